@@ -1,0 +1,1 @@
+"""How the demo's weights were made: `stock`, `vae`, `text_encoder`, `unet`, `tagger`, then `measure`, each a script."""

@@ -1,0 +1,62 @@
+"""Muon (Jordan et al. 2024) for the demo's trainings: momentum whose matrix is made orthogonal before each step.
+
+torch.optim.Muon takes 2-D weights only; here a convolution's weight counts as the matrix (out, in x height x width).
+Biases, norms, embeddings and the first and last layers' thin matrices are stepped by Adam. On the demo's autoencoder it
+reached in one minute what AdamW reached in twelve (docs/notebook.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import torch
+
+_QUINTIC = (3.4445, -4.7750, 2.0315)  # coefficients of the Newton-Schulz iteration, from the reference
+
+
+def orthogonalised(matrix: torch.Tensor, iterations: int = 5) -> torch.Tensor:
+    """A matrix with `matrix`'s singular vectors and singular values near 1 (Newton-Schulz)."""
+    a, b, c = _QUINTIC
+    wide = matrix if matrix.shape[0] <= matrix.shape[1] else matrix.T
+    x = wide / (wide.norm() + 1e-7)
+    for _ in range(iterations):
+        gram = x @ x.T
+        x = a * x + (b * gram + c * gram @ gram) @ x
+    return x if matrix.shape[0] <= matrix.shape[1] else x.T
+
+
+class Muon(torch.optim.Optimizer):
+    """Steps of the size that Adam's have (0.2 x sqrt(larger side)), so that Adam's learning rates carry over."""
+
+    def __init__(self, params: Iterable[torch.nn.Parameter], lr: float, momentum: float = 0.95, betas: tuple[float, float] = (0.9, 0.98)):
+        params = [p for p in params if p.requires_grad]
+        matrices = [p for p in params if p.ndim >= 2 and min(p.shape[0], p[0].numel()) > 3]
+        chosen = {id(p) for p in matrices}
+        rest = [p for p in params if id(p) not in chosen]
+        super().__init__([{"params": matrices, "orthogonal": True}, {"params": rest, "orthogonal": False}],
+                         {"lr": lr, "momentum": momentum, "betas": betas})  # fmt: skip
+
+    @torch.no_grad()
+    def step(self, closure: None = None) -> None:  # type: ignore[override]
+        for group in self.param_groups:
+            for p in group["params"]:
+                if p.grad is not None:
+                    (self._orthogonal_step if group["orthogonal"] else self._adam_step)(p, p.grad, self.state[p], group)
+
+    @staticmethod
+    def _orthogonal_step(p: torch.Tensor, grad: torch.Tensor, state: dict, group: dict) -> None:
+        momentum = state.setdefault("momentum", torch.zeros_like(p))
+        momentum.lerp_(grad, 1 - group["momentum"])
+        update = orthogonalised(grad.lerp(momentum, group["momentum"]).flatten(1))
+        p.add_(update.reshape(p.shape), alpha=-group["lr"] * 0.2 * max(update.shape) ** 0.5)
+
+    @staticmethod
+    def _adam_step(p: torch.Tensor, grad: torch.Tensor, state: dict, group: dict) -> None:
+        if not state:
+            state.update(count=torch.zeros(()), mean=torch.zeros_like(p), square=torch.zeros_like(p))
+        state["count"] += 1
+        b1, b2 = group["betas"]
+        state["mean"].lerp_(grad, 1 - b1)
+        state["square"].lerp_(grad.square(), 1 - b2)
+        count = float(state["count"])
+        p.addcdiv_(state["mean"] / (1 - b1**count), (state["square"] / (1 - b2**count)).sqrt() + 1e-8, value=-group["lr"])

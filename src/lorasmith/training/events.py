@@ -1,0 +1,183 @@
+"""What a run tells, and what one may tell it.
+
+A run emits typed events; the terminal, the log file and the studio are listeners. `events.jsonl` in the run folder
+holds every event, one JSON object a line: `{"event": "StepDone", "time": <Unix seconds>, ...fields}`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import logging
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Event:
+    """Base of all events."""
+
+
+@dataclass(frozen=True)
+class PhaseStarted(Event):
+    """A named phase of the run begins: check, data, model, cache, train, finish."""
+
+    phase: str
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class CacheProgress(Event):
+    """`done` of `total` pictures have their latents."""
+
+    done: int
+    total: int
+
+
+@dataclass(frozen=True)
+class Planned(Event):
+    """What will be done, known before the first step."""
+
+    steps: int
+    epochs: int
+    pictures: int
+    batches_per_epoch: int
+    trained_parameters: int
+
+
+@dataclass(frozen=True)
+class StepDone(Event):
+    """One optimizer step. `loss` is the mean over its samples; `lr` per parameter group by name."""
+
+    step: int
+    epoch: int
+    loss: float
+    lr: dict[str, float]
+    seconds: float
+
+
+@dataclass(frozen=True)
+class EpochDone(Event):
+    epoch: int
+    step: int
+    mean_loss: float
+
+
+@dataclass(frozen=True)
+class CheckpointSaved(Event):
+    """A LoRA file; `path` is relative to the run folder."""
+
+    path: str
+    epoch: int
+    step: int
+    final: bool = False
+
+
+@dataclass(frozen=True)
+class SampleReady(Event):
+    """A picture; `path` is relative to the run folder. `epoch` 0 is the untouched base."""
+
+    path: str
+    prompt: str
+    seed: int
+    epoch: int
+    step: int
+
+
+@dataclass(frozen=True)
+class StateSaved(Event):
+    """The run can go on from this step after a kill."""
+
+    step: int
+
+
+@dataclass(frozen=True)
+class Resumed(Event):
+    """The run went on from a saved state; events after `step` in the file belong to an earlier try."""
+
+    step: int
+
+
+@dataclass(frozen=True)
+class Warned(Event):
+    """Something the user should know; the run goes on."""
+
+    message: str
+
+
+@dataclass(frozen=True)
+class Stopped(Event):
+    """The run ended before its last step. `reason` is a sentence; `lorasmith resume` goes on."""
+
+    step: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class Finished(Event):
+    step: int
+    seconds: float
+    file: str
+
+
+Listener = Callable[[Event], None]
+EVENT_TYPES: dict[str, type[Event]] = {cls.__name__: cls for cls in Event.__subclasses__()}
+
+
+class Emitter:
+    """Hands each event to every listener; one that fails is reported once and left out from then on."""
+
+    def __init__(self, listeners: Iterable[Listener] = ()):
+        self.listeners = list(listeners)
+
+    def __call__(self, event: Event) -> None:
+        for listener in list(self.listeners):
+            try:
+                listener(event)
+            except Exception:  # a broken display must not take the training with it
+                self.listeners.remove(listener)
+                log.exception("the listener %r failed at %s and gets no more events", listener, type(event).__name__)
+
+
+class EventLog:
+    """The listener that appends to `events.jsonl`."""
+
+    def __init__(self, path: Path):
+        self._file = path.open("a", encoding="utf-8")
+
+    def __call__(self, event: Event) -> None:
+        record = {"event": type(event).__name__, "time": round(time.time(), 3), **dataclasses.asdict(event)}
+        self._file.write(json.dumps(record, ensure_ascii=False) + "\n")
+        self._file.flush()
+
+    def close(self) -> None:
+        self._file.close()
+
+
+def read_events(path: Path) -> Iterator[tuple[float, Event]]:
+    """(time, event) pairs of an `events.jsonl`, without what a later resume took back.
+
+    A line cut off by a kill is passed over; so are events of kinds that this version does not know.
+    """
+    kept: list[tuple[float, Event]] = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        try:
+            record: dict[str, Any] = json.loads(line)
+        except json.JSONDecodeError:
+            continue
+        kind = EVENT_TYPES.get(record.pop("event", ""))
+        when = record.pop("time", 0.0)
+        if kind is None:
+            continue
+        names = {f.name for f in dataclasses.fields(kind)}
+        event = kind(**{k: v for k, v in record.items() if k in names})
+        if isinstance(event, Resumed):
+            back = event.step
+            kept = [(t, e) for t, e in kept if getattr(e, "step", -1) <= back or isinstance(e, Planned)]
+        kept.append((when, event))
+    return iter(kept)
