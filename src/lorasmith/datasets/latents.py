@@ -1,0 +1,98 @@
+"""Pictures as latents, kept under a key that says all that they depend on.
+
+The key of a latent is the hash of the picture's bytes, the way into its bucket, the autoencoder and the type of the
+numbers. So a cached latent is never stale and never another picture's; runs share them, and two processes may write the
+same one at once, because each file is written aside and renamed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from lorasmith.datasets.buckets import Fit
+from lorasmith.images.read import read_picture
+
+Encode = Callable[[torch.Tensor], torch.Tensor]
+
+
+@dataclass(frozen=True)
+class LatentRequest:
+    """One picture in its bucket; `content` is the hash of its bytes."""
+
+    path: Path
+    content: str
+    fit: Fit
+
+
+def latent_key(request: LatentRequest, encoder: str, dtype: torch.dtype) -> str:
+    """Hex name of the latent; `encoder` is the hash of the autoencoder's weights and settings."""
+    said = ("latent-1", request.content, request.fit.bucket, request.fit.resized, request.fit.crop, encoder, str(dtype))
+    return hashlib.sha256(repr(said).encode()).hexdigest()
+
+
+def bucket_pixels(request: LatentRequest) -> torch.Tensor:
+    """The picture as it trains: float32 (3, height, width) in [-1, 1]; scaled with Lanczos, then cropped."""
+    picture = read_picture(request.path)
+    if picture.size != request.fit.resized:
+        picture = picture.resize(request.fit.resized, Image.Resampling.LANCZOS)
+    left, top = request.fit.crop
+    picture = picture.crop((left, top, left + request.fit.bucket[0], top + request.fit.bucket[1]))
+    return torch.from_numpy(np.array(picture)).permute(2, 0, 1).float() / 127.5 - 1
+
+
+class LatentCache:
+    """Latents on disk under their keys."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+
+    def _path(self, key: str) -> Path:
+        return self.folder / key[:2] / f"{key}.safetensors"
+
+    def get(self, key: str) -> torch.Tensor | None:
+        """The latent, or None where it is absent or its file is damaged (it is then made anew)."""
+        try:
+            return load_file(self._path(key))["latent"]
+        except (FileNotFoundError, SafetensorError, KeyError):
+            return None
+
+    def put(self, key: str, latent: torch.Tensor) -> None:
+        path = self._path(key)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        aside = path.with_suffix(f".{os.getpid()}.part")
+        save_file({"latent": latent.contiguous()}, aside)
+        os.replace(aside, path)
+
+
+def encode_all(
+    requests: Sequence[LatentRequest], encode: Encode, encoder: str, dtype: torch.dtype, cache: LatentCache, batch_size: int = 8
+) -> Iterator[tuple[int, torch.Tensor]]:
+    """(index, latent) of every request, first those in the cache, the others in batches of one bucket.
+
+    `encode` takes pixels (n, 3, height, width) in [-1, 1]. Results do not depend on what was cached before.
+    """
+    missing: dict[tuple[int, int], list[int]] = {}
+    for index, request in enumerate(requests):
+        latent = cache.get(latent_key(request, encoder, dtype))
+        if latent is None:
+            missing.setdefault(request.fit.bucket, []).append(index)
+        else:
+            yield index, latent
+    for indices in missing.values():
+        for first in range(0, len(indices), batch_size):
+            group = indices[first : first + batch_size]
+            pixels = torch.stack([bucket_pixels(requests[i]) for i in group])
+            for index, latent in zip(group, encode(pixels), strict=True):
+                kept = latent.to(dtype).cpu().clone()
+                cache.put(latent_key(requests[index], encoder, dtype), kept)
+                yield index, kept

@@ -1,0 +1,64 @@
+"""What a user says about the training data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+
+class DatasetSettings(BaseModel):
+    """One folder of pictures with captions beside them."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    path: Path = Field(description="Folder with pictures and captions, or with kohya's `N_name` folders inside.")
+    repeats: int | None = Field(
+        None, ge=1, le=10_000,
+        description="How often each picture is shown in an epoch. Empty: N of an `N_name` folder, else 1.",
+    )  # fmt: skip
+
+
+class BucketSettings(BaseModel):
+    """Pictures keep their shape: each goes to the bucket (width x height) whose aspect is nearest to its own."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    resolution: int | tuple[int, int] = Field(
+        512, description="Training area in pixels: one number for a square, or [width, height]. The base's native size is best."
+    )
+    enable_bucket: bool = Field(True, description="Off: every picture is cropped to a square.")
+    min_bucket_reso: int = Field(256, ge=8, description="Shortest side of a bucket, in pixels.")
+    max_bucket_reso: int = Field(1024, ge=8, description="Longest side of a bucket, in pixels; equal to resolution it takes area from wide pictures.")
+    bucket_reso_steps: int = Field(64, ge=8, description="Sides of buckets are multiples of this, in pixels.")
+    bucket_no_upscale: bool = Field(False, description="Small pictures are not enlarged; they get a bucket of their own size.")
+
+    @field_validator("resolution")
+    @classmethod
+    def _sides(cls, value: int | tuple[int, int]) -> int | tuple[int, int]:
+        if not all(16 <= side <= 8192 for side in (value if isinstance(value, tuple) else (value,))):
+            raise ValueError("must be from 16 to 8192 pixels")
+        return value
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height) in pixels."""
+        return self.resolution if isinstance(self.resolution, tuple) else (self.resolution, self.resolution)
+
+
+class CaptionSettings(BaseModel):
+    """How captions are read while training."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    trigger: str | None = Field(None, description="The word that calls the LoRA; it is made the first tag of every caption.")
+    shuffle_caption: bool = Field(False, description="Tags come in another order each time a picture is shown. Off for sentences.")
+    keep_tokens: int = Field(0, ge=0, le=100, description="So many first tags stay where they are when shuffling; 1 with a trigger.")
+    caption_dropout_rate: float = Field(0.0, ge=0, lt=1, description="Share of showings with an empty caption, 0-1; 0-0.05 for a character.")
+
+    @field_validator("trigger")
+    @classmethod
+    def _one_tag(cls, value: str | None) -> str | None:
+        if value is not None and ("," in value or not value.strip()):
+            raise ValueError("must be one tag: not empty, without a comma")
+        return value.strip() if value else value

@@ -1,0 +1,47 @@
+"""What a run will do, computed before any weight is loaded."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from lorasmith.datasets.training_set import TrainingSet
+from lorasmith.training.schedules import SCHEDULES, warmup_steps
+from lorasmith.training.settings import Settings
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Steps are optimizer steps. A partial accumulation group at an epoch's end is a step; groups never cross epochs."""
+
+    pictures: int
+    showings_per_epoch: int
+    batches_per_epoch: int
+    steps_per_epoch: int
+    steps: int
+    epochs: int
+
+    def place_of(self, step: int) -> tuple[int, int]:
+        """(epoch from 1, step inside it from 0) of the step with this number (from 0)."""
+        return step // self.steps_per_epoch + 1, step % self.steps_per_epoch
+
+
+def make_plan(settings: Settings, training_set: TrainingSet) -> Plan:
+    """The plan of a run over this training set."""
+    training = settings.training
+    batches = training_set.batches_per_epoch(training.batch_size)
+    steps_per_epoch = math.ceil(batches / training.gradient_accumulation_steps)
+    if training.epochs is not None:
+        epochs, steps = training.epochs, training.epochs * steps_per_epoch
+    else:
+        assert training.max_train_steps is not None, "check_together lets one of the two through"
+        steps = training.max_train_steps
+        epochs = math.ceil(steps / steps_per_epoch)
+    return Plan(len(training_set.pictures), training_set.showings_per_epoch, batches, steps_per_epoch, steps, epochs)
+
+
+def lr_factor(settings: Settings, plan: Plan, step: int) -> float:
+    """The schedule's factor on the learning rates, 0-1, for the step with this number (from 0)."""
+    schedule = settings.schedule
+    warmup = warmup_steps(schedule.lr_warmup_steps, plan.steps)
+    return SCHEDULES[schedule.lr_scheduler](step, plan.steps, warmup, schedule.lr_scheduler_num_cycles or 1)

@@ -1,0 +1,118 @@
+"""The folder that a run leaves, and that explains it.
+
+    runs/<name>/
+      settings.toml    the complete settings
+      manifest.json    hashes of every input, versions, device, seed
+      events.jsonl     what happened, append-only
+      checkpoints/     LoRA files: <name>-000001.safetensors per epoch, <name>.safetensors at the end
+      state/           what a killed run goes on from
+      samples/         pictures drawn on the way
+      report.html      made at the end
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+import time
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from lorasmith.datasets.training_set import TrainingSet
+from lorasmith.errors import RunError, SettingsError
+from lorasmith.models.family import Base
+from lorasmith.training.settings import Settings, load_settings, settings_toml
+from lorasmith.training.state import write_atomically
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """Paths inside a run's folder."""
+
+    root: Path
+
+    @property
+    def settings(self) -> Path:
+        return self.root / "settings.toml"
+
+    @property
+    def manifest(self) -> Path:
+        return self.root / "manifest.json"
+
+    @property
+    def events(self) -> Path:
+        return self.root / "events.jsonl"
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.root / "checkpoints"
+
+    @property
+    def state(self) -> Path:
+        return self.root / "state"
+
+    @property
+    def samples(self) -> Path:
+        return self.root / "samples"
+
+    @property
+    def report(self) -> Path:
+        return self.root / "report.html"
+
+    def create(self, settings: Settings) -> None:
+        """Make the folder with its settings; raises SettingsError where a run lies there already."""
+        if self.root.exists() and any(self.root.iterdir()):
+            raise SettingsError(f"the run folder {self.root} is not empty; give another --out, or go on with: lorasmith resume {self.root}")
+        for folder in (self.checkpoints, self.state, self.samples):
+            folder.mkdir(parents=True, exist_ok=True)
+        write_atomically(self.settings, settings_toml(settings).encode())
+
+    def read_settings(self) -> Settings:
+        """The settings of the run that lies here."""
+        if not self.settings.is_file():
+            raise SettingsError(f"{self.root} is no run folder (it has no settings.toml); give the folder of a run")
+        return load_settings(self.settings)
+
+    def write_manifest(self, manifest: dict[str, Any]) -> None:
+        write_atomically(self.manifest, json.dumps(manifest, indent=1, ensure_ascii=False).encode())
+
+    def check_inputs_unchanged(self, inputs: dict[str, Any]) -> None:
+        """Raises RunError where pictures, captions or base differ from when the run began: it could not go on exactly."""
+        try:
+            before = json.loads(self.manifest.read_text(encoding="utf-8"))["inputs"]
+        except (OSError, json.JSONDecodeError, KeyError):
+            return  # killed before the manifest was written: nothing was trained yet
+        if before == inputs:
+            return
+        changed = sorted({p for p in {**before["pictures"], **inputs["pictures"]} if before["pictures"].get(p) != inputs["pictures"].get(p)})
+        what = f"the picture or caption {changed[0]}" if changed else "the base model"
+        raise RunError(f"the run {self.root} cannot go on exactly, since {what} has changed; put it back, or start a new run")
+
+
+def describe_inputs(training_set: TrainingSet, base: Base) -> dict[str, Any]:
+    """What the result depends on: hashes of pictures (with captions and repeats) and of the base's parts."""
+    return {
+        "pictures": {
+            str(item.picture.path): hashlib.sha256(f"{item.content} {item.picture.repeats} {item.picture.caption!r}".encode()).hexdigest()
+            for item in training_set.pictures
+        },
+        "base": dict(base.fingerprints),
+    }
+
+
+def describe_machine() -> dict[str, Any]:
+    """Versions and device, for the manifest."""
+    import torch
+
+    packages = ("lorasmith", "torch", "diffusers", "transformers", "safetensors", "numpy", "pillow")
+    return {
+        "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "device": "cpu",
+        "threads": torch.get_num_threads(),
+        "versions": {name: version(name) for name in packages},
+    }

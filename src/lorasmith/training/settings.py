@@ -1,0 +1,278 @@
+"""The one tree of settings: what a run does, said once, complete and typed.
+
+A settings file is TOML. Unknown keys are errors that name the nearest known one; a setting that has no effect beside
+another is an error or a warning, never silence. The parts that other rooms own stand beside the code they configure.
+"""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import tomlkit
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from lorasmith.adapters.settings import NetworkSettings
+from lorasmith.datasets.settings import BucketSettings, CaptionSettings, DatasetSettings
+from lorasmith.errors import SettingsError
+from lorasmith.models.settings import BaseModelSettings
+
+VERSION = 1
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class TrainingSettings(_Section):
+    """How long and how much at once."""
+
+    epochs: int | None = Field(None, ge=1, description="Passes over the dataset; give this or max_train_steps.")
+    max_train_steps: int | None = Field(None, ge=1, description="Optimizer steps in all; give this or epochs.")
+    batch_size: int = Field(1, ge=1, le=1024, description="Pictures per step; 1-4 is usual.")
+    gradient_accumulation_steps: int = Field(1, ge=1, le=1024, description="Batches that are summed up into one step.")
+    mixed_precision: Literal["no", "bf16"] = Field("no", description="bf16 holds the frozen base in bfloat16; the LoRA itself stays float32.")
+    seed: int = Field(42, ge=0, description="The same seed, settings and data give the same LoRA.")
+    max_grad_norm: float = Field(1.0, ge=0, description="Gradients longer than this are shortened to it; 0 is off.")
+
+
+class OptimizerSettings(_Section):
+    """Which optimizer, and how fast it learns."""
+
+    type: Literal["AdamW", "Prodigy"] = Field("AdamW", description="AdamW, or Prodigy, which finds its own learning rate (then learning_rate 1).")
+    learning_rate: float = Field(1e-4, gt=0, le=10, description="For all parts that have none of their own.")
+    unet_lr: float | None = Field(None, ge=0, description="Learning rate of the U-Net. Empty: learning_rate.")
+    text_encoder_lr: float | None = Field(None, ge=0, description="Learning rate of the text encoder; a half to a tenth of the U-Net's.")
+    args: dict[str, float | bool | int | list[float]] = Field(default_factory=dict, description="More arguments, such as weight_decay or betas.")
+
+
+class ScheduleSettings(_Section):
+    """How the learning rate moves over the run."""
+
+    lr_scheduler: Literal["constant", "constant_with_warmup", "cosine", "cosine_with_restarts"] = Field(
+        "cosine_with_restarts", description="Shape of the learning rate over the steps."
+    )
+    lr_warmup_steps: int | float = Field(0, ge=0, description="Steps of rise at the start; under 1 a share of all steps.")
+    lr_scheduler_num_cycles: int | None = Field(None, ge=1, le=100, description="Cycles of cosine_with_restarts. Empty: 1.")
+
+
+class LossSettings(_Section):
+    """How much each timestep counts."""
+
+    min_snr_gamma: float = Field(5.0, ge=0, description="Keeps easy timesteps from ruling the loss; 5 is usual, 0 is off.")
+
+
+class CheckpointSettings(_Section):
+    """What is kept."""
+
+    save_every_n_epochs: int = Field(1, ge=1, description="A LoRA file is written after so many epochs, and at the end.")
+    save_precision: Literal["fp32", "fp16", "bf16"] = Field("fp16", description="Number type in the LoRA files.")
+    save_state_every_seconds: float = Field(300, gt=0, description="A killed run loses at most about so much time.")
+
+
+class SampleSettings(_Section):
+    """Pictures drawn while training, to watch it learn."""
+
+    prompts: list[str] = Field(default_factory=list, description="One picture each; {trigger} stands for the trigger word.")
+    every_n_epochs: int = Field(1, ge=1, description="Sample after so many epochs; the untouched base is sampled first.")
+    width: int | None = Field(None, ge=8, description="In pixels. Empty: the base's native size.")
+    height: int | None = Field(None, ge=8, description="In pixels. Empty: the base's native size.")
+    steps: int = Field(20, ge=1, le=1000, description="Denoising steps of a picture.")
+    cfg_scale: float = Field(7.0, ge=1, description="Guidance: how closely the prompt is followed.")
+    negative_prompt: str = Field("", description="What should not be seen.")
+    seed: int = Field(1, ge=0, description="Prompt k uses seed + k, the same in every epoch.")
+
+
+class Settings(_Section):
+    """Everything a run needs to know."""
+
+    version: Literal[1] = Field(VERSION, description="Version of this file's form.")
+    name: str = Field("lora", description="Name of the LoRA; files are called after it.")
+    base: BaseModelSettings
+    datasets: list[DatasetSettings] = Field(min_length=1, description="One or more folders of pictures.")
+    buckets: BucketSettings = Field(default_factory=lambda: BucketSettings())
+    captions: CaptionSettings = Field(default_factory=lambda: CaptionSettings())
+    network: NetworkSettings = Field(default_factory=lambda: NetworkSettings())
+    training: TrainingSettings = Field(default_factory=lambda: TrainingSettings())
+    optimizer: OptimizerSettings = Field(default_factory=lambda: OptimizerSettings())
+    schedule: ScheduleSettings = Field(default_factory=lambda: ScheduleSettings())
+    loss: LossSettings = Field(default_factory=lambda: LossSettings())
+    checkpoints: CheckpointSettings = Field(default_factory=lambda: CheckpointSettings())
+    samples: SampleSettings = Field(default_factory=lambda: SampleSettings())
+    cache: Path = Field(Path("cache"), description="Folder of cached latents; shared by all runs, safe to delete.")
+
+    @field_validator("name")
+    @classmethod
+    def _file_name(cls, value: str) -> str:
+        bad = sorted({c for c in value if c in '/\\:*?"<>|' or ord(c) < 32})
+        if bad or not value.strip(" ."):
+            raise ValueError(f"cannot be a file name ({' '.join(bad) or 'it is empty'}); use letters, digits, - and _")
+        return value
+
+    def lr_of(self, part: str) -> float:
+        """Learning rate of "unet" or "text_encoder"; 0 where it does not train."""
+        o, n = self.optimizer, self.network
+        if part == "unet":
+            return (o.learning_rate if o.unet_lr is None else o.unet_lr) if n.train_unet else 0.0
+        return (o.learning_rate if o.text_encoder_lr is None else o.text_encoder_lr) if n.train_text_encoder else 0.0
+
+
+# -- rules across fields ----------------------------------------------------------------------------------------------
+
+
+def check_together(settings: Settings) -> list[str]:
+    """Warnings about settings that do little together; raises SettingsError where they contradict each other."""
+    t, o, s, c = settings.training, settings.optimizer, settings.schedule, settings.captions
+    if (t.epochs is None) == (t.max_train_steps is None):
+        found = "both are" if t.epochs is not None else "neither is"
+        raise SettingsError(f"training.epochs and training.max_train_steps: {found} given; give one of them")
+    if settings.lr_of("unet") == 0 and settings.lr_of("text_encoder") == 0:
+        raise SettingsError("nothing would train: network.train_unet and network.train_text_encoder are off or have learning rate 0; switch one on")
+    if s.lr_scheduler_num_cycles is not None and s.lr_scheduler != "cosine_with_restarts":
+        raise SettingsError(
+            f"schedule.lr_scheduler_num_cycles has no effect with lr_scheduler {s.lr_scheduler!r}; remove it or use cosine_with_restarts"
+        )
+    if s.lr_scheduler == "constant" and s.lr_warmup_steps:
+        raise SettingsError("schedule.lr_warmup_steps has no effect with lr_scheduler 'constant'; use constant_with_warmup")
+    if s.lr_warmup_steps >= 1 and s.lr_warmup_steps != int(s.lr_warmup_steps):
+        raise SettingsError("schedule.lr_warmup_steps is neither a whole number of steps nor a share under 1; round it")
+    if not settings.network.train_text_encoder and o.text_encoder_lr:
+        raise SettingsError("optimizer.text_encoder_lr has no effect while network.train_text_encoder is off; remove it or switch that on")
+    if not settings.network.train_unet and o.unet_lr:
+        raise SettingsError("optimizer.unet_lr has no effect while network.train_unet is off; remove it or switch that on")
+    if not settings.samples.prompts:
+        given = sorted(settings.samples.model_fields_set - {"prompts"})
+        if given and settings.samples != SampleSettings():
+            raise SettingsError(f"samples.{given[0]} has no effect without samples.prompts; add a prompt or remove it")
+    warnings = []
+    if o.type == "Prodigy":
+        for field in ("learning_rate", "unet_lr", "text_encoder_lr"):
+            value = getattr(o, field)
+            if value is not None and 0 < value < 0.1:
+                warnings.append(f"optimizer.{field} is {value:g}, but Prodigy finds the rate itself and expects about 1; set it to 1")
+        if len({lr for part in ("unet", "text_encoder") if (lr := settings.lr_of(part))}) > 1:
+            raise SettingsError("optimizer.unet_lr and optimizer.text_encoder_lr differ, but Prodigy finds one rate for all; make them equal")
+    if o.type == "AdamW" and max(settings.lr_of("unet"), settings.lr_of("text_encoder")) > 0.05:
+        warnings.append("a learning rate over 0.05 is far too high for AdamW; 1e-4 to 5e-4 is usual")
+    if c.keep_tokens and not c.shuffle_caption:
+        warnings.append("captions.keep_tokens has no effect while captions.shuffle_caption is off")
+    if settings.network.alpha_value > settings.network.rank:
+        warnings.append(f"network.alpha {settings.network.alpha_value:g} is larger than the rank {settings.network.rank}; this multiplies the learning rate")
+    if c.trigger is None and any("{trigger}" in p for p in settings.samples.prompts):
+        raise SettingsError("samples.prompts uses {trigger}, but captions.trigger is not set; set it or write the word")
+    return warnings
+
+
+# -- files ------------------------------------------------------------------------------------------------------------
+
+
+def load_settings(path: Path) -> Settings:
+    """Settings from a TOML file; relative paths in it are meant from where the command runs."""
+    if not path.is_file():
+        raise SettingsError(f"the settings file {path} does not exist; give a TOML file")
+    try:
+        tree = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"the settings file {path} is no valid TOML ({error}); mend that line") from error
+    return settings_from(tree, str(path))
+
+
+def settings_from(tree: Mapping[str, Any], source: str = "the settings") -> Settings:
+    """Settings from nested dicts; `source` names them in errors."""
+    try:
+        return Settings.model_validate(dict(tree))
+    except ValidationError as error:
+        raise SettingsError(_sentence(error, source)) from None
+
+
+def _sentence(error: ValidationError, source: str) -> str:
+    """The first fault as one sentence."""
+    fault = error.errors(include_url=False)[0]
+    where = ".".join(str(part) for part in fault["loc"] if not (isinstance(part, str) and part[:1].isupper()) and part not in ("int", "float"))
+    if fault["type"] == "extra_forbidden":
+        key = str(fault["loc"][-1])
+        known = _known_names(fault["loc"][:-1])
+        near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
+        elsewhere = [name for name in setting_names() if name.split(".")[-1] == key]
+        hint = f"did you mean {near[0]!r}?" if near else f"it belongs at {elsewhere[0]}" if elsewhere else f"known here: {', '.join(known)}"
+        return f"{source}: there is no setting {where!r}; {hint}"
+    if fault["type"] == "missing":
+        return f"{source}: the setting {where!r} is missing; add it"
+    reason = fault["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    return f"{source}: {where} = {fault['input']!r} {reason[0].lower() + reason[1:]}"
+
+
+def _known_names(location: tuple[int | str, ...]) -> list[str]:
+    model: type[BaseModel] = Settings
+    for part in location:
+        if isinstance(part, int) or part not in model.model_fields:
+            continue
+        model = _section_type(model, part) or model
+    return list(model.model_fields)
+
+
+def _section_type(model: type[BaseModel], field: str) -> type[BaseModel] | None:
+    """The model behind a field that is a section, or a list of sections."""
+    annotation: Any = model.model_fields[field].annotation
+    for candidate in (annotation, *getattr(annotation, "__args__", ())):
+        if isinstance(candidate, type) and issubclass(candidate, BaseModel):
+            return candidate
+    return None
+
+
+def setting_names() -> Iterator[str]:
+    """Every setting's dotted name."""
+    for name in Settings.model_fields:
+        section = _section_type(Settings, name)
+        if section is None:
+            yield name
+        else:
+            yield from (f"{name}.{inner}" for inner in section.model_fields)
+
+
+def settings_toml(settings: Settings) -> str:
+    """The complete settings as TOML, each with its description as a comment; values that are empty stand commented out."""
+    document = tomlkit.document()
+    sections = []
+    for name in Settings.model_fields:
+        value = getattr(settings, name)
+        if isinstance(value, BaseModel):
+            sections.append((name, value))
+        elif isinstance(value, list):
+            sections.extend((name, item) for item in value)
+        else:
+            document.add(tomlkit.comment(str(Settings.model_fields[name].description)))
+            document.add(name, _plain(value))
+    tables: dict[str, Any] = {}
+    for name, section in sections:
+        table = tomlkit.table()
+        for field, info in type(section).model_fields.items():
+            table.add(tomlkit.comment(str(info.description)))
+            value = getattr(section, field)
+            if value is None:
+                table.add(tomlkit.comment(f"{field} ="))
+            else:
+                table.add(field, _plain(value))
+        if name == "datasets":
+            tables.setdefault(name, tomlkit.aot()).append(table)
+        else:
+            tables[name] = table
+    for name, table in tables.items():
+        document.add(tomlkit.nl())
+        document.add(name, table)
+    return tomlkit.dumps(document)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, tuple):
+        return list(value)
+    if isinstance(value, dict):
+        table = tomlkit.inline_table()
+        table.update(value)
+        return table
+    return value

@@ -1,0 +1,71 @@
+"""What a run must keep to go on: one dataclass, written so that a kill at any instant loses nothing that was saved.
+
+A state file is written aside, synced and renamed; beside it stands its checksum. The last two are kept, and the newest
+that is whole is read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+KEPT = 2
+
+
+@dataclass
+class TrainState:
+    """Everything that changes while training. All draws depend on `step` and the settings, so no generator is here."""
+
+    step: int
+    adapter: dict[str, torch.Tensor]
+    optimizer: dict[str, Any]
+    epoch_loss: float  # sum of the step losses of the epoch under way
+    epoch_steps: int
+    elapsed: float  # seconds of training before this moment
+
+
+def save_state(folder: Path, state: TrainState) -> Path:
+    """Write `state` into `folder` as step-XXXXXXXX.pt and drop all but the last two."""
+    folder.mkdir(parents=True, exist_ok=True)
+    buffer = io.BytesIO()
+    torch.save(vars(state), buffer)
+    data = buffer.getvalue()
+    path = folder / f"step-{state.step:08d}.pt"
+    write_atomically(path.with_suffix(".sha256"), hashlib.sha256(data).hexdigest().encode())
+    write_atomically(path, data)
+    for old in sorted(folder.glob("step-*.pt"))[:-KEPT]:
+        old.unlink()
+        old.with_suffix(".sha256").unlink(missing_ok=True)
+    return path
+
+
+def load_newest_state(folder: Path) -> TrainState | None:
+    """The newest state that is whole; None where there is none."""
+    for path in sorted(folder.glob("step-*.pt"), reverse=True):
+        try:
+            data = path.read_bytes()
+            expected = path.with_suffix(".sha256").read_text(encoding="ascii")
+        except FileNotFoundError:
+            continue
+        if hashlib.sha256(data).hexdigest() == expected:
+            return TrainState(**torch.load(io.BytesIO(data), map_location="cpu", weights_only=True))
+    return None
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """`path` holds all of `data` or what it held before, also after a power cut."""
+    aside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with aside.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(aside, path)
+    finally:
+        aside.unlink(missing_ok=True)
