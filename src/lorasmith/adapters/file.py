@@ -1,0 +1,334 @@
+"""LoRA files: what is in one, writing and reading them.
+
+A file is a safetensors file in kohya's layout, three tensors a layer:
+
+    <name>.lora_down.weight    <name>.lora_up.weight    <name>.alpha (a single number; strength 1 means alpha / rank)
+
+and a table of strings, the metadata, which the UIs show: `ss_*` (kohya), `sshs_*` (hashes of the content) and
+`modelspec.*` (https://github.com/Stability-AI/ModelSpec). A file depends on its content alone: same weights and facts,
+same bytes. There is no time stamp in it, and names and metadata are sorted, so a resumed run can be compared with an
+uninterrupted one by their hashes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from lorasmith.adapters.attach import AttachedAdapter, LoraLayer
+from lorasmith.errors import AdapterError
+
+DOWN, UP, ALPHA = ".lora_down.weight", ".lora_up.weight", ".alpha"
+
+
+@dataclass(frozen=True)
+class LoraFile:
+    """What a LoRA file holds: tensors by key, on the CPU, in the file's dtype; and its metadata."""
+
+    tensors: dict[str, Tensor]
+    metadata: dict[str, str]
+
+
+def adapter_tensors(*adapters: AttachedAdapter) -> dict[str, Tensor]:
+    """The tensors of a LoRA file for these adapters together (say U-Net and text encoder); weights are not copied."""
+    tensors: dict[str, Tensor] = {}
+    for adapter in adapters:
+        for name, layer in adapter.layers().items():
+            if name + DOWN in tensors:
+                raise AdapterError(f"Two adapters both have a layer {name}: they cannot share a file.")
+            tensors[name + DOWN] = layer.lora_down.weight.detach()
+            tensors[name + UP] = layer.lora_up.weight.detach()
+            tensors[name + ALPHA] = torch.tensor(layer.alpha)
+    return tensors
+
+
+def load_into(adapters: AttachedAdapter | Iterable[AttachedAdapter], file: LoraFile) -> None:
+    """Copy a file's weights and alphas into attached adapters, which together must have exactly its layers.
+
+    A layer without an alpha in the file gets its rank as alpha, as all consumers read it.
+
+    Raises:
+        AdapterError: a layer is missing, unknown, or of another shape. Nothing is copied then.
+    """
+    together = [adapters] if isinstance(adapters, AttachedAdapter) else list(adapters)
+    layers: dict[str, LoraLayer] = {name: layer for adapter in together for name, layer in adapter.layers().items()}
+    needed = {name + end for name in layers for end in (DOWN, UP)}
+    known = needed | {name + ALPHA for name in layers}
+    if missing := sorted(needed - file.tensors.keys()):
+        raise AdapterError(f"The LoRA file lacks {_some(missing)}: it was made for another base model or for other layers.")
+    if unexpected := sorted(file.tensors.keys() - known):
+        raise AdapterError(
+            f"The LoRA file has {_some(unexpected)}, unknown here: it was made for another base model or is another kind of network."
+        )
+    for name, layer in layers.items():
+        for end, weight in ((DOWN, layer.lora_down.weight), (UP, layer.lora_up.weight)):
+            found = file.tensors[name + end]
+            if found.shape != weight.shape:
+                raise AdapterError(
+                    f"In the LoRA file {name + end} has the shape {list(found.shape)} where {list(weight.shape)} is needed: "
+                    "its rank or its base model is another."
+                )
+        if name + ALPHA in file.tensors and file.tensors[name + ALPHA].numel() != 1:
+            raise AdapterError(f"In the LoRA file {name + ALPHA} is not a single number: the file is damaged.")
+    with torch.no_grad():
+        for name, layer in layers.items():
+            layer.lora_down.weight.copy_(file.tensors[name + DOWN])
+            layer.lora_up.weight.copy_(file.tensors[name + UP])
+            alpha = file.tensors.get(name + ALPHA)
+            layer.alpha = float(layer.rank) if alpha is None else alpha.item()
+
+
+# ---- reading
+
+
+def load_lora(path: str | Path) -> LoraFile:
+    """Read a LoRA file in kohya's layout; safetensors only, nothing in it is run.
+
+    Raises:
+        AdapterError: no such file, no safetensors file, cut short, or no LoRA in it.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise AdapterError(f"There is no LoRA file {path}: check the name.")
+    if path.suffix in (".pt", ".pth", ".ckpt", ".bin"):
+        raise AdapterError(f"{path} is a pickle, which can run code when it is opened: convert it to safetensors first.")
+    try:
+        with safe_open(path, framework="pt", device="cpu") as opened:
+            # Cloned: what safe_open gives is a window on the file, which may be replaced while we hold it.
+            tensors = {key: opened.get_tensor(key).clone() for key in opened.keys()}  # noqa: SIM118, it has no iterator
+            metadata = dict(opened.metadata() or {})
+    except SafetensorError as error:
+        raise AdapterError(f"{path} is no safetensors file, or is cut short ({error}): fetch it again.") from None
+    if not any(key.endswith(DOWN) for key in tensors):
+        raise AdapterError(f"{path} has no LoRA in kohya's layout (no '{DOWN[1:]}'): it is another kind of network, or a whole model.")
+    return LoraFile(tensors, metadata)
+
+
+# ---- writing
+
+
+def save_lora(path: str | Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str], dtype: torch.dtype) -> None:
+    """Write a LoRA file, all tensors in `dtype`, and add the hashes of its content to the metadata.
+
+    The file appears whole or not at all: it is written beside, flushed to the disk, and renamed.
+    """
+    path = Path(path)
+    content = _with_hashes(tensors, metadata, dtype)
+    beside = path.with_name(f".{path.name}.part")
+    try:
+        with beside.open("wb") as part:
+            part.write(content)
+            part.flush()
+            os.fsync(part.fileno())
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
+    _sync_folder(path.parent)
+
+
+def _with_hashes(tensors: Mapping[str, Tensor], metadata: Mapping[str, str], dtype: torch.dtype) -> bytes:
+    # kohya's old hash covers the ss_ metadata but not the hashes themselves, so it is taken of a first draft.
+    draft = io.BytesIO(_serialize(tensors, {key: value for key, value in metadata.items() if key.startswith("ss_")}, dtype))
+    hashes = {"sshs_model_hash": model_hash(draft), "sshs_legacy_hash": legacy_hash(draft)}
+    return _serialize(tensors, {**metadata, **hashes}, dtype)
+
+
+def _serialize(tensors: Mapping[str, Tensor], metadata: Mapping[str, str], dtype: torch.dtype) -> bytes:
+    """A safetensors file. The safetensors library orders the metadata by chance, differently in each process."""
+    header: dict[str, Any] = {"__metadata__": dict(sorted(metadata.items()))}
+    parts: list[bytes] = []
+    end = 0
+    for key, tensor in sorted(tensors.items()):
+        data = tensor.detach().to("cpu", dtype).contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()
+        header[key] = {"dtype": _DTYPES[dtype], "shape": list(tensor.shape), "data_offsets": [end, end + len(data)]}
+        parts.append(data)
+        end += len(data)
+    text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    return b"".join((len(text).to_bytes(8, "little"), text, *parts))
+
+
+_DTYPES = {torch.float32: "F32", torch.float16: "F16", torch.bfloat16: "BF16"}
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a rename last through a power cut, where the system knows how."""
+    if os.name == "posix":
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def _some(keys: list[str]) -> str:
+    return keys[0] if len(keys) == 1 else f"{keys[0]} and {len(keys) - 1} more"
+
+
+# ---- hashes
+
+
+def model_hash(file: BinaryIO) -> str:
+    """sha256 of all tensor bytes of an open safetensors file: 64 hex digits.
+
+    The metadata does not count. kohya writes it as `sshs_model_hash`; its first 12 digits are Civitai's AutoV3.
+    """
+    file.seek(0)
+    file.seek(8 + int.from_bytes(file.read(8), "little"))
+    digest = hashlib.sha256()
+    while block := file.read(1 << 20):
+        digest.update(block)
+    return digest.hexdigest()
+
+
+def legacy_hash(file: BinaryIO) -> str:
+    """The old hash of A1111 (AutoV1, `sshs_legacy_hash`): the sha256 of 64 KiB at 1 MiB, cut to 8 hex digits.
+
+    All files under 1 MiB have the same: e3b0c442, that of nothing.
+    """
+    file.seek(0x100000)
+    return hashlib.sha256(file.read(0x10000)).hexdigest()[:8]
+
+
+# ---- metadata
+
+# ss_base_model_version -> modelspec.architecture without its "/lora", modelspec.implementation
+_MODELSPEC = {
+    "sd_v1": ("stable-diffusion-v1", "diffusers"),
+    "sd_v1_v": ("stable-diffusion-v1", "diffusers"),
+    "sd_v2": ("stable-diffusion-v2-512", "diffusers"),
+    "sd_v2_v": ("stable-diffusion-v2-768-v", "diffusers"),
+    "sdxl_base_v1-0": ("stable-diffusion-xl-v1-base", "https://github.com/Stability-AI/generative-models"),
+    "flux1": ("flux-1-dev", "https://github.com/black-forest-labs/flux"),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingFacts:
+    """What a LoRA file tells of its training. Counts of pictures include repeats, as kohya counts them."""
+
+    output_name: str
+    base_model_version: str
+    """One of sd_v1, sd_v1_v, sd_v2, sd_v2_v (v: trained on v-prediction), sdxl_base_v1-0, flux1."""
+    network_dim: int
+    network_alpha: float
+    resolution: tuple[int, int]
+    """Width and height in pixels."""
+    learning_rate: float
+    unet_lr: float | None
+    text_encoder_lr: float | None
+    optimizer: str
+    """Class path, and arguments in brackets where some were given: torch.optim.adamw.AdamW(weight_decay=0.01)."""
+    lr_scheduler: str
+    num_train_images: int
+    num_epochs: int
+    epoch: int
+    """Epochs done when the file was written, from 1."""
+    max_train_steps: int
+    steps: int
+    """Steps done when the file was written."""
+    seed: int
+    mixed_precision: str
+    """no, fp16 or bf16."""
+
+    title: str | None = None
+    """Shown by the UIs; the output name where none is given."""
+    prediction_type: str | None = "epsilon"
+    """epsilon or v; None for flow models, which have none in their files."""
+    clip_skip: int | None = None
+    min_snr_gamma: float | None = None
+    noise_offset: float | None = None
+    lr_warmup_steps: int = 0
+    max_grad_norm: float = 0.0
+    """0: gradients are not clipped."""
+    batch_size: int = 1
+    """Pictures on one device at once."""
+    gradient_accumulation_steps: int = 1
+    num_batches_per_epoch: int | None = None
+    num_reg_images: int = 0
+    base_model_name: str | None = None
+    base_model_sha256: str | None = None
+    comment: str | None = None
+    tag_frequency: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """Folder -> tag -> in how many of its captions."""
+    dataset_dirs: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """Folder -> {"n_repeats": ..., "img_count": ...}."""
+    bucket_info: Mapping[str, Any] | None = None
+    """{"buckets": {"0": {"resolution": [width, height], "count": ...}}, "mean_img_ar_error": ...}; None without buckets."""
+    software: str = "lorasmith"
+    """Name and, after a slash, version of what trained it."""
+    extra: Mapping[str, str] = field(default_factory=dict)
+    """Further metadata under names of its own, say the settings and the hashes of the inputs."""
+
+
+def kohya_metadata(facts: TrainingFacts) -> dict[str, str]:
+    """The metadata of a LoRA file, in kohya's names and formats (every value is a string, None is 'None').
+
+    The hashes of the content are added by `save_lora`. kohya's times and session number are left out on purpose.
+
+    Raises:
+        AdapterError: an unknown base model version.
+    """
+    if facts.base_model_version not in _MODELSPEC:
+        raise AdapterError(f"Unknown base model version '{facts.base_model_version}': one of {', '.join(_MODELSPEC)}.")
+    architecture, implementation = _MODELSPEC[facts.base_model_version]
+    width, height = facts.resolution
+    plain: dict[str, object] = {
+        "ss_network_module": "networks.lora",
+        "ss_network_dim": facts.network_dim,
+        "ss_network_alpha": float(facts.network_alpha),
+        "ss_base_model_version": facts.base_model_version,
+        "ss_v2": facts.base_model_version.startswith("sd_v2"),
+        "ss_sd_model_name": facts.base_model_name,
+        "ss_new_sd_model_hash": facts.base_model_sha256,
+        "ss_clip_skip": facts.clip_skip,
+        "ss_output_name": facts.output_name,
+        "ss_training_comment": facts.comment,
+        "ss_learning_rate": facts.learning_rate,
+        "ss_unet_lr": facts.unet_lr,
+        "ss_text_encoder_lr": facts.text_encoder_lr,
+        "ss_optimizer": facts.optimizer,
+        "ss_lr_scheduler": facts.lr_scheduler,
+        "ss_lr_warmup_steps": facts.lr_warmup_steps,
+        "ss_max_grad_norm": float(facts.max_grad_norm),
+        "ss_min_snr_gamma": None if facts.min_snr_gamma is None else float(facts.min_snr_gamma),
+        "ss_noise_offset": facts.noise_offset,
+        "ss_mixed_precision": facts.mixed_precision,
+        "ss_seed": facts.seed,
+        "ss_batch_size_per_device": facts.batch_size,
+        "ss_gradient_accumulation_steps": facts.gradient_accumulation_steps,
+        "ss_num_train_images": facts.num_train_images,
+        "ss_num_reg_images": facts.num_reg_images,
+        "ss_num_batches_per_epoch": facts.num_batches_per_epoch,
+        "ss_num_epochs": facts.num_epochs,
+        "ss_epoch": facts.epoch,
+        "ss_max_train_steps": facts.max_train_steps,
+        "ss_steps": facts.steps,
+        "ss_resolution": (width, height),
+        "ss_enable_bucket": facts.bucket_info is not None,
+        "ss_tag_frequency": json.dumps(facts.tag_frequency),
+        "ss_dataset_dirs": json.dumps(facts.dataset_dirs),
+        "modelspec.sai_model_spec": "1.0.0",
+        "modelspec.architecture": f"{architecture}/lora",
+        "modelspec.implementation": implementation,
+        "modelspec.implementation_version": facts.software,
+        "modelspec.title": facts.title or facts.output_name,
+        "modelspec.resolution": f"{width}x{height}",
+    }
+    if facts.bucket_info is not None:
+        plain["ss_bucket_info"] = json.dumps(facts.bucket_info)
+    if facts.prediction_type is not None:
+        plain["modelspec.prediction_type"] = facts.prediction_type
+    if clash := sorted(plain.keys() & facts.extra.keys()):
+        raise AdapterError(f"The extra metadata sets {clash[0]}, which has its own field: choose another name.")
+    return {key: str(value) for key, value in plain.items()} | dict(facts.extra)
