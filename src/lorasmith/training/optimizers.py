@@ -47,3 +47,9 @@ def make_optimizer(name: str, groups: Iterable[Mapping[str, Any]], args: Mapping
         return kind([dict(group) for group in groups], **values)
     except (ValueError, TypeError) as error:
         raise SettingsError(f"optimizer.args: {name} refuses them ({error}); mend the values") from error
+
+
+def class_path(name: str) -> str:
+    """Where the optimizer comes from, as kohya's metadata has it: torch.optim.adamw.AdamW."""
+    kind = OPTIMIZERS[name]()
+    return f"{kind.__module__}.{kind.__qualname__}"

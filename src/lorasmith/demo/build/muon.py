@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import torch
+import torch.distributed as dist
 
 _QUINTIC = (3.4445, -4.7750, 2.0315)  # coefficients of the Newton-Schulz iteration, from the reference
 
@@ -39,16 +40,31 @@ class Muon(torch.optim.Optimizer):
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]
         for group in self.param_groups:
-            for p in group["params"]:
-                if p.grad is not None:
-                    (self._orthogonal_step if group["orthogonal"] else self._adam_step)(p, p.grad, self.state[p], group)
+            given = [p for p in group["params"] if p.grad is not None]
+            if group["orthogonal"]:
+                self._orthogonal_steps(given, group)
+            else:
+                for p in given:
+                    self._adam_step(p, p.grad, self.state[p], group)
 
-    @staticmethod
-    def _orthogonal_step(p: torch.Tensor, grad: torch.Tensor, state: dict, group: dict) -> None:
-        momentum = state.setdefault("momentum", torch.zeros_like(p))
-        momentum.lerp_(grad, 1 - group["momentum"])
-        update = orthogonalised(grad.lerp(momentum, group["momentum"]).flatten(1))
-        p.add_(update.reshape(p.shape), alpha=-group["lr"] * 0.2 * max(update.shape) ** 0.5)
+    def _orthogonal_steps(self, params: list[torch.Tensor], group: dict) -> None:
+        """Processes that train together share out the matrices, since making them orthogonal is the costly part."""
+        together = dist.get_world_size() if dist.is_initialized() else 1
+        me = dist.get_rank() if together > 1 else 0
+        updates = []
+        for k, p in enumerate(params):
+            momentum = self.state[p].setdefault("momentum", torch.zeros_like(p))
+            momentum.lerp_(p.grad, 1 - group["momentum"])
+            if k % together == me:
+                updates.append(orthogonalised(p.grad.lerp(momentum, group["momentum"]).flatten(1)).flatten())
+            else:
+                updates.append(torch.zeros(p.numel()))
+        flat = torch.cat(updates)
+        if together > 1:
+            dist.all_reduce(flat)
+        for p, update in zip(params, flat.split([p.numel() for p in params]), strict=True):
+            larger_side = max(p.shape[0], p[0].numel())
+            p.add_(update.view(p.shape), alpha=-group["lr"] * 0.2 * larger_side**0.5)
 
     @staticmethod
     def _adam_step(p: torch.Tensor, grad: torch.Tensor, state: dict, group: dict) -> None:

@@ -20,41 +20,8 @@ from torch import nn
 
 from lorasmith.demo.build import loop
 from lorasmith.demo.build.stock import any_scene
-from lorasmith.demo.world import (
-    ACCESSORIES,
-    ACCESSORY_COLORS,
-    BACKGROUNDS,
-    CHARACTERS,
-    COLORS,
-    EXPRESSIONS,
-    HELD_OUT_CONCEPTS,
-    HELD_OUT_STYLES,
-    POSES,
-    SPECIES,
-    STYLES,
-    Scene,
-    attribute_tags,
-)
-
-TAGS: tuple[str, ...] = (
-    *SPECIES,
-    *(f"{c} body" for c in COLORS),
-    *(f"{c} {a}" for a in ACCESSORIES for c in ACCESSORY_COLORS),
-    *BACKGROUNDS,
-    *EXPRESSIONS,
-    *POSES,
-    *(f"{s} style" for s in (*STYLES, *HELD_OUT_STYLES)),
-    *HELD_OUT_CONCEPTS,
-    *CHARACTERS,
-)
-_INDEX = {tag: i for i, tag in enumerate(TAGS)}
-
-
-def truth(scene: Scene) -> np.ndarray:
-    """One number per tag, 0 or 1."""
-    row = np.zeros(len(TAGS), np.float32)
-    row[[_INDEX[tag] for tag in attribute_tags(scene).values()]] = 1
-    return row
+from lorasmith.demo.truth import TAGS, attribute_accuracy, tag_row
+from lorasmith.demo.world import CHARACTERS
 
 
 class Tagger(nn.Module):
@@ -99,37 +66,6 @@ def worsen(pictures: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
     return torch.where(u[:, None, 7] < 0.5, (light + noise).clamp(-1, 1), pictures)
 
 
-def attribute_accuracy(probabilities: np.ndarray, scenes: list[Scene]) -> dict[str, float]:
-    """Attribute -> share of scenes in which the most probable tag of its group is the true one.
-
-    Where an attribute can be absent (accessory, concept, character) a probability under 0.5 says so. A character's own
-    species and colour are not asked for.
-    """
-    right: dict[str, list[bool]] = {}
-    for row, scene in zip(probabilities, scenes, strict=True):
-        said = attribute_tags(scene)
-        for name, (tags, optional) in GROUPS.items():
-            if name in ("species", "color") and scene.character:
-                continue
-            best = max(tags, key=lambda tag: row[_INDEX[tag]])
-            seen = best if not optional or row[_INDEX[best]] >= 0.5 else None
-            right.setdefault(name, []).append(seen == said.get(name))
-    return {name: float(np.mean(values)) for name, values in right.items()}
-
-
-GROUPS: dict[str, tuple[tuple[str, ...], bool]] = {
-    "species": (SPECIES, False),
-    "color": (tuple(f"{c} body" for c in COLORS), False),
-    "accessory": (tuple(f"{c} {a}" for a in ACCESSORIES for c in ACCESSORY_COLORS), True),
-    "background": (BACKGROUNDS, False),
-    "expression": (EXPRESSIONS, False),
-    "pose": (POSES, False),
-    "style": (tuple(f"{s} style" for s in (*STYLES, *HELD_OUT_STYLES)), False),
-    "concept": (HELD_OUT_CONCEPTS, True),
-    "character": (tuple(CHARACTERS), True),
-}
-
-
 def export(tagger: Tagger, out: Path) -> None:
     """Write `model.onnx` and `selected_tags.csv`."""
     out.mkdir(parents=True, exist_ok=True)
@@ -155,7 +91,7 @@ def main() -> None:
     torch.manual_seed(3)
     stock = np.load(args.work / "all.npy", mmap_mode="r")
     scenes = [any_scene(i) for i in range(len(stock))]
-    labels = torch.from_numpy(np.stack([truth(s) for s in scenes]))
+    labels = torch.from_numpy(np.stack([tag_row(s) for s in scenes]))
     held_back = 1000
     tagger = Tagger()
     print(f"{sum(p.numel() for p in tagger.parameters()) / 1e6:.2f} M parameters, {len(TAGS)} tags", flush=True)

@@ -135,7 +135,7 @@ def train(rank: int, args: argparse.Namespace) -> None:
         return {"loss": loss.item(), "plain": per_sample.mean().item()}
 
     loop.run(
-        args.work / "unet.state", {"unet": unet, "ema": ema}, optimizer, args.steps, step, lr=args.lr, warmup=150,
+        args.work / "unet.state", {"unet": unet, "ema": ema}, optimizer, args.steps, step, lr=args.lr, warmup=50,
         log_every=50, save_every=args.save_every, leader=rank == 0, on_save=lambda _: save_base(args.out, _copy(ema)),
     )  # fmt: skip
 

@@ -1,0 +1,84 @@
+"""What a LoRA file tells of the run that made it: kohya's metadata, and our settings, so that it can be trained again."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from importlib.metadata import version
+
+from lorasmith.adapters.file import TrainingFacts, kohya_metadata
+from lorasmith.captions.caption import split_tags
+from lorasmith.datasets.training_set import TrainingSet
+from lorasmith.models.family import Base
+from lorasmith.training.optimizers import class_path
+from lorasmith.training.plan import Plan
+from lorasmith.training.schedules import warmup_steps
+from lorasmith.training.settings import Settings
+
+
+def lora_metadata(settings: Settings, plan: Plan, training_set: TrainingSet, base: Base, epoch: int, done: int) -> dict[str, str]:
+    """The metadata of a LoRA file after `epoch` epochs and `done` steps."""
+    training, optimizer = settings.training, settings.optimizer
+    arguments = ", ".join(f"{key}={value}" for key, value in optimizer.args.items())
+    facts = TrainingFacts(
+        output_name=settings.name,
+        base_model_version="sd_v1_v" if base.prediction_type == "v_prediction" else "sd_v1",
+        network_dim=settings.network.rank,
+        network_alpha=settings.network.alpha_value,
+        resolution=settings.buckets.size,
+        learning_rate=optimizer.learning_rate,
+        unet_lr=settings.lr_of("unet") or None,
+        text_encoder_lr=settings.lr_of("text_encoder") or None,
+        optimizer=class_path(optimizer.type) + (f"({arguments})" if arguments else ""),
+        lr_scheduler=settings.schedule.lr_scheduler,
+        lr_warmup_steps=warmup_steps(settings.schedule.lr_warmup_steps, plan.steps),
+        num_train_images=plan.showings_per_epoch,
+        num_epochs=plan.epochs,
+        epoch=epoch,
+        max_train_steps=plan.steps,
+        steps=done,
+        seed=training.seed,
+        mixed_precision=training.mixed_precision,
+        prediction_type="v" if base.prediction_type == "v_prediction" else "epsilon",
+        clip_skip=settings.base.clip_skip,
+        min_snr_gamma=settings.loss.min_snr_gamma or None,
+        max_grad_norm=training.max_grad_norm,
+        batch_size=training.batch_size,
+        gradient_accumulation_steps=training.gradient_accumulation_steps,
+        num_batches_per_epoch=plan.batches_per_epoch,
+        base_model_name=settings.base.path.name,
+        base_model_sha256=base.fingerprints["unet"],
+        tag_frequency=_tag_frequency(training_set),
+        dataset_dirs=_dataset_dirs(training_set),
+        bucket_info=_bucket_info(training_set) if settings.buckets.enable_bucket else None,
+        software=f"lorasmith/{version('lorasmith')}",
+        extra={"lorasmith_settings": json.dumps(settings.model_dump(mode="json"), sort_keys=True)},
+    )
+    return kohya_metadata(facts)
+
+
+def _tag_frequency(training_set: TrainingSet) -> dict[str, dict[str, int]]:
+    found: dict[str, Counter[str]] = {}
+    for item in training_set.pictures:
+        lines = (item.picture.caption or "").strip().splitlines()
+        found.setdefault(item.picture.folder, Counter()).update(split_tags(lines[0]) if lines else [])
+    return {folder: dict(sorted(tags.items())) for folder, tags in sorted(found.items())}
+
+
+def _dataset_dirs(training_set: TrainingSet) -> dict[str, dict[str, int]]:
+    found: dict[str, dict[str, int]] = {}
+    for item in training_set.pictures:
+        entry = found.setdefault(item.picture.folder, {"n_repeats": item.picture.repeats, "img_count": 0})
+        entry["img_count"] += 1
+    return dict(sorted(found.items()))
+
+
+def _bucket_info(training_set: TrainingSet) -> dict[str, object]:
+    buckets = {
+        str(k): {"resolution": list(size), "count": sum(repeats for _, repeats in members)}
+        for k, (size, members) in enumerate(sorted(training_set.buckets.items()))
+    }
+    errors = [
+        abs(item.fit.bucket[0] / item.fit.bucket[1] - item.picture.size[0] / item.picture.size[1]) for item in training_set.pictures
+    ]
+    return {"buckets": buckets, "mean_img_ar_error": sum(errors) / len(errors)}

@@ -1,0 +1,342 @@
+"""A run, from settings to a finished LoRA, as a short story: check, open the data, load the model, attach the adapter, cache
+the latents, make the optimizer, loop, finish.
+
+`train` begins a run in a new folder, `resume` goes on with one that was stopped or killed. Since every draw is a function of
+(seed, step, ...), the state is small, and a resumed run ends in the same bytes as one that was never interrupted.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from lorasmith.adapters.attach import AttachedAdapter, attach
+from lorasmith.adapters.file import adapter_tensors, save_lora
+from lorasmith.adapters.keys import clip_targets, unet_targets
+from lorasmith.captions.rules import CaptionRules, caption_for_training
+from lorasmith.datasets.latents import LatentCache, encode_all
+from lorasmith.datasets.order import Batch
+from lorasmith.datasets.training_set import TrainingSet, open_training_set
+from lorasmith.draws import rng_for
+from lorasmith.errors import DatasetError, RunError, SettingsError
+from lorasmith.models.checkpoint import detect_family, open_base
+from lorasmith.models.family import Base
+from lorasmith.models.sampling import sample
+from lorasmith.training import events
+from lorasmith.training.commands import Commands
+from lorasmith.training.events import Emitter, EventLog, Listener
+from lorasmith.training.facts import lora_metadata
+from lorasmith.training.optimizers import make_optimizer
+from lorasmith.training.plan import Plan, lr_factor, make_plan
+from lorasmith.training.run_folder import RunFolder, describe_inputs, describe_machine
+from lorasmith.training.settings import Settings, check_together
+from lorasmith.training.state import TrainState, load_newest_state, save_state
+from lorasmith.training.step import PreparedBatch, StepResult, TextStates, step
+
+DTYPES = {"no": torch.float32, "bf16": torch.bfloat16, "fp32": torch.float32, "fp16": torch.float16}
+TARGETS_OF = {"unet": unet_targets, "text_encoder": clip_targets}
+
+
+@dataclass
+class Run:
+    """What the phases hand to each other."""
+
+    settings: Settings
+    folder: RunFolder
+    training_set: TrainingSet
+    plan: Plan
+    base: Base
+    adapters: Mapping[str, AttachedAdapter]
+    optimizer: torch.optim.Optimizer
+    latents: list[torch.Tensor]
+    rules: CaptionRules
+    texts: TextStates
+    emit: Emitter
+    commands: Commands
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """`finished` is False where the run was stopped; `file` is the final LoRA, if there is one."""
+
+    folder: Path
+    finished: bool
+    step: int
+    file: Path | None
+
+
+def train(settings: Settings, folder: Path, listeners: Iterable[Listener] = (), commands: Commands | None = None) -> RunResult:
+    """Train a LoRA in a new run folder.
+
+    Raises InputError before anything is written where settings, data or base cannot be used.
+    """
+    begun = time.monotonic()
+    warnings, training_set, plan = check(settings)
+    run_folder = RunFolder(folder)
+    run_folder.create(settings)
+    return _work(settings, run_folder, warnings, training_set, plan, listeners, commands or Commands(), begun)
+
+
+def resume(folder: Path, listeners: Iterable[Listener] = (), commands: Commands | None = None) -> RunResult:
+    """Go on with the run in `folder` from its last saved state; a finished run is left as it is.
+
+    Raises RunError where pictures, captions or base have changed since.
+    """
+    begun = time.monotonic()
+    run_folder = RunFolder(folder)
+    settings = run_folder.read_settings()
+    warnings, training_set, plan = check(settings)
+    return _work(settings, run_folder, warnings, training_set, plan, listeners, commands or Commands(), begun)
+
+
+def check(settings: Settings) -> tuple[list[str], TrainingSet, Plan]:
+    """Warnings, the pictures and the plan; raises InputError with one sentence where the run could not work."""
+    warnings = check_together(settings)
+    detect_family(settings.base.path)
+    training_set = open_training_set(settings.datasets, settings.buckets)
+    if not any(item.picture.caption for item in training_set.pictures) and settings.captions.trigger is None:
+        raise DatasetError(
+            f"no picture in {settings.datasets[0].path} has a caption, and there is no trigger; write captions beside the pictures or set captions.trigger"
+        )
+    return warnings, training_set, make_plan(settings, training_set)
+
+
+def _work(
+    settings: Settings, folder: RunFolder, warnings: list[str], training_set: TrainingSet, plan: Plan,
+    listeners: Iterable[Listener], commands: Commands, begun: float,
+) -> RunResult:  # fmt: skip
+    """The phases after the check, the same for a new run and a resumed one."""
+    event_log = EventLog(folder.events)
+    emit = Emitter([event_log, *listeners])
+    try:
+        for message in (*warnings, *(problem.sentence for problem in training_set.problems)):
+            emit(events.Warned(message))
+        base = load_model(settings, training_set, emit)
+        inputs = describe_inputs(training_set, base)
+        state = load_newest_state(folder.state)
+        if state is None:
+            folder.write_manifest({"inputs": inputs, **describe_machine()})
+        else:
+            folder.check_inputs_unchanged(inputs)
+        adapters = attach_adapters(settings, base)
+        latents = cache_latents(settings, base, training_set, emit)
+        run = Run(
+            settings, folder, training_set, plan, base, adapters, _optimizer(settings, adapters), latents, _rules(settings),
+            TextStates(base, settings.base.clip_skip, "text_encoder" in adapters), emit, commands,
+        )  # fmt: skip
+        emit(events.Planned(plan.steps, plan.epochs, plan.pictures, plan.batches_per_epoch, sum(p.numel() for a in adapters.values() for p in a.parameters())))
+        if state is None:
+            state = TrainState(0, {}, {}, 0.0, 0, 0.0)
+            draw_samples(run, epoch=0, done=0)
+        else:
+            _restore(run, state)
+            emit(events.Resumed(state.step))
+        emit(events.PhaseStarted("train", f"after {time.monotonic() - begun:.1f} s"))
+        stopped = loop(run, state)
+        return _leave(run, state) if stopped else finish(run, state)
+    except RunError as error:
+        emit(events.Stopped(0, str(error)))
+        raise
+    finally:
+        event_log.close()
+
+
+# -- the phases -------------------------------------------------------------------------------------------------------
+
+
+def load_model(settings: Settings, training_set: TrainingSet, emit: Emitter) -> Base:
+    """Open the base and make sure that buckets and captions fit it."""
+    emit(events.PhaseStarted("model", str(settings.base.path)))
+    base = open_base(settings.base.path, DTYPES[settings.training.mixed_precision])
+    odd = next((b for b in training_set.buckets if b[0] % base.pixel_step or b[1] % base.pixel_step), None)
+    if odd is not None:
+        raise SettingsError(
+            f"the bucket {odd[0]} x {odd[1]} does not fit the base, whose sides go in steps of {base.pixel_step} pixels; "
+            f"make buckets.bucket_reso_steps a multiple of {base.pixel_step}"
+        )
+    if max(settings.buckets.size) > 2 * base.native_resolution:
+        emit(events.Warned(
+            f"buckets.resolution {max(settings.buckets.size)} is more than twice the base's native {base.native_resolution}; "
+            f"pictures tend to come out doubled"
+        ))  # fmt: skip
+    lengths = [(base.count_tokens(item.picture.caption), item) for item in training_set.pictures if item.picture.caption]
+    longest, item = max(lengths, key=lambda pair: pair[0], default=(0, None))
+    if longest > base.max_tokens and item is not None:
+        count = sum(length > base.max_tokens for length, _ in lengths)
+        emit(events.Warned(
+            f"{count} captions are longer than the {base.max_tokens} tokens that the base reads (the longest, {item.picture.path.name}, "
+            f"has {longest}); what stands beyond is not trained"
+        ))  # fmt: skip
+    return base
+
+
+def attach_adapters(settings: Settings, base: Base) -> dict[str, AttachedAdapter]:
+    """A LoRA on each part that learns."""
+    network = settings.network
+    return {
+        part: attach(base.parts[part], TARGETS_OF[part](base.parts[part]), network.rank, network.alpha_value, settings.training.seed)
+        for part in base.parts
+        if settings.lr_of(part) > 0
+    }
+
+
+def cache_latents(settings: Settings, base: Base, training_set: TrainingSet, emit: Emitter) -> list[torch.Tensor]:
+    """The latent of every picture, from the cache or made now."""
+    requests = [item.latent_request for item in training_set.pictures]
+    emit(events.PhaseStarted("cache", f"{len(requests)} pictures"))
+    found: dict[int, torch.Tensor] = {}
+    cache = LatentCache(settings.cache / "latents")
+    for index, latent in encode_all(requests, base.encode_pixels, base.fingerprints["vae"], torch.float32, cache):
+        if not torch.isfinite(latent).all():
+            raise RunError(f"the autoencoder gives no finite latent for {requests[index].path}; leave that picture out or use another VAE")
+        found[index] = latent
+        emit(events.CacheProgress(len(found), len(requests)))
+    return [found[index] for index in range(len(requests))]
+
+
+def loop(run: Run, state: TrainState) -> bool:
+    """Train to the last step, with checkpoints and samples at epoch ends; True where a stop was asked for."""
+    settings, plan = run.settings, run.plan
+    began, before = time.monotonic(), state.elapsed
+    saved_at = time.monotonic()
+    batches: list[Batch] = []
+    batches_of = 0
+    while state.step < plan.steps:
+        if run.commands.stopping:
+            return True
+        epoch, place = plan.place_of(state.step)
+        if epoch != batches_of:
+            batches, batches_of = run.training_set.epoch(epoch, settings.training.batch_size, settings.training.seed), epoch
+        started = time.monotonic()
+        lrs = set_learning_rates(run, state.step)
+        result = one_step(run, batches, epoch, place, state.step)
+        state.step += 1
+        state.epoch_loss += result.loss
+        state.epoch_steps += 1
+        state.elapsed = before + time.monotonic() - began
+        run.emit(events.StepDone(state.step, epoch, result.loss, lrs, time.monotonic() - started))
+        if run.commands.take_save():
+            save_checkpoint(run, f"{settings.name}-step{state.step:08d}.safetensors", epoch, state.step)
+        if run.commands.take_sample():
+            draw_samples(run, epoch, state.step)
+        if place + 1 == plan.steps_per_epoch or state.step == plan.steps:
+            end_epoch(run, state, epoch)
+            saved_at = time.monotonic()
+        elif time.monotonic() - saved_at >= settings.checkpoints.save_state_every_seconds:
+            keep_state(run, state)
+            saved_at = time.monotonic()
+    return False
+
+
+def one_step(run: Run, batches: list[Batch], epoch: int, place: int, number: int) -> StepResult:
+    """The optimizer step at `place` in its epoch, over as many batches as are accumulated."""
+    together = run.settings.training.gradient_accumulation_steps
+    group = [prepare(run, batch, epoch) for batch in batches[place * together : (place + 1) * together]]
+    return step(run.base, run.adapters, run.optimizer, run.texts, group, run.settings, number)
+
+
+def prepare(run: Run, batch: Batch, epoch: int) -> PreparedBatch:
+    """Latents and captions of a batch; the caption's shuffle depends on (seed, epoch, picture, repeat)."""
+    captions, names = [], []
+    for showing in batch.showings:
+        picture = run.training_set.pictures[showing.picture].picture
+        rng = rng_for("caption", run.settings.training.seed, epoch, showing.picture, showing.repeat)
+        captions.append(caption_for_training(picture.caption or "", run.rules, rng))
+        names.append(picture.path.name)
+    return PreparedBatch(torch.stack([run.latents[s.picture] for s in batch.showings]), tuple(captions), tuple(names))
+
+
+def set_learning_rates(run: Run, number: int) -> dict[str, float]:
+    """Put the schedule's rates into the optimizer; returned by group, for the log."""
+    factor = lr_factor(run.settings, run.plan, number)
+    for group in run.optimizer.param_groups:
+        group["lr"] = run.settings.lr_of(group["name"]) * factor
+    return {group["name"]: group["lr"] for group in run.optimizer.param_groups}
+
+
+def end_epoch(run: Run, state: TrainState, epoch: int) -> None:
+    """Report the epoch; save its checkpoint, its samples and, last, the state that goes on after it."""
+    run.emit(events.EpochDone(epoch, state.step, state.epoch_loss / state.epoch_steps))
+    state.epoch_loss, state.epoch_steps = 0.0, 0
+    last = state.step == run.plan.steps
+    if not last and epoch % run.settings.checkpoints.save_every_n_epochs == 0:
+        save_checkpoint(run, f"{run.settings.name}-{epoch:06d}.safetensors", epoch, state.step)
+    if last or epoch % run.settings.samples.every_n_epochs == 0:
+        draw_samples(run, epoch, state.step)
+    keep_state(run, state)
+
+
+def keep_state(run: Run, state: TrainState) -> None:
+    """Save all that a killed run needs to go on."""
+    state.adapter = {f"{part}.{key}": value for part, adapter in run.adapters.items() for key, value in adapter.state_dict().items()}
+    state.optimizer = run.optimizer.state_dict()
+    save_state(run.folder.state, state)
+    run.emit(events.StateSaved(state.step))
+
+
+def save_checkpoint(run: Run, name: str, epoch: int, done: int, final: bool = False) -> Path:
+    """Write a LoRA file of this moment."""
+    path = run.folder.checkpoints / name
+    metadata = lora_metadata(run.settings, run.plan, run.training_set, run.base, epoch, done)
+    save_lora(path, adapter_tensors(*run.adapters.values()), metadata, DTYPES[run.settings.checkpoints.save_precision])
+    run.emit(events.CheckpointSaved(str(path.relative_to(run.folder.root)), epoch, done, final))
+    return path
+
+
+def draw_samples(run: Run, epoch: int, done: int) -> None:
+    """Draw every prompt with the LoRA as it is now; at epoch 0 it changes nothing, so that is the base."""
+    wanted = run.settings.samples
+    if not wanted.prompts:
+        return
+    prompts = [prompt.replace("{trigger}", run.settings.captions.trigger or "") for prompt in wanted.prompts]
+    seeds = [wanted.seed + k for k in range(len(prompts))]
+    pictures = sample(
+        run.base, prompts, seeds, width=wanted.width, height=wanted.height, steps=wanted.steps, cfg_scale=wanted.cfg_scale,
+        negative_prompt=wanted.negative_prompt, clip_skip=run.settings.base.clip_skip,
+    )  # fmt: skip
+    for k, (prompt, seed, picture) in enumerate(zip(prompts, seeds, pictures, strict=True)):
+        path = run.folder.samples / f"epoch{epoch:06d}-step{done:08d}-{k:02d}.png"
+        picture.save(path)
+        run.emit(events.SampleReady(str(path.relative_to(run.folder.root)), prompt, seed, epoch, done))
+
+
+def finish(run: Run, state: TrainState) -> RunResult:
+    """Write the final LoRA."""
+    run.emit(events.PhaseStarted("finish"))
+    file = save_checkpoint(run, f"{run.settings.name}.safetensors", run.plan.epochs, state.step, final=True)
+    run.emit(events.Finished(state.step, state.elapsed, str(file.relative_to(run.folder.root))))
+    return RunResult(run.folder.root, True, state.step, file)
+
+
+def _leave(run: Run, state: TrainState) -> RunResult:
+    """A stop was asked for: keep the state, and the LoRA of this moment."""
+    keep_state(run, state)
+    file = None
+    if state.step:
+        file = save_checkpoint(run, f"{run.settings.name}-step{state.step:08d}.safetensors", run.plan.place_of(state.step)[0], state.step)
+    run.emit(events.Stopped(state.step, f"stopped after step {state.step} of {run.plan.steps}; go on with: lorasmith resume {run.folder.root}"))
+    return RunResult(run.folder.root, False, state.step, file)
+
+
+# -- what they need ---------------------------------------------------------------------------------------------------
+
+
+def _optimizer(settings: Settings, adapters: Mapping[str, AttachedAdapter]) -> torch.optim.Optimizer:
+    groups = [{"params": list(adapter.parameters()), "lr": settings.lr_of(part), "name": part} for part, adapter in adapters.items()]
+    return make_optimizer(settings.optimizer.type, groups, settings.optimizer.args)
+
+
+def _rules(settings: Settings) -> CaptionRules:
+    captions = settings.captions
+    return CaptionRules(captions.shuffle_caption, captions.keep_tokens, captions.trigger, captions.caption_dropout_rate)
+
+
+def _restore(run: Run, state: TrainState) -> None:
+    """Put a saved state back into adapter and optimizer."""
+    for part, adapter in run.adapters.items():
+        adapter.load_state_dict({key.removeprefix(f"{part}."): value for key, value in state.adapter.items() if key.startswith(f"{part}.")})
+    run.optimizer.load_state_dict(state.optimizer)

@@ -1,0 +1,87 @@
+"""What all tests share: one tiny random base model a session, one small dataset."""
+
+import os
+import random
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("TRANSFORMERS_OFFLINE", "1")
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def toy_base(tmp_path_factory):
+    """A diffusers folder of a Stable Diffusion 1.x shaped model with random weights, 32 x 32 pixels native."""
+    import torch
+    from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionPipeline, UNet2DConditionModel
+    from transformers import CLIPTextConfig, CLIPTextModel
+
+    from lorasmith.demo.build.text_encoder import make_tokenizer
+
+    folder = tmp_path_factory.mktemp("toy-base")
+    torch.manual_seed(0)
+    tokenizer = make_tokenizer(folder / "tokenizer")
+    unet = UNet2DConditionModel(
+        sample_size=8, in_channels=4, out_channels=4, block_out_channels=(16, 32), layers_per_block=1, norm_num_groups=8,
+        down_block_types=("CrossAttnDownBlock2D", "DownBlock2D"), up_block_types=("UpBlock2D", "CrossAttnUpBlock2D"),
+        cross_attention_dim=32, attention_head_dim=2,
+    )  # fmt: skip
+    vae = AutoencoderKL(
+        block_out_channels=(8, 8, 16), latent_channels=4, norm_num_groups=4, sample_size=32, layers_per_block=1,
+        down_block_types=("DownEncoderBlock2D",) * 3, up_block_types=("UpDecoderBlock2D",) * 3,
+    )  # fmt: skip
+    text_encoder = CLIPTextModel(
+        CLIPTextConfig(
+            vocab_size=len(tokenizer), hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=2,
+            bos_token_id=tokenizer.bos_token_id, eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.eos_token_id,
+        )
+    )  # fmt: skip
+    scheduler = DDIMScheduler(
+        beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", clip_sample=False, set_alpha_to_one=False, steps_offset=1
+    )
+    StableDiffusionPipeline(
+        vae=vae, text_encoder=text_encoder, tokenizer=tokenizer, unet=unet, scheduler=scheduler, safety_checker=None,
+        feature_extractor=None, requires_safety_checker=False,
+    ).save_pretrained(folder)  # fmt: skip
+    return folder
+
+
+@pytest.fixture(scope="session")
+def creatures(tmp_path_factory):
+    """Five pictures of two shapes with captions, as a plain folder."""
+    from lorasmith.demo.drawing import draw_scene
+    from lorasmith.demo.world import random_scene, tag_caption
+
+    folder = tmp_path_factory.mktemp("creatures")
+    for i in range(5):
+        scene = random_scene(500 + i)
+        picture = draw_scene(scene)
+        if i > 2:
+            picture = picture.crop((0, 8, 64, 56))
+        picture.save(folder / f"{i}.png")
+        (folder / f"{i}.txt").write_text("zorvex, " + tag_caption(scene, random.Random(i)), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture
+def settings_for(toy_base, creatures, tmp_path):
+    """Settings of a small run over `creatures`; sections given as dicts are merged in."""
+    from lorasmith.training.settings import settings_from
+
+    def make(**sections):
+        tree = {
+            "name": "toy",
+            "base": {"path": str(toy_base)},
+            "datasets": [{"path": str(creatures)}],
+            "buckets": {"resolution": 32, "min_bucket_reso": 16, "max_bucket_reso": 64, "bucket_reso_steps": 8},
+            "captions": {"trigger": "zorvex", "shuffle_caption": True, "keep_tokens": 1},
+            "network": {"rank": 2},
+            "training": {"epochs": 2, "batch_size": 2},
+            "optimizer": {"learning_rate": 1e-3},
+            "cache": str(tmp_path / "cache"),
+        }
+        for name, value in sections.items():
+            tree[name] = {**tree[name], **value} if isinstance(value, dict) and name in tree else value
+        return settings_from(tree)
+
+    return make

@@ -1,0 +1,160 @@
+"""Whole runs of a few steps: files, losses, and that killed runs go on exactly."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from safetensors import safe_open
+
+from lorasmith.errors import RunError, SettingsError
+from lorasmith.training import events
+from lorasmith.training.commands import Commands
+from lorasmith.training.events import read_events
+from lorasmith.training.run import resume, train
+from lorasmith.training.settings import load_settings, settings_toml
+
+
+def collect():
+    seen = []
+    return seen, seen.append
+
+
+def test_a_run_leaves_a_folder_that_explains_itself(settings_for, tmp_path):
+    seen, listener = collect()
+    settings = settings_for(samples={"prompts": ["{trigger}, happy"], "steps": 2})
+    result = train(settings, tmp_path / "run", [listener])
+    assert result.finished
+    root = tmp_path / "run"
+    names = sorted(str(p.relative_to(root)) for p in root.rglob("*") if p.is_file() and "state" not in p.parts)
+    assert names == [
+        "checkpoints/toy-000001.safetensors", "checkpoints/toy.safetensors", "events.jsonl", "manifest.json",
+        "samples/epoch000000-step00000000-00.png", "samples/epoch000001-step00000003-00.png",
+        "samples/epoch000002-step00000006-00.png", "settings.toml",
+    ]  # fmt: skip
+    assert load_settings(root / "settings.toml") == settings
+    steps = [e for e in seen if isinstance(e, events.StepDone)]
+    assert [e.step for e in steps] == [1, 2, 3, 4, 5, 6]
+    assert [e for _, e in read_events(root / "events.jsonl")] == seen
+
+
+def test_training_lowers_the_loss_on_its_own_pictures(settings_for, tmp_path):
+    seen, listener = collect()
+    settings = settings_for(training={"epochs": 40, "batch_size": 5}, optimizer={"learning_rate": 5e-3}, checkpoints={"save_every_n_epochs": 40})
+    train(settings, tmp_path / "run", [listener])
+    losses = [e.mean_loss for e in seen if isinstance(e, events.EpochDone)]
+    assert sum(losses[-10:]) < 0.9 * sum(losses[:10])
+
+
+def test_the_same_settings_give_the_same_bytes(settings_for, tmp_path):
+    a = train(settings_for(), tmp_path / "a").file
+    b = train(settings_for(), tmp_path / "b").file
+    assert a.read_bytes() == b.read_bytes()
+    c = train(settings_for(training={"seed": 7, "epochs": 2, "batch_size": 2}), tmp_path / "c").file
+    assert a.read_bytes() != c.read_bytes()
+
+
+def test_the_file_carries_kohyas_keys_and_metadata(settings_for, tmp_path):
+    file = train(settings_for(), tmp_path / "run").file
+    with safe_open(file, "pt") as opened:
+        keys, metadata = list(opened.keys()), opened.metadata()
+        assert all(opened.get_tensor(k).shape == () for k in keys if k.endswith(".alpha"))
+    assert {k.split("_")[1] for k in keys} == {"unet", "te"}
+    assert any(k.startswith("lora_te_text_model_encoder_layers_0_mlp_fc1.lora_down") for k in keys)
+    assert metadata["ss_network_dim"] == "2"
+    assert metadata["ss_steps"] == "6"
+    assert "zorvex" in metadata["ss_tag_frequency"]
+
+
+@pytest.mark.parametrize(
+    "sections",
+    [
+        {},
+        {"optimizer": {"type": "Prodigy", "learning_rate": 1.0}},
+        {"training": {"max_train_steps": 5, "batch_size": 2, "gradient_accumulation_steps": 2}},
+        {"training": {"epochs": 2, "batch_size": 2, "mixed_precision": "bf16"}},
+    ],
+    ids=["AdamW", "Prodigy", "accumulation", "bf16"],
+)
+def test_a_stopped_run_resumes_to_the_same_bytes(settings_for, tmp_path, sections):
+    whole = train(settings_for(**sections), tmp_path / "whole").file
+    commands = Commands()
+
+    def stop_in_the_second_epoch(event):
+        if isinstance(event, events.StepDone) and event.step == (4 if event.step < 5 and "max_train_steps" not in str(sections) else 2):
+            commands.stop()
+
+    stopped = train(settings_for(**sections), tmp_path / "part", [stop_in_the_second_epoch], commands)
+    assert not stopped.finished
+    resumed = resume(tmp_path / "part")
+    assert resumed.finished
+    assert resumed.file.read_bytes() == whole.read_bytes()
+
+
+def test_kill_9_at_any_moment_resumes_to_the_same_bytes(settings_for, tmp_path):
+    settings = settings_for(
+        training={"epochs": 6, "batch_size": 1}, checkpoints={"save_state_every_seconds": 0.01}, samples={"prompts": ["zorvex"], "steps": 1}
+    )
+    whole = train(settings, tmp_path / "whole").file
+    (tmp_path / "settings.toml").write_text(settings_toml(settings), encoding="utf-8")
+    begin = (
+        "from pathlib import Path; from lorasmith.training.run import train; from lorasmith.training.settings import load_settings;"
+        f"train(load_settings(Path({str(tmp_path / 'settings.toml')!r})), Path({str(tmp_path / 'killed')!r}))"
+    )
+    go_on = f"from pathlib import Path; from lorasmith.training.run import resume; resume(Path({str(tmp_path / 'killed')!r}))"
+    for program, after_state in ((begin, 4), (go_on, 15)):
+        process = subprocess.Popen([sys.executable, "-c", program], env={**os.environ, "PYTHONPATH": "src"})
+        deadline = time.monotonic() + 120
+        while process.poll() is None and time.monotonic() < deadline:
+            reached = [int(p.stem.split("-")[1]) for p in (tmp_path / "killed" / "state").glob("step-*.pt")]
+            if reached and max(reached) >= after_state:
+                process.send_signal(signal.SIGKILL)
+                break
+            time.sleep(0.005)
+        assert process.wait(10) == -signal.SIGKILL
+    assert not (tmp_path / "killed" / "checkpoints" / "toy.safetensors").exists()
+    resumed = resume(tmp_path / "killed")
+    assert resumed.file.read_bytes() == whole.read_bytes()
+
+
+def test_a_run_whose_pictures_changed_is_not_resumed_in_silence(settings_for, tmp_path, creatures):
+    import shutil
+
+    mine = tmp_path / "mine"
+    shutil.copytree(creatures, mine)
+    commands = Commands()
+    train(settings_for(datasets=[{"path": str(mine)}]), tmp_path / "run", [lambda e: commands.stop() if isinstance(e, events.StepDone) else None], commands)
+    (mine / "0.txt").write_text("zorvex, something else", encoding="utf-8")
+    with pytest.raises(RunError, match="0.png"):
+        resume(tmp_path / "run")
+
+
+def test_a_run_folder_in_use_is_refused_and_left_alone(settings_for, tmp_path):
+    train(settings_for(), tmp_path / "run")
+    before = sorted((p, p.stat().st_mtime_ns) for p in (tmp_path / "run").rglob("*"))
+    with pytest.raises(SettingsError, match="lorasmith resume"):
+        train(settings_for(), tmp_path / "run")
+    assert sorted((p, p.stat().st_mtime_ns) for p in (tmp_path / "run").rglob("*")) == before
+
+
+def test_a_failing_listener_does_not_take_the_run_with_it(settings_for, tmp_path, caplog):
+    def broken(event):
+        raise ValueError("no display")
+
+    assert train(settings_for(), tmp_path / "run", [broken]).finished
+    assert "gets no more events" in caplog.text
+
+
+def test_a_damaged_state_is_passed_over_for_the_one_before(settings_for, tmp_path):
+    whole = train(settings_for(), tmp_path / "whole").file
+    train(settings_for(), tmp_path / "run")
+    newest = sorted((tmp_path / "run" / "state").glob("*.pt"))[-1]
+    newest.write_bytes(newest.read_bytes()[:-100])
+    assert resume(tmp_path / "run").file.read_bytes() == whole.read_bytes()
+
+
+def test_a_bucket_step_that_the_base_cannot_take_is_refused(settings_for, tmp_path):
+    with pytest.raises(SettingsError, match="multiple of 8"):
+        train(settings_for(buckets={"resolution": 36, "min_bucket_reso": 12, "max_bucket_reso": 60, "bucket_reso_steps": 12}), tmp_path / "run")
