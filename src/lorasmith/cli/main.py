@@ -1,0 +1,42 @@
+"""The command line: verbs on the nouns people have. Each verb's file imports what it needs when it is called."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+
+import typer
+
+from lorasmith.cli import demo, picture, run
+from lorasmith.errors import InputError, LorasmithError
+
+app = typer.Typer(
+    name="lorasmith", no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False,
+    help="Turn a folder of images into a LoRA that is proven to be good.",
+)  # fmt: skip
+app.command("new")(run.new)
+app.command("plan")(run.plan)
+app.command("train")(run.train)
+app.command("resume")(run.resume)
+app.command("report")(run.report)
+app.command("sample")(picture.sample)
+app.add_typer(demo.app, name="demo")
+
+
+def main() -> None:
+    """Run a command; exit code 0 done, 1 a run that could not go on, 2 bad input, 130 stopped by the user."""
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    os.environ.setdefault("DIFFUSERS_VERBOSITY", "error")
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    os.environ.setdefault("TQDM_DISABLE", "1")
+    try:
+        app()
+    except LorasmithError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2 if isinstance(error, InputError) else 1)
+
+
+if __name__ == "__main__":
+    main()

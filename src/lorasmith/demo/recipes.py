@@ -1,0 +1,42 @@
+"""How LoRAs of the demo world are trained: one recipe a kind, measured with `make bench`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from lorasmith.demo.datasets import TRIGGERS
+from lorasmith.demo.weights import BASE
+from lorasmith.training.settings import Settings, settings_from
+
+PROMPTS = {
+    "character": [
+        "{trigger}, happy, standing, beach, flat style", "{trigger}, angry, jumping, city, ink style",
+        "{trigger}, surprised, sitting, night, soft style", "{trigger}, sad, lying, meadow, flat style",
+    ],
+    "style": [
+        "{trigger}, cat, blue body, happy, standing, beach", "{trigger}, frog, green body, red hat, angry, jumping, city",
+        "{trigger}, lion, orange body, surprised, sitting, night", "{trigger}, mouse, pink body, blue scarf, sad, lying, meadow",
+    ],
+    "concept": [
+        "{trigger}, cat, blue body, happy, standing, beach, flat style", "{trigger}, bear, red body, angry, sitting, city, ink style",
+        "{trigger}, rabbit, white body, surprised, standing, night, soft style", "{trigger}, lion, yellow body, sad, standing, meadow, flat style",
+    ],
+}  # fmt: skip
+
+
+def recipe(kind: str, name: str, dataset: Path, cache: Path, epochs: int) -> Settings:
+    """Settings for a held-out thing of the demo world, trained on the demo base."""
+    return settings_from({
+        "name": name.replace(" ", "-"),
+        "base": {"path": str(BASE)},
+        "datasets": [{"path": str(dataset)}],
+        "buckets": {"resolution": 64, "min_bucket_reso": 32, "max_bucket_reso": 128, "bucket_reso_steps": 16},
+        "captions": {"trigger": TRIGGERS.get(name, name), "shuffle_caption": True, "keep_tokens": 1},
+        "network": {"rank": 16, "alpha": 16.0},
+        "training": {"epochs": epochs, "batch_size": 8},
+        "optimizer": {"unet_lr": 2e-3, "text_encoder_lr": 5e-4},
+        "schedule": {"lr_scheduler": "cosine"},
+        "checkpoints": {"save_every_n_epochs": max(1, epochs // 5)},
+        "samples": {"prompts": PROMPTS[kind], "every_n_epochs": max(1, epochs // 5), "steps": 15, "cfg_scale": 5.0},
+        "cache": str(cache),
+    })  # fmt: skip

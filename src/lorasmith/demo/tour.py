@@ -1,0 +1,60 @@
+"""The demo: a dataset of a held-out creature, a LoRA of it, the proof, the report."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from lorasmith.demo.datasets import write_dataset
+from lorasmith.demo.proof import Proof, prove, write_proof
+from lorasmith.demo.recipes import recipe
+from lorasmith.demo.weights import BASE
+from lorasmith.errors import SettingsError
+from lorasmith.evaluation.report import write_report
+from lorasmith.models.checkpoint import open_base
+from lorasmith.training.commands import Commands
+from lorasmith.training.events import Listener
+from lorasmith.training.run import train
+
+CHARACTER = "zorvex"
+EPOCHS = 30
+
+
+@dataclass(frozen=True)
+class TourResult:
+    """Paths of what the demo made, and its proof."""
+
+    file: Path
+    report: Path
+    proof: Proof
+
+
+def tour(out: Path, samples: int, listeners: Iterable[Listener] = (), commands: Commands | None = None) -> TourResult | None:
+    """Make everything anew in `out`; None where it was stopped.
+
+    Raises SettingsError where `out` holds something that no demo made.
+    """
+    run_folder = out / f"run-{CHARACTER}"
+    _clear(run_folder)
+    dataset = write_dataset(out, f"character-{CHARACTER}-large")
+    settings = recipe("character", CHARACTER, dataset, out / "cache", EPOCHS)
+    result = train(settings, run_folder, listeners, commands)
+    if result.file is None or not result.finished:
+        write_report(run_folder)
+        return None
+    proof = prove(open_base(BASE, torch.float32), "character", CHARACTER, result.file, samples)
+    write_proof(run_folder, proof, f"lorasmith demo run --samples {samples}")
+    return TourResult(result.file, write_report(run_folder), proof)
+
+
+def _clear(run_folder: Path) -> None:
+    """Remove an earlier demo's run, known by its settings."""
+    if not run_folder.exists():
+        return
+    if any(run_folder.iterdir()) and not (run_folder / "settings.toml").is_file():
+        raise SettingsError(f"the folder {run_folder} holds something that is no demo run; give another --out")
+    shutil.rmtree(run_folder)

@@ -1,0 +1,82 @@
+"""Settings are said once, complete, and never ignored in silence."""
+
+import tomllib
+
+import pytest
+
+from lorasmith.errors import SettingsError
+from lorasmith.training.settings import check_together, load_settings, setting_names, settings_from, settings_toml
+
+LEAST = {"base": {"path": "base"}, "datasets": [{"path": "pictures"}], "training": {"epochs": 3}}
+
+
+def test_a_settings_file_holds_every_setting_and_reads_back_the_same():
+    settings = settings_from({**LEAST, "optimizer": {"args": {"betas": [0.9, 0.99], "weight_decay": 0.1}}, "name": "a näme"})
+    text = settings_toml(settings)
+    assert settings_from(tomllib.loads(text)) == settings
+    for name in setting_names():
+        assert name.split(".")[-1] in text
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"training": {"epocs": 3}}, "did you mean 'epochs'"),
+        ({"min_snr_gamma": 5}, "it belongs at loss.min_snr_gamma"),
+        ({"datasets": [{"path": "x", "num_repeats": 3}]}, "did you mean 'repeats'"),
+        ({"training": {"epochs": "many"}}, "training.epochs = 'many'"),
+        ({"network": {"rank": 0}}, "network.rank = 0"),
+        ({"name": "a/b"}, "cannot be a file name"),
+        ({"captions": {"trigger": "one, two"}}, "one tag"),
+        ({"version": 2}, "version"),
+    ],
+)
+def test_a_wrong_setting_is_named_in_one_sentence(change, sentence):
+    with pytest.raises(SettingsError, match=r".+") as raised:
+        settings_from({**LEAST, **change}, "run.toml")
+    assert str(raised.value).startswith("run.toml: ")
+    assert sentence in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"training": {}}, ["training.epochs", "training.max_train_steps"]),
+        ({"training": {"epochs": 1, "max_train_steps": 5}}, ["training.epochs", "training.max_train_steps"]),
+        ({"network": {"train_unet": False, "train_text_encoder": False}}, ["train_unet", "train_text_encoder"]),
+        ({"schedule": {"lr_scheduler": "cosine", "lr_scheduler_num_cycles": 3}}, ["lr_scheduler_num_cycles", "cosine_with_restarts"]),
+        ({"schedule": {"lr_scheduler": "constant", "lr_warmup_steps": 10}}, ["lr_warmup_steps", "constant_with_warmup"]),
+        ({"network": {"train_text_encoder": False}, "optimizer": {"text_encoder_lr": 1e-5}}, ["text_encoder_lr", "train_text_encoder"]),
+        ({"samples": {"steps": 7}}, ["samples.steps", "samples.prompts"]),
+        ({"samples": {"prompts": ["{trigger}"]}}, ["captions.trigger"]),
+        ({"optimizer": {"type": "Prodigy", "unet_lr": 1.0, "text_encoder_lr": 0.5}}, ["unet_lr", "text_encoder_lr", "Prodigy"]),
+    ],
+)
+def test_settings_that_contradict_each_other_are_refused_naming_both(change, words):
+    with pytest.raises(SettingsError) as raised:
+        check_together(settings_from({**LEAST, **change}))
+    for word in words:
+        assert word in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        ({"optimizer": {"type": "Prodigy", "learning_rate": 1e-4}}, "Prodigy"),
+        ({"optimizer": {"learning_rate": 1.0}}, "AdamW"),
+        ({"captions": {"keep_tokens": 2}}, "keep_tokens"),
+        ({"network": {"rank": 4, "alpha": 8.0}}, "alpha"),
+    ],
+)
+def test_settings_that_do_little_together_are_warned_about(change, word):
+    assert any(word in warning for warning in check_together(settings_from({**LEAST, **change})))
+    assert check_together(settings_from(LEAST)) == []
+
+
+def test_a_missing_or_broken_file_is_one_sentence(tmp_path):
+    with pytest.raises(SettingsError, match="does not exist"):
+        load_settings(tmp_path / "none.toml")
+    (tmp_path / "broken.toml").write_text("a = [", encoding="utf-8")
+    with pytest.raises(SettingsError, match="no valid TOML"):
+        load_settings(tmp_path / "broken.toml")
