@@ -1,0 +1,219 @@
+"""Read one picture file as a viewer shows it: upright, in sRGB, flat, 8 bits a channel.
+
+Pillow hands out what the file stores. Between that and what a person sees lie the EXIF orientation, the colour profile,
+CMYK ink, 16 bits, palettes and transparency; a trainer that forgets one of them learns pictures that nobody made.
+`read_picture` settles them in one fixed order: decode, split off the transparency, colours to sRGB, flatten, turn upright.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+from PIL import ExifTags, Image, ImageChops, ImageCms, ImageFile, UnidentifiedImageError
+
+from lorasmith.errors import DatasetError
+
+PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif")
+"""File name endings of pictures, in lower case."""
+
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF")
+"""What a file may hold, whatever its name says. Pillow knows more, some of which (EPS) runs a program on the file's content."""
+
+MAX_PIXELS = 89_478_485
+"""Width times height above which a picture is refused, in pixels (a square of 9,459). A few bytes can claim to be any size.
+
+From here on Pillow warns, or fails where somebody has turned warnings into errors; refusing at the same line gives the same answer
+under every warning filter.
+"""
+
+UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""What turns a picture with this EXIF orientation upright; 1 is upright already, and any other value is no orientation."""
+
+
+def read_picture(path: Path | str, background: tuple[int, int, int] = (255, 255, 255)) -> Image.Image:
+    """The picture as a viewer shows it, as RGB with 8 bits a channel; of an animation, the first frame.
+
+    Transparent parts show `background` (red, green, blue; 0-255). The file is closed when this returns.
+
+    Raises:
+        DatasetError: the file is missing, empty, damaged, no picture, of a format or pixel kind that is not read, or too large.
+    """
+    with _opened(path) as image:
+        _decode(image, path)
+        colours, alpha = _split_alpha(image, path)
+        picture = _to_srgb(colours, image.info.get("icc_profile"))
+        if alpha is not None:
+            flat = Image.new("RGB", picture.size, background)
+            flat.paste(picture, mask=alpha)
+            picture = flat
+        turn = UPRIGHT.get(_orientation(image))
+        return picture.transpose(turn) if turn is not None else picture
+
+
+def picture_size(path: Path | str) -> tuple[int, int]:
+    """Width and height in pixels of what `read_picture` would return, from the header alone.
+
+    Some PNGs keep their EXIF data behind the pixels; only those are decoded for it.
+
+    Raises:
+        DatasetError: as `read_picture`, except that damage behind the header goes unseen.
+    """
+    with _opened(path) as image:
+        width, height = image.size
+        if image.format == "TIFF":  # Pillow turns TIFFs itself and already gives the upright size
+            return width, height
+        if image.format == "PNG" and _png_notes_follow(image):
+            _decode(image, path)
+        orientation = _orientation(image)
+        return (height, width) if orientation in (5, 6, 7, 8) else (width, height)
+
+
+def content_hash(path: Path | str) -> str:
+    """The SHA-256 of the file's bytes, as 64 hexadecimal digits. Raises DatasetError if the file cannot be opened."""
+    with _open_file(path) as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _to_srgb(colours: Image.Image, profile: bytes | None) -> Image.Image:
+    """An image in L, RGB, CMYK or LAB as sRGB in RGB, by its embedded ICC profile where that fits the image and works."""
+    if profile:
+        try:
+            source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+            wanted = {"GRAY": "L", "RGB": "RGB", "CMYK": "CMYK"}.get(source.profile.xcolor_space.strip())
+            if wanted == colours.mode:
+                return _transform(colours, source)
+            if wanted == "RGB" and colours.mode == "L":
+                return _transform(colours.convert("RGB"), source)
+        except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
+            pass  # a broken profile says nothing about the pixels: take them as plain colours
+    return colours.convert("RGB")
+
+
+def _transform(image: Image.Image, source: ImageCms.ImageCmsProfile) -> Image.Image:
+    """Colours as near as sRGB can show them, paper white to white and ink black to black, as image editors do by default."""
+    converted = ImageCms.profileToProfile(
+        image,
+        source,
+        ImageCms.createProfile("sRGB"),
+        renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
+        outputMode="RGB",
+        flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
+    )
+    assert converted is not None  # only the in-place form returns None
+    return converted
+
+
+def _split_alpha(image: Image.Image, path: Path | str) -> tuple[Image.Image, Image.Image | None]:
+    """The colours (mode L, RGB, CMYK or LAB, 8 bits) and the opacity (mode L, or None where all is opaque)."""
+    if image.mode.startswith("I;16"):
+        return _from_16_bit(image)
+    if image.mode in ("I", "F"):
+        raise DatasetError(f"{path} stores 32 bits a pixel without saying which number is white: save it as a PNG of 8 or 16 bits.")
+    if image.mode == "CMYK" and image.format == "JPEG" and "adobe" not in image.info:
+        return ImageChops.invert(image), None  # Adobe stores ink upside down, and Pillow takes every JPEG for Adobe's
+    if image.mode in ("CMYK", "LAB"):
+        return image, None
+    grey = image.mode in ("1", "L", "LA", "La")
+    if image.has_transparency_data:
+        whole = image.convert("LA" if grey else "RGBA")
+        return _without_alpha(whole), whole.getchannel("A")
+    return image.convert("L" if grey else "RGB"), None
+
+
+def _without_alpha(whole: Image.Image) -> Image.Image:
+    """The colours of an LA or RGBA image as they are stored under the transparency."""
+    bands = whole.split()[:-1]
+    return bands[0] if len(bands) == 1 else Image.merge("RGB", bands)
+
+
+def _from_16_bit(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
+    """A grey image of 16 bits as 8 bits (65535 becomes 255, rounded), and the opacity if the file names one grey transparent."""
+    deep = np.asarray(image).astype(np.uint32)
+    grey = Image.fromarray(((deep * 255 + 32767) // 65535).astype(np.uint8))
+    clear = image.info.get("transparency")
+    if not isinstance(clear, int):
+        return grey, None
+    return grey, Image.fromarray(np.where(deep == clear, 0, 255).astype(np.uint8))
+
+
+def _orientation(image: Image.Image) -> int:
+    """The EXIF orientation, 1 to 8; 1 (upright) where the file names none or its EXIF block cannot be read."""
+    try:  # asked the base class, because a PNG decodes itself whole when asked
+        return Image.Image.getexif(image).get(ExifTags.Base.Orientation, 1)
+    except (SyntaxError, OSError, ValueError, TypeError, KeyError, IndexError, struct.error):  # a broken EXIF block: as stored, then
+        return 1
+
+
+def _png_notes_follow(image: ImageFile.ImageFile) -> bool:
+    """Whether chunks that may hold EXIF data come after a PNG's pixels."""
+    stream = image.fp
+    assert stream is not None
+    place = stream.tell()
+    stream.seek(8)
+    pixels_seen = found = False
+    while not found and len(head := stream.read(8)) == 8:
+        length, kind = struct.unpack(">I4s", head)
+        pixels_seen = pixels_seen or kind == b"IDAT"
+        found = pixels_seen and kind in (b"eXIf", b"iTXt", b"tEXt", b"zTXt")
+        stream.seek(length + 4, io.SEEK_CUR)  # the content and its checksum
+    stream.seek(place)
+    return found
+
+
+def _decode(image: ImageFile.ImageFile, path: Path | str) -> None:
+    try:
+        image.load()
+    except Exception as error:  # decoders fail in many ways on damaged bytes; whatever it is, this picture cannot be had
+        raise _damaged(path) from error
+
+
+@contextmanager
+def _opened(path: Path | str) -> Iterator[ImageFile.ImageFile]:
+    """The image with its header read and its size judged, nothing decoded; the file is closed at the end of the block."""
+    with _open_file(path) as stream:
+        if not stream.read(1):
+            raise DatasetError(f"{path} is empty (0 bytes): get it anew from its source, or delete it.")
+        stream.seek(0)
+        try:
+            image = Image.open(stream, formats=FORMATS)
+        except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+            raise DatasetError(f"{path} {_TOO_LARGE}") from error
+        except UnidentifiedImageError as error:
+            raise DatasetError(
+                f"{path} is not a picture that can be read, whatever its name says ({', '.join(FORMATS)} are read), or its beginning is "
+                "damaged: save it anew as PNG or JPEG, or delete it."
+            ) from error
+        except Exception as error:  # as for decoding: a header's damage shows in many ways
+            raise _damaged(path) from error
+        width, height = image.size
+        if width * height > MAX_PIXELS:
+            raise DatasetError(f"{path} is {width} x {height} pixels and {_TOO_LARGE}")
+        yield image
+
+
+_TOO_LARGE = f"has more than {MAX_PIXELS:,} pixels, which is too large to open: scale it down (3000 pixels a side are plenty)."
+
+
+def _open_file(path: Path | str) -> io.BufferedReader:
+    try:
+        return open(path, "rb")
+    except OSError as error:
+        raise DatasetError(f"{path} cannot be opened ({error.strerror}): check its name and that you may read it.") from error
+
+
+def _damaged(path: Path | str) -> DatasetError:
+    return DatasetError(f"{path} breaks off or is damaged: get it anew from its source, or delete it.")
