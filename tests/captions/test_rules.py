@@ -1,0 +1,125 @@
+"""What training makes of a caption: nothing is lost, the head stays, and equal draws give equal captions."""
+
+import random
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lorasmith.captions.caption import join_tags, split_tags
+from lorasmith.captions.rules import CaptionRules, caption_for_training
+from lorasmith.errors import SettingsError
+
+TAGS = st.lists(st.sampled_from(["cat", "dog", "red hat", "solo", "night", "1girl", "smile (soft)", "猫"]), max_size=10)
+SEEDS = st.integers(0, 2**32)
+
+
+def trained_on(caption: str, rules: CaptionRules, seed: int = 0) -> str:
+    return caption_for_training(caption, rules, random.Random(seed))
+
+
+def test_without_rules_only_the_spaces_are_tidied():
+    assert trained_on(" cat ,red hat,, solo ", CaptionRules()) == "cat, red hat, solo"
+
+
+def test_only_the_first_line_is_trained_on():
+    assert trained_on("cat, solo\nA cat sits alone.", CaptionRules()) == "cat, solo"
+
+
+def test_blank_lines_before_the_caption_do_not_empty_it():
+    assert trained_on("\n \ncat\ndog", CaptionRules()) == "cat"
+
+
+def test_a_sentence_without_commas_is_left_whole():
+    sentence = "A ginger cat looks straight at the camera; its eyes are green."
+    assert trained_on(sentence, CaptionRules(shuffle=True)) == sentence
+
+
+def test_the_trigger_is_put_first():
+    assert trained_on("cat, solo", CaptionRules(trigger="zkw")) == "zkw, cat, solo"
+
+
+def test_a_trigger_in_front_stays_alone():
+    assert trained_on("zkw, cat", CaptionRules(trigger="zkw")) == "zkw, cat"
+
+
+def test_a_trigger_further_back_is_moved_to_the_front():
+    assert trained_on("cat, zkw, solo", CaptionRules(trigger="zkw")) == "zkw, cat, solo"
+
+
+def test_a_tag_that_merely_contains_the_trigger_is_another_tag():
+    assert trained_on("zkw hat, Zkw", CaptionRules(trigger="zkw")) == "zkw, zkw hat, Zkw"
+
+
+def test_an_empty_caption_becomes_the_trigger():
+    assert trained_on("", CaptionRules(trigger="zkw", shuffle=True)) == "zkw"
+
+
+def test_shuffling_does_shuffle():
+    orders = {trained_on("a, b, c, d, e", CaptionRules(shuffle=True), seed) for seed in range(20)}
+    assert len(orders) > 10
+
+
+def test_keep_tokens_counts_the_trigger():
+    rules = CaptionRules(shuffle=True, keep_tokens=2, trigger="zkw")
+    heads = {tuple(split_tags(trained_on("cat, a, b, c, d", rules, seed))[:2]) for seed in range(20)}
+    assert heads == {("zkw", "cat")}
+
+
+@given(TAGS, SEEDS, st.integers(0, 12))
+def test_shuffling_neither_loses_nor_doubles_a_tag(tags: list[str], seed: int, keep: int):
+    shuffled = split_tags(trained_on(join_tags(tags), CaptionRules(shuffle=True, keep_tokens=keep), seed))
+    assert Counter(shuffled) == Counter(tags)
+
+
+@given(TAGS, SEEDS, st.integers(0, 12))
+def test_the_kept_head_is_unchanged(tags: list[str], seed: int, keep: int):
+    shuffled = split_tags(trained_on(join_tags(tags), CaptionRules(shuffle=True, keep_tokens=keep), seed))
+    assert shuffled[:keep] == tags[:keep]
+
+
+@given(TAGS, SEEDS, st.booleans(), st.integers(0, 3))
+def test_the_trigger_stands_first_and_once_and_the_other_tags_remain(tags: list[str], seed: int, shuffle: bool, keep: int):
+    first, *rest = split_tags(trained_on(join_tags(tags), CaptionRules(shuffle, keep, trigger="solo"), seed))
+    assert first == "solo"
+    assert Counter(rest) == Counter(tag for tag in tags if tag != "solo")
+
+
+@given(TAGS, SEEDS, st.floats(0, 1))
+def test_the_same_seed_gives_the_same_caption(tags: list[str], seed: int, dropout: float):
+    rules = CaptionRules(shuffle=True, trigger="zkw", dropout=dropout)
+    assert trained_on(join_tags(tags), rules, seed) == trained_on(join_tags(tags), rules, seed)
+
+
+@given(TAGS, SEEDS, st.floats(0, 0.9))
+def test_dropout_changes_no_order(tags: list[str], seed: int, dropout: float):
+    rules = CaptionRules(shuffle=True, trigger="zkw")
+    with_dropout = trained_on(join_tags(tags), replace(rules, dropout=dropout), seed)
+    assert with_dropout in ("", trained_on(join_tags(tags), rules, seed))
+
+
+def test_dropout_drops_about_its_share_of_captions_with_their_trigger():
+    rng = random.Random(0)
+    rules = CaptionRules(trigger="zkw", dropout=0.3)
+    dropped = sum(caption_for_training("cat", rules, rng) == "" for _ in range(2000))
+    assert 540 < dropped < 660  # 600, give or take three standard deviations
+
+
+def test_dropout_of_one_drops_all_and_of_zero_none():
+    assert all(trained_on("cat", CaptionRules(dropout=1.0), seed) == "" for seed in range(50))
+    assert all(trained_on("cat", CaptionRules(dropout=0.0), seed) == "cat" for seed in range(50))
+
+
+@pytest.mark.parametrize("trigger", ["", " ", "zkw, hat", " zkw", "zkw,"])
+def test_a_trigger_that_is_not_one_tag_is_refused(trigger: str):
+    with pytest.raises(SettingsError, match="one tag"):
+        CaptionRules(trigger=trigger)
+
+
+def test_values_out_of_range_are_refused():
+    with pytest.raises(SettingsError, match="keep_tokens is -1"):
+        CaptionRules(keep_tokens=-1)
+    with pytest.raises(SettingsError, match=r"dropout is 5"):
+        CaptionRules(dropout=5)
