@@ -1,0 +1,313 @@
+"""A folder is opened whole: what can be trained on comes back, and all that is odd about it is said."""
+
+import os
+import shutil
+import zipfile
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from tests.photographs import CAPTIONS, TOO_SMALL, UNREADABLE, make_pile
+
+from lorasmith.datasets.folders import FolderContents, Problem, open_folder
+from lorasmith.errors import DatasetError, SettingsError
+
+
+def draw(path: Path, caption: str | None = None, size: tuple[int, int] = (32, 24)) -> Path:
+    """A picture whose content is its own, with its caption if there is one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.effect_noise(size, 50).convert("RGB").save(path)
+    if caption is not None:
+        path.with_suffix(".txt").write_text(caption, encoding="utf-8")
+    return path
+
+
+def kinds(contents: FolderContents) -> list[str]:
+    return [problem.kind for problem in contents.problems]
+
+
+def only_problem(contents: FolderContents) -> Problem:
+    assert len(contents.problems) == 1, contents.problems
+    return contents.problems[0]
+
+
+# The pile of real photographs and odd files
+
+
+def test_of_a_mixed_pile_all_that_can_be_trained_on_is_found_and_the_rest_is_named(tmp_path: Path):
+    pile = make_pile(tmp_path / "pile")
+    contents = open_folder(tmp_path / "pile")
+    left_out = {*UNREADABLE, *TOO_SMALL}
+    assert [picture.path for picture in contents.pictures] == sorted(pile[name] for name in pile.keys() - left_out)
+    assert {problem.path for problem in contents.problems if problem.fatal} == {pile[name] for name in left_out}
+    for problem in contents.problems:
+        assert str(problem.path) in problem.sentence
+
+
+def test_pictures_carry_their_caption_size_folder_and_repeats(tmp_path: Path):
+    pile = make_pile(tmp_path / "pile")
+    by_path = {picture.path: picture for picture in open_folder(tmp_path / "pile").pictures}
+    for name, caption in CAPTIONS.items():
+        assert by_path[pile[name]].caption == caption
+    rotated = by_path[pile["rotated"]]
+    assert (rotated.size, rotated.folder, rotated.repeats, rotated.is_reg, rotated.caption) == ((451, 300), "pile", 1, False, None)
+
+
+def test_damage_behind_the_header_is_seen_only_when_verifying(tmp_path: Path):
+    pile = make_pile(tmp_path)
+    quick = open_folder(tmp_path, verify=False)
+    assert pile["truncated"] in [picture.path for picture in quick.pictures]
+    assert [problem.path for problem in quick.problems if problem.kind == "unreadable picture"] == [pile["text"]]
+
+
+# Layouts
+
+
+def test_each_kohya_folder_gives_its_repeats_and_stands_in_for_missing_captions(tmp_path: Path):
+    draw(tmp_path / "10_anna, red dress" / "b.png")
+    draw(tmp_path / "10_anna, red dress" / "a.png", "anna, smiling")
+    draw(tmp_path / "3_my_dog" / "c.png")
+    contents = open_folder(tmp_path)
+    assert [(picture.path.name, picture.caption, picture.repeats, picture.folder) for picture in contents.pictures] == [
+        ("a.png", "anna, smiling", 10, "10_anna, red dress"),
+        ("b.png", "anna, red dress", 10, "10_anna, red dress"),
+        ("c.png", "my_dog", 3, "3_my_dog"),
+    ]
+    assert kinds(contents) == ["caption missing", "caption missing"]
+    assert "'my_dog'" in contents.problems[1].sentence
+
+
+def test_a_single_kohya_folder_may_be_opened_itself(tmp_path: Path):
+    draw(tmp_path / "7_anna" / "a.png")
+    (picture,) = open_folder(tmp_path / "7_anna").pictures
+    assert (picture.repeats, picture.caption) == (7, "anna")
+
+
+def test_given_repeats_override_those_in_the_name(tmp_path: Path):
+    draw(tmp_path / "10_anna" / "a.png", "anna")
+    assert open_folder(tmp_path, repeats=2).pictures[0].repeats == 2
+
+
+def test_repeats_below_one_are_refused(tmp_path: Path):
+    draw(tmp_path / "a.png", "a")
+    with pytest.raises(SettingsError, match="repeats is 0"):
+        open_folder(tmp_path, repeats=0)
+
+
+def test_a_year_is_not_taken_for_repeats(tmp_path: Path):
+    draw(tmp_path / "2024_holiday" / "a.png", "beach")
+    assert open_folder(tmp_path / "2024_holiday").pictures[0].repeats == 1
+
+
+def test_pictures_beside_kohya_folders_are_left_out_and_named(tmp_path: Path):
+    loose = draw(tmp_path / "preview.png", "preview")
+    draw(tmp_path / "5_anna" / "a.png", "anna")
+    contents = open_folder(tmp_path)
+    assert [picture.path.name for picture in contents.pictures] == ["a.png"]
+    problem = only_problem(contents)
+    assert (problem.path, problem.kind, problem.fatal) == (loose, "picture beside folders", True)
+
+
+def test_a_subfolder_with_pictures_is_not_left_out_in_silence(tmp_path: Path):
+    draw(tmp_path / "a.png", "a")
+    draw(tmp_path / "more" / "b.png", "b")
+    (tmp_path / "notes").mkdir()
+    contents = open_folder(tmp_path)
+    assert [picture.path.name for picture in contents.pictures] == ["a.png"]
+    problem = only_problem(contents)
+    assert (problem.path, problem.kind) == (tmp_path / "more", "folder not read")
+
+
+def test_a_folder_of_no_repeats_is_left_out_and_named(tmp_path: Path):
+    draw(tmp_path / "0_raw" / "a.png", "a")
+    draw(tmp_path / "1_good" / "b.png", "b")
+    contents = open_folder(tmp_path)
+    assert [picture.path.name for picture in contents.pictures] == ["b.png"]
+    assert only_problem(contents).path == tmp_path / "0_raw"
+
+
+def test_reading_recursively_takes_every_folder_and_its_concept(tmp_path: Path):
+    draw(tmp_path / "a.png", "a")
+    draw(tmp_path / "more" / "deep" / "b.png", "b")
+    draw(tmp_path / "4_anna" / "faces" / "c.png")
+    contents = open_folder(tmp_path, recursive=True)
+    assert [(picture.folder, picture.repeats, picture.caption) for picture in contents.pictures] == [
+        (tmp_path.name, 1, "a"),
+        ("4_anna/faces", 4, "anna"),
+        ("more/deep", 1, "b"),
+    ]
+
+
+def test_a_link_that_leads_back_does_not_read_for_ever(tmp_path: Path):
+    draw(tmp_path / "set" / "a.png", "a")
+    (tmp_path / "set" / "again").symlink_to(tmp_path / "set", target_is_directory=True)
+    assert len(open_folder(tmp_path / "set", recursive=True).pictures) == 1
+
+
+def test_the_order_does_not_depend_on_the_order_of_writing(tmp_path: Path):
+    for name in ("c", "a", "B", "b10", "b2"):
+        draw(tmp_path / f"{name}.png", name)
+    assert [picture.path.stem for picture in open_folder(tmp_path).pictures] == ["B", "a", "b10", "b2", "c"]
+
+
+def test_regularisation_pictures_are_marked(tmp_path: Path):
+    draw(tmp_path / "a.png", "a woman")
+    assert open_folder(tmp_path, is_reg=True).pictures[0].is_reg
+
+
+def test_what_systems_leave_behind_is_passed_over(tmp_path: Path):
+    draw(tmp_path / "a.png", "a")
+    for name in (".DS_Store", "._a.png", "Thumbs.db", "desktop.ini"):
+        (tmp_path / name).write_bytes(b"x")
+    draw(tmp_path / "__MACOSX" / "b.png")
+    assert open_folder(tmp_path).problems == ()
+
+
+def test_endings_in_capitals_are_read(tmp_path: Path):
+    draw(tmp_path / "A.PNG")
+    (tmp_path / "A.TXT").write_text("a")
+    contents = open_folder(tmp_path)
+    assert contents.pictures[0].caption == "a"
+    assert contents.problems == ()
+
+
+# Problems of captions
+
+
+def test_a_missing_caption_is_reported_and_none(tmp_path: Path):
+    picture = draw(tmp_path / "a.png")
+    contents = open_folder(tmp_path)
+    assert contents.pictures[0].caption is None
+    problem = only_problem(contents)
+    assert (problem.path, problem.kind, problem.fatal) == (picture, "caption missing", False)
+
+
+def test_a_caption_given_for_missing_ones_stands_in_before_the_name_of_the_folder(tmp_path: Path):
+    draw(tmp_path / "2_anna" / "a.png")
+    contents = open_folder(tmp_path, missing_caption="a woman")
+    assert contents.pictures[0].caption == "a woman"
+    assert contents.problems == ()
+
+
+def test_an_empty_caption_is_reported_and_stays_empty(tmp_path: Path):
+    draw(tmp_path / "2_anna" / "a.png", " \n")
+    contents = open_folder(tmp_path, missing_caption="a woman")
+    assert contents.pictures[0].caption == " "
+    assert (only_problem(contents).kind, only_problem(contents).fatal) == ("caption empty", False)
+
+
+def test_a_picture_whose_caption_is_not_utf8_is_left_out(tmp_path: Path):
+    picture = draw(tmp_path / "a.png")
+    picture.with_suffix(".txt").write_bytes("café".encode("latin-1"))
+    draw(tmp_path / "b.png", "b")
+    contents = open_folder(tmp_path)
+    assert [picture.path.name for picture in contents.pictures] == ["b.png"]
+    problem = only_problem(contents)
+    assert (problem.path, problem.kind, problem.fatal) == (picture, "caption unreadable", True)
+    assert "a.txt is not UTF-8" in problem.sentence
+
+
+def test_a_caption_without_a_picture_is_reported(tmp_path: Path):
+    draw(tmp_path / "a.png", "a")
+    (tmp_path / "b.txt").write_text("b")
+    problem = only_problem(open_folder(tmp_path))
+    assert (problem.path, problem.kind, problem.fatal) == (tmp_path / "b.txt", "caption without picture", False)
+
+
+def test_of_two_captions_the_first_ending_counts_and_the_other_is_reported(tmp_path: Path):
+    draw(tmp_path / "a.png", "from txt")
+    (tmp_path / "a.caption").write_text("from caption")
+    contents = open_folder(tmp_path)
+    assert contents.pictures[0].caption == "from txt"
+    assert (only_problem(contents).path.name, only_problem(contents).kind) == ("a.caption", "caption not used")
+    assert open_folder(tmp_path, caption_extension=(".caption", ".txt")).pictures[0].caption == "from caption"
+
+
+def test_one_caption_ending_may_be_given_as_plain_text(tmp_path: Path):
+    draw(tmp_path / "a.png")
+    (tmp_path / "a.tags").write_text("a")
+    assert open_folder(tmp_path, caption_extension="tags").pictures[0].caption == "a"
+
+
+# Problems of pictures
+
+
+def test_a_picture_of_the_smallest_side_is_kept_and_a_smaller_one_left_out(tmp_path: Path):
+    draw(tmp_path / "a.png", "a", size=(8, 8))
+    draw(tmp_path / "b.png", "b", size=(7, 20))
+    contents = open_folder(tmp_path)
+    assert [picture.path.name for picture in contents.pictures] == ["a.png"]
+    assert (only_problem(contents).kind, only_problem(contents).fatal) == ("too small", True)
+    assert "7 x 20" in only_problem(contents).sentence
+
+
+def test_a_very_long_picture_is_kept_with_a_word_on_what_is_cropped(tmp_path: Path):
+    draw(tmp_path / "a.png", "a", size=(40, 10))
+    draw(tmp_path / "b.png", "b", size=(10, 100))
+    contents = open_folder(tmp_path)
+    assert len(contents.pictures) == 2
+    problem = only_problem(contents)
+    assert (problem.path.name, problem.kind, problem.fatal) == ("b.png", "extreme aspect", False)
+    assert "60%" in problem.sentence
+
+
+def test_the_same_file_twice_is_reported_also_across_folders(tmp_path: Path):
+    first = draw(tmp_path / "1_anna" / "a.png", "a")
+    draw(tmp_path / "1_anna" / "other.png", "another")
+    second = tmp_path / "2_bella" / "b.png"
+    second.parent.mkdir()
+    shutil.copy(first, second)
+    second.with_suffix(".txt").write_text("b")
+    contents = open_folder(tmp_path)
+    assert len(contents.pictures) == 3
+    problem = only_problem(contents)
+    assert (problem.path, problem.kind, problem.fatal) == (second, "duplicate", False)
+    assert str(first) in problem.sentence
+
+
+def test_a_file_of_another_kind_is_reported(tmp_path: Path):
+    draw(tmp_path / "a.png", "a")
+    (tmp_path / "a.heic").write_bytes(b"x")
+    problem = only_problem(open_folder(tmp_path))
+    assert (problem.path.name, problem.kind, problem.fatal) == ("a.heic", "unknown file", False)
+
+
+# Errors that end it
+
+
+def test_a_missing_folder_a_file_and_an_archive_are_refused_with_the_way_out(tmp_path: Path):
+    with pytest.raises(DatasetError, match=r"nowhere does not exist"):
+        open_folder(tmp_path / "nowhere")
+    with pytest.raises(DatasetError, match=r"a\.png is a file: give the folder"):
+        open_folder(draw(tmp_path / "a.png"))
+    with zipfile.ZipFile(tmp_path / "set.upload", "w") as archive:
+        archive.writestr("a.txt", "a")
+    with pytest.raises(DatasetError, match=r"set\.upload is an archive: unpack it"):
+        open_folder(tmp_path / "set.upload")
+
+
+def test_a_folder_without_pictures_is_refused(tmp_path: Path):
+    (tmp_path / "a.txt").write_text("a")
+    with pytest.raises(DatasetError, match="holds no pictures"):
+        open_folder(tmp_path)
+
+
+def test_a_folder_of_broken_pictures_is_refused_with_three_reasons(tmp_path: Path):
+    for name in "abcde":
+        (tmp_path / f"{name}.png").write_text("no picture")
+    with pytest.raises(DatasetError, match=r"a\.png.*b\.png.*c\.png.*and 2 more\.$") as caught:
+        open_folder(tmp_path)
+    assert "d.png" not in str(caught.value)
+
+
+def test_a_folder_whose_pictures_all_lie_in_subfolders_says_where(tmp_path: Path):
+    draw(tmp_path / "faces" / "a.png", "a")
+    with pytest.raises(DatasetError, match=r"no picture that can be used: .*faces holds pictures"):
+        open_folder(tmp_path)
+
+
+def test_the_folder_may_be_given_relative_to_where_one_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    draw(tmp_path / "set" / "a.png", "a")
+    monkeypatch.chdir(tmp_path / "set")
+    assert os.fspath(open_folder(".").pictures[0].path) == "a.png"
+    assert open_folder(".").pictures[0].folder == "set"
