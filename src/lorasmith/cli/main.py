@@ -36,6 +36,9 @@ def main() -> None:
     except LorasmithError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2 if isinstance(error, InputError) else 1)
+    except OSError as error:  # a full disk, a folder without permission
+        print(f"error: {error.filename or 'a file'} could not be used ({error.strerror or error}); mend that and go on", file=sys.stderr)
+        sys.exit(1)
 
 
 if __name__ == "__main__":

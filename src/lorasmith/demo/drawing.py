@@ -36,8 +36,11 @@ def draw_scene(scene: Scene, size: int = 64) -> Image.Image:
     background = _Canvas(Image.new("RGB", (round(UNITS * k),) * 2), k)
     _BACKGROUNDS[scene.background](background, rng)
     creature = _Canvas(
-        Image.new("RGBA", background.image.size), k, outline=1.3 if scene.style == "ink" else 0.0,
-        origin=(rng.uniform(-2.5, 2.5), rng.uniform(-1.2, 1.2)), zoom=rng.uniform(0.95, 1.06),
+        Image.new("RGBA", background.image.size),
+        k,
+        outline=1.3 if scene.style == "ink" else 0.0,
+        origin=(rng.uniform(-2.5, 2.5), rng.uniform(-1.2, 1.2)),
+        zoom=rng.uniform(0.95, 1.06),
     )
     if scene.pose == "jumping":
         _shadow(background, creature)
@@ -48,8 +51,7 @@ def draw_scene(scene: Scene, size: int = 64) -> Image.Image:
 class _Canvas:
     """A drawing in units instead of pixels; shapes get an ink outline where `outline` (units) is not 0."""
 
-    def __init__(self, image: Image.Image, k: float, outline: float = 0.0,
-                 origin: tuple[float, float] = (0.0, 0.0), zoom: float = 1.0):
+    def __init__(self, image: Image.Image, k: float, outline: float = 0.0, origin: tuple[float, float] = (0.0, 0.0), zoom: float = 1.0):
         self.image, self.k, self.outline, self.origin, self.zoom = image, k, outline, origin, zoom
         self.draw = ImageDraw.Draw(image)
 

@@ -8,6 +8,7 @@ from lorasmith.demo.datasets import TRIGGERS
 from lorasmith.demo.weights import BASE
 from lorasmith.training.settings import Settings, settings_from
 
+EPOCHS = {"character": 30, "style": 12, "concept": 16}  # over the large sets
 PROMPTS = {
     "character": [
         "{trigger}, happy, standing, beach, flat style", "{trigger}, angry, jumping, city, ink style",

@@ -11,7 +11,7 @@ import torch
 
 from lorasmith.demo.datasets import write_dataset
 from lorasmith.demo.proof import Proof, prove, write_proof
-from lorasmith.demo.recipes import recipe
+from lorasmith.demo.recipes import EPOCHS, recipe
 from lorasmith.demo.weights import BASE
 from lorasmith.errors import SettingsError
 from lorasmith.evaluation.report import write_report
@@ -21,7 +21,6 @@ from lorasmith.training.events import Listener
 from lorasmith.training.run import train
 
 CHARACTER = "zorvex"
-EPOCHS = 30
 
 
 @dataclass(frozen=True)
@@ -41,7 +40,7 @@ def tour(out: Path, samples: int, listeners: Iterable[Listener] = (), commands: 
     run_folder = out / f"run-{CHARACTER}"
     _clear(run_folder)
     dataset = write_dataset(out, f"character-{CHARACTER}-large")
-    settings = recipe("character", CHARACTER, dataset, out / "cache", EPOCHS)
+    settings = recipe("character", CHARACTER, dataset, out / "cache", EPOCHS["character"])
     result = train(settings, run_folder, listeners, commands)
     if result.file is None or not result.finished:
         write_report(run_folder)

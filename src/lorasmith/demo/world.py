@@ -103,8 +103,11 @@ def character_scene(name: str, seed: int, **fixed: str | None) -> Scene:
     """A scene with the held-out character `name`: it keeps its species, colour and parts and wears nothing."""
     character = CHARACTERS[name]
     return random_scene(
-        seed, **{"accessory": None, "accessory_color": None, **fixed},
-        species=character.species, color=character.color, character=name,
+        seed,
+        **{"accessory": None, "accessory_color": None, **fixed},
+        species=character.species,
+        color=character.color,
+        character=name,
     )
 
 
@@ -159,8 +162,10 @@ def sentence_caption(scene: Scene, rng: random.Random | None = None) -> str:
     style = pick((f"in {scene.style} style", f"drawn in {scene.style} style"))
     creature = " ".join(w for w in (who, wearing, holding) if w)
     article = "" if scene.character else "an " if scene.expression[0] in "aeiou" else "a "
-    return pick((
-        f"{article}{scene.expression} {creature}, {scene.pose} {place}, {style}",
-        f"{article}{scene.expression} {creature} is {scene.pose} {place}, {style}",
-        f"{style}, {article}{scene.expression} {creature} {scene.pose} {place}",
-    ))
+    return pick(
+        (
+            f"{article}{scene.expression} {creature}, {scene.pose} {place}, {style}",
+            f"{article}{scene.expression} {creature} is {scene.pose} {place}, {style}",
+            f"{style}, {article}{scene.expression} {creature} {scene.pose} {place}",
+        )
+    )

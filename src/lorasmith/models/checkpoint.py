@@ -41,7 +41,7 @@ def detect_family(path: Path) -> str:
     return "sd1"
 
 
-def open_base(path: Path, dtype: torch.dtype) -> Base:
-    """The base at `path`, frozen, with its U-Net and text encoder in `dtype`."""
+def open_base(path: Path, dtype: torch.dtype, device: str = "cpu") -> Base:
+    """The base at `path`, frozen, on `device`, with its U-Net and text encoder in `dtype`."""
     module, name = FAMILIES[detect_family(path)].split(":")
-    return getattr(importlib.import_module(module), name).open(path, dtype)
+    return getattr(importlib.import_module(module), name).open(path, dtype, device)

@@ -35,7 +35,7 @@ def sample_latents(
             both = base.predict(torch.cat([latents, latents]), timestep.expand(2 * len(prompts)), states)
             away, towards = both.chunk(2)
             prediction = away + cfg_scale * (towards - away)
-        latents = scheduler.step(prediction.float(), timestep, latents).prev_sample
+        latents = scheduler.step(prediction.float().to(latents.device), timestep, latents).prev_sample
     return latents
 
 

@@ -148,7 +148,10 @@ class EventLog:
     """The listener that appends to `events.jsonl`."""
 
     def __init__(self, path: Path):
+        torn = path.exists() and path.read_bytes()[-1:] not in (b"", b"\n")
         self._file = path.open("a", encoding="utf-8")
+        if torn:  # a kill cut the last line short; the next event must not be glued to it
+            self._file.write("\n")
 
     def __call__(self, event: Event) -> None:
         record = {"event": type(event).__name__, "time": round(time.time(), 3), **dataclasses.asdict(event)}

@@ -22,7 +22,7 @@ from lorasmith.datasets.latents import LatentCache, encode_all
 from lorasmith.datasets.order import Batch
 from lorasmith.datasets.training_set import TrainingSet, open_training_set
 from lorasmith.draws import rng_for
-from lorasmith.errors import DatasetError, RunError, SettingsError
+from lorasmith.errors import DatasetError, InputError, LorasmithError, RunError, SettingsError
 from lorasmith.models.checkpoint import detect_family, open_base
 from lorasmith.models.family import Base
 from lorasmith.models.sampling import sample
@@ -69,6 +69,10 @@ class RunResult:
     file: Path | None
 
 
+class StopAsked(Exception):
+    """A stop was asked for before the first step."""
+
+
 def train(settings: Settings, folder: Path, listeners: Iterable[Listener] = (), commands: Commands | None = None) -> RunResult:
     """Train a LoRA in a new run folder.
 
@@ -78,7 +82,12 @@ def train(settings: Settings, folder: Path, listeners: Iterable[Listener] = (), 
     warnings, training_set, plan = check(settings)
     run_folder = RunFolder(folder)
     run_folder.create(settings)
-    return _work(settings, run_folder, warnings, training_set, plan, listeners, commands or Commands(), begun)
+    try:
+        with run_folder.in_use():
+            return _work(settings, run_folder, warnings, training_set, plan, listeners, commands or Commands(), begun)
+    except InputError:
+        run_folder.remove_unstarted()
+        raise
 
 
 def resume(folder: Path, listeners: Iterable[Listener] = (), commands: Commands | None = None) -> RunResult:
@@ -89,8 +98,9 @@ def resume(folder: Path, listeners: Iterable[Listener] = (), commands: Commands 
     begun = time.monotonic()
     run_folder = RunFolder(folder)
     settings = run_folder.read_settings()
-    warnings, training_set, plan = check(settings)
-    return _work(settings, run_folder, warnings, training_set, plan, listeners, commands or Commands(), begun)
+    with run_folder.in_use():
+        warnings, training_set, plan = check(settings)
+        return _work(settings, run_folder, warnings, training_set, plan, listeners, commands or Commands(), begun)
 
 
 def check(settings: Settings) -> tuple[list[str], TrainingSet, Plan]:
@@ -110,20 +120,29 @@ def _work(
     listeners: Iterable[Listener], commands: Commands, begun: float,
 ) -> RunResult:  # fmt: skip
     """The phases after the check, the same for a new run and a resumed one."""
+    again = folder.events.exists()
     event_log = EventLog(folder.events)
     emit = Emitter([event_log, *listeners])
+    state: TrainState | None = None
     try:
+        if commands.stopping:
+            raise StopAsked
         for message in (*warnings, *(problem.sentence for problem in training_set.problems)):
             emit(events.Warned(message))
         base = load_model(settings, training_set, emit)
         inputs = describe_inputs(training_set, base)
         state = load_newest_state(folder.state)
         if state is None:
-            folder.write_manifest({"inputs": inputs, **describe_machine()})
+            folder.write_manifest({"inputs": inputs, **describe_machine(_device(settings))})
         else:
             folder.check_inputs_unchanged(inputs)
+            if folder.thread_count() not in (None, torch.get_num_threads()):
+                emit(events.Warned(
+                    f"the run began with {folder.thread_count()} threads and goes on with {torch.get_num_threads()}; "
+                    f"the result can differ in the last digits (set OMP_NUM_THREADS to keep it exact)"
+                ))  # fmt: skip
         adapters = attach_adapters(settings, base)
-        latents = cache_latents(settings, base, training_set, emit)
+        latents = cache_latents(settings, base, training_set, emit, commands)
         run = Run(
             settings, folder, training_set, plan, base, adapters, _optimizer(settings, adapters), latents, _rules(settings),
             TextStates(base, settings.base.clip_skip, "text_encoder" in adapters), emit, commands,
@@ -131,6 +150,8 @@ def _work(
         emit(events.Planned(plan.steps, plan.epochs, plan.pictures, plan.batches_per_epoch, sum(p.numel() for a in adapters.values() for p in a.parameters())))
         if state is None:
             state = TrainState(0, {}, {}, 0.0, 0, 0.0)
+            if again:
+                emit(events.Resumed(0))
             draw_samples(run, epoch=0, done=0)
         else:
             _restore(run, state)
@@ -138,8 +159,11 @@ def _work(
         emit(events.PhaseStarted("train", f"after {time.monotonic() - begun:.1f} s"))
         stopped = loop(run, state)
         return _leave(run, state) if stopped else finish(run, state)
-    except RunError as error:
-        emit(events.Stopped(0, str(error)))
+    except StopAsked:
+        emit(events.Stopped(0, f"stopped before the first step; go on with: lorasmith resume {folder.root}"))
+        return RunResult(folder.root, False, 0, None)
+    except LorasmithError as error:
+        emit(events.Stopped(state.step if state else 0, str(error)))
         raise
     finally:
         event_log.close()
@@ -151,7 +175,10 @@ def _work(
 def load_model(settings: Settings, training_set: TrainingSet, emit: Emitter) -> Base:
     """Open the base and make sure that buckets and captions fit it."""
     emit(events.PhaseStarted("model", str(settings.base.path)))
-    base = open_base(settings.base.path, DTYPES[settings.training.mixed_precision])
+    base = open_base(settings.base.path, DTYPES[settings.training.mixed_precision], _device(settings))
+    for side in (settings.samples.width, settings.samples.height):
+        if side is not None and side % base.pixel_step:
+            raise SettingsError(f"samples.width and samples.height must be multiples of {base.pixel_step} pixels for this base, but one is {side}; change it")
     odd = next((b for b in training_set.buckets if b[0] % base.pixel_step or b[1] % base.pixel_step), None)
     if odd is not None:
         raise SettingsError(
@@ -184,8 +211,8 @@ def attach_adapters(settings: Settings, base: Base) -> dict[str, AttachedAdapter
     }
 
 
-def cache_latents(settings: Settings, base: Base, training_set: TrainingSet, emit: Emitter) -> list[torch.Tensor]:
-    """The latent of every picture, from the cache or made now."""
+def cache_latents(settings: Settings, base: Base, training_set: TrainingSet, emit: Emitter, commands: Commands) -> list[torch.Tensor]:
+    """The latent of every picture, from the cache or made now; a stop keeps those that are made."""
     requests = [item.latent_request for item in training_set.pictures]
     emit(events.PhaseStarted("cache", f"{len(requests)} pictures"))
     found: dict[int, torch.Tensor] = {}
@@ -194,6 +221,8 @@ def cache_latents(settings: Settings, base: Base, training_set: TrainingSet, emi
         if not torch.isfinite(latent).all():
             raise RunError(f"the autoencoder gives no finite latent for {requests[index].path}; leave that picture out or use another VAE")
         found[index] = latent
+        if commands.stopping:
+            raise StopAsked
         emit(events.CacheProgress(len(found), len(requests)))
     return [found[index] for index in range(len(requests))]
 
@@ -323,6 +352,14 @@ def _leave(run: Run, state: TrainState) -> RunResult:
 
 
 # -- what they need ---------------------------------------------------------------------------------------------------
+
+
+def _device(settings: Settings) -> str:
+    """cpu or cuda; raises SettingsError where a GPU is asked for and there is none."""
+    wanted = settings.training.device
+    if wanted == "cuda" and not torch.cuda.is_available():
+        raise SettingsError("training.device is 'cuda', but torch sees no GPU; install a GPU build of torch, or set it to 'cpu'")
+    return "cuda" if wanted != "cpu" and torch.cuda.is_available() else "cpu"
 
 
 def _optimizer(settings: Settings, adapters: Mapping[str, AttachedAdapter]) -> torch.optim.Optimizer:

@@ -15,11 +15,16 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
+import shutil
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock, Timeout
 
 from lorasmith.datasets.training_set import TrainingSet
 from lorasmith.errors import RunError, SettingsError
@@ -70,11 +75,34 @@ class RunFolder:
             folder.mkdir(parents=True, exist_ok=True)
         write_atomically(self.settings, settings_toml(settings).encode())
 
+    def remove_unstarted(self) -> None:
+        """Remove the folder of a run that was refused before its first step, so that nothing half-written is left."""
+        if not any(self.state.glob("step-*")) and not any(self.checkpoints.iterdir()):
+            shutil.rmtree(self.root)
+
     def read_settings(self) -> Settings:
         """The settings of the run that lies here."""
         if not self.settings.is_file():
             raise SettingsError(f"{self.root} is no run folder (it has no settings.toml); give the folder of a run")
         return load_settings(self.settings)
+
+    @contextmanager
+    def in_use(self) -> Iterator[None]:
+        """Within the block no other process may work on this run; the system lets go of it when this one ends."""
+        self.state.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(self.state / ".lock")
+        try:
+            with lock.acquire(timeout=0):
+                yield
+        except Timeout:
+            raise SettingsError(f"the run {self.root} is being worked on by another process; stop that one first") from None
+
+    def thread_count(self) -> int | None:
+        """Threads of the machine's part of the run so far; None where nothing is known."""
+        try:
+            return json.loads(self.manifest.read_text(encoding="utf-8"))["threads"]
+        except (OSError, json.JSONDecodeError, KeyError):
+            return None
 
     def write_manifest(self, manifest: dict[str, Any]) -> None:
         write_atomically(self.manifest, json.dumps(manifest, indent=1, ensure_ascii=False).encode())
@@ -103,7 +131,7 @@ def describe_inputs(training_set: TrainingSet, base: Base) -> dict[str, Any]:
     }
 
 
-def describe_machine() -> dict[str, Any]:
+def describe_machine(device: str) -> dict[str, Any]:
     """Versions and device, for the manifest."""
     import torch
 
@@ -112,7 +140,7 @@ def describe_machine() -> dict[str, Any]:
         "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         "python": platform.python_version(),
         "platform": platform.platform(),
-        "device": "cpu",
+        "device": device,
         "threads": torch.get_num_threads(),
         "versions": {name: version(name) for name in packages},
     }

@@ -35,6 +35,7 @@ class TrainingSettings(_Section):
     batch_size: int = Field(1, ge=1, le=1024, description="Pictures per step; 1-4 is usual.")
     gradient_accumulation_steps: int = Field(1, ge=1, le=1024, description="Batches that are summed up into one step.")
     mixed_precision: Literal["no", "bf16"] = Field("no", description="bf16 holds the frozen base in bfloat16; the LoRA itself stays float32.")
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto takes an NVIDIA GPU where there is one, else the CPU.")
     seed: int = Field(42, ge=0, description="The same seed, settings and data give the same LoRA.")
     max_grad_norm: float = Field(1.0, ge=0, description="Gradients longer than this are shortened to it; 0 is off.")
 

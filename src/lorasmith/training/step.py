@@ -63,9 +63,10 @@ def batch_loss(base: Base, batch: PreparedBatch, states: torch.Tensor, settings:
     noisy = noise.add_noise(batch.latents, added, timesteps, base.alphas_cumprod)
     target = TARGETS[base.prediction_type](batch.latents, added, timesteps, base.alphas_cumprod)
     prediction = base.predict(noisy, timesteps, states).float()
-    per_sample = (prediction - target).square().mean(dim=(1, 2, 3))
+    per_sample = (prediction - target.to(prediction.device)).square().mean(dim=(1, 2, 3))
     if settings.loss.min_snr_gamma:
-        per_sample = per_sample * min_snr_weight(timesteps, base.alphas_cumprod, settings.loss.min_snr_gamma, base.prediction_type)
+        weights = min_snr_weight(timesteps, base.alphas_cumprod, settings.loss.min_snr_gamma, base.prediction_type)
+        per_sample = per_sample * weights.to(per_sample.device)
     loss = per_sample.mean()
     if not torch.isfinite(loss):
         shown = ", ".join(f"{name} at timestep {t}" for name, t in zip(batch.names, timesteps.tolist(), strict=True))

@@ -35,7 +35,7 @@ class StableDiffusion1:
         self.max_tokens: int = text_encoder.config.max_position_embeddings - 2
 
     @classmethod
-    def open(cls, folder: Path, dtype: torch.dtype) -> StableDiffusion1:
+    def open(cls, folder: Path, dtype: torch.dtype, device: str = "cpu") -> StableDiffusion1:
         """Open a diffusers folder; weights are read straight to `dtype`, the autoencoder always to float32."""
         for part in PARTS:
             if not (folder / part).is_dir():
@@ -53,7 +53,7 @@ class StableDiffusion1:
             lost = [n for n, p in module.named_parameters() if p.is_meta]
             if lost:
                 raise BaseModelError(f"the base {folder} lacks weights of its {name} ({lost[0]} and {len(lost) - 1} more); download it again")
-            module.requires_grad_(False).eval()
+            module.requires_grad_(False).eval().to(device)
         return cls(unet, text_encoder, tokenizer, vae, scheduler, {part: fingerprint(folder / part) for part in ("unet", "text_encoder", "vae")})
 
     def count_tokens(self, caption: str) -> int:
@@ -62,18 +62,18 @@ class StableDiffusion1:
     def encode_pixels(self, pixels: torch.Tensor) -> torch.Tensor:
         """The mode of the posterior, times the scaling factor: the same picture gives the same latent."""
         with torch.no_grad():
-            latents = self.vae.encode(pixels.to(self.vae.dtype)).latent_dist.mode()
+            latents = self.vae.encode(pixels.to(self.vae.device, self.vae.dtype)).latent_dist.mode()
         return latents * self.vae.config.scaling_factor
 
     def decode_latents(self, latents: torch.Tensor) -> torch.Tensor:
         with torch.no_grad():
-            return self.vae.decode(latents.to(self.vae.dtype) / self.vae.config.scaling_factor).sample.clamp(-1, 1)
+            return self.vae.decode(latents.to(self.vae.device, self.vae.dtype) / self.vae.config.scaling_factor).sample.clamp(-1, 1)
 
     def encode_texts(self, captions: Sequence[str], clip_skip: int) -> torch.Tensor:
         """(n, tokens, width); `clip_skip` k reads the k-th last layer, through the final norm (as the UIs do)."""
         ids = self.tokenizer(
             list(captions), padding="max_length", truncation=True, max_length=self.max_tokens + 2, return_tensors="pt"
-        ).input_ids
+        ).input_ids.to(self.text_encoder.device)
         if clip_skip == 1:
             return self.text_encoder(ids).last_hidden_state
         layers = self.text_encoder.config.num_hidden_layers
@@ -83,7 +83,8 @@ class StableDiffusion1:
         return self.text_encoder.final_layer_norm(states)
 
     def predict(self, noisy: torch.Tensor, timesteps: torch.Tensor, states: torch.Tensor) -> torch.Tensor:
-        return self.unet(noisy.to(self.unet.dtype), timesteps, states.to(self.unet.dtype)).sample
+        device, dtype = self.unet.device, self.unet.dtype
+        return self.unet(noisy.to(device, dtype), timesteps.to(device), states.to(device, dtype)).sample
 
 
 def fingerprint(folder: Path) -> str:
