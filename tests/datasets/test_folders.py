@@ -150,6 +150,15 @@ def test_the_order_does_not_depend_on_the_order_of_writing(tmp_path: Path):
     assert [picture.path.stem for picture in open_folder(tmp_path).pictures] == ["B", "a", "b10", "b2", "c"]
 
 
+def test_problems_come_in_the_order_of_their_files(tmp_path: Path):
+    draw(tmp_path / "b.png", "b")
+    draw(tmp_path / "a.png")
+    (tmp_path / "z.txt").write_text("z")
+    shutil.copy(tmp_path / "b.png", tmp_path / "c.png")
+    assert [problem.path.name for problem in open_folder(tmp_path, missing_caption="x").problems] == ["c.png", "z.txt"]
+    assert [problem.path.name for problem in open_folder(tmp_path).problems] == ["a.png", "c.png", "c.png", "z.txt"]
+
+
 def test_regularisation_pictures_are_marked(tmp_path: Path):
     draw(tmp_path / "a.png", "a woman")
     assert open_folder(tmp_path, is_reg=True).pictures[0].is_reg
