@@ -3,11 +3,11 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.reference import reference_json
 
 from lorasmith.datasets.buckets import bucket_sizes, fit
 from lorasmith.datasets.settings import BucketSettings
 from lorasmith.errors import SettingsError
-from tests.reference import reference_json
 
 
 def _settings(config: dict) -> BucketSettings:
@@ -55,7 +55,8 @@ def test_every_picture_falls_into_the_reference_bucket_with_the_reference_crop()
 def test_a_bucket_always_lies_inside_the_resized_picture(width, height, resolution, step):
     settings = BucketSettings(resolution=resolution, min_bucket_reso=step, max_bucket_reso=2 * resolution, bucket_reso_steps=step)
     found = fit((width, height), settings, bucket_sizes(settings))
-    assert found.bucket[0] % step == 0 and found.bucket[1] % step == 0
+    assert found.bucket[0] % step == 0
+    assert found.bucket[1] % step == 0
     assert found.bucket[0] * found.bucket[1] <= resolution**2
     assert 0 <= found.crop[0] <= found.resized[0] - found.bucket[0]
     assert 0 <= found.crop[1] <= found.resized[1] - found.bucket[1]
