@@ -31,8 +31,8 @@ class WdTagger:
         self._session = onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
         self._input = self._session.get_inputs()[0]
         self.side: int = self._input.shape[1]
-        with table.open(newline="", encoding="utf-8") as file:
-            self.tags = tuple(row["name"].replace("_", " ") for row in csv.DictReader(file))
+        with table.open(newline="", encoding="utf-8") as rows:
+            self.tags = tuple(row["name"].replace("_", " ") for row in csv.DictReader(rows))
 
     def probabilities(self, pictures: Sequence[Image.Image], batch_size: int = 32) -> np.ndarray:
         """float32 (n, tags), 0-1, for RGB pictures of any size."""

@@ -143,14 +143,14 @@ def _desert(c: _Canvas, rng: random.Random) -> None:
     _ground(c, (252, 205, 130), (222, 150, 72), 46)
     c.ellipse(14, 50, 26, 10, (205, 130, 60))
     x = rng.uniform(54, 58)
-    for box in ((x - 1.8, 26, x + 1.8, 47), (x - 6, 32, x - 4, 38), (x - 6, 36, x, 38.4)):
-        c.rectangle(*box, (70, 130, 70))
+    for x0, y0, x1, y1 in ((x - 1.8, 26, x + 1.8, 47), (x - 6, 32, x - 4, 38), (x - 6, 36, x, 38.4)):
+        c.rectangle(x0, y0, x1, y1, (70, 130, 70))
 
 
 def _city(c: _Canvas, rng: random.Random) -> None:
     _ground(c, (205, 200, 215), (98, 98, 106), 52)
-    for x, top in ((0, 20), (13, 30), (40, 26), (52, 14)):
-        top += rng.uniform(-2, 2)
+    for x, height in ((0, 20), (13, 30), (40, 26), (52, 14)):
+        top = height + rng.uniform(-2, 2)
         c.rectangle(x, top, x + 12, 52, (118, 116, 138))
         for wy in range(5):
             for wx in range(2):
