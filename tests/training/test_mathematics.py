@@ -4,12 +4,12 @@ import math
 
 import pytest
 import torch
+from tests.reference import FOLDER, reference_json
 
 from lorasmith.training.noise import add_noise, draw_noise, draw_timesteps
 from lorasmith.training.schedules import SCHEDULES, warmup_steps
 from lorasmith.training.targets import epsilon, v_prediction
 from lorasmith.training.weighting import min_snr_weight
-from tests.reference import FOLDER, reference_json
 
 
 def test_schedules_agree_with_the_reference():
@@ -26,7 +26,10 @@ def test_schedules_agree_with_the_reference():
         cycles = args["lr_scheduler_num_cycles"]
         for k, expected in enumerate(case["lr"]):
             if k < steps:
-                assert math.isclose(SCHEDULES[name](k, steps, warmup, cycles) * case["base_lr"], expected, rel_tol=1e-9, abs_tol=1e-15), (args, k)
+                assert math.isclose(SCHEDULES[name](k, steps, warmup, cycles) * case["base_lr"], expected, rel_tol=1e-9, abs_tol=1e-15), (
+                    args,
+                    k,
+                )
         checked.add(name)
     assert {"constant_with_warmup", "cosine", "cosine_with_restarts"} <= checked
 

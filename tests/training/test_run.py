@@ -131,7 +131,12 @@ def test_a_run_whose_pictures_changed_is_not_resumed_in_silence(settings_for, tm
     mine = tmp_path / "mine"
     shutil.copytree(creatures, mine)
     commands = Commands()
-    train(settings_for(datasets=[{"path": str(mine)}]), tmp_path / "run", [lambda e: commands.stop() if isinstance(e, events.StepDone) else None], commands)
+    train(
+        settings_for(datasets=[{"path": str(mine)}]),
+        tmp_path / "run",
+        [lambda e: commands.stop() if isinstance(e, events.StepDone) else None],
+        commands,
+    )
     (mine / "0.txt").write_text("zorvex, something else", encoding="utf-8")
     with pytest.raises(RunError, match="0.png"):
         resume(tmp_path / "run")
@@ -163,7 +168,10 @@ def test_a_damaged_state_is_passed_over_for_the_one_before(settings_for, tmp_pat
 
 def test_a_bucket_step_that_the_base_cannot_take_is_refused(settings_for, tmp_path):
     with pytest.raises(SettingsError, match="multiple of 8"):
-        train(settings_for(buckets={"resolution": 36, "min_bucket_reso": 12, "max_bucket_reso": 60, "bucket_reso_steps": 12}), tmp_path / "run")
+        train(
+            settings_for(buckets={"resolution": 36, "min_bucket_reso": 12, "max_bucket_reso": 60, "bucket_reso_steps": 12}),
+            tmp_path / "run",
+        )
     assert not (tmp_path / "run").exists()
 
 
@@ -186,6 +194,8 @@ def test_a_stop_before_the_first_step_keeps_nothing_but_the_latents(settings_for
 
 
 def test_a_loss_that_is_no_number_never_reaches_the_weights(settings_for, tmp_path):
-    settings = settings_for(optimizer={"learning_rate": 10.0, "args": {"eps": 0.0}}, training={"epochs": 60, "batch_size": 2, "max_grad_norm": 0})
+    settings = settings_for(
+        optimizer={"learning_rate": 10.0, "args": {"eps": 0.0}}, training={"epochs": 60, "batch_size": 2, "max_grad_norm": 0}
+    )
     with pytest.raises(RunError, match=r"not a finite number \(\d\.png at timestep"):
         train(settings, tmp_path / "run")

@@ -27,7 +27,9 @@ def run(
     if result is None:
         raise typer.Exit(130)
     for row in result.proof.rows():
-        typer.echo(f"{row['measure']}: {row['before']:.0%} before, {row['after']:.0%} after ({row['wanted']}: {'holds' if row['holds'] else 'DOES NOT HOLD'})")
+        typer.echo(
+            f"{row['measure']}: {row['before']:.0%} before, {row['after']:.0%} after ({row['wanted']}: {'holds' if row['holds'] else 'DOES NOT HOLD'})"
+        )
     typer.echo(f"LoRA: {result.file}")
     typer.echo(f"look at: {result.report}")
     if not result.proof.holds:

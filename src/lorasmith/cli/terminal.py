@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from types import FrameType
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from lorasmith.training import events
 from lorasmith.training.commands import Commands
@@ -24,7 +24,8 @@ class Terminal:
             TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn(),
             TextColumn("{task.fields[note]}"), console=console,
         )  # fmt: skip
-        self._cache = self._train = None
+        self._cache: TaskID | None = None
+        self._train: TaskID | None = None
         self._steps = 0
         self._done = 0
         self._loss: float | None = None

@@ -62,10 +62,7 @@ def fit(size: Size, settings: BucketSettings, sizes: list[Size]) -> Fit:
     if settings.bucket_no_upscale and settings.enable_bucket:
         return _fit_without_upscale(size, settings)
     width, height = size
-    if size in sizes:
-        bucket = size
-    else:
-        bucket = min(sizes, key=lambda b: abs(b[0] / b[1] - width / height))
+    bucket = size if size in sizes else min(sizes, key=lambda b: abs(b[0] / b[1] - width / height))
     return _cover(size, bucket)
 
 

@@ -29,7 +29,9 @@ class BucketSettings(BaseModel):
     )
     enable_bucket: bool = Field(True, description="Off: every picture is cropped to a square.")
     min_bucket_reso: int = Field(256, ge=8, description="Shortest side of a bucket, in pixels.")
-    max_bucket_reso: int = Field(1024, ge=8, description="Longest side of a bucket, in pixels; equal to resolution it takes area from wide pictures.")
+    max_bucket_reso: int = Field(
+        1024, ge=8, description="Longest side of a bucket, in pixels; equal to resolution it takes area from wide pictures."
+    )
     bucket_reso_steps: int = Field(64, ge=8, description="Sides of buckets are multiples of this, in pixels.")
     bucket_no_upscale: bool = Field(False, description="Small pictures are not enlarged; they get a bucket of their own size.")
 
@@ -54,7 +56,9 @@ class CaptionSettings(BaseModel):
     trigger: str | None = Field(None, description="The word that calls the LoRA; it is made the first tag of every caption.")
     shuffle_caption: bool = Field(False, description="Tags come in another order each time a picture is shown. Off for sentences.")
     keep_tokens: int = Field(0, ge=0, le=100, description="So many first tags stay where they are when shuffling; 1 with a trigger.")
-    caption_dropout_rate: float = Field(0.0, ge=0, lt=1, description="Share of showings with an empty caption, 0-1; 0-0.05 for a character.")
+    caption_dropout_rate: float = Field(
+        0.0, ge=0, lt=1, description="Share of showings with an empty caption, 0-1; 0-0.05 for a character."
+    )
 
     @field_validator("trigger")
     @classmethod

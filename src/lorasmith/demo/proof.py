@@ -67,7 +67,9 @@ def prove(base: Base, kind: str, name: str, lora: Path, samples: int = 64, steps
         with with_lora(base, file):
             rates.append(recognition_rate(draw(base, asked, steps), kind, name, tagger))
             hits = attribute_hits(tagger.probabilities(draw(base, others, steps)), scenes)
-            rates.append(float(np.mean([np.mean(values) for attribute, values in hits.items() if attribute not in ("concept", "character")])))
+            rates.append(
+                float(np.mean([np.mean(values) for attribute, values in hits.items() if attribute not in ("concept", "character")]))
+            )
     return Proof(kind, name, samples, rates[0], rates[2], rates[1], rates[3])
 
 

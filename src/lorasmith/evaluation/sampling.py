@@ -23,7 +23,9 @@ def with_lora(base: Base, file: Path | None, strength: float = 1.0) -> Iterator[
         yield ()
         return
     lora = load_lora(file)
-    ranks = {key.removesuffix(".lora_down.weight"): value.shape[0] for key, value in lora.tensors.items() if key.endswith(".lora_down.weight")}
+    ranks = {
+        key.removesuffix(".lora_down.weight"): value.shape[0] for key, value in lora.tensors.items() if key.endswith(".lora_down.weight")
+    }
     if len(set(ranks.values())) > 1:
         raise AdapterError(f"the LoRA {file} mixes ranks, which this version cannot draw with; load it in your UI")
     rank = next(iter(ranks.values()))

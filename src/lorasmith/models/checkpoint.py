@@ -37,7 +37,9 @@ def detect_family(path: Path) -> str:
     except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
         raise BaseModelError(f"{index} cannot be read as a model's index; download the base again") from error
     if kind != "StableDiffusionPipeline":
-        raise BaseModelError(f"the base {path} is a {kind}, which this version does not train; give a Stable Diffusion 1.x folder (StableDiffusionPipeline)")
+        raise BaseModelError(
+            f"the base {path} is a {kind}, which this version does not train; give a Stable Diffusion 1.x folder (StableDiffusionPipeline)"
+        )
     return "sd1"
 
 

@@ -19,7 +19,14 @@ def initial_latents(base: Base, seeds: Sequence[int], width: int, height: int) -
 
 @torch.no_grad()
 def sample_latents(
-    base: Base, prompts: Sequence[str], latents: torch.Tensor, *, steps: int, cfg_scale: float, negative_prompt: str = "", clip_skip: int = 1
+    base: Base,
+    prompts: Sequence[str],
+    latents: torch.Tensor,
+    *,
+    steps: int,
+    cfg_scale: float,
+    negative_prompt: str = "",
+    clip_skip: int = 1,
 ) -> torch.Tensor:
     """Denoise `latents` (n, ...) towards `prompts` (n) in `steps` DDIM steps (Song et al. 2020, eta 0)."""
     from diffusers import DDIMScheduler

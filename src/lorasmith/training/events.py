@@ -168,7 +168,7 @@ def read_events(path: Path) -> Iterator[tuple[float, Event]]:
     A line cut off by a kill is passed over; so are events of kinds that this version does not know.
     """
     kept: list[tuple[float, Event]] = []
-    for line in path.read_text(encoding="utf-8").splitlines():
+    for line in path.read_bytes().decode("utf-8", errors="replace").split("\n"):
         try:
             record: dict[str, Any] = json.loads(line)
         except json.JSONDecodeError:

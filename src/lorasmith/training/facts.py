@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from importlib.metadata import version
+from typing import Any
 
 from lorasmith.adapters.file import TrainingFacts, kohya_metadata
 from lorasmith.captions.caption import split_tags
@@ -52,9 +53,18 @@ def lora_metadata(settings: Settings, plan: Plan, training_set: TrainingSet, bas
         dataset_dirs=_dataset_dirs(training_set),
         bucket_info=_bucket_info(training_set) if settings.buckets.enable_bucket else None,
         software=f"lorasmith/{version('lorasmith')}",
-        extra={"lorasmith_settings": json.dumps(settings.model_dump(mode="json"), sort_keys=True)},
+        extra={"lorasmith_settings": json.dumps(_settings_without_folders(settings), sort_keys=True)},
     )
     return kohya_metadata(facts)
+
+
+def _settings_without_folders(settings: Settings) -> dict[str, Any]:
+    """The settings as they may travel: of each path its last part, since files are shared and folders are private."""
+    tree = settings.model_dump(mode="json", exclude={"cache"})
+    tree["base"]["path"] = settings.base.path.name
+    for entry, dataset in zip(tree["datasets"], settings.datasets, strict=True):
+        entry["path"] = dataset.path.name
+    return tree
 
 
 def _tag_frequency(training_set: TrainingSet) -> dict[str, dict[str, int]]:
@@ -78,7 +88,5 @@ def _bucket_info(training_set: TrainingSet) -> dict[str, object]:
         str(k): {"resolution": list(size), "count": sum(repeats for _, repeats in members)}
         for k, (size, members) in enumerate(sorted(training_set.buckets.items()))
     }
-    errors = [
-        abs(item.fit.bucket[0] / item.fit.bucket[1] - item.picture.size[0] / item.picture.size[1]) for item in training_set.pictures
-    ]
+    errors = [abs(item.fit.bucket[0] / item.fit.bucket[1] - item.picture.size[0] / item.picture.size[1]) for item in training_set.pictures]
     return {"buckets": buckets, "mean_img_ar_error": sum(errors) / len(errors)}

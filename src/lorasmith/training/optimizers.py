@@ -42,7 +42,7 @@ def make_optimizer(name: str, groups: Iterable[Mapping[str, Any]], args: Mapping
     for key in args:
         if key not in known:
             raise SettingsError(f"optimizer.args: {name} knows no {key!r}; it knows {', '.join(sorted(known))}")
-    values = {key: tuple(value) if isinstance(value, list) else value for key, value in {**DEFAULTS[name], **args}.items()}
+    values: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in {**DEFAULTS[name], **args}.items()}
     try:
         return kind([dict(group) for group in groups], **values)
     except (ValueError, TypeError) as error:

@@ -8,7 +8,7 @@ the latents, make the optimizer, loop, finish.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,7 +38,7 @@ from lorasmith.training.state import TrainState, load_newest_state, save_state
 from lorasmith.training.step import PreparedBatch, StepResult, TextStates, step
 
 DTYPES = {"no": torch.float32, "bf16": torch.bfloat16, "fp32": torch.float32, "fp16": torch.float16}
-TARGETS_OF = {"unet": unet_targets, "text_encoder": clip_targets}
+TARGETS_OF: dict[str, Callable[[torch.nn.Module], dict[str, str]]] = {"unet": unet_targets, "text_encoder": clip_targets}
 
 
 @dataclass
@@ -147,7 +147,15 @@ def _work(
             settings, folder, training_set, plan, base, adapters, _optimizer(settings, adapters), latents, _rules(settings),
             TextStates(base, settings.base.clip_skip, "text_encoder" in adapters), emit, commands,
         )  # fmt: skip
-        emit(events.Planned(plan.steps, plan.epochs, plan.pictures, plan.batches_per_epoch, sum(p.numel() for a in adapters.values() for p in a.parameters())))
+        emit(
+            events.Planned(
+                plan.steps,
+                plan.epochs,
+                plan.pictures,
+                plan.batches_per_epoch,
+                sum(p.numel() for a in adapters.values() for p in a.parameters()),
+            )
+        )
         if state is None:
             state = TrainState(0, {}, {}, 0.0, 0, 0.0)
             if again:
@@ -178,7 +186,9 @@ def load_model(settings: Settings, training_set: TrainingSet, emit: Emitter) -> 
     base = open_base(settings.base.path, DTYPES[settings.training.mixed_precision], _device(settings))
     for side in (settings.samples.width, settings.samples.height):
         if side is not None and side % base.pixel_step:
-            raise SettingsError(f"samples.width and samples.height must be multiples of {base.pixel_step} pixels for this base, but one is {side}; change it")
+            raise SettingsError(
+                f"samples.width and samples.height must be multiples of {base.pixel_step} pixels for this base, but one is {side}; change it"
+            )
     odd = next((b for b in training_set.buckets if b[0] % base.pixel_step or b[1] % base.pixel_step), None)
     if odd is not None:
         raise SettingsError(
@@ -347,7 +357,9 @@ def _leave(run: Run, state: TrainState) -> RunResult:
     file = None
     if state.step:
         file = save_checkpoint(run, f"{run.settings.name}-step{state.step:08d}.safetensors", run.plan.place_of(state.step)[0], state.step)
-    run.emit(events.Stopped(state.step, f"stopped after step {state.step} of {run.plan.steps}; go on with: lorasmith resume {run.folder.root}"))
+    run.emit(
+        events.Stopped(state.step, f"stopped after step {state.step} of {run.plan.steps}; go on with: lorasmith resume {run.folder.root}")
+    )
     return RunResult(run.folder.root, False, state.step, file)
 
 

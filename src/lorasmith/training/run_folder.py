@@ -1,13 +1,13 @@
 """The folder that a run leaves, and that explains it.
 
-    runs/<name>/
-      settings.toml    the complete settings
-      manifest.json    hashes of every input, versions, device, seed
-      events.jsonl     what happened, append-only
-      checkpoints/     LoRA files: <name>-000001.safetensors per epoch, <name>.safetensors at the end
-      state/           what a killed run goes on from
-      samples/         pictures drawn on the way
-      report.html      made at the end
+runs/<name>/
+  settings.toml    the complete settings
+  manifest.json    hashes of every input, versions, device, seed
+  events.jsonl     what happened, append-only
+  checkpoints/     LoRA files: <name>-000001.safetensors per epoch, <name>.safetensors at the end
+  state/           what a killed run goes on from
+  samples/         pictures drawn on the way
+  report.html      made at the end
 """
 
 from __future__ import annotations
@@ -115,7 +115,9 @@ class RunFolder:
             return  # killed before the manifest was written: nothing was trained yet
         if before == inputs:
             return
-        changed = sorted({p for p in {**before["pictures"], **inputs["pictures"]} if before["pictures"].get(p) != inputs["pictures"].get(p)})
+        changed = sorted(
+            {p for p in {**before["pictures"], **inputs["pictures"]} if before["pictures"].get(p) != inputs["pictures"].get(p)}
+        )
         what = f"the picture or caption {changed[0]}" if changed else "the base model"
         raise RunError(f"the run {self.root} cannot go on exactly, since {what} has changed; put it back, or start a new run")
 

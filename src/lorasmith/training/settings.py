@@ -20,7 +20,7 @@ from lorasmith.datasets.settings import BucketSettings, CaptionSettings, Dataset
 from lorasmith.errors import SettingsError
 from lorasmith.models.settings import BaseModelSettings
 
-VERSION = 1
+VERSION: Literal[1] = 1
 
 
 class _Section(BaseModel):
@@ -34,7 +34,9 @@ class TrainingSettings(_Section):
     max_train_steps: int | None = Field(None, ge=1, description="Optimizer steps in all; give this or epochs.")
     batch_size: int = Field(1, ge=1, le=1024, description="Pictures per step; 1-4 is usual.")
     gradient_accumulation_steps: int = Field(1, ge=1, le=1024, description="Batches that are summed up into one step.")
-    mixed_precision: Literal["no", "bf16"] = Field("no", description="bf16 holds the frozen base in bfloat16; the LoRA itself stays float32.")
+    mixed_precision: Literal["no", "bf16"] = Field(
+        "no", description="bf16 holds the frozen base in bfloat16; the LoRA itself stays float32."
+    )
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto takes an NVIDIA GPU where there is one, else the CPU.")
     seed: int = Field(42, ge=0, description="The same seed, settings and data give the same LoRA.")
     max_grad_norm: float = Field(1.0, ge=0, description="Gradients longer than this are shortened to it; 0 is off.")
@@ -43,11 +45,15 @@ class TrainingSettings(_Section):
 class OptimizerSettings(_Section):
     """Which optimizer, and how fast it learns."""
 
-    type: Literal["AdamW", "Prodigy"] = Field("AdamW", description="AdamW, or Prodigy, which finds its own learning rate (then learning_rate 1).")
+    type: Literal["AdamW", "Prodigy"] = Field(
+        "AdamW", description="AdamW, or Prodigy, which finds its own learning rate (then learning_rate 1)."
+    )
     learning_rate: float = Field(1e-4, gt=0, le=10, description="For all parts that have none of their own.")
     unet_lr: float | None = Field(None, ge=0, description="Learning rate of the U-Net. Empty: learning_rate.")
     text_encoder_lr: float | None = Field(None, ge=0, description="Learning rate of the text encoder; a half to a tenth of the U-Net's.")
-    args: dict[str, float | bool | int | list[float]] = Field(default_factory=dict, description="More arguments, such as weight_decay or betas.")
+    args: dict[str, float | bool | int | list[float]] = Field(
+        default_factory=dict, description="More arguments, such as weight_decay or betas."
+    )
 
 
 class ScheduleSettings(_Section):
@@ -131,7 +137,9 @@ def check_together(settings: Settings) -> list[str]:
         found = "both are" if t.epochs is not None else "neither is"
         raise SettingsError(f"training.epochs and training.max_train_steps: {found} given; give one of them")
     if settings.lr_of("unet") == 0 and settings.lr_of("text_encoder") == 0:
-        raise SettingsError("nothing would train: network.train_unet and network.train_text_encoder are off or have learning rate 0; switch one on")
+        raise SettingsError(
+            "nothing would train: network.train_unet and network.train_text_encoder are off or have learning rate 0; switch one on"
+        )
     if s.lr_scheduler_num_cycles is not None and s.lr_scheduler != "cosine_with_restarts":
         raise SettingsError(
             f"schedule.lr_scheduler_num_cycles has no effect with lr_scheduler {s.lr_scheduler!r}; remove it or use cosine_with_restarts"
@@ -155,13 +163,17 @@ def check_together(settings: Settings) -> list[str]:
             if value is not None and 0 < value < 0.1:
                 warnings.append(f"optimizer.{field} is {value:g}, but Prodigy finds the rate itself and expects about 1; set it to 1")
         if len({lr for part in ("unet", "text_encoder") if (lr := settings.lr_of(part))}) > 1:
-            raise SettingsError("optimizer.unet_lr and optimizer.text_encoder_lr differ, but Prodigy finds one rate for all; make them equal")
+            raise SettingsError(
+                "optimizer.unet_lr and optimizer.text_encoder_lr differ, but Prodigy finds one rate for all; make them equal"
+            )
     if o.type == "AdamW" and max(settings.lr_of("unet"), settings.lr_of("text_encoder")) > 0.05:
         warnings.append("a learning rate over 0.05 is far too high for AdamW; 1e-4 to 5e-4 is usual")
     if c.keep_tokens and not c.shuffle_caption:
         warnings.append("captions.keep_tokens has no effect while captions.shuffle_caption is off")
     if settings.network.alpha_value > settings.network.rank:
-        warnings.append(f"network.alpha {settings.network.alpha_value:g} is larger than the rank {settings.network.rank}; this multiplies the learning rate")
+        warnings.append(
+            f"network.alpha {settings.network.alpha_value:g} is larger than the rank {settings.network.rank}; this multiplies the learning rate"
+        )
     if c.trigger is None and any("{trigger}" in p for p in settings.samples.prompts):
         raise SettingsError("samples.prompts uses {trigger}, but captions.trigger is not set; set it or write the word")
     return warnings
@@ -192,7 +204,9 @@ def settings_from(tree: Mapping[str, Any], source: str = "the settings") -> Sett
 def _sentence(error: ValidationError, source: str) -> str:
     """The first fault as one sentence."""
     fault = error.errors(include_url=False)[0]
-    where = ".".join(str(part) for part in fault["loc"] if not (isinstance(part, str) and part[:1].isupper()) and part not in ("int", "float"))
+    where = ".".join(
+        str(part) for part in fault["loc"] if not (isinstance(part, str) and part[:1].isupper()) and part not in ("int", "float")
+    )
     if fault["type"] == "extra_forbidden":
         key = str(fault["loc"][-1])
         known = _known_names(fault["loc"][:-1])

@@ -1,6 +1,6 @@
 """Measure the demo base and its tagger, and draw the sheets for docs/demo-world.md.
 
-    python -m lorasmith.demo.build.measure DOCS --prompts 500
+python -m lorasmith.demo.build.measure DOCS --prompts 500
 """
 
 from __future__ import annotations

@@ -54,6 +54,7 @@ class Muon(torch.optim.Optimizer):
         updates = []
         for k, p in enumerate(params):
             momentum = self.state[p].setdefault("momentum", torch.zeros_like(p))
+            assert p.grad is not None, "filtered by step"
             momentum.lerp_(p.grad, 1 - group["momentum"])
             if k % together == me:
                 updates.append(orthogonalised(p.grad.lerp(momentum, group["momentum"]).flatten(1)).flatten())

@@ -92,7 +92,7 @@ def main() -> None:
     args = parser.parse_args()
     torch.manual_seed(1)
     stock = np.load(args.work / "base.npy", mmap_mode="r")
-    vae = new_vae().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    vae = new_vae().to(memory_format=torch.channels_last)
     print(f"{sum(p.numel() for p in vae.parameters()) / 1e6:.2f} M parameters", flush=True)
     optimizer = Muon(vae.parameters(), lr=args.lr)
     held_back = torch.from_numpy(np.array(stock[-64:])).permute(0, 3, 1, 2).float() / 127.5 - 1

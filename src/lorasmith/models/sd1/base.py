@@ -39,7 +39,9 @@ class StableDiffusion1:
         """Open a diffusers folder; weights are read straight to `dtype`, the autoencoder always to float32."""
         for part in PARTS:
             if not (folder / part).is_dir():
-                raise BaseModelError(f"the base {folder} has no folder {part!r}; give a complete diffusers folder of a Stable Diffusion 1.x model")
+                raise BaseModelError(
+                    f"the base {folder} has no folder {part!r}; give a complete diffusers folder of a Stable Diffusion 1.x model"
+                )
         try:
             unet = UNet2DConditionModel.from_pretrained(folder / "unet", torch_dtype=dtype, local_files_only=True)
             text_encoder = CLIPTextModel.from_pretrained(folder / "text_encoder", dtype=dtype, local_files_only=True)
@@ -49,12 +51,22 @@ class StableDiffusion1:
         except (OSError, ValueError, RuntimeError, KeyError, TypeError) as error:
             reason = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
             raise BaseModelError(f"the base {folder} cannot be opened ({reason}); download it again or give another folder") from error
+        if unet.config.in_channels != vae.config.latent_channels:
+            raise BaseModelError(
+                f"the base {folder} is an inpainting or another special model ({unet.config.in_channels} input channels); give a plain one"
+            )
+        if text_encoder.config.hidden_size == 1024:
+            raise BaseModelError(f"the base {folder} is a Stable Diffusion 2.x model, which this version does not train; give a 1.x model")
         for name, module in (("unet", unet), ("text_encoder", text_encoder), ("vae", vae)):
             lost = [n for n, p in module.named_parameters() if p.is_meta]
             if lost:
-                raise BaseModelError(f"the base {folder} lacks weights of its {name} ({lost[0]} and {len(lost) - 1} more); download it again")
+                raise BaseModelError(
+                    f"the base {folder} lacks weights of its {name} ({lost[0]} and {len(lost) - 1} more); download it again"
+                )
             module.requires_grad_(False).eval().to(device)
-        return cls(unet, text_encoder, tokenizer, vae, scheduler, {part: fingerprint(folder / part) for part in ("unet", "text_encoder", "vae")})
+        return cls(
+            unet, text_encoder, tokenizer, vae, scheduler, {part: fingerprint(folder / part) for part in ("unet", "text_encoder", "vae")}
+        )
 
     def count_tokens(self, caption: str) -> int:
         return len(self.tokenizer(caption, truncation=False).input_ids) - 2
