@@ -17,6 +17,9 @@ class DatasetSettings(BaseModel):
         None, ge=1, le=10_000,
         description="How often each picture is shown in an epoch. Empty: N of an `N_name` folder, else 1.",
     )  # fmt: skip
+    is_reg: bool = Field(
+        False, description="Regularisation pictures: the base's own kind of pictures, without the trigger; they keep the base as it was."
+    )
 
 
 class BucketSettings(BaseModel):

@@ -65,7 +65,7 @@ def open_training_set(datasets: Sequence[DatasetSettings], buckets: BucketSettin
     pictures: list[TrainingPicture] = []
     problems: list[Problem] = []
     for dataset in datasets:
-        contents = open_folder(Path(dataset.path), repeats=dataset.repeats)
+        contents = open_folder(Path(dataset.path), repeats=dataset.repeats, is_reg=dataset.is_reg)
         problems.extend(contents.problems)
         for picture in contents.pictures:
             pictures.append(TrainingPicture(picture, fit(picture.size, buckets, sizes), content_hash(picture.path)))

@@ -8,7 +8,9 @@ from lorasmith.demo.datasets import TRIGGERS
 from lorasmith.demo.weights import BASE
 from lorasmith.training.settings import Settings, settings_from
 
-EPOCHS = {"character": 30, "style": 12, "concept": 16}  # over the large sets
+# Over the large sets, beside 60 regularisation pictures an epoch.
+REPEATS = {"character": 2, "style": 1, "concept": 1}
+EPOCHS = {"character": 18, "style": 12, "concept": 16}
 PROMPTS = {
     "character": [
         "{trigger}, happy, standing, beach, flat style", "{trigger}, angry, jumping, city, ink style",
@@ -25,17 +27,17 @@ PROMPTS = {
 }  # fmt: skip
 
 
-def recipe(kind: str, name: str, dataset: Path, cache: Path, epochs: int) -> Settings:
-    """Settings for a held-out thing of the demo world, trained on the demo base."""
+def recipe(kind: str, name: str, dataset: Path, regularisation: Path, cache: Path, epochs: int) -> Settings:
+    """Settings for a held-out thing of the demo world, trained on the demo base beside its regularisation set."""
     return settings_from({
         "name": name.replace(" ", "-"),
         "base": {"path": str(BASE)},
-        "datasets": [{"path": str(dataset)}],
+        "datasets": [{"path": str(dataset), "repeats": REPEATS[kind]}, {"path": str(regularisation), "is_reg": True}],
         "buckets": {"resolution": 64, "min_bucket_reso": 32, "max_bucket_reso": 128, "bucket_reso_steps": 16},
         "captions": {"trigger": TRIGGERS.get(name, name), "shuffle_caption": True, "keep_tokens": 1},
         "network": {"rank": 16, "alpha": 16.0},
-        "training": {"epochs": epochs, "batch_size": 8},
-        "optimizer": {"unet_lr": 2e-3, "text_encoder_lr": 5e-4},
+        "training": {"epochs": epochs, "batch_size": 4},
+        "optimizer": {"unet_lr": 3e-3, "text_encoder_lr": 3e-4},
         "schedule": {"lr_scheduler": "cosine"},
         "checkpoints": {"save_every_n_epochs": max(1, epochs // 5)},
         "samples": {"prompts": PROMPTS[kind], "every_n_epochs": max(1, epochs // 5), "steps": 15, "cfg_scale": 5.0},

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -279,12 +279,16 @@ def one_step(run: Run, batches: list[Batch], epoch: int, place: int, number: int
 
 
 def prepare(run: Run, batch: Batch, epoch: int) -> PreparedBatch:
-    """Latents and captions of a batch; the caption's shuffle depends on (seed, epoch, picture, repeat)."""
+    """Latents and captions of a batch; the caption's shuffle depends on (seed, epoch, picture, repeat).
+
+    Regularisation pictures get no trigger: they show what the base does without the LoRA.
+    """
     captions, names = [], []
     for showing in batch.showings:
         picture = run.training_set.pictures[showing.picture].picture
         rng = rng_for("caption", run.settings.training.seed, epoch, showing.picture, showing.repeat)
-        captions.append(caption_for_training(picture.caption or "", run.rules, rng))
+        rules = replace(run.rules, trigger=None, keep_tokens=0) if picture.is_reg else run.rules
+        captions.append(caption_for_training(picture.caption or "", rules, rng))
         names.append(picture.path.name)
     return PreparedBatch(torch.stack([run.latents[s.picture] for s in batch.showings]), tuple(captions), tuple(names))
 
