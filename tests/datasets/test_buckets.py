@@ -3,11 +3,11 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.reference import reference_json
 
 from lorasmith.datasets.buckets import bucket_sizes, fit
 from lorasmith.datasets.settings import BucketSettings
 from lorasmith.errors import SettingsError
+from tests.reference import reference_json
 
 
 def _settings(config: dict) -> BucketSettings:

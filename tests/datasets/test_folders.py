@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from tests.photographs import CAPTIONS, TOO_SMALL, UNREADABLE, make_pile
 
 from lorasmith.datasets.folders import FolderContents, Problem, open_folder
 from lorasmith.errors import DatasetError, SettingsError
+from tests.photographs import CAPTIONS, TOO_SMALL, UNREADABLE, make_pile
 
 
 def draw(path: Path, caption: str | None = None, size: tuple[int, int] = (32, 24)) -> Path:

@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image, ImageChops, ImageCms
-from tests.photographs import UNREADABLE, make_pile, photograph, png_chunk
 
 from lorasmith.errors import DatasetError
 from lorasmith.images import read
 from lorasmith.images.read import content_hash, picture_size, read_picture
+from tests.photographs import UNREADABLE, make_pile, photograph, png_chunk
 
 
 @pytest.fixture(scope="module")

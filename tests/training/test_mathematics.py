@@ -4,12 +4,12 @@ import math
 
 import pytest
 import torch
-from tests.reference import FOLDER, reference_json
 
 from lorasmith.training.noise import add_noise, draw_noise, draw_timesteps
 from lorasmith.training.schedules import SCHEDULES, warmup_steps
 from lorasmith.training.targets import epsilon, v_prediction
 from lorasmith.training.weighting import min_snr_weight
+from tests.reference import FOLDER, reference_json
 
 
 def test_schedules_agree_with_the_reference():

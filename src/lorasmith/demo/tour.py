@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from PIL import Image
 
 from lorasmith.demo.datasets import write_dataset
 from lorasmith.demo.proof import Proof, prove, write_proof
 from lorasmith.demo.recipes import EPOCHS, recipe
 from lorasmith.demo.weights import BASE
 from lorasmith.errors import SettingsError
+from lorasmith.evaluation.grid import sheet
 from lorasmith.evaluation.report import write_report
 from lorasmith.models.checkpoint import open_base
 from lorasmith.training.commands import Commands
@@ -46,9 +48,17 @@ def tour(out: Path, samples: int, listeners: Iterable[Listener] = (), commands: 
     if result.file is None or not result.finished:
         write_report(run_folder)
         return None
+    before_after(run_folder).save(out / "before-after.png")
     proof = prove(open_base(BASE, torch.float32), "character", CHARACTER, result.file, samples)
     write_proof(run_folder, proof, f"lorasmith demo run --samples {samples}")
     return TourResult(result.file, write_report(run_folder), proof)
+
+
+def before_after(run_folder: Path) -> Image.Image:
+    """The first samples of a run above its last."""
+    files = sorted((run_folder / "samples").glob("*.png"))
+    count = len([f for f in files if f.name.startswith("epoch000000-")])
+    return sheet([Image.open(f) for f in (*files[:count], *files[-count:])], count, scale=3)
 
 
 def _clear(run_folder: Path) -> None:

@@ -28,20 +28,11 @@ from lorasmith.demo.world import (
     tag_caption,
 )
 from lorasmith.draws import rng_for
+from lorasmith.evaluation.grid import sheet
 from lorasmith.models.checkpoint import open_base
 from lorasmith.models.sampling import sample
 
 FRESH = 60_000_000  # seeds that no training has seen
-
-
-def sheet(pictures: list[Image.Image], columns: int, scale: int = 2) -> Image.Image:
-    """Pictures in rows, enlarged without smoothing."""
-    side = pictures[0].width
-    rows = -(-len(pictures) // columns)
-    out = Image.new("RGB", (columns * side, rows * side), (255, 255, 255))
-    for k, picture in enumerate(pictures):
-        out.paste(picture, (k % columns * side, k // columns * side))
-    return out.resize((out.width * scale, out.height * scale), Image.Resampling.NEAREST)
 
 
 def measure_tagger(tagger: WdTagger, count: int) -> dict[str, float]:
