@@ -34,6 +34,8 @@ class Terminal:
         match event:
             case events.PhaseStarted(phase="model", detail=detail):
                 self.console.print(f"opening the base {detail}", highlight=False)
+            case events.PhaseStarted(phase="proof", detail=detail):
+                self.console.print(detail, highlight=False)
             case events.CacheProgress(done=done, total=total):
                 if self._cache is None:
                     self._cache = self.progress.add_task("latents", total=total, note="")

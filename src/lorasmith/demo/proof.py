@@ -7,6 +7,7 @@ of other prompts show what was asked for, with and without it. Prompts and seeds
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,8 +57,10 @@ class Proof:
         ]  # fmt: skip
 
 
-def prove(base: Base, kind: str, name: str, lora: Path, samples: int = 64, steps: int = 20) -> Proof:
-    """Draw and judge 4 x `samples` pictures; `kind` is character, style or concept."""
+def prove(
+    base: Base, kind: str, name: str, lora: Path, samples: int = 64, steps: int = 20, tell: Callable[[str], None] = lambda _: None
+) -> Proof:
+    """Draw and judge 4 x `samples` pictures; `kind` is character, style or concept. `tell` hears what is being done."""
     tagger = WdTagger(TAGGER)
     asked = [prompt for prompt, _ in prompts_for(kind, name, samples)]
     scenes = [random_scene(OTHER_SEEDS + k) for k in range(samples)]
@@ -65,7 +68,10 @@ def prove(base: Base, kind: str, name: str, lora: Path, samples: int = 64, steps
     rates: list[float] = []
     for file in (None, lora):
         with with_lora(base, file):
+            how = "with the LoRA" if file else "without the LoRA"
+            tell(f"drawing {samples} pictures that call {name}, {how}")
             rates.append(recognition_rate(draw(base, asked, steps), kind, name, tagger))
+            tell(f"drawing {samples} pictures of other prompts, {how}")
             hits = attribute_hits(tagger.probabilities(draw(base, others, steps)), scenes)
             rates.append(
                 float(np.mean([np.mean(values) for attribute, values in hits.items() if attribute not in ("concept", "character")]))

@@ -19,10 +19,11 @@ from lorasmith.evaluation.grid import sheet
 from lorasmith.evaluation.report import write_report
 from lorasmith.models.checkpoint import open_base
 from lorasmith.training.commands import Commands
-from lorasmith.training.events import Listener
+from lorasmith.training.events import Listener, PhaseStarted
 from lorasmith.training.run import train
 
 CHARACTER = "zorvex"
+SAMPLING_STEPS = 15
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,7 @@ def tour(out: Path, samples: int, listeners: Iterable[Listener] = (), commands: 
 
     Raises SettingsError where `out` holds something that no demo made.
     """
+    listeners = list(listeners)
     run_folder = out / f"run-{CHARACTER}"
     _clear(run_folder)
     dataset = write_dataset(out, f"character-{CHARACTER}-large")
@@ -49,7 +51,12 @@ def tour(out: Path, samples: int, listeners: Iterable[Listener] = (), commands: 
         write_report(run_folder)
         return None
     before_after(run_folder).save(out / "before-after.png")
-    proof = prove(open_base(BASE, torch.float32), "character", CHARACTER, result.file, samples)
+
+    def tell(sentence: str) -> None:
+        for listener in listeners:
+            listener(PhaseStarted("proof", sentence))
+
+    proof = prove(open_base(BASE, torch.float32), "character", CHARACTER, result.file, samples, SAMPLING_STEPS, tell)
     write_proof(run_folder, proof, f"lorasmith demo run --samples {samples}")
     return TourResult(result.file, write_report(run_folder), proof)
 

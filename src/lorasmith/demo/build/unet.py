@@ -10,6 +10,7 @@ frozen. Processes share a batch and average their gradients.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import random
 import time
@@ -80,7 +81,12 @@ def save_base(out: Path, unet: UNet2DConditionModel) -> None:
         tokenizer=CLIPTokenizer.from_pretrained(out / "tokenizer"),
         unet=unet, scheduler=new_scheduler(), safety_checker=None, feature_extractor=None, requires_safety_checker=False,
     )  # fmt: skip
-    pipeline.to(torch.float16).save_pretrained(out.parent / (out.name + "-fp16"))
+    folder = out.parent / (out.name + "-fp16")
+    pipeline.to(torch.float16).save_pretrained(folder)
+    for file in folder.glob("*/config.json"):  # where the parts lay on this machine is nobody's business
+        config = json.loads(file.read_text(encoding="utf-8"))
+        config.pop("_name_or_path", None)
+        file.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")
 
 
 def train(rank: int, args: argparse.Namespace) -> None:
