@@ -40,7 +40,7 @@ def recipe(kind: str, name: str, dataset: Path, cache: Path, epochs: int) -> Set
         "training": {"epochs": epochs, "batch_size": 4},
         "optimizer": {"unet_lr": 3e-3, "text_encoder_lr": 5e-3},
         "schedule": {"lr_scheduler": "cosine"},
-            "loss": {"min_snr_gamma": 1.0},
+        "loss": {"min_snr_gamma": 1.0},
         "checkpoints": {"save_every_n_epochs": max(1, epochs // 5)},
         "samples": {"prompts": PROMPTS[kind], "every_n_epochs": max(1, epochs // 5), "steps": 15, "cfg_scale": 5.0},
         "cache": str(cache),
