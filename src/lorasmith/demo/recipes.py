@@ -8,7 +8,7 @@ from lorasmith.demo.datasets import TRIGGERS
 from lorasmith.demo.weights import BASE
 from lorasmith.training.settings import Settings, settings_from
 
-EPOCHS = {"character": 60, "style": 20, "concept": 30}  # over the large sets: 600 steps each
+EPOCHS = {"character": 50, "style": 18, "concept": 25}  # over the large sets: 250 to 270 steps
 PROMPTS = {
     "character": [
         "{trigger}, happy, standing, beach, flat style", "{trigger}, angry, jumping, city, ink style",
@@ -37,8 +37,8 @@ def recipe(kind: str, name: str, dataset: Path, cache: Path, epochs: int) -> Set
         "buckets": {"resolution": 64, "min_bucket_reso": 32, "max_bucket_reso": 128, "bucket_reso_steps": 16},
         "captions": {"trigger": TRIGGERS.get(name, name), "shuffle_caption": True, "keep_tokens": 1},
         "network": {"rank": 16, "alpha": 16.0},
-        "training": {"epochs": epochs, "batch_size": 4},
-        "optimizer": {"unet_lr": 3e-3, "text_encoder_lr": 5e-3},
+        "training": {"epochs": epochs, "batch_size": 8},
+        "optimizer": {"unet_lr": 3e-3, "text_encoder_lr": 3e-3},
         "schedule": {"lr_scheduler": "cosine"},
         "loss": {"min_snr_gamma": 1.0},
         "checkpoints": {"save_every_n_epochs": max(1, epochs // 5)},
