@@ -14,6 +14,7 @@ THINGS = [("character", "zorvex"), ("style", "chalk"), ("concept", "balloon")]
 
 
 @pytest.mark.slow
+@pytest.mark.xfail(reason="wanted, not reached yet: docs/notebook.md has the figures", strict=True)
 @pytest.mark.parametrize(("kind", "name"), THINGS, ids=[name for _, name in THINGS])
 def test_a_lora_learns_its_subject_and_leaves_the_rest_alone(kind, name, tmp_path):
     dataset = write_dataset(tmp_path, f"{kind}-{name}-large")
