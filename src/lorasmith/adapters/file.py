@@ -15,7 +15,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +25,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from lorasmith.adapters.attach import AttachedAdapter, LoraLayer
+from lorasmith.atomic import write_atomically
 from lorasmith.errors import AdapterError
 
 DOWN, UP, ALPHA = ".lora_down.weight", ".lora_up.weight", ".alpha"
@@ -124,16 +124,7 @@ def save_lora(path: str | Path, tensors: Mapping[str, Tensor], metadata: Mapping
     """
     path = Path(path)
     content = _with_hashes(tensors, metadata, dtype)
-    beside = path.with_name(f".{path.name}.part")
-    try:
-        with beside.open("wb") as part:
-            part.write(content)
-            part.flush()
-            os.fsync(part.fileno())
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
-    _sync_folder(path.parent)
+    write_atomically(path, content)
 
 
 def _with_hashes(tensors: Mapping[str, Tensor], metadata: Mapping[str, str], dtype: torch.dtype) -> bytes:
@@ -159,16 +150,6 @@ def _serialize(tensors: Mapping[str, Tensor], metadata: Mapping[str, str], dtype
 
 
 _DTYPES = {torch.float32: "F32", torch.float16: "F16", torch.bfloat16: "BF16"}
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make a rename last through a power cut, where the system knows how."""
-    if os.name == "posix":
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
 
 
 def _some(keys: list[str]) -> str:

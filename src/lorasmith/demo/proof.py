@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from lorasmith.atomic import write_atomically
 from lorasmith.captions.tagger import WdTagger
 from lorasmith.demo.datasets import prompts_for
 from lorasmith.demo.truth import attribute_hits, seen_attributes
@@ -23,7 +24,6 @@ from lorasmith.draws import rng_for
 from lorasmith.evaluation.sampling import with_lora
 from lorasmith.models.family import Base
 from lorasmith.models.sampling import sample
-from lorasmith.training.state import write_atomically
 
 OTHER_SEEDS = 50_000_000  # scenes of other prompts; never the base's, the datasets' or the tagger's
 WANTED_AFTER, WANTED_BEFORE, ALLOWED_FALL = 0.85, 0.05, 0.03

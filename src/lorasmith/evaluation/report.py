@@ -21,6 +21,7 @@ from typing import Any
 from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from lorasmith.atomic import write_atomically
 from lorasmith.errors import DatasetError, SettingsError
 from lorasmith.evaluation.loss_curve import describe_losses, learning_rate_curve, loss_curve, spoken_rate
 from lorasmith.images.read import read_picture
@@ -28,7 +29,6 @@ from lorasmith.training import events
 from lorasmith.training.events import Event, read_events
 from lorasmith.training.run_folder import RunFolder
 from lorasmith.training.settings import Settings
-from lorasmith.training.state import write_atomically
 
 PROOF = "proof.json"
 MOST_COLUMNS = 8  # epochs in the table of samples

@@ -26,11 +26,11 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from lorasmith.atomic import write_atomically
 from lorasmith.datasets.training_set import TrainingSet
 from lorasmith.errors import RunError, SettingsError
 from lorasmith.models.family import Base
 from lorasmith.training.settings import Settings, load_settings, settings_toml
-from lorasmith.training.state import write_atomically
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+
+from lorasmith.atomic import write_atomically
 
 KEPT = 2
 
@@ -56,16 +57,3 @@ def load_newest_state(folder: Path) -> TrainState | None:
         if hashlib.sha256(data).hexdigest() == expected:
             return TrainState(**torch.load(io.BytesIO(data), map_location="cpu", weights_only=True))
     return None
-
-
-def write_atomically(path: Path, data: bytes) -> None:
-    """`path` holds all of `data` or what it held before, also after a power cut."""
-    aside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with aside.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(aside, path)
-    finally:
-        aside.unlink(missing_ok=True)
