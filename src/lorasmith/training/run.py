@@ -70,7 +70,7 @@ class RunResult:
 
 
 class StopAsked(Exception):
-    """A stop was asked for before the first step."""
+    """A stop was asked for before the loop began."""
 
 
 def train(settings: Settings, folder: Path, listeners: Iterable[Listener] = (), commands: Commands | None = None) -> RunResult:
@@ -168,8 +168,9 @@ def _work(
         stopped = loop(run, state)
         return _leave(run, state) if stopped else finish(run, state)
     except StopAsked:
-        emit(events.Stopped(0, f"stopped before the first step; go on with: lorasmith resume {folder.root}"))
-        return RunResult(folder.root, False, 0, None)
+        done = state.step if state else 0
+        emit(events.Stopped(done, f"stopped before step {done + 1}; go on with: lorasmith resume {folder.root}"))
+        return RunResult(folder.root, False, done, None)
     except LorasmithError as error:
         emit(events.Stopped(state.step if state else 0, str(error)))
         raise
