@@ -60,6 +60,8 @@ class Picture:
     """How often it is shown in one epoch."""
     is_reg: bool = False
     """Whether it belongs to a regularisation set: it keeps the base model as it was."""
+    content: str = ""
+    """Hash of its bytes (sha256, hex); empty where the folder was opened without `verify`."""
 
 
 @dataclass(frozen=True)
@@ -120,7 +122,6 @@ def open_folder(
     if not recursive:
         found = _without_loose_ones(found, root, problems)
     pictures: list[Picture] = []
-    hashes: dict[Path, str] = {}
     with ThreadPoolExecutor(DECODERS) as pool:
         looks = pool.map(lambda one: _look(one.path, verify), found)
         for one, look in zip(found, looks, strict=True):
@@ -133,10 +134,10 @@ def open_folder(
                 problems.append(Problem(one.path, "caption unreadable", str(error), fatal=True))
                 continue
             folder = one.path.parent.relative_to(root).as_posix()
-            pictures.append(Picture(one.path, caption, size, _name(root) if folder == "." else folder, one.concept.repeats, is_reg))
-            hashes[one.path] = look.content_hash
+            name = _name(root) if folder == "." else folder
+            pictures.append(Picture(one.path, caption, size, name, one.concept.repeats, is_reg, look.content_hash))
     if verify:
-        problems += _duplicates(hashes)
+        problems += _duplicates({picture.path: picture.content for picture in pictures})
 
     problems.sort(key=lambda problem: (problem.path, problem.kind))
     if not pictures:

@@ -11,20 +11,18 @@ from lorasmith.datasets.folders import Picture, Problem, open_folder
 from lorasmith.datasets.latents import LatentRequest
 from lorasmith.datasets.order import Batch, batches_per_epoch, epoch_batches
 from lorasmith.datasets.settings import BucketSettings, DatasetSettings
-from lorasmith.images.read import content_hash
 
 
 @dataclass(frozen=True)
 class TrainingPicture:
-    """A picture, its way into its bucket, and the hash of its bytes."""
+    """A picture and its way into its bucket."""
 
     picture: Picture
     fit: Fit
-    content: str
 
     @property
     def latent_request(self) -> LatentRequest:
-        return LatentRequest(self.picture.path, self.content, self.fit)
+        return LatentRequest(self.picture.path, self.picture.content, self.fit)
 
 
 @dataclass(frozen=True)
@@ -68,5 +66,5 @@ def open_training_set(datasets: Sequence[DatasetSettings], buckets: BucketSettin
         contents = open_folder(Path(dataset.path), repeats=dataset.repeats, is_reg=dataset.is_reg)
         problems.extend(contents.problems)
         for picture in contents.pictures:
-            pictures.append(TrainingPicture(picture, fit(picture.size, buckets, sizes), content_hash(picture.path)))
+            pictures.append(TrainingPicture(picture, fit(picture.size, buckets, sizes)))
     return TrainingSet(tuple(pictures), tuple(problems))

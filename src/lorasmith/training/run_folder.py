@@ -126,7 +126,9 @@ def describe_inputs(training_set: TrainingSet, base: Base) -> dict[str, Any]:
     """What the result depends on: hashes of pictures (with captions and repeats) and of the base's parts."""
     return {
         "pictures": {
-            str(item.picture.path): hashlib.sha256(f"{item.content} {item.picture.repeats} {item.picture.caption!r}".encode()).hexdigest()
+            str(item.picture.path): hashlib.sha256(
+                f"{item.picture.content} {item.picture.repeats} {item.picture.caption!r}".encode()
+            ).hexdigest()
             for item in training_set.pictures
         },
         "base": dict(base.fingerprints),
