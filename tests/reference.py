@@ -1,11 +1,15 @@
-"""Where the reference numbers of the peers lie; tests that need them skip where the folder is absent."""
+"""Where the reference numbers of the peers lie; tests that need them skip where the folder is absent.
+
+The environment variable LORASMITH_REFERENCE names the folder; without it, it is looked for beside the checkout.
+"""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
 
-FOLDER = Path(__file__).resolve().parents[1].parent / "shared" / "reference"
+FOLDER = Path(os.environ.get("LORASMITH_REFERENCE") or Path(__file__).resolve().parents[1].parent / "shared" / "reference")
 
 
 def reference_json(name: str) -> dict:
@@ -13,3 +17,12 @@ def reference_json(name: str) -> dict:
     if not path.exists():
         pytest.skip(f"the reference numbers are not on this machine ({name})")
     return json.loads(path.read_text(encoding="utf-8"))
+
+
+def reference_cases(name: str, key: str = "cases") -> list:
+    """The records of a file, for a test's parameters; one that skips where the file is absent."""
+    path = FOLDER / name
+    if not path.exists():
+        reason = pytest.mark.skip(reason=f"the reference numbers are not on this machine ({name})")
+        return [pytest.param({"id": "absent"}, marks=reason)]
+    return json.loads(path.read_text(encoding="utf-8"))[key]

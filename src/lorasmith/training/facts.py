@@ -13,7 +13,7 @@ from lorasmith.datasets.training_set import TrainingSet
 from lorasmith.models.family import Base
 from lorasmith.training.optimizers import class_path
 from lorasmith.training.plan import Plan
-from lorasmith.training.schedules import warmup_steps
+from lorasmith.training.schedules import in_steps
 from lorasmith.training.settings import Settings
 
 
@@ -32,7 +32,7 @@ def lora_metadata(settings: Settings, plan: Plan, training_set: TrainingSet, bas
         text_encoder_lr=settings.lr_of("text_encoder") or None,
         optimizer=class_path(optimizer.type) + (f"({arguments})" if arguments else ""),
         lr_scheduler=settings.schedule.lr_scheduler,
-        lr_warmup_steps=warmup_steps(settings.schedule.lr_warmup_steps, plan.steps),
+        lr_warmup_steps=in_steps(settings.schedule.lr_warmup_steps, plan.steps),
         num_train_images=sum(item.picture.repeats for item in training_set.pictures if not item.picture.is_reg),
         num_reg_images=sum(item.picture.repeats for item in training_set.pictures if item.picture.is_reg),
         num_epochs=plan.epochs,

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from lorasmith.datasets.training_set import TrainingSet
-from lorasmith.training.schedules import SCHEDULES, warmup_steps
+from lorasmith.training.schedules import SCHEDULES, Shape, in_steps
 from lorasmith.training.settings import Settings
 
 
@@ -43,5 +43,8 @@ def make_plan(settings: Settings, training_set: TrainingSet) -> Plan:
 def lr_factor(settings: Settings, plan: Plan, step: int) -> float:
     """The schedule's factor on the learning rates, 0-1, for the step with this number (from 0)."""
     schedule = settings.schedule
-    warmup = warmup_steps(schedule.lr_warmup_steps, plan.steps)
-    return SCHEDULES[schedule.lr_scheduler](step, plan.steps, warmup, schedule.lr_scheduler_num_cycles or 1)
+    shape = Shape(
+        plan.steps, in_steps(schedule.lr_warmup_steps, plan.steps), schedule.lr_scheduler_num_cycles or 1, schedule.lr_scheduler_power or 1.0,
+        in_steps(schedule.lr_decay_steps or 0, plan.steps), schedule.lr_scheduler_min_lr_ratio or 0.0,
+    )  # fmt: skip
+    return SCHEDULES[schedule.lr_scheduler](step, shape)

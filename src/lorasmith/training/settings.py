@@ -59,11 +59,18 @@ class OptimizerSettings(_Section):
 class ScheduleSettings(_Section):
     """How the learning rate moves over the run."""
 
-    lr_scheduler: Literal["constant", "constant_with_warmup", "cosine", "cosine_with_restarts"] = Field(
-        "cosine_with_restarts", description="Shape of the learning rate over the steps."
-    )
+    lr_scheduler: Literal[
+        "constant", "constant_with_warmup", "linear", "cosine", "cosine_with_restarts", "polynomial", "rex", "warmup_stable_decay"
+    ] = Field("cosine_with_restarts", description="Shape of the learning rate over the steps.")
     lr_warmup_steps: int | float = Field(0, ge=0, description="Steps of rise at the start; under 1 a share of all steps.")
     lr_scheduler_num_cycles: int | None = Field(None, ge=1, le=100, description="Cycles of cosine_with_restarts. Empty: 1.")
+    lr_scheduler_power: float | None = Field(None, gt=0, le=10, description="Power of polynomial: 2 falls early, 0.5 late. Empty: 1.")
+    lr_decay_steps: int | float | None = Field(
+        None, gt=0, description="Steps of fall at the end of warmup_stable_decay; under 1 a share of all steps."
+    )
+    lr_scheduler_min_lr_ratio: float | None = Field(
+        None, ge=0, lt=1, description="Where the schedule ends, as a share of the learning rate. Empty: 0."
+    )
 
 
 class LossSettings(_Section):
@@ -140,14 +147,7 @@ def check_together(settings: Settings) -> list[str]:
         raise SettingsError(
             "nothing would train: network.train_unet and network.train_text_encoder are off or have learning rate 0; switch one on"
         )
-    if s.lr_scheduler_num_cycles is not None and s.lr_scheduler != "cosine_with_restarts":
-        raise SettingsError(
-            f"schedule.lr_scheduler_num_cycles has no effect with lr_scheduler {s.lr_scheduler!r}; remove it or use cosine_with_restarts"
-        )
-    if s.lr_scheduler == "constant" and s.lr_warmup_steps:
-        raise SettingsError("schedule.lr_warmup_steps has no effect with lr_scheduler 'constant'; use constant_with_warmup")
-    if s.lr_warmup_steps >= 1 and s.lr_warmup_steps != int(s.lr_warmup_steps):
-        raise SettingsError("schedule.lr_warmup_steps is neither a whole number of steps nor a share under 1; round it")
+    _check_schedule(s)
     if not settings.network.train_text_encoder and o.text_encoder_lr:
         raise SettingsError("optimizer.text_encoder_lr has no effect while network.train_text_encoder is off; remove it or switch that on")
     if not settings.network.train_unet and o.unet_lr:
@@ -177,6 +177,32 @@ def check_together(settings: Settings) -> list[str]:
     if c.trigger is None and any("{trigger}" in p for p in settings.samples.prompts):
         raise SettingsError("samples.prompts uses {trigger}, but captions.trigger is not set; set it or write the word")
     return warnings
+
+
+# What each schedule alone understands, and which ones have nothing to do with a warm-up or a floor.
+_ONLY_WITH = {
+    "lr_scheduler_num_cycles": ("cosine_with_restarts",),
+    "lr_scheduler_power": ("polynomial",),
+    "lr_decay_steps": ("warmup_stable_decay",),
+    "lr_scheduler_min_lr_ratio": ("linear", "cosine", "cosine_with_restarts", "polynomial", "rex", "warmup_stable_decay"),
+}
+
+
+def _check_schedule(schedule: ScheduleSettings) -> None:
+    """Raises SettingsError where a setting of the schedule has no effect."""
+    for field, kinds in _ONLY_WITH.items():
+        if getattr(schedule, field) is not None and schedule.lr_scheduler not in kinds:
+            raise SettingsError(
+                f"schedule.{field} has no effect with lr_scheduler {schedule.lr_scheduler!r}; remove it or use {' or '.join(kinds)}"
+            )
+    if schedule.lr_scheduler == "warmup_stable_decay" and not schedule.lr_decay_steps:
+        raise SettingsError("lr_scheduler 'warmup_stable_decay' needs schedule.lr_decay_steps; 0.2 (the last fifth) is usual")
+    if schedule.lr_scheduler == "constant" and schedule.lr_warmup_steps:
+        raise SettingsError("schedule.lr_warmup_steps has no effect with lr_scheduler 'constant'; use constant_with_warmup")
+    for field in ("lr_warmup_steps", "lr_decay_steps"):
+        value = getattr(schedule, field) or 0
+        if value >= 1 and value != int(value):
+            raise SettingsError(f"schedule.{field} is neither a whole number of steps nor a share under 1; round it")
 
 
 # -- files ------------------------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from lorasmith.models.family import Base
 from lorasmith.training import noise
 from lorasmith.training.settings import Settings
 from lorasmith.training.targets import TARGETS
-from lorasmith.training.weighting import min_snr_weight
+from lorasmith.training.weighting import signal_to_noise, timestep_weight
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,8 @@ def batch_loss(base: Base, batch: PreparedBatch, states: torch.Tensor, settings:
     prediction = base.predict(noisy, timesteps, states).float()
     per_sample = (prediction - target.to(prediction.device)).square().mean(dim=(1, 2, 3))
     if settings.loss.min_snr_gamma:
-        weights = min_snr_weight(timesteps, base.alphas_cumprod, settings.loss.min_snr_gamma, base.prediction_type)
+        snr = signal_to_noise(base.alphas_cumprod)[timesteps]
+        weights = timestep_weight(snr, base.prediction_type, min_snr_gamma=settings.loss.min_snr_gamma)
         per_sample = per_sample * weights.to(per_sample.device)
     loss = per_sample.mean()
     if not torch.isfinite(loss):

@@ -1,0 +1,66 @@
+"""Weights by timestep agree with the peers' numbers; with zero terminal SNR they are those of the schedule that is used."""
+
+import pytest
+import torch
+
+from lorasmith.training.weighting import (
+    debiased_weight,
+    min_snr_weight,
+    noise_like_v_weight,
+    signal_to_noise,
+    timestep_weight,
+    v_like_noise_weight,
+)
+from tests.reference import FOLDER, reference_cases, reference_json
+
+CASES = reference_cases("04_snr.json")
+
+
+@pytest.fixture(scope="module")
+def tensors():
+    from safetensors.torch import load_file
+
+    return load_file(FOLDER / reference_json("04_snr.json")["tensor_file"])
+
+
+def _ours(case, snr):
+    """The weight that a case speaks of, for all timesteps; None where the case is about something else."""
+    name, kind = case["tensor"], "v_prediction" if case.get("v_prediction") else "epsilon"
+    if "args" in case:
+        args = dict(case["args"])
+        kind = "v_prediction" if args.pop("v_parameterization", False) else "epsilon"
+        args["debiased_estimation"] = args.pop("debiased_estimation_loss", False)
+        return timestep_weight(snr, kind, **args)
+    if "gamma" in case:
+        return min_snr_weight(snr, case["gamma"], kind)
+    if name.startswith("debiased"):
+        return debiased_weight(snr, "v_prediction" if name.endswith(".v") else "epsilon")
+    if "v_pred_like_loss" in case:
+        return noise_like_v_weight(snr, case["v_pred_like_loss"])
+    if name == "scale_v_pred_loss_like_noise_pred":
+        return v_like_noise_weight(snr)
+    if name.endswith("all_snr") or name.endswith("if_computed_after"):
+        return snr
+    return None
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.get("tensor"))
+def test_a_weight_agrees_with_the_reference(case, tensors):
+    name = case["tensor"]
+    rescaled = name.endswith("if_computed_after") or "_zt_after" in name
+    snr = signal_to_noise(tensors["zero_terminal_snr.alphas_cumprod" if rescaled else "default.alphas_cumprod"])
+    ours = _ours(case, snr)
+    if ours is None:
+        pytest.skip("no weight: the schedule itself, or the peers' stale signal-to-noise ratio (docs/parity.md)")
+    expected = tensors[name]
+    if case["n_nan"]:  # the peers divide 0 by 0 where there is no signal; the limit is 1
+        assert ours[expected.isnan()].tolist() == [1.0] * case["n_nan"]
+        ours, expected = ours[~expected.isnan()], expected[~expected.isnan()]
+    torch.testing.assert_close(ours, expected, rtol=1e-5, atol=1e-7 if name.endswith("if_computed_after") else 1e-8)
+
+
+def test_no_weight_is_infinite_or_nan_without_any_signal():
+    nothing = torch.zeros(1)
+    assert min_snr_weight(nothing, 5.0, "epsilon").item() == 1
+    assert min_snr_weight(nothing, 5.0, "v_prediction").item() == 0
+    assert debiased_weight(nothing, "v_prediction").item() == 1
