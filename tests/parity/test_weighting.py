@@ -39,7 +39,7 @@ def _ours(case, snr):
         return noise_like_v_weight(snr, case["v_pred_like_loss"])
     if name == "scale_v_pred_loss_like_noise_pred":
         return v_like_noise_weight(snr)
-    if name.endswith("all_snr") or name.endswith("if_computed_after"):
+    if name.endswith(("all_snr", "if_computed_after")):
         return snr
     return None
 
