@@ -16,14 +16,13 @@ from torch import nn
 from lorasmith.adapters.attach import attach
 from lorasmith.adapters.file import (
     TrainingFacts,
-    adapter_tensors,
     kohya_metadata,
     legacy_hash,
-    load_into,
     load_lora,
     model_hash,
     save_lora,
 )
+from lorasmith.adapters.state import adapter_tensors, load_into
 from lorasmith.errors import AdapterError
 
 REFERENCE = Path(__file__).resolve().parents[3] / "shared" / "reference"

@@ -10,8 +10,8 @@ from torch import nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
 from lorasmith.adapters.attach import attach
-from lorasmith.adapters.file import adapter_tensors
 from lorasmith.adapters.keys import clip_targets, unet_targets
+from lorasmith.adapters.state import adapter_tensors
 from lorasmith.errors import AdapterError
 
 REFERENCE = Path(__file__).resolve().parents[3] / "shared" / "reference" / "keys" / "kohya_keys_sd15.json"

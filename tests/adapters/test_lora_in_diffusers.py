@@ -9,8 +9,9 @@ from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionPipeline, UNe
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from lorasmith.adapters.attach import attach
-from lorasmith.adapters.file import adapter_tensors, save_lora
+from lorasmith.adapters.file import save_lora
 from lorasmith.adapters.keys import clip_targets, unet_targets
+from lorasmith.adapters.state import adapter_tensors
 
 
 @pytest.fixture

@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from lorasmith.adapters.attach import attach
-from lorasmith.adapters.file import adapter_tensors, save_lora
+from lorasmith.adapters.file import save_lora
 from lorasmith.adapters.keys import clip_targets, unet_targets
+from lorasmith.adapters.state import adapter_tensors
 from lorasmith.errors import BaseModelError
 from lorasmith.evaluation.sampling import with_lora
 from lorasmith.models.checkpoint import open_base

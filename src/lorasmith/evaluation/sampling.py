@@ -7,8 +7,9 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from lorasmith.adapters.attach import AttachedAdapter, attach
-from lorasmith.adapters.file import load_into, load_lora
+from lorasmith.adapters.file import load_lora
 from lorasmith.adapters.keys import clip_targets, unet_targets
+from lorasmith.adapters.state import load_into
 from lorasmith.errors import AdapterError
 from lorasmith.models.family import Base
 

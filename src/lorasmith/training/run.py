@@ -15,8 +15,9 @@ from pathlib import Path
 import torch
 
 from lorasmith.adapters.attach import AttachedAdapter, attach
-from lorasmith.adapters.file import adapter_tensors, save_lora
+from lorasmith.adapters.file import save_lora
 from lorasmith.adapters.keys import clip_targets, unet_targets
+from lorasmith.adapters.state import adapter_tensors
 from lorasmith.captions.rules import CaptionRules, caption_for_training
 from lorasmith.datasets.latents import LatentCache, encode_all
 from lorasmith.datasets.order import Batch
