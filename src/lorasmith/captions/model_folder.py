@@ -1,0 +1,64 @@
+"""A model's files, from a folder of the user or from the hub, where they are fetched once and kept in the hub's own cache."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from lorasmith.errors import InputError
+
+HUB_ID = re.compile(r"[\w.-]+/[\w.-]+(/[\w.-]+)*")
+"""`owner/name`, or `owner/name/folder` where the model lies in a folder of its repository."""
+
+
+def model_folder(source: Path | str, patterns: Sequence[str]) -> Path:
+    """The folder with a model's files: `source` itself where it is a folder, else the hub's repository of that id.
+
+    Of a repository only files that match one of `patterns` are fetched. The hub's cache, `HF_TOKEN`, `HF_HOME`, `HF_ENDPOINT` and
+    `HF_HUB_OFFLINE` count as everywhere.
+
+    Raises:
+        InputError: neither a folder nor an id, or the repository is not there, not open to this user, or out of reach.
+    """
+    folder = Path(source).expanduser()
+    if folder.is_dir():
+        return folder
+    name = str(source)
+    if folder.exists():
+        raise InputError(f"{source} is a file: give the folder that holds the model, or the id of a hub repository (owner/name).")
+    if not HUB_ID.fullmatch(name):
+        raise InputError(f"{source} is neither a folder nor the id of a hub repository (owner/name): check how it is written.")
+    owner, repository, *inside = name.split("/")
+    return _fetched(f"{owner}/{repository}", "/".join(inside), patterns)
+
+
+def _fetched(repository: str, inside: str, patterns: Sequence[str]) -> Path:
+    import huggingface_hub
+    from huggingface_hub import errors
+
+    wanted = [f"{inside}/{pattern}" if inside else pattern for pattern in patterns]
+    try:
+        snapshot = Path(huggingface_hub.snapshot_download(repository, allow_patterns=wanted))
+    except errors.GatedRepoError as error:
+        raise InputError(
+            f"{repository} asks its users to accept terms first: accept them on its page, and set HF_TOKEN to a token of that account."
+        ) from error
+    except errors.RepositoryNotFoundError as error:
+        raise InputError(
+            f"There is no folder and no open hub repository {repository}: check the name, or set HF_TOKEN where it is private."
+        ) from error
+    except errors.LocalEntryNotFoundError as error:
+        raise InputError(
+            f"{repository} is no folder here and not in the hub's cache, and the hub cannot be reached (offline, or HF_HUB_OFFLINE is "
+            "set): fetch it where there is a network, or give a folder with the model."
+        ) from error
+    except (errors.HfHubHTTPError, OSError, ValueError) as error:
+        reason = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
+        raise InputError(
+            f"{repository} could not be fetched from the hub ({reason}): try again, or give a folder with the model."
+        ) from error
+    folder = snapshot / inside if inside else snapshot
+    if not folder.is_dir():
+        raise InputError(f"The hub repository {repository} has no folder {inside!r}: look on its page how the folder is called.")
+    return folder
