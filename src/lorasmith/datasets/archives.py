@@ -1,0 +1,309 @@
+"""Look into ZIP and TAR archives that strangers made, without ever unpacking them.
+
+An archive can be made to harm: members named `../../.bashrc` or `/etc/passwd`, links that lead out, devices, a few kilobytes that
+unpack to terabytes. So nothing is unpacked here. `open_archive` lists the members, says which of them are refused and why, and hands
+out the bytes of one member at a time; the caller writes them under names of its own. Every byte that comes out is counted, whatever
+the archive claims about its sizes, and an archive that goes over `Limits` is refused.
+"""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import io
+import lzma
+import os
+import stat
+import struct
+import tarfile
+import zipfile
+import zlib
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import IO, BinaryIO, cast
+
+from lorasmith.errors import DatasetError
+
+ARCHIVE_SUFFIXES = (".zip", ".cbz", ".tar", ".tgz", ".tbz2", ".txz", ".tar.gz", ".tar.bz2", ".tar.xz")
+"""Name endings of archives that can be looked into, in lower case."""
+
+OTHER_ARCHIVES = (".rar", ".7z", ".gz", ".bz2", ".xz", ".zst", ".cbr")
+"""Name endings of archives that cannot."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What an archive may unpack to. Pictures hardly compress; a bomb does, by a factor of a thousand and more."""
+
+    ratio: int = 100
+    """Unpacked bytes over packed bytes, of a member and of the whole; small amounts may have any ratio."""
+    free: int = 256 * 2**20
+    """Bytes up to which the ratio does not matter."""
+    member: int = 2 * 2**30
+    """Bytes of one member."""
+    total: int = 200 * 2**30
+    """Bytes of all members."""
+    members: int = 500_000
+
+    def of(self, packed: int, most: int) -> int:
+        """Bytes that `packed` bytes may become, where `most` is the limit for any."""
+        return min(most, max(self.free, packed * self.ratio))
+
+
+@dataclass(frozen=True)
+class Member:
+    """A plain file in an archive."""
+
+    name: str
+    """With `/` between folders; never leads out of the archive."""
+    size: int
+    """Bytes, as the archive claims."""
+    key: object
+    """What the archive calls it."""
+
+
+@dataclass(frozen=True)
+class Refused:
+    """Something in an archive that is not handed out."""
+
+    name: str
+    sentence: str
+
+
+class Archive(ABC):
+    """An open archive: its members, what it holds that is refused, and the bytes of each member."""
+
+    path: Path
+    members: list[Member]
+    """In the order in which they are quickest to read."""
+    refused: list[Refused]
+
+    @abstractmethod
+    def open(self, member: Member) -> IO[bytes]:
+        """The member's bytes. Reading raises DatasetError where they are damaged or more than the limits allow."""
+
+
+@contextmanager
+def open_archive(path: Path, limits: Limits | None = None) -> Iterator[Archive]:
+    """Look into an archive; its kind is told by its content.
+
+    Raises:
+        DatasetError: it cannot be opened, is damaged, protected with a password, of a kind that is not read, or over the limits.
+    """
+    limits = limits or Limits()
+    with ExitStack() as open_things:
+        try:
+            file = open_things.enter_context(open(path, "rb"))
+        except OSError as error:
+            raise DatasetError(f"{path} cannot be opened ({error.strerror}): check its name and that you may read it.") from error
+        archive: Archive
+        with _failures_of(path):
+            if _is_zip(file):
+                archive = _Zip(path, open_things.enter_context(zipfile.ZipFile(file)), limits)
+            else:
+                unpacked = _Metered(_unpacked(file, path), path, limits.of(os.path.getsize(path), limits.total))
+                archive = _Tar(path, open_things.enter_context(tarfile.open(fileobj=cast(BinaryIO, unpacked), mode="r:")), limits)
+        yield archive
+
+
+def is_archive(path: Path) -> bool:
+    """Whether a file's name says that it is an archive, readable here or not."""
+    return path.name.lower().endswith((*ARCHIVE_SUFFIXES, *OTHER_ARCHIVES))
+
+
+class _Zip(Archive):
+    def __init__(self, path: Path, opened: zipfile.ZipFile, limits: Limits):
+        self.path, self._zip, self._limits = path, opened, limits
+        self._left = limits.of(os.path.getsize(path), limits.total)
+        self.members, self.refused = [], []
+        infos = opened.infolist()
+        _refuse_too_many(path, len(infos), limits)
+        for info in infos:
+            if info.is_dir():
+                continue
+            kind = stat.S_IFMT(info.external_attr >> 16) if info.create_system == 3 else 0
+            name, wrong = _safe_name(info.filename)
+            if kind == stat.S_IFLNK:
+                wrong = _NO_LINKS
+            elif kind not in (0, stat.S_IFREG):
+                wrong = _NO_DEVICES
+            if wrong:
+                self.refused.append(Refused(info.filename, f"{path}: {info.filename!r} {wrong}"))
+                continue
+            if info.flag_bits & 0x1:
+                raise DatasetError(f"{path} is protected with a password: unpack it yourself and import the folder that comes out.")
+            if info.file_size > limits.of(info.compress_size, limits.member):
+                raise _bomb(path)
+            self.members.append(Member(name, info.file_size, info))
+        if sum(member.size for member in self.members) > self._left:
+            raise _bomb(path)
+        self.members.sort(key=lambda member: cast(zipfile.ZipInfo, member.key).header_offset)
+
+    def open(self, member: Member) -> IO[bytes]:
+        info = cast(zipfile.ZipInfo, member.key)
+        with _failures_of(self.path, member.name):
+            stream = self._zip.open(info)
+        most = min(self._left, self._limits.of(info.compress_size, self._limits.member))
+        return cast(IO[bytes], _Metered(stream, self.path, most, member.name))
+
+
+class _Tar(Archive):
+    def __init__(self, path: Path, tar: tarfile.TarFile, limits: Limits):
+        self.path, self._tar = path, tar
+        self.members, self.refused = [], []
+        try:
+            for number, info in enumerate(tar, 1):
+                _refuse_too_many(path, number, limits)
+                self._sort_in(info, limits)
+        except _DAMAGE as error:
+            sentence = f"{path} breaks off after {len(self.members)} files: what lies behind is lost; get the archive anew if you can."
+            if not self.members:
+                raise _damaged(path) from error
+            self.refused.append(Refused(path.name, sentence))
+
+    def _sort_in(self, info: tarfile.TarInfo, limits: Limits) -> None:
+        if info.isdir():
+            return
+        name, wrong = _safe_name(info.name)
+        if info.issym() or info.islnk():
+            wrong = _NO_LINKS
+        elif not info.isreg():
+            wrong = _NO_DEVICES
+        elif info.size > limits.member:
+            wrong = f"would be {info.size / 2**30:.1f} GiB large and is refused: no picture is."
+        if wrong:
+            self.refused.append(Refused(info.name, f"{self.path}: {info.name!r} {wrong}"))
+        else:
+            self.members.append(Member(name, info.size, info))
+
+    def open(self, member: Member) -> IO[bytes]:
+        stream = self._tar.extractfile(cast(tarfile.TarInfo, member.key))
+        assert stream is not None  # only plain files are members
+        return cast(IO[bytes], _Metered(stream, self.path, member.size, member.name))
+
+
+class _Metered(io.RawIOBase):
+    """A stream that ends with an error where it goes beyond `most` bytes, before it has unpacked what lies beyond."""
+
+    def __init__(self, stream: IO[bytes], path: Path, most: int, member: str = ""):
+        self._stream, self._path, self._most, self._member = stream, path, most, member
+        self._place = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return self._stream.seekable()
+
+    def read(self, size: int = -1) -> bytes:
+        wanted = self._most + 1 - self._place if size is None or size < 0 else size
+        with _failures_of(self._path, self._member) if self._member else nullcontext():
+            data = self._stream.read(max(0, min(wanted, self._most + 1 - self._place)))
+        self._place += len(data)
+        if self._place > self._most:
+            raise _bomb(self._path)
+        return data
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        place = offset + (self._place if whence == io.SEEK_CUR else 0)
+        if whence == io.SEEK_END or place > self._most:
+            raise _bomb(self._path)
+        self._place = self._stream.seek(place)
+        return self._place
+
+    def tell(self) -> int:
+        return self._place
+
+    def close(self) -> None:
+        self._stream.close()
+        super().close()
+
+
+def _unpacked(file: BinaryIO, path: Path) -> IO[bytes]:
+    """The TAR inside its compression, told by the first bytes."""
+    start = file.read(6)
+    file.seek(0)
+    if start.startswith(b"\x1f\x8b"):
+        return cast(IO[bytes], gzip.GzipFile(fileobj=file))
+    if start.startswith(b"BZh"):
+        return bz2.BZ2File(file)
+    if start.startswith(b"\xfd7zXZ\0"):
+        return lzma.LZMAFile(file)
+    if start.startswith((b"Rar!", b"7z\xbc\xaf", b"\x28\xb5\x2f\xfd")):
+        raise DatasetError(f"{path} is an archive of a kind that is not read (ZIP and TAR are): unpack it and import the folder.")
+    return file
+
+
+def _is_zip(file: BinaryIO) -> bool:
+    """By its first bytes or, for one with something before it, by its directory; a damaged ZIP counts."""
+    start = file.read(4)
+    found = start in (b"PK\3\4", b"PK\5\6", b"PK\7\10") or zipfile.is_zipfile(file)
+    file.seek(0)
+    return found
+
+
+def _safe_name(name: str) -> tuple[str, str]:
+    """The name with `/` between folders, and what is wrong with it ('' if nothing)."""
+    plain = name.replace("\\", "/")
+    if plain.startswith("/") or PureWindowsPath(name).drive:
+        return plain, "is an absolute path and is refused: archives may name files inside themselves alone."
+    if ".." in PurePosixPath(plain).parts:
+        return plain, "leads out of the archive and is refused: archives may name files inside themselves alone."
+    return PurePosixPath(plain).as_posix(), ""
+
+
+_NO_LINKS = "is a link and is refused: put the file itself into the archive."
+_NO_DEVICES = "is a device or another special file and is refused."
+
+_DAMAGE = (
+    zipfile.BadZipFile,
+    tarfile.TarError,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    gzip.BadGzipFile,
+    NotImplementedError,
+    struct.error,
+    ValueError,
+)
+"""What Python's readers raise on damaged archives; `OSError` comes from bz2 as well and is judged by whether it has a number."""
+
+
+@contextmanager
+def _failures_of(path: Path, member: str = "") -> Iterator[None]:
+    """The readers' many errors as one sentence; what the caller raises inside goes through as it is."""
+    try:
+        yield
+    except DatasetError:
+        raise
+    except _DAMAGE as error:
+        raise _damaged(path, member) from error
+    except OSError as error:
+        if error.errno is not None:
+            raise
+        raise _damaged(path, member) from error
+    except RuntimeError as error:
+        if "password" not in str(error):
+            raise
+        raise DatasetError(f"{path} is protected with a password: unpack it yourself and import the folder that comes out.") from error
+
+
+def _refuse_too_many(path: Path, count: int, limits: Limits) -> None:
+    if count > limits.members:
+        raise DatasetError(f"{path} holds more than {limits.members:,} files and is refused: split it.")
+
+
+def _bomb(path: Path) -> DatasetError:
+    return DatasetError(
+        f"{path} unpacks to far more than pictures do and is refused as a decompression bomb: if you trust it, unpack it yourself and "
+        "import the folder."
+    )
+
+
+def _damaged(path: Path, member: str = "") -> DatasetError:
+    if member:
+        return DatasetError(f"{path}: {member!r} is damaged: get the archive anew, or do without this file.")
+    return DatasetError(f"{path} is no archive that can be read (ZIP and TAR are), or it is damaged: get it anew, or unpack it yourself.")
