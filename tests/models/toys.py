@@ -1,0 +1,202 @@
+"""Toy-size base models of every family: diffusers folders with random weights, made once a process, without a network.
+
+    folder = toy_folder("sdxl")                      # a family's plain form
+    folder = toy_folder("sdxl-v")                    # v-prediction with zero terminal SNR
+    folder = toy_folder("flux-schnell")
+
+They have the block structure of the real ones (levels, layers of a level, chunks of the fused layers) and few channels, so that
+names and their translation between layouts are the real ones. What tells the families apart is what tells the real ones apart
+(the class in model_index.json, the widths' relations), never a width: SD 2 has `use_linear_projection` in its U-Net and
+`hidden_act` "gelu" in its text encoder, where SD 1 has neither.
+"""
+
+import atexit
+import json
+import shutil
+import tempfile
+from functools import cache
+from pathlib import Path
+
+TOYS = ("sd1", "sd2", "sdxl", "sdxl-v", "flux", "flux-schnell")
+PICTURE = 64  # pixels a side: the toys' native resolution
+T5_TOKENS = 24  # what the toy T5's tokenizer reads at most
+
+_ROOT = Path(tempfile.mkdtemp(prefix="lorasmith-toys-"))
+atexit.register(shutil.rmtree, _ROOT, ignore_errors=True)
+
+
+@cache
+def toy_folder(name: str) -> Path:
+    """The diffusers folder of a toy; do not change what lies in it."""
+    import torch
+
+    family, _, variant = name.partition("-")
+    folder = _ROOT / name
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        {"sd1": _sd1, "sd2": _sd2, "sdxl": _sdxl, "flux": _flux}[family](folder, variant)
+    return folder
+
+
+def family_of(name: str) -> str:
+    return name.partition("-")[0]
+
+
+def pipeline_of(name: str):
+    """The toy as diffusers' own pipeline."""
+    import diffusers
+
+    kind = {"sd1": "StableDiffusionPipeline", "sd2": "StableDiffusionPipeline", "sdxl": "StableDiffusionXLPipeline", "flux": "FluxPipeline"}
+    extra = {} if family_of(name) in ("sdxl", "flux") else {"safety_checker": None, "requires_safety_checker": False}
+    pipeline = getattr(diffusers, kind[family_of(name)]).from_pretrained(toy_folder(name), local_files_only=True, **extra)
+    pipeline.set_progress_bar_config(disable=True)
+    return pipeline
+
+
+# -- the parts ----------------------------------------------------------------------------------------------------------
+
+
+def _unet(**settings):
+    from diffusers import UNet2DConditionModel
+
+    return UNet2DConditionModel(
+        **{
+            "sample_size": PICTURE // 8, "in_channels": 4, "out_channels": 4, "layers_per_block": 2, "norm_num_groups": 4,
+            "block_out_channels": (8, 8, 16, 16), "attention_head_dim": 2,
+            "down_block_types": ("CrossAttnDownBlock2D",) * 3 + ("DownBlock2D",),
+            "up_block_types": ("UpBlock2D",) + ("CrossAttnUpBlock2D",) * 3,
+            **settings,
+        }
+    )  # fmt: skip
+
+
+def _vae(**settings):
+    from diffusers import AutoencoderKL
+
+    return AutoencoderKL(
+        **{
+            "block_out_channels": (4, 8, 8, 8), "layers_per_block": 2, "norm_num_groups": 4, "latent_channels": 4, "sample_size": PICTURE,
+            "down_block_types": ("DownEncoderBlock2D",) * 4, "up_block_types": ("UpDecoderBlock2D",) * 4, **settings,
+        }
+    )  # fmt: skip
+
+
+def _clip(tokenizer, kind="CLIPTextModel", **settings):
+    import transformers
+
+    return getattr(transformers, kind)(
+        transformers.CLIPTextConfig(
+            **{
+                "vocab_size": len(tokenizer), "hidden_size": 24, "intermediate_size": 48, "num_hidden_layers": 3, "num_attention_heads": 2,
+                "projection_dim": 24, "hidden_act": "quick_gelu", "bos_token_id": tokenizer.bos_token_id,
+                "eos_token_id": tokenizer.eos_token_id, "pad_token_id": tokenizer.pad_token_id, **settings,
+            }
+        )
+    )  # fmt: skip
+
+
+def clip_tokenizer(pad: str = "<|endoftext|>"):
+    """The demo's CLIP tokenizer; OpenCLIP's encoders fill up with "!", which is token 0."""
+    from transformers import CLIPTokenizer
+
+    from lorasmith.demo.weights import BASE
+
+    return CLIPTokenizer.from_pretrained(BASE / "tokenizer", pad_token=pad, local_files_only=True)
+
+
+def t5_tokenizer():
+    """A T5 tokenizer of some words and all small letters."""
+    from transformers import T5Tokenizer
+
+    words = ["a", "happy", "red", "blue", "cat", "dog", "beach", "forest", "sad", "big", "of", "the"]
+    letters = list("abcdefghijklmnopqrstuvwxyz,.")
+    pieces = [("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0), ("▁", -4.0)]
+    pieces += [(f"▁{word}", -2.0) for word in words] + [(letter, -5.0) for letter in letters]
+    return T5Tokenizer(vocab=pieces, extra_ids=0, model_max_length=T5_TOKENS)
+
+
+def _t5(tokenizer):
+    from transformers import T5Config, T5EncoderModel
+
+    return T5EncoderModel(
+        T5Config(
+            vocab_size=len(tokenizer), d_model=32, d_kv=8, d_ff=64, num_layers=2, num_heads=4, feed_forward_proj="gated-gelu",
+            is_encoder_decoder=False, use_cache=False, tie_word_embeddings=False, pad_token_id=0, eos_token_id=1,
+        )
+    )  # fmt: skip
+
+
+def _ddim(**settings):
+    from diffusers import DDIMScheduler
+
+    return DDIMScheduler(
+        beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", clip_sample=False, set_alpha_to_one=False, steps_offset=1,
+        **settings,
+    )  # fmt: skip
+
+
+# -- the families -------------------------------------------------------------------------------------------------------
+
+
+def _stable_diffusion(folder, unet, text_encoder, tokenizer, scheduler):
+    from diffusers import StableDiffusionPipeline
+
+    StableDiffusionPipeline(
+        vae=_vae(), text_encoder=text_encoder, tokenizer=tokenizer, unet=unet, scheduler=scheduler, safety_checker=None,
+        feature_extractor=None, requires_safety_checker=False,
+    ).save_pretrained(folder)  # fmt: skip
+
+
+def _sd1(folder: Path, variant: str) -> None:
+    tokenizer = clip_tokenizer()
+    _stable_diffusion(folder, _unet(cross_attention_dim=24), _clip(tokenizer), tokenizer, _ddim())
+
+
+def _sd2(folder: Path, variant: str) -> None:
+    tokenizer = clip_tokenizer("!")
+    unet = _unet(cross_attention_dim=32, attention_head_dim=(1, 1, 2, 2), use_linear_projection=True, upcast_attention=True)
+    text_encoder = _clip(tokenizer, hidden_size=32, intermediate_size=64, hidden_act="gelu")
+    _stable_diffusion(folder, unet, text_encoder, tokenizer, _ddim(prediction_type="v_prediction"))
+
+
+def _sdxl(folder: Path, variant: str) -> None:
+    from diffusers import StableDiffusionXLPipeline
+
+    tokenizer, tokenizer_2 = clip_tokenizer(), clip_tokenizer("!")
+    unet = _unet(
+        block_out_channels=(8, 16, 16), cross_attention_dim=24 + 40, attention_head_dim=(1, 2, 2), transformer_layers_per_block=(1, 1, 2),
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
+        up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
+        use_linear_projection=True, addition_embed_type="text_time", addition_time_embed_dim=8,
+        projection_class_embeddings_input_dim=20 + 6 * 8,
+    )  # fmt: skip
+    zero_snr = {"prediction_type": "v_prediction", "rescale_betas_zero_snr": True, "timestep_spacing": "trailing"}
+    StableDiffusionXLPipeline(
+        vae=_vae(scaling_factor=0.13025), text_encoder=_clip(tokenizer), tokenizer=tokenizer, tokenizer_2=tokenizer_2, unet=unet,
+        text_encoder_2=_clip(
+            tokenizer_2, "CLIPTextModelWithProjection", hidden_size=40, intermediate_size=80, projection_dim=20, hidden_act="gelu"
+        ),
+        scheduler=_ddim(**zero_snr) if variant == "v" else _ddim(), force_zeros_for_empty_prompt=False, add_watermarker=False,
+    ).save_pretrained(folder)  # fmt: skip
+
+
+def _flux(folder: Path, variant: str) -> None:
+    from diffusers import FlowMatchEulerDiscreteScheduler, FluxPipeline, FluxTransformer2DModel
+
+    tokenizer, tokenizer_2 = clip_tokenizer(), t5_tokenizer()
+    shift = {"shift": 1.0, "use_dynamic_shifting": False} if variant == "schnell" else {"shift": 3.0, "use_dynamic_shifting": True}
+    FluxPipeline(
+        vae=_vae(latent_channels=16, scaling_factor=0.3611, shift_factor=0.1159, use_quant_conv=False, use_post_quant_conv=False),
+        text_encoder=_clip(tokenizer), tokenizer=tokenizer, text_encoder_2=_t5(tokenizer_2), tokenizer_2=tokenizer_2,
+        transformer=FluxTransformer2DModel(
+            patch_size=1, in_channels=64, num_layers=1, num_single_layers=1, attention_head_dim=16, num_attention_heads=2,
+            joint_attention_dim=32, pooled_projection_dim=24, guidance_embeds=variant != "schnell", axes_dims_rope=(4, 6, 6),
+        ),
+        scheduler=FlowMatchEulerDiscreteScheduler(num_train_timesteps=1000, base_shift=0.5, max_shift=1.15, **shift),
+    ).save_pretrained(folder)  # fmt: skip
+
+
+def settings_of(folder: Path, part: str) -> dict:
+    """A part's configuration as it lies in the folder."""
+    name = "scheduler_config.json" if part == "scheduler" else "config.json"
+    return json.loads((folder / part / name).read_text(encoding="utf-8"))
