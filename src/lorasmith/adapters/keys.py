@@ -18,7 +18,9 @@ one name can stand for several layers of ours: its output rows are theirs, one b
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import cast
 
 from torch import nn
 
@@ -62,6 +64,8 @@ class Place:
     name: str
     slot: int = 0
     slots: int = 1
+    halves_swapped: bool = False
+    """The layer's output rows are (scale, shift) in diffusers, where the path came from, and (shift, scale) in the file."""
 
 
 # ---- what is trained
@@ -91,6 +95,17 @@ def targets(family: str, part: str, module: nn.Module, preset: str = "default") 
             f"A {type(module).__name__} has no layer that a LoRA trains in the {part} of {family}: it is another kind of model."
         )
     return {name: tuple(paths[slot] for slot in range(counts[name])) for name, paths in slots.items()}
+
+
+def weight_shapes(family: str, parts: Mapping[str, nn.Module], preset: str = "default") -> dict[str, tuple[int, ...]]:
+    """Name in the file -> shape of the weight that it speaks of, over the parts of a base; parts without a name in files are left out."""
+    shapes: dict[str, tuple[int, ...]] = {}
+    for part, module in parts.items():
+        if part in PREFIXES[family]:
+            for name, paths in targets(family, part, module, preset).items():
+                weights = [tuple(cast("nn.Linear | nn.Conv2d", module.get_submodule(path)).weight.shape) for path in paths]
+                shapes[name] = (sum(rows for rows, *_ in weights), *weights[0][1:])
+    return shapes
 
 
 def unet_targets(unet: nn.Module) -> dict[str, str]:
@@ -201,9 +216,10 @@ def place(family: str, part: str, path: str, shape: UnetShape | None = None) -> 
         dotted(flat)
         return Place(f"{prefix}_{flat}")
     if part == "transformer":
+        swapped = flat == "norm_out_linear"
         flat, slot, slots = _flux_to_bfl(flat)
         dotted(flat)
-        return Place(f"{prefix}_{flat}", slot, slots)
+        return Place(f"{prefix}_{flat}", slot, slots, swapped)
     if not flat.startswith("encoder_block_"):  # a CLIP encoder and no T5
         flat = "text_model_" + flat.removeprefix("text_model_")
     dotted(flat)
@@ -324,9 +340,6 @@ _FLUX_ENDS = {
     "vector_in_in_layer": "time_text_embed_text_embedder_linear_1", "vector_in_out_layer": "time_text_embed_text_embedder_linear_2",
 }  # fmt: skip
 _FLUX_BLOCKS = {"transformer_blocks": ("double_blocks", _DOUBLE), "single_transformer_blocks": ("single_blocks", _SINGLE)}
-
-SWAPPED_HALVES = frozenset({"lora_unet_final_layer_adaLN_modulation_1"})
-"""Names whose output rows are (shift, scale) in BFL's model and (scale, shift) in diffusers'."""
 
 
 def _flux_to_bfl(flat: str) -> tuple[str, int, int]:

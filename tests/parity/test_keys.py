@@ -1,0 +1,127 @@
+"""Names and shapes of full-size networks against the lists that kohya's trainer makes: what we write, and what we read.
+
+Every list in the reference's folder `keys/` is taken, whatever its name; a list of the same schema put there is tested too.
+"""
+
+import functools
+import json
+
+import pytest
+import torch
+
+from lorasmith.adapters import keys, lora
+from lorasmith.adapters.dialects import read_network
+from tests.reference import FOLDER, reference_json
+
+ARCHITECTURES = {"sd15": "sd1", "sd1": "sd1", "sd21": "sd2", "sd20": "sd2", "sd2": "sd2", "sdxl": "sdxl", "flux": "flux"}
+PRESETS = {"default": "default", "locon": "convolutions"}
+
+
+def lists(schema):
+    """Files of the folder that have these entries at their top; one that skips where there is none."""
+    found = [path.name for path in sorted((FOLDER / "keys").glob("*.json")) if schema <= json.loads(path.read_text()).keys()]
+    return found or [pytest.param("keys", marks=pytest.mark.skip(reason="the reference lists of keys are not on this machine"))]
+
+
+@functools.cache
+def full_size(family):
+    """The parts of a family at full size, without memory."""
+    from lorasmith.models.flux import config as flux
+    from lorasmith.models.sd1 import config as sd1
+    from lorasmith.models.sd2 import config as sd2
+    from lorasmith.models.sdxl import config as sdxl
+
+    with torch.device("meta"):
+        parts = {"sd1": sd1, "sd2": sd2, "sdxl": sdxl, "flux": flux}[family].new_parts()
+    return {part: module for part, module in parts.items() if part in keys.PREFIXES[family]}
+
+
+def trained_parts(family, names):
+    """The parts that a list speaks of: T5 is trained on request only."""
+    prefixes = keys.PREFIXES[family]
+    return {part: module for part, module in full_size(family).items() if any(n.startswith(prefixes[part] + "_") for n in names)}
+
+
+def written(shapes, rank, conv_rank, alpha=True):
+    """Key -> shape of the file that a LoRA on weights of these shapes gives."""
+    file = {}
+    for name, shape in shapes.items():
+        r = conv_rank if conv_rank and len(shape) == 4 and shape[2:] != (1, 1) else rank
+        file[f"{name}.lora_down.weight"] = list(lora.down_shape(shape, r))
+        file[f"{name}.lora_up.weight"] = list(lora.up_shape(shape, r))
+        file |= {f"{name}.alpha": []} if alpha else {}
+    return file
+
+
+@pytest.mark.parametrize("name", lists({"meta", "modules", "keys"}))
+def test_a_network_at_full_size_has_kohyas_keys_and_shapes(name):
+    reference = reference_json(f"keys/{name}")
+    meta = reference["meta"]
+    family, preset = ARCHITECTURES[meta["arch"]], PRESETS[meta["mode"]]
+    shapes = keys.weight_shapes(family, trained_parts(family, reference["modules"]), preset)
+    assert sorted(shapes) == sorted(reference["modules"])
+    assert written(shapes, meta["rank"], meta["conv_dim"]) == reference["keys"]
+
+
+@pytest.mark.parametrize("name", lists({"meta", "modules", "keys"}))
+def test_a_file_with_kohyas_keys_is_read_whole_and_each_layer_is_found_in_the_model(name):
+    reference = reference_json(f"keys/{name}")
+    family = ARCHITECTURES[reference["meta"]["arch"]]
+    file = {key: torch.zeros(()) if shape == [] else torch.empty(shape, device="meta") for key, shape in reference["keys"].items()}
+    network = read_network(file)
+    assert network.family == family
+    assert not network.unread
+    assert network.dialects == ("kohya",)
+    again = {f"{layer}.{end}": list(tensor.shape) for layer, it in network.layers.items() for end, tensor in it.tensors.items()}
+    assert again | {f"{layer}.alpha": [] for layer in network.layers} == reference["keys"]
+    parts = full_size(family)
+    for layer in network.layers:
+        part, paths = keys.layers_of(family, layer)
+        rows = [parts[part].get_submodule(in_this_version(parts[part], path)).weight.shape[0] for path in paths]
+        assert sum(rows) == network.layers[layer].tensors["lora_up.weight"].shape[0]
+
+
+def in_this_version(module, path):
+    """A CLIP path without `text_model` where transformers has dropped it."""
+    return path if dict(module.named_children()).keys() & {path.partition(".")[0]} else path.removeprefix("text_model.")
+
+
+@pytest.mark.parametrize("name", lists({"meta", "map"}))
+def test_every_layer_of_a_unet_is_found_by_both_its_names(name):
+    reference = reference_json(f"keys/{name}")
+    family = ARCHITECTURES[reference["meta"]["arch"]]
+    for ours, entry in reference["map"].items():
+        names = {"diffusers": ours, "original": entry["ldm"]}
+        kohya = "lora_unet_" + names["original" if family == "sdxl" else "diffusers"].replace(".", "_")
+        assert {keys.place(family, "unet", path).name for path in names.values()} == {kohya}
+        assert keys.place(family, "unet", entry["ldm"].replace(".", "_")).name == kohya
+        assert keys.layers_of(family, kohya) == ("unet", (ours,))
+        assert list(full_size(family)["unet"].get_submodule(ours).weight.shape) == entry["weight_shape"]
+
+
+ROWS = {
+    "sd15_dim4": ("sd1", "default", 4, None),
+    "sd15_dim4_conv2_additional": ("sd1", "convolutions", 4, 2),
+    "sdxl_dim4": ("sdxl", "default", 4, None),
+    "flux_dim4": ("flux", "default", 4, None),
+}
+
+
+@pytest.mark.parametrize("entry", ROWS)
+def test_ranks_of_linear_layers_and_of_convolutions_give_kohyas_shapes(entry):
+    reference = reference_json("12_lora_keys.json")
+    family, preset, rank, conv_rank = ROWS[entry]
+    rows = {
+        f"{name}.{end}": shape
+        for name, *both in reference[entry]
+        for end, shape in zip(("lora_down.weight", "lora_up.weight"), both, strict=True)
+    }
+    shapes = keys.weight_shapes(family, trained_parts(family, rows), preset)
+    if entry.endswith("additional"):
+        shapes = {name: shape for name, shape in shapes.items() if name not in keys.weight_shapes(family, full_size(family))}
+    if family == "sdxl":  # the list gives the first and last layers of the text encoders
+        shapes = {n: s for n, s in shapes.items() if n.startswith("lora_unet_") or "_layers_0_" in n or "_layers_31_" in n}
+        assert {p: sum(n.startswith(p) for n in keys.weight_shapes(family, full_size(family))) for p in reference["sdxl_counts"]} == (
+            reference["sdxl_counts"]
+        )
+    assert written(shapes, rank, conv_rank, alpha=False) == rows
