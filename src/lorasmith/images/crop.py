@@ -1,0 +1,191 @@
+"""Find what of a picture to keep: inside bars and margins, about the subject, or the single views on a sheet.
+
+All functions look at pixels, an array of height x width x 3 in sRGB (uint8), and give boxes (left, top, right, bottom) in pixels, the
+right and bottom ones outside, as Pillow's `crop` takes them; or None where there is nothing to cut off. They do not cut: a person sees
+the box first.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+Box = tuple[int, int, int, int]
+
+TOLERANCE = 14
+"""Steps of 255 by which a pixel of an even area may differ from its colour, in any channel: noise and JPEG stay below."""
+
+
+def inside_bars(pixels: np.ndarray) -> Box | None:
+    """The picture between letterbox bars: even stripes of one dark or light colour across two opposite sides, or all four.
+
+    A bar is at least 2 % of the side, ends in an edge, and has one on the other side that is about as thick: sky alone is no bar.
+    """
+    height, width = pixels.shape[:2]
+    top, bottom = _even_stripes(pixels, _row_spread(pixels))
+    turned = pixels.transpose(1, 0, 2)
+    left, right = _even_stripes(turned, _row_spread(turned))
+    if not _pair(top, bottom, height):
+        top = bottom = 0
+    if not _pair(left, right, width):
+        left = right = 0
+    return _if_less((left, top, width - right, height - bottom), pixels)
+
+
+def inside_margins(pixels: np.ndarray, pad: float = 0.03) -> Box | None:
+    """The picture without the even area around it, but `pad` (a share of the content's longer side) of it kept for air.
+
+    None if less than a twentieth of the area would go, if the border is not even, or if all is.
+    """
+    height, width = pixels.shape[:2]
+    colour = _border_colour(pixels)
+    if colour is None:
+        return None
+    differs = (np.abs(pixels.astype(np.int16) - colour) > TOLERANCE).any(2)
+    differs = cv2.morphologyEx(differs.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))  # without specks
+    box = _bounds(differs.astype(bool))
+    if box is None:
+        return None
+    return _if_less(_padded(box, pad, width, height), pixels, at_least=0.05)
+
+
+def about_subject(pixels: np.ndarray, alpha: np.ndarray | None = None, pad: float = 0.08) -> Box | None:
+    """A box about what stands out: the opaque part where there is transparency, else what differs most from the border.
+
+    The border's colours are taken for the background (the boundary prior of Zhu et al. 2014, "Saliency Optimization from Robust
+    Background Detection"): the distance of each pixel from the nearest of a few typical border colours in Lab, smoothed, and cut by
+    Otsu's threshold. None where nothing stands out clearly, or the subject fills the picture already.
+    """
+    height, width = pixels.shape[:2]
+    if alpha is not None and (alpha < 128).mean() > 0.01:
+        box = _bounds(alpha >= 128)
+        return None if box is None else _if_less(_padded(box, pad, width, height), pixels, at_least=0.05)
+    scale = 160 / max(height, width)
+    small = cv2.resize(pixels, (max(8, round(width * scale)), max(8, round(height * scale))), interpolation=cv2.INTER_AREA)
+    standing_out = salience(small)
+    _, mask = cv2.threshold(np.round(standing_out * 255).astype(np.uint8), 0, 1, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
+    inside, outside = standing_out[mask == 1], standing_out[mask == 0]
+    if not inside.size or not outside.size or inside.mean() - outside.mean() < 0.3:
+        return None
+    count, labels, facts, _ = cv2.connectedComponentsWithStats(mask)
+    areas = facts[1:count, cv2.CC_STAT_AREA]
+    if not areas.size or areas.max() < 0.005 * mask.size:
+        return None
+    kept = np.isin(labels, 1 + np.flatnonzero(areas >= 0.2 * areas.max()))
+    box = _bounds(kept)
+    assert box is not None
+    across, down = width / small.shape[1], height / small.shape[0]
+    wide = (int(box[0] * across), int(box[1] * down), int(np.ceil(box[2] * across)), int(np.ceil(box[3] * down)))
+    return _if_less(_padded(wide, pad, width, height), pixels, at_least=0.1)
+
+
+def salience(pixels: np.ndarray) -> np.ndarray:
+    """How much each pixel differs from the border's typical colours: float32, height x width, 0-1, 1 at the most different."""
+    lab = cv2.cvtColor(pixels.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
+    height, width = lab.shape[:2]
+    rim = max(1, min(height, width) // 20)
+    border = np.concatenate(
+        [lab[:rim].reshape(-1, 3), lab[-rim:].reshape(-1, 3), lab[:, :rim].reshape(-1, 3), lab[:, -rim:].reshape(-1, 3)]
+    )
+    sides = [lab[:rim], lab[-rim:], lab[:, :rim], lab[:, -rim:]]
+    typical = np.stack([np.median(border, 0), *(np.median(side.reshape(-1, 3), 0) for side in sides)])
+    distance = np.min(np.linalg.norm(lab[:, :, None] - typical, axis=3), axis=2)
+    smooth = cv2.GaussianBlur(distance, (0, 0), max(1.0, max(height, width) / 60))
+    return (smooth / max(float(smooth.max()), 12.0)).astype(np.float32)  # a difference below 12 in Lab is hardly one
+
+
+def views_on_sheet(pixels: np.ndarray, smallest: int = 64) -> list[Box]:
+    """The single views on a reference sheet, row by row; an empty list where it is no sheet.
+
+    A sheet is cut along even stripes of its border's colour that go right through, again and again (a recursive X-Y cut). Views
+    have at least `smallest` pixels a side; where the largest is over eight times the smallest, it was a picture with something beside it.
+    """
+    colour = _border_colour(pixels)
+    if colour is None:
+        return []
+    content = (np.abs(pixels.astype(np.int16) - colour) > TOLERANCE).any(2)
+    content = cv2.morphologyEx(content.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)).astype(bool)
+    boxes = [box for box in _cut(content, (0, 0, pixels.shape[1], pixels.shape[0])) if min(_sides(box)) >= smallest]
+    areas = [np.prod(_sides(box)) for box in boxes]
+    return boxes if len(boxes) > 1 and max(areas) <= 8 * min(areas) else []
+
+
+def _cut(content: np.ndarray, box: Box) -> list[Box]:
+    """The parts of `box` that empty stripes separate, trimmed to their content."""
+    left, top, right, bottom = box
+    inner = _bounds(content[top:bottom, left:right])
+    if inner is None:
+        return []
+    left, top, right, bottom = left + inner[0], top + inner[1], left + inner[2], top + inner[3]
+    part = content[top:bottom, left:right]
+    shortest = max(3, round(0.006 * min(content.shape)))  # pixels that a stripe is wide
+    for across in (False, True):
+        runs = _runs(part.any(0 if across else 1), shortest)
+        if len(runs) > 1:
+            cuts = [(left + a, top, left + b, bottom) if across else (left, top + a, right, top + b) for a, b in runs]
+            return [view for one in cuts for view in _cut(content, one)]
+    return [(left, top, right, bottom)]
+
+
+def _runs(filled: np.ndarray, gap: int) -> list[tuple[int, int]]:
+    """(start, end) of the filled stretches; gaps shorter than `gap` do not part them."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], filled.astype(np.int8), [0]])))
+    runs: list[tuple[int, int]] = []
+    for start, end in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True):
+        if runs and start - runs[-1][1] < gap:
+            runs[-1] = (runs[-1][0], end)
+        else:
+            runs.append((start, end))
+    return runs
+
+
+def _row_spread(pixels: np.ndarray) -> np.ndarray:
+    """How uneven each row is: the spread between its 2nd and 98th percentile, the largest of the channels."""
+    low, high = np.percentile(pixels, (2, 98), axis=1)
+    return (high - low).max(1)
+
+
+def _even_stripes(pixels: np.ndarray, spread: np.ndarray) -> tuple[int, int]:
+    """Rows at the top and at the bottom that are even and of the colour of the outermost row."""
+    middle = np.median(pixels, axis=1)
+
+    def thickness(rows: np.ndarray, colours: np.ndarray) -> int:
+        even = (rows <= TOLERANCE) & (np.abs(colours - colours[0]).max(1) <= TOLERANCE)
+        return int(even.argmin()) if not even.all() else 0
+
+    return thickness(spread, middle), thickness(spread[::-1], middle[::-1])
+
+
+def _pair(one: int, other: int, side: int) -> bool:
+    return min(one, other) >= max(2, 0.02 * side) and max(one, other) <= 1.5 * min(one, other) + 2
+
+
+def _border_colour(pixels: np.ndarray) -> np.ndarray | None:
+    """The colour of the outermost pixels, or None if fewer than 90 % of them share it."""
+    border = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]]).astype(np.int16)
+    colour = np.median(border, 0).astype(np.int16)
+    shared = (np.abs(border - colour) <= TOLERANCE).all(1).mean()
+    return colour if shared >= 0.9 else None
+
+
+def _bounds(mask: np.ndarray) -> Box | None:
+    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+    if not rows.size:
+        return None
+    return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
+
+
+def _padded(box: Box, pad: float, width: int, height: int) -> Box:
+    air = round(pad * max(_sides(box)))
+    return max(0, box[0] - air), max(0, box[1] - air), min(width, box[2] + air), min(height, box[3] + air)
+
+
+def _sides(box: Box) -> tuple[int, int]:
+    return box[2] - box[0], box[3] - box[1]
+
+
+def _if_less(box: Box, pixels: np.ndarray, at_least: float = 0.0) -> Box | None:
+    """The box, if it leaves out more than the share `at_least` of the picture's area and something remains."""
+    area = pixels.shape[0] * pixels.shape[1]
+    width, height = _sides(box)
+    return box if min(width, height) >= 8 and 1 - width * height / area > at_least else None
