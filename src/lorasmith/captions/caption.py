@@ -1,11 +1,56 @@
-"""A caption: the text beside a picture, as a sentence or as tags between commas."""
+"""A caption: the text beside a picture, as a sentence or as tags between commas.
+
+`Caption` keeps the file's bytes. Tags and text are views of them, and as long as nobody edits it a caption is written as it was read.
+An edit makes a new `Caption` in the old one's manner: its byte order mark, its line ends, its spaces (or none) after commas, its
+newline at the end.
+
+Tags are read from the first line that is not blank, which is the line that training reads. Further lines (a sentence below the tags,
+other wordings) belong to the text and are left alone by edits of tags.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
-from lorasmith.errors import DatasetError
+from lorasmith.errors import DatasetError, InputError
+
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+KAOMOJI = frozenset(
+    [
+        "0_0",
+        "(o)_(o)",
+        "+_+",
+        "+_-",
+        "._.",
+        "<o>_<o>",
+        "<|>_<|>",
+        "=_=",
+        ">_<",
+        "3_3",
+        "6_9",
+        ">_o",
+        "@_@",
+        "^_^",
+        "o_o",
+        "u_u",
+        "x_x",
+        "|_|",
+        "||_||",
+        "^o^",
+        "\\m/",
+        "\\o/",
+        "\\||/",
+        "\\n/",
+    ]
+)
+"""Faces written in letters: an underscore, a bracket or a backslash in them is no stand-in for something else."""
+
+WORDS_OF_A_SENTENCE = 6
+"""A part between commas with at least so many words begins a sentence; tags are shorter."""
 
 
 def read_caption(path: Path | str) -> str:
@@ -20,13 +65,9 @@ def read_caption(path: Path | str) -> str:
         raw = Path(path).read_bytes()
     except OSError as error:
         raise DatasetError(f"{path} cannot be opened ({error.strerror}): check its name and that you may read it.") from error
-    try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise _not_utf8(path) from error
-    if "\0" in text:  # valid UTF-8 by its letter, but what UTF-16 without a byte order mark looks like
+    if not is_utf8(raw):
         raise _not_utf8(path)
-    return text.replace("\r\n", "\n").replace("\r", "\n").removesuffix("\n")
+    return Caption(raw).text
 
 
 def split_tags(caption: str, separator: str = ",") -> list[str]:
@@ -39,5 +80,128 @@ def join_tags(tags: Iterable[str], separator: str = ",") -> str:
     return f"{separator} ".join(tags)
 
 
+@dataclass(frozen=True, slots=True)
+class Caption:
+    """What a caption file holds. `raw` is UTF-8, with or without a byte order mark; see `is_utf8`."""
+
+    raw: bytes = b""
+
+    @property
+    def text(self) -> str:
+        """All lines with `\\n` between them, without the byte order mark and without one newline at the end."""
+        text = self.raw.decode("utf-8-sig")
+        if "\r" in text:
+            text = text.replace("\r\n", "\n").replace("\r", "\n")
+        return text.removesuffix("\n")
+
+    @property
+    def tags(self) -> list[str]:
+        """The tags of the first line that is not blank, in their order; repeated ones are kept."""
+        return split_tags(_tag_line(self.text)[1])
+
+    def with_text(self, text: str) -> Caption:
+        """This caption saying `text` (lines with `\\n` between them), in the manner of the old file. The same text is the same bytes.
+
+        Raises:
+            InputError: the text holds a NUL, which no text editor writes.
+        """
+        if text == self.text:
+            return self
+        old = self.raw.decode("utf-8-sig")
+        mark = BYTE_ORDER_MARK if self.raw.startswith(BYTE_ORDER_MARK) else b""
+        newline = "\r\n" if "\r\n" in old else "\r" if "\r" in old else "\n"
+        end = newline if old.endswith(("\n", "\r")) or text.endswith("\n") else ""
+        if "\0" in text:
+            raise InputError("A caption cannot hold the character NUL: leave it out.")
+        return Caption(mark + (text.replace("\n", newline) + end).encode())
+
+    def with_tags(self, tags: Iterable[str]) -> Caption:
+        """This caption with other tags on its line of tags; the other lines stay. The same tags are the same bytes.
+
+        Raises:
+            InputError: a tag is blank or holds a comma or a line end, so that it would be read back as other tags.
+        """
+        tags = list(tags)
+        text = self.text
+        before, line, after = _tag_line(text)
+        if tags == split_tags(line):
+            return self
+        for tag in tags:
+            refuse_what_is_no_tag(tag)
+        separator = "," if "," in line and not re.search(r",\s", line.rstrip().rstrip(",")) else ", "
+        indent = line[: len(line) - len(line.lstrip())]
+        tail = line[len(line.rstrip(" \t,")) :] if tags and line.strip(" \t,") else ""
+        return self.with_text(before + indent + separator.join(tags) + tail + after)
+
+    @property
+    def tags_and_sentence(self) -> tuple[list[str], str]:
+        """The text taken apart: its tags, and its sentences (one line each line), "" where it has none.
+
+        On the line of tags, a sentence begins at the first part between commas that has six words, or that begins with a capital letter
+        on a line that ends like a sentence. Every further line is a sentence.
+        """
+        _, line, after = _tag_line(self.text)
+        parts = line.split(",")
+        start = next((n for n, part in enumerate(parts) if _begins_sentence(part, line)), len(parts))
+        own = ",".join(parts[start:]).strip()
+        rest = [below.strip() for below in after.split("\n") if below.strip()]
+        return split_tags(",".join(parts[:start])), "\n".join([*([own] if own else []), *rest])
+
+
+def is_utf8(raw: bytes) -> bool:
+    """Whether bytes are a caption's. UTF-16 without a byte order mark is UTF-8 by its letter; what gives it away are its NULs."""
+    if b"\0" in raw:
+        return False
+    try:
+        raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def refuse_what_is_no_tag(tag: str) -> None:
+    """Raises InputError for what would be read back as no tag, or as several."""
+    if split_tags(tag) != [tag] or "\n" in tag or "\r" in tag or "\0" in tag:
+        raise InputError(f"{tag!r} is not one tag (blank, with a comma or a line end in it, or with spaces around it): give one tag.")
+
+
+def tag_key(tag: str) -> str:
+    r"""What makes tags the same: their letters, with `\(` and `\)` read as brackets, which is how prompts write them."""
+    return tag.replace("\\(", "(").replace("\\)", ")") if "\\" in tag else tag
+
+
+def with_spaces(tag: str) -> str:
+    """The tag with spaces for its underscores; kaomoji stay as they are."""
+    return tag if tag in KAOMOJI else tag.replace("_", " ")
+
+
+def with_underscores(tag: str) -> str:
+    """The tag with underscores for its spaces."""
+    return tag.replace(" ", "_")
+
+
+def _tag_line(text: str) -> tuple[str, str, str]:
+    """The text in three pieces: the blank lines before, the line of tags, and the rest from its line end on."""
+    start = 0
+    while True:
+        end = text.find("\n", start)
+        line = text[start:] if end < 0 else text[start:end]
+        if line.strip():
+            return text[:start], line, "" if end < 0 else text[end:]
+        if end < 0:
+            return ("", text, "") if "\n" not in text else ("", "", text)
+        start = end + 1
+
+
+def _begins_sentence(part: str, line: str) -> bool:
+    part = part.strip()
+    if len(part.split()) >= WORDS_OF_A_SENTENCE:
+        return True
+    return part[:1].isupper() and " " in part and line.rstrip().endswith((".", "!", "?"))
+
+
 def _not_utf8(path: Path | str) -> DatasetError:
-    return DatasetError(f"{path} is not UTF-8 text: open it in a text editor and save it with the encoding UTF-8.")
+    return DatasetError(
+        f"{path} is not UTF-8 text: open it in a text editor and save it with the encoding UTF-8, or convert all such captions of its "
+        "folder with `lorasmith captions convert FOLDER --from latin-1` (or the encoding that they were written in)."
+    )

@@ -1,0 +1,219 @@
+"""All captions below a folder at once: read in seconds, changed together, every change kept in the folder's history.
+
+    collection = open_captions("pictures")
+    collection["anna/0001.txt"].caption.tags
+    collection.save({"anna/0001.txt": Caption(b"zorvex, hat")}, "put zorvex in front")
+    collection.undo()
+
+A caption is known by the path of its file below the folder, with `/` between the parts, also where that file is not written yet.
+Reading is one system call after another on plain strings: at 100,000 captions, a `Path` each would take longer than the disk.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from lorasmith.captions.caption import Caption, is_utf8
+from lorasmith.captions.history import Change, History, Operation, file_bytes
+from lorasmith.errors import DatasetError, SettingsError
+from lorasmith.images.read import PICTURE_SUFFIXES
+
+EXTENSIONS = (".txt", ".caption")
+"""File name endings of captions; the first that a picture has is its caption's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A caption and what it is said about."""
+
+    key: str
+    """Path of the caption file below the folder, such as `anna/0001.txt`."""
+    pictures: tuple[str, ...]
+    """Paths of the pictures below the folder: one, or more where they share a name, such as `0001.png` and `0001.jpg`."""
+    caption: Caption
+    exists: bool
+    """Whether the file is written; without one the caption is empty."""
+
+
+class CaptionCollection:
+    """The captions below a folder, by key in order. `open_captions` makes it; it is what was read plus what was saved since."""
+
+    def __init__(self, folder: Path, extension: str, entries: Mapping[str, Entry], orphans: tuple[str, ...], unreadable: tuple[str, ...]):
+        self.folder = folder
+        self.extension = extension
+        """The ending of caption files that are not written yet."""
+        self.orphans = orphans
+        """Caption files without a picture beside them."""
+        self.unreadable = unreadable
+        """Caption files that are not UTF-8. They have no entry and no operation touches them, except to convert them."""
+        self.history = History(folder)
+        self._entries = dict(entries)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __iter__(self) -> Iterator[Entry]:
+        return iter(self._entries.values())
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._entries
+
+    def __getitem__(self, key: str) -> Entry:
+        try:
+            return self._entries[key]
+        except KeyError:
+            raise DatasetError(f"{self.folder} holds no picture with the caption file {key}: give its path below that folder.") from None
+
+    @property
+    def captions(self) -> dict[str, Caption]:
+        """Key -> caption, an empty one where there is no file."""
+        return {entry.key: entry.caption for entry in self}
+
+    @property
+    def missing(self) -> list[str]:
+        """Keys of the pictures without a caption file."""
+        return [entry.key for entry in self if not entry.exists]
+
+    def path(self, key: str) -> Path:
+        """The caption file of an entry."""
+        return self.folder / self[key].key
+
+    def tag_counts(self) -> Counter[str]:
+        """Tag -> number of captions that hold it, the frequent ones first."""
+        counts: Counter[str] = Counter()
+        for entry in self:
+            counts.update(set(entry.caption.tags))
+        return Counter(dict(sorted(counts.items(), key=lambda item: (-item[1], item[0]))))
+
+    def save(self, captions: Mapping[str, Caption], words: str) -> Operation | None:
+        """Write captions by key as one operation, which `words` names in the history; None where nothing differs.
+
+        A file that is not there yet is made. Either all files are written or, after a kill or a power cut, the next opening finishes it.
+
+        Raises:
+            DatasetError: a key is not in the folder, or a file was changed by somebody else since it was read; nothing is written then.
+        """
+        changes = []
+        for key, caption in captions.items():
+            entry = self[key]
+            before = entry.caption.raw if entry.exists else None
+            if before != caption.raw and (before is not None or caption.raw):
+                changes.append(Change(key, before, caption.raw))
+        if not changes:
+            return None
+        operation = self.history.apply(changes, words)
+        self._take(changes)
+        return operation
+
+    def undo(self) -> Operation:
+        """Take back the newest operation that stands.
+
+        Raises:
+            DatasetError: there is none, or a caption was changed by somebody else since; nothing is written then.
+        """
+        operation = self.history.undo()
+        self._take([change.reversed() for change in self.history.changes(operation)])
+        return operation
+
+    def redo(self) -> Operation:
+        """Do again what was last undone. Raises as `undo` does."""
+        operation = self.history.redo()
+        self._take(self.history.changes(operation))
+        return operation
+
+    def _take(self, changes: list[Change]) -> None:
+        for change in changes:
+            entry = self._entries.get(change.key)
+            if entry is not None:  # a picture that went since then has no entry; its caption file was written all the same
+                caption = Caption(change.after or b"")
+                self._entries[change.key] = replace(entry, caption=caption, exists=change.after is not None)
+
+
+def open_captions(
+    folder: Path | str, extension: str | None = None, *, recursive: bool = True, unreadable_too: bool = False
+) -> CaptionCollection:
+    """The captions of all pictures in `folder` and the folders below it, by key in order.
+
+    A picture without a caption file has an empty caption, to be written with `extension`; where that is left out, `.txt` and `.caption` are
+    read and the ending that most files have is given to new ones. Names that begin with a dot are passed over. An operation that was
+    interrupted is finished first.
+
+    A caption that is not UTF-8 is an error, or with `unreadable_too` is listed in `unreadable` and left out.
+
+    Raises:
+        DatasetError: the folder is not there, is a file, holds no pictures, or a caption in it cannot be read or is not UTF-8.
+        SettingsError: `extension` is that of pictures.
+    """
+    root = Path(folder)
+    if not root.is_dir():
+        what = "is a file" if root.exists() else "does not exist"
+        raise DatasetError(f"{root} {what}: give the folder that holds the pictures.")
+    endings = EXTENSIONS if extension is None else ("." + extension.lower().removeprefix("."),)
+    if endings[0] in PICTURE_SUFFIXES:
+        raise SettingsError(f"{extension} is the ending of pictures: give that of caption files, such as .txt or .caption.")
+    History(root).recover()
+
+    pictures: dict[str, list[str]] = {}
+    texts: dict[str, list[str]] = {}
+    for path in _files(root, recursive):
+        stem, suffix = os.path.splitext(path)
+        suffix = suffix.lower()
+        if suffix in PICTURE_SUFFIXES:
+            pictures.setdefault(stem, []).append(path)
+        elif suffix in endings:
+            texts.setdefault(stem, []).append(path)
+    if not pictures:
+        raise DatasetError(f"{root} holds no pictures ({' '.join(PICTURE_SUFFIXES)}): give the folder that the pictures lie in.")
+    for candidates in texts.values():
+        candidates.sort(key=lambda path: (endings.index(os.path.splitext(path)[1].lower()), path))
+    usual = Counter(os.path.splitext(candidates[0])[1] for stem, candidates in texts.items() if stem in pictures).most_common(1)
+    new_ending = usual[0][0] if usual else endings[0]
+
+    entries: dict[str, Entry] = {}
+    unreadable: list[str] = []
+    for stem in sorted(pictures):
+        shown = tuple(sorted(pictures[stem]))
+        if stem not in texts:
+            entries[stem + new_ending] = Entry(stem + new_ending, shown, Caption(), exists=False)
+            continue
+        key = texts[stem][0]
+        raw = file_bytes(root / key)
+        if raw is None or not is_utf8(raw):
+            unreadable.append(key)
+        else:
+            entries[key] = Entry(key, shown, Caption(raw), exists=True)
+    if unreadable and not unreadable_too:
+        raise DatasetError(_not_utf8(root, unreadable))
+    orphans = tuple(sorted(path for stem, candidates in texts.items() if stem not in pictures for path in candidates))
+    return CaptionCollection(root, new_ending, entries, orphans, tuple(unreadable))
+
+
+def _files(root: Path, recursive: bool) -> Iterator[str]:
+    """Paths below `root` of all files in it, with `/` between the parts; nothing that begins with a dot."""
+    waiting, seen = [""], set()
+    while waiting:
+        inside = waiting.pop()
+        here = os.path.realpath(root / inside)
+        if here in seen:  # a link that leads back
+            continue
+        seen.add(here)
+        with os.scandir(here) as found:
+            for one in found:
+                if one.name.startswith("."):
+                    continue
+                if one.is_file():
+                    yield inside + one.name
+                elif recursive and one.is_dir():
+                    waiting.append(f"{inside}{one.name}/")
+
+
+def _not_utf8(root: Path, unreadable: list[str]) -> str:
+    more = f" and {len(unreadable) - 1} more" if len(unreadable) > 1 else ""
+    return (
+        f"{root / unreadable[0]}{more} cannot be read as UTF-8 text: convert with `lorasmith captions convert {root} --from latin-1` "
+        "(or the encoding that they were written in)."
+    )

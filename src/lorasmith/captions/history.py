@@ -1,0 +1,408 @@
+"""The history of a folder's captions: every operation with what each file held before and after, so that all of it can be taken back.
+
+It lies in `.lorasmith/captions.sqlite` in the folder, so it survives a restart and moves with the folder. It is also what makes an
+operation on 100,000 files one whole, as a database's write-ahead log does:
+
+1. What every file holds and shall hold is committed to the history: from here on the operation will happen, whatever comes.
+2. The files are written, each in one system call, none waited for.
+3. The operation is marked as done.
+
+A kill between 1 and 3 leaves an operation that is not marked; the next opening of the folder writes the files that lack. A power cut may
+also take back files that the system held in memory after 3. So the history notes in which start of the machine the files were written,
+and the first opening after another start compares them with what they shall hold. Where a system does not tell one start from another,
+each file is flushed to the disk as it is written, which is slower. See docs/decisions/0012-captions-in-place.md.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sqlite3
+import struct
+import time
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+from filelock import FileLock, Timeout
+
+from lorasmith.errors import DatasetError
+
+log = logging.getLogger(__name__)
+
+PAGE = 4096
+"""Bytes. A write of so many at a file's start is done whole or not at all, since a system's memory of files is made of such pages."""
+
+CHANGES_IN_A_ROW = 2000
+"""Changes that are packed together: few enough for memory, enough for the packing to find what captions have in common."""
+
+PATIENCE = 60.0
+"""Seconds to wait for another program that is changing the same captions."""
+
+State = Literal["applying", "applied", "undoing", "undone", "set aside"]
+"""`applying` and `undoing` are under way. `set aside`: undone, and then something else was done, so that it cannot be done again."""
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS operations (
+    number INTEGER PRIMARY KEY, words TEXT NOT NULL, at REAL NOT NULL, files INTEGER NOT NULL, state TEXT NOT NULL,
+    turn INTEGER NOT NULL, start TEXT
+);
+CREATE TABLE IF NOT EXISTS changes (operation INTEGER NOT NULL, part INTEGER NOT NULL, packed BLOB NOT NULL, PRIMARY KEY (operation, part));
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What an operation did to one caption file. None stands for a file that is not there."""
+
+    key: str
+    """Path of the caption file below the folder, with `/` between its parts."""
+    before: bytes | None
+    after: bytes | None
+
+    def reversed(self) -> Change:
+        return Change(self.key, self.after, self.before)
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One entry of the history."""
+
+    number: int
+    words: str
+    """What was done, for a person."""
+    at: datetime
+    files: int
+    """How many caption files it changed."""
+    state: State
+
+
+def file_bytes(path: Path | str) -> bytes | None:
+    """What a file holds; None where there is none.
+
+    Raises:
+        DatasetError: it is there and cannot be read.
+    """
+    try:
+        handle = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise DatasetError(f"{path} cannot be opened ({error.strerror}): check that you may read it.") from error
+    try:
+        content = os.read(handle, PAGE)
+        if len(content) == PAGE:
+            while more := os.read(handle, 16 * PAGE):
+                content += more
+        return content
+    finally:
+        os.close(handle)
+
+
+class History:
+    """The operations on the captions below one folder. Nothing is made on the disk before the first operation."""
+
+    def __init__(self, folder: Path | str):
+        self.folder = Path(folder)
+        self.file = self.folder / ".lorasmith" / "captions.sqlite"
+
+    def operations(self) -> list[Operation]:
+        """All of them, the oldest first."""
+        if not self.file.exists():
+            return []
+        with self._database() as database:
+            return [_operation(row) for row in database.execute(f"SELECT {_COLUMNS} FROM operations ORDER BY number")]
+
+    def changes(self, operation: Operation) -> list[Change]:
+        """What an operation changed, or would change again, by file."""
+        with self._database() as database:
+            return _changes_of(database, operation.number)
+
+    def apply(self, changes: Sequence[Change], words: str) -> Operation:
+        """Change files as one operation. What was undone before can afterwards not be done again.
+
+        Raises:
+            DatasetError: a file does not hold what the change says that it held, or cannot be written; no file is changed then.
+        """
+        with self._alone():
+            self._recover()
+            self._refuse_outside_changes(changes, "read")
+            with self._database() as database:
+                database.execute("BEGIN IMMEDIATE")
+                database.execute("UPDATE operations SET state = 'set aside' WHERE state = 'undone'")
+                number = database.execute("SELECT COALESCE(MAX(number), 0) + 1 FROM operations").fetchone()[0]
+                database.execute(
+                    "INSERT INTO operations VALUES (?, ?, ?, ?, 'applying', ?, ?)",
+                    (number, words, time.time(), len(changes), _next_turn(database), _start_of_machine()),
+                )
+                rows = (changes[first : first + CHANGES_IN_A_ROW] for first in range(0, len(changes), CHANGES_IN_A_ROW))
+                database.executemany(
+                    "INSERT INTO changes VALUES (?, ?, ?)", ((number, part, _packed(row)) for part, row in enumerate(rows))
+                )
+                database.execute("COMMIT")
+                self._write(changes, lambda: _forget(database, number))
+                return _marked(database, number, "applied")
+
+    def undo(self) -> Operation:
+        """Take back the newest operation that stands.
+
+        Raises:
+            DatasetError: nothing stands, or a file was changed since by somebody else, or cannot be written; no file is changed then.
+        """
+        return self._turn_back("applied", "DESC", "undoing", "undone", "There is nothing to undo")
+
+    def redo(self) -> Operation:
+        """Do again what was undone last. Raises as `undo` does."""
+        return self._turn_back("undone", "ASC", "applying", "applied", "There is nothing to redo")
+
+    def recover(self) -> None:
+        """Finish an operation that was interrupted, and mend what a power cut took; called when a folder is opened."""
+        if self.file.exists():
+            with self._alone():
+                self._recover()
+
+    def _turn_back(self, state: State, order: str, during: State, done: State, nothing: str) -> Operation:
+        if not self.file.exists():
+            raise DatasetError(f"{nothing} in {self.folder}: its captions have no history yet.")
+        with self._alone():
+            self._recover()
+            with self._database() as database:
+                row = database.execute(f"SELECT {_COLUMNS} FROM operations WHERE state = ? ORDER BY number {order}", (state,)).fetchone()
+                if row is None:
+                    raise DatasetError(f"{nothing} in {self.folder}: see `lorasmith captions history {self.folder}`.")
+                operation = _operation(row)
+                changes = _changes_of(database, operation.number)
+                if during == "undoing":
+                    changes = [change.reversed() for change in changes]
+                self._refuse_outside_changes(changes, f"changed by operation {operation.number} ({operation.words})")
+                started = (during, _next_turn(database), _start_of_machine(), operation.number)
+                database.execute("UPDATE operations SET state = ?, turn = ?, start = ? WHERE number = ?", started)
+                self._write(changes, lambda: _marked(database, operation.number, state))
+                return _marked(database, operation.number, done)
+
+    # On the disk
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """No other program changes these captions meanwhile."""
+        if not self.file.parent.exists():
+            self.file.parent.mkdir(exist_ok=True)
+            _flush_folder(self.folder)
+        try:
+            with FileLock(self.file.with_suffix(".lock"), timeout=PATIENCE):
+                yield
+        except Timeout:
+            raise DatasetError(f"Another program is changing the captions of {self.folder}: wait until it is done.") from None
+
+    @contextmanager
+    def _database(self) -> Iterator[sqlite3.Connection]:
+        try:
+            with closing(sqlite3.connect(self.file, isolation_level=None)) as database:
+                database.executescript(SCHEMA)
+                yield database
+        except sqlite3.DatabaseError as error:
+            raise DatasetError(
+                f"The history of captions {self.file} cannot be used ({error}): if the disk is not full, move that file elsewhere; the "
+                "captions stay as they are, and a new history begins."
+            ) from error
+
+    def _refuse_outside_changes(self, changes: Iterable[Change], since: str) -> None:
+        changed = [change.key for change in changes if file_bytes(self.folder / change.key) != change.before]
+        if changed:
+            named = ", ".join(changed[:5]) + (f" and {len(changed) - 5} more" if len(changed) > 5 else "")
+            raise DatasetError(
+                f"{len(changed)} caption(s) in {self.folder} were changed by another program since they were {since}, and nothing was "
+                f"written: {named}. Open the folder again, or put these files back as they were."
+            )
+
+    def _write(self, changes: Sequence[Change], give_up: Callable[[], object]) -> None:
+        """All files, or none: what a full disk or a missing permission stops is taken back, and `give_up` says so in the history."""
+        root, flush = f"{self.folder}{os.sep}", _start_of_machine() is None
+        for done, change in enumerate(changes):
+            try:
+                write_caption(root + change.key, change.before, change.after, flush)
+            except OSError as error:
+                for written in reversed(changes[: done + 1]):
+                    _mend(root + written.key, written.before, flush)
+                give_up()
+                raise DatasetError(f"{root}{change.key} cannot be written ({error.strerror}): no caption was changed.") from error
+
+    def _recover(self) -> None:
+        if not self.file.exists():
+            return
+        start = _start_of_machine()
+        with self._database() as database:
+            waiting = database.execute(
+                f"SELECT {_COLUMNS} FROM operations WHERE state IN ('applying', 'undoing') OR start != ? ORDER BY turn", (start or "",)
+            ).fetchall()
+            if not waiting:
+                return
+            due: dict[str, tuple[bytes | None, bytes | None, datetime]] = {}  # file -> what it held, what it shall hold, since when
+            for row in waiting:
+                operation = _operation(row)
+                back = operation.state not in ("applying", "applied")
+                for change in _changes_of(database, operation.number):
+                    due[change.key] = (change.after, change.before, operation.at) if back else (change.before, change.after, operation.at)
+            for key, (held, wanted, at) in due.items():
+                path = self.folder / key
+                found = file_bytes(path)
+                if found == wanted:
+                    continue
+                if _is_unfinished(found, held, wanted) and not (found == held and _touched_since(path, at)):
+                    _mend(path, wanted, flush=True)
+                else:
+                    log.warning("%s was changed by another program after an operation was interrupted, and is left as it is", path)
+            for folder in {(self.folder / key).parent for key in due}:
+                (folder / ASIDE).unlink(missing_ok=True)
+            database.execute("UPDATE operations SET state = 'applied' WHERE state = 'applying'")
+            database.execute("UPDATE operations SET state = 'undone' WHERE state = 'undoing'")
+            database.execute("UPDATE operations SET start = NULL WHERE start != ?", (start or "",))
+
+
+# One file
+
+ASIDE = ".lorasmith.part"
+"""Name of the file that a caption is written to before it takes the caption's name."""
+
+
+def write_caption(path: str, before: bytes | None, after: bytes | None, flush: bool) -> None:
+    """Make a caption file that holds `before` hold `after`; other programs and a kill find one or the other.
+
+    A text of one page is written over the old one, which costs a tenth of making a file and renaming it. A shorter text is written with
+    spaces up to the old one's end, which are then cut off: a kill in between leaves the new text with spaces behind it. Longer texts and new
+    files are written aside and renamed. `flush` waits for the disk.
+    """
+    if after is None:
+        os.unlink(path)
+    elif before is None or max(len(before), len(after)) > PAGE:
+        real = os.path.realpath(path)
+        aside = os.path.join(os.path.dirname(real), ASIDE)
+        handle = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0), 0o666)
+        try:
+            _write_all(handle, after)
+            if before is not None and os.name == "posix":
+                os.fchmod(handle, os.stat(real).st_mode & 0o7777)
+            if flush:
+                os.fsync(handle)
+        finally:
+            os.close(handle)
+        os.replace(aside, real)
+    else:
+        handle = os.open(path, os.O_WRONLY | getattr(os, "O_BINARY", 0))
+        try:
+            _write_all(handle, after.ljust(len(before)))
+            if len(after) < len(before):
+                os.ftruncate(handle, len(after))
+            if flush:
+                os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def _write_all(handle: int, content: bytes) -> None:
+    while content:
+        content = content[os.write(handle, content) :]
+
+
+def _mend(path: Path | str, wanted: bytes | None, flush: bool) -> None:
+    """Make a file hold `wanted`, whatever it holds."""
+    found = file_bytes(path)
+    if found != wanted:
+        write_caption(str(path), found, wanted, flush)
+
+
+def _is_unfinished(found: bytes | None, held: bytes | None, wanted: bytes | None) -> bool:
+    """Whether a file that shall hold `wanted` looks as a kill or a power cut leaves it: not begun, spaces not cut off, or parts empty."""
+    if found is None or found == held:
+        return found == held or wanted is not None
+    if wanted is None:
+        return False
+    return b"\0" in found or not found or (found.startswith(wanted) and not found[len(wanted) :].strip(b" "))
+
+
+def _touched_since(path: Path, at: datetime) -> bool:
+    try:
+        return path.stat().st_mtime > at.timestamp()
+    except FileNotFoundError:
+        return False
+
+
+def _flush_folder(folder: Path) -> None:
+    if os.name == "posix":
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def _start_of_machine() -> str | None:
+    """A name for the time since the machine was started; None where the system gives none."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return None
+
+
+# In the database
+
+_COLUMNS = "number, words, at, files, state"
+
+
+def _operation(row: tuple[int, str, float, int, State]) -> Operation:
+    number, words, at, files, state = row
+    return Operation(number, words, datetime.fromtimestamp(at, UTC), files, state)
+
+
+def _marked(database: sqlite3.Connection, number: int, state: State) -> Operation:
+    database.execute("UPDATE operations SET state = ? WHERE number = ?", (state, number))
+    return _operation(database.execute(f"SELECT {_COLUMNS} FROM operations WHERE number = ?", (number,)).fetchone())
+
+
+def _forget(database: sqlite3.Connection, number: int) -> None:
+    database.execute("DELETE FROM operations WHERE number = ?", (number,))
+    database.execute("DELETE FROM changes WHERE operation = ?", (number,))
+
+
+def _next_turn(database: sqlite3.Connection) -> int:
+    return int(database.execute("SELECT COALESCE(MAX(turn), 0) + 1 FROM operations").fetchone()[0])
+
+
+def _changes_of(database: sqlite3.Connection, number: int) -> list[Change]:
+    rows = database.execute("SELECT packed FROM changes WHERE operation = ? ORDER BY part", (number,))
+    return [change for (packed,) in rows for change in _unpacked(packed)]
+
+
+_LENGTHS = struct.Struct("<iii")
+
+
+def _packed(changes: Sequence[Change]) -> bytes:
+    """Changes as bytes: three lengths (-1 for a file that is not there), then the texts; all compressed."""
+    parts = []
+    for change in changes:
+        key, before, after = os.fsencode(change.key), change.before, change.after
+        parts += (_LENGTHS.pack(len(key), -1 if before is None else len(before), -1 if after is None else len(after)), key)
+        parts += (before or b"", after or b"")
+    return zlib.compress(b"".join(parts), 1)
+
+
+def _unpacked(packed: bytes) -> Iterator[Change]:
+    content = zlib.decompress(packed)
+    at = 0
+
+    def take(length: int) -> bytes | None:
+        nonlocal at
+        if length < 0:
+            return None
+        at += length
+        return content[at - length : at]
+
+    while at < len(content):
+        lengths = _LENGTHS.unpack_from(content, at)
+        at += _LENGTHS.size
+        key, before, after = map(take, lengths)
+        yield Change(os.fsdecode(key or b""), before, after)
