@@ -18,7 +18,31 @@ from lorasmith.captions.vision_endpoint import EndpointSettings, VisionEndpoint
 from lorasmith.errors import InputError, RunError, SettingsError
 
 RED, BLUE = Image.new("RGB", (40, 30), "red"), Image.new("RGB", (30, 50), "blue")
-WORDS = ["a", "the", "of", "cat", "dog", "red", "blue", "house", "tree", "picture", "drawing", "what", "does", "image", "describe", "with", "paragraph", "in", "is", "shown", "detail", "sits", "runs"]
+WORDS = [
+    "a",
+    "the",
+    "of",
+    "cat",
+    "dog",
+    "red",
+    "blue",
+    "house",
+    "tree",
+    "picture",
+    "drawing",
+    "what",
+    "does",
+    "image",
+    "describe",
+    "with",
+    "paragraph",
+    "in",
+    "is",
+    "shown",
+    "detail",
+    "sits",
+    "runs",
+]
 
 
 @pytest.fixture(scope="session")
@@ -79,10 +103,13 @@ def florence(tmp_path_factory):
                        "window_size": 4, "projection_dim": 32, "drop_path_rate": 0.0},
         image_token_id=tokenizer.convert_tokens_to_ids("<image>"), bos_token_id=0, pad_token_id=1, eos_token_id=2,
     )  # fmt: skip
-    torch.manual_seed(1)
+    torch.manual_seed(3)
     model = Florence2ForConditionalGeneration(config)
-    for parameter in model.parameters():
-        torch.nn.init.normal_(parameter, std=0.5)
+    for name, parameter in model.named_parameters():
+        if parameter.dim() > 1:
+            torch.nn.init.normal_(parameter, std=0.3)
+        elif "norm" in name and name.endswith("weight"):  # the picture speaks louder than in a fresh model, where words drown it
+            torch.nn.init.constant_(parameter, 6.0 if "image_proj" in name else 1.0)
     model.generation_config.decoder_start_token_id = 2
     model.generation_config.suppress_tokens = list(range(5))  # words only, no end before the last token
     model.generation_config.forced_eos_token_id = None
