@@ -59,9 +59,25 @@ class CaptionSettings(BaseModel):
     trigger: str | None = Field(None, description="The word that calls the LoRA; it is made the first tag of every caption.")
     shuffle_caption: bool = Field(False, description="Tags come in another order each time a picture is shown. Off for sentences.")
     keep_tokens: int = Field(0, ge=0, le=100, description="So many first tags stay where they are when shuffling; 1 with a trigger.")
+    keep_tokens_separator: str | None = Field(
+        None, min_length=1, description="Tags before its first place in a caption stay in front, those behind its second at the end."
+    )
+    caption_separator: str = Field(",", min_length=1, description="What stands between the tags in the caption files.")
+    secondary_separator: str | None = Field(
+        None, min_length=1, description="Holds tags together that are shuffled as one; the model reads a comma."
+    )
+    enable_wildcard: bool = Field(False, description="One line of a file is drawn in each showing, and one choice of {red|blue}.")
+    caption_prefix: str | None = Field(None, min_length=1, description="Put in front of every caption, with a space.")
+    caption_suffix: str | None = Field(None, min_length=1, description="Put behind every caption, with a space.")
     caption_dropout_rate: float = Field(
         0.0, ge=0, lt=1, description="Share of showings with an empty caption, 0-1; 0-0.05 for a character."
     )
+    caption_dropout_every_n_epochs: int = Field(0, ge=0, description="In every so many-th epoch all captions are empty; 0 is never.")
+    caption_tag_dropout_rate: float = Field(
+        0.0, ge=0, le=1, description="Share of tags left out in each showing, 0-1; kept tags never are."
+    )
+    token_warmup_min: int = Field(1, ge=1, description="Tags behind the kept ones that are shown at the first step of a token warm-up.")
+    token_warmup_step: float = Field(0, ge=0, description="Steps until all tags are shown; under 1 a share of all steps; 0 is off.")
 
     @field_validator("trigger")
     @classmethod

@@ -276,11 +276,11 @@ def loop(run: Run, state: TrainState) -> bool:
 def one_step(run: Run, batches: list[Batch], epoch: int, place: int, number: int) -> StepResult:
     """The optimizer step at `place` in its epoch, over as many batches as are accumulated."""
     together = run.settings.training.gradient_accumulation_steps
-    group = [prepare(run, batch, epoch) for batch in batches[place * together : (place + 1) * together]]
+    group = [prepare(run, batch, epoch, number) for batch in batches[place * together : (place + 1) * together]]
     return step(run.base, run.adapters, run.optimizer, run.texts, group, run.settings, number)
 
 
-def prepare(run: Run, batch: Batch, epoch: int) -> PreparedBatch:
+def prepare(run: Run, batch: Batch, epoch: int, step: int) -> PreparedBatch:
     """Latents and captions of a batch; the caption's shuffle depends on (seed, epoch, picture, repeat).
 
     Regularisation pictures get no trigger: they show what the base does without the LoRA.
@@ -290,7 +290,7 @@ def prepare(run: Run, batch: Batch, epoch: int) -> PreparedBatch:
         picture = run.training_set.pictures[showing.picture].picture
         rng = rng_for("caption", run.settings.training.seed, epoch, showing.picture, showing.repeat)
         rules = replace(run.rules, trigger=None, keep_tokens=0) if picture.is_reg else run.rules
-        captions.append(caption_for_training(picture.caption or "", rules, rng))
+        captions.append(caption_for_training(picture.caption or "", rules, rng, epoch=epoch, step=step, max_train_steps=run.plan.steps))
         names.append(picture.path.name)
     return PreparedBatch(torch.stack([run.latents[s.picture] for s in batch.showings]), tuple(captions), tuple(names))
 
@@ -387,7 +387,13 @@ def _optimizer(settings: Settings, adapters: Mapping[str, AttachedAdapter]) -> t
 
 def _rules(settings: Settings) -> CaptionRules:
     captions = settings.captions
-    return CaptionRules(captions.shuffle_caption, captions.keep_tokens, captions.trigger, captions.caption_dropout_rate)
+    return CaptionRules(
+        shuffle=captions.shuffle_caption, keep_tokens=captions.keep_tokens, trigger=captions.trigger, dropout=captions.caption_dropout_rate,
+        dropout_every_n_epochs=captions.caption_dropout_every_n_epochs, tag_dropout=captions.caption_tag_dropout_rate,
+        keep_tokens_separator=captions.keep_tokens_separator, separator=captions.caption_separator,
+        secondary_separator=captions.secondary_separator, prefix=captions.caption_prefix, suffix=captions.caption_suffix,
+        wildcards=captions.enable_wildcard, token_warmup_min=captions.token_warmup_min, token_warmup_step=captions.token_warmup_step,
+    )  # fmt: skip
 
 
 def _restore(run: Run, state: TrainState) -> None:

@@ -168,8 +168,13 @@ def check_together(settings: Settings) -> list[str]:
             )
     if o.type == "AdamW" and max(settings.lr_of("unet"), settings.lr_of("text_encoder")) > 0.05:
         warnings.append("a learning rate over 0.05 is far too high for AdamW; 1e-4 to 5e-4 is usual")
-    if c.keep_tokens and not c.shuffle_caption:
+    moving = c.shuffle_caption or c.caption_tag_dropout_rate or c.token_warmup_step
+    if c.keep_tokens and not moving:
         warnings.append("captions.keep_tokens has no effect while captions.shuffle_caption is off")
+    if c.keep_tokens > 1 and c.keep_tokens_separator:
+        warnings.append("captions.keep_tokens counts only in captions without captions.keep_tokens_separator; there the separator decides")
+    if c.token_warmup_min != 1 and not c.token_warmup_step:
+        raise SettingsError("captions.token_warmup_min has no effect without captions.token_warmup_step; set that or remove it")
     if settings.network.alpha_value > settings.network.rank:
         warnings.append(
             f"network.alpha {settings.network.alpha_value:g} is larger than the rank {settings.network.rank}; this multiplies the learning rate"
