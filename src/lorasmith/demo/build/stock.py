@@ -3,7 +3,8 @@
     python -m lorasmith.demo.build.stock WORK --count 48000
 
 writes `WORK/base.npy`, uint8 (count, 64, 64, 3); picture i is `draw_scene(random_scene(i))`. `WORK/all.npy` holds
-pictures with the held-out things too, for the tagger; its picture i is `draw_scene(any_scene(i))`.
+pictures with the held-out things too, for the tagger; its picture i is `draw_scene(any_scene(i))`. `WORK/abstract.npy` has
+an eighth as many abstract pictures.
 """
 
 from __future__ import annotations
@@ -11,10 +12,12 @@ from __future__ import annotations
 import argparse
 import multiprocessing
 import random
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
+from lorasmith.demo.build.abstract import abstract_picture
 from lorasmith.demo.drawing import draw_scene
 from lorasmith.demo.world import (
     CHARACTERS,
@@ -52,13 +55,13 @@ def _any_picture(i: int) -> np.ndarray:
     return np.asarray(draw_scene(any_scene(i), SIDE))
 
 
-def draw_stock(path: Path, count: int, everything: bool, processes: int) -> None:
+def draw_stock(path: Path, count: int, draw: Callable[[int], np.ndarray], processes: int) -> None:
     """Draw `count` pictures into the array file `path`; a file that is there already is kept."""
     if path.exists():
         return
     stock = np.empty((count, SIDE, SIDE, 3), np.uint8)
     with multiprocessing.get_context("spawn").Pool(processes) as pool:
-        for i, picture in enumerate(pool.imap(_any_picture if everything else _base_picture, range(count), chunksize=256)):
+        for i, picture in enumerate(pool.imap(draw, range(count), chunksize=256)):
             stock[i] = picture
     part = path.with_suffix(".part.npy")
     np.save(part, stock)
@@ -72,8 +75,9 @@ def main() -> None:
     parser.add_argument("--processes", type=int, default=2)
     args = parser.parse_args()
     args.work.mkdir(parents=True, exist_ok=True)
-    draw_stock(args.work / "base.npy", args.count, everything=False, processes=args.processes)
-    draw_stock(args.work / "all.npy", args.count, everything=True, processes=args.processes)
+    draw_stock(args.work / "base.npy", args.count, _base_picture, args.processes)
+    draw_stock(args.work / "all.npy", args.count, _any_picture, args.processes)
+    draw_stock(args.work / "abstract.npy", args.count // 8, abstract_picture, args.processes)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
     python -m lorasmith.demo.build.unet WORK OUT --steps 6000 --processes 2
 
 Epsilon prediction on Stable Diffusion 1.x's noise schedule, min-SNR weights (gamma 5), one caption in ten empty (for
-guidance), an exponential moving average of the weights as the result. The text encoder and the autoencoder in OUT are
+guidance), one picture in eight abstract, an exponential moving average of the weights as the result. The text encoder and the autoencoder in OUT are
 frozen. Processes share a batch and average their gradients.
 """
 
@@ -24,12 +24,13 @@ import torch.multiprocessing
 from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionPipeline, UNet2DConditionModel
 from transformers import CLIPTextModel, CLIPTokenizer
 
-from lorasmith.demo.build import loop
+from lorasmith.demo.build import abstract, loop
 from lorasmith.demo.build.muon import Muon
 from lorasmith.demo.build.text_encoder import tokenize, training_caption
 from lorasmith.demo.world import random_scene
 
 EMA = 0.998
+ABSTRACT = 0.125  # share of abstract pictures
 
 
 def new_unet() -> UNet2DConditionModel:
@@ -96,9 +97,12 @@ def train(rank: int, args: argparse.Namespace) -> None:
     if args.processes > 1:
         dist.init_process_group("gloo", rank=rank, world_size=args.processes)
     latents = np.load(args.work / "base-latents.npy", mmap_mode="r")
+    abstract_latents = np.load(args.work / "abstract-latents.npy", mmap_mode="r")
     tokenizer = CLIPTokenizer.from_pretrained(args.out / "tokenizer")
     encoder = CLIPTextModel.from_pretrained(args.out / "text_encoder").eval()
     unet, ema = new_unet(), new_unet()
+    if args.start_from:
+        unet.load_state_dict(UNet2DConditionModel.from_pretrained(args.start_from, torch_dtype=torch.float32).state_dict())
     ema.load_state_dict(unet.state_dict())
     alphas = new_scheduler().alphas_cumprod
     snr = alphas / (1 - alphas)
@@ -113,9 +117,14 @@ def train(rank: int, args: argparse.Namespace) -> None:
         timesteps = torch.randint(1000, (args.batch,), generator=generator)
         noise = torch.randn((args.batch, 4, 16, 16), generator=generator)
         rng = random.Random(f"unet-{number}")
-        captions = [training_caption(random_scene(i), rng)[0] if rng.random() > 0.1 else "" for i in picks.tolist()]
+        odd = [rng.random() < ABSTRACT for _ in range(args.batch)]
+        captions = [
+            "" if rng.random() < 0.1 else abstract.CAPTION if odd[k] else training_caption(random_scene(i), rng)[0]
+            for k, i in enumerate(picks.tolist())
+        ]
         mine = slice(rank * share, (rank + 1) * share)
-        clean = torch.from_numpy(latents[picks[mine].numpy()]).float()
+        chosen = list(zip(picks.tolist(), odd, strict=True))[mine]
+        clean = torch.from_numpy(np.stack([abstract_latents[i % len(abstract_latents)] if a else latents[i] for i, a in chosen])).float()
         a = alphas[timesteps[mine]][:, None, None, None]
         noisy = a.sqrt() * clean + (1 - a).sqrt() * noise[mine]
         with torch.no_grad():
@@ -162,10 +171,14 @@ def main() -> None:
     parser.add_argument("--lr", type=float, default=2e-3)
     parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--save-every", type=int, default=250)
+    parser.add_argument("--start-from", type=Path, help="a folder with a U-Net to go on from, in place of random weights")
     parser.add_argument("--port", type=int, default=29561)
     args = parser.parse_args()
     started = time.monotonic()
     encode_stock(args.out / "vae", args.work / "base.npy", args.pictures, args.work / "base-latents.npy", args.processes)
+    abstract_stock = args.work / "abstract.npy"
+    count = len(np.load(abstract_stock, mmap_mode="r"))
+    encode_stock(args.out / "vae", abstract_stock, count, args.work / "abstract-latents.npy", args.processes)
     print(f"latents ready after {time.monotonic() - started:.0f} s", flush=True)
     if args.processes > 1:
         torch.multiprocessing.spawn(train, args=(args,), nprocs=args.processes)
