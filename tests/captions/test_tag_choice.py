@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lorasmith.captions.caption import KAOMOJI
 from lorasmith.captions.tag_choice import (
-    KAOMOJI,
     Scored,
     TagChoice,
     choose_tags,

@@ -15,13 +15,9 @@ from typing import Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
-Mode = Literal["ignore", "append", "overwrite"]
+from lorasmith.captions.caption import KAOMOJI, tag_key, with_spaces
 
-KAOMOJI = frozenset({
-    "0_0", "(o)_(o)", "+_+", "+_-", "._.", "<o>_<o>", "<|>_<|>", "=_=", ">_<", "3_3", "6_9", ">_o", "@_@", "^_^", "o_o", "u_u",
-    "x_x", "|_|", "||_||",
-})  # fmt: skip
-"""Tags in which the underscore is a nose or a mouth; they keep it."""
+Mode = Literal["ignore", "append", "overwrite"]
 
 LEAST_CHARACTER_MCUT = 0.15
 """MCut never goes below this for characters and other names, as in the taggers' own demo: a wrong name is worse than none."""
@@ -138,8 +134,7 @@ def merged(existing: Sequence[str], new: Sequence[str], mode: Mode) -> list[str]
 
 def spaced(name: str) -> str:
     """A tag with spaces for underscores, kaomoji as they are, and without the backslashes before parentheses."""
-    bare = name.replace("\\(", "(").replace("\\)", ")")
-    return bare if bare in KAOMOJI else bare.replace("_", " ")
+    return with_spaces(tag_key(name))
 
 
 def written(name: str, choice: TagChoice) -> str:

@@ -1,0 +1,45 @@
+"""Captions as a text encoder reads them: in tokens, and only so many.
+
+Any object with a `tokenize` method is a tokenizer here: those of transformers, without their begin and end tokens.
+"""
+
+from __future__ import annotations
+
+import bisect
+from collections.abc import Sequence
+from typing import Protocol
+
+_MARKS = ("</w>", "▁", "Ġ", "##")
+"""What tokenizers put on a piece to say that a word begins or ends there."""
+
+
+class Tokenizer(Protocol):
+    """Splits a text into the pieces that a text encoder knows."""
+
+    def tokenize(self, text: str) -> Sequence[str]: ...
+
+
+def pieces(text: str, tokenizer: Tokenizer) -> list[str]:
+    """The pieces that a text is split into, without the tokenizer's own marks for beginnings and ends of words."""
+    found = []
+    for piece in tokenizer.tokenize(text):
+        for mark in _MARKS:
+            piece = piece.replace(mark, "")
+        if piece:  # a mark alone stands for a space
+            found.append(piece)
+    return found
+
+
+def count_tokens(text: str, tokenizer: Tokenizer) -> int:
+    """Tokens of a text, without begin and end."""
+    return len(tokenizer.tokenize(text))
+
+
+def what_falls_off(text: str, tokenizer: Tokenizer, limit: int) -> str:
+    """The end of `text` that an encoder of `limit` tokens never reads, from the first word that is not read whole; "" where all is read."""
+    if count_tokens(text, tokenizer) <= limit:
+        return ""
+    ends = [i for i, letter in enumerate(text) if letter.isspace() or letter == ","] + [len(text)]
+    fits = bisect.bisect_right(ends, limit, key=lambda end: count_tokens(text[:end], tokenizer))
+    start = ends[fits - 1] if fits else 0
+    return text[start:].lstrip(" ,\n\t")

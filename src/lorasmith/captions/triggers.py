@@ -1,0 +1,254 @@
+"""Trigger words: the first tag of every caption, by which a LoRA is called.
+
+A good one means nothing to the base yet. What a base knows shows in its tokenizer: a word with a token of its own was frequent in what
+the tokenizer was made from; a made-up word is split into pieces. So each candidate is shown as the base's own tokenizers split it.
+
+Several triggers stand in front in their order, as for kohya's folders `N_charactertag, outfittag`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from lorasmith.captions.caption import Caption, refuse_what_is_no_tag, split_tags, tag_key
+from lorasmith.captions.token_limit import Tokenizer, pieces
+from lorasmith.draws import rng_for
+from lorasmith.errors import InputError
+
+MANY_TOKENS = 5
+"""A trigger of more tokens takes much of the room and learns slowly."""
+
+LeakKind = Literal["missing", "not first", "in another order", "inside a word", "inside a tag"]
+
+
+# -- setting and mending ----------------------------------------------------------------------------------------------
+
+
+def triggers_from(words: str | Iterable[str]) -> tuple[str, ...]:
+    """The triggers in `charactertag, outfittag`, or in a list of such words. Raises InputError where there is none or one is no tag."""
+    given = [words] if isinstance(words, str) else list(words)
+    found = tuple(dict.fromkeys(tag for one in given for tag in split_tags(one)))
+    if not found:
+        raise InputError("No trigger word was given: name one, such as a made-up word that the base has never read.")
+    for tag in found:
+        refuse_what_is_no_tag(tag)
+    return found
+
+
+def triggers_of_folder(folder: str) -> tuple[str, ...]:
+    """The triggers that a folder named `N_charactertag, outfittag` speaks of; none where the name is no such one."""
+    match = re.fullmatch(r"[1-9]\d{0,2}_\s*(\S.*?)\s*", folder.rsplit("/", 1)[-1], re.ASCII)
+    return tuple(split_tags(match[1])) if match else ()
+
+
+def with_triggers(caption: Caption, triggers: Sequence[str], *, replacing: Collection[str] = ()) -> Caption:
+    """The caption with the triggers as its first tags, each once; the old triggers in `replacing` go."""
+    front = {tag_key(tag) for tag in (*triggers, *replacing)}
+    return caption.with_tags([*triggers, *(tag for tag in caption.tags if tag_key(tag) not in front)])
+
+
+@dataclass(frozen=True)
+class Leak:
+    """One thing that is wrong with a trigger in one caption; `where` quotes what gives it away."""
+
+    key: str
+    kind: LeakKind
+    trigger: str
+    where: str = ""
+
+
+def find_leaks(captions: Mapping[str, Caption], triggers: Sequence[str]) -> list[Leak]:
+    """Everything that is wrong with the triggers in captions by key.
+
+    A trigger at the beginning of a sentence (`zorvex sits on a wall`) is first, and one within a sentence is no leak.
+    """
+    return [leak for key, caption in captions.items() for leak in _leaks_in(key, caption, tuple(map(tag_key, triggers)))]
+
+
+def mended(caption: Caption, triggers: Sequence[str]) -> Caption:
+    """The caption with the triggers first and once, and out of all other tags: words that hold one inside are taken out of their tag."""
+    short, _ = caption.tags_and_sentence
+    kept = []
+    for tag in caption.tags:
+        if tag in short and tag_key(tag) not in triggers:
+            tag = " ".join(word for word in tag.split(" ") if not any(_holds(word, trigger) for trigger in triggers))
+        if tag:
+            kept.append(tag)
+    bare = caption.with_tags(kept)
+    if len(triggers) == 1 and _speaks_first(bare, triggers[0]):
+        return bare
+    return with_triggers(bare, triggers)
+
+
+def _leaks_in(key: str, caption: Caption, triggers: tuple[str, ...]) -> Iterator[Leak]:
+    tags = [tag_key(tag) for tag in caption.tags]
+    short, sentence = caption.tags_and_sentence
+    for place, trigger in enumerate(triggers):
+        if trigger in tags:
+            if tags.index(trigger) != place:
+                kind: LeakKind = "in another order" if set(tags[: len(triggers)]) == set(triggers) else "not first"
+                yield Leak(key, kind, trigger, f"place {tags.index(trigger) + 1} of {len(tags)}")
+        elif not re.search(rf"(?<!\w){re.escape(trigger)}(?!\w)", sentence, re.IGNORECASE):
+            yield Leak(key, "missing", trigger)
+        elif not (place == 0 and _speaks_first(caption, trigger)):
+            yield Leak(key, "not first", trigger, sentence[:60])
+        for tag in map(tag_key, short):
+            if tag not in triggers and _holds(tag, trigger):
+                whole = re.search(rf"(?<!\w){re.escape(trigger)}(?!\w)", tag, re.IGNORECASE)
+                yield Leak(key, "inside a tag" if whole else "inside a word", trigger, tag)
+
+
+def _speaks_first(caption: Caption, trigger: str) -> bool:
+    """Whether the caption is a sentence that begins with the trigger."""
+    short, sentence = caption.tags_and_sentence
+    return not short and re.match(rf"{re.escape(trigger)}(?!\w)", sentence, re.IGNORECASE) is not None
+
+
+def _holds(word: str, trigger: str) -> bool:
+    return trigger.lower() in word.lower()
+
+
+# -- is it a good one? ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """Something that speaks against a trigger. A note is good to know, a warning asks for another word."""
+
+    kind: str
+    sentence: str
+    warning: bool = True
+
+
+@dataclass(frozen=True)
+class TriggerCheck:
+    """How the base's tokenizers split a trigger (tokenizer -> pieces), and what speaks against it."""
+
+    trigger: str
+    splits: dict[str, list[str]]
+    doubts: tuple[Doubt, ...]
+
+
+def check_trigger(
+    trigger: str,
+    tokenizers: Mapping[str, Tokenizer],
+    *,
+    others: Collection[str] = (),
+    tags: Collection[str] = (),
+    known: Collection[str] = (),
+) -> TriggerCheck:
+    """Look at a trigger as the base does.
+
+    `tokenizers` are the base's by name. `others` are the other triggers, `tags` those of the captions, `known` those that the base was
+    trained on, as far as they are known (a tagger's or a booru's list).
+    """
+    doubts: list[Doubt] = []
+    splits = {name: pieces(trigger, tokenizer) for name, tokenizer in tokenizers.items()}
+    for name, tokenizer in tokenizers.items():
+        doubts += _doubts_of(trigger, name, tokenizer, splits[name])
+    if trigger in {tag_key(tag) for tag in known}:
+        doubts.append(Doubt("known tag", f"{trigger} is a tag that the base may have been trained on: it means something already."))
+    for other in others:
+        if other == trigger:
+            continue
+        if _holds(other, trigger) or _holds(trigger, other):
+            doubts.append(
+                Doubt("other trigger", f"{trigger} and the trigger {other} hold one another: calling one calls a part of the other.")
+            )
+    for name, tokenizer in tokenizers.items():
+        held = [tag for tag in tags if tag != trigger and tag not in others and _within(splits[name], pieces(tag, tokenizer))]
+        if held:
+            listed = ", ".join(held[:3]) + (f" and {len(held) - 3} more" if len(held) > 3 else "")
+            doubts.append(
+                Doubt("inside a tag", f"The tokens of {trigger} stand inside the tags {listed} ({name}): these tags will call it.")
+            )
+    return TriggerCheck(trigger, splits, tuple(dict.fromkeys(doubts)))
+
+
+def suggest_triggers(
+    tokenizers: Mapping[str, Tokenizer], *, tags: Collection[str] = (), known: Collection[str] = (), count: int = 5, seed: int = 0
+) -> list[TriggerCheck]:
+    """Made-up words that can be spoken, that no tokenizer has whole and nothing speaks against, those of the fewest tokens first.
+
+    The same seed and tokenizers give the same words.
+    """
+    words = _made_up(seed, 600)
+    taken = {word for tag in (*tags, *known) for word in tag.lower().split() if len(word) > 2}
+    found = []
+    for word in words:
+        if any(word in other or other in word for other in taken):
+            continue
+        check = check_trigger(word, tokenizers, tags=tags)
+        if not any(doubt.warning for doubt in check.doubts):
+            found.append(check)
+    return sorted(found, key=lambda check: max((len(split) for split in check.splits.values()), default=0))[:count]
+
+
+def _doubts_of(trigger: str, name: str, tokenizer: Tokenizer, split: list[str]) -> Iterable[Doubt]:
+    whole = [word for word in re.split(r"[\s_-]+", trigger) if len(word) > 1 and len(pieces(word, tokenizer)) == 1]
+    if not split or any(piece in ("<unk>", "[UNK]") for piece in split):
+        yield Doubt("unknown", f"The {name} does not know the letters of {trigger} and reads nothing there: use plain letters.")
+    elif whole:
+        yield Doubt("ordinary word", f"{whole[0]} is one token of the {name}, so an ordinary word: the base has a meaning for it already.")
+    elif all(len(piece) > 2 and len(pieces(piece, tokenizer)) == 1 for piece in split):
+        yield Doubt(
+            "ordinary words", f"{trigger} is {' + '.join(split)} to the {name}, which are ordinary words: their meanings shine through."
+        )
+    if len(split) > MANY_TOKENS:
+        yield Doubt("many tokens", f"{trigger} takes {len(split)} tokens of the {name}: a shorter word leaves more room.", warning=False)
+    if trigger != trigger.lower() and split == pieces(trigger.lower(), tokenizer):
+        yield Doubt(
+            "case",
+            f"The {name} reads {trigger} as {trigger.lower()}: write it in small letters, so that all write the same.",
+            warning=False,
+        )
+
+
+def _within(short: Sequence[str], long: Sequence[str]) -> bool:
+    """Whether `short` stands in `long` in one piece."""
+    return bool(short) and any(list(long[i : i + len(short)]) == list(short) for i in range(len(long) - len(short) + 1))
+
+
+def _made_up(seed: int, count: int) -> list[str]:
+    """Words of two syllables, such as `vexlor`."""
+    rng = rng_for("trigger", seed)
+    starts, vowels, ends = (
+        [
+            "b",
+            "d",
+            "f",
+            "g",
+            "j",
+            "k",
+            "l",
+            "m",
+            "n",
+            "p",
+            "qu",
+            "r",
+            "t",
+            "v",
+            "w",
+            "x",
+            "z",
+            "br",
+            "dr",
+            "fl",
+            "gr",
+            "kr",
+            "pl",
+            "tr",
+            "vr",
+            "zw",
+        ],
+        "aeiou",
+        ["k", "l", "m", "n", "r", "rx", "sk", "th", "v", "x", "z"],
+    )
+    words = (
+        rng.choice(starts) + rng.choice(vowels) + rng.choice(ends) + rng.choice(starts) + rng.choice(vowels) + rng.choice(ends)
+        for _ in range(count)
+    )
+    return list(dict.fromkeys(word for word in words if len(word) <= 8))
