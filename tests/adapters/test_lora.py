@@ -6,7 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from lorasmith.adapters import lora
+from lorasmith.adapters.kinds import lora
 
 SCALE = 0.7
 

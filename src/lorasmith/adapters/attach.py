@@ -24,7 +24,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from lorasmith.adapters import lora
+from lorasmith.adapters.kinds import lora
 from lorasmith.errors import AdapterError
 
 
