@@ -10,20 +10,26 @@ from __future__ import annotations
 import hashlib
 import io
 import struct
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from PIL import ExifTags, Image, ImageChops, ImageCms, ImageFile, UnidentifiedImageError
 
 from lorasmith.errors import DatasetError
+from lorasmith.images.jxl import is_jxl, jxl_picture, jxl_size
 
-PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif")
+PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif", ".apng", ".jfif", ".heic", ".heif", ".jxl")
 """File name endings of pictures, in lower case."""
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF")
-"""What a file may hold, whatever its name says. Pillow knows more, some of which (EPS) runs a program on the file's content."""
+"""What a file may hold, whatever its name says. Pillow knows more, some of which (EPS) runs a program on the file's content.
+
+HEIC is read where pillow-heif is installed, JPEG XL where imagecodecs is.
+"""
 
 MAX_PIXELS = 89_478_485
 """Width times height above which a picture is refused, in pixels (a square of 9,459). A few bytes can claim to be any size.
@@ -44,6 +50,22 @@ UPRIGHT = {
 """What turns a picture with this EXIF orientation upright; 1 is upright already, and any other value is no orientation."""
 
 
+@dataclass(frozen=True)
+class Reading:
+    """A picture as a viewer shows it, and what its file says beside the pixels."""
+
+    picture: Image.Image
+    """RGB, 8 bits a channel, upright, flat."""
+    format: str
+    """`JPEG`, `PNG`, ...: what the file holds, whatever its name says."""
+    animated: bool
+    """Whether it has more than the one frame that was read."""
+    clear: float
+    """Share of the pixels that are not fully opaque, 0-1."""
+    tables: tuple[tuple[int, ...], ...]
+    """The quantisation tables of a JPEG, 64 numbers each; () for other formats."""
+
+
 def read_picture(path: Path | str, background: tuple[int, int, int] = (255, 255, 255)) -> Image.Image:
     """The picture as a viewer shows it, as RGB with 8 bits a channel; of an animation, the first frame.
 
@@ -52,16 +74,26 @@ def read_picture(path: Path | str, background: tuple[int, int, int] = (255, 255,
     Raises:
         DatasetError: the file is missing, empty, damaged, no picture, of a format or pixel kind that is not read, or too large.
     """
+    return read_with_facts(path, background).picture
+
+
+def read_with_facts(path: Path | str, background: tuple[int, int, int] = (255, 255, 255)) -> Reading:
+    """`read_picture` with what an audit asks of the file, decoded once. Raises as `read_picture`."""
     with _opened(path) as image:
         _decode(image, path)
         colours, alpha = _split_alpha(image, path)
         picture = _to_srgb(colours, image.info.get("icc_profile"))
+        clear = 0.0
         if alpha is not None:
             flat = Image.new("RGB", picture.size, background)
             flat.paste(picture, mask=alpha)
             picture = flat
+            clear = 1 - alpha.histogram()[255] / (alpha.width * alpha.height)
         turn = UPRIGHT.get(_orientation(image))
-        return picture.transpose(turn) if turn is not None else picture
+        upright = picture.transpose(turn) if turn is not None else picture
+        tables = getattr(image, "quantization", None) if image.format == "JPEG" else None  # what Pillow's JPEG files have
+        animated = bool(getattr(image, "is_animated", False))  # only files that may have frames have it
+        return Reading(upright, image.format or "", animated, clear, tuple(tuple(tables[i]) for i in sorted(tables)) if tables else ())
 
 
 def picture_size(path: Path | str) -> tuple[int, int]:
@@ -72,7 +104,7 @@ def picture_size(path: Path | str) -> tuple[int, int]:
     Raises:
         DatasetError: as `read_picture`, except that damage behind the header goes unseen.
     """
-    with _opened(path) as image:
+    with _opened(path, header_only=True) as image:
         width, height = image.size
         if image.format == "TIFF":  # Pillow turns TIFFs itself and already gives the upright size
             return width, height
@@ -158,9 +190,9 @@ def _orientation(image: Image.Image) -> int:
         return 1
 
 
-def _png_notes_follow(image: ImageFile.ImageFile) -> bool:
+def _png_notes_follow(image: Image.Image) -> bool:
     """Whether chunks that may hold EXIF data come after a PNG's pixels."""
-    stream = image.fp
+    stream = image.fp if isinstance(image, ImageFile.ImageFile) else None
     assert stream is not None
     place = stream.tell()
     stream.seek(8)
@@ -174,7 +206,7 @@ def _png_notes_follow(image: ImageFile.ImageFile) -> bool:
     return found
 
 
-def _decode(image: ImageFile.ImageFile, path: Path | str) -> None:
+def _decode(image: Image.Image, path: Path | str) -> None:
     try:
         image.load()
     except Exception as error:  # decoders fail in many ways on damaged bytes; whatever it is, this picture cannot be had
@@ -182,14 +214,25 @@ def _decode(image: ImageFile.ImageFile, path: Path | str) -> None:
 
 
 @contextmanager
-def _opened(path: Path | str) -> Iterator[ImageFile.ImageFile]:
-    """The image with its header read and its size judged, nothing decoded; the file is closed at the end of the block."""
+def _opened(path: Path | str, header_only: bool = False) -> Iterator[Image.Image]:
+    """The image with its header read and its size judged, nothing decoded; the file is closed at the end of the block.
+
+    A JPEG XL is decoded already, unless `header_only`: then its pixels are black.
+    """
     with _open_file(path) as stream:
-        if not stream.read(1):
+        start = stream.read(1024)
+        if not start:
             raise DatasetError(f"{path} is empty (0 bytes): get it anew from its source, or delete it.")
         stream.seek(0)
+        if is_jxl(start):
+            yield _opened_jxl(path, start, None if header_only else stream)
+            return
+        formats = FORMATS
+        if start[4:8] == b"ftyp" and start[8:12] in HEIC_BRANDS:
+            _learn_heic(path)
+            formats = ("HEIF",)
         try:
-            image = Image.open(stream, formats=FORMATS)
+            image = Image.open(stream, formats=formats)
         except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
             raise DatasetError(f"{path} {_TOO_LARGE}") from error
         except UnidentifiedImageError as error:
@@ -199,10 +242,51 @@ def _opened(path: Path | str) -> Iterator[ImageFile.ImageFile]:
             ) from error
         except Exception as error:  # as for decoding: a header's damage shows in many ways
             raise _damaged(path) from error
-        width, height = image.size
-        if width * height > MAX_PIXELS:
-            raise DatasetError(f"{path} is {width} x {height} pixels and {_TOO_LARGE}")
+        _refuse_too_large(path, image.size)
         yield image
+
+
+HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
+"""What stands behind `ftyp` in the HEIC files of phones; AVIF files say `avif` there, which Pillow reads itself."""
+
+_HEIC_LOCK = threading.Lock()
+
+
+def _learn_heic(path: Path | str) -> None:
+    """Teach Pillow to read HEIC. Raises DatasetError where pillow-heif is not installed."""
+    with _HEIC_LOCK:
+        if "HEIF" in Image.OPEN:
+            return
+        try:
+            import pillow_heif
+        except ImportError as error:
+            raise DatasetError(f"{path} is a HEIC picture, which needs a part of its own: pip install lorasmith[heic]") from error
+        pillow_heif.register_heif_opener(thumbnails=False)
+
+
+def _opened_jxl(path: Path | str, start: bytes, stream: io.BufferedReader | None) -> Image.Image:
+    try:
+        size = jxl_size(start)
+    except ValueError as error:
+        raise _damaged(path) from error
+    _refuse_too_large(path, size)
+    if stream is None:
+        return Image.new("L", size)
+    try:
+        image = jxl_picture(stream.read())
+    except ImportError as error:
+        raise DatasetError(f"{path} is a JPEG XL picture, which needs a part of its own: pip install lorasmith[jxl]") from error
+    except DatasetError as error:
+        raise DatasetError(f"{path}: {error}") from error
+    except Exception as error:  # as for other decoders
+        raise _damaged(path) from error
+    image.format = "JXL"  # type: ignore[misc]  # as Pillow names the formats that it reads
+    return image
+
+
+def _refuse_too_large(path: Path | str, size: tuple[int, int]) -> None:
+    if size[0] * size[1] > MAX_PIXELS:
+        raise DatasetError(f"{path} is {size[0]} x {size[1]} pixels and {_TOO_LARGE}")
 
 
 _TOO_LARGE = f"has more than {MAX_PIXELS:,} pixels, which is too large to open: scale it down (3000 pixels a side are plenty)."
