@@ -10,7 +10,7 @@ by the tensors it has:
     lokr   lokr_w1 or its two factors, lokr_w2 or its two factors [, lokr_t2]
     glora  a1, a2, b1, b2
     ia3    weight, on_input
-    oft    oft_blocks of three axes             boft   oft_blocks of four
+    diag-oft   oft_blocks of three axes         boft   oft_blocks of four
     full   diff [, diff_b]                      norm   w_norm, b_norm
 
 each of the low-rank ones with a `dora_scale` where the magnitude was trained too.
@@ -133,7 +133,7 @@ _KINDS: tuple[tuple[str, frozenset[str], frozenset[str]], ...] = tuple(
         ("lokr", "lokr_w1_a lokr_w1_b lokr_w2_a lokr_w2_b", "lokr_t2 dora_scale"),
         ("glora", "a1.weight a2.weight b1.weight b2.weight", "dora_scale"),
         ("ia3", "weight on_input", ""),
-        ("oft", "oft_blocks", "rescale dora_scale"),
+        ("diag-oft", "oft_blocks", "rescale dora_scale"),
         ("full", "diff", "diff_b"),
         ("norm", "w_norm b_norm", ""),
     )
@@ -146,7 +146,7 @@ def kind_of(tensors: Iterable[str], oft_axes: int = 3) -> str | None:
     found = frozenset(tensors)
     for kind, needed, further in _KINDS:
         if needed <= found <= needed | further:
-            return "boft" if kind == "oft" and oft_axes == 4 else kind
+            return "boft" if kind == "diag-oft" and oft_axes == 4 else kind
     return None
 
 

@@ -12,6 +12,7 @@ uninterrupted one by their hashes.
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import io
 import json
@@ -42,10 +43,22 @@ class LoraFile:
 
 
 def load_lora(path: str | Path) -> LoraFile:
-    """Read a LoRA file in kohya's layout; safetensors only, nothing in it is run.
+    """Read a LoRA file in kohya's layout; safetensors only, nothing in it is run. Other layouts: see `dialects`.
 
     Raises:
         AdapterError: no such file, no safetensors file, cut short, or no LoRA in it.
+    """
+    file = load_tensors(path)
+    if not any(key.endswith(DOWN) for key in file.tensors):
+        raise AdapterError(f"{path} has no LoRA in kohya's layout (no '{DOWN[1:]}'): it is another kind of network, or a whole model.")
+    return file
+
+
+def load_tensors(path: str | Path) -> LoraFile:
+    """Read a safetensors file, whatever is in it; nothing in it is run.
+
+    Raises:
+        AdapterError: no such file, no safetensors file, or cut short.
     """
     path = Path(path)
     if not path.is_file():
@@ -59,8 +72,6 @@ def load_lora(path: str | Path) -> LoraFile:
             metadata = dict(opened.metadata() or {})
     except SafetensorError as error:
         raise AdapterError(f"{path} is no safetensors file, or is cut short ({error}): fetch it again.") from None
-    if not any(key.endswith(DOWN) for key in tensors):
-        raise AdapterError(f"{path} has no LoRA in kohya's layout (no '{DOWN[1:]}'): it is another kind of network, or a whole model.")
     return LoraFile(tensors, metadata)
 
 
@@ -138,6 +149,101 @@ _MODELSPEC = {
     "sdxl_base_v1-0": ("stable-diffusion-xl-v1-base", "https://github.com/Stability-AI/generative-models"),
     "flux1": ("flux-1-dev", "https://github.com/black-forest-labs/flux"),
 }
+_VERSIONS = {"sd1": "sd_v1", "sd2": "sd_v2", "sdxl": "sdxl_base_v1-0", "flux": "flux1"}
+
+# What else kohya writes under ss_, each known name without it; what is told goes in, the rest stays out.
+OPTIONS = frozenset(
+    [
+        "adaptive_noise_scale",
+        "apply_t5_attn_mask",
+        "bucket_no_upscale",
+        "cache_latents",
+        "caption_dropout_every_n_epochs",
+        "caption_dropout_rate",
+        "caption_tag_dropout_rate",
+        "color_aug",
+        "datasets",
+        "debiased_estimation",
+        "discrete_flow_shift",
+        "face_crop_aug_range",
+        "flip_aug",
+        "fp8_base",
+        "fp8_base_unet",
+        "full_fp16",
+        "gradient_checkpointing",
+        "guidance_scale",
+        "huber_c",
+        "huber_scale",
+        "huber_schedule",
+        "ip_noise_gamma",
+        "ip_noise_gamma_random_strength",
+        "keep_tokens",
+        "logit_mean",
+        "logit_std",
+        "loss_type",
+        "lowram",
+        "max_bucket_reso",
+        "max_token_length",
+        "max_validation_steps",
+        "min_bucket_reso",
+        "mode_scale",
+        "model_prediction_type",
+        "model_type",
+        "multires_noise_discount",
+        "multires_noise_iterations",
+        "network_dropout",
+        "noise_offset_random_strength",
+        "num_validation_images",
+        "prior_loss_weight",
+        "random_crop",
+        "reg_dataset_dirs",
+        "resize_interpolation",
+        "scale_weight_norms",
+        "sd_model_hash",
+        "shuffle_caption",
+        "sigmoid_scale",
+        "timestep_sampling",
+        "total_batch_size",
+        "vae_hash",
+        "vae_name",
+        "new_vae_hash",
+        "validate_every_n_epochs",
+        "validate_every_n_steps",
+        "validation_seed",
+        "validation_split",
+        "weighting_scheme",
+        "zero_terminal_snr",
+    ]
+)
+_SPEC = frozenset(
+    [
+        "author",
+        "description",
+        "license",
+        "tags",
+        "usage_hint",
+        "thumbnail",
+        "merged_from",
+        "trigger_phrase",
+        "preprocessor",
+        "is_negative_embedding",
+        "timestep_range",
+        "encoder_layer",
+    ]
+)
+
+
+def base_model_version(family: str, prediction_type: str) -> str:
+    """kohya's name of a base, by our family and what the base predicts ("epsilon", "v_prediction" or "flow")."""
+    version = _VERSIONS[family]
+    return f"{version}_v" if prediction_type == "v_prediction" and family in ("sd1", "sd2") else version
+
+
+def network_module(kind: str, family: str) -> str:
+    """The module of the trainers that would read a network of this kind; the UIs and other tools tell the kind by it."""
+    if kind in ("lora", "dylora"):  # a DyLoRA is written as a plain LoRA
+        return "networks.lora_flux" if family == "flux" else "networks.lora"
+    return "lycoris.kohya"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,9 +252,10 @@ class TrainingFacts:
 
     output_name: str
     base_model_version: str
-    """One of sd_v1, sd_v1_v, sd_v2, sd_v2_v (v: trained on v-prediction), sdxl_base_v1-0, flux1."""
-    network_dim: int
-    network_alpha: float
+    """One of sd_v1, sd_v1_v, sd_v2, sd_v2_v (v: trained on v-prediction), sdxl_base_v1-0, flux1; see the function of this name."""
+    network_dim: int | str
+    """The rank; "Dynamic" where it differs from layer to layer."""
+    network_alpha: float | str
     resolution: tuple[int, int]
     """Width and height in pixels."""
     learning_rate: float
@@ -168,6 +275,10 @@ class TrainingFacts:
     mixed_precision: str
     """no, fp16 or bf16."""
 
+    network_module: str = "networks.lora"
+    """See the function of this name."""
+    network_args: Mapping[str, object] = field(default_factory=dict)
+    """What else was said about the network, in the trainers' names: {"algo": "loha", "conv_dim": "4"}."""
     title: str | None = None
     """Shown by the UIs; the output name where none is given."""
     prediction_type: str | None = "epsilon"
@@ -175,11 +286,11 @@ class TrainingFacts:
     clip_skip: int | None = None
     min_snr_gamma: float | None = None
     noise_offset: float | None = None
-    lr_warmup_steps: int = 0
+    lr_warmup_steps: float = 0
     max_grad_norm: float = 0.0
     """0: gradients are not clipped."""
-    batch_size: int = 1
-    """Pictures on one device at once."""
+    batch_size: int | None = 1
+    """Pictures on one device at once; None where the datasets differ."""
     gradient_accumulation_steps: int = 1
     num_batches_per_epoch: int | None = None
     num_reg_images: int = 0
@@ -192,6 +303,10 @@ class TrainingFacts:
     """Folder -> {"n_repeats": ..., "img_count": ...}."""
     bucket_info: Mapping[str, Any] | None = None
     """{"buckets": {"0": {"resolution": [width, height], "count": ...}}, "mean_img_ar_error": ...}; None without buckets."""
+    options: Mapping[str, object] = field(default_factory=dict)
+    """Further settings in kohya's names, without the ss_; one of OPTIONS. Lists and tables become JSON."""
+    spec: Mapping[str, str] = field(default_factory=dict)
+    """Further modelspec entries, without the modelspec. in front: author, description, license, tags, trigger_phrase ..."""
     software: str = "lorasmith"
     """Name and, after a slash, version of what trained it."""
     extra: Mapping[str, str] = field(default_factory=dict)
@@ -204,16 +319,20 @@ def kohya_metadata(facts: TrainingFacts) -> dict[str, str]:
     The hashes of the content are added by `save_lora`. kohya's times and session number are left out on purpose.
 
     Raises:
-        AdapterError: an unknown base model version.
+        AdapterError: an unknown base model version, option or modelspec entry.
     """
     if facts.base_model_version not in _MODELSPEC:
         raise AdapterError(f"Unknown base model version '{facts.base_model_version}': one of {', '.join(_MODELSPEC)}.")
+    for given, known, what in ((facts.options, OPTIONS, "ss_"), (facts.spec, _SPEC, "modelspec.")):
+        if unknown := sorted(given.keys() - known):
+            near = difflib.get_close_matches(unknown[0], known, 1)
+            raise AdapterError(f"There is no metadata {what}{unknown[0]}{f': did you mean {near[0]}?' if near else '.'}")
     architecture, implementation = _MODELSPEC[facts.base_model_version]
     width, height = facts.resolution
     plain: dict[str, object] = {
-        "ss_network_module": "networks.lora",
+        "ss_network_module": facts.network_module,
         "ss_network_dim": facts.network_dim,
-        "ss_network_alpha": float(facts.network_alpha),
+        "ss_network_alpha": facts.network_alpha if isinstance(facts.network_alpha, str) else float(facts.network_alpha),
         "ss_base_model_version": facts.base_model_version,
         "ss_v2": facts.base_model_version.startswith("sd_v2"),
         "ss_sd_model_name": facts.base_model_name,
@@ -232,7 +351,6 @@ def kohya_metadata(facts: TrainingFacts) -> dict[str, str]:
         "ss_noise_offset": facts.noise_offset,
         "ss_mixed_precision": facts.mixed_precision,
         "ss_seed": facts.seed,
-        "ss_batch_size_per_device": facts.batch_size,
         "ss_gradient_accumulation_steps": facts.gradient_accumulation_steps,
         "ss_num_train_images": facts.num_train_images,
         "ss_num_reg_images": facts.num_reg_images,
@@ -241,21 +359,37 @@ def kohya_metadata(facts: TrainingFacts) -> dict[str, str]:
         "ss_epoch": facts.epoch,
         "ss_max_train_steps": facts.max_train_steps,
         "ss_steps": facts.steps,
-        "ss_resolution": (width, height),
-        "ss_enable_bucket": facts.bucket_info is not None,
         "ss_tag_frequency": json.dumps(facts.tag_frequency),
         "ss_dataset_dirs": json.dumps(facts.dataset_dirs),
-        "modelspec.sai_model_spec": "1.0.0",
+        "modelspec.sai_model_spec": "1.0.1",
         "modelspec.architecture": f"{architecture}/lora",
         "modelspec.implementation": implementation,
         "modelspec.implementation_version": facts.software,
         "modelspec.title": facts.title or facts.output_name,
         "modelspec.resolution": f"{width}x{height}",
     }
+    if facts.batch_size is not None:  # kohya's folder mode; otherwise these stand in ss_datasets, each dataset's own
+        plain |= {
+            "ss_batch_size_per_device": facts.batch_size,
+            "ss_resolution": (width, height),
+            "ss_enable_bucket": facts.bucket_info is not None,
+        }
+    if facts.network_args:
+        plain["ss_network_args"] = json.dumps(facts.network_args)
     if facts.bucket_info is not None:
         plain["ss_bucket_info"] = json.dumps(facts.bucket_info)
     if facts.prediction_type is not None:
         plain["modelspec.prediction_type"] = facts.prediction_type
+    if facts.clip_skip is not None:
+        plain["modelspec.encoder_layer"] = facts.clip_skip
+    plain |= {f"ss_{name}": json.dumps(value) if isinstance(value, list | dict) else value for name, value in facts.options.items()}
+    plain |= {f"modelspec.{name}": value for name, value in facts.spec.items()}
     if clash := sorted(plain.keys() & facts.extra.keys()):
         raise AdapterError(f"The extra metadata sets {clash[0]}, which has its own field: choose another name.")
     return {key: str(value) for key, value in plain.items()} | dict(facts.extra)
+
+
+def without_training(metadata: Mapping[str, str]) -> dict[str, str]:
+    """The metadata without anything about the data and the training: what a UI needs to know the network, and modelspec."""
+    kept = {f"ss_{name}" for name in ("v2", "base_model_version", "network_module", "network_dim", "network_alpha", "network_args")}
+    return {key: value for key, value in metadata.items() if key in kept or key.startswith("modelspec.")}
