@@ -99,7 +99,7 @@ def train(rank: int, args: argparse.Namespace) -> None:
     latents = np.load(args.work / "base-latents.npy", mmap_mode="r")
     abstract_latents = np.load(args.work / "abstract-latents.npy", mmap_mode="r")
     tokenizer = CLIPTokenizer.from_pretrained(args.out / "tokenizer")
-    encoder = CLIPTextModel.from_pretrained(args.out / "text_encoder").eval()
+    encoder = CLIPTextModel.from_pretrained(args.out / "text_encoder").float().eval()
     unet, ema = new_unet(), new_unet()
     if args.start_from:
         unet.load_state_dict(UNet2DConditionModel.from_pretrained(args.start_from, torch_dtype=torch.float32).state_dict())
