@@ -134,18 +134,24 @@ class Caption:
         return self.with_text(before + indent + separator.join(tags) + tail + after)
 
     @property
-    def tags_and_sentence(self) -> tuple[list[str], str]:
-        """The text taken apart: its tags, and its sentences (one line each line), "" where it has none.
+    def parts(self) -> tuple[list[str], list[str]]:
+        """`tags` in two: those that are tags, and those behind them that make up a sentence with commas in it.
 
-        On the line of tags, a sentence begins at the first part between commas that has six words, or that begins with a capital letter
-        on a line that ends like a sentence. Every further line is a sentence.
+        A sentence begins at the first part that has six words, or that begins with a capital letter, has several words and stands on a
+        line that ends like a sentence.
         """
-        _, line, after = _tag_line(self.text)
-        parts = line.split(",")
-        start = next((n for n, part in enumerate(parts) if _begins_sentence(part, line)), len(parts))
-        own = ",".join(parts[start:]).strip()
-        rest = [below.strip() for below in after.split("\n") if below.strip()]
-        return split_tags(",".join(parts[:start])), "\n".join([*([own] if own else []), *rest])
+        line = _tag_line(self.text)[1]
+        tags = split_tags(line)
+        ends = line.rstrip().endswith((".", "!", "?"))
+        start = next((n for n, tag in enumerate(tags) if _begins_sentence(tag, ends)), len(tags))
+        return tags[:start], tags[start:]
+
+    @property
+    def sentence(self) -> str:
+        """What is no tag: the sentence on the line of tags and the lines below it, with `\\n` between them; "" where there is none."""
+        own = join_tags(self.parts[1])
+        below = [line.strip() for line in _tag_line(self.text)[2].split("\n")]
+        return "\n".join(line for line in (own, *below) if line)
 
 
 def is_utf8(raw: bytes) -> bool:
@@ -193,11 +199,9 @@ def _tag_line(text: str) -> tuple[str, str, str]:
         start = end + 1
 
 
-def _begins_sentence(part: str, line: str) -> bool:
-    part = part.strip()
-    if len(part.split()) >= WORDS_OF_A_SENTENCE:
-        return True
-    return part[:1].isupper() and " " in part and line.rstrip().endswith((".", "!", "?"))
+def _begins_sentence(tag: str, line_ends: bool) -> bool:
+    words = len(tag.split())
+    return words >= WORDS_OF_A_SENTENCE or (line_ends and words > 1 and tag[0].isupper())
 
 
 def _not_utf8(path: Path | str) -> DatasetError:

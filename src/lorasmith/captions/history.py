@@ -382,7 +382,7 @@ _LENGTHS = struct.Struct("<iii")
 
 def _packed(changes: Sequence[Change]) -> bytes:
     """Changes as bytes: three lengths (-1 for a file that is not there), then the texts; all compressed."""
-    parts = []
+    parts: list[bytes] = []
     for change in changes:
         key, before, after = os.fsencode(change.key), change.before, change.after
         parts += (_LENGTHS.pack(len(key), -1 if before is None else len(before), -1 if after is None else len(after)), key)
