@@ -310,8 +310,8 @@ def _label(root: str, name: str) -> str:
 
 def _might_be_archive(path: Path) -> bool:
     with open(path, "rb") as file:
-        start = file.read(6)
-    return start.startswith((b"PK\3\4", b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"Rar!", b"7z\xbc\xaf"))
+        start = file.read(512)
+    return start[257:262] == b"ustar" or start.startswith((b"PK\3\4", b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"Rar!", b"7z\xbc\xaf"))
 
 
 def _kind_by_content(file: _File) -> str:
@@ -605,7 +605,7 @@ class _Place:
         for suffix, data in found.captions.items():
             captions.append(caption := folder / f"{stem}{suffix}")
             if not caption.exists():
-                write_atomically(caption, data)
+                self._bring_bytes(data, caption)
         self._bring(file, goal, found)
         facts = goal.stat()
         place = goal.relative_to(self.root).as_posix()
@@ -640,6 +640,15 @@ class _Place:
             os.fsync(out.fileno())
         os.replace(aside, goal)
 
+    def _bring_bytes(self, data: bytes, goal: Path) -> None:
+        """As `_bring`; a kill leaves what is half-written where the next import clears it away."""
+        aside = self.incoming / "caption"
+        with aside.open("wb") as out:
+            out.write(data)
+            out.flush()
+            os.fsync(out.fileno())
+        os.replace(aside, goal)
+
     def _folder_for(self, found: _Found) -> tuple[Path, TakenNames]:
         concept = (
             found.concept if found.concept is not None else (self.loose if not found.section else safe_folder(self.root.resolve().name))
@@ -669,7 +678,7 @@ class _Place:
         captions = {file.suffix: file.read_bytes() for file in sidecars(path)} if path.is_file() else {}
         if found.captions and not captions and path.is_file():
             for suffix, data in found.captions.items():
-                write_atomically(path.with_name(path.stem + suffix), data)
+                self._bring_bytes(data, path.with_name(path.stem + suffix))
                 self.report.captions_added.append(path.with_name(path.stem + suffix))
         other = path.is_file() and captions and any(captions.get(suffix) != data for suffix, data in found.captions.items())
         rest = f"; what its caption says there is kept, and its caption here ({', '.join(found.captions)}) is left out" if other else ""
