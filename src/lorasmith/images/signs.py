@@ -1,0 +1,231 @@
+"""Signs of a bad training picture, each a number with a unit from pixels alone.
+
+Two scales are used. What depends on the pixel grid (JPEG blocks) is measured on patches at the picture's own scale, `patches`. All else
+is measured on a view of at most 512 x 512 pixels' area, `view_of`, so that the same picture gives the same number at any resolution.
+Arrays are height x width x 3 (sRGB, uint8) or height x width (grey). Pictures are never enlarged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from lorasmith.images.crop import inside_bars, inside_margins, views_on_sheet
+
+VIEW_SIDE = 512
+"""Pixels: the view has at most the area of a square with this side."""
+
+PATCH = 192
+"""Pixels: side of the patches at the picture's own scale; a multiple of 8, so that blocks lie as in the picture."""
+
+LUMINANCE_AT_50 = (
+    16, 11, 10, 16, 24, 40, 51, 61, 12, 12, 14, 19, 26, 58, 60, 55, 14, 13, 16, 24, 40, 57, 69, 56, 14, 17, 22, 29, 51, 87, 80, 62,
+    18, 22, 37, 56, 68, 109, 103, 77, 24, 35, 55, 64, 81, 104, 113, 92, 49, 64, 78, 87, 103, 121, 120, 101, 72, 92, 95, 98, 112, 100, 103, 99,
+)  # fmt: skip
+"""The table of Annex K of the JPEG standard, which libjpeg's quality 50 uses as it is, row by row."""
+
+
+def view_of(pixels: np.ndarray) -> np.ndarray:
+    """The picture scaled down to the view's area; a smaller one as it is."""
+    height, width = pixels.shape[:2]
+    scale = VIEW_SIDE / (height * width) ** 0.5
+    if scale >= 1:
+        return pixels
+    if scale < 0.25:  # a plain reduction first: averaging many pixels at once is slow
+        by = int(0.5 / scale)
+        pixels = cv2.resize(pixels, (max(1, width // by), max(1, height // by)), interpolation=cv2.INTER_AREA)
+    return cv2.resize(pixels, (max(1, round(width * scale)), max(1, round(height * scale))), interpolation=cv2.INTER_AREA)
+
+
+def patches(pixels: np.ndarray, across: int = 3) -> list[np.ndarray]:
+    """Up to `across` x `across` patches at the picture's own scale, spread over it, each beginning on a JPEG block."""
+    height, width = pixels.shape[:2]
+
+    def starts(length: int) -> list[int]:
+        if length < 2 * PATCH:
+            return [0]
+        count = min(across, length // PATCH)
+        return [round(i * (length - PATCH) / max(1, count - 1)) // 8 * 8 for i in range(count)]
+
+    def side(length: int) -> int:
+        return length if length < 2 * PATCH else PATCH
+
+    return [pixels[y : y + side(height), x : x + side(width)] for y in starts(height) for x in starts(width)]
+
+
+def grey_of(pixels: np.ndarray) -> np.ndarray:
+    """Brightness, 0-255."""
+    return cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
+
+
+# Compression
+
+
+def jpeg_quality(tables: Sequence[Sequence[int]]) -> float | None:
+    """Quality 1-100 on libjpeg's scale that comes nearest to a JPEG's table for brightness; None where there is no table."""
+    if not tables or len(tables[0]) != 64:
+        return None
+    # libjpeg clips entries to 1-255: those say little about the scale
+    ratios = [100 * ours / usual for ours, usual in zip(sorted(tables[0]), sorted(LUMINANCE_AT_50), strict=True) if 1 < ours < 255]
+    if not ratios:
+        return 100.0 if max(tables[0]) <= 1 else 1.0
+    scale = float(np.median(ratios))
+    return round(max(1.0, min(100.0, (200 - scale) / 2 if scale <= 100 else 5000 / scale)), 1)
+
+
+def blocking(grey_patches: Sequence[np.ndarray]) -> float:
+    """How much stronger brightness bends on the 8-pixel grid than elsewhere; 1 without blocks, 1.3 and more at JPEG quality 50.
+
+    The second difference is used, as gradients are no blocks; the grid may begin anywhere, as in a cropped picture. Both directions
+    must show it: fences have a grid, too.
+    """
+    phases = np.zeros((2, 8))
+    for grey in grey_patches:
+        for axis, plane in enumerate((grey.astype(np.float32), grey.T.astype(np.float32))):
+            if min(plane.shape) < 24:
+                continue
+            step = np.diff(plane, axis=1)
+            bend = np.abs(2 * step[:, 1:-1] - step[:, :-2] - step[:, 2:])
+            columns = np.minimum(bend, 24).mean(0)  # an edge of the drawing is one long bend: it may not outvote many blocks
+            usable = len(columns) // 8 * 8
+            phases[axis] += columns[:usable].reshape(-1, 8).mean(0)
+    if (phases.sum(1) <= 1e-6).any():
+        return 1.0
+    ratios = []
+    for axis in range(2):
+        place = int(phases[axis].argmax())
+        others = np.delete(phases[axis], [place, (place + 1) % 8, (place - 1) % 8])
+        ratios.append(phases[axis][place] / (others.mean() + 0.02))
+    return float(min(ratios))
+
+
+# Sharpness and detail
+
+
+def edge_width(grey: np.ndarray) -> float:
+    """Blur of the sharpest edges of a view, as the sigma in pixels of a Gaussian that would make them so soft; 9 where no edge is.
+
+    An edge blurred by s has a slope of 1/s; blurred once more by r, of 1/sqrt(s² + r²). So the ratio of the two slopes gives s, whatever
+    the contrast. The sharpest tenth of the tiles counts: a blurred background behind a sharp subject is no fault.
+    """
+    again = 1.5
+    plane = cv2.GaussianBlur(grey.astype(np.float32), (3, 3), 0.6)
+    slope = _slope(plane)
+    softer = _slope(cv2.GaussianBlur(plane, (0, 0), again))
+    tile = max(16, min(64, min(grey.shape) // 6))
+    widths = []
+    for y in range(0, grey.shape[0] - tile + 1, tile):
+        for x in range(0, grey.shape[1] - tile + 1, tile):
+            part = slope[y : y + tile, x : x + tile]
+            steep = float(np.partition(part, -8, axis=None)[-8])
+            if steep < 4:  # grey levels a pixel: below, noise decides
+                continue
+            at = part >= steep
+            ratio = float(np.median(part[at] / np.maximum(softer[y : y + tile, x : x + tile][at], 1e-3)))
+            widths.append(again / max(ratio**2 - 1, 0.02) ** 0.5)
+    return round(float(np.quantile(widths, 0.1)), 3) if widths else 9.0
+
+
+def _slope(plane: np.ndarray) -> np.ndarray:
+    return cv2.magnitude(cv2.Sobel(plane, cv2.CV_32F, 1, 0, scale=0.125), cv2.Sobel(plane, cv2.CV_32F, 0, 1, scale=0.125))
+
+
+def detail_share(grey: np.ndarray) -> float:
+    """Share of 8 x 8 cells of a view in which anything is to be seen (a spread above 3 of 255), 0-1."""
+    plane = grey.astype(np.float32)
+    mean = cv2.blur(plane, (8, 8))
+    spread = cv2.blur(plane * plane, (8, 8)) - mean * mean
+    return float((spread[4::8, 4::8] > 9).mean()) if min(grey.shape) >= 8 else 1.0
+
+
+# Light
+
+
+@dataclass(frozen=True)
+class Light:
+    """Where the brightness of a picture lies, 0-255, and how much is at its end."""
+
+    dark: float
+    """Brightness under which one pixel in twenty lies."""
+    bright: float
+    """Brightness over which one pixel in fifty lies."""
+    clipped: float
+    """Share of pixels with a channel at 254 or 255, 0-1."""
+    rest: float
+    """Brightness under which a fifth of the other pixels lies."""
+    coloured: float
+    """Mean distance of the channels from grey, 0-255."""
+
+
+def light(view: np.ndarray) -> Light:
+    """Brightness and its ends, of a view."""
+    grey = grey_of(view)
+    high = view.max(2)
+    clipped = high >= 254
+    others = grey[~clipped]
+    dark, bright = np.quantile(grey, (0.05, 0.98))
+    return Light(
+        float(dark),
+        float(bright),
+        float(clipped.mean()),
+        float(np.quantile(others, 0.2)) if others.size > 0.005 * grey.size else 255.0,
+        float((high.astype(np.int16) - view.min(2)).mean()),
+    )
+
+
+# Layout
+
+
+def margin_share(view: np.ndarray) -> float:
+    """Share of the area that is an even border about the content, 0-1."""
+    return _share_outside(inside_margins(view), view)
+
+
+def bar_share(view: np.ndarray) -> float:
+    """Share of the area that is letterbox bars or a frame, 0-1.
+
+    Bars on opposite sides have one colour, near black or near white, and the picture meets them along most of their length: an even
+    sky over snow is none, nor is a figure that stands free on white.
+    """
+    box = inside_bars(view)
+    if box is None:
+        return 0.0
+    left, top, right, bottom = box
+    height, width = view.shape[:2]
+    stripes = []
+    for first, second, lines in (
+        (view[:top, left:right], view[bottom:, left:right], (view[top : top + 4, left:right], view[bottom - 4 : bottom, left:right])),
+        (view[top:bottom, :left], view[top:bottom, right:], (view[top:bottom, left : left + 4], view[top:bottom, right - 4 : right])),
+    ):
+        if not first.size or not second.size:
+            continue
+        colour = np.median(first.reshape(-1, 3), 0)
+        if np.abs(colour - np.median(second.reshape(-1, 3), 0)).max() > 12 or 32 < colour.mean() < 232:
+            return 0.0
+        stripes += [(np.abs(line.astype(np.int16) - colour) > 20).any(2).any(0 if line.shape[0] == 4 else 1).mean() for line in lines]
+    met = float(np.mean(stripes)) if stripes else 0.0
+    return 1 - (right - left) * (bottom - top) / (height * width) if met > 0.6 else 0.0
+
+
+def views_on(view: np.ndarray) -> int:
+    """How many views a sheet shows; 1 for a picture that is no sheet.
+
+    Views are alike in size and fill their sheet; a logo beside a figure makes no sheet.
+    """
+    boxes = views_on_sheet(view, smallest=max(24, min(view.shape[:2]) // 8))
+    if len(boxes) < 2:
+        return 1
+    areas = np.array([(right - left) * (bottom - top) for left, top, right, bottom in boxes], float)
+    alike = areas >= 0.4 * areas.max()
+    covered = areas[alike].sum() / (view.shape[0] * view.shape[1])
+    return int(alike.sum()) if alike.sum() >= 2 and covered > 0.3 and alike.mean() > 0.6 else 1
+
+
+def _share_outside(box: tuple[int, int, int, int] | None, view: np.ndarray) -> float:
+    if box is None:
+        return 0.0
+    left, top, right, bottom = box
+    return 1 - (right - left) * (bottom - top) / (view.shape[0] * view.shape[1])
