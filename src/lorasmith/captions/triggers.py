@@ -70,7 +70,7 @@ def find_leaks(captions: Mapping[str, Caption], triggers: Sequence[str]) -> list
 
 def mended(caption: Caption, triggers: Sequence[str]) -> Caption:
     """The caption with the triggers first and once, and out of all other tags: words that hold one inside are taken out of their tag."""
-    short, _ = caption.tags_and_sentence
+    short, _ = caption.parts
     kept = []
     for tag in caption.tags:
         if tag in short and tag_key(tag) not in triggers:
@@ -85,7 +85,7 @@ def mended(caption: Caption, triggers: Sequence[str]) -> Caption:
 
 def _leaks_in(key: str, caption: Caption, triggers: tuple[str, ...]) -> Iterator[Leak]:
     tags = [tag_key(tag) for tag in caption.tags]
-    short, sentence = caption.tags_and_sentence
+    (short, _), sentence = caption.parts, caption.sentence
     for place, trigger in enumerate(triggers):
         if trigger in tags:
             if tags.index(trigger) != place:
@@ -103,7 +103,7 @@ def _leaks_in(key: str, caption: Caption, triggers: tuple[str, ...]) -> Iterator
 
 def _speaks_first(caption: Caption, trigger: str) -> bool:
     """Whether the caption is a sentence that begins with the trigger."""
-    short, sentence = caption.tags_and_sentence
+    (short, _), sentence = caption.parts, caption.sentence
     return not short and re.match(rf"{re.escape(trigger)}(?!\w)", sentence, re.IGNORECASE) is not None
 
 
