@@ -9,8 +9,9 @@ import json
 import pytest
 import torch
 
-from lorasmith.adapters import keys, lora
+from lorasmith.adapters import keys
 from lorasmith.adapters.dialects import read_network
+from lorasmith.adapters.kinds import lora
 from tests.reference import FOLDER, reference_json
 
 ARCHITECTURES = {"sd15": "sd1", "sd1": "sd1", "sd21": "sd2", "sd20": "sd2", "sd2": "sd2", "sdxl": "sdxl", "flux": "flux"}

@@ -2,18 +2,8 @@
 
 A key in a file has three parts: where the layer lies (`unet.`, `lora_unet_`, `diffusion_model.` ...), the layer's path (of
 diffusers or of the original model, with dots or underscores), and what the tensor is (`lora_A.weight`, `lora_down.weight`
-...). Each part has a table here. The result is the network in kohya's names (see `keys`), layer by layer, with its kind told
-by the tensors it has:
-
-    lora   lora_up, lora_down [, lora_mid]      delta W = alpha / rank * up @ down
-    loha   hada_w1_a, hada_w1_b, ... [, hada_t1, hada_t2]
-    lokr   lokr_w1 or its two factors, lokr_w2 or its two factors [, lokr_t2]
-    glora  a1, a2, b1, b2
-    ia3    weight, on_input
-    diag-oft   oft_blocks of three axes         boft   oft_blocks of four
-    full   diff [, diff_b]                      norm   w_norm, b_norm
-
-each of the low-rank ones with a `dora_scale` where the magnitude was trained too.
+...). Each part has a table here. The result is the network in kohya's names (see `keys`), layer by layer, its kind told
+by the tensors it has (see `kinds`; `norm` is kept too, LyCORIS' name for trained normalisation layers).
 
 Where Flux was trained with query, key and value apart but the file's names fuse them, the layers are fused: a LoRA exactly,
 its ranks side by side and the output rows block by block; other kinds by their difference. What cannot be read is not
@@ -24,14 +14,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from lorasmith.adapters import keys
+from lorasmith.adapters import keys, kinds
 from lorasmith.adapters.keys import Place, UnetShape
 from lorasmith.errors import AdapterError
 
@@ -45,6 +35,8 @@ class Layer:
     tensors: dict[str, Tensor]
     alpha: float | None = None
     """None: the file has none, which every reader takes as strength alpha / rank = 1."""
+    written_as: tuple[str, ...] = ()
+    """What the file calls it: the keys without their ends; several where it was fused."""
 
     @property
     def rank(self) -> int | None:
@@ -121,33 +113,20 @@ _STARTS: dict[str, tuple[str, str]] = {
 }  # fmt: skip
 _EMBEDDING = re.compile(r"bundle_emb\.(.+?)\.")
 
-# What tells the kinds: these tensors are there, and all tensors are among these and those.
-_KINDS: tuple[tuple[str, frozenset[str], frozenset[str]], ...] = tuple(
-    (kind, frozenset(needed.split()), frozenset(further.split()))
-    for kind, needed, further in (
-        ("lora", "lora_up.weight lora_down.weight", "lora_mid.weight dora_scale"),
-        ("loha", "hada_w1_a hada_w1_b hada_w2_a hada_w2_b", "hada_t1 hada_t2 dora_scale"),
-        ("lokr", "lokr_w1 lokr_w2", "dora_scale"),
-        ("lokr", "lokr_w1_a lokr_w1_b lokr_w2", "dora_scale"),
-        ("lokr", "lokr_w1 lokr_w2_a lokr_w2_b", "lokr_t2 dora_scale"),
-        ("lokr", "lokr_w1_a lokr_w1_b lokr_w2_a lokr_w2_b", "lokr_t2 dora_scale"),
-        ("glora", "a1.weight a2.weight b1.weight b2.weight", "dora_scale"),
-        ("ia3", "weight on_input", ""),
-        ("diag-oft", "oft_blocks", "rescale dora_scale"),
-        ("full", "diff", "diff_b"),
-        ("norm", "w_norm b_norm", ""),
-    )
-)
 _RANKS = (("lora_down.weight", 0), ("hada_w1_b", 0), ("lokr_w2_b", 0), ("lokr_w1_b", 0), ("a1.weight", 1))
 
 
-def kind_of(tensors: Iterable[str], oft_axes: int = 3) -> str | None:
+def kind_of(tensors: Mapping[str, Tensor]) -> str | None:
     """The kind of network that has just these tensors in a layer; None for no kind that is known."""
-    found = frozenset(tensors)
-    for kind, needed, further in _KINDS:
-        if needed <= found <= needed | further:
-            return "boft" if kind == "diag-oft" and oft_axes == 4 else kind
-    return None
+    if tensors.keys() == _NORM:
+        return "norm"
+    try:
+        return kinds.read_layer({end: tensor for end, tensor in tensors.items() if end not in ("alpha", "rescale")}).kind.name
+    except AdapterError:
+        return None
+
+
+_NORM = {"w_norm", "b_norm"}
 
 
 def dora_axis(scale: Tensor) -> str:
@@ -177,6 +156,7 @@ def read_network(
     dialects: dict[str, None] = {}
     found: dict[tuple[str, str], dict[str, Tensor]] = {}  # (part, path) -> end -> tensor
     written: dict[tuple[str, str], list[str]] = {}  # (part, path) -> keys
+    heads: dict[tuple[str, str], str] = {}  # (part, path) -> keys without their ends
     for key, tensor in tensors.items():
         if bundled := _EMBEDDING.match(key):
             embeddings[bundled[1]] = None
@@ -185,11 +165,12 @@ def read_network(
         if split is None:
             unread[key] = "no kind of network has a tensor that ends so"
             continue
-        part, path, end, dialect = split
+        part, path, end, dialect, head = split
         dialects[dialect] = None
         found.setdefault((part, path), {})[end] = tensor
         written.setdefault((part, path), []).append(key)
-    if not any(kind_of(_kind_ends(ends)) for ends in found.values()):
+        heads[part, path] = head
+    if not any(kind_of(ends) for ends in found.values()):
         raise AdapterError("There is no LoRA or other network in the file: it is a whole model, an embedding, or something else.")
     family = family or guess_family({f"{part}.{path}": ends for (part, path), ends in found.items()}, metadata)
     alphas = _PeftAlphas(metadata)
@@ -202,7 +183,7 @@ def read_network(
         elif where.slot in placed.setdefault(where.name, {}):
             unread |= dict.fromkeys(origin, f"the layer {where.name} stands in the file twice, in two ways of naming")
         else:
-            placed[where.name][where.slot] = (layer, where, origin)
+            placed[where.name][where.slot] = (replace(layer, written_as=(heads[part, path],)), where, origin)
     layers: dict[str, Layer] = {}
     fused = 0
     for name, slots in placed.items():
@@ -224,12 +205,40 @@ def read_network(
     return Network(family, layers, tuple(dialects), unread, tuple(notes), metadata)
 
 
-def _kind_ends(ends: Iterable[str]) -> frozenset[str]:
-    return frozenset(ends) - {"alpha"}
+def layers_by_their_names(tensors: Mapping[str, Tensor]) -> dict[str, Layer]:
+    """The layers of a file in kohya's layout by the names that they have in it, whatever model they are for.
+
+    Raises:
+        AdapterError: a key is not in kohya's layout, or a layer is of no known kind.
+    """
+    found: dict[str, dict[str, Tensor]] = {}
+    for key, tensor in tensors.items():
+        name, _, end = key.partition(".")
+        found.setdefault(name, {})[end] = tensor
+    layers = {}
+    for name, ends in found.items():
+        stored = {end: tensor for end, tensor in ends.items() if end != "alpha"}
+        kind = kind_of(stored)
+        alpha = ends.get("alpha")
+        if kind is None or (alpha is not None and alpha.numel() != 1):
+            raise AdapterError(f"The file's layer {name} has {', '.join(sorted(ends))}: it is in another layout, or damaged.")
+        layers[name] = Layer(name, kind, stored, None if alpha is None else float(alpha), (name,))
+    return layers
 
 
-def _split(key: str) -> tuple[str, str, str, str] | None:
-    """(part, layer's path, what the tensor is, dialect) of a key."""
+def file_tensors(layers: Mapping[str, Layer]) -> dict[str, Tensor]:
+    """The tensors of a file in kohya's layout with these layers. A missing alpha is written out, as all readers take it."""
+    tensors: dict[str, Tensor] = {}
+    for name, layer in layers.items():
+        tensors |= {f"{name}.{end}": tensor for end, tensor in layer.tensors.items()}
+        alpha = layer.rank if layer.alpha is None else layer.alpha
+        if alpha is not None and layer.kind not in ("full", "ia3", "norm"):
+            tensors[f"{name}.alpha"] = torch.tensor(float(alpha))
+    return tensors
+
+
+def _split(key: str) -> tuple[str, str, str, str, str] | None:
+    """(part, layer's path, what the tensor is, dialect, the key without its end) of a key."""
     fits = [end for end in _ENDS if key.endswith(end)]
     if not fits:
         return None
@@ -246,7 +255,7 @@ def _split(key: str) -> tuple[str, str, str, str] | None:
         dialect = "old diffusers"
         path = path.replace(".processor.", ".").replace(".processor", "")
         path = re.sub(r"\.to_out$", ".to_out.0", path)
-    return part, path, _ENDS[end], dialect
+    return part, path, _ENDS[end], dialect, head
 
 
 def _layer(
@@ -254,7 +263,7 @@ def _layer(
 ) -> tuple[Layer | None, Place | None, str]:
     """The layer that these tensors make, where it belongs, and, if there is none, why not."""
     tensors = {end: tensor for end, tensor in ends.items() if end != "alpha"}
-    kind = kind_of(tensors, tensors["oft_blocks"].dim() if "oft_blocks" in tensors else 3)
+    kind = kind_of(tensors)
     if kind is None:
         return None, None, f"a layer with the tensors {', '.join(sorted(ends))} is of no known kind"
     main = next(iter(keys.PREFIXES[family]))
@@ -335,7 +344,7 @@ def _fuse(name: str, slots: dict[int, Layer], count: int) -> Layer:
     tensors = {"lora_down.weight": down, "lora_up.weight": up}
     if doras:
         tensors["dora_scale"] = torch.cat([doras[slot].reshape(-1, 1) for slot in range(count)])
-    return Layer(name, "lora", tensors, alpha)
+    return Layer(name, "lora", tensors, alpha, tuple(head for layer in slots.values() for head in layer.written_as))
 
 
 def _swap_halves(layer: Layer) -> Layer:
