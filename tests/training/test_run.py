@@ -77,10 +77,15 @@ def test_the_file_carries_kohyas_keys_and_metadata(settings_for, tmp_path):
     [
         {},
         {"optimizer": {"type": "Prodigy", "learning_rate": 1.0}},
+        {
+            "optimizer": {"type": "AdamWScheduleFree", "learning_rate": 1e-3},
+            "schedule": {"lr_scheduler": "constant"},
+            "samples": {"prompts": ["zorvex"], "steps": 2},
+        },
         {"training": {"epochs": None, "max_train_steps": 5, "batch_size": 2, "gradient_accumulation_steps": 2}},
         {"training": {"epochs": 2, "batch_size": 2, "mixed_precision": "bf16"}},
     ],
-    ids=["AdamW", "Prodigy", "accumulation", "bf16"],
+    ids=["AdamW", "Prodigy", "averaged weights, with samples", "accumulation", "bf16"],
 )
 def test_a_run_stopped_within_an_epoch_resumes_to_the_same_bytes(settings_for, tmp_path, sections):
     whole = train(settings_for(**sections), tmp_path / "whole").file

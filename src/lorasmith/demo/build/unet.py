@@ -25,7 +25,7 @@ from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionPipeline, UNe
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from lorasmith.demo.build import abstract, loop
-from lorasmith.demo.build.muon import Muon
+from lorasmith.training.muon import Muon
 from lorasmith.demo.build.text_encoder import tokenize, training_caption
 from lorasmith.demo.world import random_scene
 

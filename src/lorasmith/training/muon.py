@@ -1,17 +1,19 @@
-"""Muon (Jordan et al. 2024) for the demo's trainings: momentum whose matrix is made orthogonal before each step.
+"""Muon (Jordan et al. 2024): momentum whose matrix is made orthogonal before each step.
 
 torch.optim.Muon takes 2-D weights only; here a convolution's weight counts as the matrix (out, in x height x width).
-Biases, norms, embeddings and the first and last layers' thin matrices are stepped by Adam. On the demo's autoencoder it
+Biases, norms, embeddings and thin matrices (a side of 3 or less) are stepped by Adam. On the demo's autoencoder it
 reached in one minute what AdamW reached in twelve (docs/notebook.md).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import torch
 import torch.distributed as dist
 
+THIN = 3  # a matrix with a side no longer than this has no directions to make orthogonal
 _QUINTIC = (3.4445, -4.7750, 2.0315)  # coefficients of the Newton-Schulz iteration, from the reference
 
 
@@ -29,13 +31,20 @@ def orthogonalised(matrix: torch.Tensor, iterations: int = 5) -> torch.Tensor:
 class Muon(torch.optim.Optimizer):
     """Steps of the size that Adam's have (0.2 x sqrt(larger side)), so that Adam's learning rates carry over."""
 
-    def __init__(self, params: Iterable[torch.nn.Parameter], lr: float, momentum: float = 0.95, betas: tuple[float, float] = (0.9, 0.98)):
-        params = [p for p in params if p.requires_grad]
-        matrices = [p for p in params if p.ndim >= 2 and min(p.shape[0], p[0].numel()) > 3]
-        chosen = {id(p) for p in matrices}
-        rest = [p for p in params if id(p) not in chosen]
-        super().__init__([{"params": matrices, "orthogonal": True}, {"params": rest, "orthogonal": False}],
-                         {"lr": lr, "momentum": momentum, "betas": betas})  # fmt: skip
+    def __init__(
+        self, params: Iterable[torch.nn.Parameter] | Iterable[dict[str, Any]], lr: float = 1e-3, momentum: float = 0.95,
+        betas: tuple[float, float] = (0.9, 0.98),
+    ):  # fmt: skip
+        given = list(params)
+        groups: list[dict[str, Any]] = given if given and isinstance(given[0], dict) else [{"params": given}]
+        split = []
+        for group in groups:
+            trained = [p for p in group["params"] if p.requires_grad]
+            matrices = [p for p in trained if p.ndim >= 2 and min(p.shape[0], p[0].numel()) > THIN]
+            chosen = {id(p) for p in matrices}
+            rest = [p for p in trained if id(p) not in chosen]
+            split += [{**group, "params": ps, "orthogonal": kind} for ps, kind in ((matrices, True), (rest, False)) if ps]
+        super().__init__(split, {"lr": lr, "momentum": momentum, "betas": betas})
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]
