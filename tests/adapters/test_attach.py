@@ -81,7 +81,7 @@ def test_the_adapters_parameters_are_the_trained_weights_alone_under_their_names
         "lora_out.lora_up.weight": (8, 4),
     }
     assert len(list(adapter.parameters())) == 6
-    assert adapter.targets[2] == NetworkTarget("4.to_out.0", "lora_out")
+    assert adapter.targets[2] == NetworkTarget(("4.to_out.0",), "lora_out")
 
 
 def test_training_moves_the_adapter_and_leaves_a_frozen_base_alone():

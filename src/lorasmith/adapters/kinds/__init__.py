@@ -74,6 +74,8 @@ def read_layer(tensors: Mapping[str, Tensor]) -> StoredLayer:
     kind = kind_of(tensors)
     own = {ending: value for ending, value in tensors.items() if ending not in (ALPHA, DORA_SCALE)}
     _check_complete(kind, own)
+    if ia3.ON_INPUT in own:
+        own[ia3.ON_INPUT] = own[ia3.ON_INPUT].long()
     alpha = tensors.get(ALPHA)
     if alpha is not None and alpha.numel() != 1:
         raise AdapterError("An alpha in the LoRA file is not a single number: the file is damaged.")

@@ -75,8 +75,7 @@ def change_of(y: Tensor, moved: Tensor) -> Tensor:
 def turns(tensors: Tensors, constraint: float) -> Tensor:
     """R - I of every stage and block."""
     blocks = tensors[BLOCKS]
-    with torch.autocast(blocks.device.type, enabled=False):
-        return diag_oft.turn(diag_oft.skew(blocks.float(), constraint * blocks.shape[1] * blocks.shape[2]))
+    return diag_oft.turn(diag_oft.skew(blocks.float(), constraint * blocks.shape[1] * blocks.shape[2]))
 
 
 def delta_weight(tensors: Tensors, constraint: float, weight: Tensor) -> Tensor:
@@ -91,8 +90,10 @@ def forward(tensors: Tensors, constraint: float, call: Call) -> Tensor:
         return through_weight(lambda blocks: delta_weight({BLOCKS: blocks}, constraint, whole), (tensors[BLOCKS],), call)
     y = site.base(call.x)
     plain = y if module.bias is None else y - site.along_channels(module.bias)
+    with torch.autocast(y.device.type, enabled=False):
+        moved = turns(tensors, constraint).to(y.dtype)
     axis = site.channel_axis
-    change = change_of(plain.movedim(axis, -1), turns(tensors, constraint).to(y.dtype)).movedim(-1, axis)
+    change = change_of(plain.movedim(axis, -1), moved).movedim(-1, axis)
     return y + call.strength * change
 
 

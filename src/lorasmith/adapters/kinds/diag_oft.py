@@ -53,8 +53,7 @@ def turn(q: Tensor) -> Tensor:
 
 def turns(tensors: Tensors, constraint: float, out: int) -> Tensor:
     """R - I of each block, as it is applied to columns of outputs."""
-    with torch.autocast(tensors[BLOCKS].device.type, enabled=False):
-        return turn(skew(tensors[BLOCKS].float(), constraint * out)).transpose(-1, -2)
+    return turn(skew(tensors[BLOCKS].float(), constraint * out)).transpose(-1, -2)
 
 
 def delta_weight(tensors: Tensors, constraint: float, weight: Tensor) -> Tensor:
@@ -69,7 +68,8 @@ def forward(tensors: Tensors, constraint: float, call: Call) -> Tensor:
     if site.fused and (rows.start % size or rows.stop % size):  # a block reaches over two layers: it needs both weights
         whole = site.whole_weight().detach()
         return through_weight(lambda blocks: delta_weight({BLOCKS: blocks}, constraint, whole), (tensors[BLOCKS],), call)
-    moved = turns(tensors, constraint, out)
+    with torch.autocast(call.x.device.type, enabled=False):
+        moved = turns(tensors, constraint, out)
     if site.fused:
         moved = moved[rows.start // size : rows.stop // size]
     y = site.base(call.x)

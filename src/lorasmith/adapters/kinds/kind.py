@@ -154,8 +154,14 @@ class Kind:
     """Ranks that the tensors have; None where there are none. A missing alpha is the rank."""
     degree: Callable[[Tensors], int] | None = None
     """Of how many of its tensors the change is a product, so that each scaled by c ** (1 / degree) scales the change by c."""
+    own_norm: Callable[[Tensors, float], Tensor] | None = None
+    """The Frobenius norm of the change, where there is a cheaper way than building it."""
     ranked: tuple[str, ...] = field(default=())
     """Tensors whose first axis is the rank, the one to thin out first; for rank dropout where `forward` takes no mask."""
+
+    def norm(self, tensors: Tensors, alpha: float, weight: Tensor) -> Tensor:
+        """The Frobenius norm of W' - W, a scalar in fp32."""
+        return self.delta_weight(tensors, alpha, weight).norm() if self.own_norm is None else self.own_norm(tensors, alpha)
 
 
 # ---- the general way: through the changed weight

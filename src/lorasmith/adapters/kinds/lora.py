@@ -362,6 +362,16 @@ def _pair(value: tuple[int, ...]) -> tuple[int, int]:
     return value[0], value[1]
 
 
+def norm(tensors: Tensors, alpha: float) -> Tensor:
+    """||up @ down|| from the small products of the factors with themselves."""
+    if MID in tensors:
+        shape = (tensors[UP].shape[0], tensors[DOWN].shape[1], *tensors[MID].shape[2:])
+        return change(tensors, alpha, torch.empty(shape, device="meta")).norm()
+    down, up = tensors[DOWN].double().flatten(1), tensors[UP].double().flatten(1)
+    squared = ((up.t() @ up) * (down @ down.t())).sum().clamp_min(0)
+    return (alpha / rank_of(tensors) * squared.sqrt()).float()
+
+
 KIND = Kind(
     name="lora",
     title="LoRA (on convolutions: LoCon)",
@@ -374,4 +384,5 @@ KIND = Kind(
     added=added,
     rank=rank_of,
     degree=len,
+    own_norm=norm,
 )

@@ -1,0 +1,70 @@
+"""What is left out at random while a network trains, so that it leans on no single part of itself.
+
+    dropout          each number of a layer's projection into the ranks on its own (LoRA, GLoRA)
+    rank_dropout     whole ranks: for each sample where the layer is walked as a detour (LoRA, GLoRA), else for the step
+    module_dropout   whole layers, for the step: the base alone acts there
+    DyLoRA           all ranks from a drawn one on, for the step
+
+What remains is made larger by 1 / (1 - probability), so that the expected change is the same; module dropout leaves the others
+as they are (as in sd-scripts). Every draw is a pure function of (seed, step, layer): gradient checkpointing sees the same one
+when it computes a layer again, and a resumed run draws as an uninterrupted one does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from lorasmith.adapters.kinds.kind import LayerSettings
+from lorasmith.draws import generator_for, rng_for
+
+
+def draws_for(settings: Mapping[str, LayerSettings], seed: int, step: int) -> dict[str, Draws]:
+    """The draws of every layer in one step. Where all would be left out the first stays: there must be something to train."""
+    left_out = {
+        name
+        for name, own in settings.items()
+        if own.module_dropout and rng_for("module dropout", seed, step, name).random() < own.module_dropout
+    }
+    if len(left_out) == len(settings):
+        left_out.remove(next(iter(settings)))
+    return {name: Draws(seed, step, name, name in left_out) for name in settings}
+
+
+@dataclass(frozen=True)
+class Draws:
+    """The random draws of one layer in one step."""
+
+    seed: int
+    step: int
+    name: str
+    left_out: bool = False
+
+    def mask(self, settings: LayerSettings, shape: torch.Size, axis: int, device: torch.device) -> Tensor:
+        """What a projection of this shape, ranks along `axis` and samples along the first, is multiplied with."""
+        mask = torch.ones((), device=device)
+        if settings.dropout:
+            mask = self._keep("dropout", settings.dropout, shape).to(device)
+        if settings.rank_dropout:
+            of_ranks = [1] * len(shape)
+            of_ranks[axis] = shape[axis]
+            of_ranks[0] = shape[0]
+            mask = mask * self._keep("rank dropout", settings.rank_dropout, torch.Size(of_ranks)).to(device)
+        return mask
+
+    def rank_mask(self, settings: LayerSettings, tensor: Tensor) -> Tensor:
+        """What `tensor`, ranks along its first axis, is multiplied with: rank dropout for the step."""
+        shape = torch.Size([tensor.shape[0], *(1 for _ in tensor.shape[1:])])
+        return self._keep("rank dropout", settings.rank_dropout, shape).to(tensor.device)
+
+    def cut_rank(self, settings: LayerSettings, rank: int) -> int:
+        """DyLoRA: how many ranks act."""
+        steps = -(-rank // settings.rank_step)
+        return min(rank, settings.rank_step * rng_for("dylora rank", self.seed, self.step, self.name).randint(1, steps))
+
+    def _keep(self, what: str, probability: float, shape: torch.Size) -> Tensor:
+        keep = 1 - probability
+        return torch.empty(shape).bernoulli_(keep, generator=generator_for(what, self.seed, self.step, self.name)) / keep
