@@ -124,9 +124,10 @@ class Caption:
         tags = list(tags)
         text = self.text
         before, line, after = _tag_line(text)
-        if tags == split_tags(line):
+        old = split_tags(line)
+        if tags == old:
             return self
-        for tag in tags:
+        for tag in set(tags).difference(old):
             refuse_what_is_no_tag(tag)
         separator = "," if "," in line and not re.search(r",\s", line.rstrip().rstrip(",")) else ", "
         indent = line[: len(line) - len(line.lstrip())]
