@@ -1,0 +1,120 @@
+"""A set of captions in numbers: how often each tag, which tags together, how many a picture."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from itertools import combinations
+from math import log2
+from statistics import mean, median
+from typing import Any
+
+from lorasmith.captions.caption import Caption, tag_key
+from lorasmith.captions.token_limit import Tokenizer, count_tokens
+
+MOST_IN_PAIRS = 300
+"""Of the most frequent tags, so many are looked at in pairs: the number of pairs grows with its square."""
+
+
+@dataclass(frozen=True)
+class Together:
+    """Two tags that stand in the same captions. `strength` is 1 where neither is ever without the other, 0 where that is chance."""
+
+    first: str
+    second: str
+    captions: int
+    strength: float
+
+
+@dataclass(frozen=True)
+class Spread:
+    """How a number lies over the pictures."""
+
+    least: float
+    median: float
+    mean: float
+    most: float
+
+    @classmethod
+    def of(cls, numbers: Iterable[float]) -> Spread:
+        """Of no numbers at all, everything is 0."""
+        values = list(numbers) or [0]
+        return cls(min(values), median(values), round(mean(values), 2), max(values))
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """A set of captions in numbers; tags and pairs with the frequent first."""
+
+    captions: int
+    empty: int
+    frequencies: dict[str, int]
+    """Tag -> captions that hold it."""
+    together: tuple[Together, ...]
+    tags: dict[str, int]
+    """Caption -> its number of tags."""
+    characters: dict[str, int]
+    """Caption -> its letters, spaces and signs."""
+    tokens: dict[str, int]
+    """Caption -> tokens of the line that trains; empty without a tokenizer."""
+
+    def as_tree(self) -> dict[str, Any]:
+        """Everything, for JSON."""
+        return {
+            "captions": self.captions,
+            "empty": self.empty,
+            "different tags": len(self.frequencies),
+            "tags a caption": vars(Spread.of(self.tags.values())),
+            "characters a caption": vars(Spread.of(self.characters.values())),
+            **({"tokens a caption": vars(Spread.of(self.tokens.values()))} if self.tokens else {}),
+            "frequencies": self.frequencies,
+            "together": [vars(pair) for pair in self.together],
+            "by caption": {
+                key: {"tags": self.tags[key], "characters": self.characters[key], **({"tokens": self.tokens[key]} if self.tokens else {})}
+                for key in self.tags
+            },
+        }
+
+
+def statistics_of(captions: Mapping[str, Caption], tokenizer: Tokenizer | None = None, pairs: int = 50) -> Statistics:
+    """The numbers of captions by key. Sentences are no tags: they count as characters and tokens only. `pairs` is how many are kept."""
+    tags = {key: [tag_key(tag) for tag in caption.parts[0]] for key, caption in captions.items()}
+    counts = Counter(tag for own in tags.values() for tag in set(own))
+    frequencies = dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+    return Statistics(
+        captions=len(captions),
+        empty=sum(not caption.text.strip() for caption in captions.values()),
+        frequencies=frequencies,
+        together=together(tags.values(), frequencies)[:pairs],
+        tags={key: len(own) for key, own in tags.items()},
+        characters={key: len(caption.text) for key, caption in captions.items()},
+        tokens={key: count_tokens(_training_line(caption), tokenizer) for key, caption in captions.items()} if tokenizer else {},
+    )
+
+
+def together(lists: Iterable[Iterable[str]], frequencies: Mapping[str, int]) -> tuple[Together, ...]:
+    """Pairs of tags that stand together more often than by chance, the strongest first.
+
+    The strength is the normalised pointwise mutual information (Bouma 2009), which does not favour what is frequent anyway.
+    Tags of a single caption, and those that stand in all, tell nothing and are left out.
+    """
+    lists = [set(own) for own in lists]
+    total = len(lists)
+    telling = [tag for tag, count in frequencies.items() if 1 < count < total][:MOST_IN_PAIRS]
+    kept = set(telling)
+    counts: Counter[tuple[str, str]] = Counter()
+    for own in lists:
+        counts.update(combinations(sorted(own & kept), 2))
+    found = []
+    for (first, second), count in counts.items():
+        if count > 1:
+            chance = frequencies[first] / total * (frequencies[second] / total)
+            strength = log2(count / total / chance) / -log2(count / total)
+            if strength > 0:
+                found.append(Together(first, second, count, round(strength, 3)))
+    return tuple(sorted(found, key=lambda pair: (-pair.strength, -pair.captions, pair.first, pair.second)))
+
+
+def _training_line(caption: Caption) -> str:
+    return next((line for line in caption.text.split("\n") if line.strip()), "")

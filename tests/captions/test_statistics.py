@@ -1,0 +1,121 @@
+"""The numbers of a set of captions, and the report: JSON, a page that needs nothing else, and a cloud of tags."""
+
+from __future__ import annotations
+
+import json
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+from scipy.ndimage import label
+
+from lorasmith.captions.advice import Checked, advise
+from lorasmith.captions.caption import Caption
+from lorasmith.captions.caption_report import report_html, report_json
+from lorasmith.captions.statistics import Spread, statistics_of, together
+from lorasmith.captions.tag_cloud import BACKGROUND, tag_cloud
+
+
+class Words:
+    def tokenize(self, text):
+        return text.split()
+
+
+CAPTIONS = {
+    key: Caption(text.encode())
+    for key, text in {
+        "a.txt": "zorvex, horn, red hat", "b.txt": "zorvex, horn, happy, happy", "c.txt": "zorvex, sad\nA sad creature.", "d.txt": "",
+        "e.txt": "zorvex, sad, <script>alert(1)</script>",
+    }.items()
+}  # fmt: skip
+
+
+def test_frequencies_count_captions_and_not_repetitions():
+    found = statistics_of(CAPTIONS)
+    assert list(found.frequencies.items())[:3] == [("zorvex", 4), ("horn", 2), ("sad", 2)]
+    assert found.frequencies["happy"] == 1
+    assert (found.captions, found.empty) == (5, 1)
+
+
+def test_each_caption_is_counted_in_tags_characters_and_tokens():
+    found = statistics_of(CAPTIONS, Words())
+    assert found.tags == {"a.txt": 3, "b.txt": 4, "c.txt": 2, "d.txt": 0, "e.txt": 3}
+    assert found.characters["a.txt"] == len("zorvex, horn, red hat")
+    assert found.tokens["c.txt"] == 2  # the line that trains
+    assert Spread.of(found.tags.values()) == Spread(0, 3, 2.4, 4)
+    assert Spread.of([]) == Spread(0, 0, 0, 0)
+    assert statistics_of(CAPTIONS).tokens == {}
+
+
+def test_pairs_that_stand_together_more_often_than_by_chance():
+    lists = [["sun", "beach"], ["beach", "sun", "x"], ["night", "moon"], ["moon", "night"], ["x", "y"], ["sun", "y"]]
+    counts = {"sun": 3, "beach": 2, "night": 2, "moon": 2, "x": 2, "y": 2}
+    found = together(lists, counts)
+    assert [(pair.first, pair.second, pair.captions) for pair in found] == [("moon", "night", 2), ("beach", "sun", 2)]
+    assert found[0].strength == 1.0
+    assert found[1].strength == pytest.approx(np.log2((1 / 3) / (1 / 2 * 1 / 3)) / np.log2(3), abs=1e-3)
+    assert together([["a", "b"]] * 4, {"a": 4, "b": 4}) == ()  # what is everywhere tells nothing
+
+
+def test_the_json_has_everything():
+    findings = advise(Checked(CAPTIONS, triggers=("zorvex",)))
+    tree = json.loads(report_json("set", statistics_of(CAPTIONS, Words()), findings))
+    assert tree["frequencies"]["zorvex"] == 4
+    assert tree["by caption"]["b.txt"] == {"tags": 4, "characters": 26, "tokens": 4}
+    assert {finding["rule"] for finding in tree["findings"]} >= {"empty", "repeated"}
+
+
+class _Page(HTMLParser):
+    def __init__(self):
+        super().__init__()
+        self.tags, self.sources, self.words = [], [], []
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.sources += [value for name, value in attrs if name in ("src", "href")]
+
+    def handle_data(self, data):
+        self.words.append(data)
+
+
+def test_the_page_stands_alone_and_shows_tags_as_text():
+    page = _Page()
+    page.feed(report_html("my <set>", statistics_of(CAPTIONS), advise(Checked(CAPTIONS, triggers=("zorvex",)))).decode())
+    assert "script" not in page.tags
+    assert all(source.startswith("data:image/png;base64,") for source in page.sources)
+    assert "<script>alert(1)</script>" in page.words
+    assert "Captions of my <set>" in page.words
+    assert "problem: captions without a word" in page.words
+
+
+def test_a_page_without_any_tags_is_still_one():
+    assert b"Nothing was found" in report_html("none", statistics_of({}), [])
+
+
+def ink(picture):
+    return np.abs(np.asarray(picture).astype(int) - BACKGROUND).sum(-1) > 60
+
+
+def test_the_cloud_shows_the_frequent_large_and_is_the_same_every_time():
+    cloud = tag_cloud({"zorvex": 40, **{f"tag {k}": 3 for k in range(30)}}, 500, 300)
+    assert cloud.size == (500, 300)
+    np.testing.assert_array_equal(cloud, tag_cloud({"zorvex": 40, **{f"tag {k}": 3 for k in range(30)}}, 500, 300))
+    alone, one_of_two = ink(tag_cloud({"zorvex": 40}, 500, 300)), ink(tag_cloud({"horn": 40, "zorvex": 1}, 500, 300))
+    assert alone.sum() > one_of_two.sum() / 2
+    rows, columns = np.where(ink(cloud))
+    assert 100 < rows.mean() < 200
+    assert 170 < columns.mean() < 330
+
+
+def test_no_two_tags_of_a_cloud_touch():
+    """There are as many pieces of ink as letters (and dots of i and j); a few letters touch their neighbours in the font itself."""
+    words = ["red hat", "happy", "sitting", "meadow", "zorvex", "flat style", "ink"]
+    cloud = tag_cloud({word: 9 - place for place, word in enumerate(words)}, 600, 400)
+    _, pieces = label(ink(cloud), np.ones((3, 3)))
+    letters = sum(len(word.replace(" ", "")) + word.count("i") + word.count("j") for word in words)
+    assert letters - 6 <= pieces <= letters
+
+
+def test_a_cloud_of_nothing_and_of_one_endless_tag():
+    assert ink(tag_cloud({})).any()
+    assert tag_cloud({"x" * 400: 3, "cat": 1}).size == (1200, 700)
