@@ -229,6 +229,16 @@ def test_of_two_captions_the_first_ending_counts_and_the_other_is_reported(tmp_p
     contents = open_folder(tmp_path)
     assert contents.pictures[0].caption == "from txt"
     assert (only_problem(contents).path.name, only_problem(contents).kind) == ("a.caption", "caption not used")
+
+
+def test_two_pictures_of_one_name_that_share_a_caption_are_reported(tmp_path: Path):
+    draw(tmp_path / "a.png", "both")
+    draw(tmp_path / "a.webp")
+    contents = open_folder(tmp_path)
+    assert [picture.caption for picture in contents.pictures] == ["both", "both"]
+    shared = [problem for problem in contents.problems if problem.kind == "caption shared"]
+    assert [(problem.path.name, problem.fatal) for problem in shared] == [("a.webp", False)]
+    assert "a.png and a.webp" in shared[0].sentence
     assert open_folder(tmp_path, caption_extension=(".caption", ".txt")).pictures[0].caption == "from caption"
 
 

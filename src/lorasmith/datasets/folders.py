@@ -38,6 +38,7 @@ ProblemKind = Literal[
     "caption unreadable",
     "caption without picture",
     "caption not used",
+    "caption shared",
     "unknown file",
     "duplicate",
     "folder not read",
@@ -213,8 +214,16 @@ def _captioned_files(folder: Path, endings: tuple[str, ...], problems: list[Prob
                 "convert it if it is a picture, or move it elsewhere."
             )
             problems.append(Problem(file, "unknown file", sentence, fatal=False))
+    first_of: dict[str, Path] = {}
     for picture in pictures:
-        yield picture, captions.get(picture.stem)
+        caption = captions.get(picture.stem)
+        twin = first_of.setdefault(picture.stem, picture)
+        if twin != picture and caption is not None:
+            sentence = (
+                f"{caption} captions both {twin.name} and {picture.name}: if they differ, give one another name and a caption of its own."
+            )
+            problems.append(Problem(picture, "caption shared", sentence, fatal=False))
+        yield picture, caption
 
 
 def _without_loose_ones(found: list[_Found], root: Path, problems: list[Problem]) -> list[_Found]:
