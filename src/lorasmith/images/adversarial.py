@@ -32,7 +32,7 @@ def noise_strength(patches: Sequence[np.ndarray]) -> float:
         power = cv2.boxFilter(fine * fine, -1, (TILE, TILE), borderType=cv2.BORDER_REFLECT)
         middle = power[TILE // 2 :: TILE, TILE // 2 :: TILE]
         # the weaker of the two colours: a coloured texture has one, noise has both
-        tiles.extend(np.sqrt(np.minimum(middle[..., 1], middle[..., 2])).ravel().tolist())
+        tiles.extend(np.sqrt(np.maximum(np.minimum(middle[..., 1], middle[..., 2]), 0)).ravel().tolist())  # running sums can end below 0
     return round(float(np.quantile(tiles, 0.15)), 3) if tiles else 0.0
 
 

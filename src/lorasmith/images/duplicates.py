@@ -120,6 +120,11 @@ def signature(picture: Image.Image) -> Signature:
     return Signature(pixels[..., 0].copy(), ((quarter + 2) // 4).astype(np.uint8))
 
 
+def signature_of_pixels(pixels: NDArray[np.uint8]) -> Signature:
+    """The same of an array of height x width x 3 in sRGB."""
+    return signature(Image.fromarray(pixels))
+
+
 def near_duplicate_groups(signatures: Sequence[Signature]) -> list[Group]:
     """Groups of two or more pictures that show the same, by their first picture; what stands alone is in none."""
     pairs = near_duplicate_pairs(signatures)
