@@ -17,18 +17,20 @@ TOLERANCE = 14
 
 
 def inside_bars(pixels: np.ndarray) -> Box | None:
-    """The picture between letterbox bars: even stripes of one dark or light colour across two opposite sides, or all four.
+    """The picture between letterbox bars: even stripes of one colour along two opposite sides, or along all four if they are black.
 
-    A bar is at least 2 % of the side, ends in an edge, and has one on the other side that is about as thick: sky alone is no bar.
+    A bar is at least 2 % of the side, and has one on the other side that is about as thick: sky alone is no bar. (An even frame of
+    another colour on all four sides is a margin.)
     """
     height, width = pixels.shape[:2]
-    top, bottom = _even_stripes(pixels, _row_spread(pixels))
-    turned = pixels.transpose(1, 0, 2)
-    left, right = _even_stripes(turned, _row_spread(turned))
+    top, bottom = _stripe(pixels), _stripe(pixels[::-1])
+    left, right = _stripe(pixels.transpose(1, 0, 2)), _stripe(pixels.transpose(1, 0, 2)[::-1])
     if not _pair(top, bottom, height):
         top = bottom = 0
     if not _pair(left, right, width):
         left = right = 0
+    if top and left and pixels[: top // 2 + 1].max() > 2 * TOLERANCE:
+        return None
     return _if_less((left, top, width - right, height - bottom), pixels)
 
 
@@ -139,21 +141,17 @@ def _runs(filled: np.ndarray, gap: int) -> list[tuple[int, int]]:
     return runs
 
 
-def _row_spread(pixels: np.ndarray) -> np.ndarray:
-    """How uneven each row is: the spread between its 2nd and 98th percentile, the largest of the channels."""
-    low, high = np.percentile(pixels, (2, 98), axis=1)
-    return (high - low).max(1)
-
-
-def _even_stripes(pixels: np.ndarray, spread: np.ndarray) -> tuple[int, int]:
-    """Rows at the top and at the bottom that are even and of the colour of the outermost row."""
-    middle = np.median(pixels, axis=1)
-
-    def thickness(rows: np.ndarray, colours: np.ndarray) -> int:
-        even = (rows <= TOLERANCE) & (np.abs(colours - colours[0]).max(1) <= TOLERANCE)
-        return int(even.argmin()) if not even.all() else 0
-
-    return thickness(spread, middle), thickness(spread[::-1], middle[::-1])
+def _stripe(pixels: np.ndarray) -> int:
+    """How many rows at the top are even and of one colour, with up to 8 more that compression has smeared; 0 if all are."""
+    low, colours, high = np.percentile(pixels, (2, 50, 98), axis=1)
+    even = ((high - low) <= TOLERANCE).all(1) & (np.abs(colours - colours[0]) <= TOLERANCE).all(1)
+    if even.all():
+        return 0
+    edge = int(even.argmin())
+    if not edge:
+        return 0
+    near = (np.abs(pixels[edge : edge + 8].astype(np.int16) - colours[0]) <= 3 * TOLERANCE).all(2).mean(1) >= 0.9
+    return edge + (int(near.argmin()) if not near.all() else len(near))
 
 
 def _pair(one: int, other: int, side: int) -> bool:

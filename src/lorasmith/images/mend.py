@@ -739,7 +739,7 @@ def _carry_out(root: Path, recipe: Recipe, made: list[bytes] | None) -> None:
         recipe = recipe.model_copy(update={"results": again})
     for result, data in zip(recipe.results, made, strict=True):
         if not _has(root / result.path, result.content):
-            write_atomically(root / result.path, data)
+            _write(root, root / result.path, data)
     aside = root / STATE / "bin" / recipe.id
     stem = os.path.splitext(recipe.original.path)[0]
     in_place = [os.path.splitext(result.path)[0] for result in recipe.results] == [stem]
@@ -779,7 +779,7 @@ def _put_captions_aside(root: Path, recipe: Recipe, aside: Path) -> None:
         for result in recipe.results:
             copy = (root / result.path).with_name(Path(result.path).stem + suffix)
             if kept.is_file() and not copy.exists():
-                write_atomically(copy, kept.read_bytes())
+                _write(root, copy, kept.read_bytes())
 
 
 def _bring_captions_back(root: Path, recipe: Recipe, aside: Path) -> None:
@@ -832,6 +832,13 @@ def _move_aside(path: Path, aside: Path) -> None:
     while goal.exists():
         goal, number = aside / f"{path.stem} ({number}){path.suffix}", number + 1
     os.replace(path, goal)
+
+
+def _write(root: Path, path: Path, data: bytes) -> None:
+    """A file of the dataset, whole or not at all; what a kill leaves half-written lies in `.lorasmith`."""
+    aside = root / STATE / "aside"
+    write_atomically(aside, data)
+    os.replace(aside, path)
 
 
 def _save(root: Path, recipe: Recipe) -> None:
