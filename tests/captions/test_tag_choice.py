@@ -58,6 +58,7 @@ def test_underscores_go_except_in_kaomoji_and_parentheses_are_escaped_on_request
     assert chosen(escape_parentheses=True)[2] == "saber \\(fate\\)"
     faces = [Scored(face, "general", 0.9) for face in sorted(KAOMOJI)]
     assert set(choose_tags(faces, TagChoice(escape_parentheses=True))) == KAOMOJI
+    assert choose_tags([Scored("ready,_set,_go!", "general", 0.9)], TagChoice()) == ["ready set go!"]
     assert spaced("a_b_\\(c_d\\)") == "a b (c d)"
 
 

@@ -354,4 +354,4 @@ def test_stored_tags_are_found_by_name(taggers, dataset):
         store_probabilities(store, WdTagger(taggers / "wd"), [dataset / "3.png"])
     found = stored_tags(dataset, {"3": dataset / "3.png", "4": dataset / "4.png"})
     assert list(found) == ["3"]
-    assert found["3"]["left_channel_2"] == pytest.approx(150 / 255, abs=1e-3)
+    assert found["3"]["left channel 2"] == pytest.approx(150 / 255, abs=1e-3)

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lorasmith.captions.tag_choice import Scored
+from lorasmith.captions.tag_choice import Scored, spaced
 from lorasmith.captions.tagger import Tagger
 from lorasmith.errors import DatasetError, InputError
 from lorasmith.images.read import content_hash, read_picture
@@ -65,10 +65,11 @@ class ProbabilityStore:
 
     def register(self, tagger: Tagger) -> None:
         """Make the tagger known, so that rows can be stored for it; it counts as the last one used."""
-        listed = zlib.compress(json.dumps([tagger.names, tagger.categories]).encode())
+        start = (tagger.descriptor.general_threshold, tagger.descriptor.character_threshold)
+        listed = zlib.compress(json.dumps([tagger.names, tagger.categories, start]).encode())
         with self._database as database:
             database.execute(
-                "INSERT INTO taggers (identity, source, tags) VALUES (?, ?, ?) ON CONFLICT (identity) DO UPDATE SET source = excluded.source",
+                "INSERT INTO taggers (identity, source, tags) VALUES (?, ?, ?) ON CONFLICT (identity) DO UPDATE SET source = excluded.source, tags = excluded.tags",
                 (tagger.identity, tagger.folder.name, listed),
             )
             database.execute("INSERT OR REPLACE INTO facts VALUES ('last tagger', ?)", (tagger.identity,))
@@ -97,8 +98,7 @@ class ProbabilityStore:
     def scored(self, identity: str, contents: Iterable[str]) -> Iterator[tuple[str, list[Scored]]]:
         """Content hash and stored tags, the most probable first, of those `contents` that this tagger has seen."""
         number = self._number(identity)
-        (listed,) = self._database.execute("SELECT tags FROM taggers WHERE id = ?", (number,)).fetchone()
-        names, categories = json.loads(zlib.decompress(listed))
+        names, categories, _ = self._listed(number)
         for content in contents:
             row = self._database.execute(
                 "SELECT places, probabilities FROM seen WHERE tagger = ? AND content = ?", (number, content)
@@ -109,6 +109,16 @@ class ProbabilityStore:
             values = (np.frombuffer(row[1], "<u2") / STEPS).tolist()
             tags = [Scored(names[place], categories[place], value) for place, value in zip(places, values, strict=True)]
             yield content, sorted(tags, key=lambda one: -one.probability)
+
+    def thresholds(self, identity: str) -> tuple[float, float]:
+        """Where to begin with a tagger's general tags and characters."""
+        general, character = self._listed(self._number(identity))[2]
+        return general, character
+
+    def _listed(self, number: int) -> tuple[list[str], list[str], tuple[float, float]]:
+        (listed,) = self._database.execute("SELECT tags FROM taggers WHERE id = ?", (number,)).fetchone()
+        names, categories, start = json.loads(zlib.decompress(listed))
+        return names, categories, start
 
     def _number(self, identity: str) -> int:
         row = self._database.execute("SELECT id FROM taggers WHERE identity = ?", (identity,)).fetchone()
@@ -177,7 +187,7 @@ def store_probabilities(
 
 
 def stored_tags(dataset: Path | str, pictures: Mapping[str, Path]) -> dict[str, dict[str, float]]:
-    """Name -> tag (with its underscores) -> probability, of the pictures that the last used tagger has seen; empty where none has.
+    """Name -> tag (with spaces) -> probability, of the pictures that the last used tagger has seen; empty where none has.
 
     Nothing is written, and no picture is decoded.
     """
@@ -194,4 +204,4 @@ def stored_tags(dataset: Path | str, pictures: Mapping[str, Path]) -> dict[str, 
             except DatasetError as error:
                 _log.warning("%s", error)
         found = store.scored(known[0], contents)
-        return {name: {one.name: one.probability for one in tags} for content, tags in found for name in contents[content]}
+        return {name: {spaced(one.name): one.probability for one in tags} for content, tags in found for name in contents[content]}

@@ -138,8 +138,8 @@ def spaced(name: str) -> str:
 
 
 def written(name: str, choice: TagChoice) -> str:
-    """A name of the tagger's table as it goes into a caption."""
-    tag = name if choice.keep_underscores else spaced(name)
+    """A name of the tagger's table as it goes into a caption; a comma in it would part it in two, so it becomes a space."""
+    tag = " ".join((name if choice.keep_underscores else spaced(name)).replace(",", " ").split())
     return tag.replace("(", "\\(").replace(")", "\\)") if choice.escape_parentheses and tag not in KAOMOJI else tag
 
 
