@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from lorasmith.adapters import keys, kinds
-from lorasmith.adapters.dialects import Layer
 from lorasmith.adapters.kinds import glora
+from lorasmith.adapters.network import Layer
 from lorasmith.adapters.resize import lora_factors
 from lorasmith.errors import AdapterError
 

@@ -18,7 +18,7 @@ from collections.abc import Mapping, Sequence
 import torch
 
 from lorasmith.adapters.change import BaseWeights, change, factors
-from lorasmith.adapters.dialects import Layer
+from lorasmith.adapters.network import Layer
 from lorasmith.adapters.resize import SMALLEST, layer_from_svd, lora_layer, product_svd
 from lorasmith.errors import AdapterError
 

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from lorasmith.adapters.dialects import Layer
+from lorasmith.adapters.network import Layer
 from lorasmith.errors import AdapterError
 
 SMALLEST = 1e-6
