@@ -1,10 +1,114 @@
-"""Hashes of a base model's files, remembered while a file stays as it is."""
+"""Hashes of a base model's files, remembered while a file stays as it is.
+
+Hashing seven gigabytes takes a while, and every start of a run wants the same hashes. So a hash is kept in the user's cache folder
+under what the system says of the file: its path, size, time of change in nanoseconds and inode. A file that is written anew
+has another time or inode, and is hashed again.
+
+The names that others have for a file come from the same bytes:
+
+    sha256     over the whole file: what sites show, and `ss_new_sd_model_hash` in a LoRA's metadata
+    AutoV2     its first ten digits
+    legacy     the first eight of a sha256 over 64 KiB at 1 MiB: `ss_sd_model_hash`
+"""
 
 from __future__ import annotations
 
-from lorasmith.models.description import Description
+import hashlib
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from lorasmith.atomic import write_atomically
+from lorasmith.errors import BaseModelError
+from lorasmith.models.description import Description, PartPlace
+
+_MOST = 5_000  # hashes that are kept; the oldest go
+
+
+def cache_folder() -> Path:
+    """Where this program keeps what it can make again, by the system's habit; LORASMITH_CACHE names another folder."""
+    if named := os.environ.get("LORASMITH_CACHE"):
+        return Path(named)
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "lorasmith"
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches" / "lorasmith"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "lorasmith"
+
+
+def sha256(path: Path, read: Callable[[Path], str] | None = None) -> str:
+    """The sha256 of a file, as hexadecimal digits; read from the file only where it is not known yet."""
+    found = path.resolve()
+    try:
+        state = found.stat()
+        key = f"{found}|{state.st_size}|{state.st_mtime_ns}|{state.st_ino}"
+        known = _remembered()
+        if key not in known:
+            digest = (read or _digest)(found)
+            after = found.stat()
+            if (after.st_size, after.st_mtime_ns) != (state.st_size, state.st_mtime_ns):
+                raise BaseModelError(f"{path} is being written while it is read; wait until it is whole")
+            _remember(key, digest)
+            return digest
+        return known[key]
+    except OSError as error:
+        raise BaseModelError(f"{path} cannot be read ({error.strerror or error}); give a file that can") from error
+
+
+def auto_v2(path: Path) -> str:
+    """The ten digits by which sites and UIs call a file."""
+    return sha256(path)[:10]
+
+
+def legacy_hash(path: Path) -> str:
+    """The eight digits by which the first UIs called a file; two files may share them."""
+    with path.open("rb") as file:
+        file.seek(0x100000)
+        return hashlib.sha256(file.read(0x10000)).hexdigest()[:8]
 
 
 def fingerprints(description: Description) -> dict[str, str]:
-    """Part -> sha256 over its settings, its place and the hashes of its files."""
-    raise NotImplementedError("follows")
+    """Part -> sha256 over its settings, its place and the hashes of its files: what a cache of its results depends on."""
+    return {name: fingerprint(place) for name, place in description.parts.items()}
+
+
+def fingerprint(place: PartPlace) -> str:
+    """One part's; the same for the same bytes and settings wherever they lie."""
+    told = {"config": place.config, "prefix": place.prefix, "names": place.names, "files": [sha256(file) for file in place.files]}
+    return hashlib.sha256(json.dumps(told, sort_keys=True, default=list).encode()).hexdigest()
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _store() -> Path:
+    return cache_folder() / "hashes.json"
+
+
+def _remembered() -> dict[str, str]:
+    """Key -> digest; nothing where the store is absent or damaged, for it can be made again."""
+    try:
+        tree = json.loads(_store().read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return {str(k): v for k, v in tree.items() if isinstance(v, str) and len(v) == 64} if isinstance(tree, dict) else {}
+
+
+def _remember(key: str, digest: str) -> None:
+    """Add a hash; a cache folder that cannot be written costs time, not the run."""
+    from filelock import FileLock
+
+    store = _store()
+    try:
+        store.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(f"{store}.lock", timeout=30):
+            known = _remembered() | {key: digest}
+            write_atomically(store, json.dumps(dict(list(known.items())[-_MOST:]), indent=0).encode())
+    except OSError as error:
+        import logging
+
+        logging.getLogger(__name__).warning("the hash of a file could not be remembered in %s (%s)", store, error.strerror or error)

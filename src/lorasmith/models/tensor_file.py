@@ -8,6 +8,7 @@ request alone.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import mmap
@@ -120,10 +121,8 @@ class SafetensorsFile:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        try:
+        with contextlib.suppress(BufferError):  # an error's traceback still holds a tensor over the map; it closes with that
             self._map.close()
-        except BufferError:  # an error's traceback still holds a tensor over the map; it closes with that
-            pass
 
     def into(self, name: str, rows: slice, make: Any) -> torch.Tensor:
         """`make(tensor)` of the rows of one tensor; what `make` returns must be a copy, for the pages are given back."""
@@ -166,9 +165,7 @@ class PickleFile:
                 tree = torch.load(path, map_location="cpu", weights_only=True)
         except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError, KeyError, AttributeError, TypeError) as error:
             reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:150]
-            raise BaseModelError(
-                f"{path} cannot be read as weights alone ({reason}); give the safetensors file of that model"
-            ) from error
+            raise BaseModelError(f"{path} cannot be read as weights alone ({reason}); give the safetensors file of that model") from error
         while isinstance(tree, dict) and isinstance(tree.get("state_dict"), dict):
             tree = tree["state_dict"]
         tensors = {str(k): v for k, v in tree.items() if isinstance(v, torch.Tensor)} if isinstance(tree, dict) else {}
