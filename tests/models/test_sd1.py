@@ -10,10 +10,11 @@ from lorasmith.adapters.attach import attach
 from lorasmith.adapters.file import save_lora
 from lorasmith.adapters.keys import clip_targets, unet_targets
 from lorasmith.adapters.state import adapter_tensors
-from lorasmith.errors import BaseModelError
+from lorasmith.errors import BaseModelError, SettingsError
 from lorasmith.evaluation.sampling import with_lora
 from lorasmith.models.checkpoint import open_base
 from lorasmith.models.sampling import initial_latents, sample, sample_latents
+from lorasmith.models.texts import TextOptions
 
 
 @pytest.fixture(scope="module")
@@ -86,19 +87,22 @@ def test_a_picture_does_not_depend_on_the_pictures_beside_it(base):
 
 
 def test_clip_skip_reads_an_earlier_layer_through_the_final_norm(base):
-    encoder, tokenizer = base.parts["text_encoder"], base.tokenizer
+    encoder, tokenizer = base.parts["text_encoder"], base.clip.tokenizer
     ids = tokenizer(["red cat"], padding="max_length", max_length=77, return_tensors="pt").input_ids
     states = encoder(ids, output_hidden_states=True).hidden_states
-    torch.testing.assert_close(base.encode_texts(["red cat"], 2), encoder.final_layer_norm(states[-2]))
-    torch.testing.assert_close(base.encode_texts(["red cat"], 1), encoder(ids).last_hidden_state)
-    with pytest.raises(BaseModelError, match="2 layers"):
-        base.encode_texts(["red cat"], 3)
+    torch.testing.assert_close(base.encode_texts(["red cat"], TextOptions(clip_skip=2)).states, encoder.final_layer_norm(states[-2]))
+    torch.testing.assert_close(base.encode_texts(["red cat"], TextOptions()).states, encoder(ids).last_hidden_state)
+    with pytest.raises(SettingsError, match="2 layers"):
+        base.encode_texts(["red cat"], TextOptions(clip_skip=3))
 
 
 def test_long_captions_are_counted_in_tokens(base):
     assert base.count_tokens("red cat") == 2
     assert base.count_tokens("zorvex") > 2, "an unknown word falls into pieces"
-    assert base.max_tokens == 75
+    assert base.max_tokens(TextOptions()) == 75
+    assert base.max_tokens(TextOptions(max_token_length=150)) == 150
+    with pytest.raises(SettingsError, match="75, 150 or 225"):
+        base.max_tokens(TextOptions(max_token_length=100))
 
 
 def test_what_is_no_base_is_named_in_one_sentence(toy_base, tmp_path):

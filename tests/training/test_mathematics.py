@@ -3,8 +3,9 @@
 import pytest
 import torch
 
-from lorasmith.training.noise import add_noise, draw_noise, draw_timesteps
-from lorasmith.training.targets import epsilon, v_prediction
+from lorasmith.models.diffusion import Ddpm, add_noise, epsilon, v_prediction
+from lorasmith.training.noise import draw_noise
+from lorasmith.training.timesteps import draw_timesteps
 
 
 def test_noise_does_not_depend_on_the_batch_it_is_drawn_in():
@@ -26,8 +27,9 @@ def test_timesteps_cover_the_whole_schedule():
 def test_epsilon_and_v_describe_the_same_picture(t):
     alphas = torch.linspace(0.999, 0.005, 1000)
     x, noise, steps = torch.randn(2, 4, 8, 8), torch.randn(2, 4, 8, 8), torch.tensor([t, t])
-    noisy = add_noise(x, noise, steps, alphas)
-    v = v_prediction(x, noise, steps, alphas)
+    levels = Ddpm("epsilon", alphas, {}).levels(steps)
+    noisy = add_noise(x, noise, levels)
+    v = v_prediction(x, noise, levels)
     a = alphas[t]
     torch.testing.assert_close(a.sqrt() * noisy - (1 - a).sqrt() * v, x, atol=1e-5, rtol=1e-4)
-    assert torch.equal(epsilon(x, noise, steps, alphas), noise)
+    assert torch.equal(epsilon(x, noise, levels), noise)

@@ -1,4 +1,4 @@
-"""Pictures from a base model: DDIM steps with classifier-free guidance, each from its own seed."""
+"""Pictures from a base model: DDIM or Euler steps, with classifier-free guidance, each picture from its own seed."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from PIL import Image
 
 from lorasmith.draws import generator_for
 from lorasmith.models.family import Base
+from lorasmith.models.texts import TextOptions
 
 
 def initial_latents(base: Base, seeds: Sequence[int], width: int, height: int) -> torch.Tensor:
@@ -26,20 +27,22 @@ def sample_latents(
     steps: int,
     cfg_scale: float,
     negative_prompt: str = "",
-    clip_skip: int = 1,
+    guidance: float | None = None,
+    texts: TextOptions | None = None,
 ) -> torch.Tensor:
-    """Denoise `latents` (n, ...) towards `prompts` (n) in `steps` DDIM steps (Song et al. 2020, eta 0)."""
-    from diffusers import DDIMScheduler
+    """Denoise `latents` (n, ...) towards `prompts` (n) in `steps` steps of the family's scheduler, without new noise.
 
-    scheduler = DDIMScheduler.from_config(base.scheduler_config)
-    scheduler.set_timesteps(steps)
-    states = base.encode_texts([*([negative_prompt] * len(prompts)), *prompts], clip_skip)
-    latents = latents * scheduler.init_noise_sigma
+    `cfg_scale` 1 draws without a negative prompt, in half the time; `guidance` is for models that are told one.
+    """
+    count = len(prompts)
+    scheduler = base.diffusion.scheduler(steps, latents.shape[-2] * latents.shape[-1] // 4)
+    options = texts or TextOptions()
+    states = base.encode_texts([*([negative_prompt] * count if cfg_scale != 1 else []), *prompts], options)
     for timestep in scheduler.timesteps:
         if cfg_scale == 1:
-            prediction = base.predict(latents, timestep.expand(len(prompts)), states[len(prompts) :])
+            prediction = base.predict(latents, timestep.expand(count), states, guidance=guidance)
         else:
-            both = base.predict(torch.cat([latents, latents]), timestep.expand(2 * len(prompts)), states)
+            both = base.predict(torch.cat([latents, latents]), timestep.expand(2 * count), states, guidance=guidance)
             away, towards = both.chunk(2)
             prediction = away + cfg_scale * (towards - away)
         latents = scheduler.step(prediction.float().to(latents.device), timestep, latents).prev_sample
@@ -53,17 +56,19 @@ def to_pictures(pixels: torch.Tensor) -> list[Image.Image]:
 
 
 def sample(
-    base: Base, prompts: Sequence[str], seeds: Sequence[int], *, width: int | None = None, height: int | None = None, steps: int = 20,
-    cfg_scale: float = 7.0, negative_prompt: str = "", clip_skip: int = 1, batch_size: int = 16,
+    base: Base, prompts: Sequence[str], seeds: Sequence[int], *, width: int | None = None, height: int | None = None,
+    steps: int | None = None, cfg_scale: float | None = None, negative_prompt: str = "", guidance: float | None = None,
+    texts: TextOptions | None = None, batch_size: int = 16,
 ) -> list[Image.Image]:  # fmt: skip
-    """One picture per prompt and seed; `width` and `height` in pixels, the base's native size where left out."""
+    """One picture per prompt and seed; `width` and `height` in pixels. What is left out is as usual for the base."""
     width, height = width or base.native_resolution, height or base.native_resolution
     pictures: list[Image.Image] = []
     for first in range(0, len(prompts), batch_size):
         part = slice(first, first + batch_size)
         latents = sample_latents(
-            base, prompts[part], initial_latents(base, seeds[part], width, height),
-            steps=steps, cfg_scale=cfg_scale, negative_prompt=negative_prompt, clip_skip=clip_skip,
+            base, prompts[part], initial_latents(base, seeds[part], width, height), steps=steps or base.usual.steps,
+            cfg_scale=base.usual.cfg_scale if cfg_scale is None else cfg_scale, negative_prompt=negative_prompt, guidance=guidance,
+            texts=texts,
         )  # fmt: skip
         pictures.extend(to_pictures(base.decode_latents(latents)))
     return pictures

@@ -23,7 +23,7 @@ def lora_metadata(settings: Settings, plan: Plan, training_set: TrainingSet, bas
     arguments = ", ".join(f"{key}={value}" for key, value in optimizer.args.items())
     facts = TrainingFacts(
         output_name=settings.name,
-        base_model_version="sd_v1_v" if base.prediction_type == "v_prediction" else "sd_v1",
+        base_model_version="sd_v1_v" if base.diffusion.prediction_type == "v_prediction" else "sd_v1",
         network_dim=settings.network.rank,
         network_alpha=settings.network.alpha_value,
         resolution=settings.buckets.size,
@@ -41,7 +41,7 @@ def lora_metadata(settings: Settings, plan: Plan, training_set: TrainingSet, bas
         steps=done,
         seed=training.seed,
         mixed_precision=training.mixed_precision,
-        prediction_type="v" if base.prediction_type == "v_prediction" else "epsilon",
+        prediction_type="v" if base.diffusion.prediction_type == "v_prediction" else "epsilon",
         clip_skip=settings.base.clip_skip,
         min_snr_gamma=settings.loss.min_snr_gamma or None,
         max_grad_norm=training.max_grad_norm,

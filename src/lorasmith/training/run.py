@@ -31,7 +31,7 @@ from lorasmith.training import events
 from lorasmith.training.commands import Commands
 from lorasmith.training.events import Emitter, EventLog, Listener
 from lorasmith.training.facts import lora_metadata
-from lorasmith.training.optimizers import make_optimizer
+from lorasmith.training.optimizers import make_optimizer, weights_for_use
 from lorasmith.training.plan import Plan, lr_factor, make_plan
 from lorasmith.training.run_folder import RunFolder, describe_inputs, describe_machine
 from lorasmith.training.settings import Settings, check_together
@@ -146,7 +146,7 @@ def _work(
         latents = cache_latents(settings, base, training_set, emit, commands)
         run = Run(
             settings, folder, training_set, plan, base, adapters, _optimizer(settings, adapters), latents, _rules(settings),
-            TextStates(base, settings.base.clip_skip, "text_encoder" in adapters), emit, commands,
+            TextStates(base, settings.base.text_options, set(adapters) != {base.denoiser}), emit, commands,
         )  # fmt: skip
         emit(
             events.Planned(
@@ -204,10 +204,11 @@ def load_model(settings: Settings, training_set: TrainingSet, emit: Emitter) -> 
         ))  # fmt: skip
     lengths = [(base.count_tokens(item.picture.caption), item) for item in training_set.pictures if item.picture.caption]
     longest, item = max(lengths, key=lambda pair: pair[0], default=(0, None))
-    if longest > base.max_tokens and item is not None:
-        count = sum(length > base.max_tokens for length, _ in lengths)
+    most = base.max_tokens(settings.base.text_options)
+    if longest > most and item is not None:
+        count = sum(length > most for length, _ in lengths)
         emit(events.Warned(
-            f"{count} captions are longer than the {base.max_tokens} tokens that the base reads (the longest, {item.picture.path.name}, "
+            f"{count} captions are longer than the {most} tokens that the base reads (the longest, {item.picture.path.name}, "
             f"has {longest}); what stands beyond is not trained"
         ))  # fmt: skip
     return base
@@ -327,7 +328,8 @@ def save_checkpoint(run: Run, name: str, epoch: int, done: int, final: bool = Fa
     """Write a LoRA file of this moment."""
     path = run.folder.checkpoints / name
     metadata = lora_metadata(run.settings, run.plan, run.training_set, run.base, epoch, done)
-    save_lora(path, adapter_tensors(*run.adapters.values()), metadata, DTYPES[run.settings.checkpoints.save_precision])
+    with weights_for_use(run.settings.optimizer.type, run.optimizer):
+        save_lora(path, adapter_tensors(*run.adapters.values()), metadata, DTYPES[run.settings.checkpoints.save_precision])
     run.emit(events.CheckpointSaved(str(path.relative_to(run.folder.root)), epoch, done, final))
     return path
 
@@ -339,10 +341,11 @@ def draw_samples(run: Run, epoch: int, done: int) -> None:
         return
     prompts = [prompt.replace("{trigger}", run.settings.captions.trigger or "") for prompt in wanted.prompts]
     seeds = [wanted.seed + k for k in range(len(prompts))]
-    pictures = sample(
-        run.base, prompts, seeds, width=wanted.width, height=wanted.height, steps=wanted.steps, cfg_scale=wanted.cfg_scale,
-        negative_prompt=wanted.negative_prompt, clip_skip=run.settings.base.clip_skip,
-    )  # fmt: skip
+    with weights_for_use(run.settings.optimizer.type, run.optimizer):
+        pictures = sample(
+            run.base, prompts, seeds, width=wanted.width, height=wanted.height, steps=wanted.steps, cfg_scale=wanted.cfg_scale,
+            negative_prompt=wanted.negative_prompt, texts=run.settings.base.text_options,
+        )  # fmt: skip
     for k, (prompt, seed, picture) in enumerate(zip(prompts, seeds, pictures, strict=True)):
         path = run.folder.samples / f"epoch{epoch:06d}-step{done:08d}-{k:02d}.png"
         picture.save(path)

@@ -19,6 +19,8 @@ from lorasmith.adapters.settings import NetworkSettings
 from lorasmith.datasets.settings import BucketSettings, CaptionSettings, DatasetSettings
 from lorasmith.errors import SettingsError
 from lorasmith.models.settings import BaseModelSettings
+from lorasmith.training.flow_settings import FlowSettings
+from lorasmith.training.optimizers import OPTIMIZERS, kind_of
 
 VERSION: Literal[1] = 1
 
@@ -45,13 +47,14 @@ class TrainingSettings(_Section):
 class OptimizerSettings(_Section):
     """Which optimizer, and how fast it learns."""
 
-    type: Literal["AdamW", "Prodigy"] = Field(
-        "AdamW", description="AdamW, or Prodigy, which finds its own learning rate (then learning_rate 1)."
+    type: str = Field(
+        "AdamW",
+        description=f"{', '.join(OPTIMIZERS)}, or a dotted path such as torch.optim.RAdam. Prodigy and DAdapt* find their own rate: learning_rate 1.",
     )
     learning_rate: float = Field(1e-4, gt=0, le=10, description="For all parts that have none of their own.")
     unet_lr: float | None = Field(None, ge=0, description="Learning rate of the U-Net. Empty: learning_rate.")
     text_encoder_lr: float | None = Field(None, ge=0, description="Learning rate of the text encoder; a half to a tenth of the U-Net's.")
-    args: dict[str, float | bool | int | list[float]] = Field(
+    args: dict[str, bool | int | float | str | list[float]] = Field(
         default_factory=dict, description="More arguments, such as weight_decay or betas."
     )
 
@@ -114,6 +117,7 @@ class Settings(_Section):
     optimizer: OptimizerSettings = Field(default_factory=lambda: OptimizerSettings())
     schedule: ScheduleSettings = Field(default_factory=lambda: ScheduleSettings())
     loss: LossSettings = Field(default_factory=lambda: LossSettings())
+    flow: FlowSettings = Field(default_factory=lambda: FlowSettings())
     checkpoints: CheckpointSettings = Field(default_factory=lambda: CheckpointSettings())
     samples: SampleSettings = Field(default_factory=lambda: SampleSettings())
     cache: Path = Field(Path("cache"), description="Folder of cached latents; shared by all runs, safe to delete.")
@@ -157,17 +161,24 @@ def check_together(settings: Settings) -> list[str]:
         if given and settings.samples != SampleSettings():
             raise SettingsError(f"samples.{given[0]} has no effect without samples.prompts; add a prompt or remove it")
     warnings = []
-    if o.type == "Prodigy":
+    optimizer = kind_of(o.type)
+    if optimizer.finds_rate:
         for field in ("learning_rate", "unet_lr", "text_encoder_lr"):
             value = getattr(o, field)
             if value is not None and 0 < value < 0.1:
-                warnings.append(f"optimizer.{field} is {value:g}, but Prodigy finds the rate itself and expects about 1; set it to 1")
+                warnings.append(f"optimizer.{field} is {value:g}, but {o.type} finds the rate itself and expects about 1; set it to 1")
         if len({lr for part in ("unet", "text_encoder") if (lr := settings.lr_of(part))}) > 1:
             raise SettingsError(
-                "optimizer.unet_lr and optimizer.text_encoder_lr differ, but Prodigy finds one rate for all; make them equal"
+                f"optimizer.unet_lr and optimizer.text_encoder_lr differ, but {o.type} finds one rate for all; make them equal"
             )
-    if o.type == "AdamW" and max(settings.lr_of("unet"), settings.lr_of("text_encoder")) > 0.05:
-        warnings.append("a learning rate over 0.05 is far too high for AdamW; 1e-4 to 5e-4 is usual")
+        if s.lr_scheduler == "cosine_with_restarts" and (s.lr_scheduler_num_cycles or 1) > 1:
+            warnings.append(f"schedule.lr_scheduler restarts, which upsets the rate that {o.type} has found; use cosine or constant")
+    elif max(settings.lr_of("unet"), settings.lr_of("text_encoder")) > 0.05:
+        warnings.append(f"a learning rate over 0.05 is far too high for {o.type}; 1e-4 to 5e-4 is usual")
+    if optimizer.averages and s.lr_scheduler not in ("constant", "constant_with_warmup"):
+        raise SettingsError(
+            f"optimizer.type {o.type!r} needs no schedule and is harmed by {s.lr_scheduler!r}; set schedule.lr_scheduler to 'constant'"
+        )
     moving = c.shuffle_caption or c.caption_tag_dropout_rate or c.token_warmup_step
     if c.keep_tokens and not moving:
         warnings.append("captions.keep_tokens has no effect while captions.shuffle_caption is off")

@@ -10,20 +10,24 @@ import torch
 
 from lorasmith.adapters.attach import AttachedAdapter
 from lorasmith.errors import RunError
-from lorasmith.models.family import Base
+from lorasmith.models.diffusion import TARGETS, Ddpm, add_noise
+from lorasmith.models.family import Base, SizeConditioning
+from lorasmith.models.texts import EncodedTexts, TextOptions
 from lorasmith.training import noise
+from lorasmith.training.flow_settings import FlowSettings
 from lorasmith.training.settings import Settings
-from lorasmith.training.targets import TARGETS
+from lorasmith.training.timesteps import flow_weight, timesteps_for
 from lorasmith.training.weighting import signal_to_noise, timestep_weight
 
 
 @dataclass(frozen=True)
 class PreparedBatch:
-    """Samples that train together. `latents` (n, c, h, w) float32; `names` are for messages."""
+    """Samples that train together. `latents` (n, c, h, w) float32; `names` are for messages; `sizes` are for SDXL."""
 
     latents: torch.Tensor
     captions: tuple[str, ...]
     names: tuple[str, ...]
+    sizes: tuple[SizeConditioning, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -37,40 +41,70 @@ class StepResult:
 class TextStates:
     """Encoded captions; kept for the run where no text encoder trains, since then they never change."""
 
-    def __init__(self, base: Base, clip_skip: int, trained: bool):
-        self._base, self._clip_skip, self._trained = base, clip_skip, trained
-        self._kept: dict[str, torch.Tensor] = {}
+    def __init__(self, base: Base, options: TextOptions, trained: bool):
+        self._base, self._options, self._trained = base, options, trained
+        self._kept: dict[str, EncodedTexts] = {}
 
-    def __call__(self, captions: Sequence[str]) -> torch.Tensor:
-        """(n, tokens, width)."""
+    def __call__(self, captions: Sequence[str]) -> EncodedTexts:
+        """The captions' states in their order."""
         if self._trained:
-            return self._base.encode_texts(captions, self._clip_skip)
+            return self._base.encode_texts(captions, self._options)
         for caption in captions:
             if caption not in self._kept:
                 with torch.no_grad():
-                    self._kept[caption] = self._base.encode_texts([caption], self._clip_skip)[0]
-        return torch.stack([self._kept[caption] for caption in captions])
+                    self._kept[caption] = self._base.encode_texts([caption], self._options)
+        return EncodedTexts.cat([self._kept[caption] for caption in captions])
 
 
-def batch_loss(base: Base, batch: PreparedBatch, states: torch.Tensor, settings: Settings, step: int, first_sample: int) -> torch.Tensor:
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """What the model said and what it should have said, (n, c, h, w) float32, and how much each sample counts for it (n,)."""
+
+    prediction: torch.Tensor
+    target: torch.Tensor
+    weight: torch.Tensor
+
+
+def ask(
+    base: Base, latents: torch.Tensor, added: torch.Tensor, timesteps: torch.Tensor, texts: EncodedTexts, flow: FlowSettings,
+    sizes: Sequence[SizeConditioning] | None = None, seen: torch.Tensor | None = None,
+) -> Answer:  # fmt: skip
+    """The model's answer to latents with noise `added` at `timesteps`, and the target; carries gradients.
+
+    `seen` is the noise that the model sees, where it differs from the one it should name (input perturbation).
+    """
+    levels = base.diffusion.levels(timesteps)
+    noisy = add_noise(latents, added if seen is None else seen, levels)
+    target = TARGETS[base.diffusion.prediction_type](latents, added, levels)
+    prediction = base.predict(noisy, timesteps, texts, sizes, flow.guidance_scale).float()
+    sigma, noisy = levels[1].to(prediction.device), noisy.to(prediction.device)
+    weight = torch.ones_like(sigma)
+    if base.diffusion.prediction_type == "flow":
+        if flow.model_prediction_type == "additive":
+            prediction = prediction + noisy
+        elif flow.model_prediction_type == "sigma_scaled":
+            prediction = noisy - sigma.view(-1, 1, 1, 1) * prediction
+            weight = flow_weight(sigma, flow.weighting_scheme)
+    return Answer(prediction, target.to(prediction.device), weight)
+
+
+def batch_loss(base: Base, batch: PreparedBatch, texts: EncodedTexts, settings: Settings, step: int, first_sample: int) -> torch.Tensor:
     """The weighted mean squared error of one batch, with gradients; a scalar.
 
     Raises RunError where it is not finite, with the pictures and timesteps: such a loss must not reach the weights.
     """
     seed = settings.training.seed
     added = noise.draw_noise(batch.latents.shape, seed, step, first_sample)
-    timesteps = noise.draw_timesteps(len(batch.latents), len(base.alphas_cumprod), seed, step, first_sample)
-    noisy = noise.add_noise(batch.latents, added, timesteps, base.alphas_cumprod)
-    target = TARGETS[base.prediction_type](batch.latents, added, timesteps, base.alphas_cumprod)
-    prediction = base.predict(noisy, timesteps, states).float()
-    per_sample = (prediction - target.to(prediction.device)).square().mean(dim=(1, 2, 3))
-    if settings.loss.min_snr_gamma:
-        snr = signal_to_noise(base.alphas_cumprod)[timesteps]
-        weights = timestep_weight(snr, base.prediction_type, min_snr_gamma=settings.loss.min_snr_gamma)
+    timesteps = timesteps_for(base.diffusion, batch.latents.shape, settings.flow, seed, step, first_sample)
+    answer = ask(base, batch.latents, added, timesteps, texts, settings.flow, batch.sizes)
+    per_sample = (answer.prediction - answer.target).square().mean(dim=(1, 2, 3)) * answer.weight
+    if settings.loss.min_snr_gamma and isinstance(base.diffusion, Ddpm):
+        snr = signal_to_noise(base.diffusion.alphas_cumprod)[timesteps]
+        weights = timestep_weight(snr, base.diffusion.prediction_type, min_snr_gamma=settings.loss.min_snr_gamma)
         per_sample = per_sample * weights.to(per_sample.device)
     loss = per_sample.mean()
     if not torch.isfinite(loss):
-        shown = ", ".join(f"{name} at timestep {t}" for name, t in zip(batch.names, timesteps.tolist(), strict=True))
+        shown = ", ".join(f"{name} at timestep {t:g}" for name, t in zip(batch.names, timesteps.tolist(), strict=True))
         raise RunError(f"the loss of step {step + 1} is not a finite number ({shown}); lower the learning rate or leave that picture out")
     return loss
 
@@ -82,7 +116,7 @@ def step(
     """Train on `batches` (one, or as many as are accumulated) as step `number` (from 0); learning rates are already set."""
     optimizer.zero_grad(set_to_none=True)
     total, first_sample = 0.0, 0
-    frozen_text = "text_encoder" not in adapters
+    frozen_text = set(adapters) == {base.denoiser}
     for batch in batches:
         with torch.no_grad() if frozen_text else nullcontext():
             states = texts(batch.captions)

@@ -1,0 +1,123 @@
+"""Captions through a CLIP text encoder, also those that are longer than the 75 tokens it can read at once.
+
+A caption of up to n times 75 tokens is laid out in n chunks of 77, each read by itself: [begin, 75 tokens, end]. Its states are
+put together again as begin, n times 75 states, end. This is how sd-scripts and the web UIs do it; the layout's corners, which
+matter for encoders that fill up with another token than the end (OpenCLIP's), are those of sd-scripts:
+
+    filled up with the end token    every chunk ends with it
+    filled up with another one      a chunk ends with the fill, or with the end token where content stands before it;
+                                    a chunk without content begins with the end token
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from lorasmith.errors import SettingsError
+from lorasmith.models.emphasis import parse_emphasis
+from lorasmith.models.texts import TextOptions
+
+CHUNK = 75
+LENGTHS = (75, 150, 225)
+
+
+@dataclass(frozen=True)
+class Marks:
+    """The tokens that are no content."""
+
+    begin: int
+    end: int
+    fill: int
+
+
+def chunk_count(max_token_length: int | None) -> int:
+    """Chunks that hold so many tokens; raises SettingsError for another number than 75, 150 or 225."""
+    if max_token_length not in (None, *LENGTHS):
+        raise SettingsError(f"base.max_token_length is {max_token_length}, but this base reads 75, 150 or 225 tokens; choose one of them")
+    return (max_token_length or CHUNK) // CHUNK
+
+
+def lay_out(content: Sequence[int], marks: Marks, chunks: int) -> list[list[int]]:
+    """Tokens of a caption, without begin and end, in `chunks` chunks of 77; what does not fit is left out."""
+    room = CHUNK * chunks
+    flat = [*content[:room], marks.end]
+    flat += [marks.fill] * (room + 1 - len(flat))
+    if chunks == 1:
+        return [[marks.begin, *flat]]
+    laid = []
+    for first in range(0, room, CHUNK):
+        chunk = [marks.begin, *flat[first : first + CHUNK], flat[-1]]
+        if chunk[-2] not in (marks.end, marks.fill):
+            chunk[-1] = marks.end
+        if chunk[1] == marks.fill:
+            chunk[1] = marks.end
+        laid.append(chunk)
+    return laid
+
+
+def lay_out_weights(weights: Sequence[float], chunks: int) -> list[list[float]]:
+    """The weights of a caption's tokens in the same layout; what is no content counts 1."""
+    room = CHUNK * chunks
+    flat = [*weights[:room], *[1.0] * max(0, room - len(weights))]
+    return [[1.0, *flat[first : first + CHUNK], 1.0] for first in range(0, room, CHUNK)]
+
+
+def join_chunks(states: torch.Tensor, chunks: int) -> torch.Tensor:
+    """(n * chunks, 77, ...) to (n, 75 * chunks + 2, ...): one begin, all that stands between, one end."""
+    if chunks == 1:
+        return states
+    apart = states.unflatten(0, (-1, chunks))
+    return torch.cat([apart[:, 0, :1], apart[:, :, 1:-1].flatten(1, 2), apart[:, -1, -1:]], dim=1)
+
+
+@dataclass(frozen=True, eq=False)
+class TokenizedTexts:
+    """Captions as tokens: `ids` int64 (n, chunks, 77); `weights` float32 of the same shape, None where all count alike."""
+
+    ids: torch.Tensor
+    weights: torch.Tensor | None = None
+
+
+class Clip:
+    """A CLIP text encoder with its tokenizer."""
+
+    def __init__(self, encoder: Any, tokenizer: Any):
+        self.encoder, self.tokenizer = encoder, tokenizer
+        self.marks = Marks(tokenizer.bos_token_id, tokenizer.eos_token_id, tokenizer.pad_token_id)
+
+    def content(self, text: str) -> list[int]:
+        """The tokens of a text without begin and end."""
+        return list(self.tokenizer(text, add_special_tokens=False, truncation=False).input_ids)
+
+    def tokenize(self, captions: Sequence[str], options: TextOptions) -> TokenizedTexts:
+        """Captions in the layout that the encoder reads."""
+        chunks = chunk_count(options.max_token_length)
+        if not options.weighted:
+            return TokenizedTexts(torch.tensor([lay_out(self.content(caption), self.marks, chunks) for caption in captions]))
+        ids, weights = [], []
+        for caption in captions:
+            content: list[int] = []
+            counts: list[float] = []
+            for run, weight in parse_emphasis(caption):
+                tokens = self.content(run)
+                content += tokens
+                counts += [weight] * len(tokens)
+            ids.append(lay_out(content, self.marks, chunks))
+            weights.append(lay_out_weights(counts, chunks))
+        return TokenizedTexts(torch.tensor(ids), torch.tensor(weights))
+
+    def run(self, ids: torch.Tensor, hidden_states: bool) -> Any:
+        """The encoder's output for all chunks, (n * chunks, 77, ...)."""
+        return self.encoder(ids.flatten(0, 1).to(self.encoder.device), output_hidden_states=hidden_states)
+
+    def join(self, states: torch.Tensor, texts: TokenizedTexts) -> torch.Tensor:
+        """The chunks' states as one row a caption, times the weights."""
+        chunks = texts.ids.shape[1]
+        joined = join_chunks(states, chunks)
+        if texts.weights is None:
+            return joined
+        return joined * join_chunks(texts.weights.flatten(0, 1), chunks).to(joined)[..., None]

@@ -1,0 +1,164 @@
+"""How a picture turns into noise over the timesteps, and what the model is asked to say about it.
+
+Every family mixes the clean latents x with normal noise n,
+
+    noisy = signal x + sigma n
+
+and differs in how much of both there is at a timestep, and in what it predicts:
+
+    DDPM (Ho et al. 2020)         signal = sqrt(a), sigma = sqrt(1 - a), a = alphas_cumprod[t], t = 0 ... 999
+        epsilon                   n
+        v_prediction              signal n - sigma x        (Salimans and Ho 2022, appendix D)
+    flow (Lipman et al. 2023)     signal = 1 - sigma, sigma = t / 1000, t from 0 to 1000, any number
+        flow                      n - x
+
+From a perfect prediction the clean latents come back (`clean`). With zero terminal SNR (Lin et al. 2024,
+https://arxiv.org/abs/2305.08891) a is 0 at t = 999: pure noise, so that a model can draw the very dark and the very bright; then
+nothing of x is in the noise's prediction, and the model has to predict v.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+import torch
+
+PredictionType = Literal["epsilon", "v_prediction", "flow"]
+
+Levels = tuple[torch.Tensor, torch.Tensor]
+"""(signal, sigma) of samples, float32 (n,)."""
+
+
+class Diffusion(Protocol):
+    """A family's way of noising, and of drawing pictures out of noise."""
+
+    prediction_type: PredictionType
+
+    def levels(self, timesteps: torch.Tensor) -> Levels:
+        """How much picture and how much noise there is at `timesteps` (n,)."""
+        ...
+
+    def scheduler(self, steps: int, tokens: int) -> Any:
+        """diffusers' scheduler set to draw in `steps` steps a picture of `tokens` latent pixels, counted in twos by twos."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Ddpm:
+    """Discrete timesteps with a schedule of betas; `config` is the scheduler's as diffusers writes it."""
+
+    prediction_type: PredictionType
+    alphas_cumprod: torch.Tensor  # float32 (1000,)
+    config: Mapping[str, Any]
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Ddpm:
+        """From any scheduler's config of a Stable Diffusion model; what it leaves out is as these models were trained."""
+        from diffusers import DDIMScheduler
+
+        zero_snr = bool(config.get("rescale_betas_zero_snr"))
+        complete = {
+            "num_train_timesteps": config.get("num_train_timesteps", 1000),
+            "beta_start": config.get("beta_start", 0.00085),
+            "beta_end": config.get("beta_end", 0.012),
+            "beta_schedule": config.get("beta_schedule", "scaled_linear"),
+            "trained_betas": config.get("trained_betas"),
+            "prediction_type": config.get("prediction_type", "epsilon"),
+            "rescale_betas_zero_snr": zero_snr,
+            # A schedule that ends in pure noise must be entered there: "leading" would begin a step early.
+            "timestep_spacing": "trailing" if zero_snr else config.get("timestep_spacing", "leading"),
+            "steps_offset": config.get("steps_offset", 1),
+            "set_alpha_to_one": config.get("set_alpha_to_one", False),
+            "clip_sample": False,  # latents are no pixels: nothing ends at 1
+            "thresholding": False,
+        }
+        return cls(complete["prediction_type"], DDIMScheduler.from_config(complete).alphas_cumprod.float(), complete)
+
+    def levels(self, timesteps: torch.Tensor) -> Levels:
+        a = self.alphas_cumprod[timesteps]
+        return a.sqrt(), (1 - a).sqrt()
+
+    def scheduler(self, steps: int, tokens: int) -> Any:
+        """DDIM (Song et al. 2020)."""
+        from diffusers import DDIMScheduler
+
+        scheduler = DDIMScheduler.from_config(self.config)
+        scheduler.set_timesteps(steps)
+        return scheduler
+
+
+@dataclass(frozen=True, eq=False)
+class Flow:
+    """Straight paths from picture to noise; `config` is the scheduler's as diffusers writes it."""
+
+    config: Mapping[str, Any]
+    prediction_type: PredictionType = "flow"
+
+    def levels(self, timesteps: torch.Tensor) -> Levels:
+        sigma = timesteps / 1000
+        return 1 - sigma, sigma
+
+    def scheduler(self, steps: int, tokens: int) -> Any:
+        """Euler steps; larger pictures stay longer where the noise is strong (`shift_for`), where the model was made with that."""
+        import numpy as np
+        from diffusers import FlowMatchEulerDiscreteScheduler
+
+        scheduler = FlowMatchEulerDiscreteScheduler.from_config(self.config)
+        shift = {"mu": shift_for(tokens, scheduler.config)} if scheduler.config.use_dynamic_shifting else {}
+        scheduler.set_timesteps(sigmas=np.linspace(1.0, 1 / steps, steps), **shift)
+        return scheduler
+
+
+def shift_for(tokens: int, config: Mapping[str, Any] | None = None) -> float:
+    """The exponent mu of Flux's shift for a picture of so many tokens: a line from 0.5 at 256 to 1.15 at 4096 of them."""
+    at = {"base_image_seq_len": 256, "max_image_seq_len": 4096, "base_shift": 0.5, "max_shift": 1.15} | dict(config or {})
+    slope = (at["max_shift"] - at["base_shift"]) / (at["max_image_seq_len"] - at["base_image_seq_len"])
+    return tokens * slope + at["base_shift"] - slope * at["base_image_seq_len"]
+
+
+# -- pure functions of the levels -----------------------------------------------------------------------------------------
+
+
+def _over(level: torch.Tensor, latents: torch.Tensor) -> torch.Tensor:
+    """(n,) as (n, 1, 1, 1) where the latents are."""
+    return level.view(-1, *([1] * (latents.ndim - 1))).to(latents.device)
+
+
+def add_noise(latents: torch.Tensor, noise: torch.Tensor, levels: Levels) -> torch.Tensor:
+    """signal x + sigma n."""
+    signal, sigma = levels
+    return _over(signal, latents) * latents + _over(sigma, latents) * noise
+
+
+Target = Callable[[torch.Tensor, torch.Tensor, Levels], torch.Tensor]
+"""(latents, noise, levels) to what a perfect model says."""
+
+
+def epsilon(latents: torch.Tensor, noise: torch.Tensor, levels: Levels) -> torch.Tensor:
+    return noise
+
+
+def v_prediction(latents: torch.Tensor, noise: torch.Tensor, levels: Levels) -> torch.Tensor:
+    signal, sigma = levels
+    return _over(signal, latents) * noise - _over(sigma, latents) * latents
+
+
+def flow(latents: torch.Tensor, noise: torch.Tensor, levels: Levels) -> torch.Tensor:
+    return noise - latents
+
+
+TARGETS: dict[str, Target] = {"epsilon": epsilon, "v_prediction": v_prediction, "flow": flow}
+
+
+def clean(prediction_type: PredictionType, noisy: torch.Tensor, prediction: torch.Tensor, levels: Levels) -> torch.Tensor:
+    """The clean latents that a prediction speaks of; for epsilon there must be some signal."""
+    signal, sigma = _over(levels[0], noisy), _over(levels[1], noisy)
+    match prediction_type:
+        case "epsilon":
+            return (noisy - sigma * prediction) / signal
+        case "v_prediction":
+            return signal * noisy - sigma * prediction
+        case "flow":
+            return noisy - sigma * prediction

@@ -1,0 +1,152 @@
+"""Flux.1 (Black Forest Labs 2024): a transformer over 2 x 2 patches of latents, flow matching, T5 and CLIP.
+
+T5 gives the states that the transformer attends to, CLIP its pooled state. The latents go in packed, each token 2 x 2 latent pixels
+with all their channels, and each token knows its row and column. `dev` is guidance-distilled: it is told a guidance, where other
+models draw twice. As the model was made, T5's padding is read like text; `TextOptions.mask_t5` hides it, in T5 and in the
+transformer, as sd-scripts' `apply_t5_attn_mask` does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import torch
+
+from lorasmith.errors import BaseModelError, SettingsError
+from lorasmith.models.autoencoder import Autoencoder
+from lorasmith.models.clip import Clip
+from lorasmith.models.diffusion import Flow
+from lorasmith.models.family import SizeConditioning
+from lorasmith.models.flux import config
+from lorasmith.models.parts import fingerprint, load_part, load_scheduler_config, load_tokenizer
+from lorasmith.models.texts import EncodedTexts, TextOptions
+
+
+class Flux:
+    """An opened base of this family; see `models.family.Base`."""
+
+    family = "flux"
+    denoiser = "transformer"
+
+    def __init__(self, modules: Mapping[str, Any], tokenizers: Mapping[str, Any], diffusion: Flow, fingerprints: Mapping[str, str]):
+        self.parts = {name: module for name, module in modules.items() if name != "vae"}
+        self.transformer = modules["transformer"]
+        self.diffusion = diffusion
+        self.fingerprints = fingerprints
+        self.autoencoder = Autoencoder(modules["vae"])
+        self.clip = Clip(modules["text_encoder"], tokenizers["tokenizer"])
+        self.t5, self.t5_tokenizer = modules["text_encoder_2"], tokenizers["tokenizer_2"]
+        self.told_guidance: bool = self.transformer.config.guidance_embeds
+        self.usual = config.USUAL if self.told_guidance else config.USUAL_SCHNELL
+        self.latent_channels = self.autoencoder.channels
+        self.latent_step = self.autoencoder.step
+        self.pixel_step: int = 2 * self.latent_step
+        self.native_resolution: int = modules["vae"].config.sample_size
+
+    @classmethod
+    def open(cls, source: Path, dtype: torch.dtype, device: str = "cpu") -> Self:
+        """Open a diffusers folder; weights are read straight to `dtype`, the autoencoder always to float32."""
+        modules = {
+            name: load_part(source, name, kind, torch.float32 if name == "vae" else dtype, device)
+            for name, (kind, _) in config.PARTS.items()
+        }
+        transformer, vae = modules["transformer"], modules["vae"]
+        if transformer.config.in_channels != 4 * vae.config.latent_channels:
+            raise BaseModelError(
+                f"the base {source} is a special model of Flux ({transformer.config.in_channels} input channels, where a plain one has "
+                f"{4 * vae.config.latent_channels}); give a plain one"
+            )
+        tokenizers = {name: load_tokenizer(source, name, kind) for name, (kind, _) in config.TOKENIZERS.items()}
+        diffusion = Flow(load_scheduler_config(source))
+        return cls(modules, tokenizers, diffusion, {name: fingerprint(source / name) for name in modules})
+
+    def encode_pixels(self, pixels: torch.Tensor) -> torch.Tensor:
+        return self.autoencoder.encode(pixels)
+
+    def decode_latents(self, latents: torch.Tensor) -> torch.Tensor:
+        return self.autoencoder.decode(latents)
+
+    def count_tokens(self, caption: str) -> int:
+        """Tokens of T5."""
+        return len(self.t5_tokenizer(caption, add_special_tokens=False, truncation=False).input_ids)
+
+    def max_tokens(self, options: TextOptions) -> int:
+        return self._length(options) - 1
+
+    def _length(self, options: TextOptions) -> int:
+        """Tokens of T5 with the end token."""
+        most = min(self.usual.max_token_lengths[0], self.t5_tokenizer.model_max_length)
+        length = options.max_token_length or most
+        if not 2 <= length <= most:
+            raise SettingsError(f"base.max_token_length is {length}, but this base reads 2 to {most} tokens; change it or leave it out")
+        return length
+
+    def encode_texts(self, captions: Sequence[str], options: TextOptions) -> EncodedTexts:
+        """States of T5 (n, tokens, width), the pooled state of CLIP (n, width), and T5's mask where it is asked for."""
+        if options.clip_skip != 1:
+            raise SettingsError(f"base.clip_skip is {options.clip_skip}, but Flux reads no hidden layer of CLIP; leave it at 1")
+        if options.weighted:
+            raise SettingsError("base.weighted_captions is on, but Flux does not know (emphasis:1.2); switch it off")
+        tokens = self.t5_tokenizer(
+            list(captions), padding="max_length", max_length=self._length(options), truncation=True, return_tensors="pt"
+        ).to(self.t5.device)
+        mask = tokens.attention_mask.bool() if options.mask_t5 else None
+        states = self.t5(tokens.input_ids, attention_mask=mask if mask is None else tokens.attention_mask).last_hidden_state
+        if mask is not None:
+            states = states * mask[..., None]
+        chunks = self.clip.tokenize(captions, TextOptions())
+        return EncodedTexts(states, self.clip.run(chunks.ids, hidden_states=False).pooler_output, mask)
+
+    def predict(
+        self,
+        noisy: torch.Tensor,
+        timesteps: torch.Tensor,
+        texts: EncodedTexts,
+        sizes: Sequence[SizeConditioning] | None = None,
+        guidance: float | None = None,
+    ) -> torch.Tensor:
+        device, dtype = self.transformer.device, self.transformer.dtype
+        texts = texts.to(device, dtype)
+        height, width = noisy.shape[-2:]
+        told = None
+        if self.told_guidance:
+            told = torch.full((len(noisy),), self.usual.guidance if guidance is None else guidance, device=device)
+        attention = None if texts.mask is None else {"attention_mask": attention_mask(texts.mask, height * width // 4)}
+        packed = self.transformer(
+            hidden_states=pack(noisy.to(device, dtype)),
+            timestep=timesteps.to(device) / 1000,
+            guidance=told,
+            pooled_projections=texts.pooled,
+            encoder_hidden_states=texts.states,
+            txt_ids=torch.zeros(texts.states.shape[1], 3, device=device),
+            img_ids=image_ids(height, width).to(device),
+            joint_attention_kwargs=attention,
+        ).sample
+        return unpack(packed, height, width)
+
+
+# -- pure functions of the latents' shape -------------------------------------------------------------------------------------
+
+
+def pack(latents: torch.Tensor) -> torch.Tensor:
+    """(n, c, h, w) to tokens (n, h/2 * w/2, 4 c); the four pixels of a patch run fastest, row by row."""
+    return torch.nn.functional.pixel_unshuffle(latents, 2).flatten(2).transpose(1, 2)
+
+
+def unpack(tokens: torch.Tensor, height: int, width: int) -> torch.Tensor:
+    """What `pack` made of latents of `height` and `width`, back to latents."""
+    return torch.nn.functional.pixel_shuffle(tokens.transpose(1, 2).unflatten(2, (height // 2, width // 2)), 2)
+
+
+def image_ids(height: int, width: int) -> torch.Tensor:
+    """(h/2 * w/2, 3) float32: (0, row, column) of each token of latents of `height` and `width`."""
+    rows, columns = torch.meshgrid(torch.arange(height // 2), torch.arange(width // 2), indexing="ij")
+    return torch.stack([torch.zeros_like(rows), rows, columns], dim=-1).flatten(0, 1).float()
+
+
+def attention_mask(text_mask: torch.Tensor, image_tokens: int) -> torch.Tensor:
+    """(n, 1, 1, text + image) bool: who may be read; all of the picture, and the text that is no padding."""
+    image = torch.ones(len(text_mask), image_tokens, dtype=torch.bool, device=text_mask.device)
+    return torch.cat([text_mask, image], dim=1)[:, None, None]

@@ -1,0 +1,86 @@
+"""What the families with a U-Net share: latents, sizes, and the U-Net's answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import torch
+
+from lorasmith.errors import BaseModelError
+from lorasmith.models.autoencoder import Autoencoder
+from lorasmith.models.clip import CHUNK, Clip, chunk_count
+from lorasmith.models.diffusion import Ddpm
+from lorasmith.models.family import SizeConditioning, Usual
+from lorasmith.models.parts import Part, fingerprint, load_part, load_scheduler_config, load_tokenizer
+from lorasmith.models.texts import EncodedTexts, TextOptions
+
+
+class UnetBase:
+    """A base with a U-Net; a family adds how it reads captions. See `models.family.Base`."""
+
+    family: ClassVar[str]
+    usual: Usual
+    part_kinds: ClassVar[Mapping[str, Part]]
+    tokenizers: ClassVar[Mapping[str, tuple[str, Any]]]
+    denoiser = "unet"
+
+    def __init__(self, modules: Mapping[str, Any], tokenizers: Mapping[str, Any], diffusion: Ddpm, fingerprints: Mapping[str, str]):
+        self.parts = {name: module for name, module in modules.items() if name != "vae"}
+        self.unet = modules["unet"]
+        self.diffusion = diffusion
+        self.fingerprints = fingerprints
+        self.autoencoder = Autoencoder(modules["vae"])
+        self.clip = Clip(modules["text_encoder"], tokenizers["tokenizer"])
+        self.latent_channels = self.autoencoder.channels
+        self.latent_step = self.autoencoder.step
+        self.pixel_step: int = self.latent_step * 2 ** (len(self.unet.config.block_out_channels) - 1)
+        self.native_resolution: int = self.unet.config.sample_size * self.latent_step
+
+    @classmethod
+    def open(cls, source: Path, dtype: torch.dtype, device: str = "cpu") -> Self:
+        """Open a diffusers folder; weights are read straight to `dtype`, the autoencoder always to float32."""
+        modules = {
+            name: load_part(source, name, kind, torch.float32 if name == "vae" else dtype, device)
+            for name, (kind, _) in cls.part_kinds.items()
+        }
+        unet, vae = modules["unet"], modules["vae"]
+        if unet.config.in_channels != vae.config.latent_channels:
+            raise BaseModelError(
+                f"the base {source} is an inpainting or another special model ({unet.config.in_channels} input channels); give a plain one"
+            )
+        tokenizers = {name: load_tokenizer(source, name, kind) for name, (kind, _) in cls.tokenizers.items()}
+        diffusion = Ddpm.from_config(load_scheduler_config(source))
+        return cls(modules, tokenizers, diffusion, {name: fingerprint(source / name) for name in modules})
+
+    def encode_pixels(self, pixels: torch.Tensor) -> torch.Tensor:
+        return self.autoencoder.encode(pixels)
+
+    def decode_latents(self, latents: torch.Tensor) -> torch.Tensor:
+        return self.autoencoder.decode(latents)
+
+    def count_tokens(self, caption: str) -> int:
+        return len(self.clip.content(caption))
+
+    def max_tokens(self, options: TextOptions) -> int:
+        return CHUNK * chunk_count(options.max_token_length)
+
+    def predict(
+        self,
+        noisy: torch.Tensor,
+        timesteps: torch.Tensor,
+        texts: EncodedTexts,
+        sizes: Sequence[SizeConditioning] | None = None,
+        guidance: float | None = None,
+    ) -> torch.Tensor:
+        device, dtype = self.unet.device, self.unet.dtype
+        texts = texts.to(device, dtype)
+        conditions = self._conditions(noisy, texts, sizes)
+        return self.unet(noisy.to(device, dtype), timesteps.to(device), texts.states, added_cond_kwargs=conditions).sample
+
+    def _conditions(
+        self, noisy: torch.Tensor, texts: EncodedTexts, sizes: Sequence[SizeConditioning] | None
+    ) -> dict[str, torch.Tensor] | None:
+        """What the U-Net is told besides the captions' states."""
+        return None
