@@ -2,19 +2,173 @@
 
 from __future__ import annotations
 
+from typing import Any, Literal, get_args
+
 from pydantic import BaseModel, ConfigDict, Field
 
+from lorasmith.errors import SettingsError
 
-class NetworkSettings(BaseModel):
-    """LoRA on the U-Net's attention, feed-forward and projection layers, and on the text encoder."""
+KindName = Literal["lora", "loha", "lokr", "dylora", "glora", "ia3", "diag-oft", "boft", "full"]
+PresetName = Literal["attention", "attention+mlp", "default", "convolutions", "full"]
+
+
+class LayerRule(BaseModel):
+    """Other settings for the layers that a pattern names, or none of them."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    rank: int = Field(16, ge=1, le=1024, description="Size of the LoRA: 8-32 for a character, 32-64 for a style.")
+    pattern: str = Field(
+        min_length=1,
+        description="With * and ?: a layer's name in the file, its path in the model, or its block (IN04, MID, OUT05, DOUBLE07, SINGLE12, TE03).",
+    )
+    exclude: bool = Field(False, description="These layers are not trained.")
+    kind: KindName | None = Field(None, description="Another kind of network for these layers.")
+    rank: int | None = Field(None, ge=1, le=4096, description="Their rank.")
+    alpha: float | None = Field(None, gt=0, description="Their alpha. Empty: in the same proportion to their rank as elsewhere.")
+
+
+class NetworkSettings(BaseModel):
+    """The network that is trained: its kind, its size, its layers."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: KindName = Field(
+        "lora",
+        description="lora is read everywhere. loha, lokr: more from smaller files. dylora: one training, any rank. glora: styles. "
+        "ia3: tiny. diag-oft, boft: turn instead of add. full: every number, in large files.",
+    )
+    rank: int = Field(16, ge=1, le=4096, description="Size of the network: 8-32 for a character, 32-64 for a style.")
     alpha: float | None = Field(None, gt=0, description="Strength is alpha / rank. Empty: the same as rank; with Prodigy 1 is usual.")
+    conv_rank: int | None = Field(
+        None,
+        ge=1,
+        le=4096,
+        description="Train 3x3 convolutions too, with this rank; 16 or less. Empty: only where the preset has them, with rank.",
+    )
+    conv_alpha: float | None = Field(None, gt=0, description="Alpha of 3x3 convolutions. Empty: in the same proportion as alpha to rank.")
     train_unet: bool = Field(True, description="Train the U-Net.")
     train_text_encoder: bool = Field(True, description="Train the text encoder too; off for most styles.")
+    preset: PresetName = Field(
+        "default",
+        description="Which layers: attention, attention+mlp, default (all of the transformer blocks), convolutions (the residual blocks too), full.",
+    )
+    layers: list[LayerRule] = Field(
+        default_factory=list,
+        description="Rules by pattern; the first that fits a layer decides, and takes in layers that the preset leaves out.",
+    )
+    dora: bool = Field(False, description="Train the lengths of the weight's columns apart (DoRA); better from few pictures, slower.")
+    rs_lora: bool = Field(False, description="Strength is alpha / sqrt(rank), so that high ranks learn; for rank 64 and more.")
+    use_tucker: bool = Field(False, description="Split 3x3 convolutions once more (CP / Tucker): smaller files; not read by diffusers.")
+    factor: int = Field(
+        -1, ge=-1, le=4096, description="LoKr: size of the first factor. -1: the squarest split, the smallest file; 8: a large one."
+    )
+    full_matrix: bool = Field(False, description="LoKr: neither factor is low-rank, and rank has no meaning.")
+    decompose_both: bool = Field(False, description="LoKr: the first factor is low-rank too, where the rank is small enough.")
+    block_size: int | None = Field(
+        None, ge=2, le=4096, description="Diag-OFT and BOFT: the most outputs that turn together. Empty: 32; BOFT: about 8."
+    )
+    constraint: float = Field(
+        0.0, ge=0, le=1, description="Diag-OFT and BOFT: how far the turning may go, 1e-4 or so. 0: as far as it likes."
+    )
+    on_input: bool = Field(False, description="(IA)^3: scale what a layer is given instead of what it gives.")
+    rank_step: int = Field(1, ge=1, le=4096, description="DyLoRA: drawn ranks are multiples of this; 4 or 8 trains faster than 1.")
+    dropout: float = Field(
+        0.0, ge=0, lt=1, description="Share of a layer's inner numbers left out in a step: 0-0.05 character, 0.05-0.1 style."
+    )
+    rank_dropout: float = Field(0.0, ge=0, lt=1, description="Share of ranks left out in a step; 0.1-0.3 is usual.")
+    module_dropout: float = Field(0.0, ge=0, lt=1, description="Share of layers left out in a step; 0.1-0.3 is usual.")
+    scale_weight_norms: float | None = Field(
+        None, gt=0, description="No layer's change grows over this norm; 1 if the LoRA is to be used beside others. Empty: no limit."
+    )
 
     @property
     def alpha_value(self) -> float:
         return float(self.rank) if self.alpha is None else self.alpha
+
+    @property
+    def kinds(self) -> frozenset[str]:
+        """Every kind that some layer may be of."""
+        return frozenset({self.kind, *(rule.kind for rule in self.layers if rule.kind is not None)})
+
+    @property
+    def effective_preset(self) -> PresetName:
+        """The preset, with the convolutions where `conv_rank` asks for them."""
+        return "convolutions" if self.conv_rank is not None and self.preset == "default" else self.preset
+
+    @property
+    def trains_convolutions(self) -> bool:
+        return self.effective_preset in ("convolutions", "full") or bool(self.layers)
+
+
+# Which kinds a setting changes something for. That a network's kind says the same is tested.
+TAKES: dict[str, frozenset[str]] = {
+    "rank": frozenset({"lora", "loha", "lokr", "dylora", "glora"}),
+    "alpha": frozenset({"lora", "loha", "lokr", "dylora", "glora"}),
+    "rs_lora": frozenset({"lora", "loha", "lokr", "dylora", "glora"}),
+    "dora": frozenset({"lora", "loha", "lokr"}),
+    "use_tucker": frozenset({"lora", "loha"}),
+    "factor": frozenset({"lokr"}),
+    "full_matrix": frozenset({"lokr"}),
+    "decompose_both": frozenset({"lokr"}),
+    "block_size": frozenset({"diag-oft", "boft"}),
+    "constraint": frozenset({"diag-oft", "boft"}),
+    "on_input": frozenset({"ia3"}),
+    "rank_step": frozenset({"dylora"}),
+    "dropout": frozenset({"lora", "glora"}),
+    "rank_dropout": frozenset({"lora", "loha", "lokr", "glora"}),
+    "module_dropout": frozenset(get_args(KindName)),
+}
+
+
+def check_network(settings: NetworkSettings) -> None:
+    """Whether every setting has an effect on some layer, as far as can be told without a base.
+
+    Raises:
+        SettingsError: one has none, or two contradict each other; the sentence names them and a way out.
+    """
+    for field, takers in {**TAKES, "conv_rank": TAKES["rank"], "conv_alpha": TAKES["alpha"]}.items():
+        if _given(settings, field) and not settings.kinds & takers:
+            raise SettingsError(
+                f"network.{field} has no effect on network.kind {settings.kind!r}; remove it or choose {_either(sorted(takers))}"
+            )
+    _check_lokr(settings)
+    for field in ("conv_rank", "conv_alpha", "use_tucker"):
+        if _given(settings, field) and not settings.trains_convolutions:
+            raise SettingsError(
+                f"network.{field} has no effect with network.preset {settings.preset!r}, which has no 3x3 convolutions; "
+                "remove it or choose the preset 'convolutions'"
+            )
+    if settings.scale_weight_norms is not None and (turning := settings.kinds & TAKES["block_size"]):
+        raise SettingsError(f"network.scale_weight_norms cannot scale the rotations of {_either(sorted(turning))}; remove one of them")
+    if "dylora" in settings.kinds and settings.rank % settings.rank_step:
+        raise SettingsError(f"network.rank {settings.rank} is no multiple of network.rank_step {settings.rank_step}; change one of them")
+    for rule in settings.layers:
+        _check_rule(rule, settings)
+
+
+def _check_lokr(settings: NetworkSettings) -> None:
+    if settings.kinds == {"lokr"} and settings.full_matrix:
+        for field in ("decompose_both", "rank", "alpha", "conv_rank", "conv_alpha", "rs_lora", "rank_dropout"):
+            if _given(settings, field):
+                raise SettingsError(f"network.{field} has no effect with network.full_matrix; remove one of them")
+
+
+def _check_rule(rule: LayerRule, settings: NetworkSettings) -> None:
+    where = f"the rule for {rule.pattern!r} in network.layers"
+    wanted = [field for field in ("kind", "rank", "alpha") if getattr(rule, field) is not None]
+    if rule.exclude and wanted:
+        raise SettingsError(f"{where} gives {wanted[0]} to layers that it excludes; remove one of them")
+    kind = rule.kind or settings.kind
+    for field in ("rank", "alpha"):
+        if getattr(rule, field) is not None and kind not in TAKES[field]:
+            raise SettingsError(f"{where} gives {field}, which has no effect on {kind!r}; remove it")
+
+
+def _given(settings: NetworkSettings, field: str) -> bool:
+    """Whether a setting differs from its default. (Files hold all settings, so that being there says nothing.)"""
+    default: Any = NetworkSettings.model_fields[field].default
+    return bool(getattr(settings, field) != default)
+
+
+def _either(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"

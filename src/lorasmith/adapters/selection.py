@@ -1,0 +1,138 @@
+"""Which layers of a base are trained, and each with what: settings become settings of layers.
+
+    chosen = select_network("sdxl", {"unet": unet}, settings.network)
+    adapter = attach_network(unet, chosen["unet"].targets, chosen["unet"].settings, seed)
+
+A preset chooses layers by what they do; rules by pattern then refine it, in the habits of the guides' readers: by the layer's
+name in the file, by its path in the model, or by its block, counted as LoRA block weights are:
+
+    IN01 ... MID ... OUT11       the U-Net's blocks in the original model's count (SD 1 and 2: to 11; SDXL: to 8)
+    DOUBLE00 ..., SINGLE00 ...   Flux
+    TE00 ... (TE1_00, TE2_00)    layers of the text encoder (SDXL and Flux: of the first, the second ...)
+
+The first rule that fits a layer decides. It brings in a layer that the preset leaves out, unless it excludes; so
+{pattern = "*attn2*"}, {pattern = "*", exclude = true}   trains cross-attention alone.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import cast
+
+from torch import nn
+
+from lorasmith.adapters import keys
+from lorasmith.adapters.attach import NetworkTarget
+from lorasmith.adapters.kinds import KINDS
+from lorasmith.adapters.kinds.kind import BaseLayer, LayerSettings
+from lorasmith.adapters.settings import LayerRule, NetworkSettings, check_network
+from lorasmith.errors import SettingsError
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A layer of the file that could be trained: what it is called in every way, and its weight's shape."""
+
+    target: NetworkTarget
+    block: str
+    weight_shape: tuple[int, ...]
+    in_preset: bool
+
+    def fits(self, pattern: str) -> bool:
+        return any(fnmatchcase(word, pattern) for word in (self.target.name, self.block, *self.target.paths))
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What is trained in one part of a base."""
+
+    targets: tuple[NetworkTarget, ...]
+    settings: dict[str, LayerSettings]
+    """By the layer's name in the file."""
+
+
+def select_network(family: str, parts: Mapping[str, nn.Module], settings: NetworkSettings) -> dict[str, Selection]:
+    """For each part of a base (named as diffusers names it) the layers to train and the settings of each.
+
+    Raises:
+        SettingsError: a setting has no effect, a rule fits no layer of any part, or a part is left without layers.
+        AdapterError: a part is not what the family has there.
+    """
+    check_network(settings)
+    candidates = {part: candidates_of(family, part, module, settings.effective_preset) for part, module in parts.items()}
+    everything = [candidate for of_part in candidates.values() for candidate in of_part]
+    for rule in settings.layers:
+        if not any(candidate.fits(rule.pattern) for candidate in everything):
+            raise SettingsError(
+                f"the pattern {rule.pattern!r} in network.layers fits no layer of this base; a layer is called, for example, "
+                f"{everything[0].target.name} or, by its block, {everything[0].block}"
+            )
+    chosen = {part: select_layers(of_part, settings) for part, of_part in candidates.items()}
+    for part, of_part in chosen.items():
+        if not of_part.targets:
+            raise SettingsError(f"the rules in network.layers leave nothing of the {part} to train; switch its training off instead")
+    return chosen
+
+
+def select_layers(candidates: list[Candidate], settings: NetworkSettings) -> Selection:
+    """The candidates that the preset and the rules choose, each with its settings."""
+    targets, of_layers = [], {}
+    for candidate in candidates:
+        rule = next((rule for rule in settings.layers if candidate.fits(rule.pattern)), None)
+        if (rule is None and candidate.in_preset) or (rule is not None and not rule.exclude):
+            targets.append(candidate.target)
+            of_layers[candidate.target.name] = layer_settings(candidate.weight_shape, settings, rule)
+    return Selection(tuple(targets), of_layers)
+
+
+def layer_settings(weight_shape: tuple[int, ...], settings: NetworkSettings, rule: LayerRule | None = None) -> LayerSettings:
+    """The settings of a layer: those of its rule, else of wide convolutions, else of all; of other kinds' options none."""
+    kind = KINDS[(rule and rule.kind) or settings.kind]
+    share = settings.alpha_value / settings.rank
+    rank, alpha = settings.rank, settings.alpha_value
+    if any(side != 1 for side in weight_shape[2:]):
+        rank = rank if settings.conv_rank is None else settings.conv_rank
+        alpha = share * rank if settings.conv_alpha is None else settings.conv_alpha
+    if rule is not None and (rule.rank is not None or rule.alpha is not None):
+        rank = rank if rule.rank is None else rule.rank
+        alpha = share * rank if rule.alpha is None else rule.alpha
+    options = {
+        field: getattr(settings, field)
+        for field in (
+            "rs_lora", "dora", "use_tucker", "factor", "full_matrix", "decompose_both", "block_size", "constraint", "on_input",
+            "rank_step", "dropout", "rank_dropout", "module_dropout",
+        )
+        if field in kind.options
+    }  # fmt: skip
+    return LayerSettings(kind=kind.name, rank=rank, alpha=alpha, **options)
+
+
+# ---- what there is to choose from
+
+
+def candidates_of(family: str, part: str, module: nn.Module, preset: str) -> list[Candidate]:
+    """Every layer of a part that a file has a name for, and whether the preset trains it."""
+    in_preset = keys.targets(family, part, module, preset).keys()
+    shape = keys.unet_shape(module) if part == "unet" else None
+    found = []
+    for name, paths in keys.targets(family, part, module, "full").items():
+        weights = [cast(BaseLayer, module.get_submodule(path)).weight for path in paths]
+        whole = (sum(weight.shape[0] for weight in weights), *weights[0].shape[1:])
+        found.append(Candidate(NetworkTarget(paths, name), block_of(family, part, name, paths[0], shape), whole, name in in_preset))
+    return found
+
+
+def block_of(family: str, part: str, name: str, path: str, shape: keys.UnetShape | None = None) -> str:
+    """The block that a layer lies in, in the count of LoRA block weights; BASE for what lies in none."""
+    if part == "unet":  # SDXL's names are the original model's, whose blocks are counted
+        name = keys.place("sdxl", "unet", path, shape).name
+        if found := re.search(r"(input|middle|output)_block(?:s_(\d+))?", name):
+            return "MID" if found[1] == "middle" else f"{'IN' if found[1] == 'input' else 'OUT'}{int(found[2]):02d}"
+    elif found := re.search(r"(double|single)_blocks_(\d+)", name):
+        return f"{found[1].upper()}{int(found[2]):02d}"
+    elif found := re.match(r"lora_te(\d?)_.*?(?:layers|block)_(\d+)", name):
+        return f"TE{found[1] + '_' if found[1] else ''}{int(found[2]):02d}"
+    return "BASE"
