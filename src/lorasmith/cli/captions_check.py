@@ -1,0 +1,182 @@
+"""Verbs that look at captions and change nothing: check, report."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from lorasmith.cli.captions_tag import AsJson, Base, Extension, Folder, Only, Where, Words, base_path, tokenizers_of
+
+if TYPE_CHECKING:
+    from lorasmith.captions.advice import Checked, Finding
+    from lorasmith.captions.collection import CaptionCollection, Entry
+
+Family = Annotated[
+    str | None, typer.Option(help="Kind of base: sd1, sd2, sdxl, pony (and other anime bases), flux; without, the base's own.")
+]
+Trigger = Annotated[str | None, typer.Option(help="The triggers; without, the first tags that nearly all captions share.")]
+Limit = Annotated[int | None, typer.Option(min=1, help="Tokens that training reads; without, those that the base reads at once.")]
+
+
+def check(
+    folder: Folder,
+    base: Base = None,
+    family: Family = None,
+    trigger: Trigger = None,
+    vocabulary: Words = None,
+    limit: Limit = None,
+    where: Where = None,
+    only: Only = None,
+    extension: Extension = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 where there is a problem or a warning.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Say what speaks against these captions, each finding with its number, why it matters and what to do.
+
+    lorasmith captions check my-pictures --base my-base.safetensors
+    """
+    from lorasmith.captions.advice import advise, unasked
+
+    collection, entries = _opened(folder, extension, where, only)
+    checked = _checked(collection, entries, base, family, trigger, vocabulary, limit)
+    findings = advise(checked)
+    left = unasked(checked)
+    if as_json:
+        tree = {
+            "captions": len(entries),
+            "triggers": checked.triggers,
+            "findings": [asdict(finding) for finding in findings],
+            "not looked at": left,
+        }
+        typer.echo(json.dumps(tree, ensure_ascii=False))
+    else:
+        trigger_words = f", trigger {', '.join(checked.triggers)}" if checked.triggers else ""
+        typer.echo(f"{len(entries)} captions{trigger_words}")
+        for finding in findings:
+            _show(finding)
+        if not findings:
+            typer.echo("Nothing was found that speaks against these captions.")
+        for sentence in left:
+            typer.echo(f"note: {sentence}")
+        for orphan in collection.orphans:
+            typer.echo(f"note: {orphan} has no picture beside it.")
+    if strict and any(finding.severity != "hint" for finding in findings):
+        raise typer.Exit(1)
+
+
+def report(
+    folder: Folder,
+    out: Annotated[Path, typer.Option(help="Folder for report.html, report.json and tag-cloud.png.")] = Path("captions-report"),
+    base: Base = None,
+    family: Family = None,
+    trigger: Trigger = None,
+    vocabulary: Words = None,
+    limit: Limit = None,
+    where: Where = None,
+    only: Only = None,
+    extension: Extension = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the numbers as JSON and write no files.")] = False,
+) -> None:
+    """Count tags, pairs and tokens, draw a tag cloud, and write it all with the advice as a page that can be sent to a friend.
+
+    lorasmith captions report my-pictures --out my-report
+    """
+    import io
+
+    from lorasmith.atomic import write_atomically
+    from lorasmith.captions.advice import advise
+    from lorasmith.captions.caption_report import report_html, report_json
+    from lorasmith.captions.statistics import statistics_of
+    from lorasmith.captions.tag_cloud import tag_cloud
+    from lorasmith.errors import InputError
+
+    if out.exists() and not out.is_dir():
+        raise InputError(f"{out} is a file: name a folder to write the report into.")
+    collection, entries = _opened(folder, extension, where, only)
+    checked = _checked(collection, entries, base, family, trigger, vocabulary, limit)
+    findings = advise(checked)
+    statistics = statistics_of(checked.captions, next(iter(checked.tokenizers.values()), None))
+    name = collection.folder.resolve().name
+    if as_json:
+        typer.echo(report_json(name, statistics, findings).decode())
+        return
+    out.mkdir(parents=True, exist_ok=True)
+    cloud = io.BytesIO()
+    tag_cloud(statistics.frequencies).save(cloud, "PNG", optimize=True)
+    for file, content in (
+        ("report.html", report_html(name, statistics, findings)),
+        ("report.json", report_json(name, statistics, findings)),
+        ("tag-cloud.png", cloud.getvalue()),
+    ):
+        write_atomically(out / file, content)
+    typer.echo(f"{statistics.captions} captions, {statistics.empty} empty, {len(statistics.frequencies)} different tags")
+    for tag, count in list(statistics.frequencies.items())[:10]:
+        typer.echo(f"{count:7d}  {tag}")
+    typer.echo(f"look at: {out / 'report.html'}")
+
+
+def _opened(folder: Path, extension: str | None, where: str | None, only: list[str] | None) -> tuple[CaptionCollection, list[Entry]]:
+    from lorasmith.captions.collection import open_captions
+    from lorasmith.captions.edits import Scope, select
+
+    collection = open_captions(folder, extension)
+    return collection, select(collection, Scope(where, tuple(only or ())))
+
+
+def _checked(
+    collection: CaptionCollection,
+    entries: list[Entry],
+    base: str | None,
+    family: str | None,
+    trigger: str | None,
+    vocabulary: list[Path] | None,
+    limit: int | None,
+) -> Checked:
+    """The captions with all that is known beside them."""
+    from lorasmith.captions.advice import FAMILIES, Checked, likely_triggers
+    from lorasmith.captions.probabilities import stored_tags
+    from lorasmith.captions.triggers import triggers_from
+    from lorasmith.errors import SettingsError
+
+    if family is not None and family not in FAMILIES:
+        raise SettingsError(f"There is no family {family!r}: give one of {', '.join(FAMILIES)}.")
+    captions = {entry.key: entry.caption for entry in entries}
+    tokenizers: dict[str, Any] = {}
+    if base is not None:
+        from lorasmith.models.checkpoint import detect_family
+
+        tokenizers = tokenizers_of(base)
+        family = family or detect_family(base_path(base))
+    if family == "flux" and len(tokenizers) > 1:
+        tokenizers.pop("tokenizer")  # CLIP gives Flux one summary of the whole; the words are read by T5
+    implications, known = {}, ()
+    if vocabulary:
+        from lorasmith.captions.vocabulary import open_vocabulary
+
+        words = open_vocabulary(list(vocabulary))
+        implications = {tag: list(words.implied_by(tag)) for tag in collection.tag_counts() if words.implied_by(tag)}
+        known = tuple(words.tags)
+    return Checked(
+        captions=captions,
+        family=family,
+        triggers=triggers_from(trigger) if trigger else likely_triggers(captions.values()),
+        implications=implications,
+        seen=stored_tags(collection.folder, {entry.key: collection.folder / entry.pictures[0] for entry in entries}),
+        tokenizers=tokenizers,
+        limit=limit or min((t.model_max_length - t.num_special_tokens_to_add() for t in tokenizers.values()), default=75),
+        known=known,
+    )
+
+
+def _show(finding: Finding) -> None:
+    typer.echo(f"\n{finding.severity}: {finding.what} ({finding.number:g} {finding.unit})")
+    typer.echo(f"  {finding.why}\n  {finding.remedy}")
+    for detail in finding.details[:5]:
+        typer.echo(f"  - {detail}")
+    if len(finding.details) > 5:
+        typer.echo(f"  - and {len(finding.details) - 5} more")
+    typer.echo(f"  in {', '.join(finding.pictures[:5])}" + (f" and {len(finding.pictures) - 5} more" if len(finding.pictures) > 5 else ""))
