@@ -178,8 +178,8 @@ def tag_key(tag: str) -> str:
 
 
 def with_spaces(tag: str) -> str:
-    """The tag with spaces for its underscores; kaomoji stay as they are."""
-    return tag if tag in KAOMOJI else tag.replace("_", " ")
+    """The tag with spaces for its underscores; kaomoji stay as they are, and so does what is nothing but underscores."""
+    return tag if tag in KAOMOJI else tag.replace("_", " ").strip() or tag
 
 
 def with_underscores(tag: str) -> str:

@@ -49,7 +49,7 @@ State = Literal["applying", "applied", "undoing", "undone", "set aside"]
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS operations (
     number INTEGER PRIMARY KEY, words TEXT NOT NULL, at REAL NOT NULL, files INTEGER NOT NULL, state TEXT NOT NULL,
-    turn INTEGER NOT NULL, start TEXT
+    turn INTEGER NOT NULL, began REAL NOT NULL, start TEXT
 );
 CREATE TABLE IF NOT EXISTS changes (operation INTEGER NOT NULL, part INTEGER NOT NULL, packed BLOB NOT NULL, PRIMARY KEY (operation, part));
 """
@@ -135,9 +135,10 @@ class History:
                 database.execute("BEGIN IMMEDIATE")
                 database.execute("UPDATE operations SET state = 'set aside' WHERE state = 'undone'")
                 number = database.execute("SELECT COALESCE(MAX(number), 0) + 1 FROM operations").fetchone()[0]
+                now = time.time()
                 database.execute(
-                    "INSERT INTO operations VALUES (?, ?, ?, ?, 'applying', ?, ?)",
-                    (number, words, time.time(), len(changes), _next_turn(database), _start_of_machine()),
+                    "INSERT INTO operations VALUES (?, ?, ?, ?, 'applying', ?, ?, ?)",
+                    (number, words, now, len(changes), _next_turn(database), now, _start_of_machine()),
                 )
                 rows = (changes[first : first + CHANGES_IN_A_ROW] for first in range(0, len(changes), CHANGES_IN_A_ROW))
                 database.executemany(
@@ -179,8 +180,8 @@ class History:
                 if during == "undoing":
                     changes = [change.reversed() for change in changes]
                 self._refuse_outside_changes(changes, f"changed by operation {operation.number} ({operation.words})")
-                started = (during, _next_turn(database), _start_of_machine(), operation.number)
-                database.execute("UPDATE operations SET state = ?, turn = ?, start = ? WHERE number = ?", started)
+                started = (during, _next_turn(database), time.time(), _start_of_machine(), operation.number)
+                database.execute("UPDATE operations SET state = ?, turn = ?, began = ?, start = ? WHERE number = ?", started)
                 self._write(changes, lambda: _marked(database, operation.number, state))
                 return _marked(database, operation.number, done)
 
@@ -234,33 +235,55 @@ class History:
     def _recover(self) -> None:
         if not self.file.exists():
             return
-        start = _start_of_machine()
+        start = _start_of_machine() or ""
         with self._database() as database:
-            waiting = database.execute(
-                f"SELECT {_COLUMNS} FROM operations WHERE state IN ('applying', 'undoing') OR start != ? ORDER BY turn", (start or "",)
-            ).fetchall()
+            query = "SELECT number, state, began FROM operations WHERE state IN ('applying', 'undoing') OR start != ? ORDER BY turn"
+            waiting = database.execute(query, (start,)).fetchall()
             if not waiting:
                 return
-            due: dict[str, tuple[bytes | None, bytes | None, datetime]] = {}  # file -> what it held, what it shall hold, since when
-            for row in waiting:
-                operation = _operation(row)
-                back = operation.state not in ("applying", "applied")
-                for change in _changes_of(database, operation.number):
-                    due[change.key] = (change.after, change.before, operation.at) if back else (change.before, change.after, operation.at)
-            for key, (held, wanted, at) in due.items():
+            due: dict[str, _Due] = {}  # the last operation that wrote a file decides
+            for number, state, began in waiting:
+                for change in _changes_of(database, number):
+                    way = change if state in ("applying", "applied") else change.reversed()
+                    due[change.key] = _Due(way.before, way.after, began, under_way=state in ("applying", "undoing"))
+            settled = True
+            for key, one in due.items():
                 path = self.folder / key
                 found = file_bytes(path)
-                if found == wanted:
+                if found == one.wanted:
                     continue
-                if _is_unfinished(found, held, wanted) and not (found == held and _touched_since(path, at)):
-                    _mend(path, wanted, flush=True)
+                if one.explains(found, path):
+                    _mend(path, one.wanted, flush=not start)
+                    settled = not start
                 else:
-                    log.warning("%s was changed by another program after an operation was interrupted, and is left as it is", path)
+                    log.warning("%s was changed by another program after an operation was interrupted, and is left as it is.", path)
             for folder in {(self.folder / key).parent for key in due}:
                 (folder / ASIDE).unlink(missing_ok=True)
-            database.execute("UPDATE operations SET state = 'applied' WHERE state = 'applying'")
-            database.execute("UPDATE operations SET state = 'undone' WHERE state = 'undoing'")
-            database.execute("UPDATE operations SET start = NULL WHERE start != ?", (start or "",))
+            database.execute("BEGIN IMMEDIATE")
+            for number, state, _ in waiting:
+                done = {"applying": "applied", "undoing": "undone"}.get(state, state)
+                database.execute("UPDATE operations SET state = ?, start = ? WHERE number = ?", (done, None if settled else start, number))
+            database.execute("COMMIT")
+
+
+@dataclass(frozen=True, slots=True)
+class _Due:
+    """What one file shall hold after an interrupted operation or a power cut."""
+
+    held: bytes | None
+    wanted: bytes | None
+    began: float
+    """When the operation that writes it began, in seconds since 1970."""
+    under_way: bool
+    """Whether that operation was interrupted; otherwise it was done, and a power cut may have taken its writing back."""
+
+    def explains(self, found: bytes | None, path: Path) -> bool:
+        """Whether what is found is what a kill or a power cut leaves: not written yet, spaces not cut off, or pieces empty."""
+        if found == self.held:
+            return self.under_way or not path.exists() or path.stat().st_mtime <= self.began
+        if found is None or self.wanted is None:
+            return False
+        return b"\0" in found or not found or (found.startswith(self.wanted) and not found[len(self.wanted) :].strip(b" "))
 
 
 # One file
@@ -313,22 +336,6 @@ def _mend(path: Path | str, wanted: bytes | None, flush: bool) -> None:
     found = file_bytes(path)
     if found != wanted:
         write_caption(str(path), found, wanted, flush)
-
-
-def _is_unfinished(found: bytes | None, held: bytes | None, wanted: bytes | None) -> bool:
-    """Whether a file that shall hold `wanted` looks as a kill or a power cut leaves it: not begun, spaces not cut off, or parts empty."""
-    if found is None or found == held:
-        return found == held or wanted is not None
-    if wanted is None:
-        return False
-    return b"\0" in found or not found or (found.startswith(wanted) and not found[len(wanted) :].strip(b" "))
-
-
-def _touched_since(path: Path, at: datetime) -> bool:
-    try:
-        return path.stat().st_mtime > at.timestamp()
-    except FileNotFoundError:
-        return False
 
 
 def _flush_folder(folder: Path) -> None:

@@ -27,7 +27,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lorasmith.captions.caption import KAOMOJI, tag_key, with_underscores
+from lorasmith.captions.caption import KAOMOJI, tag_key, with_spaces, with_underscores
 from lorasmith.errors import InputError
 
 LAST_LETTER = chr(0x10FFFF)
@@ -145,8 +145,8 @@ def key_of(tag: str) -> str:
 
 def spelled_like(name: str, model: str) -> str:
     r"""A name in a caption's manner: with spaces unless `model` has underscores, with `\(` where `model` has such."""
-    if name not in KAOMOJI and ("_" not in model or " " in model):
-        name = name.replace("_", " ")
+    if "_" not in model or " " in model:
+        name = with_spaces(name)
     if "\\(" in model:
         name = tag_key(name).replace("(", "\\(").replace(")", "\\)")
     return name
