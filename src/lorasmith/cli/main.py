@@ -8,7 +8,7 @@ import sys
 
 import typer
 
-from lorasmith.cli import demo, picture, run
+from lorasmith.cli import demo, picture, recipe, run
 from lorasmith.errors import InputError, LorasmithError
 
 app = typer.Typer(
@@ -21,6 +21,7 @@ app.command("train")(run.train)
 app.command("resume")(run.resume)
 app.command("report")(run.report)
 app.command("sample")(picture.sample)
+app.add_typer(recipe.app, name="recipe")
 app.add_typer(demo.app, name="demo")
 
 
