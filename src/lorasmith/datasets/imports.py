@@ -26,7 +26,7 @@ import tomllib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, Literal
@@ -36,7 +36,7 @@ from lorasmith.datasets.archives import Archive, Limits, is_archive, open_archiv
 from lorasmith.datasets.folders import _concept_in as concept_in
 from lorasmith.datasets.names import TakenNames, safe_folder, safe_stem
 from lorasmith.errors import DatasetError, InputError
-from lorasmith.images.mend import CAPTION_SUFFIXES, STATE, Progress, alone_in, recipes, sidecars
+from lorasmith.images.mend import CAPTION_SUFFIXES, STATE, Progress, alone_in, follow_moves, places_after, recipes, sidecars
 from lorasmith.images.read import PICTURE_SUFFIXES, content_hash, picture_size, read_picture
 
 REGULARISATION, HOLDOUT = "regularisation", "holdout"
@@ -151,6 +151,7 @@ def import_pictures(
                     one.concept, one.repeats = safe_folder(concept), repeats
         into.mkdir(parents=True, exist_ok=True)
         with alone_in(into):
+            finish_moves(into)
             place = _Place(into, report, link, verify)
             place.choose_layout(found)
             for number, one in enumerate(found):
@@ -701,6 +702,7 @@ class _Place:
 # The record
 
 RECORD = "imported.jsonl"
+MOVES = "moves.json"
 
 
 def read_record(root: Path) -> list[_Line]:
@@ -723,6 +725,32 @@ def read_record(root: Path) -> list[_Line]:
 def write_record(root: Path, lines: Sequence[_Line]) -> None:
     """Replace the record."""
     write_atomically(root / STATE / RECORD, "".join(json.dumps(vars(line), ensure_ascii=True) + "\n" for line in lines).encode())
+
+
+def finish_moves(root: Path) -> None:
+    """Make the moves of a layout that was cut short, if there was one; the dataset is ours alone (`alone_in`)."""
+    file = root / STATE / MOVES
+    if not file.exists():
+        return
+    moves: list[tuple[str, str]] = [(old, new) for old, new in json.loads(file.read_bytes())]
+    for old, new in moves:
+        if (root / old).exists() and not (root / new).exists():
+            (root / new).parent.mkdir(parents=True, exist_ok=True)
+            os.rename(root / old, root / new)
+    after = places_after(moves)
+    write_record(root, [replace(line, path=after(line.path)) for line in read_record(root)])
+    follow_moves(root, moves)
+    for old in {PurePosixPath(old).parent for old, _ in moves} - {PurePosixPath(".")}:
+        folder = root / old
+        if folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()
+    file.unlink()
+
+
+def settle(root: Path) -> None:
+    """Finish whatever import, mend or layout was cut short in the dataset."""
+    with alone_in(root):
+        finish_moves(root)
 
 
 def _pictures_in(folder: Path) -> Iterator[Path]:

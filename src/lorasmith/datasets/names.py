@@ -19,9 +19,7 @@ ILLEGAL = '/\\:*?"<>|'
 LONGEST = 100
 """Bytes (UTF-8) of the longest name without its ending. Room is left for numbers, for other endings, and for deep folders on Windows."""
 
-DEVICES = frozenset(
-    ("con", "prn", "aux", "nul", "conin$", "conout$", *(f"{port}{n}" for port in ("com", "lpt") for n in "0123456789¹²³"))
-)
+DEVICES = frozenset(("con", "prn", "aux", "nul", "conin$", "conout$", *(f"{port}{n}" for port in ("com", "lpt") for n in "0123456789¹²³")))
 """Names that Windows keeps for devices, whatever ending they have."""
 
 

@@ -570,6 +570,17 @@ def dataset_pictures(root: Path, only: Sequence[str] = ()) -> list[Path]:
     return [path for path in found if fits(_inside(root, path), only)]
 
 
+def origins(root: Path) -> dict[str, str]:
+    """Place of each mended picture -> the hash of what it was made of in the beginning: of a view, of the sheet."""
+    by_name = {recipe.id: recipe for recipe in recipes(root)}
+    found = {}
+    for place, recipe in _recipes_by_result(root).items():
+        while recipe.upon in by_name:
+            recipe = by_name[recipe.upon]
+        found[place] = recipe.original.content
+    return found
+
+
 def fits(place: str, only: Sequence[str]) -> bool:
     """Whether a place in the dataset, or its name alone, fits one of the patterns, or there are none."""
     return not only or any(fnmatch.fnmatchcase(place, one) or fnmatch.fnmatchcase(place.rsplit("/", 1)[-1], one) for one in only)

@@ -1,0 +1,73 @@
+"""Repeats that give every concept of a dataset about the same time in training.
+
+The folder with the most pictures is shown once an epoch (or as often as one says), and every other folder as often as makes up for
+having fewer: with steps = pictures x repeats x epochs of the largest, the repeats of another are round(steps / epochs / its pictures).
+A folder that must be repeated very often shows the same few pictures again and again: the LoRA learns these pictures rather than what
+they show (it over-bakes), and more pictures are the only cure.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from lorasmith.errors import SettingsError
+
+USUAL_EPOCHS = 10
+"""What most recipes train, where nobody says otherwise."""
+
+MOST_PASSES = 200
+"""Times that one picture is seen in a whole training, above which it is likely over-baked; about 100 is usual for characters."""
+
+
+@dataclass(frozen=True)
+class Share:
+    """What one concept gets."""
+
+    pictures: int
+    repeats: int
+    epochs: int
+
+    @property
+    def passes(self) -> int:
+        """Times that each picture is seen in the whole training."""
+        return self.repeats * self.epochs
+
+    @property
+    def showings(self) -> int:
+        """Pictures shown in one epoch."""
+        return self.pictures * self.repeats
+
+    @property
+    def over_baked(self) -> bool:
+        """Whether its pictures are seen more often than does them good."""
+        return self.passes > MOST_PASSES
+
+
+def balanced_repeats(pictures: Mapping[str, int], repeats: int = 1, epochs: int = USUAL_EPOCHS) -> dict[str, Share]:
+    """Concept -> its share, given the pictures of each; `repeats` are those of the concept with the most.
+
+    Raises:
+        SettingsError: a concept has no pictures, or `repeats` or `epochs` is below 1.
+    """
+    if repeats < 1 or epochs < 1:
+        raise SettingsError(f"repeats ({repeats}) and epochs ({epochs}) must be at least 1.")
+    empty = [name for name, count in pictures.items() if count < 1]
+    if empty:
+        raise SettingsError(f"{empty[0]!r} has no pictures and cannot be balanced: add some, or leave it out.")
+    steps = max(pictures.values(), default=0) * repeats * epochs
+    return {name: Share(count, max(1, math.floor(steps / epochs / count + 0.5)), epochs) for name, count in pictures.items()}
+
+
+def warnings_of(shares: Mapping[str, Share]) -> list[str]:
+    """A sentence for each concept that would over-bake, and how many pictures it lacks."""
+    found = []
+    for name, share in shares.items():
+        if share.over_baked:
+            enough = math.ceil(share.showings * share.epochs / MOST_PASSES)
+            found.append(
+                f"{name} has {share.pictures} pictures, each of which would be seen {share.passes} times ({share.repeats} repeats x "
+                f"{share.epochs} epochs) and likely over-bake: find {enough - share.pictures} more, or train fewer epochs."
+            )
+    return found
