@@ -41,13 +41,13 @@ def show(
     from dataclasses import asdict
 
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
 
     choices = chosen(recipe, family, level, images)
     if as_json:
         typer.echo(json.dumps([asdict(choice) for choice in choices]))
         return
-    table = Table("setting", "value", "why", "source", box=None, pad_edge=False)
+    table = Table(Column("setting", no_wrap=True), Column("value", no_wrap=True), "why", "source", box=None, pad_edge=False)
     for choice in choices:
         table.add_row(choice.setting, json.dumps(choice.value), choice.reason, choice.source)
     Console(soft_wrap=False).print(table, highlight=False)
