@@ -6,47 +6,14 @@ else is built by its kind (`change`), which for some needs the base's weight.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import cast
-
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from lorasmith.adapters import keys, kinds
+from lorasmith.adapters import kinds
 from lorasmith.adapters.kinds import glora
 from lorasmith.adapters.network import Layer
 from lorasmith.adapters.resize import lora_factors
 from lorasmith.errors import AdapterError
-
-
-class BaseWeights:
-    """The weights of a base by their names in a file; without parts, none, and a layer that needs one is refused."""
-
-    def __init__(self, family: str, parts: Mapping[str, nn.Module] | None = None) -> None:
-        self.family = family
-        self.parts = dict(parts or {})
-        unet = self.parts.get("unet")
-        self.shape = None if unet is None else keys.unet_shape(unet)
-
-    def weight(self, name: str) -> Tensor | None:
-        """The weight that a name in a file speaks of, on the device that it has (the meta device: its shape alone).
-
-        Raises:
-            AdapterError: the base has no such layer.
-        """
-        if not self.parts:
-            return None
-        part, paths = keys.layers_of(self.family, name, self.shape)
-        if part not in self.parts:
-            return None
-        module = self.parts[part]
-        if "text_model" not in dict(module.named_children()):
-            paths = tuple(path.removeprefix("text_model.") for path in paths)
-        try:
-            layers = [cast("nn.Linear | nn.Conv2d", module.get_submodule(path)) for path in paths]
-        except AttributeError:
-            raise AdapterError(f"The base has no layer for {name}: the LoRA was made for another base.") from None
-        return layers[0].weight if len(layers) == 1 else torch.cat([layer.weight for layer in layers])
 
 
 def needs_weight(layer: Layer) -> bool:

@@ -16,10 +16,10 @@ from typing import Any
 
 from torch import Tensor
 
+from lorasmith.adapters.base import BaseWeights, standard_base
 from lorasmith.adapters.consumers import CONSUMERS, FORGE_LIMIT, VERSIONS, Rule, naming, rule_for, ui_type
 from lorasmith.adapters.dialects import read_network
 from lorasmith.adapters.file import LoraFile
-from lorasmith.adapters.keys import UnetShape
 from lorasmith.adapters.network import Layer, Network
 
 
@@ -59,7 +59,7 @@ class CheckReport:
     dialects: list[str]
     consumers: dict[str, ConsumerReport]
     damage: list[str]
-    base: str | None
+    base: str
     """What the layers were compared with."""
     misfits: list[str]
     """Layers that the base does not have, or that have another shape there."""
@@ -84,16 +84,15 @@ class CheckReport:
 def check_file(
     file: LoraFile,
     family: str | None = None,
-    shapes: Mapping[str, tuple[int, ...]] | None = None,
-    base: str | None = None,
-    unet_shape: UnetShape | None = None,
+    base: BaseWeights | None = None,
+    base_name: str | None = None,
 ) -> CheckReport:
-    """Look at a file. `shapes` are those of a base's weights by their names in a file (see `keys.weight_shapes`), `base` its name.
+    """Look at a file. It is compared with `base` (its shapes are enough), else with the family at its standard size.
 
     Raises:
         AdapterError: no network in the file, or its family cannot be told.
     """
-    network = read_network(file.tensors, file.metadata, family, unet_shape)
+    network = read_network(file.tensors, file.metadata, base.family if base else family, base.shape if base else None)
     kinds: dict[str, int] = {}
     ranks: dict[str, int] = {}
     for layer in network.layers.values():
@@ -110,6 +109,11 @@ def check_file(
         notes.append("it has no metadata: the UIs cannot tell what it is for, nor how it was trained")
     if missing := sum(layer.alpha is None and layer.rank is not None for layer in network.layers.values()):
         notes.append(f"{missing} layers have no alpha: every program takes alpha / rank as 1")
+    compared = base or standard_base(network.family)
+    misfits = _misfits(network, compared.shapes())
+    if base is None and sum(misfits.values()) > len(network.layers) / 2:
+        notes.append(f"it is for no {network.family} of the standard size: compare it with its base (--base)")
+        misfits = {}
     return CheckReport(
         network.family,
         len(network.layers),
@@ -118,8 +122,8 @@ def check_file(
         list(network.dialects),
         {program: _in_program(program, network, file.metadata) for program in CONSUMERS},
         damage,
-        base,
-        [] if shapes is None else _misfits(network, shapes),
+        base_name or f"{network.family} at its standard size",
+        list(misfits),
         shown,
         notes,
     )
@@ -155,13 +159,18 @@ def _in_program(program: str, network: Network, metadata: Mapping[str, str]) -> 
             if program == "diffusers" and original and network.family != "flux" and "kohya, diffusers path" in both_styles:
                 rule = Rule("dropped", "it deletes original names where names of diffusers are in the same file")
             if program == "diffusers" and "diffusers" in both_styles and not _has_peft_alpha(layer, metadata) and layer.alpha is not None:
-                rule = Rule("wrong", "it does not read an alpha beside names of diffusers")
+                rule = Rule("untried", "alphas beside names of diffusers were not tried with it")
             rules.setdefault(rule, []).append(head)
     total = sum(len(heads) for heads in rules.values())
     loads = sum(len(heads) for rule, heads in rules.items() if rule.effect == "loads")
     findings = [Finding(rule.effect, len(heads), rule.reason, heads[0]) for rule, heads in rules.items() if rule.effect != "loads"]
     effects = {finding.effect for finding in findings}
-    unknown_keys = sum(finding.layers for finding in findings if finding.effect == "dropped") * 2
+    unknown_keys = sum(
+        len(layer.tensors) + (layer.alpha is not None)
+        for layer in network.layers.values()
+        for head in layer.written_as[:1]
+        if rule_for(program, network.family, head, made_of(layer), _is_conv(layer)).effect == "dropped"
+    )
     if program == "Forge" and unknown_keys > FORGE_LIMIT and "refused" not in effects and loads:
         findings.append(Finding("refused", total, f"it ignores a file with more than {FORGE_LIMIT} keys that it does not know", ""))
         effects.add("refused")
@@ -234,9 +243,10 @@ def _idle(network: Network) -> list[str]:
     idle = [
         layer.name
         for layer in network.layers.values()
-        if any(not tensor.any() for end, tensor in layer.tensors.items() if end not in ("dora_scale", "on_input", "diff_b", "b_norm"))
-        and layer.kind in ("lora", "loha", "lokr", "full", "ia3")
+        if layer.kind in ("lora", "loha", "lokr", "full", "ia3")
         and not layer.dora
+        and any(not tensor.any() for end, tensor in layer.tensors.items() if end not in ("on_input", "diff_b"))
+        and not ("diff_b" in layer.tensors and layer.tensors["diff_b"].any())
     ]
     if not idle:
         return []
@@ -245,17 +255,18 @@ def _idle(network: Network) -> list[str]:
     return [f"{len(idle)} of {len(network.layers)} layers are zero and change nothing, {idle[0]} first"]
 
 
-def _misfits(network: Network, shapes: Mapping[str, tuple[int, ...]]) -> list[str]:
-    unknown = [name for name in network.layers if name not in shapes]
+def _misfits(network: Network, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, int]:
+    """Sentence -> of how many layers it speaks. Trained normalisations are not looked at."""
+    unknown = [name for name, layer in network.layers.items() if name not in shapes and layer.kind != "norm"]
     wrong = []
     for name, layer in network.layers.items():
         if name in shapes and layer.kind != "norm" and (reason := _misfit(layer, shapes[name])):
             wrong.append(f"{name} {reason}")
-    found = []
+    found = {}
     if unknown:
-        found.append(f"the base lacks {len(unknown)} of {len(network.layers)} layers, {unknown[0]} first")
+        found[f"the base lacks {len(unknown)} of {len(network.layers)} layers, {unknown[0]} first"] = len(unknown)
     if wrong:
-        found.append(f"{len(wrong)} of {len(network.layers)} layers do not fit the base, first {wrong[0]}")
+        found[f"{len(wrong)} of {len(network.layers)} layers do not fit the base, first {wrong[0]}"] = len(wrong)
     return found
 
 

@@ -14,7 +14,8 @@ import torch
 from torch import Tensor
 
 from lorasmith.adapters import keys
-from lorasmith.adapters.change import BaseWeights, change, factors
+from lorasmith.adapters.base import BaseWeights
+from lorasmith.adapters.change import change, factors
 from lorasmith.adapters.keys import UnetShape
 from lorasmith.adapters.network import Layer
 from lorasmith.adapters.resize import layer_from_svd, lora_layer

@@ -17,7 +17,8 @@ from collections.abc import Mapping, Sequence
 
 import torch
 
-from lorasmith.adapters.change import BaseWeights, change, factors
+from lorasmith.adapters.base import BaseWeights
+from lorasmith.adapters.change import change, factors
 from lorasmith.adapters.network import Layer
 from lorasmith.adapters.resize import SMALLEST, layer_from_svd, lora_layer, product_svd
 from lorasmith.errors import AdapterError

@@ -6,6 +6,7 @@ The layers of a file in kohya's layout are had by `layers_by_their_names`, those
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -13,6 +14,7 @@ import torch
 from torch import Tensor
 
 from lorasmith.adapters import kinds
+from lorasmith.adapters.file import base_model_version, network_module
 from lorasmith.errors import AdapterError
 
 
@@ -121,3 +123,21 @@ def file_tensors(layers: Mapping[str, Layer]) -> dict[str, Tensor]:
         if alpha is not None and layer.kind not in ("full", "ia3", "norm"):
             tensors[f"{name}.alpha"] = torch.tensor(float(alpha))
     return tensors
+
+
+def file_metadata(layers: Mapping[str, Layer], family: str | None, metadata: Mapping[str, str]) -> dict[str, str]:
+    """The metadata of a file that was made from others: what was known, and what the layers are now."""
+    ranks = {layer.rank for layer in layers.values() if layer.rank is not None}
+    alphas = {layer.rank if layer.alpha is None else layer.alpha for layer in layers.values() if layer.rank is not None}
+    found = {layer.kind for layer in layers.values()} - {"norm"}
+    kind = next(iter(found)) if len(found) == 1 else "full" if found else "lora"
+    new = {key: value for key, value in metadata.items() if key not in ("lora_adapter_metadata", "format", "ss_network_args")}
+    if family is not None:
+        new["ss_network_module"] = network_module(kind, family)
+        new.setdefault("ss_base_model_version", base_model_version(family, "epsilon"))
+        new.setdefault("ss_v2", str(family == "sd2"))
+    if found and (len(found) > 1 or kind != "lora"):
+        new["ss_network_args"] = json.dumps({"algo": kind})
+    new["ss_network_dim"] = str(next(iter(ranks))) if len(ranks) == 1 else "Dynamic"
+    new["ss_network_alpha"] = str(float(next(iter(alphas)) or 0)) if len(alphas) == 1 else "Dynamic"
+    return new
