@@ -73,8 +73,7 @@ def open_base(source: Path | str, dtype: torch.dtype, device: str = "cpu", **wis
         )
     module, name = FAMILIES[description.family].split(":")
     family = getattr(importlib.import_module(module), name)
-    # A family opens folders by itself until all of them take descriptions.
-    return family.open(description.source if description.layout == "folder" else description, dtype, device)
+    return family.open(description, dtype, device)
 
 
 def detect_family(source: Path | str) -> str:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol, Self
 if TYPE_CHECKING:
     import torch
 
+    from lorasmith.models.description import Description
     from lorasmith.models.diffusion import Diffusion
     from lorasmith.models.texts import EncodedTexts, TextOptions
 
@@ -109,6 +110,6 @@ class Family(Protocol):
     family: str
 
     @classmethod
-    def open(cls, source: object, dtype: torch.dtype, device: str = "cpu") -> Self:
+    def open(cls, description: Description, dtype: torch.dtype, device: str = "cpu") -> Self:
         """Open a base; weights are read straight to `dtype` and `device`, the autoencoder always to float32."""
         ...

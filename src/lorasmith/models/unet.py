@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import torch
@@ -11,10 +10,14 @@ import torch
 from lorasmith.errors import BaseModelError
 from lorasmith.models.autoencoder import Autoencoder
 from lorasmith.models.clip import CHUNK, Clip, chunk_count
+from lorasmith.models.description import Description
 from lorasmith.models.diffusion import Ddpm
 from lorasmith.models.family import SizeConditioning, Usual
-from lorasmith.models.parts import Part, fingerprint, load_part, load_scheduler_config, load_tokenizer
+from lorasmith.models.hashes import fingerprints
+from lorasmith.models.parts import Part
 from lorasmith.models.texts import EncodedTexts, TextOptions
+from lorasmith.models.tokenizers import load_tokenizer
+from lorasmith.models.weights import load_part
 
 
 class UnetBase:
@@ -39,20 +42,19 @@ class UnetBase:
         self.native_resolution: int = self.unet.config.sample_size * self.latent_step
 
     @classmethod
-    def open(cls, source: Path, dtype: torch.dtype, device: str = "cpu") -> Self:
-        """Open a diffusers folder; weights are read straight to `dtype`, the autoencoder always to float32."""
-        modules = {
-            name: load_part(source, name, kind, torch.float32 if name == "vae" else dtype, device)
-            for name, (kind, _) in cls.part_kinds.items()
+    def open(cls, description: Description, dtype: torch.dtype, device: str = "cpu") -> Self:
+        """Open a base; weights are read straight to `dtype` and `device`, the autoencoder always to float32."""
+        modules: dict[str, Any] = {
+            name: load_part(description, name, torch.float32 if name == "vae" else dtype, device) for name in cls.part_kinds
         }
         unet, vae = modules["unet"], modules["vae"]
         if unet.config.in_channels != vae.config.latent_channels:
             raise BaseModelError(
-                f"the base {source} is an inpainting or another special model ({unet.config.in_channels} input channels); give a plain one"
+                f"the base {description.source} is a special model ({unet.config.in_channels} input channels for {vae.config.latent_channels} "
+                f"of its autoencoder); give a plain one"
             )
-        tokenizers = {name: load_tokenizer(source, name, kind) for name, (kind, _) in cls.tokenizers.items()}
-        diffusion = Ddpm.from_config(load_scheduler_config(source))
-        return cls(modules, tokenizers, diffusion, {name: fingerprint(source / name) for name in modules})
+        tokenizers = {name: load_tokenizer(description, name) for name in cls.tokenizers}
+        return cls(modules, tokenizers, Ddpm.from_config(description.scheduler[1]), fingerprints(description))
 
     def encode_pixels(self, pixels: torch.Tensor) -> torch.Tensor:
         return self.autoencoder.encode(pixels)

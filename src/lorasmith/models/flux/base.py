@@ -9,7 +9,6 @@ transformer, as sd-scripts' `apply_t5_attn_mask` does.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, Self
 
 import torch
@@ -17,11 +16,14 @@ import torch
 from lorasmith.errors import BaseModelError, SettingsError
 from lorasmith.models.autoencoder import Autoencoder
 from lorasmith.models.clip import Clip
+from lorasmith.models.description import Description
 from lorasmith.models.diffusion import Flow
 from lorasmith.models.family import SizeConditioning
 from lorasmith.models.flux import config
-from lorasmith.models.parts import fingerprint, load_part, load_scheduler_config, load_tokenizer
+from lorasmith.models.hashes import fingerprints
 from lorasmith.models.texts import EncodedTexts, TextOptions
+from lorasmith.models.tokenizers import load_tokenizer
+from lorasmith.models.weights import load_part
 
 
 class Flux:
@@ -46,21 +48,19 @@ class Flux:
         self.native_resolution: int = modules["vae"].config.sample_size
 
     @classmethod
-    def open(cls, source: Path, dtype: torch.dtype, device: str = "cpu") -> Self:
-        """Open a diffusers folder; weights are read straight to `dtype`, the autoencoder always to float32."""
-        modules = {
-            name: load_part(source, name, kind, torch.float32 if name == "vae" else dtype, device)
-            for name, (kind, _) in config.PARTS.items()
+    def open(cls, description: Description, dtype: torch.dtype, device: str = "cpu") -> Self:
+        """Open a base; weights are read straight to `dtype` and `device`, the autoencoder always to float32."""
+        modules: dict[str, Any] = {
+            name: load_part(description, name, torch.float32 if name == "vae" else dtype, device) for name in config.PARTS
         }
         transformer, vae = modules["transformer"], modules["vae"]
         if transformer.config.in_channels != 4 * vae.config.latent_channels:
             raise BaseModelError(
-                f"the base {source} is a special model of Flux ({transformer.config.in_channels} input channels, where a plain one has "
-                f"{4 * vae.config.latent_channels}); give a plain one"
+                f"the base {description.source} is a special model of Flux ({transformer.config.in_channels} input channels, where a plain "
+                f"one has {4 * vae.config.latent_channels}); give a plain one"
             )
-        tokenizers = {name: load_tokenizer(source, name, kind) for name, (kind, _) in config.TOKENIZERS.items()}
-        diffusion = Flow(load_scheduler_config(source))
-        return cls(modules, tokenizers, diffusion, {name: fingerprint(source / name) for name in modules})
+        tokenizers = {name: load_tokenizer(description, name) for name in config.TOKENIZERS}
+        return cls(modules, tokenizers, Flow(description.scheduler[1]), fingerprints(description))
 
     def encode_pixels(self, pixels: torch.Tensor) -> torch.Tensor:
         return self.autoencoder.encode(pixels)
