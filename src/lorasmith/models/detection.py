@@ -76,7 +76,8 @@ _FOREIGN: tuple[tuple[str, str, str], ...] = (
     (r"(^|\.)double_layers\.0\.", "AuraFlow", ""),
     (r"(^|\.)(patchify_proj|scale_shift_table)(\.|$)", "PixArt or LTX-Video", ""),
     (r"(^|\.)(clip_txt_mapper|down_blocks\.0\.0\.channelwise)\.", "Stable Cascade", ""),
-    (r"(^|\.)transformer_blocks\.0\.(attn\.add_q_proj|img_mod)\.", "a transformer that is not Flux.1 (Stable Diffusion 3, Qwen-Image)", ""),
+    (r"(^|\.)transformer_blocks\.0\.img_mod\.", "Qwen-Image", ""),
+    (r"(^|\.)pos_embed\.(proj|pos_embed)", "Stable Diffusion 3 or PixArt", ""),
 )  # fmt: skip
 
 

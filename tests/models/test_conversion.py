@@ -1,0 +1,115 @@
+"""A single file made from a pipeline is that pipeline: every part bit for bit, the same predictions, texts and picture."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from lorasmith.models.checkpoint import describe
+from lorasmith.models.conversion.unet import ldm_modules
+from lorasmith.models.tokenizers import load_tokenizer
+from lorasmith.models.weights import load_part
+from tests.models.single_files import write_single_file
+from tests.models.toys import TOYS, family_of, pipeline_of, toy_folder
+from tests.reference import reference_json
+
+LAYOUTS = [(toy, layout) for toy in TOYS for layout in ("original", "diffusers")] + [("sdxl", "comfyui")]
+
+
+@pytest.fixture(scope="module")
+def single_file(tmp_path_factory):
+    made: dict[tuple[str, str], Path] = {}
+
+    def make(toy: str, layout: str = "original") -> Path:
+        if (toy, layout) not in made:
+            made[toy, layout] = write_single_file(toy_folder(toy), tmp_path_factory.mktemp("single") / f"{toy}.safetensors", layout)
+        return made[toy, layout]
+
+    return make
+
+
+def _same_state(ours, theirs):
+    theirs = theirs.state_dict()
+    ours = ours.state_dict()
+    assert ours.keys() == theirs.keys()
+    assert [key for key in theirs if not torch.equal(ours[key], theirs[key])] == []
+
+
+@pytest.mark.parametrize(("toy", "layout"), LAYOUTS)
+def test_every_part_of_a_single_file_is_the_folders(single_file, toy, layout):
+    pipeline = pipeline_of(toy)
+    description = describe(single_file(toy, layout), config=toy_folder(toy))
+    assert (description.family, description.layout) == (family_of(toy), "single file")
+    for part in description.parts:
+        _same_state(load_part(description, part, torch.float32), getattr(pipeline, part))
+
+
+@pytest.mark.parametrize("toy", TOYS)
+def test_a_folder_opens_as_the_pipeline(toy):
+    pipeline = pipeline_of(toy)
+    description = describe(toy_folder(toy))
+    assert set(description.parts) >= {description.denoiser, "text_encoder", "vae"}
+    for part in description.parts:
+        _same_state(load_part(description, part, torch.float32), getattr(pipeline, part))
+
+
+@pytest.mark.parametrize("toy", TOYS)
+def test_a_single_file_draws_the_pipelines_picture(single_file, toy):
+    theirs = pipeline_of(toy)
+    description = describe(single_file(toy), config=toy_folder(toy))
+    ours = pipeline_of(toy)
+    for part in description.parts:
+        setattr(ours, part, load_part(description, part, torch.float32))
+    for name in description.tokenizers:
+        setattr(ours, name, load_tokenizer(description, name))
+    prompt, options = "a happy red cat", {"num_inference_steps": 2, "height": 32, "width": 32, "output_type": "np"}
+    pictures = [p(prompt, generator=torch.Generator().manual_seed(3), **options).images for p in (ours, theirs)]
+    states = [p.encode_prompt(prompt, **({} if "flux" in toy else {"device": "cpu", "num_images_per_prompt": 1, "do_classifier_free_guidance": False})) for p in (ours, theirs)]  # fmt: skip
+    for one, other in zip(*states, strict=True):
+        if other is not None:
+            torch.testing.assert_close(one, other, atol=1e-5, rtol=0)
+    assert abs(pictures[0] - pictures[1]).max() <= 1e-5
+    assert pictures[1].std() > 0.01, "an empty picture would prove nothing"
+
+
+def test_the_state_of_a_single_file_shows_a_wrong_tensor(single_file, tmp_path):
+    """The comparison above can fail: one number of one fused matrix changed is seen in the right part of it."""
+    from safetensors.torch import load_file, save_file
+
+    tensors = load_file(single_file("sd2"))
+    key = "cond_stage_model.model.transformer.resblocks.1.attn.in_proj_weight"
+    tensors[key][32, 0] += 1
+    save_file(tensors, tmp_path / "other.safetensors")
+    encoder = load_part(describe(tmp_path / "other.safetensors", config=toy_folder("sd2")), "text_encoder", torch.float32).state_dict()
+    theirs = pipeline_of("sd2").text_encoder.state_dict()
+    assert [name for name in theirs if not torch.equal(encoder[name], theirs[name])] == ["encoder.layers.1.self_attn.k_proj.weight"]
+
+
+@pytest.mark.parametrize("arch", ["sd15", "sd21", "sdxl"])
+def test_the_original_names_of_a_full_size_unet_agree_with_the_reference(arch):
+    modules = reference_json(f"keys/unet_module_map_{arch}.json")["map"]
+    assert ldm_modules(modules) == {path: record["ldm"] for path, record in modules.items()}
+
+
+@pytest.mark.parametrize("variant", ["dev", "schnell"])
+def test_a_full_size_flux_takes_every_tensor_of_the_original_once(variant):
+    """By names and shapes alone: the rows that are taken cover each original tensor exactly."""
+    from lorasmith.models.checkpoint import standard_parts
+    from lorasmith.models.conversion.flux import from_bfl
+    from lorasmith.models.weights import empty_module
+
+    module = empty_module(standard_parts("flux", variant)["transformer"])
+    shapes = {name: tuple(tensor.shape) for name, tensor in module.state_dict().items()}
+    takes = from_bfl(shapes)
+    assert takes.keys() == shapes.keys()
+    rows: dict[str, list[tuple[int, int]]] = {}
+    for name, take in takes.items():
+        rows.setdefault(take.key, []).append(take.rows or (0, shapes[name][0]))
+    for spans in rows.values():
+        spans.sort()
+        assert [begin for begin, _ in spans] == [0, *(end for _, end in spans[:-1])]
+    assert rows["double_blocks.18.txt_attn.qkv.weight"][-1] == (6144, 9216)
+    assert rows["single_blocks.37.linear1.weight"][-1] == (9216, 21504)
+    modulation = takes["norm_out.linear.weight"]
+    assert (modulation.key, modulation.halves_swapped) == ("final_layer.adaLN_modulation.1.weight", True)
+    assert len(rows) == {"dev": 780, "schnell": 776}[variant], "as many tensors as the published files have"
