@@ -99,12 +99,12 @@ def together(lists: Iterable[Iterable[str]], frequencies: Mapping[str, int]) -> 
     The strength is the normalised pointwise mutual information (Bouma 2009), which does not favour what is frequent anyway.
     Tags of a single caption, and those that stand in all, tell nothing and are left out.
     """
-    lists = [set(own) for own in lists]
-    total = len(lists)
+    sets = [set(own) for own in lists]
+    total = len(sets)
     telling = [tag for tag, count in frequencies.items() if 1 < count < total][:MOST_IN_PAIRS]
     kept = set(telling)
     counts: Counter[tuple[str, str]] = Counter()
-    for own in lists:
+    for own in sets:
         counts.update(combinations(sorted(own & kept), 2))
     found = []
     for (first, second), count in counts.items():

@@ -153,7 +153,8 @@ def _checked(
         family = family or detect_family(base_path(base))
     if family == "flux" and len(tokenizers) > 1:
         tokenizers.pop("tokenizer")  # CLIP gives Flux one summary of the whole; the words are read by T5
-    implications, known = {}, ()
+    implications: dict[str, list[str]] = {}
+    known: tuple[str, ...] = ()
     if vocabulary:
         from lorasmith.captions.vocabulary import open_vocabulary
 

@@ -338,7 +338,7 @@ def _tagged(
         if entry.key not in contents:
             continue
         scored = by_content[contents[entry.key]]
-        implications = {spaced(one.name): list(words.implied_by(one.name)) for one in scored} if words else None
+        implications = {spaced(one.name): list(words.implied_by(one.name)) for one in scored} if words is not None else None
         own, sentence = entry.caption.parts
         new = merged(own if mode == "append" else entry.caption.tags, choose_tags(scored, choice, implications), mode)  # type: ignore[arg-type]
         if new is not None:
