@@ -10,7 +10,6 @@ other wordings) belong to the text and are left alone by edits of tags.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -129,7 +128,8 @@ class Caption:
             return self
         for tag in set(tags).difference(old):
             refuse_what_is_no_tag(tag)
-        separator = "," if "," in line and not re.search(r",\s", line.rstrip().rstrip(",")) else ", "
+        inner = line.strip(" \t,")
+        separator = "," if "," in inner and ", " not in inner else ", "
         indent = line[: len(line) - len(line.lstrip())]
         tail = line[len(line.rstrip(" \t,")) :] if tags and line.strip(" \t,") else ""
         return self.with_text(before + indent + separator.join(tags) + tail + after)

@@ -42,14 +42,15 @@ class Entry:
 class CaptionCollection:
     """The captions below a folder, by key in order. `open_captions` makes it; it is what was read plus what was saved since."""
 
-    def __init__(self, folder: Path, extension: str, entries: Mapping[str, Entry], orphans: tuple[str, ...], unreadable: tuple[str, ...]):
+    def __init__(
+        self, folder: Path, extension: str, entries: Mapping[str, Entry], orphans: tuple[str, ...], unreadable: Mapping[str, Entry]
+    ):
         self.folder = folder
         self.extension = extension
         """The ending of caption files that are not written yet."""
         self.orphans = orphans
         """Caption files without a picture beside them."""
-        self.unreadable = unreadable
-        """Caption files that are not UTF-8. They have no entry and no operation touches them, except to convert them."""
+        self._unreadable = dict(unreadable)
         self.history = History(folder)
         self._entries = dict(entries)
 
@@ -78,6 +79,33 @@ class CaptionCollection:
         """Keys of the pictures without a caption file."""
         return [entry.key for entry in self if not entry.exists]
 
+    @property
+    def unreadable(self) -> tuple[str, ...]:
+        """Caption files that are not UTF-8. They have no entry, and no edit touches them until they are converted."""
+        return tuple(self._unreadable)
+
+    def conversions(self, encoding: str) -> dict[str, Caption]:
+        """Key -> caption in UTF-8, of the files that are not, read as `encoding`; to be saved.
+
+        Raises:
+            SettingsError: there is no such encoding.
+            DatasetError: a file is not in this encoding.
+        """
+        converted = {}
+        for key in self._unreadable:
+            try:
+                text = (file_bytes(self.folder / key) or b"").decode(encoding)
+            except LookupError:
+                raise SettingsError(
+                    f"There is no encoding {encoding!r}: give one such as latin-1, cp1252, shift-jis, gbk or utf-16."
+                ) from None
+            except UnicodeError:
+                raise DatasetError(f"{self.folder / key} is not written in {encoding}: give the encoding that it was written in.") from None
+            if "\0" in text:
+                raise DatasetError(f"{self.folder / key} is not written in {encoding}: it may be utf-16 or no text at all.")
+            converted[key] = Caption(text.removeprefix("\ufeff").encode())
+        return converted
+
     def path(self, key: str) -> Path:
         """The caption file of an entry."""
         return self.folder / self[key].key
@@ -99,8 +127,7 @@ class CaptionCollection:
         """
         changes = []
         for key, caption in captions.items():
-            entry = self[key]
-            before = entry.caption.raw if entry.exists else None
+            before = self._on_disk(key)
             if before != caption.raw and (before is not None or caption.raw):
                 changes.append(Change(key, before, caption.raw))
         if not changes:
@@ -125,12 +152,24 @@ class CaptionCollection:
         self._take(self.history.changes(operation))
         return operation
 
+    def _on_disk(self, key: str) -> bytes | None:
+        if key in self._unreadable:
+            return file_bytes(self.folder / key)
+        return self[key].caption.raw if self[key].exists else None
+
     def _take(self, changes: list[Change]) -> None:
         for change in changes:
-            entry = self._entries.get(change.key)
-            if entry is not None:  # a picture that went since then has no entry; its caption file was written all the same
-                caption = Caption(change.after or b"")
-                self._entries[change.key] = replace(entry, caption=caption, exists=change.after is not None)
+            entry = self._entries.get(change.key) or self._unreadable.get(change.key)
+            if entry is None:  # a picture that went since then has no entry; its caption file was written all the same
+                continue
+            readable = change.after is None or is_utf8(change.after)
+            caption = Caption(change.after or b"") if readable else Caption()
+            target = self._entries if readable else self._unreadable
+            moved = change.key not in target
+            target[change.key] = replace(entry, caption=caption, exists=change.after is not None)
+            if moved:
+                (self._unreadable if readable else self._entries).pop(change.key, None)
+                self._entries = dict(sorted(self._entries.items()))
 
 
 def open_captions(
@@ -174,7 +213,7 @@ def open_captions(
     new_ending = usual[0][0] if usual else endings[0]
 
     entries: dict[str, Entry] = {}
-    unreadable: list[str] = []
+    unreadable: dict[str, Entry] = {}
     for stem in sorted(pictures):
         shown = tuple(sorted(pictures[stem]))
         if stem not in texts:
@@ -183,13 +222,13 @@ def open_captions(
         key = texts[stem][0]
         raw = file_bytes(root / key)
         if raw is None or not is_utf8(raw):
-            unreadable.append(key)
+            unreadable[key] = Entry(key, shown, Caption(), exists=True)
         else:
             entries[key] = Entry(key, shown, Caption(raw), exists=True)
     if unreadable and not unreadable_too:
-        raise DatasetError(_not_utf8(root, unreadable))
+        raise DatasetError(_not_utf8(root, list(unreadable)))
     orphans = tuple(sorted(path for stem, candidates in texts.items() if stem not in pictures for path in candidates))
-    return CaptionCollection(root, new_ending, entries, orphans, tuple(unreadable))
+    return CaptionCollection(root, new_ending, entries, orphans, unreadable)
 
 
 def _files(root: Path, recursive: bool) -> Iterator[str]:

@@ -33,7 +33,7 @@ from lorasmith.captions.caption import (
 )
 from lorasmith.captions.collection import CaptionCollection, Entry
 from lorasmith.captions.filters import TokenCounter, parse_filter, wildcard
-from lorasmith.captions.history import Operation
+from lorasmith.captions.history import Operation, file_bytes
 from lorasmith.captions.vocabulary import Vocabulary
 from lorasmith.errors import DatasetError, InputError, SettingsError
 
@@ -497,7 +497,11 @@ class Plan:
     """Key -> caption as it would be, of those that would differ."""
 
     def before(self, key: str) -> Caption:
-        return self.collection[key].caption
+        """The caption as it is; of a file that is not UTF-8, what can be read of it."""
+        if key in self.collection:
+            return self.collection[key].caption
+        raw = file_bytes(self.collection.folder / key) or b""
+        return Caption(raw.decode("utf-8", "replace").replace("\0", "").encode())
 
     def save(self) -> Operation | None:
         """Write it, as one operation that can be undone; None where nothing would change. Raises as `CaptionCollection.save` does."""
