@@ -50,8 +50,13 @@ def test_near_duplicates_stay_together_and_decisions_stand(early_groups, late_gr
     assert held_out(contents, early_groups, 0.25, seed, earlier)[:40] == first  # and nothing changes sides without need
 
 
-def test_small_sets_hold_out_one():
-    assert all(sum(held_out(names(5, n * 5), [], 0.1)) >= 1 for n in range(40))
+def test_small_sets_hold_out_the_number_that_was_asked_for():
+    assert all(sum(held_out(names(5, n * 5), [], 0.1)) == 1 for n in range(40))
+    assert all(sum(held_out(names(30, n * 30), [], 0.1)) == 3 for n in range(40))
+    first = dict(zip(names(30), held_out(names(30), [], 0.1), strict=True))
+    more = dict(zip(names(50), held_out(names(50), [], 0.1, 0, first), strict=True))
+    assert sum(more.values()) == 5
+    assert all(more[name] == side for name, side in first.items())
     assert held_out(names(2), [], 0.001) == [False, False]
     with pytest.raises(SettingsError, match="0 to 0.5"):
         held_out(names(3), [], 0.9)

@@ -50,6 +50,13 @@ def test_bars_are_found_through_compression(name, ground, quality, tmp_path):
     assert abs(left - 45) <= 3
 
 
+def test_a_white_frame_is_a_margin_and_a_black_one_is_cut():
+    photo = photograph("coffee")
+    assert inside_bars(np.asarray(on("white", photo, (640, 420), (20, 10)))) is None
+    assert inside_bars(np.asarray(on("white", photo, (620, 440), (10, 20)))) is None
+    assert inside_bars(np.asarray(on("black", photo, (640, 420), (20, 10)))) == (20, 10, 620, 410)
+
+
 def test_a_stripe_on_one_side_is_no_pair_of_bars():
     photo = photograph("coffee")
     assert inside_bars(np.asarray(on("black", photo, (600, 460), (0, 60)))) is None

@@ -424,7 +424,7 @@ def _progress(doing: str) -> Iterator[Callable[[int, int], None]]:
 @contextmanager
 def _stop_on_ctrl_c() -> Iterator[Callable[[], bool]]:
     """Ctrl-C stops after this picture; a second one ends at once."""
-    pressed = []
+    pressed: list[int] = []
 
     def stop(signum: int, frame: FrameType | None) -> None:
         if pressed:

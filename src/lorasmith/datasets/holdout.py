@@ -8,6 +8,7 @@ decided once stays so when pictures are added: the decisions are kept in `.loras
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -21,7 +22,7 @@ from lorasmith.datasets.layout import Move, make_moves
 from lorasmith.datasets.names import TakenNames, safe_folder
 from lorasmith.draws import seed_of
 from lorasmith.errors import DatasetError, SettingsError
-from lorasmith.images.duplicates import near_duplicate_groups, signature
+from lorasmith.images.duplicates import Signature, near_duplicate_groups, signature
 from lorasmith.images.mend import STATE, Progress, alone_in, dataset_pictures, origins
 from lorasmith.images.read import content_hash, read_picture
 
@@ -33,26 +34,33 @@ def held_out(
 
     `contents` are the pictures' hashes, `groups` indices of near duplicates, `earlier` the decisions of before. A picture that is new
     goes where its near duplicates are. Where a new one links pictures of both sides, all of them train: what was trained on cannot be
-    held out any more. If nothing would be held out of three pictures or more, the picture nearest to it is.
+    held out any more. Of three pictures or more at least one is held out, unless all are decided already.
     """
     if not 0 <= share <= 0.5:
         raise SettingsError(f"The share that is held out is {share}, but must be from 0 to 0.5: 0.1 is usual.")
     before = earlier or {}
+    sides = [False] * len(contents)
+    undecided: list[tuple[float, list[int]]] = []
     joined = _joined(len(contents), [*groups, *_same(contents)])
-    sides: list[bool | None] = [None] * len(contents)
-    luck: dict[int, float] = {}
-    for number, members in enumerate(joined):
+    for members in joined:
         known = {before[contents[i]] for i in members if contents[i] in before}
-        luck[number] = seed_of("holdout", seed, min(contents[i] for i in members)) / 2**63
-        side = all(known) if known else luck[number] < share
+        if not known:
+            undecided.append((seed_of("holdout", seed, min(contents[i] for i in members)) / 2**63, members))
         for i in members:
-            sides[i] = side
-    if share > 0 and len(joined) >= 3 and not any(sides):
-        free = [number for number, members in enumerate(joined) if not any(contents[i] in before for i in members)]
-        if free:
-            for i in joined[min(free, key=lambda number: luck[number])]:
+            sides[i] = bool(known) and all(known)
+    wanted = math.floor(share * len(contents) + 0.5)
+    if share > 0 and len(joined) >= 3:
+        wanted = max(1, wanted)
+    for luck, members in sorted(undecided):
+        room = wanted - sum(sides)
+        if luck < share if len(contents) >= COUNTED_BELOW else len(members) <= room or (room > 0 and not any(sides)):
+            for i in members:
                 sides[i] = True
-    return [bool(side) for side in sides]
+    return sides
+
+
+COUNTED_BELOW = 100
+"""Pictures below which the number of held-out ones is exact: chance alone would take none of 15, or five."""
 
 
 @dataclass(frozen=True)
@@ -130,7 +138,7 @@ def _earlier(root: Path) -> dict[str, bool]:
     return {str(content): bool(side) for content, side in tree.items()}
 
 
-def _look(path: Path) -> tuple[str, object] | str:
+def _look(path: Path) -> tuple[str, Signature] | str:
     try:
         return content_hash(path), signature(read_picture(path))
     except DatasetError as error:

@@ -188,7 +188,7 @@ def _survey(source: Path, into: Path, report: Imported, open_archives: ExitStack
         return _from_captions_file(source, report)
     if suffix in PICTURE_SUFFIXES or not (is_archive(source) or _might_be_archive(source)):
         beside = [source, *sidecars(source)]
-        files = [_File(file.name, partial(file.open, "rb"), file) for file in beside]
+        files = [_File(file.name, partial(_opened, file), file) for file in beside]
         return _sort_out("", files, report, folder=source.resolve().parent.name)
     archive = open_archives.enter_context(open_archive(source, limits))
     report.left_out += [LeftOut(f"{source.name}/{one.name}", "refused", one.sentence) for one in archive.refused]
@@ -230,7 +230,7 @@ def _folder_files(source: Path, into: Path, report: Imported) -> Iterator[_File]
             except OSError:
                 plain = False
             if plain:
-                yield _File(inside, partial(path.open, "rb"), path)
+                yield _File(inside, partial(_opened, path), path)
             else:
                 sentence = f"{path} is no plain file, or a link to nothing: put the file itself there."
                 report.left_out.append(LeftOut(f"{source.name}/{inside}", "refused", sentence))
@@ -303,6 +303,10 @@ def _where(parts: Sequence[str]) -> tuple[str, str | None, int]:
 
 _SECTIONS = {"reg": REGULARISATION, "regularisation": REGULARISATION, "regularization": REGULARISATION, "holdout": HOLDOUT}
 _LITTER = ("thumbs.db", "desktop.ini", "__macosx")
+
+
+def _opened(path: Path) -> IO[bytes]:
+    return open(path, "rb")
 
 
 def _label(root: str, name: str) -> str:
@@ -432,7 +436,7 @@ def _named_picture(folder: Path, name: str) -> Path | None:
 
 def _picture_at(path: Path, section: str, concept: str | None, repeats: int, captions: dict[str, bytes]) -> _Found:
     label = f"{path.parent.name}/{path.name}"
-    return _Found(label, label, partial(path.open, "rb"), path, section, concept, repeats, path.suffix.lower(), captions)
+    return _Found(label, label, partial(_opened, path), path, section, concept, repeats, path.suffix.lower(), captions)
 
 
 def _from_toml(source: Path, into: Path, report: Imported) -> list[_Found]:
@@ -740,8 +744,8 @@ def finish_moves(root: Path) -> None:
     after = places_after(moves)
     write_record(root, [replace(line, path=after(line.path)) for line in read_record(root)])
     follow_moves(root, moves)
-    for old in {PurePosixPath(old).parent for old, _ in moves} - {PurePosixPath(".")}:
-        folder = root / old
+    for left in {PurePosixPath(old).parent for old, _ in moves} - {PurePosixPath(".")}:
+        folder = root / left
         if folder.is_dir() and not any(folder.iterdir()):
             folder.rmdir()
     file.unlink()

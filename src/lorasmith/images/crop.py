@@ -17,19 +17,21 @@ TOLERANCE = 14
 
 
 def inside_bars(pixels: np.ndarray) -> Box | None:
-    """The picture between letterbox bars: even stripes of one colour along two opposite sides, or along all four if they are black.
+    """The picture between letterbox bars: even stripes along two opposite sides, or along all four if they are black.
 
-    A bar is at least 2 % of the side, and has one on the other side that is about as thick: sky alone is no bar. (An even frame of
-    another colour on all four sides is a margin.)
+    A bar is at least 2 % of the side, and has one on the other side that is about as thick: sky alone is no bar. Where the other two
+    sides are even, too, stripes that are not black are margins.
     """
     height, width = pixels.shape[:2]
     top, bottom = _stripe(pixels), _stripe(pixels[::-1])
     left, right = _stripe(pixels.transpose(1, 0, 2)), _stripe(pixels.transpose(1, 0, 2)[::-1])
+    all_round = bool((top or bottom) and (left or right))
     if not _pair(top, bottom, height):
         top = bottom = 0
     if not _pair(left, right, width):
         left = right = 0
-    if top and left and pixels[: top // 2 + 1].max() > 2 * TOLERANCE:
+    stripe = pixels[: top // 2 + 1] if top else pixels[:, : left // 2 + 1]
+    if all_round and stripe.max() > 2 * TOLERANCE:
         return None
     return _if_less((left, top, width - right, height - bottom), pixels)
 
@@ -122,7 +124,7 @@ def _cut(content: np.ndarray, box: Box) -> list[Box]:
     part = content[top:bottom, left:right]
     shortest = max(3, round(0.006 * min(content.shape)))  # pixels that a stripe is wide
     for across in (False, True):
-        runs = _runs(part.any(0 if across else 1), shortest)
+        runs = _runs(np.asarray(part.any(0 if across else 1)), shortest)
         if len(runs) > 1:
             cuts = [(left + a, top, left + b, bottom) if across else (left, top + a, right, top + b) for a, b in runs]
             return [view for one in cuts for view in _cut(content, one)]

@@ -36,8 +36,9 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from lorasmith.atomic import write_atomically
 from lorasmith.errors import DatasetError, InputError
 from lorasmith.images.crop import Box, about_subject, inside_bars, inside_margins, views_on_sheet
-from lorasmith.images.duplicates import Copy, best_copy, near_duplicate_groups, signature
-from lorasmith.images.read import PICTURE_SUFFIXES, content_hash, read_picture
+from lorasmith.images.duplicates import Copy, Signature, best_copy, near_duplicate_groups, signature
+from lorasmith.images.read import PICTURE_SUFFIXES, content_hash, read_picture, read_with_facts
+from lorasmith.images.signs import jpeg_quality
 from lorasmith.images.upscale import Upscaler, lanczos, open_upscaler, size_from, size_within
 
 STATE = ".lorasmith"
@@ -203,7 +204,7 @@ def clean_by_filters(pixels: np.ndarray) -> np.ndarray:
     The recipe is that of lllyasviel's AdverseCleaner (2023): 64 bilateral passes (5 pixels, 8 steps of 255 apart), then 4 passes of a
     guided filter (radius 4, epsilon 16). It takes fine texture with it, and a strong pattern may survive: look at the result.
     """
-    smooth = pixels.astype(np.float32)
+    smooth: np.ndarray = pixels.astype(np.float32)
     for _ in range(64):
         smooth = cv2.bilateralFilter(smooth, 5, 8, 8)
     clean = pixels.astype(np.float32)
@@ -403,14 +404,15 @@ def propose_removing_duplicates(pictures: Sequence[Path], progress: Progress | N
     Of equal files in different folders none goes: there they belong to different concepts.
     """
 
-    def look(path: Path) -> tuple[tuple[int, int], object] | str:
+    def look(path: Path) -> tuple[Copy, Signature] | str:
         try:
-            picture = read_picture(path)
-            return picture.size, signature(picture)
+            reading = read_with_facts(path)
+            quality = jpeg_quality(reading.tables)
+            return Copy(reading.picture.size, 100.0 if quality is None else quality, path.stat().st_size), signature(reading.picture)
         except DatasetError as error:
             return str(error)
 
-    looks: list[tuple[tuple[int, int], object] | str] = []
+    looks: list[tuple[Copy, Signature] | str] = []
     with ThreadPoolExecutor(_THREADS) as pool:
         for one in pool.map(look, pictures):
             looks.append(one)
@@ -419,12 +421,12 @@ def propose_removing_duplicates(pictures: Sequence[Path], progress: Progress | N
     found = [Proposal(path, (), problem=look) for path, look in zip(pictures, looks, strict=True) if isinstance(look, str)]
     for folder in sorted({path.parent for path in pictures}):
         sound = [(p, look) for p, look in zip(pictures, looks, strict=True) if p.parent == folder and not isinstance(look, str)]
-        for group in near_duplicate_groups([look[1] for _, look in sound]):  # type: ignore[misc]
+        for group in near_duplicate_groups([look[1] for _, look in sound]):
             members = [sound[index] for index in group.indices]
-            best = members[best_copy([Copy(look[0], file_bytes=path.stat().st_size) for path, look in members])][0]
-            for path, (size, _) in members:
+            best = members[best_copy([look[0] for _, look in members])][0]
+            for path, (copy, _) in members:
                 if path != best:
-                    found.append(Proposal(path, (Remove(why=f"near duplicate of {best.name}"),), size))
+                    found.append(Proposal(path, (Remove(why=f"near duplicate of {best.name}"),), copy.size))
     return sorted(found, key=lambda proposal: proposal.path)
 
 
@@ -733,7 +735,8 @@ def _places(root: Path, recipe: Recipe, steps: tuple[Step, ...], count: int) -> 
         return [f"{stem}.{kind}"] * count
     folder = (root / stem).parent
     taken = {file.stem.casefold() for file in folder.iterdir()} - {Path(result.path).stem.casefold() for result in recipe.results}
-    places, number = [], 1
+    places: list[str] = []
+    number = 1
     while len(places) < count:
         if f"{Path(stem).name}_{number}".casefold() not in taken:
             places.append(f"{stem}_{number}.{kind}")
