@@ -264,7 +264,7 @@ def judge(picture: Picture, resolution: int = 1024, lost: Lost | None = None) ->
         add("blurred", m.edge_width, "pixels of 512", f"{evidence} in a picture of 512 x 512", certainty(m.edge_width, 2.2, 4))
     dark = m.bright < 55
     burnt = m.clipped > 0.3 and m.dark > 70 and m.rest > 90 and not blank
-    if blank and not dark:
+    if blank:
         evidence = f"{m.detail:.1%} of the area holds any detail"
         add("little to see", 100 * m.detail, "% of the area", evidence, certainty(m.detail, 0.03, 0))
     if dark:
@@ -303,14 +303,14 @@ def _judge_compression(m: Measures, add: Callable[..., None]) -> None:
     """By the file's own tables where it is a JPEG; else by the blocks that an earlier compression left."""
     if m.quality is not None and m.quality < 50:
         add("compressed", m.quality, "JPEG quality", f"JPEG quality {m.quality:.0f} of 100, by its tables", certainty(m.quality, 50, 20))
-    elif m.blocking > 2.0 and (m.quality is None or m.quality > 90):
+    elif m.blocking > 2.8 and (m.quality is None or m.quality > 90):
         evidence = f"brightness bends {m.blocking:.1f} times as much on a grid of 8 pixels as elsewhere"
         add(
             "compressed",
             m.blocking,
             "times",
             evidence,
-            certainty(m.blocking, 2.0, 3.0),
+            certainty(m.blocking, 2.8, 4.0),
             "The file itself is of good quality: it is a copy.",
         )
 
@@ -325,7 +325,9 @@ def _judge_shape(m: Measures, lost: Lost | None, blank: bool, add: Callable[...,
     elif away > 0.12:
         add("cropped away", 100 * away, "% of the area", f"{away:.0%} of it is cropped away to fit its bucket", certainty(away, 0.12, 0.25))
     if m.bars > 0.04:
-        add("letterbox", 100 * m.bars, "% of the area", f"{m.bars:.0%} of the area is bars or a frame", certainty(m.bars, 0.04, 0.15))
+        add("letterbox", 100 * m.bars, "% of the area", f"{m.bars:.0%} of the area is bars", certainty(m.bars, 0.04, 0.15))
+    elif m.frame > 0.04 and m.margins < 0.55 and m.views == 1:
+        add("framed", 100 * m.frame, "% of the area", f"{m.frame:.0%} of the area is an even frame", certainty(m.frame, 0.04, 0.15))
     elif m.margins > 0.55 and not blank:
         add(
             "empty margins",
@@ -393,7 +395,7 @@ def _judge_copies(sound: Sequence[Picture]) -> tuple[list[Finding], list[Picture
         by_content.setdefault(picture.measures.content, []).append(picture)
     for same in by_content.values():
         if len(same) > 1:
-            paths = tuple(picture.path for picture in same)
+            paths = tuple(sorted((picture.path for picture in same), key=lambda path: (len(path.name), path)))
             found.append(Finding("exact duplicate", paths, len(paths), "files", f"{len(paths)} files with the same bytes", 1.0))
     different = [same[0] for same in by_content.values()]
     groups = near_duplicate_groups([p.measures.signature for p in different if p.measures.signature is not None])

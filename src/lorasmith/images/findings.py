@@ -82,7 +82,14 @@ KINDS: dict[str, Kind] = {
         "trim", "Trim it to its content.",
     ),
     "letterbox": Kind(
-        "bars or a frame", "warning", "Bars come out of the LoRA, too: they are the steadiest thing in the picture.", "bars", "Cut the bars off.",
+        "letterbox bars", "warning", "Bars come out of the LoRA, too: they are the steadiest thing in the picture.", "bars", "Cut the bars off.",
+    ),
+    "framed": Kind(
+        "an even frame around it",
+        "warning",
+        "Frames come out of the LoRA, too: they are the steadiest thing in the picture.",
+        "trim",
+        "Trim the frame off.",
     ),
     "several views": Kind(
         "several views on one sheet", "warning", "The LoRA learns to draw sheets, with several of the subject in one picture.",

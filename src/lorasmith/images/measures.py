@@ -46,6 +46,7 @@ class Measures:
     coloured: float = 0.0
     margins: float = 0.0
     bars: float = 0.0
+    frame: float = 0.0
     views: int = 1
     noise: float = 0.0
     signature: Signature | None = field(default=None, compare=False)
@@ -92,6 +93,7 @@ def measure(path: Path, content: str, file_bytes: int) -> Measures:
             **{name: round(value, 3) for name, value in asdict(signs.light(view)).items()},
             margins=round(signs.margin_share(view), 4),
             bars=round(signs.bar_share(view), 4),
+            frame=round(signs.frame_share(view), 4),
             views=signs.views_on(view),
             noise=adversarial.noise_strength(patches),
             signature=signature_of_pixels(view),

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from lorasmith.images.crop import inside_bars, inside_margins, views_on_sheet
+from lorasmith.images.crop import TOLERANCE, inside_bars, inside_margins, views_on_sheet
 
 VIEW_SIDE = 512
 """Pixels: the view has at most the area of a square with this side."""
@@ -112,21 +112,26 @@ def edge_width(grey: np.ndarray) -> float:
     the contrast. The sharpest tenth of the tiles counts: a blurred background behind a sharp subject is no fault.
     """
     again = 1.5
-    plane = cv2.GaussianBlur(grey.astype(np.float32), (3, 3), 0.6)
+    plane = cv2.GaussianBlur(grey, (3, 3), 0.6).astype(np.float32)
     slope = _slope(plane)
     softer = _slope(cv2.GaussianBlur(plane, (0, 0), again))
     tile = max(16, min(64, min(grey.shape) // 6))
-    widths = []
-    for y in range(0, grey.shape[0] - tile + 1, tile):
-        for x in range(0, grey.shape[1] - tile + 1, tile):
-            part = slope[y : y + tile, x : x + tile]
-            steep = float(np.partition(part, -8, axis=None)[-8])
-            if steep < 4:  # grey levels a pixel: below, noise decides
-                continue
-            at = part >= steep
-            ratio = float(np.median(part[at] / np.maximum(softer[y : y + tile, x : x + tile][at], 1e-3)))
-            widths.append(again / max(ratio**2 - 1, 0.02) ** 0.5)
-    return round(float(np.quantile(widths, 0.1)), 3) if widths else 9.0
+    down, across = grey.shape[0] // tile, grey.shape[1] // tile
+    if not down or not across:
+        return 9.0
+    slope, softer = (_tiles(image, tile, down, across) for image in (slope, softer))
+    steepest = slope.max(1, keepdims=True)
+    at = slope >= 0.8 * steepest
+    ratio = np.where(at, slope / np.maximum(softer, 1e-3), 0).sum(1) / at.sum(1)
+    ratio = ratio[steepest[:, 0] >= 4]  # grey levels a pixel: below, noise decides
+    widths = again / np.sqrt(np.maximum(ratio**2 - 1, 0.02))
+    return round(float(np.quantile(widths, 0.1)), 3) if len(widths) else 9.0
+
+
+def _tiles(image: np.ndarray, tile: int, down: int, across: int) -> np.ndarray:
+    """The image in squares: (number of tiles, pixels of a tile)."""
+    part = image[: down * tile, : across * tile].reshape(down, tile, across, tile)
+    return part.transpose(0, 2, 1, 3).reshape(down * across, tile * tile)
 
 
 def _slope(plane: np.ndarray) -> np.ndarray:
@@ -163,17 +168,23 @@ class Light:
 def light(view: np.ndarray) -> Light:
     """Brightness and its ends, of a view."""
     grey = grey_of(view)
-    high = view.max(2)
-    clipped = high >= 254
-    others = grey[~clipped]
-    dark, bright = np.quantile(grey, (0.05, 0.98))
+    high = cv2.max(cv2.max(view[..., 0], view[..., 1]), view[..., 2])
+    low = cv2.min(cv2.min(view[..., 0], view[..., 1]), view[..., 2])
+    below = cv2.compare(high, 254, cv2.CMP_LT)  # 255 where nothing is clipped
+    everything = cv2.calcHist([grey], [0], None, [256], [0, 256]).ravel()
+    others = cv2.calcHist([grey], [0], below, [256], [0, 256]).ravel()
     return Light(
-        float(dark),
-        float(bright),
-        float(clipped.mean()),
-        float(np.quantile(others, 0.2)) if others.size > 0.005 * grey.size else 255.0,
-        float((high.astype(np.int16) - view.min(2)).mean()),
+        _level(everything, 0.05),
+        _level(everything, 0.98),
+        1 - float(others.sum() / everything.sum()),
+        _level(others, 0.2) if others.sum() > 0.005 * grey.size else 255.0,
+        float(cv2.mean(cv2.subtract(high, low))[0]),
     )
+
+
+def _level(histogram: np.ndarray, share: float) -> float:
+    """The level under which this share of a histogram lies."""
+    return float(np.searchsorted(np.cumsum(histogram), share * histogram.sum()))
 
 
 # Layout
@@ -185,29 +196,60 @@ def margin_share(view: np.ndarray) -> float:
 
 
 def bar_share(view: np.ndarray) -> float:
-    """Share of the area that is letterbox bars or a frame, 0-1.
+    """Share of the area that is letterbox bars, 0-1.
 
     Bars on opposite sides have one colour, near black or near white, and the picture meets them along most of their length: an even
     sky over snow is none, nor is a figure that stands free on white.
     """
+    edges = (view[0], view[-1]), (view[:, 0], view[:, -1])
+    if not any(_is_even(one) and _is_even(other) for one, other in edges):
+        return 0.0  # the usual case, told without looking at the rest
     box = inside_bars(view)
     if box is None:
         return 0.0
     left, top, right, bottom = box
     height, width = view.shape[:2]
-    stripes = []
-    for first, second, lines in (
-        (view[:top, left:right], view[bottom:, left:right], (view[top : top + 4, left:right], view[bottom - 4 : bottom, left:right])),
-        (view[top:bottom, :left], view[top:bottom, right:], (view[top:bottom, left : left + 4], view[top:bottom, right - 4 : right])),
-    ):
-        if not first.size or not second.size:
-            continue
-        colour = np.median(first.reshape(-1, 3), 0)
-        if np.abs(colour - np.median(second.reshape(-1, 3), 0)).max() > 12 or 32 < colour.mean() < 232:
-            return 0.0
-        stripes += [(np.abs(line.astype(np.int16) - colour) > 20).any(2).any(0 if line.shape[0] == 4 else 1).mean() for line in lines]
-    met = float(np.mean(stripes)) if stripes else 0.0
-    return 1 - (right - left) * (bottom - top) / (height * width) if met > 0.6 else 0.0
+    sides = [side for side, bar in (("top", top), ("left", left), ("bottom", height - bottom), ("right", width - right)) if bar]
+    first, second = (
+        view[0 if top else slice(None), 0 if left and not top else slice(None)],
+        view[-1 if top else slice(None), -1 if left and not top else slice(None)],
+    )
+    colour = np.median(first.reshape(-1, 3), 0)
+    if np.abs(colour - np.median(second.reshape(-1, 3), 0)).max() > 12 or 32 < colour.mean() < 232:
+        return 0.0
+    return _share_outside(box, view) if _contact(view, box, colour, sides) > 0.6 else 0.0
+
+
+def frame_share(view: np.ndarray) -> float:
+    """Share of the area that is an even frame on all four sides, which the picture meets along most of its length, 0-1."""
+    box = inside_margins(view, pad=0)
+    if box is None:
+        return 0.0
+    left, top, right, bottom = box
+    if not (left and top and right < view.shape[1] and bottom < view.shape[0]):
+        return 0.0
+    colour = np.median(np.concatenate([view[0], view[-1]]), 0)
+    return _share_outside(box, view) if _contact(view, box, colour, ("top", "left", "bottom", "right")) > 0.6 else 0.0
+
+
+def _is_even(line: np.ndarray) -> bool:
+    """Whether nearly all pixels (n x 3) have one colour."""
+    ordered = np.sort(line, axis=0)
+    rim = len(ordered) // 40
+    return bool((ordered[-1 - rim].astype(np.int16) - ordered[rim] <= 2 * TOLERANCE).all())
+
+
+def _contact(view: np.ndarray, box: tuple[int, int, int, int], colour: np.ndarray, sides: Sequence[str]) -> float:
+    """Along how much of these sides the picture in the box differs from the colour around it, 0-1; four pixels deep."""
+    left, top, right, bottom = box
+    strips = {
+        "top": (view[top : top + 4, left:right], 0),
+        "bottom": (view[bottom - 4 : bottom, left:right], 0),
+        "left": (view[top:bottom, left : left + 4], 1),
+        "right": (view[top:bottom, right - 4 : right], 1),
+    }
+    met = [(np.abs(strips[side][0].astype(np.int16) - colour) > 20).any(2).any(strips[side][1]).mean() for side in sides]
+    return float(np.mean(met)) if met else 0.0
 
 
 def views_on(view: np.ndarray) -> int:
