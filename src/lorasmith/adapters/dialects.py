@@ -97,6 +97,8 @@ def read_network(
             continue
         part, path, end, dialect, head = split
         dialects[dialect] = None
+        if "lora_magnitude_vector" in key:  # peft's are along the outputs, [out], or [1, out, 1, 1] for convolutions
+            tensor = tensor.reshape(-1, *(1 for _ in range(max(1, tensor.dim() - 1))))
         found.setdefault((part, path), {})[end] = tensor
         written.setdefault((part, path), []).append(key)
         heads[part, path] = head
