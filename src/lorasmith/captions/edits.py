@@ -438,8 +438,12 @@ class Resolve(Edit):
 
         def resolved(_: str, caption: Caption) -> Caption:
             tags, sentence = caption.parts
-            new = [vocabulary.resolve(tag) for tag in tags]
-            return caption if new == tags else caption.with_tags([*_first_of_each(new), *sentence])
+            new: list[str] = []
+            for tag in tags:
+                name = vocabulary.resolve(tag)
+                if name == tag or tag_key(name) not in _keys(tags) | _keys(new):
+                    new.append(name)
+            return caption.with_tags([*new, *sentence])
 
         return resolved
 

@@ -89,9 +89,8 @@ class Vocabulary:
             found.clear()
             for at in best[np.lexsort((best, -counts[best]))]:
                 key, name = self._keys[first + at], self._names[first + at]
-                if name not in found or key == name:
-                    category, count = self.tags.get(name, (-1, 0))
-                    found[name] = Suggestion(name, count, category, None if key == name else key)
+                category, count = self.tags.get(name, (-1, 0))
+                found.setdefault(name, Suggestion(name, count, category, None if name.startswith(prefix) else key))
         return list(found.values())[:limit]
 
     def resolve(self, tag: str) -> str:

@@ -1,0 +1,199 @@
+"""`lorasmith captions` as a user meets it: what is shown, what is written, and that it can be taken back."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from lorasmith.captions.edits import EDITS
+from lorasmith.cli.captions import app
+from lorasmith.errors import DatasetError, InputError, SettingsError
+
+TEXTS = {
+    "anna/1": "zorvex, red hat, happy, beach",
+    "anna/2": "zorvex, red hat, sad, city",
+    "bob/1": "hat, bunny, rabbit, happy, happy",
+    "bob/2": "solo, A happy cat on a beach, asleep.",
+    "bob/3": None,
+}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name, text in TEXTS.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        Image.new("RGB", (8, 8)).save(tmp_path / f"{name}.png")
+        if text is not None:
+            (tmp_path / f"{name}.txt").write_text(text, encoding="utf-8")
+    return tmp_path
+
+
+def captions(*arguments: object) -> str:
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def texts(folder: Path) -> dict[str, str]:
+    return {path.relative_to(folder).with_suffix("").as_posix(): path.read_text(encoding="utf-8") for path in folder.rglob("*.txt")}
+
+
+def test_captions_are_listed_by_a_filter(folder):
+    shown = captions("list", folder, "--where", "tag:zorvex AND NOT beach")
+    assert "anna/2.txt: zorvex, red hat, sad, city" in shown
+    assert "1 of 5 captions" in shown
+    rows = json.loads(captions("list", folder, "--only", "bob", "--json"))
+    assert [(row["key"], row["exists"]) for row in rows] == [("bob/1.txt", True), ("bob/2.txt", True), ("bob/3.txt", False)]
+
+
+def test_one_caption_is_shown_with_its_tags_its_sentence_and_what_is_unknown(folder):
+    shown = captions("show", folder, "bob/2.png", "--vocabulary", "demo")
+    assert "solo  (unknown)" in shown
+    assert "sentence: A happy cat on a beach, asleep." in shown
+    assert json.loads(captions("show", folder, "anna/1.txt", "--json"))["tags"] == ["zorvex", "red hat", "happy", "beach"]
+
+
+def test_tags_are_counted_over_a_scope_and_compared(folder):
+    assert json.loads(captions("tags", folder, "--view", "common", "--where", "path:anna/", "--json")) == [
+        {"tag": "zorvex", "captions": 2},
+        {"tag": "red hat", "captions": 2},
+    ]
+    shown = captions("tags", folder, "--view", "difference", "--where", "path:anna/", "--than", "path:bob/", "--vocabulary", "demo")
+    assert "     2  100%  red hat" in shown
+    assert "happy" not in shown
+    with pytest.raises(SettingsError, match="--than"):
+        captions("tags", folder, "--view", "difference")
+
+
+def test_a_dry_run_shows_the_change_and_writes_nothing(folder):
+    before = texts(folder)
+    shown = captions("add", folder, "new, tags", "--front", "--where", "path:anna/", "--dry-run")
+    assert "  - zorvex, red hat, happy, beach\n  + new, tags, zorvex, red hat, happy, beach" in shown
+    assert "would change 2 of 2 captions" in shown
+    assert texts(folder) == before
+    assert not (folder / ".lorasmith").exists()
+
+
+EDITED = [
+    (["add", "new", "--after", "red hat"], "anna/1", "zorvex, red hat, new, happy, beach"),
+    (["add", "beach", "--front", "--move"], "anna/1", "beach, zorvex, red hat, happy"),
+    (["add", "zorvex"], "bob/3", "zorvex"),
+    (["remove", "red hat", "sad, city"], "anna/2", "zorvex"),
+    (["remove", "*hat", "--wildcards"], "bob/1", "bunny, rabbit, happy, happy"),
+    (["replace", "happy", "--by", "smile, glad"], "anna/1", "zorvex, red hat, smile, glad, beach"),
+    (["rename", "red hat", "crimson hat"], "anna/1", "zorvex, crimson hat, happy, beach"),
+    (["regex", "(red) hat", r"\1 cap"], "anna/1", "zorvex, red cap, happy, beach"),
+    (["regex", "^HAPPY$", "", "--each-tag", "--ignore-case"], "bob/1", "hat, bunny, rabbit"),
+    (["front", "beach"], "anna/1", "beach, zorvex, red hat, happy"),
+    (["sort", "--by", "name", "--keep", 1], "anna/1", "zorvex, beach, happy, red hat"),
+    (["sort", "--reverse"], "anna/2", "sad, city, zorvex, red hat"),
+    (["dedupe"], "bob/1", "hat, bunny, rabbit, happy"),
+    (["truncate", "--tags", 2], "anna/1", "zorvex, red hat"),
+    (["truncate", "--tokens", 3, "--base", "demo"], "anna/2", "zorvex"),
+    (["drop-rare", "--fewer-than", 2], "anna/1", "zorvex, red hat, happy"),
+    (["drop-common", "--above", 0.4, "--keep", "zorvex"], "anna/1", "zorvex, beach"),
+    (["drop-common", "--above", 0.9, "--count-in", "scope", "--where", "path:anna/"], "anna/1", "happy, beach"),
+    (["split", "--keep", "lines"], "bob/2", "solo\nA happy cat on a beach, asleep."),
+    (["spell", "underscores"], "anna/1", "zorvex, red_hat, happy, beach"),
+    (["implications", "--vocabulary", "demo", "--add"], "anna/2", "zorvex, red hat, sad, city, cat, teal body"),
+    (["aliases", "--vocabulary", "demo"], "bob/1", "hat, rabbit, happy, happy"),
+]
+
+
+@pytest.mark.parametrize(
+    ("command", "name", "text"), EDITED, ids=lambda value: " ".join(map(str, value)) if isinstance(value, list) else ""
+)
+def test_an_edit_is_written_and_taken_back(folder, command, name, text):
+    before = texts(folder)
+    verb, *rest = command
+    made = captions(verb, folder, *rest)
+    assert texts(folder)[name] == text
+    assert "to take it back: lorasmith captions undo" in made
+    captions("undo", folder)
+    assert texts(folder) == before
+    captions("redo", folder)
+    assert texts(folder)[name] == text
+
+
+def test_every_edit_of_the_registry_is_a_command():
+    assert {command[0] for command, _, _ in EDITED} == set(EDITS)
+
+
+def test_scripts_get_every_change(folder):
+    tree = json.loads(captions("rename", folder, "red hat", "cap", "--json"))
+    assert (tree["changed"], tree["considered"], tree["written"], tree["operation"]["number"]) == (2, 5, True, 1)
+    assert tree["captions"][0] == {"key": "anna/1.txt", "before": "zorvex, red hat, happy, beach", "after": "zorvex, cap, happy, beach"}
+    tree = json.loads(captions("rename", folder, "cap", "hat", "--json", "--dry-run"))
+    assert (tree["changed"], tree["written"], tree["operation"]) == (2, False, None)
+
+
+def test_the_history_lists_what_was_done(folder):
+    assert "nothing was done" in captions("history", folder)
+    captions("add", folder, "new")
+    captions("remove", folder, "red hat", "--where", "path:anna/")
+    assert "undone: remove red hat where path:anna/ (2 captions)" in captions("undo", folder)
+    shown = captions("history", folder).splitlines()
+    assert "5 captions  add new at the back" in shown[0]
+    assert shown[1].endswith("2 captions  remove red hat where path:anna/ (undone)")
+    assert [one["state"] for one in json.loads(captions("history", folder, "--json"))] == ["applied", "undone"]
+    captions("redo", folder)
+    assert json.loads(captions("undo", folder, "--steps", 2, "--json"))[1]["number"] == 1
+    with pytest.raises(DatasetError, match="nothing to undo"):
+        captions("undo", folder)
+
+
+def test_other_encodings_are_converted_and_taken_back(folder):
+    (folder / "bob/3.txt").write_bytes("café".encode("latin-1"))
+    with pytest.raises(DatasetError, match=r"3\.txt.*captions convert"):
+        captions("add", folder, "new")
+    assert "+ café" in captions("convert", folder, "--from", "latin-1", "--dry-run")
+    captions("convert", folder, "--from", "latin-1")
+    assert (folder / "bob/3.txt").read_text(encoding="utf-8") == "café"
+    captions("undo", folder)
+    assert (folder / "bob/3.txt").read_bytes() == "café".encode("latin-1")
+
+
+def test_tags_are_completed_from_a_list(tmp_path):
+    (tmp_path / "list.csv").write_text('long_hair,0,900,"longhair"\nlong_skirt,0,100\n', encoding="utf-8")
+    assert captions("autocomplete", "long h", "--vocabulary", tmp_path / "list.csv").split() == ["900", "long_hair"]
+    assert json.loads(captions("autocomplete", "longh", "--vocabulary", tmp_path / "list.csv", "--json"))[0]["alias"] == "longhair"
+    assert "beach" in captions("autocomplete", "b", "--vocabulary", "demo")
+    with pytest.raises(SettingsError, match="--vocabulary"):
+        captions("autocomplete", "long")
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        (["add", "new", "--where", "tga:x"], "at character 1: there is no tga:"),
+        (["add", "new", "--only", "carl"], "carl"),
+        (["add", ","], "edit add"),
+        (["sort", "--by", "probability"], "captions tag"),
+        (["sort", "--by", "colour"], "edit sort cannot use by"),
+        (["truncate", "--tokens", "75"], "name the base model"),
+        (["drop-common", "--above", "90"], "less than 1"),
+        (["drop-rare", "--fewer-than", "2", "--count-in", "world"], "--count-in is folder or scope"),
+        (["implications"], "--vocabulary"),
+        (["regex", "(", ""], "cannot be used"),
+        (["spell", "loudly"], "spell"),
+    ],
+)
+def test_bad_input_is_named_and_nothing_is_written(folder, command, words):
+    before = texts(folder)
+    with pytest.raises(InputError, match=words):
+        captions(command[0], folder, *command[1:])
+    assert texts(folder) == before
+    assert not (folder / ".lorasmith").exists()
+
+
+def test_the_commands_load_nothing_heavy_until_they_are_called():
+    program = (
+        "import sys, lorasmith.cli.captions; print([m for m in ('torch', 'numpy', 'PIL', 'pydantic', 'transformers') if m in sys.modules])"
+    )
+    assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True).stdout.strip() == "[]"
