@@ -1,0 +1,117 @@
+"""A copy is found whatever was done to it, and a picture of the same kind is no copy."""
+
+from __future__ import annotations
+
+import io
+import time
+
+import numpy as np
+import pytest
+from PIL import Image, ImageOps
+
+from lorasmith.demo.drawing import draw_scene
+from lorasmith.demo.world import random_scene
+from lorasmith.images.duplicates import Copy, Signature, best_copy, near_duplicate_groups, near_duplicate_pairs, signature
+from tests.photographs import photograph
+
+
+def compressed(picture: Image.Image, quality: int) -> Image.Image:
+    buffer = io.BytesIO()
+    picture.save(buffer, "JPEG", quality=quality)
+    return Image.open(buffer)
+
+
+@pytest.fixture(scope="module")
+def strangers() -> list[Image.Image]:
+    """Pictures that have nothing to do with one another, though scenes have their backdrops in common."""
+    return [
+        *(photograph(name) for name in ("astronaut", "chelsea", "coffee", "rocket")),
+        *(draw_scene(random_scene(900 + i), 160) for i in range(30)),
+    ]
+
+
+def cat() -> Image.Image:
+    return photograph("chelsea")
+
+
+COPIES = {
+    "compressed": lambda: compressed(cat(), 40),
+    "small": lambda: cat().resize((135, 90)),
+    "large": lambda: cat().resize((902, 600)),
+    "a corner cut off": lambda: cat().crop((0, 0, 406, 270)),
+    "the other corner cut off": lambda: cat().crop((45, 30, 451, 300)),
+    "narrower": lambda: cat().crop((20, 0, 430, 300)),
+    "grey tinted by compression": lambda: compressed(cat().resize((200, 133)), 50),
+}
+
+
+@pytest.mark.parametrize("mirrored", [False, True])
+@pytest.mark.parametrize("change", COPIES)
+def test_a_changed_copy_is_found_among_strangers_and_told_whether_it_is_mirrored(strangers, change, mirrored):
+    copy = COPIES[change]()
+    if mirrored:
+        copy = ImageOps.mirror(copy)
+    [group] = near_duplicate_groups([signature(picture) for picture in (*strangers, copy)])
+    assert group.indices == (1, len(strangers))
+    assert group.relation(1, len(strangers)) == ("mirrored" if mirrored else "same")
+
+
+def test_strangers_are_no_copies(strangers):
+    assert near_duplicate_groups([signature(picture) for picture in strangers]) == []
+
+
+def test_another_expression_on_the_same_creature_is_another_picture():
+    faces = [draw_scene(random_scene(77, expression=mood, style="flat"), 256) for mood in ("happy", "surprised")]
+    assert near_duplicate_pairs([signature(face) for face in faces]) == []
+
+
+def test_a_copy_of_a_copy_belongs_to_the_group_and_its_side_is_told_along_the_way():
+    pictures = [cat(), ImageOps.mirror(cat()), ImageOps.mirror(cat()).crop((0, 0, 420, 280)), photograph("coffee")]
+    [group] = near_duplicate_groups([signature(picture) for picture in pictures])
+    assert group.indices == (0, 1, 2)
+    assert group.relation(1, 2) == "same"
+    assert group.relation(0, 2) == "mirrored"
+
+
+def test_the_order_of_the_pictures_changes_the_groups_only_in_their_numbers(strangers):
+    pictures = [*strangers, COPIES["compressed"](), COPIES["narrower"]()]
+    forward = near_duplicate_groups([signature(p) for p in pictures])
+    backward = near_duplicate_groups([signature(p) for p in reversed(pictures)])
+    last = len(pictures) - 1
+    assert [g.indices for g in forward] == [tuple(sorted(last - i for i in g.indices)) for g in backward]
+
+
+def test_equal_flat_pictures_are_copies_and_different_ones_are_not():
+    flat = [Image.new("RGB", (64, 64), colour) for colour in ("white", "white", "black", "teal")]
+    assert [group.indices for group in near_duplicate_groups([signature(p) for p in flat])] == [(0, 1)]
+
+
+@pytest.mark.parametrize("count", [0, 1])
+def test_none_and_one_are_no_group(count):
+    assert near_duplicate_groups([signature(cat())] * count) == []
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 400), (2000, 2)])
+@pytest.mark.parametrize("mode", ["RGB", "L", "RGBA", "P", "CMYK"])
+def test_any_picture_has_a_signature_that_survives_its_bytes(size, mode):
+    one = signature(Image.new(mode, size))
+    again = Signature.from_bytes(one.to_bytes())
+    assert np.array_equal(one.luma, again.luma)
+    assert np.array_equal(one.chroma, again.chroma)
+
+
+def test_the_largest_copy_is_the_best_and_of_equally_large_ones_the_least_compressed():
+    assert best_copy([Copy((400, 300), 95), Copy((800, 600), 60), Copy((200, 150), 100)]) == 1
+    assert best_copy([Copy((800, 600), 60), Copy((796, 598), 95), Copy((400, 300), 100)]) == 1
+    assert best_copy([Copy((800, 600)), Copy((800, 600))]) == 0
+
+
+def test_three_thousand_pictures_are_compared_in_a_few_seconds():
+    rng = np.random.default_rng(0)
+    rough = rng.integers(0, 256, (3000, 6, 6, 3), dtype=np.uint8)
+    signatures = [signature(Image.fromarray(one).resize((48, 48), Image.Resampling.BICUBIC)) for one in rough]
+    signatures.append(signatures[1234])
+    began = time.process_time()
+    [group] = near_duplicate_groups(signatures)
+    assert group.indices == (1234, 3000)
+    assert time.process_time() - began < 6
