@@ -145,7 +145,8 @@ def test_untagged_signs_of_bad_quality():
 def test_a_tag_that_stands_everywhere_is_for_the_trigger_to_absorb():
     (finding,) = found("everywhere", *[f"{text}, horn" for text in SOUND])
     assert (finding.details, finding.number) == (("horn",), 100)
-    assert found("everywhere", *SOUND[:4]) == []
+    assert found("everywhere", *[f"{text}, horn" for text in SOUND[:5]], SOUND[5]) == []
+    assert found("everywhere", *[f"{text}, horn" for text in SOUND[:4]]) == []  # too few to say
     assert found("everywhere", *["zorvex, style"] * 6) == []  # single tags are another rule's
 
 

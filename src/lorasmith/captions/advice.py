@@ -233,7 +233,7 @@ def single_tag(checked: Checked) -> Iterator[Finding]:
     if keys:
         whole = len(keys) >= EVERYWHERE * len(checked.tags)
         yield Finding(
-            "single tag", "warning" if whole else "hint", keys, 100 * len(keys) / len(checked.tags), "% of the captions", "captions of one single tag",
+            "single tag", "warning" if whole else "hint", keys, round(100 * len(keys) / len(checked.tags), 1), "% of the captions", "captions of one single tag",
             "Everything in the picture, background and pose included, is pressed into that one word.",
             "Add tags for what varies, or for a style LoRA at least what the pictures show.",
         )  # fmt: skip

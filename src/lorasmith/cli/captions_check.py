@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lorasmith.cli.captions_tag import AsJson, Base, Extension, Folder, Only, Where, Words, base_path, tokenizers_of
+from lorasmith.cli.captions_tag import AsJson, Base, Extension, Folder, Only, Where, Words, base_path, shortened, tokenizers_of
 
 if TYPE_CHECKING:
     from lorasmith.captions.advice import Checked, Finding
@@ -177,7 +177,7 @@ def _show(finding: Finding) -> None:
     typer.echo(f"\n{finding.severity}: {finding.what} ({finding.number:g} {finding.unit})")
     typer.echo(f"  {finding.why}\n  {finding.remedy}")
     for detail in finding.details[:5]:
-        typer.echo(f"  - {detail}")
+        typer.echo(f"  - {shortened(detail)}")
     if len(finding.details) > 5:
         typer.echo(f"  - and {len(finding.details) - 5} more")
     typer.echo(f"  in {', '.join(finding.pictures[:5])}" + (f" and {len(finding.pictures) - 5} more" if len(finding.pictures) > 5 else ""))

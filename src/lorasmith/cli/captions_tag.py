@@ -507,7 +507,7 @@ def _finish(
             ", ".join(f"{name} {value}" for name, value in facts.items()) + f", {'would change' if dry_run else 'changed'} {len(changes)}"
         )
         for key, before in first.items():
-            typer.echo(f"  {key}: {_short(before) or '(no caption)'}\n    -> {_short(changes[key].text)}")
+            typer.echo(f"  {key}: {shortened(before) or '(no caption)'}\n    -> {shortened(changes[key].text)}")
         if len(changes) > len(first):
             typer.echo(f"  and {len(changes) - len(first)} more")
         for why in failures.values():
@@ -516,7 +516,8 @@ def _finish(
         raise typer.Exit(1)
 
 
-def _short(text: str) -> str:
+def shortened(text: str) -> str:
+    """A text on one line of the terminal."""
     line = text.replace("\n", " | ")
     return line if len(line) <= 160 else line[:157] + "..."
 
