@@ -10,6 +10,7 @@ worth speaking of. A file that cannot be read is a finding like any other.
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from collections import Counter, deque
@@ -30,6 +31,8 @@ from lorasmith.images.measure_cache import MeasureCache, file_state
 from lorasmith.images.measures import Measures, measure
 from lorasmith.images.read import content_hash, read_picture
 from lorasmith.images.set_signs import SetKind
+
+log = logging.getLogger(__name__)
 
 Progress = Callable[[int, int], None]
 """Told (done, of how many) pictures."""
@@ -201,6 +204,9 @@ def _hash_and_measure(path: Path, known: set[str]) -> Measures | str:
         return Measures("", 0, problem=str(error))
     except OSError as error:
         return Measures("", 0, problem=f"{path} cannot be read ({error.strerror}): check the disk that it lies on.")
+    except Exception as error:  # a fault of ours, and still no reason to lose what the other pictures say
+        log.exception("measuring %s", path)
+        return Measures("", 0, problem=f"{path} could not be measured ({type(error).__name__}): please report it with the picture.")
 
 
 def _finished(

@@ -168,9 +168,9 @@ class Light:
 def light(view: np.ndarray) -> Light:
     """Brightness and its ends, of a view."""
     grey = grey_of(view)
-    high = cv2.max(cv2.max(view[..., 0], view[..., 1]), view[..., 2])
-    low = cv2.min(cv2.min(view[..., 0], view[..., 1]), view[..., 2])
-    below = cv2.compare(high, 254, cv2.CMP_LT)  # 255 where nothing is clipped
+    red, green, blue = view[..., 0], view[..., 1], view[..., 2]
+    high, low = np.maximum(np.maximum(red, green), blue), np.minimum(np.minimum(red, green), blue)
+    below = (high < 254).astype(np.uint8)
     everything = cv2.calcHist([grey], [0], None, [256], [0, 256]).ravel()
     others = cv2.calcHist([grey], [0], below, [256], [0, 256]).ravel()
     return Light(
@@ -178,7 +178,7 @@ def light(view: np.ndarray) -> Light:
         _level(everything, 0.98),
         1 - float(others.sum() / everything.sum()),
         _level(others, 0.2) if others.sum() > 0.005 * grey.size else 255.0,
-        float(cv2.mean(cv2.subtract(high, low))[0]),
+        float((high - low).mean()),
     )
 
 
