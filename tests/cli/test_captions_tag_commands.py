@@ -95,6 +95,15 @@ def test_a_dry_run_writes_no_caption_and_ignore_keeps_what_is_there(zorvex):
     assert texts(zorvex) == before
 
 
+def test_overwriting_says_when_the_trigger_is_lost(zorvex):
+    assert (
+        "lose their trigger zorvex"
+        in captions("tag", zorvex, "--tagger", "demo", "--blacklist", "zorvex", "--mode", "overwrite", "--dry-run").stderr
+    )
+    kept = captions("tag", zorvex, "--blacklist", "zorvex", "--mode", "overwrite", "--prepend", "zorvex", "--dry-run")
+    assert "lose" not in kept.stderr
+
+
 def test_append_keeps_a_sentence_behind_the_tags(zorvex):
     (zorvex / "0001.txt").write_text("zorvex, A creature stands there in the night.\nsecond line")
     captions("tag", zorvex, "--tagger", "demo", "--mode", "append", "--only", "0001.png")

@@ -283,7 +283,7 @@ def implied(checked: Checked) -> Iterator[Finding]:
     if found:
         yield Finding(
             "implied", "warning", tuple(found), len(found), "captions", "captions with a tag beside one that implies it",
-            "The two share what one tag says better.", "Take out the implied ones: lorasmith captions vocabulary can do it for the whole set.",
+            "The two share what one tag says better.", "Take out the implied ones: lorasmith captions implications FOLDER --vocabulary FILE does it for the whole set.",
             _most_common(found.values()),
         )  # fmt: skip
 

@@ -88,6 +88,8 @@ def tag(
             keep_underscores=keep_underscores, escape_parentheses=escape_parentheses,
         )  # fmt: skip
         changes = _tagged(store, identity, entries, contents, choice, mode, vocabulary)
+    for trigger in _lost_triggers(entries, changes):
+        typer.echo(f"warning: the captions lose their trigger {trigger}; give --prepend {trigger!r} to keep it in front", err=True)
     words = f"tag by {opened.folder.name if opened else 'stored probabilities'} ({mode})"
     _finish(collection, changes, words, {**facts, "captions in scope": len(entries)}, failures, dry_run, as_json)
 
@@ -346,6 +348,14 @@ def _tagged(
             if caption.raw != entry.caption.raw:
                 changes[entry.key] = caption
     return changes
+
+
+def _lost_triggers(entries: Sequence[Entry], changes: Mapping[str, Caption]) -> list[str]:
+    """What stands first in nearly all captions now and would be missing in some."""
+    from lorasmith.captions.advice import likely_triggers
+
+    now = likely_triggers(entry.caption for entry in entries)
+    return [trigger for trigger in now if any(trigger not in caption.tags for caption in changes.values())]
 
 
 # -- describing -------------------------------------------------------------------------------------------------------
