@@ -31,6 +31,7 @@ RESOLUTION = 256
 
 SIDE = 320
 SCENES = 14
+FIRST_SCENE = 50_000_000
 
 PHOTOGRAPHS = (
     "astronaut", "brick", "camera", "cell", "chelsea", "clock", "coffee", "coins", "grass", "gravel", "hubble_deep_field",
@@ -95,7 +96,7 @@ def _bases(given: Mapping[str, Image.Image]) -> dict[str, Image.Image]:
         size = (round(picture.width * scale), round(picture.height * scale))
         bases[name] = picture if scale == 1 else picture.resize(size, Image.Resampling.LANCZOS)
     for number in range(SCENES):
-        bases[f"scene-{number}"] = draw_scene(random_scene(50_000_000 + number), SIDE)
+        bases[f"scene-{number}"] = draw_scene(random_scene(FIRST_SCENE + number), SIDE)
     return bases
 
 
@@ -415,6 +416,7 @@ _MAKERS: dict[str, tuple[tuple[_Maker, ...], tuple[_Maker, ...]]] = {
     "letterbox": (
         (
             _named("black bars", lambda p: _bars(p, 0.12, "black")),
+            _named("a black frame", lambda p: _png(ImageOps.expand(p, 20, "black"))),
             _named("white bars at the sides", lambda p: _bars(p, 0.08, "white", upright=True)),
         ),
         (_one_bar, _figure_with_air),
@@ -422,7 +424,6 @@ _MAKERS: dict[str, tuple[tuple[_Maker, ...], tuple[_Maker, ...]]] = {
     "framed": (
         (
             _named("a white frame", lambda p: _png(ImageOps.expand(p, 24, "white"))),
-            _named("a black frame", lambda p: _png(ImageOps.expand(p, 20, (20, 20, 24)))),
         ),
         (_figure_with_air, _figure_on_plain),
     ),
@@ -448,10 +449,12 @@ _MAKERS: dict[str, tuple[tuple[_Maker, ...], tuple[_Maker, ...]]] = {
     ),
 }  # fmt: skip
 
+_SNOW = tuple(f"scene-{number}" for number in range(SCENES) if random_scene(FIRST_SCENE + number).background == "snow")
+
 _LEFT_OUT: dict[str, tuple[str, ...]] = {
     "little to see": ("cell",),
     "dark": ("hubble_deep_field",),  # half the light of a night sky is dark
-    "compressed": ("cell", "text"),  # hardly anything in them for JPEG to spoil
+    "compressed": ("cell", "text", "page", "grass"),  # little in them for JPEG to spoil, or so rough that no block shows
     "blurred": ("cell", "clock"),  # soft as they are
     "blown out": (
         "hubble_deep_field",

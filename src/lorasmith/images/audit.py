@@ -309,14 +309,14 @@ def _judge_compression(m: Measures, add: Callable[..., None]) -> None:
     """By the file's own tables where it is a JPEG; else by the blocks that an earlier compression left."""
     if m.quality is not None and m.quality < 50:
         add("compressed", m.quality, "JPEG quality", f"JPEG quality {m.quality:.0f} of 100, by its tables", certainty(m.quality, 50, 20))
-    elif m.blocking > 2.8 and (m.quality is None or m.quality > 90):
+    elif m.blocking > 2.4 and (m.quality is None or m.quality > 90):
         evidence = f"brightness bends {m.blocking:.1f} times as much on a grid of 8 pixels as elsewhere"
         add(
             "compressed",
             m.blocking,
             "times",
             evidence,
-            certainty(m.blocking, 2.8, 4.0),
+            certainty(m.blocking, 2.4, 4.0),
             "The file itself is of good quality: it is a copy.",
         )
 
@@ -386,10 +386,10 @@ def judge_set(pictures: Sequence[Picture], root: Path, kind: SetKind | None = No
         evidence = f"{len(paths)} of {len(single)} pictures ({source.share:.0%}) are named after {source.name!r}"
         found.append(Finding("one source", paths, round(100 * source.share, 1), "% of the pictures", evidence, 0.6))
     if kind and (sign := set_signs.size_sign(len(single), kind)):
-        name, bound, sure = sign
+        name, _, sure = sign
         least, most = set_signs.RANGES[kind][1:3]
         evidence = f"{len(single)} different pictures; {least} to {most} are usual for a {kind}"
-        found.append(Finding(name, (), len(single), "pictures", evidence, sure, f"bound: {bound}"))
+        found.append(Finding(name, (), len(single), "pictures", evidence, sure))
     return found
 
 

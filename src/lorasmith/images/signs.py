@@ -98,7 +98,7 @@ def blocking(grey_patches: Sequence[np.ndarray]) -> float:
     for axis in range(2):
         place = int(phases[axis].argmax())
         others = np.delete(phases[axis], [place, (place + 1) % 8, (place - 1) % 8])
-        ratios.append(phases[axis][place] / (others.mean() + 0.02))
+        ratios.append(phases[axis][place] / (others.mean() + 0.1 * max(1, len(grey_patches))))  # a tenth of a step is not seen
     return float(min(ratios))
 
 

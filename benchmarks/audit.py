@@ -1,0 +1,117 @@
+"""What an audit costs beside a plain Pillow loop that decodes and resizes: pictures a second, alternating in one process, medians.
+
+    python benchmarks/audit.py --pictures 24 --rounds 5
+    python benchmarks/audit.py --signatures 50000
+
+Pictures are 2 megapixels, JPEG at quality 90 and every fourth a PNG, made of photographs of scikit-image laid side by side. Both sides
+run in one thread, and processor time is what counts, as other programs may run. `--signatures` measures the search for near duplicates.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import skimage.data
+from PIL import Image
+
+from lorasmith.datasets.audit import audit_dataset
+from lorasmith.draws import rng_for
+from lorasmith.images.duplicates import Signature, near_duplicate_pairs, signature
+
+NAMES = ("astronaut", "chelsea", "coffee", "rocket", "retina", "hubble_deep_field", "immunohistochemistry")
+
+
+def make_pictures(folder: Path, count: int) -> None:
+    photographs = [Image.fromarray(getattr(skimage.data, name)()).convert("RGB") for name in NAMES]
+    for number in range(count):
+        rng = rng_for("audit benchmark", number)
+        picture = Image.new("RGB", (1664, 1216))
+        for place in range(4):
+            photograph = rng.choice(photographs)
+            w, h = photograph.size
+            part = photograph.crop((0, 0, rng.randint(w // 2, w), rng.randint(h // 2, h))).resize((832, 608), Image.Resampling.LANCZOS)
+            picture.paste(part, (place % 2 * 832, place // 2 * 608))
+        if number % 4 == 3:
+            picture.save(folder / f"{number}.png", compress_level=6)
+        else:
+            picture.save(folder / f"{number}.jpg", quality=90)
+
+
+def plain_loop(folder: Path) -> None:
+    for path in sorted(folder.iterdir()):
+        with Image.open(path) as image:
+            image.convert("RGB").resize((768, 561), Image.Resampling.LANCZOS)
+
+
+def timed(call) -> tuple[float, float]:  # type: ignore[no-untyped-def]
+    """Seconds of processor and of the clock."""
+    processor, clock = time.process_time(), time.perf_counter()
+    call()
+    return time.process_time() - processor, time.perf_counter() - clock
+
+
+def pictures_part(count: int, rounds: int) -> None:
+    with tempfile.TemporaryDirectory() as made:
+        folder, cache = Path(made) / "pictures", Path(made) / "cache"
+        folder.mkdir()
+        make_pictures(folder, count)
+        plain, audits, seconds = [], [], []
+        plain_loop(folder)
+        audit_dataset(folder)
+        for _ in range(rounds):
+            plain.append(timed(lambda: plain_loop(folder))[0])
+            audits.append(timed(lambda: audit_dataset(folder))[0])
+        first = timed(lambda: audit_dataset(folder, cache=cache))[0]
+        for _ in range(rounds):
+            seconds.append(timed(lambda: audit_dataset(folder, cache=cache))[0])
+        loop, audit, second = (statistics.median(one) for one in (plain, audits, seconds))
+        print(f"plain loop   {count / loop:7.1f} pictures/s of one core")
+        print(f"audit        {count / audit:7.1f} pictures/s of one core, {audit / loop:.2f} times the loop")
+        print(f"second audit {count / second:7.0f} pictures/s, {second / first:.1%} of the first")
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        print(f"peak memory  {peak:7.0f} MiB, and about {10_000 * 12 / 1024:.0f} MiB more for 10,000 pictures (12 KiB are kept of each)")
+
+
+def made_signatures(count: int) -> list[Signature]:
+    """Pictures of many coloured leaves over one another, whose statistics are like those of photographs; a hundredth are copies."""
+    rng = np.random.default_rng(0)
+    down, right = np.mgrid[0:48, 0:48].astype(np.float32)
+    out = []
+    for _ in range(count - count // 100):
+        picture = np.tile(rng.uniform(20, 235, 3), (48, 48, 1))
+        for radius in 1 / rng.uniform(1 / 24, 1 / 3, 22):
+            y, x, flat = rng.uniform(-4, 52), rng.uniform(-4, 52), rng.uniform(0.5, 2)
+            picture[(down - y) ** 2 * flat + (right - x) ** 2 / flat < radius**2] = rng.uniform(0, 255, 3)
+        out.append(signature(Image.fromarray(picture.astype(np.uint8))))
+    for number in range(count // 100):
+        luma, chroma = out[number * 7].luma, out[number * 7].chroma
+        noise = rng.integers(-3, 4, luma.shape)
+        out.append(Signature(np.clip(luma[:, ::-1].astype(int) + noise, 0, 255).astype(np.uint8), np.ascontiguousarray(chroma[:, ::-1])))
+    return out
+
+
+def signatures_part(count: int) -> None:
+    signatures = made_signatures(count)
+    found: list[int] = []
+    processor, clock = timed(lambda: found.append(len(near_duplicate_pairs(signatures))))
+    print(
+        f"near duplicates of {count:,}: {processor:.1f} s of processor, {clock:.1f} s of the clock; {found[0]} of {count // 100} copies found"
+    )
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--pictures", type=int, default=24)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--signatures", type=int, default=0, help="search among so many signatures instead")
+    given = parser.parse_args()
+    if given.signatures:
+        signatures_part(given.signatures)
+    else:
+        pictures_part(given.pictures, given.rounds)
