@@ -206,7 +206,9 @@ def _incomplete_attention(network: Network) -> frozenset[str]:
 
 
 def _sentence(finding: Finding, total: int) -> str:
-    what = {"dropped": "drops", "wrong": "draws wrongly", "refused": "refuses the file;", "untried": "was not tried with"}[finding.effect]
+    if finding.effect == "refused":
+        return f"refuses the file: {finding.reason}"
+    what = {"dropped": "drops", "wrong": "draws wrongly", "untried": "was not tried with"}[finding.effect]
     count = "all layers" if finding.layers == total else f"{finding.layers} of {total} layers"
     of = f" ({finding.example})" if finding.example and finding.layers < total else ""
     return f"{what} {count}{of}: {finding.reason}"
