@@ -141,7 +141,13 @@ def ldm_vae(part, levels):
 def open_clip(part, one_layer_more=False):
     """OpenCLIP's names: query, key and value in one, the projection a bare matrix from the other side."""
     part = {key.removeprefix("text_model."): value for key, value in part.items()}
-    inside = {"layer_norm1": "ln_1", "layer_norm2": "ln_2", "mlp.fc1": "mlp.c_fc", "mlp.fc2": "mlp.c_proj", "self_attn.out_proj": "attn.out_proj"}
+    inside = {
+        "layer_norm1": "ln_1",
+        "layer_norm2": "ln_2",
+        "mlp.fc1": "mlp.c_fc",
+        "mlp.fc2": "mlp.c_proj",
+        "self_attn.out_proj": "attn.out_proj",
+    }
     layers = 1 + max(int(key.split(".")[2]) for key in part if key.startswith("encoder.layers."))
     found = {
         "token_embedding.weight": part["embeddings.token_embedding.weight"],
