@@ -88,10 +88,15 @@ class Caption:
     @property
     def text(self) -> str:
         """All lines with `\\n` between them, without the byte order mark and without one newline at the end."""
-        text = self.raw.decode("utf-8-sig")
+        text = self._whole
         if "\r" in text:
             text = text.replace("\r\n", "\n").replace("\r", "\n")
         return text.removesuffix("\n")
+
+    @property
+    def _whole(self) -> str:
+        """The text as the file has it, without the byte order mark."""
+        return (self.raw[3:] if self.raw.startswith(BYTE_ORDER_MARK) else self.raw).decode()
 
     @property
     def tags(self) -> list[str]:
@@ -106,7 +111,7 @@ class Caption:
         """
         if text == self.text:
             return self
-        old = self.raw.decode("utf-8-sig")
+        old = self._whole
         mark = BYTE_ORDER_MARK if self.raw.startswith(BYTE_ORDER_MARK) else b""
         newline = "\r\n" if "\r\n" in old else "\r" if "\r" in old else "\n"
         end = newline if old.endswith(("\n", "\r")) or text.endswith("\n") else ""
@@ -144,7 +149,8 @@ class Caption:
         line = _tag_line(self.text)[1]
         tags = split_tags(line)
         ends = line.rstrip().endswith((".", "!", "?"))
-        start = next((n for n, tag in enumerate(tags) if _begins_sentence(tag, ends)), len(tags))
+        long = WORDS_OF_A_SENTENCE - 1  # spaces; counting them first is what makes 100,000 captions quick
+        start = next((n for n, tag in enumerate(tags) if (ends or tag.count(" ") >= long) and _begins_sentence(tag, ends)), len(tags))
         return tags[:start], tags[start:]
 
     @property

@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from lorasmith.captions.caption import Caption, is_utf8
@@ -142,14 +142,14 @@ class CaptionCollection:
         Raises:
             DatasetError: there is none, or a caption was changed by somebody else since; nothing is written then.
         """
-        operation = self.history.undo()
-        self._take([change.reversed() for change in self.history.changes(operation)])
+        operation, changes = self.history.undo()
+        self._take(changes)
         return operation
 
     def redo(self) -> Operation:
         """Do again what was last undone. Raises as `undo` does."""
-        operation = self.history.redo()
-        self._take(self.history.changes(operation))
+        operation, changes = self.history.redo()
+        self._take(changes)
         return operation
 
     def _on_disk(self, key: str) -> bytes | None:
@@ -157,7 +157,7 @@ class CaptionCollection:
             return file_bytes(self.folder / key)
         return self[key].caption.raw if self[key].exists else None
 
-    def _take(self, changes: list[Change]) -> None:
+    def _take(self, changes: Sequence[Change]) -> None:
         for change in changes:
             entry = self._entries.get(change.key) or self._unreadable.get(change.key)
             if entry is None:  # a picture that went since then has no entry; its caption file was written all the same
@@ -166,7 +166,7 @@ class CaptionCollection:
             caption = Caption(change.after or b"") if readable else Caption()
             target = self._entries if readable else self._unreadable
             moved = change.key not in target
-            target[change.key] = replace(entry, caption=caption, exists=change.after is not None)
+            target[change.key] = Entry(change.key, entry.pictures, caption, exists=change.after is not None)
             if moved:
                 (self._unreadable if readable else self._entries).pop(change.key, None)
                 self._entries = dict(sorted(self._entries.items()))
@@ -212,6 +212,7 @@ def open_captions(
     usual = Counter(os.path.splitext(candidates[0])[1] for stem, candidates in texts.items() if stem in pictures).most_common(1)
     new_ending = usual[0][0] if usual else endings[0]
 
+    prefix = f"{root}{os.sep}"
     entries: dict[str, Entry] = {}
     unreadable: dict[str, Entry] = {}
     for stem in sorted(pictures):
@@ -220,7 +221,7 @@ def open_captions(
             entries[stem + new_ending] = Entry(stem + new_ending, shown, Caption(), exists=False)
             continue
         key = texts[stem][0]
-        raw = file_bytes(root / key)
+        raw = file_bytes(prefix + key)
         if raw is None or not is_utf8(raw):
             unreadable[key] = Entry(key, shown, Caption(), exists=True)
         else:

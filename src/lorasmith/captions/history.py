@@ -37,6 +37,9 @@ log = logging.getLogger(__name__)
 PAGE = 4096
 """Bytes. A write of so many at a file's start is done whole or not at all, since a system's memory of files is made of such pages."""
 
+BINARY = getattr(os, "O_BINARY", 0)
+"""Windows changes line ends unless told not to; elsewhere there is nothing to tell."""
+
 CHANGES_IN_A_ROW = 2000
 """Changes that are packed together: few enough for memory, enough for the packing to find what captions have in common."""
 
@@ -88,7 +91,7 @@ def file_bytes(path: Path | str) -> bytes | None:
         DatasetError: it is there and cannot be read.
     """
     try:
-        handle = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+        handle = os.open(path, os.O_RDONLY | BINARY)
     except FileNotFoundError:
         return None
     except OSError as error:
@@ -148,15 +151,15 @@ class History:
                 self._write(changes, lambda: _forget(database, number))
                 return _marked(database, number, "applied")
 
-    def undo(self) -> Operation:
-        """Take back the newest operation that stands.
+    def undo(self) -> tuple[Operation, list[Change]]:
+        """Take back the newest operation that stands; it and what was written.
 
         Raises:
             DatasetError: nothing stands, or a file was changed since by somebody else, or cannot be written; no file is changed then.
         """
         return self._turn_back("applied", "DESC", "undoing", "undone", "There is nothing to undo")
 
-    def redo(self) -> Operation:
+    def redo(self) -> tuple[Operation, list[Change]]:
         """Do again what was undone last. Raises as `undo` does."""
         return self._turn_back("undone", "ASC", "applying", "applied", "There is nothing to redo")
 
@@ -166,7 +169,7 @@ class History:
             with self._alone():
                 self._recover()
 
-    def _turn_back(self, state: State, order: str, during: State, done: State, nothing: str) -> Operation:
+    def _turn_back(self, state: State, order: str, during: State, done: State, nothing: str) -> tuple[Operation, list[Change]]:
         if not self.file.exists():
             raise DatasetError(f"{nothing} in {self.folder}: its captions have no history yet.")
         with self._alone():
@@ -183,7 +186,7 @@ class History:
                 started = (during, _next_turn(database), time.time(), _start_of_machine(), operation.number)
                 database.execute("UPDATE operations SET state = ?, turn = ?, began = ?, start = ? WHERE number = ?", started)
                 self._write(changes, lambda: _marked(database, operation.number, state))
-                return _marked(database, operation.number, done)
+                return _marked(database, operation.number, done), changes
 
     # On the disk
 
@@ -212,7 +215,8 @@ class History:
             ) from error
 
     def _refuse_outside_changes(self, changes: Iterable[Change], since: str) -> None:
-        changed = [change.key for change in changes if file_bytes(self.folder / change.key) != change.before]
+        root = f"{self.folder}{os.sep}"
+        changed = [change.key for change in changes if file_bytes(root + change.key) != change.before]
         if changed:
             named = ", ".join(changed[:5]) + (f" and {len(changed) - 5} more" if len(changed) > 5 else "")
             raise DatasetError(
@@ -304,7 +308,7 @@ def write_caption(path: str, before: bytes | None, after: bytes | None, flush: b
     elif before is None or max(len(before), len(after)) > PAGE:
         real = os.path.realpath(path)
         aside = os.path.join(os.path.dirname(real), ASIDE)
-        handle = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0), 0o666)
+        handle = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | BINARY, 0o666)
         try:
             _write_all(handle, after)
             if before is not None and os.name == "posix":
@@ -315,7 +319,7 @@ def write_caption(path: str, before: bytes | None, after: bytes | None, flush: b
             os.close(handle)
         os.replace(aside, real)
     else:
-        handle = os.open(path, os.O_WRONLY | getattr(os, "O_BINARY", 0))
+        handle = os.open(path, os.O_WRONLY | BINARY)
         try:
             _write_all(handle, after.ljust(len(before)))
             if len(after) < len(before):

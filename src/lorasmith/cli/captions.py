@@ -524,7 +524,7 @@ def _finish(plan: Plan, dry_run: bool, as_json: bool) -> None:
 
 
 def _step(steps: Sequence[Any], word: str, as_json: bool) -> None:
-    done = [step() for step in steps]
+    done = [step()[0] for step in steps]
     if as_json:
         typer.echo(json.dumps([_operation(one) for one in done], ensure_ascii=False))
         return
