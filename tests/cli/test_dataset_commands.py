@@ -52,7 +52,12 @@ def test_from_a_pile_to_an_export(tmp_path, dataset):
     run("mend", dataset, "--duplicates")
     laid = run("layout", dataset, "--concept", "pile of things", "--holdout", "0.2")
     assert "1_pile of things" in laid.stdout
-    assert "held out for evaluation: " in laid.stdout
+    trains, aside = (
+        len([path for path in listing(dataset) if path.startswith(start) and not path.endswith(".txt")]) for start in ("1_", "holdout/")
+    )
+    assert aside == round(0.2 * (trains + aside))
+    assert f"held out for evaluation: {aside} of {trains + aside} pictures" in laid.stdout
+    assert f"{trains} pictures shown in an epoch" in laid.stdout
     done = run("export", dataset, tmp_path / "out.zip", "--for", "sd-scripts")
     assert "written to" in done.stdout
     assert run("import", tmp_path / "out.zip", "--into", dataset).stdout.startswith("0 pictures added")

@@ -180,6 +180,13 @@ def test_small_pictures_are_enlarged_and_large_ones_scaled_down(dataset):
     assert all(min(size) >= 125 and max(size) <= 300 for size in sizes(dataset).values())
 
 
+def test_a_sliver_is_not_blown_up(dataset):
+    Image.new("RGB", (3, 4000), "teal").save(dataset / "sliver.png")
+    (proposal,) = propose(dataset, [dataset / "sliver.png"], [Wish("upscale", (320, None))])
+    assert not proposal.steps
+    assert "crop it first" in proposal.why_not[0]
+
+
 def test_what_cannot_be_read_or_is_in_the_way_does_not_stop_the_rest(dataset):
     (dataset / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n")
     photograph("rocket").resize((64, 64)).save(dataset / "cat.png")

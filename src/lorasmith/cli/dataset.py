@@ -200,25 +200,34 @@ def layout(
     from lorasmith.datasets.layout import lay_out, plan_layout, settings_for
 
     settle(dataset)
+    names, by_hand = dict(_pairs(rename, "--rename")), _numbers(repeats)
     plan = plan_layout(
-        dataset, concept=concept, names=dict(_pairs(rename, "--rename")), repeats=_numbers(repeats),
-        regularisation=regularisation or (), base_repeats=base_repeats, epochs=epochs,
-    )  # fmt: skip
-    split = None
+        dataset,
+        concept=concept,
+        names=names,
+        repeats=by_hand,
+        regularisation=regularisation or (),
+        base_repeats=base_repeats,
+        epochs=epochs,
+    )
+    moves, split = list(plan.moves), None
+    if not dry_run:
+        lay_out(dataset, plan)
     if holdout is not None:
-        if not dry_run:
-            lay_out(dataset, plan)
         with _progress("looking") as progress:
             split = plan_holdout(dataset, holdout, seed, progress)
-        if not dry_run:
+        moves += split.moves
+        if not dry_run:  # balance what is left to train on
             hold_out(dataset, split)
-    elif not dry_run:
-        lay_out(dataset, plan)
+            left = {names.get(name, name): number for name, number in by_hand.items()}
+            plan = plan_layout(dataset, repeats=left, base_repeats=base_repeats, epochs=epochs)
+            lay_out(dataset, plan)
+            moves += plan.moves
     if as_json:
         _print_json(
             {
                 "concepts": [{**vars(one), "share": {**vars(one.share), "passes": one.share.passes}} for one in plan.concepts],
-                "moves": [*plan.moves, *(split.moves if split else ())],
+                "moves": moves,
                 "warnings": plan.warnings,
                 "held_out": None if split is None else len(split.held_out),
             }
@@ -236,7 +245,6 @@ def layout(
         typer.echo(
             f"held out for evaluation: {len(split.held_out)} of {len(split.held_out) + len(split.training)} pictures, in {dataset / 'holdout'}"
         )
-    moves = [*plan.moves, *(split.moves if split else ())]
     if dry_run:
         for old, new in moves:
             typer.echo(f"would move {old} to {new}")

@@ -47,6 +47,9 @@ STATE = ".lorasmith"
 CAPTION_SUFFIXES = (".txt", ".caption")
 """Endings of captions, in lower case; they lie beside their picture under its name."""
 
+LONGEST = 8192
+"""Pixels of the longest side that enlarging may lead to."""
+
 Progress = Callable[[int, int], None]
 """Told (done, of how many)."""
 
@@ -333,6 +336,8 @@ def _upscale(seen: _Seen, value: object) -> Step | str:
     size = size_from(seen.picture.size, shortest)
     if size == seen.picture.size:
         return f"no side is under {shortest} pixels"
+    if max(size) > LONGEST:
+        return f"it is so thin that enlarging would make it {size[0]} x {size[1]} pixels: crop it first"
     if network is None:
         return Resize(size=size)
     opened = seen.upscalers.setdefault(str(network), seen.upscalers.get(str(network)) or open_upscaler(network))
