@@ -61,6 +61,8 @@ def test_a_set_without_a_trigger_is_advised_to_have_one():
     assert likely_triggers(captions) == ("zorvex",)
     assert likely_triggers([Caption(f"zorvex, red dress, {k}".encode()) for k in range(6)]) == ("zorvex", "red dress")
     assert likely_triggers([Caption(f"{k}, zorvex".encode()) for k in range(6)]) == ()
+    assert likely_triggers([*captions, Caption(b"hat")]) == ("zorvex",)  # forgotten once
+    assert likely_triggers([*captions, *[Caption(b"hat")] * 2]) == ()
     assert likely_triggers(captions[:2]) == ()
 
 

@@ -30,6 +30,8 @@ FREQUENT = 0.25
 """Share of the pictures from which on a background or pose is one that the LoRA will learn as a habit."""
 EVERYWHERE = 0.95
 """Share of the captions from which on a tag says nothing any more."""
+MEANT_AS_TRIGGER = 0.8
+"""Share of the captions that begin with a tag from which on it seems to be the trigger, forgotten in the others."""
 FEW_PICTURES = 5
 """In smaller sets, shares say nothing."""
 
@@ -115,13 +117,13 @@ def advise(checked: Checked, rules: Mapping[str, Rule] | None = None) -> list[Fi
 
 
 def likely_triggers(captions: Iterable[Caption]) -> tuple[str, ...]:
-    """The first tags that nearly all captions share, in their order: what seems to be meant as triggers."""
+    """The first tags that most captions share, in their order: what seems to be meant as triggers."""
     lists = [caption.tags for caption in captions if caption.tags]
     found: list[str] = []
     while len(lists) >= FEW_PICTURES:
         place = len(found)
         tag, count = Counter(tags[place] if len(tags) > place else "" for tags in lists).most_common(1)[0]
-        if not tag or count < EVERYWHERE * len(lists):
+        if not tag or count < MEANT_AS_TRIGGER * len(lists):
             break
         found.append(tag)
     return tuple(found)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 Family = Annotated[
     str | None, typer.Option(help="Kind of base: sd1, sd2, sdxl, pony (and other anime bases), flux; without, the base's own.")
 ]
-Trigger = Annotated[str | None, typer.Option(help="The triggers; without, the first tags that nearly all captions share.")]
+Trigger = Annotated[str | None, typer.Option(help="The triggers; without, the first tags that most captions share.")]
 Limit = Annotated[int | None, typer.Option(min=1, help="Tokens that training reads; without, those that the base reads at once.")]
 
 

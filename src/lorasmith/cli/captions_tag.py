@@ -182,9 +182,7 @@ def triggers(
         bool, typer.Option("--from-folders", help="Set what each folder N_charactertag, outfittag is named after.")
     ] = False,
     mend: Annotated[bool, typer.Option("--mend", help="Put the triggers first, once, and take them out of other tags and words.")] = False,
-    trigger: Annotated[
-        str | None, typer.Option(help="The triggers to look for; without, the first tags that nearly all captions share.")
-    ] = None,
+    trigger: Annotated[str | None, typer.Option(help="The triggers to look for; without, the first tags that most captions share.")] = None,
     check: Annotated[
         list[str] | None, typer.Option(help="Look at this word as the base's tokenizers do; may be given several times.")
     ] = None,
@@ -407,7 +405,7 @@ def _leaks(collection: CaptionCollection, entries: Sequence[Entry], words: str |
     given = triggers_from(words) if words else likely_triggers(entry.caption for entry in entries)
     if not given:
         raise DatasetError(
-            f"Nearly all captions in {collection.folder} would have to begin alike, and they do not: name the trigger with --trigger."
+            f"The captions in {collection.folder} do not begin alike, so there seems to be no trigger: name the trigger with --trigger."
         )
     if mend:
         changes = {}
