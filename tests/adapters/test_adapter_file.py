@@ -1,7 +1,5 @@
 """LoRA files: the same bytes for the same content, kohya's hashes and metadata, and what is refused."""
 
-import hashlib
-import io
 import json
 import os
 import subprocess
@@ -17,9 +15,7 @@ from lorasmith.adapters.attach import attach
 from lorasmith.adapters.file import (
     TrainingFacts,
     kohya_metadata,
-    legacy_hash,
     load_lora,
-    model_hash,
     save_lora,
 )
 from lorasmith.adapters.state import adapter_tensors, load_into
@@ -180,52 +176,6 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_beside(saved, monkey
         save_lora(path, adapter_tensors(adapter), {}, torch.float16)
     assert path.read_bytes() == before
     assert [entry.name for entry in path.parent.iterdir()] == [path.name]
-
-
-# ---- hashes
-
-
-def reference_hashes():
-    if not REFERENCE.exists():
-        return []
-    return json.loads((REFERENCE / "12_metadata_hash.json").read_text())["hashes"]
-
-
-def described_file(record):
-    """The bytes of one of the reference's files: as a file, or by its recipe."""
-    if "file" in record:
-        return (REFERENCE / record["file"]).read_bytes()
-    header = record["recipe"]["header_utf8"].encode()
-    payload = bytes((k * 7 + (k >> 8) * 13 + (k >> 16)) & 255 for k in range(record["recipe"]["payload_length"]))
-    return len(header).to_bytes(8, "little") + header + payload
-
-
-@needs_reference
-@pytest.mark.parametrize("record", [r for r in reference_hashes() if "AutoV3" in r], ids=lambda r: r["id"])
-def test_hashes_of_files_are_kohyas(record):
-    content = described_file(record)
-    assert hashlib.sha256(content).hexdigest() == record["sha256"]
-    assert model_hash(io.BytesIO(content)) == record["addnet_sha256_full"]
-    assert legacy_hash(io.BytesIO(content)) == record["addnet_legacy"]
-
-
-@needs_reference
-@pytest.mark.parametrize("record", [r for r in reference_hashes() if "tensors" in r], ids=lambda r: r["id"])
-def test_a_saved_file_carries_the_hashes_that_kohya_would_write(record, tmp_path):
-    tensors = {
-        "b.lora_up.weight": (torch.arange(150000) % 977) / 977,
-        "a.lora_down.weight": (torch.arange(180000) % 311) / 311,
-        "a.alpha": torch.tensor(1.0),
-    }
-    save_lora(tmp_path / "x.safetensors", tensors, record["metadata"], torch.float32)
-    metadata = load_lora(tmp_path / "x.safetensors").metadata
-    assert metadata == {
-        **record["metadata"],
-        "sshs_model_hash": record["sshs_model_hash"],
-        "sshs_legacy_hash": record["sshs_legacy_hash"],
-    }
-    with (tmp_path / "x.safetensors").open("rb") as file:
-        assert model_hash(file) == record["sshs_model_hash"]
 
 
 # ---- metadata

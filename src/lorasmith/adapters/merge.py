@@ -81,7 +81,8 @@ def _merge_layer(name: str, layers: list[tuple[Layer, float]], rank: int | None,
         return Layer(name, "full", tensors | ({"diff_b": sum_of(biases)} if biases else {}))
     if any("diff_b" in layer.tensors for layer, _ in layers):
         raise AdapterError(f"The layer {name} has a change of its bias, which no LoRA can hold: merge without a rank.")
-    return _approximate(name, *torch.linalg.svd(total.flatten(1), full_matrices=False), wanted, tuple(total.shape[1:]))
+    u, s, vh = torch.linalg.svd(total.flatten(1), full_matrices=False)
+    return _approximate(name, u, s, vh, wanted, tuple(total.shape[1:]))
 
 
 def sum_of(tensors: Sequence[torch.Tensor]) -> torch.Tensor:

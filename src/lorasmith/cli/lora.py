@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from lorasmith.adapters.base import BaseWeights
+    from lorasmith.adapters.convert import Converted
     from lorasmith.adapters.network import Layer, Network
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="LoRA files: look into them, resize, merge and convert them.")
@@ -224,7 +225,8 @@ def convert(
     content = load_tensors(file)
     opened = _opened(base)
     network = _network(file, family, opened)
-    layers, reports = network.layers, []
+    layers = network.layers
+    reports: list[Converted] = []
     if to != "kohya":
         layers, reports = converted(layers, "diff" if to == "diff" else "lora", rank, opened)
     if to == "diffusers":
