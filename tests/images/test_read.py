@@ -4,6 +4,7 @@ import hashlib
 import io
 import os
 import struct
+import sys
 import warnings
 import zlib
 from pathlib import Path
@@ -393,3 +394,91 @@ def profile(kind: bytes, colours: bytes, connection: bytes, tags: dict[bytes, by
     header = struct.pack(">I4sI4s4s4s12s4s", size, b"lcms", 0x02400000, kind, colours, connection, b"\0" * 12, b"acsp")
     header += b"\0" * 28 + struct.pack(">3i", 63190, 65536, 54061)
     return header.ljust(128, b"\0") + struct.pack(">I", len(tags)) + table.getvalue() + content.getvalue()
+
+
+# Formats by extras, and frames
+
+
+def heic(picture: Image.Image, path: Path, **options: object) -> None:
+    pillow_heif = pytest.importorskip("pillow_heif")
+    pillow_heif.from_pillow(picture).save(path, quality=95, **options)
+
+
+def jxl(picture: Image.Image, path: Path) -> None:
+    path.write_bytes(pytest.importorskip("imagecodecs").jpegxl_encode(np.asarray(picture), level=98))
+
+
+@pytest.mark.parametrize(("write", "ending"), [(heic, "heic"), (jxl, "jxl")])
+def test_a_photograph_in_an_extra_format_looks_as_it_was_saved(tmp_path: Path, write, ending: str):
+    path = tmp_path / f"cat.{ending}"
+    write(photograph("chelsea"), path)
+    assert picture_size(path) == (451, 300)
+    assert difference(read_picture(path), photograph("chelsea")) < 4
+    assert path.suffix in read.PICTURE_SUFFIXES
+
+
+@pytest.mark.parametrize("mode", ["L", "RGBA", "LA"])
+def test_a_jpeg_xl_in_any_mode_is_read(tmp_path: Path, mode: str):
+    path = tmp_path / "cat.jxl"
+    jxl(photograph("chelsea").convert(mode), path)
+    assert difference(read_picture(path), photograph("chelsea").convert("RGB" if mode == "RGBA" else "L").convert("RGB")) < 4
+
+
+@pytest.mark.parametrize(
+    ("module", "write", "ending", "extra"), [("pillow_heif", heic, "heic", "heic"), ("imagecodecs", jxl, "jxl", "jxl")]
+)
+def test_without_its_extra_a_format_is_refused_by_the_extras_name(tmp_path: Path, monkeypatch, module, write, ending, extra):
+    path = tmp_path / f"cat.{ending}"
+    write(photograph("chelsea"), path)
+    monkeypatch.setitem(sys.modules, module, None)
+    monkeypatch.delitem(Image.OPEN, "HEIF", raising=False)
+    with pytest.raises(DatasetError, match=rf"cat.{ending} .*pip install lorasmith\[{extra}\]"):
+        read_picture(path)
+
+
+def test_a_jpeg_xl_that_claims_to_be_huge_is_refused_before_it_is_decoded(tmp_path: Path):
+    path = tmp_path / "bomb.jxl"
+    side = 30_000 - 1  # 18 bits each, the longer form of the header
+    bits = 0 | (2 << 1) | (side << 3) | (0 << 21) | (2 << 24) | (side << 26)
+    path.write_bytes(b"\xff\x0a" + bits.to_bytes(12, "little"))
+    with pytest.raises(DatasetError, match="30000 x 30000 pixels"):
+        read_picture(path)
+
+
+@pytest.mark.parametrize("size", [(256, 256), (90, 160), (17, 1000), (451, 300)])
+def test_the_size_of_a_jpeg_xl_stands_in_its_first_bytes(tmp_path: Path, size: tuple[int, int]):
+    path = tmp_path / "cat.jxl"
+    jxl(photograph("chelsea").resize(size), path)
+    path.write_bytes(path.read_bytes()[:64])
+    assert picture_size(path) == size
+
+
+@pytest.mark.parametrize(("kind", "animated"), [("PNG", True), ("GIF", True), ("WEBP", True), ("PNG", False), ("GIF", False)])
+def test_whether_there_are_more_frames_is_said(tmp_path: Path, kind: str, animated: bool):
+    path = tmp_path / "cat.png"
+    cat = photograph("chelsea")
+    cat.save(path, kind, save_all=animated, **({"append_images": [cat.rotate(90)], "duration": 80} if animated else {}))
+    reading = read.read_with_facts(path)
+    assert reading.animated == animated
+    assert reading.format == kind
+    assert difference(reading.picture, cat) < 12
+
+
+def test_premultiplied_edges_are_not_darkened(tmp_path: Path):
+    path = tmp_path / "soft.tif"
+    red = Image.new("RGBA", (64, 64), (255, 0, 0, 128))
+    red.convert("RGBa").save(path)
+    assert colour(read_picture(path)) == pytest.approx((255, 127, 127), abs=3)
+
+
+def test_the_share_that_is_not_opaque_is_said(tmp_path: Path):
+    path = tmp_path / "half.png"
+    half = Image.new("RGBA", (10, 10), "red")
+    half.paste((0, 0, 0, 0), (0, 0, 10, 5))
+    half.save(path)
+    assert read.read_with_facts(path).clear == pytest.approx(0.5)
+
+
+def test_the_tables_of_a_jpeg_are_handed_on(pile: dict[str, Path]):
+    assert len(read.read_with_facts(pile["chelsea"]).tables[0]) == 64
+    assert read.read_with_facts(pile["astronaut"]).tables == ()
