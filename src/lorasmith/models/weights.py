@@ -106,7 +106,10 @@ def _check(description: Description, part: str, takes: Mapping[str, Take], shape
     source = description.source
     missing = [take.key for name in shapes if (take := takes[name]).key not in entries]
     if missing:
-        raise BaseModelError(f"the base {source} lacks weights of its {part} ({_one_of(missing)}); download it again")
+        raise BaseModelError(
+            f"the base {source} lacks weights of its {part} that {description.parts[part].config_from} ask for ({_one_of(missing)}); download it "
+            "again, or give a diffusers folder of that model as base.config"
+        )
     ends: dict[str, int] = {}
     for take in takes.values():
         ends[take.key] = max(ends.get(take.key, 0), take.rows[1] if take.rows else 0)

@@ -1,0 +1,63 @@
+"""Verbs on base models: inspect."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Base models: what a file, a folder or a hub id is.")
+
+
+@app.callback()
+def base() -> None:
+    """Base models: what a file, a folder or a hub id is."""
+
+
+@app.command()
+def inspect(
+    source: Annotated[str, typer.Argument(help="A file, a diffusers folder, or a hub id (owner/name).")],
+    vae: Annotated[Path | None, typer.Option(help="Another autoencoder: its file or folder.")] = None,
+    text_encoder: Annotated[Path | None, typer.Option(help="Text encoder in a file of its own (Flux: CLIP-L).")] = None,
+    text_encoder_2: Annotated[Path | None, typer.Option(help="Second text encoder in a file of its own (Flux: T5).")] = None,
+    allow_pickle: Annotated[bool, typer.Option(help="Read .ckpt and .pt files, as weights alone.")] = False,
+    hashes: Annotated[bool, typer.Option(help="Also hash the files; remembered, so slow only once.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
+) -> None:
+    """Say what a base model is, how we know, and what a LoRA on it will need.
+
+    lorasmith base inspect models/animagine.safetensors
+
+    lorasmith base inspect flux1-dev.safetensors --text-encoder clip_l.safetensors --text-encoder-2 t5xxl.safetensors --vae ae.safetensors
+    """
+    from lorasmith.models.checkpoint import describe, missing_parts
+    from lorasmith.models.hashes import sha256
+
+    found = describe(source, vae=vae, text_encoder=text_encoder, text_encoder_2=text_encoder_2, allow_pickle=allow_pickle)
+    absent = missing_parts(found)
+    files = dict.fromkeys(file for place in found.parts.values() for file in place.files)
+    digests = {str(file): sha256(file) for file in files} if hashes else {}
+    if as_json:
+        data = found.as_data() | {"missing": absent} | ({"sha256": digests} if hashes else {})
+        typer.echo(json.dumps(data, indent=2, ensure_ascii=False))
+        return
+    names = {"sd1": "Stable Diffusion 1.x", "sd2": "Stable Diffusion 2.x", "sdxl": "Stable Diffusion XL", "flux": "Flux.1"}
+    typer.echo(f"{source}: {names[found.family]}{' ' + found.variant if found.variant else ''}, a {found.layout}")
+    typer.echo("\nHow we know")
+    for reason in found.reasons:
+        typer.echo(f"  {reason}")
+    typer.echo("\nParts")
+    for name, place in found.parts.items():
+        where = place.files[0].name + (f" and {len(place.files) - 1} more" if len(place.files) > 1 else "")
+        typer.echo(f"  {name:<15} {place.dtype:<11} {where}{' under ' + place.prefix.rstrip('.') if place.prefix else ''}")
+    for name in absent:
+        typer.echo(f"  {name:<15} is not there: give its file as base.{name}")
+    typer.echo("\nA LoRA on it")
+    for note in found.notes:
+        typer.echo(f"  {note}")
+    if digests:
+        typer.echo("\nHashes (sha256; its first ten digits are the AutoV2 hash)")
+        for path, digest in digests.items():
+            typer.echo(f"  {digest}  {path}")
