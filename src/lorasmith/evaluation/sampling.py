@@ -6,40 +6,39 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from lorasmith.adapters.attach import AttachedAdapter, attach
-from lorasmith.adapters.file import load_lora
-from lorasmith.adapters.keys import clip_targets, unet_targets
-from lorasmith.adapters.state import load_into
+from lorasmith.adapters import keys
+from lorasmith.adapters.attach import AttachedAdapter
+from lorasmith.adapters.dialects import read_network
+from lorasmith.adapters.file import load_tensors
+from lorasmith.adapters.network import file_tensors
+from lorasmith.adapters.state import attach_file
 from lorasmith.errors import AdapterError
 from lorasmith.models.family import Base
 
 
 @contextmanager
 def with_lora(base: Base, file: Path | None, strength: float = 1.0) -> Iterator[tuple[AttachedAdapter, ...]]:
-    """Within the block the base draws with the LoRA in `file` (None: as it is).
+    """Within the block the base draws with the network in `file` (None: as it is), of any kind and in any dialect.
 
-    Raises AdapterError where the file has layers that the base lacks.
+    Raises AdapterError where something of the file cannot be read, or the base has none of its layers.
     """
     if file is None:
         yield ()
         return
-    lora = load_lora(file)
-    ranks = {
-        key.removesuffix(".lora_down.weight"): value.shape[0] for key, value in lora.tensors.items() if key.endswith(".lora_down.weight")
-    }
-    if len(set(ranks.values())) > 1:
-        raise AdapterError(f"the LoRA {file} mixes ranks, which this version cannot draw with; load it in your UI")
-    rank = next(iter(ranks.values()))
-    adapters = []
+    lora = load_tensors(file)
+    shape = keys.unet_shape(base.parts["unet"]) if "unet" in base.parts else None
+    network = read_network(lora.tensors, lora.metadata, base.family, shape).whole()
+    tensors = file_tensors(network.layers)
+    adapters, known = [], set()
     with ExitStack() as stack:
-        for part, targets in (("unet", unet_targets(base.parts["unet"])), ("text_encoder", clip_targets(base.parts["text_encoder"]))):
-            wanted = {path: name for path, name in targets.items() if name in ranks}
-            if wanted:
-                adapter = attach(base.parts[part], wanted, rank, float(rank), seed=0)
+        for part, module in base.parts.items():
+            targets = keys.targets(base.family, part, module, "full")
+            known |= targets.keys()
+            if (adapter := attach_file(module, targets, tensors)) is not None:
                 stack.callback(adapter.detach)
                 stack.enter_context(adapter.strength(strength))
                 adapters.append(adapter)
-        if not adapters:
-            raise AdapterError(f"the LoRA {file} has no layer that this base has; it was made for another base model")
-        load_into(adapters, lora)
+        if strange := sorted(network.layers.keys() - known):
+            more = f" and {len(strange) - 1} more layers" if len(strange) > 1 else ""
+            raise AdapterError(f"the LoRA {file} has {strange[0]}{more}, which this base has not; it was made for another base model")
         yield tuple(adapters)

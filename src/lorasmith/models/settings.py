@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 if TYPE_CHECKING:
+    from lorasmith.models.checkpoint import Wishes
     from lorasmith.models.texts import TextOptions
 
 
@@ -16,7 +17,18 @@ class BaseModelSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    path: Path = Field(description="Folder of the base model, in the diffusers layout.")
+    path: Path = Field(description="The base model: a .safetensors file, a diffusers folder, or a hub id (owner/name).")
+    vae: Path | None = Field(None, description="File or folder of another autoencoder. Empty: the base's own.")
+    text_encoder: Path | None = Field(None, description="File of the (first) text encoder, where the base's file has none.")
+    text_encoder_2: Path | None = Field(None, description="File of the second text encoder (Flux: T5), where the base's file has none.")
+    config: Path | None = Field(
+        None, description="Diffusers folder whose settings and tokenizers are used. Empty: the family's standard ones."
+    )
+    prediction_type: Literal["epsilon", "v_prediction"] | None = Field(
+        None, description="What the base predicts, where its files say nothing or the wrong thing. Empty: as the files say."
+    )
+    zero_terminal_snr: bool | None = Field(None, description="Whether the base was trained to zero terminal SNR. Empty: as the files say.")
+    allow_pickle: bool = Field(False, description="Read .ckpt files too, as weights alone; prefer safetensors.")
     clip_skip: int = Field(1, ge=1, le=24, description="Which of the text encoder's last layers is read: 1 the last, 2 for anime bases.")
     max_token_length: int | None = Field(
         None,
@@ -33,3 +45,11 @@ class BaseModelSettings(BaseModel):
         from lorasmith.models.texts import TextOptions
 
         return TextOptions(self.clip_skip, self.max_token_length, self.weighted_captions, self.t5_attention_mask)
+
+    @property
+    def wishes(self) -> Wishes:
+        """How the base is to be opened, for `checkpoint.describe` and `checkpoint.open_base`."""
+        return {
+            "vae": self.vae, "text_encoder": self.text_encoder, "text_encoder_2": self.text_encoder_2, "config": self.config,
+            "prediction_type": self.prediction_type, "zero_terminal_snr": self.zero_terminal_snr, "allow_pickle": self.allow_pickle,
+        }  # fmt: skip

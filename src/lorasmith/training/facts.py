@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from collections import Counter
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
-from lorasmith.adapters.file import TrainingFacts, kohya_metadata
+from lorasmith.adapters.file import TrainingFacts, base_model_version, kohya_metadata, network_module
 from lorasmith.captions.caption import split_tags
 from lorasmith.datasets.training_set import TrainingSet
 from lorasmith.models.family import Base
@@ -23,13 +24,15 @@ def lora_metadata(settings: Settings, plan: Plan, training_set: TrainingSet, bas
     arguments = ", ".join(f"{key}={value}" for key, value in optimizer.args.items())
     facts = TrainingFacts(
         output_name=settings.name,
-        base_model_version="sd_v1_v" if base.diffusion.prediction_type == "v_prediction" else "sd_v1",
+        base_model_version=base_model_version(base.family, base.diffusion.prediction_type),
         network_dim=settings.network.rank,
         network_alpha=settings.network.alpha_value,
+        network_module=network_module(settings.network.kind, base.family),
+        network_args=_network_args(settings),
         resolution=settings.buckets.size,
         learning_rate=optimizer.learning_rate,
-        unet_lr=settings.lr_of("unet") or None,
-        text_encoder_lr=settings.lr_of("text_encoder") or None,
+        unet_lr=settings.lr_of(base.denoiser, base.family) or None,
+        text_encoder_lr=settings.lr_of("text_encoder", base.family) or None,
         optimizer=class_path(optimizer.type) + (f"({arguments})" if arguments else ""),
         lr_scheduler=settings.schedule.lr_scheduler,
         lr_warmup_steps=in_steps(settings.schedule.lr_warmup_steps, plan.steps),
@@ -41,7 +44,7 @@ def lora_metadata(settings: Settings, plan: Plan, training_set: TrainingSet, bas
         steps=done,
         seed=training.seed,
         mixed_precision=training.mixed_precision,
-        prediction_type="v" if base.diffusion.prediction_type == "v_prediction" else "epsilon",
+        prediction_type={"v_prediction": "v", "epsilon": "epsilon"}.get(base.diffusion.prediction_type),
         clip_skip=settings.base.clip_skip,
         min_snr_gamma=settings.loss.min_snr_gamma or None,
         max_grad_norm=training.max_grad_norm,
@@ -49,7 +52,7 @@ def lora_metadata(settings: Settings, plan: Plan, training_set: TrainingSet, bas
         gradient_accumulation_steps=training.gradient_accumulation_steps,
         num_batches_per_epoch=plan.batches_per_epoch,
         base_model_name=settings.base.path.name,
-        base_model_sha256=base.fingerprints["unet"],
+        base_model_sha256=base.fingerprints[base.denoiser],
         tag_frequency=_tag_frequency(training_set),
         dataset_dirs=_dataset_dirs(training_set),
         bucket_info=_bucket_info(training_set) if settings.buckets.enable_bucket else None,
@@ -59,10 +62,24 @@ def lora_metadata(settings: Settings, plan: Plan, training_set: TrainingSet, bas
     return kohya_metadata(facts)
 
 
+def _network_args(settings: Settings) -> dict[str, object]:
+    """What differs from a plain LoRA of one rank, in the words of the trainers that have such networks."""
+    network = settings.network
+    given = {
+        name: value for name in type(network).model_fields if (value := getattr(network, name)) != type(network).model_fields[name].default
+    }
+    chosen = {
+        name: value for name, value in given.items() if name not in ("kind", "rank", "alpha", "train_unet", "train_text_encoder", "layers")
+    }
+    return ({"algo": network.kind} if network.kind not in ("lora", "dylora") else {}) | chosen
+
+
 def _settings_without_folders(settings: Settings) -> dict[str, Any]:
     """The settings as they may travel: of each path its last part, since files are shared and folders are private."""
     tree = settings.model_dump(mode="json", exclude={"cache"})
-    tree["base"]["path"] = settings.base.path.name
+    for name, value in tree["base"].items():
+        if isinstance(getattr(settings.base, name), Path):
+            tree["base"][name] = Path(value).name
     for entry, dataset in zip(tree["datasets"], settings.datasets, strict=True):
         entry["path"] = dataset.path.name
     return tree

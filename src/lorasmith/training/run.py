@@ -8,15 +8,15 @@ the latents, make the optimizer, loop, finish.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 
-from lorasmith.adapters.attach import AttachedAdapter, attach
+from lorasmith.adapters.attach import AttachedAdapter, attach_network
 from lorasmith.adapters.file import save_lora
-from lorasmith.adapters.keys import clip_targets, unet_targets
+from lorasmith.adapters.selection import select_network
 from lorasmith.adapters.state import adapter_tensors
 from lorasmith.captions.rules import CaptionRules, caption_for_training
 from lorasmith.datasets.latents import LatentCache, encode_all
@@ -24,8 +24,8 @@ from lorasmith.datasets.order import Batch
 from lorasmith.datasets.training_set import TrainingSet, open_training_set
 from lorasmith.draws import rng_for
 from lorasmith.errors import DatasetError, InputError, LorasmithError, RunError, SettingsError
-from lorasmith.models.checkpoint import detect_family, open_base
-from lorasmith.models.family import Base
+from lorasmith.models.checkpoint import describe, open_base
+from lorasmith.models.family import Base, SizeConditioning
 from lorasmith.models.sampling import sample
 from lorasmith.training import events
 from lorasmith.training.commands import Commands
@@ -34,12 +34,11 @@ from lorasmith.training.facts import lora_metadata
 from lorasmith.training.optimizers import make_optimizer, weights_for_use
 from lorasmith.training.plan import Plan, lr_factor, make_plan
 from lorasmith.training.run_folder import RunFolder, describe_inputs, describe_machine
-from lorasmith.training.settings import Settings, check_together
+from lorasmith.training.settings import Settings, check_loss_fits, check_together
 from lorasmith.training.state import TrainState, load_newest_state, save_state
 from lorasmith.training.step import PreparedBatch, StepResult, TextStates, step
 
 DTYPES = {"no": torch.float32, "bf16": torch.bfloat16, "fp32": torch.float32, "fp16": torch.float16}
-TARGETS_OF: dict[str, Callable[[torch.nn.Module], dict[str, str]]] = {"unet": unet_targets, "text_encoder": clip_targets}
 
 
 @dataclass
@@ -107,7 +106,7 @@ def resume(folder: Path, listeners: Iterable[Listener] = (), commands: Commands 
 def check(settings: Settings) -> tuple[list[str], TrainingSet, Plan]:
     """Warnings, the pictures and the plan; raises InputError with one sentence where the run could not work."""
     warnings = check_together(settings)
-    detect_family(settings.base.path)
+    describe(settings.base.path, **settings.base.wishes)
     training_set = open_training_set(settings.datasets, settings.buckets)
     if not any(item.picture.caption for item in training_set.pictures) and settings.captions.trigger is None:
         raise DatasetError(
@@ -145,7 +144,7 @@ def _work(
         adapters = attach_adapters(settings, base)
         latents = cache_latents(settings, base, training_set, emit, commands)
         run = Run(
-            settings, folder, training_set, plan, base, adapters, _optimizer(settings, adapters), latents, _rules(settings),
+            settings, folder, training_set, plan, base, adapters, _optimizer(settings, adapters, base.family), latents, _rules(settings),
             TextStates(base, settings.base.text_options, set(adapters) != {base.denoiser}), emit, commands,
         )  # fmt: skip
         emit(
@@ -185,7 +184,8 @@ def _work(
 def load_model(settings: Settings, training_set: TrainingSet, emit: Emitter) -> Base:
     """Open the base and make sure that buckets and captions fit it."""
     emit(events.PhaseStarted("model", str(settings.base.path)))
-    base = open_base(settings.base.path, DTYPES[settings.training.mixed_precision], _device(settings))
+    base = open_base(settings.base.path, DTYPES[settings.training.mixed_precision], _device(settings), **settings.base.wishes)
+    check_loss_fits(settings.loss, base.diffusion.prediction_type)
     for side in (settings.samples.width, settings.samples.height):
         if side is not None and side % base.pixel_step:
             raise SettingsError(
@@ -215,12 +215,11 @@ def load_model(settings: Settings, training_set: TrainingSet, emit: Emitter) -> 
 
 
 def attach_adapters(settings: Settings, base: Base) -> dict[str, AttachedAdapter]:
-    """A LoRA on each part that learns."""
-    network = settings.network
+    """A network on each part that learns."""
+    parts = {part: module for part, module in base.parts.items() if settings.lr_of(part, base.family) > 0}
+    chosen = select_network(base.family, parts, settings.network)
     return {
-        part: attach(base.parts[part], TARGETS_OF[part](base.parts[part]), network.rank, network.alpha_value, settings.training.seed)
-        for part in base.parts
-        if settings.lr_of(part) > 0
+        part: attach_network(parts[part], of_part.targets, of_part.settings, settings.training.seed) for part, of_part in chosen.items()
     }
 
 
@@ -293,14 +292,16 @@ def prepare(run: Run, batch: Batch, epoch: int, step: int) -> PreparedBatch:
         rules = replace(run.rules, trigger=None, keep_tokens=0) if picture.is_reg else run.rules
         captions.append(caption_for_training(picture.caption or "", rules, rng, epoch=epoch, step=step, max_train_steps=run.plan.steps))
         names.append(picture.path.name)
-    return PreparedBatch(torch.stack([run.latents[s.picture] for s in batch.showings]), tuple(captions), tuple(names))
+    shown = [run.training_set.pictures[s.picture] for s in batch.showings]
+    sizes = tuple(SizeConditioning(item.picture.size, item.fit.crop, item.fit.bucket) for item in shown)
+    return PreparedBatch(torch.stack([run.latents[s.picture] for s in batch.showings]), tuple(captions), tuple(names), sizes)
 
 
 def set_learning_rates(run: Run, number: int) -> dict[str, float]:
     """Put the schedule's rates into the optimizer; returned by group, for the log."""
     factor = lr_factor(run.settings, run.plan, number)
     for group in run.optimizer.param_groups:
-        group["lr"] = run.settings.lr_of(group["name"]) * factor
+        group["lr"] = run.settings.lr_of(group["name"], run.base.family) * factor
     return {group["name"]: group["lr"] for group in run.optimizer.param_groups}
 
 
@@ -383,8 +384,10 @@ def _device(settings: Settings) -> str:
     return "cuda" if wanted != "cpu" and torch.cuda.is_available() else "cpu"
 
 
-def _optimizer(settings: Settings, adapters: Mapping[str, AttachedAdapter]) -> torch.optim.Optimizer:
-    groups = [{"params": list(adapter.parameters()), "lr": settings.lr_of(part), "name": part} for part, adapter in adapters.items()]
+def _optimizer(settings: Settings, adapters: Mapping[str, AttachedAdapter], family: str) -> torch.optim.Optimizer:
+    groups = [
+        {"params": list(adapter.parameters()), "lr": settings.lr_of(part, family), "name": part} for part, adapter in adapters.items()
+    ]
     return make_optimizer(settings.optimizer.type, groups, settings.optimizer.args)
 
 

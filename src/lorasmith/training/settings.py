@@ -15,7 +15,7 @@ from typing import Any, Literal
 import tomlkit
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from lorasmith.adapters.settings import NetworkSettings
+from lorasmith.adapters.settings import NetworkSettings, check_network
 from lorasmith.datasets.settings import BucketSettings, CaptionSettings, DatasetSettings
 from lorasmith.errors import SettingsError
 from lorasmith.models.settings import BaseModelSettings
@@ -54,6 +54,9 @@ class OptimizerSettings(_Section):
     learning_rate: float = Field(1e-4, gt=0, le=10, description="For all parts that have none of their own.")
     unet_lr: float | None = Field(None, ge=0, description="Learning rate of the U-Net. Empty: learning_rate.")
     text_encoder_lr: float | None = Field(None, ge=0, description="Learning rate of the text encoder; a half to a tenth of the U-Net's.")
+    text_encoder_2_lr: float | None = Field(
+        None, ge=0, description="Learning rate of the second text encoder. Empty: SDXL as the first; Flux (T5) not trained."
+    )
     args: dict[str, bool | int | float | str | list[float]] = Field(
         default_factory=dict, description="More arguments, such as weight_decay or betas."
     )
@@ -77,9 +80,20 @@ class ScheduleSettings(_Section):
 
 
 class LossSettings(_Section):
-    """How much each timestep counts."""
+    """What counts as wrong, and how much each timestep counts."""
 
+    loss_type: Literal["l2", "l1", "huber", "smooth_l1"] = Field("l2", description="l2 is usual; huber and smooth_l1 forgive outliers.")
+    huber_schedule: Literal["exponential", "constant", "snr"] | None = Field(
+        None, description="How the threshold of huber and smooth_l1 moves with the timestep. Empty: snr; flow models: exponential."
+    )
+    huber_c: float = Field(0.1, gt=0, lt=1, description="Where huber and smooth_l1 turn from square to straight.")
+    huber_scale: float = Field(1.0, gt=0, le=10, description="Factor on the threshold of huber and smooth_l1; not with the schedule snr.")
     min_snr_gamma: float = Field(5.0, ge=0, description="Keeps easy timesteps from ruling the loss; 5 is usual, 0 is off.")
+    debiased_estimation: bool = Field(False, description="Weights timesteps by 1 / sqrt(SNR); helps colour. Instead of min_snr_gamma.")
+    scale_v_pred_loss_like_noise_pred: bool = Field(False, description="v-prediction bases: timesteps count as for noise prediction.")
+    v_pred_like_loss: float = Field(
+        0.0, ge=0, le=10, description="Noise prediction bases: adds so much of a v-prediction's loss; 0 is off."
+    )
 
 
 class CheckpointSettings(_Section):
@@ -130,12 +144,18 @@ class Settings(_Section):
             raise ValueError(f"cannot be a file name ({' '.join(bad) or 'it is empty'}); use letters, digits, - and _")
         return value
 
-    def lr_of(self, part: str) -> float:
-        """Learning rate of "unet" or "text_encoder"; 0 where it does not train."""
+    def lr_of(self, part: str, family: str = "sd1") -> float:
+        """Learning rate of a part of a base ("unet", "transformer", "text_encoder", "text_encoder_2"); 0 where it does not train."""
         o, n = self.optimizer, self.network
-        if part == "unet":
+        if part in ("unet", "transformer"):
             return (o.learning_rate if o.unet_lr is None else o.unet_lr) if n.train_unet else 0.0
-        return (o.learning_rate if o.text_encoder_lr is None else o.text_encoder_lr) if n.train_text_encoder else 0.0
+        if not n.train_text_encoder:
+            return 0.0
+        if part == "text_encoder_2" and o.text_encoder_2_lr is not None:
+            return o.text_encoder_2_lr
+        if part == "text_encoder_2" and family == "flux":
+            return 0.0
+        return o.learning_rate if o.text_encoder_lr is None else o.text_encoder_lr
 
 
 # -- rules across fields ----------------------------------------------------------------------------------------------
@@ -152,6 +172,8 @@ def check_together(settings: Settings) -> list[str]:
             "nothing would train: network.train_unet and network.train_text_encoder are off or have learning rate 0; switch one on"
         )
     _check_schedule(s)
+    _check_loss(settings.loss)
+    check_network(settings.network)
     if not settings.network.train_text_encoder and o.text_encoder_lr:
         raise SettingsError("optimizer.text_encoder_lr has no effect while network.train_text_encoder is off; remove it or switch that on")
     if not settings.network.train_unet and o.unet_lr:
@@ -219,6 +241,34 @@ def _check_schedule(schedule: ScheduleSettings) -> None:
         value = getattr(schedule, field) or 0
         if value >= 1 and value != int(value):
             raise SettingsError(f"schedule.{field} is neither a whole number of steps nor a share under 1; round it")
+
+
+def _check_loss(loss: LossSettings) -> None:
+    """Raises SettingsError where a setting of the loss has no effect; what hangs on the base is checked when it is known."""
+    if loss.loss_type not in ("huber", "smooth_l1"):
+        for field in ("huber_schedule", "huber_c", "huber_scale"):
+            if getattr(loss, field) != LossSettings.model_fields[field].default:
+                raise SettingsError(f"loss.{field} has no effect with loss_type {loss.loss_type!r}; use huber or smooth_l1, or remove it")
+    elif loss.huber_schedule in (None, "snr") and loss.huber_scale != 1.0:
+        raise SettingsError("loss.huber_scale has no effect with huber_schedule 'snr'; use exponential or constant, or remove it")
+    if loss.debiased_estimation and loss.min_snr_gamma:
+        raise SettingsError(
+            "loss.debiased_estimation and loss.min_snr_gamma both weight the timesteps; set min_snr_gamma to 0 or leave the other out"
+        )
+
+
+def check_loss_fits(loss: LossSettings, prediction_type: str) -> None:
+    """Raises SettingsError where a setting of the loss is not for a base that predicts this: epsilon, v_prediction or flow."""
+    if prediction_type == "flow":
+        for field in ("debiased_estimation", "scale_v_pred_loss_like_noise_pred", "v_pred_like_loss"):
+            if getattr(loss, field):
+                raise SettingsError(f"loss.{field} has no effect on a flow model; remove it")
+        if loss.huber_schedule == "snr":
+            raise SettingsError("loss.huber_schedule 'snr' is not for flow models; use exponential or constant")
+    if loss.scale_v_pred_loss_like_noise_pred and prediction_type != "v_prediction":
+        raise SettingsError("loss.scale_v_pred_loss_like_noise_pred is for v-prediction bases, and this one predicts noise; remove it")
+    if loss.v_pred_like_loss and prediction_type != "epsilon":
+        raise SettingsError("loss.v_pred_like_loss is for bases that predict noise, and this one predicts v; remove it")
 
 
 # -- files ------------------------------------------------------------------------------------------------------------

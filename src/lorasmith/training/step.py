@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -15,7 +15,8 @@ from lorasmith.models.family import Base, SizeConditioning
 from lorasmith.models.texts import EncodedTexts, TextOptions
 from lorasmith.training import noise
 from lorasmith.training.flow_settings import FlowSettings
-from lorasmith.training.settings import Settings
+from lorasmith.training.losses import LOSSES, THRESHOLDS, sample_mean
+from lorasmith.training.settings import LossSettings, Settings
 from lorasmith.training.timesteps import flow_weight, timesteps_for
 from lorasmith.training.weighting import signal_to_noise, timestep_weight
 
@@ -97,16 +98,35 @@ def batch_loss(base: Base, batch: PreparedBatch, texts: EncodedTexts, settings: 
     added = noise.draw_noise(batch.latents.shape, seed, step, first_sample)
     timesteps = timesteps_for(base.diffusion, batch.latents.shape, settings.flow, seed, step, first_sample)
     answer = ask(base, batch.latents, added, timesteps, texts, settings.flow, batch.sizes)
-    per_sample = (answer.prediction - answer.target).square().mean(dim=(1, 2, 3)) * answer.weight
-    if settings.loss.min_snr_gamma and isinstance(base.diffusion, Ddpm):
-        snr = signal_to_noise(base.diffusion.alphas_cumprod)[timesteps]
-        weights = timestep_weight(snr, base.diffusion.prediction_type, min_snr_gamma=settings.loss.min_snr_gamma)
-        per_sample = per_sample * weights.to(per_sample.device)
+    threshold = huber_threshold(base, timesteps, settings.loss).to(answer.prediction.device)
+    per_element = LOSSES[settings.loss.loss_type](answer.prediction, answer.target, threshold.view(-1, 1, 1, 1))
+    per_sample = sample_mean(per_element) * answer.weight * weight_of_timesteps(base, timesteps, settings.loss).to(answer.weight.device)
     loss = per_sample.mean()
     if not torch.isfinite(loss):
         shown = ", ".join(f"{name} at timestep {t:g}" for name, t in zip(batch.names, timesteps.tolist(), strict=True))
         raise RunError(f"the loss of step {step + 1} is not a finite number ({shown}); lower the learning rate or leave that picture out")
     return loss
+
+
+def huber_threshold(base: Base, timesteps: torch.Tensor, loss: LossSettings) -> torch.Tensor:
+    """Where huber and smooth_l1 turn, per sample; ones for the losses that do not."""
+    if loss.loss_type not in ("huber", "smooth_l1"):
+        return torch.ones(timesteps.shape)
+    ddpm = isinstance(base.diffusion, Ddpm)
+    alphas = base.diffusion.alphas_cumprod[timesteps] if isinstance(base.diffusion, Ddpm) else None
+    schedule = loss.huber_schedule or ("snr" if ddpm else "exponential")
+    return THRESHOLDS[schedule](timesteps, alphas, loss.huber_c, loss.huber_scale)
+
+
+def weight_of_timesteps(base: Base, timesteps: torch.Tensor, loss: LossSettings) -> torch.Tensor:
+    """How much each sample counts by its timestep, (n,); ones for flow models, which weight by how timesteps are drawn."""
+    if not isinstance(base.diffusion, Ddpm):
+        return torch.ones(timesteps.shape)
+    return timestep_weight(
+        signal_to_noise(base.diffusion.alphas_cumprod)[timesteps], base.diffusion.prediction_type, min_snr_gamma=loss.min_snr_gamma,
+        scale_v_pred_loss_like_noise_pred=loss.scale_v_pred_loss_like_noise_pred, v_pred_like_loss=loss.v_pred_like_loss,
+        debiased_estimation=loss.debiased_estimation,
+    )  # fmt: skip
 
 
 def step(
@@ -117,15 +137,21 @@ def step(
     optimizer.zero_grad(set_to_none=True)
     total, first_sample = 0.0, 0
     frozen_text = set(adapters) == {base.denoiser}
-    for batch in batches:
-        with torch.no_grad() if frozen_text else nullcontext():
-            states = texts(batch.captions)
-        loss = batch_loss(base, batch, states, settings, number, first_sample) / len(batches)
-        loss.backward()
-        total += loss.item()
-        first_sample += len(batch.latents)
+    with ExitStack() as thinned:
+        for adapter in adapters.values():
+            thinned.enter_context(adapter.at_step(settings.training.seed, number))
+        for batch in batches:
+            with torch.no_grad() if frozen_text else nullcontext():
+                states = texts(batch.captions)
+            loss = batch_loss(base, batch, states, settings, number, first_sample) / len(batches)
+            loss.backward()
+            total += loss.item()
+            first_sample += len(batch.latents)
     parameters = [p for adapter in adapters.values() for p in adapter.parameters()]
     limit = settings.training.max_grad_norm or float("inf")
     grad_norm = torch.nn.utils.clip_grad_norm_(parameters, limit).item()
     optimizer.step()
+    if settings.network.scale_weight_norms:
+        for adapter in adapters.values():
+            adapter.scale_weight_norms(settings.network.scale_weight_norms)
     return StepResult(total, grad_norm)
