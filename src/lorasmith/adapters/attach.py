@@ -163,7 +163,7 @@ class AttachedAdapter(nn.Module):
         # In a tuple, so that the base's weights do not become ours.
         self._sites = tuple((target.name, site) for target in targets for site in sites_of(base, target))
         for name, site in self._sites:
-            site.module.forward = _Detour(self, name, layers[name], site)  # type: ignore[method-assign, assignment]
+            site.module.forward = _Detour(self, name, layers[name], site)  # type: ignore[method-assign]
         self._attached = True
 
     @property
@@ -228,7 +228,7 @@ class AttachedAdapter(nn.Module):
             for site in sites[name]:
                 weight, own_bias = site.module.weight, site.module.bias
                 weight.copy_(weight.float() + site.own(change))
-                if bias is not None:
+                if bias is not None and own_bias is not None:
                     own_bias.copy_(own_bias.float() + self.multiplier * site.own(bias))
         self.detach()
 

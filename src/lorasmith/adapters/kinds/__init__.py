@@ -97,5 +97,5 @@ _ALTERNATIVES: dict[str, tuple[tuple[frozenset[str], ...], ...]] = {
 def _check_complete(kind: Kind, tensors: Mapping[str, Tensor]) -> None:
     for group in _ALTERNATIVES.get(kind.name, ()):
         if not any(needed <= tensors.keys() for needed in group):
-            missing = sorted(min((needed - tensors.keys() for needed in group), key=len))
+            missing = sorted(min((needed - tensors.keys() for needed in group), key=lambda absent: len(absent)))
             raise AdapterError(f"A layer of the LoRA file lacks {', '.join(missing)}: the file is damaged.")
