@@ -20,13 +20,13 @@ def write_sdxl_shaped(path):
     shapes: dict[str, tuple[int, ...]] = {}
     for part, (kind, settings) in standard_parts("sdxl").items():
         of = {name: tuple(tensor.shape) for name, tensor in empty_module((kind, settings)).state_dict().items()}
-        prefix, takes = {
-            "unet": ("model.diffusion_model.", unet.from_ldm(of)),
-            "vae": ("first_stage_model.", autoencoder.from_ldm(of)),
-            "text_encoder": ("conditioner.embedders.0.transformer.text_model.", text.from_transformers(of, of)),
-            "text_encoder_2": ("conditioner.embedders.1.model.", text.from_open_clip(of, ())),
+        prefix, names = {
+            "unet": ("model.diffusion_model.", unet.from_ldm),
+            "vae": ("first_stage_model.", autoencoder.from_ldm),
+            "text_encoder": ("conditioner.embedders.0.transformer.text_model.", lambda of: text.from_transformers(of, of)),
+            "text_encoder_2": ("conditioner.embedders.1.model.", lambda of: text.from_open_clip(of, ())),
         }[part]
-        for name, take in takes.items():
+        for name, take in names(of).items():
             rows = max(take.rows[1], shapes.get(prefix + take.key, (0,))[0]) if take.rows else of[name][0]
             shapes[prefix + take.key] = (rows, *of[name][1:])
     header, at = {}, 0
