@@ -1,0 +1,187 @@
+"""What every family keeps: one suite over all of them, each at toy size, opened through the registry."""
+
+import dataclasses
+
+import pytest
+import torch
+
+from lorasmith.adapters import keys
+from lorasmith.adapters.attach import attach
+from lorasmith.errors import SettingsError
+from lorasmith.models.checkpoint import FAMILIES, open_base
+from lorasmith.models.diffusion import TARGETS, add_noise, clean
+from lorasmith.models.family import SizeConditioning
+from lorasmith.models.flux.base import pack, unpack
+from lorasmith.models.sampling import initial_latents, sample, sample_latents
+from lorasmith.models.texts import EncodedTexts, TextOptions
+from lorasmith.training.settings import settings_from
+from lorasmith.training.step import PreparedBatch, TextStates, step
+from tests.models import toys
+
+PROMPTS = ["a happy red cat", "the big dog, sad"]
+SIZE = toys.PICTURE
+
+
+@pytest.fixture(scope="module", params=toys.TOYS)
+def name(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def base(name):
+    return open_base(toys.toy_folder(name), torch.float32)
+
+
+def attach_all(base, rank=4):
+    """A LoRA on every part that can carry one."""
+    return {part: attach(module, keys.targets(base.family, part, module), rank, float(rank), seed=1) for part, module in base.parts.items()}
+
+
+def test_there_is_a_toy_of_every_family():
+    assert {toys.family_of(toy) for toy in toys.TOYS} == set(FAMILIES)
+
+
+def test_an_opened_base_is_frozen_and_knows_itself(base, name):
+    assert base.family == toys.family_of(name)
+    assert base.denoiser in base.parts
+    assert "vae" not in base.parts
+    assert set(base.fingerprints) == {*base.parts, "vae"}
+    assert base.native_resolution == SIZE
+    assert SIZE % base.pixel_step == 0
+    for module in base.parts.values():
+        assert not module.training
+        assert not any(p.requires_grad or p.is_meta for p in module.parameters())
+
+
+def test_captions_become_states_of_the_width_that_the_denoiser_reads(base):
+    with torch.no_grad():
+        texts = base.encode_texts(PROMPTS, TextOptions())
+        alone = base.encode_texts(PROMPTS[1:], TextOptions())
+    config = base.parts[base.denoiser].config
+    width = config.joint_attention_dim if base.denoiser == "transformer" else config.cross_attention_dim
+    assert texts.states.shape[::2] == (2, width)
+    assert (texts.pooled is None) == (base.family in ("sd1", "sd2"))
+    assert torch.isfinite(texts.states).all()
+    torch.testing.assert_close(texts[1:].states, alone.states, atol=1e-5, rtol=1e-4)
+    both = EncodedTexts.cat([texts[:1], alone])
+    torch.testing.assert_close(both.states, texts.states, atol=1e-5, rtol=1e-4)
+    if texts.pooled is not None:
+        torch.testing.assert_close(both.pooled, texts.pooled, atol=1e-5, rtol=1e-4)
+
+
+def test_longer_captions_are_read_where_they_may_be(base):
+    long = ", ".join(["happy red cat"] * 40)
+    lengths = [n for n in base.usual.max_token_lengths if n <= 225] if base.denoiser == "unet" else [8, 16]
+    with torch.no_grad():
+        states = {n: base.encode_texts([long, "cat"], TextOptions(max_token_length=n)).states for n in lengths}
+    assert base.count_tokens(long) > max(base.max_tokens(TextOptions(max_token_length=n)) for n in lengths) / 2
+    for n, said in states.items():
+        assert said.shape[1] == (n + 2 if base.denoiser == "unet" else n)
+        assert base.max_tokens(TextOptions(max_token_length=n)) == (n if base.denoiser == "unet" else n - 1)
+    if base.denoiser == "unet":
+        torch.testing.assert_close(states[150][:, 1:76], states[75][:, 1:76], atol=1e-5, rtol=1e-4)
+
+
+def test_options_that_a_family_has_no_use_for_are_refused(base):
+    wrong = [TextOptions(clip_skip=20)]
+    wrong += [TextOptions(weighted=True), TextOptions(max_token_length=600)] if base.family == "flux" else [TextOptions(mask_t5=True)]
+    for options in wrong:
+        with pytest.raises(SettingsError, match=r"base\.\w+ is"):
+            base.encode_texts(["cat"], options)
+
+
+def test_pictures_become_latents_and_come_back(base):
+    pixels = torch.rand(2, 3, SIZE, SIZE, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    latents = base.encode_pixels(pixels)
+    assert latents.shape == (2, base.latent_channels, SIZE // base.latent_step, SIZE // base.latent_step)
+    assert torch.equal(latents, base.encode_pixels(pixels)), "the same picture gives the same latent"
+    vae = base.autoencoder.vae
+    with torch.no_grad():
+        posterior = vae.encode(pixels).latent_dist.mode()
+        direct = vae.decode(posterior).sample.clamp(-1, 1)
+    torch.testing.assert_close(base.decode_latents(latents), direct, atol=1e-4, rtol=1e-3)
+    torch.testing.assert_close(latents, (posterior - (vae.config.shift_factor or 0)) * vae.config.scaling_factor)
+
+
+def test_a_perfect_prediction_gives_back_the_clean_latents(base):
+    generator = torch.Generator().manual_seed(0)
+    latents, noise = torch.randn(3, 4, 8, 8, generator=generator), torch.randn(3, 4, 8, 8, generator=generator)
+    kind = base.diffusion.prediction_type
+    timesteps = torch.tensor([10.0, 500.0, 990.0]) if kind == "flow" else torch.tensor([10, 500, 900 if kind == "epsilon" else 999])
+    levels = base.diffusion.levels(timesteps)
+    perfect = TARGETS[kind](latents, noise, levels)
+    torch.testing.assert_close(clean(kind, add_noise(latents, noise, levels), perfect, levels), latents, atol=1e-3, rtol=1e-3)
+
+
+def test_gradients_reach_an_adapter_on_every_part(base):
+    adapters = attach_all(base)
+    try:
+        generator = torch.Generator().manual_seed(0)
+        with torch.no_grad():
+            for adapter in adapters.values():
+                for parameter in adapter.parameters():
+                    parameter.normal_(0, 0.05, generator=generator)
+        texts = base.encode_texts(PROMPTS, TextOptions())
+        timesteps = torch.tensor([100, 700]) if base.diffusion.prediction_type != "flow" else torch.tensor([100.0, 700.0])
+        prediction = base.predict(initial_latents(base, [1, 2], SIZE, SIZE), timesteps, texts)
+        assert prediction.shape == (2, base.latent_channels, SIZE // base.latent_step, SIZE // base.latent_step)
+        prediction.square().mean().backward()
+        for part, adapter in adapters.items():
+            gradients = [p.grad for p in adapter.parameters() if p.grad is not None]
+            assert gradients, part
+            assert any(g.abs().max() > 0 for g in gradients), part
+        assert all(p.grad is None for module in base.parts.values() for p in module.parameters())
+    finally:
+        for adapter in adapters.values():
+            adapter.detach()
+
+
+def test_the_same_seed_gives_the_same_picture_whatever_is_drawn_beside_it(base):
+    together = sample(base, PROMPTS, [7, 8], steps=2)
+    again = sample(base, PROMPTS, [7, 8], steps=2)
+    alone = sample(base, PROMPTS[1:], [8], steps=2)
+    assert [picture.tobytes() for picture in together] == [picture.tobytes() for picture in again]
+    assert max(abs(a - b) for a, b in zip(together[1].tobytes(), alone[0].tobytes(), strict=True)) <= 1
+    assert together[0].tobytes() != together[1].tobytes()
+
+
+def test_diffusers_own_pipeline_draws_the_same(base, name):
+    latents = initial_latents(base, [3, 4], SIZE, SIZE)
+    pipeline = toys.pipeline_of(name)
+    size = {"num_inference_steps": 3, "width": SIZE, "height": SIZE, "output_type": "latent"}
+    if base.family == "flux":
+        ours = sample_latents(base, PROMPTS, latents, steps=3, cfg_scale=1, guidance=3.0)
+        packed = pipeline(PROMPTS, latents=pack(latents), guidance_scale=3.0, max_sequence_length=toys.T5_TOKENS, **size).images
+        theirs = unpack(packed, *latents.shape[-2:])
+    else:
+        ours = sample_latents(base, PROMPTS, latents, steps=3, cfg_scale=4.0, negative_prompt="blue")
+        theirs = pipeline(PROMPTS, latents=latents, guidance_scale=4.0, negative_prompt=["blue"] * 2, **size).images
+    assert (ours - theirs).abs().max() < 1e-3
+    assert (ours - latents).abs().max() > 0.1, "something was drawn"
+
+
+def test_six_steps_lower_the_loss_on_a_batch(base, name):
+    settings = settings_from({
+        "base": {"path": str(toys.toy_folder(name))}, "datasets": [{"path": "."}], "training": {"max_train_steps": 6},
+    })  # fmt: skip
+    adapters = attach_all(base)
+    try:
+        optimizer = torch.optim.AdamW([p for adapter in adapters.values() for p in adapter.parameters()], lr=1e-2)
+        sizes = (SizeConditioning((100, 80), (4, 0), (SIZE, SIZE)), SizeConditioning.uncropped(SIZE, SIZE))
+        batch = PreparedBatch(0.5 * initial_latents(base, [1, 2], SIZE, SIZE), tuple(PROMPTS), ("0.png", "1.png"), sizes)
+        texts = TextStates(base, TextOptions(), trained=True)
+        losses = [step(base, adapters, optimizer, texts, [batch], settings, number=0).loss for _ in range(6)]
+        assert losses[-1] < 0.97 * losses[0], losses
+        assert all(torch.isfinite(torch.tensor(losses)))
+    finally:
+        for adapter in adapters.values():
+            adapter.detach()
+
+
+def test_captions_are_encoded_once_where_no_text_encoder_trains(base):
+    kept = TextStates(base, TextOptions(), trained=False)
+    first, again = kept(PROMPTS), kept(PROMPTS[::-1])
+    assert not first.states.requires_grad
+    for field in dataclasses.fields(first):
+        a, b = getattr(first, field.name), getattr(again, field.name)
+        assert (a is None and b is None) or torch.equal(a, b.flip(0))
