@@ -15,7 +15,7 @@ from lorasmith.models.checkpoint import describe
 from tests.models.toys import toy_folder
 
 METADATA = {"ss_base_model_version": "sd_v1", "ss_v2": "False"}
-Q = "lora_unet_mid_block_attentions_0_transformer_blocks_0_attn1_to_q"
+Q = "lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn1_to_q"
 
 
 @functools.cache
