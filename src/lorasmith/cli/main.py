@@ -8,21 +8,32 @@ import sys
 
 import typer
 
-from lorasmith.cli import demo, picture, recipe, run
+from lorasmith.cli import audit, base, captions, dataset, demo, lora, picture, recipe, run
 from lorasmith.errors import InputError, LorasmithError
 
 app = typer.Typer(
     name="lorasmith", no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False,
     help="Turn a folder of images into a LoRA that is proven to be good.",
 )  # fmt: skip
+# In the order in which a LoRA is made.
+app.command("import")(dataset.import_)
+app.command("audit")(audit.audit)
+app.command("mend")(dataset.mend)
+app.add_typer(captions.app, name="captions")
+app.command("layout")(dataset.layout)
+app.command("export")(dataset.export)
+app.add_typer(base.app, name="base")
+app.add_typer(recipe.app, name="recipe")
 app.command("new")(run.new)
 app.command("plan")(run.plan)
 app.command("train")(run.train)
 app.command("resume")(run.resume)
 app.command("report")(run.report)
 app.command("sample")(picture.sample)
-app.add_typer(recipe.app, name="recipe")
+app.command("check")(lora.check)
+app.add_typer(lora.app, name="lora")
 app.add_typer(demo.app, name="demo")
+app.add_typer(audit.bench, name="bench")
 
 
 def main() -> None:
