@@ -23,8 +23,7 @@ from typing import Literal
 import tomlkit
 import tomlkit.items
 
-from lorasmith.datasets.folders import Picture, open_folder
-from lorasmith.datasets.folders import _concept_in as concept_in
+from lorasmith.datasets.folders import Picture, concept_in, open_folder
 from lorasmith.datasets.imports import REGULARISATION, settle
 from lorasmith.datasets.names import safe_folder
 from lorasmith.errors import DatasetError, InputError

@@ -116,7 +116,7 @@ def open_folder(
     problems: list[Problem] = []
 
     found = [
-        _Found(picture, caption, _Concept(repeats or concept.repeats, concept.name))
+        _Found(picture, caption, Concept(repeats or concept.repeats, concept.name))
         for folder, concept in _folders(root, recursive, problems)
         for picture, caption in _captioned_files(folder, endings, problems)
     ]
@@ -150,7 +150,7 @@ def open_folder(
 
 
 @dataclass(frozen=True)
-class _Concept:
+class Concept:
     """What a folder's name says of its pictures."""
 
     repeats: int = 1
@@ -161,12 +161,12 @@ class _Concept:
 class _Found:
     path: Path
     caption: Path | None
-    concept: _Concept
+    concept: Concept
 
 
-def _folders(root: Path, recursive: bool, problems: list[Problem]) -> Iterator[tuple[Path, _Concept]]:
+def _folders(root: Path, recursive: bool, problems: list[Problem]) -> Iterator[tuple[Path, Concept]]:
     """The folders to read in order, each with its own name's concept or, if it has none, that of the folder around it."""
-    waiting = [(root, _concept_in(_name(root)) or _Concept())]
+    waiting = [(root, concept_in(_name(root)) or Concept())]
     seen: set[Path] = set()
     while waiting:
         folder, concept = waiting.pop()
@@ -174,11 +174,11 @@ def _folders(root: Path, recursive: bool, problems: list[Problem]) -> Iterator[t
             continue
         seen.add(folder.resolve())
         yield folder, concept
-        below: list[tuple[Path, _Concept]] = []
+        below: list[tuple[Path, Concept]] = []
         for child in _visible(folder):
             if not child.is_dir():
                 continue
-            own = _concept_in(child.name)
+            own = concept_in(child.name)
             if recursive or (own is not None and folder == root):
                 below.append((child, own or concept))
             elif any(_is_picture(file) for file in _visible(child)):
@@ -187,10 +187,10 @@ def _folders(root: Path, recursive: bool, problems: list[Problem]) -> Iterator[t
         waiting += reversed(below)
 
 
-def _concept_in(folder_name: str) -> _Concept | None:
+def concept_in(folder_name: str) -> Concept | None:
     """`10_anna` says 10 repeats of anna. Four digits are a year rather than repeats: `2024_holiday` is no concept."""
     match = re.fullmatch(r"([1-9]\d{0,2})_\s*(\S.*?)\s*", folder_name, re.ASCII)
-    return _Concept(int(match[1]), match[2]) if match else None
+    return Concept(int(match[1]), match[2]) if match else None
 
 
 def _captioned_files(folder: Path, endings: tuple[str, ...], problems: list[Problem]) -> Iterator[tuple[Path, Path | None]]:
@@ -330,7 +330,7 @@ def _refuse_what_is_no_folder(root: Path) -> None:
     if not root.exists():
         raise DatasetError(f"{root} does not exist: give the folder that holds the pictures.")
     if zipfile.is_zipfile(root) or root.suffix.lower() in (".zip", ".rar", ".7z", ".tar", ".gz", ".tgz"):
-        raise DatasetError(f"{root} is an archive: unpack it and give the folder that comes out.")
+        raise DatasetError(f"{root} is an archive: bring it in with `lorasmith import {root.name} --into FOLDER` and give that folder.")
     raise DatasetError(f"{root} is a file: give the folder that holds the pictures.")
 
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lorasmith.atomic import write_atomically
-from lorasmith.datasets.folders import _concept_in as concept_in
+from lorasmith.datasets.folders import concept_in
 from lorasmith.datasets.imports import HOLDOUT, REGULARISATION
 from lorasmith.datasets.layout import Move, make_moves
 from lorasmith.datasets.names import TakenNames, safe_folder

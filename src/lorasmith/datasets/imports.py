@@ -34,7 +34,7 @@ from typing import IO, Any, Literal
 
 from lorasmith.atomic import write_atomically
 from lorasmith.datasets.archives import Archive, Limits, is_archive, open_archive
-from lorasmith.datasets.folders import _concept_in as concept_in
+from lorasmith.datasets.folders import concept_in
 from lorasmith.datasets.names import TakenNames, safe_folder, safe_stem
 from lorasmith.errors import DatasetError, InputError
 from lorasmith.images.mend import CAPTION_SUFFIXES, STATE, Progress, alone_in, follow_moves, places_after, recipes, sidecars

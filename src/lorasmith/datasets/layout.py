@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 
 from lorasmith.atomic import write_atomically
 from lorasmith.datasets.balance import USUAL_EPOCHS, Share, balanced_repeats, warnings_of
-from lorasmith.datasets.folders import _concept_in as concept_in
+from lorasmith.datasets.folders import concept_in
 from lorasmith.datasets.imports import HOLDOUT, MOVES, REGULARISATION, finish_moves
 from lorasmith.datasets.names import TakenNames, safe_folder
 from lorasmith.errors import DatasetError, InputError
