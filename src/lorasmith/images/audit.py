@@ -269,7 +269,7 @@ def judge(picture: Picture, resolution: int = 1024, lost: Lost | None = None) ->
         )
         add("blurred", m.edge_width, "pixels of 512", f"{evidence} in a picture of 512 x 512", certainty(m.edge_width, 2.2, 4))
     dark = m.bright < 55
-    burnt = m.clipped > 0.3 and m.dark > 70 and m.rest > 90 and not blank
+    burnt = m.clipped > 0.3 and m.dark > 70 and m.rest > 90 and not (blank and m.rest == 255)
     if blank:
         evidence = f"{m.detail:.1%} of the area holds any detail"
         add("little to see", 100 * m.detail, "% of the area", evidence, certainty(m.detail, 0.03, 0))
@@ -309,14 +309,14 @@ def _judge_compression(m: Measures, add: Callable[..., None]) -> None:
     """By the file's own tables where it is a JPEG; else by the blocks that an earlier compression left."""
     if m.quality is not None and m.quality < 50:
         add("compressed", m.quality, "JPEG quality", f"JPEG quality {m.quality:.0f} of 100, by its tables", certainty(m.quality, 50, 20))
-    elif m.blocking > 2.4 and (m.quality is None or m.quality > 90):
+    elif m.blocking > 2.0 and (m.quality is None or m.quality > 90):
         evidence = f"brightness bends {m.blocking:.1f} times as much on a grid of 8 pixels as elsewhere"
         add(
             "compressed",
             m.blocking,
             "times",
             evidence,
-            certainty(m.blocking, 2.4, 4.0),
+            certainty(m.blocking, 2.0, 3.5),
             "The file itself is of good quality: it is a copy.",
         )
 
@@ -448,10 +448,10 @@ def score_of(pictures: Sequence[Picture], findings: Sequence[Finding]) -> tuple[
         return 0, ()
     worths = _worths(pictures, findings)
     points = 100 * sum(worths.values()) / len(pictures)
-    blame: Counter[str] = Counter()
+    blame: dict[str, float] = {}
     for finding in findings:
         if finding.kind not in OF_THE_SET:
-            blame[finding.kind] += _cost(finding) * len(_blamed(finding))
+            blame[finding.kind] = blame.get(finding.kind, 0.0) + _cost(finding) * len(_blamed(finding))
     lost, shares = 100 - points, sum(blame.values())
     why = {KINDS[kind].title: lost * share / shares for kind, share in blame.items() if shares}
     for finding in findings:

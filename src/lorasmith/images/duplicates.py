@@ -174,7 +174,8 @@ def near_duplicate_pairs(signatures: Sequence[Signature]) -> list[Pair]:
     for one, other in _portions(_alike(even, odd)):
         turning = (odd[one] * odd[other]).sum(1) / (contrast[one] * contrast[other])
         nearest: dict[tuple[int, int], Pair] = {}
-        for relation, likely in (("same", turning > -UNCLEAR), ("mirrored", turning < UNCLEAR)):
+        ways: tuple[tuple[Relation, NDArray[np.bool_]], ...] = (("same", turning > -UNCLEAR), ("mirrored", turning < UNCLEAR))
+        for relation, likely in ways:
             a, b = one[likely], other[likely]
             passed = _uncropped_distance(even, odd, contrast, moves, a, b, relation == "mirrored") < SECOND_SIEVE
             for pair in _compared(signatures, a[passed], b[passed], relation):
@@ -349,7 +350,7 @@ def _small_pictures(ones: Sequence[Signature], others: Sequence[Signature], mirr
 
 
 def _halved(images: Floats) -> Floats:
-    return (images[:, ::2, ::2] + images[:, 1::2, ::2] + images[:, ::2, 1::2] + images[:, 1::2, 1::2]) / 4
+    return (images[:, ::2, ::2] + images[:, 1::2, ::2] + images[:, ::2, 1::2] + images[:, 1::2, 1::2]) / np.float32(4)
 
 
 def _soft(images: Floats, rounds: int) -> Floats:
@@ -374,7 +375,7 @@ def _weights(stretch: Floats, shift: Floats, side: int) -> tuple[Floats, NDArray
     at = (np.arange(side, dtype=np.float32) + 0.5) / side - 0.5
     place = (stretch[:, None] * at + shift[:, None] + 0.5) * side - 0.5
     hats = np.maximum(0, 1 - np.abs(np.clip(place, 0, side - 1)[..., None] - np.arange(side, dtype=np.float32)))
-    return hats, (place > -0.51) & (place < side - 0.49)
+    return hats.astype(np.float32, copy=False), (place > -0.51) & (place < side - 0.49)
 
 
 def _moved(images: Floats, stretch: Floats, shift: Floats) -> tuple[Floats, NDArray[np.bool_]]:
@@ -385,8 +386,9 @@ def _moved(images: Floats, stretch: Floats, shift: Floats) -> tuple[Floats, NDAr
     inside = inside_y[:, :, None] & inside_x[:, None, :]
     right = np.ascontiguousarray(right.transpose(0, 2, 1))
     if images.ndim == 3:
-        return down @ images @ right, inside
-    return np.stack([down @ images[..., c] @ right for c in range(images.shape[-1])], -1), inside
+        return (down @ images @ right).astype(np.float32, copy=False), inside
+    moved: Floats = np.stack([down @ images[..., c] @ right for c in range(images.shape[-1])], -1)
+    return moved, inside
 
 
 def _best_start(a: Floats, b: Floats) -> tuple[Floats, Floats]:

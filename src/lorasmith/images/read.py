@@ -227,7 +227,7 @@ def _opened(path: Path | str, header_only: bool = False) -> Iterator[Image.Image
         if is_jxl(start):
             yield _opened_jxl(path, start, None if header_only else stream)
             return
-        formats = FORMATS
+        formats: tuple[str, ...] = FORMATS
         if start[4:8] == b"ftyp" and start[8:12] in HEIC_BRANDS:
             _learn_heic(path)
             formats = ("HEIF",)
@@ -280,7 +280,7 @@ def _opened_jxl(path: Path | str, start: bytes, stream: io.BufferedReader | None
         raise DatasetError(f"{path}: {error}") from error
     except Exception as error:  # as for other decoders
         raise _damaged(path) from error
-    image.format = "JXL"  # type: ignore[misc]  # as Pillow names the formats that it reads
+    image.format = "JXL"  # as Pillow names the formats that it reads
     return image
 
 

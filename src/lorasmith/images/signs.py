@@ -158,7 +158,7 @@ class Light:
     bright: float
     """Brightness over which one pixel in fifty lies."""
     clipped: float
-    """Share of pixels with a channel at 254 or 255, 0-1."""
+    """Share of pixels with two channels or all at 254 or 255, 0-1."""
     rest: float
     """Brightness under which a fifth of the other pixels lies."""
     coloured: float
@@ -170,7 +170,8 @@ def light(view: np.ndarray) -> Light:
     grey = grey_of(view)
     red, green, blue = view[..., 0], view[..., 1], view[..., 2]
     high, low = np.maximum(np.maximum(red, green), blue), np.minimum(np.minimum(red, green), blue)
-    below = (high < 254).astype(np.uint8)
+    middle = np.maximum(np.minimum(red, green), np.minimum(np.maximum(red, green), blue))
+    below = (middle < 254).astype(np.uint8)  # one channel alone is a strong colour
     everything = cv2.calcHist([grey], [0], None, [256], [0, 256]).ravel()
     others = cv2.calcHist([grey], [0], below, [256], [0, 256]).ravel()
     return Light(
