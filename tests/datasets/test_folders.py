@@ -301,7 +301,7 @@ def test_a_missing_folder_a_file_and_an_archive_are_refused_with_the_way_out(tmp
         open_folder(draw(tmp_path / "a.png"))
     with zipfile.ZipFile(tmp_path / "set.upload", "w") as archive:
         archive.writestr("a.txt", "a")
-    with pytest.raises(DatasetError, match=r"set\.upload is an archive: unpack it"):
+    with pytest.raises(DatasetError, match=r"set\.upload is an archive: bring it in with `lorasmith import set\.upload"):
         open_folder(tmp_path / "set.upload")
 
 

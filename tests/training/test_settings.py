@@ -80,3 +80,33 @@ def test_a_missing_or_broken_file_is_one_sentence(tmp_path):
     (tmp_path / "broken.toml").write_text("a = [", encoding="utf-8")
     with pytest.raises(SettingsError, match="no valid TOML"):
         load_settings(tmp_path / "broken.toml")
+
+
+def test_rules_for_layers_survive_the_file(tmp_path):
+    rules = [{"pattern": "IN04", "rank": 4}, {"pattern": "*ff*", "exclude": True}]
+    settings = settings_from({"base": {"path": "b"}, "datasets": [{"path": "d"}], "training": {"epochs": 1}, "network": {"layers": rules}})
+    file = tmp_path / "settings.toml"
+    file.write_text(settings_toml(settings))
+    assert load_settings(file) == settings
+
+
+@pytest.mark.parametrize(
+    ("sections", "words"),
+    [
+        ({"loss": {"huber_c": 0.2}}, "huber_c has no effect with loss_type 'l2'"),
+        ({"loss": {"loss_type": "huber", "huber_scale": 2.0}}, "huber_scale has no effect with huber_schedule 'snr'"),
+        ({"loss": {"debiased_estimation": True}}, "both weight the timesteps"),
+        (
+            {"schedule": {"lr_scheduler": "cosine", "lr_scheduler_power": 2.0}},
+            "lr_scheduler_power has no effect with lr_scheduler 'cosine'",
+        ),
+        ({"schedule": {"lr_scheduler": "warmup_stable_decay"}}, "needs schedule.lr_decay_steps"),
+        ({"optimizer": {"type": "AdamWScheduleFree"}}, "is harmed by 'cosine_with_restarts'"),
+        ({"captions": {"token_warmup_min": 3}}, "no effect without captions.token_warmup_step"),
+        ({"network": {"factor": 8}}, "factor"),
+    ],
+)
+def test_what_has_no_effect_is_refused(sections, words):
+    settings = settings_from({"base": {"path": "b"}, "datasets": [{"path": "d"}], "training": {"epochs": 1}, **sections})
+    with pytest.raises(SettingsError, match=words):
+        check_together(settings)

@@ -15,7 +15,7 @@ from typing import Any, Literal
 import tomlkit
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from lorasmith.adapters.settings import NetworkSettings, check_network
+from lorasmith.adapters.settings import TAKES, NetworkSettings, check_network
 from lorasmith.datasets.settings import BucketSettings, CaptionSettings, DatasetSettings
 from lorasmith.errors import SettingsError
 from lorasmith.models.settings import BaseModelSettings
@@ -208,7 +208,7 @@ def check_together(settings: Settings) -> list[str]:
         warnings.append("captions.keep_tokens counts only in captions without captions.keep_tokens_separator; there the separator decides")
     if c.token_warmup_min != 1 and not c.token_warmup_step:
         raise SettingsError("captions.token_warmup_min has no effect without captions.token_warmup_step; set that or remove it")
-    if settings.network.alpha_value > settings.network.rank:
+    if settings.network.kind in TAKES["alpha"] and settings.network.alpha_value > settings.network.rank:
         warnings.append(
             f"network.alpha {settings.network.alpha_value:g} is larger than the rank {settings.network.rank}; this multiplies the learning rate"
         )
@@ -374,6 +374,10 @@ def settings_toml(settings: Settings) -> str:
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, BaseModel):
+        return _plain(value.model_dump(exclude_none=True))
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
     if isinstance(value, Path):
         return str(value)
     if isinstance(value, tuple):
