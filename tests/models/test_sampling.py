@@ -1,0 +1,65 @@
+"""Drawing: schedules that end in pure noise, guidance, and emphasis in prompts."""
+
+import pytest
+import torch
+
+from lorasmith.models.checkpoint import open_base
+from lorasmith.models.diffusion import Ddpm
+from lorasmith.models.emphasis import parse_emphasis
+from lorasmith.models.sampling import initial_latents, sample_latents
+from lorasmith.models.texts import TextOptions
+from tests.models import toys
+
+
+def test_zero_terminal_snr_is_entered_at_pure_noise():
+    base = open_base(toys.toy_folder("sdxl-v"), torch.float32)
+    signal, sigma = base.diffusion.levels(torch.tensor([0, 999]))
+    assert (signal[1], sigma[1]) == (0, 1)
+    scheduler = base.diffusion.scheduler(5, 16)
+    assert scheduler.timesteps.tolist() == [999, 799, 599, 399, 199]
+    assert torch.isfinite(sample_latents(base, ["a cat"], initial_latents(base, [1], 64, 64), steps=5, cfg_scale=5.0)).all()
+
+
+def test_a_schedule_that_says_little_is_that_of_stable_diffusion_and_never_clips():
+    said = Ddpm.from_config({"_class_name": "EulerDiscreteScheduler", "beta_start": 0.00085, "clip_sample": True})
+    torch.testing.assert_close(said.alphas_cumprod[-1].item(), 0.00466, atol=1e-5, rtol=0)
+    assert said.scheduler(10, 16).timesteps[0] == 901
+    assert said.scheduler(10, 16).config.clip_sample is False
+    assert Ddpm.from_config({"rescale_betas_zero_snr": True}).scheduler(10, 16).timesteps[0] == 999
+
+
+def test_guidance_one_needs_no_negative_prompt():
+    base = open_base(toys.toy_folder("sd1"), torch.float32)
+    noise = initial_latents(base, [1], 64, 64)
+    plain = sample_latents(base, ["a cat"], noise, steps=2, cfg_scale=1, negative_prompt="dog")
+    torch.testing.assert_close(plain, sample_latents(base, ["a cat"], noise, steps=2, cfg_scale=1), atol=0, rtol=0)
+    assert not torch.allclose(plain, sample_latents(base, ["a cat"], noise, steps=2, cfg_scale=3), atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("text", "runs"),
+    [
+        ("a red dress", [("a red dress", 1.0)]),
+        ("(red) dress", [("red", 1.1), (" dress", 1.0)]),
+        ("((red:1.2)) [dress]", [("red", 1.2 * 1.1), (" ", 1.0), ("dress", 1 / 1.1)]),
+        ("a (red, (blue:2) dress:0.5)", [("a ", 1.0), ("red, ", 0.5), ("blue", 1.0), (" dress", 0.5)]),
+        (r"rem \(re:zero\)", [("rem (re:zero)", 1.0)]),
+        ("(open", [("open", 1.1)]),
+        ("closed) and ratio 3:2)", [("closed) and ratio 3:2)", 1.0)]),
+        ("", []),
+    ],
+)  # fmt: skip
+def test_emphasis_is_read_as_the_web_uis_do(text, runs):
+    ours = parse_emphasis(text)
+    assert [run for run, _ in ours] == [run for run, _ in runs]
+    assert [weight for _, weight in ours] == pytest.approx([weight for _, weight in runs])
+
+
+def test_emphasis_changes_what_is_drawn_only_when_it_is_meant():
+    base = open_base(toys.toy_folder("sd1"), torch.float32)
+    with torch.no_grad():
+        plain, strong = (base.encode_texts([text], TextOptions(weighted=True)).states for text in ("a red cat", "a (red:1.5) cat"))
+        read = base.encode_texts(["a red cat"], TextOptions()).states
+    assert torch.equal(plain, read)
+    torch.testing.assert_close(strong[:, 2], 1.5 * read[:, 2])
+    assert torch.equal(strong[:, 3:], read[:, 3:])
