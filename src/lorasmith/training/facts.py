@@ -21,7 +21,7 @@ from lorasmith.training.settings import Settings
 def lora_metadata(settings: Settings, plan: Plan, training_set: TrainingSet, base: Base, epoch: int, done: int) -> dict[str, str]:
     """The metadata of a LoRA file after `epoch` epochs and `done` steps."""
     training, optimizer = settings.training, settings.optimizer
-    arguments = ", ".join(f"{key}={value}" for key, value in optimizer.args.items())
+    arguments = ",".join(f"{key}={value}" for key, value in optimizer.args.items())
     facts = TrainingFacts(
         output_name=settings.name,
         base_model_version=base_model_version(base.family, base.diffusion.prediction_type),
