@@ -460,6 +460,7 @@ _LEFT_OUT: dict[str, tuple[str, ...]] = {
         "hubble_deep_field",
         "retina",
         "moon",
+        "rocket",
         "scene-8",
     ),  # black with a few lights, or snow: what burns out there is hard to say
     "empty margins": ("cell", "page"),
