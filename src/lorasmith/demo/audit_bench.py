@@ -449,8 +449,6 @@ _MAKERS: dict[str, tuple[tuple[_Maker, ...], tuple[_Maker, ...]]] = {
     ),
 }  # fmt: skip
 
-_SNOW = tuple(f"scene-{number}" for number in range(SCENES) if random_scene(FIRST_SCENE + number).background == "snow")
-
 _LEFT_OUT: dict[str, tuple[str, ...]] = {
     "little to see": ("cell",),
     "dark": ("hubble_deep_field",),  # half the light of a night sky is dark
@@ -462,7 +460,7 @@ _LEFT_OUT: dict[str, tuple[str, ...]] = {
         "moon",
         "rocket",
         "scene-8",
-    ),  # black with a few lights, or snow: what burns out there is hard to say
+    ),  # black with a few lights, or nearly white: what burns out there is hard to say
     "empty margins": ("cell", "page"),
     "framed": ("cell", "retina", "page"),
     "letterbox": ("cell", "retina"),  # their own ground is black: bars would be no other
