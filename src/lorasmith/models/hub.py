@@ -41,15 +41,19 @@ def fetch_folder(repository: str, revision: str = "main") -> Path:
     import huggingface_hub
     from huggingface_hub import constants
 
+    def cached() -> str:
+        # Of a folder that was fetched in part the hub's library hands out only what is asked for by name.
+        return huggingface_hub.snapshot_download(repository, revision=revision, allow_patterns=["model_index.json"], local_files_only=True)
+
     def fetch() -> str:
         if constants.HF_HUB_OFFLINE:
-            return huggingface_hub.snapshot_download(repository, revision=revision, local_files_only=True)
+            return cached()
         try:
             info = huggingface_hub.HfApi().model_info(repository, revision=revision)
         except (huggingface_hub.errors.HfHubHTTPError, ValueError):
             raise
-        except OSError:  # no network: what the cache has
-            return huggingface_hub.snapshot_download(repository, revision=revision, local_files_only=True)
+        except Exception:  # no network, in the words of whichever HTTP library the hub's uses: what the cache has
+            return cached()
         wanted = needed_files([sibling.rfilename for sibling in info.siblings or []])
         if "model_index.json" not in wanted:
             raise BaseModelError(
@@ -94,6 +98,8 @@ def _in_words(repository: str, fetch: Callable[[], Any]) -> Any:
 
     try:
         return fetch()
+    except BaseModelError:
+        raise
     except errors.GatedRepoError as error:
         raise BaseModelError(
             f"{repository} asks its users to accept terms first; accept them on its page, and set HF_TOKEN to a token of that account"
@@ -109,6 +115,6 @@ def _in_words(repository: str, fetch: Callable[[], Any]) -> Any:
             f"{repository} is no file or folder here and not in the hub's cache, and the hub cannot be reached (offline, or HF_HUB_OFFLINE is "
             "set); fetch it where there is a network, or give a local path"
         ) from error
-    except (errors.HfHubHTTPError, OSError, ValueError) as error:
+    except Exception as error:  # the connection's errors are those of whichever HTTP library the hub's uses
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:150]
         raise BaseModelError(f"{repository} could not be fetched from the hub ({reason}); try again, or give a local path") from error
