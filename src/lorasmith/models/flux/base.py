@@ -110,9 +110,8 @@ class Flux:
         device, dtype = self.transformer.device, self.transformer.dtype
         texts = texts.to(device, dtype)
         height, width = noisy.shape[-2:]
-        told = None
-        if self.told_guidance:
-            told = torch.full((len(noisy),), self.usual.guidance if guidance is None else guidance, device=device)
+        guidance = self.usual.guidance if guidance is None else guidance
+        told = torch.full((len(noisy),), guidance, device=device) if self.told_guidance and guidance is not None else None
         attention = None if texts.mask is None else {"attention_mask": attention_mask(texts.mask, height * width // 4)}
         packed = self.transformer(
             hidden_states=pack(noisy.to(device, dtype)),

@@ -35,7 +35,7 @@ SCHEDULER: Part = ("FlowMatchEulerDiscreteScheduler", {
     "num_train_timesteps": 1000, "shift": 3.0, "use_dynamic_shifting": True, "base_shift": 0.5, "max_shift": 1.15,
     "base_image_seq_len": 256, "max_image_seq_len": 4096,
 })  # fmt: skip
-SCHEDULER_SCHNELL: Part = ("FlowMatchEulerDiscreteScheduler", SCHEDULER[1] | {"shift": 1.0, "use_dynamic_shifting": False})
+SCHEDULER_SCHNELL: Part = ("FlowMatchEulerDiscreteScheduler", {**SCHEDULER[1], "shift": 1.0, "use_dynamic_shifting": False})
 PIPELINE = "FluxPipeline"
 PARTS: dict[str, Part] = {
     "transformer": ("FluxTransformer2DModel", TRANSFORMER),
