@@ -210,7 +210,7 @@ def test_folders_without_parts_are_refused(tmp_path):
     with pytest.raises(BaseModelError, match=r"give one of its files \(a.safetensors\)"):
         describe(tmp_path)
     (tmp_path / "model_index.json").write_text('{"_class_name": "FluxPipeline"}', encoding="utf-8")
-    with pytest.raises(BaseModelError, match="no folder of a part"):
+    with pytest.raises(BaseModelError, match="FluxPipeline .* no folder of a part"):
         describe(tmp_path)
     (tmp_path / "model_index.json").write_text("[1]", encoding="utf-8")
     with pytest.raises(BaseModelError, match="damaged"):

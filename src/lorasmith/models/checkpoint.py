@@ -231,7 +231,9 @@ def _describe_folder(folder: Path, wishes: Wishes) -> Description:
                 folder / name, config.part(name) if (folder / name / "config.json").is_file() else None, kind, wishes
             )
     if not parts:
-        raise BaseModelError(f"the base {folder} has a model_index.json but no folder of a part; download it again")
+        raise BaseModelError(
+            f"the base {folder} is a {index['_class_name']} by its model_index.json, but no folder of a part is there; download it again"
+        )
     return Description(
         source=folder, layout="folder", family=kindred.family, variant=kindred.variant, prediction_type=prediction.type,
         zero_terminal_snr=prediction.zero_terminal_snr, parts=parts, scheduler=_scheduler(kindred, prediction, scheduler),
@@ -301,7 +303,8 @@ def _shards(folder: Path, index: Path) -> tuple[Path, ...]:
 
 def _with_separate_parts(description: Description, wishes: Wishes) -> Description:
     """The description with the parts that the user gave as files of their own."""
-    parts, layout, reasons = dict(description.parts), description.layout, list(description.reasons)
+    parts, reasons = dict(description.parts), list(description.reasons)
+    layout: Layout = description.layout
     config = _ConfigFolder(wishes.get("config"), description.family, description.variant)
     given = {"vae": wishes.get("vae"), "text_encoder": wishes.get("text_encoder"), "text_encoder_2": wishes.get("text_encoder_2")}
     for name, source in given.items():
@@ -320,7 +323,7 @@ def _with_separate_parts(description: Description, wishes: Wishes) -> Descriptio
             before = parts.get(name)
             part = before.config if before and before.config[0] == kind else config.part(name)
             parts[name] = _separate_file(name, at, part, config.words if not before else before.config_from, wishes)
-        layout: Layout = "separate files" if layout == "single file" else layout
+        layout = "separate files" if layout == "single file" else layout
         reasons.append(f"its {name} comes from {at.name}, as base.{name} says")
     return replace(description, parts=parts, layout=layout, reasons=tuple(reasons))
 

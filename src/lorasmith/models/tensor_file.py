@@ -70,7 +70,9 @@ def read_header(path: Path) -> Header:
                     f"{path} is a GGUF file, whose weights are quantised for drawing; train on the fp16, bf16 or fp8 safetensors file of that model"
                 )
             if not 2 <= length <= min(_LONGEST_HEADER, size - 8):
-                raise BaseModelError(f"{path} is no safetensors file, or only the beginning of one; download it again")
+                raise BaseModelError(
+                    f"{path} cannot be opened as a single file of weights: it is no safetensors file, or only the beginning of one; download it again"
+                )
             raw = file.read(length)
     except OSError as error:
         raise BaseModelError(f"{path} cannot be read ({error.strerror or error}); give the file of a base model") from error
@@ -102,7 +104,9 @@ def _entry(path: Path, name: str, value: Any, start: int, size: int) -> Entry:
     if width is not None and math.prod(shape) * width != end - begin:
         raise BaseModelError(f"{path} is damaged (its header gives {name!r} another size than its shape has); download it again")
     if start + end > size or begin > end:
-        raise BaseModelError(f"{path} is cut short: {name!r} ends after the file's last byte ({size:,}); download it again")
+        raise BaseModelError(
+            f"{path} cannot be opened, for it is cut short: {name!r} ends after the file's last byte ({size:,}); download it again"
+        )
     return Entry(dtype, shape, start + begin, start + end)
 
 

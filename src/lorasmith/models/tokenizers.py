@@ -114,7 +114,7 @@ def _read_bpe(file: Path) -> tuple[dict[str, int], list[tuple[str, str]]]:
     """Vocabulary and merges of a tokenizer.json."""
     try:
         model = json.loads(file.read_text(encoding="utf-8"))["model"]
-        merges = [tuple(m.split(" ")) if isinstance(m, str) else tuple(m) for m in model["merges"]]
-        return dict(model["vocab"]), merges
+        pairs = [merge.split(" ") if isinstance(merge, str) else merge for merge in model["merges"]]
+        return dict(model["vocab"]), [(str(first), str(second)) for first, second in pairs]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise BaseModelError(f"{file} is no tokenizer; delete it and go online once") from error

@@ -48,7 +48,8 @@ def load_part(description: Description, part: str, dtype: torch.dtype, device: t
     with ExitStack() as stack:
         files: dict[str, TensorFile] = {}  # key without the part's prefix -> the file that has it
         for path in place.files:
-            file = stack.enter_context(open_tensors(path, allow_pickle=path.suffix.lower() in PICKLES))
+            file = open_tensors(path, allow_pickle=path.suffix.lower() in PICKLES)
+            stack.enter_context(file)
             files |= {key.removeprefix(place.prefix): file for key in file.entries if key.startswith(place.prefix)}
         entries = {key: file.entries[place.prefix + key] for key, file in files.items()}
         takes = takes_for(place, shapes, entries)
