@@ -10,6 +10,7 @@ import pytest
 from safetensors import safe_open
 
 from lorasmith.errors import RunError, SettingsError
+from lorasmith.models.sd1.base import StableDiffusion1
 from lorasmith.training import events
 from lorasmith.training.commands import Commands
 from lorasmith.training.events import read_events
@@ -204,3 +205,15 @@ def test_a_loss_that_is_no_number_never_reaches_the_weights(settings_for, tmp_pa
     )
     with pytest.raises(RunError, match=r"not a finite number \(\d\.png at timestep"):
         train(settings, tmp_path / "run")
+
+
+def test_a_datasets_own_caption_dropout_counts_for_its_pictures_alone(settings_for, creatures, tmp_path, monkeypatch):
+    seen = []
+    encode = StableDiffusion1.encode_texts
+    monkeypatch.setattr(
+        StableDiffusion1, "encode_texts", lambda base, captions, options: seen.extend(captions) or encode(base, captions, options)
+    )
+    datasets = [{"path": str(creatures)}, {"path": str(creatures), "is_reg": True, "caption_dropout_rate": 1.0}]
+    train(settings_for(datasets=datasets, network={"rank": 2}), tmp_path / "run")
+    assert seen.count("") == 10  # five regularisation pictures in two epochs
+    assert sum(caption.startswith("zorvex") for caption in seen) == 10

@@ -19,6 +19,8 @@ class TrainingPicture:
 
     picture: Picture
     fit: Fit
+    dataset: int = 0
+    """Which of the run's datasets it comes from."""
 
     @property
     def latent_request(self) -> LatentRequest:
@@ -62,9 +64,9 @@ def open_training_set(datasets: Sequence[DatasetSettings], buckets: BucketSettin
     sizes = [] if buckets.bucket_no_upscale and buckets.enable_bucket else bucket_sizes(buckets)
     pictures: list[TrainingPicture] = []
     problems: list[Problem] = []
-    for dataset in datasets:
+    for number, dataset in enumerate(datasets):
         contents = open_folder(Path(dataset.path), repeats=dataset.repeats, is_reg=dataset.is_reg)
         problems.extend(contents.problems)
         for picture in contents.pictures:
-            pictures.append(TrainingPicture(picture, fit(picture.size, buckets, sizes)))
+            pictures.append(TrainingPicture(picture, fit(picture.size, buckets, sizes), number))
     return TrainingSet(tuple(pictures), tuple(problems))

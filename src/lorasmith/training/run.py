@@ -21,7 +21,7 @@ from lorasmith.adapters.state import adapter_tensors
 from lorasmith.captions.rules import CaptionRules, caption_for_training
 from lorasmith.datasets.latents import LatentCache, encode_all
 from lorasmith.datasets.order import Batch
-from lorasmith.datasets.training_set import TrainingSet, open_training_set
+from lorasmith.datasets.training_set import TrainingPicture, TrainingSet, open_training_set
 from lorasmith.draws import rng_for
 from lorasmith.errors import DatasetError, InputError, LorasmithError, RunError, SettingsError
 from lorasmith.models.checkpoint import describe, open_base
@@ -287,14 +287,25 @@ def prepare(run: Run, batch: Batch, epoch: int, step: int) -> PreparedBatch:
     """
     captions, names = [], []
     for showing in batch.showings:
-        picture = run.training_set.pictures[showing.picture].picture
+        item = run.training_set.pictures[showing.picture]
         rng = rng_for("caption", run.settings.training.seed, epoch, showing.picture, showing.repeat)
-        rules = replace(run.rules, trigger=None, keep_tokens=0) if picture.is_reg else run.rules
-        captions.append(caption_for_training(picture.caption or "", rules, rng, epoch=epoch, step=step, max_train_steps=run.plan.steps))
-        names.append(picture.path.name)
+        rules = _rules_of(run, item)
+        captions.append(
+            caption_for_training(item.picture.caption or "", rules, rng, epoch=epoch, step=step, max_train_steps=run.plan.steps)
+        )
+        names.append(item.picture.path.name)
     shown = [run.training_set.pictures[s.picture] for s in batch.showings]
     sizes = tuple(SizeConditioning(item.picture.size, item.fit.crop, item.fit.bucket) for item in shown)
     return PreparedBatch(torch.stack([run.latents[s.picture] for s in batch.showings]), tuple(captions), tuple(names), sizes)
+
+
+def _rules_of(run: Run, item: TrainingPicture) -> CaptionRules:
+    """The rules for a picture's caption: the run's, but what its dataset says otherwise."""
+    rules = run.rules
+    if item.picture.is_reg:
+        rules = replace(rules, trigger=None, keep_tokens=0)
+    own = run.settings.datasets[item.dataset].caption_dropout_rate
+    return rules if own is None else replace(rules, dropout=own)
 
 
 def set_learning_rates(run: Run, number: int) -> dict[str, float]:
