@@ -1,0 +1,82 @@
+"""The verb that brings over settings of other trainers."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lorasmith.errors import SettingsError
+
+if TYPE_CHECKING:
+    from lorasmith.training.import_settings import Imported
+
+
+def import_settings(
+    file: Annotated[Path, typer.Argument(help="kohya_ss' JSON, a TOML of sd-scripts, or a script or text with its command.")],
+    out: Annotated[Path | None, typer.Option(help="Settings file to write; left out, nothing is written.")] = None,
+    base: Annotated[Path | None, typer.Option(help="Base model, instead of the file's.")] = None,
+    dataset: Annotated[list[Path] | None, typer.Option(help="Folder of pictures, instead of the file's; may be given again.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite the settings file.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
+) -> None:
+    """Make settings of those of sd-scripts or the kohya_ss GUI, and say what became of each option.
+
+    lorasmith import-settings config_lora.json --out zorvex.toml
+    """
+    from dataclasses import asdict
+
+    from lorasmith.atomic import write_atomically
+    from lorasmith.training.import_settings import import_settings as imported_from
+    from lorasmith.training.settings import settings_toml
+
+    if out is not None and out.exists() and not force:
+        raise SettingsError(f"the file {out} is there already; give another name or --force")
+    imported = imported_from(file, base, dataset or [])
+    toml = settings_toml(imported.settings) if imported.settings is not None else None
+    if as_json:
+        typer.echo(json.dumps({**asdict(imported), "settings": toml}, default=str))
+    else:
+        for line in report(imported):
+            typer.echo(line)
+    if toml is None:
+        raise SettingsError(f"{file} makes no settings yet: {imported.fault}")
+    if out is not None:
+        write_atomically(out, toml.encode("utf-8"))
+    if not as_json:
+        typer.echo(f"wrote {out}; look at it, then: lorasmith plan {out}" if out is not None else "nothing is written; add --out my.toml")
+
+
+def report(imported: Imported) -> list[str]:
+    """What became of each option, in lines."""
+    same = [each for each in imported.carried if not each.why]
+    changed = [each for each in imported.carried if each.why]
+    lines = [f"{imported.file} is {imported.form}"]
+    lines += _part("carried over", [f"{each.theirs} -> {each.ours} = {_short(each.value)}" for each in same])
+    lines += _part("carried over with a change", [f"{each.theirs} -> {each.ours} = {_short(each.value)}: {each.why}" for each in changed])
+    lines += _part("not carried over", [f"{each.theirs}{_given(each.value)}: {each.why}" for each in imported.left])
+    lines += _part(
+        "unknown", [f"{each.theirs}{_given(each.value)}: no option of sd-scripts that Lorasmith knows" for each in imported.unknown]
+    )
+    if imported.off:
+        lines.append(f"empty or off: {', '.join(imported.off)}")
+    lines += [f"missing: {sentence}" for sentence in imported.missing]
+    lines += [f"note: {sentence}" for sentence in imported.warnings]
+    if imported.fault:
+        lines.append(f"a run would refuse these settings: {imported.fault}")
+    return lines
+
+
+def _part(title: str, lines: list[str]) -> list[str]:
+    return [f"{title}: {len(lines)}", *(f"  {line}" for line in lines)] if lines else []
+
+
+def _short(value: object) -> str:
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= 80 else f"{text[:79]}..."
+
+
+def _given(value: object) -> str:
+    return "" if value is None else f" {_short(value)}"

@@ -1,0 +1,398 @@
+"""The files in which users of sd-scripts and its front ends keep their settings, read into options under sd-scripts' names.
+
+    .json                     what the kohya_ss GUI saves, or a dataset configuration
+    .toml                     a --config_file, with or without the dataset in it, or a --dataset_config
+    .sh .bat .cmd .ps1 .txt   a command: accelerate launch ... sdxl_train_network.py --network_dim=16 ...
+
+A command may name a --config_file and a --dataset_config; they are read along. As in sd-scripts, an option of the command counts
+before one of the file, and one of a subset before one of its dataset, of [general] and of the command.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from lorasmith.errors import SettingsError
+
+SCRIPTS: Mapping[str, str | None] = {
+    "train_network.py": None, "sdxl_train_network.py": "sdxl", "flux_train_network.py": "flux",
+}  # fmt: skip
+"""Script -> the family it trains; None: SD 1 or 2."""
+
+
+@dataclass
+class Found:
+    """What a file holds."""
+
+    form: str
+    """What kind of file it is, in words."""
+    options: dict[str, Any] = field(default_factory=dict)
+    """sd-scripts' name of an option -> its value, numbers and booleans as such."""
+    called: dict[str, str] = field(default_factory=dict)
+    """Option -> what the file calls it, where that differs."""
+    subsets: list[dict[str, Any]] = field(default_factory=list)
+    """The folders of a dataset configuration, each with all options that hold for it."""
+    family: str | None = None
+    """Family of the base, where the file tells."""
+    is_training: bool = True
+    """Whether it describes a training, so that what is left out has sd-scripts' default; a dataset configuration alone does not."""
+    unused: dict[str, str] = field(default_factory=dict)
+    """Option -> why it does nothing there."""
+    off: list[str] = field(default_factory=list)
+    """Options that are empty, 0 or false, as the file calls them, and so do nothing."""
+    notes: list[str] = field(default_factory=list)
+
+
+def read_settings_file(path: Path) -> Found:
+    """The options of a file.
+
+    Raises SettingsError where it cannot be read, is none of the forms, or names a configuration that is not there.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise SettingsError(f"{path} cannot be opened ({error.strerror}); check its name") from error
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"{path} is not UTF-8 ({error.reason}); save it as UTF-8") from error
+    if path.suffix.lower() == ".json":
+        return _from_json(_json(text, path), path)
+    if path.suffix.lower() == ".toml":
+        return _from_toml(_toml(text, path), path)
+    return _from_command(text, path)
+
+
+def typed(value: Any) -> Any:
+    """A number or boolean that was written as text, as such; everything else as it is."""
+    if not isinstance(value, str):
+        return value
+    if value.strip().lower() in ("true", "false"):
+        return value.strip().lower() == "true"
+    for kind in (int, float):
+        try:
+            return kind(value)
+        except ValueError:
+            continue
+    return value
+
+
+def words_of(value: Any) -> list[str]:
+    """Arguments such as `conv_dim=8 algo=lokr`, from a list or from one text."""
+    if isinstance(value, str):
+        try:
+            return shlex.split(value)
+        except ValueError:
+            return value.split()
+    return [str(word) for word in value]
+
+
+def _json(text: str, path: Path) -> dict[str, Any]:
+    try:
+        tree = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise SettingsError(f"{path} is no valid JSON ({error}); mend that line") from error
+    if not isinstance(tree, dict):
+        raise SettingsError(f"{path} holds no settings; give a file that kohya_ss saved")
+    return tree
+
+
+def _toml(text: str, path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{path} is no valid TOML ({error}); mend that line (Windows paths need 'single quotes')") from error
+
+
+# -- a configuration in TOML, or a dataset in JSON --------------------------------------------------------------------
+
+
+def _from_json(tree: dict[str, Any], path: Path) -> Found:
+    if isinstance(tree.get("datasets"), list):
+        return _dataset_alone(tree)
+    if not {"LoRA_type", "max_resolution", "train_batch_size", "network_dim"} & tree.keys():
+        raise SettingsError(f"{path} holds none of the settings of kohya_ss; give a file that its LoRA page saved")
+    return _from_gui(tree, path)
+
+
+def _from_toml(tree: dict[str, Any], path: Path) -> Found:
+    if not isinstance(tree.get("datasets"), list):
+        found = Found("a configuration of sd-scripts (TOML)", _flat(tree))
+    elif tree.keys() <= {"general", "datasets"}:
+        return _dataset_alone(tree)
+    else:
+        found = Found(
+            "a configuration of sd-scripts with its dataset (TOML)",
+            _flat({k: v for k, v in tree.items() if k not in ("datasets", "general")}),
+        )
+        found.subsets = _subsets(tree)
+    return _with_dataset(found, path)
+
+
+def _flat(tree: Mapping[str, Any]) -> dict[str, Any]:
+    """Sections are only for reading: sd-scripts puts all their options together."""
+    flat: dict[str, Any] = {}
+    for key, value in tree.items():
+        flat |= _flat(value) if isinstance(value, Mapping) else {key: value}
+    return flat
+
+
+def _dataset_alone(tree: Mapping[str, Any]) -> Found:
+    return Found("a dataset configuration of sd-scripts", subsets=_subsets(tree), is_training=False)
+
+
+def _subsets(tree: Mapping[str, Any]) -> list[dict[str, Any]]:
+    found = []
+    for dataset in tree["datasets"]:
+        shared = {**tree.get("general", {}), **{key: value for key, value in dataset.items() if key != "subsets"}}
+        found += [{**shared, **subset} for subset in dataset.get("subsets", [])]
+    return found
+
+
+def _with_dataset(found: Found, path: Path) -> Found:
+    """With the dataset configuration that the options name, if they do."""
+    name = found.options.get("dataset_config")
+    if name and not found.subsets:
+        place = _beside(str(name), path)
+        text = place.read_text(encoding="utf-8-sig")
+        found.subsets = _subsets({"datasets": [], **(_json(text, place) if place.suffix == ".json" else _toml(text, place))})
+        found.notes.append(f"the dataset is that of {place}")
+        for option in ("train_data_dir", "reg_data_dir", "in_json"):
+            if found.options.pop(option, None):
+                found.unused[option] = "dataset_config decides"
+    return found
+
+
+def _beside(name: str, path: Path) -> Path:
+    """A file that `path` names: from where the command runs, or beside `path`."""
+    places = [Path(name), path.parent / name, path.parent / Path(name.replace("\\", "/")).name]
+    places += [place.with_suffix(".toml") for place in places]
+    found = next((place for place in places if place.is_file()), None)
+    if found is None:
+        raise SettingsError(f"{path} names {name}, which is not here; put it beside {path.name}")
+    return found
+
+
+# -- a command --------------------------------------------------------------------------------------------------------
+
+_CONTINUED = re.compile(r"[\\^`][ \t]*\n")
+_ASSIGNMENT = re.compile(r"""^\s*(?:export\s+|set\s+"?|\$(?:env:)?)?([A-Za-z_]\w*)\s*=\s*(.*?)\s*$""")
+_VARIABLE = re.compile(r"\$\{(\w+)\}|\$(?:env:)?(\w+)|%(\w+)%")
+LISTS = frozenset({"network_args", "optimizer_args", "lr_scheduler_args", "text_encoder_lr", "base_weights", "base_weights_multiplier"})
+
+
+def _from_command(text: str, path: Path) -> Found:
+    windows = path.suffix.lower() in (".bat", ".cmd", ".ps1") or "^\n" in text.replace("\r", "")
+    commands = list(_commands(text.replace("\r\n", "\n"), windows, path))
+    if not commands:
+        raise SettingsError(f"{path} holds no training of a LoRA with sd-scripts; give a command with one of {', '.join(SCRIPTS)}")
+    before, script, after = commands[0]
+    if script not in SCRIPTS:
+        raise SettingsError(f"{path} runs {script}; Lorasmith trains what {', '.join(SCRIPTS)} train")
+    options = _options(after)
+    found = Found(f"a command for {script}", family=SCRIPTS[script])
+    found.unused = {f"accelerate launch --{name}": "it is for the launcher; Lorasmith starts by itself" for name in _options(before)}
+    if len(commands) > 1:
+        found.notes.append(f"the file holds {len(commands)} trainings; this is the first")
+    if name := options.pop("config_file", None):
+        place = _beside(str(name), path)
+        config = _from_toml(_toml(place.read_text(encoding="utf-8-sig"), place), place)
+        found.options, found.subsets = config.options, config.subsets
+        found.unused |= config.unused
+        found.notes += [f"with the configuration {place}", *config.notes]
+    found.options = {**found.options, **options}
+    left_open = sorted(name for name, value in found.options.items() if isinstance(value, str) and _VARIABLE.search(value))
+    found.notes += [f"{name} holds a variable that the file does not set: {found.options[name]}" for name in left_open]
+    return _with_dataset(found, path)
+
+
+def _commands(text: str, windows: bool, path: Path) -> Iterator[tuple[list[str], str, list[str]]]:
+    """(words before the script, its name, words after it) of each training in the file."""
+    variables: dict[str, str] = {}
+    for line in _CONTINUED.sub(" ", text).split("\n"):
+        if line.lstrip().startswith(("#", "::")) or line.strip().lower().startswith(("rem ", "echo ")):
+            continue
+        line = _VARIABLE.sub(lambda m: variables.get(m[1] or m[2] or m[3], m[0]), line)
+        if "_network.py" not in line and not re.search(r"\b(train_db|fine_tune|sdxl_train|flux_train)\.py", line):
+            if assigned := _ASSIGNMENT.match(line):
+                variables[assigned[1]] = assigned[2].strip("\"'")
+            continue
+        lexer = shlex.shlex(line, posix=True, punctuation_chars=False)
+        lexer.whitespace_split, lexer.commenters = True, ""
+        if windows:
+            lexer.escape = ""  # backslashes are parts of paths there
+        try:
+            words = list(lexer)
+        except ValueError as error:
+            raise SettingsError(f"{path} has a command whose quotes do not close ({error}); mend it") from error
+        place = next((n for n, word in enumerate(words) if word.endswith(".py")), None)
+        if place is not None:
+            end = next((n for n, word in enumerate(words) if n > place and word in ("&&", "||", ";", "|", "&", ">", ">>")), len(words))
+            yield words[:place], re.split(r"[\\/]", words[place])[-1], words[place + 1 : end]
+
+
+def _options(words: list[str]) -> dict[str, Any]:
+    """--name value, --name=value, --name a b c, and --flag; a name given twice counts as given last."""
+    options: dict[str, Any] = {}
+    name = ""
+    for word in words:
+        if word.startswith("--"):
+            name, equals, value = word[2:].partition("=")
+            options[name] = [value] if equals else []
+        elif name:
+            options[name].append(word)
+    return {
+        name: values if name in LISTS else True if not values else typed(values[0]) if len(values) == 1 else " ".join(values)
+        for name, values in options.items()
+    }
+
+
+# -- what the GUI saves -----------------------------------------------------------------------------------------------
+
+_GUI_NAMES = {
+    "max_resolution": "resolution", "optimizer": "optimizer_type", "lora_network_weights": "network_weights",
+    "sdxl_cache_text_encoder_outputs": "cache_text_encoder_outputs", "sdxl_no_half_vae": "no_half_vae",
+    "flux1_cache_text_encoder_outputs": "cache_text_encoder_outputs",
+    "flux1_cache_text_encoder_outputs_to_disk": "cache_text_encoder_outputs_to_disk",
+    "flux1_t5xxl_max_token_length": "t5xxl_max_token_length", "flux_fp8_base": "fp8_base",
+}  # fmt: skip
+
+# LoRA type -> module, algorithm and the arguments that the GUI hands on for it.
+_LYCORIS = ("preset", "conv_dim", "conv_alpha", "rank_dropout", "module_dropout", "use_tucker", "use_scalar", "rank_dropout_scale",
+            "train_norm", "bypass_mode", "dora_wd")  # fmt: skip
+_BLOCKS = ("down_lr_weight", "mid_lr_weight", "up_lr_weight", "block_lr_zero_threshold", "block_dims", "block_alphas",
+           "rank_dropout", "module_dropout")  # fmt: skip
+GUI_TYPES: Mapping[str, tuple[str, str, tuple[str, ...]]] = {
+    "Standard": ("networks.lora", "", _BLOCKS),
+    "Kohya LoCon": ("networks.lora", "", (*_BLOCKS, "conv_dim", "conv_alpha", "conv_block_dims", "conv_block_alphas")),
+    "Kohya DyLoRA": ("networks.dylora", "", ("conv_dim", "conv_alpha", "unit", *_BLOCKS)),
+    "LoRA-FA": ("networks.lora_fa", "", _BLOCKS),
+    "Flux1": ("networks.lora_flux", "", ("train_blocks", "split_qkv", "train_t5xxl", "rank_dropout", "module_dropout")),
+    "LoCon": ("lycoris.kohya", "locon", _LYCORIS), "LyCORIS/LoCon": ("lycoris.kohya", "locon", _LYCORIS),
+    "LyCORIS/LoHa": ("lycoris.kohya", "loha", _LYCORIS),
+    "LyCORIS/LoKr": ("lycoris.kohya", "lokr", (*_LYCORIS, "factor", "use_cp", "decompose_both")),
+    "LyCORIS/iA3": ("lycoris.kohya", "ia3", ("preset", "conv_dim", "conv_alpha", "train_on_input")),
+    "LyCORIS/DyLoRA": ("lycoris.kohya", "dylora", (*_LYCORIS, "unit")),
+    "LyCORIS/GLoRA": ("lycoris.kohya", "glora", _LYCORIS),
+    "LyCORIS/Diag-OFT": ("lycoris.kohya", "diag-oft", (*_LYCORIS, "constraint", "rescaled")),
+    "LyCORIS/BOFT": ("lycoris.kohya", "boft", (*_LYCORIS, "constraint", "rescaled")),
+    "LyCORIS/Native Fine-Tuning": ("lycoris.kohya", "full", _LYCORIS),
+}  # fmt: skip
+_GUI_NETWORK_ARGS = {"LyCORIS_preset": "preset", "constrain": "constraint"} | {
+    name: name for _, _, names in GUI_TYPES.values() for name in names if name not in ("preset", "constraint")
+}  # fmt: skip
+
+
+def _from_gui(tree: dict[str, Any], path: Path) -> Found:
+    """The options that the GUI would start sd-scripts with."""
+    found = Found(
+        "settings of the kohya_ss GUI (JSON)", family="sdxl" if tree.get("sdxl") else "flux" if tree.get("flux1_checkbox") else None
+    )
+    rest = {name: typed(value) for name, value in tree.items()}
+
+    def put(option: str, value: Any, called: str) -> None:
+        found.options[option] = value
+        if called != option:
+            found.called[option] = called
+
+    lora_type = str(rest.pop("LoRA_type", "Standard"))
+    if lora_type not in GUI_TYPES:
+        raise SettingsError(f"{path} trains {lora_type!r}, which Lorasmith does not; it knows {', '.join(GUI_TYPES)}")
+    module, algo, handed_on = GUI_TYPES[lora_type]
+    put("network_module", module, "LoRA_type")
+    args = [f"algo={algo}"] if algo else []
+    for name, argument in _GUI_NETWORK_ARGS.items():
+        if name not in rest:
+            continue
+        if (value := rest.pop(name)) in (None, "", False):
+            found.off.append(name)
+        elif argument not in handed_on:
+            found.unused[name] = f"the GUI hands it on for other LoRA types than {lora_type}"
+        elif value or argument in ("conv_dim", "conv_alpha"):
+            args.append(f"{argument}={value}")
+        else:
+            found.off.append(name)
+    put("network_args", args, "LoRA_type")
+
+    _gui_length(rest, found, put)
+    _gui_rates(rest, found, put)
+    offset_type = rest.pop("noise_offset_type", "Original")
+    others = (
+        ("multires_noise_iterations", "multires_noise_discount") if offset_type == "Original" else ("noise_offset", "adaptive_noise_scale")
+    )
+    for name in others:
+        if not rest.get(name, 1):
+            found.off.append(name)
+        if rest.pop(name, None):
+            found.unused[name] = f"noise_offset_type is {offset_type}"
+    if found.family != "flux":
+        for name in (
+            "flux1_cache_text_encoder_outputs",
+            "flux1_cache_text_encoder_outputs_to_disk",
+            "t5xxl_max_token_length",
+            "clip_l",
+            "t5xxl",
+            "ae",
+        ):
+            if not rest.get(name, 1):
+                found.off.append(name)
+            if rest.pop(name, None):
+                found.unused[name] = "it is for Flux"
+    if found.family != "sdxl":
+        for name in ("sdxl_cache_text_encoder_outputs", "sdxl_no_half_vae"):
+            if not rest.get(name, 1):
+                found.off.append(name)
+            if rest.pop(name, None):
+                found.unused[name] = "it is for SDXL"
+    more = rest.pop("additional_parameters", "")
+    for name, value in rest.items():
+        put(_GUI_NAMES.get(name, name), value, name)
+    if more:
+        for name, value in _options(words_of(more)).items():
+            put(name, value, f"additional_parameters --{name}")
+    return _with_dataset(found, path)
+
+
+def _gui_length(rest: dict[str, Any], found: Found, put: Any) -> None:
+    """max_train_epochs counts before max_train_steps, and that before epoch; lr_warmup is in percent, and lr_warmup_steps counts before it."""
+    given = [name for name in ("max_train_epochs", "max_train_steps", "epoch") if rest.get(name)]
+    found.off += [
+        name
+        for name in ("max_train_epochs", "max_train_steps", "epoch", "lr_warmup", "lr_warmup_steps")
+        if rest.get(name, 1) in ("", 0, None)
+    ]
+    for name in ("max_train_epochs", "max_train_steps", "epoch"):
+        value = rest.pop(name, None)
+        if name in given[:1]:
+            put("max_train_steps" if name == "max_train_steps" else "max_train_epochs", value, name)
+        elif value:
+            found.unused[name] = f"{given[0]} decides"
+    percent, steps = rest.pop("lr_warmup", 0), rest.pop("lr_warmup_steps", 0)
+    if steps:
+        put("lr_warmup_steps", steps, "lr_warmup_steps")
+        if percent:
+            found.unused["lr_warmup"] = "lr_warmup_steps decides"
+    elif percent:
+        put("lr_warmup_steps", percent / 100, "lr_warmup")
+
+
+def _gui_rates(rest: dict[str, Any], found: Found, put: Any) -> None:
+    """Rates of 0 are not given; with only one of the two, only that part trains."""
+    unet, encoder = (rest.pop(name, 0) or 0 for name in ("unet_lr", "text_encoder_lr"))
+    if unet:
+        put("unet_lr", unet, "unet_lr")
+    if encoder:
+        put("text_encoder_lr", [encoder], "text_encoder_lr")
+    if unet and not encoder:
+        put("network_train_unet_only", True, "text_encoder_lr")
+    if encoder and not unet:
+        put("network_train_text_encoder_only", True, "unet_lr")
+    if not unet and not encoder:
+        found.off += ["unet_lr", "text_encoder_lr"]
+    if (unet or encoder) and rest.pop("learning_rate", None):
+        found.unused["learning_rate"] = "unet_lr and text_encoder_lr decide"
