@@ -192,7 +192,7 @@ def test_gguf_files_pickles_and_packed_weights_are_refused(tmp_path):
         ({"_class_name": 7}, {}, "no _class_name"),
         ({}, {}, "no _class_name"),
         ({"_class_name": "StableDiffusionPipeline"}, {"in_channels": "four"}, "input channels"),
-        ({"_class_name": "StableDiffusionXLPipeline"}, {"down_block_types": 4}, "no file of weights"),
+        ({"_class_name": "StableDiffusionXLPipeline"}, {"down_block_types": 4}, "no folder 'text_encoder'"),
     ],
 )
 def test_folders_of_other_models_are_refused(tmp_path, index, unet, words):

@@ -224,16 +224,20 @@ def _describe_folder(folder: Path, wishes: Wishes) -> Description:
         folder, kindred.family, {}, {}, scheduler, wishes.get("prediction_type"), wishes.get("zero_terminal_snr")
     )
     config = _ConfigFolder(wishes.get("config") or folder, kindred.family, kindred.variant)
-    parts: dict[str, PartPlace] = {}
-    for name, (kind, _) in config.standard.items():
-        if (folder / name).is_dir():
-            parts[name] = _folder_part(
-                folder / name, config.part(name) if (folder / name / "config.json").is_file() else None, kind, wishes
-            )
-    if not parts:
+    present = [name for name in config.standard if (folder / name).is_dir()]
+    if not present:
         raise BaseModelError(
             f"the base {folder} is a {index['_class_name']} by its model_index.json, but no folder of a part is there; download it again"
         )
+    given = {"vae": wishes.get("vae"), "text_encoder": wishes.get("text_encoder"), "text_encoder_2": wishes.get("text_encoder_2")}
+    absent = [name for name in config.standard if name not in present and given.get(name) is None]
+    if absent:
+        raise BaseModelError(f"the base {folder} has no folder {absent[0]!r}; give a complete diffusers folder")
+    parts = {
+        name: _folder_part(folder / name, config.part(name) if (folder / name / "config.json").is_file() else None, kind, wishes)
+        for name, (kind, _) in config.standard.items()
+        if name in present
+    }
     return Description(
         source=folder, layout="folder", family=kindred.family, variant=kindred.variant, prediction_type=prediction.type,
         zero_terminal_snr=prediction.zero_terminal_snr, parts=parts, scheduler=_scheduler(kindred, prediction, scheduler),
