@@ -73,7 +73,7 @@ TRIGGERS: dict[str, str] = {
 
 # Character, what it wears in every picture, pictures.
 TWO_CHARACTERS = (("zorvex", ("blue", "scarf"), 24), ("quorrin", ("red", "hat"), 12))
-REGULARISATION_PICTURES = 60
+REGULARISATION_PICTURES = 120
 
 # The first seed of what is trained on, measured on and prompted with; each thing has a block of its own behind it.
 DATASET_SEEDS, HOLDOUT_SEEDS, PROMPT_SEEDS = 20_000_000, 30_000_000, 40_000_000

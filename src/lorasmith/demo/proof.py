@@ -27,7 +27,7 @@ from lorasmith.models.sampling import sample
 
 OTHER_SEEDS = 50_000_000  # scenes of other prompts; never the base's, the datasets' or the tagger's
 WANTED_AFTER, WANTED_BEFORE, ALLOWED_FALL = 0.85, 0.05, 0.03
-CFG_SCALE = 5.0
+CFG_SCALE = 3.0
 
 
 @dataclass(frozen=True)

@@ -44,7 +44,8 @@ def tour(out: Path, samples: int, listeners: Iterable[Listener] = (), commands: 
     run_folder = out / f"run-{CHARACTER}"
     _clear(run_folder)
     dataset = write_dataset(out, f"character-{CHARACTER}-large")
-    settings = recipe("character", CHARACTER, dataset, out / "cache", EPOCHS["character"])
+    regularisation = write_dataset(out, "regularisation")
+    settings = recipe("character", CHARACTER, dataset, regularisation, out / "cache", EPOCHS["character"])
     result = train(settings, run_folder, listeners, commands)
     if result.file is None or not result.finished:
         write_report(run_folder)
