@@ -198,6 +198,11 @@ def test_a_dataset_alone_needs_a_base(tmp_path):
     assert with_base.settings.network == settings_from({"base": {"path": "x"}, "datasets": [{"path": "y"}]}).network
 
 
+def test_a_typing_error_is_named_with_what_was_meant(tmp_path):
+    found = imported(tmp_path, "train.sh", SHELL.replace("--shuffle_caption ", "--shuffle_captions "))
+    assert "shuffle_caption, perhaps" in {each.theirs: each.why for each in found.unknown}["shuffle_captions"]
+
+
 def test_flux_has_the_defaults_of_its_script(tmp_path):
     text = "accelerate launch flux_train_network.py --pretrained_model_name_or_path flux1-dev.safetensors --clip_l clip_l.safetensors "
     text += "--t5xxl t5.safetensors --ae ae.safetensors --train_data_dir img --network_module networks.lora_flux --network_dim 4 "

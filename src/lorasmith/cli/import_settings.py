@@ -57,9 +57,7 @@ def report(imported: Imported) -> list[str]:
     lines += _part("carried over", [f"{each.theirs} -> {each.ours} = {_short(each.value)}" for each in same])
     lines += _part("carried over with a change", [f"{each.theirs} -> {each.ours} = {_short(each.value)}: {each.why}" for each in changed])
     lines += _part("not carried over", [f"{each.theirs}{_given(each.value)}: {each.why}" for each in imported.left])
-    lines += _part(
-        "unknown", [f"{each.theirs}{_given(each.value)}: no option of sd-scripts that Lorasmith knows" for each in imported.unknown]
-    )
+    lines += _part("unknown", [f"{each.theirs}{_given(each.value)}: {each.why}" for each in imported.unknown])
     if imported.off:
         lines.append(f"empty or off: {', '.join(imported.off)}")
     lines += [f"missing: {sentence}" for sentence in imported.missing]

@@ -13,6 +13,7 @@ are checked as a run would check them: what then turns out to have no effect her
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -26,7 +27,7 @@ from lorasmith.errors import SettingsError
 from lorasmith.models.hub import is_hub_id
 from lorasmith.training.sd_scripts_files import Found, read_settings_file
 from lorasmith.training.sd_scripts_options import DEFAULTS, LEFT, OPTIONS, our_name
-from lorasmith.training.settings import Settings, check_loss_fits, check_together, settings_from
+from lorasmith.training.settings import Settings, check_loss_fits, check_together, setting_names, settings_from
 
 OFF: tuple[Any, ...] = (None, "", False, 0, [], "no", "none")
 """Values of options that ask for nothing."""
@@ -175,11 +176,17 @@ def _take(draft: Draft, option: str, value: Any) -> None:
     elif ours is not None:
         draft.put(theirs, ours, value)
     elif option not in LEFT:
-        draft.unknown.append(Left(theirs, value, ""))
+        near = difflib.get_close_matches(option, [*OPTIONS, *LEFT, *_names()], n=1, cutoff=0.8)
+        draft.unknown.append(Left(theirs, value, f"no option of sd-scripts that Lorasmith knows{f'; {near[0]}, perhaps' if near else ''}"))
     elif value in OFF or value == LEFT[option][1]:
         draft.off.append(theirs)
     else:
         draft.leave(theirs, value, LEFT[option][0])
+
+
+def _names() -> list[str]:
+    """Last names of all settings."""
+    return [name.split(".")[-1] for name in setting_names()]
 
 
 def _fill_in(draft: Draft) -> None:

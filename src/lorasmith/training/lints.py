@@ -389,13 +389,14 @@ def weighted_captions(checked: Checked) -> Found:
 
 def clip_skip(checked: Checked) -> Found:
     skip, family = checked.settings.base.clip_skip, checked.base.family
-    if family == "sd1" and skip == 1 and checked.caption_style == "tags":
+    full_size = checked.base.native_resolution == checked.base.usual.resolution  # small bases have habits of their own
+    if family == "sd1" and full_size and skip == 1 and checked.caption_style == "tags":
         yield (
             "base.clip_skip is 1, but the captions are tags, as anime bases want them: those read the last but one layer",
             ("set base.clip_skip to 2 if the base is an anime model"),
             "S1, S3, S4",
         )
-    if family == "sd1" and skip == 2 and checked.caption_style == "sentences":
+    if family == "sd1" and full_size and skip == 2 and checked.caption_style == "sentences":
         yield (
             "base.clip_skip is 2, but the captions are sentences, as realistic bases want them: those read the last layer",
             ("set base.clip_skip to 1 if the base is no anime model"),
@@ -751,9 +752,10 @@ def large_base_in_fp32(checked: Checked) -> Found:
 def no_samples(checked: Checked) -> Found:
     samples, trigger = checked.settings.samples, checked.settings.captions.trigger
     if not samples.prompts:
+        prompt = "{trigger}" if trigger else (checked.shared_first_tags or ("the words that call it",))[0]
         yield (
             "samples.prompts is empty: nobody sees what the run learns before it is over",
-            'set samples.prompts to ["{trigger}"]',
+            f'set samples.prompts to ["{prompt}"]',
             "S0, S3, S4",
         )
     elif trigger and not any("{trigger}" in prompt or trigger in prompt for prompt in samples.prompts):

@@ -296,14 +296,15 @@ def _alpha(draft: Target, theirs: str, value: Any) -> None:
 def _network_args(draft: Target, theirs: str, value: Any) -> None:
     given = dict(_silent_pairs(draft))
     for key, setting in _pairs(draft, theirs, value):
-        label, row, ours = f"{theirs} {key}", NETWORK_ARGS.get(key), our_name(key)
+        label = key if theirs == "LoRA_type" else f"{theirs} {key}"  # in the GUI they are fields of their own
+        row, ours = NETWORK_ARGS.get(key), our_name(key)
         if row is not None:
             row(draft, label, setting)
         elif ours is not None and ours.startswith("network."):
             if setting is not False:
                 draft.put(label, ours, setting)
         elif key in NETWORK_ARGS_LEFT:
-            if setting in (False, 0, "", None):
+            if setting in (False, 0, "", None, "all"):
                 draft.off.append(label)
             else:
                 draft.leave(label, setting, NETWORK_ARGS_LEFT[key])
