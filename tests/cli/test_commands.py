@@ -7,7 +7,7 @@ import sys
 import pytest
 from PIL import Image
 
-from lorasmith.training.settings import settings_toml
+from lorasmith.training.settings import load_settings, settings_toml
 
 
 def lorasmith(*arguments, cwd=None):
@@ -83,6 +83,19 @@ def test_new_writes_a_settings_file_that_plan_accepts(creatures, toy_base, tmp_p
     assert planned.returncode == 0, planned.stderr
     assert "5 pictures" in planned.stdout
     _is_one_sentence(lorasmith("new", tmp_path / "my.toml", "--dataset", creatures, "--base", toy_base), "--force")
+
+
+def test_new_takes_a_recipe_and_recipe_show_says_why(creatures, toy_base, tmp_path):
+    file = tmp_path / "style.toml"
+    made = lorasmith(
+        "new", file, "--dataset", creatures, "--base", toy_base, "--trigger", "zorvex", "--recipe", "style", "--level", "quick"
+    )
+    assert made.returncode == 0, made.stderr
+    settings = load_settings(file)
+    assert (settings.network.rank, settings.network.train_text_encoder, settings.buckets.resolution) == (32, False, 32)
+    shown = json.loads(lorasmith("recipe", "show", "style", "sd1", "--images", 5, "--level", "quick", "--json").stdout)
+    assert {"setting": "network.rank", "value": 32}.items() <= next(c for c in shown if c["setting"] == "network.rank").items()
+    _is_one_sentence(lorasmith("recipe", "show", "stile", "sd1"), "did you mean 'style'")
 
 
 def test_sample_writes_pictures(toy_base, tmp_path):

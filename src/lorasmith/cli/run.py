@@ -14,21 +14,33 @@ from lorasmith.errors import SettingsError
 def new(
     settings_file: Annotated[Path, typer.Argument(help="Settings file to write, such as my-lora.toml.")],
     dataset: Annotated[Path, typer.Option(help="Folder of pictures with captions beside them.")],
-    base: Annotated[Path, typer.Option(help="Base model: a diffusers folder.")],
+    base: Annotated[Path, typer.Option(help="Base model: a file, a diffusers folder, or a hub id.")],
     trigger: Annotated[str | None, typer.Option(help="Word that shall call the LoRA.")] = None,
+    recipe: Annotated[
+        str | None, typer.Option(help="character, style, concept, multi-concept, or the file of a recipe of your own.")
+    ] = None,
+    level: Annotated[str, typer.Option(help="Of the recipe: quick, standard or competition.")] = "standard",
     name: Annotated[str | None, typer.Option(help="Name of the LoRA; the file's name where left out.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite the settings file.")] = False,
 ) -> None:
     """Write a complete settings file, every setting with its meaning, to be edited and trained.
 
-    lorasmith new zorvex.toml --dataset pictures/zorvex --base models/base --trigger zorvex
+    lorasmith new zorvex.toml --dataset pictures/zorvex --base models/base.safetensors --trigger zorvex --recipe character
     """
     from lorasmith.training.settings import settings_toml
     from lorasmith.training.starting_point import starting_point
 
     if settings_file.exists() and not force:
         raise SettingsError(f"the file {settings_file} is there already; give another name or --force")
-    settings, notes = starting_point(dataset, base, trigger, name or settings_file.stem)
+    choices = None
+    if recipe is not None:
+        from lorasmith.cli.recipe import chosen
+        from lorasmith.datasets.folders import open_folder
+        from lorasmith.models.checkpoint import detect_family
+
+        images = len(open_folder(dataset, verify=False).pictures)
+        choices = chosen(recipe, "" if recipe.endswith(".toml") else detect_family(base), level, images)
+    settings, notes = starting_point(dataset, base, trigger, name or settings_file.stem, choices)
     settings_file.write_text(settings_toml(settings), encoding="utf-8")
     for note in notes:
         typer.echo(note)
