@@ -24,7 +24,7 @@ LINKS = sorted({link.split("#")[0] for link in re.findall(r"\]\(([^)\s]+)", READ
 
 
 def test_the_readme_names_the_commands_that_matter():
-    assert {command[0] for command in COMMANDS} >= {"new", "plan", "train", "resume"}
+    assert {command[0] for command in COMMANDS} >= {"import", "new", "train", "resume"}
     assert {"demo", "test"} <= set(TARGETS)
     assert LINKS
 
