@@ -232,6 +232,15 @@ def test_a_value_that_is_refused_here_is_listed_with_the_reason(tmp_path):
     assert found.settings.loss.debiased_estimation != bool(found.settings.loss.min_snr_gamma)
 
 
+def test_a_value_that_cannot_be_read_is_listed_and_stops_nothing(tmp_path):
+    text = (
+        "train_network.py --pretrained_model_name_or_path b --train_data_dir i --resolution large --max_train_epochs 3 --learning_rate 1e-4"
+    )
+    found = imported(tmp_path, "train.txt", text + " --lr_warmup_steps some% --min_snr_gamma much --network_dim big")
+    assert found.settings is not None
+    assert {"resolution", "lr_warmup_steps", "min_snr_gamma", "network_dim"} <= left(found).keys()
+
+
 def test_what_comes_out_is_a_settings_file_that_passes(tmp_path):
     (tmp_path / "pictures.toml").write_text(DATASET, encoding="utf-8")
     for name, text in (("a.sh", SHELL), ("b.bat", WINDOWS), ("c.json", json.dumps(GUI)), ("d.toml", CONFIG)):
@@ -251,6 +260,7 @@ def test_what_comes_out_is_a_settings_file_that_passes(tmp_path):
         ("a.json", '{"a": 1}', "none of the settings of kohya_ss"),
         ("a.json", '{"LoRA_type": "LECO"}', "'LECO'"),
         ("a.toml", "a = [", "no valid TOML"),
+        ("a.toml", "datasets = [1]", "no [[datasets.subsets]]"),
         ("a.toml", 'dataset_config = "gone.toml"', "gone.toml, which is not here"),
     ],
 )

@@ -182,10 +182,10 @@ def test_every_fix_that_names_a_setting_names_one_that_there_is():
 
 
 @pytest.mark.parametrize("family", ["sd1", "sdxl", "flux"])
-@pytest.mark.parametrize("kind", ["character", "style", "concept"])
+@pytest.mark.parametrize("kind", ["character", "style", "concept", "multi-concept"])
 @pytest.mark.parametrize("level", ["standard", "competition"])
 def test_our_own_recipes_keep_the_rules(family, kind, level):
-    count = {"character": 30, "style": 100, "concept": 50}[kind]
+    count = {"character": 30, "style": 100, "concept": 50, "multi-concept": 60}[kind]
     tree = settings_tree(recipe(kind, family, level, count))
     flat = {f"{section}__{key}": value for section, content in tree.items() for key, value in content.items()}
     base = {"sd1": SD1, "sdxl": SDXL, "flux": FLUX}[family]
@@ -196,6 +196,9 @@ def test_our_own_recipes_keep_the_rules(family, kind, level):
         "count": count,
         "without": [name for name in without if name.replace(".", "__") not in flat],
     }
+    if kind == "multi-concept":
+        changes |= {"folders": dict.fromkeys(("anna", "berta"), (30, flat["datasets__repeats"]))}
+        changes["without"].append("captions.trigger")
     run = run_of(base=base, base__clip_skip=1 if family == "flux" else 2, **changes, **flat)
     check_together(run[0])
     assert names(run) - {"min_snr_on_flow"} == set()  # the recipes of Flux leave min_snr_gamma at its default

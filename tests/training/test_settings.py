@@ -5,7 +5,7 @@ import tomllib
 import pytest
 
 from lorasmith.errors import SettingsError
-from lorasmith.training.settings import check_together, load_settings, setting_names, settings_from, settings_toml
+from lorasmith.training.settings import check_fits_base, check_together, load_settings, setting_names, settings_from, settings_toml
 
 LEAST = {"base": {"path": "base"}, "datasets": [{"path": "pictures"}], "training": {"epochs": 3}}
 
@@ -110,3 +110,21 @@ def test_what_has_no_effect_is_refused(sections, words):
     settings = settings_from({"base": {"path": "b"}, "datasets": [{"path": "d"}], "training": {"epochs": 1}, **sections})
     with pytest.raises(SettingsError, match=words):
         check_together(settings)
+
+
+@pytest.mark.parametrize(
+    ("prediction_type", "sections", "words"),
+    [
+        ("flow", {"loss": {"min_snr_gamma": 7.0}}, "no effect on a flow model"),
+        ("flow", {"loss": {"loss_type": "huber", "huber_schedule": "snr"}}, "not for flow models"),
+        ("flow", {"loss": {"min_snr_gamma": 0, "debiased_estimation": True}}, "debiased_estimation has no effect on a flow model"),
+        ("epsilon", {"flow": {"sigmoid_scale": 2.0}}, "flow.sigmoid_scale is for flow models"),
+        ("epsilon", {"loss": {"scale_v_pred_loss_like_noise_pred": True}}, "this one predicts noise"),
+        ("v_prediction", {"loss": {"v_pred_like_loss": 0.5}}, "this one predicts v"),
+    ],
+)
+def test_what_is_not_for_the_base_is_refused(prediction_type, sections, words):
+    settings = settings_from({"base": {"path": "b"}, "datasets": [{"path": "d"}], "training": {"epochs": 1}, **sections})
+    check_together(settings)
+    with pytest.raises(SettingsError, match=words):
+        check_fits_base(settings, prediction_type)

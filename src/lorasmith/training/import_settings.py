@@ -170,7 +170,10 @@ def _take(draft: Draft, option: str, value: Any) -> None:
             draft.put(theirs, f"datasets.{number}.{option}", value)
     elif row is not None:
         before = draft.made
-        row(draft, theirs, value)
+        try:
+            row(draft, theirs, value)
+        except (ValueError, TypeError, IndexError):
+            draft.leave(theirs, value, "its value cannot be read; set it by hand")
         if draft.made == before:
             draft.off.append(theirs)
     elif ours is not None:

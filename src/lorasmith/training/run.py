@@ -34,7 +34,7 @@ from lorasmith.training.facts import lora_metadata
 from lorasmith.training.optimizers import make_optimizer, weights_for_use
 from lorasmith.training.plan import Plan, lr_factor, make_plan
 from lorasmith.training.run_folder import RunFolder, describe_inputs, describe_machine
-from lorasmith.training.settings import Settings, check_loss_fits, check_together
+from lorasmith.training.settings import Settings, check_fits_base, check_together
 from lorasmith.training.state import TrainState, load_newest_state, save_state
 from lorasmith.training.step import PreparedBatch, StepResult, TextStates, step
 
@@ -185,7 +185,7 @@ def load_model(settings: Settings, training_set: TrainingSet, emit: Emitter) -> 
     """Open the base and make sure that buckets and captions fit it."""
     emit(events.PhaseStarted("model", str(settings.base.path)))
     base = open_base(settings.base.path, DTYPES[settings.training.mixed_precision], _device(settings), **settings.base.wishes)
-    check_loss_fits(settings.loss, base.diffusion.prediction_type)
+    check_fits_base(settings, base.diffusion.prediction_type)
     for side in (settings.samples.width, settings.samples.height):
         if side is not None and side % base.pixel_step:
             raise SettingsError(
@@ -355,7 +355,8 @@ def draw_samples(run: Run, epoch: int, done: int) -> None:
     seeds = [wanted.seed + k for k in range(len(prompts))]
     with weights_for_use(run.settings.optimizer.type, run.optimizer):
         pictures = sample(
-            run.base, prompts, seeds, width=wanted.width, height=wanted.height, steps=wanted.steps, cfg_scale=wanted.cfg_scale,
+            run.base, prompts, seeds, width=wanted.width, height=wanted.height,
+            steps=wanted.steps or run.base.usual.steps, cfg_scale=wanted.cfg_scale or run.base.usual.cfg_scale,
             negative_prompt=wanted.negative_prompt, texts=run.settings.base.text_options,
         )  # fmt: skip
     for k, (prompt, seed, picture) in enumerate(zip(prompts, seeds, pictures, strict=True)):

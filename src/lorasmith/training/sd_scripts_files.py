@@ -55,17 +55,21 @@ def read_settings_file(path: Path) -> Found:
 
     Raises SettingsError where it cannot be read, is none of the forms, or names a configuration that is not there.
     """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise SettingsError(f"{path} cannot be opened ({error.strerror}); check its name") from error
-    except UnicodeDecodeError as error:
-        raise SettingsError(f"{path} is not UTF-8 ({error.reason}); save it as UTF-8") from error
+    text = _text(path)
     if path.suffix.lower() == ".json":
         return _from_json(_json(text, path), path)
     if path.suffix.lower() == ".toml":
         return _from_toml(_toml(text, path), path)
     return _from_command(text, path)
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise SettingsError(f"{path} cannot be opened ({error.strerror}); check its name") from error
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"{path} is not UTF-8 ({error.reason}); save it as UTF-8") from error
 
 
 def typed(value: Any) -> Any:
@@ -114,7 +118,7 @@ def _toml(text: str, path: Path) -> dict[str, Any]:
 
 def _from_json(tree: dict[str, Any], path: Path) -> Found:
     if isinstance(tree.get("datasets"), list):
-        return _dataset_alone(tree)
+        return _dataset_alone(tree, path)
     if not {"LoRA_type", "max_resolution", "train_batch_size", "network_dim"} & tree.keys():
         raise SettingsError(f"{path} holds none of the settings of kohya_ss; give a file that its LoRA page saved")
     return _from_gui(tree, path)
@@ -124,13 +128,13 @@ def _from_toml(tree: dict[str, Any], path: Path) -> Found:
     if not isinstance(tree.get("datasets"), list):
         found = Found("a configuration of sd-scripts (TOML)", _flat(tree))
     elif tree.keys() <= {"general", "datasets"}:
-        return _dataset_alone(tree)
+        return _dataset_alone(tree, path)
     else:
         found = Found(
             "a configuration of sd-scripts with its dataset (TOML)",
             _flat({k: v for k, v in tree.items() if k not in ("datasets", "general")}),
         )
-        found.subsets = _subsets(tree)
+        found.subsets = _subsets(tree, path)
     return _with_dataset(found, path)
 
 
@@ -142,12 +146,15 @@ def _flat(tree: Mapping[str, Any]) -> dict[str, Any]:
     return flat
 
 
-def _dataset_alone(tree: Mapping[str, Any]) -> Found:
-    return Found("a dataset configuration of sd-scripts", subsets=_subsets(tree), is_training=False)
+def _dataset_alone(tree: Mapping[str, Any], path: Path) -> Found:
+    return Found("a dataset configuration of sd-scripts", subsets=_subsets(tree, path), is_training=False)
 
 
-def _subsets(tree: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _subsets(tree: Mapping[str, Any], path: Path) -> list[dict[str, Any]]:
     found = []
+    folders = [subset for dataset in tree["datasets"] if isinstance(dataset, dict) for subset in dataset.get("subsets", [])]
+    if not folders or not all(isinstance(part, dict) for part in (*tree["datasets"], *folders)):
+        raise SettingsError(f"{path} has no [[datasets.subsets]] with the folders; give a dataset configuration of sd-scripts")
     for dataset in tree["datasets"]:
         shared = {**tree.get("general", {}), **{key: value for key, value in dataset.items() if key != "subsets"}}
         found += [{**shared, **subset} for subset in dataset.get("subsets", [])]
@@ -159,8 +166,8 @@ def _with_dataset(found: Found, path: Path) -> Found:
     name = found.options.get("dataset_config")
     if name and not found.subsets:
         place = _beside(str(name), path)
-        text = place.read_text(encoding="utf-8-sig")
-        found.subsets = _subsets({"datasets": [], **(_json(text, place) if place.suffix == ".json" else _toml(text, place))})
+        text = _text(place)
+        found.subsets = _subsets({"datasets": [], **(_json(text, place) if place.suffix == ".json" else _toml(text, place))}, place)
         found.notes.append(f"the dataset is that of {place}")
         for option in ("train_data_dir", "reg_data_dir", "in_json"):
             if found.options.pop(option, None):
@@ -201,7 +208,7 @@ def _from_command(text: str, path: Path) -> Found:
         found.notes.append(f"the file holds {len(commands)} trainings; this is the first")
     if name := options.pop("config_file", None):
         place = _beside(str(name), path)
-        config = _from_toml(_toml(place.read_text(encoding="utf-8-sig"), place), place)
+        config = _from_toml(_toml(_text(place), place), place)
         found.options, found.subsets = config.options, config.subsets
         found.unused |= config.unused
         found.notes += [f"with the configuration {place}", *config.notes]
@@ -377,7 +384,7 @@ def _gui_length(rest: dict[str, Any], found: Found, put: Any) -> None:
         put("lr_warmup_steps", steps, "lr_warmup_steps")
         if percent:
             found.unused["lr_warmup"] = "lr_warmup_steps decides"
-    elif percent:
+    elif isinstance(percent, int | float) and percent:
         put("lr_warmup_steps", percent / 100, "lr_warmup")
 
 

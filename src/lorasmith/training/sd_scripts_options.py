@@ -436,7 +436,7 @@ def _caption_extension(draft: Target, theirs: str, value: Any) -> None:
 
 def _min_snr_gamma(draft: Target, theirs: str, value: Any) -> None:
     if draft.found.family == "flux" and value:
-        draft.put(theirs, "loss.min_snr_gamma", 0.0, f"{value:g} does nothing on a flow model, there as here")
+        draft.put(theirs, "loss.min_snr_gamma", 0.0, f"{value} does nothing on a flow model, there as here")
     else:
         draft.put(theirs, "loss.min_snr_gamma", value)
 

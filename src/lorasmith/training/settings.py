@@ -111,8 +111,8 @@ class SampleSettings(_Section):
     every_n_epochs: int = Field(1, ge=1, description="Sample after so many epochs; the untouched base is sampled first.")
     width: int | None = Field(None, ge=8, description="In pixels. Empty: the base's native size.")
     height: int | None = Field(None, ge=8, description="In pixels. Empty: the base's native size.")
-    steps: int = Field(20, ge=1, le=1000, description="Denoising steps of a picture.")
-    cfg_scale: float = Field(7.0, ge=1, description="Guidance: how closely the prompt is followed.")
+    steps: int | None = Field(None, ge=1, le=1000, description="Denoising steps of a picture. Empty: as usual for the base.")
+    cfg_scale: float | None = Field(None, ge=1, description="Guidance: how closely the prompt is followed. Empty: as usual for the base.")
     negative_prompt: str = Field("", description="What should not be seen.")
     seed: int = Field(1, ge=0, description="Prompt k uses seed + k, the same in every epoch.")
 
@@ -257,14 +257,20 @@ def _check_loss(loss: LossSettings) -> None:
         )
 
 
-def check_loss_fits(loss: LossSettings, prediction_type: str) -> None:
-    """Raises SettingsError where a setting of the loss is not for a base that predicts this: epsilon, v_prediction or flow."""
+def check_fits_base(settings: Settings, prediction_type: str) -> None:
+    """Raises SettingsError where a setting is not for a base that predicts this: epsilon, v_prediction or flow."""
+    loss = settings.loss
     if prediction_type == "flow":
+        if loss.min_snr_gamma not in (0.0, LossSettings.model_fields["min_snr_gamma"].default):
+            raise SettingsError("loss.min_snr_gamma has no effect on a flow model, which weights by how timesteps are drawn; see flow")
         for field in ("debiased_estimation", "scale_v_pred_loss_like_noise_pred", "v_pred_like_loss"):
             if getattr(loss, field):
                 raise SettingsError(f"loss.{field} has no effect on a flow model; remove it")
         if loss.huber_schedule == "snr":
             raise SettingsError("loss.huber_schedule 'snr' is not for flow models; use exponential or constant")
+    elif settings.flow != FlowSettings():
+        given = next(name for name in FlowSettings.model_fields if getattr(settings.flow, name) != getattr(FlowSettings(), name))
+        raise SettingsError(f"flow.{given} is for flow models (Flux), and this base predicts {prediction_type}; remove it")
     if loss.scale_v_pred_loss_like_noise_pred and prediction_type != "v_prediction":
         raise SettingsError("loss.scale_v_pred_loss_like_noise_pred is for v-prediction bases, and this one predicts noise; remove it")
     if loss.v_pred_like_loss and prediction_type != "epsilon":
