@@ -25,6 +25,7 @@ from typing import cast
 from torch import nn
 
 from lorasmith.errors import AdapterError
+from lorasmith.models.conversion.unet import ENDS, IN_RESNET, ldm_module
 
 PREFIXES: dict[str, dict[str, str]] = {
     "sd1": {"unet": "lora_unet", "text_encoder": "lora_te"},
@@ -256,46 +257,21 @@ def part_of(family: str, name: str) -> tuple[str, str]:
 
 # ---- the U-Net: diffusers <-> original
 
-_RESNET = {
-    "norm1": "in_layers_0", "conv1": "in_layers_2", "time_emb_proj": "emb_layers_1", "norm2": "out_layers_0",
-    "conv2": "out_layers_3", "conv_shortcut": "skip_connection",
-}  # fmt: skip
-_RESNET_BACK = {original: ours for ours, original in _RESNET.items()}
-_UNET_ENDS = {
-    "conv_in": "input_blocks_0_0", "conv_out": "out_2", "conv_norm_out": "out_0", "time_embedding_linear_1": "time_embed_0",
-    "time_embedding_linear_2": "time_embed_2", "add_embedding_linear_1": "label_emb_0_0", "add_embedding_linear_2": "label_emb_0_2",
-}  # fmt: skip
-_UNET_ENDS_BACK = {original: ours for ours, original in _UNET_ENDS.items()}
+_RESNET_BACK = {original.replace(".", "_"): ours for ours, original in IN_RESNET.items()}
+_UNET_ENDS_BACK = {original.replace(".", "_"): ours.replace(".", "_") for ours, original in ENDS.items()}
 
 
 def _unet_to_ldm(flat: str, shape: UnetShape) -> str:
-    """The original's name of a U-Net layer. Its blocks are counted through: a level's layers, then its sampler."""
-    level = shape.layers + 1
-    if flat in _UNET_ENDS:
-        return _UNET_ENDS[flat]
-    if m := re.fullmatch(r"(down|up)_blocks_(\d+)_(resnets|attentions)_(\d+)_(\w+)", flat):
-        side, block, kind, i, inside = m[1], int(m[2]), m[3], int(m[4]), m[5]
-        number = level * block + i + (1 if side == "down" else 0)
-        return f"{'input' if side == 'down' else 'output'}_blocks_{number}_{_inside_to_ldm(kind, inside)}"
-    if m := re.fullmatch(r"down_blocks_(\d+)_downsamplers_0_conv", flat):
-        return f"input_blocks_{level * (int(m[1]) + 1)}_0_op"
-    if m := re.fullmatch(r"up_blocks_(\d+)_upsamplers_0_conv", flat):
-        block = int(m[1])
-        with_attention = block < len(shape.up_attention) and shape.up_attention[block]
-        return f"output_blocks_{level * block + shape.layers}_{2 if with_attention else 1}_conv"
-    if m := re.fullmatch(r"mid_block_(resnets|attentions)_(\d+)_(\w+)", flat):
-        kind, i, inside = m[1], int(m[2]), m[3]
-        number = 2 * i if kind == "resnets" else 2 * i + 1
-        return f"middle_block_{number}_{_inside_to_ldm(kind, inside).partition('_')[2]}"
-    return flat
-
-
-def _inside_to_ldm(kind: str, inside: str) -> str:
-    return f"0_{_RESNET.get(inside, inside)}" if kind == "resnets" else f"1_{inside}"
+    """The original's name of a U-Net layer; what has it already stays as it is."""
+    attention_up = frozenset(block for block, has in enumerate(shape.up_attention) if has)
+    try:
+        return ldm_module(dotted(flat), shape.layers, attention_up).replace(".", "_")
+    except KeyError:
+        return flat
 
 
 def _unet_to_diffusers(flat: str, shape: UnetShape) -> str:
-    """diffusers' name of a U-Net layer."""
+    """diffusers' name of a U-Net layer. The original's blocks are counted through: a level's layers, then its sampler."""
     level = shape.layers + 1
     if flat in _UNET_ENDS_BACK:
         return _UNET_ENDS_BACK[flat]

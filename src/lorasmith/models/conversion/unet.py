@@ -11,11 +11,11 @@ from collections.abc import Iterable, Mapping
 
 from lorasmith.models.conversion.take import Shapes, Take
 
-_WHOLE = {
+ENDS = {
     "conv_in": "input_blocks.0.0", "conv_norm_out": "out.0", "conv_out": "out.2", "time_embedding.linear_1": "time_embed.0",
     "time_embedding.linear_2": "time_embed.2", "add_embedding.linear_1": "label_emb.0.0", "add_embedding.linear_2": "label_emb.0.2",
 }  # fmt: skip
-_IN_RESNET = {
+IN_RESNET = {
     "norm1": "in_layers.0", "conv1": "in_layers.2", "time_emb_proj": "emb_layers.1", "norm2": "out_layers.0", "conv2": "out_layers.3",
     "conv_shortcut": "skip_connection",
 }  # fmt: skip
@@ -25,22 +25,23 @@ def ldm_module(path: str, layers: int, levels_with_attention_up: frozenset[int])
     """The original name of a module of the U-Net, from its path in diffusers (`down_blocks.1.resnets.0.conv1`).
 
     `layers`: residual blocks a level on the way down; `levels_with_attention_up`: the up blocks that have attention.
+    Raises KeyError where no module is called so.
     """
-    if path in _WHOLE:
-        return _WHOLE[path]
+    if path in ENDS:
+        return ENDS[path]
     match path.split("."):
         case ["down_blocks", b, "resnets", i, inside]:
-            return f"input_blocks.{int(b) * (layers + 1) + int(i) + 1}.0.{_IN_RESNET[inside]}"
+            return f"input_blocks.{int(b) * (layers + 1) + int(i) + 1}.0.{IN_RESNET[inside]}"
         case ["down_blocks", b, "attentions", i, *inside]:
             return f"input_blocks.{int(b) * (layers + 1) + int(i) + 1}.1.{'.'.join(inside)}"
         case ["down_blocks", b, "downsamplers", "0", "conv"]:
             return f"input_blocks.{(int(b) + 1) * (layers + 1)}.0.op"
         case ["mid_block", "resnets", i, inside]:
-            return f"middle_block.{2 * int(i)}.{_IN_RESNET[inside]}"
+            return f"middle_block.{2 * int(i)}.{IN_RESNET[inside]}"
         case ["mid_block", "attentions", "0", *inside]:
             return f"middle_block.1.{'.'.join(inside)}"
         case ["up_blocks", b, "resnets", i, inside]:
-            return f"output_blocks.{int(b) * (layers + 1) + int(i)}.0.{_IN_RESNET[inside]}"
+            return f"output_blocks.{int(b) * (layers + 1) + int(i)}.0.{IN_RESNET[inside]}"
         case ["up_blocks", b, "attentions", i, *inside]:
             return f"output_blocks.{int(b) * (layers + 1) + int(i)}.1.{'.'.join(inside)}"
         case ["up_blocks", b, "upsamplers", "0", "conv"]:
