@@ -7,6 +7,7 @@ from transformers import AutoTokenizer
 
 from lorasmith.captions.advice import RULES, Checked, advise, likely_triggers, unasked
 from lorasmith.captions.caption import Caption
+from lorasmith.captions.vocabulary import Vocabulary
 from lorasmith.demo.weights import BASE
 
 SOUND = [
@@ -31,7 +32,7 @@ def demo_tokenizer():
 
 def test_a_sound_set_gets_no_advice(demo_tokenizer):
     seen = {f"{k}.txt": {"meadow": 0.99, "standing": 0.9} for k in (0, 1)} | {f"{k}.txt": {} for k in range(2, 6)}
-    everything = checked(*SOUND, family="pony", tokenizers=demo_tokenizer, seen=seen, implications={"cat": ["animal"]})
+    everything = checked(*SOUND, family="pony", tokenizers=demo_tokenizer, seen=seen, vocabulary=Vocabulary({}, {}, {"cat": ["animal"]}))
     assert advise(everything) == []
     assert unasked(everything) == []
     assert len(unasked(checked(*SOUND))) == 4
@@ -118,10 +119,20 @@ def test_a_set_of_single_tags_is_warned_of():
 
 
 def test_a_tag_beside_one_that_implies_it_over_two_steps():
-    known = {"german_shepherd": ["dog"], "dog": ["animal"]}
-    (finding,) = found("implied", "zorvex, german shepherd, animal", "zorvex, dog", "german_shepherd, dog", implications=known)
+    known = Vocabulary({}, {}, {"german_shepherd": ["dog"], "dog": ["animal"], "zorvex": ["cat"]})
+    texts = ("zorvex, german shepherd, animal", "zorvex, dog", "german_shepherd, dog")
+    (finding,) = found("implied", *texts, vocabulary=known)
     assert finding.pictures == ("0.txt", "2.txt")
-    assert finding.details == ("german shepherd implies animal", "german shepherd implies dog")
+    assert finding.details == ("german shepherd implies animal", "german_shepherd implies dog")
+    (finding,) = found("implied", "zorvex, Cat", "cat", vocabulary=known)  # the trigger, too, says what it implies
+    assert (finding.pictures, finding.details) == (("0.txt",), ("zorvex implies Cat",))
+    assert found("implied", *texts) == []
+
+
+def test_captions_in_another_encoding():
+    (finding,) = found("unreadable", *SOUND, unreadable=["9.txt"])
+    assert (finding.pictures, finding.number, finding.severity) == (("9.txt",), 1, "problem")
+    assert "lorasmith captions convert" in finding.remedy
 
 
 def seen(tag, count, of, probability=0.9):
@@ -173,7 +184,7 @@ def test_repeated_tags_and_two_spellings():
 
 
 def test_tags_that_the_base_does_not_know():
-    (finding,) = found("unknown tags", *SOUND, known=["red_hat", "happy"])
+    (finding,) = found("unknown tags", *SOUND, vocabulary=Vocabulary({"red_hat": (0, 1), "happy": (0, 1)}))
     assert "red hat" not in finding.details
     assert finding.details[0] in ("flat style", "ink style", "sad", "sitting", "soft style", "standing")
     assert found("unknown tags", *SOUND) == []

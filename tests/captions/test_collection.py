@@ -96,7 +96,7 @@ def test_captions_in_another_encoding_are_refused_with_the_way_out(tmp_path):
     with pytest.raises(DatasetError, match=r"a\.txt and 1 more .*lorasmith captions convert .* --from latin-1"):
         open_captions(tmp_path)
     collection = open_captions(tmp_path, unreadable_too=True)
-    assert (collection.unreadable, list(collection.captions)) == (("a.txt", "b.txt"), ["c.txt"])
+    assert (list(collection.unreadable), list(collection.captions)) == (["a.txt", "b.txt"], ["c.txt"])
 
 
 def test_converting_can_be_undone_to_the_byte(tmp_path):
@@ -107,7 +107,7 @@ def test_converting_can_be_undone_to_the_byte(tmp_path):
     assert {key: caption.text for key, caption in open_captions(tmp_path).captions.items()} == {"a.txt": "café, fille", "c.txt": "bel, é"}
     collection.undo()
     assert (tmp_path / "a.txt").read_bytes() == LATIN
-    assert (collection.unreadable, list(collection.captions)) == (("a.txt",), ["c.txt"])
+    assert (list(collection.unreadable), list(collection.captions)) == (["a.txt"], ["c.txt"])
 
 
 @pytest.mark.parametrize(

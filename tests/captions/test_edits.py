@@ -21,7 +21,7 @@ VOCABULARY = Vocabulary(
 WORDS = Facts(
     captions=[Caption(text.encode()) for text in ("zorvex, hat, solo", "zorvex, solo", "zorvex, beach", r"zorvex, cat \(a\)")],
     count_tokens=lambda text: len(text.replace(",", " ,").split()),
-    probabilities={"1.txt": {"a": 0.2, "b": 0.9, "c": 0.5}},
+    probabilities={"1.txt": {"a": 0.2, "b": 0.9, "c": 0.5, "long hair": 0.7, "saber (fate)": 0.6, "^_^": 0.4}},
     vocabulary=VOCABULARY,
 )
 
@@ -65,6 +65,7 @@ SENTENCE = "zorvex, solo, A happy cat on a beach, asleep."
         ("sort", {"by": "name", "reverse": True, "keep": 1}, "b, a, c", "b, c, a"),
         ("sort", {"by": "frequency"}, "beach, solo, zorvex", "zorvex, solo, beach"),
         ("sort", {"by": "probability"}, "a, b, c", "b, c, a"),
+        ("sort", {"by": "probability"}, r"b, zorvex, ^_^, saber_\(fate\), long_hair", r"b, long_hair, saber_\(fate\), ^_^, zorvex"),
         ("sort", {"by": "name"}, SENTENCE, "solo, zorvex, A happy cat on a beach, asleep."),
         ("dedupe", {}, "a, b, a, c, b", "a, b, c"),
         ("truncate", {"tags": 2}, "a, b, c", "a, b"),

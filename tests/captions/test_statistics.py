@@ -7,13 +7,14 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
+from PIL import ImageFont
 from scipy.ndimage import label
 
 from lorasmith.captions.advice import Checked, advise
 from lorasmith.captions.caption import Caption
 from lorasmith.captions.caption_report import report_html, report_json
 from lorasmith.captions.statistics import Spread, statistics_of, together
-from lorasmith.captions.tag_cloud import BACKGROUND, tag_cloud
+from lorasmith.captions.tag_cloud import BACKGROUND, FONTS, tag_cloud, undrawable
 
 
 class Words:
@@ -119,3 +120,25 @@ def test_no_two_tags_of_a_cloud_touch():
 def test_a_cloud_of_nothing_and_of_one_endless_tag():
     assert ink(tag_cloud({})).any()
     assert tag_cloud({"x" * 400: 3, "cat": 1}).size == (1200, 700)
+
+
+def test_tags_without_a_font_are_left_out_and_named_rather_than_drawn_as_boxes():
+    unheard = "\U000f1234"  # of Unicode's private use: no font has it
+    assert undrawable(["cat", "café", "^_^", unheard, f"cat {unheard}"]) == [unheard, f"cat {unheard}"]
+    np.testing.assert_array_equal(tag_cloud({"cat": 2, unheard: 1}), tag_cloud({"cat": 2}))
+    captions = {"a.txt": Caption(f"cat, {unheard}".encode())}
+    assert f"no font of the machine that drew it has their letters: {unheard}" in report_html("set", statistics_of(captions), []).decode()
+    assert "no font" not in report_html("set", statistics_of(CAPTIONS), []).decode()
+
+
+def test_tags_in_other_scripts_are_drawn_with_a_font_that_has_them():
+    def has(name):
+        try:
+            return bool(ImageFont.truetype(name))
+        except OSError:
+            return False
+
+    if not has("DejaVuSans.ttf"):
+        pytest.skip(f"this machine has none of the fonts that are known to have these letters, such as {FONTS[0]}")
+    assert undrawable(["шляпа", "γάτα"]) == []
+    assert ink(tag_cloud({"шляпа": 1})).sum() > 500

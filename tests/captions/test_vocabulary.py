@@ -1,6 +1,7 @@
 """Tag lists in the formats that people have: read right, completed fast, followed through aliases and implications."""
 
 import gzip
+import json
 import random
 import time
 from pathlib import Path
@@ -89,11 +90,38 @@ def test_e621s_exports_are_read_together(e621):
     assert e621.implied_by("german shepherd") == {"dog", "canine", "mammal"}
 
 
+def as_json(table: str) -> list[dict]:
+    """A table of e621's as objects, with the numbers as numbers."""
+    header, *rows = (line.split(",") for line in table.strip().split("\n"))
+    return [
+        {name: int(cell) if cell.isdigit() else cell for name, cell in zip(header, row, strict=True)} | {"reason": None} for row in rows
+    ]
+
+
+def test_danbooru_s_json_is_read_as_a_list_and_as_an_object_a_line(tmp_path, e621):
+    lines = "\n".join(json.dumps(one) for one in as_json(TAGS_CSV))
+    vocabulary = open_vocabulary(
+        written(
+            tmp_path,
+            tags__json=gzip.compress(lines.encode()),
+            tag_aliases__json=json.dumps(as_json(ALIASES_CSV)),
+            tag_implications__json=json.dumps(as_json(IMPLICATIONS_CSV), indent=1),
+        )
+    )
+    assert (vocabulary.tags, vocabulary.aliases, vocabulary.implications) == (e621.tags, e621.aliases, e621.implications)
+
+
+def test_a_plain_text_with_a_tag_a_line_is_read(tmp_path):
+    assert list(open_vocabulary(written(tmp_path, mine__txt="hat\nred hat\n")).tags) == ["hat", "red hat"]
+
+
 def test_the_demo_worlds_list_knows_its_tags_and_its_characters():
     vocabulary = demo_vocabulary()
     assert vocabulary.unknown(TAGS) == []
     assert vocabulary.without_implied(["zorvex", "cat", "teal body", "red hat"]) == ["zorvex", "red hat"]
     assert vocabulary.resolve("bunny") == "rabbit"
+    assert vocabulary.implied_by("red hat") == {"hat"}
+    assert vocabulary.implied_by("stained glass style") == {"style"}
 
 
 @pytest.mark.parametrize(
@@ -106,6 +134,12 @@ def test_the_demo_worlds_list_knows_its_tags_and_its_characters():
         ("list__csv", gzip.compress(TAGCOMPLETE.encode())[:40], "damaged"),
         ("relations__csv", ALIASES_CSV, "put one of the two words"),
         ("tags__csv", TAGS_CSV + "5,dog\n", "2 columns and not 4 in row 6"),
+        ("tags__json", '[{"id": 1, "name": "hat"', "damaged"),
+        ("tags__json", "[]", "is empty"),
+        ("tags__json", "[1, 2]", "1 where an object should stand in row 1"),
+        ("tags__json", '{"tag": "hat", "posts": 3}', "of no object"),
+        ("tags__json", '{"name": "hat", "post_count": "many"}', "'many' where a number"),
+        ("tags__json", '[{"name": "hat", "post_count": 1}, {"name": "cap"}]', "1 columns and not 2 in row 3"),
         ("tags__csv", 'a,0,1,"never closed\n' * 3 + "x" * 200_000, "damaged in line"),
     ],
 )
@@ -152,6 +186,16 @@ def test_completion_agrees_with_looking_at_every_tag(counts, aliases, beginning,
     assert [one.count for one in found] == sorted((counts[name] for name in fitting), reverse=True)[:limit]
     assert {one.tag for one in found} <= fitting
     assert len({one.tag for one in found}) == len(found)
+
+
+def test_what_many_tags_begin_with_is_completed_as_what_few_do():
+    counts = {f"{'xy'[k % 2]}{k}": (0, k * 7919 % 20_011) for k in range(20_011)}
+    vocabulary = Vocabulary(counts, {f"y_too_{k}": f"x{k}" for k in range(0, 5000, 2)})
+    assert len(vocabulary.complete("y")) == 10
+    for beginning in ("", "x", "y"):
+        names = {key: name for key, name in [*zip(counts, counts, strict=True), *vocabulary.aliases.items()] if key.startswith(beginning)}
+        most = sorted({counts[name][1] for name in names.values()}, reverse=True)[:10]
+        assert [one.count for one in vocabulary.complete(beginning)] == most
 
 
 def test_a_keystroke_among_100_000_tags_takes_well_under_a_twentieth_of_a_second():

@@ -101,7 +101,7 @@ EDITED = [
     (["drop-common", "--above", 0.9, "--count-in", "scope", "--where", "path:anna/"], "anna/1", "happy, beach"),
     (["split", "--keep", "lines"], "bob/2", "solo\nA happy cat on a beach, asleep."),
     (["spell", "underscores"], "anna/1", "zorvex, red_hat, happy, beach"),
-    (["implications", "--vocabulary", "demo", "--add"], "anna/2", "zorvex, red hat, sad, city, cat, teal body"),
+    (["implications", "--vocabulary", "demo", "--add"], "anna/2", "zorvex, red hat, sad, city, cat, hat, teal body"),
     (["aliases", "--vocabulary", "demo"], "bob/1", "hat, rabbit, happy, happy"),
 ]
 

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import zipfile
 
 import pytest
 import typer
@@ -51,11 +52,21 @@ def zorvex(world, tmp_path):
 
 
 @pytest.fixture
+def server():
+    server = ChatServer()
+    yield server
+    server.close()
+
+
+@pytest.fixture
 def bare(zorvex):
     """The pictures alone."""
     for file in zorvex.glob("*.txt"):
         file.unlink()
     return zorvex
+
+
+LATIN = "zorvex, café".encode("latin-1")
 
 
 def texts(folder):
@@ -126,10 +137,25 @@ def test_implied_tags_go_and_filters_choose(bare, tmp_path):
     with_all = told("tag", bare, "--dry-run")["captions"]
     assert any("zorvex" in text and "night" in text for text in with_all.values())
     assert not any("zorvex" in text and ("night" in text or "city" in text) for text in without.values())
+    demo = told("tag", bare, "--vocabulary", "demo", "--blacklist", "style", "--category", "general", "--append", "end", "--dry-run")
+    assert all("style" in text for text in demo["captions"].values())  # flat style implies style, and not the other way round
     few = told("tag", bare, "--category", "character", "--dry-run")["captions"]
     assert set(few.values()) == {"zorvex"}
     blocked = told("tag", bare, "--blacklist", "zorvex, flat style", "--dry-run")["captions"]
     assert not any("zorvex" in text or "flat style" in text for text in blocked.values())
+
+
+def test_one_caption_in_another_encoding_is_named_and_the_others_are_labelled(zorvex, server):
+    (zorvex / "0002.txt").write_bytes(LATIN)
+    result = captions("tag", zorvex, "--tagger", "demo", "--mode", "append", "--append", "new")
+    assert result.exit_code == 1
+    assert "0002.txt cannot be read as UTF-8 text: convert with `lorasmith captions convert" in result.stderr
+    assert "captions in scope 14, changed 14" in result.output
+    assert told("tag", zorvex, "--mode", "append", "--only", "0001.png")["failures"] == {}
+    result = captions("describe", zorvex, "--endpoint", server.url, "--model", "eyes", "--prompt", "?")
+    assert (result.exit_code, len(server.requests)) == (1, 14)
+    assert "0002.txt cannot be read as UTF-8" in result.stderr
+    assert (zorvex / "0002.txt").read_bytes() == LATIN
 
 
 @pytest.mark.parametrize(
@@ -166,13 +192,6 @@ def test_a_stopped_job_keeps_what_was_seen_and_goes_on(bare):
 
 
 # -- describe ---------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def server():
-    server = ChatServer()
-    yield server
-    server.close()
 
 
 def test_descriptions_stand_below_the_tags_or_in_files_of_their_own(zorvex, server):
@@ -267,6 +286,45 @@ def test_check_says_what_is_wrong_with_its_number_and_strict_fails(zorvex):
     assert "problem: captions without a word (1 captions)" in shown.output
     with pytest.raises(InputError, match="sd1, sd2, sdxl, pony, flux"):
         captions("check", zorvex, "--family", "sd15")
+
+
+def test_a_caption_in_another_encoding_is_a_finding_and_the_rest_is_looked_at(zorvex):
+    (zorvex / "0002.txt").write_bytes(LATIN)
+    (zorvex / "0003.txt").write_text("")
+    tree = told("check", zorvex)
+    found = {finding["rule"]: finding for finding in tree["findings"]}
+    assert tree["captions"] == 14
+    assert (found["unreadable"]["pictures"], found["empty"]["pictures"]) == (["0002.txt"], ["0003.txt"])
+    assert "lorasmith captions convert" in found["unreadable"]["remedy"]
+    assert captions("check", zorvex, "--strict").exit_code == 1
+    assert [finding["rule"] for finding in told("check", zorvex, "--only", "0002.png")["findings"]] == ["unreadable"]
+    assert "unreadable" not in str(told("check", zorvex, "--only", "0001.png")["findings"])
+    report = told("report", zorvex)
+    assert (report["captions"], report["findings"][0]["rule"]) == (14, "empty")
+    assert "unreadable" in {finding["rule"] for finding in report["findings"]}
+
+
+def test_every_fault_of_the_captions_in_the_messy_set_is_found_where_it_is(tmp_path):
+    """The demo's own truth about its archive says which captions have which fault."""
+    with zipfile.ZipFile(write_dataset(tmp_path, "messy")) as archive:
+        archive.extractall(tmp_path / "messy")
+    truth = json.loads((tmp_path / "messy.json").read_text())
+    tree = told("check", tmp_path / "messy", "--trigger", "zorvex", "--vocabulary", "demo", "--base", "demo")
+    found = {
+        rule: set() for rule in ("empty", "unreadable", "trigger", "prompt weights", "implied", "repeated", "over-tagged", "single tag")
+    }
+    for finding in tree["findings"]:
+        found.setdefault(finding["rule"], set()).update(finding["pictures"])
+    faults = {
+        "caption-empty": "empty", "caption-latin-1": "unreadable", "trigger-missing": "trigger", "trigger-not-first": "trigger",
+        "trigger-inside-word": "trigger", "prompt-weights": "prompt weights", "implied-tag": "implied", "duplicate-tag": "repeated",
+        "too-many-tags": "over-tagged", "single-tag": "single tag",
+    }  # fmt: skip
+    for fault, rule in faults.items():
+        files = {name for name, said in truth.items() if fault in said}
+        assert files, fault
+        assert files <= found[rule], fault
+    assert found["implied"] == {name for name, said in truth.items() if "implied-tag" in said}
 
 
 def test_a_background_that_was_never_tagged_is_found_by_what_the_tagger_saw(zorvex):

@@ -14,9 +14,9 @@ from functools import cached_property
 from typing import Literal
 
 from lorasmith.captions.caption import Caption, split_tags, tag_key, with_spaces
-from lorasmith.captions.tag_choice import implied_tags
 from lorasmith.captions.token_limit import Tokenizer, count_tokens, what_falls_off
 from lorasmith.captions.triggers import LeakKind, find_leaks
+from lorasmith.captions.vocabulary import Vocabulary, key_of
 
 FAMILIES = ("sd1", "sd2", "sdxl", "pony", "flux")
 
@@ -77,14 +77,15 @@ class Checked:
     family: str | None = None
     """One of `FAMILIES`: which kind of base the LoRA is for."""
     triggers: tuple[str, ...] = ()
-    implications: Mapping[str, Iterable[str]] = field(default_factory=dict)
+    vocabulary: Vocabulary | None = None
+    """Tags that the base was trained on, and what they imply, where that is known."""
     seen: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     """Caption -> what a tagger saw in its picture, tag -> probability."""
     tokenizers: Mapping[str, Tokenizer] = field(default_factory=dict)
     limit: int = 75
     """Tokens of a caption that the encoder reads."""
-    known: Collection[str] = ()
-    """Tags that the base was trained on, where that is known."""
+    unreadable: Collection[str] = ()
+    """Caption files that are not UTF-8."""
 
     @cached_property
     def tags(self) -> dict[str, list[str]]:
@@ -134,7 +135,10 @@ def unasked(checked: Checked) -> list[str]:
     needs = [
         (checked.tokenizers, "Tokens over the limit were not counted: name the base model."),
         (checked.seen, "Backgrounds and poses that nobody tagged were not looked for: let a tagger look at the pictures first."),
-        (checked.implications, "Tags beside tags that imply them were not looked for: name a list of implications."),
+        (
+            checked.vocabulary is not None and checked.vocabulary.implications,
+            "Tags beside tags that imply them were not looked for: name a list of implications.",
+        ),
         (checked.family, "Whether tags or sentences suit the base was not looked at: name its family."),
     ]
     return [sentence for given, sentence in needs if not given]
@@ -150,6 +154,15 @@ def empty(checked: Checked) -> Iterator[Finding]:
             "empty", "problem", keys, len(keys), "captions", "captions without a word",
             "Such a picture is trained without words: what it shows becomes part of every prompt.",
             "Let a tagger or captioner write them, or write at least the trigger.",
+        )  # fmt: skip
+
+
+def unreadable(checked: Checked) -> Iterator[Finding]:
+    if checked.unreadable:
+        yield Finding(
+            "unreadable", "problem", tuple(checked.unreadable), len(checked.unreadable), "captions", "captions that are not UTF-8 text",
+            "Training cannot read them, and nothing else here was looked for in them.",
+            "lorasmith captions convert FOLDER --from latin-1 (or the encoding that they were written in) converts them.",
         )  # fmt: skip
 
 
@@ -271,21 +284,20 @@ def two_spellings(checked: Checked) -> Iterator[Finding]:
 
 
 def implied(checked: Checked) -> Iterator[Finding]:
-    implications = {with_spaces(tag): [with_spaces(one) for one in meant] for tag, meant in checked.implications.items()}
+    if checked.vocabulary is None:
+        return
+    meant = {tag: {key_of(one) for one in checked.vocabulary.implied_by(tag)} for tag in (*checked.counts, *checked.triggers)}
     found: dict[str, list[str]] = {}
     for key, tags in checked.tags.items():
-        present = {with_spaces(tag) for tag in tags}
-        pairs = [
-            f"{tag} implies {one}"
-            for tag in sorted(present & implications.keys())
-            for one in sorted(implied_tags(tag, implications) & present)
-        ]
+        said = [*(trigger for trigger in checked.triggers if trigger in checked.captions[key].tags), *tags]
+        pairs = [f"{tag} implies {one}" for tag in sorted(said) if meant[tag] for one in sorted(tags) if key_of(one) in meant[tag]]
         if pairs:
             found[key] = pairs
     if found:
         yield Finding(
             "implied", "warning", tuple(found), len(found), "captions", "captions with a tag beside one that implies it",
-            "The two share what one tag says better.", "Take out the implied ones: lorasmith captions implications FOLDER --vocabulary FILE does it for the whole set.",
+            "The two share what one tag says better.",
+            "lorasmith captions implications FOLDER --vocabulary FILE takes the implied ones out of the whole set.",
             _most_common(found.values()),
         )  # fmt: skip
 
@@ -313,7 +325,7 @@ def untagged_background_or_pose(checked: Checked) -> Iterator[Finding]:
             yield Finding(
                 "untagged background or pose", "warning", tuple(untagged), round(100 * share, 1), "% of the pictures show it",
                 f"pictures that show {tag!r} and do not say so", "What is frequent and unsaid becomes a habit: the LoRA draws it unasked.",
-                f"Tag it: lorasmith captions tag --threshold {SURE} --mode append, or add {tag!r} where it is seen.", (tag,),
+                f"Tag it: lorasmith captions tag FOLDER --threshold {SURE} --mode append, or add {tag!r} where it is seen.", (tag,),
             )  # fmt: skip
 
 
@@ -381,10 +393,9 @@ def too_many_tokens(checked: Checked) -> Iterator[Finding]:
 
 
 def unknown_tags(checked: Checked) -> Iterator[Finding]:
-    if not checked.known:
+    if checked.vocabulary is None or not checked.vocabulary.tags:
         return
-    known = {with_spaces(tag_key(tag)).lower() for tag in checked.known}
-    strange = {tag for tag in checked.counts if with_spaces(tag).lower() not in known}
+    strange = set(checked.vocabulary.unknown(checked.counts))
     if strange:
         keys = tuple(key for key, tags in checked.tags.items() if strange & set(tags))
         yield Finding(
@@ -396,6 +407,7 @@ def unknown_tags(checked: Checked) -> Iterator[Finding]:
 
 RULES: dict[str, Rule] = {
     "empty": empty,
+    "unreadable": unreadable,
     "trigger": trigger,
     "prompt weights": prompt_weights,
     "too many tokens": too_many_tokens,

@@ -14,7 +14,7 @@ from html import escape
 
 from lorasmith.captions.advice import Finding
 from lorasmith.captions.statistics import Spread, Statistics
-from lorasmith.captions.tag_cloud import tag_cloud
+from lorasmith.captions.tag_cloud import tag_cloud, undrawable
 
 MOST_ROWS = 200
 """Rows of a table on the page; JSON has them all."""
@@ -42,6 +42,7 @@ def report_html(name: str, statistics: Statistics, findings: Sequence[Finding]) 
 {"".join(map(_finding, findings)) or "<p>Nothing was found that speaks against these captions.</p>"}
 <h2>Tags</h2>
 <img alt="The most frequent tags, the frequent ones large" src="data:image/png;base64,{picture}">
+{_left_out(statistics)}
 {_frequencies(statistics)}
 <h2>Tags that stand together</h2>
 {_together(statistics)}
@@ -94,6 +95,13 @@ def _frequencies(statistics: Statistics) -> str:
         for tag, count in statistics.frequencies.items()
     ]
     return _table(("tag", "captions", "share", ""), rows)
+
+
+def _left_out(statistics: Statistics) -> str:
+    tags = undrawable(statistics.frequencies)
+    if not tags:
+        return ""
+    return f"<p>Not in the picture, since no font of the machine that drew it has their letters: {escape(', '.join(tags[:20]))}.</p>"
 
 
 def _together(statistics: Statistics) -> str:

@@ -80,9 +80,9 @@ class CaptionCollection:
         return [entry.key for entry in self if not entry.exists]
 
     @property
-    def unreadable(self) -> tuple[str, ...]:
-        """Caption files that are not UTF-8. They have no entry, and no edit touches them until they are converted."""
-        return tuple(self._unreadable)
+    def unreadable(self) -> dict[str, Entry]:
+        """Caption files that are not UTF-8, by key. They are not among the entries, and no edit touches them until they are converted."""
+        return dict(self._unreadable)
 
     def conversions(self, encoding: str) -> dict[str, Caption]:
         """Key -> caption in UTF-8, of the files that are not, read as `encoding`; to be saved.
@@ -181,7 +181,7 @@ def open_captions(
     read and the ending that most files have is given to new ones. Names that begin with a dot are passed over. An operation that was
     interrupted is finished first.
 
-    A caption that is not UTF-8 is an error, or with `unreadable_too` is listed in `unreadable` and left out.
+    A caption that is not UTF-8 is an error, or with `unreadable_too` is listed in `unreadable` and left out of the entries.
 
     Raises:
         DatasetError: the folder is not there, is a file, holds no pictures, or a caption in it cannot be read or is not UTF-8.
@@ -227,7 +227,7 @@ def open_captions(
         else:
             entries[key] = Entry(key, shown, Caption(raw), exists=True)
     if unreadable and not unreadable_too:
-        raise DatasetError(_not_utf8(root, list(unreadable)))
+        raise DatasetError(not_utf8(root, list(unreadable)))
     orphans = tuple(sorted(path for stem, candidates in texts.items() if stem not in pictures for path in candidates))
     return CaptionCollection(root, new_ending, entries, orphans, unreadable)
 
@@ -251,7 +251,8 @@ def _files(root: Path, recursive: bool) -> Iterator[str]:
                     waiting.append(f"{inside}{one.name}/")
 
 
-def _not_utf8(root: Path, unreadable: list[str]) -> str:
+def not_utf8(root: Path, unreadable: Sequence[str]) -> str:
+    """What to say of captions that are not UTF-8."""
     more = f" and {len(unreadable) - 1} more" if len(unreadable) > 1 else ""
     return (
         f"{root / unreadable[0]}{more} cannot be read as UTF-8 text: convert with `lorasmith captions convert {root} --from latin-1` "

@@ -34,6 +34,7 @@ from lorasmith.captions.caption import (
 from lorasmith.captions.collection import CaptionCollection, Entry
 from lorasmith.captions.filters import TokenCounter, parse_filter, wildcard
 from lorasmith.captions.history import Operation, file_bytes
+from lorasmith.captions.tag_choice import spaced
 from lorasmith.captions.vocabulary import Vocabulary
 from lorasmith.errors import DatasetError, InputError, SettingsError
 
@@ -63,16 +64,16 @@ def select(collection: CaptionCollection, scope: Scope = Scope(), count_tokens: 
     """
     entries = list(collection)
     if scope.paths:
-        named = {path.replace("\\", "/").removeprefix("./").rstrip("/") for path in scope.paths}
+        named = _named(scope)
         met: set[str] = set()
         chosen = []
         for entry in entries:
-            own = [entry.key, *entry.pictures]
-            parts = entry.key.split("/")
-            hits = named & {*own, *("/".join(parts[:n]) for n in range(1, len(parts)))}
+            hits = named & _names_of(entry)
             if hits or "." in named:
                 met |= hits
                 chosen.append(entry)
+        for entry in collection.unreadable.values():
+            met |= named & _names_of(entry)
         if lost := sorted(named - met - {"."}):
             raise DatasetError(f"{collection.folder} holds no picture, caption or folder {lost[0]}: give a path below that folder.")
         entries = chosen
@@ -80,6 +81,22 @@ def select(collection: CaptionCollection, scope: Scope = Scope(), count_tokens: 
         matches = parse_filter(scope.where, count_tokens).matches
         entries = [entry for entry in entries if matches(entry)]
     return entries
+
+
+def unreadable_in(collection: CaptionCollection, scope: Scope) -> list[Entry]:
+    """The captions of a scope that are not UTF-8. A filter cannot be asked of them, so that they are in whatever it says."""
+    named = _named(scope)
+    return [entry for entry in collection.unreadable.values() if not named or "." in named or named & _names_of(entry)]
+
+
+def _named(scope: Scope) -> set[str]:
+    return {path.replace("\\", "/").removeprefix("./").rstrip("/") for path in scope.paths}
+
+
+def _names_of(entry: Entry) -> set[str]:
+    """What a scope may call an entry: its caption, its pictures, the folders that they lie in."""
+    parts = entry.key.split("/")
+    return {entry.key, *entry.pictures, *("/".join(parts[:n]) for n in range(1, len(parts)))}
 
 
 # What edits may know
@@ -93,7 +110,7 @@ class Facts:
     """All captions that frequencies are counted over."""
     count_tokens: TokenCounter | None = None
     probabilities: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
-    """Key of a caption -> tag -> what a tagger said of its picture, 0-1."""
+    """Key of a caption -> tag, with spaces -> what a tagger said of its picture, 0-1."""
     vocabulary: Vocabulary | None = None
 
     @cached_property
@@ -286,7 +303,7 @@ class Sort(Edit):
             ranks: dict[str, Callable[[str], Any]] = {
                 "frequency": lambda tag: -counts[tag_key(tag)],
                 "name": lambda tag: (tag.casefold(), tag),
-                "probability": lambda tag: -said.get(tag, said.get(tag_key(tag), 0.0)),
+                "probability": lambda tag: -said.get(spaced(tag), 0.0),
             }
             head, rest = tags[: self.keep], tags[self.keep :]
             return caption.with_tags([*head, *sorted(rest, key=ranks[self.by], reverse=self.reverse), *sentence])

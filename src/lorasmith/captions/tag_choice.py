@@ -10,12 +10,13 @@ threshold lies in the middle of the widest gap between neighbouring probabilitie
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from lorasmith.captions.caption import KAOMOJI, tag_key, with_spaces
+from lorasmith.captions.vocabulary import Vocabulary
 
 Mode = Literal["ignore", "append", "overwrite"]
 
@@ -60,10 +61,10 @@ class TagChoice(BaseModel):
         return self.thresholds.get(category, own.get(category, self.general_threshold))
 
 
-def choose_tags(scored: Iterable[Scored], choice: TagChoice, implications: Mapping[str, Iterable[str]] | None = None) -> list[str]:
+def choose_tags(scored: Iterable[Scored], choice: TagChoice, vocabulary: Vocabulary | None = None) -> list[str]:
     """The tags of one picture: `prepend`, the tagger's by falling probability, the rating, `append`; none of them twice.
 
-    `implications` maps a tag to those that it implies (`german shepherd` to `dog`), with spaces or underscores.
+    `vocabulary` knows which tags imply others, as `german shepherd` does `dog`.
     `max_tags` counts the tagger's own tags, after everything unwanted has been left out.
     """
     scored = sorted(scored, key=lambda one: (-one.probability, one.name))
@@ -72,8 +73,8 @@ def choose_tags(scored: Iterable[Scored], choice: TagChoice, implications: Mappi
     names = [
         one.name for one in scored if one.category in limits and one.probability > limits[one.category] and spaced(one.name) not in blocked
     ]
-    if choice.drop_implied and implications:
-        names = without_implied(names, implications)
+    if choice.drop_implied and vocabulary is not None:
+        names = vocabulary.without_implied(names)
     names = names[: choice.max_tags]
     if choice.rating and (ratings := [one.name for one in scored if one.category == "rating"]):
         names.append(ratings[0])
@@ -89,32 +90,6 @@ def mcut_threshold(probabilities: Sequence[float]) -> float:
     gaps = [above - below for above, below in itertools.pairwise(falling)]
     widest = gaps.index(max(gaps))
     return (falling[widest] + falling[widest + 1]) / 2
-
-
-def without_implied(tags: Sequence[str], implications: Mapping[str, Iterable[str]]) -> list[str]:
-    """The tags less those that another of them implies, directly or over others; of tags that imply each other the first stays."""
-    meant = _spaced_implications(implications)
-    place = {spaced(tag): i for i, tag in reversed(list(enumerate(tags)))}
-    implied_by = {tag: implied_tags(tag, meant) for tag in place}
-
-    def stays(tag: str) -> bool:
-        return not any(
-            tag in implied_by[other] and (other not in implied_by[tag] or place[other] < place[tag]) for other in place if other != tag
-        )
-
-    return [tag for tag in tags if stays(spaced(tag))]
-
-
-def implied_tags(tag: str, implications: Mapping[str, Iterable[str]]) -> set[str]:
-    """All that `tag` implies, over any number of steps and through loops; never itself."""
-    found: set[str] = set()
-    waiting = [tag]
-    while waiting:
-        for implied in implications.get(waiting.pop(), ()):
-            if implied not in found:
-                found.add(implied)
-                waiting.append(implied)
-    return found - {tag}
 
 
 def merged(existing: Sequence[str], new: Sequence[str], mode: Mode) -> list[str] | None:
@@ -149,7 +124,3 @@ def _limit(scored: Sequence[Scored], category: str, choice: TagChoice) -> float:
     # The many tags that are certainly not there count as one 0: they may have been left out where probabilities were stored.
     cut = mcut_threshold([*(one.probability for one in scored if one.category == category), 0.0])
     return cut if category == "general" else max(cut, LEAST_CHARACTER_MCUT)
-
-
-def _spaced_implications(implications: Mapping[str, Iterable[str]]) -> dict[str, list[str]]:
-    return {spaced(tag): [spaced(one) for one in implied] for tag, implied in implications.items()}

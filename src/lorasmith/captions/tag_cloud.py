@@ -2,12 +2,16 @@
 
 Tags are placed by falling frequency, each at the first free place on a spiral from the middle. Free is what the drawn letters leave
 free, not their boxes, so that small tags stand between the letters of large ones. The same frequencies give the same picture.
+
+The font that comes along has Latin letters. Tags in other scripts are drawn with the first of the machine's fonts that has all of their
+letters; those for which there is none are left out rather than drawn as boxes, and `undrawable` names them.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -17,20 +21,30 @@ COLOURS = ((28, 62, 98), (176, 64, 44), (46, 110, 92), (150, 104, 24), (94, 66, 
 SMALLEST, LARGEST = 13, 92  # font sizes, in pixels
 ABOVE, BESIDE = 2, 8  # pixels that stay free around a tag
 MOST_TAGS = 120
+FONTS = (
+    "DejaVuSans.ttf", "NotoSans-Regular.ttf", "NotoSansCJK-Regular.ttc", "NotoSansCJKjp-Regular.otf", "SourceHanSans-Regular.otf", "wqy-zenhei.ttc",
+    "wqy-microhei.ttc", "DroidSansFallbackFull.ttf", "NotoSansArabic-Regular.ttf", "NotoSansHebrew-Regular.ttf", "NotoSansThai-Regular.ttf",
+    "NotoSansDevanagari-Regular.ttf", "NotoSansSymbols2-Regular.ttf", "segoeui.ttf", "msyh.ttc", "YuGothM.ttc", "malgun.ttf", "seguisym.ttf", "arial.ttf",
+    "Arial Unicode.ttf", "PingFang.ttc", "Hiragino Sans GB.ttc", "AppleSDGothicNeo.ttc",
+)  # fmt: skip
+"""Fonts that Linux, Windows and macOS come with, by file name; between them they have most scripts."""
+NO_LETTER = "\U0010ffff"
+"""No font has it: it is drawn as the box that stands for what is missing."""
 AIR = 1.8  # how much larger the picture's surface is than that of the drawn letters
 
 
 def tag_cloud(frequencies: Mapping[str, int], width: int = 1200, height: int = 700) -> Image.Image:
-    """The most frequent tags as a picture (RGB); tags that find no place are left out. Without any tag it says so."""
+    """The most frequent tags as a picture (RGB); tags that find no place, or no font, are left out. Without any tag it says so."""
     picture = Image.new("RGB", (width, height), BACKGROUND)
     draw = ImageDraw.Draw(picture)
-    words = sorted(frequencies.items(), key=lambda item: (-item[1], item[0]))[:MOST_TAGS]
+    drawable = ((tag, count) for tag, count in frequencies.items() if _font_of(tag) is not None)
+    words = sorted(drawable, key=lambda item: (-item[1], item[0]))[:MOST_TAGS]
     if not words:
         draw.text((width / 2, height / 2), "no tags", COLOURS[-1], ImageFont.load_default(32), anchor="mm")
         return picture
     taken = np.zeros((height, width), bool)
     for number, (word, size) in enumerate(_sizes(words, width, height)):
-        font = ImageFont.load_default(size)
+        font = _font(_font_of(word) or "", size)
         letters = _letters(word, font)
         if letters.shape[0] > height or letters.shape[1] > width:
             continue
@@ -43,6 +57,41 @@ def tag_cloud(frequencies: Mapping[str, int], width: int = 1200, height: int = 7
         left, top, _, _ = font.getbbox(word)
         draw.text((x - left, y - top), word, COLOURS[number % len(COLOURS)], font)
     return picture
+
+
+def undrawable(tags: Iterable[str]) -> list[str]:
+    """Those of the tags that no font of this machine has all letters of."""
+    return [tag for tag in tags if _font_of(tag) is None]
+
+
+@lru_cache(maxsize=100_000)
+def _font_of(tag: str) -> str | None:
+    """The first font that has all letters of a tag, "" for the one that comes along; None where there is none."""
+    return next((name for name in _fonts() if all(_has(name, letter) for letter in set(tag) if not letter.isspace())), None)
+
+
+@lru_cache(maxsize=1)
+def _fonts() -> tuple[str, ...]:
+    """The font that comes along, and those of `FONTS` that this machine has."""
+    found = [""]
+    for name in FONTS:
+        try:
+            ImageFont.truetype(name, SMALLEST)
+        except OSError:
+            continue
+        found.append(name)
+    return tuple(found)
+
+
+@lru_cache(maxsize=100_000)
+def _has(name: str, letter: str) -> bool:
+    font = _font(name, LARGEST)
+    return bytes(font.getmask(letter)) != bytes(font.getmask(NO_LETTER))
+
+
+@lru_cache(maxsize=256)
+def _font(name: str, size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    return ImageFont.truetype(name, size) if name else ImageFont.load_default(size)
 
 
 def _sizes(words: list[tuple[str, int]], width: int, height: int) -> Iterator[tuple[str, int]]:

@@ -5,13 +5,17 @@ their columns:
 
 - tagcomplete's CSV: no header, `name,category,count,"alias,alias"`; everything after the name may be missing
 - the `selected_tags.csv` of WD taggers: `tag_id,name,category,count`
+- a plain text, one tag a line
 - e621's exports, plain or gzipped: `tags` (`id,name,category,post_count`), `tag_aliases` and `tag_implications`
   (`id,antecedent_name,consequent_name,created_at,status`), told apart by their file names
+- Danbooru's `tags`, `tag_aliases` and `tag_implications` as JSON with the same names: a list, as its pages give it, or an object a line, as
+  its dump does; plain or gzipped
 
 Lists write tags with underscores and in lower case; captions often do not. Tags are the same here if they are the same so written, and what
 comes back is spelled as the caption's tag was.
 
-Completion is a binary search in one sorted list of all names and aliases, and then the most used of what begins that way.
+Completion is a binary search in one sorted list of all names and aliases, and then the most used of what begins that way. Which are the
+most used of all is sorted once, so that a letter or none at all, which many tags begin with, costs no more than a long beginning.
 """
 
 from __future__ import annotations
@@ -19,6 +23,7 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import json
 import zlib
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -31,6 +36,9 @@ from lorasmith.captions.caption import KAOMOJI, tag_key, with_spaces, with_under
 from lorasmith.errors import InputError
 
 LAST_LETTER = chr(0x10FFFF)
+
+MANY = 10_000
+"""Names from which on those that begin alike are looked up in the order of all, instead of being sorted by themselves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +74,7 @@ class Vocabulary:
         self._keys = [key for key, _ in found]
         self._names = [name for _, name in found]
         self._counts = np.array([self.tags.get(name, (-1, 0))[1] for _, name in found], dtype=np.int64)
+        self._most_used = np.argsort(-self._counts, kind="stable")
         self._spelled = {key_of(name): name for name in (*self.implications, *self.aliases, *self.tags)}
 
     def __len__(self) -> int:
@@ -80,18 +89,18 @@ class Vocabulary:
         """The most used tags of which a name or an alias begins so, each once; a tag found by its own name says no alias."""
         prefix = key_of(beginning.lstrip())
         first, last = bisect_left(self._keys, prefix), bisect_left(self._keys, prefix + LAST_LETTER)
-        counts = self._counts[first:last]
+        if last - first < MANY:
+            places = first + np.argsort(-self._counts[first:last], kind="stable")
+        else:
+            places = self._most_used[(self._most_used >= first) & (self._most_used < last)]
         found: dict[str, Suggestion] = {}
-        wanted = 0
-        while len(found) < limit and wanted < len(counts):
-            wanted = min(max(2 * limit, 4 * wanted), len(counts))
-            best = np.argpartition(-counts, wanted - 1)[:wanted] if wanted < len(counts) else np.arange(wanted)
-            found.clear()
-            for at in best[np.lexsort((best, -counts[best]))]:
-                key, name = self._keys[first + at], self._names[first + at]
-                category, count = self.tags.get(name, (-1, 0))
-                found.setdefault(name, Suggestion(name, count, category, None if name.startswith(prefix) else key))
-        return list(found.values())[:limit]
+        for at in places:
+            key, name = self._keys[at], self._names[at]
+            category, count = self.tags.get(name, (-1, 0))
+            found.setdefault(name, Suggestion(name, count, category, None if name.startswith(prefix) else key))
+            if len(found) == limit:
+                break
+        return list(found.values())
 
     def resolve(self, tag: str) -> str:
         """The tag that a tag is an alias of, through any number of steps, spelled as the tag is; the tag itself where it is none."""
@@ -168,6 +177,9 @@ def merged(vocabularies: Iterable[Vocabulary]) -> Vocabulary:
 
 # Files
 
+JSON_COLUMNS = ("name", "category", "post_count", "antecedent_name", "consequent_name", "status")
+"""What is read of Danbooru's objects, which hold more, such as dates."""
+
 
 def open_vocabulary(files: Path | str | Sequence[Path | str]) -> Vocabulary:
     """The vocabulary that files of the known formats hold together, such as e621's three exports.
@@ -190,16 +202,47 @@ def _read(file: Path) -> Vocabulary:
         raise InputError(f"The tag list {file} is damaged ({error}): load it again.") from error
     except UnicodeDecodeError as error:
         raise InputError(f"The tag list {file} is not UTF-8 text: save it with that encoding.") from error
+    if ".json" in file.suffixes or "".join(text[:100].split()).startswith(("[{", '{"')):
+        header, cells = _json(file, text)
+        known = _by_header(file, header, cells)
+        if known is None:
+            raise _no_list(file, 1, f"the fields {', '.join(header) or 'of no object'}")
+        return known
     rows = csv.reader(io.StringIO(text, newline=""))
     try:
         header = next(rows, [])
-        if {"antecedent_name", "consequent_name"} <= set(header):
-            return _relations(file, header, rows)
-        if "name" in header and ("count" in header or "post_count" in header):
-            return _table(file, header, rows)
-        return _tagcomplete(file, [header, *rows])
+        known = _by_header(file, header, rows)
+        return known if known is not None else _tagcomplete(file, [header, *rows])
     except csv.Error as error:
         raise InputError(f"The tag list {file} is damaged in line {rows.line_num} ({error}): load it again.") from error
+
+
+def _by_header(file: Path, header: list[str], rows: Iterable[list[str]]) -> Vocabulary | None:
+    """A list whose columns have names; None where they are not those of a list."""
+    if {"antecedent_name", "consequent_name"} <= set(header):
+        return _relations(file, header, rows)
+    if "name" in header and ("count" in header or "post_count" in header):
+        return _table(file, header, rows)
+    return None
+
+
+def _json(file: Path, text: str) -> tuple[list[str], list[list[str]]]:
+    """The names of the columns that count, and the rows, of a JSON list of objects or of an object a line."""
+    try:
+        whole = text.lstrip().startswith("[")
+        objects = json.loads(text) if whole else [json.loads(line) for line in text.splitlines() if line.strip()]
+    except json.JSONDecodeError as error:
+        raise InputError(f"The tag list {file} is damaged ({error}): load it again.") from error
+    if not objects:
+        raise InputError(f"The tag list {file} is empty: give a list of tags.")
+    header: list[str] = []
+    rows = []
+    for line, one in enumerate(objects, 1):
+        if not isinstance(one, dict):
+            raise _no_list(file, line, f"{one!r} where an object should stand")
+        header = header or [column for column in JSON_COLUMNS if column in one]
+        rows.append([str(one[column]) for column in header if one.get(column) is not None])
+    return header, rows
 
 
 def _table(file: Path, header: list[str], rows: Iterable[list[str]]) -> Vocabulary:
@@ -232,7 +275,7 @@ def _tagcomplete(file: Path, rows: Iterable[list[str]]) -> Vocabulary:
 
 
 def _relations(file: Path, header: list[str], rows: Iterable[list[str]]) -> Vocabulary:
-    """e621's aliases or implications. Only active ones count, and none that lead to a tag that stands for 'this is no tag'."""
+    """Aliases or implications of e621 or Danbooru. Only active ones count, and none that lead to a tag that stands for 'this is no tag'."""
     is_alias, is_implication = "alias" in file.name.lower(), "implication" in file.name.lower()
     if is_alias == is_implication:
         raise InputError(f"{file} holds aliases or implications, and both look alike: put one of the two words into its name.")
@@ -270,5 +313,5 @@ def _number(file: Path, line: int, cell: str) -> int:
 def _no_list(file: Path, line: int, what: str) -> InputError:
     return InputError(
         f"The tag list {file} has {what} in row {line}: give a tagcomplete CSV (name,category,count,aliases), a WD tagger's "
-        "selected_tags.csv, or an e621 export."
+        "selected_tags.csv, an e621 export, or Danbooru's JSON."
     )

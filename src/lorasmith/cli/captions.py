@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lorasmith.cli import captions_check, captions_tag
-from lorasmith.cli.captions_tag import DEMO, AsJson, Base, DryRun, Extension, Folder, Only, Where
+from lorasmith.cli.captions_tag import AsJson, Base, DryRun, Extension, Folder, Only, Where, Words, vocabulary_of
 
 if TYPE_CHECKING:
     from lorasmith.captions.caption import Caption
@@ -28,10 +28,6 @@ EXAMPLES = 5
 Tags = Annotated[list[str], typer.Argument(help="Tags; one argument each, or several between commas.")]
 Keep = Annotated[list[str] | None, typer.Option(help="Tags that stay in any case, such as the trigger word.")]
 CountIn = Annotated[str, typer.Option(help="Count tags over the whole folder, or over the scope of --where and --only: folder or scope.")]
-Words = Annotated[
-    list[str] | None,
-    typer.Option("--vocabulary", help="Tag list (tagcomplete CSV, selected_tags.csv, e621 export) or demo; may be given several times."),
-]
 Wildcards = Annotated[bool, typer.Option("--wildcards", help="Read * as anything and ? as any one character.")]
 
 
@@ -75,7 +71,7 @@ def show(
     _, entries = _selected(folder, None, [key], extension)
     if len(entries) != 1:
         raise DatasetError(f"{key} holds {len(entries)} captions: name one caption or picture.")
-    entry, words = entries[0], _vocabulary(vocabulary)
+    entry, words = entries[0], vocabulary_of(vocabulary)
     tags, _ = entry.caption.parts
     unknown = words.unknown(tags) if words else []
     if as_json:
@@ -124,7 +120,7 @@ def tags(
     for caption in captions:
         for tag in set(caption.tags) & counts.keys():
             counts[tag] += 1
-    words = _vocabulary(vocabulary)
+    words = vocabulary_of(vocabulary)
     unknown = set(words.unknown(found)) if words else set()
     if as_json:
         rows = [{"tag": tag, "captions": counts[tag], **({"known": tag not in unknown} if words else {})} for tag in found[:limit]]
@@ -148,7 +144,7 @@ def autocomplete(
     """
     from dataclasses import asdict
 
-    found = _needed(_vocabulary(vocabulary)).complete(beginning, limit)
+    found = _needed(vocabulary_of(vocabulary)).complete(beginning, limit)
     if as_json:
         typer.echo(json.dumps([asdict(one) for one in found], ensure_ascii=False))
         return
@@ -363,7 +359,7 @@ def implications(
     lorasmith captions implications my-pictures --vocabulary tags.csv.gz --vocabulary tag_implications.csv.gz
     """
     arguments = {"mode": "add" if add else "drop", "keep": _split(keep)}
-    _edit("implications", arguments, folder, where, only, extension, base, dry_run, as_json, vocabulary=_needed(_vocabulary(vocabulary)))
+    _edit("implications", arguments, folder, where, only, extension, base, dry_run, as_json, vocabulary=_needed(vocabulary_of(vocabulary)))
 
 
 @app.command()
@@ -376,7 +372,7 @@ def aliases(
 
     lorasmith captions aliases my-pictures --vocabulary danbooru.csv
     """
-    _edit("aliases", {}, folder, where, only, extension, base, dry_run, as_json, vocabulary=_needed(_vocabulary(vocabulary)))
+    _edit("aliases", {}, folder, where, only, extension, base, dry_run, as_json, vocabulary=_needed(vocabulary_of(vocabulary)))
 
 
 @app.command()
@@ -554,19 +550,6 @@ def _token_counter(base: str | None) -> TokenCounter | None:
 
     tokenizers = [*captions_tag.tokenizers_of(base).values()]
     return lambda text: max(count_tokens(text, tokenizer) for tokenizer in tokenizers)
-
-
-def _vocabulary(files: Sequence[str] | None) -> Vocabulary | None:
-    if not files:
-        return None
-    from lorasmith.captions.vocabulary import merged, open_vocabulary
-
-    if DEMO not in files:
-        return open_vocabulary(list(files))
-    from lorasmith.demo.vocabulary import demo_vocabulary
-
-    others = [file for file in files if file != DEMO]
-    return merged([demo_vocabulary(), *([open_vocabulary(others)] if others else [])])
 
 
 def _needed(vocabulary: Vocabulary | None) -> Vocabulary:

@@ -9,11 +9,23 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lorasmith.cli.captions_tag import AsJson, Base, Extension, Folder, Only, Where, Words, base_path, shortened, tokenizers_of
+from lorasmith.cli.captions_tag import (
+    AsJson,
+    Base,
+    Extension,
+    Folder,
+    Only,
+    Where,
+    Words,
+    base_path,
+    shortened,
+    tokenizers_of,
+    vocabulary_of,
+)
 
 if TYPE_CHECKING:
     from lorasmith.captions.advice import Checked, Finding
-    from lorasmith.captions.collection import CaptionCollection, Entry
+    from lorasmith.captions.collection import CaptionCollection
 
 Family = Annotated[
     str | None, typer.Option(help="Kind of base: sd1, sd2, sdxl, pony (and other anime bases), flux; without, the base's own.")
@@ -41,13 +53,12 @@ def check(
     """
     from lorasmith.captions.advice import advise, unasked
 
-    collection, entries = _opened(folder, extension, where, only)
-    checked = _checked(collection, entries, base, family, trigger, vocabulary, limit)
+    collection, checked = _checked(folder, extension, where, only, base, family, trigger, vocabulary, limit)
     findings = advise(checked)
     left = unasked(checked)
     if as_json:
         tree = {
-            "captions": len(entries),
+            "captions": len(checked.captions),
             "triggers": checked.triggers,
             "findings": [asdict(finding) for finding in findings],
             "not looked at": left,
@@ -55,7 +66,7 @@ def check(
         typer.echo(json.dumps(tree, ensure_ascii=False))
     else:
         trigger_words = f", trigger {', '.join(checked.triggers)}" if checked.triggers else ""
-        typer.echo(f"{len(entries)} captions{trigger_words}")
+        typer.echo(f"{len(checked.captions)} captions{trigger_words}")
         for finding in findings:
             _show(finding)
         if not findings:
@@ -96,8 +107,7 @@ def report(
 
     if out.exists() and not out.is_dir():
         raise InputError(f"{out} is a file: name a folder to write the report into.")
-    collection, entries = _opened(folder, extension, where, only)
-    checked = _checked(collection, entries, base, family, trigger, vocabulary, limit)
+    collection, checked = _checked(folder, extension, where, only, base, family, trigger, vocabulary, limit)
     findings = advise(checked)
     statistics = statistics_of(checked.captions, next(iter(checked.tokenizers.values()), None))
     name = collection.folder.resolve().name
@@ -119,31 +129,31 @@ def report(
     typer.echo(f"look at: {out / 'report.html'}")
 
 
-def _opened(folder: Path, extension: str | None, where: str | None, only: list[str] | None) -> tuple[CaptionCollection, list[Entry]]:
-    from lorasmith.captions.collection import open_captions
-    from lorasmith.captions.edits import Scope, select
-
-    collection = open_captions(folder, extension)
-    return collection, select(collection, Scope(where, tuple(only or ())))
-
-
 def _checked(
-    collection: CaptionCollection,
-    entries: list[Entry],
+    folder: Path,
+    extension: str | None,
+    where: str | None,
+    only: list[str] | None,
     base: str | None,
     family: str | None,
     trigger: str | None,
-    vocabulary: list[Path] | None,
+    vocabulary: list[str] | None,
     limit: int | None,
-) -> Checked:
-    """The captions with all that is known beside them."""
+) -> tuple[CaptionCollection, Checked]:
+    """The captions of a scope with all that is known beside them."""
     from lorasmith.captions.advice import FAMILIES, Checked, likely_triggers
+    from lorasmith.captions.collection import open_captions
+    from lorasmith.captions.edits import Scope, select, unreadable_in
     from lorasmith.captions.probabilities import stored_tags
     from lorasmith.captions.triggers import triggers_from
     from lorasmith.errors import SettingsError
 
     if family is not None and family not in FAMILIES:
         raise SettingsError(f"There is no family {family!r}: give one of {', '.join(FAMILIES)}.")
+    words = vocabulary_of(vocabulary)
+    collection = open_captions(folder, extension, unreadable_too=True)
+    scope = Scope(where, tuple(only or ()))
+    entries = select(collection, scope)
     captions = {entry.key: entry.caption for entry in entries}
     tokenizers: dict[str, Any] = {}
     if base is not None:
@@ -153,23 +163,15 @@ def _checked(
         family = family or detect_family(base_path(base))
     if family == "flux" and len(tokenizers) > 1:
         tokenizers.pop("tokenizer")  # CLIP gives Flux one summary of the whole; the words are read by T5
-    implications: dict[str, list[str]] = {}
-    known: tuple[str, ...] = ()
-    if vocabulary:
-        from lorasmith.captions.vocabulary import open_vocabulary
-
-        words = open_vocabulary(list(vocabulary))
-        implications = {tag: list(words.implied_by(tag)) for tag in collection.tag_counts() if words.implied_by(tag)}
-        known = tuple(words.tags)
-    return Checked(
+    return collection, Checked(
         captions=captions,
         family=family,
         triggers=triggers_from(trigger) if trigger else likely_triggers(captions.values()),
-        implications=implications,
+        vocabulary=words,
         seen=stored_tags(collection.folder, {entry.key: collection.folder / entry.pictures[0] for entry in entries}),
         tokenizers=tokenizers,
         limit=limit or min((t.model_max_length - t.num_special_tokens_to_add() for t in tokenizers.values()), default=75),
-        known=known,
+        unreadable=[entry.key for entry in unreadable_in(collection, scope)],
     )
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from lorasmith.captions.tag_choice import TagChoice
     from lorasmith.captions.tagger import Tagger
     from lorasmith.captions.triggers import TriggerCheck
+    from lorasmith.captions.vocabulary import Vocabulary
 
 DEMO = "demo"
 
@@ -32,7 +33,11 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would change 
 AsJson = Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")]
 Base = Annotated[str | None, typer.Option(help="Base model: a file, a folder, a hub id, or demo.")]
 Words = Annotated[
-    list[Path] | None, typer.Option("--vocabulary", help="Tag list with implications (e621 export, ...); may be given several times.")
+    list[str] | None,
+    typer.Option(
+        "--vocabulary",
+        help="Tag list (tagcomplete CSV, selected_tags.csv, e621's or Danbooru's export) or demo; may be given several times.",
+    ),
 ]
 
 
@@ -72,12 +77,14 @@ def tag(
     lorasmith captions tag my-pictures --threshold 0.5 --mode overwrite --prepend zorvex
     """
     from lorasmith.captions.collection import open_captions
-    from lorasmith.captions.edits import Scope, select
+    from lorasmith.captions.edits import Scope, select, unreadable_in
     from lorasmith.captions.probabilities import ProbabilityStore
 
     mode = _one_of(mode, ("ignore", "append", "overwrite"), "mode")
-    collection = open_captions(folder, extension)
-    entries = select(collection, Scope(where, tuple(only or ())))
+    words = vocabulary_of(vocabulary)
+    collection = open_captions(folder, extension, unreadable_too=True)
+    scope = Scope(where, tuple(only or ()))
+    entries = select(collection, scope)
     source = tagger or (DEMO if _is_demo(base) else None)
     opened = _open_tagger(source, descriptor) if source else None
     with ProbabilityStore(folder) as store:
@@ -87,11 +94,12 @@ def tag(
             mcut=mcut, max_tags=max_tags, rating=rating, blacklist=_tags(blacklist), prepend=_tags(prepend), append=_tags(append),
             keep_underscores=keep_underscores, escape_parentheses=escape_parentheses,
         )  # fmt: skip
-        changes = _tagged(store, identity, entries, contents, choice, mode, vocabulary)
+        changes = _tagged(store, identity, entries, contents, choice, mode, words)
     for trigger in _lost_triggers(entries, changes):
         typer.echo(f"warning: the captions lose their trigger {trigger}; give --prepend {trigger!r} to keep it in front", err=True)
-    words = f"tag by {opened.folder.name if opened else 'stored probabilities'} ({mode})"
-    _finish(collection, changes, words, {**facts, "captions in scope": len(entries)}, failures, dry_run, as_json)
+    done = f"tag by {opened.folder.name if opened else 'stored probabilities'} ({mode})"
+    failures |= _not_utf8(collection, unreadable_in(collection, scope))
+    _finish(collection, changes, done, {**facts, "captions in scope": len(entries)}, failures, dry_run, as_json)
 
 
 def describe(
@@ -127,14 +135,15 @@ def describe(
     from lorasmith.captions.captioner import filled_prompt
     from lorasmith.captions.collection import open_captions
     from lorasmith.captions.descriptions import Placement, describe_pictures, placed
-    from lorasmith.captions.edits import Scope, select
+    from lorasmith.captions.edits import Scope, select, unreadable_in
 
     placements: dict[str, Placement] = {"instead": "instead", "second-line": "second line", "only-new": "only new"}
     placement = placements[_one_of(place, tuple(placements), "place")]
-    collection = open_captions(folder, extension)
-    tagged = collection if extension is None else open_captions(folder)
+    collection = open_captions(folder, extension, unreadable_too=True)
+    tagged = collection if extension is None else open_captions(folder, unreadable_too=True)
     tags_of = {picture: entry.caption.parts[0] for entry in tagged for picture in entry.pictures}
-    entries = select(collection, Scope(where, tuple(only or ())))
+    scope = Scope(where, tuple(only or ()))
+    entries = select(collection, scope)
     if placement == "only new":
         entries = [entry for entry in entries if not entry.caption.text.strip()]
     captioner = _open_captioner(
@@ -169,7 +178,8 @@ def describe(
             changes[keys[path]] = caption.with_text(new)
     facts = {"captions in scope": len(entries), "described now": result.asked, "described before": result.known}
     source = f"{model} at {endpoint}" if endpoint else str(model)
-    _finish(collection, changes, f"describe by {source} ({place})", facts, result.failures, dry_run, as_json)
+    failures = {**result.failures, **_not_utf8(collection, unreadable_in(collection, scope))}
+    _finish(collection, changes, f"describe by {source} ({place})", facts, failures, dry_run, as_json)
 
 
 def triggers(
@@ -218,7 +228,8 @@ def triggers(
                 "Whether a word means something is asked of the base's tokenizers: give --base (a file, a folder, a hub id, or demo)."
             )
         tokenizers, tags = tokenizers_of(base), sorted(collection.tag_counts())
-        known = list(_vocabulary(vocabulary).tags) if vocabulary else []
+        listed = vocabulary_of(vocabulary)
+        known = list(listed.tags) if listed is not None else []
         words = _tags(check)
         found = (
             [check_trigger(word, tokenizers, others=[other for other in words if other != word], tags=tags, known=known) for word in words]
@@ -326,21 +337,19 @@ def _tagged(
     contents: Mapping[str, str],
     choice: TagChoice,
     mode: str,
-    vocabulary: list[Path] | None,
+    words: Vocabulary | None,
 ) -> dict[str, Caption]:
     """The captions that would differ, by key."""
-    from lorasmith.captions.tag_choice import choose_tags, merged, spaced
+    from lorasmith.captions.tag_choice import choose_tags, merged
 
-    words = _vocabulary(vocabulary) if vocabulary else None
     by_content = dict(store.scored(identity, set(contents.values())))
     changes: dict[str, Caption] = {}
     for entry in entries:
         if entry.key not in contents:
             continue
         scored = by_content[contents[entry.key]]
-        implications = {spaced(one.name): list(words.implied_by(one.name)) for one in scored} if words is not None else None
         own, sentence = entry.caption.parts
-        new = merged(own if mode == "append" else entry.caption.tags, choose_tags(scored, choice, implications), mode)  # type: ignore[arg-type]
+        new = merged(own if mode == "append" else entry.caption.tags, choose_tags(scored, choice, words), mode)  # type: ignore[arg-type]
         if new is not None:
             caption = entry.caption.with_tags([*new, *sentence] if mode == "append" else new)
             if caption.raw != entry.caption.raw:
@@ -471,10 +480,25 @@ def _is_demo(base: str | None) -> bool:
     return base == DEMO or Path(base).resolve() == BASE.resolve()
 
 
-def _vocabulary(files: Sequence[Path]) -> Any:
-    from lorasmith.captions.vocabulary import open_vocabulary
+def vocabulary_of(files: Sequence[str] | None) -> Vocabulary | None:
+    """The tag lists that a user names, as one; demo is the demo world's. None where none is named."""
+    if not files:
+        return None
+    from lorasmith.captions.vocabulary import merged, open_vocabulary
 
-    return open_vocabulary(list(files))
+    if DEMO not in files:
+        return open_vocabulary(list(files))
+    from lorasmith.demo.vocabulary import demo_vocabulary
+
+    others = [file for file in files if file != DEMO]
+    return merged([demo_vocabulary(), *([open_vocabulary(others)] if others else [])])
+
+
+def _not_utf8(collection: CaptionCollection, unreadable: Sequence[Entry]) -> dict[Path, str]:
+    """What is wrong with the pictures whose captions cannot be read."""
+    from lorasmith.captions.collection import not_utf8
+
+    return {collection.folder / entry.pictures[0]: not_utf8(collection.folder, [entry.key]) for entry in unreadable}
 
 
 def _tags(given: Sequence[str] | None) -> tuple[str, ...]:
