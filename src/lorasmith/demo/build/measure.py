@@ -68,7 +68,7 @@ def main() -> None:
     parser.add_argument("docs", type=Path)
     parser.add_argument("--prompts", type=int, default=500)
     parser.add_argument("--steps", type=int, default=20)
-    parser.add_argument("--cfg-scale", type=float, default=5.0)
+    parser.add_argument("--cfg-scale", type=float, default=3.0)
     args = parser.parse_args()
     images = args.docs / "images"
     images.mkdir(parents=True, exist_ok=True)
