@@ -14,15 +14,17 @@ import resource
 import statistics
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
+import cv2
 import numpy as np
 import skimage.data
 from PIL import Image
 
 from lorasmith.datasets.audit import audit_dataset
 from lorasmith.draws import rng_for
-from lorasmith.images.duplicates import Signature, near_duplicate_pairs, signature
+from lorasmith.images.duplicates import Pair, Signature, near_duplicate_pairs
 
 NAMES = ("astronaut", "chelsea", "coffee", "rocket", "retina", "hubble_deep_field", "immunohistochemistry")
 
@@ -78,31 +80,66 @@ def pictures_part(count: int, rounds: int) -> None:
         print(f"peak memory  {peak:7.0f} MiB, and about {10_000 * 12 / 1024:.0f} MiB more for 10,000 pictures (12 KiB are kept of each)")
 
 
-def made_signatures(count: int) -> list[Signature]:
-    """Pictures of many coloured leaves over one another, whose statistics are like those of photographs; a hundredth are copies."""
+SETS = ("varied", "alike")
+
+
+def made_signatures(count: int, of: str) -> list[Signature]:
+    """Pictures of 22 coloured leaves over one another, whose statistics are like those of photographs; a hundredth are copies.
+
+    `varied` ones have nothing in common. Of `alike` ones a thousand each are of one scene: their large leaves lie at most a few cells
+    apart and have nearly one colour, as in pictures of one shooting or frames of one film.
+    """
     rng = np.random.default_rng(0)
-    down, right = np.mgrid[0:48, 0:48].astype(np.float32)
-    out = []
-    for _ in range(count - count // 100):
-        picture = np.tile(rng.uniform(20, 235, 3), (48, 48, 1))
-        for radius in 1 / rng.uniform(1 / 24, 1 / 3, 22):
-            y, x, flat = rng.uniform(-4, 52), rng.uniform(-4, 52), rng.uniform(0.5, 2)
-            picture[(down - y) ** 2 * flat + (right - x) ** 2 / flat < radius**2] = rng.uniform(0, 255, 3)
-        out.append(signature(Image.fromarray(picture.astype(np.uint8))))
-    for number in range(count // 100):
+    down, right = np.arange(24, dtype=np.float32)[None, :, None], np.arange(24, dtype=np.float32)[None, None, :]
+    out: list[Signature] = []
+    copies = count // 100
+    while len(out) < count - copies:
+        n = min(1000, count - copies - len(out))
+        big = 12 if of == "alike" else 0  # leaves that a thousand pictures have in common
+        pictures = np.tile(_around(rng, n, big, 20, 235, 6, 3)[:, None, None], (1, 24, 24, 1))
+        for number, radius in enumerate(1 / np.linspace(1 / 12, 1 / 1.5, 22)):
+            shared = number < big
+            y, x = _around(rng, n, shared, -2, 26, 0.7), _around(rng, n, shared, -2, 26, 0.7)
+            flat = _around(rng, n, shared, 0.5, 2, 0.05).clip(0.3)
+            inside = (down - y) ** 2 * flat + (right - x) ** 2 / flat < radius**2
+            np.copyto(pictures, _around(rng, n, shared, 0, 255, 10, 3)[:, None, None], where=inside[..., None])
+        red, green, blue = np.moveaxis(pictures.clip(0, 255), -1, 0)
+        luma = 0.299 * red + 0.587 * green + 0.114 * blue
+        chroma = np.stack([128 + 0.564 * (blue - luma), 128 + 0.713 * (red - luma)], -1).clip(0, 255).astype(np.uint8)
+        for light, colour in zip(luma, chroma, strict=True):
+            out.append(Signature(cv2.resize(light, (48, 48)).round().astype(np.uint8), colour))
+    for number in range(copies):
         luma, chroma = out[number * 7].luma, out[number * 7].chroma
         noise = rng.integers(-3, 4, luma.shape)
         out.append(Signature(np.clip(luma[:, ::-1].astype(int) + noise, 0, 255).astype(np.uint8), np.ascontiguousarray(chroma[:, ::-1])))
     return out
 
 
+def _around(rng: np.random.Generator, n: int, shared: bool | int, low: float, high: float, spread: float, channels: int = 0) -> np.ndarray:
+    """n numbers (or colours) between the two; where `shared`, near one of them."""
+    shape = (n, channels) if channels else (n, 1, 1)
+    if not shared:
+        return rng.uniform(low, high, shape).astype(np.float32)
+    return (rng.uniform(low, high, (1, *shape[1:])) + rng.normal(0, spread, shape)).astype(np.float32)
+
+
+def search(signatures: list[Signature], found: list[list[Pair]]) -> None:
+    found.append(near_duplicate_pairs(signatures))
+
+
 def signatures_part(count: int) -> None:
-    signatures = made_signatures(count)
-    found: list[int] = []
-    processor, clock = timed(lambda: found.append(len(near_duplicate_pairs(signatures))))
-    print(
-        f"near duplicates of {count:,}: {processor:.1f} s of processor, {clock:.1f} s of the clock; {found[0]} of {count // 100} copies found"
-    )
+    for of in SETS:
+        signatures = made_signatures(count, of)
+        found: list[list[Pair]] = []
+        processor, clock = timed(partial(search, signatures, found))
+        copies = count // 100
+        there = {(pair.first, pair.second) for pair in found[0]}
+        known = sum((number * 7, count - copies + number) in there for number in range(copies))
+        print(
+            f"near duplicates of {count:,}, {of}: {processor:.1f} s of processor, {clock:.1f} s of the clock; "
+            f"{known} of {copies} copies found, {len(there) - known} other pairs",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

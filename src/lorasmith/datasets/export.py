@@ -23,8 +23,8 @@ from typing import Literal
 import tomlkit
 import tomlkit.items
 
-from lorasmith.datasets.folders import Picture, concept_in, open_folder
-from lorasmith.datasets.imports import REGULARISATION, settle
+from lorasmith.datasets.folders import REGULARISATION, Picture, concept_in, open_folder
+from lorasmith.datasets.imports import settle
 from lorasmith.datasets.names import safe_folder
 from lorasmith.errors import DatasetError, InputError
 from lorasmith.images.mend import Progress, sidecars

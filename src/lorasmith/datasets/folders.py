@@ -18,7 +18,11 @@ from typing import Literal
 
 from lorasmith.captions.caption import read_caption
 from lorasmith.errors import DatasetError, SettingsError
+from lorasmith.images.mend import STATE
 from lorasmith.images.read import PICTURE_SUFFIXES, content_hash, picture_size, read_picture
+
+HOLDOUT, REGULARISATION = "holdout", "regularisation"
+"""Folders of a dataset whose pictures judge the LoRA, or are trained on as `is_reg`; see `layout` and `holdout`."""
 
 SMALLEST_SIDE = 8
 """Pixels. One latent cell covers 8 x 8 pixels: a thinner picture has none."""
@@ -101,7 +105,8 @@ def open_folder(
     `caption_extension` are the endings of caption files; the first that a picture has counts. `recursive` reads all folders below, too.
     `missing_caption` is said of pictures without a caption file; without it, the name of an `N_name` folder is.
     `verify` decodes every picture, so that damage is found now and not in the night; without it only headers are read, and equal files
-    go unseen. Files and folders whose name begins with a dot, and those that desktops leave behind, are passed over.
+    go unseen. Files and folders whose name begins with a dot, and those that desktops leave behind, are passed over, and so
+    are the folders for evaluation and regularisation that `lorasmith layout` made.
 
     Raises:
         DatasetError: there is no such folder, it is a file, or no picture in it can be used.
@@ -176,7 +181,7 @@ def _folders(root: Path, recursive: bool, problems: list[Problem]) -> Iterator[t
         yield folder, concept
         below: list[tuple[Path, Concept]] = []
         for child in _visible(folder):
-            if not child.is_dir():
+            if not child.is_dir() or (folder == root and _is_laid_aside(child)):
                 continue
             own = concept_in(child.name)
             if recursive or (own is not None and folder == root):
@@ -191,6 +196,11 @@ def concept_in(folder_name: str) -> Concept | None:
     """`10_anna` says 10 repeats of anna. Four digits are a year rather than repeats: `2024_holiday` is no concept."""
     match = re.fullmatch(r"([1-9]\d{0,2})_\s*(\S.*?)\s*", folder_name, re.ASCII)
     return Concept(int(match[1]), match[2]) if match else None
+
+
+def _is_laid_aside(folder: Path) -> bool:
+    """Whether `lorasmith layout` put the folder there for another purpose than training: not even a recursive reading takes it."""
+    return folder.name in (HOLDOUT, REGULARISATION) and (folder.parent / STATE).is_dir()
 
 
 def _captioned_files(folder: Path, endings: tuple[str, ...], problems: list[Problem]) -> Iterator[tuple[Path, Path | None]]:

@@ -16,8 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lorasmith.atomic import write_atomically
-from lorasmith.datasets.folders import concept_in
-from lorasmith.datasets.imports import HOLDOUT, REGULARISATION
+from lorasmith.datasets.folders import HOLDOUT, REGULARISATION, concept_in
 from lorasmith.datasets.layout import Move, make_moves
 from lorasmith.datasets.names import TakenNames, safe_folder
 from lorasmith.draws import seed_of

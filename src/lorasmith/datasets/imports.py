@@ -34,14 +34,11 @@ from typing import IO, Any, Literal
 
 from lorasmith.atomic import write_atomically
 from lorasmith.datasets.archives import Archive, Limits, is_archive, open_archive
-from lorasmith.datasets.folders import concept_in
+from lorasmith.datasets.folders import HOLDOUT, REGULARISATION, concept_in
 from lorasmith.datasets.names import TakenNames, safe_folder, safe_stem
 from lorasmith.errors import DatasetError, InputError
 from lorasmith.images.mend import CAPTION_SUFFIXES, STATE, Progress, alone_in, follow_moves, places_after, recipes, sidecars
 from lorasmith.images.read import PICTURE_SUFFIXES, content_hash, picture_size, read_picture
-
-REGULARISATION, HOLDOUT = "regularisation", "holdout"
-"""Folders of a dataset that are not trained on as the rest is: see `layout` and `holdout`."""
 
 BATCH = 32
 """Pictures that come into the dataset together."""

@@ -14,8 +14,8 @@ from pathlib import Path, PurePosixPath
 
 from lorasmith.atomic import write_atomically
 from lorasmith.datasets.balance import USUAL_EPOCHS, Share, balanced_repeats, warnings_of
-from lorasmith.datasets.folders import concept_in
-from lorasmith.datasets.imports import HOLDOUT, MOVES, REGULARISATION, finish_moves
+from lorasmith.datasets.folders import HOLDOUT, REGULARISATION, concept_in
+from lorasmith.datasets.imports import MOVES, finish_moves
 from lorasmith.datasets.names import TakenNames, safe_folder
 from lorasmith.errors import DatasetError, InputError
 from lorasmith.images.mend import STATE, alone_in, places_after, recipes, sidecars

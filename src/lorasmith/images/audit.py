@@ -399,19 +399,21 @@ def _judge_copies(sound: Sequence[Picture]) -> tuple[list[Finding], list[Picture
     by_content: dict[str, list[Picture]] = {}
     for picture in sound:
         by_content.setdefault(picture.measures.content, []).append(picture)
+    different: list[Picture] = []
     for same in by_content.values():
+        ordered = _best_first(same)
+        different.append(ordered[0])
         if len(same) > 1:
-            paths = tuple(sorted((picture.path for picture in same), key=lambda path: (len(path.name), path)))
+            paths = tuple(picture.path for picture in ordered)
             found.append(Finding("exact duplicate", paths, len(paths), "files", f"{len(paths)} files with the same bytes", 1.0))
-    different = [same[0] for same in by_content.values()]
     groups = near_duplicate_groups([p.measures.signature for p in different if p.measures.signature is not None])
     dropped: set[Path] = set()
     for group in groups:
         members = [different[i] for i in group.indices]
-        kept = best_copy([_copy(picture.measures) for picture in members])
-        ordered = [members[kept], *(one for place, one in enumerate(members) if place != kept)]
+        ordered = _best_first(members)
         dropped |= {picture.path for picture in ordered[1:]}
-        turned = [p.path for i, p in zip(group.indices, members, strict=True) if group.relation(group.indices[kept], i) == "mirrored"]
+        kept = group.indices[members.index(ordered[0])]
+        turned = [p.path for i, p in zip(group.indices, members, strict=True) if group.relation(kept, i) == "mirrored"]
         furthest = max(pair.difference for pair in group.pairs)
         evidence = f"{len(members)} pictures differ by at most {furthest:.2f} of what resampling and compression may do"
         detail = "mirrored: " + ", ".join(path.name for path in turned) if turned else ""
@@ -423,8 +425,15 @@ def _judge_copies(sound: Sequence[Picture]) -> tuple[list[Finding], list[Picture
     return found, [picture for picture in different if picture.path not in dropped]
 
 
-def _copy(measures: Measures) -> Copy:
-    return Copy(measures.size, 100.0 if measures.quality is None else measures.quality, measures.file_bytes)
+def _best_first(copies: Sequence[Picture]) -> list[Picture]:
+    """The copy to keep, then the others in their order."""
+    kept = best_copy([_copy(picture) for picture in copies])
+    return [copies[kept], *(one for place, one in enumerate(copies) if place != kept)]
+
+
+def _copy(picture: Picture) -> Copy:
+    m = picture.measures
+    return Copy(m.size, 100.0 if m.quality is None else m.quality, m.file_bytes, picture.path.name)
 
 
 def _of_cluster(kind: str, cluster: set_signs.Cluster, single: Sequence[Picture]) -> Finding:

@@ -36,9 +36,9 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from lorasmith.atomic import write_atomically
 from lorasmith.errors import DatasetError, InputError
 from lorasmith.images.crop import Box, about_subject, inside_bars, inside_margins, views_on_sheet
-from lorasmith.images.duplicates import Copy, Signature, best_copy, near_duplicate_groups, signature
+from lorasmith.images.duplicates import Copy, Signature, best_copy, near_duplicate_groups, signature_of_pixels
 from lorasmith.images.read import PICTURE_SUFFIXES, content_hash, read_picture, read_with_facts
-from lorasmith.images.signs import jpeg_quality
+from lorasmith.images.signs import jpeg_quality, view_of
 from lorasmith.images.upscale import Upscaler, lanczos, open_upscaler, size_from, size_within
 
 STATE = ".lorasmith"
@@ -404,16 +404,17 @@ def _propose_one(path: Path, wishes: Sequence[Wish], recipe: Recipe | None, upsc
 
 
 def propose_removing_duplicates(pictures: Sequence[Path], progress: Progress | None = None) -> list[Proposal]:
-    """For each group of near duplicates, all but the best copy would go to the bin.
+    """For each group of near duplicates, all but the best copy would go to the bin: the one that the audit names, too.
 
-    Of equal files in different folders none goes: there they belong to different concepts.
+    Of copies in different folders none goes: there they belong to different concepts.
     """
 
     def look(path: Path) -> tuple[Copy, Signature] | str:
         try:
             reading = read_with_facts(path)
             quality = jpeg_quality(reading.tables)
-            return Copy(reading.picture.size, 100.0 if quality is None else quality, path.stat().st_size), signature(reading.picture)
+            copy = Copy(reading.picture.size, 100.0 if quality is None else quality, path.stat().st_size, path.name)
+            return copy, signature_of_pixels(view_of(np.asarray(reading.picture)))  # as the audit sees it: both name the same copies
         except DatasetError as error:
             return str(error)
 
