@@ -27,7 +27,7 @@ from lorasmith.errors import SettingsError
 from lorasmith.models.hub import is_hub_id
 from lorasmith.training.sd_scripts_files import Found, read_settings_file
 from lorasmith.training.sd_scripts_options import DEFAULTS, LEFT, OPTIONS, our_name
-from lorasmith.training.settings import Settings, check_loss_fits, check_together, setting_names, settings_from
+from lorasmith.training.settings import Settings, check_fits_base, check_together, setting_names, settings_from
 
 OFF: tuple[Any, ...] = (None, "", False, 0, [], "no", "none")
 """Values of options that ask for nothing."""
@@ -292,8 +292,8 @@ def _place_in(sentence: str, setting: str) -> int:
 
 def _checked(settings: Settings, draft: Draft) -> list[str]:
     warnings = check_together(settings)
-    if draft.found.family == "flux":
-        check_loss_fits(settings.loss, "flow")
+    if draft.found.is_training:
+        check_fits_base(settings, "flow" if draft.found.family == "flux" else settings.base.prediction_type or "epsilon")
     return warnings
 
 

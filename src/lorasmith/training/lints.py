@@ -17,13 +17,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
+from lorasmith.adapters.settings import TAKES
 from lorasmith.captions.advice import likely_triggers
 from lorasmith.captions.caption import Caption
 from lorasmith.datasets.balance import MOST_PASSES, Share, balanced_repeats
 from lorasmith.datasets.training_set import TrainingPicture, TrainingSet
 from lorasmith.models.description import Description
 from lorasmith.models.family import Usual
-from lorasmith.training.flow_settings import FlowSettings
 from lorasmith.training.optimizers import OPTIMIZERS, OptimizerKind
 from lorasmith.training.plan import Plan
 from lorasmith.training.schedules import in_steps
@@ -448,7 +448,7 @@ def low_rank_for_several(checked: Checked) -> Found:
 
 def alpha_over_rank(checked: Checked) -> Found:
     network = checked.settings.network
-    if network.alpha_value > network.rank:
+    if network.kind in TAKES["alpha"] and network.alpha_value > network.rank:
         yield (
             f"network.alpha {network.alpha_value:g} is over network.rank {network.rank}: it multiplies the learning rate by {network.alpha_value / network.rank:g}",
             f"set network.alpha to {network.rank / 2:g}, half of the rank, and raise the learning rate if you mean that",
@@ -458,7 +458,8 @@ def alpha_over_rank(checked: Checked) -> Found:
 
 def alpha_far_under_rank(checked: Checked) -> Found:
     network = checked.settings.network
-    if not checked.finds_rate and not network.rs_lora and network.alpha_value < network.rank / 16:
+    takes = network.kind in TAKES["alpha"] and not network.rs_lora
+    if takes and not checked.finds_rate and network.alpha_value < network.rank / 16:
         yield (
             f"network.alpha {network.alpha_value:g} is 1/{network.rank / network.alpha_value:.0f} of network.rank {network.rank}: learning is slowed as much, "
             f"and {checked.settings.optimizer.type} does not make up for it",
@@ -702,25 +703,6 @@ def few_checkpoints(checked: Checked) -> Found:
 # -- loss, precision, samples -----------------------------------------------------------------------------------------
 
 
-def min_snr_on_flow(checked: Checked) -> Found:
-    if checked.base.prediction_type == "flow" and checked.settings.loss.min_snr_gamma:
-        yield (
-            f"loss.min_snr_gamma {checked.settings.loss.min_snr_gamma:g} has no effect: a flow model has no such weights",
-            ("set loss.min_snr_gamma to 0"),
-            "the method",
-        )
-
-
-def flow_without_flow_model(checked: Checked) -> Found:
-    given = [name for name in FlowSettings.model_fields if getattr(checked.settings.flow, name) != FlowSettings.model_fields[name].default]
-    if checked.base.prediction_type != "flow" and given:
-        yield (
-            f"flow.{given[0]} is set, but {checked.base.family} is no flow model, and the section has no effect",
-            (f"remove {', '.join(f'flow.{name}' for name in given)}"),
-            "the method",
-        )
-
-
 def min_snr_gamma_unusual(checked: Checked) -> Found:
     gamma = checked.settings.loss.min_snr_gamma
     if checked.base.prediction_type != "flow" and gamma and not 1 <= gamma <= 20:
@@ -778,6 +760,6 @@ LINTS: dict[str, Rule] = {
         idle_text_encoder, text_encoder_of_family, text_encoder_without_word, text_encoder_too_fast, rate_far_from_usual, rate_of_finders,
         schedule_of_finders, many_restarts, long_warmup,
         short_training, long_training, large_batch, concepts_in_batches, repeats_instead_of_epochs, few_checkpoints,
-        min_snr_on_flow, flow_without_flow_model, min_snr_gamma_unusual, file_in_fp32, large_base_in_fp32, no_samples,
+        min_snr_gamma_unusual, file_in_fp32, large_base_in_fp32, no_samples,
     )
 }  # fmt: skip
