@@ -77,15 +77,15 @@ def make_folder(folder: Path, number: int) -> None:
             file.write(", ".join([*tags, "A cat sits on a red mat."] if n % 4 == 0 else tags))
 
 
-def captions(folder: Path, number: int) -> None:
+def captions(folder: Path, number: int, edits: list[str]) -> None:
     make_folder(folder, number)
     vocabulary = Vocabulary({"zorvex": (0, 1)}, {"common_1": "usual"}, {"zorvex": ["cat"], "cat": ["animal"]})
     collection = measured(f"open {number:,} captions", FOLDER_LIMIT, lambda: open_captions(folder))
     for text in FILTERS:
         found = measured(f"filter {text}", FOLDER_LIMIT, lambda text=text: select(collection, Scope(text)))
         print(f"{'':<44} {len(found):,} found")
-    for name, arguments in EDITS.items():
-        edit = edit_of(name, **arguments)
+    for name in edits:
+        edit = edit_of(name, **EDITS[name])
 
         def change(edit=edit):
             return plan_edit(collection, edit, vocabulary=vocabulary).save()
@@ -114,11 +114,12 @@ def main() -> None:
     parser.add_argument("--captions", type=int, default=100_000)
     parser.add_argument("--tags", type=int, default=300_000)
     parser.add_argument("--folder", type=Path, help="where the captions are made; on the disk that shall be measured")
+    parser.add_argument("--edits", nargs="+", choices=EDITS, default=[*EDITS], help="which edits; all without")
     arguments = parser.parse_args()
     completion(arguments.tags)
     folder = Path(tempfile.mkdtemp(prefix="captions-", dir=arguments.folder))
     try:
-        captions(folder, arguments.captions)
+        captions(folder, arguments.captions, arguments.edits)
     finally:
         shutil.rmtree(folder)
     sys.exit(1 if over else 0)

@@ -455,11 +455,15 @@ class Resolve(Edit):
 
         def resolved(_: str, caption: Caption) -> Caption:
             tags, sentence = caption.parts
+            names = [vocabulary.resolve(tag) for tag in tags]
+            if names == tags:
+                return caption
+            there = _keys(tags)
             new: list[str] = []
-            for tag in tags:
-                name = vocabulary.resolve(tag)
-                if name == tag or tag_key(name) not in _keys(tags) | _keys(new):
+            for tag, name in zip(tags, names, strict=True):
+                if name == tag or tag_key(name) not in there:
                     new.append(name)
+                    there.add(tag_key(name))
             return caption.with_tags([*new, *sentence])
 
         return resolved

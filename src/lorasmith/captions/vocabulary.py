@@ -75,6 +75,7 @@ class Vocabulary:
         self._names = [name for _, name in found]
         self._counts = np.array([self.tags.get(name, (-1, 0))[1] for _, name in found], dtype=np.int64)
         self._most_used = np.argsort(-self._counts, kind="stable")
+        self._implying = {key_of(name) for name in self.implications}
         self._spelled = {key_of(name): name for name in (*self.implications, *self.aliases, *self.tags)}
 
     def __len__(self) -> int:
@@ -104,15 +105,21 @@ class Vocabulary:
 
     def resolve(self, tag: str) -> str:
         """The tag that a tag is an alias of, through any number of steps, spelled as the tag is; the tag itself where it is none."""
-        name, seen = self._spelled.get(key_of(tag)), set[str]()
+        name = self._spelled.get(key_of(tag))
+        if name is None or name not in self.aliases:
+            return tag
+        seen = set[str]()
         while name in self.aliases and name not in seen:
             seen.add(name)
             name = self.aliases[name]
-        return spelled_like(name, tag) if name is not None and seen else tag
+        return spelled_like(name, tag)
 
     def implied_by(self, tag: str) -> set[str]:
         """All tags that a tag implies, through any number of steps, in the list's spelling; never the tag itself."""
-        name = self._spelled.get(key_of(tag), key_of(tag))
+        return self._implied_by(key_of(tag))
+
+    def _implied_by(self, key: str) -> set[str]:
+        name = self._spelled.get(key, key)
         found: set[str] = set()
         waiting = list(self.implications.get(name, ()))
         while waiting:
@@ -126,18 +133,22 @@ class Vocabulary:
         """The tags without those that another of them implies. Of tags that imply each other the first stays, and so does what is in `keep`."""
         kept = {key_of(tag) for tag in keep}
         keys = [key_of(tag) for tag in tags]
-        implied = [{key_of(parent) for parent in self.implied_by(tag)} for tag in tags]
+        if self._implying.isdisjoint(keys):
+            return [*tags]
+        implied = [{key_of(parent) for parent in self._implied_by(key)} if key in self._implying else set() for key in keys]
+        meant = set().union(*implied)
 
         def is_implied(at: int) -> bool:
             others = (n for n in range(len(tags)) if keys[at] in implied[n])
             return any(keys[other] not in implied[at] or other < at for other in others)
 
-        return [tag for at, tag in enumerate(tags) if keys[at] in kept or not is_implied(at)]
+        return [tag for at, tag in enumerate(tags) if keys[at] in kept or keys[at] not in meant or not is_implied(at)]
 
     def with_implied(self, tags: Sequence[str]) -> list[str]:
         """The tags, and behind them all that they imply and that is not there yet, in alphabetical order, spelled as the tags are."""
-        there = {key_of(tag) for tag in tags}
-        new = {parent: tag for tag in tags for parent in self.implied_by(tag) if key_of(parent) not in there}
+        keys = [key_of(tag) for tag in tags]
+        implying = [(key, tag) for key, tag in zip(keys, tags, strict=True) if key in self._implying]
+        new = {parent: tag for key, tag in implying for parent in self._implied_by(key) if key_of(parent) not in keys}
         return [*tags, *(spelled_like(parent, new[parent]) for parent in sorted(new))]
 
     def unknown(self, tags: Iterable[str]) -> list[str]:
