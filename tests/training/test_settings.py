@@ -63,10 +63,8 @@ def test_settings_that_contradict_each_other_are_refused_naming_both(change, wor
 @pytest.mark.parametrize(
     ("change", "word"),
     [
-        ({"optimizer": {"type": "Prodigy", "learning_rate": 1e-4}}, "Prodigy"),
-        ({"optimizer": {"learning_rate": 1.0}}, "AdamW"),
-        ({"captions": {"keep_tokens": 2}}, "keep_tokens"),
-        ({"network": {"rank": 4, "alpha": 8.0}}, "alpha"),
+        ({"captions": {"keep_tokens": 2}}, "no effect while captions.shuffle_caption is off"),
+        ({"captions": {"shuffle_caption": True, "keep_tokens": 2, "keep_tokens_separator": "|||"}}, "the separator decides"),
     ],
 )
 def test_settings_that_do_little_together_are_warned_about(change, word):

@@ -8,7 +8,7 @@ import sys
 
 import typer
 
-from lorasmith.cli import audit, base, captions, dataset, demo, lora, picture, recipe, run
+from lorasmith.cli import audit, base, captions, dataset, demo, import_settings, lora, picture, recipe, run
 from lorasmith.errors import InputError, LorasmithError
 
 app = typer.Typer(
@@ -25,6 +25,7 @@ app.command("export")(dataset.export)
 app.add_typer(base.app, name="base")
 app.add_typer(recipe.app, name="recipe")
 app.command("new")(run.new)
+app.command("import-settings")(import_settings.import_settings)
 app.command("plan")(run.plan)
 app.command("train")(run.train)
 app.command("resume")(run.resume)

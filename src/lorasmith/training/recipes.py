@@ -228,7 +228,7 @@ def _optimizer(wanted: Wanted) -> list[Choice]:
 
 def _loss(wanted: Wanted) -> list[Choice]:
     if wanted.family == "flux":
-        return []
+        return [Choice("loss.min_snr_gamma", 0.0, "a flow model weights by how timesteps are drawn", "measured: it has no effect")]
     gamma = 5.0
     return [Choice("loss.min_snr_gamma", gamma, "keeps easy timesteps from ruling the loss; 5 is usual, 7 to 10 for photographs", "S0-S4")]
 

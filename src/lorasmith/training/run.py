@@ -106,7 +106,7 @@ def resume(folder: Path, listeners: Iterable[Listener] = (), commands: Commands 
 def check(settings: Settings) -> tuple[list[str], TrainingSet, Plan]:
     """Warnings, the pictures and the plan; raises InputError with one sentence where the run could not work."""
     warnings = check_together(settings)
-    describe(settings.base.path, **settings.base.wishes)
+    check_fits_base(settings, describe(settings.base.path, **settings.base.wishes).prediction_type)
     training_set = open_training_set(settings.datasets, settings.buckets)
     if not any(item.picture.caption for item in training_set.pictures) and settings.captions.trigger is None:
         raise DatasetError(
@@ -185,7 +185,6 @@ def load_model(settings: Settings, training_set: TrainingSet, emit: Emitter) -> 
     """Open the base and make sure that buckets and captions fit it."""
     emit(events.PhaseStarted("model", str(settings.base.path)))
     base = open_base(settings.base.path, DTYPES[settings.training.mixed_precision], _device(settings), **settings.base.wishes)
-    check_fits_base(settings, base.diffusion.prediction_type)
     for side in (settings.samples.width, settings.samples.height):
         if side is not None and side % base.pixel_step:
             raise SettingsError(

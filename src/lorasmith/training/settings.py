@@ -15,7 +15,7 @@ from typing import Any, Literal
 import tomlkit
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from lorasmith.adapters.settings import TAKES, NetworkSettings, check_network
+from lorasmith.adapters.settings import NetworkSettings, check_network
 from lorasmith.datasets.settings import BucketSettings, CaptionSettings, DatasetSettings
 from lorasmith.errors import SettingsError
 from lorasmith.models.settings import BaseModelSettings
@@ -184,19 +184,8 @@ def check_together(settings: Settings) -> list[str]:
             raise SettingsError(f"samples.{given[0]} has no effect without samples.prompts; add a prompt or remove it")
     warnings = []
     optimizer = kind_of(o.type)
-    if optimizer.finds_rate:
-        for field in ("learning_rate", "unet_lr", "text_encoder_lr"):
-            value = getattr(o, field)
-            if value is not None and 0 < value < 0.1:
-                warnings.append(f"optimizer.{field} is {value:g}, but {o.type} finds the rate itself and expects about 1; set it to 1")
-        if len({lr for part in ("unet", "text_encoder") if (lr := settings.lr_of(part))}) > 1:
-            raise SettingsError(
-                f"optimizer.unet_lr and optimizer.text_encoder_lr differ, but {o.type} finds one rate for all; make them equal"
-            )
-        if s.lr_scheduler == "cosine_with_restarts" and (s.lr_scheduler_num_cycles or 1) > 1:
-            warnings.append(f"schedule.lr_scheduler restarts, which upsets the rate that {o.type} has found; use cosine or constant")
-    elif max(settings.lr_of("unet"), settings.lr_of("text_encoder")) > 0.05:
-        warnings.append(f"a learning rate over 0.05 is far too high for {o.type}; 1e-4 to 5e-4 is usual")
+    if optimizer.finds_rate and len({lr for part in ("unet", "text_encoder") if (lr := settings.lr_of(part))}) > 1:
+        raise SettingsError(f"optimizer.unet_lr and optimizer.text_encoder_lr differ, but {o.type} finds one rate for all; make them equal")
     if optimizer.averages and s.lr_scheduler not in ("constant", "constant_with_warmup"):
         raise SettingsError(
             f"optimizer.type {o.type!r} needs no schedule and is harmed by {s.lr_scheduler!r}; set schedule.lr_scheduler to 'constant'"
@@ -208,10 +197,6 @@ def check_together(settings: Settings) -> list[str]:
         warnings.append("captions.keep_tokens counts only in captions without captions.keep_tokens_separator; there the separator decides")
     if c.token_warmup_min != 1 and not c.token_warmup_step:
         raise SettingsError("captions.token_warmup_min has no effect without captions.token_warmup_step; set that or remove it")
-    if settings.network.kind in TAKES["alpha"] and settings.network.alpha_value > settings.network.rank:
-        warnings.append(
-            f"network.alpha {settings.network.alpha_value:g} is larger than the rank {settings.network.rank}; this multiplies the learning rate"
-        )
     if c.trigger is None and any("{trigger}" in p for p in settings.samples.prompts):
         raise SettingsError("samples.prompts uses {trigger}, but captions.trigger is not set; set it or write the word")
     return warnings
