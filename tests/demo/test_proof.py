@@ -16,7 +16,7 @@ THINGS = [("character", "zorvex"), ("style", "chalk"), ("concept", "balloon")]
 @pytest.mark.slow
 @pytest.mark.parametrize(("kind", "name"), THINGS, ids=[name for _, name in THINGS])
 def test_a_lora_learns_its_subject_and_leaves_the_rest_alone(kind, name, tmp_path):
-    dataset = write_dataset(tmp_path, f"{kind}-{name}-large")
+    dataset = write_dataset(tmp_path, f"{kind}-{name.replace(' ', '-')}-large")
     regularisation = write_dataset(tmp_path, "regularisation")
     result = train(recipe(kind, name, dataset, regularisation, tmp_path / "cache", EPOCHS[kind]), tmp_path / "run")
     proof = prove(open_base(BASE, torch.float32), kind, name, result.file, samples=64)

@@ -120,7 +120,7 @@ class _Draw:
 
     seed: int
 
-    def rng(self, *purpose: object) -> random.Random:
+    def rng(self, *purpose: str | int) -> random.Random:
         return rng_for("audit bench", *((self.seed,) if self.seed else ()), *purpose)
 
     def scene(self, number: int) -> Scene:
@@ -139,7 +139,8 @@ def _bases(given: Mapping[str, Image.Image], draw: _Draw, effort: Effort) -> dic
     for name, picture in given.items():
         if draw.seed:
             rng = draw.rng("part", name)
-            w, h = (round(side * rng.uniform(0.75, 1)) for side in picture.size)
+            share = rng.uniform(0.75, 1)
+            w, h = round(picture.width * share), round(picture.height * share)
             left, top = rng.randint(0, picture.width - w), rng.randint(0, picture.height - h)
             picture = picture.crop((left, top, left + w, top + h))
             picture = ImageOps.mirror(picture) if rng.random() < 0.5 else picture

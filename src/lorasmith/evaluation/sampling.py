@@ -29,7 +29,8 @@ def with_lora(base: Base, file: Path | None, strength: float = 1.0) -> Iterator[
     shape = keys.unet_shape(base.parts["unet"]) if "unet" in base.parts else None
     network = read_network(lora.tensors, lora.metadata, base.family, shape).whole()
     tensors = file_tensors(network.layers)
-    adapters, known = [], set()
+    adapters: list[AttachedAdapter] = []
+    known: set[str] = set()
     with ExitStack() as stack:
         for part, module in base.parts.items():
             targets = keys.targets(base.family, part, module, "full")

@@ -35,7 +35,7 @@ class Muon(torch.optim.Optimizer):
         self, params: Iterable[torch.nn.Parameter] | Iterable[dict[str, Any]], lr: float = 1e-3, momentum: float = 0.95,
         betas: tuple[float, float] = (0.9, 0.98),
     ):  # fmt: skip
-        given = list(params)
+        given: list[Any] = list(params)
         groups: list[dict[str, Any]] = given if given and isinstance(given[0], dict) else [{"params": given}]
         split = []
         for group in groups:

@@ -125,7 +125,8 @@ def make_optimizer(name: str, groups: Iterable[Mapping[str, Any]], args: Mapping
             raise SettingsError(f"optimizer.args: {name}'s {key} is {value!r}, but should be like {known[key].default!r}; mend it")
     values = {key: tuple(value) if isinstance(value, list) else value for key, value in {**kind.defaults, **args}.items()}
     try:
-        return found([dict(group) for group in groups], **values)
+        make: Any = found  # each class has arguments of its own
+        return make([dict(group) for group in groups], **values)
     except (ValueError, TypeError, NotImplementedError, AssertionError) as error:
         raise SettingsError(f"optimizer.args: {name} refuses them ({error}); mend the values") from error
 

@@ -267,10 +267,11 @@ def own_recipe(path: Path, images: int) -> list[Choice]:
         raise SettingsError(f"the recipe {path} is no valid TOML ({error}); mend that line") from error
     if odd := sorted(content.keys() - {"begin_with", "settings", "reasons"}):
         raise SettingsError(f"the recipe {path} has {odd[0]!r}; it may have begin_with, [settings] and [reasons]")
-    begin = str(content.get("begin_with", "")).split("/")
-    if len(begin) != 3:
-        raise SettingsError(f'the recipe {path} must begin with another one; write begin_with = "style/sdxl/standard"')
-    choices = {choice.setting: choice for choice in recipe(*begin, images)}
+    try:
+        kind, family, level = str(content.get("begin_with", "")).split("/")
+    except ValueError:
+        raise SettingsError(f'the recipe {path} must begin with another one; write begin_with = "style/sdxl/standard"') from None
+    choices = {choice.setting: choice for choice in recipe(kind, family, level, images)}
     reasons: Mapping[str, str] = content.get("reasons", {})
     known = set(setting_names())
     for name, value in _dotted(content.get("settings", {})).items():
