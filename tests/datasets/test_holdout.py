@@ -1,6 +1,7 @@
 """Held-out pictures are chosen by their bytes, stay held out, and have no copy among those that train."""
 
 import hashlib
+import shutil
 
 import pytest
 from hypothesis import given
@@ -9,6 +10,7 @@ from PIL import Image
 
 from lorasmith.datasets.folders import open_folder
 from lorasmith.datasets.holdout import held_out, hold_out, plan_holdout
+from lorasmith.datasets.layout import lay_out, plan_layout
 from lorasmith.errors import DatasetError, SettingsError
 from lorasmith.images.mend import Wish, dataset_pictures, mend, propose
 from tests.datasets.test_imports import listing
@@ -86,6 +88,20 @@ def test_held_out_pictures_move_aside_with_their_captions_and_stay_there(dataset
     for path in dataset_pictures(dataset, [f"*/{name}" for name in aside]):  # mended, it is the same picture
         mend(dataset, propose(dataset, [path], [Wish("rotate", 180)]))
     assert plan_holdout(dataset, 0.25).moves == ()
+
+
+def test_what_layout_set_aside_is_neither_trained_on_nor_a_problem(dataset):
+    lay_out(dataset, plan_layout(dataset, concept="things"))
+    hold_out(dataset, split := plan_holdout(dataset, 0.25))
+    (dataset / "regularisation" / "1_thing").mkdir(parents=True)
+    photograph("astronaut").resize((90, 90)).save(dataset / "regularisation" / "1_thing" / "neutral.png")
+    for recursive in (False, True):
+        contents = open_folder(dataset, recursive=recursive)
+        assert contents.problems == ()
+        assert len(contents.pictures) == len(split.training) == 12
+    assert len(open_folder(dataset / "holdout").pictures) == 4
+    shutil.rmtree(dataset / ".lorasmith")  # somebody's own folders of these names are folders like any other
+    assert len(open_folder(dataset, recursive=True).pictures) == 17
 
 
 def test_a_copy_of_a_held_out_picture_is_held_out_too(dataset):

@@ -1,0 +1,99 @@
+"""The audit as a user types it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from lorasmith.cli import audit as verbs
+from lorasmith.errors import DatasetError, InputError
+from tests.photographs import make_pile, photograph
+
+app = typer.Typer()
+app.command("audit")(verbs.audit)
+app.add_typer(verbs.bench, name="bench")
+
+
+def run(*words, code=0):
+    result = CliRunner().invoke(app, [str(word) for word in words])
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    assert result.exit_code == code, result.output
+    return result
+
+
+@pytest.fixture
+def pile(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    make_pile(tmp_path / "pile")
+    (tmp_path / "pile" / "film.mp4").write_bytes(b"x")
+    return tmp_path / "pile"
+
+
+def test_an_audit_names_pictures_faults_and_what_mends_them(pile, tmp_path):
+    said = run("audit", pile, "--resolution", 300, "--html", tmp_path / "page.html", code=3).stdout
+    assert said.startswith("14 pictures in ")
+    assert "1 files are no pictures by their names and were not looked at: film.mp4" in said
+    assert "error: cannot be read: text.png" in said
+    assert "[mend: flatten]" in said
+    assert f"wrote {tmp_path / 'page.html'}" in said
+    assert (tmp_path / "page.html").read_text("utf-8").startswith("<!doctype html>")
+    again = run("audit", pile, "--resolution", 300, "--all", code=3).stdout
+    assert "12 of them known from before" in again
+    assert "more findings" not in again
+
+
+def test_scripts_get_json(pile):
+    said = json.loads(run("audit", pile, "--resolution", 300, "--json", code=3).stdout)
+    assert said["counts"]["unreadable"] == 2
+    assert [path.rsplit("/", 1)[-1] for path in said["not_pictures"]] == ["film.mp4"]
+
+
+def test_a_sound_set_ends_with_0(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "sound").mkdir()
+    photograph("coffee").save(tmp_path / "sound" / "cup.png")
+    assert "score 100 of 100" in run("audit", "sound", "--resolution", 300).stdout
+
+
+def test_bad_input_is_a_sentence(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DatasetError, match="holds no pictures"):
+        run("audit", "empty")
+    with pytest.raises(InputError, match="resolution is 5"):
+        run("audit", "empty", "--resolution", 5)
+
+
+def test_ctrl_c_judges_what_was_seen_so_far(tmp_path):
+    for number in range(80):
+        photograph("astronaut").resize((1500 + number, 1500)).save(tmp_path / f"{number:03d}.png", compress_level=0)
+    code = "import sys; sys.argv[0] = 'lorasmith'; from lorasmith.cli.main import main; main()"
+    job = subprocess.Popen(
+        [sys.executable, "-c", code, "audit", str(tmp_path), "--json", "--cache", str(tmp_path / "cache")],
+        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+    while not list((tmp_path / "cache").glob("audit/*.sqlite")) and job.poll() is None:
+        time.sleep(0.02)
+    job.send_signal(signal.SIGINT)
+    out, _ = job.communicate(timeout=120)
+    assert job.returncode == 3
+    said = json.loads(out)
+    assert said["pictures"] >= 1
+    assert said["pictures"] + said["left_out"] == 80
+    assert said["left_out"] > 0
+
+
+@pytest.mark.slow
+def test_the_bench_prints_precision_and_recall_of_each_finding():
+    rows = {row["kind"]: row for row in json.loads(run("bench", "audit", "--json").stdout)}
+    assert rows["near duplicate"]["recall"] >= 0.98
+    said = run("bench", "audit", "--seed", 2).stdout
+    assert said.startswith("finding ")
+    assert "near duplicate" in said
