@@ -86,17 +86,26 @@ def shaken(adapter, size=0.2):
 
 
 every_network = pytest.mark.parametrize("settings", NETWORKS.values(), ids=NETWORKS.keys())
+# A kind in its plain form, on every layer; its variants on the two that differ most. The rest of the table is slow.
+PLAIN_ONES = {settings.kind: name for name, settings in reversed(NETWORKS.items())}.values()
+
+
+def pair(name, layer):
+    quick = name in PLAIN_ONES or layer in ("linear", "conv 3x3")
+    return pytest.param(NETWORKS[name], layer, id=f"{name}-{layer}", marks=() if quick else pytest.mark.slow)
+
+
+every_pair = pytest.mark.parametrize(("settings", "layer"), [pair(name, layer) for name in NETWORKS for layer in LAYERS])
 # DoRA's length counts as a constant for the gradient, which has its own test.
 WITHOUT_DORA = {name: settings for name, settings in NETWORKS.items() if not settings.dora}
-every_layer = pytest.mark.parametrize("layer", LAYERS)
 
 
 def test_the_table_of_networks_has_every_kind():
     assert {settings.kind for settings in NETWORKS.values()} == KINDS.keys()
+    assert {NETWORKS[name].kind for name in PLAIN_ONES} == KINDS.keys()
 
 
-@every_layer
-@every_network
+@every_pair
 def test_it_starts_as_the_base_bit_for_bit(settings, layer):
     model, x = model_with(layer), picture()
     before = model(x)
@@ -110,8 +119,7 @@ def test_it_starts_as_the_base_bit_for_bit(settings, layer):
             assert torch.equal(model(x), before)
 
 
-@every_layer
-@every_network
+@every_pair
 def test_attached_strong_and_weak_merged_and_from_the_file_it_predicts_the_same(settings, layer):
     model, x = model_with(layer), picture()
     base = model(x)
@@ -174,8 +182,7 @@ def test_dora_gradients_are_those_with_the_length_held():
         torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-4)
 
 
-@every_network
-@pytest.mark.parametrize("layer", ["linear", "conv 1x1", "conv 3x3"])
+@pytest.mark.parametrize(("settings", "layer"), [pair(name, layer) for name in NETWORKS for layer in ("linear", "conv 1x1", "conv 3x3")])
 def test_the_loss_falls_on_a_fixed_batch(settings, layer):
     model, x = model_with(layer), picture()
     goal = 0.5 * torch.randn(model(x).shape, generator=torch.Generator().manual_seed(4)) + model(x)
@@ -312,8 +319,7 @@ def cayley(blocks, limit):
     return (eye + q) @ torch.linalg.inv(eye - q)
 
 
-@every_layer
-@every_network
+@every_pair
 def test_delta_weight_is_the_formula_in_double_precision(settings, layer):
     model = model_with(layer)
     adapter = shaken(network(model, settings))
@@ -477,7 +483,9 @@ DROPPING = {
 }
 
 
-@every_layer
+@pytest.mark.parametrize(
+    "layer", [layer if layer in ("linear", "conv 3x3") else pytest.param(layer, marks=pytest.mark.slow) for layer in LAYERS]
+)
 @pytest.mark.parametrize("settings", DROPPING["dropout"] + DROPPING["rank_dropout"], ids=lambda s: f"{s.kind}-{s.dropout}-{s.rank_dropout}")
 def test_what_is_dropped_depends_on_the_step_alone_and_the_mean_is_the_whole(settings, layer):
     model, x = model_with(layer), picture()

@@ -144,7 +144,10 @@ REFUSED = {
     "rank of an ia3": ({"kind": "ia3", "rank": 8}, "network.rank has no effect on network.kind 'ia3'"),
     "dora of a boft": ({"kind": "boft", "dora": True}, "network.dora .* choose lokr, loha|network.dora .* choose loha, lokr or lora"),
     "dropout of a lokr": ({"kind": "lokr", "dropout": 0.1}, "network.dropout has no effect"),
-    "convolutions without any": ({"preset": "attention", "conv_rank": 4}, "network.conv_rank .* network.preset 'attention', which has no 3x3"),
+    "convolutions without any": (
+        {"preset": "attention", "conv_rank": 4},
+        "network.conv_rank .* network.preset 'attention', which has no 3x3",
+    ),
     "conv alpha without convolutions": ({"conv_alpha": 1}, "network.conv_alpha .* choose the preset 'convolutions'"),
     "tucker without convolutions": ({"use_tucker": True}, "network.use_tucker"),
     "full matrix and rank": ({"kind": "lokr", "full_matrix": True, "rank": 4}, "network.rank has no effect with network.full_matrix"),

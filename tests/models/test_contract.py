@@ -22,7 +22,7 @@ PROMPTS = ["a happy red cat", "the big dog, sad"]
 SIZE = toys.PICTURE
 
 
-@pytest.fixture(scope="module", params=toys.TOYS)
+@pytest.fixture(scope="module", params=toys.quick_and_slow())
 def name(request):
     return request.param
 
@@ -145,6 +145,7 @@ def test_the_same_seed_gives_the_same_picture_whatever_is_drawn_beside_it(base):
     assert together[0].tobytes() != together[1].tobytes()
 
 
+@pytest.mark.parametrize("name", toys.TOYS, indirect=True)
 def test_diffusers_own_pipeline_draws_the_same(base, name):
     latents = initial_latents(base, [3, 4], SIZE, SIZE)
     pipeline = toys.pipeline_of(name)

@@ -38,6 +38,13 @@ def toy_folder(name: str) -> Path:
     return folder
 
 
+def quick_and_slow() -> list:
+    """The toys as parameters of a test: every family's plain form, and its variants as slow ones."""
+    import pytest
+
+    return [pytest.param(toy, marks=pytest.mark.slow) if "-" in toy else toy for toy in TOYS]
+
+
 def family_of(name: str) -> str:
     return name.partition("-")[0]
 
