@@ -173,6 +173,18 @@ def test_damage_is_named(spoil, words):
     assert re.search(words, report.damage[0])
 
 
+@pytest.mark.parametrize(("blocks", "damaged"), [((2,), False), ((1, 2), False), ((1,), True), ((0, 1, 2), True)])
+def test_the_last_blocks_of_a_text_encoder_may_be_zero_where_they_were_not_read(blocks, damaged):
+    """A run on SDXL, or with clip skip, never trains them."""
+    file = lora_file("sdxl", ss_base_model_version="sdxl_base_v1-0")
+    for key, tensor in file.tensors.items():
+        if key.startswith(tuple(f"lora_te1_text_model_encoder_layers_{block}_" for block in blocks)) and "lora_up" in key:
+            tensor.zero_()
+    report = check(file, "sdxl")
+    assert bool(report.damage) == damaged
+    assert any("training did not read so far" in note for note in report.notes) == (2 in blocks)
+
+
 def test_a_missing_alpha_is_no_damage_but_said():
     file = lora_file()
     del file.tensors[f"{Q}.alpha"]

@@ -10,6 +10,7 @@ their shapes fit a base, and which type the UIs will show.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -99,8 +100,14 @@ def check_file(
         kinds[made_of(layer)] = kinds.get(made_of(layer), 0) + 1
         if layer.rank is not None:
             ranks[str(layer.rank)] = ranks.get(str(layer.rank), 0) + 1
-    damage = [*_damage(file.tensors), *_unread(network), *_idle(network)]
+    idle = _idle(network)
+    past_reading = _past_reading(network, idle) if len(idle) < len(network.layers) else frozenset()
+    damage = [*_damage(file.tensors), *_unread(network), *_sentence_of_idle(network, [name for name in idle if name not in past_reading])]
     notes = list(network.notes)
+    if past_reading:
+        notes.append(
+            f"{len(past_reading)} layers at the end of a text encoder are zero: training did not read so far (SDXL's first encoder, clip skip)"
+        )
     shown = ui_type(file.metadata)
     expected = {"sd1": "SD1", "sd2": "SD2", "sdxl": "SDXL"}.get(network.family)
     if expected and shown and shown != expected:
@@ -242,7 +249,7 @@ def _unread(network: Network) -> list[str]:
 
 def _idle(network: Network) -> list[str]:
     """Layers that change nothing, because one of the factors of their product is zero."""
-    idle = [
+    return [
         layer.name
         for layer in network.layers.values()
         if layer.kind in ("lora", "loha", "lokr", "full", "ia3")
@@ -250,6 +257,26 @@ def _idle(network: Network) -> list[str]:
         and any(not tensor.any() for end, tensor in layer.tensors.items() if end not in ("on_input", "diff_b"))
         and not ("diff_b" in layer.tensors and layer.tensors["diff_b"].any())
     ]
+
+
+def _past_reading(network: Network, idle: list[str]) -> frozenset[str]:
+    """The idle layers at the end of a text encoder, where whole blocks are idle: SDXL reads its first encoder up to the last
+    block but one, as every family does with clip skip, and what is not read is not trained."""
+    blocks: dict[str, dict[int, list[str]]] = {}
+    for name in network.layers:
+        if found := re.match(r"(lora_te\d?)_text_model_encoder_layers_(\d+)_", name):
+            blocks.setdefault(found[1], {}).setdefault(int(found[2]), []).append(name)
+    past: set[str] = set()
+    zero = set(idle)
+    for of_encoder in blocks.values():
+        for number in sorted(of_encoder, reverse=True)[:-1]:
+            if not zero.issuperset(of_encoder[number]):
+                break
+            past.update(of_encoder[number])
+    return frozenset(past)
+
+
+def _sentence_of_idle(network: Network, idle: list[str]) -> list[str]:
     if not idle:
         return []
     if len(idle) == len(network.layers):
