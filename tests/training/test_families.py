@@ -1,0 +1,66 @@
+"""A run of six steps on a toy base of every family, from the settings to a file that draws what was drawn while training."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from lorasmith.adapters.base import empty_base
+from lorasmith.adapters.check import check_file
+from lorasmith.adapters.file import load_tensors
+from lorasmith.evaluation.sampling import with_lora
+from lorasmith.models.checkpoint import describe, open_base
+from lorasmith.models.sampling import sample
+from lorasmith.training.run import DTYPES, train
+from tests.models.single_files import write_single_file
+from tests.models.toys import PICTURE, toy_folder
+
+LORA = {"rank": 2}
+DRAWN = {"width": PICTURE, "height": PICTURE, "steps": 2, "cfg_scale": 3.0}
+PROMPT = "zorvex, red cat"
+
+
+def pixels(picture):
+    return np.asarray(picture).astype(int)
+
+
+@pytest.mark.parametrize(
+    ("family", "form", "network"),
+    [
+        ("sd1", "folder", LORA),
+        ("sd1", "folder", {"kind": "loha", "rank": 2, "preset": "convolutions"}),
+        ("sd2", "folder", LORA),
+        ("sdxl", "folder", LORA),
+        ("sdxl", "file", LORA),
+        ("sdxl-v", "folder", LORA),
+        ("flux", "folder", LORA),
+        ("flux", "folder", {"kind": "diag-oft", "block_size": 4}),
+    ],
+    ids=lambda value: value.get("kind", "lora") if isinstance(value, dict) else value,
+)
+def test_a_run_on_every_family_ends_in_a_file_that_draws_as_in_training(settings_for, tmp_path, family, form, network):
+    source, wishes = toy_folder(family), {}
+    if form == "file":
+        source, wishes = write_single_file(source, tmp_path / "base.safetensors"), {"config": source}
+    settings = settings_for(
+        base={"path": str(source), **{name: str(value) for name, value in wishes.items()}}, network={"rank": 16, **network},
+        buckets={"resolution": PICTURE, "min_bucket_reso": 32, "max_bucket_reso": 2 * PICTURE, "bucket_reso_steps": 16},
+        samples={"prompts": [PROMPT], "every_n_epochs": 2, **DRAWN}, checkpoints={"save_precision": "fp32", "save_every_n_epochs": 2},
+        optimizer={"learning_rate": 1e-2},
+    )  # fmt: skip
+    result = train(settings, tmp_path / "run")
+    assert result.step == 6
+
+    before, after = (pixels(Image.open(path)) for path in sorted(result.folder.glob("samples/*.png")))
+    assert np.abs(after - before).max() > 2
+    base = open_base(source, DTYPES["no"], **wishes)
+    drawing = {**DRAWN, "prompts": [PROMPT], "seeds": [settings.samples.seed]}
+    with with_lora(base, result.file):
+        (picture,) = sample(base, **drawing)
+    assert np.abs(pixels(picture) - after).max() <= 1  # where a sum's order tips a rounding
+    (untouched,) = sample(base, **drawing)
+    assert (pixels(untouched) == before).all()
+
+    report = check_file(load_tensors(result.file), None, empty_base(describe(source, **wishes)), str(source))
+    assert report.family == base.family
+    assert report.damage == report.misfits == []
+    assert report.consumers["ComfyUI"].verdict == ("wrong" if network.get("kind") == "diag-oft" else "all")
