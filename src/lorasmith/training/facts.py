@@ -46,7 +46,7 @@ def lora_metadata(settings: Settings, plan: Plan, training_set: TrainingSet, bas
         mixed_precision=training.mixed_precision,
         prediction_type={"v_prediction": "v", "epsilon": "epsilon"}.get(base.diffusion.prediction_type),
         clip_skip=settings.base.clip_skip,
-        min_snr_gamma=settings.loss.min_snr_gamma or None,
+        min_snr_gamma=None if base.diffusion.prediction_type == "flow" else settings.loss.min_snr_gamma or None,
         max_grad_norm=training.max_grad_norm,
         batch_size=training.batch_size,
         gradient_accumulation_steps=training.gradient_accumulation_steps,
