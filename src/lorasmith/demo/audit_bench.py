@@ -127,7 +127,7 @@ class _Draw:
         """The scene of a number, of this draw's own."""
         return random_scene(number + 1_000_000_000 * self.seed)
 
-    def strengths(self, *purpose: object) -> _Strength:
+    def strengths(self, *purpose: str | int) -> _Strength:
         """How strong to make one fault: the usual number for seed 0, else one between two."""
         rng = self.rng("strength", *purpose)
         return lambda usual, low, high: usual if not self.seed else rng.uniform(low, high)

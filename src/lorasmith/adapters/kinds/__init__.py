@@ -97,5 +97,6 @@ _ALTERNATIVES: dict[str, tuple[tuple[frozenset[str], ...], ...]] = {
 def _check_complete(kind: Kind, tensors: Mapping[str, Tensor]) -> None:
     for group in _ALTERNATIVES.get(kind.name, ()):
         if not any(needed <= tensors.keys() for needed in group):
-            missing = sorted(min((needed - tensors.keys() for needed in group), key=lambda absent: len(absent)))
+            lacks = [sorted(needed - tensors.keys()) for needed in group]
+            missing: list[str] = min(lacks, key=len)
             raise AdapterError(f"A layer of the LoRA file lacks {', '.join(missing)}: the file is damaged.")
