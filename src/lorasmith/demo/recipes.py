@@ -15,7 +15,7 @@ from lorasmith.training.settings import Settings, settings_from
 
 EPOCHS = {"character": 8, "style": 6, "concept": 8}  # over the large sets and the regularisation set: 440 to 450 steps
 REPEATS = {"character": 8, "style": 4, "concept": 4}
-UNET_LR = {"character": 2e-3, "style": 3e-3, "concept": 2e-3}
+UNET_LR = {"character": 2e-3, "style": 3e-3, "concept": 2.5e-3}
 MIN_SNR_GAMMA = {"character": 3.0, "style": 5.0, "concept": 3.0}  # a style lies in the texture, which is made where the noise is weak
 PROMPTS = {
     "character": [
