@@ -17,6 +17,7 @@ from lorasmith.demo.datasets import (
     DATASET_SEEDS,
     DEFECTS,
     HOLDOUT_SEEDS,
+    REGULARISATION_PICTURES,
     SIZES,
     THINGS,
     TRIGGERS,
@@ -229,7 +230,7 @@ def test_the_folder_with_most_pictures_is_repeated_once(counts: list[int], repea
 
 def test_the_regularisation_set_is_the_bases_own_world(written: Path):
     folder = written / "regularisation" / "1_creature"
-    assert len(list(folder.glob("*.png"))) == len(captions(folder)) == 60
+    assert len(list(folder.glob("*.png"))) == len(captions(folder)) == REGULARISATION_PICTURES
     for caption in captions(folder):
         assert not set(caption.split(", ")) & {*TRIGGERS, *TRIGGERS.values()}
         assert " body" in caption
