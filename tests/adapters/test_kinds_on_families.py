@@ -137,4 +137,5 @@ def test_all_kinds_in_one_network_keep_their_promises_on_every_family(family):
 @pytest.mark.parametrize("kind", KINDS)
 def test_each_kind_alone_keeps_its_promises_on_every_family(kind, family):
     chosen = select_network(family, base(family), settings_for(kind, family))
-    promises_hold(family, chosen, steps=4, learning_rate=3e-4)
+    rate = 5e-5 if kind in ("diag-oft", "boft") else 3e-4  # Adam moves all of a rotation's many angles at once
+    promises_hold(family, chosen, steps=4, learning_rate=rate)
