@@ -13,6 +13,7 @@ sentence behind their tags, edits that order or drop tags by number leave the se
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -134,17 +135,18 @@ def _one_tag(tag: str) -> str:
 Tag = Annotated[str, AfterValidator(_one_tag)]
 
 
-class Edit(BaseModel):
+class Edit(BaseModel, ABC):
     """The arguments of an edit."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    @abstractmethod
     def on(self, facts: Facts) -> EditFunction:
-        raise NotImplementedError
+        """What becomes of one caption, among what is known of all."""
 
+    @abstractmethod
     def words(self) -> str:
         """What the edit does, for the history."""
-        raise NotImplementedError
 
 
 class Add(Edit):

@@ -119,28 +119,18 @@ def mend(
     lorasmith mend datasets/anna --undo --only "cat*"
     """
     from lorasmith.datasets import imports
-    from lorasmith.errors import DatasetError, InputError
+    from lorasmith.errors import DatasetError
     from lorasmith.images import mend as mending
 
     if not dataset.is_dir():
         raise DatasetError(f"{dataset} is no folder: give the dataset's folder, or import pictures into it first.")
     patterns = only or []
     wishes = _wishes(bars, trim, subject, crop, cut, rotate, flip, clean, upscale, upscaler, max_, flatten, background, convert)
-    asked = [bool(wishes), duplicates, remove, list_, undo, replay]
-    if sum(asked) != 1:
-        more = "say one thing at a time" if sum(asked) > 1 else "say what to mend, for example --bars --trim, or --list"
-        raise InputError(f"mend can change pictures, take duplicates out, remove, list, undo or replay: {more} (lorasmith mend --help).")
-    if (remove or any(wish.way in ("crop", "rotate", "flip", "clean") for wish in wishes)) and not patterns:
-        raise InputError(
-            "--crop, --rotate, --flip, --clean and --remove are for chosen pictures: name them with --only (all of them: --only '*')."
-        )
+    _refuse_more_than_one_thing(wishes, [duplicates, remove, list_, undo, replay])
+    _refuse_what_needs_chosen_pictures(wishes, remove, patterns)
     imports.settle(dataset)
     if list_ or undo or replay:
-        chosen = [
-            recipe
-            for recipe in mending.recipes(dataset)
-            if any(mending.fits(place, patterns) for place in (recipe.original.path, *(result.path for result in recipe.results)))
-        ]
+        chosen = _recipes_that_fit(dataset, patterns)
         if list_ or dry_run:
             _show_recipes(chosen, as_json)
         elif undo:
@@ -148,18 +138,7 @@ def mend(
         else:
             _show_mended(dataset, mending.replay(dataset, chosen), as_json)
         return
-    pictures = mending.dataset_pictures(dataset, patterns)
-    if not pictures:
-        raise DatasetError(
-            f"{dataset} has no pictures{f' that fit {patterns}' if patterns else ''}: mind that patterns know upper and lower case."
-        )
-    with _progress("looking") as progress:
-        if duplicates:
-            proposals = mending.propose_removing_duplicates(pictures, progress)
-        elif remove:
-            proposals = [mending.Proposal(path, (mending.Remove(why="by hand"),)) for path in pictures]
-        else:
-            proposals = mending.propose(dataset, pictures, wishes, progress)
+    proposals = _proposals(dataset, patterns, wishes, duplicates, remove)
     if sheet is not None:
         _write_sheet(dataset, proposals, sheet)
     if dry_run:
@@ -169,6 +148,55 @@ def mend(
         mended = mending.mend(dataset, proposals, progress)
     mended += [mending.Mended(one.path, (one.path,), "", one.problem) for one in proposals if one.problem]
     _show_mended(dataset, mended, as_json)
+
+
+def _refuse_more_than_one_thing(wishes: list[Wish], others: list[bool]) -> None:
+    """Raises InputError where mend was asked for nothing, or for two things that do not go together."""
+    from lorasmith.errors import InputError
+
+    asked = sum([bool(wishes), *others])
+    if asked != 1:
+        more = "say one thing at a time" if asked > 1 else "say what to mend, for example --bars --trim, or --list"
+        raise InputError(f"mend can change pictures, take duplicates out, remove, list, undo or replay: {more} (lorasmith mend --help).")
+
+
+def _refuse_what_needs_chosen_pictures(wishes: list[Wish], remove: bool, patterns: list[str]) -> None:
+    """Raises InputError where something that no whole dataset wants was asked for without saying of which pictures."""
+    from lorasmith.errors import InputError
+
+    if (remove or any(wish.way in ("crop", "rotate", "flip", "clean") for wish in wishes)) and not patterns:
+        raise InputError(
+            "--crop, --rotate, --flip, --clean and --remove are for chosen pictures: name them with --only (all of them: --only '*')."
+        )
+
+
+def _recipes_that_fit(dataset: Path, patterns: list[str]) -> list[Recipe]:
+    """What was mended, of the pictures that were chosen by their name before or after."""
+    from lorasmith.images import mend as mending
+
+    return [
+        recipe
+        for recipe in mending.recipes(dataset)
+        if any(mending.fits(place, patterns) for place in (recipe.original.path, *(result.path for result in recipe.results)))
+    ]
+
+
+def _proposals(dataset: Path, patterns: list[str], wishes: list[Wish], duplicates: bool, remove: bool) -> list[Proposal]:
+    """What would be done to each picture; raises DatasetError where none was chosen."""
+    from lorasmith.errors import DatasetError
+    from lorasmith.images import mend as mending
+
+    pictures = mending.dataset_pictures(dataset, patterns)
+    if not pictures:
+        raise DatasetError(
+            f"{dataset} has no pictures{f' that fit {patterns}' if patterns else ''}: mind that patterns know upper and lower case."
+        )
+    if remove:
+        return [mending.Proposal(path, (mending.Remove(why="by hand"),)) for path in pictures]
+    with _progress("looking") as progress:
+        if duplicates:
+            return mending.propose_removing_duplicates(pictures, progress)
+        return mending.propose(dataset, pictures, wishes, progress)
 
 
 def layout(
