@@ -87,3 +87,36 @@ def test_diffusers_loads_the_file_and_gives_the_same_output(pipeline, tmp_path):
         adapter.merge_into_base()
     for a, b in zip(outputs(unet, text_encoder, ids), ours, strict=True):
         torch.testing.assert_close(a, b, rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize("family", ["sd2", "sdxl"])
+def test_diffusers_fuses_the_file_to_our_merged_weights(family, tmp_path):
+    from diffusers import StableDiffusionXLPipeline
+
+    from lorasmith.adapters.keys import targets
+    from tests.models.toys import toy_folder
+
+    kind = {"sd2": StableDiffusionPipeline, "sdxl": StableDiffusionXLPipeline}[family]
+    pipeline = kind.from_pretrained(toy_folder(family), local_files_only=True)
+    names = ["unet", "text_encoder", *(["text_encoder_2"] if family == "sdxl" else [])]
+    parts = {name: copy.deepcopy(getattr(pipeline, name)) for name in names}
+    fresh = {name: {key: value.clone() for key, value in part.state_dict().items()} for name, part in parts.items()}
+    adapters = {name: attach(part, targets(family, name, part), rank=2, alpha=1, seed=1) for name, part in parts.items()}
+    generator = torch.Generator().manual_seed(2)
+    with torch.no_grad():
+        for adapter in adapters.values():
+            for layer in adapter.layers().values():
+                layer.lora_up.weight.normal_(std=0.2, generator=generator)
+    path = tmp_path / "lora.safetensors"
+    save_lora(path, adapter_tensors(*adapters.values()), {}, torch.float32)
+    for adapter in adapters.values():
+        adapter.merge_into_base()
+    pipeline.load_lora_weights(path)
+    pipeline.fuse_lora(components=names)
+    pipeline.unload_lora_weights()
+    for name, part in parts.items():
+        theirs = getattr(pipeline, name).state_dict()
+        for key, value in part.state_dict().items():
+            torch.testing.assert_close(theirs[key], value, rtol=0, atol=1e-5)
+        changed = sum(not torch.equal(value, fresh[name][key]) for key, value in part.state_dict().items())
+        assert changed == len(adapters[name].targets)

@@ -14,8 +14,9 @@ from lorasmith.models.family import SizeConditioning
 from lorasmith.models.flux.base import pack, unpack
 from lorasmith.models.sampling import initial_latents, sample, sample_latents
 from lorasmith.models.texts import EncodedTexts, TextOptions
+from lorasmith.training.objective import PreparedBatch
 from lorasmith.training.settings import settings_from
-from lorasmith.training.step import PreparedBatch, TextStates, step
+from lorasmith.training.step import TextStates, step
 from tests.models import toys
 
 PROMPTS = ["a happy red cat", "the big dog, sad"]

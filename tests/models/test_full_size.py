@@ -14,8 +14,9 @@ from lorasmith.models.sampling import initial_latents
 from lorasmith.models.sd1 import config
 from lorasmith.models.sd1.base import StableDiffusion1
 from lorasmith.models.texts import TextOptions
+from lorasmith.training.objective import PreparedBatch
 from lorasmith.training.settings import settings_from
-from lorasmith.training.step import PreparedBatch, TextStates, step
+from lorasmith.training.step import TextStates, step
 from tests.models import toys
 
 

@@ -17,7 +17,7 @@ from lorasmith.models.texts import EncodedTexts
 from lorasmith.training.flow_settings import FlowSettings
 from lorasmith.training.losses import LOSSES, THRESHOLDS, sample_mean
 from lorasmith.training.noise import perturbed
-from lorasmith.training.step import ask
+from lorasmith.training.objective import ask
 from lorasmith.training.timesteps import flow_sigmas, flow_weight, wants_normal
 from tests.reference import FOLDER, reference_cases, reference_json
 

@@ -31,12 +31,13 @@ from lorasmith.training import events
 from lorasmith.training.commands import Commands
 from lorasmith.training.events import Emitter, EventLog, Listener
 from lorasmith.training.facts import lora_metadata
+from lorasmith.training.objective import PreparedBatch
 from lorasmith.training.optimizers import make_optimizer, weights_for_use
 from lorasmith.training.plan import Plan, lr_factor, make_plan
 from lorasmith.training.run_folder import RunFolder, describe_inputs, describe_machine
 from lorasmith.training.settings import Settings, check_fits_base, check_together
 from lorasmith.training.state import TrainState, load_newest_state, save_state
-from lorasmith.training.step import PreparedBatch, StepResult, TextStates, step
+from lorasmith.training.step import StepResult, TextStates, step
 
 DTYPES = {"no": torch.float32, "bf16": torch.bfloat16, "fp32": torch.float32, "fp16": torch.float16}
 
