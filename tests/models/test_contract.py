@@ -16,7 +16,7 @@ from lorasmith.models.sampling import initial_latents, sample, sample_latents
 from lorasmith.models.texts import EncodedTexts, TextOptions
 from lorasmith.training.objective import PreparedBatch
 from lorasmith.training.settings import settings_from
-from lorasmith.training.step import TextStates, step
+from lorasmith.training.step import Learner, TextStates, step
 from tests.models import toys
 
 PROMPTS = ["a happy red cat", "the big dog, sad"]
@@ -172,7 +172,8 @@ def test_six_steps_lower_the_loss_on_a_batch(base, name):
         sizes = (SizeConditioning((100, 80), (4, 0), (SIZE, SIZE)), SizeConditioning.uncropped(SIZE, SIZE))
         batch = PreparedBatch(0.5 * initial_latents(base, [1, 2], SIZE, SIZE), tuple(PROMPTS), ("0.png", "1.png"), sizes)
         texts = TextStates(base, TextOptions(), trained=True)
-        losses = [step(base, adapters, optimizer, texts, [batch], settings, number=0).loss for _ in range(6)]
+        learner = Learner(base, adapters, optimizer, texts, settings)
+        losses = [step(learner, [batch], number=0).loss for _ in range(6)]
         assert losses[-1] < 0.97 * losses[0], losses
         assert all(torch.isfinite(torch.tensor(losses)))
     finally:

@@ -16,7 +16,7 @@ from lorasmith.models.sd1.base import StableDiffusion1
 from lorasmith.models.texts import TextOptions
 from lorasmith.training.objective import PreparedBatch
 from lorasmith.training.settings import settings_from
-from lorasmith.training.step import TextStates, step
+from lorasmith.training.step import Learner, TextStates, step
 from tests.models import toys
 
 
@@ -36,7 +36,8 @@ def test_sd1_trains_three_steps_at_256_pixels_in_under_12_gb():
     settings = settings_from({"base": {"path": "."}, "datasets": [{"path": "."}], "training": {"max_train_steps": 3}})
     batch = PreparedBatch(initial_latents(base, [1], 256, 256), ("a red cat",), ("0.png",))
     texts = TextStates(base, TextOptions(), trained=True)
-    losses = [step(base, adapters, optimizer, texts, [batch], settings, number).loss for number in range(3)]
+    learner = Learner(base, adapters, optimizer, texts, settings)
+    losses = [step(learner, [batch], number).loss for number in range(3)]
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
     print(f"peak {peak:.1f} GB, {time.monotonic() - began:.0f} s, losses {losses}")
     assert all(torch.isfinite(torch.tensor(losses)))

@@ -10,7 +10,8 @@ from lorasmith.adapters.file import load_tensors
 from lorasmith.evaluation.sampling import with_lora
 from lorasmith.models.checkpoint import describe, open_base
 from lorasmith.models.sampling import sample
-from lorasmith.training.run import DTYPES, train
+from lorasmith.training.checkpoints import DTYPES
+from lorasmith.training.run import train
 from tests.models.single_files import write_single_file
 from tests.models.toys import PICTURE, toy_folder
 

@@ -5,14 +5,17 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import pytest
 from safetensors import safe_open
+from safetensors.torch import load_file
 
 from lorasmith.errors import RunError, SettingsError
 from lorasmith.models.sd1.base import StableDiffusion1
 from lorasmith.training import events
 from lorasmith.training.commands import Commands
+from lorasmith.training.data import TrainingData
 from lorasmith.training.events import read_events
 from lorasmith.training.run import resume, train
 from lorasmith.training.run_folder import RunFolder
@@ -199,12 +202,62 @@ def test_a_stop_before_the_first_step_keeps_nothing_but_the_latents(settings_for
     assert resume(tmp_path / "run").finished
 
 
-def test_a_loss_that_is_no_number_never_reaches_the_weights(settings_for, tmp_path):
+def _spoil(monkeypatch, steps):
+    """Give the pictures of these steps latents that are no numbers."""
+    prepare = TrainingData.prepare
+
+    def spoilt(data, batch, epoch, step):
+        prepared = prepare(data, batch, epoch, step)
+        return replace(prepared, latents=prepared.latents * float("nan")) if step in steps else prepared
+
+    monkeypatch.setattr(TrainingData, "prepare", spoilt)
+
+
+def test_a_loss_that_is_no_number_never_reaches_the_weights(settings_for, tmp_path, monkeypatch):
+    seen, listener = collect()
+    _spoil(monkeypatch, {1, 3})
+    result = train(settings_for(), tmp_path / "run", [listener])
+    assert result.finished
+    skipped = [e for e in seen if isinstance(e, events.StepSkipped)]
+    assert [(e.step, e.in_a_row) for e in skipped] == [(2, 1), (4, 1)]
+    assert all(name.endswith(".png") for e in skipped for name in e.pictures)
+    assert all(len(e.timesteps) == len(e.pictures) for e in skipped)
+    assert [e.step for e in seen if isinstance(e, events.StepDone)] == [1, 3, 5, 6]
+    assert all(tensor.isfinite().all() for tensor in load_file(result.file).values())
+
+
+def test_a_run_that_only_gives_losses_that_are_no_numbers_ends_with_advice(settings_for, tmp_path, monkeypatch):
+    _spoil(monkeypatch, {2, 3, 4})
+    with pytest.raises(RunError, match=r"^3 steps in a row, up to step 5, .*\(\d\.png at timestep \d+.*lower the learning rate"):
+        train(settings_for(training={"epochs": 2, "batch_size": 2, "max_spoilt_steps": 3}), tmp_path / "run")
+
+
+def test_weights_that_the_optimizer_spoils_are_not_saved(settings_for, tmp_path):
     settings = settings_for(
         optimizer={"learning_rate": 10.0, "args": {"eps": 0.0}}, training={"epochs": 60, "batch_size": 2, "max_grad_norm": 0}
     )
-    with pytest.raises(RunError, match=r"not a finite number \(\d\.png at timestep"):
+    with pytest.raises(RunError, match=r"weights are no finite numbers"):
         train(settings, tmp_path / "run")
+    assert not list((tmp_path / "run" / "state").glob("step-*.pt"))
+
+
+def test_an_average_of_the_weights_is_saved_beside_and_survives_a_stop(settings_for, tmp_path):
+    training = {"epochs": 2, "batch_size": 2, "ema_decay": 0.9}
+    whole = train(settings_for(training=training), tmp_path / "whole").file
+    plain = train(settings_for(), tmp_path / "plain").file
+    averaged = whole.with_name("toy-ema.safetensors")
+    trained = load_file(whole)
+    assert all(trained[key].equal(tensor) for key, tensor in load_file(plain).items())
+    assert any(not trained[key].equal(tensor) for key, tensor in load_file(averaged).items())
+    commands = Commands()
+    train(settings_for(training=training), tmp_path / "part", [_stop_after(4, commands)], commands)
+    resumed = resume(tmp_path / "part").file
+    assert resumed.read_bytes() == whole.read_bytes()
+    assert resumed.with_name("toy-ema.safetensors").read_bytes() == averaged.read_bytes()
+
+
+def _stop_after(step, commands):
+    return lambda event: commands.stop() if isinstance(event, events.StepDone) and event.step == step else None
 
 
 def test_a_datasets_own_caption_dropout_counts_for_its_pictures_alone(settings_for, creatures, tmp_path, monkeypatch):

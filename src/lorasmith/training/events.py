@@ -62,6 +62,16 @@ class StepDone(Event):
 
 
 @dataclass(frozen=True)
+class StepSkipped(Event):
+    """A step whose loss or gradient was no finite number: no weight was changed. `pictures` and `timesteps` are the samples to look at."""
+
+    step: int
+    pictures: list[str]
+    timesteps: list[float]
+    in_a_row: int
+
+
+@dataclass(frozen=True)
 class EpochDone(Event):
     epoch: int
     step: int

@@ -8,38 +8,35 @@ the latents, make the optimizer, loop, finish.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
-from lorasmith.adapters.attach import AttachedAdapter, attach_network
-from lorasmith.adapters.file import save_lora
+from lorasmith.adapters.attach import attach_network
 from lorasmith.adapters.selection import select_network
-from lorasmith.adapters.state import adapter_tensors
-from lorasmith.captions.rules import CaptionRules, caption_for_training
 from lorasmith.datasets.latents import LatentCache, encode_all
 from lorasmith.datasets.order import Batch
-from lorasmith.datasets.training_set import TrainingPicture, TrainingSet, open_training_set
-from lorasmith.draws import rng_for
+from lorasmith.datasets.training_set import TrainingSet, open_training_set
 from lorasmith.errors import DatasetError, InputError, LorasmithError, RunError, SettingsError
 from lorasmith.models.checkpoint import describe, open_base
-from lorasmith.models.family import Base, SizeConditioning
+from lorasmith.models.family import Base
 from lorasmith.models.sampling import sample
 from lorasmith.training import events
+from lorasmith.training.average import Average
+from lorasmith.training.checkpoints import DTYPES, write_checkpoint
 from lorasmith.training.commands import Commands
+from lorasmith.training.data import TrainingData
 from lorasmith.training.events import Emitter, EventLog, Listener
 from lorasmith.training.facts import lora_metadata
-from lorasmith.training.objective import PreparedBatch
+from lorasmith.training.guard import give_up, weights_spoilt
 from lorasmith.training.optimizers import make_optimizer, weights_for_use
 from lorasmith.training.plan import Plan, lr_factor, make_plan
 from lorasmith.training.run_folder import RunFolder, describe_inputs, describe_machine
 from lorasmith.training.settings import Settings, check_fits_base, check_together
 from lorasmith.training.state import TrainState, load_newest_state, save_state
-from lorasmith.training.step import StepResult, TextStates, step
-
-DTYPES = {"no": torch.float32, "bf16": torch.bfloat16, "fp32": torch.float32, "fp16": torch.float16}
+from lorasmith.training.step import Learner, StepResult, TextStates, step
 
 
 @dataclass
@@ -48,14 +45,9 @@ class Run:
 
     settings: Settings
     folder: RunFolder
-    training_set: TrainingSet
     plan: Plan
-    base: Base
-    adapters: Mapping[str, AttachedAdapter]
-    optimizer: torch.optim.Optimizer
-    latents: list[torch.Tensor]
-    rules: CaptionRules
-    texts: TextStates
+    learner: Learner
+    data: TrainingData
     emit: Emitter
     commands: Commands
 
@@ -142,28 +134,18 @@ def _work(
                     f"the run began with {folder.thread_count()} threads and goes on with {torch.get_num_threads()}; "
                     f"the result can differ in the last digits (set OMP_NUM_THREADS to keep it exact)"
                 ))  # fmt: skip
-        adapters = attach_adapters(settings, base)
+        learner = make_learner(settings, base)
         latents = cache_latents(settings, base, training_set, emit, commands)
-        run = Run(
-            settings, folder, training_set, plan, base, adapters, _optimizer(settings, adapters, base.family), latents, _rules(settings),
-            TextStates(base, settings.base.text_options, set(adapters) != {base.denoiser}), emit, commands,
-        )  # fmt: skip
-        emit(
-            events.Planned(
-                plan.steps,
-                plan.epochs,
-                plan.pictures,
-                plan.batches_per_epoch,
-                sum(p.numel() for a in adapters.values() for p in a.parameters()),
-            )
-        )
+        run = Run(settings, folder, plan, learner, TrainingData(settings, training_set, plan, latents), emit, commands)
+        trained = sum(p.numel() for p in learner.parameters)
+        emit(events.Planned(plan.steps, plan.epochs, plan.pictures, plan.batches_per_epoch, trained))
         if state is None:
             state = TrainState(0, {}, {}, 0.0, 0, 0.0)
             if again:
                 emit(events.Resumed(0))
             draw_samples(run, epoch=0, done=0)
         else:
-            _restore(run, state)
+            restore(learner, state)
             emit(events.Resumed(state.step))
         emit(events.PhaseStarted("train", f"after {time.monotonic() - begun:.1f} s"))
         stopped = loop(run, state)
@@ -214,13 +196,21 @@ def load_model(settings: Settings, training_set: TrainingSet, emit: Emitter) -> 
     return base
 
 
-def attach_adapters(settings: Settings, base: Base) -> dict[str, AttachedAdapter]:
-    """A network on each part that learns."""
+def make_learner(settings: Settings, base: Base) -> Learner:
+    """A network on each part that learns, with its optimizer."""
     parts = {part: module for part, module in base.parts.items() if settings.lr_of(part, base.family) > 0}
     chosen = select_network(base.family, parts, settings.network)
-    return {
+    adapters = {
         part: attach_network(parts[part], of_part.targets, of_part.settings, settings.training.seed) for part, of_part in chosen.items()
     }
+    groups = [
+        {"params": list(adapter.parameters()), "lr": settings.lr_of(part, base.family), "name": part} for part, adapter in adapters.items()
+    ]
+    texts = TextStates(base, settings.base.text_options, set(adapters) != {base.denoiser})
+    learner = Learner(base, adapters, make_optimizer(settings.optimizer.type, groups, settings.optimizer.args), texts, settings)
+    if settings.training.ema_decay is not None:
+        learner.average = Average(learner.named_parameters, settings.training.ema_decay)
+    return learner
 
 
 def cache_latents(settings: Settings, base: Base, training_set: TrainingSet, emit: Emitter, commands: Commands) -> list[torch.Tensor]:
@@ -244,22 +234,22 @@ def loop(run: Run, state: TrainState) -> bool:
     settings, plan = run.settings, run.plan
     began, before = time.monotonic(), state.elapsed
     saved_at = time.monotonic()
-    batches: list[Batch] = []
-    batches_of = 0
     while state.step < plan.steps:
         if run.commands.stopping:
             return True
         epoch, place = plan.place_of(state.step)
-        if epoch != batches_of:
-            batches, batches_of = run.training_set.epoch(epoch, settings.training.batch_size, settings.training.seed), epoch
         started = time.monotonic()
         lrs = set_learning_rates(run, state.step)
-        result = one_step(run, batches, epoch, place, state.step)
+        result = one_step(run, epoch, place, state.step)
         state.step += 1
-        state.epoch_loss += result.loss
-        state.epoch_steps += 1
         state.elapsed = before + time.monotonic() - began
-        run.emit(events.StepDone(state.step, epoch, result.loss, lrs, time.monotonic() - started))
+        if result.spoilt:
+            pass_over(run, state, result)
+        else:
+            state.spoilt_in_a_row = 0
+            state.epoch_loss += result.loss
+            state.epoch_steps += 1
+            run.emit(events.StepDone(state.step, epoch, result.loss, lrs, time.monotonic() - started))
         if run.commands.take_save():
             save_checkpoint(run, f"{settings.name}-step{state.step:08d}.safetensors", epoch, state.step)
         if run.commands.take_sample():
@@ -273,52 +263,35 @@ def loop(run: Run, state: TrainState) -> bool:
     return False
 
 
-def one_step(run: Run, batches: list[Batch], epoch: int, place: int, number: int) -> StepResult:
+def one_step(run: Run, epoch: int, place: int, number: int) -> StepResult:
     """The optimizer step at `place` in its epoch, over as many batches as are accumulated."""
     together = run.settings.training.gradient_accumulation_steps
-    group = [prepare(run, batch, epoch, number) for batch in batches[place * together : (place + 1) * together]]
-    return step(run.base, run.adapters, run.optimizer, run.texts, group, run.settings, number)
+    batches: list[Batch] = run.data.epoch(epoch)[place * together : (place + 1) * together]
+    return step(run.learner, [run.data.prepare(batch, epoch, number) for batch in batches], number)
 
 
-def prepare(run: Run, batch: Batch, epoch: int, step: int) -> PreparedBatch:
-    """Latents and captions of a batch; the caption's shuffle depends on (seed, epoch, picture, repeat).
-
-    Regularisation pictures get no trigger: they show what the base does without the LoRA.
-    """
-    captions, names = [], []
-    for showing in batch.showings:
-        item = run.training_set.pictures[showing.picture]
-        rng = rng_for("caption", run.settings.training.seed, epoch, showing.picture, showing.repeat)
-        rules = _rules_of(run, item)
-        captions.append(
-            caption_for_training(item.picture.caption or "", rules, rng, epoch=epoch, step=step, max_train_steps=run.plan.steps)
-        )
-        names.append(item.picture.path.name)
-    shown = [run.training_set.pictures[s.picture] for s in batch.showings]
-    sizes = tuple(SizeConditioning(item.picture.size, item.fit.crop, item.fit.bucket) for item in shown)
-    return PreparedBatch(torch.stack([run.latents[s.picture] for s in batch.showings]), tuple(captions), tuple(names), sizes)
-
-
-def _rules_of(run: Run, item: TrainingPicture) -> CaptionRules:
-    """The rules for a picture's caption: the run's, but what its dataset says otherwise."""
-    rules = run.rules
-    if item.picture.is_reg:
-        rules = replace(rules, trigger=None, keep_tokens=0)
-    own = run.settings.datasets[item.dataset].caption_dropout_rate
-    return rules if own is None else replace(rules, dropout=own)
+def pass_over(run: Run, state: TrainState, result: StepResult) -> None:
+    """Tell of a step whose loss was no finite number; raises RunError where that goes on."""
+    state.spoilt_in_a_row += 1
+    names, timesteps = [s.name for s in result.spoilt], [s.timestep for s in result.spoilt]
+    run.emit(events.StepSkipped(state.step, names, timesteps, state.spoilt_in_a_row))
+    if state.spoilt_in_a_row >= run.settings.training.max_spoilt_steps:
+        raise give_up(state.step, state.spoilt_in_a_row, result.spoilt, run.settings.training.mixed_precision)
 
 
 def set_learning_rates(run: Run, number: int) -> dict[str, float]:
     """Put the schedule's rates into the optimizer; returned by group, for the log."""
     factor = lr_factor(run.settings, run.plan, number)
-    for group in run.optimizer.param_groups:
-        group["lr"] = run.settings.lr_of(group["name"], run.base.family) * factor
-    return {group["name"]: group["lr"] for group in run.optimizer.param_groups}
+    groups = run.learner.optimizer.param_groups
+    for group in groups:
+        group["lr"] = run.settings.lr_of(group["name"], run.learner.base.family) * factor
+    return {group["name"]: group["lr"] for group in groups}
 
 
 def end_epoch(run: Run, state: TrainState, epoch: int) -> None:
     """Report the epoch; save its checkpoint, its samples and, last, the state that goes on after it."""
-    run.emit(events.EpochDone(epoch, state.step, state.epoch_loss / state.epoch_steps))
+    if state.epoch_steps:
+        run.emit(events.EpochDone(epoch, state.step, state.epoch_loss / state.epoch_steps))
     state.epoch_loss, state.epoch_steps = 0.0, 0
     last = state.step == run.plan.steps
     if not last and epoch % run.settings.checkpoints.save_every_n_epochs == 0:
@@ -329,34 +302,46 @@ def end_epoch(run: Run, state: TrainState, epoch: int) -> None:
 
 
 def keep_state(run: Run, state: TrainState) -> None:
-    """Save all that a killed run needs to go on."""
-    state.adapter = {f"{part}.{key}": value for part, adapter in run.adapters.items() for key, value in adapter.state_dict().items()}
-    state.optimizer = run.optimizer.state_dict()
+    """Save all that a killed run needs to go on. Raises RunError where the weights are spoilt: what was saved before stays the newest."""
+    learner = run.learner
+    if not all(torch.isfinite(p).all() for p in learner.parameters):
+        raise weights_spoilt(state.step, run.folder.root)
+    state.adapter = {f"{part}.{key}": value for part, adapter in learner.adapters.items() for key, value in adapter.state_dict().items()}
+    state.optimizer = learner.optimizer.state_dict()
+    state.average = learner.average.values if learner.average is not None else {}
     save_state(run.folder.state, state)
     run.emit(events.StateSaved(state.step))
 
 
+def restore(learner: Learner, state: TrainState) -> None:
+    """Put a saved state back."""
+    for part, adapter in learner.adapters.items():
+        adapter.load_state_dict({key.removeprefix(f"{part}."): value for key, value in state.adapter.items() if key.startswith(f"{part}.")})
+    learner.optimizer.load_state_dict(state.optimizer)
+    if learner.average is not None:
+        learner.average.load(state.average)
+
+
 def save_checkpoint(run: Run, name: str, epoch: int, done: int, final: bool = False) -> Path:
-    """Write a LoRA file of this moment."""
-    path = run.folder.checkpoints / name
-    metadata = lora_metadata(run.settings, run.plan, run.training_set, run.base, epoch, done)
-    with weights_for_use(run.settings.optimizer.type, run.optimizer):
-        save_lora(path, adapter_tensors(*run.adapters.values()), metadata, DTYPES[run.settings.checkpoints.save_precision])
-    run.emit(events.CheckpointSaved(str(path.relative_to(run.folder.root)), epoch, done, final))
-    return path
+    """Write a LoRA file of this moment, and the average's beside it where one is kept."""
+    metadata = lora_metadata(run.settings, run.plan, run.data.training_set, run.learner.base, epoch, done)
+    written = write_checkpoint(run.folder.checkpoints / name, run.learner, metadata, run.settings.checkpoints.save_precision)
+    for path in reversed(written):
+        run.emit(events.CheckpointSaved(str(path.relative_to(run.folder.root)), epoch, done, final and path == written[0]))
+    return written[0]
 
 
 def draw_samples(run: Run, epoch: int, done: int) -> None:
     """Draw every prompt with the LoRA as it is now; at epoch 0 it changes nothing, so that is the base."""
-    wanted = run.settings.samples
+    wanted, base = run.settings.samples, run.learner.base
     if not wanted.prompts:
         return
     prompts = [prompt.replace("{trigger}", run.settings.captions.trigger or "") for prompt in wanted.prompts]
     seeds = [wanted.seed + k for k in range(len(prompts))]
-    with weights_for_use(run.settings.optimizer.type, run.optimizer):
+    with weights_for_use(run.settings.optimizer.type, run.learner.optimizer):
         pictures = sample(
-            run.base, prompts, seeds, width=wanted.width, height=wanted.height,
-            steps=wanted.steps or run.base.usual.steps, cfg_scale=wanted.cfg_scale or run.base.usual.cfg_scale,
+            base, prompts, seeds, width=wanted.width, height=wanted.height,
+            steps=wanted.steps or base.usual.steps, cfg_scale=wanted.cfg_scale or base.usual.cfg_scale,
             negative_prompt=wanted.negative_prompt, texts=run.settings.base.text_options,
         )  # fmt: skip
     for k, (prompt, seed, picture) in enumerate(zip(prompts, seeds, pictures, strict=True)):
@@ -394,28 +379,3 @@ def _device(settings: Settings) -> str:
     if wanted == "cuda" and not torch.cuda.is_available():
         raise SettingsError("training.device is 'cuda', but torch sees no GPU; install a GPU build of torch, or set it to 'cpu'")
     return "cuda" if wanted != "cpu" and torch.cuda.is_available() else "cpu"
-
-
-def _optimizer(settings: Settings, adapters: Mapping[str, AttachedAdapter], family: str) -> torch.optim.Optimizer:
-    groups = [
-        {"params": list(adapter.parameters()), "lr": settings.lr_of(part, family), "name": part} for part, adapter in adapters.items()
-    ]
-    return make_optimizer(settings.optimizer.type, groups, settings.optimizer.args)
-
-
-def _rules(settings: Settings) -> CaptionRules:
-    captions = settings.captions
-    return CaptionRules(
-        shuffle=captions.shuffle_caption, keep_tokens=captions.keep_tokens, trigger=captions.trigger, dropout=captions.caption_dropout_rate,
-        dropout_every_n_epochs=captions.caption_dropout_every_n_epochs, tag_dropout=captions.caption_tag_dropout_rate,
-        keep_tokens_separator=captions.keep_tokens_separator, separator=captions.caption_separator,
-        secondary_separator=captions.secondary_separator, prefix=captions.caption_prefix, suffix=captions.caption_suffix,
-        wildcards=captions.enable_wildcard, token_warmup_min=captions.token_warmup_min, token_warmup_step=captions.token_warmup_step,
-    )  # fmt: skip
-
-
-def _restore(run: Run, state: TrainState) -> None:
-    """Put a saved state back into adapter and optimizer."""
-    for part, adapter in run.adapters.items():
-        adapter.load_state_dict({key.removeprefix(f"{part}."): value for key, value in state.adapter.items() if key.startswith(f"{part}.")})
-    run.optimizer.load_state_dict(state.optimizer)

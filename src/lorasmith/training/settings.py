@@ -36,12 +36,27 @@ class TrainingSettings(_Section):
     max_train_steps: int | None = Field(None, ge=1, description="Optimizer steps in all; give this or epochs.")
     batch_size: int = Field(1, ge=1, le=1024, description="Pictures per step; 1-4 is usual.")
     gradient_accumulation_steps: int = Field(1, ge=1, le=1024, description="Batches that are summed up into one step.")
-    mixed_precision: Literal["no", "bf16"] = Field(
-        "no", description="bf16 holds the frozen base in bfloat16; the LoRA itself stays float32."
+    mixed_precision: Literal["no", "bf16", "fp16"] = Field(
+        "no", description="What the frozen base is held and computed in: float32, bfloat16, or float16 for cards before the RTX 30 series."
+    )
+    weight_dtype: Literal["fp32", "bf16"] = Field(
+        "fp32", description="What the trained weights are held in. bf16 is rounded at random, so that small steps still add up."
+    )
+    gradient_checkpointing: bool = Field(
+        False, description="Computes the base again for the gradient instead of keeping it: far less memory, about a third more time."
     )
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto takes an NVIDIA GPU where there is one, else the CPU.")
     seed: int = Field(42, ge=0, description="The same seed, settings and data give the same LoRA.")
     max_grad_norm: float = Field(1.0, ge=0, description="Gradients longer than this are shortened to it; 0 is off.")
+    ema_decay: float | None = Field(
+        None,
+        gt=0,
+        lt=1,
+        description="An average of the weights is kept and saved beside, as NAME-ema; 0.99 looks back over 100 steps. Empty: none.",
+    )
+    max_spoilt_steps: int = Field(
+        5, ge=1, description="A step whose loss is no finite number changes nothing; after so many in a row the run ends with advice."
+    )
 
 
 class OptimizerSettings(_Section):
@@ -190,6 +205,8 @@ def check_together(settings: Settings) -> list[str]:
         raise SettingsError(
             f"optimizer.type {o.type!r} needs no schedule and is harmed by {s.lr_scheduler!r}; set schedule.lr_scheduler to 'constant'"
         )
+    if optimizer.averages and t.ema_decay is not None:
+        raise SettingsError(f"training.ema_decay averages weights that optimizer.type {o.type!r} averages already; remove it")
     moving = c.shuffle_caption or c.caption_tag_dropout_rate or c.token_warmup_step
     if c.keep_tokens and not moving:
         warnings.append("captions.keep_tokens has no effect while captions.shuffle_caption is off")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,8 @@ class TrainState:
     epoch_loss: float  # sum of the step losses of the epoch under way
     epoch_steps: int
     elapsed: float  # seconds of training before this moment
+    average: dict[str, torch.Tensor] = field(default_factory=dict)  # of the adapters' weights, where one is kept
+    spoilt_in_a_row: int = 0  # steps up to now whose loss was not finite
 
 
 def save_state(folder: Path, state: TrainState) -> Path:

@@ -1,0 +1,75 @@
+"""What the loop trains on: showings become latents and captions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import torch
+
+from lorasmith.captions.rules import CaptionRules, caption_for_training
+from lorasmith.datasets.order import Batch
+from lorasmith.datasets.settings import CaptionSettings
+from lorasmith.datasets.training_set import TrainingPicture, TrainingSet
+from lorasmith.draws import rng_for
+from lorasmith.models.family import SizeConditioning
+from lorasmith.training.objective import PreparedBatch
+from lorasmith.training.plan import Plan
+from lorasmith.training.settings import Settings
+
+
+@dataclass
+class TrainingData:
+    """The pictures of a run with their latents, ready to be shown."""
+
+    settings: Settings
+    training_set: TrainingSet
+    plan: Plan
+    latents: Sequence[torch.Tensor]
+    _epoch: tuple[int, list[Batch]] = (0, [])
+
+    def epoch(self, number: int) -> list[Batch]:
+        """The batches of epoch `number` (from 1), in their order."""
+        if self._epoch[0] != number:
+            training = self.settings.training
+            self._epoch = number, self.training_set.epoch(number, training.batch_size, training.seed)
+        return self._epoch[1]
+
+    def prepare(self, batch: Batch, epoch: int, step: int) -> PreparedBatch:
+        """Latents and captions of a batch; a caption's shuffle depends on (seed, epoch, picture, repeat)."""
+        shown = [self.training_set.pictures[s.picture] for s in batch.showings]
+        captions = [self._caption(item, s.picture, s.repeat, epoch, step) for item, s in zip(shown, batch.showings, strict=True)]
+        return PreparedBatch(
+            torch.stack([self.latents[s.picture] for s in batch.showings]),
+            tuple(captions),
+            tuple(item.picture.path.name for item in shown),
+            tuple(SizeConditioning(item.picture.size, item.fit.crop, item.fit.bucket) for item in shown),
+        )
+
+    def _caption(self, item: TrainingPicture, picture: int, repeat: int, epoch: int, step: int) -> str:
+        rng = rng_for("caption", self.settings.training.seed, epoch, picture, repeat)
+        rules = rules_for(item, self.settings)
+        return caption_for_training(item.picture.caption or "", rules, rng, epoch=epoch, step=step, max_train_steps=self.plan.steps)
+
+
+def rules_for(item: TrainingPicture, settings: Settings) -> CaptionRules:
+    """The rules for a picture's caption: the run's, but what its dataset says otherwise.
+
+    Regularisation pictures get no trigger: they show what the base does without the LoRA.
+    """
+    rules = caption_rules(settings.captions)
+    if item.picture.is_reg:
+        rules = replace(rules, trigger=None, keep_tokens=0)
+    own = settings.datasets[item.dataset].caption_dropout_rate
+    return rules if own is None else replace(rules, dropout=own)
+
+
+def caption_rules(captions: CaptionSettings) -> CaptionRules:
+    """The rules that the settings of captions stand for."""
+    return CaptionRules(
+        shuffle=captions.shuffle_caption, keep_tokens=captions.keep_tokens, trigger=captions.trigger, dropout=captions.caption_dropout_rate,
+        dropout_every_n_epochs=captions.caption_dropout_every_n_epochs, tag_dropout=captions.caption_tag_dropout_rate,
+        keep_tokens_separator=captions.keep_tokens_separator, separator=captions.caption_separator,
+        secondary_separator=captions.secondary_separator, prefix=captions.caption_prefix, suffix=captions.caption_suffix,
+        wildcards=captions.enable_wildcard, token_warmup_min=captions.token_warmup_min, token_warmup_step=captions.token_warmup_step,
+    )  # fmt: skip
