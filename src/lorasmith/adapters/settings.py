@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -25,6 +26,7 @@ class LayerRule(BaseModel):
     kind: KindName | None = Field(None, description="Another kind of network for these layers.")
     rank: int | None = Field(None, ge=1, le=4096, description="Their rank.")
     alpha: float | None = Field(None, gt=0, description="Their alpha. Empty: in the same proportion to their rank as elsewhere.")
+    lr: float | None = Field(None, ge=0, le=100, description="A factor on their part's learning rate: 0.5 learns half as fast.")
 
 
 class NetworkSettings(BaseModel):
@@ -80,6 +82,10 @@ class NetworkSettings(BaseModel):
     scale_weight_norms: float | None = Field(
         None, gt=0, description="No layer's change grows over this norm; 1 if the LoRA is to be used beside others. Empty: no limit."
     )
+    weights: Path | None = Field(
+        None, description="A finished LoRA to go on from, for the same family of bases. Empty: the network starts by changing nothing."
+    )
+    dim_from_weights: bool = Field(False, description="Ranks, alphas and sizes of layers are those of the file network.weights.")
 
     @property
     def alpha_value(self) -> float:
@@ -142,6 +148,8 @@ def check_network(settings: NetworkSettings) -> None:
         raise SettingsError(f"network.scale_weight_norms cannot scale the rotations of {_either(sorted(turning))}; remove one of them")
     if "dylora" in settings.kinds and settings.rank % settings.rank_step:
         raise SettingsError(f"network.rank {settings.rank} is no multiple of network.rank_step {settings.rank_step}; change one of them")
+    if settings.dim_from_weights and settings.weights is None:
+        raise SettingsError("network.dim_from_weights has no effect without network.weights; give the LoRA file to go on from")
     for rule in settings.layers:
         _check_rule(rule, settings)
 
@@ -155,9 +163,11 @@ def _check_lokr(settings: NetworkSettings) -> None:
 
 def _check_rule(rule: LayerRule, settings: NetworkSettings) -> None:
     where = f"the rule for {rule.pattern!r} in network.layers"
-    wanted = [field for field in ("kind", "rank", "alpha") if getattr(rule, field) is not None]
+    wanted = [field for field in ("kind", "rank", "alpha", "lr") if getattr(rule, field) is not None]
     if rule.exclude and wanted:
         raise SettingsError(f"{where} gives {wanted[0]} to layers that it excludes; remove one of them")
+    if rule.lr == 0:
+        raise SettingsError(f"{where} gives lr 0, which does not train its layers but keeps them in the file; set exclude instead")
     kind = rule.kind or settings.kind
     for field in ("rank", "alpha"):
         if getattr(rule, field) is not None and kind not in TAKES[field]:

@@ -83,6 +83,11 @@ class CaptionSettings(BaseModel):
     )
     token_warmup_min: int = Field(1, ge=1, description="Tags behind the kept ones that are shown at the first step of a token warm-up.")
     token_warmup_step: float = Field(0, ge=0, description="Steps until all tags are shown; under 1 a share of all steps; 0 is off.")
+    cached_variants: int = Field(
+        0, ge=0, le=1000,
+        description="0: captions are encoded as they come. N: each picture's caption is drawn N times beforehand (shuffle, tag dropout, "
+        "wildcards), all are encoded before training, and the text encoders leave the memory; 10 or so with shuffle, 1 without.",
+    )  # fmt: skip
 
     @field_validator("trigger")
     @classmethod

@@ -72,6 +72,13 @@ class OptimizerSettings(_Section):
     text_encoder_2_lr: float | None = Field(
         None, ge=0, description="Learning rate of the second text encoder. Empty: SDXL as the first; Flux (T5) not trained."
     )
+    loraplus_lr_ratio: float | None = Field(
+        None, gt=0, le=1000, description="LoRA+: the matrices on the output's side learn so many times faster; 4-16. Empty: as fast."
+    )
+    loraplus_unet_lr_ratio: float | None = Field(None, gt=0, le=1000, description="The same for the U-Net. Empty: loraplus_lr_ratio.")
+    loraplus_text_encoder_lr_ratio: float | None = Field(
+        None, gt=0, le=1000, description="The same for the text encoders. Empty: loraplus_lr_ratio."
+    )
     args: dict[str, bool | int | float | str | list[float]] = Field(
         default_factory=dict, description="More arguments, such as weight_decay or betas."
     )
