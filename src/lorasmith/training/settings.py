@@ -20,7 +20,9 @@ from lorasmith.datasets.settings import BucketSettings, CaptionSettings, Dataset
 from lorasmith.errors import SettingsError
 from lorasmith.models.settings import BaseModelSettings
 from lorasmith.training.flow_settings import FlowSettings
+from lorasmith.training.logging_settings import LoggingSettings
 from lorasmith.training.optimizers import OPTIMIZERS, kind_of
+from lorasmith.training.validation_settings import ValidationSettings
 
 VERSION: Literal[1] = 1
 
@@ -156,6 +158,8 @@ class Settings(_Section):
     flow: FlowSettings = Field(default_factory=lambda: FlowSettings())
     checkpoints: CheckpointSettings = Field(default_factory=lambda: CheckpointSettings())
     samples: SampleSettings = Field(default_factory=lambda: SampleSettings())
+    validation: ValidationSettings = Field(default_factory=lambda: ValidationSettings())
+    logging: LoggingSettings = Field(default_factory=lambda: LoggingSettings())
     cache: Path = Field(Path("cache"), description="Folder of cached latents; shared by all runs, safe to delete.")
 
     @field_validator("name")
