@@ -1,39 +1,52 @@
-"""An epoch shows every picture exactly `repeats` times, whatever the batch size."""
+"""An epoch shows every picture exactly as often as it should be, whatever the batch size."""
 
 import math
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lorasmith.datasets.order import batches_per_epoch, epoch_batches
+from lorasmith.datasets.order import Group, epoch_batches
 
 BUCKETS = st.dictionaries(
     st.tuples(st.sampled_from([32, 64, 96]), st.sampled_from([32, 64, 96])), st.lists(st.integers(1, 5), min_size=1, max_size=7), max_size=4
 )
+GROUPS = st.lists(st.tuples(BUCKETS, st.integers(1, 6)), max_size=3)
 
 
-def _number(buckets):
-    """Give the pictures of all buckets running numbers."""
+def _number(groups):
+    """Groups of buckets with showings become groups of pictures with running numbers."""
     count = iter(range(10**6))
-    return {bucket: [(next(count), repeats) for repeats in members] for bucket, members in buckets.items()}
+    return [Group({bucket: [(next(count), n) for n in members] for bucket, members in buckets.items()}, size) for buckets, size in groups]
 
 
-@given(buckets=BUCKETS, batch_size=st.integers(1, 6), seed=st.integers(0, 99), epoch=st.integers(1, 99))
-def test_every_picture_is_shown_exactly_repeats_times(buckets, batch_size, seed, epoch):
-    members = _number(buckets)
-    batches = epoch_batches(members, batch_size, seed, epoch)
+@given(drawn=GROUPS, seed=st.integers(0, 99), epoch=st.integers(1, 99))
+def test_every_picture_is_shown_exactly_as_often_as_it_should_be(drawn, seed, epoch):
+    groups = _number(drawn)
+    batches = epoch_batches(groups, seed, epoch)
     shown = sorted((s.picture, s.repeat) for b in batches for s in b.showings)
-    assert shown == sorted((picture, k) for group in members.values() for picture, repeats in group for k in range(repeats))
-    assert len(batches) == batches_per_epoch({b: sum(r for _, r in group) for b, group in members.items()}, batch_size)
+    every = [(bucket, picture, times, group) for group in groups for bucket, members in group.buckets.items() for picture, times in members]
+    assert shown == sorted((picture, k) for _, picture, times, _ in every for k in range(times))
+    assert len(batches) == sum(group.batches for group in groups)
+    home = {picture: (id(group), bucket) for bucket, picture, _, group in every}
+    size = {id(group): group.batch_size for group in groups}
     for batch in batches:
-        assert 1 <= len(batch.showings) <= batch_size
-        assert {s.picture for s in batch.showings} <= {picture for picture, _ in members[batch.bucket]}
+        homes = {home[s.picture] for s in batch.showings}
+        assert len(homes) == 1, "pictures of two groups or two buckets in one batch"
+        group, bucket = homes.pop()
+        assert bucket == batch.bucket
+        assert 1 <= len(batch.showings) <= size[group]
 
 
 def test_epochs_and_seeds_differ_and_repeat_exactly():
-    members = {(64, 64): [(i, 2) for i in range(20)]}
-    first = epoch_batches(members, 4, seed=1, epoch=1)
-    assert first == epoch_batches(members, 4, seed=1, epoch=1)
-    assert first != epoch_batches(members, 4, seed=1, epoch=2)
-    assert first != epoch_batches(members, 4, seed=2, epoch=1)
+    groups = [Group({(64, 64): [(i, 2) for i in range(20)]}, 4)]
+    first = epoch_batches(groups, seed=1, epoch=1)
+    assert first == epoch_batches(groups, seed=1, epoch=1)
+    assert first != epoch_batches(groups, seed=1, epoch=2)
+    assert first != epoch_batches(groups, seed=2, epoch=1)
     assert len(first) == math.ceil(40 / 4)
+
+
+def test_batches_of_several_groups_come_among_each_other():
+    groups = [Group({(64, 64): [(i, 1) for i in range(20)]}, 1), Group({(96, 96): [(20 + i, 1) for i in range(20)]}, 1)]
+    order = [batch.bucket for batch in epoch_batches(groups, seed=1, epoch=1)]
+    assert order != sorted(order)

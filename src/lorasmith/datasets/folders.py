@@ -47,6 +47,11 @@ ProblemKind = Literal[
     "duplicate",
     "folder not read",
     "picture beside folders",
+    "mask missing",
+    "mask unfit",
+    "mask empty",
+    "mask without picture",
+    "regularisation not needed",
 ]
 
 

@@ -1,7 +1,7 @@
 """Pictures as latents, kept under a key that says all that they depend on.
 
-The key of a latent is the hash of the picture's bytes, the way into its bucket, the autoencoder and the type of the
-numbers. So a cached latent is never stale and never another picture's; runs share them, and two processes may write the
+The key of a latent is the hash of the picture's bytes, the way into its bucket, whether it is mirrored, the autoencoder and the type of
+the numbers. So a cached latent is never stale and never another picture's; runs share them, and two processes may write the
 same one at once, because each file is written aside and renamed.
 """
 
@@ -16,9 +16,10 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 
+from lorasmith.datasets.augment import ColourChange, with_colours
 from lorasmith.datasets.buckets import Fit
 from lorasmith.images.read import read_picture
 
@@ -32,26 +33,37 @@ class LatentRequest:
     path: Path
     content: str
     fit: Fit
+    mirrored: bool = False
+    colour: ColourChange | None = None
 
 
 def latent_key(request: LatentRequest, encoder: str, dtype: torch.dtype) -> str:
     """Hex name of the latent; `encoder` is the hash of the autoencoder's weights and settings."""
-    said = ("latent-1", request.content, request.fit.bucket, request.fit.resized, request.fit.crop, encoder, str(dtype))
+    assert request.colour is None, "no two showings have the same colours, so none is kept"
+    said: tuple[object, ...] = (
+        "latent-1", request.content, request.fit.bucket, request.fit.resized, request.fit.crop, encoder, str(dtype),
+    )  # fmt: skip
+    if request.mirrored:
+        said += ("mirrored",)
     return hashlib.sha256(repr(said).encode()).hexdigest()
 
 
 def bucket_pixels(request: LatentRequest) -> torch.Tensor:
-    """The picture as it trains: float32 (3, height, width) in [-1, 1]; scaled with Lanczos, then cropped."""
+    """The picture as it trains: float32 (3, height, width) in [-1, 1]; scaled with Lanczos, cropped, its colours changed, then mirrored."""
     picture = read_picture(request.path)
     if picture.size != request.fit.resized:
         picture = picture.resize(request.fit.resized, Image.Resampling.LANCZOS)
     left, top = request.fit.crop
     picture = picture.crop((left, top, left + request.fit.bucket[0], top + request.fit.bucket[1]))
-    return torch.from_numpy(np.array(picture)).permute(2, 0, 1).float() / 127.5 - 1
+    pixels = np.array(picture)
+    if request.colour is not None:
+        pixels = with_colours(pixels, request.colour)
+    tensor = torch.from_numpy(pixels).permute(2, 0, 1).float() / 127.5 - 1
+    return tensor.flip(-1) if request.mirrored else tensor
 
 
 class LatentCache:
-    """Latents on disk under their keys."""
+    """Latents (and masks in their cells) on disk under their keys."""
 
     def __init__(self, folder: Path):
         self.folder = folder
@@ -65,6 +77,14 @@ class LatentCache:
             return load_file(self._path(key))["latent"]
         except (FileNotFoundError, SafetensorError, KeyError):
             return None
+
+    def has(self, key: str) -> bool:
+        """Whether the latent is there and its file whole, by its header and length; its numbers are not read."""
+        try:
+            with safe_open(self._path(key), "pt") as file:
+                return "latent" in file.keys()  # noqa: SIM118 - no mapping
+        except (FileNotFoundError, SafetensorError):
+            return False
 
     def put(self, key: str, latent: torch.Tensor) -> None:
         path = self._path(key)

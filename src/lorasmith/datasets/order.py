@@ -1,6 +1,6 @@
-"""The order of an epoch: every picture exactly `repeats` times, in batches of one bucket each.
+"""The order of an epoch: every picture exactly as often as it should be, in batches of one bucket each.
 
-Order depends on (seed, epoch, picture, repeat) alone: not on workers, restarts or the pictures beside it.
+Order depends on (seed, epoch, picture, repeat) alone: not on workers, processes or restarts.
 """
 
 from __future__ import annotations
@@ -29,17 +29,29 @@ class Batch:
     showings: tuple[Showing, ...]
 
 
-def batches_per_epoch(counts: Mapping[Size, int], batch_size: int) -> int:
-    """`counts`: showings (repeats included) per bucket. A short last batch counts."""
-    return sum(math.ceil(count / batch_size) for count in counts.values())
+@dataclass(frozen=True)
+class Group:
+    """Pictures that may share a batch where their bucket is the same: those of one resolution and batch size.
+
+    `buckets`: per bucket the (picture, showings an epoch) that fell into it.
+    """
+
+    buckets: Mapping[Size, Sequence[tuple[int, int]]]
+    batch_size: int
+
+    @property
+    def batches(self) -> int:
+        """In an epoch. A short last batch of a bucket counts."""
+        return sum(math.ceil(sum(showings for _, showings in members) / self.batch_size) for members in self.buckets.values())
 
 
-def epoch_batches(buckets: Mapping[Size, Sequence[tuple[int, int]]], batch_size: int, seed: int, epoch: int) -> list[Batch]:
-    """The batches of `epoch` (from 1). `buckets`: per bucket the (picture, repeats) that fell into it."""
+def epoch_batches(groups: Sequence[Group], seed: int, epoch: int) -> list[Batch]:
+    """The batches of `epoch` (from 1), those of all groups among each other."""
     batches = []
-    for bucket in sorted(buckets):
-        showings = [Showing(picture, repeat) for picture, repeats in buckets[bucket] for repeat in range(repeats)]
-        showings.sort(key=lambda s: seed_of("order", seed, epoch, s.picture, s.repeat))
-        for first in range(0, len(showings), batch_size):
-            batches.append(Batch(bucket, tuple(showings[first : first + batch_size])))
+    for group in groups:
+        for bucket in sorted(group.buckets):
+            showings = [Showing(picture, repeat) for picture, times in group.buckets[bucket] for repeat in range(times)]
+            showings.sort(key=lambda s: seed_of("order", seed, epoch, s.picture, s.repeat))
+            for first in range(0, len(showings), group.batch_size):
+                batches.append(Batch(bucket, tuple(showings[first : first + group.batch_size])))
     return sorted(batches, key=lambda b: seed_of("batch order", seed, epoch, b.showings[0].picture, b.showings[0].repeat))

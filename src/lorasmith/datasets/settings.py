@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from lorasmith.errors import SettingsError
+
+
+def _sides(value: int | tuple[int, int] | None) -> int | tuple[int, int] | None:
+    """A resolution that can be trained at; raises ValueError."""
+    if value is not None and not all(16 <= side <= 8192 for side in (value if isinstance(value, tuple) else (value,))):
+        raise ValueError("must be from 16 to 8192 pixels")
+    return value
 
 
 class DatasetSettings(BaseModel):
@@ -25,6 +35,51 @@ class DatasetSettings(BaseModel):
         description="Share of this folder's showings with an empty caption. Empty: captions.caption_dropout_rate. About 0.4 on regularisation "
         "pictures keeps what guidance steers away from as it was.",
     )  # fmt: skip
+    loss_weight: float = Field(1.0, ge=0, le=10, description="How much each of this folder's samples counts; 1 as all others, 0.5 half.")
+    resolution: int | tuple[int, int] | None = Field(
+        None, description="This folder's own training area in pixels: a number, or [width, height]. Empty: buckets.resolution."
+    )
+    batch_size: int | None = Field(
+        None, ge=1, le=1024,
+        description="This folder's own pictures per batch. Empty: training.batch_size. Only pictures of one resolution and batch size are mixed.",
+    )  # fmt: skip
+    flip_aug: bool = Field(
+        False,
+        description="Every other showing of a picture is mirrored; never with what has a left and a right: marks, letters, an eye patch.",
+    )
+    color_aug: bool = Field(
+        False,
+        description="A third of the showings have hue or brightness changed a little; the autoencoder then works along in the training.",
+    )
+    random_crop: bool = Field(
+        False,
+        description="What does not fit the bucket is cut off at a place drawn for each showing, not evenly; the autoencoder works along.",
+    )
+    alpha_mask: bool = Field(
+        False, description="Transparent parts of the pictures do not count in the loss; half transparent ones count half."
+    )
+    mask_path: Path | None = Field(
+        None, description="Folder with a grey picture of the same name for each picture: white counts in the loss, black does not."
+    )
+
+    _resolution_in_range = field_validator("resolution")(_sides)
+
+    @property
+    def masks(self) -> bool:
+        """Whether parts of the pictures do not count."""
+        return self.alpha_mask or self.mask_path is not None
+
+
+def check_datasets(datasets: Sequence[DatasetSettings]) -> None:
+    """Raises SettingsError where settings of a folder contradict each other."""
+    for dataset in datasets:
+        if dataset.alpha_mask and dataset.mask_path is not None:
+            raise SettingsError(
+                f"datasets: alpha_mask and mask_path are both set for {dataset.path}, but a picture has one mask; leave one of them out"
+            )
+        if dataset.random_crop and dataset.masks:
+            name = "alpha_mask" if dataset.alpha_mask else "mask_path"
+            raise SettingsError(f"datasets: random_crop may cut away all that {name} lets count, for {dataset.path}; leave one of them out")
 
 
 class BucketSettings(BaseModel):
@@ -43,12 +98,7 @@ class BucketSettings(BaseModel):
     bucket_reso_steps: int = Field(64, ge=8, description="Sides of buckets are multiples of this, in pixels.")
     bucket_no_upscale: bool = Field(False, description="Small pictures are not enlarged; they get a bucket of their own size.")
 
-    @field_validator("resolution")
-    @classmethod
-    def _sides(cls, value: int | tuple[int, int]) -> int | tuple[int, int]:
-        if not all(16 <= side <= 8192 for side in (value if isinstance(value, tuple) else (value,))):
-            raise ValueError("must be from 16 to 8192 pixels")
-        return value
+    _resolution_in_range = field_validator("resolution")(_sides)
 
     @property
     def size(self) -> tuple[int, int]:

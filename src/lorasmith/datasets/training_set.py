@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 from lorasmith.datasets.buckets import Fit, Size, bucket_sizes, fit
 from lorasmith.datasets.folders import Picture, Problem, open_folder
 from lorasmith.datasets.latents import LatentRequest
-from lorasmith.datasets.order import Batch, batches_per_epoch, epoch_batches
-from lorasmith.datasets.settings import BucketSettings, DatasetSettings
+from lorasmith.datasets.masks import Mask, find_masks
+from lorasmith.datasets.order import Batch, Group, epoch_batches
+from lorasmith.datasets.regularisation import balanced_showings
+from lorasmith.datasets.settings import BucketSettings, DatasetSettings, check_datasets
+from lorasmith.errors import DatasetError
 
 
 @dataclass(frozen=True)
@@ -21,6 +25,18 @@ class TrainingPicture:
     fit: Fit
     dataset: int = 0
     """Which of the run's datasets it comes from."""
+    resolution: Size | None = None
+    """The area that its buckets have; pictures of two resolutions are never in one batch."""
+    batch_size: int | None = None
+    """Its dataset's own; None where that has none."""
+    mask: Mask | None = None
+    balanced: int | None = None
+    """Showings an epoch of a regularisation picture that is balanced against the others; None where its repeats count."""
+
+    @property
+    def showings(self) -> int:
+        """How often it is shown in one epoch."""
+        return self.picture.repeats if self.balanced is None else self.balanced
 
     @property
     def latent_request(self) -> LatentRequest:
@@ -33,40 +49,107 @@ class TrainingSet:
 
     pictures: tuple[TrainingPicture, ...]
     problems: tuple[Problem, ...]
+    not_needed: tuple[TrainingPicture, ...] = ()
+    """Regularisation pictures beyond what balances the others; they are never shown."""
 
     @property
     def buckets(self) -> dict[Size, list[tuple[int, int]]]:
-        """Bucket -> (index of the picture, repeats)."""
+        """Bucket -> (index of the picture, showings an epoch), over all datasets."""
         found: dict[Size, list[tuple[int, int]]] = {}
         for index, item in enumerate(self.pictures):
-            found.setdefault(item.fit.bucket, []).append((index, item.picture.repeats))
+            found.setdefault(item.fit.bucket, []).append((index, item.showings))
         return found
 
-    @property
+    def groups(self, batch_size: int) -> list[Group]:
+        """Pictures that may share a batch; `batch_size` is for those whose dataset has none of its own."""
+        found: dict[tuple[Size | None, int], dict[Size, list[tuple[int, int]]]] = {}
+        for index, item in enumerate(self.pictures):
+            buckets = found.setdefault((item.resolution, item.batch_size or batch_size), {})
+            buckets.setdefault(item.fit.bucket, []).append((index, item.showings))
+        return [Group(buckets, size) for (_, size), buckets in found.items()]
+
+    @cached_property
     def showings_per_epoch(self) -> int:
         """Pictures in an epoch, repeats included."""
-        return sum(item.picture.repeats for item in self.pictures)
+        return sum(item.showings for item in self.pictures)
+
+    @cached_property
+    def train_showings(self) -> int:
+        """Pictures in an epoch, repeats included and regularisation left out."""
+        return sum(item.showings for item in self.pictures if not item.picture.is_reg)
+
+    @cached_property
+    def declared_regularisation(self) -> int:
+        """Regularisation pictures with the repeats that their folders declare, whether they are needed or not."""
+        return sum(item.picture.repeats for item in (*self.pictures, *self.not_needed) if item.picture.is_reg)
 
     def batches_per_epoch(self, batch_size: int) -> int:
-        counts = {bucket: sum(repeats for _, repeats in members) for bucket, members in self.buckets.items()}
-        return batches_per_epoch(counts, batch_size)
+        return sum(group.batches for group in self.groups(batch_size))
 
     def epoch(self, number: int, batch_size: int, seed: int) -> list[Batch]:
         """The batches of epoch `number` (from 1)."""
-        return epoch_batches(self.buckets, batch_size, seed, number)
+        return epoch_batches(self.groups(batch_size), seed, number)
 
 
-def open_training_set(datasets: Sequence[DatasetSettings], buckets: BucketSettings) -> TrainingSet:
+def open_training_set(
+    datasets: Sequence[DatasetSettings], buckets: BucketSettings, *, batch_size: int = 1, balance_reg: bool = True
+) -> TrainingSet:
     """Open and check the folders, decode every picture once, and give each its bucket.
+
+    `batch_size` is the run's, for datasets that have none of their own. With `balance_reg` regularisation pictures are shown as often as
+    the pictures to learn that they share batches with; without, each as often as it is repeated.
 
     Raises DatasetError where a folder cannot be used at all; single bad pictures come back as problems.
     """
-    sizes = [] if buckets.bucket_no_upscale and buckets.enable_bucket else bucket_sizes(buckets)
+    check_datasets(datasets)
     pictures: list[TrainingPicture] = []
     problems: list[Problem] = []
     for number, dataset in enumerate(datasets):
+        own = buckets if dataset.resolution is None else buckets.model_copy(update={"resolution": dataset.resolution})
+        sizes = [] if own.bucket_no_upscale and own.enable_bucket else bucket_sizes(own)
         contents = open_folder(Path(dataset.path), repeats=dataset.repeats, is_reg=dataset.is_reg)
         problems.extend(contents.problems)
-        for picture in contents.pictures:
-            pictures.append(TrainingPicture(picture, fit(picture.size, buckets, sizes), number))
+        fits = [fit(picture.size, own, sizes) for picture in contents.pictures]
+        masks = (
+            find_masks(contents.pictures, fits, dataset, problems) if dataset.masks else dict.fromkeys(p.path for p in contents.pictures)
+        )
+        if not masks:
+            raise DatasetError(f"{dataset.path}: no picture has a mask in which anything counts; mend the masks, or train without them")
+        for picture, way in zip(contents.pictures, fits, strict=True):
+            if picture.path in masks:
+                pictures.append(TrainingPicture(picture, way, number, own.size, dataset.batch_size, masks[picture.path]))
+    if balance_reg:
+        return _balanced(pictures, problems, datasets, batch_size)
     return TrainingSet(tuple(pictures), tuple(problems))
+
+
+def _balanced(
+    pictures: list[TrainingPicture], problems: list[Problem], datasets: Sequence[DatasetSettings], batch_size: int
+) -> TrainingSet:
+    """The set with its regularisation pictures shown as often as the others, in each group that shares batches."""
+    showings: dict[int, int] = {}
+    groups: dict[tuple[Size | None, int], list[int]] = {}
+    for index, item in enumerate(pictures):
+        groups.setdefault((item.resolution, item.batch_size or batch_size), []).append(index)
+    for members in groups.values():
+        training = sum(pictures[i].showings for i in members if not pictures[i].picture.is_reg)
+        regularisation = [i for i in members if pictures[i].picture.is_reg]
+        if regularisation and not training:
+            folder = datasets[pictures[regularisation[0]].dataset].path
+            raise DatasetError(
+                f"no picture to learn shares resolution and batch size with the regularisation pictures in {folder}, so none balances them; "
+                f"give both the same, or set training.balance_reg to false"
+            )
+        shown = balanced_showings(training, [pictures[i].picture.repeats for i in regularisation])
+        showings |= dict(zip(regularisation, shown, strict=True))
+    for number, dataset in enumerate(datasets):
+        own = [index for index in showings if pictures[index].dataset == number]
+        spare = sum(not showings[index] for index in own)
+        if spare:
+            sentence = (
+                f"{spare} of the {len(own)} regularisation pictures in {dataset.path} are not shown, since the others are as many as the pictures "
+                f"to learn with their repeats: take the surplus out, raise those repeats, or set training.balance_reg to false."
+            )
+            problems.append(Problem(Path(dataset.path), "regularisation not needed", sentence, fatal=False))
+    kept = [replace(item, balanced=showings.get(index)) for index, item in enumerate(pictures)]
+    return TrainingSet(tuple(item for item in kept if item.showings), tuple(problems), tuple(item for item in kept if not item.showings))

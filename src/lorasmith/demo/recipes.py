@@ -45,7 +45,7 @@ def recipe(kind: str, name: str, dataset: Path, regularisation: Path, cache: Pat
         "buckets": {"resolution": 64, "min_bucket_reso": 32, "max_bucket_reso": 128, "bucket_reso_steps": 16},
         "captions": {"trigger": TRIGGERS.get(name, name), "shuffle_caption": True, "keep_tokens": 1},
         "network": {"rank": 16, "alpha": 16.0, "train_text_encoder": False},
-        "training": {"epochs": epochs, "batch_size": 8},
+        "training": {"epochs": epochs, "batch_size": 8, "balance_reg": False},  # a quarter, not a half
         "optimizer": {"unet_lr": UNET_LR[kind], "args": {"betas": [0.9, 0.99]}},
         "schedule": {"lr_scheduler": "cosine", "lr_warmup_steps": 20},
         "loss": {"min_snr_gamma": MIN_SNR_GAMMA[kind]},

@@ -96,6 +96,18 @@ def read_with_facts(path: Path | str, background: tuple[int, int, int] = (255, 2
         return Reading(upright, image.format or "", animated, clear, tuple(tuple(tables[i]) for i in sorted(tables)) if tables else ())
 
 
+def read_opacity(path: Path | str) -> Image.Image | None:
+    """How opaque each pixel of what `read_picture` returns is, in mode L: 0 is clear; None where the file knows no transparency.
+
+    Raises as `read_picture`.
+    """
+    with _opened(path) as image:
+        _decode(image, path)
+        _, alpha = _split_alpha(image, path)
+        turn = UPRIGHT.get(_orientation(image))
+        return alpha if alpha is None or turn is None else alpha.transpose(turn)
+
+
 def picture_size(path: Path | str) -> tuple[int, int]:
     """Width and height in pixels of what `read_picture` would return, from the header alone.
 

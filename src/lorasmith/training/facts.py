@@ -36,8 +36,8 @@ def lora_metadata(settings: Settings, plan: Plan, training_set: TrainingSet, bas
         optimizer=class_path(optimizer.type) + (f"({arguments})" if arguments else ""),
         lr_scheduler=settings.schedule.lr_scheduler,
         lr_warmup_steps=in_steps(settings.schedule.lr_warmup_steps, plan.steps),
-        num_train_images=sum(item.picture.repeats for item in training_set.pictures if not item.picture.is_reg),
-        num_reg_images=sum(item.picture.repeats for item in training_set.pictures if item.picture.is_reg),
+        num_train_images=training_set.train_showings,
+        num_reg_images=training_set.declared_regularisation,
         num_epochs=plan.epochs,
         epoch=epoch,
         max_train_steps=plan.steps,
@@ -82,6 +82,8 @@ def _settings_without_folders(settings: Settings) -> dict[str, Any]:
             tree["base"][name] = Path(value).name
     for entry, dataset in zip(tree["datasets"], settings.datasets, strict=True):
         entry["path"] = dataset.path.name
+        if dataset.mask_path is not None:
+            entry["mask_path"] = dataset.mask_path.name
     return tree
 
 
@@ -94,8 +96,9 @@ def _tag_frequency(training_set: TrainingSet) -> dict[str, dict[str, int]]:
 
 
 def _dataset_dirs(training_set: TrainingSet) -> dict[str, dict[str, int]]:
+    """Folder -> repeats and pictures as they lie there, regularisation pictures that are not needed among them."""
     found: dict[str, dict[str, int]] = {}
-    for item in training_set.pictures:
+    for item in (*training_set.pictures, *training_set.not_needed):
         entry = found.setdefault(item.picture.folder, {"n_repeats": item.picture.repeats, "img_count": 0})
         entry["img_count"] += 1
     return dict(sorted(found.items()))
@@ -103,7 +106,7 @@ def _dataset_dirs(training_set: TrainingSet) -> dict[str, dict[str, int]]:
 
 def _bucket_info(training_set: TrainingSet) -> dict[str, object]:
     buckets = {
-        str(k): {"resolution": list(size), "count": sum(repeats for _, repeats in members)}
+        str(k): {"resolution": list(size), "count": sum(showings for _, showings in members)}
         for k, (size, members) in enumerate(sorted(training_set.buckets.items()))
     }
     errors = [abs(item.fit.bucket[0] / item.fit.bucket[1] - item.picture.size[0] / item.picture.size[1]) for item in training_set.pictures]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from lorasmith.datasets.order import Batch
 from lorasmith.datasets.training_set import TrainingSet
 from lorasmith.training.schedules import SCHEDULES, Shape, in_steps
 from lorasmith.training.settings import Settings
@@ -12,7 +14,9 @@ from lorasmith.training.settings import Settings
 
 @dataclass(frozen=True)
 class Plan:
-    """Steps are optimizer steps. A partial accumulation group at an epoch's end is a step; groups never cross epochs."""
+    """Steps are optimizer steps. Each takes the next `batches_per_step` batches of its epoch, which the processes share; what is left at
+    an epoch's end is a step, too. Steps never cross epochs, and nothing is repeated to fill them.
+    """
 
     pictures: int
     showings_per_epoch: int
@@ -20,24 +24,41 @@ class Plan:
     steps_per_epoch: int
     steps: int
     epochs: int
+    batches_per_step: int = 1
+    processes: int = 1
 
     def place_of(self, step: int) -> tuple[int, int]:
         """(epoch from 1, step inside it from 0) of the step with this number (from 0)."""
         return step // self.steps_per_epoch + 1, step % self.steps_per_epoch
+
+    def batches_of(self, place: int, epoch: Sequence[Batch], process: int = 0) -> list[tuple[int, Batch]]:
+        """What one process trains on in the step at `place` in its epoch: each batch with the number of its first sample in the step.
+
+        `epoch` are all the epoch's batches. Batches are dealt out in turn; in an epoch's last step some processes may get none.
+        """
+        found, first_sample = [], 0
+        for number, batch in enumerate(epoch[place * self.batches_per_step : (place + 1) * self.batches_per_step]):
+            if number % self.processes == process:
+                found.append((first_sample, batch))
+            first_sample += len(batch.showings)
+        return found
 
 
 def make_plan(settings: Settings, training_set: TrainingSet) -> Plan:
     """The plan of a run over this training set."""
     training = settings.training
     batches = training_set.batches_per_epoch(training.batch_size)
-    steps_per_epoch = math.ceil(batches / training.gradient_accumulation_steps)
+    together = training.gradient_accumulation_steps * training.num_processes
+    steps_per_epoch = math.ceil(batches / together)
     if training.epochs is not None:
         epochs, steps = training.epochs, training.epochs * steps_per_epoch
     else:
         assert training.max_train_steps is not None, "check_together lets one of the two through"
         steps = training.max_train_steps
         epochs = math.ceil(steps / steps_per_epoch)
-    return Plan(len(training_set.pictures), training_set.showings_per_epoch, batches, steps_per_epoch, steps, epochs)
+    return Plan(
+        len(training_set.pictures), training_set.showings_per_epoch, batches, steps_per_epoch, steps, epochs, together, training.num_processes,
+    )  # fmt: skip
 
 
 def lr_factor(settings: Settings, plan: Plan, step: int) -> float:

@@ -100,7 +100,9 @@ def check(settings: Settings) -> tuple[list[str], TrainingSet, Plan]:
     """Warnings, the pictures and the plan; raises InputError with one sentence where the run could not work."""
     warnings = check_together(settings)
     check_fits_base(settings, describe(settings.base.path, **settings.base.wishes).prediction_type)
-    training_set = open_training_set(settings.datasets, settings.buckets)
+    training_set = open_training_set(
+        settings.datasets, settings.buckets, batch_size=settings.training.batch_size, balance_reg=settings.training.balance_reg
+    )
     if not any(item.picture.caption for item in training_set.pictures) and settings.captions.trigger is None:
         raise DatasetError(
             f"no picture in {settings.datasets[0].path} has a caption, and there is no trigger; write captions beside the pictures or set captions.trigger"

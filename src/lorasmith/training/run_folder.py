@@ -123,14 +123,13 @@ class RunFolder:
 
 
 def describe_inputs(training_set: TrainingSet, base: Base) -> dict[str, Any]:
-    """What the result depends on: hashes of pictures (with captions and repeats) and of the base's parts."""
+    """What the result depends on: hashes of pictures (with captions, showings and masks) and of the base's parts."""
+    said: dict[str, list[str]] = {}
+    for item in training_set.pictures:
+        masked = f" {item.mask.content}" if item.mask is not None else ""
+        said.setdefault(str(item.picture.path), []).append(f"{item.picture.content} {item.showings} {item.picture.caption!r}{masked}")
     return {
-        "pictures": {
-            str(item.picture.path): hashlib.sha256(
-                f"{item.picture.content} {item.picture.repeats} {item.picture.caption!r}".encode()
-            ).hexdigest()
-            for item in training_set.pictures
-        },
+        "pictures": {path: hashlib.sha256("\n".join(each).encode()).hexdigest() for path, each in said.items()},
         "base": dict(base.fingerprints),
     }
 

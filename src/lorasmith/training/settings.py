@@ -16,7 +16,7 @@ import tomlkit
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from lorasmith.adapters.settings import NetworkSettings, check_network
-from lorasmith.datasets.settings import BucketSettings, CaptionSettings, DatasetSettings
+from lorasmith.datasets.settings import BucketSettings, CaptionSettings, DatasetSettings, check_datasets
 from lorasmith.errors import SettingsError
 from lorasmith.models.settings import BaseModelSettings
 from lorasmith.training.flow_settings import FlowSettings
@@ -38,6 +38,14 @@ class TrainingSettings(_Section):
     max_train_steps: int | None = Field(None, ge=1, description="Optimizer steps in all; give this or epochs.")
     batch_size: int = Field(1, ge=1, le=1024, description="Pictures per step; 1-4 is usual.")
     gradient_accumulation_steps: int = Field(1, ge=1, le=1024, description="Batches that are summed up into one step.")
+    num_processes: int = Field(
+        1, ge=1, le=1024, description="Processes that train together, one on each GPU; a step takes so many times the batches."
+    )
+    balance_reg: bool = Field(
+        True,
+        description="Regularisation pictures are shown as often as the pictures to learn: repeated where they are too few, left out where too many. "
+        "Off: each exactly as often as its repeats say.",
+    )
     mixed_precision: Literal["no", "bf16", "fp16"] = Field(
         "no", description="What the frozen base is held and computed in: float32, bfloat16, or float16 for cards before the RTX 30 series."
     )
@@ -200,6 +208,7 @@ def check_together(settings: Settings) -> list[str]:
     _check_schedule(s)
     _check_loss(settings.loss)
     check_network(settings.network)
+    check_datasets(settings.datasets)
     if not settings.network.train_text_encoder and o.text_encoder_lr:
         raise SettingsError("optimizer.text_encoder_lr has no effect while network.train_text_encoder is off; remove it or switch that on")
     if not settings.network.train_unet and o.unet_lr:

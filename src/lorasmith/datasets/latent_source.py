@@ -1,0 +1,235 @@
+"""The latents of a run's showings, from the cache where they can lie there, made on the way where they cannot.
+
+A picture as it is, and mirrored, is encoded once and kept on disk under its content (see `latents`). A showing that is cropped at a drawn
+place, or whose colours are changed, is like no other: it is encoded when it is shown, so the autoencoder stays loaded for the run.
+
+Each picture is encoded by itself. In a batch a convolution may add up in another order, and the last digits of a latent would depend on
+which pictures were missing in the cache at the time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TypeVar
+
+import torch
+
+from lorasmith.datasets.augment import crop_seen, drawn_colour, drawn_crop, is_mirrored
+from lorasmith.datasets.buckets import Size
+from lorasmith.datasets.latents import Encode, LatentCache, LatentRequest, bucket_pixels, latent_key
+from lorasmith.datasets.masks import mask_cells
+from lorasmith.datasets.order import Showing
+from lorasmith.datasets.settings import DatasetSettings
+from lorasmith.datasets.training_set import TrainingPicture
+from lorasmith.errors import RunError
+
+Sizes = tuple[Size, tuple[int, int], Size]
+"""The picture's own size, where the bucket lies in the resized picture as it is seen (left, top), and the bucket; in pixels."""
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+READERS = min(4, os.cpu_count() or 1)
+"""Threads that decode pictures ahead of the autoencoder."""
+AHEAD = 2
+"""Batches that wait ready at most."""
+
+
+@dataclass(frozen=True, eq=False)
+class ShownLatents:
+    """A batch as it is shown. `latents` (n, c, h, w) float32; `masks` (n, 1, h, w) float32 of 0-1, or None where all counts; `sizes` n."""
+
+    latents: torch.Tensor
+    masks: torch.Tensor | None
+    sizes: tuple[Sizes, ...]
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """One showing: how its picture is cropped, coloured and mirrored, and whether such a latent lies in the cache."""
+
+    item: TrainingPicture
+    request: LatentRequest
+    kept: bool
+
+
+@dataclass(frozen=True, eq=False)
+class _Read:
+    """What reading a showing gave: its latent from the cache, or else its pixels."""
+
+    latent: torch.Tensor | None
+    pixels: torch.Tensor | None
+
+
+class LatentSource:
+    """Showings in, latents out; the same ones whatever was cached before, and in whatever order it is asked.
+
+    `encode` takes pixels (1, 3, height, width) in [-1, 1] and gives latents (1, c, h, w); `encoder` is the hash of its weights and
+    settings, `dtype` what latents are kept in. With `in_memory` a latent is read once, without at each showing.
+    """
+
+    def __init__(
+        self, pictures: Sequence[TrainingPicture], datasets: Sequence[DatasetSettings], encode: Encode, encoder: str, dtype: torch.dtype,
+        cache_folder: Path, seed: int, in_memory: bool = True,
+    ):  # fmt: skip
+        self._pictures, self._datasets, self._seed = pictures, datasets, seed
+        self._encode: Encode | None = encode
+        self._encoder, self._dtype, self._in_memory = encoder, dtype, in_memory
+        self._cache = LatentCache(cache_folder)
+        self._memory: dict[str, torch.Tensor] = {}
+        self._readers = ThreadPoolExecutor(READERS)
+        self._expected: OrderedDict[tuple[tuple[Showing, ...], int], list[Future[_Read]]] = OrderedDict()
+
+    @property
+    def needs_encoder(self) -> bool:
+        """Whether some showings are encoded when they are shown; otherwise the autoencoder can go after `prepare`."""
+        return any(self._datasets[item.dataset].color_aug or self._crop_varies(item) for item in self._pictures)
+
+    def _crop_varies(self, item: TrainingPicture) -> bool:
+        return self._datasets[item.dataset].random_crop and item.fit.resized != item.fit.bucket
+
+    def release_encoder(self) -> None:
+        """Let go of the autoencoder."""
+        assert not self.needs_encoder, "showings are encoded in the loop"
+        self._encode = None
+
+    # -- before the loop --
+
+    def prepare(self, rank: int = 0, count: int = 1) -> Iterator[tuple[int, int]]:
+        """Encode what is missing in the cache; yields (done, all) as it goes, first with what was there already.
+
+        Of `count` processes each takes every `count`-th picture, and finds those of the others in the cache when all are done.
+        Raises RunError where the autoencoder gives numbers that are not finite.
+        """
+        mine = list(self._to_keep().items())[rank::count]
+        missing = [(key, request) for key, request in mine if not self._cache.has(key)]
+        done = len(mine) - len(missing)
+        yield done, len(mine)
+        for (key, request), pixels in self._ahead(lambda one: bucket_pixels(one[1]), missing):
+            self._cache.put(key, self._encoded(request, pixels))
+            done += 1
+            yield done, len(mine)
+
+    def _to_keep(self) -> dict[str, LatentRequest]:
+        """Key -> what lies in the cache for the run: each picture as it is and, where it is flipped, mirrored."""
+        found = {}
+        for item in self._pictures:
+            for mirrored in (False, True) if self._datasets[item.dataset].flip_aug else (False,):
+                if not self._crop_varies(item):
+                    request = replace(item.latent_request, mirrored=mirrored)
+                    found[self._key(request)] = request
+        return found
+
+    def _key(self, request: LatentRequest) -> str:
+        return latent_key(request, self._encoder, self._dtype)
+
+    def _ahead(self, work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[tuple[Item, Result]]:
+        """(item, work(item)) in order, while a few more are worked on beside."""
+        waiting: deque[tuple[Item, Future[Result]]] = deque()
+        try:
+            for item in items:
+                waiting.append((item, self._readers.submit(work, item)))
+                if len(waiting) > 2 * READERS:
+                    first, future = waiting.popleft()
+                    yield first, future.result()
+            while waiting:
+                first, future = waiting.popleft()
+                yield first, future.result()
+        finally:
+            for _, future in waiting:
+                future.cancel()
+
+    def _encoded(self, request: LatentRequest, pixels: torch.Tensor) -> torch.Tensor:
+        if self._encode is None:
+            raise RunError(f"the cached latent of {request.path} is gone or damaged; start the run again, and it is made anew")
+        return self._finite(request, self._encode(pixels[None])[0].to(self._dtype).cpu().clone())
+
+    def _finite(self, request: LatentRequest, latent: torch.Tensor) -> torch.Tensor:
+        if not torch.isfinite(latent).all():
+            raise RunError(f"the autoencoder gives no finite latent for {request.path}; leave that picture out or use another VAE")
+        return latent
+
+    # -- in the loop --
+
+    def expect(self, showings: Sequence[Showing], epoch: int) -> None:
+        """Start reading a batch that will be asked for soon, beside the training; not needed, and changes no result."""
+        asked = (tuple(showings), epoch)
+        if asked not in self._expected:
+            self._expected[asked] = [self._readers.submit(self._read, self._shown(s, epoch)) for s in showings]
+            while len(self._expected) > AHEAD:
+                self._expected.popitem(last=False)
+
+    def __call__(self, showings: Sequence[Showing], epoch: int) -> ShownLatents:
+        """The batch as it is shown in `epoch` (from 1); the showings are of one bucket.
+
+        Raises RunError where a latent is not finite, or is gone from the cache with no autoencoder to make it.
+        """
+        shown = [self._shown(s, epoch) for s in showings]
+        futures = self._expected.pop((tuple(showings), epoch), None)
+        read = [future.result() for future in futures] if futures is not None else [self._read(one) for one in shown]
+        latents = torch.stack([self._latent(*pair) for pair in zip(shown, read, strict=True)]).float()
+        sizes = tuple((s.item.picture.size, crop_seen(s.request.fit, s.request.mirrored), s.request.fit.bucket) for s in shown)
+        return ShownLatents(latents, self._masks(shown, (latents.shape[-1], latents.shape[-2])), sizes)
+
+    def _shown(self, showing: Showing, epoch: int) -> _Shown:
+        item = self._pictures[showing.picture]
+        dataset = self._datasets[item.dataset]
+        place = (self._seed, epoch, showing.picture, showing.repeat)
+        request = replace(
+            item.latent_request,
+            fit=drawn_crop(item.fit, *place) if self._crop_varies(item) else item.fit,
+            mirrored=dataset.flip_aug and is_mirrored(*place, item.showings),
+            colour=drawn_colour(*place) if dataset.color_aug else None,
+        )
+        return _Shown(item, request, kept=request.colour is None and not self._crop_varies(item))
+
+    def _read(self, shown: _Shown) -> _Read:
+        """All that can be done beside the training: a latent from memory or disk, or the pixels to make one from."""
+        if shown.kept:
+            key = self._key(shown.request)
+            latent = self._memory.get(key)
+            if latent is None and (latent := self._cache.get(key)) is not None:
+                self._remember(key, self._finite(shown.request, latent))
+            if latent is not None:
+                return _Read(latent, None)
+        return _Read(None, bucket_pixels(shown.request))
+
+    def _latent(self, shown: _Shown, read: _Read) -> torch.Tensor:
+        if read.latent is not None:
+            return read.latent
+        assert read.pixels is not None
+        latent = self._encoded(shown.request, read.pixels)
+        if shown.kept:
+            self._cache.put(self._key(shown.request), latent)
+            self._remember(self._key(shown.request), latent)
+        return latent
+
+    def _remember(self, key: str, tensor: torch.Tensor) -> None:
+        if self._in_memory:
+            self._memory[key] = tensor
+
+    def _masks(self, shown: Sequence[_Shown], cells: Size) -> torch.Tensor | None:
+        """The masks of a batch; pictures without one count whole."""
+        if all(one.item.mask is None for one in shown):
+            return None
+        return torch.stack([self._mask(one, cells) for one in shown])
+
+    def _mask(self, shown: _Shown, cells: Size) -> torch.Tensor:
+        mask, fit = shown.item.mask, shown.request.fit
+        if mask is None:
+            return torch.ones(1, cells[1], cells[0])
+        said = ("mask-1", mask.content, mask.is_alpha, fit.bucket, fit.resized, fit.crop, cells)
+        key = hashlib.sha256(repr(said).encode()).hexdigest()
+        found = self._memory.get(key)
+        if found is None:
+            found = self._cache.get(key)
+        if found is None:
+            found = mask_cells(mask, fit, cells)
+            self._cache.put(key, found)
+        self._remember(key, found)
+        return found.flip(-1) if shown.request.mirrored else found

@@ -1,0 +1,138 @@
+"""Masks: which parts of a picture count in the loss.
+
+A mask is the picture's own transparency, or a grey picture of the same name in a folder of masks: white counts, black does not, grey counts
+in part. It goes the picture's own way into the bucket (resized to cover it, cropped, mirrored), and from there to the latent's cells, each
+of which counts as much as its pixels do on average.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+
+from lorasmith.datasets.buckets import Fit, Size
+from lorasmith.datasets.folders import DECODERS, Picture, Problem
+from lorasmith.datasets.settings import DatasetSettings
+from lorasmith.errors import DatasetError
+from lorasmith.images.read import PICTURE_SUFFIXES, content_hash, read_opacity, read_picture
+
+SHAPES_DIFFER = 0.02
+"""Share by which a mask's aspect may differ from its picture's."""
+
+
+@dataclass(frozen=True)
+class Mask:
+    """Where a picture's mask lies; `content` is the hash of that file's bytes."""
+
+    path: Path
+    content: str
+    is_alpha: bool
+    """Whether it is the transparency of `path`, not its grey."""
+
+
+def mask_in_bucket(mask: Mask, fit: Fit) -> Image.Image:
+    """The mask as its picture trains, mode L, in pixels of the bucket; a mask smaller or larger than its picture is scaled with it.
+
+    Raises DatasetError where its file cannot be read.
+    """
+    grey = read_opacity(mask.path) if mask.is_alpha else read_picture(mask.path, background=(0, 0, 0)).convert("L")
+    if grey is None:
+        raise DatasetError(f"{mask.path} has no transparency that could be its mask: save it with an alpha channel.")
+    if grey.size != fit.resized:
+        grey = grey.resize(fit.resized, Image.Resampling.BILINEAR)
+    left, top = fit.crop
+    return grey.crop((left, top, left + fit.bucket[0], top + fit.bucket[1]))
+
+
+def mask_cells(mask: Mask, fit: Fit, cells: Size) -> torch.Tensor:
+    """float32 (1, height, width) of 0-1: how much each of the latent's cells, (width, height) of them, counts."""
+    pixels = torch.from_numpy(np.array(mask_in_bucket(mask, fit))).float() / 255
+    return torch.nn.functional.interpolate(pixels[None, None], size=(cells[1], cells[0]), mode="area")[0]
+
+
+def find_masks(
+    pictures: Sequence[Picture], fits: Sequence[Fit], dataset: DatasetSettings, problems: list[Problem]
+) -> dict[Path, Mask | None]:
+    """Picture -> its mask, None where it has none that can be used: it then counts whole, and a problem says so.
+
+    Left out is a picture of which nothing would count; a fatal problem says that. Raises DatasetError where there is no folder of masks.
+    """
+    if dataset.mask_path is not None and not dataset.mask_path.is_dir():
+        raise DatasetError(f"The folder of masks {dataset.mask_path} does not exist: give the one with the masks of {dataset.path}.")
+    files = {} if dataset.mask_path is None else _files_by_place(dataset.mask_path)
+    with ThreadPoolExecutor(DECODERS) as pool:
+        looks = list(pool.map(lambda pair: _look(pair[0], pair[1], dataset, files), zip(pictures, fits, strict=True)))
+    found: dict[Path, Mask | None] = {}
+    used: set[Path] = set()
+    for picture, (mask, problem) in zip(pictures, looks, strict=True):
+        if problem is not None:
+            problems.append(problem)
+        if problem is None or not problem.fatal:
+            found[picture.path] = mask
+        file = _file_of(picture, dataset, files)
+        if file is not None:
+            used.add(file)
+    for file in sorted({file for file in files.values() if file not in used}):
+        sentence = f"{file} masks no picture of {dataset.path}: name it as its picture is named, or delete it."
+        problems.append(Problem(file, "mask without picture", sentence, fatal=False))
+    return found
+
+
+Files = dict[tuple[str, str], Path]
+"""(folder below the masks' folder, name without ending) -> file"""
+
+
+def _files_by_place(root: Path) -> Files:
+    """The masks in a folder and in the folders inside it."""
+    found: Files = {}
+    for folder in (root, *sorted(child for child in root.iterdir() if child.is_dir())):
+        for file in sorted(folder.iterdir()):
+            if file.is_file() and file.suffix.lower() in PICTURE_SUFFIXES and not file.name.startswith("."):
+                found.setdefault(("" if folder == root else folder.name, file.stem), file)
+    return found
+
+
+def _file_of(picture: Picture, dataset: DatasetSettings, files: Files) -> Path | None:
+    """In the folder of masks a picture's mask lies as the picture lies in its own, or straight in it."""
+    below = picture.path.parent.relative_to(dataset.path).as_posix()
+    return files.get((below, picture.path.stem)) or files.get(("", picture.path.stem))
+
+
+def _look(picture: Picture, fit: Fit, dataset: DatasetSettings, files: Files) -> tuple[Mask | None, Problem | None]:
+    """The mask of a picture, or what is wrong with it."""
+    if dataset.alpha_mask:
+        try:
+            opacity = read_opacity(picture.path)
+        except DatasetError as error:
+            return None, Problem(picture.path, "mask unfit", str(error), fatal=False)
+        if opacity is None:
+            sentence = f"{picture.path} has no transparency to be its mask and counts whole: cut it out, or take it to a folder without alpha_mask."
+            return None, Problem(picture.path, "mask missing", sentence, fatal=False)
+        mask = Mask(picture.path, picture.content, is_alpha=True)
+    else:
+        file = _file_of(picture, dataset, files)
+        if file is None:
+            sentence = f"{picture.path} has no mask in {dataset.mask_path} and counts whole: add {picture.path.stem}.png there."
+            return None, Problem(picture.path, "mask missing", sentence, fatal=False)
+        try:
+            width, height = read_picture(file).size
+            mask = Mask(file, content_hash(file), is_alpha=False)
+        except DatasetError as error:
+            return None, Problem(file, "mask unfit", f"{error} Until then {picture.path.name} counts whole.", fatal=False)
+        if abs(width / height / (picture.size[0] / picture.size[1]) - 1) > SHAPES_DIFFER:
+            sentence = (
+                f"{file} is {width} x {height} and its picture {picture.size[0]} x {picture.size[1]}, so it cannot be its mask, and the picture counts "
+                "whole: make the mask as large as the picture."
+            )
+            return None, Problem(file, "mask unfit", sentence, fatal=False)
+    if not np.asarray(mask_in_bucket(mask, fit)).any():
+        whose = "is wholly transparent" if mask.is_alpha else f"has a mask that is all black ({mask.path})"
+        sentence = f"{picture.path} {whose} where it trains, so nothing of it would count, and it is left out: mend the mask, or delete the picture."
+        return None, Problem(picture.path, "mask empty", sentence, fatal=True)
+    return mask, None
