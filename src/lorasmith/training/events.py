@@ -11,7 +11,7 @@ import json
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -52,13 +52,27 @@ class Planned(Event):
 
 @dataclass(frozen=True)
 class StepDone(Event):
-    """One optimizer step. `loss` is the mean over its samples; `lr` per parameter group by name."""
+    """One optimizer step. `loss` is the mean over its samples; `lr` per parameter group by name.
+
+    What follows `seconds` is what `telemetry` says, None or empty where nobody measured. `bands` are recent losses by the timesteps of
+    their samples, `d` what Prodigy and its kin multiply the rate by, per group, `largest_layers` the layers with the longest weights.
+    """
 
     step: int
     epoch: int
     loss: float
     lr: dict[str, float]
     seconds: float
+    loss_smoothed: float | None = None
+    bands: dict[str, float] = field(default_factory=dict)
+    d: dict[str, float] = field(default_factory=dict)
+    grad_norm: float | None = None  # before it is clipped
+    weight_norm: float | None = None
+    largest_layers: dict[str, float] = field(default_factory=dict)
+    images_per_second: float | None = None
+    eta: float | None = None  # seconds until the last step
+    memory_bytes: int | None = None  # of this process
+    gpu_memory_bytes: int | None = None  # the most that tensors took since the start; None without a GPU
 
 
 @dataclass(frozen=True)
@@ -97,6 +111,32 @@ class SampleReady(Event):
     seed: int
     epoch: int
     step: int
+
+
+@dataclass(frozen=True)
+class ValidationDone(Event):
+    """How wrong the model is on pictures that it never trains on, beside as many that it does; see `validation`. Epoch 0 is the base.
+
+    Changes are against the base, negative where the LoRA does better; each margin is half of its 95 % interval, None where one picture
+    alone cannot tell. `gap` is how much more the trained pictures gained than the held-out ones: 0 for what is learnt, above it for
+    what is memorised. `held_out` and `trained` are the losses of single pictures.
+    """
+
+    epoch: int
+    step: int
+    held_out_mean: float
+    trained_mean: float
+    held_out_change: float
+    held_out_change_margin: float | None
+    trained_change: float
+    trained_change_margin: float | None
+    gap: float
+    gap_margin: float | None
+    held_out: dict[str, float]
+    trained: dict[str, float]
+    best_epoch: int | None = None  # where the held-out loss was lowest before this
+    since_best: float | None = None
+    since_best_margin: float | None = None
 
 
 @dataclass(frozen=True)
