@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from PIL import Image
 
 from lorasmith.draws import generator_for
 from lorasmith.models.family import Base
-from lorasmith.models.texts import TextOptions
+from lorasmith.models.texts import EncodedTexts, TextOptions
+
+TextSource = Callable[[Sequence[str]], EncodedTexts]
+"""Captions to their states, where a base's own text encoders are not to be asked: they may have left the memory."""
 
 
 def initial_latents(base: Base, seeds: Sequence[int], width: int, height: int) -> torch.Tensor:
@@ -28,16 +31,17 @@ def sample_latents(
     cfg_scale: float,
     negative_prompt: str = "",
     guidance: float | None = None,
-    texts: TextOptions | None = None,
+    texts: TextOptions | TextSource | None = None,
 ) -> torch.Tensor:
     """Denoise `latents` (n, ...) towards `prompts` (n) in `steps` steps of the family's scheduler, without new noise.
 
-    `cfg_scale` 1 draws without a negative prompt, in half the time; `guidance` is for models that are told one.
+    `cfg_scale` 1 draws without a negative prompt, in half the time; `guidance` is for models that are told one. `texts` says how the
+    base reads the prompts, or gives their states itself; with a source only `prompts` and `negative_prompt` are asked for.
     """
     count = len(prompts)
     scheduler = base.diffusion.scheduler(steps, latents.shape[-2] * latents.shape[-1] // 4)
-    options = texts or TextOptions()
-    states = base.encode_texts([*([negative_prompt] * count if cfg_scale != 1 else []), *prompts], options)
+    wanted = [*([negative_prompt] * count if cfg_scale != 1 else []), *prompts]
+    states = base.encode_texts(wanted, texts or TextOptions()) if isinstance(texts, TextOptions | None) else texts(wanted)
     for timestep in scheduler.timesteps:
         if cfg_scale == 1:
             prediction = base.predict(latents, timestep.expand(count), states, guidance=guidance)
@@ -58,7 +62,7 @@ def to_pictures(pixels: torch.Tensor) -> list[Image.Image]:
 def sample(
     base: Base, prompts: Sequence[str], seeds: Sequence[int], *, width: int | None = None, height: int | None = None,
     steps: int | None = None, cfg_scale: float | None = None, negative_prompt: str = "", guidance: float | None = None,
-    texts: TextOptions | None = None, batch_size: int = 16,
+    texts: TextOptions | TextSource | None = None, batch_size: int = 16,
 ) -> list[Image.Image]:  # fmt: skip
     """One picture per prompt and seed; `width` and `height` in pixels. What is left out is as usual for the base."""
     width, height = width or base.native_resolution, height or base.native_resolution

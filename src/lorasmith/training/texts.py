@@ -1,0 +1,117 @@
+"""A run's captions as their encoders' states: encoded with gradients, or once and kept.
+
+    texts = TextStates(base, options, trained=False, cache=TextCache(folder))
+    for done in texts.encode_all(captions):     # beforehand, where the captions are known (captions.cached_variants)
+        ...
+    texts.free_encoders()                       # from here on only what was encoded can be had
+    states = texts(batch.captions)
+
+Where a text encoder trains, each call encodes. Where none does, a caption's states never change: they are encoded one caption at a
+time, so that they do not depend on what stands beside it in a batch, and kept in memory as far as there is room, and on disk where
+there is a cache. What comes back is bit for bit what the encoders gave, whichever way it took.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+
+import torch
+
+from lorasmith.datasets.texts import TextCache, text_key
+from lorasmith.errors import RunError
+from lorasmith.models.family import Base
+from lorasmith.models.texts import EncodedTexts, TextOptions
+
+ROOM = 1 << 30  # bytes of encoded captions in memory
+
+
+class TextStates:
+    """Captions to states; `trained` says whether a text encoder learns, and with it how they come about.
+
+    `cache` keeps the states of frozen encoders on disk, and is needed to free them; `room` is the memory for states, in bytes.
+    """
+
+    def __init__(self, base: Base, options: TextOptions, trained: bool, cache: TextCache | None = None, room: int = ROOM):
+        assert cache is None or not trained, "what a trained encoder gives is not kept"
+        self._base, self._options, self._trained, self._cache = base, options, trained, cache
+        self._reader = reader(base, options)
+        self._room, self._used = room, 0
+        self._kept: OrderedDict[str, EncodedTexts] = OrderedDict()
+        self._freed = False
+
+    def __call__(self, captions: Sequence[str]) -> EncodedTexts:
+        """The captions' states in their order.
+
+        Raises RunError where the encoders are freed and a caption was not encoded before.
+        """
+        if self._trained:
+            return self._base.encode_texts(captions, self._options)
+        return EncodedTexts.cat([self._one(caption) for caption in captions])
+
+    def encode_all(self, captions: Sequence[str]) -> Iterator[int]:
+        """Encode every caption that is not yet in the cache; yields how many are done."""
+        for done, caption in enumerate(captions, start=1):
+            self._one(caption)
+            yield done
+
+    def free_encoders(self) -> None:
+        """Let go of the text encoders' weights, and of the memory that they take. Tokens can still be counted."""
+        assert self._cache is not None, "without a cache on disk the encoders are needed"
+        for name, module in self._base.parts.items():
+            if name != self._base.denoiser:
+                module.to("meta")
+        self._freed = True
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+
+    def _one(self, caption: str) -> EncodedTexts:
+        if caption in self._kept:
+            self._kept.move_to_end(caption)
+            return self._kept[caption]
+        key = text_key(caption, self._reader)
+        found = None if self._cache is None else self._cache.get(key)
+        states = self._encode(caption) if found is None else EncodedTexts(found["states"], found.get("pooled"), found.get("mask"))
+        if found is None and self._cache is not None:
+            self._cache.put(key, tensors_of(states))
+        self._keep(caption, states)
+        return states
+
+    def _encode(self, caption: str) -> EncodedTexts:
+        if self._freed:
+            raise RunError(
+                f"the encoded caption {caption!r} is not in the cache any more, and the text encoders have left the memory; "
+                "go on with lorasmith resume, which encodes it again"
+            )
+        with torch.no_grad():
+            states = self._base.encode_texts([caption], self._options)
+        return EncodedTexts(*(None if t is None else t.cpu() for t in (states.states, states.pooled, states.mask)))  # type: ignore[arg-type]
+
+    def _keep(self, caption: str, states: EncodedTexts) -> None:
+        """Keep in memory, and drop what was not asked for longest where there is no room."""
+        self._kept[caption] = states
+        self._used += _bytes(states)
+        while self._used > self._room and len(self._kept) > 1:
+            self._used -= _bytes(self._kept.popitem(last=False)[1])
+
+
+def tensors_of(texts: EncodedTexts) -> dict[str, torch.Tensor]:
+    """The tensors of encoded captions by their names."""
+    named = {"states": texts.states, "pooled": texts.pooled, "mask": texts.mask}
+    return {name: tensor for name, tensor in named.items() if tensor is not None}
+
+
+def _bytes(texts: EncodedTexts) -> int:
+    return sum(tensor.nbytes for tensor in tensors_of(texts).values())
+
+
+def reader(base: Base, options: TextOptions) -> str:
+    """All that a caption's states depend on besides the caption: family, encoders, how their weights are held, and how they read."""
+    encoders = []
+    for name, module in sorted(base.parts.items()):
+        if name != base.denoiser:
+            tensors = [*module.parameters(), *module.buffers()]
+            held = sorted({(str(tensor.dtype), tensor.device.type) for tensor in tensors})
+            encoders.append((name, base.fingerprints[name], held, sorted({type(layer).__name__ for layer in module.modules()})))
+    # The length is told apart from the options, since what is usual depends on more than the encoders.
+    return repr((base.family, encoders, options, base.max_tokens(options)))
