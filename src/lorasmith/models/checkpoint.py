@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     import torch
 
     from lorasmith.models.family import Base
+    from lorasmith.models.settings import Quantize
 
 # Family name -> module:class. A family's module is imported when it is chosen.
 FAMILIES = {
@@ -48,6 +49,7 @@ class Wishes(TypedDict, total=False):
     prediction_type: str | None  # "epsilon" or "v_prediction", against what the files say
     zero_terminal_snr: bool | None
     allow_pickle: bool  # whether .ckpt and .pt files are read, as weights alone
+    quantize: Quantize  # whether and how the weights of the denoiser and of T5 are packed
 
 
 def describe(source: Path | str, **wishes: Unpack[Wishes]) -> Description:
@@ -64,7 +66,7 @@ def describe(source: Path | str, **wishes: Unpack[Wishes]) -> Description:
 
 
 def open_base(source: Path | str, dtype: torch.dtype, device: str = "cpu", **wishes: Unpack[Wishes]) -> Base:
-    """The base at `source`, frozen, on `device`, with its denoiser and text encoders in `dtype`."""
+    """The base at `source`, frozen, on `device`; its denoiser and text encoders compute in `dtype`."""
     description = describe(source, **wishes)
     absent = missing_parts(description)
     if absent:
@@ -73,7 +75,7 @@ def open_base(source: Path | str, dtype: torch.dtype, device: str = "cpu", **wis
         )
     module, name = FAMILIES[description.family].split(":")
     family = getattr(importlib.import_module(module), name)
-    return family.open(description, dtype, device)
+    return family.open(description, dtype, device, wishes.get("quantize", "none"))
 
 
 def detect_family(source: Path | str) -> str:

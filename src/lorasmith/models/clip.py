@@ -19,6 +19,7 @@ import torch
 
 from lorasmith.errors import SettingsError
 from lorasmith.models.emphasis import parse_emphasis
+from lorasmith.models.memory import Freeable
 from lorasmith.models.texts import TextOptions
 
 CHUNK = 75
@@ -86,8 +87,17 @@ class Clip:
     """A CLIP text encoder with its tokenizer."""
 
     def __init__(self, encoder: Any, tokenizer: Any):
-        self.encoder, self.tokenizer = encoder, tokenizer
+        self._encoder, self.tokenizer = Freeable(encoder, "text encoders"), tokenizer
         self.marks = Marks(tokenizer.bos_token_id, tokenizer.eos_token_id, tokenizer.pad_token_id)
+
+    @property
+    def encoder(self) -> Any:
+        """The module; raises RunError once it is freed."""
+        return self._encoder.module
+
+    def free(self) -> None:
+        """Let go of the encoder; texts can still be tokenized."""
+        self._encoder.free()
 
     def content(self, text: str) -> list[int]:
         """The tokens of a text without begin and end."""

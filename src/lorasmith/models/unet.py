@@ -13,11 +13,13 @@ from lorasmith.models.clip import CHUNK, Clip, chunk_count
 from lorasmith.models.description import Description
 from lorasmith.models.diffusion import Ddpm
 from lorasmith.models.family import SizeConditioning, Usual
-from lorasmith.models.hashes import fingerprints
+from lorasmith.models.memory import Freeable, checkpoint_blocks
 from lorasmith.models.parts import Part
+from lorasmith.models.quantize import fingerprints_as_opened
+from lorasmith.models.settings import Quantize
 from lorasmith.models.texts import EncodedTexts, TextOptions
 from lorasmith.models.tokenizers import load_tokenizer
-from lorasmith.models.weights import load_part
+from lorasmith.models.weights import load_parts
 
 
 class UnetBase:
@@ -30,23 +32,21 @@ class UnetBase:
     denoiser = "unet"
 
     def __init__(self, modules: Mapping[str, Any], tokenizers: Mapping[str, Any], diffusion: Ddpm, fingerprints: Mapping[str, str]):
-        self.parts = {name: module for name, module in modules.items() if name != "vae"}
+        self.parts: dict[str, Any] = {name: module for name, module in modules.items() if name != "vae"}
         self.unet = modules["unet"]
         self.diffusion = diffusion
         self.fingerprints = fingerprints
-        self.autoencoder = Autoencoder(modules["vae"])
+        self._autoencoder = Freeable(Autoencoder(modules["vae"]), "autoencoder")
         self.clip = Clip(modules["text_encoder"], tokenizers["tokenizer"])
+        self.clips = [self.clip]
         self.latent_channels = self.autoencoder.channels
         self.latent_step = self.autoencoder.step
         self.pixel_step: int = self.latent_step * 2 ** (len(self.unet.config.block_out_channels) - 1)
         self.native_resolution: int = self.unet.config.sample_size * self.latent_step
 
     @classmethod
-    def open(cls, description: Description, dtype: torch.dtype, device: str = "cpu") -> Self:
-        """Open a base; weights are read straight to `dtype` and `device`, the autoencoder always to float32."""
-        modules: dict[str, Any] = {
-            name: load_part(description, name, torch.float32 if name == "vae" else dtype, device) for name in cls.part_kinds
-        }
+    def open(cls, description: Description, dtype: torch.dtype, device: str = "cpu", quantize: Quantize = "none") -> Self:
+        modules = load_parts(description, cls.part_kinds, dtype, device, quantize)
         unet, vae = modules["unet"], modules["vae"]
         if unet.config.in_channels != vae.config.latent_channels:
             raise BaseModelError(
@@ -54,7 +54,24 @@ class UnetBase:
                 f"of its autoencoder); give a plain one"
             )
         tokenizers = {name: load_tokenizer(description, name) for name in cls.tokenizers}
-        return cls(modules, tokenizers, Ddpm.from_config(description.scheduler[1]), fingerprints(description))
+        return cls(modules, tokenizers, Ddpm.from_config(description.scheduler[1]), fingerprints_as_opened(description, quantize))
+
+    @property
+    def autoencoder(self) -> Autoencoder:
+        """Raises RunError once it is freed."""
+        return self._autoencoder.module
+
+    def checkpoint_gradients(self) -> None:
+        for part in self.parts.values():
+            checkpoint_blocks(part)
+
+    def free_text_encoders(self) -> None:
+        self.parts = {"unet": self.unet}
+        for clip in self.clips:
+            clip.free()
+
+    def free_autoencoder(self) -> None:
+        self._autoencoder.free()
 
     def encode_pixels(self, pixels: torch.Tensor) -> torch.Tensor:
         return self.autoencoder.encode(pixels)

@@ -3,6 +3,7 @@
 The module is made without weights (its parameters are on the meta device). Each tensor of its state is then copied out of the
 mapped file straight into the type and onto the device wanted, translated on the way where the file has other names
 (models/conversion), and the mapped pages are given back. So the most memory that opening takes is what is kept, plus one tensor.
+What is to be quantised (models/quantize) is packed on this way, one tensor after the other.
 
 Eight-bit files come in two kinds: plain ones, whose numbers are the weights, and scaled ones, where each weight has a factor beside
 it (`scale_weight` or `weight_scale`) that it is multiplied by.
@@ -11,9 +12,9 @@ it (`scale_weight` or `weight_scale`) that it is multiplied by.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import ExitStack
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lorasmith.errors import BaseModelError
 from lorasmith.models.conversion import autoencoder, flux, text, unet
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
+    from lorasmith.models.settings import Quantize
+
 SCALES = ("scale_weight", "weight_scale")  # what the factor of an eight-bit weight is called, in place of "weight"
 # What may lie beside a part's weights and is no weight of ours: buffers, the other half of CLIP or T5, marks, losses.
 _BESIDE = re.compile(
@@ -35,16 +38,30 @@ _BESIDE = re.compile(
 _TEXT_BESIDE = re.compile(r"(text_model\.)?text_projection(\.weight|\.bias)?|transformer\.resblocks\.(\d+)\..*|decoder\..*")
 
 
-def load_part(description: Description, part: str, dtype: torch.dtype, device: torch.device | str = "cpu") -> nn.Module:
-    """One part of a base, with its weights in `dtype` on `device`, frozen and in eval mode.
+def load_parts(
+    description: Description, parts: Iterable[str], dtype: torch.dtype, device: torch.device | str = "cpu", quantize: Quantize = "none"
+) -> dict[str, Any]:
+    """Several parts by their names; the autoencoder always in float32."""
+    import torch
+
+    return {name: load_part(description, name, torch.float32 if name == "vae" else dtype, device, quantize) for name in parts}
+
+
+def load_part(
+    description: Description, part: str, dtype: torch.dtype, device: torch.device | str = "cpu", quantize: Quantize = "none"
+) -> nn.Module:
+    """One part of a base, with its weights in `dtype` on `device`, frozen and in eval mode; `quantize` packs most of a denoiser and T5.
 
     Raises BaseModelError where the base has no such part, or a tensor of it is missing, unknown, of another shape or unreadable.
     """
     if part not in description.parts:
         raise BaseModelError(f"the base {description.source} has no {part}; give a complete model, or the file of that part as base.{part}")
+    from lorasmith.models.quantize import QUANTIZED_PARTS, weights_to_quantize
+
     place = description.parts[part]
     module = empty_module(place.config)
     shapes = {name: tuple(tensor.shape) for name, tensor in module.state_dict().items()}
+    packed = weights_to_quantize(module) if quantize != "none" and place.config[0] in QUANTIZED_PARTS else set()
     with ExitStack() as stack:
         files: dict[str, TensorFile] = {}  # key without the part's prefix -> the file that has it
         for path in place.files:
@@ -55,7 +72,10 @@ def load_part(description: Description, part: str, dtype: torch.dtype, device: t
         takes = takes_for(place, shapes, entries)
         _check(description, part, takes, shapes, entries)
         state = {
-            name: _fill(takes[name], shape, files[takes[name].key], place.prefix, files, dtype, device) for name, shape in shapes.items()
+            name: _fill(
+                takes[name], shape, files[takes[name].key], place.prefix, files, dtype, device, quantize if name in packed else "none"
+            )
+            for name, shape in shapes.items()
         }
     module.load_state_dict(state, assign=True)
     module.to(device)  # what is no weight: the buffers that a fresh module has
@@ -150,10 +170,12 @@ def _is_beside(key: str, part: str) -> bool:
 
 def _fill(
     take: Take, shape: tuple[int, ...], file: TensorFile, prefix: str, files: Mapping[str, TensorFile], dtype: torch.dtype,
-    device: torch.device | str,
+    device: torch.device | str, quantize: Quantize,
 ) -> torch.Tensor:  # fmt: skip
     """One tensor of the module, copied out of the file."""
     import torch
+
+    from lorasmith.models.quantize import quantize_weight
 
     rows = slice(*take.rows) if take.rows else slice(None)
     scale: torch.Tensor | None = None
@@ -171,6 +193,8 @@ def _fill(
             found = found.T
         if take.halves_swapped:
             found = torch.cat(found.chunk(2)[::-1])
+        if quantize != "none":
+            return quantize_weight(found.reshape(shape).to(device), quantize, dtype)
         made = torch.empty(shape, dtype=dtype if found.is_floating_point() else found.dtype, device=device)
         return made.copy_(found.reshape(shape))
 

@@ -20,10 +20,12 @@ from lorasmith.models.description import Description
 from lorasmith.models.diffusion import Flow
 from lorasmith.models.family import SizeConditioning
 from lorasmith.models.flux import config
-from lorasmith.models.hashes import fingerprints
+from lorasmith.models.memory import Freeable, checkpoint_blocks
+from lorasmith.models.quantize import fingerprints_as_opened
+from lorasmith.models.settings import Quantize
 from lorasmith.models.texts import EncodedTexts, TextOptions
 from lorasmith.models.tokenizers import load_tokenizer
-from lorasmith.models.weights import load_part
+from lorasmith.models.weights import load_parts
 
 
 class Flux:
@@ -33,13 +35,13 @@ class Flux:
     denoiser = "transformer"
 
     def __init__(self, modules: Mapping[str, Any], tokenizers: Mapping[str, Any], diffusion: Flow, fingerprints: Mapping[str, str]):
-        self.parts = {name: module for name, module in modules.items() if name != "vae"}
+        self.parts: dict[str, Any] = {name: module for name, module in modules.items() if name != "vae"}
         self.transformer = modules["transformer"]
         self.diffusion = diffusion
         self.fingerprints = fingerprints
-        self.autoencoder = Autoencoder(modules["vae"])
+        self._autoencoder = Freeable(Autoencoder(modules["vae"]), "autoencoder")
         self.clip = Clip(modules["text_encoder"], tokenizers["tokenizer"])
-        self.t5, self.t5_tokenizer = modules["text_encoder_2"], tokenizers["tokenizer_2"]
+        self._t5, self.t5_tokenizer = Freeable(modules["text_encoder_2"], "text encoders"), tokenizers["tokenizer_2"]
         self.told_guidance: bool = self.transformer.config.guidance_embeds
         self.usual = config.USUAL if self.told_guidance else config.USUAL_SCHNELL
         self.latent_channels = self.autoencoder.channels
@@ -48,11 +50,8 @@ class Flux:
         self.native_resolution: int = modules["vae"].config.sample_size
 
     @classmethod
-    def open(cls, description: Description, dtype: torch.dtype, device: str = "cpu") -> Self:
-        """Open a base; weights are read straight to `dtype` and `device`, the autoencoder always to float32."""
-        modules: dict[str, Any] = {
-            name: load_part(description, name, torch.float32 if name == "vae" else dtype, device) for name in config.PARTS
-        }
+    def open(cls, description: Description, dtype: torch.dtype, device: str = "cpu", quantize: Quantize = "none") -> Self:
+        modules = load_parts(description, config.PARTS, dtype, device, quantize)
         transformer, vae = modules["transformer"], modules["vae"]
         if transformer.config.in_channels != 4 * vae.config.latent_channels:
             raise BaseModelError(
@@ -60,7 +59,29 @@ class Flux:
                 f"one has {4 * vae.config.latent_channels}); give a plain one"
             )
         tokenizers = {name: load_tokenizer(description, name) for name in config.TOKENIZERS}
-        return cls(modules, tokenizers, Flow(description.scheduler[1]), fingerprints(description))
+        return cls(modules, tokenizers, Flow(description.scheduler[1]), fingerprints_as_opened(description, quantize))
+
+    @property
+    def autoencoder(self) -> Autoencoder:
+        """Raises RunError once it is freed."""
+        return self._autoencoder.module
+
+    @property
+    def t5(self) -> Any:
+        """Raises RunError once it is freed."""
+        return self._t5.module
+
+    def checkpoint_gradients(self) -> None:
+        for part in self.parts.values():
+            checkpoint_blocks(part)
+
+    def free_text_encoders(self) -> None:
+        self.parts = {"transformer": self.transformer}
+        self.clip.free()
+        self._t5.free()
+
+    def free_autoencoder(self) -> None:
+        self._autoencoder.free()
 
     def encode_pixels(self, pixels: torch.Tensor) -> torch.Tensor:
         return self.autoencoder.encode(pixels)

@@ -33,6 +33,7 @@ class StableDiffusionXL(UnetBase):
     def __init__(self, modules: Mapping[str, Any], tokenizers: Mapping[str, Any], diffusion: Ddpm, fingerprints: Mapping[str, str]):
         super().__init__(modules, tokenizers, diffusion, fingerprints)
         self.clip_2 = Clip(modules["text_encoder_2"], tokenizers["tokenizer_2"])
+        self.clips.append(self.clip_2)
 
     def encode_texts(self, captions: Sequence[str], options: TextOptions) -> EncodedTexts:
         """(n, tokens, width of both); clip skip 1 and 2 mean the same, since the penultimate layers are the ones it was made with."""
@@ -43,7 +44,7 @@ class StableDiffusionXL(UnetBase):
         refuse_t5(options)
         states = []
         pooled = None
-        for clip in (self.clip, self.clip_2):
+        for clip in self.clips:
             texts = clip.tokenize(captions, options)
             output = clip.run(texts.ids, hidden_states=True)
             states.append(clip.join(output.hidden_states[-2], texts))

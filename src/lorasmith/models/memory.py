@@ -1,0 +1,48 @@
+"""What an opened base does to take less memory: parts that can be let go, and blocks that are computed twice instead of kept.
+
+Gradient checkpointing (Chen et al. 2016, https://arxiv.org/abs/1604.06174): of each block only the input is kept, and when the
+gradient comes back the block is computed again from it. The libraries' own switches do it, diffusers' on the denoiser and
+transformers' on the text encoders. Those of transformers take notice of it in training mode alone, which would switch on the
+encoders' dropouts too; so only the blocks themselves are told that they train, and what lies within stays as it was.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Generic, TypeVar
+
+from lorasmith.errors import RunError
+
+Module = TypeVar("Module")
+
+
+class Freeable(Generic[Module]):
+    """Something of a base that can be let go; `module` raises RunError afterwards."""
+
+    def __init__(self, module: Module, name: str):
+        self._module: Module | None = module
+        self._name = name
+
+    @property
+    def module(self) -> Module:
+        """The thing itself."""
+        if self._module is None:
+            raise RunError(f"the memory of the base's {self._name} was given back; open the base again to use that")
+        return self._module
+
+    def free(self) -> None:
+        """Let go; the memory comes back when nobody else holds it."""
+        self._module = None
+
+
+def checkpoint_blocks(part: Any) -> None:
+    """Switch gradient checkpointing on in a denoiser or a text encoder; its modules stay in eval mode otherwise."""
+    from transformers import PreTrainedModel
+    from transformers.modeling_layers import GradientCheckpointingLayer
+
+    if not isinstance(part, PreTrainedModel):
+        part.enable_gradient_checkpointing()
+        return
+    part.activation_checkpointing_enable({"use_reentrant": False})
+    for block in part.modules():
+        if isinstance(block, GradientCheckpointingLayer):
+            block.training = True

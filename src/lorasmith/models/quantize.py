@@ -1,0 +1,257 @@
+"""A frozen base in 8 or 4 bits a weight, each weight unpacked for the moment in which it is used.
+
+Training a LoRA reads the base's weights and never writes them, so they may lie packed; what is computed stays in fp32, bf16 or
+fp16. Two packings:
+
+    int8   each row of a weight W [out, ...] has one scale, its largest |w| over 127, and W = scale * q with whole q.
+           8 bits a weight. As LLM.int8() has it (Dettmers et al. 2022, https://arxiv.org/abs/2208.07339, section 2.1).
+    nf4    the weight's numbers in blocks of 64, each divided by the block's largest |w|, and each quotient replaced by the nearest
+           of 16 levels: the quantiles of a normal distribution, which trained weights resemble. 4.25 bits a weight.
+           NormalFloat of QLoRA (Dettmers et al. 2023, https://arxiv.org/abs/2305.14314, section 3 and appendix E). The paper
+           packs the blocks' scales once more, which saves 0.12 bits; here they are bf16.
+
+`QuantizedWeight` stands where a layer's weight stood: it has the weight's shape, device and the type it is computed in, so that
+the layer is an ordinary Linear or Conv2d and takes any adapter. Whatever reads it gets the unpacked numbers. Autograd keeps the
+packed ones: `F.linear` and `F.conv2d` unpack once for the output and once more for the gradient of the input, so that what is
+unpacked is gone after each layer. The weight itself has no gradient and cannot be written.
+
+Quantised are the linear layers and convolutions within the blocks of a denoiser and of T5: nearly all of their numbers. What stands
+before and after the blocks (the picture's way in and out, the timestep's), norms, CLIP and the autoencoder stay as they are.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, Self, get_args
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+from torch.utils._pytree import tree_map_only
+
+from lorasmith.errors import BaseModelError
+from lorasmith.models.description import Description
+from lorasmith.models.hashes import fingerprints
+from lorasmith.models.settings import Quantize
+
+QUANTIZED_PARTS = ("UNet2DConditionModel", "FluxTransformer2DModel", "T5EncoderModel")  # by the class of the part
+
+BLOCK = 64
+NF4_LEVELS = (
+    -1.0, -0.6961928009986877, -0.5250730514526367, -0.39491748809814453, -0.28444138169288635, -0.18477343022823334,
+    -0.09105003625154495, 0.0, 0.07958029955625534, 0.16093020141124725, 0.24611230194568634, 0.33791524171829224,
+    0.44070982933044434, 0.5626170039176941, 0.7229568362236023, 1.0,
+)  # fmt: skip
+
+
+# ---- the packings
+
+
+def pack_int8(weight: Tensor) -> tuple[Tensor, Tensor]:
+    """Codes int8 in the weight's shape, and scales float32 [out, 1, ...]."""
+    weight = weight.float()
+    scales = weight.abs().amax(dim=tuple(range(1, weight.dim())), keepdim=True) / 127
+    return torch.div(weight, _not_zero(scales)).round_().to(torch.int8), scales
+
+
+def unpack_int8(codes: Tensor, scales: Tensor, shape: torch.Size) -> Tensor:
+    """The weight in float32."""
+    return codes * scales
+
+
+def pack_nf4(weight: Tensor) -> tuple[Tensor, Tensor]:
+    """Codes uint8, two numbers a byte [numbers / 2], and scales bf16 [blocks, 1]; the last block is filled up with zeros."""
+    flat = weight.float().flatten()
+    blocks = F.pad(flat, (0, -len(flat) % BLOCK)).view(-1, BLOCK)
+    scales = blocks.abs().amax(dim=1, keepdim=True).to(torch.bfloat16)
+    levels = torch.tensor(NF4_LEVELS, device=weight.device)
+    between = (levels[1:] + levels[:-1]) / 2
+    codes = torch.bucketize(blocks / _not_zero(scales.float()), between, out_int32=True).to(torch.uint8).view(-1, 2)
+    return codes[:, 0] << 4 | codes[:, 1], scales
+
+
+def unpack_nf4(codes: Tensor, scales: Tensor, shape: torch.Size) -> Tensor:
+    """The weight in float32."""
+    blocks = _pairs_of_levels(codes.device)[codes.int()].view(-1, BLOCK) * scales
+    return blocks.flatten()[: math.prod(shape)].view(shape)
+
+
+def _pairs_of_levels(device: torch.device) -> Tensor:
+    """[256, 2] float32: the two numbers that a byte stands for."""
+    levels = torch.tensor(NF4_LEVELS, device=device)
+    return torch.cartesian_prod(levels, levels)
+
+
+def _not_zero(scales: Tensor) -> Tensor:
+    return scales.clamp_min(torch.finfo(torch.float32).tiny)
+
+
+@dataclass(frozen=True)
+class Packing:
+    """How a weight's numbers are packed and unpacked."""
+
+    pack: Callable[[Tensor], tuple[Tensor, Tensor]]
+    unpack: Callable[[Tensor, Tensor, torch.Size], Tensor]
+
+
+PACKINGS = {"int8": Packing(pack_int8, unpack_int8), "nf4": Packing(pack_nf4, unpack_nf4)}
+assert {"none", *PACKINGS} == set(get_args(Quantize))
+
+
+# ---- the weight
+
+
+class QuantizedWeight(Tensor):
+    """A packed weight that computes as if it were one of `dtype`. Made by `quantize_weight`."""
+
+    codes: Tensor
+    scales: Tensor
+    packing: str
+
+    @staticmethod
+    def __new__(cls, codes: Tensor, scales: Tensor, packing: str, shape: torch.Size, dtype: torch.dtype) -> Self:
+        made: Self = Tensor._make_wrapper_subclass(cls, shape, dtype=dtype, device=codes.device)  # type: ignore[attr-defined]
+        made.codes, made.scales, made.packing = codes, scales, packing
+        return made
+
+    def unpacked(self, dtype: torch.dtype | None = None) -> Tensor:
+        """The numbers as a plain tensor, in this weight's type or another."""
+        return PACKINGS[self.packing].unpack(self.codes, self.scales, self.shape).to(dtype or self.dtype)
+
+    @property
+    def packed_bytes(self) -> int:
+        """The memory that the weight takes."""
+        return self.codes.nbytes + self.scales.nbytes
+
+    def _like(self, change: Callable[[Tensor], Tensor], dtype: torch.dtype | None = None) -> QuantizedWeight:
+        return QuantizedWeight(change(self.codes), change(self.scales), self.packing, self.shape, dtype or self.dtype)
+
+    def __repr__(self, *, tensor_contents: Any = None) -> str:
+        return f"QuantizedWeight({self.packing}, {tuple(self.shape)}, {self.dtype}, {self.device})"
+
+    # With these two torch moves it between devices as a whole.
+    def __tensor_flatten__(self) -> tuple[list[str], Any]:
+        return ["codes", "scales"], (self.packing, self.dtype)
+
+    @classmethod
+    def __tensor_unflatten__(cls, inner: Mapping[str, Tensor], kept: Any, size: torch.Size, stride: Any) -> QuantizedWeight:
+        return cls(inner["codes"], inner["scales"], kept[0], size, kept[1])
+
+    @classmethod
+    def __torch_function__(cls, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None) -> Any:
+        kwargs = kwargs or {}
+        if func is F.linear and _weight_of(args, kwargs, cls) is not None:
+            return _linear(*args, **kwargs)
+        if func is F.conv2d and _weight_of(args, kwargs, cls) is not None:
+            return _conv2d(*args, **kwargs)
+        with torch._C.DisableTorchFunctionSubclass():  # results are what __torch_dispatch__ makes them
+            return func(*args, **kwargs)
+
+    @classmethod
+    def __torch_dispatch__(cls, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None) -> Any:
+        kwargs = kwargs or {}
+        if func is torch.ops.aten.detach.default:
+            return args[0]._like(lambda t: t)
+        if func is torch.ops.aten.clone.default:
+            return args[0]._like(torch.clone)
+        if func is torch.ops.aten._to_copy.default:
+            device = kwargs.get("device")
+            return args[0]._like(lambda t: t.to(device, copy=True), kwargs.get("dtype"))
+        for value, argument in zip(args, func._schema.arguments, strict=False):
+            if argument.alias_info is not None and argument.alias_info.is_write and isinstance(value, cls):
+                raise BaseModelError("the weights of a quantised base cannot be changed; open it with base.quantize 'none' for that")
+        return func(*tree_map_only(cls, cls.unpacked, args), **tree_map_only(cls, cls.unpacked, kwargs))
+
+
+def quantize_weight(weight: Tensor, packing: Literal["int8", "nf4"], dtype: torch.dtype) -> QuantizedWeight:
+    """A weight packed, to be computed with in `dtype`."""
+    codes, scales = PACKINGS[packing].pack(weight)
+    return QuantizedWeight(codes, scales, packing, weight.shape, dtype)
+
+
+def _weight_of(args: tuple[Any, ...], kwargs: Mapping[str, Any], kind: type) -> QuantizedWeight | None:
+    """The weight of a call of F.linear or F.conv2d, where it is packed and the input is not."""
+    weight = args[1] if len(args) > 1 else kwargs["weight"]
+    return weight if isinstance(weight, kind) and not (args and isinstance(args[0], kind)) else None
+
+
+def _linear(input: Tensor, weight: QuantizedWeight, bias: Tensor | None = None) -> Tensor:
+    out: Tensor = _Linear.apply(input, weight, bias)
+    return out
+
+
+def _conv2d(
+    input: Tensor,
+    weight: QuantizedWeight,
+    bias: Tensor | None = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = 1,
+    groups: int = 1,
+) -> Tensor:
+    out: Tensor = _Conv2d.apply(input, weight, bias, stride, padding, dilation, groups)
+    return out
+
+
+class _Linear(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: QuantizedWeight, bias: Tensor | None) -> Tensor:
+        ctx.save_for_backward(weight)
+        ctx.dtype = x.dtype
+        return F.linear(x, weight.unpacked(), bias)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        (weight,) = ctx.saved_tensors
+        need_x, _, need_bias = ctx.needs_input_grad
+        grad_x = (grad @ weight.unpacked(grad.dtype)).to(ctx.dtype) if need_x else None
+        return grad_x, None, grad.flatten(0, -2).sum(0) if need_bias else None
+
+
+class _Conv2d(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: QuantizedWeight, bias: Tensor | None, *how: Any) -> Tensor:
+        ctx.save_for_backward(weight)
+        ctx.shape, ctx.dtype, ctx.how = x.shape, x.dtype, how
+        return F.conv2d(x, weight.unpacked(), bias, *how)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        (weight,) = ctx.saved_tensors
+        need_x, _, need_bias, *_ = ctx.needs_input_grad
+        grad_x = None
+        if need_x:
+            grad_x = torch.nn.grad.conv2d_input(ctx.shape, weight.unpacked(grad.dtype), grad, *ctx.how).to(ctx.dtype)
+        return grad_x, None, grad.sum((0, 2, 3)) if need_bias else None, None, None, None, None
+
+
+# ---- which weights
+
+
+def weights_to_quantize(part: nn.Module) -> set[str]:
+    """The names of the weights of a part that are quantised: those of linear layers and convolutions within its numbered blocks."""
+    return {
+        f"{path}.weight"
+        for path, module in part.named_modules()
+        if isinstance(module, nn.Linear | nn.Conv2d) and any(name.isdigit() for name in path.split("."))
+    }
+
+
+def is_quantized(part: nn.Module) -> bool:
+    """Whether some weight of a part is packed."""
+    return any(isinstance(parameter, QuantizedWeight) for parameter in part.parameters())
+
+
+def fingerprints_as_opened(description: Description, quantize: Quantize) -> dict[str, str]:
+    """What a cache of each part's results depends on; packed weights are other numbers than the file's."""
+    plain = fingerprints(description)
+    if quantize == "none":
+        return plain
+    packed = {name for name, place in description.parts.items() if place.config[0] in QUANTIZED_PARTS}
+    return {name: hashlib.sha256(f"{own} {quantize}".encode()).hexdigest() if name in packed else own for name, own in plain.items()}

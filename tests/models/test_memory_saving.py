@@ -1,0 +1,169 @@
+"""A base takes less memory on demand, and computes the same: gradient checkpointing, freed parts, attention without its matrix."""
+
+import gc
+import weakref
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from lorasmith.adapters import keys
+from lorasmith.adapters.attach import attach, attach_network
+from lorasmith.adapters.kinds.kind import LayerSettings
+from lorasmith.errors import RunError
+from lorasmith.models.checkpoint import open_base
+from lorasmith.models.sampling import initial_latents
+from lorasmith.models.texts import TextOptions
+from tests.models import toys
+
+SIZE = toys.PICTURE
+PROMPTS = ["a happy red cat", "the big dog, sad"]
+
+
+@pytest.fixture(params=toys.quick_and_slow())
+def name(request):
+    return request.param
+
+
+def opened(name):
+    """A base of one's own: these tests change it."""
+    return open_base(toys.toy_folder(name), torch.float32)
+
+
+def answer(base):
+    """What the base says of two noisy pictures; its texts are encoded on the way."""
+    timesteps = torch.tensor([100, 700]) if base.diffusion.prediction_type != "flow" else torch.tensor([100.0, 700.0])
+    return base.predict(initial_latents(base, [1, 2], SIZE, SIZE), timesteps, base.encode_texts(PROMPTS, TextOptions()))
+
+
+def learned(base, settings):
+    """The gradients of a network on every part in one step, and the bytes that autograd kept for them."""
+    adapters = {
+        part: attach_network(module, keys.targets(base.family, part, module), settings, seed=1) for part, module in base.parts.items()
+    }
+    generator = torch.Generator().manual_seed(0)
+    kept: dict[int, int] = {}
+
+    def keep(tensor):
+        if not isinstance(tensor, torch.nn.Parameter):
+            kept[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
+        return tensor
+
+    try:
+        with torch.no_grad():
+            for adapter in adapters.values():
+                for parameter in adapter.parameters():
+                    parameter.normal_(0, 0.05, generator=generator)
+        steps = [adapter.at_step(seed=1, step=7) for adapter in adapters.values()]
+        for step in steps:
+            step.__enter__()
+        with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+            loss = answer(base).square().mean()
+        loss.backward()
+        for step in steps:
+            step.__exit__(None, None, None)
+        return {
+            f"{part}.{key}": p.grad for part, adapter in adapters.items() for key, p in adapter.named_parameters() if p.grad is not None
+        }, sum(kept.values())
+    finally:
+        for adapter in adapters.values():
+            adapter.detach()
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        LayerSettings(rank=2, alpha=2.0),
+        LayerSettings(rank=4, alpha=4.0, dropout=0.2, rank_dropout=0.2, module_dropout=0.2),
+    ],
+    ids=["plain", "dropouts"],
+)
+def test_checkpointing_keeps_less_and_gives_the_same_gradients(name, settings):
+    base = opened(name)
+    plain, kept = learned(base, settings)
+    base.checkpoint_gradients()
+    again, kept_less = learned(base, settings)
+    assert plain.keys() == again.keys()
+    assert {key.partition(".")[0] for key in plain} == set(base.parts)
+    for key, gradient in plain.items():
+        torch.testing.assert_close(again[key], gradient, atol=1e-6, rtol=1e-5, msg=key)
+    assert kept_less < 0.5 * kept, f"{kept_less} of {kept} bytes"
+
+
+def test_each_part_is_checkpointed(name):
+    """Blocks of the denoiser and of every text encoder run a second time when the gradient comes back."""
+    base = opened(name)
+    base.checkpoint_gradients()
+    for part, module in base.parts.items():
+        adapter = attach(module, keys.targets(base.family, part, module), rank=1, alpha=1.0, seed=1)
+        inner = next(m for path, m in module.named_modules() if path.rpartition(".")[2] in ("to_q", "q_proj", "q"))
+        calls = []
+        hook = inner.register_forward_hook(lambda *_, calls=calls: calls.append(1))
+        loss = answer(base).square().mean()
+        before = len(calls)
+        loss.backward()
+        assert len(calls) == 2 * before > 0, part
+        hook.remove()
+        adapter.detach()
+
+
+def test_checkpointing_leaves_dropouts_off_and_the_answer_alone(name):
+    base = opened(name)
+    with torch.no_grad():
+        plain = answer(base)
+    base.checkpoint_gradients()
+    assert torch.equal(answer(base), plain)
+    assert not any(m.training for module in base.parts.values() for m in module.modules() if isinstance(m, torch.nn.Dropout))
+
+
+def test_freed_text_encoders_give_their_memory_back_and_say_so(name):
+    base = opened(name)
+    gone = [weakref.ref(p) for part, module in base.parts.items() if part != base.denoiser for p in module.parameters()]
+    with torch.no_grad():
+        texts = base.encode_texts(PROMPTS, TextOptions())
+    counted = base.count_tokens(PROMPTS[0])
+    base.free_text_encoders()
+    gc.collect()
+    assert gone
+    assert not any(parameter() is not None for parameter in gone)
+    assert list(base.parts) == [base.denoiser]
+    with pytest.raises(RunError, match="memory of the base's text encoders was given back"):
+        base.encode_texts(PROMPTS, TextOptions())
+    assert base.count_tokens(PROMPTS[0]) == counted
+    assert base.max_tokens(TextOptions()) > 0
+    latents = initial_latents(base, [1, 2], SIZE, SIZE)
+    assert torch.isfinite(base.predict(latents, torch.tensor([100, 700]), texts)).all()
+
+
+def test_a_freed_autoencoder_gives_its_memory_back_and_says_so(name):
+    base = opened(name)
+    gone = [weakref.ref(p) for p in base.autoencoder.vae.parameters()]
+    base.free_autoencoder()
+    gc.collect()
+    assert not any(parameter() is not None for parameter in gone)
+    with pytest.raises(RunError, match="memory of the base's autoencoder was given back"):
+        base.encode_pixels(torch.zeros(1, 3, SIZE, SIZE))
+    with pytest.raises(RunError, match="open the base again"):
+        base.decode_latents(torch.zeros(1, base.latent_channels, 8, 8))
+    assert base.latent_step == 8
+
+
+def test_every_attention_of_denoiser_and_text_encoders_is_torchs_own(name, monkeypatch):
+    """`scaled_dot_product_attention` never builds the whole matrix of attention; each attention calls it once."""
+    base = opened(name)
+    calls = []
+    attend = F.scaled_dot_product_attention
+    monkeypatch.setattr(F, "scaled_dot_product_attention", lambda *args, **kwargs: calls.append(1) or attend(*args, **kwargs))
+    monkeypatch.setattr(torch.nn.functional, "scaled_dot_product_attention", F.scaled_dot_product_attention)
+    softmax = []
+    for owner, function in ((F, "softmax"), (torch, "softmax")):
+        original = getattr(owner, function)
+        monkeypatch.setattr(owner, function, lambda *args, _original=original, **kwargs: softmax.append(1) or _original(*args, **kwargs))
+    with torch.no_grad():
+        answer(base)
+    attentions = [
+        m for module in base.parts.values() for m in module.modules()
+        if type(m).__name__ in ("Attention", "FluxAttention", "CLIPAttention", "T5Attention")
+    ]  # fmt: skip
+    assert len(calls) == len(attentions) > 3
+    assert not softmax
