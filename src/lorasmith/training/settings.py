@@ -21,6 +21,8 @@ from lorasmith.errors import SettingsError
 from lorasmith.models.settings import BaseModelSettings
 from lorasmith.training.flow_settings import FlowSettings
 from lorasmith.training.logging_settings import LoggingSettings
+from lorasmith.training.loss_settings import LossSettings, check_loss, check_loss_fits
+from lorasmith.training.noise_settings import NoiseSettings, check_noise, check_noise_fits
 from lorasmith.training.optimizers import OPTIMIZERS, kind_of
 from lorasmith.training.validation_settings import ValidationSettings
 
@@ -54,6 +56,9 @@ class TrainingSettings(_Section):
     )
     gradient_checkpointing: bool = Field(
         False, description="Computes the base again for the gradient instead of keeping it: far less memory, about a third more time."
+    )
+    latents_in_memory: bool = Field(
+        True, description="Off: latents are read from the cache's folder as they are shown, for sets of many thousand pictures."
     )
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto takes an NVIDIA GPU where there is one, else the CPU.")
     seed: int = Field(42, ge=0, description="The same seed, settings and data give the same LoRA.")
@@ -111,23 +116,6 @@ class ScheduleSettings(_Section):
     )
 
 
-class LossSettings(_Section):
-    """What counts as wrong, and how much each timestep counts."""
-
-    loss_type: Literal["l2", "l1", "huber", "smooth_l1"] = Field("l2", description="l2 is usual; huber and smooth_l1 forgive outliers.")
-    huber_schedule: Literal["exponential", "constant", "snr"] | None = Field(
-        None, description="How the threshold of huber and smooth_l1 moves with the timestep. Empty: snr; flow models: exponential."
-    )
-    huber_c: float = Field(0.1, gt=0, lt=1, description="Where huber and smooth_l1 turn from square to straight.")
-    huber_scale: float = Field(1.0, gt=0, le=10, description="Factor on the threshold of huber and smooth_l1; not with the schedule snr.")
-    min_snr_gamma: float = Field(5.0, ge=0, description="Keeps easy timesteps from ruling the loss; 5 is usual, 0 is off.")
-    debiased_estimation: bool = Field(False, description="Weights timesteps by 1 / sqrt(SNR); helps colour. Instead of min_snr_gamma.")
-    scale_v_pred_loss_like_noise_pred: bool = Field(False, description="v-prediction bases: timesteps count as for noise prediction.")
-    v_pred_like_loss: float = Field(
-        0.0, ge=0, le=10, description="Noise prediction bases: adds so much of a v-prediction's loss; 0 is off."
-    )
-
-
 class CheckpointSettings(_Section):
     """What is kept."""
 
@@ -162,6 +150,7 @@ class Settings(_Section):
     training: TrainingSettings = Field(default_factory=lambda: TrainingSettings())
     optimizer: OptimizerSettings = Field(default_factory=lambda: OptimizerSettings())
     schedule: ScheduleSettings = Field(default_factory=lambda: ScheduleSettings())
+    noise: NoiseSettings = Field(default_factory=lambda: NoiseSettings())
     loss: LossSettings = Field(default_factory=lambda: LossSettings())
     flow: FlowSettings = Field(default_factory=lambda: FlowSettings())
     checkpoints: CheckpointSettings = Field(default_factory=lambda: CheckpointSettings())
@@ -206,7 +195,8 @@ def check_together(settings: Settings) -> list[str]:
             "nothing would train: network.train_unet and network.train_text_encoder are off or have learning rate 0; switch one on"
         )
     _check_schedule(s)
-    _check_loss(settings.loss)
+    datasets = settings.datasets
+    check_loss(settings.loss, regularisation=any(d.is_reg for d in datasets), masks=any(d.masks for d in datasets), trigger=c.trigger)
     check_network(settings.network)
     check_datasets(settings.datasets)
     if not settings.network.train_text_encoder and o.text_encoder_lr:
@@ -217,7 +207,7 @@ def check_together(settings: Settings) -> list[str]:
         given = sorted(settings.samples.model_fields_set - {"prompts"})
         if given and settings.samples != SampleSettings():
             raise SettingsError(f"samples.{given[0]} has no effect without samples.prompts; add a prompt or remove it")
-    warnings = []
+    warnings = check_noise(settings.noise, settings.base.zero_terminal_snr)
     optimizer = kind_of(o.type)
     if optimizer.finds_rate and len({lr for part in ("unet", "text_encoder") if (lr := settings.lr_of(part))}) > 1:
         raise SettingsError(f"optimizer.unet_lr and optimizer.text_encoder_lr differ, but {o.type} finds one rate for all; make them equal")
@@ -265,38 +255,13 @@ def _check_schedule(schedule: ScheduleSettings) -> None:
             raise SettingsError(f"schedule.{field} is neither a whole number of steps nor a share under 1; round it")
 
 
-def _check_loss(loss: LossSettings) -> None:
-    """Raises SettingsError where a setting of the loss has no effect; what hangs on the base is checked when it is known."""
-    if loss.loss_type not in ("huber", "smooth_l1"):
-        for field in ("huber_schedule", "huber_c", "huber_scale"):
-            if getattr(loss, field) != LossSettings.model_fields[field].default:
-                raise SettingsError(f"loss.{field} has no effect with loss_type {loss.loss_type!r}; use huber or smooth_l1, or remove it")
-    elif loss.huber_schedule in (None, "snr") and loss.huber_scale != 1.0:
-        raise SettingsError("loss.huber_scale has no effect with huber_schedule 'snr'; use exponential or constant, or remove it")
-    if loss.debiased_estimation and loss.min_snr_gamma:
-        raise SettingsError(
-            "loss.debiased_estimation and loss.min_snr_gamma both weight the timesteps; set min_snr_gamma to 0 or leave the other out"
-        )
-
-
-def check_fits_base(settings: Settings, prediction_type: str) -> None:
-    """Raises SettingsError where a setting is not for a base that predicts this: epsilon, v_prediction or flow."""
-    loss = settings.loss
-    if prediction_type == "flow":
-        if loss.min_snr_gamma not in (0.0, LossSettings.model_fields["min_snr_gamma"].default):
-            raise SettingsError("loss.min_snr_gamma has no effect on a flow model, which weights by how timesteps are drawn; see flow")
-        for field in ("debiased_estimation", "scale_v_pred_loss_like_noise_pred", "v_pred_like_loss"):
-            if getattr(loss, field):
-                raise SettingsError(f"loss.{field} has no effect on a flow model; remove it")
-        if loss.huber_schedule == "snr":
-            raise SettingsError("loss.huber_schedule 'snr' is not for flow models; use exponential or constant")
-    elif settings.flow != FlowSettings():
+def check_fits_base(settings: Settings, prediction_type: str, zero_terminal_snr: bool = False) -> None:
+    """Raises SettingsError where a setting is not for a base that predicts this (epsilon, v_prediction or flow) and was trained so."""
+    check_noise_fits(settings.noise, prediction_type, zero_terminal_snr)
+    check_loss_fits(settings.loss, prediction_type)
+    if prediction_type != "flow" and settings.flow != FlowSettings():
         given = next(name for name in FlowSettings.model_fields if getattr(settings.flow, name) != getattr(FlowSettings(), name))
         raise SettingsError(f"flow.{given} is for flow models (Flux), and this base predicts {prediction_type}; remove it")
-    if loss.scale_v_pred_loss_like_noise_pred and prediction_type != "v_prediction":
-        raise SettingsError("loss.scale_v_pred_loss_like_noise_pred is for v-prediction bases, and this one predicts noise; remove it")
-    if loss.v_pred_like_loss and prediction_type != "epsilon":
-        raise SettingsError("loss.v_pred_like_loss is for bases that predict noise, and this one predicts v; remove it")
 
 
 # -- files ------------------------------------------------------------------------------------------------------------
