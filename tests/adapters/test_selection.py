@@ -104,6 +104,20 @@ def test_blocks_are_counted_as_in_lora_block_weights(sd1, flux):
     assert sorted(own.rank for own in single.values()) == [3] * 6 + [16] * 3
 
 
+def test_a_rule_for_a_block_leaves_alone_what_the_preset_leaves_out_and_one_for_layers_brings_it_in(sd1):
+    assert len(chosen(sd1, layers=[{"pattern": "IN01", "rank": 3}])) == 192
+    with_one_more = chosen(sd1, layers=[{"pattern": "*down_blocks_0_resnets_0_conv1", "rank": 3}])
+    assert with_one_more["lora_unet_down_blocks_0_resnets_0_conv1"].rank == 3
+    assert len(with_one_more) == 193
+
+
+def test_a_rule_may_give_wide_convolutions_a_rank_of_their_own(sd1):
+    layers = chosen(sd1, rank=8, alpha=4, conv_rank=4, layers=[{"pattern": "IN01", "rank": 16, "conv_rank": 2}])
+    assert layers["lora_unet_down_blocks_0_attentions_0_proj_in"] == LayerSettings(rank=16, alpha=8.0)
+    assert layers["lora_unet_down_blocks_0_resnets_0_conv1"] == LayerSettings(rank=2, alpha=1.0)
+    assert layers["lora_unet_down_blocks_0_resnets_1_conv1"] == LayerSettings(rank=4, alpha=2.0)
+
+
 def test_layers_of_flux_that_share_a_name_are_one_layer(flux):
     selection = select_network("flux", flux, NetworkSettings())["transformer"]
     paths = {target.name: target.paths for target in selection.targets}
@@ -154,6 +168,10 @@ REFUSED = {
     "norms of rotations": ({"kind": "boft", "scale_weight_norms": 1}, "network.scale_weight_norms cannot scale the rotations of boft"),
     "uneven rank steps": ({"kind": "dylora", "rank": 10, "rank_step": 4}, "network.rank 10 is no multiple of network.rank_step 4"),
     "rank of what is excluded": ({"layers": [{"pattern": "*", "exclude": True, "rank": 3}]}, "gives rank to layers that it excludes"),
+    "rate of what is excluded": ({"layers": [{"pattern": "*", "exclude": True, "lr": 0.5}]}, "gives lr to layers that it excludes"),
+    "no rate": ({"layers": [{"pattern": "*", "lr": 0}]}, "gives lr 0, which does not train its layers .* set exclude instead"),
+    "conv rank for a kind without": ({"layers": [{"pattern": "*", "kind": "ia3", "conv_rank": 3}]}, "gives conv_rank, which has no effect"),
+    "sizes of no file": ({"dim_from_weights": True}, "network.dim_from_weights has no effect without network.weights"),
     "rank for a kind without": ({"layers": [{"pattern": "*", "kind": "full", "rank": 3}]}, "gives rank, which has no effect on 'full'"),
 }
 
@@ -167,6 +185,10 @@ def test_a_setting_without_effect_is_refused_in_a_sentence(settings, message):
 def test_a_rule_that_fits_no_layer_and_rules_that_leave_nothing_are_refused(sd1):
     with pytest.raises(SettingsError, match=r"'\*atn2\*' in network.layers fits no layer .* lora_unet_"):
         chosen(sd1, layers=[{"pattern": "*atn2*", "rank": 4}])
+    with pytest.raises(SettingsError, match="'IN00' in network.layers decides over no trained layer: the preset 'default'"):
+        chosen(sd1, layers=[{"pattern": "IN00", "rank": 4}])
+    with pytest.raises(SettingsError, match="rules before it take them"):
+        chosen(sd1, layers=[{"pattern": "*", "rank": 4}, {"pattern": "MID", "rank": 8}])
     with pytest.raises(SettingsError, match="leave nothing of the text_encoder to train"):
         chosen(sd1, layers=[{"pattern": "lora_te*", "exclude": True}])
 

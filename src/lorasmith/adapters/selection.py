@@ -10,8 +10,9 @@ name in the file, by its path in the model, or by its block, counted as LoRA blo
     DOUBLE00 ..., SINGLE00 ...   Flux
     TE00 ... (TE1_00, TE2_00)    layers of the text encoder (SDXL and Flux: of the first, the second ...)
 
-The first rule that fits a layer decides. It brings in a layer that the preset leaves out, unless it excludes; so
-{pattern = "*attn2*"}, {pattern = "*", exclude = true}   trains cross-attention alone.
+The first rule that fits a layer decides. One that names layers brings in those that the preset leaves out, unless it excludes; so
+{pattern = "*attn2*"}, {pattern = "*", exclude = true}   trains cross-attention alone. One that names blocks speaks of what the preset
+chose there: {pattern = "IN04", rank = 8} does not add the block's convolutions to a preset without them.
 """
 
 from __future__ import annotations
@@ -42,7 +43,11 @@ class Candidate:
     in_preset: bool
 
     def fits(self, pattern: str) -> bool:
-        return any(fnmatchcase(word, pattern) for word in (self.target.name, self.block, *self.target.paths))
+        return fnmatchcase(self.block, pattern) or self.is_named_by(pattern)
+
+    def is_named_by(self, pattern: str) -> bool:
+        """Whether the pattern names the layer itself, and not only its block."""
+        return any(fnmatchcase(word, pattern) for word in (self.target.name, *self.target.paths))
 
 
 @dataclass(frozen=True)
@@ -70,6 +75,13 @@ def select_network(family: str, parts: Mapping[str, nn.Module], settings: Networ
                 f"the pattern {rule.pattern!r} in network.layers fits no layer of this base; a layer is called, for example, "
                 f"{everything[0].target.name} or, by its block, {everything[0].block}"
             )
+    deciding = [rule_for(each, settings) for each in everything if is_trained(each, settings)]
+    for rule in settings.layers:
+        if not rule.exclude and rule not in deciding:
+            raise SettingsError(
+                f"the rule for {rule.pattern!r} in network.layers decides over no trained layer: the preset {settings.effective_preset!r} "
+                "leaves out all that it fits (to bring layers in, name them and not their block), or rules before it take them; remove it"
+            )
     chosen = {part: select_layers(of_part, settings) for part, of_part in candidates.items()}
     for part, of_part in chosen.items():
         if not of_part.targets:
@@ -81,11 +93,23 @@ def select_layers(candidates: list[Candidate], settings: NetworkSettings) -> Sel
     """The candidates that the preset and the rules choose, each with its settings."""
     targets, of_layers = [], {}
     for candidate in candidates:
-        rule = next((rule for rule in settings.layers if candidate.fits(rule.pattern)), None)
-        if (rule is None and candidate.in_preset) or (rule is not None and not rule.exclude):
+        if is_trained(candidate, settings):
             targets.append(candidate.target)
-            of_layers[candidate.target.name] = layer_settings(candidate.weight_shape, settings, rule)
+            of_layers[candidate.target.name] = layer_settings(candidate.weight_shape, settings, rule_for(candidate, settings))
     return Selection(tuple(targets), of_layers)
+
+
+def rule_for(candidate: Candidate, settings: NetworkSettings) -> LayerRule | None:
+    """The rule that decides over a layer, if there is one."""
+    return next((rule for rule in settings.layers if candidate.fits(rule.pattern)), None)
+
+
+def is_trained(candidate: Candidate, settings: NetworkSettings) -> bool:
+    """Whether the preset and the rules choose a layer."""
+    rule = rule_for(candidate, settings)
+    if rule is None:
+        return candidate.in_preset
+    return not rule.exclude and (candidate.in_preset or candidate.is_named_by(rule.pattern))
 
 
 def layer_settings(weight_shape: tuple[int, ...], settings: NetworkSettings, rule: LayerRule | None = None) -> LayerSettings:
@@ -93,12 +117,16 @@ def layer_settings(weight_shape: tuple[int, ...], settings: NetworkSettings, rul
     kind = KINDS[(rule and rule.kind) or settings.kind]
     share = settings.alpha_value / settings.rank
     rank, alpha = settings.rank, settings.alpha_value
-    if any(side != 1 for side in weight_shape[2:]):
+    wide = any(side != 1 for side in weight_shape[2:])
+    if wide:
         rank = rank if settings.conv_rank is None else settings.conv_rank
         alpha = share * rank if settings.conv_alpha is None else settings.conv_alpha
     if rule is not None and (rule.rank is not None or rule.alpha is not None):
         rank = rank if rule.rank is None else rule.rank
         alpha = share * rank if rule.alpha is None else rule.alpha
+    if rule is not None and wide and (rule.conv_rank is not None or rule.conv_alpha is not None):
+        rank = rank if rule.conv_rank is None else rule.conv_rank
+        alpha = share * rank if rule.conv_alpha is None else rule.conv_alpha
     options = {
         field: getattr(settings, field)
         for field in (

@@ -26,6 +26,10 @@ class LayerRule(BaseModel):
     kind: KindName | None = Field(None, description="Another kind of network for these layers.")
     rank: int | None = Field(None, ge=1, le=4096, description="Their rank.")
     alpha: float | None = Field(None, gt=0, description="Their alpha. Empty: in the same proportion to their rank as elsewhere.")
+    conv_rank: int | None = Field(None, ge=1, le=4096, description="Rank of their 3x3 convolutions. Empty: rank.")
+    conv_alpha: float | None = Field(
+        None, gt=0, description="Alpha of their 3x3 convolutions. Empty: alpha, or in proportion to conv_rank."
+    )
     lr: float | None = Field(None, ge=0, le=100, description="A factor on their part's learning rate: 0.5 learns half as fast.")
 
 
@@ -56,7 +60,8 @@ class NetworkSettings(BaseModel):
     )
     layers: list[LayerRule] = Field(
         default_factory=list,
-        description="Rules by pattern; the first that fits a layer decides, and takes in layers that the preset leaves out.",
+        description="Rules by pattern; the first that fits a layer decides. One that names layers takes in what the preset leaves out, "
+        "one that names blocks does not.",
     )
     dora: bool = Field(False, description="Train the lengths of the weight's columns apart (DoRA); better from few pictures, slower.")
     rs_lora: bool = Field(False, description="Strength is alpha / sqrt(rank), so that high ranks learn; for rank 64 and more.")
@@ -163,14 +168,14 @@ def _check_lokr(settings: NetworkSettings) -> None:
 
 def _check_rule(rule: LayerRule, settings: NetworkSettings) -> None:
     where = f"the rule for {rule.pattern!r} in network.layers"
-    wanted = [field for field in ("kind", "rank", "alpha", "lr") if getattr(rule, field) is not None]
+    wanted = [field for field in ("kind", "rank", "alpha", "conv_rank", "conv_alpha", "lr") if getattr(rule, field) is not None]
     if rule.exclude and wanted:
         raise SettingsError(f"{where} gives {wanted[0]} to layers that it excludes; remove one of them")
     if rule.lr == 0:
         raise SettingsError(f"{where} gives lr 0, which does not train its layers but keeps them in the file; set exclude instead")
     kind = rule.kind or settings.kind
-    for field in ("rank", "alpha"):
-        if getattr(rule, field) is not None and kind not in TAKES[field]:
+    for field in ("rank", "alpha", "conv_rank", "conv_alpha"):
+        if getattr(rule, field) is not None and kind not in TAKES[field.removeprefix("conv_")]:
             raise SettingsError(f"{where} gives {field}, which has no effect on {kind!r}; remove it")
 
 
