@@ -6,8 +6,21 @@ import os
 from pathlib import Path
 
 
+class WriteFailed(OSError):
+    """A file could not be written, say because the disk is full; what stood under its name before still does."""
+
+    def __init__(self, path: Path, size: int, cause: OSError):
+        super().__init__(cause.errno, cause.strerror, str(path))
+        self.path = path
+        self.size = size
+        """Bytes that were to be written."""
+
+
 def write_atomically(path: Path, data: bytes) -> None:
-    """`path` holds all of `data` or what it held before, also after a power cut."""
+    """`path` holds all of `data` or what it held before, also after a power cut.
+
+    Raises WriteFailed where there is no room, or no permission.
+    """
     aside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         with aside.open("wb") as file:
@@ -16,7 +29,15 @@ def write_atomically(path: Path, data: bytes) -> None:
             os.fsync(file.fileno())
         os.replace(aside, path)
         _sync_folder(path.parent)
+    except OSError as error:
+        raise WriteFailed(path, len(data), error) from error
     finally:
+        aside.unlink(missing_ok=True)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove what killed processes were writing into `folder`; only where no other process writes there now."""
+    for aside in folder.glob(".*.part"):
         aside.unlink(missing_ok=True)
 
 
