@@ -1,0 +1,143 @@
+"""Parts of pictures that do not count: where masks come from, their way into the latent, and what is wrong with them."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from lorasmith.datasets.buckets import Fit
+from lorasmith.datasets.masks import Mask, mask_cells
+from lorasmith.datasets.settings import BucketSettings, DatasetSettings
+from lorasmith.datasets.training_set import open_training_set
+from lorasmith.errors import DatasetError, SettingsError
+from lorasmith.images.read import read_opacity
+from lorasmith.training.settings import check_together, settings_from
+
+BUCKETS = BucketSettings(resolution=64, min_bucket_reso=32, max_bucket_reso=128, bucket_reso_steps=32)
+LEFT_HALF = np.repeat([[255, 0]], 64, 0).repeat(32, 1).astype(np.uint8)
+
+
+def save_mask(path, grey):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.asarray(grey, dtype=np.uint8)).save(path)
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    """A folder with the pictures 0.png to 3.png."""
+    (tmp_path / "pictures").mkdir()
+    for i in range(4):
+        Image.new("RGB", (64, 64), (60 * i, 0, 0)).save(tmp_path / "pictures" / f"{i}.png")
+    return tmp_path / "pictures"
+
+
+def open_masked(folder, masks):
+    return open_training_set([DatasetSettings(path=folder, mask_path=masks)], BUCKETS)
+
+
+def test_cells_count_as_their_pixels_do_on_average(tmp_path):
+    grey = np.zeros((64, 64))
+    grey[:, :32], grey[:8, 32:40], grey[:4, 40:48] = 255, 51, 255
+    save_mask(tmp_path / "m.png", grey)
+    cells = mask_cells(Mask(tmp_path / "m.png", "", False), Fit((64, 64), (64, 64), (0, 0)), (8, 8))
+    assert cells.shape == (1, 8, 8)
+    assert cells.dtype == torch.float32
+    expected = torch.zeros(8, 8)
+    expected[:, :4], expected[0, 4], expected[0, 5] = 1, 0.2, 0.5
+    assert torch.allclose(cells[0], expected)
+
+
+def test_a_mask_is_resized_and_cropped_as_its_picture_is(tmp_path):
+    grey = np.zeros((32, 80))  # half as large as its picture of 160 x 64
+    grey[:, 40:] = 255
+    save_mask(tmp_path / "m.png", grey)
+    cells = mask_cells(Mask(tmp_path / "m.png", "", False), Fit((64, 64), (160, 64), (64, 0)), (8, 8))[0]
+    assert torch.allclose(cells[:, :1], torch.zeros(8, 1), atol=1e-3)
+    assert cells[:, 3:].min() > 0.999  # the edge at 80 of 160 pixels is at 16 of the bucket's 64
+    assert torch.allclose(cells.mean(), torch.tensor(0.75), atol=0.01)
+
+
+def test_masks_are_found_by_name_and_each_fault_is_named(pictures, tmp_path):
+    masks = tmp_path / "masks"
+    save_mask(masks / "0.png", LEFT_HALF)
+    save_mask(masks / "2.jpg", np.zeros((64, 64)))
+    save_mask(masks / "3.png", np.full((20, 64), 255))
+    save_mask(masks / "9.png", LEFT_HALF)
+    found = open_masked(pictures, masks)
+    assert {item.picture.path.stem: item.mask is not None for item in found.pictures} == {"0": True, "1": False, "3": False}
+    named = {(problem.path.name, problem.kind): problem.fatal for problem in found.problems if problem.kind.startswith("mask")}
+    assert named == {
+        ("1.png", "mask missing"): False, ("2.png", "mask empty"): True, ("3.png", "mask unfit"): False, ("9.png", "mask without picture"): False,
+    }  # fmt: skip
+
+
+def test_masks_of_folders_with_repeats_lie_alike_or_all_together(tmp_path):
+    for folder, colour in (("2_anna", 10), ("1_bert", 90)):
+        (tmp_path / "set" / folder).mkdir(parents=True)
+        Image.new("RGB", (64, 64), (colour, 0, 0)).save(tmp_path / "set" / folder / "a.png")
+    save_mask(tmp_path / "masks" / "2_anna" / "a.png", LEFT_HALF)
+    save_mask(tmp_path / "masks" / "a.png", 255 - LEFT_HALF)
+    found = {item.picture.folder: item.mask.path for item in open_masked(tmp_path / "set", tmp_path / "masks").pictures}
+    assert found == {"2_anna": tmp_path / "masks" / "2_anna" / "a.png", "1_bert": tmp_path / "masks" / "a.png"}
+
+
+def test_white_paint_on_a_clear_ground_is_a_mask(pictures, tmp_path):
+    for i in range(4):
+        painted = np.zeros((64, 64, 4), dtype=np.uint8)
+        painted[:, :32] = 255
+        (tmp_path / "masks").mkdir(exist_ok=True)
+        Image.fromarray(painted, "RGBA").save(tmp_path / "masks" / f"{i}.png")
+    item = open_masked(pictures, tmp_path / "masks").pictures[0]
+    assert mask_cells(item.mask, item.fit, (2, 1)).tolist() == [[[1.0, 0.0]]]
+
+
+def test_transparency_is_a_mask(tmp_path):
+    folder = tmp_path / "set"
+    folder.mkdir()
+    rgba = np.full((64, 64, 4), 200, dtype=np.uint8)
+    rgba[..., 3] = LEFT_HALF
+    Image.fromarray(rgba, "RGBA").save(folder / "cut.png")
+    rgba[..., 3] = 0
+    Image.fromarray(rgba, "RGBA").save(folder / "gone.png")
+    Image.new("RGB", (64, 64), "red").save(folder / "whole.jpg")
+    found = open_training_set([DatasetSettings(path=folder, alpha_mask=True)], BUCKETS)
+    cut, whole = found.pictures
+    assert mask_cells(cut.mask, cut.fit, (2, 1)).tolist() == [[[1.0, 0.0]]]
+    assert whole.mask is None
+    named = {(p.path.name, p.kind) for p in found.problems if p.kind.startswith("mask")}
+    assert named == {("gone.png", "mask empty"), ("whole.jpg", "mask missing")}
+
+
+def test_opacity_is_upright_as_its_picture_is(tmp_path):
+    rgba = np.full((32, 64, 4), 200, dtype=np.uint8)
+    rgba[..., 3] = LEFT_HALF[:32]
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned a quarter clockwise: what lies left comes to the top
+    Image.fromarray(rgba, "RGBA").save(tmp_path / "a.png", exif=exif)
+    opacity = np.asarray(read_opacity(tmp_path / "a.png"))
+    assert opacity.shape == (64, 32)
+    assert (opacity[:32] == 255).all()
+    assert (opacity[32:] == 0).all()
+
+
+def test_a_set_of_which_nothing_counts_is_refused(pictures, tmp_path):
+    for i in range(4):
+        save_mask(tmp_path / "masks" / f"{i}.png", np.zeros((64, 64)))
+    with pytest.raises(DatasetError, match="no picture has a mask in which anything counts"):
+        open_masked(pictures, tmp_path / "masks")
+    with pytest.raises(DatasetError, match="does not exist"):
+        open_masked(pictures, tmp_path / "elsewhere")
+
+
+@pytest.mark.parametrize(
+    ("dataset", "words"),
+    [
+        ({"alpha_mask": True, "mask_path": "m"}, "alpha_mask and mask_path"),
+        ({"alpha_mask": True, "random_crop": True}, "random_crop may cut away all that alpha_mask"),
+        ({"mask_path": "m", "random_crop": True}, "random_crop may cut away all that mask_path"),
+    ],
+)
+def test_contradictions_are_refused(dataset, words):
+    tree = {"base": {"path": "b"}, "datasets": [{"path": "d", **dataset}], "training": {"epochs": 1}}
+    with pytest.raises(SettingsError, match=words):
+        check_together(settings_from(tree))

@@ -1,0 +1,55 @@
+"""Folders become pictures in buckets; each folder may have its own resolution and batch size."""
+
+import pytest
+from PIL import Image
+
+from lorasmith.datasets.settings import BucketSettings, DatasetSettings
+from lorasmith.datasets.training_set import open_training_set
+from lorasmith.errors import SettingsError
+from lorasmith.training.settings import settings_from
+
+BUCKETS = BucketSettings(resolution=64, min_bucket_reso=32, max_bucket_reso=192, bucket_reso_steps=32)
+
+
+@pytest.fixture
+def folders(tmp_path):
+    for name, count, size in (("a", 5, (64, 64)), ("b", 4, (120, 60))):
+        (tmp_path / name).mkdir()
+        for i in range(count):
+            Image.new("RGB", size, (i * 20, 50, len(name))).save(tmp_path / name / f"{i}.png")
+    return tmp_path
+
+
+def test_a_folder_has_its_own_resolution_and_batch_size(folders):
+    datasets = [
+        DatasetSettings(path=folders / "a", repeats=2, batch_size=2),
+        DatasetSettings(path=folders / "b", resolution=96, batch_size=3),
+        DatasetSettings(path=folders / "b", resolution=(128, 64)),
+    ]
+    found = open_training_set(datasets, BUCKETS, batch_size=4)
+    assert {(item.dataset, item.fit.bucket) for item in found.pictures} == {(0, (64, 64)), (1, (128, 64)), (2, (128, 64))}
+    assert found.batches_per_epoch(4) == 5 + 2 + 1
+    epoch = found.epoch(1, 4, seed=0)
+    sizes = sorted((found.pictures[b.showings[0].picture].dataset, len(b.showings)) for b in epoch)
+    assert sizes == [(0, 2)] * 5 + [(1, 1), (1, 3), (2, 4)]
+    for batch in epoch:
+        assert len({found.pictures[s.picture].dataset for s in batch.showings}) == 1
+
+
+def test_folders_of_one_resolution_and_batch_size_share_their_batches(folders):
+    apart = [DatasetSettings(path=folders / "a", resolution=64), DatasetSettings(path=folders / "a", batch_size=4)]
+    assert open_training_set(apart, BUCKETS).batches_per_epoch(4) == 3  # 10 showings; apart they were 4
+
+
+@pytest.mark.parametrize(
+    ("dataset", "words"),
+    [
+        ({"resolution": 4}, "16 to 8192"),
+        ({"batch_size": 0}, "greater than or equal to 1"),
+        ({"loss_weight": -1}, "greater than or equal to 0"),
+        ({"flip": True}, "did you mean 'flip_aug'"),
+    ],
+)
+def test_a_folders_settings_are_checked(dataset, words):
+    with pytest.raises(SettingsError, match=words):
+        settings_from({"base": {"path": "b"}, "datasets": [{"path": "d", **dataset}]})
