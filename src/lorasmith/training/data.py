@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import torch
 
 from lorasmith.captions.rules import CaptionRules, caption_for_training
+from lorasmith.datasets.latent_source import LatentSource
 from lorasmith.datasets.order import Batch
 from lorasmith.datasets.settings import CaptionSettings
 from lorasmith.datasets.training_set import TrainingPicture, TrainingSet
@@ -25,7 +26,7 @@ class TrainingData:
     settings: Settings
     training_set: TrainingSet
     plan: Plan
-    latents: Sequence[torch.Tensor]
+    latents: LatentSource
     _epoch: tuple[int, list[Batch]] = (0, [])
 
     def epoch(self, number: int) -> list[Batch]:
@@ -36,17 +37,27 @@ class TrainingData:
         return self._epoch[1]
 
     def prepare(self, batch: Batch, epoch: int, step: int) -> PreparedBatch:
-        """Latents and captions of a batch; a caption's shuffle depends on (seed, epoch, picture, repeat)."""
-        shown = [self.training_set.pictures[s.picture] for s in batch.showings]
-        captions = [self._caption(item, s.picture, s.repeat, epoch, step) for item, s in zip(shown, batch.showings, strict=True)]
+        """A batch as it is shown in `epoch`, with its captions as they read at `step`."""
+        shown = self.latents(batch.showings, epoch)
+        items = [self.training_set.pictures[s.picture] for s in batch.showings]
+        captions = [self._caption(item, s.picture, s.repeat, epoch, step) for item, s in zip(items, batch.showings, strict=True)]
         return PreparedBatch(
-            torch.stack([self.latents[s.picture] for s in batch.showings]),
-            tuple(captions),
-            tuple(item.picture.path.name for item in shown),
-            tuple(SizeConditioning(item.picture.size, item.fit.crop, item.fit.bucket) for item in shown),
-        )
+            shown.latents, tuple(captions), tuple(item.picture.path.name for item in items),
+            tuple(SizeConditioning(*sizes) for sizes in shown.sizes), self._weights(items), shown.masks,
+        )  # fmt: skip
+
+    def expect(self, epoch: int, place: int) -> None:
+        """Let the pictures of the step at `place` be read while the step before it is computed."""
+        for _, batch in self.plan.batches_of(place, self.epoch(epoch)):
+            self.latents.expect(batch.showings, epoch)
+
+    def _weights(self, items: Sequence[TrainingPicture]) -> torch.Tensor | None:
+        """How much each sample counts; None where all count alike."""
+        weights = [self.settings.datasets[item.dataset].loss_weight for item in items]
+        return None if set(weights) == {1.0} else torch.tensor(weights)
 
     def _caption(self, item: TrainingPicture, picture: int, repeat: int, epoch: int, step: int) -> str:
+        """The caption of one showing; its shuffle depends on (seed, epoch, picture, repeat)."""
         rng = rng_for("caption", self.settings.training.seed, epoch, picture, repeat)
         rules = rules_for(item, self.settings)
         return caption_for_training(item.picture.caption or "", rules, rng, epoch=epoch, step=step, max_train_steps=self.plan.steps)

@@ -16,10 +16,9 @@ import torch
 
 from lorasmith.adapters.attach import attach_network
 from lorasmith.adapters.selection import select_network
-from lorasmith.datasets.latents import LatentCache, encode_all
-from lorasmith.datasets.order import Batch
+from lorasmith.datasets.latent_source import LatentSource
 from lorasmith.datasets.training_set import TrainingSet, open_training_set
-from lorasmith.errors import DatasetError, InputError, LorasmithError, RunError, SettingsError
+from lorasmith.errors import DatasetError, InputError, LorasmithError, SettingsError
 from lorasmith.models.checkpoint import describe, open_base
 from lorasmith.models.family import Base
 from lorasmith.models.sampling import sample
@@ -37,6 +36,7 @@ from lorasmith.training.run_folder import RunFolder, describe_inputs, describe_m
 from lorasmith.training.settings import Settings, check_fits_base, check_together
 from lorasmith.training.state import TrainState, load_newest_state, save_state
 from lorasmith.training.step import Learner, StepResult, TextStates, step
+from lorasmith.training.telemetry import Telemetry
 
 
 @dataclass
@@ -48,6 +48,7 @@ class Run:
     plan: Plan
     learner: Learner
     data: TrainingData
+    telemetry: Telemetry
     emit: Emitter
     commands: Commands
 
@@ -138,7 +139,8 @@ def _work(
                 ))  # fmt: skip
         learner = make_learner(settings, base)
         latents = cache_latents(settings, base, training_set, emit, commands)
-        run = Run(settings, folder, plan, learner, TrainingData(settings, training_set, plan, latents), emit, commands)
+        telemetry = Telemetry(learner.adapters, learner.optimizer, plan.steps, state.loss_sums if state else None)
+        run = Run(settings, folder, plan, learner, TrainingData(settings, training_set, plan, latents), telemetry, emit, commands)
         trained = sum(p.numel() for p in learner.parameters)
         emit(events.Planned(plan.steps, plan.epochs, plan.pictures, plan.batches_per_epoch, trained))
         if state is None:
@@ -215,20 +217,18 @@ def make_learner(settings: Settings, base: Base) -> Learner:
     return learner
 
 
-def cache_latents(settings: Settings, base: Base, training_set: TrainingSet, emit: Emitter, commands: Commands) -> list[torch.Tensor]:
-    """The latent of every picture, from the cache or made now; a stop keeps those that are made."""
-    requests = [item.latent_request for item in training_set.pictures]
-    emit(events.PhaseStarted("cache", f"{len(requests)} pictures"))
-    found: dict[int, torch.Tensor] = {}
-    cache = LatentCache(settings.cache / "latents")
-    for index, latent in encode_all(requests, base.encode_pixels, base.fingerprints["vae"], torch.float32, cache):
-        if not torch.isfinite(latent).all():
-            raise RunError(f"the autoencoder gives no finite latent for {requests[index].path}; leave that picture out or use another VAE")
-        found[index] = latent
+def cache_latents(settings: Settings, base: Base, training_set: TrainingSet, emit: Emitter, commands: Commands) -> LatentSource:
+    """The latents of all pictures, from the cache or made now; a stop keeps those that are made."""
+    emit(events.PhaseStarted("cache", f"{len(training_set.pictures)} pictures"))
+    source = LatentSource(
+        training_set.pictures, settings.datasets, base.encode_pixels, base.fingerprints["vae"], torch.float32,
+        settings.cache / "latents", settings.training.seed, settings.training.latents_in_memory,
+    )  # fmt: skip
+    for done, total in source.prepare():
         if commands.stopping:
             raise StopAsked
-        emit(events.CacheProgress(len(found), len(requests)))
-    return [found[index] for index in range(len(requests))]
+        emit(events.CacheProgress(done, total))
+    return source
 
 
 def loop(run: Run, state: TrainState) -> bool:
@@ -251,7 +251,7 @@ def loop(run: Run, state: TrainState) -> bool:
             state.spoilt_in_a_row = 0
             state.epoch_loss += result.loss
             state.epoch_steps += 1
-            run.emit(events.StepDone(state.step, epoch, result.loss, lrs, time.monotonic() - started))
+            run.emit(run.telemetry.step_done(state.step, epoch, result, lrs, time.monotonic() - started))
         if run.commands.take_save():
             save_checkpoint(run, f"{settings.name}-step{state.step:08d}.safetensors", epoch, state.step)
         if run.commands.take_sample():
@@ -267,9 +267,10 @@ def loop(run: Run, state: TrainState) -> bool:
 
 def one_step(run: Run, epoch: int, place: int, number: int) -> StepResult:
     """The optimizer step at `place` in its epoch, over as many batches as are accumulated."""
-    together = run.settings.training.gradient_accumulation_steps
-    batches: list[Batch] = run.data.epoch(epoch)[place * together : (place + 1) * together]
-    return step(run.learner, [run.data.prepare(batch, epoch, number) for batch in batches], number)
+    dealt = run.plan.batches_of(place, run.data.epoch(epoch))
+    batches = [run.data.prepare(batch, epoch, number) for _, batch in dealt]
+    run.data.expect(epoch, place + 1)
+    return step(run.learner, batches, number, first_samples=[first for first, _ in dealt])
 
 
 def pass_over(run: Run, state: TrainState, result: StepResult) -> None:
@@ -311,6 +312,7 @@ def keep_state(run: Run, state: TrainState) -> None:
     state.adapter = {f"{part}.{key}": value for part, adapter in learner.adapters.items() for key, value in adapter.state_dict().items()}
     state.optimizer = learner.optimizer.state_dict()
     state.average = learner.average.values if learner.average is not None else {}
+    state.loss_sums = run.telemetry.sums
     save_state(run.folder.state, state)
     run.emit(events.StateSaved(state.step))
 

@@ -1,20 +1,22 @@
 """What a run must keep to go on: one dataclass, written so that a kill at any instant loses nothing that was saved.
 
-A state file is written aside, synced and renamed; beside it stands its checksum. The last two are kept, and the newest
-that is whole is read.
+A state is one file: a line with the checksum of what follows, then what follows. So it is whole or it is not there, and a disk that
+spoils it later is found out. It is written aside, synced and renamed; only then the oldest goes. The last two are kept, and the
+newest that is whole is read.
 """
 
 from __future__ import annotations
 
 import hashlib
 import io
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from lorasmith.atomic import write_atomically
+from lorasmith.errors import RunError
 
 KEPT = 2
 
@@ -31,31 +33,44 @@ class TrainState:
     elapsed: float  # seconds of training before this moment
     average: dict[str, torch.Tensor] = field(default_factory=dict)  # of the adapters' weights, where one is kept
     spoilt_in_a_row: int = 0  # steps up to now whose loss was not finite
+    loss_sums: dict[str, tuple[float, float]] = field(default_factory=dict)  # of `telemetry`
 
 
 def save_state(folder: Path, state: TrainState) -> Path:
-    """Write `state` into `folder` as step-XXXXXXXX.pt and drop all but the last two."""
+    """Write `state` into `folder` as step-XXXXXXXX.pt; of the others only the last before it stays.
+
+    States of later steps go too: they were not whole, or the run would not have come to this step again.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    buffer = io.BytesIO()
-    torch.save(vars(state), buffer)
-    data = buffer.getvalue()
+    content = io.BytesIO()
+    torch.save(vars(state), content)
     path = folder / f"step-{state.step:08d}.pt"
-    write_atomically(path.with_suffix(".sha256"), hashlib.sha256(data).hexdigest().encode())
-    write_atomically(path, data)
-    for old in sorted(folder.glob("step-*.pt"))[:-KEPT]:
-        old.unlink()
-        old.with_suffix(".sha256").unlink(missing_ok=True)
+    write_atomically(path, hashlib.sha256(content.getbuffer()).hexdigest().encode() + b"\n" + content.getbuffer())
+    earlier = [other for other in saved_states(folder) if other < path]
+    for other in saved_states(folder):
+        if other != path and other not in earlier[1 - KEPT :]:
+            other.unlink()
     return path
 
 
-def load_newest_state(folder: Path) -> TrainState | None:
-    """The newest state that is whole; None where there is none."""
-    for path in sorted(folder.glob("step-*.pt"), reverse=True):
-        try:
-            data = path.read_bytes()
-            expected = path.with_suffix(".sha256").read_text(encoding="ascii")
-        except FileNotFoundError:
+def load_newest_state(folder: Path) -> tuple[TrainState | None, list[Path]]:
+    """The newest state that is whole, or None; and the newer ones that are damaged.
+
+    Raises RunError where another version of Lorasmith wrote it.
+    """
+    damaged = []
+    for path in reversed(saved_states(folder)):
+        checksum, _, content = path.read_bytes().partition(b"\n")
+        if hashlib.sha256(content).hexdigest().encode() != checksum:
+            damaged.append(path)
             continue
-        if hashlib.sha256(data).hexdigest() == expected:
-            return TrainState(**torch.load(io.BytesIO(data), map_location="cpu", weights_only=True))
-    return None
+        values = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+        if unknown := sorted(values.keys() - {f.name for f in fields(TrainState)}):
+            raise RunError(f"{path} was written by another version of Lorasmith (it holds {unknown[0]!r}); go on with that version")
+        return TrainState(**values), damaged
+    return None, damaged
+
+
+def saved_states(folder: Path) -> list[Path]:
+    """The files of the states in `folder`, by their steps."""
+    return sorted(folder.glob("step-*.pt"))
