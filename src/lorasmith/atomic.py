@@ -35,9 +35,9 @@ def write_atomically(path: Path, data: bytes) -> None:
         aside.unlink(missing_ok=True)
 
 
-def remove_leftovers(folder: Path) -> None:
-    """Remove what killed processes were writing into `folder`; only where no other process writes there now."""
-    for aside in folder.glob(".*.part"):
+def remove_leftovers(folder: Path, name: str = "*") -> None:
+    """Remove what killed processes left of writing a file `name` into `folder`; only where no other process writes it now."""
+    for aside in folder.glob(f".{name}.*.part"):
         aside.unlink(missing_ok=True)
 
 

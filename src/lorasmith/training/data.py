@@ -27,6 +27,8 @@ class TrainingData:
     training_set: TrainingSet
     plan: Plan
     latents: LatentSource
+    process: int = 0
+    """Which of the processes that share the run."""
     _epoch: tuple[int, list[Batch]] = (0, [])
 
     def epoch(self, number: int) -> list[Batch]:
@@ -46,9 +48,13 @@ class TrainingData:
             tuple(SizeConditioning(*sizes) for sizes in shown.sizes), self._weights(items), shown.masks,
         )  # fmt: skip
 
+    def share_of(self, epoch: int, place: int) -> list[tuple[int, Batch]]:
+        """What this process trains on in the step at `place` in its epoch: batches with the numbers of their first samples in the step."""
+        return self.plan.batches_of(place, self.epoch(epoch), self.process)
+
     def expect(self, epoch: int, place: int) -> None:
         """Let the pictures of the step at `place` be read while the step before it is computed."""
-        for _, batch in self.plan.batches_of(place, self.epoch(epoch)):
+        for _, batch in self.share_of(epoch, place):
             self.latents.expect(batch.showings, epoch)
 
     def _weights(self, items: Sequence[TrainingPicture]) -> torch.Tensor | None:

@@ -31,6 +31,10 @@ class Plan:
         """(epoch from 1, step inside it from 0) of the step with this number (from 0)."""
         return step // self.steps_per_epoch + 1, step % self.steps_per_epoch
 
+    def batches_in(self, place: int) -> int:
+        """How many batches the step at `place` in its epoch takes, over all processes."""
+        return min(self.batches_per_step, self.batches_per_epoch - place * self.batches_per_step)
+
     def batches_of(self, place: int, epoch: Sequence[Batch], process: int = 0) -> list[tuple[int, Batch]]:
         """What one process trains on in the step at `place` in its epoch: each batch with the number of its first sample in the step.
 

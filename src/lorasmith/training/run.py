@@ -7,6 +7,7 @@ the latents, make the optimizer, loop, finish.
 
 from __future__ import annotations
 
+import io
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ import torch
 
 from lorasmith.adapters.attach import attach_network
 from lorasmith.adapters.selection import select_network
+from lorasmith.atomic import WriteFailed, write_atomically
 from lorasmith.datasets.latent_source import LatentSource
 from lorasmith.datasets.training_set import TrainingSet, open_training_set
 from lorasmith.errors import DatasetError, InputError, LorasmithError, SettingsError
@@ -32,11 +34,13 @@ from lorasmith.training.facts import lora_metadata
 from lorasmith.training.guard import give_up, weights_spoilt
 from lorasmith.training.optimizers import make_optimizer, weights_for_use
 from lorasmith.training.plan import Plan, lr_factor, make_plan
-from lorasmith.training.run_folder import RunFolder, describe_inputs, describe_machine
+from lorasmith.training.processes import ALONE, Together
+from lorasmith.training.run_folder import RunFolder, could_not_write, describe_inputs, describe_machine
 from lorasmith.training.settings import Settings, check_fits_base, check_together
 from lorasmith.training.state import TrainState, load_newest_state, save_state
 from lorasmith.training.step import Learner, StepResult, TextStates, step
 from lorasmith.training.telemetry import Telemetry
+from lorasmith.training.workers import several_processes
 
 
 @dataclass
@@ -77,8 +81,8 @@ def train(settings: Settings, folder: Path, listeners: Iterable[Listener] = (), 
     run_folder = RunFolder(folder)
     run_folder.create(settings)
     try:
-        with run_folder.in_use():
-            return _work(settings, run_folder, warnings, training_set, plan, listeners, commands or Commands(), begun)
+        with run_folder.in_use(), several_processes(settings.training.num_processes, folder, _device(settings)) as together:
+            return _work(settings, run_folder, warnings, training_set, plan, listeners, commands or Commands(), begun, together)
     except InputError:
         run_folder.remove_unstarted()
         raise
@@ -94,7 +98,16 @@ def resume(folder: Path, listeners: Iterable[Listener] = (), commands: Commands 
     settings = run_folder.read_settings()
     with run_folder.in_use():
         warnings, training_set, plan = check(settings)
-        return _work(settings, run_folder, warnings, training_set, plan, listeners, commands or Commands(), begun)
+        with several_processes(settings.training.num_processes, folder, _device(settings)) as together:
+            return _work(settings, run_folder, warnings, training_set, plan, listeners, commands or Commands(), begun, together)
+
+
+def work_along(folder: Path, together: Together) -> None:
+    """Work as another process of the run under way in `folder`: the same phases, without a word, and without writing into the folder."""
+    run_folder = RunFolder(folder)
+    settings = run_folder.read_settings()
+    warnings, training_set, plan = check(settings)
+    _work(settings, run_folder, warnings, training_set, plan, [], Commands(), time.monotonic(), together)
 
 
 def check(settings: Settings) -> tuple[list[str], TrainingSet, Plan]:
@@ -113,34 +126,41 @@ def check(settings: Settings) -> tuple[list[str], TrainingSet, Plan]:
 
 def _work(
     settings: Settings, folder: RunFolder, warnings: list[str], training_set: TrainingSet, plan: Plan,
-    listeners: Iterable[Listener], commands: Commands, begun: float,
+    listeners: Iterable[Listener], commands: Commands, begun: float, together: Together,
 ) -> RunResult:  # fmt: skip
-    """The phases after the check, the same for a new run and a resumed one."""
+    """The phases after the check, the same for a new run and a resumed one, and for every process that shares it."""
     again = folder.events.exists()
-    event_log = EventLog(folder.events)
-    emit = Emitter([event_log, *listeners])
+    event_log = EventLog(folder.events) if together.leads else None
+    emit = Emitter([event_log, *listeners] if event_log else [])
     state: TrainState | None = None
     try:
         if commands.stopping:
             raise StopAsked
+        if together.leads:
+            folder.remove_leftovers()
         for message in (*warnings, *(problem.sentence for problem in training_set.problems)):
             emit(events.Warned(message))
         base = load_model(settings, training_set, emit)
         inputs = describe_inputs(training_set, base)
-        state = load_newest_state(folder.state)
-        if state is None:
+        state, damaged = load_newest_state(folder.state)
+        for path in damaged:
+            since = f"step {state.step}, the one saved before" if state else "the beginning"
+            emit(events.Warned(f"the saved state {path} is damaged, so the run goes on from {since}; check the disk"))
+        if state is None and together.leads:
             folder.write_manifest({"inputs": inputs, **describe_machine(_device(settings))})
-        else:
+        elif together.leads:
             folder.check_inputs_unchanged(inputs)
             if folder.thread_count() not in (None, torch.get_num_threads()):
                 emit(events.Warned(
                     f"the run began with {folder.thread_count()} threads and goes on with {torch.get_num_threads()}; "
                     f"the result can differ in the last digits (set OMP_NUM_THREADS to keep it exact)"
                 ))  # fmt: skip
-        learner = make_learner(settings, base)
-        latents = cache_latents(settings, base, training_set, emit, commands)
+        learner = make_learner(settings, base, together)
+        latents = cache_latents(settings, base, training_set, emit, commands, together)
         telemetry = Telemetry(learner.adapters, learner.optimizer, plan.steps, state.loss_sums if state else None)
-        run = Run(settings, folder, plan, learner, TrainingData(settings, training_set, plan, latents), telemetry, emit, commands)
+        run = Run(
+            settings, folder, plan, learner, TrainingData(settings, training_set, plan, latents, together.rank), telemetry, emit, commands
+        )
         trained = sum(p.numel() for p in learner.parameters)
         emit(events.Planned(plan.steps, plan.epochs, plan.pictures, plan.batches_per_epoch, trained))
         if state is None:
@@ -158,11 +178,16 @@ def _work(
         done = state.step if state else 0
         emit(events.Stopped(done, f"stopped before step {done + 1}; go on with: lorasmith resume {folder.root}"))
         return RunResult(folder.root, False, done, None)
+    except WriteFailed as error:
+        failed = could_not_write(error, folder.root)
+        emit(events.Stopped(state.step if state else 0, str(failed)))
+        raise failed from error
     except LorasmithError as error:
         emit(events.Stopped(state.step if state else 0, str(error)))
         raise
     finally:
-        event_log.close()
+        if event_log:
+            event_log.close()
 
 
 # -- the phases -------------------------------------------------------------------------------------------------------
@@ -200,7 +225,7 @@ def load_model(settings: Settings, training_set: TrainingSet, emit: Emitter) -> 
     return base
 
 
-def make_learner(settings: Settings, base: Base) -> Learner:
+def make_learner(settings: Settings, base: Base, together: Together = ALONE) -> Learner:
     """A network on each part that learns, with its optimizer."""
     parts = {part: module for part, module in base.parts.items() if settings.lr_of(part, base.family) > 0}
     chosen = select_network(base.family, parts, settings.network)
@@ -211,23 +236,28 @@ def make_learner(settings: Settings, base: Base) -> Learner:
         {"params": list(adapter.parameters()), "lr": settings.lr_of(part, base.family), "name": part} for part, adapter in adapters.items()
     ]
     texts = TextStates(base, settings.base.text_options, set(adapters) != {base.denoiser})
-    learner = Learner(base, adapters, make_optimizer(settings.optimizer.type, groups, settings.optimizer.args), texts, settings)
+    learner = Learner(
+        base, adapters, make_optimizer(settings.optimizer.type, groups, settings.optimizer.args), texts, settings, together=together
+    )
     if settings.training.ema_decay is not None:
         learner.average = Average(learner.named_parameters, settings.training.ema_decay)
     return learner
 
 
-def cache_latents(settings: Settings, base: Base, training_set: TrainingSet, emit: Emitter, commands: Commands) -> LatentSource:
-    """The latents of all pictures, from the cache or made now; a stop keeps those that are made."""
+def cache_latents(
+    settings: Settings, base: Base, training_set: TrainingSet, emit: Emitter, commands: Commands, together: Together
+) -> LatentSource:
+    """The latents of all pictures, from the cache or made now, each process its share; a stop keeps those that are made."""
     emit(events.PhaseStarted("cache", f"{len(training_set.pictures)} pictures"))
     source = LatentSource(
         training_set.pictures, settings.datasets, base.encode_pixels, base.fingerprints["vae"], torch.float32,
         settings.cache / "latents", settings.training.seed, settings.training.latents_in_memory,
     )  # fmt: skip
-    for done, total in source.prepare():
+    for done, total in source.prepare(together.rank, together.count):
         if commands.stopping:
             raise StopAsked
         emit(events.CacheProgress(done, total))
+    together.wait()
     return source
 
 
@@ -266,11 +296,11 @@ def loop(run: Run, state: TrainState) -> bool:
 
 
 def one_step(run: Run, epoch: int, place: int, number: int) -> StepResult:
-    """The optimizer step at `place` in its epoch, over as many batches as are accumulated."""
-    dealt = run.plan.batches_of(place, run.data.epoch(epoch))
+    """The optimizer step at `place` in its epoch, over as many batches as are accumulated; this process takes its share of them."""
+    dealt = run.data.share_of(epoch, place)
     batches = [run.data.prepare(batch, epoch, number) for _, batch in dealt]
     run.data.expect(epoch, place + 1)
-    return step(run.learner, batches, number, first_samples=[first for first, _ in dealt])
+    return step(run.learner, batches, number, of=run.plan.batches_in(place), first_samples=[first for first, _ in dealt])
 
 
 def pass_over(run: Run, state: TrainState, result: StepResult) -> None:
@@ -307,6 +337,8 @@ def end_epoch(run: Run, state: TrainState, epoch: int) -> None:
 def keep_state(run: Run, state: TrainState) -> None:
     """Save all that a killed run needs to go on. Raises RunError where the weights are spoilt: what was saved before stays the newest."""
     learner = run.learner
+    if not learner.together.leads:
+        return
     if not all(torch.isfinite(p).all() for p in learner.parameters):
         raise weights_spoilt(state.step, run.folder.root)
     state.adapter = {f"{part}.{key}": value for part, adapter in learner.adapters.items() for key, value in adapter.state_dict().items()}
@@ -328,6 +360,8 @@ def restore(learner: Learner, state: TrainState) -> None:
 
 def save_checkpoint(run: Run, name: str, epoch: int, done: int, final: bool = False) -> Path:
     """Write a LoRA file of this moment, and the average's beside it where one is kept."""
+    if not run.learner.together.leads:
+        return run.folder.checkpoints / name
     metadata = lora_metadata(run.settings, run.plan, run.data.training_set, run.learner.base, epoch, done)
     written = write_checkpoint(run.folder.checkpoints / name, run.learner, metadata, run.settings.checkpoints.save_precision)
     for path in reversed(written):
@@ -338,7 +372,7 @@ def save_checkpoint(run: Run, name: str, epoch: int, done: int, final: bool = Fa
 def draw_samples(run: Run, epoch: int, done: int) -> None:
     """Draw every prompt with the LoRA as it is now; at epoch 0 it changes nothing, so that is the base."""
     wanted, base = run.settings.samples, run.learner.base
-    if not wanted.prompts:
+    if not wanted.prompts or not run.learner.together.leads:
         return
     prompts = [prompt.replace("{trigger}", run.settings.captions.trigger or "") for prompt in wanted.prompts]
     seeds = [wanted.seed + k for k in range(len(prompts))]
@@ -350,7 +384,9 @@ def draw_samples(run: Run, epoch: int, done: int) -> None:
         )  # fmt: skip
     for k, (prompt, seed, picture) in enumerate(zip(prompts, seeds, pictures, strict=True)):
         path = run.folder.samples / f"epoch{epoch:06d}-step{done:08d}-{k:02d}.png"
-        picture.save(path)
+        content = io.BytesIO()
+        picture.save(content, "PNG")
+        write_atomically(path, content.getvalue())
         run.emit(events.SampleReady(str(path.relative_to(run.folder.root)), prompt, seed, epoch, done))
 
 

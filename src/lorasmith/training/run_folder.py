@@ -26,7 +26,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from lorasmith.atomic import write_atomically
+from lorasmith.atomic import WriteFailed, remove_leftovers, write_atomically
 from lorasmith.datasets.training_set import TrainingSet
 from lorasmith.errors import RunError, SettingsError
 from lorasmith.models.family import Base
@@ -69,11 +69,13 @@ class RunFolder:
 
     def create(self, settings: Settings) -> None:
         """Make the folder with its settings; raises SettingsError where a run lies there already."""
-        if self.root.exists() and any(self.root.iterdir()):
+        self.root.mkdir(parents=True, exist_ok=True)
+        remove_leftovers(self.root, self.settings.name)  # of a start that was killed here, before there was anything to go on with
+        if any(self.root.iterdir()):
             raise SettingsError(f"the run folder {self.root} is not empty; give another --out, or go on with: lorasmith resume {self.root}")
-        for folder in (self.checkpoints, self.state, self.samples):
-            folder.mkdir(parents=True, exist_ok=True)
         write_atomically(self.settings, settings_toml(settings).encode())
+        for folder in (self.checkpoints, self.state, self.samples):
+            folder.mkdir(exist_ok=True)
 
     def remove_unstarted(self) -> None:
         """Remove the folder of a run that was refused before its first step, so that nothing half-written is left."""
@@ -96,6 +98,13 @@ class RunFolder:
                 yield
         except Timeout:
             raise SettingsError(f"the run {self.root} is being worked on by another process; stop that one first") from None
+
+    def remove_leftovers(self) -> None:
+        """Remove what a killed process was writing; only for the one that has the run in use."""
+        for folder in (self.checkpoints, self.state, self.samples):
+            folder.mkdir(exist_ok=True)
+            remove_leftovers(folder)
+        remove_leftovers(self.root, self.manifest.name)
 
     def thread_count(self) -> int | None:
         """Threads of the machine's part of the run so far; None where nothing is known."""
@@ -120,6 +129,20 @@ class RunFolder:
         )
         what = f"the picture or caption {changed[0]}" if changed else "the base model"
         raise RunError(f"the run {self.root} cannot go on exactly, since {what} has changed; put it back, or start a new run")
+
+
+def could_not_write(error: WriteFailed, run: Path) -> RunError:
+    """What to say where a file of a run has no room: what it is, how much it needs, and how the run goes on."""
+    free = shutil.disk_usage(error.path.parent).free
+    return RunError(
+        f"{error.path} could not be written ({error.strerror}): it needs {_size(error.size)} and {_size(free)} are free; what was saved before "
+        f"is whole, so make room and go on with: lorasmith resume {run}"
+    )
+
+
+def _size(count: int) -> str:
+    """Bytes for people: 3.2 MB."""
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.1f} MB" if count >= 1e5 else f"{count / 1e3:.1f} kB"
 
 
 def describe_inputs(training_set: TrainingSet, base: Base) -> dict[str, Any]:

@@ -61,7 +61,7 @@ def several_processes(count: int, folder: Path, device: str) -> Iterator[Togethe
     with ExitStack() as stack:
         store = _meeting_point(count)
         threads = stack.enter_context(_divided_threads(count))
-        workers = Workers(folder, count)
+        workers = Workers(folder, count, device)
         stack.callback(workers.end)
         for rank in range(1, count):
             workers.start(rank, _environment(rank, count, store.port, threads))
@@ -72,17 +72,16 @@ def several_processes(count: int, folder: Path, device: str) -> Iterator[Togethe
 class Workers:
     """The processes that were started, and what became of them."""
 
-    def __init__(self, folder: Path, count: int):
-        self.folder = folder
-        self.count = count
+    def __init__(self, folder: Path, count: int, device: str):
+        self.folder, self.count, self.device = folder, count, device
         self.processes: dict[int, subprocess.Popen[bytes]] = {}
         self._said: dict[int, IO[bytes]] = {}
 
     def start(self, rank: int, environment: Mapping[str, str]) -> None:
         """Start one; it hears no Ctrl-C, since the run's own process decides what that means."""
-        self._said[rank] = tempfile.TemporaryFile()
+        self._said[rank] = tempfile.TemporaryFile()  # noqa: SIM115 - closed in `end`
         self.processes[rank] = subprocess.Popen(
-            [sys.executable, "-P", "-m", __name__, str(self.folder)],
+            [sys.executable, "-P", "-m", __name__, str(self.folder), self.device],
             env={**os.environ, **environment}, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=self._said[rank],
             start_new_session=True,
         )  # fmt: skip
@@ -219,20 +218,17 @@ def _here(rank: int) -> str:
 # -- in the others ----------------------------------------------------------------------------------------------------
 
 
-def work_along(folder: Path) -> None:
+def join(folder: Path, device: str) -> None:
     """Join the run in `folder` as the process that the environment describes, and work until its own process ends."""
     from torch.distributed import TCPStore
 
-    from lorasmith.training.run import join_run, takes_device
-    from lorasmith.training.run_folder import RunFolder
+    from lorasmith.training.run import work_along
 
     rank, count, threads = (int(os.environ[name]) for name in ("RANK", "WORLD_SIZE", "OMP_NUM_THREADS"))
     store = TCPStore(HOST, int(os.environ["MASTER_PORT"]), count, is_master=False, timeout=PATIENCE)
     store.set(_here(rank), "")
-    run_folder = RunFolder(folder)
-    settings = run_folder.read_settings()
-    with _joined(store, rank, count, takes_device(settings), threads) as together:
-        join_run(run_folder, settings, together)
+    with _joined(store, rank, count, device, threads) as together:
+        work_along(folder, together)
 
 
 def _end_with_the_run() -> None:
@@ -244,7 +240,7 @@ def _end_with_the_run() -> None:
 if __name__ == "__main__":
     threading.Thread(target=_end_with_the_run, daemon=True).start()
     try:
-        work_along(Path(sys.argv[1]))
+        join(Path(sys.argv[1]), sys.argv[2])
     except LorasmithError as error:
         print(error, file=sys.stderr, flush=True)
         os._exit(1)
