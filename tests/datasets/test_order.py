@@ -44,6 +44,8 @@ def test_epochs_and_seeds_differ_and_repeat_exactly():
     assert first != epoch_batches(groups, seed=1, epoch=2)
     assert first != epoch_batches(groups, seed=2, epoch=1)
     assert len(first) == math.ceil(40 / 4)
+    together = [{frozenset(b.showings) for b in epoch_batches(groups, seed=1, epoch=epoch)} for epoch in (1, 2)]
+    assert together[0] != together[1], "other pictures come together in the next epoch"
 
 
 def test_batches_of_several_groups_come_among_each_other():

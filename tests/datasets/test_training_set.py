@@ -41,6 +41,14 @@ def test_folders_of_one_resolution_and_batch_size_share_their_batches(folders):
     assert open_training_set(apart, BUCKETS).batches_per_epoch(4) == 3  # 10 showings; apart they were 4
 
 
+def test_pictures_of_two_resolutions_never_share_a_batch(folders):
+    datasets = [DatasetSettings(path=folders / "b", resolution=side) for side in (96, (128, 64))]
+    found = open_training_set(datasets, BUCKETS)
+    assert {item.fit.bucket for item in found.pictures} == {(128, 64)}
+    assert found.batches_per_epoch(3) == 4  # mixed they were 3
+    assert all(len({found.pictures[s.picture].dataset for s in batch.showings}) == 1 for batch in found.epoch(1, 3, 0))
+
+
 @pytest.mark.parametrize(
     ("dataset", "words"),
     [
