@@ -220,10 +220,17 @@ def peft_lora(unet: UNet2DConditionModel) -> list[torch.nn.Parameter]:
 
 
 class Taking:
-    """Seconds of this process by what they went for, added up where a function is watched."""
+    """Seconds of this process by what they went for, step by step, where functions are watched."""
 
     def __init__(self, clock: Callable[[], float]):
-        self.clock, self.seconds = clock, defaultdict[str, float](float)
+        self.clock, self.steps = clock, list[dict[str, float]]()
+        self._seconds = defaultdict[str, float](float)
+
+    def end_step(self, whole: float) -> None:
+        """The step took so many seconds in all; what was watched of it is a part."""
+        around = whole - self._seconds["forward"] - self._seconds["backward"]
+        self.steps.append({part: seconds / whole for part, seconds in {**self._seconds, "around": around}.items()})
+        self._seconds.clear()
 
     @contextmanager
     def watch(self, owner: Any, name: str, what: str) -> Iterator[None]:
@@ -234,7 +241,7 @@ class Taking:
             try:
                 return whole(*arguments, **named)
             finally:
-                self.seconds[what] += self.clock() - began
+                self._seconds[what] += self.clock() - began
 
         setattr(owner, name, timed)
         try:
@@ -375,13 +382,12 @@ def compare(arguments: argparse.Namespace, scratch: Path, clock: Callable[[], fl
     for number in range(arguments.rounds + 1):
         for name, one in loops.items():
             began = clock()
-            if number and name in ours:
-                loss = watched(taking[name], one)
-            else:
-                loss = one()
+            loss = watched(taking[name], one) if number and name in ours else one()
             losses[name].append(loss)
             if number:  # the first step of each warms up
                 times[name].append(clock() - began)
+                if name in ours:
+                    taking[name].end_step(times[name][-1])
     for run in ours.values():
         run.end()
     worst = check_losses(losses)
@@ -394,7 +400,7 @@ def compare(arguments: argparse.Namespace, scratch: Path, clock: Callable[[], fl
         ratios = [spread([a / b for a, b in zip(times[other], times[name], strict=True)]) for other in ("encode", "cached")]
         print(f"{name:<8} {statistics.median(times[name]) * 1000:>10.0f}  {ratios[0]:>18}  {ratios[1]:>18}")
     for name in ours:
-        shares(name, taking[name], sum(times[name]))
+        shares(name, taking[name])
     if arguments.json:
         arguments.json.write_text(json.dumps({"times": times, "losses": losses}))
 
@@ -413,14 +419,11 @@ def watched(taking: Taking, one: Callable[[], float]) -> float:
         return one()
 
 
-def shares(name: str, taking: Taking, whole: float) -> None:
-    """Prints where a step's time goes."""
-    parts = dict(taking.seconds)
-    around = whole - parts["forward"] - parts["backward"]
-    detail = ", ".join(f"{part} {seconds / whole:.2%}" for part, seconds in parts.items() if part not in ("forward", "backward"))
-    print(
-        f"{name}: forward {parts['forward'] / whole:.1%}, backward {parts['backward'] / whole:.1%}, all around them {around / whole:.2%} ({detail})"
-    )
+def shares(name: str, taking: Taking) -> None:
+    """Prints where a step's time goes: medians over the steps."""
+    parts = {part: statistics.median(step.get(part, 0.0) for step in taking.steps) for part in taking.steps[-1]}
+    detail = ", ".join(f"{part} {share:.2%}" for part, share in parts.items() if part not in ("forward", "backward", "around"))
+    print(f"{name}: forward {parts['forward']:.1%}, backward {parts['backward']:.1%}, all around them {parts['around']:.2%} ({detail})")
 
 
 if __name__ == "__main__":
