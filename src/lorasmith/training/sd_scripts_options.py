@@ -14,6 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Protocol, get_args
 
+from lorasmith.training import sd_scripts_blocks as blocks
 from lorasmith.training.optimizers import OPTIMIZERS
 from lorasmith.training.sd_scripts_files import Found, typed, words_of
 from lorasmith.training.settings import ScheduleSettings, TrainingSettings, setting_names
@@ -44,7 +45,7 @@ def _by_last_name() -> dict[str, str]:
 
 # Words that both know, and that do not mean the same.
 _FALSE_FRIENDS = frozenset(
-    {"name", "path", "config", "steps", "type", "args", "device", "trigger", "cache", "rank", "alpha", "layers", "kind"}
+    {"name", "path", "config", "steps", "type", "args", "device", "trigger", "cache", "rank", "alpha", "layers", "kind", "weights"}
 )
 
 
@@ -298,7 +299,9 @@ def _network_args(draft: Target, theirs: str, value: Any) -> None:
     for key, setting in _pairs(draft, theirs, value):
         label = key if theirs == "LoRA_type" else f"{theirs} {key}"  # in the GUI they are fields of their own
         row, ours = NETWORK_ARGS.get(key), our_name(key)
-        if row is not None:
+        if key in blocks.ARGUMENTS:
+            _blocks_argument(draft, label, key, setting)
+        elif row is not None:
             row(draft, label, setting)
         elif ours is not None and ours.startswith("network."):
             if setting is not False:
@@ -318,6 +321,33 @@ def _network_args(draft: Target, theirs: str, value: Any) -> None:
                   "left out, which means the network's alpha there" if lycoris else "left out, which means 1 there")  # fmt: skip
 
 
+def _blocks_argument(draft: Target, theirs: str, key: str, value: Any) -> None:
+    """All arguments about blocks become rules together, under the name of the first; the others are listed as read with it."""
+    if draft.options.get("network_module", "networks.lora") != "networks.lora":
+        draft.leave(theirs, value, "sd-scripts reads settings of single blocks for networks.lora alone")
+        return
+    given = {name: said for name, text in _silent_pairs(draft) if name in blocks.ARGUMENTS and (said := _literal(text)) not in (None, "")}
+    first = next(iter(given))
+    if key != first:
+        draft.leave(theirs, value, f"read together with {first}")
+        return
+    others = {name: typed(text) for name, text in _silent_pairs(draft)}
+    rank = int(draft.options.get("network_dim") or 4)
+    usual = blocks.Sizes(
+        rank, float(draft.options.get("network_alpha", 1) or rank), int(others["conv_dim"]) if others.get("conv_dim") else None,
+        float(others.get("conv_alpha") or 1),
+    )  # fmt: skip
+    try:
+        rules = blocks.block_rules(given, blocks.row_of(draft.found.family, given), usual)
+    except ValueError as error:
+        draft.leave(theirs, value, f"{error}; write the single blocks as network.layers")
+        return
+    if rules:
+        draft.put(theirs, "network.layers", rules, "the same as rules; a block without one is as all")
+    else:
+        draft.off.append(theirs)
+
+
 def _preset(draft: Target, theirs: str, value: Any) -> None:
     if value not in _PRESETS:
         draft.leave(theirs, value, "Lorasmith has no such preset; choose layers with network.preset and network.layers")
@@ -330,6 +360,11 @@ def _preset(draft: Target, theirs: str, value: Any) -> None:
 def _over_zero(ours: str) -> Row:
     """A row that is off at 0."""
     return lambda draft, theirs, value: draft.put(theirs, ours, value) if value else None
+
+
+def _loraplus_outside(draft: Target, theirs: str, value: Any) -> None:
+    if value:
+        draft.leave(theirs, value, f"sd-scripts reads it in network_args alone, so LoRA+ was off; to use it set optimizer.{theirs}")
 
 
 def _conv_rank(draft: Target, theirs: str, value: Any) -> None:
@@ -345,6 +380,7 @@ NETWORK_ARGS: dict[str, Row] = {
     "conv_dim": _conv_rank,
     "conv_alpha": _over_zero("network.conv_alpha"),
     "unit": to("network.rank_step"),
+    **{name: _over_zero(f"optimizer.{name}") for name in ("loraplus_lr_ratio", "loraplus_unet_lr_ratio", "loraplus_text_encoder_lr_ratio")},
     "use_cp": where_on("network.use_tucker", True, "the same by its name here"),
     "use_conv_cp": where_on("network.use_tucker", True, "the same by its name here"),
     "constrain": _over_zero("network.constraint"),
@@ -358,13 +394,10 @@ NETWORK_ARGS: dict[str, Row] = {
 }  # fmt: skip
 _BLOCKS = "settings of single blocks are written as network.layers here"
 NETWORK_ARGS_LEFT: dict[str, str] = {
-    **dict.fromkeys(("down_lr_weight", "mid_lr_weight", "up_lr_weight", "block_lr_zero_threshold"), "learning rates of single blocks are not offered"),
-    **dict.fromkeys(("block_dims", "block_alphas", "conv_block_dims", "conv_block_alphas", "train_blocks", "train_double_block_indices",
+    **dict.fromkeys(("train_blocks", "train_double_block_indices",
                      "train_single_block_indices", "network_reg_dims", "img_attn_dim", "txt_attn_dim", "img_mlp_dim", "txt_mlp_dim", "img_mod_dim",
                      "txt_mod_dim", "single_dim", "single_mod_dim", "in_dims"), _BLOCKS),
-    **dict.fromkeys(("loraplus_lr_ratio", "loraplus_unet_lr_ratio", "loraplus_text_encoder_lr_ratio"),
-                    "LoRA+ trains one of the two matrices faster; it is not offered"),
-    "network_reg_lrs": "learning rates by pattern are not offered",
+    "network_reg_lrs": "rates by pattern are written as network.layers here",
     "use_scalar": "a trained factor on each layer; LoKr and others learn without it",
     "rank_dropout_scale": "the rest is always scaled up where ranks are dropped",
     "bypass_mode": "how the change is computed, not what it is",
@@ -472,6 +505,8 @@ OPTIONS: dict[str, Row] = {
     "network_dropout": _over_zero("network.dropout"),
     "rank_dropout": _over_zero("network.rank_dropout"), "module_dropout": _over_zero("network.module_dropout"),
     "scale_weight_norms": _over_zero("network.scale_weight_norms"),
+    "network_weights": to("network.weights", str), "dim_from_weights": where_on("network.dim_from_weights", True),
+    **dict.fromkeys(("loraplus_lr_ratio", "loraplus_unet_lr_ratio", "loraplus_text_encoder_lr_ratio"), _loraplus_outside),
     "network_train_unet_only": where_on("network.train_text_encoder", False, "the same, said of the part that is left out"),
     "network_train_text_encoder_only": where_on("network.train_unet", False, "the same, said of the part that is left out"),
     # rates
@@ -546,7 +581,7 @@ LEFT: dict[str, tuple[str, Any]] = {
             "huggingface_repo_visibility", "save_state_to_huggingface", "resume_from_huggingface", "async_upload"),
     **_left("the file's own metadata is written; edit it with: lorasmith lora", "metadata_title", "metadata_author", "metadata_description",
             "metadata_license", "metadata_tags", "training_comment", "no_metadata"),
-    **_left("training goes on from a LoRA with its own settings", "network_weights", "dim_from_weights", "base_weights", "base_weights_multiplier"),
+    **_left("no LoRA is merged into the base before training; give a base that has them in it", "base_weights", "base_weights_multiplier"),
     **_left("sd-scripts and its GUI do not read it either", "stop_text_encoder_training", "no_token_padding", "save_as_bool"),
     **_left("noise offsets are not offered: the base's own noise is used", "noise_offset", "noise_offset_random_strength", "adaptive_noise_scale"),
     **_left("multi-resolution noise is not offered", "multires_noise_iterations", "multires_noise_discount"),
@@ -561,7 +596,6 @@ LEFT: dict[str, tuple[str, Any]] = {
     **_left("a picture's way into its bucket is resampled in one way", "resize_interpolation"),
     **_left("validation is not part of a run", "validation_split", "validation_seed", "validate_every_n_steps", "validate_every_n_epochs",
             "max_validation_steps"),
-    **_left("LoRA+ is not offered", "loraplus_lr_ratio", "loraplus_unet_lr_ratio", "loraplus_text_encoder_lr_ratio"),
     **_left("captions lie beside the pictures; bring them in with: lorasmith import", "in_json", "metadata_file", "caption_extention"),
     **_left("each folder says which picture gets what", "custom_attributes", "network_multiplier", "cache_info", "dataset_class"),
     **_left("the power of inverse_sqrt is not offered", "lr_scheduler_timescale"),

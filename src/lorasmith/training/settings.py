@@ -24,6 +24,7 @@ from lorasmith.training.logging_settings import LoggingSettings
 from lorasmith.training.loss_settings import LossSettings, check_loss, check_loss_fits
 from lorasmith.training.noise_settings import NoiseSettings, check_noise, check_noise_fits
 from lorasmith.training.optimizers import OPTIMIZERS, kind_of
+from lorasmith.training.parameter_groups import check_rates
 from lorasmith.training.validation_settings import ValidationSettings
 
 VERSION: Literal[1] = 1
@@ -198,6 +199,7 @@ def check_together(settings: Settings) -> list[str]:
     datasets = settings.datasets
     check_loss(settings.loss, regularisation=any(d.is_reg for d in datasets), masks=any(d.masks for d in datasets), trigger=c.trigger)
     check_network(settings.network)
+    check_rates(settings)
     check_datasets(settings.datasets)
     if not settings.network.train_text_encoder and o.text_encoder_lr:
         raise SettingsError("optimizer.text_encoder_lr has no effect while network.train_text_encoder is off; remove it or switch that on")
