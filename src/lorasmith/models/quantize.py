@@ -17,6 +17,7 @@ unpacked is gone after each layer. The weight itself has no gradient and cannot 
 
 Quantised are the linear layers and convolutions within the blocks of a denoiser and of T5: nearly all of their numbers. What stands
 before and after the blocks (the picture's way in and out, the timestep's), norms, CLIP and the autoencoder stay as they are.
+Convolutions bear 4 bits less well than linear layers and are few in the large models, so that nf4 packs them to int8.
 """
 
 from __future__ import annotations
@@ -234,10 +235,10 @@ class _Conv2d(torch.autograd.Function):
 # ---- which weights
 
 
-def weights_to_quantize(part: nn.Module) -> set[str]:
-    """The names of the weights of a part that are quantised: those of linear layers and convolutions within its numbered blocks."""
+def packings_of(part: nn.Module, quantize: Literal["int8", "nf4"]) -> dict[str, Literal["int8", "nf4"]]:
+    """The names of the weights of a part that are packed, and how: those of layers within its numbered blocks."""
     return {
-        f"{path}.weight"
+        f"{path}.weight": quantize if isinstance(module, nn.Linear) else "int8"
         for path, module in part.named_modules()
         if isinstance(module, nn.Linear | nn.Conv2d) and any(name.isdigit() for name in path.split("."))
     }

@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from lorasmith.errors import BaseModelError
 from lorasmith.models.conversion import autoencoder, flux, text, unet
@@ -56,12 +56,12 @@ def load_part(
     """
     if part not in description.parts:
         raise BaseModelError(f"the base {description.source} has no {part}; give a complete model, or the file of that part as base.{part}")
-    from lorasmith.models.quantize import QUANTIZED_PARTS, weights_to_quantize
+    from lorasmith.models.quantize import QUANTIZED_PARTS, packings_of
 
     place = description.parts[part]
     module = empty_module(place.config)
     shapes = {name: tuple(tensor.shape) for name, tensor in module.state_dict().items()}
-    packed = weights_to_quantize(module) if quantize != "none" and place.config[0] in QUANTIZED_PARTS else set()
+    packings = packings_of(module, quantize) if quantize != "none" and place.config[0] in QUANTIZED_PARTS else {}
     with ExitStack() as stack:
         files: dict[str, TensorFile] = {}  # key without the part's prefix -> the file that has it
         for path in place.files:
@@ -72,9 +72,7 @@ def load_part(
         takes = takes_for(place, shapes, entries)
         _check(description, part, takes, shapes, entries)
         state = {
-            name: _fill(
-                takes[name], shape, files[takes[name].key], place.prefix, files, dtype, device, quantize if name in packed else "none"
-            )
+            name: _fill(takes[name], shape, files[takes[name].key], place.prefix, files, dtype, device, packings.get(name))
             for name, shape in shapes.items()
         }
     module.load_state_dict(state, assign=True)
@@ -170,7 +168,7 @@ def _is_beside(key: str, part: str) -> bool:
 
 def _fill(
     take: Take, shape: tuple[int, ...], file: TensorFile, prefix: str, files: Mapping[str, TensorFile], dtype: torch.dtype,
-    device: torch.device | str, quantize: Quantize,
+    device: torch.device | str, packing: Literal["int8", "nf4"] | None,
 ) -> torch.Tensor:  # fmt: skip
     """One tensor of the module, copied out of the file."""
     import torch
@@ -193,8 +191,8 @@ def _fill(
             found = found.T
         if take.halves_swapped:
             found = torch.cat(found.chunk(2)[::-1])
-        if quantize != "none":
-            return quantize_weight(found.reshape(shape).to(device), quantize, dtype)
+        if packing is not None:
+            return quantize_weight(found.reshape(shape).to(device), packing, dtype)
         made = torch.empty(shape, dtype=dtype if found.is_floating_point() else found.dtype, device=device)
         return made.copy_(found.reshape(shape))
 

@@ -88,8 +88,10 @@ def forward(tensors: Tensors, constraint: float, call: Call) -> Tensor:
     # The butterfly mixes the rows of all fused layers. Elsewhere it may as well turn the weight as the outputs: the cheaper of both.
     places = call.x.numel() // call.x.shape[site.channel_axis]
     if site.fused or (site.exact and places > 2 * module.weight[0].numel()):
-        whole = site.whole_weight().detach()
-        return through_weight(lambda blocks: delta_weight({BLOCKS: blocks}, constraint, whole), (tensors[BLOCKS],), call)
+        # The weight is fetched each time, so that neither a copy over all rows nor an unpacked one is kept for the gradient.
+        return through_weight(
+            lambda blocks: delta_weight({BLOCKS: blocks}, constraint, site.whole_weight().detach()), (tensors[BLOCKS],), call
+        )
     y = site.base(call.x)
     plain = y if module.bias is None else y - site.along_channels(module.bias)
     with torch.autocast(y.device.type, enabled=False):

@@ -66,8 +66,9 @@ def forward(tensors: Tensors, constraint: float, call: Call) -> Tensor:
     size, out = tensors[BLOCKS].shape[-1], tensors[BLOCKS].shape[0] * tensors[BLOCKS].shape[1]
     rows = site.rows
     if site.fused and (rows.start % size or rows.stop % size):  # a block reaches over two layers: it needs both weights
-        whole = site.whole_weight().detach()
-        return through_weight(lambda blocks: delta_weight({BLOCKS: blocks}, constraint, whole), (tensors[BLOCKS],), call)
+        return through_weight(
+            lambda blocks: delta_weight({BLOCKS: blocks}, constraint, site.whole_weight().detach()), (tensors[BLOCKS],), call
+        )
     with torch.autocast(call.x.device.type, enabled=False):
         moved = turns(tensors, constraint, out)
     if site.fused:

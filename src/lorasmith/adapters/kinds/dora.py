@@ -64,7 +64,8 @@ def forward(kind: Kind, tensors: Tensors, scale: Tensor, alpha: float, call: Cal
         names = tuple(tensors)
 
         def delta(own_scale: Tensor, *values: Tensor) -> Tensor:
-            return delta_weight(kind.delta_weight(dict(zip(names, values, strict=True)), alpha, whole), own_scale, whole)
+            weight = site.whole_weight().detach()
+            return delta_weight(kind.delta_weight(dict(zip(names, values, strict=True)), alpha, weight), own_scale, weight)
 
         return through_weight(delta, (scale, *tensors.values()), call)
     with torch.no_grad(), torch.autocast(x.device.type, enabled=False):

@@ -64,7 +64,8 @@ def forward(tensors: Tensors, alpha: float, call: Call) -> Tensor:
         down = torch.cat([a2, b2])
         mask = None if call.mask is None else call.mask(torch.Size((*x.shape[:-1], down.shape[0])), -1)
         return lora.linear(x, module.weight, module.bias, down, up, call.strength * scale, mask)
-    from_ranks = torch.einsum("oiyx,ij->ojyx", weight, a1.flatten(1).to(weight.dtype))
+    # W a1 at each place of the kernel, as a convolution over W: so that autograd keeps a packed W packed.
+    from_ranks = F.conv2d(weight, a1.flatten(1).t().to(weight.dtype)[:, :, None, None])
     small = F.conv2d(x, a2.to(x.dtype)), site.apply(x, b2.to(x.dtype))
     if call.mask is not None:
         small = small[0] * call.mask(small[0].shape, 1).to(x.dtype), small[1] * call.mask(small[1].shape, 1).to(x.dtype)

@@ -88,6 +88,13 @@ class Site:
             return nn.Linear.forward(self.module, x)
         return nn.Conv2d.forward(self.module, x)
 
+    @property
+    def whole_shape(self) -> Tensor:
+        """A tensor on the meta device in the shape of `whole_weight`: enough for the kinds that do not need its values."""
+        weight = self.module.weight
+        rows = sum(module.weight.shape[0] for module in self.together) if self.fused else weight.shape[0]
+        return torch.empty(rows, *weight.shape[1:], device="meta")
+
     def apply(self, x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         """The layer's operation (its stride, padding, dilation) with another weight."""
         if isinstance(self.module, nn.Linear):

@@ -23,6 +23,7 @@ import math
 
 import torch
 from torch import Tensor
+from torch.utils.checkpoint import checkpoint
 
 from lorasmith.adapters.kinds.kind import Call, Kind, LayerSettings, Tensors, through_weight
 
@@ -55,13 +56,20 @@ def _half(core: Tensor | None, a: Tensor, b: Tensor) -> Tensor:
 
 
 def forward(tensors: Tensors, alpha: float, call: Call) -> Tensor:
-    names, whole = tuple(tensors), call.site.whole_weight().detach()
-    return through_weight(lambda *values: delta_weight(dict(zip(names, values, strict=True)), alpha, whole), tuple(tensors.values()), call)
+    names, shape = tuple(tensors), call.site.whole_shape
+    return through_weight(lambda *values: delta_weight(dict(zip(names, values, strict=True)), alpha, shape), tuple(tensors.values()), call)
 
 
 def added(tensors: Tensors, alpha: float, call: Call) -> Tensor:
-    change = delta_weight(tensors, alpha, call.site.whole_weight().detach())
-    return call.site.apply(call.x, call.site.own(change).to(call.x.dtype))
+    names, site = tuple(tensors), call.site
+
+    def built(x: Tensor, *values: Tensor) -> Tensor:
+        change = delta_weight(dict(zip(names, values, strict=True)), alpha, site.whole_shape)
+        return site.apply(x, site.own(change).to(x.dtype))
+
+    # Here, too, the change is not kept for the gradient.
+    out: Tensor = checkpoint(built, call.x, *tensors.values(), use_reentrant=False, preserve_rng_state=False)
+    return out
 
 
 def rank_of(tensors: Tensors) -> int:

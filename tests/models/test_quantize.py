@@ -1,0 +1,315 @@
+"""A base packed in 8 or 4 bits: what it says, what memory it takes, and that every network kind trains on it."""
+
+import copy
+import gc
+import statistics
+import subprocess
+import sys
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+from lorasmith.adapters import keys
+from lorasmith.adapters.attach import NetworkTarget, attach, attach_network
+from lorasmith.adapters.kinds import KINDS
+from lorasmith.adapters.kinds.kind import LayerSettings
+from lorasmith.errors import BaseModelError
+from lorasmith.models.checkpoint import open_base, standard_parts
+from lorasmith.models.parts import build
+from lorasmith.models.quantize import NF4_LEVELS, PACKINGS, QuantizedWeight, is_quantized, packings_of, quantize_weight
+from lorasmith.models.sampling import initial_latents
+from lorasmith.models.texts import TextOptions
+from lorasmith.training.learner import Learner
+from lorasmith.training.objective import PreparedBatch
+from lorasmith.training.settings import settings_from
+from lorasmith.training.step import step
+from lorasmith.training.texts import TextStates
+from tests.models import toys
+
+SIZE = toys.PICTURE
+
+
+def trained_weight(*shape):
+    """Numbers as a trained layer has them: normal, each row of its own width."""
+    generator = torch.Generator().manual_seed(0)
+    return torch.randn(shape, generator=generator) * torch.rand(shape[0], *[1] * (len(shape) - 1), generator=generator) * 0.05
+
+
+def relative_error(packing, weight):
+    return ((quantize_weight(weight, packing, torch.float32).unpacked() - weight).norm() / weight.norm()).item()
+
+
+# ---- the packings
+
+
+def test_the_16_levels_are_the_normal_quantiles_of_qlora():
+    """Appendix E of the paper: 8 quantiles of the positive side and 9 of the negative, which share 0, over the largest."""
+    normal, outermost = statistics.NormalDist(), 0.9677083
+    positive = [normal.inv_cdf(outermost + (0.5 - outermost) * k / 8) for k in range(8)]
+    negative = [-normal.inv_cdf(outermost + (0.5 - outermost) * k / 7) for k in range(7)]
+    levels = sorted([*negative, 0.0, *positive])
+    assert list(NF4_LEVELS) == pytest.approx([level / max(levels) for level in levels], abs=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(64, 128), (24, 10, 3, 3), (7, 5)])
+def test_int8_is_within_half_a_step_of_each_rows_scale(shape):
+    weight = trained_weight(*shape)
+    packed = quantize_weight(weight, "int8", torch.float32)
+    largest = weight.abs().flatten(1).amax(1).view(-1, *[1] * (len(shape) - 1))
+    assert ((packed.unpacked() - weight).abs() <= 0.5001 * largest / 127).all()
+    assert packed.packed_bytes == weight.numel() + 4 * shape[0]
+
+
+@pytest.mark.parametrize("shape", [(64, 128), (24, 10, 3, 3), (7, 5)])
+def test_nf4_takes_the_nearest_level_of_each_block(shape):
+    weight = trained_weight(*shape)
+    packed = quantize_weight(weight, "nf4", torch.float32)
+    flat, found = weight.flatten(), packed.unpacked().flatten()
+    for start in range(0, weight.numel(), 64):
+        block = flat[start : start + 64]
+        levels = torch.tensor(NF4_LEVELS) * block.abs().max().to(torch.bfloat16).float()
+        nearest = (block[:, None] - levels).abs().min(1).values
+        torch.testing.assert_close((found[start : start + 64] - block).abs(), nearest, atol=1e-7, rtol=1e-4)
+    assert packed.packed_bytes <= weight.numel() / 2 + 2 * (weight.numel() / 64 + 1) + 32
+
+
+def test_what_packing_costs_in_accuracy():
+    weight = trained_weight(256, 512)
+    assert relative_error("int8", weight) < 0.01
+    assert 0.05 < relative_error("nf4", weight) < 0.1
+
+
+@pytest.mark.parametrize("packing", PACKINGS)
+def test_rows_of_zeros_stay_zeros(packing):
+    weight = torch.zeros(64, 64)
+    weight[0] = 1.0
+    assert torch.equal(quantize_weight(weight, packing, torch.float32).unpacked(), weight)
+
+
+# ---- in a layer
+
+
+def layer_pair(make, packing, dtype=torch.float32):
+    """A layer with a packed weight, and the same with what that unpacks to."""
+    torch.manual_seed(0)
+    packed = make().to(dtype).requires_grad_(False)
+    packed.weight = nn.Parameter(quantize_weight(packed.weight, packing, dtype), requires_grad=False)
+    plain = make().to(dtype).requires_grad_(False)
+    plain.weight = nn.Parameter(packed.weight.unpacked(), requires_grad=False)
+    plain.bias = packed.bias
+    return packed, plain
+
+
+LAYERS = {  # whose weights are larger than anything else that is kept
+    "linear": (lambda: nn.Linear(96, 128), (2, 3, 96)),
+    "conv": (lambda: nn.Conv2d(48, 64, 3, stride=2, padding=1), (2, 48, 5, 5)),
+    "pointwise": (lambda: nn.Conv2d(96, 128, 1), (2, 96, 3, 3)),
+}
+
+
+@pytest.mark.parametrize("packing", PACKINGS)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=["fp32", "bf16"])
+@pytest.mark.parametrize("layer", LAYERS)
+def test_a_packed_layer_computes_what_its_unpacked_weight_would(layer, packing, dtype):
+    make, shape = LAYERS[layer]
+    packed, plain = layer_pair(make, packing, dtype)
+    x = torch.randn(shape, generator=torch.Generator().manual_seed(1)).to(dtype)
+    results = []
+    for module in (packed, plain):
+        own = x.clone().requires_grad_()
+        y = module(own)
+        y.float().square().sum().backward()
+        results.append((y.detach(), own.grad))
+    assert torch.equal(results[0][0], results[1][0])
+    torch.testing.assert_close(results[0][1], results[1][1])
+    with torch.no_grad():
+        assert torch.equal(packed(x), results[0][0]), "with and without gradients alike"
+
+
+@pytest.mark.parametrize("packing", PACKINGS)
+def test_a_packed_weight_survives_what_modules_do_to_weights(packing):
+    layer, _ = layer_pair(lambda: nn.Linear(64, 64), packing)
+    unpacked = layer.weight.unpacked()
+    for other in (copy.deepcopy(layer), layer.to("cpu"), layer.requires_grad_(False).eval()):
+        assert type(other.weight) is QuantizedWeight
+        assert torch.equal(other.weight.unpacked(), unpacked)
+    half = copy.deepcopy(layer).to(torch.bfloat16)
+    assert half.weight.dtype == half.weight.unpacked().dtype == torch.bfloat16
+    assert type(half.weight) is QuantizedWeight
+    assert torch.equal(half.weight.to(torch.float32).unpacked(), unpacked), "a change of type loses nothing"
+    fresh = nn.Linear(64, 64)
+    fresh.load_state_dict(layer.state_dict(), assign=True)
+    assert torch.equal(fresh.weight.unpacked(), unpacked)
+
+
+def test_a_packed_weight_cannot_be_written():
+    layer, _ = layer_pair(lambda: nn.Linear(64, 64), "int8")
+    before = layer.weight.unpacked()
+    with torch.no_grad():
+        for change in (lambda w: w.mul_(2), lambda w: w.copy_(torch.zeros(64, 64)), lambda w: w.data.add_(1)):
+            with pytest.raises(BaseModelError, match="quantised base cannot be changed"):
+                change(layer.weight)
+    assert torch.equal(layer.weight.unpacked(), before)
+
+
+def test_a_network_is_not_merged_into_a_quantised_base():
+    layer, _ = layer_pair(lambda: nn.Linear(64, 64), "nf4")
+    adapter = attach(nn.ModuleDict({"a": layer}), {"a": "lora_a"}, 4, 4.0, seed=1)
+    with pytest.raises(Exception, match="quantised"):
+        adapter.merge_into_base()
+    assert adapter.attached
+
+
+# ---- under every network kind
+
+NETWORKS = {kind: {} for kind in KINDS} | {
+    "dora": {"kind": "lora", "dora": True}, "loha dora": {"kind": "loha", "dora": True}, "lokr dora": {"kind": "lokr", "dora": True},
+    "ia3 on input": {"kind": "ia3", "on_input": True}, "tucker": {"kind": "lora", "use_tucker": True},
+}  # fmt: skip
+
+
+def plain_tensors():
+    """All plain tensors with numbers that Python knows of, such as those that a function kept in a graph holds."""
+    return [obj for obj in gc.get_objects() if type(obj) is torch.Tensor and not obj.is_meta]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=["fp32", "bf16"])
+@pytest.mark.parametrize("layer", [*LAYERS, "fused"])
+@pytest.mark.parametrize("network", NETWORKS)
+def test_every_kind_trains_on_a_packed_layer_and_keeps_nothing_unpacked(network, layer, dtype):
+    make, shape = LAYERS["linear" if layer == "fused" else layer]
+    packed, plain = layer_pair(make, "nf4", dtype)
+    settings = LayerSettings(**{"kind": network, "rank": 4, "alpha": 4.0, "block_size": 8, **NETWORKS[network]})
+    x = torch.randn(shape, generator=torch.Generator().manual_seed(1)).to(dtype)
+    results = []
+    before = plain_tensors()
+    known = {id(t) for t in before}
+    for module in (packed, plain):
+        target, model = NetworkTarget(("a",), "net"), nn.ModuleDict({"a": module})
+        if layer == "fused":
+            target, model = NetworkTarget(("a", "b"), "net"), nn.ModuleDict({"a": module, "b": copy.deepcopy(module)})
+        adapter = attach_network(model, [target], settings, seed=1)
+        generator = torch.Generator().manual_seed(2)
+        with torch.no_grad():
+            for name, parameter in adapter.named_parameters():
+                if "dora" not in name:  # lengths stay those of the weight
+                    parameter.normal_(0, 0.05, generator=generator)
+        own, kept = x.clone().requires_grad_(), []
+        with adapter.at_step(1, 1), torch.autograd.graph.saved_tensors_hooks(lambda t, kept=kept: kept.append(t) or t, lambda t: t):
+            y = model["a"](own) if layer != "fused" else torch.cat([model["a"](own), model["b"](own)], -1)
+        if module is packed:
+            trained = {p.untyped_storage().data_ptr() for p in adapter.parameters()}
+            held = [
+                t
+                for t in (*kept, *(t for t in plain_tensors() if id(t) not in known))
+                if type(t) is torch.Tensor and t.untyped_storage().data_ptr() not in trained
+            ]
+            codes = {module.weight.codes.data_ptr() for module in model.values()}
+            assert not [tuple(t.shape) for t in held if t.numel() >= packed.weight.numel() / 2 and t.data_ptr() not in codes]
+        y.float().square().sum().backward()
+        results.append([y.detach(), own.grad, *(p.grad for p in adapter.parameters() if p.grad is not None)])
+        assert len(results[-1]) > 2, "something learned"
+    loose = {"atol": 0.06, "rtol": 0.06} if dtype == torch.bfloat16 else {"atol": 1e-4, "rtol": 1e-4}
+    for mine, theirs in zip(*results, strict=True):
+        scale = theirs.float().abs().max().clamp_min(1e-6)
+        torch.testing.assert_close(mine.float() / scale, theirs.float() / scale, **loose)
+
+
+# ---- a whole base
+
+
+def latents_and_times(base):
+    timesteps = torch.tensor([100, 700]) if base.diffusion.prediction_type != "flow" else torch.tensor([100.0, 700.0])
+    return initial_latents(base, [1, 2], SIZE, SIZE), timesteps
+
+
+@pytest.fixture(scope="module", params=toys.quick_and_slow())
+def name(request):
+    return request.param
+
+
+@pytest.mark.parametrize(("quantize", "most"), [("int8", 0.03), ("nf4", 0.25)])
+def test_a_quantised_base_says_nearly_the_same(name, quantize, most):
+    """The bounds are for toys, whose random weights leave little room; on the demo's trained base see docs/guide/memory.md."""
+    plain, packed = open_base(toys.toy_folder(name), torch.float32), open_base(toys.toy_folder(name), torch.float32, quantize=quantize)
+    with torch.no_grad():
+        texts, own_texts = (base.encode_texts(["a cat", "dog"], TextOptions()) for base in (plain, packed))
+        expected = plain.predict(*latents_and_times(plain), texts)
+        found = packed.predict(*latents_and_times(plain), texts)
+    assert 0 < (found - expected).norm() / expected.norm() < most
+    expected_parts = {"transformer", "text_encoder_2"} if plain.family == "flux" else {"unet"}
+    assert {part for part, module in packed.parts.items() if is_quantized(module)} == expected_parts
+    assert not is_quantized(packed.autoencoder.vae)
+    if plain.family == "flux":
+        assert 0 < (own_texts.states - texts.states).norm() / texts.states.norm() < most
+    else:
+        assert torch.equal(own_texts.states, texts.states)
+    for part in packed.parts:
+        changed = packed.fingerprints[part] != plain.fingerprints[part]
+        assert changed == is_quantized(packed.parts[part]), "a cache of packed states is not taken for one of plain states"
+
+
+@pytest.mark.parametrize("quantize", ["int8", "nf4"])
+def test_a_lora_trains_on_a_quantised_base_as_on_a_plain_one(name, quantize):
+    settings = settings_from({"base": {"path": "."}, "datasets": [{"path": "."}], "training": {"max_train_steps": 6}})
+    curves = []
+    for wished in ("none", quantize):
+        base = open_base(toys.toy_folder(name), torch.float32, quantize=wished)
+        adapters = {part: attach(module, keys.targets(base.family, part, module), 4, 4.0, seed=1) for part, module in base.parts.items()}
+        optimizer = torch.optim.AdamW([p for adapter in adapters.values() for p in adapter.parameters()], lr=1e-2)
+        batch = PreparedBatch(0.5 * initial_latents(base, [1, 2], SIZE, SIZE), ("a happy red cat", "the big dog"), ("0.png", "1.png"))
+        learner = Learner(base, adapters, optimizer, TextStates(base, TextOptions(), trained=True), settings)
+        curves.append([step(learner, [batch], number=0).loss for _ in range(6)])
+    plain, packed = curves
+    assert packed[-1] < 0.97 * packed[0], packed
+    assert packed == pytest.approx(plain, rel=0.1)
+
+
+def test_only_layers_within_blocks_are_packed_and_nearly_all_numbers_are_theirs():
+    for family, part in (("sd1", "unet"), ("sdxl", "unet"), ("flux", "transformer"), ("flux", "text_encoder_2")):
+        with torch.device("meta"):
+            module = build(standard_parts(family)[part])
+        packed, numbers = packings_of(module, "nf4"), dict(module.named_parameters())
+        assert sum(numbers[key].numel() for key in packed) > 0.97 * sum(p.numel() for p in numbers.values())
+        assert not [key for key in packed if "norm" in key.split(".")[-2] or "embed" in key or key.startswith(("conv_", "proj_out"))]
+        assert {packed[key] for key in packed if numbers[key].dim() == 4} <= {"int8"}
+
+
+_PEAK = """
+import resource, sys, torch
+from safetensors.torch import save_file
+from pathlib import Path
+from lorasmith.models.description import Description, PartPlace
+from lorasmith.models.weights import load_part
+import lorasmith.models.quantize, diffusers, transformers
+
+place = PartPlace((Path(sys.argv[1]),), "", "diffusers", ("T5EncoderModel", eval(sys.argv[2])), "the test", {"F16": 1})
+description = Description(Path(sys.argv[1]), "single file", "flux", "dev", "flow", False, {"text_encoder_2": place}, ("x", {}), {}, (), ())
+peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+torch.empty(1 << 20).fill_(0)
+before = peak()
+module = load_part(description, "text_encoder_2", torch.bfloat16, quantize=sys.argv[3])
+print(peak() - before, sum(getattr(p, "packed_bytes", p.nbytes) for p in module.parameters()))
+"""
+T5 = {
+    "vocab_size": 1000, "d_model": 1024, "d_kv": 64, "d_ff": 4096, "num_layers": 8, "num_heads": 16, "feed_forward_proj": "gated-gelu",
+    "is_encoder_decoder": False, "use_cache": False, "tie_word_embeddings": False,
+}  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("quantize", ["int8", "nf4"])
+def test_opening_takes_the_memory_of_the_packed_weights_and_of_one_tensor(tmp_path, quantize):
+    module = build(("T5EncoderModel", T5)).to(torch.float16)
+    save_file(
+        {k: v.contiguous() for k, v in module.state_dict().items() if k != "encoder.embed_tokens.weight"}, tmp_path / "t5.safetensors"
+    )
+    whole, largest = sum(p.nbytes for p in module.parameters()), max(p.numel() for p in module.parameters())
+    done = subprocess.run(
+        [sys.executable, "-c", _PEAK, str(tmp_path / "t5.safetensors"), repr(T5), quantize], capture_output=True, text=True, check=True
+    )
+    peak, kept = map(int, done.stdout.split())
+    assert kept < {"int8": 0.52, "nf4": 0.29}[quantize] * whole
+    assert peak < kept + 40 * largest + 30e6 < whole
