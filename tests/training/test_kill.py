@@ -1,0 +1,45 @@
+"""A run that is killed at any moment, and goes on, ends in the bytes of a run that was left alone."""
+
+import random
+
+import pytest
+
+from lorasmith.training.settings import settings_toml
+from tests.training.torture import Forge, kill_and_go_on, undisturbed
+
+SEED = 20260
+EVERY_STEP = {"checkpoints": {"save_state_every_seconds": 0.001}}
+CASES = {
+    "AdamW, with samples": {**EVERY_STEP, "samples": {"prompts": ["zorvex"], "steps": 1}},
+    "accumulation": {"training": {"epochs": 3, "batch_size": 1, "gradient_accumulation_steps": 2}, **EVERY_STEP},
+    "average": {"training": {"epochs": 2, "batch_size": 2, "ema_decay": 0.9}, **EVERY_STEP},
+    "Prodigy": {"optimizer": {"type": "Prodigy", "learning_rate": 1.0}},
+}
+KILLS = {"AdamW, with samples": 8, "accumulation": 4, "average": 4, "Prodigy": 4}
+
+
+@pytest.fixture(scope="module")
+def forge():
+    started = Forge()
+    yield started
+    started.close()
+
+
+@pytest.fixture
+def settings_file(settings_for, tmp_path):
+    def write(sections):
+        path = tmp_path / "settings.toml"
+        path.write_text(settings_toml(settings_for(**sections)), encoding="utf-8")
+        return path
+
+    return write
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_run_killed_at_random_moments_ends_in_the_same_bytes(case, forge, settings_file, tmp_path):
+    settings = settings_file(CASES[case])
+    alone = undisturbed(forge, settings, tmp_path / "alone")
+    rng = random.Random(f"{SEED} {case}")
+    fell = []
+    while len(fell) < KILLS[case]:
+        fell += kill_and_go_on(forge, settings, tmp_path / f"killed-{len(fell)}", alone, rng, kills=min(4, KILLS[case] - len(fell)))
