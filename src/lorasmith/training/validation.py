@@ -144,7 +144,7 @@ def caption_for_validation(item: TrainingPicture, rules: CaptionRules) -> str:
 
 @dataclass(frozen=True, eq=False)
 class Probe:
-    """One picture to measure on. `name` tells it from all others; `latent` (c, h, w) float32."""
+    """One picture to measure on. `name` tells it from all others; `latent` (c, h, w) float32, contiguous, so that sums add up alike."""
 
     name: str
     content: str
@@ -316,7 +316,7 @@ def make_validator(validation_set: ValidationSet, base: Base, settings: Settings
     probes = [
         Probe(
             f"{item.picture.path.name} {item.picture.content[:8]}", item.picture.content, caption_for_validation(item, rules),
-            latents[index], SizeConditioning(item.picture.size, item.fit.crop, item.fit.bucket),
+            latents[index].contiguous(), SizeConditioning(item.picture.size, item.fit.crop, item.fit.bucket),
         )
         for index, item in enumerate(pictures)
     ]  # fmt: skip
