@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -136,6 +137,27 @@ def check_what_lies_there(folder: Path) -> None:
         list(read_events(folder / "events.jsonl"))
 
 
+def kill_before_each_operation(root: Path, lay_out: Callable[[Path], None], work: Callable[[Path], object]) -> list[Path]:
+    """Do `work` in a folder that `lay_out` made, each time in a child that is killed one file operation later; those folders."""
+    tried: list[Path] = []
+    while True:
+        folder = root / f"killed-before-{len(tried) + 1}"
+        lay_out(folder)
+        child = os.fork()
+        if child == 0:
+            try:
+                _watch_files(len(tried) + 1)
+                work(folder)
+                os._exit(0)
+            finally:
+                os._exit(1)
+        _, status = os.waitpid(child, 0)
+        if not os.WIFSIGNALED(status):
+            assert os.waitstatus_to_exitcode(status) == 0
+            return tried
+        tried.append(folder)
+
+
 # -- in the forge -----------------------------------------------------------------------------------------------------
 
 
@@ -165,8 +187,7 @@ def load_everything() -> None:
     import schedulefree  # noqa: F401
     import transformers
 
-    import lorasmith.jobs.training
-    import lorasmith.training.run
+    import lorasmith.jobs.training  # noqa: F401
 
     for name in ("AutoencoderKL", "UNet2DConditionModel", "DDIMScheduler"):
         getattr(diffusers, name)
