@@ -20,7 +20,7 @@ nothing of x is in the noise's prediction, and the model has to predict v.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol
 
 import torch
@@ -80,6 +80,11 @@ class Ddpm:
         a = self.alphas_cumprod[timesteps]
         return a.sqrt(), (1 - a).sqrt()
 
+    def with_zero_terminal_snr(self) -> Ddpm:
+        """The same schedule, stretched so that it ends in pure noise."""
+        config = {**self.config, "rescale_betas_zero_snr": True, "timestep_spacing": "trailing"}
+        return replace(self, alphas_cumprod=zero_terminal_snr(self.alphas_cumprod), config=config)
+
     def scheduler(self, steps: int, tokens: int) -> Any:
         """DDIM (Song et al. 2020)."""
         from diffusers import DDIMScheduler
@@ -124,6 +129,12 @@ def shift_for(tokens: int, config: Mapping[str, Any] | None = None) -> float:
 def _over(level: torch.Tensor, latents: torch.Tensor) -> torch.Tensor:
     """(n,) as (n, 1, 1, 1) where the latents are."""
     return level.view(-1, *([1] * (latents.ndim - 1))).to(latents.device)
+
+
+def zero_terminal_snr(alphas_cumprod: torch.Tensor) -> torch.Tensor:
+    """sqrt(a) moved and stretched so that its last value is 0 and its first stays (Lin et al. 2024, algorithm 1)."""
+    signal = alphas_cumprod.sqrt()
+    return ((signal - signal[-1]) * (signal[0] / (signal[0] - signal[-1]))).square()
 
 
 def add_noise(latents: torch.Tensor, noise: torch.Tensor, levels: Levels) -> torch.Tensor:

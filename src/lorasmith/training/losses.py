@@ -60,10 +60,26 @@ def snr_threshold(timesteps: torch.Tensor, alphas: torch.Tensor | None, huber_c:
 THRESHOLDS: dict[str, Threshold] = {"exponential": exponential_threshold, "constant": constant_threshold, "snr": snr_threshold}
 
 
-def masked(loss: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-    """The loss (n, c, h, w) times a mask (n, H, W) of weights 0-1, averaged down to the loss's size."""
-    small = torch.nn.functional.interpolate(mask[:, None].to(loss), size=loss.shape[-2:], mode="area")
-    return loss * small
+def masked(loss: torch.Tensor, mask: torch.Tensor, unmasked_weight: float = 0.0) -> torch.Tensor:
+    """The loss (n, c, h, w) times a mask (n, 1, H, W) of 0-1, averaged down to the loss's size; 0 counts `unmasked_weight`, 1 counts 1."""
+    return loss * _cells(mask, loss, unmasked_weight)
+
+
+def masked_mean(loss: torch.Tensor, mask: torch.Tensor, unmasked_weight: float = 0.0, normalize_area: bool = False) -> torch.Tensor:
+    """(n,): the mean of the masked loss over a sample, or over what counts of it, so that small parts count as much as large ones.
+
+    Where nothing counts it is 0.
+    """
+    weights = _cells(mask, loss, unmasked_weight)
+    area = sample_mean(weights)
+    mean = sample_mean(loss * weights)
+    return mean / area.where(area > 0, 1.0) if normalize_area else mean
+
+
+def _cells(mask: torch.Tensor, loss: torch.Tensor, unmasked_weight: float) -> torch.Tensor:
+    """How much each place of a loss counts, (n, 1, h, w)."""
+    cells = torch.nn.functional.interpolate(mask.to(loss), size=loss.shape[-2:], mode="area")
+    return unmasked_weight + (1 - unmasked_weight) * cells
 
 
 def sample_mean(loss: torch.Tensor) -> torch.Tensor:

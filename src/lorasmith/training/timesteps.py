@@ -11,6 +11,10 @@ the noise; timestep = 1000 sigma):
     sigma        one of the 1000 sigmas that the scheduler shifts by s, picked by `weighting_scheme`: evenly, logit_normal or mode
 
 The maps are pure functions of the drawn numbers and agree with sd-scripts; tests/parity/test_flux.py.
+
+A run can be kept to a range of timesteps (`noise.min_timestep`, `noise.max_timestep`): DDPM models then learn those from the first up to,
+not including, the second, equally often; for flow models the whole way is squeezed into the range, sigma' = (min + (max - min) sigma) / 1000,
+so that every way of drawing keeps its shape there.
 """
 
 from __future__ import annotations
@@ -75,21 +79,39 @@ def flow_weight(sigmas: torch.Tensor, scheme: str) -> torch.Tensor:
             return torch.ones_like(sigmas)
 
 
-def draw_timesteps(count: int, train_timesteps: int, seed: int, step: int, first_sample: int) -> torch.Tensor:
-    """Uniform timesteps, int64 (count,), from 0 to `train_timesteps` - 1."""
-    drawn = [rng_for("timestep", seed, step, first_sample + k).randrange(train_timesteps) for k in range(count)]
+WHOLE = (0, 1000)
+"""The range of all timesteps: the first, and the one behind the last."""
+
+
+def draw_timesteps(
+    count: int, train_timesteps: int, seed: int, step: int, first_sample: int, within: tuple[int, int] = WHOLE
+) -> torch.Tensor:
+    """Uniform timesteps, int64 (count,), of the `train_timesteps` that a base has, from within[0] to within[1] - 1."""
+    least, beyond = within[0], min(within[1], train_timesteps)
+    drawn = [rng_for("timestep", seed, step, first_sample + k).randrange(least, beyond) for k in range(count)]
     return torch.tensor(drawn, dtype=torch.int64)
 
 
-def draw_flow_timesteps(count: int, flow: FlowSettings, tokens: int, seed: int, step: int, first_sample: int) -> torch.Tensor:
+def squeezed(sigmas: torch.Tensor, within: tuple[int, int]) -> torch.Tensor:
+    """Sigmas from 0 to 1 moved into a range of timesteps: 0 becomes its least sigma, 1 its greatest."""
+    least, most = within[0] / 1000, within[1] / 1000
+    return least + (most - least) * sigmas
+
+
+def draw_flow_timesteps(
+    count: int, flow: FlowSettings, tokens: int, seed: int, step: int, first_sample: int, within: tuple[int, int] = WHOLE
+) -> torch.Tensor:
     """Timesteps from 0 to 1000, float32 (count,), for pictures of so many tokens."""
     draw = torch.randn if wants_normal(flow) else torch.rand
     drawn = [draw((), generator=generator_for("timestep", seed, step, first_sample + k)) for k in range(count)]
-    return 1000 * flow_sigmas(torch.stack(drawn), flow, tokens)
+    sigmas = flow_sigmas(torch.stack(drawn), flow, tokens)
+    return 1000 * (sigmas if within == WHOLE else squeezed(sigmas, within))
 
 
-def timesteps_for(diffusion: Diffusion, shape: torch.Size, flow: FlowSettings, seed: int, step: int, first_sample: int) -> torch.Tensor:
-    """The timesteps of a batch of latents of `shape` (n, c, h, w), as its family is trained."""
+def timesteps_for(
+    diffusion: Diffusion, shape: torch.Size, flow: FlowSettings, seed: int, step: int, first_sample: int, within: tuple[int, int] = WHOLE
+) -> torch.Tensor:
+    """The timesteps of a batch of latents of `shape` (n, c, h, w), as its family is trained, kept to the range `within`."""
     if isinstance(diffusion, Ddpm):
-        return draw_timesteps(shape[0], len(diffusion.alphas_cumprod), seed, step, first_sample)
-    return draw_flow_timesteps(shape[0], flow, shape[-2] * shape[-1] // 4, seed, step, first_sample)
+        return draw_timesteps(shape[0], len(diffusion.alphas_cumprod), seed, step, first_sample, within)
+    return draw_flow_timesteps(shape[0], flow, shape[-2] * shape[-1] // 4, seed, step, first_sample, within)
