@@ -14,9 +14,11 @@ from lorasmith.models.family import SizeConditioning
 from lorasmith.models.flux.base import pack, unpack
 from lorasmith.models.sampling import initial_latents, sample, sample_latents
 from lorasmith.models.texts import EncodedTexts, TextOptions
+from lorasmith.training.learner import Learner
 from lorasmith.training.objective import PreparedBatch
 from lorasmith.training.settings import settings_from
-from lorasmith.training.step import Learner, TextStates, step
+from lorasmith.training.step import step
+from lorasmith.training.texts import TextStates
 from tests.models import toys
 
 PROMPTS = ["a happy red cat", "the big dog, sad"]

@@ -14,9 +14,11 @@ from lorasmith.models.sampling import initial_latents
 from lorasmith.models.sd1 import config
 from lorasmith.models.sd1.base import StableDiffusion1
 from lorasmith.models.texts import TextOptions
+from lorasmith.training.learner import Learner
 from lorasmith.training.objective import PreparedBatch
 from lorasmith.training.settings import settings_from
-from lorasmith.training.step import Learner, TextStates, step
+from lorasmith.training.step import step
+from lorasmith.training.texts import TextStates
 from tests.models import toys
 
 

@@ -1,5 +1,6 @@
 """Continuing from a finished LoRA: it starts where the file ended, and what does not fit is said in a sentence."""
 
+import hashlib
 import json
 
 import pytest
@@ -16,11 +17,15 @@ from lorasmith.adapters.state import adapter_tensors
 from lorasmith.errors import AdapterError
 from lorasmith.models.checkpoint import open_base
 from lorasmith.models.texts import TextOptions
+from lorasmith.training import events
+from lorasmith.training.commands import Commands
 from lorasmith.training.continuation import KEPT_AS, check_weights, open_ancestor, ranks_and_alphas, start_from
+from lorasmith.training.learner import Learner
 from lorasmith.training.objective import PreparedBatch
 from lorasmith.training.optimizers import make_optimizer
 from lorasmith.training.parameter_groups import make_groups
-from lorasmith.training.step import Learner, step
+from lorasmith.training.run import resume, train
+from lorasmith.training.step import step
 from lorasmith.training.texts import TextStates
 from tests.models.toys import toy_folder
 
@@ -293,6 +298,35 @@ def test_the_new_file_names_its_ancestor_without_folders(base, finished, start, 
     assert told["model_hash"] == load_tensors(path).metadata["sshs_model_hash"]
     assert str(tmp_path) not in ancestor.metadata["lorasmith_ancestor"]
     assert ranks_and_alphas(adapters) == (2, 2.0)
+
+
+def test_a_run_goes_on_from_the_lora_of_another_and_resumes_without_it(settings_for, tmp_path):
+    """At a learning rate of almost nothing the second LoRA is the first; stopped, it goes on although the first is gone."""
+    first = train(settings_for(network={"rank": 3, "kind": "lokr", "factor": 4}), tmp_path / "first").file
+    network = {"rank": 2, "kind": "lokr", "weights": str(first), "dim_from_weights": True}
+    sections = {"network": network, "optimizer": {"learning_rate": 1e-12}, "training": {"epochs": 1, "batch_size": 2, "seed": 5}}
+    whole = train(settings_for(**sections), tmp_path / "whole").file
+    tensors, before = load_tensors(whole), load_tensors(first)
+    assert tensors.tensors.keys() == before.tensors.keys()
+    assert all(torch.allclose(tensors.tensors[key].float(), before.tensors[key].float(), atol=1e-6) for key in before.tensors)
+    told = json.loads(tensors.metadata["lorasmith_ancestor"])
+    assert told == {"name": first.name, "sha256": hashlib.sha256(first.read_bytes()).hexdigest(), "title": "toy",
+                    "model_hash": before.metadata["sshs_model_hash"]}  # fmt: skip
+    assert tensors.metadata["ss_network_dim"] == "3"
+    assert str(tmp_path) not in json.dumps(tensors.metadata)
+    manifest = (tmp_path / "whole" / "manifest.json").read_text(encoding="utf-8")
+    assert told["sha256"] in manifest
+    commands = Commands()
+    train(settings_for(**sections), tmp_path / "part", [lambda event: commands.stop() if isinstance(event, events.StepDone) else None],
+          commands)  # fmt: skip
+    first.unlink()
+    assert resume(tmp_path / "part").file.read_bytes() == whole.read_bytes()
+
+
+def test_a_run_from_a_lora_that_is_not_there_leaves_no_folder(settings_for, tmp_path):
+    with pytest.raises(AdapterError, match="There is no LoRA file"):
+        train(settings_for(network={"rank": 2, "weights": "gone.safetensors"}), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 def test_ranks_that_differ_are_dynamic_in_the_metadata(base, attached, settings_for):

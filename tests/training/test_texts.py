@@ -1,10 +1,14 @@
 """Captions encoded once: the same bits as encoded each time, whatever way they took, and variants that keep the draws' shares."""
 
+import gc
 import random
+import shutil
+import weakref
 from dataclasses import replace
 
 import pytest
 import torch
+from safetensors import safe_open
 
 from lorasmith.adapters.attach import attach_network
 from lorasmith.adapters.selection import select_network
@@ -17,10 +21,14 @@ from lorasmith.models.checkpoint import open_base
 from lorasmith.models.sampling import sample
 from lorasmith.models.sd1.base import StableDiffusion1
 from lorasmith.models.texts import TextOptions
+from lorasmith.training import events
+from lorasmith.training.commands import Commands
+from lorasmith.training.learner import Learner
 from lorasmith.training.objective import PreparedBatch
 from lorasmith.training.optimizers import make_optimizer
 from lorasmith.training.parameter_groups import make_groups
-from lorasmith.training.step import Learner, step
+from lorasmith.training.run import resume, train
+from lorasmith.training.step import step
 from lorasmith.training.texts import TextStates, reader, tensors_of
 from tests.models.toys import toy_folder
 
@@ -66,14 +74,14 @@ def test_kept_states_are_bit_for_bit_those_that_the_encoders_give(toy, options, 
     assert equal(reading(CAPTIONS[:2]), plain(CAPTIONS[:2]))
 
 
-def test_freed_encoders_have_no_weights_and_a_caption_that_was_not_encoded_is_named(tmp_path):
+def test_freed_encoders_leave_the_memory_and_a_caption_that_was_not_encoded_is_named(tmp_path):
     base = open_toy(toy_folder("sdxl"))
+    encoders = [weakref.ref(module) for name, module in base.parts.items() if name != "unet"]
     texts = TextStates(base, TextOptions(), trained=False, cache=TextCache(tmp_path))
     list(texts.encode_all(CAPTIONS[:2]))
     texts.free_encoders()
-    for part in ("text_encoder", "text_encoder_2"):
-        assert {tensor.device.type for tensor in (*base.parts[part].parameters(), *base.parts[part].buffers())} == {"meta"}
-    assert {parameter.device.type for parameter in base.parts["unet"].parameters()} == {"cpu"}
+    gc.collect()
+    assert [encoder() for encoder in encoders] == [None, None]
     assert base.count_tokens("a cat") > 0
     with pytest.raises(RunError, match="'zorvex, big, cat, sitting' is not in the cache .* lorasmith resume"):
         texts(CAPTIONS)
@@ -247,3 +255,43 @@ def test_a_run_on_one_variant_without_shuffle_has_the_losses_of_an_uncached_run_
     texts.free_encoders()
     assert losses(settings, base, texts, cached) == plain
     assert len(set(plain)) == len(plain)
+
+
+PLAIN = {"trigger": "zorvex", "shuffle_caption": False, "keep_tokens": 0, "caption_dropout_rate": 0.3}
+FROZEN_TEXTS = {"rank": 2, "train_text_encoder": False}
+
+
+def asked_for(monkeypatch):
+    """What the text encoder is asked to encode from here on."""
+    seen, encode = [], StableDiffusion1.encode_texts
+    monkeypatch.setattr(StableDiffusion1, "encode_texts", lambda base, texts, options: seen.extend(texts) or encode(base, texts, options))
+    return seen
+
+
+def test_a_whole_run_on_one_variant_ends_in_the_bytes_of_a_run_without(settings_for, tmp_path, monkeypatch):
+    samples = {"prompts": ["{trigger}, happy"], "steps": 2, "negative_prompt": "sad"}
+    seen = asked_for(monkeypatch)
+    plain = train(settings_for(captions=PLAIN, network=FROZEN_TEXTS, samples=samples), tmp_path / "plain")
+    cached = settings_for(captions={**PLAIN, "cached_variants": 1}, network=FROZEN_TEXTS, samples=samples)
+    seen.clear()
+    result = train(cached, tmp_path / "cached")
+    with safe_open(result.file, "pt") as a, safe_open(plain.file, "pt") as b:
+        assert all(torch.equal(a.get_tensor(key), b.get_tensor(key)) for key in b.keys())  # noqa: SIM118, it has no iterator
+        assert a.keys() == b.keys()
+    pictures = [sorted((tmp_path / name / "samples").iterdir()) for name in ("plain", "cached")]
+    assert [file.read_bytes() for file in pictures[0]] == [file.read_bytes() for file in pictures[1]]
+    assert len(seen) == len(set(seen))  # every text once
+    seen.clear()
+    again = train(cached, tmp_path / "again")
+    assert again.file.read_bytes() == result.file.read_bytes()
+    assert seen == []  # all is on disk
+
+
+def test_a_run_on_variants_goes_on_after_a_stop_to_the_same_bytes(settings_for, tmp_path):
+    settings = settings_for(captions={**PLAIN, "shuffle_caption": True, "keep_tokens": 1, "cached_variants": 3}, network=FROZEN_TEXTS)
+    whole = train(settings, tmp_path / "whole").file
+    commands = Commands()
+    train(settings, tmp_path / "part", [lambda event: commands.stop() if isinstance(event, events.StepDone) and event.step == 4 else None],
+          commands)  # fmt: skip
+    shutil.rmtree(settings.cache)
+    assert resume(tmp_path / "part").file.read_bytes() == whole.read_bytes()

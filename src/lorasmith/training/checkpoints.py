@@ -9,8 +9,7 @@ import torch
 
 from lorasmith.adapters.file import save_lora
 from lorasmith.adapters.state import adapter_tensors
-from lorasmith.training.optimizers import weights_for_use
-from lorasmith.training.step import Learner
+from lorasmith.training.learner import Learner
 
 DTYPES = {"no": torch.float32, "bf16": torch.bfloat16, "fp32": torch.float32, "fp16": torch.float16}
 
@@ -18,7 +17,7 @@ DTYPES = {"no": torch.float32, "bf16": torch.bfloat16, "fp32": torch.float32, "f
 def write_checkpoint(path: Path, learner: Learner, metadata: Mapping[str, str], precision: str) -> list[Path]:
     """Write the LoRA of this moment to `path`, and beside it, as NAME-ema, the average of its weights where one is kept."""
     written = [path]
-    with weights_for_use(learner.settings.optimizer.type, learner.optimizer):
+    with learner.weights_for_use():
         save_lora(path, adapter_tensors(*learner.adapters.values()), metadata, DTYPES[precision])
     if learner.average is not None:
         beside = path.with_name(f"{path.stem}-ema.safetensors")

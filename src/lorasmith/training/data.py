@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import torch
 
 from lorasmith.captions.rules import CaptionRules, caption_for_training
+from lorasmith.captions.variants import captions_needed, shown_caption
 from lorasmith.datasets.latent_source import LatentSource
 from lorasmith.datasets.order import Batch
 from lorasmith.datasets.settings import CaptionSettings
@@ -30,6 +31,7 @@ class TrainingData:
     process: int = 0
     """Which of the processes that share the run."""
     _epoch: tuple[int, list[Batch]] = (0, [])
+    _rules_by_kind: dict[tuple[int, bool], CaptionRules] = field(default_factory=dict)
 
     def epoch(self, number: int) -> list[Batch]:
         """The batches of epoch `number` (from 1), in their order."""
@@ -59,14 +61,28 @@ class TrainingData:
 
     def _weights(self, items: Sequence[TrainingPicture]) -> torch.Tensor | None:
         """How much each sample counts; None where all count alike."""
-        weights = [self.settings.datasets[item.dataset].loss_weight for item in items]
+        prior = self.settings.loss.prior_loss_weight
+        weights = [self.settings.datasets[item.dataset].loss_weight * (prior if item.picture.is_reg else 1.0) for item in items]
         return None if set(weights) == {1.0} else torch.tensor(weights)
 
     def _caption(self, item: TrainingPicture, picture: int, repeat: int, epoch: int, step: int) -> str:
-        """The caption of one showing; its shuffle depends on (seed, epoch, picture, repeat)."""
-        rng = rng_for("caption", self.settings.training.seed, epoch, picture, repeat)
-        rules = rules_for(item, self.settings)
-        return caption_for_training(item.picture.caption or "", rules, rng, epoch=epoch, step=step, max_train_steps=self.plan.steps)
+        """The caption of one showing; what is drawn for it depends on (seed, epoch, picture, repeat)."""
+        caption, rules, seed = item.picture.caption or "", self._rules(item), self.settings.training.seed
+        if variants := self.settings.captions.cached_variants:
+            return shown_caption(caption, rules, variants, seed, epoch=epoch, picture=picture, repeat=repeat)
+        rng = rng_for("caption", seed, epoch, picture, repeat)
+        return caption_for_training(caption, rules, rng, epoch=epoch, step=step, max_train_steps=self.plan.steps)
+
+    def all_captions(self) -> list[str]:
+        """Every text that may be shown, where captions are drawn beforehand (`captions.cached_variants`)."""
+        pictures = [(item.picture.caption or "", self._rules(item)) for item in self.training_set.pictures]
+        return captions_needed(pictures, self.settings.captions.cached_variants, self.settings.training.seed)
+
+    def _rules(self, item: TrainingPicture) -> CaptionRules:
+        kind = item.dataset, item.picture.is_reg
+        if kind not in self._rules_by_kind:
+            self._rules_by_kind[kind] = rules_for(item, self.settings)
+        return self._rules_by_kind[kind]
 
 
 def rules_for(item: TrainingPicture, settings: Settings) -> CaptionRules:

@@ -185,13 +185,18 @@ class Emitter:
     def __init__(self, listeners: Iterable[Listener] = ()):
         self.listeners = list(listeners)
 
-    def __call__(self, event: Event) -> None:
-        for listener in list(self.listeners):
-            try:
-                listener(event)
-            except Exception:  # a broken display must not take the training with it
-                self.listeners.remove(listener)
-                log.exception("the listener %r failed at %s and gets no more events", listener, type(event).__name__)
+    def __call__(self, *told: Event) -> None:
+        for event in told:
+            for listener in list(self.listeners):
+                try:
+                    listener(event)
+                except Exception:  # a broken display must not take the training with it
+                    self.listeners.remove(listener)
+                    log.exception("the listener %r failed at %s and gets no more events", listener, type(event).__name__)
+
+    def warn(self, *messages: str) -> None:
+        """Tell sentences that the user should know."""
+        self(*(Warned(message) for message in messages))
 
 
 class EventLog:

@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import io
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 
-from lorasmith.adapters.attach import attach_network
-from lorasmith.adapters.selection import select_network
 from lorasmith.atomic import WriteFailed, write_atomically
+from lorasmith.captions.variants import check_variants
 from lorasmith.datasets.latent_source import LatentSource
 from lorasmith.datasets.training_set import TrainingSet, open_training_set
 from lorasmith.errors import DatasetError, InputError, LorasmithError, SettingsError
@@ -25,21 +25,24 @@ from lorasmith.models.checkpoint import describe, open_base
 from lorasmith.models.family import Base
 from lorasmith.models.sampling import sample
 from lorasmith.training import events
-from lorasmith.training.average import Average
 from lorasmith.training.checkpoints import DTYPES, write_checkpoint
 from lorasmith.training.commands import Commands
-from lorasmith.training.data import TrainingData
-from lorasmith.training.events import Emitter, EventLog, Listener
+from lorasmith.training.continuation import open_ancestor
+from lorasmith.training.data import TrainingData, caption_rules
+from lorasmith.training.events import Emitter, EventLog, Listener, read_events
 from lorasmith.training.facts import lora_metadata
 from lorasmith.training.guard import give_up, weights_spoilt
-from lorasmith.training.optimizers import make_optimizer, weights_for_use
+from lorasmith.training.learner import Learner, make_learner
 from lorasmith.training.plan import Plan, lr_factor, make_plan
-from lorasmith.training.processes import ALONE, Together
+from lorasmith.training.preservation import all_class_captions
+from lorasmith.training.processes import Together
 from lorasmith.training.run_folder import RunFolder, could_not_write, describe_inputs, describe_machine
 from lorasmith.training.settings import Settings, check_fits_base, check_together
 from lorasmith.training.state import TrainState, load_newest_state, save_state
-from lorasmith.training.step import Learner, StepResult, TextStates, step
+from lorasmith.training.step import StepResult, step
 from lorasmith.training.telemetry import Telemetry
+from lorasmith.training.validation import Validator, make_validator, open_validation
+from lorasmith.training.validation import due as validation_due
 from lorasmith.training.workers import several_processes
 
 
@@ -52,6 +55,7 @@ class Run:
     plan: Plan
     learner: Learner
     data: TrainingData
+    validator: Validator | None
     telemetry: Telemetry
     emit: Emitter
     commands: Commands
@@ -113,7 +117,11 @@ def work_along(folder: Path, together: Together) -> None:
 def check(settings: Settings) -> tuple[list[str], TrainingSet, Plan]:
     """Warnings, the pictures and the plan; raises InputError with one sentence where the run could not work."""
     warnings = check_together(settings)
-    check_fits_base(settings, describe(settings.base.path, **settings.base.wishes).prediction_type)
+    base = describe(settings.base.path, **settings.base.wishes)
+    check_fits_base(settings, base.prediction_type, base.zero_terminal_snr)
+    check_weights(settings, base.family)
+    trains_texts = any(settings.lr_of(part, base.family) > 0 for part in ("text_encoder", "text_encoder_2"))
+    warnings += check_variants(caption_rules(settings.captions), settings.captions.cached_variants, trains_texts)
     training_set = open_training_set(
         settings.datasets, settings.buckets, batch_size=settings.training.batch_size, balance_reg=settings.training.balance_reg
     )
@@ -129,61 +137,40 @@ def _work(
     listeners: Iterable[Listener], commands: Commands, begun: float, together: Together,
 ) -> RunResult:  # fmt: skip
     """The phases after the check, the same for a new run and a resumed one, and for every process that shares it."""
-    again = folder.events.exists()
+    begins_anew = not folder.events.exists()
     event_log = EventLog(folder.events) if together.leads else None
     emit = Emitter([event_log, *listeners] if event_log else [])
-    state: TrainState | None = None
+    state = TrainState()
     try:
         if commands.stopping:
             raise StopAsked
         if together.leads:
             folder.remove_leftovers()
-        for message in (*warnings, *(problem.sentence for problem in training_set.problems)):
-            emit(events.Warned(message))
+        emit.warn(*warnings, *(problem.sentence for problem in training_set.problems))
+        validation_set = open_validation(settings, training_set)
         base = load_model(settings, training_set, emit)
-        inputs = describe_inputs(training_set, base)
-        state, damaged = load_newest_state(folder.state)
-        for path in damaged:
-            since = f"step {state.step}, the one saved before" if state else "the beginning"
-            emit(events.Warned(f"the saved state {path} is damaged, so the run goes on from {since}; check the disk"))
-        if state is None and together.leads:
-            folder.write_manifest({"inputs": inputs, **describe_machine(_device(settings))})
-        elif together.leads:
-            folder.check_inputs_unchanged(inputs)
-            if folder.thread_count() not in (None, torch.get_num_threads()):
-                emit(events.Warned(
-                    f"the run began with {folder.thread_count()} threads and goes on with {torch.get_num_threads()}; "
-                    f"the result can differ in the last digits (set OMP_NUM_THREADS to keep it exact)"
-                ))  # fmt: skip
-        learner = make_learner(settings, base, together)
-        latents = cache_latents(settings, base, training_set, emit, commands, together)
-        telemetry = Telemetry(learner.adapters, learner.optimizer, plan.steps, state.loss_sums if state else None)
-        run = Run(
-            settings, folder, plan, learner, TrainingData(settings, training_set, plan, latents, together.rank), telemetry, emit, commands
-        )
-        trained = sum(p.numel() for p in learner.parameters)
-        emit(events.Planned(plan.steps, plan.epochs, plan.pictures, plan.batches_per_epoch, trained))
-        if state is None:
-            state = TrainState(0, {}, {}, 0.0, 0, 0.0)
-            if again:
-                emit(events.Resumed(0))
-            draw_samples(run, epoch=0, done=0)
-        else:
-            restore(learner, state)
-            emit(events.Resumed(state.step))
+        state = last_state(folder, emit)
+        check_inputs(settings, folder, describe_inputs(training_set, base), state, emit, together)
+        learner = attach_learner(settings, folder, base, emit, together)
+        validator = make_validator(validation_set, base, settings) if validation_set else None
+        data = cache_latents(settings, training_set, plan, base, emit, commands, together)
+        run = Run(settings, folder, plan, learner, data, validator, _telemetry(learner, plan, state), emit, commands)
+        cache_texts(run)
+        give_memory_back(run)
+        emit(events.Planned(plan.steps, plan.epochs, plan.pictures, plan.batches_per_epoch, sum(p.numel() for p in learner.parameters)))
+        begin(run, state, begins_anew)
         emit(events.PhaseStarted("train", f"after {time.monotonic() - begun:.1f} s"))
         stopped = loop(run, state)
-        return _leave(run, state) if stopped else finish(run, state)
+        return leave(run, state) if stopped else finish(run, state)
     except StopAsked:
-        done = state.step if state else 0
-        emit(events.Stopped(done, f"stopped before step {done + 1}; go on with: lorasmith resume {folder.root}"))
-        return RunResult(folder.root, False, done, None)
+        emit(events.Stopped(state.step, f"stopped before step {state.step + 1}; go on with: lorasmith resume {folder.root}"))
+        return RunResult(folder.root, False, state.step, None)
     except WriteFailed as error:
         failed = could_not_write(error, folder.root)
-        emit(events.Stopped(state.step if state else 0, str(failed)))
+        emit(events.Stopped(state.step, str(failed)))
         raise failed from error
     except LorasmithError as error:
-        emit(events.Stopped(state.step if state else 0, str(error)))
+        emit(events.Stopped(state.step, str(error)))
         raise
     finally:
         if event_log:
@@ -225,28 +212,44 @@ def load_model(settings: Settings, training_set: TrainingSet, emit: Emitter) -> 
     return base
 
 
-def make_learner(settings: Settings, base: Base, together: Together = ALONE) -> Learner:
-    """A network on each part that learns, with its optimizer."""
-    parts = {part: module for part, module in base.parts.items() if settings.lr_of(part, base.family) > 0}
-    chosen = select_network(base.family, parts, settings.network)
-    adapters = {
-        part: attach_network(parts[part], of_part.targets, of_part.settings, settings.training.seed) for part, of_part in chosen.items()
-    }
-    groups = [
-        {"params": list(adapter.parameters()), "lr": settings.lr_of(part, base.family), "name": part} for part, adapter in adapters.items()
-    ]
-    texts = TextStates(base, settings.base.text_options, set(adapters) != {base.denoiser})
-    learner = Learner(
-        base, adapters, make_optimizer(settings.optimizer.type, groups, settings.optimizer.args), texts, settings, together=together
-    )
-    if settings.training.ema_decay is not None:
-        learner.average = Average(learner.named_parameters, settings.training.ema_decay)
+def last_state(folder: RunFolder, emit: Emitter) -> TrainState:
+    """What was saved last, or the beginning; a damaged file is told of."""
+    state, damaged = load_newest_state(folder.state)
+    for path in damaged:
+        since = f"step {state.step}, the one saved before" if state else "the beginning"
+        emit.warn(f"the saved state {path} is damaged, so the run goes on from {since}; check the disk")
+    return state or TrainState()
+
+
+def check_inputs(
+    settings: Settings, folder: RunFolder, inputs: dict[str, Any], state: TrainState, emit: Emitter, together: Together
+) -> None:
+    """Write down what the run works with or, where it goes on, make sure that this is the same still."""
+    if not together.leads:
+        return
+    if not state.saved:
+        folder.write_manifest({"inputs": inputs, **describe_machine(_device(settings))})
+        return
+    folder.check_inputs_unchanged(inputs)
+    if folder.thread_count() not in (None, torch.get_num_threads()):
+        emit.warn(
+            f"the run began with {folder.thread_count()} threads and goes on with {torch.get_num_threads()}; "
+            f"the result can differ in the last digits (set OMP_NUM_THREADS to keep it exact)"
+        )
+
+
+def attach_learner(settings: Settings, folder: RunFolder, base: Base, emit: Emitter, together: Together) -> Learner:
+    """The networks on the parts that learn, with their optimizer; they start where an earlier LoRA ended, if one is given."""
+    learner, warnings = make_learner(settings, base, open_ancestor(settings, folder.root, base), together)
+    emit.warn(*warnings)
+    if settings.training.gradient_checkpointing:
+        base.checkpoint_gradients()
     return learner
 
 
 def cache_latents(
-    settings: Settings, base: Base, training_set: TrainingSet, emit: Emitter, commands: Commands, together: Together
-) -> LatentSource:
+    settings: Settings, training_set: TrainingSet, plan: Plan, base: Base, emit: Emitter, commands: Commands, together: Together
+) -> TrainingData:
     """The latents of all pictures, from the cache or made now, each process its share; a stop keeps those that are made."""
     emit(events.PhaseStarted("cache", f"{len(training_set.pictures)} pictures"))
     source = LatentSource(
@@ -258,7 +261,50 @@ def cache_latents(
             raise StopAsked
         emit(events.CacheProgress(done, total))
     together.wait()
-    return source
+    return TrainingData(settings, training_set, plan, source, together.rank)
+
+
+def cache_texts(run: Run) -> None:
+    """Encode every text that the run will ask for, where captions are drawn beforehand; a stop keeps those that are made."""
+    if not run.settings.captions.cached_variants:
+        return
+    captions = run.data.all_captions()
+    asked = [*captions, *_prompts(run.settings), run.settings.samples.negative_prompt]
+    if run.validator is not None:
+        asked += run.validator.captions
+    if run.settings.loss.prior_preservation:
+        asked += all_class_captions(captions, run.settings)
+    texts = list(dict.fromkeys(asked))
+    run.emit(events.PhaseStarted("cache", f"{len(texts)} captions"))
+    for done in run.learner.texts.encode_all(texts):
+        if run.commands.stopping:
+            raise StopAsked
+        run.emit(events.CacheProgress(done, len(texts)))
+    run.learner.together.wait()
+
+
+def give_memory_back(run: Run) -> None:
+    """Let go of the parts of the base that nothing will ask for any more."""
+    if run.settings.captions.cached_variants:
+        run.learner.texts.free_encoders()
+    if not run.data.latents.needs_encoder and not run.settings.samples.prompts:
+        run.data.latents.release_encoder()
+        run.learner.base.free_autoencoder()
+
+
+def begin(run: Run, state: TrainState, begins_anew: bool) -> None:
+    """Put what was saved in its place or, at the very start, draw and measure the base as it is."""
+    if state.saved:
+        run.learner.restore(state)
+    if not begins_anew or state.saved:
+        run.emit(events.Resumed(state.step))
+        run.learner.together.wait()
+        if run.validator is not None:
+            run.validator.remember(event for _, event in read_events(run.folder.events))
+    if not state.saved:
+        draw_samples(run, epoch=0, done=0)
+        if run.validator is not None:
+            run.emit(*run.validator.of_base(run.learner.adapters, run.learner.texts, run.learner.together))
 
 
 def loop(run: Run, state: TrainState) -> bool:
@@ -271,7 +317,7 @@ def loop(run: Run, state: TrainState) -> bool:
             return True
         epoch, place = plan.place_of(state.step)
         started = time.monotonic()
-        lrs = set_learning_rates(run, state.step)
+        lrs = run.learner.set_rates(lr_factor(settings, plan, state.step))
         result = one_step(run, epoch, place, state.step)
         state.step += 1
         state.elapsed = before + time.monotonic() - began
@@ -312,15 +358,6 @@ def pass_over(run: Run, state: TrainState, result: StepResult) -> None:
         raise give_up(state.step, state.spoilt_in_a_row, result.spoilt, run.settings.training.mixed_precision)
 
 
-def set_learning_rates(run: Run, number: int) -> dict[str, float]:
-    """Put the schedule's rates into the optimizer; returned by group, for the log."""
-    factor = lr_factor(run.settings, run.plan, number)
-    groups = run.learner.optimizer.param_groups
-    for group in groups:
-        group["lr"] = run.settings.lr_of(group["name"], run.learner.base.family) * factor
-    return {group["name"]: group["lr"] for group in groups}
-
-
 def end_epoch(run: Run, state: TrainState, epoch: int) -> None:
     """Report the epoch; save its checkpoint, its samples and, last, the state that goes on after it."""
     if state.epoch_steps:
@@ -331,6 +368,9 @@ def end_epoch(run: Run, state: TrainState, epoch: int) -> None:
         save_checkpoint(run, f"{run.settings.name}-{epoch:06d}.safetensors", epoch, state.step)
     if last or epoch % run.settings.samples.every_n_epochs == 0:
         draw_samples(run, epoch, state.step)
+    if run.validator is not None and validation_due(run.settings, epoch, last):
+        with run.learner.weights_for_use():
+            run.emit(*run.validator.of_checkpoint(run.learner.adapters, run.learner.texts, epoch, state.step, run.learner.together))
     keep_state(run, state)
 
 
@@ -339,23 +379,12 @@ def keep_state(run: Run, state: TrainState) -> None:
     learner = run.learner
     if not learner.together.leads:
         return
-    if not all(torch.isfinite(p).all() for p in learner.parameters):
+    if not learner.finite:
         raise weights_spoilt(state.step, run.folder.root)
-    state.adapter = {f"{part}.{key}": value for part, adapter in learner.adapters.items() for key, value in adapter.state_dict().items()}
-    state.optimizer = learner.optimizer.state_dict()
-    state.average = learner.average.values if learner.average is not None else {}
+    learner.keep_in(state)
     state.loss_sums = run.telemetry.sums
     save_state(run.folder.state, state)
     run.emit(events.StateSaved(state.step))
-
-
-def restore(learner: Learner, state: TrainState) -> None:
-    """Put a saved state back."""
-    for part, adapter in learner.adapters.items():
-        adapter.load_state_dict({key.removeprefix(f"{part}."): value for key, value in state.adapter.items() if key.startswith(f"{part}.")})
-    learner.optimizer.load_state_dict(state.optimizer)
-    if learner.average is not None:
-        learner.average.load(state.average)
 
 
 def save_checkpoint(run: Run, name: str, epoch: int, done: int, final: bool = False) -> Path:
@@ -374,13 +403,13 @@ def draw_samples(run: Run, epoch: int, done: int) -> None:
     wanted, base = run.settings.samples, run.learner.base
     if not wanted.prompts or not run.learner.together.leads:
         return
-    prompts = [prompt.replace("{trigger}", run.settings.captions.trigger or "") for prompt in wanted.prompts]
+    prompts = _prompts(run.settings)
     seeds = [wanted.seed + k for k in range(len(prompts))]
-    with weights_for_use(run.settings.optimizer.type, run.learner.optimizer):
+    with run.learner.weights_for_use():
         pictures = sample(
             base, prompts, seeds, width=wanted.width, height=wanted.height,
             steps=wanted.steps or base.usual.steps, cfg_scale=wanted.cfg_scale or base.usual.cfg_scale,
-            negative_prompt=wanted.negative_prompt, texts=run.settings.base.text_options,
+            negative_prompt=wanted.negative_prompt, texts=run.learner.texts,
         )  # fmt: skip
     for k, (prompt, seed, picture) in enumerate(zip(prompts, seeds, pictures, strict=True)):
         path = run.folder.samples / f"epoch{epoch:06d}-step{done:08d}-{k:02d}.png"
@@ -398,7 +427,7 @@ def finish(run: Run, state: TrainState) -> RunResult:
     return RunResult(run.folder.root, True, state.step, file)
 
 
-def _leave(run: Run, state: TrainState) -> RunResult:
+def leave(run: Run, state: TrainState) -> RunResult:
     """A stop was asked for: keep the state, and the LoRA of this moment."""
     keep_state(run, state)
     file = None
@@ -411,6 +440,14 @@ def _leave(run: Run, state: TrainState) -> RunResult:
 
 
 # -- what they need ---------------------------------------------------------------------------------------------------
+
+
+def _prompts(settings: Settings) -> list[str]:
+    return [prompt.replace("{trigger}", settings.captions.trigger or "") for prompt in settings.samples.prompts]
+
+
+def _telemetry(learner: Learner, plan: Plan, state: TrainState) -> Telemetry:
+    return Telemetry(learner.adapters, learner.optimizer, plan.steps, state.loss_sums)
 
 
 def _device(settings: Settings) -> str:

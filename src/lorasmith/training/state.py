@@ -25,15 +25,20 @@ KEPT = 2
 class TrainState:
     """Everything that changes while training. All draws depend on `step` and the settings, so no generator is here."""
 
-    step: int
-    adapter: dict[str, torch.Tensor]
-    optimizer: dict[str, Any]
-    epoch_loss: float  # sum of the step losses of the epoch under way
-    epoch_steps: int
-    elapsed: float  # seconds of training before this moment
+    step: int = 0
+    adapter: dict[str, torch.Tensor] = field(default_factory=dict)
+    optimizer: dict[str, Any] = field(default_factory=dict)
+    epoch_loss: float = 0.0  # sum of the step losses of the epoch under way
+    epoch_steps: int = 0
+    elapsed: float = 0.0  # seconds of training before this moment
     average: dict[str, torch.Tensor] = field(default_factory=dict)  # of the adapters' weights, where one is kept
     spoilt_in_a_row: int = 0  # steps up to now whose loss was not finite
     loss_sums: dict[str, tuple[float, float]] = field(default_factory=dict)  # of `telemetry`
+
+    @property
+    def saved(self) -> bool:
+        """Whether something was learnt and kept; False at the very start."""
+        return bool(self.adapter)
 
 
 def save_state(folder: Path, state: TrainState) -> Path:

@@ -4,40 +4,16 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
 
 import torch
 
-from lorasmith.adapters.attach import AttachedAdapter
-from lorasmith.models.family import Base
-from lorasmith.models.texts import EncodedTexts, TextOptions
-from lorasmith.training.average import Average
-from lorasmith.training.objective import PreparedBatch, batch_loss
-from lorasmith.training.processes import ALONE, Together
-from lorasmith.training.settings import Settings
-
-
-@dataclass
-class Learner:
-    """What a step works with, and changes: the adapters' weights, the optimizer, and the average of the weights where one is kept."""
-
-    base: Base
-    adapters: Mapping[str, AttachedAdapter]
-    optimizer: torch.optim.Optimizer
-    texts: TextStates
-    settings: Settings
-    average: Average | None = None
-    together: Together = ALONE
-
-    @property
-    def parameters(self) -> list[torch.nn.Parameter]:
-        return [p for adapter in self.adapters.values() for p in adapter.parameters()]
-
-    @property
-    def named_parameters(self) -> dict[str, torch.nn.Parameter]:
-        return {f"{part}.{name}": p for part, adapter in self.adapters.items() for name, p in adapter.named_parameters()}
+from lorasmith.models.texts import EncodedTexts
+from lorasmith.training.learner import Learner
+from lorasmith.training.objective import BatchLoss, PreparedBatch, batch_loss
+from lorasmith.training.preservation import class_captions, preservation_loss, without
 
 
 @dataclass(frozen=True)
@@ -60,24 +36,6 @@ class StepResult:
     grad_norm: float
     samples: tuple[SampleLoss, ...]
     spoilt: tuple[SampleLoss, ...] = ()
-
-
-class TextStates:
-    """Encoded captions; kept for the run where no text encoder trains, since then they never change."""
-
-    def __init__(self, base: Base, options: TextOptions, trained: bool):
-        self._base, self._options, self._trained = base, options, trained
-        self._kept: dict[str, EncodedTexts] = {}
-
-    def __call__(self, captions: Sequence[str]) -> EncodedTexts:
-        """The captions' states in their order."""
-        if self._trained:
-            return self._base.encode_texts(captions, self._options)
-        for caption in captions:
-            if caption not in self._kept:
-                with torch.no_grad():
-                    self._kept[caption] = self._base.encode_texts([caption], self._options)
-        return EncodedTexts.cat([self._kept[caption] for caption in captions])
 
 
 def step(
@@ -115,17 +73,36 @@ class _Share:
 
 def _gradients(learner: Learner, batch: PreparedBatch, number: int, first_sample: int, of: int) -> _Share:
     """Add the gradients of one of `of` batches; of a loss that is not finite there are none."""
-    frozen_text = set(learner.adapters) == {learner.base.denoiser}
     with ExitStack() as thinned:
         for adapter in learner.adapters.values():
             thinned.enter_context(adapter.at_step(learner.settings.training.seed, number))
-        with torch.no_grad() if frozen_text else nullcontext():
-            states = learner.texts(batch.captions)
+        states = _read(learner, batch.captions)
         loss = batch_loss(learner.base, batch, states, learner.settings, number, first_sample)
-        if torch.isfinite(loss.mean):
-            (loss.mean / of).backward()
-    samples = zip(batch.names, loss.timesteps.tolist(), loss.per_sample.tolist(), strict=True)
-    return _Share(loss.mean.item() / of, tuple(SampleLoss(*sample) for sample in samples))
+        mean, per_sample = loss.mean, loss.per_sample
+        if learner.settings.loss.prior_preservation:
+            kept = _preservation(learner, batch, number, first_sample)
+            mean, per_sample = mean + kept.mean, per_sample + kept.per_sample
+        if torch.isfinite(mean):
+            (mean / of).backward()
+    samples = zip(batch.names, loss.timesteps.tolist(), per_sample.tolist(), strict=True)
+    return _Share(mean.item() / of, tuple(SampleLoss(*sample) for sample in samples))
+
+
+def _read(learner: Learner, captions: Sequence[str]) -> EncodedTexts:
+    """What the text encoders say of captions; with gradients where one of them learns."""
+    with nullcontext() if learner.trains_texts else torch.no_grad():
+        return learner.texts(captions)
+
+
+def _preservation(learner: Learner, batch: PreparedBatch, number: int, first_sample: int) -> BatchLoss:
+    """How far the model has gone from its base where the trigger is not named."""
+    captions = class_captions(batch, learner.settings)
+    own = None
+    if learner.trains_texts:
+        with without(learner.adapters), torch.no_grad():
+            own = learner.texts(captions)
+    states = _read(learner, captions)
+    return preservation_loss(learner.base, learner.adapters, batch, states, learner.settings, number, first_sample, own)
 
 
 def _update(learner: Learner, number: int) -> None:

@@ -58,9 +58,7 @@ class TextStates:
     def free_encoders(self) -> None:
         """Let go of the text encoders' weights, and of the memory that they take. Tokens can still be counted."""
         assert self._cache is not None, "without a cache on disk the encoders are needed"
-        for name, module in self._base.parts.items():
-            if name != self._base.denoiser:
-                module.to("meta")
+        self._base.free_text_encoders()
         self._freed = True
         if torch.cuda.is_available():
             torch.cuda.empty_cache()

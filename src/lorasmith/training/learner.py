@@ -1,0 +1,96 @@
+"""What learns in a run: the networks on the base's parts, the optimizer that moves them, and the average of their weights."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+import torch
+
+from lorasmith.adapters.attach import AttachedAdapter, attach_network
+from lorasmith.adapters.selection import select_network
+from lorasmith.datasets.texts import TextCache
+from lorasmith.models.family import Base
+from lorasmith.training.average import Average
+from lorasmith.training.continuation import Ancestor, start_from
+from lorasmith.training.optimizers import make_optimizer, weights_for_use
+from lorasmith.training.parameter_groups import ParameterGroup, make_groups, set_rates
+from lorasmith.training.processes import ALONE, Together
+from lorasmith.training.settings import Settings
+from lorasmith.training.state import TrainState
+from lorasmith.training.texts import TextStates
+
+
+@dataclass
+class Learner:
+    """What a step works with, and changes."""
+
+    base: Base
+    adapters: Mapping[str, AttachedAdapter]
+    optimizer: torch.optim.Optimizer
+    texts: TextStates
+    settings: Settings
+    groups: Sequence[ParameterGroup] = ()
+    average: Average | None = None
+    together: Together = ALONE
+
+    @property
+    def parameters(self) -> list[torch.nn.Parameter]:
+        return list(self.named_parameters.values())
+
+    @property
+    def named_parameters(self) -> dict[str, torch.nn.Parameter]:
+        return {f"{part}.{name}": p for part, adapter in self.adapters.items() for name, p in adapter.named_parameters()}
+
+    @property
+    def trains_texts(self) -> bool:
+        return set(self.adapters) != {self.base.denoiser}
+
+    @property
+    def finite(self) -> bool:
+        """Whether every trained number is one."""
+        return all(bool(torch.isfinite(p).all()) for p in self.parameters)
+
+    def set_rates(self, factor: float) -> dict[str, float]:
+        """Put the schedule's factor on the learning rates; returned by group, for the log."""
+        return set_rates(self.optimizer, self.groups, factor)
+
+    def weights_for_use(self) -> AbstractContextManager[None]:
+        """Within the block the networks hold the weights to save, to measure and to draw with; see `optimizers.weights_for_use`."""
+        return weights_for_use(self.settings.optimizer.type, self.optimizer)
+
+    def keep_in(self, state: TrainState) -> None:
+        """Put all that has been learnt into the state of the run."""
+        state.adapter = {f"{part}.{key}": value for part, adapter in self.adapters.items() for key, value in adapter.state_dict().items()}
+        state.optimizer = self.optimizer.state_dict()
+        state.average = self.average.values if self.average is not None else {}
+
+    def restore(self, state: TrainState) -> None:
+        """Go on from what a state has kept."""
+        for part, adapter in self.adapters.items():
+            own = {key.removeprefix(f"{part}."): value for key, value in state.adapter.items() if key.startswith(f"{part}.")}
+            adapter.load_state_dict(own)
+        self.optimizer.load_state_dict(state.optimizer)
+        if self.average is not None:
+            self.average.load(state.average)
+
+
+def make_learner(settings: Settings, base: Base, ancestor: Ancestor | None = None, together: Together = ALONE) -> tuple[Learner, list[str]]:
+    """A network on each part that learns, starting where `ancestor` ended if there is one, with its optimizer; and warnings."""
+    parts = {part: module for part, module in base.parts.items() if settings.lr_of(part, base.family) > 0}
+    chosen = select_network(base.family, parts, settings.network)
+    adapters = {
+        part: attach_network(parts[part], of_part.targets, of_part.settings, settings.training.seed) for part, of_part in chosen.items()
+    }
+    warnings: list[str] = []
+    if ancestor is not None:
+        adapters, warnings = start_from(adapters, ancestor, settings, base)
+    groups = make_groups(base, adapters, settings)
+    optimizer = make_optimizer(settings.optimizer.type, [group.for_optimizer() for group in groups], settings.optimizer.args)
+    cache = TextCache(settings.cache / "texts") if settings.captions.cached_variants else None
+    texts = TextStates(base, settings.base.text_options, trained=set(adapters) != {base.denoiser}, cache=cache)
+    learner = Learner(base, adapters, optimizer, texts, settings, groups, together=together)
+    if settings.training.ema_decay is not None:
+        learner.average = Average(learner.named_parameters, settings.training.ema_decay)
+    return learner, warnings
