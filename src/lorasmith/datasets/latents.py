@@ -8,7 +8,6 @@ same one at once, because each file is written aside and renamed.
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,8 +16,9 @@ import numpy as np
 import torch
 from PIL import Image
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 
+from lorasmith.atomic import write_atomically
 from lorasmith.datasets.augment import ColourChange, with_colours
 from lorasmith.datasets.buckets import Fit
 from lorasmith.images.read import read_picture
@@ -89,9 +89,7 @@ class LatentCache:
     def put(self, key: str, latent: torch.Tensor) -> None:
         path = self._path(key)
         path.parent.mkdir(parents=True, exist_ok=True)
-        aside = path.with_suffix(f".{os.getpid()}.part")
-        save_file({"latent": latent.contiguous()}, aside)
-        os.replace(aside, path)
+        write_atomically(path, save({"latent": latent.contiguous()}))
 
 
 def encode_all(

@@ -6,6 +6,7 @@ holds every event, one JSON object a line: `{"event": "StepDone", "time": <Unix 
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import logging
@@ -214,7 +215,9 @@ class EventLog:
         self._file.flush()
 
     def close(self) -> None:
-        self._file.close()
+        """Let go of the file; what a full disk kept out of it was reported when it happened."""
+        with contextlib.suppress(OSError):
+            self._file.close()
 
 
 def read_events(path: Path) -> Iterator[tuple[float, Event]]:

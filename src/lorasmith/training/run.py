@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ from lorasmith.models.sampling import sample
 from lorasmith.training import events
 from lorasmith.training.checkpoints import DTYPES, write_checkpoint
 from lorasmith.training.commands import Commands
-from lorasmith.training.continuation import open_ancestor
+from lorasmith.training.continuation import check_weights, open_ancestor
 from lorasmith.training.data import TrainingData, caption_rules
 from lorasmith.training.events import Emitter, EventLog, Listener, read_events
 from lorasmith.training.facts import lora_metadata
@@ -82,6 +82,7 @@ def train(settings: Settings, folder: Path, listeners: Iterable[Listener] = (), 
     """
     begun = time.monotonic()
     warnings, training_set, plan = check(settings)
+    check_weights(settings)
     run_folder = RunFolder(folder)
     run_folder.create(settings)
     try:
@@ -119,7 +120,6 @@ def check(settings: Settings) -> tuple[list[str], TrainingSet, Plan]:
     warnings = check_together(settings)
     base = describe(settings.base.path, **settings.base.wishes)
     check_fits_base(settings, base.prediction_type, base.zero_terminal_snr)
-    check_weights(settings, base.family)
     trains_texts = any(settings.lr_of(part, base.family) > 0 for part in ("text_encoder", "text_encoder_2"))
     warnings += check_variants(caption_rules(settings.captions), settings.captions.cached_variants, trains_texts)
     training_set = open_training_set(
@@ -137,7 +137,7 @@ def _work(
     listeners: Iterable[Listener], commands: Commands, begun: float, together: Together,
 ) -> RunResult:  # fmt: skip
     """The phases after the check, the same for a new run and a resumed one, and for every process that shares it."""
-    begins_anew = not folder.events.exists()
+    begins_anew = together.gather(not folder.events.exists())[0]  # as the run's own process finds it, before it writes there
     event_log = EventLog(folder.events) if together.leads else None
     emit = Emitter([event_log, *listeners] if event_log else [])
     state = TrainState()
