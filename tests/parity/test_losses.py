@@ -94,7 +94,11 @@ def base_with(unet, diffusion):
 
 def noise_drawn(draws, args, tensors):
     """The noise of a case, of what was drawn there."""
-    left = [tensors[draw["tensor"]] for draw in draws if "tensor" in draw]
+    left = [
+        tensors[draw["tensor"]] if "tensor" in draw else torch.tensor(draw["value"]).reshape(draw["shape"])
+        for draw in draws
+        if draw["call"] in ("torch.randn", "torch.randn_like")
+    ]
     added = left.pop(0)
     if args["noise_offset"]:
         added = offset(added, left.pop(0), args["noise_offset"])

@@ -49,7 +49,7 @@ class Draws:
     def take(self, call: str):
         draw = self.left.pop(0)
         assert draw["call"] == call
-        return tensors()[draw["tensor"]] if "tensor" in draw else torch.tensor(draw["value"])
+        return tensors()[draw["tensor"]] if "tensor" in draw else torch.tensor(draw["value"]).reshape(draw.get("shape") or ())
 
     def __bool__(self) -> bool:
         return bool(self.left)
