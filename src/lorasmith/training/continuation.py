@@ -1,6 +1,6 @@
 """Continue from a finished LoRA: another training, perhaps slower and on other pictures, that starts where a file ended.
 
-    check_weights(settings, family)                          # before a new run: is there such a file, and for this family
+    check_weights(settings)                                  # before a new run: is there such a file, and for this family
     ancestor = open_ancestor(settings, run_folder, base)     # kept in the run's folder, so that resuming needs no other file
     adapters, warnings = start_from(adapters, ancestor, settings, base)
 
@@ -32,6 +32,7 @@ from lorasmith.adapters.settings import TAKES
 from lorasmith.adapters.state import attach_file
 from lorasmith.atomic import write_atomically
 from lorasmith.errors import AdapterError
+from lorasmith.models.checkpoint import describe
 from lorasmith.models.family import Base
 from lorasmith.training.settings import Settings
 
@@ -60,9 +61,10 @@ class Ancestor:
 # ---- the file
 
 
-def check_weights(settings: Settings, family: str) -> None:
+def check_weights(settings: Settings) -> None:
     """Raises AdapterError where the file is not there, holds no network, or was made for another family; for a new run, at once."""
     if settings.network.weights is not None:
+        family = describe(settings.base.path, **settings.base.wishes).family
         _read(settings.network.weights, settings.network.weights, family, None)
 
 
@@ -230,10 +232,12 @@ def _warnings(ancestor: Ancestor, layers: Mapping[str, NetworkLayer]) -> list[st
     return found
 
 
-def ranks_and_alphas(adapters: Mapping[str, AttachedAdapter]) -> tuple[int | str, float | str]:
-    """(rank, alpha) of all layers for a file's metadata; "Dynamic" where they differ. Kinds without ranks do not count."""
+def ranks_and_alphas(adapters: Mapping[str, AttachedAdapter]) -> tuple[int | str, float | str] | None:
+    """(rank, alpha) of all layers for a file's metadata; "Dynamic" where they differ, None where no layer's kind has a rank."""
     layers = [layer for adapter in adapters.values() for layer in adapter.layers().values() if layer.rank is not None]
-    ranks, alphas = {layer.rank or 0 for layer in layers}, {layer.alpha for layer in layers}
+    ranks, alphas = {layer.rank for layer in layers if layer.rank is not None}, {layer.alpha for layer in layers}
+    if not layers:
+        return None
     return (ranks.pop() if len(ranks) == 1 else "Dynamic"), (alphas.pop() if len(alphas) == 1 else "Dynamic")
 
 

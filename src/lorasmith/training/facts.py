@@ -4,29 +4,36 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from lorasmith.adapters.attach import AttachedAdapter
 from lorasmith.adapters.file import TrainingFacts, base_model_version, kohya_metadata, network_module
 from lorasmith.captions.caption import split_tags
 from lorasmith.datasets.training_set import TrainingSet
 from lorasmith.models.family import Base
+from lorasmith.training.continuation import Ancestor, ranks_and_alphas
 from lorasmith.training.optimizers import class_path
 from lorasmith.training.plan import Plan
 from lorasmith.training.schedules import in_steps
 from lorasmith.training.settings import Settings
 
 
-def lora_metadata(settings: Settings, plan: Plan, training_set: TrainingSet, base: Base, epoch: int, done: int) -> dict[str, str]:
-    """The metadata of a LoRA file after `epoch` epochs and `done` steps."""
+def lora_metadata(
+    settings: Settings, plan: Plan, training_set: TrainingSet, base: Base, epoch: int, done: int,
+    adapters: Mapping[str, AttachedAdapter] | None = None, ancestor: Ancestor | None = None,
+) -> dict[str, str]:  # fmt: skip
+    """The metadata of a LoRA file after `epoch` epochs and `done` steps; `adapters` tell ranks where they are not those of the settings."""
     training, optimizer = settings.training, settings.optimizer
+    rank, alpha = _size(settings, adapters or {})
     arguments = ",".join(f"{key}={value}" for key, value in optimizer.args.items())
     facts = TrainingFacts(
         output_name=settings.name,
         base_model_version=base_model_version(base.family, base.diffusion.prediction_type),
-        network_dim=settings.network.rank,
-        network_alpha=settings.network.alpha_value,
+        network_dim=rank,
+        network_alpha=alpha,
         network_module=network_module(settings.network.kind, base.family),
         network_args=_network_args(settings),
         resolution=settings.buckets.size,
@@ -57,9 +64,20 @@ def lora_metadata(settings: Settings, plan: Plan, training_set: TrainingSet, bas
         dataset_dirs=_dataset_dirs(training_set),
         bucket_info=_bucket_info(training_set) if settings.buckets.enable_bucket else None,
         software=f"lorasmith/{version('lorasmith')}",
-        extra={"lorasmith_settings": json.dumps(_settings_without_folders(settings), sort_keys=True)},
+        extra={
+            "lorasmith_settings": json.dumps(_settings_without_folders(settings), sort_keys=True),
+            **({} if ancestor is None else ancestor.metadata),
+        },
     )
     return kohya_metadata(facts)
+
+
+def _size(settings: Settings, adapters: Mapping[str, AttachedAdapter]) -> tuple[int | str, float | str]:
+    """Rank and alpha as files tell them: the settings', or "Dynamic" where rules or an earlier file give layers sizes of their own."""
+    network = settings.network
+    if network.dim_from_weights or any(rule.rank is not None or rule.alpha is not None for rule in network.layers):
+        return ranks_and_alphas(adapters) or (network.rank, network.alpha_value)
+    return network.rank, network.alpha_value
 
 
 def _network_args(settings: Settings) -> dict[str, object]:
@@ -69,7 +87,9 @@ def _network_args(settings: Settings) -> dict[str, object]:
         name: value for name in type(network).model_fields if (value := getattr(network, name)) != type(network).model_fields[name].default
     }
     chosen = {
-        name: value for name, value in given.items() if name not in ("kind", "rank", "alpha", "train_unet", "train_text_encoder", "layers")
+        name: value
+        for name, value in given.items()
+        if name not in ("kind", "rank", "alpha", "train_unet", "train_text_encoder", "layers", "weights", "dim_from_weights")
     }
     return ({"algo": network.kind} if network.kind not in ("lora", "dylora") else {}) | chosen
 
@@ -80,6 +100,8 @@ def _settings_without_folders(settings: Settings) -> dict[str, Any]:
     for name, value in tree["base"].items():
         if isinstance(getattr(settings.base, name), Path):
             tree["base"][name] = Path(value).name
+    if settings.network.weights is not None:
+        tree["network"]["weights"] = settings.network.weights.name
     for entry, dataset in zip(tree["datasets"], settings.datasets, strict=True):
         entry["path"] = dataset.path.name
         if dataset.mask_path is not None:
