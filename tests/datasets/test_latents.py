@@ -10,7 +10,7 @@ from PIL import Image
 from lorasmith.datasets.augment import ColourChange
 from lorasmith.datasets.buckets import Fit
 from lorasmith.datasets.latent_source import LatentSource
-from lorasmith.datasets.latents import LatentRequest, bucket_pixels, latent_key
+from lorasmith.datasets.latents import LatentCache, LatentRequest, bucket_pixels, encode_all, latent_key
 from lorasmith.datasets.order import Showing
 from lorasmith.datasets.settings import BucketSettings, DatasetSettings
 from lorasmith.datasets.training_set import open_training_set
@@ -122,6 +122,34 @@ def test_nothing_is_encoded_twice_and_a_second_run_encodes_nothing(vae, folder, 
     assert list(again.prepare()) == [(14, 14)]
     all_shown(again)
     assert len(calls) == 14
+
+
+def test_what_is_read_ahead_is_read_once_and_what_is_passed_over_is_let_go(vae, folder, tmp_path, monkeypatch):
+    data = opened(folder, random_crop=True)
+    source = source_of(data, vae.encode_pixels, tmp_path)
+    expected = [source(WIDES, epoch) for epoch in range(1, 20)]
+    from lorasmith.datasets import latent_source
+
+    read = []
+    monkeypatch.setattr(latent_source, "bucket_pixels", lambda request: read.append(request) or bucket_pixels(request))
+    for epoch in range(1, 16):
+        source.expect(WIDES, epoch)
+    taken = [source(WIDES, epoch) for epoch in (1, 2, 3)]
+    taken += [source(WIDES, epoch) for epoch in range(6, 11)]  # epochs 4 and 5 are passed over
+    for epoch in range(11, 20):
+        source.expect(WIDES, epoch)
+        taken.append(source(WIDES, epoch))
+    assert len(read) == 30 + 27  # of the first 45 asked for ahead no more than 32 wait
+    assert same(expected[:3] + expected[5:], taken)
+
+
+def test_pictures_that_are_looked_at_once_have_the_same_latents(vae, folder, tmp_path):
+    pictures, datasets = opened(folder)
+    source = source_of((pictures, datasets), vae.encode_pixels, tmp_path / "a")
+    requests = [item.latent_request for item in pictures]
+    for _ in range(2):  # made, then from the cache
+        found = dict(encode_all(requests, vae.encode_pixels, "vae", torch.float32, LatentCache(tmp_path / "b")))
+        assert torch.equal(torch.stack([found[i] for i in range(4)]), source(SQUARES, 1).latents)
 
 
 def test_only_showings_like_no_other_are_encoded_in_the_loop(vae, folder, tmp_path):

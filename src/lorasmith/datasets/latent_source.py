@@ -36,8 +36,8 @@ Result = TypeVar("Result")
 
 READERS = min(4, os.cpu_count() or 1)
 """Threads that decode pictures ahead of the autoencoder."""
-AHEAD = 2
-"""Batches that wait ready at most."""
+MOST_AHEAD = 32
+"""Showings that are read ahead at most: 12 MB of pixels each at 1024 x 1024."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,10 +159,18 @@ class LatentSource:
     def expect(self, showings: Sequence[Showing], epoch: int) -> None:
         """Start reading a batch that will be asked for soon, beside the training; not needed, and changes no result."""
         asked = (tuple(showings), epoch)
-        if asked not in self._expected:
+        waiting = sum(len(futures) for futures in self._expected.values())
+        if asked not in self._expected and waiting + len(showings) <= MOST_AHEAD:
             self._expected[asked] = [self._readers.submit(self._read, self._shown(s, epoch)) for s in showings]
-            while len(self._expected) > AHEAD:
-                self._expected.popitem(last=False)
+
+    def _taken(self, showings: Sequence[Showing], epoch: int) -> list[Future[_Read]] | None:
+        """What was begun for this batch, if it was; batches expected before it were passed over, and are let go."""
+        asked = (tuple(showings), epoch)
+        while asked in self._expected:
+            first, futures = self._expected.popitem(last=False)
+            if first == asked:
+                return futures
+        return None
 
     def __call__(self, showings: Sequence[Showing], epoch: int) -> ShownLatents:
         """The batch as it is shown in `epoch` (from 1); the showings are of one bucket.
@@ -170,7 +178,7 @@ class LatentSource:
         Raises RunError where a latent is not finite, or is gone from the cache with no autoencoder to make it.
         """
         shown = [self._shown(s, epoch) for s in showings]
-        futures = self._expected.pop((tuple(showings), epoch), None)
+        futures = self._taken(showings, epoch)
         read = [future.result() for future in futures] if futures is not None else [self._read(one) for one in shown]
         latents = torch.stack([self._latent(*pair) for pair in zip(shown, read, strict=True)]).float()
         sizes = tuple((s.item.picture.size, crop_seen(s.request.fit, s.request.mirrored), s.request.fit.bucket) for s in shown)

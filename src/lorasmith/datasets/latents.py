@@ -93,24 +93,17 @@ class LatentCache:
 
 
 def encode_all(
-    requests: Sequence[LatentRequest], encode: Encode, encoder: str, dtype: torch.dtype, cache: LatentCache, batch_size: int = 8
+    requests: Sequence[LatentRequest], encode: Encode, encoder: str, dtype: torch.dtype, cache: LatentCache
 ) -> Iterator[tuple[int, torch.Tensor]]:
-    """(index, latent) of every request, first those in the cache, the others in batches of one bucket.
+    """(index, latent) of every request, from the cache or encoded now; for pictures that are looked at once (see `latent_source` for a run's).
 
-    `encode` takes pixels (n, 3, height, width) in [-1, 1]. Results do not depend on what was cached before.
+    `encode` takes pixels (1, 3, height, width) in [-1, 1]. Results do not depend on what was cached before, since each picture is encoded
+    by itself: in a batch a convolution may add up in another order.
     """
-    missing: dict[tuple[int, int], list[int]] = {}
     for index, request in enumerate(requests):
-        latent = cache.get(latent_key(request, encoder, dtype))
+        key = latent_key(request, encoder, dtype)
+        latent = cache.get(key)
         if latent is None:
-            missing.setdefault(request.fit.bucket, []).append(index)
-        else:
-            yield index, latent
-    for indices in missing.values():
-        for first in range(0, len(indices), batch_size):
-            group = indices[first : first + batch_size]
-            pixels = torch.stack([bucket_pixels(requests[i]) for i in group])
-            for index, latent in zip(group, encode(pixels), strict=True):
-                kept = latent.to(dtype).cpu().clone()
-                cache.put(latent_key(requests[index], encoder, dtype), kept)
-                yield index, kept
+            latent = encode(bucket_pixels(request)[None])[0].to(dtype).cpu().clone()
+            cache.put(key, latent)
+        yield index, latent
