@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import io
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ from lorasmith.training.commands import Commands
 from lorasmith.training.continuation import check_weights, open_ancestor
 from lorasmith.training.data import TrainingData, caption_rules
 from lorasmith.training.events import Emitter, EventLog, Listener, read_events
+from lorasmith.training.exactness import deterministic_kernels
 from lorasmith.training.facts import lora_metadata
 from lorasmith.training.guard import give_up, weights_spoilt
 from lorasmith.training.learner import Learner, make_learner
@@ -86,7 +88,7 @@ def train(settings: Settings, folder: Path, listeners: Iterable[Listener] = (), 
     run_folder = RunFolder(folder)
     run_folder.create(settings)
     try:
-        with run_folder.in_use(), several_processes(settings.training.num_processes, folder, _device(settings)) as together:
+        with run_folder.in_use(), ready_to_compute(settings, folder) as together:
             return _work(settings, run_folder, warnings, training_set, plan, listeners, commands or Commands(), begun, together)
     except InputError:
         run_folder.remove_unstarted()
@@ -103,7 +105,7 @@ def resume(folder: Path, listeners: Iterable[Listener] = (), commands: Commands 
     settings = run_folder.read_settings()
     with run_folder.in_use():
         warnings, training_set, plan = check(settings)
-        with several_processes(settings.training.num_processes, folder, _device(settings)) as together:
+        with ready_to_compute(settings, folder) as together:
             return _work(settings, run_folder, warnings, training_set, plan, listeners, commands or Commands(), begun, together)
 
 
@@ -112,7 +114,8 @@ def work_along(folder: Path, together: Together) -> None:
     run_folder = RunFolder(folder)
     settings = run_folder.read_settings()
     warnings, training_set, plan = check(settings)
-    _work(settings, run_folder, warnings, training_set, plan, [], Commands(), time.monotonic(), together)
+    with deterministic_kernels(settings.training.deterministic, _device(settings)):
+        _work(settings, run_folder, warnings, training_set, plan, [], Commands(), time.monotonic(), together)
 
 
 def check(settings: Settings) -> tuple[list[str], TrainingSet, Plan]:
@@ -175,6 +178,14 @@ def _work(
     finally:
         if event_log:
             event_log.close()
+
+
+@contextmanager
+def ready_to_compute(settings: Settings, folder: Path) -> Iterator[Together]:
+    """Within the block the other processes of the run are there, if it has some, and the kernels are as exact as is wanted."""
+    training, device = settings.training, _device(settings)
+    with deterministic_kernels(training.deterministic, device), several_processes(training.num_processes, folder, device) as together:
+        yield together
 
 
 # -- the phases -------------------------------------------------------------------------------------------------------

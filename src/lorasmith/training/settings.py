@@ -16,6 +16,7 @@ import tomlkit
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from lorasmith.adapters.settings import NetworkSettings, check_network
+from lorasmith.captions.variants import check_variants
 from lorasmith.datasets.settings import BucketSettings, CaptionSettings, DatasetSettings, check_datasets
 from lorasmith.errors import SettingsError
 from lorasmith.models.settings import BaseModelSettings
@@ -62,6 +63,9 @@ class TrainingSettings(_Section):
         True, description="Off: latents are read from the cache's folder as they are shown, for sets of many thousand pictures."
     )
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto takes an NVIDIA GPU where there is one, else the CPU.")
+    deterministic: bool = Field(
+        False, description="On a GPU: kernels that give the same bytes each time, so that resuming is exact; slower. A CPU's always do."
+    )
     seed: int = Field(42, ge=0, description="The same seed, settings and data give the same LoRA.")
     max_grad_norm: float = Field(1.0, ge=0, description="Gradients longer than this are shortened to it; 0 is off.")
     ema_decay: float | None = Field(
@@ -121,6 +125,7 @@ class CheckpointSettings(_Section):
     """What is kept."""
 
     save_every_n_epochs: int = Field(1, ge=1, description="A LoRA file is written after so many epochs, and at the end.")
+    save_every_n_steps: int | None = Field(None, ge=1, description="A LoRA file is written after so many steps, too. Empty: by epochs alone.")
     save_precision: Literal["fp32", "fp16", "bf16"] = Field("fp16", description="Number type in the LoRA files.")
     save_state_every_seconds: float = Field(300, gt=0, description="A killed run loses at most about so much time.")
 
@@ -130,6 +135,7 @@ class SampleSettings(_Section):
 
     prompts: list[str] = Field(default_factory=list, description="One picture each; {trigger} stands for the trigger word.")
     every_n_epochs: int = Field(1, ge=1, description="Sample after so many epochs; the untouched base is sampled first.")
+    every_n_steps: int | None = Field(None, ge=1, description="Sample after so many steps, too. Empty: by epochs alone.")
     width: int | None = Field(None, ge=8, description="In pixels. Empty: the base's native size.")
     height: int | None = Field(None, ge=8, description="In pixels. Empty: the base's native size.")
     steps: int | None = Field(None, ge=1, le=1000, description="Denoising steps of a picture. Empty: as usual for the base.")
@@ -200,6 +206,8 @@ def check_together(settings: Settings) -> list[str]:
     check_loss(settings.loss, regularisation=any(d.is_reg for d in datasets), masks=any(d.masks for d in datasets), trigger=c.trigger)
     check_network(settings.network)
     check_rates(settings)
+    trains_texts = settings.lr_of("text_encoder") > 0 or bool(o.text_encoder_2_lr)
+    texts_warned = check_variants(c.rules, c.cached_variants, trains_texts)
     check_datasets(settings.datasets)
     if not settings.network.train_text_encoder and o.text_encoder_lr:
         raise SettingsError("optimizer.text_encoder_lr has no effect while network.train_text_encoder is off; remove it or switch that on")
@@ -209,7 +217,7 @@ def check_together(settings: Settings) -> list[str]:
         given = sorted(settings.samples.model_fields_set - {"prompts"})
         if given and settings.samples != SampleSettings():
             raise SettingsError(f"samples.{given[0]} has no effect without samples.prompts; add a prompt or remove it")
-    warnings = check_noise(settings.noise, settings.base.zero_terminal_snr)
+    warnings = texts_warned + check_noise(settings.noise, settings.base.zero_terminal_snr)
     optimizer = kind_of(o.type)
     if optimizer.finds_rate and len({lr for part in ("unet", "text_encoder") if (lr := settings.lr_of(part))}) > 1:
         raise SettingsError(f"optimizer.unet_lr and optimizer.text_encoder_lr differ, but {o.type} finds one rate for all; make them equal")
