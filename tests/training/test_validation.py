@@ -5,16 +5,19 @@ import shutil
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from lorasmith.datasets.holdout import hold_out, plan_holdout
+from lorasmith.datasets.latent_source import LatentSource
 from lorasmith.demo.drawing import draw_scene
 from lorasmith.demo.weights import BASE
 from lorasmith.demo.world import random_scene, tag_caption
 from lorasmith.errors import DatasetError, SettingsError
+from lorasmith.models.checkpoint import open_base
 from lorasmith.training import run
-from lorasmith.training.commands import Commands
 from lorasmith.training.data import TrainingData
 from lorasmith.training.events import EventLog, ValidationDone, Warned, read_events
+from lorasmith.training.learner import make_learner
 from lorasmith.training.processes import Together
 from lorasmith.training.settings import settings_from
 from lorasmith.training.step import step
@@ -59,9 +62,13 @@ class Training:
     def __init__(self, settings):
         _, self.training_set, self.plan = run.check(settings)
         self.settings = settings
-        self.base = run.load_model(settings, self.training_set, lambda event: None)
-        self.learner = run.make_learner(settings, self.base)
-        latents = run.cache_latents(settings, self.base, self.training_set, lambda event: None, Commands())
+        self.base = open_base(settings.base.path, torch.float32)
+        self.learner, _ = make_learner(settings, self.base)
+        latents = LatentSource(
+            self.training_set.pictures, settings.datasets, self.base.encode_pixels, self.base.fingerprints["vae"], torch.float32,
+            settings.cache / "latents", settings.training.seed,
+        )  # fmt: skip
+        assert list(latents.prepare())
         self.data = TrainingData(settings, self.training_set, self.plan, latents)
         self.done = 0
 
@@ -76,10 +83,6 @@ class Training:
 
     def ask(self, validator, epoch, **more):
         return validator.of_checkpoint(self.learner.adapters, self.learner.texts, epoch, self.done, **more)
-
-    @property
-    def weights(self):
-        return [p.detach().clone() for p in self.learner.parameters]
 
 
 @pytest.fixture(scope="module")
@@ -173,18 +176,17 @@ def toy_settings(settings_for, creatures, tmp_path):
 
 
 @pytest.mark.parametrize("text_encoder", [True, False], ids=["text encoder trained", "text encoder frozen"])
-def test_validation_does_not_change_what_is_learnt(toy_settings, text_encoder):
-    ends = []
-    for validates in (False, True):
-        training = Training(toy_settings(training={"epochs": 3, "batch_size": 2}, network={"rank": 2, "train_text_encoder": text_encoder}))
-        validator = training.validator()
-        for epoch in (1, 2):
-            training.steps(2)
-            if validates:
-                told = training.ask(validator, epoch)
-                assert any(isinstance(event, ValidationDone) for event in told)
-        ends.append(training.weights)
-    assert all(torch.equal(a, b) for a, b in zip(*ends, strict=True))
+def test_a_whole_run_ends_in_the_same_weights_with_and_without_validation(toy_settings, tmp_path, text_encoder):
+    network = {"rank": 2, "train_text_encoder": text_encoder}
+    files, rounds = [], []
+    for name, every in (("without", 0), ("with", 1)):
+        told = []
+        settings = toy_settings(network=network, validation={"every_n_epochs": every})
+        files.append(run.train(settings, tmp_path / name, [told.append]).file)
+        rounds.append([event.epoch for event in told if isinstance(event, ValidationDone)])
+    assert rounds == [[], [0, 1, 2]]
+    without, with_it = (load_file(file) for file in files)
+    assert all(torch.equal(without[key], with_it[key]) for key in without | with_it)
 
 
 def test_what_layout_held_out_is_measured_on_beside_as_many_trained_pictures(toy_settings):
@@ -228,6 +230,15 @@ def test_without_held_out_pictures_there_is_no_validation_and_settings_for_it_ar
     assert open_validation(settings, training_set) is None
     with pytest.raises(SettingsError, match="validation.timesteps has no effect, since no picture is held out"):
         open_validation(settings_for(validation={"timesteps": 8}), training_set)
+
+
+def test_a_run_whose_dataset_has_masks_is_validated_without(toy_settings, creatures, tmp_path):
+    masked = toy_settings().datasets[0].model_copy(update={"alpha_mask": True, "resolution": 48})
+    settings = toy_settings().model_copy(update={"datasets": [masked]})
+    _, training_set, _ = run.check(settings)
+    found = open_validation(settings, training_set)
+    assert {max(item.fit.bucket) for item in found.held_out} <= {48, 56}
+    assert all(item.mask is None for item in found.held_out)
 
 
 def test_a_folder_of_its_own_can_judge(settings_for, tmp_path):
@@ -283,8 +294,10 @@ def test_where_nothing_is_memorised_the_gap_is_beyond_its_margin_in_one_case_of_
     assert 0.03 < alarms / 600 < 0.07
 
 
-def test_timesteps_are_the_middles_of_equal_parts_or_those_of_the_list():
+def test_timesteps_are_the_middles_of_equal_parts_of_what_is_trained_or_those_of_the_list():
     assert grid(4) == (125, 375, 625, 875)
+    assert grid(2, (200, 600)) == (300, 500)
+    assert grid(4, (998, 1000)) == (998, 999)
     assert grid(1) == (500,)
     assert len(set(grid(1000))) == 1000
     assert grid([700, 20]) == (20, 700)

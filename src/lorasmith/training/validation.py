@@ -37,10 +37,8 @@ from lorasmith.images.read import PICTURE_SUFFIXES
 from lorasmith.models.diffusion import Ddpm
 from lorasmith.models.family import Base, SizeConditioning
 from lorasmith.models.texts import EncodedTexts
-from lorasmith.training.data import caption_rules
 from lorasmith.training.events import Event, ValidationDone, Warned
-from lorasmith.training.flow_settings import FlowSettings
-from lorasmith.training.objective import ask
+from lorasmith.training.objective import ask, trained_diffusion
 from lorasmith.training.processes import ALONE, Together
 from lorasmith.training.settings import Settings
 from lorasmith.training.uncertainty import difference_of_means, mean_with_margin
@@ -89,11 +87,11 @@ def open_validation(settings: Settings, training_set: TrainingSet) -> Validation
 
 
 def _folders(settings: Settings) -> list[DatasetSettings]:
-    """Where held-out pictures lie, each read like the dataset that it belongs to."""
+    """Where held-out pictures lie, each at the resolution of the dataset that it belongs to."""
     if settings.validation.path is not None:
         return [DatasetSettings(path=settings.validation.path, repeats=1)]
     beside = [(dataset, Path(dataset.path) / HOLDOUT) for dataset in settings.datasets if not dataset.is_reg]
-    return [dataset.model_copy(update={"path": folder, "repeats": 1}) for dataset, folder in beside if _has_pictures(folder)]
+    return [DatasetSettings(path=folder, repeats=1, resolution=dataset.resolution) for dataset, folder in beside if _has_pictures(folder)]
 
 
 def _has_pictures(folder: Path) -> bool:
@@ -129,10 +127,11 @@ def due(settings: Settings, epoch: int, last: bool) -> bool:
 # -- the questions ----------------------------------------------------------------------------------------------------
 
 
-def grid(timesteps: int | Sequence[int]) -> tuple[int, ...]:
-    """The timesteps themselves, or the middles of so many equal parts of the scale of 1000."""
+def grid(timesteps: int | Sequence[int], trained: tuple[int, int] = (0, 1000)) -> tuple[int, ...]:
+    """The timesteps themselves, or the middles of so many equal parts of those that are trained, from the first to before the second."""
     if isinstance(timesteps, int):
-        return tuple(math.floor((k + 0.5) * 1000 / timesteps) for k in range(timesteps))
+        first, end = trained
+        return tuple(dict.fromkeys(first + math.floor((k + 0.5) * (end - first) / timesteps) for k in range(timesteps)))
     return tuple(sorted(timesteps))
 
 
@@ -160,16 +159,17 @@ class Texts(Protocol):
 
 
 @torch.no_grad()
-def probe_loss(base: Base, texts: Texts, probe: Probe, timesteps: Sequence[int], flow: FlowSettings, batch_size: int) -> float:
-    """The mean square error on one picture over the timesteps, unweighted; `batch_size` timesteps are asked at once."""
-    states = texts([probe.caption])
+def probe_loss(base: Base, texts: Texts, probe: Probe, timesteps: Sequence[int], settings: Settings) -> float:
+    """The mean square error on one picture over the timesteps, unweighted; no more is asked at once than in training."""
+    states, diffusion, batch_size = texts([probe.caption]), trained_diffusion(base, settings.noise), settings.training.batch_size
     losses: list[float] = []
     for first in range(0, len(timesteps), batch_size):
         part = timesteps[first : first + batch_size]
         noise = [torch.randn(probe.latent.shape, generator=generator_for("validation noise", probe.content, t)) for t in part]
-        at = torch.tensor(part, dtype=torch.int64 if isinstance(base.diffusion, Ddpm) else torch.float32)
+        at = torch.tensor(part, dtype=torch.int64 if isinstance(diffusion, Ddpm) else torch.float32)
         latents = probe.latent.expand(len(part), *probe.latent.shape)
-        answer = ask(base, latents, torch.stack(noise), at, EncodedTexts.cat([states] * len(part)), flow, [probe.size] * len(part))
+        read, sizes = EncodedTexts.cat([states] * len(part)), [probe.size] * len(part)
+        answer = ask(base, latents, torch.stack(noise), at, read, settings.flow, sizes, diffusion=diffusion)
         losses += (answer.prediction - answer.target).square().flatten(1).mean(1).tolist()
     return fmean(losses)
 
@@ -215,7 +215,7 @@ class Validator:
     def __init__(self, base: Base, settings: Settings, held_out: Sequence[Probe], trained: Sequence[Probe]):
         self._model, self._settings = base, settings
         self._held_out, self._trained = tuple(held_out), tuple(trained)
-        self._timesteps = grid(settings.validation.timesteps)
+        self._timesteps = grid(settings.validation.timesteps, settings.noise.timesteps)
         self._base: Measured | None = None
         self._best: Measured | None = None
         self._rising = False
@@ -266,9 +266,8 @@ class Validator:
 
     def _measure(self, epoch: int, texts: Texts, together: Together) -> Measured:
         """Ask about each picture once; processes that train together share the work, and all know the result."""
-        training = self._settings.training
         mine = {
-            probe.name: probe_loss(self._model, texts, probe, self._timesteps, self._settings.flow, training.batch_size)
+            probe.name: probe_loss(self._model, texts, probe, self._timesteps, self._settings)
             for probe in together.share((*self._held_out, *self._trained))
         }
         found = {name: loss for share in together.gather(mine) for name, loss in share.items()}
@@ -312,7 +311,7 @@ def make_validator(validation_set: ValidationSet, base: Base, settings: Settings
     cache = LatentCache(settings.cache / "latents")
     requests = [item.latent_request for item in pictures]
     latents = dict(encode_all(requests, base.encode_pixels, base.fingerprints["vae"], torch.float32, cache))
-    rules = caption_rules(settings.captions)
+    rules = settings.captions.rules
     probes = [
         Probe(
             f"{item.picture.path.name} {item.picture.content[:8]}", item.picture.content, caption_for_validation(item, rules),
