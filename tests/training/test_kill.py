@@ -5,7 +5,7 @@ import random
 import pytest
 
 from lorasmith.training.settings import settings_toml
-from tests.training.torture import Forge, kill_and_go_on, undisturbed
+from tests.training.torture import Forge, kill_and_go_on, made, undisturbed
 
 SEED = 20260
 EVERY_STEP = {"checkpoints": {"save_state_every_seconds": 0.001}}
@@ -43,3 +43,27 @@ def test_a_run_killed_at_random_moments_ends_in_the_same_bytes(case, forge, sett
     fell = []
     while len(fell) < KILLS[case]:
         fell += kill_and_go_on(forge, settings, tmp_path / f"killed-{len(fell)}", alone, rng, kills=min(4, KILLS[case] - len(fell)))
+
+
+def test_two_processes_killed_at_random_moments_end_in_the_same_bytes_and_leave_nobody_behind(forge, settings_file, tmp_path):
+    settings = settings_file({"training": {"epochs": 2, "batch_size": 1, "num_processes": 2}, **EVERY_STEP})
+    alone = undisturbed(forge, settings, tmp_path / "alone")
+    fell = kill_and_go_on(forge, settings, tmp_path / "killed", alone, random.Random(SEED), kills=2)
+    assert len(fell) == 2
+
+
+def test_killed_in_a_row_right_after_going_on(forge, settings_file, tmp_path):
+    settings = settings_file(CASES["average"])
+    alone = undisturbed(forge, settings, tmp_path / "alone")
+    for share in (0.5, 0.05, 0.3, 0.1):
+        assert forge.run(tmp_path / "killed", settings, operation=max(1, int(share * alone.operations))).killed
+    assert forge.run(tmp_path / "killed", settings).code == 0
+    assert made(tmp_path / "killed") == alone.made
+
+
+def test_a_finished_run_is_left_as_it_is_however_often_it_is_resumed(forge, settings_file, tmp_path):
+    settings = settings_file(CASES["AdamW, with samples"])
+    alone = undisturbed(forge, settings, tmp_path / "run")
+    for _ in range(2):
+        assert forge.run(tmp_path / "run", settings).code == 0
+        assert made(tmp_path / "run") == alone.made
