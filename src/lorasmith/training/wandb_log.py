@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib.util
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from lorasmith.atomic import write_atomically
 from lorasmith.errors import SettingsError
@@ -52,7 +53,7 @@ class WandbLog:
 
             kept = self._run_folder / "wandb-id.txt"
             if not kept.exists():
-                write_atomically(kept, wandb.util.generate_id().encode())
+                write_atomically(kept, uuid4().hex[:8].encode())
             self._run = wandb.init(
                 project=self._settings.logging.wandb_project, name=self._settings.name, id=kept.read_text().strip(), resume="allow",
                 dir=str(self._run_folder), config=self._settings.model_dump(mode="json"),
