@@ -65,14 +65,14 @@ def all_class_captions(captions: Iterable[str], settings: Settings) -> list[str]
 
 
 def class_caption(caption: str, trigger: str, class_word: str | None = None) -> str:
-    """The caption with `class_word` in the trigger's place; without one, or where that stands there already, the trigger is left out.
+    """The caption with `class_word` in the trigger's place; without one, or where that is one of its tags already, the trigger is left out.
 
     The trigger is found as a tag and as a word in a sentence, whatever its case, also within (emphasis:1.2), and never inside of a
     longer word. A caption without it comes back as it is.
     """
     if not _names(caption, trigger):
         return caption
-    if class_word is not None and not any(_names(tag, class_word) for tag in split_tags(caption)):
+    if class_word is not None and class_word.lower() not in (tag.lower() for tag in split_tags(caption)):
         return _pattern(trigger).sub(lambda found: class_word, caption)
     kept = []
     for tag in split_tags(caption):
