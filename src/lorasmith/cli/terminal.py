@@ -1,4 +1,4 @@
-"""A run in the terminal: a progress bar with the time left, words for what matters, Ctrl-C as a stop that saves."""
+"""A run in the terminal: a progress bar with loss, speed, time left and memory, words for what matters, Ctrl-C as a stop that saves."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from contextlib import contextmanager
 from types import FrameType
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
+from rich.table import Column
 
 from lorasmith.training import events
 from lorasmith.training.commands import Commands
@@ -20,15 +22,18 @@ class Terminal:
 
     def __init__(self, console: Console):
         self.console = console
+        # In 80 columns the bar alone gives way: what is told beside it stays whole.
         self.progress = Progress(
-            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn(),
-            TextColumn("{task.fields[note]}"), console=console,
+            TextColumn("{task.description}", table_column=Column(no_wrap=True)),
+            BarColumn(bar_width=None, table_column=Column(ratio=1, min_width=6)),
+            MofNCompleteColumn(table_column=Column(no_wrap=True)),
+            TextColumn("{task.fields[note]}", table_column=Column(no_wrap=True)),
+            console=console, expand=True,
         )  # fmt: skip
         self._cache: TaskID | None = None
         self._train: TaskID | None = None
         self._steps = 0
         self._done = 0
-        self._loss: float | None = None
 
     def __call__(self, event: Event) -> None:
         match event:
@@ -52,17 +57,55 @@ class Terminal:
             case events.PhaseStarted(phase="train"):
                 self._train = self.progress.add_task("training", total=self._steps, completed=self._done, note="")
             case events.StepDone():
-                self._loss = event.loss if self._loss is None else 0.95 * self._loss + 0.05 * event.loss
                 if self._train is not None:
-                    self.progress.update(self._train, completed=event.step, note=f"epoch {event.epoch} loss {self._loss:.4f}")
+                    self.progress.update(self._train, completed=event.step, note=step_note(event))
+            case events.StepSkipped(step=step, pictures=pictures):
+                self.console.print(
+                    f"[yellow]step {step} is passed over[/yellow]: no finite loss ({escape(', '.join(pictures))})", highlight=False
+                )
+            case events.ValidationDone():
+                self.console.print(validation_line(event), highlight=False)
             case events.CheckpointSaved(path=path, final=True):
                 self.console.print(f"saved {path}", highlight=False)
             case events.Warned(message=message):
-                self.console.print(f"[yellow]warning:[/yellow] {message}", highlight=False)
+                self.console.print(f"[yellow]warning:[/yellow] {escape(message)}", highlight=False)
             case events.Stopped(reason=reason):
                 self.console.print(reason, highlight=False)
             case events.Finished(seconds=seconds, step=step):
                 self.console.print(f"finished {step} steps in {seconds:.0f} s of training", highlight=False)
+
+
+def step_note(event: events.StepDone) -> str:
+    """What stands beside the bar: epoch, smoothed loss, pictures a second, memory, time left."""
+    parts = [f"ep {event.epoch}", f"loss {event.loss if event.loss_smoothed is None else event.loss_smoothed:.4f}"]
+    if event.images_per_second is not None:
+        parts.append(f"{event.images_per_second:.3g} img/s")
+    memory = event.gpu_memory_bytes if event.gpu_memory_bytes is not None else event.memory_bytes
+    if memory is not None:
+        parts.append(f"{memory / 1e9:.1f} GB")
+    if event.eta is not None:
+        parts.append(f"{clock(event.eta)} left")
+    return " ".join(parts)
+
+
+def clock(seconds: float) -> str:
+    """A time left: 4:07, 1:02:59."""
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}" if minutes >= 60 else f"{minutes}:{rest:02d}"
+
+
+def validation_line(event: events.ValidationDone) -> str:
+    """A round of validation in a line: what was gained against the base on held-out and on trained pictures."""
+    if event.epoch == 0:
+        return f"base: held-out loss {event.held_out_mean:.4f}, trained pictures {event.trained_mean:.4f}"
+
+    def change(number: float, margin: float | None) -> str:
+        return f"{number:+.4f}" + ("" if margin is None else f" ± {margin:.4f}")
+
+    return (
+        f"epoch {event.epoch}: held-out loss {event.held_out_mean:.4f} ({change(event.held_out_change, event.held_out_change_margin)}), "
+        f"trained {event.trained_mean:.4f} ({change(event.trained_change, event.trained_change_margin)})"
+    )
 
 
 @contextmanager
