@@ -79,7 +79,7 @@ def check_loss(loss: LossSettings, *, regularisation: bool, masks: bool, trigger
         raise SettingsError(
             "loss.prior_preservation needs captions.trigger, since it holds to the base what captions without the trigger show; set a trigger or remove it"
         )
-    if trigger is not None and loss.prior_preservation_class == trigger:
+    if trigger is not None and (loss.prior_preservation_class or "").lower() == trigger.lower():
         raise SettingsError(
             f"loss.prior_preservation_class is the trigger {trigger!r} itself, which would hold the LoRA to the base; name what it is, such as woman"
         )
