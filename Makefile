@@ -11,7 +11,7 @@ export TRANSFORMERS_OFFLINE := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench
+.PHONY: help demo test check bench torture
 
 help:  ## list these commands
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
@@ -31,6 +31,11 @@ check: $(VENV)/installed  ## lint, format, types, import direction, README
 bench: $(VENV)/installed  ## run the slow tests and the benchmarks; needs minutes and a quiet machine
 	$(BIN)/python -m pytest -m slow
 	for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python "$$file" || exit 1; done
+
+MINUTES ?= 10
+
+torture: $(VENV)/installed  ## kill trainings at random moments for MINUTES (10), go on, compare every byte
+	LORASMITH_TORTURE_MINUTES=$(MINUTES) $(BIN)/python -m pytest -s -m slow tests/training/test_kill.py
 
 # An environment that is there already is kept, with what was put into it: see docs/gpu.md.
 $(VENV)/installed: $(LOCK) pyproject.toml

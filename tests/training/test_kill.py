@@ -1,6 +1,9 @@
 """A run that is killed at any moment, and goes on, ends in the bytes of a run that was left alone."""
 
+import itertools
+import os
 import random
+import time
 
 import pytest
 
@@ -67,3 +70,57 @@ def test_a_finished_run_is_left_as_it_is_however_often_it_is_resumed(forge, sett
     for _ in range(2):
         assert forge.run(tmp_path / "run", settings).code == 0
         assert made(tmp_path / "run") == alone.made
+
+
+OPTIMIZERS = {
+    "AdamW": {},
+    "Prodigy": {"optimizer": {"type": "Prodigy", "learning_rate": 1.0}},
+    "AdamWScheduleFree": {"optimizer": {"type": "AdamWScheduleFree"}, "schedule": {"lr_scheduler": "constant"}},
+    "Adafactor": {"optimizer": {"type": "Adafactor"}},
+    "Lion": {"optimizer": {"type": "Lion", "learning_rate": 1e-4}},
+    "CAME": {"optimizer": {"type": "CAME"}},
+    "Muon": {"optimizer": {"type": "Muon"}},
+}
+WAYS = {
+    "texts and U-Net, with samples": {"training": {"epochs": 2, "batch_size": 2}, "samples": {"prompts": ["zorvex"], "steps": 2}},
+    "U-Net alone, with validation": {"network": {"rank": 2, "train_text_encoder": False}, "validation": {}},
+    "cached caption variants": {
+        "network": {"rank": 2, "train_text_encoder": False},
+        "captions": {"trigger": "zorvex", "shuffle_caption": True, "keep_tokens": 1, "cached_variants": 3},
+    },
+    "bf16, rounded at random": {"training": {"epochs": 2, "batch_size": 2, "mixed_precision": "bf16", "weight_dtype": "bf16"}},
+    "average": {"training": {"epochs": 2, "batch_size": 2, "ema_decay": 0.9}},
+    "accumulation": {"training": {"epochs": 3, "batch_size": 1, "gradient_accumulation_steps": 2}},
+    "dropout": {"network": {"rank": 4, "dropout": 0.1, "rank_dropout": 0.2, "module_dropout": 0.2}},
+    "two processes": {"training": {"epochs": 3, "batch_size": 1, "num_processes": 2}},
+}
+
+
+@pytest.mark.slow
+def test_torture(forge, settings_file, creatures, tmp_path, capsys):
+    """All optimizers in all ways, in a random order, until the time is over; `make torture MINUTES=60` is this test."""
+    until = time.monotonic() + 60 * float(os.environ.get("LORASMITH_TORTURE_MINUTES") or 2)
+    seed = os.environ.get("LORASMITH_TORTURE_SEED") or str(random.randrange(10**6))
+    rng = random.Random(seed)
+    matrix = [pair for pair in itertools.product(OPTIMIZERS, WAYS) if pair != ("AdamWScheduleFree", "average")]
+    with capsys.disabled():
+        print(f"\nseed {seed}\n{'optimizer':20}{'way':34}{'kills':>6}  by time, by file operation")
+        total = 0
+        while time.monotonic() < until:
+            for number, (optimizer, way) in enumerate(rng.sample(matrix, len(matrix))):
+                if time.monotonic() >= until:
+                    break
+                root = tmp_path / f"{total}-{number}"
+                sections = {**OPTIMIZERS[optimizer], **WAYS[way], **EVERY_STEP, "cache": str(root / "cache")}
+                if "validation" in sections:
+                    sections["validation"] = {"path": str(creatures)}
+                root.mkdir()
+                settings = settings_file(sections)
+                alone = undisturbed(forge, settings, root / "alone")
+                fell = [kill_and_go_on(forge, settings, root / f"killed-{n}", alone, rng, kills=3) for n in range(3)]
+                kills = list(itertools.chain(*fell))
+                by_time = sum("seconds" in kill for kill in kills)
+                print(f"{optimizer:20}{way:34}{len(kills):>6}  {by_time}, {len(kills) - by_time}", flush=True)
+                total += len(kills)
+        print(f"{total} kills, every run ended in the bytes of one that was left alone")
+    assert total

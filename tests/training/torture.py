@@ -10,10 +10,12 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
 import time
+import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -88,8 +90,12 @@ def made(folder: Path) -> dict[str, bytes]:
 
 
 def kill_and_go_on(forge: Forge, settings: Path, folder: Path, alone: Alone, rng: random.Random, kills: int) -> list[str]:
-    """Begin a run and kill it up to `kills` times in its life, then let it end; where each kill fell. Raises AssertionError."""
-    fell = []
+    """Begin a run and kill it up to `kills` times in its life, then let it end; where each kill fell. Raises AssertionError.
+
+    It begins without cached latents and texts, as the run left alone did.
+    """
+    shutil.rmtree(tomllib.loads(settings.read_text(encoding="utf-8"))["cache"], ignore_errors=True)
+    fell: list[str] = []
     while len(fell) < kills:
         when = _drawn_moment(alone, rng)
         outcome = forge.run(folder, settings, **when)
