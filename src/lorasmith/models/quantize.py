@@ -3,7 +3,7 @@
 Training a LoRA reads the base's weights and never writes them, so they may lie packed; what is computed stays in fp32, bf16 or
 fp16. Two packings:
 
-    int8   each row of a weight W [out, ...] has one scale, its largest |w| over 127, and W = scale * q with whole q.
+    int8   each row of a weight W [out, ...] has one scale, its largest |w| over 127, and W = scale * q with whole numbers q.
            8 bits a weight. As LLM.int8() has it (Dettmers et al. 2022, https://arxiv.org/abs/2208.07339, section 2.1).
     nf4    the weight's numbers in blocks of 64, each divided by the block's largest |w|, and each quotient replaced by the nearest
            of 16 levels: the quantiles of a normal distribution, which trained weights resemble. 4.25 bits a weight.
@@ -42,6 +42,7 @@ from lorasmith.models.settings import Quantize
 QUANTIZED_PARTS = ("UNet2DConditionModel", "FluxTransformer2DModel", "T5EncoderModel")  # by the class of the part
 
 BLOCK = 64
+PIECE = 1 << 16  # numbers that are packed at once
 NF4_LEVELS = (
     -1.0, -0.6961928009986877, -0.5250730514526367, -0.39491748809814453, -0.28444138169288635, -0.18477343022823334,
     -0.09105003625154495, 0.0, 0.07958029955625534, 0.16093020141124725, 0.24611230194568634, 0.33791524171829224,
@@ -52,33 +53,31 @@ NF4_LEVELS = (
 # ---- the packings
 
 
-def pack_int8(weight: Tensor) -> tuple[Tensor, Tensor]:
-    """Codes int8 in the weight's shape, and scales float32 [out, 1, ...]."""
-    weight = weight.float()
-    scales = weight.abs().amax(dim=tuple(range(1, weight.dim())), keepdim=True) / 127
-    return torch.div(weight, _not_zero(scales)).round_().to(torch.int8), scales
+def pack_int8(rows: Tensor) -> tuple[Tensor, Tensor]:
+    """Rows [n, m] as codes int8 [n, m] and scales float32 [n, 1]."""
+    rows = rows.float()
+    scales = rows.abs().amax(dim=1, keepdim=True) / 127
+    return torch.div(rows, _not_zero(scales)).round_().to(torch.int8), scales
 
 
-def unpack_int8(codes: Tensor, scales: Tensor, shape: torch.Size) -> Tensor:
-    """The weight in float32."""
+def unpack_int8(codes: Tensor, scales: Tensor) -> Tensor:
+    """The rows in float32."""
     return codes * scales
 
 
-def pack_nf4(weight: Tensor) -> tuple[Tensor, Tensor]:
-    """Codes uint8, two numbers a byte [numbers / 2], and scales bf16 [blocks, 1]; the last block is filled up with zeros."""
-    flat = weight.float().flatten()
-    blocks = F.pad(flat, (0, -len(flat) % BLOCK)).view(-1, BLOCK)
-    scales = blocks.abs().amax(dim=1, keepdim=True).to(torch.bfloat16)
-    levels = torch.tensor(NF4_LEVELS, device=weight.device)
+def pack_nf4(rows: Tensor) -> tuple[Tensor, Tensor]:
+    """Blocks [n, 64] as codes uint8 [n, 32], two numbers a byte, and scales bf16 [n, 1]."""
+    rows = rows.float()
+    scales = rows.abs().amax(dim=1, keepdim=True).to(torch.bfloat16)
+    levels = torch.tensor(NF4_LEVELS, device=rows.device)
     between = (levels[1:] + levels[:-1]) / 2
-    codes = torch.bucketize(blocks / _not_zero(scales.float()), between, out_int32=True).to(torch.uint8).view(-1, 2)
-    return codes[:, 0] << 4 | codes[:, 1], scales
+    codes = torch.bucketize(rows / _not_zero(scales.float()), between, out_int32=True).to(torch.uint8)
+    return codes[:, ::2] << 4 | codes[:, 1::2], scales
 
 
-def unpack_nf4(codes: Tensor, scales: Tensor, shape: torch.Size) -> Tensor:
-    """The weight in float32."""
-    blocks = _pairs_of_levels(codes.device)[codes.int()].view(-1, BLOCK) * scales
-    return blocks.flatten()[: math.prod(shape)].view(shape)
+def unpack_nf4(codes: Tensor, scales: Tensor) -> Tensor:
+    """The blocks in float32."""
+    return _pairs_of_levels(codes.device)[codes.int()].flatten(1) * scales
 
 
 def _pairs_of_levels(device: torch.device) -> Tensor:
@@ -93,13 +92,14 @@ def _not_zero(scales: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Packing:
-    """How a weight's numbers are packed and unpacked."""
+    """How numbers are packed and unpacked, in rows that share a scale: those of the weight, or blocks of `width`."""
 
     pack: Callable[[Tensor], tuple[Tensor, Tensor]]
-    unpack: Callable[[Tensor, Tensor, torch.Size], Tensor]
+    unpack: Callable[[Tensor, Tensor], Tensor]
+    width: int | None = None
 
 
-PACKINGS = {"int8": Packing(pack_int8, unpack_int8), "nf4": Packing(pack_nf4, unpack_nf4)}
+PACKINGS = {"int8": Packing(pack_int8, unpack_int8), "nf4": Packing(pack_nf4, unpack_nf4, BLOCK)}
 assert {"none", *PACKINGS} == set(get_args(Quantize))
 
 
@@ -121,7 +121,8 @@ class QuantizedWeight(Tensor):
 
     def unpacked(self, dtype: torch.dtype | None = None) -> Tensor:
         """The numbers as a plain tensor, in this weight's type or another."""
-        return PACKINGS[self.packing].unpack(self.codes, self.scales, self.shape).to(dtype or self.dtype)
+        rows = PACKINGS[self.packing].unpack(self.codes, self.scales)
+        return rows.flatten()[: self.shape.numel()].view(self.shape).to(dtype or self.dtype)
 
     @property
     def packed_bytes(self) -> int:
@@ -169,8 +170,21 @@ class QuantizedWeight(Tensor):
 
 
 def quantize_weight(weight: Tensor, packing: Literal["int8", "nf4"], dtype: torch.dtype) -> QuantizedWeight:
-    """A weight packed, to be computed with in `dtype`."""
-    codes, scales = PACKINGS[packing].pack(weight)
+    """A weight packed, to be computed with in `dtype`.
+
+    It is packed a piece at a time: a large weight takes little room beside it, and what is kept does not come to lie between
+    what is not, which would leave holes as large as the base in the memory of the process.
+    """
+    way, flat = PACKINGS[packing], weight.flatten()
+    width = way.width or flat.numel() // len(weight)
+    count = math.ceil(flat.numel() / width)
+    like = way.pack(flat.new_zeros(1, width))
+    codes, scales = (one.new_empty(count, one.shape[1]) for one in like)
+    at_once = max(1, PIECE // width)
+    for first in range(0, count, at_once):
+        piece = flat[first * width : (first + at_once) * width]
+        rows = slice(first, first + at_once)
+        codes[rows], scales[rows] = way.pack(F.pad(piece, (0, -piece.numel() % width)).view(-1, width))
     return QuantizedWeight(codes, scales, packing, weight.shape, dtype)
 
 
