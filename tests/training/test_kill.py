@@ -7,6 +7,8 @@ import time
 
 import pytest
 
+from lorasmith.demo.drawing import draw_scene
+from lorasmith.demo.world import random_scene, tag_caption
 from lorasmith.training.settings import settings_toml
 from tests.training.torture import Forge, kill_and_go_on, made, undisturbed
 
@@ -96,8 +98,20 @@ WAYS = {
 }
 
 
+@pytest.fixture
+def held_out(tmp_path):
+    """Three pictures that no run trains on."""
+    folder = tmp_path / "held-out"
+    folder.mkdir()
+    for i in range(3):
+        scene = random_scene(900 + i)
+        draw_scene(scene).save(folder / f"{i}.png")
+        (folder / f"{i}.txt").write_text("zorvex, " + tag_caption(scene, random.Random(i)), encoding="utf-8")
+    return folder
+
+
 @pytest.mark.slow
-def test_torture(forge, settings_file, creatures, tmp_path, capsys):
+def test_torture(forge, settings_file, held_out, tmp_path, capsys):
     """All optimizers in all ways, in a random order, until the time is over; `make torture MINUTES=60` is this test."""
     until = time.monotonic() + 60 * float(os.environ.get("LORASMITH_TORTURE_MINUTES") or 2)
     seed = os.environ.get("LORASMITH_TORTURE_SEED") or str(random.randrange(10**6))
@@ -113,7 +127,7 @@ def test_torture(forge, settings_file, creatures, tmp_path, capsys):
                 root = tmp_path / f"{total}-{number}"
                 sections = {**OPTIMIZERS[optimizer], **WAYS[way], **EVERY_STEP, "cache": str(root / "cache")}
                 if "validation" in sections:
-                    sections["validation"] = {"path": str(creatures)}
+                    sections["validation"] = {"path": str(held_out)}
                 root.mkdir()
                 settings = settings_file(sections)
                 alone = undisturbed(forge, settings, root / "alone")
