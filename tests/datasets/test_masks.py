@@ -132,9 +132,9 @@ def test_a_set_of_which_nothing_counts_is_refused(pictures, tmp_path):
 @pytest.mark.parametrize(
     ("dataset", "words"),
     [
-        ({"alpha_mask": True, "mask_path": "m"}, "alpha_mask and mask_path"),
-        ({"alpha_mask": True, "random_crop": True}, "random_crop may cut away all that alpha_mask"),
-        ({"mask_path": "m", "random_crop": True}, "random_crop may cut away all that mask_path"),
+        ({"alpha_mask": True, "mask_path": "m"}, "alpha_mask and datasets.0.mask_path"),
+        ({"alpha_mask": True, "random_crop": True}, "random_crop may cut away all that datasets.0.alpha_mask"),
+        ({"mask_path": "m", "random_crop": True}, "random_crop may cut away all that datasets.0.mask_path"),
     ],
 )
 def test_contradictions_are_refused(dataset, words):

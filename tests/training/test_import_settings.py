@@ -121,7 +121,7 @@ def test_a_command_of_a_shell_script_comes_over_with_its_quotes_lists_flags_and_
     assert (s.captions.shuffle_caption, s.captions.keep_tokens, s.base.clip_skip) == (True, 1, 2)
     assert s.loss.min_snr_gamma == 0  # theirs is off where it is left out, ours is 5
     assert "use_scalar" in " ".join(left(found))
-    assert "perturbed" in left(found)["ip_noise_gamma"]
+    assert s.noise.ip_noise_gamma == 0.1
     assert [(each.theirs, each.value) for each in found.unknown] == [("bogus_option", 3)]
     assert any("/data/my pictures" in sentence for sentence in found.missing)
     options = set(re.findall(r"--(\w+)", SHELL.split("sd-scripts/train_network.py")[1]))
@@ -146,7 +146,7 @@ def test_what_the_gui_saved_comes_over_as_the_gui_would_have_started_it(tmp_path
     assert (s.network.kind, s.network.preset, s.network.rank, s.network.alpha) == ("loha", "default", 16, 8)
     assert not s.network.train_text_encoder  # its learning rate is 0, so the GUI trains the U-Net alone
     assert "unet_lr and text_encoder_lr decide" in left(found)["learning_rate"]
-    assert (s.training.epochs, s.training.batch_size, s.training.mixed_precision) == (8, 2, "bf16")
+    assert (s.training.epochs, s.training.batch_size, s.training.mixed_precision) == (8, 2, "fp16")
     assert s.schedule.lr_warmup_steps == 0.1  # the GUI counts in percent
     assert s.optimizer.args["d_coef"] == 2
     assert s.optimizer.args["use_bias_correction"] is False  # as prodigyopt has it, not as ours
@@ -183,7 +183,7 @@ def test_a_configuration_and_its_dataset_come_over_together(tmp_path):
     assert (s.schedule.lr_scheduler, s.schedule.lr_scheduler_power) == ("polynomial", 2)
     assert s.optimizer.args == {"weight_decay": 0.0}
     assert s.checkpoints.save_precision == "fp32"
-    assert "first is taken" in left(found)["resolution of the other subsets"]
+    assert [d.resolution for d in s.datasets].count(512) == 1  # the others' is the whole's
     assert "N_name" in left(found)["subset 2: class_tokens"]
     assert [rule.model_dump(exclude_defaults=True) for rule in s.network.layers] == [
         {"pattern": "IN01", "lr": 0.5}, {"pattern": "IN02", "exclude": True}
@@ -232,6 +232,29 @@ def test_a_value_that_is_refused_here_is_listed_with_the_reason(tmp_path):
     assert "refuses" in left(found)["caption_dropout_rate"]
     assert "no effect" in left(found)["text_encoder_lr"]
     assert found.settings.loss.debiased_estimation != bool(found.settings.loss.min_snr_gamma)
+
+
+def test_what_spares_memory_and_changes_pictures_comes_over(tmp_path):
+    text = (
+        "train_network.py --pretrained_model_name_or_path b --train_data_dir i --resolution 512 --max_train_epochs 3 --learning_rate 1e-4"
+    )
+    text += " --gradient_checkpointing --full_bf16 --fp8_base --num_processes 2 --cache_text_encoder_outputs --network_train_unet_only"
+    text += " --flip_aug --random_crop --alpha_mask --masked_loss --log_with wandb --save_every_n_steps 200 --min_timestep 100"
+    text += " --multires_noise_iterations 6 --noise_offset 0.05"
+    found = imported(tmp_path, "train.txt", text)
+    assert found.fault == ""
+    s = found.settings
+    assert (s.training.gradient_checkpointing, s.training.weight_dtype, s.training.num_processes) == (True, "bf16", 2)
+    assert (s.base.quantize, s.captions.cached_variants, s.logging.wandb_project) == ("int8", 1, "lorasmith")
+    assert (s.datasets[0].flip_aug, s.datasets[0].random_crop, s.datasets[0].alpha_mask) == (True, False, True)
+    assert (s.checkpoints.save_every_n_steps, s.noise.min_timestep, s.noise.noise_offset, s.noise.multires_noise_iterations) == (
+        200,
+        100,
+        0.05,
+        6,
+    )
+    assert "alpha_mask or datasets.mask_path" in left(found)["masked_loss"]
+    assert "may cut away all" in left(found)["random_crop"]
 
 
 def test_a_value_that_cannot_be_read_is_listed_and_stops_nothing(tmp_path):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from lorasmith.captions.rules import CaptionRules
 from lorasmith.errors import SettingsError
 
 
@@ -72,14 +73,17 @@ class DatasetSettings(BaseModel):
 
 def check_datasets(datasets: Sequence[DatasetSettings]) -> None:
     """Raises SettingsError where settings of a folder contradict each other."""
-    for dataset in datasets:
+    for number, dataset in enumerate(datasets):
+        where = f"datasets.{number}"
         if dataset.alpha_mask and dataset.mask_path is not None:
             raise SettingsError(
-                f"datasets: alpha_mask and mask_path are both set for {dataset.path}, but a picture has one mask; leave one of them out"
+                f"{where}.alpha_mask and {where}.mask_path are both set for {dataset.path}, but a picture has one mask; leave one of them out"
             )
         if dataset.random_crop and dataset.masks:
             name = "alpha_mask" if dataset.alpha_mask else "mask_path"
-            raise SettingsError(f"datasets: random_crop may cut away all that {name} lets count, for {dataset.path}; leave one of them out")
+            raise SettingsError(
+                f"{where}.random_crop may cut away all that {where}.{name} lets count, for {dataset.path}; leave one of them out"
+            )
 
 
 class BucketSettings(BaseModel):
@@ -145,3 +149,14 @@ class CaptionSettings(BaseModel):
         if value is not None and ("," in value or not value.strip()):
             raise ValueError("must be one tag: not empty, without a comma")
         return value.strip() if value else value
+
+    @property
+    def rules(self) -> CaptionRules:
+        """What becomes of a caption each time it is shown."""
+        return CaptionRules(
+            shuffle=self.shuffle_caption, keep_tokens=self.keep_tokens, trigger=self.trigger, dropout=self.caption_dropout_rate,
+            dropout_every_n_epochs=self.caption_dropout_every_n_epochs, tag_dropout=self.caption_tag_dropout_rate,
+            keep_tokens_separator=self.keep_tokens_separator, separator=self.caption_separator,
+            secondary_separator=self.secondary_separator, prefix=self.caption_prefix, suffix=self.caption_suffix,
+            wildcards=self.enable_wildcard, token_warmup_min=self.token_warmup_min, token_warmup_step=self.token_warmup_step,
+        )  # fmt: skip

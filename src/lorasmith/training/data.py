@@ -11,7 +11,6 @@ from lorasmith.captions.rules import CaptionRules, caption_for_training
 from lorasmith.captions.variants import captions_needed, shown_caption
 from lorasmith.datasets.latent_source import LatentSource
 from lorasmith.datasets.order import Batch
-from lorasmith.datasets.settings import CaptionSettings
 from lorasmith.datasets.training_set import TrainingPicture, TrainingSet
 from lorasmith.draws import rng_for
 from lorasmith.models.family import SizeConditioning
@@ -90,19 +89,8 @@ def rules_for(item: TrainingPicture, settings: Settings) -> CaptionRules:
 
     Regularisation pictures get no trigger: they show what the base does without the LoRA.
     """
-    rules = caption_rules(settings.captions)
+    rules = settings.captions.rules
     if item.picture.is_reg:
         rules = replace(rules, trigger=None, keep_tokens=0)
     own = settings.datasets[item.dataset].caption_dropout_rate
     return rules if own is None else replace(rules, dropout=own)
-
-
-def caption_rules(captions: CaptionSettings) -> CaptionRules:
-    """The rules that the settings of captions stand for."""
-    return CaptionRules(
-        shuffle=captions.shuffle_caption, keep_tokens=captions.keep_tokens, trigger=captions.trigger, dropout=captions.caption_dropout_rate,
-        dropout_every_n_epochs=captions.caption_dropout_every_n_epochs, tag_dropout=captions.caption_tag_dropout_rate,
-        keep_tokens_separator=captions.keep_tokens_separator, separator=captions.caption_separator,
-        secondary_separator=captions.secondary_separator, prefix=captions.caption_prefix, suffix=captions.caption_suffix,
-        wildcards=captions.enable_wildcard, token_warmup_min=captions.token_warmup_min, token_warmup_step=captions.token_warmup_step,
-    )  # fmt: skip

@@ -231,17 +231,27 @@ def _take_datasets(draft: Draft) -> None:
                 "it stands in for missing captions; name the folder N_name, or write captions",
             )
         if subset.get("conditioning_data_dir"):
-            draft.leave(f"{where}conditioning_data_dir", subset["conditioning_data_dir"], "masks from another folder are not read")
+            draft.put(
+                f"{where}conditioning_data_dir",
+                f"datasets.{number}.mask_path",
+                subset["conditioning_data_dir"],
+                "its grey pictures are masks",
+            )
     shared = dict.fromkeys(name for subset in subsets for name in subset if name not in _OF_SUBSET[:-1])
     for name in shared:
         values = [subset.get(name) for subset in subsets]
         if any(value != values[0] for value in values):
-            if name in _OF_FOLDERS:
+            if name not in _OF_FOLDERS:
+                draft.leave(
+                    f"{name} of the other subsets", values[1:], "Lorasmith has one value for all folders; that of the first is taken"
+                )
+            else:
+                of_all = None if None in values or our_name(name) is None else values[0]
                 for number, value in enumerate(values):
-                    if value is not None:
+                    if value not in (None, of_all):
                         draft.put(f"subset {number + 1}: {name}", f"datasets.{number}.{name}", value)
-                continue
-            draft.leave(f"{name} of the other subsets", values[1:], "Lorasmith has one value for all folders; that of the first is taken")
+                if of_all is None:
+                    continue
         draft.found.options[name] = values[0]
     for option, is_reg in (("train_data_dir", False), ("reg_data_dir", True)):
         if option not in draft.options:

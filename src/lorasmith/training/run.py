@@ -18,7 +18,6 @@ from typing import Any
 import torch
 
 from lorasmith.atomic import WriteFailed, write_atomically
-from lorasmith.captions.variants import check_variants
 from lorasmith.datasets.latent_source import LatentSource
 from lorasmith.datasets.training_set import TrainingSet, open_training_set
 from lorasmith.errors import DatasetError, InputError, LorasmithError, SettingsError
@@ -29,7 +28,7 @@ from lorasmith.training import events
 from lorasmith.training.checkpoints import DTYPES, write_checkpoint
 from lorasmith.training.commands import Commands
 from lorasmith.training.continuation import check_weights, open_ancestor
-from lorasmith.training.data import TrainingData, caption_rules
+from lorasmith.training.data import TrainingData
 from lorasmith.training.events import Emitter, EventLog, Listener, read_events
 from lorasmith.training.exactness import deterministic_kernels
 from lorasmith.training.facts import lora_metadata
@@ -123,8 +122,6 @@ def check(settings: Settings) -> tuple[list[str], TrainingSet, Plan]:
     warnings = check_together(settings)
     base = describe(settings.base.path, **settings.base.wishes)
     check_fits_base(settings, base.prediction_type, base.zero_terminal_snr)
-    trains_texts = any(settings.lr_of(part, base.family) > 0 for part in ("text_encoder", "text_encoder_2"))
-    warnings += check_variants(caption_rules(settings.captions), settings.captions.cached_variants, trains_texts)
     training_set = open_training_set(
         settings.datasets, settings.buckets, batch_size=settings.training.batch_size, balance_reg=settings.training.balance_reg
     )
@@ -339,9 +336,9 @@ def loop(run: Run, state: TrainState) -> bool:
             state.epoch_loss += result.loss
             state.epoch_steps += 1
             run.emit(run.telemetry.step_done(state.step, epoch, result, lrs, time.monotonic() - started))
-        if run.commands.take_save():
+        if run.commands.take_save() or _due(settings.checkpoints.save_every_n_steps, state.step, plan):
             save_checkpoint(run, f"{settings.name}-step{state.step:08d}.safetensors", epoch, state.step)
-        if run.commands.take_sample():
+        if run.commands.take_sample() or _due(settings.samples.every_n_steps, state.step, plan):
             draw_samples(run, epoch, state.step)
         if place + 1 == plan.steps_per_epoch or state.step == plan.steps:
             end_epoch(run, state, epoch)
@@ -451,6 +448,11 @@ def leave(run: Run, state: TrainState) -> RunResult:
 
 
 # -- what they need ---------------------------------------------------------------------------------------------------
+
+
+def _due(every: int | None, step: int, plan: Plan) -> bool:
+    """Whether something that comes every so many steps is due after this one; what the end of the run does anyway is not."""
+    return every is not None and step % every == 0 and step < plan.steps
 
 
 def _prompts(settings: Settings) -> list[str]:

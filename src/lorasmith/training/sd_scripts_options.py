@@ -91,11 +91,33 @@ def _mixed_precision(draft: Target, theirs: str, value: Any) -> None:
     if value in get_args(TrainingSettings.model_fields["mixed_precision"].annotation):
         draft.put(theirs, "training.mixed_precision", value)
     else:
-        draft.put(theirs, "training.mixed_precision", "bf16", f"{value} is not offered: bf16 has its speed and cannot overflow")
+        draft.put(theirs, "training.mixed_precision", "bf16", f"{value} is not offered as a precision to compute in; look at base.quantize")
 
 
 def _save_precision(draft: Target, theirs: str, value: Any) -> None:
     draft.put(theirs, "checkpoints.save_precision", {"float": "fp32"}.get(value, value))
+
+
+def _half_weights(draft: Target, theirs: str, value: Any) -> None:
+    if value:
+        why = (
+            "trained weights in float16 lose small steps; in bfloat16 they are rounded so that they add up" if theirs == "full_fp16" else ""
+        )
+        draft.put(theirs, "training.weight_dtype", "bf16", why)
+
+
+def _num_processes(draft: Target, theirs: str, value: Any) -> None:
+    if int(value) > 1:
+        draft.put(theirs, "training.num_processes", int(value), "Lorasmith starts the other processes by itself")
+
+
+def _log_with(draft: Target, theirs: str, value: Any) -> None:
+    if value in ("tensorboard", "all"):
+        draft.put(theirs, "logging.tensorboard", True)
+    if value in ("wandb", "all"):
+        draft.put(
+            theirs, "logging.wandb_project", str(draft.options.get("log_tracker_name") or "lorasmith"), "logging to W&B names a project"
+        )
 
 
 def _save_every(draft: Target, theirs: str, value: Any) -> None:
@@ -459,6 +481,11 @@ def _sample_epochs(draft: Target, theirs: str, value: Any) -> None:
         draft.put(theirs, "samples.every_n_epochs", value)
 
 
+def _sample_steps(draft: Target, theirs: str, value: Any) -> None:
+    if value and draft.options.get("sample_prompts"):
+        draft.put(theirs, "samples.every_n_steps", value)
+
+
 # -- captions and masks -----------------------------------------------------------------------------------------------
 
 
@@ -495,10 +522,16 @@ OPTIONS: dict[str, Row] = {
     # length, size, precision
     "resolution": _resolution, "max_train_steps": _steps, "max_train_epochs": _epochs, "seed": _seed,
     "train_batch_size": to("training.batch_size"), "batch_size": to("training.batch_size"),
-    "mixed_precision": _mixed_precision, "save_precision": _save_precision, "save_every_n_epochs": _save_every,
-    "output_name": to("name", str),
+    "mixed_precision": _mixed_precision, "full_bf16": _half_weights, "full_fp16": _half_weights, "num_processes": _num_processes,
+    "fp8_base": where_on("base.quantize", "int8", "8 bits as well, as whole numbers with a scale for each row"),
+    "fp8_base_unet": where_on("base.quantize", "int8", "8 bits as well, as whole numbers with a scale for each row"),
+    "save_precision": _save_precision, "save_every_n_epochs": _save_every,
+    "save_every_n_steps": _over_zero("checkpoints.save_every_n_steps"),
+    "output_name": to("name", str), "sample_every_n_steps": _sample_steps,
     # captions
     "caption_extension": _caption_extension,
+    **dict.fromkeys(("cache_text_encoder_outputs", "cache_text_encoder_outputs_to_disk"),
+                    where_on("captions.cached_variants", 1, "captions are encoded once, and the encoders leave the memory")),
     "caption_dropout_every_n_epochs": to("captions.caption_dropout_every_n_epochs", lambda value: int(float(value))),
     # network
     "network_module": _network_module, "network_args": _network_args, "network_dim": to("network.rank"), "network_alpha": _alpha,
@@ -521,6 +554,8 @@ OPTIONS: dict[str, Row] = {
         "timestep_sampling", "sigmoid_scale", "discrete_flow_shift", "weighting_scheme", "logit_mean", "logit_std", "mode_scale",
         "model_prediction_type", "guidance_scale",
     )},
+    # logging
+    "log_with": _log_with, "use_wandb": where_on("logging.wandb_project", "lorasmith", "logging to W&B names a project"),
     # samples
     "sample_prompts": _sample_prompts, "sample_every_n_epochs": _sample_epochs,
 }  # fmt: skip
@@ -552,26 +587,24 @@ def _left(reason: str, *names: str, neutral: Any = None) -> dict[str, tuple[str,
 
 LEFT: dict[str, tuple[str, Any]] = {
     **_left("it spares memory; Lorasmith caches latents in any case", "cache_latents", "cache_latents_to_disk", "vae_batch_size", "skip_cache_check"),
-    **_left("texts are encoded once where the text encoders do not train", "cache_text_encoder_outputs", "cache_text_encoder_outputs_to_disk",
-            "text_encoder_batch_size"),
+    **_left("texts are encoded one by one, so that a caption's numbers never depend on its neighbours", "text_encoder_batch_size"),
     **_left("it chooses how attention is computed; torch's own is used", "xformers", "sdpa", "mem_eff_attn", "split_attn"),
-    **_left("it spares memory and is not offered yet", "gradient_checkpointing", "cpu_offload_checkpointing", "lowram", "highvram", "lowvram", "fp8_base",
-            "fp8_base_unet", "blocks_to_swap", "split_mode", "fused_backward_pass"),
-    **_left("trained weights stay in 32 bits", "full_fp16", "full_bf16"),
+    **_left("it moves parts of the model between memories and is not offered; base.quantize and training.gradient_checkpointing spare memory too",
+            "cpu_offload_checkpointing", "lowram", "highvram", "lowvram", "blocks_to_swap", "split_mode", "fused_backward_pass"),
     **_left("the autoencoder always works in 32 bits", "no_half_vae"),
     **_left("results do not depend on it", "max_data_loader_n_workers", "persistent_data_loader_workers", "num_cpu_threads_per_process",
             "disable_mmap_load_safetensors"),
-    **_left("it starts the trainer on several machines or cards; Lorasmith starts by itself", "num_processes", "num_machines", "multi_gpu", "gpu_ids",
+    **_left("it starts the trainer on several machines or cards; Lorasmith starts by itself", "num_machines", "multi_gpu", "gpu_ids",
             "main_process_port", "extra_accelerate_launch_args", "ddp_timeout", "ddp_gradient_as_bucket_view", "ddp_static_graph", neutral=1),
     **_left("torch.compile is not used", "torch_compile", "dynamo_backend", "dynamo_mode", "dynamo_use_dynamic", "dynamo_use_fullgraph", neutral="default"),
     **_left("the run's folder holds everything; give it with: lorasmith train --out", "output_dir"),
-    **_left("every run writes its events into its folder", "logging_dir", "log_with", "log_prefix", "log_tracker_name", "log_tracker_config",
-            "log_config", "use_wandb", "wandb_api_key", "wandb_run_name", "console_log_level", "console_log_file", "console_log_simple"),
+    **_left("every run writes its events and its TensorBoard files into its own folder", "logging_dir", "log_prefix"),
+    **_left("what W&B needs besides the project comes from its own login", "log_tracker_name", "log_tracker_config", "log_config", "wandb_api_key", "wandb_run_name"),
+    **_left("what is shown on the console is not a setting", "console_log_level", "console_log_file", "console_log_simple"),
     **_left("LoRA files are safetensors", "save_model_as", neutral="safetensors"),
     **_left("a run keeps its state by itself and goes on with: lorasmith resume", "save_state", "save_state_on_train_end", "resume",
             "save_last_n_steps_state", "save_last_n_epochs_state", "initial_epoch", "initial_step", "skip_until_initial_step"),
-    **_left("checkpoints are kept by epochs", "save_every_n_steps", "save_last_n_steps", "save_last_n_epochs", "save_n_epoch_ratio"),
-    **_left("samples are drawn by epochs", "sample_every_n_steps"),
+    **_left("all checkpoints are kept, since the best is often not among the last", "save_last_n_steps", "save_last_n_epochs", "save_n_epoch_ratio"),
     **_left("the base's own sampler draws the samples", "sample_sampler"),
     **_left("the untouched base is always drawn first", "sample_at_first"),
     **_left("the family and its text encoders are found by looking at the base", "v2", "sdxl", "flux1_checkbox", "model_type", "model_list",
@@ -583,18 +616,10 @@ LEFT: dict[str, tuple[str, Any]] = {
             "metadata_license", "metadata_tags", "training_comment", "no_metadata"),
     **_left("no LoRA is merged into the base before training; give a base that has them in it", "base_weights", "base_weights_multiplier"),
     **_left("sd-scripts and its GUI do not read it either", "stop_text_encoder_training", "no_token_padding", "save_as_bool"),
-    **_left("noise offsets are not offered: the base's own noise is used", "noise_offset", "noise_offset_random_strength", "adaptive_noise_scale"),
-    **_left("multi-resolution noise is not offered", "multires_noise_iterations", "multires_noise_discount"),
-    **_left("perturbed inputs are not offered", "ip_noise_gamma", "ip_noise_gamma_random_strength"),
-    **_left("all timesteps are trained", "min_timestep"),
-    **_left("all timesteps are trained", "max_timestep", neutral=1000),
-    **_left("pictures are not mirrored; mirrored copies in the folder do the same", "flip_aug"),
-    **_left("colours are not changed; the guides advise against it", "color_aug"),
-    **_left("pictures are cropped about their middle", "random_crop", "face_crop_aug_range"),
-    **_left("masks are not read", "masked_loss", "alpha_mask"),
-    **_left("regularisation pictures count as much as the others", "prior_loss_weight", neutral=1),
+    **_left("pictures are cropped about their middle, or with random_crop anywhere", "face_crop_aug_range"),
+    **_left("masks count where a folder has them: datasets.alpha_mask or datasets.mask_path", "masked_loss"),
     **_left("a picture's way into its bucket is resampled in one way", "resize_interpolation"),
-    **_left("validation is not part of a run", "validation_split", "validation_seed", "validate_every_n_steps", "validate_every_n_epochs",
+    **_left("held-out pictures lie in a folder of their own; make it with: lorasmith layout FOLDER --holdout 0.1", "validation_split", "validation_seed", "validate_every_n_steps", "validate_every_n_epochs",
             "max_validation_steps"),
     **_left("captions lie beside the pictures; bring them in with: lorasmith import", "in_json", "metadata_file", "caption_extention"),
     **_left("each folder says which picture gets what", "custom_attributes", "network_multiplier", "cache_info", "dataset_class"),

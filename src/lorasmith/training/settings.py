@@ -125,7 +125,9 @@ class CheckpointSettings(_Section):
     """What is kept."""
 
     save_every_n_epochs: int = Field(1, ge=1, description="A LoRA file is written after so many epochs, and at the end.")
-    save_every_n_steps: int | None = Field(None, ge=1, description="A LoRA file is written after so many steps, too. Empty: by epochs alone.")
+    save_every_n_steps: int | None = Field(
+        None, ge=1, description="A LoRA file is written after so many steps, too. Empty: by epochs alone."
+    )
     save_precision: Literal["fp32", "fp16", "bf16"] = Field("fp16", description="Number type in the LoRA files.")
     save_state_every_seconds: float = Field(300, gt=0, description="A killed run loses at most about so much time.")
 
