@@ -64,17 +64,20 @@ def test_many_small_steps_arrive_where_rounding_to_the_nearest_loses_them():
 
 
 def problem():
+    """Two factors of a LoRA, one of a convolution, and their distance from wanted products; as in test_optimizers."""
     generator = torch.Generator().manual_seed(0)
     weights = {name: torch.nn.Parameter((0.3 * torch.randn(shape, generator=generator)).bfloat16()) for name, shape in SHAPES.items()}
     x, y = torch.randn(64, 12, generator=generator), torch.randn(64, 10, generator=generator)
+    image = torch.randn(2, 6, 5, 5, generator=generator)
 
     def loss():
-        return (x @ weights["down"].float().T @ weights["up"].float().T - y).square().mean() + weights["other"].float().square().mean()
+        down, up, conv = (weight.float() for weight in weights.values())
+        return (x @ down.T @ up.T - y).square().mean() + torch.nn.functional.conv2d(image, conv).square().mean()
 
     return weights, loss
 
 
-SHAPES = {"down": (4, 12), "up": (10, 4), "other": (4, 6, 3, 3)}
+SHAPES = {"down": (4, 12), "up": (10, 4), "conv": (4, 6, 3, 3)}
 
 
 def start(name):
