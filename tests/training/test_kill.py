@@ -19,8 +19,9 @@ CASES = {
     "accumulation": {"training": {"epochs": 3, "batch_size": 1, "gradient_accumulation_steps": 2}, **EVERY_STEP},
     "average": {"training": {"epochs": 2, "batch_size": 2, "ema_decay": 0.9}, **EVERY_STEP},
     "Prodigy": {"optimizer": {"type": "Prodigy", "learning_rate": 1.0}},
+    "averaged weights": {"optimizer": {"type": "AdamWScheduleFree"}, "schedule": {"lr_scheduler": "constant"}, **EVERY_STEP},
 }
-KILLS = {"AdamW, with samples": 8, "accumulation": 4, "average": 4, "Prodigy": 4}
+KILLS = {"AdamW, with samples": 6, "accumulation": 4, "average": 4, "Prodigy": 4, "averaged weights": 2}
 
 
 @pytest.fixture(scope="module")

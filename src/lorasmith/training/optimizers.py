@@ -126,9 +126,12 @@ def make_optimizer(name: str, groups: Iterable[Mapping[str, Any]], args: Mapping
     values = {key: tuple(value) if isinstance(value, list) else value for key, value in {**kind.defaults, **args}.items()}
     try:
         make: Any = found  # each class has arguments of its own
-        return make([dict(group) for group in groups], **values)
+        optimizer = make([dict(group) for group in groups], **values)
     except (ValueError, TypeError, NotImplementedError, AssertionError) as error:
         raise SettingsError(f"optimizer.args: {name} refuses them ({error}); mend the values") from error
+    if kind.averages:
+        optimizer.train()
+    return optimizer
 
 
 def _fits(value: Any, default: Any) -> bool:
