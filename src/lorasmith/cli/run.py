@@ -51,36 +51,17 @@ def plan(
     settings_file: Annotated[Path, typer.Argument(help="Settings file (TOML).")],
     as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
 ) -> None:
-    """Check settings and pictures and say what a training would do, and what the guides would say to it; no model is loaded.
+    """Check settings and pictures, and say what a training would do, write, need and take, and what the guides would say to it.
+
+    No weight is read. The time is for this machine, as fast as it is at the moment.
 
     lorasmith plan zorvex.toml
     """
-    from dataclasses import asdict
-
-    from lorasmith.models.checkpoint import describe
-    from lorasmith.training.lints import facts_of, lint
-    from lorasmith.training.run import check
+    from lorasmith.training.plan_report import as_text, make_report
     from lorasmith.training.settings import load_settings
 
-    settings = load_settings(settings_file)
-    warnings, training_set, found = check(settings)
-    lints = lint(settings, training_set, facts_of(describe(settings.base.path, **settings.base.wishes)), found)
-    problems = [problem.sentence for problem in training_set.problems]
-    buckets = {f"{w}x{h}": sum(repeats for _, repeats in members) for (w, h), members in sorted(training_set.buckets.items())}
-    if as_json:
-        typer.echo(
-            json.dumps(
-                {**asdict(found), "buckets": buckets, "problems": problems, "warnings": warnings, "lints": [asdict(each) for each in lints]}
-            )
-        )
-        return
-    for message in (*warnings, *problems):
-        typer.echo(f"warning: {message}")
-    for each in lints:
-        typer.echo(f"{each.name}: {each.sentence}\n  {each.fix} ({each.source})")
-    typer.echo(f"{found.pictures} pictures, {found.showings_per_epoch} shown per epoch, in {found.batches_per_epoch} batches")
-    typer.echo("buckets: " + ", ".join(f"{name} ({count})" for name, count in buckets.items()))
-    typer.echo(f"{found.steps} steps: {found.epochs} epochs of {found.steps_per_epoch}")
+    report = make_report(load_settings(settings_file))
+    typer.echo(json.dumps(report.as_data()) if as_json else as_text(report))
 
 
 def train(

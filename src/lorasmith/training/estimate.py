@@ -63,7 +63,8 @@ def blank_base(description: Description, dtype: torch.dtype) -> Base:
     module, name = FAMILIES[description.family].split(":")
     diffusion = Flow if description.prediction_type == "flow" else Ddpm.from_config
     words = {"tokenizer": _NoWords(), "tokenizer_2": _NoWords()}
-    base: Base = getattr(importlib.import_module(module), name)(modules, words, diffusion(description.scheduler[1]), {})
+    unread = dict.fromkeys(modules, "0" * 64)  # as long as the hashes that stand in their place
+    base: Base = getattr(importlib.import_module(module), name)(modules, words, diffusion(description.scheduler[1]), unread)
     return base
 
 
@@ -120,9 +121,14 @@ STATES: dict[str, float] = {
 UNKNOWN_STATES = 2.0  # an optimizer given by its path: as AdamW
 
 
-def state_bytes(numbers: int, optimizer: str, average: bool) -> int:
-    """Bytes of a saved state over so many trained numbers: they, the optimizer's, and those of the average, all in float32."""
-    return int(4 * numbers * (1 + STATES.get(optimizer, UNKNOWN_STATES) + average))
+def optimizer_bytes(numbers: int, optimizer: str) -> int:
+    """What an optimizer keeps for so many trained numbers."""
+    return int(4 * numbers * STATES.get(optimizer, UNKNOWN_STATES))
+
+
+def update_of(numbers: int, optimizer: str, tensors: int) -> Work:
+    """The optimizer's part of a step: it reads weights, gradients and states and writes weights and states; so many tensors in turn."""
+    return Work(0.0, 12.0 * numbers + 2.0 * optimizer_bytes(numbers, optimizer), tensors, 0)
 
 
 # ---- weights in memory
@@ -160,12 +166,21 @@ class Work:
     attention_flops: float = 0.0
     """Those among `flops` that grow with the square of the picture's area."""
 
-    def at_area(self, ratio: float) -> Work:
-        """The same for pictures of so many times the area; the count of operations stays, attention over the picture grows twice."""
-        flops = (self.flops - self.attention_flops) * ratio + self.attention_flops * ratio * ratio
+    def scaled(self, area: float, batch: float = 1.0) -> Work:
+        """The same for pictures of so many times the area, so many times as many of them; attention over a picture grows with its square.
+
+        The count of operations stays as it is.
+        """
+        linear, attention = (self.flops - self.attention_flops) * area * batch, self.attention_flops * area * area * batch
+        size = area * batch
+        return Work(linear + attention, self.traffic * size, self.operations, int(self.peak * size), int(self.kept * size), attention)
+
+    def __add__(self, other: Work) -> Work:
+        """One after the other."""
         return Work(
-            flops, self.traffic * ratio, self.operations, int(self.peak * ratio), int(self.kept * ratio), self.attention_flops * ratio**2
-        )
+            self.flops + other.flops, self.traffic + other.traffic, self.operations + other.operations, max(self.peak, other.peak),
+            max(self.kept, other.kept), self.attention_flops + other.attention_flops,
+        )  # fmt: skip
 
 
 class Watch(TorchDispatchMode):
@@ -294,9 +309,9 @@ def rehearse_encode(base: Base, size: tuple[int, int]) -> Work:
     return _rehearse(base.encode_pixels, torch.empty(1, 3, size[1], size[0], device="meta"))
 
 
-def rehearse_decode(base: Base, size: tuple[int, int]) -> Work:
-    """One latent into a picture."""
-    return _rehearse(base.decode_latents, _latents(base, size, 1))
+def rehearse_decode(base: Base, size: tuple[int, int], batch: int) -> Work:
+    """Latents into pictures."""
+    return _rehearse(base.decode_latents, _latents(base, size, batch))
 
 
 @torch.no_grad()
