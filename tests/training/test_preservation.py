@@ -167,6 +167,7 @@ def test_captions_without_the_trigger_are_left_out(base, batch):
     with Trainee(base, batch, settings(prior_preservation=1.0)) as trainee:
         spoilt(trainee)
         whole, one, none = (trainee.preservation(0, asked) for asked in (batch, dropped, reg))
+    assert (whole.per_sample > 0).all()
     assert one.per_sample[0] == 0
     assert one.per_sample[1].item() == pytest.approx(whole.per_sample[1].item(), rel=1e-5)
     assert one.mean.item() == pytest.approx(whole.per_sample[1].item() / 2, rel=1e-5)
@@ -180,6 +181,7 @@ def test_what_counts_half_is_held_half_as_much_and_a_weight_twice_as_large_twice
         spoilt(trainee)
         whole, halved = trainee.preservation(0), trainee.preservation(0, half)
         twice = trainee.preservation(0, settings=settings(prior_preservation=2.0))
+    assert (whole.per_sample > 0).all()
     torch.testing.assert_close(halved.per_sample, whole.per_sample * torch.tensor([0.5, 1.0]))
     torch.testing.assert_close(twice.per_sample, 2 * whole.per_sample)
     assert whole.timesteps.tolist() == trainee.picture_loss(0).timesteps.tolist(), "at the timesteps of the pictures"
