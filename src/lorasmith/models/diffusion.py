@@ -34,7 +34,8 @@ Levels = tuple[torch.Tensor, torch.Tensor]
 class Diffusion(Protocol):
     """A family's way of noising, and of drawing pictures out of noise."""
 
-    prediction_type: PredictionType
+    @property
+    def prediction_type(self) -> PredictionType: ...
 
     def levels(self, timesteps: torch.Tensor) -> Levels:
         """How much picture and how much noise there is at `timesteps` (n,)."""
