@@ -11,10 +11,10 @@ from lorasmith.models.checkpoint import describe
 from lorasmith.models.flux import config as flux
 from lorasmith.models.sd1 import config as sd1
 from lorasmith.models.sdxl import config as sdxl
+from lorasmith.training.check import check
 from lorasmith.training.lints import LINTS, BaseFacts, facts_of, lint
 from lorasmith.training.plan import make_plan
 from lorasmith.training.recipes import recipe, settings_tree
-from lorasmith.training.run import check
 from lorasmith.training.settings import check_together, settings_from
 
 SD1 = BaseFacts("sd1", sd1.USUAL, 512, "epsilon")
@@ -221,7 +221,8 @@ def test_the_facts_of_a_real_folder_are_its_own(settings_for, toy_base):
     facts = facts_of(describe(toy_base))
     assert (facts.family, facts.native_resolution, facts.prediction_type) == ("sd1", 32, "epsilon")
     settings = settings_for(buckets={"resolution": 64})
-    _, training_set, plan = check(settings)
+    checked = check(settings)
+    training_set, plan = checked.training_set, checked.plan
     found = {each.name: each for each in lint(settings, training_set, facts, plan)}
     assert "native 32" in found["resolution_over_native"].sentence
     assert "5 pictures" in found["few_pictures"].sentence

@@ -4,7 +4,8 @@ import pytest
 
 from lorasmith.datasets.buckets import bucket_sizes
 from lorasmith.training import events
-from lorasmith.training.run import check, train
+from lorasmith.training.check import check
+from lorasmith.training.run import train
 from tests.photographs import TOO_SMALL, UNREADABLE, make_pile
 
 
@@ -37,7 +38,8 @@ def test_a_pile_of_photographs_trains_at_several_resolutions(settings_for, tmp_p
 def test_plan_counts_what_the_run_will_do(settings_for, pile):
     folder, _ = pile
     settings = settings_for(datasets=[{"path": str(folder), "repeats": 3}], training={"epochs": 4, "batch_size": 3})
-    _, training_set, plan = check(settings)
+    checked = check(settings)
+    training_set, plan = checked.training_set, checked.plan
     assert plan.showings_per_epoch == 3 * plan.pictures
     assert plan.steps == 4 * plan.batches_per_epoch
     assert set(training_set.buckets) <= set(bucket_sizes(settings.buckets))

@@ -33,7 +33,7 @@ def test_a_run_leaves_a_folder_that_explains_itself(settings_for, tmp_path):
     result = train(settings, tmp_path / "run", [listener])
     assert result.finished
     root = tmp_path / "run"
-    names = sorted(str(p.relative_to(root)) for p in root.rglob("*") if p.is_file() and "state" not in p.parts)
+    names = sorted(str(p.relative_to(root)) for p in root.rglob("*") if p.is_file() and not {"state", "tensorboard"} & set(p.parts))
     assert names == [
         "checkpoints/toy-000001.safetensors", "checkpoints/toy.safetensors", "events.jsonl", "manifest.json",
         "samples/epoch000000-step00000000-00.png", "samples/epoch000001-step00000003-00.png",

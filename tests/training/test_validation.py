@@ -15,6 +15,7 @@ from lorasmith.demo.world import random_scene, tag_caption
 from lorasmith.errors import DatasetError, SettingsError
 from lorasmith.models.checkpoint import open_base
 from lorasmith.training import run
+from lorasmith.training.check import check
 from lorasmith.training.data import TrainingData
 from lorasmith.training.events import EventLog, ValidationDone, Warned, read_events
 from lorasmith.training.learner import make_learner
@@ -60,7 +61,8 @@ class Training:
     """A run that is driven by hand, step by step."""
 
     def __init__(self, settings):
-        _, self.training_set, self.plan = run.check(settings)
+        checked = check(settings)
+        self.training_set, self.plan = checked.training_set, checked.plan
         self.settings = settings
         self.base = open_base(settings.base.path, torch.float32)
         self.learner, _ = make_learner(settings, self.base)
@@ -219,14 +221,14 @@ def test_a_picture_on_both_sides_is_refused_by_name(toy_settings):
     settings = toy_settings()
     root = settings.datasets[0].path
     shutil.copy(next(root.glob("*.png")), root / "holdout" / "1_set" / "copy.png")
-    _, training_set, _ = run.check(settings)
+    training_set = check(settings).training_set
     with pytest.raises(DatasetError, match=r"copy\.png is held out for validation and trained on as .*\.png; delete one"):
         open_validation(settings, training_set)
 
 
 def test_without_held_out_pictures_there_is_no_validation_and_settings_for_it_are_refused(settings_for):
     settings = settings_for()
-    _, training_set, _ = run.check(settings)
+    training_set = check(settings).training_set
     assert open_validation(settings, training_set) is None
     with pytest.raises(SettingsError, match="validation.timesteps has no effect, since no picture is held out"):
         open_validation(settings_for(validation={"timesteps": 8}), training_set)
@@ -235,7 +237,7 @@ def test_without_held_out_pictures_there_is_no_validation_and_settings_for_it_ar
 def test_a_run_whose_dataset_has_masks_is_validated_without(toy_settings, creatures, tmp_path):
     masked = toy_settings().datasets[0].model_copy(update={"alpha_mask": True, "resolution": 48})
     settings = toy_settings().model_copy(update={"datasets": [masked]})
-    _, training_set, _ = run.check(settings)
+    training_set = check(settings).training_set
     found = open_validation(settings, training_set)
     assert {max(item.fit.bucket) for item in found.held_out} <= {48, 56}
     assert all(item.mask is None for item in found.held_out)
@@ -244,7 +246,7 @@ def test_a_run_whose_dataset_has_masks_is_validated_without(toy_settings, creatu
 def test_a_folder_of_its_own_can_judge(settings_for, tmp_path):
     draw(tmp_path / "others", range(950, 953))
     settings = settings_for(validation={"path": str(tmp_path / "others"), "most_pictures": 2})
-    _, training_set, _ = run.check(settings)
+    training_set = check(settings).training_set
     found = open_validation(settings, training_set)
     assert len(found.held_out) == 2
     off = settings_for(validation={"path": str(tmp_path / "others"), "every_n_epochs": 0})
@@ -304,7 +306,7 @@ def test_timesteps_are_the_middles_of_equal_parts_of_what_is_trained_or_those_of
 
 
 def test_pictures_are_chosen_by_content_whatever_stands_beside_them(toy_settings):
-    _, training_set, _ = run.check(toy_settings())
+    training_set = check(toy_settings()).training_set
     everything = chosen(training_set.pictures, 3)
     assert chosen(list(reversed(training_set.pictures)) * 2, 3) == everything
     assert chosen(training_set.pictures, 2) == everything[:2]

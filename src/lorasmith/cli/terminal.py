@@ -59,6 +59,11 @@ class Terminal:
             case events.StepDone():
                 if self._train is not None:
                     self.progress.update(self._train, completed=event.step, note=step_note(event))
+            case events.StepSkipped(step=step, in_a_row=0):
+                self.console.print(
+                    f"[yellow]step {step} is passed over[/yellow]: a gradient overflowed float16; the loss is scaled less from here",
+                    highlight=False,
+                )
             case events.StepSkipped(step=step, pictures=pictures):
                 self.console.print(
                     f"[yellow]step {step} is passed over[/yellow]: no finite loss ({escape(', '.join(pictures))})", highlight=False

@@ -70,8 +70,17 @@ def legacy_hash(path: Path) -> str:
 
 
 def fingerprints(description: Description) -> dict[str, str]:
-    """Part -> sha256 over its settings, its place and the hashes of its files: what a cache of its results depends on."""
-    return {name: fingerprint(place) for name, place in description.parts.items()}
+    """Part -> sha256 over its settings, its place and the hashes of its files: what a cache of its results depends on.
+
+    A text encoder's tokenizer counts with it, where one lies beside the weights.
+    """
+    found = {name: fingerprint(place) for name, place in description.parts.items()}
+    for name, folder in description.tokenizers.items():
+        encoder = name.replace("tokenizer", "text_encoder")
+        if encoder in found:
+            files = {file.name: sha256(file) for file in sorted(folder.iterdir()) if file.is_file()}
+            found[encoder] = hashlib.sha256(f"{found[encoder]} {json.dumps(files, sort_keys=True)}".encode()).hexdigest()
+    return found
 
 
 def fingerprint(place: PartPlace) -> str:

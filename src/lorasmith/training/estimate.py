@@ -28,7 +28,7 @@ import json
 import time
 import weakref
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
@@ -85,10 +85,15 @@ def attach_blank(base: Base, settings: Settings) -> dict[str, AttachedAdapter]:
     """The run's networks on a blank base, by part, in the shapes that they will have."""
     parts = {part: module for part, module in base.parts.items() if settings.lr_of(part, base.family) > 0}
     with torch.device("meta"):
-        return {
+        adapters = {
             part: attach_network(parts[part], chosen.targets, chosen.settings, settings.training.seed)
             for part, chosen in select_network(base.family, parts, settings.network).items()
         }
+    for adapter in adapters.values():
+        for layer in adapter.layers().values():
+            for name, _ in list(layer.named_buffers()):  # a mark that is read while computing: (IA)^3's, of which side it scales
+                layer.register_buffer(name, torch.tensor(layer.settings.on_input))
+    return adapters
 
 
 # ---- sizes of files
@@ -224,25 +229,39 @@ class Watch(TorchDispatchMode):
         return Work(self.flops, self.traffic, self.operations, self.peak, kept, self.attention_flops)
 
     @contextmanager
-    def fused_attention(self) -> Iterator[None]:
-        """Within the block attention is counted as the fused kernels do it: on the meta device torch would take the slow way."""
-        whole = nn.functional.scaled_dot_product_attention
+    def as_on_a_device(self) -> Iterator[None]:
+        """Within the block code on the meta device finds what a real one has.
+
+        Attention is counted as the fused kernels do it, where the meta device would take the slow way; and autocast can be asked for
+        and switched off.
+        """
 
         def attention(query: Tensor, key: Tensor, value: Tensor, *_: Any, **__: Any) -> Tensor:
             found: Tensor = _Attention.apply(query, key, value, self)
             return found
 
-        nn.functional.scaled_dot_product_attention = attention
-        try:
+        with ExitStack() as stack:
+            stack.enter_context(_in_place_of(nn.functional, "scaled_dot_product_attention", attention))
+            stack.enter_context(_in_place_of(torch, "is_autocast_enabled", lambda *_: False))
+            stack.enter_context(_in_place_of(torch, "autocast", lambda *_, **__: nullcontext()))
             yield
-        finally:
-            nn.functional.scaled_dot_product_attention = whole
 
     def attended(self, query: Tensor, key: Tensor, value: Tensor, products: int) -> None:
         flops = products * query.shape[:-1].numel() * key.shape[-2] * (query.shape[-1] + value.shape[-1])
         self.flops += flops
         if query.shape[-2] == key.shape[-2]:
             self.attention_flops += flops
+
+
+@contextmanager
+def _in_place_of(owner: Any, name: str, other: Any) -> Iterator[None]:
+    """Within the block `other` stands where `owner` has `name`."""
+    whole = getattr(owner, name)
+    setattr(owner, name, other)
+    try:
+        yield
+    finally:
+        setattr(owner, name, whole)
 
 
 class _Attention(torch.autograd.Function):
@@ -270,7 +289,7 @@ def rehearse_step(base: Base, adapters: Mapping[str, AttachedAdapter], settings:
         base.checkpoint_gradients()
     frozen_texts = set(adapters) == {base.denoiser}
     watch = Watch()
-    with watch.fused_attention():
+    with watch.as_on_a_device():
         with torch.no_grad():
             texts = _texts(base, settings, batch)
         with watch, _draws(adapters):
@@ -291,8 +310,6 @@ def rehearse_step(base: Base, adapters: Mapping[str, AttachedAdapter], settings:
 @contextmanager
 def _draws(adapters: Mapping[str, AttachedAdapter]) -> Iterator[None]:
     """Within the block dropouts are drawn as in a step."""
-    from contextlib import ExitStack
-
     with ExitStack() as stack:
         for adapter in adapters.values():
             stack.enter_context(adapter.at_step(0, 0))
@@ -317,7 +334,7 @@ def rehearse_decode(base: Base, size: tuple[int, int], batch: int) -> Work:
 @torch.no_grad()
 def _rehearse(work: Callable[[Any], Tensor], given: Any) -> Work:
     watch = Watch()
-    with watch.fused_attention(), watch:
+    with watch.as_on_a_device(), watch:
         work(given)
     return watch.work()
 

@@ -78,7 +78,10 @@ class StepDone(Event):
 
 @dataclass(frozen=True)
 class StepSkipped(Event):
-    """A step whose loss or gradient was no finite number: no weight was changed. `pictures` and `timesteps` are the samples to look at."""
+    """A step whose loss or gradient was no finite number: no weight was changed. `pictures` and `timesteps` are the samples to look at.
+
+    There are none, and `in_a_row` is 0, where a gradient overflowed float16: the loss is scaled less from there on.
+    """
 
     step: int
     pictures: list[str]

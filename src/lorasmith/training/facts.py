@@ -106,6 +106,8 @@ def _settings_without_folders(settings: Settings) -> dict[str, Any]:
         entry["path"] = dataset.path.name
         if dataset.mask_path is not None:
             entry["mask_path"] = dataset.mask_path.name
+    if settings.validation.path is not None:
+        tree["validation"]["path"] = settings.validation.path.name
     return tree
 
 

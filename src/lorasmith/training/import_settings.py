@@ -339,7 +339,7 @@ def _refusal(tree: dict[str, Any], draft: Draft) -> str:
 def _missing(draft: Draft) -> list[str]:
     found = []
     for each in draft.carried:
-        is_path = each.ours in ("base.path", "base.vae", "base.text_encoder", "base.text_encoder_2") or (
+        is_path = each.ours in ("base.path", "base.vae", "base.text_encoder", "base.text_encoder_2", "network.weights") or (
             each.ours.startswith("datasets.") and each.ours.endswith(".path")
         )
         if is_path and not Path(each.value).exists() and not (each.ours == "base.path" and is_hub_id(str(each.value))):

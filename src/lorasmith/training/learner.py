@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -16,10 +16,13 @@ from lorasmith.training.average import Average
 from lorasmith.training.continuation import Ancestor, start_from
 from lorasmith.training.optimizers import make_optimizer, weights_for_use
 from lorasmith.training.parameter_groups import ParameterGroup, make_groups, set_rates
+from lorasmith.training.precision import LossScale, in_float32
 from lorasmith.training.processes import ALONE, Together
 from lorasmith.training.settings import Settings
 from lorasmith.training.state import TrainState
 from lorasmith.training.texts import TextStates
+
+WEIGHT_DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
 
 @dataclass
@@ -34,6 +37,10 @@ class Learner:
     groups: Sequence[ParameterGroup] = ()
     average: Average | None = None
     together: Together = ALONE
+    ancestor: Ancestor | None = None
+    """The LoRA that this one goes on from."""
+    scale: LossScale | None = None
+    """Of the loss, where the base computes in fp16."""
 
     @property
     def parameters(self) -> list[torch.nn.Parameter]:
@@ -56,22 +63,32 @@ class Learner:
         """Put the schedule's factor on the learning rates; returned by group, for the log."""
         return set_rates(self.optimizer, self.groups, factor)
 
-    def weights_for_use(self) -> AbstractContextManager[None]:
+    def in_float32(self, step: int) -> AbstractContextManager[None]:
+        """Within the block trained weights that are bf16 are float32, as optimizers want them; at its end they are rounded at random."""
+        return in_float32(self.named_parameters, self.settings.training.seed, step)
+
+    @contextmanager
+    def weights_for_use(self) -> Iterator[None]:
         """Within the block the networks hold the weights to save, to measure and to draw with; see `optimizers.weights_for_use`."""
-        return weights_for_use(self.settings.optimizer.type, self.optimizer)
+        with self.in_float32(0), weights_for_use(self.settings.optimizer.type, self.optimizer):
+            yield
 
     def keep_in(self, state: TrainState) -> None:
         """Put all that has been learnt into the state of the run."""
         state.adapter = {f"{part}.{key}": value for part, adapter in self.adapters.items() for key, value in adapter.state_dict().items()}
         state.optimizer = self.optimizer.state_dict()
         state.average = self.average.values if self.average is not None else {}
+        state.scale = self.scale.state() if self.scale is not None else {}
 
     def restore(self, state: TrainState) -> None:
         """Go on from what a state has kept."""
         for part, adapter in self.adapters.items():
             own = {key.removeprefix(f"{part}."): value for key, value in state.adapter.items() if key.startswith(f"{part}.")}
             adapter.load_state_dict(own)
-        self.optimizer.load_state_dict(state.optimizer)
+        with self.in_float32(state.step):
+            self.optimizer.load_state_dict(state.optimizer)
+        if self.scale is not None:
+            self.scale = LossScale.from_state(state.scale)
         if self.average is not None:
             self.average.load(state.average)
 
@@ -81,7 +98,10 @@ def make_learner(settings: Settings, base: Base, ancestor: Ancestor | None = Non
     parts = {part: module for part, module in base.parts.items() if settings.lr_of(part, base.family) > 0}
     chosen = select_network(base.family, parts, settings.network)
     adapters = {
-        part: attach_network(parts[part], of_part.targets, of_part.settings, settings.training.seed) for part, of_part in chosen.items()
+        part: attach_network(
+            parts[part], of_part.targets, of_part.settings, settings.training.seed, WEIGHT_DTYPES[settings.training.weight_dtype]
+        )
+        for part, of_part in chosen.items()
     }
     warnings: list[str] = []
     if ancestor is not None:
@@ -90,7 +110,9 @@ def make_learner(settings: Settings, base: Base, ancestor: Ancestor | None = Non
     optimizer = make_optimizer(settings.optimizer.type, [group.for_optimizer() for group in groups], settings.optimizer.args)
     cache = TextCache(settings.cache / "texts") if settings.captions.cached_variants else None
     texts = TextStates(base, settings.base.text_options, trained=set(adapters) != {base.denoiser}, cache=cache)
-    learner = Learner(base, adapters, optimizer, texts, settings, groups, together=together)
+    learner = Learner(base, adapters, optimizer, texts, settings, groups, together=together, ancestor=ancestor)
+    if settings.training.mixed_precision == "fp16":
+        learner.scale = LossScale()
     if settings.training.ema_decay is not None:
         learner.average = Average(learner.named_parameters, settings.training.ema_decay)
     return learner, warnings

@@ -24,12 +24,12 @@ from lorasmith.models.checkpoint import describe, missing_parts
 from lorasmith.models.description import Description
 from lorasmith.models.family import Base
 from lorasmith.training import estimate
+from lorasmith.training.check import check
 from lorasmith.training.checkpoints import DTYPES
 from lorasmith.training.estimate import Machine, Work
 from lorasmith.training.facts import lora_metadata
 from lorasmith.training.lints import Lint, facts_of, lint
 from lorasmith.training.plan import Plan
-from lorasmith.training.run import check
 from lorasmith.training.settings import Settings
 from lorasmith.training.state import KEPT
 
@@ -125,7 +125,8 @@ class Report:
 
 def make_report(settings: Settings, machine: Machine | None = None) -> Report:
     """Check the run and tell what it will be; `machine` is measured where it is not given."""
-    warnings, training_set, plan = check(settings)
+    checked = check(settings)
+    training_set, plan = checked.training_set, checked.plan
     description = describe(settings.base.path, **settings.base.wishes)
     lints = lint(settings, training_set, facts_of(description), plan)
     files = memory = taken = None
@@ -137,8 +138,8 @@ def make_report(settings: Settings, machine: Machine | None = None) -> Report:
         machine = machine or estimate.measure_machine(device, DTYPES[settings.training.mixed_precision])
         taken = time_of(settings, training_set, plan, rehearsed, machine, device)
     return Report(
-        settings, plan, bucket_rows(training_set, settings.training.batch_size), files, memory, taken, tuple(warnings),
-        tuple(problem.sentence for problem in training_set.problems), tuple(lints),
+        settings, plan, bucket_rows(training_set, settings.training.batch_size), files, memory, taken, checked.warnings,
+        checked.problems, tuple(lints),
     )  # fmt: skip
 
 

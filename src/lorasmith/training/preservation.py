@@ -37,7 +37,8 @@ def preservation_loss(
     counts = torch.tensor([float(_names(caption, _trigger(settings))) for caption in batch.captions])
     question = question_for(base, batch.latents, settings, step, first_sample)
     if not counts.any():
-        return BatchLoss(torch.zeros(()), counts, question.timesteps)
+        nothing = counts.to(next(base.parts[base.denoiser].parameters()).device)
+        return BatchLoss(nothing.sum(), nothing, question.timesteps)
     with without(adapters), torch.no_grad():
         own = ask_batch(base, batch, question, own_texts or class_texts, settings.flow)
     trained = ask_batch(base, batch, question, class_texts, settings.flow)

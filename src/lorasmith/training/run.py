@@ -19,30 +19,32 @@ import torch
 
 from lorasmith.atomic import WriteFailed, write_atomically
 from lorasmith.datasets.latent_source import LatentSource
-from lorasmith.datasets.training_set import TrainingSet, open_training_set
-from lorasmith.errors import DatasetError, InputError, LorasmithError, SettingsError
-from lorasmith.models.checkpoint import describe, open_base
+from lorasmith.datasets.training_set import TrainingSet
+from lorasmith.errors import InputError, LorasmithError, SettingsError
+from lorasmith.models.checkpoint import open_base
 from lorasmith.models.family import Base
 from lorasmith.models.sampling import sample
 from lorasmith.training import events
+from lorasmith.training.check import CheckedRun, check
 from lorasmith.training.checkpoints import DTYPES, write_checkpoint
 from lorasmith.training.commands import Commands
 from lorasmith.training.continuation import check_weights, open_ancestor
+from lorasmith.training.curves import curve_listeners
 from lorasmith.training.data import TrainingData
 from lorasmith.training.events import Emitter, EventLog, Listener, read_events
 from lorasmith.training.exactness import deterministic_kernels
 from lorasmith.training.facts import lora_metadata
 from lorasmith.training.guard import give_up, weights_spoilt
 from lorasmith.training.learner import Learner, make_learner
-from lorasmith.training.plan import Plan, lr_factor, make_plan
+from lorasmith.training.plan import Plan, lr_factor
 from lorasmith.training.preservation import all_class_captions
 from lorasmith.training.processes import Together
 from lorasmith.training.run_folder import RunFolder, could_not_write, describe_inputs, describe_machine
-from lorasmith.training.settings import Settings, check_fits_base, check_together
+from lorasmith.training.settings import Settings
 from lorasmith.training.state import TrainState, load_newest_state, save_state
 from lorasmith.training.step import StepResult, step
 from lorasmith.training.telemetry import Telemetry
-from lorasmith.training.validation import Validator, make_validator, open_validation
+from lorasmith.training.validation import Validator, make_validator
 from lorasmith.training.validation import due as validation_due
 from lorasmith.training.workers import several_processes
 
@@ -82,13 +84,13 @@ def train(settings: Settings, folder: Path, listeners: Iterable[Listener] = (), 
     Raises InputError before anything is written where settings, data or base cannot be used.
     """
     begun = time.monotonic()
-    warnings, training_set, plan = check(settings)
+    checked = check(settings)
     check_weights(settings)
     run_folder = RunFolder(folder)
     run_folder.create(settings)
     try:
         with run_folder.in_use(), ready_to_compute(settings, folder) as together:
-            return _work(settings, run_folder, warnings, training_set, plan, listeners, commands or Commands(), begun, together)
+            return _work(checked, run_folder, listeners, commands or Commands(), begun, together)
     except InputError:
         run_folder.remove_unstarted()
         raise
@@ -103,58 +105,42 @@ def resume(folder: Path, listeners: Iterable[Listener] = (), commands: Commands 
     run_folder = RunFolder(folder)
     settings = run_folder.read_settings()
     with run_folder.in_use():
-        warnings, training_set, plan = check(settings)
+        checked = check(settings)
         with ready_to_compute(settings, folder) as together:
-            return _work(settings, run_folder, warnings, training_set, plan, listeners, commands or Commands(), begun, together)
+            return _work(checked, run_folder, listeners, commands or Commands(), begun, together)
 
 
 def work_along(folder: Path, together: Together) -> None:
     """Work as another process of the run under way in `folder`: the same phases, without a word, and without writing into the folder."""
     run_folder = RunFolder(folder)
     settings = run_folder.read_settings()
-    warnings, training_set, plan = check(settings)
     with deterministic_kernels(settings.training.deterministic, _device(settings)):
-        _work(settings, run_folder, warnings, training_set, plan, [], Commands(), time.monotonic(), together)
-
-
-def check(settings: Settings) -> tuple[list[str], TrainingSet, Plan]:
-    """Warnings, the pictures and the plan; raises InputError with one sentence where the run could not work."""
-    warnings = check_together(settings)
-    base = describe(settings.base.path, **settings.base.wishes)
-    check_fits_base(settings, base.prediction_type, base.zero_terminal_snr)
-    training_set = open_training_set(
-        settings.datasets, settings.buckets, batch_size=settings.training.batch_size, balance_reg=settings.training.balance_reg
-    )
-    if not any(item.picture.caption for item in training_set.pictures) and settings.captions.trigger is None:
-        raise DatasetError(
-            f"no picture in {settings.datasets[0].path} has a caption, and there is no trigger; write captions beside the pictures or set captions.trigger"
-        )
-    return warnings, training_set, make_plan(settings, training_set)
+        _work(check(settings), run_folder, [], Commands(), time.monotonic(), together)
 
 
 def _work(
-    settings: Settings, folder: RunFolder, warnings: list[str], training_set: TrainingSet, plan: Plan,
-    listeners: Iterable[Listener], commands: Commands, begun: float, together: Together,
-) -> RunResult:  # fmt: skip
+    checked: CheckedRun, folder: RunFolder, listeners: Iterable[Listener], commands: Commands, begun: float, together: Together
+) -> RunResult:
     """The phases after the check, the same for a new run and a resumed one, and for every process that shares it."""
+    settings, plan = checked.settings, checked.plan
     begins_anew = together.gather(not folder.events.exists())[0]  # as the run's own process finds it, before it writes there
     event_log = EventLog(folder.events) if together.leads else None
-    emit = Emitter([event_log, *listeners] if event_log else [])
+    emit = Emitter([event_log, *curve_listeners(settings, folder.root), *listeners] if event_log else [])
     state = TrainState()
     try:
         if commands.stopping:
             raise StopAsked
         if together.leads:
             folder.remove_leftovers()
-        emit.warn(*warnings, *(problem.sentence for problem in training_set.problems))
-        validation_set = open_validation(settings, training_set)
-        base = load_model(settings, training_set, emit)
+        emit.warn(*checked.warnings, *checked.problems)
+        base = load_model(settings, checked.training_set, emit)
         state = last_state(folder, emit)
-        check_inputs(settings, folder, describe_inputs(training_set, base), state, emit, together)
         learner = attach_learner(settings, folder, base, emit, together)
-        validator = make_validator(validation_set, base, settings) if validation_set else None
-        data = cache_latents(settings, training_set, plan, base, emit, commands, together)
-        run = Run(settings, folder, plan, learner, data, validator, _telemetry(learner, plan, state), emit, commands)
+        check_inputs(settings, folder, describe_inputs(checked.training_set, base, learner.ancestor), state, emit, together)
+        validator = make_validator(checked.validation_set, base, settings) if checked.validation_set else None
+        data = cache_latents(checked, base, emit, commands, together)
+        telemetry = Telemetry(learner.adapters, learner.optimizer, plan.steps, state.loss_sums)
+        run = Run(settings, folder, plan, learner, data, validator, telemetry, emit, commands)
         cache_texts(run)
         give_memory_back(run)
         emit(events.Planned(plan.steps, plan.epochs, plan.pictures, plan.batches_per_epoch, sum(p.numel() for p in learner.parameters)))
@@ -255,10 +241,9 @@ def attach_learner(settings: Settings, folder: RunFolder, base: Base, emit: Emit
     return learner
 
 
-def cache_latents(
-    settings: Settings, training_set: TrainingSet, plan: Plan, base: Base, emit: Emitter, commands: Commands, together: Together
-) -> TrainingData:
+def cache_latents(checked: CheckedRun, base: Base, emit: Emitter, commands: Commands, together: Together) -> TrainingData:
     """The latents of all pictures, from the cache or made now, each process its share; a stop keeps those that are made."""
+    settings, training_set = checked.settings, checked.training_set
     emit(events.PhaseStarted("cache", f"{len(training_set.pictures)} pictures"))
     source = LatentSource(
         training_set.pictures, settings.datasets, base.encode_pixels, base.fingerprints["vae"], torch.float32,
@@ -269,7 +254,7 @@ def cache_latents(
             raise StopAsked
         emit(events.CacheProgress(done, total))
     together.wait()
-    return TrainingData(settings, training_set, plan, source, together.rank)
+    return TrainingData(settings, training_set, checked.plan, source, together.rank)
 
 
 def cache_texts(run: Run) -> None:
@@ -284,10 +269,11 @@ def cache_texts(run: Run) -> None:
         asked += all_class_captions(captions, run.settings)
     texts = list(dict.fromkeys(asked))
     run.emit(events.PhaseStarted("cache", f"{len(texts)} captions"))
-    for done in run.learner.texts.encode_all(texts):
+    mine = run.learner.together.share(texts)
+    for done in run.learner.texts.encode_all(mine):
         if run.commands.stopping:
             raise StopAsked
-        run.emit(events.CacheProgress(done, len(texts)))
+        run.emit(events.CacheProgress(done, len(mine)))
     run.learner.together.wait()
 
 
@@ -329,7 +315,9 @@ def loop(run: Run, state: TrainState) -> bool:
         result = one_step(run, epoch, place, state.step)
         state.step += 1
         state.elapsed = before + time.monotonic() - began
-        if result.spoilt:
+        if result.overflowed:
+            run.emit(events.StepSkipped(state.step, [], [], 0))
+        elif result.spoilt:
             pass_over(run, state, result)
         else:
             state.spoilt_in_a_row = 0
@@ -399,7 +387,8 @@ def save_checkpoint(run: Run, name: str, epoch: int, done: int, final: bool = Fa
     """Write a LoRA file of this moment, and the average's beside it where one is kept."""
     if not run.learner.together.leads:
         return run.folder.checkpoints / name
-    metadata = lora_metadata(run.settings, run.plan, run.data.training_set, run.learner.base, epoch, done)
+    learner = run.learner
+    metadata = lora_metadata(run.settings, run.plan, run.data.training_set, learner.base, epoch, done, learner.adapters, learner.ancestor)
     written = write_checkpoint(run.folder.checkpoints / name, run.learner, metadata, run.settings.checkpoints.save_precision)
     for path in reversed(written):
         run.emit(events.CheckpointSaved(str(path.relative_to(run.folder.root)), epoch, done, final and path == written[0]))
@@ -457,10 +446,6 @@ def _due(every: int | None, step: int, plan: Plan) -> bool:
 
 def _prompts(settings: Settings) -> list[str]:
     return [prompt.replace("{trigger}", settings.captions.trigger or "") for prompt in settings.samples.prompts]
-
-
-def _telemetry(learner: Learner, plan: Plan, state: TrainState) -> Telemetry:
-    return Telemetry(learner.adapters, learner.optimizer, plan.steps, state.loss_sums)
 
 
 def _device(settings: Settings) -> str:

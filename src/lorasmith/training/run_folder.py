@@ -30,6 +30,7 @@ from lorasmith.atomic import WriteFailed, remove_leftovers, write_atomically
 from lorasmith.datasets.training_set import TrainingSet
 from lorasmith.errors import RunError, SettingsError
 from lorasmith.models.family import Base
+from lorasmith.training.continuation import Ancestor
 from lorasmith.training.settings import Settings, load_settings, settings_toml
 
 
@@ -127,7 +128,8 @@ class RunFolder:
         changed = sorted(
             {p for p in {**before["pictures"], **inputs["pictures"]} if before["pictures"].get(p) != inputs["pictures"].get(p)}
         )
-        what = f"the picture or caption {changed[0]}" if changed else "the base model"
+        same_base = before["base"] == inputs["base"]
+        what = f"the picture or caption {changed[0]}" if changed else "the LoRA it goes on from" if same_base else "the base model"
         raise RunError(f"the run {self.root} cannot go on exactly, since {what} has changed; put it back, or start a new run")
 
 
@@ -145,8 +147,8 @@ def _size(count: int) -> str:
     return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.1f} MB" if count >= 1e5 else f"{count / 1e3:.1f} kB"
 
 
-def describe_inputs(training_set: TrainingSet, base: Base) -> dict[str, Any]:
-    """What the result depends on: hashes of pictures (with captions, showings and masks) and of the base's parts."""
+def describe_inputs(training_set: TrainingSet, base: Base, ancestor: Ancestor | None = None) -> dict[str, Any]:
+    """What the result depends on: hashes of pictures (with captions, showings and masks), of the base's parts, of the LoRA it goes on from."""
     said: dict[str, list[str]] = {}
     for item in training_set.pictures:
         masked = f" {item.mask.content}" if item.mask is not None else ""
@@ -154,6 +156,7 @@ def describe_inputs(training_set: TrainingSet, base: Base) -> dict[str, Any]:
     return {
         "pictures": {path: hashlib.sha256("\n".join(each).encode()).hexdigest() for path, each in said.items()},
         "base": dict(base.fingerprints),
+        **({"ancestor": ancestor.sha256} if ancestor is not None else {}),
     }
 
 

@@ -32,6 +32,7 @@ class TrainState:
     epoch_steps: int = 0
     elapsed: float = 0.0  # seconds of training before this moment
     average: dict[str, torch.Tensor] = field(default_factory=dict)  # of the adapters' weights, where one is kept
+    scale: dict[str, float] = field(default_factory=dict)  # of the loss, in fp16
     spoilt_in_a_row: int = 0  # steps up to now whose loss was not finite
     loss_sums: dict[str, tuple[float, float]] = field(default_factory=dict)  # of `telemetry`
 

@@ -29,13 +29,15 @@ class SampleLoss:
 class StepResult:
     """`loss` is the mean over the step's batches, `samples` are all that went into it.
 
-    Where the loss or a gradient was not finite, `spoilt` are the samples to look at, and the weights are as they were.
+    Where the loss or a gradient was not finite, `spoilt` are the samples to look at, and the weights are as they were. So they are
+    where a gradient `overflowed` fp16, which the next, smaller scale of the loss mends.
     """
 
     loss: float
     grad_norm: float
     samples: tuple[SampleLoss, ...]
     spoilt: tuple[SampleLoss, ...] = ()
+    overflowed: bool = False
 
 
 def step(
@@ -55,10 +57,13 @@ def step(
     if spoilt:
         return StepResult(loss, math.nan, samples, spoilt)
     learner.together.sum_gradients(learner.parameters)
+    if learner.scale is not None:
+        learner.scale.unscale(learner.parameters)
     limit = learner.settings.training.max_grad_norm or math.inf
     grad_norm = torch.nn.utils.clip_grad_norm_(learner.parameters, limit).item()
+    overflowed = learner.scale is not None and learner.scale.after_step(math.isfinite(grad_norm))
     if not math.isfinite(grad_norm):
-        return StepResult(loss, grad_norm, samples, samples)
+        return StepResult(loss, grad_norm, samples, samples, overflowed)
     _update(learner, number)
     return StepResult(loss, grad_norm, samples)
 
@@ -83,7 +88,8 @@ def _gradients(learner: Learner, batch: PreparedBatch, number: int, first_sample
             kept = _preservation(learner, batch, number, first_sample)
             mean, per_sample = mean + kept.mean, per_sample + kept.per_sample
         if torch.isfinite(mean):
-            (mean / of).backward()
+            scaled = mean / of if learner.scale is None else learner.scale.scaled(mean / of)
+            scaled.backward()
     samples = zip(batch.names, loss.timesteps.tolist(), per_sample.tolist(), strict=True)
     return _Share(mean.item() / of, tuple(SampleLoss(*sample) for sample in samples))
 
@@ -107,9 +113,10 @@ def _preservation(learner: Learner, batch: PreparedBatch, number: int, first_sam
 
 def _update(learner: Learner, number: int) -> None:
     """Move the weights along their gradients."""
-    learner.optimizer.step()
-    if learner.settings.network.scale_weight_norms:
-        for adapter in learner.adapters.values():
-            adapter.scale_weight_norms(learner.settings.network.scale_weight_norms)
+    with learner.in_float32(number):
+        learner.optimizer.step()
+        if learner.settings.network.scale_weight_norms:
+            for adapter in learner.adapters.values():
+                adapter.scale_weight_norms(learner.settings.network.scale_weight_norms)
     if learner.average is not None:
         learner.average.update(number)
