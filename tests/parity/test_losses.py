@@ -6,12 +6,13 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from lorasmith.errors import SettingsError
 from lorasmith.models.diffusion import Ddpm
 from lorasmith.models.parts import build
 from lorasmith.models.sd1.base import StableDiffusion1
 from lorasmith.models.texts import EncodedTexts
 from lorasmith.training.flow_settings import FlowSettings
-from lorasmith.training.loss_settings import LossSettings
+from lorasmith.training.loss_settings import LossSettings, check_loss_fits
 from lorasmith.training.losses import LOSSES, THRESHOLDS, masked, masked_mean, sample_mean
 from lorasmith.training.noise import Noise, offset, perturbed
 from lorasmith.training.noise_settings import NoiseSettings
@@ -55,7 +56,9 @@ def test_a_loss_agrees_with_the_reference(case, tensors, alphas):
 def test_a_threshold_on_a_flow_model_agrees_with_the_reference(case):
     timesteps = torch.tensor(case["timesteps"])
     if case["error"]:
-        pytest.skip("refused by the settings: tests/training/test_settings.py")
+        with pytest.raises(SettingsError, match="not for flow models"):
+            check_loss_fits(LossSettings(loss_type="huber", huber_schedule=case["huber_schedule"]), "flow")
+        return
     c = THRESHOLDS[case["huber_schedule"]](timesteps, None, case["huber_c"], case["huber_scale"])
     torch.testing.assert_close(c, torch.tensor(case["huber_threshold"]), rtol=2e-5, atol=1e-7)
 

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from lorasmith.models.diffusion import Ddpm
 from lorasmith.training.weighting import (
     debiased_weight,
     min_snr_weight,
@@ -49,14 +50,43 @@ def test_a_weight_agrees_with_the_reference(case, tensors):
     name = case["tensor"]
     rescaled = name.endswith("if_computed_after") or "_zt_after" in name
     snr = signal_to_noise(tensors["zero_terminal_snr.alphas_cumprod" if rescaled else "default.alphas_cumprod"])
-    ours = _ours(case, snr)
+    ours, expected = _ours(case, snr), tensors[name]
     if ours is None:
-        pytest.skip("no weight: the schedule itself, or the peers' stale signal-to-noise ratio (docs/parity.md)")
-    expected = tensors[name]
+        _compare_schedule(name, expected)
+        return
     if case["n_nan"]:  # the peers divide 0 by 0 where there is no signal; the limit is 1
         assert ours[expected.isnan()].tolist() == [1.0] * case["n_nan"]
         ours, expected = ours[~expected.isnan()], expected[~expected.isnan()]
     torch.testing.assert_close(ours, expected, rtol=1e-5, atol=1e-7 if name.endswith("if_computed_after") else 1e-8)
+
+
+def _compare_schedule(name, expected):
+    """The schedule itself, and the ratio that theirs weighs by where the schedule was rescaled."""
+    default = Ddpm.from_config(reference_json("04_snr.json")["schedule"])
+    rescaled = default.with_zero_terminal_snr()
+    alphas = (rescaled if name.startswith("zero_terminal_snr") else default).alphas_cumprod
+    if name.endswith("alphas_cumprod"):
+        torch.testing.assert_close(alphas, expected, rtol=1e-4, atol=1e-7)
+    elif name.endswith("betas"):
+        betas = 1 - alphas / torch.cat([torch.ones(1), alphas[:-1]])
+        torch.testing.assert_close(betas, expected, rtol=1e-4, atol=1e-6)
+    else:  # theirs is of the schedule from before the rescaling, ours of the one that is trained
+        assert name == "zero_terminal_snr.all_snr_as_used_by_train_network"
+        torch.testing.assert_close(signal_to_noise(default.alphas_cumprod), expected, rtol=1e-5, atol=1e-8)
+        assert signal_to_noise(rescaled.alphas_cumprod)[-1] == 0 < expected[-1]
+
+
+@pytest.mark.parametrize("case", reference_cases("04_snr.json", "second_opinion"), ids=lambda case: case.get("tensor"))
+def test_other_trainers_weigh_as_we_do_or_not_on_purpose(case, tensors):
+    name, theirs = case["tensor"], tensors[case["tensor"]]
+    snr, kind = signal_to_noise(tensors["default.alphas_cumprod"]), "v_prediction" if case.get("v_prediction") else "epsilon"
+    if "gamma" in case:
+        ours = min_snr_weight(snr, case["gamma"], kind)
+    elif "debiased" in name:  # for v OneTrainer takes the root, too; we do as sd-scripts
+        ours = debiased_weight(snr, kind) if kind == "epsilon" else debiased_weight(snr, kind).sqrt()
+    else:
+        ours = snr
+    torch.testing.assert_close(ours, theirs.float(), rtol=1e-5, atol=1e-7)
 
 
 def test_no_weight_is_infinite_or_nan_without_any_signal():
