@@ -32,6 +32,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
+from torch.nn.grad import conv2d_input
 from torch.utils._pytree import tree_map_only
 
 from lorasmith.errors import BaseModelError
@@ -115,7 +116,7 @@ class QuantizedWeight(Tensor):
 
     @staticmethod
     def __new__(cls, codes: Tensor, scales: Tensor, packing: str, shape: torch.Size, dtype: torch.dtype) -> Self:
-        made: Self = Tensor._make_wrapper_subclass(cls, shape, dtype=dtype, device=codes.device)  # type: ignore[attr-defined]
+        made: Self = Tensor._make_wrapper_subclass(cls, shape, dtype=dtype, device=codes.device)
         made.codes, made.scales, made.packing = codes, scales, packing
         return made
 
@@ -132,7 +133,7 @@ class QuantizedWeight(Tensor):
     def _like(self, change: Callable[[Tensor], Tensor], dtype: torch.dtype | None = None) -> QuantizedWeight:
         return QuantizedWeight(change(self.codes), change(self.scales), self.packing, self.shape, dtype or self.dtype)
 
-    def __repr__(self, *, tensor_contents: Any = None) -> str:
+    def __repr__(self, *, tensor_contents: Any = None) -> str:  # type: ignore[override]
         return f"QuantizedWeight({self.packing}, {tuple(self.shape)}, {self.dtype}, {self.device})"
 
     # With these two torch moves it between devices as a whole.
@@ -154,7 +155,7 @@ class QuantizedWeight(Tensor):
             return func(*args, **kwargs)
 
     @classmethod
-    def __torch_dispatch__(cls, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None) -> Any:
+    def __torch_dispatch__(cls, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None) -> Any:  # type: ignore[override]
         kwargs = kwargs or {}
         if func is torch.ops.aten.detach.default:
             return args[0]._like(lambda t: t)
@@ -188,7 +189,7 @@ def quantize_weight(weight: Tensor, packing: Literal["int8", "nf4"], dtype: torc
     return QuantizedWeight(codes, scales, packing, weight.shape, dtype)
 
 
-def _weight_of(args: tuple[Any, ...], kwargs: Mapping[str, Any], kind: type) -> QuantizedWeight | None:
+def _weight_of(args: tuple[Any, ...], kwargs: Mapping[str, Any], kind: type[QuantizedWeight]) -> QuantizedWeight | None:
     """The weight of a call of F.linear or F.conv2d, where it is packed and the input is not."""
     weight = args[1] if len(args) > 1 else kwargs["weight"]
     return weight if isinstance(weight, kind) and not (args and isinstance(args[0], kind)) else None
@@ -242,7 +243,7 @@ class _Conv2d(torch.autograd.Function):
         need_x, _, need_bias, *_ = ctx.needs_input_grad
         grad_x = None
         if need_x:
-            grad_x = torch.nn.grad.conv2d_input(ctx.shape, weight.unpacked(grad.dtype), grad, *ctx.how).to(ctx.dtype)
+            grad_x = conv2d_input(ctx.shape, weight.unpacked(grad.dtype), grad, *ctx.how).to(ctx.dtype)
         return grad_x, None, grad.sum((0, 2, 3)) if need_bias else None, None, None, None, None
 
 
