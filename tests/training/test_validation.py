@@ -221,9 +221,8 @@ def test_a_picture_on_both_sides_is_refused_by_name(toy_settings):
     settings = toy_settings()
     root = settings.datasets[0].path
     shutil.copy(next(root.glob("*.png")), root / "holdout" / "1_set" / "copy.png")
-    training_set = check(settings).training_set
     with pytest.raises(DatasetError, match=r"copy\.png is held out for validation and trained on as .*\.png; delete one"):
-        open_validation(settings, training_set)
+        check(settings)
 
 
 def test_without_held_out_pictures_there_is_no_validation_and_settings_for_it_are_refused(settings_for):

@@ -30,7 +30,7 @@ class Terminal:
             TextColumn("{task.fields[note]}", table_column=Column(no_wrap=True)),
             console=console, expand=True,
         )  # fmt: skip
-        self._cache: TaskID | None = None
+        self._cached: dict[str, TaskID] = {}
         self._train: TaskID | None = None
         self._steps = 0
         self._done = 0
@@ -41,10 +41,10 @@ class Terminal:
                 self.console.print(f"opening the base {detail}", highlight=False)
             case events.PhaseStarted(phase="proof", detail=detail):
                 self.console.print(detail, highlight=False)
-            case events.CacheProgress(done=done, total=total):
-                if self._cache is None:
-                    self._cache = self.progress.add_task("latents", total=total, note="")
-                self.progress.update(self._cache, completed=done)
+            case events.CacheProgress(done=done, total=total, what=what):
+                if what not in self._cached:
+                    self._cached[what] = self.progress.add_task(what, total=total, note="")
+                self.progress.update(self._cached[what], completed=done)
             case events.Planned():
                 self._steps = event.steps
                 self.console.print(

@@ -3,12 +3,10 @@
 A usual perceptual hash (the signs of a few low frequencies) dies of a crop, which shifts every frequency's phase, and calls all
 drawings with the same backdrop one picture. So a `Signature` keeps a small picture of 48 x 48 cells, and three sieves look at pairs:
 
-1. Low frequencies of the small picture (a DCT, as in perceptual hashes, but as numbers). Mirroring changes the sign of the odd
-   horizontal ones and nothing else, so that with even part e and odd part o the distance to the nearer of a picture and its mirror
-   image is |a|² + |b|² - 2 (e·e' + |o·o'|): two matrix products give it for all pairs at once.
-2. For pairs that may pass: the same distance less what a small crop could explain. A crop moves the frequencies along four
-   directions (a shift and a stretch on each axis), which are known for each picture; what remains is no crop. What passes is looked at
-   once more with higher frequencies: of pictures of one scene, those tell most apart.
+1. Between which values each place of a picture lies after any small crop, as bits (`bounds`): that leaves few of all pairs.
+2. Low frequencies of the small picture (a DCT, as in perceptual hashes, but as numbers): the distance of two pictures less what a small
+   crop could explain. A crop moves the frequencies along four directions (a shift and a stretch on each axis), which are known for each
+   picture; what remains is no crop. Mirroring changes the sign of the odd horizontal ones and nothing else.
 3. The small pictures are laid over one another (Gauss-Newton on shift and stretch) and compared cell by cell. Differences
    count less where edges lie, as resampling moves those.
 """
@@ -24,6 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from lorasmith.images.bounds import bounds_of, joined, possible_pairs
+
 Relation = Literal["same", "mirrored"]
 Floats = NDArray[np.float32]
 Places = NDArray[np.intp]
@@ -34,23 +34,21 @@ CELLS = 48
 MOST_CROPPED = 0.13
 """Share of a side that may have been cropped away from a copy."""
 
-FREQUENCIES = 4
-"""Frequencies i + j < 4 are compared in the first two sieves: 10 in each of luma and two chromas."""
+FREQUENCIES = 6
+"""Frequencies i + j < 6 are compared in the second sieve: 21 in each of luma and two chromas."""
 
-FINE_FREQUENCIES = 6
-"""And i + j < 6, 21 in each, for what has passed those."""
-
-FIRST_SIEVE = 1.0
-SECOND_SIEVE = 0.1
-FINE_SIEVE = 0.09
-"""Largest distances that pass, as shares of the contrast. Of 171 copies of photographs and scenes (flip, JPEG 40-95, resize 0.3-2x, crop
-to 90 %) the furthest lay at 0.29, 0.036 and 0.059."""
-
-UNCLEAR = 0.1
-"""Where the odd frequencies agree or disagree by less than this share of the contrast, both ways round are tried."""
+SIEVE = 0.09
+"""Largest distance that passes it, as a share of the contrast. Of 171 copies of photographs and scenes (flip, JPEG 40-95, resize 0.3-2x,
+crop to 90 %) the furthest lay at 0.059."""
 
 ALLOWED = 1.8
 """Largest difference of two small pictures laid over one another at which they are called the same; see `_difference`."""
+
+AT_ONCE = 512
+"""Pictures whose pixels are held at once, and pairs that are laid over one another."""
+
+MANY = 64
+"""Pictures in a group from which on no more pairs are looked for inside it: thousand frames of one shot have half a million."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,20 +89,12 @@ class Group:
     """Ascending."""
     pairs: tuple[Pair, ...]
     """The pairs that were found alike, in order; they connect all of the group."""
+    turned: frozenset[int]
+    """Those that are mirrored as seen from the first."""
 
     def relation(self, one: int, other: int) -> Relation:
-        """Whether the two pictures are the same way round, told along the pairs that connect them."""
-        turned = {self.indices[0]: False}
-        waiting = [self.indices[0]]
-        while waiting:
-            here = waiting.pop()
-            for pair in self.pairs:
-                if here in (pair.first, pair.second):
-                    there = pair.second if here == pair.first else pair.first
-                    if there not in turned:
-                        turned[there] = turned[here] != (pair.relation == "mirrored")
-                        waiting.append(there)
-        return "same" if turned[one] == turned[other] else "mirrored"
+        """Whether the two pictures are the same way round, told along the surest pairs that connect them."""
+        return "same" if (one in self.turned) == (other in self.turned) else "mirrored"
 
 
 @dataclass(frozen=True)
@@ -137,23 +127,33 @@ def near_duplicate_groups(signatures: Sequence[Signature]) -> list[Group]:
     """Groups of two or more pictures that show the same, by their first picture; what stands alone is in none."""
     pairs = near_duplicate_pairs(signatures)
     leader = list(range(len(signatures)))
+    mirrored = [False] * len(signatures)
+    """Whether each picture is, as seen from its leader."""
 
-    def find(index: int) -> int:
+    def find(index: int) -> tuple[int, bool]:
+        way = []
         while leader[index] != index:
-            leader[index] = leader[leader[index]]
+            way.append(index)
             index = leader[index]
-        return index
+        turned = False
+        for passed in reversed(way):  # the nearest to the leader first: each is told from the one before it
+            turned = mirrored[passed] = mirrored[passed] != turned
+            leader[passed] = index
+        return index, turned
 
-    for pair in pairs:
-        one, other = sorted((find(pair.first), find(pair.second)))
-        leader[other] = one
-    members: dict[int, set[int]] = {}
+    for pair in sorted(pairs, key=lambda pair: pair.difference):
+        (one, one_turned), (other, other_turned) = find(pair.first), find(pair.second)
+        if one != other:
+            leader[other], mirrored[other] = one, (one_turned != other_turned) != (pair.relation == "mirrored")
     inside: dict[int, list[Pair]] = {}
     for pair in pairs:
-        root = find(pair.first)
-        members.setdefault(root, set()).update((pair.first, pair.second))
-        inside.setdefault(root, []).append(pair)
-    return [Group(tuple(sorted(members[root])), tuple(inside[root])) for root in sorted(members)]
+        inside.setdefault(find(pair.first)[0], []).append(pair)
+    groups = []
+    for known in inside.values():
+        indices = tuple(sorted({index for pair in known for index in (pair.first, pair.second)}))
+        first = find(indices[0])[1]
+        groups.append(Group(indices, tuple(known), frozenset(index for index in indices if find(index)[1] != first)))
+    return sorted(groups, key=lambda group: group.indices)
 
 
 def best_copy(copies: Sequence[Copy]) -> int:
@@ -173,81 +173,135 @@ def best_copy(copies: Sequence[Copy]) -> int:
 
 
 def near_duplicate_pairs(signatures: Sequence[Signature]) -> list[Pair]:
-    """All pairs that pass the three sieves, in order of their places."""
+    """The pairs that pass the three sieves, in order of their places.
+
+    All of them, but for large groups (`MANY`): of those enough to connect them.
+    """
     if len(signatures) < 2:
         return []
-    even, odd, moves = _frequencies(signatures, FREQUENCIES)
-    fine_even, fine_odd, fine_moves = _frequencies(signatures, FINE_FREQUENCIES)
-    contrast, fine_contrast = _contrast(even, odd), _contrast(fine_even, fine_odd)
-    found: list[Pair] = []
-    for one, other in _portions(_alike(even, odd)):
-        turning = (odd[one] * odd[other]).sum(1) / (contrast[one] * contrast[other])
-        nearest: dict[tuple[int, int], Pair] = {}
-        ways: tuple[tuple[Relation, NDArray[np.bool_]], ...] = (("same", turning > -UNCLEAR), ("mirrored", turning < UNCLEAR))
-        for relation, likely in ways:
-            a, b = one[likely], other[likely]
-            mirrored = relation == "mirrored"
-            passed = _uncropped_distance(even, odd, contrast, moves, a, b, mirrored) < SECOND_SIEVE
-            a, b = a[passed], b[passed]
-            passed = _uncropped_distance(fine_even, fine_odd, fine_contrast, fine_moves, a, b, mirrored) < FINE_SIEVE
-            for pair in _compared(signatures, a[passed], b[passed], relation):
-                place = (pair.first, pair.second)
-                if place not in nearest or pair.difference < nearest[place].difference:
-                    nearest[place] = pair
-        found += nearest.values()
-    return sorted(found, key=lambda pair: (pair.first, pair.second))
+    spectra, connected = _Spectra(signatures), _Connected(len(signatures))
+    brightness = np.array([one.luma.sum(dtype=int) for one in signatures])
+    found: dict[tuple[int, int], Pair] = {}
+    bounds = joined([bounds_of(_soft(images, 2)) for images in _halves(signatures)])
+    for one, other, turned in possible_pairs(bounds, connected.closely):
+        swapped = brightness[one] > brightness[other]  # which of the two is moved over the other may not hang on their places
+        one, other = np.where(swapped, other, one), np.where(swapped, one, other)
+        passed = spectra.uncropped_distance(one, other, turned) < SIEVE
+        for pair in _compared(signatures, one[passed], other[passed], "mirrored" if turned else "same"):
+            place = (pair.first, pair.second)
+            if place not in found or pair.difference < found[place].difference:
+                found[place] = pair
+            connected.join(*place)
+    return [found[place] for place in sorted(found)]
+
+
+class _Connected:
+    """Which pictures are known to be of one group, while pairs are still looked for."""
+
+    def __init__(self, count: int) -> None:
+        self.group = np.arange(count)
+        self.members = [[place] for place in range(count)]
+        self.many = np.zeros(count, bool)
+
+    def join(self, one: int, other: int) -> None:
+        kept, gone = self.group[one], self.group[other]
+        if kept == gone:
+            return
+        if len(self.members[kept]) < len(self.members[gone]):
+            kept, gone = gone, kept
+        self.group[self.members[gone]] = kept
+        self.members[kept] += self.members[gone]
+        self.members[gone] = []
+        self.many[kept] = len(self.members[kept]) > MANY
+
+    def closely(self, one: Places, other: Places) -> NDArray[np.bool_]:
+        """Which pairs lie in one large group already."""
+        group = self.group[one]
+        return (group == self.group[other]) & self.many[group]
 
 
 def _compared(signatures: Sequence[Signature], ones: Places, others: Places, relation: Relation) -> Iterator[Pair]:
     """The pairs that pass the third sieve."""
-    for start in range(0, len(ones), 512):
-        part = slice(start, start + 512)
+    for start in range(0, len(ones), AT_ONCE):
+        part = slice(start, start + AT_ONCE)
         differences = laid_over([signatures[i] for i in ones[part]], [signatures[i] for i in others[part]], relation == "mirrored")
         for i, j, difference in zip(ones[part], others[part], differences, strict=True):
             if difference <= 1:
                 yield Pair(int(min(i, j)), int(max(i, j)), relation, round(float(difference), 4))
 
 
-# The first two sieves: low frequencies
+def _halves(signatures: Sequence[Signature]) -> Iterator[Floats]:
+    """The small pictures at half their side, n x 24 x 24 x 3 (luma and two chromas, 0-255), `AT_ONCE` at a time."""
+    for start in range(0, len(signatures), AT_ONCE):
+        part = signatures[start : start + AT_ONCE]
+        luma = _halved(np.stack([one.luma for one in part]).astype(np.float32))
+        yield np.concatenate([luma[..., None], np.stack([one.chroma for one in part])], -1, dtype=np.float32)
+
+
+# The second sieve: low frequencies
+
+
+class _Spectra:
+    """Low frequencies of the pictures, and how a crop would change them; of each when it is first asked for."""
+
+    def __init__(self, signatures: Sequence[Signature]) -> None:
+        size = 3 * len(_kept_frequencies()[0])
+        self._signatures = signatures
+        self._known = np.zeros(len(signatures), bool)
+        self._values = np.empty((len(signatures), size), np.float32)
+        self._moves = np.empty((len(signatures), 4, size), np.float32)
+        self._contrast = np.empty(len(signatures), np.float32)
+
+    def uncropped_distance(self, one: Places, other: Places, turned: bool) -> Floats:
+        """Squared distance of each pair as a share of its contrast, less what moving one of the two explains, whichever explains more."""
+        self._learn(np.unique(np.concatenate([one, other])))
+        sign = _signs_in_a_mirror() if turned else np.float32(1)
+        apart = sign * self._values[other] - self._values[one]
+        explained = ((self._moves[one] @ apart[..., None]) ** 2).sum((1, 2))
+        explained = np.maximum(explained, ((self._moves[other] @ (sign * apart)[..., None]) ** 2).sum((1, 2)))
+        return ((apart**2).sum(1) - explained) / (self._contrast[one] * self._contrast[other])
+
+    def _learn(self, places: Places) -> None:
+        new = places[~self._known[places]]
+        at = np.linspace(-1, 1, CELLS // 2, dtype=np.float32)
+        x, y = at[None, None, :, None], at[None, :, None, None]
+        for number, images in enumerate(_halves([self._signatures[place] for place in new])):
+            part = new[number * AT_ONCE : (number + 1) * AT_ONCE]
+            across, along = np.gradient(images, axis=2), np.gradient(images, axis=1)
+            moves = np.stack([_spectrum(move) for move in (across, across * x, along, along * y)], 1)
+            values = _spectrum(images - 128)
+            self._moves[part] = _orthonormal(moves)
+            self._values[part] = values
+            self._contrast[part] = np.sqrt((values[:, 3:] ** 2).sum(1) + 4.0)  # without the mean colour; a little, so that nothing is 0
+        self._known[new] = True
 
 
 @cache
-def _dct(side: int, frequencies: int) -> Floats:
+def _kept_frequencies() -> tuple[Places, Places]:
+    """Down and right, of the frequencies that are compared; the mean is the first."""
+    down, right = np.meshgrid(range(FREQUENCIES), range(FREQUENCIES), indexing="ij")
+    kept = down + right < FREQUENCIES
+    return down[kept], right[kept]
+
+
+@cache
+def _signs_in_a_mirror() -> Floats:
+    return np.repeat(1 - 2 * (_kept_frequencies()[1] % 2), 3).astype(np.float32)
+
+
+@cache
+def _cosines() -> Floats:
     """Rows are the cosines of the lowest frequencies over the cells, scaled so that a constant gives its value."""
-    at = (np.arange(side) + 0.5) / side
-    return np.stack([np.cos(np.pi * k * at) * (1 if k == 0 else np.sqrt(2)) / side for k in range(frequencies)]).astype(np.float32)
+    at = (np.arange(CELLS // 2) + 0.5) / (CELLS // 2)
+    return np.stack([np.cos(np.pi * k * at) * (1 if k == 0 else np.sqrt(2)) / len(at) for k in range(FREQUENCIES)]).astype(np.float32)
 
 
-def _frequencies(signatures: Sequence[Signature], frequencies: int) -> tuple[Floats, Floats, Floats]:
-    """Even (n, E) and odd (n, O) frequencies of each small picture, and (n, 4, E + O): how moves change them, orthonormal."""
-    down, right = np.meshgrid(range(frequencies), range(frequencies), indexing="ij")
-    kept = (down + right) < frequencies
+def _spectrum(images: Floats) -> Floats:
+    """n x 24 x 24 x 3 to n x (frequencies x 3); high ones count less."""
+    down, right = _kept_frequencies()
     weights = (1 / np.sqrt(1 + down**2 + right**2)).astype(np.float32)
-    order = np.concatenate([np.flatnonzero(kept & (right % 2 == 0)), np.flatnonzero(kept & (right % 2 == 1))])
-    evens = int((kept & (right % 2 == 0)).sum())
-    dct = _dct(CELLS // 2, frequencies)
-    at = np.linspace(-1, 1, CELLS // 2, dtype=np.float32)
-    x, y = at[None, None, :, None], at[None, :, None, None]
-
-    def transformed(images: Floats) -> Floats:
-        """(n, 24, 24, 3) to (n, frequencies, 3), the even ones first."""
-        n = len(images)
-        rows = dct @ images.reshape(n, CELLS // 2, -1)
-        spectrum = dct @ rows.reshape(n, frequencies, CELLS // 2, 3)
-        return (spectrum * weights[..., None]).reshape(n, -1, 3)[:, order]
-
-    flat, moves = [], []
-    for start in range(0, len(signatures), 512):
-        part = signatures[start : start + 512]
-        luma = _halved(np.stack([one.luma for one in part]).astype(np.float32))
-        images = np.concatenate([luma[..., None], np.stack([one.chroma for one in part])], -1, dtype=np.float32) - 128
-        across, along = np.gradient(images, axis=2), np.gradient(images, axis=1)
-        steps = np.stack([transformed(move) for move in (across, across * x, along, along * y)], 1)
-        flat.append(transformed(images))
-        moves.append(_orthonormal(steps.reshape(len(part), 4, -1)))
-    spectrum, basis = np.concatenate(flat), np.concatenate(moves)
-    even, odd = spectrum[:, :evens].reshape(len(basis), -1), spectrum[:, evens:].reshape(len(basis), -1)
-    return np.ascontiguousarray(even), np.ascontiguousarray(odd), basis
+    rows = (_cosines() @ images.reshape(len(images), CELLS // 2, -1)).reshape(len(images), FREQUENCIES, CELLS // 2, 3)
+    return ((_cosines() @ rows)[:, down, right] * weights[:, None]).reshape(len(images), -1)
 
 
 def _orthonormal(rows: Floats) -> Floats:
@@ -259,64 +313,6 @@ def _orthonormal(rows: Floats) -> Floats:
         length = np.linalg.norm(out[:, i], axis=1, keepdims=True)
         out[:, i] = np.where(length > 1e-3, out[:, i] / np.maximum(length, 1e-3), 0)
     return out
-
-
-def _contrast(even: Floats, odd: Floats) -> Floats:
-    """Length of each picture's frequencies without their mean colour, and a little so that nothing is 0."""
-    return np.sqrt((even[:, 3:] ** 2).sum(1) + (odd**2).sum(1) + 4.0).astype(np.float32)
-
-
-def _alike(even: Floats, odd: Floats) -> Iterator[tuple[Places, Places]]:
-    """Places of pairs within `FIRST_SIEVE` of one another or of the other's mirror image, in portions.
-
-    With pictures in order of brightness, whole blocks of pairs are too far apart to be looked at.
-    """
-    order = np.argsort(even[:, 0], kind="stable")
-    even, odd, contrast = even[order] - even.mean(0), odd[order], _contrast(even, odd)[order]
-    half = ((even**2).sum(1) + (odd**2).sum(1)) / 2
-    allowed = np.sqrt(np.float32(FIRST_SIEVE / 2)) * contrast
-    # left . right + |odd . odd| > 0 says: half the squared distance is under half the sieve times both contrasts
-    left = np.column_stack([even, allowed, -half, np.ones_like(half)])
-    right = np.ascontiguousarray(np.column_stack([even, allowed, np.ones_like(half), -half]).T)
-    odd_right = np.ascontiguousarray(odd.T)
-    rows, columns = 256, 1024
-    for top in range(0, len(order), rows):
-        one = slice(top, top + rows)
-        for first in range(top, len(order), columns):
-            other = slice(first, first + columns)
-            reach = np.sqrt(FIRST_SIEVE * contrast[one].max() * contrast[other].max())
-            if even[first, 0] - even[one, 0][-1] > reach:
-                continue
-            near = odd[one] @ odd_right[:, other]
-            np.abs(near, out=near)
-            near += left[one] @ right[:, other]
-            a, b = np.nonzero(near > 0)
-            ahead = a + top < b + first
-            if ahead.any():
-                yield order[a[ahead] + top], order[b[ahead] + first]
-
-
-def _portions(pairs: Iterator[tuple[Places, Places]], enough: int = 65536) -> Iterator[tuple[Places, Places]]:
-    """The same pairs, gathered into portions that are worth a numpy call."""
-    ones: list[Places] = []
-    others: list[Places] = []
-    for one, other in pairs:
-        ones.append(one)
-        others.append(other)
-        if sum(map(len, ones)) >= enough:
-            yield np.concatenate(ones), np.concatenate(others)
-            ones, others = [], []
-    if ones:
-        yield np.concatenate(ones), np.concatenate(others)
-
-
-def _uncropped_distance(even: Floats, odd: Floats, contrast: Floats, moves: Floats, one: Places, other: Places, mirrored: bool) -> Floats:
-    """Distance of each pair as a share of its contrast, less what moving one of the two explains, whichever explains more."""
-    turn = np.float32(-1 if mirrored else 1)
-    to_even, to_odd = even[other] - even[one], turn * odd[other] - odd[one]
-    explained = ((moves[one] @ np.concatenate([to_even, to_odd], 1)[..., None]) ** 2).sum((1, 2))
-    explained = np.maximum(explained, ((moves[other] @ np.concatenate([to_even, turn * to_odd], 1)[..., None]) ** 2).sum((1, 2)))
-    return ((to_even**2).sum(1) + (to_odd**2).sum(1) - explained) / (contrast[one] * contrast[other])
 
 
 # The third sieve: laid over one another

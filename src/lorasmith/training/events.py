@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 log = logging.getLogger(__name__)
 
@@ -34,10 +34,11 @@ class PhaseStarted(Event):
 
 @dataclass(frozen=True)
 class CacheProgress(Event):
-    """`done` of `total` pictures have their latents."""
+    """`done` of `total` pictures have their latents, or captions their states: `what` says which."""
 
     done: int
     total: int
+    what: Literal["latents", "captions"] = "latents"
 
 
 @dataclass(frozen=True)

@@ -273,7 +273,7 @@ def cache_texts(run: Run) -> None:
     for done in run.learner.texts.encode_all(mine):
         if run.commands.stopping:
             raise StopAsked
-        run.emit(events.CacheProgress(done, len(mine)))
+        run.emit(events.CacheProgress(done, len(mine), "captions"))
     run.learner.together.wait()
 
 

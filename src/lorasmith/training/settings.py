@@ -227,6 +227,8 @@ def check_together(settings: Settings) -> list[str]:
         raise SettingsError(
             f"optimizer.type {o.type!r} needs no schedule and is harmed by {s.lr_scheduler!r}; set schedule.lr_scheduler to 'constant'"
         )
+    if t.deterministic and t.device == "cpu":
+        warnings.append("training.deterministic is for GPUs and has no effect with training.device 'cpu', where runs are exact as they are")
     if optimizer.averages and t.ema_decay is not None:
         raise SettingsError(f"training.ema_decay averages weights that optimizer.type {o.type!r} averages already; remove it")
     moving = c.shuffle_caption or c.caption_tag_dropout_rate or c.token_warmup_step
