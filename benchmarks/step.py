@@ -9,8 +9,8 @@ Four trainings take turns in one process, one step each in every round:
     encode      a loop as diffusers' LoRA example describes it: every step reads its pictures from disk and sends them and their captions
                 through the autoencoder and the text encoder; peft's LoRA, float32, AdamW, gradients clipped, min-SNR weights
     cached      the same loop with latents and texts made before
-    fp32, bf16  ours: `lorasmith.training.run.train` as it stands, with its order, captions, events and log file, on latents from the cache;
-                bf16 is what `lorasmith new --recipe` writes
+    fp32, bf16  ours: `lorasmith.training.run.train` as it stands, with its order, captions, events and log file, on latents and
+                texts made before; bf16 is what `lorasmith new --recipe` writes
 
 All start from the same LoRA, on the same layers, and are given the same pictures, noise and timesteps, so their losses must agree;
 that is asserted. What is random (the small and the SD 1.5-sized base) has no say in how long a step takes.
@@ -60,7 +60,8 @@ from lorasmith.demo.weights import BASE
 from lorasmith.demo.world import random_scene, tag_caption
 from lorasmith.models.sd1 import config as sd1
 from lorasmith.models.unet import UnetBase
-from lorasmith.training import objective, step
+from lorasmith.training import noise as noises
+from lorasmith.training import step
 from lorasmith.training.commands import Commands
 from lorasmith.training.data import TrainingData
 from lorasmith.training.events import Event, PhaseStarted, StepDone
@@ -296,6 +297,7 @@ def our_settings(folder: Path, pictures: Path, scratch: Path, arguments: argpars
         "base": {"path": str(folder)},
         "datasets": [{"path": str(pictures), "repeats": 1 + (arguments.rounds + 1) * arguments.batch // PICTURES}],
         "buckets": {"resolution": side, "min_bucket_reso": side, "max_bucket_reso": side, "bucket_reso_steps": min(64, side)},
+        "captions": {"cached_variants": 1},
         "network": {"rank": RANK, "alpha": ALPHA, "train_text_encoder": False},
         "training": {"epochs": 2, "batch_size": arguments.batch, "mixed_precision": precision, "seed": SEED, "device": "cpu"},
         "optimizer": {"learning_rate": RATE},
@@ -412,7 +414,7 @@ def watched(taking: Taking, one: Callable[[], float]) -> float:
         taking.watch(Tensor, "backward", "backward"),
         taking.watch(TrainingData, "prepare", "data"),
         taking.watch(TrainingData, "epoch", "data"),
-        taking.watch(objective.noise, "draw_noise", "noise"),
+        taking.watch(noises, "draw_noise", "noise"),
         taking.watch(step, "_update", "optimizer"),
         taking.watch(torch.nn.utils, "clip_grad_norm_", "clipping"),
     ):

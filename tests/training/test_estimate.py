@@ -99,7 +99,7 @@ def test_a_rehearsal_at_another_size_is_what_scaling_says(toy_step):
     small, large = toy_step(side=256, batch=1), toy_step(side=512, batch=2)
     scaled = small.scaled(4, 2)
     assert scaled.flops == pytest.approx(large.flops, rel=0.1)  # what does not grow: captions, the timestep
-    assert scaled.attention_flops == pytest.approx(large.attention_flops, rel=1e-6)
+    assert scaled.attention_flops == pytest.approx(large.attention_flops, rel=0.01)  # of captions the same
 
 
 def test_the_loras_have_the_size_that_plan_tells(settings_for, tmp_path):
