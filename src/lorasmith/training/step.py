@@ -56,11 +56,12 @@ def step(
     spoilt = tuple(sample for sample in samples if not math.isfinite(sample.loss))
     if spoilt:
         return StepResult(loss, math.nan, samples, spoilt)
-    learner.together.sum_gradients(learner.parameters)
+    parameters = learner.parameters  # gathered once: a network has hundreds
+    learner.together.sum_gradients(parameters)
     if learner.scale is not None:
-        learner.scale.unscale(learner.parameters)
+        learner.scale.unscale(parameters)
     limit = learner.settings.training.max_grad_norm or math.inf
-    grad_norm = torch.nn.utils.clip_grad_norm_(learner.parameters, limit).item()
+    grad_norm = torch.nn.utils.clip_grad_norm_(parameters, limit).item()
     overflowed = learner.scale is not None and learner.scale.after_step(math.isfinite(grad_norm))
     if not math.isfinite(grad_norm):
         return StepResult(loss, grad_norm, samples, samples, overflowed)
