@@ -13,6 +13,7 @@ from lorasmith.adapters.attach import AttachedAdapter
 from lorasmith.adapters.file import TrainingFacts, base_model_version, kohya_metadata, network_module
 from lorasmith.captions.caption import split_tags
 from lorasmith.datasets.training_set import TrainingSet
+from lorasmith.models.diffusion import Ddpm
 from lorasmith.models.family import Base
 from lorasmith.training.continuation import Ancestor, ranks_and_alphas
 from lorasmith.training.optimizers import class_path
@@ -63,6 +64,9 @@ def lora_metadata(
         tag_frequency=_tag_frequency(training_set),
         dataset_dirs=_dataset_dirs(training_set),
         bucket_info=_bucket_info(training_set) if settings.buckets.enable_bucket else None,
+        noise_offset=settings.noise.noise_offset or None,
+        options=_options(settings, base),
+        spec={"trigger_phrase": settings.captions.trigger} if settings.captions.trigger else {},
         software=f"lorasmith/{version('lorasmith')}",
         extra={
             "lorasmith_settings": json.dumps(_settings_without_folders(settings), sort_keys=True),
@@ -92,6 +96,50 @@ def _network_args(settings: Settings) -> dict[str, object]:
         if name not in ("kind", "rank", "alpha", "train_unet", "train_text_encoder", "layers", "weights", "dim_from_weights")
     }
     return ({"algo": network.kind} if network.kind not in ("lora", "dylora") else {}) | chosen
+
+
+def _options(settings: Settings, base: Base) -> dict[str, object]:
+    """The further settings that kohya's metadata have a name for; those of pictures where they are the same for all folders to learn."""
+    noise, loss, captions, diffusion = settings.noise, settings.loss, settings.captions, base.diffusion
+    flow = diffusion.prediction_type == "flow"
+    found: dict[str, object] = {
+        "noise_offset_random_strength": noise.noise_offset_random_strength,
+        "adaptive_noise_scale": noise.adaptive_noise_scale or None,
+        "multires_noise_iterations": noise.multires_noise_iterations or None,
+        "multires_noise_discount": noise.multires_noise_discount,
+        "ip_noise_gamma": noise.ip_noise_gamma or None,
+        "ip_noise_gamma_random_strength": noise.ip_noise_gamma_random_strength,
+        "loss_type": loss.loss_type,
+        "huber_c": loss.huber_c,
+        "huber_scale": loss.huber_scale,
+        "huber_schedule": loss.huber_schedule or ("exponential" if flow else "snr"),
+        "debiased_estimation": loss.debiased_estimation,
+        "prior_loss_weight": loss.prior_loss_weight,
+        "caption_dropout_rate": captions.caption_dropout_rate,
+        "caption_dropout_every_n_epochs": captions.caption_dropout_every_n_epochs,
+        "caption_tag_dropout_rate": captions.caption_tag_dropout_rate,
+        "shuffle_caption": captions.shuffle_caption,
+        "keep_tokens": captions.keep_tokens,
+        "network_dropout": settings.network.dropout or None,
+        "scale_weight_norms": settings.network.scale_weight_norms,
+        "gradient_checkpointing": settings.training.gradient_checkpointing,
+        "max_token_length": settings.base.max_token_length,
+        "min_bucket_reso": settings.buckets.min_bucket_reso,
+        "max_bucket_reso": settings.buckets.max_bucket_reso,
+        "bucket_no_upscale": settings.buckets.bucket_no_upscale,
+        "zero_terminal_snr": isinstance(diffusion, Ddpm)
+        and bool(noise.zero_terminal_snr or diffusion.config.get("rescale_betas_zero_snr")),
+    }
+    if flow:
+        own = ("timestep_sampling", "sigmoid_scale", "discrete_flow_shift", "weighting_scheme", "logit_mean", "logit_std", "mode_scale",
+               "model_prediction_type", "guidance_scale")  # fmt: skip
+        found |= {name: getattr(settings.flow, name) for name in own}
+    learned = [dataset for dataset in settings.datasets if not dataset.is_reg]
+    for name in ("flip_aug", "color_aug", "random_crop"):
+        values = {getattr(dataset, name) for dataset in learned}
+        if len(values) == 1:
+            found[name] = values.pop()
+    return found
 
 
 def _settings_without_folders(settings: Settings) -> dict[str, Any]:

@@ -150,6 +150,25 @@ class Checked:
     def finds_rate(self) -> bool:
         return self.optimizer is not None and self.optimizer.finds_rate
 
+    @property
+    def largest_side(self) -> tuple[str, float]:
+        """The setting with the largest area to train at, and the side of a square of that area."""
+        found = {"buckets.resolution": self.settings.buckets.size}
+        for number, dataset in enumerate(self.settings.datasets):
+            if dataset.resolution is not None:
+                own = dataset.resolution
+                found[f"datasets.{number}.resolution"] = own if isinstance(own, tuple) else (own, own)
+        name = max(found, key=lambda each: math.prod(found[each]))
+        return name, math.sqrt(math.prod(found[name]))
+
+    @property
+    def largest_batch(self) -> tuple[str, int]:
+        """The setting with the largest batch size, and that."""
+        found = {"training.batch_size": self.settings.training.batch_size}
+        found |= {f"datasets.{n}.batch_size": own for n, dataset in enumerate(self.settings.datasets) if (own := dataset.batch_size)}
+        name = max(found, key=lambda each: found[each])
+        return name, found[name]
+
     def rate(self, part: str) -> float:
         """Learning rate of the denoiser or of the (first) text encoder; 0 where it does not train."""
         return self.settings.lr_of("unet" if part == "denoiser" else part, self.base.family)
@@ -241,15 +260,16 @@ def over_baked_folders(checked: Checked) -> Found:
 
 
 def resolution_over_native(checked: Checked) -> Found:
-    native, side = checked.base.native_resolution, math.sqrt(math.prod(checked.settings.buckets.size))
+    name, side = checked.largest_side
+    native = checked.base.native_resolution
     most = 768 if (checked.base.family, native) == ("sd1", 512) else native  # SD 1.5 still draws 768 without doubling
     if side > 1.01 * most:
         later = (
             "; Illustrious 1.0 and later were made for 1536, there it is right" if checked.base.family == "sdxl" and side <= 1536 else ""
         )
         yield (
-            f"buckets.resolution {side:.0f} is over the base's native {native}: it draws doubled or stretched pictures there{later}",
-            f"set buckets.resolution to {native}",
+            f"{name} {side:.0f} is over the base's native {native}: it draws doubled or stretched pictures there{later}",
+            f"set {name} to {native}",
             "S1-S4",
         )
 
@@ -286,6 +306,60 @@ def no_buckets(checked: Checked) -> Found:
             f"without buckets {len(cropped)} of {len(checked.pictures)} pictures lose more than a tenth at their edges: heads and feet are cut off",
             "set buckets.enable_bucket to true",
             "S1, S3",
+        )
+
+
+# -- augmentation and noise -------------------------------------------------------------------------------------------
+
+
+def _folders_with(checked: Checked, setting: str) -> list[str]:
+    """The folders whose pictures to learn have a setting on, as the settings name them."""
+    return [f"datasets.{n}" for n, dataset in enumerate(checked.settings.datasets) if getattr(dataset, setting) and not dataset.is_reg]
+
+
+def flipped_subject(checked: Checked) -> Found:
+    folders = _folders_with(checked, "flip_aug")
+    if folders and checked.looks_like != "style":
+        yield (
+            f"{folders[0]}.flip_aug shows half of the pictures mirrored: a parting, a scar, one earring, letters or a logo come out on both sides",
+            f"set {folders[0]}.flip_aug to false, unless nothing about it has a left and a right",
+            "S1-S3",
+        )
+
+
+def changed_colours(checked: Checked) -> Found:
+    folders = _folders_with(checked, "color_aug")
+    if folders:
+        yield (
+            f"{folders[0]}.color_aug shifts hue and brightness: eyes, hair and palettes are learned less exactly",
+            f"set {folders[0]}.color_aug to false",
+            "S3",
+        )
+
+
+def strong_noise_offset(checked: Checked) -> Found:
+    offset, most = checked.settings.noise.noise_offset, 0.1 if checked.looks_like == "style" else 0.05
+    if offset > most:
+        yield (
+            f"noise.noise_offset {offset:g} is over {most:g}: pictures turn out too dark or too bright, and contrast is burnt in",
+            f"set noise.noise_offset to {most:g} or less",
+            "S3",
+        )
+
+
+def multires_noise_for_subject(checked: Checked) -> Found:
+    noise = checked.settings.noise
+    if noise.multires_noise_iterations and checked.looks_like == "subject":
+        yield (
+            f"noise.multires_noise_iterations {noise.multires_noise_iterations} is for styles: it moves light and composition, which a subject should leave alone",
+            "set noise.multires_noise_iterations to 0",
+            "S3",
+        )
+    elif noise.multires_noise_iterations > 10:
+        yield (
+            f"noise.multires_noise_iterations {noise.multires_noise_iterations} lays very coarse noise over the pictures: 6 to 10 is usual",
+            "set noise.multires_noise_iterations to 8",
+            "S3",
         )
 
 
@@ -662,19 +736,21 @@ def _longer(checked: Checked, showings: int) -> str:
 
 
 def large_batch(checked: Checked) -> Found:
-    if checked.settings.training.batch_size > 4:
+    name, size = checked.largest_batch
+    if size > 4:
         yield (
-            f"training.batch_size is {checked.settings.training.batch_size}: over 4 details average out, and a higher learning rate is needed",
-            ("set training.batch_size to 4 or less"),
+            f"{name} is {size}: over 4 details average out, and a higher learning rate is needed",
+            (f"set {name} to 4 or less"),
             "S1",
         )
 
 
 def concepts_in_batches(checked: Checked) -> Found:
-    if len(checked.concepts) > 1 and checked.settings.training.batch_size > 1:
+    name, size = checked.largest_batch
+    if len(checked.concepts) > 1 and size > 1:
         yield (
-            f"training.batch_size is {checked.settings.training.batch_size} with {len(checked.concepts)} concepts: a step mixes them",
-            ("set training.batch_size to 1"),
+            f"{name} is {size} with {len(checked.concepts)} concepts: a step mixes them",
+            (f"set {name} to 1"),
             "S1",
         )
 
@@ -731,6 +807,53 @@ def large_base_in_fp32(checked: Checked) -> Found:
         )
 
 
+def half_weights(checked: Checked) -> Found:
+    if checked.settings.training.weight_dtype == "bf16":
+        yield (
+            "training.weight_dtype 'bf16' holds the trained weights with three digits: it saves some MB, and small steps arrive on average only",
+            "set training.weight_dtype to 'fp32'",
+            "S1, S3",
+        )
+
+
+def fp16_base(checked: Checked) -> Found:
+    if checked.settings.training.mixed_precision == "fp16":
+        yield (
+            "training.mixed_precision 'fp16' can overflow; bf16 cannot, and cards from the RTX 30 series on compute it as fast",
+            "set training.mixed_precision to 'bf16', unless the card is older",
+            "S1, S3",
+        )
+
+
+def fast_retraining(checked: Checked) -> Found:
+    rate = max(checked.rate("denoiser"), checked.rate("text_encoder"))
+    if checked.settings.network.weights is not None and _steps_like_adam(checked) and rate > 5e-5:
+        yield (
+            f"the run goes on from a finished LoRA at the learning rate {rate:g}: what it knows is overwritten rather than mended",
+            "set optimizer.learning_rate (unet_lr, text_encoder_lr) to 1e-5",
+            "S3",
+        )
+
+
+def long_retraining(checked: Checked) -> Found:
+    if checked.settings.network.weights is not None and checked.plan.steps > 1000:
+        yield (
+            f"the run goes on from a finished LoRA for {checked.plan.steps} steps: a repair takes 200 to 500",
+            f"set training.{_longer(checked, 500 * checked.settings.training.batch_size)}",
+            "S3",
+        )
+
+
+def zero_weight_of_last_step(checked: Checked) -> Found:
+    zero = checked.settings.noise.zero_terminal_snr or checked.settings.base.zero_terminal_snr
+    if zero and checked.base.prediction_type == "v_prediction" and checked.settings.loss.min_snr_gamma:
+        yield (
+            "with zero terminal SNR loss.min_snr_gamma gives the last timestep the weight 0, the very one that teaches dark and bright",
+            "set loss.min_snr_gamma to 0",
+            "from the formula (Hang et al. 2023) at SNR 0",
+        )
+
+
 def no_samples(checked: Checked) -> Found:
     samples, trigger = checked.settings.samples, checked.settings.captions.trigger
     if not samples.prompts:
@@ -753,6 +876,7 @@ LINTS: dict[str, Rule] = {
     for rule in (
         few_pictures, many_pictures, small_pictures, unbalanced_concepts, over_baked_folders,
         resolution_over_native, resolution_far_under_native, bucket_area_lost, no_buckets,
+        flipped_subject, changed_colours, strong_noise_offset, multires_noise_for_subject,
         no_trigger, one_trigger_for_several, sentences_shuffled, tags_in_order, trigger_shuffled, tokens_kept_without_trigger,
         second_tag_shuffled, many_captions_dropped, epochs_without_captions, weighted_captions, clip_skip,
         rank_over_kind, convolutions_over_rank, low_rank_for_several, alpha_over_rank, alpha_far_under_rank, dylora_in_batches, dylora_small,
@@ -760,6 +884,7 @@ LINTS: dict[str, Rule] = {
         idle_text_encoder, text_encoder_of_family, text_encoder_without_word, text_encoder_too_fast, rate_far_from_usual, rate_of_finders,
         schedule_of_finders, many_restarts, long_warmup,
         short_training, long_training, large_batch, concepts_in_batches, repeats_instead_of_epochs, few_checkpoints,
-        min_snr_gamma_unusual, file_in_fp32, large_base_in_fp32, no_samples,
+        min_snr_gamma_unusual, zero_weight_of_last_step, file_in_fp32, large_base_in_fp32, half_weights, fp16_base,
+        fast_retraining, long_retraining, no_samples,
     )
 }  # fmt: skip
