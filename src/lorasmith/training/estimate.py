@@ -12,8 +12,9 @@ largest batch go through the very code that will train, while every operation is
                 2023, https://arxiv.org/abs/2307.08691, section 3.2). A frozen layer gives a gradient to its input alone.
     traffic     bytes that operations read and write, views aside.
 
-Of time there are three kinds: multiplying, moving numbers, and starting operations. Each is timed for a moment on this machine
-(`measure_machine`), and a step takes
+Of time there are three kinds: multiplying, moving numbers, and starting operations. Each is timed on this machine for a moment
+(`measure_machine`): multiplying by the heaviest products of the rehearsal itself, with real numbers, because small and odd shapes run
+at a fraction of what large ones reach. A step takes
 
     seconds = FLOPs / rate + bytes / bandwidth + operations * seconds of one
 
@@ -29,7 +30,7 @@ import time
 import weakref
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
@@ -170,6 +171,8 @@ class Work:
     kept: int = 0
     attention_flops: float = 0.0
     """Those among `flops` that grow with the square of the picture's area."""
+    products: Mapping[Product, float] = field(default_factory=dict)
+    """Each product with its FLOPs in all."""
 
     def scaled(self, area: float, batch: float = 1.0) -> Work:
         """The same for pictures of so many times the area, so many times as many of them; attention over a picture grows with its square.
@@ -188,11 +191,45 @@ class Work:
         )  # fmt: skip
 
 
+@dataclass(frozen=True)
+class Product:
+    """A matrix product or convolution: the operation, and its arguments with (shape, type) in the place of each tensor."""
+
+    operation: Any
+    arguments: tuple[Any, ...]
+    flops: float
+
+    def with_numbers(self, device: str) -> Callable[[], Any]:
+        """The operation on tensors of these shapes, ready to be run."""
+        arguments = [
+            torch.rand(told.shape, device=device).to(told.dtype)
+            if isinstance(told, _Told)
+            else list(told)
+            if isinstance(told, tuple)
+            else told
+            for told in self.arguments
+        ]
+        return lambda: self.operation(*arguments)
+
+
+@dataclass(frozen=True)
+class _Told:
+    shape: tuple[int, ...]
+    dtype: torch.dtype
+
+
+def _told(argument: Any) -> Any:
+    if isinstance(argument, Tensor):
+        return _Told(tuple(argument.shape), argument.dtype)
+    return tuple(argument) if isinstance(argument, list) else argument
+
+
 class Watch(TorchDispatchMode):
     """Notes every operation within the block; meant for meta tensors."""
 
     def __init__(self) -> None:
         super().__init__()
+        self.products: dict[Product, float] = {}
         self.flops, self.attention_flops, self.traffic, self.operations = 0.0, 0.0, 0.0, 0
         self.live = self.peak = 0
         self._storages: dict[int, int] = {}
@@ -205,7 +242,10 @@ class Watch(TorchDispatchMode):
             return out
         given = [t for t in tree_leaves((args, kwargs)) if isinstance(t, Tensor)]
         if count := flop_registry.get(func.overloadpacket):
-            self.flops += count(*args, **kwargs, out_val=out)
+            flops = count(*args, **kwargs, out_val=out)
+            self.flops += flops
+            product = Product(func, tuple(_told(argument) for argument in args), flops)
+            self.products[product] = self.products.get(product, 0.0) + flops
         self.operations += 1
         self.traffic += sum(t.nbytes for t in given) + sum(t.nbytes for t in made)
         for tensor in made:
@@ -226,7 +266,7 @@ class Watch(TorchDispatchMode):
         self.live -= self._storages.pop(key, 0)
 
     def work(self, kept: int = 0) -> Work:
-        return Work(self.flops, self.traffic, self.operations, self.peak, kept, self.attention_flops)
+        return Work(self.flops, self.traffic, self.operations, self.peak, kept, self.attention_flops, self.products)
 
     @contextmanager
     def as_on_a_device(self) -> Iterator[None]:
@@ -363,15 +403,39 @@ class Machine:
         return work.flops / self.flops_per_second + work.traffic / self.bytes_per_second + work.operations * self.seconds_per_operation
 
 
-def measure_machine(device: str, dtype: torch.dtype) -> Machine:
-    """Times a product, a sum of large tensors and one of small tensors on `device`, some tenths of a second in all."""
-    side, large = (4096, 1 << 27) if device == "cuda" else (512, 1 << 22)
-    a = torch.randn(side, side, device=device).to(dtype)
-    b = torch.randn(large, device=device).to(dtype)
-    c = torch.ones(8, device=device)
-    return Machine(
-        2 * side**3 / _best(device, lambda: a @ a), 3 * b.nbytes / _best(device, lambda: b + b), _best(device, lambda: c + c, 64) / 64
-    )
+def measure_machine(device: str, dtype: torch.dtype, work: Work) -> Machine:
+    """Times on `device` the heaviest products of a work, an activation of many numbers in `dtype`, and a network too small to compute.
+
+    It takes a second or two, since each moment is tried several times; on a CPU that cannot do large products in that time, fewer.
+    """
+    numbers = torch.randn(1 << 27 if device == "cuda" else 1 << 21, device=device).to(dtype)
+    moved = 2 * numbers.nbytes / _best(device, lambda: nn.functional.silu(numbers))
+    return Machine(_rate(device, work), moved, _start_of_an_operation(device))
+
+
+MOST_PRODUCTS, MOST_SECONDS = 12, 2.0
+
+
+def _rate(device: str, work: Work) -> float:
+    """FLOP/s over the heaviest products, each as often as it comes in the work."""
+    flops = seconds = 0.0
+    began = time.perf_counter()
+    for product, share in sorted(work.products.items(), key=lambda item: -item[1])[:MOST_PRODUCTS]:
+        once = product.flops
+        seconds += _best(device, product.with_numbers(device), tries=3) * share / once
+        flops += share
+        if time.perf_counter() - began > MOST_SECONDS:
+            break
+    return flops / seconds
+
+
+def _start_of_an_operation(device: str) -> float:
+    """Seconds that an operation takes of which there is nothing to compute, with its module and its way back."""
+    small = nn.Sequential(*[nn.Sequential(nn.Linear(8, 8), nn.SiLU()) for _ in range(16)]).to(device)
+    given = torch.ones(1, 8, device=device)
+    with Watch() as watch:
+        small(given).sum().backward()
+    return _best(device, lambda: small(given).sum().backward()) / watch.operations
 
 
 def _best(device: str, work: Callable[[], Any], times: int = 1, tries: int = 12) -> float:

@@ -766,9 +766,10 @@ def repeats_instead_of_epochs(checked: Checked) -> Found:
 
 
 def few_checkpoints(checked: Checked) -> Found:
-    every = checked.settings.checkpoints.save_every_n_epochs
-    kept = math.ceil(checked.plan.epochs / every)
-    if every > 1 and kept < 4:
+    checkpoints = checked.settings.checkpoints
+    every = checkpoints.save_every_n_epochs
+    kept = math.ceil(checked.plan.epochs / every) if every else 1
+    if every != 1 and kept < 4 and checkpoints.save_every_n_steps is None:
         yield (
             f"checkpoints.save_every_n_epochs {every} keeps {kept} of {checked.plan.epochs} epochs; the best is not always the last",
             ("set checkpoints.save_every_n_epochs to 1"),

@@ -135,7 +135,7 @@ def make_report(settings: Settings, machine: Machine | None = None) -> Report:
         rehearsed = rehearse(settings, description, training_set)
         files = files_of(settings, training_set, plan, rehearsed)
         memory = memory_of(settings, training_set, rehearsed, device)
-        machine = machine or estimate.measure_machine(device, DTYPES[settings.training.mixed_precision])
+        machine = machine or estimate.measure_machine(device, DTYPES[settings.training.mixed_precision], rehearsed.step)
         taken = time_of(settings, training_set, plan, rehearsed, machine, device)
     return Report(
         settings, plan, bucket_rows(training_set, settings.training.batch_size), files, memory, taken, checked.warnings,
@@ -214,7 +214,8 @@ def files_of(settings: Settings, training_set: TrainingSet, plan: Plan, rehearse
     hashes = {"sshs_model_hash": "0" * 64, "sshs_legacy_hash": "0" * 8}
     kind, each = {"fp32": ("F32", 4), "fp16": ("F16", 2), "bf16": ("BF16", 2)}[checkpoints.save_precision]
     lora = estimate.safetensors_bytes(shapes, kind, each, {**metadata, **hashes})
-    between = (plan.epochs - 1) // checkpoints.save_every_n_epochs
+    every = ((plan.epochs, checkpoints.save_every_n_epochs), (plan.steps, checkpoints.save_every_n_steps))
+    between = sum((count - 1) // often for count, often in every if often)
     loras = (between + 1) * (1 + average)
     numbers = rehearsed.numbers
     state = 4 * numbers * (1 + average) + estimate.optimizer_bytes(numbers, settings.optimizer.type)

@@ -360,7 +360,8 @@ def end_epoch(run: Run, state: TrainState, epoch: int) -> None:
         run.emit(events.EpochDone(epoch, state.step, state.epoch_loss / state.epoch_steps))
     state.epoch_loss, state.epoch_steps = 0.0, 0
     last = state.step == run.plan.steps
-    if not last and epoch % run.settings.checkpoints.save_every_n_epochs == 0:
+    every = run.settings.checkpoints.save_every_n_epochs
+    if not last and every and epoch % every == 0:
         save_checkpoint(run, f"{run.settings.name}-{epoch:06d}.safetensors", epoch, state.step)
     if last or epoch % run.settings.samples.every_n_epochs == 0:
         draw_samples(run, epoch, state.step)

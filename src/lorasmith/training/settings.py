@@ -124,7 +124,9 @@ class ScheduleSettings(_Section):
 class CheckpointSettings(_Section):
     """What is kept."""
 
-    save_every_n_epochs: int = Field(1, ge=1, description="A LoRA file is written after so many epochs, and at the end.")
+    save_every_n_epochs: int = Field(
+        1, ge=0, description="A LoRA file is written after so many epochs, and at the end; 0: only at the end."
+    )
     save_every_n_steps: int | None = Field(
         None, ge=1, description="A LoRA file is written after so many steps, too. Empty: by epochs alone."
     )

@@ -121,7 +121,9 @@ def due(settings: Settings, epoch: int, last: bool) -> bool:
     every = settings.validation.every_n_epochs
     if every == 0:
         return False
-    return last or epoch % (every or settings.checkpoints.save_every_n_epochs) == 0
+    with_checkpoints = settings.checkpoints.save_every_n_epochs
+    wanted = with_checkpoints if every is None else every
+    return last or (wanted > 0 and epoch % wanted == 0)
 
 
 # -- the questions ----------------------------------------------------------------------------------------------------
