@@ -122,8 +122,19 @@ class QuantizedWeight(Tensor):
 
     def unpacked(self, dtype: torch.dtype | None = None) -> Tensor:
         """The numbers as a plain tensor, in this weight's type or another."""
-        rows = PACKINGS[self.packing].unpack(self.codes, self.scales)
-        return rows.flatten()[: self.shape.numel()].view(self.shape).to(dtype or self.dtype)
+        unpack, width = PACKINGS[self.packing].unpack, self.rows_width
+        made = torch.empty(len(self.codes), width, dtype=dtype or self.dtype, device=self.device)
+        # On a CPU in pieces that stay in its caches; a GPU likes it whole.
+        at_once = max(1, PIECE // width) if self.device.type == "cpu" else len(made)
+        for first in range(0, len(made), at_once):
+            rows = slice(first, first + at_once)
+            made[rows] = unpack(self.codes[rows], self.scales[rows])
+        return made.flatten()[: self.shape.numel()].view(self.shape)
+
+    @property
+    def rows_width(self) -> int:
+        """How many numbers share a scale."""
+        return PACKINGS[self.packing].width or self.codes.shape[1]
 
     @property
     def packed_bytes(self) -> int:
