@@ -186,12 +186,15 @@ def near_duplicate_pairs(signatures: Sequence[Signature]) -> list[Pair]:
     for one, other, turned in possible_pairs(bounds, connected.closely):
         swapped = brightness[one] > brightness[other]  # which of the two is moved over the other may not hang on their places
         one, other = np.where(swapped, other, one), np.where(swapped, one, other)
-        passed = spectra.uncropped_distance(one, other, turned) < SIEVE
-        for pair in _compared(signatures, one[passed], other[passed], "mirrored" if turned else "same"):
-            place = (pair.first, pair.second)
-            if place not in found or pair.difference < found[place].difference:
-                found[place] = pair
-            connected.join(*place)
+        passed = np.flatnonzero(spectra.uncropped_distance(one, other, turned) < SIEVE)
+        for start in range(0, len(passed), AT_ONCE):
+            part = passed[start : start + AT_ONCE]
+            part = part[~connected.closely(one[part], other[part])]
+            for pair in _compared(signatures, one[part], other[part], "mirrored" if turned else "same"):
+                place = (pair.first, pair.second)
+                if place not in found or pair.difference < found[place].difference:
+                    found[place] = pair
+                connected.join(*place)
     return [found[place] for place in sorted(found)]
 
 
@@ -222,12 +225,12 @@ class _Connected:
 
 def _compared(signatures: Sequence[Signature], ones: Places, others: Places, relation: Relation) -> Iterator[Pair]:
     """The pairs that pass the third sieve."""
-    for start in range(0, len(ones), AT_ONCE):
-        part = slice(start, start + AT_ONCE)
-        differences = laid_over([signatures[i] for i in ones[part]], [signatures[i] for i in others[part]], relation == "mirrored")
-        for i, j, difference in zip(ones[part], others[part], differences, strict=True):
-            if difference <= 1:
-                yield Pair(int(min(i, j)), int(max(i, j)), relation, round(float(difference), 4))
+    if not len(ones):
+        return
+    differences = laid_over([signatures[i] for i in ones], [signatures[i] for i in others], relation == "mirrored")
+    for i, j, difference in zip(ones, others, differences, strict=True):
+        if difference <= 1:
+            yield Pair(int(min(i, j)), int(max(i, j)), relation, round(float(difference), 4))
 
 
 def _halves(signatures: Sequence[Signature]) -> Iterator[Floats]:
