@@ -80,26 +80,35 @@ def pictures_part(count: int, rounds: int) -> None:
         print(f"peak memory  {peak:7.0f} MiB, and about {10_000 * 12 / 1024:.0f} MiB more for 10,000 pictures (12 KiB are kept of each)")
 
 
-SETS = ("varied", "alike")
+SETS = ("varied", "alike", "one backdrop")
 
 
 def made_signatures(count: int, of: str) -> list[Signature]:
     """Pictures of 22 coloured leaves over one another, whose statistics are like those of photographs; a hundredth are copies.
 
     `varied` ones have nothing in common. Of `alike` ones a thousand each are of one scene: their large leaves lie at most a few cells
-    apart and have nearly one colour, as in pictures of one shooting or frames of one film.
+    apart and have nearly one colour, as in pictures of one shooting or frames of one film. Of `one backdrop` all show the same picture, and
+    before it a figure of a few leaves of any colour near the middle.
     """
     rng = np.random.default_rng(0)
     down, right = np.arange(24, dtype=np.float32)[None, :, None], np.arange(24, dtype=np.float32)[None, None, :]
     out: list[Signature] = []
     copies = count // 100
+    backdrop = made_signatures(4, "varied")[3] if of == "one backdrop" else None
     while len(out) < count - copies:
         n = min(1000, count - copies - len(out))
         big = 12 if of == "alike" else 0  # leaves that a thousand pictures have in common
         pictures = np.tile(_around(rng, n, big, 20, 235, 6, 3)[:, None, None], (1, 24, 24, 1))
-        for number, radius in enumerate(1 / np.linspace(1 / 12, 1 / 1.5, 22)):
+        radii = 1 / np.linspace(1 / 12, 1 / 1.5, 22)
+        middle = rng.uniform(7, 17, (2, n, 1, 1)).astype(np.float32)
+        if backdrop:
+            pictures[:] = _in_colour(backdrop)
+            radii = np.append(rng.uniform(4, 7, 1), rng.uniform(1.5, 6, 7))
+        for number, radius in enumerate(radii):
             shared = number < big
             y, x = _around(rng, n, shared, -2, 26, 0.7), _around(rng, n, shared, -2, 26, 0.7)
+            if backdrop:
+                y, x = (at + rng.normal(0, 3, at.shape) * (number > 0) for at in middle)
             flat = _around(rng, n, shared, 0.5, 2, 0.05).clip(0.3)
             inside = (down - y) ** 2 * flat + (right - x) ** 2 / flat < radius**2
             np.copyto(pictures, _around(rng, n, shared, 0, 255, 10, 3)[:, None, None], where=inside[..., None])
@@ -113,6 +122,13 @@ def made_signatures(count: int, of: str) -> list[Signature]:
         noise = rng.integers(-3, 4, luma.shape)
         out.append(Signature(np.clip(luma[:, ::-1].astype(int) + noise, 0, 255).astype(np.uint8), np.ascontiguousarray(chroma[:, ::-1])))
     return out
+
+
+def _in_colour(one: Signature) -> np.ndarray:
+    """A signature as a picture of 24 x 24 cells."""
+    luma = cv2.resize(one.luma.astype(np.float32), (24, 24), interpolation=cv2.INTER_AREA)
+    blue, red = np.moveaxis(one.chroma.astype(np.float32) - 128, -1, 0)
+    return np.stack([luma + red / 0.713, luma - 0.344 * blue - 0.714 * red, luma + blue / 0.564], -1)
 
 
 def _around(rng: np.random.Generator, n: int, shared: bool | int, low: float, high: float, spread: float, channels: int = 0) -> np.ndarray:

@@ -11,7 +11,19 @@ from PIL import Image, ImageOps
 
 from lorasmith.demo.drawing import draw_scene
 from lorasmith.demo.world import random_scene
-from lorasmith.images.duplicates import Copy, Signature, best_copy, near_duplicate_groups, near_duplicate_pairs, signature
+from lorasmith.images import bounds
+from lorasmith.images.duplicates import (
+    MANY,
+    SIEVE,
+    Copy,
+    Signature,
+    _compared,
+    _Spectra,
+    best_copy,
+    near_duplicate_groups,
+    near_duplicate_pairs,
+    signature,
+)
 from tests.photographs import photograph
 
 
@@ -71,6 +83,48 @@ def test_a_copy_of_a_copy_belongs_to_the_group_and_its_side_is_told_along_the_wa
     assert group.indices == (0, 1, 2)
     assert group.relation(1, 2) == "same"
     assert group.relation(0, 2) == "mirrored"
+
+
+def test_the_bounds_lose_no_pair_that_is_found_without_them(strangers):
+    copies = [signature(ImageOps.mirror(change()) if mirrored else change()) for change in COPIES.values() for mirrored in (False, True)]
+    figures = [draw_scene(random_scene(30 + i, background="meadow"), 96) for i in range(20)]  # alike, and no copies
+    signatures = [*(signature(picture) for picture in (*strangers, *figures)), *copies]
+    found = {(pair.first, pair.second) for pair in near_duplicate_pairs(signatures)}
+    one, other = np.triu_indices(len(signatures), 1)
+    brightness = np.array([each.luma.sum(dtype=int) for each in signatures])
+    swapped = brightness[one] > brightness[other]
+    one, other = np.where(swapped, other, one), np.where(swapped, one, other)
+    everything = set()
+    for turned in (False, True):
+        near = _Spectra(signatures).uncropped_distance(one, other, turned) < SIEVE
+        everything |= {(p.first, p.second) for p in _compared(signatures, one[near], other[near], "mirrored" if turned else "same")}
+    assert len(everything) > 50
+    assert found == everything
+
+
+@pytest.mark.parametrize("words", [1, 3])
+def test_how_many_words_are_compared_at_once_changes_nothing(strangers, words, monkeypatch):
+    signatures = [signature(picture) for picture in (*strangers, COPIES["compressed"](), COPIES["narrower"]())]
+    usual = near_duplicate_pairs(signatures)
+    assert usual
+    monkeypatch.setattr(bounds, "_words_at_once", lambda ones, others: words)
+    monkeypatch.setattr(bounds, "ENOUGH", 7)
+    monkeypatch.setattr(bounds, "COLUMNS", 5)
+    assert near_duplicate_pairs(signatures) == usual
+
+
+def test_a_thousand_frames_of_one_shot_are_one_group_without_comparing_all_of_them():
+    small = np.asarray(photograph("coffee").resize((96, 64))).astype(int)
+    rng = np.random.default_rng(0)
+    frames = [
+        np.clip(small + rng.integers(-6, 7, small.shape), 0, 255).astype(np.uint8)[:, :: -1 if i % 4 == 3 else 1] for i in range(1000)
+    ]
+    began = time.process_time()
+    [group] = near_duplicate_groups([signature(Image.fromarray(frame)) for frame in frames])
+    assert group.indices == tuple(range(1000))
+    assert group.turned == frozenset(range(3, 1000, 4))
+    assert len(group.pairs) < 1000 * MANY / 2  # of half a million
+    assert time.process_time() - began < 12
 
 
 def test_the_order_of_the_pictures_changes_the_groups_only_in_their_numbers(strangers):
