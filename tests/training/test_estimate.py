@@ -166,6 +166,15 @@ def test_what_leaves_memory_after_caching_is_counted_while_caching_alone(setting
     )
 
 
+def test_no_weight_is_read(settings_for, monkeypatch):
+    def read(*_, **__):
+        raise AssertionError("a weight was read")
+
+    monkeypatch.setattr("lorasmith.models.weights.open_tensors", read)
+    monkeypatch.setattr("safetensors.safe_open", read)
+    assert make_report(settings_for(), SLOW_MACHINE).memory.peak > 0
+
+
 def test_the_report_in_words_names_buckets_files_memory_and_time(settings_for):
     text = as_text(make_report(settings_for(), SLOW_MACHINE))
     for words in ("5 pictures", "6 steps: 2 epochs of 3", "area lost", "2 LoRAs of", "memory  about", "time    about", "trained numbers"):
