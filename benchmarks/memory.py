@@ -30,7 +30,7 @@ ROWS = {
     "fp16": ("float16", "none", False),
     "fp16 checkpointing": ("float16", "none", True),
 }
-USUAL = [row for row in ROWS if not row.startswith("fp16")]  # a CPU computes fp16 twenty times slower; its memory is bf16's
+USUAL = [row for row in ROWS if not row.startswith("fp16")]  # a CPU computes fp16 some fourteen times slower; its memory is bf16's
 
 
 def write_base(path: Path) -> None:

@@ -416,6 +416,20 @@ def test_the_loss_curve_has_a_faint_and_a_strong_line_and_is_described():
     assert svg.get("aria-labelledby").split() == [title.get("id"), description.get("id")]
 
 
+def test_a_validated_run_shows_how_held_out_and_trained_pictures_changed_with_their_margins(folder):
+    tell = EventLog(whole_run(folder).events)
+    for epoch, (held_out, trained) in enumerate([(0.0, 0.0), (-0.004, -0.006), (-0.002, -0.012)]):
+        gap = held_out - trained
+        tell(events.ValidationDone(epoch, 10 * epoch, 0.1, 0.1, held_out, 0.001, trained, 0.002, gap, 0.002, {}, {}))
+    tell.close()
+    page = write_report(folder.root).read_text(encoding="utf-8")
+    assert "-0.0020 ± 0.0010 on pictures that were held out and -0.0120 ± 0.0020 on trained ones" in page
+    curve = page[page.index("change-curve-title") :].partition("</figure>")[0]
+    assert curve.count('stroke-width="1.5"') == 6  # a margin at every point
+    assert "held out" in curve
+    assert "trained" in curve
+
+
 def test_one_step_is_a_dot():
     svg = svg_of(loss_curve([(1, 0.25)], [(1, 1)]))
     assert points_of(svg) == []

@@ -15,7 +15,7 @@ from lorasmith.adapters import keys
 from lorasmith.adapters.attach import NetworkTarget, attach, attach_network
 from lorasmith.adapters.kinds import KINDS
 from lorasmith.adapters.kinds.kind import LayerSettings
-from lorasmith.errors import BaseModelError
+from lorasmith.errors import AdapterError, BaseModelError
 from lorasmith.models.checkpoint import open_base, standard_parts
 from lorasmith.models.parts import build
 from lorasmith.models.quantize import NF4_LEVELS, PACKINGS, QuantizedWeight, is_quantized, packings_of, quantize_weight
@@ -152,7 +152,7 @@ def test_a_packed_weight_cannot_be_written():
 def test_a_network_is_not_merged_into_a_quantised_base():
     layer, _ = layer_pair(lambda: nn.Linear(64, 64), "nf4")
     adapter = attach(nn.ModuleDict({"a": layer}), {"a": "lora_a"}, 4, 4.0, seed=1)
-    with pytest.raises(Exception, match="quantised"):
+    with pytest.raises(AdapterError, match="quantised"):
         adapter.merge_into_base()
     assert adapter.attached
 

@@ -88,8 +88,27 @@ def test_the_file_carries_kohyas_keys_and_metadata(settings_for, tmp_path):
         },
         {"training": {"epochs": None, "max_train_steps": 5, "batch_size": 2, "gradient_accumulation_steps": 2}},
         {"training": {"epochs": 2, "batch_size": 2, "mixed_precision": "bf16"}},
+        {"training": {"epochs": 2, "batch_size": 2, "mixed_precision": "fp16"}, "network": {"rank": 2, "train_text_encoder": False}},
+        {"training": {"epochs": 2, "batch_size": 2, "weight_dtype": "bf16", "ema_decay": 0.9, "gradient_checkpointing": True}},
+        {
+            "training": {"epochs": 2, "batch_size": 2, "latents_in_memory": False},
+            "base": {"quantize": "nf4"},
+            "network": {"rank": 2, "train_text_encoder": False},
+            "captions": {"cached_variants": 3},
+        },
+        {"noise": {"noise_offset": 0.1, "multires_noise_iterations": 3, "ip_noise_gamma": 0.1}, "loss": {"prior_preservation": 0.5}},
     ],
-    ids=["AdamW", "Prodigy", "averaged weights, with samples", "accumulation", "bf16"],
+    ids=[
+        "AdamW",
+        "Prodigy",
+        "averaged weights, with samples",
+        "accumulation",
+        "bf16",
+        "fp16",
+        "bf16 weights, EMA, checkpointing",
+        "packed base, cached texts",
+        "noise, prior preservation",
+    ],
 )
 def test_a_run_stopped_within_an_epoch_resumes_to_the_same_bytes(settings_for, tmp_path, sections):
     whole = train(settings_for(**sections), tmp_path / "whole").file
@@ -239,6 +258,16 @@ def test_weights_that_the_optimizer_spoils_are_not_saved(settings_for, tmp_path)
     with pytest.raises(RunError, match=r"weights are no finite numbers"):
         train(settings, tmp_path / "run")
     assert not list((tmp_path / "run" / "state").glob("step-*.pt"))
+
+
+def test_pictures_that_are_changed_with_each_showing_resume_to_the_same_bytes(settings_for, creatures, tmp_path):
+    datasets = [{"path": str(creatures), "flip_aug": True, "random_crop": True, "color_aug": True, "repeats": 2}]
+    whole = train(settings_for(datasets=datasets), tmp_path / "whole").file
+    plain = train(settings_for(datasets=[{"path": str(creatures), "repeats": 2}]), tmp_path / "plain").file
+    assert whole.read_bytes() != plain.read_bytes()
+    commands = Commands()
+    train(settings_for(datasets=datasets), tmp_path / "part", [_stop_after(4, commands)], commands)
+    assert resume(tmp_path / "part").file.read_bytes() == whole.read_bytes()
 
 
 def test_an_average_of_the_weights_is_saved_beside_and_survives_a_stop(settings_for, tmp_path):

@@ -32,6 +32,7 @@ from lorasmith.adapters.kinds import KINDS, StoredLayer, dora, dylora
 from lorasmith.adapters.kinds.dropouts import Draws, draws_for
 from lorasmith.adapters.kinds.kind import BaseLayer, Call, LayerSettings, Site
 from lorasmith.errors import AdapterError
+from lorasmith.models.quantize import QuantizedWeight
 
 
 @dataclass(frozen=True)
@@ -214,10 +215,12 @@ class AttachedAdapter(nn.Module):
         The sum is made in fp32 and rounded once, but on a base in half precision it still loses small changes.
 
         Raises:
-            AdapterError: the adapter is not attached any more.
+            AdapterError: the adapter is not attached any more, or the base's weights are packed; nothing is changed then.
         """
         if not self._attached:
             raise AdapterError("This adapter was taken off its model: attach it again before merging.")
+        if any(isinstance(site.module.weight, QuantizedWeight) for _, site in self._sites):
+            raise AdapterError("The base is quantised, so a LoRA cannot be merged into it: open it with base.quantize 'none'.")
         sites: dict[str, list[Site]] = {}
         for name, site in self._sites:
             sites.setdefault(name, []).append(site)

@@ -13,6 +13,8 @@ from html import escape
 import numpy as np
 
 Point = tuple[int, float]
+Measure = tuple[int, float, float | None]
+"""Step, value, and half of its 95 % interval where that is known."""
 
 MOST_BINS = 150  # of each, the lowest and the highest point are drawn
 MOST_EPOCH_MARKS = 10
@@ -62,6 +64,40 @@ def learning_rate_curve(rates: Mapping[str, Sequence[Point]]) -> str:
         parts.append(frame.legend(index, label, dash))
         sentences.append(f"{label}: {spoken_rate(ys[0])} at first, {spoken_rate(ys.max())} at most, {spoken_rate(ys[-1])} at the end.")
     return frame.svg("rate-curve", "Learning rate over the steps", " ".join(sentences), parts)
+
+
+def change_curve(held_out: Sequence[Measure], trained: Sequence[Measure]) -> str:
+    """An SVG of how the loss changed against the base, on held-out and on trained pictures, with their margins as upright strokes."""
+    both = [measure for measure in (*held_out, *trained) if math.isfinite(measure[1])]
+    if not both:
+        return ""
+    ends = [0.0] + [value + sign * (margin or 0.0) for _, value, margin in both for sign in (-1, 1)]
+    room = 0.06 * (max(ends) - min(ends)) or 0.001
+    steps = [step for step, _, _ in both]
+    frame = _Frame((min(0, *steps), max(steps)), (min(ends) - room, max(ends) + room), height=180)
+    parts = [frame.grid("")]
+    for index, (label, measures, colour, dash) in enumerate((("held out", held_out, STRONG, ""), ("trained", trained, FAINT, "6 4"))):
+        drawn = [measure for measure in measures if math.isfinite(measure[1])]
+        xs, ys = np.array([m[0] for m in drawn]), np.array([m[1] for m in drawn])
+        parts.append(frame.dot(xs[0], ys[0]) if len(drawn) == 1 else frame.line(xs, ys, colour, 2.5, dash))
+        parts += [frame.margin(step, value, margin, colour) for step, value, margin in drawn if margin]
+        parts.append(frame.legend(index, label, dash, colour))
+    return frame.svg(
+        "change-curve", "Loss against the base, on held-out and on trained pictures", describe_changes(held_out, trained), parts
+    )
+
+
+def describe_changes(held_out: Sequence[Measure], trained: Sequence[Measure]) -> str:
+    """What the curve of changes shows, in a sentence."""
+    (_, now, margin), (_, known, known_margin) = held_out[-1], trained[-1]
+    return (
+        f"Against the base, the loss at the end is {_signed(now, margin)} on pictures that were held out and {_signed(known, known_margin)} on "
+        "trained ones; below 0 is learnt, and what trained pictures gained beyond the others is memorised."
+    )
+
+
+def _signed(value: float, margin: float | None) -> str:
+    return f"{value:+.4f}" + ("" if margin is None else f" ± {margin:.4f}")
 
 
 def describe_losses(losses: Sequence[Point]) -> str:
@@ -217,10 +253,15 @@ class _Frame:
     def dot(self, x: float, y: float) -> str:
         return f'<circle cx="{self.x(x):.2f}%" cy="{self.y(y):.2f}%" r="4" style="fill: {STRONG}"/>'
 
-    def legend(self, index: int, label: str, dash: str) -> str:
+    def margin(self, x: float, value: float, margin: float, colour: str) -> str:
+        """An upright stroke from below to above a value."""
+        place, top, bottom = self.x(x), self.y(value + margin), self.y(value - margin)
+        return f'<line x1="{place:.2f}%" x2="{place:.2f}%" y1="{top:.2f}%" y2="{bottom:.2f}%" style="stroke: {colour}" stroke-width="1.5"/>'
+
+    def legend(self, index: int, label: str, dash: str, colour: str = STRONG) -> str:
         left, dashes = 104 * index, dash or "none"
         return (
-            f'<line x1="{left}" x2="{left + 20}" y1="-13" y2="-13" style="stroke: {STRONG}" stroke-width="2" stroke-dasharray="{dashes}"/>'
+            f'<line x1="{left}" x2="{left + 20}" y1="-13" y2="-13" style="stroke: {colour}" stroke-width="2" stroke-dasharray="{dashes}"/>'
             f'<text x="{left + 26}" y="-9" fill="currentColor">{escape(label)}</text>'
         )
 

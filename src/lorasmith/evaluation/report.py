@@ -23,7 +23,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from lorasmith.atomic import write_atomically
 from lorasmith.errors import DatasetError, SettingsError
-from lorasmith.evaluation.loss_curve import describe_losses, learning_rate_curve, loss_curve, spoken_rate
+from lorasmith.evaluation.loss_curve import change_curve, describe_changes, describe_losses, learning_rate_curve, loss_curve, spoken_rate
 from lorasmith.images.read import read_picture
 from lorasmith.training import events
 from lorasmith.training.events import Event, read_events
@@ -99,6 +99,7 @@ class Story:
     epochs: list[events.EpochDone]
     samples: dict[tuple[str, int], dict[int, events.SampleReady]]  # by (prompt, seed), then by step
     checkpoints: list[events.CheckpointSaved]
+    validations: list[events.ValidationDone]
     warnings: list[str]
     seconds: float
 
@@ -117,6 +118,7 @@ def read_story(folder: RunFolder) -> Story:
     steps = {e.step: e for e in happened if isinstance(e, events.StepDone)}
     epochs = {e.epoch: e for e in happened if isinstance(e, events.EpochDone)}
     checkpoints = {e.path: e for e in happened if isinstance(e, events.CheckpointSaved)}
+    validations = {e.step: e for e in happened if isinstance(e, events.ValidationDone)}
     planned = next((e for e in reversed(happened) if isinstance(e, events.Planned)), None)
     samples: dict[tuple[str, int], dict[int, events.SampleReady]] = {}
     for event in happened:
@@ -127,6 +129,7 @@ def read_story(folder: RunFolder) -> Story:
         folder, settings, _read_manifest(folder.manifest), _read_proof(folder.root / PROOF), _outcome(told, planned, steps), planned,
         [steps[k] for k in sorted(steps)], [epochs[k] for k in sorted(epochs)], samples,
         sorted(checkpoints.values(), key=lambda e: (e.step, e.final, e.path)),
+        [validations[k] for k in sorted(validations)],
         [e.message for e in happened if isinstance(e, events.Warned)],
         finished.seconds if finished else sum(e.seconds for e in steps.values()),
     )  # fmt: skip
@@ -307,10 +310,21 @@ def _curves(story: Story) -> str:
     names = list(dict.fromkeys(name for step in story.steps for name in step.lr))
     rates = {PART_NAMES.get(name, name): [(s.step, s.lr[name]) for s in story.steps if name in s.lr] for name in names}
     curve = learning_rate_curve(rates)
+    judged = _validation(story)
     small = f'<figure class="curve-box">\n{curve}\n<figcaption>The learning rate.</figcaption></figure>\n' if curve else ""
     drawn = loss_curve(losses, [(e.epoch, e.step) for e in story.epochs])
     large = f'<figure class="curve-box">\n{drawn}\n<figcaption>{escape(words)}</figcaption></figure>\n'
-    return f'<section aria-labelledby="curve"><h2 id="curve">Loss</h2>\n{large}{small}</section>\n'
+    return f'<section aria-labelledby="curve"><h2 id="curve">Loss</h2>\n{large}{judged}{small}</section>\n'
+
+
+def _validation(story: Story) -> str:
+    """How the run did on pictures that it never trained on; nothing where none were held out."""
+    if not story.validations:
+        return ""
+    held_out = [(e.step, e.held_out_change, e.held_out_change_margin) for e in story.validations]
+    trained = [(e.step, e.trained_change, e.trained_change_margin) for e in story.validations]
+    curve, words = change_curve(held_out, trained), describe_changes(held_out, trained)
+    return f'<figure class="curve-box">\n{curve}\n<figcaption>{escape(words)}</figcaption></figure>\n'
 
 
 def _over_the_epochs(story: Story) -> str:

@@ -21,7 +21,7 @@ def write_checkpoint(path: Path, learner: Learner, metadata: Mapping[str, str], 
         save_lora(path, adapter_tensors(*learner.adapters.values()), metadata, DTYPES[precision])
     if learner.average is not None:
         beside = path.with_name(f"{path.stem}-ema.safetensors")
-        with learner.average.in_place():
+        with learner.in_float32(0), learner.average.in_place():
             save_lora(beside, adapter_tensors(*learner.adapters.values()), metadata, DTYPES[precision])
         written.append(beside)
     return written

@@ -107,7 +107,9 @@ def make_learner(settings: Settings, base: Base, ancestor: Ancestor | None = Non
     if ancestor is not None:
         adapters, warnings = start_from(adapters, ancestor, settings, base)
     groups = make_groups(base, adapters, settings)
-    optimizer = make_optimizer(settings.optimizer.type, [group.for_optimizer() for group in groups], settings.optimizer.args)
+    named = {f"{part}.{name}": p for part, adapter in adapters.items() for name, p in adapter.named_parameters()}
+    with in_float32(named, settings.training.seed, 0):
+        optimizer = make_optimizer(settings.optimizer.type, [group.for_optimizer() for group in groups], settings.optimizer.args)
     cache = TextCache(settings.cache / "texts") if settings.captions.cached_variants else None
     texts = TextStates(base, settings.base.text_options, trained=set(adapters) != {base.denoiser}, cache=cache)
     learner = Learner(base, adapters, optimizer, texts, settings, groups, together=together, ancestor=ancestor)

@@ -119,5 +119,5 @@ def _update(learner: Learner, number: int) -> None:
         if learner.settings.network.scale_weight_norms:
             for adapter in learner.adapters.values():
                 adapter.scale_weight_norms(learner.settings.network.scale_weight_norms)
-    if learner.average is not None:
-        learner.average.update(number)
+        if learner.average is not None:
+            learner.average.update(number)
