@@ -189,20 +189,18 @@ def load_model(settings: Settings, training_set: TrainingSet, emit: Emitter) -> 
             f"the bucket {odd[0]} x {odd[1]} does not fit the base, whose sides go in steps of {base.pixel_step} pixels; "
             f"make buckets.bucket_reso_steps a multiple of {base.pixel_step}"
         )
-    if max(settings.buckets.size) > 2 * base.native_resolution:
-        emit(events.Warned(
-            f"buckets.resolution {max(settings.buckets.size)} is more than twice the base's native {base.native_resolution}; "
-            f"pictures tend to come out doubled"
-        ))  # fmt: skip
+    largest = max(max(item.resolution or settings.buckets.size) for item in training_set.pictures)
+    if largest > 2 * base.native_resolution:
+        emit.warn(f"the resolution {largest} is more than twice the base's native {base.native_resolution}; pictures tend to come out doubled")
     lengths = [(base.count_tokens(item.picture.caption), item) for item in training_set.pictures if item.picture.caption]
     longest, item = max(lengths, key=lambda pair: pair[0], default=(0, None))
     most = base.max_tokens(settings.base.text_options)
     if longest > most and item is not None:
         count = sum(length > most for length, _ in lengths)
-        emit(events.Warned(
+        emit.warn(
             f"{count} captions are longer than the {most} tokens that the base reads (the longest, {item.picture.path.name}, "
             f"has {longest}); what stands beyond is not trained"
-        ))  # fmt: skip
+        )
     return base
 
 
