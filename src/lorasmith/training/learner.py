@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 
@@ -42,11 +43,11 @@ class Learner:
     scale: LossScale | None = None
     """Of the loss, where the base computes in fp16."""
 
-    @property
+    @cached_property
     def parameters(self) -> list[torch.nn.Parameter]:
         return list(self.named_parameters.values())
 
-    @property
+    @cached_property
     def named_parameters(self) -> dict[str, torch.nn.Parameter]:
         return {f"{part}.{name}": p for part, adapter in self.adapters.items() for name, p in adapter.named_parameters()}
 
