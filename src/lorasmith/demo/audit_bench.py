@@ -315,6 +315,10 @@ def _on_plain(picture: Image.Image, share: float, colour: tuple[int, int, int], 
     return _png(out)
 
 
+def _on_white(picture: Image.Image, to: _Strength) -> bytes:
+    return _jpeg(Image.open(io.BytesIO(_on_plain(picture, to(0.5, 0.3, 0.7), (255, 255, 255), to(0.5, 0.2, 0.8)))), round(to(85, 75, 95)))
+
+
 def _bars(picture: Image.Image, share: float, colour: str, upright: bool = False) -> bytes:
     if upright:
         picture = picture.transpose(Image.Transpose.TRANSPOSE)
@@ -461,7 +465,7 @@ _MAKERS: dict[str, tuple[tuple[_Maker, ...], tuple[_Maker, ...]]] = {
     ),
     "blown out": (
         (_named("too long exposed", lambda p, to: _png(_burnt(p, to(1.9, 1.7, 2.2), round(to(96, 90, 110))))), _named("far too long exposed", lambda p, to: _jpeg(_burnt(p, to(2.4, 2.2, 3), round(to(110, 100, 130))), 90))),
-        (_drawing_on_white, _named("a little bright", lambda p, to: _png(_burnt(p, to(1.1, 1, 1.2), round(to(10, 0, 15)))))),
+        (_drawing_on_white, _on_white, _figure_with_air, _named("a little bright", lambda p, to: _png(_burnt(p, to(1.1, 1, 1.2), round(to(10, 0, 15)))))),
     ),
     "odd aspect": (
         (_named("4 to 1", lambda p, to: _strip(p, to(4, 3.4, 5))), _named("6 to 1", lambda p, to: _strip(p, to(6, 5, 8)))),
@@ -524,6 +528,7 @@ _LEFT_OUT: dict[str, tuple[str, ...]] = {
         "retina",
         "moon",
         "rocket",
+        "cell",
         "scene-8",
     ),  # black with a few lights, or nearly white: what burns out there is hard to say
     "empty margins": ("cell", "page"),

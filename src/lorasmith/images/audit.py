@@ -269,7 +269,7 @@ def judge(picture: Picture, resolution: int = 1024, lost: Lost | None = None) ->
         )
         add("blurred", m.edge_width, "pixels of 512", f"{evidence} in a picture of 512 x 512", certainty(m.edge_width, 2.2, 4))
     dark = m.bright < 55
-    burnt = m.clipped > 0.3 and m.dark > 70 and m.rest > 90 and not (blank and m.rest == 255)
+    burnt = _is_burnt(m)
     if blank:
         evidence = f"{m.detail:.1%} of the area holds any detail"
         add("little to see", 100 * m.detail, "% of the area", evidence, certainty(m.detail, 0.03, 0))
@@ -282,7 +282,7 @@ def judge(picture: Picture, resolution: int = 1024, lost: Lost | None = None) ->
             100 * m.clipped,
             "% of the area",
             f"{m.clipped:.0%} of the area is at the upper end",
-            certainty(m.clipped, 0.3, 0.6),
+            certainty(m.clipped, 0.05, 0.6),
         )
     _judge_shape(m, lost, blank, add)
     if m.views > 1:
@@ -303,6 +303,20 @@ def judge(picture: Picture, resolution: int = 1024, lost: Lost | None = None) ->
     if m.coloured < 1.0 and not dark and not blank:
         add("greyscale", m.coloured, "of 255", f"its colours differ from grey by {m.coloured:.1f} of 255", 0.95)
     return found
+
+
+def _is_burnt(m: Measures) -> bool:
+    """Whether light areas have run into white. What stands on white paper has not, though much of it is white.
+
+    Three marks, each of which needs a part at the end of the scale: nothing in the picture is dark; much is at the end and little is
+    dark; much is at the end and the rest fades into it.
+    """
+    if m.rim > 0.985 and m.deepest <= 120:
+        return False
+    hazy = m.clipped > 0.05 and m.deepest > 90
+    light = m.clipped > 0.4 and m.dark > 70 and m.rest > 90 and m.deepest > 45
+    faded = m.clipped > 0.4 and m.fading > 0.45
+    return hazy or light or faded
 
 
 def _judge_compression(m: Measures, add: Callable[..., None]) -> None:

@@ -17,7 +17,7 @@ from lorasmith.images import adversarial, lettering, signs
 from lorasmith.images.duplicates import Signature, signature_of_pixels
 from lorasmith.images.read import read_with_facts
 
-VERSION = 1
+VERSION = 2
 """Raise it when a measure changes: what was kept before is then measured again."""
 
 
@@ -43,6 +43,9 @@ class Measures:
     bright: float = 255.0
     clipped: float = 0.0
     rest: float = 0.0
+    deepest: float = 0.0
+    fading: float = 0.0
+    rim: float = 0.0
     coloured: float = 0.0
     margins: float = 0.0
     bars: float = 0.0

@@ -161,6 +161,12 @@ class Light:
     """Share of pixels with two channels or all at 254 or 255, 0-1."""
     rest: float
     """Brightness under which a fifth of the other pixels lies."""
+    deepest: float
+    """Brightness under which one in 200 of the other pixels lies; 255 where there are hardly any."""
+    fading: float
+    """Share of the pixels next to those at the end that come near it, 0-1: light burns out by degrees, paper ends at a line."""
+    rim: float
+    """Share of the picture's outermost pixels that are at the end, 0-1: all of it where something stands on white."""
     coloured: float
     """Mean distance of the channels from grey, 0-255."""
 
@@ -174,12 +180,20 @@ def light(view: np.ndarray) -> Light:
     below = (middle < 254).astype(np.uint8)  # one channel alone is a strong colour
     everything = cv2.calcHist([grey], [0], None, [256], [0, 256]).ravel()
     others = cv2.calcHist([grey], [0], below, [256], [0, 256]).ravel()
+    hardly_any = others.sum() <= 0.005 * grey.size
+    beside = (cv2.erode(below, np.ones((5, 5), np.uint8)) < below).astype(np.uint8)
+    near = cv2.calcHist([middle], [0], beside, [256], [0, 256]).ravel()
+    deep = max(1, round(0.015 * min(grey.shape)))
+    rim = np.concatenate([part.ravel() for part in (below[:deep], below[-deep:], below[:, :deep], below[:, -deep:])])
     return Light(
-        _level(everything, 0.05),
-        _level(everything, 0.98),
-        1 - float(others.sum() / everything.sum()),
-        _level(others, 0.2) if others.sum() > 0.005 * grey.size else 255.0,
-        float((high - low).mean()),
+        dark=_level(everything, 0.05),
+        bright=_level(everything, 0.98),
+        clipped=1 - float(others.sum() / everything.sum()),
+        rest=255.0 if hardly_any else _level(others, 0.2),
+        deepest=255.0 if hardly_any else _level(others, 0.005),
+        fading=float(near[232:].sum() / near.sum()) if near.sum() > 20 else 0.0,
+        rim=1 - float(rim.mean()),
+        coloured=float((high - low).mean()),
     )
 
 

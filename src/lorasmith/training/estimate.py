@@ -188,6 +188,7 @@ class Work:
         return Work(
             self.flops + other.flops, self.traffic + other.traffic, self.operations + other.operations, max(self.peak, other.peak),
             max(self.kept, other.kept), self.attention_flops + other.attention_flops,
+            {product: self.products.get(product, 0.0) + other.products.get(product, 0.0) for product in {**self.products, **other.products}},
         )  # fmt: skip
 
 

@@ -126,6 +126,9 @@ class Report:
 def make_report(settings: Settings, machine: Machine | None = None) -> Report:
     """Check the run and tell what it will be; `machine` is measured where it is not given."""
     checked = check(settings)
+    warnings = list(checked.warnings)
+    if settings.network.dim_from_weights:
+        warnings.append("network.dim_from_weights takes ranks from the file; sizes and memory are told for network.rank")
     training_set, plan = checked.training_set, checked.plan
     description = describe(settings.base.path, **settings.base.wishes)
     lints = lint(settings, training_set, facts_of(description), plan)
@@ -138,7 +141,7 @@ def make_report(settings: Settings, machine: Machine | None = None) -> Report:
         machine = machine or estimate.measure_machine(device, DTYPES[settings.training.mixed_precision], rehearsed.step)
         taken = time_of(settings, training_set, plan, rehearsed, machine, device)
     return Report(
-        settings, plan, bucket_rows(training_set, settings.training.batch_size), files, memory, taken, checked.warnings,
+        settings, plan, bucket_rows(training_set, settings.training.batch_size), files, memory, taken, tuple(warnings),
         checked.problems, tuple(lints),
     )  # fmt: skip
 
@@ -199,7 +202,7 @@ def rehearse(settings: Settings, description: Description, training_set: Trainin
         draw, decode = estimate.rehearse_predict(base, settings, size, both * prompts), estimate.rehearse_decode(base, size, prompts)
     step = estimate.rehearse_step(base, adapters, settings, largest.bucket, count)
     if settings.loss.prior_preservation:
-        step += estimate.rehearse_predict(base, settings, largest.bucket, count)
+        step += step + estimate.rehearse_predict(base, settings, largest.bucket, count)
     return Rehearsed(base, adapters, description, largest.bucket, count, step, encode, draw, decode)
 
 

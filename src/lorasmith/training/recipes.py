@@ -214,7 +214,10 @@ def _optimizer(wanted: Wanted) -> list[Choice]:
         share = 5 if wanted.kind != "character" else 10
         choices.append(
             Choice(
-                "optimizer.text_encoder_lr", float(f"{rate / share:.3g}"), f"a {'fifth' if share == 5 else 'tenth'} of the U-Net's, or tags bleed", "S2, S3"
+                "optimizer.text_encoder_lr",
+                float(f"{rate / share:.3g}"),
+                f"a {'fifth' if share == 5 else 'tenth'} of the U-Net's, or tags bleed",
+                "S2, S3",
             )
         )
     warmup = 0.1 if wanted.kind == "style" else 0.05

@@ -191,7 +191,9 @@ def load_model(settings: Settings, training_set: TrainingSet, emit: Emitter) -> 
         )
     largest = max(max(item.resolution or settings.buckets.size) for item in training_set.pictures)
     if largest > 2 * base.native_resolution:
-        emit.warn(f"the resolution {largest} is more than twice the base's native {base.native_resolution}; pictures tend to come out doubled")
+        emit.warn(
+            f"the resolution {largest} is more than twice the base's native {base.native_resolution}; pictures tend to come out doubled"
+        )
     lengths = [(base.count_tokens(item.picture.caption), item) for item in training_set.pictures if item.picture.caption]
     longest, item = max(lengths, key=lambda pair: pair[0], default=(0, None))
     most = base.max_tokens(settings.base.text_options)

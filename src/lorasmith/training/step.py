@@ -84,15 +84,21 @@ def _gradients(learner: Learner, batch: PreparedBatch, number: int, first_sample
             thinned.enter_context(adapter.at_step(learner.settings.training.seed, number))
         states = _read(learner, batch.captions)
         loss = batch_loss(learner.base, batch, states, learner.settings, number, first_sample)
-        mean, per_sample = loss.mean, loss.per_sample
-        if learner.settings.loss.prior_preservation:
+        _backward(learner, loss, of)
+        total, per_sample = loss.mean.item(), loss.per_sample
+        if learner.settings.loss.prior_preservation:  # after the other has given its memory back
             kept = _preservation(learner, batch, number, first_sample)
-            mean, per_sample = mean + kept.mean, per_sample + kept.per_sample
-        if torch.isfinite(mean):
-            scaled = mean / of if learner.scale is None else learner.scale.scaled(mean / of)
-            scaled.backward()
+            _backward(learner, kept, of)
+            total, per_sample = total + kept.mean.item(), per_sample + kept.per_sample
     samples = zip(batch.names, loss.timesteps.tolist(), per_sample.tolist(), strict=True)
-    return _Share(mean.item() / of, tuple(SampleLoss(*sample) for sample in samples))
+    return _Share(total / of, tuple(SampleLoss(*sample) for sample in samples))
+
+
+def _backward(learner: Learner, loss: BatchLoss, of: int) -> None:
+    """Add the gradients of one of `of` losses; nothing where it is not finite, or hangs on no weight."""
+    if torch.isfinite(loss.mean) and loss.mean.requires_grad:
+        mean = loss.mean / of
+        (mean if learner.scale is None else learner.scale.scaled(mean)).backward()
 
 
 def _read(learner: Learner, captions: Sequence[str]) -> EncodedTexts:
