@@ -24,7 +24,7 @@ from PIL import Image, ImageChops, ImageDraw, ImageEnhance, ImageFilter, ImageFo
 from lorasmith.datasets.audit import usual_buckets
 from lorasmith.datasets.buckets import bucket_sizes, fit
 from lorasmith.demo.drawing import draw_scene
-from lorasmith.demo.world import Scene, random_scene
+from lorasmith.demo.world import BACKGROUNDS, Scene, random_scene
 from lorasmith.draws import rng_for
 from lorasmith.images import lettering, set_signs
 from lorasmith.images.audit import Picture, judge, judge_set
@@ -123,9 +123,9 @@ class _Draw:
     def rng(self, *purpose: str | int) -> random.Random:
         return rng_for("audit bench", *((self.seed,) if self.seed else ()), *purpose)
 
-    def scene(self, number: int) -> Scene:
+    def scene(self, number: int, **fixed: str | None) -> Scene:
         """The scene of a number, of this draw's own."""
-        return random_scene(number + 1_000_000_000 * self.seed)
+        return random_scene(number + 1_000_000_000 * self.seed, **fixed)
 
     def strengths(self, *purpose: str | int) -> _Strength:
         """How strong to make one fault: the usual number for seed 0, else one between two."""
@@ -173,7 +173,8 @@ def _bench_pictures(bases: Mapping[str, Image.Image], draw: _Draw, effort: Effor
             path.unlink()
             for kind in (case.kind,) if case.kind else tuple(_MAKERS):
                 grey = kind == "greyscale" and not case.kind and picture.measures.coloured < 1
-                if not grey and not (kind == "cropped away" and not case.kind):
+                as_it_is = not case.kind and case.name in _AS_THEY_ARE.get(kind, ())
+                if not grey and not as_it_is and not (kind == "cropped away" and not case.kind):
                     seen.setdefault(kind, []).append((case, kind in found))
             if progress and number % 50 == 0:
                 progress(f"{number} pictures made and measured")
@@ -322,6 +323,8 @@ def _on_white(picture: Image.Image, to: _Strength) -> bytes:
 def _bars(picture: Image.Image, share: float, colour: str, upright: bool = False) -> bytes:
     if upright:
         picture = picture.transpose(Image.Transpose.TRANSPOSE)
+    if np.abs(np.asarray(picture)[[0, -1]].mean((0, 1)) - (0 if colour == "black" else 255)).max() < 30:
+        colour = "white" if colour == "black" else "black"  # a bar beside its own colour is none
     bar = round(picture.height * share)
     out = Image.new("RGB", (picture.width, picture.height + 2 * bar), colour)
     out.paste(picture, (0, bar))
@@ -521,7 +524,7 @@ _MAKERS: dict[str, tuple[tuple[_Maker, ...], tuple[_Maker, ...]]] = {
 _LEFT_OUT: dict[str, tuple[str, ...]] = {
     "little to see": ("cell",),
     "dark": ("hubble_deep_field",),  # half the light of a night sky is dark
-    "compressed": ("cell", "clock", "moon", "page", "grass"),  # so smooth that blocks show at 75, or so rough that none do at 10
+    "compressed": ("cell", "clock", "moon", "retina", "page", "grass"),  # so smooth that blocks show at 75, or so rough that none do at 10
     "blurred": ("cell", "clock"),  # soft as they are
     "blown out": (
         "hubble_deep_field",
@@ -536,6 +539,9 @@ _LEFT_OUT: dict[str, tuple[str, ...]] = {
     "letterbox": ("cell", "retina"),  # their own ground is black: bars would be no other
 }
 """Pictures that a fault cannot be made from."""
+
+_AS_THEY_ARE: dict[str, tuple[str, ...]] = {"blurred": ("cell", "clock")}
+"""Pictures that have a fault before it is made: whether the audit says so is not asked."""
 
 
 # Copies
@@ -629,7 +635,9 @@ def _bench_sets(bases: Mapping[str, Image.Image], draw: _Draw, effort: Effort, p
                 for place, p in enumerate(chosen)
             ]
             note("same lettering", f"{name} {number}", share > 0, lettering.repeated_strokes(prints) is not None)
-        figures = [draw_scene(draw.scene(52_000_000 + 40 * number + i), 128) for i in range(14)]
+        figures = [
+            draw_scene(draw.scene(52_000_000 + 40 * number + i, background=BACKGROUNDS[i % len(BACKGROUNDS)]), 128) for i in range(14)
+        ]
         for share, name in ((0.7, "one studio"), (0.15, "a few in one studio"), (0.0, "various places")):
             signatures = [signature(_in_studio(p, number) if i < share * 14 else p) for i, p in enumerate(figures)]
             note("same background", f"{name} {number}", share > 0.5, set_signs.one_background(signatures) is not None)

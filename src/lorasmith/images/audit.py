@@ -44,6 +44,9 @@ LARGEST_SIDE = 3000
 WIDEST = 3.0
 """Long side over short side."""
 
+BLOCKY = 1.8
+"""`signs.blocking` over which an earlier compression was strong."""
+
 WEIGHTS = {"error": 1.0, "warning": 0.4, "note": 0.08}
 """Share of a picture's worth that a finding of this severity costs, times its certainty."""
 
@@ -323,14 +326,14 @@ def _judge_compression(m: Measures, add: Callable[..., None]) -> None:
     """By the file's own tables where it is a JPEG; else by the blocks that an earlier compression left."""
     if m.quality is not None and m.quality < 50:
         add("compressed", m.quality, "JPEG quality", f"JPEG quality {m.quality:.0f} of 100, by its tables", certainty(m.quality, 50, 20))
-    elif m.blocking > 2.0 and (m.quality is None or m.quality > 90):
+    elif m.blocking > BLOCKY and (m.quality is None or m.quality > 90):
         evidence = f"brightness bends {m.blocking:.1f} times as much on a grid of 8 pixels as elsewhere"
         add(
             "compressed",
             m.blocking,
             "times",
             evidence,
-            certainty(m.blocking, 2.0, 3.5),
+            certainty(m.blocking, BLOCKY, 3.5),
             "The file itself is of good quality: it is a copy.",
         )
 

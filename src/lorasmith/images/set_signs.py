@@ -33,7 +33,7 @@ MOST_COMPARED = 2000
 ALIKE_SHARE = 0.35
 """Share of a set that must have one background or arrangement before that is a finding."""
 
-SAME_RING = 11.0
+SAME_RING = 8.0
 """Root mean square difference of two backgrounds, in steps of 255, under which they are one."""
 
 SAME_MIDDLE = 0.9

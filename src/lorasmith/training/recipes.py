@@ -78,7 +78,7 @@ def recipe(kind: str, family: str, level: str, images: int) -> list[Choice]:
         raise SettingsError(f"a recipe for {images} pictures was asked for; give the number of pictures")
     wanted = Wanted(kind, family, level, images)  # type: ignore[arg-type]  # checked above
     found: list[Choice] = []
-    for part in (_pictures, _captions, _network, _length, _optimizer, _loss, _keeping):
+    for part in (_pictures, _captions, _network, _augmentation, _length, _memory, _optimizer, _loss, _keeping):
         found += part(wanted)
     return found
 
@@ -181,6 +181,20 @@ def _length(wanted: Wanted) -> list[Choice]:
                "S1" if batch == 1 else "S3"),
         Choice("training.mixed_precision", "bf16", "half the memory; the trained weights stay float32", "S1, S3"),
     ]  # fmt: skip
+
+
+def _memory(wanted: Wanted) -> list[Choice]:
+    kept = {"sdxl": "7 GB", "flux": "36 GB"}.get(wanted.family)
+    if kept is None:
+        return []
+    reason = f"without it a step keeps about {kept} for each picture of 1024 pixels; a third more time"
+    return [Choice("training.gradient_checkpointing", True, reason, "S1, measured (docs/guide/performance.md)")]
+
+
+def _augmentation(wanted: Wanted) -> list[Choice]:
+    if wanted.kind != "style":
+        return []
+    return [Choice("datasets.flip_aug", True, "mirrored pictures double the set, and a style has no left and right", "S1-S3")]
 
 
 def _finds_rate(wanted: Wanted) -> bool:

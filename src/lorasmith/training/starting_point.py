@@ -31,10 +31,11 @@ def starting_point(
     are_tags = bool(tags) and sum(tags) / len(tags) >= 4
     layout_repeats = any(p.repeats > 1 for p in contents.pictures)
     tree = settings_tree(choices) if choices else _for_a_subject()
-    repeats = tree.pop("datasets", {}).get("repeats", PASSES // EPOCHS)
+    of_folder = tree.pop("datasets", {})
+    repeats = of_folder.pop("repeats", PASSES // EPOCHS)
     tree["name"] = name
     tree["base"] = {"path": str(base)} | tree.get("base", {})
-    tree["datasets"] = [{"path": str(dataset)} | ({} if layout_repeats else {"repeats": repeats})]
+    tree["datasets"] = [{"path": str(dataset)} | ({} if layout_repeats else {"repeats": repeats}) | of_folder]
     if not choices or native < tree["buckets"]["resolution"]:
         tree["buckets"] = {
             "resolution": native, "min_bucket_reso": max(step, native // 2), "max_bucket_reso": native * 2, "bucket_reso_steps": step,
