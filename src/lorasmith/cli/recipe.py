@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from pathlib import Path
 from typing import Annotated
 
@@ -40,17 +41,13 @@ def show(
     """
     from dataclasses import asdict
 
-    from rich.console import Console
-    from rich.table import Column, Table
-
     choices = chosen(recipe, family, level, images)
     if as_json:
         typer.echo(json.dumps([asdict(choice) for choice in choices]))
         return
-    table = Table(Column("setting", no_wrap=True), Column("value", no_wrap=True), "why", "source", box=None, pad_edge=False)
     for choice in choices:
-        table.add_row(choice.setting, json.dumps(choice.value), choice.reason, choice.source)
-    Console(soft_wrap=False).print(table, highlight=False)
+        typer.echo(f"{choice.setting} = {json.dumps(choice.value)}")
+        typer.echo(textwrap.indent(textwrap.fill(f"{choice.reason} ({choice.source})", 76), "    "))
 
 
 def chosen(recipe: str, family: str, level: str, images: int):  # type: ignore[no-untyped-def]  # its type would import training

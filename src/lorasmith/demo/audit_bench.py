@@ -42,8 +42,8 @@ FIRST_SCENE = 50_000_000
 class Effort:
     """How large the made set is."""
 
-    scenes: int = 14
-    each: int = 10
+    scenes: int = 24
+    each: int = 20
     """Pictures that get a fault, and that nearly get it."""
     creatures: int = 60
     """Further scenes among the strangers of copies."""
@@ -323,7 +323,7 @@ def _on_white(picture: Image.Image, to: _Strength) -> bytes:
 def _bars(picture: Image.Image, share: float, colour: str, upright: bool = False) -> bytes:
     if upright:
         picture = picture.transpose(Image.Transpose.TRANSPOSE)
-    if np.abs(np.asarray(picture)[[0, -1]].mean((0, 1)) - (0 if colour == "black" else 255)).max() < 30:
+    if (np.abs(np.asarray(picture)[[0, -1]].astype(int) - (0 if colour == "black" else 255)) > 30).any(2).mean() < 0.75:
         colour = "white" if colour == "black" else "black"  # a bar beside its own colour is none
     bar = round(picture.height * share)
     out = Image.new("RGB", (picture.width, picture.height + 2 * bar), colour)

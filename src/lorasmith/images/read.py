@@ -220,6 +220,8 @@ def _png_notes_follow(image: Image.Image) -> bool:
 
 def _decode(image: Image.Image, path: Path | str) -> None:
     try:
+        if image.format == "PNG" and getattr(image, "default_image", False):  # what APNGs keep for readers that show no animation
+            image.seek(1)
         image.load()
     except Exception as error:  # decoders fail in many ways on damaged bytes; whatever it is, this picture cannot be had
         raise _damaged(path) from error
