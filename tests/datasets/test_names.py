@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lorasmith.datasets.names import DEVICES, ILLEGAL, LONGEST, TakenNames, safe_folder, safe_stem, same_place
+from lorasmith.datasets.names import DEVICES, ILLEGAL, LONGEST, TakenNames, printable, safe_folder, safe_stem, same_place
 
 
 @pytest.mark.parametrize(
@@ -73,3 +73,14 @@ def test_no_two_pictures_ever_share_a_name(stems):
     names = TakenNames()
     claimed = [same_place(names.claim(stem)) for stem in stems]
     assert len(set(claimed)) == len(claimed)
+
+
+def test_characters_that_are_not_seen_are_left_out_but_for_those_that_join_emoji():
+    assert safe_stem("\u202egnp.exe") == "gnp.exe"
+    assert safe_stem("a\u200bcat\ufeff") == "a_cat"
+    assert safe_stem("family \U0001f468\u200d\U0001f469") == "family_\U0001f468\u200d\U0001f469"
+
+
+def test_a_name_that_would_steer_the_terminal_is_shown_as_numbers():
+    assert printable("pile/red\x1b[31m\ncat.png") == "pile/red\\x1b[31m\\ncat.png"
+    assert printable("caf\udce9 \u732b.png") == "caf\\udce9 \u732b.png"

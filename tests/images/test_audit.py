@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import os
 import sqlite3
 from pathlib import Path
 
@@ -61,12 +63,13 @@ def test_near_duplicates_are_found_and_nothing_else(scores):
 
 
 @pytest.mark.slow
-def test_on_another_draw_the_audit_is_nearly_as_often_right():
-    """The limits were set on the first draw; what it says of this one is what a user may expect."""
-    scores = bench(photographs(), seed=1)
+@pytest.mark.parametrize("seed", [7, 8])
+def test_on_draws_that_were_not_looked_at_the_audit_is_as_often_right(seed):
+    """The limits were set on draws 0 to 6; what it says of these is what a user may expect."""
+    scores = bench(photographs(), seed=seed)
     assert {score.kind for score in scores} == set(BENCHED)
     for score in scores:
-        assert score.recall >= 0.85, (score.kind, score.missed)
+        assert score.recall >= 0.95, (score.kind, score.missed)
         assert score.precision >= 0.95, (score.kind, score.wrongly)
 
 
@@ -173,6 +176,35 @@ def test_the_kind_decides_whether_there_are_enough(tmp_path, kind, finding):
         draw_scene(random_scene(200 + i), 128).save(tmp_path / f"{i}.png")
     kinds = {f.kind for f in audit_dataset(tmp_path, kind=kind, resolution=128).findings}
     assert kinds & {"set too small", "set too large"} == finding
+
+
+@pytest.mark.parametrize(("kind", "quality"), [("PNG", {}), ("JPEG", {"quality": 85})])
+@pytest.mark.parametrize("name", ["chelsea", "coffee", "brick", "clock", "immunohistochemistry"])
+def test_what_stands_on_white_is_not_burnt_and_what_was_exposed_too_long_is(tmp_path, name, kind, quality):
+    sound = photographs()[name]
+    sound.thumbnail((400, 400))
+    on_white = Image.new("RGB", (700, 560), "white")
+    on_white.paste(sound, (150, 80))
+    on_white.save(tmp_path / "on white.png", kind, **quality)
+    sound.point([min(255, round(1.9 * value + 96)) for value in range(256)] * 3).save(tmp_path / "burnt.png", kind, **quality)
+    sound.save(tmp_path / "sound.png")
+    assert found(audit_dataset(tmp_path, resolution=256), "blown out") == {"burnt.png"}
+
+
+def test_names_that_are_no_text_are_told_and_kept_in_the_cache(tmp_path):
+    folder = tmp_path / "names"
+    folder.mkdir()
+    for name in (b"caf\xe9.png", b"\x1b[31mred.png"):
+        (folder / os.fsdecode(name)).write_bytes(encoded_scene())
+    audits = [audit_dataset(folder, resolution=256, cache=tmp_path / "cache") for _ in range(2)]
+    assert audits[1].from_cache == 2
+    assert "caf\\udce9.png" in audit_page(audits[1]).encode(errors="backslashreplace").decode()
+
+
+def encoded_scene() -> bytes:
+    buffer = io.BytesIO()
+    draw_scene(random_scene(5), 256).save(buffer, "PNG")
+    return buffer.getvalue()
 
 
 def test_buckets_say_how_much_is_cropped_away(tmp_path):

@@ -265,6 +265,14 @@ def test_of_an_animation_the_first_frame_is_read(tmp_path: Path, ending: str):
     assert value[2] < 15
 
 
+def test_the_picture_that_an_apng_keeps_for_readers_without_animation_is_no_frame(tmp_path: Path):
+    path = tmp_path / "film.png"
+    red, blue, green = (Image.new("RGB", (32, 32), name) for name in ("red", "blue", "lime"))
+    red.save(path, save_all=True, append_images=[blue, green], default_image=True, duration=80)
+    assert colour(read_picture(path), 16, 16)[2] > 240
+    assert picture_size(path) == (32, 32)
+
+
 def test_the_content_counts_and_not_the_ending(pile: dict[str, Path], tmp_path: Path):
     path = tmp_path / "really_a_jpeg.png"
     path.write_bytes(pile["chelsea"].read_bytes())

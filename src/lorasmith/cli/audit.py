@@ -68,7 +68,7 @@ def audit(
     if html is not None:
         from lorasmith.images.audit_page import audit_page
 
-        write_atomically(html, audit_page(result).encode())
+        write_atomically(html, audit_page(result).encode(errors="backslashreplace"))
     unknown = pictures_in(dataset)[1]
     if as_json:
         typer.echo(json.dumps({**result.as_json(), "not_pictures": [str(path) for path in unknown]}, ensure_ascii=False))

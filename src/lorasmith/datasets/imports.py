@@ -35,7 +35,7 @@ from typing import IO, Any, Literal
 from lorasmith.atomic import write_atomically
 from lorasmith.datasets.archives import Archive, Limits, is_archive, open_archive
 from lorasmith.datasets.folders import HOLDOUT, REGULARISATION, concept_in
-from lorasmith.datasets.names import TakenNames, safe_folder, safe_stem
+from lorasmith.datasets.names import TakenNames, printable, safe_folder, safe_stem
 from lorasmith.errors import DatasetError, InputError
 from lorasmith.images.mend import CAPTION_SUFFIXES, STATE, Progress, alone_in, follow_moves, places_after, recipes, sidecars
 from lorasmith.images.read import PICTURE_SUFFIXES, content_hash, picture_size, read_picture
@@ -311,7 +311,7 @@ def _opened(path: Path) -> IO[bytes]:
 
 
 def _label(root: str, name: str) -> str:
-    return f"{root}/{name}" if root else name
+    return printable(f"{root}/{name}" if root else name)
 
 
 def _might_be_archive(path: Path) -> bool:

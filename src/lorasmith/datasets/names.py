@@ -16,6 +16,8 @@ from collections.abc import Callable, Iterable
 ILLEGAL = '/\\:*?"<>|'
 """Characters that a file name cannot hold on some desktop system."""
 
+JOINERS = "\u200c\u200d"
+
 LONGEST = 100
 """Bytes (UTF-8) of the longest name without its ending. Room is left for numbers, for other endings, and for deep folders on Windows."""
 
@@ -68,9 +70,15 @@ class TakenNames:
 
 
 def _legal(name: str) -> str:
-    """Composed letters, and a space for everything that cannot be in a name."""
+    """Composed letters, and a space for everything that cannot be in a name, or is not seen in it (but what joins letters and emoji)."""
     composed = unicodedata.normalize("NFC", name)
-    return "".join(" " if c in ILLEGAL or unicodedata.category(c) in ("Cc", "Cs", "Co", "Cn", "Zl", "Zp") else c for c in composed)
+    bad = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
+    return "".join(" " if c in ILLEGAL or (unicodedata.category(c) in bad and c not in JOINERS) else c for c in composed)
+
+
+def printable(name: str) -> str:
+    """A name as it may be shown on a terminal: what would steer it, or is no letter at all, as its number."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
 
 
 def _short_enough(name: str) -> str:

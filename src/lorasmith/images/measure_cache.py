@@ -40,7 +40,7 @@ class MeasureCache:
 
     def content_of(self, path: Path, state: str) -> str | None:
         """The hash of the bytes that the file held when it was in this `state`, see `file_state`."""
-        row = self._db.execute("SELECT content FROM files WHERE path = ? AND state = ?", (str(path), state)).fetchone()
+        row = self._db.execute("SELECT content FROM files WHERE path = ? AND state = ?", (_key(path), state)).fetchone()
         return row[0] if row else None
 
     def measures_of(self, content: str) -> Measures | None:
@@ -62,7 +62,7 @@ class MeasureCache:
         if measures.problem:
             return
         self._db.execute("INSERT OR REPLACE INTO pictures VALUES (?, ?, ?)", (measures.content, *measures.to_row()))
-        self._db.execute("INSERT OR REPLACE INTO files VALUES (?, ?, ?)", (str(path), state, measures.content))
+        self._db.execute("INSERT OR REPLACE INTO files VALUES (?, ?, ?)", (_key(path), state, measures.content))
 
     def save(self) -> None:
         self._db.commit()
@@ -76,6 +76,11 @@ def file_state(path: Path) -> str:
     """Size, times and place of a file on its disk: another state, perhaps other bytes. Raises OSError."""
     facts = path.stat()
     return f"{facts.st_size}-{facts.st_mtime_ns}-{facts.st_ctime_ns}-{facts.st_ino}"
+
+
+def _key(path: Path) -> str:
+    """The path as text, also where its name is none in UTF-8."""
+    return str(path).encode(errors="backslashreplace").decode()
 
 
 def _connected(path: Path) -> sqlite3.Connection:

@@ -567,7 +567,10 @@ def replay(root: Path, chosen: Iterable[Recipe]) -> list[Mended]:
 
 
 def dataset_pictures(root: Path, only: Sequence[str] = ()) -> list[Path]:
-    """The pictures of a dataset, in its folder and below, that fit one of the patterns (`cat*.png`, `10_anna/*`); all without any."""
+    """The pictures of a dataset, in its folder and below, that fit one of the patterns (`cat*.png`, `10_anna/*`); all without any.
+
+    Raises DatasetError where a name cannot be written down.
+    """
     found = [
         path
         for path in sorted(root.rglob("*"))
@@ -575,6 +578,11 @@ def dataset_pictures(root: Path, only: Sequence[str] = ()) -> list[Path]:
         and not any(part.startswith(".") for part in path.relative_to(root).parts)
         and path.is_file()
     ]
+    for path in found:
+        if any("\ud800" <= character <= "\udfff" for character in path.name):
+            raise DatasetError(
+                f"{str(path)!a} is a name that is no text in UTF-8, and cannot be written down: rename it, or import the folder into a dataset."
+            )
     return [path for path in found if fits(_inside(root, path), only)]
 
 
