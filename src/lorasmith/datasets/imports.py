@@ -264,9 +264,9 @@ def _sort_out(root: str, files: Iterable[_File], report: Imported, folder: str |
             texts[file.name] = file
         elif place.name.lower() == "metadata.jsonl":
             said |= _read_metadata(file, root, report)
-        elif suffix in PICTURE_SUFFIXES or (suffix := _kind_by_content(file)):
+        elif kind := suffix if suffix in PICTURE_SUFFIXES else _kind_by_content(file):
             section, concept, repeats = _where((around, *place.parts[:-1]))
-            pictures.append(_Found(file.name, _label(root, file.name), file.open, file.path, section, concept, repeats, suffix))
+            pictures.append(_Found(file.name, _label(root, file.name), file.open, file.path, section, concept, repeats, kind))
         elif is_archive(Path(place.name)):
             leave(file, "archive inside", "is an archive inside a folder or an archive: import it by itself if it is wanted.")
         elif suffix in (".toml", ".json", ".jsonl"):

@@ -36,7 +36,7 @@ SHARE = 0.2
 scenes (flip, JPEG 40-95, resize 0.3-2x, both cropped to 90 %) none needed more than 3.6 and 3.4."""
 
 BINS = 8
-WORDS = 8
+WORDS = 12
 """Of 64 bits, for the values that tell most pairs apart."""
 
 MOST_AT_ONCE = 3
@@ -126,7 +126,8 @@ def _telling(bounds: Bounds, bins: Bytes) -> Places:
     fast pairs are found, and not which.
     """
     columns = np.arange(len(bins))
-    one, other = np.random.default_rng(0).integers(0, len(bounds.value), (2, 16384))
+    count = len(bounds.value)
+    one, other = np.random.default_rng(0).integers(0, count, (2, min(16384, 16 * count)))
     different = one != other
     a, a_low, a_high = (bins[columns, every[one[different]]] for every in (bounds.value, bounds.low, bounds.high))
     b, b_low, b_high = (bins[columns, every[other[different]]] for every in (bounds.value, bounds.low, bounds.high))

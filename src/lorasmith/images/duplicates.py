@@ -37,12 +37,16 @@ MOST_CROPPED = 0.13
 FREQUENCIES = 6
 """Frequencies i + j < 6 are compared in the second sieve: 21 in each of luma and two chromas."""
 
-SIEVE = 0.15
+SIEVE = 0.12
 """Largest distance that passes it, as a share of the contrast. Of 1,286 copies of photographs and scenes (flip, JPEG 40-95, resize 0.3-2x,
 crop to 90 %) 0.9 % lie further, crops of even textures."""
 
 ALLOWED = 1.8
 """Largest difference of two small pictures laid over one another at which they are called the same; see `_difference`."""
+
+STAGES = ((0, 6, 3.0), (1, 4, 3.0), (2, 2, 1.0))
+"""Of laying over: at which size, how many rounds, and the largest difference after them that may still become small. Of 10,600 pairs of
+copies the furthest differed by 2.2 and 2.6 after the first and the second."""
 
 AT_ONCE = 512
 """Pictures whose pixels are held at once, and pairs that are laid over one another."""
@@ -324,7 +328,7 @@ def _orthonormal(rows: Floats) -> Floats:
 def laid_over(ones: Sequence[Signature], others: Sequence[Signature], mirrored: bool) -> Floats:
     """How far each pair of small pictures differs once the one is moved over the other, in allowed errors.
 
-    First in cells of four times the size, then of twice, then of one; what is hopeless at one size is not looked at in the next.
+    First in cells of four times the size, then of twice, then of one; what is hopeless at one stage is not looked at in the next.
     """
     luma_a, luma_b, chroma_a, chroma_b = _small_pictures(ones, others, mirrored)
     sizes = [(luma_a, luma_b)]
@@ -333,8 +337,8 @@ def laid_over(ones: Sequence[Signature], others: Sequence[Signature], mirrored: 
     out = np.full(len(luma_a), np.inf, np.float32)
     left = np.arange(len(luma_a))
     stretch, shift = _best_start(_soft(sizes[0][0], 1), _soft(sizes[0][1], 1))
-    for (a, b), rounds, hopeful in zip(sizes, (6, 4, 2), (8.0, 3.5, 1.0), strict=True):
-        a, b = a[left], b[left]
+    for size, rounds, hopeful in STAGES:
+        a, b = sizes[size][0][left], sizes[size][1][left]
         soft_a, soft_b = _soft(a, 1), _soft(b, 1)
         for _ in range(rounds):
             _improve(soft_a, soft_b, stretch, shift)

@@ -1,5 +1,5 @@
-"""A run, from settings to a finished LoRA, as a short story: check, open the data, load the model, attach the adapter, cache
-the latents, make the optimizer, loop, finish.
+"""A run, from settings to a finished LoRA, as a short story: check, load the model, attach what learns, cache latents and texts,
+give memory back, begin, loop, finish.
 
 `train` begins a run in a new folder, `resume` goes on with one that was stopped or killed. Since every draw is a function of
 (seed, step, ...), the state is small, and a resumed run ends in the same bytes as one that was never interrupted.
