@@ -103,7 +103,7 @@ def folder_part(count: int) -> None:
             processor = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
             print(
                 f"{word} audit of {len(list(folder.iterdir())):,} pictures: {time.perf_counter() - clock:.1f} s of the clock, "
-                f"{processor:.1f} s of processor, peak memory {after.ru_maxrss / 1024:.0f} MiB",
+                f"{processor:.1f} s of processor, peak memory so far {after.ru_maxrss / 1024:.0f} MiB",
                 flush=True,
             )
 
