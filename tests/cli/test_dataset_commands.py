@@ -8,6 +8,8 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from lorasmith.cli import dataset as verbs
+from lorasmith.demo.drawing import draw_scene
+from lorasmith.demo.world import random_scene
 from lorasmith.errors import InputError
 from tests.datasets.test_imports import listing, png, write
 from tests.photographs import TOO_SMALL, make_pile
@@ -32,6 +34,23 @@ def dataset(tmp_path):
     make_pile(tmp_path / "pile")
     run("import", tmp_path / "pile", "--into", tmp_path / "ds", "--check")
     return tmp_path / "ds"
+
+
+def test_a_dry_run_of_a_layout_says_what_the_layout_then_does(tmp_path):
+    for name, count, first in (("anna", 12, 0), ("bert", 3, 100), ("woman", 6, 200)):
+        (tmp_path / name).mkdir()
+        for i in range(count):
+            draw_scene(random_scene(first + i), 64).save(tmp_path / name / f"{name}{i}.png")
+        run("import", tmp_path / name, "--into", tmp_path / "ds", "--concept", name)
+    (tmp_path / "ds" / "1_anna" / "broken.png").write_bytes(b"no picture")
+    words = ["layout", tmp_path / "ds", "--rename", "anna=anna, red", "--regularisation", "woman", "--holdout", "0.2"]
+    before = listing(tmp_path / "ds")
+    planned = run(*words, "--dry-run").stdout.split("would move")
+    assert listing(tmp_path / "ds") == before
+    done = run(*words).stdout
+    assert done.startswith(planned[0])
+    assert f"{len(planned) - 1} moves made" in done
+    assert str(tmp_path / "ds" / "1_anna, red" / "broken.png") in done
 
 
 def test_from_a_pile_to_an_export(tmp_path, dataset):

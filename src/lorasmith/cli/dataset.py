@@ -6,7 +6,7 @@ import signal
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -225,7 +225,7 @@ def layout(
     """
     from lorasmith.datasets.holdout import hold_out, plan_holdout
     from lorasmith.datasets.imports import settle
-    from lorasmith.datasets.layout import lay_out, plan_layout, settings_for
+    from lorasmith.datasets.layout import lay_out, plan_layout, rehearsal, settings_for
 
     settle(dataset)
     names, by_hand = dict(_pairs(rename, "--rename")), _numbers(repeats)
@@ -239,18 +239,17 @@ def layout(
         epochs=epochs,
     )
     moves, split = list(plan.moves), None
-    if not dry_run:
-        lay_out(dataset, plan)
-    if holdout is not None:
-        with _progress("looking") as progress:
-            split = plan_holdout(dataset, holdout, seed, progress)
-        moves += split.moves
-        if not dry_run:  # balance what is left to train on
-            hold_out(dataset, split)
+    with rehearsal(dataset) if dry_run and holdout is not None else nullcontext(dataset) as place:
+        if holdout is not None or not dry_run:
+            lay_out(place, plan)
+        if holdout is not None:
+            with _progress("looking") as progress:
+                split = plan_holdout(place, holdout, seed, progress)
+            hold_out(place, split)
             left = {names.get(name, name): number for name, number in by_hand.items()}
-            plan = plan_layout(dataset, repeats=left, base_repeats=base_repeats, epochs=epochs)
-            lay_out(dataset, plan)
-            moves += plan.moves
+            plan = plan_layout(place, repeats=left, base_repeats=base_repeats, epochs=epochs)  # balance what is left to train on
+            lay_out(place, plan)
+            moves += [*split.moves, *plan.moves]
     if as_json:
         _print_json(
             {
@@ -269,7 +268,7 @@ def layout(
         typer.echo(f"warning: {warning}")
     if split is not None:
         for problem in split.problems:
-            typer.echo(f"not looked at: {problem}")
+            typer.echo(f"not looked at: {problem.replace(str(place), str(dataset))}")
         typer.echo(
             f"held out for evaluation: {len(split.held_out)} of {len(split.held_out) + len(split.training)} pictures, in {dataset / 'holdout'}"
         )

@@ -8,7 +8,11 @@ names changes. All moves are written down before the first is made; if the work 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
@@ -18,7 +22,7 @@ from lorasmith.datasets.folders import HOLDOUT, REGULARISATION, concept_in
 from lorasmith.datasets.imports import MOVES, finish_moves
 from lorasmith.datasets.names import TakenNames, safe_folder
 from lorasmith.errors import DatasetError, InputError
-from lorasmith.images.mend import STATE, alone_in, places_after, recipes, sidecars
+from lorasmith.images.mend import CAPTION_SUFFIXES, STATE, alone_in, places_after, recipes, sidecars
 from lorasmith.images.read import PICTURE_SUFFIXES
 
 Move = tuple[str, str]
@@ -138,6 +142,22 @@ def make_moves(root: Path, moves: Sequence[Move]) -> None:
         whole = [*moves, *_moves_of_captions(root, moves), *_moves_of_originals(root, moves)]
         write_atomically(root / STATE / MOVES, json.dumps(whole).encode())
         finish_moves(root)
+
+
+@contextmanager
+def rehearsal(root: Path) -> Iterator[Path]:
+    """A stand-in for the dataset, with links in place of its pictures: what is moved there shows what would be moved here."""
+
+    def stand_in(old: str, new: str) -> None:
+        if Path(old).suffix in (".json", ".jsonl", *CAPTION_SUFFIXES):
+            shutil.copy2(old, new)  # what may be written to
+        else:
+            os.symlink(Path(old).resolve(), new)
+
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder) / root.resolve().name
+        shutil.copytree(root, place, copy_function=stand_in, ignore=lambda _, names: {"lock"} & set(names))
+        yield place
 
 
 def _moves_into(root: Path, folders: Sequence[Path], goal: str) -> list[Move]:
