@@ -50,6 +50,8 @@ def test_a_dry_run_of_a_layout_says_what_the_layout_then_does(tmp_path):
     done = run(*words).stdout
     assert done.startswith(planned[0])
     assert f"{len(planned) - 1} moves made" in done
+    assert "several concepts: a batch size of 1" in done
+    assert "rights not confirmed: --rights WORDS" in done
     assert str(tmp_path / "ds" / "1_anna, red" / "broken.png") in done
 
 

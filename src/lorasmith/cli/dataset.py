@@ -213,6 +213,9 @@ def layout(
         float | None, typer.Option(metavar="SHARE", min=0, max=0.5, help="Hold this share out for evaluation: 0.1 is usual.")
     ] = None,
     seed: Annotated[int, typer.Option(help="Another seed holds other pictures out.")] = 0,
+    rights: Annotated[
+        str | None, typer.Option(metavar="WORDS", help="Confirm that you may train on these pictures, and why: 'my own photographs'.")
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be moved, and move nothing.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
 ) -> None:
@@ -221,8 +224,9 @@ def layout(
     \b
     lorasmith layout datasets/anna --concept anna
     lorasmith layout datasets/two --rename "photos of bert=bert, blue coat" --epochs 12 --dry-run
-    lorasmith layout datasets/anna --regularisation woman --holdout 0.1
+    lorasmith layout datasets/anna --regularisation woman --holdout 0.1 --rights "my own photographs"
     """
+    from lorasmith.datasets import rights as of_rights
     from lorasmith.datasets.holdout import hold_out, plan_holdout
     from lorasmith.datasets.imports import settle
     from lorasmith.datasets.layout import lay_out, plan_layout, rehearsal, settings_for
@@ -250,6 +254,7 @@ def layout(
             plan = plan_layout(place, repeats=left, base_repeats=base_repeats, epochs=epochs)  # balance what is left to train on
             lay_out(place, plan)
             moves += [*split.moves, *plan.moves]
+    said = of_rights.confirm(dataset, rights) if rights is not None and not dry_run else of_rights.confirmed(dataset)
     if as_json:
         _print_json(
             {
@@ -257,6 +262,7 @@ def layout(
                 "moves": moves,
                 "warnings": plan.warnings,
                 "held_out": None if split is None else len(split.held_out),
+                "rights": None if said is None else vars(said),
             }
         )
         return
@@ -266,6 +272,8 @@ def layout(
     typer.echo(f"{plan.showings_per_epoch} pictures shown in an epoch; times are for {epochs} epochs")
     for warning in plan.warnings:
         typer.echo(f"warning: {warning}")
+    if sum(not one.is_reg for one in plan.concepts) > 1:
+        typer.echo("several concepts: a batch size of 1 and a rank of 32 are usual; flipping, if any, flips all of them")
     if split is not None:
         for problem in split.problems:
             typer.echo(f"not looked at: {problem.replace(str(place), str(dataset))}")
@@ -276,6 +284,9 @@ def layout(
         for old, new in moves:
             typer.echo(f"would move {old} to {new}")
         return
+    typer.echo(
+        said.sentence(dataset) if said else "rights not confirmed: --rights WORDS says that you may train on these pictures, and why"
+    )
     typer.echo(f"{_count(len(moves), 'move')} made; in the settings of a run:\n\n{settings_for(dataset)}")
 
 
