@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import sys
+import warnings
 
 import typer
 
@@ -40,6 +42,10 @@ app.add_typer(audit.bench, name="bench")
 def main() -> None:
     """Run a command; exit code 0 done, 1 a run that could not go on, 2 bad input, 130 stopped by the user."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # names of files need not be text
+    warnings.filterwarnings("ignore", module="PIL")  # what is wrong with a picture, Lorasmith says itself
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("DIFFUSERS_VERBOSITY", "error")
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
