@@ -19,8 +19,6 @@ help:  ## list these commands
 demo: $(VENV)/installed  ## train a LoRA on the demo base, draw with it, judge it, write a report
 	$(BIN)/lorasmith demo run
 
-# One thread each: the models are tiny, and threads that wait for each other beside other work are many times slower.
-test torture: export OMP_NUM_THREADS ?= 1
 test: $(VENV)/installed  ## run the tests, without the slow ones
 	$(BIN)/python -m pytest -m "not slow"
 
