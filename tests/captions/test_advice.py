@@ -38,6 +38,16 @@ def test_a_sound_set_gets_no_advice(demo_tokenizer):
     assert len(unasked(checked(*SOUND))) == 4
 
 
+def test_pictures_of_several_figures_are_to_be_few_and_said():
+    two = [f"{text}, 2girls" for text in SOUND[:2]]
+    (finding,) = found("several figures", *two, *SOUND[2:])
+    assert (finding.pictures, finding.number) == (("0.txt", "1.txt"), 33.3)
+    assert found("several figures", *two[:1], *SOUND[1:]) == []  # one in six is few
+    (unsaid,) = found("several figures", *SOUND, seen={"3.txt": {"multiple boys": 0.9}, **{f"{k}.txt": {} for k in (0, 1, 2, 4, 5)}})
+    assert (unsaid.pictures, unsaid.details) == (("3.txt",), ("multiple boys",))
+    assert found("several figures", *(f"{text}, 1girl, group of trees" for text in SOUND)) == []
+
+
 def test_empty_captions():
     (finding,) = found("empty", "zorvex", "", " \n")
     assert (finding.pictures, finding.number, finding.unit, finding.severity) == (("1.txt", "2.txt"), 2, "captions", "problem")

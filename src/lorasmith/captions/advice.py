@@ -50,6 +50,11 @@ QUALITY_TAGS = frozenset(
 )  # fmt: skip
 """What may spoil a set and can be told apart by its tag."""
 
+SEVERAL_FIGURES = re.compile(r"(?:[2-9]|6\+)(?:girls|boys|others)|multiple (?:girls|boys|others|people)|(?:duo|trio|group|crowd|couple)")
+"""Tags of pictures that show more than one figure, as the booru sites count them."""
+FEW_WITH_OTHERS = 0.2
+"""Share of the captions from which on pictures of several figures are no longer few."""
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -338,6 +343,23 @@ def untagged_quality(checked: Checked) -> Iterator[Finding]:
             )  # fmt: skip
 
 
+def several_figures(checked: Checked) -> Iterator[Finding]:
+    total = len(checked.tags)
+    tagged = tuple(key for key, tags in checked.tags.items() if any(map(SEVERAL_FIGURES.fullmatch, tags)))
+    if total >= FEW_PICTURES and len(tagged) > FEW_WITH_OTHERS * total:
+        yield Finding(
+            "several figures", "hint", tagged, round(100 * len(tagged) / total, 1), "% of the captions", "pictures of more than one figure",
+            "A character is learnt best alone: what the others wear and how they stand is learnt with it.",
+            "Crop the others out (lorasmith mend crop), leave those pictures out, or keep them few and say in words who is who; a style minds less.",
+        )  # fmt: skip
+    for tag, _, untagged in _seen_but_unsaid(checked, lambda tag: bool(SEVERAL_FIGURES.fullmatch(tag))):
+        if untagged:
+            yield Finding(
+                "several figures", "hint", tuple(untagged), len(untagged), "pictures", f"pictures in which the tagger sees {tag!r}, unsaid",
+                "An unnamed figure becomes part of what the trigger means.", f"Tag {tag!r}, or crop the others out.", (tag,),
+            )  # fmt: skip
+
+
 def everywhere(checked: Checked) -> Iterator[Finding]:
     total = len(checked.tags)
     if total < FEW_PICTURES or all(len(tags) <= 1 for tags in checked.tags.values()):
@@ -418,6 +440,7 @@ RULES: dict[str, Rule] = {
     "implied": implied,
     "untagged background or pose": untagged_background_or_pose,
     "untagged quality": untagged_quality,
+    "several figures": several_figures,
     "everywhere": everywhere,
     "style for the base": style_for_family,
     "repeated": repeated,
