@@ -350,7 +350,7 @@ def several_figures(checked: Checked) -> Iterator[Finding]:
         yield Finding(
             "several figures", "hint", tagged, round(100 * len(tagged) / total, 1), "% of the captions", "pictures of more than one figure",
             "A character is learnt best alone: what the others wear and how they stand is learnt with it.",
-            "Crop the others out (lorasmith mend crop), leave those pictures out, or keep them few and say in words who is who; a style minds less.",
+            "Crop the others out (lorasmith mend --crop), leave those pictures out, or keep them few and say in words who is who; a style minds less.",
         )  # fmt: skip
     for tag, _, untagged in _seen_but_unsaid(checked, lambda tag: bool(SEVERAL_FIGURES.fullmatch(tag))):
         if untagged:
