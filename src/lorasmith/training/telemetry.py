@@ -6,7 +6,7 @@ weight of the earlier ones by `memory`, which is the exponential moving average 
 2015, section 3). With 0.98 it looks back over about 50 numbers.
 
 Losses are those that were trained on, with the weights of their timesteps. Only sums of losses are kept over a resume; times and
-memory are this session's own.
+memory are those since the last start.
 """
 
 from __future__ import annotations
