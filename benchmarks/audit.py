@@ -26,7 +26,7 @@ import numpy as np
 import skimage.data
 from PIL import Image
 
-from lorasmith.datasets.audit import audit_dataset
+from lorasmith.curation.audit.dataset import audit_dataset
 from lorasmith.draws import rng_for
 from lorasmith.images.duplicates import Pair, Signature, near_duplicate_pairs
 

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from lorasmith.captions.collection import open_captions
-from lorasmith.captions.edits import Scope, edit_of, plan_edit, select
+from lorasmith.captions.edits.edits import Scope, edit_of, plan_edit, select
 from lorasmith.captions.vocabulary import Vocabulary
 
 Result = TypeVar("Result")

@@ -30,7 +30,7 @@ ROWS = {
     "fp16": ("float16", "none", False),
     "fp16 checkpointing": ("float16", "none", True),
 }
-USUAL = [row for row in ROWS if not row.startswith("fp16")]  # a CPU computes fp16 some fourteen times slower; its memory is bf16's
+DEFAULTS = [row for row in ROWS if not row.startswith("fp16")]  # a CPU computes fp16 some fourteen times slower; its memory is bf16's
 
 
 def write_base(path: Path) -> None:
@@ -38,7 +38,7 @@ def write_base(path: Path) -> None:
     import torch
     from safetensors.torch import save_file
 
-    from lorasmith.models.checkpoint import standard_parts
+    from lorasmith.models.open import standard_parts
     from lorasmith.models.parts import build
 
     with torch.device("meta"):
@@ -51,12 +51,12 @@ def measure(path: Path, row: str, pixels: int, steps: int, device: str) -> None:
     """One row, in this process: megabytes of the weights, at most while opening, at most in the steps; seconds a step."""
     import torch
 
-    from lorasmith.adapters import keys
     from lorasmith.adapters.attach import attach
-    from lorasmith.models.checkpoint import standard_parts
+    from lorasmith.adapters.files import names as keys
     from lorasmith.models.description import Description, PartPlace
+    from lorasmith.models.files.weights import empty_module, load_part
     from lorasmith.models.memory import checkpoint_blocks
-    from lorasmith.models.weights import empty_module, load_part
+    from lorasmith.models.open import standard_parts
 
     dtype_name, quantize, checkpointing = ROWS[row]
     dtype = getattr(torch, dtype_name)
@@ -102,7 +102,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pixels", type=int, default=512, help="side of the picture")
     parser.add_argument("--steps", type=int, default=2, help="training steps of a row; the fastest is told")
-    parser.add_argument("--rows", nargs="+", choices=ROWS, default=USUAL)
+    parser.add_argument("--rows", nargs="+", choices=ROWS, default=DEFAULTS)
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--one", nargs=2, metavar=("FILE", "ROW"), help=argparse.SUPPRESS)
     asked = parser.parse_args()

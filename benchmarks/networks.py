@@ -26,8 +26,8 @@ import torch
 from diffusers import UNet2DConditionModel
 from torch import Tensor, nn
 
-from lorasmith.adapters import keys
 from lorasmith.adapters.attach import attach_network
+from lorasmith.adapters.files import names as keys
 from lorasmith.adapters.kinds.kind import LayerSettings
 
 RANK = 16

@@ -52,23 +52,23 @@ from PIL import Image
 from torch import Tensor
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizerFast
 
-from lorasmith.adapters import keys
 from lorasmith.adapters.attach import attach
+from lorasmith.adapters.files import names as keys
 from lorasmith.datasets.training_set import open_training_set
 from lorasmith.demo.drawing import draw_scene
 from lorasmith.demo.weights import BASE
 from lorasmith.demo.world import random_scene, tag_caption
 from lorasmith.models.sd1 import config as sd1
 from lorasmith.models.unet import UnetBase
-from lorasmith.training import noise as noises
 from lorasmith.training import step
 from lorasmith.training.commands import Commands
 from lorasmith.training.data import TrainingData
 from lorasmith.training.events import Event, PhaseStarted, StepDone
-from lorasmith.training.noise import draw_noise
+from lorasmith.training.objective.batch_loss import noise as noises
+from lorasmith.training.objective.noise import draw_noise
+from lorasmith.training.objective.timesteps import draw_timesteps
 from lorasmith.training.run import train
-from lorasmith.training.settings import Settings, settings_from
-from lorasmith.training.timesteps import draw_timesteps
+from lorasmith.training.settings.tree import Settings, settings_from
 
 RANK, ALPHA, SEED, RATE, GAMMA = 16, 8.0, 42, 1e-4, 5.0
 PICTURES = 16

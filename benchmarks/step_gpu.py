@@ -13,7 +13,7 @@ Three trainings take turns in one process, on one frozen U-Net in bf16 whose wei
 
 A peak is that of one contestant's steps, the others' networks and optimizers (some hundred MB) lying beside; the encoders' weights are
 counted where a loop needs them. The card's rate is that of a product of two 8192 x 8192 matrices in bf16, measured in the same run; a
-step's FLOPs are counted by the rehearsal of `lorasmith.training.estimate`, the ones that gradient checkpointing repeats left out. What
+step's FLOPs are counted by the rehearsal of `lorasmith.training.forecast.estimate`, the ones that gradient checkpointing repeats left out. What
 is random has no say in how long a step takes. Without a GPU it says so and ends.
 """
 
@@ -35,18 +35,18 @@ import torch
 from peft import LoraConfig, inject_adapter_in_model
 from torch import Tensor, nn
 
-from lorasmith.adapters import keys
-from lorasmith.models.checkpoint import standard_parts
+from lorasmith.adapters.files import names as keys
 from lorasmith.models.description import Description, PartPlace
 from lorasmith.models.diffusion import Ddpm
 from lorasmith.models.family import SizeConditioning
+from lorasmith.models.open import standard_parts
 from lorasmith.models.parts import Part, build
 from lorasmith.models.sdxl import config
 from lorasmith.models.sdxl.base import StableDiffusionXL, time_ids
-from lorasmith.training import estimate
-from lorasmith.training.learner import make_learner
-from lorasmith.training.objective import PreparedBatch
-from lorasmith.training.settings import Settings, settings_from
+from lorasmith.training.forecast import estimate
+from lorasmith.training.learner.learner import make_learner
+from lorasmith.training.objective.batch_loss import PreparedBatch
+from lorasmith.training.settings.tree import Settings, settings_from
 from lorasmith.training.step import step
 
 RANK, ALPHA = 16, 8.0

@@ -74,7 +74,7 @@ def creatures(tmp_path_factory):
 @pytest.fixture
 def settings_for(toy_base, creatures, tmp_path):
     """Settings of a small run over `creatures`; sections given as dicts are merged in."""
-    from lorasmith.training.settings import settings_from
+    from lorasmith.training.settings.tree import settings_from
 
     def make(**sections):
         tree = {

@@ -10,7 +10,7 @@ from torch import nn
 from torch.utils.checkpoint import checkpoint
 
 from lorasmith.adapters.attach import NetworkTarget, attach_network
-from lorasmith.adapters.file import LoraFile
+from lorasmith.adapters.files.lora_file import LoraFile
 from lorasmith.adapters.kinds import KINDS, boft, diag_oft, dylora, glora, lokr, read_layer
 from lorasmith.adapters.kinds.kind import LayerSettings
 from lorasmith.adapters.state import adapter_tensors, attach_file, load_into

@@ -9,8 +9,8 @@ from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionPipeline, UNe
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from lorasmith.adapters.attach import attach
-from lorasmith.adapters.file import save_lora
-from lorasmith.adapters.keys import clip_targets, unet_targets
+from lorasmith.adapters.files.lora_file import save_lora
+from lorasmith.adapters.files.names import clip_targets, unet_targets
 from lorasmith.adapters.state import adapter_tensors
 
 
@@ -93,7 +93,7 @@ def test_diffusers_loads_the_file_and_gives_the_same_output(pipeline, tmp_path):
 def test_diffusers_fuses_the_file_to_our_merged_weights(family, tmp_path):
     from diffusers import StableDiffusionXLPipeline
 
-    from lorasmith.adapters.keys import targets
+    from lorasmith.adapters.files.names import targets
     from tests.models.toys import toy_folder
 
     kind = {"sd2": StableDiffusionPipeline, "sdxl": StableDiffusionXLPipeline}[family]

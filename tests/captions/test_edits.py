@@ -9,7 +9,7 @@ from PIL import Image
 
 from lorasmith.captions.caption import Caption
 from lorasmith.captions.collection import open_captions
-from lorasmith.captions.edits import EDITS, Facts, Scope, edit_of, plan_edit, select, tags_of_all, tags_of_any, tags_of_these_only
+from lorasmith.captions.edits.edits import EDITS, Facts, Scope, edit_of, plan_edit, select, tags_of_all, tags_of_any, tags_of_these_only
 from lorasmith.captions.vocabulary import Vocabulary
 from lorasmith.errors import DatasetError, InputError, SettingsError
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from lorasmith.captions import history as history_module
 from lorasmith.captions.caption import Caption, is_utf8
 from lorasmith.captions.collection import open_captions
-from lorasmith.captions.edits import EDITS, Edit, Facts, edit_of, plan_edit
+from lorasmith.captions.edits.edits import EDITS, Edit, Facts, edit_of, plan_edit
 from lorasmith.captions.history import Change, History, write_caption
 from lorasmith.captions.vocabulary import Vocabulary
 from lorasmith.errors import DatasetError
@@ -223,7 +223,7 @@ def _edits_then_undos(folder: Path, raws: list[bytes | None], edits: list[Edit])
 EDITING = """
 import os, signal, sys
 from lorasmith.captions.collection import open_captions
-from lorasmith.captions.edits import edit_of, plan_edit
+from lorasmith.captions.edits.edits import edit_of, plan_edit
 
 folder, edit, arguments, call, after = sys.argv[1], sys.argv[2], eval(sys.argv[3]), sys.argv[4], int(sys.argv[5])
 collection = open_captions(folder)

@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from lorasmith.cli.base import app
 from lorasmith.errors import BaseModelError
-from lorasmith.models.hashes import sha256
+from lorasmith.models.files.hashes import sha256
 from tests.models.test_detection import FLUX, SDXL, header_file
 
 

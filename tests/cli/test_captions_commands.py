@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from lorasmith.captions.edits import EDITS
+from lorasmith.captions.edits.edits import EDITS
 from lorasmith.cli.captions import app
 from lorasmith.errors import DatasetError, InputError, SettingsError
 

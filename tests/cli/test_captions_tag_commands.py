@@ -174,7 +174,7 @@ def test_bad_input_to_tag_is_a_sentence(bare, arguments, words):
 def test_a_stopped_job_keeps_what_was_seen_and_goes_on(bare):
     """Ctrl-C while a slow tagger looks: no caption is written, and the second run only looks at the rest."""
     program = (
-        "import sys, time, typer\nfrom lorasmith.captions.tagger import Tagger\nfrom lorasmith.cli import captions_tag\n"
+        "import sys, time, typer\nfrom lorasmith.captions.taggers.tagger import Tagger\nfrom lorasmith.cli import captions_tag\n"
         "fast = Tagger.probabilities\n"
         "def slow(self, *a):\n    print('looking', flush=True)\n    time.sleep(0.3)\n    return fast(self, *a)\n"
         "Tagger.probabilities = slow\ntyper.run(captions_tag.tag)"

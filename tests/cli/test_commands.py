@@ -7,7 +7,7 @@ import sys
 import pytest
 from PIL import Image
 
-from lorasmith.training.settings import load_settings, settings_toml
+from lorasmith.training.settings.tree import load_settings, settings_toml
 
 
 def lorasmith(*arguments, cwd=None):
@@ -65,7 +65,7 @@ def test_bad_input_is_one_sentence_exit_code_2_and_nothing_is_written(settings_f
         for name, value in sections.items():
             tree[name] = {**tree[name], **value} if isinstance(value, dict) else value
         tree["captions"] = {k: v for k, v in tree["captions"].items() if v is not None}
-        from lorasmith.training.settings import settings_from
+        from lorasmith.training.settings.tree import settings_from
 
         path = tmp_path / "settings.toml"
         path.write_text(settings_toml(settings_from(tree)), encoding="utf-8")

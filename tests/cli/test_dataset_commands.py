@@ -11,7 +11,7 @@ from lorasmith.cli import dataset as verbs
 from lorasmith.demo.drawing import draw_scene
 from lorasmith.demo.world import random_scene
 from lorasmith.errors import InputError
-from tests.datasets.test_imports import listing, png, write
+from tests.curation.imports.test_imports import listing, png, write
 from tests.photographs import TOO_SMALL, make_pile
 
 app = typer.Typer()

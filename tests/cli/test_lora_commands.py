@@ -7,14 +7,14 @@ import torch
 import typer
 from typer.testing import CliRunner
 
-from lorasmith.adapters import keys
-from lorasmith.adapters.base import empty_base
-from lorasmith.adapters.change import change
-from lorasmith.adapters.dialects import read_network
-from lorasmith.adapters.file import load_tensors, save_lora
+from lorasmith.adapters.base_weights import empty_base
+from lorasmith.adapters.files import names as keys
+from lorasmith.adapters.files.dialects import read_network
+from lorasmith.adapters.files.lora_file import load_tensors, save_lora
+from lorasmith.adapters.tools.delta import change
 from lorasmith.cli import lora
 from lorasmith.errors import AdapterError, InputError, SettingsError
-from lorasmith.models.checkpoint import describe
+from lorasmith.models.open import describe
 from tests.models.toys import toy_folder
 
 app = typer.Typer()

@@ -32,10 +32,10 @@ def same(one, other):
 
 
 def test_a_flux_folder_is_drawn_in_its_own_usual_way(draw):
-    usual = draw("--base", toy_folder("flux"))
-    assert usual.size == (PICTURE, PICTURE)
-    assert same(usual, draw("--base", toy_folder("flux"), "--steps", 25, "--cfg-scale", 1, "--guidance", 3.5))
-    assert not same(usual, draw("--base", toy_folder("flux"), "--steps", 3, "--guidance", 1))
+    defaults = draw("--base", toy_folder("flux"))
+    assert defaults.size == (PICTURE, PICTURE)
+    assert same(defaults, draw("--base", toy_folder("flux"), "--steps", 25, "--cfg-scale", 1, "--guidance", 3.5))
+    assert not same(defaults, draw("--base", toy_folder("flux"), "--steps", 3, "--guidance", 1))
 
 
 def test_a_single_file_takes_its_settings_and_its_autoencoder_from_elsewhere(draw, tmp_path):

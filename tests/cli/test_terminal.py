@@ -32,7 +32,7 @@ def test_in_80_columns_everything_stands_in_one_line_beside_the_bar():
     assert len(line) <= 80
 
 
-def test_a_step_without_telemetry_shows_its_own_loss():
+def test_a_step_without_metrics_shows_its_own_loss():
     assert step_note(StepDone(1, 1, 0.5, {}, 0.1)) == "ep 1 loss 0.5000"
 
 

@@ -6,14 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lorasmith.datasets import layout as layouts
+from lorasmith.curation import layout as layouts
+from lorasmith.curation.imports.imports import import_pictures, settle
+from lorasmith.curation.layout import lay_out, plan_layout, settings_for
+from lorasmith.curation.mend.mend import Wish, dataset_pictures, mend, propose, recipes, undo
 from lorasmith.datasets.balance import MOST_PASSES, balanced_repeats, warnings_of
 from lorasmith.datasets.folders import open_folder
-from lorasmith.datasets.imports import import_pictures, settle
-from lorasmith.datasets.layout import lay_out, plan_layout, settings_for
 from lorasmith.errors import DatasetError, InputError, SettingsError
-from lorasmith.images.mend import Wish, dataset_pictures, mend, propose, recipes, undo
-from tests.datasets.test_imports import listing, png, write
+from tests.curation.imports.test_imports import listing, png, write
 
 
 def test_the_largest_concept_is_shown_once_and_the_others_make_up_for_it():

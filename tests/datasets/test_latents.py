@@ -39,7 +39,7 @@ def test_all_that_a_latent_depends_on_is_in_its_key():
 
 @pytest.fixture(scope="module")
 def vae(toy_base):
-    from lorasmith.models.checkpoint import open_base
+    from lorasmith.models.open import open_base
 
     return open_base(toy_base, torch.float32, "cpu")
 

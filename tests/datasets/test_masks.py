@@ -11,7 +11,7 @@ from lorasmith.datasets.settings import BucketSettings, DatasetSettings
 from lorasmith.datasets.training_set import open_training_set
 from lorasmith.errors import DatasetError, SettingsError
 from lorasmith.images.read import read_opacity
-from lorasmith.training.settings import check_together, settings_from
+from lorasmith.training.settings.tree import check_together, settings_from
 
 BUCKETS = BucketSettings(resolution=64, min_bucket_reso=32, max_bucket_reso=128, bucket_reso_steps=32)
 LEFT_HALF = np.repeat([[255, 0]], 64, 0).repeat(32, 1).astype(np.uint8)

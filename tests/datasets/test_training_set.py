@@ -6,7 +6,7 @@ from PIL import Image
 from lorasmith.datasets.settings import BucketSettings, DatasetSettings
 from lorasmith.datasets.training_set import open_training_set
 from lorasmith.errors import SettingsError
-from lorasmith.training.settings import settings_from
+from lorasmith.training.settings.tree import settings_from
 
 BUCKETS = BucketSettings(resolution=64, min_bucket_reso=32, max_bucket_reso=192, bucket_reso_steps=32)
 

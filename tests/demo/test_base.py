@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from lorasmith.captions.tagger import WdTagger
+from lorasmith.captions.taggers.tagger import WdTagger
 from lorasmith.demo.build.measure import FRESH, measure_tagger, measure_vae
 from lorasmith.demo.drawing import draw_scene
 from lorasmith.demo.truth import TAGS, attribute_accuracy
 from lorasmith.demo.weights import BASE, TAGGER
 from lorasmith.demo.world import CHARACTERS, random_scene, tag_caption
-from lorasmith.models.checkpoint import open_base
+from lorasmith.models.open import open_base
 from lorasmith.models.sampling import sample
 
 

@@ -312,7 +312,7 @@ def test_files_are_what_the_truth_says_of_their_form(members: dict[str, bytes], 
 
 def drawn(name: str) -> np.ndarray:
     """The picture that the member `name` was before it was spoilt, float32 (256, 256, 3)."""
-    number = 10 + [spoilt for spoilt, _, _ in datasets._SPOILT_PICTURES].index(name)
+    number = 10 + [non_finite for non_finite, _, _ in datasets._SPOILT_PICTURES].index(name)
     scenes = balanced_scenes(number + 1, datasets._first_seed(DATASET_SEEDS, "messy"), **datasets._what_is_fixed("character", "zorvex"))
     return np.asarray(draw_scene(scenes[number], 256), np.float32)
 

@@ -7,7 +7,7 @@ from lorasmith.demo.datasets import write_dataset
 from lorasmith.demo.proof import prove
 from lorasmith.demo.recipes import EPOCHS, recipe
 from lorasmith.demo.weights import BASE, TAGGER
-from lorasmith.models.checkpoint import open_base
+from lorasmith.models.open import open_base
 from lorasmith.training.run import train
 
 THINGS = [("character", "zorvex"), ("style", "chalk"), ("concept", "balloon")]

@@ -17,8 +17,8 @@ from lorasmith.evaluation.loss_curve import learning_rate_curve, loss_curve, smo
 from lorasmith.evaluation.report import evenly_chosen, group_alike, spoken_seconds, spoken_size, write_report
 from lorasmith.training import events
 from lorasmith.training.events import EventLog
-from lorasmith.training.run_folder import RunFolder
-from lorasmith.training.settings import settings_from
+from lorasmith.training.records.run_folder import RunFolder
+from lorasmith.training.settings.tree import settings_from
 
 VOID = {"meta", "img", "br", "link", "input", "hr"}
 PROMPTS = ("zorvex, happy, red sky", "zorvex <script>alert('x')</script> & friends")

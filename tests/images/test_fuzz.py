@@ -13,9 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from lorasmith.datasets.audit import audit_dataset
+from lorasmith.curation.audit.audit import Picture, judge
+from lorasmith.curation.audit.dataset import audit_dataset
 from lorasmith.errors import DatasetError
-from lorasmith.images.audit import Picture, judge
 from lorasmith.images.measures import measure
 from lorasmith.images.read import picture_size
 from tests.photographs import photograph

@@ -8,9 +8,9 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
+from lorasmith.curation.mend.mend import Wish, dataset_pictures, mend, propose, recipes, undo
 from lorasmith.errors import DatasetError, InputError
 from lorasmith.images import upscale
-from lorasmith.images.mend import Wish, dataset_pictures, mend, propose, recipes, undo
 from lorasmith.images.upscale import in_tiles, lanczos, open_upscaler, size_from, size_within
 from tests.photographs import photograph
 

@@ -7,10 +7,10 @@ import sys
 
 import pytest
 
-from lorasmith.models.checkpoint import standard_parts
 from lorasmith.models.conversion import autoencoder, text, unet
+from lorasmith.models.files.weights import empty_module
+from lorasmith.models.open import standard_parts
 from lorasmith.models.tokenizers import merge_list
-from lorasmith.models.weights import empty_module
 
 
 def write_sdxl_shaped(path):
@@ -50,7 +50,7 @@ def write_sdxl_shaped(path):
 OPEN = """
 import json, resource, sys, time
 import torch
-from lorasmith.models.checkpoint import open_base
+from lorasmith.models.open import open_base
 from lorasmith.models.texts import TextOptions
 began = time.monotonic()
 base = open_base(sys.argv[1], torch.bfloat16)

@@ -5,20 +5,20 @@ import dataclasses
 import pytest
 import torch
 
-from lorasmith.adapters import keys
 from lorasmith.adapters.attach import attach
+from lorasmith.adapters.files import names as keys
 from lorasmith.errors import SettingsError
-from lorasmith.models.checkpoint import FAMILIES, open_base
 from lorasmith.models.diffusion import TARGETS, add_noise, clean
 from lorasmith.models.family import SizeConditioning
 from lorasmith.models.flux.base import pack, unpack
+from lorasmith.models.open import FAMILIES, open_base
 from lorasmith.models.sampling import initial_latents, sample, sample_latents
 from lorasmith.models.texts import EncodedTexts, TextOptions
-from lorasmith.training.learner import Learner
-from lorasmith.training.objective import PreparedBatch
-from lorasmith.training.settings import settings_from
+from lorasmith.training.learner.learner import Learner
+from lorasmith.training.learner.text_states import TextStates
+from lorasmith.training.objective.batch_loss import PreparedBatch
+from lorasmith.training.settings.tree import settings_from
 from lorasmith.training.step import step
-from lorasmith.training.texts import TextStates
 from tests.models import toys
 
 PROMPTS = ["a happy red cat", "the big dog, sad"]
@@ -74,7 +74,7 @@ def test_captions_become_states_of_the_width_that_the_denoiser_reads(base):
 
 def test_longer_captions_are_read_where_they_may_be(base):
     long = ", ".join(["happy red cat"] * 40)
-    lengths = [n for n in base.usual.max_token_lengths if n <= 225] if base.denoiser == "unet" else [8, 16]
+    lengths = [n for n in base.defaults.max_token_lengths if n <= 225] if base.denoiser == "unet" else [8, 16]
     with torch.no_grad():
         states = {n: base.encode_texts([long, "cat"], TextOptions(max_token_length=n)).states for n in lengths}
     assert base.count_tokens(long) > max(base.max_tokens(TextOptions(max_token_length=n)) for n in lengths) / 2

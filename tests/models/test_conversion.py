@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from lorasmith.models.checkpoint import describe
 from lorasmith.models.conversion.unet import ldm_modules
+from lorasmith.models.files.weights import load_part
+from lorasmith.models.open import describe
 from lorasmith.models.tokenizers import load_tokenizer
-from lorasmith.models.weights import load_part
 from tests.models.single_files import write_single_file
 from tests.models.toys import TOYS, family_of, pipeline_of, quick_and_slow, toy_folder
 from tests.reference import reference_json
@@ -103,9 +103,9 @@ def test_the_original_names_of_a_full_size_unet_agree_with_the_reference(arch):
 @pytest.mark.parametrize("variant", ["dev", "schnell"])
 def test_a_full_size_flux_takes_every_tensor_of_the_original_once(variant):
     """By names and shapes alone: the rows that are taken cover each original tensor exactly."""
-    from lorasmith.models.checkpoint import standard_parts
     from lorasmith.models.conversion.flux import from_bfl
-    from lorasmith.models.weights import empty_module
+    from lorasmith.models.files.weights import empty_module
+    from lorasmith.models.open import standard_parts
 
     module = empty_module(standard_parts("flux", variant)["transformer"])
     shapes = {name: tuple(tensor.shape) for name, tensor in module.state_dict().items()}

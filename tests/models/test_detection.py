@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lorasmith.errors import BaseModelError
-from lorasmith.models.checkpoint import describe, missing_parts
+from lorasmith.models.open import describe, missing_parts
 from tests.models.toys import TOYS, family_of, toy_folder
 
 
@@ -48,8 +48,8 @@ SDXL = {
 FLUX = {"double_blocks.0.img_attn.qkv.weight": (9216, 3072), "img_in.weight": (3072, 64), "guidance_in.in_layer.weight": (3072, 256)}
 
 
-def _described(tmp_path, tensors, metadata=None, **wishes):
-    return describe(header_file(tmp_path / "model.safetensors", tensors, metadata), **wishes)
+def _described(tmp_path, tensors, metadata=None, **open_options):
+    return describe(header_file(tmp_path / "model.safetensors", tensors, metadata), **open_options)
 
 
 @pytest.mark.parametrize("toy", TOYS)
@@ -104,8 +104,8 @@ def test_the_two_text_encoders_of_sdxl_are_told_apart_in_every_layout(tmp_path):
         ({}, {}, {"prediction_type": "v_prediction", "zero_terminal_snr": True}, ("v_prediction", True)),
     ],
 )
-def test_marks_metadata_and_the_user_say_what_is_predicted(tmp_path, marks, metadata, wishes, expected):
-    description = _described(tmp_path, SDXL | marks, metadata or None, **wishes)
+def test_marks_metadata_and_the_user_say_what_is_predicted(tmp_path, marks, metadata, open_options, expected):
+    description = _described(tmp_path, SDXL | marks, metadata or None, **open_options)
     assert (description.prediction_type, description.zero_terminal_snr) == expected
     assert description.scheduler[1]["prediction_type"] == expected[0]
     assert bool(description.scheduler[1].get("rescale_betas_zero_snr")) == expected[1]

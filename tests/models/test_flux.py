@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from lorasmith.models.checkpoint import open_base
 from lorasmith.models.flux.base import image_ids, pack, unpack
+from lorasmith.models.open import open_base
 from lorasmith.models.sampling import initial_latents
 from lorasmith.models.texts import TextOptions
 from tests.models import toys
@@ -32,7 +32,7 @@ def test_dev_is_told_a_guidance_and_schnell_is_not(dev, schnell):
     assert torch.equal(predicted(dev), predicted(dev, guidance=3.5)), "left out, it is the usual one"
     assert not torch.allclose(predicted(dev), predicted(dev, guidance=1.0), atol=1e-5)
     assert torch.equal(predicted(schnell), predicted(schnell, guidance=1.0))
-    assert (schnell.usual.steps, schnell.usual.guidance) == (4, None)
+    assert (schnell.defaults.steps, schnell.defaults.guidance) == (4, None)
 
 
 def test_masked_padding_is_not_read_and_unmasked_padding_is(dev):

@@ -6,19 +6,19 @@ import time
 import pytest
 import torch
 
-from lorasmith.adapters import keys
 from lorasmith.adapters.attach import attach
+from lorasmith.adapters.files import names as keys
 from lorasmith.models.diffusion import Ddpm
 from lorasmith.models.parts import build
 from lorasmith.models.sampling import initial_latents
 from lorasmith.models.sd1 import config
 from lorasmith.models.sd1.base import StableDiffusion1
 from lorasmith.models.texts import TextOptions
-from lorasmith.training.learner import Learner
-from lorasmith.training.objective import PreparedBatch
-from lorasmith.training.settings import settings_from
+from lorasmith.training.learner.learner import Learner
+from lorasmith.training.learner.text_states import TextStates
+from lorasmith.training.objective.batch_loss import PreparedBatch
+from lorasmith.training.settings.tree import settings_from
 from lorasmith.training.step import step
-from lorasmith.training.texts import TextStates
 from tests.models import toys
 
 

@@ -7,11 +7,11 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from lorasmith.adapters import keys
 from lorasmith.adapters.attach import attach, attach_network
+from lorasmith.adapters.files import names as keys
 from lorasmith.adapters.kinds.kind import LayerSettings
 from lorasmith.errors import RunError
-from lorasmith.models.checkpoint import open_base
+from lorasmith.models.open import open_base
 from lorasmith.models.sampling import initial_latents
 from lorasmith.models.texts import TextOptions
 from tests.models import toys

@@ -11,12 +11,12 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from lorasmith.adapters import keys
 from lorasmith.adapters.attach import NetworkTarget, attach, attach_network
+from lorasmith.adapters.files import names as keys
 from lorasmith.adapters.kinds import KINDS
 from lorasmith.adapters.kinds.kind import LayerSettings
 from lorasmith.errors import AdapterError, BaseModelError
-from lorasmith.models.checkpoint import open_base, standard_parts
+from lorasmith.models.open import open_base, standard_parts
 from lorasmith.models.parts import build
 from lorasmith.models.quantize import NF4_LEVELS, PACKINGS, QuantizedWeight, is_quantized, packings_of, quantize_weight
 from lorasmith.models.sampling import initial_latents
@@ -287,7 +287,7 @@ from pathlib import Path
 import torch
 from lorasmith.models.description import Description, PartPlace
 from lorasmith.models.quantize import quantize_weight
-from lorasmith.models.weights import empty_module, load_part
+from lorasmith.models.files.weights import empty_module, load_part
 
 path, config = Path(sys.argv[1]), ("T5EncoderModel", eval(sys.argv[2]))
 place = PartPlace((path,), "", "transformers", config, "the test", {"F16": 1})

@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from lorasmith.models.checkpoint import open_base
 from lorasmith.models.diffusion import Ddpm
 from lorasmith.models.emphasis import parse_emphasis
+from lorasmith.models.open import open_base
 from lorasmith.models.sampling import initial_latents, sample_latents
 from lorasmith.models.texts import TextOptions
 from tests.models import toys

@@ -7,12 +7,12 @@ import pytest
 import torch
 
 from lorasmith.adapters.attach import attach
-from lorasmith.adapters.file import save_lora
-from lorasmith.adapters.keys import clip_targets, unet_targets
+from lorasmith.adapters.files.lora_file import save_lora
+from lorasmith.adapters.files.names import clip_targets, unet_targets
 from lorasmith.adapters.state import adapter_tensors
 from lorasmith.errors import BaseModelError, SettingsError
 from lorasmith.evaluation.sampling import with_lora
-from lorasmith.models.checkpoint import open_base
+from lorasmith.models.open import open_base
 from lorasmith.models.sampling import initial_latents, sample, sample_latents
 from lorasmith.models.texts import TextOptions
 

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from lorasmith.models.checkpoint import open_base
 from lorasmith.models.family import SizeConditioning
+from lorasmith.models.open import open_base
 from lorasmith.models.sampling import initial_latents
 from lorasmith.models.sdxl.base import time_ids
 from lorasmith.models.texts import TextOptions

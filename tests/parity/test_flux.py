@@ -14,11 +14,11 @@ from lorasmith.models.flux import config
 from lorasmith.models.flux.base import Flux, image_ids, pack, unpack
 from lorasmith.models.parts import build
 from lorasmith.models.texts import EncodedTexts
-from lorasmith.training.flow_settings import FlowSettings
-from lorasmith.training.losses import LOSSES, THRESHOLDS, sample_mean
-from lorasmith.training.noise import perturbed
-from lorasmith.training.objective import ask
-from lorasmith.training.timesteps import flow_sigmas, flow_weight, wants_normal
+from lorasmith.training.objective.batch_loss import ask
+from lorasmith.training.objective.flow_settings import FlowSettings
+from lorasmith.training.objective.losses import LOSSES, THRESHOLDS, sample_mean
+from lorasmith.training.objective.noise import perturbed
+from lorasmith.training.objective.timesteps import flow_sigmas, flow_weight, wants_normal
 from tests.reference import FOLDER, reference_cases, reference_json
 
 NAME = "07_flux.json"

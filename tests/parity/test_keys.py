@@ -9,9 +9,9 @@ import json
 import pytest
 import torch
 
-from lorasmith.adapters import keys
 from lorasmith.adapters.attach import attach_network
-from lorasmith.adapters.dialects import read_network
+from lorasmith.adapters.files import names as keys
+from lorasmith.adapters.files.dialects import read_network
 from lorasmith.adapters.kinds import lora
 from lorasmith.adapters.kinds.kind import LayerSettings
 from lorasmith.adapters.state import adapter_tensors

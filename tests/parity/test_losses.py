@@ -11,12 +11,12 @@ from lorasmith.models.diffusion import Ddpm
 from lorasmith.models.parts import build
 from lorasmith.models.sd1.base import StableDiffusion1
 from lorasmith.models.texts import EncodedTexts
-from lorasmith.training.flow_settings import FlowSettings
-from lorasmith.training.loss_settings import LossSettings, check_loss_fits
-from lorasmith.training.losses import LOSSES, THRESHOLDS, masked, masked_mean, sample_mean
-from lorasmith.training.noise import Noise, offset, perturbed
-from lorasmith.training.noise_settings import NoiseSettings
-from lorasmith.training.objective import PreparedBatch, Question, ask_batch, loss_of, trained_diffusion, weight_of_timesteps
+from lorasmith.training.objective.batch_loss import PreparedBatch, Question, ask_batch, loss_of, trained_diffusion, weight_of_timesteps
+from lorasmith.training.objective.flow_settings import FlowSettings
+from lorasmith.training.objective.loss_settings import LossSettings, check_loss_fits
+from lorasmith.training.objective.losses import LOSSES, THRESHOLDS, masked, masked_mean, sample_mean
+from lorasmith.training.objective.noise import Noise, offset, perturbed
+from lorasmith.training.objective.noise_settings import NoiseSettings
 from tests.reference import FOLDER, reference_cases, reference_json
 
 CASES = reference_cases("06_losses.json")

@@ -9,7 +9,7 @@ from ast import literal_eval
 import pytest
 import torch
 
-from lorasmith.adapters.file import (
+from lorasmith.adapters.files.lora_file import (
     OPTIONS,
     TrainingFacts,
     base_model_version,

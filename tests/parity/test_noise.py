@@ -8,9 +8,9 @@ from safetensors.torch import load_file
 
 from lorasmith.errors import SettingsError
 from lorasmith.models.diffusion import Ddpm, add_noise, v_prediction
-from lorasmith.training.noise import adapted_strength, level_sizes, multires, offset, perturbed
-from lorasmith.training.noise_settings import NoiseSettings, check_noise
-from lorasmith.training.timesteps import draw_timesteps
+from lorasmith.training.objective.noise import adapted_strength, level_sizes, multires, offset, perturbed
+from lorasmith.training.objective.noise_settings import NoiseSettings, check_noise
+from lorasmith.training.objective.timesteps import draw_timesteps
 from tests.reference import FOLDER, reference_cases, reference_json
 
 NAME = "05_noise.json"

@@ -9,10 +9,10 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from lorasmith.adapters.files.network import layers_by_their_names
 from lorasmith.adapters.kinds import lora
-from lorasmith.adapters.merge import merge
-from lorasmith.adapters.network import layers_by_their_names
-from lorasmith.adapters.resize import dynamic_index, dynamic_rank, lora_factors, resize
+from lorasmith.adapters.tools.merge import merge
+from lorasmith.adapters.tools.resize import dynamic_index, dynamic_rank, lora_factors, resize
 from tests.reference import FOLDER, reference_cases, reference_json
 
 FILE = "11_resize_merge.json"

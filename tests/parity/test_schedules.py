@@ -2,7 +2,7 @@
 
 import pytest
 
-from lorasmith.training.schedules import SCHEDULES, Shape, in_steps
+from lorasmith.training.optim.schedules import SCHEDULES, Shape, in_steps
 from tests.reference import reference_cases
 
 CASES = reference_cases("08_lr_schedules.json")
@@ -33,7 +33,7 @@ def test_a_schedule_agrees_with_the_reference(case):
     if "error" in case:
         if name == "rex":
             pytest.skip("the peer has no REX")
-        assert name == "constant", "the settings refuse a warm-up with constant (tests/training/test_settings.py)"
+        assert name == "constant", "the settings refuse a warm-up with constant (tests/training/settings/test_tree.py)"
         return
     steps, base = args["max_train_steps"], case["base_lr"]
     floor = args.get("lr_scheduler_min_lr_ratio") or args.get("min_factor") or args.get("min_lr_ratio") or 0.0

@@ -14,9 +14,9 @@ from PIL import Image
 from lorasmith.datasets.settings import BucketSettings
 from lorasmith.datasets.training_set import open_training_set
 from lorasmith.training import events
-from lorasmith.training.plan import lr_factor, make_plan
+from lorasmith.training.planning.plan import lr_factor, make_plan
 from lorasmith.training.run import train
-from lorasmith.training.settings import CheckpointSettings, settings_from
+from lorasmith.training.settings.tree import CheckpointSettings, settings_from
 from tests.reference import reference_cases
 
 CASES = reference_cases("02_steps.json")

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from lorasmith.models.diffusion import Ddpm
-from lorasmith.training.weighting import (
+from lorasmith.training.objective.weighting import (
     debiased_weight,
     min_snr_weight,
     noise_like_v_weight,

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lorasmith.adapters.base import empty_base
-from lorasmith.adapters.check import check_file
-from lorasmith.adapters.file import load_tensors
+from lorasmith.adapters.base_weights import empty_base
+from lorasmith.adapters.compatibility.check import check_file
+from lorasmith.adapters.files.lora_file import load_tensors
 from lorasmith.evaluation.sampling import with_lora
-from lorasmith.models.checkpoint import describe, open_base
+from lorasmith.models.open import describe, open_base
 from lorasmith.models.sampling import sample
-from lorasmith.training.checkpoints import DTYPES
+from lorasmith.training.records.checkpoints import DTYPES
 from lorasmith.training.run import train
 from tests.models.single_files import write_single_file
 from tests.models.toys import PICTURE, toy_folder
@@ -42,11 +42,11 @@ def pixels(picture):
     ids=lambda value: value.get("kind", "lora") if isinstance(value, dict) else value,
 )
 def test_a_run_on_every_family_ends_in_a_file_that_draws_as_in_training(settings_for, tmp_path, family, form, network):
-    source, wishes = toy_folder(family), {}
+    source, open_options = toy_folder(family), {}
     if form == "file":
-        source, wishes = write_single_file(source, tmp_path / "base.safetensors"), {"config": source}
+        source, open_options = write_single_file(source, tmp_path / "base.safetensors"), {"config": source}
     settings = settings_for(
-        base={"path": str(source), **{name: str(value) for name, value in wishes.items()}}, network={"rank": 16, **network},
+        base={"path": str(source), **{name: str(value) for name, value in open_options.items()}}, network={"rank": 16, **network},
         buckets={"resolution": PICTURE, "min_bucket_reso": 32, "max_bucket_reso": 2 * PICTURE, "bucket_reso_steps": 16},
         samples={"prompts": [PROMPT], "every_n_epochs": 2, **DRAWN}, checkpoints={"save_precision": "fp32", "save_every_n_epochs": 2},
         optimizer={"learning_rate": 1e-2},
@@ -56,7 +56,7 @@ def test_a_run_on_every_family_ends_in_a_file_that_draws_as_in_training(settings
 
     before, after = (pixels(Image.open(path)) for path in sorted(result.folder.glob("samples/*.png")))
     assert np.abs(after - before).max() > 2
-    base = open_base(source, DTYPES["no"], **wishes)
+    base = open_base(source, DTYPES["no"], **open_options)
     drawing = {**DRAWN, "prompts": [PROMPT], "seeds": [settings.samples.seed]}
     with with_lora(base, result.file):
         (picture,) = sample(base, **drawing)
@@ -64,7 +64,7 @@ def test_a_run_on_every_family_ends_in_a_file_that_draws_as_in_training(settings
     (untouched,) = sample(base, **drawing)
     assert (pixels(untouched) == before).all()
 
-    report = check_file(load_tensors(result.file), None, empty_base(describe(source, **wishes)), str(source))
+    report = check_file(load_tensors(result.file), None, empty_base(describe(source, **open_options)), str(source))
     assert report.family == base.family
     assert report.misfits == []
     # At this size the middle block of four levels sees one pixel: attention over one has no gradient for query and key.

@@ -4,7 +4,7 @@ import pytest
 
 from lorasmith.datasets.buckets import bucket_sizes
 from lorasmith.training import events
-from lorasmith.training.check import check
+from lorasmith.training.planning.check import check
 from lorasmith.training.run import train
 from tests.photographs import TOO_SMALL, UNREADABLE, make_pile
 

@@ -17,9 +17,9 @@ from lorasmith.training import events
 from lorasmith.training.commands import Commands
 from lorasmith.training.data import TrainingData
 from lorasmith.training.events import read_events
+from lorasmith.training.records.run_folder import RunFolder
 from lorasmith.training.run import resume, train
-from lorasmith.training.run_folder import RunFolder
-from lorasmith.training.settings import load_settings, settings_toml
+from lorasmith.training.settings.tree import load_settings, settings_toml
 
 
 def collect():
@@ -134,7 +134,7 @@ def test_kill_9_at_any_moment_resumes_to_the_same_bytes(settings_for, tmp_path):
     whole = train(settings, tmp_path / "whole").file
     (tmp_path / "settings.toml").write_text(settings_toml(settings), encoding="utf-8")
     begin = (
-        "from pathlib import Path; from lorasmith.training.run import train; from lorasmith.training.settings import load_settings;"
+        "from pathlib import Path; from lorasmith.training.run import train; from lorasmith.training.settings.tree import load_settings;"
         f"train(load_settings(Path({str(tmp_path / 'settings.toml')!r})), Path({str(tmp_path / 'killed')!r}))"
     )
     go_on = f"from pathlib import Path; from lorasmith.training.run import resume; resume(Path({str(tmp_path / 'killed')!r}))"
@@ -225,11 +225,11 @@ def _spoil(monkeypatch, steps):
     """Give the pictures of these steps latents that are no numbers."""
     prepare = TrainingData.prepare
 
-    def spoilt(data, batch, epoch, step):
+    def non_finite(data, batch, epoch, step):
         prepared = prepare(data, batch, epoch, step)
         return replace(prepared, latents=prepared.latents * float("nan")) if step in steps else prepared
 
-    monkeypatch.setattr(TrainingData, "prepare", spoilt)
+    monkeypatch.setattr(TrainingData, "prepare", non_finite)
 
 
 def test_a_loss_that_is_no_number_never_reaches_the_weights(settings_for, tmp_path, monkeypatch):
@@ -248,7 +248,7 @@ def test_a_loss_that_is_no_number_never_reaches_the_weights(settings_for, tmp_pa
 def test_a_run_that_only_gives_losses_that_are_no_numbers_ends_with_advice(settings_for, tmp_path, monkeypatch):
     _spoil(monkeypatch, {2, 3, 4})
     with pytest.raises(RunError, match=r"^3 steps in a row, up to step 5, .*\(\d\.png at timestep \d+.*lower the learning rate"):
-        train(settings_for(training={"epochs": 2, "batch_size": 2, "max_spoilt_steps": 3}), tmp_path / "run")
+        train(settings_for(training={"epochs": 2, "batch_size": 2, "max_non_finite_steps": 3}), tmp_path / "run")
 
 
 def test_weights_that_the_optimizer_spoils_are_not_saved(settings_for, tmp_path):

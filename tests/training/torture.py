@@ -127,7 +127,7 @@ def check_what_lies_there(folder: Path) -> None:
     from safetensors.torch import load_file
 
     from lorasmith.training.events import read_events
-    from lorasmith.training.state import load_newest_state
+    from lorasmith.training.records.state import load_newest_state
 
     for path in folder.glob("checkpoints/*.safetensors"):
         load_file(path)
@@ -241,7 +241,7 @@ def _in_child(order: dict, said: int) -> int:
 def _train(folder: Path, settings: Path) -> None:
     """Begin the run, or go on with it, as a user would: what was killed before it had its settings begins again."""
     from lorasmith.training.run import resume, train
-    from lorasmith.training.settings import load_settings
+    from lorasmith.training.settings.tree import load_settings
 
     if (folder / "settings.toml").exists():
         resume(folder)

@@ -25,8 +25,8 @@ from typing import cast
 
 from torch import nn
 
-from lorasmith.adapters import keys
 from lorasmith.adapters.attach import NetworkTarget
+from lorasmith.adapters.files import names as keys
 from lorasmith.adapters.kinds import KINDS
 from lorasmith.adapters.kinds.kind import BaseLayer, LayerSettings
 from lorasmith.adapters.settings import LayerRule, NetworkSettings, check_network

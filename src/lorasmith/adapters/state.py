@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from lorasmith.adapters.attach import AttachedAdapter, NetworkLayer, NetworkTarget, check_names, network_targets, sites_of
-from lorasmith.adapters.file import LoraFile
+from lorasmith.adapters.files.lora_file import LoraFile
 from lorasmith.adapters.kinds import ALPHA, DORA_SCALE, StoredLayer, read_layer
 from lorasmith.adapters.kinds.kind import LayerSettings
 from lorasmith.errors import AdapterError

@@ -38,7 +38,7 @@ def audit(
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     from lorasmith.atomic import write_atomically
-    from lorasmith.datasets.audit import audit_dataset, pictures_in
+    from lorasmith.curation.audit.dataset import audit_dataset, pictures_in
     from lorasmith.errors import InputError
     from lorasmith.images.lettering import can_read_words
 
@@ -66,7 +66,7 @@ def audit(
     finally:
         signal.signal(signal.SIGINT, before)
     if html is not None:
-        from lorasmith.images.audit_page import audit_page
+        from lorasmith.curation.audit.page import audit_page
 
         write_atomically(html, audit_page(result).encode(errors="backslashreplace"))
     unknown = pictures_in(dataset)[1]
@@ -82,8 +82,8 @@ def audit(
 
 def _tell(result, unknown: list[Path], everything: bool) -> None:  # type: ignore[no-untyped-def]
     """The audit in words."""
-    from lorasmith.images.audit import WEIGHTS
-    from lorasmith.images.findings import KINDS
+    from lorasmith.curation.audit.audit import WEIGHTS
+    from lorasmith.curation.audit.kinds import KINDS
 
     known = f", {result.from_cache} of them known from before" if result.from_cache else ""
     typer.echo(

@@ -32,8 +32,8 @@ def inspect(
 
     lorasmith base inspect flux1-dev.safetensors --text-encoder clip_l.safetensors --text-encoder-2 t5xxl.safetensors --vae ae.safetensors
     """
-    from lorasmith.models.checkpoint import describe, missing_parts
-    from lorasmith.models.hashes import sha256
+    from lorasmith.models.files.hashes import sha256
+    from lorasmith.models.open import describe, missing_parts
 
     found = describe(source, vae=vae, text_encoder=text_encoder, text_encoder_2=text_encoder_2, allow_pickle=allow_pickle)
     absent = missing_parts(found)

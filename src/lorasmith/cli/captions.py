@@ -15,7 +15,7 @@ from lorasmith.cli.captions_tag import AsJson, Base, DryRun, Extension, Folder, 
 if TYPE_CHECKING:
     from lorasmith.captions.caption import Caption
     from lorasmith.captions.collection import CaptionCollection, Entry
-    from lorasmith.captions.edits import Plan
+    from lorasmith.captions.edits.edits import Plan
     from lorasmith.captions.filters import TokenCounter
     from lorasmith.captions.history import Operation
     from lorasmith.captions.vocabulary import Vocabulary
@@ -103,7 +103,7 @@ def tags(
 
     lorasmith captions tags my-pictures --view difference --where path:anna/ --than path:bob/
     """
-    from lorasmith.captions.edits import Scope, select, tags_of_all, tags_of_any, tags_of_these_only
+    from lorasmith.captions.edits.edits import Scope, select, tags_of_all, tags_of_any, tags_of_these_only
     from lorasmith.errors import SettingsError
 
     if view not in ("union", "common", "difference"):
@@ -390,7 +390,7 @@ def convert(
     lorasmith captions convert my-pictures --from cp1252 --dry-run
     """
     from lorasmith.captions.collection import open_captions
-    from lorasmith.captions.edits import Plan
+    from lorasmith.captions.edits.edits import Plan
 
     collection = open_captions(folder, extension, unreadable_too=True)
     changes = collection.conversions(encoding)
@@ -459,7 +459,7 @@ def _selected(
     folder: Path, where: str | None, only: list[str] | None, extension: str | None, base: str | None = None
 ) -> tuple[CaptionCollection, list[Entry]]:
     from lorasmith.captions.collection import open_captions
-    from lorasmith.captions.edits import Scope, select
+    from lorasmith.captions.edits.edits import Scope, select
 
     collection = open_captions(folder, extension)
     return collection, select(collection, Scope(where, tuple(only or ())), _token_counter(base))
@@ -479,7 +479,7 @@ def _edit(
     vocabulary: Vocabulary | None = None,
 ) -> None:
     from lorasmith.captions.collection import open_captions
-    from lorasmith.captions.edits import Scope, edit_of, plan_edit
+    from lorasmith.captions.edits.edits import Scope, edit_of, plan_edit
     from lorasmith.errors import SettingsError
 
     if count_in not in ("folder", "scope"):
@@ -488,7 +488,7 @@ def _edit(
     collection = open_captions(folder, extension)
     probabilities = None
     if arguments.get("by") == "probability":
-        from lorasmith.captions.probabilities import stored_tags
+        from lorasmith.captions.taggers.probabilities import stored_tags
 
         probabilities = stored_tags(folder, {one.key: folder / one.pictures[0] for one in collection})
     plan = plan_edit(

@@ -143,8 +143,8 @@ def _checked(
     """The captions of a scope with all that is known beside them."""
     from lorasmith.captions.advice import FAMILIES, Checked, likely_triggers
     from lorasmith.captions.collection import open_captions
-    from lorasmith.captions.edits import Scope, select, unreadable_in
-    from lorasmith.captions.probabilities import stored_tags
+    from lorasmith.captions.edits.edits import Scope, select, unreadable_in
+    from lorasmith.captions.taggers.probabilities import stored_tags
     from lorasmith.captions.triggers import triggers_from
     from lorasmith.errors import SettingsError
 
@@ -157,7 +157,7 @@ def _checked(
     captions = {entry.key: entry.caption for entry in entries}
     tokenizers: dict[str, Any] = {}
     if base is not None:
-        from lorasmith.models.checkpoint import detect_family
+        from lorasmith.models.open import detect_family
 
         tokenizers = tokenizers_of(base)
         family = family or detect_family(base_path(base))

@@ -15,11 +15,11 @@ import typer
 
 if TYPE_CHECKING:
     from lorasmith.captions.caption import Caption
-    from lorasmith.captions.captioner import Captioner
     from lorasmith.captions.collection import CaptionCollection, Entry
-    from lorasmith.captions.probabilities import ProbabilityStore
-    from lorasmith.captions.tag_choice import TagChoice
-    from lorasmith.captions.tagger import Tagger
+    from lorasmith.captions.taggers.captioner import Captioner
+    from lorasmith.captions.taggers.probabilities import ProbabilityStore
+    from lorasmith.captions.taggers.tag_choice import TagChoice
+    from lorasmith.captions.taggers.tagger import Tagger
     from lorasmith.captions.triggers import TriggerCheck
     from lorasmith.captions.vocabulary import Vocabulary
 
@@ -77,8 +77,8 @@ def tag(
     lorasmith captions tag my-pictures --threshold 0.5 --mode overwrite --prepend zorvex
     """
     from lorasmith.captions.collection import open_captions
-    from lorasmith.captions.edits import Scope, select, unreadable_in
-    from lorasmith.captions.probabilities import ProbabilityStore
+    from lorasmith.captions.edits.edits import Scope, select, unreadable_in
+    from lorasmith.captions.taggers.probabilities import ProbabilityStore
 
     mode = _one_of(mode, ("ignore", "append", "overwrite"), "mode")
     words = vocabulary_of(vocabulary)
@@ -132,10 +132,10 @@ def describe(
     lorasmith captions describe my-pictures --model florence-community/Florence-2-base --extension .caption --place instead
     """
     from lorasmith.captions.caption import join_tags
-    from lorasmith.captions.captioner import filled_prompt
     from lorasmith.captions.collection import open_captions
-    from lorasmith.captions.descriptions import Placement, describe_pictures, placed
-    from lorasmith.captions.edits import Scope, select, unreadable_in
+    from lorasmith.captions.edits.edits import Scope, select, unreadable_in
+    from lorasmith.captions.taggers.captioner import filled_prompt
+    from lorasmith.captions.taggers.descriptions import Placement, describe_pictures, placed
 
     placements: dict[str, Placement] = {"instead": "instead", "second-line": "second line", "only-new": "only new"}
     placement = placements[_one_of(place, tuple(placements), "place")]
@@ -214,7 +214,7 @@ def triggers(
     lorasmith captions triggers my-pictures --mend
     """
     from lorasmith.captions.collection import open_captions
-    from lorasmith.captions.edits import Scope, select
+    from lorasmith.captions.edits.edits import Scope, select
     from lorasmith.captions.triggers import check_trigger, suggest_triggers
     from lorasmith.errors import SettingsError
 
@@ -248,8 +248,8 @@ def triggers(
 
 
 def _open_tagger(source: str, descriptor: str | None) -> Tagger:
-    from lorasmith.captions.tagger import open_tagger
-    from lorasmith.captions.tagger_descriptor import descriptor_by_name
+    from lorasmith.captions.taggers.tagger import open_tagger
+    from lorasmith.captions.taggers.tagger_descriptor import descriptor_by_name
 
     if source == DEMO:
         from lorasmith.demo.weights import TAGGER
@@ -262,7 +262,7 @@ def _look(
     store: ProbabilityStore, tagger: Tagger | None, collection: CaptionCollection, entries: Sequence[Entry], batch_size: int, again: bool
 ) -> tuple[str, dict[str, str], dict[Path, str], dict[str, int]]:
     """The tagger's identity, content hash by caption, failures and facts; runs the tagger where there is one."""
-    from lorasmith.captions.probabilities import store_probabilities
+    from lorasmith.captions.taggers.probabilities import store_probabilities
     from lorasmith.errors import DatasetError, SettingsError
     from lorasmith.images.read import content_hash
 
@@ -309,7 +309,7 @@ def _choice(
 ) -> TagChoice:
     from pydantic import ValidationError
 
-    from lorasmith.captions.tag_choice import TagChoice
+    from lorasmith.captions.taggers.tag_choice import TagChoice
     from lorasmith.errors import SettingsError
 
     own: dict[str, float] = {}
@@ -340,7 +340,7 @@ def _tagged(
     words: Vocabulary | None,
 ) -> dict[str, Caption]:
     """The captions that would differ, by key."""
-    from lorasmith.captions.tag_choice import choose_tags, merged
+    from lorasmith.captions.taggers.tag_choice import choose_tags, merged
 
     by_content = dict(store.scored(identity, set(contents.values())))
     changes: dict[str, Caption] = {}
@@ -369,8 +369,8 @@ def _lost_triggers(entries: Sequence[Entry], changes: Mapping[str, Caption]) -> 
 
 
 def _open_captioner(model: str | None, endpoint: str | None, *, beams: int, max_tokens: int, **at_server: Any) -> Captioner:
-    from lorasmith.captions.captioner import open_captioner
-    from lorasmith.captions.vision_endpoint import EndpointSettings, VisionEndpoint
+    from lorasmith.captions.taggers.captioner import open_captioner
+    from lorasmith.captions.taggers.vision_endpoint import EndpointSettings, VisionEndpoint
     from lorasmith.errors import SettingsError
 
     if model is None:
@@ -455,7 +455,7 @@ def tokenizers_of(base: str) -> dict[str, Any]:
     """The tokenizers of a base model by name, without opening its weights."""
     import importlib
 
-    from lorasmith.models.checkpoint import describe as describe_base
+    from lorasmith.models.open import describe as describe_base
     from lorasmith.models.tokenizers import load_tokenizer
 
     description = describe_base(base_path(base))

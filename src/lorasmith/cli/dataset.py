@@ -15,7 +15,7 @@ import typer
 if TYPE_CHECKING:
     from types import FrameType
 
-    from lorasmith.images.mend import Mended, Proposal, Recipe, Wish
+    from lorasmith.curation.mend.mend import Mended, Proposal, Recipe, Wish
 
 
 def import_(
@@ -36,7 +36,7 @@ def import_(
     lorasmith import pictures/ more.tar.gz cat.jpg --into datasets/cats --concept "cat" --repeats 2
     lorasmith import sd-scripts/dataset.toml --into datasets/anna
     """
-    from lorasmith.datasets.imports import import_pictures
+    from lorasmith.curation.imports.imports import import_pictures
 
     with _progress("importing") as progress, _stop_on_ctrl_c() as stopping:
         report = import_pictures(
@@ -118,9 +118,9 @@ def mend(
     lorasmith mend datasets/anna --list
     lorasmith mend datasets/anna --undo --only "cat*"
     """
-    from lorasmith.datasets import imports
+    from lorasmith.curation.imports import imports
+    from lorasmith.curation.mend import mend as mending
     from lorasmith.errors import DatasetError
-    from lorasmith.images import mend as mending
 
     if not dataset.is_dir():
         raise DatasetError(f"{dataset} is no folder: give the dataset's folder, or import pictures into it first.")
@@ -172,7 +172,7 @@ def _refuse_what_needs_chosen_pictures(wishes: list[Wish], remove: bool, pattern
 
 def _recipes_that_fit(dataset: Path, patterns: list[str]) -> list[Recipe]:
     """What was mended, of the pictures that were chosen by their name before or after."""
-    from lorasmith.images import mend as mending
+    from lorasmith.curation.mend import mend as mending
 
     return [
         recipe
@@ -183,8 +183,8 @@ def _recipes_that_fit(dataset: Path, patterns: list[str]) -> list[Recipe]:
 
 def _proposals(dataset: Path, patterns: list[str], wishes: list[Wish], duplicates: bool, remove: bool) -> list[Proposal]:
     """What would be done to each picture; raises DatasetError where none was chosen."""
+    from lorasmith.curation.mend import mend as mending
     from lorasmith.errors import DatasetError
-    from lorasmith.images import mend as mending
 
     pictures = mending.dataset_pictures(dataset, patterns)
     if not pictures:
@@ -226,10 +226,10 @@ def layout(
     lorasmith layout datasets/two --rename "photos of bert=bert, blue coat" --epochs 12 --dry-run
     lorasmith layout datasets/anna --regularisation woman --holdout 0.1 --rights "my own photographs"
     """
-    from lorasmith.datasets import rights as of_rights
-    from lorasmith.datasets.holdout import hold_out, plan_holdout
-    from lorasmith.datasets.imports import settle
-    from lorasmith.datasets.layout import lay_out, plan_layout, rehearsal, settings_for
+    from lorasmith.curation import rights as of_rights
+    from lorasmith.curation.holdout import hold_out, plan_holdout
+    from lorasmith.curation.imports.imports import settle
+    from lorasmith.curation.layout import lay_out, plan_layout, rehearsal, settings_for
 
     settle(dataset)
     names, by_hand = dict(_pairs(rename, "--rename")), _numbers(repeats)
@@ -307,7 +307,7 @@ def export(
     lorasmith export datasets/anna out/anna --for sd-scripts --absolute --resolution 1024
     lorasmith export datasets/anna out/anna --for diffusers
     """
-    from lorasmith.datasets.export import export as write
+    from lorasmith.curation.export import export as write
 
     with _progress("exporting") as progress:
         done = write(dataset, out, form, absolute=absolute, resolution=resolution, progress=progress)
@@ -323,8 +323,8 @@ def _wishes(
     bars: bool, trim: bool, subject: bool, crop: str | None, cut: bool, rotate: int | None, flip: str | None, clean: str | None,
     upscale: int | None, upscaler: Path | None, max_: int | None, flatten: bool, background: str, convert: str | None,
 ) -> list[Wish]:  # fmt: skip
+    from lorasmith.curation.mend.mend import Wish
     from lorasmith.errors import InputError
-    from lorasmith.images.mend import Wish
 
     if upscaler is not None and upscale is None:
         raise InputError("--upscaler has no effect without --upscale: say how many pixels the shorter side shall have.")
@@ -392,7 +392,7 @@ def _show_recipes(chosen: Sequence[Recipe], as_json: bool) -> None:
 
 
 def _show_proposals(root: Path, proposals: Sequence[Proposal], as_json: bool) -> None:
-    from lorasmith.images.mend import in_words
+    from lorasmith.curation.mend.mend import in_words
 
     if as_json:
         _print_json(
@@ -427,7 +427,7 @@ def _show_mended(root: Path, mended: Sequence[Mended], as_json: bool) -> None:
 
 
 def _write_sheet(root: Path, proposals: Sequence[Proposal], file: Path) -> None:
-    from lorasmith.images.mend import before_and_after
+    from lorasmith.curation.mend.mend import before_and_after
 
     picture = before_and_after(root, proposals)
     if picture is None:

@@ -11,7 +11,7 @@ import typer
 from lorasmith.errors import SettingsError
 
 if TYPE_CHECKING:
-    from lorasmith.training.import_settings import Imported
+    from lorasmith.training.importers.import_settings import Imported
 
 
 def import_settings(
@@ -29,8 +29,8 @@ def import_settings(
     from dataclasses import asdict
 
     from lorasmith.atomic import write_atomically
-    from lorasmith.training.import_settings import import_settings as imported_from
-    from lorasmith.training.settings import settings_toml
+    from lorasmith.training.importers.import_settings import import_settings as imported_from
+    from lorasmith.training.settings.tree import settings_toml
 
     if out is not None and out.exists() and not force:
         raise SettingsError(f"the file {out} is there already; give another name or --force")

@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from lorasmith.adapters.base import BaseWeights
-    from lorasmith.adapters.convert import Converted
-    from lorasmith.adapters.network import Layer, Network
+    from lorasmith.adapters.base_weights import BaseWeights
+    from lorasmith.adapters.files.network import Layer, Network
+    from lorasmith.adapters.tools.convert import Converted
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="LoRA files: look into them, resize, merge and convert them.")
 
@@ -43,10 +43,10 @@ def check(
     """
     import json
 
-    from lorasmith.adapters.base import empty_base
-    from lorasmith.adapters.check import check_file
-    from lorasmith.adapters.consumers import CONSUMERS
-    from lorasmith.adapters.file import load_tensors
+    from lorasmith.adapters.base_weights import empty_base
+    from lorasmith.adapters.compatibility.check import check_file
+    from lorasmith.adapters.compatibility.consumers import CONSUMERS
+    from lorasmith.adapters.files.lora_file import load_tensors
     from lorasmith.errors import SettingsError
 
     names = {name.lower(): name for name in CONSUMERS} | {"a1111": "AUTOMATIC1111", "comfy": "ComfyUI"}
@@ -56,7 +56,7 @@ def check(
     content = load_tensors(file)
     compared = None
     if base is not None:
-        from lorasmith.models.checkpoint import describe
+        from lorasmith.models.open import describe
 
         compared = empty_base(describe(base))
     report = check_file(content, family, compared, base)
@@ -93,9 +93,9 @@ def show(file: File, family: Family = None, as_json: Json = False) -> None:
     import json
     from collections import Counter
 
-    from lorasmith.adapters.dialects import read_network
-    from lorasmith.adapters.file import load_tensors
-    from lorasmith.adapters.keys import part_of
+    from lorasmith.adapters.files.dialects import read_network
+    from lorasmith.adapters.files.lora_file import load_tensors
+    from lorasmith.adapters.files.names import part_of
 
     content = load_tensors(file)
     network = read_network(content.tensors, content.metadata, family)
@@ -141,8 +141,8 @@ def resize(
     lorasmith lora resize mimi.safetensors --rank 8 --out mimi-8.safetensors
     lorasmith lora resize mimi.safetensors --rank 32 --by sv_fro --target 0.95 --out mimi-small.safetensors
     """
-    from lorasmith.adapters.file import load_tensors
-    from lorasmith.adapters.resize import resize as resized
+    from lorasmith.adapters.files.lora_file import load_tensors
+    from lorasmith.adapters.tools.resize import resize as resized
 
     _check_new(out, overwrite)
     content = load_tensors(file)
@@ -176,8 +176,8 @@ def merge(
 
     lorasmith lora merge mimi.safetensors:0.8 watercolour.safetensors:0.5 --out both.safetensors
     """
-    from lorasmith.adapters.file import load_tensors
-    from lorasmith.adapters.merge import merge as merged
+    from lorasmith.adapters.files.lora_file import load_tensors
+    from lorasmith.adapters.tools.merge import merge as merged
     from lorasmith.errors import AdapterError
 
     _check_new(out, overwrite)
@@ -214,9 +214,9 @@ def convert(
     lorasmith lora convert from-diffusers.safetensors --out kohya.safetensors
     lorasmith lora convert loha.safetensors --to lora --rank 16 --out lora.safetensors
     """
-    from lorasmith.adapters.convert import convert as converted
-    from lorasmith.adapters.convert import diffusers_tensors
-    from lorasmith.adapters.file import load_tensors, save_lora
+    from lorasmith.adapters.files.lora_file import load_tensors, save_lora
+    from lorasmith.adapters.tools.convert import convert as converted
+    from lorasmith.adapters.tools.convert import diffusers_tensors
     from lorasmith.errors import SettingsError
 
     if to not in ("kohya", "lora", "diff", "diffusers"):
@@ -250,8 +250,8 @@ def convert(
 
 
 def _network(file: Path, family: str | None, base: BaseWeights | None) -> Network:
-    from lorasmith.adapters.dialects import read_network
-    from lorasmith.adapters.file import load_tensors
+    from lorasmith.adapters.files.dialects import read_network
+    from lorasmith.adapters.files.lora_file import load_tensors
 
     content = load_tensors(file)
     return read_network(content.tensors, content.metadata, base.family if base else family, base.shape if base else None).whole()
@@ -259,8 +259,8 @@ def _network(file: Path, family: str | None, base: BaseWeights | None) -> Networ
 
 def _layers(file: Path, family: str | None, base: BaseWeights | None) -> tuple[Mapping[str, Layer], str | None]:
     """A file's layers and family; those of a model that is not known here by the names that they have, in kohya's layout."""
-    from lorasmith.adapters.file import load_tensors
-    from lorasmith.adapters.network import layers_by_their_names
+    from lorasmith.adapters.files.lora_file import load_tensors
+    from lorasmith.adapters.files.network import layers_by_their_names
     from lorasmith.errors import AdapterError
 
     try:
@@ -276,8 +276,8 @@ def _layers(file: Path, family: str | None, base: BaseWeights | None) -> tuple[M
 def _opened(base: str | None) -> BaseWeights | None:
     if base is None:
         return None
-    from lorasmith.adapters.base import loaded_base
-    from lorasmith.models.checkpoint import describe
+    from lorasmith.adapters.base_weights import loaded_base
+    from lorasmith.models.open import describe
 
     return loaded_base(describe(base))
 
@@ -328,7 +328,7 @@ def _save(
     precision: str | None,
     tensors: Mapping[str, Tensor],
 ) -> None:
-    from lorasmith.adapters.file import save_lora
-    from lorasmith.adapters.network import file_metadata, file_tensors
+    from lorasmith.adapters.files.lora_file import save_lora
+    from lorasmith.adapters.files.network import file_metadata, file_tensors
 
     save_lora(out, file_tensors(layers), file_metadata(layers, family, metadata), _dtype(precision, tensors))

@@ -40,7 +40,7 @@ def sample(
 
     from lorasmith.errors import SettingsError
     from lorasmith.evaluation.sampling import with_lora
-    from lorasmith.models.checkpoint import open_base
+    from lorasmith.models.open import open_base
     from lorasmith.models.sampling import sample as draw
     from lorasmith.models.texts import TextOptions
 

@@ -20,7 +20,7 @@ def list_recipes() -> None:
     """
     from typing import get_args
 
-    from lorasmith.training.recipes import GUIDES, FamilyName, Kind, Level
+    from lorasmith.training.recipes.recipes import GUIDES, FamilyName, Kind, Level
 
     for name, known in (("kind", Kind), ("family", FamilyName), ("level", Level)):
         typer.echo(f"{name}: {', '.join(get_args(known))}")
@@ -53,7 +53,7 @@ def show(
 def chosen(recipe: str, family: str, level: str, images: int):  # type: ignore[no-untyped-def]  # its type would import training
     """The choices of a named recipe, or of a recipe file."""
     from lorasmith.errors import SettingsError
-    from lorasmith.training import recipes
+    from lorasmith.training.recipes import recipes
 
     if recipe.endswith(".toml"):
         if family:

@@ -27,8 +27,8 @@ def new(
 
     lorasmith new zorvex.toml --dataset pictures/zorvex --base models/base.safetensors --trigger zorvex --recipe character
     """
-    from lorasmith.training.settings import settings_toml
-    from lorasmith.training.starting_point import starting_point
+    from lorasmith.training.recipes.starting_point import starting_point
+    from lorasmith.training.settings.tree import settings_toml
 
     if settings_file.exists() and not force:
         raise SettingsError(f"the file {settings_file} is there already; give another name or --force")
@@ -36,7 +36,7 @@ def new(
     if recipe is not None:
         from lorasmith.cli.recipe import chosen
         from lorasmith.datasets.folders import open_folder
-        from lorasmith.models.checkpoint import detect_family
+        from lorasmith.models.open import detect_family
 
         images = len(open_folder(dataset, verify=False).pictures)
         choices = chosen(recipe, "" if recipe.endswith(".toml") else detect_family(base), level, images)
@@ -57,8 +57,8 @@ def plan(
 
     lorasmith plan zorvex.toml
     """
-    from lorasmith.training.plan_report import as_text, make_report
-    from lorasmith.training.settings import load_settings
+    from lorasmith.training.planning.report import as_text, make_report
+    from lorasmith.training.settings.tree import load_settings
 
     report = make_report(load_settings(settings_file))
     typer.echo(json.dumps(report.as_data()) if as_json else as_text(report))
@@ -74,7 +74,7 @@ def train(
     """
     from lorasmith.cli.terminal import follow
     from lorasmith.jobs.training import start_training
-    from lorasmith.training.settings import load_settings
+    from lorasmith.training.settings.tree import load_settings
 
     settings = load_settings(settings_file)
     folder = out or Path("runs") / settings.name

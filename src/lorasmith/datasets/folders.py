@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Literal
 
 from lorasmith.captions.caption import read_caption
+from lorasmith.dataset_folder import STATE
 from lorasmith.errors import DatasetError, SettingsError
-from lorasmith.images.mend import STATE
 from lorasmith.images.read import PICTURE_SUFFIXES, content_hash, picture_size, read_picture
 
 HOLDOUT, REGULARISATION = "holdout", "regularisation"

@@ -21,13 +21,14 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageChops, ImageDraw, ImageEnhance, ImageFilter, ImageFont, ImageOps
 
-from lorasmith.datasets.audit import usual_buckets
+from lorasmith.curation.audit import set_signs
+from lorasmith.curation.audit.audit import Picture, judge, judge_set
+from lorasmith.curation.audit.dataset import usual_buckets
 from lorasmith.datasets.buckets import bucket_sizes, fit
 from lorasmith.demo.drawing import draw_scene
 from lorasmith.demo.world import BACKGROUNDS, Scene, random_scene
 from lorasmith.draws import rng_for
-from lorasmith.images import lettering, set_signs
-from lorasmith.images.audit import Picture, judge, judge_set
+from lorasmith.images import lettering
 from lorasmith.images.duplicates import near_duplicate_pairs, signature
 from lorasmith.images.measures import measure
 
@@ -130,7 +131,7 @@ class _Draw:
     def strengths(self, *purpose: str | int) -> _Strength:
         """How strong to make one fault: the usual number for seed 0, else one between two."""
         rng = self.rng("strength", *purpose)
-        return lambda usual, low, high: usual if not self.seed else rng.uniform(low, high)
+        return lambda defaults, low, high: defaults if not self.seed else rng.uniform(low, high)
 
 
 def _bases(given: Mapping[str, Image.Image], draw: _Draw, effort: Effort) -> dict[str, Image.Image]:

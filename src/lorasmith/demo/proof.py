@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image
 
 from lorasmith.atomic import write_atomically
-from lorasmith.captions.tagger import WdTagger
+from lorasmith.captions.taggers.tagger import WdTagger
 from lorasmith.demo.datasets import prompts_for
 from lorasmith.demo.truth import attribute_hits, seen_attributes
 from lorasmith.demo.weights import TAGGER

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from lorasmith.demo.datasets import TRIGGERS
 from lorasmith.demo.weights import BASE
-from lorasmith.training.settings import Settings, settings_from
+from lorasmith.training.settings.tree import Settings, settings_from
 
 EPOCHS = {"character": 8, "style": 6, "concept": 8}  # over the large sets and the regularisation set: 440 to 450 steps
 REPEATS = {"character": 8, "style": 4, "concept": 4}

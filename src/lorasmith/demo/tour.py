@@ -17,7 +17,7 @@ from lorasmith.demo.weights import BASE
 from lorasmith.errors import SettingsError
 from lorasmith.evaluation.grid import sheet
 from lorasmith.evaluation.report import write_report
-from lorasmith.models.checkpoint import open_base
+from lorasmith.models.open import open_base
 from lorasmith.training.commands import Commands
 from lorasmith.training.events import Listener, PhaseStarted
 from lorasmith.training.run import train

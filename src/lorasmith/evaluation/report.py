@@ -27,8 +27,8 @@ from lorasmith.evaluation.loss_curve import change_curve, describe_changes, desc
 from lorasmith.images.read import read_picture
 from lorasmith.training import events
 from lorasmith.training.events import Event, read_events
-from lorasmith.training.run_folder import RunFolder
-from lorasmith.training.settings import Settings
+from lorasmith.training.records.run_folder import RunFolder
+from lorasmith.training.settings.tree import Settings
 
 PROOF = "proof.json"
 MOST_COLUMNS = 8  # epochs in the table of samples

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from lorasmith.adapters import keys
 from lorasmith.adapters.attach import AttachedAdapter
-from lorasmith.adapters.dialects import read_network
-from lorasmith.adapters.file import load_tensors
-from lorasmith.adapters.network import file_tensors
+from lorasmith.adapters.files import names as keys
+from lorasmith.adapters.files.dialects import read_network
+from lorasmith.adapters.files.lora_file import load_tensors
+from lorasmith.adapters.files.network import file_tensors
 from lorasmith.adapters.state import attach_file
 from lorasmith.errors import AdapterError
 from lorasmith.models.family import Base

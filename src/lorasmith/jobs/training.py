@@ -9,7 +9,7 @@ from lorasmith.evaluation.report import write_report
 from lorasmith.training.commands import Commands
 from lorasmith.training.events import Listener
 from lorasmith.training.run import RunResult, resume, train
-from lorasmith.training.settings import Settings
+from lorasmith.training.settings.tree import Settings
 
 
 def start_training(settings: Settings, folder: Path, listeners: Iterable[Listener] = (), commands: Commands | None = None) -> RunResult:

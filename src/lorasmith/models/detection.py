@@ -25,7 +25,7 @@ from typing import Any, Literal
 
 from lorasmith.errors import BaseModelError
 from lorasmith.models.description import Names
-from lorasmith.models.tensor_file import Entry
+from lorasmith.models.files.tensor_file import Entry
 
 Entries = Mapping[str, Entry]
 Kind = Literal["unet", "transformer", "vae", "clip", "t5"]

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Usual:
+class FamilyDefaults:
     """What a family's users set, and the limits of it; rates are for AdamW at rank 8-32."""
 
     resolution: int  # side of the square it was made for, in pixels
@@ -60,7 +60,7 @@ class Base(Protocol):
     """
 
     family: str
-    usual: Usual
+    defaults: FamilyDefaults
     diffusion: Diffusion  # how it was noised, and what it predicts
     latent_channels: int
     latent_step: int  # pixels a latent covers on each side

@@ -37,7 +37,7 @@ from torch.utils._pytree import tree_map_only
 
 from lorasmith.errors import BaseModelError
 from lorasmith.models.description import Description
-from lorasmith.models.hashes import fingerprints
+from lorasmith.models.files.hashes import fingerprints
 from lorasmith.models.settings import Quantize
 
 QUANTIZED_PARTS = ("UNet2DConditionModel", "FluxTransformer2DModel", "T5EncoderModel")  # by the class of the part

@@ -70,8 +70,8 @@ def sample(
     for first in range(0, len(prompts), batch_size):
         part = slice(first, first + batch_size)
         latents = sample_latents(
-            base, prompts[part], initial_latents(base, seeds[part], width, height), steps=steps or base.usual.steps,
-            cfg_scale=base.usual.cfg_scale if cfg_scale is None else cfg_scale, negative_prompt=negative_prompt, guidance=guidance,
+            base, prompts[part], initial_latents(base, seeds[part], width, height), steps=steps or base.defaults.steps,
+            cfg_scale=base.defaults.cfg_scale if cfg_scale is None else cfg_scale, negative_prompt=negative_prompt, guidance=guidance,
             texts=texts,
         )  # fmt: skip
         pictures.extend(to_pictures(base.decode_latents(latents)))

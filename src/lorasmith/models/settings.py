@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 if TYPE_CHECKING:
-    from lorasmith.models.checkpoint import Wishes
+    from lorasmith.models.open import OpenOptions
     from lorasmith.models.texts import TextOptions
 
 
@@ -54,7 +54,7 @@ class BaseModelSettings(BaseModel):
         return TextOptions(self.clip_skip, self.max_token_length, self.weighted_captions, self.t5_attention_mask)
 
     @property
-    def wishes(self) -> Wishes:
+    def open_options(self) -> OpenOptions:
         """How the base is to be opened, for `checkpoint.describe` and `checkpoint.open_base`."""
         return {
             "vae": self.vae, "text_encoder": self.text_encoder, "text_encoder_2": self.text_encoder_2, "config": self.config,

@@ -15,7 +15,7 @@ from typing import Any
 
 from lorasmith.errors import BaseModelError
 from lorasmith.models.description import Description
-from lorasmith.models.hub import fetch_file
+from lorasmith.models.files.hub import fetch_file
 
 BOS, EOS = "<|startoftext|>", "<|endoftext|>"
 CLIP_WORDS = 49408  # tokens of CLIP's tokenizer, its two marks among them

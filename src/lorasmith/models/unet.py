@@ -12,21 +12,21 @@ from lorasmith.models.autoencoder import Autoencoder
 from lorasmith.models.clip import CHUNK, Clip, chunk_count
 from lorasmith.models.description import Description
 from lorasmith.models.diffusion import Ddpm
-from lorasmith.models.family import SizeConditioning, Usual
+from lorasmith.models.family import FamilyDefaults, SizeConditioning
+from lorasmith.models.files.weights import load_parts
 from lorasmith.models.memory import Freeable, checkpoint_blocks
 from lorasmith.models.parts import Part
 from lorasmith.models.quantize import fingerprints_as_opened
 from lorasmith.models.settings import Quantize
 from lorasmith.models.texts import EncodedTexts, TextOptions
 from lorasmith.models.tokenizers import load_tokenizer
-from lorasmith.models.weights import load_parts
 
 
 class UnetBase:
     """A base with a U-Net; a family adds how it reads captions. See `models.family.Base`."""
 
     family: ClassVar[str]
-    usual: Usual
+    defaults: FamilyDefaults
     part_kinds: ClassVar[Mapping[str, Part]]
     tokenizers: ClassVar[Mapping[str, tuple[str, Any]]]
     denoiser = "unet"

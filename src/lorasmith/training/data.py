@@ -14,9 +14,9 @@ from lorasmith.datasets.order import Batch
 from lorasmith.datasets.training_set import TrainingPicture, TrainingSet
 from lorasmith.draws import rng_for
 from lorasmith.models.family import SizeConditioning
-from lorasmith.training.objective import PreparedBatch
-from lorasmith.training.plan import Plan
-from lorasmith.training.settings import Settings
+from lorasmith.training.objective.batch_loss import PreparedBatch
+from lorasmith.training.planning.plan import Plan
+from lorasmith.training.settings.tree import Settings
 
 
 @dataclass

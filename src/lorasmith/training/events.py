@@ -56,7 +56,7 @@ class Planned(Event):
 class StepDone(Event):
     """One optimizer step. `loss` is the mean over its samples; `lr` per parameter group by name.
 
-    What follows `seconds` is what `telemetry` says, None or empty where nobody measured. `bands` are recent losses by the timesteps of
+    What follows `seconds` is what `metrics` says, None or empty where nobody measured. `bands` are recent losses by the timesteps of
     their samples, `d` what Prodigy and its kin multiply the rate by, per group, `largest_layers` the layers with the longest weights.
     """
 

@@ -21,32 +21,32 @@ from lorasmith.atomic import WriteFailed, write_atomically
 from lorasmith.datasets.latent_source import LatentSource
 from lorasmith.datasets.training_set import TrainingSet
 from lorasmith.errors import InputError, LorasmithError, SettingsError
-from lorasmith.models.checkpoint import open_base
 from lorasmith.models.family import Base
+from lorasmith.models.open import open_base
 from lorasmith.models.sampling import sample
 from lorasmith.training import events
-from lorasmith.training.check import CheckedRun, check
-from lorasmith.training.checkpoints import DTYPES, write_checkpoint
 from lorasmith.training.commands import Commands
-from lorasmith.training.continuation import check_weights, open_ancestor
-from lorasmith.training.curves import curve_listeners
 from lorasmith.training.data import TrainingData
+from lorasmith.training.determinism import deterministic_kernels
+from lorasmith.training.distributed.process_group import ProcessGroup
+from lorasmith.training.distributed.workers import several_processes
 from lorasmith.training.events import Emitter, EventLog, Listener, read_events
-from lorasmith.training.exactness import deterministic_kernels
-from lorasmith.training.facts import lora_metadata
-from lorasmith.training.guard import give_up, weights_spoilt
-from lorasmith.training.learner import Learner, make_learner
-from lorasmith.training.plan import Plan, lr_factor
-from lorasmith.training.preservation import all_class_captions
-from lorasmith.training.processes import Together
-from lorasmith.training.run_folder import RunFolder, could_not_write, describe_inputs, describe_machine
-from lorasmith.training.settings import Settings
-from lorasmith.training.state import TrainState, load_newest_state, save_state
+from lorasmith.training.learner.continuation import check_weights, open_parent
+from lorasmith.training.learner.learner import Learner, make_learner
+from lorasmith.training.listeners.curves import curve_listeners
+from lorasmith.training.non_finite import give_up, weights_non_finite
+from lorasmith.training.objective.preservation import all_class_captions
+from lorasmith.training.planning.check import CheckedRun, check
+from lorasmith.training.planning.plan import Plan, lr_factor
+from lorasmith.training.records.checkpoints import DTYPES, write_checkpoint
+from lorasmith.training.records.lora_metadata import lora_metadata
+from lorasmith.training.records.metrics import Metrics
+from lorasmith.training.records.run_folder import RunFolder, could_not_write, describe_inputs, describe_machine
+from lorasmith.training.records.state import TrainState, load_newest_state, save_state
+from lorasmith.training.settings.tree import Settings
 from lorasmith.training.step import StepResult, step
-from lorasmith.training.telemetry import Telemetry
-from lorasmith.training.validation import Validator, make_validator
-from lorasmith.training.validation import due as validation_due
-from lorasmith.training.workers import several_processes
+from lorasmith.training.validation.validation import Validator, make_validator
+from lorasmith.training.validation.validation import due as validation_due
 
 
 @dataclass
@@ -59,7 +59,7 @@ class Run:
     learner: Learner
     data: TrainingData
     validator: Validator | None
-    telemetry: Telemetry
+    metrics: Metrics
     emit: Emitter
     commands: Commands
 
@@ -89,8 +89,8 @@ def train(settings: Settings, folder: Path, listeners: Iterable[Listener] = (), 
     run_folder = RunFolder(folder)
     run_folder.create(settings)
     try:
-        with run_folder.in_use(), ready_to_compute(settings, folder) as together:
-            return _work(checked, run_folder, listeners, commands or Commands(), begun, together)
+        with run_folder.in_use(), ready_to_compute(settings, folder) as process_group:
+            return _work(checked, run_folder, listeners, commands or Commands(), begun, process_group)
     except InputError:
         run_folder.remove_unstarted()
         raise
@@ -106,41 +106,41 @@ def resume(folder: Path, listeners: Iterable[Listener] = (), commands: Commands 
     settings = run_folder.read_settings()
     with run_folder.in_use():
         checked = check(settings)
-        with ready_to_compute(settings, folder) as together:
-            return _work(checked, run_folder, listeners, commands or Commands(), begun, together)
+        with ready_to_compute(settings, folder) as process_group:
+            return _work(checked, run_folder, listeners, commands or Commands(), begun, process_group)
 
 
-def work_along(folder: Path, together: Together) -> None:
+def work_along(folder: Path, process_group: ProcessGroup) -> None:
     """Work as another process of the run under way in `folder`: the same phases, without a word, and without writing into the folder."""
     run_folder = RunFolder(folder)
     settings = run_folder.read_settings()
     with deterministic_kernels(settings.training.deterministic, _device(settings)):
-        _work(check(settings), run_folder, [], Commands(), time.monotonic(), together)
+        _work(check(settings), run_folder, [], Commands(), time.monotonic(), process_group)
 
 
 def _work(
-    checked: CheckedRun, folder: RunFolder, listeners: Iterable[Listener], commands: Commands, begun: float, together: Together
+    checked: CheckedRun, folder: RunFolder, listeners: Iterable[Listener], commands: Commands, begun: float, process_group: ProcessGroup
 ) -> RunResult:
     """The phases after the check, the same for a new run and a resumed one, and for every process that shares it."""
     settings, plan = checked.settings, checked.plan
-    begins_anew = together.gather(not folder.events.exists())[0]  # as the run's own process finds it, before it writes there
-    event_log = EventLog(folder.events) if together.leads else None
+    begins_anew = process_group.gather(not folder.events.exists())[0]  # as the run's own process finds it, before it writes there
+    event_log = EventLog(folder.events) if process_group.is_main else None
     emit = Emitter([event_log, *curve_listeners(settings, folder.root), *listeners] if event_log else [])
     state = TrainState()
     try:
         if commands.stopping:
             raise StopAsked
-        if together.leads:
+        if process_group.is_main:
             folder.remove_leftovers()
         emit.warn(*checked.warnings, *checked.problems)
         base = load_model(settings, checked.training_set, emit)
         state = last_state(folder, emit)
-        learner = attach_learner(settings, folder, base, emit, together)
-        check_inputs(settings, folder, describe_inputs(checked.training_set, base, learner.ancestor), state, emit, together)
+        learner = attach_learner(settings, folder, base, emit, process_group)
+        check_inputs(settings, folder, describe_inputs(checked.training_set, base, learner.parent), state, emit, process_group)
         validator = make_validator(checked.validation_set, base, settings) if checked.validation_set else None
-        data = cache_latents(checked, base, emit, commands, together)
-        telemetry = Telemetry(learner.adapters, learner.optimizer, plan.steps, state.loss_sums)
-        run = Run(settings, folder, plan, learner, data, validator, telemetry, emit, commands)
+        data = cache_latents(checked, base, emit, commands, process_group)
+        metrics = Metrics(learner.adapters, learner.optimizer, plan.steps, state.loss_sums)
+        run = Run(settings, folder, plan, learner, data, validator, metrics, emit, commands)
         cache_texts(run)
         give_memory_back(run)
         emit(events.Planned(plan.steps, plan.epochs, plan.pictures, plan.batches_per_epoch, sum(p.numel() for p in learner.parameters)))
@@ -164,11 +164,11 @@ def _work(
 
 
 @contextmanager
-def ready_to_compute(settings: Settings, folder: Path) -> Iterator[Together]:
+def ready_to_compute(settings: Settings, folder: Path) -> Iterator[ProcessGroup]:
     """Within the block the other processes of the run are there, if it has some, and the kernels are as exact as is wanted."""
     training, device = settings.training, _device(settings)
-    with deterministic_kernels(training.deterministic, device), several_processes(training.num_processes, folder, device) as together:
-        yield together
+    with deterministic_kernels(training.deterministic, device), several_processes(training.num_processes, folder, device) as process_group:
+        yield process_group
 
 
 # -- the phases -------------------------------------------------------------------------------------------------------
@@ -177,7 +177,7 @@ def ready_to_compute(settings: Settings, folder: Path) -> Iterator[Together]:
 def load_model(settings: Settings, training_set: TrainingSet, emit: Emitter) -> Base:
     """Open the base and make sure that buckets and captions fit it."""
     emit(events.PhaseStarted("model", str(settings.base.path)))
-    base = open_base(settings.base.path, DTYPES[settings.training.mixed_precision], _device(settings), **settings.base.wishes)
+    base = open_base(settings.base.path, DTYPES[settings.training.mixed_precision], _device(settings), **settings.base.open_options)
     for side in (settings.samples.width, settings.samples.height):
         if side is not None and side % base.pixel_step:
             raise SettingsError(
@@ -216,10 +216,10 @@ def last_state(folder: RunFolder, emit: Emitter) -> TrainState:
 
 
 def check_inputs(
-    settings: Settings, folder: RunFolder, inputs: dict[str, Any], state: TrainState, emit: Emitter, together: Together
+    settings: Settings, folder: RunFolder, inputs: dict[str, Any], state: TrainState, emit: Emitter, process_group: ProcessGroup
 ) -> None:
     """Write down what the run works with or, where it goes on, make sure that this is the same still."""
-    if not together.leads:
+    if not process_group.is_main:
         return
     if not state.saved:
         folder.write_manifest({"inputs": inputs, **describe_machine(_device(settings))})
@@ -232,16 +232,16 @@ def check_inputs(
         )
 
 
-def attach_learner(settings: Settings, folder: RunFolder, base: Base, emit: Emitter, together: Together) -> Learner:
+def attach_learner(settings: Settings, folder: RunFolder, base: Base, emit: Emitter, process_group: ProcessGroup) -> Learner:
     """The networks on the parts that learn, with their optimizer; they start where an earlier LoRA ended, if one is given."""
-    learner, warnings = make_learner(settings, base, open_ancestor(settings, folder.root, base), together)
+    learner, warnings = make_learner(settings, base, open_parent(settings, folder.root, base), process_group)
     emit.warn(*warnings)
     if settings.training.gradient_checkpointing:
         base.checkpoint_gradients()
     return learner
 
 
-def cache_latents(checked: CheckedRun, base: Base, emit: Emitter, commands: Commands, together: Together) -> TrainingData:
+def cache_latents(checked: CheckedRun, base: Base, emit: Emitter, commands: Commands, process_group: ProcessGroup) -> TrainingData:
     """The latents of all pictures, from the cache or made now, each process its share; a stop keeps those that are made."""
     settings, training_set = checked.settings, checked.training_set
     emit(events.PhaseStarted("cache", f"{len(training_set.pictures)} pictures"))
@@ -249,12 +249,12 @@ def cache_latents(checked: CheckedRun, base: Base, emit: Emitter, commands: Comm
         training_set.pictures, settings.datasets, base.encode_pixels, base.fingerprints["vae"], torch.float32,
         settings.cache / "latents", settings.training.seed, settings.training.latents_in_memory,
     )  # fmt: skip
-    for done, total in source.prepare(together.rank, together.count):
+    for done, total in source.prepare(process_group.rank, process_group.count):
         if commands.stopping:
             raise StopAsked
         emit(events.CacheProgress(done, total))
-    together.wait()
-    return TrainingData(settings, training_set, checked.plan, source, together.rank)
+    process_group.barrier()
+    return TrainingData(settings, training_set, checked.plan, source, process_group.rank)
 
 
 def cache_texts(run: Run) -> None:
@@ -269,12 +269,12 @@ def cache_texts(run: Run) -> None:
         asked += all_class_captions(captions, run.settings)
     texts = list(dict.fromkeys(asked))
     run.emit(events.PhaseStarted("cache", f"{len(texts)} captions"))
-    mine = run.learner.together.share(texts)
+    mine = run.learner.process_group.shard(texts)
     for done in run.learner.texts.encode_all(mine):
         if run.commands.stopping:
             raise StopAsked
         run.emit(events.CacheProgress(done, len(mine), "captions"))
-    run.learner.together.wait()
+    run.learner.process_group.barrier()
 
 
 def give_memory_back(run: Run) -> None:
@@ -292,13 +292,13 @@ def begin(run: Run, state: TrainState, begins_anew: bool) -> None:
         run.learner.restore(state)
     if not begins_anew or state.saved:
         run.emit(events.Resumed(state.step))
-        run.learner.together.wait()
+        run.learner.process_group.barrier()
         if run.validator is not None:
             run.validator.remember(event for _, event in read_events(run.folder.events))
     if not state.saved:
         draw_samples(run, epoch=0, done=0)
         if run.validator is not None:
-            run.emit(*run.validator.of_base(run.learner.adapters, run.learner.texts, run.learner.together))
+            run.emit(*run.validator.of_base(run.learner.adapters, run.learner.texts, run.learner.process_group))
 
 
 def loop(run: Run, state: TrainState) -> bool:
@@ -309,7 +309,7 @@ def loop(run: Run, state: TrainState) -> bool:
     while state.step < plan.steps:
         if run.commands.stopping:
             return True
-        epoch, place = plan.place_of(state.step)
+        epoch, place = plan.epoch_and_step_of(state.step)
         started = time.monotonic()
         lrs = run.learner.set_rates(lr_factor(settings, plan, state.step))
         result = one_step(run, epoch, place, state.step)
@@ -317,13 +317,13 @@ def loop(run: Run, state: TrainState) -> bool:
         state.elapsed = before + time.monotonic() - began
         if result.overflowed:
             run.emit(events.StepSkipped(state.step, [], [], 0))
-        elif result.spoilt:
+        elif result.non_finite:
             pass_over(run, state, result)
         else:
-            state.spoilt_in_a_row = 0
+            state.non_finite_in_a_row = 0
             state.epoch_loss += result.loss
             state.epoch_steps += 1
-            run.emit(run.telemetry.step_done(state.step, epoch, result, lrs, time.monotonic() - started))
+            run.emit(run.metrics.step_done(state.step, epoch, result, lrs, time.monotonic() - started))
         if run.commands.take_save() or _due(settings.checkpoints.save_every_n_steps, state.step, plan):
             save_checkpoint(run, f"{settings.name}-step{state.step:08d}.safetensors", epoch, state.step)
         if run.commands.take_sample() or _due(settings.samples.every_n_steps, state.step, plan):
@@ -347,11 +347,11 @@ def one_step(run: Run, epoch: int, place: int, number: int) -> StepResult:
 
 def pass_over(run: Run, state: TrainState, result: StepResult) -> None:
     """Tell of a step whose loss was no finite number; raises RunError where that goes on."""
-    state.spoilt_in_a_row += 1
-    names, timesteps = [s.name for s in result.spoilt], [s.timestep for s in result.spoilt]
-    run.emit(events.StepSkipped(state.step, names, timesteps, state.spoilt_in_a_row))
-    if state.spoilt_in_a_row >= run.settings.training.max_spoilt_steps:
-        raise give_up(state.step, state.spoilt_in_a_row, result.spoilt, run.settings.training.mixed_precision)
+    state.non_finite_in_a_row += 1
+    names, timesteps = [s.name for s in result.non_finite], [s.timestep for s in result.non_finite]
+    run.emit(events.StepSkipped(state.step, names, timesteps, state.non_finite_in_a_row))
+    if state.non_finite_in_a_row >= run.settings.training.max_non_finite_steps:
+        raise give_up(state.step, state.non_finite_in_a_row, result.non_finite, run.settings.training.mixed_precision)
 
 
 def end_epoch(run: Run, state: TrainState, epoch: int) -> None:
@@ -367,29 +367,29 @@ def end_epoch(run: Run, state: TrainState, epoch: int) -> None:
         draw_samples(run, epoch, state.step)
     if run.validator is not None and validation_due(run.settings, epoch, last):
         with run.learner.weights_for_use():
-            run.emit(*run.validator.of_checkpoint(run.learner.adapters, run.learner.texts, epoch, state.step, run.learner.together))
+            run.emit(*run.validator.of_checkpoint(run.learner.adapters, run.learner.texts, epoch, state.step, run.learner.process_group))
     keep_state(run, state)
 
 
 def keep_state(run: Run, state: TrainState) -> None:
-    """Save all that a killed run needs to go on. Raises RunError where the weights are spoilt: what was saved before stays the newest."""
+    """Save all that a killed run needs to go on. Raises RunError where the weights are non-finite: what was saved before stays the newest."""
     learner = run.learner
-    if not learner.together.leads:
+    if not learner.process_group.is_main:
         return
     if not learner.finite:
-        raise weights_spoilt(state.step, run.folder.root)
+        raise weights_non_finite(state.step, run.folder.root)
     learner.keep_in(state)
-    state.loss_sums = run.telemetry.sums
+    state.loss_sums = run.metrics.sums
     save_state(run.folder.state, state)
     run.emit(events.StateSaved(state.step))
 
 
 def save_checkpoint(run: Run, name: str, epoch: int, done: int, final: bool = False) -> Path:
     """Write a LoRA file of this moment, and the average's beside it where one is kept."""
-    if not run.learner.together.leads:
+    if not run.learner.process_group.is_main:
         return run.folder.checkpoints / name
     learner = run.learner
-    metadata = lora_metadata(run.settings, run.plan, run.data.training_set, learner.base, epoch, done, learner.adapters, learner.ancestor)
+    metadata = lora_metadata(run.settings, run.plan, run.data.training_set, learner.base, epoch, done, learner.adapters, learner.parent)
     written = write_checkpoint(run.folder.checkpoints / name, run.learner, metadata, run.settings.checkpoints.save_precision)
     for path in reversed(written):
         run.emit(events.CheckpointSaved(str(path.relative_to(run.folder.root)), epoch, done, final and path == written[0]))
@@ -399,14 +399,14 @@ def save_checkpoint(run: Run, name: str, epoch: int, done: int, final: bool = Fa
 def draw_samples(run: Run, epoch: int, done: int) -> None:
     """Draw every prompt with the LoRA as it is now; at epoch 0 it changes nothing, so that is the base."""
     wanted, base = run.settings.samples, run.learner.base
-    if not wanted.prompts or not run.learner.together.leads:
+    if not wanted.prompts or not run.learner.process_group.is_main:
         return
     prompts = _prompts(run.settings)
     seeds = [wanted.seed + k for k in range(len(prompts))]
     with run.learner.weights_for_use():
         pictures = sample(
             base, prompts, seeds, width=wanted.width, height=wanted.height,
-            steps=wanted.steps or base.usual.steps, cfg_scale=wanted.cfg_scale or base.usual.cfg_scale,
+            steps=wanted.steps or base.defaults.steps, cfg_scale=wanted.cfg_scale or base.defaults.cfg_scale,
             negative_prompt=wanted.negative_prompt, texts=run.learner.texts,
         )  # fmt: skip
     for k, (prompt, seed, picture) in enumerate(zip(prompts, seeds, pictures, strict=True)):
@@ -430,7 +430,9 @@ def leave(run: Run, state: TrainState) -> RunResult:
     keep_state(run, state)
     file = None
     if state.step:
-        file = save_checkpoint(run, f"{run.settings.name}-step{state.step:08d}.safetensors", run.plan.place_of(state.step)[0], state.step)
+        file = save_checkpoint(
+            run, f"{run.settings.name}-step{state.step:08d}.safetensors", run.plan.epoch_and_step_of(state.step)[0], state.step
+        )
     run.emit(
         events.Stopped(state.step, f"stopped after step {state.step} of {run.plan.steps}; go on with: lorasmith resume {run.folder.root}")
     )

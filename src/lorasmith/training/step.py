@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import torch
 
 from lorasmith.models.texts import EncodedTexts
-from lorasmith.training.learner import Learner
-from lorasmith.training.objective import BatchLoss, PreparedBatch, batch_loss
-from lorasmith.training.preservation import class_captions, preservation_loss, without
+from lorasmith.training.learner.learner import Learner
+from lorasmith.training.objective.batch_loss import BatchLoss, PreparedBatch, batch_loss
+from lorasmith.training.objective.preservation import class_captions, preservation_loss, without
 
 
 @dataclass(frozen=True)
@@ -29,14 +29,14 @@ class SampleLoss:
 class StepResult:
     """`loss` is the mean over the step's batches, `samples` are all that went into it.
 
-    Where the loss or a gradient was not finite, `spoilt` are the samples to look at, and the weights are as they were. So they are
+    Where the loss or a gradient was not finite, `non_finite` are the samples to look at, and the weights are as they were. So they are
     where a gradient `overflowed` fp16, which the next, smaller scale of the loss mends.
     """
 
     loss: float
     grad_norm: float
     samples: tuple[SampleLoss, ...]
-    spoilt: tuple[SampleLoss, ...] = ()
+    non_finite: tuple[SampleLoss, ...] = ()
     overflowed: bool = False
 
 
@@ -51,13 +51,13 @@ def step(
     learner.optimizer.zero_grad(set_to_none=True)
     starts = first_samples or itertools.accumulate((len(batch.latents) for batch in batches), initial=0)
     found = [_gradients(learner, batch, number, start, of or len(batches)) for batch, start in zip(batches, starts, strict=False)]
-    samples = tuple(sample for share in learner.together.gather([s for one in found for s in one.samples]) for sample in share)
-    loss = sum(learner.together.gather(sum(one.loss for one in found)))
-    spoilt = tuple(sample for sample in samples if not math.isfinite(sample.loss))
-    if spoilt:
-        return StepResult(loss, math.nan, samples, spoilt)
+    samples = tuple(sample for share in learner.process_group.gather([s for one in found for s in one.samples]) for sample in share)
+    loss = sum(learner.process_group.gather(sum(one.loss for one in found)))
+    non_finite = tuple(sample for sample in samples if not math.isfinite(sample.loss))
+    if non_finite:
+        return StepResult(loss, math.nan, samples, non_finite)
     parameters = learner.parameters  # gathered once: a network has hundreds
-    learner.together.sum_gradients(parameters)
+    learner.process_group.sum_gradients(parameters)
     if learner.scale is not None:
         learner.scale.unscale(parameters)
     limit = learner.settings.training.max_grad_norm or math.inf
@@ -125,5 +125,5 @@ def _update(learner: Learner, number: int) -> None:
         if learner.settings.network.scale_weight_norms:
             for adapter in learner.adapters.values():
                 adapter.scale_weight_norms(learner.settings.network.scale_weight_norms)
-        if learner.average is not None:
-            learner.average.update(number)
+        if learner.ema is not None:
+            learner.ema.update(number)

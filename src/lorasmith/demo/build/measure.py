@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from lorasmith.captions.tagger import WdTagger
+from lorasmith.captions.taggers.tagger import WdTagger
 from lorasmith.demo.build.stock import any_scene
 from lorasmith.demo.drawing import draw_scene
 from lorasmith.demo.truth import attribute_accuracy
@@ -29,7 +29,7 @@ from lorasmith.demo.world import (
 )
 from lorasmith.draws import rng_for
 from lorasmith.evaluation.grid import sheet
-from lorasmith.models.checkpoint import open_base
+from lorasmith.models.open import open_base
 from lorasmith.models.sampling import sample
 
 FRESH = 60_000_000  # seeds that no training has seen

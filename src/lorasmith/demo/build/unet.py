@@ -27,7 +27,7 @@ from transformers import CLIPTextModel, CLIPTokenizer
 from lorasmith.demo.build import abstract, loop
 from lorasmith.demo.build.text_encoder import tokenize, training_caption
 from lorasmith.demo.world import random_scene
-from lorasmith.training.muon import Muon
+from lorasmith.training.optim.muon import Muon
 
 EMA = 0.998
 ABSTRACT = 0.125  # share of abstract pictures

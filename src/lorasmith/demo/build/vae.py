@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from diffusers import AutoencoderKL
 
 from lorasmith.demo.build import loop
-from lorasmith.training.muon import Muon
+from lorasmith.training.optim.muon import Muon
 
 CROP = 32
 

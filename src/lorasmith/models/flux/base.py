@@ -19,13 +19,13 @@ from lorasmith.models.clip import Clip
 from lorasmith.models.description import Description
 from lorasmith.models.diffusion import Flow
 from lorasmith.models.family import SizeConditioning
+from lorasmith.models.files.weights import load_parts
 from lorasmith.models.flux import config
 from lorasmith.models.memory import Freeable, checkpoint_blocks
 from lorasmith.models.quantize import fingerprints_as_opened
 from lorasmith.models.settings import Quantize
 from lorasmith.models.texts import EncodedTexts, TextOptions
 from lorasmith.models.tokenizers import load_tokenizer
-from lorasmith.models.weights import load_parts
 
 
 class Flux:
@@ -43,7 +43,7 @@ class Flux:
         self.clip = Clip(modules["text_encoder"], tokenizers["tokenizer"])
         self._t5, self.t5_tokenizer = Freeable(modules["text_encoder_2"], "text encoders"), tokenizers["tokenizer_2"]
         self.told_guidance: bool = self.transformer.config.guidance_embeds
-        self.usual = config.USUAL if self.told_guidance else config.USUAL_SCHNELL
+        self.defaults = config.DEFAULTS if self.told_guidance else config.DEFAULTS_SCHNELL
         self.latent_channels = self.autoencoder.channels
         self.latent_step = self.autoencoder.step
         self.pixel_step: int = 2 * self.latent_step
@@ -98,7 +98,7 @@ class Flux:
 
     def _length(self, options: TextOptions) -> int:
         """Tokens of T5 with the end token."""
-        most = min(self.usual.max_token_lengths[0], self.t5_tokenizer.model_max_length)
+        most = min(self.defaults.max_token_lengths[0], self.t5_tokenizer.model_max_length)
         length = options.max_token_length or most
         if not 2 <= length <= most:
             raise SettingsError(f"base.max_token_length is {length}, but this base reads 2 to {most} tokens; change it or leave it out")
@@ -131,7 +131,7 @@ class Flux:
         device, dtype = self.transformer.device, self.transformer.dtype
         texts = texts.to(device, dtype)
         height, width = noisy.shape[-2:]
-        guidance = self.usual.guidance if guidance is None else guidance
+        guidance = self.defaults.guidance if guidance is None else guidance
         told = torch.full((len(noisy),), guidance, device=device) if self.told_guidance and guidance is not None else None
         attention = None if texts.mask is None else {"attention_mask": attention_mask(texts.mask, height * width // 4)}
         packed = self.transformer(

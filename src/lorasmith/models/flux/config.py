@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from lorasmith.models.family import Usual
+from lorasmith.models.family import FamilyDefaults
 from lorasmith.models.parts import Part, build_all
 from lorasmith.models.sd1 import config as sd1
 
@@ -45,11 +45,11 @@ PARTS: dict[str, Part] = {
 }
 PARTS_SCHNELL: dict[str, Part] = PARTS | {"transformer": ("FluxTransformer2DModel", TRANSFORMER_SCHNELL)}
 TOKENIZERS = {"tokenizer": ("CLIPTokenizer", {"pad_token": "<|endoftext|>"}), "tokenizer_2": ("T5Tokenizer", {"pad_token": "<pad>"})}
-USUAL = Usual(
+DEFAULTS = FamilyDefaults(
     resolution=1024, bucket_step=64, bucket_sides=(512, 2048), caption_style="sentences", max_token_lengths=(512, 256),
     denoiser_lr=1e-4, text_encoder_lr=0.0, steps=25, cfg_scale=1.0, guidance=3.5,
 )  # fmt: skip
-USUAL_SCHNELL = replace(USUAL, max_token_lengths=(256,), steps=4, guidance=None)
+DEFAULTS_SCHNELL = replace(DEFAULTS, max_token_lengths=(256,), steps=4, guidance=None)
 
 
 def new_parts(schnell: bool = False) -> dict[str, nn.Module]:

@@ -14,7 +14,7 @@ class StableDiffusion1(UnetBase):
     """An opened base of this family; see `models.family.Base`."""
 
     family = "sd1"
-    usual = config.USUAL
+    defaults = config.DEFAULTS
     part_kinds = config.PARTS
     tokenizers = config.TOKENIZERS
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from lorasmith.models.family import Usual
+from lorasmith.models.family import FamilyDefaults
 from lorasmith.models.parts import Part, build_all
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ PARTS: dict[str, Part] = {
 }
 # Tokenizer -> token that fills a caption up.
 TOKENIZERS = {"tokenizer": ("CLIPTokenizer", {"pad_token": "<|endoftext|>"})}
-USUAL = Usual(
+DEFAULTS = FamilyDefaults(
     resolution=512, bucket_step=64, bucket_sides=(256, 1024), caption_style="sentences", max_token_lengths=(75, 150, 225),
     denoiser_lr=1e-4, text_encoder_lr=5e-5, steps=20, cfg_scale=7.0,
 )  # fmt: skip

@@ -13,6 +13,6 @@ class StableDiffusion2(StableDiffusion1):
     """An opened base of this family; see `models.family.Base`."""
 
     family = "sd2"
-    usual = config.USUAL
+    defaults = config.DEFAULTS
     part_kinds = config.PARTS
     tokenizers = config.TOKENIZERS

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from lorasmith.models.family import Usual
+from lorasmith.models.family import FamilyDefaults
 from lorasmith.models.parts import Part, build_all
 from lorasmith.models.sd1 import config as sd1
 
@@ -33,7 +33,7 @@ PARTS: dict[str, Part] = {
     "vae": ("AutoencoderKL", VAE),
 }
 TOKENIZERS = {"tokenizer": ("CLIPTokenizer", {"pad_token": "!"})}
-USUAL = Usual(
+DEFAULTS = FamilyDefaults(
     resolution=768, bucket_step=64, bucket_sides=(384, 1536), caption_style="sentences", max_token_lengths=(75, 150, 225),
     denoiser_lr=1e-4, text_encoder_lr=5e-5, steps=20, cfg_scale=7.0,
 )  # fmt: skip

@@ -26,7 +26,7 @@ class StableDiffusionXL(UnetBase):
     """An opened base of this family; see `models.family.Base`."""
 
     family = "sdxl"
-    usual = config.USUAL
+    defaults = config.DEFAULTS
     part_kinds = config.PARTS
     tokenizers = config.TOKENIZERS
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from lorasmith.models.family import Usual
+from lorasmith.models.family import FamilyDefaults
 from lorasmith.models.parts import Part, build_all
 from lorasmith.models.sd1 import config as sd1
 
@@ -39,7 +39,7 @@ TOKENIZERS = {
     "tokenizer": ("CLIPTokenizer", {"pad_token": "<|endoftext|>"}),
     "tokenizer_2": ("CLIPTokenizer", {"pad_token": "!"}),
 }
-USUAL = Usual(
+DEFAULTS = FamilyDefaults(
     resolution=1024, bucket_step=64, bucket_sides=(512, 2048), caption_style="sentences", max_token_lengths=(75, 150, 225),
     denoiser_lr=5e-5, text_encoder_lr=5e-6, steps=25, cfg_scale=6.0,
 )  # fmt: skip

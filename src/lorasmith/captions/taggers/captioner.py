@@ -1,0 +1,196 @@
+"""Captioners: models that describe a picture in sentences. BLIP and Florence-2 run here; others are asked over a network.
+
+A captioner answers `Question`s. What is asked is a template over what is known of the picture: its tags, its name, its folder and
+the trigger. BLIP takes a beginning that it completes ("a drawing of"), Florence-2 one of its tasks ("<DETAILED_CAPTION>").
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import string
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from PIL import Image
+
+from lorasmith.captions.caption import join_tags
+from lorasmith.captions.taggers.model_folder import model_folder
+from lorasmith.errors import InputError, SettingsError
+
+MODEL_FILES = ("*.json", "*.txt", "*.model", "*.safetensors")
+"""What is fetched of a hub repository: never pickles, never code."""
+
+FLORENCE_TASKS = ("<CAPTION>", "<DETAILED_CAPTION>", "<MORE_DETAILED_CAPTION>")
+"""The native tasks of Florence-2 that answer with a description."""
+
+PROMPT_FIELDS = ("tags", "name", "folder", "trigger")
+
+
+@dataclass(frozen=True)
+class Question:
+    """A picture (RGB) and what may be said about it in a prompt."""
+
+    picture: Image.Image
+    prompt: str
+
+
+class Captioner(Protocol):
+    """Something that describes pictures. `identity` changes with all that decides its answers, the prompt apart."""
+
+    identity: str
+    default_prompt: str
+    batch_size: int
+
+    def describe(self, questions: Sequence[Question]) -> list[str]:
+        """One description each, without line breaks. Raises DescriptionFailed where this picture cannot be described."""
+        ...
+
+
+class DescriptionFailed(InputError):
+    """One picture could not be described; others may."""
+
+
+def filled_prompt(template: str, *, tags: Sequence[str] = (), name: str = "", folder: str = "", trigger: str = "") -> str:
+    """The template with `{tags}`, `{name}`, `{folder}` and `{trigger}` filled in; `{{` and `}}` are braces.
+
+    Raises SettingsError where it has another field.
+    """
+    known = {"tags": join_tags(tags), "name": name, "folder": folder, "trigger": trigger}
+    try:
+        fields = {field for _, field, _, _ in string.Formatter().parse(template) if field is not None}
+    except ValueError as error:
+        raise SettingsError(f"The prompt {template!r} has a brace without its partner: write {{{{ for a brace that is meant.") from error
+    if unknown := sorted(fields - set(known)):
+        raise SettingsError(
+            f"The prompt has a field {{{unknown[0]}}} that there is not: use "
+            + ", ".join(f"{{{f}}}" for f in PROMPT_FIELDS)
+            + ", and {{ for a brace."
+        )
+    return template.format(**known)
+
+
+# -- models that run here ---------------------------------------------------------------------------------------------
+
+
+class _Local:
+    """What BLIP and Florence-2 share: the opened model, its processor and how it generates."""
+
+    batch_size = 4
+    default_prompt = ""
+
+    def __init__(self, model: Any, processor: Any, identity: str, max_new_tokens: int, num_beams: int):
+        self.model, self.processor, self.identity = model, processor, identity
+        self._generation = {"max_new_tokens": max_new_tokens, "num_beams": num_beams, "do_sample": False}
+
+    def _generate(self, inputs: Mapping[str, Any]) -> Any:
+        import torch
+
+        with torch.inference_mode():
+            return self.model.generate(**{name: value.to(self.model.device) for name, value in inputs.items()}, **self._generation)
+
+
+class Blip(_Local):
+    """BLIP: completes the prompt, which may be empty. Pictures are asked with one prompt at a time."""
+
+    def describe(self, questions: Sequence[Question]) -> list[str]:
+        answers: list[str] = []
+        for prompt, pictures in _by_prompt(questions):
+            text = {"text": [prompt] * len(pictures), "padding": True} if prompt else {}
+            out = self._generate(self.processor(images=pictures, return_tensors="pt", **text))
+            answers += [_one_line(answer) for answer in self.processor.batch_decode(out, skip_special_tokens=True)]
+        return answers
+
+
+class Florence2(_Local):
+    """Florence-2: the prompt is one of `FLORENCE_TASKS`, or a further task of a checkpoint trained for more."""
+
+    default_prompt = "<MORE_DETAILED_CAPTION>"
+
+    def describe(self, questions: Sequence[Question]) -> list[str]:
+        answers: list[str] = []
+        for prompt, pictures in _by_prompt(questions):
+            try:
+                inputs = self.processor(images=pictures, text=[prompt] * len(pictures), return_tensors="pt")
+            except ValueError as error:
+                raise SettingsError(
+                    f"Florence-2 does not take the prompt {prompt!r} ({error}): give one of {', '.join(FLORENCE_TASKS)}."
+                ) from error
+            out = self._generate(inputs)
+            answers += [_one_line(answer) for answer in self.processor.batch_decode(out, skip_special_tokens=True)]
+        return answers
+
+
+LOCAL_CAPTIONERS: dict[str, tuple[str, Callable[..., Captioner]]] = {
+    "blip": ("BlipForConditionalGeneration", Blip),
+    "florence2": ("Florence2ForConditionalGeneration", Florence2),
+}
+"""Model type, as `config.json` says it -> the class of transformers, and ours."""
+
+
+def open_captioner(source: Path | str, *, max_new_tokens: int = 100, num_beams: int = 3, device: str = "auto") -> Captioner:
+    """BLIP or Florence-2 from a folder or a hub repository, in float32, without running any code that lies beside the weights.
+
+    Raises InputError where it cannot be had, is another kind of model, or cannot be opened.
+    """
+    import torch
+    import transformers
+
+    folder = model_folder(source, MODEL_FILES)
+    kind = _model_type(folder, source)
+    class_name, wrap = LOCAL_CAPTIONERS[kind]
+    place = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
+    try:
+        processor = transformers.AutoProcessor.from_pretrained(folder, local_files_only=True)
+        model = getattr(transformers, class_name).from_pretrained(folder, local_files_only=True, use_safetensors=True, dtype=torch.float32)
+    except (OSError, ValueError, RuntimeError, KeyError, TypeError, ImportError) as error:
+        reason = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
+        raise InputError(f"The captioner {source} cannot be opened ({reason}): download it again, or give another.") from error
+    identity = f"{kind} {_fingerprint(folder)} tokens {max_new_tokens} beams {num_beams}"
+    return wrap(model.to(place).eval(), processor, identity, max_new_tokens, num_beams)
+
+
+def _fingerprint(folder: Path) -> str:
+    """Changes when the model does: a hash over the settings' bytes and the weights' names, sizes and times."""
+    digest = hashlib.sha256()
+    for file in sorted(folder.glob("*.json")):
+        digest.update(file.read_bytes())
+    for file in sorted(folder.glob("*.safetensors")):
+        state = file.stat()
+        digest.update(f"{file.name} {state.st_size} {state.st_mtime_ns}".encode())
+    return digest.hexdigest()
+
+
+def _model_type(folder: Path, source: Path | str) -> str:
+    try:
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        kind = str(config.get("model_type"))
+    except (OSError, ValueError, AttributeError) as error:
+        raise InputError(f"{source} has no config.json that can be read: give the folder of a model as transformers saves it.") from error
+    if kind == "florence2" and "auto_map" in config:
+        raise InputError(
+            f"{source} is a Florence-2 that brings its own code, which is not run: take its converted form, such as "
+            "florence-community/Florence-2-base."
+        )
+    if kind not in LOCAL_CAPTIONERS:
+        raise InputError(
+            f"{source} is a model of type {kind!r}; {', '.join(LOCAL_CAPTIONERS)} are opened here, and others can be asked through a server "
+            "(--endpoint)."
+        )
+    return kind
+
+
+def _by_prompt(questions: Sequence[Question]) -> list[tuple[str, list[Image.Image]]]:
+    """Neighbours with the same prompt together, in their order."""
+    groups: list[tuple[str, list[Image.Image]]] = []
+    for question in questions:
+        if not groups or groups[-1][0] != question.prompt:
+            groups.append((question.prompt, []))
+        groups[-1][1].append(question.picture)
+    return groups
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())

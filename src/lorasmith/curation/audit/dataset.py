@@ -1,0 +1,79 @@
+"""Audit a dataset's folder: find its pictures, and let the training's own buckets say what they crop away.
+
+The judging itself is `lorasmith.curation.audit.audit`; it knows no buckets, which belong to this room.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from lorasmith.curation.audit.audit import Audit, Progress, audit
+from lorasmith.curation.audit.set_signs import SetKind
+from lorasmith.datasets.buckets import bucket_sizes, fit
+from lorasmith.datasets.settings import BucketSettings
+from lorasmith.errors import DatasetError, InputError
+from lorasmith.images.read import PICTURE_SUFFIXES
+
+BESIDE = (".txt", ".caption", ".json", ".jsonl", ".toml", ".npz", ".safetensors", ".html", ".md", ".csv", ".db", ".ini")
+"""Endings, in lower case, of what lies in datasets beside pictures."""
+
+
+def pictures_in(root: Path) -> tuple[list[Path], list[Path]]:
+    """All pictures below a folder, by name; and the files that are neither pictures nor what lies beside them.
+
+    What begins with a dot is passed over. Raises DatasetError if there is no such folder.
+    """
+    if not root.is_dir():
+        what = "does not exist" if not root.exists() else "is a file"
+        raise DatasetError(f"{root} {what}: give the folder that holds the pictures.")
+    pictures, unknown = [], []
+    for folder, below, names in os.walk(root):
+        below[:] = sorted(name for name in below if not name.startswith(".") and name != "__MACOSX")
+        for name in sorted(names):
+            path = Path(folder, name)
+            if name.startswith("."):
+                continue
+            if path.suffix.lower() in PICTURE_SUFFIXES:
+                pictures.append(path)
+            elif path.suffix.lower() not in BESIDE:
+                unknown.append(path)
+    return pictures, unknown
+
+
+def audit_dataset(
+    root: Path,
+    *,
+    kind: SetKind | None = None,
+    resolution: int = 1024,
+    buckets: BucketSettings | None = None,
+    cache: Path | None = None,
+    read_words: bool = False,
+    progress: Progress | None = None,
+    cancel: Callable[[], bool] | None = None,
+) -> Audit:
+    """The audit of all pictures below `root`; see `lorasmith.curation.audit.audit.audit`.
+
+    `buckets` are the training's; without them, usual ones for the resolution (sides from a half to one and a half of it, in steps of 64).
+
+    Raises:
+        DatasetError: there is no such folder, or no picture in it. InputError: the resolution is not 64 to 4096 pixels.
+    """
+    if not 64 <= resolution <= 4096:
+        raise InputError(f"The resolution is {resolution}, but must be from 64 to 4096 pixels: 512, 768 and 1024 are usual.")
+    pictures, _ = pictures_in(root)
+    chosen = buckets or usual_buckets(resolution)
+    sizes = bucket_sizes(chosen)
+    return audit(
+        pictures, root, kind=kind, resolution=resolution, lost=lambda size: fit(size, chosen, sizes).lost, cache=cache,
+        read_words=read_words, progress=progress, cancel=cancel,
+    )  # fmt: skip
+
+
+def usual_buckets(resolution: int) -> BucketSettings:
+    """Buckets as most trainings at this resolution have them."""
+    step = 64 if resolution >= 256 else 8
+    return BucketSettings(
+        resolution=resolution, min_bucket_reso=max(step, resolution // 2), max_bucket_reso=resolution * 3 // 2, bucket_reso_steps=step
+    )

@@ -1,0 +1,254 @@
+"""Write a dataset for other trainers, as a folder or a ZIP.
+
+    kohya        img/N_name/..., reg/N_name/...: kohya's scripts and the many front ends that read its layout
+    sd-scripts   the same and a dataset.toml (`--dataset_config`), paths beside it or absolute
+    diffusers    a folder of pictures with metadata.jsonl (`--train_data_dir`, caption column `text`)
+
+What a trainer cannot take is changed or left out in the export alone, and said: sd-scripts reads no GIF, TIFF or AVIF without more
+libraries, breaks on an empty caption, and on one that is not UTF-8. Held-out pictures stay at home, or the other trainer would see them.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import shutil
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import tomlkit
+import tomlkit.items
+
+from lorasmith.curation.imports.imports import settle
+from lorasmith.curation.mend.mend import Progress, sidecars
+from lorasmith.curation.names import safe_folder
+from lorasmith.datasets.folders import REGULARISATION, Picture, concept_in, open_folder
+from lorasmith.errors import DatasetError, InputError
+from lorasmith.images.read import read_picture
+
+Form = Literal["kohya", "sd-scripts", "diffusers"]
+
+FORMS: dict[str, str] = {
+    "kohya": "folders named N_name under img/ and reg/",
+    "sd-scripts": "the same with a dataset.toml",
+    "diffusers": "pictures with a metadata.jsonl",
+}
+"""What users type -> what they get."""
+
+READ_EVERYWHERE = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
+"""Kinds of pictures that all of these trainers read without further libraries."""
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What was written."""
+
+    out: Path
+    pictures: int
+    notes: tuple[str, ...]
+    """What was changed or left out on the way, picture by picture."""
+
+
+@dataclass(frozen=True)
+class _Item:
+    """A picture on its way out."""
+
+    picture: Picture
+    folder: str
+    """Where it goes: `img/10_anna`."""
+    caption: bytes | None
+    """None where there is none, or an empty one."""
+
+    @property
+    def name(self) -> str:
+        """Its file in the export."""
+        path = self.picture.path
+        return path.name if path.suffix.lower() in READ_EVERYWHERE else f"{path.stem}.png"
+
+
+def export(
+    root: Path,
+    out: Path,
+    form: Form,
+    *,
+    absolute: bool = False,
+    resolution: int | None = None,
+    progress: Progress | None = None,
+) -> Exported:
+    """Write the dataset `root` to `out`: a folder or, if its name ends in .zip, an archive.
+
+    `absolute` writes full paths into dataset.toml (only for a folder). `resolution` (pixels) goes into it, too; without it, say it on
+    sd-scripts' command line.
+
+    Raises:
+        InputError: there is something at `out` already, the form is unknown, or full paths are asked for inside a ZIP.
+        DatasetError: there is no picture that can be trained on.
+    """
+    zipped = out.suffix.lower() == ".zip"
+    if form not in FORMS:
+        raise InputError(f"There is no form {form!r} to export to: there are {', '.join(FORMS)}.")
+    if absolute and zipped:
+        raise InputError("Full paths make no sense inside a ZIP: export to a folder, or leave the paths relative.")
+    if out.exists() and (zipped or not out.is_dir() or any(out.iterdir())):
+        raise InputError(f"{out} is there already: give another name, or remove it first.")
+    if out.resolve().is_relative_to(root.resolve()):
+        raise InputError(f"{out} lies in the dataset itself: export to a place outside.")
+    settle(root)
+    notes: list[str] = []
+    items = list(_items(root, notes))
+    aside = out.with_name(f".{out.name}.{os.getpid()}.part")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        writer: _Folder | _Archive = _Archive(aside) if zipped else _Folder(aside)
+        with writer:
+            for number, item in enumerate(items, 1):
+                writer.add(f"{item.folder}/{item.name}", _picture_bytes(item, notes))
+                if form != "diffusers" and item.caption is not None:
+                    writer.add(f"{item.folder}/{Path(item.name).stem}.txt", item.caption)
+                if progress:
+                    progress(number, len(items))
+            if form == "sd-scripts":
+                writer.add("dataset.toml", _dataset_toml(items, out.resolve() if absolute else None, resolution).encode())
+            elif form == "diffusers":
+                for name, text in _metadata(items, notes).items():
+                    writer.add(name, text.encode())
+        if out.is_dir():
+            out.rmdir()
+        os.replace(aside, out)
+    finally:
+        if aside.is_dir():
+            shutil.rmtree(aside)
+        aside.unlink(missing_ok=True)
+    return Exported(out, len(items), tuple(notes))
+
+
+def _items(root: Path, notes: list[str]) -> Iterator[_Item]:
+    """The pictures that train, with the regularisation pictures after them."""
+    for folder, is_reg in ((root, False), (root / REGULARISATION, True)):
+        if is_reg and not folder.is_dir():
+            continue
+        contents = open_folder(folder, is_reg=is_reg, verify=False)
+        notes += [problem.sentence for problem in contents.problems if problem.fatal and problem.kind != "folder not read"]
+        for picture in contents.pictures:
+            name = picture.path.parent.name if picture.path.parent != folder else ""
+            if concept_in(name) is None:
+                name = f"{picture.repeats}_{safe_folder(root.resolve().name)}"
+            yield _Item(picture, f"{'reg' if is_reg else 'img'}/{name}", _caption(picture, notes))
+
+
+def _caption(picture: Picture, notes: list[str]) -> bytes | None:
+    """The bytes of its caption file, as they are."""
+    files = sidecars(picture.path)
+    if not files:
+        notes.append(f"{picture.path} has no caption: what trains on the export may call it after its folder.")
+        return None
+    data = files[0].read_bytes()
+    if not data.decode("utf-8-sig").strip():
+        notes.append(f"{files[0]} is empty and was not exported: trainers break on it, or use the folder's name instead.")
+        return None
+    if len(files) > 1:
+        notes.append(f"{files[1]} was not exported, because {files[0].name} captions the same picture.")
+    return data
+
+
+def _picture_bytes(item: _Item, notes: list[str]) -> bytes:
+    path = item.picture.path
+    if item.name == path.name:
+        return path.read_bytes()
+    buffer = io.BytesIO()
+    read_picture(path).save(buffer, "PNG")
+    notes.append(f"{path} was exported as PNG, because not every trainer reads {path.suffix.lower()}.")
+    return buffer.getvalue()
+
+
+def _dataset_toml(items: list[_Item], absolute: Path | None, resolution: int | None) -> str:
+    """The dataset as sd-scripts wants it: one subset a folder."""
+    document = tomlkit.document()
+    document.add(tomlkit.comment("A dataset for sd-scripts: give this file with --dataset_config." if absolute else _FROM_HERE))
+    general = tomlkit.table()
+    general.add("caption_extension", ".txt")
+    general.add("enable_bucket", True)
+    document.add("general", general)
+    dataset = tomlkit.table()
+    if resolution is not None:
+        dataset.add("resolution", resolution)
+    subsets = tomlkit.aot()
+    for folder in dict.fromkeys(item.folder for item in items):
+        concept = concept_in(folder.split("/", 1)[1])
+        assert concept is not None  # every folder of an export is named N_name
+        subset = tomlkit.table()
+        subset.add("image_dir", str(absolute / folder) if absolute else folder)
+        subset.add("num_repeats", concept.repeats)
+        subset.add("class_tokens", str(concept.name))
+        if folder.startswith("reg/"):
+            subset.add("is_reg", True)
+        subsets.append(subset)
+    dataset.add("subsets", subsets)
+    datasets = tomlkit.aot()
+    datasets.append(dataset)
+    document.add("datasets", datasets)
+    return tomlkit.dumps(document)
+
+
+_FROM_HERE = "A dataset for sd-scripts: run it from this folder and give this file with --dataset_config."
+
+
+def _metadata(items: list[_Item], notes: list[str]) -> dict[str, str]:
+    """Name of each metadata.jsonl -> its text; regularisation pictures are a folder by themselves."""
+    lines: dict[str, list[str]] = {}
+    for item in items:
+        top, folder = item.folder.split("/", 1)
+        text = item.caption.decode("utf-8-sig") if item.caption is not None else (item.picture.caption or "")
+        row = {"file_name": f"{folder}/{item.name}", "text": text.replace("\r\n", "\n").removesuffix("\n")}
+        lines.setdefault(f"{top}/metadata.jsonl", []).append(json.dumps(row, ensure_ascii=False))
+    if len({item.picture.repeats for item in items if not item.picture.is_reg}) > 1:
+        notes.append("diffusers knows no repeats: pictures of folders with more of them are shown as often as all others.")
+    return {name: "\n".join(rows) + "\n" for name, rows in lines.items()}
+
+
+class _Folder:
+    """Files of an export as a folder."""
+
+    def __init__(self, path: Path):
+        self.path = path
+
+    def __enter__(self) -> _Folder:
+        self.path.mkdir()
+        return self
+
+    def add(self, name: str, data: bytes) -> None:
+        file = self.path / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        if file.exists():
+            raise DatasetError(f"Two pictures would become {name} in the export: rename one of them.")
+        file.write_bytes(data)
+
+    def __exit__(self, *error: object) -> None:
+        pass
+
+
+class _Archive:
+    """Files of an export as a ZIP; the same dataset gives the same bytes."""
+
+    def __init__(self, path: Path):
+        self.path = path
+
+    def __enter__(self) -> _Archive:
+        self.zip = zipfile.ZipFile(self.path, "w")
+        self.names: set[str] = set()
+        return self
+
+    def add(self, name: str, data: bytes) -> None:
+        if name in self.names:
+            raise DatasetError(f"Two pictures would become {name} in the export: rename one of them.")
+        self.names.add(name)
+        info = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
+        info.create_system, info.external_attr = 3, 0o644 << 16
+        self.zip.writestr(info, data)
+
+    def __exit__(self, *error: object) -> None:
+        self.zip.close()

@@ -1,0 +1,179 @@
+"""Set pictures aside for evaluation: a LoRA is judged on pictures that it has never seen.
+
+Which picture is held out follows from the hash of its bytes, so it does not depend on names, on their order or on the pictures beside
+it. Near duplicates stay on one side: a copy of a training picture among the held-out ones would reward memorising. And what was
+decided once stays so when pictures are added: the decisions are kept in `.lorasmith/holdout.json`.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from lorasmith.atomic import write_atomically
+from lorasmith.curation.layout import Move, make_moves
+from lorasmith.curation.mend.mend import Progress, alone_in, dataset_pictures, origins
+from lorasmith.curation.names import TakenNames, safe_folder
+from lorasmith.dataset_folder import STATE
+from lorasmith.datasets.folders import HOLDOUT, REGULARISATION, concept_in
+from lorasmith.draws import seed_of
+from lorasmith.errors import DatasetError, SettingsError
+from lorasmith.images.duplicates import Signature, near_duplicate_groups, signature
+from lorasmith.images.read import content_hash, read_picture
+
+
+def held_out(
+    contents: Sequence[str], groups: Sequence[Sequence[int]], share: float, seed: int = 0, earlier: Mapping[str, bool] | None = None
+) -> list[bool]:
+    """For each picture whether it is held out, about `share` (0-1) of all.
+
+    `contents` are the pictures' hashes, `groups` indices of near duplicates, `earlier` the decisions of before. A picture that is new
+    goes where its near duplicates are. Where a new one links pictures of both sides, all of them train: what was trained on cannot be
+    held out any more. Of three pictures or more at least one is held out, unless all are decided already.
+    """
+    if not 0 <= share <= 0.5:
+        raise SettingsError(f"The share that is held out is {share}, but must be from 0 to 0.5: 0.1 is usual.")
+    before = earlier or {}
+    sides = [False] * len(contents)
+    undecided: list[tuple[float, list[int]]] = []
+    joined = _joined(len(contents), [*groups, *_same(contents)])
+    for members in joined:
+        known = {before[contents[i]] for i in members if contents[i] in before}
+        if not known:
+            undecided.append((seed_of("holdout", seed, min(contents[i] for i in members)) / 2**63, members))
+        for i in members:
+            sides[i] = bool(known) and all(known)
+    wanted = math.floor(share * len(contents) + 0.5)
+    if share > 0 and len(joined) >= 3:
+        wanted = max(1, wanted)
+    for luck, members in sorted(undecided):
+        room = wanted - sum(sides)
+        if luck < share if len(contents) >= COUNTED_BELOW else len(members) <= room or (room > 0 and not any(sides)):
+            for i in members:
+                sides[i] = True
+    return sides
+
+
+COUNTED_BELOW = 100
+"""Pictures below which the number of held-out ones is exact: chance alone would take none of 15, or five."""
+
+
+@dataclass(frozen=True)
+class Split:
+    """Which pictures train and which are held out; and what would move."""
+
+    training: tuple[Path, ...]
+    held_out: tuple[Path, ...]
+    moves: tuple[Move, ...]
+    problems: tuple[str, ...]
+    """Pictures that cannot be read; they stay where they are."""
+    decisions: dict[str, bool]
+
+
+def plan_holdout(root: Path, share: float = 0.1, seed: int = 0, progress: Progress | None = None) -> Split:
+    """How the dataset would be split; nothing moves yet. Held-out pictures go to `holdout/1_name`, after the folder that they lie in."""
+    reg = root / REGULARISATION
+    paths = [path for path in dataset_pictures(root) if reg not in path.parents]
+    if not paths:
+        raise DatasetError(f"{root} holds no pictures: import some first (lorasmith import SOURCE --into {root}).")
+    looks = []
+    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+        for look in pool.map(_look, paths):
+            looks.append(look)
+            if progress:
+                progress(len(looks), len(paths))
+    problems = tuple(look for look in looks if isinstance(look, str))
+    sound = [(path, *look) for path, look in zip(paths, looks, strict=True) if not isinstance(look, str)]
+    groups = [group.indices for group in near_duplicate_groups([mark for _, _, mark in sound])]
+    made_of = origins(root)  # what is mended later stays on its side
+    contents = [made_of.get(path.relative_to(root).as_posix(), content) for path, content, _ in sound]
+    earlier = _earlier(root)
+    sides = held_out(contents, groups, share, seed, earlier)
+    inside = root / HOLDOUT
+    taken: dict[Path, TakenNames] = {}
+    moves: list[Move] = []
+    for (path, _, _), side in zip(sound, sides, strict=True):
+        if side == (inside in path.parents):
+            continue
+        concept = concept_in(path.parent.name)
+        name = concept.name if concept is not None and concept.name else safe_folder(root.resolve().name)
+        goal = inside / f"1_{name}" if side else _training_folder(root, name)
+        if goal not in taken:
+            taken[goal] = TakenNames(file.stem for file in goal.iterdir()) if goal.is_dir() else TakenNames()
+        new = goal / f"{taken[goal].claim(path.stem)}{path.suffix}"
+        moves.append((path.relative_to(root).as_posix(), new.relative_to(root).as_posix()))
+    return Split(
+        tuple(path for (path, _, _), side in zip(sound, sides, strict=True) if not side),
+        tuple(path for (path, _, _), side in zip(sound, sides, strict=True) if side),
+        tuple(moves), problems, {**earlier, **dict(zip(contents, sides, strict=True))},
+    )  # fmt: skip
+
+
+def hold_out(root: Path, split: Split) -> None:
+    """Move what is held out into `holdout/`, with captions, and keep the decisions."""
+    with alone_in(root):
+        write_atomically(root / STATE / _DECISIONS, (json.dumps(split.decisions, indent=0, sort_keys=True) + "\n").encode())
+    make_moves(root, split.moves)
+
+
+_DECISIONS = "holdout.json"
+
+
+def _earlier(root: Path) -> dict[str, bool]:
+    """Content -> whether it is held out, as decided before."""
+    file = root / STATE / _DECISIONS
+    if not file.exists():
+        return {}
+    try:
+        tree = json.loads(file.read_bytes())
+    except ValueError as error:
+        raise DatasetError(f"{file} is damaged: put it back as it was, or delete it to decide anew what is held out.") from error
+    if not isinstance(tree, dict):
+        raise DatasetError(f"{file} is damaged: put it back as it was, or delete it to decide anew what is held out.")
+    return {str(content): bool(side) for content, side in tree.items()}
+
+
+def _look(path: Path) -> tuple[str, Signature] | str:
+    try:
+        return content_hash(path), signature(read_picture(path))
+    except DatasetError as error:
+        return str(error)
+
+
+def _training_folder(root: Path, name: str) -> Path:
+    """Where pictures of a concept train: its `N_name` folder or, in a plain dataset, the dataset's folder."""
+    for folder in sorted(root.iterdir()):
+        if folder.is_dir() and (concept := concept_in(folder.name)) is not None and concept.name == name:
+            return folder
+    return root
+
+
+def _same(contents: Sequence[str]) -> list[list[int]]:
+    places: dict[str, list[int]] = {}
+    for index, content in enumerate(contents):
+        places.setdefault(content, []).append(index)
+    return list(places.values())
+
+
+def _joined(count: int, groups: Sequence[Sequence[int]]) -> list[list[int]]:
+    """All indices in groups that share none."""
+    leader = list(range(count))
+
+    def head(index: int) -> int:
+        while leader[index] != index:
+            leader[index] = leader[leader[index]]
+            index = leader[index]
+        return index
+
+    for group in groups:
+        for other in group[1:]:
+            leader[head(other)] = head(group[0])
+    members: dict[int, list[int]] = {}
+    for index in range(count):
+        members.setdefault(head(index), []).append(index)
+    return list(members.values())

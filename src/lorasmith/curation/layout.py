@@ -1,0 +1,233 @@
+"""Lay a dataset out in `N_name` folders: N repeats of each picture, `name` the concept and the stand-in for missing captions.
+
+Loose pictures and plain folders become concepts, the repeats of several concepts are balanced (see `balance`), a folder is marked as
+regularisation pictures by moving it into `regularisation/`, and pictures held out for evaluation move into `holdout/`. Nothing but
+names changes. All moves are written down before the first is made; if the work is cut short, the next call finishes it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+
+from lorasmith.atomic import write_atomically
+from lorasmith.curation.imports.imports import MOVES, finish_moves
+from lorasmith.curation.mend.mend import CAPTION_SUFFIXES, alone_in, places_after, recipes, sidecars
+from lorasmith.curation.names import TakenNames, safe_folder
+from lorasmith.dataset_folder import STATE
+from lorasmith.datasets.balance import USUAL_EPOCHS, Share, balanced_repeats, warnings_of
+from lorasmith.datasets.folders import HOLDOUT, REGULARISATION, concept_in
+from lorasmith.errors import DatasetError, InputError
+from lorasmith.images.read import PICTURE_SUFFIXES
+
+Move = tuple[str, str]
+"""Old and new place of a folder, or of a picture with its captions, in the dataset, with `/`."""
+
+
+@dataclass(frozen=True)
+class Concept:
+    """One folder of the layout."""
+
+    folder: str
+    """Its place in the dataset: `5_anna, red hat`, `regularisation/1_woman`."""
+    name: str
+    share: Share
+    is_reg: bool = False
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a dataset would be laid out."""
+
+    concepts: tuple[Concept, ...]
+    moves: tuple[Move, ...]
+    warnings: tuple[str, ...]
+
+    @property
+    def showings_per_epoch(self) -> int:
+        """Pictures shown in one epoch, without regularisation pictures."""
+        return sum(concept.share.showings for concept in self.concepts if not concept.is_reg)
+
+
+def plan_layout(
+    root: Path,
+    *,
+    concept: str | None = None,
+    names: Mapping[str, str] | None = None,
+    repeats: Mapping[str, int] | None = None,
+    regularisation: Sequence[str] = (),
+    base_repeats: int = 1,
+    epochs: int = USUAL_EPOCHS,
+) -> Layout:
+    """How the dataset would be laid out; nothing is changed.
+
+    `concept` is the name for the loose pictures. `names` gives folders other names, `repeats` sets those of some concepts by hand, and
+    `regularisation` lists folders to mark; all by the folder's name or, of an `N_name` folder, its name alone. All other repeats are
+    balanced, with `base_repeats` for the concept with the most pictures.
+
+    Raises:
+        DatasetError: there are no pictures, or loose ones without a `concept`.
+        InputError: a folder that is named here does not exist.
+    """
+    if not root.is_dir():
+        raise DatasetError(f"{root} is no folder: give the dataset's folder.")
+    names, repeats = dict(names or {}), dict(repeats or {})
+    loose = _pictures(root)
+    folders = [folder for folder in sorted(root.iterdir()) if folder.is_dir() and not folder.name.startswith(".") and _pictures(folder)]
+    marked = [folder for folder in sorted((root / REGULARISATION).glob("*")) if folder.is_dir() and _pictures(folder)]
+    known = {key for folder in (*folders, *marked) for key in (folder.name, _concept_name(folder.name))} | ({concept} if concept else set())
+    for asked in (*names, *repeats, *regularisation):
+        if asked not in known | set(names.values()):
+            raise InputError(f"{root} has no folder {asked!r}: there are {', '.join(sorted(key for key in known if key)) or 'none'}.")
+    if loose and concept is None:
+        raise DatasetError(f"{root} holds {len(loose)} pictures that lie in no folder: say what they are called (--concept NAME).")
+    if not loose and not folders:
+        raise DatasetError(f"{root} holds no pictures: import some first (lorasmith import SOURCE --into {root}).")
+
+    counts: dict[str, int] = {}
+    sources: dict[str, list[Path]] = {}
+    reg: dict[str, list[Path]] = {}
+    for folder in (*folders, *marked):
+        name = _concept_name(folder.name)
+        called = safe_folder(names.get(folder.name, names.get(name, name)))
+        wanted = folder.parent != root or folder.name in regularisation or name in regularisation
+        (reg if wanted else sources).setdefault(called, []).append(folder)
+        if not wanted:
+            counts[called] = counts.get(called, 0) + len(_pictures(folder))
+    if loose and concept is not None:
+        called = safe_folder(concept)
+        counts[called] = counts.get(called, 0) + len(loose)
+        sources.setdefault(called, [])
+    shares = balanced_repeats(counts, base_repeats, epochs)
+    for asked, count in repeats.items():
+        called = safe_folder(names.get(asked, _concept_name(asked)))
+        if called in shares:
+            shares[called] = replace(shares[called], repeats=count)
+
+    concepts, moves = [], []
+    for called, share in shares.items():
+        goal = f"{min(999, share.repeats)}_{called}"
+        concepts.append(Concept(goal, called, share))
+        moves += _moves_into(root, sources[called], goal)
+    if loose and concept is not None:
+        goal = f"{min(999, shares[safe_folder(concept)].repeats)}_{safe_folder(concept)}"
+        moves += [(picture.name, f"{goal}/{picture.name}") for picture in loose]
+    for called, found in reg.items():
+        times = next((count for asked, count in repeats.items() if asked in (called, *(one.name for one in found))), 1)
+        goal = f"{REGULARISATION}/{times}_{called}"
+        concepts.append(Concept(goal, called, Share(sum(len(_pictures(one)) for one in found), times, epochs), is_reg=True))
+        moves += _moves_into(root, found, goal)
+    return Layout(tuple(concepts), tuple(_without_clashes(root, moves)), tuple(warnings_of(shares)))
+
+
+def lay_out(root: Path, layout: Layout) -> None:
+    """Make the moves of a layout; captions, records and mends follow. Raises DatasetError where something is in the way."""
+    make_moves(root, layout.moves)
+
+
+def make_moves(root: Path, moves: Sequence[Move]) -> None:
+    """Give files and folders of a dataset other places, all or, after a crash, the rest with the next call."""
+    with alone_in(root):
+        finish_moves(root)
+        if not moves:
+            return
+        for _, new in moves:
+            if (root / new).exists():
+                raise DatasetError(f"{root / new} is there already: rename or remove it, then lay out again.")
+        whole = [*moves, *_moves_of_captions(root, moves), *_moves_of_originals(root, moves)]
+        write_atomically(root / STATE / MOVES, json.dumps(whole).encode())
+        finish_moves(root)
+
+
+@contextmanager
+def rehearsal(root: Path) -> Iterator[Path]:
+    """A stand-in for the dataset, with links in place of its pictures: what is moved there shows what would be moved here."""
+
+    def stand_in(old: str, new: str) -> None:
+        if Path(old).suffix in (".json", ".jsonl", *CAPTION_SUFFIXES):
+            shutil.copy2(old, new)  # what may be written to
+        else:
+            os.symlink(Path(old).resolve(), new)
+
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder) / root.resolve().name
+        shutil.copytree(root, place, copy_function=stand_in, ignore=lambda _, names: {"lock"} & set(names))
+        yield place
+
+
+def _moves_into(root: Path, folders: Sequence[Path], goal: str) -> list[Move]:
+    """A folder is renamed; where several become one, the pictures of the others move into it."""
+    moves: list[Move] = []
+    ordered = sorted(folders, key=lambda folder: folder.relative_to(root).as_posix() != goal)
+    for folder in ordered:
+        place = folder.relative_to(root).as_posix()
+        if folder is ordered[0]:
+            moves += [] if place == goal else [(place, goal)]
+        else:
+            moves += [(f"{place}/{picture.name}", f"{goal}/{picture.name}") for picture in _pictures(folder)]
+    return moves
+
+
+def _without_clashes(root: Path, moves: Sequence[Move]) -> list[Move]:
+    """The moves with new names where two pictures would share one."""
+    back = {new: old for old, new in moves}
+    taken: dict[str, TakenNames] = {}
+    clear = []
+    for old, new in moves:
+        path = PurePosixPath(new)
+        if path.suffix.lower() not in PICTURE_SUFFIXES or (root / old).is_dir():
+            clear.append((old, new))
+            continue
+        goal = path.parent.as_posix()
+        if goal not in taken:
+            now = root / back.get(goal, goal)
+            taken[goal] = TakenNames(file.stem for file in now.iterdir()) if now.is_dir() else TakenNames()
+        clear.append((old, f"{goal}/{taken[goal].claim(path.stem)}{path.suffix}"))
+    return clear
+
+
+def _moves_of_captions(root: Path, moves: Sequence[Move]) -> list[Move]:
+    """The captions beside pictures that move."""
+    return [
+        (f"{PurePosixPath(old).parent / caption.name}", str(PurePosixPath(new).with_suffix(caption.suffix)))
+        for old, new in moves
+        if (root / old).is_file()
+        for caption in sidecars(root / old)
+    ]
+
+
+def _moves_of_originals(root: Path, moves: Sequence[Move]) -> list[Move]:
+    """Where the originals of cut and removed pictures would come back: beside those that were their neighbours."""
+    goals = {PurePosixPath(old).parent: PurePosixPath(new).parent for old, new in moves if (root / old).is_file()}
+    after = places_after(moves)
+    found = []
+    for recipe in recipes(root):
+        place = PurePosixPath(recipe.original.path)
+        if recipe.closed and after(str(place)) == str(place) and place.parent in goals:
+            found.append((str(place), str(goals[place.parent] / place.name)))
+    return found
+
+
+def _concept_name(folder: str) -> str:
+    concept = concept_in(folder)
+    return concept.name if concept is not None and concept.name is not None else folder
+
+
+def _pictures(folder: Path) -> list[Path]:
+    if folder.name in (HOLDOUT, REGULARISATION) or not folder.is_dir():
+        return []
+    return sorted(file for file in folder.iterdir() if file.suffix.lower() in PICTURE_SUFFIXES and not file.name.startswith("."))
+
+
+def settings_for(root: Path) -> str:
+    """The `[[datasets]]` of a run's settings that train on the dataset as it is laid out."""
+    lines = [f"[[datasets]]\npath = {json.dumps(str(root), ensure_ascii=False)}\n"]
+    if (root / REGULARISATION).is_dir():
+        lines.append(f"[[datasets]]\npath = {json.dumps(str(root / REGULARISATION), ensure_ascii=False)}\nis_reg = true\n")
+    return "\n".join(lines)

@@ -1,0 +1,57 @@
+"""Whether somebody has said that a dataset's pictures may be trained on.
+
+Nobody can tell from a picture who may use it. So the person who trains says it once, in words of their own (`my own photographs`,
+`CC0, from the museum`), and that is kept with the dataset: when, and of how many pictures. What came in later was not meant.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from lorasmith.atomic import write_atomically
+from lorasmith.curation.mend.mend import dataset_pictures
+from lorasmith.dataset_folder import STATE
+from lorasmith.errors import DatasetError, InputError
+
+FILE = "rights.json"
+
+
+@dataclass(frozen=True)
+class Rights:
+    """What was said."""
+
+    words: str
+    pictures: int
+    """That the dataset held then."""
+    when: str
+    """Date and time in UTC, as ISO 8601."""
+
+    def sentence(self, root: Path) -> str:
+        """For a person, with how many pictures came since."""
+        more = len(dataset_pictures(root)) - self.pictures
+        later = f"; {more} more pictures came since: say it again if it holds of them" if more > 0 else ""
+        return f"rights confirmed: {self.words} ({self.pictures} pictures, {self.when[:10]}){later}"
+
+
+def confirm(root: Path, words: str) -> Rights:
+    """Keep that somebody may train on all pictures that the dataset holds now, and why. Raises InputError where nothing is said."""
+    if not words.strip():
+        raise InputError("The rights need a word on where they come from, such as 'my own photographs'.")
+    rights = Rights(" ".join(words.split()), len(dataset_pictures(root)), datetime.now(UTC).isoformat(timespec="seconds"))
+    (root / STATE).mkdir(exist_ok=True)
+    write_atomically(root / STATE / FILE, json.dumps(asdict(rights), ensure_ascii=False, indent=1).encode())
+    return rights
+
+
+def confirmed(root: Path) -> Rights | None:
+    """What was said of the dataset; None where nobody has. Raises DatasetError where the file is damaged."""
+    file = root / STATE / FILE
+    if not file.exists():
+        return None
+    try:
+        return Rights(**json.loads(file.read_text("utf-8")))
+    except (ValueError, TypeError) as error:
+        raise DatasetError(f"{file} is damaged: delete it and confirm the rights again.") from error

@@ -1,0 +1,133 @@
+"""One shape for 'what is wrong': with pictures, captions, folders, settings, LoRA files and imported settings alike.
+
+A finding says which rule spoke (`code`, stable, for scripts and pages), how grave it is, what it is about, what was measured, why that
+matters, and what to do: as words for a person, and where it can be done by us as the change itself, so that a page offers it as a
+button and a command as an option. The rooms make findings; whoever shows them reads nothing else.
+
+    Finding(
+        code="audit.too_small", severity="warning", about="picture", subjects=("mimi/03.png",),
+        message="The picture is smaller than the training resolution.",
+        evidence=Evidence(312, "pixels", "The shorter side has 312 pixels of 1024."),
+        why="It is enlarged for training, and the LoRA learns the softness that comes of it.",
+        fix=Fix("Upscale it with a good upscaler, or take a larger copy.", (MendChange("upscale"),)),
+    )
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Severity = Literal["error", "warning", "note"]
+"""error: it cannot be used as it is. warning: it will show in the result. note: worth knowing."""
+
+SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
+
+About = Literal["picture", "caption", "folder", "set", "setting", "layer", "file", "option"]
+"""What the subjects of a finding are: `set` is the pictures or captions as a whole, `option` a setting of another trainer."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What was measured."""
+
+    number: float
+    unit: str
+    """What `number` counts or measures, such as `pixels` or `tags per caption`."""
+    text: str = ""
+    """The same as a sentence, with what it is compared with; "" where number and unit say it all."""
+
+    def __str__(self) -> str:
+        return self.text or f"{self.number:g} {self.unit}"
+
+
+@dataclass(frozen=True)
+class SettingChange:
+    """Set `setting` (dotted, such as `network.rank`) to `value`; None takes the setting out."""
+
+    setting: str
+    value: Any
+
+    @property
+    def as_data(self) -> dict[str, Any]:
+        return {"kind": "setting", "setting": self.setting, "value": self.value}
+
+
+@dataclass(frozen=True)
+class MendChange:
+    """Mend the subjects in this way (a key of `curation.mend`'s ways, or `duplicates`, `remove`) with these parameters."""
+
+    way: str
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def as_data(self) -> dict[str, Any]:
+        return {"kind": "mend", "way": self.way, "parameters": dict(self.parameters)}
+
+
+@dataclass(frozen=True)
+class CaptionChange:
+    """Apply an edit (a key of `captions.edits`) with these parameters to the subjects' captions."""
+
+    edit: str
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def as_data(self) -> dict[str, Any]:
+        return {"kind": "caption", "edit": self.edit, "parameters": dict(self.parameters)}
+
+
+Change = SettingChange | MendChange | CaptionChange
+
+
+@dataclass(frozen=True)
+class Fix:
+    """What to do: in words, and as changes that can be applied where there are some. Several changes belong together."""
+
+    words: str
+    changes: tuple[Change, ...] = ()
+
+    @property
+    def as_data(self) -> dict[str, Any]:
+        return {"words": self.words, "changes": [change.as_data for change in self.changes]}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that somebody should know about a picture, a caption, a folder, a set, a setting, a layer, a file or an option."""
+
+    code: str
+    """`room.rule`, such as `audit.too_small`; it does not change between versions."""
+    severity: Severity
+    message: str
+    """What is wrong, as a sentence that can stand alone."""
+    about: About
+    subjects: tuple[str, ...] = ()
+    """Names of what is concerned, paths relative to the dataset; of copies the one to keep comes first. () for a whole set."""
+    evidence: Evidence | None = None
+    why: str = ""
+    """What it does to the LoRA, or why it matters otherwise."""
+    fix: Fix | None = None
+    source: str = ""
+    """Whose advice this is, in words."""
+    confidence: float = 1.0
+    """0-1: how likely it is that a person would agree."""
+    details: tuple[str, ...] = ()
+    """More for a person: the tags in question, what the decoder said, which copies are mirrored."""
+
+    @property
+    def as_data(self) -> dict[str, Any]:
+        """For `--json`, the API and files; one form for all findings."""
+        evidence = self.evidence
+        return {
+            "code": self.code, "severity": self.severity, "message": self.message, "about": self.about, "subjects": list(self.subjects),
+            "evidence": None if evidence is None else {"number": evidence.number, "unit": evidence.unit, "text": str(evidence)},
+            "why": self.why, "fix": None if self.fix is None else self.fix.as_data, "source": self.source,
+            "confidence": self.confidence, "details": list(self.details),
+        }  # fmt: skip
+
+
+def worst_first(findings: Iterable[Finding]) -> list[Finding]:
+    """The gravest first; of equal ones what concerns most subjects, then by code."""
+    return sorted(findings, key=lambda finding: (SEVERITIES.index(finding.severity), -len(finding.subjects), finding.code))

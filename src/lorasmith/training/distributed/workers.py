@@ -1,0 +1,248 @@
+"""The other processes of a run that trains in several: how they start, join, and end.
+
+The run's own process, which the user started, starts the others as `python -m lorasmith.training.distributed.workers RUN_FOLDER`. They meet on a
+free port of this machine that nothing outside can reach, and accelerate gives each its device: `gloo` carries what they exchange on
+CPUs, `nccl` the gradients on GPUs.
+
+None of them outlives the run. Each holds the reading end of a pipe to the run's own process and ends when that closes, however it
+came to close: the end of the run, an error, or a SIGKILL.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+from lorasmith.errors import LorasmithError, RunError, SettingsError
+
+if TYPE_CHECKING:
+    from torch.distributed import TCPStore
+
+    from lorasmith.training.distributed.process_group import ProcessGroup
+
+HOST = "127.0.0.1"
+PATIENCE = timedelta(days=1)
+"""How long a process waits for the others: the run's own may draw samples for hours. One that has ended is noticed at once."""
+LAST_WORDS = 10.0
+"""Seconds in which a process that broke the connection has ended."""
+
+
+# -- in the run's own process -----------------------------------------------------------------------------------------
+
+
+@contextmanager
+def several_processes(count: int, folder: Path, device: str) -> Iterator[ProcessGroup]:
+    """Within the block this process is the first of `count` that work on the run in `folder`; the others end with the block.
+
+    Raises SettingsError where this machine cannot, RunError where one of them ends before all have met.
+    """
+    from lorasmith.training.distributed.process_group import SINGLE_PROCESS
+
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise SettingsError(
+            "Lorasmith starts its other processes itself, but a launcher has started several of this one; "
+            "start it once, without accelerate launch or torchrun, and set training.num_processes"
+        )
+    if count == 1:
+        yield SINGLE_PROCESS
+        return
+    _check_machine(count, device)
+    with ExitStack() as stack:
+        store = _meeting_point(count)
+        threads = stack.enter_context(_divided_threads(count))
+        workers = Workers(folder, count, device)
+        stack.callback(workers.end)
+        for rank in range(1, count):
+            workers.start(rank, _environment(rank, count, store.port, threads))
+        workers.wait_for_all(store)
+        yield stack.enter_context(_joined(store, 0, count, device, threads, workers.why))
+
+
+class Workers:
+    """The processes that were started, and what became of them."""
+
+    def __init__(self, folder: Path, count: int, device: str):
+        self.folder, self.count, self.device = folder, count, device
+        self.processes: dict[int, subprocess.Popen[bytes]] = {}
+        self._said: dict[int, IO[bytes]] = {}
+
+    def start(self, rank: int, environment: Mapping[str, str]) -> None:
+        """Start one; it hears no Ctrl-C, since the run's own process decides what that means."""
+        self._said[rank] = tempfile.TemporaryFile()  # noqa: SIM115 - closed in `end`
+        self.processes[rank] = subprocess.Popen(
+            [sys.executable, "-P", "-m", __name__, str(self.folder), self.device],
+            env={**os.environ, **environment}, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=self._said[rank],
+            start_new_session=True,
+        )  # fmt: skip
+
+    def wait_for_all(self, store: TCPStore) -> None:
+        """Until every process has come to the meeting point; raises RunError where one ends before."""
+        while not store.check([_here(rank) for rank in self.processes]):
+            if any(process.poll() is not None for process in self.processes.values()):
+                raise RunError(self.why())
+            time.sleep(0.02)
+
+    def why(self) -> str:
+        """A sentence on why the processes lost each other."""
+        go_on = f"mend that and go on with: lorasmith resume {self.folder}"
+        until = time.monotonic() + LAST_WORDS
+        while time.monotonic() < until:
+            for rank, process in self.processes.items():
+                if process.poll() is not None:
+                    return f"process {rank + 1} of {self.count} has ended ({self._last_words(rank, process.returncode)}); {go_on}"
+            time.sleep(0.02)
+        return f"the {self.count} processes of the run lost each other, though all are alive; {go_on}"
+
+    def _last_words(self, rank: int, code: int) -> str:
+        if code < 0:
+            return f"killed by {signal.Signals(-code).name}"
+        self._said[rank].seek(0)
+        lines = self._said[rank].read().decode(errors="replace").strip().splitlines()
+        return lines[-1].removesuffix(".") if lines else f"exit code {code}"
+
+    def end(self) -> None:
+        """Close the pipes, which ends them, and make sure of it."""
+        for process in self.processes.values():
+            assert process.stdin is not None
+            process.stdin.close()
+        for process in self.processes.values():
+            try:
+                process.wait(LAST_WORDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        for said in self._said.values():
+            said.close()
+
+
+def _check_machine(count: int, device: str) -> None:
+    """Raises SettingsError where `count` processes cannot work here."""
+    import torch
+
+    if device == "cuda" and torch.cuda.device_count() < count:
+        raise SettingsError(
+            f"training.num_processes is {count}, but torch sees {torch.cuda.device_count()} GPUs, and each process takes one; "
+            f"lower it, or raise training.gradient_accumulation_steps instead"
+        )
+    if torch.distributed.is_initialized():
+        raise SettingsError("another training in several processes is under way in this program; wait until it ends")
+
+
+def _meeting_point(count: int) -> TCPStore:
+    """Where the processes find each other: a store on a port that the system chose, open to this machine alone."""
+    from torch.distributed import TCPStore
+
+    listener = socket.create_server((HOST, 0))
+    port = listener.getsockname()[1]
+    return TCPStore(HOST, port, count, is_master=True, timeout=PATIENCE, wait_for_workers=False, master_listen_fd=listener.detach())
+
+
+@contextmanager
+def _divided_threads(count: int) -> Iterator[int]:
+    """Threads for each of `count` processes, so that together they have as many as this one has; as OMP_NUM_THREADS says where it is set."""
+    import torch
+
+    before = torch.get_num_threads()
+    each = before if "OMP_NUM_THREADS" in os.environ else max(1, before // count)
+    torch.set_num_threads(each)
+    try:
+        yield each
+    finally:
+        torch.set_num_threads(before)
+
+
+# -- in every process -------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _joined(
+    store: TCPStore, rank: int, count: int, device: str, threads: int, why: Callable[[], str] | None = None
+) -> Iterator[ProcessGroup]:
+    """Within the block this process can exchange with the others, and its default GPU is its own."""
+    import torch
+    from accelerate import PartialState
+
+    from lorasmith.training.distributed.process_group import ProcessGroup
+
+    cpu = device == "cpu"
+    with _set_environment(_environment(rank, count, store.port, threads)):
+        PartialState._reset_state()
+        # gloo beside nccl: it carries what is said between the CPUs, and a process that has ended breaks it at once
+        backend = {} if cpu else {"backend": "cpu:gloo,cuda:nccl"}
+        PartialState(cpu=cpu, store=store, rank=rank, world_size=count, timeout=PATIENCE, **backend)
+    torch.set_num_threads(threads)
+    try:
+        yield ProcessGroup(rank, count, why) if why else ProcessGroup(rank, count)
+    finally:
+        PartialState().destroy_process_group()
+        PartialState._reset_state()
+
+
+def _environment(rank: int, count: int, port: int, threads: int) -> dict[str, str]:
+    """What accelerate and torch read of a process among several."""
+    loopback = [name for _, name in socket.if_nameindex() if name.startswith("lo")] if os.name == "posix" else []
+    return {
+        "RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(count), "LOCAL_WORLD_SIZE": str(count),
+        "MASTER_ADDR": HOST, "MASTER_PORT": str(port), "OMP_NUM_THREADS": str(threads),
+        **({"GLOO_SOCKET_IFNAME": loopback[0]} if loopback else {}),
+    }  # fmt: skip
+
+
+@contextmanager
+def _set_environment(values: Mapping[str, str]) -> Iterator[None]:
+    """Within the block the environment holds `values`, too."""
+    before = dict(os.environ)
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name in values:
+            os.environ.pop(name, None)
+        os.environ.update({name: value for name, value in before.items() if name in values})
+
+
+def _here(rank: int) -> str:
+    """The key by which a process says that it has come."""
+    return f"here/{rank}"
+
+
+# -- in the others ----------------------------------------------------------------------------------------------------
+
+
+def join(folder: Path, device: str) -> None:
+    """Join the run in `folder` as the process that the environment describes, and work until its own process ends."""
+    from torch.distributed import TCPStore
+
+    from lorasmith.training.run import work_along
+
+    rank, count, threads = (int(os.environ[name]) for name in ("RANK", "WORLD_SIZE", "OMP_NUM_THREADS"))
+    store = TCPStore(HOST, int(os.environ["MASTER_PORT"]), count, is_master=False, timeout=PATIENCE)
+    store.set(_here(rank), "")
+    with _joined(store, rank, count, device, threads) as process_group:
+        work_along(folder, process_group)
+
+
+def _end_with_the_run() -> None:
+    """Wait for the end of the pipe that the run's own process holds, then end this one at once."""
+    os.read(0, 1)
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    threading.Thread(target=_end_with_the_run, daemon=True).start()
+    try:
+        join(Path(sys.argv[1]), sys.argv[2])
+    except LorasmithError as error:
+        print(error, file=sys.stderr, flush=True)
+        os._exit(1)

@@ -1,0 +1,630 @@
+"""What each option of sd-scripts is here: a row of `OPTIONS` that converts it, a name that is ours too, or a reason in `LEFT` why it
+has no place.
+
+Names and meanings are those of sd-scripts 0.10; where its documents and its code differ, the code counts.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any, Protocol, get_args
+
+from lorasmith.training.importers import sd_scripts_blocks as blocks
+from lorasmith.training.importers.sd_scripts_files import Found, typed, words_of
+from lorasmith.training.optim.optimizers import OPTIMIZERS
+from lorasmith.training.settings.tree import ScheduleSettings, TrainingSettings, setting_names
+
+
+class Target(Protocol):
+    """Where rows put what they make: the draft of `import_settings`."""
+
+    found: Found
+    off: list[str]
+
+    @property
+    def options(self) -> Mapping[str, Any]: ...
+    def put(self, theirs: str, ours: str, value: Any, why: str = "") -> None: ...
+    def leave(self, theirs: str, value: Any, why: str) -> None: ...
+
+
+Row = Callable[[Target, str, Any], None]
+"""(where to, what the file calls the option, its value)"""
+
+
+@cache
+def _by_last_name() -> dict[str, str]:
+    names = [name for name in setting_names() if not name.startswith("datasets.")]
+    counts = Counter(name.split(".")[-1] for name in names)
+    return {last: name for name in names if counts[last := name.split(".")[-1]] == 1}
+
+
+# Words that both know, and that do not mean the same.
+_FALSE_FRIENDS = frozenset(
+    {"name", "path", "config", "steps", "type", "args", "device", "trigger", "cache", "rank", "alpha", "layers", "kind", "weights"}
+)
+
+
+def our_name(option: str) -> str | None:
+    """The setting that bears the option's name, if there is just one."""
+    return None if option in _FALSE_FRIENDS else _by_last_name().get(option)
+
+
+def to(ours: str, change: Callable[[Any], Any] | None = None, why: str = "") -> Row:
+    """A row that sets one setting."""
+    return lambda draft, theirs, value: draft.put(theirs, ours, change(value) if change else value, why)
+
+
+def where_on(ours: str, setting: Any, why: str = "") -> Row:
+    """A row of a flag that sets one setting where it is on."""
+    return lambda draft, theirs, value: draft.put(theirs, ours, setting, why) if value else None
+
+
+# -- base, length, precision ------------------------------------------------------------------------------------------
+
+
+def _resolution(draft: Target, theirs: str, value: Any) -> None:
+    sides = [int(side) for side in re.findall(r"\d+", str(value))]
+    draft.put(theirs, "buckets.resolution", sides[0] if len(set(sides)) == 1 else sides)
+
+
+def _clip_skip(draft: Target, theirs: str, value: Any) -> None:
+    if draft.found.family in ("sdxl", "flux"):
+        if value and value != 1:
+            draft.leave(theirs, value, "sd-scripts ignores it for this family, and so the base is read as before")
+    elif value:
+        draft.put(theirs, "base.clip_skip", value)
+
+
+def _max_token_length(draft: Target, theirs: str, value: Any) -> None:
+    if draft.found.family == "flux":
+        draft.leave(theirs, value, "for Flux t5xxl_max_token_length decides")
+    else:
+        draft.put(theirs, "base.max_token_length", value)
+
+
+def _mixed_precision(draft: Target, theirs: str, value: Any) -> None:
+    if value in get_args(TrainingSettings.model_fields["mixed_precision"].annotation):
+        draft.put(theirs, "training.mixed_precision", value)
+    else:
+        draft.put(theirs, "training.mixed_precision", "bf16", f"{value} is not offered as a precision to compute in; look at base.quantize")
+
+
+def _save_precision(draft: Target, theirs: str, value: Any) -> None:
+    draft.put(theirs, "checkpoints.save_precision", {"float": "fp32"}.get(value, value))
+
+
+def _half_weights(draft: Target, theirs: str, value: Any) -> None:
+    if value:
+        why = (
+            "trained weights in float16 lose small steps; in bfloat16 they are rounded so that they add up" if theirs == "full_fp16" else ""
+        )
+        draft.put(theirs, "training.weight_dtype", "bf16", why)
+
+
+def _num_processes(draft: Target, theirs: str, value: Any) -> None:
+    if int(value) > 1:
+        draft.put(theirs, "training.num_processes", int(value), "Lorasmith starts the other processes by itself")
+
+
+def _log_with(draft: Target, theirs: str, value: Any) -> None:
+    if value in ("tensorboard", "all"):
+        draft.put(theirs, "logging.tensorboard", True)
+    if value in ("wandb", "all"):
+        draft.put(
+            theirs, "logging.wandb_project", str(draft.options.get("log_tracker_name") or "lorasmith"), "logging to W&B names a project"
+        )
+
+
+def _save_every(draft: Target, theirs: str, value: Any) -> None:
+    if value:
+        draft.put(theirs, "checkpoints.save_every_n_epochs", value)
+
+
+def _steps(draft: Target, theirs: str, value: Any) -> None:
+    if draft.options.get("max_train_epochs"):
+        draft.leave(theirs, value, "max_train_epochs decides")
+    elif value:
+        draft.put(theirs, "training.max_train_steps", value)
+
+
+def _epochs(draft: Target, theirs: str, value: Any) -> None:
+    if value:
+        draft.put(theirs, "training.epochs", value)
+
+
+def _seed(draft: Target, theirs: str, value: Any) -> None:
+    draft.put(theirs, "training.seed", value)
+
+
+# -- rates, optimizer, schedule ---------------------------------------------------------------------------------------
+
+
+def _text_encoder_lr(draft: Target, theirs: str, value: Any) -> None:
+    rates = [typed(rate) for rate in (value if isinstance(value, list) else [value])]
+    draft.put(theirs, "optimizer.text_encoder_lr", rates[0])
+    if len(rates) > 1 and draft.found.family == "sdxl" and draft.options.get("network_module", "networks.lora") == "networks.lora":
+        draft.leave(f"{theirs} (second)", rates[1], "sd-scripts reads only the first for SDXL, and so it is for both encoders")
+    elif len(rates) > 1 and rates[1] != rates[0]:
+        draft.put(f"{theirs} (second)", "optimizer.text_encoder_2_lr", rates[1])
+
+
+# Their defaults, where ours differ, so that the same arguments train the same.
+_OPTIMIZER_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
+    "Prodigy": {"weight_decay": 0.0, "use_bias_correction": False, "safeguard_warmup": False},
+    "Lion": {"weight_decay": 0.0}, "CAME": {"weight_decay": 0.0}, "AdamWScheduleFree": {"weight_decay": 0.0},
+    **{name: {"weight_decay": 0.0, "weight_decouple": False} for name in OPTIMIZERS if name.startswith("DAdapt")},
+}  # fmt: skip
+_OPTIMIZER_NAMES = {
+    "dadaptation": "DAdaptAdam", "dadaptadampreprint": "DAdaptAdam", "dadaptadanip": "DAdaptAdan", "adamw8bitkahan": "AdamW8bit",
+    "prodigyopt.prodigy": "Prodigy", "pytorch_optimizer.came": "CAME", "came_pytorch.came": "CAME",
+} | {name.lower(): name for name in OPTIMIZERS}  # fmt: skip
+_NOT_OFFERED = ("sgdnesterov8bit", "pagedlion8bit", "radamschedulefree", "sgdschedulefree")
+
+
+def _optimizer(draft: Target, theirs: str, value: Any) -> None:
+    name = str(value)
+    ours = _OPTIMIZER_NAMES.get(name.lower())
+    if name.lower() in _NOT_OFFERED:
+        draft.leave(theirs, value, "it is not offered; AdamW is used, so look at the learning rate")
+        return
+    if name.lower() == "sgdnesterov":
+        draft.put(theirs, "optimizer.type", "torch.optim.SGD", "the same by its path")
+        draft.put(theirs, "optimizer.args.nesterov", True)
+        draft.put(theirs, "optimizer.args.momentum", 0.9, "as sd-scripts has it")
+        return
+    if ours is None:
+        ours = name if "." in name else f"torch.optim.{name}"
+    draft.put(theirs, "optimizer.type", ours, "" if ours.lower() == name.lower() else "the same by its name here")
+    names = {word.partition("=")[0] for word in words_of(draft.options.get("optimizer_args") or [])}
+    given = names | ({"weight_decouple"} if "decouple" in names else set())
+    for key, default in _OPTIMIZER_DEFAULTS.get(ours, {}).items():
+        if key not in given:
+            why = f"not given, which means {default} there; Lorasmith's own default differs"
+            draft.put(f"{theirs} ({key})", f"optimizer.args.{key}", default, why)
+
+
+def _optimizer_args(draft: Target, theirs: str, value: Any) -> None:
+    kind = _OPTIMIZER_NAMES.get(str(draft.options.get("optimizer_type", "AdamW")).lower(), "")
+    for key, setting in _pairs(draft, theirs, value):
+        if kind == "Adafactor" and key in ("relative_step", "warmup_init") and setting:
+            draft.leave(f"{theirs} {key}", setting, "the rate comes from the settings here; look at optimizer.learning_rate, 1e-4 or so")
+        elif setting is None:
+            draft.leave(f"{theirs} {key}", setting, "None cannot be set; the optimizer's default is used")
+        else:
+            renamed = "weight_decouple" if key == "decouple" and kind.startswith("DAdapt") else key
+            draft.put(f"{theirs} {key}", f"optimizer.args.{renamed}", list(setting) if isinstance(setting, tuple) else setting,
+                      "its name in the library that Lorasmith uses" if renamed != key else "")  # fmt: skip
+
+
+def _pairs(draft: Target, theirs: str, value: Any) -> list[tuple[str, Any]]:
+    """key=value words, their values as Python writes them; a word without = is listed as left."""
+    found = []
+    for word in words_of(value):
+        key, equals, text = word.partition("=")
+        if not equals:
+            draft.leave(theirs, word, "it is no key=value, which sd-scripts would refuse")
+            continue
+        found.append((key, _literal(text)))
+    return found
+
+
+def _literal(text: str) -> Any:
+    value = typed(text)
+    if isinstance(value, str):
+        try:
+            return ast.literal_eval(value)
+        except (ValueError, SyntaxError):
+            return value
+    return value
+
+
+_SCHEDULES = {name: name for name in get_args(ScheduleSettings.model_fields["lr_scheduler"].annotation)} | {"cosine_with_min_lr": "cosine"}
+
+
+def _scheduler(draft: Target, theirs: str, value: Any) -> None:
+    if str(draft.options.get("lr_scheduler_type") or ""):
+        draft.leave(theirs, value, "lr_scheduler_type decides")
+    elif value in _SCHEDULES:
+        draft.put(theirs, "schedule.lr_scheduler", _SCHEDULES[value], "the same by its name here" if _SCHEDULES[value] != value else "")
+    else:
+        draft.put(theirs, "schedule.lr_scheduler", "constant", f"{value} is not offered; the rate stays as it is")
+
+
+def _scheduler_type(draft: Target, theirs: str, value: Any) -> None:
+    if "rex" in str(value).rpartition(".")[2].lower():
+        draft.put(theirs, "schedule.lr_scheduler", "rex", f"the schedule of {value}, as its paper has it")
+    else:
+        draft.put(theirs, "schedule.lr_scheduler", "constant", f"the class {value} is not offered; the rate stays as it is")
+
+
+_SCHEDULER_ARGS = {
+    "num_cycles": "lr_scheduler_num_cycles", "power": "lr_scheduler_power", "min_lr_ratio": "lr_scheduler_min_lr_ratio",
+    "min_lr_rate": "lr_scheduler_min_lr_ratio", "num_decay_steps": "lr_decay_steps",
+}  # fmt: skip
+
+
+def _scheduler_args(draft: Target, theirs: str, value: Any) -> None:
+    for key, setting in _pairs(draft, theirs, value):
+        if key in _SCHEDULER_ARGS:
+            draft.put(f"{theirs} {key}", f"schedule.{_SCHEDULER_ARGS[key]}", setting)
+        else:
+            draft.leave(f"{theirs} {key}", setting, "the schedules here have no such argument")
+
+
+def _length(ours: str) -> Row:
+    """Steps, a share of all, or a share written with %."""
+
+    def row(draft: Target, theirs: str, value: Any) -> None:
+        if isinstance(value, str) and value.endswith("%"):
+            draft.put(theirs, ours, float(value[:-1]) / 100, "a share of all steps")
+        elif value:
+            draft.put(theirs, ours, value)
+
+    return row
+
+
+# -- network ----------------------------------------------------------------------------------------------------------
+
+_MODULES: Mapping[str, tuple[str, str]] = {
+    "networks.lora": ("lora", ""), "networks.lora_flux": ("lora", ""), "networks.dylora": ("dylora", ""), "networks.loha": ("loha", ""),
+    "networks.lokr": ("lokr", ""),
+    "networks.lora_fa": ("lora", "LoRA-FA trains one of the two matrices; here both are trained, which takes more memory and learns more"),
+    "networks.oft": ("diag-oft", "its dim counts blocks and its alpha is the constraint; set network.block_size and network.constraint"),
+}  # fmt: skip
+_ALGOS = {
+    "lora": "lora", "locon": "lora", "loha": "loha", "lokr": "lokr", "dylora": "dylora", "glora": "glora", "ia3": "ia3",
+    "diag-oft": "diag-oft", "boft": "boft", "full": "full",
+}  # fmt: skip
+_PRESETS = {
+    "full": ("convolutions", "LyCORIS' full: the transformer blocks and the residual blocks"),
+    "full-lin": ("default", "LyCORIS' full-lin without the linear layers of the residual blocks"),
+    "attn-mlp": ("default", "all of the transformer blocks"), "attn-only": ("attention", ""),
+    "unet-transformer-only": ("default", "all of the transformer blocks"),
+}  # fmt: skip
+
+
+def _network_module(draft: Target, theirs: str, value: Any) -> None:
+    name = str(value)
+    if name == "lycoris.kohya":
+        algo = str(dict(_silent_pairs(draft)).get("algo", "lora"))
+        if algo in _ALGOS:
+            draft.put(theirs, "network.kind", _ALGOS[algo], "" if algo == _ALGOS[algo] else "LoCon: LoRA with the convolutions")
+        else:
+            draft.leave(theirs, f"{name} {algo}", f"Lorasmith has no network {algo}; LoRA is trained")
+        if algo in ("lora", "locon", "loha", "lokr", "dylora", "glora", "full") and "preset" not in dict(_silent_pairs(draft)):
+            draft.put(theirs, "network.preset", *_PRESETS["full"])
+    elif name in _MODULES:
+        draft.put(theirs, "network.kind", *_MODULES[name])
+    else:
+        draft.leave(theirs, value, "Lorasmith does not know the module; LoRA is trained")
+
+
+def _silent_pairs(draft: Target) -> list[tuple[str, str]]:
+    words = words_of(draft.options.get("network_args") or [])
+    return [(key, text) for key, equals, text in (word.partition("=") for word in words) if equals]
+
+
+def _alpha(draft: Target, theirs: str, value: Any) -> None:
+    if value:
+        draft.put(theirs, "network.alpha", value)
+    else:
+        draft.put(theirs, "network.alpha", draft.options.get("network_dim") or 4, "0 means the same as the rank there")
+
+
+def _network_args(draft: Target, theirs: str, value: Any) -> None:
+    given = dict(_silent_pairs(draft))
+    for key, setting in _pairs(draft, theirs, value):
+        label = key if theirs == "LoRA_type" else f"{theirs} {key}"  # in the GUI they are fields of their own
+        row, ours = NETWORK_ARGS.get(key), our_name(key)
+        if key in blocks.ARGUMENTS:
+            _blocks_argument(draft, label, key, setting)
+        elif row is not None:
+            row(draft, label, setting)
+        elif ours is not None and ours.startswith("network."):
+            if setting is not False:
+                draft.put(label, ours, setting)
+        elif key in NETWORK_ARGS_LEFT:
+            if setting in (False, 0, "", None, "all"):
+                draft.off.append(label)
+            else:
+                draft.leave(label, setting, NETWORK_ARGS_LEFT[key])
+        elif ours is not None:
+            draft.put(label, ours, setting)
+        else:
+            draft.leave(label, setting, "Lorasmith does not know this argument; a typing error perhaps")
+    if "conv_dim" in given and "conv_alpha" not in given and typed(given["conv_dim"]):
+        lycoris = draft.options.get("network_module") == "lycoris.kohya"
+        draft.put(f"{theirs} conv_alpha", "network.conv_alpha", draft.options.get("network_alpha") or 1.0 if lycoris else 1.0,
+                  "left out, which means the network's alpha there" if lycoris else "left out, which means 1 there")  # fmt: skip
+
+
+def _blocks_argument(draft: Target, theirs: str, key: str, value: Any) -> None:
+    """All arguments about blocks become rules together, under the name of the first; the others are listed as read with it."""
+    if draft.options.get("network_module", "networks.lora") != "networks.lora":
+        draft.leave(theirs, value, "sd-scripts reads settings of single blocks for networks.lora alone")
+        return
+    given = {name: said for name, text in _silent_pairs(draft) if name in blocks.ARGUMENTS and (said := _literal(text)) not in (None, "")}
+    first = next(iter(given))
+    if key != first:
+        draft.leave(theirs, value, f"read together with {first}")
+        return
+    others = {name: typed(text) for name, text in _silent_pairs(draft)}
+    rank = int(draft.options.get("network_dim") or 4)
+    defaults = blocks.Sizes(
+        rank, float(draft.options.get("network_alpha", 1) or rank), int(others["conv_dim"]) if others.get("conv_dim") else None,
+        float(others.get("conv_alpha") or 1),
+    )  # fmt: skip
+    try:
+        rules = blocks.block_rules(given, blocks.row_of(draft.found.family, given), defaults)
+    except ValueError as error:
+        draft.leave(theirs, value, f"{error}; write the single blocks as network.layers")
+        return
+    if rules:
+        draft.put(theirs, "network.layers", rules, "the same as rules; a block without one is as all")
+    else:
+        draft.off.append(theirs)
+
+
+def _preset(draft: Target, theirs: str, value: Any) -> None:
+    if value not in _PRESETS:
+        draft.leave(theirs, value, "Lorasmith has no such preset; choose layers with network.preset and network.layers")
+        return
+    draft.put(theirs, "network.preset", *_PRESETS[value])
+    if str(value).startswith("unet-"):
+        draft.put(theirs, "network.train_text_encoder", False, "the preset leaves the text encoders out")
+
+
+def _over_zero(ours: str) -> Row:
+    """A row that is off at 0."""
+    return lambda draft, theirs, value: draft.put(theirs, ours, value) if value else None
+
+
+def _loraplus_outside(draft: Target, theirs: str, value: Any) -> None:
+    if value:
+        draft.leave(theirs, value, f"sd-scripts reads it in network_args alone, so LoRA+ was off; to use it set optimizer.{theirs}")
+
+
+def _conv_rank(draft: Target, theirs: str, value: Any) -> None:
+    if value:
+        draft.put(theirs, "network.conv_rank", value)
+    else:
+        draft.put(theirs, "network.preset", "default", "0: the convolutions are not trained")
+
+
+NETWORK_ARGS: dict[str, Row] = {
+    "algo": lambda draft, theirs, value: None,  # told with the module
+    "preset": _preset,
+    "conv_dim": _conv_rank,
+    "conv_alpha": _over_zero("network.conv_alpha"),
+    "unit": to("network.rank_step"),
+    **{name: _over_zero(f"optimizer.{name}") for name in ("loraplus_lr_ratio", "loraplus_unet_lr_ratio", "loraplus_text_encoder_lr_ratio")},
+    "use_cp": where_on("network.use_tucker", True, "the same by its name here"),
+    "use_conv_cp": where_on("network.use_tucker", True, "the same by its name here"),
+    "constrain": _over_zero("network.constraint"),
+    "constraint": _over_zero("network.constraint"),
+    "dora_wd": where_on("network.dora", True, "the lengths go along the inputs here, as AUTOMATIC1111, Forge and ComfyUI draw it"),
+    "weight_decompose": where_on("network.dora", True, "the lengths go along the inputs here, as AUTOMATIC1111, Forge and ComfyUI draw it"),
+    "train_on_input": where_on("network.on_input", True, "the same by its name here"),
+    "block_size": lambda draft, theirs, value: draft.put(
+        theirs, "network.rank_step" if "algo=dylora" in words_of(draft.options.get("network_args") or []) else "network.block_size", value
+    ),
+}  # fmt: skip
+_BLOCKS = "settings of single blocks are written as network.layers here"
+NETWORK_ARGS_LEFT: dict[str, str] = {
+    **dict.fromkeys(("train_blocks", "train_double_block_indices",
+                     "train_single_block_indices", "network_reg_dims", "img_attn_dim", "txt_attn_dim", "img_mlp_dim", "txt_mlp_dim", "img_mod_dim",
+                     "txt_mod_dim", "single_dim", "single_mod_dim", "in_dims"), _BLOCKS),
+    "network_reg_lrs": "rates by pattern are written as network.layers here",
+    "use_scalar": "a trained factor on each layer; LoKr and others learn without it",
+    "rank_dropout_scale": "the rest is always scaled up where ranks are dropped",
+    "bypass_mode": "how the change is computed, not what it is",
+    "train_norm": "norm layers are trained with network.kind 'full' alone",
+    "rescaled": "the readers of files disagree about it",
+    "wd_on_output": "the lengths always go along the inputs",
+    "split_qkv": "query, key and value of Flux share their file's layer",
+    "train_t5xxl": "T5 is trained where optimizer.text_encoder_2_lr is set",
+    "ggpo_beta": "it is not offered", "ggpo_sigma": "it is not offered",
+}  # fmt: skip
+
+
+# -- samples ----------------------------------------------------------------------------------------------------------
+
+_FLAGS = {
+    "w": ("width", int),
+    "h": ("height", int),
+    "s": ("steps", int),
+    "l": ("cfg_scale", float),
+    "d": ("seed", int),
+    "n": ("negative_prompt", str),
+}
+
+
+def _sample_prompts(draft: Target, theirs: str, value: Any) -> None:
+    text, path = str(value), Path(str(value))
+    if path.suffix.lower() in (".txt", ".toml", ".json") and "\n" not in text:
+        if not path.is_file():
+            draft.leave(theirs, value, "the file is not here; write its prompts into samples.prompts")
+            return
+        if path.suffix.lower() != ".txt":
+            draft.leave(theirs, value, "only text files of prompts are read; write them into samples.prompts")
+            return
+        text = path.read_text(encoding="utf-8-sig")
+    prompts, told = [], dict[str, Any]()
+    for line in text.splitlines():
+        if not line.strip() or line.strip().startswith("#"):
+            continue
+        prompt, *flags = re.split(r"\s--(?=[a-z]+\s)", " " + line.strip())
+        prompts.append(prompt.strip())
+        for flag in flags:
+            name, _, said = flag.partition(" ")
+            if name not in _FLAGS:
+                draft.leave(f"{theirs} --{name}", said, "the pictures are drawn without it here")
+                continue
+            field, kind = _FLAGS[name]
+            setting = kind(said.strip())
+            if told.setdefault(field, setting) != setting:
+                draft.leave(f"{theirs} --{name}", setting, "Lorasmith draws all prompts alike; the first prompt's is taken")
+    if not prompts:
+        return
+    draft.put(theirs, "samples.prompts", prompts)
+    for field, setting in told.items():
+        draft.put(f"{theirs} (flags)", f"samples.{field}", setting)
+
+
+def _sample_epochs(draft: Target, theirs: str, value: Any) -> None:
+    if value and draft.options.get("sample_prompts"):
+        draft.put(theirs, "samples.every_n_epochs", value)
+
+
+def _sample_steps(draft: Target, theirs: str, value: Any) -> None:
+    if value and draft.options.get("sample_prompts"):
+        draft.put(theirs, "samples.every_n_steps", value)
+
+
+# -- captions and masks -----------------------------------------------------------------------------------------------
+
+
+def _caption_extension(draft: Target, theirs: str, value: Any) -> None:
+    known = value in (".txt", ".caption")
+    draft.leave(theirs, value, f"captions are read from .txt and .caption{'' if known else '; rename the files'}")
+
+
+def _min_snr_gamma(draft: Target, theirs: str, value: Any) -> None:
+    if draft.found.family == "flux" and value:
+        draft.put(theirs, "loss.min_snr_gamma", 0.0, f"{value} does nothing on a flow model, there as here")
+    else:
+        draft.put(theirs, "loss.min_snr_gamma", value)
+
+
+def _for_flux(ours: str) -> Row:
+    def row(draft: Target, theirs: str, value: Any) -> None:
+        if draft.found.family == "flux":
+            draft.put(theirs, ours, value)
+        elif value not in (0, False):
+            draft.leave(theirs, value, "it is for Flux, and this is another family")
+
+    return row
+
+
+OPTIONS: dict[str, Row] = {
+    # base
+    "pretrained_model_name_or_path": to("base.path", str),
+    "clip_l": _for_flux("base.text_encoder"), "t5xxl": _for_flux("base.text_encoder_2"), "ae": _for_flux("base.vae"),
+    "v_parameterization": where_on("base.prediction_type", "v_prediction"),
+    "clip_skip": _clip_skip, "max_token_length": _max_token_length, "t5xxl_max_token_length": _for_flux("base.max_token_length"),
+    "apply_t5_attn_mask": where_on("base.t5_attention_mask", True, "the same by its name here"),
+    "zero_terminal_snr": where_on("base.zero_terminal_snr", True), "weighted_captions": where_on("base.weighted_captions", True),
+    # length, size, precision
+    "resolution": _resolution, "max_train_steps": _steps, "max_train_epochs": _epochs, "seed": _seed,
+    "train_batch_size": to("training.batch_size"), "batch_size": to("training.batch_size"),
+    "mixed_precision": _mixed_precision, "full_bf16": _half_weights, "full_fp16": _half_weights, "num_processes": _num_processes,
+    "fp8_base": where_on("base.quantize", "int8", "8 bits as well, as whole numbers with a scale for each row"),
+    "fp8_base_unet": where_on("base.quantize", "int8", "8 bits as well, as whole numbers with a scale for each row"),
+    "save_precision": _save_precision, "save_every_n_epochs": _save_every,
+    "save_every_n_steps": _over_zero("checkpoints.save_every_n_steps"),
+    "output_name": to("name", str), "sample_every_n_steps": _sample_steps,
+    # captions
+    "caption_extension": _caption_extension,
+    **dict.fromkeys(("cache_text_encoder_outputs", "cache_text_encoder_outputs_to_disk"),
+                    where_on("captions.cached_variants", 1, "captions are encoded once, and the encoders leave the memory")),
+    "caption_dropout_every_n_epochs": to("captions.caption_dropout_every_n_epochs", lambda value: int(float(value))),
+    # network
+    "network_module": _network_module, "network_args": _network_args, "network_dim": to("network.rank"), "network_alpha": _alpha,
+    "network_dropout": _over_zero("network.dropout"),
+    "rank_dropout": _over_zero("network.rank_dropout"), "module_dropout": _over_zero("network.module_dropout"),
+    "scale_weight_norms": _over_zero("network.scale_weight_norms"),
+    "network_weights": to("network.weights", str), "dim_from_weights": where_on("network.dim_from_weights", True),
+    **dict.fromkeys(("loraplus_lr_ratio", "loraplus_unet_lr_ratio", "loraplus_text_encoder_lr_ratio"), _loraplus_outside),
+    "network_train_unet_only": where_on("network.train_text_encoder", False, "the same, said of the part that is left out"),
+    "network_train_text_encoder_only": where_on("network.train_unet", False, "the same, said of the part that is left out"),
+    # rates
+    "text_encoder_lr": _text_encoder_lr, "text_encoder_lr1": to("optimizer.text_encoder_lr"), "text_encoder_lr2": to("optimizer.text_encoder_2_lr"),
+    "optimizer_type": _optimizer, "optimizer_args": _optimizer_args,
+    "use_8bit_adam": where_on("optimizer.type", "AdamW8bit"), "use_lion_optimizer": where_on("optimizer.type", "Lion"),
+    "lr_scheduler": _scheduler, "lr_scheduler_type": _scheduler_type, "lr_scheduler_args": _scheduler_args,
+    "lr_warmup_steps": _length("schedule.lr_warmup_steps"), "lr_decay_steps": _length("schedule.lr_decay_steps"),
+    # loss and flow
+    "min_snr_gamma": _min_snr_gamma, "debiased_estimation_loss": where_on("loss.debiased_estimation", True, "the same by its name here"),
+    **{name: _for_flux(f"flow.{name}") for name in (
+        "timestep_sampling", "sigmoid_scale", "discrete_flow_shift", "weighting_scheme", "logit_mean", "logit_std", "mode_scale",
+        "model_prediction_type", "guidance_scale",
+    )},
+    # logging
+    "log_with": _log_with, "use_wandb": where_on("logging.wandb_project", "lorasmith", "logging to W&B names a project"),
+    # samples
+    "sample_prompts": _sample_prompts, "sample_every_n_epochs": _sample_epochs,
+}  # fmt: skip
+
+
+Applies = Callable[[Mapping[str, Any], Found], bool]
+_always: Applies = lambda options, found: True  # noqa: E731
+_flux: Applies = lambda options, found: found.family == "flux"  # noqa: E731
+
+DEFAULTS: dict[str, tuple[Any, Applies]] = {
+    "max_train_steps": (1600, lambda options, found: not options.get("max_train_epochs")),
+    "learning_rate": (2e-6, lambda options, found: not options.get("unet_lr")),
+    "lr_scheduler": ("constant", lambda options, found: not options.get("lr_scheduler_type")),
+    "network_dim": (4, _always),
+    "network_alpha": (1, _always),
+    "enable_bucket": (False, _always),
+    "min_snr_gamma": (0.0, _always),
+    "save_precision": ("float", _always),
+    "timestep_sampling": ("sigma", _flux),
+    "model_prediction_type": ("sigma_scaled", _flux),
+    "guidance_scale": (3.5, _flux),
+}
+"""Option -> its default in sd-scripts, and when it applies; those that are the same here are not in it."""
+
+
+def _left(reason: str, *names: str, neutral: Any = None) -> dict[str, tuple[str, Any]]:
+    return dict.fromkeys(names, (reason, neutral))
+
+
+LEFT: dict[str, tuple[str, Any]] = {
+    **_left("it spares memory; Lorasmith caches latents in any case", "cache_latents", "cache_latents_to_disk", "vae_batch_size", "skip_cache_check"),
+    **_left("texts are encoded one by one, so that a caption's numbers never depend on its neighbours", "text_encoder_batch_size"),
+    **_left("it chooses how attention is computed; torch's own is used", "xformers", "sdpa", "mem_eff_attn", "split_attn"),
+    **_left("it moves parts of the model between memories and is not offered; base.quantize and training.gradient_checkpointing spare memory too",
+            "cpu_offload_checkpointing", "lowram", "highvram", "lowvram", "blocks_to_swap", "split_mode", "fused_backward_pass"),
+    **_left("the autoencoder always works in 32 bits", "no_half_vae"),
+    **_left("results do not depend on it", "max_data_loader_n_workers", "persistent_data_loader_workers", "num_cpu_threads_per_process",
+            "disable_mmap_load_safetensors"),
+    **_left("it starts the trainer on several machines or cards; Lorasmith starts by itself", "num_machines", "multi_gpu", "gpu_ids",
+            "main_process_port", "extra_accelerate_launch_args", "ddp_timeout", "ddp_gradient_as_bucket_view", "ddp_static_graph", neutral=1),
+    **_left("torch.compile is not used", "torch_compile", "dynamo_backend", "dynamo_mode", "dynamo_use_dynamic", "dynamo_use_fullgraph", neutral="default"),
+    **_left("the run's folder holds everything; give it with: lorasmith train --out", "output_dir"),
+    **_left("every run writes its events and its TensorBoard files into its own folder", "logging_dir", "log_prefix"),
+    **_left("what W&B needs besides the project comes from its own login", "log_tracker_name", "log_tracker_config", "log_config", "wandb_api_key", "wandb_run_name"),
+    **_left("what is shown on the console is not a setting", "console_log_level", "console_log_file", "console_log_simple"),
+    **_left("LoRA files are safetensors", "save_model_as", neutral="safetensors"),
+    **_left("a run keeps its state by itself and goes on with: lorasmith resume", "save_state", "save_state_on_train_end", "resume",
+            "save_last_n_steps_state", "save_last_n_epochs_state", "initial_epoch", "initial_step", "skip_until_initial_step"),
+    **_left("all checkpoints are kept, since the best is often not among the last", "save_last_n_steps", "save_last_n_epochs", "save_n_epoch_ratio"),
+    **_left("the base's own sampler draws the samples", "sample_sampler"),
+    **_left("the untouched base is always drawn first", "sample_at_first"),
+    **_left("the family and its text encoders are found by looking at the base", "v2", "sdxl", "flux1_checkbox", "model_type", "model_list",
+            "sd3_checkbox", neutral="custom"),
+    **_left("tokenizers come with the family", "tokenizer_cache_dir", "clip_l_path"),
+    **_left("uploading is done apart from training", "huggingface_repo_id", "huggingface_token", "huggingface_repo_type", "huggingface_path_in_repo",
+            "huggingface_repo_visibility", "save_state_to_huggingface", "resume_from_huggingface", "async_upload"),
+    **_left("the file's own metadata is written; edit it with: lorasmith lora", "metadata_title", "metadata_author", "metadata_description",
+            "metadata_license", "metadata_tags", "training_comment", "no_metadata"),
+    **_left("no LoRA is merged into the base before training; give a base that has them in it", "base_weights", "base_weights_multiplier"),
+    **_left("sd-scripts and its GUI do not read it either", "stop_text_encoder_training", "no_token_padding", "save_as_bool"),
+    **_left("pictures are cropped about their middle, or with random_crop anywhere", "face_crop_aug_range"),
+    **_left("masks count where a folder has them: datasets.alpha_mask or datasets.mask_path", "masked_loss"),
+    **_left("a picture's way into its bucket is resampled in one way", "resize_interpolation"),
+    **_left("held-out pictures lie in a folder of their own; make it with: lorasmith layout FOLDER --holdout 0.1", "validation_split", "validation_seed", "validate_every_n_steps", "validate_every_n_epochs",
+            "max_validation_steps"),
+    **_left("captions lie beside the pictures; bring them in with: lorasmith import", "in_json", "metadata_file", "caption_extention"),
+    **_left("each folder says which picture gets what", "custom_attributes", "network_multiplier", "cache_info", "dataset_class"),
+    **_left("the power of inverse_sqrt is not offered", "lr_scheduler_timescale"),
+    **_left("it has been read along", "dataset_config", "config_file"),
+    **_left("it is for another family", "sd3_text_encoder_batch_size", "clip_g", "t5xxl_device", "t5xxl_dtype", "t5xxl_lr"),
+}  # fmt: skip
+"""Option -> (what became of it, a value besides 0, false and empty at which it asks for nothing)."""

@@ -1,0 +1,123 @@
+"""What learns in a run: the networks on the base's parts, the optimizer that moves them, and the average of their weights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+
+from lorasmith.adapters.attach import AttachedAdapter, attach_network
+from lorasmith.adapters.selection import select_network
+from lorasmith.datasets.texts import TextCache
+from lorasmith.models.family import Base
+from lorasmith.training.distributed.process_group import SINGLE_PROCESS, ProcessGroup
+from lorasmith.training.learner.continuation import Parent, start_from
+from lorasmith.training.learner.precision import LossScale, in_float32
+from lorasmith.training.learner.text_states import TextStates
+from lorasmith.training.optim.ema import EMA
+from lorasmith.training.optim.optimizers import make_optimizer, weights_for_use
+from lorasmith.training.optim.parameter_groups import ParameterGroup, make_groups, set_rates
+from lorasmith.training.records.state import TrainState
+from lorasmith.training.settings.tree import Settings
+
+WEIGHT_DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
+
+
+@dataclass
+class Learner:
+    """What a step works with, and changes."""
+
+    base: Base
+    adapters: Mapping[str, AttachedAdapter]
+    optimizer: torch.optim.Optimizer
+    texts: TextStates
+    settings: Settings
+    groups: Sequence[ParameterGroup] = ()
+    ema: EMA | None = None
+    process_group: ProcessGroup = SINGLE_PROCESS
+    parent: Parent | None = None
+    """The LoRA that this one goes on from."""
+    scale: LossScale | None = None
+    """Of the loss, where the base computes in fp16."""
+
+    @cached_property
+    def parameters(self) -> list[torch.nn.Parameter]:
+        return list(self.named_parameters.values())
+
+    @cached_property
+    def named_parameters(self) -> dict[str, torch.nn.Parameter]:
+        return {f"{part}.{name}": p for part, adapter in self.adapters.items() for name, p in adapter.named_parameters()}
+
+    @property
+    def trains_texts(self) -> bool:
+        return set(self.adapters) != {self.base.denoiser}
+
+    @property
+    def finite(self) -> bool:
+        """Whether every trained number is one."""
+        return all(bool(torch.isfinite(p).all()) for p in self.parameters)
+
+    def set_rates(self, factor: float) -> dict[str, float]:
+        """Put the schedule's factor on the learning rates; returned by group, for the log."""
+        return set_rates(self.optimizer, self.groups, factor)
+
+    def in_float32(self, step: int) -> AbstractContextManager[None]:
+        """Within the block trained weights that are bf16 are float32, as optimizers want them; at its end they are rounded at random."""
+        return in_float32(self.named_parameters, self.settings.training.seed, step)
+
+    @contextmanager
+    def weights_for_use(self) -> Iterator[None]:
+        """Within the block the networks hold the weights to save, to measure and to draw with; see `optimizers.weights_for_use`."""
+        with self.in_float32(0), weights_for_use(self.settings.optimizer.type, self.optimizer):
+            yield
+
+    def keep_in(self, state: TrainState) -> None:
+        """Put all that has been learnt into the state of the run."""
+        state.adapter = {f"{part}.{key}": value for part, adapter in self.adapters.items() for key, value in adapter.state_dict().items()}
+        state.optimizer = self.optimizer.state_dict()
+        state.ema = self.ema.values if self.ema is not None else {}
+        state.scale = self.scale.state() if self.scale is not None else {}
+
+    def restore(self, state: TrainState) -> None:
+        """Go on from what a state has kept."""
+        for part, adapter in self.adapters.items():
+            own = {key.removeprefix(f"{part}."): value for key, value in state.adapter.items() if key.startswith(f"{part}.")}
+            adapter.load_state_dict(own)
+        with self.in_float32(state.step):
+            self.optimizer.load_state_dict(state.optimizer)
+        if self.scale is not None:
+            self.scale = LossScale.from_state(state.scale)
+        if self.ema is not None:
+            self.ema.load(state.ema)
+
+
+def make_learner(
+    settings: Settings, base: Base, parent: Parent | None = None, process_group: ProcessGroup = SINGLE_PROCESS
+) -> tuple[Learner, list[str]]:
+    """A network on each part that learns, starting where `parent` ended if there is one, with its optimizer; and warnings."""
+    parts = {part: module for part, module in base.parts.items() if settings.lr_of(part, base.family) > 0}
+    chosen = select_network(base.family, parts, settings.network)
+    adapters = {
+        part: attach_network(
+            parts[part], of_part.targets, of_part.settings, settings.training.seed, WEIGHT_DTYPES[settings.training.weight_dtype]
+        )
+        for part, of_part in chosen.items()
+    }
+    warnings: list[str] = []
+    if parent is not None:
+        adapters, warnings = start_from(adapters, parent, settings, base)
+    groups = make_groups(base, adapters, settings)
+    named = {f"{part}.{name}": p for part, adapter in adapters.items() for name, p in adapter.named_parameters()}
+    with in_float32(named, settings.training.seed, 0):
+        optimizer = make_optimizer(settings.optimizer.type, [group.for_optimizer() for group in groups], settings.optimizer.args)
+    cache = TextCache(settings.cache / "texts") if settings.captions.cached_variants else None
+    texts = TextStates(base, settings.base.text_options, trained=set(adapters) != {base.denoiser}, cache=cache)
+    learner = Learner(base, adapters, optimizer, texts, settings, groups, process_group=process_group, parent=parent)
+    if settings.training.mixed_precision == "fp16":
+        learner.scale = LossScale()
+    if settings.training.ema_decay is not None:
+        learner.ema = EMA(learner.named_parameters, settings.training.ema_decay)
+    return learner, warnings

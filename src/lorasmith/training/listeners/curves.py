@@ -1,0 +1,87 @@
+"""The numbers of a run as named curves, for programs that draw them: TensorBoard, Weights & Biases.
+
+Names are `group/curve`, as both of them sort by what stands before the stroke.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from lorasmith.training.events import EpochDone, Event, Listener, StepDone, ValidationDone
+from lorasmith.training.settings.tree import Settings
+
+
+def numbers_of(event: Event) -> dict[str, float]:
+    """What an event adds to the curves at its step; nothing for events that carry no number."""
+    match event:
+        case StepDone():
+            return {name: float(number) for name, number in _of_step(event).items() if number is not None}
+        case EpochDone():
+            return {"loss/epoch": event.mean_loss}
+        case ValidationDone():
+            return {name: number for name, number in _of_validation(event).items() if number is not None}
+        case _:
+            return {}
+
+
+def _of_step(event: StepDone) -> dict[str, float | None]:
+    return {
+        "loss/step": event.loss,
+        "loss/smoothed": event.loss_smoothed,
+        **{f"timesteps/{band}": loss for band, loss in event.bands.items()},
+        **{f"rate/{group}": rate * event.d.get(group, 1.0) for group, rate in event.lr.items()},
+        **{f"d/{group}": d for group, d in event.d.items()},
+        "norm/gradient": event.grad_norm,
+        "norm/weights": event.weight_norm,
+        "norm/largest_layer": max(event.largest_layers.values(), default=None),
+        "speed/images_per_second": event.images_per_second,
+        "speed/step_seconds": event.seconds,
+        "memory/process_mb": None if event.memory_bytes is None else event.memory_bytes / 1e6,
+        "memory/gpu_mb": None if event.gpu_memory_bytes is None else event.gpu_memory_bytes / 1e6,
+    }
+
+
+def _of_validation(event: ValidationDone) -> dict[str, float | None]:
+    found: dict[str, float | None] = {"validation/held_out": event.held_out_mean, "validation/trained": event.trained_mean}
+    estimates = {
+        "change_held_out": (event.held_out_change, event.held_out_change_margin),
+        "change_trained": (event.trained_change, event.trained_change_margin),
+        "gap": (event.gap, event.gap_margin),
+    }
+    for name, (number, margin) in estimates.items():
+        found[f"validation/{name}"] = number
+        if margin is not None:
+            found |= {f"validation/{name}_low": number - margin, f"validation/{name}_high": number + margin}
+    return found
+
+
+class EveryNth:
+    """A listener that passes the first and every `n`-th step on, and every other event."""
+
+    def __init__(self, listener: Listener, n: int):
+        self._listener, self._n = listener, n
+        self._first = True
+
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, StepDone):
+            if event.step % self._n and not self._first:
+                return
+            self._first = False
+        self._listener(event)
+
+
+def curve_listeners(settings: Settings, run_folder: Path) -> list[Listener]:
+    """The listeners that `logging` asks for.
+
+    Raises SettingsError where a package for one is missing.
+    """
+    wanted: list[Listener] = []
+    if settings.logging.tensorboard:
+        from lorasmith.training.listeners.tensorboard import TensorBoard
+
+        wanted.append(TensorBoard(run_folder))
+    if settings.logging.wandb_project is not None:
+        from lorasmith.training.listeners.wandb_log import WandbLog
+
+        wanted.append(WandbLog(run_folder, settings))
+    return [EveryNth(listener, settings.logging.log_every_n_steps) for listener in wanted]

@@ -1,0 +1,161 @@
+"""What a batch is asked, and how wrong the answer is.
+
+    question = question_for(base, latents, settings, step, first_sample)    noise and timesteps, drawn for each sample
+    answer = ask_batch(base, batch, question, texts, settings.flow)         the model's prediction, and what it should have been
+    loss = loss_of(answer, question, settings.loss, weights, masks)         how far apart they are, and how much that counts
+
+`batch_loss` is the three in a row. A sample's loss does not depend on the batch that it comes in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from lorasmith.models.diffusion import TARGETS, Ddpm, Diffusion, add_noise
+from lorasmith.models.family import Base, SizeConditioning
+from lorasmith.models.texts import EncodedTexts
+from lorasmith.training.objective.flow_settings import FlowSettings
+from lorasmith.training.objective.loss_settings import LossSettings
+from lorasmith.training.objective.losses import LOSSES, THRESHOLDS, masked_mean, sample_mean
+from lorasmith.training.objective.noise import Noise, noise_for
+from lorasmith.training.objective.noise_settings import NoiseSettings
+from lorasmith.training.objective.timesteps import flow_weight, timesteps_for
+from lorasmith.training.objective.weighting import signal_to_noise, timestep_weight
+from lorasmith.training.settings.tree import Settings
+
+
+@dataclass(frozen=True)
+class PreparedBatch:
+    """Samples that train together. `latents` (n, c, h, w) float32; `names` are for messages; `sizes` are for SDXL."""
+
+    latents: torch.Tensor
+    captions: tuple[str, ...]
+    names: tuple[str, ...]
+    sizes: tuple[SizeConditioning, ...] | None = None
+    weights: torch.Tensor | None = None
+    """(n,) float32: how much each sample counts; None where all count alike."""
+    masks: torch.Tensor | None = None
+    """(n, 1, h, w) float32 in the latents' cells, 0-1: how much each place counts; None where all do."""
+
+
+@dataclass(frozen=True, eq=False)
+class Question:
+    """How much noise of which kind a batch's latents get: all that is drawn for them. `timesteps` are (n,)."""
+
+    noise: Noise
+    timesteps: torch.Tensor
+    diffusion: Diffusion
+
+
+def question_for(base: Base, latents: torch.Tensor, settings: Settings, step: int, first_sample: int) -> Question:
+    """What samples `first_sample` and on of a step are asked; the same each time it is called."""
+    place = (settings.training.seed, step, first_sample)
+    diffusion = trained_diffusion(base, settings.noise)
+    timesteps = timesteps_for(diffusion, latents.shape, settings.flow, *place, settings.noise.timesteps)
+    return Question(noise_for(latents, settings.noise, *place), timesteps, diffusion)
+
+
+def trained_diffusion(base: Base, noise: NoiseSettings) -> Diffusion:
+    """The base's way of noising as the run trains it: with zero terminal SNR where the settings want that."""
+    diffusion = base.diffusion
+    return diffusion.with_zero_terminal_snr() if noise.zero_terminal_snr and isinstance(diffusion, Ddpm) else diffusion
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """What the model said and what it should have said, (n, c, h, w) float32, and how much each sample counts for it (n,)."""
+
+    prediction: torch.Tensor
+    target: torch.Tensor
+    weight: torch.Tensor
+
+
+def ask(
+    base: Base, latents: torch.Tensor, added: torch.Tensor, timesteps: torch.Tensor, texts: EncodedTexts, flow: FlowSettings,
+    sizes: Sequence[SizeConditioning] | None = None, seen: torch.Tensor | None = None, diffusion: Diffusion | None = None,
+) -> Answer:  # fmt: skip
+    """The model's answer to latents with noise `added` at `timesteps`, and the target; carries gradients.
+
+    `seen` is the noise that the model sees, where it differs from the one it should name (input perturbation), and `diffusion` the way
+    of noising, where it is not the base's own.
+    """
+    diffusion = diffusion or base.diffusion
+    levels = diffusion.levels(timesteps)
+    noisy = add_noise(latents, added if seen is None else seen, levels)
+    target = TARGETS[diffusion.prediction_type](latents, added, levels)
+    prediction = base.predict(noisy, timesteps, texts, sizes, flow.guidance_scale).float()
+    sigma, noisy = levels[1].to(prediction.device), noisy.to(prediction.device)
+    weight = torch.ones_like(sigma)
+    if diffusion.prediction_type == "flow":
+        if flow.model_prediction_type == "additive":
+            prediction = prediction + noisy
+        elif flow.model_prediction_type == "sigma_scaled":
+            prediction = noisy - sigma.view(-1, 1, 1, 1) * prediction
+            weight = flow_weight(sigma, flow.weighting_scheme)
+    return Answer(prediction, target.to(prediction.device), weight)
+
+
+def ask_batch(base: Base, batch: PreparedBatch, question: Question, texts: EncodedTexts, flow: FlowSettings) -> Answer:
+    """The model's answer to a batch, read with `texts`; carries gradients."""
+    noise = question.noise
+    return ask(base, batch.latents, noise.added, question.timesteps, texts, flow, batch.sizes, noise.seen, question.diffusion)
+
+
+@dataclass(frozen=True, eq=False)
+class BatchLoss:
+    """How wrong the answers to a batch are.
+
+    `mean` is a scalar with gradients. `per_sample` (n,), for the record, is what each sample adds to it, so with all that makes it count
+    more or less (timestep, mask, dataset): its mean is `mean`. `timesteps` (n,) are those that were asked at.
+    """
+
+    mean: torch.Tensor
+    per_sample: torch.Tensor
+    timesteps: torch.Tensor
+
+
+def batch_loss(base: Base, batch: PreparedBatch, texts: EncodedTexts, settings: Settings, step: int, first_sample: int) -> BatchLoss:
+    """How wrong the model is on one batch, weighted; it may be not finite."""
+    question = question_for(base, batch.latents, settings, step, first_sample)
+    answer = ask_batch(base, batch, question, texts, settings.flow)
+    return loss_of(answer, question, settings.loss, batch.weights, batch.masks)
+
+
+def loss_of(
+    answer: Answer, question: Question, loss: LossSettings, weights: torch.Tensor | None = None, masks: torch.Tensor | None = None
+) -> BatchLoss:
+    """How wrong an answer is: each sample's mean over all places, or over what its mask (n, 1, h, w) lets count; times its weights."""
+    timesteps, device = question.timesteps, answer.prediction.device
+    threshold = huber_threshold(question.diffusion, timesteps, loss).to(device)
+    per_element = LOSSES[loss.loss_type](answer.prediction, answer.target, threshold.view(-1, 1, 1, 1))
+    if masks is None:
+        per_sample = sample_mean(per_element)
+    else:
+        per_sample = masked_mean(per_element, masks, loss.unmasked_weight, loss.normalize_masked_area)
+    per_sample = per_sample * answer.weight * weight_of_timesteps(question.diffusion, timesteps, loss).to(device)
+    if weights is not None:
+        per_sample = per_sample * weights.to(device)
+    return BatchLoss(per_sample.mean(), per_sample.detach(), timesteps)
+
+
+def huber_threshold(diffusion: Diffusion, timesteps: torch.Tensor, loss: LossSettings) -> torch.Tensor:
+    """Where huber and smooth_l1 turn, per sample; ones for the losses that do not."""
+    if loss.loss_type not in ("huber", "smooth_l1"):
+        return torch.ones(timesteps.shape)
+    alphas = diffusion.alphas_cumprod[timesteps] if isinstance(diffusion, Ddpm) else None
+    schedule = loss.huber_schedule or ("exponential" if alphas is None else "snr")
+    return THRESHOLDS[schedule](timesteps, alphas, loss.huber_c, loss.huber_scale)
+
+
+def weight_of_timesteps(diffusion: Diffusion, timesteps: torch.Tensor, loss: LossSettings) -> torch.Tensor:
+    """How much each sample counts by its timestep, (n,); ones for flow models, which weight by how timesteps are drawn."""
+    if not isinstance(diffusion, Ddpm):
+        return torch.ones(timesteps.shape)
+    return timestep_weight(
+        signal_to_noise(diffusion.alphas_cumprod)[timesteps], diffusion.prediction_type, min_snr_gamma=loss.min_snr_gamma,
+        scale_v_pred_loss_like_noise_pred=loss.scale_v_pred_loss_like_noise_pred, v_pred_like_loss=loss.v_pred_like_loss,
+        debiased_estimation=loss.debiased_estimation,
+    )  # fmt: skip

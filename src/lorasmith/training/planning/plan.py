@@ -1,0 +1,75 @@
+"""What a run will do, computed before any weight is loaded."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from lorasmith.datasets.order import Batch
+from lorasmith.datasets.training_set import TrainingSet
+from lorasmith.training.optim.schedules import SCHEDULES, Shape, in_steps
+from lorasmith.training.settings.tree import Settings
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Steps are optimizer steps. Each takes the next `batches_per_step` batches of its epoch, which the processes share; what is left at
+    an epoch's end is a step, too. Steps never cross epochs, and nothing is repeated to fill them.
+    """
+
+    pictures: int
+    showings_per_epoch: int
+    batches_per_epoch: int
+    steps_per_epoch: int
+    steps: int
+    epochs: int
+    batches_per_step: int = 1
+    processes: int = 1
+
+    def epoch_and_step_of(self, step: int) -> tuple[int, int]:
+        """(epoch from 1, step inside it from 0) of the step with this number (from 0)."""
+        return step // self.steps_per_epoch + 1, step % self.steps_per_epoch
+
+    def batches_in(self, place: int) -> int:
+        """How many batches the step at `place` in its epoch takes, over all processes."""
+        return min(self.batches_per_step, self.batches_per_epoch - place * self.batches_per_step)
+
+    def batches_of(self, place: int, epoch: Sequence[Batch], process: int = 0) -> list[tuple[int, Batch]]:
+        """What one process trains on in the step at `place` in its epoch: each batch with the number of its first sample in the step.
+
+        `epoch` are all the epoch's batches. Batches are dealt out in turn; in an epoch's last step some processes may get none.
+        """
+        found, first_sample = [], 0
+        for number, batch in enumerate(epoch[place * self.batches_per_step : (place + 1) * self.batches_per_step]):
+            if number % self.processes == process:
+                found.append((first_sample, batch))
+            first_sample += len(batch.showings)
+        return found
+
+
+def make_plan(settings: Settings, training_set: TrainingSet) -> Plan:
+    """The plan of a run over this training set."""
+    training = settings.training
+    batches = training_set.batches_per_epoch(training.batch_size)
+    process_group = training.gradient_accumulation_steps * training.num_processes
+    steps_per_epoch = math.ceil(batches / process_group)
+    if training.epochs is not None:
+        epochs, steps = training.epochs, training.epochs * steps_per_epoch
+    else:
+        assert training.max_train_steps is not None, "check_together lets one of the two through"
+        steps = training.max_train_steps
+        epochs = math.ceil(steps / steps_per_epoch)
+    return Plan(
+        len(training_set.pictures), training_set.showings_per_epoch, batches, steps_per_epoch, steps, epochs, process_group, training.num_processes,
+    )  # fmt: skip
+
+
+def lr_factor(settings: Settings, plan: Plan, step: int) -> float:
+    """The schedule's factor on the learning rates, 0-1, for the step with this number (from 0)."""
+    schedule = settings.schedule
+    shape = Shape(
+        plan.steps, in_steps(schedule.lr_warmup_steps, plan.steps), schedule.lr_scheduler_num_cycles or 1, schedule.lr_scheduler_power or 1.0,
+        in_steps(schedule.lr_decay_steps or 0, plan.steps), schedule.lr_scheduler_min_lr_ratio or 0.0,
+    )  # fmt: skip
+    return SCHEDULES[schedule.lr_scheduler](step, shape)

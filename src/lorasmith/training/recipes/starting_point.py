@@ -1,0 +1,74 @@
+"""Settings to start from, for a folder of pictures and a base: what the guides advise, fitted to how many pictures there are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from lorasmith.captions.caption import split_tags
+from lorasmith.datasets.folders import open_folder
+from lorasmith.models.description import Description
+from lorasmith.models.open import describe
+from lorasmith.training.recipes.recipes import Choice, settings_tree
+from lorasmith.training.settings.tree import Settings, settings_from
+
+PASSES = 100  # showings of each picture for a subject (domain facts: about 100 passes per image)
+EPOCHS = 10  # as many checkpoints to choose from
+
+
+def starting_point(
+    dataset: Path, base: Path, trigger: str | None, name: str, choices: list[Choice] | None = None
+) -> tuple[Settings, list[str]]:
+    """Settings for the pictures in `dataset`, and notes that say why; the user edits them.
+
+    `choices` are those of a recipe; without them about 100 showings per picture in 10 epochs. In both, tags are shuffled where captions
+    are tags, repeats in folders' names count, and the resolution is the base's own where that is not its family's usual one.
+    """
+    description = describe(base)
+    contents = open_folder(dataset)
+    native, step = native_size(description)
+    tags = [len(split_tags(p.caption)) for p in contents.pictures if p.caption]
+    are_tags = bool(tags) and sum(tags) / len(tags) >= 4
+    layout_repeats = any(p.repeats > 1 for p in contents.pictures)
+    tree = settings_tree(choices) if choices else _for_a_subject()
+    of_folder = tree.pop("datasets", {})
+    repeats = of_folder.pop("repeats", PASSES // EPOCHS)
+    tree["name"] = name
+    tree["base"] = {"path": str(base)} | tree.get("base", {})
+    tree["datasets"] = [{"path": str(dataset)} | ({} if layout_repeats else {"repeats": repeats}) | of_folder]
+    if not choices or native < tree["buckets"]["resolution"]:
+        tree["buckets"] = {
+            "resolution": native, "min_bucket_reso": max(step, native // 2), "max_bucket_reso": native * 2, "bucket_reso_steps": step,
+        }  # fmt: skip
+    captions = tree.setdefault("captions", {})
+    captions["shuffle_caption"] = are_tags
+    captions["keep_tokens"] = max(1, captions.get("keep_tokens", 1)) if are_tags and trigger is not None else 0
+    if trigger:
+        captions["trigger"] = trigger
+        tree["samples"] = {"prompts": ["{trigger}"]}
+    notes = [
+        f"{len(contents.pictures)} pictures, {repeats} showings of each in an epoch" if not layout_repeats
+        else f"{len(contents.pictures)} pictures; repeats come from the folders' names",
+        f"resolution {tree['buckets']['resolution']} in buckets of {tree['buckets']['bucket_reso_steps']} pixels; the base's own is {native}",
+        "captions look like tags: they are shuffled" if are_tags else "captions look like sentences (or are missing): they are not shuffled",
+    ]  # fmt: skip
+    notes += [f"warning: {problem.sentence}" for problem in contents.problems]
+    return settings_from(tree), notes
+
+
+def native_size(description: Description) -> tuple[int, int]:
+    """(native resolution, bucket step) in pixels, from the base's small files."""
+    vae = description.parts["vae"].config[1]
+    latent_step = 2 ** (len(vae["block_out_channels"]) - 1)
+    if description.family == "flux":
+        return vae["sample_size"], 2 * latent_step
+    unet = description.parts["unet"].config[1]
+    return unet["sample_size"] * latent_step, latent_step * 2 ** (len(unet["block_out_channels"]) - 1)
+
+
+def _for_a_subject() -> dict[str, Any]:
+    return {
+        "network": {"rank": 16, "alpha": 8.0},
+        "training": {"epochs": EPOCHS, "batch_size": 2},
+        "optimizer": {"unet_lr": 3e-4, "text_encoder_lr": 5e-5},
+    }

@@ -1,0 +1,27 @@
+"""The LoRA files that a run writes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+
+from lorasmith.adapters.files.lora_file import save_lora
+from lorasmith.adapters.state import adapter_tensors
+from lorasmith.training.learner.learner import Learner
+
+DTYPES = {"no": torch.float32, "bf16": torch.bfloat16, "fp32": torch.float32, "fp16": torch.float16}
+
+
+def write_checkpoint(path: Path, learner: Learner, metadata: Mapping[str, str], precision: str) -> list[Path]:
+    """Write the LoRA of this moment to `path`, and beside it, as NAME-ema, the average of its weights where one is kept."""
+    written = [path]
+    with learner.weights_for_use():
+        save_lora(path, adapter_tensors(*learner.adapters.values()), metadata, DTYPES[precision])
+    if learner.ema is not None:
+        beside = path.with_name(f"{path.stem}-ema.safetensors")
+        with learner.in_float32(0), learner.ema.in_place():
+            save_lora(beside, adapter_tensors(*learner.adapters.values()), metadata, DTYPES[precision])
+        written.append(beside)
+    return written

@@ -1,0 +1,185 @@
+"""What a LoRA file tells of the run that made it: kohya's metadata, and our settings, so that it can be trained again."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from lorasmith.adapters.attach import AttachedAdapter
+from lorasmith.adapters.files.lora_file import TrainingFacts, base_model_version, kohya_metadata, network_module
+from lorasmith.captions.caption import split_tags
+from lorasmith.datasets.training_set import TrainingSet
+from lorasmith.models.diffusion import Ddpm
+from lorasmith.models.family import Base
+from lorasmith.training.learner.continuation import Parent, ranks_and_alphas
+from lorasmith.training.optim.optimizers import class_path
+from lorasmith.training.optim.schedules import in_steps
+from lorasmith.training.planning.plan import Plan
+from lorasmith.training.settings.tree import Settings
+
+
+def lora_metadata(
+    settings: Settings, plan: Plan, training_set: TrainingSet, base: Base, epoch: int, done: int,
+    adapters: Mapping[str, AttachedAdapter] | None = None, parent: Parent | None = None,
+) -> dict[str, str]:  # fmt: skip
+    """The metadata of a LoRA file after `epoch` epochs and `done` steps; `adapters` tell ranks where they are not those of the settings."""
+    training, optimizer = settings.training, settings.optimizer
+    rank, alpha = _size(settings, adapters or {})
+    arguments = ",".join(f"{key}={value}" for key, value in optimizer.args.items())
+    facts = TrainingFacts(
+        output_name=settings.name,
+        base_model_version=base_model_version(base.family, base.diffusion.prediction_type),
+        network_dim=rank,
+        network_alpha=alpha,
+        network_module=network_module(settings.network.kind, base.family),
+        network_args=_network_args(settings),
+        resolution=settings.buckets.size,
+        learning_rate=optimizer.learning_rate,
+        unet_lr=settings.lr_of(base.denoiser, base.family) or None,
+        text_encoder_lr=settings.lr_of("text_encoder", base.family) or None,
+        optimizer=class_path(optimizer.type) + (f"({arguments})" if arguments else ""),
+        lr_scheduler=settings.schedule.lr_scheduler,
+        lr_warmup_steps=in_steps(settings.schedule.lr_warmup_steps, plan.steps),
+        num_train_images=training_set.train_showings,
+        num_reg_images=training_set.declared_regularisation,
+        num_epochs=plan.epochs,
+        epoch=epoch,
+        max_train_steps=plan.steps,
+        steps=done,
+        seed=training.seed,
+        mixed_precision=training.mixed_precision,
+        prediction_type={"v_prediction": "v", "epsilon": "epsilon"}.get(base.diffusion.prediction_type),
+        clip_skip=settings.base.clip_skip,
+        min_snr_gamma=None if base.diffusion.prediction_type == "flow" else settings.loss.min_snr_gamma or None,
+        max_grad_norm=training.max_grad_norm,
+        batch_size=training.batch_size,
+        gradient_accumulation_steps=training.gradient_accumulation_steps,
+        num_batches_per_epoch=plan.batches_per_epoch,
+        base_model_name=settings.base.path.name,
+        base_model_sha256=base.fingerprints[base.denoiser],
+        tag_frequency=_tag_frequency(training_set),
+        dataset_dirs=_dataset_dirs(training_set),
+        bucket_info=_bucket_info(training_set) if settings.buckets.enable_bucket else None,
+        noise_offset=settings.noise.noise_offset or None,
+        options=_options(settings, base),
+        spec={"trigger_phrase": settings.captions.trigger} if settings.captions.trigger else {},
+        software=f"lorasmith/{version('lorasmith')}",
+        extra={
+            "lorasmith_settings": json.dumps(_settings_without_folders(settings), sort_keys=True),
+            **({} if parent is None else parent.metadata),
+        },
+    )
+    return kohya_metadata(facts)
+
+
+def _size(settings: Settings, adapters: Mapping[str, AttachedAdapter]) -> tuple[int | str, float | str]:
+    """Rank and alpha as files tell them: the settings', or "Dynamic" where rules or an earlier file give layers sizes of their own."""
+    network = settings.network
+    if network.dim_from_weights or any(rule.rank is not None or rule.alpha is not None for rule in network.layers):
+        return ranks_and_alphas(adapters) or (network.rank, network.alpha_value)
+    return network.rank, network.alpha_value
+
+
+def _network_args(settings: Settings) -> dict[str, object]:
+    """What differs from a plain LoRA of one rank, in the words of the trainers that have such networks."""
+    network = settings.network
+    given = {
+        name: value for name in type(network).model_fields if (value := getattr(network, name)) != type(network).model_fields[name].default
+    }
+    chosen = {
+        name: value
+        for name, value in given.items()
+        if name not in ("kind", "rank", "alpha", "train_unet", "train_text_encoder", "layers", "weights", "dim_from_weights")
+    }
+    return ({"algo": network.kind} if network.kind not in ("lora", "dylora") else {}) | chosen
+
+
+def _options(settings: Settings, base: Base) -> dict[str, object]:
+    """The further settings that kohya's metadata have a name for; those of pictures where they are the same for all folders to learn."""
+    noise, loss, captions, diffusion = settings.noise, settings.loss, settings.captions, base.diffusion
+    flow = diffusion.prediction_type == "flow"
+    found: dict[str, object] = {
+        "noise_offset_random_strength": noise.noise_offset_random_strength,
+        "adaptive_noise_scale": noise.adaptive_noise_scale or None,
+        "multires_noise_iterations": noise.multires_noise_iterations or None,
+        "multires_noise_discount": noise.multires_noise_discount,
+        "ip_noise_gamma": noise.ip_noise_gamma or None,
+        "ip_noise_gamma_random_strength": noise.ip_noise_gamma_random_strength,
+        "loss_type": loss.loss_type,
+        "huber_c": loss.huber_c,
+        "huber_scale": loss.huber_scale,
+        "huber_schedule": loss.huber_schedule or ("exponential" if flow else "snr"),
+        "debiased_estimation": loss.debiased_estimation,
+        "prior_loss_weight": loss.prior_loss_weight,
+        "caption_dropout_rate": captions.caption_dropout_rate,
+        "caption_dropout_every_n_epochs": captions.caption_dropout_every_n_epochs,
+        "caption_tag_dropout_rate": captions.caption_tag_dropout_rate,
+        "shuffle_caption": captions.shuffle_caption,
+        "keep_tokens": captions.keep_tokens,
+        "network_dropout": settings.network.dropout or None,
+        "scale_weight_norms": settings.network.scale_weight_norms,
+        "gradient_checkpointing": settings.training.gradient_checkpointing,
+        "max_token_length": settings.base.max_token_length,
+        "min_bucket_reso": settings.buckets.min_bucket_reso,
+        "max_bucket_reso": settings.buckets.max_bucket_reso,
+        "bucket_no_upscale": settings.buckets.bucket_no_upscale,
+        "zero_terminal_snr": isinstance(diffusion, Ddpm)
+        and bool(noise.zero_terminal_snr or diffusion.config.get("rescale_betas_zero_snr")),
+    }
+    if flow:
+        own = ("timestep_sampling", "sigmoid_scale", "discrete_flow_shift", "weighting_scheme", "logit_mean", "logit_std", "mode_scale",
+               "model_prediction_type", "guidance_scale")  # fmt: skip
+        found |= {name: getattr(settings.flow, name) for name in own}
+    learned = [dataset for dataset in settings.datasets if not dataset.is_reg]
+    for name in ("flip_aug", "color_aug", "random_crop"):
+        values = {getattr(dataset, name) for dataset in learned}
+        if len(values) == 1:
+            found[name] = values.pop()
+    return found
+
+
+def _settings_without_folders(settings: Settings) -> dict[str, Any]:
+    """The settings as they may travel: of each path its last part, since files are shared and folders are private."""
+    tree = settings.model_dump(mode="json", exclude={"cache"})
+    for name, value in tree["base"].items():
+        if isinstance(getattr(settings.base, name), Path):
+            tree["base"][name] = Path(value).name
+    if settings.network.weights is not None:
+        tree["network"]["weights"] = settings.network.weights.name
+    for entry, dataset in zip(tree["datasets"], settings.datasets, strict=True):
+        entry["path"] = dataset.path.name
+        if dataset.mask_path is not None:
+            entry["mask_path"] = dataset.mask_path.name
+    if settings.validation.path is not None:
+        tree["validation"]["path"] = settings.validation.path.name
+    return tree
+
+
+def _tag_frequency(training_set: TrainingSet) -> dict[str, dict[str, int]]:
+    found: dict[str, Counter[str]] = {}
+    for item in training_set.pictures:
+        lines = (item.picture.caption or "").strip().splitlines()
+        found.setdefault(item.picture.folder, Counter()).update(split_tags(lines[0]) if lines else [])
+    return {folder: dict(sorted(tags.items())) for folder, tags in sorted(found.items())}
+
+
+def _dataset_dirs(training_set: TrainingSet) -> dict[str, dict[str, int]]:
+    """Folder -> repeats and pictures as they lie there, regularisation pictures that are not needed among them."""
+    found: dict[str, dict[str, int]] = {}
+    for item in (*training_set.pictures, *training_set.not_needed):
+        entry = found.setdefault(item.picture.folder, {"n_repeats": item.picture.repeats, "img_count": 0})
+        entry["img_count"] += 1
+    return dict(sorted(found.items()))
+
+
+def _bucket_info(training_set: TrainingSet) -> dict[str, object]:
+    buckets = {
+        str(k): {"resolution": list(size), "count": sum(showings for _, showings in members)}
+        for k, (size, members) in enumerate(sorted(training_set.buckets.items()))
+    }
+    errors = [abs(item.fit.bucket[0] / item.fit.bucket[1] - item.picture.size[0] / item.picture.size[1]) for item in training_set.pictures]
+    return {"buckets": buckets, "mean_img_ar_error": sum(errors) / len(errors)}

@@ -1,0 +1,218 @@
+"""What the check says of a file: each program's rule is seen, damage and misfits are named, and a sound file has no problem."""
+
+import functools
+import re
+
+import pytest
+import torch
+
+from lorasmith.adapters.base_weights import empty_base
+from lorasmith.adapters.compatibility.check import check_file
+from lorasmith.adapters.compatibility.consumers import CONSUMERS, KINDS, NAMES, naming, ui_type
+from lorasmith.adapters.files import names as keys
+from lorasmith.adapters.files.lora_file import LoraFile
+from lorasmith.models.open import describe
+from tests.models.toys import toy_folder
+
+METADATA = {"ss_base_model_version": "sd_v1", "ss_v2": "False"}
+Q = "lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn1_to_q"
+
+
+@functools.cache
+def base(family):
+    return empty_base(describe(toy_folder(family)))
+
+
+def lora_file(family="sd1", preset="default", parts=None, **metadata):
+    """A sound LoRA on a toy base."""
+    generator = torch.Generator().manual_seed(1)
+    tensors = {}
+    for name, (out, *rest) in base(family).shapes().items() if preset == "full" else targets(family, preset):
+        if parts is None or name.startswith(parts):
+            tensors[f"{name}.lora_down.weight"] = torch.randn(2, *rest, generator=generator)
+            tensors[f"{name}.lora_up.weight"] = torch.randn(out, 2, *(1 for _ in rest[1:]), generator=generator)
+            tensors[f"{name}.alpha"] = torch.tensor(1.0)
+    return LoraFile(tensors, METADATA | metadata)
+
+
+def targets(family, preset):
+    return keys.weight_shapes(family, base(family).parts, preset).items()
+
+
+def check(file, family="sd1"):
+    return check_file(file, base=base(family), base_name="toy")
+
+
+def verdicts(report):
+    return {name: found.verdict for name, found in report.consumers.items()}
+
+
+@pytest.mark.parametrize("family", ["sd1", "sd2", "sdxl"])
+def test_a_lora_with_convolutions_loads_everywhere_and_has_no_problem(family):
+    version = {"sd1": {}, "sd2": {"ss_v2": "True"}, "sdxl": {"ss_base_model_version": "sdxl_base_v1-0"}}[family]
+    report = check(lora_file(family, "convolutions", **version), family)
+    assert set(verdicts(report).values()) == {"all"}
+    assert report.problems() == []
+    assert report.notes == []
+    assert report.ranks == {"2": report.layers}
+    assert report.ui_type == {"sd1": "SD1", "sd2": "SD2", "sdxl": "SDXL"}[family]
+
+
+def test_a_lora_for_flux_loads_but_for_its_t5_in_diffusers_and_is_none_of_automatic1111s_business():
+    report = check(lora_file("flux", ss_base_model_version="flux1"), "flux")
+    assert verdicts(report) == {"AUTOMATIC1111": "family", "Forge": "all", "ComfyUI": "all", "diffusers": "part"}
+    assert [problem for problem in report.problems() if "T5" in problem and problem.startswith("diffusers: drops")]
+    without = check(lora_file("flux", parts=("lora_unet", "lora_te1"), ss_base_model_version="flux1"), "flux")
+    assert without.problems() == []
+
+
+# Made of -> tensors of a layer [8, 8], and what the programs do in the order of CONSUMERS.
+R = torch.randn(8, 8, generator=torch.Generator().manual_seed(0))
+ALPHA = {"alpha": torch.tensor(1.0)}
+LORA = {"lora_down.weight": R[:2], "lora_up.weight": R[:, :2]} | ALPHA
+MADE = {
+    "lora": (LORA, "all all all all"),
+    "DoRA along the inputs": (LORA | {"dora_scale": R[:1]}, "all all all wrong"),
+    "DoRA along the outputs": (LORA | {"dora_scale": R[:, :1]}, "wrong wrong wrong wrong"),
+    "DoRA in one row": (LORA | {"dora_scale": R[0]}, "unknown unknown wrong unknown"),
+    "loha": ({"hada_w1_a": R[:, :2], "hada_w1_b": R[:2], "hada_w2_a": R[:, :2], "hada_w2_b": R[:2]} | ALPHA, "all all all none"),
+    "lokr": ({"lokr_w1": R[:2, :2], "lokr_w2": R[:4, :4]} | ALPHA, "all all all none"),
+    "glora": ({"a1.weight": R[:, :2], "a2.weight": R[:2], "b1.weight": R[:, :2], "b2.weight": R[:2]} | ALPHA, "none all all none"),
+    "diag-oft": ({"oft_blocks": R[:2, :8].reshape(2, 2, 4)[:, :, :2].repeat(2, 1, 1), "alpha": torch.tensor(0.0)}, "all none wrong none"),
+    "diag-oft with a constraint": ({"oft_blocks": R[:4, :4].reshape(4, 2, 2)} | ALPHA, "all none wrong none"),
+    "boft": ({"oft_blocks": R[:6, :4].reshape(2, 3, 2, 2)[:, :2].repeat(1, 2, 1, 1), "alpha": torch.tensor(0.0)}, "all none all none"),
+    "boft without alpha": ({"oft_blocks": R[:4, :8].reshape(2, 4, 2, 2)}, "all none none none"),
+    "rotation with rescale": (
+        {"oft_blocks": R[:4, :4].reshape(4, 2, 2), "rescale": R[:, :1], "alpha": torch.tensor(0.0)}, "all none wrong none"
+    ),
+    "ia3": ({"weight": R[0], "on_input": torch.tensor(0)}, "all none none none"),
+    "full": ({"diff": R}, "all all all none"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("made_of", MADE)
+def test_each_kind_of_layer_is_judged_by_what_each_program_was_seen_to_do(made_of):
+    tensors, expected = MADE[made_of]
+    report = check_file(LoraFile({f"{Q}.{end}": value for end, value in tensors.items()}, METADATA), "sd1", base("sd1"), "toy")
+    assert report.kinds == {made_of: 1}
+    assert dict(zip(CONSUMERS, expected.split(), strict=True)) == verdicts(report)
+    assert bool(report.problems()) == bool({"none", "wrong"} & set(expected.split()))
+
+
+def test_every_rule_that_is_no_success_has_a_reason():
+    for rules in [*KINDS.values(), *NAMES.values()]:
+        assert list(rules) == list(CONSUMERS)
+        for rule in rules.values():
+            assert rule.effect == "loads" or rule.reason
+
+
+@pytest.mark.parametrize(
+    ("written", "way"),
+    [
+        ("lora_unet_down_blocks_0_x", "kohya, diffusers path"),
+        ("lora_unet_input_blocks_4_1_x", "kohya, original path"),
+        ("lora_unet_double_blocks_0_x", "kohya, original path"),
+        ("lora_te_text_model_encoder_x", "kohya, CLIP"),
+        ("lora_te1_encoder_layers_0", "kohya, CLIP without text_model"),
+        ("lora_te3_encoder_block_0", "kohya, T5"),
+        ("unet.down_blocks.0.x", "diffusers"),
+        ("unet.down_blocks.0.attn1.processor.to_q", "another"),
+        ("lycoris_down_blocks_0", "lycoris_"),
+        ("diffusion_model.double_blocks.0.x", "diffusion_model., original path"),
+    ],
+)
+def test_ways_of_naming_are_told_apart(written, way):
+    assert naming(written) == way
+
+
+def test_a_text_encoder_without_text_model_in_its_names_is_dropped():
+    file = lora_file("sd1")
+    short = LoraFile({key.replace("lora_te_text_model_", "lora_te_"): value for key, value in file.tensors.items()}, METADATA)
+    report = check(short)
+    assert verdicts(report)["ComfyUI"] == "part"
+    assert verdicts(report)["Forge"] == "none"  # too many keys that it does not know
+    assert any("text_model_" in problem for problem in report.problems())
+
+
+def test_an_openclip_attention_with_a_part_missing_is_dropped_by_automatic1111_alone():
+    file = lora_file("sd2", ss_v2="True")
+    tensors = {key: value for key, value in file.tensors.items() if "layers_0_self_attn_out_proj" not in key}
+    report = check(LoraFile(tensors, file.metadata), "sd2")
+    assert verdicts(report) == {"AUTOMATIC1111": "part", "Forge": "all", "ComfyUI": "all", "diffusers": "all"}
+    assert report.consumers["AUTOMATIC1111"].findings[0].layers == 3
+
+
+def test_original_names_beside_names_of_diffusers_are_deleted_by_diffusers():
+    file = lora_file("sdxl", ss_base_model_version="sdxl_base_v1-0")
+    name = next(key for key in file.tensors if "middle_block_1_proj_in" in key).partition(".")[0]
+    renamed = {key.replace(name, "lora_unet_mid_block_attentions_0_proj_in"): value for key, value in file.tensors.items()}
+    report = check(LoraFile(renamed, file.metadata), "sdxl")
+    assert verdicts(report) == {"AUTOMATIC1111": "all", "Forge": "all", "ComfyUI": "all", "diffusers": "part"}
+
+
+# ---- damage and fit
+
+DAMAGE = {
+    "not a number": (lambda t: t[f"{Q}.lora_up.weight"].__setitem__((0, 0), float("nan")), "not finite"),
+    "a layer of zeros": (lambda t: t[f"{Q}.lora_up.weight"].zero_(), "1 of .* are zero"),
+    "everything zero": (lambda t: [value.zero_() for key, value in t.items() if "lora_up" in key], "changes nothing"),
+    "alpha zero": (lambda t: t[f"{Q}.alpha"].zero_(), "alphas are 0"),
+    "alpha a list": (lambda t: t.update({f"{Q}.alpha": torch.ones(1)}), "lists of one number"),
+    "alpha of two numbers": (lambda t: t.update({f"{Q}.alpha": torch.ones(2)}), "not a single number"),
+    "a tensor missing": (lambda t: t.pop(f"{Q}.lora_up.weight"), "no known kind"),
+}
+
+
+@pytest.mark.parametrize(("spoil", "words"), DAMAGE.values(), ids=DAMAGE)
+def test_damage_is_named(spoil, words):
+    file = lora_file()
+    spoil(file.tensors)
+    report = check(file)
+    assert len(report.damage) == 1
+    assert report.problems() == report.damage
+    assert re.search(words, report.damage[0])
+
+
+@pytest.mark.parametrize(("blocks", "damaged"), [((2,), False), ((1, 2), False), ((1,), True), ((0, 1, 2), True)])
+def test_the_last_blocks_of_a_text_encoder_may_be_zero_where_they_were_not_read(blocks, damaged):
+    """A run on SDXL, or with clip skip, never trains them."""
+    file = lora_file("sdxl", ss_base_model_version="sdxl_base_v1-0")
+    for key, tensor in file.tensors.items():
+        if key.startswith(tuple(f"lora_te1_text_model_encoder_layers_{block}_" for block in blocks)) and "lora_up" in key:
+            tensor.zero_()
+    report = check(file, "sdxl")
+    assert bool(report.damage) == damaged
+    assert any("training did not read so far" in note for note in report.notes) == (2 in blocks)
+
+
+def test_a_missing_alpha_is_no_damage_but_said():
+    file = lora_file()
+    del file.tensors[f"{Q}.alpha"]
+    report = check(file)
+    assert report.problems() == []
+    assert report.notes == ["1 layers have no alpha: every program takes alpha / rank as 1"]
+
+
+def test_layers_that_do_not_fit_the_base_are_counted():
+    file = lora_file()
+    file.tensors[f"{Q}.lora_down.weight"] = torch.ones(2, 99)
+    report = check(file)
+    assert len(report.misfits) == 1
+    assert Q in report.misfits[0]
+    assert "99" in report.misfits[0]
+    other = check_file(lora_file("sd2"), base=base("sd1"))
+    assert "do not fit the base" in other.misfits[0]
+
+
+def test_a_file_for_a_small_base_is_not_blamed_for_being_small():
+    report = check_file(lora_file(), "sd1")
+    assert report.problems() == []
+    assert any("--base" in note for note in report.notes)
+
+
+def test_the_type_that_the_uis_show_is_told_and_a_wrong_one_is_said():
+    assert [ui_type({}), ui_type({"ss_base_model_version": "sdxl_base_v1-0"}), ui_type({"ss_v2": "True"}), ui_type({"a": "b"})] == [
+        None, "SDXL", "SD2", "SD1",
+    ]  # fmt: skip
+    report = check(lora_file("sdxl"), "sdxl")
+    assert any("take it for SD1" in note for note in report.notes)

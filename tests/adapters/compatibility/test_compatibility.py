@@ -1,0 +1,157 @@
+"""Which programs read which of our files: docs/compatibility.md, made here and checked to be in step.
+
+    python -m tests.adapters.compatibility.test_compatibility     writes the page anew
+
+What diffusers does is found out by running it on a toy Stable Diffusion; the other programs' columns are facts measured once
+with the versions on the page, and lie in `adapters.consumers`.
+"""
+
+import copy
+from functools import cache
+from pathlib import Path
+
+import pytest
+import torch
+
+from lorasmith.adapters.attach import attach_network
+from lorasmith.adapters.compatibility import consumers
+from lorasmith.adapters.files import names as keys
+from lorasmith.adapters.files.lora_file import save_lora
+from lorasmith.adapters.kinds import KINDS, read_layer
+from lorasmith.adapters.kinds.kind import LayerSettings
+from lorasmith.adapters.state import adapter_tensors
+from tests.models.toys import pipeline_of
+
+PAGE = Path(__file__).resolve().parents[3] / "docs" / "compatibility.md"
+
+SMALL = {"rank": 2, "alpha": 1.0}
+NETWORKS = {
+    "LoRA": ("lora", LayerSettings(**SMALL)),
+    "LoRA, rs-scaling": ("lora", LayerSettings(**SMALL, rs_lora=True)),
+    "LoRA with a Tucker core": ("lora in Tucker form", LayerSettings(**SMALL, use_tucker=True)),
+    "LoRA with DoRA": ("DoRA along the inputs", LayerSettings(**SMALL, dora=True)),
+    "DyLoRA": ("lora", LayerSettings(kind="dylora", **SMALL)),
+    "LoHa": ("loha", LayerSettings(kind="loha", **SMALL)),
+    "LoKr": ("lokr", LayerSettings(kind="lokr", **SMALL)),
+    "GLoRA": ("glora", LayerSettings(kind="glora", **SMALL)),
+    "(IA)^3": ("ia3", LayerSettings(kind="ia3")),
+    "Diag-OFT": ("diag-oft", LayerSettings(kind="diag-oft", block_size=4)),
+    "BOFT": ("boft", LayerSettings(kind="boft", block_size=4)),
+    "Full (diff)": ("full", LayerSettings(kind="full")),
+}
+WORDS = {"loads": "yes", "wrong": "**wrong**", "dropped": "no", "refused": "no", "untried": "not tried"}
+FEW = ("down_blocks.0.attentions.0.transformer_blocks.0.attn1.to_q", "down_blocks.0.attentions.0.proj_in", "down_blocks.0.resnets.1.conv1")
+
+
+@cache
+def toy():
+    return pipeline_of("sd1")
+
+
+@torch.no_grad()
+def prediction(unet):
+    generator = torch.Generator().manual_seed(1)
+    latents, states = torch.randn(1, 4, 8, 8, generator=generator), torch.randn(1, 7, 24, generator=generator)
+    return unet(latents, torch.tensor([500]), states).sample
+
+
+@cache
+def in_diffusers(name, folder):
+    """What diffusers does with a file of this network: loads, wrong (drawn otherwise than trained) or refused."""
+    pipeline, settings = toy(), NETWORKS[name][1]
+    unet = copy.deepcopy(pipeline.unet)
+    named = {paths[0]: own for own, paths in keys.targets("sd1", "unet", unet, "convolutions").items()}
+    adapter = attach_network(unet, {path: named[path] for path in FEW}, settings, seed=1)
+    generator = torch.Generator().manual_seed(2)
+    with torch.no_grad():
+        for parameter in adapter.parameters():
+            parameter += 0.3 * torch.randn(parameter.shape, generator=generator)
+    trained, base = prediction(unet), prediction(pipeline.unet)
+    assert (trained - base).abs().max() > 1e-3, "the network must matter here"
+    path = Path(folder) / f"{name}.safetensors"
+    save_lora(path, adapter_tensors(adapter), {}, torch.float32)
+    try:
+        pipeline.load_lora_weights(path)
+    except ValueError:
+        return "refused"
+    try:
+        found = prediction(pipeline.unet)
+    finally:
+        pipeline.unload_lora_weights()
+    if torch.allclose(found, trained, atol=1e-5):
+        return "loads"
+    return "dropped" if torch.allclose(found, base, atol=1e-6) else "wrong"
+
+
+def page(folder):
+    """The page, from what diffusers does here and what is known of the others."""
+    programs = [program for program in consumers.CONSUMERS if program != "diffusers"]
+    versions = ", ".join(f"{program} {consumers.VERSIONS[program]}" for program in programs)
+    lines = [
+        "# Which programs read which networks",
+        "",
+        "Made by `python -m tests.adapters.compatibility.test_compatibility`, and checked by the tests. The column of diffusers is found out there, on a toy",
+        f"Stable Diffusion 1.x with linear layers, 1x1 and 3x3 convolutions. The others were measured with {versions}, on Stable",
+        "Diffusion 1.5 and SDXL; AUTOMATIC1111 does not draw with Flux.",
+        "",
+        f"| network | ending of its tensors | {' | '.join(programs)} | diffusers |",
+        "| --- | --- |" + " --- |" * (len(programs) + 1),
+    ]
+    reasons: list[str] = []
+    for name, (made_of, settings) in NETWORKS.items():
+        cells = []
+        for program in programs:
+            rule = consumers.KINDS[made_of][program]
+            cells.append(WORDS[rule.effect])
+            if rule.reason and rule.effect != "loads":
+                reasons.append(f"- {name}, {program}: {rule.reason}.")
+        if made_of == "ia3":
+            reasons.append(f"- {name}, AUTOMATIC1111: on convolutions {consumers.KINDS['ia3 on a convolution']['AUTOMATIC1111'].reason}.")
+        effect = in_diffusers(name, folder)
+        cells.append(WORDS[effect])
+        if effect != "loads":
+            reasons.append(f"- {name}, diffusers: {consumers.KINDS[made_of]['diffusers'].reason}.")
+        lines.append(f"| {name} | `{endings(settings)}` | {' | '.join(cells)} |")
+    lines += ["", "Yes: the same picture as in training. Why not, and what is wrong:", "", *reasons]
+    lines += [
+        "",
+        "What is not read can be converted: `lorasmith lora convert` writes a GLoRA on linear layers exactly as a LoRA of twice the rank, and any",
+        "network as its whole change (`diff`). A constraint of Diag-OFT and BOFT is worked into the blocks on saving, since programs disagree on it.",
+        "Strength means W + s (W' - W) here; AUTOMATIC1111, Forge and ComfyUI mean the same, for Diag-OFT and BOFT at strength 1 only.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def endings(settings):
+    adapter = attach_network(torch.nn.Sequential(torch.nn.Conv2d(8, 8, 3)), {"0": "x"}, settings, seed=0)
+    return " ".join(key.removeprefix("x.") for key in adapter_tensors(adapter))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return str(tmp_path_factory.mktemp("networks"))
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_diffusers_does_with_a_file_what_is_known_of_it(name, folder):
+    assert in_diffusers(name, folder) == consumers.KINDS[NETWORKS[name][0]]["diffusers"].effect
+
+
+def test_the_page_is_in_step(folder):
+    assert PAGE.read_text(encoding="utf-8") == page(folder), "write it anew: python -m tests.adapters.compatibility.test_compatibility"
+
+
+def test_the_page_has_every_kind_and_each_file_is_read_back_as_what_the_page_calls_it():
+    assert {settings.kind for _, settings in NETWORKS.values()} == KINDS.keys()
+    for made_of, settings in NETWORKS.values():
+        adapter = attach_network(torch.nn.Sequential(torch.nn.Linear(8, 8)), {"0": "x"}, settings, seed=0)
+        stored = read_layer({key.removeprefix("x."): value for key, value in adapter_tensors(adapter).items()})
+        assert stored.kind.name == ("lora" if ("lora" in made_of and made_of != "glora") or "DoRA" in made_of else made_of)
+
+
+if __name__ == "__main__":
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as made:
+        PAGE.write_text(page(made), encoding="utf-8")

@@ -1,0 +1,64 @@
+"""Resizing: the best approximation of a rank, the strength kept, and what is refused. Parity: tests/parity/test_resize_merge.py."""
+
+import pytest
+import torch
+
+from lorasmith.adapters.files.network import Layer
+from lorasmith.adapters.tools.resize import dynamic_rank, lora_factors, resize_layer
+from lorasmith.errors import AdapterError
+
+
+def layer(rank=6, alpha=3.0, mid=False, seed=0, **tensors):
+    generator = torch.Generator().manual_seed(seed)
+    made = {"lora_down.weight": torch.randn(rank, 10, generator=generator), "lora_up.weight": torch.randn(14, rank, generator=generator)}
+    if mid:
+        made = {
+            "lora_down.weight": torch.randn(rank, 10, 1, 1, generator=generator),
+            "lora_mid.weight": torch.randn(rank, rank, 3, 3, generator=generator),
+            "lora_up.weight": torch.randn(14, rank, 1, 1, generator=generator),
+        }
+    return Layer("x", "lora", made | tensors, alpha)
+
+
+def change(of):
+    left, right, _ = lora_factors(of)
+    return of.alpha / left.shape[1] * left @ right
+
+
+def test_a_lower_rank_is_the_best_that_there_is():
+    source = layer()
+    resized, report = resize_layer(source, 2)
+    s = torch.linalg.svdvals(change(source))
+    assert (change(source) - change(resized)).norm() == pytest.approx(s[2:].norm().item(), rel=1e-5)
+    assert (resized.rank, resized.alpha) == (2, 1.0)
+    assert report.norm_retained == pytest.approx((s[:2].norm() / s.norm()).item(), rel=1e-6)
+
+
+@pytest.mark.parametrize("rank", [6, 9])
+def test_the_same_or_a_higher_rank_changes_nothing_but_the_file(rank):
+    source = layer()
+    resized, _ = resize_layer(source, rank)
+    assert resized.rank == rank
+    torch.testing.assert_close(change(resized), change(source), rtol=1e-5, atol=1e-5)
+
+
+def test_a_tucker_core_is_multiplied_out():
+    source = layer(mid=True)
+    resized, _ = resize_layer(source, 6)
+    assert resized.tensors["lora_down.weight"].shape == (6, 10, 3, 3)
+    direct = torch.einsum("omhw,mnyx,nihw->oiyx", *(source.tensors[f"lora_{k}.weight"] for k in ("up", "mid", "down")))
+    torch.testing.assert_close(change(resized).view(direct.shape), 0.5 * direct.double(), rtol=1e-4, atol=1e-4)
+
+
+def test_what_cannot_be_resized_is_refused_in_a_sentence():
+    with pytest.raises(AdapterError, match="is a full"):
+        resize_layer(Layer("x", "full", {"diff": torch.ones(2, 2)}), 1)
+    with pytest.raises(AdapterError, match="magnitude"):
+        resize_layer(layer(dora_scale=torch.ones(1, 10)), 1)
+    with pytest.raises(AdapterError, match="not finite"):
+        resize_layer(layer(**{"lora_up.weight": torch.full((14, 6), float("inf"))}), 1)
+    with pytest.raises(AdapterError, match="rank of 0"):
+        resize_layer(layer(), 0)
+    for method, target, words in (("sv_best", 1, "sv_best"), ("sv_ratio", 0.5, "1 or more"), ("sv_fro", 90, "share")):
+        with pytest.raises(AdapterError, match=words):
+            dynamic_rank(torch.ones(4), method, target, 4)

@@ -1,0 +1,119 @@
+"""Held-out pictures are chosen by their bytes, stay held out, and have no copy among those that train."""
+
+import hashlib
+import shutil
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from lorasmith.curation.holdout import held_out, hold_out, plan_holdout
+from lorasmith.curation.layout import lay_out, plan_layout
+from lorasmith.curation.mend.mend import Wish, dataset_pictures, mend, propose
+from lorasmith.datasets.folders import open_folder
+from lorasmith.errors import DatasetError, SettingsError
+from tests.curation.imports.test_imports import listing
+from tests.photographs import photograph
+
+
+def names(count, first=0):
+    return [hashlib.sha256(str(n).encode()).hexdigest() for n in range(first, first + count)]
+
+
+def test_about_the_share_is_held_out():
+    assert 160 < sum(held_out(names(2000), [], 0.1)) < 240
+    assert sum(held_out(names(2000), [], 0)) == 0
+    assert held_out(names(2000), [], 0.1, seed=1) != held_out(names(2000), [], 0.1, seed=2)
+
+
+def test_the_choice_depends_neither_on_order_nor_on_the_pictures_beside():
+    few, many = names(300), names(600)
+    chosen = dict(zip(many, held_out(many, [], 0.1), strict=True))
+    backwards = dict(zip(reversed(few), held_out(list(reversed(few)), [], 0.1), strict=True))
+    assert all(chosen[name] == side for name, side in backwards.items())
+
+
+@given(
+    st.lists(st.lists(st.integers(0, 39), min_size=2, max_size=4), max_size=6),
+    st.lists(st.lists(st.integers(0, 59), min_size=2, max_size=4), max_size=6),
+    st.integers(0, 5),
+)
+def test_near_duplicates_stay_together_and_decisions_stand(early_groups, late_groups, seed):
+    contents = names(60)
+    first = held_out(contents[:40], early_groups, 0.25, seed)
+    for group in early_groups:
+        assert len({first[i] for i in group}) == 1
+    earlier = dict(zip(contents, first, strict=False))
+    second = held_out(contents, [*early_groups, *late_groups], 0.25, seed, earlier)
+    for group in (*early_groups, *late_groups):
+        assert len({second[i] for i in group}) == 1
+    assert all(was or not now for was, now in zip(first, second, strict=False))  # what trained never becomes held out
+    assert held_out(contents, early_groups, 0.25, seed, earlier)[:40] == first  # and nothing changes sides without need
+
+
+def test_small_sets_hold_out_the_number_that_was_asked_for():
+    assert all(sum(held_out(names(5, n * 5), [], 0.1)) == 1 for n in range(40))
+    assert all(sum(held_out(names(30, n * 30), [], 0.1)) == 3 for n in range(40))
+    first = dict(zip(names(30), held_out(names(30), [], 0.1), strict=True))
+    more = dict(zip(names(50), held_out(names(50), [], 0.1, 0, first), strict=True))
+    assert sum(more.values()) == 5
+    assert all(more[name] == side for name, side in first.items())
+    assert held_out(names(2), [], 0.001) == [False, False]
+    with pytest.raises(SettingsError, match="0 to 0.5"):
+        held_out(names(3), [], 0.9)
+
+
+@pytest.fixture
+def dataset(tmp_path):
+    for name in ("astronaut", "chelsea", "coffee", "rocket"):
+        picture = photograph(name).resize((160, 120))
+        for n, box in enumerate(((0, 0, 80, 60), (80, 0, 160, 60), (0, 60, 80, 120), (80, 60, 160, 120))):
+            picture.crop(box).resize((160, 120)).save(tmp_path / f"{name}{n}.png")
+            (tmp_path / f"{name}{n}.txt").write_text(name)
+    return tmp_path
+
+
+def test_held_out_pictures_move_aside_with_their_captions_and_stay_there(dataset):
+    split = plan_holdout(dataset, 0.25)
+    assert len(split.held_out) + len(split.training) == 16
+    before = listing(dataset)
+    hold_out(dataset, split)
+    assert sorted(listing(dataset).values()) == sorted(before.values())
+    aside = {path.name for path in (dataset / "holdout").rglob("*.png")}
+    assert aside == {path.name for path in split.held_out}
+    assert len(open_folder(dataset).pictures) == len(split.training)
+    assert all((path.with_suffix(".txt")).exists() for path in (dataset / "holdout").rglob("*.png"))
+    assert plan_holdout(dataset, 0.25).moves == ()
+    for path in dataset_pictures(dataset, [f"*/{name}" for name in aside]):  # mended, it is the same picture
+        mend(dataset, propose(dataset, [path], [Wish("rotate", 180)]))
+    assert plan_holdout(dataset, 0.25).moves == ()
+
+
+def test_what_layout_set_aside_is_neither_trained_on_nor_a_problem(dataset):
+    lay_out(dataset, plan_layout(dataset, concept="things"))
+    hold_out(dataset, split := plan_holdout(dataset, 0.25))
+    (dataset / "regularisation" / "1_thing").mkdir(parents=True)
+    photograph("astronaut").resize((90, 90)).save(dataset / "regularisation" / "1_thing" / "neutral.png")
+    for recursive in (False, True):
+        contents = open_folder(dataset, recursive=recursive)
+        assert contents.problems == ()
+        assert len(contents.pictures) == len(split.training) == 12
+    assert len(open_folder(dataset / "holdout").pictures) == 4
+    shutil.rmtree(dataset / ".lorasmith")  # somebody's own folders of these names are folders like any other
+    assert len(open_folder(dataset, recursive=True).pictures) == 17
+
+
+def test_a_copy_of_a_held_out_picture_is_held_out_too(dataset):
+    split = plan_holdout(dataset, 0.25)
+    hold_out(dataset, split)
+    one = next((dataset / "holdout").rglob("*.png"))
+    with Image.open(one) as image:
+        image.convert("RGB").save(dataset / "copy.jpg", quality=70)
+    again = plan_holdout(dataset, 0.25)
+    assert [old for old, _ in again.moves] == ["copy.jpg"]
+
+
+def test_an_empty_dataset_is_a_sentence(tmp_path):
+    with pytest.raises(DatasetError, match="holds no pictures"):
+        plan_holdout(tmp_path)

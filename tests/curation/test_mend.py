@@ -1,0 +1,336 @@
+"""Pictures are mended, and every mend can be listed, undone to the last byte, and made again."""
+
+import io
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from lorasmith.curation.mend.mend import (
+    Wish,
+    alone_in,
+    before_and_after,
+    clean_by_filters,
+    clean_by_scaling,
+    dataset_pictures,
+    guided_filter,
+    mend,
+    propose,
+    propose_removing_duplicates,
+    recipes,
+    replay,
+    undo,
+)
+from lorasmith.datasets.folders import open_folder
+from lorasmith.errors import DatasetError, InputError
+from lorasmith.images.read import read_picture
+from tests.curation.imports.test_imports import listing
+from tests.photographs import photograph
+
+
+def sheet_of_views():
+    sheet = Image.new("RGB", (430, 220), "white")
+    for n, name in enumerate(("astronaut", "coffee")):
+        sheet.paste(photograph(name).resize((200, 200)), (10 + n * 210, 10))
+    return sheet
+
+
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory):
+    """A dataset with one picture of each kind of trouble, and captions."""
+    folder = tmp_path_factory.mktemp("sound")
+    cat = photograph("chelsea").resize((226, 150))
+    cat.save(folder / "cat.jpg", quality=90)
+    barred = Image.new("RGB", (226, 190), "black")
+    barred.paste(cat, (0, 20))
+    barred.save(folder / "bars.png")
+    margins = Image.new("RGB", (400, 300), (240, 240, 236))
+    margins.paste(photograph("coffee").resize((90, 60)), (200, 180))
+    margins.save(folder / "margins.png")
+    sheet_of_views().save(folder / "sheet.png")
+    clear = cat.convert("RGBA")
+    clear.putalpha(Image.new("L", cat.size, 0))
+    clear.paste(cat.crop((60, 30, 160, 130)), (60, 30))
+    clear.save(folder / "clear.webp", lossless=True)
+    lying = Image.Exif()
+    lying[0x0112] = 6
+    cat.transpose(Image.Transpose.ROTATE_90).save(folder / "lying.jpeg", exif=lying)
+    for name in ("cat", "bars", "sheet", "clear", "lying"):
+        (folder / f"{name}.txt").write_bytes(f"{name}, größer\r\n".encode())
+    (folder / "sheet.caption").write_bytes(b"\xff other")
+    return folder
+
+
+@pytest.fixture
+def dataset(sound, tmp_path):
+    return shutil.copytree(sound, tmp_path / "ds")
+
+
+def do(root, *wishes, only=()):
+    return mend(root, propose(root, dataset_pictures(root, only), [Wish(*wish) for wish in wishes]))
+
+
+def sizes(root):
+    return {path.name: read_picture(path).size for path in dataset_pictures(root)}
+
+
+def test_bars_are_trimmed_and_nothing_else_is_touched(dataset):
+    before = listing(dataset)
+    proposals = propose(dataset, dataset_pictures(dataset), [Wish("bars")])
+    assert {one.path.name: one.after for one in proposals if one.steps} == {"bars.png": ((226, 150),)}
+    assert next(one for one in proposals if one.path.name == "cat.jpg").why_not == ("it has no letterbox bars",)
+    assert listing(dataset) == before  # proposing changes nothing
+    mend(dataset, proposals)
+    after = listing(dataset)
+    assert {name for name in after if after[name] != before[name]} == {"bars.png"}
+    assert sizes(dataset)["bars.png"] == (226, 150)
+
+
+def test_steps_add_up_from_the_original_and_go_one_by_one(dataset):
+    before = listing(dataset)
+    do(dataset, ("crop", (10, 10, 110, 90)), only=["cat.jpg"])
+    do(dataset, ("rotate", 90), ("max", 50), only=["cat.png"])
+    with Image.open(dataset / "cat.png") as image:
+        upright = image.convert("RGB")
+    wanted = read_picture_bytes(before["cat.jpg"]).crop((10, 10, 110, 90)).transpose(Image.Transpose.ROTATE_270)
+    assert upright.size == (40, 50)
+    assert np.array_equal(np.asarray(upright), np.asarray(wanted.resize((40, 50), Image.Resampling.LANCZOS)))
+    (recipe,) = recipes(dataset)
+    assert recipe.words == "cat.jpg: cropped to 100 x 80 at 10,10, turned by 90 degrees, scaled to 40 x 50"
+    undo(dataset, recipes(dataset), steps=1)
+    assert sizes(dataset)["cat.png"] == (80, 100)
+    undo(dataset, recipes(dataset))
+    assert listing(dataset) == before
+    assert recipes(dataset) == []
+    assert not list((dataset / ".lorasmith" / "originals").rglob("*.*"))
+
+
+def read_picture_bytes(data):
+    return Image.open(io.BytesIO(data)).convert("RGB")
+
+
+def test_a_picture_from_a_phone_is_mended_as_it_is_seen(dataset):
+    do(dataset, ("crop", (0, 0, 226, 75)), only=["lying.jpeg"])
+    assert sizes(dataset)["lying.png"] == (226, 75)
+    assert open_folder(dataset).pictures[3].caption == "lying, größer"
+
+
+def test_a_sheet_is_cut_and_each_view_has_the_caption(dataset):
+    before = listing(dataset)
+    do(dataset, ("cut",))
+    after = listing(dataset)
+    assert "sheet.png" not in after
+    assert "sheet.txt" not in after
+    assert after["sheet_1.txt"] == after["sheet_2.txt"] == before["sheet.txt"]
+    assert after["sheet_2.caption"] == before["sheet.caption"]
+    assert sizes(dataset)["sheet_1.png"] == sizes(dataset)["sheet_2.png"] == (200, 200)
+    do(dataset, ("flip", "horizontal"), only=["sheet_1.png"])
+    assert len(recipes(dataset)) == 2
+    (dataset / "sheet_2.txt").write_text("rewritten by hand")
+    undo(dataset, [recipe for recipe in recipes(dataset) if recipe.closed])
+    assert listing(dataset) == before
+    assert [file.read_text() for file in (dataset / ".lorasmith" / "bin").rglob("*.txt")] == ["rewritten by hand"]
+
+
+def test_duplicates_go_to_the_bin_and_come_back(dataset):
+    photograph("chelsea").resize((226, 150)).save(dataset / "again.jpg", quality=60)
+    (dataset / "again.txt").write_bytes(b"again")
+    before = listing(dataset)
+    proposals = propose_removing_duplicates(dataset_pictures(dataset, ["cat.jpg", "again.jpg", "margins.png"]))
+    assert [(one.path.name, one.steps[0].why) for one in proposals] == [("again.jpg", "near duplicate of cat.jpg")]
+    mend(dataset, proposals)
+    assert set(before) - set(listing(dataset)) == {"again.jpg", "again.txt"}
+    assert {file.name for file in (dataset / ".lorasmith" / "bin").rglob("*.*")} == {"again.jpg", "again.txt"}
+    undo(dataset, recipes(dataset))
+    assert listing(dataset) == before
+    assert not list((dataset / ".lorasmith" / "bin").rglob("*.*"))
+
+
+def test_transparency_is_flattened_on_the_colour_asked_for(dataset):
+    do(dataset, ("flatten", (255, 0, 0)))
+    assert read_picture(dataset / "clear.png").getpixel((5, 5)) == (255, 0, 0)
+    assert {one.original.path for one in recipes(dataset)} == {"clear.webp"}
+
+
+def test_a_subject_on_clear_ground_is_found_by_its_opacity(dataset):
+    do(dataset, ("subject",), only=["clear.webp"])
+    width, height = sizes(dataset)["clear.png"]
+    assert 100 <= width <= 120
+    assert 100 <= height <= 120
+
+
+@pytest.mark.parametrize("kind", ["jpg", "webp", "png"])
+def test_converting_gives_that_kind(dataset, kind):
+    do(dataset, ("convert", kind), only=["bars.png"])
+    with Image.open(dataset / f"bars.{kind}") as image:
+        assert image.format == {"jpg": "JPEG", "webp": "WEBP", "png": "PNG"}[kind]
+    assert len(recipes(dataset)) == (kind != "png")
+
+
+def test_small_pictures_are_enlarged_and_large_ones_scaled_down(dataset):
+    do(dataset, ("upscale", (180, None)), ("max", 300))
+    assert all(min(size) >= 125 and max(size) <= 300 for size in sizes(dataset).values())
+
+
+def test_a_sliver_is_not_blown_up(dataset):
+    Image.new("RGB", (3, 4000), "teal").save(dataset / "sliver.png")
+    (proposal,) = propose(dataset, [dataset / "sliver.png"], [Wish("upscale", (320, None))])
+    assert not proposal.steps
+    assert "crop it first" in proposal.why_not[0]
+
+
+def test_what_cannot_be_read_or_is_in_the_way_does_not_stop_the_rest(dataset):
+    (dataset / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    photograph("rocket").resize((64, 64)).save(dataset / "cat.png")
+    before = listing(dataset)
+    proposals = propose(dataset, dataset_pictures(dataset, ["broken.png", "cat.jpg", "bars.png"]), [Wish("rotate", 90)])
+    assert [bool(one.problem) for one in proposals] == [False, True, False]
+    mended = mend(dataset, proposals)
+    assert ["in the way" in one.problem for one in mended] == [False, True]
+    undo(dataset, recipes(dataset))
+    assert listing(dataset) == before
+
+
+def test_work_by_hand_in_between_is_kept(dataset):
+    before = listing(dataset)
+    do(dataset, ("flip", "horizontal"), only=["cat.jpg"])
+    mended = listing(dataset)["cat.png"]
+    Image.new("RGB", (50, 50), "teal").save(dataset / "cat.png")
+    by_hand = listing(dataset)["cat.png"]
+    do(dataset, ("rotate", 90), only=["cat.png"])
+    undo(dataset, recipes(dataset)[-1:])
+    assert listing(dataset)["cat.png"] == by_hand
+    replay(dataset, recipes(dataset))
+    assert listing(dataset)["cat.png"] == mended
+    undo(dataset, recipes(dataset))
+    assert listing(dataset) == before
+    assert [file.read_bytes() for file in (dataset / ".lorasmith" / "bin").rglob("*.png")] == [by_hand]
+
+
+def test_undo_takes_back_what_was_built_upon_by_hand_too(dataset):
+    before = listing(dataset)
+    do(dataset, ("flip", "horizontal"), only=["bars.png"])
+    Image.new("RGB", (50, 50), "teal").save(dataset / "bars.png")
+    do(dataset, ("rotate", 90), only=["bars.png"])
+    undo(dataset, [one for one in recipes(dataset) if one.upon is None])
+    assert listing(dataset) == before
+    assert recipes(dataset) == []
+
+
+def test_results_that_got_lost_are_made_again(dataset):
+    do(dataset, ("flip", "horizontal"), only=["cat.jpg"])
+    wanted = listing(dataset)["cat.png"]
+    (dataset / "cat.png").unlink()
+    assert len(replay(dataset, recipes(dataset))) == 1
+    assert listing(dataset)["cat.png"] == wanted
+    assert replay(dataset, recipes(dataset)) == []
+
+
+def test_undo_does_not_overwrite_what_came_into_the_place(dataset):
+    do(dataset, ("cut",))
+    Image.new("RGB", (50, 50), "teal").save(dataset / "sheet.png")
+    before = listing(dataset)
+    with pytest.raises(DatasetError, match="in the way"):
+        undo(dataset, recipes(dataset))
+    assert listing(dataset) == before
+
+
+WISHES = st.sampled_from(
+    [
+        ("rotate", 90), ("rotate", 270), ("flip", "horizontal"), ("flip", "vertical"), ("crop", (5, 5, 60, 60)), ("trim", None), ("bars", None),
+        ("cut", None), ("max", 100), ("upscale", (120, None)), ("flatten", (1, 2, 3)), ("convert", "jpg"), ("convert", "webp"), ("subject", None),
+        ("clean", "down-up"),
+    ]
+)  # fmt: skip
+
+
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    rounds=st.lists(st.tuples(st.lists(WISHES, min_size=1, max_size=2), st.sampled_from([(), ("*t*.*",), ("c*",)])), min_size=1, max_size=3)
+)
+def test_any_mends_and_their_undoing_restore_every_byte(sound, tmp_path_factory, rounds):
+    root = shutil.copytree(sound, tmp_path_factory.mktemp("any") / "ds")
+    before = listing(root)
+    for wishes, only in rounds:
+        do(root, *wishes, only=only)
+        assert all(recipe.done for recipe in recipes(root))
+    undo(root, recipes(root))
+    assert listing(root) == before
+    assert recipes(root) == []
+
+
+def test_a_kill_in_the_middle_is_finished_by_the_next_call(dataset):
+    for n in range(60):
+        shutil.copy(dataset / "cat.jpg", dataset / f"cat{n}.jpg")
+        (dataset / f"cat{n}.txt").write_text(f"cat {n}")
+    before = listing(dataset)
+    program = (
+        "from pathlib import Path; from lorasmith.curation.mend.mend import *\n"
+        f"r = Path({str(dataset)!r}); mend(r, propose(r, dataset_pictures(r, ['cat*']), [Wish('rotate', 90)]))"
+    )
+    child = subprocess.Popen([sys.executable, "-c", program])
+    while child.poll() is None and len(list(dataset.glob("cat*.png"))) < 8:
+        time.sleep(0.002)
+    child.send_signal(signal.SIGKILL)
+    assert child.wait() == -signal.SIGKILL
+    with alone_in(dataset):
+        pass
+    assert all(recipe.done for recipe in recipes(dataset))
+    stems = [path.stem for path in dataset_pictures(dataset)]
+    assert len(stems) == len(set(stems)) == 66
+    undo(dataset, recipes(dataset))
+    assert listing(dataset) == before
+
+
+def test_bad_wishes_and_bad_recipes_are_sentences(dataset):
+    with pytest.raises(InputError, match="no way to mend called 'blur'"):
+        propose(dataset, [], [Wish("blur")])
+    do(dataset, ("rotate", 90), only=["cat.jpg"])
+    (file,) = (dataset / ".lorasmith" / "mends").glob("*.json")
+    file.write_text("{}")
+    with pytest.raises(DatasetError, match="is no recipe"):
+        recipes(dataset)
+
+
+def test_a_sheet_shows_before_and_after(dataset):
+    proposals = propose(dataset, dataset_pictures(dataset), [Wish("cut"), Wish("bars"), Wish("flatten")])
+    sheet = before_and_after(dataset, proposals)
+    assert sheet.height > 3 * 200
+    assert before_and_after(dataset, propose(dataset, dataset_pictures(dataset, ["cat.jpg"]), [Wish("bars")])) is None
+
+
+def noisy(picture, strength=6):
+    grain = np.random.default_rng(1).normal(0, strength, (picture.height, picture.width, 3))
+    return (np.asarray(picture) + grain).clip(0, 255).round().astype(np.uint8)
+
+
+@pytest.mark.parametrize("clean", [clean_by_filters, clean_by_scaling])
+def test_cleaning_brings_a_noisy_picture_nearer_to_the_sound_one(clean):
+    soft = photograph("astronaut").resize((64, 64)).resize((192, 192), Image.Resampling.BICUBIC)
+    spoilt, sound = noisy(soft), np.asarray(soft).astype(float)
+    before, after = (np.abs(pixels.astype(float) - sound).mean() for pixels in (spoilt, clean(spoilt)))
+    assert after < 0.75 * before
+
+
+def test_the_guided_filter_of_an_even_guide_is_a_mean():
+    source = noisy(photograph("coffee").resize((64, 48))).astype(np.float32)
+    even = np.full_like(source, 100)
+    import cv2
+
+    mean = cv2.blur(cv2.blur(source, (9, 9)), (9, 9))
+    assert np.allclose(guided_filter(even, source, 4, 16.0), mean, atol=0.01)
+    assert np.allclose(guided_filter(source, source, 4, 1e-6), source, atol=0.1)  # its own guide, no smoothing wanted
+
+
+def test_somebody_else_at_the_dataset_is_a_sentence(dataset):
+    with alone_in(dataset), pytest.raises(DatasetError, match="being changed"):
+        do(dataset, ("rotate", 90), only=["cat.jpg"])
+    assert os.path.exists(dataset / "cat.jpg")

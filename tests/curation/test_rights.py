@@ -1,0 +1,38 @@
+"""Who trains says that they may, and it is kept with the dataset."""
+
+import pytest
+from PIL import Image
+
+from lorasmith.curation.rights import FILE, confirm, confirmed
+from lorasmith.dataset_folder import STATE
+from lorasmith.errors import DatasetError, InputError
+
+
+@pytest.fixture
+def dataset(tmp_path):
+    for i in range(3):
+        Image.new("RGB", (32, 32), (i, 0, 0)).save(tmp_path / f"{i}.png")
+    return tmp_path
+
+
+def test_what_was_said_is_kept_and_of_how_many_pictures(dataset):
+    assert confirmed(dataset) is None
+    confirm(dataset, " my own\nphotographs ")
+    said = confirmed(dataset)
+    assert (said.words, said.pictures) == ("my own photographs", 3)
+    assert said.sentence(dataset).startswith("rights confirmed: my own photographs (3 pictures, 20")
+
+
+def test_pictures_that_came_later_were_not_meant(dataset):
+    said = confirm(dataset, "CC0")
+    Image.new("RGB", (32, 32), "white").save(dataset / "new.png")
+    assert "1 more pictures came since" in said.sentence(dataset)
+
+
+def test_saying_nothing_and_a_damaged_file_are_told(dataset):
+    with pytest.raises(InputError, match="where they come from"):
+        confirm(dataset, "  ")
+    confirm(dataset, "mine")
+    (dataset / STATE / FILE).write_text("{")
+    with pytest.raises(DatasetError, match="delete it and confirm"):
+        confirmed(dataset)

@@ -1,0 +1,43 @@
+"""The one shape of a finding, and errors with a code."""
+
+import json
+import pickle
+
+import pytest
+
+from lorasmith.errors import AdapterError, InputError, LorasmithError, RunError, SettingsError
+from lorasmith.findings import CaptionChange, Evidence, Finding, Fix, MendChange, SettingChange, worst_first
+
+
+def finding(code, severity="warning", subjects=()):
+    return Finding(code=code, severity=severity, message="It is so.", about="picture", subjects=subjects)
+
+
+def test_findings_are_listed_worst_first():
+    found = [finding("b"), finding("c", "note", ("1", "2")), finding("a", subjects=("1",)), finding("d", "error"), finding("a")]
+    assert [(each.code, len(each.subjects)) for each in worst_first(found)] == [("d", 0), ("a", 1), ("a", 0), ("b", 0), ("c", 2)]
+
+
+@pytest.mark.parametrize(
+    ("change", "kind"), [(SettingChange("network.rank", 16), "setting"), (MendChange("trim"), "mend"), (CaptionChange("add", {"tags": ["x"]}), "caption")]
+)  # fmt: skip
+def test_a_finding_with_a_change_survives_json(change, kind):
+    whole = Finding(
+        code="audit.too_small", severity="warning", message="It is small.", about="picture", subjects=("a/b.png",),
+        evidence=Evidence(312, "pixels"), why="It is enlarged.", fix=Fix("Upscale it.", (change,)), confidence=0.9,
+    )  # fmt: skip
+    data = json.loads(json.dumps(whole.as_data))
+    assert data["evidence"] == {"number": 312, "unit": "pixels", "text": "312 pixels"}
+    assert data["fix"]["changes"][0]["kind"] == kind
+
+
+@pytest.mark.parametrize(
+    ("error", "code"), [(SettingsError("No."), "settings"), (InputError("No."), "input"), (RunError("No.", code="run.disk_full"), "run.disk_full")]
+)  # fmt: skip
+def test_every_error_has_a_code(error, code):
+    assert error.code == code
+
+
+def test_an_error_keeps_code_and_values_from_process_to_process():
+    sent: LorasmithError = pickle.loads(pickle.dumps(AdapterError("It is no LoRA.", code="adapter.foreign", path="a.safetensors")))
+    assert (str(sent), sent.code, sent.values) == ("It is no LoRA.", "adapter.foreign", {"path": "a.safetensors"})

@@ -1,0 +1,182 @@
+"""What plan tells before a run is what the run then writes, needs and takes."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from lorasmith.models import open as checkpoint
+from lorasmith.models.description import Description, PartPlace
+from lorasmith.models.open import describe, standard_parts
+from lorasmith.training.events import StepDone, read_events
+from lorasmith.training.forecast import estimate
+from lorasmith.training.optim.optimizers import OPTIMIZERS, make_optimizer
+from lorasmith.training.planning.report import as_text, make_report
+from lorasmith.training.run import train
+from lorasmith.training.settings.tree import settings_from
+
+SLOW_MACHINE = estimate.Machine(1e9, 1e9, 1e-5)
+
+
+def described(family):
+    """A family's base at full size, without files."""
+    parts = {name: PartPlace((), "", "diffusers", part, "", {}) for name, part in standard_parts(family).items()}
+    prediction = "flow" if family == "flux" else "epsilon"
+    scheduler = checkpoint._config(family).SCHEDULER
+    return Description(Path("base"), "folder", family, "", prediction, False, parts, scheduler, {}, (), ())
+
+
+def rehearsal(family, side, *, dtype=torch.bfloat16, batch=1, train_text_encoder=False, **training):
+    settings = settings_from({
+        "base": {"path": "base"}, "datasets": [{"path": "."}], "network": {"rank": 16, "train_text_encoder": train_text_encoder},
+        "training": {"epochs": 1, **training},
+    })  # fmt: skip
+    base = estimate.blank_base(described(family), dtype)
+    return estimate.rehearse_step(base, estimate.attach_blank(base, settings), settings, (side, side), batch)
+
+
+# FLOPs of a forward and a backward over one picture, and bytes kept between them in bf16: counted on the real modules with torch's
+# own counter (docs/guide/performance.md).
+COUNTED = [("sd1", 512, {}, 1.80e12, 0.97e9), ("sd1", 512, {"gradient_checkpointing": True}, 2.4e12, 0.15e9)]
+COUNTED_SLOWLY = [
+    ("sd1", 768, {}, 5.25e12, 2.18e9),
+    ("sdxl", 1024, {}, 14.65e12, 7.2e9),
+    ("sdxl", 1024, {"gradient_checkpointing": True}, 20.8e12, 0.57e9),
+    ("flux", 1024, {}, 172e12, 36.2e9),
+]
+
+
+@pytest.mark.parametrize(
+    ("family", "side", "training", "flops", "kept"), [*COUNTED, *[pytest.param(*case, marks=pytest.mark.slow) for case in COUNTED_SLOWLY]]
+)
+def test_a_rehearsed_step_does_the_work_and_keeps_the_memory_of_a_real_one(family, side, training, flops, kept):
+    work = rehearsal(family, side, **training)
+    assert work.flops == pytest.approx(flops, rel=0.03)
+    assert work.kept == pytest.approx(kept, rel=0.05)
+    assert work.peak > work.kept
+
+
+@pytest.fixture(scope="module")
+def toy_step():
+    """Rehearses a step on a small Stable Diffusion."""
+
+    def rehearse(toy="sd1", side=64, batch=2, dtype=torch.float32, te=False, network=None, **training):
+        from tests.models.toys import toy_folder
+
+        settings = settings_from({
+            "base": {"path": str(toy_folder(toy))}, "datasets": [{"path": "."}],
+            "network": {"rank": 16, "train_text_encoder": te, **(network or {})}, "training": {"epochs": 1, **training},
+        })  # fmt: skip
+        base = estimate.blank_base(describe(settings.base.path), dtype)
+        return estimate.rehearse_step(base, estimate.attach_blank(base, settings), settings, (side, side), batch)
+
+    return rehearse
+
+
+def test_memory_grows_with_area_and_batch_and_falls_with_checkpointing_and_half_precision(toy_step):
+    defaults = toy_step()
+    assert toy_step(batch=4).peak > 1.5 * defaults.peak
+    assert toy_step(side=128).kept > 3 * defaults.kept
+    assert toy_step(dtype=torch.bfloat16).peak < 0.75 * defaults.peak
+    assert toy_step(te=True).peak > defaults.peak
+    assert toy_step(network={"rank": 64}).peak > defaults.peak
+    checkpointed = toy_step(gradient_checkpointing=True)
+    assert checkpointed.kept < 0.6 * defaults.kept
+    assert checkpointed.flops > 1.2 * defaults.flops
+
+
+@pytest.mark.parametrize("toy", ["sd2", "sdxl", "flux"])
+def test_every_family_is_rehearsed_with_its_text_encoders(toy_step, toy):
+    assert toy_step(toy, te=True).flops > 0
+
+
+@pytest.mark.parametrize("kind", ["loha", "lokr", "dylora", "glora", "ia3", "diag-oft", "boft", "full"])
+def test_every_kind_of_network_is_rehearsed(toy_step, kind):
+    assert toy_step(network={"kind": kind, "rank": 16}, side=32, batch=1).flops > 0
+
+
+def test_a_rehearsal_at_another_size_is_what_scaling_says(toy_step):
+    small, large = toy_step(side=256, batch=1), toy_step(side=512, batch=2)
+    scaled = small.scaled(4, 2)
+    assert scaled.flops == pytest.approx(large.flops, rel=0.1)  # what does not grow: captions, the timestep
+    assert scaled.attention_flops == pytest.approx(large.attention_flops, rel=0.01)  # of captions the same
+
+
+def test_the_loras_have_the_size_that_plan_tells(settings_for, tmp_path):
+    settings = settings_for(training={"epochs": 2, "ema_decay": 0.9}, network={"rank": 3}, checkpoints={"save_precision": "bf16"})
+    files = make_report(settings, SLOW_MACHINE).files
+    result = train(settings, tmp_path / "run")
+    written = sorted((tmp_path / "run" / "checkpoints").glob("*.safetensors"))
+    assert len(written) == files.loras == 4
+    assert result.file.stat().st_size == files.lora
+    assert all(abs(path.stat().st_size - files.lora) <= 16 for path in written)  # digits of the epoch and of the steps
+    states = sorted((tmp_path / "run" / "state").glob("step-*"))
+    largest = max(path.stat().st_size for path in states)
+    assert files.state < largest < files.state + 700 * len(_tensors(settings)) * 4  # names and places of each tensor beside its numbers
+
+
+def _tensors(settings):
+    base = estimate.blank_base(describe(settings.base.path), torch.float32)
+    return [p for adapter in estimate.attach_blank(base, settings).values() for p in adapter.parameters()]
+
+
+@pytest.mark.parametrize("name", [name for name, kind in OPTIMIZERS.items() if not kind.needs_gpu])
+def test_an_optimizer_keeps_as_many_numbers_as_the_table_says(name):
+    module = pytest.importorskip(OPTIMIZERS[name].path.split(":")[0])
+    assert module is not None
+    weights = [torch.nn.Parameter(torch.randn(64, 64)) for _ in range(2)]
+    optimizer = make_optimizer(name, [{"params": weights, "lr": 1.0 if OPTIMIZERS[name].learning_rate_free else 1e-3, "name": "unet"}], {})
+    for weight in weights:
+        weight.grad = torch.randn(64, 64)
+    if OPTIMIZERS[name].averages:
+        optimizer.train()
+    optimizer.step()
+    kept = sum(
+        value.numel() for state in optimizer.state.values() for value in state.values() if isinstance(value, torch.Tensor) and value.dim()
+    )
+    assert kept / (2 * 64 * 64) == pytest.approx(estimate.STATES[name], abs=0.25)
+
+
+def test_time_is_told_for_the_machine_and_of_the_right_order_for_the_demo_base(settings_for, tmp_path):
+    from lorasmith.demo.weights import BASE
+
+    settings = settings_for(base={"path": str(BASE)}, training={"epochs": None, "max_train_steps": 4, "batch_size": 4})
+    told = make_report(settings).time
+    train(settings, tmp_path / "run")
+    steps = sorted(event.seconds for _, event in read_events(tmp_path / "run" / "events.jsonl") if isinstance(event, StepDone))
+    assert 1 / 4 < told.step / steps[1] < 4  # a machine that does other things is as uneven as that
+    assert told.all > told.steps
+    assert make_report(settings, SLOW_MACHINE).time.step > told.step
+
+
+def test_what_leaves_memory_after_caching_is_counted_while_caching_alone(settings_for):
+    def memory(**sections):
+        return make_report(settings_for(**sections), SLOW_MACHINE).memory.phases
+
+    kept = memory(network={"train_text_encoder": False}, samples={"prompts": ["{trigger}"], "steps": 1})
+    freed = memory(network={"train_text_encoder": False}, captions={"cached_variants": 2})
+    undrawn = memory(network={"train_text_encoder": False})
+    assert freed["training"]["base"] < undrawn["training"]["base"] < kept["training"]["base"]
+    assert freed["caching"]["base"] == kept["caching"]["base"] == kept["training"]["base"]
+    assert "drawing" in kept
+    assert "drawing" not in freed
+    assert (
+        memory(base={"quantize": "nf4"})["training"]["base"]
+        < memory(base={"quantize": "int8"})["training"]["base"]
+        < memory()["training"]["base"]
+    )
+
+
+def test_no_weight_is_read(settings_for, monkeypatch):
+    def read(*_, **__):
+        raise AssertionError("a weight was read")
+
+    monkeypatch.setattr("lorasmith.models.files.weights.open_tensors", read)
+    monkeypatch.setattr("safetensors.safe_open", read)
+    assert make_report(settings_for(), SLOW_MACHINE).memory.peak > 0
+
+
+def test_the_report_in_words_names_buckets_files_memory_and_time(settings_for):
+    text = as_text(make_report(settings_for(), SLOW_MACHINE))
+    for words in ("5 pictures", "6 steps: 2 epochs of 3", "area lost", "2 LoRAs of", "memory  about", "time    about", "trained numbers"):
+        assert words in text, text

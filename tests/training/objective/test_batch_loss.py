@@ -1,0 +1,249 @@
+"""What a batch is asked and how its loss comes about: independent of batching, with masks and weights, by the schedule that is used."""
+
+from dataclasses import replace
+from typing import get_args
+
+import pytest
+import torch
+
+from lorasmith.errors import SettingsError
+from lorasmith.models.diffusion import Ddpm, Flow
+from lorasmith.models.open import open_base
+from lorasmith.training.objective.batch_loss import (
+    Answer,
+    PreparedBatch,
+    Question,
+    batch_loss,
+    huber_threshold,
+    loss_of,
+    question_for,
+    trained_diffusion,
+    weight_of_timesteps,
+)
+from lorasmith.training.objective.loss_settings import LossSettings
+from lorasmith.training.objective.losses import LOSSES, THRESHOLDS, masked_mean
+from lorasmith.training.objective.noise import Noise
+from lorasmith.training.settings.tree import check_together, settings_from
+
+LEAST = {"base": {"path": "b"}, "datasets": [{"path": "d"}], "training": {"epochs": 1}}
+NOISE = {"noise_offset": 0.1, "noise_offset_random_strength": True, "multires_noise_iterations": 6, "ip_noise_gamma": 0.1}
+
+
+def settings(**sections):
+    return settings_from({**LEAST, **sections})
+
+
+@pytest.fixture(scope="module")
+def base(toy_base):
+    return open_base(toy_base, torch.float32)
+
+
+@pytest.fixture(scope="module")
+def batch():
+    latents = torch.randn(4, 4, 8, 12, generator=torch.Generator().manual_seed(0))
+    captions = ("zorvex, red", "zorvex", "happy", "")
+    masks = torch.rand(4, 1, 8, 12, generator=torch.Generator().manual_seed(1))
+    return PreparedBatch(latents, captions, captions, weights=torch.tensor([1.0, 0.5, 2.0, 1.0]), masks=masks)
+
+
+def part_of(batch, k):
+    return PreparedBatch(batch.latents[[k]], batch.captions[k : k + 1], batch.names[k : k + 1], None, batch.weights[[k]], batch.masks[[k]])
+
+
+def loss_and_gradient(base, batch, of, step, first_sample):
+    """The loss of a batch, and its gradient on one of the base's weights, which stands for those of a LoRA."""
+    weight = base.unet.conv_out.weight.requires_grad_()
+    texts = base.encode_texts(batch.captions, of.base.text_options)
+    try:
+        loss = batch_loss(base, batch, texts, of, step, first_sample)
+        (gradient,) = torch.autograd.grad(loss.mean, weight)
+    finally:
+        weight.requires_grad_(False)
+    return loss, gradient
+
+
+@pytest.mark.parametrize("noise", [{}, NOISE], ids=["plain noise", "offset, multires and perturbed noise"])
+def test_four_samples_at_once_give_the_loss_and_gradient_of_four_that_are_accumulated(base, batch, noise):
+    of = settings(noise=noise)
+    process_group, gradient = loss_and_gradient(base, batch, of, 3, 0)
+    apart, gradients = zip(*(loss_and_gradient(base, part_of(batch, k), of, 3, k) for k in range(4)), strict=True)
+    torch.testing.assert_close(process_group.per_sample, torch.cat([one.per_sample for one in apart]), rtol=1e-5, atol=1e-6)
+    assert process_group.timesteps.tolist() == [one.timesteps.item() for one in apart]
+    torch.testing.assert_close(gradient, torch.stack(gradients).mean(0), rtol=1e-4, atol=1e-6)
+    for k in range(4):
+        whole, alone = question_for(base, batch.latents, of, 3, 0), question_for(base, batch.latents[[k]], of, 3, k)
+        assert torch.equal(whole.noise.added[[k]], alone.noise.added)
+        assert torch.equal(whole.noise.seen[[k]], alone.noise.seen)
+
+
+def test_the_record_of_the_samples_adds_up_to_the_loss_that_trains(base, batch):
+    loss, _ = loss_and_gradient(base, batch, settings(), 3, 0)
+    assert loss.per_sample.mean().item() == pytest.approx(loss.mean.item(), rel=1e-6)
+    plain, _ = loss_and_gradient(base, replace(batch, weights=None), settings(), 3, 0)
+    torch.testing.assert_close(loss.per_sample, plain.per_sample * batch.weights)
+
+
+def test_a_sample_that_counts_nothing_teaches_nothing(base, batch):
+    first = replace(part_of(batch, 0), weights=None)
+    muted = replace(batch, weights=torch.tensor([1.0, 0.0, 0.0, 0.0]))
+    _, gradient = loss_and_gradient(base, muted, settings(), 3, 0)
+    _, alone = loss_and_gradient(base, first, settings(), 3, 0)
+    torch.testing.assert_close(gradient, alone / 4, rtol=1e-4, atol=1e-6)
+
+
+def test_a_loss_that_is_no_number_is_given_back_for_the_guard(base, batch):
+    non_finite = batch.latents.clone()
+    non_finite[2, 0, 0, 0] = float("nan")
+    loss, _ = loss_and_gradient(base, replace(batch, latents=non_finite, weights=torch.tensor([1.0, 1.0, 0.0, 1.0])), settings(), 3, 0)
+    assert loss.per_sample.isfinite().tolist() == [True, True, False, True]
+    assert not loss.mean.isfinite()
+
+
+# -- masks ----------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def question():
+    noise = torch.zeros(2, 4, 8, 8)
+    return Question(Noise(noise, noise), torch.tensor([10, 900]), Ddpm.from_config({}))
+
+
+@pytest.fixture
+def halves():
+    """A mask that lets the left half count, and one that lets a single cell."""
+    masks = torch.zeros(2, 1, 8, 8)
+    masks[0, :, :, :4] = 1
+    masks[1, :, 0, 0] = 1
+    return masks
+
+
+def answer(prediction):
+    return Answer(prediction, torch.zeros(prediction.shape), torch.ones(len(prediction)))
+
+
+def test_what_a_mask_leaves_out_has_no_part_in_loss_and_gradient(question, halves):
+    prediction = torch.randn(2, 4, 8, 8, requires_grad=True)
+    loss = loss_of(answer(prediction), question, LossSettings(min_snr_gamma=0), masks=halves)
+    (gradient,) = torch.autograd.grad(loss.mean, prediction)
+    assert torch.equal(gradient != 0, (halves > 0).expand(gradient.shape))
+    assert loss.per_sample[0].item() == pytest.approx(prediction[0, :, :, :4].square().mean().item() / 2, rel=1e-5)
+
+
+def test_normalized_a_small_subject_counts_as_much_as_a_large_one(question, halves):
+    off_by_two = torch.full((2, 4, 8, 8), 2.0)
+    plain = loss_of(answer(off_by_two), question, LossSettings(min_snr_gamma=0), masks=halves)
+    normalized = loss_of(answer(off_by_two), question, LossSettings(min_snr_gamma=0, normalize_masked_area=True), masks=halves)
+    assert plain.per_sample.tolist() == pytest.approx([4 / 2, 4 / 64])
+    assert normalized.per_sample.tolist() == pytest.approx([4, 4])
+    nothing = loss_of(answer(off_by_two), question, LossSettings(normalize_masked_area=True), masks=torch.zeros(2, 1, 8, 8))
+    assert nothing.per_sample.tolist() == [0, 0]
+
+
+def test_black_counts_as_much_as_it_is_told_and_grey_in_between():
+    grey = torch.tensor([0.0, 0.5, 1.0]).view(3, 1, 1, 1).expand(3, 1, 4, 4)
+    ones = torch.ones(3, 4, 4, 4)
+    assert masked_mean(ones, grey, 0.2).tolist() == pytest.approx([0.2, 0.6, 1.0])
+    assert masked_mean(ones, grey, 0.2, normalize_area=True).tolist() == pytest.approx([1, 1, 1])
+
+
+def test_a_mask_all_white_changes_nothing(question):
+    prediction = torch.randn(2, 4, 8, 8)
+    for loss in (LossSettings(), LossSettings(normalize_masked_area=True), LossSettings(unmasked_weight=0.3)):
+        with_mask = loss_of(answer(prediction), question, loss, masks=torch.ones(2, 1, 8, 8))
+        torch.testing.assert_close(with_mask.per_sample, loss_of(answer(prediction), question, loss).per_sample)
+
+
+# -- the schedule that is used --------------------------------------------------------------------------------------------
+
+
+def test_zero_terminal_snr_is_in_noise_and_weights_alike(base, batch):
+    v = Ddpm.from_config({"prediction_type": "v_prediction"})
+    rescaled = v.with_zero_terminal_snr()
+    assert rescaled.levels(torch.tensor([999]))[0].item() == 0
+    assert v.levels(torch.tensor([999]))[0].item() > 0.05
+    weights = [weight_of_timesteps(one, torch.arange(1000), LossSettings(min_snr_gamma=5.0)) for one in (v, rescaled)]
+    snr = rescaled.alphas_cumprod / (1 - rescaled.alphas_cumprod)
+    torch.testing.assert_close(weights[1], snr.clamp(max=5) / (snr + 1))
+    assert weights[1][999] == 0 < weights[0][999]
+    of = settings(noise={"zero_terminal_snr": True})
+    asked = question_for(base, batch.latents, of, 0, 0).diffusion
+    assert asked.alphas_cumprod[-1] == 0
+    assert base.diffusion.alphas_cumprod[-1] > 0, "the base itself is left as it is"
+    assert trained_diffusion(base, settings().noise) is base.diffusion
+    assert asked.config["rescale_betas_zero_snr"]
+
+
+def test_the_last_timestep_with_zero_terminal_snr_shows_pure_noise_and_asks_for_the_picture(base, batch, monkeypatch):
+    shown = []
+    predict = base.predict
+    monkeypatch.setattr(base, "predict", lambda noisy, *more: shown.append(noisy) or predict(noisy, *more))
+    of = settings(noise={"zero_terminal_snr": True, "min_timestep": 999, "max_timestep": 1000})
+    question = question_for(base, batch.latents, of, 0, 0)
+    batch_loss(base, batch, base.encode_texts(batch.captions, of.base.text_options), of, 0, 0)
+    assert torch.equal(shown[0], question.noise.added)
+
+
+# -- the choices ----------------------------------------------------------------------------------------------------------
+
+
+def test_every_loss_and_schedule_that_can_be_chosen_is_there():
+    assert set(get_args(LossSettings.model_fields["loss_type"].annotation)) == set(LOSSES)
+    named = {name for choice in get_args(LossSettings.model_fields["huber_schedule"].annotation) for name in get_args(choice)}
+    assert named == set(THRESHOLDS)
+
+
+@pytest.mark.parametrize("loss_type", LOSSES)
+@pytest.mark.parametrize("prediction_type", ["epsilon", "v_prediction", "flow"])
+@pytest.mark.parametrize(
+    "weighting", [{}, {"debiased_estimation": True}, {"scale_v_pred_loss_like_noise_pred": True}, {"v_pred_like_loss": 0.5}]
+)
+def test_every_choice_gives_a_finite_loss_that_falls_with_the_error(loss_type, prediction_type, weighting):
+    diffusion = Flow({}) if prediction_type == "flow" else Ddpm.from_config({"prediction_type": prediction_type})
+    timesteps = torch.tensor([0, 500, 999])
+    if prediction_type == "flow":
+        timesteps = timesteps.float()
+    for schedule in (None, "exponential", "constant"):
+        loss = LossSettings(loss_type=loss_type, huber_schedule=schedule, min_snr_gamma=0, **weighting)
+        asked = Question(Noise(torch.zeros(3, 4, 8, 8), torch.zeros(3, 4, 8, 8)), timesteps, diffusion)
+        small, large = (loss_of(answer(torch.full((3, 4, 8, 8), error)), asked, loss).per_sample for error in (0.1, 0.2))
+        assert large.isfinite().all()
+        assert (small > 0).all()
+        assert (large > small).all()
+
+
+def test_huber_turns_by_snr_where_there_is_one_and_exponentially_on_flow_models():
+    huber = LossSettings(loss_type="huber")
+    ddpm, steps = Ddpm.from_config({}), torch.tensor([0, 500, 999])
+    assert torch.equal(huber_threshold(ddpm, steps, huber), THRESHOLDS["snr"](steps, ddpm.alphas_cumprod[steps], 0.1, 1.0))
+    assert torch.equal(huber_threshold(Flow({}), steps.float(), huber), THRESHOLDS["exponential"](steps, None, 0.1, 1.0))
+
+
+@pytest.mark.parametrize(
+    ("sections", "words"),
+    [
+        ({"loss": {"prior_loss_weight": 0.5}}, r"no effect without regularisation pictures; set is_reg .* or use loss\.prior_preservation"),
+        ({"loss": {"normalize_masked_area": True}}, r"normalize_masked_area has no effect without masks; set mask_path or alpha_mask"),
+        ({"loss": {"unmasked_weight": 0.1}}, r"unmasked_weight has no effect without masks"),
+        ({"loss": {"prior_preservation": 1.0}}, r"prior_preservation needs captions\.trigger"),
+        ({"loss": {"prior_preservation_class": "cat"}}, r"no effect without loss\.prior_preservation; set that"),
+        (
+            {"loss": {"prior_preservation": 1.0, "prior_preservation_class": "Zorvex"}, "captions": {"trigger": "zorvex"}},
+            r"is the trigger 'zorvex' itself",
+        ),
+    ],
+)
+def test_loss_settings_without_effect_are_refused_with_a_way_out(sections, words):
+    with pytest.raises(SettingsError, match=words):
+        check_together(settings(**sections))
+
+
+@pytest.mark.parametrize(
+    "sections",
+    [
+        {"loss": {"prior_loss_weight": 0.5}, "datasets": [{"path": "d"}, {"path": "r", "is_reg": True}]},
+        {"loss": {"normalize_masked_area": True, "unmasked_weight": 0.1}, "datasets": [{"path": "d", "alpha_mask": True}]},
+        {"loss": {"prior_preservation": 1.0, "prior_preservation_class": "cat"}, "captions": {"trigger": "zorvex"}},
+    ],
+)
+def test_loss_settings_with_effect_pass(sections):
+    assert check_together(settings(**sections)) == []

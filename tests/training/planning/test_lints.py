@@ -1,0 +1,256 @@
+"""The plan says what the guides would say: each rule speaks where it is left, and is silent where it is kept."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from lorasmith.datasets.buckets import bucket_sizes, fit
+from lorasmith.datasets.folders import Picture
+from lorasmith.datasets.training_set import TrainingPicture, TrainingSet
+from lorasmith.models.flux import config as flux
+from lorasmith.models.open import describe
+from lorasmith.models.sd1 import config as sd1
+from lorasmith.models.sdxl import config as sdxl
+from lorasmith.training.planning.check import check
+from lorasmith.training.planning.lints import LINTS, BaseFacts, facts_of, lint
+from lorasmith.training.planning.plan import make_plan
+from lorasmith.training.recipes.recipes import recipe, settings_tree
+from lorasmith.training.settings.tree import check_together, settings_from
+
+SD1 = BaseFacts("sd1", sd1.DEFAULTS, 512, "epsilon")
+SDXL = BaseFacts("sdxl", sdxl.DEFAULTS, 1024, "epsilon")
+FLUX = BaseFacts("flux", flux.DEFAULTS, 1024, "flow")
+
+TAGS = "zorvex, red hat, standing, forest, smile"
+SENTENCE = "A small creature with a red hat stands in the forest, and it smiles at us."
+DEFAULTS = {
+    "base.path": "base", "base.clip_skip": 2, "datasets.repeats": 10, "buckets.resolution": 512, "buckets.max_bucket_reso": 1024,
+    "captions.trigger": "zorvex", "captions.shuffle_caption": True, "captions.keep_tokens": 1, "network.rank": 16, "network.alpha": 8.0,
+    "training.epochs": 10, "training.batch_size": 2, "optimizer.unet_lr": 1e-4, "optimizer.text_encoder_lr": 1e-5,
+    "samples.prompts": ["{trigger}"],
+}  # fmt: skip
+
+
+def run_of(base=SD1, captions=(TAGS,), count=20, size=(512, 512), folders=None, without=(), **changes):
+    """Settings as usual but for `changes` (dots written as __), and pictures that nobody drew."""
+    flat = {**DEFAULTS, **{name.replace("__", "."): value for name, value in changes.items()}}
+    for name in without:
+        flat.pop(name)
+    tree: dict = {}
+    for name, value in flat.items():
+        section, _, key = name.partition(".")
+        tree.setdefault(section, {})[key] = value
+    repeats = tree["datasets"].pop("repeats")
+    tree["datasets"] = [{"path": "pictures", **tree["datasets"]}]
+    settings = settings_from(tree)
+    sizes = bucket_sizes(settings.buckets)
+    pictures = [
+        Picture(Path("pictures", folder, f"{n}.png"), captions[n % len(captions)], size, folder, times)
+        for folder, (number, times) in (folders or {"": (count, repeats)}).items()
+        for n in range(number)
+    ]
+    training_set = TrainingSet(tuple(TrainingPicture(p, fit(p.size, settings.buckets, sizes)) for p in pictures), ())
+    return settings, training_set, base, make_plan(settings, training_set)
+
+
+TWO = {"10_anna": (20, 10), "10_berta": (20, 10)}
+TWO_APART = {"folders": TWO, "without": ["captions.trigger"], "captions__keep_tokens": 2, "training__batch_size": 1}
+EACH_OTHER = tuple(f"{word}, red hat, standing, forest, smile" for word in ("one", "two", "three", "four", "five"))
+TO_FLUX = {"base": FLUX, "base__clip_skip": 1, "captions": (SENTENCE,), "captions__shuffle_caption": False, "captions__keep_tokens": 0,
+           "buckets__resolution": 1024, "buckets__max_bucket_reso": 2048, "size": (1024, 1024), "network__train_text_encoder": False,
+           "without": ["optimizer.text_encoder_lr"], "loss__min_snr_gamma": 0, "training__mixed_precision": "bf16",
+           "datasets__repeats": 8}  # fmt: skip
+SDXL_V = BaseFacts("sdxl", sdxl.DEFAULTS, 1024, "v_prediction")
+AT_SDXL = {
+    "buckets__resolution": 1024,
+    "buckets__max_bucket_reso": 2048,
+    "size": (1024, 1024),
+    "training__mixed_precision": "bf16",
+    "base__clip_skip": 1,
+}
+STYLE = {"count": 100, "datasets__repeats": 3, "network__train_text_encoder": False, "without": ["optimizer.text_encoder_lr"]}
+PRODIGY = {"optimizer__type": "Prodigy", "optimizer__unet_lr": 1.0, "optimizer__text_encoder_lr": 1.0}
+
+# Lint -> a run at which it speaks, and words of what it says; and one close by at which it does not.
+CASES = {
+    "few_pictures": ({"count": 14}, "has 14 pictures", {"count": 15}),
+    "many_pictures": ({"count": 101, "datasets__repeats": 2}, "101 pictures", {**STYLE, "count": 101}),
+    "small_pictures": ({"size": (400, 400)}, "20 of 20 pictures", {"size": (420, 420)}),
+    "unbalanced_concepts": (
+        {**TWO_APART, "folders": {"10_anna": (20, 10), "10_berta": (40, 10)}}, "10_berta is shown 400 times", TWO_APART,
+    ),
+    "over_baked_folders": ({"datasets__repeats": 21}, "seen 210 times", {"datasets__repeats": 20}),
+    "resolution_over_native": ({"buckets__resolution": 1024}, "native 512", {"buckets__resolution": 768}),
+    "resolution_far_under_native": ({"buckets__resolution": 256}, "half of the base's native", {"buckets__resolution": 384}),
+    "bucket_area_lost": (
+        {"size": (900, 600), "buckets__max_bucket_reso": 512}, "of the area", {"size": (900, 600), "buckets__max_bucket_reso": 1024},
+    ),
+    "no_buckets": ({"size": (900, 600), "buckets__enable_bucket": False}, "20 of 20", {"buckets__enable_bucket": False}),
+    "flipped_subject": ({"datasets__flip_aug": True}, "mirrored", {**STYLE, "datasets__flip_aug": True}),
+    "changed_colours": ({"datasets__color_aug": True}, "hue", {}),
+    "strong_noise_offset": ({"noise__noise_offset": 0.08}, "over 0.05", {**STYLE, "noise__noise_offset": 0.08}),
+    "multires_noise_for_subject": (
+        {"noise__multires_noise_iterations": 8}, "for styles", {**STYLE, "noise__multires_noise_iterations": 8},
+    ),
+    "zero_weight_of_last_step": (
+        {"base": SDXL_V, "base__zero_terminal_snr": True, **AT_SDXL}, "weight 0",
+        {"base": SDXL_V, "base__zero_terminal_snr": True, "loss__min_snr_gamma": 0, **AT_SDXL},
+    ),
+    "half_weights": ({"training__weight_dtype": "bf16"}, "three digits", {}),
+    "fp16_base": ({"training__mixed_precision": "fp16"}, "overflow", {"training__mixed_precision": "bf16"}),
+    "fast_retraining": (
+        {"network__weights": "old.safetensors"}, "0.0001",
+        {"network__weights": "old.safetensors", "optimizer__unet_lr": 1e-5, "optimizer__text_encoder_lr": 1e-6},
+    ),
+    "long_retraining": (
+        {"network__weights": "old.safetensors", "training__epochs": 20}, "2000 steps", {"network__weights": "old.safetensors", "training__epochs": 5},
+    ),
+    "no_trigger": (
+        {"captions": EACH_OTHER, "without": ["captions.trigger"], "samples__prompts": ["x"]}, "no common tag",
+        {"without": ["captions.trigger"], "samples__prompts": ["x"]},
+    ),
+    "one_trigger_for_several": ({**TWO_APART, "without": []}, "2 concepts", TWO_APART),
+    "sentences_shuffled": ({"captions": (SENTENCE,)}, "sentences", {"captions": (SENTENCE,), "captions__shuffle_caption": False}),
+    "tags_in_order": ({"captions__shuffle_caption": False}, "tags", {}),
+    "trigger_shuffled": (
+        {"without": ["captions.trigger"], "captions__keep_tokens": 0, "samples__prompts": ["x"]}, "zorvex",
+        {"without": ["captions.trigger"], "captions__keep_tokens": 1, "samples__prompts": ["x"]},
+    ),
+    "tokens_kept_without_trigger": (
+        {"captions": EACH_OTHER, "without": ["captions.trigger"], "samples__prompts": ["x"]}, "keep_tokens is 1",
+        {"without": ["captions.trigger"], "samples__prompts": ["x"]},
+    ),
+    "second_tag_shuffled": ({**TWO_APART, "captions__keep_tokens": 1}, "outfit", TWO_APART),
+    "many_captions_dropped": ({"captions__caption_dropout_rate": 0.1}, "0.1", {**STYLE, "captions__caption_dropout_rate": 0.1}),
+    "epochs_without_captions": ({"captions__caption_dropout_every_n_epochs": 5}, "whole epochs", {}),
+    "weighted_captions": ({"base__weighted_captions": True}, "emphasis", {}),
+    "clip_skip": ({"base__clip_skip": 1}, "anime", {"base__clip_skip": 2}),
+    "rank_over_kind": (
+        {"network__kind": "loha", "network__rank": 64, "network__alpha": 32.0}, "loha", {"network__rank": 64, "network__alpha": 32.0},
+    ),
+    "convolutions_over_rank": ({"network__conv_rank": 32}, "rank 32", {"network__conv_rank": 16}),
+    "low_rank_for_several": ({**TWO_APART, "network__rank": 8}, "2 concepts", {"network__rank": 8}),
+    "alpha_over_rank": ({"network__alpha": 32.0}, "by 2", {"network__alpha": 16.0}),
+    "alpha_far_under_rank": ({"network__alpha": 0.5}, "1/32 of", {**PRODIGY, "network__alpha": 0.5}),
+    "dylora_in_batches": (
+        {"network__kind": "dylora", "network__rank": 128, "network__alpha": 64.0}, "one rank",
+        {"network__kind": "dylora", "network__rank": 128, "network__alpha": 64.0, "training__batch_size": 1},
+    ),
+    "dylora_small": (
+        {"network__kind": "dylora", "training__batch_size": 1}, "rank 16",
+        {"network__kind": "dylora", "network__rank": 64, "network__alpha": 32.0, "training__batch_size": 1},
+    ),
+    "ia3_rate": (
+        {"network__kind": "ia3", "without": ["network.rank", "network.alpha"]}, "optimizer.unet_lr 0.0001",
+        {"network__kind": "ia3", "without": ["network.rank", "network.alpha"], "optimizer__unet_lr": 5e-3},
+    ),
+    "strong_dropout": ({"network__dropout": 0.1}, "network.dropout", {**STYLE, "network__dropout": 0.1}),
+    "small_set_high_rank": (
+        {"count": 10, "network__rank": 64, "network__alpha": 32.0}, "10 pictures",
+        {"count": 10, "network__rank": 64, "network__alpha": 32.0, "network__dropout": 0.05},
+    ),
+    "idle_text_encoder": ({"optimizer__text_encoder_lr": 0.0}, "learning rate is 0", {}),
+    "text_encoder_of_family": ({**TO_FLUX, "network__train_text_encoder": True, "optimizer__text_encoder_lr": 1e-5, "without": []}, "flux", TO_FLUX),
+    "text_encoder_without_word": (
+        {"captions": EACH_OTHER, "without": ["captions.trigger"], "samples__prompts": ["x"]}, "no trigger",
+        {"captions": EACH_OTHER, "without": ["captions.trigger", "optimizer.text_encoder_lr"], "samples__prompts": ["x"],
+         "network__train_text_encoder": False},
+    ),
+    "text_encoder_too_fast": ({"optimizer__text_encoder_lr": 1e-4}, "bleed", {"optimizer__text_encoder_lr": 5e-5}),
+    "rate_far_from_usual": ({"optimizer__unet_lr": 1e-3}, "10 times", {"optimizer__unet_lr": 5e-4}),
+    "rate_of_finders": ({**PRODIGY, "optimizer__unet_lr": 1e-4, "optimizer__text_encoder_lr": 1e-4}, "Prodigy", PRODIGY),
+    "schedule_of_finders": (
+        {**PRODIGY, "schedule__lr_scheduler_num_cycles": 3}, "restarts", {**PRODIGY, "schedule__lr_scheduler": "cosine"},
+    ),
+    "many_restarts": ({"schedule__lr_scheduler_num_cycles": 5}, "is 5", {"schedule__lr_scheduler_num_cycles": 3}),
+    "long_warmup": ({"schedule__lr_warmup_steps": 400}, "400 of 1000", {"schedule__lr_warmup_steps": 0.1}),
+    "short_training": ({"datasets__repeats": 1}, "shown 200 times", {"datasets__repeats": 3}),
+    "long_training": ({"count": 60, "datasets__repeats": 15}, "shown 9000 times", {"count": 60, "datasets__repeats": 10}),
+    "large_batch": ({"training__batch_size": 8}, "is 8", {"training__batch_size": 4}),
+    "concepts_in_batches": ({**TWO_APART, "training__batch_size": 2}, "2 concepts", TWO_APART),
+    "repeats_instead_of_epochs": ({"training__epochs": 2, "datasets__repeats": 50}, "2 checkpoints", {"training__epochs": 5, "datasets__repeats": 20}),
+    "few_checkpoints": ({"checkpoints__save_every_n_epochs": 5}, "keeps 2 of 10", {"checkpoints__save_every_n_epochs": 2}),
+    "min_snr_gamma_unusual": ({"loss__min_snr_gamma": 50.0}, "50", {"loss__min_snr_gamma": 10.0}),
+    "file_in_fp32": ({"checkpoints__save_precision": "fp32"}, "twice", {"checkpoints__save_precision": "bf16"}),
+    "large_base_in_fp32": ({**TO_FLUX, "training__mixed_precision": "no"}, "memory", TO_FLUX),
+    "no_samples": ({"samples__prompts": []}, "empty", {}),
+}  # fmt: skip
+
+
+def names(run):
+    return {found.name for found in lint(*run)}
+
+
+def test_a_usual_run_is_passed_without_a_word():
+    assert lint(*run_of()) == []
+
+
+@pytest.mark.parametrize("name", LINTS)
+def test_a_rule_speaks_where_it_is_left_and_not_close_by(name):
+    left, words, kept = CASES[name]
+    found = [each for each in lint(*run_of(**left)) if each.name == name]
+    assert found
+    assert words in found[0].sentence
+    assert all(each.fix and each.source for each in found)
+    assert name not in names(run_of(**kept))
+
+
+def test_every_fix_that_names_a_setting_names_one_that_there_is():
+    from lorasmith.training.settings.tree import setting_names
+
+    sections = {name.split(".")[0] for name in setting_names()}
+    for left, _, _ in CASES.values():
+        for found in lint(*run_of(**left)):
+            for word in found.fix.replace(",", " ").split():
+                if word.split(".")[0] in sections and "." in word:
+                    assert re.sub(r"\.\d+\.", ".", word) in set(setting_names()), (found.name, found.fix)
+
+
+@pytest.mark.parametrize("family", ["sd1", "sdxl", "flux"])
+@pytest.mark.parametrize("kind", ["character", "style", "concept", "multi-concept"])
+@pytest.mark.parametrize("level", ["standard", "competition"])
+def test_our_own_recipes_keep_the_rules(family, kind, level):
+    count = {"character": 30, "style": 100, "concept": 50, "multi-concept": 60}[kind]
+    tree = settings_tree(recipe(kind, family, level, count))
+    flat = {f"{section}__{key}": value for section, content in tree.items() for key, value in content.items()}
+    base = {"sd1": SD1, "sdxl": SDXL, "flux": FLUX}[family]
+    native = base.native_resolution
+    without = [name for name in DEFAULTS if name.startswith(("network.", "optimizer.", "captions.")) and name != "captions.trigger"]
+    changes = {
+        "size": (2 * native, 2 * native),
+        "count": count,
+        "without": [name for name in without if name.replace(".", "__") not in flat],
+    }
+    if kind == "multi-concept":
+        changes |= {"folders": dict.fromkeys(("anna", "berta"), (30, flat["datasets__repeats"])), "samples__prompts": ["anna"]}
+        changes["without"].append("captions.trigger")
+    run = run_of(base=base, base__clip_skip=1 if family == "flux" else 2, **changes, **flat)
+    check_together(run[0])
+    assert names(run) == set()
+
+
+def test_regularisation_pictures_are_no_concept_and_count_for_nothing():
+    from dataclasses import replace
+
+    settings, training_set, base, plan = run_of(folders={"10_anna": (20, 10), "1_woman": (60, 1)})
+    as_reg = [replace(item, picture=replace(item.picture, is_reg=item.picture.folder == "1_woman")) for item in training_set.pictures]
+    assert "concepts_in_batches" in names((settings, training_set, base, plan))
+    assert lint(settings, TrainingSet(tuple(as_reg), ()), base, plan) == []
+
+
+def test_a_clip_skip_that_no_base_of_the_family_uses_is_named():
+    assert "clip_skip" in names(run_of(**{**TO_FLUX, "base__clip_skip": 2}))
+    assert "clip_skip" in names(run_of(base__clip_skip=3))
+    assert "clip_skip" in names(run_of(captions=(SENTENCE,), captions__shuffle_caption=False, base__clip_skip=2))
+
+
+def test_the_facts_of_a_real_folder_are_its_own(settings_for, toy_base):
+    facts = facts_of(describe(toy_base))
+    assert (facts.family, facts.native_resolution, facts.prediction_type) == ("sd1", 32, "epsilon")
+    settings = settings_for(buckets={"resolution": 64})
+    checked = check(settings)
+    training_set, plan = checked.training_set, checked.plan
+    found = {each.name: each for each in lint(settings, training_set, facts, plan)}
+    assert "native 32" in found["resolution_over_native"].sentence
+    assert "5 pictures" in found["few_pictures"].sentence

@@ -1,0 +1,128 @@
+"""Settings are said once, complete, and never ignored in silence."""
+
+import tomllib
+
+import pytest
+
+from lorasmith.errors import SettingsError
+from lorasmith.training.settings.tree import check_fits_base, check_together, load_settings, setting_names, settings_from, settings_toml
+
+LEAST = {"base": {"path": "base"}, "datasets": [{"path": "pictures"}], "training": {"epochs": 3}}
+
+
+def test_a_settings_file_holds_every_setting_and_reads_back_the_same():
+    settings = settings_from({**LEAST, "optimizer": {"args": {"betas": [0.9, 0.99], "weight_decay": 0.1}}, "name": "a näme"})
+    text = settings_toml(settings)
+    assert settings_from(tomllib.loads(text)) == settings
+    for name in setting_names():
+        assert name.split(".")[-1] in text
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"training": {"epocs": 3}}, "did you mean 'epochs'"),
+        ({"min_snr_gamma": 5}, "it belongs at loss.min_snr_gamma"),
+        ({"datasets": [{"path": "x", "num_repeats": 3}]}, "did you mean 'repeats'"),
+        ({"training": {"epochs": "many"}}, "training.epochs = 'many'"),
+        ({"network": {"rank": 0}}, "network.rank = 0"),
+        ({"name": "a/b"}, "cannot be a file name"),
+        ({"captions": {"trigger": "one, two"}}, "one tag"),
+        ({"version": 2}, "version"),
+    ],
+)
+def test_a_wrong_setting_is_named_in_one_sentence(change, sentence):
+    with pytest.raises(SettingsError, match=r".+") as raised:
+        settings_from({**LEAST, **change}, "run.toml")
+    assert str(raised.value).startswith("run.toml: ")
+    assert sentence in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"training": {}}, ["training.epochs", "training.max_train_steps"]),
+        ({"training": {"epochs": 1, "max_train_steps": 5}}, ["training.epochs", "training.max_train_steps"]),
+        ({"network": {"train_unet": False, "train_text_encoder": False}}, ["train_unet", "train_text_encoder"]),
+        ({"schedule": {"lr_scheduler": "cosine", "lr_scheduler_num_cycles": 3}}, ["lr_scheduler_num_cycles", "cosine_with_restarts"]),
+        ({"schedule": {"lr_scheduler": "constant", "lr_warmup_steps": 10}}, ["lr_warmup_steps", "constant_with_warmup"]),
+        ({"network": {"train_text_encoder": False}, "optimizer": {"text_encoder_lr": 1e-5}}, ["text_encoder_lr", "train_text_encoder"]),
+        ({"samples": {"steps": 7}}, ["samples.steps", "samples.prompts"]),
+        ({"samples": {"prompts": ["{trigger}"]}}, ["captions.trigger"]),
+        ({"optimizer": {"type": "Prodigy", "unet_lr": 1.0, "text_encoder_lr": 0.5}}, ["unet_lr", "text_encoder_lr", "Prodigy"]),
+    ],
+)
+def test_settings_that_contradict_each_other_are_refused_naming_both(change, words):
+    with pytest.raises(SettingsError) as raised:
+        check_together(settings_from({**LEAST, **change}))
+    for word in words:
+        assert word in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        ({"captions": {"keep_tokens": 2}}, "no effect while captions.shuffle_caption is off"),
+        ({"captions": {"shuffle_caption": True, "keep_tokens": 2, "keep_tokens_separator": "|||"}}, "the separator decides"),
+    ],
+)
+def test_settings_that_do_little_together_are_warned_about(change, word):
+    assert any(word in warning for warning in check_together(settings_from({**LEAST, **change})))
+    assert check_together(settings_from(LEAST)) == []
+
+
+def test_a_missing_or_broken_file_is_one_sentence(tmp_path):
+    with pytest.raises(SettingsError, match="does not exist"):
+        load_settings(tmp_path / "none.toml")
+    (tmp_path / "broken.toml").write_text("a = [", encoding="utf-8")
+    with pytest.raises(SettingsError, match="no valid TOML"):
+        load_settings(tmp_path / "broken.toml")
+
+
+def test_rules_for_layers_survive_the_file(tmp_path):
+    rules = [{"pattern": "IN04", "rank": 4}, {"pattern": "*ff*", "exclude": True}]
+    settings = settings_from({"base": {"path": "b"}, "datasets": [{"path": "d"}], "training": {"epochs": 1}, "network": {"layers": rules}})
+    file = tmp_path / "settings.toml"
+    file.write_text(settings_toml(settings))
+    assert load_settings(file) == settings
+
+
+@pytest.mark.parametrize(
+    ("sections", "words"),
+    [
+        ({"loss": {"huber_c": 0.2}}, "huber_c has no effect with loss_type 'l2'"),
+        ({"loss": {"loss_type": "huber", "huber_scale": 2.0}}, "huber_scale has no effect with huber_schedule 'snr'"),
+        ({"loss": {"debiased_estimation": True}}, "both weight the timesteps"),
+        (
+            {"schedule": {"lr_scheduler": "cosine", "lr_scheduler_power": 2.0}},
+            "lr_scheduler_power has no effect with lr_scheduler 'cosine'",
+        ),
+        ({"schedule": {"lr_scheduler": "warmup_stable_decay"}}, "needs schedule.lr_decay_steps"),
+        ({"optimizer": {"type": "AdamWScheduleFree"}}, "is harmed by 'cosine_with_restarts'"),
+        ({"captions": {"token_warmup_min": 3}}, "no effect without captions.token_warmup_step"),
+        ({"network": {"factor": 8}}, "factor"),
+    ],
+)
+def test_what_has_no_effect_is_refused(sections, words):
+    settings = settings_from({"base": {"path": "b"}, "datasets": [{"path": "d"}], "training": {"epochs": 1}, **sections})
+    with pytest.raises(SettingsError, match=words):
+        check_together(settings)
+
+
+@pytest.mark.parametrize(
+    ("prediction_type", "sections", "words"),
+    [
+        ("flow", {"loss": {"min_snr_gamma": 7.0}}, "no effect on a flow model"),
+        ("flow", {"loss": {"loss_type": "huber", "huber_schedule": "snr"}}, "not for flow models"),
+        ("flow", {"loss": {"min_snr_gamma": 0, "debiased_estimation": True}}, "debiased_estimation has no effect on a flow model"),
+        ("epsilon", {"flow": {"sigmoid_scale": 2.0}}, "flow.sigmoid_scale is for flow models"),
+        ("epsilon", {"loss": {"scale_v_pred_loss_like_noise_pred": True}}, "this one predicts noise"),
+        ("v_prediction", {"loss": {"v_pred_like_loss": 0.5}}, "this one predicts v"),
+    ],
+)
+def test_what_is_not_for_the_base_is_refused(prediction_type, sections, words):
+    settings = settings_from({"base": {"path": "b"}, "datasets": [{"path": "d"}], "training": {"epochs": 1}, **sections})
+    check_together(settings)
+    with pytest.raises(SettingsError, match=words):
+        check_fits_base(settings, prediction_type)

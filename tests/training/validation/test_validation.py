@@ -1,0 +1,321 @@
+"""Held-out pictures tell learning from memorising, and change nothing of what is learnt."""
+
+import random
+import shutil
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from lorasmith.curation.holdout import hold_out, plan_holdout
+from lorasmith.datasets.latent_source import LatentSource
+from lorasmith.demo.drawing import draw_scene
+from lorasmith.demo.weights import BASE
+from lorasmith.demo.world import random_scene, tag_caption
+from lorasmith.errors import DatasetError, SettingsError
+from lorasmith.models.open import open_base
+from lorasmith.training import run
+from lorasmith.training.data import TrainingData
+from lorasmith.training.distributed.process_group import ProcessGroup
+from lorasmith.training.events import EventLog, ValidationDone, Warned, read_events
+from lorasmith.training.learner.learner import make_learner
+from lorasmith.training.planning.check import check
+from lorasmith.training.settings.tree import settings_from
+from lorasmith.training.step import step
+from lorasmith.training.validation.validation import Measured, chosen, compare, due, grid, make_validator, open_validation
+
+
+def draw(folder, seeds):
+    folder.mkdir(parents=True)
+    for seed in seeds:
+        scene = random_scene(seed)
+        draw_scene(scene).save(folder / f"{seed}.png")
+        (folder / f"{seed}.txt").write_text("zorvex, " + tag_caption(scene, random.Random(seed)), encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def four_and_six(tmp_path_factory):
+    """Four pictures to train on, six of the same world held out."""
+    root = tmp_path_factory.mktemp("set")
+    draw(root / "set", range(900, 904))
+    draw(root / "set" / "holdout" / "1_zorvex", range(904, 910))
+    return root / "set"
+
+
+def settings_over(dataset, cache, base, **sections):
+    tree = {
+        "base": {"path": str(base)},
+        "datasets": [{"path": str(dataset)}],
+        "buckets": {"resolution": 64, "min_bucket_reso": 32, "max_bucket_reso": 128, "bucket_reso_steps": 16},
+        "captions": {"trigger": "zorvex", "shuffle_caption": True, "caption_dropout_rate": 0.5},
+        "network": {"rank": 16, "alpha": 16.0, "train_text_encoder": False},
+        "training": {"max_train_steps": 24, "batch_size": 4},
+        "optimizer": {"unet_lr": 3e-3},
+        "schedule": {"lr_scheduler": "constant"},
+        "cache": str(cache),
+    }
+    return settings_from({**tree, **{name: {**tree.get(name, {}), **values} for name, values in sections.items()}})
+
+
+class Training:
+    """A run that is driven by hand, step by step."""
+
+    def __init__(self, settings):
+        checked = check(settings)
+        self.training_set, self.plan = checked.training_set, checked.plan
+        self.settings = settings
+        self.base = open_base(settings.base.path, torch.float32)
+        self.learner, _ = make_learner(settings, self.base)
+        latents = LatentSource(
+            self.training_set.pictures, settings.datasets, self.base.encode_pixels, self.base.fingerprints["vae"], torch.float32,
+            settings.cache / "latents", settings.training.seed,
+        )  # fmt: skip
+        assert list(latents.prepare())
+        self.data = TrainingData(settings, self.training_set, self.plan, latents)
+        self.done = 0
+
+    def steps(self, count):
+        for _ in range(count):
+            epoch, place = self.plan.epoch_and_step_of(self.done)
+            step(self.learner, [self.data.prepare(self.data.epoch(epoch)[place], epoch, self.done)], self.done)
+            self.done += 1
+
+    def validator(self):
+        return make_validator(open_validation(self.settings, self.training_set), self.base, self.settings)
+
+    def ask(self, validator, epoch, **more):
+        return validator.of_checkpoint(self.learner.adapters, self.learner.texts, epoch, self.done, **more)
+
+
+@pytest.fixture(scope="module")
+def memorised(four_and_six, tmp_path_factory):
+    """The events of a run on the demo's base that has seen its four pictures 24 times each."""
+    training = Training(settings_over(four_and_six, tmp_path_factory.mktemp("cache"), BASE))
+    validator, told = training.validator(), []
+    for epoch in (12, 24):
+        training.steps(12)
+        told += training.ask(validator, epoch)
+    return training, told
+
+
+def test_a_run_that_memorises_is_seen_through(memorised):
+    _, told = memorised
+    base, _, last = (event for event in told if isinstance(event, ValidationDone))
+    assert (base.epoch, last.epoch, last.step) == (0, 24, 24)
+    assert last.trained_mean < 0.8 * base.trained_mean
+    assert last.held_out_mean >= base.held_out_mean
+    assert last.gap - last.gap_margin > 0
+
+
+def test_a_run_that_begins_to_memorise_is_warned_of_once(memorised):
+    _, told = memorised
+    (warning,) = (event for event in told if isinstance(event, Warned))
+    assert "worse than the base alone on pictures that it has not seen" in warning.message
+    assert "over 6 held-out pictures" in warning.message
+
+
+def test_the_same_weights_are_measured_the_same_by_one_process_and_by_two(memorised):
+    training, told = memorised
+    last = told[-1] if isinstance(told[-1], ValidationDone) else told[-2]
+
+    class Half(ProcessGroup):
+        """The first of two processes, which hears the other's share."""
+
+        def gather(self, mine):
+            return [mine, {name: loss for name, loss in (last.held_out | last.trained).items() if name not in mine}]
+
+    validator = training.validator()
+    validator.remember(told)
+    *_, again = training.ask(validator, 24, process_group=Half(0, 2))
+    assert (again.held_out, again.trained) == (last.held_out, last.trained)
+
+
+def test_a_resumed_run_remembers_the_base_and_the_best(memorised, tmp_path):
+    training, told = memorised
+    log = EventLog(tmp_path / "events.jsonl")
+    for event in told[:2]:
+        log(event)
+    log.close()
+    validator = training.validator()
+    validator.remember(event for _, event in read_events(tmp_path / "events.jsonl"))
+    assert training.ask(validator, 24) == [event for event in told[2:] if isinstance(event, ValidationDone)]
+
+
+def test_a_resume_with_other_held_out_pictures_says_so_and_begins_anew(memorised, four_and_six, tmp_path):
+    training, told = memorised
+    shutil.copytree(four_and_six, tmp_path / "set")
+    (tmp_path / "set" / "holdout" / "1_zorvex" / "904.png").unlink()
+    (tmp_path / "set" / "holdout" / "1_zorvex" / "904.txt").unlink()
+    other = settings_over(tmp_path / "set", tmp_path / "cache", BASE)
+    validator = make_validator(open_validation(other, training.training_set), training.base, other)
+    validator.remember(told)
+    warning, base, now, *_ = training.ask(validator, 41)
+    assert "have changed since the run began" in warning.message
+    assert (base.epoch, now.best_epoch, len(now.held_out)) == (0, 0, 5)
+
+
+def test_the_base_is_measured_without_the_lora_also_when_that_has_learnt(memorised):
+    training, told = memorised
+    (base,) = training.validator().of_base(training.learner.adapters, training.learner.texts)
+    assert base == told[0]
+    assert (base.held_out_change, base.gap) == (0, 0)
+
+
+# -- on a toy base ----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def toy_settings(settings_for, creatures, tmp_path):
+    """Settings whose dataset has two of its five pictures held out, by `lorasmith layout`'s own function."""
+    root = tmp_path / "set"
+    shutil.copytree(creatures, root)
+    hold_out(root, plan_holdout(root, 0.4))
+
+    def make(**sections):
+        return settings_for(datasets=[{"path": str(root)}], **sections)
+
+    return make
+
+
+@pytest.mark.parametrize("text_encoder", [True, False], ids=["text encoder trained", "text encoder frozen"])
+def test_a_whole_run_ends_in_the_same_weights_with_and_without_validation(toy_settings, tmp_path, text_encoder):
+    network = {"rank": 2, "train_text_encoder": text_encoder}
+    files, rounds = [], []
+    for name, every in (("without", 0), ("with", 1)):
+        told = []
+        settings = toy_settings(network=network, validation={"every_n_epochs": every})
+        files.append(run.train(settings, tmp_path / name, [told.append]).file)
+        rounds.append([event.epoch for event in told if isinstance(event, ValidationDone)])
+    assert rounds == [[], [0, 1, 2]]
+    without, with_it = (load_file(file) for file in files)
+    assert all(torch.equal(without[key], with_it[key]) for key in without | with_it)
+
+
+def test_what_layout_held_out_is_measured_on_beside_as_many_trained_pictures(toy_settings):
+    training = Training(toy_settings())
+    found = open_validation(training.settings, training.training_set)
+    assert len(found.held_out) == len(found.trained) == 2
+    assert {item.picture.path.parent.name for item in found.held_out} == {"1_set"}
+    assert {item.picture.content for item in found.trained} <= {item.picture.content for item in training.training_set.pictures}
+
+
+def test_captions_are_asked_with_the_trigger_whole_and_in_their_order(toy_settings):
+    settings = toy_settings(captions={"shuffle_caption": True, "caption_dropout_rate": 0.9, "caption_tag_dropout_rate": 0.9})
+    training = Training(settings)
+    found = open_validation(settings, training.training_set)
+    assert training.validator().captions == [item.picture.caption.strip() for item in found.pictures]
+    assert all(caption.startswith("zorvex, ") for caption in training.validator().captions)
+
+
+def test_a_loss_does_not_depend_on_the_pictures_beside_it_or_on_what_was_measured_before(toy_settings):
+    training = Training(toy_settings())
+    (whole,) = training.validator().of_base(training.learner.adapters, training.learner.texts)
+    few = training.settings.model_copy(update={"training": training.settings.training.model_copy(update={"batch_size": 3})})
+    (again,) = make_validator(open_validation(few, training.training_set), training.base, few).of_base(
+        training.learner.adapters, training.learner.texts
+    )
+    assert again.held_out == pytest.approx(whole.held_out, rel=1e-5)
+
+
+def test_a_picture_on_both_sides_is_refused_by_name(toy_settings):
+    settings = toy_settings()
+    root = settings.datasets[0].path
+    shutil.copy(next(root.glob("*.png")), root / "holdout" / "1_set" / "copy.png")
+    with pytest.raises(DatasetError, match=r"copy\.png is held out for validation and trained on as .*\.png; delete one"):
+        check(settings)
+
+
+def test_without_held_out_pictures_there_is_no_validation_and_settings_for_it_are_refused(settings_for):
+    settings = settings_for()
+    training_set = check(settings).training_set
+    assert open_validation(settings, training_set) is None
+    with pytest.raises(SettingsError, match="validation.timesteps has no effect, since no picture is held out"):
+        open_validation(settings_for(validation={"timesteps": 8}), training_set)
+
+
+def test_a_run_whose_dataset_has_masks_is_validated_without(toy_settings, creatures, tmp_path):
+    masked = toy_settings().datasets[0].model_copy(update={"alpha_mask": True, "resolution": 48})
+    settings = toy_settings().model_copy(update={"datasets": [masked]})
+    training_set = check(settings).training_set
+    found = open_validation(settings, training_set)
+    assert {max(item.fit.bucket) for item in found.held_out} <= {48, 56}
+    assert all(item.mask is None for item in found.held_out)
+
+
+def test_a_folder_of_its_own_can_judge(settings_for, tmp_path):
+    draw(tmp_path / "others", range(950, 953))
+    settings = settings_for(validation={"path": str(tmp_path / "others"), "most_pictures": 2})
+    training_set = check(settings).training_set
+    found = open_validation(settings, training_set)
+    assert len(found.held_out) == 2
+    off = settings_for(validation={"path": str(tmp_path / "others"), "every_n_epochs": 0})
+    assert open_validation(off, training_set) is None
+    with pytest.raises(DatasetError, match="does not exist"):
+        open_validation(settings_for(validation={"path": str(tmp_path / "nowhere")}), training_set)
+
+
+def test_a_loss_that_is_no_number_is_told_and_left_out(toy_settings):
+    training = Training(toy_settings())
+    validator = training.validator()
+    training.steps(1)
+    validator.of_base(training.learner.adapters, training.learner.texts)
+    with torch.no_grad():
+        for parameter in training.learner.parameters:
+            parameter.fill_(torch.inf)
+    (warning,) = training.ask(validator, 1)
+    assert isinstance(warning, Warned)
+    assert "gives no finite loss on" in warning.message
+
+
+# -- the mathematics --------------------------------------------------------------------------------------------------
+
+
+def test_a_round_is_compared_picture_by_picture():
+    base = Measured(0, {"a": 1.0, "b": 2.0, "c": 3.0}, {"x": 1.0, "y": 2.0, "z": 3.0})
+    best = Measured(2, {"a": 0.8, "b": 1.7, "c": 2.9}, {"x": 0.5, "y": 1.6, "z": 2.4})
+    now = Measured(4, {"a": 0.9, "b": 1.8, "c": 3.0}, {"x": 0.4, "y": 1.4, "z": 2.4})
+    event = compare(40, now, base, best)
+    assert (event.held_out_mean, event.trained_mean) == pytest.approx((1.9, 1.4))
+    assert (event.held_out_change, event.trained_change) == pytest.approx((-0.1, -0.6))
+    assert event.gap == pytest.approx(0.5)
+    assert (event.best_epoch, event.since_best, event.since_best_margin) == pytest.approx((2, 0.1, 0.0), abs=1e-9)
+
+
+def test_where_nothing_is_memorised_the_gap_is_beyond_its_margin_in_one_case_of_twenty():
+    rng, alarms = random.Random(0), 0
+    for _ in range(600):
+        base = Measured(0, {str(k): rng.uniform(0.1, 0.9) for k in range(6)}, {str(k): rng.uniform(0.1, 0.9) for k in range(6)})
+        now = Measured(
+            1,
+            {k: v - rng.gauss(0.05, 0.02) for k, v in base.held_out.items()},
+            {k: v - rng.gauss(0.05, 0.02) for k, v in base.trained.items()},
+        )
+        event = compare(1, now, base, None)
+        alarms += abs(event.gap) > event.gap_margin
+    assert 0.03 < alarms / 600 < 0.07
+
+
+def test_timesteps_are_the_middles_of_equal_parts_of_what_is_trained_or_those_of_the_list():
+    assert grid(4) == (125, 375, 625, 875)
+    assert grid(2, (200, 600)) == (300, 500)
+    assert grid(4, (998, 1000)) == (998, 999)
+    assert grid(1) == (500,)
+    assert len(set(grid(1000))) == 1000
+    assert grid([700, 20]) == (20, 700)
+
+
+def test_pictures_are_chosen_by_content_whatever_stands_beside_them(toy_settings):
+    training_set = check(toy_settings()).training_set
+    everything = chosen(training_set.pictures, 3)
+    assert chosen(list(reversed(training_set.pictures)) * 2, 3) == everything
+    assert chosen(training_set.pictures, 2) == everything[:2]
+
+
+@pytest.mark.parametrize(
+    ("sections", "epochs"),
+    [({}, [3, 6, 7]), ({"validation": {"every_n_epochs": 2}}, [2, 4, 6, 7]), ({"validation": {"every_n_epochs": 0}}, [])],
+    ids=["with each checkpoint", "every other epoch", "never"],
+)
+def test_validation_comes_with_each_checkpoint_or_as_often_as_asked(settings_for, sections, epochs):
+    settings = settings_for(training={"epochs": 7}, checkpoints={"save_every_n_epochs": 3}, **sections)
+    assert [epoch for epoch in range(1, 8) if due(settings, epoch, last=epoch == 7)] == epochs
