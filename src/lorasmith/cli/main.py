@@ -2,21 +2,39 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import io
 import logging
 import os
 import sys
 import warnings
+from typing import Annotated
 
 import typer
 
 from lorasmith.cli import audit, base, captions, dataset, demo, import_settings, lora, picture, recipe, run
 from lorasmith.errors import InputError, LorasmithError
 
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"lorasmith {importlib.metadata.version('lorasmith')}")
+        raise typer.Exit
+
+
 app = typer.Typer(
-    name="lorasmith", no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False,
+    name="lorasmith", no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False,
     help="Turn a folder of images into a LoRA that is proven to be good.",
 )  # fmt: skip
+
+
+@app.callback()
+def options(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and end.", callback=_print_version, is_eager=True)] = False,
+) -> None:
+    """Turn a folder of images into a LoRA that is proven to be good."""
+
+
 # In the order in which a LoRA is made.
 app.command("import")(dataset.import_)
 app.command("audit")(audit.audit)

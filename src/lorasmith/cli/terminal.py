@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import FrameType
 
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 from rich.table import Column
 
+from lorasmith.cli.interrupt import stop_on_ctrl_c
 from lorasmith.training import events
 from lorasmith.training.commands import Commands
 from lorasmith.training.events import Event, Listener
@@ -34,6 +33,10 @@ class Terminal:
         self._train: TaskID | None = None
         self._steps = 0
         self._done = 0
+
+    def say(self, message: str) -> None:
+        """Print a line above the bar."""
+        self.console.print(message, highlight=False)
 
     def __call__(self, event: Event) -> None:
         match event:
@@ -115,21 +118,8 @@ def validation_line(event: events.ValidationDone) -> str:
 
 @contextmanager
 def follow() -> Iterator[tuple[Listener, Commands]]:
-    """A listener for the run, and commands that Ctrl-C (or a terminating signal) turns into a stop; a second one ends at once."""
+    """A listener for the run, and commands that Ctrl-C turns into a stop."""
     commands = Commands()
-    console = Console(stderr=True, soft_wrap=True)
-    terminal = Terminal(console)
-
-    def stop(signum: int, frame: FrameType | None) -> None:
-        if commands.stopping:
-            raise KeyboardInterrupt
-        commands.stop()
-        console.print("stopping after this step; once more to end at once", highlight=False)
-
-    before = {s: signal.signal(s, stop) for s in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        with terminal.progress:
-            yield terminal, commands
-    finally:
-        for signum, handler in before.items():
-            signal.signal(signum, handler)
+    terminal = Terminal(Console(stderr=True, soft_wrap=True))
+    with stop_on_ctrl_c("Stopping after this step.", terminal.say, commands.stop), terminal.progress:
+        yield terminal, commands

@@ -1,0 +1,22 @@
+"""Options that several verbs share, said once: they have the same names and read alike in every `--help`.
+
+    def export(dataset: Dataset, dry_run: DryRun = False, as_json: AsJson = False) -> None:
+
+A verb that means something narrower gives its own help: `Annotated[bool, typer.Option("--dry-run", help="...")]`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print the outcome as JSON, for scripts.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would change, and change nothing.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace the file if it exists.")]
+
+SettingsFile = Annotated[Path, typer.Argument(help="Settings file (TOML).")]
+RunFolder = Annotated[Path, typer.Argument(help="Folder of a run, such as runs/zorvex.")]
+Dataset = Annotated[Path, typer.Argument(help="Folder of pictures with captions beside them.")]
+LoraFile = Annotated[Path, typer.Argument(help="LoRA file (safetensors), of any trainer.")]
