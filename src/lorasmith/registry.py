@@ -1,0 +1,55 @@
+"""A setting whose values are the keys of a registry: the registry is the one list, and the setting reads it.
+
+    KINDS: dict[str, Kind] = {...}
+    KindName = Annotated[str, KeyOf(KINDS, "a kind of network")]
+
+    class NetworkSettings(BaseModel):
+        kind: KindName = "lora"
+
+For the type checker the setting is a plain string. Its value is checked when settings are made, so that what was added to the registry
+later (by a plugin, by a test) is accepted too; a name that is not there is refused with the nearest one that is. The JSON schema lists
+the names, for forms and completion.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, core_schema
+
+
+class KeyOf:
+    """Annotation of a string that must be a key of `registry`; `what` is what the registry holds, with its article."""
+
+    def __init__(self, registry: Mapping[str, object], what: str) -> None:
+        self.registry, self.what = registry, what
+
+    def __repr__(self) -> str:
+        return f"KeyOf({self.what}: {', '.join(self.registry)})"
+
+    def check(self, name: str) -> str:
+        """`name`, if it is a key.
+
+        Raises:
+            ValueError: it is not; the sentence names the nearest key, or all of them.
+        """
+        if name not in self.registry:
+            raise ValueError(f"is not {self.what}; {nearest(name, self.registry)}")
+        return name
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_after_validator_function(self.check, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        return {**handler(schema), "enum": list(self.registry)}
+
+
+def nearest(name: str, names: Iterable[str]) -> str:
+    """What to write instead of a name that does not exist: "did you mean 'cosine'?", or "choose one of ..." where none is near."""
+    known = list(names)
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+    return f"did you mean {near[0]!r}?" if near else f"choose one of {', '.join(known)}"
