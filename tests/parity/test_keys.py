@@ -22,8 +22,14 @@ PRESETS = {"default": "default", "locon": "convolutions"}
 
 
 def lists(schema):
-    """Files of the folder that have these entries at their top; one that skips where there is none."""
-    found = [path.name for path in sorted((FOLDER / "keys").glob("*.json")) if schema <= json.loads(path.read_text()).keys()]
+    """Files of the folder that have these entries at their top; those of families that are not here yet are skipped by name."""
+    found = []
+    for path in sorted((FOLDER / "keys").glob("*.json")):
+        reference = json.loads(path.read_text())
+        if schema <= reference.keys():
+            known = reference["meta"]["arch"] in ARCHITECTURES
+            skip = pytest.mark.skip(reason=f"the family {reference['meta']['arch']} of {path.name} is not supported yet")
+            found.append(pytest.param(path.name, marks=() if known else skip))
     return found or [pytest.param("keys", marks=pytest.mark.skip(reason="the reference lists of keys are not on this machine"))]
 
 
