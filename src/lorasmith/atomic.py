@@ -28,7 +28,7 @@ def write_atomically(path: Path, data: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.replace(aside, path)
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
     except OSError as error:
         raise WriteFailed(path, len(data), error) from error
     finally:
@@ -41,7 +41,7 @@ def remove_leftovers(folder: Path, name: str = "*") -> None:
         aside.unlink(missing_ok=True)
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Make a rename last through a power cut, where the system knows how."""
     if os.name == "posix":
         handle = os.open(folder, os.O_RDONLY)

@@ -1,4 +1,183 @@
-"""What a dataset's folder is, for every room that reads or changes one."""
+"""What a dataset's folder is, for every room that reads or changes one.
 
-STATE = ".lorasmith"
-"""Name of the folder in a dataset that holds what Lorasmith knows about it."""
+    anna/
+      cat.png  cat.txt               a picture, and its caption beside it under the same name
+      10_anna, red hat/...           kohya's folders: 10 repeats of `anna, red hat`
+      holdout/1_anna, red hat/...    pictures that judge the LoRA and are never trained on
+      regularisation/1_woman/...     pictures that keep the base as it was
+      .lorasmith/                    what Lorasmith knows about the dataset
+
+One walk finds the pictures, one lock guards whatever changes files, and every path inside `.lorasmith` is named here.
+See docs/decisions/0027-one-dataset-folder.md.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from lorasmith.atomic import sync_folder
+from lorasmith.errors import DatasetError
+
+PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif", ".apng", ".jfif", ".heic", ".heif", ".jxl")
+"""Suffixes of pictures, in lower case."""
+
+CAPTION_SUFFIXES = (".txt", ".caption")
+"""Suffixes of captions, in lower case; a picture that has both is captioned by the first."""
+
+HOLDOUT, REGULARISATION = "holdout", "regularisation"
+"""Folders of a dataset whose pictures judge the LoRA, or are trained on as `is_reg`."""
+
+SET_ASIDE = (HOLDOUT, REGULARISATION)
+"""Folders of a dataset whose pictures are no training images."""
+
+SYSTEM_FILES = ("thumbs.db", "desktop.ini", "__macosx")
+"""Names, in lower case, of what desktops leave in folders."""
+
+# What Lorasmith keeps with a dataset, as paths below its folder
+
+STATE = Path(".lorasmith")
+LOCK = STATE / "lock"
+CAPTION_HISTORY = STATE / "captions.sqlite"
+TAG_PROBABILITIES = STATE / "probabilities.sqlite"
+DESCRIPTIONS = STATE / "descriptions.sqlite"
+IMPORTED = STATE / "imported.jsonl"
+INCOMING = STATE / "incoming"
+MOVES = STATE / "moves.json"
+RECIPES = STATE / "mends"
+ORIGINALS = STATE / "originals"
+BIN = STATE / "bin"
+WRITTEN_ASIDE = STATE / "aside"
+HOLDOUT_DECISIONS = STATE / "holdout.json"
+RIGHTS = STATE / "rights.json"
+
+
+# The one walk
+
+
+def walk(
+    root: str | Path, *, depth: int | None = None, through_links: bool = False, leave_out: Collection[str] = ()
+) -> Iterator[tuple[str, list[str]]]:
+    """Each folder of a dataset with the names of its files, both in order: (path below `root` with `/`, names); "" is `root` itself.
+
+    A folder comes before the folders inside it. Hidden files and folders (`.lorasmith` is one) and those that desktops leave behind are
+    passed over. `depth` is how many levels below `root` are read: 0 for `root` alone. `through_links` follows links to folders, each
+    folder once. `leave_out` names folders straight in `root` that are not entered, such as `SET_ASIDE`.
+
+    Paths are plain strings, because at 100,000 files making a `Path` of each would take longer than the disk.
+    """
+    waiting, seen = [""], set()
+    while waiting:
+        place = waiting.pop()
+        here = os.path.join(root, place)
+        if through_links:
+            real = os.path.realpath(here)
+            if real in seen:
+                continue
+            seen.add(real)
+        files: list[str] = []
+        folders: list[str] = []
+        with os.scandir(here) as entries:
+            for entry in entries:
+                if entry.name.startswith(".") or entry.name.lower() in SYSTEM_FILES:
+                    continue
+                if _is_file(entry):
+                    files.append(entry.name)
+                elif _is_folder(entry, through_links) and not (place == "" and entry.name in leave_out):
+                    folders.append(entry.name)
+        yield place, sorted(files)
+        if depth is None or (place.count("/") + 1 if place else 0) < depth:
+            waiting += [f"{place}/{name}" if place else name for name in sorted(folders, reverse=True)]
+
+
+def _is_file(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_file()
+    except OSError:  # a link to itself
+        return False
+
+
+def _is_folder(entry: os.DirEntry[str], through_links: bool) -> bool:
+    try:
+        return entry.is_dir(follow_symlinks=through_links)
+    except OSError:
+        return False
+
+
+def pictures_below(
+    root: str | Path, *, depth: int | None = None, through_links: bool = False, leave_out: Collection[str] = ()
+) -> list[Path]:
+    """The pictures in a folder and in the folders inside it, by name; the options are those of `walk`."""
+    found: list[tuple[str, ...]] = []
+    for place, names in walk(root, depth=depth, through_links=through_links, leave_out=leave_out):
+        parts = tuple(place.split("/")) if place else ()
+        found += [(*parts, name) for name in names if is_picture(name)]
+    return [Path(root, *parts) for parts in sorted(found)]
+
+
+def pictures_in(folder: str | Path) -> list[Path]:
+    """The pictures straight in a folder, by name."""
+    return pictures_below(folder, depth=0)
+
+
+def is_picture(name: str | Path) -> bool:
+    """Whether a file is a picture by its suffix."""
+    return os.path.splitext(name)[1].lower() in PICTURE_SUFFIXES
+
+
+def sidecars(picture: Path) -> list[Path]:
+    """The captions beside a picture that exist."""
+    return [file for suffix in CAPTION_SUFFIXES if (file := picture.with_name(picture.stem + suffix)).is_file()]
+
+
+def holds_no_pictures(root: str | Path) -> DatasetError:
+    """The error for a folder without pictures."""
+    return DatasetError(
+        f"{root} holds no pictures ({' '.join(PICTURE_SUFFIXES)}): give the folder that holds the pictures.",
+        code="dataset.no_pictures", folder=str(root),
+    )  # fmt: skip
+
+
+# The one lock
+
+
+@contextmanager
+def locked(root: str | Path, patience: float = 0.0) -> Iterator[None]:
+    """No other program changes the dataset's files meanwhile: pictures, captions, or what is kept about them.
+
+    `patience` is how many seconds to wait for another program.
+
+    Raises:
+        DatasetError: there is no such folder, or another program is still at it.
+    """
+    folder = Path(root)
+    if not folder.is_dir():
+        raise DatasetError(
+            f"{root} is not a folder: give the dataset's folder, or import pictures into it first.",
+            code="dataset.no_folder",
+            folder=str(root),
+        )
+    make_state_folder(folder)
+    lock = FileLock(folder / LOCK)
+    try:
+        lock.acquire(timeout=patience)
+    except Timeout:
+        raise DatasetError(
+            f"{root} is being changed by another program (an import, mend, layout or caption edit): wait until it is done.",
+            code="dataset.locked", folder=str(root),
+        ) from None  # fmt: skip
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def make_state_folder(root: Path) -> None:
+    """Make the dataset's `.lorasmith`, lasting through a power cut, where there is none."""
+    if not (root / STATE).exists():
+        (root / STATE).mkdir(exist_ok=True)
+        sync_folder(root)

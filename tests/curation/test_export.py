@@ -122,6 +122,6 @@ def test_nothing_is_overwritten_and_bad_wishes_are_sentences(dataset, tmp_path):
         export(dataset, tmp_path / "out.zip", "sd-scripts", absolute=True)
     with pytest.raises(InputError, match="in the dataset itself"):
         export(dataset, dataset / "out", "kohya")
-    with pytest.raises(DatasetError, match="no folder"):
+    with pytest.raises(DatasetError, match="is not a folder"):
         export(tmp_path / "missing", tmp_path / "out", "kohya")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["ds", "pile", "there.zip"]

@@ -3,8 +3,8 @@
 import pytest
 from PIL import Image
 
-from lorasmith.curation.rights import FILE, confirm, confirmed
-from lorasmith.dataset_folder import STATE
+from lorasmith.curation.rights import confirm, confirmed
+from lorasmith.dataset_folder import RIGHTS
 from lorasmith.errors import DatasetError, InputError
 
 
@@ -33,6 +33,6 @@ def test_saying_nothing_and_a_damaged_file_are_told(dataset):
     with pytest.raises(InputError, match="where they come from"):
         confirm(dataset, "  ")
     confirm(dataset, "mine")
-    (dataset / STATE / FILE).write_text("{")
+    (dataset / RIGHTS).write_text("{")
     with pytest.raises(DatasetError, match="delete it and confirm"):
         confirmed(dataset)

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageChops, ImageCms
 
+from lorasmith.dataset_folder import PICTURE_SUFFIXES
 from lorasmith.errors import DatasetError
 from lorasmith.images import read
 from lorasmith.images.read import content_hash, picture_size, read_picture
@@ -422,7 +423,7 @@ def test_a_photograph_in_an_extra_format_looks_as_it_was_saved(tmp_path: Path, w
     write(photograph("chelsea"), path)
     assert picture_size(path) == (451, 300)
     assert difference(read_picture(path), photograph("chelsea")) < 4
-    assert path.suffix in read.PICTURE_SUFFIXES
+    assert path.suffix in PICTURE_SUFFIXES
 
 
 @pytest.mark.parametrize("mode", ["L", "RGBA", "LA"])

@@ -19,11 +19,8 @@ from pathlib import Path
 
 from lorasmith.captions.caption import Caption, is_utf8
 from lorasmith.captions.history import Change, History, Operation, file_bytes
+from lorasmith.dataset_folder import CAPTION_SUFFIXES, PICTURE_SUFFIXES, holds_no_pictures, walk
 from lorasmith.errors import DatasetError, SettingsError
-from lorasmith.images.read import PICTURE_SUFFIXES
-
-EXTENSIONS = (".txt", ".caption")
-"""File name endings of captions; the first that a picture has is its caption's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,22 +188,23 @@ def open_captions(
     if not root.is_dir():
         what = "is a file" if root.exists() else "does not exist"
         raise DatasetError(f"{root} {what}: give the folder that holds the pictures.")
-    endings = EXTENSIONS if extension is None else ("." + extension.lower().removeprefix("."),)
+    endings = CAPTION_SUFFIXES if extension is None else ("." + extension.lower().removeprefix("."),)
     if endings[0] in PICTURE_SUFFIXES:
         raise SettingsError(f"{extension} is the ending of pictures: give that of caption files, such as .txt or .caption.")
     History(root).recover()
 
     pictures: dict[str, list[str]] = {}
     texts: dict[str, list[str]] = {}
-    for path in _files(root, recursive):
-        stem, suffix = os.path.splitext(path)
-        suffix = suffix.lower()
-        if suffix in PICTURE_SUFFIXES:
-            pictures.setdefault(stem, []).append(path)
-        elif suffix in endings:
-            texts.setdefault(stem, []).append(path)
+    for place, names in walk(root, depth=None if recursive else 0, through_links=True):
+        inside = f"{place}/" if place else ""
+        for name in names:
+            stem, suffix = os.path.splitext(inside + name)
+            if suffix.lower() in PICTURE_SUFFIXES:
+                pictures.setdefault(stem, []).append(inside + name)
+            elif suffix.lower() in endings:
+                texts.setdefault(stem, []).append(inside + name)
     if not pictures:
-        raise DatasetError(f"{root} holds no pictures ({' '.join(PICTURE_SUFFIXES)}): give the folder that the pictures lie in.")
+        raise holds_no_pictures(root)
     for candidates in texts.values():
         candidates.sort(key=lambda path: (endings.index(os.path.splitext(path)[1].lower()), path))
     usual = Counter(os.path.splitext(candidates[0])[1] for stem, candidates in texts.items() if stem in pictures).most_common(1)
@@ -230,25 +228,6 @@ def open_captions(
         raise DatasetError(not_utf8(root, list(unreadable)))
     orphans = tuple(sorted(path for stem, candidates in texts.items() if stem not in pictures for path in candidates))
     return CaptionCollection(root, new_ending, entries, orphans, unreadable)
-
-
-def _files(root: Path, recursive: bool) -> Iterator[str]:
-    """Paths below `root` of all files in it, with `/` between the parts; nothing that begins with a dot."""
-    waiting, seen = [""], set()
-    while waiting:
-        inside = waiting.pop()
-        here = os.path.realpath(root / inside)
-        if here in seen:  # a link that leads back
-            continue
-        seen.add(here)
-        with os.scandir(here) as found:
-            for one in found:
-                if one.name.startswith("."):
-                    continue
-                if one.is_file():
-                    yield inside + one.name
-                elif recursive and one.is_dir():
-                    waiting.append(f"{inside}{one.name}/")
 
 
 def not_utf8(root: Path, unreadable: Sequence[str]) -> str:

@@ -28,8 +28,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
-from filelock import FileLock, Timeout
-
+from lorasmith.dataset_folder import CAPTION_HISTORY, locked
 from lorasmith.errors import DatasetError
 
 log = logging.getLogger(__name__)
@@ -111,7 +110,7 @@ class History:
 
     def __init__(self, folder: Path | str):
         self.folder = Path(folder)
-        self.file = self.folder / ".lorasmith" / "captions.sqlite"
+        self.file = self.folder / CAPTION_HISTORY
 
     def operations(self) -> list[Operation]:
         """All of them, the oldest first."""
@@ -131,7 +130,7 @@ class History:
         Raises:
             DatasetError: a file does not hold what the change says that it held, or cannot be written; no file is changed then.
         """
-        with self._alone():
+        with locked(self.folder, PATIENCE):
             self._recover()
             self._refuse_outside_changes(changes, "read")
             with self._database() as database:
@@ -166,13 +165,13 @@ class History:
     def recover(self) -> None:
         """Finish an operation that was interrupted, and mend what a power cut took; called when a folder is opened."""
         if self.file.exists():
-            with self._alone():
+            with locked(self.folder, PATIENCE):
                 self._recover()
 
     def _turn_back(self, state: State, order: str, during: State, done: State, nothing: str) -> tuple[Operation, list[Change]]:
         if not self.file.exists():
             raise DatasetError(f"{nothing} in {self.folder}: its captions have no history yet.")
-        with self._alone():
+        with locked(self.folder, PATIENCE):
             self._recover()
             with self._database() as database:
                 row = database.execute(f"SELECT {_COLUMNS} FROM operations WHERE state = ? ORDER BY number {order}", (state,)).fetchone()
@@ -189,18 +188,6 @@ class History:
                 return _marked(database, operation.number, done), changes
 
     # On the disk
-
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """No other program changes these captions meanwhile."""
-        if not self.file.parent.exists():
-            self.file.parent.mkdir(exist_ok=True)
-            _flush_folder(self.folder)
-        try:
-            with FileLock(self.file.with_suffix(".lock"), timeout=PATIENCE):
-                yield
-        except Timeout:
-            raise DatasetError(f"Another program is changing the captions of {self.folder}: wait until it is done.") from None
 
     @contextmanager
     def _database(self) -> Iterator[sqlite3.Connection]:
@@ -340,15 +327,6 @@ def _mend(path: Path | str, wanted: bytes | None, flush: bool) -> None:
     found = file_bytes(path)
     if found != wanted:
         write_caption(str(path), found, wanted, flush)
-
-
-def _flush_folder(folder: Path) -> None:
-    if os.name == "posix":
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
 
 
 def _start_of_machine() -> str | None:

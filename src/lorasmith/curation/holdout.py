@@ -19,8 +19,8 @@ from lorasmith.atomic import write_atomically
 from lorasmith.curation.layout import Move, make_moves
 from lorasmith.curation.mend.mend import Progress, alone_in, dataset_pictures, origins
 from lorasmith.curation.names import TakenNames, safe_folder
-from lorasmith.dataset_folder import STATE
-from lorasmith.datasets.folders import HOLDOUT, REGULARISATION, concept_in
+from lorasmith.dataset_folder import HOLDOUT, HOLDOUT_DECISIONS, REGULARISATION
+from lorasmith.datasets.folders import concept_in
 from lorasmith.draws import seed_of
 from lorasmith.errors import DatasetError, SettingsError
 from lorasmith.images.duplicates import Signature, near_duplicate_groups, signature
@@ -117,16 +117,13 @@ def plan_holdout(root: Path, share: float = 0.1, seed: int = 0, progress: Progre
 def hold_out(root: Path, split: Split) -> None:
     """Move what is held out into `holdout/`, with captions, and keep the decisions."""
     with alone_in(root):
-        write_atomically(root / STATE / _DECISIONS, (json.dumps(split.decisions, indent=0, sort_keys=True) + "\n").encode())
+        write_atomically(root / HOLDOUT_DECISIONS, (json.dumps(split.decisions, indent=0, sort_keys=True) + "\n").encode())
     make_moves(root, split.moves)
-
-
-_DECISIONS = "holdout.json"
 
 
 def _earlier(root: Path) -> dict[str, bool]:
     """Content -> whether it is held out, as decided before."""
-    file = root / STATE / _DECISIONS
+    file = root / HOLDOUT_DECISIONS
     if not file.exists():
         return {}
     try:

@@ -17,14 +17,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from lorasmith.atomic import write_atomically
-from lorasmith.curation.imports.imports import MOVES, finish_moves
-from lorasmith.curation.mend.mend import CAPTION_SUFFIXES, alone_in, places_after, recipes, sidecars
+from lorasmith.curation.imports.imports import finish_moves
+from lorasmith.curation.mend.mend import alone_in, places_after, recipes
 from lorasmith.curation.names import TakenNames, safe_folder
-from lorasmith.dataset_folder import STATE
+from lorasmith.dataset_folder import CAPTION_SUFFIXES, LOCK, MOVES, REGULARISATION, SET_ASIDE, is_picture, pictures_in, sidecars
 from lorasmith.datasets.balance import USUAL_EPOCHS, Share, balanced_repeats, warnings_of
-from lorasmith.datasets.folders import HOLDOUT, REGULARISATION, concept_in
+from lorasmith.datasets.folders import concept_in
 from lorasmith.errors import DatasetError, InputError
-from lorasmith.images.read import PICTURE_SUFFIXES
 
 Move = tuple[str, str]
 """Old and new place of a folder, or of a picture with its captions, in the dataset, with `/`."""
@@ -141,7 +140,7 @@ def make_moves(root: Path, moves: Sequence[Move]) -> None:
             if (root / new).exists():
                 raise DatasetError(f"{root / new} is there already: rename or remove it, then lay out again.")
         whole = [*moves, *_moves_of_captions(root, moves), *_moves_of_originals(root, moves)]
-        write_atomically(root / STATE / MOVES, json.dumps(whole).encode())
+        write_atomically(root / MOVES, json.dumps(whole).encode())
         finish_moves(root)
 
 
@@ -157,7 +156,7 @@ def rehearsal(root: Path) -> Iterator[Path]:
 
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder) / root.resolve().name
-        shutil.copytree(root, place, copy_function=stand_in, ignore=lambda _, names: {"lock"} & set(names))
+        shutil.copytree(root, place, copy_function=stand_in, ignore=lambda _, names: {LOCK.name} & set(names))
         yield place
 
 
@@ -181,7 +180,7 @@ def _without_clashes(root: Path, moves: Sequence[Move]) -> list[Move]:
     clear = []
     for old, new in moves:
         path = PurePosixPath(new)
-        if path.suffix.lower() not in PICTURE_SUFFIXES or (root / old).is_dir():
+        if not is_picture(new) or (root / old).is_dir():
             clear.append((old, new))
             continue
         goal = path.parent.as_posix()
@@ -220,9 +219,7 @@ def _concept_name(folder: str) -> str:
 
 
 def _pictures(folder: Path) -> list[Path]:
-    if folder.name in (HOLDOUT, REGULARISATION) or not folder.is_dir():
-        return []
-    return sorted(file for file in folder.iterdir() if file.suffix.lower() in PICTURE_SUFFIXES and not file.name.startswith("."))
+    return [] if folder.name in SET_ASIDE or not folder.is_dir() else pictures_in(folder)
 
 
 def settings_for(root: Path) -> str:

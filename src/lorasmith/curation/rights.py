@@ -13,10 +13,8 @@ from pathlib import Path
 
 from lorasmith.atomic import write_atomically
 from lorasmith.curation.mend.mend import dataset_pictures
-from lorasmith.dataset_folder import STATE
+from lorasmith.dataset_folder import RIGHTS, make_state_folder
 from lorasmith.errors import DatasetError, InputError
-
-FILE = "rights.json"
 
 
 @dataclass(frozen=True)
@@ -41,14 +39,14 @@ def confirm(root: Path, words: str) -> Rights:
     if not words.strip():
         raise InputError("The rights need a word on where they come from, such as 'my own photographs'.")
     rights = Rights(" ".join(words.split()), len(dataset_pictures(root)), datetime.now(UTC).isoformat(timespec="seconds"))
-    (root / STATE).mkdir(exist_ok=True)
-    write_atomically(root / STATE / FILE, json.dumps(asdict(rights), ensure_ascii=False, indent=1).encode())
+    make_state_folder(root)
+    write_atomically(root / RIGHTS, json.dumps(asdict(rights), ensure_ascii=False, indent=1).encode())
     return rights
 
 
 def confirmed(root: Path) -> Rights | None:
     """What was said of the dataset; None where nobody has. Raises DatasetError where the file is damaged."""
-    file = root / STATE / FILE
+    file = root / RIGHTS
     if not file.exists():
         return None
     try:

@@ -17,12 +17,17 @@ from pathlib import Path
 from typing import Literal
 
 from lorasmith.captions.caption import read_caption
-from lorasmith.dataset_folder import STATE
+from lorasmith.dataset_folder import (
+    CAPTION_SUFFIXES,
+    PICTURE_SUFFIXES,
+    SET_ASIDE,
+    STATE,
+    holds_no_pictures,
+    is_picture,
+    walk,
+)
 from lorasmith.errors import DatasetError, SettingsError
-from lorasmith.images.read import PICTURE_SUFFIXES, content_hash, picture_size, read_picture
-
-HOLDOUT, REGULARISATION = "holdout", "regularisation"
-"""Folders of a dataset whose pictures judge the LoRA, or are trained on as `is_reg`; see `layout` and `holdout`."""
+from lorasmith.images.read import content_hash, picture_size, read_picture
 
 SMALLEST_SIDE = 8
 """Pixels. One latent cell covers 8 x 8 pixels: a thinner picture has none."""
@@ -99,7 +104,7 @@ def open_folder(
     *,
     repeats: int | None = None,
     is_reg: bool = False,
-    caption_extension: str | Sequence[str] = (".txt", ".caption"),
+    caption_extension: str | Sequence[str] = CAPTION_SUFFIXES,
     recursive: bool = False,
     missing_caption: str | None = None,
     verify: bool = True,
@@ -127,8 +132,8 @@ def open_folder(
 
     found = [
         _Found(picture, caption, Concept(repeats or concept.repeats, concept.name))
-        for folder, concept in _folders(root, recursive, problems)
-        for picture, caption in _captioned_files(folder, endings, problems)
+        for files, concept in _folders(root, recursive, problems)
+        for picture, caption in _captioned_files(files, endings, problems)
     ]
     if not recursive:
         found = _without_loose_ones(found, root, problems)
@@ -152,7 +157,7 @@ def open_folder(
 
     problems.sort(key=lambda problem: (problem.path, problem.kind))
     if not pictures:
-        raise DatasetError(_nothing_usable(root, problems))
+        raise _nothing_usable(root, problems)
     return FolderContents(tuple(pictures), tuple(problems))
 
 
@@ -174,27 +179,20 @@ class _Found:
     concept: Concept
 
 
-def _folders(root: Path, recursive: bool, problems: list[Problem]) -> Iterator[tuple[Path, Concept]]:
-    """The folders to read in order, each with its own name's concept or, if it has none, that of the folder around it."""
-    waiting = [(root, concept_in(_name(root)) or Concept())]
-    seen: set[Path] = set()
-    while waiting:
-        folder, concept = waiting.pop()
-        if folder.resolve() in seen:  # a link that leads back
-            continue
-        seen.add(folder.resolve())
-        yield folder, concept
-        below: list[tuple[Path, Concept]] = []
-        for child in _visible(folder):
-            if not child.is_dir() or (folder == root and _is_laid_aside(child)):
-                continue
-            own = concept_in(child.name)
-            if recursive or (own is not None and folder == root):
-                below.append((child, own or concept))
-            elif any(_is_picture(file) for file in _visible(child)):
-                sentence = f"{child} holds pictures and is left out: open it by itself, name it N_name for N repeats, or read recursively."
-                problems.append(Problem(child, "folder not read", sentence, fatal=True))
-        waiting += reversed(below)
+def _folders(root: Path, recursive: bool, problems: list[Problem]) -> Iterator[tuple[list[Path], Concept]]:
+    """The files of each folder to read, in order, with its own name's concept or, if it has none, that of the folder around it."""
+    concepts: dict[str, Concept] = {}
+    set_aside = SET_ASIDE if (root / STATE).is_dir() else ()  # `lorasmith layout` made them: not even a recursive reading takes them
+    for place, names in walk(root, depth=None if recursive else 2, through_links=True, leave_out=set_aside):
+        folder = root / place
+        around, _, name = place.rpartition("/")
+        own = concept_in(name if place else _name(root))
+        if recursive or not place or (own is not None and not around):
+            concepts[place] = own or concepts.get(around) or Concept()
+            yield [folder / name for name in names], concepts[place]
+        elif around in concepts and any(map(is_picture, names)):
+            sentence = f"{folder} holds pictures and is left out: open it by itself, name it N_name for N repeats, or read recursively."
+            problems.append(Problem(folder, "folder not read", sentence, fatal=True))
 
 
 def concept_in(folder_name: str) -> Concept | None:
@@ -203,15 +201,9 @@ def concept_in(folder_name: str) -> Concept | None:
     return Concept(int(match[1]), match[2]) if match else None
 
 
-def _is_laid_aside(folder: Path) -> bool:
-    """Whether `lorasmith layout` put the folder there for another purpose than training: not even a recursive reading takes it."""
-    return folder.name in (HOLDOUT, REGULARISATION) and (folder.parent / STATE).is_dir()
-
-
-def _captioned_files(folder: Path, endings: tuple[str, ...], problems: list[Problem]) -> Iterator[tuple[Path, Path | None]]:
-    """Each picture in a folder with its caption file, by name; every other file is reported."""
-    files = [file for file in _visible(folder) if file.is_file()]
-    pictures = [file for file in files if _is_picture(file)]
+def _captioned_files(files: Sequence[Path], endings: tuple[str, ...], problems: list[Problem]) -> Iterator[tuple[Path, Path | None]]:
+    """Each picture among the files of a folder with its caption file, by name; every other file is reported."""
+    pictures = [file for file in files if is_picture(file)]
     stems = {picture.stem for picture in pictures}
     captions: dict[str, Path] = {}
     texts = [file for file in files if file.suffix.lower() in endings]
@@ -223,7 +215,7 @@ def _captioned_files(folder: Path, endings: tuple[str, ...], problems: list[Prob
             sentence = f"{text} is not used because {first.name} captions the same picture: keep one of the two."
             problems.append(Problem(text, "caption not used", sentence, fatal=False))
     for file in files:
-        if not _is_picture(file) and file not in texts:
+        if not is_picture(file) and file not in texts:
             sentence = (
                 f"{file} is neither a picture ({' '.join(PICTURE_SUFFIXES)}) nor a caption ({' '.join(endings)}) and is passed over: "
                 "convert it if it is a picture, or move it elsewhere."
@@ -251,16 +243,6 @@ def _without_loose_ones(found: list[_Found], root: Path, problems: list[Problem]
             sentence = f"{one.path} lies beside folders named N_name and is left out: move it into one of them."
             problems.append(Problem(one.path, "picture beside folders", sentence, fatal=True))
     return inside
-
-
-def _visible(folder: Path) -> list[Path]:
-    """Files and folders in a folder by name, without what systems leave there."""
-    litter = {"thumbs.db", "desktop.ini", "__macosx"}
-    return sorted(file for file in folder.iterdir() if not file.name.startswith(".") and file.name.lower() not in litter)
-
-
-def _is_picture(file: Path) -> bool:
-    return file.suffix.lower() in PICTURE_SUFFIXES
 
 
 def _name(root: Path) -> str:
@@ -349,10 +331,10 @@ def _refuse_what_is_no_folder(root: Path) -> None:
     raise DatasetError(f"{root} is a file: give the folder that holds the pictures.")
 
 
-def _nothing_usable(root: Path, problems: list[Problem]) -> str:
-    """One sentence with up to three of the reasons."""
+def _nothing_usable(root: Path, problems: list[Problem]) -> DatasetError:
+    """Names up to three of the reasons."""
     reasons = [problem.sentence.removesuffix(".") for problem in problems if problem.fatal]
     if not reasons:
-        return f"{root} holds no pictures ({' '.join(PICTURE_SUFFIXES)}): give the folder that the pictures lie in."
+        return holds_no_pictures(root)
     more = f"; and {len(reasons) - 3} more" if len(reasons) > 3 else ""
-    return f"{root} holds no picture that can be used: {'; '.join(reasons[:3])}{more}."
+    return DatasetError(f"{root} holds no picture that can be used: {'; '.join(reasons[:3])}{more}.")

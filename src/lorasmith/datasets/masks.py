@@ -16,11 +16,12 @@ import numpy as np
 import torch
 from PIL import Image
 
+from lorasmith.dataset_folder import is_picture, walk
 from lorasmith.datasets.buckets import Fit, Size
 from lorasmith.datasets.folders import DECODERS, Picture, Problem
 from lorasmith.datasets.settings import DatasetSettings
 from lorasmith.errors import DatasetError
-from lorasmith.images.read import PICTURE_SUFFIXES, content_hash, read_opacity, read_picture
+from lorasmith.images.read import content_hash, read_opacity, read_picture
 
 SHAPES_DIFFER = 0.02
 """Share by which a mask's aspect may differ from its picture's."""
@@ -91,10 +92,10 @@ Files = dict[tuple[str, str], Path]
 def _files_by_place(root: Path) -> Files:
     """The masks in a folder and in the folders inside it."""
     found: Files = {}
-    for folder in (root, *sorted(child for child in root.iterdir() if child.is_dir())):
-        for file in sorted(folder.iterdir()):
-            if file.is_file() and file.suffix.lower() in PICTURE_SUFFIXES and not file.name.startswith("."):
-                found.setdefault(("" if folder == root else folder.name, file.stem), file)
+    for place, names in walk(root, depth=1, through_links=True):
+        for name in filter(is_picture, names):
+            file = root / place / name
+            found.setdefault((place, file.stem), file)
     return found
 
 

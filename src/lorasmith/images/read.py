@@ -22,9 +22,6 @@ from PIL import ExifTags, Image, ImageChops, ImageCms, ImageFile, UnidentifiedIm
 from lorasmith.errors import DatasetError
 from lorasmith.images.jxl import is_jxl, jxl_picture, jxl_size
 
-PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif", ".apng", ".jfif", ".heic", ".heif", ".jxl")
-"""File name endings of pictures, in lower case."""
-
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF")
 """What a file may hold, whatever its name says. Pillow knows more, some of which (EPS) runs a program on the file's content.
 

@@ -13,10 +13,9 @@ from pathlib import Path
 from typing import Literal
 
 from lorasmith.captions.taggers.captioner import Captioner, DescriptionFailed, Question
+from lorasmith.dataset_folder import DESCRIPTIONS
 from lorasmith.errors import DatasetError
 from lorasmith.images.read import content_hash, read_picture
-
-STORE = Path(".lorasmith") / "descriptions.sqlite"
 
 Placement = Literal["instead", "second line", "only new"]
 
@@ -111,7 +110,7 @@ def _describe_batch(store: sqlite3.Connection, captioner: Captioner, batch: Mapp
 
 
 def _opened(dataset: Path) -> sqlite3.Connection:
-    path = dataset / STORE
+    path = dataset / DESCRIPTIONS
     try:
         path.parent.mkdir(exist_ok=True)
         store = sqlite3.connect(path, timeout=30)

@@ -20,6 +20,7 @@ import numpy as np
 
 from lorasmith.captions.taggers.tag_choice import Scored, spaced
 from lorasmith.captions.taggers.tagger import Tagger
+from lorasmith.dataset_folder import TAG_PROBABILITIES
 from lorasmith.errors import DatasetError, InputError
 from lorasmith.images.read import content_hash, read_picture
 
@@ -27,8 +28,6 @@ FLOOR = 0.01
 """Probabilities up to this are not kept; no threshold that makes sense lies below."""
 
 STEPS = 65535
-
-STORE = Path(".lorasmith") / "probabilities.sqlite"
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS taggers (id INTEGER PRIMARY KEY, identity TEXT UNIQUE NOT NULL, source TEXT NOT NULL, tags BLOB NOT NULL);
@@ -46,7 +45,7 @@ class ProbabilityStore:
     """The stored probabilities of a dataset. Open it with `with`; several processes may."""
 
     def __init__(self, dataset: Path | str):
-        self.path = Path(dataset) / STORE
+        self.path = Path(dataset) / TAG_PROBABILITIES
         try:
             self.path.parent.mkdir(exist_ok=True)
             self._database = sqlite3.connect(self.path, timeout=30)
@@ -191,7 +190,7 @@ def stored_tags(dataset: Path | str, pictures: Mapping[str, Path]) -> dict[str, 
 
     Nothing is written, and no picture is decoded.
     """
-    if not (Path(dataset) / STORE).is_file():
+    if not (Path(dataset) / TAG_PROBABILITIES).is_file():
         return {}
     with ProbabilityStore(dataset) as store:
         known = store.taggers()

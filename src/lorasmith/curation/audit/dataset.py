@@ -5,16 +5,15 @@ The judging itself is `lorasmith.curation.audit.audit`; it knows no buckets, whi
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
 from lorasmith.curation.audit.audit import Audit, Progress, audit
 from lorasmith.curation.audit.set_signs import SetKind
+from lorasmith.dataset_folder import is_picture, walk
 from lorasmith.datasets.buckets import bucket_sizes, fit
 from lorasmith.datasets.settings import BucketSettings
 from lorasmith.errors import DatasetError, InputError
-from lorasmith.images.read import PICTURE_SUFFIXES
 
 BESIDE = (".txt", ".caption", ".json", ".jsonl", ".toml", ".npz", ".safetensors", ".html", ".md", ".csv", ".db", ".ini")
 """Endings, in lower case, of what lies in datasets beside pictures."""
@@ -28,17 +27,14 @@ def pictures_in(root: Path) -> tuple[list[Path], list[Path]]:
     if not root.is_dir():
         what = "does not exist" if not root.exists() else "is a file"
         raise DatasetError(f"{root} {what}: give the folder that holds the pictures.")
-    pictures, unknown = [], []
-    for folder, below, names in os.walk(root):
-        below[:] = sorted(name for name in below if not name.startswith(".") and name != "__MACOSX")
-        for name in sorted(names):
-            path = Path(folder, name)
-            if name.startswith("."):
-                continue
-            if path.suffix.lower() in PICTURE_SUFFIXES:
-                pictures.append(path)
-            elif path.suffix.lower() not in BESIDE:
-                unknown.append(path)
+    pictures: list[Path] = []
+    unknown: list[Path] = []
+    for place, names in walk(root):
+        for name in names:
+            if is_picture(name):
+                pictures.append(root / place / name)
+            elif not name.lower().endswith(BESIDE):
+                unknown.append(root / place / name)
     return pictures, unknown
 
 

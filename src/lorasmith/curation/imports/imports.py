@@ -34,12 +34,25 @@ from typing import IO, Any, Literal
 
 from lorasmith.atomic import write_atomically
 from lorasmith.curation.imports.archives import Archive, Limits, is_archive, open_archive
-from lorasmith.curation.mend.mend import CAPTION_SUFFIXES, Progress, alone_in, follow_moves, places_after, recipes, sidecars
+from lorasmith.curation.mend.mend import Progress, alone_in, follow_moves, places_after, recipes
 from lorasmith.curation.names import TakenNames, printable, safe_folder, safe_stem
-from lorasmith.dataset_folder import STATE
-from lorasmith.datasets.folders import HOLDOUT, REGULARISATION, concept_in
+from lorasmith.dataset_folder import (
+    CAPTION_SUFFIXES,
+    HOLDOUT,
+    IMPORTED,
+    INCOMING,
+    MOVES,
+    PICTURE_SUFFIXES,
+    REGULARISATION,
+    STATE,
+    SYSTEM_FILES,
+    pictures_below,
+    pictures_in,
+    sidecars,
+)
+from lorasmith.datasets.folders import concept_in
 from lorasmith.errors import DatasetError, InputError
-from lorasmith.images.read import PICTURE_SUFFIXES, content_hash, picture_size, read_picture
+from lorasmith.images.read import content_hash, picture_size, read_picture
 
 BATCH = 32
 """Pictures that come into the dataset together."""
@@ -218,9 +231,9 @@ def _folder_files(source: Path, into: Path, report: Imported) -> Iterator[_File]
                 report.left_out.append(
                     LeftOut(label, "refused", f"{child} is a link to a folder and is not followed: import that folder itself.")
                 )
-            elif name.startswith(".") and name != STATE:
+            elif name.startswith(".") and name != STATE.name:
                 report.left_out.append(LeftOut(label, "system file", f"{child} is hidden and was not looked into."))
-            elif name != STATE and child.resolve() != dataset:
+            elif name != STATE.name and child.resolve() != dataset:
                 continue
             below.remove(name)
         below.sort()
@@ -259,7 +272,7 @@ def _sort_out(root: str, files: Iterable[_File], report: Imported, folder: str |
     for file in files:
         place = PurePosixPath(file.name)
         suffix = place.suffix.lower()
-        if any(part.startswith(".") or part.lower() in _LITTER for part in place.parts):
+        if any(part.startswith(".") or part.lower() in SYSTEM_FILES for part in place.parts):
             leave(file, "system file", "was left behind by a system or is hidden.")
         elif suffix in CAPTION_SUFFIXES:
             texts[file.name] = file
@@ -304,7 +317,6 @@ def _where(parts: Sequence[str]) -> tuple[str, str | None, int]:
 
 
 _SECTIONS = {"reg": REGULARISATION, "regularisation": REGULARISATION, "regularization": REGULARISATION, "holdout": HOLDOUT}
-_LITTER = ("thumbs.db", "desktop.ini", "__macosx")
 
 
 def _opened(path: Path) -> IO[bytes]:
@@ -508,7 +520,7 @@ class _Place:
 
     def __init__(self, root: Path, report: Imported, link: bool, verify: bool):
         self.root, self.report, self.link, self.verify = root, report, link, verify
-        self.incoming = root / STATE / "incoming"
+        self.incoming = root / INCOMING
         shutil.rmtree(self.incoming, ignore_errors=True)  # of an import that was cut short
         self.incoming.mkdir(parents=True)
         self.number = 0
@@ -523,14 +535,14 @@ class _Place:
         """Content -> concept (as it was imported, and as it is now) -> place."""
         lines = read_record(root)
         self._learn(lines)
-        self.record = open(root / STATE / RECORD, "a", encoding="utf-8")  # noqa: SIM115  # closed by `close`
+        self.record = open(root / IMPORTED, "a", encoding="utf-8")  # noqa: SIM115  # closed by `close`
 
     def _learn(self, lines: list[_Line]) -> None:
         """What is there: by the record where files are as it says, by their own bytes elsewhere, by the recipes what was mended."""
         mended = {(recipe.original.path, recipe.original.content) for recipe in recipes(self.root)}
         self.originals = [recipe.original.path for recipe in recipes(self.root)]
         recorded = {line.path: line for line in lines}
-        for path in _pictures_below(self.root):
+        for path in pictures_below(self.root):
             place = path.relative_to(self.root).as_posix()
             facts, line = path.stat(), recorded.get(place)
             known = line is not None and (line.size, line.changed) == (facts.st_size, facts.st_mtime_ns)
@@ -547,11 +559,9 @@ class _Place:
 
     def choose_layout(self, found: list[_Found]) -> None:
         """Whether there will be `N_name` folders, and what pictures without one are called then."""
-        folders = [
-            folder.name for folder in self.root.iterdir() if folder.is_dir() and concept_in(folder.name) and any(_pictures_in(folder))
-        ]
+        folders = [folder.name for folder in self.root.iterdir() if folder.is_dir() and concept_in(folder.name) and pictures_in(folder)]
         named = [one for one in found if one.concept is not None and not one.section]
-        if named and any(_pictures_in(self.root)) and not folders:
+        if named and pictures_in(self.root) and not folders:
             raise DatasetError(
                 f"{self.root} holds pictures that lie in no N_name folder, but {named[0].source} brings one ({named[0].repeats}_{named[0].concept}): "
                 f"lay out what is there first (lorasmith layout {self.root} --concept NAME), or import into another dataset."
@@ -721,13 +731,10 @@ class _Place:
 
 # The record
 
-RECORD = "imported.jsonl"
-MOVES = "moves.json"
-
 
 def read_record(root: Path) -> list[_Line]:
     """What came in, in order. A line that was cut short by a crash is taken off the file."""
-    file = root / STATE / RECORD
+    file = root / IMPORTED
     if not file.exists():
         return []
     lines = []
@@ -744,12 +751,12 @@ def read_record(root: Path) -> list[_Line]:
 
 def write_record(root: Path, lines: Sequence[_Line]) -> None:
     """Replace the record."""
-    write_atomically(root / STATE / RECORD, "".join(json.dumps(vars(line), ensure_ascii=True) + "\n" for line in lines).encode())
+    write_atomically(root / IMPORTED, "".join(json.dumps(vars(line), ensure_ascii=True) + "\n" for line in lines).encode())
 
 
 def finish_moves(root: Path) -> None:
     """Make the moves of a layout that was cut short, if there was one; the dataset is ours alone (`alone_in`)."""
-    file = root / STATE / MOVES
+    file = root / MOVES
     if not file.exists():
         return
     moves: list[tuple[str, str]] = [(old, new) for old, new in json.loads(file.read_bytes())]
@@ -782,18 +789,6 @@ def _hold_fast(file: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-def _pictures_in(folder: Path) -> Iterator[Path]:
-    return (file for file in folder.iterdir() if file.suffix.lower() in PICTURE_SUFFIXES and not file.name.startswith("."))
-
-
-def _pictures_below(root: Path) -> Iterator[Path]:
-    for folder, below, names in os.walk(root):
-        below[:] = sorted(name for name in below if not name.startswith("."))
-        yield from (
-            Path(folder) / name for name in sorted(names) if Path(name).suffix.lower() in PICTURE_SUFFIXES and not name.startswith(".")
-        )
 
 
 def _literal(name: str) -> str:

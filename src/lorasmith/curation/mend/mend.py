@@ -29,21 +29,26 @@ from typing import Annotated, Literal
 
 import cv2
 import numpy as np
-from filelock import FileLock, Timeout
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from lorasmith.atomic import write_atomically
-from lorasmith.dataset_folder import STATE
+from lorasmith.dataset_folder import (
+    BIN,
+    CAPTION_SUFFIXES,
+    ORIGINALS,
+    RECIPES,
+    WRITTEN_ASIDE,
+    locked,
+    pictures_below,
+    sidecars,
+)
 from lorasmith.errors import DatasetError, InputError
 from lorasmith.images.crop import Box, about_subject, inside_bars, inside_margins, views_on_sheet
 from lorasmith.images.duplicates import Copy, Signature, best_copy, near_duplicate_groups, signature_of_pixels
-from lorasmith.images.read import PICTURE_SUFFIXES, content_hash, read_picture, read_with_facts
+from lorasmith.images.read import content_hash, read_picture, read_with_facts
 from lorasmith.images.signs import jpeg_quality, view_of
 from lorasmith.images.upscale import Upscaler, lanczos, open_upscaler, size_from, size_within
-
-CAPTION_SUFFIXES = (".txt", ".caption")
-"""Endings of captions, in lower case; they lie beside their picture under its name."""
 
 LONGEST = 8192
 """Pixels of the longest side that enlarging may lead to."""
@@ -504,7 +509,7 @@ class Mended:
 def recipes(root: Path) -> list[Recipe]:
     """All recipes of a dataset, by the original's name. Raises DatasetError where one cannot be read."""
     found = []
-    for file in sorted((root / STATE / "mends").glob("*.json")):
+    for file in sorted((root / RECIPES).glob("*.json")):
         try:
             found.append(_RECIPE.validate_json(file.read_bytes()))
         except ValidationError as error:
@@ -569,13 +574,7 @@ def dataset_pictures(root: Path, only: Sequence[str] = ()) -> list[Path]:
 
     Raises DatasetError where a name cannot be written down.
     """
-    found = [
-        path
-        for path in sorted(root.rglob("*"))
-        if path.suffix.lower() in PICTURE_SUFFIXES
-        and not any(part.startswith(".") for part in path.relative_to(root).parts)
-        and path.is_file()
-    ]
+    found = pictures_below(root)
     for path in found:
         if any("\ud800" <= character <= "\udfff" for character in path.name):
             raise DatasetError(
@@ -600,11 +599,6 @@ def fits(place: str, only: Sequence[str]) -> bool:
     return not only or any(fnmatch.fnmatchcase(place, one) or fnmatch.fnmatchcase(place.rsplit("/", 1)[-1], one) for one in only)
 
 
-def sidecars(picture: Path) -> list[Path]:
-    """The captions beside a picture that exist."""
-    return [file for suffix in CAPTION_SUFFIXES if (file := picture.with_name(picture.stem + suffix)).is_file()]
-
-
 @contextmanager
 def alone_in(root: Path) -> Iterator[None]:
     """Nobody else changes the dataset meanwhile, and what was cut short is finished first.
@@ -612,21 +606,11 @@ def alone_in(root: Path) -> Iterator[None]:
     Raises:
         DatasetError: there is no such folder, or somebody else is at it.
     """
-    if not root.is_dir():
-        raise DatasetError(f"{root} is no folder: give the dataset's folder, or import pictures into it first.")
-    (root / STATE).mkdir(exist_ok=True)
-    lock = FileLock(root / STATE / "lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout as error:
-        raise DatasetError(f"{root} is being changed by another import, mend or layout: wait for that one to finish.") from error
-    try:
+    with locked(root):
         for recipe in recipes(root):
             if not recipe.done:
                 _carry_out(root, recipe, None)
         yield
-    finally:
-        lock.release()
 
 
 def follow_moves(root: Path, moves: Sequence[tuple[str, str]]) -> None:
@@ -679,7 +663,7 @@ def _new_recipe(root: Path, original: Version, upon: str | None) -> Recipe:
     number = 0
     while True:
         name = hashlib.sha256(f"{original.content} {original.path} {number}".encode()).hexdigest()[:16]
-        if not (root / STATE / "mends" / f"{name}.json").exists():
+        if not (root / RECIPES / f"{name}.json").exists():
             return Recipe(id=name, original=original, upon=upon, results=(original,))
         number += 1
 
@@ -766,7 +750,7 @@ def _carry_out(root: Path, recipe: Recipe, made: list[bytes] | None) -> None:
     for result, data in zip(recipe.results, made, strict=True):
         if not _has(root / result.path, result.content):
             _write(root, root / result.path, data)
-    aside = root / STATE / "bin" / recipe.id
+    aside = root / BIN / recipe.id
     stem = os.path.splitext(recipe.original.path)[0]
     in_place = [os.path.splitext(result.path)[0] for result in recipe.results] == [stem]
     if in_place:
@@ -791,7 +775,7 @@ def _carry_out(root: Path, recipe: Recipe, made: list[bytes] | None) -> None:
     if recipe.steps:
         _save(root, recipe.model_copy(update={"done": True, "stale": ()}))
         return
-    (root / STATE / "mends" / f"{recipe.id}.json").unlink(missing_ok=True)
+    (root / RECIPES / f"{recipe.id}.json").unlink(missing_ok=True)
     if not any(other.original.content == recipe.original.content for other in recipes(root)):
         _original(root, recipe).unlink(missing_ok=True)
 
@@ -849,7 +833,7 @@ def _bin_if_changed(root: Path, recipe: Recipe, version: Version) -> None:
     """What somebody else made of a result goes to the bin before it is replaced."""
     path = root / version.path
     if path.is_file() and not _has(path, version.content):
-        _move_aside(path, root / STATE / "bin" / recipe.id)
+        _move_aside(path, root / BIN / recipe.id)
 
 
 def _move_aside(path: Path, aside: Path) -> None:
@@ -862,20 +846,20 @@ def _move_aside(path: Path, aside: Path) -> None:
 
 def _write(root: Path, path: Path, data: bytes) -> None:
     """A file of the dataset, whole or not at all; what a kill leaves half-written lies in `.lorasmith`."""
-    aside = root / STATE / "aside"
+    aside = root / WRITTEN_ASIDE
     write_atomically(aside, data)
     os.replace(aside, path)
 
 
 def _save(root: Path, recipe: Recipe) -> None:
-    folder = root / STATE / "mends"
+    folder = root / RECIPES
     folder.mkdir(parents=True, exist_ok=True)
     write_atomically(folder / f"{recipe.id}.json", (recipe.model_dump_json(indent=2) + "\n").encode())
 
 
 def _original(root: Path, recipe: Recipe) -> Path:
     content = recipe.original.content
-    return root / STATE / "originals" / content[:2] / content
+    return root / ORIGINALS / content[:2] / content
 
 
 def _has(path: Path, content: str) -> bool:

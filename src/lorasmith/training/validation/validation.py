@@ -27,13 +27,13 @@ import torch
 
 from lorasmith.adapters.attach import AttachedAdapter
 from lorasmith.captions.rules import CaptionRules, caption_for_training
-from lorasmith.datasets.folders import HOLDOUT, Problem
+from lorasmith.dataset_folder import HOLDOUT, pictures_below
+from lorasmith.datasets.folders import Problem
 from lorasmith.datasets.latents import LatentCache, encode_all
 from lorasmith.datasets.settings import DatasetSettings
 from lorasmith.datasets.training_set import TrainingPicture, TrainingSet, open_training_set
 from lorasmith.draws import generator_for, rng_for, seed_of
 from lorasmith.errors import DatasetError, SettingsError
-from lorasmith.images.read import PICTURE_SUFFIXES
 from lorasmith.models.diffusion import Ddpm
 from lorasmith.models.family import Base, SizeConditioning
 from lorasmith.models.texts import EncodedTexts
@@ -95,7 +95,7 @@ def _folders(settings: Settings) -> list[DatasetSettings]:
 
 
 def _has_pictures(folder: Path) -> bool:
-    return folder.is_dir() and any(file.suffix.lower() in PICTURE_SUFFIXES for file in folder.rglob("*"))
+    return folder.is_dir() and bool(pictures_below(folder))
 
 
 def _refuse_trained(held_out: TrainingSet, training_set: TrainingSet) -> None:

@@ -1,0 +1,87 @@
+"""What a dataset's folder is: the one walk, the one lock."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from lorasmith.captions.caption import Caption
+from lorasmith.captions.collection import open_captions
+from lorasmith.captions.history import History
+from lorasmith.curation.mend.mend import alone_in
+from lorasmith.dataset_folder import CAPTION_HISTORY, LOCK, SET_ASIDE, locked, pictures_below, pictures_in, sidecars, walk
+from lorasmith.errors import DatasetError
+
+
+@pytest.fixture
+def dataset(tmp_path):
+    """A dataset with empty files in place of pictures: only names are read."""
+    root = tmp_path / "anna"
+    for place in (
+        "b.png", "a.JPG", "a.txt", "a.caption", "notes.md", ".hidden.png", "Thumbs.db", "10_hat/c.webp", "10_hat/deep/d.png",
+        "holdout/1_hat/e.png", "regularisation/1_woman/f.png", ".lorasmith/originals/ab/g.png", "__MACOSX/h.png",
+    ):  # fmt: skip
+        (root / place).parent.mkdir(parents=True, exist_ok=True)
+        (root / place).touch()
+    return root
+
+
+def names(root, paths):
+    return [path.relative_to(root).as_posix() for path in paths]
+
+
+def test_the_walk_finds_pictures_in_all_folders_but_hidden_ones_and_those_of_desktops(dataset):
+    assert names(dataset, pictures_below(dataset)) == [
+        "10_hat/c.webp", "10_hat/deep/d.png", "a.JPG", "b.png", "holdout/1_hat/e.png", "regularisation/1_woman/f.png",
+    ]  # fmt: skip
+    assert pictures_below(str(dataset)) == pictures_below(dataset)
+
+
+def test_folders_set_aside_and_deep_ones_are_left_out_where_asked(dataset):
+    assert names(dataset, pictures_below(dataset, leave_out=SET_ASIDE)) == ["10_hat/c.webp", "10_hat/deep/d.png", "a.JPG", "b.png"]
+    assert names(dataset, pictures_below(dataset, depth=1)) == ["10_hat/c.webp", "a.JPG", "b.png"]
+    assert names(dataset, pictures_in(dataset)) == ["a.JPG", "b.png"]
+
+
+def test_a_folder_comes_before_the_folders_inside_it(dataset):
+    places = [place for place, _ in walk(dataset)]
+    assert places == ["", "10_hat", "10_hat/deep", "holdout", "holdout/1_hat", "regularisation", "regularisation/1_woman"]
+    assert dict(walk(dataset))[""] == ["a.JPG", "a.caption", "a.txt", "b.png", "notes.md"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links need a permission on Windows")
+def test_links_to_folders_are_followed_where_asked_and_never_in_a_circle(dataset, tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "i.png").touch()
+    (dataset / "linked").symlink_to(tmp_path / "elsewhere")
+    (dataset / "10_hat" / "back").symlink_to(dataset)
+    (dataset / "itself.png").symlink_to(dataset / "itself.png")
+    assert "linked/i.png" not in names(dataset, pictures_below(dataset))
+    assert names(dataset, pictures_below(dataset, through_links=True)) == [
+        *names(dataset, pictures_below(dataset))[:-1], "linked/i.png", "regularisation/1_woman/f.png",
+    ]  # fmt: skip
+
+
+def test_the_captions_of_a_picture_are_beside_it(dataset):
+    assert [file.name for file in sidecars(dataset / "a.JPG")] == ["a.txt", "a.caption"]
+    assert sidecars(dataset / "b.png") == []
+
+
+def test_what_changes_captions_and_what_changes_pictures_wait_for_each_other(dataset, monkeypatch):
+    monkeypatch.setattr("lorasmith.captions.history.PATIENCE", 0.0)
+    captions = open_captions(dataset)
+    with alone_in(dataset), pytest.raises(DatasetError, match="is being changed by another program"):
+        captions.save({"a.txt": Caption(b"anna")}, "write")
+    with locked(dataset), pytest.raises(DatasetError, match="wait until it is done") as refused, alone_in(dataset):
+        pass
+    assert refused.value.code == "dataset.locked"
+    captions.save({"a.txt": Caption(b"anna")}, "write")
+    assert History(dataset).file == dataset / CAPTION_HISTORY
+    assert [path.name for path in dataset.glob(".lorasmith/*lock")] == [LOCK.name]
+
+
+def test_a_lock_needs_a_folder(tmp_path):
+    with pytest.raises(DatasetError, match="is not a folder") as refused, locked(tmp_path / "nothing"):
+        pass
+    assert refused.value.code == "dataset.no_folder"
