@@ -116,6 +116,10 @@ class Finding:
     details: tuple[str, ...] = ()
     """More for a person: the tags in question, what the decoder said, which copies are mirrored."""
 
+    def __str__(self) -> str:
+        """The message and what to do: for a log, or a line on a terminal."""
+        return self.message if self.fix is None else f"{self.message} {self.fix.words}"
+
     @property
     def as_data(self) -> dict[str, Any]:
         """For `--json`, the API and files; one form for all findings."""
