@@ -24,7 +24,7 @@ Severity = Literal["error", "warning", "note"]
 
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
 
-About = Literal["picture", "caption", "folder", "set", "setting", "layer", "file", "option"]
+About = Literal["picture", "caption", "folder", "set", "setting", "layer", "file", "option", "run"]
 """What the subjects of a finding are: `set` is the pictures or captions as a whole, `option` a setting of another trainer."""
 
 
