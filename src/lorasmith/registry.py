@@ -9,13 +9,18 @@
 For the type checker the setting is a plain string. Its value is checked when settings are made, so that what was added to the registry
 later (by a plugin, by a test) is accepted too; a name that is not there is refused with the nearest one that is. The JSON schema lists
 the names, for forms and completion.
+
+An entry is added where what it names is defined, and says everything about itself:
+
+    SCHEDULES: dict[str, Schedule] = {}
+    register(SCHEDULES, "cosine", Schedule(cosine, "falls in half a cosine"))
 """
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
@@ -53,3 +58,23 @@ def nearest(name: str, names: Iterable[str]) -> str:
     known = list(names)
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
     return f"did you mean {near[0]!r}?" if near else f"choose one of {', '.join(known)}"
+
+
+Entry = TypeVar("Entry")
+
+
+def register(registry: dict[str, Entry], name: str, entry: Entry) -> Entry:
+    """Add an entry under a new name.
+
+    Raises:
+        ValueError: the name is taken.
+    """
+    if name in registry:
+        raise ValueError(f"The name {name!r} is already taken.")
+    registry[name] = entry
+    return entry
+
+
+def in_words(registry: Mapping[str, Any]) -> str:
+    """The names with their `words`, for the description of a setting: "l2 (the square, usual), l1 (...)"."""
+    return ", ".join(f"{name} ({entry.words})" for name, entry in registry.items())

@@ -7,7 +7,7 @@ import sys
 import pytest
 from PIL import Image
 
-from lorasmith.training.settings.tree import load_settings, settings_toml
+from lorasmith.training.settings.toml import load_settings, settings_toml
 
 
 def lorasmith(*arguments, cwd=None):

@@ -2,7 +2,7 @@
 
 import json
 
-from lorasmith.training.settings.tree import settings_toml
+from lorasmith.training.settings.toml import settings_toml
 from tests.cli.test_commands import lorasmith
 
 

@@ -1,7 +1,5 @@
 """Parts of pictures that do not count: where masks come from, their way into the latent, and what is wrong with them."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
@@ -13,7 +11,8 @@ from lorasmith.datasets.settings import BucketSettings, DatasetSettings
 from lorasmith.datasets.training_set import open_training_set
 from lorasmith.errors import DatasetError, SettingsError
 from lorasmith.images.read import read_opacity
-from lorasmith.training.settings.tree import check_together, settings_from
+from lorasmith.training.settings.checks import check_together
+from lorasmith.training.settings.tree import settings_from
 
 BUCKETS = BucketSettings(resolution=64, min_bucket_reso=32, max_bucket_reso=128, bucket_reso_steps=32)
 LEFT_HALF = np.repeat([[255, 0]], 64, 0).repeat(32, 1).astype(np.uint8)
@@ -67,10 +66,9 @@ def test_masks_are_found_by_name_and_each_fault_is_named(pictures, tmp_path):
     save_mask(masks / "9.png", LEFT_HALF)
     found = open_masked(pictures, masks)
     assert {item.picture.path.stem: item.mask is not None for item in found.pictures} == {"0": True, "1": False, "3": False}
-    named = {(Path(one.subjects[0]).name, one.code): one.severity for one in found.findings if one.code.startswith("folder.mask")}
+    named = {(problem.path.name, problem.kind): problem.fatal for problem in found.problems if problem.kind.startswith("mask")}
     assert named == {
-        ("1.png", "folder.mask_missing"): "warning", ("2.png", "folder.mask_empty"): "error",
-        ("3.png", "folder.mask_does_not_fit"): "warning", ("9.png", "folder.mask_without_picture"): "warning",
+        ("1.png", "mask missing"): False, ("2.png", "mask empty"): True, ("3.png", "mask unfit"): False, ("9.png", "mask without picture"): False,
     }  # fmt: skip
 
 
@@ -107,8 +105,8 @@ def test_transparency_is_a_mask(tmp_path):
     cut, whole = found.pictures
     assert mask_cells(cut.mask, cut.fit, (2, 1)).tolist() == [[[1.0, 0.0]]]
     assert whole.mask is None
-    named = {(Path(one.subjects[0]).name, one.code) for one in found.findings if one.code.startswith("folder.mask")}
-    assert named == {("gone.png", "folder.mask_empty"), ("whole.jpg", "folder.mask_missing")}
+    named = {(p.path.name, p.kind) for p in found.problems if p.kind.startswith("mask")}
+    assert named == {("gone.png", "mask empty"), ("whole.jpg", "mask missing")}
 
 
 def test_opacity_is_upright_as_its_picture_is(tmp_path):
@@ -126,7 +124,7 @@ def test_opacity_is_upright_as_its_picture_is(tmp_path):
 def test_a_set_of_which_nothing_counts_is_refused(pictures, tmp_path):
     for i in range(4):
         save_mask(tmp_path / "masks" / f"{i}.png", np.zeros((64, 64)))
-    with pytest.raises(DatasetError, match="No picture in .* has a mask in which anything counts"):
+    with pytest.raises(DatasetError, match="no picture has a mask in which anything counts"):
         open_masked(pictures, tmp_path / "masks")
     with pytest.raises(DatasetError, match="does not exist"):
         open_masked(pictures, tmp_path / "elsewhere")

@@ -16,10 +16,11 @@ from lorasmith.models.parts import build
 from lorasmith.models.texts import EncodedTexts
 from lorasmith.training.objective.batch_loss import ask
 from lorasmith.training.objective.flow_settings import FlowSettings
-from lorasmith.training.objective.losses import LOSSES, THRESHOLDS, sample_mean
-from lorasmith.training.objective.noise import perturbed
-from lorasmith.training.objective.timesteps import flow_sigmas, flow_weight, wants_normal
-from tests.bounds import FUNCTION, assert_within_rounding
+from lorasmith.training.objective.losses import LOSSES, THRESHOLDS
+from lorasmith.training.objective.masked import sample_mean
+from lorasmith.training.objective.noise_kinds import perturbed
+from lorasmith.training.objective.timestep_samplings import wants_normal
+from lorasmith.training.objective.timesteps import flow_sigmas, flow_weight
 from tests.reference import FOLDER, reference_cases, reference_json
 
 NAME = "07_flux.json"
@@ -40,10 +41,8 @@ def tensors() -> dict[str, torch.Tensor]:
 
 
 def assert_like(ours: torch.Tensor, theirs) -> None:
-    """A sigmoid, its shift, an exponential, some products and short sums, of numbers up to the largest of the results."""
-    theirs = torch.as_tensor(theirs, dtype=torch.float32)
-    largest = torch.maximum(ours.abs().max(), theirs.abs().max())
-    assert_within_rounding(ours, theirs, roundings=8 * FUNCTION + 32, terms=largest)
+    allowed = reference()["tolerance"]["float32"]
+    torch.testing.assert_close(ours, torch.as_tensor(theirs), rtol=allowed["rtol"], atol=allowed["atol"])
 
 
 def assert_like_bf16(ours: torch.Tensor, theirs: torch.Tensor) -> None:
@@ -99,7 +98,7 @@ def test_timesteps_and_noisy_latents_are_as_there(case):
 @pytest.mark.parametrize("case", reference_cases(NAME, "maps"), ids=lambda case: str(case.get("args", "absent")))
 def test_every_drawn_number_becomes_the_sigma_of_the_reference(case):
     flow = settings(reference()["args_defaults"] | case["args"])
-    assert wants_normal(flow) == (case["draw"] == "normal")
+    assert wants_normal(flow.timestep_sampling, flow.weighting_scheme) == (case["draw"] == "normal")
     sigmas = flow_sigmas(torch.tensor(case["in"]), flow, math.prod(case["latent_hw"]) // 4)
     assert_like(sigmas, case["sigma"])
     assert_like(1000 * sigmas, case["timestep"])
@@ -169,7 +168,7 @@ def test_the_whole_way_to_the_loss_is_as_there(case):
     assert_like(recorder.asked["guidance"], case["dit_guidance_arg"])
     c = torch.ones(count)
     if args["loss_type"] in ("huber", "smooth_l1"):
-        c = THRESHOLDS[args["huber_schedule"]](1000 * sigmas, None, args["huber_c"], args["huber_scale"])
-    elements = LOSSES[args["loss_type"]](said.prediction, said.target, c.view(-1, 1, 1, 1))
+        c = THRESHOLDS[args["huber_schedule"]].of_samples(1000 * sigmas, None, args["huber_c"], args["huber_scale"])
+    elements = LOSSES[args["loss_type"]].elements(said.prediction, said.target, c.view(-1, 1, 1, 1))
     per_sample = sample_mean(elements) * said.weight * torch.tensor(case["loss_weights"])
     assert_like(per_sample.mean(), np.float32(case["loss"]))

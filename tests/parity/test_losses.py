@@ -14,10 +14,12 @@ from lorasmith.models.texts import EncodedTexts
 from lorasmith.training.objective.batch_loss import PreparedBatch, Question, ask_batch, loss_of, trained_diffusion, weight_of_timesteps
 from lorasmith.training.objective.flow_settings import FlowSettings
 from lorasmith.training.objective.loss_settings import LossSettings, check_loss_fits
-from lorasmith.training.objective.losses import LOSSES, THRESHOLDS, masked, masked_mean, sample_mean
-from lorasmith.training.objective.noise import Noise, offset, perturbed
+from lorasmith.training.objective.losses import LOSSES, THRESHOLDS
+from lorasmith.training.objective.masked import masked, masked_mean, sample_mean
+from lorasmith.training.objective.noise import Noise
+from lorasmith.training.objective.noise_kinds import offset, perturbed
 from lorasmith.training.objective.noise_settings import NoiseSettings
-from tests.bounds import FUNCTION, SCHEDULE, assert_within_rounding
+from tests.bounds import FUNCTION, assert_within_rounding
 from tests.reference import FOLDER, reference_cases, reference_json
 
 CASES = reference_cases("06_losses.json")
@@ -61,7 +63,7 @@ def test_a_loss_agrees_with_the_reference(case, tensors):
     """Ours in double precision, with the reference's threshold: what is left is the rounding of the reference."""
     prediction, target = tensors["pred"].double(), tensors["target"].double()
     c = torch.tensor(case["huber_threshold"] or [1.0] * len(prediction), dtype=torch.float64).view(-1, 1, 1, 1)
-    loss = LOSSES[case["loss_type"]](prediction, target, c)
+    loss = LOSSES[case["loss_type"]].elements(prediction, target, c)
     terms = cancelling(case["loss_type"], prediction - target, c)
     assert_within_rounding(loss, tensors[case["per_element"]], roundings=ELEMENT, terms=terms)
     assert_within_rounding(
@@ -75,7 +77,7 @@ def test_a_loss_agrees_with_the_reference(case, tensors):
 @pytest.mark.parametrize("case", [case for case in of_kind("conditional_loss") if case.get("huber_schedule")], ids=lambda case: case["id"])
 def test_a_threshold_agrees_with_the_reference(case, alphas):
     timesteps = torch.tensor(case["timesteps"])
-    c = THRESHOLDS[case["huber_schedule"]](timesteps, alphas[timesteps], case["huber_c"], case["huber_scale"])
+    c = THRESHOLDS[case["huber_schedule"]].of_samples(timesteps, alphas[timesteps], case["huber_c"], case["huber_scale"])
     assert_within_rounding(c, torch.tensor(case["huber_threshold"]), roundings=THRESHOLD)
 
 
@@ -86,7 +88,7 @@ def test_a_threshold_on_a_flow_model_agrees_with_the_reference(case):
         with pytest.raises(SettingsError, match="not for flow models"):
             check_loss_fits(LossSettings(loss_type="huber", huber_schedule=case["huber_schedule"]), "flow")
         return
-    c = THRESHOLDS[case["huber_schedule"]](timesteps, None, case["huber_c"], case["huber_scale"])
+    c = THRESHOLDS[case["huber_schedule"]].of_samples(timesteps, None, case["huber_c"], case["huber_scale"])
     assert_within_rounding(c, torch.tensor(case["huber_threshold"]), roundings=THRESHOLD)
 
 
@@ -96,7 +98,7 @@ def test_a_masked_loss_agrees_with_the_reference(case, tensors):
     mask = tensors.get(f"{name}.alpha_masks")
     if mask is None:
         mask = tensors[f"{name}.conditioning_images_R"] / 2 + 0.5
-    loss = LOSSES["l2"](tensors["pred"].double(), tensors["target"].double(), torch.ones(()))
+    loss = LOSSES["l2"].elements(tensors["pred"].double(), tensors["target"].double(), torch.ones(()))
     cell = mask[0].numel() // loss[0, 0].numel() + 1  # numbers of the mask in one of the loss
     assert_within_rounding(masked(loss, mask[:, None]), tensors[f"{name}.out"], roundings=ELEMENT + cell)
     mean, expected = masked_mean(loss, mask[:, None]), torch.tensor(case["per_sample_mean"])
@@ -143,6 +145,9 @@ THEIR_NAMES = {"debiased_estimation": "debiased_estimation_loss"}
 OFF = {"min_snr_gamma": 0.0, "v_pred_like_loss": 0.0}
 SCALE = 0.18215
 """Of Stable Diffusion 1's latents."""
+
+SCHEDULE = 1000
+"""Roundings of a product over all timesteps, which the rescaled schedule is anew."""
 
 
 @pytest.mark.parametrize("case", of_kind("process_batch"), ids=lambda case: case.get("id"))

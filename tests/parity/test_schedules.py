@@ -45,5 +45,5 @@ def test_a_schedule_agrees_with_the_reference(case):
         in_steps(args.get("lr_decay_steps") or 0, steps),
         POLYNOMIAL_END / base if name == "polynomial" else floor,
     )
-    ours = [SCHEDULES[name](k, shape) * base for k in range(min(steps, len(case["lr"])))]
+    ours = [SCHEDULES[name].factor(k, shape) * base for k in range(min(steps, len(case["lr"])))]
     assert ours == pytest.approx(case["lr"][:steps], rel=1e-9, abs=1e-15)

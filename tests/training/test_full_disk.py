@@ -21,7 +21,7 @@ from lorasmith.training.commands import Commands
 from lorasmith.training.events import read_events
 from lorasmith.training.records.state import load_newest_state, saved_states
 from lorasmith.training.run import resume, train
-from lorasmith.training.settings.tree import settings_toml
+from lorasmith.training.settings.toml import settings_toml
 
 pytestmark = pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning")
 
@@ -149,7 +149,7 @@ import shutil, sys
 from pathlib import Path
 from lorasmith.errors import RunError
 from lorasmith.training.run import resume, train
-from lorasmith.training.settings.tree import load_settings
+from lorasmith.training.settings.toml import load_settings
 
 settings, disk, result = map(Path, sys.argv[1:])
 run, filler = disk / "run", disk / "filler"

@@ -9,7 +9,7 @@ import pytest
 
 from lorasmith.demo.drawing import draw_scene
 from lorasmith.demo.world import random_scene, tag_caption
-from lorasmith.training.settings.tree import settings_toml
+from lorasmith.training.settings.toml import settings_toml
 from tests.training.torture import Forge, kill_and_go_on, made, undisturbed
 
 SEED = 20260

@@ -19,7 +19,7 @@ from lorasmith.training.data import TrainingData
 from lorasmith.training.events import read_events
 from lorasmith.training.records.run_folder import RunFolder
 from lorasmith.training.run import resume, train
-from lorasmith.training.settings.tree import load_settings, settings_toml
+from lorasmith.training.settings.toml import load_settings, settings_toml
 
 
 def collect():
@@ -134,7 +134,7 @@ def test_kill_9_at_any_moment_resumes_to_the_same_bytes(settings_for, tmp_path):
     whole = train(settings, tmp_path / "whole").file
     (tmp_path / "settings.toml").write_text(settings_toml(settings), encoding="utf-8")
     begin = (
-        "from pathlib import Path; from lorasmith.training.run import train; from lorasmith.training.settings.tree import load_settings;"
+        "from pathlib import Path; from lorasmith.training.run import train; from lorasmith.training.settings.toml import load_settings;"
         f"train(load_settings(Path({str(tmp_path / 'settings.toml')!r})), Path({str(tmp_path / 'killed')!r}))"
     )
     go_on = f"from pathlib import Path; from lorasmith.training.run import resume; resume(Path({str(tmp_path / 'killed')!r}))"

@@ -241,7 +241,7 @@ def _in_child(order: dict, said: int) -> int:
 def _train(folder: Path, settings: Path) -> None:
     """Begin the run, or go on with it, as a user would: what was killed before it had its settings begins again."""
     from lorasmith.training.run import resume, train
-    from lorasmith.training.settings.tree import load_settings
+    from lorasmith.training.settings.toml import load_settings
 
     if (folder / "settings.toml").exists():
         resume(folder)

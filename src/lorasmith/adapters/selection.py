@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import cast
 
@@ -57,6 +57,8 @@ class Selection:
     targets: tuple[NetworkTarget, ...]
     settings: dict[str, LayerSettings]
     """By the layer's name in the file."""
+    rates: dict[str, tuple[str, float]] = field(default_factory=dict)
+    """Layer -> (pattern, factor on the part's learning rate), where the rule that decides over it gives one."""
 
 
 def select_network(family: str, parts: Mapping[str, nn.Module], settings: NetworkSettings) -> dict[str, Selection]:
@@ -91,12 +93,15 @@ def select_network(family: str, parts: Mapping[str, nn.Module], settings: Networ
 
 def select_layers(candidates: list[Candidate], settings: NetworkSettings) -> Selection:
     """The candidates that the preset and the rules choose, each with its settings."""
-    targets, of_layers = [], {}
+    targets, of_layers, rates = [], {}, {}
     for candidate in candidates:
         if is_trained(candidate, settings):
+            rule, name = rule_for(candidate, settings), candidate.target.name
             targets.append(candidate.target)
-            of_layers[candidate.target.name] = layer_settings(candidate.weight_shape, settings, rule_for(candidate, settings))
-    return Selection(tuple(targets), of_layers)
+            of_layers[name] = layer_settings(candidate.weight_shape, settings, rule)
+            if rule is not None and rule.lr is not None:
+                rates[name] = rule.pattern, rule.lr
+    return Selection(tuple(targets), of_layers, rates)
 
 
 def rule_for(candidate: Candidate, settings: NetworkSettings) -> LayerRule | None:

@@ -30,7 +30,7 @@ def import_settings(
 
     from lorasmith.atomic import write_atomically
     from lorasmith.training.importers.import_settings import import_settings as imported_from
-    from lorasmith.training.settings.tree import settings_toml
+    from lorasmith.training.settings.toml import settings_toml
 
     if out is not None and out.exists() and not force:
         raise SettingsError(f"the file {out} is there already; give another name or --force")

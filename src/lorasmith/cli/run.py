@@ -28,7 +28,7 @@ def new(
     lorasmith new zorvex.toml --dataset pictures/zorvex --base models/base.safetensors --trigger zorvex --recipe character
     """
     from lorasmith.training.recipes.starting_point import starting_point
-    from lorasmith.training.settings.tree import settings_toml
+    from lorasmith.training.settings.toml import settings_toml
 
     if settings_file.exists() and not force:
         raise SettingsError(f"the file {settings_file} is there already; give another name or --force")
@@ -58,7 +58,7 @@ def plan(
     lorasmith plan zorvex.toml
     """
     from lorasmith.training.planning.report import as_text, make_report
-    from lorasmith.training.settings.tree import load_settings
+    from lorasmith.training.settings.toml import load_settings
 
     report = make_report(load_settings(settings_file))
     typer.echo(json.dumps(report.as_data()) if as_json else as_text(report))
@@ -74,7 +74,7 @@ def train(
     """
     from lorasmith.cli.terminal import follow
     from lorasmith.jobs.training import start_training
-    from lorasmith.training.settings.tree import load_settings
+    from lorasmith.training.settings.toml import load_settings
 
     settings = load_settings(settings_file)
     folder = out or Path("runs") / settings.name

@@ -37,7 +37,7 @@ from lorasmith.training.listeners.curves import curve_listeners
 from lorasmith.training.non_finite import give_up, weights_non_finite
 from lorasmith.training.objective.preservation import all_class_captions
 from lorasmith.training.planning.check import CheckedRun, check
-from lorasmith.training.planning.plan import Plan, lr_factor
+from lorasmith.training.planning.plan import Plan
 from lorasmith.training.records.checkpoints import DTYPES, write_checkpoint
 from lorasmith.training.records.lora_metadata import lora_metadata
 from lorasmith.training.records.metrics import Metrics
@@ -311,7 +311,7 @@ def loop(run: Run, state: TrainState) -> bool:
             return True
         epoch, place = plan.epoch_and_step_of(state.step)
         started = time.monotonic()
-        lrs = run.learner.set_rates(lr_factor(settings, plan, state.step))
+        lrs = run.learner.set_rates(settings.schedule.lr_factor(state.step, plan.steps))
         result = one_step(run, epoch, place, state.step)
         state.step += 1
         state.elapsed = before + time.monotonic() - began

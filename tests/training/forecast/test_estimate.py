@@ -127,13 +127,13 @@ def test_an_optimizer_keeps_as_many_numbers_as_the_table_says(name):
     optimizer = make_optimizer(name, [{"params": weights, "lr": 1.0 if OPTIMIZERS[name].learning_rate_free else 1e-3, "name": "unet"}], {})
     for weight in weights:
         weight.grad = torch.randn(64, 64)
-    if OPTIMIZERS[name].averages:
+    if OPTIMIZERS[name].schedule_free:
         optimizer.train()
     optimizer.step()
     kept = sum(
         value.numel() for state in optimizer.state.values() for value in state.values() if isinstance(value, torch.Tensor) and value.dim()
     )
-    assert kept / (2 * 64 * 64) == pytest.approx(estimate.STATES[name], abs=0.25)
+    assert kept / (2 * 64 * 64) == pytest.approx(OPTIMIZERS[name].state_per_parameter, abs=0.25)
 
 
 def test_a_machine_that_is_twice_as_fast_takes_half_the_time(settings_for):

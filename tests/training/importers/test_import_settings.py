@@ -12,7 +12,9 @@ from lorasmith.cli import import_settings as command
 from lorasmith.errors import SettingsError
 from lorasmith.training.importers.import_settings import import_settings
 from lorasmith.training.importers.sd_scripts_options import DEFAULTS, LEFT, NETWORK_ARGS, NETWORK_ARGS_LEFT, OPTIONS, our_name
-from lorasmith.training.settings.tree import check_together, load_settings, setting_names, settings_from, settings_toml
+from lorasmith.training.settings.checks import check_together
+from lorasmith.training.settings.toml import load_settings, settings_toml
+from lorasmith.training.settings.tree import setting_names, settings_from
 
 SHELL = r"""#!/bin/bash
 export MODEL="/models/anime base.safetensors"   

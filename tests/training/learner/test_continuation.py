@@ -25,7 +25,7 @@ from lorasmith.training.learner.learner import Learner
 from lorasmith.training.learner.text_states import TextStates
 from lorasmith.training.objective.batch_loss import PreparedBatch
 from lorasmith.training.optim.optimizers import make_optimizer
-from lorasmith.training.optim.parameter_groups import make_groups
+from lorasmith.training.optim.parameter_groups import PartRates, make_groups
 from lorasmith.training.planning.plan import make_plan
 from lorasmith.training.records.lora_metadata import lora_metadata
 from lorasmith.training.run import resume, train
@@ -162,7 +162,7 @@ def test_a_second_training_goes_on_where_the_first_ended(base, finished, start, 
     batch = PreparedBatch(latents, ("zorvex, happy", "zorvex"), ("a", "b"))
 
     def first_loss(settings, adapters):
-        groups = make_groups(base, adapters, settings)
+        groups = make_groups({part: PartRates(adapter, settings.lr_of(part)) for part, adapter in adapters.items()})
         optimizer = make_optimizer("AdamW", [group.for_optimizer() for group in groups], {})
         learner = Learner(base, adapters, optimizer, TextStates(base, TextOptions(), trained=False), settings)
         return step(learner, [batch], 0).loss

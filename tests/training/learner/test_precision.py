@@ -14,7 +14,7 @@ from lorasmith.models.open import open_base
 from lorasmith.models.sampling import initial_latents
 from lorasmith.models.texts import TextOptions
 from lorasmith.training.learner.precision import GROWTH_INTERVAL, LossScale, in_float32, round_stochastically
-from lorasmith.training.optim.optimizers import OPTIMIZERS, kind_of, make_optimizer, weights_for_use
+from lorasmith.training.optim.optimizers import OPTIMIZERS, make_optimizer, optimizer_of, weights_for_use
 from tests.models import toys
 
 CAN_RUN_HERE = [name for name, kind in OPTIMIZERS.items() if not kind.needs_gpu]
@@ -82,10 +82,10 @@ SHAPES = {"down": (4, 12), "up": (10, 4), "conv": (4, 6, 3, 3)}
 
 def start(name):
     weights, loss = problem()
-    rate = 1.0 if kind_of(name).learning_rate_free else 3e-3
+    rate = 1.0 if optimizer_of(name).learning_rate_free else 3e-3
     with in_float32(weights, 1, 0):
         optimizer = make_optimizer(name, [{"params": list(weights.values()), "lr": rate, "name": "unet"}], {})
-    if kind_of(name).averages:
+    if optimizer_of(name).schedule_free:
         optimizer.train()
     return weights, loss, optimizer
 

@@ -27,7 +27,7 @@ from lorasmith.training.learner.learner import Learner
 from lorasmith.training.learner.text_states import TextStates, reader, tensors_of
 from lorasmith.training.objective.batch_loss import PreparedBatch
 from lorasmith.training.optim.optimizers import make_optimizer
-from lorasmith.training.optim.parameter_groups import make_groups
+from lorasmith.training.optim.parameter_groups import PartRates, make_groups
 from lorasmith.training.run import resume, train
 from lorasmith.training.step import step
 from tests.models.toys import toy_folder
@@ -224,7 +224,7 @@ def losses(settings, base, texts, caption_of, steps=6):
     parts = {"unet": base.parts["unet"]}
     chosen = select_network(base.family, parts, settings.network)["unet"]
     adapters = {"unet": attach_network(parts["unet"], chosen.targets, chosen.settings, settings.training.seed)}
-    groups = make_groups(base, adapters, settings)
+    groups = make_groups({"unet": PartRates(adapters["unet"], settings.lr_of("unet"))})
     optimizer = make_optimizer("AdamW", [group.for_optimizer() for group in groups], {})
     learner = Learner(base, adapters, optimizer, texts, settings)
     latents = torch.randn(3, 4, 8, 8, generator=torch.Generator().manual_seed(0))

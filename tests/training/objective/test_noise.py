@@ -6,10 +6,12 @@ import torch
 from lorasmith.errors import SettingsError
 from lorasmith.models.diffusion import Ddpm, Flow
 from lorasmith.training.objective.flow_settings import FlowSettings
-from lorasmith.training.objective.noise import adapted_strength, draw_noise, level_sizes, multires, noise_for
+from lorasmith.training.objective.noise import draw_noise, noise_for
+from lorasmith.training.objective.noise_kinds import adapted_strength, level_sizes, multires
 from lorasmith.training.objective.noise_settings import NoiseSettings
 from lorasmith.training.objective.timesteps import timesteps_for
-from lorasmith.training.settings.tree import check_fits_base, check_together, settings_from
+from lorasmith.training.settings.checks import check_fits_base, check_together
+from lorasmith.training.settings.tree import settings_from
 
 KINDS = {
     "plain": {},
@@ -126,13 +128,13 @@ LEAST = {"base": {"path": "b"}, "datasets": [{"path": "d"}], "training": {"epoch
     [
         (
             {"noise_offset_random_strength": True},
-            r"noise_offset_random_strength has no effect without noise\.noise_offset; set that \(0\.05",
+            r"noise_offset_random_strength has no effect without noise\.noise_offset. Set that \(0\.05",
         ),
         ({"adaptive_noise_scale": 0.1}, r"adaptive_noise_scale has no effect without noise\.noise_offset"),
         ({"multires_noise_discount": 0.8}, r"multires_noise_discount has no effect without noise\.multires_noise_iterations"),
         ({"ip_noise_gamma_random_strength": True}, r"has no effect without noise\.ip_noise_gamma"),
         ({"min_timestep": 500, "max_timestep": 500}, r"min_timestep 500 and noise\.max_timestep 500 leave no timestep.* 501 or more"),
-        ({"min_timestep": 600, "max_timestep": 500}, r"make max_timestep 601 or more"),
+        ({"min_timestep": 600, "max_timestep": 500}, r"Make max_timestep 601 or more"),
     ],
 )
 def test_noise_settings_without_effect_are_refused_with_a_way_out(noise, words):
@@ -152,7 +154,7 @@ def test_zero_terminal_snr_is_said_once(said, words):
 @pytest.mark.parametrize(
     ("noise", "word"),
     [
-        ({"noise_offset": 0.05, "multires_noise_iterations": 6}, "one is usually enough"),
+        ({"noise_offset": 0.05, "multires_noise_iterations": 6}, "One is usually enough"),
         ({"noise_offset": 0.05, "zero_terminal_snr": True}, "does little beside noise.zero_terminal_snr"),
         ({"max_timestep": 900, "zero_terminal_snr": True}, "noise.max_timestep 900 leaves that out"),
     ],
@@ -170,9 +172,9 @@ def test_noise_settings_that_do_little_together_are_warned_about(noise, word):
         (
             ("epsilon", False),
             {"zero_terminal_snr": True},
-            r"is not for a base that predicts noise.*use a v-prediction base, or noise\.noise_offset",
+            r"is not for a base that predicts noise.*Use a v-prediction base, or noise\.noise_offset",
         ),
-        (("v_prediction", True), {"zero_terminal_snr": True}, r"has no effect: the base was made with zero terminal SNR"),
+        (("v_prediction", True), {"zero_terminal_snr": True}, r"has no effect: the base was trained with zero terminal SNR"),
     ],
 )
 def test_noise_that_is_not_for_the_base_is_refused(base, noise, words):

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from lorasmith.errors import SettingsError
-from lorasmith.training.optim.optimizers import OPTIMIZERS, kind_of, make_optimizer, weights_for_use
+from lorasmith.training.optim.optimizers import OPTIMIZERS, make_optimizer, optimizer_of, weights_for_use
 
 CAN_RUN_HERE = [name for name, kind in OPTIMIZERS.items() if not kind.needs_gpu]
 
@@ -28,11 +28,11 @@ def _problem():
 
 def _start(name):
     weights, loss = _problem()
-    rate = 1.0 if kind_of(name).learning_rate_free else 3e-3
+    rate = 1.0 if optimizer_of(name).learning_rate_free else 3e-3
     optimizer = make_optimizer(
         name, [{"params": weights[:2], "lr": rate, "name": "unet"}, {"params": weights[2:], "lr": rate, "name": "te"}], {}
     )
-    if kind_of(name).averages:
+    if optimizer_of(name).schedule_free:
         optimizer.train()
     return weights, loss, optimizer
 
@@ -78,7 +78,7 @@ def test_an_optimizer_goes_on_bit_for_bit_from_its_saved_state(name):
 @pytest.mark.parametrize("name", [name for name, kind in OPTIMIZERS.items() if kind.needs_gpu])
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 def test_an_8_bit_optimizer_says_what_it_needs(name):
-    with pytest.raises(SettingsError, match="NVIDIA GPU, and torch sees none; use '(AdamW|Lion)'"):
+    with pytest.raises(SettingsError, match="NVIDIA GPU, and torch sees none. Use '(AdamW|Lion)'"):
         make_optimizer(name, [{"params": _problem()[0], "lr": 1e-3}], {})
 
 
@@ -97,10 +97,10 @@ def test_any_optimizer_can_be_given_by_its_path():
         ("adamw8bits", {}, "did you mean 'AdamW8bit'"),
         ("AdamW", {"weight_decoy": 0.1}, "did you mean 'weight_decay'"),
         ("Lion", {"beats": [0.9, 0.99]}, "did you mean 'betas'"),
-        ("AdamW", {"betas": 0.9}, "should be like"),
+        ("AdamW", {"betas": 0.9}, "must be of the type of"),
         ("AdamW", {"betas": [0.9, 1.5]}, "refuses them"),
-        ("Prodigy", {"decouple": 1}, "should be like True"),
-        ("Adafactor", {"relative_step": True}, "out of the settings' hands"),
+        ("Prodigy", {"decouple": 1}, "must be of the type of True"),
+        ("Adafactor", {"relative_step": True}, "overrides the learning rate of the settings"),
     ],
 )  # fmt: skip
 def test_a_wrong_name_or_argument_is_named(name, args, words):

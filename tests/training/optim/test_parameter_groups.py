@@ -9,7 +9,8 @@ from lorasmith.adapters.selection import select_network
 from lorasmith.errors import SettingsError
 from lorasmith.models.open import open_base
 from lorasmith.training.optim.optimizers import make_optimizer
-from lorasmith.training.optim.parameter_groups import FASTER, check_rates, make_groups, set_rates
+from lorasmith.training.optim.parameter_groups import FASTER, PartRates, make_groups, set_rates
+from lorasmith.training.settings.checks import check_rates
 from tests.models.toys import toy_folder
 
 
@@ -36,7 +37,11 @@ def groups_for(bases, settings_for):
         chosen = select_network(family, parts, settings.network)
         adapters = {part: attach_network(parts[part], one.targets, one.settings, 1) for part, one in chosen.items()}
         attached.extend(adapters.values())
-        groups = make_groups(base, adapters, settings)
+        rates = {
+            part: PartRates(adapter, settings.lr_of(part, family), settings.optimizer.loraplus_ratio(part), chosen[part].rates)
+            for part, adapter in adapters.items()
+        }
+        groups = make_groups(rates, [rule.pattern for rule in settings.network.layers if rule.lr is not None])
         process_group = [id(p) for group in groups for p in group.parameters.values()]
         assert len(process_group) == len(set(process_group))
         assert set(process_group) == {id(p) for adapter in adapters.values() for p in adapter.parameters()}

@@ -16,7 +16,8 @@ from lorasmith.training.planning.check import check
 from lorasmith.training.planning.lints import LINTS, BaseFacts, facts_of, lint
 from lorasmith.training.planning.plan import make_plan
 from lorasmith.training.recipes.recipes import recipe, settings_tree
-from lorasmith.training.settings.tree import check_together, settings_from
+from lorasmith.training.settings.checks import check_together
+from lorasmith.training.settings.tree import settings_from
 
 SD1 = BaseFacts("sd1", sd1.DEFAULTS, 512, "epsilon")
 SDXL = BaseFacts("sdxl", sdxl.DEFAULTS, 1024, "epsilon")

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from lorasmith.errors import SettingsError
 from lorasmith.training.recipes.recipes import GUIDES, FamilyName, Kind, Level, own_recipe, recipe, settings_tree
-from lorasmith.training.settings.tree import check_together, settings_from
+from lorasmith.training.settings.checks import check_together
+from lorasmith.training.settings.tree import settings_from
 
 KINDS, FAMILIES, LEVELS = get_args(Kind), get_args(FamilyName), get_args(Level)
 

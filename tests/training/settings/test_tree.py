@@ -5,7 +5,9 @@ import tomllib
 import pytest
 
 from lorasmith.errors import SettingsError
-from lorasmith.training.settings.tree import check_fits_base, check_together, load_settings, setting_names, settings_from, settings_toml
+from lorasmith.training.settings.checks import check_fits_base, check_together
+from lorasmith.training.settings.toml import load_settings, settings_toml
+from lorasmith.training.settings.tree import setting_names, settings_from
 
 LEAST = {"base": {"path": "base"}, "datasets": [{"path": "pictures"}], "training": {"epochs": 3}}
 
@@ -26,9 +28,13 @@ def test_a_settings_file_holds_every_setting_and_reads_back_the_same():
         ({"datasets": [{"path": "x", "num_repeats": 3}]}, "did you mean 'repeats'"),
         ({"training": {"epochs": "many"}}, "training.epochs = 'many'"),
         ({"network": {"rank": 0}}, "network.rank = 0"),
+        ({"schedule": {"lr_scheduler": "cosin"}}, "did you mean 'cosine'"),
+        ({"loss": {"loss_type": "l3"}}, "is not a loss; choose one of l2, l1"),
+        ({"optimizer": {"type": "adamw8bits"}}, "did you mean 'AdamW8bit'"),
+        ({"training": {"max_spoilt_steps": 3}}, "it is called training.max_non_finite_steps today"),
         ({"name": "a/b"}, "cannot be a file name"),
         ({"captions": {"trigger": "one, two"}}, "one tag"),
-        ({"version": 2}, "version"),
+        ({"version": 3}, "version 3 is newer"),
     ],
 )
 def test_a_wrong_setting_is_named_in_one_sentence(change, sentence):
@@ -76,7 +82,7 @@ def test_a_missing_or_broken_file_is_one_sentence(tmp_path):
     with pytest.raises(SettingsError, match="does not exist"):
         load_settings(tmp_path / "none.toml")
     (tmp_path / "broken.toml").write_text("a = [", encoding="utf-8")
-    with pytest.raises(SettingsError, match="no valid TOML"):
+    with pytest.raises(SettingsError, match="is not valid TOML"):
         load_settings(tmp_path / "broken.toml")
 
 

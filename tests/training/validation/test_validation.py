@@ -244,7 +244,7 @@ def test_a_run_whose_dataset_has_masks_is_validated_without(toy_settings, creatu
 
 def test_a_folder_of_its_own_can_judge(settings_for, tmp_path):
     draw(tmp_path / "others", range(950, 953))
-    settings = settings_for(validation={"path": str(tmp_path / "others"), "most_pictures": 2})
+    settings = settings_for(validation={"path": str(tmp_path / "others"), "max_images": 2})
     training_set = check(settings).training_set
     found = open_validation(settings, training_set)
     assert len(found.held_out) == 2

@@ -50,6 +50,7 @@ from lorasmith.models.open import FAMILIES
 from lorasmith.models.quantize import BLOCK, QUANTIZED_PARTS, packings_of
 from lorasmith.models.settings import Quantize
 from lorasmith.models.texts import EncodedTexts
+from lorasmith.training.optim.optimizers import optimizer_of
 from lorasmith.training.settings.tree import Settings
 
 # ---- a base without weights
@@ -118,18 +119,9 @@ def _product(shape: tuple[int, ...]) -> int:
     return product
 
 
-# Numbers of float32 that an optimizer keeps for each trained number, beside the number itself. Those with a rank-one memory
-# (Adafactor, CAME) keep next to nothing for the second moment.
-STATES: dict[str, float] = {
-    "AdamW": 2, "AdamW8bit": 0.5, "PagedAdamW8bit": 0.5, "Lion": 1, "Lion8bit": 0.25, "Prodigy": 4, "DAdaptAdam": 3, "DAdaptAdaGrad": 3,
-    "DAdaptAdan": 5, "DAdaptLion": 2, "DAdaptSGD": 3, "Adafactor": 0.1, "CAME": 1.2, "AdamWScheduleFree": 2, "Muon": 1,
-}  # fmt: skip
-UNKNOWN_STATES = 2.0  # an optimizer given by its path: as AdamW
-
-
 def optimizer_bytes(numbers: int, optimizer: str) -> int:
     """What an optimizer keeps for so many trained numbers."""
-    return int(4 * numbers * STATES.get(optimizer, UNKNOWN_STATES))
+    return int(numbers * optimizer_of(optimizer).state_bytes_per_parameter)
 
 
 def update_of(numbers: int, optimizer: str, tensors: int) -> Work:

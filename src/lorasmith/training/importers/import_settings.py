@@ -27,7 +27,8 @@ from lorasmith.errors import SettingsError
 from lorasmith.models.files.hub import is_hub_id
 from lorasmith.training.importers.sd_scripts_files import Found, read_settings_file
 from lorasmith.training.importers.sd_scripts_options import DEFAULTS, LEFT, OPTIONS, our_name
-from lorasmith.training.settings.tree import Settings, check_fits_base, check_together, setting_names, settings_from
+from lorasmith.training.settings.checks import check_fits_base, check_together
+from lorasmith.training.settings.tree import Settings, setting_names, settings_from
 
 OFF: tuple[Any, ...] = (None, "", False, 0, [], "no", "none")
 """Values of options that ask for nothing."""

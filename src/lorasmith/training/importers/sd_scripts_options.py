@@ -16,8 +16,10 @@ from typing import Any, Protocol, get_args
 
 from lorasmith.training.importers import sd_scripts_blocks as blocks
 from lorasmith.training.importers.sd_scripts_files import Found, typed, words_of
-from lorasmith.training.optim.optimizers import OPTIMIZERS
-from lorasmith.training.settings.tree import ScheduleSettings, TrainingSettings, setting_names
+from lorasmith.training.optim.optimizers import DEFAULT_OPTIMIZER, OPTIMIZERS, optimizer_of
+from lorasmith.training.optim.schedules import SCHEDULES
+from lorasmith.training.settings.sections import TrainingSettings
+from lorasmith.training.settings.tree import setting_names
 
 
 class Target(Protocol):
@@ -153,16 +155,7 @@ def _text_encoder_lr(draft: Target, theirs: str, value: Any) -> None:
         draft.put(f"{theirs} (second)", "optimizer.text_encoder_2_lr", rates[1])
 
 
-# Their defaults, where ours differ, so that the same arguments train the same.
-_OPTIMIZER_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
-    "Prodigy": {"weight_decay": 0.0, "use_bias_correction": False, "safeguard_warmup": False},
-    "Lion": {"weight_decay": 0.0}, "CAME": {"weight_decay": 0.0}, "AdamWScheduleFree": {"weight_decay": 0.0},
-    **{name: {"weight_decay": 0.0, "weight_decouple": False} for name in OPTIMIZERS if name.startswith("DAdapt")},
-}  # fmt: skip
-_OPTIMIZER_NAMES = {
-    "dadaptation": "DAdaptAdam", "dadaptadampreprint": "DAdaptAdam", "dadaptadanip": "DAdaptAdan", "adamw8bitkahan": "AdamW8bit",
-    "prodigyopt.prodigy": "Prodigy", "pytorch_optimizer.came": "CAME", "came_pytorch.came": "CAME",
-} | {name.lower(): name for name in OPTIMIZERS}  # fmt: skip
+_OPTIMIZER_NAMES = {other: name for name, entry in OPTIMIZERS.items() for other in (name.lower(), *entry.also_called)}
 _NOT_OFFERED = ("sgdnesterov8bit", "pagedlion8bit", "radamschedulefree", "sgdschedulefree")
 
 
@@ -180,23 +173,25 @@ def _optimizer(draft: Target, theirs: str, value: Any) -> None:
     if ours is None:
         ours = name if "." in name else f"torch.optim.{name}"
     draft.put(theirs, "optimizer.type", ours, "" if ours.lower() == name.lower() else "the same by its name here")
-    names = {word.partition("=")[0] for word in words_of(draft.options.get("optimizer_args") or [])}
-    given = names | ({"weight_decouple"} if "decouple" in names else set())
-    for key, default in _OPTIMIZER_DEFAULTS.get(ours, {}).items():
+    renamed = optimizer_of(ours).renamed_arguments
+    given = {renamed.get(key, key) for key in (word.partition("=")[0] for word in words_of(draft.options.get("optimizer_args") or []))}
+    for key, default in optimizer_of(ours).class_defaults.items():
         if key not in given:
             why = f"not given, which means {default} there; Lorasmith's own default differs"
             draft.put(f"{theirs} ({key})", f"optimizer.args.{key}", default, why)
 
 
 def _optimizer_args(draft: Target, theirs: str, value: Any) -> None:
-    kind = _OPTIMIZER_NAMES.get(str(draft.options.get("optimizer_type", "AdamW")).lower(), "")
+    entry = OPTIMIZERS.get(
+        _OPTIMIZER_NAMES.get(str(draft.options.get("optimizer_type", DEFAULT_OPTIMIZER)).lower(), ""), OPTIMIZERS[DEFAULT_OPTIMIZER]
+    )
     for key, setting in _pairs(draft, theirs, value):
-        if kind == "Adafactor" and key in ("relative_step", "warmup_init") and setting:
+        if key in entry.refused and setting:
             draft.leave(f"{theirs} {key}", setting, "the rate comes from the settings here; look at optimizer.learning_rate, 1e-4 or so")
         elif setting is None:
             draft.leave(f"{theirs} {key}", setting, "None cannot be set; the optimizer's default is used")
         else:
-            renamed = "weight_decouple" if key == "decouple" and kind.startswith("DAdapt") else key
+            renamed = entry.renamed_arguments.get(key, key)
             draft.put(f"{theirs} {key}", f"optimizer.args.{renamed}", list(setting) if isinstance(setting, tuple) else setting,
                       "its name in the library that Lorasmith uses" if renamed != key else "")  # fmt: skip
 
@@ -223,7 +218,7 @@ def _literal(text: str) -> Any:
     return value
 
 
-_SCHEDULES = {name: name for name in get_args(ScheduleSettings.model_fields["lr_scheduler"].annotation)} | {"cosine_with_min_lr": "cosine"}
+_SCHEDULES = {name: name for name in SCHEDULES} | {"cosine_with_min_lr": "cosine"}
 
 
 def _scheduler(draft: Target, theirs: str, value: Any) -> None:

@@ -19,7 +19,7 @@ from lorasmith.training.learner.precision import LossScale, in_float32
 from lorasmith.training.learner.text_states import TextStates
 from lorasmith.training.optim.ema import EMA
 from lorasmith.training.optim.optimizers import make_optimizer, weights_for_use
-from lorasmith.training.optim.parameter_groups import ParameterGroup, make_groups, set_rates
+from lorasmith.training.optim.parameter_groups import ParameterGroup, PartRates, make_groups, set_rates
 from lorasmith.training.records.state import TrainState
 from lorasmith.training.settings.tree import Settings
 
@@ -109,7 +109,11 @@ def make_learner(
     warnings: list[str] = []
     if parent is not None:
         adapters, warnings = start_from(adapters, parent, settings, base)
-    groups = make_groups(base, adapters, settings)
+    rates = {
+        part: PartRates(adapter, settings.lr_of(part, base.family), settings.optimizer.loraplus_ratio(part), chosen[part].rates)
+        for part, adapter in adapters.items()
+    }
+    groups = make_groups(rates, [rule.pattern for rule in settings.network.layers if rule.lr is not None])
     named = {f"{part}.{name}": p for part, adapter in adapters.items() for name, p in adapter.named_parameters()}
     with in_float32(named, settings.training.seed, 0):
         optimizer = make_optimizer(settings.optimizer.type, [group.for_optimizer() for group in groups], settings.optimizer.args)

@@ -17,13 +17,15 @@ import torch
 from lorasmith.models.diffusion import TARGETS, Ddpm, Diffusion, add_noise
 from lorasmith.models.family import Base, SizeConditioning
 from lorasmith.models.texts import EncodedTexts
+from lorasmith.training.objective.flow_predictions import FLOW_PREDICTIONS
 from lorasmith.training.objective.flow_settings import FlowSettings
 from lorasmith.training.objective.loss_settings import LossSettings
-from lorasmith.training.objective.losses import LOSSES, THRESHOLDS, masked_mean, sample_mean
+from lorasmith.training.objective.losses import LOSSES, THRESHOLDS, threshold_name
+from lorasmith.training.objective.masked import masked_mean, sample_mean
 from lorasmith.training.objective.noise import Noise, noise_for
 from lorasmith.training.objective.noise_settings import NoiseSettings
 from lorasmith.training.objective.timesteps import flow_weight, timesteps_for
-from lorasmith.training.objective.weighting import signal_to_noise, timestep_weight
+from lorasmith.training.objective.weighting import WEIGHTINGS, signal_to_noise, timestep_weight
 from lorasmith.training.settings.tree import Settings
 
 
@@ -90,10 +92,9 @@ def ask(
     sigma, noisy = levels[1].to(prediction.device), noisy.to(prediction.device)
     weight = torch.ones_like(sigma)
     if diffusion.prediction_type == "flow":
-        if flow.model_prediction_type == "additive":
-            prediction = prediction + noisy
-        elif flow.model_prediction_type == "sigma_scaled":
-            prediction = noisy - sigma.view(-1, 1, 1, 1) * prediction
+        of_flow = FLOW_PREDICTIONS[flow.model_prediction_type]
+        prediction = of_flow.compared(prediction, noisy, sigma.view(-1, 1, 1, 1))
+        if of_flow.weighted:
             weight = flow_weight(sigma, flow.weighting_scheme)
     return Answer(prediction, target.to(prediction.device), weight)
 
@@ -130,7 +131,7 @@ def loss_of(
     """How wrong an answer is: each sample's mean over all places, or over what its mask (n, 1, h, w) lets count; times its weights."""
     timesteps, device = question.timesteps, answer.prediction.device
     threshold = huber_threshold(question.diffusion, timesteps, loss).to(device)
-    per_element = LOSSES[loss.loss_type](answer.prediction, answer.target, threshold.view(-1, 1, 1, 1))
+    per_element = LOSSES[loss.loss_type].elements(answer.prediction, answer.target, threshold.view(-1, 1, 1, 1))
     if masks is None:
         per_sample = sample_mean(per_element)
     else:
@@ -143,19 +144,16 @@ def loss_of(
 
 def huber_threshold(diffusion: Diffusion, timesteps: torch.Tensor, loss: LossSettings) -> torch.Tensor:
     """Where huber and smooth_l1 turn, per sample; ones for the losses that do not."""
-    if loss.loss_type not in ("huber", "smooth_l1"):
+    if not LOSSES[loss.loss_type].has_threshold:
         return torch.ones(timesteps.shape)
     alphas = diffusion.alphas_cumprod[timesteps] if isinstance(diffusion, Ddpm) else None
-    schedule = loss.huber_schedule or ("exponential" if alphas is None else "snr")
-    return THRESHOLDS[schedule](timesteps, alphas, loss.huber_c, loss.huber_scale)
+    schedule = threshold_name(loss.huber_schedule, flow=alphas is None)
+    return THRESHOLDS[schedule].of_samples(timesteps, alphas, loss.huber_c, loss.huber_scale)
 
 
 def weight_of_timesteps(diffusion: Diffusion, timesteps: torch.Tensor, loss: LossSettings) -> torch.Tensor:
     """How much each sample counts by its timestep, (n,); ones for flow models, which weight by how timesteps are drawn."""
     if not isinstance(diffusion, Ddpm):
         return torch.ones(timesteps.shape)
-    return timestep_weight(
-        signal_to_noise(diffusion.alphas_cumprod)[timesteps], diffusion.prediction_type, min_snr_gamma=loss.min_snr_gamma,
-        scale_v_pred_loss_like_noise_pred=loss.scale_v_pred_loss_like_noise_pred, v_pred_like_loss=loss.v_pred_like_loss,
-        debiased_estimation=loss.debiased_estimation,
-    )  # fmt: skip
+    strengths = {name: getattr(loss, name) for name in WEIGHTINGS}
+    return timestep_weight(signal_to_noise(diffusion.alphas_cumprod)[timesteps], diffusion.prediction_type, **strengths)

@@ -1,12 +1,11 @@
 """Optimizers by the names that users type.
 
-The classes are those of their authors or of libraries that keep them; here stand the names, where they come from, which
-defaults differ from the class's own for training LoRAs, and what each asks of the other settings.
+The classes are those of their authors, or of libraries that maintain them. An entry of `OPTIMIZERS` says everything about one: where it
+comes from, which defaults differ from the class's own for training LoRAs, what it keeps in memory, and what it asks of other settings.
 """
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import inspect
 from collections.abc import Iterable, Iterator, Mapping
@@ -15,121 +14,193 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from lorasmith.errors import SettingsError
+from lorasmith.registry import nearest, register
 
 if TYPE_CHECKING:
     import torch
 
 
 @dataclass(frozen=True)
-class OptimizerKind:
-    """Where an optimizer comes from and what it asks for."""
+class Optimizer:
+    """Where an optimizer comes from, what it needs and what it asks for."""
 
     path: str
     """module:class"""
     package: str
     """What to install where the module is missing."""
     defaults: Mapping[str, Any] = field(default_factory=dict)
+    """Arguments that Lorasmith sets where the user does not."""
+    class_defaults: Mapping[str, Any] = field(default_factory=dict)
+    """What the class itself has for those of `defaults` that differ from it: how other trainers run it."""
+    state_per_parameter: float = 2.0
+    """Float32 numbers that it keeps for each trained parameter, beside weight and gradient."""
     learning_rate_free: bool = False
-    """Finds its own learning rate and wants 1, the same for all parts."""
-    averages: bool = False
-    """Trains one set of weights and hands out another, their average; it needs no schedule."""
-    needs_gpu: bool = False
+    """Finds its own learning rate: it wants 1, the same for all parts, and no LoRA+."""
+    schedule_free: bool = False
+    """Trains one set of weights and gives out another, their average; it needs no schedule and no EMA."""
+    steps_like_adam: bool = False
+    """Its steps are as large as Adam's, so that rates for Adam are right for it."""
+    on_cpu: str = ""
+    """It needs an NVIDIA GPU; the optimizer to use where there is none. "": it runs everywhere."""
     refused: Mapping[str, str] = field(default_factory=dict)
-    """Arguments that take the learning rate out of the settings' hands, with what to do instead."""
+    """Arguments that would override the learning rate of the settings, with what to do instead."""
+    also_called: tuple[str, ...] = ()
+    """Names in other trainers, in lower case."""
+    renamed_arguments: Mapping[str, str] = field(default_factory=dict)
+    """Argument in other trainers -> its name in the class used here."""
+
+    @property
+    def needs_gpu(self) -> bool:
+        return bool(self.on_cpu)
+
+    @property
+    def state_bytes_per_parameter(self) -> float:
+        return 4 * self.state_per_parameter
 
 
-_DADAPT = {"weight_decouple": True, "weight_decay": 0.01}
-_OWN_RATE = "set it to false and give optimizer.learning_rate, or take Prodigy, which finds its rate"
+OPTIMIZERS: dict[str, Optimizer] = {}
+DEFAULT_OPTIMIZER = "AdamW"
 
-OPTIMIZERS: dict[str, OptimizerKind] = {
-    "AdamW": OptimizerKind("torch.optim:AdamW", "torch", {"weight_decay": 0.01, "fused": True}),  # a quarter of the time on a CPU
-    "AdamW8bit": OptimizerKind("bitsandbytes.optim:AdamW8bit", "bitsandbytes", {"weight_decay": 0.01}, needs_gpu=True),
-    "PagedAdamW8bit": OptimizerKind("bitsandbytes.optim:PagedAdamW8bit", "bitsandbytes", {"weight_decay": 0.01}, needs_gpu=True),
-    "Lion": OptimizerKind("pytorch_optimizer:Lion", "pytorch-optimizer", {"weight_decay": 0.01}),
-    "Lion8bit": OptimizerKind("bitsandbytes.optim:Lion8bit", "bitsandbytes", {"weight_decay": 0.01}, needs_gpu=True),
-    "Prodigy": OptimizerKind(  # as its authors advise for diffusion models
+_DECAY = {"weight_decay": 0.01}
+_NO_DECAY = {"weight_decay": 0.0}
+
+register(
+    OPTIMIZERS, DEFAULT_OPTIMIZER,
+    Optimizer("torch.optim:AdamW", "torch", {**_DECAY, "fused": True}, steps_like_adam=True),  # fused: a quarter of the time on a CPU
+)  # fmt: skip
+register(
+    OPTIMIZERS, "AdamW8bit",
+    Optimizer(
+        "bitsandbytes.optim:AdamW8bit", "bitsandbytes", _DECAY, state_per_parameter=0.5, steps_like_adam=True, on_cpu=DEFAULT_OPTIMIZER,
+        also_called=("adamw8bitkahan",),
+    ),
+)  # fmt: skip
+register(
+    OPTIMIZERS, "PagedAdamW8bit",
+    Optimizer(
+        "bitsandbytes.optim:PagedAdamW8bit", "bitsandbytes", _DECAY, state_per_parameter=0.5, steps_like_adam=True, on_cpu=DEFAULT_OPTIMIZER
+    ),
+)  # fmt: skip
+register(OPTIMIZERS, "Lion", Optimizer("pytorch_optimizer:Lion", "pytorch-optimizer", _DECAY, _NO_DECAY, state_per_parameter=1))
+register(OPTIMIZERS, "Lion8bit", Optimizer("bitsandbytes.optim:Lion8bit", "bitsandbytes", _DECAY, state_per_parameter=0.25, on_cpu="Lion"))
+register(
+    OPTIMIZERS, "Prodigy",
+    Optimizer(
         "prodigyopt:Prodigy", "prodigyopt",
-        {"decouple": True, "weight_decay": 0.01, "use_bias_correction": True, "safeguard_warmup": True}, learning_rate_free=True,
+        {"decouple": True, "weight_decay": 0.01, "use_bias_correction": True, "safeguard_warmup": True},  # as its authors advise
+        {"weight_decay": 0.0, "use_bias_correction": False, "safeguard_warmup": False},
+        state_per_parameter=4, learning_rate_free=True, also_called=("prodigyopt.prodigy",),
     ),
-    "DAdaptAdam": OptimizerKind("pytorch_optimizer:DAdaptAdam", "pytorch-optimizer", _DADAPT, learning_rate_free=True),
-    "DAdaptAdaGrad": OptimizerKind("pytorch_optimizer:DAdaptAdaGrad", "pytorch-optimizer", _DADAPT, learning_rate_free=True),
-    "DAdaptAdan": OptimizerKind("pytorch_optimizer:DAdaptAdan", "pytorch-optimizer", _DADAPT, learning_rate_free=True),
-    "DAdaptLion": OptimizerKind("pytorch_optimizer:DAdaptLion", "pytorch-optimizer", _DADAPT, learning_rate_free=True),
-    "DAdaptSGD": OptimizerKind("pytorch_optimizer:DAdaptSGD", "pytorch-optimizer", _DADAPT, learning_rate_free=True),
-    "Adafactor": OptimizerKind(
+)  # fmt: skip
+for _name, _state, _others in (
+    ("DAdaptAdam", 3, ("dadaptation", "dadaptadampreprint")), ("DAdaptAdaGrad", 3, ()), ("DAdaptAdan", 5, ("dadaptadanip",)),
+    ("DAdaptLion", 2, ()), ("DAdaptSGD", 3, ()),
+):  # fmt: skip
+    register(
+        OPTIMIZERS, _name,
+        Optimizer(
+            f"pytorch_optimizer:{_name}", "pytorch-optimizer", {"weight_decouple": True, "weight_decay": 0.01},
+            {"weight_decay": 0.0, "weight_decouple": False}, state_per_parameter=_state, learning_rate_free=True, also_called=_others,
+            renamed_arguments={"decouple": "weight_decouple"},
+        ),
+    )  # fmt: skip
+_OWN_RATE = "Set it to false and give optimizer.learning_rate, or use Prodigy, which finds its rate"
+register(
+    OPTIMIZERS, "Adafactor",
+    Optimizer(
         "transformers.optimization:Adafactor", "transformers", {"relative_step": False, "scale_parameter": False},
-        refused={"relative_step": _OWN_RATE, "warmup_init": _OWN_RATE},
+        state_per_parameter=0.1, steps_like_adam=True, refused={"relative_step": _OWN_RATE, "warmup_init": _OWN_RATE},
     ),
-    "CAME": OptimizerKind("pytorch_optimizer:CAME", "pytorch-optimizer", {"weight_decay": 0.01}),
-    "AdamWScheduleFree": OptimizerKind("schedulefree:AdamWScheduleFree", "schedulefree", {"weight_decay": 0.01}, averages=True),
-    "Muon": OptimizerKind("lorasmith.training.optim.muon:Muon", "torch"),
-}  # fmt: skip
+)  # fmt: skip
+register(
+    OPTIMIZERS, "CAME",
+    Optimizer(
+        "pytorch_optimizer:CAME", "pytorch-optimizer", _DECAY, _NO_DECAY, state_per_parameter=1.2, steps_like_adam=True,
+        also_called=("pytorch_optimizer.came", "came_pytorch.came"),
+    ),
+)  # fmt: skip
+register(
+    OPTIMIZERS, "AdamWScheduleFree",
+    Optimizer("schedulefree:AdamWScheduleFree", "schedulefree", _DECAY, _NO_DECAY, schedule_free=True, steps_like_adam=True),
+)  # fmt: skip
+register(OPTIMIZERS, "Muon", Optimizer("lorasmith.training.optim.muon:Muon", "torch", state_per_parameter=1))
 
 
-def kind_of(name: str) -> OptimizerKind:
-    """The kind behind a name, or behind a dotted path such as `torch.optim.RAdam`.
+def optimizer_of(name: str) -> Optimizer:
+    """The entry behind a name, or behind a dotted path such as `torch.optim.RAdam`.
 
-    Raises SettingsError where there is no such name; it names the nearest one.
+    Raises:
+        SettingsError: there is no such name; the nearest one is named.
     """
     if name in OPTIMIZERS:
         return OPTIMIZERS[name]
     module, dot, class_name = name.rpartition(".")
     if dot and module and class_name:
-        return OptimizerKind(f"{module}:{class_name}", module.split(".")[0])
-    folded = {known.casefold(): known for known in OPTIMIZERS}
-    near = difflib.get_close_matches(name.casefold(), folded, n=1, cutoff=0.5)
-    hint = f"did you mean {folded[near[0]]!r}?" if near else f"known: {', '.join(OPTIMIZERS)}, or a dotted path such as torch.optim.RAdam"
-    raise SettingsError(f"optimizer.type: there is no optimizer {name!r}; {hint}")
+        return Optimizer(f"{module}:{class_name}", module.split(".")[0])
+    raise SettingsError(
+        f"optimizer.type: there is no optimizer {name!r}; {nearest(name, OPTIMIZERS)} (or give a dotted path such as torch.optim.RAdam).",
+        code="settings.unknown_name", setting="optimizer.type",
+    )  # fmt: skip
 
 
 def optimizer_class(name: str) -> type[torch.optim.Optimizer]:
-    """The class behind a name; raises SettingsError with what to install, or what machine it needs."""
+    """The class behind a name.
+
+    Raises:
+        SettingsError: a package or a GPU is missing; the message says what to install or use instead.
+    """
     import torch
 
-    kind = kind_of(name)
-    if kind.needs_gpu and not torch.cuda.is_available():
+    entry = optimizer_of(name)
+    if entry.needs_gpu and not torch.cuda.is_available():
         raise SettingsError(
-            f"optimizer.type {name!r} keeps its state in 8 bits on an NVIDIA GPU, and torch sees none; use {name.replace('Paged', '').replace('8bit', '')!r}"
-        )
-    module, class_name = kind.path.split(":")
+            f"optimizer.type {name!r} keeps its state in 8 bits on an NVIDIA GPU, and torch sees none. Use {entry.on_cpu!r}.",
+            code="settings.needs_gpu", setting="optimizer.type",
+        )  # fmt: skip
+    module, class_name = entry.path.split(":")
     try:
         found = getattr(importlib.import_module(module), class_name, None)
     except ImportError as error:
         raise SettingsError(
-            f"optimizer.type {name!r} needs the package {kind.package}; install it with: pip install {kind.package}"
-        ) from error
+            f"optimizer.type {name!r} needs the package {entry.package}. Install it with: pip install {entry.package}",
+            code="settings.needs_package", setting="optimizer.type", package=entry.package,
+        ) from error  # fmt: skip
     if not (isinstance(found, type) and issubclass(found, torch.optim.Optimizer)):
-        raise SettingsError(f"optimizer.type: {module} has no optimizer {class_name}; check the path")
+        raise SettingsError(f"optimizer.type: {module} has no optimizer {class_name}. Check the path.", setting="optimizer.type")
     return found
 
 
 def make_optimizer(name: str, groups: Iterable[Mapping[str, Any]], args: Mapping[str, Any]) -> torch.optim.Optimizer:
     """The optimizer over parameter `groups` (each with `params`, `lr`, `name`).
 
-    Raises SettingsError where it does not know one of `args`, or one is of another type than it expects.
+    Raises:
+        SettingsError: it does not take one of `args`, or one is of the wrong type.
     """
-    kind, found = kind_of(name), optimizer_class(name)
+    entry, found = optimizer_of(name), optimizer_class(name)
     known = {
         key: parameter
         for key, parameter in inspect.signature(found).parameters.items()
         if key not in ("params", "lr", "self") and parameter.kind is not inspect.Parameter.VAR_KEYWORD
     }
     for key, value in args.items():
+        where = {"setting": f"optimizer.args.{key}"}
         if key not in known:
-            near = difflib.get_close_matches(key, known, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"it knows {', '.join(sorted(known))}"
-            raise SettingsError(f"optimizer.args: {name} knows no {key!r}; {hint}")
-        if key in kind.refused and value:
-            raise SettingsError(f"optimizer.args: {name}'s {key} takes the learning rate out of the settings' hands; {kind.refused[key]}")
+            raise SettingsError(
+                f"optimizer.args: {name} has no argument {key!r}; {nearest(key, sorted(known))}", code="settings.unknown_key", **where
+            )
+        if key in entry.refused and value:
+            raise SettingsError(
+                f"optimizer.args: {name}'s {key} overrides the learning rate of the settings. {entry.refused[key]}.", **where
+            )
         if not _fits(value, known[key].default):
-            raise SettingsError(f"optimizer.args: {name}'s {key} is {value!r}, but should be like {known[key].default!r}; mend it")
-    values = {key: tuple(value) if isinstance(value, list) else value for key, value in {**kind.defaults, **args}.items()}
+            raise SettingsError(f"optimizer.args: {name}'s {key} is {value!r}, but must be of the type of {known[key].default!r}.", **where)
+    values = {key: tuple(value) if isinstance(value, list) else value for key, value in {**entry.defaults, **args}.items()}
     try:
         make: Any = found  # each class has arguments of its own
         optimizer = make([dict(group) for group in groups], **values)
     except (ValueError, TypeError, NotImplementedError, AssertionError) as error:
-        raise SettingsError(f"optimizer.args: {name} refuses them ({error}); mend the values") from error
-    if kind.averages:
+        raise SettingsError(f"optimizer.args: {name} refuses them ({error}). Change the values.", setting="optimizer.args") from error
+    if entry.schedule_free:
         optimizer.train()
     return optimizer
 
@@ -155,13 +226,13 @@ def class_path(name: str) -> str:
 
 @contextmanager
 def weights_for_use(name: str, optimizer: torch.optim.Optimizer) -> Iterator[None]:
-    """Within the block the trained parameters hold the weights to save and to draw with; afterwards, bit for bit, those to train.
+    """Within the block the parameters hold the weights to save and to sample with; afterwards, bit for bit, those to train.
 
-    Only averaging optimizers make a difference between the two.
+    Only schedule-free optimizers make a difference between the two.
     """
     import torch
 
-    if not kind_of(name).averages:
+    if not optimizer_of(name).schedule_free:
         yield
         return
     parameters = [p for group in optimizer.param_groups for p in group["params"]]

@@ -1,29 +1,30 @@
-"""Learning rates over the steps: pure functions of a step and the run's shape to a factor on the learning rate, 0 to 1.
+"""Learning-rate schedules: pure functions of a step and the run's shape to a factor on the learning rate, 0 to 1.
 
-`step` counts from 0; the factor is in force while that step runs. Formulas are those of transformers' schedules, as
-sd-scripts uses them; `rex` is that of the paper. What each ends in, its floor, is `min_lr_ratio` of the learning rate.
+`step` counts from 0; the factor applies while that step runs. The formulas are those of transformers' schedules, as sd-scripts uses
+them; `rex` is that of the paper. Each falls to its floor, `min_lr_ratio` of the learning rate.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from lorasmith.registry import register
 
 
 @dataclass(frozen=True)
 class Shape:
-    """What a schedule may ask for: all counts in optimizer steps."""
+    """What a schedule may ask for: all counts are in optimizer steps."""
 
     steps: int
     """Of the whole run."""
     warmup: int = 0
     cycles: int = 1
-    """Of cosine_with_restarts."""
     power: float = 1.0
-    """Of polynomial: 1 is a line, 2 falls early, 0.5 late."""
+    """1 is a line, 2 falls early, 0.5 late."""
     decay: int = 0
-    """Of warmup_stable_decay: the steps of its fall, at the end."""
+    """Length of the fall at the end."""
     min_lr_ratio: float = 0.0
     """Where the factor ends."""
 
@@ -32,7 +33,25 @@ class Shape:
         return min(1.0, (step - self.warmup) / max(1, self.steps - self.warmup))
 
 
-Schedule = Callable[[int, Shape], float]
+@dataclass(frozen=True)
+class Schedule:
+    """A schedule, and what the settings need to know about it."""
+
+    factor: Callable[[int, Shape], float]
+    words: str
+    """Its shape, for people."""
+    takes: frozenset[str] = frozenset()
+    """The fields of ScheduleSettings that change something for it."""
+    needs: Mapping[str, str] = field(default_factory=dict)
+    """Those that have to be set, with the usual value in words."""
+    constant: bool = False
+    """After the warm-up the rate stays where it is: what schedule-free optimizers need."""
+    restarts: bool = False
+    """It can jump back to the top."""
+
+
+SCHEDULES: dict[str, Schedule] = {}
+DEFAULT_SCHEDULE = "cosine_with_restarts"
 
 
 def constant(step: int, shape: Shape) -> float:
@@ -84,16 +103,23 @@ def warmup_stable_decay(step: int, shape: Shape) -> float:
     return 1.0 if fallen < 0 else _floored(_half_cosine(min(1.0, fallen / max(1, shape.decay))), shape)
 
 
-SCHEDULES: dict[str, Schedule] = {
-    "constant": constant,
-    "constant_with_warmup": constant_with_warmup,
-    "linear": linear,
-    "cosine": cosine,
-    "cosine_with_restarts": cosine_with_restarts,
-    "polynomial": polynomial,
-    "rex": rex,
-    "warmup_stable_decay": warmup_stable_decay,
-}
+_WARMUP = frozenset({"lr_warmup_steps"})
+_FALL = _WARMUP | {"lr_scheduler_min_lr_ratio"}
+
+register(SCHEDULES, "constant", Schedule(constant, "stays as it is", constant=True))
+register(SCHEDULES, "constant_with_warmup", Schedule(constant_with_warmup, "rises, then stays", _WARMUP, constant=True))
+register(SCHEDULES, "linear", Schedule(linear, "falls in a line", _FALL))
+register(SCHEDULES, "cosine", Schedule(cosine, "falls in half a cosine", _FALL))
+register(
+    SCHEDULES, DEFAULT_SCHEDULE,
+    Schedule(cosine_with_restarts, "as cosine, several times over", _FALL | {"lr_scheduler_num_cycles"}, restarts=True),
+)  # fmt: skip
+register(SCHEDULES, "polynomial", Schedule(polynomial, "falls as a power", _FALL | {"lr_scheduler_power"}))
+register(SCHEDULES, "rex", Schedule(rex, "holds long and falls late", _FALL))
+register(
+    SCHEDULES, "warmup_stable_decay",
+    Schedule(warmup_stable_decay, "stays, then falls at the end", _FALL | {"lr_decay_steps"}, {"lr_decay_steps": "0.2, the last fifth,"}),
+)  # fmt: skip
 
 
 def in_steps(setting: int | float, steps: int) -> int:

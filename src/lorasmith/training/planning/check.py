@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from lorasmith.datasets.training_set import TrainingSet, open_training_set
 from lorasmith.errors import DatasetError
-from lorasmith.findings import Finding
 from lorasmith.models.open import describe
 from lorasmith.training.planning.plan import Plan, make_plan
-from lorasmith.training.settings.tree import Settings, check_fits_base, check_together
+from lorasmith.training.settings.checks import check_fits_base, check_together
+from lorasmith.training.settings.tree import Settings
 from lorasmith.training.validation.validation import ValidationSet, open_validation
 
 
@@ -27,12 +27,8 @@ class CheckedRun:
     @property
     def problems(self) -> tuple[str, ...]:
         """What is wrong with files, a sentence each."""
-        return tuple(map(str, self.findings))
-
-    @property
-    def findings(self) -> tuple[Finding, ...]:
-        """What is wrong with the folders."""
-        return (*self.training_set.findings, *(self.validation_set.findings if self.validation_set else ()))
+        of_validation = self.validation_set.problems if self.validation_set else ()
+        return tuple(problem.sentence for problem in (*self.training_set.problems, *of_validation))
 
 
 def check(settings: Settings) -> CheckedRun:

@@ -24,8 +24,8 @@ from lorasmith.datasets.balance import MOST_PASSES, Share, balanced_repeats
 from lorasmith.datasets.training_set import TrainingPicture, TrainingSet
 from lorasmith.models.description import Description
 from lorasmith.models.family import FamilyDefaults
-from lorasmith.training.optim.optimizers import OPTIMIZERS, OptimizerKind
-from lorasmith.training.optim.schedules import in_steps
+from lorasmith.training.optim.optimizers import OPTIMIZERS, Optimizer
+from lorasmith.training.optim.schedules import SCHEDULES, in_steps
 from lorasmith.training.planning.plan import Plan
 from lorasmith.training.settings.tree import Settings
 
@@ -142,7 +142,7 @@ class Checked:
         return not named and len(self.concepts) == 1 and len(self.captions) >= 5
 
     @property
-    def optimizer(self) -> OptimizerKind | None:
+    def optimizer(self) -> Optimizer | None:
         """None where it is a dotted path, of which nothing is known."""
         return OPTIMIZERS.get(self.settings.optimizer.type)
 
@@ -233,7 +233,7 @@ def small_pictures(checked: Checked) -> Found:
 
 
 def unbalanced_concepts(checked: Checked) -> Found:
-    showings = {name: share.samples for name, share in checked.concepts.items()}
+    showings = {name: share.showings for name, share in checked.concepts.items()}
     if len(showings) < 2 or max(showings.values()) <= 1.5 * min(showings.values()):
         return
     most, least = max(showings, key=lambda name: showings[name]), min(showings, key=lambda name: showings[name])
@@ -650,7 +650,7 @@ def rate_far_from_usual(checked: Checked) -> Found:
 
 
 def _steps_like_adam(checked: Checked) -> bool:
-    return checked.settings.optimizer.type in ("AdamW", "AdamW8bit", "PagedAdamW8bit", "AdamWScheduleFree", "Adafactor", "CAME")
+    return checked.optimizer is not None and checked.optimizer.steps_like_adam
 
 
 def rate_of_finders(checked: Checked) -> Found:
@@ -668,7 +668,7 @@ def rate_of_finders(checked: Checked) -> Found:
 
 def schedule_of_finders(checked: Checked) -> Found:
     schedule = checked.settings.schedule
-    if checked.learning_rate_free and schedule.lr_scheduler == "cosine_with_restarts" and (schedule.lr_scheduler_num_cycles or 1) > 1:
+    if checked.learning_rate_free and SCHEDULES[schedule.lr_scheduler].restarts and (schedule.lr_scheduler_num_cycles or 1) > 1:
         yield (
             f"schedule.lr_scheduler restarts, which upsets the rate that {checked.settings.optimizer.type} has found",
             ("set schedule.lr_scheduler to 'cosine' or 'constant'"),

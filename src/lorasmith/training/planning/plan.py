@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 from lorasmith.datasets.order import Batch
 from lorasmith.datasets.training_set import TrainingSet
-from lorasmith.training.optim.schedules import SCHEDULES, Shape, in_steps
 from lorasmith.training.settings.tree import Settings
 
 
@@ -44,7 +43,7 @@ class Plan:
         for number, batch in enumerate(epoch[place * self.batches_per_step : (place + 1) * self.batches_per_step]):
             if number % self.processes == process:
                 found.append((first_sample, batch))
-            first_sample += len(batch.samples)
+            first_sample += len(batch.showings)
         return found
 
 
@@ -61,15 +60,5 @@ def make_plan(settings: Settings, training_set: TrainingSet) -> Plan:
         steps = training.max_train_steps
         epochs = math.ceil(steps / steps_per_epoch)
     return Plan(
-        len(training_set.pictures), training_set.samples_per_epoch, batches, steps_per_epoch, steps, epochs, process_group, training.num_processes,
+        len(training_set.pictures), training_set.showings_per_epoch, batches, steps_per_epoch, steps, epochs, process_group, training.num_processes,
     )  # fmt: skip
-
-
-def lr_factor(settings: Settings, plan: Plan, step: int) -> float:
-    """The schedule's factor on the learning rates, 0-1, for the step with this number (from 0)."""
-    schedule = settings.schedule
-    shape = Shape(
-        plan.steps, in_steps(schedule.lr_warmup_steps, plan.steps), schedule.lr_scheduler_num_cycles or 1, schedule.lr_scheduler_power or 1.0,
-        in_steps(schedule.lr_decay_steps or 0, plan.steps), schedule.lr_scheduler_min_lr_ratio or 0.0,
-    )  # fmt: skip
-    return SCHEDULES[schedule.lr_scheduler](step, shape)

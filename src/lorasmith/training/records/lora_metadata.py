@@ -16,6 +16,7 @@ from lorasmith.datasets.training_set import TrainingSet
 from lorasmith.models.diffusion import Ddpm
 from lorasmith.models.family import Base
 from lorasmith.training.learner.continuation import Parent, ranks_and_alphas
+from lorasmith.training.objective.losses import threshold_name
 from lorasmith.training.optim.optimizers import class_path
 from lorasmith.training.optim.schedules import in_steps
 from lorasmith.training.planning.plan import Plan
@@ -44,7 +45,7 @@ def lora_metadata(
         optimizer=class_path(optimizer.type) + (f"({arguments})" if arguments else ""),
         lr_scheduler=settings.schedule.lr_scheduler,
         lr_warmup_steps=in_steps(settings.schedule.lr_warmup_steps, plan.steps),
-        num_train_images=training_set.training_samples_per_epoch,
+        num_train_images=training_set.train_showings,
         num_reg_images=training_set.declared_regularisation,
         num_epochs=plan.epochs,
         epoch=epoch,
@@ -112,7 +113,7 @@ def _options(settings: Settings, base: Base) -> dict[str, object]:
         "loss_type": loss.loss_type,
         "huber_c": loss.huber_c,
         "huber_scale": loss.huber_scale,
-        "huber_schedule": loss.huber_schedule or ("exponential" if flow else "snr"),
+        "huber_schedule": threshold_name(loss.huber_schedule, flow),
         "debiased_estimation": loss.debiased_estimation,
         "prior_loss_weight": loss.prior_loss_weight,
         "caption_dropout_rate": captions.caption_dropout_rate,

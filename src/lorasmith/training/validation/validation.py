@@ -28,21 +28,21 @@ import torch
 from lorasmith.adapters.attach import AttachedAdapter
 from lorasmith.captions.rules import CaptionRules, caption_for_training
 from lorasmith.dataset_folder import HOLDOUT, pictures_below
+from lorasmith.datasets.folders import Problem
 from lorasmith.datasets.latents import LatentCache, encode_all
 from lorasmith.datasets.settings import DatasetSettings
 from lorasmith.datasets.training_set import TrainingPicture, TrainingSet, open_training_set
 from lorasmith.draws import generator_for, rng_for, seed_of
 from lorasmith.errors import DatasetError, SettingsError
-from lorasmith.findings import Finding
 from lorasmith.models.diffusion import Ddpm
 from lorasmith.models.family import Base, SizeConditioning
 from lorasmith.models.texts import EncodedTexts
 from lorasmith.training.distributed.process_group import SINGLE_PROCESS, ProcessGroup
 from lorasmith.training.events import Event, ValidationDone, Warned
 from lorasmith.training.objective.batch_loss import ask, trained_diffusion
+from lorasmith.training.settings.sections import ValidationSettings
 from lorasmith.training.settings.tree import Settings
 from lorasmith.training.validation.uncertainty import difference_of_means, mean_with_margin
-from lorasmith.training.validation.validation_settings import ValidationSettings
 
 # -- the pictures -----------------------------------------------------------------------------------------------------
 
@@ -53,7 +53,7 @@ class ValidationSet:
 
     held_out: tuple[TrainingPicture, ...]
     trained: tuple[TrainingPicture, ...]
-    findings: tuple[Finding, ...] = ()
+    problems: tuple[Problem, ...] = ()
 
     @property
     def pictures(self) -> tuple[TrainingPicture, ...]:
@@ -81,9 +81,9 @@ def open_validation(settings: Settings, training_set: TrainingSet) -> Validation
         return None
     found = open_training_set(folders, settings.buckets)
     _refuse_trained(found, training_set)
-    held_out = chosen(found.pictures, wanted.most_pictures)
+    held_out = chosen(found.pictures, wanted.max_images)
     trained = chosen([item for item in training_set.pictures if not item.picture.is_reg], len(held_out))
-    return ValidationSet(held_out, trained, found.findings)
+    return ValidationSet(held_out, trained, found.problems)
 
 
 def _folders(settings: Settings) -> list[DatasetSettings]:

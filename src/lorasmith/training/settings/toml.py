@@ -1,0 +1,83 @@
+"""The settings as a TOML file: read, and written complete, each with its description as a comment."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import tomlkit
+from pydantic import BaseModel
+
+from lorasmith.errors import SettingsError
+from lorasmith.training.settings.tree import Settings, settings_from
+
+
+def load_settings(path: str | Path) -> Settings:
+    """Settings from a TOML file, also of an earlier version; relative paths in it start from where the command runs.
+
+    Raises:
+        SettingsError: the file does not exist, is not TOML, or has a setting that cannot be used.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise SettingsError(f"The settings file {path} does not exist. Give a TOML file.", code="settings.file_missing", path=str(path))
+    try:
+        tree = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(
+            f"The settings file {path} is not valid TOML ({error}). Fix that line.", code="settings.not_toml", path=str(path)
+        ) from error
+    return settings_from(tree, str(path))
+
+
+def settings_toml(settings: Settings) -> str:
+    """The complete settings as TOML, each with its description as a comment; empty values are commented out."""
+    document = tomlkit.document()
+    sections = []
+    for name in Settings.model_fields:
+        value = getattr(settings, name)
+        if isinstance(value, BaseModel):
+            sections.append((name, value))
+        elif isinstance(value, list):
+            sections.extend((name, item) for item in value)
+        else:
+            document.add(tomlkit.comment(str(Settings.model_fields[name].description)))
+            document.add(name, _plain(value))
+    tables: dict[str, Any] = {}
+    for name, section in sections:
+        if name == "datasets":
+            tables.setdefault(name, tomlkit.aot()).append(_table(section))
+        else:
+            tables[name] = _table(section)
+    for name, table in tables.items():
+        document.add(tomlkit.nl())
+        document.add(name, table)
+    return tomlkit.dumps(document)
+
+
+def _table(section: BaseModel) -> Any:
+    table = tomlkit.table()
+    for field, info in type(section).model_fields.items():
+        table.add(tomlkit.comment(str(info.description)))
+        value = getattr(section, field)
+        if value is None:
+            table.add(tomlkit.comment(f"{field} ="))
+        else:
+            table.add(field, _plain(value))
+    return table
+
+
+def _plain(value: Any) -> Any:
+    """A value as TOML has it."""
+    if isinstance(value, BaseModel):
+        return _plain(value.model_dump(exclude_none=True))
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, dict):
+        table = tomlkit.inline_table()
+        table.update(value)
+        return table
+    return value
