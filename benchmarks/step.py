@@ -313,7 +313,7 @@ def given_batches(settings: Settings, count: int, latent_shape: tuple[int, int, 
     training_set = open_training_set(settings.datasets, settings.buckets)
     found = []
     for number, batch in enumerate(training_set.epoch(1, settings.training.batch_size, SEED)[:count]):
-        pictures = [training_set.pictures[showing.picture].picture for showing in batch.showings]
+        pictures = [training_set.pictures[sample.picture].picture for sample in batch.samples]
         noise = draw_noise((len(pictures), *latent_shape), SEED, number, 0)
         timesteps = draw_timesteps(len(pictures), 1000, SEED, number, 0)
         found.append(Given([p.path for p in pictures], [(p.caption or "").strip() for p in pictures], noise, timesteps))

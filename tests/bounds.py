@@ -14,6 +14,9 @@ import torch
 FUNCTION = 4
 """Roundings that exp, sin, sqrt and their like count for: vector libraries promise 4 units in the last place, not half a one."""
 
+SCHEDULE = 1000
+"""Roundings of a product over all timesteps, as the cumulative alphas are. Most tests take the reference's alphas instead."""
+
 
 def rounding_bound(terms: torch.Tensor, roundings: int, dtype: torch.dtype = torch.float32) -> torch.Tensor:
     """The largest difference of two results in `dtype`, each with so many `roundings` of numbers up to the size of `terms`."""

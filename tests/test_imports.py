@@ -15,7 +15,21 @@ import pytest
 PACKAGE = Path(__file__).resolve().parents[1] / "src" / "lorasmith"
 
 # A room may import itself and what stands before it; `demo` stands aside, see `may_import`.
-ROOMS = ("images", "captions", "datasets", "curation", "models", "adapters", "training", "evaluation", "library", "jobs", "studio", "cli")
+ROOMS = (
+    "pages",
+    "images",
+    "captions",
+    "datasets",
+    "curation",
+    "models",
+    "adapters",
+    "training",
+    "evaluation",
+    "library",
+    "jobs",
+    "studio",
+    "cli",
+)
 NO_NAMES = {"utils", "util", "common", "helpers", "misc"}
 HEAVY = ("torch", "diffusers", "transformers")
 

@@ -24,7 +24,7 @@ Severity = Literal["error", "warning", "note"]
 
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
 
-About = Literal["picture", "caption", "folder", "set", "setting", "layer", "file", "option"]
+About = Literal["picture", "caption", "folder", "set", "setting", "layer", "file", "option", "run"]
 """What the subjects of a finding are: `set` is the pictures or captions as a whole, `option` a setting of another trainer."""
 
 
@@ -115,6 +115,10 @@ class Finding:
     """0-1: how likely it is that a person would agree."""
     details: tuple[str, ...] = ()
     """More for a person: the tags in question, what the decoder said, which copies are mirrored."""
+
+    def __str__(self) -> str:
+        """The message and what to do: for a log, or a line on a terminal."""
+        return self.message if self.fix is None else f"{self.message} {self.fix.words}"
 
     @property
     def as_data(self) -> dict[str, Any]:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import json
-from html.parser import HTMLParser
 
 import numpy as np
 import pytest
-from PIL import ImageFont
+from PIL import Image, ImageFont
 from scipy.ndimage import label
 
 from lorasmith.captions.advice import Checked, advise
 from lorasmith.captions.caption import Caption
-from lorasmith.captions.caption_report import report_html, report_json
+from lorasmith.captions.caption_report import report_json, report_page, write_report
 from lorasmith.captions.statistics import Spread, statistics_of, together
 from lorasmith.captions.tag_cloud import BACKGROUND, FONTS, tag_cloud, undrawable
+from lorasmith.pages.render import page_html
+from tests.pages.reader import ReadPage
 
 
 class Words:
@@ -66,31 +67,27 @@ def test_the_json_has_everything():
     assert {finding["rule"] for finding in tree["findings"]} >= {"empty", "repeated"}
 
 
-class _Page(HTMLParser):
-    def __init__(self):
-        super().__init__()
-        self.tags, self.sources, self.words = [], [], []
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append(tag)
-        self.sources += [value for name, value in attrs if name in ("src", "href")]
-
-    def handle_data(self, data):
-        self.words.append(data)
-
-
-def test_the_page_stands_alone_and_shows_tags_as_text():
-    page = _Page()
-    page.feed(report_html("my <set>", statistics_of(CAPTIONS), advise(Checked(CAPTIONS, triggers=("zorvex",)))).decode())
+def test_the_page_shows_advice_and_tags_as_text():
+    findings = advise(Checked(CAPTIONS, triggers=("zorvex",)))
+    page = ReadPage(page_html(report_page("my <set>", statistics_of(CAPTIONS), findings)))
     assert "script" not in page.tags
-    assert all(source.startswith("data:image/png;base64,") for source in page.sources)
     assert "<script>alert(1)</script>" in page.words
-    assert "Captions of my <set>" in page.words
-    assert "problem: captions without a word" in page.words
+    assert "Captions of a dataset, by Lorasmith my <set>" in page.words
+    assert "error captions without a word" in page.words
+    assert "zorvex 4 80 %" in page.words
 
 
 def test_a_page_without_any_tags_is_still_one():
-    assert b"Nothing was found" in report_html("none", statistics_of({}), [])
+    words = ReadPage(page_html(report_page("none", statistics_of({}), []))).words
+    assert "Nothing was found" in words
+    assert "No caption has a tag." in words
+
+
+def test_a_report_is_a_page_its_numbers_and_the_cloud(tmp_path):
+    page = write_report(str(tmp_path / "out"), "set", statistics_of(CAPTIONS), [])
+    assert page == tmp_path / "out" / "report.html"
+    assert sorted(path.name for path in page.parent.iterdir()) == ["report.html", "report.json", "tag-cloud.png"]
+    assert Image.open(tmp_path / "out" / "tag-cloud.png").size == (1200, 700)
 
 
 def ink(picture):
@@ -126,9 +123,6 @@ def test_tags_without_a_font_are_left_out_and_named_rather_than_drawn_as_boxes()
     unheard = "\U000f1234"  # of Unicode's private use: no font has it
     assert undrawable(["cat", "café", "^_^", unheard, f"cat {unheard}"]) == [unheard, f"cat {unheard}"]
     np.testing.assert_array_equal(tag_cloud({"cat": 2, unheard: 1}), tag_cloud({"cat": 2}))
-    captions = {"a.txt": Caption(f"cat, {unheard}".encode())}
-    assert f"no font of the machine that drew it has their letters: {unheard}" in report_html("set", statistics_of(captions), []).decode()
-    assert "no font" not in report_html("set", statistics_of(CAPTIONS), []).decode()
 
 
 def test_tags_in_other_scripts_are_drawn_with_a_font_that_has_them():

@@ -45,7 +45,7 @@ def test_an_audit_names_pictures_faults_and_what_mends_them(pile, tmp_path):
     assert "error: cannot be read: text.png" in said
     assert "[mend: flatten]" in said
     assert f"wrote {tmp_path / 'page.html'}" in said
-    assert (tmp_path / "page.html").read_text("utf-8").startswith("<!doctype html>")
+    assert (tmp_path / "page.html").read_text("utf-8").startswith("<!DOCTYPE html>")
     again = run("audit", pile, "--resolution", 300, "--all", code=3).stdout
     assert "12 of them known from before" in again
     assert "more findings" not in again

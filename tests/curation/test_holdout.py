@@ -97,7 +97,7 @@ def test_what_layout_set_aside_is_neither_trained_on_nor_a_problem(dataset):
     photograph("astronaut").resize((90, 90)).save(dataset / "regularisation" / "1_thing" / "neutral.png")
     for recursive in (False, True):
         contents = open_folder(dataset, recursive=recursive)
-        assert contents.problems == ()
+        assert contents.findings == ()
         assert len(contents.pictures) == len(split.training) == 12
     assert len(open_folder(dataset / "holdout").pictures) == 4
     shutil.rmtree(dataset / ".lorasmith")  # somebody's own folders of these names are folders like any other

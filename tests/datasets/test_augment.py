@@ -1,4 +1,4 @@
-"""What changes from one showing of a picture to the next, and that nothing but (seed, epoch, picture, repeat) decides it."""
+"""What changes from one sample of a picture to the next, and that nothing but (seed, epoch, picture, repeat) decides it."""
 
 import colorsys
 
@@ -15,9 +15,9 @@ from lorasmith.datasets.latents import LatentRequest, bucket_pixels
 WIDE = Fit((32, 24), (40, 24), (4, 0))
 
 
-@given(seed=st.integers(0, 999), picture=st.integers(0, 999), showings=st.integers(1, 9), epochs=st.integers(1, 6))
-def test_of_every_two_showings_of_a_picture_one_is_mirrored(seed, picture, showings, epochs):
-    seen = [is_mirrored(seed, epoch, picture, repeat, showings) for epoch in range(1, epochs + 1) for repeat in range(showings)]
+@given(seed=st.integers(0, 999), picture=st.integers(0, 999), repeats=st.integers(1, 9), epochs=st.integers(1, 6))
+def test_of_every_two_repeats_of_a_picture_one_is_mirrored(seed, picture, repeats, epochs):
+    seen = [is_mirrored(seed, epoch, picture, repeat, repeats) for epoch in range(1, epochs + 1) for repeat in range(repeats)]
     assert all(a != b for a, b in zip(seen[::2], seen[1::2], strict=False))
     assert abs(sum(seen) - len(seen) / 2) <= 0.5
 
@@ -37,7 +37,7 @@ def test_a_drawn_crop_comes_to_every_place_and_never_leaves_the_picture():
     assert drawn_crop(Fit((32, 24), (32, 24), (0, 0)), 3, 1, 0, 0).crop == (0, 0)
 
 
-def test_a_third_of_the_showings_have_other_colours_within_the_ranges():
+def test_a_third_of_the_repeats_have_other_colours_within_the_ranges():
     drawn = [drawn_colour(7, 1, picture, repeat) for picture in range(300) for repeat in range(10)]
     changed = [change for change in drawn if change is not None]
     assert 0.30 < len(changed) / len(drawn) < 0.36

@@ -26,7 +26,7 @@ def test_the_largest_concept_is_shown_once_and_the_others_make_up_for_it():
 def test_no_concept_is_off_by_more_than_half_its_pictures(pictures, repeats):
     most = max(pictures.values()) * repeats
     for share in balanced_repeats(pictures, repeats).values():
-        assert abs(share.showings - most) <= share.pictures / 2 + 1e-9 or share.repeats == 1
+        assert abs(share.samples - most) <= share.pictures / 2 + 1e-9 or share.repeats == 1
 
 
 def test_a_small_folder_that_would_over_bake_is_said_with_what_it_lacks():

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from lorasmith.datasets.folders import FolderContents, Problem, open_folder
+from lorasmith.datasets.folders import FolderContents, open_folder
 from lorasmith.errors import DatasetError, SettingsError
+from lorasmith.findings import Finding, MendChange
 from tests.photographs import CAPTIONS, TOO_SMALL, UNREADABLE, make_pile
 
 
@@ -22,13 +23,19 @@ def draw(path: Path, caption: str | None = None, size: tuple[int, int] = (32, 24
     return path
 
 
-def kinds(contents: FolderContents) -> list[str]:
-    return [problem.kind for problem in contents.problems]
+def codes(contents: FolderContents) -> list[str]:
+    return [finding.code for finding in contents.findings]
 
 
-def only_problem(contents: FolderContents) -> Problem:
-    assert len(contents.problems) == 1, contents.problems
-    return contents.problems[0]
+def the_finding(contents: FolderContents) -> Finding:
+    [finding] = contents.findings
+    return finding
+
+
+def in_short(finding: Finding) -> tuple[str, str, str]:
+    """Its one subject, its code, its severity."""
+    [subject] = finding.subjects
+    return subject, finding.code, finding.severity
 
 
 # The pile of real photographs and odd files
@@ -39,9 +46,10 @@ def test_of_a_mixed_pile_all_that_can_be_trained_on_is_found_and_the_rest_is_nam
     contents = open_folder(tmp_path / "pile")
     left_out = {*UNREADABLE, *TOO_SMALL}
     assert [picture.path for picture in contents.pictures] == sorted(pile[name] for name in pile.keys() - left_out)
-    assert {problem.path for problem in contents.problems if problem.fatal} == {pile[name] for name in left_out}
-    for problem in contents.problems:
-        assert str(problem.path) in problem.sentence
+    errors = [finding for finding in contents.findings if finding.severity == "error"]
+    assert {tmp_path / "pile" / finding.subjects[0] for finding in errors} == {pile[name] for name in left_out}
+    for finding in contents.findings:
+        assert str(tmp_path / "pile" / finding.subjects[0]) in finding.message
 
 
 def test_pictures_carry_their_caption_size_folder_and_repeats(tmp_path: Path):
@@ -57,7 +65,7 @@ def test_damage_behind_the_header_is_seen_only_when_verifying(tmp_path: Path):
     pile = make_pile(tmp_path)
     quick = open_folder(tmp_path, verify=False)
     assert pile["truncated"] in [picture.path for picture in quick.pictures]
-    assert [problem.path for problem in quick.problems if problem.kind == "unreadable picture"] == [pile["text"]]
+    assert [tmp_path / one.subjects[0] for one in quick.findings if one.code == "folder.unreadable"] == [pile["text"]]
 
 
 # Layouts
@@ -73,8 +81,8 @@ def test_each_kohya_folder_gives_its_repeats_and_stands_in_for_missing_captions(
         ("b.png", "anna, red dress", 10, "10_anna, red dress"),
         ("c.png", "my_dog", 3, "3_my_dog"),
     ]
-    assert kinds(contents) == ["caption missing", "caption missing"]
-    assert "'my_dog'" in contents.problems[1].sentence
+    assert codes(contents) == ["folder.caption_missing", "folder.caption_missing"]
+    assert "'my_dog'" in contents.findings[1].message
 
 
 def test_a_single_kohya_folder_may_be_opened_itself(tmp_path: Path):
@@ -100,12 +108,11 @@ def test_a_year_is_not_taken_for_repeats(tmp_path: Path):
 
 
 def test_pictures_beside_kohya_folders_are_left_out_and_named(tmp_path: Path):
-    loose = draw(tmp_path / "preview.png", "preview")
+    draw(tmp_path / "preview.png", "preview")
     draw(tmp_path / "5_anna" / "a.png", "anna")
     contents = open_folder(tmp_path)
     assert [picture.path.name for picture in contents.pictures] == ["a.png"]
-    problem = only_problem(contents)
-    assert (problem.path, problem.kind, problem.fatal) == (loose, "picture beside folders", True)
+    assert in_short(the_finding(contents)) == ("preview.png", "folder.picture_beside_folders", "error")
 
 
 def test_a_subfolder_with_pictures_is_not_left_out_in_silence(tmp_path: Path):
@@ -114,8 +121,7 @@ def test_a_subfolder_with_pictures_is_not_left_out_in_silence(tmp_path: Path):
     (tmp_path / "notes").mkdir()
     contents = open_folder(tmp_path)
     assert [picture.path.name for picture in contents.pictures] == ["a.png"]
-    problem = only_problem(contents)
-    assert (problem.path, problem.kind) == (tmp_path / "more", "folder not read")
+    assert in_short(the_finding(contents)) == ("more", "folder.folder_not_read", "error")
 
 
 def test_a_folder_of_no_repeats_is_left_out_and_named(tmp_path: Path):
@@ -123,7 +129,7 @@ def test_a_folder_of_no_repeats_is_left_out_and_named(tmp_path: Path):
     draw(tmp_path / "1_good" / "b.png", "b")
     contents = open_folder(tmp_path)
     assert [picture.path.name for picture in contents.pictures] == ["b.png"]
-    assert only_problem(contents).path == tmp_path / "0_raw"
+    assert the_finding(contents).subjects == ("0_raw",)
 
 
 def test_reading_recursively_takes_every_folder_and_its_concept(tmp_path: Path):
@@ -150,13 +156,13 @@ def test_the_order_does_not_depend_on_the_order_of_writing(tmp_path: Path):
     assert [picture.path.stem for picture in open_folder(tmp_path).pictures] == ["B", "a", "b10", "b2", "c"]
 
 
-def test_problems_come_in_the_order_of_their_files(tmp_path: Path):
+def test_findings_come_in_the_order_of_their_files(tmp_path: Path):
     draw(tmp_path / "b.png", "b")
     draw(tmp_path / "a.png")
     (tmp_path / "z.txt").write_text("z")
     shutil.copy(tmp_path / "b.png", tmp_path / "c.png")
-    assert [problem.path.name for problem in open_folder(tmp_path, missing_caption="x").problems] == ["c.png", "z.txt"]
-    assert [problem.path.name for problem in open_folder(tmp_path).problems] == ["a.png", "c.png", "c.png", "z.txt"]
+    assert [finding.subjects[0] for finding in open_folder(tmp_path, missing_caption="x").findings] == ["c.png", "z.txt"]
+    assert [finding.subjects[0] for finding in open_folder(tmp_path).findings] == ["a.png", "c.png", "c.png", "z.txt"]
 
 
 def test_regularisation_pictures_are_marked(tmp_path: Path):
@@ -169,40 +175,39 @@ def test_what_systems_leave_behind_is_passed_over(tmp_path: Path):
     for name in (".DS_Store", "._a.png", "Thumbs.db", "desktop.ini"):
         (tmp_path / name).write_bytes(b"x")
     draw(tmp_path / "__MACOSX" / "b.png")
-    assert open_folder(tmp_path).problems == ()
+    assert open_folder(tmp_path).findings == ()
 
 
-def test_endings_in_capitals_are_read(tmp_path: Path):
+def test_suffixes_in_capitals_are_read(tmp_path: Path):
     draw(tmp_path / "A.PNG")
     (tmp_path / "A.TXT").write_text("a")
     contents = open_folder(tmp_path)
     assert contents.pictures[0].caption == "a"
-    assert contents.problems == ()
+    assert contents.findings == ()
 
 
-# Problems of captions
+# What is wrong with captions
 
 
 def test_a_missing_caption_is_reported_and_none(tmp_path: Path):
-    picture = draw(tmp_path / "a.png")
+    draw(tmp_path / "a.png")
     contents = open_folder(tmp_path)
     assert contents.pictures[0].caption is None
-    problem = only_problem(contents)
-    assert (problem.path, problem.kind, problem.fatal) == (picture, "caption missing", False)
+    assert in_short(the_finding(contents)) == ("a.png", "folder.caption_missing", "warning")
 
 
 def test_a_caption_given_for_missing_ones_stands_in_before_the_name_of_the_folder(tmp_path: Path):
     draw(tmp_path / "2_anna" / "a.png")
     contents = open_folder(tmp_path, missing_caption="a woman")
     assert contents.pictures[0].caption == "a woman"
-    assert contents.problems == ()
+    assert contents.findings == ()
 
 
 def test_an_empty_caption_is_reported_and_stays_empty(tmp_path: Path):
     draw(tmp_path / "2_anna" / "a.png", " \n")
     contents = open_folder(tmp_path, missing_caption="a woman")
     assert contents.pictures[0].caption == " "
-    assert (only_problem(contents).kind, only_problem(contents).fatal) == ("caption empty", False)
+    assert (the_finding(contents).code, the_finding(contents).severity) == ("folder.caption_empty", "warning")
 
 
 def test_a_picture_whose_caption_is_not_utf8_is_left_out(tmp_path: Path):
@@ -211,24 +216,22 @@ def test_a_picture_whose_caption_is_not_utf8_is_left_out(tmp_path: Path):
     draw(tmp_path / "b.png", "b")
     contents = open_folder(tmp_path)
     assert [picture.path.name for picture in contents.pictures] == ["b.png"]
-    problem = only_problem(contents)
-    assert (problem.path, problem.kind, problem.fatal) == (picture, "caption unreadable", True)
-    assert "a.txt is not UTF-8" in problem.sentence
+    assert in_short(the_finding(contents)) == ("a.png", "folder.caption_unreadable", "error")
+    assert "a.txt is not UTF-8" in the_finding(contents).message
 
 
 def test_a_caption_without_a_picture_is_reported(tmp_path: Path):
     draw(tmp_path / "a.png", "a")
     (tmp_path / "b.txt").write_text("b")
-    problem = only_problem(open_folder(tmp_path))
-    assert (problem.path, problem.kind, problem.fatal) == (tmp_path / "b.txt", "caption without picture", False)
+    assert in_short(the_finding(open_folder(tmp_path))) == ("b.txt", "folder.caption_without_picture", "warning")
 
 
-def test_of_two_captions_the_first_ending_counts_and_the_other_is_reported(tmp_path: Path):
+def test_of_two_captions_the_first_suffix_counts_and_the_other_is_reported(tmp_path: Path):
     draw(tmp_path / "a.png", "from txt")
     (tmp_path / "a.caption").write_text("from caption")
     contents = open_folder(tmp_path)
     assert contents.pictures[0].caption == "from txt"
-    assert (only_problem(contents).path.name, only_problem(contents).kind) == ("a.caption", "caption not used")
+    assert (the_finding(contents).subjects, the_finding(contents).code) == (("a.caption",), "folder.caption_not_used")
     assert open_folder(tmp_path, caption_extension=(".caption", ".txt")).pictures[0].caption == "from caption"
 
 
@@ -237,18 +240,18 @@ def test_two_pictures_of_one_name_that_share_a_caption_are_reported(tmp_path: Pa
     draw(tmp_path / "a.webp")
     contents = open_folder(tmp_path)
     assert [picture.caption for picture in contents.pictures] == ["both", "both"]
-    shared = [problem for problem in contents.problems if problem.kind == "caption shared"]
-    assert [(problem.path.name, problem.fatal) for problem in shared] == [("a.webp", False)]
-    assert "a.png and a.webp" in shared[0].sentence
+    [shared] = [finding for finding in contents.findings if finding.code == "folder.caption_shared"]
+    assert in_short(shared) == ("a.webp", "folder.caption_shared", "warning")
+    assert "a.png and a.webp" in shared.message
 
 
-def test_one_caption_ending_may_be_given_as_plain_text(tmp_path: Path):
+def test_one_caption_suffix_may_be_given_as_plain_text(tmp_path: Path):
     draw(tmp_path / "a.png")
     (tmp_path / "a.tags").write_text("a")
     assert open_folder(tmp_path, caption_extension="tags").pictures[0].caption == "a"
 
 
-# Problems of pictures
+# What is wrong with pictures
 
 
 def test_a_picture_of_the_smallest_side_is_kept_and_a_smaller_one_left_out(tmp_path: Path):
@@ -256,8 +259,8 @@ def test_a_picture_of_the_smallest_side_is_kept_and_a_smaller_one_left_out(tmp_p
     draw(tmp_path / "b.png", "b", size=(7, 20))
     contents = open_folder(tmp_path)
     assert [picture.path.name for picture in contents.pictures] == ["a.png"]
-    assert (only_problem(contents).kind, only_problem(contents).fatal) == ("too small", True)
-    assert "7 x 20" in only_problem(contents).sentence
+    assert (the_finding(contents).code, the_finding(contents).severity) == ("folder.too_small", "error")
+    assert "7 x 20" in the_finding(contents).message
 
 
 def test_a_very_long_picture_is_kept_with_a_word_on_what_is_cropped(tmp_path: Path):
@@ -265,9 +268,9 @@ def test_a_very_long_picture_is_kept_with_a_word_on_what_is_cropped(tmp_path: Pa
     draw(tmp_path / "b.png", "b", size=(10, 100))
     contents = open_folder(tmp_path)
     assert len(contents.pictures) == 2
-    problem = only_problem(contents)
-    assert (problem.path.name, problem.kind, problem.fatal) == ("b.png", "extreme aspect", False)
-    assert "60%" in problem.sentence
+    assert in_short(the_finding(contents)) == ("b.png", "folder.extreme_aspect", "warning")
+    assert "60%" in the_finding(contents).message
+    assert the_finding(contents).fix.changes == (MendChange("subject"),)
 
 
 def test_the_same_file_twice_is_reported_also_across_folders(tmp_path: Path):
@@ -279,16 +282,14 @@ def test_the_same_file_twice_is_reported_also_across_folders(tmp_path: Path):
     second.with_suffix(".txt").write_text("b")
     contents = open_folder(tmp_path)
     assert len(contents.pictures) == 3
-    problem = only_problem(contents)
-    assert (problem.path, problem.kind, problem.fatal) == (second, "duplicate", False)
-    assert str(first) in problem.sentence
+    assert in_short(the_finding(contents)) == ("2_bella/b.png", "folder.duplicate", "warning")
+    assert str(first) in the_finding(contents).message
 
 
 def test_a_file_of_another_kind_is_reported(tmp_path: Path):
     draw(tmp_path / "a.png", "a")
     (tmp_path / "a.psd").write_bytes(b"x")
-    problem = only_problem(open_folder(tmp_path))
-    assert (problem.path.name, problem.kind, problem.fatal) == ("a.psd", "unknown file", False)
+    assert in_short(the_finding(open_folder(tmp_path))) == ("a.psd", "folder.unknown_file", "warning")
 
 
 # Errors that end it

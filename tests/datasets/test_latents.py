@@ -1,4 +1,4 @@
-"""Latents: cached under their content, the same whatever was cached before, and made anew where each showing differs."""
+"""Latents: cached under their content, the same whatever was cached before, and made anew where each sample differs."""
 
 import os
 
@@ -11,7 +11,7 @@ from lorasmith.datasets.augment import ColourChange
 from lorasmith.datasets.buckets import Fit
 from lorasmith.datasets.latent_source import LatentSource
 from lorasmith.datasets.latents import LatentCache, LatentRequest, bucket_pixels, encode_all, latent_key
-from lorasmith.datasets.order import Showing
+from lorasmith.datasets.order import Sample
 from lorasmith.datasets.settings import BucketSettings, DatasetSettings
 from lorasmith.datasets.training_set import open_training_set
 from lorasmith.errors import RunError
@@ -64,11 +64,11 @@ def source_of(data, encode, cache, in_memory=True, seed=5):
     return LatentSource(*data, encode, "vae", torch.float32, cache, seed, in_memory)
 
 
-SQUARES, WIDES = [Showing(i, 0) for i in range(4)], [Showing(i, 0) for i in range(4, 7)]
+SQUARES, WIDES = [Sample(i, 0) for i in range(4)], [Sample(i, 0) for i in range(4, 7)]
 
 
 def all_shown(source, epochs=3):
-    return [source(showings, epoch) for epoch in range(1, epochs + 1) for showings in (SQUARES, WIDES)]
+    return [source(samples, epoch) for epoch in range(1, epochs + 1) for samples in (SQUARES, WIDES)]
 
 
 def same(a, b):
@@ -92,8 +92,8 @@ def test_latents_do_not_depend_on_what_was_cached_nor_on_how_they_are_read(vae, 
     partly = source_of(data, vae.encode_pixels, tmp_path / "c", in_memory=False)
     list(partly.prepare())
     assert same(expected, all_shown(partly))
-    for showings in (SQUARES, WIDES, SQUARES):
-        partly.expect(showings, 2)
+    for samples in (SQUARES, WIDES, SQUARES):
+        partly.expect(samples, 2)
     assert same(expected[2:4], [partly(SQUARES, 2), partly(WIDES, 2)])
     assert not same(expected, all_shown(source_of(data, vae.encode_pixels, tmp_path / "a", seed=6))) or not settings
 
@@ -152,7 +152,7 @@ def test_pictures_that_are_looked_at_once_have_the_same_latents(vae, folder, tmp
         assert torch.equal(torch.stack([found[i] for i in range(4)]), source(SQUARES, 1).latents)
 
 
-def test_only_showings_like_no_other_are_encoded_in_the_loop(vae, folder, tmp_path):
+def test_only_samples_like_no_other_are_encoded_in_the_loop(vae, folder, tmp_path):
     encode, calls = counting(vae.encode_pixels)
     source = source_of(opened(folder, random_crop=True), encode, tmp_path)
     list(source.prepare())
@@ -169,19 +169,19 @@ def test_only_showings_like_no_other_are_encoded_in_the_loop(vae, folder, tmp_pa
     assert 0.2 < (len(calls) - 7) / (30 * 7) < 0.45
 
 
-def test_sdxl_is_told_where_this_showing_was_cropped(vae, folder, tmp_path):
+def test_sdxl_is_told_where_this_sample_was_cropped(vae, folder, tmp_path):
     data = opened(folder, flip_aug=True, random_crop=True)
     source = source_of(data, vae.encode_pixels, tmp_path)
     crops, whole = set(), {}
     for epoch in range(1, 9):
         shown = source(WIDES, epoch)
-        for showing, latent, (original, (left, top), target) in zip(WIDES, shown.latents, shown.sizes, strict=True):
+        for sample, latent, (original, (left, top), target) in zip(WIDES, shown.latents, shown.sizes, strict=True):
             assert (original, target) == ((80, 64), (64, 64))
-            item = data[0][showing.picture]
+            item = data[0][sample.picture]
             crops.add((left, top))
             for mirrored in (False, True):
                 request = LatentRequest(item.picture.path, "", Fit((80, 64), (80, 64), (0, 0)), mirrored)
-                pixels = whole.setdefault((showing.picture, mirrored), bucket_pixels(request))
+                pixels = whole.setdefault((sample.picture, mirrored), bucket_pixels(request))
                 if torch.equal(vae.encode_pixels(pixels[None, :, top : top + 64, left : left + 64])[0], latent):
                     break
             else:

@@ -1,5 +1,7 @@
 """Parts of pictures that do not count: where masks come from, their way into the latent, and what is wrong with them."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -66,9 +68,10 @@ def test_masks_are_found_by_name_and_each_fault_is_named(pictures, tmp_path):
     save_mask(masks / "9.png", LEFT_HALF)
     found = open_masked(pictures, masks)
     assert {item.picture.path.stem: item.mask is not None for item in found.pictures} == {"0": True, "1": False, "3": False}
-    named = {(problem.path.name, problem.kind): problem.fatal for problem in found.problems if problem.kind.startswith("mask")}
+    named = {(Path(one.subjects[0]).name, one.code): one.severity for one in found.findings if one.code.startswith("folder.mask")}
     assert named == {
-        ("1.png", "mask missing"): False, ("2.png", "mask empty"): True, ("3.png", "mask unfit"): False, ("9.png", "mask without picture"): False,
+        ("1.png", "folder.mask_missing"): "warning", ("2.png", "folder.mask_empty"): "error",
+        ("3.png", "folder.mask_does_not_fit"): "warning", ("9.png", "folder.mask_without_picture"): "warning",
     }  # fmt: skip
 
 
@@ -105,8 +108,8 @@ def test_transparency_is_a_mask(tmp_path):
     cut, whole = found.pictures
     assert mask_cells(cut.mask, cut.fit, (2, 1)).tolist() == [[[1.0, 0.0]]]
     assert whole.mask is None
-    named = {(p.path.name, p.kind) for p in found.problems if p.kind.startswith("mask")}
-    assert named == {("gone.png", "mask empty"), ("whole.jpg", "mask missing")}
+    named = {(Path(one.subjects[0]).name, one.code) for one in found.findings if one.code.startswith("folder.mask")}
+    assert named == {("gone.png", "folder.mask_empty"), ("whole.jpg", "folder.mask_missing")}
 
 
 def test_opacity_is_upright_as_its_picture_is(tmp_path):
@@ -124,7 +127,7 @@ def test_opacity_is_upright_as_its_picture_is(tmp_path):
 def test_a_set_of_which_nothing_counts_is_refused(pictures, tmp_path):
     for i in range(4):
         save_mask(tmp_path / "masks" / f"{i}.png", np.zeros((64, 64)))
-    with pytest.raises(DatasetError, match="no picture has a mask in which anything counts"):
+    with pytest.raises(DatasetError, match="No picture in .* has a mask in which anything counts"):
         open_masked(pictures, tmp_path / "masks")
     with pytest.raises(DatasetError, match="does not exist"):
         open_masked(pictures, tmp_path / "elsewhere")

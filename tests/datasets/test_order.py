@@ -14,7 +14,7 @@ GROUPS = st.lists(st.tuples(BUCKETS, st.integers(1, 6)), max_size=3)
 
 
 def _number(groups):
-    """Groups of buckets with showings become groups of pictures with running numbers."""
+    """Groups of buckets with repeats become groups of pictures with running numbers."""
     count = iter(range(10**6))
     return [Group({bucket: [(next(count), n) for n in members] for bucket, members in buckets.items()}, size) for buckets, size in groups]
 
@@ -23,18 +23,18 @@ def _number(groups):
 def test_every_picture_is_shown_exactly_as_often_as_it_should_be(drawn, seed, epoch):
     groups = _number(drawn)
     batches = epoch_batches(groups, seed, epoch)
-    shown = sorted((s.picture, s.repeat) for b in batches for s in b.showings)
+    shown = sorted((s.picture, s.repeat) for b in batches for s in b.samples)
     every = [(bucket, picture, times, group) for group in groups for bucket, members in group.buckets.items() for picture, times in members]
     assert shown == sorted((picture, k) for _, picture, times, _ in every for k in range(times))
     assert len(batches) == sum(group.batches for group in groups)
     home = {picture: (id(group), bucket) for bucket, picture, _, group in every}
     size = {id(group): group.batch_size for group in groups}
     for batch in batches:
-        homes = {home[s.picture] for s in batch.showings}
+        homes = {home[s.picture] for s in batch.samples}
         assert len(homes) == 1, "pictures of two groups or two buckets in one batch"
         group, bucket = homes.pop()
         assert bucket == batch.bucket
-        assert 1 <= len(batch.showings) <= size[group]
+        assert 1 <= len(batch.samples) <= size[group]
 
 
 def test_epochs_and_seeds_differ_and_repeat_exactly():
@@ -44,7 +44,7 @@ def test_epochs_and_seeds_differ_and_repeat_exactly():
     assert first != epoch_batches(groups, seed=1, epoch=2)
     assert first != epoch_batches(groups, seed=2, epoch=1)
     assert len(first) == math.ceil(40 / 4)
-    together = [{frozenset(b.showings) for b in epoch_batches(groups, seed=1, epoch=epoch)} for epoch in (1, 2)]
+    together = [{frozenset(b.samples) for b in epoch_batches(groups, seed=1, epoch=epoch)} for epoch in (1, 2)]
     assert together[0] != together[1], "other pictures come together in the next epoch"
 
 

@@ -1,11 +1,11 @@
-"""Regularisation pictures are shown as often as the pictures to learn."""
+"""Regularisation pictures are repeated as often as the training images."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from lorasmith.datasets.regularisation import balanced_showings
+from lorasmith.datasets.regularisation import regularisation_repeats
 from lorasmith.datasets.settings import BucketSettings, DatasetSettings
 from lorasmith.datasets.training_set import open_training_set
 from lorasmith.errors import DatasetError
@@ -24,8 +24,8 @@ BUCKETS = BucketSettings(resolution=64, min_bucket_reso=32, max_bucket_reso=128,
         (3, [], []),
     ],
 )
-def test_showings_come_to_those_of_the_training_pictures(training, repeats, shown):
-    assert balanced_showings(training, repeats) == shown
+def test_repeats_come_to_those_of_the_training_pictures(training, repeats, shown):
+    assert regularisation_repeats(training, repeats) == shown
 
 
 @given(training=st.integers(0, 200), repeats=st.lists(st.integers(1, 9), min_size=1, max_size=20))
@@ -38,7 +38,7 @@ def test_it_is_what_counting_one_by_one_gives(training, repeats):
             shown[place] += 1 if rounds else declared
             total += 1 if rounds else declared
         rounds += 1
-    assert balanced_showings(training, repeats) == shown
+    assert regularisation_repeats(training, repeats) == shown
 
 
 def folder_of(path, count, size=(64, 64)):
@@ -51,17 +51,17 @@ def folder_of(path, count, size=(64, 64)):
 def test_surplus_pictures_are_named_and_not_shown(tmp_path):
     train, reg = folder_of(tmp_path / "train", 3), folder_of(tmp_path / "reg", 5)
     found = open_training_set([DatasetSettings(path=train), DatasetSettings(path=reg, is_reg=True)], BUCKETS)
-    assert [(item.picture.is_reg, item.showings) for item in found.pictures] == [(False, 1)] * 3 + [(True, 1)] * 3
+    assert [(item.picture.is_reg, item.repeats) for item in found.pictures] == [(False, 1)] * 3 + [(True, 1)] * 3
     assert found.declared_regularisation == 5
     assert len(found.not_needed) == 2
-    assert ["2 of the 5 regularisation pictures" in problem.sentence for problem in found.problems].count(True) == 1
+    assert ["2 of the 5 regularisation pictures" in finding.message for finding in found.findings].count(True) == 1
 
 
 def test_without_balance_each_is_shown_as_its_repeats_say(tmp_path):
     train, reg = folder_of(tmp_path / "train", 3), folder_of(tmp_path / "reg", 5)
     datasets = [DatasetSettings(path=train, repeats=4), DatasetSettings(path=reg, is_reg=True)]
-    assert [item.showings for item in open_training_set(datasets, BUCKETS, balance_reg=False).pictures] == [4] * 3 + [1] * 5
-    assert [item.showings for item in open_training_set(datasets, BUCKETS).pictures] == [4] * 3 + [3, 3, 2, 2, 2]
+    assert [item.repeats for item in open_training_set(datasets, BUCKETS, balance_reg=False).pictures] == [4] * 3 + [1] * 5
+    assert [item.repeats for item in open_training_set(datasets, BUCKETS).pictures] == [4] * 3 + [3, 3, 2, 2, 2]
 
 
 def test_each_resolution_and_batch_size_is_balanced_for_itself(tmp_path):
@@ -71,7 +71,7 @@ def test_each_resolution_and_batch_size_is_balanced_for_itself(tmp_path):
         DatasetSettings(path=folders["reg_a"], is_reg=True, batch_size=2), DatasetSettings(path=folders["reg_b"], is_reg=True, resolution=96),
     ]  # fmt: skip
     found = open_training_set(datasets, BUCKETS, batch_size=2)  # the run's 2 and a folder's own 2 are one
-    assert [item.showings for item in found.pictures] == [3, 3, 5, 5, 3, 3, 5, 5]
+    assert [item.repeats for item in found.pictures] == [3, 3, 5, 5, 3, 3, 5, 5]
 
 
 def test_regularisation_that_nothing_balances_is_refused(tmp_path):

@@ -30,15 +30,15 @@ def test_a_folder_has_its_own_resolution_and_batch_size(folders):
     assert {(item.dataset, item.fit.bucket) for item in found.pictures} == {(0, (64, 64)), (1, (128, 64)), (2, (128, 64))}
     assert found.batches_per_epoch(4) == 5 + 2 + 1
     epoch = found.epoch(1, 4, seed=0)
-    sizes = sorted((found.pictures[b.showings[0].picture].dataset, len(b.showings)) for b in epoch)
+    sizes = sorted((found.pictures[b.samples[0].picture].dataset, len(b.samples)) for b in epoch)
     assert sizes == [(0, 2)] * 5 + [(1, 1), (1, 3), (2, 4)]
     for batch in epoch:
-        assert len({found.pictures[s.picture].dataset for s in batch.showings}) == 1
+        assert len({found.pictures[s.picture].dataset for s in batch.samples}) == 1
 
 
 def test_folders_of_one_resolution_and_batch_size_share_their_batches(folders):
     apart = [DatasetSettings(path=folders / "a", resolution=64), DatasetSettings(path=folders / "a", batch_size=4)]
-    assert open_training_set(apart, BUCKETS).batches_per_epoch(4) == 3  # 10 showings; apart they were 4
+    assert open_training_set(apart, BUCKETS).batches_per_epoch(4) == 3  # 10 samples; apart they were 4
 
 
 def test_pictures_of_two_resolutions_never_share_a_batch(folders):
@@ -46,7 +46,7 @@ def test_pictures_of_two_resolutions_never_share_a_batch(folders):
     found = open_training_set(datasets, BUCKETS)
     assert {item.fit.bucket for item in found.pictures} == {(128, 64)}
     assert found.batches_per_epoch(3) == 4  # mixed they were 3
-    assert all(len({found.pictures[s.picture].dataset for s in batch.showings}) == 1 for batch in found.epoch(1, 3, 0))
+    assert all(len({found.pictures[s.picture].dataset for s in batch.samples}) == 1 for batch in found.epoch(1, 3, 0))
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from lorasmith.training.objective.masked import masked, masked_mean, sample_mean
 from lorasmith.training.objective.noise import Noise
 from lorasmith.training.objective.noise_kinds import offset, perturbed
 from lorasmith.training.objective.noise_settings import NoiseSettings
-from tests.bounds import FUNCTION, assert_within_rounding
+from tests.bounds import FUNCTION, SCHEDULE, assert_within_rounding
 from tests.reference import FOLDER, reference_cases, reference_json
 
 CASES = reference_cases("06_losses.json")
@@ -145,9 +145,6 @@ THEIR_NAMES = {"debiased_estimation": "debiased_estimation_loss"}
 OFF = {"min_snr_gamma": 0.0, "v_pred_like_loss": 0.0}
 SCALE = 0.18215
 """Of Stable Diffusion 1's latents."""
-
-SCHEDULE = 1000
-"""Roundings of a product over all timesteps, which the rescaled schedule is anew."""
 
 
 @pytest.mark.parametrize("case", of_kind("process_batch"), ids=lambda case: case.get("id"))

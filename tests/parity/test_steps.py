@@ -153,16 +153,16 @@ def test_pictures_buckets_and_batches_of_an_epoch_agree(case, opened):
         assert train == expected["num_train_images_with_repeats"]
         if not share_batches(case):
             assert batches == expected["batches_per_epoch_before_sharding"]
-    assert training_set.train_showings == train
+    assert training_set.training_samples_per_epoch == train
     assert training_set.declared_regularisation == expected["num_reg_images_with_repeats_declared"]
     assert str(training_set.declared_regularisation) == expected["metadata"]["ss_num_reg_images"]
     assert plan.batches_per_epoch == batches
     ours = {}
     for item in training_set.pictures:
         place = (item.resolution, item.batch_size), item.fit.bucket
-        ours[place] = ours.get(place, 0) + item.showings
+        ours[place] = ours.get(place, 0) + item.repeats
     assert ours == {(key, bucket): count for key, counts in groups.items() for bucket, count in counts.items()}
-    assert [item.showings for item in training_set.pictures if item.picture.is_reg] == expected["reg_repeats_after_balancing"]
+    assert [item.repeats for item in training_set.pictures if item.picture.is_reg] == expected["reg_repeats_after_balancing"]
     weights = {settings.datasets[item.dataset].loss_weight for item in training_set.pictures}
     assert sorted(weights) == expected["loss_weights_seen"]
 
@@ -199,10 +199,10 @@ def test_batches_of_an_epoch_agree_and_every_picture_is_shown_exactly_as_often_a
     for place, process in itertools.product(range(plan.steps_per_epoch), range(plan.processes)):
         dealt[process] += [batch for _, batch in plan.batches_of(place, epoch, process)]
     for batch in itertools.chain(*dealt):
-        for showing in batch.showings:
-            shown[showing.picture] = shown.get(showing.picture, 0) + 1
-    assert shown == {index: item.showings for index, item in enumerate(training_set.pictures)}
-    ours = Counter(len(batch.showings) for batch in epoch)
+        for sample in batch.samples:
+            shown[sample.picture] = shown.get(sample.picture, 0) + 1
+    assert shown == {index: item.repeats for index, item in enumerate(training_set.pictures)}
+    ours = Counter(len(batch.samples) for batch in epoch)
     _, groups = epoch_by_hand(case)
     by_hand = Counter()
     for (_, size), counts in groups.items():

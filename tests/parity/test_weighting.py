@@ -12,6 +12,7 @@ from lorasmith.training.objective.weighting import (
     timestep_weight,
     v_like_noise_weight,
 )
+from tests.bounds import FUNCTION, SCHEDULE, assert_within_rounding
 from tests.reference import FOLDER, reference_cases, reference_json
 
 CASES = reference_cases("04_snr.json")
@@ -45,6 +46,10 @@ def _ours(case, snr):
     return None
 
 
+WEIGHT = 3 * FUNCTION + 12
+"""Roundings of a weight: two roots, a few quotients and products; nothing cancels but 1 - alpha, which is exact or nearly 1."""
+
+
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.get("tensor"))
 def test_a_weight_agrees_with_the_reference(case, tensors):
     name = case["tensor"]
@@ -57,7 +62,7 @@ def test_a_weight_agrees_with_the_reference(case, tensors):
     if case["n_nan"]:  # the peers divide 0 by 0 where there is no signal; the limit is 1
         assert ours[expected.isnan()].tolist() == [1.0] * case["n_nan"]
         ours, expected = ours[~expected.isnan()], expected[~expected.isnan()]
-    torch.testing.assert_close(ours, expected, rtol=1e-5, atol=1e-7 if name.endswith("if_computed_after") else 1e-8)
+    assert_within_rounding(ours, expected, roundings=WEIGHT)
 
 
 def _compare_schedule(name, expected):
@@ -65,14 +70,21 @@ def _compare_schedule(name, expected):
     default = Ddpm.from_config(reference_json("04_snr.json")["schedule"])
     rescaled = default.with_zero_terminal_snr()
     alphas = (rescaled if name.startswith("zero_terminal_snr") else default).alphas_cumprod
+    factors = torch.arange(1, len(alphas) + 1)  # of the product up to each timestep
+    root = alphas.sqrt()
+    lost = root + 0.07 if name.startswith("zero_terminal_snr") else root  # rescaled is sqrt(a) less its last value, 0.07
     if name.endswith("alphas_cumprod"):
-        torch.testing.assert_close(alphas, expected, rtol=1e-4, atol=1e-7)
+        assert_within_rounding(alphas, expected, roundings=SCHEDULE, terms=2 * root * lost)
     elif name.endswith("betas"):
-        betas = 1 - alphas / torch.cat([torch.ones(1), alphas[:-1]])
-        torch.testing.assert_close(betas, expected, rtol=1e-4, atol=1e-6)
+        before = torch.cat([torch.ones(1), alphas[:-1]])
+        # 1 less the ratio of neighbours, in which the product's rounding cancels but for the last factors'.
+        assert_within_rounding(1 - alphas / before, expected, roundings=8 * FUNCTION, terms=lost / root.where(root > 0, torch.inf) + 1)
     else:  # theirs is of the schedule from before the rescaling, ours of the one that is trained
         assert name == "zero_terminal_snr.all_snr_as_used_by_train_network"
-        torch.testing.assert_close(signal_to_noise(default.alphas_cumprod), expected, rtol=1e-5, atol=1e-8)
+        ours = signal_to_noise(default.alphas_cumprod)
+        a = default.alphas_cumprod
+        # a / (1 - a): early, 1 - a is small and all of the product's rounding.
+        assert_within_rounding(ours, expected, roundings=1, terms=(factors + WEIGHT) * a / (1 - a) ** 2)
         assert signal_to_noise(rescaled.alphas_cumprod)[-1] == 0 < expected[-1]
 
 
@@ -86,7 +98,7 @@ def test_other_trainers_weigh_as_we_do_or_not_on_purpose(case, tensors):
         ours = debiased_weight(snr, kind) if kind == "epsilon" else debiased_weight(snr, kind).sqrt()
     else:
         ours = snr
-    torch.testing.assert_close(ours, theirs.float(), rtol=1e-5, atol=1e-7)
+    assert_within_rounding(ours, theirs, roundings=WEIGHT)
 
 
 def test_no_weight_is_infinite_or_nan_without_any_signal():

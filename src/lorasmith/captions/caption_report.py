@@ -1,142 +1,127 @@
-"""The report on a set of captions: one page that can be opened anywhere, and the same numbers as JSON.
-
-The tag cloud and the style lie inside the file; it runs no script and asks no other machine for anything.
-"""
+"""The report on a set of captions: a page, the same numbers as JSON, and the tag cloud as a picture."""
 
 from __future__ import annotations
 
-import base64
 import io
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from html import escape
+from pathlib import Path
 
-from lorasmith.captions.advice import Finding
+from lorasmith.atomic import write_atomically
+from lorasmith.captions.advice import Finding as Advice
 from lorasmith.captions.statistics import Spread, Statistics
-from lorasmith.captions.tag_cloud import tag_cloud, undrawable
+from lorasmith.captions.tag_cloud import tag_cloud
+from lorasmith.findings import Evidence, Finding, Fix, Severity
+from lorasmith.pages import numbers
+from lorasmith.pages.content import Bar, Block, Column, Facts, Findings, Page, Section, Table, TagCloud, Text, Words
+from lorasmith.pages.render import write_page
 
 MOST_ROWS = 200
-"""Rows of a table on the page; JSON has them all."""
+"""Rows of a table on the page; the JSON has them all."""
+MOST_TAGS = 120
+"""Tags of the cloud."""
 
 
-def report_json(name: str, statistics: Statistics, findings: Sequence[Finding]) -> bytes:
-    """Everything as JSON, UTF-8."""
-    tree = {"name": name, **statistics.as_tree(), "findings": [asdict(finding) for finding in findings]}
-    return json.dumps(tree, indent=1, ensure_ascii=False).encode()
-
-
-def report_html(name: str, statistics: Statistics, findings: Sequence[Finding]) -> bytes:
-    """The page, UTF-8."""
+def write_report(folder: str | Path, name: str, statistics: Statistics, findings: Sequence[Advice]) -> Path:
+    """Write `report.html`, `report.json` and `tag-cloud.png` into a folder, and return the page's path."""
+    out = Path(folder)
+    out.mkdir(parents=True, exist_ok=True)
     cloud = io.BytesIO()
     tag_cloud(statistics.frequencies).save(cloud, "PNG", optimize=True)
-    picture = base64.b64encode(cloud.getvalue()).decode()
-    page = f"""<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; img-src data:">
-<title>Captions of {escape(name)}</title>
-<style>{_STYLE}</style></head><body><main>
-<h1>Captions of {escape(name)}</h1>
-<dl class="facts">{_facts(statistics)}</dl>
-<h2>Advice</h2>
-{"".join(map(_finding, findings)) or "<p>Nothing was found that speaks against these captions.</p>"}
-<h2>Tags</h2>
-<img alt="The most frequent tags, the frequent ones large" src="data:image/png;base64,{picture}">
-{_left_out(statistics)}
-{_frequencies(statistics)}
-<h2>Tags that stand together</h2>
-{_together(statistics)}
-<h2>Captions</h2>
-{_by_caption(statistics)}
-</main></body></html>
-"""
-    return page.encode()
+    write_atomically(out / "tag-cloud.png", cloud.getvalue())
+    write_atomically(out / "report.json", report_json(name, statistics, findings).encode())
+    write_page(out / "report.html", report_page(name, statistics, findings))
+    return out / "report.html"
 
 
-def _facts(statistics: Statistics) -> str:
-    facts: dict[str, str] = {
-        "captions": f"{statistics.captions:,}",
-        "empty": f"{statistics.empty:,}",
-        "different tags": f"{len(statistics.frequencies):,}",
-        "tags a caption": _spread(statistics.tags),
-        "characters a caption": _spread(statistics.characters),
-    }
-    if statistics.tokens:
-        facts["tokens a caption"] = _spread(statistics.tokens)
-    return "".join(f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>" for name, value in facts.items())
+def report_json(name: str, statistics: Statistics, findings: Sequence[Advice]) -> str:
+    """Everything as JSON."""
+    tree = {"name": name, **statistics.as_tree(), "findings": [asdict(finding) for finding in findings]}
+    return json.dumps(tree, indent=1, ensure_ascii=False)
 
 
-def _spread(numbers: Mapping[str, int]) -> str:
-    spread = Spread.of(numbers.values())
-    return f"{spread.least:g} to {spread.most:g}, mostly {spread.median:g}"
-
-
-def _finding(finding: Finding) -> str:
-    keys = ", ".join(map(escape, finding.pictures[:12])) + (f" and {len(finding.pictures) - 12} more" if len(finding.pictures) > 12 else "")
-    details = "".join(f"<li>{escape(detail)}</li>" for detail in finding.details[:12])
-    more = f"<li>and {len(finding.details) - 12} more</li>" if len(finding.details) > 12 else ""
-    return (
-        f'<section class="{finding.severity}"><h3>{finding.severity}: {escape(finding.what)}</h3>'
-        f"<p><b>{finding.number:g} {escape(finding.unit)}.</b> {escape(finding.why)}</p><p>{escape(finding.remedy)}</p>"
-        + (f"<ul>{details}{more}</ul>" if details else "")
-        + f'<p class="keys">{keys}</p></section>'
+def report_page(name: str, statistics: Statistics, findings: Sequence[Advice]) -> Page:
+    """The page of a set of captions called `name`."""
+    return Page(
+        title=name,
+        kicker="Captions of a dataset, by Lorasmith",
+        top=(_facts(statistics),),
+        sections=(
+            Section("Advice", (Findings(tuple(map(_as_finding, findings)), "Nothing was found that speaks against these captions."),)),
+            Section("Tags", _tags(statistics)),
+            Section("Tags that occur together", _pairs(statistics)),
+            Section("Captions", _captions(statistics)),
+        ),
     )
 
 
-def _frequencies(statistics: Statistics) -> str:
-    most = max(statistics.frequencies.values(), default=1)
-    rows = [
-        (
-            escape(tag),
-            f"{count:,}",
-            f"{100 * count / statistics.captions:.0f} %",
-            f'<span class="bar" style="width: {100 * count / most:.1f}%"></span>',
-        )
-        for tag, count in statistics.frequencies.items()
+def _facts(statistics: Statistics) -> Facts:
+    facts: list[tuple[str, Words]] = [
+        ("Captions", f"{statistics.captions:,}"),
+        ("Empty", f"{statistics.empty:,}"),
+        ("Different tags", f"{len(statistics.frequencies):,}"),
+        ("Tags per caption", _spread(statistics.tags)),
+        ("Characters per caption", _spread(statistics.characters)),
     ]
-    return _table(("tag", "captions", "share", ""), rows)
+    if statistics.tokens:
+        facts.append(("Tokens per caption", _spread(statistics.tokens)))
+    return Facts(tuple(facts))
 
 
-def _left_out(statistics: Statistics) -> str:
-    tags = undrawable(statistics.frequencies)
-    if not tags:
-        return ""
-    return f"<p>Not in the picture, since no font of the machine that drew it has their letters: {escape(', '.join(tags[:20]))}.</p>"
+def _spread(values: Mapping[str, int]) -> str:
+    spread = Spread.of(values.values())
+    return f"{spread.least:g} to {spread.most:g}, median {spread.median:g}"
 
 
-def _together(statistics: Statistics) -> str:
-    rows = [(escape(f"{pair.first} + {pair.second}"), f"{pair.captions:,}", f"{pair.strength:.2f}") for pair in statistics.together]
+def _as_finding(advice: Advice) -> Finding:
+    severities: dict[str, Severity] = {"problem": "error", "warning": "warning", "hint": "note"}
+    return Finding(
+        code=f"captions.{advice.rule.replace(' ', '_')}",
+        severity=severities[advice.severity],
+        message=advice.what,
+        about="caption",
+        subjects=advice.pictures,
+        evidence=Evidence(advice.number, advice.unit),
+        why=advice.why,
+        fix=Fix(advice.remedy),
+        details=advice.details,
+    )
+
+
+def _tags(statistics: Statistics) -> tuple[Block, ...]:
+    if not statistics.frequencies:
+        return (Text("No caption has a tag.", quiet=True),)
+    shares = {tag: count / statistics.captions for tag, count in statistics.frequencies.items()}
+    rows = [(tag, f"{count:,}", Bar(shares[tag], numbers.percent(shares[tag]))) for tag, count in statistics.frequencies.items()]
+    cloud = TagCloud(tuple(statistics.frequencies.items())[:MOST_TAGS])
+    return (cloud, *_table("Tags", (Column("Tag"), Column("Captions", "number"), Column("Share")), rows))
+
+
+def _pairs(statistics: Statistics) -> tuple[Block, ...]:
+    rows = [
+        (f"{pair.first} + {pair.second}", f"{pair.captions:,}", Bar(pair.strength, f"{pair.strength:.2f}")) for pair in statistics.together
+    ]
     if not rows:
-        return "<p>No two tags stand together more often than by chance.</p>"
-    return _table(("tags", "captions", "strength, 1 is always"), rows)
+        return (Text("No two tags occur together more often than by chance.", quiet=True),)
+    lead = Text("Strength 1: neither occurs without the other. Strength 0: as often as by chance.", quiet=True)
+    return (lead, *_table("Tags that occur together", (Column("Tags"), Column("Captions", "number"), Column("Strength")), rows))
 
 
-def _by_caption(statistics: Statistics) -> str:
+def _captions(statistics: Statistics) -> tuple[Block, ...]:
     tokens = statistics.tokens
     rows = [
-        (escape(key), f"{count:,}", f"{statistics.characters[key]:,}", *([f"{tokens[key]:,}"] if tokens else []))
+        (key, f"{count:,}", f"{statistics.characters[key]:,}", *([f"{tokens[key]:,}"] if tokens else []))
         for key, count in sorted(statistics.tags.items(), key=lambda item: (-item[1], item[0]))
     ]
-    return _table(("caption", "tags", "characters", *(["tokens"] if tokens else [])), rows)
+    titles = ("Tags", "Characters", *(("Tokens",) if tokens else ()))
+    return _table("Captions", (Column("Caption"), *(Column(title, "number") for title in titles)), rows)
 
 
-def _table(head: Sequence[str], rows: Sequence[Iterable[str]]) -> str:
-    """Cells are HTML already."""
-    body = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows[:MOST_ROWS])
-    more = f"<p>and {len(rows) - MOST_ROWS:,} more, all of them in the JSON</p>" if len(rows) > MOST_ROWS else ""
-    return "<table><thead><tr>" + "".join(f"<th>{escape(name)}</th>" for name in head) + f"</tr></thead><tbody>{body}</tbody></table>{more}"
-
-
-_STYLE = """
-:root { color-scheme: light dark; --ink: #1c2430; --paper: #fcfbf8; --line: #dcd8cf; --bar: #2e6e5c; }
-@media (prefers-color-scheme: dark) { :root { --ink: #e8e6e1; --paper: #181b20; --line: #3a3f48; --bar: #5fae97; } }
-body { margin: 0; background: var(--paper); color: var(--ink); font: 16px/1.5 system-ui, sans-serif; }
-main { max-width: 70rem; margin: 0 auto; padding: 2rem 1rem; }
-.facts { display: flex; flex-wrap: wrap; gap: 1rem 2.5rem; } .facts dt { font-size: .85rem; opacity: .75; } .facts dd { margin: 0; font-size: 1.2rem; }
-img { max-width: 100%; height: auto; border-radius: .5rem; }
-table { border-collapse: collapse; width: 100%; margin: 1rem 0; } th, td { text-align: left; padding: .2rem .8rem .2rem 0; border-bottom: 1px solid var(--line); }
-td:last-child { width: 40%; } .bar { display: block; height: .7rem; background: var(--bar); border-radius: .2rem; }
-section { border-left: .3rem solid var(--line); padding: .1rem 1rem; margin: 1rem 0; } section h3 { margin: .3rem 0; font-size: 1.05rem; }
-section.problem { border-color: #b0402c; } section.warning { border-color: #c08a1e; } section.hint { border-color: #4a76a8; }
-.keys { font-size: .85rem; opacity: .75; overflow-wrap: anywhere; }
-"""
+def _table(label: str, columns: tuple[Column, ...], rows: Sequence[tuple[Words | Bar, ...]]) -> tuple[Block, ...]:
+    """A table of the first rows, and how many more there are."""
+    if not rows:
+        return (Text("There are none.", quiet=True),)
+    table = Table(label, columns, tuple(rows[:MOST_ROWS]))
+    left_out = len(rows) - MOST_ROWS
+    return (table, Text(f"{left_out:,} more are in report.json.", quiet=True)) if left_out > 0 else (table,)

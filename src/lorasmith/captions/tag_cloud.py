@@ -1,10 +1,10 @@
 """A tag cloud: the tags of a set as one picture, the frequent ones large.
 
-Tags are placed by falling frequency, each at the first free place on a spiral from the middle. Free is what the drawn letters leave
-free, not their boxes, so that small tags stand between the letters of large ones. The same frequencies give the same picture.
+Tags are placed by falling frequency, each at the first free spot on a spiral from the middle. Free means free of drawn letters, not of
+their boxes, so small tags fit between the letters of large ones. The same frequencies give the same picture.
 
-The font that comes along has Latin letters. Tags in other scripts are drawn with the first of the machine's fonts that has all of their
-letters; those for which there is none are left out rather than drawn as boxes, and `undrawable` names them.
+Pillow's own font has Latin letters. Tags in other scripts are drawn with the first of the machine's fonts that has all of their
+letters. Tags that no font can draw are left out rather than drawn as boxes; `undrawable` lists them.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from PIL import Image, ImageDraw, ImageFont
 BACKGROUND = (252, 251, 248)
 COLOURS = ((28, 62, 98), (176, 64, 44), (46, 110, 92), (150, 104, 24), (94, 66, 128), (66, 86, 104))
 SMALLEST, LARGEST = 13, 92  # font sizes, in pixels
-ABOVE, BESIDE = 2, 8  # pixels that stay free around a tag
+ABOVE, BESIDE = 2, 8  # free pixels around a tag
 MOST_TAGS = 120
 FONTS = (
     "DejaVuSans.ttf", "NotoSans-Regular.ttf", "NotoSansCJK-Regular.ttc", "NotoSansCJKjp-Regular.otf", "SourceHanSans-Regular.otf", "wqy-zenhei.ttc",
@@ -27,14 +27,14 @@ FONTS = (
     "NotoSansDevanagari-Regular.ttf", "NotoSansSymbols2-Regular.ttf", "segoeui.ttf", "msyh.ttc", "YuGothM.ttc", "malgun.ttf", "seguisym.ttf", "arial.ttf",
     "Arial Unicode.ttf", "PingFang.ttc", "Hiragino Sans GB.ttc", "AppleSDGothicNeo.ttc",
 )  # fmt: skip
-"""Fonts that Linux, Windows and macOS come with, by file name; between them they have most scripts."""
+"""Fonts of Linux, Windows and macOS, by file name; together they cover most scripts."""
 NO_LETTER = "\U0010ffff"
-"""No font has it: it is drawn as the box that stands for what is missing."""
-AIR = 1.8  # how much larger the picture's surface is than that of the drawn letters
+"""No font has it, so it is drawn as the box for a missing letter."""
+AIR = 1.8  # area of the picture over that of the drawn letters
 
 
 def tag_cloud(frequencies: Mapping[str, int], width: int = 1200, height: int = 700) -> Image.Image:
-    """The most frequent tags as a picture (RGB); tags that find no place, or no font, are left out. Without any tag it says so."""
+    """The most frequent tags as a picture (RGB), `width` by `height` pixels; tags without room or font are left out."""
     picture = Image.new("RGB", (width, height), BACKGROUND)
     draw = ImageDraw.Draw(picture)
     drawable = ((tag, count) for tag, count in frequencies.items() if _font_of(tag) is not None)
@@ -60,19 +60,19 @@ def tag_cloud(frequencies: Mapping[str, int], width: int = 1200, height: int = 7
 
 
 def undrawable(tags: Iterable[str]) -> list[str]:
-    """Those of the tags that no font of this machine has all letters of."""
+    """The tags for which no font of this machine has all letters."""
     return [tag for tag in tags if _font_of(tag) is None]
 
 
 @lru_cache(maxsize=100_000)
 def _font_of(tag: str) -> str | None:
-    """The first font that has all letters of a tag, "" for the one that comes along; None where there is none."""
+    """The first font that has all letters of a tag, "" for Pillow's own; None where there is none."""
     return next((name for name in _fonts() if all(_has(name, letter) for letter in set(tag) if not letter.isspace())), None)
 
 
 @lru_cache(maxsize=1)
 def _fonts() -> tuple[str, ...]:
-    """The font that comes along, and those of `FONTS` that this machine has."""
+    """Pillow's own font, and those of `FONTS` that this machine has."""
     found = [""]
     for name in FONTS:
         try:
@@ -95,14 +95,14 @@ def _font(name: str, size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
 
 
 def _sizes(words: list[tuple[str, int]], width: int, height: int) -> Iterator[tuple[str, int]]:
-    """A font size for each tag: its surface grows with its count, and all together fill the picture with some air."""
+    """A font size for each tag: its area grows with its count, and all together fill the picture with some air."""
     most = words[0][1]
-    wanted = [(word, SMALLEST + (LARGEST - SMALLEST) * math.sqrt(count / most)) for word, count in words]
-    surface = sum(0.55 * size * len(word) * size for word, size in wanted)
-    scale = min(1.0, math.sqrt(width * height / AIR / surface))
-    longest = max(0.55 * size * len(word) for word, size in wanted)
+    sizes = [(word, SMALLEST + (LARGEST - SMALLEST) * math.sqrt(count / most)) for word, count in words]
+    area = sum(0.55 * size * len(word) * size for word, size in sizes)
+    scale = min(1.0, math.sqrt(width * height / AIR / area))
+    longest = max(0.55 * size * len(word) for word, size in sizes)
     scale = min(scale, 0.8 * width / longest)
-    return ((word, max(SMALLEST, round(size * scale))) for word, size in wanted)
+    return ((word, max(SMALLEST, round(size * scale))) for word, size in sizes)
 
 
 def _letters(word: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> np.ndarray:

@@ -37,7 +37,6 @@ def audit(
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from lorasmith.atomic import write_atomically
     from lorasmith.curation.audit.dataset import audit_dataset, pictures_in
     from lorasmith.errors import InputError
     from lorasmith.images.lettering import can_read_words
@@ -67,8 +66,9 @@ def audit(
         signal.signal(signal.SIGINT, before)
     if html is not None:
         from lorasmith.curation.audit.page import audit_page
+        from lorasmith.pages.render import write_page
 
-        write_atomically(html, audit_page(result).encode(errors="backslashreplace"))
+        write_page(html, audit_page(result))
     unknown = pictures_in(dataset)[1]
     if as_json:
         typer.echo(json.dumps({**result.as_json(), "not_pictures": [str(path) for path in unknown]}, ensure_ascii=False))

@@ -96,13 +96,10 @@ def report(
 
     lorasmith captions report my-pictures --out my-report
     """
-    import io
-
-    from lorasmith.atomic import write_atomically
     from lorasmith.captions.advice import advise
-    from lorasmith.captions.caption_report import report_html, report_json
+    from lorasmith.captions.caption_report import report_json, write_report
     from lorasmith.captions.statistics import statistics_of
-    from lorasmith.captions.tag_cloud import tag_cloud
+    from lorasmith.captions.tag_cloud import undrawable
     from lorasmith.errors import InputError
 
     if out.exists() and not out.is_dir():
@@ -112,21 +109,15 @@ def report(
     statistics = statistics_of(checked.captions, next(iter(checked.tokenizers.values()), None))
     name = collection.folder.resolve().name
     if as_json:
-        typer.echo(report_json(name, statistics, findings).decode())
+        typer.echo(report_json(name, statistics, findings))
         return
-    out.mkdir(parents=True, exist_ok=True)
-    cloud = io.BytesIO()
-    tag_cloud(statistics.frequencies).save(cloud, "PNG", optimize=True)
-    for file, content in (
-        ("report.html", report_html(name, statistics, findings)),
-        ("report.json", report_json(name, statistics, findings)),
-        ("tag-cloud.png", cloud.getvalue()),
-    ):
-        write_atomically(out / file, content)
+    page = write_report(out, name, statistics, findings)
     typer.echo(f"{statistics.captions} captions, {statistics.empty} empty, {len(statistics.frequencies)} different tags")
     for tag, count in list(statistics.frequencies.items())[:10]:
         typer.echo(f"{count:7d}  {tag}")
-    typer.echo(f"look at: {out / 'report.html'}")
+    if tags := undrawable(statistics.frequencies):
+        typer.echo(f"Not in tag-cloud.png, since no font of this machine has their letters: {', '.join(tags[:20])}")
+    typer.echo(f"look at: {page}")
 
 
 def _checked(

@@ -269,7 +269,7 @@ def layout(
     typer.echo(f"{'folder':<40} {'pictures':>8} {'repeats':>8} {'a picture is seen':>18}")
     for one in plan.concepts:
         typer.echo(f"{one.folder:<40} {one.share.pictures:>8} {one.share.repeats:>8} {f'{one.share.passes} times':>18}")
-    typer.echo(f"{plan.showings_per_epoch} pictures shown in an epoch; times are for {epochs} epochs")
+    typer.echo(f"{plan.samples_per_epoch} pictures shown in an epoch; times are for {epochs} epochs")
     for warning in plan.warnings:
         typer.echo(f"warning: {warning}")
     if sum(not one.is_reg for one in plan.concepts) > 1:

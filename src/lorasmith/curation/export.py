@@ -133,7 +133,7 @@ def _items(root: Path, notes: list[str]) -> Iterator[_Item]:
         if is_reg and not folder.is_dir():
             continue
         contents = open_folder(folder, is_reg=is_reg, verify=False)
-        notes += [problem.sentence for problem in contents.problems if problem.fatal and problem.kind != "folder not read"]
+        notes += [str(one) for one in contents.findings if one.severity == "error" and one.code != "folder.folder_not_read"]
         for picture in contents.pictures:
             name = picture.path.parent.name if picture.path.parent != folder else ""
             if concept_in(name) is None:

@@ -49,9 +49,9 @@ class Layout:
     warnings: tuple[str, ...]
 
     @property
-    def showings_per_epoch(self) -> int:
-        """Pictures shown in one epoch, without regularisation pictures."""
-        return sum(concept.share.showings for concept in self.concepts if not concept.is_reg)
+    def samples_per_epoch(self) -> int:
+        """Samples in one epoch, without regularisation pictures."""
+        return sum(concept.share.samples for concept in self.concepts if not concept.is_reg)
 
 
 def plan_layout(

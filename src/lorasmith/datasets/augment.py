@@ -1,12 +1,12 @@
-"""How a picture is changed from one showing to the next: mirrored, cropped elsewhere, its colours moved a little.
+"""How a picture is changed from one repeat to the next: mirrored, cropped elsewhere, its colours moved a little.
 
 Every change is a pure function of (seed, epoch, picture, repeat), so it does not depend on workers, processes or restarts. A picture goes
 into its bucket in this order: it is resized to cover the bucket (never more, never less, whatever is drawn), cropped, its colours are
 changed, and it is mirrored.
 
-    flip          of every two showings of a picture, one after the other, one is mirrored: half of all, not about half
+    flip          of every two samples of a picture, one after the other, one is mirrored: half of all, not about half
     random crop   what the resized picture has beyond its bucket is cut off at a place that is drawn, each place alike
-    colour        in a third of the showings one of two: hue turned by up to 16 degrees either way, or a gamma from 0.95 to 1.05
+    colour        in a third of the samples one of two: hue turned by up to 16 degrees either way, or a gamma from 0.95 to 1.05
 
 The ranges of the colours are those of sd-scripts (`library/train_util.py: AugHelper`), which counts hue in steps of two degrees.
 """
@@ -22,7 +22,7 @@ from lorasmith.datasets.buckets import Fit
 from lorasmith.draws import rng_for
 
 COLOUR_SHARE = 0.33
-"""Share of the showings whose colours are changed."""
+"""Share of the samples whose colours are changed."""
 MOST_HUE = 16.0
 """Degrees of a circle by which hue is turned at most."""
 GAMMAS = (0.95, 1.05)
@@ -37,9 +37,9 @@ class ColourChange:
     gamma: float = 1.0
 
 
-def is_mirrored(seed: int, epoch: int, picture: int, repeat: int, showings: int) -> bool:
-    """Whether this showing is mirrored. `epoch` is from 1, `repeat` from 0, `showings` those of the picture in each epoch."""
-    number = (epoch - 1) * showings + repeat
+def is_mirrored(seed: int, epoch: int, picture: int, repeat: int, repeats: int) -> bool:
+    """Whether this sample is mirrored. `epoch` is from 1, `repeat` from 0; `repeats` is how many the picture has in each epoch."""
+    number = (epoch - 1) * repeats + repeat
     first = rng_for("flip", seed, picture, number // 2).random() < 0.5
     return first if number % 2 == 0 else not first
 
@@ -53,7 +53,7 @@ def drawn_crop(fit: Fit, seed: int, epoch: int, picture: int, repeat: int) -> Fi
 
 
 def drawn_colour(seed: int, epoch: int, picture: int, repeat: int) -> ColourChange | None:
-    """What happens to the colours of this showing; None where they stay."""
+    """What happens to the colours of this sample; None where they stay."""
     rng = rng_for("colour", seed, epoch, picture, repeat)
     if rng.random() >= COLOUR_SHARE:
         return None

@@ -35,8 +35,8 @@ class Share:
         return self.repeats * self.epochs
 
     @property
-    def showings(self) -> int:
-        """Pictures shown in one epoch."""
+    def samples(self) -> int:
+        """Samples in one epoch: its pictures times their repeats."""
         return self.pictures * self.repeats
 
     @property
@@ -65,7 +65,7 @@ def warnings_of(shares: Mapping[str, Share]) -> list[str]:
     found = []
     for name, share in shares.items():
         if share.over_baked:
-            enough = math.ceil(share.showings * share.epochs / MOST_PASSES)
+            enough = math.ceil(share.samples * share.epochs / MOST_PASSES)
             found.append(
                 f"{name} has {share.pictures} pictures, each of which would be seen {share.passes} times ({share.repeats} repeats x "
                 f"{share.epochs} epochs) and likely over-bake: find {enough - share.pictures} more, or train fewer epochs."

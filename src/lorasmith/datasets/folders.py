@@ -3,7 +3,7 @@
 Two layouts are read. A plain folder holds pictures, and beside `cat.png` its caption `cat.txt`. A kohya folder holds subfolders
 named `N_name`: each of their pictures counts N times in an epoch, and `name` stands in for captions that are missing.
 
-Nothing is skipped in silence: what is left out of training, and what looks like a mistake, comes back as a `Problem`.
+Nothing is skipped in silence: what is left out of training, and what looks like a mistake, comes back as a finding.
 """
 
 from __future__ import annotations
@@ -13,8 +13,7 @@ import zipfile
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Literal
+from pathlib import Path, PurePath
 
 from lorasmith.captions.caption import read_caption
 from lorasmith.dataset_folder import (
@@ -27,6 +26,7 @@ from lorasmith.dataset_folder import (
     walk,
 )
 from lorasmith.errors import DatasetError, SettingsError
+from lorasmith.findings import About, Change, Evidence, Finding, Fix, MendChange, Severity
 from lorasmith.images.read import content_hash, picture_size, read_picture
 
 SMALLEST_SIDE = 8
@@ -37,27 +37,6 @@ WIDEST_RATIO = 4.0
 
 DECODERS = 2
 """Threads that decode pictures in the check."""
-
-ProblemKind = Literal[
-    "unreadable picture",
-    "too small",
-    "extreme aspect",
-    "caption missing",
-    "caption empty",
-    "caption unreadable",
-    "caption without picture",
-    "caption not used",
-    "caption shared",
-    "unknown file",
-    "duplicate",
-    "folder not read",
-    "picture beside folders",
-    "mask missing",
-    "mask unfit",
-    "mask empty",
-    "mask without picture",
-    "regularisation not needed",
-]
 
 
 @dataclass(frozen=True)
@@ -80,23 +59,22 @@ class Picture:
 
 
 @dataclass(frozen=True)
-class Problem:
-    """Something about a dataset that its owner should know."""
-
-    path: Path
-    kind: ProblemKind
-    sentence: str
-    """Which file, what is wrong, what to do."""
-    fatal: bool
-    """Whether the picture (or the folder) is left out of training for it."""
-
-
-@dataclass(frozen=True)
 class FolderContents:
-    """The pictures of a folder that can be trained on, and the problems found; both in a fixed order."""
+    """The pictures of a folder that can be trained on, and what is wrong with the folder; both in a fixed order."""
 
     pictures: tuple[Picture, ...]
-    problems: tuple[Problem, ...]
+    findings: tuple[Finding, ...]
+    """Codes begin with `folder.`; an error means that the picture, or the folder, is left out of training."""
+
+
+def folder_finding(
+    rule: str, root: Path, path: Path, message: str, fix: str, *, about: About = "picture", left_out: bool = False,
+    evidence: Evidence | None = None, changes: tuple[Change, ...] = (),
+) -> Finding:  # fmt: skip
+    """Something wrong with the file or folder `path` of the dataset `root`; `left_out` where it keeps a picture out of training."""
+    name = path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
+    severity: Severity = "error" if left_out else "warning"
+    return Finding(f"folder.{rule}", severity, message, about, (name,), evidence, fix=Fix(fix, changes))
 
 
 def open_folder(
@@ -112,7 +90,7 @@ def open_folder(
     """The pictures in a folder with their captions, sorted by folder and name.
 
     `repeats` overrides the N of folders named `N_name` (the opened folder may be one itself); without either it is 1.
-    `caption_extension` are the endings of caption files; the first that a picture has counts. `recursive` reads all folders below, too.
+    `caption_extension` are the suffixes of caption files; the first that a picture has counts. `recursive` reads all folders below, too.
     `missing_caption` is said of pictures without a caption file; without it, the name of an `N_name` folder is.
     `verify` decodes every picture, so that damage is found now and not in the night; without it only headers are read, and equal files
     go unseen. Files and folders whose name begins with a dot, and those that desktops leave behind, are passed over, and so
@@ -127,38 +105,48 @@ def open_folder(
     if repeats is not None and repeats < 1:
         raise SettingsError(f"repeats is {repeats} for {root}, but must be at least 1: to leave the folder out, take it off the list.")
     given = (caption_extension,) if isinstance(caption_extension, str) else caption_extension
-    endings = tuple("." + ending.lower().removeprefix(".") for ending in given)
-    problems: list[Problem] = []
+    suffixes = tuple("." + suffix.lower().removeprefix(".") for suffix in given)
+    findings: list[Finding] = []
 
     found = [
         _Found(picture, caption, Concept(repeats or concept.repeats, concept.name))
-        for files, concept in _folders(root, recursive, problems)
-        for picture, caption in _captioned_files(files, endings, problems)
+        for files, concept in _folders(root, recursive, findings)
+        for picture, caption in _captioned_files(root, files, suffixes, findings)
     ]
     if not recursive:
-        found = _without_loose_ones(found, root, problems)
+        found = _without_loose_ones(found, root, findings)
     pictures: list[Picture] = []
     with ThreadPoolExecutor(DECODERS) as pool:
         looks = pool.map(lambda one: _look(one.path, verify), found)
         for one, look in zip(found, looks, strict=True):
-            size = _sound_size(one.path, look, problems)
+            size = _sound_size(root, one.path, look, findings)
             if size is None:
                 continue
             try:
-                caption = _caption(one, missing_caption, problems)
+                caption = _caption(root, one, missing_caption, findings)
             except DatasetError as error:
-                problems.append(Problem(one.path, "caption unreadable", str(error), fatal=True))
+                findings.append(
+                    folder_finding(
+                        "caption_unreadable",
+                        root,
+                        one.path,
+                        str(error),
+                        "Until then its picture is left out.",
+                        about="caption",
+                        left_out=True,
+                    )
+                )
                 continue
             folder = one.path.parent.relative_to(root).as_posix()
             name = _name(root) if folder == "." else folder
             pictures.append(Picture(one.path, caption, size, name, one.concept.repeats, is_reg, look.content_hash))
     if verify:
-        problems += _duplicates({picture.path: picture.content for picture in pictures})
+        findings += _duplicates(root, {picture.path: picture.content for picture in pictures})
 
-    problems.sort(key=lambda problem: (problem.path, problem.kind))
+    findings.sort(key=lambda finding: (PurePath(finding.subjects[0]), finding.code))
     if not pictures:
-        raise _nothing_usable(root, problems)
-    return FolderContents(tuple(pictures), tuple(problems))
+        raise _nothing_usable(root, findings)
+    return FolderContents(tuple(pictures), tuple(findings))
 
 
 # Which files belong together
@@ -179,7 +167,7 @@ class _Found:
     concept: Concept
 
 
-def _folders(root: Path, recursive: bool, problems: list[Problem]) -> Iterator[tuple[list[Path], Concept]]:
+def _folders(root: Path, recursive: bool, findings: list[Finding]) -> Iterator[tuple[list[Path], Concept]]:
     """The files of each folder to read, in order, with its own name's concept or, if it has none, that of the folder around it."""
     concepts: dict[str, Concept] = {}
     set_aside = SET_ASIDE if (root / STATE).is_dir() else ()  # `lorasmith layout` made them: not even a recursive reading takes them
@@ -191,8 +179,11 @@ def _folders(root: Path, recursive: bool, problems: list[Problem]) -> Iterator[t
             concepts[place] = own or concepts.get(around) or Concept()
             yield [folder / name for name in names], concepts[place]
         elif around in concepts and any(map(is_picture, names)):
-            sentence = f"{folder} holds pictures and is left out: open it by itself, name it N_name for N repeats, or read recursively."
-            problems.append(Problem(folder, "folder not read", sentence, fatal=True))
+            message, fix = (
+                f"{folder} holds pictures and is left out.",
+                "Open it by itself, name it N_name for N repeats, or read recursively.",
+            )
+            findings.append(folder_finding("folder_not_read", root, folder, message, fix, about="folder", left_out=True))
 
 
 def concept_in(folder_name: str) -> Concept | None:
@@ -201,47 +192,51 @@ def concept_in(folder_name: str) -> Concept | None:
     return Concept(int(match[1]), match[2]) if match else None
 
 
-def _captioned_files(files: Sequence[Path], endings: tuple[str, ...], problems: list[Problem]) -> Iterator[tuple[Path, Path | None]]:
+def _captioned_files(
+    root: Path, files: Sequence[Path], suffixes: tuple[str, ...], findings: list[Finding]
+) -> Iterator[tuple[Path, Path | None]]:
     """Each picture among the files of a folder with its caption file, by name; every other file is reported."""
     pictures = [file for file in files if is_picture(file)]
     stems = {picture.stem for picture in pictures}
     captions: dict[str, Path] = {}
-    texts = [file for file in files if file.suffix.lower() in endings]
-    for text in sorted(texts, key=lambda text: endings.index(text.suffix.lower())):
+    texts = [file for file in files if file.suffix.lower() in suffixes]
+    for text in sorted(texts, key=lambda text: suffixes.index(text.suffix.lower())):
         if text.stem not in stems:
-            sentence = f"{text} has no picture beside it: name it as its picture is named, or delete it."
-            problems.append(Problem(text, "caption without picture", sentence, fatal=False))
+            message = f"{text} has no picture beside it."
+            findings.append(
+                folder_finding(
+                    "caption_without_picture", root, text, message, "Give it the name of its picture, or delete it.", about="caption"
+                )
+            )
         elif (first := captions.setdefault(text.stem, text)) != text:
-            sentence = f"{text} is not used because {first.name} captions the same picture: keep one of the two."
-            problems.append(Problem(text, "caption not used", sentence, fatal=False))
+            message = f"{text} is not used, because {first.name} captions the same picture."
+            findings.append(folder_finding("caption_not_used", root, text, message, "Keep one of the two.", about="caption"))
     for file in files:
         if not is_picture(file) and file not in texts:
-            sentence = (
-                f"{file} is neither a picture ({' '.join(PICTURE_SUFFIXES)}) nor a caption ({' '.join(endings)}) and is passed over: "
-                "convert it if it is a picture, or move it elsewhere."
+            message = f"{file} is neither a picture ({' '.join(PICTURE_SUFFIXES)}) nor a caption ({' '.join(suffixes)}) and is ignored."
+            findings.append(
+                folder_finding("unknown_file", root, file, message, "Convert it if it is a picture, or move it elsewhere.", about="file")
             )
-            problems.append(Problem(file, "unknown file", sentence, fatal=False))
     first_of: dict[str, Path] = {}
     for picture in pictures:
         caption = captions.get(picture.stem)
         twin = first_of.setdefault(picture.stem, picture)
         if twin != picture and caption is not None:
-            sentence = (
-                f"{caption} captions both {twin.name} and {picture.name}: if they differ, give one another name and a caption of its own."
-            )
-            problems.append(Problem(picture, "caption shared", sentence, fatal=False))
+            message = f"{caption} captions both {twin.name} and {picture.name}."
+            fix = "If they differ, rename one and give it a caption of its own."
+            findings.append(folder_finding("caption_shared", root, picture, message, fix))
         yield picture, caption
 
 
-def _without_loose_ones(found: list[_Found], root: Path, problems: list[Problem]) -> list[_Found]:
-    """What lies in `N_name` folders, if there are any: pictures beside such folders have no number of repeats."""
+def _without_loose_ones(found: list[_Found], root: Path, findings: list[Finding]) -> list[_Found]:
+    """The pictures in `N_name` folders, if there are any: pictures beside such folders have no number of repeats."""
     inside = [one for one in found if one.path.parent != root]
     if not inside:
         return found
     for one in found:
         if one.path.parent == root:
-            sentence = f"{one.path} lies beside folders named N_name and is left out: move it into one of them."
-            problems.append(Problem(one.path, "picture beside folders", sentence, fatal=True))
+            message = f"{one.path} is beside folders named N_name and is left out."
+            findings.append(folder_finding("picture_beside_folders", root, one.path, message, "Move it into one of them.", left_out=True))
     return inside
 
 
@@ -270,52 +265,55 @@ def _look(picture: Path, verify: bool) -> _Look:
         return _Look(error=str(error))
 
 
-def _sound_size(picture: Path, look: _Look, problems: list[Problem]) -> tuple[int, int] | None:
+def _sound_size(root: Path, picture: Path, look: _Look, findings: list[Finding]) -> tuple[int, int] | None:
     """Width and height in pixels, or None if the picture cannot be trained on."""
     if look.error is not None:
-        problems.append(Problem(picture, "unreadable picture", look.error, fatal=True))
+        fix, take_out = "Until then it is left out.", (MendChange("remove"),)
+        findings.append(folder_finding("unreadable", root, picture, look.error, fix, left_out=True, changes=take_out))
         return None
     width, height = look.size
     ratio = max(look.size) / min(look.size)
     if min(look.size) < SMALLEST_SIDE:
-        sentence = (
-            f"{picture} is {width} x {height} pixels, but needs {SMALLEST_SIDE} on each side: take a larger copy of it, or delete it."
-        )
-        problems.append(Problem(picture, "too small", sentence, fatal=True))
+        message = f"{picture} is {width} x {height} pixels, but needs {SMALLEST_SIDE} on each side."
+        evidence, take_out = Evidence(min(look.size), "pixels"), (MendChange("remove"),)
+        fix = "Take a larger copy of it, or delete it."
+        findings.append(folder_finding("too_small", root, picture, message, fix, left_out=True, evidence=evidence, changes=take_out))
         return None
     if ratio > WIDEST_RATIO:
-        sentence = (
+        message = (
             f"{picture} is {width} x {height} pixels, {ratio:.1f} times as long as wide, and about {1 - WIDEST_RATIO / ratio:.0%} of it "
-            "will be cropped away: crop it yourself to what matters."
+            "will be cropped away."
         )
-        problems.append(Problem(picture, "extreme aspect", sentence, fatal=False))
+        evidence, crop = Evidence(round(ratio, 3), "to 1"), (MendChange("subject"),)
+        fix = "Crop it yourself to what matters."
+        findings.append(folder_finding("extreme_aspect", root, picture, message, fix, evidence=evidence, changes=crop))
     return look.size
 
 
-def _caption(one: _Found, missing_caption: str | None, problems: list[Problem]) -> str | None:
+def _caption(root: Path, one: _Found, missing_caption: str | None, findings: list[Finding]) -> str | None:
     """What is said about a picture: its caption file, else what the caller gave, else the name of its folder."""
     if one.caption is not None:
         caption = read_caption(one.caption)
         if not caption.strip():
-            sentence = f"{one.caption} is empty, and its picture will be trained without words: write what the picture shows."
-            problems.append(Problem(one.caption, "caption empty", sentence, fatal=False))
+            message = f"{one.caption} is empty, so its picture will be trained without a caption."
+            findings.append(folder_finding("caption_empty", root, one.caption, message, "Write what the picture shows.", about="caption"))
         return caption
     if missing_caption is not None:
         return missing_caption
     name = one.concept.name
-    stand_in = "will be trained without words" if name is None else f"will be called {name!r} after its folder"
-    sentence = f"{one.path} has no caption and {stand_in}: write {one.path.with_suffix('.txt').name} beside it."
-    problems.append(Problem(one.path, "caption missing", sentence, fatal=False))
+    stand_in = "will be trained without one" if name is None else f"will be captioned {name!r} after its folder"
+    message = f"{one.path} has no caption and {stand_in}."
+    findings.append(folder_finding("caption_missing", root, one.path, message, f"Write {one.path.with_suffix('.txt').name} beside it."))
     return name
 
 
-def _duplicates(hashes: dict[Path, str]) -> Iterable[Problem]:
+def _duplicates(root: Path, hashes: dict[Path, str]) -> Iterable[Finding]:
     first: dict[str, Path] = {}
     for picture, digest in hashes.items():
         twin = first.setdefault(digest, picture)
         if twin != picture:
-            sentence = f"{picture} is the same file as {twin}: delete one of them, or give that folder more repeats if it shall weigh more."
-            yield Problem(picture, "duplicate", sentence, fatal=False)
+            message = f"{picture} is the same file as {twin}."
+            yield folder_finding("duplicate", root, picture, message, "Delete one of them, or give that folder more repeats.")
 
 
 # Whether there is anything at all
@@ -331,9 +329,9 @@ def _refuse_what_is_no_folder(root: Path) -> None:
     raise DatasetError(f"{root} is a file: give the folder that holds the pictures.")
 
 
-def _nothing_usable(root: Path, problems: list[Problem]) -> DatasetError:
+def _nothing_usable(root: Path, findings: list[Finding]) -> DatasetError:
     """Names up to three of the reasons."""
-    reasons = [problem.sentence.removesuffix(".") for problem in problems if problem.fatal]
+    reasons = [finding.message.removesuffix(".") for finding in findings if finding.severity == "error"]
     if not reasons:
         return holds_no_pictures(root)
     more = f"; and {len(reasons) - 3} more" if len(reasons) > 3 else ""

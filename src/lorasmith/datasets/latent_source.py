@@ -1,7 +1,7 @@
-"""The latents of a run's showings, from the cache where they can lie there, made on the way where they cannot.
+"""The latents of a run's samples, from the cache where they can lie there, made on the way where they cannot.
 
-A picture as it is, and mirrored, is encoded once and kept on disk under its content (see `latents`). A showing that is cropped at a drawn
-place, or whose colours are changed, is like no other: it is encoded when it is shown, so the autoencoder stays loaded for the run.
+A picture as it is, and mirrored, is encoded once and kept on disk under its content (see `latents`). A sample that is cropped at a drawn
+place, or whose colours are changed, is like no other: it is encoded when it is trained on, so the autoencoder stays loaded for the run.
 
 Each picture is encoded by itself. In a batch a convolution may add up in another order, and the last digits of a latent would depend on
 which pictures were missing in the cache at the time.
@@ -24,7 +24,7 @@ from lorasmith.datasets.augment import crop_seen, drawn_colour, drawn_crop, is_m
 from lorasmith.datasets.buckets import Size
 from lorasmith.datasets.latents import Encode, LatentCache, LatentRequest, bucket_pixels, latent_key
 from lorasmith.datasets.masks import mask_cells
-from lorasmith.datasets.order import Showing
+from lorasmith.datasets.order import Sample
 from lorasmith.datasets.settings import DatasetSettings
 from lorasmith.datasets.training_set import TrainingPicture
 from lorasmith.errors import RunError
@@ -37,12 +37,12 @@ Result = TypeVar("Result")
 READERS = min(4, os.cpu_count() or 1)
 """Threads that decode pictures ahead of the autoencoder."""
 MOST_AHEAD = 32
-"""Showings that are read ahead at most: 12 MB of pixels each at 1024 x 1024."""
+"""Samples that are read ahead at most: 12 MB of pixels each at 1024 x 1024."""
 
 
 @dataclass(frozen=True, eq=False)
-class ShownLatents:
-    """A batch as it is shown. `latents` (n, c, h, w) float32; `masks` (n, 1, h, w) float32 of 0-1, or None where all counts; `sizes` n."""
+class LatentBatch:
+    """A batch as it is trained on. `latents` (n, c, h, w) float32; `masks` (n, 1, h, w) float32 of 0-1, or None where all counts; `sizes` n."""
 
     latents: torch.Tensor
     masks: torch.Tensor | None
@@ -50,8 +50,8 @@ class ShownLatents:
 
 
 @dataclass(frozen=True)
-class _Shown:
-    """One showing: how its picture is cropped, coloured and mirrored, and whether such a latent lies in the cache."""
+class _Augmented:
+    """One sample: how its picture is cropped, coloured and mirrored, and whether such a latent lies in the cache."""
 
     item: TrainingPicture
     request: LatentRequest
@@ -60,17 +60,17 @@ class _Shown:
 
 @dataclass(frozen=True, eq=False)
 class _Read:
-    """What reading a showing gave: its latent from the cache, or else its pixels."""
+    """What reading a sample gave: its latent from the cache, or else its pixels."""
 
     latent: torch.Tensor | None
     pixels: torch.Tensor | None
 
 
 class LatentSource:
-    """Showings in, latents out; the same ones whatever was cached before, and in whatever order it is asked.
+    """Samples in, latents out; the same ones whatever was cached before, and in whatever order it is asked.
 
     `encode` takes pixels (1, 3, height, width) in [-1, 1] and gives latents (1, c, h, w); `encoder` is the hash of its weights and
-    settings, `dtype` what latents are kept in. With `in_memory` a latent is read once, without at each showing.
+    settings, `dtype` what latents are kept in. With `in_memory` a latent is read once, without for each sample.
     """
 
     def __init__(
@@ -83,11 +83,11 @@ class LatentSource:
         self._cache = LatentCache(cache_folder)
         self._memory: dict[str, torch.Tensor] = {}
         self._readers = ThreadPoolExecutor(READERS)
-        self._expected: OrderedDict[tuple[tuple[Showing, ...], int], list[Future[_Read]]] = OrderedDict()
+        self._expected: OrderedDict[tuple[tuple[Sample, ...], int], list[Future[_Read]]] = OrderedDict()
 
     @property
     def needs_encoder(self) -> bool:
-        """Whether some showings are encoded when they are shown; otherwise the autoencoder can go after `prepare`."""
+        """Whether some samples are encoded when they are trained on; otherwise the autoencoder can go after `prepare`."""
         return any(self._datasets[item.dataset].color_aug or self._crop_varies(item) for item in self._pictures)
 
     def _crop_varies(self, item: TrainingPicture) -> bool:
@@ -95,7 +95,7 @@ class LatentSource:
 
     def release_encoder(self) -> None:
         """Let go of the autoencoder."""
-        assert not self.needs_encoder, "showings are encoded in the loop"
+        assert not self.needs_encoder, "samples are encoded in the loop"
         self._encode = None
 
     # -- before the loop --
@@ -156,79 +156,79 @@ class LatentSource:
 
     # -- in the loop --
 
-    def expect(self, showings: Sequence[Showing], epoch: int) -> None:
+    def expect(self, samples: Sequence[Sample], epoch: int) -> None:
         """Start reading a batch that will be asked for soon, beside the training; not needed, and changes no result."""
-        asked = (tuple(showings), epoch)
+        asked = (tuple(samples), epoch)
         waiting = sum(len(futures) for futures in self._expected.values())
-        if asked not in self._expected and waiting + len(showings) <= MOST_AHEAD:
-            self._expected[asked] = [self._readers.submit(self._read, self._shown(s, epoch)) for s in showings]
+        if asked not in self._expected and waiting + len(samples) <= MOST_AHEAD:
+            self._expected[asked] = [self._readers.submit(self._read, self._augmented(s, epoch)) for s in samples]
 
-    def _taken(self, showings: Sequence[Showing], epoch: int) -> list[Future[_Read]] | None:
+    def _taken(self, samples: Sequence[Sample], epoch: int) -> list[Future[_Read]] | None:
         """What was begun for this batch, if it was; batches expected before it were passed over, and are let go."""
-        asked = (tuple(showings), epoch)
+        asked = (tuple(samples), epoch)
         while asked in self._expected:
             first, futures = self._expected.popitem(last=False)
             if first == asked:
                 return futures
         return None
 
-    def __call__(self, showings: Sequence[Showing], epoch: int) -> ShownLatents:
-        """The batch as it is shown in `epoch` (from 1); the showings are of one bucket.
+    def __call__(self, samples: Sequence[Sample], epoch: int) -> LatentBatch:
+        """The batch as it is trained on in `epoch` (from 1); the samples are of one bucket.
 
         Raises RunError where a latent is not finite, or is gone from the cache with no autoencoder to make it.
         """
-        shown = [self._shown(s, epoch) for s in showings]
-        futures = self._taken(showings, epoch)
-        read = [future.result() for future in futures] if futures is not None else [self._read(one) for one in shown]
-        latents = torch.stack([self._latent(*pair) for pair in zip(shown, read, strict=True)]).float()
-        sizes = tuple((s.item.picture.size, crop_seen(s.request.fit, s.request.mirrored), s.request.fit.bucket) for s in shown)
-        return ShownLatents(latents, self._masks(shown, (latents.shape[-1], latents.shape[-2])), sizes)
+        augmented = [self._augmented(s, epoch) for s in samples]
+        futures = self._taken(samples, epoch)
+        read = [future.result() for future in futures] if futures is not None else [self._read(one) for one in augmented]
+        latents = torch.stack([self._latent(*pair) for pair in zip(augmented, read, strict=True)]).float()
+        sizes = tuple((s.item.picture.size, crop_seen(s.request.fit, s.request.mirrored), s.request.fit.bucket) for s in augmented)
+        return LatentBatch(latents, self._masks(augmented, (latents.shape[-1], latents.shape[-2])), sizes)
 
-    def _shown(self, showing: Showing, epoch: int) -> _Shown:
-        item = self._pictures[showing.picture]
+    def _augmented(self, sample: Sample, epoch: int) -> _Augmented:
+        item = self._pictures[sample.picture]
         dataset = self._datasets[item.dataset]
-        place = (self._seed, epoch, showing.picture, showing.repeat)
+        place = (self._seed, epoch, sample.picture, sample.repeat)
         request = replace(
             item.latent_request,
             fit=drawn_crop(item.fit, *place) if self._crop_varies(item) else item.fit,
-            mirrored=dataset.flip_aug and is_mirrored(*place, item.showings),
+            mirrored=dataset.flip_aug and is_mirrored(*place, item.repeats),
             colour=drawn_colour(*place) if dataset.color_aug else None,
         )
-        return _Shown(item, request, kept=request.colour is None and not self._crop_varies(item))
+        return _Augmented(item, request, kept=request.colour is None and not self._crop_varies(item))
 
-    def _read(self, shown: _Shown) -> _Read:
+    def _read(self, augmented: _Augmented) -> _Read:
         """All that can be done beside the training: a latent from memory or disk, or the pixels to make one from."""
-        if shown.kept:
-            key = self._key(shown.request)
+        if augmented.kept:
+            key = self._key(augmented.request)
             latent = self._memory.get(key)
             if latent is None and (latent := self._cache.get(key)) is not None:
-                self._remember(key, self._finite(shown.request, latent))
+                self._remember(key, self._finite(augmented.request, latent))
             if latent is not None:
                 return _Read(latent, None)
-        return _Read(None, bucket_pixels(shown.request))
+        return _Read(None, bucket_pixels(augmented.request))
 
-    def _latent(self, shown: _Shown, read: _Read) -> torch.Tensor:
+    def _latent(self, augmented: _Augmented, read: _Read) -> torch.Tensor:
         if read.latent is not None:
             return read.latent
         assert read.pixels is not None
-        latent = self._encoded(shown.request, read.pixels)
-        if shown.kept:
-            self._cache.put(self._key(shown.request), latent)
-            self._remember(self._key(shown.request), latent)
+        latent = self._encoded(augmented.request, read.pixels)
+        if augmented.kept:
+            self._cache.put(self._key(augmented.request), latent)
+            self._remember(self._key(augmented.request), latent)
         return latent
 
     def _remember(self, key: str, tensor: torch.Tensor) -> None:
         if self._in_memory:
             self._memory[key] = tensor
 
-    def _masks(self, shown: Sequence[_Shown], cells: Size) -> torch.Tensor | None:
+    def _masks(self, augmented: Sequence[_Augmented], cells: Size) -> torch.Tensor | None:
         """The masks of a batch; pictures without one count whole."""
-        if all(one.item.mask is None for one in shown):
+        if all(one.item.mask is None for one in augmented):
             return None
-        return torch.stack([self._mask(one, cells) for one in shown])
+        return torch.stack([self._mask(one, cells) for one in augmented])
 
-    def _mask(self, shown: _Shown, cells: Size) -> torch.Tensor:
-        mask, fit = shown.item.mask, shown.request.fit
+    def _mask(self, augmented: _Augmented, cells: Size) -> torch.Tensor:
+        mask, fit = augmented.item.mask, augmented.request.fit
         if mask is None:
             return torch.ones(1, cells[1], cells[0])
         said = ("mask-1", mask.content, mask.is_alpha, fit.bucket, fit.resized, fit.crop, cells)
@@ -240,4 +240,4 @@ class LatentSource:
             found = mask_cells(mask, fit, cells)
             self._cache.put(key, found)
         self._remember(key, found)
-        return found.flip(-1) if shown.request.mirrored else found
+        return found.flip(-1) if augmented.request.mirrored else found

@@ -39,7 +39,7 @@ class LatentRequest:
 
 def latent_key(request: LatentRequest, encoder: str, dtype: torch.dtype) -> str:
     """Hex name of the latent; `encoder` is the hash of the autoencoder's weights and settings."""
-    assert request.colour is None, "no two showings have the same colours, so none is kept"
+    assert request.colour is None, "no two samples have the same colours, so none is kept"
     said: tuple[object, ...] = (
         "latent-1", request.content, request.fit.bucket, request.fit.resized, request.fit.crop, encoder, str(dtype),
     )  # fmt: skip

@@ -18,9 +18,10 @@ from PIL import Image
 
 from lorasmith.dataset_folder import is_picture, walk
 from lorasmith.datasets.buckets import Fit, Size
-from lorasmith.datasets.folders import DECODERS, Picture, Problem
+from lorasmith.datasets.folders import DECODERS, Picture, folder_finding
 from lorasmith.datasets.settings import DatasetSettings
 from lorasmith.errors import DatasetError
+from lorasmith.findings import Finding
 from lorasmith.images.read import content_hash, read_opacity, read_picture
 
 SHAPES_DIFFER = 0.02
@@ -58,11 +59,11 @@ def mask_cells(mask: Mask, fit: Fit, cells: Size) -> torch.Tensor:
 
 
 def find_masks(
-    pictures: Sequence[Picture], fits: Sequence[Fit], dataset: DatasetSettings, problems: list[Problem]
+    pictures: Sequence[Picture], fits: Sequence[Fit], dataset: DatasetSettings, findings: list[Finding]
 ) -> dict[Path, Mask | None]:
-    """Picture -> its mask, None where it has none that can be used: it then counts whole, and a problem says so.
+    """Picture -> its mask, None where it has none that can be used: it then counts whole, and a finding says so.
 
-    Left out is a picture of which nothing would count; a fatal problem says that. Raises DatasetError where there is no folder of masks.
+    Left out is a picture of which nothing would count; an error among the findings says that. Raises DatasetError where there is no folder of masks.
     """
     if dataset.mask_path is not None and not dataset.mask_path.is_dir():
         raise DatasetError(f"The folder of masks {dataset.mask_path} does not exist: give the one with the masks of {dataset.path}.")
@@ -71,22 +72,23 @@ def find_masks(
         looks = list(pool.map(lambda pair: _look(pair[0], pair[1], dataset, files), zip(pictures, fits, strict=True)))
     found: dict[Path, Mask | None] = {}
     used: set[Path] = set()
-    for picture, (mask, problem) in zip(pictures, looks, strict=True):
-        if problem is not None:
-            problems.append(problem)
-        if problem is None or not problem.fatal:
+    for picture, (mask, finding) in zip(pictures, looks, strict=True):
+        if finding is not None:
+            findings.append(finding)
+        if finding is None or finding.severity != "error":
             found[picture.path] = mask
         file = _file_of(picture, dataset, files)
         if file is not None:
             used.add(file)
     for file in sorted({file for file in files.values() if file not in used}):
-        sentence = f"{file} masks no picture of {dataset.path}: name it as its picture is named, or delete it."
-        problems.append(Problem(file, "mask without picture", sentence, fatal=False))
+        message = f"{file} masks no picture of {dataset.path}."
+        fix = "Give it the name of its picture, or delete it."
+        findings.append(folder_finding("mask_without_picture", Path(dataset.path), file, message, fix, about="file"))
     return found
 
 
 Files = dict[tuple[str, str], Path]
-"""(folder below the masks' folder, name without ending) -> file"""
+"""(folder below the masks' folder, stem) -> file"""
 
 
 def _files_by_place(root: Path) -> Files:
@@ -105,35 +107,38 @@ def _file_of(picture: Picture, dataset: DatasetSettings, files: Files) -> Path |
     return files.get((below, picture.path.stem)) or files.get(("", picture.path.stem))
 
 
-def _look(picture: Picture, fit: Fit, dataset: DatasetSettings, files: Files) -> tuple[Mask | None, Problem | None]:
+def _look(picture: Picture, fit: Fit, dataset: DatasetSettings, files: Files) -> tuple[Mask | None, Finding | None]:
     """The mask of a picture, or what is wrong with it."""
+    root = Path(dataset.path)
     if dataset.alpha_mask:
         try:
             opacity = read_opacity(picture.path)
         except DatasetError as error:
-            return None, Problem(picture.path, "mask unfit", str(error), fatal=False)
+            return None, folder_finding("mask_does_not_fit", root, picture.path, str(error), "Until then all of it counts.")
         if opacity is None:
-            sentence = f"{picture.path} has no transparency to be its mask and counts whole: cut it out, or take it to a folder without alpha_mask."
-            return None, Problem(picture.path, "mask missing", sentence, fatal=False)
+            message = f"{picture.path} has no transparency to be its mask, so all of it counts."
+            fix = "Cut the subject out, or move the picture to a folder without alpha_mask."
+            return None, folder_finding("mask_missing", root, picture.path, message, fix)
         mask = Mask(picture.path, picture.content, is_alpha=True)
     else:
         file = _file_of(picture, dataset, files)
         if file is None:
-            sentence = f"{picture.path} has no mask in {dataset.mask_path} and counts whole: add {picture.path.stem}.png there."
-            return None, Problem(picture.path, "mask missing", sentence, fatal=False)
+            message = f"{picture.path} has no mask in {dataset.mask_path}, so all of it counts."
+            return None, folder_finding("mask_missing", root, picture.path, message, f"Add {picture.path.stem}.png there.")
         try:
             width, height = read_picture(file).size
             mask = Mask(file, content_hash(file), is_alpha=False)
         except DatasetError as error:
-            return None, Problem(file, "mask unfit", f"{error} Until then {picture.path.name} counts whole.", fatal=False)
+            fix = f"Until then all of {picture.path.name} counts."
+            return None, folder_finding("mask_does_not_fit", root, file, str(error), fix, about="file")
         if abs(width / height / (picture.size[0] / picture.size[1]) - 1) > SHAPES_DIFFER:
-            sentence = (
-                f"{file} is {width} x {height} and its picture {picture.size[0]} x {picture.size[1]}, so it cannot be its mask, and the picture counts "
-                "whole: make the mask as large as the picture."
+            message = (
+                f"{file} is {width} x {height} and its picture {picture.size[0]} x {picture.size[1]}, so it cannot be its mask, and all of the "
+                "picture counts."
             )
-            return None, Problem(file, "mask unfit", sentence, fatal=False)
+            return None, folder_finding("mask_does_not_fit", root, file, message, "Make the mask as large as the picture.", about="file")
     if not np.asarray(mask_in_bucket(mask, fit)).any():
         whose = "is wholly transparent" if mask.is_alpha else f"has a mask that is all black ({mask.path})"
-        sentence = f"{picture.path} {whose} where it trains, so nothing of it would count, and it is left out: mend the mask, or delete the picture."
-        return None, Problem(picture.path, "mask empty", sentence, fatal=True)
+        message = f"{picture.path} {whose} where it is trained on, so nothing of it would count, and it is left out."
+        return None, folder_finding("mask_empty", root, picture.path, message, "Correct the mask, or delete the picture.", left_out=True)
     return mask, None

@@ -14,8 +14,8 @@ from lorasmith.draws import seed_of
 
 
 @dataclass(frozen=True)
-class Showing:
-    """One picture, shown for the `repeat`-th time in its epoch (from 0). `picture` is its index in the training set."""
+class Sample:
+    """One picture in one of its repeats, counted from 0 in each epoch. `picture` is its index in the training set."""
 
     picture: int
     repeat: int
@@ -26,14 +26,14 @@ class Batch:
     """Pictures of one bucket that train together; the last batch of a bucket may be smaller."""
 
     bucket: Size
-    showings: tuple[Showing, ...]
+    samples: tuple[Sample, ...]
 
 
 @dataclass(frozen=True)
 class Group:
     """Pictures that may share a batch where their bucket is the same: those of one resolution and batch size.
 
-    `buckets`: per bucket the (picture, showings an epoch) that fell into it.
+    `buckets`: per bucket the (picture, repeats) that fell into it.
     """
 
     buckets: Mapping[Size, Sequence[tuple[int, int]]]
@@ -42,7 +42,7 @@ class Group:
     @property
     def batches(self) -> int:
         """In an epoch. A short last batch of a bucket counts."""
-        return sum(math.ceil(sum(showings for _, showings in members) / self.batch_size) for members in self.buckets.values())
+        return sum(math.ceil(sum(repeats for _, repeats in members) / self.batch_size) for members in self.buckets.values())
 
 
 def epoch_batches(groups: Sequence[Group], seed: int, epoch: int) -> list[Batch]:
@@ -50,8 +50,8 @@ def epoch_batches(groups: Sequence[Group], seed: int, epoch: int) -> list[Batch]
     batches = []
     for group in groups:
         for bucket in sorted(group.buckets):
-            showings = [Showing(picture, repeat) for picture, times in group.buckets[bucket] for repeat in range(times)]
-            showings.sort(key=lambda s: seed_of("order", seed, epoch, s.picture, s.repeat))
-            for first in range(0, len(showings), group.batch_size):
-                batches.append(Batch(bucket, tuple(showings[first : first + group.batch_size])))
-    return sorted(batches, key=lambda b: seed_of("batch order", seed, epoch, b.showings[0].picture, b.showings[0].repeat))
+            samples = [Sample(picture, repeat) for picture, repeats in group.buckets[bucket] for repeat in range(repeats)]
+            samples.sort(key=lambda s: seed_of("order", seed, epoch, s.picture, s.repeat))
+            for first in range(0, len(samples), group.batch_size):
+                batches.append(Batch(bucket, tuple(samples[first : first + group.batch_size])))
+    return sorted(batches, key=lambda b: seed_of("batch order", seed, epoch, b.samples[0].picture, b.samples[0].repeat))

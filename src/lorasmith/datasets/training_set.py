@@ -8,13 +8,14 @@ from functools import cached_property
 from pathlib import Path
 
 from lorasmith.datasets.buckets import Fit, Size, bucket_sizes, fit
-from lorasmith.datasets.folders import Picture, Problem, open_folder
+from lorasmith.datasets.folders import Picture, folder_finding, open_folder
 from lorasmith.datasets.latents import LatentRequest
 from lorasmith.datasets.masks import Mask, find_masks
 from lorasmith.datasets.order import Batch, Group, epoch_batches
-from lorasmith.datasets.regularisation import balanced_showings
+from lorasmith.datasets.regularisation import regularisation_repeats
 from lorasmith.datasets.settings import BucketSettings, DatasetSettings, check_datasets
 from lorasmith.errors import DatasetError
+from lorasmith.findings import Evidence, Finding
 
 
 @dataclass(frozen=True)
@@ -31,11 +32,11 @@ class TrainingPicture:
     """Its dataset's own; None where that has none."""
     mask: Mask | None = None
     balanced: int | None = None
-    """Showings an epoch of a regularisation picture that is balanced against the others; None where its repeats count."""
+    """Repeats of a regularisation picture that is balanced against the others; None where its folder's repeats count."""
 
     @property
-    def showings(self) -> int:
-        """How often it is shown in one epoch."""
+    def repeats(self) -> int:
+        """How many samples of it are in one epoch."""
         return self.picture.repeats if self.balanced is None else self.balanced
 
     @property
@@ -45,19 +46,19 @@ class TrainingPicture:
 
 @dataclass(frozen=True)
 class TrainingSet:
-    """All pictures of a run in a fixed order, and the problems found on the way."""
+    """All pictures of a run in a fixed order, and what is wrong with their folders."""
 
     pictures: tuple[TrainingPicture, ...]
-    problems: tuple[Problem, ...]
+    findings: tuple[Finding, ...]
     not_needed: tuple[TrainingPicture, ...] = ()
-    """Regularisation pictures beyond what balances the others; they are never shown."""
+    """Regularisation pictures beyond what balances the others; they are never trained on."""
 
     @property
     def buckets(self) -> dict[Size, list[tuple[int, int]]]:
-        """Bucket -> (index of the picture, showings an epoch), over all datasets."""
+        """Bucket -> (index of the picture, repeats), over all datasets."""
         found: dict[Size, list[tuple[int, int]]] = {}
         for index, item in enumerate(self.pictures):
-            found.setdefault(item.fit.bucket, []).append((index, item.showings))
+            found.setdefault(item.fit.bucket, []).append((index, item.repeats))
         return found
 
     def groups(self, batch_size: int) -> list[Group]:
@@ -65,18 +66,18 @@ class TrainingSet:
         found: dict[tuple[Size | None, int], dict[Size, list[tuple[int, int]]]] = {}
         for index, item in enumerate(self.pictures):
             buckets = found.setdefault((item.resolution, item.batch_size or batch_size), {})
-            buckets.setdefault(item.fit.bucket, []).append((index, item.showings))
+            buckets.setdefault(item.fit.bucket, []).append((index, item.repeats))
         return [Group(buckets, size) for (_, size), buckets in found.items()]
 
     @cached_property
-    def showings_per_epoch(self) -> int:
-        """Pictures in an epoch, repeats included."""
-        return sum(item.showings for item in self.pictures)
+    def samples_per_epoch(self) -> int:
+        """Pictures in an epoch, each as often as it is repeated."""
+        return sum(item.repeats for item in self.pictures)
 
     @cached_property
-    def train_showings(self) -> int:
-        """Pictures in an epoch, repeats included and regularisation left out."""
-        return sum(item.showings for item in self.pictures if not item.picture.is_reg)
+    def training_samples_per_epoch(self) -> int:
+        """The same without regularisation pictures: what sd-scripts calls `num_train_images`."""
+        return sum(item.repeats for item in self.pictures if not item.picture.is_reg)
 
     @cached_property
     def declared_regularisation(self) -> int:
@@ -96,60 +97,64 @@ def open_training_set(
 ) -> TrainingSet:
     """Open and check the folders, decode every picture once, and give each its bucket.
 
-    `batch_size` is the run's, for datasets that have none of their own. With `balance_reg` regularisation pictures are shown as often as
-    the pictures to learn that they share batches with; without, each as often as it is repeated.
+    `batch_size` is the run's, for datasets that have none of their own. With `balance_reg` regularisation pictures are repeated as often as
+    the training images that they share batches with; without, each as often as it is repeated.
 
-    Raises DatasetError where a folder cannot be used at all; single bad pictures come back as problems.
+    Raises DatasetError where a folder cannot be used at all; single bad pictures come back as findings.
     """
     check_datasets(datasets)
     pictures: list[TrainingPicture] = []
-    problems: list[Problem] = []
+    findings: list[Finding] = []
     for number, dataset in enumerate(datasets):
         own = buckets if dataset.resolution is None else buckets.model_copy(update={"resolution": dataset.resolution})
         sizes = [] if own.bucket_no_upscale and own.enable_bucket else bucket_sizes(own)
         contents = open_folder(Path(dataset.path), repeats=dataset.repeats, is_reg=dataset.is_reg)
-        problems.extend(contents.problems)
+        findings.extend(contents.findings)
         fits = [fit(picture.size, own, sizes) for picture in contents.pictures]
         masks = (
-            find_masks(contents.pictures, fits, dataset, problems) if dataset.masks else dict.fromkeys(p.path for p in contents.pictures)
+            find_masks(contents.pictures, fits, dataset, findings) if dataset.masks else dict.fromkeys(p.path for p in contents.pictures)
         )
         if not masks:
-            raise DatasetError(f"{dataset.path}: no picture has a mask in which anything counts; mend the masks, or train without them")
+            raise DatasetError(
+                f"No picture in {dataset.path} has a mask in which anything counts: correct the masks, or train without them."
+            )
         for picture, way in zip(contents.pictures, fits, strict=True):
             if picture.path in masks:
                 pictures.append(TrainingPicture(picture, way, number, own.size, dataset.batch_size, masks[picture.path]))
     if balance_reg:
-        return _balanced(pictures, problems, datasets, batch_size)
-    return TrainingSet(tuple(pictures), tuple(problems))
+        return _balanced(pictures, findings, datasets, batch_size)
+    return TrainingSet(tuple(pictures), tuple(findings))
 
 
 def _balanced(
-    pictures: list[TrainingPicture], problems: list[Problem], datasets: Sequence[DatasetSettings], batch_size: int
+    pictures: list[TrainingPicture], findings: list[Finding], datasets: Sequence[DatasetSettings], batch_size: int
 ) -> TrainingSet:
-    """The set with its regularisation pictures shown as often as the others, in each group that shares batches."""
-    showings: dict[int, int] = {}
+    """The set with its regularisation pictures repeated as often as the others, in each group that shares batches."""
+    repeats: dict[int, int] = {}
     groups: dict[tuple[Size | None, int], list[int]] = {}
     for index, item in enumerate(pictures):
         groups.setdefault((item.resolution, item.batch_size or batch_size), []).append(index)
     for members in groups.values():
-        training = sum(pictures[i].showings for i in members if not pictures[i].picture.is_reg)
+        training = sum(pictures[i].repeats for i in members if not pictures[i].picture.is_reg)
         regularisation = [i for i in members if pictures[i].picture.is_reg]
         if regularisation and not training:
             folder = datasets[pictures[regularisation[0]].dataset].path
             raise DatasetError(
-                f"no picture to learn shares resolution and batch size with the regularisation pictures in {folder}, so none balances them; "
-                f"give both the same, or set training.balance_reg to false"
+                f"No training image shares resolution and batch size with the regularisation pictures in {folder}, so none balances them: "
+                f"give both the same, or set training.balance_reg to false."
             )
-        shown = balanced_showings(training, [pictures[i].picture.repeats for i in regularisation])
-        showings |= dict(zip(regularisation, shown, strict=True))
+        balanced = regularisation_repeats(training, [pictures[i].picture.repeats for i in regularisation])
+        repeats |= dict(zip(regularisation, balanced, strict=True))
     for number, dataset in enumerate(datasets):
-        own = [index for index in showings if pictures[index].dataset == number]
-        spare = sum(not showings[index] for index in own)
+        own = [index for index in repeats if pictures[index].dataset == number]
+        spare = sum(not repeats[index] for index in own)
         if spare:
-            sentence = (
-                f"{spare} of the {len(own)} regularisation pictures in {dataset.path} are not shown, since the others are as many as the pictures "
-                f"to learn with their repeats: take the surplus out, raise those repeats, or set training.balance_reg to false."
+            message = (
+                f"{spare} of the {len(own)} regularisation pictures in {dataset.path} are not used, since the others are as many as the "
+                f"training images with their repeats."
             )
-            problems.append(Problem(Path(dataset.path), "regularisation not needed", sentence, fatal=False))
-    kept = [replace(item, balanced=showings.get(index)) for index, item in enumerate(pictures)]
-    return TrainingSet(tuple(item for item in kept if item.showings), tuple(problems), tuple(item for item in kept if not item.showings))
+            fix = "Take the surplus out, raise those repeats, or set training.balance_reg to false."
+            folder, evidence = Path(dataset.path), Evidence(spare, "pictures")
+            findings.append(folder_finding("regularisation_not_needed", folder, folder, message, fix, about="folder", evidence=evidence))
+    kept = [replace(item, balanced=repeats.get(index)) for index, item in enumerate(pictures)]
+    return TrainingSet(tuple(item for item in kept if item.repeats), tuple(findings), tuple(item for item in kept if not item.repeats))

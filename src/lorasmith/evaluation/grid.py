@@ -1,4 +1,4 @@
-"""Many pictures on one sheet, to be looked at together."""
+"""Many pictures on one sheet, to look at together."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from PIL import Image
 
 
 def sheet(pictures: Sequence[Image.Image], columns: int, scale: int = 2) -> Image.Image:
-    """Pictures in rows, enlarged without smoothing."""
+    """Pictures of one size (square, RGB) in rows of `columns`, enlarged `scale` times without smoothing."""
     side = pictures[0].width
     rows = -(-len(pictures) // columns)
     out = Image.new("RGB", (columns * side, rows * side), (255, 255, 255))

@@ -1,4 +1,4 @@
-"""What the loop trains on: showings become latents and captions."""
+"""What the loop trains on: samples become latents and captions."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ class TrainingData:
         return self._epoch[1]
 
     def prepare(self, batch: Batch, epoch: int, step: int) -> PreparedBatch:
-        """A batch as it is shown in `epoch`, with its captions as they read at `step`."""
-        shown = self.latents(batch.showings, epoch)
-        items = [self.training_set.pictures[s.picture] for s in batch.showings]
-        captions = [self._caption(item, s.picture, s.repeat, epoch, step) for item, s in zip(items, batch.showings, strict=True)]
+        """A batch as it is trained on in `epoch`, with its captions as they read at `step`."""
+        read = self.latents(batch.samples, epoch)
+        items = [self.training_set.pictures[s.picture] for s in batch.samples]
+        captions = [self._caption(item, s.picture, s.repeat, epoch, step) for item, s in zip(items, batch.samples, strict=True)]
         return PreparedBatch(
-            shown.latents, tuple(captions), tuple(item.picture.path.name for item in items),
-            tuple(SizeConditioning(*sizes) for sizes in shown.sizes), self._weights(items), shown.masks,
+            read.latents, tuple(captions), tuple(item.picture.path.name for item in items),
+            tuple(SizeConditioning(*sizes) for sizes in read.sizes), self._weights(items), read.masks,
         )  # fmt: skip
 
     def share_of(self, epoch: int, place: int) -> list[tuple[int, Batch]]:
@@ -56,7 +56,7 @@ class TrainingData:
     def expect(self, epoch: int, place: int) -> None:
         """Let the pictures of the step at `place` be read while the step before it is computed."""
         for _, batch in self.share_of(epoch, place):
-            self.latents.expect(batch.showings, epoch)
+            self.latents.expect(batch.samples, epoch)
 
     def _weights(self, items: Sequence[TrainingPicture]) -> torch.Tensor | None:
         """How much each sample counts; None where all count alike."""
@@ -65,7 +65,7 @@ class TrainingData:
         return None if set(weights) == {1.0} else torch.tensor(weights)
 
     def _caption(self, item: TrainingPicture, picture: int, repeat: int, epoch: int, step: int) -> str:
-        """The caption of one showing; what is drawn for it depends on (seed, epoch, picture, repeat)."""
+        """The caption of one sample; what is drawn for it depends on (seed, epoch, picture, repeat)."""
         caption, rules, seed = item.picture.caption or "", self._rules(item), self.settings.training.seed
         if variants := self.settings.captions.cached_variants:
             return shown_caption(caption, rules, variants, seed, epoch=epoch, picture=picture, repeat=repeat)

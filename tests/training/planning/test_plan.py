@@ -19,14 +19,14 @@ LENGTH = st.one_of(st.tuples(st.just("epochs"), st.integers(1, 4)), st.tuples(st
 
 
 def set_of(pictures):
-    """A set of (showings, side of the bucket, resolution, own batch size)."""
+    """A set of (repeats, side of the bucket, resolution, own batch size)."""
     return TrainingSet(
         tuple(
             TrainingPicture(
-                Picture(Path(f"{i}.png"), None, (side, side), "f", showings), Fit((side, side), (side, side), (0, 0)),
+                Picture(Path(f"{i}.png"), None, (side, side), "f", repeats), Fit((side, side), (side, side), (0, 0)),
                 resolution=None if resolution is None else (resolution, resolution), batch_size=batch_size,
             )
-            for i, (showings, side, resolution, batch_size) in enumerate(pictures)
+            for i, (repeats, side, resolution, batch_size) in enumerate(pictures)
         ),
         (),
     )  # fmt: skip
@@ -59,18 +59,16 @@ def test_the_plan_is_what_a_literal_walk_does(pictures, length, batch_size, accu
             taken, left = left[: accumulation * processes], left[accumulation * processes :]
             assert plan.epoch_and_step_of(step) == (epoch, place)
             dealt = [plan.batches_of(place, batches, process) for process in range(processes)]
-            assert sorted(first for one in dealt for first, _ in one) == [
-                sum(len(b.showings) for b in taken[:k]) for k in range(len(taken))
-            ]
+            assert sorted(first for one in dealt for first, _ in one) == [sum(len(b.samples) for b in taken[:k]) for k in range(len(taken))]
             in_order = sorted((pair for one in dealt for pair in one), key=lambda pair: pair[0])
             assert [batch for _, batch in in_order] == taken
             assert all(len(one) <= accumulation for one in dealt)
             assert max(map(len, dealt)) - min(map(len, dealt)) <= 1
-            shown.update(s.picture for batch in taken for s in batch.showings)
+            shown.update(s.picture for batch in taken for s in batch.samples)
             step, place = step + 1, place + 1
             ended = step == settings.training.max_train_steps
         if not left:
-            assert shown == {i: item.showings for i, item in enumerate(training_set.pictures)}
+            assert shown == {i: item.repeats for i, item in enumerate(training_set.pictures)}
             assert place == plan.steps_per_epoch
             assert shown.total() == plan.showings_per_epoch
         ended = ended or epoch == settings.training.epochs

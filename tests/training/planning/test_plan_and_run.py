@@ -14,12 +14,12 @@ from lorasmith.training.run import train
 
 @pytest.fixture
 def shown(monkeypatch):
-    """(epoch, picture) of every showing that a run prepares, in order."""
+    """(epoch, picture) of every sample that a run prepares, in order."""
     seen = []
     prepare = TrainingData.prepare
 
     def spy(data, batch, epoch, step):
-        seen.extend((epoch, showing.picture) for showing in batch.showings)
+        seen.extend((epoch, sample.picture) for sample in batch.samples)
         return prepare(data, batch, epoch, step)
 
     monkeypatch.setattr(TrainingData, "prepare", spy)
@@ -54,6 +54,6 @@ def test_a_run_does_the_steps_of_its_plan_and_shows_every_picture_as_often_as_it
     of_epochs = Counter(event.epoch for event in steps)
     whole = [epoch for epoch in of_epochs if epoch * plan.steps_per_epoch <= plan.steps]
     assert all(of_epochs[epoch] == plan.steps_per_epoch for epoch in whole)
-    wanted = {number: item.showings for number, item in enumerate(checked.training_set.pictures)}
+    wanted = {number: item.repeats for number, item in enumerate(checked.training_set.pictures)}
     for epoch in whole:
         assert Counter(picture for at, picture in shown if at == epoch) == wanted

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from lorasmith.datasets.training_set import TrainingSet, open_training_set
 from lorasmith.errors import DatasetError
+from lorasmith.findings import Finding
 from lorasmith.models.open import describe
 from lorasmith.training.planning.plan import Plan, make_plan
 from lorasmith.training.settings.checks import check_fits_base, check_together
@@ -27,8 +28,12 @@ class CheckedRun:
     @property
     def problems(self) -> tuple[str, ...]:
         """What is wrong with files, a sentence each."""
-        of_validation = self.validation_set.problems if self.validation_set else ()
-        return tuple(problem.sentence for problem in (*self.training_set.problems, *of_validation))
+        return tuple(map(str, self.findings))
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What is wrong with the folders."""
+        return (*self.training_set.findings, *(self.validation_set.findings if self.validation_set else ()))
 
 
 def check(settings: Settings) -> CheckedRun:

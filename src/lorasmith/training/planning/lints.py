@@ -233,7 +233,7 @@ def small_pictures(checked: Checked) -> Found:
 
 
 def unbalanced_concepts(checked: Checked) -> Found:
-    showings = {name: share.showings for name, share in checked.concepts.items()}
+    showings = {name: share.samples for name, share in checked.concepts.items()}
     if len(showings) < 2 or max(showings.values()) <= 1.5 * min(showings.values()):
         return
     most, least = max(showings, key=lambda name: showings[name]), min(showings, key=lambda name: showings[name])

@@ -43,7 +43,7 @@ class Plan:
         for number, batch in enumerate(epoch[place * self.batches_per_step : (place + 1) * self.batches_per_step]):
             if number % self.processes == process:
                 found.append((first_sample, batch))
-            first_sample += len(batch.showings)
+            first_sample += len(batch.samples)
         return found
 
 
@@ -60,5 +60,5 @@ def make_plan(settings: Settings, training_set: TrainingSet) -> Plan:
         steps = training.max_train_steps
         epochs = math.ceil(steps / steps_per_epoch)
     return Plan(
-        len(training_set.pictures), training_set.showings_per_epoch, batches, steps_per_epoch, steps, epochs, process_group, training.num_processes,
+        len(training_set.pictures), training_set.samples_per_epoch, batches, steps_per_epoch, steps, epochs, process_group, training.num_processes,
     )  # fmt: skip

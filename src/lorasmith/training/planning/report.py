@@ -192,8 +192,8 @@ def rehearse(settings: Settings, description: Description, training_set: Trainin
     base = estimate.blank_base(description, DTYPES[settings.training.mixed_precision])
     adapters = estimate.attach_blank(base, settings)
     batches = training_set.epoch(1, settings.training.batch_size, 0)
-    largest = max(batches, key=lambda batch: batch.bucket[0] * batch.bucket[1] * len(batch.showings))
-    count = len(largest.showings)
+    largest = max(batches, key=lambda batch: batch.bucket[0] * batch.bucket[1] * len(batch.samples))
+    count = len(largest.samples)
     encode = estimate.rehearse_encode(base, max(training_set.buckets, key=lambda size: size[0] * size[1]))
     draw = decode = None
     if prompts := min(len(settings.samples.prompts), DRAWN_AT_ONCE):
@@ -271,7 +271,7 @@ def time_of(settings: Settings, training_set: TrainingSet, plan: Plan, rehearsed
     area = rehearsed.size[0] * rehearsed.size[1]
     update = estimate.update_of(rehearsed.numbers, settings.optimizer.type, rehearsed.tensors)
     batches = training_set.epoch(1, settings.training.batch_size, 0)
-    works = [rehearsed.step.scaled(batch.bucket[0] * batch.bucket[1] / area, len(batch.showings) / rehearsed.batch) for batch in batches]
+    works = [rehearsed.step.scaled(batch.bucket[0] * batch.bucket[1] / area, len(batch.samples) / rehearsed.batch) for batch in batches]
     epoch = sum(map(machine.seconds, works)) / plan.processes + plan.steps_per_epoch * machine.seconds(update)
     step = epoch / plan.steps_per_epoch
     largest = max(width * height for width, height in training_set.buckets)

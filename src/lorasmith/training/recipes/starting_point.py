@@ -52,7 +52,7 @@ def starting_point(
         f"resolution {tree['buckets']['resolution']} in buckets of {tree['buckets']['bucket_reso_steps']} pixels; the base's own is {native}",
         "captions look like tags: they are shuffled" if are_tags else "captions look like sentences (or are missing): they are not shuffled",
     ]  # fmt: skip
-    notes += [f"warning: {problem.sentence}" for problem in contents.problems]
+    notes += [f"warning: {finding}" for finding in contents.findings]
     return settings_from(tree), notes
 
 

@@ -45,7 +45,7 @@ def lora_metadata(
         optimizer=class_path(optimizer.type) + (f"({arguments})" if arguments else ""),
         lr_scheduler=settings.schedule.lr_scheduler,
         lr_warmup_steps=in_steps(settings.schedule.lr_warmup_steps, plan.steps),
-        num_train_images=training_set.train_showings,
+        num_train_images=training_set.training_samples_per_epoch,
         num_reg_images=training_set.declared_regularisation,
         num_epochs=plan.epochs,
         epoch=epoch,

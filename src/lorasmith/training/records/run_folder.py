@@ -149,11 +149,11 @@ def _size(count: int) -> str:
 
 
 def describe_inputs(training_set: TrainingSet, base: Base, parent: Parent | None = None) -> dict[str, Any]:
-    """What the result depends on: hashes of pictures (with captions, showings and masks), of the base's parts, of the LoRA it goes on from."""
+    """What the result depends on: hashes of pictures (with captions, repeats and masks), of the base's parts, of the LoRA it goes on from."""
     said: dict[str, list[str]] = {}
     for item in training_set.pictures:
         masked = f" {item.mask.content}" if item.mask is not None else ""
-        said.setdefault(str(item.picture.path), []).append(f"{item.picture.content} {item.showings} {item.picture.caption!r}{masked}")
+        said.setdefault(str(item.picture.path), []).append(f"{item.picture.content} {item.repeats} {item.picture.caption!r}{masked}")
     return {
         "pictures": {path: hashlib.sha256("\n".join(each).encode()).hexdigest() for path, each in said.items()},
         "base": dict(base.fingerprints),

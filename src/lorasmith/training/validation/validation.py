@@ -28,12 +28,12 @@ import torch
 from lorasmith.adapters.attach import AttachedAdapter
 from lorasmith.captions.rules import CaptionRules, caption_for_training
 from lorasmith.dataset_folder import HOLDOUT, pictures_below
-from lorasmith.datasets.folders import Problem
 from lorasmith.datasets.latents import LatentCache, encode_all
 from lorasmith.datasets.settings import DatasetSettings
 from lorasmith.datasets.training_set import TrainingPicture, TrainingSet, open_training_set
 from lorasmith.draws import generator_for, rng_for, seed_of
 from lorasmith.errors import DatasetError, SettingsError
+from lorasmith.findings import Finding
 from lorasmith.models.diffusion import Ddpm
 from lorasmith.models.family import Base, SizeConditioning
 from lorasmith.models.texts import EncodedTexts
@@ -53,7 +53,7 @@ class ValidationSet:
 
     held_out: tuple[TrainingPicture, ...]
     trained: tuple[TrainingPicture, ...]
-    problems: tuple[Problem, ...] = ()
+    findings: tuple[Finding, ...] = ()
 
     @property
     def pictures(self) -> tuple[TrainingPicture, ...]:
@@ -83,7 +83,7 @@ def open_validation(settings: Settings, training_set: TrainingSet) -> Validation
     _refuse_trained(found, training_set)
     held_out = chosen(found.pictures, wanted.max_images)
     trained = chosen([item for item in training_set.pictures if not item.picture.is_reg], len(held_out))
-    return ValidationSet(held_out, trained, found.problems)
+    return ValidationSet(held_out, trained, found.findings)
 
 
 def _folders(settings: Settings) -> list[DatasetSettings]:
