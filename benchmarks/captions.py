@@ -21,7 +21,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from lorasmith.captions.collection import open_captions
-from lorasmith.captions.edits.edits import Scope, edit_of, plan_edit, select
+from lorasmith.captions.edits.planning import plan_edit
+from lorasmith.captions.edits.registry import edit_of
+from lorasmith.captions.scope import Scope, select
 from lorasmith.captions.vocabulary import Vocabulary
 
 Result = TypeVar("Result")
@@ -30,7 +32,7 @@ FOLDER_LIMIT = 5.0
 KEYSTROKE_LIMIT = 0.020
 
 EDITS = {
-    "add": {"tags": ["new tag"], "place": "front"},
+    "add": {"tags": ["new tag"], "front": True},
     "remove": {"tags": ["common 1"]},
     "replace": {"tags": ["common 1"], "by": ["other", "another"]},
     "rename": {"old": "common 1", "new": "renamed"},
@@ -43,7 +45,7 @@ EDITS = {
     "drop-common": {"above": 0.5},
     "split": {"keep": "sentence"},
     "spell": {"manner": "underscores"},
-    "implications": {"mode": "add"},
+    "implications": {"add": True},
     "aliases": {},
 }
 FILTERS = ["tag:zorvex AND NOT tag:*hat*", "tags:>11 AND chars:<300", 'caption:"tag 7" OR path:0099']

@@ -169,4 +169,4 @@ def test_two_collections_of_one_folder_do_not_overwrite_each_other(tmp_path):
     with pytest.raises(DatasetError, match=r"changed by another program since they were read.*a\.txt"):
         other.save({"a.txt": Caption(b"other")}, "other")
     assert (tmp_path / "a.txt").read_bytes() == b"one"
-    assert [operation.words for operation in History(tmp_path).operations()] == ["one", "other"]
+    assert [operation.summary for operation in History(tmp_path).operations()] == ["one", "other"]

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from unittest import mock
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -15,7 +16,9 @@ from hypothesis import strategies as st
 from lorasmith.captions import history as history_module
 from lorasmith.captions.caption import Caption, is_utf8
 from lorasmith.captions.collection import open_captions
-from lorasmith.captions.edits.edits import EDITS, Edit, Facts, edit_of, plan_edit
+from lorasmith.captions.edits.edit import Edit, EditContext
+from lorasmith.captions.edits.planning import plan_edit
+from lorasmith.captions.edits.registry import EDITS, edit_of
 from lorasmith.captions.history import Change, History, write_caption
 from lorasmith.captions.vocabulary import Vocabulary
 from lorasmith.errors import DatasetError
@@ -51,7 +54,7 @@ def folder(tmp_path: Path) -> Path:
 
 def test_operations_are_undone_and_redone_in_order_also_after_a_restart(folder):
     stages = [contents(folder)]
-    for edit in (edit_of("add", tags=["new"], place="front"), edit_of("remove", tags=["solo"]), edit_of("rename", old="hat", new="cap")):
+    for edit in (edit_of("add", tags=["new"], front=True), edit_of("remove", tags=["solo"]), edit_of("rename", old="hat", new="cap")):
         plan_edit(open_captions(folder), edit).save()
         stages.append(contents(folder))
     assert len({str(stage) for stage in stages}) == 4
@@ -68,7 +71,7 @@ def test_the_history_names_what_was_done(folder):
     plan_edit(collection, edit_of("remove", tags=["solo"])).save()
     plan_edit(collection, edit_of("add", tags=["new"])).save()
     collection.undo()
-    found = [(one.number, one.words, one.files, one.state) for one in History(folder).operations()]
+    found = [(one.number, one.summary, one.files, one.state) for one in History(folder).operations()]
     assert found == [(1, "remove solo", 2, "applied"), (2, "add new at the back", 5, "undone")]
 
 
@@ -125,9 +128,7 @@ RAW = st.one_of(
 TAG = st.sampled_from(["hat", "red hat", "solo", "new", "a (b)", "^_^"])
 TAG_LISTS = st.lists(TAG, min_size=1, max_size=3)
 ARGUMENTS: dict[str, st.SearchStrategy[dict]] = {
-    "add": st.fixed_dictionaries(
-        {"tags": TAG_LISTS, "place": st.sampled_from(["front", "back"]), "after": st.none() | TAG, "move": st.booleans()}
-    ),
+    "add": st.fixed_dictionaries({"tags": TAG_LISTS, "front": st.booleans(), "after": st.none() | TAG, "move": st.booleans()}),
     "remove": st.fixed_dictionaries({"tags": TAG_LISTS, "wildcards": st.booleans()}),
     "replace": st.fixed_dictionaries({"tags": TAG_LISTS, "by": TAG_LISTS}),
     "rename": st.fixed_dictionaries({"old": TAG, "new": TAG}),
@@ -135,7 +136,7 @@ ARGUMENTS: dict[str, st.SearchStrategy[dict]] = {
         {
             "pattern": st.sampled_from(["a", "hat", "^", r"(\w+)", ",", r"\s+", "$"]),
             "replacement": st.sampled_from(["", "x", "a, b", "\n", "."]),
-            "on_each": st.sampled_from(["caption", "tag"]),
+            "each_tag": st.booleans(),
         }
     ),
     "front": st.fixed_dictionaries({"tags": TAG_LISTS}),
@@ -146,17 +147,20 @@ ARGUMENTS: dict[str, st.SearchStrategy[dict]] = {
     "drop-common": st.fixed_dictionaries({"above": st.floats(0.1, 0.9)}),
     "split": st.fixed_dictionaries({"keep": st.sampled_from(["tags", "sentence", "lines"])}),
     "spell": st.fixed_dictionaries({"manner": st.sampled_from(["spaces", "underscores", "escaped", "unescaped", "lower"])}),
-    "implications": st.fixed_dictionaries({"mode": st.sampled_from(["drop", "add"])}),
+    "implications": st.fixed_dictionaries({"add": st.booleans()}),
     "aliases": st.just({}),
+    "set-triggers": st.fixed_dictionaries({"triggers": TAG_LISTS, "replacing": TAG_LISTS}),
+    "folder-triggers": st.just({}),
+    "mend-triggers": st.fixed_dictionaries({"triggers": TAG_LISTS}),
 }
 ANY_EDIT: st.SearchStrategy[Edit] = st.sampled_from(sorted(EDITS)).flatmap(
     lambda name: ARGUMENTS[name].map(lambda arguments: edit_of(name, **arguments))
 )
 KNOWN = {
     "count_tokens": lambda text: len(text.split()),
-    "probabilities": {"00000.txt": {"hat": 0.9, "solo": 0.3}},
     "vocabulary": Vocabulary({"hat": (0, 1)}, {"solo": "hat"}, {"red_hat": ["hat"], "hat": ["new"], "new": ["hat"]}),
 }
+PROBABILITIES = {"00000.txt": {"hat": 0.9, "solo": 0.3}}
 FOLDERS = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)
 
 
@@ -176,7 +180,7 @@ def test_a_caption_that_nobody_edits_keeps_its_bytes(raw):
 def test_what_an_edit_makes_is_a_caption_again(raw, edit):
     if is_utf8(raw):
         caption = Caption(raw)
-        new = edit.on(Facts([caption], **KNOWN))("00000.txt", caption)
+        new = edit.prepare(EditContext([caption], load_probabilities=lambda: PROBABILITIES, **KNOWN))("00000.txt", caption)
         assert is_utf8(new.raw)
         assert new.with_text(new.text) == new
 
@@ -206,7 +210,9 @@ def _edits_then_undos(folder: Path, raws: list[bytes | None], edits: list[Edit])
     collection = open_captions(folder)
     stages = [contents(folder)]
     for edit in edits:
-        if plan_edit(collection, edit, **KNOWN).save() is not None:
+        with mock.patch("lorasmith.captions.taggers.probabilities.stored_tags", return_value=PROBABILITIES):
+            plan = plan_edit(collection, edit, **KNOWN)
+        if plan.save() is not None:
             stages.append(contents(folder))
             assert stages[-1] != stages[-2]
     for stage in reversed(stages[:-1]):
@@ -223,7 +229,8 @@ def _edits_then_undos(folder: Path, raws: list[bytes | None], edits: list[Edit])
 EDITING = """
 import os, signal, sys
 from lorasmith.captions.collection import open_captions
-from lorasmith.captions.edits.edits import edit_of, plan_edit
+from lorasmith.captions.edits.planning import plan_edit
+from lorasmith.captions.edits.registry import edit_of
 
 folder, edit, arguments, call, after = sys.argv[1], sys.argv[2], eval(sys.argv[3]), sys.argv[4], int(sys.argv[5])
 collection = open_captions(folder)
@@ -247,7 +254,7 @@ else:
 NUMBER = 40
 EDITS_TO_KILL = {
     "remove": ({"tags": ["solo"]}, "zorvex, hat, picture {}"),
-    "add": ({"tags": ["a new tag"], "place": "front"}, "a new tag, zorvex, solo, hat, picture {}"),
+    "add": ({"tags": ["a new tag"], "front": True}, "a new tag, zorvex, solo, hat, picture {}"),
     "undo": ({}, "zorvex, solo, hat, picture {}"),
 }
 

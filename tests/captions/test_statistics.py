@@ -9,7 +9,8 @@ import pytest
 from PIL import Image, ImageFont
 from scipy.ndimage import label
 
-from lorasmith.captions.advice import Checked, advise
+from lorasmith.captions.advice.advise import advise
+from lorasmith.captions.advice.checked import CheckedCaptions
 from lorasmith.captions.caption import Caption
 from lorasmith.captions.caption_report import report_json, report_page, write_report
 from lorasmith.captions.statistics import Spread, statistics_of, together
@@ -60,26 +61,26 @@ def test_pairs_that_stand_together_more_often_than_by_chance():
 
 
 def test_the_json_has_everything():
-    findings = advise(Checked(CAPTIONS, triggers=("zorvex",)))
+    findings = advise(CheckedCaptions(CAPTIONS, triggers=("zorvex",)))
     tree = json.loads(report_json("set", statistics_of(CAPTIONS, Words()), findings))
     assert tree["frequencies"]["zorvex"] == 4
-    assert tree["by caption"]["b.txt"] == {"tags": 4, "characters": 26, "tokens": 4}
-    assert {finding["rule"] for finding in tree["findings"]} >= {"empty", "repeated"}
+    assert tree["by_caption"]["b.txt"] == {"tags": 4, "characters": 26, "tokens": 4}
+    assert {finding["code"] for finding in tree["findings"]} >= {"captions.empty", "captions.repeated_tag"}
 
 
 def test_the_page_shows_advice_and_tags_as_text():
-    findings = advise(Checked(CAPTIONS, triggers=("zorvex",)))
+    findings = advise(CheckedCaptions(CAPTIONS, triggers=("zorvex",)))
     page = ReadPage(page_html(report_page("my <set>", statistics_of(CAPTIONS), findings)))
     assert "script" not in page.tags
     assert "<script>alert(1)</script>" in page.words
     assert "Captions of a dataset, by Lorasmith my <set>" in page.words
-    assert "error captions without a word" in page.words
+    assert "error 1 caption is empty." in page.words
     assert "zorvex 4 80 %" in page.words
 
 
 def test_a_page_without_any_tags_is_still_one():
     words = ReadPage(page_html(report_page("none", statistics_of({}), []))).words
-    assert "Nothing was found" in words
+    assert "Nothing is wrong" in words
     assert "No caption has a tag." in words
 
 

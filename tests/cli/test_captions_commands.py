@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from lorasmith.captions.edits.edits import EDITS
-from lorasmith.cli.captions import app
+from lorasmith.captions.edits.registry import EDITS
+from lorasmith.cli.captions.app import app
 from lorasmith.errors import DatasetError, InputError, SettingsError
 
 TEXTS = {
@@ -103,6 +103,8 @@ EDITED = [
     (["spell", "underscores"], "anna/1", "zorvex, red_hat, happy, beach"),
     (["implications", "--vocabulary", "demo", "--add"], "anna/2", "zorvex, red hat, sad, city, cat, hat, teal body"),
     (["aliases", "--vocabulary", "demo"], "bob/1", "hat, rabbit, happy, happy"),
+    (["set-triggers", "vexlor", "--replacing", "zorvex"], "anna/1", "vexlor, red hat, happy, beach"),
+    (["mend-triggers", "happy"], "anna/1", "happy, zorvex, red hat, beach"),
 ]
 
 
@@ -114,7 +116,7 @@ def test_an_edit_is_written_and_taken_back(folder, command, name, text):
     verb, *rest = command
     made = captions(verb, folder, *rest)
     assert texts(folder)[name] == text
-    assert "to take it back: lorasmith captions undo" in made
+    assert "to undo it: lorasmith captions undo" in made
     captions("undo", folder)
     assert texts(folder) == before
     captions("redo", folder)
@@ -122,7 +124,7 @@ def test_an_edit_is_written_and_taken_back(folder, command, name, text):
 
 
 def test_every_edit_of_the_registry_is_a_command():
-    assert {command[0] for command, _, _ in EDITED} == set(EDITS)
+    assert {command[0] for command, _, _ in EDITED} | {"folder-triggers"} == set(EDITS)
 
 
 def test_scripts_get_every_change(folder):
@@ -134,7 +136,7 @@ def test_scripts_get_every_change(folder):
 
 
 def test_the_history_lists_what_was_done(folder):
-    assert "nothing was done" in captions("history", folder)
+    assert "have not been changed yet" in captions("history", folder)
     captions("add", folder, "new")
     captions("remove", folder, "red hat", "--where", "path:anna/")
     assert "undone: remove red hat where path:anna/ (2 captions)" in captions("undo", folder)
@@ -176,9 +178,9 @@ def test_tags_are_completed_from_a_list(tmp_path):
         (["add", ","], "edit add"),
         (["sort", "--by", "probability"], "captions tag"),
         (["sort", "--by", "colour"], "edit sort cannot use by"),
-        (["truncate", "--tokens", "75"], "name the base model"),
+        (["truncate", "--tokens", "75"], "Name the base model"),
         (["drop-common", "--above", "90"], "less than 1"),
-        (["drop-rare", "--fewer-than", "2", "--count-in", "world"], "--count-in is folder or scope"),
+        (["drop-rare", "--fewer-than", "2", "--count-in", "world"], "Choose folder or scope"),
         (["implications"], "--vocabulary"),
         (["regex", "(", ""], "cannot be used"),
         (["spell", "loudly"], "spell"),
@@ -193,7 +195,5 @@ def test_bad_input_is_named_and_nothing_is_written(folder, command, words):
 
 
 def test_the_commands_load_nothing_heavy_until_they_are_called():
-    program = (
-        "import sys, lorasmith.cli.captions; print([m for m in ('torch', 'numpy', 'PIL', 'pydantic', 'transformers') if m in sys.modules])"
-    )
+    program = "import sys, lorasmith.cli.captions.app; print([m for m in ('torch', 'numpy', 'PIL', 'pydantic', 'transformers') if m in sys.modules])"
     assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True).stdout.strip() == "[]"

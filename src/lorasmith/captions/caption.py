@@ -193,6 +193,16 @@ def with_underscores(tag: str) -> str:
     return tag.replace(" ", "_")
 
 
+def with_escaped_parentheses(tag: str) -> str:
+    r"""The tag with `\(` and `\)`, as prompts need them; once, also where it has them already."""
+    return tag_key(tag).replace("(", "\\(").replace(")", "\\)")
+
+
+def plain_tag(tag: str) -> str:
+    """The tag with spaces for underscores and without the backslashes before parentheses; kaomoji stay as they are."""
+    return with_spaces(tag_key(tag))
+
+
 def _tag_line(text: str) -> tuple[str, str, str]:
     """The text in three pieces: the blank lines before, the line of tags, and the rest from its line end on."""
     start = 0

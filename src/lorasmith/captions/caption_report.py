@@ -5,14 +5,12 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 
 from lorasmith.atomic import write_atomically
-from lorasmith.captions.advice import Finding as Advice
 from lorasmith.captions.statistics import Spread, Statistics
 from lorasmith.captions.tag_cloud import tag_cloud
-from lorasmith.findings import Evidence, Finding, Fix, Severity
+from lorasmith.findings import Finding
 from lorasmith.pages import numbers
 from lorasmith.pages.content import Bar, Block, Column, Facts, Findings, Page, Section, Table, TagCloud, Text, Words
 from lorasmith.pages.render import write_page
@@ -23,7 +21,7 @@ MOST_TAGS = 120
 """Tags of the cloud."""
 
 
-def write_report(folder: str | Path, name: str, statistics: Statistics, findings: Sequence[Advice]) -> Path:
+def write_report(folder: str | Path, name: str, statistics: Statistics, findings: Sequence[Finding]) -> Path:
     """Write `report.html`, `report.json` and `tag-cloud.png` into a folder, and return the page's path."""
     out = Path(folder)
     out.mkdir(parents=True, exist_ok=True)
@@ -35,20 +33,20 @@ def write_report(folder: str | Path, name: str, statistics: Statistics, findings
     return out / "report.html"
 
 
-def report_json(name: str, statistics: Statistics, findings: Sequence[Advice]) -> str:
+def report_json(name: str, statistics: Statistics, findings: Sequence[Finding]) -> str:
     """Everything as JSON."""
-    tree = {"name": name, **statistics.as_tree(), "findings": [asdict(finding) for finding in findings]}
+    tree = {"name": name, **statistics.as_data, "findings": [finding.as_data for finding in findings]}
     return json.dumps(tree, indent=1, ensure_ascii=False)
 
 
-def report_page(name: str, statistics: Statistics, findings: Sequence[Advice]) -> Page:
+def report_page(name: str, statistics: Statistics, findings: Sequence[Finding]) -> Page:
     """The page of a set of captions called `name`."""
     return Page(
         title=name,
         kicker="Captions of a dataset, by Lorasmith",
         top=(_facts(statistics),),
         sections=(
-            Section("Advice", (Findings(tuple(map(_as_finding, findings)), "Nothing was found that speaks against these captions."),)),
+            Section("Advice", (Findings(tuple(findings), "Nothing is wrong with these captions."),)),
             Section("Tags", _tags(statistics)),
             Section("Tags that occur together", _pairs(statistics)),
             Section("Captions", _captions(statistics)),
@@ -72,21 +70,6 @@ def _facts(statistics: Statistics) -> Facts:
 def _spread(values: Mapping[str, int]) -> str:
     spread = Spread.of(values.values())
     return f"{spread.least:g} to {spread.most:g}, median {spread.median:g}"
-
-
-def _as_finding(advice: Advice) -> Finding:
-    severities: dict[str, Severity] = {"problem": "error", "warning": "warning", "hint": "note"}
-    return Finding(
-        code=f"captions.{advice.rule.replace(' ', '_')}",
-        severity=severities[advice.severity],
-        message=advice.what,
-        about="caption",
-        subjects=advice.pictures,
-        evidence=Evidence(advice.number, advice.unit),
-        why=advice.why,
-        fix=Fix(advice.remedy),
-        details=advice.details,
-    )
 
 
 def _tags(statistics: Statistics) -> tuple[Block, ...]:

@@ -26,7 +26,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from lorasmith.dataset_folder import CAPTION_HISTORY, locked
 from lorasmith.errors import DatasetError
@@ -75,12 +75,18 @@ class Operation:
     """One entry of the history."""
 
     number: int
-    words: str
+    summary: str
     """What was done, for a person."""
     at: datetime
     files: int
     """How many caption files it changed."""
     state: State
+
+    @property
+    def as_data(self) -> dict[str, Any]:
+        """For `--json` and the API."""
+        at = self.at.isoformat(timespec="seconds")
+        return {"number": self.number, "summary": self.summary, "at": at, "captions": self.files, "state": self.state}
 
 
 def file_bytes(path: Path | str) -> bytes | None:
@@ -124,7 +130,7 @@ class History:
         with self._database() as database:
             return _changes_of(database, operation.number)
 
-    def apply(self, changes: Sequence[Change], words: str) -> Operation:
+    def apply(self, changes: Sequence[Change], summary: str) -> Operation:
         """Change files as one operation. What was undone before can afterwards not be done again.
 
         Raises:
@@ -140,7 +146,7 @@ class History:
                 now = time.time()
                 database.execute(
                     "INSERT INTO operations VALUES (?, ?, ?, ?, 'applying', ?, ?, ?)",
-                    (number, words, now, len(changes), _next_turn(database), now, _start_of_machine()),
+                    (number, summary, now, len(changes), _next_turn(database), now, _start_of_machine()),
                 )
                 rows = (changes[first : first + CHANGES_IN_A_ROW] for first in range(0, len(changes), CHANGES_IN_A_ROW))
                 database.executemany(
@@ -181,7 +187,7 @@ class History:
                 changes = _changes_of(database, operation.number)
                 if during == "undoing":
                     changes = [change.reversed() for change in changes]
-                self._refuse_outside_changes(changes, f"changed by operation {operation.number} ({operation.words})")
+                self._refuse_outside_changes(changes, f"changed by operation {operation.number} ({operation.summary})")
                 started = (during, _next_turn(database), time.time(), _start_of_machine(), operation.number)
                 database.execute("UPDATE operations SET state = ?, turn = ?, began = ?, start = ? WHERE number = ?", started)
                 self._write(changes, lambda: _marked(database, operation.number, state))
@@ -343,8 +349,8 @@ _COLUMNS = "number, words, at, files, state"
 
 
 def _operation(row: tuple[int, str, float, int, State]) -> Operation:
-    number, words, at, files, state = row
-    return Operation(number, words, datetime.fromtimestamp(at, UTC), files, state)
+    number, summary, at, files, state = row
+    return Operation(number, summary, datetime.fromtimestamp(at, UTC), files, state)
 
 
 def _marked(database: sqlite3.Connection, number: int, state: State) -> Operation:

@@ -11,7 +11,7 @@ from statistics import mean, median
 from typing import Any
 
 from lorasmith.captions.caption import Caption, tag_key
-from lorasmith.captions.token_limit import Tokenizer, count_tokens
+from lorasmith.captions.token_limit import Tokenizer, count_tokens, training_line
 
 MOST_IN_PAIRS = 300
 """Of the most frequent tags, so many are looked at in pairs: the number of pairs grows with its square."""
@@ -59,18 +59,19 @@ class Statistics:
     tokens: dict[str, int]
     """Caption -> tokens of the line that trains; empty without a tokenizer."""
 
-    def as_tree(self) -> dict[str, Any]:
-        """Everything, for JSON."""
+    @property
+    def as_data(self) -> dict[str, Any]:
+        """For `--json` and files."""
         return {
             "captions": self.captions,
             "empty": self.empty,
-            "different tags": len(self.frequencies),
-            "tags a caption": vars(Spread.of(self.tags.values())),
-            "characters a caption": vars(Spread.of(self.characters.values())),
-            **({"tokens a caption": vars(Spread.of(self.tokens.values()))} if self.tokens else {}),
+            "different_tags": len(self.frequencies),
+            "tags_per_caption": vars(Spread.of(self.tags.values())),
+            "characters_per_caption": vars(Spread.of(self.characters.values())),
+            **({"tokens_per_caption": vars(Spread.of(self.tokens.values()))} if self.tokens else {}),
             "frequencies": self.frequencies,
             "together": [vars(pair) for pair in self.together],
-            "by caption": {
+            "by_caption": {
                 key: {"tags": self.tags[key], "characters": self.characters[key], **({"tokens": self.tokens[key]} if self.tokens else {})}
                 for key in self.tags
             },
@@ -89,7 +90,7 @@ def statistics_of(captions: Mapping[str, Caption], tokenizer: Tokenizer | None =
         together=together(tags.values(), frequencies)[:pairs],
         tags={key: len(own) for key, own in tags.items()},
         characters={key: len(caption.text) for key, caption in captions.items()},
-        tokens={key: count_tokens(_training_line(caption), tokenizer) for key, caption in captions.items()} if tokenizer else {},
+        tokens={key: count_tokens(training_line(caption), tokenizer) for key, caption in captions.items()} if tokenizer else {},
     )
 
 
@@ -116,5 +117,29 @@ def together(lists: Iterable[Iterable[str]], frequencies: Mapping[str, int]) -> 
     return tuple(sorted(found, key=lambda pair: (-pair.strength, -pair.captions, pair.first, pair.second)))
 
 
-def _training_line(caption: Caption) -> str:
-    return next((line for line in caption.text.split("\n") if line.strip()), "")
+def captions_with_each(tags: Iterable[str], captions: Iterable[Caption]) -> dict[str, int]:
+    """Tag -> number of captions that have it, for these tags, in their order."""
+    counts: dict[str, int] = dict.fromkeys(tags, 0)
+    for caption in captions:
+        for tag in set(caption.tags) & counts.keys():
+            counts[tag] += 1
+    return counts
+
+
+def tags_of_any(captions: Iterable[Caption]) -> list[str]:
+    """The union: tags that any of the captions has, the most frequent first, equal ones by name."""
+    counts = Counter(tag for caption in captions for tag in set(caption.tags))
+    return sorted(counts, key=lambda tag: (-counts[tag], tag))
+
+
+def tags_of_all(captions: Iterable[Caption]) -> list[str]:
+    """The intersection: tags that all of the captions have, in the first one's order."""
+    captions = list(captions)
+    shared = set.intersection(*({*caption.tags} for caption in captions)) if captions else set()
+    return [tag for tag in dict.fromkeys(captions[0].tags if captions else ()) if tag in shared]
+
+
+def tags_of_these_only(captions: Iterable[Caption], others: Iterable[Caption]) -> list[str]:
+    """The difference: tags that any of the captions has and none of the others, the most frequent first."""
+    elsewhere = set(tags_of_any(others))
+    return [tag for tag in tags_of_any(captions) if tag not in elsewhere]

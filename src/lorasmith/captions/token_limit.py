@@ -1,6 +1,6 @@
-"""Captions as a text encoder reads them: in tokens, and only so many.
+"""Captions as a text encoder reads them: in tokens, up to a limit.
 
-Any object with a `tokenize` method is a tokenizer here: those of transformers, without their begin and end tokens.
+Any object with a `tokenize` method is a tokenizer here, such as those of transformers, without their begin and end tokens.
 """
 
 from __future__ import annotations
@@ -9,8 +9,10 @@ import bisect
 from collections.abc import Sequence
 from typing import Protocol
 
+from lorasmith.captions.caption import Caption
+
 _MARKS = ("</w>", "▁", "Ġ", "##")
-"""What tokenizers put on a piece to say that a word begins or ends there."""
+"""What tokenizers put on a piece to mark the beginning or end of a word."""
 
 
 class Tokenizer(Protocol):
@@ -19,13 +21,18 @@ class Tokenizer(Protocol):
     def tokenize(self, text: str) -> Sequence[str]: ...
 
 
+def training_line(caption: Caption) -> str:
+    """The line of a caption that training reads: the first that is not blank."""
+    return next((line for line in caption.text.split("\n") if line.strip()), "")
+
+
 def pieces(text: str, tokenizer: Tokenizer) -> list[str]:
     """The pieces that a text is split into, without the tokenizer's own marks for beginnings and ends of words."""
     found = []
     for piece in tokenizer.tokenize(text):
         for mark in _MARKS:
             piece = piece.replace(mark, "")
-        if piece:  # a mark alone stands for a space
+        if piece:  # a mark alone is a space
             found.append(piece)
     return found
 
@@ -36,7 +43,7 @@ def count_tokens(text: str, tokenizer: Tokenizer) -> int:
 
 
 def what_falls_off(text: str, tokenizer: Tokenizer, limit: int) -> str:
-    """The end of `text` that an encoder of `limit` tokens never reads, from the first word that is not read whole; "" where all is read."""
+    """The end of `text` that an encoder of `limit` tokens never reads, from the first word that is not read as a whole; "" where all is read."""
     if count_tokens(text, tokenizer) <= limit:
         return ""
     ends = [i for i, letter in enumerate(text) if letter.isspace() or letter == ","] + [len(text)]

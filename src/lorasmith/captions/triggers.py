@@ -9,6 +9,7 @@ Several triggers stand in front in their order, as for kohya's folders `N_charac
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -20,6 +21,11 @@ from lorasmith.errors import InputError
 
 MANY_TOKENS = 5
 """A trigger of more tokens takes much of the room and learns slowly."""
+
+FEWEST_CAPTIONS = 5
+"""With fewer captions, what they share is chance."""
+LIKELY_TRIGGER = 0.8
+"""A tag that this share of the captions begins with is probably the trigger, forgotten in the others."""
 
 LeakKind = Literal["missing", "not first", "in another order", "inside a word", "inside a tag"]
 
@@ -42,6 +48,25 @@ def triggers_of_folder(folder: str) -> tuple[str, ...]:
     """The triggers that a folder named `N_charactertag, outfittag` speaks of; none where the name is no such one."""
     match = re.fullmatch(r"[1-9]\d{0,2}_\s*(\S.*?)\s*", folder.rsplit("/", 1)[-1], re.ASCII)
     return tuple(split_tags(match[1])) if match else ()
+
+
+def triggers_of_caption(key: str, folder_name: str) -> tuple[str, ...]:
+    """The triggers that a caption's folder is named after; `folder_name` is that of the folder that keys are below."""
+    inside, _, _ = key.rpartition("/")
+    return triggers_of_folder(inside or folder_name)
+
+
+def likely_triggers(captions: Iterable[Caption]) -> tuple[str, ...]:
+    """The first tags that most captions share, in their order: probably the trigger words. () where there are too few captions to tell."""
+    lists = [caption.tags for caption in captions if caption.tags]
+    found: list[str] = []
+    while len(lists) >= FEWEST_CAPTIONS:
+        place = len(found)
+        tag, count = Counter(tags[place] if len(tags) > place else "" for tags in lists).most_common(1)[0]
+        if not tag or count < LIKELY_TRIGGER * len(lists):
+            break
+        found.append(tag)
+    return tuple(found)
 
 
 def with_triggers(caption: Caption, triggers: Sequence[str], *, replacing: Collection[str] = ()) -> Caption:

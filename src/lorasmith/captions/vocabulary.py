@@ -32,7 +32,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lorasmith.captions.caption import KAOMOJI, tag_key, with_spaces, with_underscores
+from lorasmith.captions.caption import KAOMOJI, tag_key, with_escaped_parentheses, with_spaces, with_underscores
 from lorasmith.errors import InputError
 
 LAST_LETTER = chr(0x10FFFF)
@@ -167,7 +167,7 @@ def spelled_like(name: str, model: str) -> str:
     if "_" not in model or " " in model:
         name = with_spaces(name)
     if "\\(" in model:
-        name = tag_key(name).replace("(", "\\(").replace(")", "\\)")
+        name = with_escaped_parentheses(name)
     return name
 
 

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from lorasmith.captions.taggers.captioner import DescriptionFailed, Question, filled_prompt, open_captioner
-from lorasmith.captions.taggers.descriptions import describe_pictures, placed
+from lorasmith.captions.taggers.descriptions import describe_pictures, place_description
 from lorasmith.captions.taggers.vision_endpoint import EndpointSettings, VisionEndpoint
 from lorasmith.errors import InputError, RunError, SettingsError
 from tests.chat_server import ChatServer, error, said
@@ -277,12 +277,12 @@ def test_one_bad_picture_does_not_end_the_job_and_nothing_is_asked_twice(server,
     assert part.stopped
     assert {path.name: words for path, words in part.texts.items()} == {"1.png": "one", "2.png": "two"}
     rest = describe_pictures(tmp_path, endpoint, pictures)
-    assert (rest.known, rest.asked) == (2, 2)
+    assert (rest.known, rest.described) == (2, 2)
     assert {path.name: words for path, words in rest.texts.items()} == {"0.png": "three", "1.png": "one", "2.png": "two", "3.png": "three"}
     assert [path.name for path in rest.failures] == ["bad.png"]
     assert [body["messages"][0]["content"][0]["text"] for _, _, body in server.requests] == ["say 0", "say 1", "say 2", "say 0", "say 3"]
-    assert describe_pictures(tmp_path, endpoint, dict.fromkeys(pictures, "another prompt")).asked == 4
-    assert describe_pictures(tmp_path, endpoint, pictures, again=True).asked == 4
+    assert describe_pictures(tmp_path, endpoint, dict.fromkeys(pictures, "another prompt")).described == 4
+    assert describe_pictures(tmp_path, endpoint, pictures, again=True).described == 4
 
 
 def test_a_wrong_key_ends_the_job_but_keeps_the_answers(server, pictures, tmp_path):
@@ -295,10 +295,10 @@ def test_a_wrong_key_ends_the_job_but_keeps_the_answers(server, pictures, tmp_pa
 
 
 def test_a_description_goes_instead_or_onto_the_second_line():
-    assert placed("cat, hat", "A cat.", "instead") == "A cat."
-    assert placed("cat, hat", "A cat.", "second line") == "cat, hat\nA cat."
-    assert placed("cat, hat\nAn old one.", "A cat.", "second line") == "cat, hat\nA cat."
-    assert placed("", "A cat.", "second line") == "A cat."
-    assert placed("cat, hat\nA cat.", "A cat.", "second line") is None
-    assert placed("cat", "A cat.", "only new") is None
-    assert placed(" ", "A cat.", "only new") == "A cat."
+    assert place_description("cat, hat", "A cat.", "instead") == "A cat."
+    assert place_description("cat, hat", "A cat.", "second-line") == "cat, hat\nA cat."
+    assert place_description("cat, hat\nAn old one.", "A cat.", "second-line") == "cat, hat\nA cat."
+    assert place_description("", "A cat.", "second-line") == "A cat."
+    assert place_description("cat, hat\nA cat.", "A cat.", "second-line") is None
+    assert place_description("cat", "A cat.", "only-new") is None
+    assert place_description(" ", "A cat.", "only-new") == "A cat."

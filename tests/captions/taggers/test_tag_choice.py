@@ -6,26 +6,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lorasmith.captions.caption import KAOMOJI
+from lorasmith.captions.caption import KAOMOJI, plain_tag
 from lorasmith.captions.taggers.tag_choice import (
-    Scored,
     TagChoice,
+    TagProbability,
     choose_tags,
     mcut_threshold,
-    merged,
-    spaced,
+    merge_tags,
 )
 from lorasmith.captions.vocabulary import Vocabulary
 
-SEEN = [
-    Scored("solo", "general", 0.99), Scored("long_hair", "general", 0.9), Scored("^_^", "general", 0.6), Scored("hat", "general", 0.35),
-    Scored("dog", "general", 0.3), Scored("saber_(fate)", "character", 0.86), Scored("rin", "character", 0.5),
-    Scored("fate_(series)", "copyright", 0.7), Scored("safe", "rating", 0.8), Scored("explicit", "rating", 0.2),
+PROBABILITIES = [
+    TagProbability("solo", "general", 0.99), TagProbability("long_hair", "general", 0.9), TagProbability("^_^", "general", 0.6), TagProbability("hat", "general", 0.35),
+    TagProbability("dog", "general", 0.3), TagProbability("saber_(fate)", "character", 0.86), TagProbability("rin", "character", 0.5),
+    TagProbability("fate_(series)", "copyright", 0.7), TagProbability("safe", "rating", 0.8), TagProbability("explicit", "rating", 0.2),
 ]  # fmt: skip
 
 
 def chosen(vocabulary=None, **choice):
-    return choose_tags(SEEN, TagChoice(**choice), vocabulary)
+    return choose_tags(PROBABILITIES, TagChoice(**choice), vocabulary)
 
 
 def test_general_and_character_tags_have_their_own_thresholds():
@@ -55,10 +54,10 @@ def test_no_tag_stands_twice_and_prepended_ones_keep_their_place():
 def test_underscores_go_except_in_kaomoji_and_parentheses_are_escaped_on_request():
     assert chosen(keep_underscores=True) == ["solo", "long_hair", "saber_(fate)", "^_^"]
     assert chosen(escape_parentheses=True)[2] == "saber \\(fate\\)"
-    faces = [Scored(face, "general", 0.9) for face in sorted(KAOMOJI)]
+    faces = [TagProbability(face, "general", 0.9) for face in sorted(KAOMOJI)]
     assert set(choose_tags(faces, TagChoice(escape_parentheses=True))) == KAOMOJI
-    assert choose_tags([Scored("ready,_set,_go!", "general", 0.9)], TagChoice()) == ["ready set go!"]
-    assert spaced("a_b_\\(c_d\\)") == "a b (c d)"
+    assert choose_tags([TagProbability("ready,_set,_go!", "general", 0.9)], TagChoice()) == ["ready set go!"]
+    assert plain_tag("a_b_\\(c_d\\)") == "a b (c d)"
 
 
 def test_a_tag_beside_one_that_implies_it_is_left_out():
@@ -75,7 +74,7 @@ def test_mcut_cuts_in_the_widest_gap():
 
 
 def test_mcut_of_characters_never_goes_very_low():
-    faint = [Scored("rin", "character", 0.14), Scored("solo", "general", 0.12)]
+    faint = [TagProbability("rin", "character", 0.14), TagProbability("solo", "general", 0.12)]
     assert choose_tags(faint, TagChoice(mcut=True)) == ["solo"]
     assert chosen(mcut=True) == ["solo", "long hair", "saber (fate)", "rin"]  # widest gaps: 0.9 to 0.6, and 0.5 to nothing
 
@@ -86,9 +85,9 @@ def test_mcut_always_parts_the_highest_from_the_lowest(values):
 
 
 def test_modes_ignore_append_and_overwrite():
-    assert merged(["cat"], ["dog"], "ignore") is None
-    assert merged([], ["dog"], "ignore") == ["dog"]
-    assert merged(["long hair", "cat"], ["long_hair", "dog"], "append") == ["long hair", "cat", "dog"]
-    assert merged(["cat"], ["dog"], "overwrite") == ["dog"]
-    assert merged(["cat"], ["cat"], "append") is None
-    assert merged(["cat"], ["cat"], "overwrite") is None
+    assert merge_tags(["cat"], ["dog"], "ignore") is None
+    assert merge_tags([], ["dog"], "ignore") == ["dog"]
+    assert merge_tags(["long hair", "cat"], ["long_hair", "dog"], "append") == ["long hair", "cat", "dog"]
+    assert merge_tags(["cat"], ["dog"], "overwrite") == ["dog"]
+    assert merge_tags(["cat"], ["cat"], "append") is None
+    assert merge_tags(["cat"], ["cat"], "overwrite") is None

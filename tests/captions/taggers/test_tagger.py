@@ -23,9 +23,10 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
-from lorasmith.captions.taggers.probabilities import FLOOR, ProbabilityStore, store_probabilities, stored_tags
+from lorasmith.captions.taggers.probabilities import FLOOR, ProbabilityStore, stored_tags
 from lorasmith.captions.taggers.tagger import Tagger, WdTagger, open_tagger, prepare
 from lorasmith.captions.taggers.tagger_descriptor import DESCRIPTORS, TaggerDescriptor, descriptor_by_name
+from lorasmith.captions.taggers.tagging import tag_pictures
 from lorasmith.errors import InputError
 
 SIDE = 16
@@ -291,22 +292,22 @@ def dataset(tmp_path):
 def test_probabilities_are_kept_by_content_and_tagger_and_one_bad_picture_is_reported(taggers, dataset):
     tagger, paths, heard = WdTagger(taggers / "wd"), sorted(dataset.glob("*.png")), []
     with ProbabilityStore(dataset) as store:
-        first = store_probabilities(store, tagger, paths, batch_size=2, progress=lambda *step: heard.append(step))
-        assert (first.looked_at, first.known, first.stopped) == (5, 0, False)
+        first = tag_pictures(store, tagger, paths, batch_size=2, progress=lambda *step: heard.append(step))
+        assert (first.tagged, first.known, first.stopped) == (5, 0, False)
         assert list(first.failures) == [dataset / "bad.png"]
         assert heard == [(2, 6), (4, 6), (6, 6)]
-        second = store_probabilities(store, tagger, paths)
-        assert (second.looked_at, second.known) == (0, 5)
-        assert store_probabilities(store, Tagger(taggers / "cl", DESCRIPTORS["cl"]), paths).looked_at == 5  # another tagger
+        second = tag_pictures(store, tagger, paths)
+        assert (second.tagged, second.known) == (0, 5)
+        assert tag_pictures(store, Tagger(taggers / "cl", DESCRIPTORS["cl"]), paths).tagged == 5  # another tagger
         Image.new("RGB", (20, 20), "white").save(dataset / "0.png")
-        assert store_probabilities(store, tagger, paths).looked_at == 1  # another picture under the old name
+        assert tag_pictures(store, tagger, paths).tagged == 1  # another picture under the old name
         direct = tagger.probabilities([Image.open(dataset / "3.png")])[0]
-        kept = dict(store.scored(tagger.identity, [first.contents[dataset / "3.png"]]))[first.contents[dataset / "3.png"]]
-    assert {one.name: one.probability for one in kept} == pytest.approx(
+        stored = dict(store.tags(tagger.identity, [first.contents[dataset / "3.png"]]))[first.contents[dataset / "3.png"]]
+    assert {one.name: one.probability for one in stored} == pytest.approx(
         {name: value for name, value in zip(tagger.names, direct, strict=True) if value > FLOOR}, abs=1e-5
     )
-    assert {one.name: one.category for one in kept}["top_channel_0"] == "character"
-    assert [one.probability for one in kept] == sorted((one.probability for one in kept), reverse=True)
+    assert {one.name: one.category for one in stored}["top_channel_0"] == "character"
+    assert [one.probability for one in stored] == sorted((one.probability for one in stored), reverse=True)
 
 
 def test_the_identity_is_that_of_the_network_the_table_and_the_preprocessing(taggers, tmp_path):
@@ -321,15 +322,15 @@ def test_the_identity_is_that_of_the_network_the_table_and_the_preprocessing(tag
 def test_a_job_can_be_cancelled_and_goes_on_where_it_was(taggers, dataset):
     tagger, paths, asked = WdTagger(taggers / "wd"), sorted(dataset.glob("?.png")), iter([False, True])
     with ProbabilityStore(dataset) as store:
-        part = store_probabilities(store, tagger, paths, batch_size=2, cancelled=lambda: next(asked))
-        assert (part.looked_at, part.stopped) == (2, True)
-        rest = store_probabilities(store, tagger, paths, batch_size=2)
-        assert (rest.looked_at, rest.known, rest.stopped) == (3, 2, False)
+        part = tag_pictures(store, tagger, paths, batch_size=2, cancelled=lambda: next(asked))
+        assert (part.tagged, part.stopped) == (2, True)
+        rest = tag_pictures(store, tagger, paths, batch_size=2)
+        assert (rest.tagged, rest.known, rest.stopped) == (3, 2, False)
 
 
 def _slow_job(folder, dataset):
     with ProbabilityStore(dataset) as store:
-        store_probabilities(store, WdTagger(folder), sorted(dataset.glob("?.png")), batch_size=1, progress=lambda *_: time.sleep(0.2))
+        tag_pictures(store, WdTagger(folder), sorted(dataset.glob("?.png")), batch_size=1, progress=lambda *_: time.sleep(0.2))
 
 
 def test_a_killed_job_goes_on_where_it_was(taggers, dataset):
@@ -342,16 +343,16 @@ def test_a_killed_job_goes_on_where_it_was(taggers, dataset):
             time.sleep(0.02)
         os.kill(job.pid, signal.SIGKILL)
         job.join()
-        rest = store_probabilities(store, tagger, paths)
+        rest = tag_pictures(store, tagger, paths)
     assert rest.known >= 1
-    assert rest.known + rest.looked_at == 5
+    assert rest.known + rest.tagged == 5
 
 
 def test_stored_tags_are_found_by_name(taggers, dataset):
     assert stored_tags(dataset, {"3": dataset / "3.png"}) == {}
     assert not (dataset / ".lorasmith").exists()
     with ProbabilityStore(dataset) as store:
-        store_probabilities(store, WdTagger(taggers / "wd"), [dataset / "3.png"])
+        tag_pictures(store, WdTagger(taggers / "wd"), [dataset / "3.png"])
     found = stored_tags(dataset, {"3": dataset / "3.png", "4": dataset / "4.png"})
     assert list(found) == ["3"]
     assert found["3"]["left channel 2"] == pytest.approx(150 / 255, abs=1e-3)

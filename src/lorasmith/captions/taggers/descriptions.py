@@ -1,34 +1,41 @@
-"""Describing many pictures: each answer is kept as soon as it is there, so that nothing is asked, or paid for, twice.
+"""Describing many pictures: each answer is stored as soon as it is given, so that nothing is asked, or paid for, twice.
 
-Answers lie in `.lorasmith/descriptions.sqlite` beside the dataset, by the picture's content, the captioner and the prompt.
+Answers are stored in `.lorasmith/descriptions.sqlite`, by the picture's content, the captioner and the prompt.
 """
 
 from __future__ import annotations
 
 import hashlib
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from lorasmith.captions.taggers.captioner import Captioner, DescriptionFailed, Question
-from lorasmith.dataset_folder import DESCRIPTIONS
+from lorasmith.captions.caption import Caption, join_tags
+from lorasmith.captions.collection import CaptionCollection, Entry
+from lorasmith.captions.taggers.captioner import Captioner, DescriptionFailed, Question, filled_prompt
+from lorasmith.dataset_folder import DESCRIPTIONS, make_state_folder
 from lorasmith.errors import DatasetError
 from lorasmith.images.read import content_hash, read_picture
 
-Placement = Literal["instead", "second line", "only new"]
+Placement = Literal["instead", "second-line", "only-new"]
+"""Where a description goes: `instead` of the caption, on the `second-line` below the tags, or `only-new` where there is no caption."""
 
 
 @dataclass
-class Described:
+class DescribedPictures:
     """What came of a job: descriptions and failures by picture."""
 
     texts: dict[Path, str] = field(default_factory=dict)
-    asked: int = 0
+    described: int = 0
+    """Pictures that the captioner was asked about."""
     known: int = 0
+    """Pictures whose descriptions were stored before."""
     failures: dict[Path, str] = field(default_factory=dict)
     stopped: bool = False
+    """Whether the job was cancelled before the end."""
 
 
 def describe_pictures(
@@ -39,52 +46,77 @@ def describe_pictures(
     again: bool = False,
     progress: Callable[[int, int], None] = lambda done, total: None,
     cancelled: Callable[[], bool] = lambda: False,
-) -> Described:
-    """Ask the captioner about each picture with its prompt; what was answered before is taken from the store (not with `again`).
+) -> DescribedPictures:
+    """Ask the captioner about each picture with its prompt; stored answers are reused (not with `again`).
 
-    A picture that cannot be read or described is reported and left out; `progress` hears (done, total), `cancelled` is asked before
-    each batch. Errors of the captioner itself (a wrong key, a lost server) end the job; what was answered stays.
+    A picture that cannot be read or described is reported and left out. `progress` is called with (done, total) after each batch,
+    `cancelled` before each. Errors of the captioner itself (a wrong key, an unreachable server) end the job; what was answered stays.
     """
-    result = Described()
-    waiting = list(prompts)
-    store = _opened(Path(dataset))
-    try:
-        for first in range(0, len(waiting), captioner.batch_size):
+    result = DescribedPictures()
+    pictures = list(prompts)
+    with _answers(Path(dataset)) as answers:
+        for first in range(0, len(pictures), captioner.batch_size):
             if cancelled():
                 result.stopped = True
                 break
-            _describe_batch(
-                store, captioner, {path: prompts[path] for path in waiting[first : first + captioner.batch_size]}, again, result
-            )
-            progress(min(first + captioner.batch_size, len(waiting)), len(waiting))
-    finally:
-        store.close()
+            batch = {path: prompts[path] for path in pictures[first : first + captioner.batch_size]}
+            _describe_batch(answers, captioner, batch, again, result)
+            progress(min(first + captioner.batch_size, len(pictures)), len(pictures))
     return result
 
 
-def placed(caption: str, description: str, placement: Placement) -> str | None:
-    """A caption's text after a description was added, or None where it stays as it is.
+def prompts_for(
+    collection: CaptionCollection, entries: Sequence[Entry], template: str, tags_of: Mapping[str, Sequence[str]], trigger: str = ""
+) -> dict[str, str]:
+    """Key -> prompt of each entry: the template filled with its first picture's name, folder and tags. Raises as `filled_prompt` does."""
+    prompts = {}
+    for entry in entries:
+        path = collection.folder / entry.pictures[0]
+        tags = tags_of.get(entry.pictures[0], [])
+        prompts[entry.key] = filled_prompt(template, tags=tags, name=path.stem, folder=path.parent.name, trigger=trigger)
+    return prompts
 
-    `instead` replaces the text, `second line` keeps the first line (the tags) and puts the description under it, in place of an
-    earlier one; `only new` leaves what has a caption.
+
+def described_captions(entries: Sequence[Entry], texts: Mapping[str, str], placement: Placement, trigger: str = "") -> dict[str, Caption]:
+    """Key -> new caption, for the entries that would differ. `texts` are descriptions by key; a trigger goes in front of those `instead`."""
+    changes: dict[str, Caption] = {}
+    for entry in entries:
+        if entry.key not in texts:
+            continue
+        description = texts[entry.key]
+        if trigger and placement != "second-line":
+            description = join_tags([trigger, description])
+        text = place_description(entry.caption.text, description, placement)
+        if text is not None:
+            changes[entry.key] = entry.caption.with_text(text)
+    return changes
+
+
+def place_description(caption: str, description: str, placement: Placement) -> str | None:
+    """A caption's text with a description, or None where it stays as it is.
+
+    `instead` replaces the text, `second-line` keeps the first line (the tags) and puts the description below it, in place of an
+    earlier one; `only-new` leaves existing captions alone.
     """
-    if placement == "second line":
+    if placement == "second-line":
         first = caption.split("\n", 1)[0]
         new = f"{first}\n{description}" if first.strip() else description
-    elif placement == "only new" and caption.strip():
+    elif placement == "only-new" and caption.strip():
         return None
     else:
         new = description
     return None if new == caption else new
 
 
-def _describe_batch(store: sqlite3.Connection, captioner: Captioner, batch: Mapping[Path, str], again: bool, result: Described) -> None:
+def _describe_batch(
+    answers: sqlite3.Connection, captioner: Captioner, batch: Mapping[Path, str], again: bool, result: DescribedPictures
+) -> None:
     questions: dict[Path, Question] = {}
     keys: dict[Path, str] = {}
     for path, prompt in batch.items():
         try:
             keys[path] = hashlib.sha256("\0".join((content_hash(path), captioner.identity, prompt)).encode()).hexdigest()
-            row = None if again else store.execute("SELECT words FROM said WHERE key = ?", (keys[path],)).fetchone()
+            row = None if again else answers.execute("SELECT words FROM said WHERE key = ?", (keys[path],)).fetchone()
             if row is None:
                 questions[path] = Question(read_picture(path), prompt)
             else:
@@ -95,28 +127,32 @@ def _describe_batch(store: sqlite3.Connection, captioner: Captioner, batch: Mapp
     if not questions:
         return
     try:
-        answers: Sequence[str] = captioner.describe(list(questions.values()))
+        descriptions: Sequence[str] = captioner.describe(list(questions.values()))
     except DescriptionFailed as error:
         result.failures.update(dict.fromkeys(questions, str(error)))
         return
-    for path, words in zip(questions, answers, strict=True):
-        if not words:
-            result.failures[path] = f"{path} was described with no word: try another prompt."
+    for path, description in zip(questions, descriptions, strict=True):
+        if not description:
+            result.failures[path] = f"The description of {path} is empty. Try another prompt."
             continue
-        with store:
-            store.execute("INSERT OR REPLACE INTO said VALUES (?, ?)", (keys[path], words))
-        result.texts[path] = words
-        result.asked += 1
+        with answers:
+            answers.execute("INSERT OR REPLACE INTO said VALUES (?, ?)", (keys[path], description))
+        result.texts[path] = description
+        result.described += 1
 
 
-def _opened(dataset: Path) -> sqlite3.Connection:
+@contextmanager
+def _answers(dataset: Path) -> Iterator[sqlite3.Connection]:
+    """The stored answers of a dataset."""
     path = dataset / DESCRIPTIONS
     try:
-        path.parent.mkdir(exist_ok=True)
-        store = sqlite3.connect(path, timeout=30)
-        store.execute("CREATE TABLE IF NOT EXISTS said (key TEXT PRIMARY KEY, words TEXT NOT NULL)")
+        make_state_folder(dataset)
+        database = sqlite3.connect(path, timeout=30)
+        database.execute("CREATE TABLE IF NOT EXISTS said (key TEXT PRIMARY KEY, words TEXT NOT NULL)")
     except (sqlite3.Error, OSError) as error:
         raise DatasetError(
-            f"{path} cannot be used for descriptions ({error}): mend the folder's permissions, or delete the file."
-        ) from error
-    return store
+            f"{path} cannot be used for descriptions ({error}). Correct the folder's permissions, or delete the file.",
+            code="captions.store", path=str(path),
+        ) from error  # fmt: skip
+    with closing(database):
+        yield database

@@ -20,8 +20,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from lorasmith.captions.caption import plain_tag
 from lorasmith.captions.taggers.model_folder import model_folder
-from lorasmith.captions.taggers.tag_choice import Scored, spaced
 from lorasmith.captions.taggers.tagger_descriptor import (
     DESCRIPTORS,
     OWN_DESCRIPTOR,
@@ -44,7 +44,7 @@ class Tagger:
         self.model = _file(folder, descriptor.model_files, descriptor)
         self.table = _file(folder, descriptor.tag_files, descriptor)
         self.names, self.categories = _read_table(self.table, descriptor)
-        self.tags = tuple(spaced(name) for name in self.names)
+        self.tags = tuple(plain_tag(name) for name in self.names)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.log_severity_level = 3
@@ -78,10 +78,6 @@ class Tagger:
             return np.zeros((0, len(self.names)), np.float32)
         size = self._fixed_batch or batch_size
         return np.concatenate([self._run(pictures[first : first + size]) for first in range(0, len(pictures), size)])
-
-    def scored(self, row: np.ndarray) -> list[Scored]:
-        """One picture's probabilities with names and categories."""
-        return [Scored(*one) for one in zip(self.names, self.categories, map(float, row), strict=True)]
 
     def _run(self, pictures: Sequence[Image.Image]) -> np.ndarray:
         batch = np.stack([prepare(picture, self.side, self.descriptor) for picture in pictures])

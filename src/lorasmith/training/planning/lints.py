@@ -18,8 +18,8 @@ from functools import cached_property
 from typing import Literal
 
 from lorasmith.adapters.settings import TAKES
-from lorasmith.captions.advice import likely_triggers
 from lorasmith.captions.caption import Caption
+from lorasmith.captions.triggers import likely_triggers
 from lorasmith.datasets.balance import MOST_PASSES, Share, balanced_repeats
 from lorasmith.datasets.training_set import TrainingPicture, TrainingSet
 from lorasmith.models.description import Description

@@ -6,11 +6,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
+from pydantic import Field
+from typer.testing import CliRunner
 
 from lorasmith.captions.caption import Caption
 from lorasmith.captions.collection import open_captions
-from lorasmith.captions.edits.edits import EDITS, Facts, Scope, edit_of, plan_edit, select, tags_of_all, tags_of_any, tags_of_these_only
+from lorasmith.captions.edits.edit import Edit, EditContext
+from lorasmith.captions.edits.planning import plan_edit
+from lorasmith.captions.edits.registry import EDITS, edit_of
+from lorasmith.captions.scope import Scope, select
+from lorasmith.captions.statistics import tags_of_all, tags_of_any, tags_of_these_only
 from lorasmith.captions.vocabulary import Vocabulary
+from lorasmith.cli.captions.app import app
 from lorasmith.errors import DatasetError, InputError, SettingsError
 
 VOCABULARY = Vocabulary(
@@ -18,16 +25,17 @@ VOCABULARY = Vocabulary(
     aliases={"kitty": "cat"},
     implications={"kitten": ["cat"], "cat": ["animal"], "red_hat": ["hat"]},
 )
-WORDS = Facts(
+CONTEXT = EditContext(
     captions=[Caption(text.encode()) for text in ("zorvex, hat, solo", "zorvex, solo", "zorvex, beach", r"zorvex, cat \(a\)")],
     count_tokens=lambda text: len(text.replace(",", " ,").split()),
-    probabilities={"1.txt": {"a": 0.2, "b": 0.9, "c": 0.5, "long hair": 0.7, "saber (fate)": 0.6, "^_^": 0.4}},
+    load_probabilities=lambda: {"1.txt": {"a": 0.2, "b": 0.9, "c": 0.5, "long hair": 0.7, "saber (fate)": 0.6, "^_^": 0.4}},
     vocabulary=VOCABULARY,
+    folder_name="10_anna, red dress",
 )
 
 
 def edited(text: str, edit: str, **arguments) -> str:
-    return edit_of(edit, **arguments).on(WORDS)("1.txt", Caption(text.encode())).text
+    return edit_of(edit, **arguments).prepare(CONTEXT)("1.txt", Caption(text.encode())).text
 
 
 SENTENCE = "zorvex, solo, A happy cat on a beach, asleep."
@@ -38,9 +46,9 @@ SENTENCE = "zorvex, solo, A happy cat on a beach, asleep."
     [
         ("add", {"tags": ["new"]}, "a, b", "a, b, new"),
         ("add", {"tags": ["new", "b"]}, "a, b", "a, b, new"),
-        ("add", {"tags": ["x", "y"], "place": "front"}, "a, b", "x, y, a, b"),
-        ("add", {"tags": ["b"], "place": "front"}, "a, b", "a, b"),
-        ("add", {"tags": ["b"], "place": "front", "move": True}, "a, b", "b, a"),
+        ("add", {"tags": ["x", "y"], "front": True}, "a, b", "x, y, a, b"),
+        ("add", {"tags": ["b"], "front": True}, "a, b", "a, b"),
+        ("add", {"tags": ["b"], "front": True, "move": True}, "a, b", "b, a"),
         ("add", {"tags": ["new"], "after": "a"}, "a, b", "a, new, b"),
         ("add", {"tags": ["new"], "after": "z"}, "a, b", "a, b"),
         ("add", {"tags": ["cat (a)"]}, r"cat \(a\)", r"cat \(a\)"),
@@ -57,8 +65,8 @@ SENTENCE = "zorvex, solo, A happy cat on a beach, asleep."
         ("rename", {"old": "a", "new": "a"}, "a, b", "a, b"),
         ("rename", {"old": "long_hair", "new": "long hair"}, "long_hair, b", "long hair, b"),
         ("regex", {"pattern": r"(\w+) hat", "replacement": r"hat that is \1"}, "a, red hat", "a, hat that is red"),
-        ("regex", {"pattern": "^a$", "replacement": "b", "on_each": "tag"}, "a, aa, a", "b, aa, b"),
-        ("regex", {"pattern": "a+", "replacement": "", "on_each": "tag"}, "a, b, aa", "b"),
+        ("regex", {"pattern": "^a$", "replacement": "b", "each_tag": True}, "a, aa, a", "b, aa, b"),
+        ("regex", {"pattern": "a+", "replacement": "", "each_tag": True}, "a, b, aa", "b"),
         ("regex", {"pattern": "A", "replacement": "x", "ignore_case": True}, "a, b", "x, b"),
         ("front", {"tags": ["c", "b"]}, "a, b, c", "c, b, a"),
         ("sort", {"by": "name"}, "b, C, a", "a, b, C"),
@@ -87,8 +95,11 @@ SENTENCE = "zorvex, solo, A happy cat on a beach, asleep."
         ("spell", {"manner": "lower"}, "Red Hat, a", "red hat, a"),
         ("implications", {}, "kitten, cat, animal, b", "kitten, b"),
         ("implications", {"keep": ["cat"]}, "kitten, cat, animal", "kitten, cat"),
-        ("implications", {"mode": "add"}, "red hat, b", "red hat, b, hat"),
+        ("implications", {"add": True}, "red hat, b", "red hat, b, hat"),
         ("aliases", {}, "kitty, cat, b", "cat, b"),
+        ("set-triggers", {"triggers": ["zorvex"], "replacing": ["old"]}, "old, hat, zorvex", "zorvex, hat"),
+        ("folder-triggers", {}, "red dress, hat", "anna, red dress, hat"),
+        ("mend-triggers", {"triggers": ["zorvex"]}, "zorvexian hat, zorvex", "zorvex, hat"),
     ],
 )
 def test_an_edit_makes(edit, arguments, before, after):
@@ -103,7 +114,7 @@ def test_every_edit_is_shown_above():
 @pytest.mark.parametrize(
     ("edit", "arguments", "words"),
     [
-        ("shuffle", {}, "there are add"),
+        ("shuffle", {}, "Choose one of add"),
         ("add", {"tags": []}, "tags"),
         ("add", {"tags": ["a, b"]}, "one tag"),
         ("add", {"tags": ["a"], "places": "front"}, "places"),
@@ -115,7 +126,7 @@ def test_every_edit_is_shown_above():
 )
 def test_an_edit_that_cannot_be_is_refused(edit, arguments, words):
     with pytest.raises(InputError, match=words):
-        edit_of(edit, **arguments).on(WORDS)
+        edit_of(edit, **arguments).prepare(CONTEXT)
 
 
 @pytest.mark.parametrize(
@@ -129,7 +140,7 @@ def test_an_edit_that_cannot_be_is_refused(edit, arguments, words):
 )
 def test_an_edit_says_what_it_needs(edit, arguments, words):
     with pytest.raises(InputError, match=words):
-        edit_of(edit, **arguments).on(Facts())
+        edit_of(edit, **arguments).prepare(EditContext())
 
 
 TAGS = st.lists(st.sampled_from(["cat", "kitten", "red hat", "a_b", r"x \(y\)", "^_^", "zorvex", "solo", "Beach"]), max_size=8)
@@ -178,7 +189,7 @@ def test_a_scope_selects(pictures, scope, keys):
 
 
 def test_a_path_that_is_not_there_is_named(pictures):
-    with pytest.raises(DatasetError, match=r"holds no picture, caption or folder ann\b"):
+    with pytest.raises(DatasetError, match=r"has no picture, caption or folder ann\b"):
         select(open_captions(pictures), Scope(paths=("anna", "ann")))
 
 
@@ -188,13 +199,13 @@ def test_a_plan_writes_nothing_until_it_is_saved(pictures):
     assert (plan.considered, list(plan.changes)) == (2, ["anna/1.txt", "bob/1.txt"])
     assert (pictures / "anna/1.txt").read_text() == "zorvex, hat"
     operation = plan.save()
-    assert operation.words == "add beach at the back where tag:hat"
+    assert operation.summary == "add beach at the back where tag:hat"
     assert (pictures / "anna/1.txt").read_text() == "zorvex, hat, beach"
     assert plan_edit(collection, edit_of("add", tags=["beach"]), Scope(where="tag:hat")).save() is None
 
 
 def test_adding_writes_captions_for_pictures_that_have_none(pictures):
-    plan_edit(open_captions(pictures), edit_of("add", tags=["zorvex"], place="front")).save()
+    plan_edit(open_captions(pictures), edit_of("add", tags=["zorvex"], front=True)).save()
     assert (pictures / "bob/2.txt").read_text() == "zorvex"
 
 
@@ -216,3 +227,34 @@ def test_views_over_captions(pictures):
 def test_arguments_are_checked_where_they_are_made():
     with pytest.raises(SettingsError, match="rename"):
         edit_of("rename", old="a")
+
+
+# A new edit is a class and a line in the registry
+
+
+class Shout(Edit):
+    """Write all captions in capitals.
+
+    lorasmith captions shout my-pictures
+    """
+
+    marks: int = Field(0, ge=0, description="Exclamation marks at the end.")
+
+    def prepare(self, context):
+        return lambda _, caption: caption.with_text(caption.text.upper() + "!" * self.marks)
+
+    def summary(self):
+        return "shout"
+
+
+def test_an_edit_is_added_through_the_registry_alone(pictures, monkeypatch):
+    monkeypatch.setitem(EDITS, "shout", Shout)
+    assert (
+        plan_edit(open_captions(pictures), edit_of("shout", marks=1), Scope(paths=("bob/1.txt",))).changes["bob/1.txt"].text
+        == "ZORVEX, HAT, SOLO!"
+    )
+    assert "Write all captions in capitals." in CliRunner().invoke(app, ["--help"]).output
+    assert "Exclamation marks at the end." in CliRunner().invoke(app, ["shout", "--help"]).output
+    result = CliRunner().invoke(app, ["shout", str(pictures), "--marks", "2", "--where", "tag:solo AND path:anna/"])
+    assert "shout where tag:solo AND path:anna/: changed 1 of 1 captions" in result.output
+    assert (pictures / "anna/2.txt").read_text() == "ZORVEX, SOLO!!"

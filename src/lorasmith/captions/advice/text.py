@@ -1,0 +1,117 @@
+"""Rules on captions as text: empty, unreadable, identical, weights as in prompts, too long, in the wrong form for the base."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+
+from lorasmith.captions.advice.checked import CheckedCaptions, captions_that, most_common, of_all, share
+from lorasmith.captions.token_limit import count_tokens, training_line, what_falls_off
+from lorasmith.findings import CaptionChange, Change, Evidence, Finding, Fix, SettingChange
+
+MAX_TOKEN_LENGTH = "base.max_token_length"
+"""The setting that says how many tokens of a caption training reads."""
+
+
+def empty(checked: CheckedCaptions) -> Iterator[Finding]:
+    keys = tuple(key for key, caption in checked.captions.items() if not caption.text.strip())
+    if keys:
+        add_triggers = (CaptionChange("add", {"tags": list(checked.triggers), "front": True}),) if checked.triggers else ()
+        yield Finding(
+            code="captions.empty", severity="error", about="caption", subjects=keys, evidence=of_all(keys, checked),
+            message=captions_that(keys, "is empty", "are empty"),
+            why="Such a picture is trained without words, so what it shows becomes part of every prompt.",
+            fix=Fix("Let a tagger or captioner write them, or write at least the trigger word.", add_triggers),
+        )  # fmt: skip
+
+
+def not_utf8(checked: CheckedCaptions) -> Iterator[Finding]:
+    keys = tuple(checked.unreadable)
+    if keys:
+        yield Finding(
+            code="captions.not_utf8", severity="error", about="caption", subjects=keys, evidence=of_all(keys, checked),
+            message=captions_that(keys, "is not UTF-8 text", "are not UTF-8 text"),
+            why="Training cannot read them, and no other rule looked at them.",
+            fix=Fix("Convert them: lorasmith captions convert FOLDER --from latin-1 (or the encoding that they were written in)."),
+        )  # fmt: skip
+
+
+def identical(checked: CheckedCaptions) -> Iterator[Finding]:
+    same: dict[str, list[str]] = defaultdict(list)
+    for key, caption in checked.captions.items():
+        if text := " ".join(caption.text.split()):
+            same[text].append(key)
+    groups = sorted(((text, keys) for text, keys in same.items() if len(keys) > 1), key=lambda group: -len(group[1]))
+    keys = tuple(key for _, group in groups for key in group)
+    if keys:
+        yield Finding(
+            code="captions.identical", severity="warning", about="caption", subjects=keys, evidence=of_all(keys, checked),
+            message=f"{len(keys)} captions are the same as another one, in {len(groups)} {'group' if len(groups) == 1 else 'groups'}.",
+            why="No word tells these pictures apart, so the LoRA blends what differs between them.",
+            fix=Fix("Describe what varies: pose, background, clothes, expression. Where the pictures are the same, keep one."),
+            details=tuple(text[:120] for text, _ in groups),
+        )  # fmt: skip
+
+
+WEIGHT = r"(?<!\\)[(\[]\s*([^()\[\],]*?)\s*:\s*\d*\.?\d+\s*(?<!\\)[)\]]"
+NETWORK = r"<(lora|lyco|hypernet):[^>]*>"
+
+
+def prompt_weights(checked: CheckedCaptions) -> Iterator[Finding]:
+    found: dict[str, list[str]] = {}
+    for key, caption in checked.captions.items():
+        if own := [match[0] for match in (*re.finditer(WEIGHT, caption.text), *re.finditer(NETWORK, caption.text))]:
+            found[key] = own
+    if found:
+        changes: list[Change] = []
+        marks = most_common(found.values())
+        if any(mark.startswith("<") for mark in marks):
+            changes.append(CaptionChange("regex", {"pattern": NETWORK, "replacement": "", "each_tag": True}))
+        if any(not mark.startswith("<") for mark in marks):
+            changes.append(CaptionChange("regex", {"pattern": WEIGHT, "replacement": r"\1"}))
+        yield Finding(
+            code="captions.prompt_weights", severity="error", about="caption", subjects=tuple(found), evidence=of_all(found, checked),
+            message=captions_that(found, "has weights as in prompts", "have weights as in prompts"),
+            why="Trainers read them as plain text, so the model learns brackets and digits.",
+            fix=Fix("Write the bare tag.", tuple(changes)), details=marks,
+        )  # fmt: skip
+
+
+def too_many_tokens(checked: CheckedCaptions) -> Iterator[Finding]:
+    for name, tokenizer in checked.tokenizers.items():
+        lost: dict[str, str] = {}
+        longest = 0
+        for key, caption in checked.captions.items():
+            line = training_line(caption)
+            if off := what_falls_off(line, tokenizer, checked.limit):
+                lost[key], longest = off, max(longest, count_tokens(line, tokenizer))
+        if lost:
+            enough = next((limit for limit in sorted(checked.longer_limits) if limit >= longest), None)
+            fix = Fix(
+                f"Shorten them to {checked.limit} tokens, with what matters first.", (CaptionChange("truncate", {"tokens": checked.limit}),)
+            )
+            if enough is not None:
+                fix = Fix(f"Train with {MAX_TOKEN_LENGTH} = {enough}, or shorten them.", (SettingChange(MAX_TOKEN_LENGTH, enough),))
+            yield Finding(
+                code="captions.too_many_tokens", severity="error", about="caption", subjects=tuple(lost),
+                evidence=Evidence(longest, "tokens", f"The longest has {longest} tokens; {name} reads {checked.limit}."),
+                message=captions_that(lost, f"is longer than {checked.limit} tokens", f"are longer than {checked.limit} tokens"),
+                why="The text encoder does not read what is behind the limit.",
+                fix=fix, details=tuple(f"{key}: {off}" for key, off in lost.items()),
+            )  # fmt: skip
+
+
+def style_for_base(checked: CheckedCaptions) -> Iterator[Finding]:
+    style, total = checked.style, len(checked.tags)
+    if style is None or not total:
+        return
+    sentences = tuple(checked.sentences)
+    keys = sentences if style.form == "tags" else tuple(key for key in checked.tags if key not in checked.sentences)
+    if not keys or (not style.strict and len(keys) <= total / 2):
+        return
+    form = ("is a sentence", "are sentences") if style.form == "tags" else ("is a list of tags", "are lists of tags")
+    yield Finding(
+        code="captions.style_for_base", severity="warning" if style.strict else "note", about="caption", subjects=keys,
+        evidence=share(keys, checked.tags), message=captions_that(keys, *form), why=style.why, fix=Fix(style.fix),
+    )  # fmt: skip

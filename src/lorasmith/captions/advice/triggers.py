@@ -1,0 +1,58 @@
+"""Rules on trigger words: there should be one, and it should be first everywhere and nowhere else."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+from lorasmith.captions.advice.checked import FEW_PICTURES, CheckedCaptions, captions_that, of_all
+from lorasmith.captions.triggers import LeakKind, find_leaks
+from lorasmith.findings import CaptionChange, Evidence, Finding, Fix
+
+LEAKS: dict[LeakKind, tuple[str, str, str, str]] = {
+    "missing": ("trigger_missing", "lacks the trigger {}", "lack the trigger {}", "These pictures teach nothing about the trigger."),
+    "not first": (
+        "trigger_not_first", "does not begin with the trigger {}", "do not begin with the trigger {}",
+        "Shuffling keeps only the first tags in place, and tags further back have less weight.",
+    ),
+    "in another order": (
+        "trigger_order", "has the trigger {} in another place", "have the trigger {} in another place",
+        "Each of several triggers learns from its own place.",
+    ),
+    "inside a word": (
+        "trigger_inside_word", "has {} inside another word", "have {} inside another word",
+        "The trigger's tokens learn to mean that word.",
+    ),
+    "inside a tag": (
+        "trigger_inside_tag", "has {} inside another tag", "have {} inside another tag",
+        "The trigger comes to mean a part of that tag.",
+    ),
+}  # fmt: skip
+"""Kind of leak -> code, what one caption does, what several do, and why it matters."""
+
+
+def no_trigger(checked: CheckedCaptions) -> Iterator[Finding]:
+    if not checked.triggers and len(checked.captions) >= FEW_PICTURES:
+        yield Finding(
+            code="captions.no_trigger", severity="note", about="set", evidence=Evidence(0, "tags that begin most captions"),
+            message="The captions have no trigger word.",
+            why="Without a word of its own the LoRA cannot be called, and what all pictures share is learnt as the meaning of ordinary words.",
+            fix=Fix("Put one in front of every caption: lorasmith captions triggers FOLDER --set WORD."),
+        )  # fmt: skip
+
+
+def trigger_leaks(checked: CheckedCaptions) -> Iterator[Finding]:
+    if not checked.triggers:
+        return
+    leaks: dict[tuple[LeakKind, str], dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+    for leak in find_leaks({key: checked.captions[key] for key in checked.tags}, checked.triggers):
+        leaks[leak.kind, leak.trigger][leak.key].append(leak.where)
+    mend = CaptionChange("mend-triggers", {"triggers": list(checked.triggers)})
+    for (kind, trigger), found in leaks.items():
+        code, singular, plural, why = LEAKS[kind]
+        yield Finding(
+            code=f"captions.{code}", severity="error" if kind == "missing" else "warning", about="caption", subjects=tuple(found),
+            evidence=of_all(found, checked), message=captions_that(found, singular.format(trigger), plural.format(trigger)), why=why,
+            fix=Fix("Put the triggers first and take them out of other tags: lorasmith captions triggers FOLDER --mend.", (mend,)),
+            details=tuple(dict.fromkeys(where for places in found.values() for where in places if where)),
+        )  # fmt: skip

@@ -1,0 +1,216 @@
+"""Verbs that look at captions and change nothing: check, report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from lorasmith.cli.captions.edit import one_line
+from lorasmith.cli.captions.options import (
+    Base,
+    Extension,
+    Folder,
+    Only,
+    VocabularyFiles,
+    Where,
+    base_path,
+    one_of,
+    scope_of,
+    tokenizers_of,
+    vocabulary_of,
+)
+from lorasmith.cli.options import AsJson
+from lorasmith.cli.output import print_json
+
+if TYPE_CHECKING:
+    from lorasmith.captions.advice.checked import CheckedCaptions
+    from lorasmith.captions.collection import CaptionCollection
+    from lorasmith.captions.style import CaptionStyle
+    from lorasmith.findings import Finding
+
+ANIME = "pony"
+"""What `--family` calls anime bases, whatever their family is."""
+
+Family = Annotated[
+    str | None,
+    typer.Option(help="Kind of base: a family such as sdxl, or pony for Pony and other anime bases; by default, the base's own."),
+]
+Trigger = Annotated[str | None, typer.Option(help="The triggers; by default, the first tags that most captions share.")]
+Limit = Annotated[int | None, typer.Option(min=1, help="Tokens that training reads; by default, those that the base reads at once.")]
+
+
+def check(
+    folder: Folder,
+    base: Base = None,
+    family: Family = None,
+    trigger: Trigger = None,
+    vocabulary: VocabularyFiles = None,
+    limit: Limit = None,
+    where: Where = None,
+    only: Only = None,
+    extension: Extension = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 if there is an error or a warning.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Report what is wrong with the captions, each finding with its number, why it matters and what to do.
+
+    lorasmith captions check my-pictures --base my-base.safetensors
+    """
+    from lorasmith.captions.advice.advise import advise, skipped_checks
+
+    collection, checked = _checked(folder, extension, where, only, base, family, trigger, vocabulary, limit)
+    findings = advise(checked)
+    skipped = skipped_checks(checked)
+    if as_json:
+        print_json({
+            "captions": len(checked.captions), "triggers": checked.triggers,
+            "findings": [finding.as_data for finding in findings], "skipped": skipped,
+        })  # fmt: skip
+    else:
+        triggers = f", trigger {', '.join(checked.triggers)}" if checked.triggers else ""
+        typer.echo(f"{len(checked.captions)} captions{triggers}")
+        for finding in findings:
+            _show(finding)
+        if not findings:
+            typer.echo("Nothing is wrong with these captions.")
+        for sentence in skipped:
+            typer.echo(f"note: {sentence}")
+        for orphan in collection.orphans:
+            typer.echo(f"note: {orphan} has no picture beside it.")
+    if strict and any(finding.severity != "note" for finding in findings):
+        raise typer.Exit(1)
+
+
+def report(
+    folder: Folder,
+    out: Annotated[Path, typer.Option(help="Folder for report.html, report.json and tag-cloud.png.")] = Path("captions-report"),
+    base: Base = None,
+    family: Family = None,
+    trigger: Trigger = None,
+    vocabulary: VocabularyFiles = None,
+    limit: Limit = None,
+    where: Where = None,
+    only: Only = None,
+    extension: Extension = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the numbers as JSON and write no files.")] = False,
+) -> None:
+    """Count tags, pairs and tokens, draw a tag cloud, and write them with the advice as a page that can be sent to a friend.
+
+    lorasmith captions report my-pictures --out my-report
+    """
+    from lorasmith.captions.advice.advise import advise
+    from lorasmith.captions.caption_report import report_json, write_report
+    from lorasmith.captions.statistics import statistics_of
+    from lorasmith.captions.tag_cloud import undrawable
+    from lorasmith.errors import InputError
+
+    if out.exists() and not out.is_dir():
+        raise InputError(f"{out} is a file. Name a folder to write the report into.", code="captions.not_a_folder", path=str(out))
+    collection, checked = _checked(folder, extension, where, only, base, family, trigger, vocabulary, limit)
+    findings = advise(checked)
+    statistics = statistics_of(checked.captions, next(iter(checked.tokenizers.values()), None))
+    name = collection.folder.resolve().name
+    if as_json:
+        typer.echo(report_json(name, statistics, findings))
+        return
+    page = write_report(out, name, statistics, findings)
+    typer.echo(f"{statistics.captions} captions, {statistics.empty} empty, {len(statistics.frequencies)} different tags")
+    for tag, count in list(statistics.frequencies.items())[:10]:
+        typer.echo(f"{count:7d}  {tag}")
+    if tags := undrawable(statistics.frequencies):
+        typer.echo(f"Not in tag-cloud.png, since no font of this machine has their letters: {', '.join(tags[:20])}")
+    typer.echo(f"look at: {page}")
+
+
+def _checked(
+    folder: Path,
+    extension: str | None,
+    where: str | None,
+    only: list[str] | None,
+    base: str | None,
+    family: str | None,
+    trigger: str | None,
+    vocabulary: list[str] | None,
+    limit: int | None,
+) -> tuple[CaptionCollection, CheckedCaptions]:
+    """The selected captions with all that is known about them."""
+    from lorasmith.captions.advice.checked import CheckedCaptions
+    from lorasmith.captions.collection import open_captions
+    from lorasmith.captions.scope import select, select_unreadable
+    from lorasmith.captions.taggers.probabilities import stored_tags
+    from lorasmith.captions.triggers import likely_triggers, triggers_from
+
+    tag_list = vocabulary_of(vocabulary)
+    base_facts = _base_facts(base, family)
+    collection = open_captions(folder, extension, unreadable_too=True)
+    scope = scope_of(where, only)
+    captions = {entry.key: entry.caption for entry in select(collection, scope)}
+    if limit is not None:
+        base_facts |= {"limit": limit, "longer_limits": ()}
+    return collection, CheckedCaptions(
+        captions=captions,
+        triggers=triggers_from(trigger) if trigger else likely_triggers(captions.values()),
+        vocabulary=tag_list,
+        probabilities=stored_tags(collection.folder, {key: collection.folder / collection[key].pictures[0] for key in captions}),
+        unreadable=[entry.key for entry in select_unreadable(collection, scope)],
+        **base_facts,
+    )
+
+
+def _base_facts(base: str | None, family: str | None) -> dict[str, Any]:
+    """What `CheckedCaptions` takes of the base and its family: style, tokenizers, limits."""
+    from lorasmith.models.open import FAMILIES, detect_family
+
+    if family is not None:
+        one_of(family, (*FAMILIES, ANIME), "family")
+    tokenizers: dict[str, Any] = {}
+    if base is not None:
+        tokenizers = tokenizers_of(base)
+        family = family or detect_family(base_path(base))
+    if family == "flux" and len(tokenizers) > 1:
+        tokenizers.pop("tokenizer")  # CLIP gives Flux one summary of the whole; the words are read by T5
+    limit = min((one.model_max_length - one.num_special_tokens_to_add() for one in tokenizers.values()), default=75)
+    return {"style": _style_of(family), "tokenizers": tokenizers, "limit": limit}
+
+
+def _style_of(family: str | None) -> CaptionStyle | None:
+    from lorasmith.captions.style import CaptionStyle
+
+    if family is None:
+        return None
+    if family == ANIME:
+        return CaptionStyle(
+            "tags",
+            "Anime bases (Pony, Illustrious, NoobAI) were trained on booru tags and understand sentences poorly.",
+            "Let a tagger write tags (lorasmith captions tag FOLDER); the sentence may stay on the second line.",
+        )
+    if family == "flux":
+        return CaptionStyle(
+            "sentences",
+            "Flux reads whole sentences with a language model and was trained on them.",
+            "Let a captioner describe the pictures: lorasmith captions describe FOLDER.",
+        )
+    return CaptionStyle(
+        "sentences",
+        "The plain bases of this family were trained on sentences; only anime bases made from them understand tags better.",
+        "Keep the tags for an anime base; for a plain one let a captioner describe the pictures (lorasmith captions describe FOLDER).",
+        strict=False,
+    )
+
+
+def _show(finding: Finding) -> None:
+    measured = f" {finding.evidence}" if finding.evidence is not None else ""
+    typer.echo(f"\n{finding.severity}: {finding.message}{measured}")
+    if finding.why:
+        typer.echo(f"  {finding.why}")
+    if finding.fix is not None:
+        typer.echo(f"  {finding.fix.words}")
+    for detail in finding.details[:5]:
+        typer.echo(f"  - {one_line(detail)}")
+    if len(finding.details) > 5:
+        typer.echo(f"  - and {len(finding.details) - 5} more")
+    if finding.subjects:
+        more = f" and {len(finding.subjects) - 5} more" if len(finding.subjects) > 5 else ""
+        typer.echo(f"  in {', '.join(finding.subjects[:5])}{more}")

@@ -1,0 +1,185 @@
+"""A verb for each edit, made from the edit's own fields; `convert`; and how a planned change is shown and saved."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import NoneType
+from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin
+
+import typer
+
+from lorasmith.cli.captions.options import (
+    Base,
+    DryRun,
+    Extension,
+    Folder,
+    Only,
+    VocabularyFiles,
+    Where,
+    one_of,
+    scope_of,
+    split_options,
+    token_counter,
+    vocabulary_of,
+)
+from lorasmith.cli.options import AsJson
+from lorasmith.cli.output import print_json
+
+if TYPE_CHECKING:
+    from lorasmith.captions.collection import CaptionCollection, Entry
+    from lorasmith.captions.edits.edit import Edit
+    from lorasmith.captions.plan import CaptionPlan
+
+EXAMPLES = 5
+"""Changed captions that are shown."""
+
+CountIn = Annotated[str, typer.Option(help="Count tags over the whole folder, or over the scope of --where and --only: folder or scope.")]
+
+
+def edit_command(name: str) -> Any:
+    """The command of an edit: its fields are arguments and options, its docstring is the help."""
+    from lorasmith.captions.edits.registry import EDITS
+
+    edit = EDITS[name]
+
+    def run(**given: Any) -> None:
+        fields = {field: given[field] for field in edit.model_fields}
+        for field, info in edit.model_fields.items():
+            if _command_line_type(info.annotation) is list:
+                fields[field] = list(split_options(given[field]))
+        shared = {key: value for key, value in given.items() if key not in edit.model_fields}
+        _run_edit(name, fields, **shared)
+
+    run.__signature__ = inspect.Signature(_parameters(edit))  # type: ignore[attr-defined]
+    app = typer.Typer(add_completion=False, rich_markup_mode=None)
+    app.command(name, help=inspect.getdoc(edit), hidden=not edit.listed)(run)
+    return typer.main.get_command(app)
+
+
+def _parameters(edit: type[Edit]) -> list[inspect.Parameter]:
+    """What the command of an edit takes: the folder, the edit's own fields, and what all edits share."""
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    parameters = [inspect.Parameter("folder", keyword, annotation=Folder)]
+    for field in (*edit.positional, *(field for field in edit.model_fields if field not in edit.positional)):
+        info = edit.model_fields[field]
+        read_as = _command_line_type(info.annotation)
+        default = inspect.Parameter.empty if info.is_required() else None if read_as is list else info.default
+        option: Any = typer.Argument if field in edit.positional else typer.Option
+        names = [f"--{field.replace('_', '-')}"] if read_as is bool else []
+        value: Any = list[str] if read_as is list else read_as
+        annotation: Any = Annotated[value | None if default is None else value, option(*names, help=info.description)]
+        parameters.append(inspect.Parameter(field, keyword, annotation=annotation, default=default))
+    if edit.uses_vocabulary:
+        parameters.append(inspect.Parameter("vocabulary", keyword, annotation=VocabularyFiles, default=None))
+    if edit.counts_tags:
+        parameters.append(inspect.Parameter("count_in", keyword, annotation=CountIn, default="folder"))
+    shared: dict[str, tuple[Any, Any]] = {
+        "where": (Where, None), "only": (Only, None), "extension": (Extension, None), "base": (Base, None),
+        "dry_run": (DryRun, False), "as_json": (AsJson, False),
+    }  # fmt: skip
+    return parameters + [inspect.Parameter(key, keyword, annotation=one, default=value) for key, (one, value) in shared.items()]
+
+
+def _command_line_type(annotation: Any) -> type:
+    """What the command line reads for a field: list (of tags), bool, int, float, and str for everything else."""
+    if NoneType in get_args(annotation):
+        annotation = next(one for one in get_args(annotation) if one is not NoneType)
+    kind = get_origin(annotation) or annotation
+    return kind if kind in (list, bool, int, float) else str
+
+
+def _run_edit(
+    name: str,
+    fields: Mapping[str, Any],
+    *,
+    folder: Path,
+    where: str | None,
+    only: list[str] | None,
+    extension: str | None,
+    base: str | None,
+    dry_run: bool,
+    as_json: bool,
+    count_in: str = "folder",
+    vocabulary: list[str] | None = None,
+) -> None:
+    from lorasmith.captions.collection import open_captions
+    from lorasmith.captions.edits.planning import plan_edit
+    from lorasmith.captions.edits.registry import edit_of
+
+    one_of(count_in, ("folder", "scope"), "count-in")
+    plan = plan_edit(
+        open_captions(folder, extension), edit_of(name, **fields), scope_of(where, only),
+        count_in=count_in, count_tokens=token_counter(base), vocabulary=vocabulary_of(vocabulary),  # type: ignore[arg-type]
+    )  # fmt: skip
+    finish(plan, dry_run, as_json)
+
+
+def convert(
+    folder: Folder,
+    encoding: Annotated[
+        str, typer.Option("--from", help="Encoding that they were written in, such as latin-1, cp1252, shift-jis, utf-16.")
+    ],
+    extension: Extension = None,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+) -> None:
+    """Write captions that are not UTF-8 as UTF-8; those that are stay as they are.
+
+    lorasmith captions convert my-pictures --from cp1252 --dry-run
+    """
+    from lorasmith.captions.collection import open_captions
+    from lorasmith.captions.plan import CaptionPlan
+
+    collection = open_captions(folder, extension, unreadable_too=True)
+    changes = collection.conversions(encoding)
+    finish(CaptionPlan(collection, f"convert from {encoding}", len(changes), changes), dry_run, as_json)
+
+
+def finish(
+    plan: CaptionPlan, dry_run: bool, as_json: bool, *, counts: Mapping[str, int] | None = None, failures: Mapping[Path, str] | None = None
+) -> None:
+    """Save a plan, or show what would be saved; exit code 1 where pictures failed.
+
+    `counts` are further numbers of the result, by name.
+    """
+    counts, failures = counts or {}, failures or {}
+    before = {key: plan.before(key) for key in plan.changes}
+    operation = None if dry_run else plan.save()
+    if as_json:
+        data = {
+            "operation": operation.as_data if operation else None, "summary": plan.summary, "considered": plan.considered,
+            **{name.replace(" ", "_"): number for name, number in counts.items()},
+            "changed": len(plan.changes), "written": operation is not None,
+            "captions": [{"key": key, "before": before[key].text, "after": new.text} for key, new in plan.changes.items()],
+            "failures": [{"picture": str(path), "message": message} for path, message in failures.items()],
+        }  # fmt: skip
+        print_json(data)
+    else:
+        for key in list(plan.changes)[:EXAMPLES]:
+            typer.echo(f"{key}\n  - {one_line(before[key].text) or '(empty)'}\n  + {one_line(plan.changes[key].text) or '(empty)'}")
+        if len(plan.changes) > EXAMPLES:
+            typer.echo(f"and {len(plan.changes) - EXAMPLES} more")
+        if counts:
+            typer.echo(", ".join(f"{name} {number}" for name, number in counts.items()))
+        typer.echo(f"{plan.summary}: {'would change' if dry_run else 'changed'} {len(plan.changes)} of {plan.considered} captions")
+        if operation is not None:
+            typer.echo(f"to undo it: lorasmith captions undo {plan.collection.folder}")
+        for message in failures.values():
+            typer.echo(f"warning: {message}", err=True)
+    if failures:
+        raise typer.Exit(1)
+
+
+def one_line(text: str, most: int = 160) -> str:
+    """A text on one line of the terminal."""
+    line = text.replace("\n", " | ")
+    return line if len(line) <= most else f"{line[: most - 3]}..."
+
+
+def utf8_failures(collection: CaptionCollection, unreadable: Sequence[Entry]) -> dict[Path, str]:
+    """What is wrong with the pictures whose captions are not UTF-8."""
+    from lorasmith.captions.collection import not_utf8
+
+    return {collection.folder / entry.pictures[0]: not_utf8(collection.folder, [entry.key]) for entry in unreadable}

@@ -1,0 +1,64 @@
+"""Verbs on what was done to captions: undo, redo, history."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lorasmith.cli.captions.options import Folder
+from lorasmith.cli.options import AsJson
+from lorasmith.cli.output import print_json
+
+if TYPE_CHECKING:
+    from lorasmith.captions.history import Change, Operation
+
+Steps = Annotated[int, typer.Option(min=1, help="How many operations.")]
+
+
+def undo(folder: Folder, steps: Steps = 1, as_json: AsJson = False) -> None:
+    """Undo the last operation on a folder's captions.
+
+    lorasmith captions undo my-pictures
+    """
+    from lorasmith.captions.history import History
+
+    _repeat(History(folder).undo, steps, "undone", as_json)
+
+
+def redo(folder: Folder, steps: Steps = 1, as_json: AsJson = False) -> None:
+    """Redo the operation that was undone last.
+
+    lorasmith captions redo my-pictures
+    """
+    from lorasmith.captions.history import History
+
+    _repeat(History(folder).redo, steps, "redone", as_json)
+
+
+def history(folder: Folder, as_json: AsJson = False) -> None:
+    """List what was done to a folder's captions, the newest last.
+
+    lorasmith captions history my-pictures
+    """
+    from lorasmith.captions.history import History
+
+    operations = History(folder).operations()
+    if as_json:
+        print_json([one.as_data for one in operations])
+        return
+    for one in operations:
+        state = "" if one.state == "applied" else f" ({one.state})"
+        typer.echo(f"{one.number:4}  {one.at.astimezone():%Y-%m-%d %H:%M}  {one.files:6} captions  {one.summary}{state}")
+    if not operations:
+        typer.echo(f"The captions of {folder} have not been changed yet.")
+
+
+def _repeat(step: Callable[[], tuple[Operation, list[Change]]], steps: int, done: str, as_json: bool) -> None:
+    operations = [step()[0] for _ in range(steps)]
+    if as_json:
+        print_json([one.as_data for one in operations])
+        return
+    for one in operations:
+        typer.echo(f"{done}: {one.summary} ({one.files} captions)")

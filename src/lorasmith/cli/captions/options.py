@@ -1,0 +1,97 @@
+"""Options that the captions' verbs share, and what they mean."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from lorasmith.captions.filters import TokenCounter
+    from lorasmith.captions.scope import Scope
+    from lorasmith.captions.vocabulary import Vocabulary
+
+DEMO = "demo"
+
+Folder = Annotated[Path, typer.Argument(help="Folder with pictures and their captions.")]
+Where = Annotated[str | None, typer.Option(help='Only captions that this filter finds, such as "tag:hat AND tags:<5".')]
+Only = Annotated[list[str] | None, typer.Option(help="Only this picture, caption or folder below FOLDER; may be given several times.")]
+Extension = Annotated[str | None, typer.Option(help="Suffix of the caption files, such as .caption; by default, the folder's own.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would change and write no caption.")]
+Base = Annotated[str | None, typer.Option(help="Base model: a file, a folder, a hub id, or demo.")]
+VocabularyFiles = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--vocabulary",
+        help="Tag list (tagcomplete CSV, selected_tags.csv, e621's or Danbooru's export) or demo; may be given several times.",
+    ),
+]
+
+
+def scope_of(where: str | None, only: Sequence[str] | None) -> Scope:
+    from lorasmith.captions.scope import Scope
+
+    return Scope(where, tuple(only or ()))
+
+
+def split_options(given: Sequence[str] | None) -> tuple[str, ...]:
+    """The tags of an option that may be given several times and may hold several between commas."""
+    from lorasmith.captions.caption import split_tags
+
+    return tuple(tag for one in given or () for tag in split_tags(one))
+
+
+def one_of(value: str, choices: tuple[str, ...], option: str) -> str:
+    """`value`, which must be one of the choices. Raises SettingsError."""
+    from lorasmith.errors import SettingsError
+
+    if value not in choices:
+        raise SettingsError(f"--{option} cannot be {value!r}. Choose {', '.join(choices[:-1])} or {choices[-1]}.")
+    return value
+
+
+def vocabulary_of(files: Sequence[str] | None) -> Vocabulary | None:
+    """The tag lists that a user names, as one; demo is the demo world's. None where none is named."""
+    if not files:
+        return None
+    from lorasmith.captions.vocabulary import merged, open_vocabulary
+
+    if DEMO not in files:
+        return open_vocabulary(list(files))
+    from lorasmith.demo.vocabulary import demo_vocabulary
+
+    others = [file for file in files if file != DEMO]
+    return merged([demo_vocabulary(), *([open_vocabulary(others)] if others else [])])
+
+
+def base_path(base: str) -> str:
+    """The path of the base that a user names; demo is the one that comes with Lorasmith."""
+    if base != DEMO:
+        return base
+    from lorasmith.demo.weights import BASE
+
+    return str(BASE)
+
+
+def tokenizers_of(base: str) -> dict[str, Any]:
+    """The tokenizers of a base model by name, without opening its weights."""
+    import importlib
+
+    from lorasmith.models.open import describe as describe_base
+    from lorasmith.models.tokenizers import load_tokenizer
+
+    description = describe_base(base_path(base))
+    names = importlib.import_module(f"lorasmith.models.{description.family}.config").TOKENIZERS
+    return {name: load_tokenizer(description, name) for name in names}
+
+
+def token_counter(base: str | None) -> TokenCounter | None:
+    """Counts tokens as the base does, by whichever of its text encoders needs the most."""
+    if base is None:
+        return None
+    from lorasmith.captions.token_limit import count_tokens
+
+    tokenizers = [*tokenizers_of(base).values()]
+    return lambda text: max(count_tokens(text, tokenizer) for tokenizer in tokenizers)

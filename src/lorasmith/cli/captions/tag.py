@@ -1,0 +1,179 @@
+"""`captions tag`: let a tagger write the tags."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from lorasmith.cli.captions.edit import finish, utf8_failures
+from lorasmith.cli.captions.options import (
+    DEMO,
+    DryRun,
+    Extension,
+    Folder,
+    Only,
+    VocabularyFiles,
+    Where,
+    one_of,
+    scope_of,
+    split_options,
+    vocabulary_of,
+)
+from lorasmith.cli.interrupt import STOPPED, stop_on_ctrl_c
+from lorasmith.cli.options import AsJson
+from lorasmith.cli.progress import progress_bar
+
+if TYPE_CHECKING:
+    from lorasmith.captions.taggers.probabilities import ProbabilityStore
+    from lorasmith.captions.taggers.tag_choice import TagChoice
+    from lorasmith.captions.taggers.tagger import Tagger
+    from lorasmith.captions.taggers.tagging import TaggedPictures
+
+
+def tag(
+    folder: Folder,
+    tagger: Annotated[
+        str | None,
+        typer.Option(
+            help="demo, a folder, or a hub id such as SmilingWolf/wd-swinv2-tagger-v3; by default, stored probabilities are used."
+        ),
+    ] = None,
+    base: Annotated[str | None, typer.Option(help="With demo, the demo tagger is used unless another is named.")] = None,
+    descriptor: Annotated[str | None, typer.Option(help="wd, cl, pixai, camie, or a TOML file; by default, by the tagger's files.")] = None,
+    threshold: Annotated[float | None, typer.Option(help="General tags above this probability; by default, the tagger's own.")] = None,
+    character_threshold: Annotated[
+        float | None, typer.Option(help="Characters above this probability; by default, the tagger's own.")
+    ] = None,
+    category_threshold: Annotated[list[str] | None, typer.Option(help="Threshold of another category, such as copyright=0.6.")] = None,
+    mcut: Annotated[bool, typer.Option("--mcut", help="Cut at each picture's widest gap instead of at thresholds.")] = False,
+    max_tags: Annotated[int | None, typer.Option(help="Keep at most this many of the tagger's tags, the most probable.")] = None,
+    category: Annotated[list[str] | None, typer.Option(help="Categories to use; by default, general and character.")] = None,
+    rating: Annotated[bool, typer.Option("--rating", help="Add the most probable rating.")] = False,
+    blacklist: Annotated[list[str] | None, typer.Option(help="Tags never to use, between commas.")] = None,
+    prepend: Annotated[list[str] | None, typer.Option(help="Tags in front of all others, such as the trigger word.")] = None,
+    append: Annotated[list[str] | None, typer.Option(help="Tags behind all others.")] = None,
+    keep_underscores: Annotated[bool, typer.Option("--keep-underscores", help="Write long_hair, not long hair.")] = False,
+    escape_parentheses: Annotated[bool, typer.Option("--escape-parentheses", help="Write \\( and \\).")] = False,
+    vocabulary: VocabularyFiles = None,
+    mode: Annotated[str, typer.Option(help="What to do with existing captions: ignore, append or overwrite.")] = "ignore",
+    where: Where = None,
+    only: Only = None,
+    extension: Extension = None,
+    batch_size: Annotated[int, typer.Option(min=1, help="Pictures per batch of the tagger.")] = 8,
+    again: Annotated[bool, typer.Option("--again", help="Run the tagger also on pictures whose probabilities are stored.")] = False,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+) -> None:
+    """Let a tagger write the tags. Its probabilities are stored, so that thresholds can be changed later without running it again.
+
+    lorasmith captions tag my-pictures --tagger SmilingWolf/wd-swinv2-tagger-v3 --prepend zorvex
+    lorasmith captions tag my-pictures --threshold 0.5 --mode overwrite --prepend zorvex
+    """
+    from lorasmith.captions.collection import open_captions
+    from lorasmith.captions.plan import CaptionPlan
+    from lorasmith.captions.scope import select, select_unreadable
+    from lorasmith.captions.taggers.probabilities import ProbabilityStore
+    from lorasmith.captions.taggers.tagging import lost_triggers, tagged_captions
+
+    one_of(mode, ("ignore", "append", "overwrite"), "mode")
+    known = vocabulary_of(vocabulary)
+    collection = open_captions(folder, extension, unreadable_too=True)
+    scope = scope_of(where, only)
+    entries = select(collection, scope)
+    source = tagger or (DEMO if _is_demo(base) else None)
+    opened = _open_tagger(source, descriptor) if source else None
+    pictures = {entry.key: collection.folder / entry.pictures[0] for entry in entries}
+    with ProbabilityStore(folder) as store:
+        identity, result = _tag_pictures(store, opened, folder, list(pictures.values()), batch_size, again)
+        choice = _choice(
+            store.thresholds(identity), threshold, character_threshold, category_threshold, category,
+            mcut=mcut, max_tags=max_tags, rating=rating, blacklist=split_options(blacklist), prepend=split_options(prepend),
+            append=split_options(append), keep_underscores=keep_underscores, escape_parentheses=escape_parentheses,
+        )  # fmt: skip
+        contents = {key: result.contents[path] for key, path in pictures.items() if path in result.contents}
+        changes = tagged_captions(store, identity, entries, contents, choice, mode, known)  # type: ignore[arg-type]
+    for trigger in lost_triggers(entries, changes):
+        typer.echo(f"warning: The captions lose their trigger {trigger}. Give --prepend {trigger!r} to keep it in front.", err=True)
+    plan = CaptionPlan(collection, f"tag by {opened.folder.name if opened else 'stored probabilities'} ({mode})", len(entries), changes)
+    failures = result.failures | utf8_failures(collection, select_unreadable(collection, scope))
+    finish(plan, dry_run, as_json, counts={"tagged now": result.tagged, "tagged before": result.known}, failures=failures)
+
+
+def _tag_pictures(
+    store: ProbabilityStore, tagger: Tagger | None, folder: Path, pictures: Sequence[Path], batch_size: int, again: bool
+) -> tuple[str, TaggedPictures]:
+    """The tagger's identity and which pictures have its probabilities; runs the tagger if there is one."""
+    from lorasmith.captions.taggers.tagging import tag_pictures, tagged_before
+    from lorasmith.errors import SettingsError
+
+    if tagger is None:
+        identities = store.taggers()
+        if not identities:
+            raise SettingsError(
+                f"No tagger was run on {folder} yet. Name one with --tagger (demo for pictures of the demo world, a folder, or a hub id "
+                "such as SmilingWolf/wd-swinv2-tagger-v3).", code="captions.no_tagger",
+            )  # fmt: skip
+        return identities[0], tagged_before(store, identities[0], pictures)
+    with stop_on_ctrl_c("Stopping after this batch.") as stopping, progress_bar("tagging") as progress:
+        result = tag_pictures(store, tagger, pictures, batch_size=batch_size, again=again, progress=progress, cancelled=stopping)
+    if result.stopped:
+        typer.echo(
+            f"Stopped after {len(result.contents)} of {len(pictures)} pictures; their probabilities are stored, and the same command "
+            "continues with the rest.", err=True,
+        )  # fmt: skip
+        raise typer.Exit(STOPPED)
+    return tagger.identity, result
+
+
+def _open_tagger(source: str, descriptor: str | None) -> Tagger:
+    from lorasmith.captions.taggers.tagger import open_tagger
+    from lorasmith.captions.taggers.tagger_descriptor import descriptor_by_name
+
+    if source == DEMO:
+        from lorasmith.demo.weights import TAGGER
+
+        return open_tagger(TAGGER)
+    return open_tagger(source, descriptor_by_name(descriptor) if descriptor else None)
+
+
+def _is_demo(base: str | None) -> bool:
+    if base is None:
+        return False
+    from lorasmith.demo.weights import BASE
+
+    return base == DEMO or Path(base).resolve() == BASE.resolve()
+
+
+def _choice(
+    defaults: tuple[float, float],
+    threshold: float | None,
+    character_threshold: float | None,
+    category_thresholds: Sequence[str] | None,
+    categories: Sequence[str] | None,
+    **settings: Any,
+) -> TagChoice:
+    """The options as a choice of tags; `defaults` are the tagger's thresholds for general tags and characters."""
+    from pydantic import ValidationError
+
+    from lorasmith.captions.taggers.tag_choice import TagChoice
+    from lorasmith.errors import SettingsError
+
+    thresholds: dict[str, float] = {}
+    for one in category_thresholds or ():
+        name, _, value = one.partition("=")
+        try:
+            thresholds[name.strip()] = float(value)
+        except ValueError as error:
+            raise SettingsError(f"--category-threshold {one!r} is not of the form category=number, such as copyright=0.6.") from error
+    try:
+        return TagChoice(
+            general_threshold=defaults[0] if threshold is None else threshold,
+            character_threshold=defaults[1] if character_threshold is None else character_threshold,
+            thresholds=thresholds, categories=tuple(categories or ("general", "character", *thresholds)), **settings,
+        )  # fmt: skip
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise SettingsError(f"{'.'.join(map(str, first['loc']))} cannot be {first['input']!r}: {first['msg'].lower()}.") from error

@@ -1,0 +1,166 @@
+"""`captions triggers`: set trigger words, find where they leak, suggest and check words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lorasmith.cli.captions.edit import finish
+from lorasmith.cli.captions.options import (
+    Base,
+    DryRun,
+    Extension,
+    Folder,
+    Only,
+    VocabularyFiles,
+    Where,
+    scope_of,
+    split_options,
+    tokenizers_of,
+    vocabulary_of,
+)
+from lorasmith.cli.options import AsJson
+from lorasmith.cli.output import print_json
+
+if TYPE_CHECKING:
+    from lorasmith.captions.collection import CaptionCollection, Entry
+    from lorasmith.captions.triggers import TriggerCheck
+
+
+def triggers(
+    folder: Folder,
+    set_: Annotated[
+        str | None, typer.Option("--set", help='Put these in front of every caption: "zorvex", or "charactertag, outfittag".')
+    ] = None,
+    replacing: Annotated[list[str] | None, typer.Option(help="With --set or --from-folders: old triggers to remove.")] = None,
+    from_folders: Annotated[
+        bool, typer.Option("--from-folders", help="Set what each folder N_charactertag, outfittag is named after.")
+    ] = False,
+    mend: Annotated[bool, typer.Option("--mend", help="Put the triggers first, once, and take them out of other tags and words.")] = False,
+    trigger: Annotated[
+        str | None, typer.Option(help="The triggers to look for; by default, the first tags that most captions share.")
+    ] = None,
+    check: Annotated[
+        list[str] | None, typer.Option(help="Look at this word as the base's tokenizers do; may be given several times.")
+    ] = None,
+    suggest: Annotated[int, typer.Option(min=0, help="Suggest this many words that mean nothing to the base.")] = 0,
+    seed: Annotated[int, typer.Option(help="Another seed suggests other words.")] = 0,
+    base: Base = None,
+    vocabulary: VocabularyFiles = None,
+    where: Where = None,
+    only: Only = None,
+    extension: Extension = None,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+) -> None:
+    """Set trigger words, find where they leak and mend it, suggest and check words with the base's own tokenizers.
+
+    lorasmith captions triggers my-pictures --suggest 5 --base my-base
+    lorasmith captions triggers my-pictures --check zorvex --base my-base
+    lorasmith captions triggers my-pictures --set zorvex
+    lorasmith captions triggers my-pictures --mend
+    """
+    from lorasmith.captions.collection import open_captions
+    from lorasmith.captions.edits.planning import plan_edit
+    from lorasmith.captions.edits.registry import edit_of
+    from lorasmith.captions.scope import select
+    from lorasmith.captions.triggers import triggers_from
+    from lorasmith.errors import SettingsError
+
+    if sum([set_ is not None, from_folders, mend, bool(check), bool(suggest)]) > 1:
+        raise SettingsError("--set, --from-folders, --mend, --check and --suggest are separate steps. Give one of them.")
+    collection = open_captions(folder, extension)
+    scope = scope_of(where, only)
+    entries = select(collection, scope)
+    if check or suggest:
+        _show_checks(_checked_words(collection, split_options(check), suggest, seed, base, vocabulary), as_json)
+        return
+    if set_ is not None:
+        edit = edit_of("set-triggers", triggers=triggers_from(set_), replacing=split_options(replacing))
+    elif from_folders:
+        _check_folder_names(collection, entries)
+        edit = edit_of("folder-triggers", replacing=split_options(replacing))
+    elif mend:
+        edit = edit_of("mend-triggers", triggers=_triggers_in(collection, entries, trigger))
+    else:
+        _show_leaks(entries, _triggers_in(collection, entries, trigger), as_json)
+        return
+    finish(plan_edit(collection, edit, scope), dry_run, as_json)
+
+
+def _checked_words(
+    collection: CaptionCollection, words: Sequence[str], suggest: int, seed: int, base: str | None, vocabulary: list[str] | None
+) -> list[TriggerCheck]:
+    """The words to check, or suggested ones, as the base's tokenizers see them."""
+    from lorasmith.captions.triggers import check_trigger, suggest_triggers
+    from lorasmith.errors import SettingsError
+
+    if base is None:
+        raise SettingsError(
+            "The base's tokenizers tell whether a word means something to it. Give --base (a file, a folder, a hub id, or demo).",
+            code="captions.no_tokenizer",
+        )
+    tokenizers, tags = tokenizers_of(base), sorted(collection.tag_counts())
+    tag_list = vocabulary_of(vocabulary)
+    known = list(tag_list.tags) if tag_list is not None else []
+    if not words:
+        return suggest_triggers(tokenizers, tags=tags, known=known, count=suggest, seed=seed)
+    return [check_trigger(word, tokenizers, others=[one for one in words if one != word], tags=tags, known=known) for word in words]
+
+
+def _triggers_in(collection: CaptionCollection, entries: Sequence[Entry], given: str | None) -> tuple[str, ...]:
+    """The triggers that are given, or the ones that the captions seem to have."""
+    from lorasmith.captions.triggers import likely_triggers, triggers_from
+    from lorasmith.errors import DatasetError
+
+    found = triggers_from(given) if given else likely_triggers(entry.caption for entry in entries)
+    if not found:
+        raise DatasetError(
+            f"Most captions in {collection.folder} do not begin with the same tag, so they seem to have no trigger. Name it with --trigger.",
+            code="captions.no_trigger", folder=str(collection.folder),
+        )  # fmt: skip
+    return found
+
+
+def _check_folder_names(collection: CaptionCollection, entries: Sequence[Entry]) -> None:
+    """Report the captions in folders without a trigger in their name; an error if that is all of them."""
+    from lorasmith.captions.triggers import triggers_of_caption
+    from lorasmith.errors import DatasetError
+
+    without = sum(not triggers_of_caption(entry.key, collection.folder.resolve().name) for entry in entries)
+    if without == len(entries):
+        raise DatasetError(
+            f"No folder in {collection.folder} is named N_trigger, such as 10_anna, red dress. Rename the folders, or use --set.",
+            code="captions.no_folder_trigger", folder=str(collection.folder),
+        )  # fmt: skip
+    if without:
+        typer.echo(f"note: {without} captions are in folders that are not named after a trigger.", err=True)
+
+
+def _show_leaks(entries: Sequence[Entry], words: Sequence[str], as_json: bool) -> None:
+    """Print where the triggers leak; exit code 1 where they do."""
+    from lorasmith.captions.triggers import find_leaks
+
+    leaks = find_leaks({entry.key: entry.caption for entry in entries}, words)
+    if as_json:
+        print_json({"triggers": words, "leaks": [vars(leak) for leak in leaks]})
+    else:
+        typer.echo(f"trigger: {', '.join(words)}")
+        for leak in leaks:
+            typer.echo(f"  {leak.key}: {leak.trigger} {leak.kind}" + (f" ({leak.where})" if leak.where else ""))
+        typer.echo(f"{len({leak.key for leak in leaks})} of {len(entries)} captions leak" + ("; --mend mends them" if leaks else ""))
+    if leaks:
+        raise typer.Exit(1)
+
+
+def _show_checks(checks: Sequence[TriggerCheck], as_json: bool) -> None:
+    if as_json:
+        print_json([{"trigger": one.trigger, "splits": one.splits, "doubts": [vars(doubt) for doubt in one.doubts]} for one in checks])
+        return
+    for one in checks:
+        splits = "; ".join(f"{name}: {' + '.join(split)} ({len(split)} tokens)" for name, split in one.splits.items())
+        typer.echo(f"{one.trigger}  {splits}")
+        for doubt in one.doubts:
+            typer.echo(f"  {'warning' if doubt.warning else 'note'}: {doubt.sentence}")
