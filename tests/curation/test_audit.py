@@ -11,16 +11,20 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
-from lorasmith.curation.audit import audit as audit_module
+from lorasmith.curation.audit import measuring
 from lorasmith.curation.audit.audit import audit
-from lorasmith.curation.audit.dataset import audit_dataset, pictures_in
-from lorasmith.curation.audit.kinds import KINDS, certainty
+from lorasmith.curation.audit.dataset import audit_dataset, audited_files
+from lorasmith.curation.audit.finding_kind import Sign, confidence
+from lorasmith.curation.audit.kinds import KINDS
 from lorasmith.curation.audit.page import audit_page
+from lorasmith.curation.audit.picture_kinds import PICTURE_KINDS, PictureKind
+from lorasmith.curation.audit.set_kinds import SET_KINDS, SetKind
 from lorasmith.curation.mend.mend import WAYS, propose_removing_duplicates
 from lorasmith.demo.audit_bench import QUICK, bench, photographs
 from lorasmith.demo.drawing import draw_scene
 from lorasmith.demo.world import random_scene
 from lorasmith.errors import DatasetError, InputError
+from lorasmith.findings import MendChange
 from lorasmith.pages.render import page_html
 from tests.pages.reader import ReadPage
 from tests.photographs import make_pile, photograph
@@ -58,7 +62,7 @@ def test_each_finding_is_right_on_the_made_set(scores, kind):
 
 @pytest.mark.slow
 def test_near_duplicates_are_found_and_nothing_else(scores):
-    score = scores["near duplicate"]
+    score = scores["near_duplicate"]
     assert score.present > 250
     assert score.recall >= 0.98, score.missed
     assert score.precision >= 0.99, score.wrongly
@@ -76,12 +80,12 @@ def test_on_draws_that_were_not_looked_at_the_audit_is_as_often_right(seed):
 
 
 def test_every_action_is_one_that_mend_can_do():
-    assert {kind.action for kind in KINDS.values()} - {""} <= {*WAYS, "duplicates", "remove"}
+    assert {change.way for kind in KINDS.values() for change in kind.changes} <= {*WAYS, "duplicates", "remove"}
 
 
 @pytest.mark.parametrize(("value", "sure"), [(50, 0.5), (35, 0.725), (20, 0.95), (1, 0.95), (60, 0.5)])
-def test_certainty_grows_beyond_the_limit(value, sure):
-    assert certainty(value, 50, 20) == pytest.approx(sure, abs=0.01)
+def test_confidence_grows_beyond_the_limit(value, sure):
+    assert confidence(value, 50, 20) == pytest.approx(sure, abs=0.01)
 
 
 # A folder
@@ -95,7 +99,7 @@ def pile(tmp_path: Path) -> Path:
 
 
 def found(result, kind: str) -> set[str]:
-    return {path.name for finding in result.findings if finding.kind == kind for path in finding.paths}
+    return {name for finding in result.findings if finding.code == f"audit.{kind}" for name in finding.subjects}
 
 
 def test_an_ordinary_pile_is_judged_and_what_cannot_be_read_is_named(pile):
@@ -103,11 +107,13 @@ def test_an_ordinary_pile_is_judged_and_what_cannot_be_read_is_named(pile):
     assert len(result.pictures) == 14
     assert found(result, "unreadable") == {"truncated.jpg", "text.png"}
     assert found(result, "transparent") == {"alpha.png"}
-    assert "sliver.png" in found(result, "odd aspect")
-    assert {"sliver.png", "dot.png"} <= found(result, "too small")
-    assert not {"astronaut.png", "coffee.webp", "rocket.jpeg"} & {p.name for f in result.findings if f.severity != "note" for p in f.paths}
-    [copies] = [f for f in result.findings if f.kind == "near duplicate" and pile / "chelsea.jpg" in f.paths]
-    assert {"chelsea.jpg", "rotated.jpg", "palette.png", "deep_colour.png"} <= {path.name for path in copies.paths}
+    assert "sliver.png" in found(result, "odd_aspect")
+    assert {"sliver.png", "dot.png"} <= found(result, "too_small")
+    assert not {"astronaut.png", "coffee.webp", "rocket.jpeg"} & {
+        name for f in result.findings if f.severity != "note" for name in f.subjects
+    }
+    [copies] = [f for f in result.findings if f.code == "audit.near_duplicate" and "chelsea.jpg" in f.subjects]
+    assert {"chelsea.jpg", "rotated.jpg", "palette.png", "deep_colour.png"} <= set(copies.subjects)
 
 
 def test_the_score_falls_with_what_is_wrong_and_says_why(pile, tmp_path):
@@ -129,10 +135,10 @@ def test_the_best_copy_stands_first_and_is_not_blamed(tmp_path):
     photograph("coffee").resize((300, 200)).save(tmp_path / "a-small.jpg", quality=50)
     ImageOps.mirror(photograph("coffee")).save(tmp_path / "mirror.jpg", quality=60)
     result = audit_dataset(tmp_path, resolution=256)
-    [copies] = [f for f in result.findings if f.kind == "near duplicate"]
-    assert [path.name for path in copies.paths] == ["good.png", "a-small.jpg", "mirror.jpg"]
-    assert "mirror.jpg" in copies.detail
-    assert [[p.name for p in f.paths] for f in result.findings if f.kind == "asymmetry"] == [["good.png", "mirror.jpg"]]
+    [copies] = [f for f in result.findings if f.code == "audit.near_duplicate"]
+    assert copies.subjects == ("good.png", "a-small.jpg", "mirror.jpg")
+    assert "mirror.jpg" in copies.details[0]
+    assert [f.subjects for f in result.findings if f.code == "audit.asymmetry"] == [("good.png", "mirror.jpg")]
     assert "good.png" not in {picture.path.name for picture, _ in result.worst()}
 
 
@@ -140,9 +146,9 @@ def test_equal_files_are_one_finding_and_the_shortest_name_is_kept(tmp_path):
     photograph("coffee").save(tmp_path / "cup.png")
     (tmp_path / "cup (copy).png").write_bytes((tmp_path / "cup.png").read_bytes())
     result = audit_dataset(tmp_path, resolution=256)
-    [same] = [f for f in result.findings if f.kind == "exact duplicate"]
-    assert [path.name for path in same.paths] == ["cup.png", "cup (copy).png"]
-    assert not found(result, "near duplicate")
+    [same] = [f for f in result.findings if f.code == "audit.exact_duplicate"]
+    assert same.subjects == ("cup.png", "cup (copy).png")
+    assert not found(result, "near_duplicate")
 
 
 def test_mend_keeps_the_copy_that_the_audit_names(tmp_path):
@@ -153,7 +159,7 @@ def test_mend_keeps_the_copy_that_the_audit_names(tmp_path):
     (tmp_path / "b (copy).jpg").write_bytes((tmp_path / "b.jpg").read_bytes())
     photograph("chelsea").save(tmp_path / "cat.png")
     result = audit_dataset(tmp_path, resolution=256)
-    assert {f.paths[0].name for f in result.findings if f.kind in ("exact duplicate", "near duplicate")} == {"b.jpg"}
+    assert {f.subjects[0] for f in result.findings if f.code in ("audit.exact_duplicate", "audit.near_duplicate")} == {"b.jpg"}
     gone = [one.path.name for one in propose_removing_duplicates(sorted(tmp_path.iterdir()))]
     assert gone == ["a.jpg", "b (copy).jpg", "c.jpg"]
 
@@ -167,17 +173,17 @@ def test_words_on_a_picture_are_read_and_told(tmp_path):
     shout.save(tmp_path / "shout.png")
     photograph("chelsea").save(tmp_path / "quiet.png")
     result = audit_dataset(tmp_path, resolution=256, read_words=True)
-    [text] = [f for f in result.findings if f.kind == "text"]
-    assert [path.name for path in text.paths] == ["shout.png"]
-    assert "opening" in text.evidence.lower()
+    [text] = [f for f in result.findings if f.code == "audit.text"]
+    assert text.subjects == ("shout.png",)
+    assert "opening" in str(text.evidence).lower()
 
 
-@pytest.mark.parametrize(("kind", "finding"), [("character", set()), ("style", {"set too small"}), (None, set())])
+@pytest.mark.parametrize(("kind", "finding"), [("character", set()), ("style", {"set_too_small"}), (None, set())])
 def test_the_kind_decides_whether_there_are_enough(tmp_path, kind, finding):
     for i in range(16):
         draw_scene(random_scene(200 + i), 128).save(tmp_path / f"{i}.png")
-    kinds = {f.kind for f in audit_dataset(tmp_path, kind=kind, resolution=128).findings}
-    assert kinds & {"set too small", "set too large"} == finding
+    rules = {f.code.removeprefix("audit.") for f in audit_dataset(tmp_path, kind=kind, resolution=128).findings}
+    assert rules & {"set_too_small", "set_too_large"} == finding
 
 
 @pytest.mark.parametrize(("kind", "quality"), [("PNG", {}), ("JPEG", {"quality": 85})])
@@ -190,7 +196,7 @@ def test_what_stands_on_white_is_not_burnt_and_what_was_exposed_too_long_is(tmp_
     on_white.save(tmp_path / "on white.png", kind, **quality)
     sound.point([min(255, round(1.9 * value + 96)) for value in range(256)] * 3).save(tmp_path / "burnt.png", kind, **quality)
     sound.save(tmp_path / "sound.png")
-    assert found(audit_dataset(tmp_path, resolution=256), "blown out") == {"burnt.png"}
+    assert found(audit_dataset(tmp_path, resolution=256), "blown_out") == {"burnt.png"}
 
 
 def test_names_that_are_no_text_are_told_and_kept_in_the_cache(tmp_path):
@@ -211,9 +217,9 @@ def encoded_scene() -> bytes:
 
 def test_buckets_say_how_much_is_cropped_away(tmp_path):
     photograph("coffee").resize((600, 230)).save(tmp_path / "wide.png")
-    [lost] = [f for f in audit_dataset(tmp_path, resolution=256).findings if f.kind == "cropped away"]
-    assert 12 < lost.number < 30
-    assert lost.unit == "% of the area"
+    [lost] = [f for f in audit_dataset(tmp_path, resolution=256).findings if f.code == "audit.cropped_away"]
+    assert 12 < lost.evidence.number < 30
+    assert lost.evidence.unit == "% of the area"
 
 
 # Again, stopped, broken
@@ -222,8 +228,8 @@ def test_buckets_say_how_much_is_cropped_away(tmp_path):
 def test_a_second_audit_decodes_nothing_and_says_the_same(pile, tmp_path, monkeypatch):
     first = audit_dataset(pile, resolution=300, cache=tmp_path / "cache")
     measured = []
-    real = audit_module.measure
-    monkeypatch.setattr(audit_module, "measure", lambda path, *rest: measured.append(path.name) or real(path, *rest))
+    real = measuring.measure
+    monkeypatch.setattr(measuring, "measure", lambda path, *rest: measured.append(path.name) or real(path, *rest))
     second = audit_dataset(pile, resolution=300, cache=tmp_path / "cache")
     assert set(measured) == {"truncated.jpg", "text.png"}  # what failed is tried again
     assert second.findings == first.findings
@@ -253,27 +259,27 @@ def test_a_damaged_cache_is_made_anew(pile, tmp_path):
 
 def test_progress_is_told_and_a_stop_judges_what_was_seen(pile):
     told = []
-    result = audit_dataset(pile, resolution=300, progress=lambda done, total: told.append((done, total)), cancel=lambda: len(told) >= 5)
+    result = audit_dataset(pile, resolution=300, progress=lambda done, total: told.append((done, total)), cancelled=lambda: len(told) >= 5)
     assert told == [(i, 14) for i in range(1, 6)]
     assert len(result.pictures) == 5
     assert result.left_out == 9
 
 
 def test_the_number_of_threads_changes_nothing(pile):
-    pictures, _ = pictures_in(pile)
+    pictures, _ = audited_files(pile)
     one, many = (audit(pictures, pile, resolution=300, workers=workers) for workers in (1, 5))
     assert one.findings == many.findings
 
 
 def test_a_fault_of_ours_is_a_finding_and_the_rest_goes_on(pile, monkeypatch):
-    real = audit_module.measure
+    real = measuring.measure
 
     def faulty(path, *rest):
         if path.name == "coffee.webp":
             raise ZeroDivisionError
         return real(path, *rest)
 
-    monkeypatch.setattr(audit_module, "measure", faulty)
+    monkeypatch.setattr(measuring, "measure", faulty)
     result = audit_dataset(pile, resolution=300)
     assert "coffee.webp" in found(result, "unreadable")
     assert len(result.pictures) == 14
@@ -291,7 +297,7 @@ def test_bad_input_gets_a_sentence(tmp_path):
 def test_what_is_no_picture_is_told_apart_from_what_lies_beside_pictures(pile):
     (pile / "film.mp4").write_bytes(b"x")
     (pile / ".hidden.png").write_bytes(b"x")
-    pictures, unknown = pictures_in(pile)
+    pictures, unknown = audited_files(pile)
     assert [path.name for path in unknown] == ["film.mp4"]
     assert ".hidden.png" not in {path.name for path in pictures}
 
@@ -300,13 +306,12 @@ def test_what_is_no_picture_is_told_apart_from_what_lies_beside_pictures(pile):
 
 
 def test_the_audit_as_json_holds_all_that_a_script_needs(pile):
-    said = json.loads(json.dumps(audit_dataset(pile, kind="character", resolution=300).as_json()))
+    said = json.loads(json.dumps(audit_dataset(pile, kind="character", resolution=300).as_data))
     assert said["pictures"] == 14
-    unreadable = next(f for f in said["findings"] if f["kind"] == "unreadable")
-    assert unreadable["action"] == "remove"
-    assert set(unreadable) == {
-        "kind", "severity", "pictures", "number", "unit", "evidence", "certainty", "detail", "consequence", "action", "remedy",
-    }  # fmt: skip
+    unreadable = next(finding for finding in said["findings"] if finding["code"] == "audit.unreadable")
+    assert unreadable["fix"]["changes"] == [{"kind": "mend", "way": "remove", "parameters": {}}]
+    assert unreadable["severity"] == "error"
+    assert said["counts"]["audit.unreadable"] == 2
 
 
 def test_the_page_shows_the_worst_and_copies(pile):
@@ -322,5 +327,36 @@ def test_a_picture_without_fault_has_no_finding(tmp_path):
     Image.new("RGB", (8, 8)).save(tmp_path / "x.png")
     draw_scene(random_scene(5), 256).save(tmp_path / "fine.png")
     result = audit_dataset(tmp_path, resolution=256)
-    assert result.of(tmp_path / "fine.png") == []
-    assert result.of(tmp_path / "x.png")
+    assert result.of("fine.png") == []
+    assert result.of("x.png")
+
+
+# One place for a new finding
+
+
+def test_a_made_up_finding_of_a_picture_takes_one_row(tmp_path, monkeypatch):
+    photograph("chelsea").save(tmp_path / "cat.png")
+    photograph("coffee").save(tmp_path / "cup.png")
+    square = PictureKind(
+        sign=lambda measures, training: Sign(min(measures.size), "pixels", "one side is 300 pixels", 0.9) if min(measures.size) == 300 else None,
+        title="three hundred", severity="warning", message="The picture has a side of 300 pixels.", why="It is made up.", fix="Ignore it.",
+        changes=(MendChange("trim"),),
+    )  # fmt: skip
+    monkeypatch.setitem(PICTURE_KINDS, "three_hundred", square)
+    result = audit_dataset(tmp_path, resolution=256)
+    assert [finding.subjects for finding in result.findings if finding.code == "audit.three_hundred"] == [("cat.png",)]
+    assert result.as_data["counts"]["audit.three_hundred"] == 1
+    assert "three hundred" in dict(result.why)
+    assert "three hundred" in ReadPage(page_html(audit_page(result))).words
+
+
+def test_a_made_up_finding_of_the_set_takes_one_row(tmp_path, monkeypatch):
+    photograph("chelsea").save(tmp_path / "cat.png")
+    lonely = SetKind(
+        signs=lambda pile: iter([([], Sign(1, "pictures", "one picture", 0.5))] if len(pile.single) == 1 else []),
+        title="a lonely picture", severity="note", message="There is one picture.", why="It is made up.", fix="Ignore it.", about="set",
+    )  # fmt: skip
+    monkeypatch.setitem(SET_KINDS, "lonely", lonely)
+    result = audit_dataset(tmp_path, resolution=256)
+    assert result.counts["audit.lonely"] == 1
+    assert dict(result.why)["a lonely picture"] == 1.5

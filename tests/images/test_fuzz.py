@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from lorasmith.curation.audit.audit import Picture, judge
 from lorasmith.curation.audit.dataset import audit_dataset
+from lorasmith.curation.audit.picture_kinds import judge
 from lorasmith.errors import DatasetError
 from lorasmith.images.measures import measure
 from lorasmith.images.read import picture_size
@@ -58,9 +58,9 @@ FORMATS: dict[str, Callable[[], bytes]] = {
 def ends_well(path: Path) -> bool:
     """Whether the file was measured, or is a finding with its name; anything raised fails the test."""
     measures = measure(path, "x", 1)
-    findings = judge(Picture(path, measures))
+    findings = list(judge(path.name, measures))
     if measures.problem:
-        return [f.kind for f in findings] == ["unreadable"] and path.name in measures.problem
+        return [finding.code for finding in findings] == ["audit.unreadable"] and path.name in measures.problem
     return min(measures.size) > 0 and measures.signature is not None
 
 
@@ -105,7 +105,7 @@ def test_no_file_of_a_spoilt_folder_is_lost(tmp_path):
     (tmp_path / "letter.jpg").write_text("no picture")
     result = audit_dataset(tmp_path, resolution=64)
     assert {p.path.name for p in result.pictures} == {path.name for path in tmp_path.iterdir()}
-    unreadable = {f.paths[0].name for f in result.findings if f.kind == "unreadable"}
+    unreadable = {finding.subjects[0] for finding in result.findings if finding.code == "audit.unreadable"}
     assert {"empty.png", "letter.jpg"} <= unreadable
     assert not any(name.startswith("whole") for name in unreadable)
     for picture in result.pictures:

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
+
+from lorasmith.cli.options import AsJson
+
+if TYPE_CHECKING:
+    from lorasmith.curation.audit.audit import Audit
+    from lorasmith.findings import Finding
+
+MOST_LISTED = 20
+"""Findings that are printed without --all."""
 
 bench = typer.Typer(help="Measure how well Lorasmith judges, on made sets.", no_args_is_help=True)
 
@@ -14,7 +22,7 @@ bench = typer.Typer(help="Measure how well Lorasmith judges, on made sets.", no_
 def audit(
     dataset: Annotated[Path, typer.Argument(help="Folder of pictures; folders in it are looked at, too.")],
     kind: Annotated[
-        Literal["character", "style", "concept"] | None, typer.Option(help="What the LoRA shall be of: are there enough?")
+        Literal["character", "style", "concept"] | None, typer.Option(help="What the LoRA is to be of: are there enough pictures?")
     ] = None,
     resolution: Annotated[int, typer.Option(help="Side of the training's square, in pixels: 512, 768, 1024.")] = 1024,
     words: Annotated[
@@ -22,7 +30,7 @@ def audit(
     ] = False,
     html: Annotated[Path | None, typer.Option(help="Write a page with pictures of the worst.")] = None,
     cache: Annotated[Path, typer.Option(help="Folder that keeps what was measured; safe to delete.")] = Path("cache"),
-    as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
+    as_json: AsJson = False,
     everything: Annotated[bool, typer.Option("--all", help="List every finding, not the gravest twenty.")] = False,
 ) -> None:
     """Say what is wrong with each picture and with the set, how sure that is, what it does to a LoRA, and what mends it.
@@ -31,64 +39,39 @@ def audit(
 
     Exit code 0: no picture is unreadable; 3: some are, or the audit was stopped. Ctrl-C judges what was seen so far.
     """
-    import signal
-    from types import FrameType
-
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    from lorasmith.curation.audit.dataset import audit_dataset, pictures_in
+    from lorasmith.cli.interrupt import stop_on_ctrl_c
+    from lorasmith.cli.output import print_json
+    from lorasmith.cli.progress import progress_bar
+    from lorasmith.curation.audit.dataset import audit_dataset, audited_files
     from lorasmith.errors import InputError
     from lorasmith.images.lettering import can_read_words
 
     if words and not can_read_words():
-        raise InputError("--words needs a part of its own: pip install lorasmith[ocr]")
-    stopped = False
-
-    def stop(signum: int, frame: FrameType | None) -> None:
-        nonlocal stopped
-        if stopped:
-            raise KeyboardInterrupt
-        stopped = True
-
-    before = signal.signal(signal.SIGINT, stop)
-    bar = Progress(
-        TextColumn("looking at pictures"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=Console(stderr=True), transient=True
-    )  # fmt: skip
-    try:
-        with bar:
-            task = bar.add_task("", total=None)
-            result = audit_dataset(
-                dataset, kind=kind, resolution=resolution, cache=cache / "audit", read_words=words, cancel=lambda: stopped,
-                progress=lambda done, total: bar.update(task, completed=done, total=total),
-            )  # fmt: skip
-    finally:
-        signal.signal(signal.SIGINT, before)
+        raise InputError("--words needs an extra: pip install lorasmith[ocr]", code="extra.missing", extra="ocr")
+    with progress_bar("looking at pictures") as progress, stop_on_ctrl_c() as stopping:
+        result = audit_dataset(
+            dataset, kind=kind, resolution=resolution, cache=cache / "audit", read_words=words, cancelled=stopping, progress=progress
+        )
     if html is not None:
         from lorasmith.curation.audit.page import audit_page
         from lorasmith.pages.render import write_page
 
         write_page(html, audit_page(result))
-    unknown = pictures_in(dataset)[1]
+    _, unknown = audited_files(dataset)
     if as_json:
-        typer.echo(json.dumps({**result.as_json(), "not_pictures": [str(path) for path in unknown]}, ensure_ascii=False))
+        print_json({**result.as_data, "not_pictures": unknown})
     else:
-        _tell(result, unknown, everything)
+        _print_audit(result, unknown, everything)
         if html is not None:
             typer.echo(f"wrote {html}")
-    if result.left_out or result.counts.get("unreadable"):
+    if result.left_out or "audit.unreadable" in result.counts:
         raise typer.Exit(3)
 
 
-def _tell(result, unknown: list[Path], everything: bool) -> None:  # type: ignore[no-untyped-def]
-    """The audit in words."""
-    from lorasmith.curation.audit.audit import WEIGHTS
-    from lorasmith.curation.audit.kinds import KINDS
-
+def _print_audit(result: Audit, unknown: list[Path], everything: bool) -> None:
     known = f", {result.from_cache} of them known from before" if result.from_cache else ""
-    typer.echo(
-        f"{len(result.pictures)} pictures in {result.seconds:.1f} s{known}; judged for {result.resolution} x {result.resolution} pixels"
-    )
+    size = f"{result.resolution} x {result.resolution}"
+    typer.echo(f"{len(result.pictures)} pictures in {result.seconds:.1f} s{known}; judged for {size} pixels")
     typer.echo(f"score {result.score} of 100")
     for reason, points in result.why:
         typer.echo(f"  -{points:<5g} {reason}")
@@ -96,20 +79,25 @@ def _tell(result, unknown: list[Path], everything: bool) -> None:  # type: ignor
         typer.echo(f"stopped: {result.left_out} pictures were not looked at")
     if unknown:
         names = ", ".join(path.name for path in unknown[:5])
-        typer.echo(
-            f"{len(unknown)} files are no pictures by their names and were not looked at: {names}{' ...' if len(unknown) > 5 else ''}"
-        )
-    ordered = sorted(result.findings, key=lambda f: -WEIGHTS[f.severity] * f.certainty)
-    for finding in ordered if everything else ordered[:20]:
-        where = ", ".join(path.relative_to(result.root).as_posix() for path in finding.paths[:3])
-        more = f" and {len(finding.paths) - 3} more" if len(finding.paths) > 3 else ""
-        detail = f" {finding.detail}" if finding.detail else ""
-        typer.echo(f"\n{finding.severity}: {finding.meaning.title}: {where or 'the set'}{more}")
-        typer.echo(f"  {finding.evidence} (sure: {finding.certainty:.0%}).{detail}")
-        action = f" [mend: {finding.meaning.action}]" if finding.meaning.action else ""
-        typer.echo(f"  {KINDS[finding.kind].consequence} {KINDS[finding.kind].remedy}{action}")
-    if len(ordered) > 20 and not everything:
-        typer.echo(f"\n{len(ordered) - 20} more findings: --all lists them")
+        more = " ..." if len(unknown) > 5 else ""
+        typer.echo(f"{len(unknown)} files are not pictures by their names and were not looked at: {names}{more}")
+    gravest = result.gravest_first
+    for finding in gravest if everything else gravest[:MOST_LISTED]:
+        _print_finding(finding)
+    if len(gravest) > MOST_LISTED and not everything:
+        typer.echo(f"\n{len(gravest) - MOST_LISTED} more findings: --all lists them")
+
+
+def _print_finding(finding: Finding) -> None:
+    from lorasmith.curation.audit.kinds import kind_of
+
+    where = ", ".join(finding.subjects[:3]) or "the set"
+    more = f" and {len(finding.subjects) - 3} more" if len(finding.subjects) > 3 else ""
+    details = "".join(f" {detail}" for detail in finding.details)
+    typer.echo(f"\n{finding.severity}: {kind_of(finding.code).title}: {where}{more}")
+    typer.echo(f"  {finding.evidence} (confidence {finding.confidence:.0%}).{details}")
+    ways = ", ".join(change.as_data["way"] for change in finding.fix.changes) if finding.fix else ""
+    typer.echo(f"  {finding.why} {finding.fix.words if finding.fix else ''}{f' [mend: {ways}]' if ways else ''}")
 
 
 @bench.command("audit")
@@ -117,7 +105,7 @@ def bench_audit(
     seed: Annotated[
         int, typer.Option(min=0, help="Which made set: 0 is the one that the limits were set on, others are draws of their own.")
     ] = 0,
-    as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Print precision and recall of each finding on a made set: pictures that have it, nearly have it, and do not.
 
@@ -126,14 +114,16 @@ def bench_audit(
 
     Photographs come from scikit-image where that is installed (pip install scikit-image); else demo scenes alone are used.
     """
+    from lorasmith.cli.output import print_json
     from lorasmith.demo.audit_bench import bench as scores_of
     from lorasmith.demo.audit_bench import photographs
 
     given = photographs()
     scores = scores_of(given, lambda words: None if as_json else typer.echo(words, err=True), seed=seed)
     if as_json:
-        rows = [{"kind": s.kind, "present": s.present, "absent": s.absent, "recall": s.recall, "precision": s.precision} for s in scores]
-        typer.echo(json.dumps(rows))
+        print_json(
+            [{"kind": s.kind, "present": s.present, "absent": s.absent, "recall": s.recall, "precision": s.precision} for s in scores]
+        )
         return
     typer.echo(f"{'finding':20} {'have it':>8} {'do not':>8} {'recall':>8} {'precision':>10}")
     for s in scores:

@@ -22,8 +22,10 @@ import numpy as np
 from PIL import Image, ImageChops, ImageDraw, ImageEnhance, ImageFilter, ImageFont, ImageOps
 
 from lorasmith.curation.audit import set_signs
-from lorasmith.curation.audit.audit import Picture, judge, judge_set
 from lorasmith.curation.audit.dataset import usual_buckets
+from lorasmith.curation.audit.measuring import Picture
+from lorasmith.curation.audit.picture_kinds import Training, judge
+from lorasmith.curation.audit.set_kinds import judge_set
 from lorasmith.datasets.buckets import bucket_sizes, fit
 from lorasmith.demo.drawing import draw_scene
 from lorasmith.demo.world import BACKGROUNDS, Scene, random_scene
@@ -164,18 +166,19 @@ _Maker = Callable[[Image.Image, _Strength], bytes]
 def _bench_pictures(bases: Mapping[str, Image.Image], draw: _Draw, effort: Effort, progress: Callable[[str], None] | None) -> list[Score]:
     buckets = usual_buckets(RESOLUTION)
     sizes = bucket_sizes(buckets)
+    training = Training(RESOLUTION, lambda size: fit(size, buckets, sizes).lost)
     seen: dict[str, list[tuple[_Case, bool]]] = {}
     with tempfile.TemporaryDirectory() as folder:
         for number, case in enumerate(_cases(bases, draw, effort)):
             path = Path(folder) / f"{number}.png"  # the content counts, not the ending
             path.write_bytes(case.data)
-            picture = Picture(path, measure(path, str(number), len(case.data)))
-            found = {finding.kind for finding in judge(picture, RESOLUTION, lambda size: fit(size, buckets, sizes).lost)}
+            measures = measure(path, str(number), len(case.data))
+            found = {finding.code.removeprefix("audit.") for finding in judge(case.name, measures, training)}
             path.unlink()
             for kind in (case.kind,) if case.kind else tuple(_MAKERS):
-                grey = kind == "greyscale" and not case.kind and picture.measures.coloured < 1
+                grey = kind == "greyscale" and not case.kind and measures.coloured < 1
                 as_it_is = not case.kind and case.name in _AS_THEY_ARE.get(kind, ())
-                if not grey and not as_it_is and not (kind == "cropped away" and not case.kind):
+                if not grey and not as_it_is and not (kind == "cropped_away" and not case.kind):
                     seen.setdefault(kind, []).append((case, kind in found))
             if progress and number % 50 == 0:
                 progress(f"{number} pictures made and measured")
@@ -194,7 +197,7 @@ def _score(kind: str, results: Sequence[tuple[_Case, bool]]) -> Score:
 
 def _cases(bases: Mapping[str, Image.Image], draw: _Draw, effort: Effort) -> Iterator[_Case]:
     for kind, (has, nearly) in _MAKERS.items():
-        often = min(4, effort.each) if kind == "too large" else effort.each  # large pictures take their time
+        often = min(4, effort.each) if kind == "too_large" else effort.each  # large pictures take their time
         left_out = {name for name in _LEFT_OUT.get(kind, ()) if not (draw.seed and name.startswith("scene"))}
         names = [name for name in bases if name not in left_out]
         if draw.seed:
@@ -432,11 +435,11 @@ _MAKERS: dict[str, tuple[tuple[_Maker, ...], tuple[_Maker, ...]]] = {
             _named("an AVIF", lambda p, to: _encoded(p, "AVIF", quality=70, speed=10)),
         ),
     ),
-    "too small": (
+    "too_small": (
         (_named("half the side", lambda p, to: _png(_to_area(p, to(128, 60, 180)))), _named("80 %", lambda p, to: _png(_to_area(p, to(205, 180, 225))))),
         (_named("98 %", lambda p, to: _png(_to_area(p, to(251, 247, 254)))), _named("102 %", lambda p, to: _png(_to_area(p, to(261, 258, 300))))),
     ),
-    "too large": (
+    "too_large": (
         (_named("3100 wide", lambda p, to: _jpeg(p.resize((round(to(3100, 3010, 4000)), 1100)), 60)),),
         (_named("2980 wide", lambda p, to: _jpeg(p.resize((round(to(2980, 2400, 2998)), 1000)), 60)),),
     ),
@@ -462,24 +465,24 @@ _MAKERS: dict[str, tuple[tuple[_Maker, ...], tuple[_Maker, ...]]] = {
             _named("enlarged", lambda p, to: _jpeg(_scaled(p, to(2, 1.5, 2.5)), 90)),
         ),
     ),
-    "little to see": ((_dot, _plain), (_figure_on_plain, _drawing_on_white)),
+    "little_to_see": ((_dot, _plain), (_figure_on_plain, _drawing_on_white)),
     "dark": (
         (_named("an eighth of the light", lambda p, to: _png(ImageEnhance.Brightness(p).enhance(to(0.12, 0.06, 0.17)))),),
         (_lamp_in_the_dark, _named("half the light", lambda p, to: _png(ImageEnhance.Brightness(p).enhance(to(0.55, 0.45, 0.8))))),
     ),
-    "blown out": (
+    "blown_out": (
         (_named("too long exposed", lambda p, to: _png(_burnt(p, to(1.9, 1.7, 2.2), round(to(96, 90, 110))))), _named("far too long exposed", lambda p, to: _jpeg(_burnt(p, to(2.4, 2.2, 3), round(to(110, 100, 130))), 90))),
         (_drawing_on_white, _on_white, _figure_with_air, _named("a little bright", lambda p, to: _png(_burnt(p, to(1.1, 1, 1.2), round(to(10, 0, 15)))))),
     ),
-    "odd aspect": (
+    "odd_aspect": (
         (_named("4 to 1", lambda p, to: _strip(p, to(4, 3.4, 5))), _named("6 to 1", lambda p, to: _strip(p, to(6, 5, 8)))),
         (_named("2.5 to 1", lambda p, to: _strip(p, to(2.5, 2, 2.8))),),
     ),
-    "cropped away": (
+    "cropped_away": (
         (_named("300 x 400", lambda p, to: _shape(p, 300, 380)),),
         (_named("exactly a bucket", lambda p, to: _shape(p, 320, 192)), _named("a square", lambda p, to: _shape(p, 300, 296))),
     ),
-    "empty margins": (
+    "empty_margins": (
         (
             _named("a seventh of it", lambda p, to: _on_plain(p, to(0.15, 0.08, 0.25), (244, 244, 240), to(0.7, 0, 1))),
             _named("a third of it", lambda p, to: _on_plain(p, to(0.33, 0.25, 0.38), (30, 60, 40), to(0.4, 0.2, 0.8))),
@@ -500,7 +503,7 @@ _MAKERS: dict[str, tuple[tuple[_Maker, ...], tuple[_Maker, ...]]] = {
         ),
         (_figure_with_air, _figure_on_plain),
     ),
-    "several views": (
+    "several_views": (
         (
             _named("four on white", lambda p, to: _sheet(p, 2, 2, round(to(12, 10, 30)), "white")),
             _named("two on grey", lambda p, to: _sheet(p, 2, 1, round(to(16, 10, 30)), "#c8c8c8")),
@@ -508,7 +511,7 @@ _MAKERS: dict[str, tuple[tuple[_Maker, ...], tuple[_Maker, ...]]] = {
         ),
         (_side_by_side, _logo_beside),
     ),
-    "adversarial noise": (
+    "adversarial_noise": (
         (_named("colour noise 7", lambda p, to: _noise(p, to(7, 6, 10), True, round(to(5, 10, 1e6)))), _named("colour noise 9", lambda p, to: _noise(p, to(9, 8, 12), True, round(to(6, 10, 1e6))))),
         (_named("grain 7", lambda p, to: _noise(p, to(7, 4, 10), False, round(to(5, 10, 1e6)))), _named("colour noise 1.5", lambda p, to: _noise(p, to(1.5, 0.5, 2), True, round(to(5, 10, 1e6))))),
     ),
@@ -523,11 +526,11 @@ _MAKERS: dict[str, tuple[tuple[_Maker, ...], tuple[_Maker, ...]]] = {
 }  # fmt: skip
 
 _LEFT_OUT: dict[str, tuple[str, ...]] = {
-    "little to see": ("cell",),
+    "little_to_see": ("cell",),
     "dark": ("hubble_deep_field",),  # half the light of a night sky is dark
     "compressed": ("cell", "clock", "moon", "retina", "page", "grass"),  # so smooth that blocks show at 75, or so rough that none do at 10
     "blurred": ("cell", "clock"),  # soft as they are
-    "blown out": (
+    "blown_out": (
         "hubble_deep_field",
         "retina",
         "moon",
@@ -535,7 +538,7 @@ _LEFT_OUT: dict[str, tuple[str, ...]] = {
         "cell",
         "scene-8",
     ),  # black with a few lights, or nearly white: what burns out there is hard to say
-    "empty margins": ("cell", "page"),
+    "empty_margins": ("cell", "page"),
     "framed": ("cell", "retina", "page"),
     "letterbox": ("cell", "retina"),  # their own ground is black: bars would be no other
 }
@@ -579,7 +582,7 @@ def _bench_copies(bases: Mapping[str, Image.Image], draw: _Draw, effort: Effort,
     missed = tuple(said[i] for first, i in wanted if (first, i) not in found)
     wrongly = tuple(f"{said[a]} and {said[b]}" for a, b in found if owners[a] != owners[b])
     pairs_apart = len(said) * (len(said) - 1) // 2 - 3 * len(names)
-    copies = Score("near duplicate", len(wanted), pairs_apart, missed, wrongly)
+    copies = Score("near_duplicate", len(wanted), pairs_apart, missed, wrongly)
     kept = [(first, i) for first, i in wanted if (first, i) in found]
     mirrored = [(first, i) for first, i in kept if turned[i]]
     lost = tuple(said[i] for first, i in mirrored if found[first, i] != "mirrored")
@@ -635,42 +638,44 @@ def _bench_sets(bases: Mapping[str, Image.Image], draw: _Draw, effort: Effort, p
                 _print_of(_signed(p, number, place if share < 0 else None) if place < abs(share) * len(chosen) else p)
                 for place, p in enumerate(chosen)
             ]
-            note("same lettering", f"{name} {number}", share > 0, lettering.repeated_strokes(prints) is not None)
+            note("same_lettering", f"{name} {number}", share > 0, lettering.repeated_strokes(prints) is not None)
         figures = [
             draw_scene(draw.scene(52_000_000 + 40 * number + i, background=BACKGROUNDS[i % len(BACKGROUNDS)]), 128) for i in range(14)
         ]
         for share, name in ((0.7, "one studio"), (0.15, "a few in one studio"), (0.0, "various places")):
             signatures = [signature(_in_studio(p, number) if i < share * 14 else p) for i, p in enumerate(figures)]
-            note("same background", f"{name} {number}", share > 0.5, set_signs.one_background(signatures) is not None)
+            note("same_background", f"{name} {number}", share > 0.5, set_signs.one_background(signatures) is not None)
         poses = [_posed(figures[0], i, number) for i in range(14)]
         for share, name in ((0.7, "one pose"), (0.15, "a few in one pose"), (0.0, "various poses")):
             signatures = [signature(poses[i] if i < share * 14 else chosen[i % len(chosen)] if i % 2 else figures[i]) for i in range(14)]
-            note("same pose", f"{name} {number}", share > 0.5, set_signs.one_arrangement(signatures) is not None)
+            note("same_pose", f"{name} {number}", share > 0.5, set_signs.one_arrangement(signatures) is not None)
         count = 12 + number % 100
         names = [Path(f"anna_{i:03d}.png") for i in range(count)]
         others = [Path(f"{word}_{i}.png") for i, word in enumerate(("berta", "carla", "dora"))]
-        note("one source", f"{count} of one beside 3", True, set_signs.main_source(names + others) is not None)
-        note("one source", f"all {count} of one name", False, set_signs.main_source(names) is not None)
+        note("one_source", f"{count} of one beside 3", True, set_signs.main_source(names + others) is not None)
+        note("one_source", f"all {count} of one name", False, set_signs.main_source(names) is not None)
         note(
-            "one source",
+            "one_source",
             f"{count} of three names",
             False,
             set_signs.main_source([Path(f"{'abc'[i % 3]}-{i}.png") for i in range(count)]) is not None,
         )
     for kind, (_, least, most, _) in set_signs.RANGES.items():
         for count in (least - 1, least // 2, least, least + 5, most, most + 1, 3 * most):
-            sign = set_signs.size_sign(count, kind)
-            for name, has in (("set too small", count < least), ("set too large", count > most)):
-                note(name, f"{count} of a {kind}", has, sign is not None and sign[0] == name)
+            for rule, confidence, has in (
+                ("set_too_small", set_signs.too_few, count < least),
+                ("set_too_large", set_signs.too_many, count > most),
+            ):
+                note(rule, f"{count} of a {kind}", has, confidence(count, kind) is not None)
     exact = [
-        Picture(Path(f"{i}.png"), measure_of(p, str(i // 2 if i < 4 else i)))
+        Picture(f"{i}.png", Path(f"{i}.png"), measure_of(p, str(i // 2 if i < 4 else i)))
         for i, p in enumerate((*pictures[:2], *pictures[:2], *pictures[2:6]))
     ]
-    found = [f for f in judge_set(exact, Path()) if f.kind == "exact duplicate"]
+    found = [finding for finding in judge_set(exact) if finding.code == "audit.exact_duplicate"]
     for i in range(4):
-        note("exact duplicate", f"file {i}", True, any(Path(f"{i}.png") in f.paths for f in found))
+        note("exact_duplicate", f"file {i}", True, any(f"{i}.png" in finding.subjects for finding in found))
     for i in range(4, 8):
-        note("exact duplicate", f"file {i}", False, any(Path(f"{i}.png") in f.paths for f in found))
+        note("exact_duplicate", f"file {i}", False, any(f"{i}.png" in finding.subjects for finding in found))
     return [_score(kind, result) for kind, result in results.items()]
 
 

@@ -1,7 +1,7 @@
 """What an audit keeps of one picture: numbers and two small prints, never the pixels.
 
 `measure` decodes a file once. The result depends on the file's bytes alone, so that it can be kept by their hash; what it means for a
-training (resolution, kind) is judged afterwards, anew each time. Whatever is wrong with a file ends up in `problem`, never as an exception.
+training (resolution, kind) is judged afterwards, each time. Whatever is wrong with a file ends up in `problem`, never as an exception.
 """
 
 from __future__ import annotations

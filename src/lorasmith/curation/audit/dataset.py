@@ -1,32 +1,33 @@
 """Audit a dataset's folder: find its pictures, and let the training's own buckets say what they crop away.
 
-The judging itself is `lorasmith.curation.audit.audit`; it knows no buckets, which belong to this room.
+The judging itself is `lorasmith.curation.audit.audit`, which knows no buckets.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
-from lorasmith.curation.audit.audit import Audit, Progress, audit
-from lorasmith.curation.audit.set_signs import SetKind
+from lorasmith.curation.audit.audit import Audit, audit
+from lorasmith.curation.audit.set_signs import LoraKind
 from lorasmith.dataset_folder import is_picture, walk
 from lorasmith.datasets.buckets import bucket_sizes, fit
 from lorasmith.datasets.settings import BucketSettings
 from lorasmith.errors import DatasetError, InputError
+from lorasmith.progress import Cancelled, Progress
 
 BESIDE = (".txt", ".caption", ".json", ".jsonl", ".toml", ".npz", ".safetensors", ".html", ".md", ".csv", ".db", ".ini")
-"""Endings, in lower case, of what lies in datasets beside pictures."""
+"""Suffixes, in lower case, of what datasets have beside pictures."""
 
 
-def pictures_in(root: Path) -> tuple[list[Path], list[Path]]:
-    """All pictures below a folder, by name; and the files that are neither pictures nor what lies beside them.
+def audited_files(root: str | Path) -> tuple[list[Path], list[Path]]:
+    """All pictures below a folder, in order; and the files that are neither pictures nor what datasets have beside them.
 
-    What begins with a dot is passed over. Raises DatasetError if there is no such folder.
+    Raises DatasetError if there is no such folder.
     """
+    root = Path(root)
     if not root.is_dir():
         what = "does not exist" if not root.exists() else "is a file"
-        raise DatasetError(f"{root} {what}: give the folder that holds the pictures.")
+        raise DatasetError(f"{root} {what}: give the folder that holds the pictures.", code="dataset.no_folder", folder=str(root))
     pictures: list[Path] = []
     unknown: list[Path] = []
     for place, names in walk(root):
@@ -39,31 +40,31 @@ def pictures_in(root: Path) -> tuple[list[Path], list[Path]]:
 
 
 def audit_dataset(
-    root: Path,
+    root: str | Path,
     *,
-    kind: SetKind | None = None,
+    kind: LoraKind | None = None,
     resolution: int = 1024,
     buckets: BucketSettings | None = None,
     cache: Path | None = None,
     read_words: bool = False,
     progress: Progress | None = None,
-    cancel: Callable[[], bool] | None = None,
+    cancelled: Cancelled | None = None,
 ) -> Audit:
     """The audit of all pictures below `root`; see `lorasmith.curation.audit.audit.audit`.
 
-    `buckets` are the training's; without them, usual ones for the resolution (sides from a half to one and a half of it, in steps of 64).
+    `buckets` are the training's; without them, the usual ones for the resolution (sides from a half to one and a half of it, in steps of 64).
 
     Raises:
         DatasetError: there is no such folder, or no picture in it. InputError: the resolution is not 64 to 4096 pixels.
     """
     if not 64 <= resolution <= 4096:
         raise InputError(f"The resolution is {resolution}, but must be from 64 to 4096 pixels: 512, 768 and 1024 are usual.")
-    pictures, _ = pictures_in(root)
+    pictures, _ = audited_files(root)
     chosen = buckets or usual_buckets(resolution)
     sizes = bucket_sizes(chosen)
     return audit(
-        pictures, root, kind=kind, resolution=resolution, lost=lambda size: fit(size, chosen, sizes).lost, cache=cache,
-        read_words=read_words, progress=progress, cancel=cancel,
+        pictures, Path(root), kind=kind, resolution=resolution, lost=lambda size: fit(size, chosen, sizes).lost, cache=cache,
+        read_words=read_words, progress=progress, cancelled=cancelled,
     )  # fmt: skip
 
 

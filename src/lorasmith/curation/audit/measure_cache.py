@@ -26,7 +26,9 @@ class MeasureCache:
             folder.mkdir(parents=True, exist_ok=True)
             self._db = self._open()
         except (OSError, sqlite3.OperationalError) as error:
-            raise InputError(f"The cache {self.path} cannot be used ({error}): give another folder for it, or mend that.") from error
+            raise InputError(
+                f"The cache {self.path} cannot be used ({error}): give another folder for it with --cache, or correct that."
+            ) from error
 
     def _open(self) -> sqlite3.Connection:
         try:
@@ -34,7 +36,7 @@ class MeasureCache:
         except sqlite3.OperationalError:
             raise
         except sqlite3.DatabaseError as error:  # not a database any more: nothing is lost but time
-            log.warning("%s is damaged (%s) and is made anew", self.path, error)
+            log.warning("%s is damaged (%s) and is replaced by a new one", self.path, error)
             self.path.unlink()
             return _connected(self.path)
 
@@ -50,7 +52,7 @@ class MeasureCache:
         try:
             return Measures.from_row(*row)
         except (ValueError, TypeError) as error:
-            log.warning("what %s says of %s is damaged (%s): it is measured anew", self.path, content[:12], error)
+            log.warning("what %s says of %s is damaged (%s): it is measured again", self.path, content[:12], error)
             return None
 
     def known(self) -> set[str]:
@@ -58,7 +60,7 @@ class MeasureCache:
         return {row[0] for row in self._db.execute("SELECT content FROM pictures")}
 
     def put(self, path: Path, state: str, measures: Measures) -> None:
-        """Keep what was measured; a problem is not kept, as it may be mended from outside."""
+        """Keep what was measured; a problem is not kept, as it may be corrected from outside."""
         if measures.problem:
             return
         self._db.execute("INSERT OR REPLACE INTO pictures VALUES (?, ?, ?)", (measures.content, *measures.to_row()))
@@ -79,7 +81,7 @@ def file_state(path: Path) -> str:
 
 
 def _key(path: Path) -> str:
-    """The path as text, also where its name is none in UTF-8."""
+    """The path as text, also where its name is not valid UTF-8."""
     return str(path).encode(errors="backslashreplace").decode()
 
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from lorasmith.curation.audit.audit import OF_THE_SET, Audit
-from lorasmith.curation.audit.kinds import KINDS
-from lorasmith.curation.audit.kinds import Finding as AuditFinding
+from lorasmith.curation.audit.audit import Audit
+from lorasmith.curation.audit.kinds import kind_of
+from lorasmith.curation.audit.measuring import Picture as AuditedPicture
 from lorasmith.errors import DatasetError
-from lorasmith.findings import Evidence, Finding, Fix, MendChange
+from lorasmith.findings import Finding
 from lorasmith.images.read import read_picture
 from lorasmith.pages import numbers
 from lorasmith.pages.content import (
@@ -72,70 +70,51 @@ def _overview(audit: Audit) -> tuple[Block, ...]:
     most = max(audit.counts.values())
     rows = tuple(
         (
-            (Verdict(KINDS[kind].severity, "● "), KINDS[kind].title),
+            (Verdict(kind_of(code).severity, "● "), kind_of(code).title),
             Bar(count / most, f"{count:,}"),
-            (KINDS[kind].consequence + " ", Quiet(KINDS[kind].remedy)),
+            (kind_of(code).why + " ", Quiet(kind_of(code).fix)),
         )
-        for kind, count in audit.counts.items()
+        for code, count in audit.counts.items()
     )
     return (Table("What was found", (Column("Finding"), Column("Count"), Column("What it does, and what to do")), rows),)
 
 
 def _of_the_set(audit: Audit) -> tuple[Block, ...]:
-    found = tuple(_as_finding(audit, each) for each in audit.findings if each.kind in OF_THE_SET)
+    found = tuple(finding for finding in audit.findings if finding.about == "set")
     return (Findings(found),) if found else ()
 
 
 def _worst(audit: Audit, count: int) -> tuple[Block, ...]:
     figures = []
     for picture, worth in audit.worst(count):
-        points = tuple(_point(finding) for finding in audit.of(picture.path)[:MOST_POINTS])
-        caption = (Strong(_name(audit, picture.path)), Quiet(f" worth {worth:.0%}"))
-        figures.append(Figure((_thumbnail(audit, picture.path),), caption, points))
+        points = tuple(_point(finding) for finding in audit.of(picture.name)[:MOST_POINTS])
+        caption = (Strong(picture.name), Quiet(f" worth {worth:.0%}"))
+        figures.append(Figure((_thumbnail(picture),), caption, points))
     return (Figures(tuple(figures)),) if figures else ()
 
 
 def _copies(audit: Audit, count: int) -> tuple[Block, ...]:
-    groups = [finding for finding in audit.findings if finding.kind in ("exact duplicate", "near duplicate")][:count]
+    by_name = {picture.name: picture for picture in audit.pictures}
+    groups = [finding for finding in audit.findings if finding.code in ("audit.exact_duplicate", "audit.near_duplicate")][:count]
     figures = []
     for finding in groups:
-        keep, *others = finding.paths[:MOST_COPIES]
-        shots = (_thumbnail(audit, keep, "keep"), *(_thumbnail(audit, path) for path in others))
-        names = [part for path in (keep, *others) for part in (Code(_name(audit, path)), " ")]
-        if left_out := len(finding.paths) - len(shots):
+        keep, *others = finding.subjects[:MOST_COPIES]
+        shots = (_thumbnail(by_name[keep], "keep"), *(_thumbnail(by_name[name]) for name in others))
+        names = [part for name in (keep, *others) for part in (Code(name), " ")]
+        if left_out := len(finding.subjects) - len(shots):
             names.append(f"and {left_out} more")
         figures.append(Figure(shots, tuple(names), (_point(finding),)))
     return (Figures(tuple(figures), "wide"),) if figures else ()
 
 
-def _point(finding: AuditFinding) -> Words:
-    meaning = finding.meaning
-    return (Verdict(meaning.severity, meaning.title), f": {finding.evidence}", Quiet(f" {finding.certainty:.0%} sure"))
+def _point(finding: Finding) -> Words:
+    title = kind_of(finding.code).title
+    return (Verdict(finding.severity, title), f": {finding.evidence}", Quiet(f" {finding.confidence:.0%} sure"))
 
 
-def _as_finding(audit: Audit, finding: AuditFinding) -> Finding:
-    meaning = finding.meaning
-    return Finding(
-        code=f"audit.{finding.kind.replace(' ', '_')}",
-        severity=meaning.severity,
-        message=meaning.title[0].upper() + meaning.title[1:],
-        about="set",
-        subjects=tuple(_name(audit, path) for path in finding.paths),
-        evidence=Evidence(finding.number, finding.unit, finding.evidence),
-        why=meaning.consequence,
-        fix=Fix(meaning.remedy, (MendChange(meaning.action),) if meaning.action else ()),
-        confidence=finding.certainty,
-        details=(finding.detail,) if finding.detail else (),
-    )
-
-
-def _name(audit: Audit, path: Path) -> str:
-    return path.relative_to(audit.root).as_posix()
-
-
-def _thumbnail(audit: Audit, path: Path, label: str = "") -> Shot:
+def _thumbnail(picture: AuditedPicture, label: str = "") -> Shot:
     try:
-        image = read_picture(path)
+        image = read_picture(picture.path)
     except DatasetError:
         return Shot(None, label, "It cannot be read as an image.")
-    return Shot(Picture.of(image, _name(audit, path), THUMBNAIL, "jpeg"), label)
+    return Shot(Picture.of(image, picture.name, THUMBNAIL, "jpeg"), label)

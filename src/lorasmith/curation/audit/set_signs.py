@@ -18,17 +18,18 @@ import numpy as np
 
 from lorasmith.images.duplicates import CELLS, Signature
 
-SetKind = Literal["character", "style", "concept"]
+LoraKind = Literal["character", "style", "concept"]
+"""What the LoRA is to be of."""
 
-RANGES: dict[SetKind, tuple[int, int, int, int]] = {
+RANGES: dict[LoraKind, tuple[int, int, int, int]] = {
     "character": (8, 15, 50, 100),
     "style": (20, 30, 300, 1000),
     "concept": (15, 30, 100, 300),
 }
-"""Kind -> pictures: fewer hardly work; recommended from, to; more are a waste. The guides differ, and these are their outer bounds."""
+"""Kind -> numbers of pictures: fewer hardly work; recommended from, to; more are a waste. The guides differ, and these are their outer bounds."""
 
 MOST_COMPARED = 2000
-"""Pictures of a set that are compared for alikeness; of larger sets, so many at even distances."""
+"""Pictures of a set that are compared for alikeness; of a larger set, as many at even distances."""
 
 ALIKE_SHARE = 0.35
 """Share of a set that must have one background or arrangement before that is a finding."""
@@ -102,29 +103,31 @@ def _largest(alike: np.ndarray, places: np.ndarray) -> Cluster | None:
 
 @dataclass(frozen=True)
 class Source:
-    """Where most pictures come from, as far as names tell."""
+    """Where most pictures come from, as far as their names say."""
 
     name: str
     members: tuple[int, ...]
     share: float
 
 
-def main_source(paths: Sequence[PurePath]) -> Source | None:
-    """The folder or beginning of the name that most pictures share, if others come from elsewhere; paths as seen from the dataset.
+def main_source(names: Sequence[str | PurePath]) -> Source | None:
+    """The folder or beginning of the name that most pictures share, if others come from elsewhere; `names` are paths below
+    the dataset.
 
-    `3_anna` and the like are names of concepts and no sources. Ten pictures are the least to tell from.
+    `3_anna` and the like are names of concepts and no sources. It takes ten pictures to judge.
     """
-    if len(paths) < 10:
+    if len(names) < 10:
         return None
-    for name_of in (_folder, _beginning):
-        names = [name_of(path) for path in paths]
-        known = Counter(name for name in names if name)
+    paths = [PurePath(name) for name in names]
+    for source_of in (_folder, _beginning):
+        sources = [source_of(path) for path in paths]
+        known = Counter(source for source in sources if source)
         if not known:
             continue
         name, count = known.most_common(1)[0]
         share = count / len(paths)
         if 0.6 <= share < 1 and len(paths) - count >= 2:
-            return Source(name, tuple(i for i, one in enumerate(names) if one == name), round(share, 3))
+            return Source(name, tuple(i for i, one in enumerate(sources) if one == name), round(share, 3))
     return None
 
 
@@ -139,11 +142,13 @@ def _beginning(path: PurePath) -> str:
     return match[1].strip(" _-.").lower() if match else ""
 
 
-def size_sign(count: int, kind: SetKind) -> tuple[Literal["set too small", "set too large"], int, float] | None:
-    """What is wrong with so many pictures for this kind: the finding, the bound that it misses, and how sure that is."""
-    hardly, least, most, waste = RANGES[kind]
-    if count < least:
-        return "set too small", least, 0.95 if count < hardly else 0.6
-    if count > most:
-        return "set too large", most, 0.8 if count > waste else 0.5
-    return None
+def too_few(count: int, kind: LoraKind) -> float | None:
+    """How sure it is that a LoRA of this kind wants more pictures than `count`; None where they are enough."""
+    hardly, least, _, _ = RANGES[kind]
+    return None if count >= least else 0.95 if count < hardly else 0.6
+
+
+def too_many(count: int, kind: LoraKind) -> float | None:
+    """How sure it is that `count` pictures are more than a LoRA of this kind needs; None where they are not."""
+    _, _, most, waste = RANGES[kind]
+    return None if count <= most else 0.8 if count > waste else 0.5

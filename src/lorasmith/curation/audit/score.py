@@ -1,0 +1,61 @@
+"""The score of a set, 0-100, and where its points went."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from lorasmith.curation.audit.kinds import kind_of
+from lorasmith.curation.audit.measuring import Picture
+from lorasmith.findings import Finding
+
+WEIGHTS = {"error": 1.0, "warning": 0.4, "note": 0.08}
+"""Share of a picture's worth that a finding of this severity costs, times its confidence."""
+
+SET_POINTS = {"warning": 10.0, "note": 3.0}
+"""Points of 100 that a finding about the set costs, times its confidence."""
+
+
+def score_of(pictures: Sequence[Picture], findings: Sequence[Finding]) -> tuple[int, tuple[tuple[str, float], ...]]:
+    """The score, and (reason, points lost) with the most first.
+
+    A picture is worth 1 and loses a share for each finding, by severity and confidence; the mean worth makes the points. Findings about
+    the set then cost points of their own.
+    """
+    if not pictures:
+        return 0, ()
+    points = 100 * sum(worths(pictures, findings).values()) / len(pictures)
+    costs: dict[str, float] = {}
+    for finding in findings:
+        if finding.about != "set":
+            title = kind_of(finding.code).title
+            costs[title] = costs.get(title, 0.0) + cost(finding) * len(_blamed(finding))
+    lost, total = 100 - points, sum(costs.values())
+    why = {title: lost * share / total for title, share in costs.items() if total}
+    for finding in findings:
+        if finding.about == "set":
+            set_cost = SET_POINTS[finding.severity] * finding.confidence
+            title = kind_of(finding.code).title
+            why[title] = why.get(title, 0) + set_cost
+            points -= set_cost
+    ordered = sorted(why.items(), key=lambda one: -one[1])
+    return max(0, round(points)), tuple((reason, round(share, 1)) for reason, share in ordered if share >= 0.05)
+
+
+def worths(pictures: Sequence[Picture], findings: Sequence[Finding]) -> dict[str, float]:
+    """Name of each picture -> what it is worth, 0-1."""
+    worth = {picture.name: 1.0 for picture in pictures}
+    for finding in findings:
+        if finding.about != "set":
+            for name in _blamed(finding):
+                worth[name] *= 1 - cost(finding)
+    return worth
+
+
+def cost(finding: Finding) -> float:
+    """Share of a picture's worth that the finding costs, 0-1."""
+    return WEIGHTS[finding.severity] * finding.confidence
+
+
+def _blamed(finding: Finding) -> tuple[str, ...]:
+    """The pictures that a finding speaks against: of copies, all but the one to keep."""
+    return finding.subjects[1:] if kind_of(finding.code).of_copies else finding.subjects
