@@ -11,7 +11,7 @@ export TRANSFORMERS_OFFLINE := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench torture
+.PHONY: help demo test check cpus docs bench torture
 
 help:  ## list these commands
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
@@ -19,14 +19,33 @@ help:  ## list these commands
 demo: $(VENV)/installed  ## train a LoRA on the demo base, draw with it, judge it, write a report
 	$(BIN)/lorasmith demo run
 
-test: $(VENV)/installed  ## run the tests, without the slow ones
-	$(BIN)/python -m pytest -m "not slow"
+# Two processes: one test file is always one process's, because its tests share bases and runs.
+PYTEST := $(BIN)/python -m pytest -m "not slow"
+BOTH_CORES := -n 2 --dist loadfile
 
-check: $(VENV)/installed  ## lint, format, types, import direction, README
+test: $(VENV)/installed  ## run the tests, without the slow ones
+	$(PYTEST) $(BOTH_CORES)
+
+check: $(VENV)/installed  ## lint, format, types, tests over the tree, numeric tests as on other CPUs
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest tests/test_imports.py tests/test_readme.py
+	$(PYTEST) tests/test_imports.py tests/test_tree.py tests/test_readme.py tests/test_public_face.py
+	$(MAKE) cpus
+
+# Tests that compare computed numbers. One CPU can only imitate another: older instructions, other libraries' kernels, sums of two
+# threads, and last bits moved on purpose (tests/other_cpu.py). Bounds come from the arithmetic (tests/bounds.py), not from this lane.
+NUMERIC := tests/parity tests/adapters tests/models tests/training/objective tests/training/optim tests/training/learner
+OLD_CPU := MKL_CBWR=COMPATIBLE ATEN_CPU_CAPABILITY=default ONEDNN_MAX_CPU_ISA=AVX2
+AVX2_CPU := ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2 MKL_CBWR=AVX2
+
+cpus: $(VENV)/installed  ## run the numeric tests as other CPUs would
+	$(OLD_CPU) OMP_NUM_THREADS=1 $(PYTEST) $(BOTH_CORES) $(NUMERIC)
+	$(AVX2_CPU) OMP_NUM_THREADS=2 $(PYTEST) $(NUMERIC)
+	$(PYTEST) $(BOTH_CORES) -p tests.other_cpu $(NUMERIC)
+
+docs: $(VENV)/installed  ## build the documentation into site/; a warning is an error
+	$(BIN)/mkdocs build --strict --quiet
 
 bench: $(VENV)/installed  ## run the slow tests and the benchmarks; needs minutes and a quiet machine
 	$(BIN)/python -m pytest -m slow

@@ -14,6 +14,9 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / "src" / "lorasmith"
 
+PUBLIC_FACE = "__init__.py"
+"""The package's own, which names functions of all rooms and imports them when they are used."""
+
 # A room may import itself and what stands before it; `demo` stands aside, see `may_import`.
 ROOMS = (
     "pages",
@@ -75,6 +78,8 @@ def wrong_imports(package: Path) -> list[str]:
     found = []
     for file in sorted(package.rglob("*.py")):
         inside = file.relative_to(package)
+        if str(inside) in (PUBLIC_FACE, "__main__.py"):
+            continue
         room = inside.parts[0] if len(inside.parts) > 1 else ""
         for line, module in imported_modules(file, package):
             if not may_import(room, room_of(module, package)):
@@ -82,8 +87,123 @@ def wrong_imports(package: Path) -> list[str]:
     return found
 
 
+def module_of(name: str, package: Path) -> str:
+    """The module that an imported name lies in: `lorasmith.errors` for `lorasmith.errors.InputError`."""
+    parts = name.split(".")[1:]
+    while parts:
+        place = package.joinpath(*parts)
+        if place.with_suffix(".py").exists():
+            return ".".join(parts)
+        if place.is_dir():
+            return ".".join([*parts, "__init__"])
+        parts.pop()
+    return "__init__"
+
+
+def import_graph(package: Path) -> dict[str, set[str]]:
+    """Which module imports which, in functions and for types too."""
+    graph: dict[str, set[str]] = {}
+    for file in sorted(package.rglob("*.py")):
+        name = ".".join(file.relative_to(package).with_suffix("").parts)
+        graph[name] = {module_of(found, package) for _, found in imported_modules(file, package)} - {name}
+    return graph
+
+
+def by_sub_room(graph: dict[str, set[str]]) -> dict[str, set[str]]:
+    """The same graph with every sub-room (`training.optim`) as one node; files beside the sub-rooms stay themselves."""
+
+    def node(module: str) -> str:
+        parts = module.split(".")
+        return ".".join(parts[:2]) if len(parts) > 2 else module
+
+    merged: dict[str, set[str]] = {}
+    for module, imported in graph.items():
+        merged.setdefault(node(module), set()).update(node(other) for other in imported)
+    return {name: imported - {name} for name, imported in merged.items()}
+
+
+def cycles(graph: dict[str, set[str]]) -> list[set[str]]:
+    """Groups of nodes each of which imports all others of its group in the end (Tarjan 1972)."""
+    index: dict[str, int] = {}
+    low: dict[str, int] = {}
+    stack: list[str] = []
+    found: list[set[str]] = []
+
+    def visit(node: str) -> None:
+        index[node] = low[node] = len(index)
+        stack.append(node)
+        for other in sorted(graph.get(node, ())):
+            if other not in index:
+                visit(other)
+                low[node] = min(low[node], low[other])
+            elif other in stack:
+                low[node] = min(low[node], index[other])
+        if low[node] == index[node]:
+            group = set(stack[stack.index(node) :])
+            del stack[stack.index(node) :]
+            if len(group) > 1:
+                found.append(group)
+
+    for node in sorted(graph):
+        if node not in index:
+            visit(node)
+    return found
+
+
 def test_imports_go_down_the_rooms():
     assert wrong_imports(PACKAGE) == []
+
+
+# Cycles that are still there; the list only gets shorter, and none of its groups may grow.
+KNOWN_CYCLES = (
+    {"models.family", "models.files.weights", "models.flux.base", "models.flux.config", "models.open", "models.quantize", "models.sd1.base",
+     "models.sd1.config", "models.sd2.base", "models.sd2.config", "models.sdxl.base", "models.sdxl.config", "models.settings", "models.unet"},
+    {"training.optim.parameter_groups", "training.settings.tree"},
+    {"training.listeners.curves", "training.listeners.tensorboard", "training.listeners.wandb_log"},
+    {"training.distributed.workers", "training.run"},
+)  # fmt: skip
+KNOWN_CYCLES_OF_SUB_ROOMS = (
+    {"models.detection", "models.family", "models.files", "models.flux", "models.open", "models.quantize", "models.sd1", "models.sd2",
+     "models.sdxl", "models.settings", "models.tokenizers", "models.unet"},
+    {"adapters.base_weights", "adapters.files", "adapters.tools"},
+    {"training.data", "training.distributed", "training.forecast", "training.learner", "training.listeners", "training.non_finite",
+     "training.objective", "training.optim", "training.planning", "training.records", "training.run", "training.settings", "training.step",
+     "training.validation"},
+)  # fmt: skip
+
+
+def new_cycles(graph, known):
+    """Groups that import each other and are not within a known one."""
+    return [sorted(group) for group in cycles(graph) if not any(group <= old for old in known)]
+
+
+def graph_of_rooms():
+    graph = import_graph(PACKAGE)
+    return {module: imported for module, imported in graph.items() if module not in ("__init__", "__main__")}
+
+
+def test_no_modules_import_each_other_in_functions_and_for_types_neither():
+    assert new_cycles(graph_of_rooms(), KNOWN_CYCLES) == []
+
+
+def test_no_sub_rooms_import_each_other():
+    assert new_cycles(by_sub_room(graph_of_rooms()), KNOWN_CYCLES_OF_SUB_ROOMS) == []
+
+
+def test_a_cycle_is_seen(tmp_path):
+    texts = {
+        "images/read.py": "def f():\n    from lorasmith.images import signs",
+        "images/signs.py": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from lorasmith.images.read import Picture",
+        "training/optim/rates.py": "from lorasmith.training.settings.tree import Settings",
+        "training/settings/tree.py": "from lorasmith.training.optim.names import NAMES",
+        "training/optim/names.py": "",
+    }
+    for file, text in texts.items():
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / file).write_text(text, encoding="utf-8")
+    graph = import_graph(tmp_path)
+    assert cycles(graph) == [{"images.read", "images.signs"}]
+    assert cycles(by_sub_room(graph)) == [{"images.read", "images.signs"}, {"training.optim", "training.settings"}]
 
 
 @pytest.mark.parametrize(

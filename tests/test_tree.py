@@ -1,0 +1,54 @@
+"""The sizes of things: a function reads on one screen, a file in one sitting; what is longer says why."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+PACKAGE = Path(__file__).resolve().parents[1] / "src" / "lorasmith"
+LINES_OF_A_FUNCTION = 60
+LINES_OF_A_FILE = 500
+
+# What may be longer, with its reason. `TO_SPLIT` is work that is known; the list only gets shorter.
+LONG_FUNCTIONS: dict[str, str] = {}
+LONG_FILES: dict[str, str] = {}
+TO_SPLIT = {
+    "adapters/files/dialects.py:read_network", "adapters/files/lora_file.py:kohya_metadata", "cli/audit.py:audit",
+    "cli/captions_tag.py:describe", "cli/dataset.py:mend", "cli/dataset.py:layout", "curation/audit/audit.py:judge",
+    "demo/build/unet.py:train", "training/importers/sd_scripts_files.py:_from_gui",
+    "captions/edits/edits.py", "cli/captions.py", "cli/captions_tag.py", "curation/audit/audit.py", "curation/imports/imports.py",
+    "curation/mend/mend.py", "demo/audit_bench.py", "demo/datasets.py", "demo/drawing.py", "evaluation/report.py",
+    "training/importers/sd_scripts_options.py", "training/planning/lints.py",
+}  # fmt: skip
+
+
+def functions_of(file: Path) -> Iterator[tuple[str, int]]:
+    """(place, lines without decorators and docstring) of every function of a file."""
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            first = node.body[0]
+            words = first.end_lineno - first.lineno + 1 if ast.get_docstring(node) else 0
+            yield f"{file.relative_to(PACKAGE)}:{node.name}", node.end_lineno - node.lineno + 1 - words
+
+
+def long_functions() -> dict[str, int]:
+    return {place: lines for file in sorted(PACKAGE.rglob("*.py")) for place, lines in functions_of(file) if lines > LINES_OF_A_FUNCTION}
+
+
+def long_files() -> dict[str, int]:
+    files = {str(file.relative_to(PACKAGE)): len(file.read_text(encoding="utf-8").splitlines()) for file in sorted(PACKAGE.rglob("*.py"))}
+    return {name: lines for name, lines in files.items() if lines > LINES_OF_A_FILE}
+
+
+def test_a_function_is_at_most_a_screen_long():
+    assert {place: lines for place, lines in long_functions().items() if place not in {*LONG_FUNCTIONS, *TO_SPLIT}} == {}
+
+
+def test_a_file_can_be_read_in_one_sitting():
+    assert {name: lines for name, lines in long_files().items() if name not in {*LONG_FILES, *TO_SPLIT}} == {}
+
+
+def test_what_may_be_longer_is_longer():
+    assert {*LONG_FUNCTIONS} <= {*long_functions()}
+    assert {*LONG_FILES} <= {*long_files()}
