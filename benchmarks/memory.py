@@ -38,11 +38,11 @@ def write_base(path: Path) -> None:
     import torch
     from safetensors.torch import save_file
 
-    from lorasmith.models.open import standard_parts
+    from lorasmith.models.families import FAMILIES
     from lorasmith.models.parts import build
 
     with torch.device("meta"):
-        shapes = {name: t.shape for name, t in build(standard_parts("sd1")["unet"]).state_dict().items()}
+        shapes = {name: t.shape for name, t in build(FAMILIES["sd1"].usual.parts["unet"]).state_dict().items()}
     generator = torch.Generator().manual_seed(0)
     save_file({name: (0.02 * torch.randn(shape, generator=generator)).half() for name, shape in shapes.items()}, path)
 
@@ -54,13 +54,13 @@ def measure(path: Path, row: str, pixels: int, steps: int, device: str) -> None:
     from lorasmith.adapters.attach import attach
     from lorasmith.adapters.files import names as keys
     from lorasmith.models.description import Description, PartPlace
+    from lorasmith.models.families import FAMILIES
     from lorasmith.models.files.weights import empty_module, load_part
     from lorasmith.models.memory import checkpoint_blocks
-    from lorasmith.models.open import standard_parts
 
     dtype_name, quantize, checkpointing = ROWS[row]
     dtype = getattr(torch, dtype_name)
-    config = standard_parts("sd1")["unet"]
+    config = FAMILIES["sd1"].usual.parts["unet"]
     place = PartPlace((path,), "", "diffusers", config, "the benchmark", {"F16": 1})
     description = Description(path, "single file", "sd1", "", "epsilon", False, {"unet": place}, ("", {}), {}, (), ())
     empty_module(config)

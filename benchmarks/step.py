@@ -58,8 +58,8 @@ from lorasmith.datasets.training_set import open_training_set
 from lorasmith.demo.drawing import draw_scene
 from lorasmith.demo.weights import BASE
 from lorasmith.demo.world import random_scene, tag_caption
+from lorasmith.models.architectures.unet_base import UnetBase
 from lorasmith.models.sd1 import config as sd1
-from lorasmith.models.unet import UnetBase
 from lorasmith.training import step
 from lorasmith.training.commands import Commands
 from lorasmith.training.data import TrainingData

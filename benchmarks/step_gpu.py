@@ -36,10 +36,10 @@ from peft import LoraConfig, inject_adapter_in_model
 from torch import Tensor, nn
 
 from lorasmith.adapters.files import names as keys
+from lorasmith.models.base import SizeConditioning
 from lorasmith.models.description import Description, PartPlace
 from lorasmith.models.diffusion import Ddpm
-from lorasmith.models.family import SizeConditioning
-from lorasmith.models.open import standard_parts
+from lorasmith.models.families import FAMILIES
 from lorasmith.models.parts import Part, build
 from lorasmith.models.sdxl import config
 from lorasmith.models.sdxl.base import StableDiffusionXL, time_ids
@@ -72,7 +72,7 @@ class Words:
 
 
 def parts_of(toy: bool) -> dict[str, Part]:
-    return {name: (kind, {**given, **(TOY[name] if toy else {})}) for name, (kind, given) in standard_parts("sdxl").items()}
+    return {name: Part(kind, {**given, **(TOY[name] if toy else {})}) for name, (kind, given) in FAMILIES["sdxl"].usual.parts.items()}
 
 
 def make_base(parts: dict[str, Part], device: str, dtype: torch.dtype) -> StableDiffusionXL:
@@ -87,7 +87,10 @@ def make_base(parts: dict[str, Part], device: str, dtype: torch.dtype) -> Stable
         finally:
             torch.set_default_dtype(torch.float32)
     return StableDiffusionXL(
-        modules, dict.fromkeys(config.TOKENIZERS, Words()), Ddpm.from_config(config.SCHEDULER[1]), dict.fromkeys(parts, "")
+        modules,
+        dict.fromkeys(StableDiffusionXL.record.tokenizers, Words()),
+        Ddpm.from_config(config.SCHEDULER[1]),
+        dict.fromkeys(parts, ""),
     )
 
 

@@ -10,7 +10,7 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from lorasmith.adapters.attach import attach
 from lorasmith.adapters.files.lora_file import save_lora
-from lorasmith.adapters.files.names import clip_targets, unet_targets
+from lorasmith.adapters.files.names import targets
 from lorasmith.adapters.state import adapter_tensors
 
 
@@ -64,8 +64,8 @@ def test_diffusers_loads_the_file_and_gives_the_same_output(pipeline, tmp_path):
     ids = pipeline.tokenizer(["a cat", "a dog on a log"], padding="max_length", return_tensors="pt").input_ids
     base = outputs(unet, text_encoder, ids)
     adapters = [
-        attach(unet, unet_targets(unet), rank=4, alpha=2, seed=1),
-        attach(text_encoder, clip_targets(text_encoder), rank=4, alpha=2, seed=1),
+        attach(unet, targets("sd1", "unet", unet), rank=4, alpha=2, seed=1),
+        attach(text_encoder, targets("sd1", "text_encoder", text_encoder), rank=4, alpha=2, seed=1),
     ]
     generator = torch.Generator().manual_seed(2)
     with torch.no_grad():

@@ -1,6 +1,6 @@
 """Write single files from diffusers folders, as others' converters do: for tests alone.
 
-It goes the other way than lorasmith.models.conversion and shares nothing with it: the U-Net's original numbers are counted out by
+It goes the other way than the tables of lorasmith.models.architectures and shares nothing with it: the U-Net's original numbers are counted out by
 walking the model block by block as the original builds it, and fused tensors are made by joining.
 
     write_single_file(folder, path)                            # original layout: LDM, or Black Forest Labs' for Flux

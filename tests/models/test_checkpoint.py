@@ -7,10 +7,10 @@ import sys
 
 import pytest
 
-from lorasmith.models.conversion import autoencoder, text, unet
+from lorasmith.models.architectures import autoencoder_names, text_encoder_names, unet_names
+from lorasmith.models.architectures.clip_tokenizer import merge_list
+from lorasmith.models.families import FAMILIES
 from lorasmith.models.files.weights import empty_module
-from lorasmith.models.open import standard_parts
-from lorasmith.models.tokenizers import merge_list
 
 
 def write_sdxl_shaped(path):
@@ -18,13 +18,13 @@ def write_sdxl_shaped(path):
     import torch
 
     shapes: dict[str, tuple[int, ...]] = {}
-    for part, (kind, settings) in standard_parts("sdxl").items():
-        of = {name: tuple(tensor.shape) for name, tensor in empty_module((kind, settings)).state_dict().items()}
+    for part, config in FAMILIES["sdxl"].usual.parts.items():
+        of = {name: tuple(tensor.shape) for name, tensor in empty_module(config).state_dict().items()}
         prefix, names = {
-            "unet": ("model.diffusion_model.", unet.from_ldm),
-            "vae": ("first_stage_model.", autoencoder.from_ldm),
-            "text_encoder": ("conditioner.embedders.0.transformer.text_model.", lambda of: text.from_transformers(of, of)),
-            "text_encoder_2": ("conditioner.embedders.1.model.", lambda of: text.from_open_clip(of, ())),
+            "unet": ("model.diffusion_model.", lambda of: unet_names.from_ldm(of, ())),
+            "vae": ("first_stage_model.", lambda of: autoencoder_names.from_ldm(of, ())),
+            "text_encoder": ("conditioner.embedders.0.transformer.text_model.", lambda of: text_encoder_names.from_transformers(of, of)),
+            "text_encoder_2": ("conditioner.embedders.1.model.", lambda of: text_encoder_names.from_open_clip(of, ())),
         }[part]
         for name, take in names(of).items():
             rows = max(take.rows[1], shapes.get(prefix + take.key, (0,))[0]) if take.rows else of[name][0]

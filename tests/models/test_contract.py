@@ -8,10 +8,11 @@ import torch
 from lorasmith.adapters.attach import attach
 from lorasmith.adapters.files import names as keys
 from lorasmith.errors import SettingsError
+from lorasmith.models.base import SizeConditioning
 from lorasmith.models.diffusion import TARGETS, add_noise, clean
-from lorasmith.models.family import SizeConditioning
+from lorasmith.models.families import FAMILIES
 from lorasmith.models.flux.base import pack, unpack
-from lorasmith.models.open import FAMILIES, open_base
+from lorasmith.models.open import open_base
 from lorasmith.models.sampling import initial_latents, sample, sample_latents
 from lorasmith.models.texts import EncodedTexts, TextOptions
 from lorasmith.training.learner.learner import Learner

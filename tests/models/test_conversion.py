@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from lorasmith.models.conversion.unet import ldm_modules
+from lorasmith.models.architectures.unet_names import ldm_modules
 from lorasmith.models.files.weights import load_part
 from lorasmith.models.open import describe
 from lorasmith.models.tokenizers import load_tokenizer
@@ -103,13 +103,13 @@ def test_the_original_names_of_a_full_size_unet_agree_with_the_reference(arch):
 @pytest.mark.parametrize("variant", ["dev", "schnell"])
 def test_a_full_size_flux_takes_every_tensor_of_the_original_once(variant):
     """By names and shapes alone: the rows that are taken cover each original tensor exactly."""
-    from lorasmith.models.conversion.flux import from_bfl
+    from lorasmith.models.families import FAMILIES
     from lorasmith.models.files.weights import empty_module
-    from lorasmith.models.open import standard_parts
+    from lorasmith.models.flux.conversion import from_bfl
 
-    module = empty_module(standard_parts("flux", variant)["transformer"])
+    module = empty_module(FAMILIES["flux"].variant(variant).parts["transformer"])
     shapes = {name: tuple(tensor.shape) for name, tensor in module.state_dict().items()}
-    takes = from_bfl(shapes)
+    takes = from_bfl(shapes, ())
     assert takes.keys() == shapes.keys()
     rows: dict[str, list[tuple[int, int]]] = {}
     for name, take in takes.items():

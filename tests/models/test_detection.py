@@ -93,7 +93,7 @@ def test_the_two_text_encoders_of_sdxl_are_told_apart_in_every_layout(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("marks", "metadata", "wishes", "expected"),
+    ("marks", "metadata", "open_options", "expected"),
     [
         ({}, {}, {}, ("epsilon", False)),
         ({"v_pred": ()}, {}, {}, ("v_prediction", False)),
@@ -114,7 +114,7 @@ def test_marks_metadata_and_the_user_say_what_is_predicted(tmp_path, marks, meta
 def test_stable_diffusion_2_says_that_its_prediction_is_assumed(tmp_path):
     description = _described(tmp_path, SD2)
     assert description.prediction_type == "v_prediction"
-    assert any("the weights do not tell" in reason for reason in description.reasons)
+    assert any("the weights do not say" in reason for reason in description.reasons)
     assert any("base.prediction_type" in note for note in description.notes)
     assert _described(tmp_path, SD2, prediction_type="epsilon").prediction_type == "epsilon"
 
@@ -138,7 +138,7 @@ WRONG = {
         | {f"{UNET}label_emb.0.0.weight": (1536, 2560), "conditioner.embedders.0.model.token_embedding.weight": (49408, 1280)},
         "refiner",
     ),
-    "unclip": (SD2 | {f"{UNET}label_emb.0.0.weight": (1280, 2048)}, "unclip"),
+    "unclip": (SD2 | {f"{UNET}label_emb.0.0.weight": (1280, 2048)}, "unCLIP"),
     "half a unet": ({k: v for k, v in SD1.items() if "out.2" not in k}, "ControlNet"),
     "controlnet": ({"control_model.time_embed.0.weight": (1280, 320)}, "ControlNet"),
     "sd3": ({"model.diffusion_model.joint_blocks.0.x_block.attn.qkv.weight": (4, 4)}, "Stable Diffusion 3"),

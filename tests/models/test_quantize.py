@@ -16,14 +16,24 @@ from lorasmith.adapters.files import names as keys
 from lorasmith.adapters.kinds import KINDS
 from lorasmith.adapters.kinds.kind import LayerSettings
 from lorasmith.errors import AdapterError, BaseModelError
-from lorasmith.models.open import open_base, standard_parts
+from lorasmith.models.families import FAMILIES
+from lorasmith.models.open import open_base
 from lorasmith.models.parts import build
-from lorasmith.models.quantize import NF4_LEVELS, PACKINGS, QuantizedWeight, is_quantized, packings_of, quantize_weight
+from lorasmith.models.quantize import NF4_LEVELS, PACKINGS, QuantizedWeight, packings_of, quantize_weight
 from lorasmith.models.sampling import initial_latents
 from lorasmith.models.texts import TextOptions
 from tests.models import toys
 
 SIZE = toys.PICTURE
+
+
+def bytes_of(weight):
+    """The memory that a quantised weight takes."""
+    return weight.codes.nbytes + weight.scales.nbytes
+
+
+def is_quantized(module):
+    return any(isinstance(parameter, QuantizedWeight) for parameter in module.parameters())
 
 
 def trained_weight(*shape):
@@ -54,7 +64,7 @@ def test_int8_is_within_half_a_step_of_each_rows_scale(shape):
     packed = quantize_weight(weight, "int8", torch.float32)
     largest = weight.abs().flatten(1).amax(1).view(-1, *[1] * (len(shape) - 1))
     assert ((packed.unpacked() - weight).abs() <= 0.5001 * largest / 127).all()
-    assert packed.packed_bytes == weight.numel() + 4 * shape[0]
+    assert bytes_of(packed) == weight.numel() + 4 * shape[0]
 
 
 @pytest.mark.parametrize("shape", [(64, 128), (24, 10, 3, 3), (7, 5)])
@@ -67,7 +77,7 @@ def test_nf4_takes_the_nearest_level_of_each_block(shape):
         levels = torch.tensor(NF4_LEVELS) * block.abs().max().to(torch.bfloat16).float()
         nearest = (block[:, None] - levels).abs().min(1).values
         torch.testing.assert_close((found[start : start + 64] - block).abs(), nearest, atol=1e-7, rtol=1e-4)
-    assert packed.packed_bytes <= weight.numel() / 2 + 2 * (weight.numel() / 64 + 1) + 32
+    assert bytes_of(packed) <= weight.numel() / 2 + 2 * (weight.numel() / 64 + 1) + 32
 
 
 def test_what_packing_costs_in_accuracy():
@@ -274,7 +284,7 @@ def test_a_lora_trains_on_a_quantised_base_as_on_a_plain_one(name, quantize):
 def test_only_layers_within_blocks_are_packed_and_nearly_all_numbers_are_theirs():
     for family, part in (("sd1", "unet"), ("sdxl", "unet"), ("flux", "transformer"), ("flux", "text_encoder_2")):
         with torch.device("meta"):
-            module = build(standard_parts(family)[part])
+            module = build(FAMILIES[family].usual.parts[part])
         packed, numbers = packings_of(module, "nf4"), dict(module.named_parameters())
         assert sum(numbers[key].numel() for key in packed) > 0.97 * sum(p.numel() for p in numbers.values())
         assert not [key for key in packed if "norm" in key.split(".")[-2] or "embed" in key or key.startswith(("conv_", "proj_out"))]
@@ -285,11 +295,13 @@ _OPEN = """
 import sys
 from pathlib import Path
 import torch
+from lorasmith.models.architectures.parts import T5
 from lorasmith.models.description import Description, PartPlace
+from lorasmith.models.parts import Part
 from lorasmith.models.quantize import quantize_weight
 from lorasmith.models.files.weights import empty_module, load_part
 
-path, config = Path(sys.argv[1]), ("T5EncoderModel", eval(sys.argv[2]))
+path, config = Path(sys.argv[1]), Part(T5, eval(sys.argv[2]))
 place = PartPlace((path,), "", "transformers", config, "the test", {"F16": 1})
 description = Description(path, "single file", "flux", "dev", "flow", False, {"text_encoder_2": place}, ("", {}), {}, (), ())
 empty_module(config)  # what this imports is no memory of the opening
@@ -297,7 +309,7 @@ quantize_weight(torch.ones(64, 64), sys.argv[3], torch.bfloat16)
 peak = lambda: 1024 * next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmHWM"))
 before = peak()
 module = load_part(description, "text_encoder_2", torch.bfloat16, quantize=sys.argv[3])
-print(peak() - before, sum(getattr(p, "packed_bytes", p.nbytes) for p in module.parameters()))
+print(peak() - before, sum(p.codes.nbytes + p.scales.nbytes if hasattr(p, "codes") else p.nbytes for p in module.parameters()))
 """
 T5 = {
     "vocab_size": 1000, "d_model": 1024, "d_kv": 64, "d_ff": 4096, "num_layers": 12, "num_heads": 16, "feed_forward_proj": "gated-gelu",

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
+from lorasmith.models.architectures.emphasis import parse_emphasis
 from lorasmith.models.diffusion import Ddpm
-from lorasmith.models.emphasis import parse_emphasis
 from lorasmith.models.open import open_base
 from lorasmith.models.sampling import initial_latents, sample_latents
 from lorasmith.models.texts import TextOptions

@@ -8,7 +8,7 @@ import torch
 
 from lorasmith.adapters.attach import attach
 from lorasmith.adapters.files.lora_file import save_lora
-from lorasmith.adapters.files.names import clip_targets, unet_targets
+from lorasmith.adapters.files.names import targets
 from lorasmith.adapters.state import adapter_tensors
 from lorasmith.errors import BaseModelError, SettingsError
 from lorasmith.evaluation.sampling import with_lora
@@ -36,8 +36,8 @@ def lora_file(toy_base, tmp_path_factory):
     """A LoRA with strong random weights on both parts of the toy base."""
     base = open_base(toy_base, torch.float32)
     adapters = [
-        attach(base.parts["unet"], unet_targets(base.parts["unet"]), 2, 1.0, seed=1),
-        attach(base.parts["text_encoder"], clip_targets(base.parts["text_encoder"]), 2, 1.0, seed=1),
+        attach(base.parts["unet"], targets("sd1", "unet", base.parts["unet"]), 2, 1.0, seed=1),
+        attach(base.parts["text_encoder"], targets("sd1", "text_encoder", base.parts["text_encoder"]), 2, 1.0, seed=1),
     ]
     generator = torch.Generator().manual_seed(5)
     with torch.no_grad():

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from lorasmith.models.family import SizeConditioning
+from lorasmith.models.base import SizeConditioning
 from lorasmith.models.open import open_base
 from lorasmith.models.sampling import initial_latents
 from lorasmith.models.sdxl.base import time_ids

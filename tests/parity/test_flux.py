@@ -9,10 +9,11 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from lorasmith.models.architectures.parts import AUTOENCODER_KL
 from lorasmith.models.diffusion import Flow, add_noise, shift_for
 from lorasmith.models.flux import config
 from lorasmith.models.flux.base import Flux, image_ids, pack, unpack
-from lorasmith.models.parts import build
+from lorasmith.models.parts import Part, build
 from lorasmith.models.texts import EncodedTexts
 from lorasmith.training.objective.batch_loss import ask
 from lorasmith.training.objective.flow_settings import FlowSettings
@@ -152,7 +153,7 @@ class Recorder(torch.nn.Module):
 
 
 def flux_with(transformer: torch.nn.Module) -> Flux:
-    vae = build(("AutoencoderKL", {"block_out_channels": (4,), "norm_num_groups": 2, "latent_channels": 16, "sample_size": 1024}))
+    vae = build(Part(AUTOENCODER_KL, {"block_out_channels": (4,), "norm_num_groups": 2, "latent_channels": 16, "sample_size": 1024}))
     tokenizer = SimpleNamespace(bos_token_id=0, eos_token_id=1, pad_token_id=1)
     modules = {"transformer": transformer, "text_encoder": None, "text_encoder_2": None, "vae": vae}
     return Flux(modules, {"tokenizer": tokenizer, "tokenizer_2": tokenizer}, Flow(config.SCHEDULER[1]), {})

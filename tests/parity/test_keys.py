@@ -15,6 +15,8 @@ from lorasmith.adapters.files.dialects import read_network
 from lorasmith.adapters.kinds import lora
 from lorasmith.adapters.kinds.kind import LayerSettings
 from lorasmith.adapters.state import adapter_tensors
+from lorasmith.models.families import FAMILIES
+from lorasmith.models.parts import build
 from tests.reference import FOLDER, reference_json
 
 ARCHITECTURES = {"sd15": "sd1", "sd1": "sd1", "sd21": "sd2", "sd20": "sd2", "sd2": "sd2", "sdxl": "sdxl", "flux": "flux"}
@@ -36,19 +38,14 @@ def lists(schema):
 @functools.cache
 def full_size(family):
     """The parts of a family at full size, without memory."""
-    from lorasmith.models.flux import config as flux
-    from lorasmith.models.sd1 import config as sd1
-    from lorasmith.models.sd2 import config as sd2
-    from lorasmith.models.sdxl import config as sdxl
-
+    record = FAMILIES[family]
     with torch.device("meta"):
-        parts = {"sd1": sd1, "sd2": sd2, "sdxl": sdxl, "flux": flux}[family].new_parts()
-    return {part: module for part, module in parts.items() if part in keys.PREFIXES[family]}
+        return {part: build(record.usual.parts[part]) for part in record.lora.parts}
 
 
 def trained_parts(family, names):
     """The parts that a list speaks of: T5 is trained on request only."""
-    prefixes = keys.PREFIXES[family]
+    prefixes = {part: naming.prefix for part, naming in FAMILIES[family].lora.parts.items()}
     return {part: module for part, module in full_size(family).items() if any(n.startswith(prefixes[part] + "_") for n in names)}
 
 

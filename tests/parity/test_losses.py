@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from lorasmith.errors import SettingsError
+from lorasmith.models.architectures.parts import AUTOENCODER_KL
 from lorasmith.models.diffusion import Ddpm
-from lorasmith.models.parts import build
+from lorasmith.models.parts import Part, build
 from lorasmith.models.sd1.base import StableDiffusion1
 from lorasmith.models.texts import EncodedTexts
 from lorasmith.training.objective.batch_loss import PreparedBatch, Question, ask_batch, loss_of, trained_diffusion, weight_of_timesteps
@@ -121,7 +122,7 @@ class Recorder(torch.nn.Module):
 
 
 def base_with(unet, diffusion):
-    vae = build(("AutoencoderKL", {"block_out_channels": (4,), "norm_num_groups": 2}))
+    vae = build(Part(AUTOENCODER_KL, {"block_out_channels": (4,), "norm_num_groups": 2}))
     tokenizer = SimpleNamespace(bos_token_id=0, eos_token_id=1, pad_token_id=1)
     return StableDiffusion1({"unet": unet, "text_encoder": None, "vae": vae}, {"tokenizer": tokenizer}, diffusion, {})
 

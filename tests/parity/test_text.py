@@ -6,10 +6,11 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from lorasmith.models.clip import Clip, Marks, chunk_count, lay_out
+from lorasmith.models.architectures.clip import Clip, Marks, chunk_count, lay_out
+from lorasmith.models.architectures.parts import AUTOENCODER_KL, UNET
+from lorasmith.models.base import SizeConditioning
 from lorasmith.models.diffusion import Ddpm
-from lorasmith.models.family import SizeConditioning
-from lorasmith.models.parts import build
+from lorasmith.models.parts import Part, build
 from lorasmith.models.sd1.base import StableDiffusion1
 from lorasmith.models.sdxl.base import StableDiffusionXL, time_ids
 from lorasmith.models.texts import TextOptions
@@ -58,7 +59,7 @@ def base(family: str):
         "attention_head_dim": 2,
     }
     vae = {"block_out_channels": (4,), "norm_num_groups": 2}
-    modules = {"unet": build(("UNet2DConditionModel", unet)), "vae": build(("AutoencoderKL", vae)), "text_encoder": encoder(1).encoder}
+    modules = {"unet": build(Part(UNET, unet)), "vae": build(Part(AUTOENCODER_KL, vae)), "text_encoder": encoder(1).encoder}
     tokenizers = {"tokenizer": encoder(1).tokenizer}
     diffusion = Ddpm("epsilon", torch.linspace(1, 0, 1000), {})
     if family == "sd1":

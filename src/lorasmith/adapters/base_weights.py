@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from lorasmith.adapters.files import names as keys
 from lorasmith.errors import AdapterError
+from lorasmith.models.families import FAMILIES
 from lorasmith.models.files.weights import load_part
-from lorasmith.models.open import standard_parts
 from lorasmith.models.parts import Part, build
 
 if TYPE_CHECKING:
@@ -24,8 +24,7 @@ class BaseWeights:
     def __init__(self, family: str, parts: Mapping[str, nn.Module] | None = None) -> None:
         self.family = family
         self.parts = dict(parts or {})
-        unet = self.parts.get("unet")
-        self.shape = None if unet is None else keys.unet_shape(unet)
+        self.shape = keys.denoiser_shape(family, self.parts)
 
     def weight(self, name: str) -> Tensor | None:
         """The weight that a name in a file speaks of, on the device that it has (the meta device: its shape alone).
@@ -60,15 +59,15 @@ def empty_base(description: Description) -> BaseWeights:
 
 def standard_base(family: str) -> BaseWeights:
     """A family at its full size, without a number: for shapes."""
-    return BaseWeights(family, _on_meta(family, standard_parts(family)))
+    return BaseWeights(family, _on_meta(family, FAMILIES[family].usual.parts))
 
 
 def loaded_base(description: Description) -> BaseWeights:
     """The base of this description with its weights in fp32 on the CPU; the autoencoder is left out."""
-    wanted = [name for name in description.parts if name in keys.PREFIXES[description.family]]
+    wanted = [name for name in description.parts if name in keys.naming_of(description.family).parts]
     return BaseWeights(description.family, {name: load_part(description, name, torch.float32) for name in wanted})
 
 
 def _on_meta(family: str, parts: Mapping[str, Part]) -> dict[str, nn.Module]:
     with torch.device("meta"):
-        return {name: build(part) for name, part in parts.items() if name in keys.PREFIXES[family]}
+        return {name: build(part) for name, part in parts.items() if name in keys.naming_of(family).parts}

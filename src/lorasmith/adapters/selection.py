@@ -17,7 +17,6 @@ chose there: {pattern = "IN04", rank = 8} does not add the block's convolutions 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -149,23 +148,10 @@ def layer_settings(weight_shape: tuple[int, ...], settings: NetworkSettings, rul
 def candidates_of(family: str, part: str, module: nn.Module, preset: str) -> list[Candidate]:
     """Every layer of a part that a file has a name for, and whether the preset trains it."""
     in_preset = keys.targets(family, part, module, preset).keys()
-    shape = keys.unet_shape(module) if part == "unet" else None
+    shape = keys.shape_of(family, part, module)
     found = []
     for name, paths in keys.targets(family, part, module, "full").items():
         weights = [cast(BaseLayer, module.get_submodule(path)).weight for path in paths]
         whole = (sum(weight.shape[0] for weight in weights), *weights[0].shape[1:])
-        found.append(Candidate(NetworkTarget(paths, name), block_of(family, part, name, paths[0], shape), whole, name in in_preset))
+        found.append(Candidate(NetworkTarget(paths, name), keys.block_of(family, part, paths[0], shape), whole, name in in_preset))
     return found
-
-
-def block_of(family: str, part: str, name: str, path: str, shape: keys.UnetShape | None = None) -> str:
-    """The block that a layer lies in, in the count of LoRA block weights; BASE for what lies in none."""
-    if part == "unet":  # SDXL's names are the original model's, whose blocks are counted
-        name = keys.place("sdxl", "unet", path, shape).name
-        if found := re.search(r"(input|middle|output)_block(?:s_(\d+))?", name):
-            return "MID" if found[1] == "middle" else f"{'IN' if found[1] == 'input' else 'OUT'}{int(found[2]):02d}"
-    elif found := re.search(r"(double|single)_blocks_(\d+)", name):
-        return f"{found[1].upper()}{int(found[2]):02d}"
-    elif found := re.match(r"lora_te(\d?)_.*?(?:layers|block)_(\d+)", name):
-        return f"TE{found[1] + '_' if found[1] else ''}{int(found[2]):02d}"
-    return "BASE"

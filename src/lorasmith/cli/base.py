@@ -32,6 +32,7 @@ def inspect(
 
     lorasmith base inspect flux1-dev.safetensors --text-encoder clip_l.safetensors --text-encoder-2 t5xxl.safetensors --vae ae.safetensors
     """
+    from lorasmith.models.families import FAMILIES
     from lorasmith.models.files.hashes import sha256
     from lorasmith.models.open import describe, missing_parts
 
@@ -43,8 +44,7 @@ def inspect(
         data = found.as_data() | {"missing": absent} | ({"sha256": digests} if hashes else {})
         typer.echo(json.dumps(data, indent=2, ensure_ascii=False))
         return
-    names = {"sd1": "Stable Diffusion 1.x", "sd2": "Stable Diffusion 2.x", "sdxl": "Stable Diffusion XL", "flux": "Flux.1"}
-    typer.echo(f"{source}: {names[found.family]}{' ' + found.variant if found.variant else ''}, a {found.layout}")
+    typer.echo(f"{source}: {FAMILIES[found.family].title}{' ' + found.variant if found.variant else ''}, a {found.layout}")
     typer.echo("\nHow we know")
     for reason in found.reasons:
         typer.echo(f"  {reason}")

@@ -22,7 +22,7 @@ from lorasmith.demo.weights import TAGGER
 from lorasmith.demo.world import random_scene, tag_caption
 from lorasmith.draws import rng_for
 from lorasmith.evaluation.sampling import with_lora
-from lorasmith.models.family import Base
+from lorasmith.models.base import Base
 from lorasmith.models.sampling import sample
 
 OTHER_SEEDS = 50_000_000  # scenes of other prompts; never the base's, the datasets' or the tagger's

@@ -13,7 +13,7 @@ from lorasmith.adapters.files.lora_file import load_tensors
 from lorasmith.adapters.files.network import file_tensors
 from lorasmith.adapters.state import attach_file
 from lorasmith.errors import AdapterError
-from lorasmith.models.family import Base
+from lorasmith.models.base import Base
 
 
 @contextmanager
@@ -26,7 +26,7 @@ def with_lora(base: Base, file: Path | None, strength: float = 1.0) -> Iterator[
         yield ()
         return
     lora = load_tensors(file)
-    shape = keys.unet_shape(base.parts["unet"]) if "unet" in base.parts else None
+    shape = keys.denoiser_shape(base.family, base.parts)
     network = read_network(lora.tensors, lora.metadata, base.family, shape).whole()
     tensors = file_tensors(network.layers)
     adapters: list[AttachedAdapter] = []

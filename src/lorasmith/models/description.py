@@ -1,10 +1,10 @@
-"""What a base model is, before a weight of it is read: its family, where its parts lie, and how we know.
+"""What a base model is, before a weight of it is read: its family, where its parts are, and how we know.
 
-    description = describe("models/animagine.safetensors")      # models/checkpoint
+    description = describe("models/animagine.safetensors")      # models/open
     description.family, description.prediction_type             # "sdxl", "v_prediction"
-    unet = load_part(description, "unet", torch.bfloat16, "cuda")   # models/weights
+    unet = load_part(description, "unet", torch.bfloat16, "cuda")   # models/files/weights
     tokenizer = load_tokenizer(description, "tokenizer")            # models/tokenizers
-    fingerprints(description)                                       # models/hashes
+    fingerprints(description)                                       # models/files/hashes
 
 A description is made from headers and small files alone, and is data: frozen, without torch, quick to make and to print.
 """
@@ -16,29 +16,28 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from lorasmith.models.parts import Part
+from lorasmith.models.families import FAMILIES
+from lorasmith.models.family import PredictionType, Sizes, Variant
+from lorasmith.models.parts import Part, SchedulerConfig
 
 Layout = Literal["single file", "folder", "separate files"]
-PredictionType = Literal["epsilon", "v_prediction", "flow"]
-# Whose names a part's tensors carry; the tables between them are in models/conversion.
-Names = Literal["diffusers", "ldm", "open_clip", "transformers", "bfl"]
 
 
 @dataclass(frozen=True)
 class PartPlace:
-    """Where the tensors of one part lie, and what they are to become."""
+    """Where the tensors of one part are, and what they are to become."""
 
-    files: tuple[Path, ...]  # one, or the shards of it
-    prefix: str  # what stands before the part's keys in them, with its dot; often ""
-    names: Names
-    config: Part  # class and settings of the module that they fill
+    files: tuple[Path, ...]  # one, or its shards
+    prefix: str  # of the part's keys in them, with its dot; often ""
+    names: str  # whose names its tensors have there: "diffusers", "ldm", "open_clip", "transformers", "bfl"
+    config: Part  # architecture and settings of the module that they fill
     config_from: str  # where those settings were found, in words
-    dtypes: Mapping[str, int]  # safetensors' name of a type ("F16", "F8_E4M3") -> how many tensors have it
+    dtypes: Mapping[str, int]  # safetensors' name of a dtype ("F16", "F8_E4M3") -> how many tensors have it
     scaled_fp8: bool = False  # eight-bit weights with a scale beside each
 
     @property
     def dtype(self) -> str:
-        """The type that most of its tensors have, for people: "fp16", "bf16", "fp32", "fp8", "scaled fp8"."""
+        """The dtype that most of its tensors have, for people: "fp16", "bf16", "fp32", "fp8", "scaled fp8"."""
         most = max(self.dtypes, key=lambda name: self.dtypes[name], default="none")
         if any(name.startswith("F8") for name in self.dtypes):
             return "scaled fp8" if self.scaled_fp8 else "fp8"
@@ -47,26 +46,36 @@ class PartPlace:
 
 @dataclass(frozen=True)
 class Description:
-    """A base model as its files tell it."""
+    """A base model as its files describe it."""
 
     source: Path  # the file or folder that was given, or the cached folder of a hub id
     layout: Layout
-    family: str  # "sd1", "sd2", "sdxl", "flux"
-    variant: str  # "dev" and "schnell" for flux; "" elsewhere
+    family: str  # a key of models.families.FAMILIES
+    variant: str  # a key of its variants; "" where there is one only
     prediction_type: PredictionType
     zero_terminal_snr: bool
-    parts: Mapping[str, PartPlace]  # "unet" or "transformer", "text_encoder", "text_encoder_2", "vae"
-    scheduler: Part  # class and settings, with the prediction type and zero-SNR as above
-    tokenizers: Mapping[str, Path]  # name -> its folder, where one lies beside the weights; the others are the standard ones
+    parts: Mapping[str, PartPlace]  # by diffusers' names: the denoiser, "text_encoder", "text_encoder_2", "vae"
+    scheduler: SchedulerConfig  # with the prediction type and zero SNR as above
+    tokenizers: Mapping[str, Path]  # name -> its folder, where one is beside the weights; the others are the standard ones
     reasons: tuple[str, ...]  # how we know, one sentence each
     notes: tuple[str, ...]  # what a LoRA on it will need, one sentence each
-    metadata: Mapping[str, str] = field(default_factory=dict)  # what a single file says of itself
+    metadata: Mapping[str, str] = field(default_factory=dict)  # what a single file says about itself
     hub_id: str | None = None
 
     @property
     def denoiser(self) -> str:
         """The name of the part that denoises."""
-        return "transformer" if self.family == "flux" else "unet"
+        return FAMILIES[self.family].denoiser
+
+    @property
+    def form(self) -> Variant:
+        """What the family's record says about bases of this variant."""
+        return FAMILIES[self.family].variant(self.variant)
+
+    @property
+    def sizes(self) -> Sizes:
+        """Native size and pixel step by the parts' own settings; the denoiser and the autoencoder must be there."""
+        return FAMILIES[self.family].sizes({name: place.config.settings for name, place in self.parts.items()})
 
     def as_data(self) -> dict[str, Any]:
         """For --json and the manifest."""
@@ -75,8 +84,8 @@ class Description:
             "prediction_type": self.prediction_type, "zero_terminal_snr": self.zero_terminal_snr,
             "parts": {
                 name: {
-                    "files": [str(file) for file in place.files], "prefix": place.prefix, "names": place.names, "class": place.config[0],
-                    "dtype": place.dtype, "config_from": place.config_from,
+                    "files": [str(file) for file in place.files], "prefix": place.prefix, "names": place.names,
+                    "class": place.config.class_name, "dtype": place.dtype, "config_from": place.config_from,
                 }
                 for name, place in self.parts.items()
             },

@@ -1,138 +1,320 @@
-"""The contract of a base model family: what training, sampling and adapters may ask of an opened base.
+"""What a family of base models says about itself, as one record.
 
-A family is a folder: `config` has its full-size parts and its usual settings as data, `base` a class that keeps this contract.
-The registry is `models.checkpoint.FAMILIES`; the tests of the contract, tests/models/test_contract.py, run on all that stand there.
+A family is a folder: `family.py` there holds its record, made of data and pure functions, and `base.py` the class of its opened bases
+(the contract: `models.base.Base`). The registry is `models.families.FAMILIES`; a family is added by its folder and one line there. All
+other code reads the record and names no family. Nothing here imports torch.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, Self
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
 
-if TYPE_CHECKING:
-    import torch
+from lorasmith.models.files.tensor_file import Entry
+from lorasmith.models.lora_naming import LoraNaming
+from lorasmith.models.parts import Part, SchedulerConfig
+from lorasmith.models.shift import Shift
 
-    from lorasmith.models.description import Description
-    from lorasmith.models.diffusion import Diffusion
-    from lorasmith.models.settings import Quantize
-    from lorasmith.models.texts import EncodedTexts, TextOptions
+PredictionType = Literal["epsilon", "v_prediction", "flow"]
+
+
+# -- what its users set ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Rate:
+    """A learning rate for AdamW at rank 8 to 32, and why."""
+
+    value: float
+    reason: str
+    source: str = "S3"
+
+
+@dataclass(frozen=True)
+class CaptionAdvice:
+    """Which captions a base understands."""
+
+    style: Literal["sentences", "tags"]
+    why: str
+    """What is said about captions in the other style, one sentence."""
+    fix: str
+    """What to do about them, one sentence."""
+    others_are_wrong: bool = True
+    """Whether captions in the other style are a mistake at once (a warning), or only where most are (a note)."""
+
+
+@dataclass(frozen=True)
+class ClipSkip:
+    """Which of a text encoder's last layers is read."""
+
+    in_words: str
+    usual: int = 1
+    """What its users set."""
+    most: int = 1
+    """The largest that any base of the family is used with."""
+    for_tags: int | None = None
+    """What bases that were fine-tuned on tags are used with, where that is another one."""
 
 
 @dataclass(frozen=True)
 class FamilyDefaults:
-    """What a family's users set, and the limits of it; rates are for AdamW at rank 8-32."""
+    """What a family's users set, and the limits of it."""
 
-    resolution: int  # side of the square it was made for, in pixels
-    bucket_step: int  # sides of training pictures go in such steps, in pixels
-    bucket_sides: tuple[int, int]  # shortest and longest side of a bucket, in pixels
-    caption_style: str  # "sentences" or "tags"; fine-tuned bases differ
-    max_token_lengths: tuple[int, ...]  # of a caption; the first is usual
-    denoiser_lr: float
-    text_encoder_lr: float  # 0: the text encoders are left alone
-    steps: int  # of drawing
-    cfg_scale: float  # classifier-free guidance; 1 is none
-    guidance: float | None = None  # what a guidance-distilled model is told; None where it is told nothing
+    # pictures
+    resolution: int
+    """Side of the square it was made for, in pixels."""
+    bucket_step: int
+    """Sides of training pictures are multiples of this, in pixels."""
+    bucket_sides: tuple[int, int]
+    """Shortest and longest side of a bucket, in pixels."""
+    # captions
+    caption_style: Literal["sentences", "tags"]
+    max_token_lengths: tuple[int, ...]
+    """Of a caption; the first is usual."""
+    # learning
+    rate: Rate
+    """Of the denoiser."""
+    text_encoder_lr: float
+    """0: the text encoders are left alone."""
+    rates_for: Mapping[str, Rate] = field(default_factory=dict)
+    """Kind of LoRA ("character", "style") -> another rate of the denoiser."""
+    trained_text_encoders: tuple[str, ...] = ("text_encoder",)
+    """Which text encoders train where network.train_text_encoder is on and no rate names them."""
+    text_encoders_left_alone: str = ""
+    """Why none is trained usually; empty where they are."""
+    finds_its_own_rate: bool = True
+    """Whether optimizers that find their own rate (Prodigy, D-Adaptation) are known to work with it."""
+    timestep_sampling: str = "family_shift"
+    """How flow models are trained: a value of flow.timestep_sampling."""
+    shift: Shift | None = None
+    """How flow.timestep_sampling = family_shift moves the sigmas; None for families without flow."""
+    model_prediction_type: str = "raw"
+    """A value of flow.model_prediction_type."""
+    # generating
+    steps: int = 25
+    cfg_scale: float = 7.0
+    """Classifier-free guidance; 1 is none."""
+    guidance: float | None = None
+    """What a guidance-distilled model is told; None where it has no such input."""
+    # resources and files
+    save_precision: Literal["fp16", "bf16", "fp32"] = "fp16"
+    memory_per_image: str | None = None
+    """What a step without gradient checkpointing keeps for each picture of the native size, in words; None where that is little."""
+    largest_resolution: int | None = None
+    """The largest side that it still draws well, where that is more than `resolution`."""
+    larger_resolution: str = ""
+    """Why it may be trained at `largest_resolution`."""
+    fine_tuned_resolution: tuple[int, str] | None = None
+    """A larger side that some fine-tuned bases were made for, and which those are, in words."""
+
+    @property
+    def denoiser_lr(self) -> float:
+        """The usual learning rate of the denoiser."""
+        return self.rate.value
 
 
 @dataclass(frozen=True)
-class SizeConditioning:
-    """Where a picture comes from, as SDXL is told: (width, height) and (left, top) in pixels.
+class Variant:
+    """One form of a family, at full size: what a single file does not say about itself."""
 
-    `original` is the file's size, `crop` the place of the bucket inside the resized picture, `target` the bucket.
-    """
-
-    original: tuple[int, int]
-    crop: tuple[int, int]
-    target: tuple[int, int]
-
-    @classmethod
-    def uncropped(cls, width: int, height: int) -> SizeConditioning:
-        """A picture that was always of this size: what is asked for when drawing."""
-        return cls((width, height), (0, 0), (width, height))
-
-
-class Base(Protocol):
-    """An opened base model; its weights are frozen, its modules in eval mode.
-
-    Memory that a run needs no more can be given back: `free_text_encoders`, `free_autoencoder`. What asks for them afterwards gets a
-    RunError.
-    """
-
-    family: str
+    parts: Mapping[str, Part]
+    scheduler: SchedulerConfig
     defaults: FamilyDefaults
-    diffusion: Diffusion  # how it was noised, and what it predicts
-    latent_channels: int
-    latent_step: int  # pixels a latent covers on each side
-    pixel_step: int  # sides of a picture must be multiples of this, in pixels
-    native_resolution: int  # side of the square it was made for, in pixels
-    fingerprints: Mapping[str, str]  # part -> hash of its weights and settings
-    denoiser: str  # the part that predicts: "unet" or "transformer"
-    parts: Mapping[str, torch.nn.Module]  # what can carry an adapter: the denoiser and the text encoders
-
-    def count_tokens(self, caption: str) -> int:
-        """Tokens of a caption, without the begin and end tokens."""
-        ...
-
-    def max_tokens(self, options: TextOptions) -> int:
-        """The most tokens of a caption that are read, without the begin and end tokens."""
-        ...
-
-    def encode_texts(self, captions: Sequence[str], options: TextOptions) -> EncodedTexts:
-        """Captions to what `predict` reads; carries gradients where an adapter is attached.
-
-        Raises SettingsError where the options are not for this family, RunError once the text encoders are freed.
-        """
-        ...
-
-    def encode_pixels(self, pixels: torch.Tensor) -> torch.Tensor:
-        """(n, 3, h, w) in [-1, 1] to latents, scaled as `predict` wants them."""
-        ...
-
-    def decode_latents(self, latents: torch.Tensor) -> torch.Tensor:
-        """Latents to pixels (n, 3, h, w) in [-1, 1]."""
-        ...
-
-    def predict(
-        self,
-        noisy: torch.Tensor,
-        timesteps: torch.Tensor,
-        texts: EncodedTexts,
-        sizes: Sequence[SizeConditioning] | None = None,
-        guidance: float | None = None,
-    ) -> torch.Tensor:
-        """The model's prediction for noisy latents at timesteps (n,).
-
-        `sizes` is read by SDXL (None: uncropped pictures of the latents' size), `guidance` by guidance-distilled models
-        (None: the usual); the others take no notice of them.
-        """
-        ...
-
-    def checkpoint_gradients(self) -> None:
-        """From now on keep only what goes into each block for the gradient, and compute the block again when that is due.
-
-        The gradients are the same; a step takes about a third longer and far less memory. Text encoders that learn are included.
-        """
-        ...
-
-    def free_text_encoders(self) -> None:
-        """Give the text encoders' memory back, once all captions are encoded; they are no longer among `parts`.
-
-        Captions can still be counted. Drawing encodes its prompts, so samples want theirs encoded before.
-        """
-        ...
-
-    def free_autoencoder(self) -> None:
-        """Give the autoencoder's memory back, once all latents are made; drawing needs it for its pictures."""
-        ...
+    distilled: bool | None = False
+    """Whether it was distilled to few steps; None where a file cannot tell."""
+    note: str = ""
+    """What a LoRA on it will need to know."""
 
 
-class Family(Protocol):
-    """The class of a family's bases."""
+# -- how it is recognised -------------------------------------------------------------------------------------------------------
 
-    family: str
 
-    @classmethod
-    def open(cls, description: Description, dtype: torch.dtype, device: str = "cpu", quantize: Quantize = "none") -> Self:
-        """Open a base; weights are read straight to `dtype` and `device`, or packed there, the autoencoder's always to float32."""
-        ...
+@dataclass(frozen=True)
+class DenoiserFile:
+    """A denoiser in a file, for a family to look at."""
+
+    source: Path
+    entries: Mapping[str, Entry]
+    """The denoiser's tensors without their prefix."""
+    prefix: str
+    names: str
+    """Whose names they are: "ldm", "diffusers" ..."""
+    beside: tuple[str, ...]
+    """Prefixes of the text encoders in the same file."""
+
+
+@dataclass(frozen=True)
+class Match:
+    """A family has recognised a base, and says how."""
+
+    reason: str
+    variant: str = ""
+
+
+@dataclass(frozen=True)
+class Detection:
+    """How bases of a family are recognised."""
+
+    pipelines: tuple[str, ...]
+    """Classes of diffusers' pipelines that model_index.json may name."""
+    from_file: Callable[[DenoiserFile], Match | None]
+    """Looks at a denoiser of the family's architecture; raises BaseModelError for a special model (inpainting ...) of the family."""
+    from_config: Callable[[Path, str, Mapping[str, Any]], Match | None]
+    """The same for a diffusers folder: its path, the class in model_index.json, the settings of its denoiser."""
+    part_prefixes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Part -> pieces of a prefix that mark it in a single file, where another part has the same architecture."""
+
+
+# -- what others call it --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class BlockRow:
+    """How sd-scripts counts the blocks of a denoiser in lists of numbers, one for each block."""
+
+    down: int
+    mid: int
+    patterns: tuple[str, ...]
+    """The blocks in the row's order, as patterns of rules."""
+    with_transformers: frozenset[str]
+    """Those that hold transformers; the others hold convolutions alone."""
+    spare: int = 0
+    """Numbers at either end that are for no block."""
+
+    @property
+    def numbers(self) -> int:
+        return len(self.patterns) + 2 * self.spare
+
+
+@dataclass(frozen=True)
+class SdScripts:
+    """The family in the words of sd-scripts and its GUI (kohya_ss)."""
+
+    script: str
+    """The script that trains it."""
+    base_model_version: Mapping[str, str]
+    """Prediction type -> ss_base_model_version."""
+    architecture: Mapping[str, tuple[str, str]]
+    """ss_base_model_version -> (modelspec.architecture, modelspec.implementation)."""
+    v2: bool = False
+    """ss_v2."""
+    network_module: str = "networks.lora"
+    lora_type: str = ""
+    """The GUI's name of a LoRA of this family, where it has one of its own."""
+    gui_flag: str = ""
+    """The GUI's switch for this family."""
+    options: Mapping[str, str] = field(default_factory=dict)
+    """Options that are this family's alone -> the setting here; "" for those without one."""
+    reads_clip_skip: bool = True
+    token_length_option: str = "max_token_length"
+    second_text_encoder_lr: bool = True
+    """Whether its script reads a second number of text_encoder_lr."""
+    block_row: BlockRow | None = None
+
+
+@dataclass(frozen=True)
+class Relative:
+    """A line of fine-tuned bases that people call by a name of its own, and that reads captions differently."""
+
+    title: str
+    captions: CaptionAdvice
+
+
+# -- the record -----------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """What a base's small files say about sizes, in pixels."""
+
+    native: int
+    """Side of the square it was made for."""
+    pixel_step: int
+    """Sides of a picture must be multiples of this."""
+
+
+@dataclass(frozen=True)
+class Tokenizer:
+    """The tokenizer of a text encoder."""
+
+    class_name: str
+    """In transformers."""
+    load: Callable[[], Any]
+    """The standard one, from an installed package or the hub, for bases that come without."""
+    carrier: str
+    """Where that comes from, in words: "install open_clip_torch"."""
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a family's bases predict, where a file does not say."""
+
+    types: tuple[PredictionType, ...]
+    """The first is usual."""
+    usual_reason: str = "nothing in the file says otherwise, and its family usually does"
+    unmarked_note: str = ""
+    """What to look at where nothing in the file says it."""
+    zero_snr_note: str = ""
+    """What to look at where a base that predicts v says nothing of zero terminal SNR."""
+
+
+@dataclass(frozen=True, eq=False)
+class Family:
+    """A family of base models."""
+
+    name: str
+    """What users type."""
+    title: str
+    """For people: "Stable Diffusion XL"."""
+    package: str
+    """The family's folder, as a package."""
+    base_class: str
+    """The class of its opened bases, in the folder's module `base`, which is imported when one is opened."""
+    denoiser: str
+    """The part that predicts."""
+    variants: Mapping[str, Variant]
+    """The first is usual."""
+    tokenizers: Mapping[str, Tokenizer]
+    prediction: Prediction
+    sizes: Callable[[Mapping[str, Mapping[str, Any]]], Sizes]
+    """From the settings of a base's parts, of any size."""
+    detection: Detection
+    lora: LoraNaming
+    captions: CaptionAdvice
+    clip_skip: ClipSkip
+    sd_scripts: SdScripts | None = None
+    ui_type: str | None = None
+    """The type that AUTOMATIC1111 shows and filters by; None where it does not have the family."""
+    relatives: Mapping[str, Relative] = field(default_factory=dict)
+    """What else users type for fine-tuned lines of this family ("pony")."""
+    caption_tokenizers: tuple[str, ...] | None = None
+    """The tokenizers whose limit a caption must keep; None: all."""
+
+    def __repr__(self) -> str:
+        return f"Family({self.name!r}, {self.title})"
+
+    @property
+    def usual(self) -> Variant:
+        """The usual variant."""
+        return next(iter(self.variants.values()))
+
+    @property
+    def defaults(self) -> FamilyDefaults:
+        """Those of the usual variant."""
+        return self.usual.defaults
+
+    @property
+    def is_flow(self) -> bool:
+        """Whether it is trained by flow matching."""
+        return "flow" in self.prediction.types
+
+    @property
+    def text_encoders(self) -> tuple[str, ...]:
+        """Its parts that read captions."""
+        return tuple(name for name in self.usual.parts if name.startswith("text_encoder"))
+
+    def variant(self, name: str) -> Variant:
+        """By its name; the usual one where there is none of that name."""
+        return self.variants.get(name, self.usual)

@@ -1,36 +1,76 @@
-"""The parts of a base model as empty modules: what class they are, with which settings, made on any device.
+"""The parts of a base model as empty modules: what architecture they have, with which settings, made on any device.
 
-A part is written as data, ("UNet2DConditionModel", {...}); the classes are those of diffusers and transformers.
+A part is written as data, `Part(UNET, {...})`; the classes are those of diffusers and transformers, and are imported when one is made.
 `with torch.device("meta"):` around `build` makes a full-size part in no memory.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+import importlib
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from lorasmith.models.files.take import Shapes, Take
 
 if TYPE_CHECKING:
     from torch import nn
 
-Part = tuple[str, Mapping[str, Any]]  # class name, its settings
-DIFFUSERS = ("UNet2DConditionModel", "FluxTransformer2DModel", "AutoencoderKL")
+NameTable = Callable[[Shapes, Collection[str]], dict[str, Take]]
+"""(shapes of the module's tensors, keys in the file) to where each tensor of the module is in that file."""
+
+SchedulerConfig = tuple[str, Mapping[str, Any]]
+"""Class of a noise scheduler of diffusers, and its config."""
+
+
+@dataclass(frozen=True, eq=False)
+class Architecture:
+    """A class of modules that is part of bases: how one is made, how it is recognised in a file, and what its tensors are called there."""
+
+    class_name: str
+    """In `library`: "UNet2DConditionModel"."""
+    library: str
+    """Where the class comes from: "diffusers", "transformers", or another module that can be imported."""
+    kind: str
+    """What it does in a base, in one word: "unet", "transformer", "vae", "clip", "t5". Classes of one kind share anchors."""
+    title: str
+    """For people, with its article: "a U-Net"."""
+    config_class: str = ""
+    """transformers: the class of its configuration. diffusers' classes take their settings as they are."""
+    anchors: Mapping[str, str] = field(default_factory=dict)
+    """A tensor's name that nothing else has -> whose names a file with it has."""
+    tables: Mapping[str, NameTable] = field(default_factory=dict)
+    """Whose names a file has -> where each tensor is; a name without a table is the module's own."""
+    inner_prefix: str = ""
+    """What may stand between the prefix of the part in a file and an anchor: "text_model."."""
+    layouts: Mapping[str, str] = field(default_factory=dict)
+    """Whose names -> whose they are, for people: "the original (LDM)"."""
+    folder_names: str = "diffusers"
+    """Whose names the part has in a diffusers folder."""
+    quantizable: bool = False
+    """Whether base.quantize packs its weights; small parts and autoencoders stay as they are."""
+
+    def __repr__(self) -> str:
+        return f"Architecture({self.class_name})"
+
+
+class Part(NamedTuple):
+    """One part of a base: its architecture, and the settings that its class is made with."""
+
+    architecture: Architecture
+    settings: Mapping[str, Any]
+
+    @property
+    def class_name(self) -> str:
+        return self.architecture.class_name
 
 
 def build(part: Part) -> nn.Module:
-    """One part with the weights of a fresh start, frozen and in eval mode."""
-    import diffusers
-    import transformers
-
-    name, settings = part
-    match name:
-        case _ if name in DIFFUSERS:
-            module = getattr(diffusers, name)(**settings)
-        case "CLIPTextModel" | "CLIPTextModelWithProjection":
-            module = getattr(transformers, name)(transformers.CLIPTextConfig(**settings))
-        case "T5EncoderModel":
-            module = transformers.T5EncoderModel(transformers.T5Config(**settings))
-        case _:
-            raise ValueError(f"no part of a base model is a {name}")
+    """One part with freshly initialised weights, frozen and in eval mode."""
+    architecture, settings = part
+    library = importlib.import_module(architecture.library)
+    made = getattr(library, architecture.class_name)
+    module = made(getattr(library, architecture.config_class)(**settings)) if architecture.config_class else made(**settings)
     return module.requires_grad_(False).eval()
 
 

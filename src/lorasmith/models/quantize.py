@@ -40,8 +40,6 @@ from lorasmith.models.description import Description
 from lorasmith.models.files.hashes import fingerprints
 from lorasmith.models.settings import Quantize
 
-QUANTIZED_PARTS = ("UNet2DConditionModel", "FluxTransformer2DModel", "T5EncoderModel")  # by the class of the part
-
 BLOCK = 64
 PIECE = 1 << 16  # numbers that are packed at once
 NF4_LEVELS = (
@@ -135,11 +133,6 @@ class QuantizedWeight(Tensor):
     def rows_width(self) -> int:
         """How many numbers share a scale."""
         return PACKINGS[self.packing].width or self.codes.shape[1]
-
-    @property
-    def packed_bytes(self) -> int:
-        """The memory that the weight takes."""
-        return self.codes.nbytes + self.scales.nbytes
 
     def _like(self, change: Callable[[Tensor], Tensor], dtype: torch.dtype | None = None) -> QuantizedWeight:
         return QuantizedWeight(change(self.codes), change(self.scales), self.packing, self.shape, dtype or self.dtype)
@@ -270,15 +263,10 @@ def packings_of(part: nn.Module, quantize: Literal["int8", "nf4"]) -> dict[str, 
     }
 
 
-def is_quantized(part: nn.Module) -> bool:
-    """Whether some weight of a part is packed."""
-    return any(isinstance(parameter, QuantizedWeight) for parameter in part.parameters())
-
-
 def fingerprints_as_opened(description: Description, quantize: Quantize) -> dict[str, str]:
     """What a cache of each part's results depends on; packed weights are other numbers than the file's."""
     plain = fingerprints(description)
     if quantize == "none":
         return plain
-    packed = {name for name, place in description.parts.items() if place.config[0] in QUANTIZED_PARTS}
+    packed = {name for name, place in description.parts.items() if place.config.architecture.quantizable}
     return {name: hashlib.sha256(f"{own} {quantize}".encode()).hexdigest() if name in packed else own for name, own in plain.items()}

@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from lorasmith.draws import generator_for
-from lorasmith.models.family import Base
+from lorasmith.models.base import Base
 from lorasmith.models.texts import EncodedTexts, TextOptions
 
 TextSource = Callable[[Sequence[str]], EncodedTexts]
@@ -39,7 +39,7 @@ def sample_latents(
     base reads the prompts, or gives their states itself; with a source only `prompts` and `negative_prompt` are asked for.
     """
     count = len(prompts)
-    scheduler = base.diffusion.scheduler(steps, latents.shape[-2] * latents.shape[-1] // 4)
+    scheduler = base.diffusion.scheduler(steps, base.tokens(*latents.shape[-2:]))
     wanted = [*([negative_prompt] * count if cfg_scale != 1 else []), *prompts]
     states = base.encode_texts(wanted, texts or TextOptions()) if isinstance(texts, TextOptions | None) else texts(wanted)
     for timestep in scheduler.timesteps:
@@ -47,8 +47,8 @@ def sample_latents(
             prediction = base.predict(latents, timestep.expand(count), states, guidance=guidance)
         else:
             both = base.predict(torch.cat([latents, latents]), timestep.expand(2 * count), states, guidance=guidance)
-            away, towards = both.chunk(2)
-            prediction = away + cfg_scale * (towards - away)
+            negative, positive = both.chunk(2)
+            prediction = base.guided(negative, positive, cfg_scale)
         latents = scheduler.step(prediction.float().to(latents.device), timestep, latents).prev_sample
     return latents
 

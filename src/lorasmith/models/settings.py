@@ -1,4 +1,4 @@
-"""What a user says about the base model."""
+"""The settings of the base model, and the options that it is opened with."""
 
 from __future__ import annotations
 
@@ -6,13 +6,26 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+from typing_extensions import TypedDict
 
 if TYPE_CHECKING:
-    from lorasmith.models.open import OpenOptions
     from lorasmith.models.texts import TextOptions
 
 
 Quantize = Literal["none", "int8", "nf4"]
+
+
+class OpenOptions(TypedDict, total=False):
+    """What a user may give beside the path; each is a setting of the base."""
+
+    vae: Path | str | None  # the file or folder of another autoencoder
+    text_encoder: Path | str | None  # the file of the (first) text encoder, where the model's file has none
+    text_encoder_2: Path | str | None
+    config: Path | None  # a diffusers folder whose settings and tokenizers are used instead of the family's standard ones
+    prediction_type: str | None  # "epsilon" or "v_prediction", against what the files say
+    zero_terminal_snr: bool | None
+    allow_pickle: bool  # whether .ckpt and .pt files are read, as weights alone
+    quantize: Quantize  # whether and how the weights of the denoiser and of large text encoders are quantised
 
 
 class BaseModelSettings(BaseModel):
@@ -55,7 +68,7 @@ class BaseModelSettings(BaseModel):
 
     @property
     def open_options(self) -> OpenOptions:
-        """How the base is to be opened, for `checkpoint.describe` and `checkpoint.open_base`."""
+        """How the base is to be opened, for `models.open.describe` and `open_base`."""
         return {
             "vae": self.vae, "text_encoder": self.text_encoder, "text_encoder_2": self.text_encoder_2, "config": self.config,
             "prediction_type": self.prediction_type, "zero_terminal_snr": self.zero_terminal_snr, "allow_pickle": self.allow_pickle,

@@ -1,120 +1,42 @@
-"""The tokenizers of a base model: those in its folder, else the families' standard ones.
-
-A single file holds no tokenizer. CLIP's is made from the merge list that an installed package carries (open_clip_torch, or OpenAI's
-clip), without importing that package; else it comes from the hub once and stays in the hub's cache. No package carries T5's.
-"""
+"""The tokenizers of a base model: those in its folder, else its family's standard ones (`models.family.Tokenizer`)."""
 
 from __future__ import annotations
 
-import gzip
-import importlib
-import json
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from lorasmith.errors import BaseModelError
 from lorasmith.models.description import Description
-from lorasmith.models.files.hub import fetch_file
-
-BOS, EOS = "<|startoftext|>", "<|endoftext|>"
-CLIP_WORDS = 49408  # tokens of CLIP's tokenizer, its two marks among them
-# Distributions that carry CLIP's merge list, and the list's name in them.
-_CARRIERS = ("open_clip_torch", "clip", "clip-anytorch")
-_MERGES = "bpe_simple_vocab_16e6.txt.gz"
-# Where the hub has them, open to all.
-CLIP_ON_HUB = ("openai/clip-vit-large-patch14", "tokenizer.json")
-T5_ON_HUB = ("google-t5/t5-base", "tokenizer.json")  # every T5 has these words
-T5_TOKENS = 512
+from lorasmith.models.families import FAMILIES
 
 
 def load_tokenizer(description: Description, name: str) -> Any:
     """The tokenizer `name` ("tokenizer", "tokenizer_2") of a base, as transformers has it.
 
-    Raises BaseModelError where the folder's is damaged, or the standard one is neither installed, nor cached, nor to be had.
+    Raises BaseModelError where the folder's is damaged, or the standard one is neither installed, nor cached, nor on a hub in reach.
     """
-    config = importlib.import_module(f"lorasmith.models.{description.family}.config")
-    kind, settings = config.TOKENIZERS[name]
+    tokenizer = FAMILIES[description.family].tokenizers[name]
     if name in description.tokenizers:
-        return from_folder(description.tokenizers[name], kind)
+        return from_folder(description.tokenizers[name], tokenizer.class_name)
     try:
-        return t5() if kind == "T5Tokenizer" else clip(settings["pad_token"])
+        return tokenizer.load()
     except BaseModelError as error:
         raise BaseModelError(
-            f"the base {description.source} holds no {name}, and the standard one is not on this machine: install open_clip_torch (CLIP's words), "
-            f"go online once, or give a diffusers folder with tokenizers as base.config ({error})"
+            f"The base {description.source} has no {name}, and the standard one is not on this machine: {tokenizer.carrier}, or give a "
+            f"diffusers folder with tokenizers as base.config ({error})",
+            code="base.tokenizer_missing",
+            tokenizer=name,
         ) from error
 
 
-def from_folder(folder: Path, kind: str) -> Any:
-    """The tokenizer that lies in a folder."""
+def from_folder(folder: Path, class_name: str) -> Any:
+    """The tokenizer in a folder."""
     import transformers
 
     try:
-        return getattr(transformers, kind).from_pretrained(folder, local_files_only=True)
+        return getattr(transformers, class_name).from_pretrained(folder, local_files_only=True)
     except Exception as error:  # the tokenizers library raises bare Exceptions on damaged files
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:150]
-        raise BaseModelError(f"the tokenizer in {folder} cannot be opened ({reason}); download the base again") from error
-
-
-def clip(pad_token: str = EOS) -> Any:
-    """CLIP's tokenizer; OpenAI's encoders fill captions up with the end mark, OpenCLIP's with "!"."""
-    from transformers import CLIPTokenizer
-
-    options = {"unk_token": EOS, "bos_token": BOS, "eos_token": EOS, "pad_token": pad_token, "model_max_length": 77}
-    packed = merge_list()
-    if packed is not None:
-        merges = clip_merges(packed)
-        return CLIPTokenizer(vocab=clip_vocabulary(merges), merges=merges, **options)
-    vocabulary, merges = _read_bpe(fetch_file(*CLIP_ON_HUB))
-    return CLIPTokenizer(vocab=vocabulary, merges=merges, **options)
-
-
-def t5() -> Any:
-    """T5's tokenizer."""
-    from transformers import T5Tokenizer
-
-    file = fetch_file(*T5_ON_HUB)
-    return T5Tokenizer.from_pretrained(file.parent, local_files_only=True, model_max_length=T5_TOKENS)
-
-
-def merge_list() -> Path | None:
-    """The file with CLIP's merges in an installed package; None where no package has it."""
-    for name in _CARRIERS:
-        try:
-            files = metadata.files(name) or []
-        except metadata.PackageNotFoundError:
-            continue
-        for file in files:
-            if file.name == _MERGES and (path := Path(str(file.locate()))).is_file():
-                return path
-    return None
-
-
-def clip_merges(packed: Path) -> list[tuple[str, str]]:
-    """The merges of CLIP's tokenizer, from the packed list.
-
-    The list's first line says its version; of the rest as many are used as fill the vocabulary, which has besides them the 256
-    bytes, the 256 bytes at a word's end, and two marks.
-    """
-    lines = gzip.decompress(packed.read_bytes()).decode("utf-8").split("\n")[1 : 1 + CLIP_WORDS - 2 * 256 - 2]
-    return [(first, second) for first, _, second in (line.partition(" ") for line in lines)]
-
-
-def clip_vocabulary(merges: list[tuple[str, str]]) -> dict[str, int]:
-    """Token -> number: the bytes as printable letters (those that print first), the same at a word's end, the merges, the marks."""
-    printable = [*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), ord("ÿ") + 1)]
-    others = 256 - len(printable)
-    letters = [chr(byte) for byte in printable] + [chr(256 + k) for k in range(others)]
-    tokens = [*letters, *(f"{letter}</w>" for letter in letters), *(a + b for a, b in merges), BOS, EOS]
-    return {token: number for number, token in enumerate(tokens)}
-
-
-def _read_bpe(file: Path) -> tuple[dict[str, int], list[tuple[str, str]]]:
-    """Vocabulary and merges of a tokenizer.json."""
-    try:
-        model = json.loads(file.read_text(encoding="utf-8"))["model"]
-        pairs = [merge.split(" ") if isinstance(merge, str) else merge for merge in model["merges"]]
-        return dict(model["vocab"]), [(str(first), str(second)) for first, second in pairs]
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise BaseModelError(f"{file} is no tokenizer; delete it and go online once") from error
+        raise BaseModelError(
+            f"The tokenizer in {folder} cannot be opened ({reason}): download the base again.", code="base.damaged", path=str(folder)
+        ) from error

@@ -13,7 +13,7 @@ from lorasmith.datasets.latent_source import LatentSource
 from lorasmith.datasets.order import Batch
 from lorasmith.datasets.training_set import TrainingPicture, TrainingSet
 from lorasmith.draws import rng_for
-from lorasmith.models.family import SizeConditioning
+from lorasmith.models.base import SizeConditioning
 from lorasmith.training.objective.batch_loss import PreparedBatch
 from lorasmith.training.planning.plan import Plan
 from lorasmith.training.settings.tree import Settings

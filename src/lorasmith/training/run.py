@@ -21,7 +21,7 @@ from lorasmith.atomic import WriteFailed, write_atomically
 from lorasmith.datasets.latent_source import LatentSource
 from lorasmith.datasets.training_set import TrainingSet
 from lorasmith.errors import InputError, LorasmithError, SettingsError
-from lorasmith.models.family import Base
+from lorasmith.models.base import Base
 from lorasmith.models.open import open_base
 from lorasmith.models.sampling import sample
 from lorasmith.training import events

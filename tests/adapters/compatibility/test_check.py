@@ -8,9 +8,10 @@ import torch
 
 from lorasmith.adapters.base_weights import empty_base
 from lorasmith.adapters.compatibility.check import check_file
-from lorasmith.adapters.compatibility.consumers import CONSUMERS, KINDS, NAMES, naming, ui_type
+from lorasmith.adapters.compatibility.consumers import CONSUMERS, KINDS, naming, ui_type
 from lorasmith.adapters.files import names as keys
 from lorasmith.adapters.files.lora_file import LoraFile
+from lorasmith.models.families import FAMILIES
 from lorasmith.models.open import describe
 from tests.models.toys import toy_folder
 
@@ -100,7 +101,8 @@ def test_each_kind_of_layer_is_judged_by_what_each_program_was_seen_to_do(made_o
 
 
 def test_every_rule_that_is_no_success_has_a_reason():
-    for rules in [*KINDS.values(), *NAMES.values()]:
+    by_naming = [rules for family in FAMILIES.values() for rules in family.lora.consumers.by_naming.values()]
+    for rules in [*KINDS.values(), *by_naming]:
         assert list(rules) == list(CONSUMERS)
         for rule in rules.values():
             assert rule.effect == "loads" or rule.reason
@@ -122,7 +124,7 @@ def test_every_rule_that_is_no_success_has_a_reason():
     ],
 )
 def test_ways_of_naming_are_told_apart(written, way):
-    assert naming(written) == way
+    assert naming(written, "flux" if "double_blocks" in written or "te3" in written else "sdxl") == way
 
 
 def test_a_text_encoder_without_text_model_in_its_names_is_dropped():

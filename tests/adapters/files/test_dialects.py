@@ -13,22 +13,22 @@ from lorasmith.adapters.base_weights import BaseWeights, empty_base
 from lorasmith.adapters.files import names as keys
 from lorasmith.adapters.files.dialects import guess_family, read_network
 from lorasmith.adapters.files.lora_file import load_tensors
-from lorasmith.adapters.files.names import UnetShape
 from lorasmith.adapters.files.network import file_tensors
 from lorasmith.adapters.tools.delta import change
 from lorasmith.errors import AdapterError
+from lorasmith.models.architectures.unet_layers import UnetShape, to_ldm
+from lorasmith.models.families import FAMILIES
 from lorasmith.models.files.weights import load_part
 from lorasmith.models.open import describe
 from tests.models.toys import toy_folder
 
-FAMILIES = ("sd1", "sd2", "sdxl", "flux")
 TARGETS = ["to_q", "to_k", "to_v", "to_out.0", "add_q_proj", "proj_mlp", "q_proj", "out_proj", "fc1", "conv1", "ff.net.2", "norm.linear"]
 
 
 def toy_parts(family):
     """Parts of a toy base that carry LoRAs, fresh ones for each test; T5 aside."""
     description = describe(toy_folder(family))
-    wanted = [part for part in keys.PREFIXES[family] if not (family == "flux" and part == "text_encoder_2")]
+    wanted = [part for part in FAMILIES[family].lora.parts if not (family == "flux" and part == "text_encoder_2")]
     return {part: load_part(description, part, torch.float32) for part in wanted}
 
 
@@ -200,8 +200,8 @@ def original(family, part, path):
     """The dotted name of a layer in the original model."""
     if part != "unet":
         return path
-    flat = keys._unet_to_ldm(path.replace(".", "_"), keys.UNET_SHAPES[family])
-    return keys.dotted(flat)
+    layers = FAMILIES[family].lora.parts[part].layers
+    return layers.dotted(to_ldm(path.replace(".", "_"), layers.usual_shape))
 
 
 def flat(path):

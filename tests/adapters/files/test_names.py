@@ -10,7 +10,7 @@ from torch import nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
 from lorasmith.adapters.attach import attach
-from lorasmith.adapters.files.names import clip_targets, unet_targets
+from lorasmith.adapters.files.names import targets
 from lorasmith.adapters.state import adapter_tensors
 from lorasmith.errors import AdapterError
 
@@ -26,7 +26,8 @@ def test_stable_diffusion_15_at_full_size_has_kohyas_names_and_shapes():
             CLIPTextConfig(hidden_size=768, intermediate_size=3072, num_hidden_layers=12, num_attention_heads=12, hidden_act="quick_gelu")
         )
     adapters = [
-        attach(model, targets, 4, 1, 0) for model, targets in ((unet, unet_targets(unet)), (text_encoder, clip_targets(text_encoder)))
+        attach(model, chosen, 4, 1, 0)
+        for model, chosen in ((unet, targets("sd1", "unet", unet)), (text_encoder, targets("sd1", "text_encoder", text_encoder)))
     ]
     ours = {key: list(value.shape) for key, value in adapter_tensors(*adapters).items()}
     kohyas = json.loads(REFERENCE.read_text())["keys"]
@@ -46,24 +47,24 @@ def test_a_toy_unet_has_its_transformer_blocks_named(linear_projection):
         attention_head_dim=8,
         use_linear_projection=linear_projection,
     )
-    targets = unet_targets(unet)
+    names = {path: name for name, (path,) in targets("sd1", "unet", unet).items()}
     block = "down_blocks.0.attentions.0"
-    inside = [path.removeprefix(block + ".") for path in targets if path.startswith(block)]
+    inside = [path.removeprefix(block + ".") for path in names if path.startswith(block)]
     attention = [f"{a}.{p}" for a in ("attn1", "attn2") for p in ("to_q", "to_k", "to_v", "to_out.0")]
     layers = [f"transformer_blocks.0.{path}" for path in (*attention, "ff.net.0.proj", "ff.net.2")]
     assert sorted(inside) == sorted([*layers, "proj_in", "proj_out"])
     assert (
-        targets[f"{block}.transformer_blocks.0.attn1.to_out.0"]
-        == "lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn1_to_out_0"
+        names[f"{block}.transformer_blocks.0.attn1.to_out.0"] == "lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn1_to_out_0"
     )
-    assert not any("resnets" in path or "sampler" in path or "time_emb" in path for path in targets)
+    assert not any("resnets" in path or "sampler" in path or "time_emb" in path for path in names)
 
 
 def test_text_encoders_of_both_shapes_get_text_model_in_their_names():
     config = CLIPTextConfig(
         vocab_size=100, hidden_size=16, intermediate_size=32, num_hidden_layers=2, num_attention_heads=2, projection_dim=16
     )
-    one, two = clip_targets(CLIPTextModel(config)), clip_targets(CLIPTextModelWithProjection(config), prefix="lora_te2")
+    one = {path: name for name, (path,) in targets("sd1", "text_encoder", CLIPTextModel(config)).items()}
+    two = {path: name for name, (path,) in targets("sdxl", "text_encoder_2", CLIPTextModelWithProjection(config)).items()}
     assert len(one) == len(two) == 2 * 6
     assert "lora_te_text_model_encoder_layers_1_self_attn_out_proj" in one.values()
     assert "lora_te2_text_model_encoder_layers_1_mlp_fc1" in two.values()
@@ -71,7 +72,6 @@ def test_text_encoders_of_both_shapes_get_text_model_in_their_names():
 
 
 def test_a_model_of_another_kind_is_refused():
-    with pytest.raises(AdapterError, match="no transformer block"):
-        unet_targets(nn.Sequential(nn.Linear(2, 2)))
-    with pytest.raises(AdapterError, match="no CLIP encoder layer"):
-        clip_targets(nn.Sequential(nn.Linear(2, 2)))
+    for part in ("unet", "text_encoder"):
+        with pytest.raises(AdapterError, match=f"no layer that a LoRA trains in the {part} of sd1"):
+            targets("sd1", part, nn.Sequential(nn.Linear(2, 2)))

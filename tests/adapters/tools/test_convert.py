@@ -10,6 +10,7 @@ from lorasmith.adapters.files.network import Layer, file_metadata, file_tensors
 from lorasmith.adapters.tools.convert import as_difference, as_lora, convert, diffusers_tensors
 from lorasmith.adapters.tools.delta import change
 from lorasmith.errors import AdapterError
+from lorasmith.models.families import FAMILIES
 from tests.models.toys import pipeline_of
 
 NAME = "lora_unet_mid_block_attentions_0_transformer_blocks_0_attn1_to_q"
@@ -87,7 +88,7 @@ def test_without_the_base_what_depends_on_it_is_refused():
 @pytest.mark.parametrize("family", ["sd1", "flux"])
 def test_diffusers_loads_what_is_written_for_it_and_changes_the_weights_so(family, tmp_path):
     pipeline = pipeline_of(family)
-    parts = {part: getattr(pipeline, part) for part in keys.PREFIXES[family]}
+    parts = {part: getattr(pipeline, part) for part in FAMILIES[family].lora.parts}
     main = next(iter(parts))
     shapes = keys.weight_shapes(family, {main: parts[main]}, "convolutions")
     layers = {

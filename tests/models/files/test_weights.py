@@ -10,8 +10,10 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from lorasmith.errors import BaseModelError
+from lorasmith.models.architectures.parts import CLIP_TEXT
 from lorasmith.models.files.weights import load_part
 from lorasmith.models.open import describe, open_base
+from lorasmith.models.parts import Part
 from tests.models.single_files import parts_of, scaled_fp8, write_single_file
 from tests.models.toys import toy_folder
 
@@ -191,12 +193,14 @@ import json, sys
 import torch
 from pathlib import Path
 import lorasmith.models.files.weights as weights
+from lorasmith.models.architectures.parts import CLIP_TEXT
 from lorasmith.models.description import Description, PartPlace
+from lorasmith.models.parts import Part
 
 file, settings = Path(sys.argv[1]), json.loads(sys.argv[2])
-place = PartPlace((file,), "", "transformers", ("CLIPTextModel", settings), "test", {"F32": 1})
+place = PartPlace((file,), "", "transformers", Part(CLIP_TEXT, settings), "test", {"F32": 1})
 description = Description(file, "single file", "sd1", "", "epsilon", False, {"text_encoder": place}, ("", {}), {}, (), ())
-weights.empty_module(("CLIPTextModel", settings | {"num_hidden_layers": 1}))  # what the libraries take, once
+weights.empty_module(Part(CLIP_TEXT, settings | {"num_hidden_layers": 1}))  # what the libraries take, once
 
 def now(name):
     return next(int(line.split()[1]) * 1024 for line in open("/proc/self/status") if line.startswith(name))
@@ -219,7 +223,7 @@ def test_opening_takes_the_memory_of_what_is_kept(tmp_path):
         "vocab_size": 1000, "hidden_size": 1024, "intermediate_size": 4096, "num_hidden_layers": 8, "num_attention_heads": 8,
         "bos_token_id": 0, "eos_token_id": 1, "pad_token_id": 1,
     }  # fmt: skip
-    shapes = {key: value.shape for key, value in empty_module(("CLIPTextModel", settings)).state_dict().items()}
+    shapes = {key: value.shape for key, value in empty_module(Part(CLIP_TEXT, settings)).state_dict().items()}
     save_file({key: torch.full(shape, 0.5) for key, shape in shapes.items()}, tmp_path / "model.safetensors")
     result = subprocess.run(
         [sys.executable, "-c", MEASURE, str(tmp_path / "model.safetensors"), json.dumps(settings)],

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from lorasmith.models import open as checkpoint
 from lorasmith.models.description import Description, PartPlace
-from lorasmith.models.open import describe, standard_parts
+from lorasmith.models.families import FAMILIES
+from lorasmith.models.open import describe
 from lorasmith.training.forecast import estimate
 from lorasmith.training.optim.optimizers import OPTIMIZERS, make_optimizer
 from lorasmith.training.planning.report import as_text, make_report
@@ -19,9 +19,9 @@ SLOW_MACHINE = estimate.Machine(1e9, 1e9, 1e-5)
 
 def described(family):
     """A family's base at full size, without files."""
-    parts = {name: PartPlace((), "", "diffusers", part, "", {}) for name, part in standard_parts(family).items()}
+    parts = {name: PartPlace((), "", "diffusers", part, "", {}) for name, part in FAMILIES[family].usual.parts.items()}
     prediction = "flow" if family == "flux" else "epsilon"
-    scheduler = checkpoint._config(family).SCHEDULER
+    scheduler = FAMILIES[family].usual.scheduler
     return Description(Path("base"), "folder", family, "", prediction, False, parts, scheduler, {}, (), ())
 
 

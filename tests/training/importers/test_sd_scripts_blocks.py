@@ -14,11 +14,11 @@ WITH_CONVOLUTIONS = Sizes(rank=8, alpha=4.0, conv_rank=2, conv_alpha=1.0)
 
 @pytest.fixture(scope="module")
 def unets():
-    from lorasmith.models.open import standard_parts
+    from lorasmith.models.families import FAMILIES
     from lorasmith.models.parts import build
 
     with torch.device("meta"):
-        return {family: build(standard_parts(family)["unet"]) for family in ("sd1", "sdxl")}
+        return {family: build(FAMILIES[family].usual.parts["unet"]) for family in ("sd1", "sdxl")}
 
 
 def layers_with(unets, family, arguments, defaults):

@@ -9,7 +9,7 @@ from safetensors.torch import save_file
 
 from lorasmith.adapters.attach import attach_network
 from lorasmith.adapters.files.lora_file import load_tensors, save_lora
-from lorasmith.adapters.files.names import unet_shape
+from lorasmith.adapters.files.names import denoiser_shape
 from lorasmith.adapters.files.network import layers_by_their_names
 from lorasmith.adapters.selection import select_network
 from lorasmith.adapters.state import adapter_tensors
@@ -180,7 +180,7 @@ def test_a_second_training_goes_on_where_the_first_ended(base, finished, start, 
 
 def test_files_of_other_programs_are_read(base, finished, start, tmp_path):
     path, other = finished(base), tmp_path / "diffusers.safetensors"
-    save_file(diffusers_tensors("sd1", layers_by_their_names(load_tensors(path).tensors), unet_shape(base.parts["unet"])), other)
+    save_file(diffusers_tensors("sd1", layers_by_their_names(load_tensors(path).tensors), denoiser_shape("sd1", base.parts)), other)
     assert any(key.startswith("unet.") for key in load_tensors(other).tensors)
     _, adapters, warnings, _ = start(base, other)
     assert says_the_same(adapters, path)

@@ -8,10 +8,8 @@ import pytest
 from lorasmith.datasets.buckets import bucket_sizes, fit
 from lorasmith.datasets.folders import Picture
 from lorasmith.datasets.training_set import TrainingPicture, TrainingSet
-from lorasmith.models.flux import config as flux
+from lorasmith.models.families import FAMILIES
 from lorasmith.models.open import describe
-from lorasmith.models.sd1 import config as sd1
-from lorasmith.models.sdxl import config as sdxl
 from lorasmith.training.planning.check import check
 from lorasmith.training.planning.lints import LINTS, BaseFacts, facts_of, lint
 from lorasmith.training.planning.plan import make_plan
@@ -19,9 +17,9 @@ from lorasmith.training.recipes.recipes import recipe, settings_tree
 from lorasmith.training.settings.checks import check_together
 from lorasmith.training.settings.tree import settings_from
 
-SD1 = BaseFacts("sd1", sd1.DEFAULTS, 512, "epsilon")
-SDXL = BaseFacts("sdxl", sdxl.DEFAULTS, 1024, "epsilon")
-FLUX = BaseFacts("flux", flux.DEFAULTS, 1024, "flow")
+SD1 = BaseFacts("sd1", FAMILIES["sd1"].defaults, 512, "epsilon")
+SDXL = BaseFacts("sdxl", FAMILIES["sdxl"].defaults, 1024, "epsilon")
+FLUX = BaseFacts("flux", FAMILIES["flux"].defaults, 1024, "flow")
 
 TAGS = "zorvex, red hat, standing, forest, smile"
 SENTENCE = "A small creature with a red hat stands in the forest, and it smiles at us."
@@ -62,7 +60,7 @@ TO_FLUX = {"base": FLUX, "base__clip_skip": 1, "captions": (SENTENCE,), "caption
            "buckets__resolution": 1024, "buckets__max_bucket_reso": 2048, "size": (1024, 1024), "network__train_text_encoder": False,
            "without": ["optimizer.text_encoder_lr"], "loss__min_snr_gamma": 0, "training__mixed_precision": "bf16",
            "datasets__repeats": 8}  # fmt: skip
-SDXL_V = BaseFacts("sdxl", sdxl.DEFAULTS, 1024, "v_prediction")
+SDXL_V = BaseFacts("sdxl", FAMILIES["sdxl"].defaults, 1024, "v_prediction")
 AT_SDXL = {
     "buckets__resolution": 1024,
     "buckets__max_bucket_reso": 2048,

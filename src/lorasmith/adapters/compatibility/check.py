@@ -18,10 +18,12 @@ from typing import Any
 from torch import Tensor
 
 from lorasmith.adapters.base_weights import BaseWeights, standard_base
-from lorasmith.adapters.compatibility.consumers import CONSUMERS, FORGE_LIMIT, VERSIONS, Rule, naming, rule_for, ui_type
+from lorasmith.adapters.compatibility.consumers import CONSUMERS, FORGE_LIMIT, VERSIONS, naming, rule_for, ui_type
 from lorasmith.adapters.files.dialects import read_network
 from lorasmith.adapters.files.lora_file import LoraFile
 from lorasmith.adapters.files.network import Layer, Network
+from lorasmith.models.families import FAMILIES
+from lorasmith.models.lora_naming import Reading
 
 
 @dataclass(frozen=True)
@@ -109,7 +111,7 @@ def check_file(
             f"{len(past_reading)} layers at the end of a text encoder are zero: training did not read so far (SDXL's first encoder, clip skip)"
         )
     shown = ui_type(file.metadata)
-    expected = {"sd1": "SD1", "sd2": "SD2", "sdxl": "SDXL"}.get(network.family)
+    expected = FAMILIES[network.family].ui_type
     if expected and shown and shown != expected:
         notes.append(f"its metadata makes AUTOMATIC1111 take it for {shown}, and hide it beside an {expected} base")
     if not file.metadata:
@@ -154,19 +156,24 @@ def made_of(layer: Layer) -> str:
 
 
 def _in_program(program: str, network: Network, metadata: Mapping[str, str]) -> ConsumerReport:
-    rules: dict[Rule, list[str]] = {}
+    rules: dict[Reading, list[str]] = {}
     open_clip = _incomplete_attention(network) if program == "AUTOMATIC1111" else frozenset()
-    both_styles = {naming(head) for layer in network.layers.values() for head in layer.written_as}
+    both_styles = {naming(head, network.family) for layer in network.layers.values() for head in layer.written_as}
     for layer in network.layers.values():
         for head in layer.written_as or (layer.name,):
             rule = rule_for(program, network.family, head, made_of(layer), _is_conv(layer))
             if rule.effect == "loads" and layer.name in open_clip:
-                rule = Rule("dropped", "it needs query, key, value and output of an OpenCLIP attention together")
-            original = naming(head) == "kohya, original path"
-            if program == "diffusers" and original and network.family != "flux" and "kohya, diffusers path" in both_styles:
-                rule = Rule("dropped", "it deletes original names where names of diffusers are in the same file")
+                rule = Reading("dropped", "it needs query, key, value and output of an OpenCLIP attention together")
+            original = naming(head, network.family) == "kohya, original path"
+            if (
+                program == "diffusers"
+                and original
+                and not FAMILIES[network.family].lora.consumers.mixed_styles
+                and "kohya, diffusers path" in both_styles
+            ):
+                rule = Reading("dropped", "it deletes original names where names of diffusers are in the same file")
             if program == "diffusers" and "diffusers" in both_styles and not _has_peft_alpha(layer, metadata) and layer.alpha is not None:
-                rule = Rule("untried", "alphas beside names of diffusers were not tried with it")
+                rule = Reading("untried", "alphas beside names of diffusers were not tried with it")
             rules.setdefault(rule, []).append(head)
     total = sum(len(heads) for heads in rules.values())
     loads = sum(len(heads) for rule, heads in rules.items() if rule.effect == "loads")
@@ -181,7 +188,7 @@ def _in_program(program: str, network: Network, metadata: Mapping[str, str]) -> 
     if program == "Forge" and unknown_keys > FORGE_LIMIT and "refused" not in effects and loads:
         findings.append(Finding("refused", total, f"it ignores a file with more than {FORGE_LIMIT} keys that it does not know", ""))
         effects.add("refused")
-    if program in ("AUTOMATIC1111",) and network.family == "flux":
+    if program in FAMILIES[network.family].lora.consumers.without:
         return ConsumerReport(VERSIONS[program], "family", 0, total, findings)
     if "refused" in effects:
         return ConsumerReport(VERSIONS[program], "none", 0, total, findings)
@@ -204,10 +211,11 @@ def _is_conv(layer: Layer) -> bool:
 
 def _incomplete_attention(network: Network) -> frozenset[str]:
     """Layers of OpenCLIP attentions (SD 2's encoder, SDXL's second) of which not all four of query, key, value, out are there."""
-    prefix = {"sd2": "lora_te_", "sdxl": "lora_te2_"}.get(network.family)
+    parts = FAMILIES[network.family].lora.parts.values()
+    prefixes = tuple(f"{part.prefix}_" for part in parts if part.whole_attention)
     groups: dict[str, set[str]] = {}
     for name in network.layers:
-        if prefix and name.startswith(prefix) and "_self_attn_" in name:
+        if name.startswith(prefixes) and "_self_attn_" in name:
             groups.setdefault(name.partition("_self_attn_")[0], set()).add(name)
     return frozenset(name for names in groups.values() if len(names) < 4 for name in names)
 

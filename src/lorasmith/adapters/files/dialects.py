@@ -22,10 +22,10 @@ import torch
 from torch import Tensor
 
 from lorasmith.adapters.files import names as keys
-from lorasmith.adapters.files.names import Place, UnetShape
 from lorasmith.adapters.files.network import Layer, Network, dora_axis, kind_of
 from lorasmith.adapters.tools.delta import change, needs_weight
 from lorasmith.errors import AdapterError
+from lorasmith.models.lora_naming import Place
 
 # ---- the tables
 
@@ -71,7 +71,7 @@ def read_network(
     tensors: Mapping[str, Tensor],
     metadata: Mapping[str, str] | None = None,
     family: str | None = None,
-    shape: UnetShape | None = None,
+    shape: Any = None,
 ) -> Network:
     """The network in a file's tensors, whatever dialect it was written in.
 
@@ -159,16 +159,16 @@ def _split(key: str) -> tuple[str, str, str, str, str] | None:
 
 
 def _layer(
-    family: str, part: str, path: str, ends: dict[str, Tensor], alphas: _PeftAlphas, shape: UnetShape | None
+    family: str, part: str, path: str, ends: dict[str, Tensor], alphas: _PeftAlphas, shape: Any
 ) -> tuple[Layer | None, Place | None, str]:
     """The layer that these tensors make, where it belongs, and, if there is none, why not."""
     tensors = {end: tensor for end, tensor in ends.items() if end != "alpha"}
     kind = kind_of(tensors)
     if kind is None:
         return None, None, f"a layer with the tensors {', '.join(sorted(ends))} is of no known kind"
-    main = next(iter(keys.PREFIXES[family]))
+    main = next(iter(keys.naming_of(family).parts))
     part = main if part == "main" else part
-    if part == "text_encoder_2" and family != "flux" and part not in keys.PREFIXES[family]:
+    if part == "text_encoder_2" and part not in keys.naming_of(family).parts:
         return None, None, f"{family} has one text encoder only"
     if part == "text_encoder" and path.replace(".", "_").startswith("encoder_block_"):
         part = "text_encoder_2"

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from lorasmith.adapters.base_weights import BaseWeights
 from lorasmith.adapters.files import names as keys
-from lorasmith.adapters.files.names import UnetShape
 from lorasmith.adapters.files.network import Layer
 from lorasmith.adapters.tools.delta import change, factors
 from lorasmith.adapters.tools.resize import layer_from_svd, lora_layer
@@ -93,7 +93,7 @@ def convert(
     return new, reports
 
 
-def diffusers_tensors(family: str, layers: Mapping[str, Layer], shape: UnetShape | None = None) -> dict[str, Tensor]:
+def diffusers_tensors(family: str, layers: Mapping[str, Layer], shape: Any = None) -> dict[str, Tensor]:
     """The tensors of a file as diffusers' `save_lora_weights` writes it, of LoRA layers in kohya's names.
 
     The alpha is worked into the weights. Where the name stands for several layers (Flux), each gets its rows of `up` and

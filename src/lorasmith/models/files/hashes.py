@@ -57,11 +57,6 @@ def sha256(path: Path, read: Callable[[Path], str] | None = None) -> str:
         raise BaseModelError(f"{path} cannot be read ({error.strerror or error}); give a file that can") from error
 
 
-def auto_v2(path: Path) -> str:
-    """The ten digits by which sites and UIs call a file."""
-    return sha256(path)[:10]
-
-
 def legacy_hash(path: Path) -> str:
     """The eight digits by which the first UIs called a file; two files may share them."""
     with path.open("rb") as file:
@@ -85,7 +80,12 @@ def fingerprints(description: Description) -> dict[str, str]:
 
 def fingerprint(place: PartPlace) -> str:
     """One part's; the same for the same bytes and settings wherever they lie."""
-    told = {"config": place.config, "prefix": place.prefix, "names": place.names, "files": [sha256(file) for file in place.files]}
+    told = {
+        "config": [place.config.class_name, place.config.settings],
+        "prefix": place.prefix,
+        "names": place.names,
+        "files": [sha256(file) for file in place.files],
+    }
     return hashlib.sha256(json.dumps(told, sort_keys=True, default=list).encode()).hexdigest()
 
 

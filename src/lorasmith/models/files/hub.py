@@ -15,7 +15,7 @@ from lorasmith.errors import BaseModelError
 
 _HUB_ID = re.compile(r"([A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*)(@[\w./-]+?)?(/[\w./ -]+\.(safetensors|ckpt))?")
 _SMALL = (".json", ".txt", ".model")
-_PARTS = ("unet", "transformer", "text_encoder", "text_encoder_2", "vae", "tokenizer", "tokenizer_2", "scheduler")
+_LEFT_OUT = ("safety_checker", "feature_extractor", "image_encoder")  # folders of a pipeline that a base does not need
 
 
 def is_hub_id(source: Path | str) -> bool:
@@ -75,7 +75,7 @@ def needed_files(files: Iterable[str]) -> list[str]:
     """What a base needs of a repository's files: configs, tokenizers, and the weights of each part once."""
     files = list(files)
     needed = [f for f in files if f == "model_index.json" or (_part(f) and f.endswith(_SMALL))]
-    for part in _PARTS:
+    for part in dict.fromkeys(part for f in files if (part := _part(f))):
         weights = [
             f
             for f in files
@@ -87,9 +87,9 @@ def needed_files(files: Iterable[str]) -> list[str]:
 
 
 def _part(file: str) -> str | None:
-    """The part's folder that a file lies in, directly."""
+    """The part's folder that a file is directly in; None for what belongs to no part of a base."""
     folder, _, name = file.partition("/")
-    return folder if folder in _PARTS and name and "/" not in name else None
+    return folder if name and "/" not in name and folder not in _LEFT_OUT else None
 
 
 def _in_words(repository: str, fetch: Callable[[], Any]) -> Any:

@@ -11,17 +11,17 @@ it (`scale_weight` or `weight_scale`) that it is multiplied by.
 
 from __future__ import annotations
 
+import importlib
 import re
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Literal
 
 from lorasmith.errors import BaseModelError
-from lorasmith.models.conversion import autoencoder, flux, text, unet
-from lorasmith.models.conversion.take import Shapes, Take
 from lorasmith.models.description import Description, PartPlace
+from lorasmith.models.files.take import Shapes, Take
 from lorasmith.models.files.tensor_file import PICKLES, Entry, TensorFile, open_tensors
-from lorasmith.models.parts import DIFFUSERS, Part, build
+from lorasmith.models.parts import Part, build
 
 if TYPE_CHECKING:
     import torch
@@ -56,12 +56,12 @@ def load_part(
     """
     if part not in description.parts:
         raise BaseModelError(f"the base {description.source} has no {part}; give a complete model, or the file of that part as base.{part}")
-    from lorasmith.models.quantize import QUANTIZED_PARTS, packings_of
+    from lorasmith.models.quantize import packings_of
 
     place = description.parts[part]
     module = empty_module(place.config)
     shapes = {name: tuple(tensor.shape) for name, tensor in module.state_dict().items()}
-    packings = packings_of(module, quantize) if quantize != "none" and place.config[0] in QUANTIZED_PARTS else {}
+    packings = packings_of(module, quantize) if quantize != "none" and place.config.architecture.quantizable else {}
     with ExitStack() as stack:
         files: dict[str, TensorFile] = {}  # key without the part's prefix -> the file that has it
         for path in place.files:
@@ -86,38 +86,24 @@ def empty_module(part: Part) -> nn.Module:
     """A part without weights: its parameters are on the meta device, its buffers real."""
     from accelerate import init_empty_weights
 
-    name, settings = part
+    name = part.class_name
     with init_empty_weights(include_buffers=False):
-        if name in DIFFUSERS:
-            import diffusers
-
-            try:
-                # Knows the settings that earlier versions wrote, where the bare class does not.
-                return getattr(diffusers, name).from_config({k: v for k, v in settings.items() if not k.startswith("_")})
-            except (TypeError, ValueError, KeyError, IndexError, AttributeError) as error:
-                raise BaseModelError(f"the settings of the {name} make no model ({_first_line(error)}); download the base again") from error
         try:
+            if part.architecture.library == "diffusers":
+                # Knows the settings that earlier versions wrote, where the bare class does not.
+                made = getattr(importlib.import_module("diffusers"), name)
+                return made.from_config({key: value for key, value in part.settings.items() if not key.startswith("_")})
             return build(part)
-        except (TypeError, ValueError, KeyError, AttributeError) as error:
-            raise BaseModelError(f"the settings of the {name} make no model ({_first_line(error)}); download the base again") from error
+        except (TypeError, ValueError, KeyError, IndexError, AttributeError) as error:
+            raise BaseModelError(
+                f"The settings of the {name} make no model ({_first_line(error)}): download the base again.", code="base.damaged", part=name
+            ) from error
 
 
 def takes_for(place: PartPlace, shapes: Shapes, keys: Collection[str]) -> dict[str, Take]:
-    """Where each tensor of a part lies in its files, by whose names they have."""
-    match place.config[0], place.names:
-        case "UNet2DConditionModel", "ldm":
-            return unet.from_ldm(shapes)
-        case "AutoencoderKL", "ldm":
-            return autoencoder.from_ldm(shapes)
-        case "AutoencoderKL", _:
-            return autoencoder.from_diffusers(shapes, keys)
-        case "FluxTransformer2DModel", "bfl":
-            return flux.from_bfl(shapes)
-        case _, "open_clip":
-            return text.from_open_clip(shapes, keys)
-        case _, "transformers":
-            return text.from_transformers(shapes, keys)
-    return {name: Take(name) for name in shapes}
+    """Where each tensor of a part is in its files, by whose names they have."""
+    table = place.config.architecture.tables.get(place.names)
+    return table(shapes, keys) if table else {name: Take(name) for name in shapes}
 
 
 def _check(description: Description, part: str, takes: Mapping[str, Take], shapes: Shapes, entries: Mapping[str, Entry]) -> None:

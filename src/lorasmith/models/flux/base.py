@@ -14,13 +14,14 @@ from typing import Any, Self
 import torch
 
 from lorasmith.errors import BaseModelError, SettingsError
-from lorasmith.models.autoencoder import Autoencoder
-from lorasmith.models.clip import Clip
+from lorasmith.models.architectures.clip import Clip
+from lorasmith.models.autoencoder import Autoencoder, ScaledAutoencoder
+from lorasmith.models.base import SizeConditioning
 from lorasmith.models.description import Description
 from lorasmith.models.diffusion import Flow
-from lorasmith.models.family import SizeConditioning
 from lorasmith.models.files.weights import load_parts
-from lorasmith.models.flux import config
+from lorasmith.models.flux.family import FLUX
+from lorasmith.models.guidance import classifier_free
 from lorasmith.models.memory import Freeable, checkpoint_blocks
 from lorasmith.models.quantize import fingerprints_as_opened
 from lorasmith.models.settings import Quantize
@@ -29,37 +30,42 @@ from lorasmith.models.tokenizers import load_tokenizer
 
 
 class Flux:
-    """An opened base of this family; see `models.family.Base`."""
+    """An opened base of this family; see `models.base.Base`."""
 
-    family = "flux"
-    denoiser = "transformer"
+    family = FLUX.name
+    denoiser = FLUX.denoiser
+    guided = staticmethod(classifier_free)
 
     def __init__(self, modules: Mapping[str, Any], tokenizers: Mapping[str, Any], diffusion: Flow, fingerprints: Mapping[str, str]):
         self.parts: dict[str, Any] = {name: module for name, module in modules.items() if name != "vae"}
         self.transformer = modules["transformer"]
         self.diffusion = diffusion
         self.fingerprints = fingerprints
-        self._autoencoder = Freeable(Autoencoder(modules["vae"]), "autoencoder")
+        self._autoencoder: Freeable[Autoencoder] = Freeable(ScaledAutoencoder(modules["vae"]), "autoencoder")
         self.clip = Clip(modules["text_encoder"], tokenizers["tokenizer"])
         self._t5, self.t5_tokenizer = Freeable(modules["text_encoder_2"], "text encoders"), tokenizers["tokenizer_2"]
-        self.told_guidance: bool = self.transformer.config.guidance_embeds
-        self.defaults = config.DEFAULTS if self.told_guidance else config.DEFAULTS_SCHNELL
+        self.has_guidance: bool = self.transformer.config.guidance_embeds
+        self.defaults = FLUX.variant("dev" if self.has_guidance else "schnell").defaults
         self.latent_channels = self.autoencoder.channels
         self.latent_step = self.autoencoder.step
-        self.pixel_step: int = 2 * self.latent_step
-        self.native_resolution: int = modules["vae"].config.sample_size
+        sizes = FLUX.sizes({"vae": modules["vae"].config})
+        self.pixel_step, self.native_resolution = sizes.pixel_step, sizes.native
 
     @classmethod
     def open(cls, description: Description, dtype: torch.dtype, device: str = "cpu", quantize: Quantize = "none") -> Self:
-        modules = load_parts(description, config.PARTS, dtype, device, quantize)
+        """Open a base; weights are read straight to `dtype` and `device`, or quantised there, the autoencoder's always to float32."""
+        modules = load_parts(description, FLUX.usual.parts, dtype, device, quantize)
         transformer, vae = modules["transformer"], modules["vae"]
         if transformer.config.in_channels != 4 * vae.config.latent_channels:
             raise BaseModelError(
                 f"the base {description.source} is a special model of Flux ({transformer.config.in_channels} input channels, where a plain "
                 f"one has {4 * vae.config.latent_channels}); give a plain one"
             )
-        tokenizers = {name: load_tokenizer(description, name) for name in config.TOKENIZERS}
+        tokenizers = {name: load_tokenizer(description, name) for name in FLUX.tokenizers}
         return cls(modules, tokenizers, Flow(description.scheduler[1]), fingerprints_as_opened(description, quantize))
+
+    def __repr__(self) -> str:
+        return f"Flux({'dev' if self.has_guidance else 'schnell'}, {self.native_resolution} pixels, {self.transformer.dtype}, {self.transformer.device})"
 
     @property
     def autoencoder(self) -> Autoencoder:
@@ -76,7 +82,7 @@ class Flux:
             checkpoint_blocks(part)
 
     def free_text_encoders(self) -> None:
-        self.parts = {"transformer": self.transformer}
+        self.parts = {self.denoiser: self.transformer}
         self.clip.free()
         self._t5.free()
 
@@ -88,6 +94,10 @@ class Flux:
 
     def decode_latents(self, latents: torch.Tensor) -> torch.Tensor:
         return self.autoencoder.decode(latents)
+
+    def tokens(self, height: int, width: int) -> int:
+        """Patches of 2 x 2 latents."""
+        return (height // 2) * (width // 2)
 
     def count_tokens(self, caption: str) -> int:
         """Tokens of T5."""
@@ -132,8 +142,8 @@ class Flux:
         texts = texts.to(device, dtype)
         height, width = noisy.shape[-2:]
         guidance = self.defaults.guidance if guidance is None else guidance
-        told = torch.full((len(noisy),), guidance, device=device) if self.told_guidance and guidance is not None else None
-        attention = None if texts.mask is None else {"attention_mask": attention_mask(texts.mask, height * width // 4)}
+        told = torch.full((len(noisy),), guidance, device=device) if self.has_guidance and guidance is not None else None
+        attention = None if texts.mask is None else {"attention_mask": attention_mask(texts.mask, self.tokens(height, width))}
         packed = self.transformer(
             hidden_states=pack(noisy.to(device, dtype)),
             timestep=timesteps.to(device) / 1000,

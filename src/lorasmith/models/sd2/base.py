@@ -5,14 +5,11 @@ Its file has 23 layers, since the last one of the original is never read: clip s
 
 from __future__ import annotations
 
-from lorasmith.models.sd1.base import StableDiffusion1
-from lorasmith.models.sd2 import config
+from lorasmith.models.architectures.unet_base import UnetBase
+from lorasmith.models.sd2.family import SD2
 
 
-class StableDiffusion2(StableDiffusion1):
-    """An opened base of this family; see `models.family.Base`."""
+class StableDiffusion2(UnetBase):
+    """An opened base of this family; see `models.base.Base`."""
 
-    family = "sd2"
-    defaults = config.DEFAULTS
-    part_kinds = config.PARTS
-    tokenizers = config.TOKENIZERS
+    record = SD2

@@ -1,4 +1,4 @@
-"""Stable Diffusion XL (Podell et al. 2023): two text encoders, and a U-Net that is told where its pictures come from.
+"""Stable Diffusion XL (Podell et al. 2023): two text encoders, and a U-Net with an input for where its pictures come from.
 
 The U-Net attends to the penultimate states of CLIP-L and OpenCLIP bigG, side by side, neither through its final norm. The pooled
 state of the second and the picture's size, crop and target size go in beside the timestep. Pony, Illustrious and NoobAI are this
@@ -13,22 +13,18 @@ from typing import Any
 import torch
 
 from lorasmith.errors import SettingsError
-from lorasmith.models.clip import Clip
+from lorasmith.models.architectures.clip import Clip
+from lorasmith.models.architectures.unet_base import UnetBase, refuse_t5
+from lorasmith.models.base import SizeConditioning
 from lorasmith.models.diffusion import Ddpm
-from lorasmith.models.family import SizeConditioning
-from lorasmith.models.sd1.base import refuse_t5
-from lorasmith.models.sdxl import config
+from lorasmith.models.sdxl.family import SDXL
 from lorasmith.models.texts import EncodedTexts, TextOptions
-from lorasmith.models.unet import UnetBase
 
 
 class StableDiffusionXL(UnetBase):
-    """An opened base of this family; see `models.family.Base`."""
+    """An opened base of this family; see `models.base.Base`."""
 
-    family = "sdxl"
-    defaults = config.DEFAULTS
-    part_kinds = config.PARTS
-    tokenizers = config.TOKENIZERS
+    record = SDXL
 
     def __init__(self, modules: Mapping[str, Any], tokenizers: Mapping[str, Any], diffusion: Ddpm, fingerprints: Mapping[str, str]):
         super().__init__(modules, tokenizers, diffusion, fingerprints)

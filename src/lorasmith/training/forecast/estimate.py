@@ -24,7 +24,6 @@ docs/guide/performance.md says how far it was off. Sizes of files are exact but 
 
 from __future__ import annotations
 
-import importlib
 import json
 import time
 import weakref
@@ -42,12 +41,13 @@ from torch.utils.flop_counter import flop_registry
 
 from lorasmith.adapters.attach import AttachedAdapter, attach_network
 from lorasmith.adapters.selection import select_network
+from lorasmith.models.base import Base
 from lorasmith.models.description import Description
 from lorasmith.models.diffusion import Ddpm, Flow
-from lorasmith.models.family import Base
 from lorasmith.models.files.weights import empty_module
-from lorasmith.models.open import FAMILIES
-from lorasmith.models.quantize import BLOCK, QUANTIZED_PARTS, packings_of
+from lorasmith.models.open import base_class
+from lorasmith.models.parts import Part
+from lorasmith.models.quantize import BLOCK, packings_of
 from lorasmith.models.settings import Quantize
 from lorasmith.models.texts import EncodedTexts
 from lorasmith.training.optim.optimizers import optimizer_of
@@ -62,11 +62,10 @@ def blank_base(description: Description, dtype: torch.dtype) -> Base:
         modules = {name: empty_module(place.config) for name, place in description.parts.items()}
     for name, module in modules.items():
         nn.Module.to(module.requires_grad_(False).eval(), torch.float32 if name == "vae" else dtype)
-    where, what = FAMILIES[description.family].split(":")
     diffusion = Flow if description.prediction_type == "flow" else Ddpm.from_config
     words = {"tokenizer": _NoWords(), "tokenizer_2": _NoWords()}
     unread = dict.fromkeys(modules, "0" * 64)  # as long as the hashes that stand in their place
-    base: Base = getattr(importlib.import_module(where), what)(modules, words, diffusion(description.scheduler[1]), unread)
+    base: Base = base_class(description.family)(modules, words, diffusion(description.scheduler[1]), unread)
     return base
 
 
@@ -132,9 +131,9 @@ def update_of(numbers: int, optimizer: str, tensors: int) -> Work:
 # ---- weights in memory
 
 
-def weight_bytes(module: nn.Module, class_name: str, quantize: Quantize) -> int:
+def weight_bytes(module: nn.Module, part: Part, quantize: Quantize) -> int:
     """Bytes of a part's weights and buffers, packed where the base is quantised; see `models.quantize`."""
-    packed = packings_of(module, quantize) if quantize != "none" and class_name in QUANTIZED_PARTS else {}
+    packed = packings_of(module, quantize) if quantize != "none" and part.architecture.quantizable else {}
     total = 0
     for name, tensor in (*module.named_parameters(), *module.named_buffers()):
         match packed.get(name):

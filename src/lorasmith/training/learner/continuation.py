@@ -18,6 +18,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -32,7 +33,7 @@ from lorasmith.adapters.settings import TAKES
 from lorasmith.adapters.state import attach_file
 from lorasmith.atomic import write_atomically
 from lorasmith.errors import AdapterError
-from lorasmith.models.family import Base
+from lorasmith.models.base import Base
 from lorasmith.models.open import describe
 from lorasmith.training.settings.tree import Settings
 
@@ -77,7 +78,7 @@ def open_parent(settings: Settings, run_folder: Path, base: Base) -> Parent | No
     if given is None:
         return None
     kept = run_folder / KEPT_AS
-    shape = keys.unet_shape(base.parts["unet"]) if "unet" in base.parts else None
+    shape = keys.denoiser_shape(base.family, base.parts)
     if not kept.exists():
         network = _read(given, given, base.family, shape)
         write_atomically(kept, given.read_bytes())
@@ -86,7 +87,7 @@ def open_parent(settings: Settings, run_folder: Path, base: Base) -> Parent | No
     return Parent(given, hashlib.sha256(kept.read_bytes()).hexdigest(), network)
 
 
-def _read(place: Path, named: Path, family: str, shape: keys.UnetShape | None) -> Network:
+def _read(place: Path, named: Path, family: str, shape: Any) -> Network:
     """The network in the file at `place`, which messages call `named`."""
     file = load_tensors(place)
     try:

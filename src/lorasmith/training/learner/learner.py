@@ -12,7 +12,7 @@ import torch
 from lorasmith.adapters.attach import AttachedAdapter, attach_network
 from lorasmith.adapters.selection import select_network
 from lorasmith.datasets.texts import TextCache
-from lorasmith.models.family import Base
+from lorasmith.models.base import Base
 from lorasmith.training.distributed.process_group import SINGLE_PROCESS, ProcessGroup
 from lorasmith.training.learner.continuation import Parent, start_from
 from lorasmith.training.learner.precision import LossScale, in_float32

@@ -20,7 +20,7 @@ import torch
 
 from lorasmith.datasets.texts import TextCache, text_key
 from lorasmith.errors import RunError
-from lorasmith.models.family import Base
+from lorasmith.models.base import Base
 from lorasmith.models.texts import EncodedTexts, TextOptions
 
 ROOM = 1 << 30  # bytes of encoded captions in memory

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 
 import torch
 
+from lorasmith.models.base import Base, SizeConditioning
 from lorasmith.models.diffusion import TARGETS, Ddpm, Diffusion, add_noise
-from lorasmith.models.family import Base, SizeConditioning
 from lorasmith.models.texts import EncodedTexts
 from lorasmith.training.objective.flow_predictions import FLOW_PREDICTIONS
 from lorasmith.training.objective.flow_settings import FlowSettings

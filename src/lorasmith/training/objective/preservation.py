@@ -19,7 +19,7 @@ import torch
 
 from lorasmith.adapters.attach import AttachedAdapter
 from lorasmith.captions.caption import join_tags, split_tags
-from lorasmith.models.family import Base
+from lorasmith.models.base import Base
 from lorasmith.models.texts import EncodedTexts
 from lorasmith.training.objective.batch_loss import Answer, BatchLoss, PreparedBatch, ask_batch, loss_of, question_for
 from lorasmith.training.settings.tree import Settings

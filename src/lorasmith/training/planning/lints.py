@@ -9,7 +9,6 @@ The sources S0 to S4 are the guides of `training.recipes.GUIDES`.
 
 from __future__ import annotations
 
-import importlib
 import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping
@@ -23,6 +22,7 @@ from lorasmith.captions.triggers import likely_triggers
 from lorasmith.datasets.balance import MOST_PASSES, Share, balanced_repeats
 from lorasmith.datasets.training_set import TrainingPicture, TrainingSet
 from lorasmith.models.description import Description
+from lorasmith.models.families import FAMILIES
 from lorasmith.models.family import FamilyDefaults
 from lorasmith.training.optim.optimizers import OPTIMIZERS, Optimizer
 from lorasmith.training.optim.schedules import SCHEDULES, in_steps
@@ -59,11 +59,8 @@ class BaseFacts:
 
 def facts_of(description: Description) -> BaseFacts:
     """The facts of a described base. A base of the family's size has the family's native resolution; a smaller one says its own."""
-    defaults: FamilyDefaults = importlib.import_module(f"lorasmith.models.{description.family}.config").DEFAULTS
-    native = defaults.resolution
-    denoiser, vae = description.parts.get(description.denoiser), description.parts.get("vae")
-    if denoiser is not None and vae is not None and "sample_size" in denoiser.config[1] and "block_out_channels" in vae.config[1]:
-        native = denoiser.config[1]["sample_size"] * 2 ** (len(vae.config[1]["block_out_channels"]) - 1)
+    defaults = FAMILIES[description.family].defaults
+    native = description.sizes.native if {description.denoiser, "vae"} <= description.parts.keys() else defaults.resolution
     return BaseFacts(description.family, defaults, native, description.prediction_type)
 
 

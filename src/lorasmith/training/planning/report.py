@@ -20,8 +20,8 @@ import torch
 from lorasmith.adapters.attach import AttachedAdapter
 from lorasmith.adapters.state import adapter_tensors
 from lorasmith.datasets.training_set import TrainingSet
+from lorasmith.models.base import Base
 from lorasmith.models.description import Description
-from lorasmith.models.family import Base
 from lorasmith.models.open import describe, missing_parts
 from lorasmith.training.forecast import estimate
 from lorasmith.training.forecast.estimate import Machine, Work
@@ -234,7 +234,7 @@ def memory_of(settings: Settings, training_set: TrainingSet, rehearsed: Rehearse
     base, description = rehearsed.base, rehearsed.description
     parts = {"vae": base.autoencoder.vae, **base.parts}  # type: ignore[attr-defined]
     weights = {
-        name: estimate.weight_bytes(module, description.parts[name].config[0], settings.base.quantize) for name, module in parts.items()
+        name: estimate.weight_bytes(module, description.parts[name].config, settings.base.quantize) for name, module in parts.items()
     }
     leaving = set()
     if settings.captions.cached_variants and set(rehearsed.adapters) == {base.denoiser}:

@@ -58,12 +58,7 @@ def starting_point(
 
 def native_size(description: Description) -> tuple[int, int]:
     """(native resolution, bucket step) in pixels, from the base's small files."""
-    vae = description.parts["vae"].config[1]
-    latent_step = 2 ** (len(vae["block_out_channels"]) - 1)
-    if description.family == "flux":
-        return vae["sample_size"], 2 * latent_step
-    unet = description.parts["unet"].config[1]
-    return unet["sample_size"] * latent_step, latent_step * 2 ** (len(unet["block_out_channels"]) - 1)
+    return description.sizes.native, description.sizes.pixel_step
 
 
 def _for_a_subject() -> dict[str, Any]:

@@ -13,8 +13,8 @@ from lorasmith.adapters.attach import AttachedAdapter
 from lorasmith.adapters.files.lora_file import TrainingFacts, base_model_version, kohya_metadata, network_module
 from lorasmith.captions.caption import split_tags
 from lorasmith.datasets.training_set import TrainingSet
+from lorasmith.models.base import Base
 from lorasmith.models.diffusion import Ddpm
-from lorasmith.models.family import Base
 from lorasmith.training.learner.continuation import Parent, ranks_and_alphas
 from lorasmith.training.objective.losses import threshold_name
 from lorasmith.training.optim.optimizers import class_path

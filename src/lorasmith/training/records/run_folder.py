@@ -29,7 +29,7 @@ from filelock import FileLock, Timeout
 from lorasmith.atomic import WriteFailed, remove_leftovers, write_atomically
 from lorasmith.datasets.training_set import TrainingSet
 from lorasmith.errors import RunError, SettingsError
-from lorasmith.models.family import Base
+from lorasmith.models.base import Base
 from lorasmith.training.learner.continuation import Parent
 from lorasmith.training.settings.toml import load_settings, settings_toml
 from lorasmith.training.settings.tree import Settings

@@ -34,8 +34,8 @@ from lorasmith.datasets.training_set import TrainingPicture, TrainingSet, open_t
 from lorasmith.draws import generator_for, rng_for, seed_of
 from lorasmith.errors import DatasetError, SettingsError
 from lorasmith.findings import Finding
+from lorasmith.models.base import Base, SizeConditioning
 from lorasmith.models.diffusion import Ddpm
-from lorasmith.models.family import Base, SizeConditioning
 from lorasmith.models.texts import EncodedTexts
 from lorasmith.training.distributed.process_group import SINGLE_PROCESS, ProcessGroup
 from lorasmith.training.events import Event, ValidationDone, Warned

@@ -18,7 +18,7 @@ from typing import Any
 import torch
 
 from lorasmith.errors import SettingsError
-from lorasmith.models.emphasis import parse_emphasis
+from lorasmith.models.architectures.emphasis import parse_emphasis
 from lorasmith.models.memory import Freeable
 from lorasmith.models.texts import TextOptions
 

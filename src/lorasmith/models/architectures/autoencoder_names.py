@@ -9,15 +9,15 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 
-from lorasmith.models.conversion.take import Shapes, Take
+from lorasmith.models.files.take import Shapes, Take
 
 _IN_MIDDLE_ATTENTION = {"group_norm": "norm", "to_q": "q", "to_k": "k", "to_v": "v", "to_out.0": "proj_out"}
 _EARLIER = {"to_q": "query", "to_k": "key", "to_v": "value", "to_out.0": "proj_attn"}
 _ATTENTION = re.compile(r"((?:en|de)coder\.mid_block\.attentions\.0)\.(group_norm|to_q|to_k|to_v|to_out\.0)\.(weight|bias)")
 
 
-def from_ldm(shapes: Shapes) -> dict[str, Take]:
-    """Where each tensor of an autoencoder of diffusers lies in a file with the original names."""
+def from_ldm(shapes: Shapes, keys: Collection[str]) -> dict[str, Take]:
+    """Where each tensor of an autoencoder of diffusers is in a file with the original names."""
     levels = 1 + max(int(name.split(".")[2]) for name in shapes if name.startswith("decoder.up_blocks."))
     return {name: Take(_original(name, levels)) for name in shapes}
 
@@ -42,7 +42,7 @@ def _original(name: str, levels: int) -> str:
 
 
 def from_diffusers(shapes: Shapes, keys: Collection[str]) -> dict[str, Take]:
-    """Where each tensor lies in a file of diffusers, be it of today or of the years with `query`, `key` and `value`."""
+    """Where each tensor is in a file of diffusers, of today or of the years with `query`, `key` and `value`."""
     takes = {}
     for name in shapes:
         match = _ATTENTION.fullmatch(name)

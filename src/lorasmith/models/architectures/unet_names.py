@@ -7,9 +7,9 @@ residual block more a level, the upsampler being the last thing in its level's l
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
-from lorasmith.models.conversion.take import Shapes, Take
+from lorasmith.models.files.take import Shapes, Take
 
 ENDS = {
     "conv_in": "input_blocks.0.0", "conv_norm_out": "out.0", "conv_out": "out.2", "time_embedding.linear_1": "time_embed.0",
@@ -25,7 +25,7 @@ def ldm_module(path: str, layers: int, levels_with_attention_up: frozenset[int])
     """The original name of a module of the U-Net, from its path in diffusers (`down_blocks.1.resnets.0.conv1`).
 
     `layers`: residual blocks a level on the way down; `levels_with_attention_up`: the up blocks that have attention.
-    Raises KeyError where no module is called so.
+    Raises KeyError where no module has that name.
     """
     if path in ENDS:
         return ENDS[path]
@@ -58,7 +58,7 @@ def ldm_modules(paths: Iterable[str]) -> Mapping[str, str]:
     return {path: ldm_module(path, layers, with_attention) for path in paths}
 
 
-def from_ldm(shapes: Shapes) -> dict[str, Take]:
-    """Where each tensor of a U-Net of diffusers lies in a file with the original names."""
+def from_ldm(shapes: Shapes, keys: Collection[str]) -> dict[str, Take]:
+    """Where each tensor of a U-Net of diffusers is in a file with the original names."""
     modules = ldm_modules({name.rpartition(".")[0] for name in shapes})
     return {name: Take(f"{modules[name.rpartition('.')[0]]}.{name.rpartition('.')[2]}") for name in shapes}

@@ -6,7 +6,9 @@ them apart. In the last modulation the original puts the shift above the scale, 
 
 from __future__ import annotations
 
-from lorasmith.models.conversion.take import Shapes, Take, stacked
+from collections.abc import Collection
+
+from lorasmith.models.files.take import Shapes, Take, stacked
 
 _WHOLE = {
     "x_embedder": "img_in", "context_embedder": "txt_in", "proj_out": "final_layer.linear", "norm_out.linear": "final_layer.adaLN_modulation.1",
@@ -34,8 +36,8 @@ _FUSED = {
 _BLOCKS = {"transformer_blocks": ("double_blocks", _IN_DOUBLE), "single_transformer_blocks": ("single_blocks", _IN_SINGLE)}
 
 
-def from_bfl(shapes: Shapes) -> dict[str, Take]:
-    """Where each tensor of diffusers' Flux transformer lies in a file with the original names."""
+def from_bfl(shapes: Shapes, keys: Collection[str]) -> dict[str, Take]:
+    """Where each tensor of diffusers' Flux transformer is in a file with the original names."""
     takes: dict[str, Take] = {}
     for name in shapes:
         module, _, kind = name.rpartition(".")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from lorasmith.models.conversion.take import Shapes, Take, stacked
+from lorasmith.models.files.take import Shapes, Take, stacked
 
 _OPEN_CLIP = {
     "embeddings.token_embedding": "token_embedding", "final_layer_norm": "ln_final",
@@ -18,7 +18,7 @@ _OPEN_CLIP = {
 
 
 def from_open_clip(shapes: Shapes, keys: Collection[str]) -> dict[str, Take]:
-    """Where each tensor of a CLIP text encoder lies in a file with OpenCLIP's names."""
+    """Where each tensor of a CLIP text encoder is in a file with OpenCLIP's names."""
     takes: dict[str, Take] = {}
     for name in shapes:
         plain = name.removeprefix("text_model.")
@@ -43,7 +43,7 @@ def from_open_clip(shapes: Shapes, keys: Collection[str]) -> dict[str, Take]:
 
 
 def from_transformers(shapes: Shapes, keys: Collection[str]) -> dict[str, Take]:
-    """Where each tensor of a CLIP or T5 text encoder lies in a file of transformers, of whatever year."""
+    """Where each tensor of a CLIP or T5 text encoder is in a file of transformers, of any year."""
     takes = {}
     for name in shapes:
         plain = name.removeprefix("text_model.")

@@ -1,0 +1,42 @@
+"""What the records of families with a U-Net and CLIP text encoders have in common, as values to build on."""
+
+from __future__ import annotations
+
+from lorasmith.models.architectures.unet_consumers import UNET_NAMINGS
+from lorasmith.models.family import BlockRow, CaptionAdvice
+from lorasmith.models.lora_naming import LOADS, Consumers, drops, readings
+
+SENTENCES = CaptionAdvice(
+    "sentences",
+    "The plain bases of this family were trained on sentences; only bases that were fine-tuned on tags (anime) understand tags better.",
+    "Keep tags for an anime base; for a plain one let a captioner describe the pictures.",
+    others_are_wrong=False,
+)
+
+FOUR_LEVELS = Consumers(
+    by_naming=UNET_NAMINGS | {
+        "kohya, original path": readings(LOADS, LOADS, LOADS, drops("it knows the original names for SDXL only")),
+    },
+    unknown_names={"AUTOMATIC1111": r"lora_unet_(conv_norm_out|out_0)"},
+    mixed_styles=False,
+)  # fmt: skip
+THREE_LEVELS = Consumers(
+    by_naming=UNET_NAMINGS,
+    unknown_names={"AUTOMATIC1111": r"lora_unet_(up_blocks_0_upsamplers_0_conv|add_embedding_linear_[12]|conv_norm_out)"},
+    mixed_styles=False,
+)
+
+
+def _numbered(name: str, numbers: range | tuple[int, ...]) -> tuple[str, ...]:
+    return tuple(f"{name}{number:02d}" for number in numbers)
+
+
+_MIDDLE = tuple(f"lora_unet_middle_block_{layer}_*" for layer in range(3))
+FOUR_LEVEL_ROW = BlockRow(
+    12, 1, (*_numbered("IN", range(12)), "MID", *_numbered("OUT", range(12))),
+    frozenset({*_numbered("IN", (1, 2, 4, 5, 7, 8)), "MID", *_numbered("OUT", range(3, 12))}),
+)  # fmt: skip
+THREE_LEVEL_ROW = BlockRow(
+    9, 3, (*_numbered("IN", range(9)), *_MIDDLE, *_numbered("OUT", range(9))),
+    frozenset({*_numbered("IN", (4, 5, 7, 8)), _MIDDLE[1], *_numbered("OUT", range(6))}), spare=1,
+)  # fmt: skip

@@ -1,0 +1,40 @@
+"""The families of base models that can be trained: name -> record. A new family is its folder and one line here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from lorasmith.models.family import Family
+from lorasmith.models.flux.family import FLUX
+from lorasmith.models.parts import Architecture
+from lorasmith.models.sd1.family import SD1
+from lorasmith.models.sd2.family import SD2
+from lorasmith.models.sdxl.family import SDXL
+
+FAMILIES: dict[str, Family] = {}
+
+
+def register(family: Family) -> None:
+    """Add a family; a name that is taken already is a mistake of ours."""
+    taken = {*FAMILIES, *(name for known in FAMILIES.values() for name in known.relatives)}
+    assert not taken & {family.name, *family.relatives}, f"there are two families called {family.name}"
+    FAMILIES[family.name] = family
+
+
+register(SD1)
+register(SD2)
+register(SDXL)
+register(FLUX)
+
+
+def architectures() -> Iterator[Architecture]:
+    """The architecture of every part of every family, each once."""
+    yield from dict.fromkeys(
+        part.architecture for family in FAMILIES.values() for variant in family.variants.values() for part in variant.parts.values()
+    )
+
+
+def in_words(separator: str = "or") -> str:
+    """The titles of all families as part of a sentence."""
+    titles = [family.title for family in FAMILIES.values()]
+    return f"{', '.join(titles[:-1])} {separator} {titles[-1]}"

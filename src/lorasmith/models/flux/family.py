@@ -1,0 +1,150 @@
+"""The record of Flux.1."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from lorasmith.errors import BaseModelError
+from lorasmith.models.architectures.clip_tokenizer import CLIP_TOKENIZER
+from lorasmith.models.architectures.t5_tokenizer import T5_TOKENIZER
+from lorasmith.models.architectures.text_encoder_layers import CLIP_NAMES, T5_NAMES
+from lorasmith.models.architectures.unet_consumers import CLIP_NAMINGS, DIFFUSERS_NAMES
+from lorasmith.models.architectures.unet_traits import input_width
+from lorasmith.models.family import (
+    CaptionAdvice,
+    ClipSkip,
+    DenoiserFile,
+    Detection,
+    Family,
+    FamilyDefaults,
+    Match,
+    Prediction,
+    Rate,
+    SdScripts,
+    Sizes,
+    Variant,
+)
+from lorasmith.models.flux import config
+from lorasmith.models.flux.layers import TRANSFORMER_NAMES
+from lorasmith.models.lora_naming import LOADS, UNTRIED, Consumers, LoraMarks, LoraNaming, PartNaming, drops, readings
+from lorasmith.models.shift import LineShift
+
+DEFAULTS = FamilyDefaults(
+    resolution=1024, bucket_step=64, bucket_sides=(512, 2048), caption_style="sentences", max_token_lengths=(512, 256),
+    rate=Rate(1e-4, "what Flux LoRAs are mostly trained with; lower it if colours burn"),
+    text_encoder_lr=0.0, text_encoders_left_alone="Flux's encoders are large and understand sentences", finds_its_own_rate=False,
+    shift=LineShift((256, 0.5), (4096, 1.15)), steps=25, cfg_scale=1.0, guidance=3.5, save_precision="bf16", memory_per_image="36 GB",
+)  # fmt: skip
+VARIANTS = {
+    "dev": Variant(config.PARTS, config.SCHEDULER, DEFAULTS),
+    "schnell": Variant(
+        config.PARTS_SCHNELL,
+        config.SCHEDULER_SCHNELL,
+        replace(DEFAULTS, max_token_lengths=(256,), steps=4, guidance=None),
+        distilled=True,
+        note="schnell was distilled to four steps: a LoRA trained on it unlearns that; most train on dev and use the file with both",
+    ),
+}
+
+
+def sizes(settings: Mapping[str, Mapping[str, Any]]) -> Sizes:
+    """By the autoencoder's size; a token is 2 x 2 latents."""
+    vae = settings["vae"]
+    return Sizes(vae["sample_size"], 2 * 2 ** (len(vae["block_out_channels"]) - 1))
+
+
+def from_file(file: DenoiserFile) -> Match | None:
+    first, guidance = (
+        ("img_in.weight", "guidance_in.in_layer.weight")
+        if file.names == "bfl"
+        else ("x_embedder.weight", "time_text_embed.guidance_embedder.linear_1.weight")
+    )
+    _refuse_special(file.source, input_width(file, first), file.prefix + first)
+    if guidance in file.entries:
+        return Match("the transformer has double and single blocks and an input for the guidance, as Flux.1 dev", "dev")
+    return Match("the transformer has double and single blocks and no input for the guidance, as Flux.1 schnell", "schnell")
+
+
+def from_config(folder: Path, pipeline: str, settings: Mapping[str, Any]) -> Match | None:
+    _refuse_special(folder, settings.get("in_channels", 64), "in_channels")
+    guided = bool(settings.get("guidance_embeds"))
+    return Match(f"its transformer has {'an' if guided else 'no'} input for the guidance", "dev" if guided else "schnell")
+
+
+def _refuse_special(source: Path, channels: int, where: str) -> None:
+    if channels != 64:
+        what = {384: "Flux Fill, an inpainting model", 128: "Flux Canny or Depth, a model led by a picture"}
+        raise BaseModelError(
+            f"{source} is {what.get(channels, 'a special model of Flux')} ({where} takes {channels} channels, a plain one 64); give the plain "
+            "dev or schnell model",
+            code="base.special_model",
+            path=str(source),
+        )
+
+
+CONSUMERS = Consumers(
+    by_naming={
+        **CLIP_NAMINGS,
+        "kohya, original path": readings(LOADS, LOADS, LOADS, LOADS),
+        "kohya, diffusers path": readings(),
+        "kohya, T5": readings(LOADS, LOADS, LOADS, drops("it loads no LoRA into T5")),
+        "diffusers": readings(drops(DIFFUSERS_NAMES), LOADS, LOADS, LOADS),
+        "lora_transformer_": readings(comfyui=LOADS),
+        "diffusion_model., original path": readings(drops("it knows names with underscores only (kohya's)"), UNTRIED, LOADS, UNTRIED),
+    },
+    without=("AUTOMATIC1111",),
+    kinds={("diffusers", "lokr"): drops("it finds no LoRA in the file and says nothing")},
+)
+
+FLUX = Family(
+    name="flux",
+    title="Flux.1",
+    package=__package__,
+    base_class="Flux",
+    denoiser="transformer",
+    variants=VARIANTS,
+    tokenizers={"tokenizer": CLIP_TOKENIZER, "tokenizer_2": T5_TOKENIZER},
+    prediction=Prediction(("flow",), usual_reason="Flux models predict the flow"),
+    sizes=sizes,
+    detection=Detection(("FluxPipeline",), from_file, from_config),
+    lora=LoraNaming(
+        {
+            "transformer": PartNaming("lora_unet", TRANSFORMER_NAMES),
+            "text_encoder": PartNaming("lora_te1", CLIP_NAMES, "TE1_"),
+            "text_encoder_2": PartNaming("lora_te3", T5_NAMES, "TE3_"),
+        },
+        in_words="lora_unet_ with the original (double_blocks) names and query, key and value in one, lora_te1_ for CLIP",
+        consumers=CONSUMERS,
+        marks=LoraMarks(certain=r"(double|single)_blocks_\d|single_transformer_blocks_\d|main_transformer_blocks_\d", versions=("flux",)),
+        original_path=r"double_|single_blocks|img_|txt_|time_in|vector_in|guidance_in|final_layer",
+    ),
+    captions=CaptionAdvice(
+        "sentences",
+        "Flux reads whole sentences with a language model and was trained on them.",
+        "Let a captioner describe the pictures: lorasmith captions describe.",
+    ),
+    clip_skip=ClipSkip("clip skip is not used: Flux reads CLIP's pooled state and T5's last layer"),
+    sd_scripts=SdScripts(
+        script="flux_train_network.py",
+        base_model_version={"flow": "flux1"},
+        architecture={"flux1": ("flux-1-dev", "https://github.com/black-forest-labs/flux")},
+        network_module="networks.lora_flux",
+        lora_type="Flux1",
+        gui_flag="flux1_checkbox",
+        options={
+            "clip_l": "base.text_encoder",
+            "t5xxl": "base.text_encoder_2",
+            "ae": "base.vae",
+            "t5xxl_max_token_length": "base.max_token_length",
+            "flux1_cache_text_encoder_outputs": "",
+            "flux1_cache_text_encoder_outputs_to_disk": "",
+        },
+        reads_clip_skip=False,
+        token_length_option="t5xxl_max_token_length",
+        block_row=None,
+    ),
+    caption_tokenizers=("tokenizer_2",),
+)

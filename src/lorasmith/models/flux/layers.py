@@ -1,0 +1,78 @@
+"""The layers of the Flux.1 transformer in LoRA files, which have the original (Black Forest Labs) names.
+
+The original keeps query, key and value in one layer where diffusers has three (and in the single blocks the MLP too), so one name can
+stand for several layers: its output rows are theirs, one below the other. Paths here have underscores for dots.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from lorasmith.models.lora_naming import LayerNames, Place
+
+# Inside a block: the original's name -> diffusers' layers in row order.
+_DOUBLE: dict[str, tuple[str, ...]] = {
+    "img_attn_qkv": ("attn_to_q", "attn_to_k", "attn_to_v"),
+    "txt_attn_qkv": ("attn_add_q_proj", "attn_add_k_proj", "attn_add_v_proj"),
+    "img_attn_proj": ("attn_to_out_0",), "txt_attn_proj": ("attn_to_add_out",),
+    "img_mlp_0": ("ff_net_0_proj",), "img_mlp_2": ("ff_net_2",),
+    "txt_mlp_0": ("ff_context_net_0_proj",), "txt_mlp_2": ("ff_context_net_2",),
+    "img_mod_lin": ("norm1_linear",), "txt_mod_lin": ("norm1_context_linear",),
+}  # fmt: skip
+_SINGLE: dict[str, tuple[str, ...]] = {
+    "linear1": ("attn_to_q", "attn_to_k", "attn_to_v", "proj_mlp"),
+    "linear2": ("proj_out",), "modulation_lin": ("norm_linear",),
+}  # fmt: skip
+_ENDS = {
+    "img_in": "x_embedder", "txt_in": "context_embedder", "final_layer_linear": "proj_out", "final_layer_adaLN_modulation_1": "norm_out_linear",
+    "time_in_in_layer": "time_text_embed_timestep_embedder_linear_1", "time_in_out_layer": "time_text_embed_timestep_embedder_linear_2",
+    "guidance_in_in_layer": "time_text_embed_guidance_embedder_linear_1", "guidance_in_out_layer": "time_text_embed_guidance_embedder_linear_2",
+    "vector_in_in_layer": "time_text_embed_text_embedder_linear_1", "vector_in_out_layer": "time_text_embed_text_embedder_linear_2",
+}  # fmt: skip
+_ENDS_BACK = {ours: original for original, ours in _ENDS.items()}
+_BLOCKS = {"transformer_blocks": ("double_blocks", _DOUBLE), "single_transformer_blocks": ("single_blocks", _SINGLE)}
+
+
+def to_original(flat: str, shape: Any = None) -> Place:
+    """The original's place of a layer of diffusers; a name of the original's stays as it is."""
+    if flat in _ENDS_BACK:
+        return Place(_ENDS_BACK[flat], halves_swapped=flat == "norm_out_linear")
+    if m := re.fullmatch(r"((?:single_)?transformer_blocks)_(\d+)_(\w+)", flat):
+        block, inside = _BLOCKS[m[1]]
+        for original, layers in inside.items():
+            if m[3] in layers:
+                return Place(f"{block}_{m[2]}_{original}", layers.index(m[3]), len(layers))
+    return Place(flat)
+
+
+def to_diffusers(flat: str, shape: Any = None) -> tuple[str, ...]:
+    """diffusers' layers of a name of the original's, in row order."""
+    if flat in _ENDS:
+        return (_ENDS[flat],)
+    for ours, (block, inside) in _BLOCKS.items():
+        if m := re.fullmatch(rf"{block}_(\d+)_(\w+)", flat):
+            return tuple(f"{ours}_{m[1]}_{layer}" for layer in inside.get(m[2], (m[2],)))
+    return (flat,)
+
+
+def block(flat: str, shape: Any = None) -> str | None:
+    """DOUBLE00 ..., SINGLE00 ..."""
+    found = re.match(r"(double|single)_blocks_(\d+)", to_original(flat).name)
+    return f"{found[1].upper()}{int(found[2]):02d}" if found else None
+
+
+TRANSFORMER_NAMES = LayerNames(
+    categories=(
+        (r"single_transformer_blocks\.\d+\.(attn\.to_.|proj_mlp|proj_out)", "attention"),
+        (r"transformer_blocks\.\d+\.attn\.(to_(q|k|v|out\.0|add_out)|add_._proj)", "attention"),
+        (r".*\.ff(_context)?\.net\..*", "mlp"),
+        (r".*_blocks\.\d+\.norm\w*\.linear", "frame"),
+        # norm_out is left out: its two halves are swapped between diffusers and the original, and not every reader swaps them.
+        (r"(x_embedder|context_embedder|time_text_embed\..*|proj_out)", "rest"),
+    ),
+    words=frozenset(
+        ["transformer_blocks", "single_transformer_blocks", "attn", "to_q", "to_k", "to_v", "to_out", "to_add_out", "add_q_proj", "add_k_proj", "add_v_proj", "ff", "ff_context", "net", "proj", "proj_mlp", "proj_out", "norm", "linear", "norm1", "norm1_context", "norm_out", "x_embedder", "context_embedder", "time_text_embed", "timestep_embedder", "guidance_embedder", "text_embedder", "linear_1", "linear_2", "double_blocks", "single_blocks", "img_attn", "txt_attn", "img_mlp", "txt_mlp", "img_mod", "txt_mod", "qkv", "lin", "linear1", "linear2", "modulation", "img_in", "txt_in", "time_in", "vector_in", "guidance_in", "in_layer", "out_layer", "final_layer", "adaLN_modulation"]
+    ),
+    to_file=to_original, to_module=to_diffusers, block=block,
+)  # fmt: skip

@@ -1,0 +1,196 @@
+"""What the layers of a family are called in LoRA files, as data and pure functions of names.
+
+A layer's name in a file is the prefix of its part (`lora_unet`) and the layer's path, with underscores for dots in kohya's style and
+with dots in the style of ComfyUI's `diffusion_model.`. Whose path that is differs: the module's own in diffusers, or the original
+model's, where one layer may hold several of diffusers' one below the other. `LayerNames` has both directions for one kind of part;
+`LoraNaming` puts the parts of a family together. `adapters.files.names` is what callers use.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import TYPE_CHECKING, Any, Literal
+
+from lorasmith.errors import AdapterError
+
+if TYPE_CHECKING:
+    from torch import nn
+
+Category = Literal["attention", "mlp", "frame", "convolution", "rest"]
+"""What a layer is for; presets choose by it. frame: what leads in and out of the blocks' attention, and modulates it."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a layer is in a file: its name there, and which of the name's `slots` groups of output rows it is."""
+
+    name: str
+    slot: int = 0
+    slots: int = 1
+    halves_swapped: bool = False
+    """The layer's output rows are (scale, shift) in the module, and (shift, scale) in the file."""
+
+
+def own_place(flat: str, shape: Any) -> Place:
+    """A file that names layers as the module does."""
+    return Place(flat)
+
+
+def own_layers(flat: str, shape: Any) -> tuple[str, ...]:
+    """A file that names layers as the module does."""
+    return (flat,)
+
+
+def no_block(flat: str, shape: Any) -> str | None:
+    """Layers without numbered blocks."""
+    return None
+
+
+@dataclass(frozen=True)
+class LayerNames:
+    """The layers of one kind of part. Paths in these functions have underscores for dots and no prefix.
+
+    `shape` is what the names depend on besides the family (a U-Net's blocks are counted through), made by `shape_of`.
+    """
+
+    categories: tuple[tuple[str, Category], ...]
+    """Pattern of a dotted path in the module -> what the layer is for. Layers that fit none are never trained."""
+    words: frozenset[str]
+    """The pieces between the dots of every path of the module and of files; numbers are understood."""
+    to_file: Callable[[str, Any], Place] = own_place
+    """Path in the module, or already the file's -> its place in a file."""
+    to_module: Callable[[str, Any], tuple[str, ...]] = own_layers
+    """Path in a file -> the module's layers in row order."""
+    block: Callable[[str, Any], str | None] = no_block
+    """Path in the module -> its block in the count of LoRA block weights: "IN04", "DOUBLE00"; None outside the blocks."""
+    shape_of: Callable[[nn.Module], Any] | None = None
+    """The shape of an opened module; None where names depend on nothing else."""
+    usual_shape: Any = None
+    """The family's shape at full size."""
+
+    def dotted(self, flat: str) -> str:
+        """A path with dots again: `attn1_to_out_0` is `attn1.to_out.0`.
+
+        Raises AdapterError where a word in it is in no layer of this part.
+        """
+        pieces, at = [], 0
+        pattern = _pattern(self.words)
+        while at < len(flat):
+            found = pattern.match(flat, at)
+            if not found:
+                raise AdapterError(f"No layer that is known here is called {flat}: the LoRA was made for another model.")
+            pieces.append(found[1])
+            at = found.end()
+        return ".".join(pieces)
+
+
+@cache
+def _pattern(words: frozenset[str]) -> re.Pattern[str]:
+    """One piece of a path; the longest word that fits counts."""
+    return re.compile("(" + "|".join([r"\d+", *sorted(words, key=len, reverse=True)]) + r")(?:_|$)")
+
+
+@dataclass(frozen=True)
+class PartNaming:
+    """One part of a base in LoRA files."""
+
+    prefix: str
+    """How its layers' names begin, without the separator: "lora_te1", "diffusion_model"."""
+    layers: LayerNames
+    block_prefix: str = ""
+    """What stands before the number of a block in rules: "TE1_"."""
+    whole_attention: bool = False
+    """diffusers and ComfyUI convert this part's query, key, value and output (OpenCLIP's) together: a file needs all four or none."""
+
+
+Effect = Literal["loads", "dropped", "wrong", "refused", "untried"]
+"""dropped: the layer has no effect. wrong: it is drawn otherwise than trained. refused: the whole file is not loaded."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a program does with a layer, and why."""
+
+    effect: Effect
+    reason: str = ""
+
+
+LOADS = Reading("loads")
+UNTRIED = Reading("untried", "not tried with this program")
+Readings = Mapping[str, Reading]
+"""Program -> what it does."""
+
+
+def drops(reason: str) -> Reading:
+    """The layer has no effect."""
+    return Reading("dropped", reason)
+
+
+def readings(
+    automatic1111: Reading = UNTRIED, forge: Reading = UNTRIED, comfyui: Reading = UNTRIED, diffusers: Reading = UNTRIED
+) -> Readings:
+    """One row of a table over the programs that draw with LoRA files."""
+    return {"AUTOMATIC1111": automatic1111, "Forge": forge, "ComfyUI": comfyui, "diffusers": diffusers}
+
+
+@dataclass(frozen=True)
+class Consumers:
+    """What the programs that draw with LoRA files do with this family's names; see `adapters.compatibility.consumers`."""
+
+    by_naming: Mapping[str, Readings]
+    """Way of naming -> what each program does with layers named so."""
+    without: tuple[str, ...] = ()
+    """Programs that do not have this family at all."""
+    unknown_names: Mapping[str, str] = field(default_factory=dict)
+    """Program -> pattern of names that it does not find, although it reads their like."""
+    kinds: Mapping[tuple[str, str], Reading] = field(default_factory=dict)
+    """(program, kind of network) -> what it does, where that differs from other families."""
+    mixed_styles: bool = True
+    """Whether diffusers reads original names and its own in one file."""
+    alphas_beside_diffusers_names: bool = True
+
+
+@dataclass(frozen=True)
+class LoraMarks:
+    """How a LoRA file without a word about its base is recognised, from names with underscores and shapes of tensors.
+
+    Families are asked for `certain` first, then for their `versions` in the metadata, for the widths, and at last for `likely`.
+    """
+
+    certain: str | None = None
+    """Pattern of a name that no other family has."""
+    versions: tuple[str, ...] = ()
+    """Pieces of ss_base_model_version or modelspec.architecture."""
+    cross_attention: int | None = None
+    """Input width of attn2's to_k and to_v."""
+    text_encoder: int | None = None
+    """Input width of the first text encoder's self_attn projections."""
+    likely: str | None = None
+    """Pattern of a name that a plainer family does not have."""
+
+
+@dataclass(frozen=True)
+class LoraNaming:
+    """A family's LoRA files."""
+
+    parts: Mapping[str, PartNaming]
+    """Part of the base, the denoiser first -> its names. Parts that are not in it carry no LoRA."""
+    in_words: str
+    """For people: what the keys look like."""
+    consumers: Consumers
+    marks: LoraMarks = LoraMarks()
+    style: Literal["kohya", "dotted"] = "kohya"
+    """kohya: lora_unet_a_b.lora_down.weight and .lora_up.weight. dotted: diffusion_model.a.b.lora_A.weight and .lora_B.weight."""
+    alpha_keys: bool = True
+    """Whether a file has each layer's alpha. Without, alpha / rank is multiplied into lora_B on writing, and rank and alpha are kept in
+    the metadata."""
+    original_path: str | None = None
+    """Pattern of the beginning of a path that is the original model's and not diffusers'."""
+
+    @property
+    def separator(self) -> str:
+        """Between prefix and path, and between the pieces of the path."""
+        return "_" if self.style == "kohya" else "."
