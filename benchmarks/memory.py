@@ -62,7 +62,7 @@ def measure(path: Path, row: str, pixels: int, steps: int, device: str) -> None:
     dtype = getattr(torch, dtype_name)
     config = FAMILIES["sd1"].usual.parts["unet"]
     place = PartPlace((path,), "", "diffusers", config, "the benchmark", {"F16": 1})
-    description = Description(path, "single file", "sd1", "", "epsilon", False, {"unet": place}, ("", {}), {}, (), ())
+    description = Description(path, "single file", FAMILIES["sd1"], "", "epsilon", False, {"unet": place}, ("", {}), {}, (), ())
     empty_module(config)
     before = _peak(device)
     unet = load_part(description, "unet", dtype, device, quantize)

@@ -167,7 +167,7 @@ def timed(work: Callable[[], Any], device: str) -> float:
 
 def flops_of_a_step(parts: dict[str, Part], side: int, batch: int) -> float:
     places = {name: PartPlace((), "", "diffusers", part, "", {}) for name, part in parts.items()}
-    description = Description(Path("."), "folder", "sdxl", "", "epsilon", False, places, config.SCHEDULER, {}, (), ())
+    description = Description(Path("."), "folder", FAMILIES["sdxl"], "", "epsilon", False, places, config.SCHEDULER, {}, (), ())
     base = estimate.blank_base(description, torch.bfloat16)
     return estimate.rehearse_step(base, estimate.attach_blank(base, SETTINGS), SETTINGS, (side, side), batch).flops
 

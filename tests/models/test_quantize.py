@@ -297,13 +297,14 @@ from pathlib import Path
 import torch
 from lorasmith.models.architectures.parts import T5
 from lorasmith.models.description import Description, PartPlace
+from lorasmith.models.families import FAMILIES
 from lorasmith.models.parts import Part
 from lorasmith.models.quantize import quantize_weight
 from lorasmith.models.files.weights import empty_module, load_part
 
 path, config = Path(sys.argv[1]), Part(T5, eval(sys.argv[2]))
 place = PartPlace((path,), "", "transformers", config, "the test", {"F16": 1})
-description = Description(path, "single file", "flux", "dev", "flow", False, {"text_encoder_2": place}, ("", {}), {}, (), ())
+description = Description(path, "single file", FAMILIES["flux"], "dev", "flow", False, {"text_encoder_2": place}, ("", {}), {}, (), ())
 empty_module(config)  # what this imports is no memory of the opening
 quantize_weight(torch.ones(64, 64), sys.argv[3], torch.bfloat16)
 peak = lambda: 1024 * next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmHWM"))

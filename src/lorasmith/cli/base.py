@@ -32,7 +32,6 @@ def inspect(
 
     lorasmith base inspect flux1-dev.safetensors --text-encoder clip_l.safetensors --text-encoder-2 t5xxl.safetensors --vae ae.safetensors
     """
-    from lorasmith.models.families import FAMILIES
     from lorasmith.models.files.hashes import sha256
     from lorasmith.models.open import describe, missing_parts
 
@@ -44,7 +43,7 @@ def inspect(
         data = found.as_data() | {"missing": absent} | ({"sha256": digests} if hashes else {})
         typer.echo(json.dumps(data, indent=2, ensure_ascii=False))
         return
-    typer.echo(f"{source}: {FAMILIES[found.family].title}{' ' + found.variant if found.variant else ''}, a {found.layout}")
+    typer.echo(f"{source}: {found.record.title}{' ' + found.variant if found.variant else ''}, a {found.layout}")
     typer.echo("\nHow we know")
     for reason in found.reasons:
         typer.echo(f"  {reason}")

@@ -16,8 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from lorasmith.models.families import FAMILIES
-from lorasmith.models.family import PredictionType, Sizes, Variant
+from lorasmith.models.family import Family, PredictionType, Sizes, Variant
 from lorasmith.models.parts import Part, SchedulerConfig
 
 Layout = Literal["single file", "folder", "separate files"]
@@ -50,7 +49,7 @@ class Description:
 
     source: Path  # the file or folder that was given, or the cached folder of a hub id
     layout: Layout
-    family: str  # a key of models.families.FAMILIES
+    record: Family
     variant: str  # a key of its variants; "" where there is one only
     prediction_type: PredictionType
     zero_terminal_snr: bool
@@ -63,19 +62,24 @@ class Description:
     hub_id: str | None = None
 
     @property
+    def family(self) -> str:
+        """The name of its family."""
+        return self.record.name
+
+    @property
     def denoiser(self) -> str:
         """The name of the part that denoises."""
-        return FAMILIES[self.family].denoiser
+        return self.record.denoiser
 
     @property
     def form(self) -> Variant:
         """What the family's record says about bases of this variant."""
-        return FAMILIES[self.family].variant(self.variant)
+        return self.record.variant(self.variant)
 
     @property
     def sizes(self) -> Sizes:
         """Native size and pixel step by the parts' own settings; the denoiser and the autoencoder must be there."""
-        return FAMILIES[self.family].sizes({name: place.config.settings for name, place in self.parts.items()})
+        return self.record.sizes({name: place.config.settings for name, place in self.parts.items()})
 
     def as_data(self) -> dict[str, Any]:
         """For --json and the manifest."""

@@ -154,7 +154,7 @@ def family_of(source: Path, entries: Entries, found: Iterable[Found]) -> tuple[F
         at = denoiser.prefix
         file = DenoiserFile(
             source=source,
-            entries={key.removeprefix(at): entry for key, entry in entries.items() if key.startswith(at)},
+            shapes={key.removeprefix(at): tuple(entry.shape) for key, entry in entries.items() if key.startswith(at)},
             prefix=at,
             names=denoiser.names,
             beside=tuple(part.prefix for part in found if part not in denoisers),

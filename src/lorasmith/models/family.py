@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from lorasmith.models.files.tensor_file import Entry
 from lorasmith.models.lora_naming import LoraNaming
 from lorasmith.models.parts import Part, SchedulerConfig
 from lorasmith.models.shift import Shift
@@ -136,8 +135,8 @@ class DenoiserFile:
     """A denoiser in a file, for a family to look at."""
 
     source: Path
-    entries: Mapping[str, Entry]
-    """The denoiser's tensors without their prefix."""
+    shapes: Mapping[str, tuple[int, ...]]
+    """Of the denoiser's tensors, by their names without the prefix."""
     prefix: str
     names: str
     """Whose names they are: "ldm", "diffusers" ..."""

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any, Unpack
 from lorasmith.errors import BaseModelError
 from lorasmith.models import detection
 from lorasmith.models.description import Description, Layout, PartPlace
-from lorasmith.models.families import FAMILIES
 from lorasmith.models.family import Family
 from lorasmith.models.files.hub import is_hub_id, source_of
 from lorasmith.models.files.part_files import header_of, read_json, weight_files
@@ -59,14 +58,13 @@ def open_base(source: Path | str, dtype: torch.dtype, device: str = "cpu", **ope
             code="base.part_missing",
             parts=absent,
         )
-    opened: Base = base_class(description.family).open(description, dtype, device, open_options.get("quantize", "none"))
+    opened: Base = base_class(description.record).open(description, dtype, device, open_options.get("quantize", "none"))
     return opened
 
 
-def base_class(family: str) -> Any:
+def base_class(family: Family) -> Any:
     """The class of a family's opened bases."""
-    record = FAMILIES[family]
-    return getattr(importlib.import_module(f"{record.package}.base"), record.base_class)
+    return getattr(importlib.import_module(f"{family.package}.base"), family.base_class)
 
 
 def detect_family(source: Path | str) -> str:
@@ -108,7 +106,7 @@ def _describe_file(path: Path, open_options: OpenOptions) -> Description:
         detection.refuse_packed(path, name, entries, place.prefix)
     reasons = [f"the file's names show {_in_words(denoiser)}", match.reason, *prediction.reasons]
     return Description(
-        source=path, layout="single file", family=family.name, variant=match.variant, prediction_type=prediction.type,
+        source=path, layout="single file", record=family, variant=match.variant, prediction_type=prediction.type,
         zero_terminal_snr=prediction.zero_terminal_snr, parts=parts,
         scheduler=_scheduler(family, match.variant, prediction, config.scheduler), tokenizers=config.tokenizers, reasons=tuple(reasons),
         notes=(*prediction.notes, *_notes(family, match.variant)), metadata=header.metadata,
@@ -212,7 +210,7 @@ def _describe_folder(folder: Path, open_options: OpenOptions) -> Description:
         for name in present
     }
     return Description(
-        source=folder, layout="folder", family=family.name, variant=match.variant, prediction_type=prediction.type,
+        source=folder, layout="folder", record=family, variant=match.variant, prediction_type=prediction.type,
         zero_terminal_snr=prediction.zero_terminal_snr, parts=parts, scheduler=_scheduler(family, match.variant, prediction, scheduler),
         tokenizers=config.tokenizers, reasons=(match.reason, *prediction.reasons),
         notes=(*prediction.notes, *_notes(family, match.variant)),
@@ -252,7 +250,7 @@ def _with_separate_parts(description: Description, open_options: OpenOptions) ->
     """The description with the parts that the user gave as files of their own."""
     parts, reasons = dict(description.parts), list(description.reasons)
     layout: Layout = description.layout
-    config = _Settings(open_options.get("config"), FAMILIES[description.family], description.variant)
+    config = _Settings(open_options.get("config"), description.record, description.variant)
     for name, source in _separate_parts(open_options).items():
         if name not in config.standard:
             raise BaseModelError(f"base.{name} is given, but a base of {description.family} has no such part; leave it out")

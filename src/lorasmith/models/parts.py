@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from lorasmith.models.files.take import Shapes, Take
+from lorasmith.models.take import Shapes, Take
 
 if TYPE_CHECKING:
     from torch import nn

@@ -22,7 +22,6 @@ Convolutions bear 4 bits less well than linear layers and are few in the large m
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -36,8 +35,6 @@ from torch.nn.grad import conv2d_input
 from torch.utils._pytree import tree_map_only
 
 from lorasmith.errors import BaseModelError
-from lorasmith.models.description import Description
-from lorasmith.models.files.hashes import fingerprints
 from lorasmith.models.settings import Quantize
 
 BLOCK = 64
@@ -261,12 +258,3 @@ def packings_of(part: nn.Module, quantize: Literal["int8", "nf4"]) -> dict[str, 
         for path, module in part.named_modules()
         if isinstance(module, nn.Linear | nn.Conv2d) and any(name.isdigit() for name in path.split("."))
     }
-
-
-def fingerprints_as_opened(description: Description, quantize: Quantize) -> dict[str, str]:
-    """What a cache of each part's results depends on; packed weights are other numbers than the file's."""
-    plain = fingerprints(description)
-    if quantize == "none":
-        return plain
-    packed = {name for name, place in description.parts.items() if place.config.architecture.quantizable}
-    return {name: hashlib.sha256(f"{own} {quantize}".encode()).hexdigest() if name in packed else own for name, own in plain.items()}

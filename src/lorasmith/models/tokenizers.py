@@ -7,7 +7,6 @@ from typing import Any
 
 from lorasmith.errors import BaseModelError
 from lorasmith.models.description import Description
-from lorasmith.models.families import FAMILIES
 
 
 def load_tokenizer(description: Description, name: str) -> Any:
@@ -15,7 +14,7 @@ def load_tokenizer(description: Description, name: str) -> Any:
 
     Raises BaseModelError where the folder's is damaged, or the standard one is neither installed, nor cached, nor on a hub in reach.
     """
-    tokenizer = FAMILIES[description.family].tokenizers[name]
+    tokenizer = description.record.tokenizers[name]
     if name in description.tokenizers:
         return from_folder(description.tokenizers[name], tokenizer.class_name)
     try:

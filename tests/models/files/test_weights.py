@@ -195,11 +195,12 @@ from pathlib import Path
 import lorasmith.models.files.weights as weights
 from lorasmith.models.architectures.parts import CLIP_TEXT
 from lorasmith.models.description import Description, PartPlace
+from lorasmith.models.families import FAMILIES
 from lorasmith.models.parts import Part
 
 file, settings = Path(sys.argv[1]), json.loads(sys.argv[2])
 place = PartPlace((file,), "", "transformers", Part(CLIP_TEXT, settings), "test", {"F32": 1})
-description = Description(file, "single file", "sd1", "", "epsilon", False, {"text_encoder": place}, ("", {}), {}, (), ())
+description = Description(file, "single file", FAMILIES["sd1"], "", "epsilon", False, {"text_encoder": place}, ("", {}), {}, (), ())
 weights.empty_module(Part(CLIP_TEXT, settings | {"num_hidden_layers": 1}))  # what the libraries take, once
 
 def now(name):

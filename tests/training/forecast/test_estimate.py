@@ -22,7 +22,7 @@ def described(family):
     parts = {name: PartPlace((), "", "diffusers", part, "", {}) for name, part in FAMILIES[family].usual.parts.items()}
     prediction = "flow" if family == "flux" else "epsilon"
     scheduler = FAMILIES[family].usual.scheduler
-    return Description(Path("base"), "folder", family, "", prediction, False, parts, scheduler, {}, (), ())
+    return Description(Path("base"), "folder", FAMILIES[family], "", prediction, False, parts, scheduler, {}, (), ())
 
 
 def rehearsal(family, side, *, dtype=torch.bfloat16, batch=1, train_text_encoder=False, **training):

@@ -161,7 +161,8 @@ def _checked(
 
 def _base_facts(base: str | None, family: str | None) -> dict[str, Any]:
     """What `CheckedCaptions` takes of the base and its family: style, tokenizers, limits."""
-    from lorasmith.models.open import FAMILIES, detect_family
+    from lorasmith.models.families import FAMILIES
+    from lorasmith.models.open import detect_family
 
     if family is not None:
         one_of(family, (*FAMILIES, ANIME), "family")

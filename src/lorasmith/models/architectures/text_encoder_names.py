@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from lorasmith.models.files.take import Shapes, Take, stacked
+from lorasmith.models.take import Shapes, Take, stacked
 
 _OPEN_CLIP = {
     "embeddings.token_embedding": "token_embedding", "final_layer_norm": "ln_final",

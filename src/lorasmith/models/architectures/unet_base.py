@@ -14,10 +14,10 @@ from lorasmith.models.base import SizeConditioning
 from lorasmith.models.description import Description
 from lorasmith.models.diffusion import Ddpm
 from lorasmith.models.family import Family
+from lorasmith.models.files.hashes import fingerprints
 from lorasmith.models.files.weights import load_parts
 from lorasmith.models.guidance import classifier_free
 from lorasmith.models.memory import Freeable, checkpoint_blocks
-from lorasmith.models.quantize import fingerprints_as_opened
 from lorasmith.models.settings import Quantize
 from lorasmith.models.texts import EncodedTexts, TextOptions
 from lorasmith.models.tokenizers import load_tokenizer
@@ -54,7 +54,7 @@ class UnetBase:
                 f"of its autoencoder); give a plain one"
             )
         tokenizers = {name: load_tokenizer(description, name) for name in cls.record.tokenizers}
-        return cls(modules, tokenizers, Ddpm.from_config(description.scheduler[1]), fingerprints_as_opened(description, quantize))
+        return cls(modules, tokenizers, Ddpm.from_config(description.scheduler[1]), fingerprints(description, quantize))
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.diffusion.prediction_type}, {self.native_resolution} pixels, {self.unet.dtype}, {self.unet.device})"

@@ -35,16 +35,16 @@ def traits_in_file(file: DenoiserFile) -> UnetTraits:
     """The traits of a plain U-Net; raises BaseModelError for a piece of one, and for one that takes more than a noisy picture."""
     ldm = file.names == "ldm"
     first, last = ("input_blocks.0.0.weight", "out.2.weight") if ldm else ("conv_in.weight", "conv_out.weight")
-    if last not in file.entries:
+    if last not in file.shapes:
         raise BaseModelError(f"{file.source} has half a U-Net (no {file.prefix}{last}), as a ControlNet has; give a base model")
     _refuse_special(file.source, input_width(file, first))
-    leading = next((entry for key, entry in file.entries.items() if key.endswith("proj_in.weight")), None)
+    leading = next((shape for key, shape in file.shapes.items() if key.endswith("proj_in.weight")), None)
     second = ("label_emb.0.0.weight", "label_emb.weight", "add_embedding.linear_1.weight", "class_embedding.linear_1.weight")
     deepest = "input_blocks.9." if ldm else "down_blocks.3."
     return UnetTraits(
-        second_embedding=any(key in file.entries for key in second),
-        four_levels=any(key.startswith(deepest) for key in file.entries),
-        linear=leading is not None and len(leading.shape) == 2,
+        second_embedding=any(key in file.shapes for key in second),
+        four_levels=any(key.startswith(deepest) for key in file.shapes),
+        linear=leading is not None and len(leading) == 2,
         refiner_text=any(_REFINER in prefix for prefix in file.beside),
     )
 
@@ -62,12 +62,12 @@ def traits_in_config(folder: Path, settings: Mapping[str, Any]) -> UnetTraits:
 
 def input_width(file: DenoiserFile, key: str) -> int:
     """How many channels a first layer takes; raises BaseModelError where the layer is missing."""
-    entry = file.entries.get(key)
-    if entry is None or len(entry.shape) < 2:
+    shape = file.shapes.get(key, ())
+    if len(shape) < 2:
         raise BaseModelError(
             f"{file.source} has no {file.prefix}{key}, so it is only a piece of a model; download it again or give a complete one"
         )
-    return entry.shape[1]
+    return shape[1]
 
 
 def _refuse_special(source: Path, channels: int) -> None:

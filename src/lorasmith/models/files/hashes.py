@@ -23,6 +23,7 @@ from pathlib import Path
 from lorasmith.atomic import write_atomically
 from lorasmith.errors import BaseModelError
 from lorasmith.models.description import Description, PartPlace
+from lorasmith.models.settings import Quantize
 
 _MOST = 5_000  # hashes that are kept; the oldest go
 
@@ -64,10 +65,10 @@ def legacy_hash(path: Path) -> str:
         return hashlib.sha256(file.read(0x10000)).hexdigest()[:8]
 
 
-def fingerprints(description: Description) -> dict[str, str]:
+def fingerprints(description: Description, quantize: Quantize = "none") -> dict[str, str]:
     """Part -> sha256 over its settings, its place and the hashes of its files: what a cache of its results depends on.
 
-    A text encoder's tokenizer counts with it, where one lies beside the weights.
+    A text encoder's tokenizer counts with it, where one is beside the weights. Quantised weights are other numbers than the file's.
     """
     found = {name: fingerprint(place) for name, place in description.parts.items()}
     for name, folder in description.tokenizers.items():
@@ -75,7 +76,8 @@ def fingerprints(description: Description) -> dict[str, str]:
         if encoder in found:
             files = {file.name: sha256(file) for file in sorted(folder.iterdir()) if file.is_file()}
             found[encoder] = hashlib.sha256(f"{found[encoder]} {json.dumps(files, sort_keys=True)}".encode()).hexdigest()
-    return found
+    quantized = {name for name, place in description.parts.items() if quantize != "none" and place.config.architecture.quantizable}
+    return {name: hashlib.sha256(f"{own} {quantize}".encode()).hexdigest() if name in quantized else own for name, own in found.items()}
 
 
 def fingerprint(place: PartPlace) -> str:

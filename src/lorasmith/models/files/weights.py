@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from lorasmith.errors import BaseModelError
 from lorasmith.models.description import Description, PartPlace
-from lorasmith.models.files.take import Shapes, Take
 from lorasmith.models.files.tensor_file import PICKLES, Entry, TensorFile, open_tensors
 from lorasmith.models.parts import Part, build
+from lorasmith.models.take import Shapes, Take
 
 if TYPE_CHECKING:
     import torch

@@ -19,11 +19,11 @@ from lorasmith.models.autoencoder import Autoencoder, ScaledAutoencoder
 from lorasmith.models.base import SizeConditioning
 from lorasmith.models.description import Description
 from lorasmith.models.diffusion import Flow
+from lorasmith.models.files.hashes import fingerprints
 from lorasmith.models.files.weights import load_parts
 from lorasmith.models.flux.family import FLUX
 from lorasmith.models.guidance import classifier_free
 from lorasmith.models.memory import Freeable, checkpoint_blocks
-from lorasmith.models.quantize import fingerprints_as_opened
 from lorasmith.models.settings import Quantize
 from lorasmith.models.texts import EncodedTexts, TextOptions
 from lorasmith.models.tokenizers import load_tokenizer
@@ -62,7 +62,7 @@ class Flux:
                 f"one has {4 * vae.config.latent_channels}); give a plain one"
             )
         tokenizers = {name: load_tokenizer(description, name) for name in FLUX.tokenizers}
-        return cls(modules, tokenizers, Flow(description.scheduler[1]), fingerprints_as_opened(description, quantize))
+        return cls(modules, tokenizers, Flow(description.scheduler[1]), fingerprints(description, quantize))
 
     def __repr__(self) -> str:
         return f"Flux({'dev' if self.has_guidance else 'schnell'}, {self.native_resolution} pixels, {self.transformer.dtype}, {self.transformer.device})"

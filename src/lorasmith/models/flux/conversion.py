@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from lorasmith.models.files.take import Shapes, Take, stacked
+from lorasmith.models.take import Shapes, Take, stacked
 
 _WHOLE = {
     "x_embedder": "img_in", "context_embedder": "txt_in", "proj_out": "final_layer.linear", "norm_out.linear": "final_layer.adaLN_modulation.1",

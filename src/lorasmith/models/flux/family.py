@@ -63,7 +63,7 @@ def from_file(file: DenoiserFile) -> Match | None:
         else ("x_embedder.weight", "time_text_embed.guidance_embedder.linear_1.weight")
     )
     _refuse_special(file.source, input_width(file, first), file.prefix + first)
-    if guidance in file.entries:
+    if guidance in file.shapes:
         return Match("the transformer has double and single blocks and an input for the guidance, as Flux.1 dev", "dev")
     return Match("the transformer has double and single blocks and no input for the guidance, as Flux.1 schnell", "schnell")
 

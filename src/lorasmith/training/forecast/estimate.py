@@ -65,7 +65,7 @@ def blank_base(description: Description, dtype: torch.dtype) -> Base:
     diffusion = Flow if description.prediction_type == "flow" else Ddpm.from_config
     words = {"tokenizer": _NoWords(), "tokenizer_2": _NoWords()}
     unread = dict.fromkeys(modules, "0" * 64)  # as long as the hashes that stand in their place
-    base: Base = base_class(description.family)(modules, words, diffusion(description.scheduler[1]), unread)
+    base: Base = base_class(description.record)(modules, words, diffusion(description.scheduler[1]), unread)
     return base
 
 

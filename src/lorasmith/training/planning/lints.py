@@ -22,7 +22,6 @@ from lorasmith.captions.triggers import likely_triggers
 from lorasmith.datasets.balance import MOST_PASSES, Share, balanced_repeats
 from lorasmith.datasets.training_set import TrainingPicture, TrainingSet
 from lorasmith.models.description import Description
-from lorasmith.models.families import FAMILIES
 from lorasmith.models.family import FamilyDefaults
 from lorasmith.training.optim.optimizers import OPTIMIZERS, Optimizer
 from lorasmith.training.optim.schedules import SCHEDULES, in_steps
@@ -59,7 +58,7 @@ class BaseFacts:
 
 def facts_of(description: Description) -> BaseFacts:
     """The facts of a described base. A base of the family's size has the family's native resolution; a smaller one says its own."""
-    defaults = FAMILIES[description.family].defaults
+    defaults = description.record.defaults
     native = description.sizes.native if {description.denoiser, "vae"} <= description.parts.keys() else defaults.resolution
     return BaseFacts(description.family, defaults, native, description.prediction_type)
 
