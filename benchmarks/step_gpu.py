@@ -43,7 +43,7 @@ from lorasmith.models.families import FAMILIES
 from lorasmith.models.parts import Part, build
 from lorasmith.models.sdxl import config
 from lorasmith.models.sdxl.base import StableDiffusionXL, time_ids
-from lorasmith.training.forecast import estimate
+from lorasmith.training.forecast.rehearsal import attach_blank, blank_base, rehearse_step
 from lorasmith.training.learner.learner import make_learner
 from lorasmith.training.objective.batch_loss import PreparedBatch
 from lorasmith.training.settings.tree import Settings, settings_from
@@ -168,8 +168,8 @@ def timed(work: Callable[[], Any], device: str) -> float:
 def flops_of_a_step(parts: dict[str, Part], side: int, batch: int) -> float:
     places = {name: PartPlace((), "", "diffusers", part, "", {}) for name, part in parts.items()}
     description = Description(Path("."), "folder", FAMILIES["sdxl"], "", "epsilon", False, places, config.SCHEDULER, {}, (), ())
-    base = estimate.blank_base(description, torch.bfloat16)
-    return estimate.rehearse_step(base, estimate.attach_blank(base, SETTINGS), SETTINGS, (side, side), batch).flops
+    base = blank_base(description, torch.bfloat16)
+    return rehearse_step(base, attach_blank(base, SETTINGS), SETTINGS, (side, side), batch).flops
 
 
 def main() -> None:

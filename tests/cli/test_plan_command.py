@@ -13,13 +13,13 @@ def test_plan_tells_buckets_files_memory_and_time(settings_for, tmp_path):
     assert told.returncode == 0, told.stderr
     data = json.loads(told.stdout)
     assert (data["steps"], data["epochs"], data["batches_per_epoch"]) == (6, 2, 3)
-    assert sum(row["showings"] for row in data["buckets"]) == data["showings_per_epoch"] == 5
+    assert sum(row["samples"] for row in data["buckets"]) == data["samples_per_epoch"] == 5
     assert sum(row["batches"] for row in data["buckets"]) == 3
     assert data["files"]["loras"] == 2
-    assert data["files"]["lora"] > 2 * data["files"]["trained_numbers"]
-    assert data["memory"]["peak"] == sum(data["memory"]["phases"][data["memory"]["worst"]].values())
-    assert data["memory"]["phases"].keys() == {"caching", "training", "drawing"}
-    assert data["time"]["all"] >= data["time"]["steps"] > 0
+    assert data["files"]["lora"] > 2 * data["files"]["parameters"]
+    assert data["memory"]["peak"] == sum(data["memory"]["phases"][data["memory"]["peak_phase"]].values())
+    assert data["memory"]["phases"].keys() == {"caching", "training", "sampling"}
+    assert data["time"]["total"] >= data["time"]["steps"] > 0
     words = lorasmith("plan", path).stdout
     for line in ("6 steps: 2 epochs of 3", "files   2 LoRAs", "memory  about", "time    about"):
         assert line in words

@@ -40,7 +40,7 @@ def test_plan_counts_what_the_run_will_do(settings_for, pile):
     settings = settings_for(datasets=[{"path": str(folder), "repeats": 3}], training={"epochs": 4, "batch_size": 3})
     checked = check(settings)
     training_set, plan = checked.training_set, checked.plan
-    assert plan.showings_per_epoch == 3 * plan.pictures
+    assert plan.samples_per_epoch == 3 * plan.pictures
     assert plan.steps == 4 * plan.batches_per_epoch
     assert set(training_set.buckets) <= set(bucket_sizes(settings.buckets))
     assert len(training_set.epoch(1, 3, seed=42)) == plan.batches_per_epoch

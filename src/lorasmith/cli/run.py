@@ -57,11 +57,11 @@ def plan(
 
     lorasmith plan zorvex.toml
     """
-    from lorasmith.training.planning.report import as_text, make_report
+    from lorasmith.training.forecast.report import as_text, make_report
     from lorasmith.training.settings.toml import load_settings
 
     report = make_report(load_settings(settings_file))
-    typer.echo(json.dumps(report.as_data()) if as_json else as_text(report))
+    typer.echo(json.dumps(report.as_data) if as_json else as_text(report))
 
 
 def train(

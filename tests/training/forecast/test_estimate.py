@@ -8,13 +8,14 @@ import torch
 from lorasmith.models.description import Description, PartPlace
 from lorasmith.models.families import FAMILIES
 from lorasmith.models.open import describe
-from lorasmith.training.forecast import estimate
+from lorasmith.training.forecast.machine import Machine
+from lorasmith.training.forecast.rehearsal import attach_blank, blank_base, rehearse_step
+from lorasmith.training.forecast.report import as_text, make_report
 from lorasmith.training.optim.optimizers import OPTIMIZERS, make_optimizer
-from lorasmith.training.planning.report import as_text, make_report
 from lorasmith.training.run import train
 from lorasmith.training.settings.tree import settings_from
 
-SLOW_MACHINE = estimate.Machine(1e9, 1e9, 1e-5)
+SLOW_MACHINE = Machine(1e9, 1e9, 1e-5)
 
 
 def described(family):
@@ -30,8 +31,8 @@ def rehearsal(family, side, *, dtype=torch.bfloat16, batch=1, train_text_encoder
         "base": {"path": "base"}, "datasets": [{"path": "."}], "network": {"rank": 16, "train_text_encoder": train_text_encoder},
         "training": {"epochs": 1, **training},
     })  # fmt: skip
-    base = estimate.blank_base(described(family), dtype)
-    return estimate.rehearse_step(base, estimate.attach_blank(base, settings), settings, (side, side), batch)
+    base = blank_base(described(family), dtype)
+    return rehearse_step(base, attach_blank(base, settings), settings, (side, side), batch)
 
 
 # FLOPs of a forward and a backward over one picture, and bytes kept between them in bf16: counted on the real modules with torch's
@@ -66,8 +67,8 @@ def toy_step():
             "base": {"path": str(toy_folder(toy))}, "datasets": [{"path": "."}],
             "network": {"rank": 16, "train_text_encoder": te, **(network or {})}, "training": {"epochs": 1, **training},
         })  # fmt: skip
-        base = estimate.blank_base(describe(settings.base.path), dtype)
-        return estimate.rehearse_step(base, estimate.attach_blank(base, settings), settings, (side, side), batch)
+        base = blank_base(describe(settings.base.path), dtype)
+        return rehearse_step(base, attach_blank(base, settings), settings, (side, side), batch)
 
     return rehearse
 
@@ -103,7 +104,7 @@ def test_a_rehearsal_at_another_size_is_what_scaling_says(toy_step):
 
 def test_the_loras_have_the_size_that_plan_tells(settings_for, tmp_path):
     settings = settings_for(training={"epochs": 2, "ema_decay": 0.9}, network={"rank": 3}, checkpoints={"save_precision": "bf16"})
-    files = make_report(settings, SLOW_MACHINE).files
+    files = make_report(settings, SLOW_MACHINE).forecast.files
     result = train(settings, tmp_path / "run")
     written = sorted((tmp_path / "run" / "checkpoints").glob("*.safetensors"))
     assert len(written) == files.loras == 4
@@ -115,8 +116,8 @@ def test_the_loras_have_the_size_that_plan_tells(settings_for, tmp_path):
 
 
 def _tensors(settings):
-    base = estimate.blank_base(describe(settings.base.path), torch.float32)
-    return [p for adapter in estimate.attach_blank(base, settings).values() for p in adapter.parameters()]
+    base = blank_base(describe(settings.base.path), torch.float32)
+    return [p for adapter in attach_blank(base, settings).values() for p in adapter.parameters()]
 
 
 @pytest.mark.parametrize("name", [name for name, kind in OPTIMIZERS.items() if not kind.needs_gpu])
@@ -138,27 +139,27 @@ def test_an_optimizer_keeps_as_many_numbers_as_the_table_says(name):
 
 def test_a_machine_that_is_twice_as_fast_takes_half_the_time(settings_for):
     settings = settings_for(training={"epochs": None, "max_train_steps": 4, "batch_size": 4})
-    slow, fast = (make_report(settings, machine).time for machine in (SLOW_MACHINE, estimate.Machine(2e9, 2e9, 0.5e-5)))
+    slow, fast = (make_report(settings, machine).forecast.duration for machine in (SLOW_MACHINE, Machine(2e9, 2e9, 0.5e-5)))
     assert slow.step == pytest.approx(2 * fast.step)
     assert slow.steps == pytest.approx(4 * slow.step)
-    assert slow.all > slow.steps, "no latent is cached yet"
+    assert slow.total > slow.steps, "no latent is cached yet"
 
 
 def test_without_a_machine_this_one_is_measured(settings_for):
-    assert 0 < make_report(settings_for()).time.step < float("inf")
+    assert 0 < make_report(settings_for()).forecast.duration.step < float("inf")
 
 
 def test_what_leaves_memory_after_caching_is_counted_while_caching_alone(settings_for):
     def memory(**sections):
-        return make_report(settings_for(**sections), SLOW_MACHINE).memory.phases
+        return make_report(settings_for(**sections), SLOW_MACHINE).forecast.memory.phases
 
     kept = memory(network={"train_text_encoder": False}, samples={"prompts": ["{trigger}"], "steps": 1})
     freed = memory(network={"train_text_encoder": False}, captions={"cached_variants": 2})
     undrawn = memory(network={"train_text_encoder": False})
     assert freed["training"]["base"] < undrawn["training"]["base"] < kept["training"]["base"]
     assert freed["caching"]["base"] == kept["caching"]["base"] == kept["training"]["base"]
-    assert "drawing" in kept
-    assert "drawing" not in freed
+    assert "sampling" in kept
+    assert "sampling" not in freed
     assert (
         memory(base={"quantize": "nf4"})["training"]["base"]
         < memory(base={"quantize": "int8"})["training"]["base"]
@@ -172,10 +173,18 @@ def test_no_weight_is_read(settings_for, monkeypatch):
 
     monkeypatch.setattr("lorasmith.models.files.weights.open_tensors", read)
     monkeypatch.setattr("safetensors.safe_open", read)
-    assert make_report(settings_for(), SLOW_MACHINE).memory.peak > 0
+    assert make_report(settings_for(), SLOW_MACHINE).forecast.memory.peak > 0
 
 
 def test_the_report_in_words_names_buckets_files_memory_and_time(settings_for):
     text = as_text(make_report(settings_for(), SLOW_MACHINE))
-    for words in ("5 pictures", "6 steps: 2 epochs of 3", "area lost", "2 LoRAs of", "memory  about", "time    about", "trained numbers"):
+    for words in (
+        "5 pictures",
+        "6 steps: 2 epochs of 3",
+        "area lost",
+        "2 LoRAs of",
+        "memory  about",
+        "time    about",
+        "trained parameters",
+    ):
         assert words in text, text

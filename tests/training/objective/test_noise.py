@@ -160,7 +160,7 @@ def test_zero_terminal_snr_is_said_once(said, words):
     ],
 )
 def test_noise_settings_that_do_little_together_are_warned_about(noise, word):
-    assert [warning for warning in check_together(settings_from({**LEAST, "noise": noise})) if word in warning]
+    assert [warning for warning in check_together(settings_from({**LEAST, "noise": noise})) if word in warning.message]
 
 
 @pytest.mark.parametrize(

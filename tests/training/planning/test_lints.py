@@ -11,7 +11,8 @@ from lorasmith.datasets.training_set import TrainingPicture, TrainingSet
 from lorasmith.models.families import FAMILIES
 from lorasmith.models.open import describe
 from lorasmith.training.planning.check import check
-from lorasmith.training.planning.lints import LINTS, BaseFacts, facts_of, lint
+from lorasmith.training.planning.lints import LINTS, BaseFacts, facts_of
+from lorasmith.training.planning.lints import lints_of as lint
 from lorasmith.training.planning.plan import make_plan
 from lorasmith.training.recipes.recipes import recipe, settings_tree
 from lorasmith.training.settings.checks import check_together

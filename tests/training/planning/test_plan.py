@@ -70,7 +70,7 @@ def test_the_plan_is_what_a_literal_walk_does(pictures, length, batch_size, accu
         if not left:
             assert shown == {i: item.repeats for i, item in enumerate(training_set.pictures)}
             assert place == plan.steps_per_epoch
-            assert shown.total() == plan.showings_per_epoch
+            assert shown.total() == plan.samples_per_epoch
         ended = ended or epoch == settings.training.epochs
     assert (plan.steps, plan.epochs) == (step, epoch)
 

@@ -74,7 +74,7 @@ def test_settings_that_contradict_each_other_are_refused_naming_both(change, wor
     ],
 )
 def test_settings_that_do_little_together_are_warned_about(change, word):
-    assert any(word in warning for warning in check_together(settings_from({**LEAST, **change})))
+    assert any(word in warning.message for warning in check_together(settings_from({**LEAST, **change})))
     assert check_together(settings_from(LEAST)) == []
 
 

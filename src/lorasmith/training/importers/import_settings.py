@@ -302,7 +302,7 @@ def _place_in(sentence: str, setting: str) -> int:
 
 
 def _checked(settings: Settings, draft: Draft) -> list[str]:
-    warnings = check_together(settings)
+    warnings = [finding.message for finding in check_together(settings)]
     if draft.found.is_training:
         check_fits_base(settings, "flow" if draft.found.family == "flux" else settings.base.prediction_type or "epsilon")
     return warnings

@@ -21,10 +21,12 @@ from lorasmith.captions.caption import Caption
 from lorasmith.captions.triggers import likely_triggers
 from lorasmith.datasets.balance import MOST_PASSES, Share, balanced_repeats
 from lorasmith.datasets.training_set import TrainingPicture, TrainingSet
+from lorasmith.findings import Finding, Fix
 from lorasmith.models.description import Description
 from lorasmith.models.family import FamilyDefaults
 from lorasmith.training.optim.optimizers import OPTIMIZERS, Optimizer
 from lorasmith.training.optim.schedules import SCHEDULES, in_steps
+from lorasmith.training.planning.check import CheckedRun
 from lorasmith.training.planning.plan import Plan
 from lorasmith.training.settings.tree import Settings
 
@@ -180,7 +182,16 @@ Found = Iterator[tuple[str, str, str]]
 Rule = Callable[[Checked], Found]
 
 
-def lint(settings: Settings, training_set: TrainingSet, base: BaseFacts, plan: Plan) -> list[Lint]:
+def lint(run: CheckedRun) -> list[Finding]:
+    """What all rules find in a run, in the order of `LINTS`."""
+    found = lints_of(run.settings, run.training_set, facts_of(run.description), run.plan)
+    return [
+        Finding(code=f"lint.{each.name}", severity="warning", message=each.sentence, about="setting", fix=Fix(each.fix), source=each.source)
+        for each in found
+    ]
+
+
+def lints_of(settings: Settings, training_set: TrainingSet, base: BaseFacts, plan: Plan) -> list[Lint]:
     """What all rules find, in the order of `LINTS`."""
     checked = Checked(settings, training_set, base, plan)
     if not checked.pictures:

@@ -13,12 +13,15 @@ from lorasmith.training.settings.tree import Settings
 
 @dataclass(frozen=True)
 class Plan:
-    """Steps are optimizer steps. Each takes the next `batches_per_step` batches of its epoch, which the processes share; what is left at
-    an epoch's end is a step, too. Steps never cross epochs, and nothing is repeated to fill them.
+    """How a run is divided. Steps are optimizer steps.
+
+    Each takes the next `batches_per_step` batches of its epoch, which the processes share; the rest at an epoch's end is a step, too.
+    Steps never cross epochs, and nothing is repeated to fill them.
     """
 
     pictures: int
-    showings_per_epoch: int
+    samples_per_epoch: int
+    """Pictures in an epoch, each as often as it is repeated."""
     batches_per_epoch: int
     steps_per_epoch: int
     steps: int
@@ -30,17 +33,18 @@ class Plan:
         """(epoch from 1, step inside it from 0) of the step with this number (from 0)."""
         return step // self.steps_per_epoch + 1, step % self.steps_per_epoch
 
-    def batches_in(self, place: int) -> int:
-        """How many batches the step at `place` in its epoch takes, over all processes."""
-        return min(self.batches_per_step, self.batches_per_epoch - place * self.batches_per_step)
+    def batches_in(self, step_in_epoch: int) -> int:
+        """How many batches a step takes, over all processes."""
+        return min(self.batches_per_step, self.batches_per_epoch - step_in_epoch * self.batches_per_step)
 
-    def batches_of(self, place: int, epoch: Sequence[Batch], process: int = 0) -> list[tuple[int, Batch]]:
-        """What one process trains on in the step at `place` in its epoch: each batch with the number of its first sample in the step.
+    def batches_of(self, step_in_epoch: int, epoch: Sequence[Batch], process: int = 0) -> list[tuple[int, Batch]]:
+        """What one process trains on in a step: each batch with the number of its first sample in the step.
 
         `epoch` are all the epoch's batches. Batches are dealt out in turn; in an epoch's last step some processes may get none.
         """
+        first = step_in_epoch * self.batches_per_step
         found, first_sample = [], 0
-        for number, batch in enumerate(epoch[place * self.batches_per_step : (place + 1) * self.batches_per_step]):
+        for number, batch in enumerate(epoch[first : first + self.batches_per_step]):
             if number % self.processes == process:
                 found.append((first_sample, batch))
             first_sample += len(batch.samples)
@@ -51,8 +55,8 @@ def make_plan(settings: Settings, training_set: TrainingSet) -> Plan:
     """The plan of a run over this training set."""
     training = settings.training
     batches = training_set.batches_per_epoch(training.batch_size)
-    process_group = training.gradient_accumulation_steps * training.num_processes
-    steps_per_epoch = math.ceil(batches / process_group)
+    batches_per_step = training.gradient_accumulation_steps * training.num_processes
+    steps_per_epoch = math.ceil(batches / batches_per_step)
     if training.epochs is not None:
         epochs, steps = training.epochs, training.epochs * steps_per_epoch
     else:
@@ -60,5 +64,5 @@ def make_plan(settings: Settings, training_set: TrainingSet) -> Plan:
         steps = training.max_train_steps
         epochs = math.ceil(steps / steps_per_epoch)
     return Plan(
-        len(training_set.pictures), training_set.samples_per_epoch, batches, steps_per_epoch, steps, epochs, process_group, training.num_processes,
+        len(training_set.pictures), training_set.samples_per_epoch, batches, steps_per_epoch, steps, epochs, batches_per_step, training.num_processes,
     )  # fmt: skip

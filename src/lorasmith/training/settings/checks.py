@@ -5,12 +5,14 @@ Each sentence names both settings and a way out. Rules within one section are be
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from lorasmith.adapters.settings import check_network
 from lorasmith.captions.variants import check_variants
 from lorasmith.datasets.settings import CaptionSettings, check_datasets
 from lorasmith.errors import SettingsError
+from lorasmith.findings import Finding
 from lorasmith.training.objective.flow_settings import FlowSettings
 from lorasmith.training.objective.loss_settings import check_loss, check_loss_fits
 from lorasmith.training.objective.noise_settings import check_noise, check_noise_fits
@@ -19,11 +21,11 @@ from lorasmith.training.optim.parameter_groups import FASTER
 from lorasmith.training.optim.schedule_settings import check_schedule
 from lorasmith.training.optim.schedules import SCHEDULES
 from lorasmith.training.settings.sections import SampleSettings
-from lorasmith.training.settings.tree import Settings
+from lorasmith.training.settings.tree import Settings, setting_names
 
 
-def check_together(settings: Settings) -> list[str]:
-    """Warnings about settings that do little together.
+def check_together(settings: Settings) -> list[Finding]:
+    """Findings about settings that do little together.
 
     Raises:
         SettingsError: settings contradict each other, or one has no effect.
@@ -47,7 +49,13 @@ def check_together(settings: Settings) -> list[str]:
         warnings.append(
             "training.deterministic is for GPUs and has no effect with training.device 'cpu', where runs are exact in any case."
         )
-    return warnings + _check_captions(captions)
+    return [_little_effect(message) for message in (*warnings, *_check_captions(captions))]
+
+
+def _little_effect(message: str) -> Finding:
+    """A warning; its subjects are the settings that it names."""
+    subjects = tuple(name for name in setting_names() if re.search(rf"(?<![\w.]){re.escape(name)}(?!\w)", message))
+    return Finding(code="settings.little_effect", severity="warning", message=message, about="setting", subjects=subjects)
 
 
 def check_fits_base(settings: Settings, prediction_type: str, zero_terminal_snr: bool = False) -> None:

@@ -1,0 +1,49 @@
+"""How long a run takes on a machine."""
+
+from __future__ import annotations
+
+from lorasmith.training.forecast.forecast import Duration
+from lorasmith.training.forecast.machine import Machine, device_name
+from lorasmith.training.forecast.memory import optimizer_bytes
+from lorasmith.training.forecast.rehearsal import SAMPLED_AT_ONCE, Rehearsal
+from lorasmith.training.forecast.work import Work
+from lorasmith.training.planning.check import CheckedRun
+
+
+def duration_of(checked: CheckedRun, rehearsal: Rehearsal, machine: Machine, device: str) -> Duration:
+    """Seconds of the run on a machine; the processes of a run share the batches, each on a device of its own."""
+    settings, plan, training_set = checked.settings, checked.plan, checked.training_set
+    area = rehearsal.size[0] * rehearsal.size[1]
+    update = update_of(rehearsal.parameters, settings.optimizer.type, rehearsal.tensors)
+    batches = training_set.epoch(1, settings.training.batch_size, 0)
+    works = [rehearsal.step.scaled(batch.bucket[0] * batch.bucket[1] / area, len(batch.samples) / rehearsal.batch) for batch in batches]
+    epoch = sum(map(machine.seconds, works)) / plan.processes + plan.steps_per_epoch * machine.seconds(update)
+    step = epoch / plan.steps_per_epoch
+    tflop = sum(work.flops for work in works) / plan.steps_per_epoch / 1e12
+    return Duration(
+        device_name(device), tflop, step, _latents(checked, rehearsal, machine), step * plan.steps, _samples(checked, rehearsal, machine)
+    )
+
+
+def update_of(parameters: int, optimizer: str, tensors: int) -> Work:
+    """The optimizer's part of a step: it reads weights, gradients and states and writes weights and states, one tensor after the other."""
+    return Work(0.0, 12.0 * parameters + 2.0 * optimizer_bytes(parameters, optimizer), tensors, 0)
+
+
+def _latents(checked: CheckedRun, rehearsal: Rehearsal, machine: Machine) -> float:
+    """Seconds of all latents, where none is cached."""
+    training_set = checked.training_set
+    areas = [width * height for width, height in training_set.buckets]
+    latents = {item.picture.content: 2 if checked.settings.datasets[item.dataset].flip_aug else 1 for item in training_set.pictures}
+    return sum(latents.values()) * machine.seconds(rehearsal.encode) * (sum(areas) / len(areas)) / max(areas)
+
+
+def _samples(checked: CheckedRun, rehearsal: Rehearsal, machine: Machine) -> float:
+    """Seconds of all sample pictures: at the start, at epoch ends and at the end."""
+    if rehearsal.denoise is None or rehearsal.decode is None:
+        return 0.0
+    samples = checked.settings.samples
+    times = 1 + (checked.plan.epochs - 1) // samples.every_n_epochs + 1
+    rounds = -(-len(samples.prompts) // SAMPLED_AT_ONCE)
+    steps = samples.steps or rehearsal.base.defaults.steps
+    return times * rounds * (steps * machine.seconds(rehearsal.denoise) + machine.seconds(rehearsal.decode))

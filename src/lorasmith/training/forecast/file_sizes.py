@@ -1,0 +1,44 @@
+"""How large the files of a run will be, from the shapes of what is trained; exact but for the digits in their metadata."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from lorasmith.adapters.state import adapter_tensors
+from lorasmith.training.forecast.forecast import FileSizes
+from lorasmith.training.forecast.memory import optimizer_bytes
+from lorasmith.training.forecast.rehearsal import Rehearsal
+from lorasmith.training.planning.check import CheckedRun
+from lorasmith.training.records.lora_metadata import lora_metadata
+from lorasmith.training.records.state import KEPT
+
+SAFETENSORS_DTYPES = {"fp32": ("F32", 4), "fp16": ("F16", 2), "bf16": ("BF16", 2)}
+"""Precision in the settings -> (dtype in the file, bytes of a number)."""
+
+
+def file_sizes(checked: CheckedRun, rehearsal: Rehearsal) -> FileSizes:
+    """The files of a run."""
+    settings, plan = checked.settings, checked.plan
+    shapes = {key: tuple(tensor.shape) for key, tensor in adapter_tensors(*rehearsal.adapters.values()).items()}
+    metadata = lora_metadata(settings, plan, checked.training_set, rehearsal.base, plan.epochs, plan.steps, rehearsal.adapters)
+    hashes = {"sshs_model_hash": "0" * 64, "sshs_legacy_hash": "0" * 8}
+    lora = safetensors_bytes(shapes, *SAFETENSORS_DTYPES[settings.checkpoints.save_precision], {**metadata, **hashes})
+    every = ((plan.epochs, settings.checkpoints.save_every_n_epochs), (plan.steps, settings.checkpoints.save_every_n_steps))
+    between = sum((count - 1) // often for count, often in every if often)
+    copies = 1 + (settings.training.ema_decay is not None)
+    state = 4 * rehearsal.parameters * copies + optimizer_bytes(rehearsal.parameters, settings.optimizer.type)
+    return FileSizes(rehearsal.parameters, lora, (between + 1) * copies, state, min(KEPT, plan.epochs))
+
+
+def safetensors_bytes(shapes: Mapping[str, tuple[int, ...]], dtype: str, bytes_each: int, metadata: Mapping[str, str]) -> int:
+    """Bytes of a LoRA file with these tensors and this metadata: length, header padded to 8, numbers."""
+    header: dict[str, Any] = {"__metadata__": dict(metadata)}
+    end = 0
+    for key in sorted(shapes):
+        begin, end = end, end + bytes_each * math.prod(shapes[key])
+        header[key] = {"dtype": dtype, "shape": list(shapes[key]), "data_offsets": [begin, end]}
+    text = len(json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode())
+    return 8 + text + -text % 8 + end

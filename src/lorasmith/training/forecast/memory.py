@@ -1,0 +1,76 @@
+"""What each phase of a run needs on the device."""
+
+from __future__ import annotations
+
+import psutil
+from torch import nn
+
+from lorasmith.models.parts import Part
+from lorasmith.models.quantize import BLOCK, packings_of
+from lorasmith.models.settings import Quantize
+from lorasmith.training.forecast.forecast import Memory
+from lorasmith.training.forecast.rehearsal import Rehearsal
+from lorasmith.training.optim.optimizers import optimizer_of
+from lorasmith.training.planning.check import CheckedRun
+
+CUDA_CONTEXT = 600_000_000
+"""Bytes that torch takes on a GPU before the first tensor: its kernels, and the workspaces of NVIDIA's libraries."""
+
+
+def memory_of(checked: CheckedRun, rehearsal: Rehearsal, device: str) -> Memory:
+    """What each phase holds on the device; what is freed after caching is counted in that phase alone."""
+    settings, base = checked.settings, rehearsal.base
+    parts = {"vae": base.autoencoder.vae, **base.parts}  # type: ignore[attr-defined]
+    weights = {name: weight_bytes(module, checked.description.parts[name].config, settings.base.quantize) for name, module in parts.items()}
+    freed = _freed_after_caching(checked, rehearsal)
+    each = 2 if settings.training.weight_dtype == "bf16" else 4
+    network = each * rehearsal.parameters * (1 + (settings.training.ema_decay is not None))
+    program = CUDA_CONTEXT if device == "cuda" else psutil.Process().memory_info().rss
+    stays = {
+        "base": sum(size for name, size in weights.items() if name not in freed), "network": network,
+        "optimizer": optimizer_bytes(rehearsal.parameters, settings.optimizer.type), "program": program,
+    }  # fmt: skip
+    if device == "cpu" and settings.training.latents_in_memory:
+        stays["latents"] = sum(
+            4 * base.latent_channels * (item.fit.bucket[0] // base.latent_step) * (item.fit.bucket[1] // base.latent_step)
+            for item in checked.training_set.pictures
+        )
+    phases = {
+        "caching": {"base": sum(weights.values()), "network": network, "activations": rehearsal.encode.peak, "program": program},
+        "training": {**stays, "activations": rehearsal.step.peak},
+    }
+    if rehearsal.denoise is not None and rehearsal.decode is not None:
+        phases["sampling"] = {**stays, "activations": max(rehearsal.denoise.peak, rehearsal.decode.peak)}
+    return Memory(phases)
+
+
+def _freed_after_caching(checked: CheckedRun, rehearsal: Rehearsal) -> set[str]:
+    """The parts that nothing asks for any more once latents and texts are cached."""
+    settings, base = checked.settings, rehearsal.base
+    freed: set[str] = set()
+    if settings.captions.cached_variants and set(rehearsal.adapters) == {base.denoiser}:
+        freed |= set(base.parts) - {base.denoiser}
+    encodes = any(dataset.color_aug or dataset.random_crop for dataset in settings.datasets)
+    if not settings.samples.prompts and not encodes:
+        freed.add("vae")
+    return freed
+
+
+def optimizer_bytes(parameters: int, optimizer: str) -> int:
+    """What an optimizer keeps for this many trained parameters."""
+    return int(parameters * optimizer_of(optimizer).state_bytes_per_parameter)
+
+
+def weight_bytes(module: nn.Module, part: Part, quantize: Quantize) -> int:
+    """Bytes of a part's weights and buffers, where the base is quantised in their quantised form; see `models.quantize`."""
+    packed = packings_of(module, quantize) if quantize != "none" and part.architecture.quantizable else {}
+    total = 0
+    for name, tensor in (*module.named_parameters(), *module.named_buffers()):
+        match packed.get(name):
+            case "int8":
+                total += tensor.numel() + 4 * tensor.shape[0]
+            case "nf4":
+                total += tensor.numel() // 2 + 2 * (tensor.numel() // BLOCK)
+            case _:
+                total += tensor.nbytes
+    return total
