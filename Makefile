@@ -36,11 +36,12 @@ check: $(VENV)/installed  ## lint, format, types, tests over the tree, numeric t
 # Tests that compare computed numbers. One CPU can only imitate another: older instructions, other libraries' kernels, sums of two
 # threads, and last bits moved on purpose (tests/other_cpu.py). Bounds come from the arithmetic (tests/bounds.py), not from this lane.
 NUMERIC := tests/parity tests/adapters tests/models tests/training/objective tests/training/optim tests/training/learner
-OLD_CPU := MKL_CBWR=COMPATIBLE ATEN_CPU_CAPABILITY=default ONEDNN_MAX_CPU_ISA=AVX2
+OLD_CPU := MKL_CBWR=COMPATIBLE ATEN_CPU_CAPABILITY=default ONEDNN_MAX_CPU_ISA=AVX2 OPENCV_CPU_DISABLE=AVX2,FP16,AVX512_SKX \
+           NPY_DISABLE_CPU_FEATURES="X86_V3 X86_V4"
 AVX2_CPU := ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2 MKL_CBWR=AVX2
 
 cpus: $(VENV)/installed  ## run the numeric tests as other CPUs would
-	$(OLD_CPU) OMP_NUM_THREADS=1 $(PYTEST) $(BOTH_CORES) $(NUMERIC)
+	$(OLD_CPU) OMP_NUM_THREADS=1 $(PYTEST) $(BOTH_CORES) $(NUMERIC) tests/images tests/curation/test_audit.py
 	$(AVX2_CPU) OMP_NUM_THREADS=2 $(PYTEST) $(NUMERIC)
 	$(PYTEST) $(BOTH_CORES) -p tests.other_cpu $(NUMERIC)
 

@@ -44,6 +44,6 @@ class OtherCpu(TorchDispatchMode):
 
 
 @pytest.hookimpl(hookwrapper=True)
-def pytest_runtest_call(item: pytest.Item):
+def pytest_runtest_protocol(item: pytest.Item):
     with OtherCpu():
         yield

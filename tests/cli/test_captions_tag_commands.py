@@ -173,19 +173,21 @@ def test_bad_input_to_tag_is_a_sentence(bare, arguments, words):
 
 
 def test_a_stopped_job_keeps_what_was_seen_and_goes_on(bare):
-    """Ctrl-C while a slow tagger looks: no caption is written, and the second run only looks at the rest."""
+    """Ctrl-C while a tagger looks, which waits for it: no caption is written, and the second run only looks at the rest."""
     program = (
-        "import sys, time, typer\nfrom lorasmith.captions.taggers.tagger import Tagger\nfrom lorasmith.cli.captions import tag\n"
+        "import sys, typer\nfrom lorasmith.captions.taggers.tagger import Tagger\nfrom lorasmith.cli.captions import tag\n"
         "fast = Tagger.probabilities\n"
-        "def slow(self, *a):\n    print('looking', flush=True)\n    time.sleep(0.3)\n    return fast(self, *a)\n"
+        "def slow(self, *a):\n    print('looking', flush=True)\n    sys.stdin.readline()\n    return fast(self, *a)\n"
         "Tagger.probabilities = slow\ntyper.run(tag.tag)"
     )
     job = subprocess.Popen(
-        [sys.executable, "-c", program, bare, "--tagger", "demo", "--batch-size", "1"], stdout=subprocess.PIPE, text=True
-    )
+        [sys.executable, "-c", program, bare, "--tagger", "demo", "--batch-size", "1"],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
     assert job.stdout.readline() == "looking\n"
     job.send_signal(signal.SIGINT)
-    assert job.wait(60) == 130
+    job.communicate("\n")
+    assert job.returncode == 130
     assert texts(bare) == {}
     rest = as_data("tag", bare, "--tagger", "demo")
     assert rest["tagged_before"] >= 1

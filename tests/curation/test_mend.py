@@ -273,8 +273,9 @@ def test_a_kill_in_the_middle_is_finished_by_the_next_call(dataset):
         (dataset / f"cat{n}.txt").write_text(f"cat {n}")
     before = listing(dataset)
     program = (
-        "from pathlib import Path; from lorasmith.curation.mend.mend import *\n"
-        f"r = Path({str(dataset)!r}); mend(r, propose(r, dataset_pictures(r, ['cat*']), [Wish('rotate', 90)]))"
+        "import time; from pathlib import Path; from lorasmith.curation.mend.mend import *\n"
+        f"r = Path({str(dataset)!r}); mend(r, propose(r, dataset_pictures(r, ['cat*']), [Wish('rotate', 90)]),"
+        " progress=lambda done, of: time.sleep(600 if done == 30 else 0))"  # however busy the machine is, it is killed in the middle
     )
     child = subprocess.Popen([sys.executable, "-c", program])
     while child.poll() is None and len(list(dataset.glob("cat*.png"))) < 8:

@@ -11,6 +11,7 @@ from lorasmith.models.architectures.unet_names import ldm_modules
 from lorasmith.models.files.weights import load_part
 from lorasmith.models.open import describe
 from lorasmith.models.tokenizers import load_tokenizer
+from tests.bounds import assert_within_rounding
 from tests.models.single_files import write_single_file
 from tests.models.toys import TOYS, family_of, pipeline_of, quick_and_slow, toy_folder
 from tests.reference import reference_json
@@ -76,8 +77,8 @@ def test_a_single_file_draws_the_pipelines_picture(single_file, toy):
         states = [p.encode_prompt(prompt, **alone) for p in (ours, theirs)]
     for one, other in zip(*states, strict=True):
         if other is not None:
-            torch.testing.assert_close(one, other, atol=1e-5, rtol=0)
-    assert abs(pictures[0] - pictures[1]).max() <= 1e-5
+            assert_within_rounding(one, other, roundings=256, terms=other.abs().max())  # a few layers of sums of 32 numbers
+    assert abs(pictures[0] - pictures[1]).max() < 1 / 255 / 4, "a small part of a grey level"
     assert pictures[1].std() > 0.01, "an empty picture would prove nothing"
 
 

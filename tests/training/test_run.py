@@ -140,14 +140,13 @@ def test_kill_9_at_any_moment_resumes_to_the_same_bytes(settings_for, tmp_path):
     go_on = f"from pathlib import Path; from lorasmith.training.run import resume; resume(Path({str(tmp_path / 'killed')!r}))"
     for program, after_state in ((begin, 4), (go_on, 15)):
         process = subprocess.Popen([sys.executable, "-c", program], env={**os.environ, "PYTHONPATH": "src"})
-        deadline = time.monotonic() + 120
-        while process.poll() is None and time.monotonic() < deadline:
+        while process.poll() is None:
             reached = [int(p.stem.split("-")[1]) for p in (tmp_path / "killed" / "state").glob("step-*.pt")]
             if reached and max(reached) >= after_state:
                 process.send_signal(signal.SIGKILL)
                 break
             time.sleep(0.005)
-        assert process.wait(10) == -signal.SIGKILL
+        assert process.wait() == -signal.SIGKILL
     assert not (tmp_path / "killed" / "checkpoints" / "toy.safetensors").exists()
     resumed = resume(tmp_path / "killed")
     assert resumed.file.read_bytes() == whole.read_bytes()

@@ -338,8 +338,7 @@ def test_a_killed_job_goes_on_where_it_was(taggers, dataset):
     job.start()
     tagger, paths = WdTagger(taggers / "wd"), sorted(dataset.glob("?.png"))
     with ProbabilityStore(dataset) as store:
-        until = time.monotonic() + 60
-        while not store.contents(tagger.identity) and time.monotonic() < until:
+        while not store.contents(tagger.identity) and job.is_alive():
             time.sleep(0.02)
         os.kill(job.pid, signal.SIGKILL)
         job.join()

@@ -265,7 +265,11 @@ def test_a_stop_leaves_a_valid_dataset_and_the_next_import_goes_on(tmp_path):
 def test_a_kill_leaves_a_valid_dataset_and_the_next_import_completes_it(tmp_path, kind):
     files = {f"{n}.png": png(n) for n in range(400)} | {f"{n}.txt": f"caption {n}".encode() for n in range(400)}
     pile = write(tmp_path / "pile", files) if kind == "folder" else make_zip(tmp_path / "pile.zip", files)
-    program = f"from pathlib import Path; from lorasmith.curation.imports.imports import import_pictures as i; i([Path({str(pile)!r})], Path({str(tmp_path / 'ds')!r}))"
+    program = (
+        "import time; from pathlib import Path; from lorasmith.curation.imports.imports import import_pictures\n"
+        f"import_pictures([Path({str(pile)!r})], Path({str(tmp_path / 'ds')!r}),"
+        " progress=lambda done, of: time.sleep(600 if done == 200 else 0))"  # however busy the machine is, it is killed in the middle
+    )
     child = subprocess.Popen([sys.executable, "-c", program])
     while child.poll() is None and len(list((tmp_path / "ds").glob("*.png"))) < 50:
         time.sleep(0.005)
