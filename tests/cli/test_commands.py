@@ -73,7 +73,7 @@ def test_bad_input_is_one_sentence_exit_code_2_and_nothing_is_written(settings_f
         assert not out.exists(), sections
     (tmp_path / "misspelled.toml").write_text("nmae = 'x'", encoding="utf-8")
     _is_one_sentence(lorasmith("plan", tmp_path / "misspelled.toml"), "")
-    _is_one_sentence(lorasmith("resume", empty), "no run folder")
+    _is_one_sentence(lorasmith("resume", empty), "is not the folder of a run")
 
 
 def test_new_writes_a_settings_file_that_plan_accepts(creatures, toy_base, tmp_path):

@@ -48,5 +48,5 @@ def test_a_single_file_takes_its_settings_and_its_autoencoder_from_elsewhere(dra
 
 
 def test_a_size_that_the_base_cannot_draw_is_refused(draw):
-    with pytest.raises(SettingsError, match="--width 33 does not fit this base, whose sides go in steps of"):
+    with pytest.raises(SettingsError, match="The width 33 does not fit this base, whose sides must be multiples of"):
         draw("--base", toy_folder("sd1"), "--width", 33, "--steps", 1)

@@ -10,7 +10,7 @@ from PIL import Image
 from lorasmith.datasets.augment import ColourChange
 from lorasmith.datasets.buckets import Fit
 from lorasmith.datasets.latent_source import LatentSource
-from lorasmith.datasets.latents import LatentCache, LatentRequest, bucket_pixels, encode_all, latent_key
+from lorasmith.datasets.latents import LatentRequest, bucket_pixels, latent_key
 from lorasmith.datasets.order import Sample
 from lorasmith.datasets.settings import BucketSettings, DatasetSettings
 from lorasmith.datasets.training_set import open_training_set
@@ -141,15 +141,6 @@ def test_what_is_read_ahead_is_read_once_and_what_is_passed_over_is_let_go(vae, 
         taken.append(source(WIDES, epoch))
     assert len(read) == 30 + 27  # of the first 45 asked for ahead no more than 32 wait
     assert same(expected[:3] + expected[5:], taken)
-
-
-def test_pictures_that_are_looked_at_once_have_the_same_latents(vae, folder, tmp_path):
-    pictures, datasets = opened(folder)
-    source = source_of((pictures, datasets), vae.encode_pixels, tmp_path / "a")
-    requests = [item.latent_request for item in pictures]
-    for _ in range(2):  # made, then from the cache
-        found = dict(encode_all(requests, vae.encode_pixels, "vae", torch.float32, LatentCache(tmp_path / "b")))
-        assert torch.equal(torch.stack([found[i] for i in range(4)]), source(SQUARES, 1).latents)
 
 
 def test_only_samples_like_no_other_are_encoded_in_the_loop(vae, folder, tmp_path):

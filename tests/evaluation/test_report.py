@@ -9,7 +9,7 @@ from PIL import Image
 from lorasmith.errors import SettingsError
 from lorasmith.evaluation.report import evenly_chosen, group_alike, write_report
 from lorasmith.training import events
-from lorasmith.training.events import EventLog
+from lorasmith.training.records.event_log import EventLog
 from lorasmith.training.records.run_folder import RunFolder
 from lorasmith.training.settings.tree import settings_from
 from tests.pages.reader import ReadPage
@@ -40,14 +40,13 @@ def begin(folder, epochs=2, **sections):
     }  # fmt: skip
     folder.create(settings_from(tree))
     pictures = {f"pictures/{k}.png": "0" * 64 for k in range(5)}
-    folder.write_manifest(
-        {
-            "inputs": {"pictures": pictures, "base": {"unet": "abc"}},
-            "device": "cpu",
-            "started": "2025-01-01",
-            "versions": {"torch": "2.9.9"},
-        }
-    )
+    manifest = {
+        "inputs": {"pictures": pictures, "base": {"unet": "abc"}},
+        "device": "cpu",
+        "started": "2025-01-01",
+        "versions": {"torch": "2.9.9"},
+    }
+    folder.manifest.write_text(json.dumps(manifest), encoding="utf-8")
     return EventLog(folder.events)
 
 
@@ -307,7 +306,7 @@ def test_a_sample_that_cannot_be_read_leaves_a_note(folder, harm):
 
 
 def test_a_folder_that_is_no_run_is_refused_in_one_sentence(tmp_path, folder):
-    with pytest.raises(SettingsError, match=r"no run folder .* give the folder of a run"):
+    with pytest.raises(SettingsError, match=r"is not the folder of a run .* Give the folder of a run"):
         write_report(tmp_path)
     begin(folder).close()
     folder.events.unlink()

@@ -15,7 +15,7 @@ from lorasmith.models.flux import config
 from lorasmith.models.flux.base import Flux, image_ids, pack, unpack
 from lorasmith.models.parts import Part, build
 from lorasmith.models.texts import EncodedTexts
-from lorasmith.training.objective.batch_loss import ask
+from lorasmith.training.objective.batch_loss import predict
 from lorasmith.training.objective.flow_settings import FlowSettings
 from lorasmith.training.objective.losses import LOSSES, THRESHOLDS
 from lorasmith.training.objective.masked import sample_mean
@@ -166,7 +166,7 @@ def test_the_whole_way_to_the_loss_is_as_there(case):
     count, _, height, width = latents.shape
     sigmas = flow_sigmas(drawn_for_timesteps(case["draws"], flow, count), flow, height * width // 4)
     recorder = Recorder(answer)
-    said = ask(flux_with(recorder), latents, noise, 1000 * sigmas, EncodedTexts(torch.zeros(count, 3, 8), torch.zeros(count, 8)), flow)
+    said = predict(flux_with(recorder), latents, noise, 1000 * sigmas, EncodedTexts(torch.zeros(count, 3, 8), torch.zeros(count, 8)), flow)
     assert_like(recorder.asked["hidden_states"], tensors()[f"{case['id']}.dit_img"])
     assert_like(recorder.asked["timestep"], case["dit_timesteps_arg"])
     assert_like(recorder.asked["guidance"], case["dit_guidance_arg"])

@@ -12,7 +12,7 @@ from lorasmith.models.diffusion import Ddpm
 from lorasmith.models.parts import Part, build
 from lorasmith.models.sd1.base import StableDiffusion1
 from lorasmith.models.texts import EncodedTexts
-from lorasmith.training.objective.batch_loss import PreparedBatch, Question, ask_batch, loss_of, trained_diffusion, weight_of_timesteps
+from lorasmith.training.objective.batch_loss import Noising, PreparedBatch, loss_of, predict_batch, trained_diffusion, weight_of_timesteps
 from lorasmith.training.objective.flow_settings import FlowSettings
 from lorasmith.training.objective.loss_settings import LossSettings, check_loss_fits
 from lorasmith.training.objective.losses import LOSSES, THRESHOLDS
@@ -159,7 +159,7 @@ def test_the_whole_way_from_latents_to_the_loss_is_as_there(case, tensors, alpha
     of_schedule = SCHEDULE if args["zero_terminal_snr"] else 0
     recorder = Recorder(tensors[f"{name}.unet_output"])
     base = base_with(recorder, diffusion)
-    question = Question(
+    question = Noising(
         noise_drawn(case["draws"], args, tensors),
         torch.tensor(case["timesteps"]),
         trained_diffusion(base, NoiseSettings(zero_terminal_snr=args["zero_terminal_snr"])),
@@ -168,7 +168,7 @@ def test_the_whole_way_from_latents_to_the_loss_is_as_there(case, tensors, alpha
         tensors[f"{name}.raw_latents"] * SCALE, ("",) * 3, ("",) * 3, weights=torch.tensor(case["loss_weights"]),
         masks=tensors[f"{name}.alpha_masks"][:, None] if case["masked"] else None,
     )  # fmt: skip
-    answer = ask_batch(base, batch, question, EncodedTexts(torch.zeros(3, 77, 4)), FlowSettings())
+    answer = predict_batch(base, batch, question, EncodedTexts(torch.zeros(3, 77, 4)), FlowSettings())
     clean, added = (level.view(-1, 1, 1, 1) for level in question.diffusion.levels(question.timesteps))
     terms = clean * (SCALE * tensors[f"{name}.raw_latents"]).abs() + added * question.noise.seen.abs()
     assert_within_rounding(recorder.shown, tensors[f"{name}.unet_input"], roundings=2 * FUNCTION + 8 + of_schedule, terms=terms)

@@ -18,8 +18,8 @@ from safetensors.torch import load_file
 from lorasmith.errors import RunError
 from lorasmith.training import events
 from lorasmith.training.commands import Commands
-from lorasmith.training.events import read_events
-from lorasmith.training.records.state import load_newest_state, saved_states
+from lorasmith.training.learner.state import load_newest_state, saved_states
+from lorasmith.training.records.event_log import read_history
 from lorasmith.training.run import resume, train
 from lorasmith.training.settings.toml import settings_toml
 
@@ -60,11 +60,11 @@ def made(folder):
     return {path.name: path.read_bytes() for path in sorted((folder / "checkpoints").iterdir())}
 
 
-def ends_for_want_of_room(run, file_name):
+def ends_for_lack_of_room(run, file_name):
     """What `run` says when it ends; nothing half-written is left."""
     try:
         with pytest.raises(
-            RunError, match=rf"{file_name} could not be written \(.*\): it needs .*B and .*B are free.*lorasmith resume"
+            RunError, match=rf"{file_name} could not be written \(.*\): it needs .*B, and .*B are free.*lorasmith resume"
         ) as caught:
             run()
     finally:
@@ -76,13 +76,13 @@ def test_no_room_for_a_state_keeps_the_one_before(settings, whole, tmp_path):
     largest_lora = max(len(data) for data in made(whole.folder).values())
     assert largest_lora < saved_states(whole.folder / "state")[-1].stat().st_size
     folder = tmp_path / "run"
-    said = ends_for_want_of_room(lambda: train(settings, folder, [full_from(4, largest_lora)]), "step-00000006.pt")
+    said = ends_for_lack_of_room(lambda: train(settings, folder, [full_from(4, largest_lora)]), "step-00000006.pt")
     assert [path.name for path in saved_states(folder / "state")] == ["step-00000003.pt"]
     state, damaged = load_newest_state(folder / "state")
     assert (state.step, damaged) == (3, [])
     assert made(folder) == {name: data for name, data in made(whole.folder).items() if name != "toy.safetensors"}
     assert not list(folder.rglob("*.part"))
-    assert [event for _, event in read_events(folder / "events.jsonl")][-1] == events.Stopped(6, said)
+    assert [event for _, event in read_history(folder / "events.jsonl")][-1] == events.Stopped(6, said, "run.disk_full")
     assert resume(folder).finished
     assert made(folder) == made(whole.folder)
 
@@ -90,7 +90,7 @@ def test_no_room_for_a_state_keeps_the_one_before(settings, whole, tmp_path):
 def test_no_room_for_a_lora_keeps_those_before(settings, whole, tmp_path):
     folder = tmp_path / "run"
     smallest = min(len(data) for data in made(whole.folder).values())
-    ends_for_want_of_room(lambda: train(settings, folder, [full_from(4, smallest - 1)]), "toy-000002.safetensors")
+    ends_for_lack_of_room(lambda: train(settings, folder, [full_from(4, smallest - 1)]), "toy-000002.safetensors")
     assert list(made(folder)) == ["toy-000001.safetensors"]
     load_file(folder / "checkpoints" / "toy-000001.safetensors")
     assert not list(folder.rglob("*.part"))
@@ -105,7 +105,7 @@ def test_no_room_for_the_manifest_ends_the_run_before_it_trains(settings, whole,
         if isinstance(event, events.PhaseStarted) and event.phase == "model":
             allow_files_up_to(500)
 
-    ends_for_want_of_room(lambda: train(settings, folder, [full]), "manifest.json")
+    ends_for_lack_of_room(lambda: train(settings, folder, [full]), "manifest.json")
     assert not (folder / "manifest.json").exists()
     assert not saved_states(folder / "state")
     assert resume(folder).finished
@@ -120,14 +120,14 @@ def test_no_room_for_the_settings_leaves_a_folder_that_can_be_begun_in(settings,
     assert made(folder) == made(whole.folder)
 
 
-def test_no_room_for_a_latent_is_told_too(settings, tmp_path):
+def test_no_room_for_a_latent_is_reported_too(settings, tmp_path):
     folder = tmp_path / "run"
 
     def full(event):
         if isinstance(event, events.PhaseStarted) and event.phase == "cache":
             allow_files_up_to(100)
 
-    ends_for_want_of_room(lambda: train(settings, folder, [full]), r"\w+\.safetensors")
+    ends_for_lack_of_room(lambda: train(settings, folder, [full]), r"\w+\.safetensors")
     assert resume(folder).finished
 
 
@@ -141,7 +141,7 @@ def test_no_room_for_the_events_is_reported_once_and_does_not_end_the_run(settin
         assert resume(folder).finished
     assert caplog.text.count("gets no more events") == 1
     assert {name: data for name, data in made(folder).items() if "step" not in name} == made(whole.folder)
-    assert list(read_events(log))
+    assert read_history(log)
 
 
 ON_A_SMALL_DISK = """

@@ -30,7 +30,7 @@ def test_a_pile_of_photographs_trains_at_several_resolutions(settings_for, tmp_p
     for name in (*UNREADABLE, *TOO_SMALL):
         assert files[name].name in warned_before_training, name
     planned = next(e for e in seen if isinstance(e, events.Planned))
-    assert planned.pictures == len(files) - len(UNREADABLE) - len(TOO_SMALL)
+    assert planned.images == len(files) - len(UNREADABLE) - len(TOO_SMALL)
     shown = sum(e.batches_per_epoch for e in seen if isinstance(e, events.Planned)) * 2
     assert sum(isinstance(e, events.StepDone) for e in seen) == shown
 

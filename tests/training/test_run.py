@@ -16,7 +16,7 @@ from lorasmith.models.sd1.base import StableDiffusion1
 from lorasmith.training import events
 from lorasmith.training.commands import Commands
 from lorasmith.training.data import TrainingData
-from lorasmith.training.events import read_events
+from lorasmith.training.records.event_log import read_history
 from lorasmith.training.records.run_folder import RunFolder
 from lorasmith.training.run import resume, train
 from lorasmith.training.settings.toml import load_settings, settings_toml
@@ -42,7 +42,7 @@ def test_a_run_leaves_a_folder_that_explains_itself(settings_for, tmp_path):
     assert load_settings(root / "settings.toml") == settings
     steps = [e for e in seen if isinstance(e, events.StepDone)]
     assert [e.step for e in steps] == [1, 2, 3, 4, 5, 6]
-    assert [e for _, e in read_events(root / "events.jsonl")] == seen
+    assert [e for _, e in read_history(root / "events.jsonl")] == seen
 
 
 def test_training_lowers_the_loss_on_its_own_pictures(settings_for, tmp_path):
@@ -106,7 +106,7 @@ def test_the_file_carries_kohyas_keys_and_metadata(settings_for, tmp_path):
         "bf16",
         "fp16",
         "bf16 weights, EMA, checkpointing",
-        "packed base, cached texts",
+        "quantised base, cached texts",
         "noise, prior preservation",
     ],
 )
@@ -185,7 +185,7 @@ def test_a_failing_listener_does_not_take_the_run_with_it(settings_for, tmp_path
     assert "gets no more events" in caplog.text
 
 
-def test_a_damaged_state_is_passed_over_for_the_one_before(settings_for, tmp_path):
+def test_a_damaged_state_is_skipped_for_the_one_before(settings_for, tmp_path):
     whole = train(settings_for(), tmp_path / "whole").file
     train(settings_for(), tmp_path / "run")
     newest = sorted((tmp_path / "run" / "state").glob("*.pt"))[-1]
@@ -206,7 +206,7 @@ def test_a_run_that_another_process_works_on_is_left_alone(settings_for, tmp_pat
     folder = RunFolder(tmp_path / "run")
     commands = Commands()
     train(settings_for(), folder.root, [lambda e: commands.stop() if isinstance(e, events.StepDone) else None], commands)
-    with folder.in_use(), pytest.raises(SettingsError, match="another process"):
+    with folder.in_use(), pytest.raises(SettingsError, match="Another process"):
         resume(folder.root)
     assert resume(folder.root).finished
 
@@ -220,41 +220,41 @@ def test_a_stop_before_the_first_step_keeps_nothing_but_the_latents(settings_for
     assert resume(tmp_path / "run").finished
 
 
-def _spoil(monkeypatch, steps):
-    """Give the pictures of these steps latents that are no numbers."""
+def _make_not_finite(monkeypatch, steps):
+    """Give the pictures of these steps latents that are NaN."""
     prepare = TrainingData.prepare
 
-    def non_finite(data, batch, epoch, step):
-        prepared = prepare(data, batch, epoch, step)
+    def non_finite(data, batch, epoch, step, first_sample):
+        prepared = prepare(data, batch, epoch, step, first_sample)
         return replace(prepared, latents=prepared.latents * float("nan")) if step in steps else prepared
 
     monkeypatch.setattr(TrainingData, "prepare", non_finite)
 
 
-def test_a_loss_that_is_no_number_never_reaches_the_weights(settings_for, tmp_path, monkeypatch):
+def test_a_loss_that_is_not_finite_never_reaches_the_weights(settings_for, tmp_path, monkeypatch):
     seen, listener = collect()
-    _spoil(monkeypatch, {1, 3})
+    _make_not_finite(monkeypatch, {1, 3})
     result = train(settings_for(), tmp_path / "run", [listener])
     assert result.finished
     skipped = [e for e in seen if isinstance(e, events.StepSkipped)]
-    assert [(e.step, e.in_a_row) for e in skipped] == [(2, 1), (4, 1)]
-    assert all(name.endswith(".png") for e in skipped for name in e.pictures)
-    assert all(len(e.timesteps) == len(e.pictures) for e in skipped)
+    assert [(e.step, e.consecutive) for e in skipped] == [(2, 1), (4, 1)]
+    assert all(name.endswith(".png") for e in skipped for name in e.images)
+    assert all(len(e.timesteps) == len(e.images) for e in skipped)
     assert [e.step for e in seen if isinstance(e, events.StepDone)] == [1, 3, 5, 6]
     assert all(tensor.isfinite().all() for tensor in load_file(result.file).values())
 
 
-def test_a_run_that_only_gives_losses_that_are_no_numbers_ends_with_advice(settings_for, tmp_path, monkeypatch):
-    _spoil(monkeypatch, {2, 3, 4})
-    with pytest.raises(RunError, match=r"^3 steps in a row, up to step 5, .*\(\d\.png at timestep \d+.*lower the learning rate"):
+def test_a_run_whose_losses_are_not_finite_ends_with_advice(settings_for, tmp_path, monkeypatch):
+    _make_not_finite(monkeypatch, {2, 3, 4})
+    with pytest.raises(RunError, match=r"^The last 3 steps, up to step 5, .*\(\d\.png at timestep \d+.*Lower the learning rate"):
         train(settings_for(training={"epochs": 2, "batch_size": 2, "max_non_finite_steps": 3}), tmp_path / "run")
 
 
-def test_weights_that_the_optimizer_spoils_are_not_saved(settings_for, tmp_path):
+def test_weights_that_the_optimizer_makes_infinite_are_not_saved(settings_for, tmp_path):
     settings = settings_for(
         optimizer={"learning_rate": 10.0, "args": {"eps": 0.0}}, training={"epochs": 60, "batch_size": 2, "max_grad_norm": 0}
     )
-    with pytest.raises(RunError, match=r"weights are no finite numbers"):
+    with pytest.raises(RunError, match=r"weights are not finite"):
         train(settings, tmp_path / "run")
     assert not list((tmp_path / "run" / "state").glob("step-*.pt"))
 
@@ -269,19 +269,19 @@ def test_pictures_that_are_changed_with_each_showing_resume_to_the_same_bytes(se
     assert resume(tmp_path / "part").file.read_bytes() == whole.read_bytes()
 
 
-def test_an_average_of_the_weights_is_saved_beside_and_survives_a_stop(settings_for, tmp_path):
+def test_an_ema_of_the_weights_is_saved_beside_and_survives_a_stop(settings_for, tmp_path):
     training = {"epochs": 2, "batch_size": 2, "ema_decay": 0.9}
     whole = train(settings_for(training=training), tmp_path / "whole").file
     plain = train(settings_for(), tmp_path / "plain").file
-    averaged = whole.with_name("toy-ema.safetensors")
+    ema = whole.with_name("toy-ema.safetensors")
     trained = load_file(whole)
     assert all(trained[key].equal(tensor) for key, tensor in load_file(plain).items())
-    assert any(not trained[key].equal(tensor) for key, tensor in load_file(averaged).items())
+    assert any(not trained[key].equal(tensor) for key, tensor in load_file(ema).items())
     commands = Commands()
     train(settings_for(training=training), tmp_path / "part", [_stop_after(4, commands)], commands)
     resumed = resume(tmp_path / "part").file
     assert resumed.read_bytes() == whole.read_bytes()
-    assert resumed.with_name("toy-ema.safetensors").read_bytes() == averaged.read_bytes()
+    assert resumed.with_name("toy-ema.safetensors").read_bytes() == ema.read_bytes()
 
 
 def _stop_after(step, commands):

@@ -126,8 +126,8 @@ def check_what_lies_there(folder: Path) -> None:
     from PIL import Image
     from safetensors.torch import load_file
 
-    from lorasmith.training.events import read_events
-    from lorasmith.training.records.state import load_newest_state
+    from lorasmith.training.learner.state import load_newest_state
+    from lorasmith.training.records.event_log import read_history
 
     for path in folder.glob("checkpoints/*.safetensors"):
         load_file(path)
@@ -140,7 +140,7 @@ def check_what_lies_there(folder: Path) -> None:
     if (folder / "manifest.json").exists():
         json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
     if (folder / "events.jsonl").exists():
-        list(read_events(folder / "events.jsonl"))
+        list(read_history(folder / "events.jsonl"))
 
 
 def kill_before_each_operation(root: Path, lay_out: Callable[[Path], None], work: Callable[[Path], object]) -> list[Path]:

@@ -7,15 +7,19 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="The demo world: train on a small base that comes along.")
+from lorasmith.cli.interrupt import STOPPED
+
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="The demo world: train on a small base that comes with Lorasmith.")
 
 
 @app.command()
 def run(
-    out: Annotated[Path, typer.Option(help="Folder for everything the demo makes; emptied of an earlier demo's run.")] = Path("demo-out"),
-    samples: Annotated[int, typer.Option(help="Pictures per measurement.")] = 32,
+    out: Annotated[Path, typer.Option(help="Folder for everything that the demo makes; an earlier demo's run in it is replaced.")] = Path(
+        "demo-out"
+    ),
+    samples: Annotated[int, typer.Option(help="Pictures for each measurement.")] = 32,
 ) -> None:
-    """Train a LoRA of a creature that the base has never seen, and prove that it learnt it.
+    """Train a LoRA of a creature that the base has never seen, and prove that it has learnt it.
 
     lorasmith demo run
     """
@@ -25,20 +29,20 @@ def run(
     with follow() as (listener, commands):
         result = tour(out, samples, [listener], commands)
     if result is None:
-        raise typer.Exit(130)
+        raise typer.Exit(STOPPED)
     for row in result.proof.rows():
         typer.echo(
             f"{row['measure']}: {row['before']:.0%} before, {row['after']:.0%} after ({row['wanted']}: {'holds' if row['holds'] else 'DOES NOT HOLD'})"
         )
     typer.echo(f"LoRA: {result.file}")
-    typer.echo(f"look at: {result.report}")
+    typer.echo(f"Look at: {result.report}")
 
 
 @app.command()
 def data(
     out: Annotated[Path, typer.Argument(help="Folder for the datasets.")],
-    name: Annotated[list[str] | None, typer.Option(help="Only this one; may be given several times.")] = None,
-    size: Annotated[int, typer.Option(help="Side of the pictures in pixels.")] = 64,
+    name: Annotated[list[str] | None, typer.Option(help="Only the dataset of this name; may be given several times.")] = None,
+    size: Annotated[int, typer.Option(help="Side of the pictures, in pixels.")] = 64,
 ) -> None:
     """Write the demo world's ready datasets: characters, styles, concepts, a regularisation set, a messy archive.
 

@@ -50,6 +50,7 @@ app.command("import-settings")(import_settings.import_settings)
 app.command("plan")(run.plan)
 app.command("train")(run.train)
 app.command("resume")(run.resume)
+app.command("signal")(run.signal)
 app.command("report")(run.report)
 app.command("sample")(picture.sample)
 app.command("check")(lora.check)
@@ -59,12 +60,12 @@ app.add_typer(audit.bench, name="bench")
 
 
 def main() -> None:
-    """Run a command; exit code 0 done, 1 a run that could not go on, 2 bad input, 130 stopped by the user."""
+    """Run a command. Exit code 0: done; 1: a run that could not continue; 2: bad input; 130: stopped by the user."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # names of files need not be text
-    warnings.filterwarnings("ignore", module="PIL")  # what is wrong with a picture, Lorasmith says itself
+    warnings.filterwarnings("ignore", module="PIL")  # Lorasmith itself says what is wrong with a picture
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("DIFFUSERS_VERBOSITY", "error")
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
@@ -75,7 +76,10 @@ def main() -> None:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2 if isinstance(error, InputError) else 1)
     except OSError as error:  # a full disk, a folder without permission
-        print(f"error: {error.filename or 'a file'} could not be used ({error.strerror or error}); mend that and go on", file=sys.stderr)
+        print(
+            f"error: {error.filename or 'A file'} could not be used ({error.strerror or error}). Fix that and run the command again.",
+            file=sys.stderr,
+        )
         sys.exit(1)
 
 

@@ -17,6 +17,6 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would change,
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace the file if it exists.")]
 
 SettingsFile = Annotated[Path, typer.Argument(help="Settings file (TOML).")]
-RunFolder = Annotated[Path, typer.Argument(help="Folder of a run, such as runs/zorvex.")]
+RunFolderArgument = Annotated[Path, typer.Argument(help="Folder of a run, such as runs/zorvex.")]
 Dataset = Annotated[Path, typer.Argument(help="Folder of pictures with captions beside them.")]
 LoraFile = Annotated[Path, typer.Argument(help="LoRA file (safetensors), of any trainer.")]

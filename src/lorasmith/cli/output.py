@@ -18,6 +18,6 @@ def _plain(value: object) -> object:
     return list(value) if isinstance(value, Iterable) else str(value)
 
 
-def count(number: int, word: str) -> str:
-    """`1 picture`, `3 pictures`."""
-    return f"{number:,} {word}" if number == 1 else f"{number:,} {word}s"
+def count(number: int, word: str, plural: str = "") -> str:
+    """`1 picture`, `1,300 pictures`; `plural` where an s does not make it."""
+    return f"{number:,} {word if number == 1 else plural or word + 's'}"

@@ -1,27 +1,30 @@
-"""Verbs on a run: new, plan, train, resume, report."""
+"""Verbs on a run: new, plan, train, resume, signal, report."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from lorasmith.cli.interrupt import STOPPED
+from lorasmith.cli.options import AsJson, RunFolderArgument, SettingsFile
+from lorasmith.cli.output import print_json
 from lorasmith.errors import SettingsError
+from lorasmith.training.commands import Command
 
 
 def new(
     settings_file: Annotated[Path, typer.Argument(help="Settings file to write, such as my-lora.toml.")],
     dataset: Annotated[Path, typer.Option(help="Folder of pictures with captions beside them.")],
     base: Annotated[Path, typer.Option(help="Base model: a file, a diffusers folder, or a hub id.")],
-    trigger: Annotated[str | None, typer.Option(help="Word that shall call the LoRA.")] = None,
+    trigger: Annotated[str | None, typer.Option(help="Word that the LoRA is to be called by in prompts.")] = None,
     recipe: Annotated[
         str | None, typer.Option(help="character, style, concept, multi-concept, or the file of a recipe of your own.")
     ] = None,
     level: Annotated[str, typer.Option(help="Of the recipe: quick, standard or competition.")] = "standard",
-    name: Annotated[str | None, typer.Option(help="Name of the LoRA; the file's name where left out.")] = None,
-    force: Annotated[bool, typer.Option("--force", help="Overwrite the settings file.")] = False,
+    name: Annotated[str | None, typer.Option(help="Name of the LoRA. Empty: the file's name.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace the settings file if it exists.")] = False,
 ) -> None:
     """Write a complete settings file, every setting with its meaning, to be edited and trained.
 
@@ -31,7 +34,7 @@ def new(
     from lorasmith.training.settings.toml import settings_toml
 
     if settings_file.exists() and not force:
-        raise SettingsError(f"the file {settings_file} is there already; give another name or --force")
+        raise SettingsError(f"The file {settings_file} exists already. Give another name, or --force.", code="settings.file_exists")
     choices = None
     if recipe is not None:
         from lorasmith.cli.recipe import chosen
@@ -44,31 +47,31 @@ def new(
     settings_file.write_text(settings_toml(settings), encoding="utf-8")
     for note in notes:
         typer.echo(note)
-    typer.echo(f"wrote {settings_file}; look at it, then: lorasmith train {settings_file}")
+    typer.echo(f"Wrote {settings_file}. Look at it, then: lorasmith train {settings_file}")
 
 
-def plan(
-    settings_file: Annotated[Path, typer.Argument(help="Settings file (TOML).")],
-    as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
-) -> None:
-    """Check settings and pictures, and say what a training would do, write, need and take, and what the guides would say to it.
+def plan(settings_file: SettingsFile, as_json: AsJson = False) -> None:
+    """Check settings and pictures, and say what a training will do, write, need and take, and what the guides advise.
 
-    No weight is read. The time is for this machine, as fast as it is at the moment.
+    No weight is read. The time is an estimate for this machine, as fast as it is at the moment.
 
     lorasmith plan zorvex.toml
     """
-    from lorasmith.training.forecast.report import as_text, make_report
+    from lorasmith.training.planning.report import as_text, make_report
     from lorasmith.training.settings.toml import load_settings
 
     report = make_report(load_settings(settings_file))
-    typer.echo(json.dumps(report.as_data) if as_json else as_text(report))
+    if as_json:
+        print_json(report.as_data)
+    else:
+        typer.echo(as_text(report))
 
 
 def train(
-    settings_file: Annotated[Path, typer.Argument(help="Settings file (TOML).")],
-    out: Annotated[Path | None, typer.Option(help="Run folder to make; runs/NAME where left out.")] = None,
+    settings_file: SettingsFile,
+    out: Annotated[Path | None, typer.Option(help="Run folder to make. Empty: runs/NAME.")] = None,
 ) -> None:
-    """Train a LoRA. Ctrl-C stops and saves; `lorasmith resume` goes on.
+    """Train a LoRA. Ctrl-C stops and saves; `lorasmith resume` continues.
 
     lorasmith train zorvex.toml --out runs/zorvex
     """
@@ -83,8 +86,8 @@ def train(
     _exit_unless_finished(result.finished)
 
 
-def resume(run_folder: Annotated[Path, typer.Argument(help="Folder of a run that was stopped or killed.")]) -> None:
-    """Go on with a run exactly where its last saved state stands.
+def resume(run_folder: RunFolderArgument) -> None:
+    """Continue a run that was stopped or killed, exactly from its last saved state.
 
     lorasmith resume runs/zorvex
     """
@@ -96,8 +99,27 @@ def resume(run_folder: Annotated[Path, typer.Argument(help="Folder of a run that
     _exit_unless_finished(result.finished)
 
 
-def report(run_folder: Annotated[Path, typer.Argument(help="Folder of a run.")]) -> None:
-    """Write the report of a run anew, from what lies in its folder.
+def signal(
+    run_folder: RunFolderArgument,
+    command: Annotated[
+        Command,
+        typer.Argument(help="stop: save and end after this step; save: write a LoRA file now; sample: generate the samples now."),
+    ],
+) -> None:
+    """Ask a run that is under way in another terminal to stop, save or sample. It acts after the step it is at.
+
+    lorasmith signal runs/zorvex sample
+
+    Exit code 1: the run is not running.
+    """
+    from lorasmith.training.records.run_folder import RunFolder
+
+    RunFolder(run_folder).send(command)
+    typer.echo(f"Requested: {command}. The run acts on it after the step under way.")
+
+
+def report(run_folder: RunFolderArgument) -> None:
+    """Write the report of a run again, from what is in its folder.
 
     lorasmith report runs/zorvex
     """
@@ -108,4 +130,4 @@ def report(run_folder: Annotated[Path, typer.Argument(help="Folder of a run.")])
 
 def _exit_unless_finished(finished: bool) -> None:
     if not finished:
-        raise typer.Exit(130)
+        raise typer.Exit(STOPPED)

@@ -1,4 +1,4 @@
-"""A run in the terminal: a progress bar with loss, speed, time left and memory, words for what matters, Ctrl-C as a stop that saves."""
+"""A run in the terminal: a progress bar with loss, speed, time left and memory, and a line for each thing that matters."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Column
 
 from lorasmith.cli.interrupt import stop_on_ctrl_c
+from lorasmith.cli.output import count
 from lorasmith.training import events
 from lorasmith.training.commands import Commands
 from lorasmith.training.events import Event, Listener
@@ -21,7 +22,7 @@ class Terminal:
 
     def __init__(self, console: Console):
         self.console = console
-        # In 80 columns the bar alone gives way: what is told beside it stays whole.
+        # In 80 columns only the bar gets shorter: the numbers beside it are never cut.
         self.progress = Progress(
             TextColumn("{task.description}", table_column=Column(no_wrap=True)),
             BarColumn(bar_width=None, table_column=Column(ratio=1, min_width=6)),
@@ -36,55 +37,57 @@ class Terminal:
 
     def say(self, message: str) -> None:
         """Print a line above the bar."""
-        self.console.print(message, highlight=False)
+        self.console.print(message, highlight=False, markup=False)
 
     def __call__(self, event: Event) -> None:
         match event:
-            case events.PhaseStarted(phase="model", detail=detail):
-                self.console.print(f"opening the base {detail}", highlight=False)
-            case events.PhaseStarted(phase="proof", detail=detail):
-                self.console.print(detail, highlight=False)
+            case events.PhaseStarted(phase="train"):
+                self._train = self.progress.add_task("training", total=self._steps, completed=self._done, note="")
             case events.CacheProgress(done=done, total=total, what=what):
                 if what not in self._cached:
                     self._cached[what] = self.progress.add_task(what, total=total, note="")
                 self.progress.update(self._cached[what], completed=done)
-            case events.Planned():
-                self._steps = event.steps
-                self.console.print(
-                    f"{event.pictures} pictures, {event.epochs} epochs of {event.batches_per_epoch} batches, {event.steps} steps, "
-                    f"{event.trained_parameters:,} trained numbers", highlight=False,
-                )  # fmt: skip
-            case events.Resumed(step=step):
-                self._done = step
-                self.console.print(f"going on after step {step}", highlight=False)
-            case events.PhaseStarted(phase="train"):
-                self._train = self.progress.add_task("training", total=self._steps, completed=self._done, note="")
             case events.StepDone():
                 if self._train is not None:
                     self.progress.update(self._train, completed=event.step, note=step_note(event))
-            case events.StepSkipped(step=step, in_a_row=0):
-                self.console.print(
-                    f"[yellow]step {step} is passed over[/yellow]: a gradient overflowed float16; the loss is scaled less from here",
-                    highlight=False,
-                )
-            case events.StepSkipped(step=step, pictures=pictures):
-                self.console.print(
-                    f"[yellow]step {step} is passed over[/yellow]: no finite loss ({escape(', '.join(pictures))})", highlight=False
-                )
-            case events.ValidationDone():
-                self.console.print(validation_line(event), highlight=False)
-            case events.CheckpointSaved(path=path, final=True):
-                self.console.print(f"saved {path}", highlight=False)
             case events.Warned(message=message):
-                self.console.print(f"[yellow]warning:[/yellow] {escape(message)}", highlight=False)
-            case events.Stopped(reason=reason):
-                self.console.print(reason, highlight=False)
+                self.console.print(f"[yellow]Warning:[/yellow] {escape(message)}", highlight=False)
+            case events.StepSkipped():
+                self.console.print(f"[yellow]{escape(skipped_line(event))}[/yellow]", highlight=False)
+            case _:
+                if line := self._line(event):
+                    self.say(line)
+
+    def _line(self, event: Event) -> str | None:
+        match event:
+            case events.PhaseStarted(phase="model", detail=detail):
+                return f"Loading the base model {detail}"
+            case events.PhaseStarted(phase="proof", detail=detail):
+                return detail
+            case events.Planned():
+                self._steps = event.steps
+                return (
+                    f"{count(event.images, 'training image')}, {count(event.epochs, 'epoch')} of "
+                    f"{count(event.batches_per_epoch, 'batch', 'batches')}, {count(event.steps, 'step')}, "
+                    f"{count(event.trainable_parameters, 'trainable parameter')}"
+                )
+            case events.Resumed(step=step):
+                self._done = step
+                return f"Continuing after step {step}"
+            case events.ValidationDone():
+                return validation_line(event)
+            case events.CheckpointSaved(path=path, final=True):
+                return f"Saved {path}"
+            case events.Stopped(reason=reason, code="stopped"):
+                return reason
             case events.Finished(seconds=seconds, step=step):
-                self.console.print(f"finished {step} steps in {seconds:.0f} s of training", highlight=False)
+                return f"Finished {count(step, 'step')} in {seconds:.0f} s of training"
+            case _:
+                return None
 
 
 def step_note(event: events.StepDone) -> str:
-    """What stands beside the bar: epoch, smoothed loss, pictures a second, memory, time left."""
+    """The numbers beside the bar: epoch, smoothed loss, images per second, memory, time left."""
     parts = [f"ep {event.epoch}", f"loss {event.loss if event.loss_smoothed is None else event.loss_smoothed:.4f}"]
     if event.images_per_second is not None:
         parts.append(f"{event.images_per_second:.3g} img/s")
@@ -102,17 +105,24 @@ def clock(seconds: float) -> str:
     return f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}" if minutes >= 60 else f"{minutes}:{rest:02d}"
 
 
-def validation_line(event: events.ValidationDone) -> str:
-    """A round of validation in a line: what was gained against the base on held-out and on trained pictures."""
-    if event.epoch == 0:
-        return f"base: held-out loss {event.held_out_mean:.4f}, trained pictures {event.trained_mean:.4f}"
+def skipped_line(event: events.StepSkipped) -> str:
+    """Why a step was skipped, in a line."""
+    if not event.consecutive:
+        return f"Step {event.step} is skipped: a gradient overflowed float16. The loss is scaled down from here on."
+    return f"Step {event.step} is skipped: its loss is not finite ({', '.join(event.images)})."
 
-    def change(number: float, margin: float | None) -> str:
+
+def validation_line(event: events.ValidationDone) -> str:
+    """A validation in a line: the losses, and what was gained against the base."""
+    if event.epoch == 0:
+        return f"Base: val loss {event.val_loss:.4f}, train loss {event.train_loss:.4f}"
+
+    def delta(number: float, margin: float | None) -> str:
         return f"{number:+.4f}" + ("" if margin is None else f" ± {margin:.4f}")
 
     return (
-        f"epoch {event.epoch}: held-out loss {event.held_out_mean:.4f} ({change(event.held_out_change, event.held_out_change_margin)}), "
-        f"trained {event.trained_mean:.4f} ({change(event.trained_change, event.trained_change_margin)})"
+        f"Epoch {event.epoch}: val loss {event.val_loss:.4f} ({delta(event.val_loss_delta, event.val_loss_delta_margin)}), "
+        f"train loss {event.train_loss:.4f} ({delta(event.train_loss_delta, event.train_loss_delta_margin)})"
     )
 
 

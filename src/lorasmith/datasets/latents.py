@@ -8,7 +8,7 @@ same one at once, because each file is written aside and renamed.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -90,20 +90,3 @@ class LatentCache:
         path = self._path(key)
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, save({"latent": latent.contiguous()}))
-
-
-def encode_all(
-    requests: Sequence[LatentRequest], encode: Encode, encoder: str, dtype: torch.dtype, cache: LatentCache
-) -> Iterator[tuple[int, torch.Tensor]]:
-    """(index, latent) of every request, from the cache or encoded now; for pictures that are looked at once (see `latent_source` for a run's).
-
-    `encode` takes pixels (1, 3, height, width) in [-1, 1]. Results do not depend on what was cached before, since each picture is encoded
-    by itself: in a batch a convolution may add up in another order.
-    """
-    for index, request in enumerate(requests):
-        key = latent_key(request, encoder, dtype)
-        latent = cache.get(key)
-        if latent is None:
-            latent = encode(bucket_pixels(request)[None])[0].to(dtype).cpu().clone()
-            cache.put(key, latent)
-        yield index, latent

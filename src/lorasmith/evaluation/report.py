@@ -126,7 +126,7 @@ def _key_facts(run: RunRecord) -> Facts:
     return Facts(
         (
             ("Trigger word", Code(settings.captions.trigger) if settings.captions.trigger else "none"),
-            ("Images", f"{planned.pictures:,}" if planned else "not counted yet"),
+            ("Images", f"{planned.images:,}" if planned else "not counted yet"),
             ("Epochs", _of(ended, planned.epochs if planned else None)),
             ("Steps", (f"{steps} ", Quiet(f"batch size {settings.training.batch_size}"))),
             ("Training time", numbers.duration(run.ending.seconds)),
@@ -257,8 +257,8 @@ def _curves(run: RunRecord) -> tuple[Curve, ...]:
     rates = {PART_NAMES.get(name, name): [(s.step, s.lr[name]) for s in run.steps if name in s.lr] for name in names}
     curves: list[Curve | None] = [loss_curve([(s.step, s.loss) for s in run.steps], [(e.epoch, e.step) for e in run.epochs])]
     if run.validations:
-        held_out = [(e.step, e.held_out_change, e.held_out_change_margin) for e in run.validations]
-        trained = [(e.step, e.trained_change, e.trained_change_margin) for e in run.validations]
+        held_out = [(e.step, e.val_loss_delta, e.val_loss_delta_margin) for e in run.validations]
+        trained = [(e.step, e.train_loss_delta, e.train_loss_delta_margin) for e in run.validations]
         curves.append(change_curve(held_out, trained))
     curves.append(learning_rate_curve(rates))
     return tuple(curve for curve in curves if curve is not None)

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from lorasmith.errors import SettingsError
 from lorasmith.training import events
-from lorasmith.training.events import Event, read_events
+from lorasmith.training.records.event_log import TimedEvent, read_history
 from lorasmith.training.records.run_folder import RunFolder
 from lorasmith.training.settings.tree import Settings
 
@@ -118,7 +118,7 @@ def read_run(folder: str | Path) -> RunRecord:
     )
 
 
-def _read_events(run: RunFolder) -> list[tuple[float, Event]]:
+def _read_events(run: RunFolder) -> list[TimedEvent]:
     if not run.events.is_file():
         raise SettingsError(
             f"{run.root} has settings but no events.jsonl, so nothing was trained there. Give the folder of a run.",
@@ -126,7 +126,7 @@ def _read_events(run: RunFolder) -> list[tuple[float, Event]]:
             path=str(run.root),
         )
     try:
-        return list(read_events(run.events))
+        return read_history(run.events)
     except (OSError, ValueError, TypeError, AttributeError) as error:
         raise SettingsError(
             f"{run.events} cannot be read as the events of a run ({error}). Restore the file.",
@@ -135,7 +135,7 @@ def _read_events(run: RunFolder) -> list[tuple[float, Event]]:
         ) from error
 
 
-def _ending(timed: Sequence[tuple[float, Event]], steps: dict[int, events.StepDone]) -> Ending:
+def _ending(timed: Sequence[TimedEvent], steps: dict[int, events.StepDone]) -> Ending:
     happened = [event for _, event in timed]
     done, seconds = max(steps, default=0), sum(step.seconds for step in steps.values())
     last = timed[-1][0] if timed else 0.0

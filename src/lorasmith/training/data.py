@@ -1,4 +1,4 @@
-"""What the loop trains on: samples become latents and captions."""
+"""What the loop trains on: the batches of each step, with their latents and captions."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from lorasmith.training.settings.tree import Settings
 
 @dataclass
 class TrainingData:
-    """The pictures of a run with their latents, ready to be shown."""
+    """The pictures of a run with their latents, in the order in which they are trained on."""
 
     settings: Settings
     training_set: TrainingSet
@@ -30,7 +30,7 @@ class TrainingData:
     process: int = 0
     """Which of the processes that share the run."""
     _epoch: tuple[int, list[Batch]] = (0, [])
-    _rules_by_kind: dict[tuple[int, bool], CaptionRules] = field(default_factory=dict)
+    _rules: dict[tuple[int, bool], CaptionRules] = field(default_factory=dict)
 
     def epoch(self, number: int) -> list[Batch]:
         """The batches of epoch `number` (from 1), in their order."""
@@ -39,24 +39,23 @@ class TrainingData:
             self._epoch = number, self.training_set.epoch(number, training.batch_size, training.seed)
         return self._epoch[1]
 
-    def prepare(self, batch: Batch, epoch: int, step: int) -> PreparedBatch:
-        """A batch as it is trained on in `epoch`, with its captions as they read at `step`."""
-        read = self.latents(batch.samples, epoch)
+    def batches(self, epoch: int, step_in_epoch: int, step: int) -> list[PreparedBatch]:
+        """What this process trains on in a step. The pictures of the next step are read while this one is computed."""
+        share = self.plan.batches_of(step_in_epoch, self.epoch(epoch), self.process)
+        prepared = [self.prepare(batch, epoch, step, first_sample) for first_sample, batch in share]
+        for _, batch in self.plan.batches_of(step_in_epoch + 1, self.epoch(epoch), self.process):
+            self.latents.expect(batch.samples, epoch)
+        return prepared
+
+    def prepare(self, batch: Batch, epoch: int, step: int, first_sample: int = 0) -> PreparedBatch:
+        """A batch as it is trained on in `epoch`, with its captions as they are at `step`."""
+        latents = self.latents(batch.samples, epoch)
         items = [self.training_set.pictures[s.picture] for s in batch.samples]
         captions = [self._caption(item, s.picture, s.repeat, epoch, step) for item, s in zip(items, batch.samples, strict=True)]
         return PreparedBatch(
-            read.latents, tuple(captions), tuple(item.picture.path.name for item in items),
-            tuple(SizeConditioning(*sizes) for sizes in read.sizes), self._weights(items), read.masks,
+            latents.latents, tuple(captions), tuple(item.picture.path.name for item in items),
+            tuple(SizeConditioning(*sizes) for sizes in latents.sizes), self._weights(items), latents.masks, first_sample,
         )  # fmt: skip
-
-    def share_of(self, epoch: int, place: int) -> list[tuple[int, Batch]]:
-        """What this process trains on in the step at `place` in its epoch: batches with the numbers of their first samples in the step."""
-        return self.plan.batches_of(place, self.epoch(epoch), self.process)
-
-    def expect(self, epoch: int, place: int) -> None:
-        """Let the pictures of the step at `place` be read while the step before it is computed."""
-        for _, batch in self.share_of(epoch, place):
-            self.latents.expect(batch.samples, epoch)
 
     def _weights(self, items: Sequence[TrainingPicture]) -> torch.Tensor | None:
         """How much each sample counts; None where all count alike."""
@@ -65,27 +64,27 @@ class TrainingData:
         return None if set(weights) == {1.0} else torch.tensor(weights)
 
     def _caption(self, item: TrainingPicture, picture: int, repeat: int, epoch: int, step: int) -> str:
-        """The caption of one sample; what is drawn for it depends on (seed, epoch, picture, repeat)."""
-        caption, rules, seed = item.picture.caption or "", self._rules(item), self.settings.training.seed
+        """A picture's caption; what is drawn for it depends on (seed, epoch, picture, repeat)."""
+        caption, rules, seed = item.picture.caption or "", self._rules_for(item), self.settings.training.seed
         if variants := self.settings.captions.cached_variants:
             return shown_caption(caption, rules, variants, seed, epoch=epoch, picture=picture, repeat=repeat)
         rng = rng_for("caption", seed, epoch, picture, repeat)
         return caption_for_training(caption, rules, rng, epoch=epoch, step=step, max_train_steps=self.plan.steps)
 
     def all_captions(self) -> list[str]:
-        """Every text that may be shown, where captions are drawn beforehand (`captions.cached_variants`)."""
-        pictures = [(item.picture.caption or "", self._rules(item)) for item in self.training_set.pictures]
+        """Every caption that the run may train on, where they are drawn beforehand (`captions.cached_variants`)."""
+        pictures = [(item.picture.caption or "", self._rules_for(item)) for item in self.training_set.pictures]
         return captions_needed(pictures, self.settings.captions.cached_variants, self.settings.training.seed)
 
-    def _rules(self, item: TrainingPicture) -> CaptionRules:
+    def _rules_for(self, item: TrainingPicture) -> CaptionRules:
         kind = item.dataset, item.picture.is_reg
-        if kind not in self._rules_by_kind:
-            self._rules_by_kind[kind] = rules_for(item, self.settings)
-        return self._rules_by_kind[kind]
+        if kind not in self._rules:
+            self._rules[kind] = rules_for(item, self.settings)
+        return self._rules[kind]
 
 
 def rules_for(item: TrainingPicture, settings: Settings) -> CaptionRules:
-    """The rules for a picture's caption: the run's, but what its dataset says otherwise.
+    """The rules for a picture's caption: the run's, with its dataset's own dropout if it has one.
 
     Regularisation pictures get no trigger: they show what the base does without the LoRA.
     """

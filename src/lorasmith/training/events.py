@@ -1,20 +1,20 @@
-"""What a run tells, and what one may tell it.
+"""What a run reports while it works: typed events, handed to listeners.
 
-A run emits typed events; the terminal, the log file and the studio are listeners. `events.jsonl` in the run folder
-holds every event, one JSON object a line: `{"event": "StepDone", "time": <Unix seconds>, ...fields}`.
+The terminal, the log file, TensorBoard and the studio are listeners. `records.event_log` writes every event to `events.jsonl` in the
+run's folder and reads it back; what the fields are called there is what they are called here.
+
+Losses are means over pictures, steps count from 1 where they are done (0 is the untouched base), epochs from 1, paths are relative to
+the run's folder.
 """
 
 from __future__ import annotations
 
-import contextlib
-import dataclasses
-import json
 import logging
-import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Literal
+
+from lorasmith.findings import Finding
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +26,7 @@ class Event:
 
 @dataclass(frozen=True)
 class PhaseStarted(Event):
-    """A named phase of the run begins: check, data, model, cache, train, finish."""
+    """A named phase of the run begins: model, cache, train or finish; `detail` says on what."""
 
     phase: str
     detail: str = ""
@@ -34,64 +34,76 @@ class PhaseStarted(Event):
 
 @dataclass(frozen=True)
 class CacheProgress(Event):
-    """`done` of `total` pictures have their latents, or captions their states: `what` says which."""
+    """`done` of `total` are encoded: latents of the training images or of those for validation, or captions."""
 
     done: int
     total: int
-    what: Literal["latents", "captions"] = "latents"
+    what: Literal["latents", "captions", "validation latents"] = "latents"
 
 
 @dataclass(frozen=True)
 class Planned(Event):
-    """What will be done, known before the first step."""
+    """The size of the run, known before its first step."""
 
     steps: int
     epochs: int
-    pictures: int
+    images: int
     batches_per_epoch: int
-    trained_parameters: int
+    trainable_parameters: int
 
 
 @dataclass(frozen=True)
 class StepDone(Event):
-    """One optimizer step. `loss` is the mean over its samples; `lr` per parameter group by name.
-
-    What follows `seconds` is what `metrics` says, None or empty where nobody measured. `bands` are recent losses by the timesteps of
-    their samples, `d` what Prodigy and its kin multiply the rate by, per group, `largest_layers` the layers with the longest weights.
-    """
+    """One optimizer step. Everything after `seconds` is None or empty where it was not measured."""
 
     step: int
     epoch: int
     loss: float
+    """The mean over the step's samples, weighted as it was trained on."""
     lr: dict[str, float]
+    """The learning rate of each parameter group, by its name."""
     seconds: float
+    """How long the step took, without what is saved or sampled after it."""
     loss_smoothed: float | None = None
-    bands: dict[str, float] = field(default_factory=dict)
+    """A mean over about the last 50 steps; see `records.metrics`."""
+    loss_by_timestep: dict[str, float] = field(default_factory=dict)
+    """The smoothed loss of each fifth of the timesteps, such as `0-199`."""
     d: dict[str, float] = field(default_factory=dict)
-    grad_norm: float | None = None  # before it is clipped
+    """The factor on the learning rate that Prodigy, D-Adaptation and their kin found, by parameter group; d is its name in the papers."""
+    grad_norm: float | None = None
+    """The norm (L2) of the gradient before it is clipped."""
     weight_norm: float | None = None
+    """The norm of all trained weights, measured every tenth step."""
     largest_layers: dict[str, float] = field(default_factory=dict)
+    """The three layers with the largest weight norms, every tenth step."""
     images_per_second: float | None = None
-    eta: float | None = None  # seconds until the last step
-    memory_bytes: int | None = None  # of this process
-    gpu_memory_bytes: int | None = None  # the most that tensors took since the start; None without a GPU
+    eta: float | None = None
+    """Seconds until the last step is done."""
+    memory_bytes: int | None = None
+    """Resident memory of this process."""
+    gpu_memory_bytes: int | None = None
+    """The most that tensors took on the GPU since the start; None without a GPU."""
 
 
 @dataclass(frozen=True)
 class StepSkipped(Event):
-    """A step whose loss or gradient was no finite number: no weight was changed. `pictures` and `timesteps` are the samples to look at.
+    """A step whose loss or gradient was not finite: no weight was changed.
 
-    There are none, and `in_a_row` is 0, where a gradient overflowed float16: the loss is scaled less from there on.
+    Where a gradient overflowed float16, `images` is empty and `consecutive` 0: the loss is scaled down from here on.
     """
 
     step: int
-    pictures: list[str]
+    images: list[str]
+    """The files to look at, with the timestep of each in `timesteps`."""
     timesteps: list[float]
-    in_a_row: int
+    consecutive: int
+    """How many steps in a row were skipped, this one included."""
 
 
 @dataclass(frozen=True)
 class EpochDone(Event):
+    """The end of an epoch; `mean_loss` is the mean over its steps."""
+
     epoch: int
     step: int
     mean_loss: float
@@ -99,7 +111,7 @@ class EpochDone(Event):
 
 @dataclass(frozen=True)
 class CheckpointSaved(Event):
-    """A LoRA file; `path` is relative to the run folder."""
+    """A LoRA file was written; `final` is the one at the end of the run."""
 
     path: str
     epoch: int
@@ -109,7 +121,7 @@ class CheckpointSaved(Event):
 
 @dataclass(frozen=True)
 class SampleReady(Event):
-    """A picture; `path` is relative to the run folder. `epoch` 0 is the untouched base."""
+    """A sample was generated; `epoch` 0 is the untouched base."""
 
     path: str
     prompt: str
@@ -120,40 +132,43 @@ class SampleReady(Event):
 
 @dataclass(frozen=True)
 class ValidationDone(Event):
-    """How wrong the model is on pictures that it never trains on, beside as many that it does; see `validation`. Epoch 0 is the base.
+    """The loss on pictures that are never trained on, and on as many that are; see `validation`. Epoch 0 is the base.
 
-    Changes are against the base, negative where the LoRA does better; each margin is half of its 95 % interval, None where one picture
-    alone cannot tell. `gap` is how much more the trained pictures gained than the held-out ones: 0 for what is learnt, above it for
-    what is memorised. `held_out` and `trained` are the losses of single pictures.
+    Deltas are against the base, negative where the LoRA does better. Each margin is half of a 95 % interval, None where a single picture
+    cannot tell. `gap` is how much more the training images gained than the held-out ones: above 0 is memorised.
     """
 
     epoch: int
     step: int
-    held_out_mean: float
-    trained_mean: float
-    held_out_change: float
-    held_out_change_margin: float | None
-    trained_change: float
-    trained_change_margin: float | None
+    val_loss: float
+    train_loss: float
+    val_loss_delta: float
+    val_loss_delta_margin: float | None
+    train_loss_delta: float
+    train_loss_delta_margin: float | None
     gap: float
     gap_margin: float | None
-    held_out: dict[str, float]
-    trained: dict[str, float]
-    best_epoch: int | None = None  # where the held-out loss was lowest before this
-    since_best: float | None = None
-    since_best_margin: float | None = None
+    val_losses: dict[str, float]
+    """The loss of each held-out picture."""
+    train_losses: dict[str, float]
+    """The loss of each training image that is measured beside them."""
+    best_epoch: int | None = None
+    """Where `val_loss` was lowest before this."""
+    above_best: float | None = None
+    """How far `val_loss` has risen since."""
+    above_best_margin: float | None = None
 
 
 @dataclass(frozen=True)
 class StateSaved(Event):
-    """The run can go on from this step after a kill."""
+    """The run can continue from this step after a kill."""
 
     step: int
 
 
 @dataclass(frozen=True)
 class Resumed(Event):
-    """The run went on from a saved state; events after `step` in the file belong to an earlier try."""
+    """The run continues from a saved state; events of later steps that stand before this one belong to an earlier attempt."""
 
     step: int
 
@@ -163,35 +178,48 @@ class Warned(Event):
     """Something the user should know; the run goes on."""
 
     message: str
+    finding: dict[str, Any] | None = None
+    """`Finding.as_data`, with its code, evidence and fix, where there is one."""
+
+    @classmethod
+    def of(cls, warning: str | Finding) -> Warned:
+        """The event for a sentence, or for a finding with what to do about it."""
+        if isinstance(warning, str):
+            return cls(warning)
+        return cls(str(warning), warning.as_data)
 
 
 @dataclass(frozen=True)
 class Stopped(Event):
-    """The run ended before its last step. `reason` is a sentence; `lorasmith resume` goes on."""
+    """The run ended before its last step, and `lorasmith resume` continues it."""
 
     step: int
     reason: str
+    """A sentence."""
+    code: str = "stopped"
+    """`stopped` where somebody asked for it, else the error's code, such as `run.disk_full`."""
 
 
 @dataclass(frozen=True)
 class Finished(Event):
+    """The run is complete; `file` is its LoRA, `seconds` the time it trained in all."""
+
     step: int
     seconds: float
     file: str
 
 
 Listener = Callable[[Event], None]
-EVENT_TYPES: dict[str, type[Event]] = {cls.__name__: cls for cls in Event.__subclasses__()}
 
 
 class Emitter:
-    """Hands each event to every listener; one that fails is reported once and left out from then on."""
+    """Hands each event to every listener; one that fails is reported once and gets no more events."""
 
     def __init__(self, listeners: Iterable[Listener] = ()):
         self.listeners = list(listeners)
 
-    def __call__(self, *told: Event) -> None:
-        for event in told:
+    def __call__(self, *events: Event) -> None:
+        for event in events:
             for listener in list(self.listeners):
                 try:
                     listener(event)
@@ -199,50 +227,6 @@ class Emitter:
                     self.listeners.remove(listener)
                     log.exception("the listener %r failed at %s and gets no more events", listener, type(event).__name__)
 
-    def warn(self, *messages: str) -> None:
-        """Tell sentences that the user should know."""
-        self(*(Warned(message) for message in messages))
-
-
-class EventLog:
-    """The listener that appends to `events.jsonl`."""
-
-    def __init__(self, path: Path):
-        torn = path.exists() and path.read_bytes()[-1:] not in (b"", b"\n")
-        self._file = path.open("a", encoding="utf-8")
-        if torn:  # a kill cut the last line short; the next event must not be glued to it
-            self._file.write("\n")
-
-    def __call__(self, event: Event) -> None:
-        record = {"event": type(event).__name__, "time": round(time.time(), 3), **dataclasses.asdict(event)}
-        self._file.write(json.dumps(record, ensure_ascii=False) + "\n")
-        self._file.flush()
-
-    def close(self) -> None:
-        """Let go of the file; what a full disk kept out of it was reported when it happened."""
-        with contextlib.suppress(OSError):
-            self._file.close()
-
-
-def read_events(path: Path) -> Iterator[tuple[float, Event]]:
-    """(time, event) pairs of an `events.jsonl`, without what a later resume took back.
-
-    A line cut off by a kill is passed over; so are events of kinds that this version does not know.
-    """
-    kept: list[tuple[float, Event]] = []
-    for line in path.read_bytes().decode("utf-8", errors="replace").split("\n"):
-        try:
-            record: dict[str, Any] = json.loads(line)
-        except json.JSONDecodeError:
-            continue
-        kind = EVENT_TYPES.get(record.pop("event", ""))
-        when = record.pop("time", 0.0)
-        if kind is None:
-            continue
-        names = {f.name for f in dataclasses.fields(kind)}
-        event = kind(**{k: v for k, v in record.items() if k in names})
-        if isinstance(event, Resumed):
-            back = event.step
-            kept = [(t, e) for t, e in kept if getattr(e, "step", -1) <= back or isinstance(e, Planned)]
-        kept.append((when, event))
-    return iter(kept)
+    def warn(self, *warnings: str | Finding) -> None:
+        """Emit sentences or findings that the user should know."""
+        self(*(Warned.of(warning) for warning in warnings))

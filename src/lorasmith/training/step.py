@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Sequence
 from contextlib import ExitStack, nullcontext
@@ -12,13 +11,13 @@ import torch
 
 from lorasmith.models.texts import EncodedTexts
 from lorasmith.training.learner.learner import Learner
-from lorasmith.training.objective.batch_loss import BatchLoss, PreparedBatch, batch_loss
+from lorasmith.training.objective.batch_loss import BatchLoss, Noising, PreparedBatch, batch_loss, noising_for
 from lorasmith.training.objective.preservation import class_captions, preservation_loss, without
 
 
 @dataclass(frozen=True)
 class SampleLoss:
-    """What one picture said in one step."""
+    """The loss of one picture in one step."""
 
     name: str
     timestep: float
@@ -29,8 +28,8 @@ class SampleLoss:
 class StepResult:
     """`loss` is the mean over the step's batches, `samples` are all that went into it.
 
-    Where the loss or a gradient was not finite, `non_finite` are the samples to look at, and the weights are as they were. So they are
-    where a gradient `overflowed` fp16, which the next, smaller scale of the loss mends.
+    Where the loss or a gradient was not finite, `non_finite` are the samples to look at, and no weight was changed. The same holds where a
+    gradient `overflowed` fp16; the loss is scaled less from then on.
     """
 
     loss: float
@@ -40,19 +39,15 @@ class StepResult:
     overflowed: bool = False
 
 
-def step(
-    learner: Learner, batches: Sequence[PreparedBatch], number: int, *, of: int | None = None, first_samples: Sequence[int] | None = None
-) -> StepResult:
+def step(learner: Learner, batches: Sequence[PreparedBatch], number: int, *, batches_in_step: int | None = None) -> StepResult:
     """Train on `batches` (one, or as many as are accumulated) as step `number` (from 0); learning rates are already set.
 
-    Where several processes share a step, `of` is the count of its batches over all of them, and `first_samples` are the places of
-    this process's batches in it.
+    Where several processes share a step, `batches_in_step` counts the batches of all of them, and `batches` are this process's share.
     """
     learner.optimizer.zero_grad(set_to_none=True)
-    starts = first_samples or itertools.accumulate((len(batch.latents) for batch in batches), initial=0)
-    found = [_gradients(learner, batch, number, start, of or len(batches)) for batch, start in zip(batches, starts, strict=False)]
-    samples = tuple(sample for share in learner.process_group.gather([s for one in found for s in one.samples]) for sample in share)
-    loss = sum(learner.process_group.gather(sum(one.loss for one in found)))
+    shares = [_add_gradients(learner, batch, number, batches_in_step or len(batches)) for batch in batches]
+    samples = tuple(sample for each in learner.process_group.gather([s for share in shares for s in share.samples]) for sample in each)
+    loss = sum(learner.process_group.gather(sum(share.loss for share in shares)))
     non_finite = tuple(sample for sample in samples if not math.isfinite(sample.loss))
     if non_finite:
         return StepResult(loss, math.nan, samples, non_finite)
@@ -60,8 +55,7 @@ def step(
     learner.process_group.sum_gradients(parameters)
     if learner.scale is not None:
         learner.scale.unscale(parameters)
-    limit = learner.settings.training.max_grad_norm or math.inf
-    grad_norm = torch.nn.utils.clip_grad_norm_(parameters, limit).item()
+    grad_norm = torch.nn.utils.clip_grad_norm_(parameters, learner.settings.training.max_grad_norm or math.inf).item()
     overflowed = learner.scale is not None and learner.scale.after_step(math.isfinite(grad_norm))
     if not math.isfinite(grad_norm):
         return StepResult(loss, grad_norm, samples, samples, overflowed)
@@ -77,45 +71,46 @@ class _Share:
     samples: tuple[SampleLoss, ...]
 
 
-def _gradients(learner: Learner, batch: PreparedBatch, number: int, first_sample: int, of: int) -> _Share:
-    """Add the gradients of one of `of` batches; of a loss that is not finite there are none."""
-    with ExitStack() as thinned:
+def _add_gradients(learner: Learner, batch: PreparedBatch, number: int, batches_in_step: int) -> _Share:
+    """Add a batch's gradients to those of its step; of a loss that is not finite there are none."""
+    objective = learner.objective
+    with ExitStack() as dropout:
         for adapter in learner.adapters.values():
-            thinned.enter_context(adapter.at_step(learner.settings.training.seed, number))
-        states = _read(learner, batch.captions)
-        loss = batch_loss(learner.base, batch, states, learner.settings, number, first_sample)
-        _backward(learner, loss, of)
+            dropout.enter_context(adapter.at_step(objective.seed, number))
+        noising = noising_for(learner.base, batch.latents, objective, number, batch.first_sample)
+        loss = batch_loss(learner.base, batch, _encode(learner, batch.captions), noising, objective)
+        _backward(learner, loss, batches_in_step)
         total, per_sample = loss.mean.item(), loss.per_sample
-        if learner.settings.loss.prior_preservation:  # after the other has given its memory back
-            kept = _preservation(learner, batch, number, first_sample)
-            _backward(learner, kept, of)
+        if objective.loss.prior_preservation:  # only now, when the activations of the other loss are freed
+            kept = _preservation(learner, batch, noising)
+            _backward(learner, kept, batches_in_step)
             total, per_sample = total + kept.mean.item(), per_sample + kept.per_sample
     samples = zip(batch.names, loss.timesteps.tolist(), per_sample.tolist(), strict=True)
-    return _Share(total / of, tuple(SampleLoss(*sample) for sample in samples))
+    return _Share(total / batches_in_step, tuple(SampleLoss(*sample) for sample in samples))
 
 
-def _backward(learner: Learner, loss: BatchLoss, of: int) -> None:
-    """Add the gradients of one of `of` losses; nothing where it is not finite, or hangs on no weight."""
+def _backward(learner: Learner, loss: BatchLoss, batches_in_step: int) -> None:
+    """Add the gradients of one of a step's losses; nothing where it is not finite, or depends on no weight."""
     if torch.isfinite(loss.mean) and loss.mean.requires_grad:
-        mean = loss.mean / of
+        mean = loss.mean / batches_in_step
         (mean if learner.scale is None else learner.scale.scaled(mean)).backward()
 
 
-def _read(learner: Learner, captions: Sequence[str]) -> EncodedTexts:
-    """What the text encoders say of captions; with gradients where one of them learns."""
+def _encode(learner: Learner, captions: Sequence[str]) -> EncodedTexts:
+    """The captions' states; with gradients where a text encoder trains."""
     with nullcontext() if learner.trains_texts else torch.no_grad():
         return learner.texts(captions)
 
 
-def _preservation(learner: Learner, batch: PreparedBatch, number: int, first_sample: int) -> BatchLoss:
-    """How far the model has gone from its base where the trigger is not named."""
-    captions = class_captions(batch, learner.settings)
-    own = None
+def _preservation(learner: Learner, batch: PreparedBatch, noising: Noising) -> BatchLoss:
+    """How far the model has moved from its base where the trigger is not named."""
+    captions = class_captions(batch.captions, learner.objective)
+    base_texts = None
     if learner.trains_texts:
         with without(learner.adapters), torch.no_grad():
-            own = learner.texts(captions)
-    states = _read(learner, captions)
-    return preservation_loss(learner.base, learner.adapters, batch, states, learner.settings, number, first_sample, own)
+            base_texts = learner.texts(captions)
+    class_texts = _encode(learner, captions)
+    return preservation_loss(learner.base, learner.adapters, batch, class_texts, noising, learner.objective, base_texts)
 
 
 def _update(learner: Learner, number: int) -> None:

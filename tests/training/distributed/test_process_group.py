@@ -12,7 +12,7 @@ from lorasmith.training import events
 from lorasmith.training.commands import Commands
 from lorasmith.training.data import TrainingData
 from lorasmith.training.distributed.workers import Workers
-from lorasmith.training.records.state import load_newest_state
+from lorasmith.training.learner.state import load_newest_state
 from lorasmith.training.run import resume, train
 from lorasmith.training.settings.tree import settings_from
 
@@ -99,7 +99,7 @@ def test_a_worker_that_is_killed_ends_the_run_with_a_sentence_and_it_goes_on_to_
         if isinstance(event, events.StateSaved) and event.step == 2:
             next(iter(started.values())).kill()
 
-    with pytest.raises(RunError, match=r"process 2 of 2 has ended \(killed by SIGKILL\).*lorasmith resume"):
+    with pytest.raises(RunError, match=r"Process 2 of 2 has ended \(killed by SIGKILL\).*lorasmith resume"):
         train(settings, tmp_path / "run", [kill])
     assert load_newest_state(tmp_path / "run" / "state")[0].step >= 2
     commands = Commands()
@@ -108,11 +108,11 @@ def test_a_worker_that_is_killed_ends_the_run_with_a_sentence_and_it_goes_on_to_
     assert not torch.distributed.is_initialized()
 
 
-def test_a_non_finite_step_is_passed_over_by_all_processes_alike(settings, tmp_path, started, monkeypatch):
+def test_a_non_finite_step_is_skipped_by_all_processes_alike(settings, tmp_path, started, monkeypatch):
     prepare = TrainingData.prepare
 
-    def non_finite(data, batch, epoch, step):
-        prepared = prepare(data, batch, epoch, step)
+    def non_finite(data, batch, epoch, step, first_sample):
+        prepared = prepare(data, batch, epoch, step, first_sample)
         return replace(prepared, latents=prepared.latents * float("nan")) if step == 1 else prepared
 
     monkeypatch.setattr(TrainingData, "prepare", non_finite)  # in this process; the other finds nothing wrong with its own batches
@@ -120,16 +120,16 @@ def test_a_non_finite_step_is_passed_over_by_all_processes_alike(settings, tmp_p
     assert_same_lora(both, train(alone(settings), tmp_path / "one").file)
 
 
-def test_a_worker_that_cannot_start_is_told_of_in_its_own_words(settings, tmp_path, started, monkeypatch):
+def test_a_worker_that_cannot_start_is_reported_in_its_own_words(settings, tmp_path, started, monkeypatch):
     monkeypatch.setattr(
         "lorasmith.training.distributed.workers._environment", lambda *_: {"RANK": "first", "WORLD_SIZE": "2", "OMP_NUM_THREADS": "1"}
     )
-    with pytest.raises(RunError, match=r"process 2 of 2 has ended \(ValueError: .*'first'\)"):
+    with pytest.raises(RunError, match=r"Process 2 of 2 has ended \(ValueError: .*'first'\)"):
         train(settings, tmp_path / "run")
 
 
 def test_a_launcher_that_starts_the_run_several_times_is_refused(settings, tmp_path, monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "2")
-    with pytest.raises(SettingsError, match=r"start it once, without accelerate launch or torchrun, and set training.num_processes"):
+    with pytest.raises(SettingsError, match=r"Start it once, without accelerate launch or torchrun, and set training.num_processes"):
         train(settings, tmp_path / "run")
     assert not (tmp_path / "run").exists()

@@ -20,14 +20,14 @@ from lorasmith.models.open import open_base
 from lorasmith.models.texts import TextOptions
 from lorasmith.training import events
 from lorasmith.training.commands import Commands
-from lorasmith.training.learner.continuation import KEPT_AS, check_weights, open_parent, ranks_and_alphas, start_from
+from lorasmith.training.learner.continuation import KEPT_AS, check_weights, open_parent, start_from
 from lorasmith.training.learner.learner import Learner
 from lorasmith.training.learner.text_states import TextStates
 from lorasmith.training.objective.batch_loss import PreparedBatch
 from lorasmith.training.optim.optimizers import make_optimizer
 from lorasmith.training.optim.parameter_groups import PartRates, make_groups
 from lorasmith.training.planning.plan import make_plan
-from lorasmith.training.records.lora_metadata import lora_metadata
+from lorasmith.training.records.lora_metadata import lora_metadata, ranks_and_alphas
 from lorasmith.training.run import resume, train
 from lorasmith.training.step import step
 from tests.models.toys import toy_folder
@@ -88,7 +88,7 @@ def start(attached, settings_for, tmp_path):
         settings = settings_for(network={"rank": 2, "weights": str(path), **network})
         (tmp_path / run).mkdir(exist_ok=True)
         if base.family == "sd1":  # that of the settings' base
-            check_weights(settings)
+            check_weights(settings, base.family)
         parent = open_parent(settings, tmp_path / run, base)
         adapters, warnings = start_from(attached(base, settings), parent, settings, base)
         attached.alive.extend(adapters.values())
@@ -242,7 +242,7 @@ def test_a_file_of_another_family_is_refused_at_once(base, finished, settings_fo
     path = finished(open_base(toy_folder("sdxl"), torch.float32, "cpu"))
     settings = settings_for(network={"rank": 2, "weights": str(path)})
     with pytest.raises(AdapterError, match="was made for sdxl, and the base is sd1; give a LoRA for sd1"):
-        check_weights(settings)
+        check_weights(settings, base.family)
 
 
 def test_a_file_for_a_base_of_other_widths_is_refused(base, finished, start):
@@ -257,9 +257,9 @@ def test_files_that_are_no_lora_are_refused(settings_for, tmp_path, toy_base):
         if name == "old.ckpt":
             (tmp_path / name).write_bytes(b"x")
         with pytest.raises(AdapterError, match=words):
-            check_weights(settings_for(network={"weights": str(tmp_path / name)}))
+            check_weights(settings_for(network={"weights": str(tmp_path / name)}), "sd1")
     with pytest.raises(AdapterError, match="no LoRA or other network"):
-        check_weights(settings_for(network={"weights": str(toy_base / "unet" / "diffusion_pytorch_model.safetensors")}))
+        check_weights(settings_for(network={"weights": str(toy_base / "unet" / "diffusion_pytorch_model.safetensors")}), "sd1")
 
 
 def test_numbers_that_are_not_finite_do_not_start_a_training(base, finished, start):
@@ -335,6 +335,6 @@ def test_ranks_that_differ_are_dynamic_in_the_metadata(base, attached, settings_
 
 
 def test_without_a_file_there_is_no_parent(base, settings_for, tmp_path):
-    check_weights(settings_for())
+    check_weights(settings_for(), "sd1")
     assert open_parent(settings_for(), tmp_path, base) is None
     assert list(tmp_path.iterdir()) == []

@@ -1,4 +1,4 @@
-"""TensorBoard's own reader finds in a run's folder what the run told."""
+"""TensorBoard's own reader finds in a run's folder what the run reported."""
 
 import pytest
 from PIL import Image
@@ -6,8 +6,10 @@ from PIL import Image
 from lorasmith.training import run
 from lorasmith.training.commands import Commands
 from lorasmith.training.events import Finished, Resumed, SampleReady, StateSaved, StepDone, Stopped, ValidationDone, Warned
-from lorasmith.training.listeners.curves import EveryNth, curve_listeners, numbers_of
+from lorasmith.training.listeners.curves import EveryNth, numbers_of
+from lorasmith.training.listeners.registry import plotting_listeners
 from lorasmith.training.listeners.tensorboard import TensorBoard
+from lorasmith.training.settings.sections import LoggingSettings
 
 accumulator = pytest.importorskip(
     "tensorboard.backend.event_processing.event_accumulator", reason="TensorBoard, the reader, is not installed"
@@ -34,7 +36,7 @@ def folder(tmp_path):
     return tmp_path
 
 
-def test_a_whole_run_is_found_by_tensorboard_as_the_events_tell_it(settings_for, tmp_path):
+def test_a_whole_run_is_found_by_tensorboard_as_in_its_events(settings_for, tmp_path):
     told = []
     settings = settings_for(samples={"prompts": ["{trigger}, happy"], "steps": 1}, logging={"tensorboard": False})
     run.train(settings, tmp_path / "run", [told.append, TensorBoard(tmp_path / "run")])
@@ -43,7 +45,7 @@ def test_a_whole_run_is_found_by_tensorboard_as_the_events_tell_it(settings_for,
     for name in numbers_of(steps[0]):
         points = [(event.step, pytest.approx(number, rel=1e-6)) for event in steps if (number := numbers_of(event).get(name)) is not None]
         assert [(point.step, point.value) for point in found.Scalars(name)] == points
-    assert {"loss/step", "loss/smoothed", "rate/unet", "norm/gradient", "norm/weights", "speed/images_per_second"} <= set(
+    assert {"loss/step", "loss/smoothed", "lr/unet", "norm/gradient", "norm/weights", "speed/images_per_second"} <= set(
         found.Tags()["scalars"]
     )
     assert len(found.Scalars("loss/epoch")) == 2
@@ -54,7 +56,7 @@ def test_a_whole_run_is_found_by_tensorboard_as_the_events_tell_it(settings_for,
     assert b"learning_rate = 0.001" in text.tensor_proto.string_val[0]
 
 
-def test_steps_that_a_kill_took_back_are_not_drawn_twice(folder):
+def test_steps_that_a_kill_discarded_are_not_plotted_twice(folder):
     first = TensorBoard(folder)
     for n in range(1, 6):
         first(a_step(n, loss=n / 10))
@@ -104,11 +106,11 @@ def test_a_stopped_run_goes_on_in_the_same_curve(settings_for, tmp_path):
     assert [step for step, _ in curve(tmp_path / "run" / "tensorboard", "loss/step")] == [1, 2, 3, 4, 5, 6]
 
 
-def test_a_validation_is_drawn_with_its_interval(folder):
+def test_a_validation_is_plotted_with_its_interval(folder):
     listener = TensorBoard(folder)
     listener(ValidationDone(2, 10, 0.4, 0.3, -0.01, 0.004, -0.05, 0.01, 0.04, 0.02, {"a": 0.4}, {"b": 0.3}))
     listener(Finished(10, 1.0, "a.safetensors"))
-    assert curve(folder / "tensorboard", "validation/held_out") == [(10, 0.4)]
+    assert curve(folder / "tensorboard", "validation/val_loss") == [(10, 0.4)]
     assert curve(folder / "tensorboard", "validation/gap_low") == [(10, 0.02)]
     assert curve(folder / "tensorboard", "validation/gap_high") == [(10, 0.06)]
 
@@ -120,12 +122,12 @@ def test_a_run_that_is_refused_before_its_first_number_leaves_no_file(folder):
     assert not (folder / "tensorboard").exists()
 
 
-def test_the_rate_that_is_drawn_is_the_one_that_prodigy_uses():
+def test_the_learning_rate_that_is_plotted_is_the_one_that_prodigy_uses():
     numbers = numbers_of(StepDone(1, 1, 0.5, {"unet": 0.5}, 0.1, d={"unet": 2e-4}))
-    assert (numbers["rate/unet"], numbers["d/unet"]) == (1e-4, 2e-4)
+    assert (numbers["lr/unet"], numbers["d/unet"]) == (1e-4, 2e-4)
 
 
-def test_of_many_steps_the_first_and_every_nth_are_drawn():
+def test_of_many_steps_the_first_and_every_nth_are_plotted():
     passed = []
     listener = EveryNth(passed.append, 10)
     for n in range(3, 25):
@@ -134,6 +136,6 @@ def test_of_many_steps_the_first_and_every_nth_are_drawn():
     assert [event.step for event in passed] == [3, 10, 20, 24]
 
 
-def test_nothing_is_written_where_tensorboard_is_off(settings_for, tmp_path):
-    assert curve_listeners(settings_for(logging={"tensorboard": False}), tmp_path) == []
-    assert len(curve_listeners(settings_for(logging={"tensorboard": True}), tmp_path)) == 1
+def test_nothing_is_written_where_tensorboard_is_off(tmp_path):
+    assert plotting_listeners(LoggingSettings(tensorboard=False), tmp_path, "toy", {}) == []
+    assert len(plotting_listeners(LoggingSettings(tensorboard=True), tmp_path, "toy", {})) == 1

@@ -10,22 +10,21 @@ from lorasmith.training.events import Finished, Resumed, StepDone, Stopped
 from lorasmith.training.listeners.wandb_log import WandbLog
 
 
-def test_a_project_without_the_package_is_refused_with_what_to_install(settings_for, tmp_path, monkeypatch):
+def test_a_project_without_the_package_is_refused_with_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(SettingsError, match="needs the package wandb; install it with: pip install wandb"):
-        WandbLog(tmp_path, settings_for(logging={"wandb_project": "mine"}))
+    with pytest.raises(SettingsError, match="needs the package wandb. Install it with `pip install wandb`"):
+        WandbLog(tmp_path, "mine", "toy", {})
 
 
 @pytest.mark.skipif(importlib.util.find_spec("wandb") is None, reason="wandb is not installed")
-def test_a_run_is_logged_offline_and_keeps_its_identity_over_a_resume(settings_for, tmp_path, monkeypatch):
+def test_a_run_is_logged_offline_and_keeps_its_identity_over_a_resume(tmp_path, monkeypatch):
     monkeypatch.setenv("WANDB_MODE", "offline")
     monkeypatch.setenv("WANDB_SILENT", "true")
-    settings = settings_for(logging={"wandb_project": "mine"})
     for told in (
         [StepDone(1, 1, 0.5, {"unet": 1e-3}, 0.1), Stopped(1, "stopped")],
         [Resumed(1), StepDone(2, 1, 0.25, {"unet": 1e-3}, 0.1), Finished(2, 1.0, "a.safetensors")],
     ):
-        listener = WandbLog(tmp_path, settings)
+        listener = WandbLog(tmp_path, "mine", "toy", {"seed": 42})
         for event in told:
             listener(event)
     identity = (tmp_path / "wandb-id.txt").read_text()

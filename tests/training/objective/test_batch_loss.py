@@ -1,4 +1,4 @@
-"""What a batch is asked and how its loss comes about: independent of batching, with masks and weights, by the schedule that is used."""
+"""The loss of a batch: independent of batching, with masks and weights, by the noise schedule that is used."""
 
 from dataclasses import replace
 
@@ -8,14 +8,15 @@ import torch
 from lorasmith.errors import SettingsError
 from lorasmith.models.diffusion import Ddpm, Flow
 from lorasmith.models.open import open_base
+from lorasmith.training.learner.learner import objective_of
 from lorasmith.training.objective.batch_loss import (
-    Answer,
+    Noising,
+    Predicted,
     PreparedBatch,
-    Question,
     batch_loss,
     huber_threshold,
     loss_of,
-    question_for,
+    noising_for,
     trained_diffusion,
     weight_of_timesteps,
 )
@@ -56,7 +57,8 @@ def loss_and_gradient(base, batch, of, step, first_sample):
     weight = base.unet.conv_out.weight.requires_grad_()
     texts = base.encode_texts(batch.captions, of.base.text_options)
     try:
-        loss = batch_loss(base, batch, texts, of, step, first_sample)
+        objective = objective_of(of)
+        loss = batch_loss(base, batch, texts, noising_for(base, batch.latents, objective, step, first_sample), objective)
         (gradient,) = torch.autograd.grad(loss.mean, weight)
     finally:
         weight.requires_grad_(False)
@@ -66,13 +68,13 @@ def loss_and_gradient(base, batch, of, step, first_sample):
 @pytest.mark.parametrize("noise", [{}, NOISE], ids=["plain noise", "offset, multires and perturbed noise"])
 def test_four_samples_at_once_give_the_loss_and_gradient_of_four_that_are_accumulated(base, batch, noise):
     of = settings(noise=noise)
-    process_group, gradient = loss_and_gradient(base, batch, of, 3, 0)
+    together, gradient = loss_and_gradient(base, batch, of, 3, 0)
     apart, gradients = zip(*(loss_and_gradient(base, part_of(batch, k), of, 3, k) for k in range(4)), strict=True)
-    torch.testing.assert_close(process_group.per_sample, torch.cat([one.per_sample for one in apart]), rtol=1e-5, atol=1e-6)
-    assert process_group.timesteps.tolist() == [one.timesteps.item() for one in apart]
+    torch.testing.assert_close(together.per_sample, torch.cat([one.per_sample for one in apart]), rtol=1e-5, atol=1e-6)
+    assert together.timesteps.tolist() == [one.timesteps.item() for one in apart]
     torch.testing.assert_close(gradient, torch.stack(gradients).mean(0), rtol=1e-4, atol=1e-6)
     for k in range(4):
-        whole, alone = question_for(base, batch.latents, of, 3, 0), question_for(base, batch.latents[[k]], of, 3, k)
+        whole, alone = (noising_for(base, batch.latents[part], objective_of(of), 3, first) for part, first in ((slice(None), 0), ([k], k)))
         assert torch.equal(whole.noise.added[[k]], alone.noise.added)
         assert torch.equal(whole.noise.seen[[k]], alone.noise.seen)
 
@@ -104,9 +106,9 @@ def test_a_loss_that_is_no_number_is_given_back_for_the_guard(base, batch):
 
 
 @pytest.fixture
-def question():
+def noising():
     noise = torch.zeros(2, 4, 8, 8)
-    return Question(Noise(noise, noise), torch.tensor([10, 900]), Ddpm.from_config({}))
+    return Noising(Noise(noise, noise), torch.tensor([10, 900]), Ddpm.from_config({}))
 
 
 @pytest.fixture
@@ -118,25 +120,25 @@ def halves():
     return masks
 
 
-def answer(prediction):
-    return Answer(prediction, torch.zeros(prediction.shape), torch.ones(len(prediction)))
+def predicted(prediction):
+    return Predicted(prediction, torch.zeros(prediction.shape), torch.ones(len(prediction)))
 
 
-def test_what_a_mask_leaves_out_has_no_part_in_loss_and_gradient(question, halves):
+def test_what_a_mask_leaves_out_has_no_part_in_loss_and_gradient(noising, halves):
     prediction = torch.randn(2, 4, 8, 8, requires_grad=True)
-    loss = loss_of(answer(prediction), question, LossSettings(min_snr_gamma=0), masks=halves)
+    loss = loss_of(predicted(prediction), noising, LossSettings(min_snr_gamma=0), masks=halves)
     (gradient,) = torch.autograd.grad(loss.mean, prediction)
     assert torch.equal(gradient != 0, (halves > 0).expand(gradient.shape))
     assert loss.per_sample[0].item() == pytest.approx(prediction[0, :, :, :4].square().mean().item() / 2, rel=1e-5)
 
 
-def test_normalized_a_small_subject_counts_as_much_as_a_large_one(question, halves):
+def test_normalized_a_small_subject_counts_as_much_as_a_large_one(noising, halves):
     off_by_two = torch.full((2, 4, 8, 8), 2.0)
-    plain = loss_of(answer(off_by_two), question, LossSettings(min_snr_gamma=0), masks=halves)
-    normalized = loss_of(answer(off_by_two), question, LossSettings(min_snr_gamma=0, normalize_masked_area=True), masks=halves)
+    plain = loss_of(predicted(off_by_two), noising, LossSettings(min_snr_gamma=0), masks=halves)
+    normalized = loss_of(predicted(off_by_two), noising, LossSettings(min_snr_gamma=0, normalize_masked_area=True), masks=halves)
     assert plain.per_sample.tolist() == pytest.approx([4 / 2, 4 / 64])
     assert normalized.per_sample.tolist() == pytest.approx([4, 4])
-    nothing = loss_of(answer(off_by_two), question, LossSettings(normalize_masked_area=True), masks=torch.zeros(2, 1, 8, 8))
+    nothing = loss_of(predicted(off_by_two), noising, LossSettings(normalize_masked_area=True), masks=torch.zeros(2, 1, 8, 8))
     assert nothing.per_sample.tolist() == [0, 0]
 
 
@@ -147,11 +149,11 @@ def test_black_counts_as_much_as_it_is_told_and_grey_in_between():
     assert masked_mean(ones, grey, 0.2, normalize_area=True).tolist() == pytest.approx([1, 1, 1])
 
 
-def test_a_mask_all_white_changes_nothing(question):
+def test_a_mask_all_white_changes_nothing(noising):
     prediction = torch.randn(2, 4, 8, 8)
     for loss in (LossSettings(), LossSettings(normalize_masked_area=True), LossSettings(unmasked_weight=0.3)):
-        with_mask = loss_of(answer(prediction), question, loss, masks=torch.ones(2, 1, 8, 8))
-        torch.testing.assert_close(with_mask.per_sample, loss_of(answer(prediction), question, loss).per_sample)
+        with_mask = loss_of(predicted(prediction), noising, loss, masks=torch.ones(2, 1, 8, 8))
+        torch.testing.assert_close(with_mask.per_sample, loss_of(predicted(prediction), noising, loss).per_sample)
 
 
 # -- the schedule that is used --------------------------------------------------------------------------------------------
@@ -167,7 +169,7 @@ def test_zero_terminal_snr_is_in_noise_and_weights_alike(base, batch):
     torch.testing.assert_close(weights[1], snr.clamp(max=5) / (snr + 1))
     assert weights[1][999] == 0 < weights[0][999]
     of = settings(noise={"zero_terminal_snr": True})
-    asked = question_for(base, batch.latents, of, 0, 0).diffusion
+    asked = noising_for(base, batch.latents, objective_of(of), 0, 0).diffusion
     assert asked.alphas_cumprod[-1] == 0
     assert base.diffusion.alphas_cumprod[-1] > 0, "the base itself is left as it is"
     assert trained_diffusion(base, settings().noise) is base.diffusion
@@ -179,9 +181,9 @@ def test_the_last_timestep_with_zero_terminal_snr_shows_pure_noise_and_asks_for_
     predict = base.predict
     monkeypatch.setattr(base, "predict", lambda noisy, *more: shown.append(noisy) or predict(noisy, *more))
     of = settings(noise={"zero_terminal_snr": True, "min_timestep": 999, "max_timestep": 1000})
-    question = question_for(base, batch.latents, of, 0, 0)
-    batch_loss(base, batch, base.encode_texts(batch.captions, of.base.text_options), of, 0, 0)
-    assert torch.equal(shown[0], question.noise.added)
+    noising = noising_for(base, batch.latents, objective_of(of), 0, 0)
+    batch_loss(base, batch, base.encode_texts(batch.captions, of.base.text_options), noising, objective_of(of))
+    assert torch.equal(shown[0], noising.noise.added)
 
 
 # -- the choices ----------------------------------------------------------------------------------------------------------
@@ -199,8 +201,8 @@ def test_every_choice_gives_a_finite_loss_that_falls_with_the_error(loss_type, p
         timesteps = timesteps.float()
     for schedule in (None, "exponential", "constant"):
         loss = LossSettings(loss_type=loss_type, huber_schedule=schedule, min_snr_gamma=0, **weighting)
-        asked = Question(Noise(torch.zeros(3, 4, 8, 8), torch.zeros(3, 4, 8, 8)), timesteps, diffusion)
-        small, large = (loss_of(answer(torch.full((3, 4, 8, 8), error)), asked, loss).per_sample for error in (0.1, 0.2))
+        asked = Noising(Noise(torch.zeros(3, 4, 8, 8), torch.zeros(3, 4, 8, 8)), timesteps, diffusion)
+        small, large = (loss_of(predicted(torch.full((3, 4, 8, 8), error)), asked, loss).per_sample for error in (0.1, 0.2))
         assert large.isfinite().all()
         assert (small > 0).all()
         assert (large > small).all()

@@ -6,7 +6,8 @@ import torch
 from lorasmith.adapters.attach import attach_network
 from lorasmith.adapters.selection import select_network
 from lorasmith.models.open import open_base
-from lorasmith.training.objective.batch_loss import PreparedBatch, batch_loss
+from lorasmith.training.learner.learner import objective_of
+from lorasmith.training.objective.batch_loss import PreparedBatch, batch_loss, noising_for
 from lorasmith.training.objective.preservation import class_caption, class_captions, preservation_loss, without
 from lorasmith.training.settings.tree import settings_from
 
@@ -65,7 +66,7 @@ def settings(**loss):
 
 
 class Trainee:
-    """A network on the U-Net (and the text encoder) of the toy, and what one does with it."""
+    """A network on the U-Net (and the text encoder) of the toy."""
 
     def __init__(self, base, batch, settings, parts=("unet",)):
         self.base, self.batch, self.settings = base, batch, settings
@@ -87,14 +88,17 @@ class Trainee:
         return self.base.encode_texts(captions, self.settings.base.text_options)
 
     def picture_loss(self, step):
-        return batch_loss(self.base, self.batch, self.read(self.batch.captions), self.settings, step, 0)
+        objective = objective_of(self.settings)
+        noising = noising_for(self.base, self.batch.latents, objective, step)
+        return batch_loss(self.base, self.batch, self.read(self.batch.captions), noising, objective)
 
     def preservation(self, step, batch=None, settings=None):
-        batch, settings = batch or self.batch, settings or self.settings
-        captions = class_captions(batch, settings)
+        batch, objective = batch or self.batch, objective_of(settings or self.settings)
+        captions = class_captions(batch.captions, objective)
         with without(self.adapters), torch.no_grad():
             own = self.read(captions)
-        return preservation_loss(self.base, self.adapters, batch, self.read(captions), settings, step, 0, own)
+        noising = noising_for(self.base, batch.latents, objective, step)
+        return preservation_loss(self.base, self.adapters, batch, self.read(captions), noising, objective, own)
 
     def train(self, steps, rate):
         optimizer = torch.optim.Adam(self.parameters, lr=rate)
@@ -140,8 +144,8 @@ def test_before_the_first_step_there_is_nothing_to_hold_back(base, batch, parts,
         assert any(p.grad is not None and p.grad.any() for p in trainee.parameters), "but there is something to learn"
 
 
-def non_finite(trainee):
-    """The trainee with a change that was not learned."""
+def moved(trainee):
+    """The trainee with weights that are not at their start."""
     generator = torch.Generator().manual_seed(3)
     with torch.no_grad():
         for parameter in trainee.parameters:
@@ -151,21 +155,22 @@ def non_finite(trainee):
 
 def test_a_text_encoder_that_trains_is_held_too(base, batch):
     with Trainee(base, batch, settings(prior_preservation=1.0), ("text_encoder",)) as trainee:
-        non_finite(trainee)
+        moved(trainee)
         loss = trainee.preservation(0)
         loss.mean.backward()
         assert loss.mean > 0
         assert all(p.grad.any() for p in trainee.parameters)
-        captions = class_captions(batch, trainee.settings)
-        same = preservation_loss(base, trainee.adapters, batch, trainee.read(captions), trainee.settings, 0, 0)
-        assert same.mean == 0, "without the base's own reading there would be nothing to see"
+        objective = objective_of(trainee.settings)
+        captions, noising = class_captions(batch.captions, objective), noising_for(base, batch.latents, objective, 0)
+        same = preservation_loss(base, trainee.adapters, batch, trainee.read(captions), noising, objective)
+        assert same.mean == 0, "without the base's own text states there would be no difference"
 
 
 def test_captions_without_the_trigger_are_left_out(base, batch):
     dropped = PreparedBatch(batch.latents, ("", CAPTIONS[1]), batch.names)
     reg = PreparedBatch(batch.latents, ("", "cat, happy"), batch.names)
     with Trainee(base, batch, settings(prior_preservation=1.0)) as trainee:
-        non_finite(trainee)
+        moved(trainee)
         whole, one, none = (trainee.preservation(0, asked) for asked in (batch, dropped, reg))
     assert (whole.per_sample > 0).all()
     assert one.per_sample[0] == 0
@@ -178,7 +183,7 @@ def test_captions_without_the_trigger_are_left_out(base, batch):
 def test_what_counts_half_is_held_half_as_much_and_a_weight_twice_as_large_twice(base, batch):
     half = PreparedBatch(batch.latents, batch.captions, batch.names, weights=torch.tensor([0.5, 1.0]))
     with Trainee(base, batch, settings(prior_preservation=1.0)) as trainee:
-        non_finite(trainee)
+        moved(trainee)
         whole, halved = trainee.preservation(0), trainee.preservation(0, half)
         twice = trainee.preservation(0, settings=settings(prior_preservation=2.0))
     assert (whole.per_sample > 0).all()

@@ -8,10 +8,11 @@ import pytest
 import torch
 
 from lorasmith.models.open import open_base
-from lorasmith.training.events import EventLog, StepDone, read_events
+from lorasmith.training.events import StepDone
 from lorasmith.training.learner.learner import make_learner
 from lorasmith.training.optim.optimizers import make_optimizer
-from lorasmith.training.records.metrics import FadingMean, Metrics, band_of, found_rates, layer_norms
+from lorasmith.training.records.event_log import EventLog, read_history
+from lorasmith.training.records.metrics import Metrics, MovingAverage, adapted_rates, band_of, layer_norms
 from lorasmith.training.step import SampleLoss, StepResult
 
 
@@ -40,7 +41,7 @@ def metrics_over(adapters, steps=100, sums=None):
 
 
 def test_a_fading_mean_is_the_moving_average_without_the_bias_of_its_start():
-    fading, average = FadingMean(0.98), 0.0
+    fading, average = MovingAverage(0.98), 0.0
     assert fading.mean is None
     for n, number in enumerate([3.0, 1.0, 4.0, 1.0, 5.0, 9.0], 1):
         fading.add(number)
@@ -61,7 +62,7 @@ def test_losses_are_told_smoothed_and_by_the_timesteps_of_their_samples(adapters
     event = metrics.step_done(2, 1, result(0.1, (60, 0.1)), {"unet": 1e-4}, 1.0)
     assert event.loss == 0.1
     assert event.loss_smoothed == pytest.approx((0.98 * 0.3 + 0.1) / 1.98)
-    assert event.bands == pytest.approx({"0-199": (0.98 * 0.5 + 0.1) / 1.98, "800-999": 0.1})
+    assert event.loss_by_timestep == pytest.approx({"0-199": (0.98 * 0.5 + 0.1) / 1.98, "800-999": 0.1})
 
 
 def test_speed_is_that_of_the_steps_and_the_time_left_counts_the_pauses_between(adapters):
@@ -92,12 +93,12 @@ def test_memory_is_that_of_this_process(adapters):
 def test_what_an_optimizer_finds_by_itself_is_told_for_each_group(name):
     weight = torch.nn.Parameter(torch.ones(4))
     optimizer = make_optimizer(name, [{"params": [weight], "lr": 1.0, "name": "unet"}], {})
-    start = found_rates(optimizer)
+    start = adapted_rates(optimizer)
     for _ in range(15):
         weight.grad = weight.detach() - 3
         optimizer.step()
     assert list(start) == ["unet"]
-    assert found_rates(optimizer)["unet"] > start["unet"]
+    assert adapted_rates(optimizer)["unet"] > start["unet"]
 
 
 def test_an_optimizer_with_the_rate_of_the_settings_has_found_none(adapters):
@@ -107,7 +108,7 @@ def test_an_optimizer_with_the_rate_of_the_settings_has_found_none(adapters):
 def test_after_a_resume_the_smoothed_losses_go_on_as_if_nothing_had_been(adapters):
     def told(metrics, steps):
         events = [metrics.step_done(n, 1, result(1 / n, (37 * n % 1000, 2 / n)), {}, 1.0) for n in steps]
-        return [(event.loss_smoothed, event.bands) for event in events]
+        return [(event.loss_smoothed, event.loss_by_timestep) for event in events]
 
     whole = told(metrics_over(adapters), range(1, 21))
     first = metrics_over(adapters)
@@ -121,13 +122,13 @@ def test_a_step_comes_back_from_the_log_with_all_that_it_told(adapters, tmp_path
     log = EventLog(tmp_path / "events.jsonl")
     log(event)
     log.close()
-    assert [e for _, e in read_events(tmp_path / "events.jsonl")] == [event]
+    assert [e for _, e in read_history(tmp_path / "events.jsonl")] == [event]
 
 
 def test_a_log_from_before_there_were_metrics_is_still_read(tmp_path):
     line = '{"event": "StepDone", "time": 1.0, "step": 1, "epoch": 1, "loss": 0.5, "lr": {"unet": 0.0001}, "seconds": 0.1}\n'
     (tmp_path / "events.jsonl").write_text(line, encoding="utf-8")
-    assert [e for _, e in read_events(tmp_path / "events.jsonl")] == [StepDone(1, 1, 0.5, {"unet": 1e-4}, 0.1)]
+    assert [e for _, e in read_history(tmp_path / "events.jsonl")] == [StepDone(1, 1, 0.5, {"unet": 1e-4}, 0.1)]
 
 
 def test_metrics_costs_under_one_percent_of_a_step(settings_for):

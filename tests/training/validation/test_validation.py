@@ -15,14 +15,18 @@ from lorasmith.demo.world import random_scene, tag_caption
 from lorasmith.errors import DatasetError, SettingsError
 from lorasmith.models.open import open_base
 from lorasmith.training import run
+from lorasmith.training.commands import Commands
 from lorasmith.training.data import TrainingData
 from lorasmith.training.distributed.process_group import ProcessGroup
-from lorasmith.training.events import EventLog, ValidationDone, Warned, read_events
+from lorasmith.training.due import due_after_epoch
+from lorasmith.training.events import Emitter, ValidationDone, Warned
 from lorasmith.training.learner.learner import make_learner
 from lorasmith.training.planning.check import check
+from lorasmith.training.records.event_log import EventLog, read_history
 from lorasmith.training.settings.tree import settings_from
 from lorasmith.training.step import step
-from lorasmith.training.validation.validation import Measured, chosen, compare, due, grid, make_validator, open_validation
+from lorasmith.training.validation.validation import Round, compare, validation_timesteps
+from lorasmith.training.validation.validation_set import choose
 
 
 def draw(folder, seeds):
@@ -76,15 +80,15 @@ class Training:
 
     def steps(self, count):
         for _ in range(count):
-            epoch, place = self.plan.epoch_and_step_of(self.done)
-            step(self.learner, [self.data.prepare(self.data.epoch(epoch)[place], epoch, self.done)], self.done)
+            epoch, step_in_epoch = self.plan.epoch_and_step_of(self.done)
+            step(self.learner, [self.data.prepare(self.data.epoch(epoch)[step_in_epoch], epoch, self.done)], self.done)
             self.done += 1
 
-    def validator(self):
-        return make_validator(open_validation(self.settings, self.training_set), self.base, self.settings)
+    def validator(self, settings=None):
+        return run.make_validator(check(settings or self.settings), self.learner, Emitter(), Commands())
 
     def ask(self, validator, epoch, **more):
-        return validator.of_checkpoint(self.learner.adapters, self.learner.texts, epoch, self.done, **more)
+        return validator.validate(self.learner.adapters, self.learner.texts, epoch, self.done, **more)
 
 
 @pytest.fixture(scope="module")
@@ -102,8 +106,8 @@ def test_a_run_that_memorises_is_seen_through(memorised):
     _, told = memorised
     base, _, last = (event for event in told if isinstance(event, ValidationDone))
     assert (base.epoch, last.epoch, last.step) == (0, 24, 24)
-    assert last.trained_mean < 0.8 * base.trained_mean
-    assert last.held_out_mean >= base.held_out_mean
+    assert last.train_loss < 0.8 * base.train_loss
+    assert last.val_loss >= base.val_loss
     assert last.gap - last.gap_margin > 0
 
 
@@ -122,12 +126,12 @@ def test_the_same_weights_are_measured_the_same_by_one_process_and_by_two(memori
         """The first of two processes, which hears the other's share."""
 
         def gather(self, mine):
-            return [mine, {name: loss for name, loss in (last.held_out | last.trained).items() if name not in mine}]
+            return [mine, {name: loss for name, loss in (last.val_losses | last.train_losses).items() if name not in mine}]
 
     validator = training.validator()
-    validator.remember(told)
+    validator.restore(told)
     *_, again = training.ask(validator, 24, process_group=Half(0, 2))
-    assert (again.held_out, again.trained) == (last.held_out, last.trained)
+    assert (again.val_losses, again.train_losses) == (last.val_losses, last.train_losses)
 
 
 def test_a_resumed_run_remembers_the_base_and_the_best(memorised, tmp_path):
@@ -137,7 +141,7 @@ def test_a_resumed_run_remembers_the_base_and_the_best(memorised, tmp_path):
         log(event)
     log.close()
     validator = training.validator()
-    validator.remember(event for _, event in read_events(tmp_path / "events.jsonl"))
+    validator.restore(event for _, event in read_history(tmp_path / "events.jsonl"))
     assert training.ask(validator, 24) == [event for event in told[2:] if isinstance(event, ValidationDone)]
 
 
@@ -147,18 +151,18 @@ def test_a_resume_with_other_held_out_pictures_says_so_and_begins_anew(memorised
     (tmp_path / "set" / "holdout" / "1_zorvex" / "904.png").unlink()
     (tmp_path / "set" / "holdout" / "1_zorvex" / "904.txt").unlink()
     other = settings_over(tmp_path / "set", tmp_path / "cache", BASE)
-    validator = make_validator(open_validation(other, training.training_set), training.base, other)
-    validator.remember(told)
+    validator = training.validator(other)
+    validator.restore(told)
     warning, base, now, *_ = training.ask(validator, 41)
     assert "have changed since the run began" in warning.message
-    assert (base.epoch, now.best_epoch, len(now.held_out)) == (0, 0, 5)
+    assert (base.epoch, now.best_epoch, len(now.val_losses)) == (0, 0, 5)
 
 
 def test_the_base_is_measured_without_the_lora_also_when_that_has_learnt(memorised):
     training, told = memorised
-    (base,) = training.validator().of_base(training.learner.adapters, training.learner.texts)
+    (base,) = training.validator().validate_base(training.learner.adapters, training.learner.texts)
     assert base == told[0]
-    assert (base.held_out_change, base.gap) == (0, 0)
+    assert (base.val_loss_delta, base.gap) == (0, 0)
 
 
 # -- on a toy base ----------------------------------------------------------------------------------------------------
@@ -193,7 +197,7 @@ def test_a_whole_run_ends_in_the_same_weights_with_and_without_validation(toy_se
 
 def test_what_layout_held_out_is_measured_on_beside_as_many_trained_pictures(toy_settings):
     training = Training(toy_settings())
-    found = open_validation(training.settings, training.training_set)
+    found = check(training.settings).validation_set
     assert len(found.held_out) == len(found.trained) == 2
     assert {item.picture.path.parent.name for item in found.held_out} == {"1_set"}
     assert {item.picture.content for item in found.trained} <= {item.picture.content for item in training.training_set.pictures}
@@ -202,42 +206,38 @@ def test_what_layout_held_out_is_measured_on_beside_as_many_trained_pictures(toy
 def test_captions_are_asked_with_the_trigger_whole_and_in_their_order(toy_settings):
     settings = toy_settings(captions={"shuffle_caption": True, "caption_dropout_rate": 0.9, "caption_tag_dropout_rate": 0.9})
     training = Training(settings)
-    found = open_validation(settings, training.training_set)
+    found = check(settings).validation_set
     assert training.validator().captions == [item.picture.caption.strip() for item in found.pictures]
     assert all(caption.startswith("zorvex, ") for caption in training.validator().captions)
 
 
 def test_a_loss_does_not_depend_on_the_pictures_beside_it_or_on_what_was_measured_before(toy_settings):
     training = Training(toy_settings())
-    (whole,) = training.validator().of_base(training.learner.adapters, training.learner.texts)
+    (whole,) = training.validator().validate_base(training.learner.adapters, training.learner.texts)
     few = training.settings.model_copy(update={"training": training.settings.training.model_copy(update={"batch_size": 3})})
-    (again,) = make_validator(open_validation(few, training.training_set), training.base, few).of_base(
-        training.learner.adapters, training.learner.texts
-    )
-    assert again.held_out == pytest.approx(whole.held_out, rel=1e-5)
+    (again,) = training.validator(few).validate_base(training.learner.adapters, training.learner.texts)
+    assert again.val_losses == pytest.approx(whole.val_losses, rel=1e-5)
 
 
 def test_a_picture_on_both_sides_is_refused_by_name(toy_settings):
     settings = toy_settings()
     root = settings.datasets[0].path
     shutil.copy(next(root.glob("*.png")), root / "holdout" / "1_set" / "copy.png")
-    with pytest.raises(DatasetError, match=r"copy\.png is held out for validation and trained on as .*\.png; delete one"):
+    with pytest.raises(DatasetError, match=r"copy\.png is held out for validation and trained on as .*\.png\. Delete one"):
         check(settings)
 
 
 def test_without_held_out_pictures_there_is_no_validation_and_settings_for_it_are_refused(settings_for):
     settings = settings_for()
-    training_set = check(settings).training_set
-    assert open_validation(settings, training_set) is None
-    with pytest.raises(SettingsError, match="validation.timesteps has no effect, since no picture is held out"):
-        open_validation(settings_for(validation={"timesteps": 8}), training_set)
+    assert check(settings).validation_set is None
+    with pytest.raises(SettingsError, match="validation.timesteps has no effect, because no picture is held out"):
+        check(settings_for(validation={"timesteps": 8}))
 
 
 def test_a_run_whose_dataset_has_masks_is_validated_without(toy_settings, creatures, tmp_path):
     masked = toy_settings().datasets[0].model_copy(update={"alpha_mask": True, "resolution": 48})
     settings = toy_settings().model_copy(update={"datasets": [masked]})
-    training_set = check(settings).training_set
-    found = open_validation(settings, training_set)
+    found = check(settings).validation_set
     assert {max(item.fit.bucket) for item in found.held_out} <= {48, 56}
     assert all(item.mask is None for item in found.held_out)
 
@@ -245,20 +245,19 @@ def test_a_run_whose_dataset_has_masks_is_validated_without(toy_settings, creatu
 def test_a_folder_of_its_own_can_judge(settings_for, tmp_path):
     draw(tmp_path / "others", range(950, 953))
     settings = settings_for(validation={"path": str(tmp_path / "others"), "max_images": 2})
-    training_set = check(settings).training_set
-    found = open_validation(settings, training_set)
+    found = check(settings).validation_set
     assert len(found.held_out) == 2
     off = settings_for(validation={"path": str(tmp_path / "others"), "every_n_epochs": 0})
-    assert open_validation(off, training_set) is None
+    assert check(off).validation_set is None
     with pytest.raises(DatasetError, match="does not exist"):
-        open_validation(settings_for(validation={"path": str(tmp_path / "nowhere")}), training_set)
+        check(settings_for(validation={"path": str(tmp_path / "nowhere")}))
 
 
 def test_a_loss_that_is_no_number_is_told_and_left_out(toy_settings):
     training = Training(toy_settings())
     validator = training.validator()
     training.steps(1)
-    validator.of_base(training.learner.adapters, training.learner.texts)
+    validator.validate_base(training.learner.adapters, training.learner.texts)
     with torch.no_grad():
         for parameter in training.learner.parameters:
             parameter.fill_(torch.inf)
@@ -271,21 +270,21 @@ def test_a_loss_that_is_no_number_is_told_and_left_out(toy_settings):
 
 
 def test_a_round_is_compared_picture_by_picture():
-    base = Measured(0, {"a": 1.0, "b": 2.0, "c": 3.0}, {"x": 1.0, "y": 2.0, "z": 3.0})
-    best = Measured(2, {"a": 0.8, "b": 1.7, "c": 2.9}, {"x": 0.5, "y": 1.6, "z": 2.4})
-    now = Measured(4, {"a": 0.9, "b": 1.8, "c": 3.0}, {"x": 0.4, "y": 1.4, "z": 2.4})
+    base = Round(0, {"a": 1.0, "b": 2.0, "c": 3.0}, {"x": 1.0, "y": 2.0, "z": 3.0})
+    best = Round(2, {"a": 0.8, "b": 1.7, "c": 2.9}, {"x": 0.5, "y": 1.6, "z": 2.4})
+    now = Round(4, {"a": 0.9, "b": 1.8, "c": 3.0}, {"x": 0.4, "y": 1.4, "z": 2.4})
     event = compare(40, now, base, best)
-    assert (event.held_out_mean, event.trained_mean) == pytest.approx((1.9, 1.4))
-    assert (event.held_out_change, event.trained_change) == pytest.approx((-0.1, -0.6))
+    assert (event.val_loss, event.train_loss) == pytest.approx((1.9, 1.4))
+    assert (event.val_loss_delta, event.train_loss_delta) == pytest.approx((-0.1, -0.6))
     assert event.gap == pytest.approx(0.5)
-    assert (event.best_epoch, event.since_best, event.since_best_margin) == pytest.approx((2, 0.1, 0.0), abs=1e-9)
+    assert (event.best_epoch, event.above_best, event.above_best_margin) == pytest.approx((2, 0.1, 0.0), abs=1e-9)
 
 
 def test_where_nothing_is_memorised_the_gap_is_beyond_its_margin_in_one_case_of_twenty():
     rng, alarms = random.Random(0), 0
     for _ in range(600):
-        base = Measured(0, {str(k): rng.uniform(0.1, 0.9) for k in range(6)}, {str(k): rng.uniform(0.1, 0.9) for k in range(6)})
-        now = Measured(
+        base = Round(0, {str(k): rng.uniform(0.1, 0.9) for k in range(6)}, {str(k): rng.uniform(0.1, 0.9) for k in range(6)})
+        now = Round(
             1,
             {k: v - rng.gauss(0.05, 0.02) for k, v in base.held_out.items()},
             {k: v - rng.gauss(0.05, 0.02) for k, v in base.trained.items()},
@@ -296,19 +295,19 @@ def test_where_nothing_is_memorised_the_gap_is_beyond_its_margin_in_one_case_of_
 
 
 def test_timesteps_are_the_middles_of_equal_parts_of_what_is_trained_or_those_of_the_list():
-    assert grid(4) == (125, 375, 625, 875)
-    assert grid(2, (200, 600)) == (300, 500)
-    assert grid(4, (998, 1000)) == (998, 999)
-    assert grid(1) == (500,)
-    assert len(set(grid(1000))) == 1000
-    assert grid([700, 20]) == (20, 700)
+    assert validation_timesteps(4) == (125, 375, 625, 875)
+    assert validation_timesteps(2, (200, 600)) == (300, 500)
+    assert validation_timesteps(4, (998, 1000)) == (998, 999)
+    assert validation_timesteps(1) == (500,)
+    assert len(set(validation_timesteps(1000))) == 1000
+    assert validation_timesteps([700, 20]) == (20, 700)
 
 
 def test_pictures_are_chosen_by_content_whatever_stands_beside_them(toy_settings):
     training_set = check(toy_settings()).training_set
-    everything = chosen(training_set.pictures, 3)
-    assert chosen(list(reversed(training_set.pictures)) * 2, 3) == everything
-    assert chosen(training_set.pictures, 2) == everything[:2]
+    everything = choose(training_set.pictures, 3)
+    assert choose(list(reversed(training_set.pictures)) * 2, 3) == everything
+    assert choose(training_set.pictures, 2) == everything[:2]
 
 
 @pytest.mark.parametrize(
@@ -318,4 +317,4 @@ def test_pictures_are_chosen_by_content_whatever_stands_beside_them(toy_settings
 )
 def test_validation_comes_with_each_checkpoint_or_as_often_as_asked(settings_for, sections, epochs):
     settings = settings_for(training={"epochs": 7}, checkpoints={"save_every_n_epochs": 3}, **sections)
-    assert [epoch for epoch in range(1, 8) if due(settings, epoch, last=epoch == 7)] == epochs
+    assert [epoch for epoch in range(1, 8) if due_after_epoch(settings, epoch, last=epoch == 7).validation] == epochs

@@ -4,8 +4,8 @@ Each process holds the whole model and works on its share of a step's batches; b
 summed, so that every process takes the same step and holds the same weights. Which batches, noise and captions a step sees does not
 depend on how many processes share it. A LoRA's gradients are small beside the model, so that one sum a step costs little.
 
-Process 0 is the run: it alone writes files, tells events and hears commands, and it decides alone when to stop, because the others hold
-nothing that it does not hold. They work along until it ends; `workers` starts them.
+Process 0 is the main process: it alone writes files, emits events and takes commands, and it decides alone when to stop, because the
+workers hold nothing that it does not hold. `workers` starts them, and they work until it ends.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ Item = TypeVar("Item")
 
 
 def _unknown() -> str:
-    return "another process of the run has ended"
+    return "Another process of the run has ended."
 
 
 @dataclass(frozen=True)
 class ProcessGroup:
     """This process among `count`. With one process nothing is exchanged.
 
-    What exchanges raises RunError where another process has ended; `why` says in words which one.
+    Whatever exchanges raises RunError (`run.worker_ended`) where another process has ended; `why` says in a sentence which one.
     """
 
     rank: int = 0
@@ -39,7 +39,7 @@ class ProcessGroup:
 
     @property
     def is_main(self) -> bool:
-        """Whether this process is the run's own."""
+        """Whether this is the main process."""
         return self.rank == 0
 
     def shard(self, items: Sequence[Item]) -> list[Item]:
@@ -47,23 +47,23 @@ class ProcessGroup:
         return list(items[self.rank :: self.count])
 
     def sum_gradients(self, parameters: Iterable[torch.nn.Parameter]) -> None:
-        """Put the sum over the processes into every parameter's gradient.
+        """Replace every parameter's gradient by the sum over all processes.
 
-        Where one has none it counts as zero; a parameter that has none in any process stays without, as it would in a process alone.
+        Where one has none it counts as zero; a parameter that has none in any process stays without, as it would in a single process.
         """
         if self.count == 1:
             return
-        learned = list(parameters)
-        has = torch.tensor([float(p.grad is not None) for p in learned], device=learned[0].device)
-        flat = torch.cat([has, *((torch.zeros_like(p) if p.grad is None else p.grad).flatten().float() for p in learned)])
+        trained = list(parameters)
+        has = torch.tensor([float(p.grad is not None) for p in trained], device=trained[0].device)
+        flat = torch.cat([has, *((torch.zeros_like(p) if p.grad is None else p.grad).flatten().float() for p in trained)])
         with self._exchange():
             torch.distributed.all_reduce(flat)
-        found, *sums = flat.split([len(learned), *(p.numel() for p in learned)])
-        for parameter, summed, somewhere in zip(learned, sums, found.tolist(), strict=True):
+        found, *sums = flat.split([len(trained), *(p.numel() for p in trained)])
+        for parameter, summed, somewhere in zip(trained, sums, found.tolist(), strict=True):
             parameter.grad = summed.view_as(parameter).to(parameter.dtype) if somewhere else None
 
     def gather(self, mine: Any) -> list[Any]:
-        """What every process has to say, in the order of their ranks; small things only."""
+        """`mine` of every process, in the order of their ranks; small objects only."""
         if self.count == 1:
             return [mine]
         found: list[Any] = [None] * self.count
@@ -72,16 +72,16 @@ class ProcessGroup:
         return found
 
     def barrier(self) -> None:
-        """Until every process has come here."""
+        """Wait until every process has come here."""
         self.gather(None)
 
     @contextmanager
     def _exchange(self) -> Iterator[None]:
-        """What torch says of a lost connection, said in words."""
+        """Within the block a lost connection is a RunError."""
         try:
             yield
         except RuntimeError as error:
-            raise RunError(self.why()) from error
+            raise RunError(self.why(), code="run.worker_ended") from error
 
 
 SINGLE_PROCESS = ProcessGroup()

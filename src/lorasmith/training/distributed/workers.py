@@ -1,11 +1,11 @@
-"""The other processes of a run that trains in several: how they start, join, and end.
+"""The worker processes of a run that trains in several: how they start, join, and end.
 
-The run's own process, which the user started, starts the others as `python -m lorasmith.training.distributed.workers RUN_FOLDER`. They meet on a
-free port of this machine that nothing outside can reach, and accelerate gives each its device: `gloo` carries what they exchange on
-CPUs, `nccl` the gradients on GPUs.
+The main process, which the user started, starts the workers as `python -m MODULE RUN_FOLDER DEVICE`. They meet on a free port of this
+machine that nothing outside can reach, and accelerate gives each its device: `gloo` carries what they exchange on CPUs, `nccl` the
+gradients on GPUs.
 
-None of them outlives the run. Each holds the reading end of a pipe to the run's own process and ends when that closes, however it
-came to close: the end of the run, an error, or a SIGKILL.
+No worker outlives the run. Each holds the reading end of a pipe to the main process and ends when that closes, for whatever reason: the
+end of the run, an error, or a SIGKILL.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from lorasmith.errors import LorasmithError, RunError, SettingsError
+from lorasmith.errors import RunError, SettingsError
 
 if TYPE_CHECKING:
     from torch.distributed import TCPStore
@@ -33,26 +33,27 @@ if TYPE_CHECKING:
 
 HOST = "127.0.0.1"
 PATIENCE = timedelta(days=1)
-"""How long a process waits for the others: the run's own may draw samples for hours. One that has ended is noticed at once."""
-LAST_WORDS = 10.0
+"""How long a process waits for the others: the main one may generate samples for hours. One that has ended is noticed at once."""
+END_WITHIN = 10.0
 """Seconds in which a process that broke the connection has ended."""
 
 
-# -- in the run's own process -----------------------------------------------------------------------------------------
+# -- in the main process ----------------------------------------------------------------------------------------------
 
 
 @contextmanager
-def several_processes(count: int, folder: Path, device: str) -> Iterator[ProcessGroup]:
+def several_processes(count: int, module: str, folder: Path, device: str) -> Iterator[ProcessGroup]:
     """Within the block this process is the first of `count` that work on the run in `folder`; the others end with the block.
 
-    Raises SettingsError where this machine cannot, RunError where one of them ends before all have met.
+    `module` is what the workers run. Raises SettingsError where this machine cannot, RunError where a worker ends before all have met.
     """
     from lorasmith.training.distributed.process_group import SINGLE_PROCESS
 
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise SettingsError(
-            "Lorasmith starts its other processes itself, but a launcher has started several of this one; "
-            "start it once, without accelerate launch or torchrun, and set training.num_processes"
+            "Lorasmith starts its worker processes itself, but a launcher has started several of this one. "
+            "Start it once, without accelerate launch or torchrun, and set training.num_processes.",
+            code="run.launcher",
         )
     if count == 1:
         yield SINGLE_PROCESS
@@ -61,7 +62,7 @@ def several_processes(count: int, folder: Path, device: str) -> Iterator[Process
     with ExitStack() as stack:
         store = _meeting_point(count)
         threads = stack.enter_context(_divided_threads(count))
-        workers = Workers(folder, count, device)
+        workers = Workers(module, folder, count, device)
         stack.callback(workers.end)
         for rank in range(1, count):
             workers.start(rank, _environment(rank, count, store.port, threads))
@@ -70,19 +71,22 @@ def several_processes(count: int, folder: Path, device: str) -> Iterator[Process
 
 
 class Workers:
-    """The processes that were started, and what became of them."""
+    """The workers that were started, and what became of them."""
 
-    def __init__(self, folder: Path, count: int, device: str):
-        self.folder, self.count, self.device = folder, count, device
+    def __init__(self, module: str, folder: Path, count: int, device: str):
+        self.module, self.folder, self.count, self.device = module, folder, count, device
         self.processes: dict[int, subprocess.Popen[bytes]] = {}
-        self._said: dict[int, IO[bytes]] = {}
+        self._stderr: dict[int, IO[bytes]] = {}
+
+    def __repr__(self) -> str:
+        return f"Workers({len(self.processes)} of {self.folder} on {self.device})"
 
     def start(self, rank: int, environment: Mapping[str, str]) -> None:
-        """Start one; it hears no Ctrl-C, since the run's own process decides what that means."""
-        self._said[rank] = tempfile.TemporaryFile()  # noqa: SIM115 - closed in `end`
+        """Start one; it ignores Ctrl-C, since the main process decides what that means."""
+        self._stderr[rank] = tempfile.TemporaryFile()  # noqa: SIM115 - closed in `end`
         self.processes[rank] = subprocess.Popen(
-            [sys.executable, "-P", "-m", __name__, str(self.folder), self.device],
-            env={**os.environ, **environment}, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=self._said[rank],
+            [sys.executable, "-P", "-m", self.module, str(self.folder), self.device],
+            env={**os.environ, **environment}, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=self._stderr[rank],
             start_new_session=True,
         )  # fmt: skip
 
@@ -90,25 +94,25 @@ class Workers:
         """Until every process has come to the meeting point; raises RunError where one ends before."""
         while not store.check([_here(rank) for rank in self.processes]):
             if any(process.poll() is not None for process in self.processes.values()):
-                raise RunError(self.why())
+                raise RunError(self.why(), code="run.worker_ended")
             time.sleep(0.02)
 
     def why(self) -> str:
         """A sentence on why the processes lost each other."""
-        go_on = f"mend that and go on with: lorasmith resume {self.folder}"
-        until = time.monotonic() + LAST_WORDS
+        advice = f"Fix that and continue with: lorasmith resume {self.folder}"
+        until = time.monotonic() + END_WITHIN
         while time.monotonic() < until:
             for rank, process in self.processes.items():
                 if process.poll() is not None:
-                    return f"process {rank + 1} of {self.count} has ended ({self._last_words(rank, process.returncode)}); {go_on}"
+                    return f"Process {rank + 1} of {self.count} has ended ({self._last_words(rank, process.returncode)}). {advice}"
             time.sleep(0.02)
-        return f"the {self.count} processes of the run lost each other, though all are alive; {go_on}"
+        return f"The {self.count} processes of the run lost each other, though all are alive. {advice}"
 
     def _last_words(self, rank: int, code: int) -> str:
         if code < 0:
             return f"killed by {signal.Signals(-code).name}"
-        self._said[rank].seek(0)
-        lines = self._said[rank].read().decode(errors="replace").strip().splitlines()
+        self._stderr[rank].seek(0)
+        lines = self._stderr[rank].read().decode(errors="replace").strip().splitlines()
         return lines[-1].removesuffix(".") if lines else f"exit code {code}"
 
     def end(self) -> None:
@@ -118,12 +122,12 @@ class Workers:
             process.stdin.close()
         for process in self.processes.values():
             try:
-                process.wait(LAST_WORDS)
+                process.wait(END_WITHIN)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
-        for said in self._said.values():
-            said.close()
+        for stderr in self._stderr.values():
+            stderr.close()
 
 
 def _check_machine(count: int, device: str) -> None:
@@ -132,15 +136,18 @@ def _check_machine(count: int, device: str) -> None:
 
     if device == "cuda" and torch.cuda.device_count() < count:
         raise SettingsError(
-            f"training.num_processes is {count}, but torch sees {torch.cuda.device_count()} GPUs, and each process takes one; "
-            f"lower it, or raise training.gradient_accumulation_steps instead"
-        )
+            f"training.num_processes is {count}, but torch sees {torch.cuda.device_count()} GPUs, and each process takes one. "
+            f"Lower it, or raise training.gradient_accumulation_steps instead.",
+            code="run.too_few_gpus", processes=count, gpus=torch.cuda.device_count(),
+        )  # fmt: skip
     if torch.distributed.is_initialized():
-        raise SettingsError("another training in several processes is under way in this program; wait until it ends")
+        raise SettingsError(
+            "Another training in several processes is under way in this program. Wait until it ends.", code="run.already_distributed"
+        )
 
 
 def _meeting_point(count: int) -> TCPStore:
-    """Where the processes find each other: a store on a port that the system chose, open to this machine alone."""
+    """Where the processes find each other: a store on a port that the system chose, reachable from this machine alone."""
     from torch.distributed import TCPStore
 
     listener = socket.create_server((HOST, 0))
@@ -150,7 +157,7 @@ def _meeting_point(count: int) -> TCPStore:
 
 @contextmanager
 def _divided_threads(count: int) -> Iterator[int]:
-    """Threads for each of `count` processes, so that together they have as many as this one has; as OMP_NUM_THREADS says where it is set."""
+    """Threads for each of `count` processes, so that together they have as many as this one; OMP_NUM_THREADS, where it is set, decides."""
     import torch
 
     before = torch.get_num_threads()
@@ -178,7 +185,7 @@ def _joined(
     cpu = device == "cpu"
     with _set_environment(_environment(rank, count, store.port, threads)):
         PartialState._reset_state()
-        # gloo beside nccl: it carries what is said between the CPUs, and a process that has ended breaks it at once
+        # gloo beside nccl: it carries what the CPUs exchange, and a process that has ended breaks it at once
         backend = {} if cpu else {"backend": "cpu:gloo,cuda:nccl"}
         PartialState(cpu=cpu, store=store, rank=rank, world_size=count, timeout=PATIENCE, **backend)
     torch.set_num_threads(threads)
@@ -190,7 +197,7 @@ def _joined(
 
 
 def _environment(rank: int, count: int, port: int, threads: int) -> dict[str, str]:
-    """What accelerate and torch read of a process among several."""
+    """The environment in which accelerate and torch find out which process among how many this is."""
     loopback = [name for _, name in socket.if_nameindex() if name.startswith("lo")] if os.name == "posix" else []
     return {
         "RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(count), "LOCAL_WORLD_SIZE": str(count),
@@ -217,32 +224,26 @@ def _here(rank: int) -> str:
     return f"here/{rank}"
 
 
-# -- in the others ----------------------------------------------------------------------------------------------------
+# -- in the workers ---------------------------------------------------------------------------------------------------
 
 
-def join(folder: Path, device: str) -> None:
-    """Join the run in `folder` as the process that the environment describes, and work until its own process ends."""
+@contextmanager
+def joined_run(device: str) -> Iterator[ProcessGroup]:
+    """Within the block this process is the worker that its environment describes, and can exchange with the others."""
     from torch.distributed import TCPStore
-
-    from lorasmith.training.run import work_along
 
     rank, count, threads = (int(os.environ[name]) for name in ("RANK", "WORLD_SIZE", "OMP_NUM_THREADS"))
     store = TCPStore(HOST, int(os.environ["MASTER_PORT"]), count, is_master=False, timeout=PATIENCE)
     store.set(_here(rank), "")
     with _joined(store, rank, count, device, threads) as process_group:
-        work_along(folder, process_group)
+        yield process_group
 
 
-def _end_with_the_run() -> None:
-    """Wait for the end of the pipe that the run's own process holds, then end this one at once."""
+def end_with_the_main_process() -> None:
+    """From now on this process ends at once when the pipe that the main process holds is closed."""
+    threading.Thread(target=_wait_for_the_end, daemon=True).start()
+
+
+def _wait_for_the_end() -> None:
     os.read(0, 1)
     os._exit(0)
-
-
-if __name__ == "__main__":
-    threading.Thread(target=_end_with_the_run, daemon=True).start()
-    try:
-        join(Path(sys.argv[1]), sys.argv[2])
-    except LorasmithError as error:
-        print(error, file=sys.stderr, flush=True)
-        os._exit(1)

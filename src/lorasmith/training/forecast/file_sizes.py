@@ -11,9 +11,9 @@ from lorasmith.adapters.state import adapter_tensors
 from lorasmith.training.forecast.forecast import FileSizes
 from lorasmith.training.forecast.memory import optimizer_bytes
 from lorasmith.training.forecast.rehearsal import Rehearsal
+from lorasmith.training.learner.state import STATES_KEPT
 from lorasmith.training.planning.check import CheckedRun
 from lorasmith.training.records.lora_metadata import lora_metadata
-from lorasmith.training.records.state import KEPT
 
 SAFETENSORS_DTYPES = {"fp32": ("F32", 4), "fp16": ("F16", 2), "bf16": ("BF16", 2)}
 """Precision in the settings -> (dtype in the file, bytes of a number)."""
@@ -30,7 +30,7 @@ def file_sizes(checked: CheckedRun, rehearsal: Rehearsal) -> FileSizes:
     between = sum((count - 1) // often for count, often in every if often)
     copies = 1 + (settings.training.ema_decay is not None)
     state = 4 * rehearsal.parameters * copies + optimizer_bytes(rehearsal.parameters, settings.optimizer.type)
-    return FileSizes(rehearsal.parameters, lora, (between + 1) * copies, state, min(KEPT, plan.epochs))
+    return FileSizes(rehearsal.parameters, lora, (between + 1) * copies, state, min(STATES_KEPT, plan.epochs))
 
 
 def safetensors_bytes(shapes: Mapping[str, tuple[int, ...]], dtype: str, bytes_each: int, metadata: Mapping[str, str]) -> int:

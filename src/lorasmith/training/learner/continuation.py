@@ -34,7 +34,6 @@ from lorasmith.adapters.state import attach_file
 from lorasmith.atomic import write_atomically
 from lorasmith.errors import AdapterError
 from lorasmith.models.base import Base
-from lorasmith.models.open import describe
 from lorasmith.training.settings.tree import Settings
 
 KEPT_AS = "parent.safetensors"
@@ -62,10 +61,9 @@ class Parent:
 # ---- the file
 
 
-def check_weights(settings: Settings) -> None:
-    """Raises AdapterError where the file is not there, holds no network, or was made for another family; for a new run, at once."""
+def check_weights(settings: Settings, family: str) -> None:
+    """Raises AdapterError where the file does not exist, holds no network, or was made for another family; for a new run, at once."""
     if settings.network.weights is not None:
-        family = describe(settings.base.path, **settings.base.open_options).family
         _read(settings.network.weights, settings.network.weights, family, None)
 
 
@@ -231,15 +229,6 @@ def _warnings(parent: Parent, layers: Mapping[str, NetworkLayer]) -> list[str]:
             f"(such as {fresh[0]})"
         )
     return found
-
-
-def ranks_and_alphas(adapters: Mapping[str, AttachedAdapter]) -> tuple[int | str, float | str] | None:
-    """(rank, alpha) of all layers for a file's metadata; "Dynamic" where they differ, None where no layer's kind has a rank."""
-    layers = [layer for adapter in adapters.values() for layer in adapter.layers().values() if layer.rank is not None]
-    ranks, alphas = {layer.rank for layer in layers if layer.rank is not None}, {layer.alpha for layer in layers}
-    if not layers:
-        return None
-    return (ranks.pop() if len(ranks) == 1 else "Dynamic"), (alphas.pop() if len(alphas) == 1 else "Dynamic")
 
 
 def _all_tensors(stored: StoredLayer) -> dict[str, torch.Tensor]:

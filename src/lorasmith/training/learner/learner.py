@@ -1,4 +1,4 @@
-"""What learns in a run: the networks on the base's parts, the optimizer that moves them, and the average of their weights."""
+"""What learns in a run: the networks on the base's parts, the optimizer that moves them, and the EMA of their weights."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ from lorasmith.models.base import Base
 from lorasmith.training.distributed.process_group import SINGLE_PROCESS, ProcessGroup
 from lorasmith.training.learner.continuation import Parent, start_from
 from lorasmith.training.learner.precision import LossScale, in_float32
+from lorasmith.training.learner.state import TrainState
 from lorasmith.training.learner.text_states import TextStates
+from lorasmith.training.objective.batch_loss import Objective
 from lorasmith.training.optim.ema import EMA
 from lorasmith.training.optim.optimizers import make_optimizer, weights_for_use
 from lorasmith.training.optim.parameter_groups import ParameterGroup, PartRates, make_groups, set_rates
-from lorasmith.training.records.state import TrainState
 from lorasmith.training.settings.tree import Settings
 
 WEIGHT_DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
@@ -28,7 +29,7 @@ WEIGHT_DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
 @dataclass
 class Learner:
-    """What a step works with, and changes."""
+    """Everything that a step works with, and changes."""
 
     base: Base
     adapters: Mapping[str, AttachedAdapter]
@@ -39,7 +40,7 @@ class Learner:
     ema: EMA | None = None
     process_group: ProcessGroup = SINGLE_PROCESS
     parent: Parent | None = None
-    """The LoRA that this one goes on from."""
+    """The finished LoRA that this one started from."""
     scale: LossScale | None = None
     """Of the loss, where the base computes in fp16."""
 
@@ -51,38 +52,43 @@ class Learner:
     def named_parameters(self) -> dict[str, torch.nn.Parameter]:
         return {f"{part}.{name}": p for part, adapter in self.adapters.items() for name, p in adapter.named_parameters()}
 
+    @cached_property
+    def objective(self) -> Objective:
+        return objective_of(self.settings)
+
     @property
     def trains_texts(self) -> bool:
+        """Whether a text encoder trains."""
         return set(self.adapters) != {self.base.denoiser}
 
     @property
-    def finite(self) -> bool:
-        """Whether every trained number is one."""
+    def is_finite(self) -> bool:
+        """Whether every trained weight is a finite number."""
         return all(bool(torch.isfinite(p).all()) for p in self.parameters)
 
     def set_rates(self, factor: float) -> dict[str, float]:
-        """Put the schedule's factor on the learning rates; returned by group, for the log."""
+        """Apply the schedule's factor to the learning rates; returns them by group, for the log."""
         return set_rates(self.optimizer, self.groups, factor)
 
     def in_float32(self, step: int) -> AbstractContextManager[None]:
-        """Within the block trained weights that are bf16 are float32, as optimizers want them; at its end they are rounded at random."""
+        """Within the block trained bf16 weights are float32, for the optimizer; at its end they are rounded stochastically."""
         return in_float32(self.named_parameters, self.settings.training.seed, step)
 
     @contextmanager
     def weights_for_use(self) -> Iterator[None]:
-        """Within the block the networks hold the weights to save, to measure and to draw with; see `optimizers.weights_for_use`."""
+        """Within the block the networks hold the weights to save, validate and sample with; see `optimizers.weights_for_use`."""
         with self.in_float32(0), weights_for_use(self.settings.optimizer.type, self.optimizer):
             yield
 
-    def keep_in(self, state: TrainState) -> None:
-        """Put all that has been learnt into the state of the run."""
+    def save_to(self, state: TrainState) -> None:
+        """Put everything that has been learnt into the state of the run."""
         state.adapter = {f"{part}.{key}": value for part, adapter in self.adapters.items() for key, value in adapter.state_dict().items()}
         state.optimizer = self.optimizer.state_dict()
         state.ema = self.ema.values if self.ema is not None else {}
         state.scale = self.scale.state() if self.scale is not None else {}
 
     def restore(self, state: TrainState) -> None:
-        """Go on from what a state has kept."""
+        """Continue from what `save_to` put into a state."""
         for part, adapter in self.adapters.items():
             own = {key.removeprefix(f"{part}."): value for key, value in state.adapter.items() if key.startswith(f"{part}.")}
             adapter.load_state_dict(own)
@@ -94,10 +100,15 @@ class Learner:
             self.ema.load(state.ema)
 
 
+def objective_of(settings: Settings) -> Objective:
+    """What a run with these settings minimises."""
+    return Objective(settings.noise, settings.loss, settings.flow, settings.training.seed, settings.captions.trigger)
+
+
 def make_learner(
     settings: Settings, base: Base, parent: Parent | None = None, process_group: ProcessGroup = SINGLE_PROCESS
 ) -> tuple[Learner, list[str]]:
-    """A network on each part that learns, starting where `parent` ended if there is one, with its optimizer; and warnings."""
+    """A network on each part that trains, starting from `parent` if there is one, with its optimizer; and warnings."""
     parts = {part: module for part, module in base.parts.items() if settings.lr_of(part, base.family) > 0}
     chosen = select_network(base.family, parts, settings.network)
     adapters = {

@@ -1,18 +1,15 @@
-"""The numbers of a run as named curves, for programs that draw them: TensorBoard, Weights & Biases.
+"""The numbers of a run as named curves, for programs that plot them: TensorBoard, Weights & Biases.
 
-Names are `group/curve`, as both of them sort by what stands before the stroke.
+Names are `group/curve`, since both programs group by what comes before the slash.
 """
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from lorasmith.training.events import EpochDone, Event, Listener, StepDone, ValidationDone
-from lorasmith.training.settings.tree import Settings
 
 
 def numbers_of(event: Event) -> dict[str, float]:
-    """What an event adds to the curves at its step; nothing for events that carry no number."""
+    """What an event adds to the curves at its step; nothing for events without numbers."""
     match event:
         case StepDone():
             return {name: float(number) for name, number in _of_step(event).items() if number is not None}
@@ -28,8 +25,8 @@ def _of_step(event: StepDone) -> dict[str, float | None]:
     return {
         "loss/step": event.loss,
         "loss/smoothed": event.loss_smoothed,
-        **{f"timesteps/{band}": loss for band, loss in event.bands.items()},
-        **{f"rate/{group}": rate * event.d.get(group, 1.0) for group, rate in event.lr.items()},
+        **{f"timesteps/{band}": loss for band, loss in event.loss_by_timestep.items()},
+        **{f"lr/{group}": rate * event.d.get(group, 1.0) for group, rate in event.lr.items()},
         **{f"d/{group}": d for group, d in event.d.items()},
         "norm/gradient": event.grad_norm,
         "norm/weights": event.weight_norm,
@@ -42,10 +39,10 @@ def _of_step(event: StepDone) -> dict[str, float | None]:
 
 
 def _of_validation(event: ValidationDone) -> dict[str, float | None]:
-    found: dict[str, float | None] = {"validation/held_out": event.held_out_mean, "validation/trained": event.trained_mean}
+    found: dict[str, float | None] = {"validation/val_loss": event.val_loss, "validation/train_loss": event.train_loss}
     estimates = {
-        "change_held_out": (event.held_out_change, event.held_out_change_margin),
-        "change_trained": (event.trained_change, event.trained_change_margin),
+        "val_loss_delta": (event.val_loss_delta, event.val_loss_delta_margin),
+        "train_loss_delta": (event.train_loss_delta, event.train_loss_delta_margin),
         "gap": (event.gap, event.gap_margin),
     }
     for name, (number, margin) in estimates.items():
@@ -56,7 +53,7 @@ def _of_validation(event: ValidationDone) -> dict[str, float | None]:
 
 
 class EveryNth:
-    """A listener that passes the first and every `n`-th step on, and every other event."""
+    """Passes the first and every `n`-th step on to a listener, and every other event."""
 
     def __init__(self, listener: Listener, n: int):
         self._listener, self._n = listener, n
@@ -68,20 +65,3 @@ class EveryNth:
                 return
             self._first = False
         self._listener(event)
-
-
-def curve_listeners(settings: Settings, run_folder: Path) -> list[Listener]:
-    """The listeners that `logging` asks for.
-
-    Raises SettingsError where a package for one is missing.
-    """
-    wanted: list[Listener] = []
-    if settings.logging.tensorboard:
-        from lorasmith.training.listeners.tensorboard import TensorBoard
-
-        wanted.append(TensorBoard(run_folder))
-    if settings.logging.wandb_project is not None:
-        from lorasmith.training.listeners.wandb_log import WandbLog
-
-        wanted.append(WandbLog(run_folder, settings))
-    return [EveryNth(listener, settings.logging.log_every_n_steps) for listener in wanted]

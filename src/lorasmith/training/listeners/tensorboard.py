@@ -1,9 +1,9 @@
 """The listener that writes TensorBoard files into `tensorboard/` of the run's folder.
 
-Each stretch of a run, from a start or a resume to its end, is a file of its own. The first record of a resumed stretch names the step
-from which on earlier files do not count, so that steps which a kill took back are not drawn twice. What a saved state rests on is on
+Each part of a run, from a start or a resume to its end, is a file of its own. The first record of a resumed part names the step from
+which on earlier files do not count, so that steps which a kill discarded are not plotted twice. Everything up to a saved state is on
 disk before the next step. The files are written by tensorboardX, which needs no TensorBoard; by its writer of records and not by the
-thread around that, whose `flush` does not wait for what is still under way.
+thread around that, whose `flush` does not wait for what is still being written.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from lorasmith.training.listeners.curves import numbers_of
 
 FOLDER = "tensorboard"
 LONGEST = 512
-"""Pixels of a picture's longer side; the whole picture lies in `samples/`."""
+"""Pixels of a picture's longer side; the whole picture is in `samples/`."""
 FLUSH_SECONDS = 10
 
 
@@ -53,7 +53,7 @@ class TensorBoard:
             case _:
                 if numbers := numbers_of(event):
                     values = [Summary.Value(tag=name, simple_value=number) for name, number in numbers.items()]
-                    self._write(getattr(event, "step"), Summary(value=values))  # noqa: B009 - all that carry numbers have it
+                    self._write(getattr(event, "step"), Summary(value=values))  # noqa: B009 - all events with numbers have it
 
     def _write(self, step: int, content: Summary) -> None:
         writer, now = self._open(), time.time()
@@ -67,14 +67,14 @@ class TensorBoard:
         if self._writer is None:
             folder = self._run_folder / FOLDER
             folder.mkdir(exist_ok=True)
-            stretch, now = len(list(folder.glob("events.*"))) + 1, time.time()
-            self._writer = EventsWriter(str(folder / "events"), f".{stretch:03d}")
+            part, now = len(list(folder.glob("events.*"))) + 1, time.time()
+            self._writer = EventsWriter(str(folder / "events"), f".{part:03d}")
             if self._resumed is not None:
-                # Of the start itself nothing stays: what is told at step 0 is told again.
+                # Nothing of the start itself counts: what is reported at step 0 is reported again.
                 first = self._resumed + 1 if self._resumed else 0
                 self._writer.write_event(Record(wall_time=now, step=first, session_log=SessionLog(status=SessionLog.START)))
                 self._resumed = None
-            if stretch == 1:
+            if part == 1:
                 toml = (self._run_folder / "settings.toml").read_text(encoding="utf-8")
                 block = "\n".join(f"    {line}" for line in toml.splitlines())  # of code, in Markdown
                 self._writer.write_event(Record(wall_time=now, step=0, summary=summary.text("settings", block)))

@@ -1,10 +1,10 @@
-"""What a batch is asked, and how wrong the answer is.
+"""How wrong the model is on a batch.
 
-    question = question_for(base, latents, settings, step, first_sample)    noise and timesteps, drawn for each sample
-    answer = ask_batch(base, batch, question, texts, settings.flow)         the model's prediction, and what it should have been
-    loss = loss_of(answer, question, settings.loss, weights, masks)         how far apart they are, and how much that counts
+    noising = noising_for(base, latents, objective, step, first_sample)     noise and timesteps, drawn for each sample
+    predicted = predict_batch(base, batch, noising, texts, objective.flow)  the model's prediction, and its target
+    loss = loss_of(predicted, noising, objective.loss, weights, masks)      how far apart they are, and how much that counts
 
-`batch_loss` is the three in a row. A sample's loss does not depend on the batch that it comes in.
+`batch_loss` is the last two in a row. A sample's loss does not depend on the batch that it is in.
 """
 
 from __future__ import annotations
@@ -26,7 +26,18 @@ from lorasmith.training.objective.noise import Noise, noise_for
 from lorasmith.training.objective.noise_settings import NoiseSettings
 from lorasmith.training.objective.timesteps import flow_weight, timesteps_for
 from lorasmith.training.objective.weighting import WEIGHTINGS, signal_to_noise, timestep_weight
-from lorasmith.training.settings.tree import Settings
+
+
+@dataclass(frozen=True)
+class Objective:
+    """What a run minimises: the settings of noise and loss, and the seed of all that is drawn for them."""
+
+    noise: NoiseSettings
+    loss: LossSettings
+    flow: FlowSettings
+    seed: int
+    trigger: str | None = None
+    """For prior preservation; see `preservation`."""
 
 
 @dataclass(frozen=True)
@@ -40,49 +51,51 @@ class PreparedBatch:
     weights: torch.Tensor | None = None
     """(n,) float32: how much each sample counts; None where all count alike."""
     masks: torch.Tensor | None = None
-    """(n, 1, h, w) float32 in the latents' cells, 0-1: how much each place counts; None where all do."""
+    """(n, 1, h, w) float32 at the latents' resolution, 0-1: how much each place counts; None where all do."""
+    first_sample: int = 0
+    """The number of its first sample in the step, where a step has several batches."""
 
 
 @dataclass(frozen=True, eq=False)
-class Question:
-    """How much noise of which kind a batch's latents get: all that is drawn for them. `timesteps` are (n,)."""
+class Noising:
+    """How a batch's latents are noised: everything that is drawn for them. `timesteps` are (n,)."""
 
     noise: Noise
     timesteps: torch.Tensor
     diffusion: Diffusion
 
 
-def question_for(base: Base, latents: torch.Tensor, settings: Settings, step: int, first_sample: int) -> Question:
-    """What samples `first_sample` and on of a step are asked; the same each time it is called."""
-    place = (settings.training.seed, step, first_sample)
-    diffusion = trained_diffusion(base, settings.noise)
-    timesteps = timesteps_for(diffusion, latents.shape, settings.flow, *place, settings.noise.timesteps)
-    return Question(noise_for(latents, settings.noise, *place), timesteps, diffusion)
+def noising_for(base: Base, latents: torch.Tensor, objective: Objective, step: int, first_sample: int = 0) -> Noising:
+    """How the samples of a step, from number `first_sample` on, are noised; the same each time it is called."""
+    drawn_for = (objective.seed, step, first_sample)
+    diffusion = trained_diffusion(base, objective.noise)
+    timesteps = timesteps_for(diffusion, latents.shape, objective.flow, *drawn_for, objective.noise.timesteps)
+    return Noising(noise_for(latents, objective.noise, *drawn_for), timesteps, diffusion)
 
 
 def trained_diffusion(base: Base, noise: NoiseSettings) -> Diffusion:
-    """The base's way of noising as the run trains it: with zero terminal SNR where the settings want that."""
+    """The base's noise schedule as the run trains it: with zero terminal SNR where the settings ask for that."""
     diffusion = base.diffusion
     return diffusion.with_zero_terminal_snr() if noise.zero_terminal_snr and isinstance(diffusion, Ddpm) else diffusion
 
 
 @dataclass(frozen=True, eq=False)
-class Answer:
-    """What the model said and what it should have said, (n, c, h, w) float32, and how much each sample counts for it (n,)."""
+class Predicted:
+    """The model's prediction and its target, (n, c, h, w) float32, and how much each sample counts for it, (n,)."""
 
     prediction: torch.Tensor
     target: torch.Tensor
     weight: torch.Tensor
 
 
-def ask(
+def predict(
     base: Base, latents: torch.Tensor, added: torch.Tensor, timesteps: torch.Tensor, texts: EncodedTexts, flow: FlowSettings,
     sizes: Sequence[SizeConditioning] | None = None, seen: torch.Tensor | None = None, diffusion: Diffusion | None = None,
-) -> Answer:  # fmt: skip
-    """The model's answer to latents with noise `added` at `timesteps`, and the target; carries gradients.
+) -> Predicted:  # fmt: skip
+    """The model's prediction for latents with noise `added` at `timesteps`, and the target; carries gradients.
 
-    `seen` is the noise that the model sees, where it differs from the one it should name (input perturbation), and `diffusion` the way
-    of noising, where it is not the base's own.
+    `seen` is the noise that the model sees, where it differs from the one that it has to predict (input perturbation), and `diffusion` the
+    noise schedule, where it is not the base's own.
     """
     diffusion = diffusion or base.diffusion
     levels = diffusion.levels(timesteps)
@@ -96,21 +109,21 @@ def ask(
         prediction = of_flow.compared(prediction, noisy, sigma.view(-1, 1, 1, 1))
         if of_flow.weighted:
             weight = flow_weight(sigma, flow.weighting_scheme)
-    return Answer(prediction, target.to(prediction.device), weight)
+    return Predicted(prediction, target.to(prediction.device), weight)
 
 
-def ask_batch(base: Base, batch: PreparedBatch, question: Question, texts: EncodedTexts, flow: FlowSettings) -> Answer:
-    """The model's answer to a batch, read with `texts`; carries gradients."""
-    noise = question.noise
-    return ask(base, batch.latents, noise.added, question.timesteps, texts, flow, batch.sizes, noise.seen, question.diffusion)
+def predict_batch(base: Base, batch: PreparedBatch, noising: Noising, texts: EncodedTexts, flow: FlowSettings) -> Predicted:
+    """The model's prediction for a batch whose captions are encoded as `texts`; carries gradients."""
+    noise = noising.noise
+    return predict(base, batch.latents, noise.added, noising.timesteps, texts, flow, batch.sizes, noise.seen, noising.diffusion)
 
 
 @dataclass(frozen=True, eq=False)
 class BatchLoss:
-    """How wrong the answers to a batch are.
+    """The loss of a batch.
 
-    `mean` is a scalar with gradients. `per_sample` (n,), for the record, is what each sample adds to it, so with all that makes it count
-    more or less (timestep, mask, dataset): its mean is `mean`. `timesteps` (n,) are those that were asked at.
+    `mean` is a scalar with gradients. `per_sample` (n,), for the record, is what each sample adds to it, with everything that makes it
+    count more or less (timestep, mask, dataset): its mean is `mean`. `timesteps` (n,) are those that were drawn.
     """
 
     mean: torch.Tensor
@@ -118,32 +131,31 @@ class BatchLoss:
     timesteps: torch.Tensor
 
 
-def batch_loss(base: Base, batch: PreparedBatch, texts: EncodedTexts, settings: Settings, step: int, first_sample: int) -> BatchLoss:
+def batch_loss(base: Base, batch: PreparedBatch, texts: EncodedTexts, noising: Noising, objective: Objective) -> BatchLoss:
     """How wrong the model is on one batch, weighted; it may be not finite."""
-    question = question_for(base, batch.latents, settings, step, first_sample)
-    answer = ask_batch(base, batch, question, texts, settings.flow)
-    return loss_of(answer, question, settings.loss, batch.weights, batch.masks)
+    predicted = predict_batch(base, batch, noising, texts, objective.flow)
+    return loss_of(predicted, noising, objective.loss, batch.weights, batch.masks)
 
 
 def loss_of(
-    answer: Answer, question: Question, loss: LossSettings, weights: torch.Tensor | None = None, masks: torch.Tensor | None = None
+    predicted: Predicted, noising: Noising, loss: LossSettings, weights: torch.Tensor | None = None, masks: torch.Tensor | None = None
 ) -> BatchLoss:
-    """How wrong an answer is: each sample's mean over all places, or over what its mask (n, 1, h, w) lets count; times its weights."""
-    timesteps, device = question.timesteps, answer.prediction.device
-    threshold = huber_threshold(question.diffusion, timesteps, loss).to(device)
-    per_element = LOSSES[loss.loss_type].elements(answer.prediction, answer.target, threshold.view(-1, 1, 1, 1))
+    """How wrong a prediction is: each sample's mean over all places, or over what its mask (n, 1, h, w) lets count; times its weights."""
+    timesteps, device = noising.timesteps, predicted.prediction.device
+    threshold = huber_threshold(noising.diffusion, timesteps, loss).to(device)
+    per_element = LOSSES[loss.loss_type].elements(predicted.prediction, predicted.target, threshold.view(-1, 1, 1, 1))
     if masks is None:
         per_sample = sample_mean(per_element)
     else:
         per_sample = masked_mean(per_element, masks, loss.unmasked_weight, loss.normalize_masked_area)
-    per_sample = per_sample * answer.weight * weight_of_timesteps(question.diffusion, timesteps, loss).to(device)
+    per_sample = per_sample * predicted.weight * weight_of_timesteps(noising.diffusion, timesteps, loss).to(device)
     if weights is not None:
         per_sample = per_sample * weights.to(device)
     return BatchLoss(per_sample.mean(), per_sample.detach(), timesteps)
 
 
 def huber_threshold(diffusion: Diffusion, timesteps: torch.Tensor, loss: LossSettings) -> torch.Tensor:
-    """Where huber and smooth_l1 turn, per sample; ones for the losses that do not."""
+    """Where huber and smooth_l1 turn from square to straight, per sample; ones for the losses that do not."""
     if not LOSSES[loss.loss_type].has_threshold:
         return torch.ones(timesteps.shape)
     alphas = diffusion.alphas_cumprod[timesteps] if isinstance(diffusion, Ddpm) else None

@@ -1,12 +1,12 @@
-"""Prior preservation without pictures: other things of the kind stay as the base draws them.
+"""Prior preservation without pictures: other things of the kind stay as the base generates them.
 
-A LoRA of one dog, trained with captions `zorvex, dog`, soon makes every dog that one. The usual remedy is a second set of pictures, of
-dogs as the base draws them. The base can be asked directly instead: the same noisy latents, with the caption but for its trigger (`dog`),
-are shown to the base alone, and what it predicts is what the trained model has to predict for that caption (as Ruiz et al. 2023, DreamBooth,
-section 4.2, with the base's own prediction in place of its pictures). So the LoRA is taught with the trigger, and held where it is not named.
+A LoRA of one dog, trained with captions `zorvex, dog`, soon makes every dog that one. The usual remedy is a second set of pictures: dogs
+that the base generated. The base can be asked directly instead: it is shown the same noisy latents with the caption without its trigger
+(`dog`), and what it predicts is the target of the trained model for that caption (as Ruiz et al. 2023, DreamBooth, section 4.2, with the
+base's own prediction in place of its pictures). So the LoRA learns what the trigger means, and changes nothing where it is not named.
 
 It costs a pass of the base without gradients, and one of the trained model with them. A caption that has no trigger (a regularisation
-picture's, one that was dropped) is left out: what it shows is taught under that very caption.
+picture's, or one that was dropped) is left out: its picture is trained under that very caption.
 """
 
 from __future__ import annotations
@@ -21,29 +21,27 @@ from lorasmith.adapters.attach import AttachedAdapter
 from lorasmith.captions.caption import join_tags, split_tags
 from lorasmith.models.base import Base
 from lorasmith.models.texts import EncodedTexts
-from lorasmith.training.objective.batch_loss import Answer, BatchLoss, PreparedBatch, ask_batch, loss_of, question_for
-from lorasmith.training.settings.tree import Settings
+from lorasmith.training.objective.batch_loss import BatchLoss, Noising, Objective, Predicted, PreparedBatch, loss_of, predict_batch
 
 
 def preservation_loss(
-    base: Base, adapters: Mapping[str, AttachedAdapter], batch: PreparedBatch, class_texts: EncodedTexts, settings: Settings,
-    step: int, first_sample: int, own_texts: EncodedTexts | None = None,
+    base: Base, adapters: Mapping[str, AttachedAdapter], batch: PreparedBatch, class_texts: EncodedTexts, noising: Noising,
+    objective: Objective, base_texts: EncodedTexts | None = None,
 ) -> BatchLoss:  # fmt: skip
-    """How far the trained model is from its base on the batch's `class_captions`, as far as `loss.prior_preservation` makes it count.
+    """How far the trained model is from its base on the batch's `class_captions`, as much as `loss.prior_preservation` makes it count.
 
-    `class_texts` are those captions as the trained model reads them, `own_texts` as the base alone does (see `without`); they differ where
-    text encoders train. Noise, timesteps, kind of loss and weights are those of `batch_loss` for the same step; masks have no part in it.
+    `class_texts` are those captions as the trained text encoders read them, `base_texts` as the base's do (see `without`); they differ
+    where text encoders train. `noising` is that of the batch's own loss; masks play no part.
     """
-    counts = torch.tensor([float(_names(caption, _trigger(settings))) for caption in batch.captions])
-    question = question_for(base, batch.latents, settings, step, first_sample)
+    counts = torch.tensor([float(_names(caption, _trigger(objective))) for caption in batch.captions])
     if not counts.any():
         nothing = counts.to(next(base.parts[base.denoiser].parameters()).device)
-        return BatchLoss(nothing.sum(), nothing, question.timesteps)
+        return BatchLoss(nothing.sum(), nothing, noising.timesteps)
     with without(adapters), torch.no_grad():
-        own = ask_batch(base, batch, question, own_texts or class_texts, settings.flow)
-    trained = ask_batch(base, batch, question, class_texts, settings.flow)
-    weights = settings.loss.prior_preservation * counts * (1.0 if batch.weights is None else batch.weights)
-    return loss_of(Answer(trained.prediction, own.prediction, trained.weight), question, settings.loss, weights)
+        by_base = predict_batch(base, batch, noising, base_texts or class_texts, objective.flow)
+    trained = predict_batch(base, batch, noising, class_texts, objective.flow)
+    weights = objective.loss.prior_preservation * counts * (1.0 if batch.weights is None else batch.weights)
+    return loss_of(Predicted(trained.prediction, by_base.prediction, trained.weight), noising, objective.loss, weights)
 
 
 @contextmanager
@@ -55,20 +53,15 @@ def without(adapters: Mapping[str, AttachedAdapter]) -> Iterator[None]:
         yield
 
 
-def class_captions(batch: PreparedBatch, settings: Settings) -> tuple[str, ...]:
-    """The batch's captions without the trigger, for `preservation_loss`."""
-    return tuple(all_class_captions(batch.captions, settings))
-
-
-def all_class_captions(captions: Iterable[str], settings: Settings) -> list[str]:
-    """The same of any captions, for who encodes them ahead."""
-    return [class_caption(caption, _trigger(settings), settings.loss.prior_preservation_class) for caption in captions]
+def class_captions(captions: Iterable[str], objective: Objective) -> list[str]:
+    """The captions without the trigger, for `preservation_loss`."""
+    return [class_caption(caption, _trigger(objective), objective.loss.prior_preservation_class) for caption in captions]
 
 
 def class_caption(caption: str, trigger: str, class_word: str | None = None) -> str:
-    """The caption with `class_word` in the trigger's place; without one, or where that is one of its tags already, the trigger is left out.
+    """The caption with `class_word` in place of the trigger; without one, or where that is one of its tags already, the trigger is left out.
 
-    The trigger is found as a tag and as a word in a sentence, whatever its case, also within (emphasis:1.2), and never inside of a
+    The trigger is found as a tag and as a word in a sentence, in upper or lower case, also within (emphasis:1.2), and never inside a
     longer word. A caption without it comes back as it is.
     """
     if not _names(caption, trigger):
@@ -95,7 +88,6 @@ def _names(caption: str, trigger: str) -> bool:
     return _pattern(trigger).search(caption) is not None
 
 
-def _trigger(settings: Settings) -> str:
-    trigger = settings.captions.trigger
-    assert trigger is not None, "check_together refuses prior preservation without a trigger"
-    return trigger
+def _trigger(objective: Objective) -> str:
+    assert objective.trigger is not None, "the settings are checked: no prior preservation without a trigger"
+    return objective.trigger

@@ -12,7 +12,7 @@ from lorasmith.models.open import describe
 from lorasmith.training.planning.plan import Plan, make_plan
 from lorasmith.training.settings.checks import check_fits_base, check_together
 from lorasmith.training.settings.tree import Settings
-from lorasmith.training.validation.validation import ValidationSet, open_validation
+from lorasmith.training.validation.validation_set import ValidationSet, open_validation
 
 
 @dataclass(frozen=True)
@@ -67,5 +67,5 @@ def check(settings: Settings) -> CheckedRun:
             "captions.trigger.",
             code="dataset.no_captions", path=str(settings.datasets[0].path),
         )  # fmt: skip
-    validation_set = open_validation(settings, training_set)
+    validation_set = open_validation(settings.validation, settings.datasets, settings.buckets, training_set)
     return CheckedRun(settings, description, training_set, validation_set, make_plan(settings, training_set), tuple(of_settings))

@@ -15,7 +15,7 @@ DTYPES = {"no": torch.float32, "bf16": torch.bfloat16, "fp32": torch.float32, "f
 
 
 def write_checkpoint(path: Path, learner: Learner, metadata: Mapping[str, str], precision: str) -> list[Path]:
-    """Write the LoRA of this moment to `path`, and beside it, as NAME-ema, the average of its weights where one is kept."""
+    """Write the LoRA of this moment to `path` and, where there is an EMA, that one beside it as NAME-ema; returns both paths."""
     written = [path]
     with learner.weights_for_use():
         save_lora(path, adapter_tensors(*learner.adapters.values()), metadata, DTYPES[precision])

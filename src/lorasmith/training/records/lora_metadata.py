@@ -1,4 +1,4 @@
-"""What a LoRA file tells of the run that made it: kohya's metadata, and our settings, so that it can be trained again."""
+"""What a LoRA file records of the run that made it: kohya's metadata, and our settings, so that it can be trained again."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from lorasmith.captions.caption import split_tags
 from lorasmith.datasets.training_set import TrainingSet
 from lorasmith.models.base import Base
 from lorasmith.models.diffusion import Ddpm
-from lorasmith.training.learner.continuation import Parent, ranks_and_alphas
+from lorasmith.training.learner.continuation import Parent
 from lorasmith.training.objective.losses import threshold_name
 from lorasmith.training.optim.optimizers import class_path
 from lorasmith.training.optim.schedules import in_steps
@@ -27,7 +27,7 @@ def lora_metadata(
     settings: Settings, plan: Plan, training_set: TrainingSet, base: Base, epoch: int, done: int,
     adapters: Mapping[str, AttachedAdapter] | None = None, parent: Parent | None = None,
 ) -> dict[str, str]:  # fmt: skip
-    """The metadata of a LoRA file after `epoch` epochs and `done` steps; `adapters` tell ranks where they are not those of the settings."""
+    """The metadata of a LoRA file after `epoch` epochs and `done` steps; `adapters` have the ranks where these are not the settings'."""
     training, optimizer = settings.training, settings.optimizer
     rank, alpha = _size(settings, adapters or {})
     arguments = ",".join(f"{key}={value}" for key, value in optimizer.args.items())
@@ -78,11 +78,20 @@ def lora_metadata(
 
 
 def _size(settings: Settings, adapters: Mapping[str, AttachedAdapter]) -> tuple[int | str, float | str]:
-    """Rank and alpha as files tell them: the settings', or "Dynamic" where rules or an earlier file give layers sizes of their own."""
+    """Rank and alpha as files record them: the settings', or "Dynamic" where rules or a parent give layers sizes of their own."""
     network = settings.network
     if network.dim_from_weights or any(rule.rank is not None or rule.alpha is not None for rule in network.layers):
         return ranks_and_alphas(adapters) or (network.rank, network.alpha_value)
     return network.rank, network.alpha_value
+
+
+def ranks_and_alphas(adapters: Mapping[str, AttachedAdapter]) -> tuple[int | str, float | str] | None:
+    """(rank, alpha) of all layers as files record them: "Dynamic" where they differ; None where no layer's kind has a rank."""
+    layers = [layer for adapter in adapters.values() for layer in adapter.layers().values() if layer.rank is not None]
+    ranks, alphas = {layer.rank for layer in layers if layer.rank is not None}, {layer.alpha for layer in layers}
+    if not layers:
+        return None
+    return (ranks.pop() if len(ranks) == 1 else "Dynamic"), (alphas.pop() if len(alphas) == 1 else "Dynamic")
 
 
 def _network_args(settings: Settings) -> dict[str, object]:
@@ -100,7 +109,7 @@ def _network_args(settings: Settings) -> dict[str, object]:
 
 
 def _options(settings: Settings, base: Base) -> dict[str, object]:
-    """The further settings that kohya's metadata have a name for; those of pictures where they are the same for all folders to learn."""
+    """Further settings that kohya's metadata has a name for; those of datasets where all but regularisation agree."""
     noise, loss, captions, diffusion = settings.noise, settings.loss, settings.captions, base.diffusion
     flow = diffusion.prediction_type == "flow"
     found: dict[str, object] = {
@@ -135,16 +144,16 @@ def _options(settings: Settings, base: Base) -> dict[str, object]:
         own = ("timestep_sampling", "sigmoid_scale", "discrete_flow_shift", "weighting_scheme", "logit_mean", "logit_std", "mode_scale",
                "model_prediction_type", "guidance_scale")  # fmt: skip
         found |= {name: getattr(settings.flow, name) for name in own}
-    learned = [dataset for dataset in settings.datasets if not dataset.is_reg]
+    trained = [dataset for dataset in settings.datasets if not dataset.is_reg]
     for name in ("flip_aug", "color_aug", "random_crop"):
-        values = {getattr(dataset, name) for dataset in learned}
+        values = {getattr(dataset, name) for dataset in trained}
         if len(values) == 1:
             found[name] = values.pop()
     return found
 
 
 def _settings_without_folders(settings: Settings) -> dict[str, Any]:
-    """The settings as they may travel: of each path its last part, since files are shared and folders are private."""
+    """The settings as they may be shared: the last part of each path, since folders are private."""
     tree = settings.model_dump(mode="json", exclude={"cache"})
     for name, value in tree["base"].items():
         if isinstance(getattr(settings.base, name), Path):
@@ -169,7 +178,7 @@ def _tag_frequency(training_set: TrainingSet) -> dict[str, dict[str, int]]:
 
 
 def _dataset_dirs(training_set: TrainingSet) -> dict[str, dict[str, int]]:
-    """Folder -> repeats and pictures as they lie there, regularisation pictures that are not needed among them."""
+    """Folder -> repeats and pictures as they are on the disk, with regularisation pictures that are not needed."""
     found: dict[str, dict[str, int]] = {}
     for item in (*training_set.pictures, *training_set.not_needed):
         entry = found.setdefault(item.picture.folder, {"n_repeats": item.picture.repeats, "img_count": 0})

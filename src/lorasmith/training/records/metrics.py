@@ -1,9 +1,9 @@
-"""What a run measures of itself in passing: losses that can be read, speed, time left, memory, norms.
+"""The metrics of a run: losses that can be read, speed, time left, memory, norms.
 
-The loss of one step says little, since a sample at a low timestep is many times as hard as one at a high timestep. So every loss is
-also told smoothed, and apart for each band of timesteps. Both are means of all numbers so far in which each new number lessens the
-weight of the earlier ones by `memory`, which is the exponential moving average with the bias of its start taken out (Kingma and Ba
-2015, section 3). With 0.98 it looks back over about 50 numbers.
+The loss of one step says little, since a sample at a low timestep is many times as hard as one at a high timestep. So the loss is also
+reported smoothed, and smoothed for each fifth of the timesteps. Both are exponential moving averages whose start is corrected for its
+bias (Kingma and Ba 2015, section 3): each new number lessens the weight of the earlier ones by `decay`. With 0.98 they look back over
+about 50 numbers.
 
 Losses are those that were trained on, with the weights of their timesteps. Only sums of losses are kept over a resume; times and
 memory are those since the last start.
@@ -23,27 +23,27 @@ from lorasmith.adapters.attach import AttachedAdapter
 from lorasmith.training.events import StepDone
 from lorasmith.training.step import StepResult
 
-LOSS_MEMORY = 0.98
-SPEED_MEMORY = 0.9
-LEFT_MEMORY = 0.98
+LOSS_DECAY = 0.98
+SPEED_DECAY = 0.9
+ETA_DECAY = 0.98
 BAND = 200
-"""Timesteps of a band; the scale has 1000."""
+"""Timesteps that are averaged together; there are 1000."""
 NORMS_EVERY = 10
-"""Steps; lengths of weights move slowly, and a large network has many."""
-LAYERS_SHOWN = 3
+"""Steps; the norms of weights change slowly, and a large network has many."""
+LAYERS_REPORTED = 3
 
 
 @dataclass
-class FadingMean:
-    """The mean of what was added, the latest counting most."""
+class MovingAverage:
+    """The exponential moving average of what was added, without the bias of its start."""
 
-    memory: float
+    decay: float
     total: float = 0.0
     weight: float = 0.0
 
     def add(self, number: float) -> None:
-        self.total = self.memory * self.total + number
-        self.weight = self.memory * self.weight + 1
+        self.total = self.decay * self.total + number
+        self.weight = self.decay * self.weight + 1
 
     @property
     def mean(self) -> float | None:
@@ -52,19 +52,19 @@ class FadingMean:
 
 
 def band_of(timestep: float) -> str:
-    """The name of the band in which a timestep lies: 0-199, ... 800-999 (with 1000)."""
+    """The name of a timestep's band: 0-199, ... 800-999 (with 1000)."""
     first = min(int(timestep) // BAND, 1000 // BAND - 1) * BAND
     return f"{first}-{first + BAND - 1}"
 
 
-def found_rates(optimizer: torch.optim.Optimizer) -> dict[str, float]:
-    """What optimizers that find their own rate multiply that of the settings by, for each group; empty for the others."""
+def adapted_rates(optimizer: torch.optim.Optimizer) -> dict[str, float]:
+    """The factor d on the learning rate that Prodigy, D-Adaptation and their kin found, by parameter group; empty for other optimizers."""
     groups = enumerate(optimizer.param_groups)
     return {str(group.get("name", index)): float(group["d"]) for index, group in groups if "d" in group}
 
 
 def layer_norms(adapters: Mapping[str, AttachedAdapter]) -> dict[str, float]:
-    """The length (L2) of all trained numbers of each layer, by its name in the file."""
+    """The norm (L2) of all trained weights of each layer, by its name in the file."""
     names, parameters = [], []
     for adapter in adapters.values():
         for name, parameter in adapter.named_parameters():
@@ -83,10 +83,10 @@ class Metrics:
         self, adapters: Mapping[str, AttachedAdapter], optimizer: torch.optim.Optimizer, steps: int,
         sums: Mapping[str, tuple[float, float]] | None = None,
     ):  # fmt: skip
-        """`steps` are all those of the run; `sums` are those of the run so far, where it goes on."""
+        """`steps` is the length of the run; `sums` are those of the run so far, where it continues."""
         self._adapters, self._optimizer, self._steps = adapters, optimizer, steps
-        self._losses = {name: FadingMean(LOSS_MEMORY, *kept) for name, kept in (sums or {}).items()}
-        self._images, self._seconds, self._interval = FadingMean(SPEED_MEMORY), FadingMean(SPEED_MEMORY), FadingMean(LEFT_MEMORY)
+        self._losses = {name: MovingAverage(LOSS_DECAY, *kept) for name, kept in (sums or {}).items()}
+        self._images, self._seconds, self._interval = MovingAverage(SPEED_DECAY), MovingAverage(SPEED_DECAY), MovingAverage(ETA_DECAY)
         self._before: float | None = None
         self._weight_norm: float | None = None
         self._process = psutil.Process()
@@ -94,13 +94,13 @@ class Metrics:
 
     @property
     def sums(self) -> dict[str, tuple[float, float]]:
-        """What a resumed run goes on from: (total, weight) of each mean of losses."""
+        """What a resumed run continues from: (total, weight) of each average of losses."""
         return {name: (mean.total, mean.weight) for name, mean in self._losses.items()}
 
     def step_done(
         self, step: int, epoch: int, result: StepResult, lr: dict[str, float], seconds: float, now: float | None = None
     ) -> StepDone:
-        """What is to tell of step `step` (from 1) that took so many seconds; `now` is the time of `time.monotonic`."""
+        """The event of step number `step` (from 1), which took `seconds`; `now` is the time of `time.monotonic`."""
         self._take_loss("", result.loss)
         for sample in result.samples:
             self._take_loss(band_of(sample.timestep), sample.loss)
@@ -108,13 +108,13 @@ class Metrics:
         if self._weight_norm is None or step % NORMS_EVERY == 0:
             norms = layer_norms(self._adapters)
             self._weight_norm = math.sqrt(sum(norm * norm for norm in norms.values()))
-            largest = dict(sorted(norms.items(), key=lambda item: -item[1])[:LAYERS_SHOWN])
+            largest = dict(sorted(norms.items(), key=lambda item: -item[1])[:LAYERS_REPORTED])
         self._take_times(len(result.samples), seconds, time.monotonic() if now is None else now)
         return StepDone(
             step, epoch, result.loss, lr, seconds,
             loss_smoothed=self._losses[""].mean,
-            bands={name: mean.mean for name, mean in sorted(self._losses.items()) if name and mean.mean is not None},
-            d=found_rates(self._optimizer),
+            loss_by_timestep={name: mean.mean for name, mean in sorted(self._losses.items()) if name and mean.mean is not None},
+            d=adapted_rates(self._optimizer),
             grad_norm=result.grad_norm,
             weight_norm=self._weight_norm,
             largest_layers=largest,
@@ -125,10 +125,10 @@ class Metrics:
         )  # fmt: skip
 
     def _take_loss(self, name: str, loss: float) -> None:
-        self._losses.setdefault(name, FadingMean(LOSS_MEMORY)).add(loss)
+        self._losses.setdefault(name, MovingAverage(LOSS_DECAY)).add(loss)
 
     def _take_times(self, images: int, seconds: float, now: float) -> None:
-        """Speed is that of the steps alone; the time left counts what is saved, drawn and validated between them, too."""
+        """Speed is that of the steps alone; the time left also counts what is saved, sampled and validated between them."""
         self._images.add(images)
         self._seconds.add(seconds)
         self._interval.add(seconds if self._before is None else now - self._before)

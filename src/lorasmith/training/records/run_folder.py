@@ -1,43 +1,36 @@
-"""The folder that a run leaves, and that explains it.
+"""The folder of a run, which explains the run.
 
 runs/<name>/
   settings.toml    the complete settings
-  manifest.json    hashes of every input, versions, device, seed
-  events.jsonl     what happened, append-only
-  checkpoints/     LoRA files: <name>-000001.safetensors per epoch, <name>.safetensors at the end
-  state/           what a killed run goes on from
-  samples/         pictures drawn on the way
+  manifest.json    hashes of every input, versions, device, seed; see `manifest`
+  events.jsonl     what happened, append-only; see `event_log`
+  checkpoints/     LoRA files: <name>-000001.safetensors for each epoch, <name>.safetensors at the end
+  state/           what a killed run continues from; see `learner.state`
+  samples/         pictures that were generated on the way
+  commands/        requests of other processes; see `training.commands`
   report.html      made at the end
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
-import platform
 import shutil
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 from filelock import FileLock, Timeout
 
 from lorasmith.atomic import WriteFailed, remove_leftovers, write_atomically
-from lorasmith.datasets.training_set import TrainingSet
 from lorasmith.errors import RunError, SettingsError
-from lorasmith.models.base import Base
-from lorasmith.training.learner.continuation import Parent
+from lorasmith.training.commands import COMMANDS, Command, send
 from lorasmith.training.settings.toml import load_settings, settings_toml
 from lorasmith.training.settings.tree import Settings
 
 
 @dataclass(frozen=True)
 class RunFolder:
-    """Paths inside a run's folder."""
+    """Paths inside a run's folder, and who may work in it."""
 
     root: Path
 
@@ -66,15 +59,22 @@ class RunFolder:
         return self.root / "samples"
 
     @property
+    def commands(self) -> Path:
+        return self.root / "commands"
+
+    @property
     def report(self) -> Path:
         return self.root / "report.html"
 
     def create(self, settings: Settings) -> None:
-        """Make the folder with its settings; raises SettingsError where a run lies there already."""
+        """Make the folder with its settings; raises SettingsError (`run.folder_not_empty`) where it holds something already."""
         self.root.mkdir(parents=True, exist_ok=True)
-        remove_leftovers(self.root, self.settings.name)  # of a start that was killed here, before there was anything to go on with
+        remove_leftovers(self.root, self.settings.name)  # of a start that was killed here, before there was anything to continue from
         if any(self.root.iterdir()):
-            raise SettingsError(f"the run folder {self.root} is not empty; give another --out, or go on with: lorasmith resume {self.root}")
+            raise SettingsError(
+                f"The run folder {self.root} is not empty. Give another --out, or continue the run in it with: lorasmith resume {self.root}",
+                code="run.folder_not_empty", path=str(self.root),
+            )  # fmt: skip
         write_atomically(self.settings, settings_toml(settings).encode())
         for folder in (self.checkpoints, self.state, self.samples):
             folder.mkdir(exist_ok=True)
@@ -85,21 +85,51 @@ class RunFolder:
             shutil.rmtree(self.root)
 
     def read_settings(self) -> Settings:
-        """The settings of the run that lies here."""
-        if not self.settings.is_file():
-            raise SettingsError(f"{self.root} is no run folder (it has no settings.toml); give the folder of a run")
+        """The run's settings; raises SettingsError (`run.no_run_folder`) where there is no run here."""
+        self._check_is_run()
         return load_settings(self.settings)
 
     @contextmanager
     def in_use(self) -> Iterator[None]:
-        """Within the block no other process may work on this run; the system lets go of it when this one ends."""
+        """Within the block no other process may work on this run; the system lifts the lock when this one ends.
+
+        Raises SettingsError (`run.in_use`) where another process does.
+        """
         self.state.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(self.state / ".lock")
         try:
-            with lock.acquire(timeout=0):
+            with self._lock.acquire(timeout=0.1):  # `is_running` holds it for a moment
                 yield
         except Timeout:
-            raise SettingsError(f"the run {self.root} is being worked on by another process; stop that one first") from None
+            raise SettingsError(
+                f"Another process is working on the run {self.root}. Stop it first with: lorasmith signal {self.root} stop",
+                code="run.in_use", path=str(self.root),
+            ) from None  # fmt: skip
+
+    @property
+    def is_running(self) -> bool:
+        """Whether some process is working on this run now."""
+        if not self.state.is_dir():
+            return False
+        try:
+            with self._lock.acquire(timeout=0):
+                return False
+        except Timeout:
+            return True
+
+    def send(self, command: Command) -> None:
+        """Request something of the process that is working on this run; see `training.commands`.
+
+        Raises RunError (`run.not_running`) where none is, SettingsError where there is no such command or no run here.
+        """
+        self._check_is_run()
+        if command not in COMMANDS:
+            raise SettingsError(f"There is no command {command!r}. Choose one of: {', '.join(COMMANDS)}.", code="run.unknown_command")
+        if not self.is_running:
+            raise RunError(
+                f"The run {self.root} is not running, so nobody would act on {command!r}. Continue it with: lorasmith resume {self.root}",
+                code="run.not_running", path=str(self.root),
+            )  # fmt: skip
+        send(command, self.commands)
 
     def remove_leftovers(self) -> None:
         """Remove what a killed process was writing; only for the one that has the run in use."""
@@ -108,69 +138,28 @@ class RunFolder:
             remove_leftovers(folder)
         remove_leftovers(self.root, self.manifest.name)
 
-    def thread_count(self) -> int | None:
-        """Threads of the machine's part of the run so far; None where nothing is known."""
-        try:
-            return json.loads(self.manifest.read_text(encoding="utf-8"))["threads"]
-        except (OSError, json.JSONDecodeError, KeyError):
-            return None
+    @property
+    def _lock(self) -> FileLock:
+        return FileLock(self.state / ".lock")
 
-    def write_manifest(self, manifest: dict[str, Any]) -> None:
-        write_atomically(self.manifest, json.dumps(manifest, indent=1, ensure_ascii=False).encode())
-
-    def check_inputs_unchanged(self, inputs: dict[str, Any]) -> None:
-        """Raises RunError where pictures, captions or base differ from when the run began: it could not go on exactly."""
-        try:
-            before = json.loads(self.manifest.read_text(encoding="utf-8"))["inputs"]
-        except (OSError, json.JSONDecodeError, KeyError):
-            return  # killed before the manifest was written: nothing was trained yet
-        if before == inputs:
-            return
-        changed = sorted(
-            {p for p in {**before["pictures"], **inputs["pictures"]} if before["pictures"].get(p) != inputs["pictures"].get(p)}
-        )
-        same_base = before["base"] == inputs["base"]
-        what = f"the picture or caption {changed[0]}" if changed else "the LoRA it goes on from" if same_base else "the base model"
-        raise RunError(f"the run {self.root} cannot go on exactly, since {what} has changed; put it back, or start a new run")
+    def _check_is_run(self) -> None:
+        if not self.settings.is_file():
+            raise SettingsError(
+                f"{self.root} is not the folder of a run (it has no settings.toml). Give the folder of a run.",
+                code="run.no_run_folder", path=str(self.root),
+            )  # fmt: skip
 
 
 def could_not_write(error: WriteFailed, run: Path) -> RunError:
-    """What to say where a file of a run has no room: what it is, how much it needs, and how the run goes on."""
+    """The error where a file of a run has no room: which file, how much it needs, and how to continue."""
     free = shutil.disk_usage(error.path.parent).free
     return RunError(
-        f"{error.path} could not be written ({error.strerror}): it needs {_size(error.size)} and {_size(free)} are free; what was saved before "
-        f"is whole, so make room and go on with: lorasmith resume {run}"
-    )
+        f"{error.path} could not be written ({error.strerror}): it needs {_size(error.size)}, and {_size(free)} are free. What was saved "
+        f"before is whole. Make room and continue with: lorasmith resume {run}",
+        code="run.disk_full", path=str(error.path), needed=error.size, free=free,
+    )  # fmt: skip
 
 
 def _size(count: int) -> str:
     """Bytes for people: 3.2 MB."""
     return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.1f} MB" if count >= 1e5 else f"{count / 1e3:.1f} kB"
-
-
-def describe_inputs(training_set: TrainingSet, base: Base, parent: Parent | None = None) -> dict[str, Any]:
-    """What the result depends on: hashes of pictures (with captions, repeats and masks), of the base's parts, of the LoRA it goes on from."""
-    said: dict[str, list[str]] = {}
-    for item in training_set.pictures:
-        masked = f" {item.mask.content}" if item.mask is not None else ""
-        said.setdefault(str(item.picture.path), []).append(f"{item.picture.content} {item.repeats} {item.picture.caption!r}{masked}")
-    return {
-        "pictures": {path: hashlib.sha256("\n".join(each).encode()).hexdigest() for path, each in said.items()},
-        "base": dict(base.fingerprints),
-        **({"parent": parent.sha256} if parent is not None else {}),
-    }
-
-
-def describe_machine(device: str) -> dict[str, Any]:
-    """Versions and device, for the manifest."""
-    import torch
-
-    packages = ("lorasmith", "torch", "diffusers", "transformers", "safetensors", "numpy", "pillow")
-    return {
-        "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
-        "python": platform.python_version(),
-        "platform": platform.platform(),
-        "device": device,
-        "threads": torch.get_num_threads(),
-        "versions": {name: version(name) for name in packages},
-    }

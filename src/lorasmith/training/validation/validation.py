@@ -1,15 +1,15 @@
 """Whether a run learns or memorises, measured on pictures that it never trains on.
 
-Each held-out picture, and as many trained ones, is noised in the same few ways each time: at fixed timesteps, with noise that is drawn
-for the picture and the timestep alone, with its caption as trained but nothing shuffled or dropped, and without augmentation. How
-wrong the model is then, the plain mean square against the run's own target, differs between two checkpoints only by what was learnt
-between them. So three things are told of each picture's differences, with their 95 % margins (see `uncertainty`):
+Each held-out picture, and as many training images, is noised in the same few ways each time: at fixed timesteps, with noise that is drawn
+for the picture and the timestep alone, with its caption as trained but nothing shuffled or dropped, and without augmentation. The loss,
+the plain mean square error against the run's own target, then differs between two checkpoints only by what was learnt between them. So
+three things are reported of each picture's differences, with their 95 % margins (see `uncertainty`):
 
-    change      now - the base alone, on held-out and on trained pictures: below 0 is learnt
-    gap         held-out change - trained change: what trained pictures gained beyond what held-out ones did, which is memorised
-    since best  now - where the held-out loss was lowest before: above 0 it gets worse again
+    delta       now - the base alone, for held-out pictures and training images: below 0 is learnt
+    gap         held-out delta - training delta: what training images gained beyond what held-out ones did, which is memorised
+    above best  now - where the held-out loss was lowest before: above 0 it gets worse again
 
-The base has seen neither kind of picture, so taking its losses off leaves out how hard each picture is, and the two kinds can be
+The base has seen neither kind of picture, so subtracting its losses leaves out how hard each picture is, and the two kinds can be
 compared. Nothing here draws from the run's own noise or changes a weight: a run ends in the same bytes with or without it.
 """
 
@@ -19,7 +19,6 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from pathlib import Path
 from statistics import fmean
 from typing import Protocol
 
@@ -27,125 +26,26 @@ import torch
 
 from lorasmith.adapters.attach import AttachedAdapter
 from lorasmith.captions.rules import CaptionRules, caption_for_training
-from lorasmith.dataset_folder import HOLDOUT, pictures_below
-from lorasmith.datasets.latents import LatentCache, encode_all
-from lorasmith.datasets.settings import DatasetSettings
-from lorasmith.datasets.training_set import TrainingPicture, TrainingSet, open_training_set
-from lorasmith.draws import generator_for, rng_for, seed_of
-from lorasmith.errors import DatasetError, SettingsError
-from lorasmith.findings import Finding
+from lorasmith.datasets.latent_source import LatentSource
+from lorasmith.datasets.order import Sample
+from lorasmith.datasets.training_set import TrainingPicture
+from lorasmith.draws import generator_for, rng_for
+from lorasmith.findings import Evidence, Finding, Fix
 from lorasmith.models.base import Base, SizeConditioning
 from lorasmith.models.diffusion import Ddpm
 from lorasmith.models.texts import EncodedTexts
 from lorasmith.training.distributed.process_group import SINGLE_PROCESS, ProcessGroup
 from lorasmith.training.events import Event, ValidationDone, Warned
-from lorasmith.training.objective.batch_loss import ask, trained_diffusion
-from lorasmith.training.settings.sections import ValidationSettings
-from lorasmith.training.settings.tree import Settings
+from lorasmith.training.objective.batch_loss import Objective, predict, trained_diffusion
 from lorasmith.training.validation.uncertainty import difference_of_means, mean_with_margin
+from lorasmith.training.validation.validation_set import ValidationSet
 
-# -- the pictures -----------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class ValidationSet:
-    """The pictures to measure on, in their fixed order, and the problems found on the way."""
-
-    held_out: tuple[TrainingPicture, ...]
-    trained: tuple[TrainingPicture, ...]
-    findings: tuple[Finding, ...] = ()
-
-    @property
-    def pictures(self) -> tuple[TrainingPicture, ...]:
-        return self.held_out + self.trained
-
-
-def open_validation(settings: Settings, training_set: TrainingSet) -> ValidationSet | None:
-    """The held-out pictures and as many trained ones; None where nothing is held out, or validation is off.
-
-    Raises:
-        DatasetError: the folder cannot be used, or a picture is both trained on and held out.
-        SettingsError: validation is set up, but there is nothing to validate with.
-    """
-    wanted = settings.validation
-    if wanted.every_n_epochs == 0:
-        return None
-    folders = _folders(settings)
-    if not folders:
-        if wanted != ValidationSettings():
-            given = next(name for name in ValidationSettings.model_fields if getattr(wanted, name) != getattr(ValidationSettings(), name))
-            raise SettingsError(
-                f"validation.{given} has no effect, since no picture is held out; hold some out with "
-                f"`lorasmith layout {settings.datasets[0].path} --holdout 0.1`, set validation.path, or remove it"
-            )
-        return None
-    found = open_training_set(folders, settings.buckets)
-    _refuse_trained(found, training_set)
-    held_out = chosen(found.pictures, wanted.max_images)
-    trained = chosen([item for item in training_set.pictures if not item.picture.is_reg], len(held_out))
-    return ValidationSet(held_out, trained, found.findings)
-
-
-def _folders(settings: Settings) -> list[DatasetSettings]:
-    """Where held-out pictures lie, each at the resolution of the dataset that it belongs to."""
-    if settings.validation.path is not None:
-        return [DatasetSettings(path=settings.validation.path, repeats=1)]
-    beside = [(dataset, Path(dataset.path) / HOLDOUT) for dataset in settings.datasets if not dataset.is_reg]
-    return [DatasetSettings(path=folder, repeats=1, resolution=dataset.resolution) for dataset, folder in beside if _has_pictures(folder)]
-
-
-def _has_pictures(folder: Path) -> bool:
-    return folder.is_dir() and bool(pictures_below(folder))
-
-
-def _refuse_trained(held_out: TrainingSet, training_set: TrainingSet) -> None:
-    """Raises DatasetError where the same bytes are on both sides: such a picture rewards memorising."""
-    trained = {item.picture.content: item.picture.path for item in training_set.pictures}
-    for item in held_out.pictures:
-        twin = trained.get(item.picture.content)
-        if twin is not None:
-            raise DatasetError(
-                f"{item.picture.path} is held out for validation and trained on as {twin}; delete one of the two, "
-                "since a picture that was trained on cannot judge the LoRA"
-            )
-
-
-def chosen(pictures: Sequence[TrainingPicture], most: int) -> tuple[TrainingPicture, ...]:
-    """At most so many pictures, by their content: the same whatever they are called, and beside whichever others; no twins."""
-    by_content = {item.picture.content: item for item in reversed(pictures)}
-    return tuple(by_content[content] for content in sorted(by_content, key=lambda c: seed_of("validation picture", c))[:most])
-
-
-def due(settings: Settings, epoch: int, last: bool) -> bool:
-    """Whether to validate at the end of this epoch."""
-    every = settings.validation.every_n_epochs
-    if every == 0:
-        return False
-    with_checkpoints = settings.checkpoints.save_every_n_epochs
-    wanted = with_checkpoints if every is None else every
-    return last or (wanted > 0 and epoch % wanted == 0)
-
-
-# -- the questions ----------------------------------------------------------------------------------------------------
-
-
-def grid(timesteps: int | Sequence[int], trained: tuple[int, int] = (0, 1000)) -> tuple[int, ...]:
-    """The timesteps themselves, or the middles of so many equal parts of those that are trained, from the first to before the second."""
-    if isinstance(timesteps, int):
-        first, end = trained
-        return tuple(dict.fromkeys(first + math.floor((k + 0.5) * (end - first) / timesteps) for k in range(timesteps)))
-    return tuple(sorted(timesteps))
-
-
-def caption_for_validation(item: TrainingPicture, rules: CaptionRules) -> str:
-    """The caption as trained, trigger and all, but always the same: whole, in its own order."""
-    still = replace(rules, shuffle=False, dropout=0.0, dropout_every_n_epochs=0, tag_dropout=0.0, token_warmup_step=0)
-    return caption_for_training(item.picture.caption or "", still, rng_for("validation caption", item.picture.content))
+# -- what is measured -------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, eq=False)
-class Probe:
-    """One picture to measure on. `name` tells it from all others; `latent` (c, h, w) float32, contiguous, so that sums add up alike."""
+class ValidationPicture:
+    """One picture to measure on. `name` is unique; `latent` (c, h, w) float32, contiguous, so that its sums are the same each time."""
 
     name: str
     content: str
@@ -154,172 +54,213 @@ class Probe:
     size: SizeConditioning
 
 
+def validation_pictures(validation_set: ValidationSet, latents: LatentSource, rules: CaptionRules) -> list[ValidationPicture]:
+    """The set's pictures with their latents and captions; `latents` is made for `validation_set.pictures`."""
+    found = []
+    for index, item in enumerate(validation_set.pictures):
+        shown = latents([Sample(index, 0)], epoch=1)
+        name = f"{item.picture.path.name} {item.picture.content[:8]}"
+        caption, size = caption_for_validation(item, rules), SizeConditioning(*shown.sizes[0])
+        found.append(ValidationPicture(name, item.picture.content, caption, shown.latents[0].contiguous(), size))
+    return found
+
+
+def caption_for_validation(item: TrainingPicture, rules: CaptionRules) -> str:
+    """The caption as trained, trigger and all, but always the same: whole, in its own order."""
+    fixed = replace(rules, shuffle=False, dropout=0.0, dropout_every_n_epochs=0, tag_dropout=0.0, token_warmup_step=0)
+    return caption_for_training(item.picture.caption or "", fixed, rng_for("validation caption", item.picture.content))
+
+
+def validation_timesteps(timesteps: int | Sequence[int], trained: tuple[int, int] = (0, 1000)) -> tuple[int, ...]:
+    """The given timesteps, or the middles of that many equal parts of those that are trained, from the first to before the second."""
+    if isinstance(timesteps, int):
+        first, end = trained
+        return tuple(dict.fromkeys(first + math.floor((k + 0.5) * (end - first) / timesteps) for k in range(timesteps)))
+    return tuple(sorted(timesteps))
+
+
 class Texts(Protocol):
-    """What encodes captions; see `step.TextStates`."""
+    """What encodes captions; see `learner.text_states`."""
 
     def __call__(self, captions: Sequence[str]) -> EncodedTexts: ...
 
 
 @torch.no_grad()
-def probe_loss(base: Base, texts: Texts, probe: Probe, timesteps: Sequence[int], settings: Settings) -> float:
-    """The mean square error on one picture over the timesteps, unweighted; no more is asked at once than in training."""
-    states, diffusion, batch_size = texts([probe.caption]), trained_diffusion(base, settings.noise), settings.training.batch_size
+def picture_loss(
+    base: Base, texts: Texts, picture: ValidationPicture, timesteps: Sequence[int], objective: Objective, batch_size: int
+) -> float:
+    """The mean square error on one picture over the timesteps, unweighted, `batch_size` of them at a time."""
+    states, diffusion = texts([picture.caption]), trained_diffusion(base, objective.noise)
     losses: list[float] = []
     for first in range(0, len(timesteps), batch_size):
         part = timesteps[first : first + batch_size]
-        noise = [torch.randn(probe.latent.shape, generator=generator_for("validation noise", probe.content, t)) for t in part]
+        noise = [torch.randn(picture.latent.shape, generator=generator_for("validation noise", picture.content, t)) for t in part]
         at = torch.tensor(part, dtype=torch.int64 if isinstance(diffusion, Ddpm) else torch.float32)
-        latents = probe.latent.expand(len(part), *probe.latent.shape)
-        read, sizes = EncodedTexts.cat([states] * len(part)), [probe.size] * len(part)
-        answer = ask(base, latents, torch.stack(noise), at, read, settings.flow, sizes, diffusion=diffusion)
-        losses += (answer.prediction - answer.target).square().flatten(1).mean(1).tolist()
+        latents = picture.latent.expand(len(part), *picture.latent.shape)
+        repeated, sizes = EncodedTexts.cat([states] * len(part)), [picture.size] * len(part)
+        predicted = predict(base, latents, torch.stack(noise), at, repeated, objective.flow, sizes, diffusion=diffusion)
+        losses += (predicted.prediction - predicted.target).square().flatten(1).mean(1).tolist()
     return fmean(losses)
 
 
-# -- the measure ------------------------------------------------------------------------------------------------------
+# -- how it is compared -----------------------------------------------------------------------------------------------
 
 Losses = dict[str, float]
-"""The loss of each picture, by the name of its probe."""
+"""The loss of each picture, by its name."""
 
 
 @dataclass(frozen=True)
-class Measured:
-    """One round over all pictures."""
+class Round:
+    """One validation over all pictures."""
 
     epoch: int
     held_out: Losses
     trained: Losses
 
     @property
-    def held_out_mean(self) -> float:
+    def val_loss(self) -> float:
         return fmean(self.held_out.values())
 
 
-def compare(step: int, now: Measured, base: Measured, best: Measured | None) -> ValidationDone:
+def compare(step: int, now: Round, base: Round, best: Round | None) -> ValidationDone:
     """What a round says beside that of the base and the best one so far; all are over the same pictures."""
-    held_out_changes = [loss - base.held_out[name] for name, loss in now.held_out.items()]
-    trained_changes = [loss - base.trained[name] for name, loss in now.trained.items()]
-    since = mean_with_margin([loss - best.held_out[name] for name, loss in now.held_out.items()]) if best else (None, None)
+    held_out = [loss - base.held_out[name] for name, loss in now.held_out.items()]
+    trained = [loss - base.trained[name] for name, loss in now.trained.items()]
+    above_best = mean_with_margin([loss - best.held_out[name] for name, loss in now.held_out.items()]) if best else (None, None)
     return ValidationDone(
-        now.epoch, step, now.held_out_mean, fmean(now.trained.values()),
-        *mean_with_margin(held_out_changes), *mean_with_margin(trained_changes), *difference_of_means(held_out_changes, trained_changes),
-        held_out=now.held_out, trained=now.trained,
-        best_epoch=best.epoch if best else None, since_best=since[0], since_best_margin=since[1],
+        now.epoch, step, now.val_loss, fmean(now.trained.values()),
+        *mean_with_margin(held_out), *mean_with_margin(trained), *difference_of_means(held_out, trained),
+        val_losses=now.held_out, train_losses=now.trained,
+        best_epoch=best.epoch if best else None, above_best=above_best[0], above_best_margin=above_best[1],
     )  # fmt: skip
 
 
 class Validator:
-    """Measures a run at its checkpoints, and remembers the base and the best round.
+    """Validates a run at its checkpoints, and remembers the round of the base and the best one.
 
-    All that it remembers stands in the run's events, so that a resumed run goes on from those.
+    Everything that it remembers is in the run's events, so that a resumed run continues from those.
     """
 
-    def __init__(self, base: Base, settings: Settings, held_out: Sequence[Probe], trained: Sequence[Probe]):
-        self._model, self._settings = base, settings
+    def __init__(
+        self, base: Base, objective: Objective, batch_size: int, timesteps: Sequence[int],
+        held_out: Sequence[ValidationPicture], trained: Sequence[ValidationPicture],
+    ):  # fmt: skip
+        self._model, self._objective, self._batch_size, self._timesteps = base, objective, batch_size, timesteps
         self._held_out, self._trained = tuple(held_out), tuple(trained)
-        self._timesteps = grid(settings.validation.timesteps, settings.noise.timesteps)
-        self._base: Measured | None = None
-        self._best: Measured | None = None
+        self._base: Round | None = None
+        self._best: Round | None = None
         self._rising = False
         self._changed = False
 
+    def __repr__(self) -> str:
+        return f"Validator({len(self._held_out)} held-out pictures, {len(self._trained)} training images, timesteps {self._timesteps})"
+
     @property
     def captions(self) -> list[str]:
-        """All captions that will be asked for, for who encodes them ahead."""
-        return [probe.caption for probe in (*self._held_out, *self._trained)]
+        """All captions that will be encoded, to encode them ahead."""
+        return [picture.caption for picture in (*self._held_out, *self._trained)]
 
-    def remember(self, told: Iterable[Event]) -> None:
-        """Go on from what an earlier part of the run told; rounds over other pictures do not count."""
-        for event in told:
+    def restore(self, events: Iterable[Event]) -> None:
+        """Continue from the events of an earlier part of the run; rounds over other pictures do not count."""
+        for event in events:
             if isinstance(event, ValidationDone):
-                same = set(event.held_out) == {p.name for p in self._held_out} and set(event.trained) == {p.name for p in self._trained}
+                same = set(event.val_losses) == {p.name for p in self._held_out} and set(event.train_losses) == {
+                    p.name for p in self._trained
+                }
                 self._changed = not same
                 if same:
-                    self._take(Measured(event.epoch, event.held_out, event.trained), event)
+                    self._take(Round(event.epoch, event.val_losses, event.train_losses), event)
 
-    def of_base(self, adapters: Mapping[str, AttachedAdapter], texts: Texts, process_group: ProcessGroup = SINGLE_PROCESS) -> list[Event]:
-        """The round of the base alone, once a run; nothing where it was told already."""
+    def validate_base(
+        self, adapters: Mapping[str, AttachedAdapter], texts: Texts, process_group: ProcessGroup = SINGLE_PROCESS
+    ) -> list[Event]:
+        """The round of the base alone, once a run; nothing where it was done before."""
         if self._base is not None:
             return []
         with ExitStack() as off:
             for adapter in adapters.values():
                 off.enter_context(adapter.off())
-            measured = self._measure(0, texts, process_group)
-        if bad := _not_finite(measured):
-            return [bad]
-        event = compare(0, measured, measured, None)
-        self._take(measured, event)
-        return [Warned(_CHANGED), event] if self._changed else [event]
+            found = self._measure(0, texts, process_group)
+        if warned := _not_finite(found):
+            return [warned]
+        event = compare(0, found, found, None)
+        self._take(found, event)
+        return [_changed(), event] if self._changed else [event]
 
-    def of_checkpoint(
+    def validate(
         self, adapters: Mapping[str, AttachedAdapter], texts: Texts, epoch: int, step: int, process_group: ProcessGroup = SINGLE_PROCESS
     ) -> list[Event]:
-        """The round of the weights as they are after `step` steps: what it says, and a warning where the run begins to memorise."""
-        before = self.of_base(adapters, texts, process_group)
+        """The round of the weights as they are after `step` steps, with a warning where the run begins to memorise."""
+        before = self.validate_base(adapters, texts, process_group)
         if self._base is None:
             return before
-        measured = self._measure(epoch, texts, process_group)
-        if bad := _not_finite(measured):
-            return [*before, bad]
-        event, was_rising = compare(step, measured, self._base, self._best), self._rising
-        self._take(measured, event)
+        found = self._measure(epoch, texts, process_group)
+        if warned := _not_finite(found):
+            return [*before, warned]
+        event, was_rising = compare(step, found, self._base, self._best), self._rising
+        self._take(found, event)
         begins = self._rising and not was_rising
-        return [*before, event, Warned(_warning(event))] if begins else [*before, event]
+        return [*before, event, _memorises(event)] if begins else [*before, event]
 
-    def _measure(self, epoch: int, texts: Texts, process_group: ProcessGroup) -> Measured:
-        """Ask about each picture once; processes that train together share the work, and all know the result."""
+    def _measure(self, epoch: int, texts: Texts, process_group: ProcessGroup) -> Round:
+        """The loss of each picture; processes that train together share the work, and all know the result."""
         mine = {
-            probe.name: probe_loss(self._model, texts, probe, self._timesteps, self._settings)
-            for probe in process_group.shard((*self._held_out, *self._trained))
+            picture.name: picture_loss(self._model, texts, picture, self._timesteps, self._objective, self._batch_size)
+            for picture in process_group.shard((*self._held_out, *self._trained))
         }
-        found = {name: loss for share in process_group.gather(mine) for name, loss in share.items()}
-        return Measured(epoch, {p.name: found[p.name] for p in self._held_out}, {p.name: found[p.name] for p in self._trained})
+        losses = {name: loss for share in process_group.gather(mine) for name, loss in share.items()}
+        return Round(epoch, {p.name: losses[p.name] for p in self._held_out}, {p.name: losses[p.name] for p in self._trained})
 
-    def _take(self, measured: Measured, event: ValidationDone) -> None:
-        if self._base is None or measured.epoch == 0:
-            self._base = measured
-        if self._best is None or measured.held_out_mean < self._best.held_out_mean:
-            self._best = measured
-        self._rising = event.since_best is not None and event.since_best_margin is not None and event.since_best > event.since_best_margin
-
-
-_CHANGED = "the pictures for validation have changed since the run began; what was measured before is not compared with what follows"
+    def _take(self, found: Round, event: ValidationDone) -> None:
+        if self._base is None or found.epoch == 0:
+            self._base = found
+        if self._best is None or found.val_loss < self._best.val_loss:
+            self._best = found
+        self._rising = event.above_best is not None and event.above_best_margin is not None and event.above_best > event.above_best_margin
 
 
-def _not_finite(measured: Measured) -> Warned | None:
-    """A warning where a loss is no finite number, such as after an overflow in half precision: such a round says nothing."""
-    bad = [name for name, loss in {**measured.held_out, **measured.trained}.items() if not math.isfinite(loss)]
+# -- what it warns of -------------------------------------------------------------------------------------------------
+
+
+def _changed() -> Warned:
+    return Warned.of(
+        Finding(
+            "validation.pictures_changed", "note", about="set",
+            message="The pictures for validation have changed since the run began; what was measured before is not compared with what follows.",
+        )
+    )  # fmt: skip
+
+
+def _not_finite(found: Round) -> Warned | None:
+    """A warning where a loss is not finite, such as after an overflow in half precision: such a round says nothing."""
+    bad = [name for name, loss in {**found.held_out, **found.trained}.items() if not math.isfinite(loss)]
     if not bad:
         return None
     more = f" and {len(bad) - 1} more" if len(bad) > 1 else ""
-    return Warned(f"validation after epoch {measured.epoch} gives no finite loss on {bad[0]}{more} and is left out; look at the samples")
+    return Warned.of(
+        Finding(
+            "validation.not_finite", "warning", about="picture", subjects=tuple(bad),
+            message=f"Validation after epoch {found.epoch} gives no finite loss on {bad[0]}{more} and is left out.",
+            evidence=Evidence(len(bad), "pictures without a finite loss"), fix=Fix("Look at the samples."),
+        )
+    )  # fmt: skip
 
 
-def _warning(event: ValidationDone) -> str:
-    rise = f"{event.since_best:.4f} ± {event.since_best_margin:.4f} over {len(event.held_out)} held-out pictures"
+def _memorises(event: ValidationDone) -> Warned:
+    """The warning where the held-out loss has begun to rise."""
+    assert event.above_best is not None
+    rise = f"{event.above_best:.4f} ± {event.above_best_margin:.4f} over {len(event.val_losses)} held-out pictures"
     if event.best_epoch == 0:
-        return (
-            f"after epoch {event.epoch} the LoRA is worse than the base alone on pictures that it has not seen (by {rise}); lower the rate"
+        message = f"After epoch {event.epoch} the LoRA is worse than the base alone on pictures that it has not seen (by {rise})."
+        fix = Fix("Lower the learning rate.")
+    else:
+        message = (
+            f"Since epoch {event.best_epoch} the loss on pictures that the LoRA has not seen rises (by {rise}): the run memorises now."
         )
-    return (
-        f"since epoch {event.best_epoch} the loss on pictures that it has not seen rises (by {rise}): the run memorises now; "
-        f"the checkpoint of epoch {event.best_epoch} is likely the better one"
-    )
-
-
-def make_validator(validation_set: ValidationSet, base: Base, settings: Settings) -> Validator:
-    """Everything that the rounds need: latents from the cache or made now, captions, and the files' sizes for SDXL."""
-    pictures = validation_set.pictures
-    cache = LatentCache(settings.cache / "latents")
-    requests = [item.latent_request for item in pictures]
-    latents = dict(encode_all(requests, base.encode_pixels, base.fingerprints["vae"], torch.float32, cache))
-    rules = settings.captions.rules
-    probes = [
-        Probe(
-            f"{item.picture.path.name} {item.picture.content[:8]}", item.picture.content, caption_for_validation(item, rules),
-            latents[index].contiguous(), SizeConditioning(item.picture.size, item.fit.crop, item.fit.bucket),
+        fix = Fix(f"The checkpoint of epoch {event.best_epoch} is likely the better one.")
+    return Warned.of(
+        Finding(
+            "validation.memorises", "warning", about="set", message=message,
+            evidence=Evidence(event.above_best, "rise of the held-out loss", rise), fix=fix,
         )
-        for index, item in enumerate(pictures)
-    ]  # fmt: skip
-    held_out = len(validation_set.held_out)
-    return Validator(base, settings, probes[:held_out], probes[held_out:])
+    )  # fmt: skip

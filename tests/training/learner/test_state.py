@@ -1,12 +1,14 @@
 """A saved state survives a kill before any of the writes that save the next, and a disk that spoils it."""
 
+import hashlib
+import io
 import os
 
 import pytest
 import torch
 
 from lorasmith.errors import RunError
-from lorasmith.training.records.state import TrainState, load_newest_state, save_state, saved_states
+from lorasmith.training.learner.state import LAYOUT, TrainState, load_newest_state, save_state, saved_states
 from tests.training.torture import kill_before_each_operation
 
 
@@ -61,12 +63,28 @@ def test_damaged_states_of_later_steps_do_not_push_out_the_good_ones(tmp_path):
     assert steps_in(tmp_path) == [1, 2]
 
 
-def test_a_state_of_another_version_is_refused_with_a_word(tmp_path):
-    state = state_of(3)
-    state.mood = "new"
-    save_state(tmp_path, state)
-    with pytest.raises(RunError, match="another version of Lorasmith .*'mood'"):
-        load_newest_state(tmp_path)
+def of_layout(folder, **values):
+    """A state file as another version of Lorasmith wrote it."""
+    content = io.BytesIO()
+    torch.save(values, content)
+    folder.mkdir(parents=True)
+    path = folder / "step-00000004.pt"
+    path.write_bytes(hashlib.sha256(content.getbuffer()).hexdigest().encode() + b"\n" + content.getbuffer())
+
+
+@pytest.mark.parametrize(
+    ("values", "which"),
+    [
+        ({"step": 4, "adapter": {}, "average": {}, "spoilt_in_a_row": 0}, "an older Lorasmith"),
+        ({"layout": LAYOUT + 1, "step": 4}, "a newer Lorasmith"),
+    ],
+    ids=["before fields were renamed", "of a later version"],
+)
+def test_a_state_of_another_layout_is_refused_with_what_to_do(tmp_path, values, which):
+    of_layout(tmp_path / "run" / "state", **values)
+    with pytest.raises(RunError, match=rf"run was saved by {which} .*Continue it with that version .*network\.weights") as caught:
+        load_newest_state(tmp_path / "run" / "state")
+    assert caught.value.code == "run.state_layout"
 
 
 def test_no_state_is_no_state(tmp_path):

@@ -1,0 +1,40 @@
+"""What is due when: checkpoints, samples and validation, after a step and at the end of an epoch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lorasmith.training.settings.tree import Settings
+
+
+@dataclass(frozen=True)
+class Due:
+    """What is to be done at one moment of a run."""
+
+    checkpoint: bool
+    samples: bool
+    validation: bool = False
+
+
+def due_after_step(settings: Settings, step: int, steps: int) -> Due:
+    """After `step` (from 1) of `steps`; what the end of the run does anyway is not due at the last one."""
+    between = step < steps
+    return Due(
+        checkpoint=between and _every(settings.checkpoints.save_every_n_steps, step),
+        samples=between and _every(settings.samples.every_n_steps, step),
+    )
+
+
+def due_after_epoch(settings: Settings, epoch: int, last: bool) -> Due:
+    """At the end of `epoch` (from 1); the LoRA of the last one is the final one, which is no checkpoint."""
+    checkpoints = settings.checkpoints.save_every_n_epochs
+    validation = settings.validation.every_n_epochs
+    return Due(
+        checkpoint=not last and _every(checkpoints, epoch),
+        samples=last or _every(settings.samples.every_n_epochs, epoch),
+        validation=validation != 0 and (last or _every(checkpoints if validation is None else validation, epoch)),
+    )
+
+
+def _every(n: int | None, count: int) -> bool:
+    return n is not None and n > 0 and count % n == 0

@@ -1,0 +1,82 @@
+"""`manifest.json`: what a run works with. Hashes of every input, and the machine; the settings with the seed are in `settings.toml`.
+
+A run that continues makes sure that its inputs are what they were. It could not end in the same bytes otherwise.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+import time
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from lorasmith.atomic import write_atomically
+from lorasmith.datasets.training_set import TrainingSet
+from lorasmith.errors import RunError
+
+PACKAGES = ("lorasmith", "torch", "diffusers", "transformers", "safetensors", "numpy", "pillow")
+
+Inputs = dict[str, Any]
+"""`pictures` (path -> hash), `base` (part -> hash), and `parent` (hash) where the run continues from a finished LoRA."""
+
+
+def inputs_of(training_set: TrainingSet, base: Mapping[str, str], parent: str | None = None) -> Inputs:
+    """What the result depends on: pictures with their captions, repeats and masks; `base` and `parent` are hashes already."""
+    described: dict[str, list[str]] = {}
+    for item in training_set.pictures:
+        masked = f" {item.mask.content}" if item.mask is not None else ""
+        described.setdefault(str(item.picture.path), []).append(f"{item.picture.content} {item.repeats} {item.picture.caption!r}{masked}")
+    return {
+        "pictures": {path: hashlib.sha256("\n".join(each).encode()).hexdigest() for path, each in described.items()},
+        "base": dict(base),
+        **({"parent": parent} if parent is not None else {}),
+    }
+
+
+def write_manifest(path: Path, inputs: Inputs, device: str, threads: int) -> None:
+    """Write down the inputs, and with which versions, on which device and with how many threads the run began."""
+    manifest = {
+        "inputs": inputs,
+        "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "device": device,
+        "threads": threads,
+        "versions": {name: version(name) for name in PACKAGES},
+    }
+    write_atomically(path, json.dumps(manifest, indent=1, ensure_ascii=False).encode())
+
+
+def thread_count(path: Path) -> int | None:
+    """With how many threads the run began; None where that is not known."""
+    return _read(path).get("threads")
+
+
+def check_inputs_unchanged(path: Path, inputs: Inputs) -> None:
+    """Raises RunError (`run.inputs_changed`) where pictures, captions, base or parent differ from when the run began."""
+    before = _read(path).get("inputs")
+    if before is None:
+        return  # killed before the manifest was written: nothing was trained yet
+    if "ancestor" in before:
+        before["parent"] = before.pop("ancestor")  # its name in the first version of the manifest
+    if before == inputs:
+        return
+    pictures = {**before["pictures"], **inputs["pictures"]}
+    changed = sorted(name for name in pictures if before["pictures"].get(name) != inputs["pictures"].get(name))
+    same_base = before["base"] == inputs["base"]
+    what = f"the picture or caption {changed[0]}" if changed else "the LoRA that it started from" if same_base else "the base model"
+    raise RunError(
+        f"The run {path.parent} cannot continue exactly, because {what} has changed. Put it back, or start a new run.",
+        code="run.inputs_changed", run=str(path.parent), changed=changed,
+    )  # fmt: skip
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, json.JSONDecodeError):
+        return {}

@@ -1,0 +1,49 @@
+"""What a run saves on its way: LoRA files to use, and its state to continue from. Only the main process writes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from lorasmith.training import events
+from lorasmith.training.learner.state import TrainState, save_state
+from lorasmith.training.non_finite import weights_not_finite
+from lorasmith.training.records.checkpoints import write_checkpoint
+from lorasmith.training.records.lora_metadata import lora_metadata
+from lorasmith.training.running import Run
+
+
+def save_run_state(run: Run, state: TrainState) -> None:
+    """Save everything that a killed run needs to continue.
+
+    Raises RunError where the weights are not finite: what was saved before stays the newest.
+    """
+    if not run.is_main:
+        return
+    if not run.learner.is_finite:
+        raise weights_not_finite(state.step, run.folder.root)
+    run.learner.save_to(state)
+    state.loss_sums = run.metrics.sums
+    save_state(run.folder.state, state)
+    run.emit(events.StateSaved(state.step))
+
+
+def save_checkpoint(run: Run, epoch: int, step: int, suffix: str = "", final: bool = False) -> Path:
+    """Write the LoRA of this moment as NAME + `suffix`, and the EMA's beside it where there is one; returns its path."""
+    path = run.folder.checkpoints / f"{run.settings.name}{suffix}.safetensors"
+    if not run.is_main:
+        return path
+    learner = run.learner
+    metadata = lora_metadata(run.settings, run.plan, run.data.training_set, learner.base, epoch, step, learner.adapters, learner.parent)
+    for written in reversed(write_checkpoint(path, learner, metadata, run.settings.checkpoints.save_precision)):
+        run.emit(events.CheckpointSaved(str(written.relative_to(run.folder.root)), epoch, step, final and written == path))
+    return path
+
+
+def step_suffix(step: int) -> str:
+    """How the LoRA of a step within an epoch is named: NAME-step00000412."""
+    return f"-step{step:08d}"
+
+
+def epoch_suffix(epoch: int) -> str:
+    """How the LoRA of an epoch is named: NAME-000003."""
+    return f"-{epoch:06d}"

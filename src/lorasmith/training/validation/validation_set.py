@@ -1,0 +1,93 @@
+"""Which pictures a run is validated on: held-out ones, that it never trains on, and as many that it does."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from lorasmith.dataset_folder import HOLDOUT, pictures_below
+from lorasmith.datasets.settings import BucketSettings, DatasetSettings
+from lorasmith.datasets.training_set import TrainingPicture, TrainingSet, open_training_set
+from lorasmith.draws import seed_of
+from lorasmith.errors import DatasetError, SettingsError
+from lorasmith.findings import Finding
+from lorasmith.training.settings.sections import ValidationSettings
+
+PLAIN = DatasetSettings(path=Path())
+"""The settings that all pictures are measured under: no augmentation, no masks."""
+
+
+@dataclass(frozen=True)
+class ValidationSet:
+    """The pictures to validate on, in their fixed order, and what is wrong with their folders. Their dataset is `PLAIN`."""
+
+    held_out: tuple[TrainingPicture, ...]
+    trained: tuple[TrainingPicture, ...]
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def pictures(self) -> tuple[TrainingPicture, ...]:
+        return self.held_out + self.trained
+
+
+def open_validation(
+    validation: ValidationSettings, datasets: Sequence[DatasetSettings], buckets: BucketSettings, training_set: TrainingSet
+) -> ValidationSet | None:
+    """The held-out pictures and as many training images; None where nothing is held out, or validation is off.
+
+    Raises:
+        DatasetError: the folder cannot be used, or a picture is both trained on and held out.
+        SettingsError: validation is set up, but there is nothing to validate on.
+    """
+    if validation.every_n_epochs == 0:
+        return None
+    folders = _folders(validation, datasets)
+    if not folders:
+        if validation != ValidationSettings():
+            given = next(
+                name for name in ValidationSettings.model_fields if getattr(validation, name) != getattr(ValidationSettings(), name)
+            )
+            raise SettingsError(
+                f"validation.{given} has no effect, because no picture is held out. Hold some out with "
+                f"`lorasmith layout {datasets[0].path} --holdout 0.1`, set validation.path, or remove it.",
+                code="settings.no_effect", setting=f"validation.{given}",
+            )  # fmt: skip
+        return None
+    held_out_set = open_training_set(folders, buckets)
+    _refuse_trained(held_out_set, training_set)
+    held_out = choose(held_out_set.pictures, validation.max_images)
+    trained = choose([item for item in training_set.pictures if not item.picture.is_reg], len(held_out))
+    return ValidationSet(held_out, trained, held_out_set.findings)
+
+
+def choose(pictures: Sequence[TrainingPicture], most: int) -> tuple[TrainingPicture, ...]:
+    """At most `most` pictures, chosen by their content: the same ones whatever they and the others are called; no exact copies."""
+    by_content = {item.picture.content: item for item in reversed(pictures)}
+    chosen = sorted(by_content, key=lambda content: seed_of("validation picture", content))[:most]
+    return tuple(replace(by_content[content], dataset=0, mask=None) for content in chosen)
+
+
+def _folders(validation: ValidationSettings, datasets: Sequence[DatasetSettings]) -> list[DatasetSettings]:
+    """Folders of held-out pictures, each at the resolution of the dataset that it belongs to."""
+    if validation.path is not None:
+        return [DatasetSettings(path=validation.path, repeats=1)]
+    beside = [(dataset, Path(dataset.path) / HOLDOUT) for dataset in datasets if not dataset.is_reg]
+    return [DatasetSettings(path=folder, repeats=1, resolution=dataset.resolution) for dataset, folder in beside if _has_pictures(folder)]
+
+
+def _has_pictures(folder: Path) -> bool:
+    return folder.is_dir() and bool(pictures_below(folder))
+
+
+def _refuse_trained(held_out: TrainingSet, training_set: TrainingSet) -> None:
+    """Raises DatasetError where the same bytes are on both sides: such a picture rewards memorising."""
+    trained = {item.picture.content: item.picture.path for item in training_set.pictures}
+    for item in held_out.pictures:
+        twin = trained.get(item.picture.content)
+        if twin is not None:
+            raise DatasetError(
+                f"{item.picture.path} is held out for validation and trained on as {twin}. Delete one of the two, "
+                "because a picture that was trained on cannot judge the LoRA.",
+                code="validation.held_out_is_trained", held_out=str(item.picture.path), trained=str(twin),
+            )  # fmt: skip
