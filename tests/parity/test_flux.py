@@ -10,9 +10,10 @@ import torch
 from safetensors.torch import load_file
 
 from lorasmith.models.architectures.parts import AUTOENCODER_KL
-from lorasmith.models.diffusion import Flow, add_noise, shift_for
+from lorasmith.models.diffusion import Flow, add_noise
 from lorasmith.models.flux import config
 from lorasmith.models.flux.base import Flux, image_ids, pack, unpack
+from lorasmith.models.flux.family import FLUX
 from lorasmith.models.parts import Part, build
 from lorasmith.models.texts import EncodedTexts
 from lorasmith.training.objective.batch_loss import predict
@@ -71,11 +72,16 @@ def drawn_for_timesteps(draws: list, flow: FlowSettings, count: int) -> torch.Te
     return found
 
 
+def size_shift(height, width):
+    """The family's shift for latents of this size."""
+    return math.exp(FLUX.defaults.shift.mu((height // 2) * (width // 2)))
+
+
 @pytest.mark.parametrize("case", cases_of("get_noisy_model_input_and_timesteps"), ids=lambda case: case.get("id"))
 def test_timesteps_and_noisy_latents_are_as_there(case):
     flow = settings(case["args"])
     count, _, height, width = case["latent_shape"]
-    sigmas = flow_sigmas(drawn_for_timesteps(case["draws"], flow, count), flow, height * width // 4)
+    sigmas = flow_sigmas(drawn_for_timesteps(case["draws"], flow, count), flow, size_shift(height, width))
     if case["sigmas_dtype"] == "torch.bfloat16":  # there, the scheduler's sigmas are rounded too; ours never are
         assert_like_bf16(sigmas, torch.tensor(case["sigmas"]))
         sigmas = sigmas.bfloat16().float()
@@ -103,7 +109,7 @@ def test_timesteps_and_noisy_latents_are_as_there(case):
 def test_every_drawn_number_becomes_the_sigma_of_the_reference(case):
     flow = settings(reference()["args_defaults"] | case["args"])
     assert wants_normal(flow.timestep_sampling, flow.weighting_scheme) == (case["draw"] == "normal")
-    sigmas = flow_sigmas(torch.tensor(case["in"]), flow, math.prod(case["latent_hw"]) // 4)
+    sigmas = flow_sigmas(torch.tensor(case["in"]), flow, size_shift(*case["latent_hw"]))
     assert_like(sigmas, case["sigma"])
     assert_like(1000 * sigmas, case["timestep"])
 
@@ -126,8 +132,9 @@ def test_latents_are_packed_as_there(case):
 
 @pytest.mark.parametrize("case", reference_cases(NAME, "flux_shift_mu"), ids=lambda case: str(case.get("image_seq_len")))
 def test_the_shift_grows_with_the_picture_as_there(case):
-    assert shift_for(case["image_seq_len"]) == pytest.approx(case["mu"], rel=1e-6)
-    assert math.exp(shift_for(case["image_seq_len"])) == pytest.approx(case["exp_mu"], rel=1e-6)
+    mu = FLUX.defaults.shift.mu(case["image_seq_len"])
+    assert mu == pytest.approx(case["mu"], rel=1e-6)
+    assert math.exp(mu) == pytest.approx(case["exp_mu"], rel=1e-6)
 
 
 @pytest.mark.parametrize("case", reference_cases(NAME, "sampling_schedules"), ids=lambda case: str(case.get("num_steps")))
@@ -164,7 +171,7 @@ def test_the_whole_way_to_the_loss_is_as_there(case):
     args, flow = case["args"], settings(case["args"])
     latents, noise, answer = (tensors()[f"{case['id']}.{name}"] for name in ("latents", "noise", "dit_output"))
     count, _, height, width = latents.shape
-    sigmas = flow_sigmas(drawn_for_timesteps(case["draws"], flow, count), flow, height * width // 4)
+    sigmas = flow_sigmas(drawn_for_timesteps(case["draws"], flow, count), flow, size_shift(height, width))
     recorder = Recorder(answer)
     said = predict(flux_with(recorder), latents, noise, 1000 * sigmas, EncodedTexts(torch.zeros(count, 3, 8), torch.zeros(count, 8)), flow)
     assert_like(recorder.asked["hidden_states"], tensors()[f"{case['id']}.dit_img"])

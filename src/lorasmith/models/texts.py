@@ -1,19 +1,20 @@
-"""Captions as a model reads them: how they are to be encoded, and what comes out."""
+"""Captions as a model reads them: how they are encoded, and what comes out."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import torch
+from torch import Tensor
 
 
 @dataclass(frozen=True)
 class TextOptions:
-    """How captions are read. What a family has no use for must be left as it is; it says so otherwise.
+    """How captions are read. Options that a family does not have must keep their defaults; it raises a SettingsError otherwise.
 
-    `clip_skip` k reads the k-th last layer of CLIP. `max_token_length` is the most tokens of a caption that are read; None: what
-    is usual for the family. `weighted` understands (emphasis:1.2). `mask_t5` keeps the model from reading T5's padding.
+    `clip_skip` k reads the k-th last layer of CLIP. `max_token_length` is the most tokens of a caption that are read; None: the usual
+    number of the family. `weighted` understands (emphasis:1.2). `mask_t5` keeps the model from reading T5's padding.
     """
 
     clip_skip: int = 1
@@ -24,37 +25,80 @@ class TextOptions:
 
 @dataclass(frozen=True, eq=False)
 class EncodedTexts:
-    """What the text encoders say of n captions; all captions of a run are equally long.
+    """What the text encoders make of n captions.
 
-    `states` (n, tokens, width) is read by attention, `pooled` (n, width) is the caption as a whole; `mask` (n, tokens), bool, is
-    False where nothing is to be read, and None where all is.
+    `states` (n, tokens, ...) is read by attention: (n, tokens, width), or with one more axis for the layers of a language model.
+    `pooled` (n, width) is the caption as a whole. `mask` (n, tokens), bool, is False where nothing is to be read, and None where all is.
+    `extra` is what else a family's denoiser reads, by name, each (n, ...).
+
+    Captions are equally long in most families. Those of `ragged` texts have their own lengths: padding (zeros, masked) is there only
+    because they are in one batch, so `cat` adds it and a slice cuts off what its captions do not need.
     """
 
-    states: torch.Tensor
-    pooled: torch.Tensor | None = None
-    mask: torch.Tensor | None = None
+    states: Tensor
+    pooled: Tensor | None = None
+    mask: Tensor | None = None
+    extra: Mapping[str, Tensor] = field(default_factory=dict)
+    ragged: bool = False
+
+    def __post_init__(self) -> None:
+        assert not self.ragged or self.mask is not None, "the mask of ragged texts says how long each is"
 
     def __len__(self) -> int:
         return len(self.states)
 
+    def __repr__(self) -> str:
+        return f"EncodedTexts({len(self)} captions, states {tuple(self.states.shape)}{', ragged' if self.ragged else ''})"
+
     def __getitem__(self, part: slice) -> EncodedTexts:
-        return EncodedTexts(*(None if t is None else t[part] for t in (self.states, self.pooled, self.mask)))  # type: ignore[arg-type]
+        """Some of the captions."""
+        some = self._map(lambda tensor: tensor[part])
+        return some._cut() if self.ragged else some
 
     @staticmethod
     def cat(several: Sequence[EncodedTexts]) -> EncodedTexts:
         """One after the other; they must come from one base and the same options."""
-        first = several[0]
-        return EncodedTexts(
-            torch.cat([one.states for one in several]),
-            None if first.pooled is None else torch.cat([one.pooled for one in several if one.pooled is not None]),
-            None if first.mask is None else torch.cat([one.mask for one in several if one.mask is not None]),
-        )
+        first, tensors = several[0], [one.tensors() for one in several]
+        return EncodedTexts.from_tensors({name: _stack([one[name] for one in tensors], first.ragged) for name in tensors[0]})
 
     def to(self, device: torch.device | str, dtype: torch.dtype) -> EncodedTexts:
-        """On a device; numbers as `dtype`, the mask as it is."""
-        return replace(
-            self,
-            states=self.states.to(device, dtype),
-            pooled=None if self.pooled is None else self.pooled.to(device, dtype),
-            mask=None if self.mask is None else self.mask.to(device),
-        )
+        """On a device; floating-point tensors as `dtype`, masks and numbers of tokens as they are."""
+        return self._map(lambda tensor: tensor.to(device, dtype if tensor.is_floating_point() else tensor.dtype))
+
+    def cpu(self) -> EncodedTexts:
+        """In the main memory, in the same dtypes."""
+        return self._map(lambda tensor: tensor.cpu())
+
+    def tensors(self) -> dict[str, Tensor]:
+        """All tensors by their names, for a cache: the mask of ragged texts as `ragged`, extra ones as `extra.NAME`."""
+        named = {"states": self.states, "pooled": self.pooled, "ragged" if self.ragged else "mask": self.mask}
+        return {name: tensor for name, tensor in named.items() if tensor is not None} | {f"extra.{k}": v for k, v in self.extra.items()}
+
+    @classmethod
+    def from_tensors(cls, tensors: Mapping[str, Tensor]) -> EncodedTexts:
+        """What `tensors` gave."""
+        ragged = "ragged" in tensors
+        extra = {name.removeprefix("extra."): tensor for name, tensor in tensors.items() if name.startswith("extra.")}
+        return cls(tensors["states"], tensors.get("pooled"), tensors["ragged"] if ragged else tensors.get("mask"), extra, ragged)
+
+    def _map(self, change: Callable[[Tensor], Tensor]) -> EncodedTexts:
+        return EncodedTexts.from_tensors({name: change(tensor) for name, tensor in self.tensors().items()})
+
+    def _cut(self) -> EncodedTexts:
+        """Without the padding that none of the captions needs; tensors with as many tokens as the states are cut with them."""
+        assert self.mask is not None
+        tokens = self.mask.shape[1]
+        longest = int(self.mask.sum(1).max()) if len(self.mask) else 0
+        return self._map(lambda tensor: tensor[:, :longest] if tensor.ndim > 1 and tensor.shape[1] == tokens else tensor)
+
+
+def _stack(tensors: Sequence[Tensor], ragged: bool) -> Tensor:
+    """Tensors (n, ...) one below the other; ragged ones are filled up with zeros along their second axis."""
+    if ragged and tensors[0].ndim > 1:
+        longest = max(tensor.shape[1] for tensor in tensors)
+        tensors = [_filled(tensor, longest) for tensor in tensors]
+    return torch.cat(list(tensors))
+
+
+def _filled(tensor: Tensor, tokens: int) -> Tensor:
+    return torch.cat([tensor, tensor.new_zeros(len(tensor), tokens - tensor.shape[1], *tensor.shape[2:])], dim=1)

@@ -24,7 +24,7 @@ from lorasmith.models.texts import TextOptions
 from lorasmith.training import events
 from lorasmith.training.commands import Commands
 from lorasmith.training.learner.learner import Learner
-from lorasmith.training.learner.text_states import TextStates, reader, tensors_of
+from lorasmith.training.learner.text_states import TextStates, reader
 from lorasmith.training.objective.batch_loss import PreparedBatch
 from lorasmith.training.optim.optimizers import make_optimizer
 from lorasmith.training.optim.parameter_groups import PartRates, make_groups
@@ -40,7 +40,7 @@ def open_toy(folder, dtype=torch.float32):
 
 
 def equal(a, b):
-    first, second = tensors_of(a), tensors_of(b)
+    first, second = a.tensors(), b.tensors()
     return first.keys() == second.keys() and all(
         torch.equal(first[name], second[name]) and first[name].dtype == second[name].dtype for name in first
     )
@@ -89,7 +89,7 @@ def test_freed_encoders_leave_the_memory_and_a_caption_that_was_not_encoded_is_n
 
 def test_what_memory_cannot_hold_is_read_from_disk(tmp_path, monkeypatch):
     base = open_toy(toy_folder("sd1"))
-    one = sum(tensor.nbytes for tensor in tensors_of(base.encode_texts(["a"], TextOptions())).values())
+    one = sum(tensor.nbytes for tensor in base.encode_texts(["a"], TextOptions()).tensors().values())
     texts = TextStates(base, TextOptions(), trained=False, cache=TextCache(tmp_path), room=2 * one)
     list(texts.encode_all(CAPTIONS))
     wanted = TextStates(base, TextOptions(), trained=False)(CAPTIONS)

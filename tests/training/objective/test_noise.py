@@ -99,8 +99,7 @@ def test_input_perturbation_changes_what_is_seen_and_not_what_is_asked(latents):
 
 
 def timesteps_of(diffusion, within, flow=None, steps=40):
-    shape = torch.Size((50, 4, 8, 8))
-    return torch.cat([timesteps_for(diffusion, shape, flow or FlowSettings(), 1, step, 0, within) for step in range(steps)])
+    return torch.cat([timesteps_for(diffusion, 50, 1.7, flow or FlowSettings(), 1, step, 0, within) for step in range(steps)])
 
 
 def test_a_range_of_timesteps_holds_its_least_and_not_its_most():

@@ -89,11 +89,11 @@ def empty_module(part: Part) -> nn.Module:
     name = part.class_name
     with init_empty_weights(include_buffers=False):
         try:
-            if part.architecture.library == "diffusers":
-                # Knows the settings that earlier versions wrote, where the bare class does not.
-                made = getattr(importlib.import_module("diffusers"), name)
-                return made.from_config({key: value for key, value in part.settings.items() if not key.startswith("_")})
-            return build(part)
+            if part.architecture.config_class:
+                return build(part)
+            # A folder's config has marks of diffusers beside the settings; its classes know the settings that earlier versions wrote.
+            settings = {key: value for key, value in part.settings.items() if not key.startswith("_")}
+            return getattr(importlib.import_module(part.architecture.library), name).from_config(settings)
         except (TypeError, ValueError, KeyError, IndexError, AttributeError) as error:
             raise BaseModelError(
                 f"The settings of the {name} make no model ({_first_line(error)}): download the base again.", code="base.damaged", part=name

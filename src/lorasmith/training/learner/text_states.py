@@ -69,9 +69,9 @@ class TextStates:
             return self._kept[caption]
         key = text_key(caption, self._reader)
         found = None if self._cache is None else self._cache.get(key)
-        states = self._encode(caption) if found is None else EncodedTexts(found["states"], found.get("pooled"), found.get("mask"))
+        states = self._encode(caption) if found is None else EncodedTexts.from_tensors(found)
         if found is None and self._cache is not None:
-            self._cache.put(key, tensors_of(states))
+            self._cache.put(key, states.tensors())
         self._keep(caption, states)
         return states
 
@@ -82,8 +82,7 @@ class TextStates:
                 "go on with lorasmith resume, which encodes it again"
             )
         with torch.no_grad():
-            states = self._base.encode_texts([caption], self._options)
-        return EncodedTexts(*(None if t is None else t.cpu() for t in (states.states, states.pooled, states.mask)))  # type: ignore[arg-type]
+            return self._base.encode_texts([caption], self._options).cpu()
 
     def _keep(self, caption: str, states: EncodedTexts) -> None:
         """Keep in memory, and drop what was not asked for longest where there is no room."""
@@ -93,14 +92,8 @@ class TextStates:
             self._used -= _bytes(self._kept.popitem(last=False)[1])
 
 
-def tensors_of(texts: EncodedTexts) -> dict[str, torch.Tensor]:
-    """The tensors of encoded captions by their names."""
-    named = {"states": texts.states, "pooled": texts.pooled, "mask": texts.mask}
-    return {name: tensor for name, tensor in named.items() if tensor is not None}
-
-
 def _bytes(texts: EncodedTexts) -> int:
-    return sum(tensor.nbytes for tensor in tensors_of(texts).values())
+    return sum(tensor.nbytes for tensor in texts.tensors().values())
 
 
 def reader(base: Base, options: TextOptions) -> str:

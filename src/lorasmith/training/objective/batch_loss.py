@@ -24,7 +24,7 @@ from lorasmith.training.objective.losses import LOSSES, THRESHOLDS, threshold_na
 from lorasmith.training.objective.masked import masked_mean, sample_mean
 from lorasmith.training.objective.noise import Noise, noise_for
 from lorasmith.training.objective.noise_settings import NoiseSettings
-from lorasmith.training.objective.timesteps import flow_weight, timesteps_for
+from lorasmith.training.objective.timesteps import flow_weight, size_shift_of, timesteps_for
 from lorasmith.training.objective.weighting import WEIGHTINGS, signal_to_noise, timestep_weight
 
 
@@ -69,7 +69,8 @@ def noising_for(base: Base, latents: torch.Tensor, objective: Objective, step: i
     """How the samples of a step, from number `first_sample` on, are noised; the same each time it is called."""
     drawn_for = (objective.seed, step, first_sample)
     diffusion = trained_diffusion(base, objective.noise)
-    timesteps = timesteps_for(diffusion, latents.shape, objective.flow, *drawn_for, objective.noise.timesteps)
+    shift = size_shift_of(base, *latents.shape[-2:])
+    timesteps = timesteps_for(diffusion, len(latents), shift, objective.flow, *drawn_for, objective.noise.timesteps)
     return Noising(noise_for(latents, objective.noise, *drawn_for), timesteps, diffusion)
 
 

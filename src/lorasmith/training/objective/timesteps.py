@@ -16,14 +16,21 @@ import math
 import torch
 
 from lorasmith.draws import generator_for, rng_for
-from lorasmith.models.diffusion import Ddpm, Diffusion, shift_for
+from lorasmith.models.base import Base
+from lorasmith.models.diffusion import Ddpm, Diffusion
 from lorasmith.training.objective.flow_settings import FlowSettings
 from lorasmith.training.objective.timestep_samplings import TIMESTEP_SAMPLINGS, WEIGHTING_SCHEMES, wants_normal
 
 
-def flow_sigmas(drawn: torch.Tensor, flow: FlowSettings, tokens: int) -> torch.Tensor:
-    """The sigmas of samples, float32 (n,), from their drawn numbers (n,); `tokens` are those of the picture's latents."""
-    return TIMESTEP_SAMPLINGS[flow.timestep_sampling].sigmas(drawn, flow.shape(math.exp(shift_for(tokens))))
+def flow_sigmas(drawn: torch.Tensor, flow: FlowSettings, size_shift: float) -> torch.Tensor:
+    """The sigmas of samples, float32 (n,), from their drawn numbers (n,); `size_shift` follows from the picture's size."""
+    return TIMESTEP_SAMPLINGS[flow.timestep_sampling].sigmas(drawn, flow.shape(size_shift))
+
+
+def size_shift_of(base: Base, height: int, width: int) -> float:
+    """The family's own shift of sigmas for latents of this size; 1 moves nothing."""
+    shift = base.defaults.shift
+    return 1.0 if shift is None else math.exp(shift.mu(base.tokens(height, width)))
 
 
 def flow_weight(sigmas: torch.Tensor, scheme: str) -> torch.Tensor:
@@ -51,19 +58,20 @@ def squeezed(sigmas: torch.Tensor, within: tuple[int, int]) -> torch.Tensor:
 
 
 def draw_flow_timesteps(
-    count: int, flow: FlowSettings, tokens: int, seed: int, step: int, first_sample: int, within: tuple[int, int] = WHOLE
+    count: int, flow: FlowSettings, size_shift: float, seed: int, step: int, first_sample: int, within: tuple[int, int] = WHOLE
 ) -> torch.Tensor:
-    """Timesteps from 0 to 1000, float32 (count,), for pictures of `tokens` tokens each."""
+    """Timesteps from 0 to 1000, float32 (count,), for pictures of one size."""
     draw = torch.randn if wants_normal(flow.timestep_sampling, flow.weighting_scheme) else torch.rand
     drawn = [draw((), generator=generator_for("timestep", seed, step, first_sample + k)) for k in range(count)]
-    sigmas = flow_sigmas(torch.stack(drawn), flow, tokens)
+    sigmas = flow_sigmas(torch.stack(drawn), flow, size_shift)
     return 1000 * (sigmas if within == WHOLE else squeezed(sigmas, within))
 
 
 def timesteps_for(
-    diffusion: Diffusion, shape: torch.Size, flow: FlowSettings, seed: int, step: int, first_sample: int, within: tuple[int, int] = WHOLE
-) -> torch.Tensor:
-    """The timesteps of a batch of latents of `shape` (n, c, h, w), as its family is trained, kept to the range `within`."""
+    diffusion: Diffusion, count: int, size_shift: float, flow: FlowSettings, seed: int, step: int, first_sample: int,
+    within: tuple[int, int] = WHOLE,
+) -> torch.Tensor:  # fmt: skip
+    """The timesteps of `count` samples of one size, as their family is trained, kept to the range `within`."""
     if isinstance(diffusion, Ddpm):
-        return draw_timesteps(shape[0], len(diffusion.alphas_cumprod), seed, step, first_sample, within)
-    return draw_flow_timesteps(shape[0], flow, shape[-2] * shape[-1] // 4, seed, step, first_sample, within)
+        return draw_timesteps(count, len(diffusion.alphas_cumprod), seed, step, first_sample, within)
+    return draw_flow_timesteps(count, flow, size_shift, seed, step, first_sample, within)
