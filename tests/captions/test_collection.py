@@ -46,7 +46,7 @@ def test_only_the_ending_that_is_asked_for_counts(tmp_path):
     filled(tmp_path, a__png=None, a__caption=b"hat", a__txt=b"solo")
     assert open_captions(tmp_path)["a.txt"].caption.text == "solo"
     assert open_captions(tmp_path, "caption")["a.caption"].caption.text == "hat"
-    with pytest.raises(SettingsError, match="ending of pictures"):
+    with pytest.raises(SettingsError, match="suffix of pictures"):
         open_captions(tmp_path, ".png")
 
 
@@ -130,7 +130,7 @@ def test_a_wrong_encoding_is_refused(tmp_path, encoding, words):
 
 def test_utf_16_taken_for_latin_1_is_noticed(tmp_path):
     collection = open_captions(filled(tmp_path, a__png=None, a__txt="hat".encode("utf-16")), unreadable_too=True)
-    with pytest.raises(DatasetError, match="may be utf-16"):
+    with pytest.raises(DatasetError, match="try utf-16"):
         collection.conversions("latin-1")
 
 

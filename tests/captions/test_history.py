@@ -110,7 +110,7 @@ def test_saving_refuses_where_a_caption_was_changed_since_it_was_read(folder):
     collection = open_captions(folder)
     (folder / "00001.txt").write_text("by hand", encoding="utf-8")
     before = contents(folder)
-    with pytest.raises(DatasetError, match=r"00001\.txt.*Open the folder again"):
+    with pytest.raises(DatasetError, match=r"00001\.txt.*open the folder again"):
         plan_edit(collection, edit_of("add", tags=["new"])).save()
     assert contents(folder) == before
     assert collection.history.operations() == []
@@ -365,7 +365,7 @@ def test_an_interrupted_operation_is_finished_wherever_it_stopped(folder, after_
 
 
 @pytest.mark.parametrize("left", [b"", b"\0" * 17, b"zorvex, hat, solo, n\0\0\0\0", b"zorvex, hat, solo", b"zorvex, hat, solo, new      "])
-def test_what_a_power_cut_took_is_mended_at_the_next_start_of_the_machine(folder, left, monkeypatch):
+def test_what_a_power_cut_undid_is_rewritten_after_the_next_boot(folder, left, monkeypatch):
     before = contents(folder)
     plan_edit(open_captions(folder), edit_of("add", tags=["new"])).save()
     after = contents(folder)
@@ -373,7 +373,7 @@ def test_what_a_power_cut_took_is_mended_at_the_next_start_of_the_machine(folder
     path.write_bytes(left)
     an_hour_ago = time.time() - 3600
     os.utime(path, (an_hour_ago, an_hour_ago))
-    monkeypatch.setattr(history_module, "_start_of_machine", lambda: "another start")
+    monkeypatch.setattr(history_module, "_boot_id", lambda: "another start")
     collection = open_captions(folder)
     assert contents(folder) == after
     collection.undo()
@@ -384,7 +384,7 @@ def test_what_was_changed_by_hand_before_the_power_cut_stays(folder, monkeypatch
     plan_edit(open_captions(folder), edit_of("add", tags=["new"])).save()
     (folder / "00000.txt").write_bytes(TEXTS[0])  # put back by hand, after the operation
     (folder / "00001.txt").write_bytes(b"by hand")
-    monkeypatch.setattr(history_module, "_start_of_machine", lambda: "another start")
+    monkeypatch.setattr(history_module, "_boot_id", lambda: "another start")
     open_captions(folder)
     assert contents(folder)["00000.txt"] == TEXTS[0]
     assert contents(folder)["00001.txt"] == b"by hand"
@@ -399,7 +399,7 @@ def test_after_a_power_cut_the_last_word_on_each_file_counts(folder, monkeypatch
     after = contents(folder)
     for name in after:
         (folder / name).write_bytes(b"\0\0\0")
-    monkeypatch.setattr(history_module, "_start_of_machine", lambda: "another start")
+    monkeypatch.setattr(history_module, "_boot_id", lambda: "another start")
     open_captions(folder)
     assert contents(folder) == after
 

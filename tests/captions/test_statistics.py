@@ -13,7 +13,7 @@ from lorasmith.captions.advice.advise import advise
 from lorasmith.captions.advice.checked import CheckedCaptions
 from lorasmith.captions.caption import Caption
 from lorasmith.captions.caption_report import report_json, report_page, write_report
-from lorasmith.captions.statistics import Spread, statistics_of, together
+from lorasmith.captions.statistics import Spread, statistics_of, tag_pairs
 from lorasmith.captions.tag_cloud import BACKGROUND, FONTS, tag_cloud, undrawable
 from lorasmith.pages.render import page_html
 from tests.pages.reader import ReadPage
@@ -53,11 +53,11 @@ def test_each_caption_is_counted_in_tags_characters_and_tokens():
 def test_pairs_that_stand_together_more_often_than_by_chance():
     lists = [["sun", "beach"], ["beach", "sun", "x"], ["night", "moon"], ["moon", "night"], ["x", "y"], ["sun", "y"]]
     counts = {"sun": 3, "beach": 2, "night": 2, "moon": 2, "x": 2, "y": 2}
-    found = together(lists, counts)
+    found = tag_pairs(lists, counts)
     assert [(pair.first, pair.second, pair.captions) for pair in found] == [("moon", "night", 2), ("beach", "sun", 2)]
     assert found[0].strength == 1.0
     assert found[1].strength == pytest.approx(np.log2((1 / 3) / (1 / 2 * 1 / 3)) / np.log2(3), abs=1e-3)
-    assert together([["a", "b"]] * 4, {"a": 4, "b": 4}) == ()  # what is everywhere tells nothing
+    assert tag_pairs([["a", "b"]] * 4, {"a": 4, "b": 4}) == ()  # what is everywhere tells nothing
 
 
 def test_the_json_has_everything():

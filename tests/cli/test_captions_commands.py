@@ -173,14 +173,14 @@ def test_tags_are_completed_from_a_list(tmp_path):
 @pytest.mark.parametrize(
     ("command", "words"),
     [
-        (["add", "new", "--where", "tga:x"], "at character 1: there is no tga:"),
+        (["add", "new", "--where", "tga:x"], "at character 1: there is no field tga:"),
         (["add", "new", "--only", "carl"], "carl"),
         (["add", ","], "edit add"),
         (["sort", "--by", "probability"], "captions tag"),
         (["sort", "--by", "colour"], "edit sort cannot use by"),
-        (["truncate", "--tokens", "75"], "Name the base model"),
+        (["truncate", "--tokens", "75"], "name the base model"),
         (["drop-common", "--above", "90"], "less than 1"),
-        (["drop-rare", "--fewer-than", "2", "--count-in", "world"], "Choose folder or scope"),
+        (["drop-rare", "--fewer-than", "2", "--count-in", "world"], "choose folder or scope"),
         (["implications"], "--vocabulary"),
         (["regex", "(", ""], "cannot be used"),
         (["spell", "loudly"], "spell"),

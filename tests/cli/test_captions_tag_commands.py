@@ -150,7 +150,7 @@ def test_one_caption_in_another_encoding_is_named_and_the_others_are_labelled(zo
     (zorvex / "0002.txt").write_bytes(LATIN)
     result = captions("tag", zorvex, "--tagger", "demo", "--mode", "append", "--append", "new")
     assert result.exit_code == 1
-    assert "0002.txt cannot be read as UTF-8 text: convert with `lorasmith captions convert" in result.stderr
+    assert "0002.txt cannot be read as UTF-8 text: convert it with `lorasmith captions convert" in result.stderr
     assert "changed 14 of 14 captions" in result.output
     assert as_data("tag", zorvex, "--mode", "append", "--only", "0001.png")["failures"] == []
     result = captions("describe", zorvex, "--endpoint", server.url, "--model", "eyes", "--prompt", "?")
@@ -252,7 +252,7 @@ def test_words_are_checked_and_suggested_with_the_bases_tokenizer(zorvex):
     shown = captions("triggers", zorvex, "--suggest", "3", "--base", "demo").output.splitlines()
     assert len(shown) == 3
     assert all("tokens)" in line for line in shown)
-    with pytest.raises(InputError, match="Give --base"):
+    with pytest.raises(InputError, match="give --base"):
         captions("triggers", zorvex, "--suggest", "3")
     with pytest.raises(InputError, match="separate steps"):
         captions("triggers", zorvex, "--suggest", "3", "--mend")
@@ -286,7 +286,7 @@ def test_check_says_what_is_wrong_with_its_number_and_strict_fails(zorvex):
     } <= set(found)
     assert found["captions.empty"]["subjects"] == ["0002.txt"]
     assert found["captions.too_many_tokens"]["details"][0].startswith("0004.txt: ")
-    assert tree["skipped"] == ["Tags beside tags that imply them were not looked for. Name a list of implications."]
+    assert tree["skipped"] == ["Tags beside tags that imply them were not looked for: name a list of implications."]
     shown = captions("check", zorvex, "--base", "demo", "--strict")
     assert shown.exit_code == 1
     assert "error: 1 caption is empty. 1 of 15 captions." in shown.output

@@ -1,11 +1,11 @@
 """A caption: the text beside a picture, as a sentence or as tags between commas.
 
-`Caption` keeps the file's bytes. Tags and text are views of them, and as long as nobody edits it a caption is written as it was read.
-An edit makes a new `Caption` in the old one's manner: its byte order mark, its line ends, its spaces (or none) after commas, its
-newline at the end.
+`Caption` keeps the file's bytes. Tags and text are views of them, and a caption that nobody edits is written as it was read. An edit
+makes a new `Caption` in the format of the old one: its byte order mark, its line ends, its spaces (or none) after commas, its newline
+at the end.
 
 Tags are read from the first line that is not blank, which is the line that training reads. Further lines (a sentence below the tags,
-other wordings) belong to the text and are left alone by edits of tags.
+other wordings) belong to the text; edits of tags leave them alone.
 """
 
 from __future__ import annotations
@@ -18,38 +18,14 @@ from lorasmith.errors import DatasetError, InputError
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
-KAOMOJI = frozenset(
-    [
-        "0_0",
-        "(o)_(o)",
-        "+_+",
-        "+_-",
-        "._.",
-        "<o>_<o>",
-        "<|>_<|>",
-        "=_=",
-        ">_<",
-        "3_3",
-        "6_9",
-        ">_o",
-        "@_@",
-        "^_^",
-        "o_o",
-        "u_u",
-        "x_x",
-        "|_|",
-        "||_||",
-        "^o^",
-        "\\m/",
-        "\\o/",
-        "\\||/",
-        "\\n/",
-    ]
-)
-"""Faces written in letters: an underscore, a bracket or a backslash in them is no stand-in for something else."""
+KAOMOJI = frozenset([
+    "0_0", "(o)_(o)", "+_+", "+_-", "._.", "<o>_<o>", "<|>_<|>", "=_=", ">_<", "3_3", "6_9", ">_o", "@_@", "^_^", "o_o", "u_u", "x_x",
+    "|_|", "||_||", "^o^", "\\m/", "\\o/", "\\||/", "\\n/",
+])  # fmt: skip
+"""Faces written in letters: their underscores, brackets and backslashes are meant as they are."""
 
 WORDS_OF_A_SENTENCE = 6
-"""A part between commas with at least so many words begins a sentence; tags are shorter."""
+"""A part between commas with at least this many words begins a sentence; tags are shorter."""
 
 
 def read_caption(path: Path | str) -> str:
@@ -63,7 +39,9 @@ def read_caption(path: Path | str) -> str:
     try:
         raw = Path(path).read_bytes()
     except OSError as error:
-        raise DatasetError(f"{path} cannot be opened ({error.strerror}): check its name and that you may read it.") from error
+        raise DatasetError(
+            f"{path} cannot be opened ({error.strerror}): check its name and its permissions.", code="captions.not_readable", path=str(path)
+        ) from error
     if not is_utf8(raw):
         raise _not_utf8(path)
     return Caption(raw).text
@@ -81,7 +59,7 @@ def join_tags(tags: Iterable[str], separator: str = ",") -> str:
 
 @dataclass(frozen=True, slots=True)
 class Caption:
-    """What a caption file holds. `raw` is UTF-8, with or without a byte order mark; see `is_utf8`."""
+    """The content of a caption file. `raw` is UTF-8, with or without a byte order mark; see `is_utf8`."""
 
     raw: bytes = b""
 
@@ -104,10 +82,10 @@ class Caption:
         return split_tags(_tag_line(self.text)[1])
 
     def with_text(self, text: str) -> Caption:
-        """This caption saying `text` (lines with `\\n` between them), in the manner of the old file. The same text is the same bytes.
+        """This caption with another text (lines with `\\n` between them), in the format of the old file. The same text is the same bytes.
 
         Raises:
-            InputError: the text holds a NUL, which no text editor writes.
+            InputError: the text contains a NUL, which no text editor writes.
         """
         if text == self.text:
             return self
@@ -116,14 +94,14 @@ class Caption:
         newline = "\r\n" if "\r\n" in old else "\r" if "\r" in old else "\n"
         end = newline if old.endswith(("\n", "\r")) or text.endswith("\n") else ""
         if "\0" in text:
-            raise InputError("A caption cannot hold the character NUL: leave it out.")
+            raise InputError("A caption cannot contain the character NUL: leave it out.", code="captions.nul")
         return Caption(mark + (text.replace("\n", newline) + end).encode())
 
     def with_tags(self, tags: Iterable[str]) -> Caption:
         """This caption with other tags on its line of tags; the other lines stay. The same tags are the same bytes.
 
         Raises:
-            InputError: a tag is blank or holds a comma or a line end, so that it would be read back as other tags.
+            InputError: a tag is blank or contains a comma or a line end, so that it would be read back as other tags.
         """
         tags = list(tags)
         text = self.text
@@ -132,7 +110,7 @@ class Caption:
         if tags == old:
             return self
         for tag in set(tags).difference(old):
-            refuse_what_is_no_tag(tag)
+            check_tag(tag)
         inner = line.strip(" \t,")
         separator = "," if "," in inner and ", " not in inner else ", "
         indent = line[: len(line) - len(line.lstrip())]
@@ -141,28 +119,28 @@ class Caption:
 
     @property
     def parts(self) -> tuple[list[str], list[str]]:
-        """`tags` in two: those that are tags, and those behind them that make up a sentence with commas in it.
+        """`tags` in two parts: the tags proper, and the parts behind them that make up a sentence with commas in it.
 
-        A sentence begins at the first part that has six words, or that begins with a capital letter, has several words and stands on a
-        line that ends like a sentence.
+        A sentence begins at the first part that has six words, or that begins with a capital letter and has several words, on a line that
+        ends like a sentence.
         """
         line = _tag_line(self.text)[1]
         tags = split_tags(line)
         ends = line.rstrip().endswith((".", "!", "?"))
-        long = WORDS_OF_A_SENTENCE - 1  # spaces; counting them first is what makes 100,000 captions quick
+        long = WORDS_OF_A_SENTENCE - 1  # spaces; counting them first makes 100,000 captions quick
         start = next((n for n, tag in enumerate(tags) if (ends or tag.count(" ") >= long) and _begins_sentence(tag, ends)), len(tags))
         return tags[:start], tags[start:]
 
     @property
     def sentence(self) -> str:
-        """What is no tag: the sentence on the line of tags and the lines below it, with `\\n` between them; "" where there is none."""
+        """What is not a tag: the sentence on the line of tags and the lines below it, with `\\n` between them; "" where there is none."""
         own = join_tags(self.parts[1])
         below = [line.strip() for line in _tag_line(self.text)[2].split("\n")]
         return "\n".join(line for line in (own, *below) if line)
 
 
 def is_utf8(raw: bytes) -> bool:
-    """Whether bytes are a caption's. UTF-16 without a byte order mark is UTF-8 by its letter; what gives it away are its NULs."""
+    """Whether bytes are UTF-8 text. UTF-16 without a byte order mark can pass for UTF-8; its NULs give it away."""
     if b"\0" in raw:
         return False
     try:
@@ -172,19 +150,22 @@ def is_utf8(raw: bytes) -> bool:
     return True
 
 
-def refuse_what_is_no_tag(tag: str) -> None:
-    """Raises InputError for what would be read back as no tag, or as several."""
+def check_tag(tag: str) -> None:
+    """Raises InputError for a text that would be read back as no tag, or as several."""
     if split_tags(tag) != [tag] or "\n" in tag or "\r" in tag or "\0" in tag:
-        raise InputError(f"{tag!r} is not one tag (blank, with a comma or a line end in it, or with spaces around it): give one tag.")
+        raise InputError(
+            f"{tag!r} is not one tag (it is blank, contains a comma or a line end, or has spaces around it): give one tag.",
+            code="captions.not_a_tag", tag=tag,
+        )  # fmt: skip
 
 
 def tag_key(tag: str) -> str:
-    r"""What makes tags the same: their letters, with `\(` and `\)` read as brackets, which is how prompts write them."""
+    r"""What tags are compared by: their letters, with `\(` and `\)`, as prompts write them, read as parentheses."""
     return tag.replace("\\(", "(").replace("\\)", ")") if "\\" in tag else tag
 
 
 def with_spaces(tag: str) -> str:
-    """The tag with spaces for its underscores; kaomoji stay as they are, and so does what is nothing but underscores."""
+    """The tag with spaces for its underscores; kaomoji, and tags of underscores alone, stay as they are."""
     return tag if tag in KAOMOJI else tag.replace("_", " ").strip() or tag
 
 
@@ -224,5 +205,6 @@ def _begins_sentence(tag: str, line_ends: bool) -> bool:
 def _not_utf8(path: Path | str) -> DatasetError:
     return DatasetError(
         f"{path} is not UTF-8 text: open it in a text editor and save it with the encoding UTF-8, or convert all such captions of its "
-        "folder with `lorasmith captions convert FOLDER --from latin-1` (or the encoding that they were written in)."
-    )
+        "folder with `lorasmith captions convert FOLDER --from latin-1` (or the encoding that they were written in).",
+        code="captions.not_utf8", path=str(path),
+    )  # fmt: skip

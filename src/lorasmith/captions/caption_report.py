@@ -69,7 +69,7 @@ def _facts(statistics: Statistics) -> Facts:
 
 def _spread(values: Mapping[str, int]) -> str:
     spread = Spread.of(values.values())
-    return f"{spread.least:g} to {spread.most:g}, median {spread.median:g}"
+    return f"{spread.min:g} to {spread.max:g}, median {spread.median:g}"
 
 
 def _tags(statistics: Statistics) -> tuple[Block, ...]:
@@ -83,7 +83,7 @@ def _tags(statistics: Statistics) -> tuple[Block, ...]:
 
 def _pairs(statistics: Statistics) -> tuple[Block, ...]:
     rows = [
-        (f"{pair.first} + {pair.second}", f"{pair.captions:,}", Bar(pair.strength, f"{pair.strength:.2f}")) for pair in statistics.together
+        (f"{pair.first} + {pair.second}", f"{pair.captions:,}", Bar(pair.strength, f"{pair.strength:.2f}")) for pair in statistics.pairs
     ]
     if not rows:
         return (Text("No two tags occur together more often than by chance.", quiet=True),)

@@ -1,12 +1,12 @@
-"""All captions below a folder at once: read in seconds, changed together, every change kept in the folder's history.
+"""All captions below a folder at once: read in seconds, changed together, with every change in the folder's history.
 
     collection = open_captions("pictures")
     collection["anna/0001.txt"].caption.tags
     collection.save({"anna/0001.txt": Caption(b"zorvex, hat")}, "put zorvex in front")
     collection.undo()
 
-A caption is known by the path of its file below the folder, with `/` between the parts, also where that file is not written yet.
-Reading is one system call after another on plain strings: at 100,000 captions, a `Path` each would take longer than the disk.
+A caption's key is the path of its file below the folder, with `/` between the parts, also where that file is not written yet.
+Paths are plain strings here: with 100,000 captions, making a `Path` of each would take longer than reading them.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from lorasmith.errors import DatasetError, SettingsError
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A caption and what it is said about."""
+    """A caption and its pictures."""
 
     key: str
     """Path of the caption file below the folder, such as `anna/0001.txt`."""
@@ -33,23 +33,26 @@ class Entry:
     """Paths of the pictures below the folder: one, or more where they share a name, such as `0001.png` and `0001.jpg`."""
     caption: Caption
     exists: bool
-    """Whether the file is written; without one the caption is empty."""
+    """Whether the file exists; without one the caption is empty."""
 
 
 class CaptionCollection:
-    """The captions below a folder, by key in order. `open_captions` makes it; it is what was read plus what was saved since."""
+    """The captions below a folder, in the order of their keys, as they were read and saved since. `open_captions` makes one."""
 
     def __init__(
         self, folder: Path, extension: str, entries: Mapping[str, Entry], orphans: tuple[str, ...], unreadable: Mapping[str, Entry]
     ):
         self.folder = folder
         self.extension = extension
-        """The ending of caption files that are not written yet."""
+        """The suffix of caption files that are not written yet."""
         self.orphans = orphans
         """Caption files without a picture beside them."""
         self._unreadable = dict(unreadable)
         self.history = History(folder)
         self._entries = dict(entries)
+
+    def __repr__(self) -> str:
+        return f"CaptionCollection({str(self.folder)!r}, {len(self)} captions)"
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -64,7 +67,10 @@ class CaptionCollection:
         try:
             return self._entries[key]
         except KeyError:
-            raise DatasetError(f"{self.folder} holds no picture with the caption file {key}: give its path below that folder.") from None
+            raise DatasetError(
+                f"{self.folder} has no picture with the caption file {key}: give its path below that folder.",
+                code="captions.not_found", folder=str(self.folder), path=key,
+            ) from None  # fmt: skip
 
     @property
     def captions(self) -> dict[str, Caption]:
@@ -82,7 +88,7 @@ class CaptionCollection:
         return dict(self._unreadable)
 
     def conversions(self, encoding: str) -> dict[str, Caption]:
-        """Key -> caption in UTF-8, of the files that are not, read as `encoding`; to be saved.
+        """Key -> caption in UTF-8, for the files that are not UTF-8, read as `encoding`; to be saved.
 
         Raises:
             SettingsError: there is no such encoding.
@@ -94,12 +100,13 @@ class CaptionCollection:
                 text = (file_bytes(self.folder / key) or b"").decode(encoding)
             except LookupError:
                 raise SettingsError(
-                    f"There is no encoding {encoding!r}: give one such as latin-1, cp1252, shift-jis, gbk or utf-16."
-                ) from None
+                    f"There is no encoding {encoding!r}: give one such as latin-1, cp1252, shift-jis, gbk or utf-16.",
+                    code="captions.unknown_encoding", encoding=encoding,
+                ) from None  # fmt: skip
             except UnicodeError:
-                raise DatasetError(f"{self.folder / key} is not written in {encoding}: give the encoding that it was written in.") from None
+                raise _wrong_encoding(self.folder / key, encoding, "give the encoding that it was written in") from None
             if "\0" in text:
-                raise DatasetError(f"{self.folder / key} is not written in {encoding}: it may be utf-16 or no text at all.")
+                raise _wrong_encoding(self.folder / key, encoding, "try utf-16, or look whether it is text at all")
             converted[key] = Caption(text.removeprefix("\ufeff").encode())
         return converted
 
@@ -108,7 +115,7 @@ class CaptionCollection:
         return self.folder / self[key].key
 
     def tag_counts(self) -> Counter[str]:
-        """Tag -> number of captions that hold it, the frequent ones first."""
+        """Tag -> number of captions that have it, the most frequent first."""
         counts: Counter[str] = Counter()
         for entry in self:
             counts.update(set(entry.caption.tags))
@@ -117,10 +124,10 @@ class CaptionCollection:
     def save(self, captions: Mapping[str, Caption], summary: str) -> Operation | None:
         """Write captions by key as one operation, which `summary` names in the history; None where nothing differs.
 
-        A file that is not there yet is made. Either all files are written or, after a kill or a power cut, the next opening finishes it.
+        Missing files are made. Either all files are written or, after a kill or a power cut, the next opening finishes the operation.
 
         Raises:
-            DatasetError: a key is not in the folder, or a file was changed by somebody else since it was read; nothing is written then.
+            DatasetError: a key is not in the folder, or another program changed a file since it was read; then nothing is written.
         """
         changes = []
         for key, caption in captions.items():
@@ -134,17 +141,17 @@ class CaptionCollection:
         return operation
 
     def undo(self) -> Operation:
-        """Take back the newest operation that stands.
+        """Undo the newest operation that was not undone.
 
         Raises:
-            DatasetError: there is none, or a caption was changed by somebody else since; nothing is written then.
+            DatasetError: there is none, or another program changed a caption since; then nothing is written.
         """
         operation, changes = self.history.undo()
         self._take(changes)
         return operation
 
     def redo(self) -> Operation:
-        """Do again what was last undone. Raises as `undo` does."""
+        """Redo the operation that was undone last. Raises as `undo` does."""
         operation, changes = self.history.redo()
         self._take(changes)
         return operation
@@ -157,7 +164,7 @@ class CaptionCollection:
     def _take(self, changes: Sequence[Change]) -> None:
         for change in changes:
             entry = self._entries.get(change.key) or self._unreadable.get(change.key)
-            if entry is None:  # a picture that went since then has no entry; its caption file was written all the same
+            if entry is None:  # its picture was removed since then; the caption file was written all the same
                 continue
             readable = change.after is None or is_utf8(change.after)
             caption = Caption(change.after or b"") if readable else Caption()
@@ -172,27 +179,54 @@ class CaptionCollection:
 def open_captions(
     folder: Path | str, extension: str | None = None, *, recursive: bool = True, unreadable_too: bool = False
 ) -> CaptionCollection:
-    """The captions of all pictures in `folder` and the folders below it, by key in order.
+    """The captions of all pictures in `folder` and the folders below it, in the order of their keys.
 
-    A picture without a caption file has an empty caption, to be written with `extension`; where that is left out, `.txt` and `.caption` are
-    read and the ending that most files have is given to new ones. Names that begin with a dot are passed over. An operation that was
-    interrupted is finished first.
+    A picture without a caption file has an empty caption, to be written with `extension`. Without `extension`, `.txt` and `.caption` are
+    read, and new files get the suffix that most files have. Hidden files are skipped. An operation that was interrupted is finished first.
 
-    A caption that is not UTF-8 is an error, or with `unreadable_too` is listed in `unreadable` and left out of the entries.
+    A caption that is not UTF-8 is an error; with `unreadable_too` it is listed in `unreadable` and left out of the entries.
 
     Raises:
-        DatasetError: the folder is not there, is a file, holds no pictures, or a caption in it cannot be read or is not UTF-8.
-        SettingsError: `extension` is that of pictures.
+        DatasetError: the folder does not exist, is a file, has no pictures, or has a caption that cannot be read or is not UTF-8.
+        SettingsError: `extension` is a suffix of pictures.
     """
     root = Path(folder)
     if not root.is_dir():
         what = "is a file" if root.exists() else "does not exist"
-        raise DatasetError(f"{root} {what}: give the folder that holds the pictures.")
-    endings = CAPTION_SUFFIXES if extension is None else ("." + extension.lower().removeprefix("."),)
-    if endings[0] in PICTURE_SUFFIXES:
-        raise SettingsError(f"{extension} is the ending of pictures: give that of caption files, such as .txt or .caption.")
+        raise DatasetError(f"{root} {what}: give the folder with the pictures.", code="dataset.no_folder", folder=str(root))
+    suffixes = CAPTION_SUFFIXES if extension is None else ("." + extension.lower().removeprefix("."),)
+    if suffixes[0] in PICTURE_SUFFIXES:
+        raise SettingsError(f"{extension} is a suffix of pictures: give one of caption files, such as .txt or .caption.")
     History(root).recover()
 
+    pictures, texts = _files_by_stem(root, suffixes, recursive)
+    if not pictures:
+        raise holds_no_pictures(root)
+    most_used = Counter(os.path.splitext(candidates[0])[1] for stem, candidates in texts.items() if stem in pictures).most_common(1)
+    new_suffix = most_used[0][0] if most_used else suffixes[0]
+
+    prefix = f"{root}{os.sep}"
+    entries: dict[str, Entry] = {}
+    unreadable: dict[str, Entry] = {}
+    for stem in sorted(pictures):
+        own = tuple(sorted(pictures[stem]))
+        if stem not in texts:
+            entries[stem + new_suffix] = Entry(stem + new_suffix, own, Caption(), exists=False)
+            continue
+        key = texts[stem][0]
+        raw = file_bytes(prefix + key)
+        if raw is None or not is_utf8(raw):
+            unreadable[key] = Entry(key, own, Caption(), exists=True)
+        else:
+            entries[key] = Entry(key, own, Caption(raw), exists=True)
+    if unreadable and not unreadable_too:
+        raise DatasetError(not_utf8(root, list(unreadable)), code="captions.not_utf8", paths=list(unreadable))
+    orphans = tuple(sorted(path for stem, candidates in texts.items() if stem not in pictures for path in candidates))
+    return CaptionCollection(root, new_suffix, entries, orphans, unreadable)
+
+
+def _files_by_stem(root: Path, suffixes: Sequence[str], recursive: bool) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
+    """Path without suffix -> pictures, and path without suffix -> caption files, those whose suffix comes first in `suffixes` first."""
     pictures: dict[str, list[str]] = {}
     texts: dict[str, list[str]] = {}
     for place, names in walk(root, depth=None if recursive else 0, through_links=True):
@@ -201,39 +235,23 @@ def open_captions(
             stem, suffix = os.path.splitext(inside + name)
             if suffix.lower() in PICTURE_SUFFIXES:
                 pictures.setdefault(stem, []).append(inside + name)
-            elif suffix.lower() in endings:
+            elif suffix.lower() in suffixes:
                 texts.setdefault(stem, []).append(inside + name)
-    if not pictures:
-        raise holds_no_pictures(root)
     for candidates in texts.values():
-        candidates.sort(key=lambda path: (endings.index(os.path.splitext(path)[1].lower()), path))
-    usual = Counter(os.path.splitext(candidates[0])[1] for stem, candidates in texts.items() if stem in pictures).most_common(1)
-    new_ending = usual[0][0] if usual else endings[0]
-
-    prefix = f"{root}{os.sep}"
-    entries: dict[str, Entry] = {}
-    unreadable: dict[str, Entry] = {}
-    for stem in sorted(pictures):
-        shown = tuple(sorted(pictures[stem]))
-        if stem not in texts:
-            entries[stem + new_ending] = Entry(stem + new_ending, shown, Caption(), exists=False)
-            continue
-        key = texts[stem][0]
-        raw = file_bytes(prefix + key)
-        if raw is None or not is_utf8(raw):
-            unreadable[key] = Entry(key, shown, Caption(), exists=True)
-        else:
-            entries[key] = Entry(key, shown, Caption(raw), exists=True)
-    if unreadable and not unreadable_too:
-        raise DatasetError(not_utf8(root, list(unreadable)))
-    orphans = tuple(sorted(path for stem, candidates in texts.items() if stem not in pictures for path in candidates))
-    return CaptionCollection(root, new_ending, entries, orphans, unreadable)
+        candidates.sort(key=lambda path: (suffixes.index(os.path.splitext(path)[1].lower()), path))
+    return pictures, texts
 
 
 def not_utf8(root: Path, unreadable: Sequence[str]) -> str:
-    """What to say of captions that are not UTF-8."""
+    """The message about captions that are not UTF-8."""
     more = f" and {len(unreadable) - 1} more" if len(unreadable) > 1 else ""
     return (
-        f"{root / unreadable[0]}{more} cannot be read as UTF-8 text: convert with `lorasmith captions convert {root} --from latin-1` "
+        f"{root / unreadable[0]}{more} cannot be read as UTF-8 text: convert it with `lorasmith captions convert {root} --from latin-1` "
         "(or the encoding that they were written in)."
+    )
+
+
+def _wrong_encoding(path: Path, encoding: str, remedy: str) -> DatasetError:
+    return DatasetError(
+        f"{path} is not written in {encoding}: {remedy}.", code="captions.wrong_encoding", path=str(path), encoding=encoding
     )

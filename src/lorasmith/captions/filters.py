@@ -1,14 +1,14 @@
-"""The filter language: which captions an operation is for.
+"""The filter language, by which captions are selected.
 
     tag:hat                        a tag is `hat`
-    tag:*hat                       a tag ends with `hat`; * stands for anything, ? for one character, \\* and \\? for themselves
-    caption:"on a beach"           the text holds these words; what has spaces, or begins with a quote or a bracket, is put in quotes
-    name:0001  path:anna/          the picture's file name, or its path below the folder, holds this
+    tag:*hat                       a tag ends with `hat`; * is anything, ? is one character, \\* and \\? are the characters themselves
+    caption:"on a beach"           the text contains these words; a text with spaces, or that begins with a quote or a bracket, needs quotes
+    name:0001  path:anna/          the picture's file name, or its path below the folder, contains this
     tags:>20  chars:0  tokens:>=75 how many tags, characters, tokens it has; = == != < > <= >=
-    beach                          the text or the path holds this
+    beach                          the text or the path contains this
     tag:hat AND NOT (tags:<5 OR name:draft)
 
-NOT binds closer than AND, AND closer than OR. Upper and lower case are the same, except in these three words.
+NOT binds closer than AND, AND closer than OR. Case does not matter, except in these three words.
 """
 
 from __future__ import annotations
@@ -44,17 +44,17 @@ FIELDS = ("tag", "caption", "name", "path", "tags", "chars", "tokens")
 
 @dataclass(frozen=True)
 class Filter:
-    """A filter, ready to be asked."""
+    """A filter, ready to use."""
 
     text: str
     matches: Test
 
 
 def parse_filter(text: str, count_tokens: TokenCounter | None = None) -> Filter:
-    """The filter that `text` says; `count_tokens` is needed where it says `tokens:`.
+    """The filter written in `text`; `count_tokens` is needed for `tokens:`.
 
     Raises:
-        InputError: the text is no filter; the sentence names the character where it stops being one.
+        InputError: the text is not a filter; the message names the character where it goes wrong.
     """
     parser = _Parser(text, count_tokens)
     test = parser.either()
@@ -62,14 +62,12 @@ def parse_filter(text: str, count_tokens: TokenCounter | None = None) -> Filter:
         word = parser.words[parser.at]
         if word.kind == ")":
             raise parser.wrong(word.start, "this bracket was never opened")
-        raise parser.wrong(
-            word.start, f'AND or OR is missing before {word.text!r}; what has spaces in it needs quotes, such as tag:"red hat"'
-        )
+        raise parser.wrong(word.start, f'AND or OR is missing before {word.text!r}; a text with spaces needs quotes, such as tag:"red hat"')
     return Filter(text, test)
 
 
 def wildcard(pattern: str, *, anywhere: bool = False) -> re.Pattern[str]:
-    """An expression for a pattern with * and ?, for `match`: the whole of a text, or a part of it `anywhere`. Case does not matter."""
+    """A regular expression for a pattern with * and ?, for `match` with the whole text, or `anywhere` in it. Case does not matter."""
     spelled = {"*": ".*", "?": "."}
     pieces = re.findall(r"\\[*?]|.", pattern, re.DOTALL)
     body = "".join(re.escape(piece[1]) if piece in ("\\*", "\\?") else spelled.get(piece) or re.escape(piece) for piece in pieces)
@@ -83,13 +81,13 @@ class _Word:
     start: int
     text: str
     field: str = ""
-    """What stands before the colon; "" where there is none."""
+    """The part before the colon; "" where there is none."""
     value: str = ""
     value_start: int = 0
 
 
 class _Parser:
-    """Recursive descent: `either` takes `both`s with OR between them, `both` takes `one`s with AND between them."""
+    """Recursive descent: `either` parses `both`s with OR between them, `both` parses `one`s with AND between them."""
 
     def __init__(self, text: str, count_tokens: TokenCounter | None):
         self.text = text
@@ -98,7 +96,12 @@ class _Parser:
         self.at = 0
 
     def wrong(self, start: int, what: str) -> InputError:
-        return InputError(f"The filter {self.text!r} cannot be read at character {start + 1}: {what}.")
+        return InputError(
+            f"The filter {self.text!r} cannot be read at character {start + 1}: {what}.",
+            code="captions.filter",
+            filter=self.text,
+            at=start + 1,
+        )
 
     def either(self) -> Test:
         tests = [self.both()]
@@ -114,7 +117,7 @@ class _Parser:
 
     def one(self) -> Test:
         if self.at == len(self.words):
-            raise self.wrong(len(self.text), "it ends where a condition should stand, such as tag:hat")
+            raise self.wrong(len(self.text), "it ends where a condition is expected, such as tag:hat")
         word = self.words[self.at]
         self.at += 1
         if word.kind == "NOT":
@@ -126,7 +129,7 @@ class _Parser:
                 raise self.wrong(word.start, "this bracket is never closed")
             return inner
         if word.kind != "term":
-            raise self.wrong(word.start, f"a condition should stand here, such as tag:hat, and not {word.text}")
+            raise self.wrong(word.start, f"a condition is expected here, such as tag:hat, instead of {word.text}")
         return self._condition(word)
 
     def _take(self, kind: str) -> bool:
@@ -166,17 +169,17 @@ class _Parser:
         return words
 
     def _quoted(self, start: int) -> tuple[str, int]:
-        """What stands between quotes, and where the text goes on. A backslash before the same quote keeps it."""
+        """The text between quotes, and where it ends. A backslash before the same quote keeps the quote."""
         quote = self.text[start]
         match = re.compile(rf"{quote}((?:\\{quote}|[^{quote}])*){quote}", re.DOTALL).match(self.text, start)
         if match is None:
             raise self.wrong(start, "this quote is never closed")
         if match.end() < len(self.text) and self.text[match.end()] not in " \t\n)":
-            raise self.wrong(match.end(), "a space, AND or OR should stand behind the closing quote")
+            raise self.wrong(match.end(), "a space, AND or OR is expected behind the closing quote")
         return match[1].replace(f"\\{quote}", quote), match.end()
 
     def _bare(self, start: int) -> tuple[str, int]:
-        """A word up to a space, or to a closing bracket that it did not open itself, and where the text goes on."""
+        """A word up to a space, or to a closing bracket that it did not open itself, and where it ends."""
         at, depth = start, 0
         while at < len(self.text) and not self.text[at].isspace():
             depth += {"(": 1, ")": -1}.get(self.text[at], 0)
@@ -192,9 +195,9 @@ class _Parser:
         if field and field not in FIELDS:
             near = difflib.get_close_matches(field, FIELDS, 1)
             known = f"did you mean {near[0]}:" if near else f"there are {', '.join(f'{name}:' for name in FIELDS)}"
-            raise self.wrong(word.start, f"there is no {word.field}: to filter by; {known}; a text with a colon in it needs quotes")
+            raise self.wrong(word.start, f"there is no field {word.field}:, {known}; a text with a colon in it needs quotes")
         if not value:
-            raise self.wrong(word.value_start, f"{word.field}: needs something behind it" if field else "these quotes are empty")
+            raise self.wrong(word.value_start, f"{word.field}: needs a value" if field else "these quotes are empty")
         if field in ("tags", "chars", "tokens"):
             return self._comparison(field, word)
         if field == "tag":
@@ -211,7 +214,7 @@ class _Parser:
     def _comparison(self, field: str, word: _Word) -> Test:
         match = re.fullmatch(r"(>=|<=|!=|==|=|>|<)?\s*(\d+)", word.value)
         if match is None:
-            raise self.wrong(word.value_start, f"{field}: compares with a number, such as {field}:>20, and {word.value!r} is none")
+            raise self.wrong(word.value_start, f"{field}: compares with a number, such as {field}:>20, and {word.value!r} is not one")
         compare, number = COMPARISONS[match[1] or "="], int(match[2])
         if field == "tags":
             return lambda entry: compare(len(entry.caption.tags), number)
@@ -219,7 +222,7 @@ class _Parser:
             return lambda entry: compare(len(entry.caption.text), number)
         count = self.count_tokens
         if count is None:
-            raise self.wrong(word.start, "tokens: needs a text encoder to count for; name the base model")
+            raise self.wrong(word.start, "tokens: needs a text encoder to count for, so name the base model")
         return lambda entry: compare(count(entry.caption.text), number)
 
 
@@ -227,5 +230,5 @@ def _tag_test(value: str) -> Test:
     if re.search(r"[*?]", value):
         pattern = wildcard(tag_key(value)).match
         return lambda entry: any(pattern(tag_key(tag)) for tag in entry.caption.tags)
-    wanted = tag_key(value).casefold()
-    return lambda entry: any(tag_key(tag).casefold() == wanted for tag in entry.caption.tags)
+    key = tag_key(value).casefold()
+    return lambda entry: any(tag_key(tag).casefold() == key for tag in entry.caption.tags)

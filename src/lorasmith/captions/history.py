@@ -1,16 +1,16 @@
-"""The history of a folder's captions: every operation with what each file held before and after, so that all of it can be taken back.
+"""The history of a folder's captions: every operation with the content of each file before and after, so that all of it can be undone.
 
-It lies in `.lorasmith/captions.sqlite` in the folder, so it survives a restart and moves with the folder. It is also what makes an
-operation on 100,000 files one whole, as a database's write-ahead log does:
+It is stored in `.lorasmith/captions.sqlite` in the folder, so it survives a restart and moves with the folder. It also makes an operation
+on 100,000 files atomic, as a database's write-ahead log does:
 
-1. What every file holds and shall hold is committed to the history: from here on the operation will happen, whatever comes.
-2. The files are written, each in one system call, none waited for.
+1. The old and new content of every file is committed to the history: from here on the operation will happen, whatever comes.
+2. The files are written, each in one system call, without waiting for the disk.
 3. The operation is marked as done.
 
-A kill between 1 and 3 leaves an operation that is not marked; the next opening of the folder writes the files that lack. A power cut may
-also take back files that the system held in memory after 3. So the history notes in which start of the machine the files were written,
-and the first opening after another start compares them with what they shall hold. Where a system does not tell one start from another,
-each file is flushed to the disk as it is written, which is slower. See docs/decisions/0012-captions-in-place.md.
+A kill between 1 and 3 leaves an operation that is not marked; the next opening of the folder writes the missing files. A power cut may
+also undo the writing of files that the system still had in memory after 3. So the history records during which boot the files were
+written, and the first opening after another boot compares them with what they should contain. Where a system has no boot id, each file
+is flushed to the disk as it is written, which is slower. See docs/decisions/0012-captions-in-place.md.
 """
 
 from __future__ import annotations
@@ -34,19 +34,22 @@ from lorasmith.errors import DatasetError
 log = logging.getLogger(__name__)
 
 PAGE = 4096
-"""Bytes. A write of so many at a file's start is done whole or not at all, since a system's memory of files is made of such pages."""
+"""Bytes. A write of at most this many at the start of a file is atomic, since the system's page cache is made of such pages."""
 
 BINARY = getattr(os, "O_BINARY", 0)
-"""Windows changes line ends unless told not to; elsewhere there is nothing to tell."""
+"""Keeps Windows from changing line ends; other systems have no such flag."""
 
 CHANGES_IN_A_ROW = 2000
-"""Changes that are packed together: few enough for memory, enough for the packing to find what captions have in common."""
+"""Changes that are compressed together: few enough for memory, enough for compression to find what captions have in common."""
 
 PATIENCE = 60.0
 """Seconds to wait for another program that is changing the same captions."""
 
+NOTHING_TO_DO = "captions.nothing_to_undo"
+"""Code of the error where there is no operation to undo or redo."""
+
 State = Literal["applying", "applied", "undoing", "undone", "set aside"]
-"""`applying` and `undoing` are under way. `set aside`: undone, and then something else was done, so that it cannot be done again."""
+"""`applying` and `undoing` are unfinished. `set aside`: undone, and then something else was done, so that it cannot be redone."""
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS operations (
@@ -59,7 +62,7 @@ CREATE TABLE IF NOT EXISTS changes (operation INTEGER NOT NULL, part INTEGER NOT
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What an operation did to one caption file. None stands for a file that is not there."""
+    """What an operation did to one caption file. None is a missing file."""
 
     key: str
     """Path of the caption file below the folder, with `/` between its parts."""
@@ -90,17 +93,19 @@ class Operation:
 
 
 def file_bytes(path: Path | str) -> bytes | None:
-    """What a file holds; None where there is none.
+    """The content of a file; None if it does not exist.
 
     Raises:
-        DatasetError: it is there and cannot be read.
+        DatasetError: it exists and cannot be read.
     """
     try:
         handle = os.open(path, os.O_RDONLY | BINARY)
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise DatasetError(f"{path} cannot be opened ({error.strerror}): check that you may read it.") from error
+        raise DatasetError(
+            f"{path} cannot be opened ({error.strerror}): check its permissions.", code="captions.not_readable", path=str(path)
+        ) from error
     try:
         content = os.read(handle, PAGE)
         if len(content) == PAGE:
@@ -112,11 +117,14 @@ def file_bytes(path: Path | str) -> bytes | None:
 
 
 class History:
-    """The operations on the captions below one folder. Nothing is made on the disk before the first operation."""
+    """The operations on the captions below one folder. Nothing is written before the first operation."""
 
     def __init__(self, folder: Path | str):
         self.folder = Path(folder)
         self.file = self.folder / CAPTION_HISTORY
+
+    def __repr__(self) -> str:
+        return f"History({str(self.folder)!r})"
 
     def operations(self) -> list[Operation]:
         """All of them, the oldest first."""
@@ -126,15 +134,15 @@ class History:
             return [_operation(row) for row in database.execute(f"SELECT {_COLUMNS} FROM operations ORDER BY number")]
 
     def changes(self, operation: Operation) -> list[Change]:
-        """What an operation changed, or would change again, by file."""
+        """What an operation changed, or would change again if it is redone."""
         with self._database() as database:
             return _changes_of(database, operation.number)
 
     def apply(self, changes: Sequence[Change], summary: str) -> Operation:
-        """Change files as one operation. What was undone before can afterwards not be done again.
+        """Change files as one operation. Operations that were undone before can then not be redone any more.
 
         Raises:
-            DatasetError: a file does not hold what the change says that it held, or cannot be written; no file is changed then.
+            DatasetError: a file's content is not the one before the change, or a file cannot be written; then no file is changed.
         """
         with locked(self.folder, PATIENCE):
             self._recover()
@@ -146,7 +154,7 @@ class History:
                 now = time.time()
                 database.execute(
                     "INSERT INTO operations VALUES (?, ?, ?, ?, 'applying', ?, ?, ?)",
-                    (number, summary, now, len(changes), _next_turn(database), now, _start_of_machine()),
+                    (number, summary, now, len(changes), _next_turn(database), now, _boot_id()),
                 )
                 rows = (changes[first : first + CHANGES_IN_A_ROW] for first in range(0, len(changes), CHANGES_IN_A_ROW))
                 database.executemany(
@@ -157,38 +165,38 @@ class History:
                 return _marked(database, number, "applied")
 
     def undo(self) -> tuple[Operation, list[Change]]:
-        """Take back the newest operation that stands; it and what was written.
+        """Undo the newest operation that was not undone; returns it and what was written.
 
         Raises:
-            DatasetError: nothing stands, or a file was changed since by somebody else, or cannot be written; no file is changed then.
+            DatasetError: there is none, or another program changed a file since, or a file cannot be written; then no file is changed.
         """
-        return self._turn_back("applied", "DESC", "undoing", "undone", "There is nothing to undo")
+        return self._revert("applied", "DESC", "undoing", "undone", "There is nothing to undo")
 
     def redo(self) -> tuple[Operation, list[Change]]:
-        """Do again what was undone last. Raises as `undo` does."""
-        return self._turn_back("undone", "ASC", "applying", "applied", "There is nothing to redo")
+        """Redo the operation that was undone last. Raises as `undo` does."""
+        return self._revert("undone", "ASC", "applying", "applied", "There is nothing to redo")
 
     def recover(self) -> None:
-        """Finish an operation that was interrupted, and mend what a power cut took; called when a folder is opened."""
+        """Finish an operation that was interrupted, and rewrite what a power cut undid; called when a folder is opened."""
         if self.file.exists():
             with locked(self.folder, PATIENCE):
                 self._recover()
 
-    def _turn_back(self, state: State, order: str, during: State, done: State, nothing: str) -> tuple[Operation, list[Change]]:
+    def _revert(self, state: State, order: str, during: State, done: State, nothing: str) -> tuple[Operation, list[Change]]:
         if not self.file.exists():
-            raise DatasetError(f"{nothing} in {self.folder}: its captions have no history yet.")
+            raise DatasetError(f"{nothing} in {self.folder}: its captions have no history yet.", code=NOTHING_TO_DO)
         with locked(self.folder, PATIENCE):
             self._recover()
             with self._database() as database:
                 row = database.execute(f"SELECT {_COLUMNS} FROM operations WHERE state = ? ORDER BY number {order}", (state,)).fetchone()
                 if row is None:
-                    raise DatasetError(f"{nothing} in {self.folder}: see `lorasmith captions history {self.folder}`.")
+                    raise DatasetError(f"{nothing} in {self.folder}: see `lorasmith captions history {self.folder}`.", code=NOTHING_TO_DO)
                 operation = _operation(row)
                 changes = _changes_of(database, operation.number)
                 if during == "undoing":
                     changes = [change.reversed() for change in changes]
                 self._refuse_outside_changes(changes, f"changed by operation {operation.number} ({operation.summary})")
-                started = (during, _next_turn(database), time.time(), _start_of_machine(), operation.number)
+                started = (during, _next_turn(database), time.time(), _boot_id(), operation.number)
                 database.execute("UPDATE operations SET state = ?, turn = ?, began = ?, start = ? WHERE number = ?", started)
                 self._write(changes, lambda: _marked(database, operation.number, state))
                 return _marked(database, operation.number, done), changes
@@ -204,8 +212,8 @@ class History:
         except sqlite3.DatabaseError as error:
             raise DatasetError(
                 f"The history of captions {self.file} cannot be used ({error}): if the disk is not full, move that file elsewhere; the "
-                "captions stay as they are, and a new history begins."
-            ) from error
+                "captions stay as they are, and a new history begins.", code="captions.history", path=str(self.file),
+            ) from error  # fmt: skip
 
     def _refuse_outside_changes(self, changes: Iterable[Change], since: str) -> None:
         root = f"{self.folder}{os.sep}"
@@ -213,88 +221,91 @@ class History:
         if changed:
             named = ", ".join(changed[:5]) + (f" and {len(changed) - 5} more" if len(changed) > 5 else "")
             raise DatasetError(
-                f"{len(changed)} caption(s) in {self.folder} were changed by another program since they were {since}, and nothing was "
-                f"written: {named}. Open the folder again, or put these files back as they were."
-            )
+                f"{len(changed)} caption(s) in {self.folder} were changed by another program since they were {since} ({named}), and nothing "
+                "was written: open the folder again, or restore these files.", code="captions.changed_outside", paths=changed,
+            )  # fmt: skip
 
     def _write(self, changes: Sequence[Change], give_up: Callable[[], object]) -> None:
-        """All files, or none: what a full disk or a missing permission stops is taken back, and `give_up` says so in the history."""
-        root, flush = f"{self.folder}{os.sep}", _start_of_machine() is None
+        """Write all files or none: a full disk or a missing permission reverts what was written, and `give_up` corrects the history."""
+        root, flush = f"{self.folder}{os.sep}", _boot_id() is None
         for done, change in enumerate(changes):
             try:
                 write_caption(root + change.key, change.before, change.after, flush)
             except OSError as error:
                 for written in reversed(changes[: done + 1]):
-                    _mend(root + written.key, written.before, flush)
+                    _restore(root + written.key, written.before, flush)
                 give_up()
-                raise DatasetError(f"{root}{change.key} cannot be written ({error.strerror}): no caption was changed.") from error
+                raise DatasetError(
+                    f"{root}{change.key} cannot be written ({error.strerror}), and no caption was changed: free some space, or correct its "
+                    "permissions.", code="captions.not_writable", path=f"{root}{change.key}",
+                ) from error  # fmt: skip
 
     def _recover(self) -> None:
         if not self.file.exists():
             return
-        start = _start_of_machine() or ""
+        boot = _boot_id() or ""
         with self._database() as database:
             query = "SELECT number, state, began FROM operations WHERE state IN ('applying', 'undoing') OR start != ? ORDER BY turn"
-            waiting = database.execute(query, (start,)).fetchall()
+            waiting = database.execute(query, (boot,)).fetchall()
             if not waiting:
                 return
-            due: dict[str, _Due] = {}  # the last operation that wrote a file decides
+            due: dict[str, _Due] = {}  # the last operation that wrote a file counts
             for number, state, began in waiting:
                 for change in _changes_of(database, number):
                     way = change if state in ("applying", "applied") else change.reversed()
-                    due[change.key] = _Due(way.before, way.after, began, under_way=state in ("applying", "undoing"))
+                    due[change.key] = _Due(way.before, way.after, began, unfinished=state in ("applying", "undoing"))
             settled = True
             for key, one in due.items():
                 path = self.folder / key
                 found = file_bytes(path)
-                if found == one.wanted:
+                if found == one.after:
                     continue
                 if one.explains(found, path):
-                    _mend(path, one.wanted, flush=not start)
-                    settled = not start
+                    _restore(path, one.after, flush=not boot)
+                    settled = not boot
                 else:
-                    log.warning("%s was changed by another program after an operation was interrupted, and is left as it is.", path)
+                    log.warning("%s was changed by another program after an operation was interrupted, and stays as it is.", path)
             for folder in {(self.folder / key).parent for key in due}:
                 (folder / ASIDE).unlink(missing_ok=True)
             database.execute("BEGIN IMMEDIATE")
             for number, state, _ in waiting:
                 done = {"applying": "applied", "undoing": "undone"}.get(state, state)
-                database.execute("UPDATE operations SET state = ?, start = ? WHERE number = ?", (done, None if settled else start, number))
+                database.execute("UPDATE operations SET state = ?, start = ? WHERE number = ?", (done, None if settled else boot, number))
             database.execute("COMMIT")
 
 
 @dataclass(frozen=True, slots=True)
 class _Due:
-    """What one file shall hold after an interrupted operation or a power cut."""
+    """What one file should contain after an interrupted operation or a power cut."""
 
-    held: bytes | None
-    wanted: bytes | None
+    before: bytes | None
+    after: bytes | None
     began: float
     """When the operation that writes it began, in seconds since 1970."""
-    under_way: bool
-    """Whether that operation was interrupted; otherwise it was done, and a power cut may have taken its writing back."""
+    unfinished: bool
+    """Whether that operation was interrupted; otherwise it was done, and a power cut may have undone its writing."""
 
     def explains(self, found: bytes | None, path: Path) -> bool:
-        """Whether what is found is what a kill or a power cut leaves: not written yet, spaces not cut off, or pieces empty."""
-        if found == self.held:
-            return self.under_way or not path.exists() or path.stat().st_mtime <= self.began
-        if found is None or self.wanted is None:
+        """Whether the content found is what a kill or a power cut leaves: not written yet, spaces not cut off, or empty pages."""
+        if found == self.before:
+            return self.unfinished or not path.exists() or path.stat().st_mtime <= self.began
+        if found is None or self.after is None:
             return False
-        return b"\0" in found or not found or (found.startswith(self.wanted) and not found[len(self.wanted) :].strip(b" "))
+        return b"\0" in found or not found or (found.startswith(self.after) and not found[len(self.after) :].strip(b" "))
 
 
 # One file
 
 ASIDE = ".lorasmith.part"
-"""Name of the file that a caption is written to before it takes the caption's name."""
+"""Name of the temporary file."""
 
 
 def write_caption(path: str, before: bytes | None, after: bytes | None, flush: bool) -> None:
-    """Make a caption file that holds `before` hold `after`; other programs and a kill find one or the other.
+    """Change a caption file's content from `before` to `after`; other programs and a kill find one or the other.
 
-    A text of one page is written over the old one, which costs a tenth of making a file and renaming it. A shorter text is written with
-    spaces up to the old one's end, which are then cut off: a kill in between leaves the new text with spaces behind it. Longer texts and new
-    files are written aside and renamed. `flush` waits for the disk.
+    A text of one page is written over the old one, which costs a tenth of making a file and renaming it. A shorter text is padded with
+    spaces to the old length, and the file is then truncated: a kill in between leaves the new text with spaces behind it. Longer texts and
+    new files are written to a temporary file that is renamed. `flush` waits for the disk.
     """
     if after is None:
         os.unlink(path)
@@ -328,15 +339,15 @@ def _write_all(handle: int, content: bytes) -> None:
         content = content[os.write(handle, content) :]
 
 
-def _mend(path: Path | str, wanted: bytes | None, flush: bool) -> None:
-    """Make a file hold `wanted`, whatever it holds."""
+def _restore(path: Path | str, content: bytes | None, flush: bool) -> None:
+    """Change a file's content to `content`, whatever it is now."""
     found = file_bytes(path)
-    if found != wanted:
-        write_caption(str(path), found, wanted, flush)
+    if found != content:
+        write_caption(str(path), found, content, flush)
 
 
-def _start_of_machine() -> str | None:
-    """A name for the time since the machine was started; None where the system gives none."""
+def _boot_id() -> str | None:
+    """The system's name for the time since it was started; None where it has none."""
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     except OSError:
@@ -376,7 +387,7 @@ _LENGTHS = struct.Struct("<iii")
 
 
 def _packed(changes: Sequence[Change]) -> bytes:
-    """Changes as bytes: three lengths (-1 for a file that is not there), then the texts; all compressed."""
+    """Changes as bytes: three lengths (-1 for a missing file), then the texts; all compressed."""
     parts: list[bytes] = []
     for change in changes:
         key, before, after = os.fsencode(change.key), change.before, change.after

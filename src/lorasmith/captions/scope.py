@@ -51,7 +51,7 @@ def select(collection: CaptionCollection, scope: Scope = EVERYTHING, count_token
             found |= names & _names_of(entry)
         if missing := sorted(names - found - {"."}):
             raise DatasetError(
-                f"{collection.folder} has no picture, caption or folder {missing[0]}. Give a path below that folder.",
+                f"{collection.folder} has no picture, caption or folder {missing[0]}: give a path below that folder.",
                 code="captions.not_found", folder=str(collection.folder), path=missing[0],
             )  # fmt: skip
         entries = chosen

@@ -1,4 +1,4 @@
-"""A set of captions in numbers: how often each tag, which tags together, how many a picture."""
+"""A set of captions in numbers: how frequent each tag is, which tags occur together, how many tags a caption has."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from typing import Any
 from lorasmith.captions.caption import Caption, tag_key
 from lorasmith.captions.token_limit import Tokenizer, count_tokens, training_line
 
-MOST_IN_PAIRS = 300
-"""Of the most frequent tags, so many are looked at in pairs: the number of pairs grows with its square."""
+PAIRED_TAGS = 300
+"""How many of the most frequent tags are looked at in pairs: the number of pairs grows with the square."""
 
 
 @dataclass(frozen=True)
-class Together:
-    """Two tags that stand in the same captions. `strength` is 1 where neither is ever without the other, 0 where that is chance."""
+class TagPair:
+    """Two tags that occur together. `strength` is 1 where neither occurs without the other, 0 where it is chance."""
 
     first: str
     second: str
@@ -29,35 +29,35 @@ class Together:
 
 @dataclass(frozen=True)
 class Spread:
-    """How a number lies over the pictures."""
+    """How a number is distributed over the captions."""
 
-    least: float
+    min: float
     median: float
     mean: float
-    most: float
+    max: float
 
     @classmethod
     def of(cls, numbers: Iterable[float]) -> Spread:
-        """Of no numbers at all, everything is 0."""
+        """The spread of numbers; of none, everything is 0."""
         values = list(numbers) or [0]
         return cls(min(values), median(values), round(mean(values), 2), max(values))
 
 
 @dataclass(frozen=True)
 class Statistics:
-    """A set of captions in numbers; tags and pairs with the frequent first."""
+    """A set of captions in numbers; frequent tags and strong pairs come first."""
 
     captions: int
     empty: int
     frequencies: dict[str, int]
-    """Tag -> captions that hold it."""
-    together: tuple[Together, ...]
+    """Tag -> number of captions that have it."""
+    pairs: tuple[TagPair, ...]
     tags: dict[str, int]
     """Caption -> its number of tags."""
     characters: dict[str, int]
-    """Caption -> its letters, spaces and signs."""
+    """Caption -> its number of characters."""
     tokens: dict[str, int]
-    """Caption -> tokens of the line that trains; empty without a tokenizer."""
+    """Caption -> number of tokens of the line that training reads; empty without a tokenizer."""
 
     @property
     def as_data(self) -> dict[str, Any]:
@@ -70,7 +70,7 @@ class Statistics:
             "characters_per_caption": vars(Spread.of(self.characters.values())),
             **({"tokens_per_caption": vars(Spread.of(self.tokens.values()))} if self.tokens else {}),
             "frequencies": self.frequencies,
-            "together": [vars(pair) for pair in self.together],
+            "pairs": [vars(pair) for pair in self.pairs],
             "by_caption": {
                 key: {"tags": self.tags[key], "characters": self.characters[key], **({"tokens": self.tokens[key]} if self.tokens else {})}
                 for key in self.tags
@@ -78,8 +78,8 @@ class Statistics:
         }
 
 
-def statistics_of(captions: Mapping[str, Caption], tokenizer: Tokenizer | None = None, pairs: int = 50) -> Statistics:
-    """The numbers of captions by key. Sentences are no tags: they count as characters and tokens only. `pairs` is how many are kept."""
+def statistics_of(captions: Mapping[str, Caption], tokenizer: Tokenizer | None = None, max_pairs: int = 50) -> Statistics:
+    """The numbers of captions by key. Sentences are not tags: they count as characters and tokens only."""
     tags = {key: [tag_key(tag) for tag in caption.parts[0]] for key, caption in captions.items()}
     counts = Counter(tag for own in tags.values() for tag in set(own))
     frequencies = dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
@@ -87,34 +87,34 @@ def statistics_of(captions: Mapping[str, Caption], tokenizer: Tokenizer | None =
         captions=len(captions),
         empty=sum(not caption.text.strip() for caption in captions.values()),
         frequencies=frequencies,
-        together=together(tags.values(), frequencies)[:pairs],
+        pairs=tag_pairs(tags.values(), frequencies)[:max_pairs],
         tags={key: len(own) for key, own in tags.items()},
         characters={key: len(caption.text) for key, caption in captions.items()},
         tokens={key: count_tokens(training_line(caption), tokenizer) for key, caption in captions.items()} if tokenizer else {},
     )
 
 
-def together(lists: Iterable[Iterable[str]], frequencies: Mapping[str, int]) -> tuple[Together, ...]:
-    """Pairs of tags that stand together more often than by chance, the strongest first.
+def tag_pairs(lists: Iterable[Iterable[str]], frequencies: Mapping[str, int]) -> tuple[TagPair, ...]:
+    """Pairs of tags that occur together more often than by chance, the strongest first.
 
-    The strength is the normalised pointwise mutual information (Bouma 2009), which does not favour what is frequent anyway.
-    Tags of a single caption, and those that stand in all, tell nothing and are left out.
+    The strength is the normalised pointwise mutual information (Bouma 2009), which does not favour frequent tags.
+    Tags of a single caption, and those of all captions, carry no information and are left out.
     """
     sets = [set(own) for own in lists]
     total = len(sets)
-    telling = [tag for tag, count in frequencies.items() if 1 < count < total][:MOST_IN_PAIRS]
-    kept = set(telling)
+    informative = [tag for tag, count in frequencies.items() if 1 < count < total][:PAIRED_TAGS]
+    kept = set(informative)
     counts: Counter[tuple[str, str]] = Counter()
     for own in sets:
         counts.update(combinations(sorted(own & kept), 2))
-    found = []
+    pairs = []
     for (first, second), count in counts.items():
         if count > 1:
             chance = frequencies[first] / total * (frequencies[second] / total)
             strength = log2(count / total / chance) / -log2(count / total)
             if strength > 0:
-                found.append(Together(first, second, count, round(strength, 3)))
-    return tuple(sorted(found, key=lambda pair: (-pair.strength, -pair.captions, pair.first, pair.second)))
+                pairs.append(TagPair(first, second, count, round(strength, 3)))
+    return tuple(sorted(pairs, key=lambda pair: (-pair.strength, -pair.captions, pair.first, pair.second)))
 
 
 def captions_with_each(tags: Iterable[str], captions: Iterable[Caption]) -> dict[str, int]:

@@ -1,9 +1,9 @@
 """Trigger words: the first tag of every caption, by which a LoRA is called.
 
-A good one means nothing to the base yet. What a base knows shows in its tokenizer: a word with a token of its own was frequent in what
-the tokenizer was made from; a made-up word is split into pieces. So each candidate is shown as the base's own tokenizers split it.
+A good one means nothing to the base yet, and its tokenizer shows that: a word with a token of its own was frequent in the texts that the
+tokenizer was made from, and a made-up word is split into pieces. So each candidate is shown as the base's own tokenizers split it.
 
-Several triggers stand in front in their order, as for kohya's folders `N_charactertag, outfittag`.
+Several triggers are the first tags in their order, as in kohya's folders `N_charactertag, outfittag`.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from lorasmith.captions.caption import Caption, refuse_what_is_no_tag, split_tags, tag_key
+from lorasmith.captions.caption import Caption, check_tag, split_tags, tag_key
 from lorasmith.captions.token_limit import Tokenizer, pieces
 from lorasmith.draws import rng_for
 from lorasmith.errors import InputError
 
 MANY_TOKENS = 5
-"""A trigger of more tokens takes much of the room and learns slowly."""
+"""A trigger of more tokens takes much of the token limit and learns slowly."""
 
 FEWEST_CAPTIONS = 5
 """With fewer captions, what they share is chance."""
@@ -34,18 +34,20 @@ LeakKind = Literal["missing", "not first", "in another order", "inside a word", 
 
 
 def triggers_from(words: str | Iterable[str]) -> tuple[str, ...]:
-    """The triggers in `charactertag, outfittag`, or in a list of such words. Raises InputError where there is none or one is no tag."""
+    """The triggers in `charactertag, outfittag`, or in a list of such words. Raises InputError where there is none, or one is not a tag."""
     given = [words] if isinstance(words, str) else list(words)
     found = tuple(dict.fromkeys(tag for one in given for tag in split_tags(one)))
     if not found:
-        raise InputError("No trigger word was given: name one, such as a made-up word that the base has never read.")
+        raise InputError(
+            "No trigger word was given: name one, such as a made-up word that means nothing to the base.", code="captions.no_trigger"
+        )
     for tag in found:
-        refuse_what_is_no_tag(tag)
+        check_tag(tag)
     return found
 
 
 def triggers_of_folder(folder: str) -> tuple[str, ...]:
-    """The triggers that a folder named `N_charactertag, outfittag` speaks of; none where the name is no such one."""
+    """The triggers in a folder's name of the form `N_charactertag, outfittag`; () for any other name."""
     match = re.fullmatch(r"[1-9]\d{0,2}_\s*(\S.*?)\s*", folder.rsplit("/", 1)[-1], re.ASCII)
     return tuple(split_tags(match[1])) if match else ()
 
@@ -70,14 +72,14 @@ def likely_triggers(captions: Iterable[Caption]) -> tuple[str, ...]:
 
 
 def with_triggers(caption: Caption, triggers: Sequence[str], *, replacing: Collection[str] = ()) -> Caption:
-    """The caption with the triggers as its first tags, each once; the old triggers in `replacing` go."""
+    """The caption with the triggers as its first tags, each once; the old triggers in `replacing` are removed."""
     front = {tag_key(tag) for tag in (*triggers, *replacing)}
     return caption.with_tags([*triggers, *(tag for tag in caption.tags if tag_key(tag) not in front)])
 
 
 @dataclass(frozen=True)
 class Leak:
-    """One thing that is wrong with a trigger in one caption; `where` quotes what gives it away."""
+    """One thing that is wrong with a trigger in one caption; `where` quotes the place."""
 
     key: str
     kind: LeakKind
@@ -88,22 +90,22 @@ class Leak:
 def find_leaks(captions: Mapping[str, Caption], triggers: Sequence[str]) -> list[Leak]:
     """Everything that is wrong with the triggers in captions by key.
 
-    A trigger at the beginning of a sentence (`zorvex sits on a wall`) is first, and one within a sentence is no leak.
+    A trigger at the beginning of a sentence (`zorvex sits on a wall`) is first, and one within a sentence is not a leak.
     """
     return [leak for key, caption in captions.items() for leak in _leaks_in(key, caption, tuple(map(tag_key, triggers)))]
 
 
 def mended(caption: Caption, triggers: Sequence[str]) -> Caption:
-    """The caption with the triggers first and once, and out of all other tags: words that hold one inside are taken out of their tag."""
+    """The caption with the triggers first and once, and removed from all other tags: words that contain one are taken out of their tag."""
     short, _ = caption.parts
     kept = []
     for tag in caption.tags:
         if tag in short and tag_key(tag) not in triggers:
-            tag = " ".join(word for word in tag.split(" ") if not any(_holds(word, trigger) for trigger in triggers))
+            tag = " ".join(word for word in tag.split(" ") if not any(_contains(word, trigger) for trigger in triggers))
         if tag:
             kept.append(tag)
     bare = caption.with_tags(kept)
-    if len(triggers) == 1 and _speaks_first(bare, triggers[0]):
+    if len(triggers) == 1 and _begins_with(bare, triggers[0]):
         return bare
     return with_triggers(bare, triggers)
 
@@ -118,21 +120,21 @@ def _leaks_in(key: str, caption: Caption, triggers: tuple[str, ...]) -> Iterator
                 yield Leak(key, kind, trigger, f"place {tags.index(trigger) + 1} of {len(tags)}")
         elif not re.search(rf"(?<!\w){re.escape(trigger)}(?!\w)", sentence, re.IGNORECASE):
             yield Leak(key, "missing", trigger)
-        elif not (place == 0 and _speaks_first(caption, trigger)):
+        elif not (place == 0 and _begins_with(caption, trigger)):
             yield Leak(key, "not first", trigger, sentence[:60])
         for tag in map(tag_key, short):
-            if tag not in triggers and _holds(tag, trigger):
+            if tag not in triggers and _contains(tag, trigger):
                 whole = re.search(rf"(?<!\w){re.escape(trigger)}(?!\w)", tag, re.IGNORECASE)
                 yield Leak(key, "inside a tag" if whole else "inside a word", trigger, tag)
 
 
-def _speaks_first(caption: Caption, trigger: str) -> bool:
+def _begins_with(caption: Caption, trigger: str) -> bool:
     """Whether the caption is a sentence that begins with the trigger."""
     (short, _), sentence = caption.parts, caption.sentence
     return not short and re.match(rf"{re.escape(trigger)}(?!\w)", sentence, re.IGNORECASE) is not None
 
 
-def _holds(word: str, trigger: str) -> bool:
+def _contains(word: str, trigger: str) -> bool:
     return trigger.lower() in word.lower()
 
 
@@ -141,7 +143,7 @@ def _holds(word: str, trigger: str) -> bool:
 
 @dataclass(frozen=True)
 class Doubt:
-    """Something that speaks against a trigger. A note is good to know, a warning asks for another word."""
+    """Something that speaks against a trigger: a warning means that another word is better, otherwise it is worth knowing."""
 
     kind: str
     sentence: str
@@ -150,7 +152,7 @@ class Doubt:
 
 @dataclass(frozen=True)
 class TriggerCheck:
-    """How the base's tokenizers split a trigger (tokenizer -> pieces), and what speaks against it."""
+    """How the base's tokenizers split a trigger (tokenizer -> pieces), and the doubts about it."""
 
     trigger: str
     splits: dict[str, list[str]]
@@ -167,36 +169,37 @@ def check_trigger(
 ) -> TriggerCheck:
     """Look at a trigger as the base does.
 
-    `tokenizers` are the base's by name. `others` are the other triggers, `tags` those of the captions, `known` those that the base was
-    trained on, as far as they are known (a tagger's or a booru's list).
+    `tokenizers` are the base's by name. `others` are the other triggers, `tags` those of the captions, `known` tags that the base may
+    have been trained on (a tagger's or a booru's list).
     """
     doubts: list[Doubt] = []
     splits = {name: pieces(trigger, tokenizer) for name, tokenizer in tokenizers.items()}
     for name, tokenizer in tokenizers.items():
         doubts += _doubts_of(trigger, name, tokenizer, splits[name])
     if trigger in {tag_key(tag) for tag in known}:
-        doubts.append(Doubt("known tag", f"{trigger} is a tag that the base may have been trained on: it means something already."))
+        doubts.append(Doubt("known tag", f"{trigger} is a tag that the base may have been trained on, so it already has a meaning."))
     for other in others:
         if other == trigger:
             continue
-        if _holds(other, trigger) or _holds(trigger, other):
+        if _contains(other, trigger) or _contains(trigger, other):
             doubts.append(
-                Doubt("other trigger", f"{trigger} and the trigger {other} hold one another: calling one calls a part of the other.")
+                Doubt(
+                    "other trigger",
+                    f"One of {trigger} and the trigger {other} contains the other, so a prompt with one calls a part of the other.",
+                )
             )
     for name, tokenizer in tokenizers.items():
-        held = [tag for tag in tags if tag != trigger and tag not in others and _within(splits[name], pieces(tag, tokenizer))]
-        if held:
-            listed = ", ".join(held[:3]) + (f" and {len(held) - 3} more" if len(held) > 3 else "")
-            doubts.append(
-                Doubt("inside a tag", f"The tokens of {trigger} stand inside the tags {listed} ({name}): these tags will call it.")
-            )
+        containing = [tag for tag in tags if tag != trigger and tag not in others and _within(splits[name], pieces(tag, tokenizer))]
+        if containing:
+            listed = ", ".join(containing[:3]) + (f" and {len(containing) - 3} more" if len(containing) > 3 else "")
+            doubts.append(Doubt("inside a tag", f"The tags {listed} contain the tokens of {trigger} ({name}), so they will call it."))
     return TriggerCheck(trigger, splits, tuple(dict.fromkeys(doubts)))
 
 
 def suggest_triggers(
     tokenizers: Mapping[str, Tokenizer], *, tags: Collection[str] = (), known: Collection[str] = (), count: int = 5, seed: int = 0
 ) -> list[TriggerCheck]:
-    """Made-up words that can be spoken, that no tokenizer has whole and nothing speaks against, those of the fewest tokens first.
+    """Made-up, pronounceable words that every tokenizer splits and that raise no warning, those of the fewest tokens first.
 
     The same seed and tokenizers give the same words.
     """
@@ -217,61 +220,41 @@ def _doubts_of(trigger: str, name: str, tokenizer: Tokenizer, split: list[str]) 
     if not split or any(piece in ("<unk>", "[UNK]") for piece in split):
         yield Doubt("unknown", f"The {name} does not know the letters of {trigger} and reads nothing there: use plain letters.")
     elif whole:
-        yield Doubt("ordinary word", f"{whole[0]} is one token of the {name}, so an ordinary word: the base has a meaning for it already.")
+        yield Doubt(
+            "ordinary word", f"{whole[0]} is one token of the {name}, so it is an ordinary word, and the base already has a meaning for it."
+        )
     elif all(len(piece) > 2 and len(pieces(piece, tokenizer)) == 1 for piece in split):
         yield Doubt(
-            "ordinary words", f"{trigger} is {' + '.join(split)} to the {name}, which are ordinary words: their meanings shine through."
+            "ordinary words", f"{trigger} is {' + '.join(split)} to the {name}; these are ordinary words, and their meanings come through."
         )
     if len(split) > MANY_TOKENS:
-        yield Doubt("many tokens", f"{trigger} takes {len(split)} tokens of the {name}: a shorter word leaves more room.", warning=False)
+        yield Doubt(
+            "many tokens",
+            f"{trigger} takes {len(split)} tokens of the {name}: a shorter word leaves more for the rest of the caption.",
+            warning=False,
+        )
     if trigger != trigger.lower() and split == pieces(trigger.lower(), tokenizer):
         yield Doubt(
             "case",
-            f"The {name} reads {trigger} as {trigger.lower()}: write it in small letters, so that all write the same.",
+            f"The {name} reads {trigger} as {trigger.lower()}: write it in lower case everywhere.",
             warning=False,
         )
 
 
 def _within(short: Sequence[str], long: Sequence[str]) -> bool:
-    """Whether `short` stands in `long` in one piece."""
+    """Whether `long` contains `short` in one piece."""
     return bool(short) and any(list(long[i : i + len(short)]) == list(short) for i in range(len(long) - len(short) + 1))
 
 
 def _made_up(seed: int, count: int) -> list[str]:
     """Words of two syllables, such as `vexlor`."""
     rng = rng_for("trigger", seed)
-    starts, vowels, ends = (
-        [
-            "b",
-            "d",
-            "f",
-            "g",
-            "j",
-            "k",
-            "l",
-            "m",
-            "n",
-            "p",
-            "qu",
-            "r",
-            "t",
-            "v",
-            "w",
-            "x",
-            "z",
-            "br",
-            "dr",
-            "fl",
-            "gr",
-            "kr",
-            "pl",
-            "tr",
-            "vr",
-            "zw",
-        ],
-        "aeiou",
-        ["k", "l", "m", "n", "r", "rx", "sk", "th", "v", "x", "z"],
-    )
+    starts = [
+        "b", "d", "f", "g", "j", "k", "l", "m", "n", "p", "qu", "r", "t", "v", "w", "x", "z",
+        "br", "dr", "fl", "gr", "kr", "pl", "tr", "vr", "zw",
+    ]  # fmt: skip
+    vowels = "aeiou"
+    ends = ["k", "l", "m", "n", "r", "rx", "sk", "th", "v", "x", "z"]
     words = (
         rng.choice(starts) + rng.choice(vowels) + rng.choice(ends) + rng.choice(starts) + rng.choice(vowels) + rng.choice(ends)
         for _ in range(count)

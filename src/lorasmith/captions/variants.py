@@ -1,11 +1,10 @@
-"""Captions drawn beforehand, so that all of a run's texts can be encoded before training and the text encoders freed.
+"""Captions drawn in advance, so that all texts of a run can be encoded before training and the text encoders freed.
 
-With N variants, picture p's caption is drawn N times: line or wildcards, shuffle, tag dropout; (seed, p, k) names the k-th draw.
-Each showing then picks one of the N. Leaving the caption out is not among what is drawn beforehand: with few variants it would come
-for some pictures always and for others never. It is drawn for each showing, by the same draw as without variants, and needs
-but one text more, the empty one.
+With N variants, picture p's caption is drawn N times: line or wildcards, shuffle, tag dropout; (seed, p, k) identifies the k-th draw.
+Each sample then picks one of the N. Caption dropout is not drawn in advance: with few variants some pictures would always lose their
+caption and others never. It is drawn for each sample, by the same draw as without variants, and needs only one more text, the empty one.
 
-So where nothing else changes a caption, a run with one variant reads exactly what a run without variants does.
+So where nothing else changes a caption, a run with one variant reads exactly the same texts as a run without variants.
 """
 
 from __future__ import annotations
@@ -24,8 +23,8 @@ def variant(caption: str, rules: CaptionRules, seed: int, picture: int, k: int) 
     return caption_for_training(caption, always, rng_for("caption variant", seed, picture, k))
 
 
-def shown_caption(caption: str, rules: CaptionRules, variants: int, seed: int, *, epoch: int, picture: int, repeat: int) -> str:
-    """What the text encoder reads in one showing, with `variants` (1 or more) of each caption; `epoch` counts from 1."""
+def sampled_caption(caption: str, rules: CaptionRules, variants: int, seed: int, *, epoch: int, picture: int, repeat: int) -> str:
+    """What the text encoder reads for one sample, with `variants` (1 or more) of each caption; `epoch` counts from 1."""
     if rules.dropout and rng_for("caption", seed, epoch, picture, repeat).random() < rules.dropout:
         return ""
     if rules.dropout_every_n_epochs and epoch % rules.dropout_every_n_epochs == 0:
@@ -35,9 +34,9 @@ def shown_caption(caption: str, rules: CaptionRules, variants: int, seed: int, *
 
 
 def captions_needed(pictures: Iterable[tuple[str, CaptionRules]], variants: int, seed: int, also: Iterable[str] = ()) -> list[str]:
-    """All different texts that a run can show, in a fixed order: the empty one, every variant, and `also` (prompts, say).
+    """All different texts that a run can need, in a fixed order: the empty one, every variant, and `also` (prompts, say).
 
-    `pictures` are the captions with their rules in the training set's order; the place is the picture's number.
+    `pictures` are the captions with their rules in the training set's order; the index is the picture's number.
     """
     drawn = [variant(caption, rules, seed, number, k) for number, (caption, rules) in enumerate(pictures) for k in range(variants)]
     return list(dict.fromkeys(["", *drawn, *also]))
@@ -47,20 +46,20 @@ def check_variants(rules: CaptionRules, variants: int, text_encoder_trains: bool
     """Warnings; `variants` 0 is off.
 
     Raises:
-        SettingsError: texts cannot be encoded beforehand with these settings.
+        SettingsError: texts cannot be encoded in advance with these settings.
     """
     if not variants:
         return []
     if text_encoder_trains:
         raise SettingsError(
-            "captions.cached_variants encodes all captions before training, but network.train_text_encoder changes how they are encoded; "
-            "set one of them to 0 or off"
-        )
+            "captions.cached_variants encodes all captions before training, but network.train_text_encoder changes how they are encoded: "
+            "set one of them to 0 or off.", code="captions.variants",
+        )  # fmt: skip
     if rules.token_warmup_step:
         raise SettingsError(
-            "captions.token_warmup_step shows more tags with each step, and captions.cached_variants draws captions before the first one; "
-            "set one of them to 0"
-        )
+            "captions.token_warmup_step uses more tags with each step, but captions.cached_variants draws captions before the first one: "
+            "set one of them to 0.", code="captions.variants",
+        )  # fmt: skip
     moving = [
         name
         for name, on in (
@@ -70,9 +69,9 @@ def check_variants(rules: CaptionRules, variants: int, text_encoder_trains: bool
     ]  # fmt: skip
     if variants > 1 and not moving:
         return [
-            f"captions.cached_variants is {variants}, but nothing makes a picture's captions differ (no shuffle, tag dropout or wildcards); "
-            "1 does the same"
+            f"captions.cached_variants is {variants}, but nothing makes a picture's captions differ (no shuffle, tag dropout or wildcards): "
+            "1 does the same."
         ]
     if variants == 1 and moving:
-        return [f"captions.cached_variants is 1, so that captions.{moving[0]} draws once for the whole run; 10 or so keep the variety"]
+        return [f"captions.cached_variants is 1, so captions.{moving[0]} draws once for the whole run: 10 or so keep the variety."]
     return []

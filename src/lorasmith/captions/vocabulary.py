@@ -1,21 +1,21 @@
-"""The tags that a site knows: how often each is used, what else it is called, and what it implies.
+"""The tags of a booru site: how often each is used, its aliases, and what it implies.
 
-No list comes along, since none has a licence that allows it; people have one of these, and `open_vocabulary` tells them apart by
+Lorasmith ships no list, since none has a licence that allows it. People have one of these, and `open_vocabulary` tells them apart by
 their columns:
 
 - tagcomplete's CSV: no header, `name,category,count,"alias,alias"`; everything after the name may be missing
 - the `selected_tags.csv` of WD taggers: `tag_id,name,category,count`
-- a plain text, one tag a line
+- plain text, one tag per line
 - e621's exports, plain or gzipped: `tags` (`id,name,category,post_count`), `tag_aliases` and `tag_implications`
   (`id,antecedent_name,consequent_name,created_at,status`), told apart by their file names
-- Danbooru's `tags`, `tag_aliases` and `tag_implications` as JSON with the same names: a list, as its pages give it, or an object a line, as
-  its dump does; plain or gzipped
+- Danbooru's `tags`, `tag_aliases` and `tag_implications` as JSON with the same names: a list, as its API gives it, or one object per line, as
+  in its dump; plain or gzipped
 
-Lists write tags with underscores and in lower case; captions often do not. Tags are the same here if they are the same so written, and what
-comes back is spelled as the caption's tag was.
+Lists write tags with underscores and in lower case; captions often do not. Tags are compared in that spelling, and results are spelled
+like the caption's tag.
 
-Completion is a binary search in one sorted list of all names and aliases, and then the most used of what begins that way. Which are the
-most used of all is sorted once, so that a letter or none at all, which many tags begin with, costs no more than a long beginning.
+Completion is a binary search in one sorted list of all names and aliases, followed by the most used of the matches. The order of use is
+sorted once, so that a single letter, or nothing typed at all, costs no more than a long beginning.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from lorasmith.errors import InputError
 LAST_LETTER = chr(0x10FFFF)
 
 MANY = 10_000
-"""Names from which on those that begin alike are looked up in the order of all, instead of being sorted by themselves."""
+"""Matches from which on they are looked up in the order of all names, instead of being sorted by themselves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,19 +46,19 @@ class Suggestion:
     """One completion."""
 
     tag: str
-    """As the list spells it."""
+    """In the list's spelling."""
     count: int
-    """How many pictures of the site have it; 0 where the list does not say."""
+    """How many pictures of the site have it; 0 where the list has no counts."""
     category: int
-    """The site's own number for the tag's kind; -1 where the list does not say. Sites number differently."""
+    """The site's own number for the tag's category; -1 where the list has none. Sites number differently."""
     alias: str | None
-    """The other name that was found; None where the tag's own was."""
+    """The alias that matched; None where the tag's own name did."""
 
 
 class Vocabulary:
     """Tags with counts, aliases and implications. Names are given in the list's spelling.
 
-    `tags`: name -> (category, count). `aliases`: other name -> name. `implications`: name -> names that it directly implies.
+    `tags`: name -> (category, count). `aliases`: alias -> name. `implications`: name -> names that it directly implies.
     """
 
     def __init__(
@@ -78,6 +78,9 @@ class Vocabulary:
         self._implying = {key_of(name) for name in self.implications}
         self._spelled = {key_of(name): name for name in (*self.implications, *self.aliases, *self.tags)}
 
+    def __repr__(self) -> str:
+        return f"Vocabulary({len(self.tags)} tags, {len(self.aliases)} aliases, {len(self.implications)} with implications)"
+
     def __len__(self) -> int:
         return len(self.tags)
 
@@ -87,7 +90,7 @@ class Vocabulary:
         return name in self.tags or name in self.aliases
 
     def complete(self, beginning: str, limit: int = 10) -> list[Suggestion]:
-        """The most used tags of which a name or an alias begins so, each once; a tag found by its own name says no alias."""
+        """The most used tags whose name or alias begins with `beginning`, each once; the alias is given only where the name does not match."""
         prefix = key_of(beginning.lstrip())
         first, last = bisect_left(self._keys, prefix), bisect_left(self._keys, prefix + LAST_LETTER)
         if last - first < MANY:
@@ -104,13 +107,13 @@ class Vocabulary:
         return list(found.values())
 
     def resolve(self, tag: str) -> str:
-        """The tag that a tag is an alias of, through any number of steps, spelled as the tag is; the tag itself where it is none."""
+        """The tag that a tag is an alias of, through any number of steps, in the same spelling; the tag itself where it is not an alias."""
         name = self._spelled.get(key_of(tag))
         if name is None or name not in self.aliases:
             return tag
-        seen = set[str]()
-        while name in self.aliases and name not in seen:
-            seen.add(name)
+        visited = set[str]()
+        while name in self.aliases and name not in visited:
+            visited.add(name)
             name = self.aliases[name]
         return spelled_like(name, tag)
 
@@ -124,28 +127,28 @@ class Vocabulary:
         waiting = list(self.implications.get(name, ()))
         while waiting:
             parent = waiting.pop()
-            if parent not in found and parent != name:  # implications that lead in a circle exist in the lists
+            if parent not in found and parent != name:  # some lists have circular implications
                 found.add(parent)
                 waiting += self.implications.get(parent, ())
         return found
 
     def without_implied(self, tags: Sequence[str], keep: Iterable[str] = ()) -> list[str]:
-        """The tags without those that another of them implies. Of tags that imply each other the first stays, and so does what is in `keep`."""
+        """The tags without those that another of them implies, except tags in `keep`. Of tags that imply each other the first stays."""
         kept = {key_of(tag) for tag in keep}
         keys = [key_of(tag) for tag in tags]
         if self._implying.isdisjoint(keys):
             return [*tags]
         implied = [{key_of(parent) for parent in self._implied_by(key)} if key in self._implying else set() for key in keys]
-        meant = set().union(*implied)
+        all_implied = set().union(*implied)
 
         def is_implied(at: int) -> bool:
             others = (n for n in range(len(tags)) if keys[at] in implied[n])
             return any(keys[other] not in implied[at] or other < at for other in others)
 
-        return [tag for at, tag in enumerate(tags) if keys[at] in kept or keys[at] not in meant or not is_implied(at)]
+        return [tag for at, tag in enumerate(tags) if keys[at] in kept or keys[at] not in all_implied or not is_implied(at)]
 
     def with_implied(self, tags: Sequence[str]) -> list[str]:
-        """The tags, and behind them all that they imply and that is not there yet, in alphabetical order, spelled as the tags are."""
+        """The tags, and behind them all missing ones that they imply, in alphabetical order and in the same spelling."""
         keys = [key_of(tag) for tag in tags]
         implying = [(key, tag) for key, tag in zip(keys, tags, strict=True) if key in self._implying]
         new = {parent: tag for key, tag in implying for parent in self._implied_by(key) if key_of(parent) not in keys}
@@ -157,13 +160,13 @@ class Vocabulary:
 
 
 def key_of(tag: str) -> str:
-    r"""How tags are compared: in lower case, underscores for spaces, `\(` as `(`."""
+    r"""What tags are compared by: lower case, underscores for spaces, `(` for `\(`."""
     tag = tag_key(tag)
     return tag if tag in KAOMOJI else with_underscores(tag).lower()
 
 
 def spelled_like(name: str, model: str) -> str:
-    r"""A name in a caption's manner: with spaces unless `model` has underscores, with `\(` where `model` has such."""
+    r"""A name in the spelling of another tag: with spaces unless `model` has underscores, with `\(` where `model` has it."""
     if "_" not in model or " " in model:
         name = with_spaces(name)
     if "\\(" in model:
@@ -172,7 +175,7 @@ def spelled_like(name: str, model: str) -> str:
 
 
 def merged(vocabularies: Iterable[Vocabulary]) -> Vocabulary:
-    """Several lists as one; where two know a tag, the higher count stands."""
+    """Several lists as one; a tag of two lists has the higher count."""
     tags: dict[str, tuple[int, int]] = {}
     aliases: dict[str, str] = {}
     implications: dict[str, tuple[str, ...]] = {}
@@ -189,14 +192,14 @@ def merged(vocabularies: Iterable[Vocabulary]) -> Vocabulary:
 # Files
 
 JSON_COLUMNS = ("name", "category", "post_count", "antecedent_name", "consequent_name", "status")
-"""What is read of Danbooru's objects, which hold more, such as dates."""
+"""Fields that are read of Danbooru's objects; they have more, such as dates."""
 
 
 def open_vocabulary(files: Path | str | Sequence[Path | str]) -> Vocabulary:
-    """The vocabulary that files of the known formats hold together, such as e621's three exports.
+    """The vocabulary of one or more files in the formats above, such as e621's three exports.
 
     Raises:
-        InputError: a file is missing, is not UTF-8, is damaged, or holds none of the formats; the sentence names the line.
+        InputError: a file is missing, is not UTF-8, is damaged, or has none of the formats; the message names the row.
     """
     return merged([_read(Path(file)) for file in ([files] if isinstance(files, (str, Path)) else files)])
 
@@ -208,16 +211,18 @@ def _read(file: Path) -> Vocabulary:
             content = gzip.decompress(content)
         text = content.decode("utf-8-sig")
     except OSError as error:
-        raise InputError(f"The tag list {file} cannot be read ({error.strerror or error}): check its name, or load it again.") from error
+        raise InputError(
+            f"The tag list {file} cannot be read ({error.strerror or error}): check its name, or download it again."
+        ) from error
     except (EOFError, zlib.error) as error:
-        raise InputError(f"The tag list {file} is damaged ({error}): load it again.") from error
+        raise InputError(f"The tag list {file} is damaged ({error}): download it again.") from error
     except UnicodeDecodeError as error:
         raise InputError(f"The tag list {file} is not UTF-8 text: save it with that encoding.") from error
     if ".json" in file.suffixes or "".join(text[:100].split()).startswith(("[{", '{"')):
         header, cells = _json(file, text)
         known = _by_header(file, header, cells)
         if known is None:
-            raise _no_list(file, 1, f"the fields {', '.join(header) or 'of no object'}")
+            raise _not_a_list(file, 1, f"the fields {', '.join(header) or 'of no object'}")
         return known
     rows = csv.reader(io.StringIO(text, newline=""))
     try:
@@ -225,11 +230,11 @@ def _read(file: Path) -> Vocabulary:
         known = _by_header(file, header, rows)
         return known if known is not None else _tagcomplete(file, [header, *rows])
     except csv.Error as error:
-        raise InputError(f"The tag list {file} is damaged in line {rows.line_num} ({error}): load it again.") from error
+        raise InputError(f"The tag list {file} is damaged in line {rows.line_num} ({error}): download it again.") from error
 
 
 def _by_header(file: Path, header: list[str], rows: Iterable[list[str]]) -> Vocabulary | None:
-    """A list whose columns have names; None where they are not those of a list."""
+    """A list with a header; None where the columns are not those of a list."""
     if {"antecedent_name", "consequent_name"} <= set(header):
         return _relations(file, header, rows)
     if "name" in header and ("count" in header or "post_count" in header):
@@ -238,19 +243,19 @@ def _by_header(file: Path, header: list[str], rows: Iterable[list[str]]) -> Voca
 
 
 def _json(file: Path, text: str) -> tuple[list[str], list[list[str]]]:
-    """The names of the columns that count, and the rows, of a JSON list of objects or of an object a line."""
+    """The columns that are read, and the rows, of a JSON list of objects or of one object per line."""
     try:
         whole = text.lstrip().startswith("[")
         objects = json.loads(text) if whole else [json.loads(line) for line in text.splitlines() if line.strip()]
     except json.JSONDecodeError as error:
-        raise InputError(f"The tag list {file} is damaged ({error}): load it again.") from error
+        raise InputError(f"The tag list {file} is damaged ({error}): download it again.") from error
     if not objects:
         raise InputError(f"The tag list {file} is empty: give a list of tags.")
     header: list[str] = []
     rows = []
     for line, one in enumerate(objects, 1):
         if not isinstance(one, dict):
-            raise _no_list(file, line, f"{one!r} where an object should stand")
+            raise _not_a_list(file, line, f"{one!r} instead of an object")
         header = header or [column for column in JSON_COLUMNS if column in one]
         rows.append([str(one[column]) for column in header if one.get(column) is not None])
     return header, rows
@@ -273,7 +278,7 @@ def _tagcomplete(file: Path, rows: Iterable[list[str]]) -> Vocabulary:
         if not row or not row[0].strip():
             continue
         if len(row) > 5:
-            raise _no_list(file, line, f"{len(row)} columns")
+            raise _not_a_list(file, line, f"{len(row)} columns")
         name = row[0].strip().lower()
         numbers = [_number(file, line, cell) if cell.strip() else -1 for cell in row[1:3]] + [-1, -1]
         tags[name] = (numbers[0], max(numbers[1], 0))
@@ -286,10 +291,10 @@ def _tagcomplete(file: Path, rows: Iterable[list[str]]) -> Vocabulary:
 
 
 def _relations(file: Path, header: list[str], rows: Iterable[list[str]]) -> Vocabulary:
-    """Aliases or implications of e621 or Danbooru. Only active ones count, and none that lead to a tag that stands for 'this is no tag'."""
+    """Aliases or implications of e621 or Danbooru: active ones, without those that lead to a placeholder for invalid tags."""
     is_alias, is_implication = "alias" in file.name.lower(), "implication" in file.name.lower()
     if is_alias == is_implication:
-        raise InputError(f"{file} holds aliases or implications, and both look alike: put one of the two words into its name.")
+        raise InputError(f"{file} contains aliases or implications, which look alike: put one of the two words into its name.")
     child, parent = header.index("antecedent_name"), header.index("consequent_name")
     status = header.index("status") if "status" in header else None
     aliases: dict[str, str] = {}
@@ -309,7 +314,7 @@ def _relations(file: Path, header: list[str], rows: Iterable[list[str]]) -> Voca
 def _whole(file: Path, rows: Iterable[list[str]], columns: int, first: int) -> Iterator[tuple[int, list[str]]]:
     for line, row in enumerate(rows, first):
         if row and len(row) != columns:
-            raise _no_list(file, line, f"{len(row)} columns and not {columns}")
+            raise _not_a_list(file, line, f"{len(row)} columns instead of {columns}")
         if row:
             yield line, row
 
@@ -318,10 +323,10 @@ def _number(file: Path, line: int, cell: str) -> int:
     try:
         return int(cell)
     except ValueError:
-        raise _no_list(file, line, f"{cell!r} where a number should stand") from None
+        raise _not_a_list(file, line, f"{cell!r} instead of a number") from None
 
 
-def _no_list(file: Path, line: int, what: str) -> InputError:
+def _not_a_list(file: Path, line: int, what: str) -> InputError:
     return InputError(
         f"The tag list {file} has {what} in row {line}: give a tagcomplete CSV (name,category,count,aliases), a WD tagger's "
         "selected_tags.csv, an e621 export, or Danbooru's JSON."

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 import torch
 
 from lorasmith.captions.rules import CaptionRules, caption_for_training
-from lorasmith.captions.variants import captions_needed, shown_caption
+from lorasmith.captions.variants import captions_needed, sampled_caption
 from lorasmith.datasets.latent_source import LatentSource
 from lorasmith.datasets.order import Batch
 from lorasmith.datasets.training_set import TrainingPicture, TrainingSet
@@ -67,7 +67,7 @@ class TrainingData:
         """A picture's caption; what is drawn for it depends on (seed, epoch, picture, repeat)."""
         caption, rules, seed = item.picture.caption or "", self._rules_for(item), self.settings.training.seed
         if variants := self.settings.captions.cached_variants:
-            return shown_caption(caption, rules, variants, seed, epoch=epoch, picture=picture, repeat=repeat)
+            return sampled_caption(caption, rules, variants, seed, epoch=epoch, picture=picture, repeat=repeat)
         rng = rng_for("caption", seed, epoch, picture, repeat)
         return caption_for_training(caption, rules, rng, epoch=epoch, step=step, max_train_steps=self.plan.steps)
 

@@ -114,7 +114,7 @@ def test_every_edit_is_shown_above():
 @pytest.mark.parametrize(
     ("edit", "arguments", "words"),
     [
-        ("shuffle", {}, "Choose one of add"),
+        ("shuffle", {}, "choose one of add"),
         ("add", {"tags": []}, "tags"),
         ("add", {"tags": ["a, b"]}, "one tag"),
         ("add", {"tags": ["a"], "places": "front"}, "places"),

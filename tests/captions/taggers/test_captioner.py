@@ -137,10 +137,10 @@ def test_florence_answers_a_task_and_refuses_words_beside_it(florence):
 
 
 def test_captioners_say_what_they_cannot_open(tmp_path, florence):
-    with pytest.raises(InputError, match=r"no config\.json"):
+    with pytest.raises(InputError, match=r"no readable config\.json"):
         open_captioner(tmp_path)
     (tmp_path / "config.json").write_text('{"model_type": "llava"}')
-    with pytest.raises(InputError, match="blip, florence2 are opened here"):
+    with pytest.raises(InputError, match="give one of blip, florence2"):
         open_captioner(tmp_path)
     (tmp_path / "config.json").write_text('{"model_type": "florence2", "auto_map": {"AutoModel": "x--y.Z"}}')
     with pytest.raises(InputError, match="its own code, which is not run"):
@@ -157,7 +157,7 @@ def test_a_prompt_is_filled_with_what_is_known_of_the_picture():
     )
     with pytest.raises(SettingsError, match="{tag}"):
         filled_prompt("{tag}")
-    with pytest.raises(SettingsError, match="without its partner"):
+    with pytest.raises(SettingsError, match="unmatched brace"):
         filled_prompt("{tags")
 
 
@@ -228,7 +228,7 @@ def test_a_wrong_key_and_a_wrong_address_end_the_job_at_once(server, ask, monkey
     with pytest.raises(InputError, match="not followed"):
         ask()
     assert len(server.requests) == 4
-    with pytest.raises(InputError, match="no address"):
+    with pytest.raises(InputError, match="is not the address"):
         VisionEndpoint(EndpointSettings(base_url="localhost:1234", model="eyes"))
 
 
@@ -248,7 +248,7 @@ def test_a_slow_or_silent_server_is_given_up_after_the_tries(server, ask):
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
-        ((200, {}, b"<html>"), "none of a chat completion"), ((200, {}, said("")), "no word"), ((200, {}, b'{"choices": []}'), "none of a chat"),
+        ((200, {}, b"<html>"), "not a chat completion"), ((200, {}, said("")), "is empty"), ((200, {}, b'{"choices": []}'), "not a chat"),
         (error(400, "picture is unsafe"), "400, picture is unsafe"),
     ],
 )  # fmt: skip
@@ -288,7 +288,7 @@ def test_one_bad_picture_does_not_end_the_job_and_nothing_is_asked_twice(server,
 def test_a_wrong_key_ends_the_job_but_keeps_the_answers(server, pictures, tmp_path):
     endpoint = VisionEndpoint(EndpointSettings(base_url=server.url, model="eyes"))
     server.answers = [(200, {}, said("zero")), error(401)]
-    with pytest.raises(InputError, match="does not let us in"):
+    with pytest.raises(InputError, match="refused access"):
         describe_pictures(tmp_path, endpoint, pictures)
     server.answers = [(200, {}, said("more"))]
     assert describe_pictures(tmp_path, endpoint, pictures).known == 1

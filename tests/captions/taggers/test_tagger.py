@@ -202,7 +202,7 @@ def test_the_known_answer_notices_every_field_of_a_descriptor(taggers, change):
     wrong = DESCRIPTORS["wd"].model_copy(update=change)
     found = Tagger(taggers / "wd", wrong).probabilities([two_colours()])[0] if "mean" not in change else None
     if found is None:
-        with pytest.raises(InputError, match="no probabilities"):  # black less ten is below nothing
+        with pytest.raises(InputError, match="not probabilities"):  # black less ten is below nothing
             Tagger(taggers / "wd", wrong).probabilities([Image.new("RGB", (16, 16))])
     else:
         assert np.abs(found - KNOWN["wd"]).max() > 0.02
@@ -239,7 +239,7 @@ def test_what_is_wrong_with_a_tagger_is_said_in_one_sentence(tmp_path, taggers):
         WdTagger(tmp_path)
     make_tagger(tmp_path / "short", "wd")
     wd_table(tmp_path / "short" / "selected_tags.csv", TAGS[:5])
-    with pytest.raises(InputError, match="not a pair"):
+    with pytest.raises(InputError, match="download both files"):
         WdTagger(tmp_path / "short").probabilities([two_colours()])
     (tmp_path / "short" / "model.onnx").write_bytes(b"nonsense")
     with pytest.raises(InputError, match="download it again"):

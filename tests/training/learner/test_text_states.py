@@ -13,7 +13,7 @@ from safetensors import safe_open
 from lorasmith.adapters.attach import attach_network
 from lorasmith.adapters.selection import select_network
 from lorasmith.captions.rules import CaptionRules, caption_for_training
-from lorasmith.captions.variants import captions_needed, check_variants, shown_caption, variant
+from lorasmith.captions.variants import captions_needed, check_variants, sampled_caption, variant
 from lorasmith.datasets.texts import TextCache
 from lorasmith.draws import rng_for
 from lorasmith.errors import RunError, SettingsError
@@ -165,7 +165,7 @@ TAGS = CaptionRules(shuffle=True, keep_tokens=1, trigger="zorvex", tag_dropout=0
 
 def shown(rules, variants, epochs=200, picture=0, repeats=5, caption=CAPTIONS[0]):
     return [
-        shown_caption(caption, rules, variants, 7, epoch=epoch, picture=picture, repeat=repeat)
+        sampled_caption(caption, rules, variants, 7, epoch=epoch, picture=picture, repeat=repeat)
         for epoch in range(1, epochs + 1)
         for repeat in range(repeats)
     ]
@@ -191,7 +191,7 @@ def test_dropout_leaves_out_the_very_showings_that_it_leaves_out_without_variant
     rules = CaptionRules(dropout=0.3, dropout_every_n_epochs=5)
     for epoch in range(1, 60):
         uncached = caption_for_training(CAPTIONS[0], rules, rng_for("caption", 7, epoch, 2, 0), epoch=epoch)
-        assert shown_caption(CAPTIONS[0], rules, 1, 7, epoch=epoch, picture=2, repeat=0) == uncached
+        assert sampled_caption(CAPTIONS[0], rules, 1, 7, epoch=epoch, picture=2, repeat=0) == uncached
 
 
 def test_all_that_a_run_can_show_is_among_what_is_needed():
@@ -246,7 +246,7 @@ def test_a_run_on_one_variant_without_shuffle_has_the_losses_of_an_uncached_run_
         return caption_for_training(CAPTIONS[picture], rules, rng_for("caption", seed, epoch, picture, 0), epoch=epoch)
 
     def cached(picture, epoch):
-        return shown_caption(CAPTIONS[picture], rules, 1, seed, epoch=epoch, picture=picture, repeat=0)
+        return sampled_caption(CAPTIONS[picture], rules, 1, seed, epoch=epoch, picture=picture, repeat=0)
 
     base = open_toy(toy_base)
     plain = losses(settings, base, TextStates(base, TextOptions(), trained=False), uncached)

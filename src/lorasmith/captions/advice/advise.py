@@ -44,12 +44,12 @@ def advise(checked: CheckedCaptions, rules: Mapping[str, Rule] | None = None) ->
 def skipped_checks(checked: CheckedCaptions) -> list[str]:
     """What could not be checked and what it needs, a sentence each."""
     needs = [
-        (checked.tokenizers, "Tokens over the limit were not counted. Name the base model."),
-        (checked.probabilities, "Untagged backgrounds, poses and faults were not looked for. Run `lorasmith captions tag` on the pictures first."),
+        (checked.tokenizers, "Tokens over the limit were not counted: name the base model."),
+        (checked.probabilities, "Untagged backgrounds, poses and faults were not looked for: run `lorasmith captions tag` on the pictures first."),
         (
             checked.vocabulary is not None and checked.vocabulary.implications,
-            "Tags beside tags that imply them were not looked for. Name a list of implications.",
+            "Tags beside tags that imply them were not looked for: name a list of implications.",
         ),
-        (checked.style, "Whether tags or sentences suit the base was not checked. Name its family."),
+        (checked.style, "Whether tags or sentences suit the base was not checked: name its family."),
     ]  # fmt: skip
     return [sentence for given, sentence in needs if not given]

@@ -1,6 +1,6 @@
 """The contract of an edit: a model of its settings, which turns what is known of a folder's captions into a function from caption to caption.
 
-To add an edit, write a class here beside its kin and a line in `registry.EDITS`. Everything else follows from the class: its fields are
+To add an edit, write a class beside similar edits and a line in `registry.EDITS`. Everything else follows from the class: its fields are
 the options of its command, its docstring is the command's help, and a page can make a form of it.
 """
 
@@ -15,7 +15,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict
 
-from lorasmith.captions.caption import Caption, refuse_what_is_no_tag, tag_key
+from lorasmith.captions.caption import Caption, check_tag, tag_key
 from lorasmith.captions.filters import TokenCounter, wildcard
 from lorasmith.captions.vocabulary import Vocabulary
 from lorasmith.errors import InputError
@@ -54,7 +54,7 @@ class EditContext:
         """The list of tags. Raises InputError where none was given."""
         if self.vocabulary is None:
             raise InputError(
-                "Aliases and implications need a list of tags. Give one with --vocabulary FILE.", code="captions.no_vocabulary"
+                "Aliases and implications need a list of tags: give one with --vocabulary FILE.", code="captions.no_vocabulary"
             )
         return self.vocabulary
 
@@ -88,7 +88,7 @@ class Edit(BaseModel, ABC):
 
 def _one_tag(tag: str) -> str:
     tag = tag.strip()
-    refuse_what_is_no_tag(tag)
+    check_tag(tag)
     return tag
 
 

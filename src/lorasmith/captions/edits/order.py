@@ -48,7 +48,7 @@ class Sort(Edit):
     def prepare(self, context: EditContext) -> EditFunction:
         if self.by == "probability" and not context.probabilities:
             raise InputError(
-                "No tagger's probabilities are stored to sort by. Run `lorasmith captions tag` on the folder first.",
+                "No tagger's probabilities are stored to sort by: run `lorasmith captions tag` on the folder first.",
                 code="captions.no_probabilities",
             )
         counts = context.counts if self.by == "frequency" else Counter[str]()

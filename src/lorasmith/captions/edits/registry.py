@@ -44,7 +44,7 @@ def edit_of(name: str, **settings: Any) -> Edit:
         SettingsError: there is none of that name, or a setting is unknown, missing or out of range.
     """
     if name not in EDITS:
-        raise SettingsError(f"There is no edit {name!r}. Choose one of {', '.join(EDITS)}.", code="captions.unknown_edit", edit=name)
+        raise SettingsError(f"There is no edit {name!r}: choose one of {', '.join(EDITS)}.", code="captions.unknown_edit", edit=name)
     try:
         return EDITS[name](**settings)
     except ValidationError as error:

@@ -41,7 +41,7 @@ class Regex(Edit):
             pattern.sub(self.replacement, "")  # checks the replacement even where nothing will match
         except (re.error, IndexError) as error:
             raise InputError(
-                f"The expression {self.pattern!r} -> {self.replacement!r} cannot be used ({error}). Correct it.",
+                f"The expression {self.pattern!r} -> {self.replacement!r} cannot be used ({error}): correct it.",
                 code="captions.expression", pattern=self.pattern, replacement=self.replacement,
             ) from error  # fmt: skip
         if not self.each_tag:

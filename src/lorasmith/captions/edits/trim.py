@@ -43,9 +43,9 @@ class Truncate(Edit):
 
     def prepare(self, context: EditContext) -> EditFunction:
         if self.tags is None and self.tokens is None:
-            raise SettingsError("Truncating needs tags or tokens. Say how many of them may stay.")
+            raise SettingsError("Truncating needs tags or tokens: say how many of them may stay.")
         if self.tokens is not None and context.count_tokens is None:
-            raise InputError("Truncating to tokens needs a text encoder to count for. Name the base model.", code="captions.no_tokenizer")
+            raise InputError("Truncating to tokens needs a text encoder to count for: name the base model.", code="captions.no_tokenizer")
 
         def shortened(_: str, caption: Caption) -> Caption:
             tags = caption.tags[: self.tags]

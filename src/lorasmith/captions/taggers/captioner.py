@@ -1,7 +1,7 @@
-"""Captioners: models that describe a picture in sentences. BLIP and Florence-2 run here; others are asked over a network.
+"""Captioners: models that describe a picture in sentences. BLIP and Florence-2 run locally; others are called over the network.
 
-A captioner answers `Question`s. What is asked is a template over what is known of the picture: its tags, its name, its folder and
-the trigger. BLIP takes a beginning that it completes ("a drawing of"), Florence-2 one of its tasks ("<DETAILED_CAPTION>").
+A captioner answers `Question`s. The prompt is a template that is filled with the picture's tags, name and folder and the trigger. BLIP
+takes a beginning that it completes ("a drawing of"), Florence-2 one of its tasks ("<DETAILED_CAPTION>").
 """
 
 from __future__ import annotations
@@ -21,62 +21,60 @@ from lorasmith.captions.taggers.model_folder import model_folder
 from lorasmith.errors import InputError, SettingsError
 
 MODEL_FILES = ("*.json", "*.txt", "*.model", "*.safetensors")
-"""What is fetched of a hub repository: never pickles, never code."""
+"""Files that are downloaded from a hub repository: no pickles, no code."""
 
 FLORENCE_TASKS = ("<CAPTION>", "<DETAILED_CAPTION>", "<MORE_DETAILED_CAPTION>")
-"""The native tasks of Florence-2 that answer with a description."""
+"""The tasks of Florence-2 that give a description."""
 
 PROMPT_FIELDS = ("tags", "name", "folder", "trigger")
 
 
 @dataclass(frozen=True)
 class Question:
-    """A picture (RGB) and what may be said about it in a prompt."""
+    """A picture (RGB) and the prompt to describe it with."""
 
     picture: Image.Image
     prompt: str
 
 
 class Captioner(Protocol):
-    """Something that describes pictures. `identity` changes with all that decides its answers, the prompt apart."""
+    """A model that describes pictures. `identity` changes with everything that determines its answers except the prompt."""
 
     identity: str
     default_prompt: str
     batch_size: int
 
     def describe(self, questions: Sequence[Question]) -> list[str]:
-        """One description each, without line breaks. Raises DescriptionFailed where this picture cannot be described."""
+        """One description per question, without line breaks. Raises DescriptionFailed where these pictures cannot be described."""
         ...
 
 
 class DescriptionFailed(InputError):
-    """One picture could not be described; others may."""
+    """A picture could not be described; others may still be."""
 
 
 def filled_prompt(template: str, *, tags: Sequence[str] = (), name: str = "", folder: str = "", trigger: str = "") -> str:
     """The template with `{tags}`, `{name}`, `{folder}` and `{trigger}` filled in; `{{` and `}}` are braces.
 
-    Raises SettingsError where it has another field.
+    Raises SettingsError where the template has another field.
     """
     known = {"tags": join_tags(tags), "name": name, "folder": folder, "trigger": trigger}
     try:
         fields = {field for _, field, _, _ in string.Formatter().parse(template) if field is not None}
     except ValueError as error:
-        raise SettingsError(f"The prompt {template!r} has a brace without its partner: write {{{{ for a brace that is meant.") from error
+        raise SettingsError(f"The prompt {template!r} has an unmatched brace: write {{{{ for a literal brace.") from error
     if unknown := sorted(fields - set(known)):
         raise SettingsError(
-            f"The prompt has a field {{{unknown[0]}}} that there is not: use "
-            + ", ".join(f"{{{f}}}" for f in PROMPT_FIELDS)
-            + ", and {{ for a brace."
+            f"The prompt has an unknown field {{{unknown[0]}}}: use {', '.join(f'{{{name}}}' for name in PROMPT_FIELDS)}, and {{{{ for a brace."
         )
     return template.format(**known)
 
 
-# -- models that run here ---------------------------------------------------------------------------------------------
+# -- local models -----------------------------------------------------------------------------------------------------
 
 
 class _Local:
-    """What BLIP and Florence-2 share: the opened model, its processor and how it generates."""
+    """What BLIP and Florence-2 have in common: the opened model, its processor and the generation settings."""
 
     batch_size = 4
     default_prompt = ""
@@ -93,7 +91,7 @@ class _Local:
 
 
 class Blip(_Local):
-    """BLIP: completes the prompt, which may be empty. Pictures are asked with one prompt at a time."""
+    """BLIP: completes the prompt, which may be empty. A batch has one prompt."""
 
     def describe(self, questions: Sequence[Question]) -> list[str]:
         answers: list[str] = []
@@ -116,7 +114,7 @@ class Florence2(_Local):
                 inputs = self.processor(images=pictures, text=[prompt] * len(pictures), return_tensors="pt")
             except ValueError as error:
                 raise SettingsError(
-                    f"Florence-2 does not take the prompt {prompt!r} ({error}): give one of {', '.join(FLORENCE_TASKS)}."
+                    f"Florence-2 does not accept the prompt {prompt!r} ({error}): give one of {', '.join(FLORENCE_TASKS)}."
                 ) from error
             out = self._generate(inputs)
             answers += [_one_line(answer) for answer in self.processor.batch_decode(out, skip_special_tokens=True)]
@@ -127,13 +125,13 @@ LOCAL_CAPTIONERS: dict[str, tuple[str, Callable[..., Captioner]]] = {
     "blip": ("BlipForConditionalGeneration", Blip),
     "florence2": ("Florence2ForConditionalGeneration", Florence2),
 }
-"""Model type, as `config.json` says it -> the class of transformers, and ours."""
+"""Model type in `config.json` -> the class in transformers, and ours."""
 
 
 def open_captioner(source: Path | str, *, max_new_tokens: int = 100, num_beams: int = 3, device: str = "auto") -> Captioner:
-    """BLIP or Florence-2 from a folder or a hub repository, in float32, without running any code that lies beside the weights.
+    """BLIP or Florence-2 from a folder or a hub repository, in float32, without running any code that comes with the weights.
 
-    Raises InputError where it cannot be had, is another kind of model, or cannot be opened.
+    Raises InputError where it cannot be found or downloaded, is another kind of model, or cannot be opened.
     """
     import torch
     import transformers
@@ -141,7 +139,7 @@ def open_captioner(source: Path | str, *, max_new_tokens: int = 100, num_beams: 
     folder = model_folder(source, MODEL_FILES)
     kind = _model_type(folder, source)
     class_name, wrap = LOCAL_CAPTIONERS[kind]
-    place = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
+    target = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
     try:
         processor = transformers.AutoProcessor.from_pretrained(folder, local_files_only=True)
         model = getattr(transformers, class_name).from_pretrained(folder, local_files_only=True, use_safetensors=True, dtype=torch.float32)
@@ -149,11 +147,11 @@ def open_captioner(source: Path | str, *, max_new_tokens: int = 100, num_beams: 
         reason = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
         raise InputError(f"The captioner {source} cannot be opened ({reason}): download it again, or give another.") from error
     identity = f"{kind} {_fingerprint(folder)} tokens {max_new_tokens} beams {num_beams}"
-    return wrap(model.to(place).eval(), processor, identity, max_new_tokens, num_beams)
+    return wrap(model.to(target).eval(), processor, identity, max_new_tokens, num_beams)
 
 
 def _fingerprint(folder: Path) -> str:
-    """Changes when the model does: a hash over the settings' bytes and the weights' names, sizes and times."""
+    """A hash of the configuration's bytes and the weights' names, sizes and times, which changes with the model."""
     digest = hashlib.sha256()
     for file in sorted(folder.glob("*.json")):
         digest.update(file.read_bytes())
@@ -168,22 +166,21 @@ def _model_type(folder: Path, source: Path | str) -> str:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         kind = str(config.get("model_type"))
     except (OSError, ValueError, AttributeError) as error:
-        raise InputError(f"{source} has no config.json that can be read: give the folder of a model as transformers saves it.") from error
+        raise InputError(f"{source} has no readable config.json: give the folder of a model as transformers saves it.") from error
     if kind == "florence2" and "auto_map" in config:
         raise InputError(
-            f"{source} is a Florence-2 that brings its own code, which is not run: take its converted form, such as "
+            f"{source} is a Florence-2 with its own code, which is not run: use the converted model, such as "
             "florence-community/Florence-2-base."
         )
     if kind not in LOCAL_CAPTIONERS:
         raise InputError(
-            f"{source} is a model of type {kind!r}; {', '.join(LOCAL_CAPTIONERS)} are opened here, and others can be asked through a server "
-            "(--endpoint)."
+            f"{source} is a model of type {kind!r}: give one of {', '.join(LOCAL_CAPTIONERS)}, or run it in a server and give --endpoint."
         )
     return kind
 
 
 def _by_prompt(questions: Sequence[Question]) -> list[tuple[str, list[Image.Image]]]:
-    """Neighbours with the same prompt together, in their order."""
+    """Consecutive questions with the same prompt, grouped."""
     groups: list[tuple[str, list[Image.Image]]] = []
     for question in questions:
         if not groups or groups[-1][0] != question.prompt:

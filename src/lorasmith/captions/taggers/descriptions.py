@@ -133,7 +133,7 @@ def _describe_batch(
         return
     for path, description in zip(questions, descriptions, strict=True):
         if not description:
-            result.failures[path] = f"The description of {path} is empty. Try another prompt."
+            result.failures[path] = f"The description of {path} is empty: try another prompt."
             continue
         with answers:
             answers.execute("INSERT OR REPLACE INTO said VALUES (?, ?)", (keys[path], description))
@@ -151,7 +151,7 @@ def _answers(dataset: Path) -> Iterator[sqlite3.Connection]:
         database.execute("CREATE TABLE IF NOT EXISTS said (key TEXT PRIMARY KEY, words TEXT NOT NULL)")
     except (sqlite3.Error, OSError) as error:
         raise DatasetError(
-            f"{path} cannot be used for descriptions ({error}). Correct the folder's permissions, or delete the file.",
+            f"{path} cannot be used for descriptions ({error}): correct the folder's permissions, or delete the file.",
             code="captions.store", path=str(path),
         ) from error  # fmt: skip
     with closing(database):

@@ -1,4 +1,4 @@
-"""A model's files, from a folder of the user or from the hub, where they are fetched once and kept in the hub's own cache."""
+"""A model's files, from the user's folder or from the hub, from where they are downloaded once into the hub's own cache."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from pathlib import Path
 from lorasmith.errors import InputError
 
 HUB_ID = re.compile(r"[\w.-]+/[\w.-]+(/[\w.-]+)*")
-"""`owner/name`, or `owner/name/folder` where the model lies in a folder of its repository."""
+"""`owner/name`, or `owner/name/folder` where the model is in a folder of its repository."""
 
 
 def model_folder(source: Path | str, patterns: Sequence[str]) -> Path:
-    """The folder with a model's files: `source` itself where it is a folder, else the hub's repository of that id.
+    """The folder with a model's files: `source` itself where it is a folder, else the hub repository of that id.
 
-    Of a repository only files that match one of `patterns` are fetched. The hub's cache, `HF_TOKEN`, `HF_HOME`, `HF_ENDPOINT` and
-    `HF_HUB_OFFLINE` count as everywhere.
+    Only files of a repository that match one of `patterns` are downloaded. The hub's cache, `HF_TOKEN`, `HF_HOME`, `HF_ENDPOINT` and
+    `HF_HUB_OFFLINE` work as usual.
 
     Raises:
-        InputError: neither a folder nor an id, or the repository is not there, not open to this user, or out of reach.
+        InputError: neither a folder nor an id, or the repository does not exist, is not open to this user, or cannot be reached.
     """
     folder = Path(source).expanduser()
     if folder.is_dir():
@@ -28,37 +28,37 @@ def model_folder(source: Path | str, patterns: Sequence[str]) -> Path:
     if folder.exists():
         raise InputError(f"{source} is a file: give the folder that holds the model, or the id of a hub repository (owner/name).")
     if not HUB_ID.fullmatch(name):
-        raise InputError(f"{source} is neither a folder nor the id of a hub repository (owner/name): check how it is written.")
+        raise InputError(f"{source} is neither a folder nor the id of a hub repository (owner/name): check the spelling.")
     owner, repository, *inside = name.split("/")
-    return _fetched(f"{owner}/{repository}", "/".join(inside), patterns)
+    return _downloaded(f"{owner}/{repository}", "/".join(inside), patterns)
 
 
-def _fetched(repository: str, inside: str, patterns: Sequence[str]) -> Path:
+def _downloaded(repository: str, inside: str, patterns: Sequence[str]) -> Path:
     import huggingface_hub
     from huggingface_hub import errors
 
-    wanted = [f"{inside}/{pattern}" if inside else pattern for pattern in patterns]
+    inside_patterns = [f"{inside}/{pattern}" if inside else pattern for pattern in patterns]
     try:
-        snapshot = Path(huggingface_hub.snapshot_download(repository, allow_patterns=wanted))
+        snapshot = Path(huggingface_hub.snapshot_download(repository, allow_patterns=inside_patterns))
     except errors.GatedRepoError as error:
         raise InputError(
-            f"{repository} asks its users to accept terms first: accept them on its page, and set HF_TOKEN to a token of that account."
+            f"{repository} requires its users to accept terms: accept them on its page, and set HF_TOKEN to a token of that account."
         ) from error
     except errors.RepositoryNotFoundError as error:
         raise InputError(
-            f"There is no folder and no open hub repository {repository}: check the name, or set HF_TOKEN where it is private."
+            f"There is no folder and no public hub repository {repository}: check the name, or set HF_TOKEN if it is private."
         ) from error
     except errors.LocalEntryNotFoundError as error:
         raise InputError(
-            f"{repository} is no folder here and not in the hub's cache, and the hub cannot be reached (offline, or HF_HUB_OFFLINE is "
-            "set): fetch it where there is a network, or give a folder with the model."
+            f"{repository} is neither a folder nor in the hub's cache, and the hub cannot be reached (no network, or HF_HUB_OFFLINE is "
+            "set): download it where there is a network, or give a folder with the model."
         ) from error
     except (errors.HfHubHTTPError, OSError, ValueError) as error:
         reason = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
         raise InputError(
-            f"{repository} could not be fetched from the hub ({reason}): try again, or give a folder with the model."
+            f"{repository} could not be downloaded from the hub ({reason}): try again, or give a folder with the model."
         ) from error
     folder = snapshot / inside if inside else snapshot
     if not folder.is_dir():
-        raise InputError(f"The hub repository {repository} has no folder {inside!r}: look on its page how the folder is called.")
+        raise InputError(f"The hub repository {repository} has no folder {inside!r}: look up the folder's name on its page.")
     return folder

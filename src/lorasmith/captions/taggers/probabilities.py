@@ -52,7 +52,7 @@ class ProbabilityStore:
             self._database.executescript(_SCHEMA)
         except (sqlite3.Error, OSError) as error:
             raise DatasetError(
-                f"{self.path} cannot be used for tagger probabilities ({error}). Correct the folder's permissions, or delete the file and "
+                f"{self.path} cannot be used for tagger probabilities ({error}): correct the folder's permissions, or delete the file and "
                 "run the tagger again.", code="captions.store", path=str(self.path),
             ) from error  # fmt: skip
 
@@ -125,7 +125,7 @@ class ProbabilityStore:
         row = self._database.execute("SELECT id FROM taggers WHERE identity = ?", (identity,)).fetchone()
         if row is None:
             raise InputError(
-                f"The tagger {identity[:12]} was not run on {self.path.parent.parent} yet. Run `lorasmith captions tag` first.",
+                f"The tagger {identity[:12]} was not run on {self.path.parent.parent} yet: run `lorasmith captions tag` first.",
                 code="captions.no_probabilities",
             )
         return int(row[0])

@@ -1,7 +1,7 @@
-"""Taggers: an ONNX network and a list of tags. What goes in is said by a descriptor, see `tagger_descriptor`.
+"""Taggers: an ONNX network and a list of tags. A descriptor says how pictures are prepared, see `tagger_descriptor`.
 
-The form of the WD models is the field's common one. Input: float32 (n, height, width, 3), BGR, 0-255; the picture on a white
-square, resized bicubically. Output: one probability per row of `selected_tags.csv` (`tag_id,name,category,count`; category
+Most taggers have the format of the WD models. Input: float32 (n, height, width, 3), BGR, 0-255; the picture on a white square, resized
+bicubically. Output: one probability per row of `selected_tags.csv` (`tag_id,name,category,count`; category
 0 general, 4 character, 9 rating).
 """
 
@@ -35,14 +35,14 @@ PROVIDERS = ("CUDAExecutionProvider", "CPUExecutionProvider")
 
 
 class Tagger:
-    """A tagger opened from a folder. `names` and `categories` stand in the order of the probabilities, `tags` are names with spaces."""
+    """A tagger opened from a folder. `names` and `categories` are in the order of the probabilities, `tags` are names with spaces."""
 
-    def __init__(self, folder: Path, descriptor: TaggerDescriptor, threads: int = 0):
+    def __init__(self, folder: str | Path, descriptor: TaggerDescriptor, threads: int = 0):
         import onnxruntime
 
-        self.folder, self.descriptor = folder, descriptor
-        self.model = _file(folder, descriptor.model_files, descriptor)
-        self.table = _file(folder, descriptor.tag_files, descriptor)
+        self.folder, self.descriptor = Path(folder), descriptor
+        self.model = _file(self.folder, descriptor.model_files, descriptor)
+        self.table = _file(self.folder, descriptor.tag_files, descriptor)
         self.names, self.categories = _read_table(self.table, descriptor)
         self.tags = tuple(plain_tag(name) for name in self.names)
         options = onnxruntime.SessionOptions()
@@ -51,8 +51,11 @@ class Tagger:
         providers = [provider for provider in PROVIDERS if provider in onnxruntime.get_available_providers()]
         try:
             self._session = onnxruntime.InferenceSession(str(self.model), options, providers=providers)
-        except Exception as error:  # the runtime has many classes of its own for a file that it cannot use
-            raise InputError(f"{self.model} is no network that ONNX Runtime can open ({_first_line(error)}): download it again.") from error
+        except Exception as error:  # the runtime has many exception classes of its own for a file that it cannot use
+            raise InputError(
+                f"{self.model} cannot be opened by ONNX Runtime ({_first_line(error)}): download it again.",
+                code="tagger.not_readable", path=str(self.model),
+            ) from error  # fmt: skip
         self._input = self._session.get_inputs()[0]
         self._layout, self.side = _layout_and_side(self._input.shape, descriptor, self.model)
         first = self._input.shape[0]
@@ -61,7 +64,7 @@ class Tagger:
 
     @cached_property
     def identity(self) -> str:
-        """Hash (sha256, hex) of all that decides the probabilities: the network, the table of tags, the descriptor."""
+        """Hash (sha256, hex) of everything that determines the probabilities: the network, the table of tags, the descriptor."""
         digest = hashlib.sha256(self.descriptor.model_dump_json(exclude={"general_threshold", "character_threshold"}).encode())
         for file in (self.model, self.model.with_name(self.model.name + ".data"), self.table):
             if file.is_file():
@@ -72,7 +75,7 @@ class Tagger:
     def probabilities(self, pictures: Sequence[Image.Image], batch_size: int = 32) -> np.ndarray:
         """float32 (n, tags), 0-1, for RGB pictures of any size.
 
-        Raises InputError where the network's answer does not fit the descriptor.
+        Raises InputError where the network's output does not fit the descriptor.
         """
         if not pictures:
             return np.zeros((0, len(self.names)), np.float32)
@@ -83,35 +86,35 @@ class Tagger:
         batch = np.stack([prepare(picture, self.side, self.descriptor) for picture in pictures])
         if self._layout == "nchw":
             batch = np.ascontiguousarray(batch.transpose(0, 3, 1, 2))
-        if self._fixed_batch and len(batch) < self._fixed_batch:  # the network takes full batches only: fill up, and cut off below
+        if self._fixed_batch and len(batch) < self._fixed_batch:  # the network takes full batches only: fill up, cut off again below
             batch = np.concatenate([batch, np.repeat(batch[-1:], self._fixed_batch - len(batch), axis=0)])
         if self._input.type == "tensor(float16)":
             batch = batch.astype(np.float16)
         raw = np.asarray(self._session.run([self._output], {self._input.name: batch})[0])[: len(pictures)].astype(np.float32)
         if raw.ndim != 2 or raw.shape[1] != len(self.names):
             raise InputError(
-                f"{self.model} gives {raw.shape[1:]} numbers a picture, but {self.table} lists {len(self.names)} tags: they are not a pair."
+                f"{self.model} gives {raw.shape[1:]} numbers per picture, but {self.table} lists {len(self.names)} tags: download both files again."
             )
         found = 1 / (1 + np.exp(-np.clip(raw, -80, 80))) if self.descriptor.activation == "sigmoid" else raw
         if not (np.isfinite(found).all() and found.min() >= -1e-4 and found.max() <= 1 + 1e-4):
             raise InputError(
-                f"{self.model} gives numbers from {raw.min():.3g} to {raw.max():.3g}, which are no probabilities: choose a descriptor "
+                f"{self.model} gives numbers from {raw.min():.3g} to {raw.max():.3g}, which are not probabilities: choose a descriptor "
                 'with activation = "sigmoid".'
             )
         return np.clip(found, 0, 1).astype(np.float32)
 
 
 class WdTagger(Tagger):
-    """A tagger in the form of the WD models, opened from a folder with `model.onnx` and `selected_tags.csv`."""
+    """A tagger in the format of the WD models, opened from a folder with `model.onnx` and `selected_tags.csv`."""
 
-    def __init__(self, folder: Path, threads: int = 0):
+    def __init__(self, folder: str | Path, threads: int = 0):
         super().__init__(folder, DESCRIPTORS["wd"], threads)
 
 
 def open_tagger(source: Path | str, descriptor: TaggerDescriptor | None = None, threads: int = 0) -> Tagger:
     """A tagger from a folder or a hub repository (`owner/name`, `owner/name/folder`); without a descriptor, the one that fits its files.
 
-    Raises InputError where it cannot be had or opened.
+    Raises InputError where it cannot be found, downloaded or opened.
     """
     local = Path(source).expanduser().is_dir()
     expected = descriptor or (None if local else descriptor_from_hub_name(str(source)))
@@ -121,7 +124,7 @@ def open_tagger(source: Path | str, descriptor: TaggerDescriptor | None = None, 
 
 
 def prepare(picture: Image.Image, side: int, descriptor: TaggerDescriptor) -> np.ndarray:
-    """float32 (side, side, 3) as the descriptor's tagger wants it, for an RGB picture of any size."""
+    """float32 (side, side, 3) as the descriptor's tagger expects it, for an RGB picture of any size."""
     how = Image.Resampling[descriptor.resample.upper()]
     square = picture
     if descriptor.fit == "pad":
@@ -149,7 +152,7 @@ def _padded(picture: Image.Image, side: int, colour: tuple[int, int, int]) -> Im
     return square
 
 
-# -- what a folder holds ----------------------------------------------------------------------------------------------
+# -- the files of a tagger --------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -163,9 +166,9 @@ def _file(folder: Path, names: Sequence[str], descriptor: TaggerDescriptor) -> P
         if (folder / name).is_file():
             return folder / name
     raise InputError(
-        f"the tagger folder {folder} has no {' or '.join(names)}; give a folder with {descriptor.model_files[0]} and "
-        f"{descriptor.tag_files[0]}, or another descriptor than {descriptor.name!r}"
-    )
+        f"The tagger folder {folder} has no {' or '.join(names)}: give a folder with {descriptor.model_files[0]} and "
+        f"{descriptor.tag_files[0]}, or another descriptor than {descriptor.name!r}.", code="tagger.missing_file", folder=str(folder),
+    )  # fmt: skip
 
 
 def _read_table(path: Path, descriptor: TaggerDescriptor) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -174,7 +177,9 @@ def _read_table(path: Path, descriptor: TaggerDescriptor) -> tuple[tuple[str, ..
         text = path.read_text(encoding="utf-8-sig")
         rows = _csv_rows(text) if descriptor.tag_format == "csv" else _json_rows(json.loads(text))
     except (ValueError, KeyError, TypeError, AttributeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} is no table of tags as {descriptor.name!r} has it ({_first_line(error)}): download it again.") from error
+        raise InputError(
+            f"{path} is not a table of tags in the format of {descriptor.name!r} ({_first_line(error)}): download it again."
+        ) from error
     if not rows:
         raise InputError(f"{path} lists no tags: download it again.")
     known = descriptor.category_names
@@ -200,15 +205,17 @@ def _json_rows(content: Mapping[str, Any]) -> list[_Row]:
 
 def _layout_and_side(shape: Sequence[int | str | None], descriptor: TaggerDescriptor, model: Path) -> tuple[str, int]:
     if len(shape) != 4:
-        raise InputError(f"{model} takes {len(shape)} dimensions and not a batch of pictures: it is no tagger.")
+        raise InputError(f"{model} takes {len(shape)} dimensions instead of a batch of pictures: give a tagger.")
     layout = "nhwc" if shape[3] == 3 else "nchw" if shape[1] == 3 else descriptor.layout
     height, width = (shape[1], shape[2]) if layout == "nhwc" else (shape[2], shape[3])
     if isinstance(height, int) and isinstance(width, int):
         if height != width:
-            raise InputError(f"{model} takes pictures of {width} x {height} pixels; only square ones are made here: give another tagger.")
+            raise InputError(
+                f"{model} takes pictures of {width} x {height} pixels; but only square ones are supported: give another tagger."
+            )
         return layout, height
     if descriptor.side is None:
-        raise InputError(f"{model} leaves the size of its pictures open: write a descriptor ({OWN_DESCRIPTOR}) with side = its pixels.")
+        raise InputError(f"{model} does not fix the size of its pictures: write a descriptor ({OWN_DESCRIPTOR}) with side = its pixels.")
     return layout, descriptor.side
 
 

@@ -89,7 +89,7 @@ def tagged_before(store: ProbabilityStore, identity: str, pictures: Sequence[Pat
         if content in stored:
             result.contents[path] = content
         else:
-            result.failures[path] = f"The tagger was not run on {path} yet. Name the tagger with --tagger."
+            result.failures[path] = f"The tagger was not run on {path} yet: name the tagger with --tagger."
     result.known = len(result.contents)
     return result
 

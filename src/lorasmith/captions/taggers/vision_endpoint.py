@@ -1,8 +1,8 @@
-"""Any server that speaks OpenAI's chat completions and sees pictures: a big one far away, or LM Studio, llama.cpp, vLLM at home.
+"""Any server with OpenAI's chat completions API and a vision model: a hosted one, or a local LM Studio, llama.cpp or vLLM.
 
-A picture goes out as JPEG of bounded size inside the request. What may pass by itself (429, 5xx, a time-out, a lost connection) is
-tried again after a growing pause, or the one that the server asks for; what cannot (a wrong key, a wrong address) ends the job.
-Redirects are not followed: they would carry the key to another machine.
+A picture is sent inside the request as JPEG of bounded size. Temporary failures (429, 5xx, a timeout, a lost connection) are retried
+after a growing pause, or the one that the server asks for; permanent ones (a wrong key, a wrong address) end the job. Redirects are not
+followed, because they would send the key to another machine.
 """
 
 from __future__ import annotations
@@ -27,30 +27,32 @@ from pydantic import BaseModel, ConfigDict, Field
 from lorasmith.captions.taggers.captioner import DescriptionFailed, Question
 from lorasmith.errors import InputError, RunError
 
-PASSES = {408, 409, 425, 429, 500, 502, 503, 504, 529}
-"""HTTP statuses after which the same request may well succeed."""
+TEMPORARY = {408, 409, 425, 429, 500, 502, 503, 504, 529}
+"""HTTP statuses after which the same request may succeed."""
 
-LARGEST_ANSWER = 4_000_000  # bytes; no description comes near
-MOST_FAILURES = 3  # pictures in a row that the server could not be asked about, after which it counts as gone
+MAX_ANSWER = 4_000_000  # bytes; no description comes near
+MAX_FAILURES = 3  # pictures in a row that got no answer, after which the server counts as unreachable
 
 _log = logging.getLogger(__name__)
 
 
 class EndpointSettings(BaseModel):
-    """Where and how a server is asked."""
+    """The server, its model and the settings of a request."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    base_url: str = Field(description="As the server's manual gives it, such as http://127.0.0.1:1234/v1; /chat/completions is added.")
-    model: str = Field(description="Name of the model at the server.")
-    key_variable: str = Field("OPENAI_API_KEY", description="Environment variable that holds the key; servers at home need none.")
-    system: str = Field("", description="Words to the model that come before every prompt.")
+    base_url: str = Field(
+        description="Address from the server's documentation, such as http://127.0.0.1:1234/v1; /chat/completions is added."
+    )
+    model: str = Field(description="The server's name of the model.")
+    key_variable: str = Field("OPENAI_API_KEY", description="Environment variable with the key; local servers need none.")
+    system: str = Field("", description="System prompt.")
     max_side: int = Field(1024, ge=64, le=4096, description="Longest side of the picture that is sent, in pixels.")
     quality: int = Field(90, ge=1, le=95, description="JPEG quality of what is sent.")
     max_tokens: int = Field(300, ge=1, description="Longest answer, in tokens.")
-    temperature: float = Field(0.2, ge=0, le=2, description="0 always says the likeliest, 1 varies.")
+    temperature: float = Field(0.2, ge=0, le=2, description="0 gives the most probable answer, 1 varied ones.")
     timeout: float = Field(120.0, gt=0, description="Seconds to wait for an answer.")
-    retries: int = Field(4, ge=0, le=20, description="Further tries after one that failed for the moment.")
+    retries: int = Field(4, ge=0, le=20, description="Retries after a temporary failure.")
 
 
 class VisionEndpoint:
@@ -60,21 +62,21 @@ class VisionEndpoint:
     default_prompt = "Describe this picture in two or three plain sentences, without any introduction."
 
     def __init__(self, settings: EndpointSettings, sleep: Callable[[float], None] = time.sleep):
-        """Raises InputError where the address is none."""
+        """Raises InputError where the address is not valid."""
         parts = urllib.parse.urlsplit(settings.base_url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise InputError(f"{settings.base_url!r} is no address of a server: give one such as http://127.0.0.1:1234/v1.")
+            raise InputError(f"{settings.base_url!r} is not the address of a server: give one such as http://127.0.0.1:1234/v1.")
         self.settings = settings
         self.url = settings.base_url.rstrip("/").removesuffix("/chat/completions") + "/chat/completions"
         self.identity = f"endpoint {self.url} {settings.model_dump_json(include={'model', 'system', 'max_side', 'quality', 'max_tokens', 'temperature'})}"
         self._sleep = sleep
         self._failed_in_a_row = 0
-        at_home = parts.hostname in ("localhost", "127.0.0.1", "::1")
-        proxies = [urllib.request.ProxyHandler({})] if at_home else []
+        is_local = parts.hostname in ("localhost", "127.0.0.1", "::1")
+        proxies = [urllib.request.ProxyHandler({})] if is_local else []
         self._opener = urllib.request.build_opener(_NoRedirect, *proxies)
 
     def describe(self, questions: Sequence[Question]) -> list[str]:
-        """Raises DescriptionFailed for a picture that the server refuses, InputError or RunError where going on makes no sense."""
+        """Raises DescriptionFailed for a picture that the server refuses, InputError or RunError where it makes no sense to continue."""
         return [self._ask(question) for question in questions]
 
     def _ask(self, question: Question) -> str:
@@ -84,22 +86,22 @@ class VisionEndpoint:
                 answer = self._post(body)
                 self._failed_in_a_row = 0
                 return _description(answer)
-            except _Passing as passing:
+            except _TemporaryFailure as failure:
                 if attempt == self.settings.retries:
-                    raise self._gave_up(passing) from passing
-                pause = passing.pause if passing.pause is not None else min(60.0, 2.0**attempt)
-                _log.info("%s; trying again in %.0f s", passing, pause)
+                    raise self._gave_up(failure) from failure
+                pause = failure.pause if failure.pause is not None else min(60.0, 2.0**attempt)
+                _log.info("%s; retrying in %.0f s", failure, pause)
                 self._sleep(pause)
         raise AssertionError("the loop returns or raises")
 
     def _request(self, question: Question) -> dict[str, Any]:
-        told: list[dict[str, Any]] = [{"role": "system", "content": self.settings.system}] if self.settings.system else []
+        messages: list[dict[str, Any]] = [{"role": "system", "content": self.settings.system}] if self.settings.system else []
         url = "data:image/jpeg;base64," + base64.b64encode(jpeg(question.picture, self.settings.max_side, self.settings.quality)).decode()
-        told.append(
+        messages.append(
             {"role": "user", "content": [{"type": "text", "text": question.prompt}, {"type": "image_url", "image_url": {"url": url}}]}
         )
         settings = self.settings
-        return {"model": settings.model, "messages": told, "max_tokens": settings.max_tokens, "temperature": settings.temperature}
+        return {"model": settings.model, "messages": messages, "max_tokens": settings.max_tokens, "temperature": settings.temperature}
 
     def _post(self, body: bytes) -> bytes:
         headers = {"Content-Type": "application/json"}
@@ -109,47 +111,49 @@ class VisionEndpoint:
         request = urllib.request.Request(self.url, body, headers, method="POST")
         try:
             with self._opener.open(request, timeout=self.settings.timeout) as answer:
-                return bytes(answer.read(LARGEST_ANSWER))
+                return bytes(answer.read(MAX_ANSWER))
         except urllib.error.HTTPError as error:
             with error:
                 raise self._refusal(error, bool(key)) from error
-        except (urllib.error.URLError, HTTPException, OSError) as error:  # time-outs and lost connections among them
-            raise _Passing(f"{self.url} did not answer ({getattr(error, 'reason', None) or error or type(error).__name__})") from error
+        except (urllib.error.URLError, HTTPException, OSError) as error:  # timeouts and lost connections among them
+            raise _TemporaryFailure(
+                f"{self.url} did not answer ({getattr(error, 'reason', None) or error or type(error).__name__})"
+            ) from error
 
     def _refusal(self, error: urllib.error.HTTPError, with_key: bool) -> Exception:
-        said = _said(error)
-        if error.code in PASSES:
-            return _Passing(f"{self.url} answered {error.code} ({said})", _asked_pause(error))
+        reason = _reason(error)
+        if error.code in TEMPORARY:
+            return _TemporaryFailure(f"{self.url} answered {error.code} ({reason})", _retry_after(error))
         if error.code in (401, 403):
             remedy = (
                 f"check the key in {self.settings.key_variable}"
                 if with_key
                 else f"put your key into the variable {self.settings.key_variable}"
             )
-            return InputError(f"{self.url} does not let us in ({error.code}, {said}): {remedy}.")
+            return InputError(f"{self.url} refused access ({error.code}, {reason}): {remedy}.")
         if error.code == 404:
             return InputError(
-                f"{self.url} has no such address or no model {self.settings.model!r} (404, {said}): check both; the address mostly ends in /v1."
+                f"{self.url} has no such address or no model {self.settings.model!r} (404, {reason}): check both; the address usually ends in /v1."
             )
         if 300 <= error.code < 400:
-            return InputError(f"{self.url} sends us on to another address ({error.code}), which is not followed: give the final address.")
-        return DescriptionFailed(f"{self.url} refused this picture or request ({error.code}, {said})")
+            return InputError(f"{self.url} redirects to another address ({error.code}), which is not followed: give the final address.")
+        return DescriptionFailed(f"{self.url} refused this picture or request ({error.code}, {reason}).")
 
-    def _gave_up(self, passing: _Passing) -> Exception:
+    def _gave_up(self, failure: _TemporaryFailure) -> Exception:
         self._failed_in_a_row += 1
         tries = self.settings.retries + 1
-        if self._failed_in_a_row >= MOST_FAILURES:
+        if self._failed_in_a_row >= MAX_FAILURES:
             return RunError(
-                f"{passing}, {tries} times for each of {MOST_FAILURES} pictures in a row: start the server again, then the same command."
+                f"{failure}, {tries} times for each of {MAX_FAILURES} pictures in a row: restart the server, then run the same command again."
             )
-        return DescriptionFailed(f"{passing}, {tries} times")
+        return DescriptionFailed(f"{failure}, {tries} times.")
 
 
-class _Passing(Exception):
-    """A failure that may pass; `pause` is the number of seconds that the server asks for."""
+class _TemporaryFailure(Exception):
+    """A failure that may not happen again; `pause` is the number of seconds that the server asks for."""
 
-    def __init__(self, words: str, pause: float | None = None):
-        super().__init__(words)
+    def __init__(self, message: str, pause: float | None = None):
+        super().__init__(message)
         self.pause = pause
 
 
@@ -168,36 +172,36 @@ def jpeg(picture: Image.Image, max_side: int, quality: int) -> bytes:
 
 
 def _description(answer: bytes) -> str:
-    """The words of an answer on one line, without what a reasoning model thought before."""
+    """The text of an answer on one line, without a reasoning model's thoughts."""
     try:
         content = json.loads(answer)["choices"][0]["message"]["content"]
         if isinstance(content, list):
             content = " ".join(part.get("text", "") for part in content)
         text = str(content or "")
     except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
-        raise DescriptionFailed("the server's answer is none of a chat completion") from error
-    words = " ".join(re.sub(r"^\s*<think>.*?</think>", "", text, flags=re.DOTALL).split())
-    if not words:
-        raise DescriptionFailed("the server described the picture with no word")
-    return words
+        raise DescriptionFailed("The server's answer is not a chat completion.") from error
+    description = " ".join(re.sub(r"^\s*<think>.*?</think>", "", text, flags=re.DOTALL).split())
+    if not description:
+        raise DescriptionFailed("The server's description is empty.")
+    return description
 
 
-def _said(error: urllib.error.HTTPError) -> str:
-    """The server's own words, one line, as far as they are to be had."""
+def _reason(error: urllib.error.HTTPError) -> str:
+    """The server's own error message on one line, as far as it has one."""
     try:
-        body = error.read(LARGEST_ANSWER).decode("utf-8", "replace")
+        body = error.read(MAX_ANSWER).decode("utf-8", "replace")
     except (OSError, HTTPException):
         body = ""
     try:
-        told = json.loads(body)["error"]
-        body = str(told["message"] if isinstance(told, dict) else told)
+        error_field = json.loads(body)["error"]
+        body = str(error_field["message"] if isinstance(error_field, dict) else error_field)
     except (ValueError, KeyError, TypeError):
         pass
     return " ".join(body.split())[:200] or str(error.reason)
 
 
-def _asked_pause(error: urllib.error.HTTPError) -> float | None:
-    """Seconds of a Retry-After header, at most two minutes; None without one (or where it names a date)."""
+def _retry_after(error: urllib.error.HTTPError) -> float | None:
+    """Seconds of a Retry-After header, at most two minutes; None where there is none (or it is a date)."""
     try:
         return min(120.0, max(0.0, float(error.headers.get("Retry-After", ""))))
     except ValueError:

@@ -107,7 +107,7 @@ def report(
     from lorasmith.errors import InputError
 
     if out.exists() and not out.is_dir():
-        raise InputError(f"{out} is a file. Name a folder to write the report into.", code="captions.not_a_folder", path=str(out))
+        raise InputError(f"{out} is a file: name a folder to write the report into.", code="captions.not_a_folder", path=str(out))
     collection, checked = _checked(folder, extension, where, only, base, family, trigger, vocabulary, limit)
     findings = advise(checked)
     statistics = statistics_of(checked.captions, next(iter(checked.tokenizers.values()), None))

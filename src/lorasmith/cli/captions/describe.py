@@ -89,7 +89,7 @@ def _open_captioner(model: str | None, endpoint: str | None, *, beams: int, max_
     from lorasmith.errors import SettingsError
 
     if model is None:
-        raise SettingsError("No captioner was named. Give --model (BLIP or Florence-2, a folder or a hub id), or --endpoint and --model.")
+        raise SettingsError("No captioner was named: give --model (BLIP or Florence-2, a folder or a hub id), or --endpoint and --model.")
     if endpoint is None:
         return open_captioner(model, max_new_tokens=max_tokens, num_beams=beams)
     return VisionEndpoint(EndpointSettings(base_url=endpoint, model=model, max_tokens=max_tokens, **server_settings))

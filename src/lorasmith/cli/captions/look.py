@@ -61,7 +61,7 @@ def show(
 
     _, entries = _selected(folder, None, [key], extension)
     if len(entries) != 1:
-        raise DatasetError(f"{key} has {len(entries)} captions. Name one caption or picture.")
+        raise DatasetError(f"{key} has {len(entries)} captions: name one caption or picture.")
     entry, known = entries[0], vocabulary_of(vocabulary)
     tags, _ = entry.caption.parts
     unknown = known.unknown(tags) if known else []
@@ -137,7 +137,7 @@ def autocomplete(
 
     known = vocabulary_of(vocabulary)
     if known is None:
-        raise SettingsError("Completing a tag needs a list of tags. Give one with --vocabulary FILE, or --vocabulary demo.")
+        raise SettingsError("Completing a tag needs a list of tags: give one with --vocabulary FILE, or --vocabulary demo.")
     found = known.complete(beginning, limit)
     if as_json:
         print_json([asdict(one) for one in found])

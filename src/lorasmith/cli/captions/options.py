@@ -48,7 +48,7 @@ def one_of(value: str, choices: tuple[str, ...], option: str) -> str:
     from lorasmith.errors import SettingsError
 
     if value not in choices:
-        raise SettingsError(f"--{option} cannot be {value!r}. Choose {', '.join(choices[:-1])} or {choices[-1]}.")
+        raise SettingsError(f"--{option} cannot be {value!r}: choose {', '.join(choices[:-1])} or {choices[-1]}.")
     return value
 
 

@@ -96,7 +96,7 @@ def tag(
         contents = {key: result.contents[path] for key, path in pictures.items() if path in result.contents}
         changes = tagged_captions(store, identity, entries, contents, choice, mode, known)  # type: ignore[arg-type]
     for trigger in lost_triggers(entries, changes):
-        typer.echo(f"warning: The captions lose their trigger {trigger}. Give --prepend {trigger!r} to keep it in front.", err=True)
+        typer.echo(f"warning: The captions lose their trigger {trigger}: give --prepend {trigger!r} to keep it in front.", err=True)
     plan = CaptionPlan(collection, f"tag by {opened.folder.name if opened else 'stored probabilities'} ({mode})", len(entries), changes)
     failures = result.failures | utf8_failures(collection, select_unreadable(collection, scope))
     finish(plan, dry_run, as_json, counts={"tagged now": result.tagged, "tagged before": result.known}, failures=failures)
@@ -113,7 +113,7 @@ def _tag_pictures(
         identities = store.taggers()
         if not identities:
             raise SettingsError(
-                f"No tagger was run on {folder} yet. Name one with --tagger (demo for pictures of the demo world, a folder, or a hub id "
+                f"No tagger was run on {folder} yet: name one with --tagger (demo for pictures of the demo world, a folder, or a hub id "
                 "such as SmilingWolf/wd-swinv2-tagger-v3).", code="captions.no_tagger",
             )  # fmt: skip
         return identities[0], tagged_before(store, identities[0], pictures)

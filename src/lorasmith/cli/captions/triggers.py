@@ -70,7 +70,7 @@ def triggers(
     from lorasmith.errors import SettingsError
 
     if sum([set_ is not None, from_folders, mend, bool(check), bool(suggest)]) > 1:
-        raise SettingsError("--set, --from-folders, --mend, --check and --suggest are separate steps. Give one of them.")
+        raise SettingsError("--set, --from-folders, --mend, --check and --suggest are separate steps: give one of them.")
     collection = open_captions(folder, extension)
     scope = scope_of(where, only)
     entries = select(collection, scope)
@@ -99,7 +99,7 @@ def _checked_words(
 
     if base is None:
         raise SettingsError(
-            "The base's tokenizers tell whether a word means something to it. Give --base (a file, a folder, a hub id, or demo).",
+            "The base's tokenizers tell whether a word means something to it: give --base (a file, a folder, a hub id, or demo).",
             code="captions.no_tokenizer",
         )
     tokenizers, tags = tokenizers_of(base), sorted(collection.tag_counts())
@@ -118,7 +118,7 @@ def _triggers_in(collection: CaptionCollection, entries: Sequence[Entry], given:
     found = triggers_from(given) if given else likely_triggers(entry.caption for entry in entries)
     if not found:
         raise DatasetError(
-            f"Most captions in {collection.folder} do not begin with the same tag, so they seem to have no trigger. Name it with --trigger.",
+            f"Most captions in {collection.folder} do not begin with the same tag, so they seem to have no trigger: name it with --trigger.",
             code="captions.no_trigger", folder=str(collection.folder),
         )  # fmt: skip
     return found
@@ -132,7 +132,7 @@ def _check_folder_names(collection: CaptionCollection, entries: Sequence[Entry])
     without = sum(not triggers_of_caption(entry.key, collection.folder.resolve().name) for entry in entries)
     if without == len(entries):
         raise DatasetError(
-            f"No folder in {collection.folder} is named N_trigger, such as 10_anna, red dress. Rename the folders, or use --set.",
+            f"No folder in {collection.folder} is named N_trigger, such as 10_anna, red dress: rename the folders, or use --set.",
             code="captions.no_folder_trigger", folder=str(collection.folder),
         )  # fmt: skip
     if without:
