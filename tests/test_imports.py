@@ -223,6 +223,18 @@ def test_an_import_against_the_order_is_seen(tmp_path, file, text):
     assert len(wrong_imports(tmp_path)) == 1
 
 
+def test_every_public_name_is_defined_where_the_stub_says():
+    """Without importing anything heavy; tests/test_public_face.py does the rest."""
+    lost = []
+    for line in ast.parse((PACKAGE / "__init__.pyi").read_text(encoding="utf-8")).body:
+        if isinstance(line, ast.ImportFrom):
+            file = PACKAGE.joinpath(*line.module.split(".")[1:]).with_suffix(".py")
+            body = ast.parse(file.read_text(encoding="utf-8")).body if file.exists() else []
+            defined = {node.name for node in body if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+            lost += [f"{line.module}.{alias.name}" for alias in line.names if alias.name not in defined]
+    assert lost == [], "moved or renamed: say so in src/lorasmith/__init__.pyi"
+
+
 def test_every_room_has_a_place_in_the_order():
     rooms = {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
     assert rooms <= {*ROOMS, "demo"}

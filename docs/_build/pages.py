@@ -1,0 +1,168 @@
+"""Pages that are made when the documentation is built, so that nothing is said twice: the settings from their tree, the tables from
+the registries, the commands from the command line, the library from its public names, the start page from README."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import re
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+import typer
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.structure.files import File, Files
+from pydantic import BaseModel
+
+import lorasmith
+
+ROOT = Path(__file__).resolve().parents[2]
+
+REGISTRIES = {
+    "Base families": "lorasmith.models.families:FAMILIES",
+    "Network kinds": "lorasmith.adapters.kinds:KINDS",
+    "Optimizers": "lorasmith.training.optim.optimizers:OPTIMIZERS",
+    "Learning rate schedules": "lorasmith.training.optim.schedules:SCHEDULES",
+    "Losses": "lorasmith.training.objective.losses:LOSSES",
+    "Weights by timestep": "lorasmith.training.objective.weighting:WEIGHTINGS",
+    "Kinds of noise": "lorasmith.training.objective.noise_kinds:NOISE_KINDS",
+    "Timestep samplings of flow models": "lorasmith.training.objective.timestep_samplings:TIMESTEP_SAMPLINGS",
+    "Caption edits": "lorasmith.captions.edits.registry:EDITS",
+    "Findings of the audit": "lorasmith.curation.audit.kinds:KINDS",
+    "Findings on captions": "lorasmith.captions.advice.advise:RULES",
+    "Findings on settings": "lorasmith.training.planning.lints:LINTS",
+}
+
+
+def said_of(entry: Any) -> str:
+    """What an entry of a registry says about itself, in a sentence."""
+    for attribute in ("words", "title", "message"):
+        if isinstance(found := getattr(entry, attribute, None), str) and found:
+            return found
+    documented = entry if inspect.isclass(entry) or inspect.isroutine(entry) else None
+    return (inspect.getdoc(documented) or "").partition("\n\n")[0].replace("\n", " ") if documented else ""
+
+
+def cell(text: object) -> str:
+    """Text that stays within one cell of a table."""
+    return re.sub(r"\s+", " ", str(text)).replace("|", "\\|").replace("<", "&lt;")
+
+
+def table(heads: tuple[str, ...], rows: Iterator[tuple[object, ...]]) -> str:
+    lines = [heads, tuple("---" for _ in heads), *rows]
+    return "\n".join(f"| {' | '.join(cell(value) for value in line)} |" for line in lines)
+
+
+def tables_page() -> str:
+    """What can be chosen, and what is looked for."""
+    parts = ["# What there is to choose, and what is checked", "The names are those that settings, commands and findings use."]
+    for title, place in REGISTRIES.items():
+        module, _, name = place.partition(":")
+        registry: Mapping[str, Any] = getattr(importlib.import_module(module), name)
+        parts += [f"## {title}", table(("name", "what it is"), ((f"`{key}`", said_of(registry[key])) for key in registry))]
+    return "\n\n".join(parts)
+
+
+def sections_of(model: type[BaseModel], place: str = "") -> Iterator[tuple[str, type[BaseModel], list[tuple[str, Any]]]]:
+    """(dotted place, model, its own fields) of a tree of settings, from the root down."""
+    own, below = [], []
+    for name, field in model.model_fields.items():
+        models = [kind for kind in (field.annotation, *getattr(field.annotation, "__args__", ())) if inspect.isclass(kind)]
+        models = [kind for kind in models if issubclass(kind, BaseModel)]
+        if models:
+            below.append((f"{place}.{name}".lstrip("."), models[0]))
+        else:
+            own.append((name, field))
+    yield place, model, own
+    for where, inner in below:
+        yield from sections_of(inner, where)
+
+
+def spoken_type(annotation: Any) -> str:
+    """A field's type as a reader of settings would write it."""
+    name = annotation.__name__ if inspect.isclass(annotation) else str(annotation)
+    name = re.sub(r"\b(typing|pathlib|collections\.abc|lorasmith(\.\w+)*)\.", "", name)
+    return re.sub(r"Annotated\[(.*?), .*\]$", r"\1", name)
+
+
+def settings_page() -> str:
+    parts = ["# Settings", "Every setting with its type, what it is when it is left out, and what it does. `lorasmith new` writes a file of them."]
+    for place, model, fields in sections_of(lorasmith.Settings):
+        parts.append(f"## {place or 'At the top of the file'}")
+        if (words := inspect.getdoc(model)) and words != inspect.getdoc(BaseModel):
+            parts.append(words.partition("\n\n")[0])
+        if fields:
+            rows = (
+                (f"`{name}`", spoken_type(f.annotation), "needed" if f.is_required() else f"`{f.get_default(call_default_factory=True)!r}`", f.description or "")
+                for name, f in fields
+            )  # fmt: skip
+            parts.append(table(("setting", "type", "left out", "what it does"), rows))
+    return "\n\n".join(parts)
+
+
+def commands_of(command: click.Command, names: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    if isinstance(command, click.Group):
+        for name, inner in command.commands.items():
+            yield from commands_of(inner, (*names, name))
+    elif not command.hidden:
+        yield names, command
+
+
+def commands_page() -> str:
+    from lorasmith.cli.main import app
+
+    parts = ["# Commands", "What `--help` says of each."]
+    for names, command in commands_of(typer.main.get_command(app), ("lorasmith",)):
+        context = click.Context(command, info_name=" ".join(names), terminal_width=120, max_content_width=120)
+        parts += [f"## {' '.join(names[1:])}", f"```text\n{command.get_help(context)}\n```"]
+    return "\n\n".join(parts)
+
+
+def library_page() -> str:
+    parts = ["# The library", "`import lorasmith as ls` gives these names; each is imported when it is first used."]
+    for name, (module, attribute) in sorted(lorasmith._public().items()):
+        parts += [f"## ls.{name}", f"::: {module}.{attribute}"]
+    return "\n\n".join(parts)
+
+
+def start_page() -> str:
+    """README; links into the source stay as the file's name."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    text = re.sub(r"\[([^\]]+)\]\((?:src/[^)]+|requirements\.lock|LICENSE)\)", r"`\1`", text)
+    text = text.replace("](docs/decisions)", "](decisions/index.md)").replace("](CHANGELOG.md)", "](changelog.md)")
+    text = text.replace("](CONTRIBUTING.md)", "](contributing.md)")
+    return re.sub(r"\]\(docs/", "](", text)
+
+
+def beside(name: str) -> str:
+    """A page that lies at the repository's root; its links into docs/ become links between pages, other files keep their name."""
+    text = (ROOT / name).read_text(encoding="utf-8")
+    text = re.sub(r"\[([^\]]+)\]\((?!docs/|https?:|#)[^)]+\)", r"`\1`", text)
+    return re.sub(r"\]\(docs/", "](", text)
+
+
+def decisions_page() -> str:
+    decisions = sorted((ROOT / "docs" / "decisions").glob("[0-9]*.md"))
+    titles = [(path, path.read_text(encoding="utf-8").partition("\n")[0].removeprefix("# ")) for path in decisions]
+    return "\n".join(["# Decisions", "", "What was chosen, why, and what was turned down.", "", *(f"- [{title}]({path.name})" for path, title in titles)])
+
+
+PAGES: dict[str, Callable[[], str]] = {
+    "index.md": start_page,
+    "changelog.md": lambda: beside("CHANGELOG.md"),
+    "contributing.md": lambda: beside("CONTRIBUTING.md"),
+    "decisions/index.md": decisions_page,
+    "reference/library.md": library_page,
+    "reference/settings.md": settings_page,
+    "reference/commands.md": commands_page,
+    "reference/tables.md": tables_page,
+}
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """Called by mkdocs when it knows the files of `docs/`; adds the made pages."""
+    for place, make in PAGES.items():
+        files.append(File.generated(config, place, content=make()))
+    return files
