@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from lorasmith.captions.style import CaptionStyle
 from lorasmith.models.lora_naming import LoraNaming
 from lorasmith.models.parts import Part, SchedulerConfig
 from lorasmith.models.shift import Shift
@@ -29,19 +30,6 @@ class Rate:
     value: float
     reason: str
     source: str = "S3"
-
-
-@dataclass(frozen=True)
-class CaptionAdvice:
-    """Which captions a base understands."""
-
-    style: Literal["sentences", "tags"]
-    why: str
-    """What is said about captions in the other style, one sentence."""
-    fix: str
-    """What to do about them, one sentence."""
-    others_are_wrong: bool = True
-    """Whether captions in the other style are a mistake at once (a warning), or only where most are (a note)."""
 
 
 @dataclass(frozen=True)
@@ -218,7 +206,7 @@ class Relative:
     """A line of fine-tuned bases that people call by a name of its own, and that reads captions differently."""
 
     title: str
-    captions: CaptionAdvice
+    captions: CaptionStyle
 
 
 # -- the record -----------------------------------------------------------------------------------------------------------------
@@ -281,7 +269,7 @@ class Family:
     """From the settings of a base's parts, of any size."""
     detection: Detection
     lora: LoraNaming
-    captions: CaptionAdvice
+    captions: CaptionStyle
     clip_skip: ClipSkip
     sd_scripts: SdScripts | None = None
     ui_type: str | None = None

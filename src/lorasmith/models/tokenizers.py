@@ -28,6 +28,11 @@ def load_tokenizer(description: Description, name: str) -> Any:
         ) from error
 
 
+def load_tokenizers(description: Description) -> dict[str, Any]:
+    """All tokenizers of a base by name. Raises as `load_tokenizer`."""
+    return {name: load_tokenizer(description, name) for name in description.record.tokenizers}
+
+
 def from_folder(folder: Path, class_name: str) -> Any:
     """The tokenizer in a folder."""
     import transformers

@@ -1,7 +1,7 @@
 """The record of a made-up family, as a newer one would be: a language model's states, flow with a fixed shift, LoRA files without alphas."""
 
+from lorasmith.captions.style import CaptionStyle
 from lorasmith.models.family import (
-    CaptionAdvice,
     ClipSkip,
     Detection,
     Family,
@@ -75,6 +75,6 @@ MADE_UP = Family(
         style="dotted",
         alpha_keys=False,
     ),
-    captions=CaptionAdvice("sentences", "It reads sentences.", "Write sentences."),
+    captions=CaptionStyle("sentences", "It reads sentences.", "Write sentences."),
     clip_skip=ClipSkip("clip skip is not used: it has no CLIP"),
 )

@@ -15,10 +15,9 @@ from lorasmith.cli.captions.options import (
     Only,
     VocabularyFiles,
     Where,
-    base_path,
+    describe_base,
     one_of,
     scope_of,
-    tokenizers_of,
     vocabulary_of,
 )
 from lorasmith.cli.options import AsJson
@@ -27,15 +26,11 @@ from lorasmith.cli.output import print_json
 if TYPE_CHECKING:
     from lorasmith.captions.advice.checked import CheckedCaptions
     from lorasmith.captions.collection import CaptionCollection
-    from lorasmith.captions.style import CaptionStyle
     from lorasmith.findings import Finding
-
-ANIME = "pony"
-"""What `--family` calls anime bases, whatever their family is."""
 
 Family = Annotated[
     str | None,
-    typer.Option(help="Kind of base: a family such as sdxl, or pony for Pony and other anime bases; by default, the base's own."),
+    typer.Option(help="Kind of base: a family such as sdxl, or pony for Pony and other anime bases; by default, the base's own family."),
 ]
 Trigger = Annotated[str | None, typer.Option(help="The triggers; by default, the first tags that most captions share.")]
 Limit = Annotated[int | None, typer.Option(min=1, help="Tokens that training reads; by default, those that the base reads at once.")]
@@ -162,43 +157,25 @@ def _checked(
 def _base_facts(base: str | None, family: str | None) -> dict[str, Any]:
     """What `CheckedCaptions` takes of the base and its family: style, tokenizers, limits."""
     from lorasmith.models.families import FAMILIES
-    from lorasmith.models.open import detect_family
+    from lorasmith.models.tokenizers import load_tokenizers
 
+    styles = {record.name: record.captions for record in FAMILIES.values()}
+    styles |= {name: relative.captions for record in FAMILIES.values() for name, relative in record.relatives.items()}
     if family is not None:
-        one_of(family, (*FAMILIES, ANIME), "family")
-    tokenizers: dict[str, Any] = {}
-    if base is not None:
-        tokenizers = tokenizers_of(base)
-        family = family or detect_family(base_path(base))
-    if family == "flux" and len(tokenizers) > 1:
-        tokenizers.pop("tokenizer")  # CLIP gives Flux one summary of the whole; the words are read by T5
-    limit = min((one.model_max_length - one.num_special_tokens_to_add() for one in tokenizers.values()), default=75)
-    return {"style": _style_of(family), "tokenizers": tokenizers, "limit": limit}
-
-
-def _style_of(family: str | None) -> CaptionStyle | None:
-    from lorasmith.captions.style import CaptionStyle
-
-    if family is None:
-        return None
-    if family == ANIME:
-        return CaptionStyle(
-            "tags",
-            "Anime bases (Pony, Illustrious, NoobAI) were trained on booru tags and understand sentences poorly.",
-            "Let a tagger write tags (lorasmith captions tag FOLDER); the sentence may stay on the second line.",
-        )
-    if family == "flux":
-        return CaptionStyle(
-            "sentences",
-            "Flux reads whole sentences with a language model and was trained on them.",
-            "Let a captioner describe the pictures: lorasmith captions describe FOLDER.",
-        )
-    return CaptionStyle(
-        "sentences",
-        "The plain bases of this family were trained on sentences; only anime bases made from them understand tags better.",
-        "Keep the tags for an anime base; for a plain one let a captioner describe the pictures (lorasmith captions describe FOLDER).",
-        strict=False,
-    )
+        one_of(family, tuple(styles), "family")
+    if base is None:
+        return {"style": styles[family] if family else None}
+    description = describe_base(base)
+    record = description.record
+    tokenizers = load_tokenizers(description)
+    if record.caption_tokenizers is not None:
+        tokenizers = {name: tokenizers[name] for name in record.caption_tokenizers}
+    return {
+        "style": styles[family or record.name],
+        "tokenizers": tokenizers,
+        "limit": min(one.model_max_length - one.num_special_tokens_to_add() for one in tokenizers.values()),
+        "longer_limits": record.variant(description.variant).defaults.max_token_lengths,
+    }
 
 
 def _show(finding: Finding) -> None:

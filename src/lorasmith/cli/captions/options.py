@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from lorasmith.captions.filters import TokenCounter
     from lorasmith.captions.scope import Scope
     from lorasmith.captions.vocabulary import Vocabulary
+    from lorasmith.models.description import Description
 
 DEMO = "demo"
 
@@ -75,16 +76,11 @@ def base_path(base: str) -> str:
     return str(BASE)
 
 
-def tokenizers_of(base: str) -> dict[str, Any]:
-    """The tokenizers of a base model by name, without opening its weights."""
-    import importlib
+def describe_base(base: str) -> Description:
+    """What the files of the base that a user names say about it, without opening its weights."""
+    from lorasmith.models.open import describe
 
-    from lorasmith.models.open import describe as describe_base
-    from lorasmith.models.tokenizers import load_tokenizer
-
-    description = describe_base(base_path(base))
-    names = importlib.import_module(f"lorasmith.models.{description.family}.config").TOKENIZERS
-    return {name: load_tokenizer(description, name) for name in names}
+    return describe(base_path(base))
 
 
 def token_counter(base: str | None) -> TokenCounter | None:
@@ -92,6 +88,7 @@ def token_counter(base: str | None) -> TokenCounter | None:
     if base is None:
         return None
     from lorasmith.captions.token_limit import count_tokens
+    from lorasmith.models.tokenizers import load_tokenizers
 
-    tokenizers = [*tokenizers_of(base).values()]
+    tokenizers = [*load_tokenizers(describe_base(base)).values()]
     return lambda text: max(count_tokens(text, tokenizer) for tokenizer in tokenizers)

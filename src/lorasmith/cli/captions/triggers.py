@@ -16,9 +16,9 @@ from lorasmith.cli.captions.options import (
     Only,
     VocabularyFiles,
     Where,
+    describe_base,
     scope_of,
     split_options,
-    tokenizers_of,
     vocabulary_of,
 )
 from lorasmith.cli.options import AsJson
@@ -96,13 +96,14 @@ def _checked_words(
     """The words to check, or suggested ones, as the base's tokenizers see them."""
     from lorasmith.captions.triggers import check_trigger, suggest_triggers
     from lorasmith.errors import SettingsError
+    from lorasmith.models.tokenizers import load_tokenizers
 
     if base is None:
         raise SettingsError(
             "The base's tokenizers tell whether a word means something to it: give --base (a file, a folder, a hub id, or demo).",
             code="captions.no_tokenizer",
         )
-    tokenizers, tags = tokenizers_of(base), sorted(collection.tag_counts())
+    tokenizers, tags = load_tokenizers(describe_base(base)), sorted(collection.tag_counts())
     tag_list = vocabulary_of(vocabulary)
     known = list(tag_list.tags) if tag_list is not None else []
     if not words:

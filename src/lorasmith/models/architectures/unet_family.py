@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from lorasmith.captions.style import CaptionStyle
 from lorasmith.models.architectures.unet_consumers import UNET_NAMINGS
-from lorasmith.models.family import BlockRow, CaptionAdvice
+from lorasmith.models.family import BlockRow
 from lorasmith.models.lora_naming import LOADS, Consumers, drops, readings
 
-SENTENCES = CaptionAdvice(
+SENTENCES = CaptionStyle(
     "sentences",
     "The plain bases of this family were trained on sentences; only bases that were fine-tuned on tags (anime) understand tags better.",
     "Keep tags for an anime base; for a plain one let a captioner describe the pictures.",
-    others_are_wrong=False,
+    strict=False,
 )
 
 FOUR_LEVELS = Consumers(

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from lorasmith.captions.style import CaptionStyle
 from lorasmith.errors import BaseModelError
 from lorasmith.models.architectures.clip_tokenizer import CLIP_TOKENIZER
 from lorasmith.models.architectures.t5_tokenizer import T5_TOKENIZER
@@ -14,7 +15,6 @@ from lorasmith.models.architectures.text_encoder_layers import CLIP_NAMES, T5_NA
 from lorasmith.models.architectures.unet_consumers import CLIP_NAMINGS, DIFFUSERS_NAMES
 from lorasmith.models.architectures.unet_traits import input_width
 from lorasmith.models.family import (
-    CaptionAdvice,
     ClipSkip,
     DenoiserFile,
     Detection,
@@ -121,7 +121,7 @@ FLUX = Family(
         marks=LoraMarks(certain=r"(double|single)_blocks_\d|single_transformer_blocks_\d|main_transformer_blocks_\d", versions=("flux",)),
         original_path=r"double_|single_blocks|img_|txt_|time_in|vector_in|guidance_in|final_layer",
     ),
-    captions=CaptionAdvice(
+    captions=CaptionStyle(
         "sentences",
         "Flux reads whole sentences with a language model and was trained on them.",
         "Let a captioner describe the pictures: lorasmith captions describe.",

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from lorasmith.captions.style import CaptionStyle
 from lorasmith.errors import BaseModelError
 from lorasmith.models.architectures.clip_tokenizer import CLIP_TOKENIZER, OPEN_CLIP_TOKENIZER
 from lorasmith.models.architectures.full_size import TEXT_LENGTHS
@@ -14,7 +15,6 @@ from lorasmith.models.architectures.unet_family import SENTENCES, THREE_LEVEL_RO
 from lorasmith.models.architectures.unet_layers import LDM_NAMES, ORIGINAL_PATH
 from lorasmith.models.architectures.unet_traits import UnetTraits, traits_in_config, traits_in_file, unet_sizes
 from lorasmith.models.family import (
-    CaptionAdvice,
     ClipSkip,
     DenoiserFile,
     Detection,
@@ -112,7 +112,7 @@ SDXL = Family(
     relatives={
         "pony": Relative(
             "Pony, Illustrious or NoobAI",
-            CaptionAdvice(
+            CaptionStyle(
                 "tags",
                 "Anime bases (Pony, Illustrious, NoobAI) were trained on booru tags and understand little of sentences.",
                 "Let a tagger write tags; the sentence may stay on the second line.",
