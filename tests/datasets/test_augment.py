@@ -10,7 +10,8 @@ from PIL import Image
 
 from lorasmith.datasets.augment import ColourChange, crop_seen, drawn_colour, drawn_crop, is_mirrored, with_colours
 from lorasmith.datasets.buckets import Fit
-from lorasmith.datasets.latents import LatentRequest, bucket_pixels
+from lorasmith.datasets.latent_request import LatentRequest
+from lorasmith.datasets.latents import bucket_pixels
 
 WIDE = Fit((32, 24), (40, 24), (4, 0))
 

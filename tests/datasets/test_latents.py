@@ -9,8 +9,9 @@ from PIL import Image
 
 from lorasmith.datasets.augment import ColourChange
 from lorasmith.datasets.buckets import Fit
+from lorasmith.datasets.latent_request import LatentRequest
 from lorasmith.datasets.latent_source import LatentSource
-from lorasmith.datasets.latents import LatentRequest, bucket_pixels, latent_key
+from lorasmith.datasets.latents import bucket_pixels, latent_key
 from lorasmith.datasets.order import Sample
 from lorasmith.datasets.settings import BucketSettings, DatasetSettings
 from lorasmith.datasets.training_set import open_training_set

@@ -7,7 +7,8 @@ from safetensors.numpy import load_file
 
 from lorasmith.datasets.augment import crop_seen
 from lorasmith.datasets.buckets import Fit, bucket_sizes, fit
-from lorasmith.datasets.latents import LatentRequest, bucket_pixels
+from lorasmith.datasets.latent_request import LatentRequest
+from lorasmith.datasets.latents import bucket_pixels
 from lorasmith.datasets.settings import BucketSettings
 from lorasmith.images.read import picture_size
 from tests.reference import FOLDER, reference_cases

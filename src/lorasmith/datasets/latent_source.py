@@ -22,7 +22,8 @@ import torch
 
 from lorasmith.datasets.augment import crop_seen, drawn_colour, drawn_crop, is_mirrored
 from lorasmith.datasets.buckets import Size
-from lorasmith.datasets.latents import Encode, LatentCache, LatentRequest, bucket_pixels, latent_key
+from lorasmith.datasets.latent_request import LatentRequest
+from lorasmith.datasets.latents import Encode, LatentCache, bucket_pixels, latent_key
 from lorasmith.datasets.masks import mask_cells
 from lorasmith.datasets.order import Sample
 from lorasmith.datasets.settings import DatasetSettings

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -19,22 +18,11 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save
 
 from lorasmith.atomic import write_atomically
-from lorasmith.datasets.augment import ColourChange, with_colours
-from lorasmith.datasets.buckets import Fit
+from lorasmith.datasets.augment import with_colours
+from lorasmith.datasets.latent_request import LatentRequest
 from lorasmith.images.read import read_picture
 
 Encode = Callable[[torch.Tensor], torch.Tensor]
-
-
-@dataclass(frozen=True)
-class LatentRequest:
-    """One picture in its bucket; `content` is the hash of its bytes."""
-
-    path: Path
-    content: str
-    fit: Fit
-    mirrored: bool = False
-    colour: ColourChange | None = None
 
 
 def latent_key(request: LatentRequest, encoder: str, dtype: torch.dtype) -> str:

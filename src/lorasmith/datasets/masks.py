@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from PIL import Image
 
 from lorasmith.dataset_folder import is_picture, walk
@@ -23,6 +23,9 @@ from lorasmith.datasets.settings import DatasetSettings
 from lorasmith.errors import DatasetError
 from lorasmith.findings import Finding
 from lorasmith.images.read import content_hash, read_opacity, read_picture
+
+if TYPE_CHECKING:
+    import torch
 
 SHAPES_DIFFER = 0.02
 """Share by which a mask's aspect may differ from its picture's."""
@@ -54,6 +57,8 @@ def mask_in_bucket(mask: Mask, fit: Fit) -> Image.Image:
 
 def mask_cells(mask: Mask, fit: Fit, cells: Size) -> torch.Tensor:
     """float32 (1, height, width) of 0-1: how much each of the latent's cells, (width, height) of them, counts."""
+    import torch
+
     pixels = torch.from_numpy(np.array(mask_in_bucket(mask, fit))).float() / 255
     return torch.nn.functional.interpolate(pixels[None, None], size=(cells[1], cells[0]), mode="area")[0]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from lorasmith.datasets.buckets import Fit, Size, bucket_sizes, fit
 from lorasmith.datasets.folders import Picture, folder_finding, open_folder
-from lorasmith.datasets.latents import LatentRequest
+from lorasmith.datasets.latent_request import LatentRequest
 from lorasmith.datasets.masks import Mask, find_masks
 from lorasmith.datasets.order import Batch, Group, epoch_batches
 from lorasmith.datasets.regularisation import regularisation_repeats

@@ -18,13 +18,14 @@ def loop(run: Run, state: TrainState) -> bool:
     """Train from `state` to the last step; True where a stop was requested before that."""
     began, before = time.monotonic(), state.elapsed
     saved_at = time.monotonic()
+    run.commands.look()
     while state.step < run.plan.steps:
-        run.commands.look()
         if run.commands.stopping:
             return True
         epoch, step_in_epoch = run.plan.epoch_and_step_of(state.step)
         train_step(run, state, epoch, step_in_epoch)
         state.elapsed = before + time.monotonic() - began
+        run.commands.look()
         save_and_sample(run, state, epoch)
         if step_in_epoch + 1 == run.plan.steps_per_epoch or state.step == run.plan.steps:
             end_epoch(run, state, epoch)

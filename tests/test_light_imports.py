@@ -1,0 +1,26 @@
+"""What reads, plans and reports needs no torch, which takes seconds to import; one after the other, so that the first that does is named."""
+
+import subprocess
+import sys
+
+LIGHT = (
+    "captions.advice", "captions.collection", "cli.main", "curation.audit.dataset", "datasets.folders", "datasets.training_set",
+    "evaluation.report", "evaluation.run_record", "findings", "images.read", "models.open", "training.commands", "training.events",
+    "training.importers.import_settings", "training.planning.check", "training.planning.lints", "training.planning.plan",
+    "training.recipes.starting_point", "training.records.event_log", "training.records.manifest", "training.records.run_folder",
+    "training.settings.toml", "training.validation.validation_set",
+)  # fmt: skip
+
+PROGRAM = """
+import importlib, sys
+for name in sys.argv[1:]:
+    importlib.import_module(f"lorasmith.{name}")
+    for heavy in ("torch", "diffusers", "transformers"):
+        if heavy in sys.modules:
+            sys.exit(f"{name} imports {heavy}")
+"""
+
+
+def test_a_light_module_imports_no_heavy_library():
+    result = subprocess.run([sys.executable, "-c", PROGRAM, *LIGHT], capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
