@@ -3,6 +3,7 @@ the registries, the commands from the command line, the library from its public 
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import inspect
 import re
@@ -10,11 +11,11 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import click
 import typer
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from pydantic import BaseModel
+from typer.testing import CliRunner
 
 import lorasmith
 
@@ -36,13 +37,18 @@ REGISTRIES = {
 }
 
 
-def said_of(entry: Any) -> str:
-    """What an entry of a registry says about itself, in a sentence."""
+def said_of(name: str, entry: Any) -> str:
+    """What an entry of a registry says about itself: its words, its docstring, what is true of it, or its name read aloud."""
     for attribute in ("words", "title", "message"):
         if isinstance(found := getattr(entry, attribute, None), str) and found:
             return found
-    documented = entry if inspect.isclass(entry) or inspect.isroutine(entry) else None
-    return (inspect.getdoc(documented) or "").partition("\n\n")[0].replace("\n", " ") if documented else ""
+    if (inspect.isclass(entry) or inspect.isroutine(entry)) and (found := inspect.getdoc(entry)):
+        return found.partition("\n\n")[0]
+    if dataclasses.is_dataclass(entry):
+        fields = {field.name: getattr(entry, field.name) for field in dataclasses.fields(entry)}
+        if true := [key.replace("_", " ") for key, value in fields.items() if value is True]:
+            return ", ".join(true)
+    return name.replace("_", " ")
 
 
 def cell(text: object) -> str:
@@ -61,7 +67,7 @@ def tables_page() -> str:
     for title, place in REGISTRIES.items():
         module, _, name = place.partition(":")
         registry: Mapping[str, Any] = getattr(importlib.import_module(module), name)
-        parts += [f"## {title}", table(("name", "what it is"), ((f"`{key}`", said_of(registry[key])) for key in registry))]
+        parts += [f"## {title}", table(("name", "what it is"), ((f"`{key}`", said_of(key, registry[key])) for key in registry))]
     return "\n\n".join(parts)
 
 
@@ -87,6 +93,13 @@ def spoken_type(annotation: Any) -> str:
     return re.sub(r"Annotated\[(.*?), .*\]$", r"\1", name)
 
 
+def shown(value: Any) -> str:
+    """A default as a settings file would write it; nothing is "-"."""
+    if value is None or value in ((), [], {}, ""):
+        return "-"
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
 def settings_page() -> str:
     parts = ["# Settings", "Every setting with its type, what it is when it is left out, and what it does. `lorasmith new` writes a file of them."]
     for place, model, fields in sections_of(lorasmith.Settings):
@@ -95,28 +108,29 @@ def settings_page() -> str:
             parts.append(words.partition("\n\n")[0])
         if fields:
             rows = (
-                (f"`{name}`", spoken_type(f.annotation), "needed" if f.is_required() else f"`{f.get_default(call_default_factory=True)!r}`", f.description or "")
+                (f"`{name}`", spoken_type(f.annotation), "needed" if f.is_required() else f"`{shown(f.get_default(call_default_factory=True))}`", f.description or "")
                 for name, f in fields
             )  # fmt: skip
             parts.append(table(("setting", "type", "left out", "what it does"), rows))
     return "\n\n".join(parts)
 
 
-def commands_of(command: click.Command, names: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], click.Command]]:
-    if isinstance(command, click.Group):
-        for name, inner in command.commands.items():
-            yield from commands_of(inner, (*names, name))
-    elif not command.hidden:
-        yield names, command
+def verbs_of(command: Any, names: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """The words of every command that does something, from typer's tree of groups."""
+    below: Mapping[str, Any] = getattr(command, "commands", {})
+    for name, inner in below.items():
+        yield from verbs_of(inner, (*names, name))
+    if not below and not command.hidden:
+        yield names
 
 
 def commands_page() -> str:
     from lorasmith.cli.main import app
 
     parts = ["# Commands", "What `--help` says of each."]
-    for names, command in commands_of(typer.main.get_command(app), ("lorasmith",)):
-        context = click.Context(command, info_name=" ".join(names), terminal_width=120, max_content_width=120)
-        parts += [f"## {' '.join(names[1:])}", f"```text\n{command.get_help(context)}\n```"]
+    for verbs in verbs_of(typer.main.get_command(app)):
+        told = CliRunner(env={"COLUMNS": "110", "NO_COLOR": "1"}).invoke(app, [*verbs, "--help"], prog_name="lorasmith").output
+        parts += [f"## {' '.join(verbs)}", f"```text\n{told.strip()}\n```"]
     return "\n\n".join(parts)
 
 

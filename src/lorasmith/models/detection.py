@@ -46,7 +46,7 @@ _FOREIGN: tuple[tuple[str, str, str], ...] = (
     (
         r"(lora_(down|up)\.weight|\.lora_[AB]\.(.*\.)?weight|\.lora\.(down|up)\.weight|hada_w1_a|lokr_w[12](_a)?|oft_blocks|oft_diag|\.dora_scale|\.on_input)$|^lora_unet_.*\.diff$",
         "a LoRA file",
-        "give the base model that it is for; `lorasmith lora check` reads LoRA files",
+        "give the base model that it is for; `lorasmith check` reads LoRA files",
     ),
     (r"^(control_model\.|input_hint_block\.|controlnet_cond_embedding\.|controlnet_)", "a ControlNet", "give a base model"),
     (r"^(ip_adapter|image_proj)\.", "an IP-Adapter", "give a base model"),

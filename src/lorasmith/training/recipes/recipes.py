@@ -295,7 +295,7 @@ def own_recipe(path: Path, images: int) -> list[Choice]:
         if name not in known:
             near = difflib.get_close_matches(name, known, n=1)
             raise SettingsError(
-                f"the recipe {path} sets {name!r}, which there is not; {f'did you mean {near[0]!r}?' if near else 'see lorasmith settings'}"
+                f"the recipe {path} sets {name!r}, which there is not; {f'did you mean {near[0]!r}?' if near else '`lorasmith new` writes a file with every setting'}"
             )
         made = Choice(name, value, reasons.get(name, "yours"), path.name)
         choices[name] = replace(choices[name], value=value, reason=made.reason, source=made.source) if name in choices else made

@@ -1,0 +1,148 @@
+"""What messages, docstrings and pages name exists: verbs with their options, and dotted settings."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+import typer
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = ROOT / "src" / "lorasmith"
+PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
+# History and notes keep the names of their day.
+OLD = {"notebook.md"}
+
+# `lorasmith captions undo SET --steps 2`: verbs are the plain words after the name; options follow until the end of the command.
+COMMAND = re.compile(r"(?<![\w./-])(?<!import )lorasmith((?: [a-z][a-z-]*(?![\w./=-]))+)([^`\n;|&]*)")
+OPTION = re.compile(r"(?<![\w-])--[a-z][a-z0-9-]*(?![a-z0-9{-])")
+
+
+@cache
+def command_tree():
+    from lorasmith.cli.main import app
+
+    return typer.main.get_command(app)
+
+
+def missing_in_command(words: list[str], rest: str) -> str | None:
+    """What of a command does not exist: its verb, or one of the options; None if all is there."""
+    command = command_tree()
+    named = ["lorasmith"]
+    for word in words:
+        if not hasattr(command, "get_command"):
+            break
+        if (below := command.get_command(None, word)) is None:
+            return f"{' '.join(named)} has no verb '{word}'"
+        command = below
+        named.append(word)
+    known = {name for parameter in command.params for name in (*parameter.opts, *parameter.secondary_opts)} | {"--help"}
+    unknown = [option for option in OPTION.findall(rest) if option not in known]
+    return f"{' '.join(named)} has no option {unknown[0]}" if unknown else None
+
+
+@cache
+def settings_tree() -> dict[str, frozenset[str]]:
+    """Section -> its settings, of every section that stands at the top of a settings file."""
+    import inspect
+
+    from pydantic import BaseModel
+
+    import lorasmith
+
+    sections = {}
+    for name, field in lorasmith.Settings.model_fields.items():
+        kinds = [kind for kind in (field.annotation, *getattr(field.annotation, "__args__", ())) if inspect.isclass(kind)]
+        for kind in kinds:
+            if issubclass(kind, BaseModel):
+                sections[name] = frozenset(kind.model_fields)
+    return sections
+
+
+def missing_setting(section: str, name: str) -> bool:
+    return section in settings_tree() and name not in settings_tree()[section]
+
+
+def is_module(room: str, name: str) -> bool:
+    return (PACKAGE / room / name).is_dir() or (PACKAGE / room / f"{name}.py").exists()
+
+
+def setting_pattern() -> re.Pattern[str]:
+    """`network.rank`, not `self.network.rank`, a file's name, a module or a call."""
+    return re.compile(rf"(?<![\w./\[-])({'|'.join(settings_tree())})\.([a-z][a-z0-9_]*)(?![\w(/{{]|\.\w)")
+
+
+FILES = {"sqlite", "npy", "toml", "json", "py", "md", "safetensors", "txt", "png", "html", "jsonl", "zip", "pt", "jpg"}
+
+
+def wrong_names(text: str) -> Iterator[str]:
+    """What a text names that does not exist."""
+    for words, rest in COMMAND.findall(text):
+        if wrong := missing_in_command(words.split(), rest):
+            yield wrong
+    for section, name in setting_pattern().findall(text):
+        if name not in FILES and missing_setting(section, name) and not is_module(section, name):
+            yield f"there is no setting {section}.{name}"
+
+
+CODE = re.compile(r"[a-z_]+\.[a-z0-9_]+")
+"""A string of one dotted word is a code of a finding or an error, or a key that the program itself looks up."""
+
+
+def strings_of(file: Path) -> Iterator[tuple[int, str]]:
+    """(line, text) of every string of a file, docstrings and the plain parts of f-strings among them."""
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    within: set[int] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.JoinedStr):
+            within.update(id(part) for part in node.values)
+            yield node.lineno, "".join(part.value if isinstance(part, ast.Constant) else "{}" for part in node.values)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in within and not CODE.fullmatch(node.value):
+            yield node.lineno, node.value
+
+
+def code_of(page: str) -> str:
+    """What is set as code in a page, a fragment a line."""
+    blocks = re.findall(r"^```.*?\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    inline = re.findall(r"`([^`\n]+)`", re.sub(r"^```.*?^```", "", page, flags=re.MULTILINE | re.DOTALL))
+    return "\n".join([*(re.sub(r"\\\n\s*", " ", block) for block in blocks), *inline])
+
+
+def test_no_string_of_the_package_names_what_does_not_exist():
+    wrong = [
+        f"{file.relative_to(ROOT)}:{line}: {what}"
+        for file in sorted(PACKAGE.rglob("*.py"))
+        for line, text in strings_of(file)
+        for what in wrong_names(text)
+    ]
+    assert wrong == []
+
+
+def test_no_page_names_what_does_not_exist():
+    wrong = [
+        f"{page.relative_to(ROOT)}: {what}"
+        for page in PAGES
+        if page.name not in OLD and "decisions" not in page.parts
+        for what in wrong_names(code_of(page.read_text(encoding="utf-8")))
+    ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize(
+    ("text", "wrong"),
+    [
+        ("look at it with `lorasmith base show`", "lorasmith base has no verb 'show'"),
+        ("`lorasmith settings` lists them", "lorasmith has no verb 'settings'"),
+        ("`lorasmith train my.toml --outt runs`", "lorasmith train has no option --outt"),
+        ("training.epocs is 3", "there is no setting training.epocs"),
+        ("see `lorasmith train my.toml --out runs/a`", None),
+        ("training.epochs is 3", None),
+        ("lorasmith.training.epochs is a module", None),
+    ],
+)
+def test_a_name_that_does_not_exist_is_seen(text, wrong):
+    assert list(wrong_names(text)) == ([wrong] if wrong else [])
