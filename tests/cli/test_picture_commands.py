@@ -50,3 +50,14 @@ def test_a_single_file_takes_its_settings_and_its_autoencoder_from_elsewhere(dra
 def test_a_size_that_the_base_cannot_draw_is_refused(draw):
     with pytest.raises(SettingsError, match="The width 33 does not fit this base, whose sides must be multiples of"):
         draw("--base", toy_folder("sd1"), "--width", 33, "--steps", 1)
+
+
+def test_a_sampler_can_be_chosen_by_its_name(draw):
+    few = ("--base", toy_folder("sd1"), "--steps", 3)
+    assert same(draw(*few), draw(*few, "--sampler", "ddim"))
+    assert not same(draw(*few), draw(*few, "--sampler", "euler_a"))
+    assert same(draw(*few, "--sampler", "euler_a"), draw(*few, "--sampler", "euler_a"))
+    with pytest.raises(SettingsError, match="There is no sampler .euler_b.: did you mean 'euler_a'?"):
+        draw(*few, "--sampler", "euler_b")
+    with pytest.raises(SettingsError, match="The sampler flow Euler does not fit this base"):
+        draw(*few, "--sampler", "flow_euler")

@@ -140,8 +140,9 @@ def test_the_shift_grows_with_the_picture_as_there(case):
 @pytest.mark.parametrize("case", reference_cases(NAME, "sampling_schedules"), ids=lambda case: str(case.get("num_steps")))
 def test_pictures_are_drawn_at_the_sigmas_of_the_reference(case):
     scheduler = (config.SCHEDULER if case["shift"] else config.SCHEDULER_SCHNELL)[1]
-    sigmas = Flow(scheduler).scheduler(case["num_steps"], case["image_seq_len"]).sigmas
-    assert_like(sigmas, case["timesteps"])
+    flow = Flow(scheduler)
+    sigmas = [*flow.sigmas(case["num_steps"], case["image_seq_len"]), 0.0]
+    assert_like(torch.tensor([sigma * flow.signal(sigma) for sigma in sigmas]), case["timesteps"])
 
 
 class Recorder(torch.nn.Module):

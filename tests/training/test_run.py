@@ -27,6 +27,18 @@ def collect():
     return seen, seen.append
 
 
+def test_samples_are_made_by_the_sampler_of_the_settings_which_must_fit_the_base(settings_for, tmp_path):
+    samples = {"prompts": ["{trigger}, happy"], "steps": 2}
+    pictures = {}
+    for sampler in (None, "ddim", "euler_a"):
+        run = RunFolder(tmp_path / str(sampler))
+        train(settings_for(samples={**samples, "sampler": sampler}), run.root)
+        pictures[sampler] = (run.samples / "epoch000000-step00000000-00.png").read_bytes()
+    assert pictures[None] == pictures["ddim"] != pictures["euler_a"]
+    with pytest.raises(SettingsError, match="The sampler flow Euler does not fit this base"):
+        train(settings_for(samples={**samples, "sampler": "flow_euler"}), tmp_path / "refused")
+
+
 def test_a_run_leaves_a_folder_that_explains_itself(settings_for, tmp_path):
     seen, listener = collect()
     settings = settings_for(samples={"prompts": ["{trigger}, happy"], "steps": 2})

@@ -10,6 +10,13 @@ import typer
 from lorasmith.models.device import Device
 
 
+def samplers() -> list[str]:
+    """For the shell's completion."""
+    from lorasmith.models.samplers import SAMPLERS
+
+    return list(SAMPLERS)
+
+
 def sample(
     base: Annotated[str, typer.Option(help="Base model: a file, a diffusers folder, or a hub id (owner/name).")],
     prompt: Annotated[list[str], typer.Option(help="What to generate; give it several times for several pictures.")],
@@ -19,6 +26,12 @@ def sample(
     ] = None,
     out: Annotated[Path, typer.Option(help="Folder for the pictures.")] = Path("samples"),
     seed: Annotated[int, typer.Option(help="Picture k uses seed + k.")] = 1,
+    sampler: Annotated[
+        str | None,
+        typer.Option(
+            help="How noise becomes a picture, such as euler_a or dpmpp_2m_karras. Empty: as usual for the base.", autocompletion=samplers
+        ),
+    ] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Denoising steps. Empty: as usual for the base.")] = None,
     cfg_scale: Annotated[float | None, typer.Option(min=1, help="Guidance; 1 is none. Empty: as usual for the base.")] = None,
     guidance: Annotated[
@@ -45,7 +58,7 @@ def sample(
     from lorasmith.evaluation.sampling import sample as generate
 
     pictures = generate(
-        base, prompt, lora=_with_strengths(lora or [], strength or [1.0]), seed=seed, width=width, height=height, steps=steps,
+        base, prompt, lora=_with_strengths(lora or [], strength or [1.0]), seed=seed, width=width, height=height, sampler=sampler, steps=steps,
         cfg_scale=cfg_scale, guidance=guidance, negative_prompt=negative_prompt, clip_skip=clip_skip, precision=precision,
         device=device, vae=vae, text_encoder=text_encoder, text_encoder_2=text_encoder_2, config=config, allow_pickle=allow_pickle,
     )  # fmt: skip

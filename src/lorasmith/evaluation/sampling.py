@@ -37,7 +37,7 @@ PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float
 
 def sample(
     base: Base | str | Path, prompts: str | Sequence[str], *, lora: Sequence[tuple[str | Path, float]] | str | Path = (), seed: int = 1,
-    width: int | None = None, height: int | None = None, steps: int | None = None, cfg_scale: float | None = None,
+    width: int | None = None, height: int | None = None, sampler: str | None = None, steps: int | None = None, cfg_scale: float | None = None,
     guidance: float | None = None, negative_prompt: str = "", clip_skip: int = 1,
     precision: str | None = None, device: Device = "auto", **open_options: Any,
 ) -> list[Image.Image]:  # fmt: skip
@@ -53,6 +53,8 @@ def sample(
         LoRA files of any trainer and kind with their strengths (1 as trained); a single path is one at strength 1.
     width, height
         In pixels. None: the base's native size.
+    sampler
+        A key of `lorasmith.models.samplers.SAMPLERS`. None: as is usual for the base.
     steps, cfg_scale, guidance
         None: as is usual for the base.
     clip_skip
@@ -77,7 +79,7 @@ def sample(
     loras = [(lora, 1.0)] if isinstance(lora, str | Path) else lora
     with with_loras(opened, loras):
         return sample_base(
-            opened, asked, [seed + k for k in range(len(asked))], width=width, height=height, steps=steps, cfg_scale=cfg_scale,
+            opened, asked, [seed + k for k in range(len(asked))], width=width, height=height, sampler=sampler, steps=steps, cfg_scale=cfg_scale,
             guidance=guidance, negative_prompt=negative_prompt, texts=TextOptions(clip_skip=clip_skip),
         )  # fmt: skip
 

@@ -12,27 +12,42 @@ and differs in how much of both there is at a timestep, and in what it predicts:
     flow (Lipman et al. 2023)     signal = 1 - sigma, sigma = t / 1000, t from 0 to 1000, any number
         flow                      n - x
 
-From a perfect prediction the clean latents come back (`clean`). With zero terminal SNR (Lin et al. 2024,
-https://arxiv.org/abs/2305.08891) a is 0 at t = 999: pure noise, so that a model can draw the very dark and the very bright; then
-nothing of x is in the noise's prediction, and the model has to predict v.
+From a perfect prediction the clean latents come back (`clean`). Samplers have one number for both,
+noise over signal (`models.sigmas`). With zero terminal SNR (Lin et al. 2024, https://arxiv.org/abs/2305.08891) a is 0 at t = 999: pure
+noise, so that a model can make the very dark and the very bright; then nothing of x is in the noise's prediction, and the model has to
+predict v.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Literal, Protocol
 
+import numpy as np
 import torch
 
+from lorasmith.models.sigmas import PURE_NOISE, SPACINGS, leading, of_fraction
+from lorasmith.models.sigmas import flow as flow_sigmas
+
 PredictionType = Literal["epsilon", "v_prediction", "flow"]
+
+HIGHEST_DDPM = math.sqrt(2**24 - 1)
+"""The sigma that pure noise counts as where a sampler takes its logarithm: a = 2^-24, as in diffusers."""
+HIGHEST_FLOW = (1 - 1e-6) / 1e-6
+"""The same for flow: a fraction of noise of 1 - 10^-6."""
 
 Levels = tuple[torch.Tensor, torch.Tensor]
 """(signal, sigma) of samples, float32 (n,)."""
 
 
 class Diffusion(Protocol):
-    """A family's way of noising, and of drawing pictures out of noise."""
+    """A family's way of noising, and at which levels of noise an image is sampled.
+
+    Levels of a sampler are sigmas, noise over signal: from `models.sigmas.PURE_NOISE` to 0.
+    """
 
     @property
     def prediction_type(self) -> PredictionType: ...
@@ -41,8 +56,30 @@ class Diffusion(Protocol):
         """How much picture and how much noise there is at `timesteps` (n,)."""
         ...
 
-    def scheduler(self, steps: int, tokens: int) -> Any:
-        """diffusers' scheduler set to draw in `steps` steps a picture of `tokens` latent pixels, counted in twos by twos."""
+    @property
+    def sigma_range(self) -> tuple[float, float]:
+        """The lowest and the highest sigma that samplers may take logarithms of; the lowest is 0 where there is none."""
+        ...
+
+    @property
+    def last_sigma(self) -> float:
+        """Where DDIM and flow Euler end."""
+        ...
+
+    def sigmas(self, steps: int, tokens: int) -> list[float]:
+        """The sigmas of `steps` steps for an image of `tokens` tokens, the highest first, as the base was made to be sampled."""
+        ...
+
+    def sigma_at(self, timestep: int) -> float:
+        """The sigma of a timestep."""
+        ...
+
+    def timestep(self, sigma: float) -> float:
+        """What the model is given as the timestep at a sigma."""
+        ...
+
+    def signal(self, sigma: float) -> float:
+        """How much of the clean latents the model's input has at a sigma, 0-1."""
         ...
 
 
@@ -86,13 +123,35 @@ class Ddpm:
         config = {**self.config, "rescale_betas_zero_snr": True, "timestep_spacing": "trailing"}
         return replace(self, alphas_cumprod=zero_terminal_snr(self.alphas_cumprod), config=config)
 
-    def scheduler(self, steps: int, tokens: int) -> Any:
-        """DDIM (Song et al. 2020)."""
-        from diffusers import DDIMScheduler
+    @cached_property
+    def _sigmas(self) -> np.ndarray:
+        """The sigma of each timestep, float64 (1000,)."""
+        a = self.alphas_cumprod.double().numpy()
+        return np.sqrt((1 - a) / np.maximum(a, PURE_NOISE**-2))
 
-        scheduler = DDIMScheduler.from_config(self.config)
-        scheduler.set_timesteps(steps)
-        return scheduler
+    @property
+    def sigma_range(self) -> tuple[float, float]:
+        return float(self._sigmas[0]), float(min(self._sigmas[-1], HIGHEST_DDPM))
+
+    @property
+    def last_sigma(self) -> float:
+        return 0.0 if self.config["set_alpha_to_one"] else float(self._sigmas[0])
+
+    def sigmas(self, steps: int, tokens: int) -> list[float]:
+        spacing = self.config["timestep_spacing"]
+        timesteps = SPACINGS[spacing](steps) if spacing in SPACINGS else leading(steps, self.config["steps_offset"])
+        return [self.sigma_at(timestep) for timestep in timesteps]
+
+    def sigma_at(self, timestep: int) -> float:
+        return float(self._sigmas[timestep])
+
+    def timestep(self, sigma: float) -> float:
+        """Between two timesteps in proportion to the logarithm of sigma."""
+        logarithms = np.log(np.minimum(self._sigmas, HIGHEST_DDPM))
+        return float(np.interp(math.log(sigma), logarithms, np.arange(len(logarithms))))
+
+    def signal(self, sigma: float) -> float:
+        return 1 / math.hypot(1, sigma)
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,15 +165,27 @@ class Flow:
         sigma = timesteps / 1000
         return 1 - sigma, sigma
 
-    def scheduler(self, steps: int, tokens: int) -> Any:
-        """Euler steps; larger pictures stay longer where the noise is strong (`shift_for`), where the model was made with that."""
-        import numpy as np
-        from diffusers import FlowMatchEulerDiscreteScheduler
+    @property
+    def sigma_range(self) -> tuple[float, float]:
+        return 0.0, HIGHEST_FLOW
 
-        scheduler = FlowMatchEulerDiscreteScheduler.from_config(self.config)
-        shift = {"mu": shift_for(tokens, scheduler.config)} if scheduler.config.use_dynamic_shifting else {}
-        scheduler.set_timesteps(sigmas=np.linspace(1.0, 1 / steps, steps), **shift)
-        return scheduler
+    @property
+    def last_sigma(self) -> float:
+        return 0.0
+
+    def sigmas(self, steps: int, tokens: int) -> list[float]:
+        """Larger images stay longer where the noise is strong (`shift_for`), where the model was made with that."""
+        dynamic = self.config.get("use_dynamic_shifting", False)
+        return flow_sigmas(steps, shift_for(tokens, self.config) if dynamic else math.log(self.config.get("shift", 1.0)))
+
+    def sigma_at(self, timestep: int) -> float:
+        return of_fraction(timestep / 1000)
+
+    def timestep(self, sigma: float) -> float:
+        return 1000 * sigma / (1 + sigma)
+
+    def signal(self, sigma: float) -> float:
+        return 1 / (1 + sigma)
 
 
 def shift_for(tokens: int, config: Mapping[str, Any] | None = None) -> float:

@@ -80,6 +80,8 @@ class FamilyDefaults:
     model_prediction_type: str = "raw"
     """A value of flow.model_prediction_type."""
     # generating
+    sampler: str | None = None
+    """A key of `models.samplers.SAMPLERS`; None: DDIM, and flow Euler for flow models."""
     steps: int = 25
     cfg_scale: float = 7.0
     """Classifier-free guidance; 1 is none."""

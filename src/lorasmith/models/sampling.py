@@ -1,24 +1,40 @@
-"""Pictures from a base model: DDIM or Euler steps, with classifier-free guidance, each picture from its own seed."""
+"""Images from a base model, by any sampler, with classifier-free guidance; each image from its own seed, whatever its batch."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import torch
 from PIL import Image
 
 from lorasmith.draws import generator_for
 from lorasmith.models.base import Base
+from lorasmith.models.diffusion import clean
+from lorasmith.models.samplers import sampler_for, usual_sampler
 from lorasmith.models.texts import EncodedTexts, TextOptions
 
+if TYPE_CHECKING:
+    from lorasmith.models.samplers import Noise
+
 TextSource = Callable[[Sequence[str]], EncodedTexts]
-"""Captions to their states, where a base's own text encoders are not to be asked: they may have left the memory."""
+"""Captions to their states, for a base whose text encoders are no longer in memory."""
 
 
 def initial_latents(base: Base, seeds: Sequence[int], width: int, height: int) -> torch.Tensor:
     """Normal noise, float32 (n, channels, height / step, width / step); a seed gives the same noise in any batch."""
     shape = (base.latent_channels, height // base.latent_step, width // base.latent_step)
     return torch.stack([torch.randn(shape, generator=generator_for("sample", seed)) for seed in seeds])
+
+
+def noise_of(seeds: Sequence[int], latents: torch.Tensor) -> Noise:
+    """The noise that samplers add to `latents` (n, ...) on the way: each image's from its own seed, for each step and part of it."""
+
+    def noise(step: int, part: int) -> torch.Tensor:
+        drawn = [torch.randn(latents.shape[1:], generator=generator_for("sampler", seed, step, part)) for seed in seeds]
+        return torch.stack(drawn).to(latents)
+
+    return noise
 
 
 @torch.no_grad()
@@ -29,28 +45,40 @@ def sample_latents(
     *,
     steps: int,
     cfg_scale: float,
+    sampler: str | None = None,
+    seeds: Sequence[int] | None = None,
     negative_prompt: str = "",
     guidance: float | None = None,
     texts: TextOptions | TextSource | None = None,
 ) -> torch.Tensor:
-    """Denoise `latents` (n, ...) towards `prompts` (n) in `steps` steps of the family's scheduler, without new noise.
+    """Denoise `latents` (n, ...), normal noise, towards `prompts` (n) in `steps` steps of a sampler (None: the base's usual one).
 
-    `cfg_scale` 1 draws without a negative prompt, in half the time; `guidance` is for models that are told one. `texts` says how the
-    base reads the prompts, or gives their states itself; with a source only `prompts` and `negative_prompt` are asked for.
+    `seeds` (n) are for samplers that add noise (None: 0, 1, ...). `cfg_scale` 1 samples without a negative prompt, in half the time;
+    `guidance` is for guidance-distilled models. `texts` says how the base reads the prompts, or gives their states itself; with a source
+    only `prompts` and `negative_prompt` are asked for. Raises SettingsError where the sampler does not fit the base.
     """
-    count = len(prompts)
-    scheduler = base.diffusion.scheduler(steps, base.tokens(*latents.shape[-2:]))
-    wanted = [*([negative_prompt] * count if cfg_scale != 1 else []), *prompts]
-    states = base.encode_texts(wanted, texts or TextOptions()) if isinstance(texts, TextOptions | None) else texts(wanted)
-    for timestep in scheduler.timesteps:
+    diffusion = base.diffusion
+    chosen = sampler_for(sampler or base.defaults.sampler or usual_sampler(diffusion.prediction_type), diffusion.prediction_type)
+    sigmas = chosen.schedule(diffusion, steps, base.tokens(*latents.shape[-2:]))
+    asked = [*([negative_prompt] * len(prompts) if cfg_scale != 1 else []), *prompts]
+    states = base.encode_texts(asked, texts or TextOptions()) if isinstance(texts, TextOptions | None) else texts(asked)
+
+    def model(x: torch.Tensor, sigma: float) -> torch.Tensor:
+        signal = diffusion.signal(sigma)
+        noisy = signal * x
+        levels = (torch.full((len(x),), signal), torch.full((len(x),), signal * sigma))
+        return clean(diffusion.prediction_type, noisy, predict(noisy, diffusion.timestep(sigma)), levels)
+
+    def predict(noisy: torch.Tensor, timestep: float) -> torch.Tensor:
         if cfg_scale == 1:
-            prediction = base.predict(latents, timestep.expand(count), states, guidance=guidance)
-        else:
-            both = base.predict(torch.cat([latents, latents]), timestep.expand(2 * count), states, guidance=guidance)
-            negative, positive = both.chunk(2)
-            prediction = base.guided(negative, positive, cfg_scale)
-        latents = scheduler.step(prediction.float().to(latents.device), timestep, latents).prev_sample
-    return latents
+            return base.predict(noisy, torch.full((len(noisy),), timestep), states, guidance=guidance).float().to(noisy.device)
+        both = base.predict(torch.cat([noisy, noisy]), torch.full((2 * len(noisy),), timestep), states, guidance=guidance)
+        negative, positive = both.chunk(2)
+        return base.guided(negative, positive, cfg_scale).float().to(noisy.device)
+
+    noise = noise_of(range(len(latents)) if seeds is None else seeds, latents)
+    x = chosen.solve(model, latents / diffusion.signal(sigmas[0]), sigmas, noise)
+    return diffusion.signal(sigmas[-1]) * x
 
 
 def to_pictures(pixels: torch.Tensor) -> list[Image.Image]:
@@ -61,18 +89,21 @@ def to_pictures(pixels: torch.Tensor) -> list[Image.Image]:
 
 def sample(
     base: Base, prompts: Sequence[str], seeds: Sequence[int], *, width: int | None = None, height: int | None = None,
-    steps: int | None = None, cfg_scale: float | None = None, negative_prompt: str = "", guidance: float | None = None,
-    texts: TextOptions | TextSource | None = None, batch_size: int = 16,
+    steps: int | None = None, cfg_scale: float | None = None, sampler: str | None = None, negative_prompt: str = "",
+    guidance: float | None = None, texts: TextOptions | TextSource | None = None, batch_size: int = 16,
 ) -> list[Image.Image]:  # fmt: skip
-    """One picture per prompt and seed; `width` and `height` in pixels. What is left out is as usual for the base."""
+    """One image per prompt and seed; `width` and `height` in pixels, `sampler` a key of `samplers.SAMPLERS`.
+
+    What is left out is as usual for the base. Raises SettingsError where the sampler does not fit the base.
+    """
     width, height = width or base.native_resolution, height or base.native_resolution
     pictures: list[Image.Image] = []
     for first in range(0, len(prompts), batch_size):
         part = slice(first, first + batch_size)
         latents = sample_latents(
             base, prompts[part], initial_latents(base, seeds[part], width, height), steps=steps or base.defaults.steps,
-            cfg_scale=base.defaults.cfg_scale if cfg_scale is None else cfg_scale, negative_prompt=negative_prompt, guidance=guidance,
-            texts=texts,
+            cfg_scale=base.defaults.cfg_scale if cfg_scale is None else cfg_scale, sampler=sampler, seeds=seeds[part],
+            negative_prompt=negative_prompt, guidance=guidance, texts=texts,
         )  # fmt: skip
         pictures.extend(to_pictures(base.decode_latents(latents)))
     return pictures

@@ -8,12 +8,15 @@ from lorasmith.datasets.training_set import TrainingSet
 from lorasmith.errors import SettingsError
 from lorasmith.findings import Evidence, Finding, Fix, SettingChange
 from lorasmith.models.base import Base
+from lorasmith.models.samplers import sampler_for
 from lorasmith.training.settings.tree import Settings
 
 
 def check_base_fits(settings: Settings, training_set: TrainingSet, base: Base) -> list[Finding]:
-    """What is odd about training these pictures on this base; raises SettingsError where a size is impossible."""
+    """What is odd about training these pictures on this base; raises SettingsError where a size or the sampler is impossible."""
     _check_sizes(settings, training_set, base)
+    if settings.samples.sampler is not None:
+        sampler_for(settings.samples.sampler, base.diffusion.prediction_type)
     return [*_resolution_over_native(settings, training_set, base), *_captions_too_long(settings, training_set, base)]
 
 

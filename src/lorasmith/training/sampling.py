@@ -25,7 +25,7 @@ def generate_samples(run: Run, epoch: int, step: int) -> None:
     seeds = [chosen.seed + k for k in range(len(prompts))]
     with run.learner.weights_for_use():
         pictures = sample(
-            base, prompts, seeds, width=chosen.width, height=chosen.height, steps=chosen.steps, cfg_scale=chosen.cfg_scale,
+            base, prompts, seeds, width=chosen.width, height=chosen.height, sampler=chosen.sampler, steps=chosen.steps, cfg_scale=chosen.cfg_scale,
             negative_prompt=chosen.negative_prompt, texts=run.learner.texts,
         )  # fmt: skip
     for k, (prompt, seed, picture) in enumerate(zip(prompts, seeds, pictures, strict=True)):

@@ -29,6 +29,7 @@ def test_a_settings_file_holds_every_setting_and_reads_back_the_same():
         ({"training": {"epochs": "many"}}, "training.epochs = 'many'"),
         ({"network": {"rank": 0}}, "network.rank = 0"),
         ({"schedule": {"lr_scheduler": "cosin"}}, "did you mean 'cosine'"),
+        ({"samples": {"prompts": ["x"], "sampler": "dpmpp2m"}}, "did you mean 'dpmpp_2m'"),
         ({"loss": {"loss_type": "l3"}}, "is not a loss; choose one of l2, l1"),
         ({"optimizer": {"type": "adamw8bits"}}, "did you mean 'AdamW8bit'"),
         ({"training": {"max_spoilt_steps": 3}}, "it is called training.max_non_finite_steps today"),

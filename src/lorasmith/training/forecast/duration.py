@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lorasmith.models.samplers import SAMPLERS
 from lorasmith.training.forecast.forecast import Duration
 from lorasmith.training.forecast.machine import Machine, device_name
 from lorasmith.training.forecast.memory import optimizer_bytes
@@ -46,4 +47,5 @@ def _samples(checked: CheckedRun, rehearsal: Rehearsal, machine: Machine) -> flo
     times = 1 + (checked.plan.epochs - 1) // samples.every_n_epochs + 1
     rounds = -(-len(samples.prompts) // SAMPLED_AT_ONCE)
     steps = samples.steps or rehearsal.base.defaults.steps
-    return times * rounds * (steps * machine.seconds(rehearsal.denoise) + machine.seconds(rehearsal.decode))
+    calls = steps * (SAMPLERS[samples.sampler].calls if samples.sampler else 1)
+    return times * rounds * (calls * machine.seconds(rehearsal.denoise) + machine.seconds(rehearsal.decode))

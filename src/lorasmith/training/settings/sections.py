@@ -8,6 +8,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from lorasmith.models.samplers import SamplerName
+
 
 class Section(BaseModel):
     """A section: no unknown keys, and no change after it was made."""
@@ -83,6 +85,7 @@ class SampleSettings(Section):
     every_n_steps: int | None = Field(None, ge=1, description="Also sample every this many steps. Empty: by epochs alone.")
     width: int | None = Field(None, ge=8, description="In pixels. Empty: the base's native size.")
     height: int | None = Field(None, ge=8, description="In pixels. Empty: the base's native size.")
+    sampler: SamplerName | None = Field(None, description="How noise becomes a picture, step by step. Empty: as usual for the base.")
     steps: int | None = Field(None, ge=1, le=1000, description="Denoising steps of a picture, 1-1000. Empty: as usual for the base.")
     cfg_scale: float | None = Field(
         None, ge=1, description="Classifier-free guidance, how closely the prompt is followed; 1 is none. Empty: as usual for the base."
