@@ -1,7 +1,7 @@
 """What the layers of a family are called in LoRA files, as data and pure functions of names.
 
-A layer's name in a file is the prefix of its part (`lora_unet`) and the layer's path, with underscores for dots in kohya's style and
-with dots in the style of ComfyUI's `diffusion_model.`. Whose path that is differs: the module's own in diffusers, or the original
+A layer's name in a file is the prefix of its part (`lora_unet`) and the layer's path: with underscores for dots in kohya's style, with dots
+in the style of ComfyUI's `diffusion_model.`. Whose path that is differs: the module's own in diffusers, or the original
 model's, where one layer may hold several of diffusers' one below the other. `LayerNames` has both directions for one kind of part;
 `LoraNaming` puts the parts of a family together. `adapters.files.names` is what callers use.
 """
@@ -189,8 +189,3 @@ class LoraNaming:
     the metadata."""
     original_path: str | None = None
     """Pattern of the beginning of a path that is the original model's and not diffusers'."""
-
-    @property
-    def separator(self) -> str:
-        """Between prefix and path, and between the pieces of the path."""
-        return "_" if self.style == "kohya" else "."

@@ -1,7 +1,8 @@
 """Which layers a LoRA trains, and what they are called in the file.
 
-A layer's name in a file is a prefix for its part of the base (`lora_unet`, `lora_te` ...) and the layer's path. Whose path that is, and how
-it is written, is the family's own: `models.lora_naming.LoraNaming`, in its record.
+A layer's name is a prefix for its part of the base (`lora_unet`, `lora_te` ...) and the layer's path with underscores for dots, as kohya
+writes it. Whose path that is is the family's own: `models.lora_naming.LoraNaming`, in its record. Where a family's files are written in
+another style, names become so at the file's door (`key_style`).
 
 A file may keep several layers of the module in one (query, key and value), so that one name stands for them: its output rows are theirs, one
 below the other.
@@ -128,9 +129,8 @@ def place(family: str, part: str, path: str, shape: Any = None) -> Place:
     """
     naming = part_naming(family, part)
     where = naming.layers.to_file(path.replace(".", "_"), shape or naming.layers.usual_shape)
-    separator = naming_of(family).separator
-    dotted = naming.layers.dotted(where.name)
-    return replace(where, name=naming.prefix + separator + dotted.replace(".", separator))
+    naming.layers.dotted(where.name)  # raises where a word in it is in no layer
+    return replace(where, name=f"{naming.prefix}_{where.name}")
 
 
 def layers_of(family: str, name: str, shape: Any = None) -> tuple[str, tuple[str, ...]]:
@@ -143,7 +143,7 @@ def layers_of(family: str, name: str, shape: Any = None) -> tuple[str, tuple[str
     """
     part, path = part_of(family, name)
     layers = part_naming(family, part).layers
-    return part, tuple(layers.dotted(flat) for flat in layers.to_module(path.replace(".", "_"), shape or layers.usual_shape))
+    return part, tuple(layers.dotted(flat) for flat in layers.to_module(path, shape or layers.usual_shape))
 
 
 def part_of(family: str, name: str) -> tuple[str, str]:
@@ -152,12 +152,19 @@ def part_of(family: str, name: str) -> tuple[str, str]:
     Raises:
         AdapterError: the name begins with no prefix of this family.
     """
-    naming = naming_of(family)
-    for part, own in naming.parts.items():
-        prefix = own.prefix + naming.separator
-        if name.startswith(prefix):
-            return part, name.removeprefix(prefix)
+    for part, own in naming_of(family).parts.items():
+        if name.startswith(f"{own.prefix}_"):
+            return part, name.removeprefix(f"{own.prefix}_")
     raise AdapterError(f"The name {name} begins like no part of {family}: the LoRA was made for another family.")
+
+
+def file_name(family: str, name: str) -> str:
+    """What a layer is called in files of its family: its name in kohya's style, or the same with dots."""
+    if naming_of(family).style == "kohya":
+        return name
+    part, path = part_of(family, name)
+    naming = part_naming(family, part)
+    return f"{naming.prefix}.{naming.layers.dotted(path)}"
 
 
 def block_of(family: str, part: str, path: str, shape: Any = None) -> str:
