@@ -14,11 +14,10 @@ LINES_OF_A_FILE = 500
 LONG_FUNCTIONS: dict[str, str] = {}
 LONG_FILES: dict[str, str] = {}
 TO_SPLIT = {
-    "adapters/files/dialects.py:read_network", "adapters/files/lora_file.py:kohya_metadata", "cli/audit.py:audit",
-    "cli/captions/tag.py:tag", "cli/dataset.py:mend", "cli/dataset.py:layout", "curation/audit/audit.py:judge",
+    "adapters/files/dialects.py:read_network", "adapters/files/lora_file.py:kohya_metadata",
+    "cli/captions/tag.py:tag",
     "demo/build/unet.py:train", "training/importers/sd_scripts_files.py:_from_gui",
-    "curation/audit/audit.py", "curation/imports/imports.py",
-    "curation/mend/mend.py", "demo/audit_bench.py", "demo/datasets.py", "demo/drawing.py", 
+    "demo/audit_bench.py", "demo/datasets.py", "demo/drawing.py",
     "training/importers/sd_scripts_options.py", "training/planning/lints.py",
 }  # fmt: skip
 

@@ -8,6 +8,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from lorasmith.cli import dataset as verbs
+from lorasmith.cli.mend import mend
 from lorasmith.demo.drawing import draw_scene
 from lorasmith.demo.world import random_scene
 from lorasmith.errors import InputError
@@ -16,7 +17,7 @@ from tests.photographs import TOO_SMALL, make_pile
 
 app = typer.Typer()
 app.command("import")(verbs.import_)
-app.command("mend")(verbs.mend)
+app.command("mend")(mend)
 app.command("layout")(verbs.layout)
 app.command("export")(verbs.export)
 
@@ -78,7 +79,7 @@ def test_from_a_pile_to_an_export(tmp_path, dataset):
     )
     assert aside == round(0.2 * (trains + aside))
     assert f"held out for evaluation: {aside} of {trains + aside} pictures" in laid.stdout
-    assert f"{trains} pictures shown in an epoch" in laid.stdout
+    assert f"{trains} samples in an epoch" in laid.stdout
     done = run("export", dataset, tmp_path / "out.zip", "--for", "sd-scripts")
     assert "written to" in done.stdout
     assert run("import", tmp_path / "out.zip", "--into", dataset).stdout.startswith("0 pictures added")
@@ -86,7 +87,7 @@ def test_from_a_pile_to_an_export(tmp_path, dataset):
 
 def test_scripts_get_json(tmp_path, dataset):
     imported = json.loads(run("import", tmp_path / "pile", "--into", dataset, "--json").stdout)
-    assert {left["why"] for left in imported["left_out"]} == {"already there", "unreadable picture"}
+    assert {left["code"] for left in imported["left_out"]} == {"imports.already_there", "imports.unreadable"}
     proposed = json.loads(run("mend", dataset, "--max", 100, "--dry-run", "--only", "coffee.webp", "--json").stdout)
     assert proposed[0]["steps"] == [{"do": "resize", "size": [100, 67]}]
     assert json.loads(run("mend", dataset, "--max", 100, "--only", "coffee.webp", "--json").stdout)[0]["after"] == [
@@ -126,12 +127,12 @@ def test_one_step_is_taken_back_and_lost_results_are_made_again(dataset):
         (["mend", "DS", "--bars", "--background", "red"], "no effect without --flatten"),
         (["mend", "DS", "--bars", "--upscaler", "x.pth"], "no effect without --upscale"),
         (["mend", "DS", "--bars", "--only", "nobody*"], "no pictures that fit"),
-        (["mend", "DS/no", "--bars"], "is no folder"),
+        (["mend", "DS/no", "--bars"], "is not a folder"),
         (["layout", "DS"], "--concept NAME"),
         (["layout", "DS", "--concept", "x", "--repeats", "x=0"], "from 1 to 999"),
         (["layout", "DS", "--concept", "x", "--rename", "y"], "= between them"),
-        (["layout", "DS/no"], "is no folder"),
-        (["export", "DS/no", "DS.zip"], "no folder"),
+        (["layout", "DS/no"], "is not a folder"),
+        (["export", "DS/no", "DS.zip"], "is not a folder"),
         (["import", "DS/no", "--into", "DS"], "does not exist"),
         (["import", "DS", "--into", "DS"], "dataset itself"),
     ],

@@ -13,14 +13,14 @@ import typer
 from PIL import Image, ImageOps
 from typer.testing import CliRunner
 
-from lorasmith.cli import audit, dataset
+from lorasmith.cli import audit, dataset, mend
 from tests.photographs import photograph
 
 GUIDE = Path(__file__).parents[2] / "docs" / "guide" / "images.md"
 
 app = typer.Typer()
 for name, verb in {
-    "import": dataset.import_, "audit": audit.audit, "mend": dataset.mend, "layout": dataset.layout, "export": dataset.export
+    "import": dataset.import_, "audit": audit.audit, "mend": mend.mend, "layout": dataset.layout, "export": dataset.export
 }.items():  # fmt: skip
     app.command(name)(verb)
 

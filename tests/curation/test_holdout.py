@@ -8,11 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from lorasmith.curation.chosen_pictures import dataset_pictures
 from lorasmith.curation.holdout import held_out, hold_out, plan_holdout
 from lorasmith.curation.layout import lay_out, plan_layout
-from lorasmith.curation.mend.mend import Wish, dataset_pictures, mend, propose
+from lorasmith.curation.mend.mend import mend
+from lorasmith.curation.mend.proposals import propose
 from lorasmith.datasets.folders import open_folder
 from lorasmith.errors import DatasetError, SettingsError
+from lorasmith.findings import MendChange
 from tests.curation.imports.test_imports import listing
 from tests.photographs import photograph
 
@@ -86,7 +89,7 @@ def test_held_out_pictures_move_aside_with_their_captions_and_stay_there(dataset
     assert all((path.with_suffix(".txt")).exists() for path in (dataset / "holdout").rglob("*.png"))
     assert plan_holdout(dataset, 0.25).moves == ()
     for path in dataset_pictures(dataset, [f"*/{name}" for name in aside]):  # mended, it is the same picture
-        mend(dataset, propose(dataset, [path], [Wish("rotate", 180)]))
+        mend(dataset, propose(dataset, [path], [MendChange("rotate", {"degrees": 180})]))
     assert plan_holdout(dataset, 0.25).moves == ()
 
 

@@ -14,23 +14,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from lorasmith.curation.mend.mend import (
-    Wish,
-    alone_in,
-    before_and_after,
-    clean_by_filters,
-    clean_by_scaling,
-    dataset_pictures,
-    guided_filter,
-    mend,
-    propose,
-    propose_removing_duplicates,
-    recipes,
-    replay,
-    undo,
-)
+from lorasmith.curation.audit.kinds import KINDS
+from lorasmith.curation.chosen_pictures import dataset_pictures
+from lorasmith.curation.mend.mend import alone_in, mend, replay, undo
+from lorasmith.curation.mend.proposals import check_changes, propose
+from lorasmith.curation.mend.recipes import recipes
+from lorasmith.curation.mend.sheet import before_and_after
+from lorasmith.curation.mend.steps import Rotate
+from lorasmith.curation.mend.ways import WAYS
 from lorasmith.datasets.folders import open_folder
 from lorasmith.errors import DatasetError, InputError
+from lorasmith.findings import MendChange
+from lorasmith.images.clean import clean_by_filters, clean_by_scaling, guided_filter
 from lorasmith.images.read import read_picture
 from tests.curation.imports.test_imports import listing
 from tests.photographs import photograph
@@ -74,8 +69,8 @@ def dataset(sound, tmp_path):
     return shutil.copytree(sound, tmp_path / "ds")
 
 
-def do(root, *wishes, only=()):
-    return mend(root, propose(root, dataset_pictures(root, only), [Wish(*wish) for wish in wishes]))
+def do(root, *changes, only=()):
+    return mend(root, propose(root, dataset_pictures(root, only), list(changes)))
 
 
 def sizes(root):
@@ -84,7 +79,7 @@ def sizes(root):
 
 def test_bars_are_trimmed_and_nothing_else_is_touched(dataset):
     before = listing(dataset)
-    proposals = propose(dataset, dataset_pictures(dataset), [Wish("bars")])
+    proposals = propose(dataset, dataset_pictures(dataset), [MendChange("bars")])
     assert {one.path.name: one.after for one in proposals if one.steps} == {"bars.png": ((226, 150),)}
     assert next(one for one in proposals if one.path.name == "cat.jpg").why_not == ("it has no letterbox bars",)
     assert listing(dataset) == before  # proposing changes nothing
@@ -96,8 +91,8 @@ def test_bars_are_trimmed_and_nothing_else_is_touched(dataset):
 
 def test_steps_add_up_from_the_original_and_go_one_by_one(dataset):
     before = listing(dataset)
-    do(dataset, ("crop", (10, 10, 110, 90)), only=["cat.jpg"])
-    do(dataset, ("rotate", 90), ("max", 50), only=["cat.png"])
+    do(dataset, MendChange("crop", {"box": (10, 10, 110, 90)}), only=["cat.jpg"])
+    do(dataset, MendChange("rotate", {"degrees": 90}), MendChange("max", {"pixels": 50}), only=["cat.png"])
     with Image.open(dataset / "cat.png") as image:
         upright = image.convert("RGB")
     wanted = read_picture_bytes(before["cat.jpg"]).crop((10, 10, 110, 90)).transpose(Image.Transpose.ROTATE_270)
@@ -118,21 +113,21 @@ def read_picture_bytes(data):
 
 
 def test_a_picture_from_a_phone_is_mended_as_it_is_seen(dataset):
-    do(dataset, ("crop", (0, 0, 226, 75)), only=["lying.jpeg"])
+    do(dataset, MendChange("crop", {"box": (0, 0, 226, 75)}), only=["lying.jpeg"])
     assert sizes(dataset)["lying.png"] == (226, 75)
     assert open_folder(dataset).pictures[3].caption == "lying, größer"
 
 
 def test_a_sheet_is_cut_and_each_view_has_the_caption(dataset):
     before = listing(dataset)
-    do(dataset, ("cut",))
+    do(dataset, MendChange("cut"))
     after = listing(dataset)
     assert "sheet.png" not in after
     assert "sheet.txt" not in after
     assert after["sheet_1.txt"] == after["sheet_2.txt"] == before["sheet.txt"]
     assert after["sheet_2.caption"] == before["sheet.caption"]
     assert sizes(dataset)["sheet_1.png"] == sizes(dataset)["sheet_2.png"] == (200, 200)
-    do(dataset, ("flip", "horizontal"), only=["sheet_1.png"])
+    do(dataset, MendChange("flip", {"way": "horizontal"}), only=["sheet_1.png"])
     assert len(recipes(dataset)) == 2
     (dataset / "sheet_2.txt").write_text("rewritten by hand")
     undo(dataset, [recipe for recipe in recipes(dataset) if recipe.closed])
@@ -144,7 +139,7 @@ def test_duplicates_go_to_the_bin_and_come_back(dataset):
     photograph("chelsea").resize((226, 150)).save(dataset / "again.jpg", quality=60)
     (dataset / "again.txt").write_bytes(b"again")
     before = listing(dataset)
-    proposals = propose_removing_duplicates(dataset_pictures(dataset, ["cat.jpg", "again.jpg", "margins.png"]))
+    proposals = propose(dataset, dataset_pictures(dataset, ["cat.jpg", "again.jpg", "margins.png"]), [MendChange("duplicates")])
     assert [(one.path.name, one.steps[0].why) for one in proposals] == [("again.jpg", "near duplicate of cat.jpg")]
     mend(dataset, proposals)
     assert set(before) - set(listing(dataset)) == {"again.jpg", "again.txt"}
@@ -155,13 +150,13 @@ def test_duplicates_go_to_the_bin_and_come_back(dataset):
 
 
 def test_transparency_is_flattened_on_the_colour_asked_for(dataset):
-    do(dataset, ("flatten", (255, 0, 0)))
+    do(dataset, MendChange("flatten", {"background": (255, 0, 0)}))
     assert read_picture(dataset / "clear.png").getpixel((5, 5)) == (255, 0, 0)
     assert {one.original.path for one in recipes(dataset)} == {"clear.webp"}
 
 
 def test_a_subject_on_clear_ground_is_found_by_its_opacity(dataset):
-    do(dataset, ("subject",), only=["clear.webp"])
+    do(dataset, MendChange("subject"), only=["clear.webp"])
     width, height = sizes(dataset)["clear.png"]
     assert 100 <= width <= 120
     assert 100 <= height <= 120
@@ -169,20 +164,20 @@ def test_a_subject_on_clear_ground_is_found_by_its_opacity(dataset):
 
 @pytest.mark.parametrize("kind", ["jpg", "webp", "png"])
 def test_converting_gives_that_kind(dataset, kind):
-    do(dataset, ("convert", kind), only=["bars.png"])
+    do(dataset, MendChange("convert", {"to": kind}), only=["bars.png"])
     with Image.open(dataset / f"bars.{kind}") as image:
         assert image.format == {"jpg": "JPEG", "webp": "WEBP", "png": "PNG"}[kind]
     assert len(recipes(dataset)) == (kind != "png")
 
 
 def test_small_pictures_are_enlarged_and_large_ones_scaled_down(dataset):
-    do(dataset, ("upscale", (180, None)), ("max", 300))
+    do(dataset, MendChange("upscale", {"pixels": 180}), MendChange("max", {"pixels": 300}))
     assert all(min(size) >= 125 and max(size) <= 300 for size in sizes(dataset).values())
 
 
 def test_a_sliver_is_not_blown_up(dataset):
     Image.new("RGB", (3, 4000), "teal").save(dataset / "sliver.png")
-    (proposal,) = propose(dataset, [dataset / "sliver.png"], [Wish("upscale", (320, None))])
+    (proposal,) = propose(dataset, [dataset / "sliver.png"], [MendChange("upscale", {"pixels": 320})])
     assert not proposal.steps
     assert "crop it first" in proposal.why_not[0]
 
@@ -191,21 +186,22 @@ def test_what_cannot_be_read_or_is_in_the_way_does_not_stop_the_rest(dataset):
     (dataset / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n")
     photograph("rocket").resize((64, 64)).save(dataset / "cat.png")
     before = listing(dataset)
-    proposals = propose(dataset, dataset_pictures(dataset, ["broken.png", "cat.jpg", "bars.png"]), [Wish("rotate", 90)])
+    proposals = propose(dataset, dataset_pictures(dataset, ["broken.png", "cat.jpg", "bars.png"]), [MendChange("rotate", {"degrees": 90})])
     assert [bool(one.problem) for one in proposals] == [False, True, False]
     mended = mend(dataset, proposals)
-    assert ["in the way" in one.problem for one in mended] == [False, True]
+    assert ["in the way" in one.problem for one in mended] == [False, True, False]
+    assert "broken.png" in mended[2].problem
     undo(dataset, recipes(dataset))
     assert listing(dataset) == before
 
 
 def test_work_by_hand_in_between_is_kept(dataset):
     before = listing(dataset)
-    do(dataset, ("flip", "horizontal"), only=["cat.jpg"])
+    do(dataset, MendChange("flip", {"way": "horizontal"}), only=["cat.jpg"])
     mended = listing(dataset)["cat.png"]
     Image.new("RGB", (50, 50), "teal").save(dataset / "cat.png")
     by_hand = listing(dataset)["cat.png"]
-    do(dataset, ("rotate", 90), only=["cat.png"])
+    do(dataset, MendChange("rotate", {"degrees": 90}), only=["cat.png"])
     undo(dataset, recipes(dataset)[-1:])
     assert listing(dataset)["cat.png"] == by_hand
     replay(dataset, recipes(dataset))
@@ -217,16 +213,16 @@ def test_work_by_hand_in_between_is_kept(dataset):
 
 def test_undo_takes_back_what_was_built_upon_by_hand_too(dataset):
     before = listing(dataset)
-    do(dataset, ("flip", "horizontal"), only=["bars.png"])
+    do(dataset, MendChange("flip", {"way": "horizontal"}), only=["bars.png"])
     Image.new("RGB", (50, 50), "teal").save(dataset / "bars.png")
-    do(dataset, ("rotate", 90), only=["bars.png"])
+    do(dataset, MendChange("rotate", {"degrees": 90}), only=["bars.png"])
     undo(dataset, [one for one in recipes(dataset) if one.upon is None])
     assert listing(dataset) == before
     assert recipes(dataset) == []
 
 
 def test_results_that_got_lost_are_made_again(dataset):
-    do(dataset, ("flip", "horizontal"), only=["cat.jpg"])
+    do(dataset, MendChange("flip", {"way": "horizontal"}), only=["cat.jpg"])
     wanted = listing(dataset)["cat.png"]
     (dataset / "cat.png").unlink()
     assert len(replay(dataset, recipes(dataset))) == 1
@@ -235,7 +231,7 @@ def test_results_that_got_lost_are_made_again(dataset):
 
 
 def test_undo_does_not_overwrite_what_came_into_the_place(dataset):
-    do(dataset, ("cut",))
+    do(dataset, MendChange("cut"))
     Image.new("RGB", (50, 50), "teal").save(dataset / "sheet.png")
     before = listing(dataset)
     with pytest.raises(DatasetError, match="in the way"):
@@ -245,9 +241,9 @@ def test_undo_does_not_overwrite_what_came_into_the_place(dataset):
 
 WISHES = st.sampled_from(
     [
-        ("rotate", 90), ("rotate", 270), ("flip", "horizontal"), ("flip", "vertical"), ("crop", (5, 5, 60, 60)), ("trim", None), ("bars", None),
-        ("cut", None), ("max", 100), ("upscale", (120, None)), ("flatten", (1, 2, 3)), ("convert", "jpg"), ("convert", "webp"), ("subject", None),
-        ("clean", "down-up"),
+        MendChange("rotate", {"degrees": 90}), MendChange("rotate", {"degrees": 270}), MendChange("flip", {"way": "horizontal"}), MendChange("flip", {"way": "vertical"}), MendChange("crop", {"box": (5, 5, 60, 60)}), MendChange("trim"), MendChange("bars"),
+        MendChange("cut"), MendChange("max", {"pixels": 100}), MendChange("upscale", {"pixels": 120}), MendChange("flatten", {"background": (1, 2, 3)}), MendChange("convert", {"to": "jpg"}), MendChange("convert", {"to": "webp"}), MendChange("subject"),
+        MendChange("clean", {"way": "down-up"}),
     ]
 )  # fmt: skip
 
@@ -273,8 +269,10 @@ def test_a_kill_in_the_middle_is_finished_by_the_next_call(dataset):
         (dataset / f"cat{n}.txt").write_text(f"cat {n}")
     before = listing(dataset)
     program = (
-        "import time; from pathlib import Path; from lorasmith.curation.mend.mend import *\n"
-        f"r = Path({str(dataset)!r}); mend(r, propose(r, dataset_pictures(r, ['cat*']), [Wish('rotate', 90)]),"
+        "import time; from pathlib import Path; from lorasmith.curation.chosen_pictures import dataset_pictures\n"
+        "from lorasmith.curation.mend.mend import mend; from lorasmith.curation.mend.proposals import propose\n"
+        "from lorasmith.findings import MendChange\n"
+        f"r = Path({str(dataset)!r}); mend(r, propose(r, dataset_pictures(r, ['cat*']), [MendChange('rotate', {{'degrees': 90}})]),"
         " progress=lambda done, of: time.sleep(600 if done == 30 else 0))"  # however busy the machine is, it is killed in the middle
     )
     child = subprocess.Popen([sys.executable, "-c", program])
@@ -291,21 +289,21 @@ def test_a_kill_in_the_middle_is_finished_by_the_next_call(dataset):
     assert listing(dataset) == before
 
 
-def test_bad_wishes_and_bad_recipes_are_sentences(dataset):
+def test_bad_changes_and_bad_recipes_are_sentences(dataset):
     with pytest.raises(InputError, match="no way to mend called 'blur'"):
-        propose(dataset, [], [Wish("blur")])
-    do(dataset, ("rotate", 90), only=["cat.jpg"])
+        propose(dataset, [], [MendChange("blur")])
+    do(dataset, MendChange("rotate", {"degrees": 90}), only=["cat.jpg"])
     (file,) = (dataset / ".lorasmith" / "mends").glob("*.json")
     file.write_text("{}")
-    with pytest.raises(DatasetError, match="is no recipe"):
+    with pytest.raises(DatasetError, match="is not a recipe"):
         recipes(dataset)
 
 
 def test_a_sheet_shows_before_and_after(dataset):
-    proposals = propose(dataset, dataset_pictures(dataset), [Wish("cut"), Wish("bars"), Wish("flatten")])
+    proposals = propose(dataset, dataset_pictures(dataset), [MendChange("cut"), MendChange("bars"), MendChange("flatten")])
     sheet = before_and_after(dataset, proposals)
     assert sheet.height > 3 * 200
-    assert before_and_after(dataset, propose(dataset, dataset_pictures(dataset, ["cat.jpg"]), [Wish("bars")])) is None
+    assert before_and_after(dataset, propose(dataset, dataset_pictures(dataset, ["cat.jpg"]), [MendChange("bars")])) is None
 
 
 def noisy(picture, strength=6):
@@ -333,5 +331,26 @@ def test_the_guided_filter_of_an_even_guide_is_a_mean():
 
 def test_somebody_else_at_the_dataset_is_a_sentence(dataset):
     with alone_in(dataset), pytest.raises(DatasetError, match="being changed"):
-        do(dataset, ("rotate", 90), only=["cat.jpg"])
+        do(dataset, MendChange("rotate", {"degrees": 90}), only=["cat.jpg"])
     assert os.path.exists(dataset / "cat.jpg")
+
+
+def test_every_mend_that_the_audit_offers_can_be_done():
+    for kind in KINDS.values():
+        for one in kind.changes:
+            check_changes([one])
+
+
+def test_parameters_that_a_way_does_not_take_are_sentences(dataset):
+    with pytest.raises(InputError, match="'rotate' cannot be done with {}: missing a required argument: 'degrees'"):
+        propose(dataset, [], [MendChange("rotate")])
+    with pytest.raises(InputError, match="'rotate' cannot be done with {'degrees': 45}"):
+        propose(dataset, dataset_pictures(dataset), [MendChange("rotate", {"degrees": 45})])
+    with pytest.raises(InputError, match="goes alone"):
+        propose(dataset, [], [MendChange("remove"), MendChange("bars")])
+
+
+def test_a_made_up_way_takes_one_row(dataset, monkeypatch):
+    monkeypatch.setitem(WAYS, "quarter", lambda look, *, times=1: Rotate(degrees=90 * times))
+    do(dataset, MendChange("quarter", {"times": 2}), only=["cat.jpg"])
+    assert [recipe.words for recipe in recipes(dataset)] == ["cat.jpg: turned by 180 degrees"]

@@ -6,13 +6,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lorasmith.curation import layout as layouts
-from lorasmith.curation.imports.imports import import_pictures, settle
+from lorasmith.curation import moves
+from lorasmith.curation.chosen_pictures import dataset_pictures
+from lorasmith.curation.imports.imports import import_pictures
 from lorasmith.curation.layout import lay_out, plan_layout, settings_for
-from lorasmith.curation.mend.mend import Wish, dataset_pictures, mend, propose, recipes, undo
+from lorasmith.curation.mend.mend import mend, undo
+from lorasmith.curation.mend.proposals import propose
+from lorasmith.curation.mend.recipes import recipes
+from lorasmith.curation.moves import settle
 from lorasmith.datasets.balance import MOST_PASSES, balanced_repeats, warnings_of
 from lorasmith.datasets.folders import open_folder
 from lorasmith.errors import DatasetError, InputError, SettingsError
+from lorasmith.findings import MendChange
 from tests.curation.imports.test_imports import listing, png, write
 
 
@@ -69,7 +74,12 @@ def test_loose_pictures_get_a_folder_and_their_mends_follow(tmp_path):
     pile = write(tmp_path / "pile", {f"{n}.png": png(n, (40, 30)) for n in range(3)} | {"0.txt": b"zero", "note.png.bak": b""})
     dataset = tmp_path / "ds"
     import_pictures([pile], dataset)
-    mend(dataset, propose(dataset, dataset_pictures(dataset, ["0.png"]), [Wish("rotate", 90), Wish("convert", "jpg")]))
+    mend(
+        dataset,
+        propose(
+            dataset, dataset_pictures(dataset, ["0.png"]), [MendChange("rotate", {"degrees": 90}), MendChange("convert", {"to": "jpg"})]
+        ),
+    )
     with pytest.raises(DatasetError, match="--concept NAME"):
         plan_layout(dataset)
     lay_out(dataset, plan_layout(dataset, concept="anna: cat", base_repeats=5))
@@ -109,9 +119,7 @@ def test_a_layout_cut_short_is_finished_by_the_next_call(two, monkeypatch):
         (root / old).rename(root / new)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(
-        layouts, "finish_moves", lambda root: None if not (root / ".lorasmith" / "moves.json").exists() else power_cut(root)
-    )
+    monkeypatch.setattr(moves, "finish_moves", lambda root: None if not (root / ".lorasmith" / "moves.json").exists() else power_cut(root))
     with pytest.raises(KeyboardInterrupt):
         lay_out(two, layout)
     monkeypatch.undo()

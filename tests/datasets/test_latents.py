@@ -196,7 +196,7 @@ def test_processes_share_the_work_and_find_all_of_it(vae, folder, tmp_path):
 
 def test_a_latent_that_is_not_finite_is_told_and_not_kept(folder, tmp_path):
     broken = source_of(opened(folder), lambda pixels: torch.full((1, 4, 16, 16), torch.nan), tmp_path)
-    with pytest.raises(RunError, match=r"no finite latent for .*0\.png"):
+    with pytest.raises(RunError, match=r"a non-finite latent for .*0\.png"):
         list(broken.prepare())
     assert not list(tmp_path.rglob("*.safetensors"))
 
@@ -219,7 +219,7 @@ def test_without_the_autoencoder_a_lost_latent_is_told(vae, folder, tmp_path):
     source.release_encoder()
     for file in tmp_path.rglob("*.safetensors"):
         file.unlink()
-    with pytest.raises(RunError, match="gone or damaged"):
+    with pytest.raises(RunError, match="missing or damaged"):
         source(SQUARES, 1)
 
 

@@ -285,7 +285,7 @@ def test_the_content_counts_and_not_the_ending(pile: dict[str, Path], tmp_path: 
 
 def test_a_text_file_named_png_is_refused_by_name(pile: dict[str, Path]):
     for reader in (read_picture, picture_size):
-        with pytest.raises(DatasetError, match=r"text\.png is not a picture.*save it anew"):
+        with pytest.raises(DatasetError, match=r"text\.png is not a picture.*save it again"):
             reader(pile["text"])
 
 

@@ -8,8 +8,12 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
-from lorasmith.curation.mend.mend import Wish, dataset_pictures, mend, propose, recipes, undo
+from lorasmith.curation.chosen_pictures import dataset_pictures
+from lorasmith.curation.mend.mend import mend, undo
+from lorasmith.curation.mend.proposals import propose
+from lorasmith.curation.mend.recipes import recipes
 from lorasmith.errors import DatasetError, InputError
+from lorasmith.findings import MendChange
 from lorasmith.images import upscale
 from lorasmith.images.upscale import in_tiles, lanczos, open_upscaler, size_from, size_within
 from tests.photographs import photograph
@@ -64,7 +68,7 @@ def test_an_esrgan_file_upscales_without_torchvision(network, tmp_path):
 def test_a_small_picture_is_upscaled_by_the_network_and_undone(network, tmp_path):
     photograph("chelsea").resize((60, 40)).save(tmp_path / "small.png")
     before = (tmp_path / "small.png").read_bytes()
-    mend(tmp_path, propose(tmp_path, dataset_pictures(tmp_path), [Wish("upscale", (100, network))]))
+    mend(tmp_path, propose(tmp_path, dataset_pictures(tmp_path), [MendChange("upscale", {"pixels": 100, "network": network})]))
     with Image.open(tmp_path / "small.png") as image:
         assert image.size == (150, 100)
     assert recipes(tmp_path)[0].words == "small.png: upscaled to 150 x 100 with tiny.safetensors"

@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from lorasmith.cli import audit, base, dataset, demo, import_settings, lora, picture, recipe, run
+from lorasmith.cli import audit, base, dataset, demo, import_settings, lora, mend, picture, recipe, run
 from lorasmith.cli.captions.app import app as captions_app
 from lorasmith.errors import InputError, LorasmithError
 
@@ -39,7 +39,7 @@ def options(
 # In the order in which a LoRA is made.
 app.command("import")(dataset.import_)
 app.command("audit")(audit.audit)
-app.command("mend")(dataset.mend)
+app.command("mend")(mend.mend)
 app.add_typer(captions_app, name="captions")
 app.command("layout")(dataset.layout)
 app.command("export")(dataset.export)

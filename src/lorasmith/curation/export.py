@@ -23,13 +23,13 @@ from typing import Literal
 import tomlkit
 import tomlkit.items
 
-from lorasmith.curation.imports.imports import settle
-from lorasmith.curation.mend.mend import Progress
+from lorasmith.curation.moves import settle
 from lorasmith.curation.names import safe_folder
 from lorasmith.dataset_folder import REGULARISATION, sidecars
 from lorasmith.datasets.folders import Picture, concept_in, open_folder
 from lorasmith.errors import DatasetError, InputError
 from lorasmith.images.read import read_picture
+from lorasmith.progress import Progress
 
 Form = Literal["kohya", "sd-scripts", "diffusers"]
 

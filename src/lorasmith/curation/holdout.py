@@ -16,8 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lorasmith.atomic import write_atomically
-from lorasmith.curation.layout import Move, make_moves
-from lorasmith.curation.mend.mend import Progress, alone_in, dataset_pictures, origins
+from lorasmith.curation.chosen_pictures import dataset_pictures
+from lorasmith.curation.mend.mend import alone_in
+from lorasmith.curation.mend.recipes import origins
+from lorasmith.curation.moves import Move, make_moves
 from lorasmith.curation.names import TakenNames, safe_folder
 from lorasmith.dataset_folder import HOLDOUT, HOLDOUT_DECISIONS, REGULARISATION
 from lorasmith.datasets.folders import concept_in
@@ -25,6 +27,7 @@ from lorasmith.draws import seed_of
 from lorasmith.errors import DatasetError, SettingsError
 from lorasmith.images.duplicates import Signature, near_duplicate_groups, signature
 from lorasmith.images.read import content_hash, read_picture
+from lorasmith.progress import Progress
 
 
 def held_out(
@@ -129,9 +132,9 @@ def _earlier(root: Path) -> dict[str, bool]:
     try:
         tree = json.loads(file.read_bytes())
     except ValueError as error:
-        raise DatasetError(f"{file} is damaged: put it back as it was, or delete it to decide anew what is held out.") from error
+        raise DatasetError(f"{file} is damaged: put it back as it was, or delete it to decide again what is held out.") from error
     if not isinstance(tree, dict):
-        raise DatasetError(f"{file} is damaged: put it back as it was, or delete it to decide anew what is held out.")
+        raise DatasetError(f"{file} is damaged: put it back as it was, or delete it to decide again what is held out.")
     return {str(content): bool(side) for content, side in tree.items()}
 
 

@@ -16,17 +16,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
-from lorasmith.atomic import write_atomically
-from lorasmith.curation.imports.imports import finish_moves
-from lorasmith.curation.mend.mend import alone_in, places_after, recipes
+from lorasmith.curation.moves import Move, make_moves
 from lorasmith.curation.names import TakenNames, safe_folder
-from lorasmith.dataset_folder import CAPTION_SUFFIXES, LOCK, MOVES, REGULARISATION, SET_ASIDE, is_picture, pictures_in, sidecars
+from lorasmith.dataset_folder import CAPTION_SUFFIXES, LOCK, REGULARISATION, SET_ASIDE, is_picture, pictures_in
 from lorasmith.datasets.balance import USUAL_EPOCHS, Share, balanced_repeats, warnings_of
 from lorasmith.datasets.folders import concept_in
 from lorasmith.errors import DatasetError, InputError
-
-Move = tuple[str, str]
-"""Old and new place of a folder, or of a picture with its captions, in the dataset, with `/`."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +70,7 @@ def plan_layout(
         InputError: a folder that is named here does not exist.
     """
     if not root.is_dir():
-        raise DatasetError(f"{root} is no folder: give the dataset's folder.")
+        raise DatasetError(f"{root} is not a folder: give the dataset's folder.", code="dataset.no_folder", folder=str(root))
     names, repeats = dict(names or {}), dict(repeats or {})
     loose = _pictures(root)
     folders = [folder for folder in sorted(root.iterdir()) if folder.is_dir() and not folder.name.startswith(".") and _pictures(folder)]
@@ -130,20 +125,6 @@ def lay_out(root: Path, layout: Layout) -> None:
     make_moves(root, layout.moves)
 
 
-def make_moves(root: Path, moves: Sequence[Move]) -> None:
-    """Give files and folders of a dataset other places, all or, after a crash, the rest with the next call."""
-    with alone_in(root):
-        finish_moves(root)
-        if not moves:
-            return
-        for _, new in moves:
-            if (root / new).exists():
-                raise DatasetError(f"{root / new} is there already: rename or remove it, then lay out again.")
-        whole = [*moves, *_moves_of_captions(root, moves), *_moves_of_originals(root, moves)]
-        write_atomically(root / MOVES, json.dumps(whole).encode())
-        finish_moves(root)
-
-
 @contextmanager
 def rehearsal(root: Path) -> Iterator[Path]:
     """A stand-in for the dataset, with links in place of its pictures: what is moved there shows what would be moved here."""
@@ -189,28 +170,6 @@ def _without_clashes(root: Path, moves: Sequence[Move]) -> list[Move]:
             taken[goal] = TakenNames(file.stem for file in now.iterdir()) if now.is_dir() else TakenNames()
         clear.append((old, f"{goal}/{taken[goal].claim(path.stem)}{path.suffix}"))
     return clear
-
-
-def _moves_of_captions(root: Path, moves: Sequence[Move]) -> list[Move]:
-    """The captions beside pictures that move."""
-    return [
-        (f"{PurePosixPath(old).parent / caption.name}", str(PurePosixPath(new).with_suffix(caption.suffix)))
-        for old, new in moves
-        if (root / old).is_file()
-        for caption in sidecars(root / old)
-    ]
-
-
-def _moves_of_originals(root: Path, moves: Sequence[Move]) -> list[Move]:
-    """Where the originals of cut and removed pictures would come back: beside those that were their neighbours."""
-    goals = {PurePosixPath(old).parent: PurePosixPath(new).parent for old, new in moves if (root / old).is_file()}
-    after = places_after(moves)
-    found = []
-    for recipe in recipes(root):
-        place = PurePosixPath(recipe.original.path)
-        if recipe.closed and after(str(place)) == str(place) and place.parent in goals:
-            found.append((str(place), str(goals[place.parent] / place.name)))
-    return found
 
 
 def _concept_name(folder: str) -> str:

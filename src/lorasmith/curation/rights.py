@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from lorasmith.atomic import write_atomically
-from lorasmith.curation.mend.mend import dataset_pictures
+from lorasmith.curation.chosen_pictures import dataset_pictures
 from lorasmith.dataset_folder import RIGHTS, make_state_folder
 from lorasmith.errors import DatasetError, InputError
 

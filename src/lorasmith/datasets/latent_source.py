@@ -147,12 +147,12 @@ class LatentSource:
 
     def _encoded(self, request: LatentRequest, pixels: torch.Tensor) -> torch.Tensor:
         if self._encode is None:
-            raise RunError(f"the cached latent of {request.path} is gone or damaged; start the run again, and it is made anew")
+            raise RunError(f"The cached latent of {request.path} is missing or damaged: start the run again, and it is made again.")
         return self._finite(request, self._encode(pixels[None])[0].to(self._dtype).cpu().clone())
 
     def _finite(self, request: LatentRequest, latent: torch.Tensor) -> torch.Tensor:
         if not torch.isfinite(latent).all():
-            raise RunError(f"the autoencoder gives no finite latent for {request.path}; leave that picture out or use another VAE")
+            raise RunError(f"The autoencoder gives a non-finite latent for {request.path}: leave that picture out, or use another VAE.")
         return latent
 
     # -- in the loop --

@@ -60,7 +60,7 @@ class LatentCache:
         return self.folder / key[:2] / f"{key}.safetensors"
 
     def get(self, key: str) -> torch.Tensor | None:
-        """The latent, or None where it is absent or its file is damaged (it is then made anew)."""
+        """The latent, or None where it is absent or its file is damaged (it is then made again)."""
         try:
             return load_file(self._path(key))["latent"]
         except (FileNotFoundError, SafetensorError, KeyError):

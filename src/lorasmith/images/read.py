@@ -233,7 +233,7 @@ def _opened(path: Path | str, header_only: bool = False) -> Iterator[Image.Image
     with _open_file(path) as stream:
         start = stream.read(1024)
         if not start:
-            raise DatasetError(f"{path} is empty (0 bytes): get it anew from its source, or delete it.")
+            raise DatasetError(f"{path} is empty (0 bytes): get it again from its source, or delete it.")
         stream.seek(0)
         if is_jxl(start):
             yield _opened_jxl(path, start, None if header_only else stream)
@@ -249,7 +249,7 @@ def _opened(path: Path | str, header_only: bool = False) -> Iterator[Image.Image
         except UnidentifiedImageError as error:
             raise DatasetError(
                 f"{path} is not a picture that can be read, whatever its name says ({', '.join(FORMATS)} are read), or its beginning is "
-                "damaged: save it anew as PNG or JPEG, or delete it."
+                "damaged: save it again as PNG or JPEG, or delete it."
             ) from error
         except Exception as error:  # as for decoding: a header's damage shows in many ways
             raise _damaged(path) from error
@@ -311,4 +311,4 @@ def _open_file(path: Path | str) -> io.BufferedReader:
 
 
 def _damaged(path: Path | str) -> DatasetError:
-    return DatasetError(f"{path} breaks off or is damaged: get it anew from its source, or delete it.")
+    return DatasetError(f"{path} breaks off or is damaged: get it again from its source, or delete it.")

@@ -55,7 +55,7 @@ def test_a_member_that_leads_out_is_refused_and_the_others_come(tmp_path, name, 
     files, refused = contents(make(tmp_path / "pile", {name: b"evil", "good.png": b"good"}))
     assert files == {"good.png": b"good"}
     assert [one.name for one in refused] == [name]
-    assert "refused" in refused[0].sentence
+    assert "refused" in refused[0].message
 
 
 def test_links_and_devices_are_refused(tmp_path):
@@ -151,4 +151,4 @@ def test_a_tar_that_breaks_off_gives_what_came_before(tmp_path):
         assert archive.open(archive.members[0]).read() == b"a.png" * 1000
         with pytest.raises(DatasetError, match=r"'b\.png' is damaged"):
             archive.open(archive.members[1]).read()
-        assert "breaks off after 2 files" in archive.refused[0].sentence
+        assert "breaks off after 2 files" in archive.refused[0].message

@@ -1,4 +1,4 @@
-"""Look into ZIP and TAR archives that strangers made, without ever unpacking them.
+"""Look into ZIP and TAR archives that strangers made, without unpacking them.
 
 An archive can be made to harm: members named `../../.bashrc` or `/etc/passwd`, links that lead out, devices, a few kilobytes that
 unpack to terabytes. So nothing is unpacked here. `open_archive` lists the members, says which of them are refused and why, and hands
@@ -28,10 +28,10 @@ from typing import IO, BinaryIO, cast
 from lorasmith.errors import DatasetError
 
 ARCHIVE_SUFFIXES = (".zip", ".cbz", ".tar", ".tgz", ".tbz2", ".txz", ".tar.gz", ".tar.bz2", ".tar.xz")
-"""Name endings of archives that can be looked into, in lower case."""
+"""Suffixes of archives that can be looked into, in lower case."""
 
 OTHER_ARCHIVES = (".rar", ".7z", ".gz", ".bz2", ".xz", ".zst", ".cbr")
-"""Name endings of archives that cannot."""
+"""Suffixes of archives that cannot."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,8 @@ class Refused:
     """Something in an archive that is not handed out."""
 
     name: str
-    sentence: str
+    message: str
+    fix: str = ""
 
 
 class Archive(ABC):
@@ -88,7 +89,7 @@ class Archive(ABC):
 
 @contextmanager
 def open_archive(path: Path, limits: Limits | None = None) -> Iterator[Archive]:
-    """Look into an archive; its kind is told by its content.
+    """Look into an archive, of whichever kind its content is.
 
     Raises:
         DatasetError: it cannot be opened, is damaged, protected with a password, of a kind that is not read, or over the limits.
@@ -131,10 +132,10 @@ class _Zip(Archive):
             elif kind not in (0, stat.S_IFREG):
                 wrong = _NO_DEVICES
             if wrong:
-                self.refused.append(Refused(info.filename, f"{path}: {info.filename!r} {wrong}"))
+                self.refused.append(wrong.in_archive(path, info.filename))
                 continue
             if info.flag_bits & 0x1:
-                raise DatasetError(f"{path} is protected with a password: unpack it yourself and import the folder that comes out.")
+                raise _protected(path)
             if info.file_size > limits.of(info.compress_size, limits.member):
                 raise _bomb(path)
             self.members.append(Member(name, info.file_size, info))
@@ -159,10 +160,10 @@ class _Tar(Archive):
                 _refuse_too_many(path, number, limits)
                 self._sort_in(info, limits)
         except _DAMAGE as error:
-            sentence = f"{path} breaks off after {len(self.members)} files: what lies behind is lost; get the archive anew if you can."
             if not self.members:
                 raise _damaged(path) from error
-            self.refused.append(Refused(path.name, sentence))
+            message = f"{path} breaks off after {len(self.members)} files, and what comes after is lost."
+            self.refused.append(Refused(path.name, message, "Get the archive again if you can."))
 
     def _sort_in(self, info: tarfile.TarInfo, limits: Limits) -> None:
         if info.isdir():
@@ -173,9 +174,9 @@ class _Tar(Archive):
         elif not info.isreg():
             wrong = _NO_DEVICES
         elif info.size > limits.member:
-            wrong = f"would be {info.size / 2**30:.1f} GiB large and is refused: no picture is."
+            wrong = _Wrong(f"would be {info.size / 2**30:.1f} GiB large, which no picture is, and is refused.")
         if wrong:
-            self.refused.append(Refused(info.name, f"{self.path}: {info.name!r} {wrong}"))
+            self.refused.append(wrong.in_archive(self.path, info.name))
         else:
             self.members.append(Member(name, info.size, info))
 
@@ -186,7 +187,7 @@ class _Tar(Archive):
 
 
 class _Metered(io.RawIOBase):
-    """A stream that ends with an error where it goes beyond `most` bytes, before it has unpacked what lies beyond."""
+    """A stream that ends with an error where it goes beyond `most` bytes, before it has unpacked more."""
 
     def __init__(self, stream: IO[bytes], path: Path, most: int, member: str = ""):
         self._stream, self._path, self._most, self._member = stream, path, most, member
@@ -199,9 +200,9 @@ class _Metered(io.RawIOBase):
         return self._stream.seekable()
 
     def read(self, size: int = -1) -> bytes:
-        wanted = self._most + 1 - self._place if size is None or size < 0 else size
+        asked = self._most + 1 - self._place if size is None or size < 0 else size
         with _failures_of(self._path, self._member) if self._member else nullcontext():
-            data = self._stream.read(max(0, min(wanted, self._most + 1 - self._place)))
+            data = self._stream.read(max(0, min(asked, self._most + 1 - self._place)))
         self._place += len(data)
         if self._place > self._most:
             raise _bomb(self._path)
@@ -223,7 +224,7 @@ class _Metered(io.RawIOBase):
 
 
 def _unpacked(file: BinaryIO, path: Path) -> IO[bytes]:
-    """The TAR inside its compression, told by the first bytes."""
+    """The TAR inside its compression, which the first bytes show."""
     start = file.read(6)
     file.seek(0)
     if start.startswith(b"\x1f\x8b"):
@@ -245,18 +246,32 @@ def _is_zip(file: BinaryIO) -> bool:
     return found
 
 
-def _safe_name(name: str) -> tuple[str, str]:
-    """The name with `/` between folders, and what is wrong with it ('' if nothing)."""
+@dataclass(frozen=True)
+class _Wrong:
+    """What is wrong with a member."""
+
+    what: str
+    fix: str = ""
+
+    def in_archive(self, path: Path, member: str) -> Refused:
+        return Refused(member, f"{path}: {member!r} {self.what}", self.fix)
+
+
+_NO_LINKS = _Wrong("is a link and is refused.", "Put the file itself into the archive.")
+_NO_DEVICES = _Wrong("is a device or another special file and is refused.")
+_ABSOLUTE = _Wrong("is an absolute path and is refused: archives may only name files inside themselves.")
+_LEADS_OUT = _Wrong("leads out of the archive and is refused: archives may only name files inside themselves.")
+
+
+def _safe_name(name: str) -> tuple[str, _Wrong | None]:
+    """The name with `/` between folders, and what is wrong with it, if anything."""
     plain = name.replace("\\", "/")
     if plain.startswith("/") or PureWindowsPath(name).drive:
-        return plain, "is an absolute path and is refused: archives may name files inside themselves alone."
+        return plain, _ABSOLUTE
     if ".." in PurePosixPath(plain).parts:
-        return plain, "leads out of the archive and is refused: archives may name files inside themselves alone."
-    return PurePosixPath(plain).as_posix(), ""
+        return plain, _LEADS_OUT
+    return PurePosixPath(plain).as_posix(), None
 
-
-_NO_LINKS = "is a link and is refused: put the file itself into the archive."
-_NO_DEVICES = "is a device or another special file and is refused."
 
 _DAMAGE = (
     zipfile.BadZipFile,
@@ -288,7 +303,7 @@ def _failures_of(path: Path, member: str = "") -> Iterator[None]:
     except RuntimeError as error:
         if "password" not in str(error):
             raise
-        raise DatasetError(f"{path} is protected with a password: unpack it yourself and import the folder that comes out.") from error
+        raise _protected(path) from error
 
 
 def _refuse_too_many(path: Path, count: int, limits: Limits) -> None:
@@ -296,14 +311,27 @@ def _refuse_too_many(path: Path, count: int, limits: Limits) -> None:
         raise DatasetError(f"{path} holds more than {limits.members:,} files and is refused: split it.")
 
 
+def _protected(path: Path) -> DatasetError:
+    return DatasetError(
+        f"{path} is protected with a password: unpack it yourself and import the folder that comes out.",
+        code="archive.password", archive=str(path),
+    )  # fmt: skip
+
+
 def _bomb(path: Path) -> DatasetError:
     return DatasetError(
         f"{path} unpacks to far more than pictures do and is refused as a decompression bomb: if you trust it, unpack it yourself and "
-        "import the folder."
-    )
+        "import the folder.",
+        code="archive.bomb", archive=str(path),
+    )  # fmt: skip
 
 
 def _damaged(path: Path, member: str = "") -> DatasetError:
     if member:
-        return DatasetError(f"{path}: {member!r} is damaged: get the archive anew, or do without this file.")
-    return DatasetError(f"{path} is no archive that can be read (ZIP and TAR are), or it is damaged: get it anew, or unpack it yourself.")
+        return DatasetError(
+            f"{path}: {member!r} is damaged: get the archive again, or do without this file.", code="archive.damaged", archive=str(path)
+        )
+    return DatasetError(
+        f"{path} is not an archive that can be read (ZIP and TAR are), or it is damaged: get it again, or unpack it yourself.",
+        code="archive.damaged", archive=str(path),
+    )  # fmt: skip

@@ -1,0 +1,248 @@
+"""The verb mend: change pictures where they need it, list what was changed, take it back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from lorasmith.cli.options import AsJson, DryRun
+
+if TYPE_CHECKING:
+    from lorasmith.curation.mend.mend import Mended
+    from lorasmith.curation.mend.proposals import Proposal
+    from lorasmith.curation.mend.recipes import Recipe
+    from lorasmith.findings import MendChange
+
+
+def mend(
+    dataset: Annotated[Path, typer.Argument(help="The dataset's folder.")],
+    only: Annotated[
+        list[str] | None, typer.Option(help="Only pictures that fit: 'cat*.png', '10_anna/*'. May be given several times.")
+    ] = None,
+    bars: Annotated[bool, typer.Option("--bars", help="Cut letterbox bars off.")] = False,
+    trim: Annotated[bool, typer.Option("--trim", help="Cut wide even margins off.")] = False,
+    subject: Annotated[bool, typer.Option("--subject", help="Crop to what stands out from the ground.")] = False,
+    crop: Annotated[str | None, typer.Option(metavar="LEFT,TOP,RIGHT,BOTTOM", help="Crop to a box, in pixels; needs --only.")] = None,
+    cut: Annotated[bool, typer.Option("--cut", help="Cut sheets of several views into pictures.")] = False,
+    rotate: Annotated[int | None, typer.Option(metavar="90|180|270", help="Turn clockwise; needs --only.")] = None,
+    flip: Annotated[Literal["horizontal", "vertical"] | None, typer.Option(help="Mirror; needs --only.")] = None,
+    clean: Annotated[
+        Literal["filter", "down-up"] | None, typer.Option(help="Take fine noise away, as protections leave it; needs --only.")
+    ] = None,
+    upscale: Annotated[
+        int | None, typer.Option(metavar="PIXELS", min=16, max=16384, help="Enlarge until the shorter side has this many.")
+    ] = None,
+    upscaler: Annotated[Path | None, typer.Option(help="ESRGAN-family file to enlarge with (needs spandrel); Lanczos without.")] = None,
+    max_: Annotated[
+        int | None, typer.Option("--max", metavar="PIXELS", min=16, help="Scale down until the longer side has this many.")
+    ] = None,
+    flatten: Annotated[bool, typer.Option("--flatten", help="Put a ground behind transparent pictures.")] = False,
+    background: Annotated[str, typer.Option(metavar="COLOUR", help="The ground of --flatten: a name or #rrggbb.")] = "white",
+    convert: Annotated[Literal["png", "jpg", "webp"] | None, typer.Option(help="Save as this kind.")] = None,
+    duplicates: Annotated[bool, typer.Option("--duplicates", help="Take near duplicates out, all but the best copy.")] = False,
+    remove: Annotated[bool, typer.Option("--remove", help="Take pictures out; needs --only.")] = False,
+    dry_run: DryRun = False,
+    sheet: Annotated[Path | None, typer.Option(metavar="PNG", help="Write a picture of before and after, to look at.")] = None,
+    list_: Annotated[bool, typer.Option("--list", help="List what was mended.")] = False,
+    undo: Annotated[bool, typer.Option("--undo", help="Bring the originals back.")] = False,
+    last: Annotated[bool, typer.Option("--last", help="With --undo: take back the last step alone.")] = False,
+    replay: Annotated[bool, typer.Option("--replay", help="Make results that are lost or were changed again.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Mend pictures where they need it. Originals are kept, and every step can be undone.
+
+    \b
+    lorasmith mend datasets/anna --bars --trim --flatten --max 3000 --dry-run --sheet look.png
+    lorasmith mend datasets/anna --upscale 1024 --upscaler models/4x-clear.safetensors
+    lorasmith mend datasets/anna --only cat.png --crop 40,0,800,760
+    lorasmith mend datasets/anna --duplicates
+    lorasmith mend datasets/anna --list
+    lorasmith mend datasets/anna --undo --only "cat*"
+    """
+    from lorasmith.curation.moves import settle
+
+    patterns = only or []
+    changes = _changes(bars, trim, subject, crop, cut, rotate, flip, clean, upscale, upscaler, max_, flatten, background, convert)
+    _refuse_more_than_one_thing(changes, [duplicates, remove, list_, undo, replay])
+    changes += _if_asked("duplicates", duplicates) + _if_asked("remove", remove)
+    _refuse_what_needs_chosen_pictures(changes, patterns)
+    settle(dataset)
+    if changes:
+        _mend(dataset, patterns, changes, sheet, dry_run, as_json)
+    else:
+        _look_back(dataset, patterns, undo and not dry_run, last, replay and not dry_run, as_json)
+
+
+def _mend(dataset: Path, patterns: list[str], changes: list[MendChange], sheet: Path | None, dry_run: bool, as_json: bool) -> None:
+    from lorasmith.cli.progress import progress_bar
+    from lorasmith.curation.chosen_pictures import dataset_pictures
+    from lorasmith.curation.mend.mend import mend as carry_out
+    from lorasmith.curation.mend.proposals import propose
+    from lorasmith.errors import DatasetError
+
+    pictures = dataset_pictures(dataset, patterns)
+    if not pictures:
+        chosen = f" that fit {patterns}" if patterns else ""
+        raise DatasetError(f"{dataset} has no pictures{chosen}: mind that patterns distinguish upper and lower case.")
+    with progress_bar("looking") as progress:
+        proposals = propose(dataset, pictures, changes, progress)
+    if sheet is not None:
+        _write_sheet(dataset, proposals, sheet)
+    if dry_run:
+        _show_proposals(dataset, proposals, as_json)
+        return
+    with progress_bar("mending") as progress:
+        mended = carry_out(dataset, proposals, progress)
+    _show_mended(dataset, mended, as_json)
+
+
+def _look_back(dataset: Path, patterns: list[str], undo: bool, last: bool, replay: bool, as_json: bool) -> None:
+    """List what was mended, or take it back, or make it again."""
+    from lorasmith.curation.chosen_pictures import chosen_recipes
+    from lorasmith.curation.mend import mend as mending
+
+    chosen = chosen_recipes(dataset, patterns)
+    if undo:
+        _show_mended(dataset, mending.undo(dataset, chosen, 1 if last else None), as_json)
+    elif replay:
+        _show_mended(dataset, mending.replay(dataset, chosen), as_json)
+    else:
+        _show_recipes(chosen, as_json)
+
+
+# From options to changes
+
+
+def _changes(
+    bars: bool, trim: bool, subject: bool, crop: str | None, cut: bool, rotate: int | None, flip: str | None, clean: str | None,
+    upscale: int | None, upscaler: Path | None, max_: int | None, flatten: bool, background: str, convert: str | None,
+) -> list[MendChange]:  # fmt: skip
+    from lorasmith.errors import InputError
+
+    if upscaler is not None and upscale is None:
+        raise InputError("--upscaler has no effect without --upscale: say how many pixels the shorter side is to have.")
+    if background != "white" and not flatten:
+        raise InputError("--background has no effect without --flatten: add that option, or leave this one out.")
+    if rotate not in (None, 90, 180, 270):
+        raise InputError(f"--rotate is {rotate}, but pictures turn by 90, 180 or 270 degrees.")
+    return [
+        *_if_asked("bars", bars), *_if_asked("trim", trim), *_if_asked("subject", subject), *_if_asked("cut", cut),
+        *_if_asked("crop", crop is not None, box=None if crop is None else _box(crop)), *_if_asked("rotate", rotate is not None, degrees=rotate),
+        *_if_asked("flip", flip is not None, way=flip), *_if_asked("clean", clean is not None, way=clean),
+        *_if_asked("upscale", upscale is not None, pixels=upscale, network=upscaler), *_if_asked("max", max_ is not None, pixels=max_),
+        *_if_asked("flatten", flatten, background=_colour(background)), *_if_asked("convert", convert is not None, to=convert),
+    ]  # fmt: skip
+
+
+def _if_asked(way: str, asked: bool, /, **parameters: Any) -> list[MendChange]:
+    """The change, if it was asked for."""
+    from lorasmith.findings import MendChange
+
+    return [MendChange(way, parameters)] if asked else []
+
+
+def _box(text: str) -> tuple[int, ...]:
+    from lorasmith.errors import InputError
+
+    parts = text.split(",")
+    if len(parts) != 4 or not all(part.strip().isdigit() for part in parts):
+        raise InputError(f"--crop is {text!r}, but must be four numbers of pixels: left,top,right,bottom.")
+    return tuple(int(part) for part in parts)
+
+
+def _colour(text: str) -> tuple[int, ...]:
+    from PIL import ImageColor
+
+    from lorasmith.errors import InputError
+
+    try:
+        return ImageColor.getrgb(text)[:3]
+    except ValueError as error:
+        raise InputError(f"--background is {text!r}, but must be a colour: white, grey, #f0e0c0.") from error
+
+
+def _refuse_more_than_one_thing(changes: list[MendChange], others: list[bool]) -> None:
+    """Raises InputError where mend was asked for nothing, or for two things that do not go together."""
+    from lorasmith.errors import InputError
+
+    asked = sum([bool(changes), *others])
+    if asked != 1:
+        more = "ask for one thing at a time" if asked > 1 else "say what to mend, for example --bars --trim, or --list"
+        raise InputError(f"mend can change pictures, take duplicates out, remove, list, undo or replay: {more} (lorasmith mend --help).")
+
+
+def _refuse_what_needs_chosen_pictures(changes: list[MendChange], patterns: list[str]) -> None:
+    """Raises InputError where something that no whole dataset needs was asked for without saying of which pictures."""
+    from lorasmith.curation.mend.ways import FOR_CHOSEN_PICTURES
+    from lorasmith.errors import InputError
+
+    if any(change.way in FOR_CHOSEN_PICTURES for change in changes) and not patterns:
+        raise InputError(
+            "--crop, --rotate, --flip, --clean and --remove are for chosen pictures: name them with --only (all of them: --only '*')."
+        )
+
+
+# What is printed
+
+
+def _show_recipes(chosen: Sequence[Recipe], as_json: bool) -> None:
+    from lorasmith.cli.output import count, print_json
+
+    if as_json:
+        print_json([recipe.model_dump() for recipe in chosen])
+        return
+    for recipe in chosen:
+        typer.echo(recipe.words)
+    typer.echo(f"{count(len(chosen), 'picture')} mended")
+
+
+def _show_proposals(root: Path, proposals: Sequence[Proposal], as_json: bool) -> None:
+    from lorasmith.cli.output import count, print_json
+
+    if as_json:
+        print_json(
+            [
+                {**vars(one), "steps": [step.model_dump() for step in one.steps], "words": [step.words for step in one.steps]}
+                for one in proposals
+            ]
+        )
+        return
+    changing = [one for one in proposals if one.steps]
+    for one in changing:
+        typer.echo(f"{one.path.relative_to(root)}: would be {one.words}")
+    for one in proposals:
+        if one.problem:
+            typer.echo(f"cannot be mended: {one.problem}")
+    typer.echo(f"{len(changing)} of {count(len(proposals), 'picture')} would change")
+
+
+def _show_mended(root: Path, mended: Sequence[Mended], as_json: bool) -> None:
+    from lorasmith.cli.output import count, print_json
+
+    if as_json:
+        print_json([vars(one) for one in mended])
+        return
+    done = [one for one in mended if not one.problem]
+    for one in done:
+        now = ", ".join(path.relative_to(root).as_posix() for path in one.after) or "the bin"
+        before = one.before.relative_to(root).as_posix()
+        typer.echo(f"{before}: {one.words}" + ("" if now == before else f", now {now}"))
+    for one in mended:
+        if one.problem:
+            typer.echo(f"not mended: {one.problem}")
+    typer.echo(f"{count(len(done), 'picture')} changed")
+
+
+def _write_sheet(root: Path, proposals: Sequence[Proposal], file: Path) -> None:
+    from lorasmith.curation.mend.sheet import before_and_after
+
+    picture = before_and_after(root, proposals)
+    if picture is None:
+        typer.echo("nothing would change, so there is no picture of it", err=True)
+        return
+    file.parent.mkdir(parents=True, exist_ok=True)
+    picture.save(file, "PNG")
+    typer.echo(f"before and after: {file}", err=True)

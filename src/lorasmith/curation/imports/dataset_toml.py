@@ -1,0 +1,73 @@
+"""The TOML of an sd-scripts dataset: its subsets' folders, with their repeats; a subset's value counts before the dataset's."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from lorasmith.curation.imports.captions_files import from_captions_file
+from lorasmith.curation.imports.pile import folder_files, sort_out
+from lorasmith.curation.imports.source import FoundPicture, left_out
+from lorasmith.curation.names import safe_folder
+from lorasmith.dataset_folder import REGULARISATION
+from lorasmith.datasets.folders import concept_in
+from lorasmith.errors import DatasetError
+from lorasmith.findings import Finding
+
+OF_THE_DATASET = {"image_dir", "num_repeats", "class_tokens", "is_reg", "metadata_file", "caption_extension"}
+"""Options that say something about the pictures; the rest are settings of a run."""
+
+
+def from_dataset_toml(source: Path, into: Path, left: list[Finding]) -> list[FoundPicture]:
+    """The pictures of the subsets.
+
+    Raises:
+        DatasetError: the file is not TOML, or has no [[datasets]].
+    """
+    try:
+        tree = tomllib.loads(source.read_text(encoding="utf-8-sig"))
+    except ValueError as error:
+        raise DatasetError(
+            f"{source} is not valid TOML ({error}): correct it, or give the pictures' folder.", code="imports.not_toml", file=str(source)
+        ) from error
+    datasets = tree.get("datasets")
+    if not isinstance(datasets, list) or not all(isinstance(dataset, dict) for dataset in datasets):
+        raise DatasetError(
+            f"{source} has no [[datasets]], so it is not a dataset of sd-scripts: give the pictures' folder.",
+            code="imports.no_datasets", file=str(source),
+        )  # fmt: skip
+    general = tree.get("general", {})
+    found: list[FoundPicture] = []
+    not_taken: set[str] = set(general)
+    for dataset in datasets:
+        not_taken |= set(dataset) - {"subsets"}
+        for subset in dataset.get("subsets", []):
+            not_taken |= set(subset)
+            found += _from_subset(source, {**general, **dataset, **subset}, into, left)
+    for name in sorted(not_taken - OF_THE_DATASET):
+        message, fix = f"{source} sets {name}, which does not concern the dataset.", "Set it in the settings of a run."
+        left.append(left_out("other_trainers_setting", source.name, message, fix, about="option"))
+    return found
+
+
+def _from_subset(source: Path, options: dict[str, Any], into: Path, left: list[Finding]) -> list[FoundPicture]:
+    given = options.get("image_dir") or options.get("metadata_file")
+    folder = next((path for start in (source.parent, Path.cwd()) if given and (path := start / str(given)).exists()), None)
+    if folder is None:
+        message, fix = f"{source} names {given or 'no image_dir'}, which does not exist.", "Correct the path, or import the folder itself."
+        left.append(left_out("missing", f"{source.name}/{given}", message, fix, about="folder"))
+        return []
+    if options.get("metadata_file") and not options.get("image_dir"):
+        return from_captions_file(folder, left)
+    named = concept_in(folder.resolve().name)
+    concept = options.get("class_tokens") or (named.name if named else None) or folder.resolve().name
+    section = REGULARISATION if options.get("is_reg") else ""
+    suffix = str(options.get("caption_extension", "")).lower()
+    files = [file for file in folder_files(folder, into, left) if "/" not in file.name]  # sd-scripts does not look further down
+    found = sort_out(folder.name, files, left)
+    for one in found:
+        one.section, one.concept, one.repeats = section, safe_folder(str(concept)), int(options.get("num_repeats") or 1)
+        if suffix in one.captions:
+            one.captions = {suffix: one.captions[suffix]}
+    return found

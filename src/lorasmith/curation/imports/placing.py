@@ -1,0 +1,302 @@
+"""Put pictures into a dataset: each under a name that is free, its captions before it, so that the dataset is valid at every moment."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from pathlib import Path, PurePosixPath
+
+from lorasmith.curation.imports.source import FoundPicture, left_out, section_and_concept
+from lorasmith.curation.mend.recipes import recipes
+from lorasmith.curation.names import TakenNames, safe_folder, safe_stem
+from lorasmith.curation.record import ImportedPicture, read_record
+from lorasmith.dataset_folder import IMPORTED, INCOMING, pictures_below, pictures_in, sidecars
+from lorasmith.datasets.folders import concept_in
+from lorasmith.errors import DatasetError
+from lorasmith.findings import Finding
+from lorasmith.images.read import content_hash, picture_size, read_picture
+
+BATCH = 32
+"""Pictures that come into the dataset together."""
+
+
+@dataclass(frozen=True)
+class Added:
+    """A picture that came in."""
+
+    path: Path
+    source: str
+    """Where it came from: `pile.zip/more/cat.png`."""
+    captions: tuple[Path, ...]
+    renamed: str = ""
+    """Why it has another name than in its source; '' where it has not."""
+
+
+@dataclass
+class Imported:
+    """What an import did."""
+
+    into: Path
+    added: list[Added] = field(default_factory=list)
+    left_out: list[Finding] = field(default_factory=list)
+    """What did not come in, or not whole; codes begin with `imports.`, subjects are named as in their source."""
+    captions_added: list[Path] = field(default_factory=list)
+    """Captions of pictures that were there already without one."""
+    notes: list[str] = field(default_factory=list)
+    stopped: bool = False
+    """Whether it was stopped before the end; the same import goes on from there."""
+
+    def __repr__(self) -> str:
+        stopped = ", stopped" if self.stopped else ""
+        return f"Imported({str(self.into)!r}, {len(self.added)} added, {len(self.left_out)} left out{stopped})"
+
+
+class KnownPictures:
+    """The pictures that a dataset has, or had before they were mended: by their content and their concept."""
+
+    def __init__(self, root: Path):
+        """By the record where files are as it says, by their own bytes elsewhere, by the recipes what was mended."""
+        self._places: dict[str, dict[str | None, str]] = defaultdict(dict)
+        recorded = {line.path: line for line in read_record(root)}
+        for path in pictures_below(root):
+            place = path.relative_to(root).as_posix()
+            facts, line = path.stat(), recorded.get(place)
+            unchanged = line is not None and (line.size, line.changed) == (facts.st_size, facts.st_mtime_ns)
+            content = line.content if line is not None and unchanged else content_hash(path)
+            self.remember(content, place, (line.concept,) if line is not None and line.content == content else ())
+        for place, content in {(recipe.original.path, recipe.original.content) for recipe in recipes(root)}:
+            line = recorded.get(place)
+            self.remember(content, place, (line.concept,) if line is not None else ())
+
+    def remember(self, content: str, place: str, concepts: Iterable[str | None] = ()) -> None:
+        """A picture under the concepts that it was imported as, and under that of the folder that it is in."""
+        of_its_folder = section_and_concept(PurePosixPath(place).parts[:-1])[1]
+        for concept in (*concepts, of_its_folder):
+            self._places[content].setdefault(concept, place)
+
+    def place_of(self, content: str, concept: str | None) -> str | None:
+        """Where these bytes are for this concept, or for any if it is None; None where they are not."""
+        places = self._places.get(content, {})
+        return places.get(concept) if concept is not None else next(iter(places.values()), None)
+
+
+class Placing:
+    """The dataset that pictures come into; `close` brings in the last of them."""
+
+    def __init__(self, root: Path, report: Imported, link: bool, verify: bool):
+        self.root, self.report, self.link, self.verify = root, report, link, verify
+        self.incoming = root / INCOMING
+        shutil.rmtree(self.incoming, ignore_errors=True)  # of an import that was interrupted
+        self.incoming.mkdir(parents=True)
+        self.number = 0
+        self.pool = ThreadPoolExecutor(8)
+        self.coming: list[tuple[list[tuple[Path, Path]], ImportedPicture]] = []
+        """Pictures that wait aside: (file, where it goes), the captions first, and the line of the record."""
+        self.new: set[Path] = set()
+        self.names: dict[str, TakenNames] = {}
+        self.loose: str | None = None
+        """The concept of pictures in no `N_name` folder; None where they go into the dataset's folder itself."""
+        self.known = KnownPictures(root)
+        self.originals = [recipe.original.path for recipe in recipes(root)]
+        self.record = open(root / IMPORTED, "a", encoding="utf-8")  # noqa: SIM115  # closed by `close`
+
+    def choose_layout(self, found: Sequence[FoundPicture]) -> None:
+        """Whether there will be `N_name` folders, and what pictures without one are called then.
+
+        Raises DatasetError where pictures that are there have no folder, and a source brings some.
+        """
+        folders = [folder.name for folder in self.root.iterdir() if folder.is_dir() and concept_in(folder.name) and pictures_in(folder)]
+        named = [one for one in found if one.concept is not None and not one.section]
+        if named and pictures_in(self.root) and not folders:
+            raise DatasetError(
+                f"{self.root} holds pictures in no N_name folder, but {named[0].source} brings one ({named[0].repeats}_{named[0].concept}): "
+                f"lay out what is there first (lorasmith layout {self.root} --concept NAME), or import into another dataset.",
+                code="imports.mixed_layouts", folder=str(self.root),
+            )  # fmt: skip
+        if named or folders:
+            self.loose = safe_folder(self.root.resolve().name)
+
+    def take_in(self, found: FoundPicture) -> None:
+        """Bring one picture in, or say why not."""
+        try:
+            file, content = self._read(found)
+        except DatasetError as error:
+            rest = "Its caption is left out with it." if found.captions else ""
+            self.report.left_out.append(left_out("unreadable", found.source, str(error), rest, about="picture"))
+            return
+        place = self.known.place_of(content, found.concept)
+        if place is None:
+            self._put(found, file, content)
+            return
+        if file != found.path:
+            file.unlink()
+        self._leave_known(found, place)
+
+    # Reading
+
+    def _read(self, found: FoundPicture) -> tuple[Path, str]:
+        """A file with the picture's bytes and their hash; for a picture from an archive, a file aside."""
+        if found.path is not None:
+            self._check(found.path, found)
+            return found.path, content_hash(found.path)
+        aside = self._aside(found.suffix)
+        digest = hashlib.sha256()
+        with found.open() as stream, aside.open("wb") as out:
+            while data := stream.read(2**20):
+                digest.update(data)
+                out.write(data)
+        self._check(aside, found)
+        return aside, digest.hexdigest()
+
+    def _aside(self, suffix: str) -> Path:
+        """A name for a file on its way in."""
+        self.number += 1
+        return self.incoming / f"{self.number}{suffix}"
+
+    def _check(self, path: Path, found: FoundPicture) -> None:
+        try:
+            if self.verify:
+                read_picture(path)
+            else:
+                picture_size(path)
+        except DatasetError as error:
+            if path != found.path:
+                path.unlink(missing_ok=True)
+            raise DatasetError(str(error).replace(str(path), found.source, 1)) from error
+
+    # Writing
+
+    def _put(self, found: FoundPicture, file: Path, content: str) -> None:
+        folder, names = self._folder_for(found)
+        before, parts = PurePosixPath(found.name).stem, PurePosixPath(found.name).parts
+        safe = safe_stem(before)
+        candidates = [safe, safe_stem(f"{parts[-2]}_{before}")] if len(parts) > 1 else [safe]
+        stem = names.claim(*candidates, free=lambda one: self._only_our_captions(folder / one, found))
+        goal = folder / f"{stem}{found.suffix}"
+        files = []
+        for suffix, data in found.captions.items():
+            if not (caption := folder / f"{stem}{suffix}").exists():
+                aside = self._aside(suffix)
+                aside.write_bytes(data)
+                files.append((aside, caption))
+        files.append((self._copy(file, found), goal))
+        place = goal.relative_to(self.root).as_posix()
+        self.coming.append((files, ImportedPicture(content, place, found.source, found.concept, 0, 0)))
+        self.known.remember(content, place, (found.concept,))
+        self.new.add(goal)
+        renamed = "" if stem == before else ("its name is made safe" if stem == safe else "another picture has its name")
+        if not stem.isascii():
+            self.report.notes.append(f"{goal} has letters outside ASCII, which some trainers cannot open: rename it if yours is one.")
+        self.report.added.append(Added(goal, found.source, tuple(folder / f"{stem}{suffix}" for suffix in found.captions), renamed))
+        if len(self.coming) >= BATCH:
+            self._arrive()
+
+    def _arrive(self) -> None:
+        """Let those that wait aside into the dataset, each at one stroke and its captions before it; then the record.
+
+        The disk is asked to hold them all at once, which is many times faster than one after the other.
+        """
+        asides = [aside for files, _ in self.coming for aside, _ in files]
+        list(self.pool.map(_flush, asides))
+        for files, line in self.coming:
+            for aside, goal in files:
+                os.replace(aside, goal)
+            facts = (self.root / line.path).stat()
+            line.size, line.changed = facts.st_size, facts.st_mtime_ns
+            self.record.write(line.to_line())
+        self.record.flush()
+        self.coming.clear()
+
+    def _copy(self, file: Path, found: FoundPicture) -> Path:
+        """The picture aside: the file itself where it is there already, else a copy or a link."""
+        if found.path is None:
+            return file
+        aside = self._aside(found.suffix)
+        if self.link:
+            try:
+                os.link(file.resolve(), aside)
+                return aside
+            except OSError:
+                if not any("could not be linked" in note for note in self.report.notes):
+                    self.report.notes.append(f"{file} could not be linked and was copied, as may be others: links work within one disk.")
+        shutil.copyfile(file, aside)
+        return aside
+
+    def _folder_for(self, found: FoundPicture) -> tuple[Path, TakenNames]:
+        """The folder that the picture goes into, and the names taken there."""
+        without = safe_folder(self.root.resolve().name) if found.section else self.loose
+        concept = found.concept if found.concept is not None else without
+        base = self.root / found.section if found.section else self.root
+        folder = base if concept is None else _concept_folder(base, concept, found.repeats)
+        folder.mkdir(parents=True, exist_ok=True)
+        place = folder.relative_to(self.root).as_posix()
+        if place not in self.names:
+            kept = [PurePosixPath(path).stem for path in self.originals if PurePosixPath(path).parent.as_posix() == place]
+            self.names[place] = TakenNames([*(file.stem for file in folder.iterdir() if file.is_file()), *kept])
+        return folder, self.names[place]
+
+    def _only_our_captions(self, stem: Path, found: FoundPicture) -> bool:
+        """Whether a name is taken by nothing but this picture's captions: an import was interrupted just before the picture."""
+        there = [file for file in stem.parent.glob(_literal(stem.name) + ".*") if file.stem == stem.name]
+        return bool(there) and all(found.captions.get(file.suffix) == file.read_bytes() for file in there if file.is_file())
+
+    # Leaving out
+
+    def _leave_known(self, found: FoundPicture, place: str) -> None:
+        """A picture that the dataset has: its caption comes in where there is none."""
+        path = self.root / place
+        if path in self.new:
+            self._arrive()
+        captions = {file.suffix: file.read_bytes() for file in sidecars(path)} if path.is_file() else {}
+        if found.captions and not captions and path.is_file():
+            for suffix, data in found.captions.items():
+                (aside := self._aside(suffix)).write_bytes(data)
+                _flush(aside)
+                os.replace(aside, path.with_name(path.stem + suffix))
+                self.report.captions_added.append(path.with_name(path.stem + suffix))
+        differs = path.is_file() and captions and any(captions.get(suffix) != data for suffix, data in found.captions.items())
+        rest = f"; its caption there is kept, and its caption here ({', '.join(found.captions)}) is left out" if differs else ""
+        if path in self.new:
+            case, message = "same_picture", f"{found.source} has the same bytes as {place}, which has just come in{rest}."
+        elif path.is_file():
+            case, message = "already_there", f"{found.source} is there already as {place}{rest}."
+        else:
+            case, message = "already_there", f"{found.source} came in as {place} and was mended, cut or taken out since."
+        details = ("caption left out",) if differs else ()
+        self.report.left_out.append(replace(left_out(case, found.source, message, about="picture"), details=details))
+
+    def close(self) -> None:
+        self._arrive()
+        self.pool.shutdown()
+        os.fsync(self.record.fileno())
+        self.record.close()
+        shutil.rmtree(self.incoming, ignore_errors=True)
+
+
+def _concept_folder(base: Path, concept: str, repeats: int) -> Path:
+    """The `N_name` folder of a concept: the one that is there, else one to make."""
+    for path in sorted(base.glob("*_*")):
+        if path.is_dir() and (named := concept_in(path.name)) and named.name == concept:
+            return path
+    return base / f"{min(999, max(1, repeats))}_{concept}"
+
+
+def _flush(file: Path) -> None:
+    """Let the disk have a file before it gets its name; one that is linked, it has."""
+    if file.stat().st_nlink > 1:
+        return
+    handle = os.open(file, os.O_RDWR)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _literal(name: str) -> str:
+    """A name as a glob pattern that fits only itself."""
+    return "".join(f"[{c}]" if c in "*?[" else c for c in name)

@@ -1,0 +1,144 @@
+"""Make a dataset show what a recipe says; whatever is interrupted can be done again to the same end.
+
+A result is always made from the original by all steps of the recipe, so nothing is decoded and compressed twice, and undoing a step
+means making the others again. The recipe is written before the pictures are touched.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+from pathlib import Path
+
+from PIL import Image
+
+from lorasmith.curation.mend.captions_follow import let_captions_follow
+from lorasmith.curation.mend.kept_files import bin_of, has_content, keep_original, move_to, original_of, write_whole
+from lorasmith.curation.mend.recipes import Recipe, Version, recipe_file, recipes, save_recipe
+from lorasmith.curation.mend.steps import Convert, Cut, Remove, Step, Upscalers, apply_all, background_of
+from lorasmith.errors import DatasetError
+from lorasmith.images.read import read_picture
+
+
+def change(root: Path, recipe: Recipe, steps: tuple[Step, ...], upscalers: Upscalers) -> Recipe:
+    """Let the dataset show the recipe with these steps.
+
+    Raises DatasetError where a picture cannot be made, or somebody's file is where a result has to go.
+    """
+    keep_original(root, recipe)
+    made = _make(root, recipe, steps, upscalers)
+    results = tuple(
+        Version(path=path, content=hashlib.sha256(data).hexdigest())
+        for path, data in zip(_places(root, recipe, steps, len(made)), made, strict=True)
+    )
+    stale = tuple(version for version in recipe.results if version.path not in {result.path for result in results})
+    _refuse_to_overwrite(root, recipe, results)
+    for version in recipe.results:
+        _bin_if_changed(root, recipe, version)
+    changed = recipe.model_copy(update={"steps": steps, "results": results, "stale": stale, "done": False})
+    save_recipe(root, changed)
+    _carry_out(root, changed, made)
+    return changed.model_copy(update={"done": True})
+
+
+def finish_interrupted(root: Path) -> None:
+    """Carry out the recipes that a kill interrupted."""
+    for recipe in recipes(root):
+        if not recipe.done:
+            made = _make(root, recipe, recipe.steps, {})
+            contents = [hashlib.sha256(data).hexdigest() for data in made]  # another version of a decoder may give other bytes
+            results = tuple(Version(path=result.path, content=content) for result, content in zip(recipe.results, contents, strict=True))
+            _carry_out(root, recipe.model_copy(update={"results": results}), made)
+
+
+def _make(root: Path, recipe: Recipe, steps: tuple[Step, ...], upscalers: Upscalers) -> list[bytes]:
+    """The files that the steps make of the original."""
+    original = original_of(root, recipe)
+    if not steps:
+        return [original.read_bytes()]
+    if isinstance(steps[-1], Remove):
+        return []
+    pictures = apply_all(read_picture(original, background_of(steps)), steps, upscalers)
+    kind = next((step for step in reversed(steps) if isinstance(step, Convert)), Convert(to="png"))
+    return [_encoded(picture, kind) for picture in pictures]
+
+
+def _encoded(picture: Image.Image, kind: Convert) -> bytes:
+    buffer = io.BytesIO()
+    if kind.to == "png":
+        picture.save(buffer, "PNG")
+    elif kind.to == "jpg":
+        picture.save(buffer, "JPEG", quality=kind.quality, subsampling=0)
+    else:
+        picture.save(buffer, "WEBP", quality=kind.quality, method=4)
+    return buffer.getvalue()
+
+
+def _places(root: Path, recipe: Recipe, steps: tuple[Step, ...], count: int) -> list[str]:
+    """Where the results go: the original's name with another suffix; for several, numbered names that nobody has."""
+    if not steps:
+        return [recipe.original.path]
+    kind = next((step.to for step in reversed(steps) if isinstance(step, Convert)), "png")
+    stem = os.path.splitext(recipe.original.path)[0]
+    if not isinstance(steps[-1], Cut):
+        return [f"{stem}.{kind}"] * count
+    folder = (root / stem).parent
+    taken = {file.stem.casefold() for file in folder.iterdir()} - {Path(result.path).stem.casefold() for result in recipe.results}
+    places: list[str] = []
+    number = 1
+    while len(places) < count:
+        if f"{Path(stem).name}_{number}".casefold() not in taken:
+            places.append(f"{stem}_{number}.{kind}")
+        number += 1
+    return places
+
+
+def _carry_out(root: Path, recipe: Recipe, made: list[bytes]) -> None:
+    """Make the dataset show what the recipe says; `made` are its results. Can be interrupted anywhere and done again."""
+    for result, data in zip(recipe.results, made, strict=True):
+        if not has_content(root / result.path, result.content):
+            write_whole(root, root / result.path, data)
+    let_captions_follow(root, recipe)
+    aside = bin_of(root, recipe)
+    removed = bool(recipe.steps) and isinstance(recipe.steps[-1], Remove)
+    for version in recipe.stale:
+        path = root / version.path
+        if not path.is_file():
+            continue
+        if has_content(path, version.content) and not removed:
+            path.unlink()
+        else:
+            move_to(aside, path)
+    for result in recipe.results:  # back from the bin
+        if has_content(binned := aside / Path(result.path).name, result.content):
+            binned.unlink()
+    if aside.is_dir() and not any(aside.iterdir()):
+        aside.rmdir()
+    if recipe.steps:
+        save_recipe(root, recipe.model_copy(update={"done": True, "stale": ()}))
+        return
+    recipe_file(root, recipe.id).unlink(missing_ok=True)
+    if not any(other.original.content == recipe.original.content for other in recipes(root)):
+        original_of(root, recipe).unlink(missing_ok=True)
+
+
+def _refuse_to_overwrite(root: Path, recipe: Recipe, results: tuple[Version, ...]) -> None:
+    """A picture that somebody put where a result has to go stays."""
+    ours = {version.path for version in recipe.results}
+    for result in results:
+        path = root / result.path
+        if result.path in ours or not path.exists() or has_content(path, result.content):
+            continue
+        raise DatasetError(
+            f"{path} is in the way of what {recipe.original.path} becomes: rename it, then try again.",
+            code="mend.in_the_way",
+            file=str(path),
+        )
+
+
+def _bin_if_changed(root: Path, recipe: Recipe, version: Version) -> None:
+    """What somebody else made of a result goes to the bin before it is replaced."""
+    path = root / version.path
+    if path.is_file() and not has_content(path, version.content):
+        move_to(bin_of(root, recipe), path)

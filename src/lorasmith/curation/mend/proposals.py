@@ -1,0 +1,169 @@
+"""What mending would do to each picture, before anything is changed."""
+
+from __future__ import annotations
+
+import inspect
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+from pydantic import ValidationError
+
+from lorasmith.curation.mend.recipes import Recipe, recipes_by_result
+from lorasmith.curation.mend.steps import Flatten, Remove, Step, Upscalers, in_words
+from lorasmith.curation.mend.ways import WAYS, Look
+from lorasmith.errors import DatasetError, InputError
+from lorasmith.findings import MendChange
+from lorasmith.images.duplicates import Copy, Signature, best_copy, near_duplicate_groups, signature_of_pixels
+from lorasmith.images.read import read_picture, read_with_facts
+from lorasmith.images.signs import jpeg_quality, view_of
+from lorasmith.progress import Progress
+
+THREADS = min(8, os.cpu_count() or 1)
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """What would be done to one picture."""
+
+    path: Path
+    steps: tuple[Step, ...]
+    """Empty where nothing is to be done."""
+    before: tuple[int, int] = (0, 0)
+    after: tuple[tuple[int, int], ...] = ()
+    """Sizes in pixels."""
+    why_not: tuple[str, ...] = ()
+    """For each change that does nothing here, the reason."""
+    problem: str = ""
+    """Why the picture cannot be mended; '' where it can."""
+
+    @property
+    def words(self) -> str:
+        return in_words(self.steps)
+
+
+def propose(root: str | Path, pictures: Sequence[Path], changes: Sequence[MendChange], progress: Progress | None = None) -> list[Proposal]:
+    """What the changes would do to each picture of the dataset `root`; nothing is changed.
+
+    Ways of `WAYS` are done in its order; those of `WAYS_OF_THEIR_OWN` go alone.
+
+    Raises:
+        InputError: there is no such way, its parameters are wrong, or one that goes alone was asked for with others.
+    """
+    check_changes(changes)
+    if changes and changes[0].way in WAYS_OF_THEIR_OWN:
+        return WAYS_OF_THEIR_OWN[changes[0].way](pictures, progress)
+    ordered = sorted(changes, key=lambda change: list(WAYS).index(change.way))
+    upscalers: Upscalers = {}
+    root = Path(root)
+    by_result = recipes_by_result(root)
+
+    def look(path: Path) -> Proposal:
+        return _propose_one(path, ordered, by_result.get(path.relative_to(root).as_posix()), upscalers)
+
+    return list(_looked_at(pictures, look, progress))
+
+
+def check_changes(changes: Sequence[MendChange]) -> None:
+    """Raises InputError where `propose` could not do them."""
+    for change in changes:
+        if change.way in WAYS_OF_THEIR_OWN:
+            if len(changes) > 1 or change.parameters:
+                raise InputError(f"{change.way!r} goes alone and without parameters: ask for one thing at a time.", code="mend.goes_alone")
+            continue
+        if change.way not in WAYS:
+            known = ", ".join((*WAYS, *WAYS_OF_THEIR_OWN))
+            raise InputError(f"There is no way to mend called {change.way!r}: there are {known}.", code="mend.unknown_way", way=change.way)
+        try:
+            inspect.signature(WAYS[change.way]).bind(None, **change.parameters)
+        except TypeError as error:
+            raise _wrong_parameters(change, str(error)) from error
+
+
+def _wrong_parameters(change: MendChange, why: str) -> InputError:
+    return InputError(f"{change.way!r} cannot be done with {dict(change.parameters)}: {why}.", code="mend.wrong_parameters", way=change.way)
+
+
+def _looked_at(pictures: Sequence[Path], look: Callable[[Path], Result], progress: Progress | None) -> Iterator[Result]:
+    """What a look at each picture gives, in order; several are looked at beside each other."""
+    with ThreadPoolExecutor(THREADS) as pool:
+        for done, result in enumerate(pool.map(look, pictures), 1):
+            yield result
+            if progress:
+                progress(done, len(pictures))
+
+
+def _propose_one(path: Path, changes: Iterable[MendChange], recipe: Recipe | None, upscalers: Upscalers) -> Proposal:
+    try:
+        picture = read_picture(path)
+        look, why_not, after = Look(path, picture, [], upscalers), [], [picture]
+        for change in changes:
+            if change.way == "flatten" and recipe is not None:
+                why_not.append("it is flat since it was mended")
+                continue
+            try:
+                step = WAYS[change.way](look, **change.parameters)
+            except ValidationError as error:
+                raise _wrong_parameters(change, error.errors()[0]["msg"]) from error
+            if isinstance(step, str):
+                why_not.append(step)
+                continue
+            if isinstance(step, Flatten):
+                look.picture = read_picture(path, step.background)
+            after = step.apply(look.picture, upscalers)
+            look.steps.append(step)
+            if len(after) != 1:
+                break
+            look.picture = after[0]
+    except DatasetError as error:
+        return Proposal(path, (), problem=str(error))
+    return Proposal(path, tuple(look.steps), picture.size, tuple(one.size for one in after), tuple(why_not))
+
+
+# Ways that no look at a single picture decides
+
+
+def removal(pictures: Sequence[Path], progress: Progress | None = None) -> list[Proposal]:
+    """Each picture would go to the bin, also one that cannot be read."""
+    return [Proposal(path, (Remove(why="by hand"),)) for path in pictures]
+
+
+def removal_of_duplicates(pictures: Sequence[Path], progress: Progress | None = None) -> list[Proposal]:
+    """For each group of near duplicates, all but the best copy would go to the bin: the one that the audit names, too.
+
+    Of copies in different folders none goes: there they belong to different concepts.
+    """
+    looks = list(_looked_at(pictures, _look_for_copies, progress))
+    found = [Proposal(path, (), problem=look) for path, look in zip(pictures, looks, strict=True) if isinstance(look, str)]
+    for folder in sorted({path.parent for path in pictures}):
+        sound = [(path, look) for path, look in zip(pictures, looks, strict=True) if path.parent == folder and not isinstance(look, str)]
+        for group in near_duplicate_groups([signature for _, (_, signature) in sound]):
+            members = [sound[index] for index in group.indices]
+            best = members[best_copy([copy for _, (copy, _) in members])][0]
+            for path, (copy, _) in members:
+                if path != best:
+                    found.append(Proposal(path, (Remove(why=f"near duplicate of {best.name}"),), copy.size))
+    return sorted(found, key=lambda proposal: proposal.path)
+
+
+def _look_for_copies(path: Path) -> tuple[Copy, Signature] | str:
+    """As the audit sees a picture, so that both name the same copies; or why it cannot be read."""
+    try:
+        reading = read_with_facts(path)
+        quality = jpeg_quality(reading.tables)
+        copy = Copy(reading.picture.size, 100.0 if quality is None else quality, path.stat().st_size, path.name)
+        return copy, signature_of_pixels(view_of(np.asarray(reading.picture)))
+    except DatasetError as error:
+        return str(error)
+
+
+WAYS_OF_THEIR_OWN: Mapping[str, Callable[[Sequence[Path], Progress | None], list[Proposal]]] = {
+    "duplicates": removal_of_duplicates,
+    "remove": removal,
+}

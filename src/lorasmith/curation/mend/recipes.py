@@ -1,0 +1,128 @@
+"""Recipes: how each mended picture was made, a JSON file each in `.lorasmith/mends`."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+
+from lorasmith.atomic import write_atomically
+from lorasmith.curation.mend.steps import Cut, Remove, Step, in_words
+from lorasmith.dataset_folder import RECIPES
+from lorasmith.errors import DatasetError
+
+
+class Version(BaseModel):
+    """A picture file: its place in the dataset (with `/`) and the hash of its bytes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    path: str
+    content: str
+
+
+class Recipe(BaseModel):
+    """How one picture was mended."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    version: Literal[1] = 1
+    id: str
+    original: Version
+    upon: str | None = None
+    """The recipe whose result is the original here: of a view cut from a sheet, or of a picture changed by hand in between."""
+    steps: tuple[Step, ...] = ()
+    results: tuple[Version, ...] = ()
+    stale: tuple[Version, ...] = ()
+    """Results of before, which go once the new ones are there."""
+    done: bool = False
+    """Whether the dataset shows the results."""
+
+    @property
+    def closed(self) -> bool:
+        """Whether further steps begin a new recipe, because this one has not exactly one result."""
+        return bool(self.steps) and isinstance(self.steps[-1], Cut | Remove)
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """Where the original was, and where the results are."""
+        return (self.original.path, *(result.path for result in self.results))
+
+    @property
+    def words(self) -> str:
+        """What was done, in one sentence."""
+        return f"{self.original.path}: {in_words(self.steps) or 'as it came'}"
+
+
+_RECIPE: TypeAdapter[Recipe] = TypeAdapter(Recipe)
+
+
+def recipes(root: str | Path) -> list[Recipe]:
+    """All recipes of a dataset, by the original's name. Raises DatasetError where one cannot be read."""
+    found = []
+    for file in sorted((Path(root) / RECIPES).glob("*.json")):
+        try:
+            found.append(_RECIPE.validate_json(file.read_bytes()))
+        except ValidationError as error:
+            raise DatasetError(
+                f"{file} is not a recipe of this version: put it back as it was, or move it elsewhere to forget that mend.",
+                code="mend.recipe_damaged", file=str(file),
+            ) from error  # fmt: skip
+    return sorted(found, key=lambda recipe: (recipe.original.path, recipe.id))
+
+
+def recipe_file(root: Path, recipe_id: str) -> Path:
+    return root / RECIPES / f"{recipe_id}.json"
+
+
+def save_recipe(root: Path, recipe: Recipe) -> None:
+    file = recipe_file(root, recipe.id)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(file, (recipe.model_dump_json(indent=2) + "\n").encode())
+
+
+def new_recipe(root: Path, original: Version, upon: str | None) -> Recipe:
+    """A recipe without steps, under an id that no other has."""
+    number = 0
+    while True:
+        name = hashlib.sha256(f"{original.content} {original.path} {number}".encode()).hexdigest()[:16]
+        if not recipe_file(root, name).exists():
+            return Recipe(id=name, original=original, upon=upon, results=(original,))
+        number += 1
+
+
+def recipes_by_result(root: Path) -> dict[str, Recipe]:
+    """Place of a picture -> the last recipe that it came out of."""
+    all_of_them = recipes(root)
+    built_upon = {(recipe.upon, recipe.original.path) for recipe in all_of_them}
+    return {result.path: recipe for recipe in all_of_them for result in recipe.results if (recipe.id, result.path) not in built_upon}
+
+
+def origins(root: Path) -> dict[str, str]:
+    """Place of each mended picture -> the hash of what it was made of in the beginning: of a view, of the sheet."""
+    by_name = {recipe.id: recipe for recipe in recipes(root)}
+    found = {}
+    for place, recipe in recipes_by_result(root).items():
+        while recipe.upon in by_name:
+            recipe = by_name[recipe.upon]
+        found[place] = recipe.original.content
+    return found
+
+
+def follow_moves(root: Path, after: Callable[[str], str]) -> None:
+    """Let the recipes know the new places of files that were moved; `after` gives the place of each."""
+
+    def moved(version: Version) -> Version:
+        return version.model_copy(update={"path": after(version.path)})
+
+    for recipe in recipes(root):
+        changed = recipe.model_copy(
+            update={
+                "original": moved(recipe.original),
+                "results": tuple(map(moved, recipe.results)),
+                "stale": tuple(map(moved, recipe.stale)),
+            }
+        )
+        if changed != recipe:
+            save_recipe(root, changed)

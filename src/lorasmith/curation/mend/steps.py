@@ -1,0 +1,221 @@
+"""What can be done to a picture: the steps of a recipe, each with the words for it and what becomes of the pixels.
+
+Steps hold plain numbers (the box, not 'find the margins'), so that they give the same result again. A new one is a class and its place
+in `Step`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import numpy as np
+from PIL import Image, ImageOps
+from pydantic import BaseModel, ConfigDict, Field
+
+from lorasmith.errors import DatasetError
+from lorasmith.images.clean import clean_by_filters, clean_by_scaling
+from lorasmith.images.crop import Box
+from lorasmith.images.upscale import Upscaler, lanczos, open_upscaler
+
+WHITE = (255, 255, 255)
+
+Upscalers = dict[str, Upscaler]
+"""Opened networks by the path of their file."""
+
+
+class PictureStep(BaseModel):
+    """One thing done to a picture."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @property
+    def words(self) -> str:
+        """As a person says it, of the picture: `mirrored`."""
+        raise NotImplementedError
+
+    def apply(self, picture: Image.Image, upscalers: Upscalers) -> list[Image.Image]:
+        """What becomes of an RGB picture: one, several (`Cut`) or none (`Remove`)."""
+        return [picture]
+
+
+class Flatten(PictureStep):
+    """Show `background` (red, green, blue; 0-255) where the picture is transparent; it is white where there is no such step.
+
+    It happens as the picture is read.
+    """
+
+    do: Literal["flatten"] = "flatten"
+    background: tuple[int, int, int] = WHITE
+
+    @property
+    def words(self) -> str:
+        return f"flattened on {'white' if self.background == WHITE else '#{:02x}{:02x}{:02x}'.format(*self.background)}"
+
+
+class Convert(PictureStep):
+    """Save as this kind of file; mended pictures are PNG otherwise. `quality` (1-100) does not matter to PNG."""
+
+    do: Literal["convert"] = "convert"
+    to: Literal["png", "jpg", "webp"]
+    quality: int = Field(95, ge=1, le=100)
+
+    @property
+    def words(self) -> str:
+        return f"saved as {self.to.upper()}"
+
+
+class Rotate(PictureStep):
+    """Turn clockwise, in degrees."""
+
+    do: Literal["rotate"] = "rotate"
+    degrees: Literal[90, 180, 270]
+
+    @property
+    def words(self) -> str:
+        return f"turned by {self.degrees} degrees"
+
+    def apply(self, picture: Image.Image, upscalers: Upscalers) -> list[Image.Image]:
+        turn = {90: Image.Transpose.ROTATE_270, 180: Image.Transpose.ROTATE_180, 270: Image.Transpose.ROTATE_90}
+        return [picture.transpose(turn[self.degrees])]
+
+
+class Flip(PictureStep):
+    """Mirror: `horizontal` swaps left and right."""
+
+    do: Literal["flip"] = "flip"
+    way: Literal["horizontal", "vertical"] = "horizontal"
+
+    @property
+    def words(self) -> str:
+        return "mirrored" if self.way == "horizontal" else "turned upside down"
+
+    def apply(self, picture: Image.Image, upscalers: Upscalers) -> list[Image.Image]:
+        return [ImageOps.mirror(picture) if self.way == "horizontal" else ImageOps.flip(picture)]
+
+
+class Crop(PictureStep):
+    """Keep the box (left, top, right, bottom; pixels)."""
+
+    do: Literal["crop"] = "crop"
+    box: Box
+    why: str = ""
+
+    @property
+    def words(self) -> str:
+        left, top, right, bottom = self.box
+        return f"cropped{f' ({self.why})' if self.why else ''} to {right - left} x {bottom - top} at {left},{top}"
+
+    def apply(self, picture: Image.Image, upscalers: Upscalers) -> list[Image.Image]:
+        return [picture.crop(self.box)]
+
+
+class Cut(PictureStep):
+    """Make each box a picture of its own."""
+
+    do: Literal["cut"] = "cut"
+    boxes: tuple[Box, ...] = Field(min_length=2)
+
+    @property
+    def words(self) -> str:
+        return f"cut into {len(self.boxes)} pictures"
+
+    def apply(self, picture: Image.Image, upscalers: Upscalers) -> list[Image.Image]:
+        return [picture.crop(box) for box in self.boxes]
+
+
+class Resize(PictureStep):
+    """Scale to (width, height) pixels with Lanczos."""
+
+    do: Literal["resize"] = "resize"
+    size: tuple[int, int]
+
+    @property
+    def words(self) -> str:
+        return "scaled to {} x {}".format(*self.size)
+
+    def apply(self, picture: Image.Image, upscalers: Upscalers) -> list[Image.Image]:
+        return [lanczos(picture, self.size)]
+
+
+class Upscale(PictureStep):
+    """Enlarge with a network, as often as it takes, then down to (width, height) pixels with Lanczos."""
+
+    do: Literal["upscale"] = "upscale"
+    size: tuple[int, int]
+    network: str
+    """Path of its file."""
+    content: str
+    """Hash of its file."""
+
+    @property
+    def words(self) -> str:
+        return f"upscaled to {self.size[0]} x {self.size[1]} with {Path(self.network).name}"
+
+    def apply(self, picture: Image.Image, upscalers: Upscalers) -> list[Image.Image]:
+        network = opened(self.network, upscalers)
+        if network.content != self.content:
+            raise DatasetError(
+                f"{self.network} is another file than the one that a picture was upscaled with: put that one back, or undo all.",
+                code="mend.upscaler_changed", file=self.network,
+            )  # fmt: skip
+        while network.scale > 1 and (picture.width < self.size[0] or picture.height < self.size[1]):
+            picture = network(picture)
+        return [lanczos(picture, self.size)]
+
+
+class Clean(PictureStep):
+    """Take fine noise away, such as protections against training leave on a picture: see `images.clean`."""
+
+    do: Literal["clean"] = "clean"
+    way: Literal["filter", "down-up"] = "filter"
+
+    @property
+    def words(self) -> str:
+        return "cleaned of fine noise by " + ("filters" if self.way == "filter" else "scaling down and up")
+
+    def apply(self, picture: Image.Image, upscalers: Upscalers) -> list[Image.Image]:
+        pixels = np.asarray(picture)
+        return [Image.fromarray(clean_by_filters(pixels) if self.way == "filter" else clean_by_scaling(pixels))]
+
+
+class Remove(PictureStep):
+    """Take the picture out of the dataset, into the bin."""
+
+    do: Literal["remove"] = "remove"
+    why: str = ""
+
+    @property
+    def words(self) -> str:
+        return f"taken out{f': {self.why}' if self.why else ''}"
+
+    def apply(self, picture: Image.Image, upscalers: Upscalers) -> list[Image.Image]:
+        return []
+
+
+Step = Annotated[Flatten | Convert | Rotate | Flip | Crop | Cut | Resize | Upscale | Clean | Remove, Field(discriminator="do")]
+
+
+def in_words(steps: tuple[Step, ...]) -> str:
+    """Steps in a sentence: `mirrored, scaled to 512 x 512`."""
+    return ", ".join(step.words for step in steps)
+
+
+def background_of(steps: tuple[Step, ...]) -> tuple[int, int, int]:
+    """The colour behind transparent parts of a picture that takes these steps."""
+    return next((step.background for step in reversed(steps) if isinstance(step, Flatten)), WHITE)
+
+
+def apply_all(picture: Image.Image, steps: tuple[Step, ...], upscalers: Upscalers) -> list[Image.Image]:
+    """What becomes of a picture by all steps, one after the other."""
+    pictures = [picture]
+    for step in steps:
+        pictures = [after for before in pictures for after in step.apply(before, upscalers)]
+    return pictures
+
+
+def opened(network: str, upscalers: Upscalers) -> Upscaler:
+    """The network in a file, opened once."""
+    if network not in upscalers:
+        upscalers[network] = open_upscaler(Path(network))
+    return upscalers[network]
