@@ -30,7 +30,7 @@ check: $(VENV)/installed  ## lint, format, types, tests over the tree, numeric t
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(PYTEST) tests/test_imports.py tests/test_tree.py tests/test_words.py tests/test_readme.py tests/test_public_face.py
+	$(PYTEST) tests/test_imports.py tests/test_tree.py tests/test_words.py tests/test_contributing.py tests/test_readme.py tests/test_public_face.py
 	$(MAKE) cpus
 
 # Tests that compare computed numbers. One CPU can only imitate another: older instructions, other libraries' kernels, sums of two
