@@ -186,9 +186,18 @@ def open_captions(
 
     A caption that is not UTF-8 is an error; with `unreadable_too` it is listed in `unreadable` and left out of the entries.
 
-    Raises:
-        DatasetError: the folder does not exist, is a file, has no pictures, or has a caption that cannot be read or is not UTF-8.
-        SettingsError: `extension` is a suffix of pictures.
+    Raises
+    ------
+    DatasetError
+        The folder does not exist, is a file, has no pictures, or has a caption that cannot be read or is not UTF-8.
+    SettingsError
+        `extension` is a suffix of pictures.
+
+    Examples
+    --------
+    >>> captions = ls.open_captions("my-set")
+    >>> captions.tag_counts()["zorvex"]
+    5
     """
     root = Path(folder)
     if not root.is_dir():

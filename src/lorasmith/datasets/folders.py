@@ -96,9 +96,18 @@ def open_folder(
     go unseen. Files and folders whose name begins with a dot, and those that desktops leave behind, are passed over, and so
     are the folders for evaluation and regularisation that `lorasmith layout` made.
 
-    Raises:
-        DatasetError: there is no such folder, it is a file, or no picture in it can be used.
-        SettingsError: `repeats` is below 1.
+    Raises
+    ------
+    DatasetError
+        There is no such folder, it is a file, or no picture in it can be used.
+    SettingsError
+        `repeats` is below 1.
+
+    Examples
+    --------
+    >>> contents = ls.open_dataset("my-set")
+    >>> [picture.path.name for picture in contents.pictures]
+    ['0.png', '1.png', '2.png', '3.png', '4.png']
     """
     root = Path(path)
     _refuse_what_is_no_folder(root)

@@ -67,6 +67,12 @@ def sample(
     ------
     InputError
         The base or a LoRA cannot be opened, or they do not fit each other.
+
+    Examples
+    --------
+    >>> (picture,) = ls.sample("base", "zorvex, beach", lora=[("my-lora.safetensors", 0.8)], steps=1)
+    >>> picture.size
+    (32, 32)
     """
     opened = _open(base, precision, device, open_options) if isinstance(base, str | Path) else base
     for name, pixels in (("width", width), ("height", height)):
@@ -93,7 +99,16 @@ def _open(base: str | Path, precision: str | None, device: Device, options: Mapp
 
 @contextmanager
 def with_lora(base: Base, file: str | Path | None, strength: float = 1.0) -> Iterator[None]:
-    """Within the block the base has the LoRA in `file` on it (None: nothing); see `with_loras`."""
+    """Within the block the base has the LoRA in `file` on it (None: nothing); see `with_loras`.
+
+    Examples
+    --------
+    >>> base = ls.open_base("base")
+    >>> with ls.with_lora(base, "my-lora.safetensors", strength=0.8):
+    ...     pictures = ls.sample(base, ["zorvex, beach", "zorvex, snow"], steps=1)
+    >>> len(pictures)
+    2
+    """
     with with_loras(base, [] if file is None else [(file, strength)]):
         yield
 

@@ -12,15 +12,60 @@ from lorasmith.training.run import RunResult, resume, train
 from lorasmith.training.settings.tree import Settings
 
 
-def start_training(settings: Settings, folder: Path, listeners: Iterable[Listener] = (), commands: Commands | None = None) -> RunResult:
-    """Train into a new run folder and write its report, also where the run was stopped."""
+def start_training(
+    settings: Settings, folder: str | Path, listeners: Iterable[Listener] = (), commands: Commands | None = None
+) -> RunResult:
+    """Train a LoRA in a new run folder and write its report, also where the run was stopped.
+
+    Parameters
+    ----------
+    settings
+        From `load_settings` or `settings_from`.
+    folder
+        The run's folder, which must not exist yet; everything of the run is in it.
+    listeners
+        Called with each event; see `lorasmith.training.events`.
+    commands
+        Asks the run to stop, save or sample from another thread.
+
+    Raises
+    ------
+    InputError
+        Settings, pictures or base cannot be used; nothing was written.
+
+    Examples
+    --------
+    >>> result = ls.train(ls.load_settings("my-lora.toml"), "runs/example")
+    >>> result.finished, result.step
+    (True, 2)
+    >>> print(result.file)
+    runs/example/checkpoints/my-lora.safetensors
+    """
     result = train(settings, folder, listeners, commands)
     write_report(folder)
     return result
 
 
-def resume_training(folder: Path, listeners: Iterable[Listener] = (), commands: Commands | None = None) -> RunResult:
-    """Go on with a run and write its report."""
+def resume_training(folder: str | Path, listeners: Iterable[Listener] = (), commands: Commands | None = None) -> RunResult:
+    """Go on with a run from its last saved state and write its report; a finished run is left as it is.
+
+    Parameters
+    ----------
+    folder
+        The run's folder.
+    listeners, commands
+        As for `train`.
+
+    Raises
+    ------
+    RunError
+        Pictures, captions or base have changed since the run began.
+
+    Examples
+    --------
+    >>> ls.resume("runs/my-lora").finished
+    True
+    """
     result = resume(folder, listeners, commands)
     write_report(folder)
     return result

@@ -34,9 +34,25 @@ SEPARATE_PARTS = ("vae", "text_encoder", "text_encoder_2")
 
 
 def describe(source: Path | str, **open_options: Unpack[OpenOptions]) -> Description:
-    """What the base at `source` is: a file, a folder, or a hub id (owner/name, also owner/name/file.safetensors).
+    """What the base at `source` is, found out from names and headers: no weight is read.
 
-    Raises BaseModelError, with what it is instead, where it cannot be used.
+    Parameters
+    ----------
+    source
+        A file, a folder, or a hub id (owner/name, also owner/name/file.safetensors).
+    open_options
+        As for `open_base`.
+
+    Raises
+    ------
+    BaseModelError
+        It cannot be used; the message says what it is instead.
+
+    Examples
+    --------
+    >>> described = ls.describe_base("base")
+    >>> described.family, described.prediction_type
+    ('sd1', 'epsilon')
     """
     place = source_of(source)
     if not place.exists():
@@ -48,8 +64,35 @@ def describe(source: Path | str, **open_options: Unpack[OpenOptions]) -> Descrip
     return replace(description, hub_id=str(source), source=place) if is_hub_id(source) else description
 
 
-def open_base(source: Path | str, dtype: torch.dtype, device: str = "cpu", **open_options: Unpack[OpenOptions]) -> Base:
-    """The base at `source`, frozen, on `device`; its denoiser and text encoders compute in `dtype`."""
+def open_base(source: Path | str, dtype: torch.dtype | None = None, device: str = "cpu", **open_options: Unpack[OpenOptions]) -> Base:
+    """Open a base model, frozen, to generate pictures with or to attach LoRAs to.
+
+    Parameters
+    ----------
+    source
+        A `.safetensors` file, a diffusers folder, or a hub id (owner/name).
+    dtype
+        In which denoiser and text encoders compute. None: float32.
+    device
+        `cpu`, or `cuda` with a number if there are several.
+    open_options
+        Separate files of parts, such as `vae`, and what the file does not show, such as `prediction_type`.
+
+    Raises
+    ------
+    BaseModelError
+        It cannot be used; the message says what it is instead, or what it lacks.
+
+    Examples
+    --------
+    >>> base = ls.open_base("base")
+    >>> base.family, base.native_resolution
+    ('sd1', 32)
+    """
+    if dtype is None:
+        import torch
+
+        dtype = torch.float32
     description = describe(source, **open_options)
     absent = missing_parts(description)
     if absent:

@@ -45,17 +45,29 @@ def audit_dataset(
     kind: LoraKind | None = None,
     resolution: int = 1024,
     buckets: BucketSettings | None = None,
-    cache: Path | None = None,
+    cache: str | Path | None = None,
     read_words: bool = False,
     progress: Progress | None = None,
     cancelled: Cancelled | None = None,
 ) -> Audit:
-    """The audit of all pictures below `root`; see `lorasmith.curation.audit.audit.audit`.
+    """Say what is wrong with each picture below `root` and with the set.
 
     `buckets` are the training's; without them, the usual ones for the resolution (sides from a half to one and a half of it, in steps of 64).
 
-    Raises:
-        DatasetError: there is no such folder, or no picture in it. InputError: the resolution is not 64 to 4096 pixels.
+    Raises
+    ------
+    DatasetError
+        There is no such folder, or no picture in it.
+    InputError
+        The resolution is not 64 to 4096 pixels.
+
+    Examples
+    --------
+    >>> found = ls.audit("my-set", resolution=64)
+    >>> len(found.pictures)
+    5
+    >>> all(finding.code.startswith("audit.") for finding in found.findings)
+    True
     """
     if not 64 <= resolution <= 4096:
         raise InputError(f"The resolution is {resolution}, but must be from 64 to 4096 pixels: 512, 768 and 1024 are usual.")
@@ -63,7 +75,7 @@ def audit_dataset(
     chosen = buckets or usual_buckets(resolution)
     sizes = bucket_sizes(chosen)
     return audit(
-        pictures, Path(root), kind=kind, resolution=resolution, lost=lambda size: fit(size, chosen, sizes).lost, cache=cache,
+        pictures, Path(root), kind=kind, resolution=resolution, lost=lambda size: fit(size, chosen, sizes).lost, cache=Path(cache) if cache else None,
         read_words=read_words, progress=progress, cancelled=cancelled,
     )  # fmt: skip
 

@@ -66,10 +66,27 @@ class Report:
 
 
 def make_report(settings: Settings, machine: Machine | None = None, estimate: bool = True) -> Report:
-    """Check the run and say what it will be; `machine` is measured where it is not given.
+    """Check a run and say what it will be: batches, steps, files, memory, time, and what is odd about its settings.
 
-    Raises:
-        InputError: the run could not work.
+    Parameters
+    ----------
+    settings
+        The run's.
+    machine
+        How fast the machine is; measured where it is not given.
+    estimate
+        False: neither files nor memory nor time, and no torch.
+
+    Raises
+    ------
+    InputError
+        The run could not work.
+
+    Examples
+    --------
+    >>> report = ls.plan(ls.load_settings("my-lora.toml"), estimate=False)
+    >>> report.plan.steps
+    2
     """
     checked = check(settings)
     findings = [*checked.findings, *lint(checked)]

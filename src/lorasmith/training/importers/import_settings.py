@@ -127,13 +127,28 @@ class Imported:
     warnings: tuple[str, ...]
 
 
-def import_settings(file: Path, base: Path | None = None, datasets: Sequence[Path] = ()) -> Imported:
-    """Settings from a file of sd-scripts or of the kohya_ss GUI.
+def import_settings(file: str | Path, base: str | Path | None = None, datasets: Sequence[str | Path] = ()) -> Imported:
+    """Settings from a file of sd-scripts or of the kohya_ss GUI, and what became of each of its options.
 
-    `base` and `datasets` count before those in the file; a dataset configuration alone names no base.
+    Parameters
+    ----------
+    file
+        What the GUI saved (`.json`), a `--config_file` or `--dataset_config` (`.toml`), or a script with the command.
+    base, datasets
+        Count before those in the file; a dataset configuration alone names no base.
 
-    Raises SettingsError where the file cannot be read or is none of theirs.
+    Raises
+    ------
+    SettingsError
+        The file cannot be read, or is none of theirs.
+
+    Examples
+    --------
+    >>> imported = ls.import_settings("theirs.toml", base="base", datasets=["my-set"])
+    >>> imported.settings.network.rank
+    16
     """
+    file = Path(file)
     found = read_settings_file(file)
     draft = Draft(found, off=list(found.off))
     for option, why in found.unused.items():

@@ -83,12 +83,30 @@ class EventLog:
 
 
 def read_events(path: str | Path, start: int = 0) -> EventsRead:
-    """All events of an `events.jsonl` from the byte `start` on, as they were written.
+    """All events of a run's `events.jsonl`, as they were written, also while the run goes on.
 
     Only whole lines are read: one that is being written is left for the next call. Lines that a kill cut short are skipped, and so are
     events of types that this version does not know.
 
-    Raises RunError (`run.newer_version`) where a newer Lorasmith wrote the file.
+    Parameters
+    ----------
+    path
+        The run's `events.jsonl`.
+    start
+        The byte to read from: the `next_offset` of an earlier call, so that each event is seen once.
+
+    Raises
+    ------
+    RunError
+        A newer Lorasmith wrote the file (`run.newer_version`).
+
+    Examples
+    --------
+    >>> read = ls.read_events("runs/my-lora/events.jsonl")
+    >>> [type(event).__name__ for _, event in read.events][-1]
+    'Finished'
+    >>> ls.read_events("runs/my-lora/events.jsonl", read.next_offset).events
+    []
     """
     with Path(path).open("rb") as file:
         file.seek(start)

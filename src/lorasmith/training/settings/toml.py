@@ -16,8 +16,16 @@ from lorasmith.training.settings.tree import Settings, settings_from
 def load_settings(path: str | Path) -> Settings:
     """Settings from a TOML file, also of an earlier version; relative paths in it start from where the command runs.
 
-    Raises:
-        SettingsError: the file does not exist, is not TOML, or has a setting that cannot be used.
+    Raises
+    ------
+    SettingsError
+        The file does not exist, is not TOML, or has a setting that cannot be used.
+
+    Examples
+    --------
+    >>> settings = ls.load_settings("my-lora.toml")
+    >>> settings.network.rank, settings.training.max_train_steps
+    (2, 2)
     """
     path = Path(path)
     if not path.is_file():

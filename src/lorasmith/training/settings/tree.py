@@ -80,8 +80,19 @@ class Settings(Section):
 def settings_from(tree: Mapping[str, Any], source: str = "The settings") -> Settings:
     """Settings from nested dicts, also those of an earlier version; `source` names them in errors.
 
-    Raises:
-        SettingsError: a key is unknown, a value is out of range, or one is missing.
+    Raises
+    ------
+    SettingsError
+        A key is unknown, a value is out of range, or one is missing.
+
+    Examples
+    --------
+    >>> settings = ls.settings_from({"base": {"path": "base"}, "datasets": [{"path": "my-set"}], "network": {"rank": 8}})
+    >>> settings.network.rank
+    8
+    >>> ls.settings_from({"base": {"path": "base"}, "datasets": [{"path": "my-set"}], "network": {"rnak": 8}})
+    Traceback (most recent call last):
+    lorasmith.errors.SettingsError: ...
     """
     try:
         return Settings.model_validate(migrate(tree, source))
