@@ -11,16 +11,17 @@ from lorasmith.datasets.training_set import TrainingPicture, TrainingSet
 from lorasmith.models.families import FAMILIES
 from lorasmith.models.open import describe
 from lorasmith.training.planning.check import check
-from lorasmith.training.planning.lints import LINTS, BaseFacts, facts_of
-from lorasmith.training.planning.lints import lints_of as lint
+from lorasmith.training.planning.lints.lints import lint_facts, lint_run
+from lorasmith.training.planning.lints.registry import LINTS, lint, set_to, warning
+from lorasmith.training.planning.lints.run_facts import BaseFacts, RunFacts, facts_of
 from lorasmith.training.planning.plan import make_plan
 from lorasmith.training.recipes.recipes import recipe, settings_tree
 from lorasmith.training.settings.checks import check_together
-from lorasmith.training.settings.tree import settings_from
+from lorasmith.training.settings.tree import setting_names, settings_from
 
-SD1 = BaseFacts("sd1", FAMILIES["sd1"].defaults, 512, "epsilon")
-SDXL = BaseFacts("sdxl", FAMILIES["sdxl"].defaults, 1024, "epsilon")
-FLUX = BaseFacts("flux", FAMILIES["flux"].defaults, 1024, "flow")
+SD1 = BaseFacts(FAMILIES["sd1"], FAMILIES["sd1"].defaults, 512, "epsilon")
+SDXL = BaseFacts(FAMILIES["sdxl"], FAMILIES["sdxl"].defaults, 1024, "epsilon")
+FLUX = BaseFacts(FAMILIES["flux"], FAMILIES["flux"].defaults, 1024, "flow")
 
 TAGS = "zorvex, red hat, standing, forest, smile"
 SENTENCE = "A small creature with a red hat stands in the forest, and it smiles at us."
@@ -51,7 +52,7 @@ def run_of(base=SD1, captions=(TAGS,), count=20, size=(512, 512), folders=None, 
         for n in range(number)
     ]
     training_set = TrainingSet(tuple(TrainingPicture(p, fit(p.size, settings.buckets, sizes)) for p in pictures), ())
-    return settings, training_set, base, make_plan(settings, training_set)
+    return RunFacts(settings, training_set, base, make_plan(settings, training_set))
 
 
 TWO = {"10_anna": (20, 10), "10_berta": (20, 10)}
@@ -61,7 +62,7 @@ TO_FLUX = {"base": FLUX, "base__clip_skip": 1, "captions": (SENTENCE,), "caption
            "buckets__resolution": 1024, "buckets__max_bucket_reso": 2048, "size": (1024, 1024), "network__train_text_encoder": False,
            "without": ["optimizer.text_encoder_lr"], "loss__min_snr_gamma": 0, "training__mixed_precision": "bf16",
            "datasets__repeats": 8}  # fmt: skip
-SDXL_V = BaseFacts("sdxl", FAMILIES["sdxl"].defaults, 1024, "v_prediction")
+SDXL_V = BaseFacts(FAMILIES["sdxl"], FAMILIES["sdxl"].defaults, 1024, "v_prediction")
 AT_SDXL = {
     "buckets__resolution": 1024,
     "buckets__max_bucket_reso": 2048,
@@ -78,7 +79,7 @@ CASES = {
     "many_pictures": ({"count": 101, "datasets__repeats": 2}, "101 pictures", {**STYLE, "count": 101}),
     "small_pictures": ({"size": (400, 400)}, "20 of 20 pictures", {"size": (420, 420)}),
     "unbalanced_concepts": (
-        {**TWO_APART, "folders": {"10_anna": (20, 10), "10_berta": (40, 10)}}, "10_berta is shown 400 times", TWO_APART,
+        {**TWO_APART, "folders": {"10_anna": (20, 10), "10_berta": (40, 10)}}, "10_berta has 400 samples", TWO_APART,
     ),
     "over_baked_folders": ({"datasets__repeats": 21}, "seen 210 times", {"datasets__repeats": 20}),
     "resolution_over_native": ({"buckets__resolution": 1024}, "native 512", {"buckets__resolution": 768}),
@@ -123,8 +124,8 @@ CASES = {
     ),
     "second_tag_shuffled": ({**TWO_APART, "captions__keep_tokens": 1}, "outfit", TWO_APART),
     "many_captions_dropped": ({"captions__caption_dropout_rate": 0.1}, "0.1", {**STYLE, "captions__caption_dropout_rate": 0.1}),
-    "epochs_without_captions": ({"captions__caption_dropout_every_n_epochs": 5}, "whole epochs", {}),
-    "weighted_captions": ({"base__weighted_captions": True}, "emphasis", {}),
+    "epochs_without_captions": ({"captions__caption_dropout_every_n_epochs": 5}, "Whole epochs", {}),
+    "weighted_captions": ({"base__weighted_captions": True}, "Emphasis", {}),
     "clip_skip": ({"base__clip_skip": 1}, "anime", {"base__clip_skip": 2}),
     "rank_over_kind": (
         {"network__kind": "loha", "network__rank": 64, "network__alpha": 32.0}, "loha", {"network__rank": 64, "network__alpha": 32.0},
@@ -134,7 +135,7 @@ CASES = {
     "alpha_over_rank": ({"network__alpha": 32.0}, "by 2", {"network__alpha": 16.0}),
     "alpha_far_under_rank": ({"network__alpha": 0.5}, "1/32 of", {**PRODIGY, "network__alpha": 0.5}),
     "dylora_in_batches": (
-        {"network__kind": "dylora", "network__rank": 128, "network__alpha": 64.0}, "one rank",
+        {"network__kind": "dylora", "network__rank": 128, "network__alpha": 64.0}, "one rank for a whole batch",
         {"network__kind": "dylora", "network__rank": 128, "network__alpha": 64.0, "training__batch_size": 1},
     ),
     "dylora_small": (
@@ -151,7 +152,7 @@ CASES = {
         {"count": 10, "network__rank": 64, "network__alpha": 32.0, "network__dropout": 0.05},
     ),
     "idle_text_encoder": ({"optimizer__text_encoder_lr": 0.0}, "learning rate is 0", {}),
-    "text_encoder_of_family": ({**TO_FLUX, "network__train_text_encoder": True, "optimizer__text_encoder_lr": 1e-5, "without": []}, "flux", TO_FLUX),
+    "text_encoder_of_family": ({**TO_FLUX, "network__train_text_encoder": True, "optimizer__text_encoder_lr": 1e-5, "without": []}, "Flux", TO_FLUX),
     "text_encoder_without_word": (
         {"captions": EACH_OTHER, "without": ["captions.trigger"], "samples__prompts": ["x"]}, "no trigger",
         {"captions": EACH_OTHER, "without": ["captions.trigger", "optimizer.text_encoder_lr"], "samples__prompts": ["x"],
@@ -159,14 +160,14 @@ CASES = {
     ),
     "text_encoder_too_fast": ({"optimizer__text_encoder_lr": 1e-4}, "bleed", {"optimizer__text_encoder_lr": 5e-5}),
     "rate_far_from_usual": ({"optimizer__unet_lr": 1e-3}, "10 times", {"optimizer__unet_lr": 5e-4}),
-    "rate_of_finders": ({**PRODIGY, "optimizer__unet_lr": 1e-4, "optimizer__text_encoder_lr": 1e-4}, "Prodigy", PRODIGY),
-    "schedule_of_finders": (
+    "rate_of_learning_rate_free": ({**PRODIGY, "optimizer__unet_lr": 1e-4, "optimizer__text_encoder_lr": 1e-4}, "Prodigy", PRODIGY),
+    "schedule_of_learning_rate_free": (
         {**PRODIGY, "schedule__lr_scheduler_num_cycles": 3}, "restarts", {**PRODIGY, "schedule__lr_scheduler": "cosine"},
     ),
     "many_restarts": ({"schedule__lr_scheduler_num_cycles": 5}, "is 5", {"schedule__lr_scheduler_num_cycles": 3}),
     "long_warmup": ({"schedule__lr_warmup_steps": 400}, "400 of 1000", {"schedule__lr_warmup_steps": 0.1}),
-    "short_training": ({"datasets__repeats": 1}, "shown 200 times", {"datasets__repeats": 3}),
-    "long_training": ({"count": 60, "datasets__repeats": 15}, "shown 9000 times", {"count": 60, "datasets__repeats": 10}),
+    "short_training": ({"datasets__repeats": 1}, "200 samples", {"datasets__repeats": 3}),
+    "long_training": ({"count": 60, "datasets__repeats": 15}, "9000 samples", {"count": 60, "datasets__repeats": 10}),
     "large_batch": ({"training__batch_size": 8}, "is 8", {"training__batch_size": 4}),
     "concepts_in_batches": ({**TWO_APART, "training__batch_size": 2}, "2 concepts", TWO_APART),
     "repeats_instead_of_epochs": ({"training__epochs": 2, "datasets__repeats": 50}, "2 checkpoints", {"training__epochs": 5, "datasets__repeats": 20}),
@@ -179,32 +180,77 @@ CASES = {
 
 
 def names(run):
-    return {found.name for found in lint(*run)}
+    return {found.code.removeprefix("lint.") for found in lint_facts(run)}
 
 
 def test_a_usual_run_is_passed_without_a_word():
-    assert lint(*run_of()) == []
+    assert lint_facts(run_of()) == []
 
 
 @pytest.mark.parametrize("name", LINTS)
 def test_a_rule_speaks_where_it_is_left_and_not_close_by(name):
     left, words, kept = CASES[name]
-    found = [each for each in lint(*run_of(**left)) if each.name == name]
+    found = [each for each in lint_facts(run_of(**left)) if each.code == f"lint.{name}"]
     assert found
-    assert words in found[0].sentence
-    assert all(each.fix and each.source for each in found)
+    assert words in f"{found[0].message} {found[0].why}"
+    for each in found:
+        assert each.severity == "warning"
+        assert each.why.endswith(".")
+        assert each.fix.words.endswith(".")
+        assert each.message[-1] == "."
+        assert not re.search(r"\bS[0-4]\b", each.source)
+        assert each.as_data["code"] == each.code
     assert name not in names(run_of(**kept))
 
 
-def test_every_fix_that_names_a_setting_names_one_that_there_is():
-    from lorasmith.training.settings.tree import setting_names
-
-    sections = {name.split(".")[0] for name in setting_names()}
+def test_every_fix_and_every_subject_names_settings_that_exist():
+    known = set(setting_names())
     for left, _, _ in CASES.values():
-        for found in lint(*run_of(**left)):
-            for word in found.fix.replace(",", " ").split():
-                if word.split(".")[0] in sections and "." in word:
-                    assert re.sub(r"\.\d+\.", ".", word) in set(setting_names()), (found.name, found.fix)
+        for found in lint_facts(run_of(**left)):
+            named = [change.setting for change in found.fix.changes] + (list(found.subjects) if found.about == "setting" else [])
+            named += [
+                word.rstrip(".")
+                for word in found.fix.words.replace(",", " ").split()
+                if word.split(".")[0] in SECTIONS and "." in word[:-1]
+            ]
+            assert {re.sub(r"\.\d+\.", ".", name) for name in named} <= known, found
+
+
+SECTIONS = {name.split(".")[0] for name in setting_names()}
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in LINTS if name not in ("small_pictures", "short_training", "long_training", "long_retraining")]
+)
+def test_the_change_of_a_fix_silences_its_lint(name):
+    left, _, _ = CASES[name]
+    found = [change for each in lint_facts(run_of(**left)) if each.code == f"lint.{name}" for change in each.fix.changes]
+    if not found:
+        pytest.skip("it takes a person")
+    changes = {change.setting.replace("datasets.0.", "datasets.").replace(".", "__"): change.value for change in found}
+    removed = [name.replace("__", ".") for name, value in changes.items() if value is None]
+    mended = {
+        **left,
+        **{name: value for name, value in changes.items() if value is not None},
+        "without": [*left.get("without", ()), *removed],
+    }
+    assert name not in names(run_of(**{key: value for key, value in mended.items() if key.replace("__", ".") not in removed}))
+
+
+def test_a_lint_is_one_function():
+    @lint
+    def odd_seed(run):
+        if run.settings.training.seed == 13:
+            yield warning("training.seed is 13.", why="Some people do not like it.", fix=set_to("training.seed", 14), source="folklore")
+
+    try:
+        found = [each for each in lint_facts(run_of(training__seed=13)) if each.code == "lint.odd_seed"]
+        assert [each.fix.words for each in found] == ["Set training.seed to 14."]
+        assert "odd_seed" not in names(run_of())
+        with pytest.raises(ValueError, match="already a lint"):
+            lint(odd_seed)
+    finally:
+        del LINTS["odd_seed"]
 
 
 @pytest.mark.parametrize("family", ["sd1", "sdxl", "flux"])
@@ -226,17 +272,17 @@ def test_our_own_recipes_keep_the_rules(family, kind, level):
         changes |= {"folders": dict.fromkeys(("anna", "berta"), (30, flat["datasets__repeats"])), "samples__prompts": ["anna"]}
         changes["without"].append("captions.trigger")
     run = run_of(base=base, base__clip_skip=1 if family == "flux" else 2, **changes, **flat)
-    check_together(run[0])
+    check_together(run.settings)
     assert names(run) == set()
 
 
 def test_regularisation_pictures_are_no_concept_and_count_for_nothing():
     from dataclasses import replace
 
-    settings, training_set, base, plan = run_of(folders={"10_anna": (20, 10), "1_woman": (60, 1)})
-    as_reg = [replace(item, picture=replace(item.picture, is_reg=item.picture.folder == "1_woman")) for item in training_set.pictures]
-    assert "concepts_in_batches" in names((settings, training_set, base, plan))
-    assert lint(settings, TrainingSet(tuple(as_reg), ()), base, plan) == []
+    run = run_of(folders={"10_anna": (20, 10), "1_woman": (60, 1)})
+    as_reg = [replace(item, picture=replace(item.picture, is_reg=item.picture.folder == "1_woman")) for item in run.training_set.pictures]
+    assert "concepts_in_batches" in names(run)
+    assert lint_facts(replace(run, training_set=TrainingSet(tuple(as_reg), ()))) == []
 
 
 def test_a_clip_skip_that_no_base_of_the_family_uses_is_named():
@@ -247,10 +293,7 @@ def test_a_clip_skip_that_no_base_of_the_family_uses_is_named():
 
 def test_the_facts_of_a_real_folder_are_its_own(settings_for, toy_base):
     facts = facts_of(describe(toy_base))
-    assert (facts.family, facts.native_resolution, facts.prediction_type) == ("sd1", 32, "epsilon")
-    settings = settings_for(buckets={"resolution": 64})
-    checked = check(settings)
-    training_set, plan = checked.training_set, checked.plan
-    found = {each.name: each for each in lint(settings, training_set, facts, plan)}
-    assert "native 32" in found["resolution_over_native"].sentence
-    assert "5 pictures" in found["few_pictures"].sentence
+    assert (facts.family.name, facts.native_resolution, facts.prediction_type) == ("sd1", 32, "epsilon")
+    found = {each.code: each for each in lint_run(check(settings_for(buckets={"resolution": 64})))}
+    assert "native 32" in found["lint.resolution_over_native"].message
+    assert "5 pictures" in found["lint.few_pictures"].message

@@ -17,7 +17,7 @@ from lorasmith.findings import Finding, worst_first
 from lorasmith.models.open import missing_parts
 from lorasmith.training.forecast.forecast import Duration, FileSizes, Forecast, Memory
 from lorasmith.training.planning.check import check
-from lorasmith.training.planning.lints import lint
+from lorasmith.training.planning.lints.lints import lint_run
 from lorasmith.training.planning.plan import Plan
 from lorasmith.training.settings.tree import Settings
 
@@ -89,7 +89,7 @@ def make_report(settings: Settings, machine: Machine | None = None, estimate: bo
     2
     """
     checked = check(settings)
-    findings = [*checked.findings, *lint(checked)]
+    findings = [*checked.findings, *lint_run(checked)]
     missing = tuple(missing_parts(checked.description))
     forecast = None
     if estimate and not missing:

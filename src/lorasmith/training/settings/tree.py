@@ -15,6 +15,7 @@ from pydantic import BaseModel, Field, ValidationError, field_validator
 from lorasmith.adapters.settings import NetworkSettings
 from lorasmith.datasets.settings import BucketSettings, CaptionSettings, DatasetSettings
 from lorasmith.errors import SettingsError
+from lorasmith.models.families import FAMILIES
 from lorasmith.models.settings import BaseModelSettings
 from lorasmith.registry import nearest
 from lorasmith.training.objective.flow_settings import FlowSettings
@@ -63,8 +64,11 @@ class Settings(Section):
             raise ValueError(f"cannot be a file name ({' '.join(bad) or 'it is empty'}); use letters, digits, - and _")
         return value
 
-    def lr_of(self, part: str, family: str = "sd1") -> float:
-        """Learning rate of a part of a base ("unet", "transformer", "text_encoder", "text_encoder_2"); 0 where it does not train."""
+    def lr_of(self, part: str, family: str | None = None) -> float:
+        """Learning rate of a part of a base ("unet", "transformer", "text_encoder", "text_encoder_2"); 0 where it does not train.
+
+        Further text encoders train as the first one does, unless their family leaves them alone; without a family, all do.
+        """
         o, n = self.optimizer, self.network
         if not part.startswith("text_encoder"):
             return (o.learning_rate if o.unet_lr is None else o.unet_lr) if n.train_unet else 0.0
@@ -72,7 +76,7 @@ class Settings(Section):
             return 0.0
         if part == "text_encoder_2" and o.text_encoder_2_lr is not None:
             return o.text_encoder_2_lr
-        if part == "text_encoder_2" and family == "flux":
+        if family is not None and part not in FAMILIES[family].defaults.trained_text_encoders:
             return 0.0
         return o.learning_rate if o.text_encoder_lr is None else o.text_encoder_lr
 

@@ -1,0 +1,149 @@
+"""Lints about captions and how they are read."""
+
+from __future__ import annotations
+
+from lorasmith.findings import Evidence, Fix, SettingChange
+from lorasmith.training.planning.lints.registry import Findings, lint, set_to, warning
+from lorasmith.training.planning.lints.run_facts import RunFacts
+from lorasmith.training.recipes.guides import BOOTCAMP, COLAB, CRASH_COURSE, FUNDAMENTALS, SEAART, guides
+
+ON_ORDER = guides(SEAART, COLAB, BOOTCAMP, FUNDAMENTALS)
+ON_CLIP_SKIP = guides(CRASH_COURSE, BOOTCAMP, FUNDAMENTALS)
+
+
+@lint
+def no_trigger(run: RunFacts) -> Findings:
+    if run.lacks_trigger:
+        yield warning(
+            "captions.trigger is not set, and the captions start with no common tag.", subjects=("captions.trigger",),
+            why="The LoRA has no word that calls it, and changes every picture alike.", fix=Fix("Set captions.trigger to a rare word."),
+            source=guides(SEAART, CRASH_COURSE, FUNDAMENTALS),
+        )  # fmt: skip
+
+
+@lint
+def one_trigger_for_several(run: RunFacts) -> Findings:
+    trigger, concepts = run.settings.captions.trigger, len(run.concepts)
+    if trigger is not None and concepts > 1:
+        yield warning(
+            f"captions.trigger {trigger!r} is put before the captions of {concepts} concepts.", evidence=Evidence(concepts, "concepts"),
+            why="One word calls a mixture of them.",
+            fix=set_to("captions.trigger", None, "Remove captions.trigger, and start the captions of each folder with a word of its own."),
+            source=guides(CRASH_COURSE),
+        )  # fmt: skip
+
+
+@lint
+def sentences_shuffled(run: RunFacts) -> Findings:
+    if run.settings.captions.shuffle_caption and run.caption_style == "sentences":
+        yield warning(
+            "captions.shuffle_caption is on, but most captions are sentences.", why="They are torn apart at their commas.",
+            fix=set_to("captions.shuffle_caption", False), source=guides(SEAART, COLAB),
+        )  # fmt: skip
+
+
+@lint
+def tags_in_order(run: RunFacts) -> Findings:
+    captions = run.settings.captions
+    if not captions.shuffle_caption and run.caption_style == "tags":
+        changes = [SettingChange("captions.shuffle_caption", True)]
+        if captions.trigger is not None:
+            changes.append(SettingChange("captions.keep_tokens", max(1, captions.keep_tokens)))
+        yield warning(
+            "captions.shuffle_caption is off, but the captions are tags.", why="Tags at the front count more for being there.",
+            fix=Fix("Set captions.shuffle_caption to true, and captions.keep_tokens to 1 with a trigger.", tuple(changes)), source=ON_ORDER,
+        )  # fmt: skip
+
+
+@lint
+def trigger_shuffled(run: RunFacts) -> Findings:
+    captions = run.settings.captions
+    kept = captions.keep_tokens or captions.trigger is not None or captions.keep_tokens_separator is not None
+    if captions.shuffle_caption and not kept and (shared := run.shared_first_tags):
+        yield warning(
+            f"The captions start with {', '.join(shared)}, which looks like the trigger, but captions.keep_tokens is 0.",
+            why="It is shuffled among the other tags.",
+            fix=set_to(
+                "captions.keep_tokens", len(shared), f"Set captions.keep_tokens to {len(shared)}, or captions.trigger to {shared[0]!r}."
+            ),
+            source=ON_ORDER,
+        )
+
+
+@lint
+def tokens_kept_without_trigger(run: RunFacts) -> Findings:
+    captions = run.settings.captions
+    if captions.shuffle_caption and captions.keep_tokens and run.lacks_trigger:
+        yield warning(
+            f"captions.keep_tokens is {captions.keep_tokens}, but there is no trigger.", evidence=Evidence(captions.keep_tokens, "tags"),
+            why="Whatever happens to come first is kept there.",
+            fix=set_to("captions.keep_tokens", 0, "Set captions.keep_tokens to 0, or set captions.trigger."), source=ON_ORDER,
+        )  # fmt: skip
+
+
+@lint
+def second_tag_shuffled(run: RunFacts) -> Findings:
+    captions, concepts = run.settings.captions, len(run.concepts)
+    if concepts > 1 and captions.shuffle_caption and captions.keep_tokens < 2 and captions.keep_tokens_separator is None:
+        yield warning(
+            f"captions.keep_tokens is {captions.keep_tokens} with {concepts} concepts.", evidence=Evidence(captions.keep_tokens, "tags"),
+            why="A character's tag and its outfit's should both stay in front.", fix=set_to("captions.keep_tokens", 2),
+            source=guides(CRASH_COURSE),
+        )  # fmt: skip
+
+
+@lint
+def many_captions_dropped(run: RunFacts) -> Findings:
+    rate, most = run.settings.captions.caption_dropout_rate, 0.1 if run.looks_like == "style" else 0.05
+    if rate > most:
+        yield warning(
+            f"captions.caption_dropout_rate is {rate:g}, and up to {most:g} is usual here.", evidence=Evidence(rate, "of the captions"),
+            why="With so many empty captions the LoRA also acts when it is not called.",
+            fix=set_to("captions.caption_dropout_rate", most), source=guides(BOOTCAMP),
+        )  # fmt: skip
+
+
+@lint
+def epochs_without_captions(run: RunFacts) -> Findings:
+    if every := run.settings.captions.caption_dropout_every_n_epochs:
+        yield warning(
+            f"captions.caption_dropout_every_n_epochs is {every}.", evidence=Evidence(every, "epochs"),
+            why="Whole epochs teach nothing about words, and their checkpoints are judged unfairly.",
+            fix=set_to("captions.caption_dropout_every_n_epochs", 0), source=ON_ORDER,
+        )  # fmt: skip
+
+
+@lint
+def weighted_captions(run: RunFacts) -> Findings:
+    if run.settings.base.weighted_captions:
+        yield warning(
+            "base.weighted_captions is on.", why="Emphasis belongs in prompts; in captions it teaches the base another strength of a word.",
+            fix=set_to("base.weighted_captions", False, "Take the (word:1.2) out of the captions, and set base.weighted_captions to false."),
+            source=guides(BOOTCAMP),
+        )  # fmt: skip
+
+
+@lint
+def clip_skip(run: RunFacts) -> Findings:
+    skip, habits = run.settings.base.clip_skip, run.base.family.clip_skip
+    if run.base.full_size and habits.for_tags is not None:
+        if skip == habits.usual and run.caption_style == "tags":
+            yield warning(
+                f"base.clip_skip is {skip}, but the captions are tags, as anime bases understand them.", evidence=Evidence(skip, "clip skip"),
+                why=f"Those were trained with clip skip {habits.for_tags}.",
+                fix=set_to("base.clip_skip", habits.for_tags, f"Set base.clip_skip to {habits.for_tags} if the base is an anime model."),
+                source=ON_CLIP_SKIP,
+            )  # fmt: skip
+        if skip == habits.for_tags and run.caption_style == "sentences":
+            yield warning(
+                f"base.clip_skip is {skip}, but the captions are sentences, as realistic bases understand them.",
+                evidence=Evidence(skip, "clip skip"), why=f"Those were trained with clip skip {habits.usual}.",
+                fix=set_to("base.clip_skip", habits.usual, f"Set base.clip_skip to {habits.usual} unless the base is an anime model."),
+                source=ON_CLIP_SKIP,
+            )  # fmt: skip
+    if skip > habits.most:
+        yield warning(
+            f"No base of {run.base.family.title} is used with base.clip_skip {skip}.", evidence=Evidence(skip, "clip skip"),
+            why="The model reads captions in a way that it was never trained with.", fix=set_to("base.clip_skip", habits.usual),
+            source=ON_CLIP_SKIP,
+        )  # fmt: skip
