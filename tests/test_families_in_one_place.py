@@ -50,11 +50,11 @@ PENDING = {
     "adapters/files/dialects.py", "adapters/files/family.py", "adapters/files/metadata.py", "adapters/files/lora_file.py",
     "adapters/files/network.py", "cli/captions/check.py", "training/importers/import_settings.py",
     "training/importers/sd_scripts_blocks.py", "training/importers/sd_scripts_files.py", "training/importers/sd_scripts_options.py",
-    "training/learner/continuation.py", "training/planning/lints.py", "training/recipes/recipes.py", "training/settings/tree.py",
+    "training/learner/continuation.py", "training/recipes/recipes.py", 
     "training/settings/checks.py",
 }  # fmt: skip
 # Quarters of other things than latents.
-NO_LATENTS = {"images/duplicates.py", "demo/datasets.py", "training/planning/lints.py"}
+NO_LATENTS = {"images/duplicates.py", "demo/datasets.py"}
 CHECKS = {"family": family_literals, "denoiser": denoiser_comparisons, "quarter": quarters}
 
 
