@@ -289,7 +289,7 @@ def test_check_says_what_is_wrong_with_its_number_and_strict_fails(zorvex):
     assert tree["skipped"] == ["Tags beside tags that imply them were not looked for: name a list of implications."]
     shown = captions("check", zorvex, "--base", "demo", "--strict")
     assert shown.exit_code == 1
-    assert "error: 1 caption is empty. 1 of 15 captions." in shown.output
+    assert "error: 1 caption is empty.\n  1 of 15 captions. Such a picture" in shown.output
     with pytest.raises(InputError, match="sd1, sd2, sdxl, flux or pony"):
         captions("check", zorvex, "--family", "sd15")
 

@@ -16,7 +16,7 @@ from lorasmith.captions.triggers import likely_triggers
 from lorasmith.captions.vocabulary import Vocabulary
 from lorasmith.cli.captions.app import app
 from lorasmith.demo.weights import BASE
-from lorasmith.findings import CaptionChange, Evidence, Finding, SettingChange
+from lorasmith.findings import CaptionChange, Finding, SettingChange
 
 SOUND = [
     "zorvex, happy, sitting, meadow, flat style, red hat", "zorvex, sad, standing, beach, ink style, blue hat",
@@ -155,7 +155,7 @@ def test_over_tagging_of_one_picture_and_of_the_set():
     assert (one.subjects, one.evidence.number) == (("0.txt",), 31)
     assert mended(one, long)[0] == "zorvex, " + ", ".join(f"detail {k}" for k in range(20))
     (whole,) = found("over_tagged", *[", ".join(f"d{k}" for k in range(n)) for n in (20, 21, 22, 23)])
-    assert (whole.about, whole.subjects, whole.evidence) == ("set", (), Evidence(21.5, "tags per caption"))
+    assert (whole.about, whole.subjects, whole.evidence.number) == ("set", (), 21.5)
     assert found("over_tagged", "zorvex, " + ", ".join(f"d{k}" for k in range(20))) == []
 
 
@@ -259,7 +259,7 @@ def test_the_worst_comes_first_and_every_message_is_a_sentence():
     assert severities == sorted(severities, key=["error", "warning", "note"].index)
     assert (severities[0], severities[-1]) == ("error", "note")
     for finding in findings:
-        for sentence in (finding.message, finding.why, finding.fix.words):
+        for sentence in (finding.message, finding.why, finding.fix.words, *([str(finding.evidence)] if finding.evidence else [])):
             assert sentence[0] == sentence[0].upper()
             assert sentence.endswith(".")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Sized
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sized
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -96,6 +96,7 @@ def captions_that(keys: Sized, singular: str, plural: str) -> str:
 
 
 def pictures_that(keys: Sized, singular: str, plural: str) -> str:
+    """The same of pictures."""
     return f"1 picture {singular}." if len(keys) == 1 else f"{len(keys)} pictures {plural}."
 
 
@@ -104,8 +105,10 @@ def of_all(keys: Sized, checked: CheckedCaptions) -> Evidence:
     return Evidence(len(keys), "captions", f"{len(keys)} of {len(checked.captions) + len(checked.unreadable)} captions.")
 
 
-def share(keys: Sequence[str], of: Sized, unit: str = "% of the captions") -> Evidence:
-    return Evidence(round(100 * len(keys) / len(of), 1), unit)
+def share(keys: Sized, of: Sized, unit: str = "% of the captions", ending: str = "") -> Evidence:
+    """The share of the keys in percent, as a sentence that may go on with `ending`."""
+    percent = round(100 * len(keys) / len(of), 1)
+    return Evidence(percent, unit, f"{percent:g} {unit}{ending}.")
 
 
 def most_common(lists: Iterable[Iterable[str]]) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sized
 
 from lorasmith.captions.advice.checked import FEW_PICTURES, PROBABLE, CheckedCaptions, pictures_that, share
 from lorasmith.captions.caption import split_tags
@@ -39,7 +39,7 @@ def untagged_background_or_pose(checked: CheckedCaptions) -> Iterator[Finding]:
         if total >= FEW_PICTURES and len(keys) >= FREQUENT * total and len(untagged) > len(keys) / 2:
             yield Finding(
                 code="captions.untagged_background_or_pose", severity="warning", about="caption", subjects=tuple(untagged),
-                evidence=share(keys, checked.probabilities, "% of the pictures show it"),
+                evidence=share(keys, checked.probabilities, "% of the pictures", " show it"),
                 message=pictures_that(untagged, f"shows {tag!r}, and its caption does not say so", f"show {tag!r}, and their captions do not say so"),
                 why="What is frequent and not tagged becomes a habit: the LoRA generates it unasked.",
                 fix=Fix(
@@ -55,11 +55,16 @@ def untagged_fault(checked: CheckedCaptions) -> Iterator[Finding]:
         if untagged:
             yield Finding(
                 code="captions.untagged_fault", severity="note", about="caption", subjects=tuple(untagged),
-                evidence=Evidence(len(untagged), "pictures"),
+                evidence=of_pictures(untagged, checked),
                 message=pictures_that(untagged, f"shows {tag!r}, and its caption does not say so", f"show {tag!r}, and their captions do not say so"),
                 why="A fault is learnt with the picture unless a tag takes it over.",
                 fix=Fix(f"Tag {tag!r}, mend the picture, or leave it out.", (CaptionChange("add", {"tags": [tag]}),)), details=(tag,),
             )  # fmt: skip
+
+
+def of_pictures(keys: Sized, checked: CheckedCaptions) -> Evidence:
+    """How many of the pictures that the tagger was run on."""
+    return Evidence(len(keys), "pictures", f"{len(keys)} of {len(checked.probabilities)} pictures.")
 
 
 def several_figures(checked: CheckedCaptions) -> Iterator[Finding]:
@@ -81,7 +86,7 @@ def untagged_figures(checked: CheckedCaptions) -> Iterator[Finding]:
         if untagged:
             yield Finding(
                 code="captions.untagged_figures", severity="note", about="caption", subjects=tuple(untagged),
-                evidence=Evidence(len(untagged), "pictures"),
+                evidence=of_pictures(untagged, checked),
                 message=pictures_that(untagged, f"shows {tag!r}, and its caption does not say so", f"show {tag!r}, and their captions do not say so"),
                 why="A figure that no tag mentions becomes part of what the trigger means.",
                 fix=Fix(f"Tag {tag!r}, or crop the others out.", (CaptionChange("add", {"tags": [tag]}),)), details=(tag,),

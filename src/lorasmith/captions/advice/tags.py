@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sized
 
 from lorasmith.captions.advice.checked import FEW_PICTURES, CheckedCaptions, captions_that, most_common, of_all, share
 from lorasmith.captions.caption import tag_key, with_spaces
@@ -13,6 +13,11 @@ from lorasmith.findings import CaptionChange, Evidence, Finding, Fix
 MAX_TAGS, MAX_MEAN_TAGS, MIN_TAGS = 30, 20, 5
 EVERYWHERE = 0.95
 """Share of the captions from which on a tag tells nothing apart any more."""
+
+
+def of_tags(tags: Sized, checked: CheckedCaptions) -> Evidence:
+    """How many of the different tags."""
+    return Evidence(len(tags), "tags", f"{len(tags)} of {len(checked.counts)} different tags.")
 
 
 def over_tagged(checked: CheckedCaptions) -> Iterator[Finding]:
@@ -32,7 +37,7 @@ def over_tagged(checked: CheckedCaptions) -> Iterator[Finding]:
     mean = round(sum(counts.values()) / len(counts), 1) if counts else 0
     if mean > MAX_MEAN_TAGS:
         yield Finding(
-            code="captions.over_tagged", severity="warning", about="set", evidence=Evidence(mean, "tags per caption"),
+            code="captions.over_tagged", severity="warning", about="set", evidence=Evidence(mean, "tags per caption", f"{mean} tags per caption."),
             message=f"The captions have {mean} tags on average, more than {MAX_MEAN_TAGS}.",
             why="About 5 to 20 tags per picture train best, and too few do less harm than too many.", fix=fix,
         )  # fmt: skip
@@ -91,7 +96,7 @@ def two_spellings(checked: CheckedCaptions) -> Iterator[Finding]:
         rare = {tag: most_frequent for most_frequent, *others in several for tag in others}
         yield Finding(
             code="captions.two_spellings", severity="warning", about="caption",
-            subjects=tuple(key for key, tags in checked.tags.items() if rare.keys() & set(tags)), evidence=Evidence(len(several), "tags"),
+            subjects=tuple(key for key, tags in checked.tags.items() if rare.keys() & set(tags)), evidence=of_tags(several, checked),
             message=f"{len(several)} {'tag is' if len(several) == 1 else 'tags are'} spelled in more than one way.",
             why="To the text encoder these are different words, which have to share what one should learn.",
             fix=Fix("Rename the rarer spelling to the other.", tuple(CaptionChange("rename", {"old": old, "new": new}) for old, new in rare.items())),
@@ -145,7 +150,7 @@ def unknown_tags(checked: CheckedCaptions) -> Iterator[Finding]:
     unknown = set(checked.vocabulary.unknown(checked.counts))
     if unknown:
         yield Finding(
-            code="captions.unknown_tags", severity="note", about="caption", evidence=Evidence(len(unknown), "tags"),
+            code="captions.unknown_tags", severity="note", about="caption", evidence=of_tags(unknown, checked),
             subjects=tuple(key for key, tags in checked.tags.items() if unknown & set(tags)),
             message="1 tag is not in the list of tags." if len(unknown) == 1 else f"{len(unknown)} tags are not in the list of tags.",
             why="The base was not trained on such a word, so the LoRA has to learn it beside its subject.",

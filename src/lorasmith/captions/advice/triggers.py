@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from lorasmith.captions.advice.checked import FEW_PICTURES, CheckedCaptions, captions_that, of_all
 from lorasmith.captions.triggers import LeakKind, find_leaks
-from lorasmith.findings import CaptionChange, Evidence, Finding, Fix
+from lorasmith.findings import CaptionChange, Finding, Fix
 
 LEAKS: dict[LeakKind, tuple[str, str, str, str]] = {
     "missing": ("trigger_missing", "lacks the trigger {}", "lack the trigger {}", "These pictures teach nothing about the trigger."),
@@ -34,7 +34,7 @@ LEAKS: dict[LeakKind, tuple[str, str, str, str]] = {
 def no_trigger(checked: CheckedCaptions) -> Iterator[Finding]:
     if not checked.triggers and len(checked.captions) >= FEW_PICTURES:
         yield Finding(
-            code="captions.no_trigger", severity="note", about="set", evidence=Evidence(0, "tags that begin most captions"),
+            code="captions.no_trigger", severity="note", about="set",
             message="The captions have no trigger word.",
             why="Without a word of its own the LoRA cannot be called, and what all pictures share is learnt as the meaning of ordinary words.",
             fix=Fix("Put one in front of every caption: lorasmith captions triggers FOLDER --set WORD."),

@@ -179,10 +179,9 @@ def _base_facts(base: str | None, family: str | None) -> dict[str, Any]:
 
 
 def _show(finding: Finding) -> None:
-    measured = f" {finding.evidence}" if finding.evidence is not None else ""
-    typer.echo(f"\n{finding.severity}: {finding.message}{measured}")
-    if finding.why:
-        typer.echo(f"  {finding.why}")
+    typer.echo(f"\n{finding.severity}: {finding.message}")
+    if reasons := [str(reason) for reason in (finding.evidence, finding.why) if reason]:
+        typer.echo(f"  {' '.join(reasons)}")
     if finding.fix is not None:
         typer.echo(f"  {finding.fix.words}")
     for detail in finding.details[:5]:
