@@ -4,7 +4,7 @@ import subprocess
 import sys
 
 LIGHT = (
-    "captions.advice", "captions.collection", "cli.main", "curation.audit.dataset", "datasets.folders", "datasets.training_set",
+    "captions.advice.advise", "captions.collection", "captions.edits.planning", "captions.statistics", "captions.taggers.tagging", "cli.main", "curation.audit.dataset", "datasets.folders", "datasets.training_set",
     "evaluation.report", "evaluation.run_record", "findings", "images.read", "models.open", "training.commands", "training.events",
     "training.importers.import_settings", "training.planning.check", "training.planning.lints", "training.planning.plan",
     "training.recipes.starting_point", "training.records.event_log", "training.records.manifest", "training.records.run_folder",
