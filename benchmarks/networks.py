@@ -28,7 +28,7 @@ from torch import Tensor, nn
 
 from lorasmith.adapters.attach import attach_network
 from lorasmith.adapters.files import names as keys
-from lorasmith.adapters.kinds.kind import LayerSettings
+from lorasmith.adapters.kinds.layer_settings import LayerSettings
 
 RANK = 16
 

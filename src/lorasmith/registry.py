@@ -19,7 +19,7 @@ An entry is added where what it names is defined, and says everything about itse
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
@@ -28,13 +28,18 @@ from pydantic_core import CoreSchema, core_schema
 
 
 class KeyOf:
-    """Annotation of a string that must be a key of `registry`; `what` is what the registry holds, with its article."""
+    """Annotation of a string that must be a key of `registry` (or of what it returns); `what` is what that holds, with its article."""
 
-    def __init__(self, registry: Mapping[str, object], what: str) -> None:
-        self.registry, self.what = registry, what
+    def __init__(self, registry: Mapping[str, object] | Callable[[], Mapping[str, object]], what: str) -> None:
+        self._registry, self.what = registry, what
 
     def __repr__(self) -> str:
         return f"KeyOf({self.what}: {', '.join(self.registry)})"
+
+    @property
+    def registry(self) -> Mapping[str, object]:
+        """What there is to choose from now."""
+        return self._registry() if callable(self._registry) else self._registry
 
     def check(self, name: str) -> str:
         """`name`, if it is a key.

@@ -7,7 +7,8 @@ import torch
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
-from lorasmith.adapters.attach import NetworkTarget, attach
+from lorasmith.adapters.attach import attach
+from lorasmith.adapters.targets import NetworkTarget
 from lorasmith.errors import AdapterError
 
 TARGETS = {"0": "lora_in", "2": "lora_conv", "4.to_out.0": "lora_out"}
@@ -168,8 +169,8 @@ REFUSED = {
     "an unknown path": ({"9.nothing": "lora_x"}, {}, "no layer 9.nothing"),
     "not a linear layer": ({"1": "lora_x"}, {}, "1 is a SiLU"),
     "one name for two layers": ({"0": "lora_x", "2": "lora_x"}, {}, "layers 0 and 2 were both given"),
-    "a name with a dot": ({"0": "lora.x"}, {}, "no dot"),
-    "no targets": ({}, {}, "without a layer"),
+    "a name with a dot": ({"0": "lora.x"}, {}, "cannot have a dot"),
+    "no targets": ({}, {}, "no layer for the LoRA to train"),
     "rank zero": (TARGETS, {"rank": 0}, "rank of a LoRA is 0"),
     "alpha zero": (TARGETS, {"alpha": 0.0}, "alpha of a LoRA is 0"),
     "alpha not a number": (TARGETS, {"alpha": float("nan")}, "alpha of a LoRA is nan"),

@@ -9,11 +9,12 @@ import torch.nn.functional as F
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
-from lorasmith.adapters.attach import NetworkTarget, attach_network
-from lorasmith.adapters.files.lora_file import LoraFile
-from lorasmith.adapters.kinds import KINDS, boft, diag_oft, dylora, glora, lokr, read_layer
-from lorasmith.adapters.kinds.kind import LayerSettings
-from lorasmith.adapters.state import adapter_tensors, attach_file, load_into
+from lorasmith.adapters.attach import adapter_tensors, attach_layers, attach_network
+from lorasmith.adapters.kinds import KINDS, trainable_kinds
+from lorasmith.adapters.kinds.formulas import boft, diag_oft, dylora, lokr
+from lorasmith.adapters.kinds.layer_settings import LayerSettings
+from lorasmith.adapters.layer import read_layer, read_layers
+from lorasmith.adapters.targets import NetworkTarget
 from lorasmith.errors import AdapterError
 
 LAYERS = {
@@ -101,8 +102,8 @@ WITHOUT_DORA = {name: settings for name, settings in NETWORKS.items() if not set
 
 
 def test_the_table_of_networks_has_every_kind():
-    assert {settings.kind for settings in NETWORKS.values()} == KINDS.keys()
-    assert {NETWORKS[name].kind for name in PLAIN_ONES} == KINDS.keys()
+    assert {settings.kind for settings in NETWORKS.values()} == trainable_kinds().keys()
+    assert {NETWORKS[name].kind for name in PLAIN_ONES} == trainable_kinds().keys()
 
 
 @every_pair
@@ -133,13 +134,9 @@ def test_attached_strong_and_weak_merged_and_from_the_file_it_predicts_the_same(
 
     tensors = {key: value.clone() for key, value in adapter_tensors(adapter).items()}
     again = model_with(layer)
-    file_adapter = attach_file(again, {"inner.0": "lora_unet_layer"}, tensors)
+    attach_layers(again, {"inner.0": "lora_unet_layer"}, read_layers(tensors))
     with torch.no_grad():
         torch.testing.assert_close(again(x), live, rtol=1e-5, atol=1e-5)
-        file_adapter.detach()
-        load_into(network(again, settings), LoraFile(tensors, {}))
-        torch.testing.assert_close(again(x), live, rtol=1e-5, atol=1e-5)
-
         adapter.merge_into_base()
         torch.testing.assert_close(model(x), live, rtol=1e-4, atol=2e-5)
 
@@ -150,15 +147,15 @@ def test_the_gradients_are_those_of_the_changed_weight(settings, layer):
     """The way of the forward pass, whatever it is, against autograd through W + delta W in double precision."""
     model, x = model_with(layer, torch.float64), picture(torch.float64).requires_grad_()
     adapter = shaken(network(model, settings, dtype=torch.float64))
-    stored, module = adapter.layers()["lora_unet_layer"], model.inner[0]
+    trained, module = adapter.layers()["lora_unet_layer"], model.inner[0]
     if settings.kind == "dylora":
         adapter.eval()
     goal = torch.linspace(-1, 1, model(x).numel(), dtype=torch.float64)
     parameters = list(adapter.parameters())
     ours = torch.autograd.grad((model(x).flatten() * goal).sum(), [x, *parameters], allow_unused=True)
 
-    bias = stored.stored().delta_bias()
-    weight = module.weight + stored.delta_weight(module.weight)
+    bias = trained.layer.delta_bias()
+    weight = module.weight + trained.layer.delta_weight(module.weight)
     whole = module.bias if bias is None else module.bias + bias
     if isinstance(module, nn.Linear):
         output = F.linear(x.flatten(2).transpose(1, 2), weight, whole)
@@ -175,7 +172,7 @@ def test_dora_gradients_are_those_with_the_length_held():
     layer, module = adapter.layers()["lora_unet_layer"], model.inner[0]
     parameters = list(adapter.parameters())
     ours = torch.autograd.grad(model(x).square().sum(), parameters)
-    changed = module.weight + layer.kind.delta_weight(layer.tensors(), layer.alpha, module.weight)
+    changed = module.weight + layer.kind.formulas.delta_weight(layer.tensors(), layer.alpha, module.weight)
     weight = changed * (layer.dora_scale / changed.norm(dim=0, keepdim=True).detach())
     expected = torch.autograd.grad(F.linear(x.flatten(2).transpose(1, 2), weight, module.bias).square().sum(), parameters)
     for found, wanted in zip(ours, expected, strict=True):
@@ -208,20 +205,20 @@ def test_over_a_base_in_bf16_a_small_change_is_not_lost(settings, layer):
     shaken(adapter, 1e-3)
     half = model_with(layer, torch.bfloat16)
     tensors = adapter_tensors(adapter)
-    half_adapter = attach_file(half, {"inner.0": "lora_unet_layer"}, tensors)
+    half_adapter = attach_layers(half, {"inner.0": "lora_unet_layer"}, read_layers(tensors))
     with torch.no_grad():
         output = half(x.bfloat16())
         assert output.dtype == torch.bfloat16
         assert (output.float() - exact(x)).norm() < 0.01 * exact(x).norm()
         # At a thousandfold strength the change itself must come out right, however small beside the weight.
-        wanted = 1000 * adapter.layers()["lora_unet_layer"].delta_weight(half.inner[0].weight)
+        wanted = 1000 * adapter.layers()["lora_unet_layer"].layer.delta_weight(half.inner[0].weight)
         with half_adapter.strength(1000.0):
             strong = half(x.bfloat16()).float() - output.float()
     change = half.inner[0].__class__(12, 16, **({} if layer == "linear" else {"kernel_size": 3, "padding": 1}), bias=False)
     change.weight.data.copy_(wanted)
     reference = change(x.flatten(2).transpose(1, 2) if layer == "linear" else x)
-    if adapter.layers()["lora_unet_layer"].stored().delta_bias() is not None:
-        bias = 1000 * adapter.layers()["lora_unet_layer"].stored().delta_bias()
+    if adapter.layers()["lora_unet_layer"].layer.delta_bias() is not None:
+        bias = 1000 * adapter.layers()["lora_unet_layer"].layer.delta_bias()
         reference = reference + (bias if layer == "linear" else bias[:, None, None])
     assert (strong - 0.999 * reference).norm() < 0.03 * reference.norm()
 
@@ -330,7 +327,7 @@ def test_delta_weight_is_the_formula_in_double_precision(settings, layer):
             changed = weight.double() + expected
             across = [i for i in range(weight.dim()) if i != 1]
             expected = changed * own.dora_scale.double() / changed.square().sum(across, keepdim=True).sqrt() - weight.double()
-        found = own.delta_weight(weight)
+        found = own.layer.delta_weight(weight)
     assert found.dtype == torch.float32
     torch.testing.assert_close(found.double(), expected, rtol=1e-5, atol=2e-6)
 
@@ -381,7 +378,7 @@ def test_rotations_keep_the_lengths_of_the_weights_columns(kind):
     model = model_with("linear")
     weight = model.inner[0].weight
     adapter = shaken(network(model, NETWORKS[kind]))
-    changed = weight + adapter.layers()["lora_unet_layer"].delta_weight(weight)
+    changed = weight + adapter.layers()["lora_unet_layer"].layer.delta_weight(weight)
     torch.testing.assert_close(changed.norm(dim=0), weight.norm(dim=0))
     assert (changed - weight).norm() > 0.3 * weight.norm()
 
@@ -419,7 +416,7 @@ def test_a_dylora_trains_the_ranks_up_to_the_drawn_one_and_is_saved_as_a_plain_l
         reached.add(sum(trained))
     assert reached == {1, 2, 3, 4}
     tensors = adapter_tensors(adapter)
-    stored = read_layer({key.partition(".")[2]: value for key, value in tensors.items()})
+    stored = read_layer("x", {key.partition(".")[2]: value for key, value in tensors.items()})
     assert (stored.kind.name, stored.alpha) == ("lora", 2.0)
 
 
@@ -433,21 +430,22 @@ def test_a_dylora_cut_to_a_smaller_rank_acts_as_it_did_in_training():
     adapter.detach()
     tensors, alpha = dylora.cut(layer.tensors(), layer.alpha, 2)
     file = {f"lora_unet_layer.{key}": value for key, value in tensors.items()} | {"lora_unet_layer.alpha": torch.tensor(alpha)}
-    attach_file(model, {"inner.0": "lora_unet_layer"}, file)
+    attach_layers(model, {"inner.0": "lora_unet_layer"}, read_layers(file))
     torch.testing.assert_close(model(x), trained)
 
 
 def rank_drawn(adapter, step, layer):
     with adapter.at_step(1, step):
-        return adapter._draws["lora_unet_layer"].cut_rank(layer.settings, layer.rank)
+        return dylora.drawn_rank(layer.settings, layer.rank, adapter._draws["lora_unet_layer"])
 
 
 def test_a_linear_glora_is_a_lora_of_twice_the_rank():
     model = model_with("linear")
     layer = shaken(network(model, NETWORKS["glora"])).layers()["lora_unet_layer"]
     weight = model.inner[0].weight
-    tensors, alpha = glora.as_lora(layer.tensors(), layer.alpha, weight)
-    torch.testing.assert_close(KINDS["lora"].delta_weight(tensors, alpha, weight), layer.delta_weight(weight))
+    left, right, _ = layer.layer.factors(weight)
+    assert left.shape[1] == 6
+    torch.testing.assert_close((left @ right).float(), layer.layer.delta_weight(weight))
 
 
 def test_lokr_splits_sizes_as_asked():
@@ -464,7 +462,7 @@ def test_dora_of_others_along_the_outputs_is_read_as_they_meant_it():
     changed = weight + up @ down * (2 / 3)
     expected = F.linear(x.flatten(2).transpose(1, 2), changed * m / changed.norm(dim=1, keepdim=True), bias)
     file = {"lora_down.weight": down, "lora_up.weight": up, "dora_scale": m, "alpha": torch.tensor(2.0)}
-    attach_file(model, {"inner.0": "x"}, {f"x.{key}": value for key, value in file.items()})
+    attach_layers(model, {"inner.0": "x"}, {"x": read_layer("x", file)})
     torch.testing.assert_close(model(x), expected, rtol=1e-4, atol=1e-5)
 
 
@@ -546,19 +544,19 @@ def test_training_with_dropout_and_no_step_is_our_mistake_and_says_so():
 # ---- norms and copies
 
 
-@pytest.mark.parametrize("name", [name for name, s in NETWORKS.items() if KINDS[s.kind].degree])
+@pytest.mark.parametrize("name", [name for name, s in NETWORKS.items() if KINDS[s.kind].scalable])
 @pytest.mark.parametrize("layer", ["linear", "conv 3x3"])
 def test_scaling_norms_brings_a_layers_change_to_the_bound_and_leaves_small_ones(name, layer):
     model = model_with(layer)
     adapter = shaken(network(model, replace(NETWORKS[name], dora=False)))
     own, weight = adapter.layers()["lora_unet_layer"], model.inner[0].weight
-    before = own.delta_weight(weight).detach().clone()
+    before = own.layer.delta_weight(weight).detach().clone()
     small = adapter.scale_weight_norms(2 * before.norm().item())
     assert (small.keys_scaled, small.max_norm) == (0, pytest.approx(before.norm().item(), rel=1e-5))
     bound = before.norm().item() / 2
     scaled = adapter.scale_weight_norms(bound)
     assert (scaled.keys_scaled, scaled.mean_norm) == (1, pytest.approx(bound, rel=1e-5))
-    torch.testing.assert_close(own.delta_weight(weight), before / 2, rtol=1e-4, atol=1e-6)
+    torch.testing.assert_close(own.layer.delta_weight(weight), before / 2, rtol=1e-4, atol=1e-6)
 
 
 def test_a_deep_copy_is_independent():

@@ -9,11 +9,11 @@ from itertools import cycle
 import pytest
 import torch
 
-from lorasmith.adapters.attach import attach_network
-from lorasmith.adapters.kinds import KINDS
+from lorasmith.adapters.attach import adapter_tensors, attach_layers, attach_network
+from lorasmith.adapters.kinds import trainable_kinds
+from lorasmith.adapters.layer import read_layers
 from lorasmith.adapters.selection import Selection, select_network
 from lorasmith.adapters.settings import NetworkSettings
-from lorasmith.adapters.state import adapter_tensors, attach_file
 from tests.models.toys import pipeline_of
 
 FAMILIES = {
@@ -75,7 +75,7 @@ def settings_for(kind, family):
 def mixed_network(family):
     """All kinds at once, from layer to layer another, and every layer that a file has a name for."""
     settings = NetworkSettings(rank=2, preset="full")
-    chosen, kinds = select_network(family, base(family), settings), cycle(KINDS)
+    chosen, kinds = select_network(family, base(family), settings), cycle(trainable_kinds())
     return {
         part: Selection(of_part.targets, {name: replace(own, kind=next(kinds)) for name, own in of_part.settings.items()})
         for part, of_part in chosen.items()
@@ -109,13 +109,13 @@ def promises_hold(family, chosen, steps, learning_rate):
         losses.append(sum((value - goal).square().mean() for value, goal in zip(trained, goals, strict=True)).item())
         assert losses[-1] < losses[0]
         assert all((a - b).abs().max() > 1e-4 for a, b in zip(trained, before, strict=True))
-        tensors = {key: value.clone() for key, value in adapter_tensors(*adapters).items()}
+        layers = read_layers({key: value.clone() for key, value in adapter_tensors(*adapters).items()})
     finally:
         for adapter in adapters:
             adapter.detach()
     with torch.no_grad():
         copies = copy.deepcopy(parts)
-        loaded = [attach_file(copies[part], of_part.targets, tensors) for part, of_part in chosen.items()]
+        loaded = [attach_layers(copies[part], of_part.targets, layers) for part, of_part in chosen.items()]
         for a, b in zip(outputs(copies), trained, strict=True):
             torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5)
         for adapter in loaded:
@@ -128,13 +128,13 @@ def promises_hold(family, chosen, steps, learning_rate):
 @pytest.mark.parametrize("family", FAMILIES)
 def test_all_kinds_in_one_network_keep_their_promises_on_every_family(family):
     chosen = mixed_network(family)
-    assert {own.kind for of_part in chosen.values() for own in of_part.settings.values()} == KINDS.keys()
+    assert {own.kind for of_part in chosen.values() for own in of_part.settings.values()} == trainable_kinds().keys()
     promises_hold(family, chosen, steps=2, learning_rate=2e-4)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("family", FAMILIES)
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", trainable_kinds())
 def test_each_kind_alone_keeps_its_promises_on_every_family(kind, family):
     chosen = select_network(family, base(family), settings_for(kind, family))
     rate = 5e-5 if kind in ("diag-oft", "boft") else 3e-4  # Adam moves all of a rotation's many angles at once

@@ -6,7 +6,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from lorasmith.adapters.kinds import lora
+from lorasmith.adapters.kinds.formulas import lora
+from lorasmith.adapters.kinds.formulas.detour import conv2d, linear
 
 SCALE = 0.7
 
@@ -50,7 +51,7 @@ def test_a_linear_layer_and_its_gradients_are_those_of_the_merged_weight(shape):
     def merged(x, weight, bias, down, up):
         return F.linear(x, weight + lora.delta_weight(down, up, SCALE), bias)
 
-    ours = gradients(lambda *tensors: lora.linear(*tensors, SCALE), x, weight, bias, down, up)
+    ours = gradients(lambda *tensors: linear(*tensors, SCALE), x, weight, bias, down, up)
     assert_all_close(ours, gradients(merged, x, weight, bias, down, up))
 
 
@@ -64,7 +65,7 @@ def test_a_convolution_and_its_gradients_are_those_of_the_merged_weight(kernel, 
     def merged(x, weight, bias, down, up):
         return F.conv2d(x, weight + lora.delta_weight(down, up, SCALE), bias, **how)
 
-    ours = gradients(lambda *tensors: lora.conv2d(*tensors, SCALE, **how), x, weight, bias, down, up)
+    ours = gradients(lambda *tensors: conv2d(*tensors, SCALE, **how), x, weight, bias, down, up)
     assert_all_close(ours, gradients(merged, x, weight, bias, down, up))
 
 
@@ -139,7 +140,7 @@ def test_only_the_input_and_the_small_projection_are_kept_for_the_gradient():
     down, up = (value.requires_grad_() for value in factors(weight, rank=3))
     kept = []
     with torch.autograd.graph.saved_tensors_hooks(lambda t: kept.append(t) or t, lambda t: t):
-        lora.linear(x, weight, None, down, up, SCALE)
+        linear(x, weight, None, down, up, SCALE)
     known = {t.data_ptr() for t in (x, weight, down, up)}
     assert [tuple(t.shape) for t in kept if t.data_ptr() not in known] == [(2 * 5, 3)]
 

@@ -8,10 +8,9 @@ import torch
 from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionPipeline, UNet2DConditionModel
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
-from lorasmith.adapters.attach import attach
+from lorasmith.adapters.attach import adapter_tensors, attach
 from lorasmith.adapters.files.lora_file import save_lora
 from lorasmith.adapters.files.names import targets
-from lorasmith.adapters.state import adapter_tensors
 
 
 @pytest.fixture

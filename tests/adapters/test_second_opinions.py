@@ -13,8 +13,8 @@ from lycoris.modules.glora import _glora_weight
 from torch import nn
 
 from lorasmith.adapters.attach import attach_network
-from lorasmith.adapters.kinds import lokr
-from lorasmith.adapters.kinds.kind import LayerSettings
+from lorasmith.adapters.kinds.formulas import lokr
+from lorasmith.adapters.kinds.layer_settings import LayerSettings
 
 SHAPES = {"linear": (24, 20), "conv 1x1": (24, 20, 1, 1), "conv 3x3": (24, 20, 3, 3)}
 ALPHA, RANK = 2.0, 3
@@ -34,7 +34,7 @@ def drawn(kind, shape, **options):
 
 
 def agrees(layer, weight, theirs):
-    torch.testing.assert_close(layer.delta_weight(weight).detach(), theirs.view(weight.shape).float(), rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(layer.layer.delta_weight(weight).detach(), theirs.view(weight.shape).float(), rtol=1e-4, atol=1e-5)
 
 
 @every_shape

@@ -8,10 +8,10 @@ import typer
 from typer.testing import CliRunner
 
 from lorasmith.adapters.base_weights import empty_base
+from lorasmith.adapters.delta import delta
 from lorasmith.adapters.files import names as keys
 from lorasmith.adapters.files.dialects import read_network
 from lorasmith.adapters.files.lora_file import load_tensors, save_lora
-from lorasmith.adapters.tools.delta import change
 from lorasmith.cli import lora
 from lorasmith.errors import AdapterError, InputError, SettingsError
 from lorasmith.models.open import describe
@@ -50,7 +50,7 @@ def files(tmp_path_factory):
 
 def changes(path):
     content = load_tensors(path)
-    return {name: change(layer).double() for name, layer in read_network(content.tensors, content.metadata).whole().layers.items()}
+    return {name: delta(layer).double() for name, layer in read_network(content.tensors, content.metadata).whole().layers.items()}
 
 
 def test_check_is_content_with_a_sound_file_and_says_so_to_scripts(files):
@@ -66,7 +66,7 @@ def test_check_is_content_with_a_sound_file_and_says_so_to_scripts(files):
 def test_check_warns_of_a_program_that_drops_the_file_and_can_be_asked_for_one_alone(files):
     everywhere = run("check", files / "loha.safetensors", "--base", toy_folder("sd1"))
     assert everywhere.exit_code == 1
-    assert "problem: diffusers: refuses the file" in everywhere.output
+    assert "problem: diffusers refuses the file" in everywhere.output
     assert run("check", files / "loha.safetensors", "--base", toy_folder("sd1"), "--for", "comfy").exit_code == 0
     with pytest.raises(SettingsError, match="Nothing is known of the program 'InvokeAI'"):
         run("check", files / "loha.safetensors", "--for", "InvokeAI")
@@ -74,7 +74,7 @@ def test_check_warns_of_a_program_that_drops_the_file_and_can_be_asked_for_one_a
 
 def test_check_refuses_what_is_no_lora(files, tmp_path):
     (tmp_path / "x.safetensors").write_bytes(b"hello")
-    with pytest.raises(AdapterError, match="no safetensors file"):
+    with pytest.raises(AdapterError, match="not a safetensors file"):
         run("check", tmp_path / "x.safetensors")
     with pytest.raises(AdapterError, match="There is no LoRA file"):
         run("check", tmp_path / "y.safetensors")
@@ -111,7 +111,7 @@ def test_merge_adds_files_at_their_ratios(files, tmp_path):
     for name, value in changes(out).items():
         torch.testing.assert_close(value, 0.5 * one[name] + two[name], rtol=1e-4, atol=1e-4)
     assert load_tensors(out).metadata["modelspec.merged_from"] == "lora.safetensors:0.5, loha.safetensors:1"
-    with pytest.raises(SettingsError, match="no number"):
+    with pytest.raises(SettingsError, match="not a number"):
         run("lora", "merge", f"{files / 'lora.safetensors'}:much", "--out", tmp_path / "x.safetensors")
 
 

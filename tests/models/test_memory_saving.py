@@ -9,7 +9,7 @@ import torch.nn.functional as F
 
 from lorasmith.adapters.attach import attach, attach_network
 from lorasmith.adapters.files import names as keys
-from lorasmith.adapters.kinds.kind import LayerSettings
+from lorasmith.adapters.kinds.layer_settings import LayerSettings
 from lorasmith.errors import RunError
 from lorasmith.models.open import open_base
 from lorasmith.models.sampling import initial_latents

@@ -11,10 +11,11 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from lorasmith.adapters.attach import NetworkTarget, attach, attach_network
+from lorasmith.adapters.attach import attach, attach_network
 from lorasmith.adapters.files import names as keys
-from lorasmith.adapters.kinds import KINDS
-from lorasmith.adapters.kinds.kind import LayerSettings
+from lorasmith.adapters.kinds import trainable_kinds
+from lorasmith.adapters.kinds.layer_settings import LayerSettings
+from lorasmith.adapters.targets import NetworkTarget
 from lorasmith.errors import AdapterError, BaseModelError
 from lorasmith.models.families import FAMILIES
 from lorasmith.models.open import open_base
@@ -169,7 +170,7 @@ def test_a_network_is_not_merged_into_a_quantised_base():
 
 # ---- under every network kind
 
-NETWORKS = {kind: {} for kind in KINDS} | {
+NETWORKS = {kind: {} for kind in trainable_kinds()} | {
     "dora": {"kind": "lora", "dora": True}, "loha dora": {"kind": "loha", "dora": True}, "lokr dora": {"kind": "lokr", "dora": True},
     "ia3 on input": {"kind": "ia3", "on_input": True}, "tucker": {"kind": "lora", "use_tucker": True},
 }  # fmt: skip

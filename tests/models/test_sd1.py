@@ -6,10 +6,9 @@ import shutil
 import pytest
 import torch
 
-from lorasmith.adapters.attach import attach
+from lorasmith.adapters.attach import adapter_tensors, attach
 from lorasmith.adapters.files.lora_file import save_lora
 from lorasmith.adapters.files.names import targets
-from lorasmith.adapters.state import adapter_tensors
 from lorasmith.errors import BaseModelError, SettingsError
 from lorasmith.evaluation.sampling import with_lora
 from lorasmith.models.open import open_base

@@ -9,12 +9,11 @@ import json
 import pytest
 import torch
 
-from lorasmith.adapters.attach import attach_network
+from lorasmith.adapters.attach import adapter_tensors, attach_network
 from lorasmith.adapters.files import names as keys
 from lorasmith.adapters.files.dialects import read_network
-from lorasmith.adapters.kinds import lora
-from lorasmith.adapters.kinds.kind import LayerSettings
-from lorasmith.adapters.state import adapter_tensors
+from lorasmith.adapters.kinds.formulas import lora
+from lorasmith.adapters.kinds.layer_settings import LayerSettings
 from lorasmith.models.families import FAMILIES
 from lorasmith.models.parts import build
 from tests.reference import FOLDER, reference_json

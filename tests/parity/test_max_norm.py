@@ -6,7 +6,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from lorasmith.adapters.attach import attach_network
-from lorasmith.adapters.kinds.kind import LayerSettings
+from lorasmith.adapters.kinds.layer_settings import LayerSettings
 from tests.reference import FOLDER, reference_cases
 
 FILE = "10_max_norm"
@@ -41,5 +41,5 @@ def test_factors_are_scaled_as_sd_scripts_scales_them(case):
         layer = adapter.layers()[module["name"]]
         torch.testing.assert_close(layer.lora_down.weight.detach(), factor("out", module, "down"), rtol=1e-5, atol=1e-6)
         torch.testing.assert_close(layer.lora_up.weight.detach(), factor("out", module, "up"), rtol=1e-5, atol=1e-6)
-        norm = layer.delta_weight(layers[module["name"]].weight).norm().item()
+        norm = layer.layer.delta_weight(layers[module["name"]].weight).norm().item()
         assert norm == pytest.approx(module["norm_after"], rel=1e-5)

@@ -9,8 +9,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from lorasmith.adapters.files.network import layers_by_their_names
-from lorasmith.adapters.kinds import lora
+from lorasmith.adapters.kinds.formulas import lora
+from lorasmith.adapters.layer import read_layers
 from lorasmith.adapters.tools.merge import merge
 from lorasmith.adapters.tools.resize import dynamic_index, dynamic_rank, lora_factors, resize
 from tests.reference import FOLDER, reference_cases, reference_json
@@ -29,7 +29,7 @@ def expected():
 
 
 def lora_file(name):
-    return layers_by_their_names(load_file(FOLDER / reference_json(FILE)["lora_dir"] / f"{name}.safetensors"))
+    return read_layers(load_file(FOLDER / reference_json(FILE)["lora_dir"] / f"{name}.safetensors"))
 
 
 def change(layer):

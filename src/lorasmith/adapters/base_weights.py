@@ -19,15 +19,18 @@ if TYPE_CHECKING:
 
 
 class BaseWeights:
-    """The weights of a base by their names in a file; without parts, none, and a layer that needs one is refused."""
+    """The weights of a base by their names in a file. Without parts there are none, and a layer that needs one is refused."""
 
     def __init__(self, family: str, parts: Mapping[str, nn.Module] | None = None) -> None:
         self.family = family
         self.parts = dict(parts or {})
         self.shape = keys.denoiser_shape(family, self.parts)
 
+    def __repr__(self) -> str:
+        return f"BaseWeights({self.family}: {', '.join(self.parts) or 'no weights'})"
+
     def weight(self, name: str) -> Tensor | None:
-        """The weight that a name in a file speaks of, on the device that it has (the meta device: its shape alone).
+        """The weight that a name in a file stands for, on the device that it has (the meta device: its shape alone).
 
         Raises:
             AdapterError: the base has no such layer.
@@ -43,29 +46,31 @@ class BaseWeights:
         try:
             layers = [cast("nn.Linear | nn.Conv2d", module.get_submodule(path)) for path in paths]
         except AttributeError:
-            raise AdapterError(f"The base has no layer for {name}: the LoRA was made for another base.") from None
+            raise AdapterError(
+                f"The base has no layer for {name}: the LoRA was made for another base.", code="adapter.misfit", layer=name
+            ) from None
         return layers[0].weight if len(layers) == 1 else torch.cat([layer.weight for layer in layers])
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
-        """The shapes of all weights that a file can speak of."""
+        """The shapes of all weights that a file can change, by name."""
         return keys.weight_shapes(self.family, self.parts, "full")
 
 
 def empty_base(description: Description) -> BaseWeights:
-    """The base of this description without a number of it read: for shapes."""
+    """The base of this description, for shapes: none of its numbers is read."""
     parts = {name: place.config for name, place in description.parts.items()}
     return BaseWeights(description.family, _on_meta(description.family, parts))
 
 
 def standard_base(family: str) -> BaseWeights:
-    """A family at its full size, without a number: for shapes."""
+    """A family at its full size, for shapes: without numbers."""
     return BaseWeights(family, _on_meta(family, FAMILIES[family].usual.parts))
 
 
 def loaded_base(description: Description) -> BaseWeights:
     """The base of this description with its weights in fp32 on the CPU; the autoencoder is left out."""
-    wanted = [name for name in description.parts if name in keys.naming_of(description.family).parts]
-    return BaseWeights(description.family, {name: load_part(description, name, torch.float32) for name in wanted})
+    parts = [name for name in description.parts if name in keys.naming_of(description.family).parts]
+    return BaseWeights(description.family, {name: load_part(description, name, torch.float32) for name in parts})
 
 
 def _on_meta(family: str, parts: Mapping[str, Part]) -> dict[str, nn.Module]:

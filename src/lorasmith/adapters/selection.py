@@ -1,17 +1,17 @@
-"""Which layers of a base are trained, and each with what: settings become settings of layers.
+"""Which layers of a base are trained, and with which settings each.
 
     chosen = select_network("sdxl", {"unet": unet}, settings.network)
     adapter = attach_network(unet, chosen["unet"].targets, chosen["unet"].settings, seed)
 
-A preset chooses layers by what they do; rules by pattern then refine it, in the habits of the guides' readers: by the layer's
+A preset chooses layers by what they do; rules by pattern then refine it, as the guides' readers know it: by the layer's
 name in the file, by its path in the model, or by its block, counted as LoRA block weights are:
 
     IN01 ... MID ... OUT11       the U-Net's blocks in the original model's count (SD 1 and 2: to 11; SDXL: to 8)
     DOUBLE00 ..., SINGLE00 ...   Flux
     TE00 ... (TE1_00, TE2_00)    layers of the text encoder (SDXL and Flux: of the first, the second ...)
 
-The first rule that fits a layer decides. One that names layers brings in those that the preset leaves out, unless it excludes; so
-{pattern = "*attn2*"}, {pattern = "*", exclude = true}   trains cross-attention alone. One that names blocks speaks of what the preset
+The first rule that matches a layer decides. One that names layers adds those that the preset leaves out, unless it excludes; so
+{pattern = "*attn2*"}, {pattern = "*", exclude = true}   trains cross-attention alone. One that names blocks is about what the preset
 chose there: {pattern = "IN04", rank = 8} does not add the block's convolutions to a preset without them.
 """
 
@@ -24,11 +24,12 @@ from typing import cast
 
 from torch import nn
 
-from lorasmith.adapters.attach import NetworkTarget
 from lorasmith.adapters.files import names as keys
 from lorasmith.adapters.kinds import KINDS
-from lorasmith.adapters.kinds.kind import BaseLayer, LayerSettings
+from lorasmith.adapters.kinds.formulas.target_layer import BaseLayer
+from lorasmith.adapters.kinds.layer_settings import LayerSettings
 from lorasmith.adapters.settings import LayerRule, NetworkSettings, check_network
+from lorasmith.adapters.targets import NetworkTarget
 from lorasmith.errors import SettingsError
 
 
@@ -41,7 +42,7 @@ class Candidate:
     weight_shape: tuple[int, ...]
     in_preset: bool
 
-    def fits(self, pattern: str) -> bool:
+    def matches(self, pattern: str) -> bool:
         return fnmatchcase(self.block, pattern) or self.is_named_by(pattern)
 
     def is_named_by(self, pattern: str) -> bool:
@@ -64,29 +65,33 @@ def select_network(family: str, parts: Mapping[str, nn.Module], settings: Networ
     """For each part of a base (named as diffusers names it) the layers to train and the settings of each.
 
     Raises:
-        SettingsError: a setting has no effect, a rule fits no layer of any part, or a part is left without layers.
+        SettingsError: a setting has no effect, a rule matches no layer of any part, or a part is left without layers.
         AdapterError: a part is not what the family has there.
     """
     check_network(settings)
     candidates = {part: candidates_of(family, part, module, settings.effective_preset) for part, module in parts.items()}
     everything = [candidate for of_part in candidates.values() for candidate in of_part]
     for rule in settings.layers:
-        if not any(candidate.fits(rule.pattern) for candidate in everything):
+        if not any(candidate.matches(rule.pattern) for candidate in everything):
             raise SettingsError(
-                f"the pattern {rule.pattern!r} in network.layers fits no layer of this base; a layer is called, for example, "
-                f"{everything[0].target.name} or, by its block, {everything[0].block}"
+                f"The pattern {rule.pattern!r} in network.layers matches no layer of this base; a layer is called, for example, "
+                f"{everything[0].target.name} or, by its block, {everything[0].block}.",
+                code="network.rule_matches_nothing",
+                pattern=rule.pattern,
             )
     deciding = [rule_for(each, settings) for each in everything if is_trained(each, settings)]
     for rule in settings.layers:
         if not rule.exclude and rule not in deciding:
             raise SettingsError(
-                f"the rule for {rule.pattern!r} in network.layers decides over no trained layer: the preset {settings.effective_preset!r} "
-                "leaves out all that it fits (to bring layers in, name them and not their block), or rules before it take them; remove it"
+                f"The rule for {rule.pattern!r} in network.layers decides over no trained layer: the preset {settings.effective_preset!r} "
+                "leaves out all that it matches (to add layers, name them and not their block), or rules before it take them; remove it.",
+                code="network.rule_matches_nothing",
+                pattern=rule.pattern,
             )
     chosen = {part: select_layers(of_part, settings) for part, of_part in candidates.items()}
     for part, of_part in chosen.items():
         if not of_part.targets:
-            raise SettingsError(f"the rules in network.layers leave nothing of the {part} to train; switch its training off instead")
+            raise SettingsError(f"The rules in network.layers leave nothing of the {part} to train; switch its training off instead.")
     return chosen
 
 
@@ -105,7 +110,7 @@ def select_layers(candidates: list[Candidate], settings: NetworkSettings) -> Sel
 
 def rule_for(candidate: Candidate, settings: NetworkSettings) -> LayerRule | None:
     """The rule that decides over a layer, if there is one."""
-    return next((rule for rule in settings.layers if candidate.fits(rule.pattern)), None)
+    return next((rule for rule in settings.layers if candidate.matches(rule.pattern)), None)
 
 
 def is_trained(candidate: Candidate, settings: NetworkSettings) -> bool:
@@ -117,7 +122,7 @@ def is_trained(candidate: Candidate, settings: NetworkSettings) -> bool:
 
 
 def layer_settings(weight_shape: tuple[int, ...], settings: NetworkSettings, rule: LayerRule | None = None) -> LayerSettings:
-    """The settings of a layer: those of its rule, else of wide convolutions, else of all; of other kinds' options none."""
+    """The settings of a layer: those of its rule, else of wide convolutions, else of all; none of other kinds' options."""
     kind = KINDS[(rule and rule.kind) or settings.kind]
     share = settings.alpha_value / settings.rank
     rank, alpha = settings.rank, settings.alpha_value
@@ -131,14 +136,7 @@ def layer_settings(weight_shape: tuple[int, ...], settings: NetworkSettings, rul
     if rule is not None and wide and (rule.conv_rank is not None or rule.conv_alpha is not None):
         rank = rank if rule.conv_rank is None else rule.conv_rank
         alpha = share * rank if rule.conv_alpha is None else rule.conv_alpha
-    options = {
-        field: getattr(settings, field)
-        for field in (
-            "rs_lora", "dora", "use_tucker", "factor", "full_matrix", "decompose_both", "block_size", "constraint", "on_input",
-            "rank_step", "dropout", "rank_dropout", "module_dropout",
-        )
-        if field in kind.options
-    }  # fmt: skip
+    options = {field: getattr(settings, field) for field in kind.settings - {"rank", "alpha"}}
     return LayerSettings(kind=kind.name, rank=rank, alpha=alpha, **options)
 
 

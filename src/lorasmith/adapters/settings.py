@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from lorasmith.adapters.kinds import KINDS, kinds_with, trainable_kinds
 from lorasmith.errors import SettingsError
+from lorasmith.registry import KeyOf
 
-KindName = Literal["lora", "loha", "lokr", "dylora", "glora", "ia3", "diag-oft", "boft", "full"]
+KindName = Annotated[str, KeyOf(trainable_kinds, "a kind of network")]
 PresetName = Literal["attention", "attention+mlp", "default", "convolutions", "full"]
 
 
@@ -41,7 +44,7 @@ class NetworkSettings(BaseModel):
     kind: KindName = Field(
         "lora",
         description="lora is read everywhere. loha, lokr: more from smaller files. dylora: one training, any rank. glora: styles. "
-        "ia3: tiny. diag-oft, boft: turn instead of add. full: every number, in large files.",
+        "ia3: tiny. diag-oft, boft: rotate instead of add. full: every number, in large files.",
     )
     rank: int = Field(16, ge=1, le=4096, description="Size of the network: 8-32 for a character, 32-64 for a style.")
     alpha: float | None = Field(None, gt=0, description="Strength is alpha / rank. Empty: the same as rank; with Prodigy 1 is usual.")
@@ -60,37 +63,37 @@ class NetworkSettings(BaseModel):
     )
     layers: list[LayerRule] = Field(
         default_factory=list,
-        description="Rules by pattern; the first that fits a layer decides. One that names layers takes in what the preset leaves out, "
+        description="Rules by pattern; the first that matches a layer decides. One that names layers adds what the preset leaves out, "
         "one that names blocks does not.",
     )
-    dora: bool = Field(False, description="Train the lengths of the weight's columns apart (DoRA); better from few pictures, slower.")
+    dora: bool = Field(False, description="Train the magnitudes of the weight's columns apart (DoRA); better from few pictures, slower.")
     rs_lora: bool = Field(False, description="Strength is alpha / sqrt(rank), so that high ranks learn; for rank 64 and more.")
-    use_tucker: bool = Field(False, description="Split 3x3 convolutions once more (CP / Tucker): smaller files; not read by diffusers.")
+    use_tucker: bool = Field(
+        False, description="Split 3x3 convolutions once more (CP / Tucker): smaller files; diffusers does not read them."
+    )
     factor: int = Field(
         -1, ge=-1, le=4096, description="LoKr: size of the first factor. -1: the squarest split, the smallest file; 8: a large one."
     )
-    full_matrix: bool = Field(False, description="LoKr: neither factor is low-rank, and rank has no meaning.")
+    full_matrix: bool = Field(False, description="LoKr: neither factor is low-rank, and rank has no effect.")
     decompose_both: bool = Field(False, description="LoKr: the first factor is low-rank too, where the rank is small enough.")
     block_size: int | None = Field(
-        None, ge=2, le=4096, description="Diag-OFT and BOFT: the most outputs that turn together. Empty: 32; BOFT: about 8."
+        None, ge=2, le=4096, description="Diag-OFT and BOFT: the most outputs that rotate together. Empty: 32; BOFT: about 8."
     )
-    constraint: float = Field(
-        0.0, ge=0, le=1, description="Diag-OFT and BOFT: how far the turning may go, 1e-4 or so. 0: as far as it likes."
-    )
-    on_input: bool = Field(False, description="(IA)^3: scale what a layer is given instead of what it gives.")
+    constraint: float = Field(0.0, ge=0, le=1, description="Diag-OFT and BOFT: how far the rotation may go, 1e-4 or so. 0: no limit.")
+    on_input: bool = Field(False, description="(IA)^3: scale the input of a layer instead of its output.")
     rank_step: int = Field(1, ge=1, le=4096, description="DyLoRA: drawn ranks are multiples of this; 4 or 8 trains faster than 1.")
     dropout: float = Field(
-        0.0, ge=0, lt=1, description="Share of a layer's inner numbers left out in a step: 0-0.05 character, 0.05-0.1 style."
+        0.0, ge=0, lt=1, description="Share of a layer's inner values left out in a step: 0-0.05 character, 0.05-0.1 style."
     )
     rank_dropout: float = Field(0.0, ge=0, lt=1, description="Share of ranks left out in a step; 0.1-0.3 is usual.")
     module_dropout: float = Field(0.0, ge=0, lt=1, description="Share of layers left out in a step; 0.1-0.3 is usual.")
     scale_weight_norms: float | None = Field(
-        None, gt=0, description="No layer's change grows over this norm; 1 if the LoRA is to be used beside others. Empty: no limit."
+        None, gt=0, description="No layer's change grows over this norm; 1 if the LoRA will be used beside others. Empty: no limit."
     )
     weights: Path | None = Field(
-        None, description="A finished LoRA to go on from, for the same family of bases. Empty: the network starts by changing nothing."
+        None, description="A finished LoRA to continue from, for the same family of bases. Empty: the network starts by changing nothing."
     )
-    dim_from_weights: bool = Field(False, description="Ranks, alphas and sizes of layers are those of the file network.weights.")
+    dim_from_weights: bool = Field(False, description="Take ranks, alphas and sizes of layers from the file network.weights.")
 
     @property
     def alpha_value(self) -> float:
@@ -111,79 +114,78 @@ class NetworkSettings(BaseModel):
         return self.effective_preset in ("convolutions", "full") or bool(self.layers)
 
 
-# Which kinds a setting changes something for. That a network's kind says the same is tested.
-TAKES: dict[str, frozenset[str]] = {
-    "rank": frozenset({"lora", "loha", "lokr", "dylora", "glora"}),
-    "alpha": frozenset({"lora", "loha", "lokr", "dylora", "glora"}),
-    "rs_lora": frozenset({"lora", "loha", "lokr", "dylora", "glora"}),
-    "dora": frozenset({"lora", "loha", "lokr"}),
-    "use_tucker": frozenset({"lora", "loha"}),
-    "factor": frozenset({"lokr"}),
-    "full_matrix": frozenset({"lokr"}),
-    "decompose_both": frozenset({"lokr"}),
-    "block_size": frozenset({"diag-oft", "boft"}),
-    "constraint": frozenset({"diag-oft", "boft"}),
-    "on_input": frozenset({"ia3"}),
-    "rank_step": frozenset({"dylora"}),
-    "dropout": frozenset({"lora", "glora"}),
-    "rank_dropout": frozenset({"lora", "loha", "lokr", "glora"}),
-    "module_dropout": frozenset(get_args(KindName)),
-}
-
-
 def check_network(settings: NetworkSettings) -> None:
-    """Whether every setting has an effect on some layer, as far as can be told without a base.
+    """Whether every setting has an effect on some layer, as far as can be known without a base.
 
     Raises:
         SettingsError: one has none, or two contradict each other; the sentence names them and a way out.
     """
-    for field, takers in {**TAKES, "conv_rank": TAKES["rank"], "conv_alpha": TAKES["alpha"]}.items():
-        if _given(settings, field) and not settings.kinds & takers:
-            raise SettingsError(
-                f"network.{field} has no effect on network.kind {settings.kind!r}; remove it or choose {_either(sorted(takers))}"
-            )
-    _check_lokr(settings)
-    for field in ("conv_rank", "conv_alpha", "use_tucker"):
-        if _given(settings, field) and not settings.trains_convolutions:
-            raise SettingsError(
-                f"network.{field} has no effect with network.preset {settings.preset!r}, which has no 3x3 convolutions; "
-                "remove it or choose the preset 'convolutions'"
-            )
-    if settings.scale_weight_norms is not None and (turning := settings.kinds & TAKES["block_size"]):
-        raise SettingsError(f"network.scale_weight_norms cannot scale the rotations of {_either(sorted(turning))}; remove one of them")
-    if "dylora" in settings.kinds and settings.rank % settings.rank_step:
-        raise SettingsError(f"network.rank {settings.rank} is no multiple of network.rank_step {settings.rank_step}; change one of them")
+    _check_effects(settings)
+    for name in sorted(settings.kinds):
+        others = settings.kinds - {name}
+        given = {field for field in NetworkSettings.model_fields if _given(settings, field) and not others & kinds_taking(field)}
+        if problem := KINDS[name].contradiction(dict(settings), frozenset(given)):
+            raise SettingsError(problem, code="network.contradiction")
+    if settings.scale_weight_norms is not None and (rigid := [name for name in settings.kinds if not KINDS[name].scalable]):
+        raise SettingsError(
+            f"network.scale_weight_norms cannot scale the rotations of {_either(sorted(rigid))}; remove one of them.",
+            code="network.contradiction",
+            settings=["network.scale_weight_norms", "network.kind"],
+        )
     if settings.dim_from_weights and settings.weights is None:
-        raise SettingsError("network.dim_from_weights has no effect without network.weights; give the LoRA file to go on from")
+        raise SettingsError(
+            "network.dim_from_weights has no effect without network.weights; give the LoRA file to continue from.",
+            code="network.no_effect",
+            setting="network.dim_from_weights",
+        )
     for rule in settings.layers:
         _check_rule(rule, settings)
 
 
-def _check_lokr(settings: NetworkSettings) -> None:
-    if settings.kinds == {"lokr"} and settings.full_matrix:
-        for field in ("decompose_both", "rank", "alpha", "conv_rank", "conv_alpha", "rs_lora", "rank_dropout"):
-            if _given(settings, field):
-                raise SettingsError(f"network.{field} has no effect with network.full_matrix; remove one of them")
+def kinds_taking(field: str) -> frozenset[str]:
+    """The kinds on which a setting of the network has an effect; all those on which its layers' setting has."""
+    return kinds_with(field.removeprefix("conv_"))
+
+
+def _check_effects(settings: NetworkSettings) -> None:
+    of_layers = {field for kind in KINDS.values() for field in kind.settings}
+    for field in NetworkSettings.model_fields:
+        of_some_kind = field.removeprefix("conv_") in of_layers
+        if of_some_kind and _given(settings, field) and not settings.kinds & kinds_taking(field):
+            raise SettingsError(
+                f"network.{field} has no effect on network.kind {settings.kind!r}; remove it or choose {_either(sorted(kinds_taking(field)))}.",
+                code="network.no_effect",
+                setting=f"network.{field}",
+            )
+    for field in ("conv_rank", "conv_alpha", "use_tucker"):
+        if _given(settings, field) and not settings.trains_convolutions:
+            raise SettingsError(
+                f"network.{field} has no effect with network.preset {settings.preset!r}, which has no 3x3 convolutions; "
+                "remove it or choose the preset 'convolutions'.",
+                code="network.no_effect",
+                setting=f"network.{field}",
+            )
 
 
 def _check_rule(rule: LayerRule, settings: NetworkSettings) -> None:
-    where = f"the rule for {rule.pattern!r} in network.layers"
-    wanted = [field for field in ("kind", "rank", "alpha", "conv_rank", "conv_alpha", "lr") if getattr(rule, field) is not None]
-    if rule.exclude and wanted:
-        raise SettingsError(f"{where} gives {wanted[0]} to layers that it excludes; remove one of them")
+    where = f"The rule for {rule.pattern!r} in network.layers"
+    given = [field for field in ("kind", "rank", "alpha", "conv_rank", "conv_alpha", "lr") if getattr(rule, field) is not None]
+    if rule.exclude and given:
+        raise SettingsError(f"{where} gives {given[0]} to layers that it excludes; remove one of them.")
     if rule.lr == 0:
-        raise SettingsError(f"{where} gives lr 0, which does not train its layers but keeps them in the file; set exclude instead")
+        raise SettingsError(f"{where} gives lr 0, which does not train its layers but keeps them in the file; set exclude instead.")
     kind = rule.kind or settings.kind
     for field in ("rank", "alpha", "conv_rank", "conv_alpha"):
-        if getattr(rule, field) is not None and kind not in TAKES[field.removeprefix("conv_")]:
-            raise SettingsError(f"{where} gives {field}, which has no effect on {kind!r}; remove it")
+        if getattr(rule, field) is not None and kind not in kinds_taking(field):
+            raise SettingsError(f"{where} gives {field}, which has no effect on {kind!r}; remove it.")
 
 
 def _given(settings: NetworkSettings, field: str) -> bool:
-    """Whether a setting differs from its default. (Files hold all settings, so that being there says nothing.)"""
+    """Whether a setting differs from its default. (Files contain all settings, so that being there says nothing.)"""
     default: Any = NetworkSettings.model_fields[field].default
     return bool(getattr(settings, field) != default)
 
 
-def _either(names: list[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"
+def _either(names: Iterable[str]) -> str:
+    *first, last = names
+    return f"{', '.join(first)} or {last}" if first else last

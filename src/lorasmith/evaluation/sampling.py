@@ -17,13 +17,12 @@ from typing import Any
 import torch
 from PIL import Image
 
-from lorasmith.adapters.attach import AttachedAdapter
+from lorasmith.adapters.attach import AttachedAdapter, attach_layers
 from lorasmith.adapters.base_weights import BaseWeights
 from lorasmith.adapters.files import names as keys
 from lorasmith.adapters.files.dialects import read_network
 from lorasmith.adapters.files.lora_file import load_tensors
-from lorasmith.adapters.files.network import Layer, file_tensors
-from lorasmith.adapters.state import attach_file
+from lorasmith.adapters.layer import Layer
 from lorasmith.adapters.tools.merge import merge
 from lorasmith.errors import AdapterError, SettingsError
 from lorasmith.models.base import Base
@@ -147,9 +146,9 @@ def _layers(file: Path, base: Base) -> Mapping[str, Layer]:
 
 def _attach(base: Base, layers: Mapping[str, Layer], stack: ExitStack) -> list[AttachedAdapter]:
     """Put layers on the base until `stack` ends."""
-    tensors, adapters = file_tensors(layers), []
+    adapters = []
     for part, module in base.parts.items():
-        adapter = attach_file(module, keys.targets(base.family, part, module, "full"), tensors)
+        adapter = attach_layers(module, keys.targets(base.family, part, module, "full"), layers)
         if adapter is not None:
             stack.callback(adapter.detach)
             adapters.append(adapter)

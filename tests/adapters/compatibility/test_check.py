@@ -8,9 +8,13 @@ import torch
 
 from lorasmith.adapters.base_weights import empty_base
 from lorasmith.adapters.compatibility.check import check_file
-from lorasmith.adapters.compatibility.consumers import CONSUMERS, KINDS, naming, ui_type
+from lorasmith.adapters.compatibility.consumers import naming, ui_type
+from lorasmith.adapters.compatibility.idle import size_of
 from lorasmith.adapters.files import names as keys
 from lorasmith.adapters.files.lora_file import LoraFile
+from lorasmith.adapters.kinds import KINDS, dora
+from lorasmith.adapters.kinds.programs import CONSUMERS
+from lorasmith.adapters.layer import read_layer
 from lorasmith.models.families import FAMILIES
 from lorasmith.models.open import describe
 from tests.models.toys import toy_folder
@@ -44,6 +48,10 @@ def check(file, family="sd1"):
     return check_file(file, base=base(family), base_name="toy")
 
 
+def codes(findings):
+    return [finding.code for finding in findings]
+
+
 def verdicts(report):
     return {name: found.verdict for name, found in report.consumers.items()}
 
@@ -54,7 +62,7 @@ def test_a_lora_with_convolutions_loads_everywhere_and_has_no_problem(family):
     report = check(lora_file(family, "convolutions", **version), family)
     assert set(verdicts(report).values()) == {"all"}
     assert report.problems() == []
-    assert report.notes == []
+    assert report.notes() == []
     assert report.ranks == {"2": report.layers}
     assert report.ui_type == {"sd1": "SD1", "sd2": "SD2", "sdxl": "SDXL"}[family]
 
@@ -62,7 +70,7 @@ def test_a_lora_with_convolutions_loads_everywhere_and_has_no_problem(family):
 def test_a_lora_for_flux_loads_but_for_its_t5_in_diffusers_and_is_none_of_automatic1111s_business():
     report = check(lora_file("flux", ss_base_model_version="flux1"), "flux")
     assert verdicts(report) == {"AUTOMATIC1111": "family", "Forge": "all", "ComfyUI": "all", "diffusers": "part"}
-    assert [problem for problem in report.problems() if "T5" in problem and problem.startswith("diffusers: drops")]
+    assert [problem for problem in report.problems() if "T5" in problem.message and problem.message.startswith("diffusers drops")]
     without = check(lora_file("flux", parts=("lora_unet", "lora_te1"), ss_base_model_version="flux1"), "flux")
     assert without.problems() == []
 
@@ -102,7 +110,8 @@ def test_each_kind_of_layer_is_judged_by_what_each_program_was_seen_to_do(made_o
 
 def test_every_rule_that_is_no_success_has_a_reason():
     by_naming = [rules for family in FAMILIES.values() for rules in family.lora.consumers.by_naming.values()]
-    for rules in [*KINDS.values(), *by_naming]:
+    forms = [*dora.FORMS, *(form for kind in KINDS.values() for form in kind.forms)]
+    for rules in [*(form.programs for form in forms), *by_naming]:
         assert list(rules) == list(CONSUMERS)
         for rule in rules.values():
             assert rule.effect == "loads" or rule.reason
@@ -133,7 +142,7 @@ def test_a_text_encoder_without_text_model_in_its_names_is_dropped():
     report = check(short)
     assert verdicts(report)["ComfyUI"] == "part"
     assert verdicts(report)["Forge"] == "none"  # too many keys that it does not know
-    assert any("text_model_" in problem for problem in report.problems())
+    assert any("text_model_" in problem.message for problem in report.problems())
 
 
 def test_an_openclip_attention_with_a_part_missing_is_dropped_by_automatic1111_alone():
@@ -141,7 +150,7 @@ def test_an_openclip_attention_with_a_part_missing_is_dropped_by_automatic1111_a
     tensors = {key: value for key, value in file.tensors.items() if "layers_0_self_attn_out_proj" not in key}
     report = check(LoraFile(tensors, file.metadata), "sd2")
     assert verdicts(report) == {"AUTOMATIC1111": "part", "Forge": "all", "ComfyUI": "all", "diffusers": "all"}
-    assert report.consumers["AUTOMATIC1111"].findings[0].layers == 3
+    assert report.consumers["AUTOMATIC1111"].findings[0].evidence.number == 3
 
 
 def test_original_names_beside_names_of_diffusers_are_deleted_by_diffusers():
@@ -155,24 +164,51 @@ def test_original_names_beside_names_of_diffusers_are_deleted_by_diffusers():
 # ---- damage and fit
 
 DAMAGE = {
-    "not a number": (lambda t: t[f"{Q}.lora_up.weight"].__setitem__((0, 0), float("nan")), "not finite"),
-    "a layer of zeros": (lambda t: t[f"{Q}.lora_up.weight"].zero_(), "1 of .* are zero"),
-    "everything zero": (lambda t: [value.zero_() for key, value in t.items() if "lora_up" in key], "changes nothing"),
-    "alpha zero": (lambda t: t[f"{Q}.alpha"].zero_(), "alphas are 0"),
-    "alpha a list": (lambda t: t.update({f"{Q}.alpha": torch.ones(1)}), "lists of one number"),
-    "alpha of two numbers": (lambda t: t.update({f"{Q}.alpha": torch.ones(2)}), "not a single number"),
-    "a tensor missing": (lambda t: t.pop(f"{Q}.lora_up.weight"), "no known kind"),
+    "not a number": (lambda t: t[f"{Q}.lora_up.weight"].__setitem__((0, 0), float("nan")), "not_finite", "not finite"),
+    "a layer of zeros": (lambda t: t[f"{Q}.lora_up.weight"].zero_(), "idle", "1 of .* are zero"),
+    "everything zero": (lambda t: [v.zero_() for key, v in t.items() if "lora_up" in key], "changes_nothing", "changes nothing"),
+    "alpha zero": (lambda t: t[f"{Q}.alpha"].zero_(), "alpha_zero", "alphas are 0"),
+    "alpha a list": (lambda t: t.update({f"{Q}.alpha": torch.ones(1)}), "alpha_shape", "lists of one number"),
+    "alpha of two numbers": (lambda t: t.update({f"{Q}.alpha": torch.ones(2)}), "unreadable", "not a single number"),
+    "a tensor missing": (lambda t: t.pop(f"{Q}.lora_up.weight"), "unreadable", "lacks lora_up.weight"),
 }
 
 
-@pytest.mark.parametrize(("spoil", "words"), DAMAGE.values(), ids=DAMAGE)
-def test_damage_is_named(spoil, words):
+@pytest.mark.parametrize(("spoil", "rule", "words"), DAMAGE.values(), ids=DAMAGE)
+def test_damage_is_named(spoil, rule, words):
     file = lora_file()
     spoil(file.tensors)
-    report = check(file)
-    assert len(report.damage) == 1
-    assert report.problems() == report.damage
-    assert re.search(words, report.damage[0])
+    (problem,) = check(file).problems()
+    assert problem.code == f"check.{rule}"
+    assert re.search(words, problem.message)
+    assert problem.subjects[0].startswith(Q) or rule == "changes_nothing"
+
+
+@pytest.mark.parametrize(("share", "idle"), [(0.0, True), (1e-9, True), (1e-4, False)])
+def test_a_layer_is_idle_beside_its_neighbours_not_only_at_exact_zero(share, idle):
+    """What rounding left of a gradient that is zero in exact arithmetic counts as nothing; a layer that learned little does not."""
+    file = lora_file()
+    file.tensors[f"{Q}.lora_up.weight"] *= share
+    assert codes(check(file).problems()) == (["check.idle"] if idle else [])
+
+
+def test_the_size_of_a_layer_does_not_depend_on_its_dtype_or_its_shape():
+    up, down = torch.full((8, 2), 0.5), torch.full((2, 6), 0.25)
+    layer = read_layer("x", {"lora_up.weight": up, "lora_down.weight": down})
+    assert size_of(layer) == size_of(layer.mapped(lambda tensor: tensor.half())) == 0.125
+
+
+def test_findings_travel_as_data_with_their_code_subjects_and_fix():
+    file = lora_file()
+    file.tensors[f"{Q}.lora_down.weight"] = torch.ones(2, 99)
+    data = check(file).as_data()
+    (problem,) = data["problems"]
+    assert (problem["code"], problem["severity"], problem["about"]) == ("check.misfit", "error", "layer")
+    assert problem["subjects"] == [Q]
+    assert problem["evidence"]["unit"] == "layers"
+    assert problem["fix"]["words"]
+    assert data["findings"] == [problem]
+    assert data["consumers"]["ComfyUI"]["findings"] == []
 
 
 @pytest.mark.parametrize(("blocks", "damaged"), [((2,), False), ((1, 2), False), ((1,), True), ((0, 1, 2), True)])
@@ -183,8 +219,8 @@ def test_the_last_blocks_of_a_text_encoder_may_be_zero_where_they_were_not_read(
         if key.startswith(tuple(f"lora_te1_text_model_encoder_layers_{block}_" for block in blocks)) and "lora_up" in key:
             tensor.zero_()
     report = check(file, "sdxl")
-    assert bool(report.damage) == damaged
-    assert any("training did not read so far" in note for note in report.notes) == (2 in blocks)
+    assert ("check.idle" in codes(report.problems())) == damaged
+    assert ("check.beyond_clip_skip" in codes(report.notes())) == (2 in blocks)
 
 
 def test_a_missing_alpha_is_no_damage_but_said():
@@ -192,24 +228,25 @@ def test_a_missing_alpha_is_no_damage_but_said():
     del file.tensors[f"{Q}.alpha"]
     report = check(file)
     assert report.problems() == []
-    assert report.notes == ["1 layers have no alpha: every program takes alpha / rank as 1"]
+    assert [note.message for note in report.notes()] == ["1 layers have no alpha: every program takes alpha / rank as 1."]
 
 
 def test_layers_that_do_not_fit_the_base_are_counted():
     file = lora_file()
     file.tensors[f"{Q}.lora_down.weight"] = torch.ones(2, 99)
     report = check(file)
-    assert len(report.misfits) == 1
-    assert Q in report.misfits[0]
-    assert "99" in report.misfits[0]
+    (problem,) = report.problems()
+    assert problem.code == "check.misfit"
+    assert Q in problem.message
+    assert "99" in problem.message
     other = check_file(lora_file("sd2"), base=base("sd1"))
-    assert "do not fit the base" in other.misfits[0]
+    assert any("do not fit the base" in problem.message for problem in other.problems())
 
 
 def test_a_file_for_a_small_base_is_not_blamed_for_being_small():
     report = check_file(lora_file(), "sd1")
     assert report.problems() == []
-    assert any("--base" in note for note in report.notes)
+    assert any("--base" in note.fix.words for note in report.notes() if note.fix)
 
 
 def test_the_type_that_the_uis_show_is_told_and_a_wrong_one_is_said():
@@ -217,4 +254,4 @@ def test_the_type_that_the_uis_show_is_told_and_a_wrong_one_is_said():
         None, "SDXL", "SD2", "SD1",
     ]  # fmt: skip
     report = check(lora_file("sdxl"), "sdxl")
-    assert any("take it for SD1" in note for note in report.notes)
+    assert any("takes the file for SD1" in note.message for note in report.notes())

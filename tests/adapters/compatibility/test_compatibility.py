@@ -1,9 +1,9 @@
 """Which programs read which of our files: docs/compatibility.md, made here and checked to be in step.
 
-    python -m tests.adapters.compatibility.test_compatibility     writes the page anew
+    python -m tests.adapters.compatibility.test_compatibility     writes the page again
 
 What diffusers does is found out by running it on a toy Stable Diffusion; the other programs' columns are facts measured once
-with the versions on the page, and lie in `adapters.consumers`.
+with the versions on the page, stated by each kind in its own file (`adapters.kinds`).
 """
 
 import copy
@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from lorasmith.adapters.attach import attach_network
-from lorasmith.adapters.compatibility import consumers
+from lorasmith.adapters.attach import adapter_tensors, attach_network
 from lorasmith.adapters.files import names as keys
 from lorasmith.adapters.files.lora_file import save_lora
-from lorasmith.adapters.kinds import KINDS, read_layer
-from lorasmith.adapters.kinds.kind import LayerSettings
-from lorasmith.adapters.state import adapter_tensors
+from lorasmith.adapters.kinds import KINDS, dora, ia3, trainable_kinds
+from lorasmith.adapters.kinds.layer_settings import LayerSettings
+from lorasmith.adapters.kinds.programs import CONSUMERS, VERSIONS
+from lorasmith.adapters.layer import read_layer
 from tests.models.toys import pipeline_of
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "compatibility.md"
@@ -39,6 +39,7 @@ NETWORKS = {
     "BOFT": ("boft", LayerSettings(kind="boft", block_size=4)),
     "Full (diff)": ("full", LayerSettings(kind="full")),
 }
+FORMS = {form.name: form for form in (*dora.FORMS, *(form for kind in KINDS.values() for form in kind.forms))}
 WORDS = {"loads": "yes", "wrong": "**wrong**", "dropped": "no", "refused": "no", "untried": "not tried"}
 FEW = ("down_blocks.0.attentions.0.transformer_blocks.0.attn1.to_q", "down_blocks.0.attentions.0.proj_in", "down_blocks.0.resnets.1.conv1")
 
@@ -57,7 +58,7 @@ def prediction(unet):
 
 @cache
 def in_diffusers(name, folder):
-    """What diffusers does with a file of this network: loads, wrong (drawn otherwise than trained) or refused."""
+    """What diffusers does with a file of this network: loads, wrong (other images than trained) or refused."""
     pipeline, settings = toy(), NETWORKS[name][1]
     unet = copy.deepcopy(pipeline.unet)
     named = {paths[0]: own for own, paths in keys.targets("sd1", "unet", unet, "convolutions").items()}
@@ -85,45 +86,45 @@ def in_diffusers(name, folder):
 
 def page(folder):
     """The page, from what diffusers does here and what is known of the others."""
-    programs = [program for program in consumers.CONSUMERS if program != "diffusers"]
-    versions = ", ".join(f"{program} {consumers.VERSIONS[program]}" for program in programs)
+    programs = [program for program in CONSUMERS if program != "diffusers"]
+    versions = ", ".join(f"{program} {VERSIONS[program]}" for program in programs)
     lines = [
         "# Which programs read which networks",
         "",
-        "Made by `python -m tests.adapters.compatibility.test_compatibility`, and checked by the tests. The column of diffusers is found out there, on a toy",
+        "Made by `python -m tests.adapters.compatibility.test_compatibility`, and checked by the tests. They find the column of diffusers, on a toy",
         f"Stable Diffusion 1.x with linear layers, 1x1 and 3x3 convolutions. The others were measured with {versions}, on Stable",
-        "Diffusion 1.5 and SDXL; AUTOMATIC1111 does not draw with Flux.",
+        "Diffusion 1.5 and SDXL; AUTOMATIC1111 does not support Flux.",
         "",
-        f"| network | ending of its tensors | {' | '.join(programs)} | diffusers |",
+        f"| network | suffixes of its tensors | {' | '.join(programs)} | diffusers |",
         "| --- | --- |" + " --- |" * (len(programs) + 1),
     ]
     reasons: list[str] = []
     for name, (made_of, settings) in NETWORKS.items():
         cells = []
         for program in programs:
-            rule = consumers.KINDS[made_of][program]
+            rule = FORMS[made_of].programs[program]
             cells.append(WORDS[rule.effect])
             if rule.reason and rule.effect != "loads":
                 reasons.append(f"- {name}, {program}: {rule.reason}.")
         if made_of == "ia3":
-            reasons.append(f"- {name}, AUTOMATIC1111: on convolutions {consumers.KINDS['ia3 on a convolution']['AUTOMATIC1111'].reason}.")
+            reasons.append(f"- {name}, AUTOMATIC1111: on convolutions {ia3.CONVOLUTION.programs['AUTOMATIC1111'].reason}.")
         effect = in_diffusers(name, folder)
         cells.append(WORDS[effect])
         if effect != "loads":
-            reasons.append(f"- {name}, diffusers: {consumers.KINDS[made_of]['diffusers'].reason}.")
-        lines.append(f"| {name} | `{endings(settings)}` | {' | '.join(cells)} |")
-    lines += ["", "Yes: the same picture as in training. Why not, and what is wrong:", "", *reasons]
+            reasons.append(f"- {name}, diffusers: {FORMS[made_of].programs['diffusers'].reason}.")
+        lines.append(f"| {name} | `{suffixes(settings)}` | {' | '.join(cells)} |")
+    lines += ["", "Yes: the same image as in training. Why not, and what is wrong:", "", *reasons]
     lines += [
         "",
         "What is not read can be converted: `lorasmith lora convert` writes a GLoRA on linear layers exactly as a LoRA of twice the rank, and any",
-        "network as its whole change (`diff`). A constraint of Diag-OFT and BOFT is worked into the blocks on saving, since programs disagree on it.",
+        "network as its whole change (`diff`). A constraint of Diag-OFT and BOFT is worked into the blocks on saving, since programs disagree about it.",
         "Strength means W + s (W' - W) here; AUTOMATIC1111, Forge and ComfyUI mean the same, for Diag-OFT and BOFT at strength 1 only.",
         "",
     ]
     return "\n".join(lines)
 
 
-def endings(settings):
+def suffixes(settings):
     adapter = attach_network(torch.nn.Sequential(torch.nn.Conv2d(8, 8, 3)), {"0": "x"}, settings, seed=0)
     return " ".join(key.removeprefix("x.") for key in adapter_tensors(adapter))
 
@@ -135,19 +136,19 @@ def folder(tmp_path_factory):
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_diffusers_does_with_a_file_what_is_known_of_it(name, folder):
-    assert in_diffusers(name, folder) == consumers.KINDS[NETWORKS[name][0]]["diffusers"].effect
+    assert in_diffusers(name, folder) == FORMS[NETWORKS[name][0]].programs["diffusers"].effect
 
 
 def test_the_page_is_in_step(folder):
-    assert PAGE.read_text(encoding="utf-8") == page(folder), "write it anew: python -m tests.adapters.compatibility.test_compatibility"
+    assert PAGE.read_text(encoding="utf-8") == page(folder), "write it again: python -m tests.adapters.compatibility.test_compatibility"
 
 
 def test_the_page_has_every_kind_and_each_file_is_read_back_as_what_the_page_calls_it():
-    assert {settings.kind for _, settings in NETWORKS.values()} == KINDS.keys()
+    assert {settings.kind for _, settings in NETWORKS.values()} == trainable_kinds().keys()
     for made_of, settings in NETWORKS.values():
         adapter = attach_network(torch.nn.Sequential(torch.nn.Linear(8, 8)), {"0": "x"}, settings, seed=0)
-        stored = read_layer({key.removeprefix("x."): value for key, value in adapter_tensors(adapter).items()})
-        assert stored.kind.name == ("lora" if ("lora" in made_of and made_of != "glora") or "DoRA" in made_of else made_of)
+        layer = read_layer("x", {key.removeprefix("x."): value for key, value in adapter_tensors(adapter).items()})
+        assert layer.form is FORMS[made_of] or (settings.use_tucker and layer.form.name == settings.kind)
 
 
 if __name__ == "__main__":

@@ -10,11 +10,11 @@ from safetensors.torch import save_file
 from torch import nn
 
 from lorasmith.adapters.base_weights import BaseWeights, empty_base
+from lorasmith.adapters.delta import delta
 from lorasmith.adapters.files import names as keys
 from lorasmith.adapters.files.dialects import guess_family, read_network
 from lorasmith.adapters.files.lora_file import load_tensors
-from lorasmith.adapters.files.network import file_tensors
-from lorasmith.adapters.tools.delta import change
+from lorasmith.adapters.layer import file_tensors
 from lorasmith.errors import AdapterError
 from lorasmith.models.architectures.unet_layers import UnetShape, to_ldm
 from lorasmith.models.families import FAMILIES
@@ -83,7 +83,7 @@ def assert_same_changes(network, wanted):
     assert not network.unread
     assert network.layers.keys() == wanted.keys()
     for name, layer in network.layers.items():
-        torch.testing.assert_close(change(layer).double(), wanted[name].double(), rtol=1e-5, atol=1e-5)
+        torch.testing.assert_close(delta(layer).double(), wanted[name].double(), rtol=1e-5, atol=1e-5)
 
 
 # ---- the writers of others
@@ -175,7 +175,7 @@ def test_networks_of_lycoris_change_the_weights_as_lycoris_does(algorithm, tmp_p
     assert read.dialects == ("LyCORIS",)
     assert read.layers.keys() == wanted.keys()
     for name, layer in read.layers.items():
-        ours = change(layer, weights[name])
+        ours = delta(layer, weights[name])
         torch.testing.assert_close(ours.float(), wanted[name].detach(), rtol=1e-3, atol=1e-4)
 
 
@@ -225,7 +225,7 @@ def test_a_renamed_file_is_the_same_network(family, name_of):
     source = kohya_file(family)
     network = read_network(renamed(source, family, name_of), {}, family)
     assert not network.unread
-    again = file_tensors(network.layers)
+    again = file_tensors(network.layers.values())
     assert again.keys() == source.keys()
     assert all(torch.equal(value, source[key]) for key, value in again.items())
 
@@ -279,7 +279,7 @@ def test_flux_layers_that_share_their_down_are_put_together_again():
         for path, rows in zip(paths, up.split(sizes), strict=True):
             apart |= {f"transformer.{path}.lora_B.weight": rows, f"transformer.{path}.lora_A.weight": source[f"{name}.lora_down.weight"]}
             apart[f"transformer.{path}.alpha"] = source[f"{name}.alpha"]
-    again = file_tensors(read_network(apart).layers)
+    again = file_tensors(read_network(apart).layers.values())
     assert again.keys() == source.keys()
     assert all(torch.equal(value, source[key]) for key, value in again.items())
 
@@ -308,21 +308,21 @@ def test_magnitudes_of_peft_belong_to_the_outputs_also_where_layers_are_fused(fa
     file = save_with_diffusers(family, parts, tmp_path)
     network = read_network(file.tensors, {"lora_adapter_metadata": '{"unet.lora_alpha": 2, "transformer.lora_alpha": 2}'}, family)
     fused = [name for name in network.unread if "attn" in name]
-    layers = [layer for layer in network.layers.values() if layer.dora]
+    layers = [layer for layer in network.layers.values() if layer.dora_axis]
     assert layers
-    assert {layer.dora for layer in layers} == {"output"}
+    assert {layer.dora_axis for layer in layers} == {"output"}
     if family == "flux":  # to_out and modulation are alone; of the double blocks' text only the query was trained, which cannot be fused
         assert any("img_attn_qkv" in layer.name for layer in layers)
         assert any("add_q_proj" in key for key in fused)
     base = BaseWeights(family, toy_parts(family))
     layer = next(layer for layer in layers if layer.tensors["lora_up.weight"].dim() == 2)
     part, paths = keys.layers_of(family, layer.name)
-    ours = change(layer, base.weight(layer.name).detach())
+    ours = delta(layer, base.weight(layer.name).detach())
     theirs = []
     for path in paths:
         trained = module.get_submodule(path)
-        old, delta = weights[part][path], trained.get_delta_weight("default")
-        both = old + delta
+        old, change = weights[part][path], trained.get_delta_weight("default")
+        both = old + change
         theirs.append(trained.lora_magnitude_vector["default"].weight.view(-1, 1) * both / both.norm(dim=1, keepdim=True) - old)
     torch.testing.assert_close(ours, torch.cat(theirs).detach(), rtol=1e-4, atol=1e-4)
 
@@ -333,18 +333,22 @@ def test_a_magnitude_along_the_inputs_is_told_from_one_along_the_outputs():
     axes = {(1, 6): "input", (6, 1): "output", (1, 6, 1, 1): "input", (6, 1, 1, 1): "output", (6,): "output"}
     for shape, axis in axes.items():
         network = read_network(lora | {f"{name}.dora_scale": torch.ones(shape)}, family="sd1")
-        assert network.layers[name].dora == axis
+        assert network.layers[name].dora_axis == axis
 
 
 # ---- what is said
+
+
+def lora_of(width):
+    return {"lora_down.weight": torch.zeros(4, width), "lora_up.weight": torch.zeros(6, 4)}
 
 
 def test_what_is_no_part_of_a_network_is_named_with_its_reason():
     source = kohya_file("sd1")
     odd = {
         "lora_unet_mid_block_attentions_0_transformer_blocks_0_attn1_to_q.strange": ("ends so", torch.ones(1)),
-        "lora_unet_mid_block_attentions_7_flux_capacitor.lora_down.weight": ("known kind", torch.ones(1, 1)),
-        "lora_te2_text_model_encoder_layers_0_mlp_fc1.diff": ("one text encoder only", torch.ones(2, 2)),
+        "lora_unet_mid_block_attentions_7_flux_capacitor.lora_down.weight": ("lacks lora_up.weight", torch.ones(1, 1)),
+        "lora_te2_text_model_encoder_layers_0_mlp_fc1.diff": ("only one text encoder", torch.ones(2, 2)),
         "lora_unet_joint_blocks_0_x.diff": ("another model", torch.ones(2, 2)),
         "unet.down_blocks.0.attentions.0.proj_in.diff": ("twice", torch.ones(2, 2)),
     }
@@ -352,7 +356,7 @@ def test_what_is_no_part_of_a_network_is_named_with_its_reason():
     assert network.unread.keys() == odd.keys()
     for key, (words, _) in odd.items():
         assert words in network.unread[key]
-    with pytest.raises(AdapterError, match=r"and 4 keys more\) cannot be read"):
+    with pytest.raises(AdapterError, match=r"and 4 more keys\) cannot be read"):
         network.whole()
     assert len(network.layers) == len(source) / 3
 
@@ -360,7 +364,7 @@ def test_what_is_no_part_of_a_network_is_named_with_its_reason():
 def test_embeddings_that_onetrainer_bundles_are_named():
     source = kohya_file("sdxl") | {"bundle_emb.mimi.clip_l": torch.ones(2, 4), "bundle_emb.mimi.clip_g": torch.ones(2, 4)}
     network = read_network(source)
-    assert network.notes == ("1 embedding(s) bundled by OneTrainer are no part of the network: mimi",)
+    assert network.notes == ("1 embedding(s) bundled by OneTrainer are not part of the network: mimi.",)
     assert not network.unread
 
 
@@ -378,8 +382,8 @@ def test_embeddings_that_onetrainer_bundles_are_named():
         ({"lora_unet_down_blocks_1_x": 8}, {}, "sd1"),
     ],
 )
-def test_the_family_is_told_by_names_widths_and_metadata(layers, metadata, family):
-    assert guess_family({name: {"lora_down.weight": torch.zeros(4, width)} for name, width in layers.items()}, metadata) == family
+def test_the_family_is_recognised_by_names_widths_and_metadata(layers, metadata, family):
+    assert guess_family({name: lora_of(width) for name, width in layers.items()}, metadata) == family
 
 
 def test_a_file_without_a_network_or_of_another_family_is_refused_in_a_sentence():
@@ -392,5 +396,5 @@ def test_a_file_without_a_network_or_of_another_family_is_refused_in_a_sentence(
                 "lora_unet_joint_blocks_0_x.lora_up.weight": torch.zeros(2, 1),
             }
         )
-    with pytest.raises(AdapterError, match="say it"):
+    with pytest.raises(AdapterError, match="give it"):
         read_network({"strange.lora_A.weight": torch.zeros(1, 2), "strange.lora_B.weight": torch.zeros(2, 1)})

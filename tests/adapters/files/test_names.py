@@ -9,9 +9,8 @@ from diffusers import UNet2DConditionModel
 from torch import nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
-from lorasmith.adapters.attach import attach
+from lorasmith.adapters.attach import adapter_tensors, attach
 from lorasmith.adapters.files.names import targets
-from lorasmith.adapters.state import adapter_tensors
 from lorasmith.errors import AdapterError
 
 REFERENCE = Path(__file__).resolve().parents[4] / "shared" / "reference" / "keys" / "kohya_keys_sd15.json"

@@ -3,12 +3,13 @@
 import pytest
 import torch
 
-from lorasmith.adapters.files.network import Layer
+from lorasmith.adapters.kinds import KINDS
+from lorasmith.adapters.layer import Layer
 from lorasmith.adapters.tools.resize import dynamic_rank, lora_factors, resize_layer
 from lorasmith.errors import AdapterError
 
 
-def layer(rank=6, alpha=3.0, mid=False, seed=0, **tensors):
+def layer(rank=6, alpha=3.0, mid=False, seed=0, magnitude=None, **tensors):
     generator = torch.Generator().manual_seed(seed)
     made = {"lora_down.weight": torch.randn(rank, 10, generator=generator), "lora_up.weight": torch.randn(14, rank, generator=generator)}
     if mid:
@@ -17,7 +18,7 @@ def layer(rank=6, alpha=3.0, mid=False, seed=0, **tensors):
             "lora_mid.weight": torch.randn(rank, rank, 3, 3, generator=generator),
             "lora_up.weight": torch.randn(14, rank, 1, 1, generator=generator),
         }
-    return Layer("x", "lora", made | tensors, alpha)
+    return Layer("x", KINDS["lora"], made | tensors, alpha, magnitude)
 
 
 def change(of):
@@ -51,13 +52,13 @@ def test_a_tucker_core_is_multiplied_out():
 
 
 def test_what_cannot_be_resized_is_refused_in_a_sentence():
-    with pytest.raises(AdapterError, match="is a full"):
-        resize_layer(Layer("x", "full", {"diff": torch.ones(2, 2)}), 1)
+    with pytest.raises(AdapterError, match="is a full difference"):
+        resize_layer(Layer("x", KINDS["full"], {"diff": torch.ones(2, 2)}), 1)
     with pytest.raises(AdapterError, match="magnitude"):
-        resize_layer(layer(dora_scale=torch.ones(1, 10)), 1)
+        resize_layer(layer(magnitude=torch.ones(1, 10)), 1)
     with pytest.raises(AdapterError, match="not finite"):
         resize_layer(layer(**{"lora_up.weight": torch.full((14, 6), float("inf"))}), 1)
-    with pytest.raises(AdapterError, match="rank of 0"):
+    with pytest.raises(AdapterError, match="rank 0 is out of range"):
         resize_layer(layer(), 0)
     for method, target, words in (("sv_best", 1, "sv_best"), ("sv_ratio", 0.5, "1 or more"), ("sv_fro", 90, "share")):
         with pytest.raises(AdapterError, match=words):

@@ -7,12 +7,11 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from lorasmith.adapters.attach import attach_network
+from lorasmith.adapters.attach import adapter_tensors, attach_network
 from lorasmith.adapters.files.lora_file import load_tensors, save_lora
 from lorasmith.adapters.files.names import denoiser_shape
-from lorasmith.adapters.files.network import layers_by_their_names
+from lorasmith.adapters.layer import read_layers
 from lorasmith.adapters.selection import select_network
-from lorasmith.adapters.state import adapter_tensors
 from lorasmith.adapters.tools.convert import diffusers_tensors
 from lorasmith.datasets.training_set import open_training_set
 from lorasmith.errors import AdapterError
@@ -180,7 +179,7 @@ def test_a_second_training_goes_on_where_the_first_ended(base, finished, start, 
 
 def test_files_of_other_programs_are_read(base, finished, start, tmp_path):
     path, other = finished(base), tmp_path / "diffusers.safetensors"
-    save_file(diffusers_tensors("sd1", layers_by_their_names(load_tensors(path).tensors), denoiser_shape("sd1", base.parts)), other)
+    save_file(diffusers_tensors("sd1", read_layers(load_tensors(path).tensors), denoiser_shape("sd1", base.parts)), other)
     assert any(key.startswith("unet.") for key in load_tensors(other).tensors)
     _, adapters, warnings, _ = start(base, other)
     assert says_the_same(adapters, path)
@@ -223,8 +222,8 @@ MISFITS = {
     "another alpha": ({"alpha": 1.0}, {}, r"has alpha 1 there and 2 in the settings"),
     "another kind": ({"kind": "lokr"}, {}, r"is of the kind 'lokr' there and 'lora' in the settings; set network.kind .* to 'lokr'"),
     "another kind, sizes from the file": ({"kind": "lokr"}, {"dim_from_weights": True}, "set network.kind .* to 'lokr'"),
-    "lengths in the file alone": ({"dora": True}, {}, r"has lengths of its own \(DoRA\) there; switch network.dora on"),
-    "lengths in the settings alone": ({}, {"dora": True}, r"has no lengths of its own \(DoRA\) there; switch network.dora off"),
+    "a magnitude in the file alone": ({"dora": True}, {}, r"has a magnitude \(DoRA\) there; switch network.dora on"),
+    "a magnitude in the settings alone": ({}, {"dora": True}, r"has no magnitude \(DoRA\) there; switch network.dora off"),
     "another factor": ({"kind": "lokr", "factor": 4}, {"kind": "lokr", "factor": 2}, r"\.lokr_\w+ is \[.*\] there and \[.*\] in the settings"),
     "other inputs": ({"kind": "ia3", "rank": 16, "on_input": True}, {"kind": "ia3", "rank": 16}, "scales its inputs there; set network.on_input"),
 }  # fmt: skip

@@ -9,7 +9,7 @@ from lorasmith.adapters.selection import select_network
 from lorasmith.errors import SettingsError
 from lorasmith.models.open import open_base
 from lorasmith.training.optim.optimizers import make_optimizer
-from lorasmith.training.optim.parameter_groups import FASTER, PartRates, make_groups, set_rates
+from lorasmith.training.optim.parameter_groups import PartRates, make_groups, set_rates
 from lorasmith.training.settings.checks import check_rates
 from tests.models.toys import toy_folder
 
@@ -86,15 +86,15 @@ def test_unet_and_text_encoder_may_have_ratios_of_their_own(groups_for):
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("kind", FASTER)
+@pytest.mark.parametrize("kind", [name for name, kind in KINDS.items() if kind.loraplus])
 def test_b_of_every_kind_is_a_matrix_on_the_outputs_side(groups_for, kind):
     groups = groups_for(network={"kind": kind, "rank": 2, "train_text_encoder": False}, optimizer={"loraplus_lr_ratio": 8})
     assert set(groups) == {"unet", "unet up"}
-    assert {name.partition(".")[2] for name in groups["unet up"].parameters} <= FASTER[kind]
-    assert FASTER[kind] <= KINDS[kind].endings
+    assert {name.partition(".")[2] for name in groups["unet up"].parameters} <= KINDS[kind].loraplus
+    assert KINDS[kind].loraplus <= set(KINDS[kind].suffixes)
 
 
-def test_doras_lengths_learn_as_fast_as_a(groups_for):
+def test_doras_magnitudes_learn_as_fast_as_a(groups_for):
     groups = groups_for(network={"dora": True, "train_text_encoder": False}, optimizer={"loraplus_lr_ratio": 8})
     assert {name.partition(".")[2] for name in groups["unet"].parameters} == {"lora_down.weight", "dora_scale"}
 

@@ -1,92 +1,36 @@
 """LoHa: the change as the entrywise product of two low-rank matrices (FedPara, Hyeon-Woo et al. 2022,
 https://arxiv.org/abs/2108.06098; for diffusion models LyCORIS, https://arxiv.org/abs/2309.14859).
 
-    W' = W + s * (w1_a @ w1_b) * (w2_a @ w2_b)          s = strength * alpha / rank,  * entry by entry
-
-The product of two matrices of rank r can have rank r * r, so the same number of trained numbers reaches further than in
-LoRA. Shapes for a weight [out, in] or, with the kernel flattened into the input, [out, in * k * k]:
-
-    w1_a, w2_a [out, rank]     w1_b, w2_b [rank, in]
-
-With a Tucker core (wide kernels only) each of the two is  t[p, q, y, x] w_a[p, out] w_b[q, in]  summed over p and q, with
-t [rank, rank, k, k] and the factors' channels last:
-
-    t1, t2 [rank, rank, k, k]     w1_a, w2_a [rank, out]     w1_b, w2_b [rank, in]
-
-It starts with w1_a at zero and the others random, so W' = W. There is no detour to walk: as a sum over pairs of ranks it
-would be r * r wide. The change is built for the forward pass, dropped, and built again for the gradient.
+    W' = W + alpha / rank * (w1_a @ w1_b) * (w2_a @ w2_b)          * entry by entry
 """
 
 from __future__ import annotations
 
-import math
-
-import torch
-from torch import Tensor
-from torch.utils.checkpoint import checkpoint
-
-from lorasmith.adapters.kinds.kind import Call, Kind, LayerSettings, Tensors, through_weight
+from lorasmith.adapters.kinds.kind import Kind, Shapes
+from lorasmith.adapters.kinds.programs import PLAIN_LORA_ONLY, Form
+from lorasmith.models.lora_naming import LOADS, readings
 
 W1A, W1B, W2A, W2B, T1, T2 = "hada_w1_a", "hada_w1_b", "hada_w2_a", "hada_w2_b", "hada_t1", "hada_t2"
 
 
-def start(weight_shape: torch.Size, has_bias: bool, settings: LayerSettings, generator: torch.Generator) -> dict[str, Tensor]:
-    out, width, *kernel = weight_shape
-    rank, spread = settings.rank, {W1B: 1.0, W2A: 0.1, W2B: 1.0, T1: 0.1, T2: 0.1}
-    shapes: dict[str, tuple[int, ...]] = {}
-    if settings.use_tucker and any(side != 1 for side in kernel):
-        shapes = {T1: (rank, rank, *kernel), W1A: (rank, out), W1B: (rank, width)}
-        shapes |= {T2: (rank, rank, *kernel), W2A: (rank, out), W2B: (rank, width)}
-    else:
-        columns = width * math.prod(kernel)
-        shapes = {W1A: (out, rank), W1B: (rank, columns), W2A: (out, rank), W2B: (rank, columns)}
-    return {
-        name: torch.zeros(shape) if name == W1A else torch.empty(shape).normal_(std=spread[name], generator=generator)
-        for name, shape in shapes.items()
-    }
-
-
-def delta_weight(tensors: Tensors, alpha: float, weight: Tensor) -> Tensor:
-    first, second = (_half(tensors.get(core), tensors[a].float(), tensors[b].float()) for core, a, b in ((T1, W1A, W1B), (T2, W2A, W2B)))
-    return (alpha / rank_of(tensors) * first * second).view(weight.shape)
-
-
-def _half(core: Tensor | None, a: Tensor, b: Tensor) -> Tensor:
-    return a @ b if core is None else torch.einsum("pqyx,po,qi->oiyx", core.float(), a, b)
-
-
-def forward(tensors: Tensors, alpha: float, call: Call) -> Tensor:
-    names, shape = tuple(tensors), call.site.whole_shape
-    return through_weight(lambda *values: delta_weight(dict(zip(names, values, strict=True)), alpha, shape), tuple(tensors.values()), call)
-
-
-def added(tensors: Tensors, alpha: float, call: Call) -> Tensor:
-    names, site = tuple(tensors), call.site
-
-    def built(x: Tensor, *values: Tensor) -> Tensor:
-        change = delta_weight(dict(zip(names, values, strict=True)), alpha, site.whole_shape)
-        return site.apply(x, site.own(change).to(x.dtype))
-
-    # Here, too, the change is not kept for the gradient.
-    out: Tensor = checkpoint(built, call.x, *tensors.values(), use_reentrant=False, preserve_rng_state=False)
-    return out
-
-
-def rank_of(tensors: Tensors) -> int:
-    return tensors[W1B].shape[0]
+def shape(tensors: Shapes) -> tuple[int, ...]:
+    if T1 in tensors:
+        return (tensors[W1A].shape[1], tensors[W1B].shape[1], *tensors[T1].shape[2:])
+    return (tensors[W1A].shape[0], tensors[W1B].shape[1])
 
 
 KIND = Kind(
     name="loha",
     title="LoHa",
-    options=frozenset({"rank", "alpha", "rs_lora", "dora", "use_tucker", "rank_dropout", "module_dropout"}),
-    endings=frozenset({W1A, W1B, W2A, W2B, T1, T2}),
-    start=start,
-    starting_alpha=lambda settings, tensors: settings.alpha * math.sqrt(settings.rank) if settings.rs_lora else settings.alpha,
-    delta_weight=delta_weight,
-    forward=forward,
-    added=added,
-    rank=rank_of,
-    degree=len,
-    ranked=(W1B,),
+    settings=frozenset({"rank", "alpha", "rs_lora", "dora", "use_tucker", "rank_dropout", "module_dropout"}),
+    loraplus=frozenset({W1A}),  # the factor that starts at zero
+    suffixes=(W1A, W1B, W2A, W2B, T1, T2),
+    complete=((frozenset({W1A, W1B, W2A, W2B}),),),
+    product=(W1A, W1B, W2A, W2B, T1, T2),
+    rank=lambda tensors: tensors[W1B].shape[0],
+    rank_first=(W1B,),
+    shape=shape,
+    algo="loha",
+    forms=(Form("loha", readings(LOADS, LOADS, LOADS, PLAIN_LORA_ONLY)),),
+    module=__name__,
 )

@@ -1,137 +1,73 @@
 """LoKr: the change as a Kronecker product (KronA, Edalati et al. 2022, https://arxiv.org/abs/2212.10650; for diffusion
 models LyCORIS, https://arxiv.org/abs/2309.14859).
 
-    W' = W + s * kron(w1, w2)          w1 [a, c],  w2 [b, d] or [b, d, k, k],  a * b = out,  c * d = in
+    W' = W + s * kron(w1, w2)          each factor whole, or a low-rank product w_a @ w_b
 
-Each number of w1 scales one tile of W's size / (a * c), and all tiles are the same w2. `factor` is the size of w1: a and c
-are the factor where it divides the layer, else the largest divisor up to it; -1 asks for the squarest split, which makes
-the smallest files. w2 is itself a low-rank product w2_a @ w2_b, unless `full_matrix` is set or the rank is not under half
-of its longer side; w1 is one with `decompose_both`. s is alpha / rank, and 1 where both are whole, as all readers have it.
-
-    w1_a [a, rank]   w1_b [rank, c]        w2_a [b, rank]   w2_b [rank, d] or [rank, d * k * k]
-
-It starts with w2 (or w2_b) at zero. The product is never built: input channels taken as a grid [c, d], the layer is w2 along
-d, then w1 along c, at a small part of the cost.
-
-Tucker cores in w2 are not offered: ComfyUI and Forge do not read them on most convolutions.
+s is alpha / rank, and 1 where both factors are whole. Tucker cores in w2 are read but never written: ComfyUI and Forge do not read them
+on most convolutions.
 """
 
 from __future__ import annotations
 
-import math
+from collections.abc import Mapping
+from typing import Any
 
-import torch
-import torch.nn.functional as F
-from torch import Tensor, nn
+from lorasmith.adapters.kinds.kind import Kind, Shapes
+from lorasmith.adapters.kinds.programs import PLAIN_LORA_ONLY, Form, refused
+from lorasmith.models.lora_naming import LOADS, drops, readings
 
-from lorasmith.adapters.kinds.kind import Call, Kind, LayerSettings, Tensors
-
-W1, W1A, W1B, W2, W2A, W2B = "lokr_w1", "lokr_w1_a", "lokr_w1_b", "lokr_w2", "lokr_w2_a", "lokr_w2_b"
-T2 = "lokr_t2"  # read, never written
+W1, W1A, W1B, W2, W2A, W2B, T2 = "lokr_w1", "lokr_w1_a", "lokr_w1_b", "lokr_w2", "lokr_w2_a", "lokr_w2_b", "lokr_t2"
 
 
-def split(size: int, factor: int) -> tuple[int, int]:
-    """`size` as a product of two, the smaller first; see above for what `factor` asks."""
-    if factor > 0 and size % factor == 0:
-        smaller, larger = sorted((factor, size // factor))
-        return smaller, larger
-    most = min(math.isqrt(size), factor if factor > 0 else size)
-    smaller = next(n for n in range(most, 0, -1) if size % n == 0)
-    return smaller, size // smaller
-
-
-def start(weight_shape: torch.Size, has_bias: bool, settings: LayerSettings, generator: torch.Generator) -> dict[str, Tensor]:
-    out, width, *kernel = weight_shape
-    (a, b), (c, d) = split(out, settings.factor), split(width, settings.factor)
-    rank = settings.rank
-    tensors: dict[str, Tensor] = {}
-    if settings.decompose_both and not settings.full_matrix and rank < max(a, c) / 2:
-        tensors |= {W1A: _drawn((a, rank), generator), W1B: _drawn((rank, c), generator)}
-    else:
-        tensors |= {W1: _drawn((a, c), generator)}
-    if settings.full_matrix or rank >= max(b, d) / 2:
-        return tensors | {W2: torch.zeros(b, d, *kernel)}
-    return tensors | {W2A: _drawn((b, rank), generator), W2B: torch.zeros(rank, d * math.prod(kernel))}
-
-
-def _drawn(shape: tuple[int, int], generator: torch.Generator) -> Tensor:
-    bound = 1 / math.sqrt(shape[1])
-    return torch.empty(shape).uniform_(-bound, bound, generator=generator)
-
-
-def starting_alpha(settings: LayerSettings, tensors: Tensors) -> float:
-    rank = rank_of(tensors)
-    return settings.alpha if rank is None or not settings.rs_lora else settings.alpha * math.sqrt(rank)
-
-
-def rank_of(tensors: Tensors) -> int | None:
-    """None where both factors are whole: the change is not scaled then."""
-    for name in (W2B, W1B):
-        if name in tensors:
-            return tensors[name].shape[0]
+def contradiction(values: Mapping[str, Any], given: frozenset[str]) -> str | None:
+    if values["full_matrix"]:
+        for field in ("decompose_both", "rank", "alpha", "conv_rank", "conv_alpha", "rs_lora", "rank_dropout"):
+            if field in given:
+                return f"network.{field} has no effect with network.full_matrix; remove one of them."
     return None
 
 
-def scale_of(tensors: Tensors, alpha: float) -> float:
-    rank = rank_of(tensors)
-    return 1.0 if rank is None else alpha / rank
+def rank(tensors: Shapes) -> int | None:
+    """None where both factors are whole: the change is not scaled then."""
+    return next((tensors[suffix].shape[0] for suffix in (W2B, W1B) if suffix in tensors), None)
 
 
-def factors(tensors: Tensors, kernel: torch.Size) -> tuple[Tensor, Tensor]:
-    """w1 [a, c] and w2 [b, d, *kernel], put together."""
-    w1 = tensors[W1] if W1 in tensors else tensors[W1A] @ tensors[W1B]
+def shape(tensors: Shapes) -> tuple[int, ...]:
+    first = tensors[W1].shape if W1 in tensors else (tensors[W1A].shape[0], tensors[W1B].shape[1])
     if W2 in tensors:
-        return w1, tensors[W2]
-    if T2 in tensors:
-        return w1, torch.einsum("pqyx,pb,qd->bdyx", tensors[T2], tensors[W2A], tensors[W2B])
-    w2 = tensors[W2A] @ tensors[W2B].flatten(1)
-    return w1, w2.view(w2.shape[0], -1, *kernel)
-
-
-def delta_weight(tensors: Tensors, alpha: float, weight: Tensor) -> Tensor:
-    w1, w2 = factors({name: value.float() for name, value in tensors.items()}, weight.shape[2:])
-    product = torch.kron(w1.view(*w1.shape, *(1 for _ in weight.shape[2:])), w2.contiguous())
-    return (scale_of(tensors, alpha) * product).view(weight.shape)
-
-
-def forward(tensors: Tensors, alpha: float, call: Call) -> Tensor:
-    return call.site.base(call.x) + call.strength * added(tensors, alpha, call)
-
-
-def added(tensors: Tensors, alpha: float, call: Call) -> Tensor:
-    x, site = call.x, call.site
-    w1, w2 = factors(tensors, site.module.weight.shape[2:])
-    w1, w2 = (scale_of(tensors, alpha) * w1).to(x.dtype), w2.to(x.dtype)
-    b = w2.shape[0]
-    first, rows = 0, site.rows
-    if site.fused:  # only the tiles that reach into this layer's rows
-        first = rows.start // b
-        w1 = w1[first : -(-rows.stop // b)]
-    (a, c), d = w1.shape, w2.shape[1]
-    if isinstance(site.module, nn.Linear):
-        tiles = F.linear(x.unflatten(-1, (c, d)), w2)  # [..., c, b]
-        y = F.linear(tiles.transpose(-1, -2), w1).transpose(-1, -2).flatten(-2)  # [..., a * b]
+        second = tuple(tensors[W2].shape)
+    elif T2 in tensors:
+        second = (tensors[W2A].shape[1], tensors[W2B].shape[1], *tensors[T2].shape[2:])
     else:
-        tiles = site.apply(x.unflatten(1, (c, d)).flatten(0, 1), w2)  # [batch * c, b, height, width]
-        height, width = tiles.shape[2:]
-        y = (w1 @ tiles.view(-1, c, b * height * width)).view(-1, a * b, height, width)
-    if not site.fused:
-        return y
-    axis = site.channel_axis % y.dim()
-    return y.narrow(axis, rows.start - first * b, rows.stop - rows.start)
+        second = (tensors[W2A].shape[0], tensors[W2B].shape[1])
+    return (first[0] * second[0], first[1] * second[1], *second[2:])
 
+
+PLAIN = Form("lokr", readings(LOADS, LOADS, LOADS, PLAIN_LORA_ONLY))
+TUCKER = Form(
+    "lokr in Tucker form",
+    readings(
+        LOADS,
+        refused("it stops at a Tucker core on most convolutions (view size is not compatible)"),
+        drops("it skips a Tucker core on most convolutions (view size is not compatible)"),
+        PLAIN_LORA_ONLY,
+    ),
+)
 
 KIND = Kind(
     name="lokr",
     title="LoKr",
-    options=frozenset({"rank", "alpha", "rs_lora", "dora", "factor", "full_matrix", "decompose_both", "rank_dropout", "module_dropout"}),
-    endings=frozenset({W1, W1A, W1B, W2, W2A, W2B, T2}),
-    start=start,
-    starting_alpha=starting_alpha,
-    delta_weight=delta_weight,
-    forward=forward,
-    added=added,
-    rank=rank_of,
-    degree=len,
-    ranked=(W2B, W1B),
+    settings=frozenset({"rank", "alpha", "rs_lora", "dora", "factor", "full_matrix", "decompose_both", "rank_dropout", "module_dropout"}),
+    loraplus=frozenset({W1, W1A, W1B}),  # as in sd-scripts
+    contradiction=contradiction,
+    suffixes=(W1, W1A, W1B, W2, W2A, W2B, T2),
+    complete=((frozenset({W1}), frozenset({W1A, W1B})), (frozenset({W2}), frozenset({W2A, W2B}))),
+    product=(W1, W1A, W1B, W2, W2A, W2B, T2),
+    rank=rank,
+    rank_first=(W2B, W1B),
+    shape=shape,
+    algo="lokr",
+    forms=(PLAIN, TUCKER),
+    form=lambda tensors, alpha: 1 if T2 in tensors else 0,
+    module=__name__,
 )

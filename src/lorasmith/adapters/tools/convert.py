@@ -1,25 +1,34 @@
 """A network written another way: as a LoRA, as its plain difference, in kohya's names or in those of diffusers.
 
 What is exact stays exact: names, LoRAs in Tucker form multiplied out, GLoRA on linear layers as a LoRA of twice the rank, anything
-as `diff`. What has no LoRA of its own - LoHa, LoKr, rotations, magnitudes (DoRA), differences - is approximated by the largest
-singular values of its change, and the error is told: ||lost|| / ||change||, 0 for nothing lost, 1 for all of it.
+as `diff`. What is not a LoRA - LoHa, LoKr, rotations, magnitudes (DoRA), differences - is approximated by the largest
+singular values of its change, and the error is reported: ||lost|| / ||change||, 0 for nothing lost, 1 for all of it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from lorasmith.adapters.base_weights import BaseWeights
+from lorasmith.adapters.delta import delta
 from lorasmith.adapters.files import names as keys
-from lorasmith.adapters.files.network import Layer
-from lorasmith.adapters.tools.delta import change, factors
-from lorasmith.adapters.tools.resize import layer_from_svd, lora_layer
-from lorasmith.errors import AdapterError
+from lorasmith.adapters.files.lora_file import save_lora
+from lorasmith.adapters.files.network import check_new_file, save_layers
+from lorasmith.adapters.kinds import full, lora, norm
+from lorasmith.adapters.kinds.kind import Kind
+from lorasmith.adapters.layer import Layer
+from lorasmith.adapters.tools.opened import open_lora
+from lorasmith.adapters.tools.resize import check_rank, layer_from_svd, lora_layer
+from lorasmith.errors import AdapterError, SettingsError
+
+FORMS = ("kohya", "lora", "diff", "diffusers")
+"""What a file can be converted to: kohya's names alone, plain LoRA, differences, or a plain LoRA in diffusers' names."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +36,7 @@ class Converted:
     """What became of one layer."""
 
     name: str
-    kind: str
+    kind: Kind
     """What it was."""
     rank: int | None
     """What it has now; None for a difference."""
@@ -39,24 +48,30 @@ def as_lora(layer: Layer, rank: int | None = None, weight: Tensor | None = None)
     """The layer as a plain LoRA: exactly where it is one, else of this rank.
 
     Raises:
-        AdapterError: it is none and no rank is given, it needs the base's weight, or it changes a bias or a normalisation.
+        AdapterError: it is not one and no rank is given, it needs the base's weight, or it changes a bias or a normalisation.
     """
-    if layer.kind == "norm" or "diff_b" in layer.tensors:
-        what = "a normalisation layer" if layer.kind == "norm" else "a bias"
-        raise AdapterError(f"The layer {layer.name} changes {what}, which no LoRA can hold: convert to diff, or leave the file as it is.")
-    if layer.kind == "lora" and not layer.dora and "lora_mid.weight" not in layer.tensors:
+    if layer.kind is norm.KIND or layer.delta_bias() is not None:
+        what = "a normalisation layer" if layer.kind is norm.KIND else "a bias"
+        raise AdapterError(
+            f"The layer {layer.name} changes {what}, which a LoRA cannot hold: convert to diff, or leave the file as it is.",
+            code="convert.not_lora",
+            layer=layer.name,
+        )
+    if _is_plain_lora(layer):
         return layer, Converted(layer.name, layer.kind, layer.rank, 0.0)
-    product = factors(layer, weight)
+    product = layer.factors(weight)
     if product is not None:
-        left, right, kernel = product
-        return lora_layer(layer.name, left, right, float(left.shape[1]), kernel), Converted(layer.name, layer.kind, left.shape[1], 0.0)
+        left, right, row = product
+        return lora_layer(layer.name, left, right, float(left.shape[1]), row), Converted(layer.name, layer.kind, left.shape[1], 0.0)
     if rank is None:
-        what = "has a magnitude (DoRA)" if layer.dora else f"is a {layer.kind}"
-        raise AdapterError(f"The layer {layer.name} {what} and no LoRA: give the rank of the LoRA that shall stand for it.")
-    if rank < 1:
-        raise AdapterError(f"A rank of {rank} was asked for: it must be 1 or more.")
-    whole = change(layer, weight).double()
-    if weight is None and whole.dim() == 2 and layer.kind in ("loha", "lokr"):
+        raise AdapterError(
+            f"The layer {layer.name} is a {layer.described} and not a LoRA: give the rank of the LoRA to replace it.",
+            code="convert.needs_rank",
+            layer=layer.name,
+        )
+    check_rank(rank)
+    whole = delta(layer, weight).double()
+    if weight is None and whole.dim() == 2 and layer.kind is not full.KIND:
         _check_not_a_wide_kernel(layer)
     u, s, vh = torch.linalg.svd(whole.flatten(1), full_matrices=False)
     rank = min(rank, len(s))
@@ -64,10 +79,18 @@ def as_lora(layer: Layer, rank: int | None = None, weight: Tensor | None = None)
     return layer_from_svd(layer.name, u, s, vh, rank, 1.0, tuple(whole.shape[1:])), Converted(layer.name, layer.kind, rank, error)
 
 
+def _is_plain_lora(layer: Layer) -> bool:
+    return layer.kind is lora.KIND and layer.dora_scale is None and lora.MID not in layer.tensors
+
+
 def _check_not_a_wide_kernel(layer: Layer) -> None:
     """Without the base, a convolution's flattened kernel cannot be told from a linear layer's inputs: only by its name."""
     if "_resnets_" in layer.name or layer.name.endswith(("_conv", "_op", "_in_layers_2", "_out_layers_3", "_conv_in", "_conv_out")):
-        raise AdapterError(f"The layer {layer.name} is a convolution whose kernel the file does not tell: give the base too.")
+        raise AdapterError(
+            f"The layer {layer.name} is a convolution whose kernel the file does not show: give the base too.",
+            code="adapter.needs_base",
+            layer=layer.name,
+        )
 
 
 def as_difference(layer: Layer, weight: Tensor | None = None) -> tuple[Layer, Converted]:
@@ -76,9 +99,10 @@ def as_difference(layer: Layer, weight: Tensor | None = None) -> tuple[Layer, Co
     Raises:
         AdapterError: it needs the base's weight.
     """
-    if layer.kind in ("norm", "full"):
+    if layer.kind in (norm.KIND, full.KIND):
         return layer, Converted(layer.name, layer.kind, None, 0.0)
-    return Layer(layer.name, "full", {"diff": change(layer, weight).float().contiguous()}), Converted(layer.name, layer.kind, None, 0.0)
+    whole = Layer(layer.name, full.KIND, {full.DIFF: delta(layer, weight).float().contiguous()})
+    return whole, Converted(layer.name, layer.kind, None, 0.0)
 
 
 def convert(
@@ -100,22 +124,63 @@ def diffusers_tensors(family: str, layers: Mapping[str, Layer], shape: Any = Non
     shares `down`.
 
     Raises:
-        AdapterError: a layer is no plain LoRA.
+        AdapterError: a layer is not a plain LoRA.
     """
     tensors: dict[str, Tensor] = {}
     for name, layer in layers.items():
-        if layer.kind != "lora" or layer.dora or "lora_mid.weight" in layer.tensors:
-            raise AdapterError(f"The layer {name} is no plain LoRA, which is all that diffusers reads: convert the file to LoRA first.")
+        if not _is_plain_lora(layer):
+            raise AdapterError(
+                f"The layer {name} is not a plain LoRA, which is all that diffusers reads: convert the file to LoRA first.",
+                code="convert.not_lora",
+                layer=name,
+            )
         part, paths = keys.layers_of(family, name, shape)
-        down, up = layer.tensors["lora_down.weight"], layer.tensors["lora_up.weight"]
-        scale = 1.0 if layer.alpha is None else layer.alpha / down.shape[0]
+        down, up = layer.tensors[lora.DOWN], layer.tensors[lora.UP]
+        scale = layer.alpha_value / down.shape[0]
         up = up if scale == 1 else (up.float() * scale).to(up.dtype)
         rows = up.shape[0]
         width = down.shape[1]
         sizes = [rows] if len(paths) == 1 else [width] * 3 + ([rows - 3 * width] if len(paths) == 4 else [])
-        if name.endswith("final_layer_adaLN_modulation_1"):
+        if keys.place(family, part, paths[0], shape).halves_swapped:
             up = torch.cat(up.chunk(2)[::-1])
         for path, own in zip(paths, up.split(sizes), strict=True):
             tensors[f"{part}.{path}.lora_A.weight"] = down
             tensors[f"{part}.{path}.lora_B.weight"] = own.contiguous()
     return tensors
+
+
+def convert_file(
+    file: str | Path,
+    out: str | Path,
+    to: str = "kohya",
+    rank: int | None = None,
+    base: BaseWeights | None = None,
+    family: str | None = None,
+    precision: str | None = None,
+    overwrite: bool = False,
+) -> tuple[list[Converted], tuple[str, ...]]:
+    """Write a network file another way, as a new file; what became of each layer, and notes on how the file was read.
+
+    `to` is one of FORMS; `rank` is that of the LoRA for layers that are not one.
+
+    Raises:
+        SettingsError: there is no such form.
+        AdapterError: see `open_lora`, `as_lora` and `as_difference`.
+        InputError: the new file exists already, or is not called .safetensors.
+    """
+    if to not in FORMS:
+        raise SettingsError(f"A LoRA cannot be written as '{to}': choose {', '.join(FORMS)}.", code="convert.form")
+    out = Path(out)
+    check_new_file(out, overwrite)
+    opened = open_lora(file, family, base)
+    assert opened.family is not None
+    layers, reports = opened.layers, [Converted(name, layer.kind, layer.rank, 0.0) for name, layer in opened.layers.items()]
+    if to != "kohya":
+        layers, reports = convert(layers, "diff" if to == "diff" else "lora", rank, base)
+    dtype = opened.file.dtype(precision)
+    if to == "diffusers":
+        tensors = diffusers_tensors(opened.family, layers, base.shape if base else None)
+        save_lora(out, tensors, {"format": "pt"} | opened.file.metadata, dtype)
+    else:
+        save_layers(out, layers, opened.family, opened.file.metadata, dtype)
+    return reports, opened.notes

@@ -14,14 +14,35 @@ The ratio is on the change and on nothing else. (Tools that scale both factors g
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 
 from lorasmith.adapters.base_weights import BaseWeights
-from lorasmith.adapters.files.network import Layer
-from lorasmith.adapters.tools.delta import change, factors
-from lorasmith.adapters.tools.resize import SMALLEST, layer_from_svd, lora_layer, product_svd
+from lorasmith.adapters.delta import delta
+from lorasmith.adapters.files.network import check_new_file, save_layers
+from lorasmith.adapters.kinds import full, norm
+from lorasmith.adapters.kinds.formulas.formulas import Factors
+from lorasmith.adapters.layer import Layer
+from lorasmith.adapters.tools.opened import open_any_lora
+from lorasmith.adapters.tools.resize import SMALLEST, check_rank, layer_from_svd, lora_layer, product_svd
 from lorasmith.errors import AdapterError
+
+Weighted = tuple[Layer, float]
+"""A layer and its ratio."""
+
+
+@dataclass(frozen=True)
+class Ranks:
+    """What to approximate by: the rank, and that of kernels wider than 1x1. None: not at all."""
+
+    rank: int | None = None
+    conv_rank: int | None = None
+
+    def of(self, row: tuple[int, ...]) -> int | None:
+        """The rank of a layer with rows of this shape ([in] or [in, height, width])."""
+        return self.conv_rank or self.rank if row[1:] not in ((), (1, 1)) else self.rank
 
 
 def merge(
@@ -38,63 +59,107 @@ def merge(
         AdapterError: layers that do not fit each other, or that need the base where it is not given; a rank under 1.
     """
     if not networks:
-        raise AdapterError("No LoRA to merge was given: give two or more files.")
-    if min(rank or 1, conv_rank or 1) < 1:
-        raise AdapterError(f"A rank of {min(rank or 1, conv_rank or 1)} was asked for: it must be 1 or more.")
+        raise AdapterError("No LoRA to merge was given: give two or more files.", code="merge.nothing")
+    for each in (rank, conv_rank):
+        check_rank(1 if each is None else each)
     names = dict.fromkeys(name for layers, _ in networks for name in layers)
-    return {
-        name: _merge_layer(name, [(layers[name], ratio) for layers, ratio in networks if name in layers], rank, conv_rank, base)
-        for name in names
-    }
+    ranks = Ranks(rank, conv_rank)
+    return {name: _merge_layer([(layers[name], ratio) for layers, ratio in networks if name in layers], ranks, base) for name in names}
 
 
-def _merge_layer(name: str, layers: list[tuple[Layer, float]], rank: int | None, conv_rank: int | None, base: BaseWeights | None) -> Layer:
-    if all(layer.kind == "norm" for layer, _ in layers):
-        ends = ("w_norm", "b_norm")
-        return Layer(name, "norm", {end: sum_of([ratio * layer.tensors[end].float() for layer, ratio in layers]) for end in ends})
-    weight = base.weight(name) if base else None
-    products = [factors(layer, weight) for layer, _ in layers]
-    if all(product is not None for product in products):
-        found = [product for product in products if product is not None]
-        kernels = {(left.shape[0], *kernel) for left, _, kernel in found}
-        if len(kernels) > 1:
-            raise AdapterError(
-                f"The files' layers {name} are for weights of other shapes, {sorted(kernels)}: they are for different bases."
-            )
-        left = torch.cat([ratio * left for (left, _, _), (_, ratio) in zip(found, layers, strict=True)], dim=1)
-        right = torch.cat([right for _, right, _ in found])
-        kernel = found[0][2]
-        wanted = _rank_for(kernel, rank, conv_rank)
-        if wanted is None:
-            return lora_layer(name, left, right, float(left.shape[1]), kernel)
-        return _approximate(name, *product_svd(left, right), wanted, kernel)
-    dense = [ratio * change(layer, weight).double() for layer, ratio in layers]
-    if len({tuple(each.shape) for each in dense}) > 1:
-        raise AdapterError(
-            f"The files' layers {name} are for weights of other shapes: they are for different bases, or a base must be given."
+def _merge_layer(layers: list[Weighted], ranks: Ranks, base: BaseWeights | None) -> Layer:
+    name = layers[0][0].name
+    if all(layer.kind is norm.KIND for layer, _ in layers):
+        return Layer(
+            name,
+            norm.KIND,
+            {suffix: _sum([ratio * layer.tensors[suffix].float() for layer, ratio in layers]) for suffix in (norm.W, norm.B)},
         )
-    total = sum_of(dense)
-    wanted = _rank_for(tuple(total.shape[1:]), rank, conv_rank)
-    if wanted is None:
-        tensors = {"diff": total.float()}
-        biases = [ratio * layer.tensors["diff_b"].float() for layer, ratio in layers if "diff_b" in layer.tensors]
-        return Layer(name, "full", tensors | ({"diff_b": sum_of(biases)} if biases else {}))
-    if any("diff_b" in layer.tensors for layer, _ in layers):
-        raise AdapterError(f"The layer {name} has a change of its bias, which no LoRA can hold: merge without a rank.")
+    weight = base.weight(name) if base else None
+    products = [(product, ratio) for layer, ratio in layers if (product := layer.factors(weight)) is not None]
+    if len(products) == len(layers):
+        return _merge_products(name, products, ranks)
+    return _merge_deltas(name, layers, weight, ranks)
+
+
+def _merge_products(name: str, products: list[tuple[Factors, float]], ranks: Ranks) -> Layer:
+    """Low-rank changes: their factors side by side, and approximated where a rank is given."""
+    shapes = {(left.shape[0], *row) for (left, _, row), _ in products}
+    if len(shapes) > 1:
+        raise AdapterError(
+            f"The files' layers {name} are for weights of different shapes, {sorted(shapes)}: they are for different bases.",
+            code="merge.misfit",
+        )
+    left = torch.cat([ratio * left for (left, _, _), ratio in products], dim=1)
+    right = torch.cat([right for (_, right, _), _ in products])
+    row = products[0][0][2]
+    rank = ranks.of(row)
+    if rank is None:
+        return lora_layer(name, left, right, float(left.shape[1]), row)
+    return _approximate(name, *product_svd(left, right), rank, row)
+
+
+def _merge_deltas(name: str, layers: list[Weighted], weight: torch.Tensor | None, ranks: Ranks) -> Layer:
+    """Changes as whole matrices: their sum, and approximated where a rank is given."""
+    deltas = [ratio * delta(layer, weight).double() for layer, ratio in layers]
+    if len({tuple(each.shape) for each in deltas}) > 1:
+        raise AdapterError(
+            f"The files' layers {name} are for weights of different shapes: they are for different bases, or a base must be given.",
+            code="merge.misfit",
+        )
+    total = _sum(deltas)
+    biases = [ratio * bias for layer, ratio in layers if (bias := layer.delta_bias()) is not None]
+    rank = ranks.of(tuple(total.shape[1:]))
+    if rank is None:
+        return Layer(name, full.KIND, {full.DIFF: total.float()} | ({full.DIFF_B: _sum(biases)} if biases else {}))
+    if biases:
+        raise AdapterError(f"The layer {name} has a change of its bias, which a LoRA cannot hold: merge without a rank.", code="merge.bias")
     u, s, vh = torch.linalg.svd(total.flatten(1), full_matrices=False)
-    return _approximate(name, u, s, vh, wanted, tuple(total.shape[1:]))
+    return _approximate(name, u, s, vh, rank, tuple(total.shape[1:]))
 
 
-def sum_of(tensors: Sequence[torch.Tensor]) -> torch.Tensor:
-    """The sum of tensors of one shape."""
+def _sum(tensors: Sequence[torch.Tensor]) -> torch.Tensor:
     return torch.stack(list(tensors)).sum(0)
 
 
-def _rank_for(kernel: tuple[int, ...], rank: int | None, conv_rank: int | None) -> int | None:
-    return conv_rank or rank if kernel[1:] not in ((), (1, 1)) else rank
-
-
-def _approximate(name: str, u: torch.Tensor, s: torch.Tensor, vh: torch.Tensor, rank: int, kernel: tuple[int, ...]) -> Layer:
+def _approximate(name: str, u: torch.Tensor, s: torch.Tensor, vh: torch.Tensor, rank: int, row: tuple[int, ...]) -> Layer:
     # No more ranks than input or output channels: kohya's limit, also where a kernel would allow for more.
-    rank = min(rank, u.shape[0], kernel[0]) if s[0] > SMALLEST else 1
-    return layer_from_svd(name, u, s, vh, rank, 1.0, kernel)
+    rank = min(rank, u.shape[0], row[0]) if s[0] > SMALLEST else 1
+    return layer_from_svd(name, u, s, vh, rank, 1.0, row)
+
+
+def merge_files(
+    files: Sequence[tuple[str | Path, float]],
+    out: str | Path,
+    rank: int | None = None,
+    conv_rank: int | None = None,
+    base: BaseWeights | None = None,
+    family: str | None = None,
+    precision: str | None = None,
+    overwrite: bool = False,
+) -> dict[str, Layer]:
+    """Write one LoRA file that does what several do together, each at its ratio; its layers. See `merge`.
+
+    Raises:
+        AdapterError: the files are for different families, or see `open_any_lora` and `merge`.
+        InputError: the new file exists already, or is not called .safetensors.
+    """
+    out = Path(out)
+    check_new_file(out, overwrite)
+    opened = [(open_any_lora(path, family, base), ratio) for path, ratio in files]
+    families = {lora.family for lora, _ in opened if lora.family}
+    if len(families) > 1:
+        raise AdapterError(
+            f"The files are for different families ({', '.join(sorted(families))}): only LoRAs of one family can be merged.",
+            code="merge.families",
+        )
+    layers = merge([(lora.layers, ratio) for lora, ratio in opened], rank, conv_rank, base)
+    first = opened[0][0].file
+    metadata = {key: value for key, value in first.metadata.items() if key in ("ss_base_model_version", "ss_v2", "modelspec.architecture")}
+    metadata |= {
+        "modelspec.merged_from": ", ".join(f"{lora.path.name}:{ratio:g}" for lora, ratio in opened),
+        "modelspec.title": out.stem,
+        "ss_output_name": out.stem,
+    }
+    save_layers(out, layers, next(iter(families), None), metadata, first.dtype(precision))
+    return layers

@@ -17,15 +17,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from lorasmith.adapters.files.network import Layer
+from lorasmith.adapters.files.network import check_new_file, save_layers
+from lorasmith.adapters.kinds import lora
+from lorasmith.adapters.kinds.formulas import lora as lora_formulas
+from lorasmith.adapters.kinds.formulas.formulas import Factors
+from lorasmith.adapters.layer import Layer
+from lorasmith.adapters.tools.opened import open_any_lora
 from lorasmith.errors import AdapterError
+from lorasmith.registry import nearest
 
 SMALLEST = 1e-6
-"""A largest singular value of no more than this is nothing: the layer gets rank 1."""
+"""A largest singular value of no more than this is negligible: the layer gets rank 1."""
 
 
 def by_ratio(values: Tensor, ratio: float) -> int:
@@ -54,13 +61,13 @@ def dynamic_index(values: Tensor, method: str, target: float) -> int:
 
 
 def dynamic_rank(values: Tensor, method: str, target: float, most: int) -> int:
-    """The rank that falling singular values need, at most `most`; 1 where they are all nothing.
+    """The rank that falling singular values need, at most `most`; 1 where they are all negligible.
 
     Raises:
         AdapterError: an unknown method, or a target out of its range.
     """
     if method not in METHODS:
-        raise AdapterError(f"There is no way to choose ranks called '{method}': choose one of {', '.join(METHODS)}.")
+        raise AdapterError(f"There is no way to choose ranks called '{method}'; {nearest(method, METHODS)}.", code="resize.method")
     if method == "sv_ratio" and not target >= 1:
         raise AdapterError(f"sv_ratio {target:g} is out of range: the largest singular value over the smallest kept is 1 or more.")
     if method != "sv_ratio" and not 0 < target <= 1:
@@ -72,7 +79,7 @@ def dynamic_rank(values: Tensor, method: str, target: float, most: int) -> int:
 
 @dataclass(frozen=True)
 class Resized:
-    """What became of one layer: ranks before and after, and how much of the change was kept (nan where there was none)."""
+    """What became of one layer: ranks before and after, and how much of the change was kept (nan where there was no change)."""
 
     name: str
     old_rank: int
@@ -99,14 +106,16 @@ def resize_layer(layer: Layer, rank: int, method: str | None = None, target: flo
     Raises:
         AdapterError: a layer of another kind or with a magnitude (DoRA), or one with numbers that are not finite.
     """
-    if rank < 1:
-        raise AdapterError(f"A rank of {rank} was asked for: it must be 1 or more.")
-    if layer.kind != "lora" or layer.dora:
-        what = "has a magnitude (DoRA)" if layer.kind == "lora" else f"is a {layer.kind}"
-        raise AdapterError(f"The layer {layer.name} {what}, which has no ranks to choose from: convert the file to LoRA first.")
+    check_rank(rank)
+    if layer.kind is not lora.KIND or layer.dora_scale is not None:
+        raise AdapterError(
+            f"The layer {layer.name} is a {layer.described}, which has no ranks to choose from: convert the file to LoRA first.",
+            code="resize.not_lora",
+            layer=layer.name,
+        )
     left, right, kernel = lora_factors(layer)
     old_rank = left.shape[1]
-    scale = 1.0 if layer.alpha is None else layer.alpha / old_rank
+    scale = layer.alpha_value / old_rank
     u, s, vh = product_svd(left, right)
     full = min(left.shape[0], right.shape[1])
     values = torch.cat([s, s.new_zeros(max(0, full - len(s)))])
@@ -124,23 +133,25 @@ def resize_layer(layer: Layer, rank: int, method: str | None = None, target: flo
     return layer_from_svd(layer.name, u, s, vh, new_rank, scale, kernel), report
 
 
-def lora_factors(layer: Layer) -> tuple[Tensor, Tensor, tuple[int, ...]]:
-    """`left` [out, rank] and `right` [rank, in x kernel] of a LoRA layer in fp64, without its scale, and the shape of its input.
+def check_rank(rank: int) -> None:
+    """Raises AdapterError for a rank that no LoRA can have."""
+    if rank < 1:
+        raise AdapterError(f"The rank {rank} is out of range: it must be 1 or more.", code="lora.rank", rank=rank)
+
+
+def lora_factors(layer: Layer) -> Factors:
+    """`left` [out, rank] and `right` [rank, in x kernel] of a LoRA layer in fp64, without its scale, and the shape of one row.
 
     A LoCon in Tucker form (`lora_mid`) is multiplied out on the input's side, which is exact.
 
     Raises:
         AdapterError: numbers in it are not finite, or shapes do not go together.
     """
-    up, down = (layer.tensors[f"lora_{side}.weight"].double() for side in ("up", "down"))
-    mid = layer.tensors.get("lora_mid.weight")
-    if mid is not None:
-        down = torch.einsum("mnhw,ni->mihw", mid.double(), down.flatten(1))
-    if not (up.isfinite().all() and down.isfinite().all()):
-        raise AdapterError(f"The layer {layer.name} has numbers that are not finite: the training went wrong, or the file is damaged.")
-    if up.flatten(1).shape[1] != down.shape[0]:
-        raise AdapterError(f"The layer {layer.name} has a lora_up of rank {up.flatten(1).shape[1]} and a lora_down of {down.shape[0]}.")
-    return up.flatten(1), down.flatten(1), tuple(down.shape[1:])
+    layer.check_finite()
+    try:
+        return lora_formulas.unscaled_factors(layer.tensors)
+    except AdapterError as error:
+        raise layer.refusal(str(error)) from None
 
 
 def layer_from_svd(name: str, u: Tensor, s: Tensor, vh: Tensor, rank: int, scale: float, kernel: tuple[int, ...]) -> Layer:
@@ -156,7 +167,7 @@ def lora_layer(name: str, left: Tensor, right: Tensor, alpha: float, kernel: tup
     """A LoRA layer in fp32 from its factors [out, rank] and [rank, in x kernel]; `kernel` is [in] or [in, height, width]."""
     up = left.float().reshape(*left.shape, *(1 for _ in kernel[1:]))
     down = right.float().reshape(right.shape[0], *kernel)
-    return Layer(name, "lora", {"lora_down.weight": down.contiguous(), "lora_up.weight": up.contiguous()}, alpha)
+    return Layer(name, lora.KIND, {lora.DOWN: down.contiguous(), lora.UP: up.contiguous()}, alpha)
 
 
 def resize(
@@ -169,7 +180,31 @@ def resize(
     """
     new, reports = {}, []
     for name, layer in layers.items():
-        conv = "lora_down.weight" in layer.tensors and layer.tensors["lora_down.weight"].dim() == 4
-        new[name], report = resize_layer(layer, conv_rank if conv and conv_rank else rank, method, target)
+        convolution = lora.DOWN in layer.tensors and layer.tensors[lora.DOWN].dim() == 4
+        new[name], report = resize_layer(layer, conv_rank if convolution and conv_rank else rank, method, target)
         reports.append(report)
     return new, reports
+
+
+def resize_file(
+    file: str | Path,
+    out: str | Path,
+    rank: int,
+    conv_rank: int | None = None,
+    method: str | None = None,
+    target: float = 0.9,
+    precision: str | None = None,
+    overwrite: bool = False,
+) -> list[Resized]:
+    """Write a LoRA file in other ranks as a new file; what each layer kept.
+
+    Raises:
+        AdapterError: see `open_any_lora` and `resize_layer`.
+        InputError: the new file exists already, or is not called .safetensors.
+    """
+    out = Path(out)
+    check_new_file(out, overwrite)
+    opened = open_any_lora(file)
+    layers, reports = resize(opened.layers, rank, conv_rank, method, target)
+    save_layers(out, layers, opened.family, opened.file.metadata, opened.file.dtype(precision))
+    return reports

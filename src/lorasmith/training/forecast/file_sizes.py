@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from lorasmith.adapters.state import adapter_tensors
+from lorasmith.adapters.attach import adapter_tensors
 from lorasmith.training.forecast.forecast import FileSizes
 from lorasmith.training.forecast.memory import optimizer_bytes
 from lorasmith.training.forecast.rehearsal import Rehearsal

@@ -107,15 +107,10 @@ def attach_blank(base: Base, settings: Settings) -> dict[str, AttachedAdapter]:
     """The run's networks on a blank base, by part, in the shapes that they will have."""
     parts = {part: module for part, module in base.parts.items() if settings.lr_of(part, base.family) > 0}
     with torch.device("meta"):
-        adapters = {
+        return {
             part: attach_network(parts[part], chosen.targets, chosen.settings, settings.training.seed)
             for part, chosen in select_network(base.family, parts, settings.network).items()
         }
-    for adapter in adapters.values():
-        for layer in adapter.layers().values():
-            for name, _ in list(layer.named_buffers()):  # a flag that is read while computing: which side (IA)^3 scales
-                layer.register_buffer(name, torch.tensor(layer.settings.on_input))
-    return adapters
 
 
 # -- what is rehearsed ------------------------------------------------------------------------------------------------

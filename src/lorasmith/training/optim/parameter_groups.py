@@ -4,7 +4,8 @@ Each part of the base has a rate of its own. Within a part two things divide it 
 
     rules with `lr` in network.layers     the layers that a pattern names learn so many times as fast: block learning rates
     LoRA+ (Hayou et al. 2024,             B, the matrix on the output side that starts at zero, learns so many times as fast as A;
-    https://arxiv.org/abs/2402.12354)     with equal rates B is the one that holds a wide layer back
+    https://arxiv.org/abs/2402.12354)     with equal rates B is the one that holds a wide layer back. Each kind of network says
+                                          which of its tensors that is (`Kind.loraplus`)
 
 A group is named by what is in it, "unet", "unet up", "unet IN04", "unet IN04 up", and so are the rates in the events. The schedule
 moves all groups by the same factor.
@@ -20,15 +21,6 @@ if TYPE_CHECKING:
     import torch
 
     from lorasmith.adapters.attach import AttachedAdapter
-
-# Network kind -> B: what LoRA+ trains faster. The papers do not say which tensors of LoHa and LoKr that would be: these are sd-scripts'
-# choices, for LoHa named by what its choice is there, the factor that starts at zero. For the other kinds nobody has one.
-FASTER: dict[str, frozenset[str]] = {
-    "lora": frozenset({"lora_up.weight"}),
-    "dylora": frozenset({"lora_up.weight"}),
-    "loha": frozenset({"hada_w1_a"}),
-    "lokr": frozenset({"lokr_w1", "lokr_w1_a", "lokr_w1_b"}),
-}
 
 
 @dataclass(frozen=True)
@@ -58,20 +50,16 @@ class ParameterGroup:
 
 def make_groups(parts: Mapping[str, PartRates], patterns: Sequence[str] = ()) -> list[ParameterGroup]:
     """All trained tensors of the parts, each in one group; `patterns` are those of rules with a rate, in the order of the groups."""
-    import torch
-
     order = [_words(pattern, up) for pattern in ("", *dict.fromkeys(patterns)) for up in ("", "up")]
     groups: dict[str, ParameterGroup] = {}
     for part, rates in parts.items():
         found: list[tuple[str, float, str, torch.nn.Parameter]] = []
         for layer_name, layer in rates.adapter.layers().items():
             pattern, factor = rates.layers.get(layer_name, ("", 1.0))
-            tensors = layer.tensors() if layer.dora_lengths is None else {**layer.tensors(), "dora_scale": layer.dora_lengths}
-            for ending, tensor in tensors.items():
-                if isinstance(tensor, torch.nn.Parameter):
-                    faster = rates.loraplus_ratio != 1 and ending in FASTER.get(layer.kind.name, ())
-                    lr = rates.lr * factor * (rates.loraplus_ratio if faster else 1.0)
-                    found.append((_words(pattern, "up" if faster else ""), lr, f"{layer_name}.{ending}", tensor))
+            for suffix, tensor in layer.trained_tensors().items():
+                faster = rates.loraplus_ratio != 1 and suffix in layer.kind.loraplus
+                lr = rates.lr * factor * (rates.loraplus_ratio if faster else 1.0)
+                found.append((_words(pattern, "up" if faster else ""), lr, f"{layer_name}.{suffix}", tensor))
         for words, lr, tensor_name, parameter in sorted(found, key=lambda each: order.index(each[0])):  # sorted keeps layers in order
             name = _words(part, words)
             groups.setdefault(name, ParameterGroup(name, lr)).parameters[tensor_name] = parameter

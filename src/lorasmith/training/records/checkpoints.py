@@ -7,8 +7,8 @@ from pathlib import Path
 
 import torch
 
+from lorasmith.adapters.attach import adapter_tensors
 from lorasmith.adapters.files.lora_file import save_lora
-from lorasmith.adapters.state import adapter_tensors
 from lorasmith.training.learner.learner import Learner
 
 DTYPES = {"no": torch.float32, "bf16": torch.bfloat16, "fp32": torch.float32, "fp16": torch.float16}

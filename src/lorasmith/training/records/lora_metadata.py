@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from lorasmith.adapters.attach import AttachedAdapter
-from lorasmith.adapters.files.lora_file import TrainingFacts, base_model_version, kohya_metadata, network_module
+from lorasmith.adapters.files.metadata import TrainingFacts, base_model_version, kohya_metadata, network_module
+from lorasmith.adapters.kinds import KINDS
 from lorasmith.captions.caption import split_tags
 from lorasmith.datasets.training_set import TrainingSet
 from lorasmith.models.base import Base
@@ -36,7 +37,7 @@ def lora_metadata(
         base_model_version=base_model_version(base.family, base.diffusion.prediction_type),
         network_dim=rank,
         network_alpha=alpha,
-        network_module=network_module(settings.network.kind, base.family),
+        network_module=network_module(KINDS[settings.network.kind], base.family),
         network_args=_network_args(settings),
         resolution=settings.buckets.size,
         learning_rate=optimizer.learning_rate,
@@ -105,7 +106,8 @@ def _network_args(settings: Settings) -> dict[str, object]:
         for name, value in given.items()
         if name not in ("kind", "rank", "alpha", "train_unet", "train_text_encoder", "layers", "weights", "dim_from_weights")
     }
-    return ({"algo": network.kind} if network.kind not in ("lora", "dylora") else {}) | chosen
+    algo = KINDS[network.kind].algo
+    return ({} if algo is None else {"algo": algo}) | chosen
 
 
 def _options(settings: Settings, base: Base) -> dict[str, object]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from lorasmith.adapters.kinds import KINDS
 from lorasmith.adapters.settings import check_network
 from lorasmith.captions.variants import check_variants
 from lorasmith.datasets.settings import CaptionSettings, check_datasets
@@ -17,7 +18,6 @@ from lorasmith.training.objective.flow_settings import FlowSettings
 from lorasmith.training.objective.loss_settings import check_loss, check_loss_fits
 from lorasmith.training.objective.noise_settings import check_noise, check_noise_fits
 from lorasmith.training.optim.optimizers import optimizer_of
-from lorasmith.training.optim.parameter_groups import FASTER
 from lorasmith.training.optim.schedule_settings import check_schedule
 from lorasmith.training.optim.schedules import SCHEDULES
 from lorasmith.training.settings.sections import SampleSettings
@@ -158,10 +158,11 @@ def check_rates(settings: Settings) -> None:
         for name in ("loraplus_lr_ratio", "loraplus_unet_lr_ratio", "loraplus_text_encoder_lr_ratio")
         if getattr(optimizer, name) is not None
     }
-    if given and not network.kinds & FASTER.keys():
+    with_b = [name for name, kind in KINDS.items() if kind.loraplus]
+    if given and not network.kinds & set(with_b):
         raise _no_effect(
             f"optimizer.{next(iter(given))}",
-            f"on network.kind {network.kind!r}, which has no matrix B. Remove it, or use {', '.join(FASTER)}.",
+            f"on network.kind {network.kind!r}, which has no matrix B. Remove it, or use {', '.join(with_b)}.",
         )
     parts = {"unet": settings.lr_of("unet") > 0, "text_encoder": settings.lr_of("text_encoder") > 0}
     for part, trains in parts.items():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from lorasmith.adapters.settings import TAKES
+from lorasmith.adapters.kinds import KINDS
 from lorasmith.findings import Evidence, Fix, SettingChange
 from lorasmith.training.planning.lints.registry import Findings, lint, set_to, warning
 from lorasmith.training.planning.lints.run_facts import DENOISER, RunFacts
@@ -67,7 +67,7 @@ def low_rank_for_several(run: RunFacts) -> Findings:
 @lint
 def alpha_over_rank(run: RunFacts) -> Findings:
     network = run.settings.network
-    if network.kind in TAKES["alpha"] and network.alpha_value > network.rank:
+    if "alpha" in KINDS[network.kind].settings and network.alpha_value > network.rank:
         half = network.rank / 2
         yield warning(
             f"network.alpha {network.alpha_value:g} is over network.rank {network.rank}.",
@@ -83,7 +83,7 @@ def alpha_over_rank(run: RunFacts) -> Findings:
 @lint
 def alpha_far_under_rank(run: RunFacts) -> Findings:
     network = run.settings.network
-    takes = network.kind in TAKES["alpha"] and not network.rs_lora
+    takes = "alpha" in KINDS[network.kind].settings and not network.rs_lora
     if takes and not run.optimizer.learning_rate_free and network.alpha_value < network.rank / 16:
         yield warning(
             f"network.alpha {network.alpha_value:g} is 1/{network.rank / network.alpha_value:.0f} of network.rank {network.rank}.",

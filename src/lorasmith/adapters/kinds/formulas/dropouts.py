@@ -1,7 +1,7 @@
-"""What is left out at random while a network trains, so that it leans on no single part of itself.
+"""What is left out at random while a network trains, so that it relies on no single part of itself.
 
     dropout          each number of a layer's projection into the ranks on its own (LoRA, GLoRA)
-    rank_dropout     whole ranks: for each sample where the layer is walked as a detour (LoRA, GLoRA), else for the step
+    rank_dropout     whole ranks: for each sample where the layer is computed as a detour (LoRA, GLoRA), else for the step
     module_dropout   whole layers, for the step: the base alone acts there
     DyLoRA           all ranks from a drawn one on, for the step
 
@@ -14,11 +14,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from random import Random
 
 import torch
 from torch import Tensor
 
-from lorasmith.adapters.kinds.kind import LayerSettings
+from lorasmith.adapters.kinds.layer_settings import LayerSettings
 from lorasmith.draws import generator_for, rng_for
 
 
@@ -60,10 +61,9 @@ class Draws:
         shape = torch.Size([tensor.shape[0], *(1 for _ in tensor.shape[1:])])
         return self._keep("rank dropout", settings.rank_dropout, shape).to(tensor.device)
 
-    def cut_rank(self, settings: LayerSettings, rank: int) -> int:
-        """DyLoRA: how many ranks act."""
-        steps = -(-rank // settings.rank_step)
-        return min(rank, settings.rank_step * rng_for("dylora rank", self.seed, self.step, self.name).randint(1, steps))
+    def rng(self, what: str) -> Random:
+        """A generator of plain numbers for another draw of this layer in this step."""
+        return rng_for(what, self.seed, self.step, self.name)
 
     def _keep(self, what: str, probability: float, shape: torch.Size) -> Tensor:
         keep = 1 - probability

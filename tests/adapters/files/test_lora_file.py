@@ -11,14 +11,10 @@ import safetensors.torch
 import torch
 from torch import nn
 
-from lorasmith.adapters.attach import attach
-from lorasmith.adapters.files.lora_file import (
-    TrainingFacts,
-    kohya_metadata,
-    load_lora,
-    save_lora,
-)
-from lorasmith.adapters.state import adapter_tensors, load_into
+from lorasmith.adapters.attach import adapter_tensors, attach, attach_layers
+from lorasmith.adapters.files.lora_file import load_tensors, save_lora
+from lorasmith.adapters.files.metadata import TrainingFacts, kohya_metadata
+from lorasmith.adapters.layer import read_layers
 from lorasmith.errors import AdapterError
 
 REFERENCE = Path(__file__).resolve().parents[4] / "shared" / "reference"
@@ -65,9 +61,19 @@ FACTS = TrainingFacts(
 )
 
 
-def toy_adapter(rank=2, alpha=1.0, features=4, seed=1, names=("lora_unet_a", "lora_unet_b")):
-    model = nn.Sequential(nn.Linear(features, 6), nn.Linear(6, 3))
-    return attach(model, {"0": names[0], "1": names[1]}, rank=rank, alpha=alpha, seed=seed)
+NAMES = ("lora_unet_a", "lora_unet_b")
+
+
+def toy_model(features=4):
+    return nn.Sequential(nn.Linear(features, 6), nn.Linear(6, 3))
+
+
+def toy_adapter(rank=2, alpha=1.0, features=4, seed=1, names=NAMES):
+    return attach(toy_model(features), {"0": names[0], "1": names[1]}, rank=rank, alpha=alpha, seed=seed)
+
+
+def from_file(tensors, features=4, names=NAMES):
+    return attach_layers(toy_model(features), {"0": names[0], "1": names[1]}, read_layers(tensors))
 
 
 @pytest.fixture
@@ -87,12 +93,11 @@ def saved(tmp_path):
 
 def test_a_file_comes_back_as_it_was_written(saved):
     path, adapter = saved
-    file = load_lora(path)
+    file = load_tensors(path)
     assert sorted(file.tensors) == [f"lora_unet_{x}.{end}" for x in "ab" for end in ("alpha", "lora_down.weight", "lora_up.weight")]
     assert file.tensors["lora_unet_a.alpha"].shape == ()
     assert file.tensors["lora_unet_a.alpha"].item() == 1.0
-    other = toy_adapter(seed=7, alpha=2.0)
-    load_into(other, file)
+    other = from_file(file.tensors)
     assert all(torch.equal(value, adapter.state_dict()[key]) for key, value in other.state_dict().items())
     assert other.layers()["lora_unet_a"].alpha == 1.0
     assert file.metadata.items() >= kohya_metadata(FACTS).items()
@@ -110,17 +115,16 @@ def test_a_file_in_half_precision_is_a_rounded_copy_that_others_can_read(saved, 
 def test_two_adapters_share_a_file_unless_a_name_occurs_in_both(tmp_path):
     unet, encoder = toy_adapter(), toy_adapter(names=("lora_te_a", "lora_te_b"))
     save_lora(tmp_path / "both.safetensors", adapter_tensors(unet, encoder), {}, torch.float32)
-    load_into([toy_adapter(), toy_adapter(names=("lora_te_a", "lora_te_b"))], load_lora(tmp_path / "both.safetensors"))
+    assert list(read_layers(load_tensors(tmp_path / "both.safetensors").tensors)) == ["lora_te_a", "lora_te_b", *NAMES]
     with pytest.raises(AdapterError, match="both have a layer lora_unet_a"):
         adapter_tensors(unet, toy_adapter())
 
 
 def test_a_missing_alpha_means_the_rank(saved):
     path, _ = saved
-    file = load_lora(path)
+    file = load_tensors(path)
     del file.tensors["lora_unet_a.alpha"]
-    adapter = toy_adapter(alpha=9.0)
-    load_into(adapter, file)
+    adapter = from_file(file.tensors)
     assert {name: layer.alpha for name, layer in adapter.layers().items()} == {"lora_unet_a": 2.0, "lora_unet_b": 1.0}
 
 
@@ -156,7 +160,7 @@ def test_a_file_lies_as_the_safetensors_library_would_lay_it(tmp_path):
     tensors = {"b.lora_down.weight": torch.rand(3, 5), "b.alpha": torch.tensor(2.0), "a.lora_down.weight": torch.rand(2, 2)}
     save_lora(tmp_path / "x.safetensors", tensors, {"title": 'Mädchen, "少女"'}, torch.float32)
     content = (tmp_path / "x.safetensors").read_bytes()
-    theirs = safetensors.torch.save(tensors, load_lora(tmp_path / "x.safetensors").metadata)
+    theirs = safetensors.torch.save(tensors, load_tensors(tmp_path / "x.safetensors").metadata)
     header = 8 + int.from_bytes(content[:8], "little")
     assert header % 8 == 0
     assert json.loads(content[8:header]) == json.loads(theirs[8:header])
@@ -225,35 +229,58 @@ def test_files_that_are_no_lora_are_refused_in_a_sentence(saved, tmp_path):
     whole = path.read_bytes()
     files = {
         "absent.safetensors": (None, "no LoRA file"),
-        "empty.safetensors": (b"", "no safetensors file"),
+        "empty.safetensors": (b"", "not a safetensors file"),
         "cut.safetensors": (whole[:-10], "cut short"),
         "cut_header.safetensors": (whole[:50], "cut short"),
-        "text.safetensors": (b"<html>404 not found</html>", "no safetensors file"),
+        "text.safetensors": (b"<html>404 not found</html>", "not a safetensors file"),
         "torch.pt": (b"PK", "pickle"),
-        "model.safetensors": (safetensors.torch.save({"vae.conv.weight": torch.zeros(2)}), "no LoRA in kohya's layout"),
     }
     for name, (content, message) in files.items():
         if content is not None:
             (tmp_path / name).write_bytes(content)
         with pytest.raises(AdapterError, match=message) as raised:
-            load_lora(tmp_path / name)
+            load_tensors(tmp_path / name)
         assert name in str(raised.value)
         assert "\n" not in str(raised.value)
 
 
-def test_a_file_that_does_not_fit_is_refused_and_changes_nothing(saved):
+def test_layers_that_do_not_fit_or_are_damaged_are_refused_with_a_code(saved):
     path, _ = saved
     cases = {
-        "lacks lora_unet_c.lora_down.weight and 1 more": (toy_adapter(names=("lora_unet_a", "lora_unet_c")), lambda _: None),
-        "has lora_unet_x.hada_w1_a": (toy_adapter(), lambda t: t.update({"lora_unet_x.hada_w1_a": torch.zeros(1)})),
-        r"shape \[2, 4\] where \[3, 4\]": (toy_adapter(rank=3), lambda _: None),
-        r"shape \[2, 4\] where \[2, 5\]": (toy_adapter(features=5), lambda _: None),
-        "alpha is not a single number": (toy_adapter(), lambda t: t.update({"lora_unet_a.alpha": torch.zeros(2)})),
+        r"lora_unet_a of the LoRA file does not fit .* \[6, 5\]": ("adapter.misfit", {"features": 5}, lambda _: None),
+        "lora_unet_x .* lacks hada_w1_b": ("adapter.incomplete_layer", {}, lambda t: t.update({"lora_unet_x.hada_w1_a": torch.zeros(1)})),
+        "lora_unet_x .* is of no kind": ("adapter.unknown_kind", {}, lambda t: t.update({"lora_unet_x.strange": torch.zeros(1)})),
+        "alpha is not a single number": ("adapter.alpha_shape", {}, lambda t: t.update({"lora_unet_a.alpha": torch.zeros(2)})),
     }
-    for message, (adapter, spoil) in cases.items():
-        file = load_lora(path)
-        spoil(file.tensors)
-        before = {key: value.clone() for key, value in adapter.state_dict().items()}
-        with pytest.raises(AdapterError, match=message):
-            load_into(adapter, file)
-        assert all(torch.equal(value, before[key]) for key, value in adapter.state_dict().items())
+    for message, (code, model, damage) in cases.items():
+        file = load_tensors(path)
+        damage(file.tensors)
+        with pytest.raises(AdapterError, match=message) as raised:
+            from_file(file.tensors, **model)
+        assert raised.value.code == code
+
+
+def test_layers_of_other_names_are_left_to_other_parts_of_the_base(saved):
+    path, _ = saved
+    assert from_file(load_tensors(path).tensors, names=("lora_te_a", "lora_te_b")) is None
+
+
+# ---- the header alone
+
+
+HEADER_ONLY = """
+import sys
+from lorasmith.adapters.files.header import read_lora_header
+from lorasmith.adapters.kinds import kind_of
+header = read_lora_header(sys.argv[1])
+layer = {key.partition(".")[2]: entry for key, entry in header.tensors.items() if key.startswith("lora_unet_a.")}
+kind = kind_of(layer)
+print(len(header.tensors), header.parameters, header.metadata["ss_output_name"], kind.title, kind.rank(layer), "torch" in sys.modules)
+"""
+
+
+def test_a_header_with_its_kinds_and_ranks_is_read_without_torch(saved):
+    path, _ = saved
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    result = subprocess.run([sys.executable, "-c", HEADER_ONLY, path], capture_output=True, text=True, env=environment, check=True)
+    assert result.stdout.split() == ["6", str(2 * 4 + 6 * 2 + 2 * 6 + 3 * 2 + 2), "my_lora", "LoRA", "2", "False"]

@@ -1,0 +1,229 @@
+"""One layer of a network: the form that it has everywhere between a file and a trained module.
+
+    layer = read_layer("lora_unet_mid_block_...", {"lora_down.weight": ..., "lora_up.weight": ..., "alpha": ...})
+    layer.kind, layer.rank, layer.alpha
+    layer.delta_weight(weight)      # W' - W in fp32
+    layer.file_tensors()            # the tensors again, as its kind is written
+
+`read_layer` and `Layer.file_tensors` are the one way from a file's tensors to a layer and back; `read_layers` and `file_tensors` do the
+same for all layers of a file in kohya's layout. Files in other layouts are read by `files.dialects`, into the same layers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from lorasmith.adapters.kinds import ALPHA, DORA_SCALE, dora, kind_of
+from lorasmith.adapters.kinds.formulas import dora as dora_formulas
+from lorasmith.adapters.kinds.formulas.formulas import Factors
+from lorasmith.adapters.kinds.kind import Kind
+from lorasmith.adapters.kinds.programs import Form
+from lorasmith.errors import AdapterError
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Layer:
+    """One layer of a network: its name in kohya's layout, its kind, and its numbers."""
+
+    name: str
+    kind: Kind
+    tensors: Mapping[str, Tensor]
+    """By suffix; alpha and the DoRA magnitude aside."""
+    alpha: float | None = None
+    """None: the file has none, which every program takes as alpha / rank = 1."""
+    dora_scale: Tensor | None = None
+    """DoRA's magnitude, where it has one."""
+    written_as: tuple[str, ...] = ()
+    """What the file calls it: the keys without their suffixes; several where it was fused."""
+
+    def __repr__(self) -> str:
+        size = "" if self.rank is None else f" of rank {self.rank}"
+        return f"Layer({self.name!r}, {self.kind.title}{size}{' with DoRA' if self.dora_scale is not None else ''})"
+
+    @property
+    def rank(self) -> int | None:
+        """The rank, for the kinds that have one."""
+        return self.kind.rank(self.tensors)
+
+    @property
+    def alpha_value(self) -> float:
+        """The alpha; the rank where the file has none, so that the scale is 1."""
+        return float(self.rank or 0) if self.alpha is None else self.alpha
+
+    @property
+    def dora_axis(self) -> dora.Axis | None:
+        """Which axis of the weight the DoRA magnitude belongs to; None without one."""
+        return None if self.dora_scale is None else dora.axis_of(self.dora_scale)
+
+    @property
+    def form(self) -> Form:
+        """The form that the layer has in files, with what each program does with it."""
+        if self.dora_scale is not None:
+            return dora.form_of(self.dora_scale)
+        return self.kind.forms[self.kind.form(self.tensors, self.alpha)]
+
+    @property
+    def needs_weight(self) -> bool:
+        """Whether `delta_weight` depends on the base weight's values; if not, a weight on the meta device serves."""
+        return self.kind.needs_weight or self.dora_scale is not None
+
+    @property
+    def described(self) -> str:
+        """What the layer is, for messages: its kind, and whether DoRA goes around it."""
+        return self.kind.title + (" with a magnitude (DoRA)" if self.dora_scale is not None else "")
+
+    # Computing.
+
+    def delta_weight(self, weight: Tensor) -> Tensor:
+        """W' - W in fp32 at strength 1, for the base weight over all its rows."""
+        delta = self.kind.formulas.delta_weight(self.tensors, self.alpha_value, weight)
+        return delta if self.dora_scale is None else dora_formulas.delta_weight(delta, self.dora_scale, weight)
+
+    def delta_bias(self) -> Tensor | None:
+        """b' - b in fp32 at strength 1; None where the bias stays."""
+        return self.kind.formulas.delta_bias(self.tensors)
+
+    def norm(self, weight: Tensor) -> Tensor:
+        """The Frobenius norm of W' - W, DoRA's magnitude aside; a scalar in fp32."""
+        formulas = self.kind.formulas
+        if formulas.norm is not None:
+            return formulas.norm(self.tensors, self.alpha_value)
+        return formulas.delta_weight(self.tensors, self.alpha_value, weight).norm()
+
+    def factors(self, weight: Tensor | None = None) -> Factors | None:
+        """Two thin matrices in fp64 whose product is exactly W' - W; None where there are none (DoRA, most kinds).
+
+        Raises:
+            AdapterError: numbers in it are not finite, or its shapes do not go together.
+        """
+        if self.dora_scale is not None:
+            return None
+        try:
+            found = self.kind.formulas.factors(self.tensors, self.alpha_value, weight)
+        except AdapterError as error:
+            raise self.refusal(str(error)) from None
+        if found is not None:
+            self.check_finite()
+        return found
+
+    # Checking.
+
+    def refusal(self, reason: str, code: str | None = None) -> AdapterError:
+        """The error that this layer cannot be used, for a reason given as a sentence."""
+        return AdapterError(f"The layer {self.name} cannot be used. {reason}", code=code, layer=self.name)
+
+    def check_finite(self) -> None:
+        """Raises AdapterError where numbers in the layer are not finite."""
+        if not all(tensor.isfinite().all() for tensor in self.all_tensors().values() if tensor.is_floating_point()):
+            raise AdapterError(
+                f"The layer {self.name} has numbers that are not finite: the training went wrong, or the file is damaged.",
+                code="adapter.not_finite",
+                layer=self.name,
+            )
+
+    def check_computable(self) -> None:
+        """Raises AdapterError where the layer can be read and kept, but not be attached, added up or converted."""
+        if opaque := sorted(self.kind.opaque & self.tensors.keys()):
+            raise self.refusal(f"It has a {opaque[0]}, which every program reads differently: train it without.", "adapter.opaque")
+        if not self.kind.trainable:
+            raise self.refusal(f"It is a {self.kind.title}, which does not change a weight matrix.", "adapter.not_a_weight")
+
+    def misfit(self, shape: tuple[int, ...]) -> str | None:
+        """Why the layer cannot change a weight of this shape, as a sentence; None where it can.
+
+        The change is computed on the meta device, where only shapes count, so no kind says its shapes twice.
+        """
+        shapes = self.mapped(lambda tensor: tensor.to("meta") if tensor.is_floating_point() else tensor)
+        try:
+            found = tuple(shapes.delta_weight(torch.empty(shape, device="meta")).shape)
+        except AdapterError as error:
+            return str(error)
+        except (RuntimeError, ValueError, IndexError):
+            found = None
+        return None if found == tuple(shape) else f"It is not made for a weight of shape {list(shape)}."
+
+    def check_fits(self, shape: tuple[int, ...]) -> None:
+        """Raises AdapterError where the layer cannot change a weight of this shape."""
+        if reason := self.misfit(shape):
+            raise AdapterError(
+                f"The layer {self.name} of the LoRA file does not fit the base's weight of shape {list(shape)}: it was made for another "
+                f"base model. {reason}",
+                code="adapter.misfit",
+                layer=self.name,
+            )
+
+    # Changing its form.
+
+    def all_tensors(self) -> dict[str, Tensor]:
+        """The tensors by suffix, DoRA's magnitude with them; not copied."""
+        return dict(self.tensors) if self.dora_scale is None else {**self.tensors, DORA_SCALE: self.dora_scale}
+
+    def mapped(self, function: Callable[[Tensor], Tensor]) -> Layer:
+        """The same layer with `function` applied to each of its tensors."""
+        tensors = {suffix: function(tensor) for suffix, tensor in self.tensors.items()}
+        return replace(self, tensors=tensors, dora_scale=None if self.dora_scale is None else function(self.dora_scale))
+
+    def placed(self, device: torch.device, dtype: torch.dtype) -> Layer:
+        """A copy on a device in a dtype; marks stay whole numbers on the CPU."""
+        return self.mapped(lambda tensor: tensor.to(device, dtype, copy=True) if tensor.is_floating_point() else tensor.clone())
+
+    def file_tensors(self) -> dict[str, Tensor]:
+        """The layer's tensors by suffix as its kind is written, alpha and magnitude with them; weights are not copied.
+
+        A missing alpha is written out as the rank, as all programs take it.
+        """
+        found, alpha = self.kind.formulas.to_file({suffix: value.detach() for suffix, value in self.tensors.items()}, self.alpha_value)
+        if self.kind.has_alpha and (self.alpha is not None or self.rank is not None):
+            found[ALPHA] = torch.tensor(float(alpha))
+        if self.dora_scale is not None:
+            found[DORA_SCALE] = self.dora_scale.detach()
+        return found
+
+
+# ---- from files and to files
+
+
+def read_layer(name: str, tensors: Mapping[str, Tensor], written_as: tuple[str, ...] = ()) -> Layer:
+    """What a layer of a file is, from its tensors by suffix.
+
+    Raises:
+        AdapterError: no kind has such tensors, or the alpha is not a single number.
+    """
+    kind = kind_of(tensors)
+    alpha = tensors.get(ALPHA)
+    if alpha is not None and alpha.numel() != 1:
+        raise AdapterError("The alpha is not a single number: the file is damaged.", code="adapter.alpha_shape")
+    own = {
+        suffix: value.long().cpu() if suffix in kind.marks else value
+        for suffix, value in tensors.items()
+        if suffix not in (ALPHA, DORA_SCALE)
+    }
+    return Layer(name, kind, own, None if alpha is None else float(alpha), tensors.get(DORA_SCALE), written_as)
+
+
+def read_layers(tensors: Mapping[str, Tensor]) -> dict[str, Layer]:
+    """The layers of a file in kohya's layout, by the names that they have in it, whatever model they are for.
+
+    Raises:
+        AdapterError: a key is not in kohya's layout, or a layer is of no known kind.
+    """
+    of_layers: dict[str, dict[str, Tensor]] = {}
+    for key, tensor in tensors.items():
+        name, _, suffix = key.partition(".")
+        of_layers.setdefault(name, {})[suffix] = tensor
+    layers = {}
+    for name, own in of_layers.items():
+        try:
+            layers[name] = read_layer(name, own, (name,))
+        except AdapterError as error:
+            raise AdapterError(f"The layer {name} of the file cannot be read. {error}", code=error.code, layer=name) from None
+    return layers
+
+
+def file_tensors(layers: Iterable[Layer]) -> dict[str, Tensor]:
+    """The tensors of a file in kohya's layout with these layers; weights are not copied."""
+    return {f"{layer.name}.{suffix}": tensor for layer in layers for suffix, tensor in layer.file_tensors().items()}
