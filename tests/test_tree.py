@@ -14,7 +14,6 @@ LINES_OF_A_FILE = 500
 LONG_FUNCTIONS: dict[str, str] = {}
 LONG_FILES: dict[str, str] = {}
 TO_SPLIT = {
-    "adapters/files/dialects.py:read_network", "adapters/files/lora_file.py:kohya_metadata",
     "cli/captions/tag.py:tag",
     "demo/build/unet.py:train", "training/importers/sd_scripts_files.py:_from_gui",
     "demo/audit_bench.py", "demo/datasets.py", "demo/drawing.py",

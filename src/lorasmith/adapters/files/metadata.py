@@ -201,6 +201,14 @@ class TrainingFacts:
     """Further metadata under names of its own, say the settings and the hashes of the inputs."""
 
 
+# Fields of TrainingFacts that are written under their own name with ss_ in front, as they are.
+_PLAIN = (
+    "network_module", "network_dim", "base_model_version", "clip_skip", "output_name", "learning_rate", "unet_lr", "text_encoder_lr",
+    "optimizer", "lr_scheduler", "lr_warmup_steps", "noise_offset", "mixed_precision", "seed", "gradient_accumulation_steps",
+    "num_train_images", "num_reg_images", "num_batches_per_epoch", "num_epochs", "epoch", "max_train_steps", "steps",
+)  # fmt: skip
+
+
 def kohya_metadata(facts: TrainingFacts) -> dict[str, str]:
     """The metadata of a LoRA file, in kohya's names and formats (every value is a string, None is 'None').
 
@@ -209,43 +217,47 @@ def kohya_metadata(facts: TrainingFacts) -> dict[str, str]:
     Raises:
         AdapterError: an unknown base model version, option or modelspec entry.
     """
-    architecture, implementation = architecture_of(facts.base_model_version)
     for given, known, what in ((facts.options, OPTIONS, "ss_"), (facts.spec, _SPEC, "modelspec.")):
         if unknown := sorted(given.keys() - known):
             raise AdapterError(f"There is no metadata {what}{unknown[0]}; {nearest(unknown[0], sorted(known))}.", code="metadata.unknown")
-    width, height = facts.resolution
-    plain: dict[str, object] = {
-        "ss_network_module": facts.network_module,
-        "ss_network_dim": facts.network_dim,
+    entries = {**_ss_entries(facts), **_modelspec_entries(facts)}
+    if clash := sorted(entries.keys() & facts.extra.keys()):
+        raise AdapterError(f"The extra metadata sets {clash[0]}, which has its own field: choose another name.", code="metadata.clash")
+    return {key: str(value) for key, value in entries.items()} | dict(facts.extra)
+
+
+def _ss_entries(facts: TrainingFacts) -> dict[str, object]:
+    """What kohya writes, under ss_."""
+    entries: dict[str, object] = {f"ss_{name}": getattr(facts, name) for name in _PLAIN}
+    entries |= {
         "ss_network_alpha": facts.network_alpha if isinstance(facts.network_alpha, str) else float(facts.network_alpha),
-        "ss_base_model_version": facts.base_model_version,
         "ss_v2": is_v2(facts.base_model_version),
         "ss_sd_model_name": facts.base_model_name,
         "ss_new_sd_model_hash": facts.base_model_sha256,
-        "ss_clip_skip": facts.clip_skip,
-        "ss_output_name": facts.output_name,
         "ss_training_comment": facts.comment,
-        "ss_learning_rate": facts.learning_rate,
-        "ss_unet_lr": facts.unet_lr,
-        "ss_text_encoder_lr": facts.text_encoder_lr,
-        "ss_optimizer": facts.optimizer,
-        "ss_lr_scheduler": facts.lr_scheduler,
-        "ss_lr_warmup_steps": facts.lr_warmup_steps,
         "ss_max_grad_norm": float(facts.max_grad_norm),
         "ss_min_snr_gamma": None if facts.min_snr_gamma is None else float(facts.min_snr_gamma),
-        "ss_noise_offset": facts.noise_offset,
-        "ss_mixed_precision": facts.mixed_precision,
-        "ss_seed": facts.seed,
-        "ss_gradient_accumulation_steps": facts.gradient_accumulation_steps,
-        "ss_num_train_images": facts.num_train_images,
-        "ss_num_reg_images": facts.num_reg_images,
-        "ss_num_batches_per_epoch": facts.num_batches_per_epoch,
-        "ss_num_epochs": facts.num_epochs,
-        "ss_epoch": facts.epoch,
-        "ss_max_train_steps": facts.max_train_steps,
-        "ss_steps": facts.steps,
         "ss_tag_frequency": json.dumps(facts.tag_frequency),
         "ss_dataset_dirs": json.dumps(facts.dataset_dirs),
+    }
+    if facts.batch_size is not None:  # kohya's folder mode; otherwise each dataset has its own in ss_datasets
+        entries |= {
+            "ss_batch_size_per_device": facts.batch_size,
+            "ss_resolution": facts.resolution,
+            "ss_enable_bucket": facts.bucket_info is not None,
+        }
+    if facts.network_args:
+        entries["ss_network_args"] = json.dumps(facts.network_args)
+    if facts.bucket_info is not None:
+        entries["ss_bucket_info"] = json.dumps(facts.bucket_info)
+    return entries | {f"ss_{name}": json.dumps(value) if isinstance(value, list | dict) else value for name, value in facts.options.items()}
+
+
+def _modelspec_entries(facts: TrainingFacts) -> dict[str, object]:
+    """What ModelSpec asks for, under modelspec."""
+    architecture, implementation = architecture_of(facts.base_model_version)
+    width, height = facts.resolution
+    entries: dict[str, object] = {
         "modelspec.sai_model_spec": "1.0.1",
         "modelspec.architecture": f"{architecture}/lora",
         "modelspec.implementation": implementation,
@@ -253,22 +265,8 @@ def kohya_metadata(facts: TrainingFacts) -> dict[str, str]:
         "modelspec.title": facts.title or facts.output_name,
         "modelspec.resolution": f"{width}x{height}",
     }
-    if facts.batch_size is not None:  # kohya's folder mode; otherwise each dataset has its own in ss_datasets
-        plain |= {
-            "ss_batch_size_per_device": facts.batch_size,
-            "ss_resolution": (width, height),
-            "ss_enable_bucket": facts.bucket_info is not None,
-        }
-    if facts.network_args:
-        plain["ss_network_args"] = json.dumps(facts.network_args)
-    if facts.bucket_info is not None:
-        plain["ss_bucket_info"] = json.dumps(facts.bucket_info)
     if facts.prediction_type is not None:
-        plain["modelspec.prediction_type"] = facts.prediction_type
+        entries["modelspec.prediction_type"] = facts.prediction_type
     if facts.clip_skip is not None:
-        plain["modelspec.encoder_layer"] = facts.clip_skip
-    plain |= {f"ss_{name}": json.dumps(value) if isinstance(value, list | dict) else value for name, value in facts.options.items()}
-    plain |= {f"modelspec.{name}": value for name, value in facts.spec.items()}
-    if clash := sorted(plain.keys() & facts.extra.keys()):
-        raise AdapterError(f"The extra metadata sets {clash[0]}, which has its own field: choose another name.")
-    return {key: str(value) for key, value in plain.items()} | dict(facts.extra)
+        entries["modelspec.encoder_layer"] = facts.clip_skip
+    return entries | {f"modelspec.{name}": value for name, value in facts.spec.items()}
