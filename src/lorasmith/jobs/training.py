@@ -22,11 +22,11 @@ def start_training(
     settings
         From `load_settings` or `settings_from`.
     folder
-        The run's folder, which must not exist yet; everything of the run is in it.
+        The run's folder, which must not exist or be empty; everything of the run is in it.
     listeners
-        Called with each event; see `lorasmith.training.events`.
+        Called with each event (see `lorasmith.training.events`); one that fails is reported and gets no more.
     commands
-        Asks the run to stop, save or sample from another thread.
+        To stop, save or sample from another thread; other processes use `lorasmith signal`.
 
     Raises
     ------
@@ -47,7 +47,7 @@ def start_training(
 
 
 def resume_training(folder: str | Path, listeners: Iterable[Listener] = (), commands: Commands | None = None) -> RunResult:
-    """Go on with a run from its last saved state and write its report; a finished run is left as it is.
+    """Continue a run from its last saved state and write its report; a finished run is left as it is.
 
     Parameters
     ----------

@@ -1,7 +1,7 @@
 """The same settings give the same bytes: always on a CPU with the same number of threads, on a GPU with deterministic kernels.
 
-Many of a GPU's kernels add up in whatever order their threads finish, so the last digits differ from run to run, and a resumed run
-differs from an uninterrupted one. torch has slower kernels that keep to one order, and refuses operations that have none.
+Many GPU kernels add up in whatever order their threads finish, so the last digits differ from run to run, and a resumed run differs from
+an uninterrupted one. torch has slower kernels that keep to one order, and refuses operations that have none.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ WORKSPACE = "CUBLAS_WORKSPACE_CONFIG"
 
 
 @contextmanager
-def deterministic_kernels(wanted: bool, device: str) -> Iterator[None]:
-    """Within the block the kernels of a GPU keep to one order; on a CPU, or where it is not wanted, nothing changes."""
-    if not wanted or device == "cpu":
+def deterministic_kernels(enabled: bool, device: str) -> Iterator[None]:
+    """Within the block a GPU's kernels keep to one order; on a CPU, or where not `enabled`, nothing changes."""
+    if not enabled or device == "cpu":
         yield
         return
     before = torch.are_deterministic_algorithms_enabled(), torch.backends.cudnn.benchmark, os.environ.get(WORKSPACE)
-    os.environ.setdefault(WORKSPACE, ":4096:8")  # cuBLAS keeps to one order only with fixed buffers; it looks at its first call
+    os.environ.setdefault(WORKSPACE, ":4096:8")  # cuBLAS keeps to one order only with fixed buffers; it reads this at its first call
     torch.use_deterministic_algorithms(True)
-    torch.backends.cudnn.benchmark = False  # it would choose by time, another kernel each time
+    torch.backends.cudnn.benchmark = False  # it would choose kernels by their speed, others each time
     try:
         yield
     finally:

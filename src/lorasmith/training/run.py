@@ -64,28 +64,8 @@ class RunResult:
 def train(settings: Settings, folder: str | Path, listeners: Iterable[Listener] = (), commands: Commands | None = None) -> RunResult:
     """Train a LoRA in a new run folder.
 
-    Parameters
-    ----------
-    settings
-        Everything about the run; see `load_settings`.
-    folder
-        The run's folder; it must not exist, or be empty.
-    listeners
-        Called with every event (see `training.events`) as it happens.
-    commands
-        To stop, save or sample from another thread; other processes use `lorasmith signal`.
-
-    Returns
-    -------
-    RunResult
-        Where the LoRA is, and whether the run got to its end.
-
-    Raises
-    ------
-    InputError
-        Settings, pictures or base cannot be used; then nothing was written.
-    RunError
-        The run could not go on; what was saved before is whole.
+    Raises InputError where settings, pictures or base cannot be used, and then leaves nothing behind; RunError where the run could not go
+    on, and then what was saved before is whole.
     """
     started = time.monotonic()
     checked = check(settings)
@@ -103,17 +83,7 @@ def train(settings: Settings, folder: str | Path, listeners: Iterable[Listener] 
 def resume(folder: str | Path, listeners: Iterable[Listener] = (), commands: Commands | None = None) -> RunResult:
     """Continue the run in `folder` from its last saved state; a finished run is left as it is.
 
-    Parameters
-    ----------
-    folder
-        The folder of a run that was stopped or killed.
-    listeners, commands
-        As for `train`.
-
-    Raises
-    ------
-    RunError
-        Pictures, captions or base have changed since the run began, or another version of Lorasmith saved it.
+    Raises RunError where pictures, captions or base have changed since the run began, or another version of Lorasmith saved it.
     """
     started = time.monotonic()
     run_folder = RunFolder(Path(folder))

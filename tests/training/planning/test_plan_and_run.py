@@ -18,9 +18,9 @@ def shown(monkeypatch):
     seen = []
     prepare = TrainingData.prepare
 
-    def spy(data, batch, epoch, step):
+    def spy(data, batch, epoch, step, first_sample):
         seen.extend((epoch, sample.picture) for sample in batch.samples)
-        return prepare(data, batch, epoch, step)
+        return prepare(data, batch, epoch, step, first_sample)
 
     monkeypatch.setattr(TrainingData, "prepare", spy)
     return seen

@@ -1,16 +1,16 @@
-"""Number types while training: what keeps small gradients and small steps from being rounded to nothing.
+"""Dtypes while training: what keeps small gradients and small steps from being rounded to nothing.
 
 The frozen base is held and computed in fp32, bf16 or fp16 as a whole; there is no autocast (docs/decisions/0019). The trained
 weights are fp32, or bf16. Two things can get lost:
 
-fp16 ends at 6e-8 below, and gradients are often smaller. The loss is multiplied by a large scale before the gradient is taken, and
+fp16's smallest number is 6e-8, and gradients are often smaller. The loss is multiplied by a large scale before the gradient is taken, and
 the gradients of the trained weights, fp32 by then, are divided by it (Micikevicius et al. 2018, https://arxiv.org/abs/1710.03740,
-section 3.2). Where the scale was too large for fp16's upper end, 65504, some gradient is not finite: the step is left out and the
+section 3.2). Where the scale was too large for fp16's largest number, 65504, some gradient is not finite: the step is skipped and the
 scale halved. After 2000 steps without that it is doubled. The scale is a power of two, so that it changes no digit.
 
 bf16 has 8 binary digits: a step under 1/512 of a weight would be rounded away, every time. Rounded stochastically (Gupta et al.
 2015, https://arxiv.org/abs/1502.02551) the weight goes up or down with a probability that makes the mean right, so that small steps
-arrive on average. The optimizer works in fp32 for the moment of its step; between steps weights and gradients take half the memory.
+take effect on average. The optimizer works in fp32 for the time of its step; between steps weights and gradients take half the memory.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ LARGEST_SCALE = 2.0**24
 
 @dataclass
 class LossScale:
-    """What the loss is multiplied by before the gradient is taken. Its fields are all that a run has to save."""
+    """What the loss is multiplied by before the gradient is taken. Its fields are everything that a run has to save of it."""
 
     scale: float = 2.0**16
     clean_steps: int = 0
@@ -42,15 +42,15 @@ class LossScale:
 
     @torch.no_grad()
     def unscale(self, parameters: Iterable[nn.Parameter]) -> None:
-        """Bring the gradients back to their size; once a step, before they are clipped."""
+        """Divide the gradients by the scale; once a step, before they are clipped."""
         for parameter in parameters:
             if parameter.grad is not None:
                 parameter.grad.mul_(1 / self.scale)
 
     def after_step(self, finite: bool) -> bool:
-        """Adapt to a step whose gradients were all finite, or were not; returns whether a too large scale can be what was wrong.
+        """Adapt to a step whose gradients were all finite, or were not; returns whether it may have failed because of too large a scale.
 
-        False means that the numbers are not finite for another reason: the scale is 1, or nothing was wrong.
+        False means that nothing was wrong, or that the scale is 1 already, so that the gradients are not finite for another reason.
         """
         if finite:
             self.clean_steps += 1
@@ -64,7 +64,7 @@ class LossScale:
         return True
 
     def state(self) -> dict[str, float]:
-        """For the saved state of a run; `LossScale.from_state` goes on from it."""
+        """For the saved state of a run; `LossScale.from_state` continues from it."""
         return {"scale": self.scale, "clean_steps": self.clean_steps}
 
     @classmethod
@@ -74,10 +74,10 @@ class LossScale:
 
 
 def round_stochastically(x: Tensor, generator: torch.Generator) -> Tensor:
-    """float32 to bf16, up or down at random so that the mean is x; bf16's own numbers and what is not finite stay as they are.
+    """float32 to bf16, up or down at random so that the mean is x; numbers that are bf16 already or not finite stay as they are.
 
     A bf16 number is the upper half of a float32: a random number of 16 bits is added to the lower half, and that is cut off.
-    The draws are made on the CPU, so that they are the same on every device.
+    The random numbers are drawn on the CPU, so that they are the same on every device.
     """
     bits = x.float().contiguous().view(torch.int32)
     noise = torch.randint(0, 1 << 16, x.shape, generator=generator, dtype=torch.int32).to(x.device)
@@ -89,9 +89,9 @@ def round_stochastically(x: Tensor, generator: torch.Generator) -> Tensor:
 def in_float32(parameters: Mapping[str, nn.Parameter], seed: int, step: int) -> Iterator[None]:
     """Within the block the parameters and their gradients are float32; at its end those that were bf16 are rounded stochastically.
 
-    Whatever changes or reads trained weights along with the optimizer's state goes in here: its step, loading its state, the
-    weights of averaging optimizers. Weights that the block leaves alone come back bit for bit. The draws depend on `seed`, `step`
-    and a parameter's name alone. Gradients are used up by the block. Parameters that are float32 already are left alone.
+    Whatever changes or reads trained weights along with the optimizer's state happens in such a block: its step, loading its state, the
+    weights of averaging optimizers. Weights that the block does not change come back bit for bit. The rounding depends on `seed`, `step`
+    and a parameter's name alone. Gradients are dropped at the end. Parameters that are float32 already are not touched.
     """
     lowered = {name: p for name, p in parameters.items() if p.dtype == torch.bfloat16}
     for parameter in lowered.values():

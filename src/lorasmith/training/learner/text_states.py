@@ -1,14 +1,14 @@
-"""A run's captions as their encoders' states: encoded with gradients, or once and kept.
+"""A run's captions as the text encoders' states: encoded with gradients, or encoded once and kept.
 
     texts = TextStates(base, options, trained=False, cache=TextCache(folder))
     for done in texts.encode_all(captions):     # beforehand, where the captions are known (captions.cached_variants)
         ...
-    texts.free_encoders()                       # from here on only what was encoded can be had
+    texts.free_encoders()                       # from here on only what was encoded is available
     states = texts(batch.captions)
 
 Where a text encoder trains, each call encodes. Where none does, a caption's states never change: they are encoded one caption at a
-time, so that they do not depend on what stands beside it in a batch, and kept in memory as far as there is room, and on disk where
-there is a cache. What comes back is bit for bit what the encoders gave, whichever way it took.
+time, so that they do not depend on the other captions of a batch, and kept in memory as far as there is room, and on disk where there is
+a cache. What comes back is bit for bit what the encoders gave, wherever it was kept.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ ROOM = 1 << 30  # bytes of encoded captions in memory
 
 
 class TextStates:
-    """Captions to states; `trained` says whether a text encoder learns, and with it how they come about.
+    """Captions to states; `trained` says whether a text encoder trains, so that each call has to encode.
 
     `cache` keeps the states of frozen encoders on disk, and is needed to free them; `room` is the memory for states, in bytes.
     """
 
     def __init__(self, base: Base, options: TextOptions, trained: bool, cache: TextCache | None = None, room: int = ROOM):
-        assert cache is None or not trained, "what a trained encoder gives is not kept"
+        assert cache is None or not trained, "the states of a trained encoder change with each step"
         self._base, self._options, self._trained, self._cache = base, options, trained, cache
         self._reader = reader(base, options)
         self._room, self._used = room, 0
@@ -43,20 +43,20 @@ class TextStates:
     def __call__(self, captions: Sequence[str]) -> EncodedTexts:
         """The captions' states in their order.
 
-        Raises RunError where the encoders are freed and a caption was not encoded before.
+        Raises RunError (`run.cache_lost`) where the encoders are freed and a caption is not in the cache.
         """
         if self._trained:
             return self._base.encode_texts(captions, self._options)
         return EncodedTexts.cat([self._one(caption) for caption in captions])
 
     def encode_all(self, captions: Sequence[str]) -> Iterator[int]:
-        """Encode every caption that is not yet in the cache; yields how many are done."""
+        """Encode every caption that is not in the cache yet; yields how many are done."""
         for done, caption in enumerate(captions, start=1):
             self._one(caption)
             yield done
 
     def free_encoders(self) -> None:
-        """Let go of the text encoders' weights, and of the memory that they take. Tokens can still be counted."""
+        """Free the text encoders' weights. Tokens can still be counted."""
         assert self._cache is not None, "without a cache on disk the encoders are needed"
         self._base.free_text_encoders()
         self._freed = True
@@ -78,14 +78,15 @@ class TextStates:
     def _encode(self, caption: str) -> EncodedTexts:
         if self._freed:
             raise RunError(
-                f"the encoded caption {caption!r} is not in the cache any more, and the text encoders have left the memory; "
-                "go on with lorasmith resume, which encodes it again"
-            )
+                f"The encoded caption {caption!r} is not in the cache any more, and the text encoders have been freed. "
+                "Continue with `lorasmith resume`, which encodes it again.",
+                code="run.cache_lost", caption=caption,
+            )  # fmt: skip
         with torch.no_grad():
             return self._base.encode_texts([caption], self._options).cpu()
 
     def _keep(self, caption: str, states: EncodedTexts) -> None:
-        """Keep in memory, and drop what was not asked for longest where there is no room."""
+        """Keep in memory, and drop the least recently used where there is no room."""
         self._kept[caption] = states
         self._used += _bytes(states)
         while self._used > self._room and len(self._kept) > 1:
@@ -97,12 +98,12 @@ def _bytes(texts: EncodedTexts) -> int:
 
 
 def reader(base: Base, options: TextOptions) -> str:
-    """All that a caption's states depend on besides the caption: family, encoders, how their weights are held, and how they read."""
+    """Everything that a caption's states depend on besides the caption: family, encoders, their dtypes, and how they read."""
     encoders = []
     for name, module in sorted(base.parts.items()):
         if name != base.denoiser:
             tensors = [*module.parameters(), *module.buffers()]
             held = sorted({(str(tensor.dtype), tensor.device.type) for tensor in tensors})
             encoders.append((name, base.fingerprints[name], held, sorted({type(layer).__name__ for layer in module.modules()})))
-    # The length is told apart from the options, since what is usual depends on more than the encoders.
+    # The length is listed beside the options, since its default depends on more than the encoders.
     return repr((base.family, encoders, options, base.max_tokens(options)))
