@@ -29,6 +29,13 @@ def test_a_finding_with_a_change_survives_json(change, kind):
     data = json.loads(json.dumps(whole.as_data))
     assert data["evidence"] == {"number": 312, "unit": "pixels", "text": "312 pixels"}
     assert data["fix"]["changes"][0]["kind"] == kind
+    assert Finding.from_data(data).as_data == whole.as_data
+
+
+@pytest.mark.parametrize("harm", [{"severity": "fatal"}, {"fix": {"words": "x", "changes": [{"kind": "magic"}]}}, {"evidence": 3}])
+def test_data_that_are_not_a_finding_are_refused(harm):
+    with pytest.raises((KeyError, TypeError, ValueError)):
+        Finding.from_data({**finding("a").as_data, **harm})
 
 
 @pytest.mark.parametrize(

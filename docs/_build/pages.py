@@ -30,6 +30,7 @@ REGISTRIES = {
     "Weights by timestep": "lorasmith.training.objective.weighting:WEIGHTINGS",
     "Kinds of noise": "lorasmith.training.objective.noise_kinds:NOISE_KINDS",
     "Timestep samplings of flow models": "lorasmith.training.objective.timestep_samplings:TIMESTEP_SAMPLINGS",
+    "Samplers": "lorasmith.models.samplers:SAMPLERS",
     "Caption edits": "lorasmith.captions.edits.registry:EDITS",
     "Findings of the audit": "lorasmith.curation.audit.kinds:KINDS",
     "Findings on captions": "lorasmith.captions.advice.advise:RULES",

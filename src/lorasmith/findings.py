@@ -120,6 +120,19 @@ class Finding:
         """The message and what to do: for a log, or a line on a terminal."""
         return self.message if self.fix is None else f"{self.message} {self.fix.words}"
 
+    @classmethod
+    def from_data(cls, data: Mapping[str, Any]) -> Finding:
+        """The finding that `as_data` wrote; raises KeyError, TypeError or ValueError where it is not one."""
+        if data["severity"] not in SEVERITIES:
+            raise ValueError(f"there is no severity {data['severity']!r}")
+        evidence, fix = data["evidence"], data["fix"]
+        return cls(
+            code=data["code"], severity=data["severity"], message=data["message"], about=data["about"], subjects=tuple(data["subjects"]),
+            evidence=None if evidence is None else Evidence(evidence["number"], evidence["unit"], evidence["text"]), why=data["why"],
+            fix=None if fix is None else Fix(fix["words"], tuple(map(change_from_data, fix["changes"]))), source=data["source"],
+            confidence=data["confidence"], details=tuple(data["details"]),
+        )  # fmt: skip
+
     @property
     def as_data(self) -> dict[str, Any]:
         """For `--json`, the API and files; one form for all findings."""
@@ -130,6 +143,19 @@ class Finding:
             "why": self.why, "fix": None if self.fix is None else self.fix.as_data, "source": self.source,
             "confidence": self.confidence, "details": list(self.details),
         }  # fmt: skip
+
+
+def change_from_data(data: Mapping[str, Any]) -> Change:
+    """The change that its `as_data` wrote; raises KeyError, TypeError or ValueError where it is not one."""
+    match data["kind"]:
+        case "setting":
+            return SettingChange(data["setting"], data["value"])
+        case "mend":
+            return MendChange(data["way"], dict(data["parameters"]))
+        case "caption":
+            return CaptionChange(data["edit"], dict(data["parameters"]))
+        case kind:
+            raise ValueError(f"there is no kind of change {kind!r}")
 
 
 def worst_first(findings: Iterable[Finding]) -> list[Finding]:

@@ -8,6 +8,7 @@ from PIL import Image
 
 from lorasmith.errors import SettingsError
 from lorasmith.evaluation.report import evenly_chosen, group_alike, write_report
+from lorasmith.findings import Finding, Fix, SettingChange
 from lorasmith.training import events
 from lorasmith.training.records.event_log import EventLog
 from lorasmith.training.records.run_folder import RunFolder
@@ -176,6 +177,18 @@ def test_warnings_that_differ_in_a_name_are_shown_together(folder):
     assert "warning pictures/0.png has no caption; write one. pictures/1.png has no caption; write one. pictures/2.png" in page.words
     assert page.words.count("pictures/0.png") == 1
     assert "the rank <i>is</i> large" in page.words
+
+
+def test_a_warning_with_a_finding_shows_what_to_do(folder):
+    tell = begin(folder)
+    whole = Finding("run.too_large", "warning", "The resolution is large.", "setting", fix=Fix("Set it.", (SettingChange("a.b", [512]),)))
+    tell(events.Warned.of(whole))
+    tell(events.Warned("It was odd.", {"code": "of a later version"}))
+    tell(events.Warned.of(whole))  # again after a resume
+    tell.close()
+    words = report(folder).words
+    assert words.count("The resolution is large. What to do: Set it. a.b = [512] run.too_large") == 1
+    assert "warning It was odd." in words
 
 
 # -- proof ------------------------------------------------------------------------------------------------------------

@@ -43,13 +43,12 @@ from lorasmith.pages.picture import Picture
 from lorasmith.pages.render import write_page
 from lorasmith.training import events
 from lorasmith.training.records.run_folder import RunFolder
-from lorasmith.training.settings.tree import Settings
 
 MOST_MOMENTS = 8
 """Times that samples were generated which the page shows of each prompt."""
 LARGE, SMALL = 640, 256
 """Longest side in pixels of a sample before and after, and over the epochs."""
-PART_NAMES = {"unet": "U-Net", "text_encoder": "text encoder"}
+PART_NAMES = {"unet": "U-Net", "transformer": "transformer", "text_encoder": "text encoder", "text_encoder_2": "second text encoder"}
 
 Item = TypeVar("Item")
 
@@ -115,7 +114,7 @@ def _status(run: RunRecord) -> Status:
 def _reason(reason: str) -> str:
     """Why a run was stopped, without the command to resume it, and without what the sentence before it says already."""
     why = re.split(r"[.;,] (?:go on|continue|resume)\b", reason, maxsplit=1, flags=re.IGNORECASE)[0].rstrip(".")
-    return "." if not why or why.lower().startswith("stopped after step") else f": {why}."
+    return "." if not why or why.lower().startswith(("stopped after step", "stopped before step")) else f": {why}."
 
 
 def _key_facts(run: RunRecord) -> Facts:
@@ -131,20 +130,19 @@ def _key_facts(run: RunRecord) -> Facts:
             ("Steps", (f"{steps} ", Quiet(f"batch size {settings.training.batch_size}"))),
             ("Training time", numbers.duration(run.ending.seconds)),
             ("Rank / alpha", f"{settings.network.rank} / {settings.network.alpha_value:g}"),
-            ("Learning rate", _learning_rates(settings)),
+            ("Learning rate", _learning_rates(run)),
             ("Optimizer", (f"{settings.optimizer.type} ", Quiet(schedule))),
             ("Base", settings.base.path.name or str(settings.base.path)),
         )
     )
 
 
-def _learning_rates(settings: Settings) -> Words:
-    """A line for each part that learns."""
-    parts: list[str | Quiet] = []
-    for part, name in PART_NAMES.items():
-        if (rate := settings.lr_of(part)) > 0:
-            parts += [f"\n{numbers.learning_rate(rate)} " if parts else f"{numbers.learning_rate(rate)} ", Quiet(name)]
-    return tuple(parts)
+def _learning_rates(run: RunRecord) -> Words:
+    """A line for each part that learns; which ones do is known from the first step on."""
+    groups = {group.split()[0] for step in run.steps[:1] for group in step.lr}
+    rates = {name: run.settings.lr_of(part) for part, name in PART_NAMES.items() if part in groups}
+    lines = [(f"{numbers.learning_rate(rate)} ", Quiet(f"{name}\n")) for name, rate in rates.items()]
+    return tuple(part for line in lines for part in line) or numbers.learning_rate(run.settings.optimizer.learning_rate)
 
 
 def _of(done: int, whole: int | None) -> str:
@@ -287,12 +285,22 @@ def _files(run: RunRecord) -> tuple[Block, ...]:
     return (lead, Table("LoRA files", columns, tuple(rows)))
 
 
-def _warnings(messages: Sequence[str]) -> tuple[Block, ...]:
-    found = [
-        Finding(code="run.warning", severity="warning", message=message, about="run", details=tuple(others))
-        for message, *others in group_alike(messages)
-    ]
-    return (Findings(tuple(found)),) if found else ()
+def _warnings(warned: Sequence[events.Warned]) -> tuple[Block, ...]:
+    """What the run warned of, each once: findings whole, and sentences that differ only in names and numbers together."""
+    found = {warning.message: finding for warning in warned if (finding := _finding_of(warning)) is not None}
+    sentences = group_alike([warning.message for warning in warned if _finding_of(warning) is None])
+    others = [Finding("run.warning", "warning", message, about="run", details=tuple(alike)) for message, *alike in sentences]
+    return (Findings((*found.values(), *others)),) if found or others else ()
+
+
+def _finding_of(warning: events.Warned) -> Finding | None:
+    """The finding in a warning, where there is one of a form that this version knows."""
+    if warning.finding is None:
+        return None
+    try:
+        return Finding.from_data(warning.finding)
+    except (KeyError, TypeError, ValueError):
+        return None
 
 
 def _inputs(run: RunRecord) -> tuple[Block, ...]:

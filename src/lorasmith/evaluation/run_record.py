@@ -79,7 +79,7 @@ class RunRecord:
     """By (prompt, seed), then by step."""
     checkpoints: tuple[events.CheckpointSaved, ...]
     validations: tuple[events.ValidationDone, ...]
-    warnings: tuple[str, ...]
+    warnings: tuple[events.Warned, ...]
 
 
 def read_run(folder: str | Path) -> RunRecord:
@@ -114,7 +114,7 @@ def read_run(folder: str | Path) -> RunRecord:
         samples=samples,
         checkpoints=tuple(sorted(checkpoints.values(), key=lambda e: (e.step, e.final, e.path))),
         validations=tuple(validations[k] for k in sorted(validations)),
-        warnings=tuple(e.message for e in happened if isinstance(e, events.Warned)),
+        warnings=tuple(e for e in happened if isinstance(e, events.Warned)),
     )
 
 
