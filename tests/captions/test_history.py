@@ -474,7 +474,7 @@ def test_a_changed_file_is_a_change_that_says_both_sides(folder):
 def test_the_history_is_an_ordinary_database(folder):
     plan_edit(open_captions(folder), edit_of("add", tags=["new"])).save()
     with sqlite3.connect(folder / ".lorasmith" / "captions.sqlite") as database:
-        assert database.execute("SELECT words, files FROM operations").fetchall() == [("add new at the back", 5)]
+        assert database.execute("SELECT summary, files FROM operations").fetchall() == [("add new at the back", 5)]
 
 
 def test_an_edit_that_changes_nothing_is_no_operation(folder):

@@ -28,6 +28,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
+from lorasmith.captions.store import migrate
 from lorasmith.dataset_folder import CAPTION_HISTORY, locked
 from lorasmith.errors import DatasetError
 
@@ -53,8 +54,8 @@ State = Literal["applying", "applied", "undoing", "undone", "set aside"]
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS operations (
-    number INTEGER PRIMARY KEY, words TEXT NOT NULL, at REAL NOT NULL, files INTEGER NOT NULL, state TEXT NOT NULL,
-    turn INTEGER NOT NULL, began REAL NOT NULL, start TEXT
+    number INTEGER PRIMARY KEY, summary TEXT NOT NULL, at REAL NOT NULL, files INTEGER NOT NULL, state TEXT NOT NULL,
+    sequence INTEGER NOT NULL, began REAL NOT NULL, boot TEXT
 );
 CREATE TABLE IF NOT EXISTS changes (operation INTEGER NOT NULL, part INTEGER NOT NULL, packed BLOB NOT NULL, PRIMARY KEY (operation, part));
 """
@@ -154,7 +155,7 @@ class History:
                 now = time.time()
                 database.execute(
                     "INSERT INTO operations VALUES (?, ?, ?, ?, 'applying', ?, ?, ?)",
-                    (number, summary, now, len(changes), _next_turn(database), now, _boot_id()),
+                    (number, summary, now, len(changes), _next_in_sequence(database), now, _boot_id()),
                 )
                 rows = (changes[first : first + CHANGES_IN_A_ROW] for first in range(0, len(changes), CHANGES_IN_A_ROW))
                 database.executemany(
@@ -196,8 +197,8 @@ class History:
                 if during == "undoing":
                     changes = [change.reversed() for change in changes]
                 self._refuse_outside_changes(changes, f"changed by operation {operation.number} ({operation.summary})")
-                started = (during, _next_turn(database), time.time(), _boot_id(), operation.number)
-                database.execute("UPDATE operations SET state = ?, turn = ?, began = ?, start = ? WHERE number = ?", started)
+                started = (during, _next_in_sequence(database), time.time(), _boot_id(), operation.number)
+                database.execute("UPDATE operations SET state = ?, sequence = ?, began = ?, boot = ? WHERE number = ?", started)
                 self._write(changes, lambda: _marked(database, operation.number, state))
                 return _marked(database, operation.number, done), changes
 
@@ -207,6 +208,7 @@ class History:
     def _database(self) -> Iterator[sqlite3.Connection]:
         try:
             with closing(sqlite3.connect(self.file, isolation_level=None)) as database:
+                migrate(database)
                 database.executescript(SCHEMA)
                 yield database
         except sqlite3.DatabaseError as error:
@@ -245,7 +247,7 @@ class History:
             return
         boot = _boot_id() or ""
         with self._database() as database:
-            query = "SELECT number, state, began FROM operations WHERE state IN ('applying', 'undoing') OR start != ? ORDER BY turn"
+            query = "SELECT number, state, began FROM operations WHERE state IN ('applying', 'undoing') OR boot != ? ORDER BY sequence"
             waiting = database.execute(query, (boot,)).fetchall()
             if not waiting:
                 return
@@ -270,7 +272,7 @@ class History:
             database.execute("BEGIN IMMEDIATE")
             for number, state, _ in waiting:
                 done = {"applying": "applied", "undoing": "undone"}.get(state, state)
-                database.execute("UPDATE operations SET state = ?, start = ? WHERE number = ?", (done, None if settled else boot, number))
+                database.execute("UPDATE operations SET state = ?, boot = ? WHERE number = ?", (done, None if settled else boot, number))
             database.execute("COMMIT")
 
 
@@ -356,7 +358,7 @@ def _boot_id() -> str | None:
 
 # In the database
 
-_COLUMNS = "number, words, at, files, state"
+_COLUMNS = "number, summary, at, files, state"
 
 
 def _operation(row: tuple[int, str, float, int, State]) -> Operation:
@@ -374,8 +376,8 @@ def _forget(database: sqlite3.Connection, number: int) -> None:
     database.execute("DELETE FROM changes WHERE operation = ?", (number,))
 
 
-def _next_turn(database: sqlite3.Connection) -> int:
-    return int(database.execute("SELECT COALESCE(MAX(turn), 0) + 1 FROM operations").fetchone()[0])
+def _next_in_sequence(database: sqlite3.Connection) -> int:
+    return int(database.execute("SELECT COALESCE(MAX(sequence), 0) + 1 FROM operations").fetchone()[0])
 
 
 def _changes_of(database: sqlite3.Connection, number: int) -> list[Change]:

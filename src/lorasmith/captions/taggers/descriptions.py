@@ -7,21 +7,25 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from lorasmith.captions.caption import Caption, join_tags
 from lorasmith.captions.collection import CaptionCollection, Entry
+from lorasmith.captions.store import open_store
 from lorasmith.captions.taggers.captioner import Captioner, DescriptionFailed, Question, filled_prompt
-from lorasmith.dataset_folder import DESCRIPTIONS, make_state_folder
+from lorasmith.dataset_folder import DESCRIPTIONS
 from lorasmith.errors import DatasetError
 from lorasmith.images.read import content_hash, read_picture
 
 Placement = Literal["instead", "second-line", "only-new"]
 """Where a description goes: `instead` of the caption, on the `second-line` below the tags, or `only-new` where there is no caption."""
+
+
+SCHEMA = "CREATE TABLE IF NOT EXISTS descriptions (key TEXT PRIMARY KEY, text TEXT NOT NULL)"
 
 
 @dataclass
@@ -54,7 +58,7 @@ def describe_pictures(
     """
     result = DescribedPictures()
     pictures = list(prompts)
-    with _answers(Path(dataset)) as answers:
+    with closing(open_store(Path(dataset), DESCRIPTIONS, SCHEMA, "describing the pictures again")) as answers:
         for first in range(0, len(pictures), captioner.batch_size):
             if cancelled():
                 result.stopped = True
@@ -116,7 +120,7 @@ def _describe_batch(
     for path, prompt in batch.items():
         try:
             keys[path] = hashlib.sha256("\0".join((content_hash(path), captioner.identity, prompt)).encode()).hexdigest()
-            row = None if again else answers.execute("SELECT words FROM said WHERE key = ?", (keys[path],)).fetchone()
+            row = None if again else answers.execute("SELECT text FROM descriptions WHERE key = ?", (keys[path],)).fetchone()
             if row is None:
                 questions[path] = Question(read_picture(path), prompt)
             else:
@@ -136,23 +140,6 @@ def _describe_batch(
             result.failures[path] = f"The description of {path} is empty: try another prompt."
             continue
         with answers:
-            answers.execute("INSERT OR REPLACE INTO said VALUES (?, ?)", (keys[path], description))
+            answers.execute("INSERT OR REPLACE INTO descriptions VALUES (?, ?)", (keys[path], description))
         result.texts[path] = description
         result.described += 1
-
-
-@contextmanager
-def _answers(dataset: Path) -> Iterator[sqlite3.Connection]:
-    """The stored answers of a dataset."""
-    path = dataset / DESCRIPTIONS
-    try:
-        make_state_folder(dataset)
-        database = sqlite3.connect(path, timeout=30)
-        database.execute("CREATE TABLE IF NOT EXISTS said (key TEXT PRIMARY KEY, words TEXT NOT NULL)")
-    except (sqlite3.Error, OSError) as error:
-        raise DatasetError(
-            f"{path} cannot be used for descriptions ({error}): correct the folder's permissions, or delete the file.",
-            code="captions.store", path=str(path),
-        ) from error  # fmt: skip
-    with closing(database):
-        yield database

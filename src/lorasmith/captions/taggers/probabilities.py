@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import logging
-import sqlite3
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -18,9 +17,10 @@ from pathlib import Path
 import numpy as np
 
 from lorasmith.captions.caption import plain_tag
+from lorasmith.captions.store import open_store
 from lorasmith.captions.taggers.tag_choice import TagProbability
 from lorasmith.captions.taggers.tagger import Tagger
-from lorasmith.dataset_folder import TAG_PROBABILITIES, make_state_folder
+from lorasmith.dataset_folder import TAG_PROBABILITIES
 from lorasmith.errors import DatasetError, InputError
 from lorasmith.images.read import content_hash
 
@@ -31,11 +31,11 @@ STEPS = 65535
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS taggers (id INTEGER PRIMARY KEY, identity TEXT UNIQUE NOT NULL, source TEXT NOT NULL, tags BLOB NOT NULL);
-CREATE TABLE IF NOT EXISTS seen (
-    tagger INTEGER NOT NULL REFERENCES taggers(id), content TEXT NOT NULL, places BLOB NOT NULL, probabilities BLOB NOT NULL,
+CREATE TABLE IF NOT EXISTS probabilities (
+    tagger INTEGER NOT NULL REFERENCES taggers(id), content TEXT NOT NULL, indices BLOB NOT NULL, probabilities BLOB NOT NULL,
     PRIMARY KEY (tagger, content)
 ) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS properties (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 """
 
 _log = logging.getLogger(__name__)
@@ -45,16 +45,11 @@ class ProbabilityStore:
     """The stored probabilities of a dataset; a context manager. Several processes may use one at the same time."""
 
     def __init__(self, dataset: Path | str):
-        self.path = Path(dataset) / TAG_PROBABILITIES
-        try:
-            make_state_folder(Path(dataset))
-            self._database = sqlite3.connect(self.path, timeout=30)
-            self._database.executescript(_SCHEMA)
-        except (sqlite3.Error, OSError) as error:
-            raise DatasetError(
-                f"{self.path} cannot be used for tagger probabilities ({error}): correct the folder's permissions, or delete the file and "
-                "run the tagger again.", code="captions.store", path=str(self.path),
-            ) from error  # fmt: skip
+        self.dataset = Path(dataset)
+        self._database = open_store(self.dataset, TAG_PROBABILITIES, _SCHEMA, "another run of the tagger")
+
+    def __repr__(self) -> str:
+        return f"ProbabilityStore({str(self.dataset)!r})"
 
     def __enter__(self) -> ProbabilityStore:
         return self
@@ -71,11 +66,11 @@ class ProbabilityStore:
                 "INSERT INTO taggers (identity, source, tags) VALUES (?, ?, ?) ON CONFLICT (identity) DO UPDATE SET source = excluded.source, tags = excluded.tags",
                 (tagger.identity, tagger.folder.name, table),
             )
-            database.execute("INSERT OR REPLACE INTO facts VALUES ('last tagger', ?)", (tagger.identity,))
+            database.execute("INSERT OR REPLACE INTO properties VALUES ('last tagger', ?)", (tagger.identity,))
 
     def taggers(self) -> list[str]:
         """Identities of all taggers with stored probabilities, the last one used first."""
-        last = self._database.execute("SELECT value FROM facts WHERE name = 'last tagger'").fetchone()
+        last = self._database.execute("SELECT value FROM properties WHERE name = 'last tagger'").fetchone()
         known = [identity for (identity,) in self._database.execute("SELECT identity FROM taggers ORDER BY id DESC")]
         return sorted(known, key=lambda identity: identity != (last[0] if last else None))
 
@@ -88,11 +83,11 @@ class ProbabilityStore:
             steps = np.rint(row[indices] * STEPS)
             stored.append((number, content, indices.astype("<u4").tobytes(), steps.astype("<u2").tobytes()))
         with self._database as database:
-            database.executemany("INSERT OR REPLACE INTO seen VALUES (?, ?, ?, ?)", stored)
+            database.executemany("INSERT OR REPLACE INTO probabilities VALUES (?, ?, ?, ?)", stored)
 
     def contents(self, identity: str) -> set[str]:
         """Content hashes of the pictures that this tagger was run on."""
-        query = "SELECT content FROM seen JOIN taggers ON taggers.id = seen.tagger WHERE identity = ?"
+        query = "SELECT content FROM probabilities JOIN taggers ON taggers.id = probabilities.tagger WHERE identity = ?"
         return {content for (content,) in self._database.execute(query, (identity,))}
 
     def tags(self, identity: str, contents: Iterable[str]) -> Iterator[tuple[str, list[TagProbability]]]:
@@ -101,7 +96,7 @@ class ProbabilityStore:
         names, categories, _ = self._table(number)
         for content in contents:
             row = self._database.execute(
-                "SELECT places, probabilities FROM seen WHERE tagger = ? AND content = ?", (number, content)
+                "SELECT indices, probabilities FROM probabilities WHERE tagger = ? AND content = ?", (number, content)
             ).fetchone()
             if row is None:
                 continue
@@ -125,7 +120,7 @@ class ProbabilityStore:
         row = self._database.execute("SELECT id FROM taggers WHERE identity = ?", (identity,)).fetchone()
         if row is None:
             raise InputError(
-                f"The tagger {identity[:12]} was not run on {self.path.parent.parent} yet: run `lorasmith captions tag` first.",
+                f"The tagger {identity[:12]} was not run on {self.dataset} yet: run `lorasmith captions tag` first.",
                 code="captions.no_probabilities",
             )
         return int(row[0])
