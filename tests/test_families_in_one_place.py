@@ -54,7 +54,7 @@ PENDING = {
     "training/settings/checks.py",
 }  # fmt: skip
 # Quarters of other things than latents.
-NO_LATENTS = {"images/duplicates.py", "demo/datasets.py"}
+NO_LATENTS = {"images/duplicates.py", "demo/messy.py"}
 CHECKS = {"family": family_literals, "denoiser": denoiser_comparisons, "quarter": quarters}
 
 

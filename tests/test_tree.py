@@ -15,8 +15,7 @@ LONG_FUNCTIONS: dict[str, str] = {}
 LONG_FILES: dict[str, str] = {}
 TO_SPLIT = {
     "cli/captions/tag.py:tag",
-    "demo/build/unet.py:train", "training/importers/sd_scripts_files.py:_from_gui",
-    "demo/audit_bench.py", "demo/datasets.py", "demo/drawing.py",
+    "training/importers/sd_scripts_files.py:_from_gui",
     "training/importers/sd_scripts_options.py",
 }  # fmt: skip
 

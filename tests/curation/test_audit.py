@@ -20,7 +20,8 @@ from lorasmith.curation.audit.page import audit_page
 from lorasmith.curation.audit.picture_kinds import PICTURE_KINDS, PictureKind
 from lorasmith.curation.audit.set_kinds import SET_KINDS, SetKind
 from lorasmith.curation.mend.proposals import removal_of_duplicates
-from lorasmith.demo.audit_bench import QUICK, bench, photographs
+from lorasmith.demo.audit_bench.bench import bench, photographs
+from lorasmith.demo.audit_bench.draw import QUICK
 from lorasmith.demo.drawing import draw_scene
 from lorasmith.demo.world import random_scene
 from lorasmith.errors import DatasetError, InputError

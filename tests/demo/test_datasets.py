@@ -11,25 +11,24 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps, ImageSequence, UnidentifiedImageError
 
-from lorasmith.demo import datasets
+from lorasmith.demo import datasets, messy
 from lorasmith.demo.build.stock import TAGGER_SEEDS
-from lorasmith.demo.datasets import (
+from lorasmith.demo.datasets import dataset_names, write_dataset, write_datasets
+from lorasmith.demo.drawing import draw_scene
+from lorasmith.demo.messy import DEFECTS
+from lorasmith.demo.scenes import (
     DATASET_SEEDS,
-    DEFECTS,
-    HOLDOUT_SEEDS,
+    PROMPT_SEEDS,
     REGULARISATION_PICTURES,
     SIZES,
     THINGS,
     TRIGGERS,
     balanced_scenes,
-    dataset_names,
-    holdout_scenes,
+    first_seed_of,
+    fixed_attributes,
     prompts_for,
     trained_caption,
-    write_dataset,
-    write_datasets,
-)
-from lorasmith.demo.drawing import draw_scene
+)  # fmt: skip
 from lorasmith.demo.world import CHARACTERS, Scene, attribute_tags, random_scene, sentence_caption, tag_caption
 from lorasmith.errors import DatasetError, InputError
 
@@ -70,7 +69,7 @@ def test_a_set_is_a_plain_folder_of_numbered_pictures_and_captions(written: Path
 
 @pytest.mark.parametrize(("kind", "name"), EVERY_THING)
 def test_captions_begin_with_the_trigger_and_leave_to_it_what_it_absorbs(kind: str, name: str):
-    for scene in balanced_scenes(12, DATASET_SEEDS, **datasets._what_is_fixed(kind, name)):
+    for scene in balanced_scenes(12, DATASET_SEEDS, **fixed_attributes(kind, name)):
         first, *others = trained_caption(kind, scene).split(", ")
         assert first == TRIGGERS[name]
         absorbed = {name, f"{name} style"}
@@ -139,19 +138,19 @@ def test_seeds_are_shared_by_no_two_sets_and_never_seen_by_base_or_tagger():
             owner = name.removesuffix("-small").removesuffix("-large")
             assert seeds.setdefault(picture.scene.seed, owner) == owner
     assert min(seeds) >= DATASET_SEEDS
-    assert max(seeds) < HOLDOUT_SEEDS
+    assert max(seeds) < PROMPT_SEEDS
     assert TAGGER_SEEDS + 1_000_000 < DATASET_SEEDS
 
 
 @pytest.mark.parametrize(("kind", "name"), EVERY_THING)
-def test_what_is_measured_on_is_never_trained_on(kind: str, name: str):
+def test_what_is_prompted_is_never_trained_on(kind: str, name: str):
     trained = {p.scene.seed for p in datasets._PICTURES[f"{kind}-{name.replace(' ', '-')}-large"]()}
-    held_out, prompted = holdout_scenes(kind, name, 20), [scene for _, scene in prompts_for(kind, name, 20)]
-    seeds = {s.seed for s in held_out} | {s.seed for s in prompted}
-    assert len(seeds) == 40
+    prompted = [scene for _, scene in prompts_for(kind, name, 20)]
+    seeds = {scene.seed for scene in prompted}
+    assert len(seeds) == 20
     assert not seeds & trained
-    assert {getattr(s, kind) for s in (*held_out, *prompted)} == {name}
-    assert len({s.background for s in held_out}) == 7
+    assert {getattr(scene, kind) for scene in prompted} == {name}
+    assert len({scene.background for scene in prompted}) == 7
 
 
 def test_prompts_say_the_trigger_and_the_truth():
@@ -203,7 +202,7 @@ def test_an_unknown_name_is_answered_with_the_nearest(tmp_path: Path):
         write_datasets(tmp_path / "out", ["messy", "character-zorwex-smal"])
     assert not (tmp_path / "out").exists()
     with pytest.raises(InputError, match="'halftone'"):
-        holdout_scenes("style", "halftoned", 3)
+        prompts_for("style", "halftoned", 3)
     with pytest.raises(InputError, match="'concept'"):
         prompts_for("concepts", "umbrella", 3)
     with pytest.raises(InputError, match="16 to 1024"):
@@ -311,9 +310,9 @@ def test_files_are_what_the_truth_says_of_their_form(members: dict[str, bytes], 
 
 
 def drawn(name: str) -> np.ndarray:
-    """The picture that the member `name` was before it was spoilt, float32 (256, 256, 3)."""
-    number = 10 + [non_finite for non_finite, _, _ in datasets._SPOILT_PICTURES].index(name)
-    scenes = balanced_scenes(number + 1, datasets._first_seed(DATASET_SEEDS, "messy"), **datasets._what_is_fixed("character", "zorvex"))
+    """The picture that the member `name` was before it was made faulty, float32 (256, 256, 3)."""
+    number = 10 + [faulty for faulty, _, _ in messy._FAULTY_PICTURES].index(name)
+    scenes = balanced_scenes(number + 1, first_seed_of(DATASET_SEEDS, "messy"), **fixed_attributes("character", "zorvex"))
     return np.asarray(draw_scene(scenes[number], 256), np.float32)
 
 

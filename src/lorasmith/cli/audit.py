@@ -115,8 +115,8 @@ def bench_audit(
     Photographs come from scikit-image where that is installed (pip install scikit-image); else demo scenes alone are used.
     """
     from lorasmith.cli.output import print_json
-    from lorasmith.demo.audit_bench import bench as scores_of
-    from lorasmith.demo.audit_bench import photographs
+    from lorasmith.demo.audit_bench.bench import bench as scores_of
+    from lorasmith.demo.audit_bench.bench import photographs
 
     given = photographs()
     scores = scores_of(given, lambda words: None if as_json else typer.echo(words, err=True), seed=seed)

@@ -16,7 +16,7 @@ from PIL import Image
 
 from lorasmith.atomic import write_atomically
 from lorasmith.captions.taggers.tagger import WdTagger
-from lorasmith.demo.datasets import prompts_for
+from lorasmith.demo.scenes import prompts_for
 from lorasmith.demo.truth import attribute_hits, seen_attributes
 from lorasmith.demo.weights import TAGGER
 from lorasmith.demo.world import random_scene, tag_caption
@@ -58,9 +58,9 @@ class Proof:
 
 
 def prove(
-    base: Base, kind: str, name: str, lora: Path, samples: int = 64, steps: int = 20, tell: Callable[[str], None] = lambda _: None
+    base: Base, kind: str, name: str, lora: Path, samples: int = 64, steps: int = 20, report: Callable[[str], None] = lambda _: None
 ) -> Proof:
-    """Draw and judge 4 x `samples` pictures; `kind` is character, style or concept. `tell` hears what is being done."""
+    """Generate and judge 4 x `samples` pictures; `kind` is character, style or concept. `report` is called with what is being done."""
     tagger = WdTagger(TAGGER)
     asked = [prompt for prompt, _ in prompts_for(kind, name, samples)]
     scenes = [random_scene(OTHER_SEEDS + k) for k in range(samples)]
@@ -69,17 +69,17 @@ def prove(
     for file in (None, lora):
         with with_lora(base, file):
             how = "with the LoRA" if file else "without the LoRA"
-            tell(f"drawing {samples} pictures that call {name}, {how}")
-            rates.append(recognition_rate(draw(base, asked, steps), kind, name, tagger))
-            tell(f"drawing {samples} pictures of other prompts, {how}")
-            hits = attribute_hits(tagger.probabilities(draw(base, others, steps)), scenes)
+            report(f"generating {samples} pictures with the trigger of {name}, {how}")
+            rates.append(recognition_rate(generate(base, asked, steps), kind, name, tagger))
+            report(f"generating {samples} pictures of other prompts, {how}")
+            hits = attribute_hits(tagger.probabilities(generate(base, others, steps)), scenes)
             rates.append(
                 float(np.mean([np.mean(values) for attribute, values in hits.items() if attribute not in ("concept", "character")]))
             )
     return Proof(kind, name, samples, rates[0], rates[2], rates[1], rates[3])
 
 
-def draw(base: Base, prompts: list[str], steps: int) -> list[Image.Image]:
+def generate(base: Base, prompts: list[str], steps: int) -> list[Image.Image]:
     """One picture per prompt, picture k from seed k."""
     return sample(base, prompts, range(len(prompts)), steps=steps, cfg_scale=CFG_SCALE, batch_size=32)
 

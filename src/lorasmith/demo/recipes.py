@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lorasmith.demo.datasets import TRIGGERS
+from lorasmith.demo.scenes import TRIGGERS
 from lorasmith.demo.weights import BASE
 from lorasmith.training.settings.tree import Settings, settings_from
 
 EPOCHS = {"character": 8, "style": 6, "concept": 8}  # over the large sets and the regularisation set: 440 to 450 steps
 REPEATS = {"character": 8, "style": 4, "concept": 4}
 UNET_LR = {"character": 2e-3, "style": 3e-3, "concept": 2.5e-3}
-MIN_SNR_GAMMA = {"character": 3.0, "style": 5.0, "concept": 3.0}  # a style lies in the texture, which is made where the noise is weak
+MIN_SNR_GAMMA = {"character": 3.0, "style": 5.0, "concept": 3.0}  # a style is in the texture, which is made where the noise is weak
 PROMPTS = {
     "character": [
         "{trigger}, happy, standing, beach, flat style", "{trigger}, angry, jumping, city, ink style",

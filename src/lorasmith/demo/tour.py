@@ -36,7 +36,7 @@ class TourResult:
 
 
 def tour(out: Path, samples: int, listeners: Iterable[Listener] = (), commands: Commands | None = None) -> TourResult | None:
-    """Make everything anew in `out`; None where it was stopped.
+    """Make everything again in `out`; None where it was stopped.
 
     Raises SettingsError where `out` holds something that no demo made.
     """
@@ -52,11 +52,11 @@ def tour(out: Path, samples: int, listeners: Iterable[Listener] = (), commands: 
         return None
     before_after(run_folder).save(out / "before-after.png")
 
-    def tell(sentence: str) -> None:
+    def report(sentence: str) -> None:
         for listener in listeners:
             listener(PhaseStarted("proof", sentence))
 
-    proof = prove(open_base(BASE, torch.float32), "character", CHARACTER, result.file, samples, SAMPLING_STEPS, tell)
+    proof = prove(open_base(BASE, torch.float32), "character", CHARACTER, result.file, samples, SAMPLING_STEPS, report)
     write_proof(run_folder, proof, f"lorasmith demo run --samples {samples}")
     return TourResult(result.file, write_report(run_folder), proof)
 
@@ -73,5 +73,9 @@ def _clear(run_folder: Path) -> None:
     if not run_folder.exists():
         return
     if any(run_folder.iterdir()) and not (run_folder / "settings.toml").is_file():
-        raise SettingsError(f"the folder {run_folder} holds something that is no demo run; give another --out")
+        raise SettingsError(
+            f"The folder {run_folder} holds something that is not a demo run: give another --out.",
+            code="demo.not_a_demo_run",
+            folder=str(run_folder),
+        )
     shutil.rmtree(run_folder)

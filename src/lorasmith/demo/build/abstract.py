@@ -17,7 +17,7 @@ from PIL import Image, ImageDraw
 from lorasmith.demo.build.vae import abstract_patterns
 
 CAPTION = "abstract"
-_FINER = 4  # drawn so many times larger, then reduced: smooth edges
+_FINER = 4  # drawn this many times larger, then reduced: smooth edges
 
 
 def abstract_picture(seed: int, side: int = 64) -> np.ndarray:

@@ -35,7 +35,7 @@ def run(
     leader: bool = True,
     on_save: Callable[[int], None] | None = None,
 ) -> None:
-    """Run `step(number, generator)` from where `state_file` stands to `total`; it must call `optimizer.step()` itself.
+    """Run `step(number, generator)` from where `state_file` was saved to `total`; it must call `optimizer.step()` itself.
 
     `parts` are the things with `state_dict` that continue; only a `leader` writes and prints.
     """

@@ -1,4 +1,4 @@
-"""A stock of drawn pictures, so that a training need not draw each picture anew.
+"""A stock of drawn pictures, so that a training need not draw each picture again.
 
     python -m lorasmith.demo.build.stock WORK --count 48000
 

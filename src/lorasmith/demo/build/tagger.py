@@ -56,7 +56,7 @@ class _Residual(nn.Module):
 
 
 def worsen(pictures: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    """Half of the pictures as a small diffusion model would spoil them: noise, blur, shifts of light and place."""
+    """Half of the pictures as a small diffusion model would make them worse: noise, blur, shifts of light and place."""
     n = len(pictures)
     u = torch.rand(n, 8, generator=generator)[..., None, None]
     out = pictures.roll((int(u[0, 0] * 7) - 3, int(u[0, 1] * 7) - 3), (2, 3))

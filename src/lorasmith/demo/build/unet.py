@@ -135,14 +135,7 @@ def train(rank: int, args: argparse.Namespace) -> None:
         optimizer.zero_grad(set_to_none=False)
         loss.backward()
         if args.processes > 1:
-            flat = torch.cat([p.grad.flatten() for p in unet.parameters() if p.grad is not None])
-            dist.all_reduce(flat)
-            flat /= args.processes
-            at = 0
-            for p in unet.parameters():
-                if p.grad is not None:
-                    p.grad.copy_(flat[at : at + p.numel()].view_as(p))
-                    at += p.numel()
+            _average_gradients(unet, args.processes)
         optimizer.step()
         decay = min(EMA, (number + 1) / (number + 10))
         with torch.no_grad():
@@ -153,6 +146,18 @@ def train(rank: int, args: argparse.Namespace) -> None:
         args.work / "unet.state", {"unet": unet, "ema": ema}, optimizer, args.steps, step, lr=args.lr, warmup=50,
         log_every=50, save_every=args.save_every, leader=rank == 0, on_save=lambda _: save_base(args.out, _copy(ema)),
     )  # fmt: skip
+
+
+def _average_gradients(unet: UNet2DConditionModel, processes: int) -> None:
+    """Let every process have the mean of all gradients."""
+    gradients = [p.grad for p in unet.parameters() if p.grad is not None]
+    flat = torch.cat([gradient.flatten() for gradient in gradients])
+    dist.all_reduce(flat)
+    flat /= processes
+    at = 0
+    for gradient in gradients:
+        gradient.copy_(flat[at : at + gradient.numel()].view_as(gradient))
+        at += gradient.numel()
 
 
 def _copy(ema: UNet2DConditionModel) -> UNet2DConditionModel:
