@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lorasmith.cli.captions.edit import finish, utf8_failures
 from lorasmith.cli.captions.options import DryRun, Extension, Folder, Only, Where, one_of, scope_of
+from lorasmith.cli.captions.save import save_plan, utf8_failures
 from lorasmith.cli.interrupt import STOPPED, stop_on_ctrl_c
 from lorasmith.cli.options import AsJson
 from lorasmith.cli.progress import progress_bar
@@ -80,7 +80,7 @@ def describe(
     source = f"{model} at {endpoint}" if endpoint else str(model)
     plan = CaptionPlan(collection, f"describe by {source} ({place})", len(entries), changes)
     failures = result.failures | utf8_failures(collection, select_unreadable(collection, scope))
-    finish(plan, dry_run, as_json, counts={"described now": result.described, "described before": result.known}, failures=failures)
+    save_plan(plan, dry_run, as_json, counts={"described now": result.described, "described before": result.known}, failures=failures)
 
 
 def _open_captioner(model: str | None, endpoint: str | None, *, beams: int, max_tokens: int, **server_settings: Any) -> Captioner:

@@ -1,9 +1,9 @@
-"""A verb for each edit, made from the edit's own fields; `convert`; and how a planned change is shown and saved."""
+"""A verb for each edit, made from the edit's own fields, and `convert`."""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from types import NoneType
 from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin
@@ -24,16 +24,11 @@ from lorasmith.cli.captions.options import (
     token_counter,
     vocabulary_of,
 )
+from lorasmith.cli.captions.save import save_plan
 from lorasmith.cli.options import AsJson
-from lorasmith.cli.output import print_json
 
 if TYPE_CHECKING:
-    from lorasmith.captions.collection import CaptionCollection, Entry
     from lorasmith.captions.edits.edit import Edit
-    from lorasmith.captions.plan import CaptionPlan
-
-EXAMPLES = 5
-"""Changed captions that are shown."""
 
 CountIn = Annotated[str, typer.Option(help="Count tags over the whole folder, or over the scope of --where and --only: folder or scope.")]
 
@@ -113,7 +108,7 @@ def _run_edit(
         open_captions(folder, extension), edit_of(name, **fields), scope_of(where, only),
         count_in=count_in, count_tokens=token_counter(base), vocabulary=vocabulary_of(vocabulary),  # type: ignore[arg-type]
     )  # fmt: skip
-    finish(plan, dry_run, as_json)
+    save_plan(plan, dry_run, as_json)
 
 
 def convert(
@@ -134,52 +129,4 @@ def convert(
 
     collection = open_captions(folder, extension, unreadable_too=True)
     changes = collection.conversions(encoding)
-    finish(CaptionPlan(collection, f"convert from {encoding}", len(changes), changes), dry_run, as_json)
-
-
-def finish(
-    plan: CaptionPlan, dry_run: bool, as_json: bool, *, counts: Mapping[str, int] | None = None, failures: Mapping[Path, str] | None = None
-) -> None:
-    """Save a plan, or show what would be saved; exit code 1 where pictures failed.
-
-    `counts` are further numbers of the result, by name.
-    """
-    counts, failures = counts or {}, failures or {}
-    before = {key: plan.before(key) for key in plan.changes}
-    operation = None if dry_run else plan.save()
-    if as_json:
-        data = {
-            "operation": operation.as_data if operation else None, "summary": plan.summary, "considered": plan.considered,
-            **{name.replace(" ", "_"): number for name, number in counts.items()},
-            "changed": len(plan.changes), "written": operation is not None,
-            "captions": [{"key": key, "before": before[key].text, "after": new.text} for key, new in plan.changes.items()],
-            "failures": [{"picture": str(path), "message": message} for path, message in failures.items()],
-        }  # fmt: skip
-        print_json(data)
-    else:
-        for key in list(plan.changes)[:EXAMPLES]:
-            typer.echo(f"{key}\n  - {one_line(before[key].text) or '(empty)'}\n  + {one_line(plan.changes[key].text) or '(empty)'}")
-        if len(plan.changes) > EXAMPLES:
-            typer.echo(f"and {len(plan.changes) - EXAMPLES} more")
-        if counts:
-            typer.echo(", ".join(f"{name} {number}" for name, number in counts.items()))
-        typer.echo(f"{plan.summary}: {'would change' if dry_run else 'changed'} {len(plan.changes)} of {plan.considered} captions")
-        if operation is not None:
-            typer.echo(f"to undo it: lorasmith captions undo {plan.collection.folder}")
-        for message in failures.values():
-            typer.echo(f"warning: {message}", err=True)
-    if failures:
-        raise typer.Exit(1)
-
-
-def one_line(text: str, most: int = 160) -> str:
-    """A text on one line of the terminal."""
-    line = text.replace("\n", " | ")
-    return line if len(line) <= most else f"{line[: most - 3]}..."
-
-
-def utf8_failures(collection: CaptionCollection, unreadable: Sequence[Entry]) -> dict[Path, str]:
-    """What is wrong with the pictures whose captions are not UTF-8."""
-    from lorasmith.captions.collection import not_utf8
-
-    return {collection.folder / entry.pictures[0]: not_utf8(collection.folder, [entry.key]) for entry in unreadable}
+    save_plan(CaptionPlan(collection, f"convert from {encoding}", len(changes), changes), dry_run, as_json)

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lorasmith.cli.captions.edit import one_line
 from lorasmith.cli.captions.options import (
     Base,
     Extension,
@@ -20,6 +19,7 @@ from lorasmith.cli.captions.options import (
     token_counter,
     vocabulary_of,
 )
+from lorasmith.cli.captions.save import one_line
 from lorasmith.cli.options import AsJson
 from lorasmith.cli.output import print_json
 

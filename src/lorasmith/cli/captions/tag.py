@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lorasmith.cli.captions.edit import finish, utf8_failures
 from lorasmith.cli.captions.options import (
     DEMO,
     DryRun,
@@ -22,6 +21,7 @@ from lorasmith.cli.captions.options import (
     split_options,
     vocabulary_of,
 )
+from lorasmith.cli.captions.save import save_plan, utf8_failures
 from lorasmith.cli.interrupt import STOPPED, stop_on_ctrl_c
 from lorasmith.cli.options import AsJson
 from lorasmith.cli.progress import progress_bar
@@ -99,7 +99,7 @@ def tag(
         typer.echo(f"warning: The captions lose their trigger {trigger}: give --prepend {trigger!r} to keep it in front.", err=True)
     plan = CaptionPlan(collection, f"tag by {opened.folder.name if opened else 'stored probabilities'} ({mode})", len(entries), changes)
     failures = result.failures | utf8_failures(collection, select_unreadable(collection, scope))
-    finish(plan, dry_run, as_json, counts={"tagged now": result.tagged, "tagged before": result.known}, failures=failures)
+    save_plan(plan, dry_run, as_json, counts={"tagged now": result.tagged, "tagged before": result.known}, failures=failures)
 
 
 def _tag_pictures(

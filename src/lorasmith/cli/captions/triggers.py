@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lorasmith.cli.captions.edit import finish
 from lorasmith.cli.captions.options import (
     Base,
     DryRun,
@@ -21,6 +20,7 @@ from lorasmith.cli.captions.options import (
     split_options,
     vocabulary_of,
 )
+from lorasmith.cli.captions.save import save_plan
 from lorasmith.cli.options import AsJson
 from lorasmith.cli.output import print_json
 
@@ -87,7 +87,7 @@ def triggers(
     else:
         _show_leaks(entries, _triggers_in(collection, entries, trigger), as_json)
         return
-    finish(plan_edit(collection, edit, scope), dry_run, as_json)
+    save_plan(plan_edit(collection, edit, scope), dry_run, as_json)
 
 
 def _checked_words(
