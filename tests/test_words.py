@@ -84,7 +84,8 @@ def wrong_names(text: str) -> Iterator[str]:
     for words, rest in COMMAND.findall(text):
         if wrong := missing_in_command(words.split(), rest):
             yield wrong
-    for section, name in setting_pattern().findall(text):
+    prose = re.sub(r"^\s*(>>>|\.\.\.) .*$", "", text, flags=re.MULTILINE)  # in examples, `base.family` is a variable's
+    for section, name in setting_pattern().findall(prose):
         if name not in FILES and missing_setting(section, name) and not is_module(section, name):
             yield f"there is no setting {section}.{name}"
 
