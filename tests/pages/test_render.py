@@ -22,11 +22,11 @@ from lorasmith.pages.content import (
     Findings,
     Listing,
     Page,
+    Panel,
     Quiet,
     Score,
     Section,
     Series,
-    Shot,
     Status,
     Strong,
     Table,
@@ -62,7 +62,7 @@ def blocks(text):
         Status("warning", words, words),
         Score(57, words),
         Facts(((text, words),)),
-        Figures((Figure((Shot(picture(alt=text), text), Shot(None, text, text)), words, (words,)),), "wide"),
+        Figures((Figure((Panel(picture(alt=text), text), Panel(None, text, text)), words, (words,)),), "wide"),
         Table(text, (Column(text), Column(text, "number"), Column(text)), ((words, words, Bar(0.5, text)),)),
         Curve(text, (Series(text, ((1, 1.0), (2, 3.0))), Series(text, ((1, 2.0),), faint=True)), words, text, text, ((1, text),)),
         Findings((whole,), text),
@@ -128,7 +128,7 @@ def test_a_page_written_again_is_the_same(tmp_path):
 
 
 def test_a_picture_is_made_no_larger_than_it_is_shown():
-    [shown] = read(Figures((Figure((Shot(picture((1024, 512), longest=256), "before"),)),))).pictures
+    [shown] = read(Figures((Figure((Panel(picture((1024, 512), longest=256), "before"),)),))).pictures
     data = base64.b64decode(shown["src"].removeprefix("data:image/png;base64,"))
     assert Image.open(io.BytesIO(data)).size == (256, 128)
     assert (shown["width"], shown["height"]) == ("256", "128")
@@ -136,13 +136,13 @@ def test_a_picture_is_made_no_larger_than_it_is_shown():
 
 
 def test_small_drawings_keep_their_pixels():
-    [shown] = read(Figures((Figure((Shot(picture((64, 64), format="jpeg")),)),))).pictures
+    [shown] = read(Figures((Figure((Panel(picture((64, 64), format="jpeg")),)),))).pictures
     assert shown["class"] == "pixelated"
     assert shown["src"].startswith("data:image/jpeg;base64,")
 
 
 def test_a_missing_picture_says_so_in_its_place():
-    page = read(Figures((Figure((Shot(None, "after"),), "zorvex"),)))
+    page = read(Figures((Figure((Panel(None, "after"),), "zorvex"),)))
     assert "The picture is missing or damaged. after zorvex" in page.words
     assert page.pictures == []
 

@@ -28,9 +28,9 @@ from lorasmith.pages.content import (
     Findings,
     Listing,
     Page,
+    Panel,
     Quiet,
     Section,
-    Shot,
     Status,
     Strong,
     Table,
@@ -161,8 +161,10 @@ def _before_and_after(run: RunRecord) -> tuple[Block, ...]:
     figures = []
     for (prompt, seed), by_step in run.samples.items():
         first, last = by_step[min(by_step)], by_step[max(by_step)]
-        before = _shot(run.folder, first, "before", LARGE) if first.epoch == 0 else Shot(None, "before", "Not generated.")
-        after = _shot(run.folder, last, f"after epoch {last.epoch}", LARGE) if last.epoch > 0 else Shot(None, "after", "Not generated yet.")
+        before = _panel(run.folder, first, "before", LARGE) if first.epoch == 0 else Panel(None, "before", "Not generated.")
+        after = (
+            _panel(run.folder, last, f"after epoch {last.epoch}", LARGE) if last.epoch > 0 else Panel(None, "after", "Not generated yet.")
+        )
         figures.append(Figure((before, after), _named(prompt, seed)))
     return (Text("The same prompt and the same seed, without the LoRA and with it.", quiet=True), Figures(tuple(figures), "wide"))
 
@@ -177,11 +179,11 @@ def _over_the_epochs(run: RunRecord) -> tuple[Block, ...]:
     labels = {step: "base" if epoch == 0 else f"step {step:,}" if epochs.count(epoch) > 1 else f"epoch {epoch}" for step, epoch in shown}
     figures = []
     for (prompt, seed), by_step in run.samples.items():
-        shots = [
-            _shot(run.folder, by_step[step], label, SMALL) if step in by_step else Shot(None, label, "Not generated.")
+        panels = [
+            _panel(run.folder, by_step[step], label, SMALL) if step in by_step else Panel(None, label, "Not generated.")
             for step, label in labels.items()
         ]
-        figures.append(Figure(tuple(shots), _named(prompt, seed)))
+        figures.append(Figure(tuple(panels), _named(prompt, seed)))
     left_out = len(moments) - len(shown)
     note = (Text(f"{left_out} of the {len(moments)} times that samples were generated are left out here.", quiet=True),) if left_out else ()
     return (*note, Figures(tuple(figures), "strip"))
@@ -191,7 +193,7 @@ def _named(prompt: str, seed: int) -> Words:
     return (f"“{prompt}” " if prompt else "an empty prompt ", Quiet(f"seed {seed}"))
 
 
-def _shot(folder: RunFolder, sample: events.SampleReady, label: str, longest: int) -> Shot:
+def _panel(folder: RunFolder, sample: events.SampleReady, label: str, longest: int) -> Panel:
     """A sample; a note in its place where it is missing, damaged, or outside the run's folder."""
     path = _inside(folder.root, sample.path)
     try:
@@ -199,10 +201,10 @@ def _shot(folder: RunFolder, sample: events.SampleReady, label: str, longest: in
     except DatasetError:
         image = None
     if image is None:
-        return Shot(None, label)
+        return Panel(None, label)
     model = "untouched base" if sample.epoch == 0 else f"epoch {sample.epoch}"
     alt = f"Sample of {model}, step {sample.step}: {sample.prompt or 'an empty prompt'} (seed {sample.seed})"
-    return Shot(Picture.of(image, alt, longest), label)
+    return Panel(Picture.of(image, alt, longest), label)
 
 
 def _inside(root: Path, relative: str) -> Path | None:

@@ -56,18 +56,15 @@ def dpmpp_2m(model: Model, x: torch.Tensor, sigmas: Sequence[float], noise: Nois
     before: torch.Tensor | None = None
     for k, (sigma, after) in enumerate(pairwise(sigmas)):
         clean = model(x, sigma)
-        ahead = clean
-        if before is not None and after > 0:
-            ahead = clean + _log_ratio(sigma, after) / _log_ratio(sigmas[k - 1], sigma) / 2 * (clean - before)
-        x = _towards(x, ahead, sigma, after)
-        before = clean
+        ahead = clean if before is None else _half_a_step_ahead(clean, before, sigmas[k - 1 : k + 2])
+        x, before = _towards(x, ahead, sigma, after), clean
     return x
 
 
 def unipc(model: Model, x: torch.Tensor, sigmas: Sequence[float], noise: Noise) -> torch.Tensor:
-    """UniPC of order 2 with B2(h) = e^h - 1 (Zhao et al. 2023, https://arxiv.org/abs/2302.04867, algorithms 1 and 2).
+    """UniPC of order 2 with B2(h) = e^h - 1 (Zhao et al. 2023, https://arxiv.org/abs/2302.04867, sections 3.1 and 3.2).
 
-    The predictor is `dpmpp_2m`; before the next step the corrector repeats the last one with what the model has seen at its end.
+    Its predictor, UniP, is `dpmpp_2m`; its corrector, UniC, repeats each step with what the model has seen at the step's end.
     """
     start = x  # of the last step
     seen: list[torch.Tensor] = []  # the clean latents of the last two steps
@@ -75,9 +72,7 @@ def unipc(model: Model, x: torch.Tensor, sigmas: Sequence[float], noise: Noise) 
         clean = model(x, sigma)
         if k > 0:
             x = _towards(start, _corrected(seen, clean, sigmas[: k + 1]), sigmas[k - 1], sigma)
-        ahead = clean
-        if k > 0 and after > 0:
-            ahead = clean + _log_ratio(sigma, after) / _log_ratio(sigmas[k - 1], sigma) / 2 * (clean - seen[-1])
+        ahead = clean if k == 0 else _half_a_step_ahead(clean, seen[-1], sigmas[k - 1 : k + 2])
         start, seen = x, [*seen[-1:], clean]
         x = _towards(x, ahead, sigma, after)
     return x
@@ -90,7 +85,7 @@ def _corrected(seen: Sequence[torch.Tensor], clean: torch.Tensor, sigmas: Sequen
         return last + (clean - last) / 2
     h = _log_ratio(sigmas[-2], sigmas[-1])
     back = -_log_ratio(sigmas[-3], sigmas[-2]) / h
-    # The two conditions of order, rho_old + rho_new = first and back rho_old + rho_new = second (equation 9).
+    # The conditions of theorem 3.1: rho_old + rho_new = first, and back rho_old + rho_new = second.
     phi = math.expm1(-h) / -h - 1
     first, second = phi / math.expm1(-h), 2 * (phi / -h - 0.5) / math.expm1(-h)
     rho_old = (first - second) / (1 - back)
@@ -151,6 +146,14 @@ def lcm(model: Model, x: torch.Tensor, sigmas: Sequence[float], noise: Noise) ->
 def _log_ratio(sigma: float, after: float) -> float:
     """h, the length of a step: how much half of the logarithm of the signal-to-noise ratio grows."""
     return math.log(sigma / after)
+
+
+def _half_a_step_ahead(clean: torch.Tensor, before: torch.Tensor, sigmas: Sequence[float]) -> torch.Tensor:
+    """The clean latents in the middle of the step from `sigmas[1]` to `sigmas[2]`, on the line through those at `sigmas[0]` and `sigmas[1]`."""
+    earlier, sigma, after = sigmas
+    if after == 0:
+        return clean  # the last step is infinitely long
+    return clean + _log_ratio(sigma, after) / _log_ratio(earlier, sigma) / 2 * (clean - before)
 
 
 def _towards(x: torch.Tensor, clean: torch.Tensor, sigma: float, after: float) -> torch.Tensor:

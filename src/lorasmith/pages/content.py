@@ -94,7 +94,7 @@ class Facts:
 
 
 @dataclass(frozen=True)
-class Shot:
+class Panel:
     """One picture of a figure, with a label on it; `picture` None where it is missing, and then `missing` says so."""
 
     picture: Picture | None
@@ -106,7 +106,7 @@ class Shot:
 class Figure:
     """One or more pictures side by side under one caption, with points of a few words each below it."""
 
-    shots: tuple[Shot, ...]
+    panels: tuple[Panel, ...]
     caption: Words = ""
     points: tuple[Words, ...] = ()
 

@@ -119,22 +119,22 @@ def _(block: content.Figures) -> Html:
 
 
 def _figure(figure: content.Figure) -> Html:
-    shots = element("div", *(_shot(shot) for shot in figure.shots), class_="shots", style=f"--shots: {len(figure.shots)}")
+    panels = element("div", *(_panel(panel) for panel in figure.panels), class_="panels", style=f"--panels: {len(figure.panels)}")
     points = element("ul", *(element("li", words_html(point)) for point in figure.points)) if figure.points else ""
     caption = element("figcaption", words_html(figure.caption), points) if figure.caption or figure.points else ""
-    return element("figure", shots, caption)
+    return element("figure", panels, caption)
 
 
-def _shot(shot: content.Shot) -> Html:
-    label = element("span", shot.label, class_="label") if shot.label else ""
-    if shot.picture is None:
-        return element("div", element("p", shot.missing, class_="missing"), label, class_="shot")
-    picture = shot.picture
+def _panel(panel: content.Panel) -> Html:
+    label = element("span", panel.label, class_="label") if panel.label else ""
+    if panel.picture is None:
+        return element("div", element("p", panel.missing, class_="missing"), label, class_="panel")
+    picture = panel.picture
     source = f"data:image/{picture.format};base64,{base64.b64encode(picture.data).decode()}"
     image = element(
         "img", class_="pixelated" if picture.pixelated else "", src=source, width=picture.width, height=picture.height, alt=picture.alt
     )
-    return element("div", image, label, class_="shot")
+    return element("div", image, label, class_="panel")
 
 
 @html_of.register

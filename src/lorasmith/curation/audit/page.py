@@ -18,10 +18,10 @@ from lorasmith.pages.content import (
     Figures,
     Findings,
     Page,
+    Panel,
     Quiet,
     Score,
     Section,
-    Shot,
     Strong,
     Table,
     Text,
@@ -99,11 +99,11 @@ def _copies(audit: Audit, count: int) -> tuple[Block, ...]:
     figures = []
     for finding in groups:
         keep, *others = finding.subjects[:MOST_COPIES]
-        shots = (_thumbnail(by_name[keep], "keep"), *(_thumbnail(by_name[name]) for name in others))
+        panels = (_thumbnail(by_name[keep], "keep"), *(_thumbnail(by_name[name]) for name in others))
         names = [part for name in (keep, *others) for part in (Code(name), " ")]
-        if left_out := len(finding.subjects) - len(shots):
+        if left_out := len(finding.subjects) - len(panels):
             names.append(f"and {left_out} more")
-        figures.append(Figure(shots, tuple(names), (_point(finding),)))
+        figures.append(Figure(panels, tuple(names), (_point(finding),)))
     return (Figures(tuple(figures), "wide"),) if figures else ()
 
 
@@ -112,9 +112,9 @@ def _point(finding: Finding) -> Words:
     return (Verdict(finding.severity, title), f": {finding.evidence}", Quiet(f" {finding.confidence:.0%} sure"))
 
 
-def _thumbnail(picture: AuditedPicture, label: str = "") -> Shot:
+def _thumbnail(picture: AuditedPicture, label: str = "") -> Panel:
     try:
         image = read_picture(picture.path)
     except DatasetError:
-        return Shot(None, label, "It cannot be read as an image.")
-    return Shot(Picture.of(image, picture.name, THUMBNAIL, "jpeg"), label)
+        return Panel(None, label, "It cannot be read as an image.")
+    return Panel(Picture.of(image, picture.name, THUMBNAIL, "jpeg"), label)
