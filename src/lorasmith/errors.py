@@ -9,7 +9,7 @@
     └── RunError              a run that cannot go on: exit code 1
 
 A message is one sentence with a capital and a full stop: which thing, what is wrong, what to do. `code` names the case for scripts and
-pages, `values` holds what the sentence speaks of (a path, a setting, a number). `assert` is for our own mistakes.
+pages, `values` has what the sentence refers to (a path, a setting, a number). `assert` is for our own mistakes.
 """
 
 from __future__ import annotations

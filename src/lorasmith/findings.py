@@ -1,8 +1,8 @@
-"""One shape for 'what is wrong': with pictures, captions, folders, settings, LoRA files and imported settings alike.
+"""One shape for 'this is wrong': with pictures, captions, folders, settings, LoRA files and imported settings.
 
-A finding says which rule spoke (`code`, stable, for scripts and pages), how grave it is, what it is about, what was measured, why that
-matters, and what to do: as words for a person, and where it can be done by us as the change itself, so that a page offers it as a
-button and a command as an option. The rooms make findings; whoever shows them reads nothing else.
+A finding says which rule found it (`code`, which scripts and pages can rely on), how severe it is, what it is about, what was measured,
+why that matters, and what to do: in words and, where we can make the change, as the change itself, so that a page can offer it as a
+button and a command as an option. Each room makes its own findings; pages and commands show them without knowing the rooms.
 
     Finding(
         code="audit.too_small", severity="warning", about="picture", subjects=("mimi/03.png",),
@@ -20,12 +20,12 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 Severity = Literal["error", "warning", "note"]
-"""error: it cannot be used as it is. warning: it will show in the result. note: worth knowing."""
+"""error: cannot be used as it is. warning: will show in the result. note: worth knowing."""
 
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
 
 About = Literal["picture", "caption", "folder", "set", "setting", "layer", "file", "option", "run"]
-"""What the subjects of a finding are: `set` is the pictures or captions as a whole, `option` a setting of another trainer."""
+"""What the subjects of a finding are. `set` is the pictures or captions as a whole, `option` a setting of another trainer."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Evidence:
     unit: str
     """What `number` counts or measures, such as `pixels` or `tags per caption`."""
     text: str = ""
-    """The same as a sentence, with what it is compared with; "" where number and unit say it all."""
+    """The same as a sentence, with what it is compared with; "" where number and unit are enough."""
 
     def __str__(self) -> str:
         return self.text or f"{self.number:g} {self.unit}"
@@ -44,7 +44,7 @@ class Evidence:
 
 @dataclass(frozen=True)
 class SettingChange:
-    """Set `setting` (dotted, such as `network.rank`) to `value`; None takes the setting out."""
+    """Set `setting` (dotted, such as `network.rank`) to `value`; None removes the setting."""
 
     setting: str
     value: Any
@@ -95,26 +95,26 @@ class Fix:
 
 @dataclass(frozen=True)
 class Finding:
-    """Something that somebody should know about a picture, a caption, a folder, a set, a setting, a layer, a file or an option."""
+    """Something to know about a picture, a caption, a folder, a set, a setting, a layer, a file, an option or a run."""
 
     code: str
-    """`room.rule`, such as `audit.too_small`; it does not change between versions."""
+    """`room.rule`, such as `audit.too_small`; the same in all versions."""
     severity: Severity
     message: str
     """What is wrong, as a sentence that can stand alone."""
     about: About
     subjects: tuple[str, ...] = ()
-    """Names of what is concerned, paths relative to the dataset; of copies the one to keep comes first. () for a whole set."""
+    """What it is about, by name: paths relative to the dataset; of copies, the one to keep first. () for a whole set."""
     evidence: Evidence | None = None
     why: str = ""
-    """What it does to the LoRA, or why it matters otherwise."""
+    """What it does to the LoRA, or why else it matters."""
     fix: Fix | None = None
     source: str = ""
-    """Whose advice this is, in words."""
+    """Whose advice this is."""
     confidence: float = 1.0
     """0-1: how likely it is that a person would agree."""
     details: tuple[str, ...] = ()
-    """More for a person: the tags in question, what the decoder said, which copies are mirrored."""
+    """More to read: the tags in question, the decoder's message, which copies are mirrored."""
 
     def __str__(self) -> str:
         """The message and what to do: for a log, or a line on a terminal."""
@@ -159,5 +159,5 @@ def change_from_data(data: Mapping[str, Any]) -> Change:
 
 
 def worst_first(findings: Iterable[Finding]) -> list[Finding]:
-    """The gravest first; of equal ones what concerns most subjects, then by code."""
+    """The most severe first; of these, the ones with most subjects; then by code."""
     return sorted(findings, key=lambda finding: (SEVERITIES.index(finding.severity), -len(finding.subjects), finding.code))

@@ -33,7 +33,7 @@ def folder(tmp_path):
 
 
 def begin(folder, epochs=2, **sections):
-    """A run folder with settings and manifest, and a way to tell what happens in it."""
+    """A run folder with settings and manifest, and a way to emit what happens in it."""
     tree = {
         "name": "toy & co", "base": {"path": "bases/little"}, "datasets": [{"path": "pictures"}], "captions": {"trigger": "zorvex"},
         "network": {"rank": 8, "alpha": 4}, "training": {"epochs": epochs}, "optimizer": {"learning_rate": 2e-4, "text_encoder_lr": 5e-5},
@@ -51,37 +51,37 @@ def begin(folder, epochs=2, **sections):
     return EventLog(folder.events)
 
 
-def draw(folder, tell, epoch, step, size=(64, 64), prompts=PROMPTS):
+def sample(folder, emit, epoch, step, size=(64, 64), prompts=PROMPTS):
     for k, prompt in enumerate(prompts):
         path = folder.samples / f"epoch{epoch:06d}-step{step:08d}-{k:02d}.png"
         Image.new("RGB", size, (40 * epoch % 256, 80 * k, 120)).save(path)
-        tell(events.SampleReady(f"samples/{path.name}", prompt, 1 + k, epoch, step))
+        emit(events.SampleReady(f"samples/{path.name}", prompt, 1 + k, epoch, step))
 
 
-def save(folder, tell, name, epoch, step, final=False):
+def save(folder, emit, name, epoch, step, final=False):
     (folder.checkpoints / name).write_bytes(bytes(1_250_000))
-    tell(events.CheckpointSaved(f"checkpoints/{name}", epoch, step, final))
+    emit(events.CheckpointSaved(f"checkpoints/{name}", epoch, step, final))
 
 
-def tell_steps(tell, first, last, epoch, loss=lambda step: 1 / step):
+def emit_steps(emit, first, last, epoch, loss=lambda step: 1 / step):
     for step in range(first, last + 1):
-        tell(events.StepDone(step, epoch, loss(step), {"unet": 2e-4, "text_encoder": 5e-5}, 0.5))
+        emit(events.StepDone(step, epoch, loss(step), {"unet": 2e-4, "text_encoder": 5e-5}, 0.5))
 
 
 def whole_run(folder, epochs=2, steps_an_epoch=10):
-    tell = begin(folder, epochs)
-    tell(events.Planned(epochs * steps_an_epoch, epochs, 5, steps_an_epoch, 1234))
-    draw(folder, tell, 0, 0)
+    emit = begin(folder, epochs)
+    emit(events.Planned(epochs * steps_an_epoch, epochs, 5, steps_an_epoch, 1234))
+    sample(folder, emit, 0, 0)
     for epoch in range(1, epochs + 1):
         step = epoch * steps_an_epoch
-        tell_steps(tell, step - steps_an_epoch + 1, step, epoch)
-        tell(events.EpochDone(epoch, step, 0.1))
+        emit_steps(emit, step - steps_an_epoch + 1, step, epoch)
+        emit(events.EpochDone(epoch, step, 0.1))
         if epoch < epochs:
-            save(folder, tell, f"toy-{epoch:06d}.safetensors", epoch, step)
-        draw(folder, tell, epoch, step)
-    save(folder, tell, "toy.safetensors", epochs, step, final=True)
-    tell(events.Finished(step, 102.4, "checkpoints/toy.safetensors"))
-    tell.close()
+            save(folder, emit, f"toy-{epoch:06d}.safetensors", epoch, step)
+        sample(folder, emit, epoch, step)
+    save(folder, emit, "toy.safetensors", epochs, step, final=True)
+    emit(events.Finished(step, 102.4, "checkpoints/toy.safetensors"))
+    emit.close()
     return folder
 
 
@@ -100,7 +100,7 @@ def long_ago(folder):
 # -- a run that finished ----------------------------------------------------------------------------------------------
 
 
-def test_a_finished_run_is_told_in_one_sentence_with_its_key_facts(folder):
+def test_a_finished_run_is_one_sentence_and_its_key_facts(folder):
     page = report(whole_run(folder))
     assert "Finished in 20 steps, after 1 min 42 s of training." in page.words
     assert "Rank / alpha 8 / 4" in page.words
@@ -167,12 +167,12 @@ def test_of_many_epochs_eight_are_shown_with_the_first_and_the_last(folder):
 
 
 def test_warnings_that_differ_in_a_name_are_shown_together(folder):
-    tell = begin(folder)
+    emit = begin(folder)
     for k in range(3):
-        tell(events.Warned(f"pictures/{k}.png has no caption; write one."))
-    tell(events.Warned("the rank <i>is</i> large"))
-    tell(events.Warned("pictures/0.png has no caption; write one."))  # told again on resume
-    tell.close()
+        emit(events.Warned(f"pictures/{k}.png has no caption; write one."))
+    emit(events.Warned("the rank <i>is</i> large"))
+    emit(events.Warned("pictures/0.png has no caption; write one."))  # again on resume
+    emit.close()
     page = report(folder)
     assert "warning pictures/0.png has no caption; write one. pictures/1.png has no caption; write one. pictures/2.png" in page.words
     assert page.words.count("pictures/0.png") == 1
@@ -180,12 +180,12 @@ def test_warnings_that_differ_in_a_name_are_shown_together(folder):
 
 
 def test_a_warning_with_a_finding_shows_what_to_do(folder):
-    tell = begin(folder)
+    emit = begin(folder)
     whole = Finding("run.too_large", "warning", "The resolution is large.", "setting", fix=Fix("Set it.", (SettingChange("a.b", [512]),)))
-    tell(events.Warned.of(whole))
-    tell(events.Warned("It was odd.", {"code": "of a later version"}))
-    tell(events.Warned.of(whole))  # again after a resume
-    tell.close()
+    emit(events.Warned.of(whole))
+    emit(events.Warned("It was odd.", {"code": "of a later version"}))
+    emit(events.Warned.of(whole))  # again after a resume
+    emit.close()
     words = report(folder).words
     assert words.count("The resolution is large. What to do: Set it. a.b = [512] run.too_large") == 1
     assert "warning It was odd." in words
@@ -215,11 +215,11 @@ def test_a_damaged_proof_is_named_and_not_shown(folder, text):
 
 
 def test_a_stopped_run_says_where_and_how_to_go_on(folder):
-    tell = begin(folder)
-    tell(events.Planned(20, 2, 5, 10, 1234))
-    tell_steps(tell, 1, 7, 1)
-    tell(events.Stopped(7, f"stopped after step 7 of 20; go on with: lorasmith resume {folder.root}"))
-    tell.close()
+    emit = begin(folder)
+    emit(events.Planned(20, 2, 5, 10, 1234))
+    emit_steps(emit, 1, 7, 1)
+    emit(events.Stopped(7, f"stopped after step 7 of 20; go on with: lorasmith resume {folder.root}"))
+    emit.close()
     words = report(folder).words
     assert (
         "Stopped after 7 of 20 steps. Continue where it stopped, from the folder above this run's: lorasmith resume 'run of mine'" in words
@@ -228,29 +228,29 @@ def test_a_stopped_run_says_where_and_how_to_go_on(folder):
 
 
 def test_a_run_that_failed_gives_its_reason(folder):
-    tell = begin(folder)
-    tell(events.Planned(20, 2, 5, 10, 1234))
-    tell_steps(tell, 1, 3, 1)
-    tell(events.Stopped(0, "the loss is no number at step 4; lower the learning rate"))
-    tell.close()
+    emit = begin(folder)
+    emit(events.Planned(20, 2, 5, 10, 1234))
+    emit_steps(emit, 1, 3, 1)
+    emit(events.Stopped(0, "the loss is no number at step 4; lower the learning rate"))
+    emit.close()
     assert "Stopped after 3 of 20 steps: the loss is no number at step 4; lower the learning rate." in report(folder).words
 
 
 def test_a_run_that_still_goes_says_so(folder):
-    tell = begin(folder)
-    tell(events.Planned(20, 2, 5, 10, 1234))
-    tell_steps(tell, 1, 1, 1)
-    tell.close()
+    emit = begin(folder)
+    emit(events.Planned(20, 2, 5, 10, 1234))
+    emit_steps(emit, 1, 1, 1)
+    emit.close()
     words = report(folder).words
     assert "Still going: 1 of 20 steps when this page was made" in words
     assert "lorasmith resume" in words
 
 
 def test_a_killed_run_says_so_long_afterwards(folder):
-    tell = begin(folder)
-    tell(events.Planned(20, 2, 5, 10, 1234))
-    tell_steps(tell, 1, 4, 1)
-    tell.close()
+    emit = begin(folder)
+    emit(events.Planned(20, 2, 5, 10, 1234))
+    emit_steps(emit, 1, 4, 1)
+    emit.close()
     long_ago(folder)
     folder.events.write_text(folder.events.read_text(encoding="utf-8")[:-20], encoding="utf-8")  # the kill cut the last line off
     words = report(folder).words
@@ -259,23 +259,23 @@ def test_a_killed_run_says_so_long_afterwards(folder):
 
 
 def test_a_run_killed_before_its_first_saved_state_counts_its_steps_once(folder):
-    tell = begin(folder)
-    tell(events.Planned(4, 1, 5, 4, 1234))
-    tell_steps(tell, 1, 3, 1)
-    tell(events.Planned(4, 1, 5, 4, 1234))
-    tell_steps(tell, 1, 4, 1)
-    tell(events.EpochDone(1, 4, 0.5))
-    tell(events.Finished(4, 2.0, "checkpoints/toy.safetensors"))
-    tell.close()
+    emit = begin(folder)
+    emit(events.Planned(4, 1, 5, 4, 1234))
+    emit_steps(emit, 1, 3, 1)
+    emit(events.Planned(4, 1, 5, 4, 1234))
+    emit_steps(emit, 1, 4, 1)
+    emit(events.EpochDone(1, 4, 0.5))
+    emit(events.Finished(4, 2.0, "checkpoints/toy.safetensors"))
+    emit.close()
     words = report(folder).words
     assert "Steps 4 batch size 1" in words
     assert "Epochs 1 Steps" in words
 
 
 def test_a_run_before_its_first_step_has_a_page_too(folder):
-    tell = begin(folder)
-    tell(events.PhaseStarted("model", "bases/little"))
-    tell.close()
+    emit = begin(folder)
+    emit(events.PhaseStarted("model", "bases/little"))
+    emit.close()
     folder.manifest.unlink()
     words = report(folder).words
     assert "Still going: 0 steps" in words
@@ -285,25 +285,25 @@ def test_a_run_before_its_first_step_has_a_page_too(folder):
     assert "no manifest" in words
 
 
-def test_a_run_with_only_the_base_drawn_shows_it_as_before(folder):
-    tell = begin(folder)
-    draw(folder, tell, 0, 0)
-    tell.close()
+def test_a_run_with_samples_of_the_base_alone_shows_it_as_before(folder):
+    emit = begin(folder)
+    sample(folder, emit, 0, 0)
+    emit.close()
     page = report(folder)
     assert len(page.pictures) == 2
     assert "before Not generated yet. after" in page.words
 
 
 def test_a_run_without_prompts_says_how_to_get_samples(folder):
-    tell = begin(folder, samples={})
-    tell.close()
+    emit = begin(folder, samples={})
+    emit.close()
     assert "This run generates no samples. Set samples.prompts" in report(folder).words
 
 
 @pytest.mark.parametrize("harm", ["gone", "damaged", "outside"])
 def test_a_sample_that_cannot_be_read_leaves_a_note(folder, harm):
-    tell = begin(folder)
-    draw(folder, tell, 0, 0)
+    emit = begin(folder)
+    sample(folder, emit, 0, 0)
     first = folder.samples / "epoch000000-step00000000-00.png"
     if harm == "gone":
         first.unlink()
@@ -312,7 +312,7 @@ def test_a_sample_that_cannot_be_read_leaves_a_note(folder, harm):
     else:
         first.rename(folder.root.parent / "private.png")
         first.symlink_to(folder.root.parent / "private.png")
-    tell.close()
+    emit.close()
     page = report(folder)
     assert len(page.pictures) == 1
     assert "The picture is missing or damaged." in page.words
@@ -336,11 +336,11 @@ def test_a_damaged_manifest_still_gives_a_page(folder, text):
 
 
 def test_a_validated_run_shows_how_held_out_and_trained_images_changed(folder):
-    tell = EventLog(whole_run(folder).events)
+    emit = EventLog(whole_run(folder).events)
     for epoch, (held_out, trained) in enumerate([(0.0, 0.0), (-0.004, -0.006), (-0.002, -0.012)]):
         gap = held_out - trained
-        tell(events.ValidationDone(epoch, 10 * epoch, 0.1, 0.1, held_out, 0.001, trained, 0.002, gap, 0.002, {}, {}))
-    tell.close()
+        emit(events.ValidationDone(epoch, 10 * epoch, 0.1, 0.1, held_out, 0.001, trained, 0.002, gap, 0.002, {}, {}))
+    emit.close()
     page = report(folder)
     assert "-0.0020 ± 0.0010 on held-out images and -0.0120 ± 0.0020 on trained ones" in page.words
     assert "held-out images trained images" in page.words
