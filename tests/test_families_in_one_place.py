@@ -47,10 +47,9 @@ def quarters(tree: ast.AST) -> Iterator[tuple[int, str]]:
 
 # What is still to be moved; the list only gets shorter.
 PENDING = {
-    "adapters/files/dialects.py", "adapters/files/family.py", "adapters/files/metadata.py", "adapters/files/lora_file.py",
-    "adapters/files/network.py", "cli/captions/check.py", "training/importers/import_settings.py",
+    "cli/captions/check.py", "training/importers/import_settings.py",
     "training/importers/sd_scripts_blocks.py", "training/importers/sd_scripts_files.py", "training/importers/sd_scripts_options.py",
-    "training/learner/continuation.py", "training/recipes/recipes.py", 
+    "training/recipes/recipes.py", 
     "training/settings/checks.py",
 }  # fmt: skip
 # Quarters of other things than latents.

@@ -65,7 +65,6 @@ def test_padding_changes_no_prediction(folder):
     torch.testing.assert_close(torch.cat(apart), together, atol=1e-5, rtol=1e-4)
 
 
-@pytest.mark.skip(reason="files without alphas are written next")
 def test_a_run_ends_in_a_file_without_alphas_that_draws_as_in_training(folder, settings_for, tmp_path):
     drawn = {"width": 64, "height": 64, "steps": 2, "cfg_scale": 3.0}
     settings = settings_for(

@@ -134,7 +134,7 @@ def _layers(file: Path, base: Base) -> Mapping[str, Layer]:
     lora = load_tensors(file)
     shape = keys.denoiser_shape(base.family, base.parts)
     layers = read_network(lora.tensors, lora.metadata, base.family, shape).whole().layers
-    known = {name for part, module in base.parts.items() for name in keys.targets(base.family, part, module, "full")}
+    known = {name for targets in _targets(base).values() for name in targets}
     if unknown := sorted(layers.keys() - known):
         more = f" and {len(unknown) - 1} more layers" if len(unknown) > 1 else ""
         raise AdapterError(
@@ -144,12 +144,17 @@ def _layers(file: Path, base: Base) -> Mapping[str, Layer]:
     return layers
 
 
+def _targets(base: Base) -> dict[str, dict[str, tuple[str, ...]]]:
+    """Part of the base -> the layers that a LoRA file can have there, of the parts that carry LoRAs."""
+    carrying = keys.naming_of(base.family).parts
+    return {part: keys.targets(base.family, part, module, "full") for part, module in base.parts.items() if part in carrying}
+
+
 def _attach(base: Base, layers: Mapping[str, Layer], stack: ExitStack) -> list[AttachedAdapter]:
     """Put layers on the base until `stack` ends."""
     adapters = []
-    for part, module in base.parts.items():
-        adapter = attach_layers(module, keys.targets(base.family, part, module, "full"), layers)
-        if adapter is not None:
+    for part, targets in _targets(base).items():
+        if (adapter := attach_layers(base.parts[part], targets, layers)) is not None:
             stack.callback(adapter.detach)
             adapters.append(adapter)
     return adapters

@@ -21,6 +21,7 @@ from torch import Tensor
 from lorasmith.adapters.files import names as keys
 from lorasmith.adapters.files.family import guess_family
 from lorasmith.adapters.files.fuse import fuse, swap_halves
+from lorasmith.adapters.files.key_style import with_alphas
 from lorasmith.adapters.files.network import Network
 from lorasmith.adapters.kinds import ALPHA, DORA_SCALE, KINDS, kind_of
 from lorasmith.adapters.kinds.lora import DOWN, UP
@@ -97,7 +98,7 @@ def read_network(
         AdapterError: no network in it, or nothing in it shows its family.
     """
     metadata = dict(metadata or {})
-    found, dialects, unread, embeddings = _sorted_by_layer(tensors)
+    found, dialects, unread, embeddings = _sorted_by_layer(with_alphas(tensors, metadata))
     if not any(_is_network(of_layer.tensors) for of_layer in found.values()):
         raise AdapterError(
             "There is no LoRA or other network in the file: it is a whole model, an embedding, or something else.", code="lora.no_network"

@@ -158,6 +158,12 @@ def part_of(family: str, name: str) -> tuple[str, str]:
     raise AdapterError(f"The name {name} begins like no part of {family}: the LoRA was made for another family.")
 
 
+def same_names(family: str, other: str) -> bool:
+    """Whether the layers of two families have the same names, so that a file may not show which of them it is for."""
+    names = [{part: (naming.prefix, naming.layers) for part, naming in naming_of(name).parts.items()} for name in (family, other)]
+    return names[0] == names[1]
+
+
 def file_name(family: str, name: str) -> str:
     """What a layer is called in files of its family: its name in kohya's style, or the same with dots."""
     if naming_of(family).style == "kohya":

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
 
+from lorasmith.adapters.files.key_style import in_style_of
 from lorasmith.adapters.files.lora_file import save_lora
 from lorasmith.adapters.files.metadata import base_model_version, is_v2, network_module
 from lorasmith.adapters.kinds import full, lora
@@ -61,9 +62,12 @@ def check_new_file(path: Path, overwrite: bool) -> None:
         raise InputError(f"{path} exists already: give another name, or --overwrite.", code="lora.exists", path=str(path))
 
 
-def save_layers(path: Path, layers: Mapping[str, Layer], family: str | None, metadata: Mapping[str, str], dtype: torch.dtype) -> None:
-    """Write layers as a LoRA file in kohya's layout; the metadata say what the layers are now."""
-    save_lora(path, file_tensors(layers.values()), file_metadata(layers, family, metadata), dtype)
+def save_network(path: str | Path, layers: Iterable[Layer], family: str | None, metadata: Mapping[str, str], dtype: torch.dtype) -> None:
+    """Write layers as a LoRA file, with the keys that the readers of the family expect; kohya's where the family is not known."""
+    tensors, entries = file_tensors(layers), dict(metadata)
+    if family is not None:
+        tensors, entries = in_style_of(family, tensors, entries)
+    save_lora(path, tensors, entries, dtype)
 
 
 def file_metadata(layers: Mapping[str, Layer], family: str | None, metadata: Mapping[str, str]) -> dict[str, str]:

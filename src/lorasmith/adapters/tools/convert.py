@@ -19,7 +19,7 @@ from lorasmith.adapters.base_weights import BaseWeights
 from lorasmith.adapters.delta import delta
 from lorasmith.adapters.files import names as keys
 from lorasmith.adapters.files.lora_file import save_lora
-from lorasmith.adapters.files.network import check_new_file, save_layers
+from lorasmith.adapters.files.network import check_new_file, file_metadata, save_network
 from lorasmith.adapters.kinds import full, lora, norm
 from lorasmith.adapters.kinds.kind import Kind
 from lorasmith.adapters.layer import Layer
@@ -182,5 +182,5 @@ def convert_file(
         tensors = diffusers_tensors(opened.family, layers, base.shape if base else None)
         save_lora(out, tensors, {"format": "pt"} | opened.file.metadata, dtype)
     else:
-        save_layers(out, layers, opened.family, opened.file.metadata, dtype)
+        save_network(out, layers.values(), opened.family, file_metadata(layers, opened.family, opened.file.metadata), dtype)
     return reports, opened.notes

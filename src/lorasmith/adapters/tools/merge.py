@@ -21,7 +21,7 @@ import torch
 
 from lorasmith.adapters.base_weights import BaseWeights
 from lorasmith.adapters.delta import delta
-from lorasmith.adapters.files.network import check_new_file, save_layers
+from lorasmith.adapters.files.network import check_new_file, file_metadata, save_network
 from lorasmith.adapters.kinds import full, norm
 from lorasmith.adapters.kinds.formulas.formulas import Factors
 from lorasmith.adapters.layer import Layer
@@ -161,5 +161,6 @@ def merge_files(
         "modelspec.title": out.stem,
         "ss_output_name": out.stem,
     }
-    save_layers(out, layers, next(iter(families), None), metadata, first.dtype(precision))
+    of_family = next(iter(families), None)
+    save_network(out, layers.values(), of_family, file_metadata(layers, of_family, metadata), first.dtype(precision))
     return layers

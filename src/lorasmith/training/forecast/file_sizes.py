@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from lorasmith.adapters.attach import adapter_tensors
+from lorasmith.adapters.files.key_style import in_style_of
 from lorasmith.training.forecast.forecast import FileSizes
 from lorasmith.training.forecast.memory import optimizer_bytes
 from lorasmith.training.forecast.rehearsal import Rehearsal
@@ -22,8 +23,10 @@ SAFETENSORS_DTYPES = {"fp32": ("F32", 4), "fp16": ("F16", 2), "bf16": ("BF16", 2
 def file_sizes(checked: CheckedRun, rehearsal: Rehearsal) -> FileSizes:
     """The files of a run."""
     settings, plan = checked.settings, checked.plan
-    shapes = {key: tuple(tensor.shape) for key, tensor in adapter_tensors(*rehearsal.adapters.values()).items()}
-    metadata = lora_metadata(settings, plan, checked.training_set, rehearsal.base, plan.epochs, plan.steps, rehearsal.adapters)
+    base, adapters = rehearsal.base, rehearsal.adapters
+    metadata = lora_metadata(settings, plan, checked.training_set, base, plan.epochs, plan.steps, adapters)
+    tensors, metadata = in_style_of(base.family, adapter_tensors(*adapters.values()), metadata)
+    shapes = {key: tuple(tensor.shape) for key, tensor in tensors.items()}
     hashes = {"sshs_model_hash": "0" * 64, "sshs_legacy_hash": "0" * 8}
     lora = safetensors_bytes(shapes, *SAFETENSORS_DTYPES[settings.checkpoints.save_precision], {**metadata, **hashes})
     every = ((plan.epochs, settings.checkpoints.save_every_n_epochs), (plan.steps, settings.checkpoints.save_every_n_steps))

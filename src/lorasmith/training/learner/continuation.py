@@ -96,8 +96,8 @@ def _read(place: Path, named: Path, family: str, shape: Any) -> Network:
         network = read_network(file.tensors, file.metadata, shape=shape)
     except AdapterError:  # nothing in it shows its family, or there is no network in it
         return read_network(file.tensors, file.metadata, family, shape)
-    # SD 1 and 2 have the same layers, and a file may not show which it is for: there the sizes of the layers decide.
-    if network.family != family and {network.family, family} != {"sd1", "sd2"}:
+    # Where two families have the same layers, a file may not show which it is for: there the sizes of the layers decide.
+    if not keys.same_names(network.family, family):
         raise AdapterError(
             f"network.weights {named} was made for {network.family}, and the base is {family}; give a LoRA for {family}, or another base.",
             code="continuation.family",

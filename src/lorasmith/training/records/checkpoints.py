@@ -7,8 +7,8 @@ from pathlib import Path
 
 import torch
 
-from lorasmith.adapters.attach import adapter_tensors
-from lorasmith.adapters.files.lora_file import save_lora
+from lorasmith.adapters.attach import adapter_layers
+from lorasmith.adapters.files.network import save_network
 from lorasmith.training.learner.learner import Learner
 
 DTYPES = {"no": torch.float32, "bf16": torch.bfloat16, "fp32": torch.float32, "fp16": torch.float16}
@@ -18,10 +18,14 @@ def write_checkpoint(path: Path, learner: Learner, metadata: Mapping[str, str], 
     """Write the LoRA of this moment to `path` and, where there is an EMA, that one beside it as NAME-ema; returns both paths."""
     written = [path]
     with learner.weights_for_use():
-        save_lora(path, adapter_tensors(*learner.adapters.values()), metadata, DTYPES[precision])
+        _save(path, learner, metadata, precision)
     if learner.ema is not None:
         beside = path.with_name(f"{path.stem}-ema.safetensors")
         with learner.in_float32(0), learner.ema.in_place():
-            save_lora(beside, adapter_tensors(*learner.adapters.values()), metadata, DTYPES[precision])
+            _save(beside, learner, metadata, precision)
         written.append(beside)
     return written
+
+
+def _save(path: Path, learner: Learner, metadata: Mapping[str, str], precision: str) -> None:
+    save_network(path, adapter_layers(*learner.adapters.values()).values(), learner.base.family, metadata, DTYPES[precision])
