@@ -64,7 +64,7 @@ from lorasmith.training import step
 from lorasmith.training.commands import Commands
 from lorasmith.training.data import TrainingData
 from lorasmith.training.events import Event, PhaseStarted, StepDone
-from lorasmith.training.objective.batch_loss import noise as noises
+from lorasmith.training.objective import noise as noises
 from lorasmith.training.objective.noise import draw_noise
 from lorasmith.training.objective.timesteps import draw_timesteps
 from lorasmith.training.run import train

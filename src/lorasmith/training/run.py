@@ -183,8 +183,8 @@ def load_model(settings: Settings, training_set: TrainingSet, emit: Emitter) -> 
 
 def attach_learner(settings: Settings, folder: RunFolder, base: Base, emit: Emitter, process_group: ProcessGroup) -> Learner:
     """The networks on the parts that train, with their optimizer; they start from a finished LoRA, if one is given."""
-    learner, warnings = make_learner(settings, base, open_parent(settings, folder.root, base), process_group)
-    emit.warn(*warnings)
+    learner, findings = make_learner(settings, base, open_parent(settings, folder.root, base), process_group)
+    emit.warn(*findings)
     if settings.training.gradient_checkpointing:
         base.checkpoint_gradients()
     return learner

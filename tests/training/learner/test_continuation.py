@@ -81,7 +81,7 @@ def finished(attached, settings_for, tmp_path):
 
 @pytest.fixture
 def start(attached, settings_for, tmp_path):
-    """Start from a file as a run does: (settings, adapters, warnings, parent)."""
+    """Start from a file as a run does: (settings, adapters, findings, parent)."""
 
     def begin(base, path, run="run", **network):
         settings = settings_for(network={"rank": 2, "weights": str(path), **network})
@@ -89,9 +89,9 @@ def start(attached, settings_for, tmp_path):
         if base.family == "sd1":  # that of the settings' base
             check_weights(settings, base.family)
         parent = open_parent(settings, tmp_path / run, base)
-        adapters, warnings = start_from(attached(base, settings), parent, settings, base)
+        adapters, findings = start_from(attached(base, settings), parent, settings, base)
         attached.alive.extend(adapters.values())
-        return settings, adapters, warnings, parent
+        return settings, adapters, findings, parent
 
     return begin
 
@@ -114,9 +114,9 @@ KINDS = {
 @pytest.mark.parametrize("network", KINDS.values(), ids=KINDS.keys())
 def test_before_the_first_step_it_is_the_file(base, finished, start, network):
     path = finished(base, **network)
-    _, adapters, warnings, _ = start(base, path, **network)
+    _, adapters, findings, _ = start(base, path, **network)
     assert says_the_same(adapters, path)
-    assert warnings == []
+    assert findings == []
 
 
 @pytest.mark.parametrize("network", [
@@ -129,11 +129,11 @@ def test_sizes_can_be_taken_from_the_file(base, finished, start, network):
     rank = 16 if network.get("kind") == "boft" else 2
     with pytest.raises(AdapterError, match="network.dim_from_weights"):
         start(base, path, run="refused", **plain, rank=rank, preset="convolutions" if "conv_rank" in network else "default")
-    _, adapters, warnings, _ = start(
+    _, adapters, findings, _ = start(
         base, path, **plain, rank=rank, preset="convolutions" if "conv_rank" in network else "default", dim_from_weights=True
     )
     assert says_the_same(adapters, path)
-    assert warnings == []
+    assert findings == []
 
 
 def test_a_file_in_half_precision_becomes_weights_in_single_precision(base, finished, start):
@@ -149,9 +149,9 @@ def test_other_families_go_on_too(toy, finished, start):
     other = open_base(toy_folder(toy), torch.float32, "cpu")
     path = finished(other)
     for more in ({}, {"dim_from_weights": True}):
-        _, adapters, warnings, _ = start(other, path, **more)
+        _, adapters, findings, _ = start(other, path, **more)
         assert says_the_same(adapters, path)
-        assert warnings == []
+        assert findings == []
 
 
 def test_a_second_training_goes_on_where_the_first_ended(base, finished, start, attached, settings_for):
@@ -181,51 +181,51 @@ def test_files_of_other_programs_are_read(base, finished, start, tmp_path):
     path, other = finished(base), tmp_path / "diffusers.safetensors"
     save_file(diffusers_tensors("sd1", read_layers(load_tensors(path).tensors), denoiser_shape("sd1", base.parts)), other)
     assert any(key.startswith("unet.") for key in load_tensors(other).tensors)
-    _, adapters, warnings, _ = start(base, other)
+    _, adapters, findings, _ = start(base, other)
     assert says_the_same(adapters, path)
-    assert warnings == []
+    assert findings == []
 
 
 # ---- layers that only one side has
 
 
-def test_layers_of_the_file_alone_and_of_the_settings_alone_are_told(base, finished, start):
+def test_layers_of_the_file_alone_and_of_the_settings_alone_are_reported(base, finished, start):
     path = finished(base)
-    _, adapters, warnings, _ = start(base, path, train_text_encoder=False)
+    _, adapters, findings, _ = start(base, path, train_text_encoder=False)
     assert set(adapters) == {"unet"}
-    assert len(warnings) == 1
-    assert "12 of its" in warnings[0]
-    assert "missing from the new LoRA (such as lora_te_" in warnings[0]
+    assert len(findings) == 1
+    assert "12 of its" in str(findings[0])
+    assert "missing from the new LoRA (such as lora_te_" in str(findings[0])
 
     partial = finished(base, name="partial.safetensors", train_text_encoder=False)
     for run, more in (("b", {}), ("c", {"dim_from_weights": True})):
-        _, adapters, warnings, _ = start(base, partial, run=run, **more)
-        assert len(warnings) == 1
-        assert "lacks 12 of the" in warnings[0]
+        _, adapters, findings, _ = start(base, partial, run=run, **more)
+        assert len(findings) == 1
+        assert "lacks 12 of the" in str(findings[0])
         assert all(torch.count_nonzero(layer.tensors()["lora_up.weight"]) == 0 for layer in adapters["text_encoder"].layers().values())
         assert says_the_same({"unet": adapters["unet"]}, partial)
 
 
-def test_tensors_that_cannot_be_read_are_told(base, finished, start):
+def test_tensors_that_cannot_be_read_are_reported(base, finished, start):
     path = finished(base)
     tensors = load_tensors(path).tensors | {"lora_unet_nowhere_at_all.lora_down.weight": torch.zeros(2, 4)}
     save_lora(path, tensors, {"ss_base_model_version": "sd_v1"}, torch.float32)
-    _, _, warnings, _ = start(base, path)
-    assert len(warnings) == 1
-    assert "1 of its tensors cannot be read and are left behind (lora_unet_nowhere_at_all.lora_down.weight" in warnings[0]
+    _, _, findings, _ = start(base, path)
+    assert len(findings) == 1
+    assert "1 of its tensors cannot be read and are left behind (lora_unet_nowhere_at_all.lora_down.weight" in str(findings[0])
 
 
 # ---- what does not fit
 
 MISFITS = {
-    "another rank": ({"rank": 4}, {}, r"lora_\w+ has rank 4 there and 2 in the settings; set network.dim_from_weights .* lorasmith lora resize"),
+    "another rank": ({"rank": 4}, {}, r"lora_\w+ has rank 4 there and 2 in the settings. Set network.dim_from_weights .* lorasmith lora resize"),
     "another alpha": ({"alpha": 1.0}, {}, r"has alpha 1 there and 2 in the settings"),
-    "another kind": ({"kind": "lokr"}, {}, r"is of the kind 'lokr' there and 'lora' in the settings; set network.kind .* to 'lokr'"),
-    "another kind, sizes from the file": ({"kind": "lokr"}, {"dim_from_weights": True}, "set network.kind .* to 'lokr'"),
-    "a magnitude in the file alone": ({"dora": True}, {}, r"has a magnitude \(DoRA\) there; switch network.dora on"),
-    "a magnitude in the settings alone": ({}, {"dora": True}, r"has no magnitude \(DoRA\) there; switch network.dora off"),
+    "another kind": ({"kind": "lokr"}, {}, r"is of the kind 'lokr' there and 'lora' in the settings. Set network.kind .* to 'lokr'"),
+    "another kind, sizes from the file": ({"kind": "lokr"}, {"dim_from_weights": True}, "Set network.kind .* to 'lokr'"),
+    "a magnitude in the file alone": ({"dora": True}, {}, r"has a magnitude \(DoRA\) there. Switch network.dora on"),
+    "a magnitude in the settings alone": ({}, {"dora": True}, r"has no magnitude \(DoRA\) there. Switch network.dora off"),
     "another factor": ({"kind": "lokr", "factor": 4}, {"kind": "lokr", "factor": 2}, r"\.lokr_\w+ is \[.*\] there and \[.*\] in the settings"),
-    "other inputs": ({"kind": "ia3", "rank": 16, "on_input": True}, {"kind": "ia3", "rank": 16}, "scales its inputs there; set network.on_input"),
+    "other inputs": ({"kind": "ia3", "rank": 16, "on_input": True}, {"kind": "ia3", "rank": 16}, "scales its inputs there. Set network.on_input"),
 }  # fmt: skip
 
 
@@ -240,7 +240,7 @@ def test_what_does_not_fit_is_said_with_the_layer_both_sides_and_a_way_out(base,
 def test_a_file_of_another_family_is_refused_at_once(base, finished, settings_for):
     path = finished(open_base(toy_folder("sdxl"), torch.float32, "cpu"))
     settings = settings_for(network={"rank": 2, "weights": str(path)})
-    with pytest.raises(AdapterError, match="was made for sdxl, and the base is sd1; give a LoRA for sd1"):
+    with pytest.raises(AdapterError, match="was made for sdxl, and the base is sd1. Give a LoRA for sd1"):
         check_weights(settings, base.family)
 
 

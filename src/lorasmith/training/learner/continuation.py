@@ -1,8 +1,8 @@
 """Continue from a finished LoRA: another training, perhaps slower and on other images, that starts where a file ended.
 
-    check_weights(settings)                              # before a new run: is there such a file, and for this family
+    check_weights(settings, family)                      # before a new run: is there such a file, and for this family
     parent = open_parent(settings, run_folder, base)     # kept in the run's folder, so that resuming needs no other file
-    adapters, warnings = start_from(adapters, parent, settings, base)
+    adapters, findings = start_from(adapters, parent, settings, base)
 
 Any dialect is read. The new run's network must be of the file's kind; ranks, alphas and sizes must be the same too, or are taken from
 the file with `network.dim_from_weights`. Layers that only one of the two has are reported: those of the file alone are left behind,
@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ from lorasmith.adapters.layer import Layer
 from lorasmith.adapters.trained_layer import TrainedLayer
 from lorasmith.atomic import write_atomically
 from lorasmith.errors import AdapterError
+from lorasmith.findings import Evidence, Finding
 from lorasmith.models.base import Base
 from lorasmith.training.settings.tree import Settings
 
@@ -44,7 +45,7 @@ class Parent:
     """A finished LoRA that a run continues from."""
 
     path: Path
-    """As the user gave it; for messages, for it may be gone."""
+    """As the user gave it, for messages; it may not exist any more."""
     sha256: str
     network: Network
 
@@ -80,18 +81,17 @@ def open_parent(settings: Settings, run_folder: Path, base: Base) -> Parent | No
     if given is None:
         return None
     kept = run_folder / KEPT_AS
-    shape = keys.denoiser_shape(base.family, base.parts)
-    if not kept.exists():
-        network = _read(given, given, base.family, shape)
-        write_atomically(kept, given.read_bytes())
-    else:
-        network = _read(kept, given, base.family, shape)
-    return Parent(given, hashlib.sha256(kept.read_bytes()).hexdigest(), network)
+    source = kept if kept.exists() else given
+    network = _read(source, given, base.family, keys.denoiser_shape(base.family, base.parts))
+    content = source.read_bytes()
+    if source == given:
+        write_atomically(kept, content)
+    return Parent(given, hashlib.sha256(content).hexdigest(), network)
 
 
-def _read(place: Path, named: Path, family: str, shape: Any) -> Network:
-    """The network in the file at `place`, which messages call `named`."""
-    file = load_tensors(place)
+def _read(path: Path, named: Path, family: str, shape: Any) -> Network:
+    """The network in the file at `path`, which messages call `named`."""
+    file = load_tensors(path)
     try:
         network = read_network(file.tensors, file.metadata, shape=shape)
     except AdapterError:  # nothing in it shows its family, or there is no network in it
@@ -99,10 +99,9 @@ def _read(place: Path, named: Path, family: str, shape: Any) -> Network:
     # Where two families have the same layers, a file may not show which it is for: there the sizes of the layers decide.
     if not keys.same_names(network.family, family):
         raise AdapterError(
-            f"network.weights {named} was made for {network.family}, and the base is {family}; give a LoRA for {family}, or another base.",
-            code="continuation.family",
-            path=str(named),
-        )
+            f"network.weights {named} was made for {network.family}, and the base is {family}. Give a LoRA for {family}, or another base.",
+            code="continuation.family", path=str(named),
+        )  # fmt: skip
     return network if network.family == family else read_network(file.tensors, file.metadata, family, shape)
 
 
@@ -111,10 +110,10 @@ def _read(place: Path, named: Path, family: str, shape: Any) -> Network:
 
 def start_from(
     adapters: Mapping[str, AttachedAdapter], parent: Parent, settings: Settings, base: Base
-) -> tuple[dict[str, AttachedAdapter], list[str]]:
-    """Adapters with the file's weights in their own dtype, and warnings about layers that only one side has.
+) -> tuple[dict[str, AttachedAdapter], list[Finding]]:
+    """Adapters with the file's weights in their own dtype, and findings about layers that only one side has.
 
-    With `network.dim_from_weights` the adapters are made anew with the file's sizes, and those given are taken off the model.
+    With `network.dim_from_weights` the adapters are replaced by new ones of the file's sizes.
 
     Raises:
         AdapterError: no layer of the file is trained, or one does not fit; then nothing is copied.
@@ -123,7 +122,7 @@ def start_from(
     common = {name: layer for name, layer in parent.network.layers.items() if name in trained}
     if not common:
         raise AdapterError(
-            f"network.weights {parent.path} has no layer that these settings train: it is for another base, or for parts that are "
+            f"network.weights {parent.path} has no layer that these settings train. It is for another base, or for parts that are "
             "switched off.",
             code="continuation.no_layer",
         )
@@ -131,14 +130,14 @@ def start_from(
         _check_usable(parent, layer)
         _check_kind(parent, layer, trained[name])
     if settings.network.dim_from_weights:
-        made = {part: _made_anew(base.parts[part], adapter, common, parent) for part, adapter in adapters.items()}
+        made = {part: _with_sizes_of(base.parts[part], adapter, common, parent) for part, adapter in adapters.items()}
     else:
         for name, layer in common.items():
             _check_size(parent, layer, trained[name])
         for name, layer in common.items():
             _copy(layer, trained[name])
         made = dict(adapters)
-    return made, _warnings(parent, trained)
+    return made, list(_findings(parent, trained))
 
 
 def _check_usable(parent: Parent, layer: Layer) -> None:
@@ -158,40 +157,40 @@ def _check_kind(parent: Parent, found: Layer, trained: TrainedLayer) -> None:
     if found.kind is not (trained.kind.file_kind or trained.kind):
         raise _refusal(
             parent, "kind", found.name,
-            f" is of the kind {found.kind.name!r} there and {trained.kind.name!r} in the settings; "
-            f"set network.kind (or the layer's rule) to {found.kind.name!r}.",
+            f" is of the kind {found.kind.name!r} there and {trained.kind.name!r} in the settings. "
+            f"Set network.kind (or the layer's rule) to {found.kind.name!r}.",
         )  # fmt: skip
     if (found.dora_scale is not None) != trained.has_dora:
         has, switch = ("has a", "on") if found.dora_scale is not None else ("has no", "off")
-        raise _refusal(parent, "dora", found.name, f" {has} magnitude (DoRA) there; switch network.dora {switch}.")
+        raise _refusal(parent, "dora", found.name, f" {has} magnitude (DoRA) there. Switch network.dora {switch}.")
 
 
 def _check_size(parent: Parent, found: Layer, trained: TrainedLayer) -> None:
     """Rank, alpha and shapes as the settings have them."""
-    way_out = "set network.dim_from_weights to take all sizes from the file"
+    way_out = "Set network.dim_from_weights to take all sizes from the file"
     if found.rank != trained.rank:
         raise _refusal(
             parent, "rank", found.name,
-            f" has rank {_number(found.rank)} there and {_number(trained.rank)} in the settings; {way_out}, or change the file's rank with: "
+            f" has rank {_number(found.rank)} there and {_number(trained.rank)} in the settings. {way_out}, or change the file's rank with: "
             "lorasmith lora resize.",
         )  # fmt: skip
     scaled = trained.rank is not None and "alpha" in trained.kind.settings
     if scaled and abs(found.alpha_value - trained.alpha) > 1e-3 * trained.alpha:
         raise _refusal(
             parent, "alpha", found.name,
-            f" has alpha {found.alpha_value:g} there and {trained.alpha:g} in the settings, so its change would get another strength; "
+            f" has alpha {found.alpha_value:g} there and {trained.alpha:g} in the settings, so its change would get another strength. "
             f"{way_out}, or set network.alpha.",
         )  # fmt: skip
     ours, theirs = trained.layer.all_tensors(), found.all_tensors()
     if ON_INPUT in ours and bool(ours[ON_INPUT]) != bool(theirs[ON_INPUT]):
         side = "inputs" if bool(theirs[ON_INPUT]) else "outputs"
-        raise _refusal(parent, "on_input", found.name, f" scales its {side} there; set network.on_input accordingly.")
+        raise _refusal(parent, "on_input", found.name, f" scales its {side} there. Set network.on_input accordingly.")
     for suffix in sorted(ours.keys() | theirs.keys()):
         if suffix not in ours or suffix not in theirs or _squeezed(ours[suffix]) != _squeezed(theirs[suffix]):
             shapes = [list(tensors[suffix].shape) if suffix in tensors else "nothing" for tensors in (theirs, ours)]
             raise _refusal(
                 parent, "shape", found.name,
-                f".{suffix} is {shapes[0]} there and {shapes[1]} in the settings; {way_out}, or give a LoRA for this base.",
+                f".{suffix} is {shapes[0]} there and {shapes[1]} in the settings. {way_out}, or give a LoRA for this base.",
             )  # fmt: skip
 
 
@@ -202,7 +201,7 @@ def _copy(found: Layer, trained: TrainedLayer) -> None:
             tensor.copy_(theirs[suffix].view(tensor.shape))
 
 
-def _made_anew(module: torch.nn.Module, adapter: AttachedAdapter, common: Mapping[str, Layer], parent: Parent) -> AttachedAdapter:
+def _with_sizes_of(module: torch.nn.Module, adapter: AttachedAdapter, common: Mapping[str, Layer], parent: Parent) -> AttachedAdapter:
     """The adapter again, with those layers that the file has as they are there."""
     own = adapter.layers()
     dtype = next(adapter.parameters()).dtype
@@ -223,22 +222,29 @@ def _made_anew(module: torch.nn.Module, adapter: AttachedAdapter, common: Mappin
     return AttachedAdapter(module, adapter.targets, layers)
 
 
-def _warnings(parent: Parent, trained: Mapping[str, TrainedLayer]) -> list[str]:
-    network, found = parent.network, []
-    name = f"network.weights {parent.path.name}"
+def _findings(parent: Parent, trained: Mapping[str, TrainedLayer]) -> Iterator[Finding]:
+    network, name = parent.network, f"network.weights {parent.path.name}"
     if unread := network.unread:
         key, reason = next(iter(unread.items()))
-        found.append(f"{name}: {len(unread)} of its tensors cannot be read and are left behind ({key}: {reason}).")
+        yield Finding(
+            "continuation.unread", "warning", about="file", subjects=tuple(unread),
+            message=f"{name}: {len(unread)} of its tensors cannot be read and are left behind ({key}: {reason}).",
+            evidence=Evidence(len(unread), "tensors"),
+        )  # fmt: skip
     if behind := [layer for layer in network.layers if layer not in trained]:
-        found.append(
-            f"{name}: {len(behind)} of its {len(network.layers)} layers are not trained by these settings and will be missing from the new "
-            f"LoRA (such as {behind[0]})."
-        )
+        yield Finding(
+            "continuation.left_behind", "warning", about="layer", subjects=tuple(behind),
+            message=f"{name}: {len(behind)} of its {len(network.layers)} layers are not trained by these settings and will be missing from "
+            f"the new LoRA (such as {behind[0]}).",
+            evidence=Evidence(len(behind), "layers"),
+        )  # fmt: skip
     if fresh := [layer for layer in trained if layer not in network.layers]:
-        found.append(
-            f"{name}: it lacks {len(fresh)} of the {len(trained)} layers to train, which start by changing nothing (such as {fresh[0]})."
-        )
-    return found
+        yield Finding(
+            "continuation.new_layers", "note", about="layer", subjects=tuple(fresh),
+            message=f"{name}: it lacks {len(fresh)} of the {len(trained)} layers to train, which start by changing nothing (such as "
+            f"{fresh[0]}).",
+            evidence=Evidence(len(fresh), "layers"),
+        )  # fmt: skip
 
 
 def _squeezed(tensor: torch.Tensor) -> list[int]:

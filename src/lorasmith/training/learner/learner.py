@@ -12,6 +12,7 @@ import torch
 from lorasmith.adapters.attach import AttachedAdapter, attach_network
 from lorasmith.adapters.selection import select_network
 from lorasmith.datasets.texts import TextCache
+from lorasmith.findings import Finding
 from lorasmith.models.base import Base
 from lorasmith.training.distributed.process_group import SINGLE_PROCESS, ProcessGroup
 from lorasmith.training.learner.continuation import Parent, start_from
@@ -107,8 +108,8 @@ def objective_of(settings: Settings) -> Objective:
 
 def make_learner(
     settings: Settings, base: Base, parent: Parent | None = None, process_group: ProcessGroup = SINGLE_PROCESS
-) -> tuple[Learner, list[str]]:
-    """A network on each part that trains, starting from `parent` if there is one, with its optimizer; and warnings."""
+) -> tuple[Learner, list[Finding]]:
+    """A network on each part that trains, starting from `parent` if there is one, with its optimizer; and what is odd about it."""
     parts = {part: module for part, module in base.parts.items() if settings.lr_of(part, base.family) > 0}
     chosen = select_network(base.family, parts, settings.network)
     adapters = {
@@ -117,9 +118,9 @@ def make_learner(
         )
         for part, of_part in chosen.items()
     }
-    warnings: list[str] = []
+    findings: list[Finding] = []
     if parent is not None:
-        adapters, warnings = start_from(adapters, parent, settings, base)
+        adapters, findings = start_from(adapters, parent, settings, base)
     rates = {
         part: PartRates(adapter, settings.lr_of(part, base.family), settings.optimizer.loraplus_ratio(part), chosen[part].rates)
         for part, adapter in adapters.items()
@@ -135,4 +136,4 @@ def make_learner(
         learner.scale = LossScale()
     if settings.training.ema_decay is not None:
         learner.ema = EMA(learner.named_parameters, settings.training.ema_decay)
-    return learner, warnings
+    return learner, findings

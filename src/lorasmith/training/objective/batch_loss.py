@@ -51,7 +51,7 @@ class PreparedBatch:
     weights: torch.Tensor | None = None
     """(n,) float32: how much each sample counts; None where all count alike."""
     masks: torch.Tensor | None = None
-    """(n, 1, h, w) float32 at the latents' resolution, 0-1: how much each place counts; None where all do."""
+    """(n, 1, h, w) float32 at the latents' resolution, 0-1: how much each position counts; None where all do."""
     first_sample: int = 0
     """The number of its first sample in the step, where a step has several batches."""
 

@@ -190,7 +190,7 @@ def _dataset_dirs(training_set: TrainingSet) -> dict[str, dict[str, int]]:
 
 def _bucket_info(training_set: TrainingSet) -> dict[str, object]:
     buckets = {
-        str(k): {"resolution": list(size), "count": sum(showings for _, showings in members)}
+        str(k): {"resolution": list(size), "count": sum(repeats for _, repeats in members)}
         for k, (size, members) in enumerate(sorted(training_set.buckets.items()))
     }
     errors = [abs(item.fit.bucket[0] / item.fit.bucket[1] - item.picture.size[0] / item.picture.size[1]) for item in training_set.pictures]

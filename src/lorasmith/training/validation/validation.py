@@ -58,10 +58,10 @@ def validation_pictures(validation_set: ValidationSet, latents: LatentSource, ru
     """The set's pictures with their latents and captions; `latents` is made for `validation_set.pictures`."""
     found = []
     for index, item in enumerate(validation_set.pictures):
-        shown = latents([Sample(index, 0)], epoch=1)
+        read = latents([Sample(index, 0)], epoch=1)
         name = f"{item.picture.path.name} {item.picture.content[:8]}"
-        caption, size = caption_for_validation(item, rules), SizeConditioning(*shown.sizes[0])
-        found.append(ValidationPicture(name, item.picture.content, caption, shown.latents[0].contiguous(), size))
+        caption, size = caption_for_validation(item, rules), SizeConditioning(*read.sizes[0])
+        found.append(ValidationPicture(name, item.picture.content, caption, read.latents[0].contiguous(), size))
     return found
 
 

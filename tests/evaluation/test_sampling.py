@@ -1,0 +1,110 @@
+"""Pictures from a base with one LoRA on it, with several, and with none."""
+
+import pytest
+import torch
+from PIL import Image
+
+from lorasmith.adapters.attach import adapter_tensors, attach_network
+from lorasmith.adapters.files.lora_file import save_lora
+from lorasmith.adapters.selection import select_network
+from lorasmith.errors import AdapterError, SettingsError
+from lorasmith.evaluation.sampling import sample, with_lora, with_loras
+from lorasmith.models.open import open_base
+from lorasmith.models.texts import TextOptions
+from tests.bounds import assert_within_rounding, rounding_bound
+from tests.models.toys import toy_folder
+
+
+@pytest.fixture(scope="module")
+def base(toy_base):
+    return open_base(toy_base, torch.float32)
+
+
+@pytest.fixture
+def lora(base, settings_for, tmp_path):
+    """Writes a LoRA of random weights for the base."""
+
+    def write(seed, **network):
+        settings = settings_for(network={"rank": 2, **network})
+        chosen = select_network(base.family, base.parts, settings.network)
+        adapters = {part: attach_network(base.parts[part], one.targets, one.settings, seed) for part, one in chosen.items()}
+        generator = torch.Generator().manual_seed(seed)
+        with torch.no_grad():
+            for adapter in adapters.values():
+                for parameter in adapter.parameters():
+                    parameter.add_(0.1 * torch.randn(parameter.shape, generator=generator))
+        path = tmp_path / f"{seed}.safetensors"
+        save_lora(path, adapter_tensors(*adapters.values()), {"ss_base_model_version": "sd_v1"}, torch.float32)
+        for adapter in adapters.values():
+            adapter.detach()
+        return path
+
+    return write
+
+
+def predicted(base):
+    """What the base predicts for one noisy latent."""
+    latents = torch.randn(1, 4, 4, 4, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        return base.predict(latents, torch.tensor([500]), base.encode_texts(["zorvex, happy"], TextOptions()))
+
+
+def with_these(base, *loras):
+    with with_loras(base, loras):
+        return predicted(base)
+
+
+ROUNDINGS = 20 * 32 * 9
+"""The toy has some 20 layers in a row, each a sum of at most 32 channels times a kernel of 9."""
+
+
+def assert_alike(one, other):
+    assert_within_rounding(one, other, roundings=ROUNDINGS, terms=one.abs().max())
+
+
+def assert_different(one, other):
+    assert (one - other).abs().max() > 10 * rounding_bound(one.abs().max(), ROUNDINGS)
+
+
+def test_two_halves_of_a_lora_are_the_whole_and_their_order_does_not_matter(base, lora):
+    a, b = lora(1), lora(2, rank=4)
+    assert_alike(with_these(base, (a, 0.5), (a, 0.5)), with_these(base, (a, 1.0)))
+    both = with_these(base, (a, 0.8), (b, 0.3))
+    assert_alike(both, with_these(base, (b, 0.3), (a, 0.8)))
+    assert_different(both, with_these(base, (a, 0.8)))
+
+
+def test_loras_of_two_kinds_act_together(base, lora):
+    a, b = lora(1), lora(3, kind="loha")
+    assert_alike(with_these(base, (a, 1.0), (b, 0.0)), with_these(base, (a, 1.0)))
+
+
+def test_afterwards_the_base_is_as_it_was(base, lora):
+    before = predicted(base)
+    with_these(base, (lora(1), 1.0), (lora(2), 1.0))
+    with with_lora(base, lora(1), 0.5):
+        assert not torch.equal(predicted(base), before)
+    assert torch.equal(predicted(base), before)
+    with with_lora(base, None):
+        assert torch.equal(predicted(base), before)
+
+
+def test_a_picture_for_each_prompt_from_a_base_by_name_or_opened(base, toy_base, lora):
+    a = lora(1)
+    by_name = sample(str(toy_base), ["red cat", "blue cat"], lora=[(a, 0.8)], steps=2, device="cpu", precision="fp32")
+    opened = sample(base, ["red cat", "blue cat"], lora=[(str(a), 0.8)], steps=2)
+    assert [picture.size for picture in by_name] == [(32, 32), (32, 32)]
+    assert [picture.tobytes() for picture in by_name] == [picture.tobytes() for picture in opened]
+    (alone,) = sample(base, "red cat", lora=a, steps=2)
+    assert isinstance(alone, Image.Image)
+    assert alone.tobytes() != by_name[0].tobytes(), "at full strength"
+
+
+def test_what_does_not_fit_is_refused_with_a_code(base, lora, tmp_path):
+    for refused, code in (({"precision": "fp8"}, "sample.unknown_precision"), ({"width": 33}, "sample.size_does_not_fit")):
+        with pytest.raises(SettingsError) as caught:
+            sample("nowhere" if "precision" in refused else base, "red cat", **refused)
+        assert caught.value.code == code
+    with pytest.raises(AdapterError) as caught, with_lora(open_base(toy_folder("sdxl"), torch.float32), lora(1)):
+        pass
+    assert str(tmp_path) in str(caught.value)
