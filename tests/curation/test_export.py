@@ -111,7 +111,7 @@ def test_the_same_dataset_gives_the_same_zip(dataset, tmp_path):
     assert zipfile.ZipFile(tmp_path / "one.zip").testzip() is None
 
 
-def test_nothing_is_overwritten_and_bad_wishes_are_sentences(dataset, tmp_path):
+def test_nothing_is_overwritten_and_bad_requests_are_sentences(dataset, tmp_path):
     (tmp_path / "there.zip").write_bytes(b"mine")
     with pytest.raises(InputError, match="is there already"):
         export(dataset, tmp_path / "there.zip", "kohya")
@@ -120,7 +120,7 @@ def test_nothing_is_overwritten_and_bad_wishes_are_sentences(dataset, tmp_path):
         export(dataset, tmp_path / "out", "onetrainer")
     with pytest.raises(InputError, match="inside a ZIP"):
         export(dataset, tmp_path / "out.zip", "sd-scripts", absolute=True)
-    with pytest.raises(InputError, match="in the dataset itself"):
+    with pytest.raises(InputError, match="inside the dataset itself"):
         export(dataset, dataset / "out", "kohya")
     with pytest.raises(DatasetError, match="is not a folder"):
         export(tmp_path / "missing", tmp_path / "out", "kohya")

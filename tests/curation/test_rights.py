@@ -23,14 +23,14 @@ def test_what_was_said_is_kept_and_of_how_many_pictures(dataset):
     assert said.sentence(dataset).startswith("rights confirmed: my own photographs (3 pictures, 20")
 
 
-def test_pictures_that_came_later_were_not_meant(dataset):
+def test_pictures_that_came_in_later_are_not_covered(dataset):
     said = confirm(dataset, "CC0")
     Image.new("RGB", (32, 32), "white").save(dataset / "new.png")
-    assert "1 more pictures came since" in said.sentence(dataset)
+    assert "1 more picture came in since" in said.sentence(dataset)
 
 
-def test_saying_nothing_and_a_damaged_file_are_told(dataset):
-    with pytest.raises(InputError, match="where they come from"):
+def test_no_words_and_a_damaged_file_are_errors(dataset):
+    with pytest.raises(InputError, match="where the rights come from"):
         confirm(dataset, "  ")
     confirm(dataset, "mine")
     (dataset / RIGHTS).write_text("{")

@@ -18,7 +18,7 @@ from lorasmith.images import upscale
 from lorasmith.images.upscale import in_tiles, lanczos, open_upscaler, size_from, size_within
 from tests.photographs import photograph
 
-needs_spandrel = pytest.mark.skipif(not upscale.spandrel_is_there(), reason="spandrel is not installed (an extra, for upscaling networks)")
+needs_spandrel = pytest.mark.skipif(not upscale.can_use_networks(), reason="spandrel is not installed (an extra, for upscaling networks)")
 
 
 def test_sizes_keep_the_shape():
@@ -86,6 +86,6 @@ def test_another_file_is_no_network(tmp_path):
 
 
 def test_without_spandrel_there_is_a_sentence(monkeypatch, tmp_path):
-    monkeypatch.setattr(upscale, "spandrel_is_there", lambda: False)
+    monkeypatch.setattr(upscale, "can_use_networks", lambda: False)
     with pytest.raises(InputError, match="pip install --no-deps spandrel"):
         open_upscaler(tmp_path / "any.pth")

@@ -4,8 +4,8 @@
     sd-scripts   the same and a dataset.toml (`--dataset_config`), paths beside it or absolute
     diffusers    a folder of pictures with metadata.jsonl (`--train_data_dir`, caption column `text`)
 
-What a trainer cannot take is changed or left out in the export alone, and said: sd-scripts reads no GIF, TIFF or AVIF without more
-libraries, breaks on an empty caption, and on one that is not UTF-8. Held-out pictures stay at home, or the other trainer would see them.
+What a trainer cannot read is changed or left out in the export alone, and noted: sd-scripts reads no GIF, TIFF or AVIF without more
+libraries, breaks on an empty caption, and on one that is not UTF-8. Held-out pictures are not exported, or the other trainer would see them.
 """
 
 from __future__ import annotations
@@ -72,8 +72,8 @@ class _Item:
 
 
 def export(
-    root: Path,
-    out: Path,
+    root: str | Path,
+    out: str | Path,
     form: Form,
     *,
     absolute: bool = False,
@@ -89,15 +89,20 @@ def export(
         InputError: there is something at `out` already, the form is unknown, or full paths are asked for inside a ZIP.
         DatasetError: there is no picture that can be trained on.
     """
+    root, out = Path(root), Path(out)
     zipped = out.suffix.lower() == ".zip"
     if form not in FORMS:
-        raise InputError(f"There is no form {form!r} to export to: there are {', '.join(FORMS)}.")
+        raise InputError(
+            f"There is no form {form!r} to export to: choose one of {', '.join(FORMS)}.", code="export.unknown_form", form=form
+        )
     if absolute and zipped:
-        raise InputError("Full paths make no sense inside a ZIP: export to a folder, or leave the paths relative.")
+        raise InputError(
+            "Full paths make no sense inside a ZIP: export to a folder, or leave the paths relative.", code="export.full_paths_in_zip"
+        )
     if out.exists() and (zipped or not out.is_dir() or any(out.iterdir())):
-        raise InputError(f"{out} is there already: give another name, or remove it first.")
+        raise InputError(f"{out} is there already: give another name, or remove it first.", code="export.exists", file=str(out))
     if out.resolve().is_relative_to(root.resolve()):
-        raise InputError(f"{out} lies in the dataset itself: export to a place outside.")
+        raise InputError(f"{out} is inside the dataset itself: export to a place outside.")
     settle(root)
     notes: list[str] = []
     items = list(_items(root, notes))
@@ -167,7 +172,7 @@ def _picture_bytes(item: _Item, notes: list[str]) -> bytes:
 
 
 def _dataset_toml(items: list[_Item], absolute: Path | None, resolution: int | None) -> str:
-    """The dataset as sd-scripts wants it: one subset a folder."""
+    """The dataset as sd-scripts reads it: one subset a folder."""
     document = tomlkit.document()
     document.add(tomlkit.comment("A dataset for sd-scripts: give this file with --dataset_config." if absolute else _FROM_HERE))
     general = tomlkit.table()
@@ -207,7 +212,7 @@ def _metadata(items: list[_Item], notes: list[str]) -> dict[str, str]:
         row = {"file_name": f"{folder}/{item.name}", "text": text.replace("\r\n", "\n").removesuffix("\n")}
         lines.setdefault(f"{top}/metadata.jsonl", []).append(json.dumps(row, ensure_ascii=False))
     if len({item.picture.repeats for item in items if not item.picture.is_reg}) > 1:
-        notes.append("diffusers knows no repeats: pictures of folders with more of them are shown as often as all others.")
+        notes.append("diffusers has no repeats: pictures of folders with more of them are trained on as often as all others.")
     return {name: "\n".join(rows) + "\n" for name, rows in lines.items()}
 
 

@@ -51,12 +51,12 @@ def held_out(
             undecided.append((seed_of("holdout", seed, min(contents[i] for i in members)) / 2**63, members))
         for i in members:
             sides[i] = bool(known) and all(known)
-    wanted = math.floor(share * len(contents) + 0.5)
+    count = math.floor(share * len(contents) + 0.5)
     if share > 0 and len(joined) >= 3:
-        wanted = max(1, wanted)
-    for luck, members in sorted(undecided):
-        room = wanted - sum(sides)
-        if luck < share if len(contents) >= COUNTED_BELOW else len(members) <= room or (room > 0 and not any(sides)):
+        count = max(1, count)
+    for lot, members in sorted(undecided):
+        room = count - sum(sides)
+        if lot < share if len(contents) >= COUNTED_BELOW else len(members) <= room or (room > 0 and not any(sides)):
             for i in members:
                 sides[i] = True
     return sides
@@ -79,7 +79,7 @@ class Split:
 
 
 def plan_holdout(root: Path, share: float = 0.1, seed: int = 0, progress: Progress | None = None) -> Split:
-    """How the dataset would be split; nothing moves yet. Held-out pictures go to `holdout/1_name`, after the folder that they lie in."""
+    """How the dataset would be split; nothing moves yet. Held-out pictures go to `holdout/1_name`, named after their folder."""
     reg = root / REGULARISATION
     paths = [path for path in dataset_pictures(root) if reg not in path.parents]
     if not paths:

@@ -1,8 +1,8 @@
-"""Lay a dataset out in `N_name` folders: N repeats of each picture, `name` the concept and the stand-in for missing captions.
+"""Lay a dataset out in `N_name` folders: N repeats of each picture, `name` the concept, which is used for missing captions.
 
 Loose pictures and plain folders become concepts, the repeats of several concepts are balanced (see `balance`), a folder is marked as
 regularisation pictures by moving it into `regularisation/`, and pictures held out for evaluation move into `holdout/`. Nothing but
-names changes. All moves are written down before the first is made; if the work is cut short, the next call finishes it.
+names changes. All moves are written down before the first is made; if the work is interrupted, the next call finishes it.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Layout:
 
 
 def plan_layout(
-    root: Path,
+    root: str | Path,
     *,
     concept: str | None = None,
     names: Mapping[str, str] | None = None,
@@ -69,6 +69,7 @@ def plan_layout(
         DatasetError: there are no pictures, or loose ones without a `concept`.
         InputError: a folder that is named here does not exist.
     """
+    root = Path(root)
     if not root.is_dir():
         raise DatasetError(f"{root} is not a folder: give the dataset's folder.", code="dataset.no_folder", folder=str(root))
     names, repeats = dict(names or {}), dict(repeats or {})
@@ -80,7 +81,11 @@ def plan_layout(
         if asked not in known | set(names.values()):
             raise InputError(f"{root} has no folder {asked!r}: there are {', '.join(sorted(key for key in known if key)) or 'none'}.")
     if loose and concept is None:
-        raise DatasetError(f"{root} holds {len(loose)} pictures that lie in no folder: say what they are called (--concept NAME).")
+        raise DatasetError(
+            f"{root} holds {len(loose)} pictures in no folder: say what they are called (--concept NAME).",
+            code="layout.no_concept",
+            folder=str(root),
+        )
     if not loose and not folders:
         raise DatasetError(f"{root} holds no pictures: import some first (lorasmith import SOURCE --into {root}).")
 
@@ -90,9 +95,9 @@ def plan_layout(
     for folder in (*folders, *marked):
         name = _concept_name(folder.name)
         called = safe_folder(names.get(folder.name, names.get(name, name)))
-        wanted = folder.parent != root or folder.name in regularisation or name in regularisation
-        (reg if wanted else sources).setdefault(called, []).append(folder)
-        if not wanted:
+        is_reg = folder.parent != root or folder.name in regularisation or name in regularisation
+        (reg if is_reg else sources).setdefault(called, []).append(folder)
+        if not is_reg:
             counts[called] = counts.get(called, 0) + len(_pictures(folder))
     if loose and concept is not None:
         called = safe_folder(concept)

@@ -19,20 +19,20 @@ ILLEGAL = '/\\:*?"<>|'
 JOINERS = "\u200c\u200d"
 
 LONGEST = 100
-"""Bytes (UTF-8) of the longest name without its ending. Room is left for numbers, for other endings, and for deep folders on Windows."""
+"""Bytes (UTF-8) of the longest name without its suffix. Room is left for numbers, for other suffixes, and for deep folders on Windows."""
 
 DEVICES = frozenset(("con", "prn", "aux", "nul", "conin$", "conout$", *(f"{port}{n}" for port in ("com", "lpt") for n in "0123456789¹²³")))
-"""Names that Windows keeps for devices, whatever ending they have."""
+"""Names that Windows keeps for devices, whatever suffix they have."""
 
 
 def safe_stem(stem: str) -> str:
-    """A file name without its ending, as every system can hold it: `a cat?` becomes `a_cat`."""
+    """A file name without its suffix, as every system can hold it: `a cat?` becomes `a_cat`."""
     name = re.sub(r"[\s_]+", "_", _legal(stem)).strip("_. ")
     return _not_a_device(_short_enough(name or "picture"))
 
 
 def safe_folder(name: str) -> str:
-    """The name of a folder, made safe; spaces and commas stay, because `10_anna, red hat` stands in for captions."""
+    """The name of a folder, made safe; spaces and commas stay, because `10_anna, red hat` is used for missing captions."""
     return _not_a_device(_short_enough(re.sub(r"\s+", " ", _legal(name)).strip(" .") or "folder"))
 
 
@@ -42,7 +42,7 @@ def same_place(name: str) -> str:
 
 
 class TakenNames:
-    """The names in one folder, without their endings; `claim` gives each picture one of its own."""
+    """The names in one folder, without their suffixes; `claim` gives each picture one of its own."""
 
     def __init__(self, stems: Iterable[str] = ()):
         self._taken = {same_place(stem) for stem in stems}
@@ -51,16 +51,16 @@ class TakenNames:
     def __contains__(self, stem: str) -> bool:
         return same_place(stem) in self._taken
 
-    def claim(self, *wishes: str, free: Callable[[str], bool] = lambda stem: False) -> str:
-        """The first of the wishes that is not taken, else the first wish with a number; it is taken from now on.
+    def claim(self, *candidates: str, free: Callable[[str], bool] = lambda stem: False) -> str:
+        """The first candidate that is not taken, else the first with a number; it is taken from now on.
 
-        `free` may say of a taken name that it can be had all the same.
+        `free` may say of a taken name that it is free all the same.
         """
-        for wish in wishes:
-            if wish not in self or free(wish):
-                self._taken.add(same_place(wish))
-                return wish
-        base = wishes[0]
+        for candidate in candidates:
+            if candidate not in self or free(candidate):
+                self._taken.add(same_place(candidate))
+                return candidate
+        base = candidates[0]
         number = self._next.get(same_place(base), 2)
         while (name := f"{base}_{number}") in self and not free(name):
             number += 1
@@ -77,7 +77,7 @@ def _legal(name: str) -> str:
 
 
 def printable(name: str) -> str:
-    """A name as it may be shown on a terminal: what would steer it, or is no letter at all, as its number."""
+    """A name as it may be shown on a terminal: control characters and what is not a letter as their number."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
 
 

@@ -31,7 +31,7 @@ class ImportedPicture:
 
 
 def read_record(root: Path) -> list[ImportedPicture]:
-    """What came in, in order. A line that a crash cut short is taken off the file."""
+    """What came in, in order. A line that a crash left unfinished is taken off the file."""
     file = root / IMPORTED
     if not file.exists():
         return []

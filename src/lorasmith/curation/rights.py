@@ -1,7 +1,7 @@
-"""Whether somebody has said that a dataset's pictures may be trained on.
+"""Whether somebody has confirmed that a dataset's pictures may be trained on.
 
-Nobody can tell from a picture who may use it. So the person who trains says it once, in words of their own (`my own photographs`,
-`CC0, from the museum`), and that is kept with the dataset: when, and of how many pictures. What came in later was not meant.
+Nobody can tell from a picture who may use it. So the person who trains confirms it once, in words of their own (`my own photographs`,
+`CC0, from the museum`), and that is kept with the dataset: when, and of how many pictures. It does not cover what came in later.
 """
 
 from __future__ import annotations
@@ -19,25 +19,25 @@ from lorasmith.errors import DatasetError, InputError
 
 @dataclass(frozen=True)
 class Rights:
-    """What was said."""
+    """What was confirmed."""
 
     words: str
     pictures: int
-    """That the dataset held then."""
+    """How many the dataset had then."""
     when: str
     """Date and time in UTC, as ISO 8601."""
 
     def sentence(self, root: Path) -> str:
         """For a person, with how many pictures came since."""
         more = len(dataset_pictures(root)) - self.pictures
-        later = f"; {more} more pictures came since: say it again if it holds of them" if more > 0 else ""
+        later = f"; {more} more {'picture' if more == 1 else 'pictures'} came in since: confirm again if it covers them" if more > 0 else ""
         return f"rights confirmed: {self.words} ({self.pictures} pictures, {self.when[:10]}){later}"
 
 
 def confirm(root: Path, words: str) -> Rights:
-    """Keep that somebody may train on all pictures that the dataset holds now, and why. Raises InputError where nothing is said."""
+    """Keep that somebody may train on all pictures that the dataset holds now, and why. Raises InputError where there are no words."""
     if not words.strip():
-        raise InputError("The rights need a word on where they come from, such as 'my own photographs'.")
+        raise InputError("Say where the rights come from, in words such as 'my own photographs'.")
     rights = Rights(" ".join(words.split()), len(dataset_pictures(root)), datetime.now(UTC).isoformat(timespec="seconds"))
     make_state_folder(root)
     write_atomically(root / RIGHTS, json.dumps(asdict(rights), ensure_ascii=False, indent=1).encode())
@@ -45,7 +45,7 @@ def confirm(root: Path, words: str) -> Rights:
 
 
 def confirmed(root: Path) -> Rights | None:
-    """What was said of the dataset; None where nobody has. Raises DatasetError where the file is damaged."""
+    """What was confirmed of the dataset; None where nothing was. Raises DatasetError where the file is damaged."""
     file = root / RIGHTS
     if not file.exists():
         return None

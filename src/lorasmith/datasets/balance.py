@@ -1,8 +1,8 @@
 """Repeats that give every concept of a dataset about the same time in training.
 
-The folder with the most pictures is shown once an epoch (or as often as one says), and every other folder as often as makes up for
+The folder with the most pictures is repeated once in an epoch (or as often as asked), and every other folder as often as makes up for
 having fewer: with steps = pictures x repeats x epochs of the largest, the repeats of another are round(steps / epochs / its pictures).
-A folder that must be repeated very often shows the same few pictures again and again: the LoRA learns these pictures rather than what
+A folder with many repeats trains on the same few pictures again and again: the LoRA learns these pictures rather than what
 they show (it over-bakes), and more pictures are the only cure.
 """
 
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from lorasmith.errors import SettingsError
 
 USUAL_EPOCHS = 10
-"""What most recipes train, where nobody says otherwise."""
+"""What most recipes train for, where no number is given."""
 
 MOST_PASSES = 200
 """Times that one picture is seen in a whole training, above which it is likely over-baked; about 100 is usual for characters."""

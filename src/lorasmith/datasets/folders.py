@@ -1,9 +1,9 @@
 """A folder of pictures with captions beside them, checked whole before anything is trained on it.
 
 Two layouts are read. A plain folder holds pictures, and beside `cat.png` its caption `cat.txt`. A kohya folder holds subfolders
-named `N_name`: each of their pictures counts N times in an epoch, and `name` stands in for captions that are missing.
+named `N_name`: each of their pictures counts N times in an epoch, and `name` is used for captions that are missing.
 
-Nothing is skipped in silence: what is left out of training, and what looks like a mistake, comes back as a finding.
+Nothing is skipped silently: what is left out of training, and what looks like a mistake, comes back as a finding.
 """
 
 from __future__ import annotations
@@ -49,9 +49,9 @@ class Picture:
     size: tuple[int, int]
     """Width and height in pixels, upright."""
     folder: str
-    """The folder it lies in, seen from the opened folder: `10_anna`; for pictures in the opened folder itself, that one's name."""
+    """Its folder, as a path below the opened folder: `10_anna`; for pictures in the opened folder itself, that one's name."""
     repeats: int
-    """How often it is shown in one epoch."""
+    """How often it is trained on in one epoch."""
     is_reg: bool = False
     """Whether it belongs to a regularisation set: it keeps the base model as it was."""
     content: str = ""
@@ -93,7 +93,7 @@ def open_folder(
     `caption_extension` are the suffixes of caption files; the first that a picture has counts. `recursive` reads all folders below, too.
     `missing_caption` is said of pictures without a caption file; without it, the name of an `N_name` folder is.
     `verify` decodes every picture, so that damage is found now and not in the night; without it only headers are read, and equal files
-    go unseen. Files and folders whose name begins with a dot, and those that desktops leave behind, are passed over, and so
+    go unseen. Files and folders whose name begins with a dot, and those that desktops leave behind, are ignored, and so
     are the folders for evaluation and regularisation that `lorasmith layout` made.
 
     Raises
@@ -196,7 +196,7 @@ def _folders(root: Path, recursive: bool, findings: list[Finding]) -> Iterator[t
 
 
 def concept_in(folder_name: str) -> Concept | None:
-    """`10_anna` says 10 repeats of anna. Four digits are a year rather than repeats: `2024_holiday` is no concept."""
+    """`10_anna` says 10 repeats of anna. Four digits are a year rather than repeats: `2024_holiday` is not a concept."""
     match = re.fullmatch(r"([1-9]\d{0,2})_\s*(\S.*?)\s*", folder_name, re.ASCII)
     return Concept(int(match[1]), match[2]) if match else None
 

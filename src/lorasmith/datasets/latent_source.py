@@ -1,4 +1,4 @@
-"""The latents of a run's samples, from the cache where they can lie there, made on the way where they cannot.
+"""The latents of a run's samples, from the cache where they can be cached, encoded on the way where they cannot.
 
 A picture as it is, and mirrored, is encoded once and kept on disk under its content (see `latents`). A sample that is cropped at a drawn
 place, or whose colours are changed, is like no other: it is encoded when it is trained on, so the autoencoder stays loaded for the run.
@@ -31,7 +31,7 @@ from lorasmith.datasets.training_set import TrainingPicture
 from lorasmith.errors import RunError
 
 Sizes = tuple[Size, tuple[int, int], Size]
-"""The picture's own size, where the bucket lies in the resized picture as it is seen (left, top), and the bucket; in pixels."""
+"""The picture's own size, where the bucket is in the resized picture as it is seen (left, top), and the bucket; in pixels."""
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -52,7 +52,7 @@ class LatentBatch:
 
 @dataclass(frozen=True)
 class _Augmented:
-    """One sample: how its picture is cropped, coloured and mirrored, and whether such a latent lies in the cache."""
+    """One sample: how its picture is cropped, coloured and mirrored, and whether such a latent is cached."""
 
     item: TrainingPicture
     request: LatentRequest
@@ -95,7 +95,7 @@ class LatentSource:
         return self._datasets[item.dataset].random_crop and item.fit.resized != item.fit.bucket
 
     def release_encoder(self) -> None:
-        """Let go of the autoencoder."""
+        """Free the autoencoder."""
         assert not self.needs_encoder, "samples are encoded in the loop"
         self._encode = None
 
@@ -117,7 +117,7 @@ class LatentSource:
             yield done, len(mine)
 
     def _to_keep(self) -> dict[str, LatentRequest]:
-        """Key -> what lies in the cache for the run: each picture as it is and, where it is flipped, mirrored."""
+        """Key -> what is cached for the run: each picture as it is and, where it is flipped, mirrored."""
         found = {}
         for item in self._pictures:
             for mirrored in (False, True) if self._datasets[item.dataset].flip_aug else (False,):
@@ -165,7 +165,7 @@ class LatentSource:
             self._expected[asked] = [self._readers.submit(self._read, self._augmented(s, epoch)) for s in samples]
 
     def _taken(self, samples: Sequence[Sample], epoch: int) -> list[Future[_Read]] | None:
-        """What was begun for this batch, if it was; batches expected before it were passed over, and are let go."""
+        """What was begun for this batch, if it was; batches expected before it were skipped, and are dropped."""
         asked = (tuple(samples), epoch)
         while asked in self._expected:
             first, futures = self._expected.popitem(last=False)

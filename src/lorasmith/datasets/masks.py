@@ -33,7 +33,7 @@ SHAPES_DIFFER = 0.02
 
 @dataclass(frozen=True)
 class Mask:
-    """Where a picture's mask lies; `content` is the hash of that file's bytes."""
+    """Where a picture's mask is; `content` is the hash of that file's bytes."""
 
     path: Path
     content: str
@@ -68,7 +68,7 @@ def find_masks(
 ) -> dict[Path, Mask | None]:
     """Picture -> its mask, None where it has none that can be used: it then counts whole, and a finding says so.
 
-    Left out is a picture of which nothing would count; an error among the findings says that. Raises DatasetError where there is no folder of masks.
+    A picture of which nothing would count is left out, with an error among the findings. Raises DatasetError where there is no folder of masks.
     """
     if dataset.mask_path is not None and not dataset.mask_path.is_dir():
         raise DatasetError(f"The folder of masks {dataset.mask_path} does not exist: give the one with the masks of {dataset.path}.")
@@ -107,7 +107,7 @@ def _files_by_place(root: Path) -> Files:
 
 
 def _file_of(picture: Picture, dataset: DatasetSettings, files: Files) -> Path | None:
-    """In the folder of masks a picture's mask lies as the picture lies in its own, or straight in it."""
+    """In the folder of masks a picture's mask is where the picture is in its own folder, or straight in it."""
     below = picture.path.parent.relative_to(dataset.path).as_posix()
     return files.get((below, picture.path.stem)) or files.get(("", picture.path.stem))
 

@@ -4,7 +4,7 @@ The key is the hash of the caption as the encoder sees it, of the encoders, and 
 a changed caption, encoder or option has another key. Runs share them, and two processes may write the same one at once, because each
 file is written aside and renamed.
 
-A file is a checksum and, behind it, a safetensors file. One that is cut short or has a bit turned counts as absent, and is made again.
+A file is a checksum and, behind it, a safetensors file. One that breaks off or has a flipped bit counts as absent, and is made again.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Where the demo's weights lie: the base model (a diffusers folder) and the tagger, inside the package."""
+"""Where the demo's weights are: the base model (a diffusers folder) and the tagger, inside the package."""
 
 from __future__ import annotations
 

@@ -1,11 +1,11 @@
 """Which of many pictures could be copies of one another: the first sieve of the search for near duplicates, in bits.
 
-A small crop moves what is seen at a place by at most three cells of a picture of 24 x 24. So whatever the crop, the value at a place lies
+A small crop moves what is seen at a place by at most three cells of a picture of 24 x 24. So whatever the crop, the value at a place is
 between the least and the most that the other picture has within three cells of it, and a little beyond, as compression and resampling
-change values, too. One value out of bounds, either way, and two pictures are no copies. There are 8 x 8 places with a luma and two
+change values, too. One value out of bounds, either way, and two pictures are not copies. There are 8 x 8 places with a luma and two
 chromas: 192 values.
 
-For all pairs at once, each value is sorted into one of 8 bins. A word of 64 bits says in which bin each of 8 values lies, another word
+For all pairs at once, each value is sorted into one of 8 bins. A word of 64 bits says in which bin each of 8 values is, another word
 which bins the bounds of those values bar; a pair may be copies if neither word of the one meets the other word of the other. The values
 that tell most pairs of this set apart come first, so that the first words leave few pairs of any set to the others, and those few to the
 bounds themselves: pictures before one backdrop differ in other places than pictures of many things.
@@ -41,7 +41,7 @@ WORDS = 12
 
 MOST_AT_ONCE = 3
 FEW = 0.04
-"""Words that all pairs are compared by: so many that this share of the pairs is left, at most three."""
+"""Words that all pairs are compared by: as many as it takes until this share of the pairs is left, at most three."""
 
 ROWS, COLUMNS = 8, 4096
 """Pairs that are looked at in one go: their words fit a core's own cache."""
@@ -52,7 +52,7 @@ ENOUGH = 1 << 16
 
 @dataclass(frozen=True)
 class Bounds:
-    """Values of pictures, and between which values copies of them lie: n x 192 each, 0-255."""
+    """Values of pictures, and between which values copies of them are: n x 192 each, 0-255."""
 
     value: Bytes
     low: Bytes
@@ -106,7 +106,7 @@ def _rows(grid: Bytes) -> Bytes:
 
 
 def _extreme(pictures: NDArray[np.float32], which: np.ufunc) -> NDArray[np.float32]:
-    """The least or the most within three cells of every cell that has so many about it."""
+    """The least or the most within three cells of every cell that has that many about it."""
     down = which(pictures[:, :-1], pictures[:, 1:])
     down = which(down[:, :-2], down[:, 2:])
     down = which(down[:, :-3], down[:, 3:])
@@ -144,7 +144,7 @@ def _telling(bounds: Bounds, bins: Bytes) -> Places:
 
 
 def _bins(value: Bytes) -> Bytes:
-    """columns x 256: the bin of each value; equally many pictures lie in each bin."""
+    """columns x 256: the bin of each value; equally many pictures are in each bin."""
     bins = np.empty((value.shape[1], 256), np.uint8)
     for column, known in enumerate(value.T):
         below = np.cumsum(np.bincount(known, minlength=256)) - 1
@@ -154,34 +154,34 @@ def _bins(value: Bytes) -> Bytes:
 
 @dataclass(frozen=True)
 class _Words:
-    """Words x n: in which bins the values lie, and which bins are barred."""
+    """Words x n: in which bins the values are, and which bins are barred."""
 
-    lies: Words
+    occupied: Words
     bars: Words
 
     @classmethod
     def of(cls, bounds: Bounds, bins: Bytes) -> _Words:
-        lies, bars = np.zeros((2, WORDS, len(bounds.value)), np.uint64)
+        occupied, bars = np.zeros((2, WORDS, len(bounds.value)), np.uint64)
         one, every_bin = np.uint64(1), np.uint64(2**BINS - 1)
         for column in range(WORDS * 64 // BINS):
             value, low, high = (bins[column][all_of[:, column]].astype(np.uint64) for all_of in (bounds.value, bounds.low, bounds.high))
             word, shift = divmod(column * BINS, 64)
-            lies[word] |= one << (value + np.uint64(shift))
+            occupied[word] |= one << (value + np.uint64(shift))
             bars[word] |= (every_bin ^ ((one << (high + one)) - (one << low))) << np.uint64(shift)
-        return cls(lies, bars)
+        return cls(occupied, bars)
 
 
 def _words_at_once(ones: _Words, others: _Words) -> int:
     """How many words leave few enough pairs."""
-    a, b = np.random.default_rng(1).integers(0, ones.lies.shape[1], (2, 4096))
-    met = (others.lies[:, b] & ones.bars[:, a]) | (others.bars[:, b] & ones.lies[:, a])
+    a, b = np.random.default_rng(1).integers(0, ones.occupied.shape[1], (2, 4096))
+    met = (others.occupied[:, b] & ones.bars[:, a]) | (others.bars[:, b] & ones.occupied[:, a])
     left = np.logical_and.accumulate(met == 0).mean(1)
     return 1 + int((left[: MOST_AT_ONCE - 1] > FEW).sum())
 
 
 def _by_first_words(ones: _Words, others: _Words, at_once: int) -> Iterator[tuple[Places, Places]]:
-    """Pairs of which neither picture lies in a bin that the other bars, by the first words; all pairs are looked at."""
-    count = ones.lies.shape[1]
+    """Pairs of which neither picture is in a bin that the other bars, by the first words; all pairs are looked at."""
+    count = ones.occupied.shape[1]
     met, more = np.empty((2, ROWS * COLUMNS), np.uint64)
     for first in range(0, count, COLUMNS):
         column = slice(first, min(count, first + COLUMNS))
@@ -190,12 +190,12 @@ def _by_first_words(ones: _Words, others: _Words, at_once: int) -> Iterator[tupl
             row = slice(top, min(count, top + ROWS))
             shape = (row.stop - top, width)
             out, part = met[: shape[0] * width].reshape(shape), more[: shape[0] * width].reshape(shape)
-            np.bitwise_and(others.lies[0, column], ones.bars[0, row, None], out=out)
+            np.bitwise_and(others.occupied[0, column], ones.bars[0, row, None], out=out)
             for word in range(at_once):
                 if word:
-                    np.bitwise_and(others.lies[word, column], ones.bars[word, row, None], out=part)
+                    np.bitwise_and(others.occupied[word, column], ones.bars[word, row, None], out=part)
                     np.bitwise_or(out, part, out=out)
-                np.bitwise_and(others.bars[word, column], ones.lies[word, row, None], out=part)
+                np.bitwise_and(others.bars[word, column], ones.occupied[word, row, None], out=part)
                 np.bitwise_or(out, part, out=out)
             left = np.flatnonzero(out == 0)
             if len(left):
@@ -209,7 +209,7 @@ def _by_other_words(ones: _Words, others: _Words, known: int, pairs: Iterator[tu
         ahead = one < other
         one, other = one[ahead], other[ahead]
         for word in range(known, WORDS):
-            met = (others.lies[word, other] & ones.bars[word, one]) | (others.bars[word, other] & ones.lies[word, one])
+            met = (others.occupied[word, other] & ones.bars[word, one]) | (others.bars[word, other] & ones.occupied[word, one])
             kept = np.flatnonzero(met == 0)
             one, other = one[kept], other[kept]
         yield one, other
@@ -232,7 +232,7 @@ def _portions(pairs: Iterator[tuple[Places, Places]]) -> Iterator[tuple[Places, 
 
 
 def _within(ones: Bounds, others: Bounds, one: Places, other: Places) -> Places:
-    """Which of the pairs lie within one another's bounds, in all values."""
+    """Which of the pairs are within one another's bounds, in all values."""
     left = np.arange(len(one))
     for start in range(0, ones.value.shape[1], 16):
         part = slice(start, start + 16)

@@ -19,7 +19,7 @@ TOLERANCE = 14
 def inside_bars(pixels: np.ndarray) -> Box | None:
     """The picture between letterbox bars: even stripes along two opposite sides, or along all four if they are black.
 
-    A bar is at least 2 % of the side, and has one on the other side that is about as thick: sky alone is no bar. Where the other two
+    A bar is at least 2 % of the side, and has one on the other side that is about as thick: sky alone is not a bar. Where the other two
     sides are even, too, stripes that are not black are margins.
     """
     height, width = pixels.shape[:2]
@@ -99,7 +99,7 @@ def salience(pixels: np.ndarray) -> np.ndarray:
 
 
 def views_on_sheet(pixels: np.ndarray, smallest: int = 64) -> list[Box]:
-    """The single views on a reference sheet, row by row; an empty list where it is no sheet.
+    """The single views on a reference sheet, row by row; an empty list where it is not a sheet.
 
     A sheet is cut along even stripes of its border's colour that go right through, again and again (a recursive X-Y cut). Views
     have at least `smallest` pixels a side; where the largest is over eight times the smallest, it was a picture with something beside it.

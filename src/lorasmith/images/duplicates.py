@@ -3,12 +3,12 @@
 A usual perceptual hash (the signs of a few low frequencies) dies of a crop, which shifts every frequency's phase, and calls all
 drawings with the same backdrop one picture. So a `Signature` keeps a small picture of 48 x 48 cells, and three sieves look at pairs:
 
-1. Between which values each place of a picture lies after any small crop, as bits (`bounds`): that leaves few of all pairs.
+1. Between which values each place of a picture is after any small crop, as bits (`bounds`): that leaves few of all pairs.
 2. Low frequencies of the small picture (a DCT, as in perceptual hashes, but as numbers): the distance of two pictures less what a small
    crop could explain. A crop moves the frequencies along four directions (a shift and a stretch on each axis), which are known for each
-   picture; what remains is no crop. Mirroring changes the sign of the odd horizontal ones and nothing else.
+   picture; what remains is not a crop. Mirroring changes the sign of the odd horizontal ones and nothing else.
 3. The small pictures are laid over one another (Gauss-Newton on shift and stretch) and compared cell by cell. Differences
-   count less where edges lie, as resampling moves those.
+   count less where edges are, as resampling moves those.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ FREQUENCIES = 6
 
 SIEVE = 0.12
 """Largest distance that passes it, as a share of the contrast. Of 1,286 copies of photographs and scenes (flip, JPEG 40-95, resize 0.3-2x,
-crop to 90 %) 0.9 % lie further, crops of even textures."""
+crop to 90 %) 0.9 % are further, crops of even textures."""
 
 ALLOWED = 1.8
 """Largest difference of two small pictures laid over one another at which they are called the same; see `_difference`."""
@@ -82,7 +82,7 @@ class Pair:
     second: int
     relation: Relation
     difference: float
-    """0: not to be told apart; 1: just alike enough to be called the same."""
+    """0: the same; 1: just alike enough to be called the same."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ class Group:
     """Those that are mirrored as seen from the first."""
 
     def relation(self, one: int, other: int) -> Relation:
-        """Whether the two pictures are the same way round, told along the surest pairs that connect them."""
+        """Whether the two pictures are the same way round, by the most certain pairs that connect them."""
         return "same" if (one in self.turned) == (other in self.turned) else "mirrored"
 
 
@@ -128,7 +128,7 @@ def signature_of_pixels(pixels: NDArray[np.uint8]) -> Signature:
 
 
 def near_duplicate_groups(signatures: Sequence[Signature]) -> list[Group]:
-    """Groups of two or more pictures that show the same, by their first picture; what stands alone is in none."""
+    """Groups of two or more pictures that show the same, by their first picture; a picture without a copy is in none."""
     pairs = near_duplicate_pairs(signatures)
     leader = list(range(len(signatures)))
     mirrored = [False] * len(signatures)
@@ -140,7 +140,7 @@ def near_duplicate_groups(signatures: Sequence[Signature]) -> list[Group]:
             way.append(index)
             index = leader[index]
         turned = False
-        for passed in reversed(way):  # the nearest to the leader first: each is told from the one before it
+        for passed in reversed(way):  # the nearest to the leader first: each follows from the one before it
             turned = mirrored[passed] = mirrored[passed] != turned
             leader[passed] = index
         return index, turned
@@ -165,7 +165,7 @@ def best_copy(copies: Sequence[Copy]) -> int:
 
     Copies whose areas are within 2 % of the largest count as equally large: a few rows more do not outweigh compression.
     """
-    assert copies, "there is no best of none"
+    assert copies, "of no copies none is the best"
     largest = max(copy.size[0] * copy.size[1] for copy in copies)
 
     def order(place: int) -> tuple[float, float, int, int, str, int]:
@@ -222,7 +222,7 @@ class _Connected:
         self.many[kept] = len(self.members[kept]) > MANY
 
     def closely(self, one: Places, other: Places) -> NDArray[np.bool_]:
-        """Which pairs lie in one large group already."""
+        """Which pairs are in one large group already."""
         group = self.group[one]
         return (group == self.group[other]) & self.many[group]
 
@@ -386,7 +386,7 @@ def _soft(images: Floats, rounds: int) -> Floats:
 
 
 def _weights(stretch: Floats, shift: Floats, side: int) -> tuple[Floats, NDArray[np.bool_]]:
-    """(n, side, side): from which cells each cell of a moved row is mixed; and (n, side): which lie inside the picture."""
+    """(n, side, side): from which cells each cell of a moved row is mixed; and (n, side): which are inside the picture."""
     at = (np.arange(side, dtype=np.float32) + 0.5) / side - 0.5
     place = (stretch[:, None] * at + shift[:, None] + 0.5) * side - 0.5
     hats = np.maximum(0, 1 - np.abs(np.clip(place, 0, side - 1)[..., None] - np.arange(side, dtype=np.float32)))
@@ -394,7 +394,7 @@ def _weights(stretch: Floats, shift: Floats, side: int) -> tuple[Floats, NDArray
 
 
 def _moved(images: Floats, stretch: Floats, shift: Floats) -> tuple[Floats, NDArray[np.bool_]]:
-    """Each image (n, side, side) or (n, side, side, channels) seen through its crop, and which cells of that lie inside it."""
+    """Each image (n, side, side) or (n, side, side, channels) seen through its crop, and which cells of that are inside it."""
     side = images.shape[1]
     down, inside_y = _weights(stretch[:, 1], shift[:, 1], side)
     right, inside_x = _weights(stretch[:, 0], shift[:, 0], side)

@@ -1,7 +1,7 @@
 """JPEG XL: the size of a picture from its first bytes, and its pixels by imagecodecs (`pip install lorasmith[jxl]`).
 
 imagecodecs decodes without asking how large the result will be, so the header is read here first: ISO/IEC 18181-1, `SizeHeader` and
-the beginning of `ImageMetadata`; 18181-2 for the boxes that a codestream may lie in.
+the beginning of `ImageMetadata`; 18181-2 for the boxes that may hold a codestream.
 """
 
 from __future__ import annotations

@@ -120,9 +120,13 @@ def can_read_words() -> bool:
     return find_spec("rapidocr") is not None
 
 
-def words_on(view: np.ndarray, sure: float = 0.85) -> list[tuple[str, float]]:
-    """Words of three letters and more on a view with how sure the reader is (0-1). Raises ImportError without rapidocr."""
+def words_on(view: np.ndarray, confidence: float = 0.85) -> list[tuple[str, float]]:
+    """Words of three letters and more on a view with the reader's confidence (0-1), those of at least `confidence`. Raises ImportError without rapidocr."""
     result = _reader()(np.ascontiguousarray(view[..., ::-1]))
     if result.txts is None:
         return []
-    return [(text, float(score)) for text, score in zip(result.txts, result.scores, strict=True) if score >= sure and len(text.strip()) > 2]
+    return [
+        (text, float(score))
+        for text, score in zip(result.txts, result.scores, strict=True)
+        if score >= confidence and len(text.strip()) > 2
+    ]

@@ -1,6 +1,6 @@
 """Read one picture file as a viewer shows it: upright, in sRGB, flat, 8 bits a channel.
 
-Pillow hands out what the file stores. Between that and what a person sees lie the EXIF orientation, the colour profile,
+Pillow hands out what the file stores. Between that and what a person sees are the EXIF orientation, the colour profile,
 CMYK ink, 16 bits, palettes and transparency; a trainer that forgets one of them learns pictures that nobody made.
 `read_picture` settles them in one fixed order: decode, split off the transparency, colours to sRGB, flatten, turn upright.
 """
@@ -44,7 +44,7 @@ UPRIGHT = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-"""What turns a picture with this EXIF orientation upright; 1 is upright already, and any other value is no orientation."""
+"""What turns a picture with this EXIF orientation upright; 1 is upright already, and any other value is not an orientation."""
 
 
 @dataclass(frozen=True)
@@ -134,10 +134,10 @@ def _to_srgb(colours: Image.Image, profile: bytes | None) -> Image.Image:
     if profile:
         try:
             source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-            wanted = {"GRAY": "L", "RGB": "RGB", "CMYK": "CMYK"}.get(source.profile.xcolor_space.strip())
-            if wanted == colours.mode:
+            mode = {"GRAY": "L", "RGB": "RGB", "CMYK": "CMYK"}.get(source.profile.xcolor_space.strip())
+            if mode == colours.mode:
                 return _transform(colours, source)
-            if wanted == "RGB" and colours.mode == "L":
+            if mode == "RGB" and colours.mode == "L":
                 return _transform(colours.convert("RGB"), source)
         except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
             pass  # a broken profile says nothing about the pixels: take them as plain colours
@@ -220,7 +220,7 @@ def _decode(image: Image.Image, path: Path | str) -> None:
         if image.format == "PNG" and getattr(image, "default_image", False):  # what APNGs keep for readers that show no animation
             image.seek(1)
         image.load()
-    except Exception as error:  # decoders fail in many ways on damaged bytes; whatever it is, this picture cannot be had
+    except Exception as error:  # decoders fail in many ways on damaged bytes; whatever it is, this picture cannot be read
         raise _damaged(path) from error
 
 
@@ -258,7 +258,7 @@ def _opened(path: Path | str, header_only: bool = False) -> Iterator[Image.Image
 
 
 HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
-"""What stands behind `ftyp` in the HEIC files of phones; AVIF files say `avif` there, which Pillow reads itself."""
+"""What follows `ftyp` in the HEIC files of phones; AVIF files say `avif` there, which Pillow reads itself."""
 
 _HEIC_LOCK = threading.Lock()
 

@@ -19,7 +19,7 @@ VIEW_SIDE = 512
 """Pixels: the view has at most the area of a square with this side."""
 
 PATCH = 192
-"""Pixels: side of the patches at the picture's own scale; a multiple of 8, so that blocks lie as in the picture."""
+"""Pixels: side of the patches at the picture's own scale; a multiple of 8, so that blocks are placed as in the picture."""
 
 LUMINANCE_AT_50 = (
     16, 11, 10, 16, 24, 40, 51, 61, 12, 12, 14, 19, 26, 58, 60, 55, 14, 13, 16, 24, 40, 57, 69, 56, 14, 17, 22, 29, 51, 87, 80, 62,
@@ -79,7 +79,7 @@ def jpeg_quality(tables: Sequence[Sequence[int]]) -> float | None:
 def blocking(grey_patches: Sequence[np.ndarray]) -> float:
     """How much stronger brightness bends on the 8-pixel grid than elsewhere; 1 without blocks, 1.3 and more at JPEG quality 50.
 
-    The second difference is used, as gradients are no blocks; the grid may begin anywhere, as in a cropped picture. Both directions
+    The second difference is used, as gradients are not blocks; the grid may begin anywhere, as in a cropped picture. Both directions
     must show it: fences have a grid, too.
     """
     phases = np.zeros((2, 8))
@@ -109,7 +109,7 @@ def edge_width(grey: np.ndarray) -> float:
     """Blur of the sharpest edges of a view, as the sigma in pixels of a Gaussian that would make them so soft; 9 where no edge is.
 
     An edge blurred by s has a slope of 1/s; blurred once more by r, of 1/sqrt(s² + r²). So the ratio of the two slopes gives s, whatever
-    the contrast. The sharpest tenth of the tiles counts: a blurred background behind a sharp subject is no fault.
+    the contrast. The sharpest tenth of the tiles counts: a blurred background behind a sharp subject is not a fault.
     """
     again = 1.5
     plane = cv2.GaussianBlur(grey, (3, 3), 0.6).astype(np.float32)
@@ -151,22 +151,22 @@ def detail_share(grey: np.ndarray) -> float:
 
 @dataclass(frozen=True)
 class Light:
-    """Where the brightness of a picture lies, 0-255, and how much is at its end."""
+    """How the brightness of a picture is distributed, 0-255, and how much is at its end."""
 
     dark: float
-    """Brightness under which one pixel in twenty lies."""
+    """Brightness of the darkest twentieth of the pixels at most."""
     bright: float
-    """Brightness over which one pixel in fifty lies."""
+    """Brightness of the brightest fiftieth of the pixels at least."""
     clipped: float
     """Share of pixels with two channels or all at 254 or 255, 0-1."""
     rest: float
-    """Brightness under which a fifth of the other pixels lies."""
+    """Brightness of the darkest fifth of the other pixels at most."""
     deepest: float
-    """Brightness under which one in 200 of the other pixels lies; 255 where there are hardly any."""
+    """Brightness of the darkest 200th of the other pixels at most; 255 where there are hardly any."""
     fading: float
     """Share of the pixels next to those at the end that come near it, 0-1: light burns out by degrees, paper ends at a line."""
     rim: float
-    """Share of the picture's outermost pixels that are at the end, 0-1: all of it where something stands on white."""
+    """Share of the picture's outermost pixels that are at the end, 0-1: all of it for something on white."""
     coloured: float
     """Mean distance of the channels from grey, 0-255."""
 
@@ -198,7 +198,7 @@ def light(view: np.ndarray) -> Light:
 
 
 def _level(histogram: np.ndarray, share: float) -> float:
-    """The level under which this share of a histogram lies."""
+    """The level under which this share of a histogram is."""
     return float(np.searchsorted(np.cumsum(histogram), share * histogram.sum()))
 
 
@@ -214,11 +214,11 @@ def bar_share(view: np.ndarray) -> float:
     """Share of the area that is letterbox bars, 0-1.
 
     Bars on opposite sides have one colour, near black or near white, and the picture meets them along most of their length: an even
-    sky over snow is none, nor is a figure that stands free on white.
+    sky over snow is none, nor is a figure alone on white.
     """
     edges = (view[0], view[-1]), (view[:, 0], view[:, -1])
     if not any(_is_even(one) and _is_even(other) for one, other in edges):
-        return 0.0  # the usual case, told without looking at the rest
+        return 0.0  # the usual case, without looking at the rest
     box = inside_bars(view)
     if box is None:
         return 0.0
@@ -268,7 +268,7 @@ def _contact(view: np.ndarray, box: tuple[int, int, int, int], colour: np.ndarra
 
 
 def views_on(view: np.ndarray) -> int:
-    """How many views a sheet shows; 1 for a picture that is no sheet.
+    """How many views a sheet shows; 1 for a picture that is not a sheet.
 
     Views are alike in size and fill their sheet; a logo beside a figure makes no sheet.
     """

@@ -69,7 +69,7 @@ class Upscaler:
 def in_tiles(
     pixels: torch.Tensor, run: Callable[[torch.Tensor], torch.Tensor], scale: int, tile: int = TILE, overlap: int = OVERLAP
 ) -> torch.Tensor:
-    """`run` over a picture (1, channels, height, width) in overlapping squares; each pixel comes from the square that it lies deepest in."""
+    """`run` over a picture (1, channels, height, width) in overlapping squares; each pixel comes from the square that it is deepest in."""
     import torch
 
     _, channels, height, width = pixels.shape
@@ -92,7 +92,7 @@ def open_upscaler(path: Path) -> Upscaler:
 
     Raises:
         InputError: spandrel is not installed.
-        DatasetError: the file is missing, is no upscaling network that spandrel knows, or is not for RGB pictures.
+        DatasetError: the file is missing, is not an upscaling network that spandrel knows, or is not for RGB pictures.
     """
     import torch
 
@@ -101,9 +101,14 @@ def open_upscaler(path: Path) -> Upscaler:
     try:
         opened = spandrel.ModelLoader(device="cpu").load_from_file(str(path))
     except Exception as error:  # unpicklers, architectures and shapes fail in many ways; whatever it is, this file cannot be used
-        raise DatasetError(f"{path} is no upscaling network that spandrel can read ({error}): give an ESRGAN-family file.") from error
+        raise DatasetError(
+            f"{path} is not an upscaling network that spandrel can read ({error}): give an ESRGAN-family file.",
+            code="upscaler.unreadable", file=str(path),
+        ) from error  # fmt: skip
     if not isinstance(opened, spandrel.ImageModelDescriptor) or (opened.input_channels, opened.output_channels) != (3, 3):
-        raise DatasetError(f"{path} holds a network ({opened.architecture.name}) that does not turn one RGB picture into another.")
+        raise DatasetError(
+            f"{path} holds a network ({opened.architecture.name}) that does not turn one RGB picture into another: give an ESRGAN-family file."
+        )
     opened.eval()
 
     def run(pixels: torch.Tensor) -> torch.Tensor:
@@ -114,14 +119,14 @@ def open_upscaler(path: Path) -> Upscaler:
     return Upscaler(Path(path), content, opened.scale, opened.architecture.name, run)
 
 
-def spandrel_is_there() -> bool:
+def can_use_networks() -> bool:
     """Whether networks can be used."""
     return importlib.util.find_spec("spandrel") is not None
 
 
 def _spandrel() -> Any:
     """The library, imported with an empty stand-in for torchvision where that is not installed."""
-    if not spandrel_is_there():
+    if not can_use_networks():
         raise InputError(
             "An upscaling network needs the library spandrel, which is not installed: run `python -m pip install --no-deps spandrel einops`, "
             "or upscale without a network (Lanczos)."

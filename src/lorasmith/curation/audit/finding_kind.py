@@ -40,7 +40,7 @@ class Kind:
     fix: str
     """What a person does about it."""
     changes: tuple[Change, ...] = ()
-    """What `mend` can do about it without being told more."""
+    """What `mend` can do about it as it is."""
     about: About = "picture"
     of_copies: bool = False
     """Whether the first of the pictures is the one to keep, and only the others are held against the set."""

@@ -1,4 +1,4 @@
-"""All kinds of findings of an audit, by their rule: what stands behind `audit.` in a finding's code."""
+"""All kinds of findings of an audit, by their rule: what follows `audit.` in a finding's code."""
 
 from __future__ import annotations
 

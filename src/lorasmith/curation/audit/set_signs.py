@@ -1,7 +1,7 @@
 """Signs that only a whole set shows: too alike, too few, too many, from one source.
 
 What all pictures share without anybody naming it is what a LoRA bakes in. Alikeness is read from the signatures of the pictures: their
-outer ring stands for the background, their middle for the arrangement of light and dark, which follows pose, angle and distance.
+outer ring shows the background, their middle for the arrangement of light and dark, which follows pose, angle and distance.
 """
 
 from __future__ import annotations
@@ -143,7 +143,7 @@ def _beginning(path: PurePath) -> str:
 
 
 def too_few(count: int, kind: LoraKind) -> float | None:
-    """How sure it is that a LoRA of this kind wants more pictures than `count`; None where they are enough."""
+    """How sure it is that a LoRA of this kind needs more pictures than `count`; None where they are enough."""
     hardly, least, _, _ = RANGES[kind]
     return None if count >= least else 0.95 if count < hardly else 0.6
 

@@ -42,12 +42,12 @@ def bench_copies(bases: Mapping[str, Image.Image], draw: Draw, effort: Effort, p
             progress(f"{index} pictures copied and changed")
     pairs = near_duplicate_pairs(signatures)
     found = {(pair.first, pair.second): pair.relation for pair in pairs}
-    wanted = [(owners[i], i) for i in range(len(names), len(said))]
-    missed = tuple(said[i] for first, i in wanted if (first, i) not in found)
+    of_copies = [(owners[i], i) for i in range(len(names), len(said))]
+    missed = tuple(said[i] for first, i in of_copies if (first, i) not in found)
     wrongly = tuple(f"{said[a]} and {said[b]}" for a, b in found if owners[a] != owners[b])
     pairs_apart = len(said) * (len(said) - 1) // 2 - 3 * len(names)
-    copies = Score("near_duplicate", len(wanted), pairs_apart, missed, wrongly)
-    kept = [(first, i) for first, i in wanted if (first, i) in found]
+    copies = Score("near_duplicate", len(of_copies), pairs_apart, missed, wrongly)
+    kept = [(first, i) for first, i in of_copies if (first, i) in found]
     mirrored = [(first, i) for first, i in kept if turned[i]]
     lost = tuple(said[i] for first, i in mirrored if found[first, i] != "mirrored")
     extra = tuple(said[i] for first, i in kept if not turned[i] and found[first, i] == "mirrored")

@@ -29,7 +29,7 @@ def bench_pictures(bases: Mapping[str, Image.Image], draw: Draw, effort: Effort,
     seen: dict[str, list[tuple[Case, bool]]] = {}
     with tempfile.TemporaryDirectory() as folder:
         for number, case in enumerate(_cases(bases, draw, effort)):
-            path = Path(folder) / f"{number}.png"  # the content counts, not the ending
+            path = Path(folder) / f"{number}.png"  # the content counts, not the suffix
             path.write_bytes(case.data)
             measures = measure(path, str(number), len(case.data))
             found = {finding.code.removeprefix("audit.") for finding in judge(case.name, measures, training)}
@@ -54,14 +54,14 @@ def _cases(bases: Mapping[str, Image.Image], draw: Draw, effort: Effort) -> Iter
             draw.rng("order", purpose).shuffle(names)
         chosen = names[:: max(1, len(names) // often)]
         for number, name in enumerate(chosen):
-            for makers, wanted in ((has, True), (nearly, False)):
+            for makers, faulty in ((has, True), (nearly, False)):
                 maker = makers[number % len(makers)]
-                word = "has" if wanted else "nearly has"
+                word = "has" if faulty else "nearly has"
                 yield Case(
                     kind,
                     f"{name} {word} {kind!r} by {maker.__name__.strip('_')}",
                     maker(bases[name].copy(), draw.strengths(purpose, name, word)),
-                    wanted,
+                    faulty,
                 )
     for name, picture in bases.items():
         yield Case("", name, png(picture), False)

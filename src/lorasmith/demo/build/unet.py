@@ -84,7 +84,7 @@ def save_base(out: Path, unet: UNet2DConditionModel) -> None:
     )  # fmt: skip
     folder = out.parent / (out.name + "-fp16")
     pipeline.to(torch.float16).save_pretrained(folder)
-    for file in folder.glob("*/config.json"):  # where the parts lay on this machine is nobody's business
+    for file in folder.glob("*/config.json"):  # where the parts were on this machine is nobody's business
         config = json.loads(file.read_text(encoding="utf-8"))
         config.pop("_name_or_path", None)
         file.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")
