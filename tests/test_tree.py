@@ -15,8 +15,6 @@ LONG_FUNCTIONS: dict[str, str] = {}
 LONG_FILES: dict[str, str] = {}
 TO_SPLIT = {
     "cli/captions/tag.py:tag",
-    "training/importers/sd_scripts_files.py:_from_gui",
-    "training/importers/sd_scripts_options.py",
 }  # fmt: skip
 
 

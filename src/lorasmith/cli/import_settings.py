@@ -11,6 +11,8 @@ import typer
 from lorasmith.errors import SettingsError
 
 if TYPE_CHECKING:
+    from lorasmith.findings import Finding
+    from lorasmith.training.importers.draft import Carried
     from lorasmith.training.importers.import_settings import Imported
 
 
@@ -26,23 +28,21 @@ def import_settings(
 
     lorasmith import-settings config_lora.json --out zorvex.toml
     """
-    from dataclasses import asdict
-
     from lorasmith.atomic import write_atomically
     from lorasmith.training.importers.import_settings import import_settings as imported_from
     from lorasmith.training.settings.toml import settings_toml
 
     if out is not None and out.exists() and not force:
-        raise SettingsError(f"the file {out} is there already; give another name or --force")
+        raise SettingsError(f"The file {out} exists already. Give another name, or --force.")
     imported = imported_from(file, base, dataset or [])
     toml = settings_toml(imported.settings) if imported.settings is not None else None
     if as_json:
-        typer.echo(json.dumps({**asdict(imported), "settings": toml}, default=str))
+        typer.echo(json.dumps({**imported.as_data, "settings": toml}, default=str))
     else:
         for line in report(imported):
             typer.echo(line)
     if toml is None:
-        raise SettingsError(f"{file} makes no settings yet: {imported.fault}")
+        raise SettingsError(f"{file} makes no settings yet. {imported.fault}", code="import.incomplete", path=str(file))
     if out is not None:
         write_atomically(out, toml.encode("utf-8"))
     if not as_json:
@@ -54,16 +54,16 @@ def report(imported: Imported) -> list[str]:
     same = [each for each in imported.carried if not each.why]
     changed = [each for each in imported.carried if each.why]
     lines = [f"{imported.file} is {imported.form}"]
-    lines += _part("carried over", [f"{each.theirs} -> {each.ours} = {_short(each.value)}" for each in same])
-    lines += _part("carried over with a change", [f"{each.theirs} -> {each.ours} = {_short(each.value)}: {each.why}" for each in changed])
-    lines += _part("not carried over", [f"{each.theirs}{_given(each.value)}: {each.why}" for each in imported.left])
-    lines += _part("unknown", [f"{each.theirs}{_given(each.value)}: {each.why}" for each in imported.unknown])
+    lines += _part("carried over", [_carried(each) for each in same])
+    lines += _part("carried over with a change", [f"{_carried(each)}: {each.why}" for each in changed])
+    lines += _part("not carried over", [_option(each) for each in imported.of("import.not_carried")])
+    lines += _part("unknown", [_option(each) for each in imported.of("import.unknown")])
     if imported.off:
         lines.append(f"empty or off: {', '.join(imported.off)}")
-    lines += [f"missing: {sentence}" for sentence in imported.missing]
-    lines += [f"note: {sentence}" for sentence in imported.warnings]
+    lines += [f"missing: {each.message}" for each in imported.of("import.missing_path")]
+    lines += [f"note: {each.message}" for each in imported.of("import.note")]
     if imported.fault:
-        lines.append(f"a run would refuse these settings: {imported.fault}")
+        lines.append(f"A run would refuse these settings. {imported.fault}")
     return lines
 
 
@@ -71,10 +71,12 @@ def _part(title: str, lines: list[str]) -> list[str]:
     return [f"{title}: {len(lines)}", *(f"  {line}" for line in lines)] if lines else []
 
 
-def _short(value: object) -> str:
-    text = json.dumps(value, ensure_ascii=False, default=str)
-    return text if len(text) <= 80 else f"{text[:79]}..."
+def _carried(each: Carried) -> str:
+    from lorasmith.training.importers.draft import shown
+
+    return f"{each.theirs} -> {each.ours} = {shown(each.theirs, each.value)}"
 
 
-def _given(value: object) -> str:
-    return "" if value is None else f" {_short(value)}"
+def _option(finding: Finding) -> str:
+    """An option with its value, and why it was not carried over."""
+    return f"{' '.join((*finding.subjects, *finding.details))}: {finding.why}"

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import textwrap
-from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from lorasmith.training.recipes.recipes import Choice
 
 app = typer.Typer(no_args_is_help=True, help="Settings for a kind of LoRA on a family of bases, each with its reason and source.")
 
@@ -20,17 +22,19 @@ def list_recipes() -> None:
     """
     from typing import get_args
 
-    from lorasmith.training.recipes.recipes import GUIDES, FamilyName, Kind, Level
+    from lorasmith.models.families import FAMILIES
+    from lorasmith.training.recipes.guides import GUIDES
+    from lorasmith.training.recipes.recipes import Kind, Level
 
-    for name, known in (("kind", Kind), ("family", FamilyName), ("level", Level)):
-        typer.echo(f"{name}: {', '.join(get_args(known))}")
-    typer.echo("sources: " + "; ".join(f"{key} {title}" for key, title in GUIDES.items()))
+    for name, known in (("kind", get_args(Kind)), ("family", FAMILIES), ("level", get_args(Level))):
+        typer.echo(f"{name}: {', '.join(known)}")
+    typer.echo("sources: " + "; ".join(GUIDES))
 
 
 @app.command()
 def show(
     recipe: Annotated[str, typer.Argument(help="character, style, concept or multi-concept; or the file of a recipe of your own.")],
-    family: Annotated[str, typer.Argument(help="sd1, sd2, sdxl or flux; not with a file.")] = "",
+    family: Annotated[str, typer.Argument(help="A family of base models, as `lorasmith recipe list` names them; not with a file.")] = "",
     images: Annotated[int, typer.Option(min=1, help="How many pictures there are.")] = 30,
     level: Annotated[str, typer.Option(help="quick, standard or competition.")] = "standard",
     as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
@@ -50,15 +54,16 @@ def show(
         typer.echo(textwrap.indent(textwrap.fill(f"{choice.reason} ({choice.source})", 76), "    "))
 
 
-def chosen(recipe: str, family: str, level: str, images: int):  # type: ignore[no-untyped-def]  # its type would import training
+def chosen(recipe: str, family: str, level: str, images: int) -> list[Choice]:
     """The choices of a named recipe, or of a recipe file."""
     from lorasmith.errors import SettingsError
-    from lorasmith.training.recipes import recipes
+    from lorasmith.models.families import FAMILIES
+    from lorasmith.training.recipes import recipe_file, recipes
 
     if recipe.endswith(".toml"):
         if family:
-            raise SettingsError(f"the recipe {recipe} knows its family itself; leave {family!r} out")
-        return recipes.own_recipe(Path(recipe), images)
+            raise SettingsError(f"The recipe {recipe} says its family itself. Leave {family!r} out.", code="recipe.family")
+        return recipe_file.own_recipe(recipe, images)
     if not family:
-        raise SettingsError(f"the recipe {recipe!r} needs a family of base models; add sd1, sd2, sdxl or flux")
+        raise SettingsError(f"The recipe {recipe!r} needs a family of base models. Add one of {', '.join(FAMILIES)}.", code="recipe.family")
     return recipes.recipe(recipe, family, level, images)

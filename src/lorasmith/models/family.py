@@ -29,7 +29,8 @@ class Rate:
 
     value: float
     reason: str
-    source: str = "S3"
+    source: str = "bootcamp: parameters and control"
+    """Whose advice it is, in words."""
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,11 @@ from typer.testing import CliRunner
 
 from lorasmith.cli import import_settings as command
 from lorasmith.errors import SettingsError
+from lorasmith.training.importers.draft import HIDDEN
 from lorasmith.training.importers.import_settings import import_settings
-from lorasmith.training.importers.sd_scripts_options import DEFAULTS, LEFT, NETWORK_ARGS, NETWORK_ARGS_LEFT, OPTIONS, our_name
+from lorasmith.training.importers.sd_scripts_network import NETWORK_ARGS, NETWORK_ARGS_LEFT
+from lorasmith.training.importers.sd_scripts_options import DEFAULTS, LEFT, OPTIONS
+from lorasmith.training.importers.sd_scripts_rows import our_name
 from lorasmith.training.settings.checks import check_together
 from lorasmith.training.settings.toml import load_settings, settings_toml
 from lorasmith.training.settings.tree import setting_names, settings_from
@@ -100,11 +103,16 @@ def ours(found):
 
 
 def left(found):
-    return {each.theirs: each.why for each in found.left}
+    return {each.subjects[0]: each.why for each in found.of("import.not_carried")}
+
+
+def unknown(found):
+    return {each.subjects[0]: each for each in found.of("import.unknown")}
 
 
 def accounted(found):
-    said = [each.theirs for each in (*found.carried, *found.left, *found.unknown)] + list(found.off)
+    said = [each.theirs for each in found.carried] + [name for each in found.findings if each.about == "option" for name in each.subjects]
+    said += found.off
     return {word for text in said for word in re.split(r"[ ():]", text)}
 
 
@@ -124,8 +132,8 @@ def test_a_command_of_a_shell_script_comes_over_with_its_quotes_lists_flags_and_
     assert s.loss.min_snr_gamma == 0  # theirs is off where it is left out, ours is 5
     assert "use_scalar" in " ".join(left(found))
     assert s.noise.ip_noise_gamma == 0.1
-    assert [(each.theirs, each.value) for each in found.unknown] == [("bogus_option", 3)]
-    assert any("/data/my pictures" in sentence for sentence in found.missing)
+    assert [(name, each.details) for name, each in unknown(found).items()] == [("bogus_option", ("3",))]
+    assert any("/data/my pictures" in each.message for each in found.of("import.missing_path"))
     options = set(re.findall(r"--(\w+)", SHELL.split("sd-scripts/train_network.py")[1]))
     assert options <= accounted(found)
 
@@ -165,9 +173,7 @@ def test_what_the_gui_saved_comes_over_as_the_gui_would_have_started_it(tmp_path
     assert "noise_offset_type" in left(found)["multires_noise_iterations"]
     assert "no effect" in left(found)["lr_scheduler_num_cycles"]
     assert "other LoRA types" in left(found)["use_cp"]
-    assert [each.theirs for each in found.unknown] == ["algo", "something_new"] or [each.theirs for each in found.unknown] == [
-        "something_new"
-    ]
+    assert list(unknown(found)) == ["something_new"]
     assert "scale_weight_norms" in found.off
     parts = {"LyCORIS_preset": "preset", "max_resolution": "max_resolution"}
     missing = {parts.get(name, name) for name in GUI} - accounted(found)
@@ -204,7 +210,7 @@ def test_a_dataset_alone_needs_a_base(tmp_path):
 
 def test_a_typing_error_is_named_with_what_was_meant(tmp_path):
     found = imported(tmp_path, "train.sh", SHELL.replace("--shuffle_caption ", "--shuffle_captions "))
-    assert "shuffle_caption, perhaps" in {each.theirs: each.why for each in found.unknown}["shuffle_captions"]
+    assert "shuffle_caption, perhaps" in unknown(found)["shuffle_captions"].why
 
 
 def test_flux_has_the_defaults_of_its_script(tmp_path):
@@ -282,11 +288,11 @@ def test_what_comes_out_is_a_settings_file_that_passes(tmp_path):
         ("a.sh", "echo hello", "no training of a LoRA"),
         ("a.sh", "accelerate launch sd3_train_network.py --x 1", "runs sd3_train_network.py"),
         ("a.sh", 'train_network.py --output_name "open', "quotes do not close"),
-        ("a.json", "[1]", "holds no settings"),
-        ("a.json", "{", "no valid JSON"),
+        ("a.json", "[1]", "has no settings in it"),
+        ("a.json", "{", "is not valid JSON"),
         ("a.json", '{"a": 1}', "none of the settings of kohya_ss"),
         ("a.json", '{"LoRA_type": "LECO"}', "'LECO'"),
-        ("a.toml", "a = [", "no valid TOML"),
+        ("a.toml", "a = [", "is not valid TOML"),
         ("a.toml", "datasets = [1]", "no [[datasets.subsets]]"),
         ("a.toml", 'dataset_config = "gone.toml"', "gone.toml, which is not here"),
     ],
@@ -320,4 +326,29 @@ def test_the_command_writes_a_file_and_says_what_became_of_everything(tmp_path):
     assert isinstance(again.exception, SettingsError)
     told = json.loads(CliRunner().invoke(app, [str(tmp_path / "train.sh"), "--json"]).output)
     assert tomllib.loads(told["settings"])["network"]["kind"] == "lokr"
-    assert {each["theirs"] for each in told["unknown"]} == {"bogus_option"}
+    assert [each["subjects"] for each in told["findings"] if each["code"] == "import.unknown"] == [["bogus_option"]]
+
+
+def test_keys_tokens_and_passwords_are_never_shown(tmp_path):
+    secret = "sk-0123456789"
+    text = SHELL.replace(
+        "--bogus_option 3", f"--wandb_api_key {secret} --huggingface_token={secret} --proxy_password {secret} --max_token_length 150"
+    )
+    found = imported(tmp_path, "train.sh", text)
+    assert {finding.details for finding in found.findings if finding.subjects[:1] in [("wandb_api_key",), ("proxy_password",)]} == {
+        (HIDDEN,)
+    }
+    app = typer.Typer()
+    app.command()(command.import_settings)
+    for more in ([], ["--json"]):
+        output = CliRunner().invoke(app, [str(tmp_path / "train.sh"), *more]).output
+        assert "wandb_api_key" in output
+        assert secret not in output
+    assert found.settings.base.max_token_length == 150
+
+
+def test_every_option_that_is_not_carried_over_is_a_finding_with_its_reason(tmp_path):
+    for finding in imported(tmp_path, "train.sh", SHELL).findings:
+        assert re.fullmatch(r"import\.[a-z_]+", finding.code)
+        assert finding.message.endswith(".")
+        assert finding.about != "option" or finding.why.endswith(".")

@@ -12,9 +12,12 @@ curve over it, with "+x" added to each of its values. A block of factor 0, or of
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from lorasmith.models.families import FAMILIES
+from lorasmith.models.family import BlockRow
 
 # Argument -> which stretch of the row it is for.
 WEIGHTS = ("down_lr_weight", "mid_lr_weight", "up_lr_weight")
@@ -32,37 +35,6 @@ CURVES: dict[str, Callable[[float], float]] = {
 
 
 @dataclass(frozen=True)
-class Row:
-    """A family's blocks: patterns in the row's order, and which hold transformers (the others hold convolutions alone)."""
-
-    down: int
-    mid: int
-    patterns: tuple[str, ...]
-    with_transformers: frozenset[str]
-    spare: int = 0
-    """Numbers at either end that are for no block."""
-
-    @property
-    def numbers(self) -> int:
-        return len(self.patterns) + 2 * self.spare
-
-
-def _count(name: str, numbers: Sequence[int]) -> tuple[str, ...]:
-    return tuple(f"{name}{number:02d}" for number in numbers)
-
-
-_SD = Row(
-    12, 1, (*_count("IN", range(12)), "MID", *_count("OUT", range(12))),
-    frozenset({*_count("IN", (1, 2, 4, 5, 7, 8)), "MID", *_count("OUT", range(3, 12))}),
-)  # fmt: skip
-_SDXL_MID = tuple(f"lora_unet_middle_block_{layer}_*" for layer in range(3))
-_SDXL = Row(
-    9, 3, (*_count("IN", range(9)), *_SDXL_MID, *_count("OUT", range(9))),
-    frozenset({*_count("IN", (4, 5, 7, 8)), _SDXL_MID[1], *_count("OUT", range(6))}), spare=1,
-)  # fmt: skip
-
-
-@dataclass(frozen=True)
 class Sizes:
     """Ranks and alphas that count where no block says otherwise; `conv_rank` None: convolutions are not trained."""
 
@@ -72,13 +44,17 @@ class Sizes:
     conv_alpha: float
 
 
-def row_of(family: str | None, arguments: Mapping[str, Any]) -> Row:
-    """The row of SDXL, or of SD 1 and 2; where the family is not known, the one that the lists' lengths speak for."""
+def row_of(family: str | None, arguments: Mapping[str, Any]) -> BlockRow:
+    """The row of a family; where that is not known or has none, the one that the lists' lengths speak for, else the first."""
+    known = FAMILIES[family].sd_scripts if family is not None else None
+    if known is not None and known.block_row is not None:
+        return known.block_row
     lengths = {len(value) for name, value in arguments.items() if name in (*SIZES, *WEIGHTS) and isinstance(value, list | tuple)}
-    return _SDXL if family == "sdxl" or (family is None and lengths & {_SDXL.numbers, _SDXL.down}) else _SD
+    rows = [each.sd_scripts.block_row for each in FAMILIES.values() if each.sd_scripts and each.sd_scripts.block_row]
+    return next((row for row in rows if lengths & {row.numbers, row.down}), rows[0])
 
 
-def block_rules(arguments: Mapping[str, Any], row: Row, defaults: Sizes) -> list[dict[str, Any]]:
+def block_rules(arguments: Mapping[str, Any], row: BlockRow, defaults: Sizes) -> list[dict[str, Any]]:
     """Rules of network.layers that mean the same as the arguments; only blocks that differ from the rest have one.
 
     Raises ValueError, with a reason, for what sd-scripts would not take, or what no rule can say.
@@ -89,11 +65,14 @@ def block_rules(arguments: Mapping[str, Any], row: Row, defaults: Sizes) -> list
     convolutions = defaults.conv_rank is not None or "conv_block_dims" in arguments
     conv_ranks = [int(rank) for rank in _numbers(arguments, "conv_block_dims", row, defaults.conv_rank or 0)]
     conv_alphas = _numbers(arguments, "conv_block_alphas", row, defaults.conv_alpha)
+    middle = row.patterns[row.down : row.down + row.mid]
     rules: list[dict[str, Any]] = []
     for k, pattern in enumerate(row.patterns):
         if pattern == "IN00" or not (convolutions or pattern in row.with_transformers):
             continue  # nothing is trained there
-        wide = convolutions and pattern != _SDXL_MID[1]  # a transformer alone
+        wide = convolutions and not (
+            row.mid > 1 and pattern in middle and pattern in row.with_transformers
+        )  # that one is a transformer alone
         trained = [rank > 0 for rank in (ranks[k], conv_ranks[k] if wide else ranks[k])]
         if factors[k] == 0 or not any(trained):
             rules.append({"pattern": pattern, "exclude": True})
@@ -108,11 +87,11 @@ def block_rules(arguments: Mapping[str, Any], row: Row, defaults: Sizes) -> list
         if factors[k] != 1:
             rule |= {"lr": round(factors[k], 6)}
         if rule:
-            rules.append({"pattern": pattern if convolutions or pattern not in _SDXL_MID else "MID", **rule})
+            rules.append({"pattern": pattern if convolutions or pattern not in middle else "MID", **rule})
     return rules
 
 
-def _factors(arguments: Mapping[str, Any], row: Row) -> list[float]:
+def _factors(arguments: Mapping[str, Any], row: BlockRow) -> list[float]:
     threshold = float(arguments.get("block_lr_zero_threshold") or 0)
     found: list[float] = []
     for name, count in zip(WEIGHTS, (row.down, row.mid, row.down), strict=True):
@@ -135,7 +114,7 @@ def stretch(value: Any, count: int) -> list[float]:
     return (given + [1.0] * count)[:count]
 
 
-def _numbers(arguments: Mapping[str, Any], name: str, row: Row, defaults: float) -> list[float]:
+def _numbers(arguments: Mapping[str, Any], name: str, row: BlockRow, defaults: float) -> list[float]:
     """A list over the whole row, without what is for no block."""
     if name not in arguments:
         return [defaults] * len(row.patterns)

@@ -14,17 +14,21 @@ import json
 import re
 import shlex
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from lorasmith.errors import SettingsError
+from lorasmith.models.families import FAMILIES
+from lorasmith.models.family import SdScripts
+from lorasmith.training.importers.draft import HIDDEN, SECRET
 
-SCRIPTS: Mapping[str, str | None] = {
-    "train_network.py": None, "sdxl_train_network.py": "sdxl", "flux_train_network.py": "flux",
-}  # fmt: skip
-"""Script -> the family it trains; None: SD 1 or 2."""
+SCRIPTS: Mapping[str, tuple[str, ...]] = {
+    script: tuple(name for name, family in FAMILIES.items() if family.sd_scripts and family.sd_scripts.script == script)
+    for script in dict.fromkeys(family.sd_scripts.script for family in FAMILIES.values() if family.sd_scripts)
+}
+"""Script -> the families that it trains."""
 
 
 @dataclass
@@ -49,6 +53,16 @@ class Found:
     """Options that are empty, 0 or false, as the file calls them, and so do nothing."""
     notes: list[str] = field(default_factory=list)
 
+    @property
+    def sd_scripts(self) -> SdScripts | None:
+        """What sd-scripts does for the family; None where that is not known."""
+        return FAMILIES[self.family].sd_scripts if self.family is not None else None
+
+    @property
+    def is_flow(self) -> bool:
+        """Whether the base is known to be a flow model."""
+        return self.family is not None and FAMILIES[self.family].is_flow
+
 
 def read_settings_file(path: Path) -> Found:
     """The options of a file.
@@ -67,9 +81,9 @@ def _text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8-sig")
     except OSError as error:
-        raise SettingsError(f"{path} cannot be opened ({error.strerror}); check its name") from error
+        raise SettingsError(f"{path} cannot be opened ({error.strerror}). Check its name.") from error
     except UnicodeDecodeError as error:
-        raise SettingsError(f"{path} is not UTF-8 ({error.reason}); save it as UTF-8") from error
+        raise SettingsError(f"{path} is not UTF-8 ({error.reason}). Save it as UTF-8.") from error
 
 
 def typed(value: Any) -> Any:
@@ -100,9 +114,9 @@ def _json(text: str, path: Path) -> dict[str, Any]:
     try:
         tree = json.loads(text)
     except json.JSONDecodeError as error:
-        raise SettingsError(f"{path} is no valid JSON ({error}); mend that line") from error
+        raise SettingsError(f"{path} is not valid JSON ({error}). Fix that line.") from error
     if not isinstance(tree, dict):
-        raise SettingsError(f"{path} holds no settings; give a file that kohya_ss saved")
+        raise SettingsError(f"{path} has no settings in it. Give a file that kohya_ss saved.")
     return tree
 
 
@@ -110,7 +124,7 @@ def _toml(text: str, path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise SettingsError(f"{path} is no valid TOML ({error}); mend that line (Windows paths need 'single quotes')") from error
+        raise SettingsError(f"{path} is not valid TOML ({error}). Fix that line (Windows paths need 'single quotes').") from error
 
 
 # -- a configuration in TOML, or a dataset in JSON --------------------------------------------------------------------
@@ -120,7 +134,7 @@ def _from_json(tree: dict[str, Any], path: Path) -> Found:
     if isinstance(tree.get("datasets"), list):
         return _dataset_alone(tree, path)
     if not {"LoRA_type", "max_resolution", "train_batch_size", "network_dim"} & tree.keys():
-        raise SettingsError(f"{path} holds none of the settings of kohya_ss; give a file that its LoRA page saved")
+        raise SettingsError(f"{path} has none of the settings of kohya_ss. Give a file that its LoRA page saved.")
     return _from_gui(tree, path)
 
 
@@ -154,7 +168,7 @@ def _subsets(tree: Mapping[str, Any], path: Path) -> list[dict[str, Any]]:
     found = []
     folders = [subset for dataset in tree["datasets"] if isinstance(dataset, dict) for subset in dataset.get("subsets", [])]
     if not folders or not all(isinstance(part, dict) for part in (*tree["datasets"], *folders)):
-        raise SettingsError(f"{path} has no [[datasets.subsets]] with the folders; give a dataset configuration of sd-scripts")
+        raise SettingsError(f"{path} has no [[datasets.subsets]] with the folders. Give a dataset configuration of sd-scripts.")
     for dataset in tree["datasets"]:
         shared = {**tree.get("general", {}), **{key: value for key, value in dataset.items() if key != "subsets"}}
         found += [{**shared, **subset} for subset in dataset.get("subsets", [])]
@@ -168,7 +182,7 @@ def _with_dataset(found: Found, path: Path) -> Found:
         place = _beside(str(name), path)
         text = _text(place)
         found.subsets = _subsets({"datasets": [], **(_json(text, place) if place.suffix == ".json" else _toml(text, place))}, place)
-        found.notes.append(f"the dataset is that of {place}")
+        found.notes.append(f"The dataset is that of {place}.")
         for option in ("train_data_dir", "reg_data_dir", "in_json"):
             if found.options.pop(option, None):
                 found.unused[option] = "dataset_config decides"
@@ -181,7 +195,7 @@ def _beside(name: str, path: Path) -> Path:
     places += [place.with_suffix(".toml") for place in places]
     found = next((place for place in places if place.is_file()), None)
     if found is None:
-        raise SettingsError(f"{path} names {name}, which is not here; put it beside {path.name}")
+        raise SettingsError(f"{path} names {name}, which is not here. Put it beside {path.name}.")
     return found
 
 
@@ -197,24 +211,28 @@ def _from_command(text: str, path: Path) -> Found:
     windows = path.suffix.lower() in (".bat", ".cmd", ".ps1") or "^\n" in text.replace("\r", "")
     commands = list(_commands(text.replace("\r\n", "\n"), windows, path))
     if not commands:
-        raise SettingsError(f"{path} holds no training of a LoRA with sd-scripts; give a command with one of {', '.join(SCRIPTS)}")
+        raise SettingsError(f"{path} has no training of a LoRA with sd-scripts in it. Give a command with one of {', '.join(SCRIPTS)}.")
     before, script, after = commands[0]
     if script not in SCRIPTS:
-        raise SettingsError(f"{path} runs {script}; Lorasmith trains what {', '.join(SCRIPTS)} train")
+        raise SettingsError(f"{path} runs {script}. Lorasmith trains what {', '.join(SCRIPTS)} train.")
     options = _options(after)
-    found = Found(f"a command for {script}", family=SCRIPTS[script])
+    families = SCRIPTS[script]
+    found = Found(f"a command for {script}", family=families[0] if len(families) == 1 else None)
     found.unused = {f"accelerate launch --{name}": "it is for the launcher; Lorasmith starts by itself" for name in _options(before)}
     if len(commands) > 1:
-        found.notes.append(f"the file holds {len(commands)} trainings; this is the first")
+        found.notes.append(f"The file has {len(commands)} trainings; this is the first.")
     if name := options.pop("config_file", None):
         place = _beside(str(name), path)
         config = _from_toml(_toml(_text(place), place), place)
         found.options, found.subsets = config.options, config.subsets
         found.unused |= config.unused
-        found.notes += [f"with the configuration {place}", *config.notes]
+        found.notes += [f"With the configuration {place}.", *config.notes]
     found.options = {**found.options, **options}
     left_open = sorted(name for name, value in found.options.items() if isinstance(value, str) and _VARIABLE.search(value))
-    found.notes += [f"{name} holds a variable that the file does not set: {found.options[name]}" for name in left_open]
+    found.notes += [
+        f"{name} contains a variable that the file does not set: {HIDDEN if SECRET.search(name) else found.options[name]}."
+        for name in left_open
+    ]
     return _with_dataset(found, path)
 
 
@@ -236,7 +254,7 @@ def _commands(text: str, windows: bool, path: Path) -> Iterator[tuple[list[str],
         try:
             words = list(lexer)
         except ValueError as error:
-            raise SettingsError(f"{path} has a command whose quotes do not close ({error}); mend it") from error
+            raise SettingsError(f"{path} has a command whose quotes do not close ({error}). Close them.") from error
         place = next((n for n, word in enumerate(words) if word.endswith(".py")), None)
         if place is not None:
             end = next((n for n, word in enumerate(words) if n > place and word in ("&&", "||", ";", "|", "&", ">", ">>")), len(words))
@@ -297,9 +315,7 @@ _GUI_NETWORK_ARGS = {"LyCORIS_preset": "preset", "constrain": "constraint"} | {
 
 def _from_gui(tree: dict[str, Any], path: Path) -> Found:
     """The options that the GUI would start sd-scripts with."""
-    found = Found(
-        "settings of the kohya_ss GUI (JSON)", family="sdxl" if tree.get("sdxl") else "flux" if tree.get("flux1_checkbox") else None
-    )
+    found = Found("settings of the kohya_ss GUI (JSON)", family=_gui_family(tree))
     rest = {name: typed(value) for name, value in tree.items()}
 
     def put(option: str, value: Any, called: str) -> None:
@@ -307,9 +323,49 @@ def _from_gui(tree: dict[str, Any], path: Path) -> Found:
         if called != option:
             found.called[option] = called
 
+    _gui_network(rest, found, put, path)
+    _gui_length(rest, found, put)
+    _gui_rates(rest, found, put)
+    offset_type = rest.pop("noise_offset_type", "Original")
+    original = offset_type == "Original"
+    others = ("multires_noise_iterations", "multires_noise_discount") if original else ("noise_offset", "adaptive_noise_scale")
+    _gui_unused(rest, found, others, f"noise_offset_type is {offset_type}")
+    for family in FAMILIES.values():
+        if family.sd_scripts and family.name != found.family:
+            _gui_unused(rest, found, family.sd_scripts.options, f"it is for {family.title}")
+    more = rest.pop("additional_parameters", "")
+    for name, value in rest.items():
+        put(_GUI_NAMES.get(name, name), value, name)
+    if more:
+        for name, value in _options(words_of(more)).items():
+            put(name, value, f"additional_parameters --{name}")
+    return _with_dataset(found, path)
+
+
+def _gui_family(tree: Mapping[str, Any]) -> str | None:
+    """The family whose switch is on; None: one without a switch."""
+    switches = {family.sd_scripts.gui_flag: name for name, family in FAMILIES.items() if family.sd_scripts and family.sd_scripts.gui_flag}
+    return next((name for switch, name in switches.items() if tree.get(switch)), None)
+
+
+def _gui_unused(rest: dict[str, Any], found: Found, names: Iterable[str], why: str) -> None:
+    """Options that the GUI leaves out in this case."""
+    for name in names:
+        if not rest.get(name, 1):
+            found.off.append(name)
+        if rest.pop(name, None):
+            found.unused[name] = why
+
+
+def _gui_network(rest: dict[str, Any], found: Found, put: Any, path: Path) -> None:
+    """The network's module and arguments, of those that the GUI hands on for its type."""
     lora_type = str(rest.pop("LoRA_type", "Standard"))
     if lora_type not in GUI_TYPES:
-        raise SettingsError(f"{path} trains {lora_type!r}, which Lorasmith does not; it knows {', '.join(GUI_TYPES)}")
+        raise SettingsError(
+            f"{path} trains {lora_type!r}, which Lorasmith does not. It knows {', '.join(GUI_TYPES)}.",
+            code="import.network",
+            path=str(path),
+        )
     module, algo, handed_on = GUI_TYPES[lora_type]
     put("network_module", module, "LoRA_type")
     args = [f"algo={algo}"] if algo else []
@@ -325,44 +381,6 @@ def _from_gui(tree: dict[str, Any], path: Path) -> Found:
         else:
             found.off.append(name)
     put("network_args", args, "LoRA_type")
-
-    _gui_length(rest, found, put)
-    _gui_rates(rest, found, put)
-    offset_type = rest.pop("noise_offset_type", "Original")
-    others = (
-        ("multires_noise_iterations", "multires_noise_discount") if offset_type == "Original" else ("noise_offset", "adaptive_noise_scale")
-    )
-    for name in others:
-        if not rest.get(name, 1):
-            found.off.append(name)
-        if rest.pop(name, None):
-            found.unused[name] = f"noise_offset_type is {offset_type}"
-    if found.family != "flux":
-        for name in (
-            "flux1_cache_text_encoder_outputs",
-            "flux1_cache_text_encoder_outputs_to_disk",
-            "t5xxl_max_token_length",
-            "clip_l",
-            "t5xxl",
-            "ae",
-        ):
-            if not rest.get(name, 1):
-                found.off.append(name)
-            if rest.pop(name, None):
-                found.unused[name] = "it is for Flux"
-    if found.family != "sdxl":
-        for name in ("sdxl_cache_text_encoder_outputs", "sdxl_no_half_vae"):
-            if not rest.get(name, 1):
-                found.off.append(name)
-            if rest.pop(name, None):
-                found.unused[name] = "it is for SDXL"
-    more = rest.pop("additional_parameters", "")
-    for name, value in rest.items():
-        put(_GUI_NAMES.get(name, name), value, name)
-    if more:
-        for name, value in _options(words_of(more)).items():
-            put(name, value, f"additional_parameters --{name}")
-    return _with_dataset(found, path)
 
 
 def _gui_length(rest: dict[str, Any], found: Found, put: Any) -> None:

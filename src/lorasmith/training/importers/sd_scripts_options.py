@@ -6,65 +6,18 @@ Names and meanings are those of sd-scripts 0.10; where its documents and its cod
 
 from __future__ import annotations
 
-import ast
 import re
-from collections import Counter
 from collections.abc import Callable, Mapping
-from functools import cache
 from pathlib import Path
-from typing import Any, Protocol, get_args
+from typing import Any, get_args
 
-from lorasmith.training.importers import sd_scripts_blocks as blocks
+from lorasmith.models.families import FAMILIES
 from lorasmith.training.importers.sd_scripts_files import Found, typed, words_of
+from lorasmith.training.importers.sd_scripts_network import alpha, loraplus_outside, network_args, network_module
+from lorasmith.training.importers.sd_scripts_rows import Row, Target, of_family, of_flow, over_zero, pairs, to, where_on
 from lorasmith.training.optim.optimizers import DEFAULT_OPTIMIZER, OPTIMIZERS, optimizer_of
 from lorasmith.training.optim.schedules import SCHEDULES
 from lorasmith.training.settings.sections import TrainingSettings
-from lorasmith.training.settings.tree import setting_names
-
-
-class Target(Protocol):
-    """Where rows put what they make: the draft of `import_settings`."""
-
-    found: Found
-    off: list[str]
-
-    @property
-    def options(self) -> Mapping[str, Any]: ...
-    def put(self, theirs: str, ours: str, value: Any, why: str = "") -> None: ...
-    def leave(self, theirs: str, value: Any, why: str) -> None: ...
-
-
-Row = Callable[[Target, str, Any], None]
-"""(where to, what the file calls the option, its value)"""
-
-
-@cache
-def _by_last_name() -> dict[str, str]:
-    names = [name for name in setting_names() if not name.startswith("datasets.")]
-    counts = Counter(name.split(".")[-1] for name in names)
-    return {last: name for name in names if counts[last := name.split(".")[-1]] == 1}
-
-
-# Words that both know, and that do not mean the same.
-_FALSE_FRIENDS = frozenset(
-    {"name", "path", "config", "steps", "type", "args", "device", "trigger", "cache", "rank", "alpha", "layers", "kind", "weights"}
-)
-
-
-def our_name(option: str) -> str | None:
-    """The setting that bears the option's name, if there is just one."""
-    return None if option in _FALSE_FRIENDS else _by_last_name().get(option)
-
-
-def to(ours: str, change: Callable[[Any], Any] | None = None, why: str = "") -> Row:
-    """A row that sets one setting."""
-    return lambda draft, theirs, value: draft.put(theirs, ours, change(value) if change else value, why)
-
-
-def where_on(ours: str, setting: Any, why: str = "") -> Row:
-    """A row of a flag that sets one setting where it is on."""
-    return lambda draft, theirs, value: draft.put(theirs, ours, setting, why) if value else None
-
 
 # -- base, length, precision ------------------------------------------------------------------------------------------
 
@@ -75,7 +28,8 @@ def _resolution(draft: Target, theirs: str, value: Any) -> None:
 
 
 def _clip_skip(draft: Target, theirs: str, value: Any) -> None:
-    if draft.found.family in ("sdxl", "flux"):
+    known = draft.found.sd_scripts
+    if known is not None and not known.reads_clip_skip:
         if value and value != 1:
             draft.leave(theirs, value, "sd-scripts ignores it for this family, and so the base is read as before")
     elif value:
@@ -83,8 +37,9 @@ def _clip_skip(draft: Target, theirs: str, value: Any) -> None:
 
 
 def _max_token_length(draft: Target, theirs: str, value: Any) -> None:
-    if draft.found.family == "flux":
-        draft.leave(theirs, value, "for Flux t5xxl_max_token_length decides")
+    known = draft.found.sd_scripts
+    if known is not None and known.token_length_option != "max_token_length":
+        draft.leave(theirs, value, f"for this family {known.token_length_option} decides")
     else:
         draft.put(theirs, "base.max_token_length", value)
 
@@ -149,8 +104,9 @@ def _seed(draft: Target, theirs: str, value: Any) -> None:
 def _text_encoder_lr(draft: Target, theirs: str, value: Any) -> None:
     rates = [typed(rate) for rate in (value if isinstance(value, list) else [value])]
     draft.put(theirs, "optimizer.text_encoder_lr", rates[0])
-    if len(rates) > 1 and draft.found.family == "sdxl" and draft.options.get("network_module", "networks.lora") == "networks.lora":
-        draft.leave(f"{theirs} (second)", rates[1], "sd-scripts reads only the first for SDXL, and so it is for both encoders")
+    known, module = draft.found.sd_scripts, draft.options.get("network_module", "networks.lora")
+    if len(rates) > 1 and known is not None and not known.second_text_encoder_lr and module == known.network_module:
+        draft.leave(f"{theirs} (second)", rates[1], "sd-scripts reads only the first for this family, and so it is for both encoders")
     elif len(rates) > 1 and rates[1] != rates[0]:
         draft.put(f"{theirs} (second)", "optimizer.text_encoder_2_lr", rates[1])
 
@@ -185,7 +141,7 @@ def _optimizer_args(draft: Target, theirs: str, value: Any) -> None:
     entry = OPTIMIZERS.get(
         _OPTIMIZER_NAMES.get(str(draft.options.get("optimizer_type", DEFAULT_OPTIMIZER)).lower(), ""), OPTIMIZERS[DEFAULT_OPTIMIZER]
     )
-    for key, setting in _pairs(draft, theirs, value):
+    for key, setting in pairs(draft, theirs, value):
         if key in entry.refused and setting:
             draft.leave(f"{theirs} {key}", setting, "the rate comes from the settings here; look at optimizer.learning_rate, 1e-4 or so")
         elif setting is None:
@@ -194,28 +150,6 @@ def _optimizer_args(draft: Target, theirs: str, value: Any) -> None:
             renamed = entry.renamed_arguments.get(key, key)
             draft.put(f"{theirs} {key}", f"optimizer.args.{renamed}", list(setting) if isinstance(setting, tuple) else setting,
                       "its name in the library that Lorasmith uses" if renamed != key else "")  # fmt: skip
-
-
-def _pairs(draft: Target, theirs: str, value: Any) -> list[tuple[str, Any]]:
-    """key=value words, their values as Python writes them; a word without = is listed as left."""
-    found = []
-    for word in words_of(value):
-        key, equals, text = word.partition("=")
-        if not equals:
-            draft.leave(theirs, word, "it is no key=value, which sd-scripts would refuse")
-            continue
-        found.append((key, _literal(text)))
-    return found
-
-
-def _literal(text: str) -> Any:
-    value = typed(text)
-    if isinstance(value, str):
-        try:
-            return ast.literal_eval(value)
-        except (ValueError, SyntaxError):
-            return value
-    return value
 
 
 _SCHEDULES = {name: name for name in SCHEDULES} | {"cosine_with_min_lr": "cosine"}
@@ -244,7 +178,7 @@ _SCHEDULER_ARGS = {
 
 
 def _scheduler_args(draft: Target, theirs: str, value: Any) -> None:
-    for key, setting in _pairs(draft, theirs, value):
+    for key, setting in pairs(draft, theirs, value):
         if key in _SCHEDULER_ARGS:
             draft.put(f"{theirs} {key}", f"schedule.{_SCHEDULER_ARGS[key]}", setting)
         else:
@@ -261,170 +195,6 @@ def _length(ours: str) -> Row:
             draft.put(theirs, ours, value)
 
     return row
-
-
-# -- network ----------------------------------------------------------------------------------------------------------
-
-_MODULES: Mapping[str, tuple[str, str]] = {
-    "networks.lora": ("lora", ""), "networks.lora_flux": ("lora", ""), "networks.dylora": ("dylora", ""), "networks.loha": ("loha", ""),
-    "networks.lokr": ("lokr", ""),
-    "networks.lora_fa": ("lora", "LoRA-FA trains one of the two matrices; here both are trained, which takes more memory and learns more"),
-    "networks.oft": ("diag-oft", "its dim counts blocks and its alpha is the constraint; set network.block_size and network.constraint"),
-}  # fmt: skip
-_ALGOS = {
-    "lora": "lora", "locon": "lora", "loha": "loha", "lokr": "lokr", "dylora": "dylora", "glora": "glora", "ia3": "ia3",
-    "diag-oft": "diag-oft", "boft": "boft", "full": "full",
-}  # fmt: skip
-_PRESETS = {
-    "full": ("convolutions", "LyCORIS' full: the transformer blocks and the residual blocks"),
-    "full-lin": ("default", "LyCORIS' full-lin without the linear layers of the residual blocks"),
-    "attn-mlp": ("default", "all of the transformer blocks"), "attn-only": ("attention", ""),
-    "unet-transformer-only": ("default", "all of the transformer blocks"),
-}  # fmt: skip
-
-
-def _network_module(draft: Target, theirs: str, value: Any) -> None:
-    name = str(value)
-    if name == "lycoris.kohya":
-        algo = str(dict(_silent_pairs(draft)).get("algo", "lora"))
-        if algo in _ALGOS:
-            draft.put(theirs, "network.kind", _ALGOS[algo], "" if algo == _ALGOS[algo] else "LoCon: LoRA with the convolutions")
-        else:
-            draft.leave(theirs, f"{name} {algo}", f"Lorasmith has no network {algo}; LoRA is trained")
-        if algo in ("lora", "locon", "loha", "lokr", "dylora", "glora", "full") and "preset" not in dict(_silent_pairs(draft)):
-            draft.put(theirs, "network.preset", *_PRESETS["full"])
-    elif name in _MODULES:
-        draft.put(theirs, "network.kind", *_MODULES[name])
-    else:
-        draft.leave(theirs, value, "Lorasmith does not know the module; LoRA is trained")
-
-
-def _silent_pairs(draft: Target) -> list[tuple[str, str]]:
-    words = words_of(draft.options.get("network_args") or [])
-    return [(key, text) for key, equals, text in (word.partition("=") for word in words) if equals]
-
-
-def _alpha(draft: Target, theirs: str, value: Any) -> None:
-    if value:
-        draft.put(theirs, "network.alpha", value)
-    else:
-        draft.put(theirs, "network.alpha", draft.options.get("network_dim") or 4, "0 means the same as the rank there")
-
-
-def _network_args(draft: Target, theirs: str, value: Any) -> None:
-    given = dict(_silent_pairs(draft))
-    for key, setting in _pairs(draft, theirs, value):
-        label = key if theirs == "LoRA_type" else f"{theirs} {key}"  # in the GUI they are fields of their own
-        row, ours = NETWORK_ARGS.get(key), our_name(key)
-        if key in blocks.ARGUMENTS:
-            _blocks_argument(draft, label, key, setting)
-        elif row is not None:
-            row(draft, label, setting)
-        elif ours is not None and ours.startswith("network."):
-            if setting is not False:
-                draft.put(label, ours, setting)
-        elif key in NETWORK_ARGS_LEFT:
-            if setting in (False, 0, "", None, "all"):
-                draft.off.append(label)
-            else:
-                draft.leave(label, setting, NETWORK_ARGS_LEFT[key])
-        elif ours is not None:
-            draft.put(label, ours, setting)
-        else:
-            draft.leave(label, setting, "Lorasmith does not know this argument; a typing error perhaps")
-    if "conv_dim" in given and "conv_alpha" not in given and typed(given["conv_dim"]):
-        lycoris = draft.options.get("network_module") == "lycoris.kohya"
-        draft.put(f"{theirs} conv_alpha", "network.conv_alpha", draft.options.get("network_alpha") or 1.0 if lycoris else 1.0,
-                  "left out, which means the network's alpha there" if lycoris else "left out, which means 1 there")  # fmt: skip
-
-
-def _blocks_argument(draft: Target, theirs: str, key: str, value: Any) -> None:
-    """All arguments about blocks become rules together, under the name of the first; the others are listed as read with it."""
-    if draft.options.get("network_module", "networks.lora") != "networks.lora":
-        draft.leave(theirs, value, "sd-scripts reads settings of single blocks for networks.lora alone")
-        return
-    given = {name: said for name, text in _silent_pairs(draft) if name in blocks.ARGUMENTS and (said := _literal(text)) not in (None, "")}
-    first = next(iter(given))
-    if key != first:
-        draft.leave(theirs, value, f"read together with {first}")
-        return
-    others = {name: typed(text) for name, text in _silent_pairs(draft)}
-    rank = int(draft.options.get("network_dim") or 4)
-    defaults = blocks.Sizes(
-        rank, float(draft.options.get("network_alpha", 1) or rank), int(others["conv_dim"]) if others.get("conv_dim") else None,
-        float(others.get("conv_alpha") or 1),
-    )  # fmt: skip
-    try:
-        rules = blocks.block_rules(given, blocks.row_of(draft.found.family, given), defaults)
-    except ValueError as error:
-        draft.leave(theirs, value, f"{error}; write the single blocks as network.layers")
-        return
-    if rules:
-        draft.put(theirs, "network.layers", rules, "the same as rules; a block without one is as all")
-    else:
-        draft.off.append(theirs)
-
-
-def _preset(draft: Target, theirs: str, value: Any) -> None:
-    if value not in _PRESETS:
-        draft.leave(theirs, value, "Lorasmith has no such preset; choose layers with network.preset and network.layers")
-        return
-    draft.put(theirs, "network.preset", *_PRESETS[value])
-    if str(value).startswith("unet-"):
-        draft.put(theirs, "network.train_text_encoder", False, "the preset leaves the text encoders out")
-
-
-def _over_zero(ours: str) -> Row:
-    """A row that is off at 0."""
-    return lambda draft, theirs, value: draft.put(theirs, ours, value) if value else None
-
-
-def _loraplus_outside(draft: Target, theirs: str, value: Any) -> None:
-    if value:
-        draft.leave(theirs, value, f"sd-scripts reads it in network_args alone, so LoRA+ was off; to use it set optimizer.{theirs}")
-
-
-def _conv_rank(draft: Target, theirs: str, value: Any) -> None:
-    if value:
-        draft.put(theirs, "network.conv_rank", value)
-    else:
-        draft.put(theirs, "network.preset", "default", "0: the convolutions are not trained")
-
-
-NETWORK_ARGS: dict[str, Row] = {
-    "algo": lambda draft, theirs, value: None,  # told with the module
-    "preset": _preset,
-    "conv_dim": _conv_rank,
-    "conv_alpha": _over_zero("network.conv_alpha"),
-    "unit": to("network.rank_step"),
-    **{name: _over_zero(f"optimizer.{name}") for name in ("loraplus_lr_ratio", "loraplus_unet_lr_ratio", "loraplus_text_encoder_lr_ratio")},
-    "use_cp": where_on("network.use_tucker", True, "the same by its name here"),
-    "use_conv_cp": where_on("network.use_tucker", True, "the same by its name here"),
-    "constrain": _over_zero("network.constraint"),
-    "constraint": _over_zero("network.constraint"),
-    "dora_wd": where_on("network.dora", True, "the lengths go along the inputs here, as AUTOMATIC1111, Forge and ComfyUI draw it"),
-    "weight_decompose": where_on("network.dora", True, "the lengths go along the inputs here, as AUTOMATIC1111, Forge and ComfyUI draw it"),
-    "train_on_input": where_on("network.on_input", True, "the same by its name here"),
-    "block_size": lambda draft, theirs, value: draft.put(
-        theirs, "network.rank_step" if "algo=dylora" in words_of(draft.options.get("network_args") or []) else "network.block_size", value
-    ),
-}  # fmt: skip
-_BLOCKS = "settings of single blocks are written as network.layers here"
-NETWORK_ARGS_LEFT: dict[str, str] = {
-    **dict.fromkeys(("train_blocks", "train_double_block_indices",
-                     "train_single_block_indices", "network_reg_dims", "img_attn_dim", "txt_attn_dim", "img_mlp_dim", "txt_mlp_dim", "img_mod_dim",
-                     "txt_mod_dim", "single_dim", "single_mod_dim", "in_dims"), _BLOCKS),
-    "network_reg_lrs": "rates by pattern are written as network.layers here",
-    "use_scalar": "a trained factor on each layer; LoKr and others learn without it",
-    "rank_dropout_scale": "the rest is always scaled up where ranks are dropped",
-    "bypass_mode": "how the change is computed, not what it is",
-    "train_norm": "norm layers are trained with network.kind 'full' alone",
-    "rescaled": "the readers of files disagree about it",
-    "wd_on_output": "the lengths always go along the inputs",
-    "split_qkv": "query, key and value of Flux share their file's layer",
-    "train_t5xxl": "T5 is trained where optimizer.text_encoder_2_lr is set",
-    "ggpo_beta": "it is not offered", "ggpo_sigma": "it is not offered",
-}  # fmt: skip
 
 
 # -- samples ----------------------------------------------------------------------------------------------------------
@@ -490,28 +260,21 @@ def _caption_extension(draft: Target, theirs: str, value: Any) -> None:
 
 
 def _min_snr_gamma(draft: Target, theirs: str, value: Any) -> None:
-    if draft.found.family == "flux" and value:
+    if draft.found.is_flow and value:
         draft.put(theirs, "loss.min_snr_gamma", 0.0, f"{value} does nothing on a flow model, there as here")
     else:
         draft.put(theirs, "loss.min_snr_gamma", value)
 
 
-def _for_flux(ours: str) -> Row:
-    def row(draft: Target, theirs: str, value: Any) -> None:
-        if draft.found.family == "flux":
-            draft.put(theirs, ours, value)
-        elif value not in (0, False):
-            draft.leave(theirs, value, "it is for Flux, and this is another family")
-
-    return row
-
-
 OPTIONS: dict[str, Row] = {
     # base
     "pretrained_model_name_or_path": to("base.path", str),
-    "clip_l": _for_flux("base.text_encoder"), "t5xxl": _for_flux("base.text_encoder_2"), "ae": _for_flux("base.vae"),
+    **{
+        option: of_family(family.name, family.title, ours)
+        for family in FAMILIES.values() if family.sd_scripts for option, ours in family.sd_scripts.options.items() if ours
+    },
     "v_parameterization": where_on("base.prediction_type", "v_prediction"),
-    "clip_skip": _clip_skip, "max_token_length": _max_token_length, "t5xxl_max_token_length": _for_flux("base.max_token_length"),
+    "clip_skip": _clip_skip, "max_token_length": _max_token_length,
     "apply_t5_attn_mask": where_on("base.t5_attention_mask", True, "the same by its name here"),
     "zero_terminal_snr": where_on("base.zero_terminal_snr", True), "weighted_captions": where_on("base.weighted_captions", True),
     # length, size, precision
@@ -521,7 +284,7 @@ OPTIONS: dict[str, Row] = {
     "fp8_base": where_on("base.quantize", "int8", "8 bits as well, as whole numbers with a scale for each row"),
     "fp8_base_unet": where_on("base.quantize", "int8", "8 bits as well, as whole numbers with a scale for each row"),
     "save_precision": _save_precision, "save_every_n_epochs": _save_every,
-    "save_every_n_steps": _over_zero("checkpoints.save_every_n_steps"),
+    "save_every_n_steps": over_zero("checkpoints.save_every_n_steps"),
     "output_name": to("name", str), "sample_every_n_steps": _sample_steps,
     # captions
     "caption_extension": _caption_extension,
@@ -529,12 +292,12 @@ OPTIONS: dict[str, Row] = {
                     where_on("captions.cached_variants", 1, "captions are encoded once, and the encoders leave the memory")),
     "caption_dropout_every_n_epochs": to("captions.caption_dropout_every_n_epochs", lambda value: int(float(value))),
     # network
-    "network_module": _network_module, "network_args": _network_args, "network_dim": to("network.rank"), "network_alpha": _alpha,
-    "network_dropout": _over_zero("network.dropout"),
-    "rank_dropout": _over_zero("network.rank_dropout"), "module_dropout": _over_zero("network.module_dropout"),
-    "scale_weight_norms": _over_zero("network.scale_weight_norms"),
+    "network_module": network_module, "network_args": network_args, "network_dim": to("network.rank"), "network_alpha": alpha,
+    "network_dropout": over_zero("network.dropout"),
+    "rank_dropout": over_zero("network.rank_dropout"), "module_dropout": over_zero("network.module_dropout"),
+    "scale_weight_norms": over_zero("network.scale_weight_norms"),
     "network_weights": to("network.weights", str), "dim_from_weights": where_on("network.dim_from_weights", True),
-    **dict.fromkeys(("loraplus_lr_ratio", "loraplus_unet_lr_ratio", "loraplus_text_encoder_lr_ratio"), _loraplus_outside),
+    **dict.fromkeys(("loraplus_lr_ratio", "loraplus_unet_lr_ratio", "loraplus_text_encoder_lr_ratio"), loraplus_outside),
     "network_train_unet_only": where_on("network.train_text_encoder", False, "the same, said of the part that is left out"),
     "network_train_text_encoder_only": where_on("network.train_unet", False, "the same, said of the part that is left out"),
     # rates
@@ -545,7 +308,7 @@ OPTIONS: dict[str, Row] = {
     "lr_warmup_steps": _length("schedule.lr_warmup_steps"), "lr_decay_steps": _length("schedule.lr_decay_steps"),
     # loss and flow
     "min_snr_gamma": _min_snr_gamma, "debiased_estimation_loss": where_on("loss.debiased_estimation", True, "the same by its name here"),
-    **{name: _for_flux(f"flow.{name}") for name in (
+    **{name: of_flow(f"flow.{name}") for name in (
         "timestep_sampling", "sigmoid_scale", "discrete_flow_shift", "weighting_scheme", "logit_mean", "logit_std", "mode_scale",
         "model_prediction_type", "guidance_scale",
     )},
@@ -558,7 +321,7 @@ OPTIONS: dict[str, Row] = {
 
 Applies = Callable[[Mapping[str, Any], Found], bool]
 _always: Applies = lambda options, found: True  # noqa: E731
-_flux: Applies = lambda options, found: found.family == "flux"  # noqa: E731
+_flow: Applies = lambda options, found: found.is_flow  # noqa: E731
 
 DEFAULTS: dict[str, tuple[Any, Applies]] = {
     "max_train_steps": (1600, lambda options, found: not options.get("max_train_epochs")),
@@ -569,9 +332,9 @@ DEFAULTS: dict[str, tuple[Any, Applies]] = {
     "enable_bucket": (False, _always),
     "min_snr_gamma": (0.0, _always),
     "save_precision": ("float", _always),
-    "timestep_sampling": ("sigma", _flux),
-    "model_prediction_type": ("sigma_scaled", _flux),
-    "guidance_scale": (3.5, _flux),
+    "timestep_sampling": ("sigma", _flow),
+    "model_prediction_type": ("sigma_scaled", _flow),
+    "guidance_scale": (3.5, _flow),
 }
 """Option -> its default in sd-scripts, and when it applies; those that are the same here are not in it."""
 
@@ -602,8 +365,9 @@ LEFT: dict[str, tuple[str, Any]] = {
     **_left("all checkpoints are kept, since the best is often not among the last", "save_last_n_steps", "save_last_n_epochs", "save_n_epoch_ratio"),
     **_left("the base's own sampler draws the samples", "sample_sampler"),
     **_left("the untouched base is always drawn first", "sample_at_first"),
-    **_left("the family and its text encoders are found by looking at the base", "v2", "sdxl", "flux1_checkbox", "model_type", "model_list",
-            "sd3_checkbox", neutral="custom"),
+    **_left("the family and its text encoders are found by looking at the base", "v2", "model_type", "model_list",
+            "sd3_checkbox", *(family.sd_scripts.gui_flag for family in FAMILIES.values() if family.sd_scripts and family.sd_scripts.gui_flag),
+            neutral="custom"),
     **_left("tokenizers come with the family", "tokenizer_cache_dir", "clip_l_path"),
     **_left("uploading is done apart from training", "huggingface_repo_id", "huggingface_token", "huggingface_repo_type", "huggingface_path_in_repo",
             "huggingface_repo_visibility", "save_state_to_huggingface", "resume_from_huggingface", "async_upload"),

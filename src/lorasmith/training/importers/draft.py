@@ -1,0 +1,185 @@
+"""Settings in the making: what importers put their findings and settings into, and how settings come of it.
+
+An importer calls `put` for an option that becomes a setting, `leave` for one that does not, `unknown` for one that nobody knows. In the
+end `settled` checks the settings as a run would check them: what then turns out to have no effect here is taken out again and listed with
+that reason.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import ValidationError
+
+from lorasmith.errors import SettingsError
+from lorasmith.findings import Finding, Severity
+from lorasmith.training.settings.tree import Settings, settings_from
+
+SECRET = re.compile(r"(?:^|_)(?:api_?key|access_key|token|password|passwd|secret)$", re.IGNORECASE)
+"""Options whose values are nobody's business."""
+HIDDEN = "(not shown)"
+
+Check = Callable[[Settings], list[str]]
+"""Settings to warnings; raises SettingsError where a run would refuse them."""
+
+
+@dataclass(frozen=True)
+class Carried:
+    """An option that became a setting."""
+
+    theirs: str
+    ours: str
+    value: Any
+    why: str = ""
+    """Why the value is another than theirs; "" where it is the same."""
+
+
+@dataclass
+class Draft:
+    """Settings in the making."""
+
+    carried: list[Carried] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    """What could not be carried over."""
+    off: list[str] = field(default_factory=list)
+    """Options that are empty, 0 or false, and so ask for nothing."""
+
+    @property
+    def folders(self) -> list[int]:
+        """Numbers of the folders so far."""
+        return sorted({int(each.ours.split(".")[1]) for each in self.carried if each.ours.startswith("datasets.")})
+
+    @property
+    def made(self) -> tuple[list[Carried], int, int]:
+        """What has been put, left or found off so far."""
+        return list(self.carried), len(self.findings), len(self.off)
+
+    def put(self, theirs: str, ours: str, value: Any, why: str = "") -> None:
+        """A setting; the later option counts where two mean the same."""
+        for before in [each for each in self.carried if each.ours == ours]:
+            self.carried.remove(before)
+            if before.value != value:
+                self.leave(before.theirs, before.value, f"{theirs} decides")
+        self.carried.append(Carried(theirs, ours, value, why))
+
+    def leave(self, theirs: str, value: Any, why: str) -> None:
+        """An option that does not become a setting."""
+        self._find("import.not_carried", "note", theirs, value, why)
+
+    def unknown(self, theirs: str, value: Any, why: str) -> None:
+        """An option that nobody knows."""
+        self._find("import.unknown", "warning", theirs, value, why)
+
+    def _find(self, code: str, severity: Severity, theirs: str, value: Any, why: str) -> None:
+        what = "is not known" if code == "import.unknown" else "was not carried over"
+        self.findings.append(
+            Finding(
+                code=code,
+                severity=severity,
+                message=f"{theirs} {what}.",
+                about="option",
+                subjects=(theirs,),
+                why=sentence(why),
+                details=() if value is None else (shown(theirs, value),),
+            )
+        )
+
+    def remove(self, each: Carried, why: str) -> None:
+        """A setting that cannot stay."""
+        self.carried.remove(each)
+        self.leave(each.theirs, each.value, why)
+
+    def tree(self, without: Carried | None = None) -> dict[str, Any]:
+        """The settings as nested sections."""
+        tree: dict[str, Any] = {}
+        folders: dict[int, dict[str, Any]] = {}
+        for each in self.carried:
+            if each is without:
+                continue
+            *section, name = each.ours.split(".")
+            if section[:1] == ["datasets"]:
+                folders.setdefault(int(section[1]), {})[name] = each.value
+            elif section[:2] == ["optimizer", "args"]:
+                tree.setdefault("optimizer", {}).setdefault("args", {})[name] = each.value
+            elif section:
+                tree.setdefault(section[0], {})[name] = each.value
+            else:
+                tree[name] = each.value
+        return tree | ({"datasets": [folders[n] for n in sorted(folders)]} if folders else {})
+
+
+def sentence(words: str) -> str:
+    """A reason as a sentence; one that starts with an option's name keeps its spelling."""
+    first = words.partition(" ")[0]
+    start = words[:1] if "_" in first or "." in first else words[:1].upper()
+    return f"{start}{words[1:].rstrip('.')}."
+
+
+def shown(option: str, value: Any) -> str:
+    """A value for people, cut short; that of a key, a token or a password is not shown."""
+    if SECRET.search(option.split()[-1] if option.split() else option):
+        return HIDDEN
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= 80 else f"{text[:79]}..."
+
+
+def settled(draft: Draft, check: Check) -> tuple[Settings | None, str, list[str]]:
+    """The settings, what a run would still refuse them for, and its warnings; what has no effect here is taken out and listed."""
+    while True:
+        try:
+            settings = Settings.model_validate(draft.tree())
+        except ValidationError as error:
+            culprit = _at(draft, error.errors(include_url=False)[0]["loc"])
+            reason = _refusal(draft.tree())
+            if culprit is None:
+                return None, reason, []
+            draft.remove(culprit, f"Lorasmith refuses it: {reason}")
+            continue
+        try:
+            return settings, "", check(settings)
+        except SettingsError as error:
+            named = sorted((place, n) for n, each in enumerate(draft.carried) if (place := _place_in(str(error), each.ours)) >= 0)
+            # what is at fault is named first
+            culprit = next((draft.carried[n] for _, n in named if _helps(draft, draft.carried[n], str(error), check)), None)
+            if culprit is None:
+                return settings, str(error), []
+            draft.remove(culprit, str(error))
+
+
+def _place_in(text: str, setting: str) -> int:
+    """Where a sentence names a setting (and not one that begins alike); -1 where it does not."""
+    found = re.search(rf"(?<![\w.]){re.escape(setting)}(?![\w.]*\w)", text)
+    return found.start() if found else -1
+
+
+def _helps(draft: Draft, each: Carried, complaint: str, check: Check) -> bool:
+    """Whether the complaint is gone without this setting."""
+    try:
+        check(Settings.model_validate(draft.tree(without=each)))
+    except SettingsError as error:
+        return str(error) != complaint
+    except ValidationError:
+        return False
+    return True
+
+
+def _at(draft: Draft, place: tuple[int | str, ...]) -> Carried | None:
+    """The setting that a fault is in."""
+    words = [str(part) for part in place]
+    return next((each for each in draft.carried if each.ours.split(".") == words[: len(each.ours.split("."))]), None)
+
+
+def _refusal(tree: dict[str, Any]) -> str:
+    if not tree.get("base", {}).get("path"):
+        return "The file names no base model. Give one with --base."
+    if not tree.get("datasets"):
+        return "The file names no folder of pictures. Give one with --dataset."
+    try:
+        settings_from(tree)
+    except SettingsError as error:
+        return str(error)
+    return ""

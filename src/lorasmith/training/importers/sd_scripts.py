@@ -1,0 +1,167 @@
+"""Settings of sd-scripts and of the kohya_ss GUI.
+
+`sd_scripts_files` reads the file, `sd_scripts_options` holds the tables. An option is in one of them, or has the name of a setting of
+ours; what the file leaves out and sd-scripts fills in otherwise than we do is filled in as there.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from lorasmith.datasets.settings import DatasetSettings
+from lorasmith.training.importers.draft import Check, Draft
+from lorasmith.training.importers.sd_scripts_files import Found, read_settings_file
+from lorasmith.training.importers.sd_scripts_options import DEFAULTS, LEFT, OPTIONS
+from lorasmith.training.importers.sd_scripts_rows import our_name
+from lorasmith.training.settings.checks import check_fits_base, check_together
+from lorasmith.training.settings.tree import Settings, setting_names
+
+OFF: tuple[Any, ...] = (None, "", False, 0, [], "no", "none")
+"""Values of options that ask for nothing."""
+
+
+@dataclass
+class SdScriptsDraft(Draft):
+    """A draft with the file that it is made from; the rows of `sd_scripts_options` work on it."""
+
+    found: Found = field(default_factory=lambda: Found(""))
+
+    @property
+    def options(self) -> dict[str, Any]:
+        return self.found.options
+
+
+def read_sd_scripts(file: Path) -> tuple[str, Draft, Check, Sequence[str]]:
+    """A file of sd-scripts or of the kohya_ss GUI as a draft.
+
+    Raises:
+        SettingsError: it cannot be read, or is none of theirs.
+    """
+    found = read_settings_file(file)
+    draft = SdScriptsDraft(found=found, off=list(found.off))
+    for option, why in found.unused.items():
+        draft.leave(option, None, why)
+    _take_datasets(draft)
+    for option, value in list(found.options.items()):
+        _take(draft, option, value)
+    if found.is_training:
+        _fill_in(draft)
+    else:
+        draft.put("(not in the file)", "training.epochs", 10, "a dataset configuration does not say how long to train; 10 is usual")
+    return found.form, draft, lambda settings: _warnings(settings, found), found.notes
+
+
+def _warnings(settings: Settings, found: Found) -> list[str]:
+    warnings = [finding.message for finding in check_together(settings)]
+    if found.is_training:
+        check_fits_base(settings, "flow" if found.is_flow else settings.base.prediction_type or "epsilon")
+    return warnings
+
+
+def _take(draft: SdScriptsDraft, option: str, value: Any) -> None:
+    """One option into the draft, by its row, by its name, or with the reason why not."""
+    theirs = draft.found.called.get(option, option)
+    row, ours = OPTIONS.get(option), our_name(option)
+    if value is None or value in ("", []):
+        draft.off.append(theirs)
+    elif option in _OF_FOLDERS and ours is None:
+        for number in draft.folders:
+            draft.put(theirs, f"datasets.{number}.{option}", value)
+    elif row is not None:
+        before = draft.made
+        try:
+            row(draft, theirs, value)
+        except (ValueError, TypeError, IndexError):
+            draft.leave(theirs, value, "its value cannot be read; set it by hand")
+        if draft.made == before:
+            draft.off.append(theirs)
+    elif ours is not None:
+        draft.put(theirs, ours, value)
+    elif option not in LEFT:
+        near = difflib.get_close_matches(option, [*OPTIONS, *LEFT, *_names()], n=1, cutoff=0.8)
+        meant = f"; {near[0]}, perhaps" if near else ""
+        draft.unknown(theirs, value, f"no option of sd-scripts that Lorasmith knows{meant}")
+    elif value in OFF or value == LEFT[option][1]:
+        draft.off.append(theirs)
+    else:
+        draft.leave(theirs, value, LEFT[option][0])
+
+
+def _names() -> list[str]:
+    """Last names of all settings."""
+    return [name.split(".")[-1] for name in setting_names()]
+
+
+def _fill_in(draft: SdScriptsDraft) -> None:
+    """What is left out means their default, where that is another than ours."""
+    for option, (default, applies) in DEFAULTS.items():
+        if draft.options.get(option) in (None, "") and applies(draft.options, draft.found):
+            before = list(draft.carried)
+            _take(draft, option, default)
+            for n, each in enumerate(draft.carried):
+                if each not in before:
+                    why = f"left out, which means {default} there"
+                    draft.carried[n] = replace(each, why=f"{why}; {each.why}" if each.why else why)
+
+
+# -- folders ----------------------------------------------------------------------------------------------------------
+
+_OF_FOLDERS = frozenset(DatasetSettings.model_fields) - {"path", "repeats", "is_reg"}
+"""Options that each folder may have for itself here; some of them can be said of all at once, too."""
+_OF_SUBSET = ("image_dir", "num_repeats", "is_reg", "class_tokens", "metadata_file", "conditioning_data_dir", "caption_extension")
+
+
+def _take_datasets(draft: SdScriptsDraft) -> None:
+    """The folders; what holds for all of them alike becomes an option of the whole."""
+    subsets = draft.found.subsets
+    for number, subset in enumerate(subsets):
+        _take_subset(draft, subset, number, f"subset {number + 1}: " if len(subsets) > 1 else "")
+    for name in dict.fromkeys(name for subset in subsets for name in subset if name not in _OF_SUBSET[:-1]):
+        _take_shared(draft, name, [subset.get(name) for subset in subsets])
+    for option, is_reg in (("train_data_dir", False), ("reg_data_dir", True)):
+        if option not in draft.options:
+            continue
+        if folder := draft.options.pop(option):
+            number = len(draft.folders)
+            draft.put(option, f"datasets.{number}.path", folder)
+            if is_reg:
+                draft.put(option, f"datasets.{number}.is_reg", True)
+        else:
+            draft.off.append(option)
+
+
+def _take_subset(draft: SdScriptsDraft, subset: dict[str, Any], number: int, where: str) -> None:
+    """What a folder has for itself alone."""
+    ours = f"datasets.{number}"
+    if "image_dir" in subset:
+        draft.put(f"{where}image_dir", f"{ours}.path", subset["image_dir"])
+        draft.put(f"{where}num_repeats", f"{ours}.repeats", subset.get("num_repeats", 1))
+    else:
+        draft.leave(f"{where}metadata_file", subset.get("metadata_file"), "captions in one JSON; bring them in with: lorasmith import")
+    if subset.get("is_reg"):
+        draft.put(f"{where}is_reg", f"{ours}.is_reg", True)
+    if subset.get("class_tokens"):
+        why = "it stands in for missing captions; name the folder N_name, or write captions"
+        draft.leave(f"{where}class_tokens", subset["class_tokens"], why)
+    if subset.get("conditioning_data_dir"):
+        draft.put(f"{where}conditioning_data_dir", f"{ours}.mask_path", subset["conditioning_data_dir"], "its grey pictures are masks")
+
+
+def _take_shared(draft: SdScriptsDraft, name: str, values: list[Any]) -> None:
+    """An option that several folders have: of all at once where they agree, else of each where that can be."""
+    if any(value != values[0] for value in values):
+        if name not in _OF_FOLDERS:
+            why = "Lorasmith has one value for all folders; that of the first is taken"
+            draft.leave(f"{name} of the other subsets", values[1:], why)
+        else:
+            of_all = None if None in values or our_name(name) is None else values[0]
+            for number, value in enumerate(values):
+                if value not in (None, of_all):
+                    draft.put(f"subset {number + 1}: {name}", f"datasets.{number}.{name}", value)
+            if of_all is None:
+                return
+    draft.options[name] = values[0]

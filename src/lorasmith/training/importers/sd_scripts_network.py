@@ -1,0 +1,161 @@
+"""Rows for the network: its module, its arguments, its blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from lorasmith.training.importers import sd_scripts_blocks as blocks
+from lorasmith.training.importers.sd_scripts_files import typed, words_of
+from lorasmith.training.importers.sd_scripts_rows import Row, Target, literal, our_name, over_zero, pairs, silent_pairs, to, where_on
+
+_MODULES: Mapping[str, tuple[str, str]] = {
+    "networks.lora": ("lora", ""), "networks.lora_flux": ("lora", ""), "networks.dylora": ("dylora", ""), "networks.loha": ("loha", ""),
+    "networks.lokr": ("lokr", ""),
+    "networks.lora_fa": ("lora", "LoRA-FA trains one of the two matrices; here both are trained, which takes more memory and learns more"),
+    "networks.oft": ("diag-oft", "its dim counts blocks and its alpha is the constraint; set network.block_size and network.constraint"),
+}  # fmt: skip
+_ALGOS = {
+    "lora": "lora", "locon": "lora", "loha": "loha", "lokr": "lokr", "dylora": "dylora", "glora": "glora", "ia3": "ia3",
+    "diag-oft": "diag-oft", "boft": "boft", "full": "full",
+}  # fmt: skip
+_PRESETS = {
+    "full": ("convolutions", "LyCORIS' full: the transformer blocks and the residual blocks"),
+    "full-lin": ("default", "LyCORIS' full-lin without the linear layers of the residual blocks"),
+    "attn-mlp": ("default", "all of the transformer blocks"), "attn-only": ("attention", ""),
+    "unet-transformer-only": ("default", "all of the transformer blocks"),
+}  # fmt: skip
+
+
+def network_module(draft: Target, theirs: str, value: Any) -> None:
+    name = str(value)
+    if name == "lycoris.kohya":
+        algo = str(dict(silent_pairs(draft)).get("algo", "lora"))
+        if algo in _ALGOS:
+            draft.put(theirs, "network.kind", _ALGOS[algo], "" if algo == _ALGOS[algo] else "LoCon: LoRA with the convolutions")
+        else:
+            draft.leave(theirs, f"{name} {algo}", f"Lorasmith has no network {algo}; LoRA is trained")
+        if algo in ("lora", "locon", "loha", "lokr", "dylora", "glora", "full") and "preset" not in dict(silent_pairs(draft)):
+            draft.put(theirs, "network.preset", *_PRESETS["full"])
+    elif name in _MODULES:
+        draft.put(theirs, "network.kind", *_MODULES[name])
+    else:
+        draft.leave(theirs, value, "Lorasmith does not know the module; LoRA is trained")
+
+
+def alpha(draft: Target, theirs: str, value: Any) -> None:
+    if value:
+        draft.put(theirs, "network.alpha", value)
+    else:
+        draft.put(theirs, "network.alpha", draft.options.get("network_dim") or 4, "0 means the same as the rank there")
+
+
+def network_args(draft: Target, theirs: str, value: Any) -> None:
+    given = dict(silent_pairs(draft))
+    for key, setting in pairs(draft, theirs, value):
+        label = key if theirs == "LoRA_type" else f"{theirs} {key}"  # in the GUI they are fields of their own
+        row, ours = NETWORK_ARGS.get(key), our_name(key)
+        if key in blocks.ARGUMENTS:
+            _blocks_argument(draft, label, key, setting)
+        elif row is not None:
+            row(draft, label, setting)
+        elif ours is not None and ours.startswith("network."):
+            if setting is not False:
+                draft.put(label, ours, setting)
+        elif key in NETWORK_ARGS_LEFT:
+            if setting in (False, 0, "", None, "all"):
+                draft.off.append(label)
+            else:
+                draft.leave(label, setting, NETWORK_ARGS_LEFT[key])
+        elif ours is not None:
+            draft.put(label, ours, setting)
+        else:
+            draft.leave(label, setting, "Lorasmith does not know this argument; a typing error perhaps")
+    if "conv_dim" in given and "conv_alpha" not in given and typed(given["conv_dim"]):
+        lycoris = draft.options.get("network_module") == "lycoris.kohya"
+        draft.put(f"{theirs} conv_alpha", "network.conv_alpha", draft.options.get("network_alpha") or 1.0 if lycoris else 1.0,
+                  "left out, which means the network's alpha there" if lycoris else "left out, which means 1 there")  # fmt: skip
+
+
+def _blocks_argument(draft: Target, theirs: str, key: str, value: Any) -> None:
+    """All arguments about blocks become rules together, under the name of the first; the others are listed as read with it."""
+    if draft.options.get("network_module", "networks.lora") != "networks.lora":
+        draft.leave(theirs, value, "sd-scripts reads settings of single blocks for networks.lora alone")
+        return
+    given = {name: said for name, text in silent_pairs(draft) if name in blocks.ARGUMENTS and (said := literal(text)) not in (None, "")}
+    first = next(iter(given))
+    if key != first:
+        draft.leave(theirs, value, f"read together with {first}")
+        return
+    others = {name: typed(text) for name, text in silent_pairs(draft)}
+    rank = int(draft.options.get("network_dim") or 4)
+    defaults = blocks.Sizes(
+        rank, float(draft.options.get("network_alpha", 1) or rank), int(others["conv_dim"]) if others.get("conv_dim") else None,
+        float(others.get("conv_alpha") or 1),
+    )  # fmt: skip
+    try:
+        rules = blocks.block_rules(given, blocks.row_of(draft.found.family, given), defaults)
+    except ValueError as error:
+        draft.leave(theirs, value, f"{error}; write the single blocks as network.layers")
+        return
+    if rules:
+        draft.put(theirs, "network.layers", rules, "the same as rules; a block without one is as all")
+    else:
+        draft.off.append(theirs)
+
+
+def _preset(draft: Target, theirs: str, value: Any) -> None:
+    if value not in _PRESETS:
+        draft.leave(theirs, value, "Lorasmith has no such preset; choose layers with network.preset and network.layers")
+        return
+    draft.put(theirs, "network.preset", *_PRESETS[value])
+    if str(value).startswith("unet-"):
+        draft.put(theirs, "network.train_text_encoder", False, "the preset leaves the text encoders out")
+
+
+def loraplus_outside(draft: Target, theirs: str, value: Any) -> None:
+    if value:
+        draft.leave(theirs, value, f"sd-scripts reads it in network_args alone, so LoRA+ was off; to use it set optimizer.{theirs}")
+
+
+def _conv_rank(draft: Target, theirs: str, value: Any) -> None:
+    if value:
+        draft.put(theirs, "network.conv_rank", value)
+    else:
+        draft.put(theirs, "network.preset", "default", "0: the convolutions are not trained")
+
+
+NETWORK_ARGS: dict[str, Row] = {
+    "algo": lambda draft, theirs, value: None,  # told with the module
+    "preset": _preset,
+    "conv_dim": _conv_rank,
+    "conv_alpha": over_zero("network.conv_alpha"),
+    "unit": to("network.rank_step"),
+    **{name: over_zero(f"optimizer.{name}") for name in ("loraplus_lr_ratio", "loraplus_unet_lr_ratio", "loraplus_text_encoder_lr_ratio")},
+    "use_cp": where_on("network.use_tucker", True, "the same by its name here"),
+    "use_conv_cp": where_on("network.use_tucker", True, "the same by its name here"),
+    "constrain": over_zero("network.constraint"),
+    "constraint": over_zero("network.constraint"),
+    "dora_wd": where_on("network.dora", True, "the lengths go along the inputs here, as AUTOMATIC1111, Forge and ComfyUI draw it"),
+    "weight_decompose": where_on("network.dora", True, "the lengths go along the inputs here, as AUTOMATIC1111, Forge and ComfyUI draw it"),
+    "train_on_input": where_on("network.on_input", True, "the same by its name here"),
+    "block_size": lambda draft, theirs, value: draft.put(
+        theirs, "network.rank_step" if "algo=dylora" in words_of(draft.options.get("network_args") or []) else "network.block_size", value
+    ),
+}  # fmt: skip
+_BLOCKS = "settings of single blocks are written as network.layers here"
+NETWORK_ARGS_LEFT: dict[str, str] = {
+    **dict.fromkeys(("train_blocks", "train_double_block_indices",
+                     "train_single_block_indices", "network_reg_dims", "img_attn_dim", "txt_attn_dim", "img_mlp_dim", "txt_mlp_dim", "img_mod_dim",
+                     "txt_mod_dim", "single_dim", "single_mod_dim", "in_dims"), _BLOCKS),
+    "network_reg_lrs": "rates by pattern are written as network.layers here",
+    "use_scalar": "a trained factor on each layer; LoKr and others learn without it",
+    "rank_dropout_scale": "the rest is always scaled up where ranks are dropped",
+    "bypass_mode": "how the change is computed, not what it is",
+    "train_norm": "norm layers are trained with network.kind 'full' alone",
+    "rescaled": "the readers of files disagree about it",
+    "wd_on_output": "the lengths always go along the inputs",
+    "split_qkv": "query, key and value of Flux share their file's layer",
+    "train_t5xxl": "T5 is trained where optimizer.text_encoder_2_lr is set",
+    "ggpo_beta": "it is not offered", "ggpo_sigma": "it is not offered",
+}  # fmt: skip

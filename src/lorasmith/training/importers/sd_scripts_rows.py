@@ -1,0 +1,112 @@
+"""What rows of the tables for sd-scripts are made of: where they put what they make, and the rows that many options share."""
+
+from __future__ import annotations
+
+import ast
+from collections import Counter
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Any, Protocol
+
+from lorasmith.training.importers.sd_scripts_files import Found, typed, words_of
+from lorasmith.training.settings.tree import setting_names
+
+
+class Target(Protocol):
+    """Where rows put what they make: the draft of `import_settings`."""
+
+    found: Found
+    off: list[str]
+
+    @property
+    def options(self) -> Mapping[str, Any]: ...
+    def put(self, theirs: str, ours: str, value: Any, why: str = "") -> None: ...
+    def leave(self, theirs: str, value: Any, why: str) -> None: ...
+
+
+Row = Callable[[Target, str, Any], None]
+"""(where to, what the file calls the option, its value)"""
+
+
+@cache
+def _by_last_name() -> dict[str, str]:
+    names = [name for name in setting_names() if not name.startswith("datasets.")]
+    counts = Counter(name.split(".")[-1] for name in names)
+    return {last: name for name in names if counts[last := name.split(".")[-1]] == 1}
+
+
+# Words that both know, and that do not mean the same.
+_FALSE_FRIENDS = frozenset(
+    {"name", "path", "config", "steps", "type", "args", "device", "trigger", "cache", "rank", "alpha", "layers", "kind", "weights"}
+)
+
+
+def our_name(option: str) -> str | None:
+    """The setting that bears the option's name, if there is just one."""
+    return None if option in _FALSE_FRIENDS else _by_last_name().get(option)
+
+
+def to(ours: str, change: Callable[[Any], Any] | None = None, why: str = "") -> Row:
+    """A row that sets one setting."""
+    return lambda draft, theirs, value: draft.put(theirs, ours, change(value) if change else value, why)
+
+
+def where_on(ours: str, setting: Any, why: str = "") -> Row:
+    """A row of a flag that sets one setting where it is on."""
+    return lambda draft, theirs, value: draft.put(theirs, ours, setting, why) if value else None
+
+
+def over_zero(ours: str) -> Row:
+    """A row that is off at 0."""
+    return lambda draft, theirs, value: draft.put(theirs, ours, value) if value else None
+
+
+def of_flow(ours: str) -> Row:
+    """A row of an option that is for flow models."""
+
+    def row(draft: Target, theirs: str, value: Any) -> None:
+        if draft.found.is_flow:
+            draft.put(theirs, ours, value)
+        elif value not in (0, False):
+            draft.leave(theirs, value, "it is for flow models, and this is another family")
+
+    return row
+
+
+def of_family(name: str, title: str, ours: str) -> Row:
+    """A row of an option that is one family's alone."""
+
+    def row(draft: Target, theirs: str, value: Any) -> None:
+        if draft.found.family == name:
+            draft.put(theirs, ours, value)
+        elif value not in (0, False):
+            draft.leave(theirs, value, f"it is for {title}, and this is another family")
+
+    return row
+
+
+def pairs(draft: Target, theirs: str, value: Any) -> list[tuple[str, Any]]:
+    """key=value words, their values as Python writes them; a word without = is listed as left."""
+    found = []
+    for word in words_of(value):
+        key, equals, text = word.partition("=")
+        if not equals:
+            draft.leave(theirs, word, "it is no key=value, which sd-scripts would refuse")
+            continue
+        found.append((key, literal(text)))
+    return found
+
+
+def literal(text: str) -> Any:
+    value = typed(text)
+    if isinstance(value, str):
+        try:
+            return ast.literal_eval(value)
+        except (ValueError, SyntaxError):
+            return value
+    return value
+
+
+def silent_pairs(draft: Target) -> list[tuple[str, str]]:
+    words = words_of(draft.options.get("network_args") or [])
+    return [(key, text) for key, equals, text in (word.partition("=") for word in words) if equals]

@@ -1,0 +1,80 @@
+"""A recipe of one's own: a TOML file that begins with one of ours and changes what it likes.
+
+begin_with = "style/sdxl/standard"
+
+[settings]
+"network.rank" = 24
+
+[reasons]
+"network.rank" = "line art needs little"
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from lorasmith.errors import SettingsError
+from lorasmith.registry import nearest
+from lorasmith.training.recipes.recipes import Choice, recipe
+from lorasmith.training.settings.tree import setting_names
+
+
+def own_recipe(path: str | Path, images: int) -> list[Choice]:
+    """The choices of a recipe file for this many pictures; what it changes has the file as its source.
+
+    Raises:
+        SettingsError: the file cannot be read, begins with nothing known, or sets something that does not exist.
+    """
+    path = Path(path)
+    content = _read(path)
+    try:
+        kind, family, level = str(content.get("begin_with", "")).split("/")
+    except ValueError:
+        raise SettingsError(
+            f'The recipe {path} must begin with another one. Write begin_with = "style/sdxl/standard".',
+            code="recipe.begin_with",
+            path=str(path),
+        ) from None
+    choices = {choice.setting: choice for choice in recipe(kind, family, level, images)}
+    reasons: Mapping[str, str] = content.get("reasons", {})
+    known = set(setting_names())
+    for name, value in _dotted(content.get("settings", {})).items():
+        if name not in known:
+            raise SettingsError(
+                f"The recipe {path} sets {name!r}, which does not exist; {nearest(name, known)}.", code="settings.unknown_key", setting=name
+            )
+        choices[name] = Choice(name, value, reasons.get(name, "yours"), path.name)
+    if strange := sorted(reasons.keys() - choices.keys()):
+        raise SettingsError(f"The recipe {path} gives a reason for {strange[0]!r}, which it does not set. Remove one, or add the other.")
+    return list(choices.values())
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise SettingsError(
+            f"The recipe {path} cannot be opened ({error.strerror}). Check its name.", code="recipe.file_missing", path=str(path)
+        ) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(
+            f"The recipe {path} is not valid TOML ({error}). Fix that line.", code="recipe.not_toml", path=str(path)
+        ) from error
+    if odd := sorted(content.keys() - {"begin_with", "settings", "reasons"}):
+        raise SettingsError(f"The recipe {path} has {odd[0]!r}. It may have begin_with, [settings] and [reasons].")
+    return content
+
+
+def _dotted(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested tables as dotted names, but optimizer.args, which is one setting."""
+    flat: dict[str, Any] = {}
+    for key, value in tree.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, Mapping) and name != "optimizer.args":
+            flat |= _dotted(value, f"{name}.")
+        else:
+            flat[name] = value
+    return flat
