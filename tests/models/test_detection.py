@@ -154,7 +154,7 @@ WRONG = {
     "playground": (SDXL | {"edm_mean": (4,)}, "EDM"),
     "cosxl": (SDXL | {"edm_vpred.sigma_max": ()}, "EDM"),
     "embedding": ({"emb_params": (8, 768)}, "textual inversion"),
-    "something": ({"fc.weight": (4, 4)}, "no base model that is known here.*fc.weight"),
+    "something": ({"fc.weight": (4, 4)}, "not a base model that is known here.*fc.weight"),
 }
 
 

@@ -127,7 +127,7 @@ def test_freed_text_encoders_give_their_memory_back_and_say_so(name):
     assert gone
     assert not any(parameter() is not None for parameter in gone)
     assert list(base.parts) == [base.denoiser]
-    with pytest.raises(RunError, match="memory of the base's text encoders was given back"):
+    with pytest.raises(RunError, match="memory of the base's text encoders was freed"):
         base.encode_texts(PROMPTS, TextOptions())
     assert base.count_tokens(PROMPTS[0]) == counted
     assert base.max_tokens(TextOptions()) > 0
@@ -141,7 +141,7 @@ def test_a_freed_autoencoder_gives_its_memory_back_and_says_so(name):
     base.free_autoencoder()
     gc.collect()
     assert not any(parameter() is not None for parameter in gone)
-    with pytest.raises(RunError, match="memory of the base's autoencoder was given back"):
+    with pytest.raises(RunError, match="memory of the base's autoencoder was freed"):
         base.encode_pixels(torch.zeros(1, 3, SIZE, SIZE))
     with pytest.raises(RunError, match="open the base again"):
         base.decode_latents(torch.zeros(1, base.latent_channels, 8, 8))

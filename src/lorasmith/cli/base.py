@@ -52,7 +52,7 @@ def inspect(
         where = place.files[0].name + (f" and {len(place.files) - 1} more" if len(place.files) > 1 else "")
         typer.echo(f"  {name:<15} {place.dtype:<11} {where}{' under ' + place.prefix.rstrip('.') if place.prefix else ''}")
     for name in absent:
-        typer.echo(f"  {name:<15} is not there: give its file as base.{name}")
+        typer.echo(f"  {name:<15} is missing: give its file as base.{name}")
     typer.echo("\nA LoRA on it")
     for note in found.notes:
         typer.echo(f"  {note}")

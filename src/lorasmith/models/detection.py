@@ -41,7 +41,7 @@ class Found:
         return self.architecture.kind
 
 
-# What a file can be that is no base of ours: a pattern of its keys -> what it is, what to do. They are asked in this order.
+# What a file can be other than a base: a pattern of its keys -> what it is, what to do. They are asked in this order.
 _FOREIGN: tuple[tuple[str, str, str], ...] = (
     (
         r"(lora_(down|up)\.weight|\.lora_[AB]\.(.*\.)?weight|\.lora\.(down|up)\.weight|hada_w1_a|lokr_w[12](_a)?|oft_blocks|oft_diag|\.dora_scale|\.on_input)$|^lora_unet_.*\.diff$",
@@ -113,7 +113,7 @@ def refuse_foreign(source: Path, entries: Entries) -> None:
     for pattern, what, advice in _FOREIGN:
         if any(re.search(pattern, key) for key in entries):
             raise BaseModelError(
-                f"{source} is {what}, which is no base that can be trained on here: {advice}", code="base.foreign", path=str(source)
+                f"{source} is {what}, which is not a base that can be trained on here: {advice}.", code="base.foreign", path=str(source)
             )
     anchors = [anchor for architecture in families.architectures() for anchor in architecture.anchors]
     for pattern, what in _OTHER_FAMILIES:
@@ -121,20 +121,20 @@ def refuse_foreign(source: Path, entries: Entries) -> None:
             continue
         if any(re.search(pattern, key) for key in entries):
             raise BaseModelError(
-                f"{source} is a {what} model, which is no base that can be trained on here: {give_known()}",
+                f"{source} is a {what} model, which is not a base that can be trained on here: {give_known()}.",
                 code="base.foreign",
                 path=str(source),
             )
 
 
 def refuse_packed(source: Path, place: str, entries: Entries, prefix: str) -> None:
-    """Raises BaseModelError where the weights of a part are integers: several packed into one, by a method that is not known here."""
-    packed = [
+    """Raises BaseModelError where the weights of a part are integers: several packed into one, by an unknown method."""
+    integers = [
         k for k, e in entries.items() if k.startswith(prefix) and k.endswith(".weight") and e.dtype in ("U8", "I8") and len(e.shape) > 1
     ]
-    if packed:
+    if integers:
         raise BaseModelError(
-            f"{source} is quantised ({packed[0]} of its {place} holds packed integers); give the fp16, bf16 or fp8 file of that model",
+            f"{source} is quantised ({integers[0]} of its {place} holds packed integers); give the fp16, bf16 or fp8 file of that model.",
             code="base.quantised",
             path=str(source),
         )
@@ -162,7 +162,7 @@ def family_of(source: Path, entries: Entries, found: Iterable[Found]) -> tuple[F
         if match := family.detection.from_file(file):
             return family, match, denoiser
     raise BaseModelError(
-        f"{source} has {denoisers[0].architecture.title} of no family that is known here; {give_known()}",
+        f"{source} has {denoisers[0].architecture.title} of no family that is known here; {give_known()}.",
         code="base.foreign",
         path=str(source),
     )
@@ -194,19 +194,19 @@ def prediction_of(
     if family.is_flow:
         if given not in (None, "flow") or given_zero_snr:
             raise BaseModelError(
-                f"{source} is a {family.title} model, which predicts the flow; leave out base.prediction_type and base.zero_terminal_snr"
+                f"{source} is a {family.title} model, which predicts the flow; leave out base.prediction_type and base.zero_terminal_snr."
             )
         return FoundPrediction("flow", False, (family.prediction.usual_reason,))
     if given == "flow":
-        raise BaseModelError(f"{source} is no flow model; base.prediction_type is epsilon or v_prediction")
+        raise BaseModelError(f"{source} is not a flow model; set base.prediction_type to epsilon or v_prediction.")
     if any(key == "edm_mean" or key.startswith("edm_vpred.") for key in keys):
-        raise BaseModelError(f"{source} was trained in the EDM way (Playground, CosXL), which is not known here; give another model")
+        raise BaseModelError(f"{source} was trained in the EDM way (Playground, CosXL), which is not known here; give another model.")
     kind, reason, notes = _prediction_type(source, family, keys, metadata, scheduler, given)
     zero, why, zero_notes = _zero_terminal_snr(family, keys, scheduler, kind, given_zero_snr)
     if zero and kind == "epsilon":
         raise BaseModelError(
             f"{source} would predict epsilon with zero terminal SNR ({why}), which leaves nothing to predict from at the last timestep; set "
-            "base.prediction_type or base.zero_terminal_snr"
+            "base.prediction_type or base.zero_terminal_snr."
         )
     reasons = (
         f"it predicts {'v' if kind == 'v_prediction' else 'epsilon'}: {reason}",
@@ -229,7 +229,7 @@ def _prediction_type(
     if scheduler is not None:
         named = str(scheduler.get("prediction_type", "epsilon"))
         if named not in ("epsilon", "v_prediction"):
-            raise BaseModelError(f"the scheduler of {source} predicts {named!r}, which is not known here; give another base")
+            raise BaseModelError(f"The scheduler of {source} predicts {named!r}, which is not known here; give another base.")
         return PREDICTIONS[named], "its scheduler's config says so", ()
     note = family.prediction.unmarked_note
     return family.prediction.types[0], family.prediction.usual_reason, (note,) if note else ()
@@ -263,11 +263,11 @@ def pipeline_families(folder: Path, index: Mapping[str, Any]) -> tuple[str, list
     """The pipeline that a diffusers folder's index names, and the families that it may be; all of them have the same denoiser."""
     pipeline = index.get("_class_name")
     if not isinstance(pipeline, str):
-        raise BaseModelError(f"{folder / 'model_index.json'} cannot be read as a model's index (no _class_name); download the base again")
+        raise BaseModelError(f"{folder / 'model_index.json'} cannot be read as a model's index (no _class_name); download the base again.")
     fitting = [family for family in FAMILIES.values() if pipeline in family.detection.pipelines]
     if not fitting:
         what = next((words for test, words in _FOREIGN_PIPELINES if test(pipeline)), "another kind of model")
-        raise BaseModelError(f"the base {folder} is a {pipeline}, {what}, which is not trained here; {give_known()}", code="base.foreign")
+        raise BaseModelError(f"The base {folder} is a {pipeline}, {what}, which is not trained here; {give_known()}.", code="base.foreign")
     return pipeline, fitting
 
 
@@ -278,7 +278,7 @@ def family_of_folder(folder: Path, pipeline: str, fitting: Iterable[Family], den
             by = f"model_index.json names a {pipeline}"
             return family, Match(f"{by}, and {match.reason}" if match.reason else by, match.variant)
     raise BaseModelError(
-        f"the settings of the denoiser in {folder} fit no {pipeline}; {give_known()}", code="base.special_model", path=str(folder)
+        f"The settings of the denoiser in {folder} fit no {pipeline}; {give_known()}.", code="base.special_model", path=str(folder)
     )
 
 

@@ -87,13 +87,13 @@ class FamilyDefaults:
     cfg_scale: float = 7.0
     """Classifier-free guidance; 1 is none."""
     guidance: float | None = None
-    """What a guidance-distilled model is told; None where it has no such input."""
+    """The usual input of a guidance-distilled model; None where it has none."""
     # resources and files
     save_precision: Literal["fp16", "bf16", "fp32"] = "fp16"
     memory_per_image: str | None = None
     """What a step without gradient checkpointing keeps for each picture of the native size, in words; None where that is little."""
     largest_resolution: int | None = None
-    """The largest side that it still draws well, where that is more than `resolution`."""
+    """The largest side that it still generates well, where that is more than `resolution`."""
     larger_resolution: str = ""
     """Why it may be trained at `largest_resolution`."""
     fine_tuned_resolution: tuple[int, str] | None = None

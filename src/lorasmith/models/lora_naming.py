@@ -101,13 +101,13 @@ class PartNaming:
     """How its layers' names begin, without the separator: "lora_te1", "diffusion_model"."""
     layers: LayerNames
     block_prefix: str = ""
-    """What stands before the number of a block in rules: "TE1_"."""
+    """What comes before the number of a block in rules: "TE1_"."""
     whole_attention: bool = False
     """diffusers and ComfyUI convert this part's query, key, value and output (OpenCLIP's) together: a file needs all four or none."""
 
 
 Effect = Literal["loads", "dropped", "wrong", "refused", "untried"]
-"""dropped: the layer has no effect. wrong: it is drawn otherwise than trained. refused: the whole file is not loaded."""
+"""dropped: the layer has no effect. wrong: images differ from those in training. refused: the whole file is not loaded."""
 
 
 @dataclass(frozen=True)
@@ -132,13 +132,13 @@ def drops(reason: str) -> Reading:
 def readings(
     automatic1111: Reading = UNTRIED, forge: Reading = UNTRIED, comfyui: Reading = UNTRIED, diffusers: Reading = UNTRIED
 ) -> Readings:
-    """One row of a table over the programs that draw with LoRA files."""
+    """One row of a table over the programs that generate images with LoRA files."""
     return {"AUTOMATIC1111": automatic1111, "Forge": forge, "ComfyUI": comfyui, "diffusers": diffusers}
 
 
 @dataclass(frozen=True)
 class Consumers:
-    """What the programs that draw with LoRA files do with this family's names; see `adapters.compatibility.consumers`."""
+    """What the programs that generate images with LoRA files do with this family's names; see `adapters.compatibility.consumers`."""
 
     by_naming: Mapping[str, Readings]
     """Way of naming -> what each program does with layers named so."""

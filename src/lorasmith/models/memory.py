@@ -1,9 +1,9 @@
-"""What an opened base does to take less memory: parts that can be let go, and blocks that are computed twice instead of kept.
+"""What an opened base does to take less memory: parts that can be freed, and blocks that are computed twice instead of kept.
 
 Gradient checkpointing (Chen et al. 2016, https://arxiv.org/abs/1604.06174): of each block only the input is kept, and when the
 gradient comes back the block is computed again from it. The libraries' own switches do it, diffusers' on the denoiser and
-transformers' on the text encoders. Those of transformers take notice of it in training mode alone, which would switch on the
-encoders' dropouts too; so only the blocks themselves are told that they train, and what lies within stays as it was.
+transformers' on the text encoders. Those of transformers heed it in training mode alone, which would switch on the
+encoders' dropouts too; so only the blocks themselves are set to training, and the modules inside them stay as they were.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ Module = TypeVar("Module")
 
 
 class Freeable(Generic[Module]):
-    """Something of a base that can be let go; `module` raises RunError afterwards."""
+    """A part of a base that can be freed; `module` raises RunError afterwards."""
 
     def __init__(self, module: Module, name: str):
         self._module: Module | None = module
@@ -26,11 +26,11 @@ class Freeable(Generic[Module]):
     def module(self) -> Module:
         """The thing itself."""
         if self._module is None:
-            raise RunError(f"the memory of the base's {self._name} was given back; open the base again to use that")
+            raise RunError(f"The memory of the base's {self._name} was freed: open the base again to use that.")
         return self._module
 
     def free(self) -> None:
-        """Let go; the memory comes back when nobody else holds it."""
+        """Drop it; the memory comes back when nobody else holds it."""
         self._module = None
 
 

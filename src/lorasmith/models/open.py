@@ -57,7 +57,7 @@ def describe(source: Path | str, **open_options: Unpack[OpenOptions]) -> Descrip
     place = source_of(source)
     if not place.exists():
         raise BaseModelError(
-            f"the base {place} does not exist; give a file, a folder or a hub id (owner/name)", code="base.missing", path=str(place)
+            f"The base {place} does not exist; give a file, a folder or a hub id (owner/name).", code="base.missing", path=str(place)
         )
     description = _describe_folder(place, open_options) if place.is_dir() else _describe_file(place, open_options)
     description = _with_separate_parts(description, open_options)
@@ -97,7 +97,7 @@ def open_base(source: Path | str, dtype: torch.dtype | None = None, device: str 
     absent = missing_parts(description)
     if absent:
         raise BaseModelError(
-            f"the base {description.source} has no {' and no '.join(absent)}; give {' and '.join(f'base.{part}' for part in absent)}",
+            f"The base {description.source} has no {' and no '.join(absent)}; give {' and '.join(f'base.{part}' for part in absent)}.",
             code="base.part_missing",
             parts=absent,
         )
@@ -166,7 +166,7 @@ def _what_instead(path: Path, found: list[detection.Found], entries: Mapping[str
     if parts:
         titles = " and ".join(sorted(part.title for part in parts.values()))
         return f"{path} holds {titles} but no denoiser; download it again or give a complete model"
-    return f"{path} is no base model that is known here (its first tensor is {next(iter(entries))}); {detection.give_known()}"
+    return f"{path} is not a base model that is known here (its first tensor is {next(iter(entries))}); {detection.give_known()}"
 
 
 def _marks(entries: Mapping[str, Entry]) -> dict[str, Entry]:
@@ -211,7 +211,7 @@ class _Settings:
         self.tokenizers: dict[str, Path] = {}
         if folder is not None:
             if not folder.is_dir():
-                raise BaseModelError(f"base.config is {folder}, which is not a folder; give a diffusers folder", path=str(folder))
+                raise BaseModelError(f"base.config is {folder}, which is not a folder; give a diffusers folder.", path=str(folder))
             if (folder / "scheduler").is_dir():
                 self.scheduler = read_json(folder / "scheduler" / "scheduler_config.json")
             self.tokenizers = {name: folder / name for name in family.tokenizers if (folder / name).is_dir()}
@@ -238,7 +238,7 @@ def _describe_folder(folder: Path, open_options: OpenOptions) -> Description:
     present = [name for name in config.standard if (folder / name).is_dir()]
     if not present:
         raise BaseModelError(
-            f"the base {folder} is a {pipeline} by its model_index.json, but has no folder of a part; download it again",
+            f"The base {folder} is a {pipeline} by its model_index.json, but has no folder of a part; download it again.",
             code="base.damaged",
             path=str(folder),
         )
@@ -246,7 +246,7 @@ def _describe_folder(folder: Path, open_options: OpenOptions) -> Description:
     absent = [name for name in config.standard if name not in present and name not in given]
     if absent:
         raise BaseModelError(
-            f"the base {folder} has no folder {absent[0]!r}; give a complete diffusers folder", code="base.part_missing", parts=absent
+            f"The base {folder} has no folder {absent[0]!r}; give a complete diffusers folder.", code="base.part_missing", parts=absent
         )
     parts = {
         name: _folder_part(folder / name, config.part(name) if (folder / name / "config.json").is_file() else None, open_options)
@@ -261,17 +261,17 @@ def _describe_folder(folder: Path, open_options: OpenOptions) -> Description:
 
 
 def _no_index(folder: Path) -> str:
-    """The sentence for a folder that is no base."""
+    """The sentence for a folder that is not a base."""
     files = sorted(f.name for f in folder.iterdir() if f.suffix.lower() in (".safetensors", *PICKLES))
     if files:
-        return f"the folder {folder} holds no model_index.json, so it is no base model; give one of its files ({files[0]}) or a diffusers folder"
-    return f"the folder {folder} holds no model_index.json, so it is no base model; give a diffusers folder or a single file"
+        return f"the folder {folder} has no model_index.json, so it is not a base model; give one of its files ({files[0]}) or a diffusers folder"
+    return f"the folder {folder} has no model_index.json, so it is not a base model; give a diffusers folder or a single file"
 
 
 def _folder_part(folder: Path, config: Part | None, open_options: OpenOptions) -> PartPlace:
     """One part of a diffusers folder."""
     if config is None:
-        raise BaseModelError(f"{folder} has no config.json; download the base again", code="base.damaged", path=str(folder))
+        raise BaseModelError(f"{folder} has no config.json; download the base again.", code="base.damaged", path=str(folder))
     allow_pickle = bool(open_options.get("allow_pickle"))
     files = weight_files(folder, allow_pickle)
     entries: dict[str, Entry] = {}
@@ -296,11 +296,11 @@ def _with_separate_parts(description: Description, open_options: OpenOptions) ->
     config = _Settings(open_options.get("config"), description.record, description.variant)
     for name, source in _separate_parts(open_options).items():
         if name not in config.standard:
-            raise BaseModelError(f"base.{name} is given, but a base of {description.family} has no such part; leave it out")
+            raise BaseModelError(f"base.{name} is given, but a base of {description.family} has no such part; leave it out.")
         at = source_of(source)
         if not at.exists():
             raise BaseModelError(
-                f"base.{name} is {at}, which does not exist; give the file of that part", code="base.missing", path=str(at)
+                f"base.{name} is {at}, which does not exist; give the file of that part.", code="base.missing", path=str(at)
             )
         standard = config.standard[name]
         if at.is_dir():
@@ -323,7 +323,7 @@ def _separate_file(name: str, path: Path, config: Part, words: str, open_options
     if not fitting:
         title = config.architecture.title.split(" ", 1)[1]
         raise BaseModelError(
-            f"base.{name} is {path}, which holds no {title}; give the file of that part", code="base.foreign", path=str(path)
+            f"base.{name} is {path}, which holds no {title}; give the file of that part.", code="base.foreign", path=str(path)
         )
     detection.refuse_packed(path, name, entries, fitting[0].prefix)
     return _place((path,), entries, fitting[0].prefix, fitting[0].names, config, words)

@@ -42,7 +42,7 @@ class Architecture:
     tables: Mapping[str, NameTable] = field(default_factory=dict)
     """Whose names a file has -> where each tensor is; a name without a table is the module's own."""
     inner_prefix: str = ""
-    """What may stand between the prefix of the part in a file and an anchor: "text_model."."""
+    """What may come between the prefix of the part in a file and an anchor: "text_model."."""
     layouts: Mapping[str, str] = field(default_factory=dict)
     """Whose names -> whose they are, for people: "the original (LDM)"."""
     folder_names: str = "diffusers"

@@ -1,6 +1,6 @@
-"""A frozen base in 8 or 4 bits a weight, each weight unpacked for the moment in which it is used.
+"""A frozen base in 8 or 4 bits a weight, each weight dequantised for the moment in which it is used.
 
-Training a LoRA reads the base's weights and never writes them, so they may lie packed; what is computed stays in fp32, bf16 or
+Training a LoRA reads the base's weights and never writes them, so they can be kept quantised; what is computed stays in fp32, bf16 or
 fp16. Two packings:
 
     int8   each row of a weight W [out, ...] has one scale, its largest |w| over 127, and W = scale * q with whole numbers q.
@@ -10,14 +10,14 @@ fp16. Two packings:
            NormalFloat of QLoRA (Dettmers et al. 2023, https://arxiv.org/abs/2305.14314, section 3 and appendix E). The paper
            packs the blocks' scales once more, which saves 0.12 bits; here they are bf16.
 
-`QuantizedWeight` stands where a layer's weight stood: it has the weight's shape, device and the type it is computed in, so that
+`QuantizedWeight` takes the place of a layer's weight: it has the weight's shape, device and the dtype that it is computed in, so that
 the layer is an ordinary Linear or Conv2d and takes any adapter. Whatever reads it gets the unpacked numbers. Autograd keeps the
 packed ones: `F.linear` and `F.conv2d` unpack once for the output and once more for the gradient of the input, so that what is
 unpacked is gone after each layer. The weight itself has no gradient and cannot be written.
 
-Quantised are the linear layers and convolutions within the blocks of a denoiser and of T5: nearly all of their numbers. What stands
+Quantised are the linear layers and convolutions within the blocks of a denoiser and of T5: nearly all of their numbers. What comes
 before and after the blocks (the picture's way in and out, the timestep's), norms, CLIP and the autoencoder stay as they are.
-Convolutions bear 4 bits less well than linear layers and are few in the large models, so that nf4 packs them to int8.
+Convolutions tolerate 4 bits less well than linear layers and are few in the large models, so that nf4 packs them to int8.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def unpack_nf4(codes: Tensor, scales: Tensor) -> Tensor:
 
 
 def _pairs_of_levels(device: torch.device) -> Tensor:
-    """[256, 2] float32: the two numbers that a byte stands for."""
+    """[256, 2] float32: the two numbers in a byte."""
     levels = torch.tensor(NF4_LEVELS, device=device)
     return torch.cartesian_prod(levels, levels)
 
@@ -167,14 +167,14 @@ class QuantizedWeight(Tensor):
             return args[0]._like(lambda t: t.to(device, copy=True), kwargs.get("dtype"))
         for value, argument in zip(args, func._schema.arguments, strict=False):
             if argument.alias_info is not None and argument.alias_info.is_write and isinstance(value, cls):
-                raise BaseModelError("the weights of a quantised base cannot be changed; open it with base.quantize 'none' for that")
+                raise BaseModelError("The weights of a quantised base cannot be changed; open it with base.quantize 'none' for that.")
         return func(*tree_map_only(cls, cls.unpacked, args), **tree_map_only(cls, cls.unpacked, kwargs))
 
 
 def quantize_weight(weight: Tensor, packing: Literal["int8", "nf4"], dtype: torch.dtype) -> QuantizedWeight:
     """A weight packed, to be computed with in `dtype`.
 
-    It is packed a piece at a time: a large weight takes little room beside it, and what is kept does not come to lie between
+    It is packed a piece at a time: a large weight takes little memory beside it, and what is kept is not placed between
     what is not, which would leave holes as large as the base in the memory of the process.
     """
     way, flat = PACKINGS[packing], weight.flatten()

@@ -46,7 +46,7 @@ class BaseModelSettings(BaseModel):
     zero_terminal_snr: bool | None = Field(None, description="Whether the base was trained to zero terminal SNR. Empty: as the files say.")
     quantize: Quantize = Field(
         "none",
-        description="Packs the frozen weights: int8 half of bf16, a little slower; nf4 a quarter, for large bases on small cards.",
+        description="Quantises the frozen weights: int8 takes half of bf16, a little slower; nf4 a quarter, for large bases on small cards.",
     )
     allow_pickle: bool = Field(False, description="Read .ckpt files too, as weights alone; prefer safetensors.")
     clip_skip: int = Field(1, ge=1, le=24, description="Which of the text encoder's last layers is read: 1 the last, 2 for anime bases.")
@@ -54,10 +54,12 @@ class BaseModelSettings(BaseModel):
         None,
         ge=2,
         le=512,
-        description="Most tokens of a caption: 75, 150 or 225; Flux up to 512 (schnell 256). Empty: as usual for the base.",
+        description="Most tokens of a caption: 75, 150 or 225; Flux up to 512 (schnell 256). Empty: the base's usual.",
     )
-    weighted_captions: bool = Field(False, description="Captions may hold (emphasis:1.2), read as the web UIs do.")
-    t5_attention_mask: bool = Field(False, description="Flux only: what fills a caption up is not read. The model was made without.")
+    weighted_captions: bool = Field(False, description="Captions may have (emphasis:1.2), read as the web UIs do.")
+    t5_attention_mask: bool = Field(
+        False, description="For T5 text encoders (Flux): padding is not read. The models were trained without a mask."
+    )
 
     @property
     def text_options(self) -> TextOptions:

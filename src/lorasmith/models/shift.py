@@ -14,7 +14,7 @@ class Shift(Protocol):
     """A family's rule for the shift."""
 
     def mu(self, tokens: int, steps: int | None = None) -> float:
-        """The exponent: s = e^mu for a picture of `tokens` tokens, drawn in `steps` steps (None: in training)."""
+        """The exponent: s = e^mu for a picture of `tokens` tokens, generated in `steps` steps (None: in training)."""
         ...
 
 

@@ -15,11 +15,11 @@ class Take:
     key: str  # its name in the file, without the part's prefix
     rows: tuple[int, int] | None = None  # first row and the one after the last; None for all
     transposed: bool = False
-    halves_swapped: bool = False  # the lower half of the rows stands above the upper
+    halves_swapped: bool = False  # the lower half of the rows is above the upper
 
 
 def stacked(key: str, shapes: Shapes, names: list[str]) -> dict[str, Take]:
-    """Tensors that lie one below the other in one tensor of the file, in this order."""
+    """Tensors that are one below the other in one tensor of the file, in this order."""
     takes, row = {}, 0
     for name in names:
         rows = shapes[name][0]

@@ -22,7 +22,7 @@ def load_tokenizer(description: Description, name: str) -> Any:
     except BaseModelError as error:
         raise BaseModelError(
             f"The base {description.source} has no {name}, and the standard one is not on this machine: {tokenizer.carrier}, or give a "
-            f"diffusers folder with tokenizers as base.config ({error})",
+            f"diffusers folder with tokenizers as base.config ({error}).",
             code="base.tokenizer_missing",
             tokenizer=name,
         ) from error

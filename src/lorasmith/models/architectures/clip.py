@@ -1,11 +1,11 @@
 """Captions through a CLIP text encoder, also those that are longer than the 75 tokens it can read at once.
 
 A caption of up to n times 75 tokens is laid out in n chunks of 77, each read by itself: [begin, 75 tokens, end]. Its states are
-put together again as begin, n times 75 states, end. This is how sd-scripts and the web UIs do it; the layout's corners, which
+joined again as begin, n times 75 states, end. This is how sd-scripts and the web UIs do it; the layout's corners, which
 matter for encoders that fill up with another token than the end (OpenCLIP's), are those of sd-scripts:
 
     filled up with the end token    every chunk ends with it
-    filled up with another one      a chunk ends with the fill, or with the end token where content stands before it;
+    filled up with another one      a chunk ends with the fill, or with the end token where content comes before it;
                                     a chunk without content begins with the end token
 """
 
@@ -28,7 +28,7 @@ LENGTHS = (75, 150, 225)
 
 @dataclass(frozen=True)
 class Marks:
-    """The tokens that are no content."""
+    """The tokens that are not content."""
 
     begin: int
     end: int
@@ -36,9 +36,9 @@ class Marks:
 
 
 def chunk_count(max_token_length: int | None) -> int:
-    """Chunks that hold so many tokens; raises SettingsError for another number than 75, 150 or 225."""
+    """Chunks that hold `max_token_length` tokens; raises SettingsError for any other number than 75, 150 or 225."""
     if max_token_length not in (None, *LENGTHS):
-        raise SettingsError(f"base.max_token_length is {max_token_length}, but this base reads 75, 150 or 225 tokens; choose one of them")
+        raise SettingsError(f"base.max_token_length is {max_token_length}, but this base reads 75, 150 or 225 tokens; choose one of them.")
     return (max_token_length or CHUNK) // CHUNK
 
 
@@ -61,14 +61,14 @@ def lay_out(content: Sequence[int], marks: Marks, chunks: int) -> list[list[int]
 
 
 def lay_out_weights(weights: Sequence[float], chunks: int) -> list[list[float]]:
-    """The weights of a caption's tokens in the same layout; what is no content counts 1."""
+    """The weights of a caption's tokens in the same layout; tokens that are not content count 1."""
     room = CHUNK * chunks
     flat = [*weights[:room], *[1.0] * max(0, room - len(weights))]
     return [[1.0, *flat[first : first + CHUNK], 1.0] for first in range(0, room, CHUNK)]
 
 
 def join_chunks(states: torch.Tensor, chunks: int) -> torch.Tensor:
-    """(n * chunks, 77, ...) to (n, 75 * chunks + 2, ...): one begin, all that stands between, one end."""
+    """(n * chunks, 77, ...) to (n, 75 * chunks + 2, ...): one begin, everything between, one end."""
     if chunks == 1:
         return states
     apart = states.unflatten(0, (-1, chunks))
@@ -96,7 +96,7 @@ class Clip:
         return self._encoder.module
 
     def free(self) -> None:
-        """Let go of the encoder; texts can still be tokenized."""
+        """Free the encoder; texts can still be tokenized."""
         self._encoder.free()
 
     def content(self, text: str) -> list[int]:

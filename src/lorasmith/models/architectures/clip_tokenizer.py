@@ -29,9 +29,9 @@ def load(pad_token: str = EOS) -> Any:
     from transformers import CLIPTokenizer
 
     options = {"unk_token": EOS, "bos_token": BOS, "eos_token": EOS, "pad_token": pad_token, "model_max_length": 77}
-    packed = merge_list()
-    if packed is not None:
-        merges = clip_merges(packed)
+    compressed = merge_list()
+    if compressed is not None:
+        merges = clip_merges(compressed)
         return CLIPTokenizer(vocab=clip_vocabulary(merges), merges=merges, **options)
     vocabulary, merges = _read_bpe(fetch_file(*ON_HUB))
     return CLIPTokenizer(vocab=vocabulary, merges=merges, **options)
@@ -50,13 +50,13 @@ def merge_list() -> Path | None:
     return None
 
 
-def clip_merges(packed: Path) -> list[tuple[str, str]]:
-    """The merges of CLIP's tokenizer, from the packed list.
+def clip_merges(compressed: Path) -> list[tuple[str, str]]:
+    """The merges of CLIP's tokenizer, from the compressed list.
 
     The list's first line says its version; of the rest as many are used as fill the vocabulary, which has besides them the 256
     bytes, the 256 bytes at a word's end, and two marks.
     """
-    lines = gzip.decompress(packed.read_bytes()).decode("utf-8").split("\n")[1 : 1 + CLIP_WORDS - 2 * 256 - 2]
+    lines = gzip.decompress(compressed.read_bytes()).decode("utf-8").split("\n")[1 : 1 + CLIP_WORDS - 2 * 256 - 2]
     return [(first, second) for first, _, second in (line.partition(" ") for line in lines)]
 
 

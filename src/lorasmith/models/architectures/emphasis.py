@@ -20,10 +20,10 @@ _PIECES = re.compile(r"\\.|[()\[\]]|:\s*[+-]?(?:\d+\.?\d*|\.\d+)\s*\)|[^\\()\[\]
 def parse_emphasis(text: str) -> list[tuple[str, float]]:
     """The text in runs of equal weight; joined, they are the text without its brackets."""
     runs: list[tuple[str, float]] = []
-    opened: list[tuple[str, int]] = []  # bracket, and the first run that stands in it
+    opened: list[tuple[str, int]] = []  # bracket, and the first run inside it
 
     def close(bracket: str, factor: float) -> None:
-        """End the innermost bracket of this kind; what stands in it is multiplied."""
+        """End the innermost bracket of this kind; what is inside is multiplied."""
         for place in range(len(opened) - 1, -1, -1):
             if opened[place][0] == bracket:
                 _, first = opened.pop(place)

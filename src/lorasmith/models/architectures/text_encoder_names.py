@@ -1,7 +1,7 @@
 """Text encoders: the names of OpenCLIP, and the two ways in which transformers has written CLIP's own.
 
 OpenCLIP keeps query, key and value in one matrix, and multiplies by its text projection from the other side. transformers wrote
-`text_model.` before everything of a CLIP text encoder until version 5.6, and goes on doing so where a projection stands beside it;
+`text_model.` before everything of a CLIP text encoder until version 5.6, and still does where a projection is beside it;
 files of all years are around, so the prefix is taken as absent on both sides.
 """
 

@@ -50,8 +50,8 @@ class UnetBase:
         unet, vae = modules["unet"], modules["vae"]
         if unet.config.in_channels != vae.config.latent_channels:
             raise BaseModelError(
-                f"the base {description.source} is a special model ({unet.config.in_channels} input channels for {vae.config.latent_channels} "
-                f"of its autoencoder); give a plain one"
+                f"The base {description.source} is a special model ({unet.config.in_channels} input channels for {vae.config.latent_channels} "
+                f"of its autoencoder); give a plain one."
             )
         tokenizers = {name: load_tokenizer(description, name) for name in cls.record.tokenizers}
         return cls(modules, tokenizers, Ddpm.from_config(description.scheduler[1]), fingerprints(description, quantize))
@@ -97,7 +97,7 @@ class UnetBase:
         encoder = self.clip.encoder
         layers: int = encoder.config.num_hidden_layers
         if not 1 <= options.clip_skip <= layers:
-            raise SettingsError(f"base.clip_skip is {options.clip_skip}, but the text encoder has {layers} layers; use 1 to {layers}")
+            raise SettingsError(f"base.clip_skip is {options.clip_skip}, but the text encoder has {layers} layers; use 1 to {layers}.")
         refuse_t5(options)
         texts = self.clip.tokenize(captions, options)
         output = self.clip.run(texts.ids, hidden_states=options.clip_skip > 1)
@@ -129,4 +129,4 @@ class UnetBase:
 def refuse_t5(options: TextOptions) -> None:
     """Raises SettingsError where a T5 text encoder is to be masked: these bases have none."""
     if options.mask_t5:
-        raise SettingsError("base.t5_attention_mask is on, but this base has no T5 text encoder; switch it off")
+        raise SettingsError("base.t5_attention_mask is on, but this base has no T5 text encoder; switch it off.")

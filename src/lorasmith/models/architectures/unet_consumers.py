@@ -1,4 +1,4 @@
-"""What the programs that draw with LoRA files do with names of Stable Diffusion U-Nets and CLIP, as measured; shared by the families."""
+"""What the programs that generate images with LoRA files do with names of Stable Diffusion U-Nets and CLIP, as measured; shared by the families."""
 
 from __future__ import annotations
 

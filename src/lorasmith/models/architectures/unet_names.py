@@ -51,7 +51,7 @@ def ldm_module(path: str, layers: int, levels_with_attention_up: frozenset[int])
 
 
 def ldm_modules(paths: Iterable[str]) -> Mapping[str, str]:
-    """The original name of every module of one U-Net, by its path in diffusers; the paths tell the U-Net's shape."""
+    """The original name of every module of one U-Net, by its path in diffusers; the U-Net's shape follows from the paths."""
     paths = list(paths)
     layers = 1 + max((int(p.split(".")[3]) for p in paths if p.startswith("down_blocks.0.resnets.")), default=1)
     with_attention = frozenset(int(p.split(".")[1]) for p in paths if p.startswith("up_blocks.") and ".attentions." in p)

@@ -20,7 +20,7 @@ _REFINER = "embedders.0.model."
 
 @dataclass(frozen=True)
 class UnetTraits:
-    """What tells U-Nets apart."""
+    """What U-Nets of different families differ in."""
 
     second_embedding: bool
     """Of sizes and the pooled text, besides the timestep's."""
@@ -36,7 +36,7 @@ def traits_in_file(file: DenoiserFile) -> UnetTraits:
     ldm = file.names == "ldm"
     first, last = ("input_blocks.0.0.weight", "out.2.weight") if ldm else ("conv_in.weight", "conv_out.weight")
     if last not in file.shapes:
-        raise BaseModelError(f"{file.source} has half a U-Net (no {file.prefix}{last}), as a ControlNet has; give a base model")
+        raise BaseModelError(f"{file.source} has half a U-Net (no {file.prefix}{last}), as a ControlNet has; give a base model.")
     _refuse_special(file.source, input_width(file, first))
     leading = next((shape for key, shape in file.shapes.items() if key.endswith("proj_in.weight")), None)
     second = ("label_emb.0.0.weight", "label_emb.weight", "add_embedding.linear_1.weight", "class_embedding.linear_1.weight")
@@ -65,7 +65,7 @@ def input_width(file: DenoiserFile, key: str) -> int:
     shape = file.shapes.get(key, ())
     if len(shape) < 2:
         raise BaseModelError(
-            f"{file.source} has no {file.prefix}{key}, so it is only a piece of a model; download it again or give a complete one"
+            f"{file.source} has no {file.prefix}{key}, so it is only a piece of a model; download it again or give a complete one."
         )
     return shape[1]
 
@@ -74,7 +74,7 @@ def _refuse_special(source: Path, channels: int) -> None:
     if channels != 4:
         what = _SPECIAL.get(channels, f"a model with {channels} input channels")
         raise BaseModelError(
-            f"{source} is {what}, which needs more than a noisy picture to train on; give the plain model that it was made from"
+            f"{source} is {what}, which needs more than a noisy picture to train on; give the plain model that it was made from."
         )
 
 

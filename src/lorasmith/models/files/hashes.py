@@ -1,7 +1,7 @@
 """Hashes of a base model's files, remembered while a file stays as it is.
 
-Hashing seven gigabytes takes a while, and every start of a run wants the same hashes. So a hash is kept in the user's cache folder
-under what the system says of the file: its path, size, time of change in nanoseconds and inode. A file that is written anew
+Hashing seven gigabytes takes a while, and every start of a run needs the same hashes. So a hash is kept in the user's cache folder
+under what the system says about the file: its path, size, time of change in nanoseconds and inode. A file that is written again
 has another time or inode, and is hashed again.
 
 The names that others have for a file come from the same bytes:
@@ -29,7 +29,7 @@ _MOST = 5_000  # hashes that are kept; the oldest go
 
 
 def cache_folder() -> Path:
-    """Where this program keeps what it can make again, by the system's habit; LORASMITH_CACHE names another folder."""
+    """Where this program keeps what it can make again, by the system's convention; LORASMITH_CACHE names another folder."""
     if named := os.environ.get("LORASMITH_CACHE"):
         return Path(named)
     if sys.platform == "win32":
@@ -50,12 +50,12 @@ def sha256(path: Path, read: Callable[[Path], str] | None = None) -> str:
             digest = (read or _digest)(found)
             after = found.stat()
             if (after.st_size, after.st_mtime_ns) != (state.st_size, state.st_mtime_ns):
-                raise BaseModelError(f"{path} is being written while it is read; wait until it is whole")
+                raise BaseModelError(f"{path} is being written while it is read; wait until it is whole.")
             _remember(key, digest)
             return digest
         return known[key]
     except OSError as error:
-        raise BaseModelError(f"{path} cannot be read ({error.strerror or error}); give a file that can") from error
+        raise BaseModelError(f"{path} cannot be read ({error.strerror or error}); give a file that can.") from error
 
 
 def legacy_hash(path: Path) -> str:
@@ -81,14 +81,14 @@ def fingerprints(description: Description, quantize: Quantize = "none") -> dict[
 
 
 def fingerprint(place: PartPlace) -> str:
-    """One part's; the same for the same bytes and settings wherever they lie."""
-    told = {
+    """One part's; the same for the same bytes and settings wherever the files are."""
+    depends_on = {
         "config": [place.config.class_name, place.config.settings],
         "prefix": place.prefix,
         "names": place.names,
         "files": [sha256(file) for file in place.files],
     }
-    return hashlib.sha256(json.dumps(told, sort_keys=True, default=list).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(depends_on, sort_keys=True, default=list).encode()).hexdigest()
 
 
 def _digest(path: Path) -> str:

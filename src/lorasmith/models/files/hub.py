@@ -19,12 +19,12 @@ _LEFT_OUT = ("safety_checker", "feature_extractor", "image_encoder")  # folders 
 
 
 def is_hub_id(source: Path | str) -> bool:
-    """Whether `source` is written as a hub id, and nothing of that name lies here."""
+    """Whether `source` is written as a hub id, and nothing here has that name."""
     return bool(_HUB_ID.fullmatch(str(source))) and not Path(source).expanduser().exists()
 
 
 def source_of(source: Path | str) -> Path:
-    """The file or folder that `source` names: itself, or where the hub's model lies in the cache, fetched where it was not there.
+    """The file or folder that `source` names: itself, or the hub's model in the cache, fetched first where it is missing.
 
     A hub id is `owner/name`, `owner/name@revision`, or `owner/name/file.safetensors` for one file of a repository.
     """
@@ -54,12 +54,12 @@ def fetch_folder(repository: str, revision: str = "main") -> Path:
             raise
         except Exception:  # no network, in the words of whichever HTTP library the hub's uses: what the cache has
             return cached()
-        wanted = needed_files([sibling.rfilename for sibling in info.siblings or []])
-        if "model_index.json" not in wanted:
+        needed = needed_files([sibling.rfilename for sibling in info.siblings or []])
+        if "model_index.json" not in needed:
             raise BaseModelError(
-                f"{repository} on the hub is no diffusers folder (no model_index.json); give one of its files, as {repository}/model.safetensors"
+                f"{repository} on the hub is not a diffusers folder (no model_index.json); give one of its files, as {repository}/model.safetensors."
             )
-        return huggingface_hub.snapshot_download(repository, revision=revision, allow_patterns=wanted)
+        return huggingface_hub.snapshot_download(repository, revision=revision, allow_patterns=needed)
 
     return Path(_in_words(repository, fetch))
 
@@ -102,19 +102,19 @@ def _in_words(repository: str, fetch: Callable[[], Any]) -> Any:
         raise
     except errors.GatedRepoError as error:
         raise BaseModelError(
-            f"{repository} asks its users to accept terms first; accept them on its page, and set HF_TOKEN to a token of that account"
+            f"{repository} asks its users to accept terms first; accept them on its page, and set HF_TOKEN to a token of that account."
         ) from error
     except errors.RepositoryNotFoundError as error:
         raise BaseModelError(
-            f"there is no file or folder {repository} here and no such open model on the hub; check the name, or set HF_TOKEN where it is private"
+            f"There is no file or folder {repository} here and no such open model on the hub; check the name, or set HF_TOKEN where it is private."
         ) from error
     except (errors.RevisionNotFoundError, errors.RemoteEntryNotFoundError) as error:
-        raise BaseModelError(f"{repository} on the hub has no such revision or file; look on its page how it is called") from error
+        raise BaseModelError(f"{repository} on the hub has no such revision or file; look on its page how it is called.") from error
     except errors.LocalEntryNotFoundError as error:
         raise BaseModelError(
-            f"{repository} is no file or folder here and not in the hub's cache, and the hub cannot be reached (offline, or HF_HUB_OFFLINE is "
-            "set); fetch it where there is a network, or give a local path"
+            f"{repository} is neither a file or folder here nor in the hub's cache, and the hub cannot be reached (offline, or HF_HUB_OFFLINE is "
+            "set); fetch it where there is a network, or give a local path."
         ) from error
     except Exception as error:  # the connection's errors are those of whichever HTTP library the hub's uses
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:150]
-        raise BaseModelError(f"{repository} could not be fetched from the hub ({reason}); try again, or give a local path") from error
+        raise BaseModelError(f"{repository} could not be fetched from the hub ({reason}); try again, or give a local path.") from error

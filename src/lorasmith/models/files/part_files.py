@@ -24,11 +24,11 @@ def read_json(path: Path) -> dict[str, Any]:
     try:
         tree = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise BaseModelError(f"{path} cannot be read ({error.strerror or error}); download the base again") from error
+        raise BaseModelError(f"{path} cannot be read ({error.strerror or error}); download the base again.") from error
     except (ValueError, RecursionError) as error:
-        raise BaseModelError(f"{path} is damaged (no JSON); download the base again") from error
+        raise BaseModelError(f"{path} is damaged (no JSON); download the base again.") from error
     if not isinstance(tree, dict):
-        raise BaseModelError(f"{path} is damaged (no table of settings); download the base again")
+        raise BaseModelError(f"{path} is damaged (no table of settings); download the base again.")
     return tree
 
 
@@ -51,17 +51,17 @@ def weight_files(folder: Path, allow_pickle: bool = False) -> tuple[Path, ...]:
         if allow_pickle:
             return (pickles[0],)
         raise BaseModelError(
-            f"{folder} has its weights as a pickle alone ({pickles[0].name}), which can carry programs; give a base with safetensors files, or set base.allow_pickle"
+            f"{folder} has its weights as a pickle alone ({pickles[0].name}), which can carry programs; give a base with safetensors files, or set base.allow_pickle."
         )
-    raise BaseModelError(f"{folder} has no file of weights; download the base again")
+    raise BaseModelError(f"{folder} has no file of weights; download the base again.")
 
 
 def _shards(folder: Path, index: Path) -> tuple[Path, ...]:
     table = read_json(index).get("weight_map")
     names = sorted({str(name) for name in table.values()}) if isinstance(table, dict) else []
     if not names or any(Path(name).name != name for name in names):
-        raise BaseModelError(f"{index} does not name the files of the weights beside it; download the base again")
+        raise BaseModelError(f"{index} does not name the files of the weights beside it; download the base again.")
     absent = [name for name in names if not (folder / name).is_file()]
     if absent:
-        raise BaseModelError(f"{folder} lacks {absent[0]} ({len(absent)} of {len(names)} files are absent); download the base again")
+        raise BaseModelError(f"{folder} lacks {absent[0]} ({len(absent)} of {len(names)} files are absent); download the base again.")
     return tuple(folder / name for name in names)

@@ -56,7 +56,7 @@ class Header:
 
 
 def read_header(path: Path) -> Header:
-    """The header of a safetensors file, checked: every tensor lies whole inside the file.
+    """The header of a safetensors file, checked: every tensor is whole inside the file.
 
     Raises BaseModelError where the file is absent, cut short, or none of the format.
     """
@@ -67,27 +67,27 @@ def read_header(path: Path) -> Header:
             length = struct.unpack("<Q", start)[0] if len(start) == 8 else 0
             if start[:4] == b"GGUF":
                 raise BaseModelError(
-                    f"{path} is a GGUF file, whose weights are quantised for drawing; train on the fp16, bf16 or fp8 safetensors file of that model"
+                    f"{path} is a GGUF file, whose weights are quantised for inference; train on the fp16, bf16 or fp8 safetensors file of that model."
                 )
             if not 2 <= length <= min(_LONGEST_HEADER, size - 8):
                 raise BaseModelError(
-                    f"{path} cannot be opened as a single file of weights: it is no safetensors file, or only the beginning of one; download it again"
+                    f"{path} cannot be opened as a single file of weights: it is not a safetensors file, or only the beginning of one; download it again."
                 )
             raw = file.read(length)
     except OSError as error:
-        raise BaseModelError(f"{path} cannot be read ({error.strerror or error}); give the file of a base model") from error
+        raise BaseModelError(f"{path} cannot be read ({error.strerror or error}); give the file of a base model.") from error
     try:
         tree = json.loads(raw)
-    except (ValueError, RecursionError) as error:  # also text that is no UTF-8
-        raise BaseModelError(f"{path} is damaged (its header is no JSON); download it again") from error
+    except (ValueError, RecursionError) as error:  # also text that is not UTF-8
+        raise BaseModelError(f"{path} is damaged (its header is not valid JSON); download it again.") from error
     if not isinstance(tree, dict):
-        raise BaseModelError(f"{path} is damaged (its header is no table of tensors); download it again")
+        raise BaseModelError(f"{path} is damaged (its header is not a table of tensors); download it again.")
     metadata = tree.pop("__metadata__", {})
     if not isinstance(metadata, dict):
-        raise BaseModelError(f"{path} is damaged (its metadata are no table); download it again")
+        raise BaseModelError(f"{path} is damaged (its metadata are not a table); download it again.")
     entries = {name: _entry(path, name, value, 8 + length, size) for name, value in tree.items()}
     if not entries:
-        raise BaseModelError(f"{path} holds no tensors; give the file of a base model")
+        raise BaseModelError(f"{path} holds no tensors; give the file of a base model.")
     return Header(entries, {str(key): str(value) for key, value in metadata.items()})
 
 
@@ -98,14 +98,14 @@ def _entry(path: Path, name: str, value: Any, start: int, size: int) -> Entry:
         whole = all(type(n) is int and n >= 0 for n in (*shape, begin, end))
         width = TYPES[dtype][1] if dtype in TYPES else _OTHER_TYPES.get(dtype)
     except (KeyError, TypeError, ValueError) as error:
-        raise BaseModelError(f"{path} is damaged (its header does not say where {name!r} lies); download it again") from error
+        raise BaseModelError(f"{path} is damaged (its header does not say where {name!r} is); download it again.") from error
     if not whole:
-        raise BaseModelError(f"{path} is damaged (its header gives no shape or place of {name!r}); download it again")
+        raise BaseModelError(f"{path} is damaged (its header gives no shape or place of {name!r}); download it again.")
     if width is not None and math.prod(shape) * width != end - begin:
-        raise BaseModelError(f"{path} is damaged (its header gives {name!r} another size than its shape has); download it again")
+        raise BaseModelError(f"{path} is damaged (its header gives {name!r} another size than its shape has); download it again.")
     if start + end > size or begin > end:
         raise BaseModelError(
-            f"{path} cannot be opened, for it is cut short: {name!r} ends after the file's last byte ({size:,}); download it again"
+            f"{path} cannot be opened, for it is cut short: {name!r} ends after the file's last byte ({size:,}); download it again."
         )
     return Entry(dtype, shape, start + begin, start + end)
 
@@ -120,7 +120,7 @@ class SafetensorsFile:
 
     def __enter__(self) -> Self:
         with self.path.open("rb") as file:
-            # A private copy-on-write map: torch wants memory that may be written; nothing of ours writes it.
+            # A private copy-on-write map: torch asks for writable memory, which is never written.
             self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
         return self
 
@@ -129,7 +129,7 @@ class SafetensorsFile:
             self._map.close()
 
     def into(self, name: str, rows: slice, make: Any) -> torch.Tensor:
-        """`make(tensor)` of the rows of one tensor; what `make` returns must be a copy, for the pages are given back."""
+        """`make(tensor)` of the rows of one tensor; what `make` returns must be a copy, because the pages are released."""
         import torch
 
         entry = self.entries[name]
@@ -169,12 +169,12 @@ class PickleFile:
                 tree = torch.load(path, map_location="cpu", weights_only=True)
         except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError, KeyError, AttributeError, TypeError) as error:
             reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:150]
-            raise BaseModelError(f"{path} cannot be read as weights alone ({reason}); give the safetensors file of that model") from error
+            raise BaseModelError(f"{path} cannot be read as weights alone ({reason}); give the safetensors file of that model.") from error
         while isinstance(tree, dict) and isinstance(tree.get("state_dict"), dict):
             tree = tree["state_dict"]
         tensors = {str(k): v for k, v in tree.items() if isinstance(v, torch.Tensor)} if isinstance(tree, dict) else {}
         if not tensors:
-            raise BaseModelError(f"{path} holds no tensors; give the file of a base model")
+            raise BaseModelError(f"{path} holds no tensors; give the file of a base model.")
         self._tensors = tensors
         names = {torch_name: name for name, (torch_name, _) in TYPES.items()}
         self.entries = {
@@ -202,17 +202,17 @@ def open_tensors(path: Path, allow_pickle: bool = False) -> TensorFile:
     if path.suffix.lower() in PICKLES and not _starts_like_safetensors(path):
         if not allow_pickle:
             raise BaseModelError(
-                f"{path} is a pickle, which can carry programs; give the safetensors file of that model, or set base.allow_pickle to read it as weights alone"
+                f"{path} is a pickle, which can carry programs; give the safetensors file of that model, or set base.allow_pickle to read it as weights alone."
             )
         return PickleFile(path)
     return SafetensorsFile(path)
 
 
 def _starts_like_safetensors(path: Path) -> bool:
-    """Whether a file with a pickle's ending is a safetensors file after all: some sites rename them."""
+    """Whether a file with a pickle's suffix is a safetensors file after all: some sites rename them."""
     try:
         with path.open("rb") as file:
             start = file.read(9)
     except OSError as error:
-        raise BaseModelError(f"{path} cannot be read ({error.strerror or error}); give the file of a base model") from error
+        raise BaseModelError(f"{path} cannot be read ({error.strerror or error}); give the file of a base model.") from error
     return len(start) == 9 and start[8:] == b"{" and start[4:8] == b"\0\0\0\0"

@@ -1,9 +1,9 @@
 """A part of a base model as a module: built empty, then filled tensor by tensor from the mapped file.
 
 The module is made without weights (its parameters are on the meta device). Each tensor of its state is then copied out of the
-mapped file straight into the type and onto the device wanted, translated on the way where the file has other names
-(models/conversion), and the mapped pages are given back. So the most memory that opening takes is what is kept, plus one tensor.
-What is to be quantised (models/quantize) is packed on this way, one tensor after the other.
+mapped file straight into the dtype and onto the device asked for, renamed on the way where the file has other names
+(`models.parts.Architecture.tables`), and the mapped pages are released. So the most memory that opening takes is what is kept, plus one tensor.
+What is to be quantised (models/quantize) is quantised on the way, one tensor after the other.
 
 Eight-bit files come in two kinds: plain ones, whose numbers are the weights, and scaled ones, where each weight has a factor beside
 it (`scale_weight` or `weight_scale`) that it is multiplied by.
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from lorasmith.models.settings import Quantize
 
 SCALES = ("scale_weight", "weight_scale")  # what the factor of an eight-bit weight is called, in place of "weight"
-# What may lie beside a part's weights and is no weight of ours: buffers, the other half of CLIP or T5, marks, losses.
+# What may be beside a part's weights without being one of them: buffers, the other half of CLIP or T5, marks, losses.
 _BESIDE = re.compile(
     r"(.*\.)?(position_ids|logit_scale|attn_mask|scale_weight|scale_input|weight_scale|input_scale|comfy_quant|scaled_fp8|spiece_model)"
     r"|v_pred|ztsnr|(vision_model|visual|visual_projection|decoder\.block|decoder\.final_layer_norm|lm_head|loss|model_ema|denoiser)(\..*)?"
@@ -55,7 +55,9 @@ def load_part(
     Raises BaseModelError where the base has no such part, or a tensor of it is missing, unknown, of another shape or unreadable.
     """
     if part not in description.parts:
-        raise BaseModelError(f"the base {description.source} has no {part}; give a complete model, or the file of that part as base.{part}")
+        raise BaseModelError(
+            f"The base {description.source} has no {part}; give a complete model, or the file of that part as base.{part}."
+        )
     from lorasmith.models.quantize import packings_of
 
     place = description.parts[part]
@@ -76,7 +78,7 @@ def load_part(
             for name, shape in shapes.items()
         }
     module.load_state_dict(state, assign=True)
-    module.to(device)  # what is no weight: the buffers that a fresh module has
+    module.to(device)  # the buffers that a fresh module has beside its weights
     lost = [name for name, tensor in (*module.named_parameters(), *module.named_buffers()) if tensor.is_meta]
     assert not lost, lost
     return module.requires_grad_(False).eval()
@@ -112,8 +114,8 @@ def _check(description: Description, part: str, takes: Mapping[str, Take], shape
     missing = [take.key for name in shapes if (take := takes[name]).key not in entries]
     if missing:
         raise BaseModelError(
-            f"the base {source} lacks weights of its {part} that {description.parts[part].config_from} ask for ({_one_of(missing)}); download it "
-            "again, or give a diffusers folder of that model as base.config"
+            f"The base {source} lacks weights of its {part} that {description.parts[part].config_from} ask for ({_one_of(missing)}); download it "
+            "again, or give a diffusers folder of that model as base.config."
         )
     ends: dict[str, int] = {}
     for take in takes.values():
@@ -128,8 +130,8 @@ def _check(description: Description, part: str, takes: Mapping[str, Take], shape
             found = found[::-1]
         if _trimmed(found) != _trimmed(shape):
             raise BaseModelError(
-                f"the base {source} does not fit {description.parts[part].config_from}: {take.key} of its {part} is {_size(entry.shape)} in "
-                f"the file, and {name} {_size(shape)} in the model; give a diffusers folder of that model as base.config"
+                f"The base {source} does not fit {description.parts[part].config_from}: {take.key} of its {part} is {_size(entry.shape)} in "
+                f"the file, and {name} {_size(shape)} in the model; give a diffusers folder of that model as base.config."
             )
     others = [
         p.prefix for n, p in description.parts.items() if n != part and p.prefix and set(p.files) & set(description.parts[part].files)
@@ -143,8 +145,8 @@ def _check(description: Description, part: str, takes: Mapping[str, Take], shape
     ]
     if unknown:
         raise BaseModelError(
-            f"the base {source} has weights that no {part} of {description.family} has ({_one_of(unknown)}); it is another kind of model, or "
-            "its settings are: give a diffusers folder of that model as base.config"
+            f"The base {source} has weights that no {part} of {description.family} has ({_one_of(unknown)}); it is another kind of model, or "
+            "its settings are: give a diffusers folder of that model as base.config."
         )
 
 

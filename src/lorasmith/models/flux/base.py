@@ -1,8 +1,8 @@
 """Flux.1 (Black Forest Labs 2024): a transformer over 2 x 2 patches of latents, flow matching, T5 and CLIP.
 
 T5 gives the states that the transformer attends to, CLIP its pooled state. The latents go in packed, each token 2 x 2 latent pixels
-with all their channels, and each token knows its row and column. `dev` is guidance-distilled: it is told a guidance, where other
-models draw twice. As the model was made, T5's padding is read like text; `TextOptions.mask_t5` hides it, in T5 and in the
+with all their channels, and each token knows its row and column. `dev` is guidance-distilled: it takes the guidance as an input, where other
+models are run twice. As the model was made, T5's padding is read like text; `TextOptions.mask_t5` hides it, in T5 and in the
 transformer, as sd-scripts' `apply_t5_attn_mask` does.
 """
 
@@ -58,8 +58,8 @@ class Flux:
         transformer, vae = modules["transformer"], modules["vae"]
         if transformer.config.in_channels != 4 * vae.config.latent_channels:
             raise BaseModelError(
-                f"the base {description.source} is a special model of Flux ({transformer.config.in_channels} input channels, where a plain "
-                f"one has {4 * vae.config.latent_channels}); give a plain one"
+                f"The base {description.source} is a special model of Flux ({transformer.config.in_channels} input channels, where a plain "
+                f"one has {4 * vae.config.latent_channels}); give a plain one."
             )
         tokenizers = {name: load_tokenizer(description, name) for name in FLUX.tokenizers}
         return cls(modules, tokenizers, Flow(description.scheduler[1]), fingerprints(description, quantize))
@@ -111,15 +111,15 @@ class Flux:
         most = min(self.defaults.max_token_lengths[0], self.t5_tokenizer.model_max_length)
         length = options.max_token_length or most
         if not 2 <= length <= most:
-            raise SettingsError(f"base.max_token_length is {length}, but this base reads 2 to {most} tokens; change it or leave it out")
+            raise SettingsError(f"base.max_token_length is {length}, but this base reads 2 to {most} tokens; change it or leave it out.")
         return length
 
     def encode_texts(self, captions: Sequence[str], options: TextOptions) -> EncodedTexts:
         """States of T5 (n, tokens, width), the pooled state of CLIP (n, width), and T5's mask where it is asked for."""
         if options.clip_skip != 1:
-            raise SettingsError(f"base.clip_skip is {options.clip_skip}, but Flux reads no hidden layer of CLIP; leave it at 1")
+            raise SettingsError(f"base.clip_skip is {options.clip_skip}, but Flux reads no hidden layer of CLIP; leave it at 1.")
         if options.weighted:
-            raise SettingsError("base.weighted_captions is on, but Flux does not know (emphasis:1.2); switch it off")
+            raise SettingsError("base.weighted_captions is on, but Flux does not know (emphasis:1.2); switch it off.")
         tokens = self.t5_tokenizer(
             list(captions), padding="max_length", max_length=self._length(options), truncation=True, return_tensors="pt"
         ).to(self.t5.device)
@@ -142,12 +142,12 @@ class Flux:
         texts = texts.to(device, dtype)
         height, width = noisy.shape[-2:]
         guidance = self.defaults.guidance if guidance is None else guidance
-        told = torch.full((len(noisy),), guidance, device=device) if self.has_guidance and guidance is not None else None
+        given = torch.full((len(noisy),), guidance, device=device) if self.has_guidance and guidance is not None else None
         attention = None if texts.mask is None else {"attention_mask": attention_mask(texts.mask, self.tokens(height, width))}
         packed = self.transformer(
             hidden_states=pack(noisy.to(device, dtype)),
             timestep=timesteps.to(device) / 1000,
-            guidance=told,
+            guidance=given,
             pooled_projections=texts.pooled,
             encoder_hidden_states=texts.states,
             txt_ids=torch.zeros(texts.states.shape[1], 3, device=device),
@@ -177,6 +177,6 @@ def image_ids(height: int, width: int) -> torch.Tensor:
 
 
 def attention_mask(text_mask: torch.Tensor, image_tokens: int) -> torch.Tensor:
-    """(n, 1, 1, text + image) bool: who may be read; all of the picture, and the text that is no padding."""
+    """(n, 1, 1, text + image) bool: what may be read: all of the picture, and the text without its padding."""
     image = torch.ones(len(text_mask), image_tokens, dtype=torch.bool, device=text_mask.device)
     return torch.cat([text_mask, image], dim=1)[:, None, None]

@@ -1,6 +1,6 @@
 """Flux.1 at its full size, as data: what a single file does not say about itself.
 
-`dev` was distilled from guidance and has an input for it; `schnell` has not, and draws in four steps.
+`dev` was distilled from guidance and has an input for it; `schnell` has none, and generates in four steps.
 """
 
 from __future__ import annotations

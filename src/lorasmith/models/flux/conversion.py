@@ -27,7 +27,7 @@ _IN_DOUBLE = {
 _IN_SINGLE = {
     "norm.linear": "modulation.lin", "attn.norm_q": "norm.query_norm", "attn.norm_k": "norm.key_norm", "proj_out": "linear2",
 }  # fmt: skip
-# The layers whose rows lie one below the other in a layer of the original: the first of them -> (it, all of them).
+# The layers whose rows are one below the other in a layer of the original: the first of them -> (it, all of them).
 _FUSED = {
     ("transformer_blocks", "attn.to_q"): ("img_attn.qkv", ("attn.to_q", "attn.to_k", "attn.to_v")),
     ("transformer_blocks", "attn.add_q_proj"): ("txt_attn.qkv", ("attn.add_q_proj", "attn.add_k_proj", "attn.add_v_proj")),

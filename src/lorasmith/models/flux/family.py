@@ -79,7 +79,7 @@ def _refuse_special(source: Path, channels: int, where: str) -> None:
         what = {384: "Flux Fill, an inpainting model", 128: "Flux Canny or Depth, a model led by a picture"}
         raise BaseModelError(
             f"{source} is {what.get(channels, 'a special model of Flux')} ({where} takes {channels} channels, a plain one 64); give the plain "
-            "dev or schnell model",
+            "dev or schnell model.",
             code="base.special_model",
             path=str(source),
         )

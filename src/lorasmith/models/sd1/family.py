@@ -24,7 +24,7 @@ DEFAULTS = FamilyDefaults(
         "style": Rate(8e-5, "safe for a style; 4e-4 is the aggressive end"),
     },
     text_encoder_lr=5e-5, steps=20, cfg_scale=7.0,
-    largest_resolution=768, larger_resolution="more detail than the base's own 512, which SD 1.5 still draws without doubling",
+    largest_resolution=768, larger_resolution="more detail than the base's own 512, which SD 1.5 still generates without doubling",
 )  # fmt: skip
 
 

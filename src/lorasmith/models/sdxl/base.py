@@ -35,7 +35,7 @@ class StableDiffusionXL(UnetBase):
         """(n, tokens, width of both); clip skip 1 and 2 mean the same, since the penultimate layers are the ones it was made with."""
         if options.clip_skip not in (1, 2):
             raise SettingsError(
-                f"base.clip_skip is {options.clip_skip}, but SDXL always reads the penultimate layer (clip skip 2); set it to 2 or leave it out"
+                f"base.clip_skip is {options.clip_skip}, but SDXL always reads the penultimate layer (clip skip 2); set it to 2 or leave it out."
             )
         refuse_t5(options)
         states = []

@@ -47,7 +47,9 @@ def _match(source: Path, traits: UnetTraits) -> Match | None:
             if refiner
             else "a refiner or an unCLIP model, whose second embedding is another"
         )
-        raise BaseModelError(f"{source} is {what}; give the SDXL base or a model made from it", code="base.special_model", path=str(source))
+        raise BaseModelError(
+            f"{source} is {what}; give the SDXL base or a model made from it.", code="base.special_model", path=str(source)
+        )
     return Match("the U-Net has a second embedding, of sizes and the pooled text, as Stable Diffusion XL")
 
 
