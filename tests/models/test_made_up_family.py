@@ -68,7 +68,7 @@ def test_padding_changes_no_prediction(folder):
 def test_a_run_ends_in_a_file_without_alphas_that_draws_as_in_training(folder, settings_for, tmp_path):
     drawn = {"width": 64, "height": 64, "steps": 2, "cfg_scale": 3.0}
     settings = settings_for(
-        base={"path": str(folder)}, network={"rank": 2, "alpha": 1.0, "train_text_encoder": False},
+        base={"path": str(folder)}, network={"rank": 2, "alpha": 1.0},
         buckets={"resolution": 64, "min_bucket_reso": 32, "max_bucket_reso": 128, "bucket_reso_steps": 16},
         samples={"prompts": [CAPTIONS[0]], "every_n_epochs": 2, **drawn}, checkpoints={"save_precision": "fp32", "save_every_n_epochs": 2},
         optimizer={"learning_rate": 1e-2},
