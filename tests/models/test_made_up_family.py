@@ -6,13 +6,18 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import load
 
 from lorasmith.adapters.files.lora_file import load_tensors
+from lorasmith.datasets.texts import TextCache
 from lorasmith.evaluation.sampling import with_lora
 from lorasmith.models.families import FAMILIES
 from lorasmith.models.open import describe, open_base
 from lorasmith.models.sampling import sample
 from lorasmith.models.texts import EncodedTexts, TextOptions
+from lorasmith.training.forecast.machine import Machine
+from lorasmith.training.forecast.report import make_report
+from lorasmith.training.learner.text_states import TextStates
 from lorasmith.training.run import train
 from tests.models.made_up.family import MADE_UP
 from tests.models.made_up.folder import write_folder
@@ -63,6 +68,25 @@ def test_padding_changes_no_prediction(folder):
         together = base.predict(noisy, timesteps, texts)
         apart = [base.predict(noisy[k : k + 1], timesteps[k : k + 1], texts[k : k + 1]) for k in range(2)]
     torch.testing.assert_close(torch.cat(apart), together, atol=1e-5, rtol=1e-4)
+
+
+def test_the_cache_keeps_each_caption_at_its_own_length(folder, tmp_path):
+    base = open_base(folder, torch.float32)
+    with torch.no_grad():
+        lengths = [base.encode_texts([caption], TextOptions()).states.shape[1] for caption in CAPTIONS]
+    kept = TextStates(base, TextOptions(), trained=False, cache=TextCache(tmp_path))
+    first = kept(CAPTIONS)
+    assert sorted(load(path.read_bytes()[32:])["states"].shape[1] for path in tmp_path.rglob("*.text")) == sorted(lengths)
+    again = TextStates(base, TextOptions(), trained=False, cache=TextCache(tmp_path))
+    again.free_encoders()
+    for name, tensor in again(CAPTIONS).tensors().items():
+        assert torch.equal(tensor, first.tensors()[name])
+
+
+def test_a_run_on_it_can_be_planned(folder, settings_for):
+    settings = settings_for(base={"path": str(folder)}, network={"rank": 2}, buckets={"resolution": 64, "bucket_reso_steps": 16})
+    report = make_report(settings, Machine(1e9, 1e9, 1e-5))
+    assert report.forecast.files.parameters == sum(2 * (rows + columns) for rows, columns in 2 * [*[(32, 32)] * 4, (64, 32), (32, 64)])
 
 
 def test_a_run_ends_in_a_file_without_alphas_that_draws_as_in_training(folder, settings_for, tmp_path):

@@ -61,7 +61,8 @@ class MadeUp:
         asked = self.tokenizer(list(captions), padding="longest", truncation=True, max_length=length, return_tensors="pt").to(
             encoder.device
         )
-        found = encoder(asked.input_ids, attention_mask=asked.attention_mask, output_hidden_states=True).hidden_states
+        # Its attention is causal: padding on the right is seen by no token before it.
+        found = encoder(asked.input_ids, output_hidden_states=True).hidden_states
         mask = asked.attention_mask.bool()
         states = torch.stack([found[k] for k in LAYERS_READ], dim=2) * mask[..., None, None]
         return EncodedTexts(states, mask=mask, extra={"words": asked.input_ids * mask}, ragged=True)

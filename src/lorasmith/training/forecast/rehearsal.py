@@ -84,7 +84,7 @@ def blank_base(description: Description, dtype: torch.dtype) -> Base:
     for name, module in modules.items():
         nn.Module.to(module.requires_grad_(False).eval(), torch.float32 if name == "vae" else dtype)
     diffusion = Flow if description.prediction_type == "flow" else Ddpm.from_config
-    tokenizers = {"tokenizer": _NoWords(), "tokenizer_2": _NoWords()}
+    tokenizers = {name: _NoWords() for name in description.record.tokenizers}
     fingerprints = dict.fromkeys(modules, "0" * 64)  # as long as real ones
     base: Base = base_class(description.record)(modules, tokenizers, diffusion(description.scheduler[1]), fingerprints)
     return base
