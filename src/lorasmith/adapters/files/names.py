@@ -4,7 +4,7 @@ A layer's name is a prefix for its part of the base (`lora_unet`, `lora_te` ...)
 writes it. Whose path that is is the family's own: `models.lora_naming.LoraNaming`, in its record. Where a family's files are written in
 another style, names become so at the file's door (`key_style`).
 
-A file may keep several layers of the module in one (query, key and value), so that one name stands for them: its output rows are theirs, one
+A file may keep several layers of the module in one (query, key and value), so that one name covers them: its output rows are theirs, one
 below the other.
 
 `place` finds the name of a layer from its path in either style, written with dots or underscores; `layers_of` goes back.
@@ -134,7 +134,7 @@ def place(family: str, part: str, path: str, shape: Any = None) -> Place:
 
 
 def layers_of(family: str, name: str, shape: Any = None) -> tuple[str, tuple[str, ...]]:
-    """The part and the dotted paths in the module of the layers that `name`, of a file of `family`, stands for, in row order.
+    """The part, and the dotted paths in the module of the layers that a name in kohya's style covers, in row order.
 
     CLIP paths come with `text_model`, as transformers named them up to version 5.5.
 
