@@ -57,7 +57,7 @@ def plan(settings_file: SettingsFile, as_json: AsJson = False) -> None:
 
     lorasmith plan zorvex.toml
     """
-    from lorasmith.training.planning.report import as_text, make_report
+    from lorasmith.training.forecast.report import as_text, make_report
     from lorasmith.training.settings.toml import load_settings
 
     report = make_report(load_settings(settings_file))
