@@ -74,10 +74,10 @@ class FamilyDefaults:
     """Why none is trained usually; empty where they are."""
     finds_its_own_rate: bool = True
     """Whether optimizers that find their own rate (Prodigy, D-Adaptation) are known to work with it."""
-    timestep_sampling: str = "family_shift"
+    timestep_sampling: str = "flux_shift"
     """How flow models are trained: a value of flow.timestep_sampling."""
     shift: Shift | None = None
-    """How flow.timestep_sampling = family_shift moves the sigmas; None for families without flow."""
+    """How flow.timestep_sampling = flux_shift moves the sigmas; None for families without flow."""
     model_prediction_type: str = "raw"
     """A value of flow.model_prediction_type."""
     # generating

@@ -91,7 +91,7 @@ def _check_length(settings: Settings) -> None:
 
 def _check_what_trains(settings: Settings) -> None:
     optimizer, network = settings.optimizer, settings.network
-    if settings.lr_of("unet") == 0 and settings.lr_of("text_encoder") == 0:
+    if settings.denoiser_lr == 0 and settings.lr_of("text_encoder") == 0:
         raise SettingsError(
             "Nothing would train: network.train_unet and network.train_text_encoder are off, or have learning rate 0. Switch one on.",
             code="settings.nothing_trains",
@@ -117,7 +117,7 @@ def _check_samples(samples: SampleSettings, trigger: str | None) -> None:
 def _check_optimizer(settings: Settings) -> None:
     name, schedule = settings.optimizer.type, settings.schedule.lr_scheduler
     optimizer = optimizer_of(name)
-    if optimizer.learning_rate_free and len({lr for part in ("unet", "text_encoder") if (lr := settings.lr_of(part))}) > 1:
+    if optimizer.learning_rate_free and len({lr for lr in (settings.denoiser_lr, settings.lr_of("text_encoder")) if lr}) > 1:
         raise SettingsError(
             f"optimizer.unet_lr and optimizer.text_encoder_lr differ, but {name} finds one rate for all. Make them equal.",
             code="settings.contradiction",
@@ -164,7 +164,7 @@ def check_rates(settings: Settings) -> None:
             f"optimizer.{next(iter(given))}",
             f"on network.kind {network.kind!r}, which has no matrix B. Remove it, or use {', '.join(with_b)}.",
         )
-    parts = {"unet": settings.lr_of("unet") > 0, "text_encoder": settings.lr_of("text_encoder") > 0}
+    parts = {"unet": settings.denoiser_lr > 0, "text_encoder": settings.lr_of("text_encoder") > 0}
     for part, trains in parts.items():
         if f"loraplus_{part}_lr_ratio" in given and not trains:
             raise _no_effect(f"optimizer.loraplus_{part}_lr_ratio", f"while network.train_{part} is off or its rate 0. Remove it.")

@@ -64,6 +64,12 @@ class Settings(Section):
             raise ValueError(f"cannot be a file name ({' '.join(bad) or 'it is empty'}); use letters, digits, - and _")
         return value
 
+    @property
+    def denoiser_lr(self) -> float:
+        """Learning rate of the denoiser; 0 where it does not train."""
+        own = self.optimizer.unet_lr
+        return (self.optimizer.learning_rate if own is None else own) if self.network.train_unet else 0.0
+
     def lr_of(self, part: str, family: str | None = None) -> float:
         """Learning rate of a part of a base ("unet", "transformer", "text_encoder", "text_encoder_2"); 0 where it does not train.
 
@@ -71,7 +77,7 @@ class Settings(Section):
         """
         o, n = self.optimizer, self.network
         if not part.startswith("text_encoder"):
-            return (o.learning_rate if o.unet_lr is None else o.unet_lr) if n.train_unet else 0.0
+            return self.denoiser_lr
         if not n.train_text_encoder:
             return 0.0
         if part == "text_encoder_2" and o.text_encoder_2_lr is not None:

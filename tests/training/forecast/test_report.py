@@ -1,0 +1,51 @@
+"""The report of a run that has not started: findings with codes, and no torch where no estimate is asked for."""
+
+import json
+import subprocess
+import sys
+
+from lorasmith.training.forecast.report import as_text, make_report
+from lorasmith.training.settings.toml import settings_toml
+
+PROGRAM = """
+import json, sys
+from lorasmith.training.forecast.report import as_text, make_report
+from lorasmith.training.settings.toml import load_settings
+report = make_report(load_settings(sys.argv[1]), estimate=False)
+print(json.dumps({"heavy": [name for name in ("torch", "diffusers", "transformers") if name in sys.modules], "text": as_text(report)}))
+"""
+
+
+def test_a_plan_without_the_estimate_imports_no_torch(settings_for, tmp_path):
+    file = tmp_path / "settings.toml"
+    file.write_text(settings_toml(settings_for()), encoding="utf-8")
+    done = subprocess.run([sys.executable, "-c", PROGRAM, str(file)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert told["heavy"] == []
+    assert "6 steps: 2 epochs of 3" in told["text"]
+    assert "memory" not in told["text"]
+
+
+def test_findings_come_with_code_reason_fix_and_source_the_worst_first(settings_for):
+    report = make_report(settings_for(captions={"shuffle_caption": False}), estimate=False)
+    codes = [finding.code for finding in report.findings]
+    assert "lint.few_pictures" in codes
+    assert "settings.little_effect" in codes  # keep_tokens without shuffle_caption
+    data = report.as_data
+    assert json.loads(json.dumps(data["findings"])) == [finding.as_data for finding in report.findings]
+    assert data["memory"] is None
+    text = as_text(report)
+    assert "warning: The dataset has 5 pictures" in text or "warning: creatures" in text
+    assert "[lint.few_pictures]" in text
+    assert "What a few pictures share by chance is learnt with the rest." in text
+
+
+def test_a_run_is_described_once(settings_for, monkeypatch):
+    from lorasmith.training.planning import check as planning
+
+    described = []
+    describe = planning.describe
+    monkeypatch.setattr(planning, "describe", lambda *args, **more: described.append(1) or describe(*args, **more))
+    make_report(settings_for(), estimate=False)
+    assert len(described) == 1
