@@ -180,6 +180,13 @@ def test_what_the_gui_saved_comes_over_as_the_gui_would_have_started_it(tmp_path
     assert missing - {"noise_offset_type", "additional_parameters"} == set()
 
 
+@pytest.mark.parametrize(("theirs", "ours_is"), [("k_euler_a", "euler_a"), ("dpmsolver++", "dpmpp_2m"), ("ddim", "ddim"), ("dpm_2", None)])
+def test_the_sampler_comes_over_where_it_is_here(tmp_path, theirs, ours_is):
+    found = imported(tmp_path, "config.json", json.dumps({**GUI, "sample_sampler": theirs}))
+    assert found.settings.samples.sampler == ours_is
+    assert ("no such sampler" in left(found).get("sample_sampler", "")) == (ours_is is None)
+
+
 def test_a_configuration_and_its_dataset_come_over_together(tmp_path):
     (tmp_path / "pictures.toml").write_text(DATASET, encoding="utf-8")
     found = imported(tmp_path, "config.toml", CONFIG)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from lorasmith.models.families import FAMILIES
+from lorasmith.models.samplers import SAMPLERS
 from lorasmith.training.importers.sd_scripts_files import Found, typed, words_of
 from lorasmith.training.importers.sd_scripts_network import alpha, loraplus_outside, network_args, network_module
 from lorasmith.training.importers.sd_scripts_rows import Row, Target, of_family, of_flow, over_zero, pairs, to, where_on
@@ -251,6 +252,18 @@ def _sample_steps(draft: Target, theirs: str, value: Any) -> None:
         draft.put(theirs, "samples.every_n_steps", value)
 
 
+_SAMPLERS = {"ddim": "ddim", "euler": "euler", "k_euler": "euler", "euler_a": "euler_a", "k_euler_a": "euler_a", "dpmsolver++": "dpmpp_2m"}
+
+
+def _sampler(draft: Target, theirs: str, value: Any) -> None:
+    if draft.found.is_flow:
+        draft.leave(theirs, value, "sd-scripts samples flow models in its own way, whatever this says")
+    elif value not in _SAMPLERS:
+        draft.leave(theirs, value, f"there is no such sampler here; samples.sampler knows {', '.join(SAMPLERS)}")
+    elif draft.options.get("sample_prompts"):
+        draft.put(theirs, "samples.sampler", _SAMPLERS[value], "the same by its name here" if _SAMPLERS[value] != value else "")
+
+
 # -- captions and masks -----------------------------------------------------------------------------------------------
 
 
@@ -315,7 +328,7 @@ OPTIONS: dict[str, Row] = {
     # logging
     "log_with": _log_with, "use_wandb": where_on("logging.wandb_project", "lorasmith", "logging to W&B names a project"),
     # samples
-    "sample_prompts": _sample_prompts, "sample_every_n_epochs": _sample_epochs,
+    "sample_prompts": _sample_prompts, "sample_every_n_epochs": _sample_epochs, "sample_sampler": _sampler,
 }  # fmt: skip
 
 
@@ -363,7 +376,6 @@ LEFT: dict[str, tuple[str, Any]] = {
     **_left("a run keeps its state by itself and goes on with: lorasmith resume", "save_state", "save_state_on_train_end", "resume",
             "save_last_n_steps_state", "save_last_n_epochs_state", "initial_epoch", "initial_step", "skip_until_initial_step"),
     **_left("all checkpoints are kept, since the best is often not among the last", "save_last_n_steps", "save_last_n_epochs", "save_n_epoch_ratio"),
-    **_left("the base's own sampler draws the samples", "sample_sampler"),
     **_left("the untouched base is always drawn first", "sample_at_first"),
     **_left("the family and its text encoders are found by looking at the base", "v2", "model_type", "model_list",
             "sd3_checkbox", *(family.sd_scripts.gui_flag for family in FAMILIES.values() if family.sd_scripts and family.sd_scripts.gui_flag),
