@@ -1,4 +1,4 @@
-"""A chat server with eyes on a free port of this machine, which says what a test tells it to say."""
+"""A chat server for pictures on a free port of this machine, with the answers that a test gives it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class ChatServer:
     """`answers` are (status, headers, body) in turn, the last one for good."""
 
     def __init__(self):
-        self.answers, self.requests, self.delay = [(200, {}, said("a red field"))], [], 0.0
+        self.answers, self.requests, self.delay = [(200, {}, completion("a red field"))], [], 0.0
         owner = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -29,7 +29,7 @@ class ChatServer:
                     self.end_headers()
                     self.wfile.write(answer)
                 except OSError:
-                    pass  # nobody waits any more
+                    pass  # the client has given up
 
             def log_message(self, *_):
                 pass
@@ -43,7 +43,7 @@ class ChatServer:
         self._server.server_close()
 
 
-def said(words) -> bytes:
+def completion(words) -> bytes:
     return json.dumps({"choices": [{"message": {"role": "assistant", "content": words}}]}).encode()
 
 

@@ -24,7 +24,7 @@ def test_only_one_newline_is_taken_off_and_spaces_stay(tmp_path: Path):
     assert read_caption(written(tmp_path, b"  cat \n\n")) == "  cat \n"
 
 
-def test_a_byte_order_mark_is_no_part_of_the_caption(tmp_path: Path):
+def test_a_byte_order_mark_is_not_part_of_the_caption(tmp_path: Path):
     assert read_caption(written(tmp_path, b"\xef\xbb\xbfcat")) == "cat"
 
 
@@ -47,7 +47,7 @@ def test_another_encoding_is_refused_with_the_way_out(tmp_path: Path, text: str,
         read_caption(path)
 
 
-def test_a_caption_file_that_is_not_there_is_named(tmp_path: Path):
+def test_a_missing_caption_file_is_named(tmp_path: Path):
     with pytest.raises(DatasetError, match=r"none\.txt cannot be opened"):
         read_caption(tmp_path / "none.txt")
 
@@ -103,7 +103,7 @@ def test_tags_are_those_of_the_line_that_is_trained_on(raw: bytes, tags: list[st
         (b"a,b, c", ["a", "c"], b"a, c"),
     ],
 )
-def test_an_edit_keeps_the_files_manner(raw: bytes, tags: list[str], edited: bytes):
+def test_an_edit_keeps_the_files_format(raw: bytes, tags: list[str], edited: bytes):
     assert Caption(raw).with_tags(tags).raw == edited
 
 
@@ -112,7 +112,7 @@ def test_other_tags_are_read_back_as_they_were_given():
 
 
 @pytest.mark.parametrize("tag", ["", " a", "a, b", "a\nb", "a\0"])
-def test_what_is_not_one_tag_is_refused(tag: str):
+def test_a_text_that_is_not_one_tag_is_refused(tag: str):
     with pytest.raises(InputError, match="is not one tag"):
         Caption(b"a").with_tags(["a", tag])
 
@@ -134,17 +134,17 @@ def test_a_text_takes_the_files_line_ends():
         ("Zorvex.", ["Zorvex."], ""),
     ],
 )
-def test_tags_and_sentence_are_told_apart(text: str, tags: list[str], sentence: str):
+def test_tags_and_sentence_are_separated(text: str, tags: list[str], sentence: str):
     caption = Caption(text.encode())
     assert (caption.parts[0], caption.sentence) == (tags, sentence)
 
 
 @given(st.text())
-def test_the_text_and_the_file_say_the_same(text: str):
+def test_a_text_is_read_back_as_it_was_written(text: str):
     clean = text.replace("\0", "").replace("\r", "").removeprefix("\ufeff")
     assert Caption().with_text(clean.encode("utf-8", "ignore").decode()).text == clean.encode("utf-8", "ignore").decode()
 
 
 @pytest.mark.parametrize("raw", ["é".encode("latin-1"), "a".encode("utf-16"), "a".encode("utf-16-le"), "猫".encode("shift-jis"), b"a\0"])
-def test_other_encodings_are_no_captions(raw: bytes):
+def test_other_encodings_are_not_captions(raw: bytes):
     assert not is_utf8(raw)

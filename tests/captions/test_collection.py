@@ -35,14 +35,14 @@ def test_folders_below_are_left_out_on_demand_and_hidden_ones_always(tmp_path):
     assert list(open_captions(tmp_path, recursive=False).captions) == ["a.txt"]
 
 
-def test_the_ending_that_a_caption_has_is_kept_and_the_usual_one_given_to_new_ones(tmp_path):
+def test_existing_captions_keep_their_suffix_and_new_ones_get_the_most_frequent(tmp_path):
     filled(tmp_path, a__png=None, a__caption=b"hat", b__png=None, b__caption=b"hat", c__png=None, c__txt=b"hat", d__png=None)
     collection = open_captions(tmp_path)
     collection.save({key: Caption(b"new") for key in collection.captions}, "write new")
     assert sorted(path.name for path in tmp_path.glob("*.[tc]*")) == ["a.caption", "b.caption", "c.txt", "d.caption"]
 
 
-def test_only_the_ending_that_is_asked_for_counts(tmp_path):
+def test_only_the_given_suffix_counts(tmp_path):
     filled(tmp_path, a__png=None, a__caption=b"hat", a__txt=b"solo")
     assert open_captions(tmp_path)["a.txt"].caption.text == "solo"
     assert open_captions(tmp_path, "caption")["a.caption"].caption.text == "hat"
@@ -61,7 +61,7 @@ def test_captions_without_a_picture_are_named(tmp_path):
 
 
 @pytest.mark.skipif(os.name != "posix", reason="links as on Unix")
-def test_a_link_that_leads_back_is_read_once(tmp_path):
+def test_a_circular_link_is_read_once(tmp_path):
     filled(tmp_path, anna_in_a__png=None)
     (tmp_path / "anna" / "back").symlink_to(tmp_path)
     assert list(open_captions(tmp_path).captions) == ["anna/a.txt"]
@@ -75,13 +75,13 @@ def test_a_link_that_leads_back_is_read_once(tmp_path):
         (lambda path: path.mkdir(), "holds no pictures"),
     ],
 )
-def test_what_is_no_folder_of_pictures_is_refused(tmp_path, make, words):
+def test_a_path_that_is_not_a_folder_of_pictures_is_refused(tmp_path, make, words):
     make(tmp_path / "pictures")
     with pytest.raises(DatasetError, match=words):
         open_captions(tmp_path / "pictures")
 
 
-def test_a_caption_that_is_not_there_is_named(tmp_path):
+def test_a_missing_caption_is_named(tmp_path):
     with pytest.raises(DatasetError, match=r"caption file z\.txt"):
         open_captions(filled(tmp_path, a__png=None))["z.txt"]
 

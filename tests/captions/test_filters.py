@@ -98,7 +98,7 @@ def test_tokens_are_counted_by_the_counter_that_is_given():
         ("tag:hat AND tokens:>75", 13, "name the base"),
     ],
 )
-def test_what_is_no_filter_is_refused_with_the_place(text, character, words):
+def test_a_text_that_is_not_a_filter_is_refused_with_the_place(text, character, words):
     with pytest.raises(InputError, match=f"at character {character}: ") as refusal:
         parse_filter(text)
     assert words in str(refusal.value)

@@ -66,7 +66,7 @@ def test_operations_are_undone_and_redone_in_order_also_after_a_restart(folder):
         assert contents(folder) == stage
 
 
-def test_the_history_names_what_was_done(folder):
+def test_the_history_names_each_operation(folder):
     collection = open_captions(folder)
     plan_edit(collection, edit_of("remove", tags=["solo"])).save()
     plan_edit(collection, edit_of("add", tags=["new"])).save()
@@ -164,7 +164,7 @@ PROBABILITIES = {"00000.txt": {"hat": 0.9, "solo": 0.3}}
 FOLDERS = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)
 
 
-def test_every_edit_takes_part():
+def test_every_edit_is_tested_here():
     assert set(ARGUMENTS) == set(EDITS)
 
 
@@ -265,7 +265,7 @@ def editing(folder: Path, edit: str, call: str = "none", after: int = 0) -> subp
 
 
 def before_and_after(folder: Path, edit: str, number: int) -> tuple[dict[str, bytes], dict[str, bytes]]:
-    """A folder ready for the edit: what its captions hold, and what they shall hold."""
+    """A folder ready for the edit: what its captions hold, and what they expected_after hold."""
     captioned(folder, [f"zorvex, solo, hat, picture {n}".encode() for n in range(number)])
     if edit == "undo":
         plan_edit(open_captions(folder), edit_of("remove", tags=["solo"])).save()
@@ -290,24 +290,24 @@ def nothing_is_lost(folder: Path, edit: str, before: dict[str, bytes], after: di
 )
 def test_a_kill_between_any_two_files_loses_no_caption(tmp_path, edit, call, after):
     folder = tmp_path / "pictures"
-    before, shall = before_and_after(folder, edit, NUMBER)
+    before, expected_after = before_and_after(folder, edit, NUMBER)
     assert editing(folder, edit, call, after).wait() == -signal.SIGKILL
     written = sum(raw != before[key] for key, raw in contents(folder).items())
     assert written == after + (call == "ftruncate")
-    nothing_is_lost(folder, edit, before, shall)
+    nothing_is_lost(folder, edit, before, expected_after)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs SIGKILL")
 def test_a_kill_from_outside_in_the_middle_of_a_bulk_edit_loses_no_caption(tmp_path):
     folder = tmp_path / "pictures"
-    before, shall = before_and_after(folder, "remove", 2000)
+    before, expected_after = before_and_after(folder, "remove", 2000)
     watched = folder / "00100.txt"
     process = editing(folder, "remove")
     while watched.read_bytes() == before[watched.name] and process.poll() is None:
         time.sleep(0)
     process.kill()
     process.wait()
-    nothing_is_lost(folder, "remove", before, shall)
+    nothing_is_lost(folder, "remove", before, expected_after)
 
 
 def test_a_kill_before_the_history_is_written_leaves_everything_as_it_was(folder, monkeypatch):
@@ -404,7 +404,7 @@ def test_after_a_power_cut_the_last_word_on_each_file_counts(folder, monkeypatch
     assert contents(folder) == after
 
 
-def test_a_file_that_cannot_be_written_stops_the_operation_and_takes_it_back(folder):
+def test_a_file_that_cannot_be_written_stops_the_operation_and_undoes_it(folder):
     if os.geteuid() == 0:
         (folder / "00003.txt").unlink()
         (folder / "00003.txt").symlink_to(folder / "nowhere" / "else.txt")  # also root cannot write there
@@ -465,7 +465,7 @@ def test_a_file_keeps_its_permissions_and_a_link_stays_a_link(tmp_path, text):
     assert target.stat().st_mode & 0o777 == 0o640
 
 
-def test_a_changed_file_is_a_change_that_says_both_sides(folder):
+def test_a_change_has_both_sides(folder):
     collection = open_captions(folder)
     operation = plan_edit(collection, edit_of("front", tags=["solo"])).save()
     assert Change("00000.txt", b"zorvex, hat, solo", b"solo, zorvex, hat") in collection.history.changes(operation)
@@ -477,7 +477,7 @@ def test_the_history_is_an_ordinary_database(folder):
         assert database.execute("SELECT summary, files FROM operations").fetchall() == [("add new at the back", 5)]
 
 
-def test_an_edit_that_changes_nothing_is_no_operation(folder):
+def test_an_edit_that_changes_nothing_is_not_an_operation(folder):
     collection = open_captions(folder)
     assert plan_edit(collection, edit_of("remove", tags=["not there"])).save() is None
     assert collection.history.operations() == []

@@ -50,7 +50,7 @@ def test_each_caption_is_counted_in_tags_characters_and_tokens():
     assert statistics_of(CAPTIONS).tokens == {}
 
 
-def test_pairs_that_stand_together_more_often_than_by_chance():
+def test_pairs_that_occur_together_more_often_than_by_chance():
     lists = [["sun", "beach"], ["beach", "sun", "x"], ["night", "moon"], ["moon", "night"], ["x", "y"], ["sun", "y"]]
     counts = {"sun": 3, "beach": 2, "night": 2, "moon": 2, "x": 2, "y": 2}
     found = tag_pairs(lists, counts)
@@ -78,7 +78,7 @@ def test_the_page_shows_advice_and_tags_as_text():
     assert "zorvex 4 80 %" in page.words
 
 
-def test_a_page_without_any_tags_is_still_one():
+def test_a_set_without_tags_has_a_page_too():
     words = ReadPage(page_html(report_page("none", statistics_of({}), []))).words
     assert "Nothing is wrong" in words
     assert "No caption has a tag." in words

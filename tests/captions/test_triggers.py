@@ -55,7 +55,7 @@ def test_the_trigger_becomes_the_first_tag_once():
     assert with_triggers(unchanged, ["zorvex"]) is unchanged
 
 
-def test_several_triggers_stand_in_their_order():
+def test_several_triggers_keep_their_order():
     both = triggers_from("anna, red dress")
     assert both == ("anna", "red dress") == triggers_of_folder("sets/10_anna, red dress")
     assert with_triggers(caption("red dress, hat, anna"), both).text == "anna, red dress, hat"

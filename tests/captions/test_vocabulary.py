@@ -3,7 +3,6 @@
 import gzip
 import json
 import random
-import time
 from pathlib import Path
 
 import pytest
@@ -98,7 +97,7 @@ def as_json(table: str) -> list[dict]:
     ]
 
 
-def test_danbooru_s_json_is_read_as_a_list_and_as_an_object_a_line(tmp_path, e621):
+def test_danboorus_json_is_read_as_a_list_and_as_one_object_per_line(tmp_path, e621):
     lines = "\n".join(json.dumps(one) for one in as_json(TAGS_CSV))
     vocabulary = open_vocabulary(
         written(
@@ -111,7 +110,7 @@ def test_danbooru_s_json_is_read_as_a_list_and_as_an_object_a_line(tmp_path, e62
     assert (vocabulary.tags, vocabulary.aliases, vocabulary.implications) == (e621.tags, e621.aliases, e621.implications)
 
 
-def test_a_plain_text_with_a_tag_a_line_is_read(tmp_path):
+def test_plain_text_with_one_tag_per_line_is_read(tmp_path):
     assert list(open_vocabulary(written(tmp_path, mine__txt="hat\nred hat\n")).tags) == ["hat", "red hat"]
 
 
@@ -143,12 +142,12 @@ def test_the_demo_worlds_list_knows_its_tags_and_its_characters():
         ("tags__csv", 'a,0,1,"never closed\n' * 3 + "x" * 200_000, "damaged in line"),
     ],
 )
-def test_what_is_no_list_is_refused_with_the_place(tmp_path, name, content, words):
+def test_a_file_that_is_not_a_list_is_refused_with_the_place(tmp_path, name, content, words):
     with pytest.raises(InputError, match=words):
         open_vocabulary(written(tmp_path, **{name: content}))
 
 
-def test_a_list_that_is_not_there_is_named(tmp_path):
+def test_a_missing_list_is_named(tmp_path):
     with pytest.raises(InputError, match=r"nowhere\.csv cannot be read"):
         open_vocabulary(tmp_path / "nowhere.csv")
 
@@ -188,7 +187,7 @@ def test_completion_agrees_with_looking_at_every_tag(counts, aliases, beginning,
     assert len({one.tag for one in found}) == len(found)
 
 
-def test_what_many_tags_begin_with_is_completed_as_what_few_do():
+def test_beginnings_of_many_tags_are_completed_like_those_of_few():
     counts = {f"{'xy'[k % 2]}{k}": (0, k * 7919 % 20_011) for k in range(20_011)}
     vocabulary = Vocabulary(counts, {f"y_too_{k}": f"x{k}" for k in range(0, 5000, 2)})
     assert len(vocabulary.complete("y")) == 10
@@ -198,29 +197,38 @@ def test_what_many_tags_begin_with_is_completed_as_what_few_do():
         assert [one.count for one in vocabulary.complete(beginning)] == most
 
 
-def test_a_keystroke_among_100_000_tags_takes_well_under_a_twentieth_of_a_second():
+class CountedNames(list):
+    """A list that counts how many of its items were read."""
+
+    reads = 0
+
+    def __getitem__(self, index):
+        self.reads += 1
+        return super().__getitem__(index)
+
+
+def test_a_keystroke_looks_at_few_of_100_000_tags():
     rng = random.Random(0)
     names = {
         "".join(rng.choices("abcdefghijklmnopqrstuvwxyz_", k=rng.randint(3, 18))): (0, int(rng.paretovariate(0.6))) for _ in range(100_000)
     }
     vocabulary = Vocabulary(names)
-    spent = []
+    vocabulary._keys = CountedNames(vocabulary._keys)
     for beginning in ("s", "sa", "sam", "samp", "a", ""):
-        began = time.process_time()
-        assert vocabulary.complete(beginning)
-        spent.append(time.process_time() - began)
-    assert max(spent) < 0.05  # benchmarks/captions.py measures against 20 ms; this guards against a scan of the list
+        vocabulary._keys.reads = 0
+        assert len(vocabulary.complete(beginning)) > 0
+        assert vocabulary._keys.reads < 100  # benchmarks/captions.py measures the time
 
 
 # Aliases and implications
 
 
-def test_what_is_implied_is_dropped_however_it_is_written(e621):
+def test_implied_tags_are_dropped_in_any_spelling(e621):
     assert e621.without_implied(["hat", "German Shepherd", "dog", "mammal"]) == ["hat", "German Shepherd"]
     assert e621.without_implied(["german_shepherd", "dog", "canine"], keep=["dog"]) == ["german_shepherd", "dog"]
 
 
-def test_what_is_implied_is_added_in_the_captions_manner(e621):
+def test_implied_tags_are_added_in_the_captions_spelling(e621):
     assert e621.with_implied(["german shepherd", "canine"]) == ["german shepherd", "canine", "dog", "mammal"]
     assert Vocabulary({}, {}, {"a_b": ["c_d"], "x_y": ["c_d_(e)"]}).with_implied(["a b"]) == ["a b", "c d"]
     assert Vocabulary({}, {}, {"a_b": ["c_d"]}).with_implied(["a_b"]) == ["a_b", "c_d"]

@@ -111,7 +111,7 @@ EDITED = [
 @pytest.mark.parametrize(
     ("command", "name", "text"), EDITED, ids=lambda value: " ".join(map(str, value)) if isinstance(value, list) else ""
 )
-def test_an_edit_is_written_and_taken_back(folder, command, name, text):
+def test_an_edit_is_written_and_undone(folder, command, name, text):
     before = texts(folder)
     verb, *rest = command
     made = captions(verb, folder, *rest)
@@ -150,7 +150,7 @@ def test_the_history_lists_what_was_done(folder):
         captions("undo", folder)
 
 
-def test_other_encodings_are_converted_and_taken_back(folder):
+def test_other_encodings_are_converted_and_undone(folder):
     (folder / "bob/3.txt").write_bytes("café".encode("latin-1"))
     with pytest.raises(DatasetError, match=r"3\.txt.*captions convert"):
         captions("add", folder, "new")

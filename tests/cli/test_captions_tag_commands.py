@@ -18,7 +18,7 @@ from lorasmith.captions.collection import open_captions
 from lorasmith.cli.captions.app import app
 from lorasmith.demo.datasets import write_dataset
 from lorasmith.errors import InputError, LorasmithError
-from tests.chat_server import ChatServer, error, said
+from tests.chat_server import ChatServer, completion, error
 
 
 def captions(*arguments):
@@ -172,7 +172,7 @@ def test_bad_input_to_tag_is_a_sentence(bare, arguments, words):
     assert texts(bare) == {}
 
 
-def test_a_stopped_job_keeps_what_was_seen_and_goes_on(bare):
+def test_a_stopped_job_keeps_its_probabilities_and_continues(bare):
     """Ctrl-C while a tagger looks, which waits for it: no caption is written, and the second run only looks at the rest."""
     program = (
         "import sys, typer\nfrom lorasmith.captions.taggers.tagger import Tagger\nfrom lorasmith.cli.captions import tag\n"
@@ -197,7 +197,7 @@ def test_a_stopped_job_keeps_what_was_seen_and_goes_on(bare):
 # -- describe ---------------------------------------------------------------------------------------------------------
 
 
-def test_descriptions_stand_below_the_tags_or_in_files_of_their_own(zorvex, server):
+def test_descriptions_go_below_the_tags_or_into_separate_files(zorvex, server):
     before = texts(zorvex)
     result = captions("describe", zorvex, "--endpoint", server.url, "--model", "eyes", "--prompt", "{name}: {tags}?")
     assert "described now 15" in result.output
@@ -213,8 +213,8 @@ def test_descriptions_stand_below_the_tags_or_in_files_of_their_own(zorvex, serv
     assert {file.read_text() for file in zorvex.glob("*.caption")} == {"zorvex, a red field"}
 
 
-def test_a_refused_picture_is_named_and_a_wrong_key_is_said(bare, server):
-    server.answers = [error(400, "too odd"), (200, {}, said("fine"))]
+def test_a_refused_picture_is_named_and_a_wrong_key_is_an_error(bare, server):
+    server.answers = [error(400, "too odd"), (200, {}, completion("fine"))]
     result = captions("describe", bare, "--endpoint", server.url, "--model", "eyes", "--place", "instead", "--retries", "0")
     assert result.exit_code == 1
     assert "too odd" in result.stderr
@@ -331,7 +331,7 @@ def test_every_fault_of_the_captions_in_the_messy_set_is_found_where_it_is(tmp_p
     assert found["implied_tag"] == {name for name, labels in truth.items() if "implied-tag" in labels}
 
 
-def test_a_background_that_was_never_tagged_is_found_by_what_the_tagger_saw(zorvex):
+def test_an_untagged_background_is_found_by_the_taggers_probabilities(zorvex):
     for stem, text in texts(zorvex).items():
         if "night" in text or "beach" in text or "city" in text:
             (zorvex / f"{stem}.txt").write_text(

@@ -246,7 +246,7 @@ def test_repeated_tags_and_two_spellings():
     assert found("two_spellings", *SOUND) == []
 
 
-def test_tags_that_the_base_does_not_know():
+def test_tags_that_are_not_in_the_list():
     (finding,) = found("unknown_tags", *SOUND, vocabulary=Vocabulary({"red_hat": (0, 1), "happy": (0, 1)}))
     assert "red hat" not in finding.details
     assert finding.details[0] in ("flat style", "ink style", "sad", "sitting", "soft style", "standing")

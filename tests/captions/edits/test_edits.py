@@ -188,7 +188,7 @@ def test_a_scope_selects(pictures, scope, keys):
     assert [entry.key for entry in select(open_captions(pictures), scope)] == keys
 
 
-def test_a_path_that_is_not_there_is_named(pictures):
+def test_a_missing_path_is_named(pictures):
     with pytest.raises(DatasetError, match=r"has no picture, caption or folder ann\b"):
         select(open_captions(pictures), Scope(paths=("anna", "ann")))
 

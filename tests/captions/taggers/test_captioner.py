@@ -12,7 +12,7 @@ from lorasmith.captions.taggers.captioner import DescriptionFailed, Question, fi
 from lorasmith.captions.taggers.descriptions import describe_pictures, place_description
 from lorasmith.captions.taggers.vision_endpoint import EndpointSettings, VisionEndpoint
 from lorasmith.errors import InputError, RunError, SettingsError
-from tests.chat_server import ChatServer, error, said
+from tests.chat_server import ChatServer, completion, error
 
 RED, BLUE = Image.new("RGB", (40, 30), "red"), Image.new("RGB", (30, 50), "blue")
 WORDS = [
@@ -136,7 +136,7 @@ def test_florence_answers_a_task_and_refuses_words_beside_it(florence):
         captioner.describe([Question(RED, "<CAPTION> of a cat")])
 
 
-def test_captioners_say_what_they_cannot_open(tmp_path, florence):
+def test_what_captioners_cannot_open_is_an_error(tmp_path, florence):
     with pytest.raises(InputError, match=r"no readable config\.json"):
         open_captioner(tmp_path)
     (tmp_path / "config.json").write_text('{"model_type": "llava"}')
@@ -150,7 +150,7 @@ def test_captioners_say_what_they_cannot_open(tmp_path, florence):
         open_captioner(tmp_path)
 
 
-def test_a_prompt_is_filled_with_what_is_known_of_the_picture():
+def test_a_prompt_is_filled_with_name_folder_and_tags_of_the_picture():
     assert (
         filled_prompt("{trigger}: {tags} ({folder}/{name}) {{x}}", tags=["a", "b"], name="1", folder="f", trigger="zorvex")
         == "zorvex: a, b (f/1) {x}"
@@ -186,7 +186,7 @@ def ask(server, monkeypatch):
 
 def test_an_endpoint_gets_the_prompt_and_a_bounded_jpeg_and_its_words_come_back(server, ask, monkeypatch):
     monkeypatch.setenv("MY_KEY", "secret")
-    server.answers = [(200, {}, said("<think>hm,\nred</think>\n A red\n field. "))]
+    server.answers = [(200, {}, completion("<think>hm,\nred</think>\n A red\n field. "))]
     assert ask(Image.new("RGB", (3000, 1000), (250, 10, 20)), key_variable="MY_KEY", max_side=256, system="Be short.") == "A red field."
     path, headers, body = server.requests[0]
     assert path == "/v1/chat/completions"
@@ -207,7 +207,7 @@ def test_a_server_at_home_is_asked_without_a_key(server, ask):
 
 
 def test_what_may_pass_is_tried_again_after_the_pause_that_the_server_asks_for(server, ask):
-    server.answers = [error(429, **{"Retry-After": "7"}), error(500), error(503), (200, {}, said("at last"))]
+    server.answers = [error(429, **{"Retry-After": "7"}), error(500), error(503), (200, {}, completion("at last"))]
     assert ask() == "at last"
     assert ask.pauses == [7.0, 2.0, 4.0]
 
@@ -248,7 +248,7 @@ def test_a_slow_or_silent_server_is_given_up_after_the_tries(server, ask):
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
-        ((200, {}, b"<html>"), "not a chat completion"), ((200, {}, said("")), "is empty"), ((200, {}, b'{"choices": []}'), "not a chat"),
+        ((200, {}, b"<html>"), "not a chat completion"), ((200, {}, completion("")), "is empty"), ((200, {}, b'{"choices": []}'), "not a chat"),
         (error(400, "picture is unsafe"), "400, picture is unsafe"),
     ],
 )  # fmt: skip
@@ -271,7 +271,7 @@ def pictures(tmp_path):
 
 def test_one_bad_picture_does_not_end_the_job_and_nothing_is_asked_twice(server, pictures, tmp_path):
     endpoint = VisionEndpoint(EndpointSettings(base_url=server.url, model="eyes", retries=0))
-    server.answers = [error(400, "too ugly"), (200, {}, said("one")), (200, {}, said("two")), (200, {}, said("three"))]
+    server.answers = [error(400, "too ugly"), (200, {}, completion("one")), (200, {}, completion("two")), (200, {}, completion("three"))]
     steps, asked = [], iter([False, False, False, True])
     part = describe_pictures(tmp_path, endpoint, pictures, progress=lambda *s: steps.append(s), cancelled=lambda: next(asked))
     assert part.stopped
@@ -287,10 +287,10 @@ def test_one_bad_picture_does_not_end_the_job_and_nothing_is_asked_twice(server,
 
 def test_a_wrong_key_ends_the_job_but_keeps_the_answers(server, pictures, tmp_path):
     endpoint = VisionEndpoint(EndpointSettings(base_url=server.url, model="eyes"))
-    server.answers = [(200, {}, said("zero")), error(401)]
+    server.answers = [(200, {}, completion("zero")), error(401)]
     with pytest.raises(InputError, match="refused access"):
         describe_pictures(tmp_path, endpoint, pictures)
-    server.answers = [(200, {}, said("more"))]
+    server.answers = [(200, {}, completion("more"))]
     assert describe_pictures(tmp_path, endpoint, pictures).known == 1
 
 

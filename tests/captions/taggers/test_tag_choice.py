@@ -47,7 +47,7 @@ def test_the_most_tags_are_the_most_probable_ones_after_what_is_unwanted_is_out(
     assert chosen(max_tags=1, prepend=("zorvex",), append=("end",), rating=True) == ["zorvex", "solo", "safe", "end"]
 
 
-def test_no_tag_stands_twice_and_prepended_ones_keep_their_place():
+def test_no_tag_is_repeated_and_prepended_ones_keep_their_place():
     assert chosen(prepend=("zorvex", "long hair"), append=("solo",)) == ["zorvex", "long hair", "solo", "saber (fate)", "^_^"]
 
 
@@ -80,7 +80,7 @@ def test_mcut_of_characters_never_goes_very_low():
 
 
 @given(st.lists(st.floats(0, 1), min_size=2, max_size=50))
-def test_mcut_always_parts_the_highest_from_the_lowest(values):
+def test_mcut_always_separates_the_highest_from_the_lowest(values):
     assert min(values) <= mcut_threshold(values) <= max(values)
 
 

@@ -319,7 +319,7 @@ def test_the_identity_is_that_of_the_network_the_table_and_the_preprocessing(tag
     assert WdTagger(tmp_path / "other").identity != known
 
 
-def test_a_job_can_be_cancelled_and_goes_on_where_it_was(taggers, dataset):
+def test_a_job_can_be_cancelled_and_continues_where_it_was(taggers, dataset):
     tagger, paths, asked = WdTagger(taggers / "wd"), sorted(dataset.glob("?.png")), iter([False, True])
     with ProbabilityStore(dataset) as store:
         part = tag_pictures(store, tagger, paths, batch_size=2, cancelled=lambda: next(asked))
@@ -333,7 +333,7 @@ def _slow_job(folder, dataset):
         tag_pictures(store, WdTagger(folder), sorted(dataset.glob("?.png")), batch_size=1, progress=lambda *_: time.sleep(0.2))
 
 
-def test_a_killed_job_goes_on_where_it_was(taggers, dataset):
+def test_a_killed_job_continues_where_it_was(taggers, dataset):
     job = multiprocessing.get_context("spawn").Process(target=_slow_job, args=(taggers / "wd", dataset))
     job.start()
     tagger, paths = WdTagger(taggers / "wd"), sorted(dataset.glob("?.png"))

@@ -26,9 +26,13 @@ def model_folder(source: Path | str, patterns: Sequence[str]) -> Path:
         return folder
     name = str(source)
     if folder.exists():
-        raise InputError(f"{source} is a file: give the folder that holds the model, or the id of a hub repository (owner/name).")
+        raise InputError(
+            f"{source} is a file: give the folder of the model, or the id of a hub repository (owner/name).", code="hub.not_a_folder"
+        )
     if not HUB_ID.fullmatch(name):
-        raise InputError(f"{source} is neither a folder nor the id of a hub repository (owner/name): check the spelling.")
+        raise InputError(
+            f"{source} is neither a folder nor the id of a hub repository (owner/name): check the spelling.", code="hub.not_found"
+        )
     owner, repository, *inside = name.split("/")
     return _downloaded(f"{owner}/{repository}", "/".join(inside), patterns)
 
@@ -42,21 +46,25 @@ def _downloaded(repository: str, inside: str, patterns: Sequence[str]) -> Path:
         snapshot = Path(huggingface_hub.snapshot_download(repository, allow_patterns=inside_patterns))
     except errors.GatedRepoError as error:
         raise InputError(
-            f"{repository} requires its users to accept terms: accept them on its page, and set HF_TOKEN to a token of that account."
+            f"{repository} requires its users to accept terms: accept them on its page, and set HF_TOKEN to a token of that account.",
+            code="hub.gated",
         ) from error
     except errors.RepositoryNotFoundError as error:
         raise InputError(
-            f"There is no folder and no public hub repository {repository}: check the name, or set HF_TOKEN if it is private."
+            f"There is no folder and no public hub repository {repository}: check the name, or set HF_TOKEN if it is private.",
+            code="hub.not_found",
         ) from error
     except errors.LocalEntryNotFoundError as error:
         raise InputError(
             f"{repository} is neither a folder nor in the hub's cache, and the hub cannot be reached (no network, or HF_HUB_OFFLINE is "
-            "set): download it where there is a network, or give a folder with the model."
+            "set): download it where there is a network, or give a folder with the model.",
+            code="hub.offline",
         ) from error
     except (errors.HfHubHTTPError, OSError, ValueError) as error:
         reason = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
         raise InputError(
-            f"{repository} could not be downloaded from the hub ({reason}): try again, or give a folder with the model."
+            f"{repository} could not be downloaded from the hub ({reason}): try again, or give a folder with the model.",
+            code="hub.failed",
         ) from error
     folder = snapshot / inside if inside else snapshot
     if not folder.is_dir():

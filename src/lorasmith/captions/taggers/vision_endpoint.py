@@ -65,7 +65,9 @@ class VisionEndpoint:
         """Raises InputError where the address is not valid."""
         parts = urllib.parse.urlsplit(settings.base_url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise InputError(f"{settings.base_url!r} is not the address of a server: give one such as http://127.0.0.1:1234/v1.")
+            raise InputError(
+                f"{settings.base_url!r} is not the address of a server: give one such as http://127.0.0.1:1234/v1.", code="endpoint.address"
+            )
         self.settings = settings
         self.url = settings.base_url.rstrip("/").removesuffix("/chat/completions") + "/chat/completions"
         self.identity = f"endpoint {self.url} {settings.model_dump_json(include={'model', 'system', 'max_side', 'quality', 'max_tokens', 'temperature'})}"
@@ -130,10 +132,11 @@ class VisionEndpoint:
                 if with_key
                 else f"put your key into the variable {self.settings.key_variable}"
             )
-            return InputError(f"{self.url} refused access ({error.code}, {reason}): {remedy}.")
+            return InputError(f"{self.url} refused access ({error.code}, {reason}): {remedy}.", code="endpoint.key")
         if error.code == 404:
             return InputError(
-                f"{self.url} has no such address or no model {self.settings.model!r} (404, {reason}): check both; the address usually ends in /v1."
+                f"{self.url} has no such address or no model {self.settings.model!r} (404, {reason}): check both; the address usually ends in /v1.",
+                code="endpoint.not_found",
             )
         if 300 <= error.code < 400:
             return InputError(f"{self.url} redirects to another address ({error.code}), which is not followed: give the final address.")
@@ -144,7 +147,8 @@ class VisionEndpoint:
         tries = self.settings.retries + 1
         if self._failed_in_a_row >= MAX_FAILURES:
             return RunError(
-                f"{failure}, {tries} times for each of {MAX_FAILURES} pictures in a row: restart the server, then run the same command again."
+                f"{failure}, {tries} times for each of {MAX_FAILURES} pictures in a row: restart the server, then run the same command again.",
+                code="endpoint.unreachable",
             )
         return DescriptionFailed(f"{failure}, {tries} times.")
 
