@@ -1,12 +1,14 @@
 """A family's name, and what only one family's denoiser is, stand in the family's folder and nowhere else in the package."""
 
 import ast
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from lorasmith.models.families import FAMILIES
+from lorasmith.models.families import FAMILIES, register
 
 PACKAGE = Path(__file__).resolve().parents[1] / "src" / "lorasmith"
 FOLDERS = {name: PACKAGE / "models" / name for name in FAMILIES}
@@ -28,7 +30,7 @@ def denoiser_comparisons(tree: ast.AST) -> Iterator[tuple[int, str]]:
             [node.left, *node.comparators] if isinstance(node, ast.Compare) else [node.value] if isinstance(node, ast.MatchValue) else []
         )
         for side in compared:
-            for inside in ast.walk(side):
+            for inside in side.elts if isinstance(side, ast.Tuple | ast.List | ast.Set) else [side]:
                 if isinstance(inside, ast.Constant) and inside.value in DENOISERS:
                     yield node.lineno, inside.value
 
@@ -86,3 +88,14 @@ def test_what_stands_elsewhere_is_seen(tmp_path, check, text):
 def test_every_family_has_its_folder():
     for name, folder in FOLDERS.items():
         assert {"family.py", "base.py"} <= {file.name for file in folder.iterdir()}, name
+
+
+def test_the_records_are_read_without_the_heavy_libraries():
+    program = "import sys, lorasmith.models.open; print([m for m in ('torch', 'diffusers', 'transformers') if m in sys.modules])"
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "[]"
+
+
+def test_a_name_is_taken_once():
+    with pytest.raises(AssertionError, match="two families"):
+        register(FAMILIES["sdxl"])

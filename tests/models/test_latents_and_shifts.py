@@ -2,12 +2,14 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 
 from lorasmith.models.autoencoder import ChannelwiseAutoencoder, PatchedAutoencoder, ScaledAutoencoder
+from lorasmith.models.diffusion import Flow
 from lorasmith.models.guidance import classifier_free, norm_kept
-from lorasmith.models.shift import FixedShift, LineShift
+from lorasmith.models.shift import FixedShift, LineShift, shift_of
 
 
 def generator():
@@ -96,6 +98,24 @@ def test_a_line_goes_through_its_two_points_and_on_beyond_them():
 
 def test_a_fixed_shift_is_the_same_for_every_picture():
     assert [math.exp(FixedShift(3.0).mu(tokens)) for tokens in (64, 4096)] == pytest.approx([3.0, 3.0])
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"shift": 3.0},
+        {"shift": 1.0, "use_dynamic_shifting": True},
+        {"use_dynamic_shifting": True, "base_shift": 0.5, "max_shift": 0.9, "max_image_seq_len": 8192, "shift_terminal": 0.02},
+    ],
+)
+def test_a_schedule_is_shifted_as_by_diffusers(config):
+    from diffusers import FlowMatchEulerDiscreteScheduler
+
+    theirs = FlowMatchEulerDiscreteScheduler(**config)
+    dynamic = {"mu": shift_of(config).mu(1024)} if config.get("use_dynamic_shifting") else {}
+    theirs.set_timesteps(sigmas=np.linspace(1.0, 1 / 8, 8), **dynamic)
+    ours = torch.tensor([sigma / (1 + sigma) for sigma in Flow(config).sigmas(8, 1024)])
+    torch.testing.assert_close(ours, theirs.sigmas[:-1], atol=1e-6, rtol=1e-6)
 
 
 # -- guidance ---------------------------------------------------------------------------------------------------------------

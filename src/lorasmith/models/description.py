@@ -43,7 +43,7 @@ class PartPlace:
         return {"F16": "fp16", "BF16": "bf16", "F32": "fp32", "F64": "fp64"}.get(most, most.lower())
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Description:
     """A base model as its files describe it."""
 
@@ -60,6 +60,10 @@ class Description:
     notes: tuple[str, ...]  # what a LoRA on it will need, one sentence each
     metadata: Mapping[str, str] = field(default_factory=dict)  # what a single file says about itself
     hub_id: str | None = None
+
+    def __repr__(self) -> str:
+        variant = f" {self.variant}" if self.variant else ""
+        return f"Description({self.family}{variant}, {self.prediction_type}, {self.layout} {self.source}, parts: {', '.join(self.parts)})"
 
     @property
     def family(self) -> str:

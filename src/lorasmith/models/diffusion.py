@@ -24,15 +24,15 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 
+from lorasmith.models.family import PredictionType
+from lorasmith.models.shift import shift_of
 from lorasmith.models.sigmas import PURE_NOISE, SPACINGS, leading, of_fraction
 from lorasmith.models.sigmas import flow as flow_sigmas
-
-PredictionType = Literal["epsilon", "v_prediction", "flow"]
 
 HIGHEST_DDPM = math.sqrt(2**24 - 1)
 """The sigma that pure noise counts as where a sampler takes its logarithm: a = 2^-24, as in diffusers."""
@@ -174,9 +174,8 @@ class Flow:
         return 0.0
 
     def sigmas(self, steps: int, tokens: int) -> list[float]:
-        """Larger images stay longer where the noise is strong (`shift_for`), where the model was made with that."""
-        dynamic = self.config.get("use_dynamic_shifting", False)
-        return flow_sigmas(steps, shift_for(tokens, self.config) if dynamic else math.log(self.config.get("shift", 1.0)))
+        """Shifted as the scheduler's config says: by a fixed factor, or further for larger images; stretched to end at its last fraction."""
+        return flow_sigmas(steps, shift_of(self.config).mu(tokens, steps), self.config.get("shift_terminal"))
 
     def sigma_at(self, timestep: int) -> float:
         return of_fraction(timestep / 1000)
@@ -186,13 +185,6 @@ class Flow:
 
     def signal(self, sigma: float) -> float:
         return 1 / (1 + sigma)
-
-
-def shift_for(tokens: int, config: Mapping[str, Any] | None = None) -> float:
-    """The exponent mu of Flux's shift for a picture of so many tokens: a line from 0.5 at 256 to 1.15 at 4096 of them."""
-    at = {"base_image_seq_len": 256, "max_image_seq_len": 4096, "base_shift": 0.5, "max_shift": 1.15} | dict(config or {})
-    slope = (at["max_shift"] - at["base_shift"]) / (at["max_image_seq_len"] - at["base_image_seq_len"])
-    return tokens * slope + at["base_shift"] - slope * at["base_image_seq_len"]
 
 
 # -- pure functions of the levels -----------------------------------------------------------------------------------------

@@ -55,8 +55,6 @@ class FamilyDefaults:
     """Side of the square it was made for, in pixels."""
     bucket_step: int
     """Sides of training pictures are multiples of this, in pixels."""
-    bucket_sides: tuple[int, int]
-    """Shortest and longest side of a bucket, in pixels."""
     # captions
     caption_style: Literal["sentences", "tags"]
     max_token_lengths: tuple[int, ...]

@@ -150,7 +150,6 @@ class Consumers:
     """(program, kind of network) -> what it does, where that differs from other families."""
     mixed_styles: bool = True
     """Whether diffusers reads original names and its own in one file."""
-    alphas_beside_diffusers_names: bool = True
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,9 @@ A sigma q between 0 (the picture) and 1 (noise) becomes s q / (1 + (s - 1) q). s
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 
 class Shift(Protocol):
@@ -39,3 +40,11 @@ class LineShift:
         (few, low), (many, high) = self.small, self.large
         slope = (high - low) / (many - few)
         return tokens * slope + low - slope * few
+
+
+def shift_of(scheduler: Mapping[str, Any]) -> Shift:
+    """The shift that a config of diffusers' FlowMatchEulerDiscreteScheduler describes."""
+    if not scheduler.get("use_dynamic_shifting", False):
+        return FixedShift(scheduler.get("shift", 1.0))
+    few, many = scheduler.get("base_image_seq_len", 256), scheduler.get("max_image_seq_len", 4096)
+    return LineShift((few, scheduler.get("base_shift", 0.5)), (many, scheduler.get("max_shift", 1.15)))
