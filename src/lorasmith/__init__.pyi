@@ -2,8 +2,9 @@
 
 from lorasmith.adapters.compatibility.check import check_file as check_file
 from lorasmith.adapters.files.lora_file import load_tensors as read_lora
-from lorasmith.adapters.tools.merge import merge as merge
-from lorasmith.adapters.tools.resize import resize as resize
+from lorasmith.adapters.tools.convert import convert_file as convert
+from lorasmith.adapters.tools.merge import merge_files as merge
+from lorasmith.adapters.tools.resize import resize_file as resize
 from lorasmith.captions.collection import open_captions as open_captions
 from lorasmith.curation.audit.dataset import audit_dataset as audit
 from lorasmith.curation.imports.imports import import_pictures as import_pictures
@@ -34,6 +35,7 @@ __all__ = [
     "__version__",
     "audit",
     "check_file",
+    "convert",
     "describe_base",
     "import_pictures",
     "import_settings",

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, cast
+from pathlib import Path
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 
 from lorasmith.adapters.files import names as keys
 from lorasmith.errors import AdapterError
+from lorasmith.models.description import Description
 from lorasmith.models.families import FAMILIES
 from lorasmith.models.files.weights import load_part
+from lorasmith.models.open import describe
 from lorasmith.models.parts import Part, build
-
-if TYPE_CHECKING:
-    from lorasmith.models.description import Description
 
 
 class BaseWeights:
@@ -71,6 +71,13 @@ def loaded_base(description: Description) -> BaseWeights:
     """The base of this description with its weights in fp32 on the CPU; the autoencoder is left out."""
     parts = [name for name in description.parts if name in keys.naming_of(description.family).parts]
     return BaseWeights(description.family, {name: load_part(description, name, torch.float32) for name in parts})
+
+
+def opened_base(base: BaseWeights | str | Path | None, with_weights: bool) -> BaseWeights | None:
+    """What a function was given as its base: as it is, or a file, folder or hub id opened, with its weights or for shapes alone."""
+    if base is None or isinstance(base, BaseWeights):
+        return base
+    return loaded_base(describe(base)) if with_weights else empty_base(describe(base))
 
 
 def _on_meta(family: str, parts: Mapping[str, Part]) -> dict[str, nn.Module]:

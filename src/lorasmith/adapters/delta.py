@@ -12,7 +12,7 @@ from lorasmith.errors import AdapterError
 def delta(layer: Layer, weight: Tensor | None = None) -> Tensor:
     """W' - W in the weight's shape; in fp64 where it is a low-rank product, else in fp32.
 
-    Without `weight` the tensors tell the shape; the kernel of a convolution may then be flattened into its input.
+    Without `weight` the shape follows from the tensors; the kernel of a convolution may then be flattened into its input.
 
     Raises:
         AdapterError: the layer cannot be computed with, needs the base's weight and there is none, does not fit it, or has numbers that are not finite.

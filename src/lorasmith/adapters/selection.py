@@ -3,7 +3,7 @@
     chosen = select_network("sdxl", {"unet": unet}, settings.network)
     adapter = attach_network(unet, chosen["unet"].targets, chosen["unet"].settings, seed)
 
-A preset chooses layers by what they do; rules by pattern then refine it, as the guides' readers know it: by the layer's
+A preset chooses layers by what they do; rules by pattern then refine it, as the guides do it: by the layer's
 name in the file, by its path in the model, or by its block, counted as LoRA block weights are:
 
     IN01 ... MID ... OUT11       the U-Net's blocks in the original model's count (SD 1 and 2: to 11; SDXL: to 8)

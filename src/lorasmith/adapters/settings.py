@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from lorasmith.adapters.kinds import KINDS, kinds_with, trainable_kinds
 from lorasmith.errors import SettingsError
-from lorasmith.registry import KeyOf
+from lorasmith.registry import KeyOf, in_words
 
 KindName = Annotated[str, KeyOf(trainable_kinds, "a kind of network")]
 PresetName = Literal["attention", "attention+mlp", "default", "convolutions", "full"]
@@ -43,8 +43,7 @@ class NetworkSettings(BaseModel):
 
     kind: KindName = Field(
         "lora",
-        description="lora is read everywhere. loha, lokr: more from smaller files. dylora: one training, any rank. glora: styles. "
-        "ia3: tiny. diag-oft, boft: rotate instead of add. full: every number, in large files.",
+        description=f"{in_words(trainable_kinds())}.",
     )
     rank: int = Field(16, ge=1, le=4096, description="Size of the network: 8-32 for a character, 32-64 for a style.")
     alpha: float | None = Field(None, gt=0, description="Strength is alpha / rank. Empty: the same as rank; with Prodigy 1 is usual.")
@@ -66,7 +65,7 @@ class NetworkSettings(BaseModel):
         description="Rules by pattern; the first that matches a layer decides. One that names layers adds what the preset leaves out, "
         "one that names blocks does not.",
     )
-    dora: bool = Field(False, description="Train the magnitudes of the weight's columns apart (DoRA); better from few pictures, slower.")
+    dora: bool = Field(False, description="Train the magnitudes of the weight's columns apart (DoRA); better from few images, slower.")
     rs_lora: bool = Field(False, description="Strength is alpha / sqrt(rank), so that high ranks learn; for rank 64 and more.")
     use_tucker: bool = Field(
         False, description="Split 3x3 convolutions once more (CP / Tucker): smaller files; diffusers does not read them."

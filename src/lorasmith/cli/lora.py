@@ -10,14 +10,13 @@ import typer
 from lorasmith.cli.options import AsJson, LoraFile, Overwrite
 
 if TYPE_CHECKING:
-    from lorasmith.adapters.base_weights import BaseWeights
     from lorasmith.adapters.compatibility.check import CheckReport
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="LoRA files: look into them, resize, merge and convert them.")
 
 Out = Annotated[Path, typer.Option(help="The new file.")]
 Precision = Annotated[str | None, typer.Option(help="Numbers of the new file: fp32, fp16 or bf16. Empty: those of the (first) file.")]
-Family = Annotated[str | None, typer.Option(help="sd1, sd2, sdxl or flux, where the file does not show it.")]
+Family = Annotated[str | None, typer.Option(help="The family of base models, such as sdxl, where the file does not show it.")]
 BaseOption = Annotated[str | None, typer.Option("--base", help="The base model: a file, a folder or a hub id.")]
 
 
@@ -35,14 +34,12 @@ def check(
 
     Exit code 0: all is well. 1: something is dropped, generated wrongly, damaged or does not fit. 2: the file is not a LoRA.
     """
-    from lorasmith.adapters.base_weights import empty_base
     from lorasmith.adapters.compatibility.check import check_file
     from lorasmith.adapters.kinds.programs import programs_named
     from lorasmith.cli.output import print_json
-    from lorasmith.models.open import describe
 
     programs = programs_named(program or [])
-    report = check_file(file, family, None if base is None else empty_base(describe(base)), base)
+    report = check_file(file, family, base)
     problems = report.problems(programs)
     if as_json:
         print_json({"file": str(file), **report.as_data(programs)})
@@ -143,7 +140,7 @@ def merge(
     from lorasmith.adapters.tools.merge import merge_files
 
     chosen = [_with_ratio(text) for text in files]
-    layers = merge_files(chosen, out, rank, conv_rank, _opened(base), family, precision, overwrite)
+    layers = merge_files(chosen, out, rank, conv_rank, base, family, precision, overwrite)
     ranks = [layer.rank for layer in layers.values() if layer.rank is not None]
     merged = ", ".join(f"{path.name}:{ratio:g}" for path, ratio in chosen)
     typer.echo(f"{merged}: {len(layers)} layers" + (f", ranks from {min(ranks)} to {max(ranks)}" if ranks else ", written as differences"))
@@ -168,7 +165,7 @@ def convert(
     """
     from lorasmith.adapters.tools.convert import convert_file
 
-    reports, notes = convert_file(file, out, to, rank, _opened(base), family, precision, overwrite)
+    reports, notes = convert_file(file, out, to, rank, base, family, precision, overwrite)
     for note in notes:
         typer.echo(f"note: {note}")
     if lossy := sorted((report for report in reports if report.error > 0), key=lambda report: -report.error):
@@ -178,15 +175,6 @@ def convert(
     else:
         typer.echo("exact: nothing of the change was lost but the rounding of numbers")
     typer.echo(f"{out}: {len(reports)} layers, {_size(out)}")
-
-
-def _opened(base: str | None) -> BaseWeights | None:
-    if base is None:
-        return None
-    from lorasmith.adapters.base_weights import loaded_base
-    from lorasmith.models.open import describe
-
-    return loaded_base(describe(base))
 
 
 def _with_ratio(text: str) -> tuple[Path, float]:

@@ -12,6 +12,7 @@ LEFT, RIGHT = "outer_left", "outer_right"
 KIND = Kind(
     name="outer",
     title="outer product",
+    words="made up for a test",
     settings=frozenset({"alpha", "module_dropout"}),
     loraplus=frozenset({LEFT}),
     suffixes=(LEFT, RIGHT),

@@ -18,7 +18,7 @@ from typing import Any
 
 from torch import Tensor
 
-from lorasmith.adapters.base_weights import BaseWeights, standard_base
+from lorasmith.adapters.base_weights import BaseWeights, opened_base, standard_base
 from lorasmith.adapters.compatibility.consumers import ui_type
 from lorasmith.adapters.compatibility.idle import beyond_clip_skip, idle_layers
 from lorasmith.adapters.compatibility.loading import ConsumerReport, in_programs
@@ -75,13 +75,38 @@ class CheckReport:
 
 
 def check_file(
-    file: LoraFile | str | Path, family: str | None = None, base: BaseWeights | None = None, base_name: str | None = None
+    file: LoraFile | str | Path, family: str | None = None, base: BaseWeights | str | Path | None = None, base_name: str | None = None
 ) -> CheckReport:
-    """Check a file. It is compared with `base` (its shapes are enough), or else with the family at its standard size.
+    """Check what a LoRA file will do in each program, and whether it is sound and fits its base.
 
-    Raises:
-        AdapterError: no network in the file, or nothing in it shows its family.
+    Parameters
+    ----------
+    file
+        A LoRA file of any trainer.
+    family
+        Such as "sdxl", where the file does not show it.
+    base
+        What to compare the layers with: a file, a folder or a hub id, of which the header is read alone. None: the family at its
+        standard size.
+    base_name
+        What the report calls the base.
+
+    Raises
+    ------
+    AdapterError
+        There is no network in the file, or nothing in it shows its family.
+
+    Examples
+    --------
+    >>> report = ls.check_file("my-lora.safetensors", base="base")
+    >>> report.consumers["ComfyUI"].verdict
+    'all'
+    >>> [finding.message for finding in report.findings if finding.code == "check.misfit"]
+    []
     """
+    if isinstance(base, str | Path):
+        base_name = base_name or str(base)
+    base = opened_base(base, with_weights=False)
     if not isinstance(file, LoraFile):
         file = load_tensors(file)
     network = read_network(file.tensors, file.metadata, base.family if base else family, base.shape if base else None)
@@ -137,7 +162,7 @@ def _tensor_findings(tensors: Mapping[str, Tensor]) -> Iterator[Finding]:
     if lists := [key for key, tensor in alphas.items() if tensor.dim() > 0]:
         yield _finding(
             "alpha_shape", "warning", f"{len(lists)} alphas are lists of one number instead of a number, {lists[0]} first.", lists,
-            "Not every program reads that.", "Write the file anew: lorasmith lora convert.",
+            "Not every program reads that.", "Write the file again: lorasmith lora convert.",
         )  # fmt: skip
 
 

@@ -1,10 +1,9 @@
-"""Layers of a network that do nothing, and why some of them are no fault.
+"""Layers of a network that do nothing, and which of them are to be expected.
 
 How much a layer does is measured by the product of the root mean squares of its tensors: for the kinds whose change is a product of
 them (LoRA, LoHa, LoKr ...) an estimate of the change's size that is zero where one factor is. A layer is idle when its size is at most
 the rounding error of its neighbours' changes in float32: eps (1.2e-7) times the median over the layers of its kind. Sizes are computed
-in float64, so the answer for a file is the same on every machine. Measured against exact zero it would not describe the same training
-alike: where a gradient is zero in exact arithmetic (query and key of an attention over one pixel), one CPU leaves the layer at zero, and
+in float64, so the answer for a file is the same on every machine. Exact zero would not do: where a gradient is zero in exact arithmetic (query and key of an attention over one pixel), one CPU leaves the layer at zero, and
 another rounds it to something that is not.
 """
 

@@ -63,8 +63,16 @@ class LoraFile:
 def load_tensors(path: str | Path) -> LoraFile:
     """Read a safetensors file, whatever is in it; no code in it is run.
 
-    Raises:
-        AdapterError: there is no such file, it is not a safetensors file, or it is cut short.
+    Raises
+    ------
+    AdapterError
+        There is no such file, it is not a safetensors file, or it is cut short.
+
+    Examples
+    --------
+    >>> file = ls.read_lora("my-lora.safetensors")
+    >>> file.metadata["ss_network_dim"]
+    '2'
     """
     path = Path(path)
     check_is_safetensors(path)

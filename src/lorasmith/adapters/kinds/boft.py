@@ -26,6 +26,7 @@ def form(tensors: Shapes, alpha: float | None) -> int:
 KIND = Kind(
     name="boft",
     title="BOFT",
+    words="rotates, every output with every other",
     settings=frozenset({"block_size", "constraint", "module_dropout"}),
     scalable=False,
     suffixes=(BLOCKS, RESCALE),

@@ -36,6 +36,7 @@ def constraint(settings: LayerSettings, rank: int | None) -> float:
 KIND = Kind(
     name="diag-oft",
     title="Diag-OFT",
+    words="rotates instead of adding",
     settings=frozenset({"block_size", "constraint", "module_dropout"}),
     scalable=False,
     suffixes=(BLOCKS, RESCALE),

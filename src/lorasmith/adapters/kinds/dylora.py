@@ -23,6 +23,7 @@ KIND = replace(
     lora.KIND,
     name="dylora",
     title="DyLoRA",
+    words="one training, any rank",
     settings=frozenset({"rank", "alpha", "rs_lora", "rank_step", "module_dropout"}),
     contradiction=contradiction,
     file_kind=lora.KIND,

@@ -14,6 +14,7 @@ DIFF, DIFF_B = "diff", "diff_b"
 KIND = Kind(
     name="full",
     title="full difference",
+    words="every number, in large files",
     settings=frozenset({"module_dropout"}),
     suffixes=(DIFF, DIFF_B),
     complete=((frozenset({DIFF}),),),

@@ -22,6 +22,7 @@ def rank_of(tensors: Shapes) -> int:
 KIND = Kind(
     name="glora",
     title="GLoRA",
+    words="for styles",
     settings=frozenset({"rank", "alpha", "rs_lora", "dropout", "rank_dropout", "module_dropout"}),
     suffixes=(A1, A2, B1, B2),
     complete=((frozenset({A1, A2, B1, B2}),),),

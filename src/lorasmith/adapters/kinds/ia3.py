@@ -24,6 +24,7 @@ CONVOLUTION = Form(
 KIND = Kind(
     name="ia3",
     title="(IA)^3",
+    words="tiny files",
     settings=frozenset({"on_input", "module_dropout"}),
     suffixes=(WEIGHT, ON_INPUT),
     complete=((frozenset({WEIGHT, ON_INPUT}),),),

@@ -1,4 +1,4 @@
-"""What a kind of network says about itself. Everything that others ask about a kind stands in its own file, as one `Kind`.
+"""What a kind of network says about itself. Everything that others ask about a kind is in its own file, as one `Kind`.
 
 A kind says how the change of a layer's weight, W' - W, is written with fewer (or other) numbers than W has. It comes in two files of
 one name. `kinds/loha.py` describes it without torch: what it is called, which settings it takes, what its tensors are called in a
@@ -51,6 +51,8 @@ class Kind:
     """What the user types; a key of KINDS."""
     title: str
     """What people call it, in sentences."""
+    words: str
+    """What it is good for, in a few words."""
     settings: frozenset[str] = frozenset()
     """The fields of LayerSettings that have an effect."""
     trainable: bool = True
@@ -84,7 +86,7 @@ class Kind:
     rank_first: tuple[str, ...] = ()
     """Suffixes of tensors whose first axis is the rank; the first that a layer has is thinned out where the forward pass takes no mask."""
     shape: Callable[[Shapes], tuple[int, ...]] | None = None
-    """The shape of the change, as far as the tensors tell it (a kernel may be flattened into the input). None: it depends on the base."""
+    """The shape of the change, as far as it follows from the tensors (a kernel may be flattened into the input). None: it depends on the base."""
     product: tuple[str, ...] = ()
     """Suffixes of the tensors that the change is a product of, so that it is zero where one of them is. Empty: it is not a product."""
     needs_weight: bool = False

@@ -22,6 +22,7 @@ def shape(tensors: Shapes) -> tuple[int, ...]:
 KIND = Kind(
     name="loha",
     title="LoHa",
+    words="more from smaller files",
     settings=frozenset({"rank", "alpha", "rs_lora", "dora", "use_tucker", "rank_dropout", "module_dropout"}),
     loraplus=frozenset({W1A}),  # the factor that starts at zero
     suffixes=(W1A, W1B, W2A, W2B, T1, T2),

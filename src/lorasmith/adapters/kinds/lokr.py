@@ -57,6 +57,7 @@ TUCKER = Form(
 KIND = Kind(
     name="lokr",
     title="LoKr",
+    words="more from the smallest files",
     settings=frozenset({"rank", "alpha", "rs_lora", "dora", "factor", "full_matrix", "decompose_both", "rank_dropout", "module_dropout"}),
     loraplus=frozenset({W1, W1A, W1B}),  # as in sd-scripts
     contradiction=contradiction,

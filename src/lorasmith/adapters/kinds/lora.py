@@ -29,6 +29,7 @@ def shape(tensors: Shapes) -> tuple[int, ...]:
 KIND = Kind(
     name="lora",
     title="LoRA",
+    words="read everywhere",
     settings=frozenset({"rank", "alpha", "rs_lora", "dora", "use_tucker", "dropout", "rank_dropout", "module_dropout"}),
     loraplus=frozenset({UP}),
     suffixes=(DOWN, MID, UP),

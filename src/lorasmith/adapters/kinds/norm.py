@@ -16,6 +16,7 @@ W, B = "w_norm", "b_norm"
 KIND = Kind(
     name="norm",
     title="trained normalisation",
+    words="found in files, not trained",
     trainable=False,
     scalable=False,
     suffixes=(W, B),

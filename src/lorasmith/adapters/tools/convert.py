@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lorasmith.adapters.base_weights import BaseWeights
+from lorasmith.adapters.base_weights import BaseWeights, opened_base
 from lorasmith.adapters.delta import delta
 from lorasmith.adapters.files import names as keys
 from lorasmith.adapters.files.lora_file import save_lora
@@ -84,7 +84,7 @@ def _is_plain_lora(layer: Layer) -> bool:
 
 
 def _check_not_a_wide_kernel(layer: Layer) -> None:
-    """Without the base, a convolution's flattened kernel cannot be told from a linear layer's inputs: only by its name."""
+    """Without the base, a convolution's flattened kernel cannot be distinguished from a linear layer's inputs: only by its name."""
     if "_resnets_" in layer.name or layer.name.endswith(("_conv", "_op", "_in_layers_2", "_out_layers_3", "_conv_in", "_conv_out")):
         raise AdapterError(
             f"The layer {layer.name} is a convolution whose kernel the file does not show: give the base too.",
@@ -154,24 +154,56 @@ def convert_file(
     out: str | Path,
     to: str = "kohya",
     rank: int | None = None,
-    base: BaseWeights | None = None,
+    base: BaseWeights | str | Path | None = None,
     family: str | None = None,
     precision: str | None = None,
     overwrite: bool = False,
 ) -> tuple[list[Converted], tuple[str, ...]]:
-    """Write a network file another way, as a new file; what became of each layer, and notes on how the file was read.
+    """Write a network another way: in the names that all programs read, as a plain LoRA, or as differences.
 
-    `to` is one of FORMS; `rank` is that of the LoRA for layers that are not one.
+    Parameters
+    ----------
+    file
+        A LoRA file of any trainer and kind.
+    out
+        The new file, a .safetensors.
+    to
+        "kohya" (names alone), "lora", "diff", or "diffusers" (a LoRA in diffusers' names).
+    rank
+        The rank of the LoRA that replaces layers of other kinds.
+    base
+        The base (a file, a folder, a hub id), for kinds whose change depends on it: DoRA, GLoRA, (IA)^3, OFT, BOFT.
+    family
+        Such as "sdxl", where the file does not show it.
+    precision
+        fp32, fp16 or bf16. None: that of the file.
+    overwrite
+        Replace `out` where it exists.
 
-    Raises:
-        SettingsError: there is no such form.
-        AdapterError: see `open_lora`, `as_lora` and `as_difference`.
-        InputError: the new file exists already, or is not called .safetensors.
+    Returns
+    -------
+    What became of each layer, and notes on how the file was read.
+
+    Raises
+    ------
+    SettingsError
+        There is no such form.
+    AdapterError
+        The file cannot be read, or a layer cannot be written so.
+    InputError
+        The new file exists already, or is not called .safetensors.
+
+    Examples
+    --------
+    >>> reports, notes = ls.convert("my-lora.safetensors", "for-diffusers.safetensors", "diffusers")
+    >>> max(report.error for report in reports)
+    0.0
     """
     if to not in FORMS:
         raise SettingsError(f"A LoRA cannot be written as '{to}': choose {', '.join(FORMS)}.", code="convert.form")
     out = Path(out)
     check_new_file(out, overwrite)
+    base = opened_base(base, with_weights=True)
     opened = open_lora(file, family, base)
     assert opened.family is not None
     layers, reports = opened.layers, [Converted(name, layer.kind, layer.rank, 0.0) for name, layer in opened.layers.items()]

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import torch
 
-from lorasmith.adapters.base_weights import BaseWeights
+from lorasmith.adapters.base_weights import BaseWeights, opened_base
 from lorasmith.adapters.delta import delta
 from lorasmith.adapters.files.network import check_new_file, file_metadata, save_network
 from lorasmith.adapters.kinds import full, norm
@@ -133,19 +133,50 @@ def merge_files(
     out: str | Path,
     rank: int | None = None,
     conv_rank: int | None = None,
-    base: BaseWeights | None = None,
+    base: BaseWeights | str | Path | None = None,
     family: str | None = None,
     precision: str | None = None,
     overwrite: bool = False,
 ) -> dict[str, Layer]:
-    """Write one LoRA file that does what several do together, each at its ratio; its layers. See `merge`.
+    """Write one LoRA file that does what several do together, each at its ratio.
 
-    Raises:
-        AdapterError: the files are for different families, or see `open_any_lora` and `merge`.
-        InputError: the new file exists already, or is not called .safetensors.
+    Parameters
+    ----------
+    files
+        LoRA files of any trainer and kind, each with its ratio.
+    out
+        The new file, a .safetensors.
+    rank, conv_rank
+        Approximate the sum by this rank; `conv_rank` is for kernels wider than 1x1. None: exact, the ranks add up.
+    base
+        The base (a file, a folder, a hub id), for kinds whose change depends on it: DoRA, GLoRA, (IA)^3, OFT, BOFT.
+    family
+        Such as "sdxl", where the files do not show it.
+    precision
+        fp32, fp16 or bf16. None: that of the first file.
+    overwrite
+        Replace `out` where it exists.
+
+    Returns
+    -------
+    The layers of the new file, by name.
+
+    Raises
+    ------
+    AdapterError
+        The files are for different families or bases, cannot be read, or need the base.
+    InputError
+        The new file exists already, or is not called .safetensors.
+
+    Examples
+    --------
+    >>> layers = ls.merge([("my-lora.safetensors", 0.8), ("my-lora.safetensors", 0.2)], "both.safetensors")
+    >>> {layer.rank for layer in layers.values()}
+    {4}
     """
     out = Path(out)
     check_new_file(out, overwrite)
+    base = opened_base(base, with_weights=True)
     opened = [(open_any_lora(path, family, base), ratio) for path, ratio in files]
     families = {lora.family for lora, _ in opened if lora.family}
     if len(families) > 1:

@@ -196,11 +196,39 @@ def resize_file(
     precision: str | None = None,
     overwrite: bool = False,
 ) -> list[Resized]:
-    """Write a LoRA file in other ranks as a new file; what each layer kept.
+    """Write a LoRA in other ranks, keeping as much of what it does as they allow.
 
-    Raises:
-        AdapterError: see `open_any_lora` and `resize_layer`.
-        InputError: the new file exists already, or is not called .safetensors.
+    Parameters
+    ----------
+    file
+        A LoRA file of any trainer.
+    out
+        The new file, a .safetensors.
+    rank, conv_rank
+        The new rank, and that of convolutions; with a `method` the most that a layer may have.
+    method, target
+        Choose each layer's rank: "sv_ratio" (say 20), "sv_fro" or "sv_cumulative" (a share, say 0.9).
+    precision
+        fp32, fp16 or bf16. None: that of the file.
+    overwrite
+        Replace `out` where it exists.
+
+    Returns
+    -------
+    For each layer its ranks before and after, and how much of the change was kept.
+
+    Raises
+    ------
+    AdapterError
+        The file cannot be read, or has layers that are not LoRAs.
+    InputError
+        The new file exists already, or is not called .safetensors.
+
+    Examples
+    --------
+    >>> reports = ls.resize("my-lora.safetensors", "smaller.safetensors", rank=1)
+    >>> {(report.old_rank, report.rank) for report in reports}
+    {(2, 1)}
     """
     out = Path(out)
     check_new_file(out, overwrite)

@@ -34,8 +34,8 @@ def block_sizes(out: int) -> list[int]:
     return sizes[::-1]
 
 
-def block_size_for(out: int, wanted: int | None) -> int:
-    """The largest size up to `wanted`; without one the smallest from 8 up.
+def block_size_for(out: int, most: int | None) -> int:
+    """The largest size up to `most`; without one the smallest from 8 up.
 
     Raises:
         AdapterError: none fits.
@@ -43,12 +43,12 @@ def block_size_for(out: int, wanted: int | None) -> int:
     sizes = block_sizes(out)
     if not sizes:
         raise AdapterError(f"BOFT needs an even number of outputs, and a layer has {out}: leave it out with a rule, or use diag-oft.")
-    if wanted is None:
+    if most is None:
         return next((size for size in sizes if size >= 8), sizes[-1])
-    fitting = [size for size in sizes if size <= wanted]
+    fitting = [size for size in sizes if size <= most]
     if not fitting:
         raise AdapterError(
-            f"BOFT cannot split a layer of {out} outputs into blocks of up to {wanted}: give a block_size of {sizes[0]} or more."
+            f"BOFT cannot split a layer of {out} outputs into blocks of up to {most}: give a block_size of {sizes[0]} or more."
         )
     return fitting[-1]
 

@@ -29,10 +29,10 @@ from lorasmith.errors import AdapterError
 DEFAULT_BLOCK_SIZE = 32
 
 
-def block_size_for(out: int, wanted: int | None) -> int:
-    """The largest size up to `wanted` that divides the outputs."""
-    most = min(out, DEFAULT_BLOCK_SIZE if wanted is None else wanted)
-    return next(size for size in range(most, 0, -1) if out % size == 0)
+def block_size_for(out: int, most: int | None) -> int:
+    """The largest size up to `most` that divides the outputs."""
+    largest = min(out, DEFAULT_BLOCK_SIZE if most is None else most)
+    return next(size for size in range(largest, 0, -1) if out % size == 0)
 
 
 def start(weight_shape: torch.Size, has_bias: bool, settings: LayerSettings, generator: torch.Generator) -> dict[str, Tensor]:

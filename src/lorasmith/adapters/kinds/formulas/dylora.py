@@ -7,7 +7,7 @@ Each step draws a rank b and trains LoRA with the first b rows of `down` and col
 so the first ranks learn what matters most, and the file can afterwards be cut to any smaller rank without training again:
 keep the first b and alpha * b / rank. `rank_step` makes b a multiple of it; with 1 every rank is drawn.
 
-The scale is the full rank's at every b. (Others scale by the drawn rank, in ways that no reader of files knows; then the images
+The scale is the full rank's at every b. (Others scale by the drawn rank, in ways that no program knows; then the images
 differ from what was trained.) So the file is a plain LoRA, and every program reads it right. Outside training, and in
 `delta_weight`, all ranks act.
 """

@@ -5,7 +5,7 @@
 Each number of w1 scales one tile of W's size / (a * c), and all tiles are the same w2. `factor` is the size of w1: a and c
 are the factor where it divides the layer, else the largest divisor up to it; -1 asks for the squarest split, which makes
 the smallest files. w2 is itself a low-rank product w2_a @ w2_b, unless `full_matrix` is set or the rank is not under half
-of its longer side; w1 is one with `decompose_both`. s is alpha / rank, and 1 where both are whole, as all readers have it.
+of its longer side; w1 is one with `decompose_both`. s is alpha / rank, and 1 where both are whole, as all programs have it.
 
     w1_a [a, rank]   w1_b [rank, c]        w2_a [b, rank]   w2_b [rank, d] or [rank, d * k * k]
 
