@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from lorasmith.cli.interrupt import stop_on_ctrl_c
+from lorasmith.cli.interrupt import STOPPED, stop_on_ctrl_c
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -18,6 +18,7 @@ def test_the_first_one_asks_for_a_stop_and_the_second_one_ends_at_once(number):
         assert stopping()
         assert stopped == [1]
         assert said == ["Stopping after this step. Press Ctrl-C again to end at once."]
-        with pytest.raises(KeyboardInterrupt):
+        with pytest.raises(SystemExit) as ended:
             os.kill(os.getpid(), number)
+        assert ended.value.code == STOPPED
     assert signal.getsignal(number) is before

@@ -31,14 +31,14 @@ def stop_on_ctrl_c(
 ) -> Iterator[Callable[[], bool]]:
     """Within the block the first Ctrl-C calls `stop` and says `message`; yields a function that says whether that has happened.
 
-    Raises KeyboardInterrupt at the second one.
+    The second one ends the program at once, with exit code 130.
     """
     stopping = False
 
     def interrupted(signum: int, frame: FrameType | None) -> None:
         nonlocal stopping
         if stopping:
-            raise KeyboardInterrupt
+            raise SystemExit(STOPPED)
         stopping = True
         stop()
         say(f"{message} Press Ctrl-C again to end at once.")
