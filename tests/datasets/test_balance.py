@@ -14,7 +14,7 @@ from lorasmith.curation.mend.mend import mend, undo
 from lorasmith.curation.mend.proposals import propose
 from lorasmith.curation.mend.recipes import recipes
 from lorasmith.curation.moves import settle
-from lorasmith.datasets.balance import MOST_PASSES, balanced_repeats, warnings_of
+from lorasmith.datasets.balance import MOST_PASSES, balanced_repeats, findings_of
 from lorasmith.datasets.folders import open_folder
 from lorasmith.errors import DatasetError, InputError, SettingsError
 from lorasmith.findings import MendChange
@@ -37,10 +37,11 @@ def test_no_concept_is_off_by_more_than_half_its_pictures(pictures, repeats):
 def test_a_small_folder_that_would_over_bake_is_said_with_what_it_lacks():
     shares = balanced_repeats({"anna": 100, "bert": 4}, epochs=10)
     assert shares["bert"].passes == 250 > MOST_PASSES
-    (sentence,) = warnings_of(shares)
-    assert "bert has 4 pictures, each of which would be seen 250 times" in sentence
-    assert "find 1 more" in sentence
-    assert not warnings_of(balanced_repeats({"anna": 100, "bert": 5}, epochs=10))
+    (finding,) = findings_of(shares)
+    assert (finding.code, finding.subjects, finding.evidence.number) == ("layout.over_baked", ("bert",), 250)
+    assert "bert has 4 pictures, each of which would be seen 250 times" in finding.message
+    assert "Find 1 more" in finding.fix.words
+    assert not findings_of(balanced_repeats({"anna": 100, "bert": 5}, epochs=10))
 
 
 def test_nothing_cannot_be_balanced():

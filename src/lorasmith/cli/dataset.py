@@ -122,7 +122,7 @@ def layout(
         concepts = [{**vars(one), "share": {**vars(one.share), "passes": one.share.passes}} for one in arranged.layout.concepts]
         print_json(
             {
-                "concepts": concepts, "moves": arranged.moves, "warnings": arranged.layout.warnings,
+                "concepts": concepts, "moves": arranged.moves, "findings": [finding.as_data for finding in arranged.layout.findings],
                 "held_out": None if arranged.split is None else len(arranged.split.held_out),
                 "rights": None if confirmation is None else vars(confirmation),
             }
@@ -144,8 +144,8 @@ def _print_layout(arranged: Arranged, dataset: Path, epochs: int) -> None:
     for one in layout.concepts:
         typer.echo(f"{one.folder:<40} {one.share.pictures:>8} {one.share.repeats:>8} {f'{one.share.passes} times':>18}")
     typer.echo(f"{layout.samples_per_epoch} samples in an epoch; times are for {epochs} epochs")
-    for warning in layout.warnings:
-        typer.echo(f"warning: {warning}")
+    for finding in layout.findings:
+        typer.echo(f"{finding.severity}: {finding}")
     if sum(not one.is_reg for one in layout.concepts) > 1:
         typer.echo("several concepts: a batch size of 1 and a rank of 32 are usual; flipping, if any, flips all of them")
     if split is not None:

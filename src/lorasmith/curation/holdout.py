@@ -78,12 +78,17 @@ class Split:
     decisions: dict[str, bool]
 
 
-def plan_holdout(root: Path, share: float = 0.1, seed: int = 0, progress: Progress | None = None) -> Split:
+def plan_holdout(root: str | Path, share: float = 0.1, seed: int = 0, progress: Progress | None = None) -> Split:
     """How the dataset would be split; nothing moves yet. Held-out pictures go to `holdout/1_name`, named after their folder."""
+    root = Path(root)
     reg = root / REGULARISATION
     paths = [path for path in dataset_pictures(root) if reg not in path.parents]
     if not paths:
-        raise DatasetError(f"{root} holds no pictures: import some first (lorasmith import SOURCE --into {root}).")
+        raise DatasetError(
+            f"{root} holds no pictures: import some first (lorasmith import SOURCE --into {root}).",
+            code="dataset.no_pictures",
+            folder=str(root),
+        )
     looks = []
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
         for look in pool.map(_look, paths):
@@ -117,8 +122,9 @@ def plan_holdout(root: Path, share: float = 0.1, seed: int = 0, progress: Progre
     )  # fmt: skip
 
 
-def hold_out(root: Path, split: Split) -> None:
+def hold_out(root: str | Path, split: Split) -> None:
     """Move what is held out into `holdout/`, with captions, and keep the decisions."""
+    root = Path(root)
     with alone_in(root):
         write_atomically(root / HOLDOUT_DECISIONS, (json.dumps(split.decisions, indent=0, sort_keys=True) + "\n").encode())
     make_moves(root, split.moves)
@@ -131,10 +137,14 @@ def _earlier(root: Path) -> dict[str, bool]:
         return {}
     try:
         tree = json.loads(file.read_bytes())
-    except ValueError as error:
-        raise DatasetError(f"{file} is damaged: put it back as it was, or delete it to decide again what is held out.") from error
+    except ValueError:
+        tree = None
     if not isinstance(tree, dict):
-        raise DatasetError(f"{file} is damaged: put it back as it was, or delete it to decide again what is held out.")
+        raise DatasetError(
+            f"{file} is damaged: put it back as it was, or delete it to decide again what is held out.",
+            code="holdout.damaged",
+            file=str(file),
+        )
     return {str(content): bool(side) for content, side in tree.items()}
 
 

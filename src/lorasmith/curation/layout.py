@@ -19,9 +19,10 @@ from pathlib import Path, PurePosixPath
 from lorasmith.curation.moves import Move, make_moves
 from lorasmith.curation.names import TakenNames, safe_folder
 from lorasmith.dataset_folder import CAPTION_SUFFIXES, LOCK, REGULARISATION, SET_ASIDE, is_picture, pictures_in
-from lorasmith.datasets.balance import USUAL_EPOCHS, Share, balanced_repeats, warnings_of
+from lorasmith.datasets.balance import USUAL_EPOCHS, Share, balanced_repeats, findings_of
 from lorasmith.datasets.folders import concept_in
 from lorasmith.errors import DatasetError, InputError
+from lorasmith.findings import Finding
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,8 @@ class Layout:
 
     concepts: tuple[Concept, ...]
     moves: tuple[Move, ...]
-    warnings: tuple[str, ...]
+    findings: tuple[Finding, ...]
+    """Concepts that would over-bake."""
 
     @property
     def samples_per_epoch(self) -> int:
@@ -122,7 +124,7 @@ def plan_layout(
         goal = f"{REGULARISATION}/{times}_{called}"
         concepts.append(Concept(goal, called, Share(sum(len(_pictures(one)) for one in found), times, epochs), is_reg=True))
         moves += _moves_into(root, found, goal)
-    return Layout(tuple(concepts), tuple(_without_clashes(root, moves)), tuple(warnings_of(shares)))
+    return Layout(tuple(concepts), tuple(_without_clashes(root, moves)), tuple(findings_of(shares)))
 
 
 def lay_out(root: Path, layout: Layout) -> None:
@@ -186,8 +188,9 @@ def _pictures(folder: Path) -> list[Path]:
     return [] if folder.name in SET_ASIDE or not folder.is_dir() else pictures_in(folder)
 
 
-def settings_for(root: Path) -> str:
+def settings_for(root: str | Path) -> str:
     """The `[[datasets]]` of a run's settings that train on the dataset as it is laid out."""
+    root = Path(root)
     lines = [f"[[datasets]]\npath = {json.dumps(str(root), ensure_ascii=False)}\n"]
     if (root / REGULARISATION).is_dir():
         lines.append(f"[[datasets]]\npath = {json.dumps(str(root / REGULARISATION), ensure_ascii=False)}\nis_reg = true\n")

@@ -27,29 +27,29 @@ class Rights:
     when: str
     """Date and time in UTC, as ISO 8601."""
 
-    def sentence(self, root: Path) -> str:
+    def sentence(self, root: str | Path) -> str:
         """For a person, with how many pictures came since."""
         more = len(dataset_pictures(root)) - self.pictures
         later = f"; {more} more {'picture' if more == 1 else 'pictures'} came in since: confirm again if it covers them" if more > 0 else ""
         return f"rights confirmed: {self.words} ({self.pictures} pictures, {self.when[:10]}){later}"
 
 
-def confirm(root: Path, words: str) -> Rights:
+def confirm(root: str | Path, words: str) -> Rights:
     """Keep that somebody may train on all pictures that the dataset holds now, and why. Raises InputError where there are no words."""
     if not words.strip():
         raise InputError("Say where the rights come from, in words such as 'my own photographs'.")
     rights = Rights(" ".join(words.split()), len(dataset_pictures(root)), datetime.now(UTC).isoformat(timespec="seconds"))
-    make_state_folder(root)
-    write_atomically(root / RIGHTS, json.dumps(asdict(rights), ensure_ascii=False, indent=1).encode())
+    make_state_folder(Path(root))
+    write_atomically(Path(root) / RIGHTS, json.dumps(asdict(rights), ensure_ascii=False, indent=1).encode())
     return rights
 
 
-def confirmed(root: Path) -> Rights | None:
+def confirmed(root: str | Path) -> Rights | None:
     """What was confirmed of the dataset; None where nothing was. Raises DatasetError where the file is damaged."""
-    file = root / RIGHTS
+    file = Path(root) / RIGHTS
     if not file.exists():
         return None
     try:
         return Rights(**json.loads(file.read_text("utf-8")))
     except (ValueError, TypeError) as error:
-        raise DatasetError(f"{file} is damaged: delete it and confirm the rights again.") from error
+        raise DatasetError(f"{file} is damaged: delete it and confirm the rights again.", code="rights.damaged", file=str(file)) from error

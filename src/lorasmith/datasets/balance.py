@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from lorasmith.errors import SettingsError
+from lorasmith.findings import Evidence, Finding, Fix
 
 USUAL_EPOCHS = 10
 """What most recipes train for, where no number is given."""
@@ -60,14 +61,28 @@ def balanced_repeats(pictures: Mapping[str, int], repeats: int = 1, epochs: int 
     return {name: Share(count, max(1, math.floor(steps / epochs / count + 0.5)), epochs) for name, count in pictures.items()}
 
 
-def warnings_of(shares: Mapping[str, Share]) -> list[str]:
-    """A sentence for each concept that would over-bake, and how many pictures it lacks."""
+def findings_of(shares: Mapping[str, Share]) -> list[Finding]:
+    """A warning for each concept that would over-bake, with how many pictures it lacks."""
     found = []
     for name, share in shares.items():
         if share.over_baked:
             enough = math.ceil(share.samples * share.epochs / MOST_PASSES)
-            found.append(
+            message = (
                 f"{name} has {share.pictures} pictures, each of which would be seen {share.passes} times ({share.repeats} repeats x "
-                f"{share.epochs} epochs) and likely over-bake: find {enough - share.pictures} more, or train fewer epochs."
+                f"{share.epochs} epochs) and likely over-bake."
+            )
+            evidence = Evidence(share.passes, "times that each picture is seen", f"{share.passes} times, where {MOST_PASSES} are much")
+            fix = Fix(f"Find {enough - share.pictures} more, or train fewer epochs.")
+            found.append(
+                Finding(
+                    "layout.over_baked",
+                    "warning",
+                    message,
+                    "folder",
+                    (name,),
+                    evidence,
+                    why="The LoRA learns these pictures by heart.",
+                    fix=fix,
+                )
             )
     return found

@@ -66,6 +66,9 @@ class FolderContents:
     findings: tuple[Finding, ...]
     """Codes begin with `folder.`; an error means that the picture, or the folder, is left out of training."""
 
+    def __repr__(self) -> str:
+        return f"FolderContents({len(self.pictures)} pictures, {len(self.findings)} findings)"
+
 
 def folder_finding(
     rule: str, root: Path, path: Path, message: str, fix: str, *, about: About = "picture", left_out: bool = False,
@@ -332,10 +335,13 @@ def _refuse_what_is_no_folder(root: Path) -> None:
     if root.is_dir():
         return
     if not root.exists():
-        raise DatasetError(f"{root} does not exist: give the folder that holds the pictures.")
+        raise DatasetError(f"{root} does not exist: give the folder that holds the pictures.", code="dataset.no_folder", folder=str(root))
     if zipfile.is_zipfile(root) or root.suffix.lower() in (".zip", ".rar", ".7z", ".tar", ".gz", ".tgz"):
-        raise DatasetError(f"{root} is an archive: bring it in with `lorasmith import {root.name} --into FOLDER` and give that folder.")
-    raise DatasetError(f"{root} is a file: give the folder that holds the pictures.")
+        raise DatasetError(
+            f"{root} is an archive: bring it in with `lorasmith import {root.name} --into FOLDER` and give that folder.",
+            code="dataset.is_archive", file=str(root),
+        )  # fmt: skip
+    raise DatasetError(f"{root} is a file: give the folder that holds the pictures.", code="dataset.no_folder", folder=str(root))
 
 
 def _nothing_usable(root: Path, findings: list[Finding]) -> DatasetError:
@@ -344,4 +350,6 @@ def _nothing_usable(root: Path, findings: list[Finding]) -> DatasetError:
     if not reasons:
         return holds_no_pictures(root)
     more = f"; and {len(reasons) - 3} more" if len(reasons) > 3 else ""
-    return DatasetError(f"{root} holds no picture that can be used: {'; '.join(reasons[:3])}{more}.")
+    return DatasetError(
+        f"{root} holds no picture that can be used: {'; '.join(reasons[:3])}{more}.", code="dataset.no_usable_pictures", folder=str(root)
+    )

@@ -53,6 +53,9 @@ class TrainingSet:
     not_needed: tuple[TrainingPicture, ...] = ()
     """Regularisation pictures beyond what balances the others; they are never trained on."""
 
+    def __repr__(self) -> str:
+        return f"TrainingSet({len(self.pictures)} pictures, {self.samples_per_epoch} samples an epoch, {len(self.buckets)} buckets)"
+
     @property
     def buckets(self) -> dict[Size, list[tuple[int, int]]]:
         """Bucket -> (index of the picture, repeats), over all datasets."""

@@ -233,7 +233,9 @@ def _opened(path: Path | str, header_only: bool = False) -> Iterator[Image.Image
     with _open_file(path) as stream:
         start = stream.read(1024)
         if not start:
-            raise DatasetError(f"{path} is empty (0 bytes): get it again from its source, or delete it.")
+            raise DatasetError(
+                f"{path} is empty (0 bytes): get it again from its source, or delete it.", code="picture.empty", file=str(path)
+            )
         stream.seek(0)
         if is_jxl(start):
             yield _opened_jxl(path, start, None if header_only else stream)
@@ -245,12 +247,13 @@ def _opened(path: Path | str, header_only: bool = False) -> Iterator[Image.Image
         try:
             image = Image.open(stream, formats=formats)
         except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-            raise DatasetError(f"{path} {_TOO_LARGE}") from error
+            raise DatasetError(f"{path} {_TOO_LARGE}", code="picture.too_large", file=str(path)) from error
         except UnidentifiedImageError as error:
             raise DatasetError(
                 f"{path} is not a picture that can be read, whatever its name says ({', '.join(FORMATS)} are read), or its beginning is "
-                "damaged: save it again as PNG or JPEG, or delete it."
-            ) from error
+                "damaged: save it again as PNG or JPEG, or delete it.",
+                code="picture.not_a_picture", file=str(path),
+            ) from error  # fmt: skip
         except Exception as error:  # as for decoding: a header's damage shows in many ways
             raise _damaged(path) from error
         _refuse_too_large(path, image.size)
@@ -271,7 +274,12 @@ def _learn_heic(path: Path | str) -> None:
         try:
             import pillow_heif
         except ImportError as error:
-            raise DatasetError(f"{path} is a HEIC picture, which needs a part of its own: pip install lorasmith[heic]") from error
+            raise DatasetError(
+                f"{path} is a HEIC picture, which needs an extra: pip install lorasmith[heic]",
+                code="extra.missing",
+                file=str(path),
+                extra="heic",
+            ) from error
         pillow_heif.register_heif_opener(thumbnails=False)
 
 
@@ -286,7 +294,12 @@ def _opened_jxl(path: Path | str, start: bytes, stream: io.BufferedReader | None
     try:
         image = jxl_picture(stream.read())
     except ImportError as error:
-        raise DatasetError(f"{path} is a JPEG XL picture, which needs a part of its own: pip install lorasmith[jxl]") from error
+        raise DatasetError(
+            f"{path} is a JPEG XL picture, which needs an extra: pip install lorasmith[jxl]",
+            code="extra.missing",
+            file=str(path),
+            extra="jxl",
+        ) from error
     except DatasetError as error:
         raise DatasetError(f"{path}: {error}") from error
     except Exception as error:  # as for other decoders
@@ -297,7 +310,7 @@ def _opened_jxl(path: Path | str, start: bytes, stream: io.BufferedReader | None
 
 def _refuse_too_large(path: Path | str, size: tuple[int, int]) -> None:
     if size[0] * size[1] > MAX_PIXELS:
-        raise DatasetError(f"{path} is {size[0]} x {size[1]} pixels and {_TOO_LARGE}")
+        raise DatasetError(f"{path} is {size[0]} x {size[1]} pixels and {_TOO_LARGE}", code="picture.too_large", file=str(path))
 
 
 _TOO_LARGE = f"has more than {MAX_PIXELS:,} pixels, which is too large to open: scale it down (3000 pixels a side are plenty)."
@@ -307,8 +320,12 @@ def _open_file(path: Path | str) -> io.BufferedReader:
     try:
         return open(path, "rb")
     except OSError as error:
-        raise DatasetError(f"{path} cannot be opened ({error.strerror}): check its name and that you may read it.") from error
+        raise DatasetError(
+            f"{path} cannot be opened ({error.strerror}): check its name and that you may read it.", code="file.cannot_open", file=str(path)
+        ) from error
 
 
 def _damaged(path: Path | str) -> DatasetError:
-    return DatasetError(f"{path} breaks off or is damaged: get it again from its source, or delete it.")
+    return DatasetError(
+        f"{path} breaks off or is damaged: get it again from its source, or delete it.", code="picture.damaged", file=str(path)
+    )
