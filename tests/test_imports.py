@@ -7,7 +7,7 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -53,7 +53,7 @@ def may_import(room: str, other: str) -> bool:
 
 def imported_modules(file: Path, package: Path) -> Iterator[tuple[int, str]]:
     """(line, full name) of every module of ours that `file` imports: at its top, in its functions, by a registry's string."""
-    parents = ("lorasmith", *file.relative_to(package).parts[:-1])
+    parents = ("lorasmith", *file.relative_to(package).parts[:-1]) if file.is_relative_to(package) else ()
     for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
         names: list[str] = []
         if isinstance(node, ast.Import):
@@ -148,6 +148,37 @@ def cycles(graph: dict[str, set[str]]) -> list[set[str]]:
         if node not in index:
             visit(node)
     return found
+
+
+def missing_imports(files: Iterable[Path], package: Path) -> list[str]:
+    """Every import of ours whose module, or whose name there, does not exist. A type checker that skips packages it lacks does not say so."""
+    found = []
+    for file in files:
+        for line, name in imported_modules(file, package):
+            module = name.removeprefix("lorasmith").lstrip(".").replace(".", "/")
+            if any((package / place).exists() for place in (module, f"{module}.py")):
+                continue
+            above, _, last = module.rpartition("/")
+            home = package / f"{above}.py" if (package / f"{above}.py").exists() else package / above / "__init__.py"
+            if not home.exists() or (home.parent != package and not re.search(rf"\b{re.escape(last)}\b", home.read_text(encoding="utf-8"))):
+                found.append(f"{file.name}:{line} imports {name}")
+    return found
+
+
+def test_what_is_imported_exists():
+    root = PACKAGE.parents[1]
+    assert missing_imports(sorted(PACKAGE.rglob("*.py")), PACKAGE) == []
+    assert missing_imports([*sorted((root / "benchmarks").rglob("*.py")), *sorted((root / "tests").rglob("*.py"))], PACKAGE) == []
+
+
+def test_an_import_of_nothing_is_seen(tmp_path):
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / "read.py").write_text("def read_picture(): ...\n", encoding="utf-8")
+    text = "def f():\n    from lorasmith.images.gone import x\n    from lorasmith.images.read import read_picture, wrong\n"
+    (tmp_path / "errors.py").write_text(text, encoding="utf-8")
+    assert missing_imports([tmp_path / "errors.py"], tmp_path) == [
+        "errors.py:2 imports lorasmith.images.gone.x", "errors.py:3 imports lorasmith.images.read.wrong"
+    ]  # fmt: skip
 
 
 def test_imports_go_down_the_rooms():
