@@ -43,14 +43,11 @@ def fourth_power(prediction, target, c):
 
 
 @pytest.fixture
-def made_up():
-    """One of each, added as a contributor would add it."""
-    register(OPTIMIZERS, "SignSteps", Optimizer(f"{__name__}:SignSteps", "torch", state_per_parameter=0.0))
-    register(SCHEDULES, "stairs", Schedule(stairs, "falls once"))
-    register(LOSSES, "fourth_power", Loss(fourth_power, "for large errors"))
-    yield
-    for registry, name in ((OPTIMIZERS, "SignSteps"), (SCHEDULES, "stairs"), (LOSSES, "fourth_power")):
-        del registry[name]
+def made_up(monkeypatch):
+    """One of each, added as a contributor would add it, with `register`."""
+    monkeypatch.setitem(OPTIMIZERS, "SignSteps", Optimizer(f"{__name__}:SignSteps", "torch", state_per_parameter=0.0))
+    monkeypatch.setitem(SCHEDULES, "stairs", Schedule(stairs, "falls once"))
+    monkeypatch.setitem(LOSSES, "fourth_power", Loss(fourth_power, "for large errors"))
 
 
 def test_a_run_trains_with_a_made_up_optimizer_schedule_and_loss(made_up, settings_for, tmp_path):

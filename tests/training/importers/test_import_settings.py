@@ -10,8 +10,8 @@ from typer.testing import CliRunner
 
 from lorasmith.cli import import_settings as command
 from lorasmith.errors import SettingsError
-from lorasmith.training.importers.draft import HIDDEN
-from lorasmith.training.importers.import_settings import import_settings
+from lorasmith.training.importers.draft import HIDDEN, Draft
+from lorasmith.training.importers.import_settings import IMPORTERS, import_settings
 from lorasmith.training.importers.sd_scripts_network import NETWORK_ARGS, NETWORK_ARGS_LEFT
 from lorasmith.training.importers.sd_scripts_options import DEFAULTS, LEFT, OPTIONS
 from lorasmith.training.importers.sd_scripts_rows import our_name
@@ -359,3 +359,22 @@ def test_every_option_that_is_not_carried_over_is_a_finding_with_its_reason(tmp_
         assert re.fullmatch(r"import\.[a-z_]+", finding.code)
         assert finding.message.endswith(".")
         assert finding.about != "option" or finding.why.endswith(".")
+
+
+def test_an_importer_is_a_function_and_a_line(tmp_path, monkeypatch):
+    def read_ini(file):
+        if file.suffix != ".ini":
+            return None
+        draft = Draft()
+        for option, _, value in (line.partition("=") for line in file.read_text(encoding="utf-8").splitlines()):
+            if option == "steps":
+                draft.put(option, "training.max_train_steps", int(value))
+            else:
+                draft.unknown(option, value, "no option of this trainer")
+        return "settings of a made-up trainer", draft, lambda settings: [], ()
+
+    monkeypatch.setitem(IMPORTERS, "made-up", read_ini)
+    found = imported(tmp_path, "my.ini", "steps=70\nspeed=high", base="base", datasets=["pictures"])
+    assert (found.form, found.fault, found.settings.training.max_train_steps) == ("settings of a made-up trainer", "", 70)
+    assert list(unknown(found)) == ["speed"]
+    assert imported(tmp_path, "train.sh", SHELL).form == "a command for train_network.py"

@@ -12,7 +12,7 @@ from lorasmith.models.families import FAMILIES
 from lorasmith.models.open import describe
 from lorasmith.training.planning.check import check
 from lorasmith.training.planning.lints.lints import lint_facts, lint_run
-from lorasmith.training.planning.lints.registry import LINTS, lint, set_to, warning
+from lorasmith.training.planning.lints.registry import LINTS, coded, lint, set_to, warning
 from lorasmith.training.planning.lints.run_facts import BaseFacts, RunFacts, facts_of
 from lorasmith.training.planning.plan import make_plan
 from lorasmith.training.recipes.recipes import recipe, settings_tree
@@ -237,20 +237,17 @@ def test_the_change_of_a_fix_silences_its_lint(name):
     assert name not in names(run_of(**{key: value for key, value in mended.items() if key.replace("__", ".") not in removed}))
 
 
-def test_a_lint_is_one_function():
-    @lint
+def test_a_lint_is_one_function(monkeypatch):
     def odd_seed(run):
         if run.settings.training.seed == 13:
             yield warning("training.seed is 13.", why="Some people do not like it.", fix=set_to("training.seed", 14), source="folklore")
 
-    try:
-        found = [each for each in lint_facts(run_of(training__seed=13)) if each.code == "lint.odd_seed"]
-        assert [each.fix.words for each in found] == ["Set training.seed to 14."]
-        assert "odd_seed" not in names(run_of())
-        with pytest.raises(ValueError, match="already a lint"):
-            lint(odd_seed)
-    finally:
-        del LINTS["odd_seed"]
+    monkeypatch.setitem(LINTS, "odd_seed", coded(odd_seed))  # what @lint does
+    found = [each for each in lint_facts(run_of(training__seed=13)) if each.code == "lint.odd_seed"]
+    assert [each.fix.words for each in found] == ["Set training.seed to 14."]
+    assert "odd_seed" not in names(run_of())
+    with pytest.raises(ValueError, match="'odd_seed' is already taken"):
+        lint(odd_seed)
 
 
 @pytest.mark.parametrize("family", ["sd1", "sdxl", "flux"])

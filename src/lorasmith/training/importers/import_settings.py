@@ -5,7 +5,7 @@
     imported.carried             # theirs -> ours, with the reason where the value had to change
     imported.findings            # what was not carried over and why, what nobody knows, what is missing on this machine
 
-An importer is a function from a file to a draft, and one line in `IMPORTERS`; the first that takes a file reads it.
+An importer is a function from a file to a draft, and one line in `IMPORTERS`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Importer = Callable[[Path], tuple[str, Draft, Check, Sequence[str]] | None]
 """A file to (its form in words, draft, check, notes); None where it is for another importer."""
 
 IMPORTERS: dict[str, Importer] = {"sd-scripts": read_sd_scripts}
-"""Trainer -> its importer. The last one takes every file and says what is wrong with it."""
+"""Trainer -> its importer. They are asked from the last to the first; the first takes every file, and says what is wrong with it."""
 
 GIVEN = "(given beside the file)"
 
@@ -66,7 +66,7 @@ def import_settings(file: str | Path, base: str | Path | None = None, datasets: 
         SettingsError: the file cannot be read, or belongs to no trainer that is known.
     """
     file = Path(file)
-    form, draft, check, notes = next(found for importer in IMPORTERS.values() if (found := importer(file)) is not None)
+    form, draft, check, notes = next(found for importer in reversed(IMPORTERS.values()) if (found := importer(file)) is not None)
     if base is not None:
         draft.put(GIVEN, "base.path", str(base))
     if datasets:

@@ -17,6 +17,7 @@ from dataclasses import replace
 from functools import wraps
 
 from lorasmith.findings import About, Evidence, Finding, Fix, SettingChange
+from lorasmith.registry import register
 from lorasmith.training.planning.lints.run_facts import RunFacts
 
 Findings = Iterator[Finding]
@@ -31,16 +32,17 @@ def lint(rule: Rule) -> Rule:
     Raises:
         ValueError: the name is taken.
     """
-    name = rule.__name__
-    if name in LINTS:
-        raise ValueError(f"There is already a lint {name!r}.")
+    return register(LINTS, rule.__name__, coded(rule))
+
+
+def coded(rule: Rule) -> Rule:
+    """The rule, with the code `lint.` and its name on its findings."""
 
     @wraps(rule)
-    def coded(run: RunFacts) -> Findings:
-        return (replace(finding, code=f"lint.{name}") for finding in rule(run))
+    def with_code(run: RunFacts) -> Findings:
+        return (replace(finding, code=f"lint.{rule.__name__}") for finding in rule(run))
 
-    LINTS[name] = coded
-    return coded
+    return with_code
 
 
 def warning(
