@@ -34,7 +34,7 @@ REGISTRIES = {
     "Caption edits": "lorasmith.captions.edits.registry:EDITS",
     "Findings of the audit": "lorasmith.curation.audit.kinds:KINDS",
     "Findings on captions": "lorasmith.captions.advice.advise:RULES",
-    "Findings on settings": "lorasmith.training.planning.lints:LINTS",
+    "Findings on settings": "lorasmith.training.planning.lints.lints:LINTS",
 }
 
 

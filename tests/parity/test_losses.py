@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from diffusers.configuration_utils import FrozenDict
 
 from lorasmith.errors import SettingsError
 from lorasmith.models.architectures.parts import AUTOENCODER_KL
@@ -109,7 +110,7 @@ def test_a_masked_loss_agrees_with_the_reference(case, tensors):
 class Recorder(torch.nn.Module):
     """In place of the U-Net: gives a set answer and keeps what it was shown."""
 
-    config = SimpleNamespace(block_out_channels=(4,), sample_size=8)
+    config = FrozenDict({"block_out_channels": (4,), "sample_size": 8})
     device, dtype = torch.device("cpu"), torch.float32
 
     def __init__(self, answer):
