@@ -2,17 +2,26 @@
 
 from lorasmith.adapters.compatibility.check import check_file as check_file
 from lorasmith.adapters.files.lora_file import load_tensors as read_lora
+from lorasmith.adapters.files.summary import summarise as describe_lora
 from lorasmith.adapters.tools.convert import convert_file as convert
 from lorasmith.adapters.tools.merge import merge_files as merge
 from lorasmith.adapters.tools.resize import resize_file as resize
 from lorasmith.captions.collection import open_captions as open_captions
 from lorasmith.curation.audit.dataset import audit_dataset as audit
+from lorasmith.curation.export import export as export_dataset
+from lorasmith.curation.holdout import hold_out as hold_out
+from lorasmith.curation.holdout import plan_holdout as plan_holdout
 from lorasmith.curation.imports.imports import import_pictures as import_pictures
+from lorasmith.curation.mend.mend import mend as mend
+from lorasmith.curation.mend.mend import undo as undo_mends
+from lorasmith.curation.mend.proposals import propose as propose_mends
 from lorasmith.datasets.folders import open_folder as open_dataset
 from lorasmith.errors import LorasmithError as LorasmithError
+from lorasmith.evaluation.report import write_report as write_report
 from lorasmith.evaluation.sampling import sample as sample
 from lorasmith.evaluation.sampling import with_lora as with_lora
 from lorasmith.findings import Finding as Finding
+from lorasmith.findings import MendChange as MendChange
 from lorasmith.jobs.training import resume_training as resume
 from lorasmith.jobs.training import start_training as train
 from lorasmith.models.open import describe as describe_base
@@ -31,20 +40,27 @@ __all__ = [
     "Commands",
     "Finding",
     "LorasmithError",
+    "MendChange",
     "Settings",
     "__version__",
     "audit",
     "check_file",
     "convert",
     "describe_base",
+    "describe_lora",
+    "export_dataset",
+    "hold_out",
     "import_pictures",
     "import_settings",
     "load_settings",
+    "mend",
     "merge",
     "open_base",
     "open_captions",
     "open_dataset",
     "plan",
+    "plan_holdout",
+    "propose_mends",
     "read_events",
     "read_lora",
     "resize",
@@ -52,5 +68,7 @@ __all__ = [
     "sample",
     "settings_from",
     "train",
+    "undo_mends",
     "with_lora",
+    "write_report",
 ]

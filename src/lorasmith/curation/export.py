@@ -74,7 +74,7 @@ class _Item:
 def export(
     root: str | Path,
     out: str | Path,
-    form: Form,
+    form: Form = "kohya",
     *,
     absolute: bool = False,
     resolution: int | None = None,
@@ -85,9 +85,19 @@ def export(
     `absolute` writes full paths into dataset.toml (only for a folder). `resolution` (pixels) goes into it, too; without it, say it on
     sd-scripts' command line.
 
-    Raises:
-        InputError: there is something at `out` already, the form is unknown, or full paths are asked for inside a ZIP.
-        DatasetError: there is no picture that can be trained on.
+    Raises
+    ------
+    InputError
+        There is something at `out` already, the form is unknown, or full paths are asked for inside a ZIP.
+    DatasetError
+        There is no picture that can be trained on.
+
+    Examples
+    --------
+    >>> exported = ls.export_dataset("my-set", "for-kohya.zip")
+    >>> import zipfile
+    >>> sum(name.endswith(".png") for name in zipfile.ZipFile("for-kohya.zip").namelist())
+    5
     """
     root, out = Path(root), Path(out)
     zipped = out.suffix.lower() == ".zip"

@@ -79,7 +79,14 @@ class Split:
 
 
 def plan_holdout(root: str | Path, share: float = 0.1, seed: int = 0, progress: Progress | None = None) -> Split:
-    """How the dataset would be split; nothing moves yet. Held-out pictures go to `holdout/1_name`, named after their folder."""
+    """How the dataset would be split; nothing moves yet. Held-out pictures go to `holdout/1_name`, after the folder that they are in.
+
+    Examples
+    --------
+    >>> split = ls.plan_holdout("my-set", share=0.2)
+    >>> len(split.training), len(split.held_out)
+    (4, 1)
+    """
     root = Path(root)
     reg = root / REGULARISATION
     paths = [path for path in dataset_pictures(root) if reg not in path.parents]
@@ -123,7 +130,16 @@ def plan_holdout(root: str | Path, share: float = 0.1, seed: int = 0, progress: 
 
 
 def hold_out(root: str | Path, split: Split) -> None:
-    """Move what is held out into `holdout/`, with captions, and keep the decisions."""
+    """Move what is held out into `holdout/`, with captions, and keep the decisions.
+
+    Examples
+    --------
+    >>> _ = ls.import_pictures(["my-set"], "split-set")
+    >>> ls.hold_out("split-set", ls.plan_holdout("split-set", share=0.2))
+    >>> import pathlib
+    >>> len(list(pathlib.Path("split-set/holdout").rglob("*.png")))
+    1
+    """
     root = Path(root)
     with alone_in(root):
         write_atomically(root / HOLDOUT_DECISIONS, (json.dumps(split.decisions, indent=0, sort_keys=True) + "\n").encode())

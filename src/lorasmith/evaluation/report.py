@@ -56,7 +56,15 @@ Item = TypeVar("Item")
 def write_report(run_folder: str | Path) -> Path:
     """Write `report.html` into a run's folder and return its path.
 
-    Raises SettingsError where the folder is not that of a run.
+    Raises
+    ------
+    SettingsError
+        The folder is not that of a run.
+
+    Examples
+    --------
+    >>> print(ls.write_report("runs/my-lora"))
+    runs/my-lora/report.html
     """
     run = read_run(run_folder)
     write_page(run.folder.report, report_page(run))

@@ -42,8 +42,16 @@ class Summary:
 def summarise(path: str | Path, family: str | None = None) -> Summary:
     """Read a LoRA file of any dialect and count what is in it.
 
-    Raises:
-        AdapterError: it is not a LoRA file, or nothing in it shows its family.
+    Raises
+    ------
+    AdapterError
+        It is not a LoRA file, or nothing in it shows its family.
+
+    Examples
+    --------
+    >>> lora = ls.describe_lora("my-lora.safetensors")
+    >>> lora.family, list(lora.ranks)
+    ('sd1', ['2'])
     """
     path = Path(path)
     content = load_tensors(path)

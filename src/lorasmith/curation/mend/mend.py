@@ -45,7 +45,17 @@ class Mended:
 
 
 def mend(root: str | Path, proposals: Sequence[Proposal], progress: Progress | None = None) -> list[Mended]:
-    """Do what was proposed for pictures of the dataset `root`. What cannot be mended comes back with its problem."""
+    """Do what was proposed for pictures of the dataset `root`. What cannot be mended comes back with its problem.
+
+    Examples
+    --------
+    >>> _ = ls.import_pictures(["my-set"], "mended-set")
+    >>> proposals = ls.propose_mends("mended-set", ["mended-set/0.png"], [ls.MendChange("rotate", {"degrees": 90})])
+    >>> [mended.problem for mended in ls.mend("mended-set", proposals)]
+    ['']
+    >>> [mended.before.name for mended in ls.undo_mends("mended-set")]
+    ['0.png']
+    """
     root = Path(root)
     to_do = [proposal for proposal in proposals if proposal.steps]
     upscalers: Upscalers = {}
@@ -68,8 +78,8 @@ def mend(root: str | Path, proposals: Sequence[Proposal], progress: Progress | N
     return mended + [Mended(one.path, (one.path,), "", one.problem) for one in proposals if one.problem]
 
 
-def undo(root: str | Path, chosen: Iterable[Recipe], steps: int | None = None) -> list[Mended]:
-    """Take back the last `steps` steps of each recipe, or all of them; then the original is back, byte for byte.
+def undo(root: str | Path, chosen: Iterable[Recipe] | None = None, steps: int | None = None) -> list[Mended]:
+    """Take back the last `steps` steps of each recipe (by default of every one), or all steps; then the originals are back, byte for byte.
 
     Pictures and captions that were changed by hand since are not lost: they go to the bin.
 
@@ -79,7 +89,7 @@ def undo(root: str | Path, chosen: Iterable[Recipe], steps: int | None = None) -
     root = Path(root)
     undone: list[Mended] = []
     with alone_in(root):
-        for one in chosen:
+        for one in recipes(root) if chosen is None else chosen:
             undone += _undo(root, one.id, steps)
     return undone
 

@@ -48,17 +48,28 @@ class Proposal:
         return in_words(self.steps)
 
 
-def propose(root: str | Path, pictures: Sequence[Path], changes: Sequence[MendChange], progress: Progress | None = None) -> list[Proposal]:
+def propose(
+    root: str | Path, pictures: Sequence[str | Path], changes: Sequence[MendChange], progress: Progress | None = None
+) -> list[Proposal]:
     """What the changes would do to each picture of the dataset `root`; nothing is changed.
 
     Ways of `WAYS` are done in its order; those of `WAYS_OF_THEIR_OWN` go alone.
 
-    Raises:
-        InputError: there is no such way, its parameters are wrong, or one that goes alone was asked for with others.
+    Raises
+    ------
+    InputError
+        There is no such way, its parameters are wrong, or one that goes alone was asked for with others.
+
+    Examples
+    --------
+    >>> (proposal,) = ls.propose_mends("my-set", ["my-set/0.png"], [ls.MendChange("rotate", {"degrees": 90})])
+    >>> proposal.path.name, proposal.problem
+    ('0.png', '')
     """
+    paths = [Path(picture) for picture in pictures]
     check_changes(changes)
     if changes and changes[0].way in WAYS_OF_THEIR_OWN:
-        return WAYS_OF_THEIR_OWN[changes[0].way](pictures, progress)
+        return WAYS_OF_THEIR_OWN[changes[0].way](paths, progress)
     ordered = sorted(changes, key=lambda change: list(WAYS).index(change.way))
     upscalers: Upscalers = {}
     root = Path(root)
@@ -67,7 +78,7 @@ def propose(root: str | Path, pictures: Sequence[Path], changes: Sequence[MendCh
     def look(path: Path) -> Proposal:
         return _propose_one(path, ordered, by_result.get(path.relative_to(root).as_posix()), upscalers)
 
-    return list(_looked_at(pictures, look, progress))
+    return list(_looked_at(paths, look, progress))
 
 
 def check_changes(changes: Sequence[MendChange]) -> None:
