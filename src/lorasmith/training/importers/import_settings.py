@@ -58,12 +58,25 @@ class Imported:
 
 
 def import_settings(file: str | Path, base: str | Path | None = None, datasets: Sequence[str | Path] = ()) -> Imported:
-    """Settings from a file of another trainer.
+    """Settings from a file of another trainer, and what became of each of its options.
 
-    `base` and `datasets` count before those in the file; a dataset configuration alone names no base.
+    Parameters
+    ----------
+    file
+        What the kohya_ss GUI saved (`.json`), sd-scripts' `--config_file` or `--dataset_config` (`.toml`), or a script with the command.
+    base, datasets
+        Count before those in the file; a dataset configuration alone names no base.
 
-    Raises:
-        SettingsError: the file cannot be read, or belongs to no trainer that is known.
+    Raises
+    ------
+    SettingsError
+        The file cannot be read, or belongs to no trainer that is known.
+
+    Examples
+    --------
+    >>> imported = ls.import_settings("theirs.toml", base="base", datasets=["my-set"])
+    >>> imported.settings.network.rank
+    16
     """
     file = Path(file)
     form, draft, check, notes = next(found for importer in reversed(IMPORTERS.values()) if (found := importer(file)) is not None)
