@@ -161,7 +161,7 @@ def test_mend_keeps_the_copy_that_the_audit_names(tmp_path):
     assert gone == ["a.jpg", "b (copy).jpg", "c.jpg"]
 
 
-def test_words_on_a_picture_are_read_and_told(tmp_path):
+def test_words_on_a_picture_are_found(tmp_path):
     pytest.importorskip("rapidocr", reason="the extra `ocr` is not installed")
     shout = photograph("coffee").resize((512, 341))
     ImageDraw.Draw(shout).text(
@@ -196,7 +196,7 @@ def test_what_stands_on_white_is_not_burnt_and_what_was_exposed_too_long_is(tmp_
     assert found(audit_dataset(tmp_path, resolution=256), "blown_out") == {"burnt.png"}
 
 
-def test_names_that_are_no_text_are_told_and_kept_in_the_cache(tmp_path):
+def test_names_that_are_not_utf8_are_shown_and_cached(tmp_path):
     folder = tmp_path / "names"
     folder.mkdir()
     for name in (b"caf\xe9.png", b"\x1b[31mred.png"):
@@ -234,7 +234,7 @@ def test_a_second_audit_decodes_nothing_and_says_the_same(pile, tmp_path, monkey
     assert (first.from_cache, second.from_cache) == (0, 12)
 
 
-def test_a_changed_file_is_measured_anew_and_a_moved_one_is_known(pile, tmp_path):
+def test_a_changed_file_is_measured_again_and_a_moved_one_is_known(pile, tmp_path):
     audit_dataset(pile, resolution=300, cache=tmp_path / "cache")
     (pile / "coffee.webp").rename(pile / "tea.webp")
     photograph("coffee").convert("L").save(pile / "astronaut.png")
@@ -243,7 +243,7 @@ def test_a_changed_file_is_measured_anew_and_a_moved_one_is_known(pile, tmp_path
     assert "astronaut.png" in found(result, "greyscale")
 
 
-def test_a_damaged_cache_is_made_anew(pile, tmp_path):
+def test_a_damaged_cache_is_replaced(pile, tmp_path):
     audit_dataset(pile, resolution=300, cache=tmp_path / "cache")
     [file] = (tmp_path / "cache").glob("*.sqlite")
     for beside in (tmp_path / "cache").glob("*.sqlite-*"):
@@ -254,7 +254,7 @@ def test_a_damaged_cache_is_made_anew(pile, tmp_path):
         assert db.execute("SELECT count(*) FROM pictures").fetchone() == (12,)
 
 
-def test_progress_is_told_and_a_stop_judges_what_was_seen(pile):
+def test_progress_is_reported_and_a_stop_judges_what_was_seen(pile):
     told = []
     result = audit_dataset(pile, resolution=300, progress=lambda done, total: told.append((done, total)), cancelled=lambda: len(told) >= 5)
     assert told == [(i, 14) for i in range(1, 6)]
@@ -291,7 +291,7 @@ def test_bad_input_gets_a_sentence(tmp_path):
         audit_dataset(tmp_path, resolution=7)
 
 
-def test_what_is_no_picture_is_told_apart_from_what_lies_beside_pictures(pile):
+def test_files_that_are_not_pictures_are_listed_unless_datasets_have_them(pile):
     (pile / "film.mp4").write_bytes(b"x")
     (pile / ".hidden.png").write_bytes(b"x")
     pictures, unknown = audited_files(pile)

@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from lorasmith.curation.audit.dataset import audit_dataset
 from lorasmith.curation.audit.kinds import KINDS
 from lorasmith.curation.chosen_pictures import dataset_pictures
 from lorasmith.curation.mend.mend import alone_in, mend, replay, undo
@@ -354,3 +355,11 @@ def test_a_made_up_way_takes_one_row(dataset, monkeypatch):
     monkeypatch.setitem(WAYS, "quarter", lambda look, *, times=1: Rotate(degrees=90 * times))
     do(dataset, MendChange("quarter", {"times": 2}), only=["cat.jpg"])
     assert [recipe.words for recipe in recipes(dataset)] == ["cat.jpg: turned by 180 degrees"]
+
+
+def test_the_fix_of_a_finding_is_applied_as_it_is(dataset):
+    found = audit_dataset(dataset, resolution=128).findings
+    [letterbox] = [finding for finding in found if finding.code == "audit.letterbox"]
+    mend(dataset, propose(dataset, [dataset / name for name in letterbox.subjects], letterbox.fix.changes))
+    assert letterbox.subjects == ("bars.png",)
+    assert sizes(dataset)["bars.png"] == (226, 150)

@@ -62,7 +62,7 @@ def test_names_that_some_system_takes_for_one_get_numbers():
     assert given_out == ["Cat_2", "CAT_3", "dog", "é", unicodedata.normalize("NFD", "é") + "_2"]
 
 
-def test_a_second_wish_comes_before_a_number():
+def test_a_second_candidate_comes_before_a_number():
     names = TakenNames(["1"])
     assert names.claim("1", "dogs_1") == "dogs_1"
     assert names.claim("1", "dogs_1") == "1_2"

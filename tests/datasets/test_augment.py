@@ -67,7 +67,7 @@ def test_gamma_makes_middle_tones_brighter_or_darker_and_keeps_black_and_white()
 
 
 @pytest.mark.parametrize("left", [0, 3, 4, 8])
-def test_a_mirrored_picture_says_where_its_bucket_lies_in_the_mirrored_picture(tmp_path, left):
+def test_a_mirrored_picture_says_where_its_bucket_is_in_the_mirrored_picture(tmp_path, left):
     Image.fromarray(np.random.default_rng(1).integers(0, 256, (24, 40, 3), dtype=np.uint8)).save(tmp_path / "a.png")
     fit = Fit((32, 24), (40, 24), (left, 0))
     seen = bucket_pixels(LatentRequest(tmp_path / "a.png", "", fit, mirrored=True))

@@ -52,7 +52,7 @@ def test_every_picture_falls_into_the_reference_bucket_with_the_reference_crop()
     width=st.integers(8, 5000), height=st.integers(8, 5000), resolution=st.sampled_from([64, 256, 512, 768, 1024]),
     step=st.sampled_from([8, 16, 32, 64]),
 )  # fmt: skip
-def test_a_bucket_always_lies_inside_the_resized_picture(width, height, resolution, step):
+def test_a_bucket_is_always_inside_the_resized_picture(width, height, resolution, step):
     settings = BucketSettings(resolution=resolution, min_bucket_reso=step, max_bucket_reso=2 * resolution, bucket_reso_steps=step)
     found = fit((width, height), settings, bucket_sizes(settings))
     assert found.bucket[0] % step == 0

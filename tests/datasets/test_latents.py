@@ -161,7 +161,7 @@ def test_only_samples_like_no_other_are_encoded_in_the_loop(vae, folder, tmp_pat
     assert 0.2 < (len(calls) - 7) / (30 * 7) < 0.45
 
 
-def test_sdxl_is_told_where_this_sample_was_cropped(vae, folder, tmp_path):
+def test_sdxl_gets_where_this_sample_was_cropped(vae, folder, tmp_path):
     data = opened(folder, flip_aug=True, random_crop=True)
     source = source_of(data, vae.encode_pixels, tmp_path)
     crops, whole = set(), {}
@@ -194,14 +194,14 @@ def test_processes_share_the_work_and_find_all_of_it(vae, folder, tmp_path):
         all_shown(source)
 
 
-def test_a_latent_that_is_not_finite_is_told_and_not_kept(folder, tmp_path):
+def test_a_non_finite_latent_is_an_error_and_not_cached(folder, tmp_path):
     broken = source_of(opened(folder), lambda pixels: torch.full((1, 4, 16, 16), torch.nan), tmp_path)
     with pytest.raises(RunError, match=r"a non-finite latent for .*0\.png"):
         list(broken.prepare())
     assert not list(tmp_path.rglob("*.safetensors"))
 
 
-def test_a_damaged_file_of_the_cache_is_made_anew(vae, folder, tmp_path):
+def test_a_damaged_file_of_the_cache_is_made_again(vae, folder, tmp_path):
     data = opened(folder)
     source = source_of(data, vae.encode_pixels, tmp_path)
     list(source.prepare())
@@ -213,7 +213,7 @@ def test_a_damaged_file_of_the_cache_is_made_anew(vae, folder, tmp_path):
     assert same(expected, all_shown(again))
 
 
-def test_without_the_autoencoder_a_lost_latent_is_told(vae, folder, tmp_path):
+def test_without_the_autoencoder_a_lost_latent_is_an_error(vae, folder, tmp_path):
     source = source_of(opened(folder), vae.encode_pixels, tmp_path, in_memory=False)
     list(source.prepare())
     source.release_encoder()

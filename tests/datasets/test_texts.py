@@ -35,7 +35,7 @@ def test_another_caption_or_reader_is_another_key():
 
 @pytest.mark.parametrize("damage", [lambda data: data[:-3], lambda data: b"", lambda data: data[:-9] + b"\x01" + data[-8:]],
                          ids=["cut short", "empty", "one byte turned"])  # fmt: skip
-def test_a_damaged_file_counts_as_absent_and_is_made_anew(tmp_path, tensors, damage):
+def test_a_damaged_file_counts_as_absent_and_is_made_again(tmp_path, tensors, damage):
     cache, key = TextCache(tmp_path), text_key("a cat", "clip")
     cache.put(key, tensors)
     cache.path(key).write_bytes(damage(cache.path(key).read_bytes()))

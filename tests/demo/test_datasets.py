@@ -316,7 +316,7 @@ def drawn(name: str) -> np.ndarray:
     return np.asarray(draw_scene(scenes[number], 256), np.float32)
 
 
-def test_a_picture_that_lies_on_its_side_is_upright_when_read_right(members: dict[str, bytes]):
+def test_a_picture_on_its_side_is_upright_when_read_right(members: dict[str, bytes]):
     read_right = ImageOps.exif_transpose(picture(members, "on-its-side.jpg"))
     assert np.abs(np.asarray(read_right, np.float32) - drawn("on-its-side.jpg")[:, 32:224]).mean() < 6
 

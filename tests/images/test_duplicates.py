@@ -59,7 +59,7 @@ COPIES = {
 
 @pytest.mark.parametrize("mirrored", [False, True])
 @pytest.mark.parametrize("change", COPIES)
-def test_a_changed_copy_is_found_among_strangers_and_told_whether_it_is_mirrored(strangers, change, mirrored):
+def test_a_changed_copy_is_found_among_strangers_with_whether_it_is_mirrored(strangers, change, mirrored):
     copy = COPIES[change]()
     if mirrored:
         copy = ImageOps.mirror(copy)
@@ -77,7 +77,7 @@ def test_another_expression_on_the_same_creature_is_another_picture():
     assert near_duplicate_pairs([signature(face) for face in faces]) == []
 
 
-def test_a_copy_of_a_copy_belongs_to_the_group_and_its_side_is_told_along_the_way():
+def test_a_copy_of_a_copy_belongs_to_the_group_and_its_side_is_found_along_the_way():
     pictures = [cat(), ImageOps.mirror(cat()), ImageOps.mirror(cat()).crop((0, 0, 420, 280)), photograph("coffee")]
     [group] = near_duplicate_groups([signature(picture) for picture in pictures])
     assert group.indices == (0, 1, 2)

@@ -96,7 +96,7 @@ def test_any_shape_and_mode_is_measured(tmp_path, size, mode):
     assert ends_well(path)
 
 
-def test_no_file_of_a_spoilt_folder_is_lost(tmp_path):
+def test_no_file_of_a_folder_of_damaged_files_is_lost(tmp_path):
     for name, make in FORMATS.items():
         whole = make()
         (tmp_path / f"whole.{name}").write_bytes(whole)

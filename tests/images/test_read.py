@@ -251,7 +251,7 @@ def test_half_transparency_mixes_with_the_background(tmp_path: Path, mode: str, 
     assert green <= 2
 
 
-def test_a_clear_background_is_white_unless_told_otherwise(pile: dict[str, Path]):
+def test_a_clear_background_is_white_unless_asked_otherwise(pile: dict[str, Path]):
     assert colour(read_picture(pile["alpha"])) == (255, 255, 255)
     assert colour(read_picture(pile["alpha"], background=(1, 2, 3))) == (1, 2, 3)
 

@@ -23,7 +23,7 @@ def jpeg(picture: Image.Image, quality: int) -> Image.Image:
 
 
 @pytest.mark.parametrize("quality", [1, 5, 10, 25, 40, 50, 60, 75, 90, 95, 100])
-def test_the_quality_of_a_jpeg_is_told_from_its_tables(quality):
+def test_the_quality_of_a_jpeg_follows_from_its_tables(quality):
     tables = jpeg(photograph("chelsea"), quality).quantization
     assert signs.jpeg_quality([tables[0]]) == pytest.approx(quality, abs=1)
 
@@ -75,7 +75,7 @@ def test_an_even_picture_has_no_detail_and_no_edge():
     assert signs.detail_share(signs.grey_of(pixels(photograph("chelsea")))) > 0.5
 
 
-def test_light_says_where_brightness_lies():
+def test_light_says_where_brightness_is():
     half = np.zeros((100, 100, 3), np.uint8)
     half[:50] = 255
     light = signs.light(half)

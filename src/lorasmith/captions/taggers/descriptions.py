@@ -20,6 +20,7 @@ from lorasmith.captions.taggers.captioner import Captioner, DescriptionFailed, Q
 from lorasmith.dataset_folder import DESCRIPTIONS
 from lorasmith.errors import DatasetError
 from lorasmith.images.read import content_hash, read_picture
+from lorasmith.progress import Progress
 
 Placement = Literal["instead", "second-line", "only-new"]
 """Where a description goes: `instead` of the caption, on the `second-line` below the tags, or `only-new` where there is no caption."""
@@ -48,7 +49,7 @@ def describe_pictures(
     prompts: Mapping[Path, str],
     *,
     again: bool = False,
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    progress: Progress = lambda done, total: None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> DescribedPictures:
     """Ask the captioner about each picture with its prompt; stored answers are reused (not with `again`).

@@ -15,6 +15,7 @@ from lorasmith.captions.triggers import likely_triggers
 from lorasmith.captions.vocabulary import Vocabulary
 from lorasmith.errors import DatasetError
 from lorasmith.images.read import content_hash, read_picture
+from lorasmith.progress import Progress
 
 
 @dataclass
@@ -40,7 +41,7 @@ def tag_pictures(
     *,
     batch_size: int = 8,
     again: bool = False,
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    progress: Progress = lambda done, total: None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> TaggedPictures:
     """Run the tagger over the pictures that it was not run on yet (with `again`, over all) and store its probabilities.
