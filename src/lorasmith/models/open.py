@@ -22,7 +22,7 @@ from lorasmith.models.files.hub import is_hub_id, source_of
 from lorasmith.models.files.part_files import header_of, read_json, weight_files
 from lorasmith.models.files.tensor_file import PICKLES, Entry
 from lorasmith.models.parts import Part, SchedulerConfig
-from lorasmith.models.settings import OpenOptions
+from lorasmith.models.settings import OpenOptions, Quantize
 
 if TYPE_CHECKING:
     import torch
@@ -89,11 +89,15 @@ def open_base(source: Path | str, dtype: torch.dtype | None = None, device: str 
     >>> base.family, base.native_resolution
     ('sd1', 32)
     """
+    return load_base(describe(source, **open_options), dtype, device, open_options.get("quantize", "none"))
+
+
+def load_base(description: Description, dtype: torch.dtype | None = None, device: str = "cpu", quantize: Quantize = "none") -> Base:
+    """Load the base that `describe` has described; see `open_base`."""
     if dtype is None:
         import torch
 
         dtype = torch.float32
-    description = describe(source, **open_options)
     absent = missing_parts(description)
     if absent:
         raise BaseModelError(
@@ -101,7 +105,7 @@ def open_base(source: Path | str, dtype: torch.dtype | None = None, device: str 
             code="base.part_missing",
             parts=absent,
         )
-    opened: Base = base_class(description.record).open(description, dtype, device, open_options.get("quantize", "none"))
+    opened: Base = base_class(description.record).open(description, dtype, device, quantize)
     return opened
 
 

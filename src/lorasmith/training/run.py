@@ -15,11 +15,10 @@ from pathlib import Path
 import torch
 
 from lorasmith.atomic import WriteFailed
-from lorasmith.datasets.training_set import TrainingSet
 from lorasmith.errors import InputError, LorasmithError
 from lorasmith.models.base import Base
 from lorasmith.models.device import choose_device
-from lorasmith.models.open import open_base
+from lorasmith.models.open import load_base
 from lorasmith.training import events
 from lorasmith.training.base_fit import check_base_fits
 from lorasmith.training.caching import cache_latents, cache_texts, free_unused, latent_source
@@ -144,7 +143,7 @@ def phases(
     settings, plan = checked.settings, checked.plan
     emit.warn(*checked.findings)
     commands.raise_if_stopping()
-    base = load_model(settings, checked.training_set, emit)
+    base = load_model(checked, emit)
     learner = attach_learner(settings, folder, base, emit, process_group)
     check_inputs(checked, folder, learner, state, emit)
     data = cache_training_latents(checked, learner, emit, commands)
@@ -172,12 +171,13 @@ def last_state(folder: RunFolder, emit: Emitter) -> TrainState:
     return state or TrainState()
 
 
-def load_model(settings: Settings, training_set: TrainingSet, emit: Emitter) -> Base:
-    """Open the base and make sure that settings and pictures fit it."""
+def load_model(checked: CheckedRun, emit: Emitter) -> Base:
+    """Load the base and make sure that settings and pictures fit it."""
+    settings = checked.settings
     emit(events.PhaseStarted("model", str(settings.base.path)))
     dtype, device = DTYPES[settings.training.mixed_precision], choose_device(settings.training.device)
-    base = open_base(settings.base.path, dtype, device, **settings.base.open_options)
-    emit.warn(*check_base_fits(settings, training_set, base))
+    base = load_base(checked.description, dtype, device, settings.base.quantize)
+    emit.warn(*check_base_fits(settings, checked.training_set, base))
     return base
 
 
