@@ -118,11 +118,13 @@ def settings_page() -> str:
 
 def verbs_of(command: Any, names: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
     """The words of every command that does something, from typer's tree of groups."""
-    below: Mapping[str, Any] = getattr(command, "commands", {})
-    for name, inner in below.items():
-        yield from verbs_of(inner, (*names, name))
-    if not below and not command.hidden:
-        yield names
+    if not hasattr(command, "list_commands"):
+        if not command.hidden:
+            yield names
+        return
+    context = typer.Context(command)
+    for name in command.list_commands(context):
+        yield from verbs_of(command.get_command(context, name), (*names, name))
 
 
 def commands_page() -> str:

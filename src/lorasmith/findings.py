@@ -68,7 +68,7 @@ class MendChange:
 
 @dataclass(frozen=True)
 class CaptionChange:
-    """Apply an edit (a key of `captions.edits`) with these parameters to the subjects' captions."""
+    """Apply an edit (a key of `captions.edits.registry.EDITS`) with these parameters to the subjects' captions."""
 
     edit: str
     parameters: Mapping[str, Any] = field(default_factory=dict)

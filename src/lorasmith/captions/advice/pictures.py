@@ -34,6 +34,7 @@ FEW_WITH_OTHERS = 0.2
 
 
 def untagged_background_or_pose(checked: CheckedCaptions) -> Iterator[Finding]:
+    """A frequent background or pose that the tagger finds and captions do not mention."""
     total = len(checked.probabilities)
     for tag, keys, untagged in checked.shown_tags(lambda tag: tag in BACKGROUNDS_AND_POSES or tag.endswith("background")):
         if total >= FEW_PICTURES and len(keys) >= FREQUENT * total and len(untagged) > len(keys) / 2:
@@ -51,6 +52,7 @@ def untagged_background_or_pose(checked: CheckedCaptions) -> Iterator[Finding]:
 
 
 def untagged_fault(checked: CheckedCaptions) -> Iterator[Finding]:
+    """A watermark, a sketch or another fault that the tagger finds and the caption does not mention."""
     for tag, _, untagged in checked.shown_tags(FAULTS.__contains__):
         if untagged:
             yield Finding(
@@ -68,6 +70,7 @@ def of_pictures(keys: Sized, checked: CheckedCaptions) -> Evidence:
 
 
 def several_figures(checked: CheckedCaptions) -> Iterator[Finding]:
+    """Many pictures of more than one figure, by their captions."""
     total = len(checked.tags)
     keys = tuple(key for key, tags in checked.tags.items() if any(map(SEVERAL_FIGURES.fullmatch, tags)))
     if total >= FEW_PICTURES and len(keys) > FEW_WITH_OTHERS * total:
@@ -82,6 +85,7 @@ def several_figures(checked: CheckedCaptions) -> Iterator[Finding]:
 
 
 def untagged_figures(checked: CheckedCaptions) -> Iterator[Finding]:
+    """Further figures that the tagger finds and the caption does not mention."""
     for tag, _, untagged in checked.shown_tags(lambda tag: bool(SEVERAL_FIGURES.fullmatch(tag))):
         if untagged:
             yield Finding(

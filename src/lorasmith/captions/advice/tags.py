@@ -21,6 +21,7 @@ def of_tags(tags: Sized, checked: CheckedCaptions) -> Evidence:
 
 
 def over_tagged(checked: CheckedCaptions) -> Iterator[Finding]:
+    """Captions of too many tags, and sets with too many on average."""
     counts = {key: len(tags) for key, tags in checked.tags.items() if tags}
     many = tuple(sorted((key for key, count in counts.items() if count > MAX_TAGS), key=lambda key: -counts[key]))
     fix = Fix(
@@ -44,6 +45,7 @@ def over_tagged(checked: CheckedCaptions) -> Iterator[Finding]:
 
 
 def under_tagged(checked: CheckedCaptions) -> Iterator[Finding]:
+    """Captions of few tags beside the trigger."""
     few = tuple(
         key
         for key, tags in checked.tags.items()
@@ -61,6 +63,7 @@ def under_tagged(checked: CheckedCaptions) -> Iterator[Finding]:
 
 
 def single_tag(checked: CheckedCaptions) -> Iterator[Finding]:
+    """Captions of one tag."""
     keys = tuple(key for key in checked.tags if key in checked.single_tags)
     if keys:
         whole_set = len(keys) >= EVERYWHERE * len(checked.tags)
@@ -73,6 +76,7 @@ def single_tag(checked: CheckedCaptions) -> Iterator[Finding]:
 
 
 def repeated_tag(checked: CheckedCaptions) -> Iterator[Finding]:
+    """A tag twice in one caption."""
     found: dict[str, list[str]] = {}
     for key, caption in checked.captions.items():
         if repeated := [tag for tag, count in Counter(map(tag_key, caption.tags)).items() if count > 1]:
@@ -88,6 +92,7 @@ def repeated_tag(checked: CheckedCaptions) -> Iterator[Finding]:
 
 
 def two_spellings(checked: CheckedCaptions) -> Iterator[Finding]:
+    """A tag in several spellings, such as `red_hat` beside `red hat`."""
     spellings: dict[str, Counter[str]] = defaultdict(Counter)
     for tag, count in checked.counts.items():
         spellings[with_spaces(tag).lower()][tag] += count
@@ -105,6 +110,7 @@ def two_spellings(checked: CheckedCaptions) -> Iterator[Finding]:
 
 
 def implied_tag(checked: CheckedCaptions) -> Iterator[Finding]:
+    """A tag beside one that implies it."""
     if checked.vocabulary is None:
         return
     implied = {tag: {key_of(one) for one in checked.vocabulary.implied_by(tag)} for tag in (*checked.counts, *checked.triggers)}
@@ -125,6 +131,7 @@ def implied_tag(checked: CheckedCaptions) -> Iterator[Finding]:
 
 
 def tag_everywhere(checked: CheckedCaptions) -> Iterator[Finding]:
+    """A tag in nearly every caption, which the trigger should absorb."""
     total = len(checked.tags)
     if total < FEW_PICTURES or all(len(tags) <= 1 for tags in checked.tags.values()):
         return
@@ -145,6 +152,7 @@ def tag_everywhere(checked: CheckedCaptions) -> Iterator[Finding]:
 
 
 def unknown_tags(checked: CheckedCaptions) -> Iterator[Finding]:
+    """Tags that are not in the list of tags."""
     if checked.vocabulary is None or not checked.vocabulary.tags:
         return
     unknown = set(checked.vocabulary.unknown(checked.counts))

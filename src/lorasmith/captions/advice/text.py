@@ -15,6 +15,7 @@ MAX_TOKEN_LENGTH = "base.max_token_length"
 
 
 def empty(checked: CheckedCaptions) -> Iterator[Finding]:
+    """Captions without a word."""
     keys = tuple(key for key, caption in checked.captions.items() if not caption.text.strip())
     if keys:
         add_triggers = (CaptionChange("add", {"tags": list(checked.triggers), "front": True}),) if checked.triggers else ()
@@ -27,6 +28,7 @@ def empty(checked: CheckedCaptions) -> Iterator[Finding]:
 
 
 def not_utf8(checked: CheckedCaptions) -> Iterator[Finding]:
+    """Captions in another encoding than UTF-8."""
     keys = tuple(checked.unreadable)
     if keys:
         yield Finding(
@@ -38,6 +40,7 @@ def not_utf8(checked: CheckedCaptions) -> Iterator[Finding]:
 
 
 def identical(checked: CheckedCaptions) -> Iterator[Finding]:
+    """Pictures with the same caption."""
     same: dict[str, list[str]] = defaultdict(list)
     for key, caption in checked.captions.items():
         if text := " ".join(caption.text.split()):
@@ -59,6 +62,7 @@ NETWORK = r"<(lora|lyco|hypernet):[^>]*>"
 
 
 def prompt_weights(checked: CheckedCaptions) -> Iterator[Finding]:
+    """Weights as in prompts, such as `(happy:1.2)` or `<lora:...>`."""
     found: dict[str, list[str]] = {}
     for key, caption in checked.captions.items():
         if own := [match[0] for match in (*re.finditer(WEIGHT, caption.text), *re.finditer(NETWORK, caption.text))]:
@@ -79,6 +83,7 @@ def prompt_weights(checked: CheckedCaptions) -> Iterator[Finding]:
 
 
 def too_many_tokens(checked: CheckedCaptions) -> Iterator[Finding]:
+    """Captions of more tokens than the text encoder reads, with what is cut off."""
     for name, tokenizer in checked.tokenizers.items():
         lost: dict[str, str] = {}
         longest = 0
@@ -103,6 +108,7 @@ def too_many_tokens(checked: CheckedCaptions) -> Iterator[Finding]:
 
 
 def style_for_base(checked: CheckedCaptions) -> Iterator[Finding]:
+    """Sentences for a base that was trained on tags, or the other way round."""
     style, total = checked.style, len(checked.tags)
     if style is None or not total:
         return

@@ -32,6 +32,7 @@ LEAKS: dict[LeakKind, tuple[str, str, str, str]] = {
 
 
 def no_trigger(checked: CheckedCaptions) -> Iterator[Finding]:
+    """A set without a trigger word."""
     if not checked.triggers and len(checked.captions) >= FEW_PICTURES:
         yield Finding(
             code="captions.no_trigger", severity="note", about="set",
@@ -42,6 +43,7 @@ def no_trigger(checked: CheckedCaptions) -> Iterator[Finding]:
 
 
 def trigger_leaks(checked: CheckedCaptions) -> Iterator[Finding]:
+    """A trigger word that is missing, in the wrong place, or inside another word or tag."""
     if not checked.triggers:
         return
     leaks: dict[tuple[LeakKind, str], dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
