@@ -7,8 +7,9 @@ from pydantic import ValidationError
 from lorasmith.adapters.attach import attach_network
 from lorasmith.adapters.kinds import trainable_kinds
 from lorasmith.adapters.kinds.layer_settings import LayerSettings
+from lorasmith.adapters.presets import PRESETS
 from lorasmith.adapters.selection import select_network
-from lorasmith.adapters.settings import NetworkSettings, PresetName, check_network
+from lorasmith.adapters.settings import NetworkSettings, check_network
 from lorasmith.errors import SettingsError
 
 
@@ -49,9 +50,8 @@ def test_the_default_is_kohyas_choice_and_convolutions_come_with_their_rank(sd1)
 
 
 def test_presets_go_from_attention_to_everything(sd1):
-    counts = [len(chosen(sd1, preset=preset)) for preset in ("attention", "attention+mlp", "default", "convolutions", "full")]
+    counts = [len(chosen(sd1, preset=preset)) for preset in PRESETS]
     assert counts == [128, 160, 192, 278, 282]
-    assert set(PresetName.__args__) == {"attention", "attention+mlp", "default", "convolutions", "full"}
 
 
 def test_alpha_follows_the_rank_where_it_is_not_given(sd1):

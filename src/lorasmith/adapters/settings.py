@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from lorasmith.adapters.kinds import KINDS, kinds_with, trainable_kinds
+from lorasmith.adapters.presets import PRESETS
 from lorasmith.errors import SettingsError
 from lorasmith.registry import KeyOf, in_words
 
 KindName = Annotated[str, KeyOf(trainable_kinds, "a kind of network")]
-PresetName = Literal["attention", "attention+mlp", "default", "convolutions", "full"]
+PresetName = Annotated[str, KeyOf(PRESETS, "a preset of layers")]
 
 
 class LayerRule(BaseModel):
@@ -58,7 +59,7 @@ class NetworkSettings(BaseModel):
     train_text_encoder: bool = Field(True, description="Train the text encoder too; off for most styles.")
     preset: PresetName = Field(
         "default",
-        description="Which layers: attention, attention+mlp, default (all of the transformer blocks), convolutions (the residual blocks too), full.",
+        description=f"Which layers: {in_words(PRESETS)}.",
     )
     layers: list[LayerRule] = Field(
         default_factory=list,
@@ -104,13 +105,13 @@ class NetworkSettings(BaseModel):
         return frozenset({self.kind, *(rule.kind for rule in self.layers if rule.kind is not None)})
 
     @property
-    def effective_preset(self) -> PresetName:
+    def effective_preset(self) -> str:
         """The preset, with the convolutions where `conv_rank` asks for them."""
         return "convolutions" if self.conv_rank is not None and self.preset == "default" else self.preset
 
     @property
     def trains_convolutions(self) -> bool:
-        return self.effective_preset in ("convolutions", "full") or bool(self.layers)
+        return PRESETS[self.effective_preset].trains_convolutions or bool(self.layers)
 
 
 def check_network(settings: NetworkSettings) -> None:

@@ -59,7 +59,7 @@ def _print_report(name: str, report: CheckReport, programs: tuple[str, ...]) -> 
         found = report.consumers[program]
         words = {
             "all": "loads all of it", "part": f"loads {found.loads} of {found.layers} layers",
-            "wrong": "loads it, and generates other images than trained", "none": "loads nothing", "unknown": "not tried",
+            "wrong": "loads it, and applies it differently than trained", "none": "loads nothing", "unknown": "not tried",
             "family": f"has no {report.family} models",
         }[found.verdict]  # fmt: skip
         typer.echo(f"  {program:<14} {words}")

@@ -120,29 +120,26 @@ def _incomplete_attention(network: Network) -> frozenset[str]:
     return frozenset(name for names in groups.values() if len(names) < 4 for name in names)
 
 
-_SEVERITIES: dict[Effect, Severity] = {"dropped": "error", "wrong": "error", "refused": "error", "untried": "note"}
-_WORDS: dict[Effect, str] = {"dropped": "drops", "wrong": "generates other images than trained with", "untried": "was not tried with"}
-_FIXES: dict[Effect, Fix] = {
-    "dropped": Fix("Convert the file, or generate with a program that reads it: lorasmith lora convert."),
-    "wrong": Fix("Convert the file, or generate with a program that reads it: lorasmith lora convert."),
-    "refused": Fix("Convert the file, or generate with a program that reads it: lorasmith lora convert."),
-}
+_SEVERITIES: dict[Effect, Severity] = {"dropped": "error", "wrong": "warning", "refused": "error", "untried": "note"}
+_CONVERT = Fix("Convert the file (lorasmith lora convert), or generate with a program that reads it.")
 
 
 def _finding(program: str, rule: Reading, heads: list[str], total: int) -> Finding:
     """What is wrong with these layers in a program."""
-    if rule.effect == "refused":
-        message = f"{program} refuses the file: {rule.reason}."
-    else:
-        count = "all layers" if len(heads) == total else f"{len(heads)} of {total} layers ({heads[0]})"
-        message = f"{program} {_WORDS[rule.effect]} {count}: {rule.reason}."
+    count = "all layers" if len(heads) == total else f"{len(heads)} of {total} layers ({heads[0]})"
+    what = {
+        "refused": "refuses the file",
+        "dropped": f"drops {count}",
+        "wrong": f"applies {count} differently than trained",
+        "untried": f"was not tried with {count}",
+    }[rule.effect]
     return Finding(
         code=f"check.{rule.effect}",
         severity=_SEVERITIES[rule.effect],
-        message=message,
+        message=f"{program} {what}: {rule.reason}.",
         about="layer",
         subjects=tuple(heads),
         evidence=Evidence(len(heads), "layers", f"{len(heads)} of {total} layers."),
-        fix=_FIXES.get(rule.effect),
+        fix=None if rule.effect == "untried" else _CONVERT,
         source=f"{program} {VERSIONS[program]}, tried with a network of every kind",
     )

@@ -20,21 +20,10 @@ from typing import Any, cast
 
 from torch import nn
 
+from lorasmith.adapters.presets import PRESETS
 from lorasmith.errors import AdapterError
 from lorasmith.models.families import FAMILIES
 from lorasmith.models.lora_naming import LayerNames, LoraNaming, PartNaming, Place
-
-PRESETS: dict[str, frozenset[str]] = {
-    "attention": frozenset({"attention"}),
-    "attention+mlp": frozenset({"attention", "mlp"}),
-    "default": frozenset({"attention", "mlp", "frame"}),
-    "convolutions": frozenset({"attention", "mlp", "frame", "convolution"}),
-    "full": frozenset({"attention", "mlp", "frame", "convolution", "rest"}),
-}
-"""What is trained, by name: categories of layers (`models.lora_naming.Category`). default: kohya's choice, the transformer blocks with the
-layers that lead in and out of them and that modulate them. convolutions: kohya's `conv_dim`, with the residual blocks and the up- and
-downsamplers. full: every linear layer and convolution. A layer that holds attention and MLP in one is trained where one of them is."""
-
 
 # ---- what is trained
 
@@ -54,7 +43,7 @@ def targets(family: str, part: str, module: nn.Module, preset: str = "default") 
     slots: dict[str, dict[int, str]] = {}
     counts: dict[str, int] = {}
     for path, layer in module.named_modules():
-        if isinstance(layer, nn.Linear | nn.Conv2d) and _category(layers, path) in PRESETS[preset]:
+        if isinstance(layer, nn.Linear | nn.Conv2d) and _category(layers, path) in PRESETS[preset].categories:
             where = place(family, part, path, shape)
             slots.setdefault(where.name, {})[where.slot] = path
             counts[where.name] = where.slots
