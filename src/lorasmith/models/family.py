@@ -56,7 +56,6 @@ class FamilyDefaults:
     bucket_step: int
     """Sides of training pictures are multiples of this, in pixels."""
     # captions
-    caption_style: Literal["sentences", "tags"]
     max_token_lengths: tuple[int, ...]
     """Of a caption; the first is usual."""
     # learning
@@ -189,8 +188,6 @@ class SdScripts:
     v2: bool = False
     """ss_v2."""
     network_module: str = "networks.lora"
-    lora_type: str = ""
-    """The GUI's name of a LoRA of this family, where it has one of its own."""
     gui_flag: str = ""
     """The GUI's switch for this family."""
     options: Mapping[str, str] = field(default_factory=dict)

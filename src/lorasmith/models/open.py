@@ -358,3 +358,5 @@ def _notes(family: Family, variant: str) -> Iterable[str]:
     yield f"keys in the LoRA file: {family.lora.in_words}"
     if form.note:
         yield form.note
+    if form.distilled is None:
+        yield "the files do not say whether it was distilled to few steps: if its authors call it that, train on the base that it was made from"

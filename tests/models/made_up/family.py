@@ -46,7 +46,7 @@ PARTS = {
 }  # fmt: skip
 SCHEDULER = ("FlowMatchEulerDiscreteScheduler", {"num_train_timesteps": 1000, "shift": 3.0, "use_dynamic_shifting": False})
 DEFAULTS = FamilyDefaults(
-    resolution=64, bucket_step=16, caption_style="sentences", max_token_lengths=(32,), rate=Rate(1e-4, "made up"),
+    resolution=64, bucket_step=16, max_token_lengths=(32,), rate=Rate(1e-4, "made up"),
     text_encoder_lr=0.0, trained_text_encoders=(), text_encoders_left_alone="it is a language model", shift=FixedShift(3.0), steps=4,
     cfg_scale=3.0, save_precision="bf16",
 )  # fmt: skip

@@ -33,7 +33,7 @@ from lorasmith.models.lora_naming import LOADS, UNTRIED, Consumers, LoraMarks, L
 from lorasmith.models.shift import LineShift
 
 DEFAULTS = FamilyDefaults(
-    resolution=1024, bucket_step=64, caption_style="sentences", max_token_lengths=(512, 256),
+    resolution=1024, bucket_step=64, max_token_lengths=(512, 256),
     rate=Rate(1e-4, "what Flux LoRAs are mostly trained with; lower it if colours burn"),
     text_encoder_lr=0.0, text_encoders_left_alone="Flux's encoders are large and understand sentences", finds_its_own_rate=False,
     shift=LineShift((256, 0.5), (4096, 1.15)), steps=25, cfg_scale=1.0, guidance=3.5, save_precision="bf16", memory_per_image="36 GB",
@@ -132,7 +132,6 @@ FLUX = Family(
         base_model_version={"flow": "flux1"},
         architecture={"flux1": ("flux-1-dev", "https://github.com/black-forest-labs/flux")},
         network_module="networks.lora_flux",
-        lora_type="Flux1",
         gui_flag="flux1_checkbox",
         options={
             "clip_l": "base.text_encoder",

@@ -17,7 +17,7 @@ from lorasmith.models.lora_naming import LoraMarks, LoraNaming, PartNaming
 from lorasmith.models.sd1 import config
 
 DEFAULTS = FamilyDefaults(
-    resolution=512, bucket_step=64, caption_style="sentences", max_token_lengths=TEXT_LENGTHS,
+    resolution=512, bucket_step=64, max_token_lengths=TEXT_LENGTHS,
     rate=Rate(1e-4, "SD 1.5's usual rate"),
     rates_for={
         "character": Rate(1.5e-4, "between 1e-4 and 2e-4 for a character"),

@@ -17,7 +17,7 @@ from lorasmith.models.lora_naming import LoraMarks, LoraNaming, PartNaming
 from lorasmith.models.sd2 import config
 
 DEFAULTS = FamilyDefaults(
-    resolution=768, bucket_step=64, caption_style="sentences", max_token_lengths=TEXT_LENGTHS,
+    resolution=768, bucket_step=64, max_token_lengths=TEXT_LENGTHS,
     rate=Rate(1e-4, "as SD 1.5"),
     rates_for={
         "character": Rate(1.5e-4, "between 1e-4 and 2e-4 for a character"),

@@ -83,7 +83,9 @@ def _pictures(request: Request) -> Iterable[Choice]:
     yield Choice("buckets.resolution", resolution, reason, guides(CRASH_COURSE, COLAB, BOOTCAMP, FUNDAMENTALS))
     yield Choice("buckets.max_bucket_reso", 2 * resolution, "equal to the resolution it would take area from wide pictures", MEASURED)
     source = guides(CRASH_COURSE, BOOTCAMP)
-    yield Choice("buckets.bucket_reso_steps", 64, "what every program that uses the base was trained with", source)
+    yield Choice(
+        "buckets.bucket_reso_steps", request.family.defaults.bucket_step, "what every program that uses the base was trained with", source
+    )
 
 
 def _captions(request: Request) -> Iterable[Choice]:
@@ -194,6 +196,9 @@ def _optimizer(request: Request) -> Iterable[Choice]:
 def _loss(request: Request) -> Iterable[Choice]:
     if request.family.is_flow:
         yield Choice("loss.min_snr_gamma", 0.0, "a flow model weights by how timesteps are sampled", "measured: it has no effect")
+        defaults, why = request.family.defaults, f"how {request.family.title} LoRAs are mostly trained"
+        yield Choice("flow.timestep_sampling", defaults.timestep_sampling, why, "sd-scripts' guide")
+        yield Choice("flow.model_prediction_type", defaults.model_prediction_type, why, "sd-scripts' guide")
     else:
         why = "keeps easy timesteps from dominating the loss; 5 is usual, 7 to 10 for photographs"
         yield Choice("loss.min_snr_gamma", 5.0, why, guides())
