@@ -118,6 +118,7 @@ def test_a_request_is_taken_once_and_a_stop_stays():
     assert [commands.take("save"), commands.take("save"), commands.take("sample")] == [True, False, True]
     commands.raise_if_stopping()
     commands.stop()
+    assert repr(commands) == "Commands(requested: stop)"
     for _ in range(2):
         with pytest.raises(StopRequested):
             commands.raise_if_stopping()

@@ -1,4 +1,4 @@
-"""A disk that is full while a run saves: the run ends with a sentence, all that was saved is whole, and it goes on to the same bytes.
+"""A disk that is full while a run saves: the run ends with a sentence, everything that was saved is whole, and it resumes to the same bytes.
 
 Two ways to have no room without being root: a limit on how large a file may grow (every system has it, and it picks the file that is
 too large), and a disk of a megabyte in memory, where the system lets users mount one.

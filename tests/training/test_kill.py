@@ -1,4 +1,4 @@
-"""A run that is killed at any moment, and goes on, ends in the bytes of a run that was left alone."""
+"""A run that is killed at any moment and resumed ends in the bytes of a run that was never interrupted."""
 
 import itertools
 import os
@@ -10,7 +10,7 @@ import pytest
 from lorasmith.demo.drawing import draw_scene
 from lorasmith.demo.world import random_scene, tag_caption
 from lorasmith.training.settings.toml import settings_toml
-from tests.training.torture import Forge, kill_and_go_on, made, undisturbed
+from tests.training.torture import Forge, kill_and_resume, made, undisturbed
 
 SEED = 20260
 EVERY_STEP = {"checkpoints": {"save_state_every_seconds": 0.001}}
@@ -46,19 +46,21 @@ def test_a_run_killed_at_random_moments_ends_in_the_same_bytes(case, forge, sett
     settings = settings_file(CASES[case])
     alone = undisturbed(forge, settings, tmp_path / "alone")
     rng = random.Random(f"{SEED} {case}")
-    fell = []
-    while len(fell) < KILLS[case]:
-        fell += kill_and_go_on(forge, settings, tmp_path / f"killed-{len(fell)}", alone, rng, kills=min(4, KILLS[case] - len(fell)))
+    killed_at = []
+    while len(killed_at) < KILLS[case]:
+        killed_at += kill_and_resume(
+            forge, settings, tmp_path / f"killed-{len(killed_at)}", alone, rng, kills=min(4, KILLS[case] - len(killed_at))
+        )
 
 
 def test_two_processes_killed_at_random_moments_end_in_the_same_bytes_and_leave_nobody_behind(forge, settings_file, tmp_path):
     settings = settings_file({"training": {"epochs": 2, "batch_size": 1, "num_processes": 2}, **EVERY_STEP})
     alone = undisturbed(forge, settings, tmp_path / "alone")
-    fell = kill_and_go_on(forge, settings, tmp_path / "killed", alone, random.Random(SEED), kills=2)
-    assert len(fell) == 2
+    killed_at = kill_and_resume(forge, settings, tmp_path / "killed", alone, random.Random(SEED), kills=2)
+    assert len(killed_at) == 2
 
 
-def test_killed_in_a_row_right_after_going_on(forge, settings_file, tmp_path):
+def test_killed_in_a_row_right_after_resuming(forge, settings_file, tmp_path):
     settings = settings_file(CASES["average"])
     alone = undisturbed(forge, settings, tmp_path / "alone")
     for share in (0.5, 0.05, 0.3, 0.1):
@@ -136,8 +138,8 @@ def test_torture(forge, settings_file, held_out, tmp_path, capsys):
                 root.mkdir()
                 settings = settings_file(sections)
                 alone = undisturbed(forge, settings, root / "alone")
-                fell = [kill_and_go_on(forge, settings, root / f"killed-{n}", alone, rng, kills=3) for n in range(3)]
-                kills = list(itertools.chain(*fell))
+                killed_at = [kill_and_resume(forge, settings, root / f"killed-{n}", alone, rng, kills=3) for n in range(3)]
+                kills = list(itertools.chain(*killed_at))
                 by_time = sum("seconds" in kill for kill in kills)
                 print(f"{optimizer:20}{way:34}{len(kills):>6}  {by_time}, {len(kills) - by_time}", flush=True)
                 total += len(kills)

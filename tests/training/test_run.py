@@ -1,4 +1,4 @@
-"""Whole runs of a few steps: files, losses, and that killed runs go on exactly."""
+"""Whole runs of a few steps: files, losses, and that killed runs are resumed exactly."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""Kill a run where nobody expects it, go on with it, and compare every byte with a run that was left alone.
+"""Kill a run where nobody expects it, resume it, and compare every byte with a run that was never interrupted.
 
 A `Forge` is a process that has torch and Lorasmith loaded and forks a child for each try, since each start of Python costs seconds. The
 children are real processes and are killed with a real SIGKILL: after a time, by the forge, or by themselves right before a file
@@ -55,7 +55,7 @@ class Forge:
         )
 
     def run(self, folder: Path, settings: Path, *, seconds: float | None = None, operation: int | None = None) -> Outcome:
-        """Begin the run in `folder`, or go on with it; kill it after `seconds` or before its `operation`-th file operation, if given."""
+        """Begin the run in `folder`, or resume it; kill it after `seconds` or before its `operation`-th file operation, if given."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         order = {"folder": str(folder), "settings": str(settings), "seconds": seconds, "operation": operation}
@@ -89,30 +89,30 @@ def made(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(paths)}
 
 
-def kill_and_go_on(forge: Forge, settings: Path, folder: Path, alone: Alone, rng: random.Random, kills: int) -> list[str]:
-    """Begin a run and kill it up to `kills` times in its life, then let it end; where each kill fell. Raises AssertionError.
+def kill_and_resume(forge: Forge, settings: Path, folder: Path, alone: Alone, rng: random.Random, kills: int) -> list[str]:
+    """Begin a run and kill it up to `kills` times in its life, then let it end; returns where each kill was. Raises AssertionError.
 
-    It begins without cached latents and texts, as the run left alone did.
+    It begins without cached latents and texts, as the uninterrupted run did.
     """
     shutil.rmtree(tomllib.loads(settings.read_text(encoding="utf-8"))["cache"], ignore_errors=True)
-    fell: list[str] = []
-    while len(fell) < kills:
+    killed_at: list[str] = []
+    while len(killed_at) < kills:
         when = _drawn_moment(alone, rng)
         outcome = forge.run(folder, settings, **when)
         assert not outcome.left, f"processes {outcome.left} outlived the run that was killed"
         if not outcome.killed:
             assert outcome.code == 0, outcome.error
             break
-        fell.append(", ".join(f"{name} {value:.4g}" for name, value in when.items()))
+        killed_at.append(", ".join(f"{name} {value:.4g}" for name, value in when.items()))
         check_what_lies_there(folder)
     outcome = forge.run(folder, settings)
-    assert outcome.code == 0, f"after kills at {fell}: {outcome.error}"
+    assert outcome.code == 0, f"after kills at {killed_at}: {outcome.error}"
     found = made(folder)
-    assert sorted(found) == sorted(alone.made), f"after kills at {fell}"
+    assert sorted(found) == sorted(alone.made), f"after kills at {killed_at}"
     changed = [name for name, data in found.items() if data != alone.made[name]]
-    assert not changed, f"{changed} differ after kills at {fell}"
-    assert not list(folder.rglob(".*.part")), f"after kills at {fell}"
-    return fell
+    assert not changed, f"{changed} differ after kills at {killed_at}"
+    assert not list(folder.rglob(".*.part")), f"after kills at {killed_at}"
+    return killed_at
 
 
 def _drawn_moment(alone: Alone, rng: random.Random) -> dict[str, float]:
@@ -223,7 +223,7 @@ def _see_to_its_end(child: int, started: float, seconds: float | None) -> tuple[
 
 
 def _in_child(order: dict, said: int) -> int:
-    """Train or go on; the exit code."""
+    """Train or resume; returns the exit code."""
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(2, 1)
     operations = _watch_files(order["operation"])
@@ -239,7 +239,7 @@ def _in_child(order: dict, said: int) -> int:
 
 
 def _train(folder: Path, settings: Path) -> None:
-    """Begin the run, or go on with it, as a user would: what was killed before it had its settings begins again."""
+    """Begin the run, or resume it, as a user would: what was killed before it had its settings begins again."""
     from lorasmith.training.run import resume, train
     from lorasmith.training.settings.toml import load_settings
 

@@ -32,6 +32,9 @@ class Commands:
         self._requested = {command: threading.Event() for command in COMMANDS}
         self._folder: Path | None = None
 
+    def __repr__(self) -> str:
+        return f"Commands(requested: {', '.join(name for name, event in self._requested.items() if event.is_set()) or 'nothing'})"
+
     def stop(self) -> None:
         """Save and end after the step under way."""
         self._requested["stop"].set()

@@ -32,6 +32,9 @@ class TrainingData:
     _epoch: tuple[int, list[Batch]] = (0, [])
     _rules: dict[tuple[int, bool], CaptionRules] = field(default_factory=dict)
 
+    def __repr__(self) -> str:
+        return f"TrainingData({len(self.training_set.pictures)} images, {self.plan.batches_per_epoch} batches per epoch)"
+
     def epoch(self, number: int) -> list[Batch]:
         """The batches of epoch `number` (from 1), in their order."""
         if self._epoch[0] != number:

@@ -29,6 +29,9 @@ class Run:
     emit: Emitter
     commands: Commands
 
+    def __repr__(self) -> str:
+        return f"Run({self.folder.root}, {self.plan.steps} steps, {self.learner})"
+
     @property
     def is_main(self) -> bool:
         """Whether this is the main process, which alone writes files."""

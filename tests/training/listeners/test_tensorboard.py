@@ -37,11 +37,11 @@ def folder(tmp_path):
 
 
 def test_a_whole_run_is_found_by_tensorboard_as_in_its_events(settings_for, tmp_path):
-    told = []
+    reported = []
     settings = settings_for(samples={"prompts": ["{trigger}, happy"], "steps": 1}, logging={"tensorboard": False})
-    run.train(settings, tmp_path / "run", [told.append, TensorBoard(tmp_path / "run")])
+    run.train(settings, tmp_path / "run", [reported.append, TensorBoard(tmp_path / "run")])
     found = read(tmp_path / "run" / "tensorboard")
-    steps = [event for event in told if isinstance(event, StepDone)]
+    steps = [event for event in reported if isinstance(event, StepDone)]
     for name in numbers_of(steps[0]):
         points = [(event.step, pytest.approx(number, rel=1e-6)) for event in steps if (number := numbers_of(event).get(name)) is not None]
         assert [(point.step, point.value) for point in found.Scalars(name)] == points

@@ -20,12 +20,12 @@ def test_a_project_without_the_package_is_refused_with_what_to_install(tmp_path,
 def test_a_run_is_logged_offline_and_keeps_its_identity_over_a_resume(tmp_path, monkeypatch):
     monkeypatch.setenv("WANDB_MODE", "offline")
     monkeypatch.setenv("WANDB_SILENT", "true")
-    for told in (
+    for reported in (
         [StepDone(1, 1, 0.5, {"unet": 1e-3}, 0.1), Stopped(1, "stopped")],
         [Resumed(1), StepDone(2, 1, 0.25, {"unet": 1e-3}, 0.1), Finished(2, 1.0, "a.safetensors")],
     ):
         listener = WandbLog(tmp_path, "mine", "toy", {"seed": 42})
-        for event in told:
+        for event in reported:
             listener(event)
     identity = (tmp_path / "wandb-id.txt").read_text()
     files = sorted((tmp_path / "wandb").glob(f"offline-run-*-{identity}/run-{identity}.wandb"))

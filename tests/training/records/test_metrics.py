@@ -1,4 +1,4 @@
-"""What a run measures of itself in passing is right, little, and goes on over a resume."""
+"""The metrics of a run are right, cheap, and continue over a resume."""
 
 import json
 import math
@@ -106,15 +106,15 @@ def test_an_optimizer_with_the_rate_of_the_settings_has_found_none(adapters):
 
 
 def test_after_a_resume_the_smoothed_losses_go_on_as_if_nothing_had_been(adapters):
-    def told(metrics, steps):
+    def reported(metrics, steps):
         events = [metrics.step_done(n, 1, result(1 / n, (37 * n % 1000, 2 / n)), {}, 1.0) for n in steps]
         return [(event.loss_smoothed, event.loss_by_timestep) for event in events]
 
-    whole = told(metrics_over(adapters), range(1, 21))
+    whole = reported(metrics_over(adapters), range(1, 21))
     first = metrics_over(adapters)
-    told(first, range(1, 11))
+    reported(first, range(1, 11))
     kept = json.loads(json.dumps(first.sums))  # as plain as that
-    assert told(metrics_over(adapters, sums=kept), range(11, 21)) == whole[10:]
+    assert reported(metrics_over(adapters, sums=kept), range(11, 21)) == whole[10:]
 
 
 def test_a_step_comes_back_from_the_log_with_all_that_it_told(adapters, tmp_path):

@@ -95,16 +95,16 @@ class Training:
 def memorised(four_and_six, tmp_path_factory):
     """The events of a run on the demo's base that has seen its four pictures 24 times each."""
     training = Training(settings_over(four_and_six, tmp_path_factory.mktemp("cache"), BASE))
-    validator, told = training.validator(), []
+    validator, reported = training.validator(), []
     for epoch in (12, 24):
         training.steps(12)
-        told += training.ask(validator, epoch)
-    return training, told
+        reported += training.ask(validator, epoch)
+    return training, reported
 
 
 def test_a_run_that_memorises_is_seen_through(memorised):
-    _, told = memorised
-    base, _, last = (event for event in told if isinstance(event, ValidationDone))
+    _, reported = memorised
+    base, _, last = (event for event in reported if isinstance(event, ValidationDone))
     assert (base.epoch, last.epoch, last.step) == (0, 24, 24)
     assert last.train_loss < 0.8 * base.train_loss
     assert last.val_loss >= base.val_loss
@@ -112,15 +112,15 @@ def test_a_run_that_memorises_is_seen_through(memorised):
 
 
 def test_a_run_that_begins_to_memorise_is_warned_of_once(memorised):
-    _, told = memorised
-    (warning,) = (event for event in told if isinstance(event, Warned))
+    _, reported = memorised
+    (warning,) = (event for event in reported if isinstance(event, Warned))
     assert "worse than the base alone on pictures that it has not seen" in warning.message
     assert "over 6 held-out pictures" in warning.message
 
 
 def test_the_same_weights_are_measured_the_same_by_one_process_and_by_two(memorised):
-    training, told = memorised
-    last = told[-1] if isinstance(told[-1], ValidationDone) else told[-2]
+    training, reported = memorised
+    last = reported[-1] if isinstance(reported[-1], ValidationDone) else reported[-2]
 
     class Half(ProcessGroup):
         """The first of two processes, which hears the other's share."""
@@ -129,39 +129,39 @@ def test_the_same_weights_are_measured_the_same_by_one_process_and_by_two(memori
             return [mine, {name: loss for name, loss in (last.val_losses | last.train_losses).items() if name not in mine}]
 
     validator = training.validator()
-    validator.restore(told)
+    validator.restore(reported)
     *_, again = training.ask(validator, 24, process_group=Half(0, 2))
     assert (again.val_losses, again.train_losses) == (last.val_losses, last.train_losses)
 
 
 def test_a_resumed_run_remembers_the_base_and_the_best(memorised, tmp_path):
-    training, told = memorised
+    training, reported = memorised
     log = EventLog(tmp_path / "events.jsonl")
-    for event in told[:2]:
+    for event in reported[:2]:
         log(event)
     log.close()
     validator = training.validator()
     validator.restore(event for _, event in read_history(tmp_path / "events.jsonl"))
-    assert training.ask(validator, 24) == [event for event in told[2:] if isinstance(event, ValidationDone)]
+    assert training.ask(validator, 24) == [event for event in reported[2:] if isinstance(event, ValidationDone)]
 
 
 def test_a_resume_with_other_held_out_pictures_says_so_and_begins_anew(memorised, four_and_six, tmp_path):
-    training, told = memorised
+    training, reported = memorised
     shutil.copytree(four_and_six, tmp_path / "set")
     (tmp_path / "set" / "holdout" / "1_zorvex" / "904.png").unlink()
     (tmp_path / "set" / "holdout" / "1_zorvex" / "904.txt").unlink()
     other = settings_over(tmp_path / "set", tmp_path / "cache", BASE)
     validator = training.validator(other)
-    validator.restore(told)
+    validator.restore(reported)
     warning, base, now, *_ = training.ask(validator, 41)
     assert "have changed since the run began" in warning.message
     assert (base.epoch, now.best_epoch, len(now.val_losses)) == (0, 0, 5)
 
 
 def test_the_base_is_measured_without_the_lora_also_when_that_has_learnt(memorised):
-    training, told = memorised
+    training, reported = memorised
     (base,) = training.validator().validate_base(training.learner.adapters, training.learner.texts)
-    assert base == told[0]
+    assert base == reported[0]
     assert (base.val_loss_delta, base.gap) == (0, 0)
 
 
@@ -186,10 +186,10 @@ def test_a_whole_run_ends_in_the_same_weights_with_and_without_validation(toy_se
     network = {"rank": 2, "train_text_encoder": text_encoder}
     files, rounds = [], []
     for name, every in (("without", 0), ("with", 1)):
-        told = []
+        reported = []
         settings = toy_settings(network=network, validation={"every_n_epochs": every})
-        files.append(run.train(settings, tmp_path / name, [told.append]).file)
-        rounds.append([event.epoch for event in told if isinstance(event, ValidationDone)])
+        files.append(run.train(settings, tmp_path / name, [reported.append]).file)
+        rounds.append([event.epoch for event in reported if isinstance(event, ValidationDone)])
     assert rounds == [[], [0, 1, 2]]
     without, with_it = (load_file(file) for file in files)
     assert all(torch.equal(without[key], with_it[key]) for key in without | with_it)

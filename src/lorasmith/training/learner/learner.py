@@ -45,6 +45,10 @@ class Learner:
     scale: LossScale | None = None
     """Of the loss, where the base computes in fp16."""
 
+    def __repr__(self) -> str:
+        count = sum(p.numel() for p in self.parameters)
+        return f"Learner({type(self.optimizer).__name__}, {count:,} parameters on {', '.join(self.adapters)})"
+
     @cached_property
     def parameters(self) -> list[torch.nn.Parameter]:
         return list(self.named_parameters.values())

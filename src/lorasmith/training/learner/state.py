@@ -44,6 +44,9 @@ class TrainState:
     loss_sums: dict[str, tuple[float, float]] = field(default_factory=dict)
     """Of `records.metrics`."""
 
+    def __repr__(self) -> str:
+        return f"TrainState(step {self.step}, {len(self.adapter)} trained tensors)"
+
     @property
     def saved(self) -> bool:
         """Whether it was saved by a run; False at the very start."""
