@@ -159,7 +159,7 @@ def test_a_finding_shows_what_is_wrong_why_and_what_to_do():
         )
     )  # fmt: skip
     assert (
-        "warning It is small. 312 pixels. It is enlarged. What to do: Upscale it. mend upscale by=2 a/b.png audit.too_small · 90% sure · Kohya's guide"
+        "warning It is small. 312 pixels. It is enlarged. What to do: Upscale it. mend upscale · by: 2 a/b.png audit.too_small · 90% sure · Kohya's guide"
         in page.words
     )
 
@@ -181,10 +181,10 @@ def test_no_findings_are_said_to_be_none():
         (SettingChange("network.dora", True), "network.dora = true"),
         (SettingChange("network.rank", None), "remove network.rank"),
         (MendChange("trim"), "mend trim"),
-        (CaptionChange("add", {"tags": "x"}), "captions add tags=x"),
+        (CaptionChange("add", {"tags": ["red hat", "horn"], "front": True, "all": False}), "captions add · tags: red hat, horn · front"),
     ],
 )
-def test_a_change_reads_as_it_would_be_typed(change, text):
+def test_a_change_in_short(change, text):
     assert change_text(change) == text
 
 

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from functools import cache, singledispatch
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 from lorasmith.atomic import write_atomically
 from lorasmith.findings import CaptionChange, Change, Finding, MendChange, SettingChange
@@ -197,7 +198,7 @@ def _finding(finding: Finding) -> Html:
 
 
 def change_text(change: Change) -> str:
-    """A change as it would be typed: `network.rank = 16`, `mend trim`, `captions add tags=x`."""
+    """A change in short: `network.rank = 16`, `mend trim`, `captions add · tags: red hat, horn · front`."""
     match change:
         case SettingChange(setting, None):
             return f"remove {setting}"
@@ -207,7 +208,13 @@ def change_text(change: Change) -> str:
             verb = "mend"
         case CaptionChange(name, parameters):
             verb = "captions"
-    return " ".join([verb, name, *(f"{key}={value}" for key, value in parameters.items())])
+    return " · ".join([f"{verb} {name}", *(_parameter(key, value) for key, value in parameters.items() if value is not False)])
+
+
+def _parameter(name: str, value: Any) -> str:
+    if value is True:
+        return name
+    return f"{name}: {', '.join(map(str, value)) if isinstance(value, list | tuple) else value}"
 
 
 def _listed(items: Sequence[str], noun: str, kind: str) -> Html:
