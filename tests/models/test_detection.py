@@ -1,4 +1,4 @@
-"""What a file or folder is, told from its header: families, marks, and what it is instead of a base."""
+"""What a file or folder is, by its header: families, marks, and what it is instead of a base."""
 
 import contextlib
 import json

@@ -1,5 +1,6 @@
 """A family that the package does not know is added by its record alone, and trained, sampled, saved and read like any other."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,17 +11,20 @@ from safetensors.torch import load
 
 from lorasmith.adapters.files.lora_file import load_tensors
 from lorasmith.datasets.texts import TextCache
+from lorasmith.errors import BaseModelError
 from lorasmith.evaluation.sampling import with_lora
 from lorasmith.models.families import FAMILIES
 from lorasmith.models.open import describe, open_base
+from lorasmith.models.parts import Part
 from lorasmith.models.sampling import sample
 from lorasmith.models.texts import EncodedTexts, TextOptions
 from lorasmith.training.forecast.machine import Machine
 from lorasmith.training.forecast.report import make_report
 from lorasmith.training.learner.text_states import TextStates
 from lorasmith.training.run import train
-from tests.models.made_up.family import MADE_UP
+from tests.models.made_up.family import MADE_UP, PARTS, TRANSFORMER
 from tests.models.made_up.folder import write_folder
+from tests.models.test_detection import FLUX, header_file
 
 CAPTIONS = ["a happy red cat", "the big dog of the beach, sad"]
 
@@ -40,6 +44,17 @@ def test_it_is_recognised_and_described(folder):
     assert (described.family, described.prediction_type, described.denoiser) == ("made-up", "flow", "transformer")
     assert any("distilled to few steps" in note for note in described.notes), "it cannot be seen in the files"
     assert (described.sizes.native, described.sizes.pixel_step) == (64, 16)
+
+
+def test_a_newer_family_with_the_marks_of_an_older_one_is_recognised_by_its_own(tmp_path, monkeypatch):
+    mark = "distilled_guidance_layer.in_proj.weight"
+    file = header_file(tmp_path / "model.safetensors", FLUX | {mark: (4, 4)})
+    with pytest.raises(BaseModelError, match="Chroma"):
+        describe(file)
+    newer = replace(TRANSFORMER, anchors={mark: "diffusers"})
+    forms = {"": replace(MADE_UP.usual, parts=PARTS | {"transformer": Part(newer, {})})}
+    monkeypatch.setitem(FAMILIES, "made-up", replace(MADE_UP, variants=forms))
+    assert describe(file).family == "made-up"
 
 
 def test_a_caption_has_the_same_states_alone_and_in_a_batch_and_is_kept_at_its_own_length(folder):

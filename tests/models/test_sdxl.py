@@ -1,4 +1,4 @@
-"""Stable Diffusion XL: what its U-Net is told of sizes, and its text encoders' layers."""
+"""Stable Diffusion XL: the sizes that its U-Net reads, and its text encoders' layers."""
 
 import pytest
 import torch

@@ -5,7 +5,7 @@
     folder = toy_folder("flux-schnell")
 
 They have the block structure of the real ones (levels, layers of a level, chunks of the fused layers) and few channels, so that
-names and their translation between layouts are the real ones. What tells the families apart is what tells the real ones apart
+names and their translation between layouts are the real ones. The families are recognised by what the real ones are recognised by
 (the class in model_index.json, the widths' relations), never a width: SD 2 has `use_linear_projection` in its U-Net and
 `hidden_act` "gelu" in its text encoder, where SD 1 has neither.
 """
@@ -27,7 +27,7 @@ atexit.register(shutil.rmtree, _ROOT, ignore_errors=True)
 
 @cache
 def toy_folder(name: str) -> Path:
-    """The diffusers folder of a toy; do not change what lies in it."""
+    """The diffusers folder of a toy; do not change what is in it."""
     import torch
 
     family, _, variant = name.partition("-")
@@ -204,6 +204,6 @@ def _flux(folder: Path, variant: str) -> None:
 
 
 def settings_of(folder: Path, part: str) -> dict:
-    """A part's configuration as it lies in the folder."""
+    """A part's configuration in the folder."""
     name = "scheduler_config.json" if part == "scheduler" else "config.json"
     return json.loads((folder / part / name).read_text(encoding="utf-8"))

@@ -1,6 +1,6 @@
 """The contract of an opened base model: what training, sampling and adapters may ask of one.
 
-Each family has a class that keeps it, named by its record (`models.family.Family.base_class`). The tests of the contract,
+Each family has a class that implements it, named by its record (`models.family.Family.base_class`). The tests of the contract,
 tests/models/test_contract.py, run on all families of the registry.
 """
 

@@ -31,7 +31,7 @@ class Block(nn.Module):
 
 
 class MadeUpTransformer(ModelMixin, ConfigMixin):
-    """Tokens of 2 x 2 latents, after the text's; it is told the time as 1 - sigma, and answers picture - noise."""
+    """Tokens of 2 x 2 latents, after the text's; its time is 1 - sigma, and it predicts picture - noise."""
 
     _supports_gradient_checkpointing = True
 
