@@ -11,7 +11,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
@@ -72,38 +72,23 @@ def plan_layout(
         InputError: a folder that is named here does not exist.
     """
     root = Path(root)
-    if not root.is_dir():
-        raise DatasetError(f"{root} is not a folder: give the dataset's folder.", code="dataset.no_folder", folder=str(root))
     names, repeats = dict(names or {}), dict(repeats or {})
-    loose = _pictures(root)
-    folders = [folder for folder in sorted(root.iterdir()) if folder.is_dir() and not folder.name.startswith(".") and _pictures(folder)]
-    marked = [folder for folder in sorted((root / REGULARISATION).glob("*")) if folder.is_dir() and _pictures(folder)]
-    known = {key for folder in (*folders, *marked) for key in (folder.name, _concept_name(folder.name))} | ({concept} if concept else set())
-    for asked in (*names, *repeats, *regularisation):
-        if asked not in known | set(names.values()):
-            raise InputError(f"{root} has no folder {asked!r}: there are {', '.join(sorted(key for key in known if key)) or 'none'}.")
-    if loose and concept is None:
-        raise DatasetError(
-            f"{root} holds {len(loose)} pictures in no folder: say what they are called (--concept NAME).",
-            code="layout.no_concept",
-            folder=str(root),
-        )
-    if not loose and not folders:
-        raise DatasetError(f"{root} holds no pictures: import some first (lorasmith import SOURCE --into {root}).")
+    found = _FoundFolders.of(root)
+    _check_request(found, concept, (*names, *repeats, *regularisation), names.values())
 
     counts: dict[str, int] = {}
     sources: dict[str, list[Path]] = {}
     reg: dict[str, list[Path]] = {}
-    for folder in (*folders, *marked):
+    for folder in (*found.folders, *found.marked):
         name = _concept_name(folder.name)
         called = safe_folder(names.get(folder.name, names.get(name, name)))
         is_reg = folder.parent != root or folder.name in regularisation or name in regularisation
         (reg if is_reg else sources).setdefault(called, []).append(folder)
         if not is_reg:
             counts[called] = counts.get(called, 0) + len(_pictures(folder))
-    if loose and concept is not None:
+    if found.loose and concept is not None:
         called = safe_folder(concept)
-        counts[called] = counts.get(called, 0) + len(loose)
+        counts[called] = counts.get(called, 0) + len(found.loose)
         sources.setdefault(called, [])
     shares = balanced_repeats(counts, base_repeats, epochs)
     for asked, count in repeats.items():
@@ -116,20 +101,63 @@ def plan_layout(
         goal = f"{min(999, share.repeats)}_{called}"
         concepts.append(Concept(goal, called, share))
         moves += _moves_into(root, sources[called], goal)
-    if loose and concept is not None:
+    if found.loose and concept is not None:
         goal = f"{min(999, shares[safe_folder(concept)].repeats)}_{safe_folder(concept)}"
-        moves += [(picture.name, f"{goal}/{picture.name}") for picture in loose]
-    for called, found in reg.items():
-        times = next((count for asked, count in repeats.items() if asked in (called, *(one.name for one in found))), 1)
+        moves += [(picture.name, f"{goal}/{picture.name}") for picture in found.loose]
+    for called, marked in reg.items():
+        times = next((count for asked, count in repeats.items() if asked in (called, *(one.name for one in marked))), 1)
         goal = f"{REGULARISATION}/{times}_{called}"
-        concepts.append(Concept(goal, called, Share(sum(len(_pictures(one)) for one in found), times, epochs), is_reg=True))
-        moves += _moves_into(root, found, goal)
+        concepts.append(Concept(goal, called, Share(sum(len(_pictures(one)) for one in marked), times, epochs), is_reg=True))
+        moves += _moves_into(root, marked, goal)
     return Layout(tuple(concepts), tuple(_without_clashes(root, moves)), tuple(findings_of(shares)))
 
 
-def lay_out(root: Path, layout: Layout) -> None:
+@dataclass(frozen=True)
+class _FoundFolders:
+    """What is there before a layout."""
+
+    root: Path
+    loose: list[Path]
+    """Pictures straight in the dataset's folder."""
+    folders: list[Path]
+    """Folders of pictures in it."""
+    marked: list[Path]
+    """Folders of regularisation pictures."""
+
+    @classmethod
+    def of(cls, root: Path) -> _FoundFolders:
+        if not root.is_dir():
+            raise DatasetError(f"{root} is not a folder: give the dataset's folder.", code="dataset.no_folder", folder=str(root))
+        folders = [folder for folder in sorted(root.iterdir()) if folder.is_dir() and not folder.name.startswith(".") and _pictures(folder)]
+        marked = [folder for folder in sorted((root / REGULARISATION).glob("*")) if folder.is_dir() and _pictures(folder)]
+        return cls(root, _pictures(root), folders, marked)
+
+
+def _check_request(found: _FoundFolders, concept: str | None, asked: Iterable[str], new_names: Iterable[str]) -> None:
+    """Raises InputError where a folder that is `asked` for does not exist, DatasetError where there is nothing to lay out."""
+    root = found.root
+    known = {name for folder in (*found.folders, *found.marked) for name in (folder.name, _concept_name(folder.name))}
+    known |= {concept} if concept else set()
+    for name in asked:
+        if name not in known | set(new_names):
+            there = ", ".join(sorted(filter(None, known))) or "none"
+            raise InputError(f"{root} has no folder {name!r}: there are {there}.", code="layout.no_such_folder", folder=name)
+    if found.loose and concept is None:
+        raise DatasetError(
+            f"{root} holds {len(found.loose)} pictures in no folder: say what they are called (--concept NAME).",
+            code="layout.no_concept", folder=str(root),
+        )  # fmt: skip
+    if not found.loose and not found.folders:
+        raise DatasetError(
+            f"{root} holds no pictures: import some first (lorasmith import SOURCE --into {root}).",
+            code="dataset.no_pictures",
+            folder=str(root),
+        )
+
+
+def lay_out(root: str | Path, layout: Layout) -> None:
     """Make the moves of a layout; captions, records and mends follow. Raises DatasetError where something is in the way."""
-    make_moves(root, layout.moves)
+    make_moves(Path(root), layout.moves)
 
 
 @contextmanager
