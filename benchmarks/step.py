@@ -59,6 +59,7 @@ from lorasmith.demo.drawing import draw_scene
 from lorasmith.demo.weights import BASE
 from lorasmith.demo.world import random_scene, tag_caption
 from lorasmith.models.architectures.unet_base import UnetBase
+from lorasmith.models.parts import build
 from lorasmith.models.sd1 import config as sd1
 from lorasmith.training import step
 from lorasmith.training.commands import Commands
@@ -100,8 +101,8 @@ def small_base(folder: Path, side: int) -> None:
 def sd1_base(folder: Path, side: int) -> None:
     """Stable Diffusion 1.5 at its full size."""
     torch.manual_seed(0)
-    unet, vae = UNet2DConditionModel(**sd1.UNET), AutoencoderKL(**sd1.VAE)
-    _save(folder, unet, vae, CLIPTextModel(CLIPTextConfig(**sd1.TEXT_ENCODER)))
+    parts = {name: build(part) for name, part in sd1.PARTS.items()}
+    _save(folder, parts["unet"], parts["vae"], parts["text_encoder"])
 
 
 def _save(folder: Path, unet: UNet2DConditionModel, vae: AutoencoderKL, text: CLIPTextModel) -> None:
