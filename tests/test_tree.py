@@ -10,12 +10,9 @@ PACKAGE = Path(__file__).resolve().parents[1] / "src" / "lorasmith"
 LINES_OF_A_FUNCTION = 60
 LINES_OF_A_FILE = 500
 
-# What may be longer, with its reason. `TO_SPLIT` is work that is known; the list only gets shorter.
-LONG_FUNCTIONS: dict[str, str] = {}
+# What may be longer, with its reason.
+LONG_FUNCTIONS = {"cli/captions/tag.py:tag": "half of it is the table of its options"}
 LONG_FILES: dict[str, str] = {}
-TO_SPLIT = {
-    "cli/captions/tag.py:tag",
-}  # fmt: skip
 
 
 def functions_of(file: Path) -> Iterator[tuple[str, int]]:
@@ -37,11 +34,11 @@ def long_files() -> dict[str, int]:
 
 
 def test_a_function_is_at_most_a_screen_long():
-    assert {place: lines for place, lines in long_functions().items() if place not in {*LONG_FUNCTIONS, *TO_SPLIT}} == {}
+    assert {place: lines for place, lines in long_functions().items() if place not in LONG_FUNCTIONS} == {}
 
 
 def test_a_file_can_be_read_in_one_sitting():
-    assert {name: lines for name, lines in long_files().items() if name not in {*LONG_FILES, *TO_SPLIT}} == {}
+    assert {name: lines for name, lines in long_files().items() if name not in LONG_FILES} == {}
 
 
 def test_what_may_be_longer_is_longer():

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 import typer
 
+from lorasmith.training.settings.migrations import RENAMED
+
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "src" / "lorasmith"
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
@@ -64,7 +66,8 @@ def settings_tree() -> dict[str, frozenset[str]]:
 
 
 def missing_setting(section: str, name: str) -> bool:
-    return section in settings_tree() and name not in settings_tree()[section]
+    """Names that a setting had before are told where the migration is spoken of."""
+    return name not in settings_tree()[section] and f"{section}.{name}" not in {old for names in RENAMED.values() for old in names}
 
 
 def is_module(room: str, name: str) -> bool:
