@@ -1,4 +1,4 @@
-"""What a user says about the training data."""
+"""Settings of the training data: folders, buckets, captions."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from lorasmith.errors import SettingsError
 
 
 def _sides(value: int | tuple[int, int] | None) -> int | tuple[int, int] | None:
-    """A resolution that can be trained at; raises ValueError."""
+    """The resolution itself; raises ValueError where it cannot be trained at."""
     if value is not None and not all(16 <= side <= 8192 for side in (value if isinstance(value, tuple) else (value,))):
         raise ValueError("must be from 16 to 8192 pixels")
     return value
@@ -26,23 +26,29 @@ class DatasetSettings(BaseModel):
     path: Path = Field(description="Folder with pictures and captions, or with kohya's `N_name` folders inside.")
     repeats: int | None = Field(
         None, ge=1, le=10_000,
-        description="How often each picture is shown in an epoch. Empty: N of an `N_name` folder, else 1.",
+        description="Repeats of each picture in an epoch, 1-10000. Empty: N of an `N_name` folder, else 1.",
     )  # fmt: skip
     is_reg: bool = Field(
-        False, description="Regularisation pictures: the base's own kind of pictures, without the trigger; they keep the base as it was."
+        False,
+        description="Regularisation pictures: pictures such as the base makes itself, without the trigger; they keep the rest of the base as it was.",
     )
     caption_dropout_rate: float | None = Field(
         None, ge=0, le=1,
-        description="Share of this folder's showings with an empty caption. Empty: captions.caption_dropout_rate. About 0.4 on regularisation "
+        description="Share of this folder's samples with an empty caption, 0-1. Empty: captions.caption_dropout_rate. About 0.4 on regularisation "
         "pictures keeps what guidance steers away from as it was.",
     )  # fmt: skip
-    loss_weight: float = Field(1.0, ge=0, le=10, description="How much each of this folder's samples counts; 1 as all others, 0.5 half.")
+    loss_weight: float = Field(
+        1.0,
+        ge=0,
+        le=10,
+        description="How much each of this folder's samples counts in the loss, 0-10; 1 is as much as all others, 0.5 half.",
+    )
     resolution: int | tuple[int, int] | None = Field(
         None, description="This folder's own training area in pixels: a number, or [width, height]. Empty: buckets.resolution."
     )
     batch_size: int | None = Field(
         None, ge=1, le=1024,
-        description="This folder's own pictures per batch. Empty: training.batch_size. Only pictures of one resolution and batch size are mixed.",
+        description="This folder's own batch size, 1-1024. Empty: training.batch_size. Only pictures of one resolution and batch size share a batch.",
     )  # fmt: skip
     flip_aug: bool = Field(
         False,
@@ -57,10 +63,10 @@ class DatasetSettings(BaseModel):
         description="What does not fit the bucket is cut off at a place drawn for each showing, not evenly; the autoencoder works along.",
     )
     alpha_mask: bool = Field(
-        False, description="Transparent parts of the pictures do not count in the loss; half transparent ones count half."
+        False, description="Transparent parts of the pictures do not count in the loss; half-transparent ones count half."
     )
     mask_path: Path | None = Field(
-        None, description="Folder with a grey picture of the same name for each picture: white counts in the loss, black does not."
+        None, description="Folder with a grey mask of the same name for each picture: white counts in the loss, black does not."
     )
 
     _resolution_in_range = field_validator("resolution")(_sides)
@@ -77,12 +83,12 @@ def check_datasets(datasets: Sequence[DatasetSettings]) -> None:
         where = f"datasets.{number}"
         if dataset.alpha_mask and dataset.mask_path is not None:
             raise SettingsError(
-                f"{where}.alpha_mask and {where}.mask_path are both set for {dataset.path}, but a picture has one mask; leave one of them out"
+                f"{where}.alpha_mask and {where}.mask_path are both set for {dataset.path}, but a picture has one mask. Leave one of them out."
             )
         if dataset.random_crop and dataset.masks:
             name = "alpha_mask" if dataset.alpha_mask else "mask_path"
             raise SettingsError(
-                f"{where}.random_crop may cut away all that {where}.{name} lets count, for {dataset.path}; leave one of them out"
+                f"{where}.random_crop may cut away all that {where}.{name} lets count, for {dataset.path}. Leave one of them out."
             )
 
 
@@ -94,10 +100,12 @@ class BucketSettings(BaseModel):
     resolution: int | tuple[int, int] = Field(
         512, description="Training area in pixels: one number for a square, or [width, height]. The base's native size is best."
     )
-    enable_bucket: bool = Field(True, description="Off: every picture is cropped to a square.")
+    enable_bucket: bool = Field(True, description="Sort pictures into buckets by their shape. Off: every picture is cropped to one size.")
     min_bucket_reso: int = Field(256, ge=8, description="Shortest side of a bucket, in pixels.")
     max_bucket_reso: int = Field(
-        1024, ge=8, description="Longest side of a bucket, in pixels; equal to resolution it takes area from wide pictures."
+        1024,
+        ge=8,
+        description="Longest side of a bucket, in pixels; twice the resolution is usual, since equal to it wide pictures lose area.",
     )
     bucket_reso_steps: int = Field(64, ge=8, description="Sides of buckets are multiples of this, in pixels.")
     bucket_no_upscale: bool = Field(False, description="Small pictures are not enlarged; they get a bucket of their own size.")
@@ -115,28 +123,34 @@ class CaptionSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    trigger: str | None = Field(None, description="The word that calls the LoRA; it is made the first tag of every caption.")
-    shuffle_caption: bool = Field(False, description="Tags come in another order each time a picture is shown. Off for sentences.")
-    keep_tokens: int = Field(0, ge=0, le=100, description="So many first tags stay where they are when shuffling; 1 with a trigger.")
+    trigger: str | None = Field(
+        None, description="The trigger word: the word that calls the LoRA. It becomes the first tag of every caption."
+    )
+    shuffle_caption: bool = Field(
+        False, description="Tags are put in a new order for each sample. On for captions of tags, off for sentences."
+    )
+    keep_tokens: int = Field(
+        0, ge=0, le=100, description="How many tags at the front stay where they are when shuffling, 0-100; 1 with a trigger word."
+    )
     keep_tokens_separator: str | None = Field(
-        None, min_length=1, description="Tags before its first place in a caption stay in front, those behind its second at the end."
+        None,
+        min_length=1,
+        description="Tags before its first occurrence in a caption stay in front, those after its second at the end. Empty: keep_tokens counts.",
     )
-    caption_separator: str = Field(",", min_length=1, description="What stands between the tags in the caption files.")
-    secondary_separator: str | None = Field(
-        None, min_length=1, description="Holds tags together that are shuffled as one; the model reads a comma."
-    )
-    enable_wildcard: bool = Field(False, description="One line of a file is drawn in each showing, and one choice of {red|blue}.")
+    caption_separator: str = Field(",", min_length=1, description="What separates the tags in the caption files.")
+    secondary_separator: str | None = Field(None, min_length=1, description="Joins tags that are shuffled as one; the model reads a comma.")
+    enable_wildcard: bool = Field(False, description="For each sample one line of the caption file is drawn, and one choice of {red|blue}.")
     caption_prefix: str | None = Field(None, min_length=1, description="Put in front of every caption, with a space.")
-    caption_suffix: str | None = Field(None, min_length=1, description="Put behind every caption, with a space.")
+    caption_suffix: str | None = Field(None, min_length=1, description="Put after every caption, with a space.")
     caption_dropout_rate: float = Field(
-        0.0, ge=0, lt=1, description="Share of showings with an empty caption, 0-1; 0-0.05 for a character."
+        0.0, ge=0, lt=1, description="Share of samples with an empty caption, 0-1; 0-0.05 for a character, up to 0.1 for a style."
     )
-    caption_dropout_every_n_epochs: int = Field(0, ge=0, description="In every so many-th epoch all captions are empty; 0 is never.")
-    caption_tag_dropout_rate: float = Field(
-        0.0, ge=0, le=1, description="Share of tags left out in each showing, 0-1; kept tags never are."
+    caption_dropout_every_n_epochs: int = Field(
+        0, ge=0, description="In every this many-th epoch all captions are empty; 0 is never, and usual."
     )
-    token_warmup_min: int = Field(1, ge=1, description="Tags behind the kept ones that are shown at the first step of a token warm-up.")
-    token_warmup_step: float = Field(0, ge=0, description="Steps until all tags are shown; under 1 a share of all steps; 0 is off.")
+    caption_tag_dropout_rate: float = Field(0.0, ge=0, le=1, description="Share of tags left out of each sample, 0-1; kept tags never are.")
+    token_warmup_min: int = Field(1, ge=1, description="Tags after the kept ones that are used at the first step of a token warm-up.")
+    token_warmup_step: float = Field(0, ge=0, description="Steps until all tags are used; under 1, a share of all steps; 0 is off.")
     cached_variants: int = Field(
         0, ge=0, le=1000,
         description="0: captions are encoded as they come. N: each picture's caption is drawn N times beforehand (shuffle, tag dropout, "
@@ -152,7 +166,7 @@ class CaptionSettings(BaseModel):
 
     @property
     def rules(self) -> CaptionRules:
-        """What becomes of a caption each time it is shown."""
+        """What happens to a caption in each sample."""
         return CaptionRules(
             shuffle=self.shuffle_caption, keep_tokens=self.keep_tokens, trigger=self.trigger, dropout=self.caption_dropout_rate,
             dropout_every_n_epochs=self.caption_dropout_every_n_epochs, tag_dropout=self.caption_tag_dropout_rate,

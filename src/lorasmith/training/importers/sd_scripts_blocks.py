@@ -101,7 +101,7 @@ def _factors(arguments: Mapping[str, Any], row: BlockRow) -> list[float]:
 
 
 def stretch(value: Any, count: int) -> list[float]:
-    """Factors of a stretch of so many blocks: a list, filled up with 1 or cut, or a curve such as "cosine+.2".
+    """Factors of a stretch of `count` blocks: a list, filled up with 1 or cut, or a curve such as "cosine+.2".
 
     Raises ValueError where there is no such curve.
     """

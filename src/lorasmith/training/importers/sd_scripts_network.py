@@ -126,7 +126,7 @@ def _conv_rank(draft: Target, theirs: str, value: Any) -> None:
 
 
 NETWORK_ARGS: dict[str, Row] = {
-    "algo": lambda draft, theirs, value: None,  # told with the module
+    "algo": lambda draft, theirs, value: None,  # read with the module
     "preset": _preset,
     "conv_dim": _conv_rank,
     "conv_alpha": over_zero("network.conv_alpha"),

@@ -220,7 +220,7 @@ def _sample_prompts(draft: Target, theirs: str, value: Any) -> None:
             draft.leave(theirs, value, "only text files of prompts are read; write them into samples.prompts")
             return
         text = path.read_text(encoding="utf-8-sig")
-    prompts, told = [], dict[str, Any]()
+    prompts, flags_of_all = [], dict[str, Any]()
     for line in text.splitlines():
         if not line.strip() or line.strip().startswith("#"):
             continue
@@ -233,12 +233,12 @@ def _sample_prompts(draft: Target, theirs: str, value: Any) -> None:
                 continue
             field, kind = _FLAGS[name]
             setting = kind(said.strip())
-            if told.setdefault(field, setting) != setting:
-                draft.leave(f"{theirs} --{name}", setting, "Lorasmith draws all prompts alike; the first prompt's is taken")
+            if flags_of_all.setdefault(field, setting) != setting:
+                draft.leave(f"{theirs} --{name}", setting, "Lorasmith draws all prompts alike; the first prompt's is used")
     if not prompts:
         return
     draft.put(theirs, "samples.prompts", prompts)
-    for field, setting in told.items():
+    for field, setting in flags_of_all.items():
         draft.put(f"{theirs} (flags)", f"samples.{field}", setting)
 
 

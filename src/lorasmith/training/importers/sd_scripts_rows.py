@@ -91,7 +91,7 @@ def pairs(draft: Target, theirs: str, value: Any) -> list[tuple[str, Any]]:
     for word in words_of(value):
         key, equals, text = word.partition("=")
         if not equals:
-            draft.leave(theirs, word, "it is no key=value, which sd-scripts would refuse")
+            draft.leave(theirs, word, "it is not key=value, which sd-scripts would refuse")
             continue
         found.append((key, literal(text)))
     return found

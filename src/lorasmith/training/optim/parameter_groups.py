@@ -2,8 +2,8 @@
 
 Each part of the base has a rate of its own. Within a part two things divide it further:
 
-    rules with `lr` in network.layers     the layers that a pattern names learn so many times as fast: block learning rates
-    LoRA+ (Hayou et al. 2024,             B, the matrix on the output side that starts at zero, learns so many times as fast as A;
+    rules with `lr` in network.layers     the layers that a pattern names learn at a multiple of it: block learning rates
+    LoRA+ (Hayou et al. 2024,             B, the matrix on the output side that starts at zero, learns several times as fast as A;
     https://arxiv.org/abs/2402.12354)     with equal rates B is the one that holds a wide layer back. Each kind of network says
                                           which of its tensors that is (`Kind.loraplus`)
 

@@ -12,8 +12,10 @@ from lorasmith.models.open import describe
 from lorasmith.training.recipes.recipes import Choice, settings_tree
 from lorasmith.training.settings.tree import Settings, settings_from
 
-PASSES = 100  # showings of each picture for a subject (domain facts: about 100 passes per image)
-EPOCHS = 10  # as many checkpoints to choose from
+PASSES = 100
+"""Over each picture of a subject; what the crash course advises."""
+EPOCHS = 10
+"""As many checkpoints to choose from."""
 
 
 def starting_point(
@@ -21,7 +23,7 @@ def starting_point(
 ) -> tuple[Settings, list[str]]:
     """Settings for the pictures in `dataset`, and notes that say why; the user edits them.
 
-    `choices` are those of a recipe; without them about 100 showings per picture in 10 epochs. In both, tags are shuffled where captions
+    `choices` are those of a recipe; without them each picture is seen about 100 times in 10 epochs. In both, tags are shuffled where captions
     are tags, repeats in folders' names count, and the resolution is the base's own where that is not its family's usual one.
     """
     description = describe(base)
@@ -47,7 +49,7 @@ def starting_point(
         captions["trigger"] = trigger
         tree["samples"] = {"prompts": ["{trigger}"]}
     notes = [
-        f"{len(contents.pictures)} pictures, {repeats} showings of each in an epoch" if not layout_repeats
+        f"{len(contents.pictures)} pictures, {repeats} repeats of each in an epoch" if not layout_repeats
         else f"{len(contents.pictures)} pictures; repeats come from the folders' names",
         f"resolution {tree['buckets']['resolution']} in buckets of {tree['buckets']['bucket_reso_steps']} pixels; the base's own is {native}",
         "captions look like tags: they are shuffled" if are_tags else "captions look like sentences (or are missing): they are not shuffled",

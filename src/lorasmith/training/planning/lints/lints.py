@@ -1,4 +1,4 @@
-"""What the guides would say about a run before it starts: every lint, told from settings and pictures alone.
+"""What the guides would say about a run before it starts: every lint, from settings and pictures alone.
 
     findings = lint_run(check(settings))
 
