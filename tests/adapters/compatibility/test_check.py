@@ -132,7 +132,7 @@ def test_every_rule_that_is_no_success_has_a_reason():
         ("diffusion_model.double_blocks.0.x", "diffusion_model., original path"),
     ],
 )
-def test_ways_of_naming_are_told_apart(written, way):
+def test_ways_of_naming_are_distinguished(written, way):
     assert naming(written, "flux" if "double_blocks" in written or "te3" in written else "sdxl") == way
 
 
@@ -174,10 +174,10 @@ DAMAGE = {
 }
 
 
-@pytest.mark.parametrize(("spoil", "rule", "words"), DAMAGE.values(), ids=DAMAGE)
-def test_damage_is_named(spoil, rule, words):
+@pytest.mark.parametrize(("damage", "rule", "words"), DAMAGE.values(), ids=DAMAGE)
+def test_damage_is_named(damage, rule, words):
     file = lora_file()
-    spoil(file.tensors)
+    damage(file.tensors)
     (problem,) = check(file).problems()
     assert problem.code == f"check.{rule}"
     assert re.search(words, problem.message)
@@ -249,7 +249,7 @@ def test_a_file_for_a_small_base_is_not_blamed_for_being_small():
     assert any("--base" in note.fix.words for note in report.notes() if note.fix)
 
 
-def test_the_type_that_the_uis_show_is_told_and_a_wrong_one_is_said():
+def test_the_type_that_the_uis_show_is_reported_and_a_wrong_one_noted():
     assert [ui_type({}), ui_type({"ss_base_model_version": "sdxl_base_v1-0"}), ui_type({"ss_v2": "True"}), ui_type({"a": "b"})] == [
         None, "SDXL", "SD2", "SD1",
     ]  # fmt: skip

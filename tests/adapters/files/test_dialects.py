@@ -327,7 +327,7 @@ def test_magnitudes_of_peft_belong_to_the_outputs_also_where_layers_are_fused(fa
     torch.testing.assert_close(ours, torch.cat(theirs).detach(), rtol=1e-4, atol=1e-4)
 
 
-def test_a_magnitude_along_the_inputs_is_told_from_one_along_the_outputs():
+def test_magnitudes_along_the_inputs_and_the_outputs_are_distinguished():
     name = "lora_unet_mid_block_attentions_0_proj_in"
     lora = {f"{name}.lora_down.weight": normal(2, 6), f"{name}.lora_up.weight": normal(6, 2), f"{name}.alpha": torch.tensor(1.0)}
     axes = {(1, 6): "input", (6, 1): "output", (1, 6, 1, 1): "input", (6, 1, 1, 1): "output", (6,): "output"}

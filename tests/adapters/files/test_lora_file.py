@@ -156,7 +156,7 @@ def test_the_order_in_which_things_were_given_does_not_change_the_bytes(saved, t
     assert (tmp_path / "turned.safetensors").read_bytes() == path.read_bytes()
 
 
-def test_a_file_lies_as_the_safetensors_library_would_lay_it(tmp_path):
+def test_a_file_is_laid_out_as_the_safetensors_library_does_it(tmp_path):
     tensors = {"b.lora_down.weight": torch.rand(3, 5), "b.alpha": torch.tensor(2.0), "a.lora_down.weight": torch.rand(2, 2)}
     save_lora(tmp_path / "x.safetensors", tensors, {"title": 'Mädchen, "少女"'}, torch.float32)
     content = (tmp_path / "x.safetensors").read_bytes()

@@ -51,7 +51,7 @@ def test_what_is_a_lora_becomes_one_exactly(layer):
 
 
 @pytest.mark.parametrize("layer", LOSSY.values(), ids=LOSSY)
-def test_everything_else_becomes_a_lora_whose_error_is_told_and_falls_with_the_rank(layer):
+def test_everything_else_becomes_a_lora_whose_error_is_reported_and_falls_with_the_rank(layer):
     whole = delta(layer, W).double()
     for rank in (1, 3):
         lora, report = as_lora(layer, rank, W)

@@ -145,7 +145,7 @@ def test_a_file_in_half_precision_becomes_weights_in_single_precision(base, fini
 
 
 @pytest.mark.parametrize("toy", ["sdxl", "flux"])
-def test_other_families_go_on_too(toy, finished, start):
+def test_other_families_continue_too(toy, finished, start):
     other = open_base(toy_folder(toy), torch.float32, "cpu")
     path = finished(other)
     for more in ({}, {"dim_from_weights": True}):
