@@ -295,11 +295,6 @@ class Family:
         """Whether it is trained by flow matching."""
         return "flow" in self.prediction.types
 
-    @property
-    def text_encoders(self) -> tuple[str, ...]:
-        """Its parts that read captions."""
-        return tuple(name for name in self.usual.parts if name.startswith("text_encoder"))
-
     def variant(self, name: str) -> Variant:
         """By its name; the usual one where there is none of that name."""
         return self.variants.get(name, self.usual)
