@@ -32,7 +32,8 @@ from lorasmith.models.sdxl import config
 
 DEFAULTS = FamilyDefaults(
     resolution=1024, bucket_step=64, max_token_lengths=TEXT_LENGTHS,
-    rate=Rate(5e-5, "half of SD 1.5's"), text_encoder_lr=5e-6, trained_text_encoders=("text_encoder", "text_encoder_2"), steps=25, cfg_scale=6.0, memory_per_image="7 GB",
+    rate=Rate(5e-5, "half of SD 1.5's"), text_encoder_lr=5e-6, trained_text_encoders=("text_encoder", "text_encoder_2"),
+    steps=25, cfg_scale=6.0, memory_per_image="7 GB",
     fine_tuned_resolution=(1536, "Illustrious 1.0 and later were made for 1536, where it is right"),
 )  # fmt: skip
 
