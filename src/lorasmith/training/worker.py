@@ -11,13 +11,20 @@ from pathlib import Path
 
 from lorasmith.errors import LorasmithError
 from lorasmith.training.distributed.workers import end_with_the_main_process, joined_run
-from lorasmith.training.run import run_worker
 
-if __name__ == "__main__":
+
+def main(folder: Path, device: str) -> None:
+    """Work on the run in `folder` until its main process ends."""
     end_with_the_main_process()
+    from lorasmith.training.run import run_worker  # only now: it imports torch, and the main process may end meanwhile
+
     try:
-        with joined_run(sys.argv[2]) as process_group:
-            run_worker(Path(sys.argv[1]), process_group)
+        with joined_run(device) as process_group:
+            run_worker(folder, process_group)
     except LorasmithError as error:
         print(error, file=sys.stderr, flush=True)
         os._exit(1)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), sys.argv[2])
