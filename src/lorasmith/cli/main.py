@@ -15,6 +15,7 @@ import typer
 from lorasmith.cli import audit, base, dataset, demo, import_settings, lora, mend, picture, recipe, run
 from lorasmith.cli.captions.app import app as captions_app
 from lorasmith.errors import InputError, LorasmithError
+from lorasmith.secrets import without_secrets
 
 
 def _print_version(asked: bool) -> None:
@@ -73,7 +74,7 @@ def main() -> None:
     try:
         app()
     except LorasmithError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {without_secrets(str(error))}", file=sys.stderr)
         sys.exit(2 if isinstance(error, InputError) else 1)
     except OSError as error:  # a full disk, a folder without permission
         print(

@@ -10,7 +10,8 @@ from typer.testing import CliRunner
 
 from lorasmith.cli import import_settings as command
 from lorasmith.errors import SettingsError
-from lorasmith.training.importers.draft import HIDDEN, Draft
+from lorasmith.secrets import HIDDEN
+from lorasmith.training.importers.draft import Draft
 from lorasmith.training.importers.import_settings import IMPORTERS, import_settings
 from lorasmith.training.importers.sd_scripts_network import NETWORK_ARGS, NETWORK_ARGS_LEFT
 from lorasmith.training.importers.sd_scripts_options import DEFAULTS, LEFT, OPTIONS

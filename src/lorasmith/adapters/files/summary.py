@@ -11,6 +11,7 @@ from typing import Any
 from lorasmith.adapters.files.dialects import read_network
 from lorasmith.adapters.files.lora_file import load_tensors
 from lorasmith.adapters.files.names import part_of
+from lorasmith.secrets import without_secrets
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ def summarise(path: str | Path, family: str | None = None) -> Summary:
         bytes=path.stat().st_size,
         unread=network.unread,
         notes=list(network.notes),
-        metadata=network.metadata,
+        metadata=without_secrets(network.metadata),
     )
 
 

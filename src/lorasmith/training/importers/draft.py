@@ -17,11 +17,8 @@ from pydantic import ValidationError
 
 from lorasmith.errors import SettingsError
 from lorasmith.findings import Finding, Severity
+from lorasmith.secrets import HIDDEN, without_secrets
 from lorasmith.training.settings.tree import Settings, settings_from
-
-SECRET = re.compile(r"(?:^|_)(?:api_?key|access_key|token|password|passwd|secret)$", re.IGNORECASE)
-"""Options whose values are nobody's business."""
-HIDDEN = "(not shown)"
 
 Check = Callable[[Settings], list[str]]
 """Settings to warnings; raises SettingsError where a run would refuse them."""
@@ -83,7 +80,7 @@ class Draft:
                 message=f"{theirs} {what}.",
                 about="option",
                 subjects=(theirs,),
-                why=sentence(why),
+                why=without_secrets(sentence(why)),
                 details=() if value is None else (shown(theirs, value),),
             )
         )
@@ -120,11 +117,15 @@ def sentence(words: str) -> str:
 
 
 def shown(option: str, value: Any) -> str:
-    """A value for people, cut short; that of a key, a token or a password is not shown."""
-    if SECRET.search(option.split()[-1] if option.split() else option):
-        return HIDDEN
-    text = json.dumps(value, ensure_ascii=False, default=str)
+    """A value for people, cut short; keys, tokens and passwords are not shown."""
+    value = without_secrets(value, _last_name(option))
+    text = HIDDEN if value == HIDDEN else json.dumps(value, ensure_ascii=False, default=str)
     return text if len(text) <= 80 else f"{text[:79]}..."
+
+
+def _last_name(option: str) -> str:
+    """`token` of `publishing.token` and of `additional_parameters --token`."""
+    return re.split(r"[\s.]", option.strip())[-1]
 
 
 def settled(draft: Draft, check: Check) -> tuple[Settings | None, str, list[str]]:

@@ -17,6 +17,7 @@ from typing import Any
 
 from lorasmith.findings import Finding
 from lorasmith.models.files.hub import is_hub_id
+from lorasmith.secrets import without_secrets
 from lorasmith.training.importers.draft import Carried, Check, Draft, settled
 from lorasmith.training.importers.sd_scripts import read_sd_scripts
 from lorasmith.training.settings.tree import Settings
@@ -52,7 +53,7 @@ class Imported:
     def as_data(self) -> dict[str, Any]:
         """For --json, without the settings themselves."""
         return {
-            "file": str(self.file), "form": self.form, "fault": self.fault, "carried": [asdict(each) for each in self.carried],
+            "file": str(self.file), "form": self.form, "fault": self.fault, "carried": [without_secrets(asdict(each)) for each in self.carried],
             "findings": [finding.as_data for finding in self.findings], "off": list(self.off),
         }  # fmt: skip
 
@@ -104,7 +105,7 @@ def _missing(draft: Draft) -> list[Finding]:
                 Finding(
                     code="import.missing_path",
                     severity="warning",
-                    message=f"{each.ours} is {each.value}, which is not here. Change it.",
+                    message=f"{each.ours} is {without_secrets(str(each.value))}, which is not here. Change it.",
                     about="setting",
                     subjects=(each.ours,),
                 )
@@ -113,4 +114,4 @@ def _missing(draft: Draft) -> list[Finding]:
 
 
 def _note(message: str) -> Finding:
-    return Finding(code="import.note", severity="note", message=message, about="file")
+    return Finding(code="import.note", severity="note", message=without_secrets(message), about="file")

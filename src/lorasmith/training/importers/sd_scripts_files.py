@@ -22,7 +22,7 @@ from typing import Any
 from lorasmith.errors import SettingsError
 from lorasmith.models.families import FAMILIES
 from lorasmith.models.family import SdScripts
-from lorasmith.training.importers.draft import HIDDEN, SECRET
+from lorasmith.secrets import without_secrets
 
 SCRIPTS: Mapping[str, tuple[str, ...]] = {
     script: tuple(name for name, family in FAMILIES.items() if family.sd_scripts and family.sd_scripts.script == script)
@@ -230,8 +230,7 @@ def _from_command(text: str, path: Path) -> Found:
     found.options = {**found.options, **options}
     left_open = sorted(name for name, value in found.options.items() if isinstance(value, str) and _VARIABLE.search(value))
     found.notes += [
-        f"{name} contains a variable that the file does not set: {HIDDEN if SECRET.search(name) else found.options[name]}."
-        for name in left_open
+        f"{name} contains a variable that the file does not set: {without_secrets(found.options[name], name)}." for name in left_open
     ]
     return _with_dataset(found, path)
 

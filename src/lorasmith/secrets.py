@@ -1,0 +1,51 @@
+"""Keys, tokens and passwords in what others wrote: recognised by an option's name or by how they look, and never shown.
+
+Front ends save access keys with their settings, trainers write them into metadata, and reports and errors get pasted into threads. So
+what is shown of a file that is not ours goes through `without_secrets`; an error goes through it before it is printed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+HIDDEN = "(not shown)"
+
+_NAMES = r"(?:api|access|secret|private|auth|hf|huggingface|wandb|civitai)_?keys?|token|passwords?|passwd|pwd|secrets?|credentials?"
+_NAME = re.compile(rf"(?:^|_)(?:{_NAMES})$")
+_PLAIN = re.compile(r"(?:^|_)(?:class|special|added|trigger|init|placeholder|replace|max|no|pad|unk|bos|eos)_token$")
+"""Names that end alike and are about captions or texts."""
+_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_ASSIGNED = re.compile(r"""(?P<name>[A-Za-z][\w-]*)(?:["']?\s*=\s*["']?|["']\s*:\s*["']?)(?P<value>[^\s"',;&]+)""")
+_ARGUMENT = re.compile(r"""--(?P<name>[A-Za-z][\w-]*)\s+["']?(?P<value>[^\s"']+)""")
+_LOOKS = re.compile(
+    r"\bhf_[A-Za-z0-9]{16,}|\bsk-[\w-]{16,}|\bgh[pousr]_\w{20,}|\bgithub_pat_\w{20,}|\br8_\w{20,}|\bwandb_v\d_\w{16,}"
+    r"|\bAKIA[0-9A-Z]{16}\b|\bAIza[\w-]{30,}|\bxox[abprs]-[\w-]{10,}|(?<=://)[^/\s:@]+:[^/\s@]+(?=@)"
+)
+"""Access keys of Hugging Face, OpenAI, GitHub, Replicate, W&B, AWS, Google and Slack, and name:password of an address."""
+
+
+def is_secret(name: str) -> bool:
+    """Whether the name of an option, an environment variable or a metadata key says that its value is nobody's business."""
+    name = _CAMEL.sub("_", name.lstrip("-")).replace("-", "_").replace(".", "_").lower()
+    return bool(_NAME.search(name)) and not _PLAIN.search(name)
+
+
+def without_secrets(value: Any, name: str = "") -> Any:
+    """The same text, number, list or mapping with `HIDDEN` where a secret is; `name` is what the value is called."""
+    if name and is_secret(name) and value not in (None, "", False, True):
+        return HIDDEN
+    if isinstance(value, Mapping):
+        return {key: without_secrets(each, str(key)) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [without_secrets(each) for each in value]
+    if not isinstance(value, str):
+        return value
+    for pattern in (_ASSIGNED, _ARGUMENT):
+        value = pattern.sub(_hidden_assignment, value)
+    return _LOOKS.sub(HIDDEN, value)
+
+
+def _hidden_assignment(found: re.Match[str]) -> str:
+    return found[0][: found.start("value") - found.start()] + HIDDEN if is_secret(found["name"]) else found[0]
