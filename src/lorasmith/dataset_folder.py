@@ -16,7 +16,7 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from filelock import FileLock, Timeout
 
@@ -34,6 +34,9 @@ HOLDOUT, REGULARISATION = "holdout", "regularisation"
 
 SET_ASIDE = (HOLDOUT, REGULARISATION)
 """Folders of a dataset whose pictures are no training images."""
+
+REGULARISATION_NAMES = (REGULARISATION, "regularization", "reg")
+"""What people call a folder of regularisation pictures, in lower case."""
 
 SYSTEM_FILES = ("thumbs.db", "desktop.ini", "__macosx")
 """Names, in lower case, of what desktops leave in folders."""
@@ -127,6 +130,17 @@ def pictures_in(folder: str | Path) -> list[Path]:
 def is_picture(name: str | Path) -> bool:
     """Whether a file is a picture by its suffix."""
     return os.path.splitext(name)[1].lower() in PICTURE_SUFFIXES
+
+
+def is_regularisation(place: str | PurePath) -> bool:
+    """Whether a path below a dataset's folder is a folder of regularisation pictures, or inside one: their captions are not the subject's."""
+    return any(part.lower() in REGULARISATION_NAMES for part in PurePath(place).parts)
+
+
+def regularisation_of(root: str | Path) -> Path | None:
+    """The folder of regularisation pictures straight in a dataset's folder; None where it has none."""
+    folders = (place for place in sorted(Path(root).iterdir()) if place.name.lower() in REGULARISATION_NAMES and place.is_dir())
+    return next((place for place in folders if pictures_below(place)), None)
 
 
 def sidecars(picture: Path) -> list[Path]:

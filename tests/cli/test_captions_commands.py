@@ -197,3 +197,76 @@ def test_bad_input_is_named_and_nothing_is_written(folder, command, words):
 def test_the_commands_load_nothing_heavy_until_they_are_called():
     program = "import sys, lorasmith.cli.captions.app; print([m for m in ('torch', 'numpy', 'PIL', 'pydantic', 'transformers') if m in sys.modules])"
     assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True).stdout.strip() == "[]"
+
+
+# -- regularisation pictures are not the subject's --------------------------------------------------------------------
+
+
+@pytest.fixture(params=["regularisation/1_woman", "reg", "Regularization/1_woman"])
+def with_regularisation(request, tmp_path: Path) -> tuple[Path, str]:
+    """Six captions of a subject, and seven of regularisation pictures that one of the names in use is for."""
+    for number in range(6):
+        _write(tmp_path / "10_zorvex" / f"{number}.png", f"zorvex, red hat, place {number}")
+    for number in range(7):
+        _write(tmp_path / request.param / f"{number}.png", f"woman, solo, park {number}")
+    return tmp_path, request.param
+
+
+def checked(folder: Path, *options: str) -> dict:
+    """What `captions check` finds, without the notes beside it."""
+    return json.loads(CliRunner().invoke(app, ["check", str(folder), "--json", *options]).stdout)
+
+
+def _write(picture: Path, text: str) -> None:
+    picture.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", (8, 8)).save(picture)
+    picture.with_suffix(".txt").write_text(text, encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    "verb",
+    [
+        ["triggers", "--set", "sks"],
+        ["triggers", "--mend", "--trigger", "sks"],
+        ["triggers", "--from-folders", "--replacing", "zorvex, red hat"],
+        ["add", "sks"],
+        ["sort"],
+        ["add", "sks", "--where", "tag:*"],
+    ],
+)
+def test_captions_of_regularisation_pictures_are_left_alone_unless_their_folder_is_named(with_regularisation, verb):
+    folder, reg = with_regularisation
+    before = texts(folder)
+    shown = captions(verb[0], folder, *verb[1:])
+    after = texts(folder)
+    assert {name for name in before if after[name] != before[name]} <= {name for name in before if name.startswith("10_zorvex")}
+    assert "7 captions of regularisation pictures left alone" in shown
+    captions("add", folder, "quiet", "--only", reg)
+    assert all(text.endswith("quiet") for name, text in texts(folder).items() if name.startswith(reg))
+
+
+def test_a_trigger_in_the_caption_of_a_regularisation_picture_is_an_error_and_its_fix_takes_it_out(with_regularisation):
+    folder, reg = with_regularisation
+    sound = checked(folder)
+    assert sound["triggers"] == ["zorvex", "red hat"]  # though most captions begin with woman
+    assert not [one for one in sound["findings"] if "trigger" in one["code"]]
+    (folder / reg / "3.txt").write_text("zorvex, woman, park", encoding="utf-8")
+    (found,) = [one for one in checked(folder)["findings"] if "trigger" in one["code"]]
+    assert (found["code"], found["severity"], found["subjects"]) == ("captions.trigger_in_regularisation", "error", [f"{reg}/3.txt"])
+    result = CliRunner().invoke(app, ["triggers", str(folder)])
+    assert (result.exit_code, f"{reg}/3.txt: zorvex" in result.output) == (1, True)
+    captions("remove", folder, "zorvex", "--only", reg)
+    assert texts(folder)[f"{reg}/3"] == "woman, park"
+
+
+def test_a_trigger_that_is_asked_for_in_a_regularisation_folder_is_warned_of(with_regularisation):
+    folder, reg = with_regularisation
+    assert "are trained without it" in captions("triggers", folder, "--set", "sks", "--only", reg)
+    findings = checked(folder / reg, "--trigger", "sks")["findings"]
+    assert [one["code"] for one in findings if "trigger" in one["code"]] == ["captions.trigger_in_regularisation"]
+
+
+def test_a_regularisation_folder_by_itself_is_not_told_to_have_a_trigger(with_regularisation):
+    folder, reg = with_regularisation
+    findings = checked(folder / reg)["findings"]
+    assert not [one for one in findings if "trigger" in one["code"]]

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from lorasmith.captions.caption import Caption, is_utf8
 from lorasmith.captions.history import Change, History, Operation, file_bytes
-from lorasmith.dataset_folder import CAPTION_SUFFIXES, PICTURE_SUFFIXES, holds_no_pictures, walk
+from lorasmith.dataset_folder import CAPTION_SUFFIXES, PICTURE_SUFFIXES, holds_no_pictures, is_regularisation, walk
 from lorasmith.errors import DatasetError, SettingsError
 
 
@@ -81,6 +81,11 @@ class CaptionCollection:
     def missing(self) -> list[str]:
         """Keys of the pictures without a caption file."""
         return [entry.key for entry in self if not entry.exists]
+
+    def is_regularisation(self, key: str) -> bool:
+        """Whether the caption is that of a regularisation picture, which shows something other than the subject."""
+        folder = self.folder.resolve()  # opened may be that folder itself, or `regularisation/1_woman`
+        return is_regularisation(key) or is_regularisation(Path(folder.parent.name, folder.name))
 
     @property
     def unreadable(self) -> dict[str, Entry]:

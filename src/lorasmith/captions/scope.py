@@ -1,17 +1,23 @@
-"""Which captions of a folder something is for: all of them, those that a filter finds, those that are named, or those of both."""
+"""Which captions of a folder something is for: all of them, those that a filter finds, those that are named, or those of both.
+
+Captions of regularisation pictures are not the subject's: they are taken only where they, or their folder, are named.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from lorasmith.captions.caption import Caption
 from lorasmith.captions.collection import CaptionCollection, Entry
 from lorasmith.captions.filters import TokenCounter, parse_filter
+from lorasmith.dataset_folder import is_regularisation
 from lorasmith.errors import DatasetError
 
 
 @dataclass(frozen=True)
 class Scope:
-    """Which captions to take; by default all of them."""
+    """Which captions to take; by default all but those of regularisation pictures."""
 
     where: str | None = None
     """A filter, see `filters`."""
@@ -32,7 +38,7 @@ EVERYTHING = Scope()
 
 
 def select(collection: CaptionCollection, scope: Scope = EVERYTHING, count_tokens: TokenCounter | None = None) -> list[Entry]:
-    """The selected entries, in the collection's order.
+    """The selected entries, in the collection's order; those of regularisation pictures only where the scope names them.
 
     Raises:
         InputError: the filter cannot be read.
@@ -55,16 +61,33 @@ def select(collection: CaptionCollection, scope: Scope = EVERYTHING, count_token
                 code="captions.not_found", folder=str(collection.folder), path=missing[0],
             )  # fmt: skip
         entries = chosen
+    entries = [entry for entry in entries if not is_regularisation(entry.key) or _is_named(entry, names)]
     if scope.where is not None:
         matches = parse_filter(scope.where, count_tokens).matches
         entries = [entry for entry in entries if matches(entry)]
     return entries
 
 
+def left_alone(collection: CaptionCollection, scope: Scope = EVERYTHING) -> list[Entry]:
+    """The captions of regularisation pictures that a scope leaves alone, because it names none of their folders."""
+    return [entry for entry in collection if is_regularisation(entry.key) and not _is_named(entry, scope.names)]
+
+
+def subject_captions(collection: CaptionCollection, entries: Sequence[Entry]) -> list[Caption]:
+    """The captions among the entries that the trigger is in: not those of regularisation pictures, and where these are all, the others'."""
+    own = [entry.caption for entry in entries if not collection.is_regularisation(entry.key)]
+    return own or [entry.caption for entry in select(collection) if not collection.is_regularisation(entry.key)]
+
+
 def select_unreadable(collection: CaptionCollection, scope: Scope) -> list[Entry]:
     """The selected captions that are not UTF-8. A filter cannot be applied to them, so they are selected whatever it says."""
     names = scope.names
     return [entry for entry in collection.unreadable.values() if not names or "." in names or names & _names_of(entry)]
+
+
+def _is_named(entry: Entry, names: set[str]) -> bool:
+    """Whether a regularisation picture, its caption or its folder is among the names; the folder around it does not name it."""
+    return any(is_regularisation(name) for name in names & _names_of(entry))
 
 
 def _names_of(entry: Entry) -> set[str]:

@@ -95,6 +95,16 @@ def find_leaks(captions: Mapping[str, Caption], triggers: Sequence[str]) -> list
     return [leak for key, caption in captions.items() for leak in _leaks_in(key, caption, tuple(map(tag_key, triggers)))]
 
 
+def naming(captions: Mapping[str, Caption], triggers: Sequence[str]) -> dict[str, list[str]]:
+    """Caption -> the triggers that it names as a word, for the captions that name one: regularisation pictures are to have none."""
+    found = {key: [trigger for trigger in triggers if _names(caption, tag_key(trigger))] for key, caption in captions.items()}
+    return {key: named for key, named in found.items() if named}
+
+
+def _names(caption: Caption, trigger: str) -> bool:
+    return re.search(rf"(?<!\w){re.escape(trigger)}(?!\w)", tag_key(caption.text), re.IGNORECASE) is not None
+
+
 def mended(caption: Caption, triggers: Sequence[str]) -> Caption:
     """The caption with the triggers first and once, and removed from all other tags: words that contain one are taken out of their tag."""
     short, _ = caption.parts

@@ -17,6 +17,7 @@ RULES: dict[str, Rule] = {
     "not_utf8": text.not_utf8,
     "no_trigger": triggers.no_trigger,
     "trigger_leaks": triggers.trigger_leaks,
+    "trigger_in_regularisation": triggers.trigger_in_regularisation,
     "prompt_weights": text.prompt_weights,
     "too_many_tokens": text.too_many_tokens,
     "identical": text.identical,

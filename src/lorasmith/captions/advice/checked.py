@@ -37,6 +37,8 @@ class CheckedCaptions:
     """Tokens of a caption that the encoder reads."""
     longer_limits: tuple[int, ...] = ()
     """Higher limits that training can be set to."""
+    regularisation: Mapping[str, Caption] = field(default_factory=dict)
+    """The captions of regularisation pictures, which are to be without the trigger."""
     unreadable: Collection[str] = ()
     """Caption files that are not UTF-8."""
 

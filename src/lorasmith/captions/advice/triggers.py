@@ -1,13 +1,14 @@
-"""Rules on trigger words: there should be one, and it should be first everywhere and nowhere else."""
+"""Rules on trigger words: there should be one, first in every caption of the subject, and in no caption of a regularisation picture."""
 
 from __future__ import annotations
 
+import shlex
 from collections import defaultdict
 from collections.abc import Iterator
 
-from lorasmith.captions.advice.checked import FEW_PICTURES, CheckedCaptions, captions_that, of_all
-from lorasmith.captions.triggers import LeakKind, find_leaks
-from lorasmith.findings import CaptionChange, Finding, Fix
+from lorasmith.captions.advice.checked import FEW_PICTURES, CheckedCaptions, captions_that, most_common, of_all
+from lorasmith.captions.triggers import LeakKind, find_leaks, naming
+from lorasmith.findings import CaptionChange, Evidence, Finding, Fix
 
 LEAKS: dict[LeakKind, tuple[str, str, str, str]] = {
     "missing": ("trigger_missing", "lacks the trigger {}", "lack the trigger {}", "These pictures teach nothing about the trigger."),
@@ -33,7 +34,7 @@ LEAKS: dict[LeakKind, tuple[str, str, str, str]] = {
 
 def no_trigger(checked: CheckedCaptions) -> Iterator[Finding]:
     """A set without a trigger word."""
-    if not checked.triggers and len(checked.captions) >= FEW_PICTURES:
+    if not checked.triggers and len(checked.captions.keys() - checked.regularisation.keys()) >= FEW_PICTURES:
         yield Finding(
             code="captions.no_trigger", severity="note", about="set",
             message="The captions have no trigger word.",
@@ -47,7 +48,7 @@ def trigger_leaks(checked: CheckedCaptions) -> Iterator[Finding]:
     if not checked.triggers:
         return
     leaks: dict[tuple[LeakKind, str], dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
-    for leak in find_leaks({key: checked.captions[key] for key in checked.tags}, checked.triggers):
+    for leak in find_leaks({key: checked.captions[key] for key in checked.tags if key not in checked.regularisation}, checked.triggers):
         leaks[leak.kind, leak.trigger][leak.key].append(leak.where)
     mend = CaptionChange("mend-triggers", {"triggers": list(checked.triggers)})
     for (kind, trigger), found in leaks.items():
@@ -58,3 +59,24 @@ def trigger_leaks(checked: CheckedCaptions) -> Iterator[Finding]:
             fix=Fix("Put the triggers first and take them out of other tags: lorasmith captions triggers FOLDER --mend.", (mend,)),
             details=tuple(dict.fromkeys(where for places in found.values() for where in places if where)),
         )  # fmt: skip
+
+
+def trigger_in_regularisation(checked: CheckedCaptions) -> Iterator[Finding]:
+    """Regularisation pictures whose captions have the trigger."""
+    found = naming(checked.regularisation, checked.triggers)
+    if not found:
+        return
+    triggers = list(most_common(found.values()))
+    words, quoted = ", ".join(triggers), " ".join(map(shlex.quote, triggers))
+    yield Finding(
+        code="captions.trigger_in_regularisation", severity="error", about="caption", subjects=tuple(found),
+        evidence=Evidence(len(found), "captions", f"{len(found)} of {len(checked.regularisation)} captions of regularisation pictures."),
+        message=captions_that(
+            found, f"of a regularisation picture has the trigger {words}", f"of regularisation pictures have the trigger {words}"
+        ),
+        why="These pictures keep the base as it was; with the trigger in their captions they teach that it means what they show.",
+        fix=Fix(
+            f"Take it out of them: lorasmith captions remove FOLDER {quoted} --only regularisation (or their folder's name).",
+            (CaptionChange("remove", {"tags": triggers}),),
+        ),
+    )  # fmt: skip

@@ -45,7 +45,7 @@ def plan_edit(
         return stored_tags(collection.folder, {entry.key: collection.folder / entry.pictures[0] for entry in collection})
 
     context = EditContext(
-        captions=[entry.caption for entry in (collection if count_in == "folder" else entries) if entry.exists],
+        captions=[entry.caption for entry in (select(collection) if count_in == "folder" else entries) if entry.exists],
         count_tokens=count_tokens, load_probabilities=stored_probabilities, vocabulary=vocabulary,
         folder_name=collection.folder.resolve().name,
     )  # fmt: skip

@@ -15,6 +15,7 @@ from lorasmith.cli.captions.options import (
     VocabularyFiles,
     Where,
     describe_base,
+    note_what_is_left_alone,
     one_of,
     scope_of,
     vocabulary_of,
@@ -133,7 +134,7 @@ def _checked(
     """The selected captions with all that is known about them."""
     from lorasmith.captions.advice.checked import CheckedCaptions
     from lorasmith.captions.collection import open_captions
-    from lorasmith.captions.scope import select, select_unreadable
+    from lorasmith.captions.scope import left_alone, select, select_unreadable, subject_captions
     from lorasmith.captions.taggers.probabilities import stored_tags
     from lorasmith.captions.triggers import likely_triggers, triggers_from
 
@@ -141,14 +142,18 @@ def _checked(
     base_facts = _base_facts(base, family)
     collection = open_captions(folder, extension, unreadable_too=True)
     scope = scope_of(where, only)
-    captions = {entry.key: entry.caption for entry in select(collection, scope)}
+    entries = select(collection, scope)
+    captions = {entry.key: entry.caption for entry in entries}
+    regularisation = [entry for entry in (*entries, *left_alone(collection, scope)) if collection.is_regularisation(entry.key)]
+    note_what_is_left_alone(collection, scope)
     if limit is not None:
         base_facts |= {"limit": limit, "longer_limits": ()}
     return collection, CheckedCaptions(
         captions=captions,
-        triggers=triggers_from(trigger) if trigger else likely_triggers(captions.values()),
+        triggers=triggers_from(trigger) if trigger else likely_triggers(subject_captions(collection, entries)),
         vocabulary=tag_list,
         probabilities=stored_tags(collection.folder, {key: collection.folder / collection[key].pictures[0] for key in captions}),
+        regularisation={entry.key: entry.caption for entry in regularisation},
         unreadable=[entry.key for entry in select_unreadable(collection, scope)],
         **base_facts,
     )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lorasmith.cli.captions.options import DryRun, Extension, Folder, Only, Where, one_of, scope_of
+from lorasmith.cli.captions.options import DryRun, Extension, Folder, Only, Where, note_what_is_left_alone, one_of, scope_of
 from lorasmith.cli.captions.save import save_plan, utf8_failures
 from lorasmith.cli.interrupt import STOPPED, stop_on_ctrl_c
 from lorasmith.cli.options import AsJson
@@ -55,6 +55,7 @@ def describe(
     tagged = collection if extension is None else open_captions(folder, unreadable_too=True)
     tags_of = {picture: entry.caption.parts[0] for entry in tagged for picture in entry.pictures}
     scope = scope_of(where, only)
+    note_what_is_left_alone(collection, scope)
     entries = select(collection, scope)
     if place == "only-new":
         entries = [entry for entry in entries if not entry.caption.text.strip()]

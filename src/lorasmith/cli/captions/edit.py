@@ -18,6 +18,7 @@ from lorasmith.cli.captions.options import (
     Only,
     VocabularyFiles,
     Where,
+    note_what_is_left_alone,
     one_of,
     scope_of,
     split_options,
@@ -104,8 +105,10 @@ def _run_edit(
     from lorasmith.captions.edits.registry import edit_of
 
     one_of(count_in, ("folder", "scope"), "count-in")
+    collection, scope = open_captions(folder, extension), scope_of(where, only)
+    note_what_is_left_alone(collection, scope)
     plan = plan_edit(
-        open_captions(folder, extension), edit_of(name, **fields), scope_of(where, only),
+        collection, edit_of(name, **fields), scope,
         count_in=count_in, count_tokens=token_counter(base), vocabulary=vocabulary_of(vocabulary),  # type: ignore[arg-type]
     )  # fmt: skip
     save_plan(plan, dry_run, as_json)

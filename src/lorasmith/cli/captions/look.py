@@ -14,6 +14,7 @@ from lorasmith.cli.captions.options import (
     Only,
     VocabularyFiles,
     Where,
+    note_what_is_left_alone,
     one_of,
     scope_of,
     token_counter,
@@ -154,5 +155,6 @@ def _selected(
     from lorasmith.captions.collection import open_captions
     from lorasmith.captions.scope import select
 
-    collection = open_captions(folder, extension)
-    return collection, select(collection, scope_of(where, only), token_counter(base))
+    collection, scope = open_captions(folder, extension), scope_of(where, only)
+    note_what_is_left_alone(collection, scope)
+    return collection, select(collection, scope, token_counter(base))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from lorasmith.captions.collection import CaptionCollection
     from lorasmith.captions.filters import TokenCounter
     from lorasmith.captions.scope import Scope
     from lorasmith.captions.vocabulary import Vocabulary
@@ -35,6 +36,21 @@ def scope_of(where: str | None, only: Sequence[str] | None) -> Scope:
     from lorasmith.captions.scope import Scope
 
     return Scope(where, tuple(only or ()))
+
+
+def note_what_is_left_alone(collection: CaptionCollection, scope: Scope) -> None:
+    """Say how many captions of regularisation pictures a verb did not look at, and how to ask for them."""
+    from lorasmith.captions.scope import left_alone
+    from lorasmith.cli.output import count
+
+    entries = left_alone(collection, scope)
+    if not entries:
+        return
+    folder = entries[0].key.rpartition("/")[0]
+    typer.echo(
+        f"note: {count(len(entries), 'caption')} of regularisation pictures left alone; name their folder to take them: --only '{folder}'.",
+        err=True,
+    )
 
 
 def split_options(given: Sequence[str] | None) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from lorasmith.cli.captions.options import (
     Only,
     VocabularyFiles,
     Where,
+    note_what_is_left_alone,
     one_of,
     scope_of,
     split_options,
@@ -82,6 +83,7 @@ def tag(
     known = vocabulary_of(vocabulary)
     collection = open_captions(folder, extension, unreadable_too=True)
     scope = scope_of(where, only)
+    note_what_is_left_alone(collection, scope)
     entries = select(collection, scope)
     source = tagger or (DEMO if _is_demo(base) else None)
     opened = _open_tagger(source, descriptor) if source else None

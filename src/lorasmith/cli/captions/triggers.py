@@ -16,13 +16,14 @@ from lorasmith.cli.captions.options import (
     VocabularyFiles,
     Where,
     describe_base,
+    note_what_is_left_alone,
     scope_of,
     split_options,
     vocabulary_of,
 )
 from lorasmith.cli.captions.save import save_plan
 from lorasmith.cli.options import AsJson
-from lorasmith.cli.output import print_json
+from lorasmith.cli.output import count, print_json
 
 if TYPE_CHECKING:
     from lorasmith.captions.collection import CaptionCollection, Entry
@@ -65,7 +66,7 @@ def triggers(
     from lorasmith.captions.collection import open_captions
     from lorasmith.captions.edits.planning import plan_edit
     from lorasmith.captions.edits.registry import edit_of
-    from lorasmith.captions.scope import select
+    from lorasmith.captions.scope import left_alone, select
     from lorasmith.captions.triggers import triggers_from
     from lorasmith.errors import SettingsError
 
@@ -73,6 +74,7 @@ def triggers(
         raise SettingsError("--set, --from-folders, --mend, --check and --suggest are separate steps: give one of them.")
     collection = open_captions(folder, extension)
     scope = scope_of(where, only)
+    note_what_is_left_alone(collection, scope)
     entries = select(collection, scope)
     if check or suggest:
         _show_checks(_checked_words(collection, split_options(check), suggest, seed, base, vocabulary), as_json)
@@ -85,8 +87,13 @@ def triggers(
     elif mend:
         edit = edit_of("mend-triggers", triggers=_triggers_in(collection, entries, trigger))
     else:
-        _show_leaks(entries, _triggers_in(collection, entries, trigger), as_json)
+        _show_leaks(collection, [*entries, *left_alone(collection, scope)], _triggers_in(collection, entries, trigger), as_json)
         return
+    if regularisation := sum(collection.is_regularisation(entry.key) for entry in entries):
+        typer.echo(
+            f"warning: {count(regularisation, 'caption')} of regularisation pictures get a trigger; those pictures keep the base as it was, "
+            "and are trained without it.", err=True,
+        )  # fmt: skip
     save_plan(plan_edit(collection, edit, scope), dry_run, as_json)
 
 
@@ -113,10 +120,11 @@ def _checked_words(
 
 def _triggers_in(collection: CaptionCollection, entries: Sequence[Entry], given: str | None) -> tuple[str, ...]:
     """The triggers that are given, or the ones that the captions seem to have."""
+    from lorasmith.captions.scope import subject_captions
     from lorasmith.captions.triggers import likely_triggers, triggers_from
     from lorasmith.errors import DatasetError
 
-    found = triggers_from(given) if given else likely_triggers(entry.caption for entry in entries)
+    found = triggers_from(given) if given else likely_triggers(subject_captions(collection, entries))
     if not found:
         raise DatasetError(
             f"Most captions in {collection.folder} do not begin with the same tag, so they seem to have no trigger: name it with --trigger.",
@@ -140,19 +148,23 @@ def _check_folder_names(collection: CaptionCollection, entries: Sequence[Entry])
         typer.echo(f"note: {without} captions are in folders that are not named after a trigger.", err=True)
 
 
-def _show_leaks(entries: Sequence[Entry], words: Sequence[str], as_json: bool) -> None:
-    """Print where the triggers leak; exit code 1 where they do."""
-    from lorasmith.captions.triggers import find_leaks
+def _show_leaks(collection: CaptionCollection, entries: Sequence[Entry], words: Sequence[str], as_json: bool) -> None:
+    """Print where the triggers leak, and which regularisation pictures have one; exit code 1 where there is such a caption."""
+    from lorasmith.captions.triggers import find_leaks, naming
 
-    leaks = find_leaks({entry.key: entry.caption for entry in entries}, words)
+    regularisation = {entry.key: entry.caption for entry in entries if collection.is_regularisation(entry.key)}
+    subject = {entry.key: entry.caption for entry in entries if entry.key not in regularisation}
+    leaks, named = find_leaks(subject, words), naming(regularisation, words)
     if as_json:
-        print_json({"triggers": words, "leaks": [vars(leak) for leak in leaks]})
+        print_json({"triggers": words, "leaks": [vars(leak) for leak in leaks], "in_regularisation": named})
     else:
         typer.echo(f"trigger: {', '.join(words)}")
         for leak in leaks:
             typer.echo(f"  {leak.key}: {leak.trigger} {leak.kind}" + (f" ({leak.where})" if leak.where else ""))
-        typer.echo(f"{len({leak.key for leak in leaks})} of {len(entries)} captions leak" + ("; --mend mends them" if leaks else ""))
-    if leaks:
+        typer.echo(f"{len({leak.key for leak in leaks})} of {len(subject)} captions leak" + ("; --mend mends them" if leaks else ""))
+        for key, found in named.items():
+            typer.echo(f"  {key}: {', '.join(found)} in the caption of a regularisation picture; take it out")
+    if leaks or named:
         raise typer.Exit(1)
 
 

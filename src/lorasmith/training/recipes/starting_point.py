@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from lorasmith.captions.caption import split_tags
+from lorasmith.dataset_folder import regularisation_of
 from lorasmith.datasets.folders import open_folder
 from lorasmith.models.description import Description
 from lorasmith.models.open import describe
@@ -38,6 +39,9 @@ def starting_point(
     tree["name"] = name
     tree["base"] = {"path": str(base)} | tree.get("base", {})
     tree["datasets"] = [{"path": str(dataset)} | ({} if layout_repeats else {"repeats": repeats}) | of_folder]
+    regularisation = regularisation_of(dataset)
+    if regularisation is not None:
+        tree["datasets"].append({"path": str(regularisation), "is_reg": True})
     if not choices or native < tree["buckets"]["resolution"]:
         tree["buckets"] = {
             "resolution": native, "min_bucket_reso": max(step, native // 2), "max_bucket_reso": native * 2, "bucket_reso_steps": step,
@@ -54,6 +58,10 @@ def starting_point(
         f"resolution {tree['buckets']['resolution']} in buckets of {tree['buckets']['bucket_reso_steps']} pixels; the base's own is {native}",
         "captions look like tags: they are shuffled" if are_tags else "captions look like sentences (or are missing): they are not shuffled",
     ]  # fmt: skip
+    if regularisation is not None:
+        count = len(open_folder(regularisation, verify=False).pictures)
+        pictures = "1 regularisation picture is" if count == 1 else f"{count} regularisation pictures are"
+        notes.append(f"{pictures} taken along from {regularisation}: they are trained without the trigger")
     notes += [f"warning: {finding}" for finding in contents.findings]
     return settings_from(tree), notes
 
