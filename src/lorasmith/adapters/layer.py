@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from math import isfinite
 
 import torch
 from torch import Tensor
@@ -53,6 +54,11 @@ class Layer:
     def alpha_value(self) -> float:
         """The alpha; the rank where the file has none, so that the scale is 1."""
         return float(self.rank or 0) if self.alpha is None else self.alpha
+
+    @property
+    def alpha_counts(self) -> bool:
+        """Whether the alpha changes what the layer does: not where both factors of a LoKr are whole."""
+        return self.kind.has_alpha and self.kind.alpha_counts(self.tensors)
 
     @property
     def dora_axis(self) -> dora.Axis | None:
@@ -117,8 +123,9 @@ class Layer:
         return AdapterError(f"The layer {self.name} cannot be used. {reason}", code=code, layer=self.name)
 
     def check_finite(self) -> None:
-        """Raises AdapterError where numbers in the layer are not finite."""
-        if not all(tensor.isfinite().all() for tensor in self.all_tensors().values() if tensor.is_floating_point()):
+        """Raises AdapterError where numbers in the layer are not finite, its alpha with them where that counts."""
+        finite = isfinite(self.alpha_value) or not self.alpha_counts
+        if not finite or not all(tensor.isfinite().all() for tensor in self.all_tensors().values() if tensor.is_floating_point()):
             raise AdapterError(
                 f"The layer {self.name} has numbers that are not finite: the training went wrong, or the file is damaged.",
                 code="adapter.not_finite",
@@ -174,11 +181,11 @@ class Layer:
     def file_tensors(self) -> dict[str, Tensor]:
         """The layer's tensors by suffix as its kind is written, alpha and magnitude with them; weights are not copied.
 
-        A missing alpha is written out as the rank, as all programs take it.
+        A missing alpha is written out as the rank, as all programs take it; one that nothing depends on, and that is infinite, as 1.
         """
         found, alpha = self.kind.formulas.to_file({suffix: value.detach() for suffix, value in self.tensors.items()}, self.alpha_value)
         if self.kind.has_alpha and (self.alpha is not None or self.rank is not None):
-            found[ALPHA] = torch.tensor(float(alpha))
+            found[ALPHA] = torch.tensor(float(alpha) if self.alpha_counts or isfinite(alpha) else 1.0)
         if self.dora_scale is not None:
             found[DORA_SCALE] = self.dora_scale.detach()
         return found

@@ -1,6 +1,7 @@
 """What the check says of a file: each program's rule is seen, damage and misfits are named, and a sound file has no problem."""
 
 import functools
+import json
 import re
 
 import pytest
@@ -178,10 +179,41 @@ DAMAGE = {
 def test_damage_is_named(damage, rule, words):
     file = lora_file()
     damage(file.tensors)
-    (problem,) = check(file).problems()
+    (problem,) = check(file).problems(("ComfyUI",))
     assert problem.code == f"check.{rule}"
     assert re.search(words, problem.message)
     assert problem.subjects[0].startswith(Q) or rule == "changes_nothing"
+
+
+def test_alphas_that_differ_are_wrong_in_diffusers_where_it_replaces_them():
+    """It takes the most common alpha of the U-Net for all attention layers; the feed-forward keeps its own (diffusers 0.42.1)."""
+    file = lora_file(parts="lora_unet_")
+    feed_forward = next(key for key in file.tensors if "_ff_net_2.alpha" in key)
+    for key in (f"{Q}.alpha", feed_forward):
+        file.tensors[key].fill_(2.0)
+    report = check(file)
+    assert verdicts(report) == {"AUTOMATIC1111": "all", "Forge": "all", "ComfyUI": "all", "diffusers": "wrong"}
+    (problem,) = report.problems()
+    assert problem.subjects == (Q,)
+
+
+def test_diffusers_stops_at_a_text_encoder_without_out_proj():
+    file = lora_file(parts="lora_te_")
+    assert verdicts(check(file))["diffusers"] == "all"
+    for key in [key for key in file.tensors if "out_proj" in key]:
+        del file.tensors[key]
+    (problem,) = check(file).problems()
+    assert (problem.code, "out_proj" in problem.message) == ("check.refused", True)
+
+
+def test_an_alpha_in_the_metadata_is_weighed_for_each_program():
+    """diffusers reads `lora_adapter_metadata`; the others take alpha / rank as 1."""
+    layer, shape = "transformer.transformer_blocks.0.ff.net.2", base("flux").shapes()["lora_unet_double_blocks_0_img_mlp_2"]
+    tensors = {f"{layer}.lora_A.weight": torch.ones(2, shape[1]), f"{layer}.lora_B.weight": torch.ones(shape[0], 2)}
+    for alpha, comfyui in ((2, "all"), (8, "wrong")):
+        settings = {"transformer.r": 2, "transformer.lora_alpha": alpha}
+        report = check(LoraFile(tensors, {"lora_adapter_metadata": json.dumps(settings)}), "flux")
+        assert (report.consumers["diffusers"].verdict, report.consumers["ComfyUI"].verdict) == ("all", comfyui)
 
 
 @pytest.mark.parametrize(("share", "idle"), [(0.0, True), (1e-9, True), (1e-4, False)])

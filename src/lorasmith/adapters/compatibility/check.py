@@ -23,7 +23,7 @@ from lorasmith.adapters.compatibility.consumers import ui_type
 from lorasmith.adapters.compatibility.idle import beyond_clip_skip, idle_layers
 from lorasmith.adapters.compatibility.loading import ConsumerReport, in_programs
 from lorasmith.adapters.files.dialects import read_network
-from lorasmith.adapters.files.lora_file import LoraFile, load_tensors
+from lorasmith.adapters.files.lora_file import ADAPTER_CONFIG, LoraFile, load_tensors
 from lorasmith.adapters.files.network import Network
 from lorasmith.adapters.kinds import ALPHA
 from lorasmith.adapters.kinds.programs import CONSUMERS
@@ -111,21 +111,22 @@ def check_file(
         file = load_tensors(file)
     network = read_network(file.tensors, file.metadata, base.family if base else family, base.shape if base else None)
     ranks = Counter(layer.rank for layer in network.layers.values() if layer.rank is not None)
-    shown = ui_type(file.metadata)
+    metadata = {key: value for key, value in file.metadata.items() if key != ADAPTER_CONFIG}
+    shown = ui_type(metadata)
     return CheckReport(
         network.family,
         len(network.layers),
         dict(Counter(layer.form.name for layer in network.layers.values())),
         {str(rank): count for rank, count in sorted(ranks.items())},
         list(network.dialects),
-        in_programs(network, file.metadata),
+        in_programs(network),
         base_name or f"{network.family} at its standard size",
         shown,
         (
-            *_tensor_findings(file.tensors),
+            *_tensor_findings(file.tensors, network),
             *_unread_findings(network),
             *_idle_findings(network),
-            *_metadata_findings(network, file.metadata, shown),
+            *_metadata_findings(network, metadata, shown),
             *_fit_findings(network, base),
         ),
     )
@@ -150,9 +151,10 @@ def _finding(
     )
 
 
-def _tensor_findings(tensors: Mapping[str, Tensor]) -> Iterator[Finding]:
+def _tensor_findings(tensors: Mapping[str, Tensor], network: Network) -> Iterator[Finding]:
     """Numbers that are not finite, and alphas that are not what they should be."""
-    broken = [key for key, tensor in tensors.items() if tensor.is_floating_point() and not tensor.isfinite().all()]
+    unused = {f"{head}.{ALPHA}" for layer in network.layers.values() if not layer.alpha_counts for head in layer.written_as}
+    broken = [key for key, tensor in tensors.items() if key not in unused and tensor.is_floating_point() and not tensor.isfinite().all()]
     if broken:
         yield _finding(
             "not_finite", "error", f"{len(broken)} tensors have numbers that are not finite (NaN or infinity), {broken[0]} first.", broken,

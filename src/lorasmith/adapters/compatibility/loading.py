@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from lorasmith.adapters.compatibility.consumers import FORGE_LIMIT, naming, rule_for
+from lorasmith.adapters.files.lora_file import ADAPTER_CONFIG
+from lorasmith.adapters.files.names import part_of
 from lorasmith.adapters.files.network import Network
-from lorasmith.adapters.kinds.programs import CONSUMERS, VERSIONS, refused
+from lorasmith.adapters.kinds import lora
+from lorasmith.adapters.kinds.programs import CONSUMERS, VERSIONS, refused, wrong
 from lorasmith.adapters.layer import Layer
 from lorasmith.findings import Evidence, Finding, Fix, Severity
 from lorasmith.models.families import FAMILIES
@@ -39,15 +43,15 @@ class ConsumerReport:
         }  # fmt: skip
 
 
-def in_programs(network: Network, metadata: Mapping[str, str]) -> dict[str, ConsumerReport]:
+def in_programs(network: Network) -> dict[str, ConsumerReport]:
     """What each program does with a network."""
-    return {program: in_program(program, network, metadata) for program in CONSUMERS}
+    return {program: in_program(program, network) for program in CONSUMERS}
 
 
-def in_program(program: str, network: Network, metadata: Mapping[str, str]) -> ConsumerReport:
+def in_program(program: str, network: Network) -> ConsumerReport:
     """What a program does with a network."""
     rules: dict[Reading, list[str]] = {}
-    for rule, head in _rules(program, network, metadata):
+    for rule, head in _rules(program, network):
         rules.setdefault(rule, []).append(head)
     total = sum(len(heads) for heads in rules.values())
     loads = sum(len(heads) for rule, heads in rules.items() if rule.effect == "loads")
@@ -73,10 +77,10 @@ def _verdict(effects: set[Effect], loads: int) -> Verdict:
     return "part" if loads else "none"
 
 
-def _rules(program: str, network: Network, metadata: Mapping[str, str]) -> list[tuple[Reading, str]]:
+def _rules(program: str, network: Network) -> list[tuple[Reading, str]]:
     """What happens to each layer, under each name that the file has for it."""
     incomplete = _incomplete_attention(network) if program == "AUTOMATIC1111" else frozenset()
-    styles = {naming(head, network.family) for layer in network.layers.values() for head in layer.written_as}
+    file = _File.of(network)
     found = []
     for layer in network.layers.values():
         for head in layer.written_as or (layer.name,):
@@ -84,19 +88,71 @@ def _rules(program: str, network: Network, metadata: Mapping[str, str]) -> list[
             if rule.effect == "loads" and layer.name in incomplete:
                 rule = drops("it needs query, key, value and output of an OpenCLIP attention together")
             if program == "diffusers":
-                rule = _in_diffusers(rule, layer, naming(head, network.family), styles, network.family, metadata)
+                rule = _in_diffusers(rule, layer, naming(head, network.family), file)
+            if rule.effect == "loads" and not _reads_alpha(program, layer, network):
+                rule = wrong(f"it does not read the alpha in {network.alphas_from[layer.name]}, and applies the layer at strength 1")
             found.append((rule, head))
     return found
 
 
-def _in_diffusers(rule: Reading, layer: Layer, way: str, styles: set[str], family: str, metadata: Mapping[str, str]) -> Reading:
+def _in_diffusers(rule: Reading, layer: Layer, way: str, context: _File) -> Reading:
     """What in diffusers depends on the other layers of the file, and on its metadata."""
-    if way == "kohya, original path" and not FAMILIES[family].lora.consumers.mixed_styles and "kohya, diffusers path" in styles:
+    network = context.network
+    record = FAMILIES[network.family]
+    if way == "kohya, original path" and not record.lora.consumers.mixed_styles and "kohya, diffusers path" in context.styles:
         return drops("it deletes original names where names of diffusers are in the same file")
-    has_peft_alpha = layer.alpha == layer.rank or "lora_adapter_metadata" in metadata
-    if "diffusers" in styles and layer.alpha is not None and not has_peft_alpha:
-        return Reading("untried", "alphas beside names of diffusers were not tried with it")
+    part = part_of(network.family, layer.name)[0]
+    if way == "kohya, CLIP" and part not in context.with_attention_output:
+        return refused("it stops at a text encoder of which no out_proj is trained (ValueError)")
+    if way == "diffusers" and layer.alpha is not None and layer.name not in network.alphas_from and record.denoiser == "unet":
+        return refused("it does not read alphas beside its own names (ValueError)")
+    if rule.effect == "loads" and layer.name in context.mixed_alphas:
+        return wrong("where alphas differ it takes the most common one for the attention layers and the text encoders")
     return rule
+
+
+def _reads_alpha(program: str, layer: Layer, network: Network) -> bool:
+    """Whether a program scales a layer as its alpha says, also where that is not among the tensors."""
+    source = network.alphas_from.get(layer.name)
+    return source is None or layer.alpha == layer.rank or (program == "diffusers" and source != ADAPTER_CONFIG)
+
+
+@dataclass(frozen=True)
+class _File:
+    """What of a whole file decides about single layers in diffusers."""
+
+    network: Network
+    styles: frozenset[str]
+    """The ways of naming in it."""
+    with_attention_output: frozenset[str]
+    """Text encoders with a layer out_proj."""
+    mixed_alphas: frozenset[str]
+    """Layers whose alpha diffusers replaces by the most common one of their part."""
+
+    @classmethod
+    def of(cls, network: Network) -> _File:
+        styles = {naming(head, network.family) for layer in network.layers.values() for head in layer.written_as}
+        outputs = {part_of(network.family, name)[0] for name in network.layers if name.endswith("_self_attn_out_proj")}
+        return cls(network, frozenset(styles), frozenset(outputs), _replaced_alphas(network))
+
+
+def _replaced_alphas(network: Network) -> frozenset[str]:
+    """Layers of kohya's files whose alpha diffusers replaces by the most common one of their part (get_peft_kwargs, 0.42.1).
+
+    The patterns by which it sets the others fit no attention layer of the U-Net and no layer of a text encoder.
+    """
+    record = FAMILIES[network.family]
+    of_parts: dict[str, dict[str, float]] = {}
+    for name, layer in network.layers.items():
+        if layer.alpha is not None and lora.UP in layer.tensors and all(head.startswith("lora_") for head in layer.written_as):
+            of_parts.setdefault(part_of(network.family, name)[0], {})[name] = layer.alpha
+    replaced: set[str] = set()
+    for part, alphas in of_parts.items():
+        common = Counter(alphas.values()).most_common(1)[0][0]
+        if part == record.denoiser and part != "unet":
+            continue  # its alphas are multiplied into the weights
+        replaced |= {name for name, alpha in alphas.items() if alpha != common and (part != "unet" or re.search(r"_attn\d_to_", name))}
+    return frozenset(replaced)
 
 
 def _unknown_keys(program: str, network: Network) -> int:

@@ -22,8 +22,9 @@ from lorasmith.adapters.files import names as keys
 from lorasmith.adapters.files.family import guess_family
 from lorasmith.adapters.files.fuse import fuse, swap_halves
 from lorasmith.adapters.files.key_style import with_alphas
+from lorasmith.adapters.files.lora_file import ADAPTER_CONFIG
 from lorasmith.adapters.files.network import Network
-from lorasmith.adapters.kinds import ALPHA, DORA_SCALE, KINDS, kind_of
+from lorasmith.adapters.kinds import ALPHA, DORA_SCALE, KINDS, kind_of, lokr, lora
 from lorasmith.adapters.kinds.lora import DOWN, UP
 from lorasmith.adapters.layer import Layer, read_layer
 from lorasmith.errors import AdapterError
@@ -106,6 +107,7 @@ def read_network(
     family = family or guess_family({f"{part}.{path}": of_layer.tensors for (part, path), of_layer in found.items()}, metadata)
     alphas = _PeftAlphas(metadata)
     placed: dict[str, dict[int, tuple[Layer, Place, list[str]]]] = {}
+    alphas_from: dict[str, str] = {}
     for (part, path), of_layer in found.items():
         try:
             layer, place = _layer(family, part, path, of_layer, alphas, shape)
@@ -116,6 +118,8 @@ def read_network(
             unread |= dict.fromkeys(of_layer.keys, f"The layer {place.name} is in the file twice, in two ways of naming")
         else:
             placed[place.name][place.slot] = (layer, place, of_layer.keys)
+            if layer.alpha is not None and ALPHA not in of_layer.tensors:
+                alphas_from[place.name] = alphas.source
     layers: dict[str, Layer] = {}
     for name, slots in placed.items():
         try:
@@ -128,7 +132,9 @@ def read_network(
         notes.append(f"{len(embeddings)} embedding(s) bundled by OneTrainer are not part of the network: {', '.join(embeddings)}.")
     if fused:
         notes.append(f"{fused} layers that were trained apart (query, key, value) were fused.")
-    return Network(family, layers, tuple(dialects), unread, tuple(notes), metadata)
+    if alphas_from:
+        notes.append(f"The alphas of {len(alphas_from)} layers are in {alphas.source}.")
+    return Network(family, layers, tuple(dialects), unread, tuple(notes), metadata, alphas_from)
 
 
 def _sorted_by_layer(
@@ -199,8 +205,9 @@ def _layer(family: str, part: str, path: str, found: _Found, alphas: _PeftAlphas
     if part == "text_encoder" and path.replace(".", "_").startswith("encoder_block_"):
         part = "text_encoder_2"
     place = keys.place(family, part, path, shape)
-    alpha = layer.alpha if ALPHA in found.tensors else alphas.of(part, path, found.tensors)
-    return replace(layer, name=place.name, alpha=alpha), place
+    if ALPHA not in found.tensors:
+        layer = alphas.given_to(layer, part, path)
+    return replace(layer, name=place.name), place
 
 
 def _one_layer(name: str, slots: Mapping[int, tuple[Layer, Place, list[str]]]) -> Layer:
@@ -212,24 +219,50 @@ def _one_layer(name: str, slots: Mapping[int, tuple[Layer, Place, list[str]]]) -
 
 
 class _PeftAlphas:
-    """Alphas that diffusers writes into the metadata, as peft's configuration of each part."""
+    """Alphas that are not among the tensors: diffusers writes peft's configuration of each part into the metadata, and peft beside the file."""
 
     def __init__(self, metadata: Mapping[str, str]) -> None:
-        try:
-            tree = json.loads(metadata.get("lora_adapter_metadata", "{}"))
-        except ValueError:
-            tree = {}
-        self.tree: dict[str, Any] = tree if isinstance(tree, dict) else {}
+        of_parts, of_file = _json_object(metadata, "lora_adapter_metadata"), _json_object(metadata, ADAPTER_CONFIG)
+        self.tree = of_parts or of_file
+        self.by_part = bool(of_parts)
+        self.source = "lora_adapter_metadata" if of_parts else ADAPTER_CONFIG
 
-    def of(self, part: str, path: str, tensors: Mapping[str, Tensor]) -> float | None:
-        """The alpha of a LoRA layer, None where there is none."""
-        settings = {key.removeprefix(f"{part}."): value for key, value in self.tree.items() if key.startswith(f"{part}.")}
-        if DOWN not in tensors or "lora_alpha" not in settings:
+    def given_to(self, layer: Layer, part: str, path: str) -> Layer:
+        """The layer with its alpha; as it is where there is none for it."""
+        scale = self._scale(layer, part, path)
+        if scale is None:
+            return layer
+        if layer.rank is not None:
+            return replace(layer, alpha=scale * layer.rank)
+        if lokr.W1 not in layer.tensors:
+            return layer
+        # peft scales a LoKr whose factors are both whole; all other programs do not.
+        return replace(layer, tensors={**layer.tensors, lokr.W1: layer.tensors[lokr.W1].float() * scale})
+
+    def _scale(self, layer: Layer, part: str, path: str) -> float | None:
+        """What the change of a layer is multiplied by; None where nothing says so."""
+        settings = self.tree
+        if self.by_part:
+            settings = {key.removeprefix(f"{part}."): value for key, value in self.tree.items() if key.startswith(f"{part}.")}
+        alpha = _fitting(settings.get("alpha_pattern"), path, settings.get("lora_alpha" if layer.kind is lora.KIND else "alpha"))
+        rank = layer.rank or _fitting(settings.get("rank_pattern"), path, settings.get("r"))
+        if not isinstance(alpha, int | float) or not isinstance(rank, int) or not rank:
             return None
-        alpha = settings["lora_alpha"]
-        for pattern, value in (settings.get("alpha_pattern") or {}).items():
-            if re.fullmatch(rf"(.*\.)?({pattern})", path):
-                alpha = value
-                break
-        rank = tensors[DOWN].shape[0]
-        return alpha * rank**0.5 if settings.get("use_rslora") else float(alpha)
+        return float(alpha / (rank**0.5 if settings.get("use_rslora") else rank))
+
+
+def _fitting(patterns: Any, path: str, otherwise: Any) -> Any:
+    """The value of the pattern that fits a path."""
+    for pattern, value in patterns.items() if isinstance(patterns, dict) else ():
+        if re.fullmatch(rf"(.*\.)?({pattern})", path):
+            return value
+    return otherwise
+
+
+def _json_object(metadata: Mapping[str, str], key: str) -> dict[str, Any]:
+    """An entry of the metadata as JSON; empty where it is not an object."""
+    try:
+        found = json.loads(metadata.get(key, "{}"))
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}

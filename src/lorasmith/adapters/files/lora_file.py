@@ -31,10 +31,13 @@ from lorasmith.errors import AdapterError, SettingsError
 PRECISIONS = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 """What the numbers of a file can be written in, by the names that users type."""
 
+ADAPTER_CONFIG = "adapter_config.json"
+"""The file in which peft keeps the alpha, beside its weights; and the entry of the metadata under which its text is read."""
+
 
 @dataclass(frozen=True)
 class LoraFile:
-    """What is in a LoRA file: tensors by key, on the CPU, in the file's dtype; and its metadata."""
+    """What is in a LoRA file: tensors by key, on the CPU, in the file's dtype (float8: in fp16); and its metadata."""
 
     tensors: dict[str, Tensor]
     metadata: dict[str, str]
@@ -63,6 +66,8 @@ class LoraFile:
 def load_tensors(path: str | Path) -> LoraFile:
     """Read a safetensors file, whatever is in it; no code in it is run.
 
+    Numbers in float8 come as fp16, which holds all of them. peft's adapter_config.json beside the file is read into the metadata.
+
     Raises
     ------
     AdapterError
@@ -79,24 +84,48 @@ def load_tensors(path: str | Path) -> LoraFile:
     try:
         with safe_open(path, framework="pt", device="cpu") as opened:
             # Cloned: safe_open gives views of the file, which may be replaced while they are in use.
-            tensors = {key: opened.get_tensor(key).clone() for key in opened.keys()}  # noqa: SIM118, it has no iterator
+            tensors = {key: _readable(opened.get_tensor(key)).clone() for key in opened.keys()}  # noqa: SIM118, it has no iterator
             metadata = dict(opened.metadata() or {})
     except SafetensorError as error:
         raise AdapterError(
             f"{path} is not a safetensors file, or is cut short ({error}): download it again.", code="lora.damaged", path=str(path)
         ) from None
-    return LoraFile(tensors, metadata)
+    return LoraFile(tensors, _adapter_config(path, tensors) | metadata)
+
+
+def _adapter_config(path: Path, tensors: Mapping[str, Tensor]) -> dict[str, str]:
+    """peft's configuration, where it is beside a file of peft."""
+    beside = path.with_name(ADAPTER_CONFIG)
+    is_pefts = path.name == "adapter_model.safetensors" or all(key.startswith("base_model.model.") for key in tensors)
+    if not is_pefts or not beside.is_file():
+        return {}
+    return {ADAPTER_CONFIG: beside.read_text(encoding="utf-8", errors="replace")}
+
+
+_FLOAT8 = (torch.float8_e4m3fn, torch.float8_e5m2, torch.float8_e4m3fnuz, torch.float8_e5m2fnuz)
+
+
+def _readable(tensor: Tensor) -> Tensor:
+    """torch computes little with float8."""
+    return tensor.half() if tensor.dtype in _FLOAT8 else tensor
 
 
 # ---- writing
 
 
 def save_lora(path: str | Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str], dtype: torch.dtype) -> None:
-    """Write a LoRA file, all tensors in `dtype`, and add the hashes of its content to the metadata.
+    """Write a LoRA file, all weights in `dtype`, and add the hashes of its content to the metadata.
+
+    An alpha that `dtype` cannot hold exactly is written in fp32, which every program reads.
 
     The file appears whole or not at all: it is written beside, flushed to the disk, and renamed.
     """
     write_atomically(Path(path), _with_hashes(tensors, metadata, dtype))
+
+
+def stored_dtype(tensor: Tensor, dtype: torch.dtype) -> torch.dtype:
+    """The dtype of a tensor in a file whose weights are in `dtype`: that, or fp32 for an alpha that it would round."""
+    return torch.float32 if tensor.dim() == 0 and float(tensor.to(dtype)) != float(tensor) else dtype
 
 
 def _with_hashes(tensors: Mapping[str, Tensor], metadata: Mapping[str, str], dtype: torch.dtype) -> bytes:
@@ -112,8 +141,9 @@ def _serialize(tensors: Mapping[str, Tensor], metadata: Mapping[str, str], dtype
     parts: list[bytes] = []
     end = 0
     for key, tensor in sorted(tensors.items()):
-        data = tensor.detach().to("cpu", dtype).contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()
-        header[key] = {"dtype": _DTYPES[dtype], "shape": list(tensor.shape), "data_offsets": [end, end + len(data)]}
+        stored = stored_dtype(tensor, dtype)
+        data = tensor.detach().to("cpu", stored).contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()
+        header[key] = {"dtype": _DTYPES[stored], "shape": list(tensor.shape), "data_offsets": [end, end + len(data)]}
         parts.append(data)
         end += len(data)
     text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()

@@ -9,11 +9,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
-from lorasmith.adapters.files.key_style import in_style_of
-from lorasmith.adapters.files.lora_file import save_lora
+from lorasmith.adapters.files.key_style import ALPHAS, in_style_of
+from lorasmith.adapters.files.lora_file import ADAPTER_CONFIG, PRECISIONS, save_lora, stored_dtype
 from lorasmith.adapters.files.metadata import base_model_version, is_v2, network_module
+from lorasmith.adapters.files.one_alpha import common_alpha, with_one_alpha
 from lorasmith.adapters.kinds import full, lora
+from lorasmith.adapters.kinds.lora import UP
 from lorasmith.adapters.layer import Layer, file_tensors
 from lorasmith.errors import AdapterError, InputError
 from lorasmith.models.families import FAMILIES
@@ -30,6 +33,8 @@ class Network:
     """Key -> why it could not be read."""
     notes: tuple[str, ...] = ()
     metadata: dict[str, str] = field(default_factory=dict)
+    alphas_from: dict[str, str] = field(default_factory=dict)
+    """Layer -> where its alpha is, for alphas that are not among the tensors: the metadata's entry, or peft's adapter_config.json."""
 
     def __repr__(self) -> str:
         kinds = Counter(layer.kind.title for layer in self.layers.values())
@@ -63,20 +68,77 @@ def check_new_file(path: Path, overwrite: bool) -> None:
 
 
 def save_network(path: str | Path, layers: Iterable[Layer], family: str | None, metadata: Mapping[str, str], dtype: torch.dtype) -> None:
-    """Write layers as a LoRA file, with the keys that the readers of the family expect; kohya's where the family is not known."""
-    tensors, entries = file_tensors(layers), dict(metadata)
-    if family is not None:
-        tensors, entries = in_style_of(family, tensors, entries)
+    """Write layers as a LoRA file, with the keys that the readers of the family expect; kohya's where the family is not known.
+
+    All LoRA layers get one alpha; see `one_alpha`.
+    """
+    tensors, entries = _content(layers, family, metadata)
     save_lora(path, tensors, entries, dtype)
+
+
+def save_made(path: str | Path, layers: Mapping[str, Layer], family: str | None, metadata: Mapping[str, str], dtype: torch.dtype) -> None:
+    """Write layers that were made from those of other files, whose metadata are kept as far as they are still true.
+
+    Raises:
+        AdapterError: a number is not finite, or too large for the dtype; nothing is written.
+    """
+    tensors, entries = _content(layers.values(), family, file_metadata(layers, family, metadata))
+    check_writable(tensors, dtype)
+    save_lora(path, tensors, entries, dtype)
+
+
+def _content(layers: Iterable[Layer], family: str | None, metadata: Mapping[str, str]) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Tensors and metadata of a file."""
+    tensors = file_tensors(with_one_alpha(layers))
+    return (tensors, dict(metadata)) if family is None else in_style_of(family, tensors, metadata)
+
+
+def check_writable(tensors: Mapping[str, Tensor], dtype: torch.dtype) -> None:
+    """Whether all numbers are finite in a file of this dtype.
+
+    Raises:
+        AdapterError: some are not.
+    """
+    for key, tensor in tensors.items():
+        if tensor.is_floating_point() and not tensor.to(stored_dtype(tensor, dtype)).isfinite().all():
+            if not tensor.isfinite().all():
+                raise AdapterError(
+                    f"{key} of the new file would have numbers that are not finite (NaN or infinity): a file that goes into it is damaged, "
+                    "or a ratio is not a number.",
+                    code="adapter.not_finite",
+                    key=key,
+                )
+            precision = next(name for name, known in PRECISIONS.items() if known is dtype)
+            raise AdapterError(
+                f"{key} of the new file has numbers that are too large for {precision}: write it in bf16 or fp32 (--precision).",
+                code="lora.overflow",
+                key=key,
+            )
+
+
+# What describes the tensors that a file had before: never true of the tensors that are made from them.
+_OF_THE_TENSORS = frozenset(
+    [
+        "lora_adapter_metadata",
+        ADAPTER_CONFIG,
+        ALPHAS,
+        "format",
+        "ss_network_args",
+        "sshs_model_hash",
+        "sshs_legacy_hash",
+        "modelspec.hash_sha256",
+    ]
+)
 
 
 def file_metadata(layers: Mapping[str, Layer], family: str | None, metadata: Mapping[str, str]) -> dict[str, str]:
     """The metadata of a file that was made from others: what was known, and what the layers are now."""
     ranks = {layer.rank for layer in layers.values() if layer.rank is not None}
-    alphas = {layer.alpha_value for layer in layers.values() if layer.rank is not None}
+    alpha = common_alpha(layers.values())
+    alphas = {alpha if UP in layer.tensors else layer.alpha_value for layer in layers.values() if layer.rank is not None}
     kinds = list({layer.kind.name: layer.kind for layer in layers.values() if layer.kind.trainable}.values())
     kind = kinds[0] if len(kinds) == 1 else full.KIND if kinds else lora.KIND
-    new = {key: value for key, value in metadata.items() if key not in ("lora_adapter_metadata", "format", "ss_network_args")}
+    new = {key: value for key, value in metadata.items() if key not in _OF_THE_TENSORS}
     if family is not None:
         new["ss_network_module"] = network_module(kind, family)
         version = base_model_version(family, FAMILIES[family].prediction.types[0])
@@ -85,5 +147,5 @@ def file_metadata(layers: Mapping[str, Layer], family: str | None, metadata: Map
     if kind.algo is not None:
         new["ss_network_args"] = json.dumps({"algo": kind.algo})
     new["ss_network_dim"] = str(next(iter(ranks))) if len(ranks) == 1 else "Dynamic"
-    new["ss_network_alpha"] = str(float(next(iter(alphas)))) if len(alphas) == 1 else "Dynamic"
+    new["ss_network_alpha"] = str(alphas.pop()) if len(alphas) == 1 else "Dynamic"
     return new

@@ -81,6 +81,8 @@ class Kind:
     has_alpha: bool = True
     alpha: Callable[[LayerSettings, int | None], float] = alpha_of_settings
     """(settings, rank) -> the alpha of a new layer. In most kinds the change is multiplied by alpha / rank."""
+    alpha_counts: Callable[[Shapes], bool] = lambda tensors: True
+    """Whether the change depends on the alpha."""
     rank: Callable[[Shapes], int | None] = lambda tensors: None
     """The rank; None where there is none. A missing alpha is the rank."""
     rank_first: tuple[str, ...] = ()

@@ -65,6 +65,7 @@ KIND = Kind(
     complete=((frozenset({W1}), frozenset({W1A, W1B})), (frozenset({W2}), frozenset({W2A, W2B}))),
     product=(W1, W1A, W1B, W2, W2A, W2B, T2),
     rank=rank,
+    alpha_counts=lambda tensors: rank(tensors) is not None,
     rank_first=(W2B, W1B),
     shape=shape,
     algo="lokr",

@@ -19,7 +19,7 @@ from lorasmith.adapters.base_weights import BaseWeights, opened_base
 from lorasmith.adapters.delta import delta
 from lorasmith.adapters.files import names as keys
 from lorasmith.adapters.files.lora_file import save_lora
-from lorasmith.adapters.files.network import check_new_file, file_metadata, save_network
+from lorasmith.adapters.files.network import check_new_file, check_writable, file_metadata, save_made
 from lorasmith.adapters.kinds import full, lora, norm
 from lorasmith.adapters.kinds.kind import Kind
 from lorasmith.adapters.layer import Layer
@@ -212,7 +212,8 @@ def convert_file(
     dtype = opened.file.dtype(precision)
     if to == "diffusers":
         tensors = diffusers_tensors(opened.family, layers, base.shape if base else None)
-        save_lora(out, tensors, {"format": "pt"} | opened.file.metadata, dtype)
+        check_writable(tensors, dtype)
+        save_lora(out, tensors, {"format": "pt"} | file_metadata(layers, opened.family, opened.file.metadata), dtype)
     else:
-        save_network(out, layers.values(), opened.family, file_metadata(layers, opened.family, opened.file.metadata), dtype)
+        save_made(out, layers, opened.family, opened.file.metadata, dtype)
     return reports, opened.notes

@@ -21,7 +21,7 @@ import torch
 
 from lorasmith.adapters.base_weights import BaseWeights, opened_base
 from lorasmith.adapters.delta import delta
-from lorasmith.adapters.files.network import check_new_file, file_metadata, save_network
+from lorasmith.adapters.files.network import check_new_file, save_made
 from lorasmith.adapters.kinds import full, norm
 from lorasmith.adapters.kinds.formulas.formulas import Factors
 from lorasmith.adapters.layer import Layer
@@ -193,5 +193,5 @@ def merge_files(
         "ss_output_name": out.stem,
     }
     of_family = next(iter(families), None)
-    save_network(out, layers.values(), of_family, file_metadata(layers, of_family, metadata), first.dtype(precision))
+    save_made(out, layers, of_family, metadata, first.dtype(precision))
     return layers

@@ -22,7 +22,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from lorasmith.adapters.files.network import check_new_file, file_metadata, save_network
+from lorasmith.adapters.files.network import check_new_file, save_made
 from lorasmith.adapters.kinds import lora
 from lorasmith.adapters.kinds.formulas import lora as lora_formulas
 from lorasmith.adapters.kinds.formulas.formulas import Factors
@@ -234,7 +234,5 @@ def resize_file(
     check_new_file(out, overwrite)
     opened = open_any_lora(file)
     layers, reports = resize(opened.layers, rank, conv_rank, method, target)
-    save_network(
-        out, layers.values(), opened.family, file_metadata(layers, opened.family, opened.file.metadata), opened.file.dtype(precision)
-    )
+    save_made(out, layers, opened.family, opened.file.metadata, opened.file.dtype(precision))
     return reports

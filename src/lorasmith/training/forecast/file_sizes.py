@@ -7,8 +7,11 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+import torch
+
 from lorasmith.adapters.attach import adapter_tensors
 from lorasmith.adapters.files.key_style import in_style_of
+from lorasmith.adapters.files.lora_file import PRECISIONS, stored_dtype
 from lorasmith.training.forecast.forecast import FileSizes
 from lorasmith.training.forecast.memory import optimizer_bytes
 from lorasmith.training.forecast.rehearsal import Rehearsal
@@ -16,8 +19,7 @@ from lorasmith.training.learner.state import STATES_KEPT
 from lorasmith.training.planning.check import CheckedRun
 from lorasmith.training.records.lora_metadata import lora_metadata
 
-SAFETENSORS_DTYPES = {"fp32": ("F32", 4), "fp16": ("F16", 2), "bf16": ("BF16", 2)}
-"""Precision in the settings -> (dtype in the file, bytes of a number)."""
+SAFETENSORS_DTYPES = {torch.float32: "F32", torch.float16: "F16", torch.bfloat16: "BF16"}
 
 
 def file_sizes(checked: CheckedRun, rehearsal: Rehearsal) -> FileSizes:
@@ -26,9 +28,10 @@ def file_sizes(checked: CheckedRun, rehearsal: Rehearsal) -> FileSizes:
     base, adapters = rehearsal.base, rehearsal.adapters
     metadata = lora_metadata(settings, plan, checked.training_set, base, plan.epochs, plan.steps, adapters)
     tensors, metadata = in_style_of(base.family, adapter_tensors(*adapters.values()), metadata)
-    shapes = {key: tuple(tensor.shape) for key, tensor in tensors.items()}
+    dtype = PRECISIONS[settings.checkpoints.save_precision]
+    stored = {key: (tuple(tensor.shape), stored_dtype(tensor, dtype)) for key, tensor in tensors.items()}
     hashes = {"sshs_model_hash": "0" * 64, "sshs_legacy_hash": "0" * 8}
-    lora = safetensors_bytes(shapes, *SAFETENSORS_DTYPES[settings.checkpoints.save_precision], {**metadata, **hashes})
+    lora = safetensors_bytes(stored, {**metadata, **hashes})
     every = ((plan.epochs, settings.checkpoints.save_every_n_epochs), (plan.steps, settings.checkpoints.save_every_n_steps))
     between = sum((count - 1) // often for count, often in every if often)
     copies = 1 + (settings.training.ema_decay is not None)
@@ -36,12 +39,12 @@ def file_sizes(checked: CheckedRun, rehearsal: Rehearsal) -> FileSizes:
     return FileSizes(rehearsal.parameters, lora, (between + 1) * copies, state, min(STATES_KEPT, plan.epochs))
 
 
-def safetensors_bytes(shapes: Mapping[str, tuple[int, ...]], dtype: str, bytes_each: int, metadata: Mapping[str, str]) -> int:
-    """Bytes of a LoRA file with these tensors and this metadata: length, header padded to 8, numbers."""
+def safetensors_bytes(stored: Mapping[str, tuple[tuple[int, ...], torch.dtype]], metadata: Mapping[str, str]) -> int:
+    """Bytes of a LoRA file with tensors of these shapes and dtypes and this metadata: length, header padded to 8, numbers."""
     header: dict[str, Any] = {"__metadata__": dict(metadata)}
     end = 0
-    for key in sorted(shapes):
-        begin, end = end, end + bytes_each * math.prod(shapes[key])
-        header[key] = {"dtype": dtype, "shape": list(shapes[key]), "data_offsets": [begin, end]}
+    for key, (shape, dtype) in sorted(stored.items()):
+        begin, end = end, end + dtype.itemsize * math.prod(shape)
+        header[key] = {"dtype": SAFETENSORS_DTYPES[dtype], "shape": list(shape), "data_offsets": [begin, end]}
     text = len(json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode())
     return 8 + text + -text % 8 + end

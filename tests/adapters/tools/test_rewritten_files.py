@@ -1,0 +1,183 @@
+"""Files made from other files: what they say of themselves is true of their new tensors, and nothing of a change is lost or invented."""
+
+import copy
+import json
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from lorasmith.adapters.files import names as keys
+from lorasmith.adapters.files.dialects import read_network
+from lorasmith.adapters.files.lora_file import load_tensors
+from lorasmith.adapters.files.network import save_network
+from lorasmith.adapters.kinds import KINDS
+from lorasmith.adapters.layer import Layer
+from lorasmith.adapters.tools.convert import convert_file
+from lorasmith.adapters.tools.merge import merge_files
+from lorasmith.adapters.tools.resize import resize_file
+from lorasmith.errors import AdapterError
+from tests.models.toys import pipeline_of
+
+BLOCK = "input_blocks_4_1_transformer_blocks_0"
+SDXL = {"ss_base_model_version": "sdxl_base_v1-0"}
+
+
+def pair(name, out=640, width=640, rank=4, alpha=None, ends=("lora_down", "lora_up"), dtype=torch.float32, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    down, up = torch.randn(rank, width, generator=generator), torch.randn(out, rank, generator=generator)
+    tensors = {f"{name}.{ends[0]}.weight": down.to(dtype), f"{name}.{ends[1]}.weight": up.to(dtype)}
+    return tensors if alpha is None else {**tensors, f"{name}.alpha": torch.tensor(float(alpha))}
+
+
+def write(path, tensors, metadata=None):
+    path.parent.mkdir(exist_ok=True, parents=True)
+    save_file(tensors, path, metadata)
+    return path
+
+
+def change(path, name):
+    """The change of a layer of kohya's layout, by hand."""
+    tensors = load_tensors(path).tensors
+    down, up = tensors[f"{name}.lora_down.weight"].double(), tensors[f"{name}.lora_up.weight"].double()
+    return up @ down * float(tensors[f"{name}.alpha"]) / down.shape[0]
+
+
+def alphas(path):
+    return {float(tensor) for key, tensor in load_tensors(path).tensors.items() if key.endswith(".alpha")}
+
+
+# ---- one alpha
+
+
+@pytest.mark.parametrize("part", ["unet", "text_encoder"])
+def test_layers_of_different_alphas_are_written_so_that_diffusers_reads_all_of_them(part, tmp_path):
+    pipeline = copy.deepcopy(pipeline_of("sd1"))
+    module, layers, wanted = getattr(pipeline, part), {}, {}
+    found = keys.targets("sd1", part, module)
+    names = [name for name in found if "attn" in name][:4]
+    for name, rank, alpha in zip(names, (2, 4, 2, 4), (1.0, 4.0, 1.0, 3.0), strict=True):
+        shape = module.get_submodule(found[name][0]).weight.shape
+        tensors = {"lora_down.weight": torch.randn(rank, shape[1]), "lora_up.weight": torch.randn(shape[0], rank)}
+        layers[name] = Layer(name, KINDS["lora"], tensors, alpha)
+        wanted[found[name][0]] = alpha / rank * tensors["lora_up.weight"] @ tensors["lora_down.weight"]
+    path = tmp_path / "mixed.safetensors"
+    save_network(path, layers.values(), "sd1", {}, torch.float32)
+    assert alphas(path) == {1.0}
+    before = {name: module.get_submodule(name).weight.detach().clone() for name in wanted}
+    pipeline.load_lora_weights(str(tmp_path), weight_name=path.name)
+    pipeline.fuse_lora(components=[part])
+    for name, expected in wanted.items():
+        layer = module.get_submodule(name)
+        found_change = getattr(layer, "base_layer", layer).weight.detach() - before[name]
+        torch.testing.assert_close(found_change, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_merging_and_resizing_write_one_alpha_and_keep_the_change(tmp_path):
+    q, k = f"lora_unet_{BLOCK}_attn1_to_q", f"lora_unet_{BLOCK}_attn2_to_k"
+    a = write(tmp_path / "a.safetensors", pair(q, rank=4, alpha=1) | pair(k, width=2048, rank=2, alpha=2, seed=1), SDXL)
+    b = write(tmp_path / "b.safetensors", pair(q, rank=8, alpha=4, seed=2), SDXL)
+    merged, resized = tmp_path / "merged.safetensors", tmp_path / "resized.safetensors"
+    merge_files([(a, 0.5), (b, 1.0)], merged)
+    resize_file(a, resized, rank=32, method="sv_fro", target=0.7)
+    assert len(alphas(merged)) == len(alphas(resized)) == 1
+    assert load_tensors(merged).metadata["ss_network_alpha"] == str(alphas(merged).pop())
+    torch.testing.assert_close(change(merged, q), 0.5 * change(a, q) + change(b, q), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("precision", ["fp16", "bf16"])
+def test_alphas_are_stored_exactly(precision, tmp_path):
+    """bf16 has 8 digits: 257 and 0.3 are none of its numbers, and 1e5 is none of fp16's."""
+    q = f"lora_unet_{BLOCK}_attn1_to_q"
+    for alpha in (257.0, 0.3, 1e5):
+        source = write(tmp_path / "a.safetensors", pair(q, alpha=alpha), SDXL)
+        convert_file(source, tmp_path / "b.safetensors", precision=precision, overwrite=True)
+        assert alphas(tmp_path / "b.safetensors") == {float(torch.tensor(alpha))}
+
+
+# ---- metadata
+
+
+def test_what_metadata_said_of_the_old_tensors_does_not_survive(tmp_path):
+    """An alpha that was multiplied into the weights would count twice."""
+    name = "unet.down_blocks.1.attentions.0.transformer_blocks.0.attn1.to_q"
+    settings = {"unet.r": 4, "unet.lora_alpha": 8}
+    metadata = {"lora_adapter_metadata": json.dumps(settings), "lorasmith_alphas": "8.0", "modelspec.hash_sha256": "0x00", "author": "me"}
+    source = write(tmp_path / "a.safetensors", pair(name, ends=("lora_A", "lora_B")), SDXL | metadata)
+    for to in ("diffusers", "kohya"):
+        out = tmp_path / f"{to}.safetensors"
+        convert_file(source, out, to=to)
+        written = load_tensors(out).metadata
+        assert not written.keys() & {"lora_adapter_metadata", "lorasmith_alphas", "modelspec.hash_sha256"}
+        assert written["author"] == "me"
+
+
+@pytest.mark.parametrize("to", ["kohya", "diffusers"])
+def test_an_alpha_in_the_metadata_counts_once(to, tmp_path):
+    name = "unet.down_blocks.1.attentions.0.transformer_blocks.0.attn1.to_q"
+    tensors = pair(name, ends=("lora_A", "lora_B"))
+    settings = {"unet.r": 4, "unet.lora_alpha": 8}
+    source = write(tmp_path / "a.safetensors", tensors, SDXL | {"lora_adapter_metadata": json.dumps(settings)})
+    convert_file(source, tmp_path / "b.safetensors", to=to)
+    convert_file(tmp_path / "b.safetensors", tmp_path / "c.safetensors")
+    wanted = 2 * tensors[f"{name}.lora_B.weight"].double() @ tensors[f"{name}.lora_A.weight"].double()
+    torch.testing.assert_close(change(tmp_path / "c.safetensors", f"lora_unet_{BLOCK}_attn1_to_q"), wanted, rtol=1e-6, atol=1e-5)
+
+
+def test_pefts_configuration_beside_a_file_is_read(tmp_path):
+    name = "base_model.model.down_blocks.1.attentions.0.transformer_blocks.0."
+    tensors = pair(f"{name}attn1.to_q", ends=("lora_A", "lora_B")) | pair(f"{name}attn2.to_k", width=2048, ends=("lora_A", "lora_B"))
+    source = write(tmp_path / "peft" / "adapter_model.safetensors", tensors)
+    settings = {"r": 4, "lora_alpha": 16, "alpha_pattern": {"attn2.to_k": 6}, "use_rslora": False}
+    (source.parent / "adapter_config.json").write_text(json.dumps(settings))
+    file = load_tensors(source)
+    network = read_network(file.tensors, file.metadata)
+    assert [layer.alpha for layer in network.layers.values()] == [16.0, 6.0]
+
+
+def test_pefts_scale_of_a_whole_lokr_goes_into_its_weights(tmp_path):
+    """peft multiplies by alpha / r, and every other program by 1."""
+    name = "base_model.model.down_blocks.1.attentions.0.transformer_blocks.0."
+    lokr = {f"{name}attn1.to_q.lokr_w1": torch.ones(8, 8), f"{name}attn1.to_q.lokr_w2": torch.ones(80, 80)}
+    source = write(tmp_path / "peft" / "adapter_model.safetensors", lokr | pair(f"{name}attn2.to_k", width=2048))
+    (source.parent / "adapter_config.json").write_text(json.dumps({"r": 4, "alpha": 2}))
+    file = load_tensors(source)
+    layer = read_network(file.tensors, file.metadata).layers[f"lora_unet_{BLOCK}_attn1_to_q"]
+    assert float(layer.tensors["lokr_w1"][0, 0]) == 0.5
+
+
+# ---- numbers
+
+
+def test_numbers_too_large_for_the_new_file_are_refused(tmp_path):
+    tensors = pair(f"lora_unet_{BLOCK}_attn1_to_q", alpha=4)
+    tensors[f"lora_unet_{BLOCK}_attn1_to_q.lora_up.weight"][0, 0] = 1e5
+    source, out = write(tmp_path / "a.safetensors", tensors, SDXL), tmp_path / "b.safetensors"
+    with pytest.raises(AdapterError, match="too large for fp16") as refusal:
+        convert_file(source, out, precision="fp16")
+    assert refusal.value.code == "lora.overflow"
+    assert not out.exists()
+    convert_file(source, out, precision="bf16")
+    for ratio in (float("nan"), float("inf")):
+        with pytest.raises(AdapterError, match="not finite"):
+            merge_files([(source, ratio)], tmp_path / "c.safetensors")
+
+
+@pytest.mark.parametrize("dtype", [torch.float8_e4m3fn, torch.float8_e5m2])
+def test_float8_is_read_as_the_numbers_that_it_holds(dtype, tmp_path):
+    q = f"lora_unet_{BLOCK}_attn1_to_q"
+    tensors = {key: tensor.to(dtype) for key, tensor in pair(q, alpha=4).items()}
+    source = write(tmp_path / "a.safetensors", tensors, SDXL)
+    convert_file(source, tmp_path / "b.safetensors")
+    new = load_tensors(tmp_path / "b.safetensors").tensors
+    assert all(torch.equal(new[key].float(), tensor.float()) for key, tensor in tensors.items())
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_an_alpha_that_nothing_depends_on_is_never_written_as_infinity(dtype, tmp_path):
+    """A LoKr of whole factors is not scaled; LyCORIS writes alphas of 1e8 into its files."""
+    name = f"lora_unet_{BLOCK}_attn2_to_k"
+    tensors = {f"{name}.lokr_w1": torch.ones(8, 8), f"{name}.lokr_w2": torch.ones(80, 256), f"{name}.alpha": torch.tensor(1e8)}
+    source = write(tmp_path / "a.safetensors", {key: tensor.to(dtype) for key, tensor in tensors.items()}, SDXL)
+    convert_file(source, tmp_path / "b.safetensors", precision="fp16")
+    assert all(tensor.isfinite().all() for tensor in load_tensors(tmp_path / "b.safetensors").tensors.values())
