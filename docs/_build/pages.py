@@ -31,6 +31,8 @@ REGISTRIES = {
     "Kinds of noise": "lorasmith.training.objective.noise_kinds:NOISE_KINDS",
     "Timestep samplings of flow models": "lorasmith.training.objective.timestep_samplings:TIMESTEP_SAMPLINGS",
     "Samplers": "lorasmith.models.samplers:SAMPLERS",
+    "Ways to mend": "lorasmith.curation.mend.ways:WAYS",
+    "Importers of settings": "lorasmith.training.importers.import_settings:IMPORTERS",
     "Caption edits": "lorasmith.captions.edits.registry:EDITS",
     "Findings of the audit": "lorasmith.curation.audit.kinds:KINDS",
     "Findings on captions": "lorasmith.captions.advice.advise:RULES",

@@ -1,6 +1,7 @@
 """The public names and where they are defined; `__init__.py` imports each when it is first used."""
 
 from lorasmith.adapters.compatibility.check import check_file as check_file
+from lorasmith.adapters.files.header import read_lora_header as read_lora_header
 from lorasmith.adapters.files.lora_file import load_tensors as read_lora
 from lorasmith.adapters.files.summary import summarise as describe_lora
 from lorasmith.adapters.tools.convert import convert_file as convert
@@ -63,6 +64,7 @@ __all__ = [
     "propose_mends",
     "read_events",
     "read_lora",
+    "read_lora_header",
     "resize",
     "resume",
     "sample",

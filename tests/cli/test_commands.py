@@ -1,6 +1,7 @@
 """The command line as a user meets it: exit codes, one sentence for bad input, nothing half-written."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -108,3 +109,10 @@ def test_sample_writes_pictures(toy_base, tmp_path):
 def test_the_help_comes_without_heavy_imports():
     code = "import sys, lorasmith.cli.main; print([m for m in ('torch', 'diffusers', 'transformers', 'numpy', 'PIL') if m in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "[]"
+
+
+def test_the_shell_completes_verbs_and_options():
+    asked = {"_LORASMITH_COMPLETE": "complete_bash", "COMP_WORDS": "lorasmith cap", "COMP_CWORD": "1"}
+    program = "import sys; sys.argv[0] = 'lorasmith'; from lorasmith.cli.main import main; main()"
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=os.environ | asked, check=False)
+    assert result.stdout.split() == ["captions"], result.stderr

@@ -52,15 +52,15 @@ class DatasetSettings(BaseModel):
     )  # fmt: skip
     flip_aug: bool = Field(
         False,
-        description="Every other showing of a picture is mirrored; never with what has a left and a right: marks, letters, an eye patch.",
+        description="A picture is mirrored every other time that it is seen; never with what has a left and a right: marks, letters, an eye patch.",
     )
     color_aug: bool = Field(
         False,
-        description="A third of the showings have hue or brightness changed a little; the autoencoder then works along in the training.",
+        description="One sample in three has its hue or brightness changed a little; the autoencoder then works along in the training.",
     )
     random_crop: bool = Field(
         False,
-        description="What does not fit the bucket is cut off at a place drawn for each showing, not evenly; the autoencoder works along.",
+        description="What does not fit the bucket is cut off at a place drawn for each sample, not evenly; the autoencoder works along.",
     )
     alpha_mask: bool = Field(
         False, description="Transparent parts of the pictures do not count in the loss; half-transparent ones count half."

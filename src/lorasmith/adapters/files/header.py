@@ -44,10 +44,28 @@ def check_is_safetensors(path: Path) -> None:
 
 
 def read_lora_header(path: str | Path) -> LoraHeader:
-    """Read the header of a LoRA file, in any dialect; the numbers are not read.
+    """Read the header of a LoRA file, in any dialect: names, shapes, dtypes and metadata, without the numbers and without torch.
 
-    Raises:
-        AdapterError: there is no such file, it is not a safetensors file, or it is cut short.
+    Parameters
+    ----------
+    path
+        The file; however large it is, only its first bytes are read.
+
+    Returns
+    -------
+    LoraHeader
+        What the tensors are called, their shapes, and the metadata.
+
+    Raises
+    ------
+    AdapterError
+        There is no such file, it is not a safetensors file, or it is cut short.
+
+    Examples
+    --------
+    >>> header = ls.read_lora_header("my-lora.safetensors")
+    >>> header.metadata["ss_network_module"]
+    'networks.lora'
     """
     path = Path(path)
     check_is_safetensors(path)
