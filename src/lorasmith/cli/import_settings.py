@@ -57,6 +57,7 @@ def report(imported: Imported) -> list[str]:
     lines += _part("carried over", [_carried(each) for each in same])
     lines += _part("carried over with a change", [f"{_carried(each)}: {each.why}" for each in changed])
     lines += _part("not carried over", [_option(each) for each in imported.of("import.not_carried")])
+    lines += _part("refused", [_option(each) for each in imported.of("import.refused")])
     lines += _part("unknown", [_option(each) for each in imported.of("import.unknown")])
     if imported.off:
         lines.append(f"empty or off: {', '.join(imported.off)}")

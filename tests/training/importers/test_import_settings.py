@@ -277,9 +277,9 @@ def test_a_value_that_cannot_be_read_is_listed_and_stops_nothing(tmp_path):
     text = (
         "train_network.py --pretrained_model_name_or_path b --train_data_dir i --resolution large --max_train_epochs 3 --learning_rate 1e-4"
     )
-    found = imported(tmp_path, "train.txt", text + " --lr_warmup_steps some% --min_snr_gamma much --network_dim big")
+    found = imported(tmp_path, "train.txt", text + " --lr_warmup_steps some% --min_snr_gamma much")
     assert found.settings is not None
-    assert {"resolution", "lr_warmup_steps", "min_snr_gamma", "network_dim"} <= left(found).keys()
+    assert {"resolution", "lr_warmup_steps", "min_snr_gamma"} <= left(found).keys()
 
 
 def test_what_comes_out_is_a_settings_file_that_passes(tmp_path):

@@ -1,7 +1,7 @@
 """Settings in the making: what importers put their findings and settings into, and how settings come of it.
 
-An importer calls `put` for an option that becomes a setting, `leave` for one that does not, `unknown` for one that nobody knows. In the
-end `settled` checks the settings as a run would check them: what then turns out to have no effect here is taken out again and listed with
+An importer calls `put` for an option that becomes a setting, `leave` for one that does not, `unknown` for one that nobody knows, and
+`refuse` where training something else instead would be worse than not training: another network, another optimizer. In the end `settled` checks the settings as a run would check them: what then turns out to have no effect here is taken out again and listed with
 that reason.
 """
 
@@ -71,6 +71,16 @@ class Draft:
         """An option that nobody knows."""
         self._find("import.unknown", "warning", theirs, value, why)
 
+    def refuse(self, theirs: str, value: Any, why: str) -> None:
+        """An option that has to be changed in the file, because without it another network or another optimizer would be trained."""
+        self._find("import.refused", "error", theirs, value, why)
+
+    @property
+    def refusal(self) -> str:
+        """Why no settings come of it; "" where nothing was refused."""
+        refused = (finding for finding in self.findings if finding.code == "import.refused")
+        return " ".join(f"{' '.join((*finding.subjects, *finding.details))}: {finding.why}" for finding in refused)
+
     def _find(self, code: str, severity: Severity, theirs: str, value: Any, why: str) -> None:
         what = "is not known" if code == "import.unknown" else "was not carried over"
         self.findings.append(
@@ -130,7 +140,7 @@ def _last_name(option: str) -> str:
 
 def settled(draft: Draft, check: Check) -> tuple[Settings | None, str, list[str]]:
     """The settings, what a run would still refuse them for, and its warnings; what has no effect here is taken out and listed."""
-    while True:
+    while not draft.refusal:
         try:
             settings = Settings.model_validate(draft.tree())
         except ValidationError as error:
@@ -138,7 +148,11 @@ def settled(draft: Draft, check: Check) -> tuple[Settings | None, str, list[str]
             reason = _refusal(draft.tree())
             if culprit is None:
                 return None, reason, []
-            draft.remove(culprit, f"Lorasmith refuses it: {reason}")
+            if culprit.ours in _OF_THE_NETWORK:
+                draft.carried.remove(culprit)
+                draft.refuse(culprit.theirs, culprit.value, f"{reason} Change it in the file, or the network would be another one")
+            else:
+                draft.remove(culprit, f"Lorasmith refuses it: {reason}")
             continue
         try:
             return settings, "", check(settings)
@@ -149,6 +163,13 @@ def settled(draft: Draft, check: Check) -> tuple[Settings | None, str, list[str]
             if culprit is None:
                 return settings, str(error), []
             draft.remove(culprit, str(error))
+    return None, draft.refusal, []
+
+
+_OF_THE_NETWORK = frozenset(
+    f"network.{name}" for name in ("kind", "rank", "alpha", "conv_rank", "conv_alpha", "factor", "block_size", "layers")
+)
+"""Settings for which a value that is refused does not become our default: another network would be trained."""
 
 
 def _place_in(text: str, setting: str) -> int:

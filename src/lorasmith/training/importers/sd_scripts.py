@@ -14,8 +14,8 @@ from typing import Any
 
 from lorasmith.datasets.settings import DatasetSettings
 from lorasmith.training.importers.draft import Check, Draft
-from lorasmith.training.importers.sd_scripts_files import Found, read_settings_file
-from lorasmith.training.importers.sd_scripts_options import DEFAULTS, LEFT, OPTIONS
+from lorasmith.training.importers.sd_scripts_files import Found, read_settings_file, switch
+from lorasmith.training.importers.sd_scripts_options import DEFAULTS, LEFT, OPTIONS, drop_rates, finds_own_rate
 from lorasmith.training.importers.sd_scripts_rows import our_name
 from lorasmith.training.settings.checks import check_fits_base, check_together
 from lorasmith.training.settings.tree import Settings, setting_names
@@ -46,6 +46,8 @@ def read_sd_scripts(file: Path) -> tuple[str, Draft, Check, Sequence[str]]:
     for option, why in found.unused.items():
         draft.leave(option, None, why)
     _take_datasets(draft)
+    if finds_own_rate(found.options):
+        drop_rates(draft, found.options, found.called)
     for option, value in list(found.options.items()):
         _take(draft, option, value)
     if found.is_training:
@@ -66,6 +68,7 @@ def _take(draft: SdScriptsDraft, option: str, value: Any) -> None:
     """One option into the draft, by its row, by its name, or with the reason why not."""
     theirs = draft.found.called.get(option, option)
     row, ours = OPTIONS.get(option), our_name(option)
+    value = switch(value)
     if value is None or value in ("", []):
         draft.off.append(theirs)
     elif option in _OF_FOLDERS and ours is None:
@@ -117,7 +120,7 @@ _OF_SUBSET = ("image_dir", "num_repeats", "is_reg", "class_tokens", "metadata_fi
 
 def _take_datasets(draft: SdScriptsDraft) -> None:
     """The folders; what holds for all of them alike becomes an option of the whole."""
-    subsets = draft.found.subsets
+    subsets = [{name: switch(value) for name, value in subset.items()} for subset in draft.found.subsets]
     for number, subset in enumerate(subsets):
         _take_subset(draft, subset, number, f"subset {number + 1}: " if len(subsets) > 1 else "")
     for name in dict.fromkeys(name for subset in subsets for name in subset if name not in _OF_SUBSET[:-1]):
@@ -127,7 +130,7 @@ def _take_datasets(draft: SdScriptsDraft) -> None:
             continue
         if folder := draft.options.pop(option):
             number = len(draft.folders)
-            draft.put(option, f"datasets.{number}.path", folder)
+            draft.put(option, f"datasets.{number}.path", str(folder))
             if is_reg:
                 draft.put(option, f"datasets.{number}.is_reg", True)
         else:

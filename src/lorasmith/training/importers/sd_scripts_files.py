@@ -86,12 +86,17 @@ def _text(path: Path) -> str:
         raise SettingsError(f"{path} is not UTF-8 ({error.reason}). Save it as UTF-8.") from error
 
 
+def switch(value: Any) -> Any:
+    """true or false that was written as text, as such; everything else as it is."""
+    return {"true": True, "false": False}.get(value.strip().lower(), value) if isinstance(value, str) else value
+
+
 def typed(value: Any) -> Any:
     """A number or boolean that was written as text, as such; everything else as it is."""
     if not isinstance(value, str):
         return value
-    if value.strip().lower() in ("true", "false"):
-        return value.strip().lower() == "true"
+    if isinstance(switch(value), bool):
+        return switch(value)
     for kind in (int, float):
         try:
             return kind(value)
@@ -134,8 +139,40 @@ def _from_json(tree: dict[str, Any], path: Path) -> Found:
     if isinstance(tree.get("datasets"), list):
         return _dataset_alone(tree, path)
     if not {"LoRA_type", "max_resolution", "train_batch_size", "network_dim"} & tree.keys():
-        raise SettingsError(f"{path} has none of the settings of kohya_ss. Give a file that its LoRA page saved.")
+        raise SettingsError(
+            f"{path} has none of the settings of kohya_ss. Give a file that its LoRA page saved.", code="import.form", path=str(path)
+        )
+    _refuse_other_pages(tree, path)
     return _from_gui(tree, path)
+
+
+_PAGES: Mapping[str, tuple[str, ...]] = {
+    "Textual Inversion": ("num_vectors_per_token", "init_word", "token_string"),
+    "Finetune": ("image_folder", "dataset_repeats", "use_latent_files", "caption_metadata_filename"),
+    "Dreambooth": ("stop_text_encoder_training", "learning_rate_te", "no_token_padding"),
+}
+"""Page of the GUI -> options that it alone saves, beside the LoRA page's; the LoRA page's own files have a LoRA_type or a network_dim."""
+_OTHER_FAMILIES: Mapping[str, str] = {
+    "sd3_checkbox": "Stable Diffusion 3", "lumina_checkbox": "Lumina", "hunyuan_image_checkbox": "HunyuanImage", "anima_checkbox": "Anima",
+}  # fmt: skip
+"""The GUI's switch -> a family that is not known here."""
+
+
+def _refuse_other_pages(tree: Mapping[str, Any], path: Path) -> None:
+    """Raises SettingsError where another page than that for LoRAs saved the file, or one of another family's is trained."""
+    if "LoRA_type" not in tree and "network_dim" not in tree:
+        page = next((page for page, own in _PAGES.items() if set(own) & tree.keys()), "")
+        raise SettingsError(
+            f"{path} is of the {f'{page} page' if page else 'wrong page'} of kohya_ss, which trains no LoRA. Give a file that its LoRA page saved.",
+            code="import.page", path=str(path), page=page,
+        )  # fmt: skip
+    known = {family.sd_scripts.gui_flag for family in FAMILIES.values() if family.sd_scripts}
+    for switch, title in _OTHER_FAMILIES.items():
+        if switch not in known and typed(tree.get(switch)) is True:
+            raise SettingsError(
+                f"{path} trains a LoRA of {title}, which Lorasmith does not. Give one for {', '.join(family.title for family in FAMILIES.values())}.",
+                code="import.family", path=str(path), family=title,
+            )  # fmt: skip
 
 
 def _from_toml(tree: dict[str, Any], path: Path) -> Found:
@@ -278,6 +315,7 @@ def _options(words: list[str]) -> dict[str, Any]:
 
 # -- what the GUI saves -----------------------------------------------------------------------------------------------
 
+_PREFIXES = ("sd3_", "hunyuan_", "anima_", "lumina_")
 _GUI_NAMES = {
     "max_resolution": "resolution", "optimizer": "optimizer_type", "lora_network_weights": "network_weights",
     "sdxl_cache_text_encoder_outputs": "cache_text_encoder_outputs", "sdxl_no_half_vae": "no_half_vae",
@@ -296,7 +334,10 @@ GUI_TYPES: Mapping[str, tuple[str, str, tuple[str, ...]]] = {
     "Kohya LoCon": ("networks.lora", "", (*_BLOCKS, "conv_dim", "conv_alpha", "conv_block_dims", "conv_block_alphas")),
     "Kohya DyLoRA": ("networks.dylora", "", ("conv_dim", "conv_alpha", "unit", *_BLOCKS)),
     "LoRA-FA": ("networks.lora_fa", "", _BLOCKS),
-    "Flux1": ("networks.lora_flux", "", ("train_blocks", "split_qkv", "train_t5xxl", "rank_dropout", "module_dropout")),
+    "Flux1": ("networks.lora_flux", "", (
+        "train_blocks", "split_qkv", "train_t5xxl", "rank_dropout", "module_dropout", "train_double_block_indices", "train_single_block_indices",
+        "img_attn_dim", "img_mlp_dim", "img_mod_dim", "single_dim", "txt_attn_dim", "txt_mlp_dim", "txt_mod_dim", "single_mod_dim", "in_dims",
+    )),
     "LoCon": ("lycoris.kohya", "locon", _LYCORIS), "LyCORIS/LoCon": ("lycoris.kohya", "locon", _LYCORIS),
     "LyCORIS/LoHa": ("lycoris.kohya", "loha", _LYCORIS),
     "LyCORIS/LoKr": ("lycoris.kohya", "lokr", (*_LYCORIS, "factor", "use_cp", "decompose_both")),
@@ -322,6 +363,9 @@ def _from_gui(tree: dict[str, Any], path: Path) -> Found:
         if called != option:
             found.called[option] = called
 
+    _gui_other_families(rest, found)
+    if found.is_flow:
+        _gui_flow(rest, found, put)
     _gui_network(rest, found, put, path)
     _gui_length(rest, found, put)
     _gui_rates(rest, found, put)
@@ -345,6 +389,29 @@ def _gui_family(tree: Mapping[str, Any]) -> str | None:
     """The family whose switch is on; None: one without a switch."""
     switches = {family.sd_scripts.gui_flag: name for name, family in FAMILIES.items() if family.sd_scripts and family.sd_scripts.gui_flag}
     return next((name for switch, name in switches.items() if tree.get(switch)), None)
+
+
+_SD3_ALONE = ("weighting_scheme", "logit_mean", "logit_std", "mode_scale")
+
+
+def _gui_other_families(rest: dict[str, Any], found: Found) -> None:
+    """The page saves the options of families that are off too; they are for nobody."""
+    for name in [name for name in rest if name.startswith(_PREFIXES)]:
+        rest.pop(name)
+        found.off.append(name)
+
+
+def _gui_flow(rest: dict[str, Any], found: Found, put: Any) -> None:
+    """What the page does for Flux alone: the rate of T5, the blocks of split_mode, and nothing of the rows for Stable Diffusion 3."""
+    _gui_unused(rest, found, _SD3_ALONE, "the GUI hands it on for Stable Diffusion 3 alone")
+    t5, encoder = rest.pop("t5xxl_lr", 0), rest.get("text_encoder_lr")
+    if rest.get("train_t5xxl") and encoder:
+        put("text_encoder_lr", [rest.pop("text_encoder_lr"), t5 or encoder], "text_encoder_lr, t5xxl_lr")
+    elif t5:
+        found.unused["t5xxl_lr"] = "the GUI hands it on with train_t5xxl and text_encoder_lr alone"
+    if rest.pop("split_mode", False):
+        found.notes.append("split_mode trains the single blocks alone there; so it is here, by network.layers.")
+        rest["train_blocks"] = "single"
 
 
 def _gui_unused(rest: dict[str, Any], found: Found, names: Iterable[str], why: str) -> None:
@@ -390,6 +457,10 @@ def _gui_length(rest: dict[str, Any], found: Found, put: Any) -> None:
         for name in ("max_train_epochs", "max_train_steps", "epoch", "lr_warmup", "lr_warmup_steps")
         if rest.get(name, 1) in ("", 0, None)
     ]
+    if given == ["epoch"] and rest.get("dataset_config"):
+        found.unused["epoch"] = "with a dataset_config the GUI hands on no length, and sd-scripts trains its 1600 steps"
+        rest.pop("epoch")
+        given = []
     for name in ("max_train_epochs", "max_train_steps", "epoch"):
         value = rest.pop(name, None)
         if name in given[:1]:
@@ -408,10 +479,12 @@ def _gui_length(rest: dict[str, Any], found: Found, put: Any) -> None:
 def _gui_rates(rest: dict[str, Any], found: Found, put: Any) -> None:
     """Rates of 0 are not given; with only one of the two, only that part trains."""
     unet, encoder = (rest.pop(name, 0) or 0 for name in ("unet_lr", "text_encoder_lr"))
+    encoders = found.options.get("text_encoder_lr") or [encoder]  # of Flux both are there already
+    encoder = encoders[0]
     if unet:
         put("unet_lr", unet, "unet_lr")
     if encoder:
-        put("text_encoder_lr", [encoder], "text_encoder_lr")
+        put("text_encoder_lr", encoders, found.called.get("text_encoder_lr", "text_encoder_lr"))
     if unet and not encoder:
         put("network_train_unet_only", True, "text_encoder_lr")
     if encoder and not unet:

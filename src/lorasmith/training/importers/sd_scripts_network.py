@@ -34,17 +34,43 @@ def network_module(draft: Target, theirs: str, value: Any) -> None:
         if algo in _ALGOS:
             draft.put(theirs, "network.kind", _ALGOS[algo], "" if algo == _ALGOS[algo] else "LoCon: LoRA with the convolutions")
         else:
-            draft.leave(theirs, f"{name} {algo}", f"Lorasmith has no network {algo}; LoRA is trained")
+            draft.refuse(
+                theirs, f"{name} {algo}", f"Lorasmith has no network {algo}. It trains {', '.join(dict.fromkeys(_ALGOS.values()))}"
+            )
         if algo in ("lora", "locon", "loha", "lokr", "dylora", "glora", "full") and "preset" not in dict(silent_pairs(draft)):
             draft.put(theirs, "network.preset", *_PRESETS["full"])
     elif name in _MODULES:
         draft.put(theirs, "network.kind", *_MODULES[name])
     else:
-        draft.leave(theirs, value, "Lorasmith does not know the module; LoRA is trained")
+        draft.refuse(theirs, value, f"Lorasmith does not know the module. It knows lycoris.kohya, {', '.join(_MODULES)}")
+
+
+_WHOLE_MATRIX = 4096
+"""LyCORIS trains LoKr's second matrix whole where the rank is over half its sides; presets say 10000 or 100000 for that."""
+
+
+def is_whole_lokr(draft: Target) -> bool:
+    """Whether the file asks for a LoKr whose matrices are both whole, by the argument or by a rank over all sides."""
+    given = {key: typed(text) for key, text in silent_pairs(draft)}
+    is_lokr = given.get("algo") == "lokr" or draft.options.get("network_module") == "networks.lokr"
+    rank = typed(draft.options.get("network_dim"))
+    return is_lokr and (given.get("full_matrix") is True or (isinstance(rank, int | float) and rank > _WHOLE_MATRIX))
+
+
+def dim(draft: Target, theirs: str, value: Any) -> None:
+    rank = typed(value)
+    if is_whole_lokr(draft):
+        draft.put(theirs, "network.full_matrix", True, f"{value} is how LyCORIS is told to train the whole second matrix")
+    elif isinstance(rank, int | float) and rank == int(rank):
+        draft.put(theirs, "network.rank", int(rank))
+    else:
+        draft.refuse(theirs, value, "it is not a whole number, and the rank decides what network it is")
 
 
 def alpha(draft: Target, theirs: str, value: Any) -> None:
-    if value:
+    if is_whole_lokr(draft):
+        draft.leave(theirs, value, "it has no effect on a LoKr whose matrices are whole, there as here")
+    elif value:
         draft.put(theirs, "network.alpha", value)
     else:
         draft.put(theirs, "network.alpha", draft.options.get("network_dim") or 4, "0 means the same as the rank there")
@@ -71,7 +97,7 @@ def network_args(draft: Target, theirs: str, value: Any) -> None:
             draft.put(label, ours, setting)
         else:
             draft.leave(label, setting, "Lorasmith does not know this argument; a typing error perhaps")
-    if "conv_dim" in given and "conv_alpha" not in given and typed(given["conv_dim"]):
+    if "conv_dim" in given and "conv_alpha" not in given and typed(given["conv_dim"]) and not is_whole_lokr(draft):
         lycoris = draft.options.get("network_module") == "lycoris.kohya"
         draft.put(f"{theirs} conv_alpha", "network.conv_alpha", draft.options.get("network_alpha") or 1.0 if lycoris else 1.0,
                   "left out, which means the network's alpha there" if lycoris else "left out, which means 1 there")  # fmt: skip
@@ -119,17 +145,59 @@ def loraplus_outside(draft: Target, theirs: str, value: Any) -> None:
 
 
 def _conv_rank(draft: Target, theirs: str, value: Any) -> None:
-    if value:
+    if value and is_whole_lokr(draft):
+        draft.leave(theirs, value, "the convolutions' matrices are whole, too")
+    elif value:
         draft.put(theirs, "network.conv_rank", value)
     else:
         draft.put(theirs, "network.preset", "default", "0: the convolutions are not trained")
 
 
+def _conv_alpha(draft: Target, theirs: str, value: Any) -> None:
+    if value and is_whole_lokr(draft):
+        draft.leave(theirs, value, "it has no effect on a LoKr whose matrices are whole, there as here")
+    elif value:
+        draft.put(theirs, "network.conv_alpha", value)
+
+
+def _flux_blocks(draft: Target, theirs: str, value: Any) -> None:
+    """The blocks of Flux that are trained, from all arguments that say so; they become rules together, under the name of the first."""
+    given = {name: text for name, text in silent_pairs(draft) if name in _FLUX_BLOCKS}
+    first = next(iter(given))
+    if theirs.split()[-1] != first:
+        draft.leave(theirs, value, f"read together with {first}")
+        return
+    rules: list[dict[str, Any]] = []
+    for row, other, indices in (("DOUBLE", "single", "train_double_block_indices"), ("SINGLE", "double", "train_single_block_indices")):
+        chosen = given.get(indices, "all").strip()
+        if given.get("train_blocks", "all") == other or chosen == "none":
+            rules.append({"pattern": f"{row}*", "exclude": True})
+        elif chosen not in ("all", ""):
+            rules += [{"pattern": f"{row}{block:02d}"} for block in _blocks_in(chosen)]
+            rules.append({"pattern": f"{row}*", "exclude": True})
+    if rules:
+        draft.put(theirs, "network.layers", rules, "the same as rules; a block without one is as all")
+    else:
+        draft.off.append(theirs)
+
+
+def _blocks_in(text: str) -> list[int]:
+    """`0-3,7` as numbers; raises ValueError where it is something else."""
+    found: list[int] = []
+    for part in text.split(","):
+        first, dash, last = part.partition("-")
+        found += range(int(first), int(last if dash else first) + 1)
+    return found
+
+
+_FLUX_BLOCKS = ("train_blocks", "train_double_block_indices", "train_single_block_indices")
 NETWORK_ARGS: dict[str, Row] = {
     "algo": lambda draft, theirs, value: None,  # read with the module
     "preset": _preset,
+    **dict.fromkeys(_FLUX_BLOCKS, _flux_blocks),
+    "train_t5xxl": lambda draft, theirs, value: None,  # read with the rates
     "conv_dim": _conv_rank,
-    "conv_alpha": over_zero("network.conv_alpha"),
+    "conv_alpha": _conv_alpha,
     "unit": to("network.rank_step"),
     **{name: over_zero(f"optimizer.{name}") for name in ("loraplus_lr_ratio", "loraplus_unet_lr_ratio", "loraplus_text_encoder_lr_ratio")},
     "use_cp": where_on("network.use_tucker", True, "the same by its name here"),
@@ -145,8 +213,7 @@ NETWORK_ARGS: dict[str, Row] = {
 }  # fmt: skip
 _BLOCKS = "settings of single blocks are written as network.layers here"
 NETWORK_ARGS_LEFT: dict[str, str] = {
-    **dict.fromkeys(("train_blocks", "train_double_block_indices",
-                     "train_single_block_indices", "network_reg_dims", "img_attn_dim", "txt_attn_dim", "img_mlp_dim", "txt_mlp_dim", "img_mod_dim",
+    **dict.fromkeys(("network_reg_dims", "img_attn_dim", "txt_attn_dim", "img_mlp_dim", "txt_mlp_dim", "img_mod_dim",
                      "txt_mod_dim", "single_dim", "single_mod_dim", "in_dims"), _BLOCKS),
     "network_reg_lrs": "rates by pattern are written as network.layers here",
     "use_scalar": "a trained factor on each layer; LoKr and others learn without it",
@@ -156,6 +223,5 @@ NETWORK_ARGS_LEFT: dict[str, str] = {
     "rescaled": "the readers of files disagree about it",
     "wd_on_output": "the lengths always go along the inputs",
     "split_qkv": "query, key and value of Flux share their file's layer",
-    "train_t5xxl": "T5 is trained where optimizer.text_encoder_2_lr is set",
     "ggpo_beta": "it is not offered", "ggpo_sigma": "it is not offered",
 }  # fmt: skip

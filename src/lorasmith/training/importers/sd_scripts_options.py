@@ -14,8 +14,8 @@ from typing import Any, get_args
 from lorasmith.models.families import FAMILIES
 from lorasmith.models.samplers import SAMPLERS
 from lorasmith.training.importers.sd_scripts_files import Found, typed, words_of
-from lorasmith.training.importers.sd_scripts_network import alpha, loraplus_outside, network_args, network_module
-from lorasmith.training.importers.sd_scripts_rows import Row, Target, of_family, of_flow, over_zero, pairs, to, where_on
+from lorasmith.training.importers.sd_scripts_network import alpha, dim, loraplus_outside, network_args, network_module
+from lorasmith.training.importers.sd_scripts_rows import Row, Target, of_family, of_flow, over_zero, pairs, silent_pairs, to, where_on
 from lorasmith.training.optim.optimizers import DEFAULT_OPTIMIZER, OPTIMIZERS, optimizer_of
 from lorasmith.training.optim.schedules import SCHEDULES
 from lorasmith.training.settings.sections import TrainingSettings
@@ -99,6 +99,11 @@ def _seed(draft: Target, theirs: str, value: Any) -> None:
     draft.put(theirs, "training.seed", value)
 
 
+def _plain(name: str) -> str:
+    """A name as all spell it: `AdamW_8bit`, `adamw-8bit` and `ADAMW8BIT` are one."""
+    return re.sub(r"[-_\s]", "", name).lower()
+
+
 # -- rates, optimizer, schedule ---------------------------------------------------------------------------------------
 
 
@@ -106,29 +111,68 @@ def _text_encoder_lr(draft: Target, theirs: str, value: Any) -> None:
     rates = [typed(rate) for rate in (value if isinstance(value, list) else [value])]
     draft.put(theirs, "optimizer.text_encoder_lr", rates[0])
     known, module = draft.found.sd_scripts, draft.options.get("network_module", "networks.lora")
-    if len(rates) > 1 and known is not None and not known.second_text_encoder_lr and module == known.network_module:
+    if len(rates) > 1 and draft.found.is_flow:
+        if typed(dict(silent_pairs(draft)).get("train_t5xxl", "")) is True:
+            draft.put(f"{theirs} (second)", "optimizer.text_encoder_2_lr", rates[1])
+        else:
+            draft.leave(f"{theirs} (second)", rates[1], "sd-scripts trains the second text encoder with train_t5xxl=True alone")
+    elif len(rates) > 1 and known is not None and not known.second_text_encoder_lr and module == known.network_module:
         draft.leave(f"{theirs} (second)", rates[1], "sd-scripts reads only the first for this family, and so it is for both encoders")
     elif len(rates) > 1 and rates[1] != rates[0]:
         draft.put(f"{theirs} (second)", "optimizer.text_encoder_2_lr", rates[1])
 
 
-_OPTIMIZER_NAMES = {other: name for name, entry in OPTIMIZERS.items() for other in (name.lower(), *entry.also_called)}
-_NOT_OFFERED = ("sgdnesterov8bit", "pagedlion8bit", "radamschedulefree", "sgdschedulefree")
+_OPTIMIZER_NAMES = {_plain(other): name for name, entry in OPTIMIZERS.items() for other in (name, *entry.also_called)} | {
+    "pagedadamw": "AdamW", "pagedadamw32bit": "AdamW", "pagedlion8bit": "Lion8bit", "adamw8bitbnb": "AdamW8bit", "adamwbnb": "AdamW",
+} | {name.lower(): f"torch.optim.{name}" for name in ("Adadelta", "Adagrad", "Adam", "Adamax", "ASGD", "NAdam", "RAdam", "RMSprop", "Rprop", "SGD")}  # fmt: skip
+"""An optimizer's name in lower case, without - and _ -> ours; the paged ones compute the same."""
+
+
+def our_optimizer(name: str) -> str | None:
+    """Our name for another trainer's, in any spelling; a dotted path to a class stays as it is. None: it is not known."""
+    return _OPTIMIZER_NAMES.get(_plain(name)) or (name if re.fullmatch(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+", name) else None)
+
+
+def finds_own_rate(options: Mapping[str, Any]) -> bool:
+    """Whether Adafactor drops the rates of the file: its relative_step is on there unless it is switched off."""
+    given = {key: typed(text) for key, _, text in (word.partition("=") for word in words_of(options.get("optimizer_args") or []))}
+    is_adafactor = our_optimizer(str(options.get("optimizer_type") or "")) == "Adafactor" or options.get("use_adafactor_optimizer")
+    return bool(is_adafactor) and (given.get("relative_step", True) is not False or given.get("warmup_init") is True)
+
+
+def drop_rates(draft: Target, options: dict[str, Any], called: Mapping[str, str]) -> None:
+    """Without the rates and the schedule that Adafactor overrides there, and with a usual rate instead."""
+    why = "Adafactor overrode it there: relative_step, its default, finds its own rate"
+    for option in (
+        "learning_rate",
+        "unet_lr",
+        "text_encoder_lr",
+        "text_encoder_lr1",
+        "text_encoder_lr2",
+        "lr_scheduler",
+        "lr_warmup_steps",
+    ):
+        if (value := options.pop(option, None)) not in (None, "", 0):
+            draft.leave(called.get(option, option), value, why)
+    draft.put("optimizer_type (relative_step)", "optimizer.learning_rate", 1e-4, "Adafactor found its own rate there; 1e-4 is usual")
+    draft.put("optimizer_type (relative_step)", "schedule.lr_scheduler", "constant", "Adafactor had a schedule of its own there")
 
 
 def _optimizer(draft: Target, theirs: str, value: Any) -> None:
     name = str(value)
-    ours = _OPTIMIZER_NAMES.get(name.lower())
-    if name.lower() in _NOT_OFFERED:
-        draft.leave(theirs, value, "it is not offered; AdamW is used, so look at the learning rate")
-        return
-    if name.lower() == "sgdnesterov":
+    if _plain(name) == "sgdnesterov":
         draft.put(theirs, "optimizer.type", "torch.optim.SGD", "the same by its path")
         draft.put(theirs, "optimizer.args.nesterov", True)
         draft.put(theirs, "optimizer.args.momentum", 0.9, "as sd-scripts has it")
         return
+    ours = our_optimizer(name)
     if ours is None:
-        ours = name if "." in name else f"torch.optim.{name}"
+        draft.refuse(
+            theirs,
+            value,
+            f"there is no such optimizer here. Change it to {', '.join(OPTIMIZERS)}, or to the path of a class such as torch.optim.RAdam",
+        )
+        return
     draft.put(theirs, "optimizer.type", ours, "" if ours.lower() == name.lower() else "the same by its name here")
     renamed = optimizer_of(ours).renamed_arguments
     given = {renamed.get(key, key) for key in (word.partition("=")[0] for word in words_of(draft.options.get("optimizer_args") or []))}
@@ -139,9 +183,7 @@ def _optimizer(draft: Target, theirs: str, value: Any) -> None:
 
 
 def _optimizer_args(draft: Target, theirs: str, value: Any) -> None:
-    entry = OPTIMIZERS.get(
-        _OPTIMIZER_NAMES.get(str(draft.options.get("optimizer_type", DEFAULT_OPTIMIZER)).lower(), ""), OPTIMIZERS[DEFAULT_OPTIMIZER]
-    )
+    entry = OPTIMIZERS.get(our_optimizer(str(draft.options.get("optimizer_type", DEFAULT_OPTIMIZER))) or "", OPTIMIZERS[DEFAULT_OPTIMIZER])
     for key, setting in pairs(draft, theirs, value):
         if key in entry.refused and setting:
             draft.leave(f"{theirs} {key}", setting, "the rate comes from the settings here; look at optimizer.learning_rate, 1e-4 or so")
@@ -153,23 +195,41 @@ def _optimizer_args(draft: Target, theirs: str, value: Any) -> None:
                       "its name in the library that Lorasmith uses" if renamed != key else "")  # fmt: skip
 
 
-_SCHEDULES = {name: name for name in SCHEDULES} | {"cosine_with_min_lr": "cosine"}
+_SCHEDULES = {_plain(name): name for name in SCHEDULES} | {
+    "cosinewithminlr": "cosine", "cosineannealing": "cosine", "cosineannealinglr": "cosine", "cosinewithhardrestarts": "cosine_with_restarts",
+    "cosineannealingwarmrestarts": "cosine_with_restarts", "cosinerestarts": "cosine_with_restarts", "constantlr": "constant",
+    "rexlr": "rex", "rexannealingwarmrestarts": "rex", "linearlr": "linear", "polynomiallr": "polynomial", "wsd": "warmup_stable_decay",
+}  # fmt: skip
+"""A schedule's name or its class's, in lower case without - and _ -> ours."""
+
+
+def our_schedule(name: str) -> str | None:
+    """Our name for another trainer's schedule, in any spelling or as the path of its class; None: it is not known."""
+    return _SCHEDULES.get(_plain(name.rpartition(".")[2]))
 
 
 def _scheduler(draft: Target, theirs: str, value: Any) -> None:
     if str(draft.options.get("lr_scheduler_type") or ""):
         draft.leave(theirs, value, "lr_scheduler_type decides")
-    elif value in _SCHEDULES:
-        draft.put(theirs, "schedule.lr_scheduler", _SCHEDULES[value], "the same by its name here" if _SCHEDULES[value] != value else "")
     else:
-        draft.put(theirs, "schedule.lr_scheduler", "constant", f"{value} is not offered; the rate stays as it is")
+        _put_schedule(draft, theirs, value)
 
 
 def _scheduler_type(draft: Target, theirs: str, value: Any) -> None:
     if "rex" in str(value).rpartition(".")[2].lower():
         draft.put(theirs, "schedule.lr_scheduler", "rex", f"the schedule of {value}, as its paper has it")
     else:
-        draft.put(theirs, "schedule.lr_scheduler", "constant", f"the class {value} is not offered; the rate stays as it is")
+        _put_schedule(draft, theirs, value)
+
+
+def _put_schedule(draft: Target, theirs: str, value: Any) -> None:
+    ours = our_schedule(str(value))
+    if ours is None and _plain(str(value)).startswith("adafactor"):
+        draft.put(theirs, "schedule.lr_scheduler", "constant", "it reports Adafactor's own rate, and does not change it")
+    elif ours is None:
+        draft.refuse(theirs, value, f"there is no such schedule here. Change it to {', '.join(SCHEDULES)}")
+    else:
+        draft.put(theirs, "schedule.lr_scheduler", ours, "the same by its name here" if ours != value else "")
 
 
 _SCHEDULER_ARGS = {
@@ -305,7 +365,7 @@ OPTIONS: dict[str, Row] = {
                     where_on("captions.cached_variants", 1, "captions are encoded once, and the encoders leave the memory")),
     "caption_dropout_every_n_epochs": to("captions.caption_dropout_every_n_epochs", lambda value: int(float(value))),
     # network
-    "network_module": network_module, "network_args": network_args, "network_dim": to("network.rank"), "network_alpha": alpha,
+    "network_module": network_module, "network_args": network_args, "network_dim": dim, "network_alpha": alpha,
     "network_dropout": over_zero("network.dropout"),
     "rank_dropout": over_zero("network.rank_dropout"), "module_dropout": over_zero("network.module_dropout"),
     "scale_weight_norms": over_zero("network.scale_weight_norms"),
@@ -338,8 +398,8 @@ _flow: Applies = lambda options, found: found.is_flow  # noqa: E731
 
 DEFAULTS: dict[str, tuple[Any, Applies]] = {
     "max_train_steps": (1600, lambda options, found: not options.get("max_train_epochs")),
-    "learning_rate": (2e-6, lambda options, found: not options.get("unet_lr")),
-    "lr_scheduler": ("constant", lambda options, found: not options.get("lr_scheduler_type")),
+    "learning_rate": (2e-6, lambda options, found: not options.get("unet_lr") and not finds_own_rate(options)),
+    "lr_scheduler": ("constant", lambda options, found: not options.get("lr_scheduler_type") and not finds_own_rate(options)),
     "network_dim": (4, _always),
     "network_alpha": (1, _always),
     "enable_bucket": (False, _always),
@@ -367,6 +427,10 @@ LEFT: dict[str, tuple[str, Any]] = {
             "disable_mmap_load_safetensors"),
     **_left("it starts the trainer on several machines or cards; Lorasmith starts by itself", "num_machines", "multi_gpu", "gpu_ids",
             "main_process_port", "extra_accelerate_launch_args", "ddp_timeout", "ddp_gradient_as_bucket_view", "ddp_static_graph", neutral=1),
+    **_left("it is for another family", "clip_g_dropout_rate", "pos_emb_random_crop_rate", "save_clip", "save_t5xxl", "learning_rate_te", "learning_rate_te1", "learning_rate_te2"),
+    **_left("it moves parts of the model between memories and is not offered", "single_blocks_to_swap", "double_blocks_to_swap", "mem_eff_save"),
+    **_left("it is not offered", "enable_all_linear", "train_lora_ggpo", "train_inpainting", "show_timesteps"),
+    **_left("GGPO is not offered", "ggpo_beta", neutral=0.01), **_left("GGPO is not offered", "ggpo_sigma", neutral=0.03),
     **_left("torch.compile is not used", "torch_compile", "dynamo_backend", "dynamo_mode", "dynamo_use_dynamic", "dynamo_use_fullgraph", neutral="default"),
     **_left("the run's folder holds everything; give it with: lorasmith train --out", "output_dir"),
     **_left("every run writes its events and its TensorBoard files into its own folder", "logging_dir", "log_prefix"),
