@@ -19,8 +19,48 @@ def trained_on(caption: str, rules: CaptionRules, seed: int = 0) -> str:
     return caption_for_training(caption, rules, random.Random(seed))
 
 
-def test_without_rules_only_the_spaces_are_tidied():
-    assert trained_on(" cat ,red hat,, solo ", CaptionRules()) == "cat, red hat, solo"
+@pytest.mark.parametrize(
+    "caption", ["A jar of 1,000 buttons, priced $2,50 each.", "red hat,blue coat", "a, , b,", "see http://a.b/c,d", " cat ,red hat,, solo "]
+)
+def test_without_rules_a_caption_is_read_as_the_file_has_it(caption: str):
+    assert trained_on(caption, CaptionRules()) == caption.strip()
+    assert trained_on(f"{caption}\nmore", CaptionRules(lines="all")) == f"{caption}\nmore".strip()
+
+
+def test_a_trigger_changes_nothing_behind_it():
+    assert trained_on("A jar of 1,000 buttons,", CaptionRules(trigger="zkw")) == "zkw, A jar of 1,000 buttons,"
+    assert trained_on("zkw,red hat,1,000", CaptionRules(trigger="zkw")) == "zkw,red hat,1,000"
+    assert trained_on("red hat,1,000, zkw,blue", CaptionRules(trigger="zkw")) == "zkw, red hat,1,000,blue"
+
+
+def test_tags_are_joined_by_their_own_separator():
+    moved = trained_on("red hat, big; coat; scarf", CaptionRules(separator=";", shuffle=True), 1)
+    assert sorted(moved.split("; ")) == ["coat", "red hat, big", "scarf"]
+    assert trained_on("red hat, big; coat", CaptionRules(separator=";")) == "red hat, big; coat"
+
+
+def test_shuffled_sentences_stay_sentences():
+    rules = CaptionRules(separator=". ", shuffle=True)
+    moved = {trained_on("A lamp is on. It is red. A desk is below.", rules, seed) for seed in range(20)}
+    assert len(moved) == 6
+    assert all(sorted(text.removesuffix(".").split(". ")) == ["A desk is below", "A lamp is on", "It is red"] for text in moved)
+
+
+def test_the_separator_of_kept_tags_never_reaches_the_model():
+    caption = "lamp, ||| desk, 1,000 ||| soft light"
+    assert trained_on(caption, CaptionRules(keep_tokens_separator="|||")) == "lamp, desk, 1,000, soft light"
+    assert trained_on(caption, CaptionRules(keep_tokens_separator="|||", trigger="zkw")) == "zkw, lamp, desk, 1,000, soft light"
+    assert trained_on("lamp, desk||| ||| light.", CaptionRules(keep_tokens_separator="|||")) == "lamp, desk, light."
+
+
+def test_lines_are_read_as_asked_for():
+    caption = "zkw, hat\n\nA hat, on 1,000 pins.\n"
+    assert trained_on(caption, CaptionRules()) == "zkw, hat"
+    assert {trained_on(caption, CaptionRules(lines="random"), seed) for seed in range(20)} == {"zkw, hat", "A hat, on 1,000 pins."}
+    assert trained_on(caption, CaptionRules(lines="all")) == "zkw, hat\n\nA hat, on 1,000 pins."
+    shuffled = {trained_on(caption, CaptionRules(lines="all", shuffle=True), seed) for seed in range(20)}
+    assert shuffled == {"zkw, hat\n\nA hat, on 1,000 pins.", "hat, zkw\n\nA hat, on 1,000 pins."}
+    assert trained_on("{red|red} hat\ncoat", CaptionRules(lines="first", wildcards=True)) == "red hat"
 
 
 def test_only_the_first_line_is_trained_on():

@@ -6,6 +6,7 @@ from PIL import Image
 from lorasmith.datasets.settings import BucketSettings, DatasetSettings
 from lorasmith.datasets.training_set import open_training_set
 from lorasmith.errors import SettingsError
+from lorasmith.training.data import rules_for
 from lorasmith.training.settings.tree import settings_from
 
 BUCKETS = BucketSettings(resolution=64, min_bucket_reso=32, max_bucket_reso=192, bucket_reso_steps=32)
@@ -34,6 +35,19 @@ def test_a_folder_has_its_own_resolution_and_batch_size(folders):
     assert sizes == [(0, 2)] * 5 + [(1, 1), (1, 3), (2, 4)]
     for batch in epoch:
         assert len({found.pictures[s.picture].dataset for s in batch.samples}) == 1
+
+
+def test_a_folder_has_its_own_caption_files_and_rules(folders):
+    for name, text in (("0.txt", "tags"), ("0.caption", "a; b\nA sentence.")):
+        (folders / "a" / name).write_text(text)
+    own = {"caption_extension": "caption", "caption_separator": ";", "caption_lines": "all", "keep_tokens": 0, "caption_prefix": "anna,"}
+    tree = {"base": {"path": "base"}, "captions": {"shuffle_caption": True, "keep_tokens": 2, "trigger": "zkw"}}
+    settings = settings_from({**tree, "datasets": [{"path": folders / "a", **own}, {"path": folders / "a"}]})
+    pictures = [one for one in open_training_set(settings.datasets, BUCKETS).pictures if one.picture.path.stem == "0"]
+    assert [one.picture.caption for one in pictures] == ["a; b\nA sentence.", "tags"]
+    ours, usual = (rules_for(one, settings) for one in pictures)
+    assert (ours.separator, ours.lines, ours.keep_tokens, ours.prefix, ours.shuffle) == (";", "all", 0, "anna,", True)
+    assert usual == settings.captions.rules
 
 
 def test_folders_of_one_resolution_and_batch_size_share_their_batches(folders):

@@ -53,8 +53,8 @@ def split_tags(caption: str, separator: str = ",") -> list[str]:
 
 
 def join_tags(tags: Iterable[str], separator: str = ",") -> str:
-    """The tags as one caption, a space after each separator. `split_tags` with the same separator gives them back."""
-    return f"{separator} ".join(tags)
+    """The tags as one caption, one space after each separator. `split_tags` with the same separator gives them back."""
+    return f"{separator.rstrip()} ".join(tags)
 
 
 @dataclass(frozen=True, slots=True)

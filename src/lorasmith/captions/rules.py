@@ -4,23 +4,31 @@ Shuffling keeps a model from learning that the first tags matter most; the head 
 Dropping the caption now and then teaches the picture without words, which classifier-free guidance needs. Every repeat of a picture
 draws again.
 
-In this order: dropout, one line (or wildcards), prefix and suffix, split into head, flexible tags and tail, trigger, warm-up, shuffle,
-tag dropout, joined with ", ", secondary separator. Names and order are those of sd-scripts.
+In this order: dropout, lines and wildcards, prefix and suffix, split into head, flexible tags and tail, trigger, warm-up, shuffle,
+tag dropout, joined by their own separator, secondary separator. Names and order are those of sd-scripts.
+
+What no rule changes reaches the encoder as the file has it: for T5, `1,000` and `1, 000` are different texts. So tags are joined anew
+only where one is moved or left out.
 """
 
 from __future__ import annotations
 
 import random
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Literal
 
 from lorasmith.captions.caption import join_tags, split_tags
 from lorasmith.errors import SettingsError
 
+CaptionLines = Literal["first", "random", "all"]
+"""Lines of a caption that are read: the first, one drawn in each repeat, or all, of which the first has the tags."""
+
 
 @dataclass(frozen=True)
 class CaptionRules:
-    """How captions are changed for training. The defaults change only the spaces around commas.
+    """How captions are changed for training. The defaults change nothing: the first line is read as it is.
 
     Raises:
         SettingsError: a value is out of range, or the trigger is not one single tag.
@@ -50,7 +58,9 @@ class CaptionRules:
     suffix: str | None = None
     """Put behind every caption, with a space."""
     wildcards: bool = False
-    """In each repeat, draw one of the file's lines, and one of the choices in `{red|blue}`; `{{` and `}}` are braces."""
+    """In each repeat, draw one of the choices in `{red|blue}`; `{{` and `}}` are braces."""
+    lines: CaptionLines | None = None
+    """Which lines of a caption are read; blank ones never count. None: the first, or a random one with `wildcards`."""
     token_warmup_min: int = 1
     """How many tags behind the head are used at the first step of the warm-up."""
     token_warmup_step: float = 0
@@ -72,7 +82,7 @@ class CaptionRules:
 def caption_for_training(
     caption: str, rules: CaptionRules, rng: random.Random, *, epoch: int = 1, step: int = 0, max_train_steps: int = 0
 ) -> str:
-    """The caption as the text encoder reads it once: the first line that is not blank, changed by `rules`, tags joined with ", ".
+    """The caption as the text encoder reads it once: its line or lines, changed by `rules`.
 
     The trigger is in front, once, wherever the caption had it; without shuffling all other tags keep their order. A sentence without a
     comma is one tag and stays whole. `epoch` counts from 1, `step` from 0; `rng` is used only where the rules ask for it.
@@ -81,48 +91,93 @@ def caption_for_training(
         return ""
     if rules.dropout_every_n_epochs and epoch % rules.dropout_every_n_epochs == 0:
         return ""
-    line = _one_line(caption, rules, rng)
-    text = " ".join(piece for piece in (rules.prefix, line, rules.suffix) if piece)
-    head, flexible, tail = _parts(text, rules)
-    flexible = flexible[: _warmed_up(len(flexible), rules, step, max_train_steps)]
-    if rules.shuffle:
-        rng.shuffle(flexible)
-    if rules.tag_dropout:
-        flexible = [tag for tag in flexible if rng.random() >= rules.tag_dropout]
-    result = join_tags([*head, *flexible, *tail])
+    text = " ".join(piece for piece in (rules.prefix, _lines(caption, rules, rng), rules.suffix) if piece)
+    line, newline, below = text.partition("\n")
+    end = mark if (mark := rules.separator.strip()) and line.endswith(mark) else ""  # sentences between ". " keep their last full stop
+    sections = _with_trigger(_sections(line.removesuffix(end), rules), rules)
+    tags = _tags(sections, rules)
+    moved = _moved(tags, rules, rng, step, max_train_steps)
+    line = _joined(sections if moved == tags else (tag for part in moved for tag in part), rules.separator)
+    result = (line and line + end) + newline + below
     return result.replace(rules.secondary_separator, rules.separator) if rules.secondary_separator else result
 
 
-def _one_line(caption: str, rules: CaptionRules, rng: random.Random) -> str:
-    """The line that is used, with its choices made."""
+Tags = tuple[list[str], list[str], list[str]]
+"""Tags that stay in front (the trigger first), tags that may be shuffled, tags that stay at the end."""
+
+
+def _lines(caption: str, rules: CaptionRules, rng: random.Random) -> str:
+    """The lines that are read, with their choices made."""
     lines = [stripped for line in caption.split("\n") if (stripped := line.strip())] or [""]
+    read = rules.lines or ("random" if rules.wildcards else "first")
+    text = caption.strip() if read == "all" else rng.choice(lines) if read == "random" and len(lines) > 1 else lines[0]
     if not rules.wildcards:
-        return lines[0]
-    line = rng.choice(lines) if len(lines) > 1 else lines[0]
-    line = line.replace("{{", _OPEN).replace("}}", _CLOSE)
-    line = _CHOICE.sub(lambda found: rng.choice(found[1].split("|")), line)
-    return line.replace(_OPEN, "{").replace(_CLOSE, "}")
+        return text
+    text = text.replace("{{", _OPEN).replace("}}", _CLOSE)
+    text = _CHOICE.sub(lambda found: rng.choice(found[1].split("|")), text)
+    return text.replace(_OPEN, "{").replace(_CLOSE, "}")
 
 
 _OPEN, _CLOSE = "\ue000", "\ue001"  # of Unicode's private use area, so in nobody's captions
 _CHOICE = re.compile(r"\{([^}]+)\}")
 
 
-def _parts(text: str, rules: CaptionRules) -> tuple[list[str], list[str], list[str]]:
-    """Tags that stay in front (the trigger first), tags that may be shuffled, tags that stay at the end."""
-    pieces = text.split(rules.keep_tokens_separator, 2) if rules.keep_tokens_separator else [text]
-    if len(pieces) > 1:
-        head, flexible, tail = (split_tags(piece, rules.separator) for piece in (*pieces, "")[:3])
-    else:
-        tags = split_tags(text, rules.separator)
-        if rules.trigger is not None:
-            tags = [rules.trigger, *(tag for tag in tags if tag != rules.trigger)]
-        kept = max(rules.keep_tokens, 1 if rules.trigger is not None else 0)
-        return tags[:kept], tags[kept:], []
-    if rules.trigger is not None:
-        head, flexible, tail = ([tag for tag in part if tag != rules.trigger] for part in (head, flexible, tail))
-        head = [rules.trigger, *head]
+def _sections(line: str, rules: CaptionRules) -> list[str]:
+    """The line itself, or its two or three sections where it has `keep_tokens_separator`, without separators at their ends."""
+    if not rules.keep_tokens_separator or rules.keep_tokens_separator not in line:
+        return [line]
+    return [_trimmed(section, rules.separator) for section in line.split(rules.keep_tokens_separator, 2)]
+
+
+def _with_trigger(sections: list[str], rules: CaptionRules) -> list[str]:
+    """The sections with the trigger in front of the first, and nowhere else."""
+    if rules.trigger is None:
+        return sections
+    tags = [split_tags(section, rules.separator) for section in sections]
+    if tags[0][:1] == [rules.trigger] and sum(one.count(rules.trigger) for one in tags) == 1:
+        return sections
+    first, *others = (_without(section, rules.trigger, rules.separator) for section in sections)
+    return [_joined([rules.trigger, first], rules.separator), *others]
+
+
+def _tags(sections: list[str], rules: CaptionRules) -> Tags:
+    """The tags of the sections; a line without sections is divided by `keep_tokens`."""
+    if len(sections) > 1:
+        head, flexible, tail = (split_tags(section, rules.separator) for section in (*sections, "")[:3])
+        return head, flexible, tail
+    tags = split_tags(sections[0], rules.separator)
+    kept = max(rules.keep_tokens, 1 if rules.trigger is not None else 0)
+    return tags[:kept], tags[kept:], []
+
+
+def _moved(tags: Tags, rules: CaptionRules, rng: random.Random, step: int, max_train_steps: int) -> Tags:
+    """The tags after warm-up, shuffling and tag dropout."""
+    head, flexible, tail = tags
+    flexible = flexible[: _warmed_up(len(flexible), rules, step, max_train_steps)]
+    if rules.shuffle:
+        rng.shuffle(flexible)
+    if rules.tag_dropout:
+        flexible = [tag for tag in flexible if rng.random() >= rules.tag_dropout]
     return head, flexible, tail
+
+
+def _joined(texts: Iterable[str], separator: str) -> str:
+    return join_tags((text for text in texts if text), separator)
+
+
+def _trimmed(section: str, separator: str) -> str:
+    """The section without blank tags at its ends; those in the middle stay."""
+    pieces = section.strip().removesuffix(separator.strip()).split(separator)
+    filled = [number for number, piece in enumerate(pieces) if piece.strip()]
+    return separator.join(pieces[filled[0] : filled[-1] + 1]).strip() if filled else ""
+
+
+def _without(section: str, tag: str, separator: str) -> str:
+    """The section without one of its tags; what is between the others stays as it is."""
+    pieces = section.split(separator)
+    return (
+        section if tag not in map(str.strip, pieces) else _trimmed(separator.join(one for one in pieces if one.strip() != tag), separator)
+    )
 
 
 def _warmed_up(tags: int, rules: CaptionRules, step: int, max_train_steps: int) -> int:

@@ -22,8 +22,13 @@ class Tokenizer(Protocol):
 
 
 def training_line(caption: Caption) -> str:
-    """The line of a caption that training reads: the first that is not blank."""
+    """The line of a caption that training reads unless it is asked for others: the first that is not blank."""
     return next((line for line in caption.text.split("\n") if line.strip()), "")
+
+
+def lines_below(caption: Caption) -> list[str]:
+    """The lines below the one that training reads, without blank ones."""
+    return [line.strip() for line in caption.text.split("\n") if line.strip()][1:]
 
 
 def pieces(text: str, tokenizer: Tokenizer) -> list[str]:

@@ -64,12 +64,13 @@ def check_variants(rules: CaptionRules, variants: int, text_encoder_trains: bool
         name
         for name, on in (
             ("shuffle_caption", rules.shuffle), ("caption_tag_dropout_rate", rules.tag_dropout), ("enable_wildcard", rules.wildcards),
+            ("caption_lines", rules.lines == "random"),
         )
         if on
     ]  # fmt: skip
     if variants > 1 and not moving:
         return [
-            f"captions.cached_variants is {variants}, but nothing makes a picture's captions differ (no shuffle, tag dropout or wildcards): "
+            f"captions.cached_variants is {variants}, but nothing makes a picture's captions differ (no shuffle, tag dropout, wildcards or random lines): "
             "1 does the same."
         ]
     if variants == 1 and moving:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from lorasmith.captions.rules import CaptionRules
+from lorasmith.captions.rules import CaptionLines, CaptionRules
 from lorasmith.errors import SettingsError
 
 
@@ -37,6 +38,27 @@ class DatasetSettings(BaseModel):
         description="Share of this folder's samples with an empty caption, 0-1. Empty: captions.caption_dropout_rate. About 0.4 on regularisation "
         "pictures keeps what guidance steers away from as it was.",
     )  # fmt: skip
+    caption_extension: str | None = Field(
+        None, min_length=1, description="Suffix of this folder's caption files, such as .caption. Empty: .txt, then .caption."
+    )
+    shuffle_caption: bool | None = Field(None, description="captions.shuffle_caption for this folder. Empty: that of captions.")
+    keep_tokens: int | None = Field(None, ge=0, le=100, description="captions.keep_tokens for this folder, 0-100. Empty: that of captions.")
+    keep_tokens_separator: str | None = Field(
+        None, min_length=1, description="captions.keep_tokens_separator for this folder. Empty: that of captions."
+    )
+    caption_separator: str | None = Field(
+        None, min_length=1, description="captions.caption_separator for this folder. Empty: that of captions."
+    )
+    secondary_separator: str | None = Field(
+        None, min_length=1, description="captions.secondary_separator for this folder. Empty: that of captions."
+    )
+    caption_lines: CaptionLines | None = Field(None, description="captions.caption_lines for this folder. Empty: that of captions.")
+    enable_wildcard: bool | None = Field(None, description="captions.enable_wildcard for this folder. Empty: that of captions.")
+    caption_prefix: str | None = Field(None, min_length=1, description="captions.caption_prefix for this folder. Empty: that of captions.")
+    caption_suffix: str | None = Field(None, min_length=1, description="captions.caption_suffix for this folder. Empty: that of captions.")
+    caption_tag_dropout_rate: float | None = Field(
+        None, ge=0, le=1, description="captions.caption_tag_dropout_rate for this folder, 0-1. Empty: that of captions."
+    )
     loss_weight: float = Field(
         1.0,
         ge=0,
@@ -70,6 +92,16 @@ class DatasetSettings(BaseModel):
     )
 
     _resolution_in_range = field_validator("resolution")(_sides)
+
+    def caption_rules(self, rules: CaptionRules) -> CaptionRules:
+        """`rules`, those of `captions`, with what this folder has of its own."""
+        own = {
+            "dropout": self.caption_dropout_rate, "shuffle": self.shuffle_caption, "keep_tokens": self.keep_tokens,
+            "keep_tokens_separator": self.keep_tokens_separator, "separator": self.caption_separator,
+            "secondary_separator": self.secondary_separator, "lines": self.caption_lines, "wildcards": self.enable_wildcard,
+            "prefix": self.caption_prefix, "suffix": self.caption_suffix, "tag_dropout": self.caption_tag_dropout_rate,
+        }  # fmt: skip
+        return replace(rules, **{name: value for name, value in own.items() if value is not None})
 
     @property
     def masks(self) -> bool:
@@ -138,8 +170,15 @@ class CaptionSettings(BaseModel):
         description="Tags before its first occurrence in a caption stay in front, those after its second at the end. Empty: keep_tokens counts.",
     )
     caption_separator: str = Field(",", min_length=1, description="What separates the tags in the caption files.")
-    secondary_separator: str | None = Field(None, min_length=1, description="Joins tags that are shuffled as one; the model reads a comma.")
-    enable_wildcard: bool = Field(False, description="For each sample one line of the caption file is drawn, and one choice of {red|blue}.")
+    secondary_separator: str | None = Field(
+        None, min_length=1, description="Joins tags that are shuffled as one; the model reads caption_separator there."
+    )
+    caption_lines: CaptionLines | None = Field(
+        None,
+        description="Lines of a caption file that are trained: first, random (one is drawn for each sample), all. Empty: first, or random "
+        "with enable_wildcard.",
+    )
+    enable_wildcard: bool = Field(False, description="For each sample one choice of {red|blue} is drawn, and a line (see caption_lines).")
     caption_prefix: str | None = Field(None, min_length=1, description="Put in front of every caption, with a space.")
     caption_suffix: str | None = Field(None, min_length=1, description="Put after every caption, with a space.")
     caption_dropout_rate: float = Field(
@@ -172,5 +211,5 @@ class CaptionSettings(BaseModel):
             dropout_every_n_epochs=self.caption_dropout_every_n_epochs, tag_dropout=self.caption_tag_dropout_rate,
             keep_tokens_separator=self.keep_tokens_separator, separator=self.caption_separator,
             secondary_separator=self.secondary_separator, prefix=self.caption_prefix, suffix=self.caption_suffix,
-            wildcards=self.enable_wildcard, token_warmup_min=self.token_warmup_min, token_warmup_step=self.token_warmup_step,
+            wildcards=self.enable_wildcard, lines=self.caption_lines, token_warmup_min=self.token_warmup_min, token_warmup_step=self.token_warmup_step,
         )  # fmt: skip

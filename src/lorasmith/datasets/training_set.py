@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
+from lorasmith.dataset_folder import CAPTION_SUFFIXES
 from lorasmith.datasets.buckets import Fit, Size, bucket_sizes, fit
 from lorasmith.datasets.folders import Picture, folder_finding, open_folder
 from lorasmith.datasets.latent_request import LatentRequest
@@ -111,7 +112,10 @@ def open_training_set(
     for number, dataset in enumerate(datasets):
         own = buckets if dataset.resolution is None else buckets.model_copy(update={"resolution": dataset.resolution})
         sizes = [] if own.bucket_no_upscale and own.enable_bucket else bucket_sizes(own)
-        contents = open_folder(Path(dataset.path), repeats=dataset.repeats, is_reg=dataset.is_reg)
+        contents = open_folder(
+            Path(dataset.path), repeats=dataset.repeats, is_reg=dataset.is_reg,
+            caption_extension=dataset.caption_extension or CAPTION_SUFFIXES,
+        )  # fmt: skip
         findings.extend(contents.findings)
         fits = [fit(picture.size, own, sizes) for picture in contents.pictures]
         masks = (

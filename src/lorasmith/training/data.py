@@ -87,12 +87,11 @@ class TrainingData:
 
 
 def rules_for(item: TrainingPicture, settings: Settings) -> CaptionRules:
-    """The rules for a picture's caption: the run's, with its dataset's own dropout if it has one.
+    """The rules for a picture's caption: the run's, with those that its dataset has of its own.
 
     Regularisation pictures get no trigger: they show what the base does without the LoRA.
     """
     rules = settings.captions.rules
     if item.picture.is_reg:
         rules = replace(rules, trigger=None, keep_tokens=0)
-    own = settings.datasets[item.dataset].caption_dropout_rate
-    return rules if own is None else replace(rules, dropout=own)
+    return settings.datasets[item.dataset].caption_rules(rules)

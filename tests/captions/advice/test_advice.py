@@ -48,6 +48,13 @@ def mended(finding, *texts, count_tokens=None, vocabulary=None):
     return [caption.text for caption in captions.values()]
 
 
+def test_lines_that_are_not_trained_are_named():
+    (finding,) = found("lines_not_trained", "zorvex, hat\n\nA hat.\nA red hat.", "zorvex, coat\n")
+    assert finding.subjects == ("0.txt",)
+    assert finding.details == ("0.txt: A hat. / A red hat.",)
+    assert "captions.caption_lines" in finding.fix.words
+
+
 @pytest.fixture(scope="session")
 def demo_tokenizer():
     return {"tokenizer": AutoTokenizer.from_pretrained(BASE / "tokenizer", local_files_only=True)}

@@ -20,6 +20,7 @@ RULES: dict[str, Rule] = {
     "trigger_in_regularisation": triggers.trigger_in_regularisation,
     "prompt_weights": text.prompt_weights,
     "too_many_tokens": text.too_many_tokens,
+    "lines_not_trained": text.lines_not_trained,
     "identical": text.identical,
     "over_tagged": tags.over_tagged,
     "under_tagged": tags.under_tagged,

@@ -1,4 +1,4 @@
-"""Rules on captions as text: empty, unreadable, identical, weights as in prompts, too long, in the wrong form for the base."""
+"""Rules on captions as text: empty, unreadable, identical, weights as in prompts, too long, of several lines, in the wrong form for the base."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from lorasmith.captions.advice.checked import CheckedCaptions, captions_that, most_common, of_all, share
-from lorasmith.captions.token_limit import count_tokens, training_line, what_falls_off
+from lorasmith.captions.token_limit import count_tokens, lines_below, training_line, what_falls_off
 from lorasmith.findings import CaptionChange, Change, Evidence, Finding, Fix, SettingChange
 
 MAX_TOKEN_LENGTH = "base.max_token_length"
 """The setting that says how many tokens of a caption training reads."""
+CAPTION_LINES = "captions.caption_lines"
+"""The setting that says which lines of a caption training reads."""
 
 
 def empty(checked: CheckedCaptions) -> Iterator[Finding]:
@@ -105,6 +107,19 @@ def too_many_tokens(checked: CheckedCaptions) -> Iterator[Finding]:
                 why="The text encoder does not read what is behind the limit.",
                 fix=fix, details=tuple(f"{key}: {off}" for key, off in lost.items()),
             )  # fmt: skip
+
+
+def lines_not_trained(checked: CheckedCaptions) -> Iterator[Finding]:
+    """Captions of several lines, of which training reads the first unless it is asked for others."""
+    below = {key: lines for key, caption in checked.captions.items() if (lines := lines_below(caption))}
+    if below:
+        yield Finding(
+            code="captions.lines_not_trained", severity="note", about="caption", subjects=tuple(below), evidence=of_all(below, checked),
+            message=captions_that(below, "has more lines than the one that is trained", "have more lines than the one that is trained"),
+            why=f"Without {CAPTION_LINES}, only the first line is read.",
+            fix=Fix(f'Train with {CAPTION_LINES} = "random" or "all", or put all on one line.'),
+            details=tuple(f"{key}: {' / '.join(lines)[:120]}" for key, lines in below.items()),
+        )  # fmt: skip
 
 
 def style_for_base(checked: CheckedCaptions) -> Iterator[Finding]:

@@ -73,7 +73,11 @@ def _folders(validation: ValidationSettings, datasets: Sequence[DatasetSettings]
     if validation.path is not None:
         return [DatasetSettings(path=validation.path, repeats=1)]
     beside = [(dataset, Path(dataset.path) / HOLDOUT) for dataset in datasets if not dataset.is_reg]
-    return [DatasetSettings(path=folder, repeats=1, resolution=dataset.resolution) for dataset, folder in beside if _has_pictures(folder)]
+    return [
+        DatasetSettings(path=folder, repeats=1, resolution=dataset.resolution, caption_extension=dataset.caption_extension)
+        for dataset, folder in beside
+        if _has_pictures(folder)
+    ]
 
 
 def _has_pictures(folder: Path) -> bool:

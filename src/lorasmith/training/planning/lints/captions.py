@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lorasmith.captions.token_limit import lines_below
 from lorasmith.findings import Evidence, Fix, SettingChange
 from lorasmith.training.planning.lints.registry import Findings, lint, set_to, warning
 from lorasmith.training.planning.lints.run_facts import RunFacts
@@ -89,6 +90,18 @@ def second_tag_shuffled(run: RunFacts) -> Findings:
             f"captions.keep_tokens is {captions.keep_tokens} with {concepts} concepts.", evidence=Evidence(captions.keep_tokens, "tags"),
             why="A character's tag and its outfit's should both stay in front.", fix=set_to("captions.keep_tokens", 2),
             source=guides(CRASH_COURSE),
+        )  # fmt: skip
+
+
+@lint
+def lines_not_trained(run: RunFacts) -> Findings:
+    captions, below = run.settings.captions, sum(bool(lines_below(caption)) for caption in run.captions)
+    if below and not captions.enable_wildcard and captions.caption_lines in (None, "first"):
+        yield warning(
+            f"{below} of {len(run.captions)} captions have several lines, and only the first is trained.",
+            evidence=Evidence(below, "captions"), why="What the other lines say is never read.",
+            fix=set_to("captions.caption_lines", "random", 'Set captions.caption_lines to "random" or "all", or leave it if one line is enough.'),
+            source="how sd-scripts reads captions",
         )  # fmt: skip
 
 
