@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
@@ -95,7 +96,7 @@ class DatasetSettings(BaseModel):
 
     def caption_rules(self, rules: CaptionRules) -> CaptionRules:
         """`rules`, those of `captions`, with what this folder has of its own."""
-        own = {
+        own: dict[str, Any] = {
             "dropout": self.caption_dropout_rate, "shuffle": self.shuffle_caption, "keep_tokens": self.keep_tokens,
             "keep_tokens_separator": self.keep_tokens_separator, "separator": self.caption_separator,
             "secondary_separator": self.secondary_separator, "lines": self.caption_lines, "wildcards": self.enable_wildcard,
