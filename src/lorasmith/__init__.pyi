@@ -14,8 +14,8 @@ from lorasmith.curation.holdout import hold_out as hold_out
 from lorasmith.curation.holdout import plan_holdout as plan_holdout
 from lorasmith.curation.imports.imports import import_pictures as import_pictures
 from lorasmith.curation.mend.mend import mend as mend
-from lorasmith.curation.mend.mend import undo as undo_mends
 from lorasmith.curation.mend.proposals import propose as propose_mends
+from lorasmith.curation.undo import undo_mends as undo_mends
 from lorasmith.datasets.folders import open_folder as open_dataset
 from lorasmith.errors import LorasmithError as LorasmithError
 from lorasmith.evaluation.report import write_report as write_report

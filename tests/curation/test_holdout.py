@@ -13,6 +13,7 @@ from lorasmith.curation.holdout import held_out, hold_out, plan_holdout
 from lorasmith.curation.layout import lay_out, plan_layout
 from lorasmith.curation.mend.mend import mend
 from lorasmith.curation.mend.proposals import propose
+from lorasmith.curation.undo import undo_mends
 from lorasmith.datasets.folders import open_folder
 from lorasmith.errors import DatasetError, SettingsError
 from lorasmith.findings import MendChange
@@ -120,3 +121,37 @@ def test_a_copy_of_a_held_out_picture_is_held_out_too(dataset):
 def test_an_empty_dataset_is_a_sentence(tmp_path):
     with pytest.raises(DatasetError, match="holds no pictures"):
         plan_holdout(tmp_path)
+
+
+def test_a_binned_copy_that_comes_back_joins_its_twin_whichever_side_that_is_on(dataset):
+    for picture in sorted(dataset.glob("*.png")):
+        with Image.open(picture) as image:
+            image.convert("RGB").save(picture.with_name(f"{picture.stem} again.jpg"), quality=92)
+    mend(dataset, propose(dataset, dataset_pictures(dataset), [MendChange("duplicates")]))
+    assert len(dataset_pictures(dataset)) == 16
+    hold_out(dataset, plan_holdout(dataset, 0.3))
+    undone = undo_mends(dataset)
+    assert len(undone) == 16
+    assert all(path.is_file() for one in undone for path in one.after)
+    sides: dict[str, set[bool]] = {}
+    for picture in dataset_pictures(dataset):
+        sides.setdefault(picture.stem.removesuffix(" again"), set()).add(dataset / "holdout" in picture.parents)
+    assert len(sides) == 16
+    assert all(len(side) == 1 for side in sides.values())
+    assert {frozenset(side) for side in sides.values()} == {frozenset({True}), frozenset({False})}
+    assert not plan_holdout(dataset, 0.3).moves  # and it stays so
+
+
+def test_without_holdout_pictures_come_back_where_they_were(dataset):
+    before = listing(dataset)
+    mend(dataset, propose(dataset, [dataset / "coffee0.png"], [MendChange("remove")]))
+    undo_mends(dataset)
+    assert listing(dataset) == before
+
+
+def test_a_picture_without_a_copy_comes_back_to_its_own_side(dataset):
+    hold_out(dataset, plan_holdout(dataset, 0.3))
+    held = next(iter(sorted((dataset / "holdout").rglob("*.png"))))
+    mend(dataset, propose(dataset, [held], [MendChange("remove")]))
+    (undone,) = undo_mends(dataset)
+    assert undone.after == (held,)

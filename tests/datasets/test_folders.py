@@ -3,11 +3,12 @@
 import os
 import shutil
 import zipfile
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import pytest
 from PIL import Image
 
+from lorasmith.datasets import folders
 from lorasmith.datasets.folders import FolderContents, open_folder
 from lorasmith.errors import DatasetError, SettingsError
 from lorasmith.findings import Finding, MendChange
@@ -331,3 +332,25 @@ def test_the_folder_may_be_given_relative_to_where_one_stands(tmp_path: Path, mo
     monkeypatch.chdir(tmp_path / "set")
     assert os.fspath(open_folder(".").pictures[0].path) == "a.png"
     assert open_folder(".").pictures[0].folder == "set"
+
+
+def test_listing_a_folder_grows_with_its_files_and_not_with_their_square(tmp_path, monkeypatch):
+    """Paths are compared a few times for each file; they were compared with each caption of the folder."""
+    for number in range(200):
+        (tmp_path / f"{number}.png").write_bytes(b"")
+        (tmp_path / f"{number}.txt").write_text("a cat")
+        (tmp_path / f"{number}.bak").write_text("a cat")
+    compared = 0
+    equal = PurePath.__eq__
+
+    def counted(one, other):
+        nonlocal compared
+        compared += 1
+        return equal(one, other)
+
+    monkeypatch.setattr(PurePath, "__eq__", counted)
+    monkeypatch.setattr(folders, "_look", lambda path, verify: folders._Look((64, 64), path.name))
+    contents = open_folder(tmp_path)
+    assert len(contents.pictures) == 200
+    assert sum(finding.code == "folder.unknown_file" for finding in contents.findings) == 200
+    assert compared < 20 * 600

@@ -14,12 +14,13 @@ app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="The demo wo
 
 @app.command()
 def run(
-    out: Annotated[Path, typer.Option(help="Folder for everything that the demo makes; an earlier demo's run in it is replaced.")] = Path(
-        "demo-out"
-    ),
+    out: Annotated[Path, typer.Option(help="Folder for everything that the demo makes.")] = Path("demo-out"),
     samples: Annotated[int, typer.Option(help="Pictures for each measurement.")] = 32,
+    force: Annotated[bool, typer.Option("--force", help="Train anew: an earlier demo's run in that folder is deleted.")] = False,
 ) -> None:
     """Train a LoRA of a creature that the base has never seen, and prove that it has learnt it.
+
+    Where the folder has the run of an earlier demo, that one is measured again, or continued if it was stopped.
 
     lorasmith demo run
     """
@@ -27,7 +28,7 @@ def run(
     from lorasmith.demo.tour import tour
 
     with follow() as (listener, commands):
-        result = tour(out, samples, [listener], commands)
+        result = tour(out, samples, [listener], commands, anew=force)
     if result is None:
         raise typer.Exit(STOPPED)
     for row in result.proof.rows():

@@ -102,13 +102,14 @@ def _mend(dataset: Path, patterns: list[str], changes: list[MendChange], sheet: 
 def _look_back(dataset: Path, patterns: list[str], undo: bool, last: bool, replay: bool, as_json: bool) -> None:
     """List what was mended, or take it back, or make it again."""
     from lorasmith.curation.chosen_pictures import chosen_recipes
-    from lorasmith.curation.mend import mend as mending
+    from lorasmith.curation.mend.mend import replay as make_again
+    from lorasmith.curation.undo import undo_mends
 
     chosen = chosen_recipes(dataset, patterns)
     if undo:
-        _show_mended(dataset, mending.undo(dataset, chosen, 1 if last else None), as_json)
+        _show_mended(dataset, undo_mends(dataset, chosen, 1 if last else None), as_json)
     elif replay:
-        _show_mended(dataset, mending.replay(dataset, chosen), as_json)
+        _show_mended(dataset, make_again(dataset, chosen), as_json)
     else:
         _show_recipes(chosen, as_json)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,31 +88,61 @@ def plan_holdout(root: str | Path, share: float = 0.1, seed: int = 0, progress: 
     (4, 1)
     """
     root = Path(root)
-    reg = root / REGULARISATION
-    paths = [path for path in dataset_pictures(root) if reg not in path.parents]
+    paths = _subject_pictures(root)
     if not paths:
         raise DatasetError(
             f"{root} holds no pictures: import some first (lorasmith import SOURCE --into {root}).",
             code="dataset.no_pictures",
             folder=str(root),
         )
-    looks = []
-    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
-        for look in pool.map(_look, paths):
-            looks.append(look)
-            if progress:
-                progress(len(looks), len(paths))
-    problems = tuple(look for look in looks if isinstance(look, str))
-    sound = [(path, *look) for path, look in zip(paths, looks, strict=True) if not isinstance(look, str)]
-    groups = [group.indices for group in near_duplicate_groups([mark for _, _, mark in sound])]
-    made_of = origins(root)  # what is mended later stays on its side
-    contents = [made_of.get(path.relative_to(root).as_posix(), content) for path, content, _ in sound]
+    sound, problems = _looked_at(root, paths, progress)
+    contents = [one.content for one in sound]
     earlier = _earlier(root)
-    sides = held_out(contents, groups, share, seed, earlier)
+    sides = held_out(contents, _near_duplicates(sound), share, seed, earlier)
+    return Split(
+        tuple(one.path for one, side in zip(sound, sides, strict=True) if not side),
+        tuple(one.path for one, side in zip(sound, sides, strict=True) if side),
+        _moves(root, sound, sides), problems, {**earlier, **dict(zip(contents, sides, strict=True))},
+    )  # fmt: skip
+
+
+def keep_together(root: str | Path, returned: Collection[Path]) -> dict[Path, Path]:
+    """Put pictures that came back into a dataset, such as by undoing, on the side of their near duplicates; gives old and new paths.
+
+    Copies of a held-out picture are held out, too. Where copies are on both sides, all of them train, as in `held_out`. All other
+    pictures stay where they are.
+    """
+    root = Path(root)
+    inside = root / HOLDOUT
+    paths = _subject_pictures(root)
+    if not returned or not any(inside in path.parents for path in paths):
+        return {}
+    sound, _ = _looked_at(root, paths)
+    groups, decided = _near_duplicates(sound), _earlier(root)
+    have_copies = {index for group in groups for index in group}
+    known: dict[str, bool] = {}
+    for index, one in enumerate(sound):
+        here = inside in one.path.parents
+        if one.path not in returned or index not in have_copies:
+            known[one.content] = here and known.get(one.content, True)
+        elif one.content in decided:
+            known.setdefault(one.content, decided[one.content])
+    sides = held_out([one.content for one in sound], groups, 0.0, earlier=known)
+    moves = _moves(root, sound, sides)
+    moved = {root / old: root / new for old, new in moves}
+    changed = {one.content: side for one, side in zip(sound, sides, strict=True) if one.path in returned or one.path in moved}
+    with alone_in(root):
+        _save_decisions(root, {**decided, **changed})
+    make_moves(root, moves)
+    return moved
+
+
+def _moves(root: Path, sound: Sequence[_Looked], sides: Sequence[bool]) -> tuple[Move, ...]:
+    """What moves so that each picture is on its side."""
     inside = root / HOLDOUT
     taken: dict[Path, TakenNames] = {}
     moves: list[Move] = []
-    for (path, _, _), side in zip(sound, sides, strict=True):
+    for path, side in ((one.path, side) for one, side in zip(sound, sides, strict=True)):
         if side == (inside in path.parents):
             continue
         concept = concept_in(path.parent.name)
@@ -122,11 +152,7 @@ def plan_holdout(root: str | Path, share: float = 0.1, seed: int = 0, progress: 
             taken[goal] = TakenNames(file.stem for file in goal.iterdir()) if goal.is_dir() else TakenNames()
         new = goal / f"{taken[goal].claim(path.stem)}{path.suffix}"
         moves.append((path.relative_to(root).as_posix(), new.relative_to(root).as_posix()))
-    return Split(
-        tuple(path for (path, _, _), side in zip(sound, sides, strict=True) if not side),
-        tuple(path for (path, _, _), side in zip(sound, sides, strict=True) if side),
-        tuple(moves), problems, {**earlier, **dict(zip(contents, sides, strict=True))},
-    )  # fmt: skip
+    return tuple(moves)
 
 
 def hold_out(root: str | Path, split: Split) -> None:
@@ -142,7 +168,7 @@ def hold_out(root: str | Path, split: Split) -> None:
     """
     root = Path(root)
     with alone_in(root):
-        write_atomically(root / HOLDOUT_DECISIONS, (json.dumps(split.decisions, indent=0, sort_keys=True) + "\n").encode())
+        _save_decisions(root, split.decisions)
     make_moves(root, split.moves)
 
 
@@ -162,6 +188,47 @@ def _earlier(root: Path) -> dict[str, bool]:
             file=str(file),
         )
     return {str(content): bool(side) for content, side in tree.items()}
+
+
+def _save_decisions(root: Path, decisions: Mapping[str, bool]) -> None:
+    write_atomically(root / HOLDOUT_DECISIONS, (json.dumps(decisions, indent=0, sort_keys=True) + "\n").encode())
+
+
+def _subject_pictures(root: Path) -> list[Path]:
+    """The pictures that train or are held out."""
+    reg = root / REGULARISATION
+    return [path for path in dataset_pictures(root) if reg not in path.parents]
+
+
+@dataclass(frozen=True)
+class _Looked:
+    """A picture that can be read."""
+
+    path: Path
+    content: str
+    """Hash of the bytes of what it was in the beginning: what is mended later stays on its side."""
+    signature: Signature
+
+
+def _looked_at(root: Path, paths: Sequence[Path], progress: Progress | None = None) -> tuple[list[_Looked], tuple[str, ...]]:
+    """What is to be seen of each picture, and what is wrong with those that cannot be read."""
+    looks = []
+    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+        for look in pool.map(_look, paths):
+            looks.append(look)
+            if progress:
+                progress(len(looks), len(paths))
+    made_of = origins(root)
+    sound = [
+        _Looked(path, made_of.get(path.relative_to(root).as_posix(), look[0]), look[1])
+        for path, look in zip(paths, looks, strict=True)
+        if not isinstance(look, str)
+    ]
+    return sound, tuple(look for look in looks if isinstance(look, str))
+
+
+def _near_duplicates(sound: Sequence[_Looked]) -> list[tuple[int, ...]]:
+    return [group.indices for group in near_duplicate_groups([one.signature for one in sound])]
 
 
 def _look(path: Path) -> tuple[str, Signature] | str:

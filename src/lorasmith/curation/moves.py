@@ -15,7 +15,7 @@ from lorasmith.atomic import write_atomically
 from lorasmith.curation.mend.mend import alone_in
 from lorasmith.curation.mend.recipes import follow_moves, recipes
 from lorasmith.curation.record import read_record, write_record
-from lorasmith.dataset_folder import MOVES, sidecars
+from lorasmith.dataset_folder import HOLDOUT, MOVES, sidecars
 from lorasmith.errors import DatasetError
 
 Move = tuple[str, str]
@@ -104,8 +104,15 @@ def _moves_of_captions(root: Path, moves: Sequence[Move]) -> list[Move]:
 
 
 def _moves_of_originals(root: Path, moves: Sequence[Move]) -> list[Move]:
-    """Where the originals of cut and removed pictures would come back: beside those that were their neighbours."""
-    goals = {PurePosixPath(old).parent: PurePosixPath(new).parent for old, new in moves if (root / old).is_file()}
+    """Where the originals of cut and removed pictures would come back: beside those that were their neighbours.
+
+    Pictures that change between training and holdout take none along: they say nothing about the side of another.
+    """
+    goals = {
+        PurePosixPath(old).parent: PurePosixPath(new).parent
+        for old, new in moves
+        if (root / old).is_file() and _is_held_out(old) == _is_held_out(new)
+    }
     after = place_after(moves)
     found = []
     for recipe in recipes(root):
@@ -113,3 +120,7 @@ def _moves_of_originals(root: Path, moves: Sequence[Move]) -> list[Move]:
         if recipe.closed and after(str(place)) == str(place) and place.parent in goals:
             found.append((str(place), str(goals[place.parent] / place.name)))
     return found
+
+
+def _is_held_out(place: str) -> bool:
+    return PurePosixPath(place).parts[0] == HOLDOUT

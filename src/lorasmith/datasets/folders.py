@@ -224,7 +224,7 @@ def _captioned_files(
             message = f"{text} is not used, because {first.name} captions the same picture."
             findings.append(folder_finding("caption_not_used", root, text, message, "Keep one of the two.", about="caption"))
     for file in files:
-        if not is_picture(file) and file not in texts:
+        if not is_picture(file) and file.suffix.lower() not in suffixes:
             message = f"{file} is neither a picture ({' '.join(PICTURE_SUFFIXES)}) nor a caption ({' '.join(suffixes)}) and is ignored."
             findings.append(
                 folder_finding("unknown_file", root, file, message, "Convert it if it is a picture, or move it elsewhere.", about="file")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +21,8 @@ from lorasmith.evaluation.report import write_report
 from lorasmith.models.open import open_base
 from lorasmith.training.commands import Commands
 from lorasmith.training.events import Listener, PhaseStarted
-from lorasmith.training.run import train
+from lorasmith.training.records.run_folder import RunFolder
+from lorasmith.training.run import RunResult, resume, train
 
 CHARACTER = "zorvex"
 SAMPLING_STEPS = 15
@@ -35,18 +37,21 @@ class TourResult:
     proof: Proof
 
 
-def tour(out: Path, samples: int, listeners: Iterable[Listener] = (), commands: Commands | None = None) -> TourResult | None:
-    """Make everything again in `out`; None where it was stopped.
+def tour(
+    out: Path, samples: int, listeners: Iterable[Listener] = (), commands: Commands | None = None, *, anew: bool = False
+) -> TourResult | None:
+    """Train and measure in `out`; None where it was stopped.
+
+    An earlier demo's run is kept: where it is finished it is only measured, otherwise it is continued. With `anew` it is removed.
 
     Raises SettingsError where `out` holds something that no demo made.
     """
     listeners = list(listeners)
     run_folder = out / f"run-{CHARACTER}"
-    _clear(run_folder)
-    dataset = write_dataset(out, f"character-{CHARACTER}-large")
-    regularisation = write_dataset(out, "regularisation")
-    settings = recipe("character", CHARACTER, dataset, regularisation, out / "cache", EPOCHS["character"])
-    result = train(settings, run_folder, listeners, commands)
+    _refuse_what_no_demo_made(run_folder)
+    if anew and run_folder.exists():
+        shutil.rmtree(run_folder)
+    result = _trained(out, run_folder, listeners, commands)
     if result.file is None or not result.finished:
         write_report(run_folder)
         return None
@@ -57,7 +62,7 @@ def tour(out: Path, samples: int, listeners: Iterable[Listener] = (), commands: 
             listener(PhaseStarted("proof", sentence))
 
     proof = prove(open_base(BASE, torch.float32), "character", CHARACTER, result.file, samples, SAMPLING_STEPS, report)
-    write_proof(run_folder, proof, f"lorasmith demo run --samples {samples}")
+    write_proof(run_folder, proof, shlex.join(["lorasmith", "demo", "run", "--out", str(out), "--samples", str(samples)]))
     return TourResult(result.file, write_report(run_folder), proof)
 
 
@@ -68,14 +73,24 @@ def before_after(run_folder: Path) -> Image.Image:
     return sheet([Image.open(f) for f in (*files[:count], *files[-count:])], count, scale=3)
 
 
-def _clear(run_folder: Path) -> None:
-    """Remove an earlier demo's run, known by its settings."""
-    if not run_folder.exists():
+def _trained(out: Path, run_folder: Path, listeners: Sequence[Listener], commands: Commands | None) -> RunResult:
+    """The run that is there, at its end, or a new one."""
+    if run_folder.exists() and any(run_folder.iterdir()):
+        return resume(run_folder, listeners, commands)
+    dataset = write_dataset(out, f"character-{CHARACTER}-large")
+    regularisation = write_dataset(out, "regularisation")
+    settings = recipe("character", CHARACTER, dataset, regularisation, out / "cache", EPOCHS["character"])
+    return train(settings, run_folder, listeners, commands)
+
+
+def _refuse_what_no_demo_made(run_folder: Path) -> None:
+    """Raises SettingsError where the folder holds something else than a run on the demo's base."""
+    if not run_folder.exists() or not any(run_folder.iterdir()):
         return
-    if any(run_folder.iterdir()) and not (run_folder / "settings.toml").is_file():
+    folder = RunFolder(run_folder)
+    if not folder.settings.is_file() or Path(folder.read_settings().base.path) != BASE:
         raise SettingsError(
             f"The folder {run_folder} holds something that is not a demo run: give another --out.",
             code="demo.not_a_demo_run",
             folder=str(run_folder),
         )
-    shutil.rmtree(run_folder)
