@@ -1,6 +1,7 @@
 """Whole runs of a few steps: files, losses, and that killed runs are resumed exactly."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -9,9 +10,9 @@ from dataclasses import replace
 
 import pytest
 from safetensors import safe_open
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
-from lorasmith.errors import RunError, SettingsError
+from lorasmith.errors import BaseModelError, RunError, SettingsError
 from lorasmith.models.sd1.base import StableDiffusion1
 from lorasmith.training import events
 from lorasmith.training.commands import Commands
@@ -260,6 +261,22 @@ def test_a_run_whose_losses_are_not_finite_ends_with_advice(settings_for, tmp_pa
     _make_not_finite(monkeypatch, {2, 3, 4})
     with pytest.raises(RunError, match=r"^The last 3 steps, up to step 5, .*\(\d\.png at timestep \d+.*Lower the learning rate"):
         train(settings_for(training={"epochs": 2, "batch_size": 2, "max_non_finite_steps": 3}), tmp_path / "run")
+
+
+@pytest.mark.parametrize(("part", "tensor"), [("unet", "conv_in.weight"), ("text_encoder", "final_layer_norm.weight")])
+def test_a_base_with_nan_in_its_weights_is_named_before_anything_is_cached_or_trained(settings_for, toy_base, tmp_path, part, tensor):
+    base = tmp_path / "base"
+    shutil.copytree(toy_base, base)
+    file = next((base / part).glob("*.safetensors"))
+    tensors = load_file(file)
+    name = next(name for name in tensors if name.endswith(tensor))
+    tensors[name].view(-1)[0] = float("nan")
+    save_file(tensors, file, metadata={"format": "pt"})
+    with pytest.raises(BaseModelError, match=f"its {part} has weights that are NaN or infinite .*{tensor}") as refused:
+        train(settings_for(base={"path": str(base)}), tmp_path / "run")
+    assert "learning rate" not in str(refused.value)
+    assert not (tmp_path / "run").exists()
+    assert not (tmp_path / "cache").exists()
 
 
 def test_weights_that_the_optimizer_makes_infinite_are_not_saved(settings_for, tmp_path):

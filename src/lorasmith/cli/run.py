@@ -56,6 +56,8 @@ def plan(settings_file: SettingsFile, as_json: AsJson = False) -> None:
     No weight is read. The time is an estimate for this machine, as fast as it is at the moment.
 
     lorasmith plan zorvex.toml
+
+    Exit code 2: the training would be refused.
     """
     from lorasmith.training.forecast.report import as_text, make_report
     from lorasmith.training.settings.toml import load_settings
@@ -65,6 +67,8 @@ def plan(settings_file: SettingsFile, as_json: AsJson = False) -> None:
         print_json(report.as_data)
     else:
         typer.echo(as_text(report))
+    if report.missing:
+        raise typer.Exit(2)
 
 
 def train(

@@ -1,40 +1,42 @@
-"""Whether settings and pictures fit the base, as far as only the loaded base can say."""
+"""Whether a loaded base is sound, and what is odd about training these pictures on it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+import torch
+
 from lorasmith.datasets.training_set import TrainingSet
-from lorasmith.errors import SettingsError
+from lorasmith.errors import BaseModelError
 from lorasmith.findings import Evidence, Finding, Fix, SettingChange
 from lorasmith.models.base import Base
-from lorasmith.models.samplers import sampler_for
 from lorasmith.training.settings.tree import Settings
 
 
 def check_base_fits(settings: Settings, training_set: TrainingSet, base: Base) -> list[Finding]:
-    """What is odd about training these pictures on this base; raises SettingsError where a size or the sampler is impossible."""
-    _check_sizes(settings, training_set, base)
-    if settings.samples.sampler is not None:
-        sampler_for(settings.samples.sampler, base.diffusion.prediction_type)
+    """What is odd about training these pictures on this base; raises BaseModelError where its weights are not finite."""
+    _check_finite(settings, base)
     return [*_resolution_over_native(settings, training_set, base), *_captions_too_long(settings, training_set, base)]
 
 
-def _check_sizes(settings: Settings, training_set: TrainingSet, base: Base) -> None:
-    for setting, side in (("samples.width", settings.samples.width), ("samples.height", settings.samples.height)):
-        if side is not None and side % base.pixel_step:
-            raise SettingsError(
-                f"{setting} is {side}, but sides must be multiples of {base.pixel_step} pixels for this base. "
-                f"Set it to {side // base.pixel_step * base.pixel_step or base.pixel_step}.",
-                code="run.size_does_not_fit", setting=setting, value=side, multiple_of=base.pixel_step,
+def _check_finite(settings: Settings, base: Base) -> None:
+    """A base with NaN in it makes every loss NaN, which otherwise looks like a learning rate that is too high."""
+    for part, module in base.parts.items():
+        damaged = [name for name, weight in module.named_parameters() if not _is_finite(weight)]
+        if damaged:
+            others = f" and {len(damaged) - 1} more" if len(damaged) > 1 else ""
+            raise BaseModelError(
+                f"The base {settings.base.path} is damaged: its {part} has weights that are NaN or infinite ({damaged[0]}{others}), so nothing "
+                f"can be trained on it. Download the file again, or use another copy of the base.",
+                code="base.not_finite", path=str(settings.base.path), part=part, tensors=damaged,
             )  # fmt: skip
-    odd = next((b for b in training_set.buckets if b[0] % base.pixel_step or b[1] % base.pixel_step), None)
-    if odd is not None:
-        raise SettingsError(
-            f"The bucket {odd[0]} x {odd[1]} does not fit the base, whose sides must be multiples of {base.pixel_step} pixels. "
-            f"Set buckets.bucket_reso_steps to a multiple of {base.pixel_step}.",
-            code="run.size_does_not_fit", setting="buckets.bucket_reso_steps", multiple_of=base.pixel_step,
-        )  # fmt: skip
+
+
+def _is_finite(weight: torch.Tensor) -> bool:
+    """One sum says so without a copy of the weight; where the sum itself is too large, each number is looked at."""
+    if not weight.is_floating_point() or weight.dtype.itemsize == 1:  # quantised
+        return True
+    return bool(weight.sum(dtype=torch.float32).isfinite()) or bool(weight.isfinite().all())
 
 
 def _resolution_over_native(settings: Settings, training_set: TrainingSet, base: Base) -> Iterator[Finding]:

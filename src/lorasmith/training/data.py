@@ -50,6 +50,10 @@ class TrainingData:
             self.latents.expect(batch.samples, epoch)
         return prepared
 
+    def samples_in(self, epoch: int, step_in_epoch: int) -> int:
+        """How many samples all processes train on in a step."""
+        return self.plan.samples_in(step_in_epoch, self.epoch(epoch))
+
     def prepare(self, batch: Batch, epoch: int, step: int, first_sample: int = 0) -> PreparedBatch:
         """A batch as it is trained on in `epoch`, with its captions as they are at `step`."""
         latents = self.latents(batch.samples, epoch)

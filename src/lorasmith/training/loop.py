@@ -41,7 +41,7 @@ def train_step(run: Run, state: TrainState, epoch: int, step_in_epoch: int) -> N
     started = time.monotonic()
     lrs = run.learner.set_rates(run.settings.schedule.lr_factor(state.step, run.plan.steps))
     batches = run.data.batches(epoch, step_in_epoch, state.step)
-    result = step(run.learner, batches, state.step, batches_in_step=run.plan.batches_in(step_in_epoch))
+    result = step(run.learner, batches, state.step, samples_in_step=run.data.samples_in(epoch, step_in_epoch))
     state.step += 1
     if result.overflowed or result.non_finite:
         skip_step(run, state, result)

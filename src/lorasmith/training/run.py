@@ -34,6 +34,7 @@ from lorasmith.training.learner.state import TrainState, load_newest_state
 from lorasmith.training.listeners.registry import plotting_listeners
 from lorasmith.training.loop import loop
 from lorasmith.training.planning.check import CheckedRun, check
+from lorasmith.training.planning.machine_fit import check_machine
 from lorasmith.training.records.checkpoints import DTYPES
 from lorasmith.training.records.event_log import EventLog, read_history
 from lorasmith.training.records.manifest import check_inputs_unchanged, inputs_of, thread_count, write_manifest
@@ -68,6 +69,7 @@ def train(settings: Settings, folder: str | Path, listeners: Iterable[Listener] 
     """
     started = time.monotonic()
     checked = check(settings)
+    check_machine(settings)
     check_weights(settings, checked.description.family)
     run_folder = RunFolder(Path(folder))
     run_folder.create(settings)

@@ -26,7 +26,7 @@ class SampleLoss:
 
 @dataclass(frozen=True)
 class StepResult:
-    """`loss` is the mean over the step's batches, `samples` are all that went into it.
+    """`loss` is the mean over the step's samples, `samples` are all that went into it.
 
     Where the loss or a gradient was not finite, `non_finite` are the samples to look at, and no weight was changed. The same holds where a
     gradient `overflowed` fp16; the loss is scaled less from then on.
@@ -39,13 +39,15 @@ class StepResult:
     overflowed: bool = False
 
 
-def step(learner: Learner, batches: Sequence[PreparedBatch], number: int, *, batches_in_step: int | None = None) -> StepResult:
+def step(learner: Learner, batches: Sequence[PreparedBatch], number: int, *, samples_in_step: int | None = None) -> StepResult:
     """Train on `batches` (one, or as many as are accumulated) as step `number` (from 0); learning rates are already set.
 
-    Where several processes share a step, `batches_in_step` counts the batches of all of them, and `batches` are this process's share.
+    Every sample counts alike, however the step is cut into batches. Where several processes share a step, `samples_in_step` counts those of
+    all of them, and `batches` are this process's share.
     """
     learner.optimizer.zero_grad(set_to_none=True)
-    shares = [_add_gradients(learner, batch, number, batches_in_step or len(batches)) for batch in batches]
+    count = samples_in_step or sum(len(batch.latents) for batch in batches)
+    shares = [_add_gradients(learner, batch, number, len(batch.latents) / count) for batch in batches]
     samples = tuple(sample for each in learner.process_group.gather([s for share in shares for s in share.samples]) for sample in each)
     loss = sum(learner.process_group.gather(sum(share.loss for share in shares)))
     non_finite = tuple(sample for sample in samples if not math.isfinite(sample.loss))
@@ -71,28 +73,28 @@ class _Share:
     samples: tuple[SampleLoss, ...]
 
 
-def _add_gradients(learner: Learner, batch: PreparedBatch, number: int, batches_in_step: int) -> _Share:
-    """Add a batch's gradients to those of its step; of a loss that is not finite there are none."""
+def _add_gradients(learner: Learner, batch: PreparedBatch, number: int, weight: float) -> _Share:
+    """Add a batch's gradients, times `weight`, to those of its step; of a loss that is not finite there are none."""
     objective = learner.objective
     with ExitStack() as dropout:
         for adapter in learner.adapters.values():
             dropout.enter_context(adapter.at_step(objective.seed, number))
         noising = noising_for(learner.base, batch.latents, objective, number, batch.first_sample)
         loss = batch_loss(learner.base, batch, _encode(learner, batch.captions), noising, objective)
-        _backward(learner, loss, batches_in_step)
+        _backward(learner, loss, weight)
         total, per_sample = loss.mean.item(), loss.per_sample
         if objective.loss.prior_preservation:  # only now, when the activations of the other loss are freed
             kept = _preservation(learner, batch, noising)
-            _backward(learner, kept, batches_in_step)
+            _backward(learner, kept, weight)
             total, per_sample = total + kept.mean.item(), per_sample + kept.per_sample
     samples = zip(batch.names, loss.timesteps.tolist(), per_sample.tolist(), strict=True)
-    return _Share(total / batches_in_step, tuple(SampleLoss(*sample) for sample in samples))
+    return _Share(total * weight, tuple(SampleLoss(*sample) for sample in samples))
 
 
-def _backward(learner: Learner, loss: BatchLoss, batches_in_step: int) -> None:
+def _backward(learner: Learner, loss: BatchLoss, weight: float) -> None:
     """Add the gradients of one of a step's losses; nothing where it is not finite, or depends on no weight."""
     if torch.isfinite(loss.mean) and loss.mean.requires_grad:
-        mean = loss.mean / batches_in_step
+        mean = loss.mean * weight
         (mean if learner.scale is None else learner.scale.scaled(mean)).backward()
 
 

@@ -3,11 +3,14 @@
 from collections import Counter
 
 import pytest
+import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from lorasmith.errors import InputError
 from lorasmith.training import events
 from lorasmith.training.data import TrainingData
+from lorasmith.training.forecast.report import make_report
 from lorasmith.training.planning.check import check
 from lorasmith.training.run import train
 
@@ -57,3 +60,30 @@ def test_a_run_does_the_steps_of_its_plan_and_shows_every_picture_as_often_as_it
     wanted = {number: item.repeats for number, item in enumerate(checked.training_set.pictures)}
     for epoch in whole:
         assert Counter(picture for at, picture in shown if at == epoch) == wanted
+
+
+@pytest.mark.parametrize(
+    ("sections", "sentence"),
+    [
+        ({"buckets": {"resolution": 36, "min_bucket_reso": 12, "max_bucket_reso": 60, "bucket_reso_steps": 12}}, "a multiple of 8"),
+        ({"samples": {"prompts": ["zorvex"], "width": 36}}, "samples.width is 36"),
+        ({"samples": {"prompts": ["zorvex"], "height": 60}}, "samples.height is 60"),
+        ({"samples": {"prompts": ["zorvex"], "sampler": "flow_euler"}}, "does not fit this base"),
+        ({"optimizer": {"args": {"beats": [0.9, 0.99]}}}, "no argument 'beats'"),
+        ({"optimizer": {"type": "torch.optim.Nonesuch"}}, "no optimizer Nonesuch"),
+        ({"network": {"weights": "nonesuch.safetensors"}}, "nonesuch.safetensors"),
+        ({"training": {"device": "cuda"}}, "torch sees no GPU"),
+        ({"optimizer": {"type": "AdamW8bit"}}, "torch sees none"),
+    ],
+    ids=["bucket steps", "width", "height", "sampler", "optimizer's arguments", "optimizer", "weights", "no GPU", "8 bits without a GPU"],
+)  # fmt: skip
+def test_the_plan_refuses_what_the_run_refuses_before_a_weight_is_read(settings_for, tmp_path, monkeypatch, sections, sentence):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr("lorasmith.training.run.load_base", lambda *args: pytest.fail("the base was loaded"))
+    made = settings_for(**sections)
+    with pytest.raises(InputError, match=sentence) as by_plan:
+        make_report(made)
+    with pytest.raises(InputError) as by_run:
+        train(made, tmp_path / "run")
+    assert str(by_plan.value) == str(by_run.value)
+    assert not (tmp_path / "run").exists()

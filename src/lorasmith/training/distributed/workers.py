@@ -58,7 +58,8 @@ def several_processes(count: int, module: str, folder: Path, device: str) -> Ite
     if count == 1:
         yield SINGLE_PROCESS
         return
-    _check_machine(count, device)
+    check_gpus(count, device)
+    _check_alone()
     with ExitStack() as stack:
         store = _meeting_point(count)
         threads = stack.enter_context(_divided_threads(count))
@@ -130,8 +131,8 @@ class Workers:
             stderr.close()
 
 
-def _check_machine(count: int, device: str) -> None:
-    """Raises SettingsError where `count` processes cannot work here."""
+def check_gpus(count: int, device: str) -> None:
+    """Raises SettingsError where there is no GPU for each of `count` processes; on a CPU they share it."""
     import torch
 
     if device == "cuda" and torch.cuda.device_count() < count:
@@ -140,6 +141,12 @@ def _check_machine(count: int, device: str) -> None:
             f"Lower it, or raise training.gradient_accumulation_steps instead.",
             code="run.too_few_gpus", processes=count, gpus=torch.cuda.device_count(),
         )  # fmt: skip
+
+
+def _check_alone() -> None:
+    """Raises SettingsError where this program trains in several processes already."""
+    import torch
+
     if torch.distributed.is_initialized():
         raise SettingsError(
             "Another training in several processes is under way in this program. Wait until it ends.", code="run.already_distributed"

@@ -75,7 +75,7 @@ def make_report(settings: Settings, machine: Machine | None = None, estimate: bo
     machine
         How fast the machine is; measured where it is not given.
     estimate
-        False: neither files nor memory nor time, and no torch.
+        False: neither files nor memory nor time, and no torch; whether this machine has the GPU and the optimizer is not checked then.
 
     Raises
     ------
@@ -91,6 +91,12 @@ def make_report(settings: Settings, machine: Machine | None = None, estimate: bo
     checked = check(settings)
     findings = [*checked.findings, *lint_run(checked)]
     missing = tuple(missing_parts(checked.description))
+    if estimate:
+        from lorasmith.training.learner.continuation import check_weights
+        from lorasmith.training.planning.machine_fit import check_machine
+
+        check_machine(settings)
+        check_weights(settings, checked.description.family)
     forecast = None
     if estimate and not missing:
         from lorasmith.training.forecast.estimate import estimate as estimated

@@ -18,6 +18,15 @@ from lorasmith.training.events import Event, Finished, SampleReady, Stopped
 from lorasmith.training.listeners.curves import numbers_of
 
 
+def check_installed() -> None:
+    """Raises SettingsError where the package is missing."""
+    if importlib.util.find_spec("wandb") is None:
+        raise SettingsError(
+            "logging.wandb_project needs the package wandb. Install it with `pip install wandb`, or remove the setting.",
+            code="settings.missing_package", setting="logging.wandb_project", package="wandb",
+        )  # fmt: skip
+
+
 class WandbLog:
     """Curves and samples of one run; nothing is sent before its first number.
 
@@ -25,11 +34,7 @@ class WandbLog:
     """
 
     def __init__(self, run_folder: Path, project: str, name: str, settings: Mapping[str, Any]):
-        if importlib.util.find_spec("wandb") is None:
-            raise SettingsError(
-                "logging.wandb_project needs the package wandb. Install it with `pip install wandb`, or remove the setting.",
-                code="settings.missing_package", setting="logging.wandb_project", package="wandb",
-            )  # fmt: skip
+        check_installed()
         self._run_folder, self._project, self._name, self._settings = run_folder, project, name, settings
         self._run: Any = None
 

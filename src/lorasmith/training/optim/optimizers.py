@@ -176,6 +176,25 @@ def make_optimizer(name: str, groups: Iterable[Mapping[str, Any]], args: Mapping
     Raises:
         SettingsError: it does not take one of `args`, or one is of the wrong type.
     """
+    check_optimizer(name, args)
+    entry, found = optimizer_of(name), optimizer_class(name)
+    values = {key: tuple(value) if isinstance(value, list) else value for key, value in {**entry.defaults, **args}.items()}
+    try:
+        make: Any = found  # each class has arguments of its own
+        optimizer = make([dict(group) for group in groups], **values)
+    except (ValueError, TypeError, NotImplementedError, AssertionError) as error:
+        raise SettingsError(f"optimizer.args: {name} refuses them ({error}). Change the values.", setting="optimizer.args") from error
+    if entry.schedule_free:
+        optimizer.train()
+    return optimizer
+
+
+def check_optimizer(name: str, args: Mapping[str, Any]) -> None:
+    """Whether the optimizer can be used here with these arguments.
+
+    Raises:
+        SettingsError: a package or a GPU is missing, it does not take one of `args`, or one is of the wrong type.
+    """
     entry, found = optimizer_of(name), optimizer_class(name)
     known = {
         key: parameter
@@ -194,15 +213,6 @@ def make_optimizer(name: str, groups: Iterable[Mapping[str, Any]], args: Mapping
             )
         if not _fits(value, known[key].default):
             raise SettingsError(f"optimizer.args: {name}'s {key} is {value!r}, but must be of the type of {known[key].default!r}.", **where)
-    values = {key: tuple(value) if isinstance(value, list) else value for key, value in {**entry.defaults, **args}.items()}
-    try:
-        make: Any = found  # each class has arguments of its own
-        optimizer = make([dict(group) for group in groups], **values)
-    except (ValueError, TypeError, NotImplementedError, AssertionError) as error:
-        raise SettingsError(f"optimizer.args: {name} refuses them ({error}). Change the values.", setting="optimizer.args") from error
-    if entry.schedule_free:
-        optimizer.train()
-    return optimizer
 
 
 def _fits(value: Any, default: Any) -> bool:

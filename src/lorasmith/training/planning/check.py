@@ -9,6 +9,7 @@ from lorasmith.errors import DatasetError
 from lorasmith.findings import Finding
 from lorasmith.models.description import Description
 from lorasmith.models.open import describe
+from lorasmith.training.planning.base_fit import check_fits_description
 from lorasmith.training.planning.plan import Plan, make_plan
 from lorasmith.training.settings.checks import check_fits_base, check_together
 from lorasmith.training.settings.tree import Settings
@@ -67,5 +68,6 @@ def check(settings: Settings) -> CheckedRun:
             "captions.trigger.",
             code="dataset.no_captions", path=str(settings.datasets[0].path),
         )  # fmt: skip
+    check_fits_description(settings.samples, training_set, description)
     validation_set = open_validation(settings.validation, settings.datasets, settings.buckets, training_set)
     return CheckedRun(settings, description, training_set, validation_set, make_plan(settings, training_set), tuple(of_settings))

@@ -33,9 +33,10 @@ class Plan:
         """(epoch from 1, step inside it from 0) of the step with this number (from 0)."""
         return step // self.steps_per_epoch + 1, step % self.steps_per_epoch
 
-    def batches_in(self, step_in_epoch: int) -> int:
-        """How many batches a step takes, over all processes."""
-        return min(self.batches_per_step, self.batches_per_epoch - step_in_epoch * self.batches_per_step)
+    def samples_in(self, step_in_epoch: int, epoch: Sequence[Batch]) -> int:
+        """How many samples a step takes, over all processes."""
+        first = step_in_epoch * self.batches_per_step
+        return sum(len(batch.samples) for batch in epoch[first : first + self.batches_per_step])
 
     def batches_of(self, step_in_epoch: int, epoch: Sequence[Batch], process: int = 0) -> list[tuple[int, Batch]]:
         """What one process trains on in a step: each batch with the number of its first sample in the step.
