@@ -90,16 +90,24 @@ def train(
     _exit_unless_finished(result.finished)
 
 
-def resume(run_folder: RunFolderArgument) -> None:
-    """Continue a run that was stopped or killed, exactly from its last saved state.
+def resume(
+    run_folder: RunFolderArgument,
+    changes: Annotated[
+        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Setting to continue with; may be given several times.")
+    ] = None,
+) -> None:
+    """Continue a run that was stopped or killed, exactly from its last saved state; or go on with more epochs or other rates.
 
     lorasmith resume runs/zorvex
+
+    lorasmith resume runs/zorvex --set training.epochs=20 --set optimizer.learning_rate=1e-5
     """
     from lorasmith.cli.terminal import follow
     from lorasmith.jobs.training import resume_training
+    from lorasmith.training.settings.changes import parse_changes
 
     with follow() as (listener, commands):
-        result = resume_training(run_folder, [listener], commands)
+        result = resume_training(run_folder, [listener], commands, parse_changes(changes or ()))
     _exit_unless_finished(result.finished)
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from lorasmith.evaluation.report import write_report
 from lorasmith.training.commands import Commands
@@ -46,8 +47,10 @@ def start_training(
     return result
 
 
-def resume_training(folder: str | Path, listeners: Iterable[Listener] = (), commands: Commands | None = None) -> RunResult:
-    """Continue a run from its last saved state and write its report; a finished run is left as it is.
+def resume_training(
+    folder: str | Path, listeners: Iterable[Listener] = (), commands: Commands | None = None, changes: Mapping[str, Any] | None = None
+) -> RunResult:
+    """Continue a run from its last saved state and write its report; a finished run is left as it is, unless it is made longer.
 
     Parameters
     ----------
@@ -55,9 +58,13 @@ def resume_training(folder: str | Path, listeners: Iterable[Listener] = (), comm
         The run's folder.
     listeners, commands
         As for `train`.
+    changes
+        Settings to continue with, by dotted names: `{"training.epochs": 20, "optimizer.learning_rate": 1e-5}`.
 
     Raises
     ------
+    SettingsError
+        One of `changes`, or of the edits in the run's settings.toml, cannot change in a run that has begun.
     RunError
         Pictures, captions or base have changed since the run began.
 
@@ -66,6 +73,6 @@ def resume_training(folder: str | Path, listeners: Iterable[Listener] = (), comm
     >>> ls.resume("runs/my-lora").finished
     True
     """
-    result = resume(folder, listeners, commands)
+    result = resume(folder, listeners, commands, changes)
     write_report(folder)
     return result

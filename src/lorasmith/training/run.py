@@ -8,14 +8,16 @@ memory, begin, loop, finish.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from lorasmith.atomic import WriteFailed
-from lorasmith.errors import InputError, LorasmithError
+from lorasmith.errors import InputError, LorasmithError, SettingsError
+from lorasmith.findings import Finding
 from lorasmith.models.base import Base
 from lorasmith.models.device import choose_device
 from lorasmith.models.open import load_base
@@ -30,19 +32,27 @@ from lorasmith.training.distributed.workers import several_processes
 from lorasmith.training.events import Emitter, Listener
 from lorasmith.training.learner.continuation import check_weights, open_parent
 from lorasmith.training.learner.learner import Learner, make_learner
-from lorasmith.training.learner.state import TrainState, load_newest_state
+from lorasmith.training.learner.state import TrainState, load_newest_state, newest_step
 from lorasmith.training.listeners.registry import plotting_listeners
 from lorasmith.training.loop import loop
 from lorasmith.training.planning.check import CheckedRun, check
 from lorasmith.training.planning.machine_fit import check_machine
 from lorasmith.training.records.checkpoints import DTYPES
 from lorasmith.training.records.event_log import EventLog, read_history
-from lorasmith.training.records.manifest import check_inputs_unchanged, inputs_of, thread_count, write_manifest
+from lorasmith.training.records.manifest import (
+    check_inputs_unchanged,
+    inputs_of,
+    record_stretch,
+    settings_before,
+    thread_count,
+    write_manifest,
+)
 from lorasmith.training.records.metrics import Metrics
 from lorasmith.training.records.run_folder import RunFolder, could_not_write
 from lorasmith.training.running import Run
 from lorasmith.training.sampling import generate_samples
-from lorasmith.training.saving import save_checkpoint, save_run_state, step_suffix
+from lorasmith.training.saving import keep_final, save_checkpoint, save_run_state, step_suffix
+from lorasmith.training.settings.changes import changes_between, check_changes, with_changes
 from lorasmith.training.settings.tree import Settings
 from lorasmith.training.validation.validation import Validator, validation_pictures, validation_timesteps
 from lorasmith.training.validation.validation_set import PLAIN
@@ -81,16 +91,40 @@ def train(settings: Settings, folder: str | Path, listeners: Iterable[Listener] 
         raise
 
 
-def resume(folder: str | Path, listeners: Iterable[Listener] = (), commands: Commands | None = None) -> RunResult:
-    """Continue the run in `folder` from its last saved state; a finished run is left as it is.
+def resume(
+    folder: str | Path, listeners: Iterable[Listener] = (), commands: Commands | None = None, changes: Mapping[str, Any] | None = None
+) -> RunResult:
+    """Continue the run in `folder` from its last saved state; a finished run is left as it is, unless it is made longer.
 
-    Raises RunError where pictures, captions or base have changed since the run began, or another version of Lorasmith saved it.
+    `changes` are settings to continue with, by dotted names (`{"training.epochs": 20}`); those that were edited in the run's settings.toml
+    count as well. Either begins a new stretch of the run, which its manifest records.
+
+    Raises SettingsError where such a setting cannot change any more, RunError where pictures, captions or base have changed since the run
+    began, or another version of Lorasmith saved it.
     """
     started = time.monotonic()
     run_folder = RunFolder(Path(folder))
     settings = run_folder.read_settings()
     with run_folder.in_use():
-        return run_main_process(check(settings), run_folder, listeners, commands or Commands(), started)
+        if changes:
+            settings = with_changes(settings, changes)
+        checked = check(settings)
+        check_continues(checked, run_folder)
+        if changes:
+            run_folder.write_settings(settings)
+        return run_main_process(checked, run_folder, listeners, commands or Commands(), started)
+
+
+def check_continues(checked: CheckedRun, folder: RunFolder) -> None:
+    """Raises SettingsError where the run cannot go on with these settings; one without a saved state starts again, with any."""
+    step = newest_step(folder.state)
+    before = settings_before(folder.manifest) if step else None
+    if before is not None and check_changes(before, checked.settings, str(folder.root)) and checked.plan.steps < step:
+        raise SettingsError(
+            f"The run {folder.root} has done {step} steps, and its settings would end it after {checked.plan.steps}. Make it longer, or use one "
+            f"of the LoRAs in {folder.checkpoints}.",
+            code="run.cannot_shorten", step=step, steps=checked.plan.steps,
+        )  # fmt: skip
 
 
 def run_main_process(
@@ -199,15 +233,31 @@ def check_inputs(checked: CheckedRun, folder: RunFolder, learner: Learner, state
     inputs = inputs_of(checked.training_set, learner.base.fingerprints, learner.parent.sha256 if learner.parent else None)
     threads = torch.get_num_threads()
     if not state.saved:
-        write_manifest(folder.manifest, inputs, choose_device(checked.settings.training.device), threads)
+        write_manifest(folder.manifest, inputs, checked.settings, choose_device(checked.settings.training.device), threads)
         return
     check_inputs_unchanged(folder.manifest, inputs)
+    begin_stretch(checked.settings, folder, state, emit)
     before = thread_count(folder.manifest)
     if before not in (None, threads):
         emit.warn(
             f"The run began with {before} threads and continues with {threads}, so the result can differ in the last digits. "
             f"Set OMP_NUM_THREADS={before} to keep it exact."
         )
+
+
+def begin_stretch(settings: Settings, folder: RunFolder, state: TrainState, emit: Emitter) -> None:
+    """Record and report settings that differ from those that the run had up to here."""
+    before = settings_before(folder.manifest)
+    changes = changes_between(before, settings) if before is not None else []
+    if changes or before is None:
+        record_stretch(folder.manifest, state.step, settings)
+    if changes:
+        emit.warn(
+            Finding(
+                "run.settings_changed", "note", about="setting", subjects=tuple(change.setting for change in changes),
+                message=f"The run continues after step {state.step} with changed settings: {'; '.join(map(str, changes))}.",
+            )
+        )  # fmt: skip
 
 
 def cache_training_latents(checked: CheckedRun, learner: Learner, emit: Emitter, commands: Commands) -> TrainingData:
@@ -239,6 +289,7 @@ def begin(run: Run, state: TrainState, is_new: bool) -> None:
         learner.restore(state)
     if state.saved or not is_new:
         run.emit(events.Resumed(state.step))
+        keep_final(run, state)
     learner.process_group.barrier()
     if validator is not None:
         validator.restore(event for _, event in read_history(run.folder.events))

@@ -7,7 +7,7 @@ from pathlib import Path
 from lorasmith.training import events
 from lorasmith.training.learner.state import TrainState, save_state
 from lorasmith.training.non_finite import weights_not_finite
-from lorasmith.training.records.checkpoints import write_checkpoint
+from lorasmith.training.records.checkpoints import ema_beside, write_checkpoint
 from lorasmith.training.records.lora_metadata import lora_metadata
 from lorasmith.training.running import Run
 
@@ -37,6 +37,19 @@ def save_checkpoint(run: Run, epoch: int, step: int, suffix: str = "", final: bo
     for written in reversed(write_checkpoint(path, learner, metadata, run.settings.checkpoints.save_precision)):
         run.emit(events.CheckpointSaved(str(written.relative_to(run.folder.root)), epoch, step, final and written == path))
     return path
+
+
+def keep_final(run: Run, state: TrainState) -> None:
+    """Where a finished run goes on, name the LoRA that was its last one after its epoch or step, so that the new last one spares it."""
+    final = run.folder.checkpoints / f"{run.settings.name}.safetensors"
+    if not run.is_main or not final.exists() or state.step >= run.plan.steps:
+        return
+    epoch, into_epoch = run.plan.epoch_and_step_of(state.step)
+    suffix = step_suffix(state.step) if into_epoch else epoch_suffix(epoch - 1)
+    for path in (final, ema_beside(final)):
+        if path.exists():
+            kept = path.rename(path.with_name(path.name.replace(run.settings.name, run.settings.name + suffix, 1)))
+            run.emit(events.CheckpointSaved(str(kept.relative_to(run.folder.root)), epoch if into_epoch else epoch - 1, state.step))
 
 
 def step_suffix(step: int) -> str:

@@ -99,6 +99,11 @@ def _of_another_version(path: Path, layout: int) -> RunError:
     )  # fmt: skip
 
 
+def newest_step(folder: Path) -> int:
+    """The step of the newest state, whole or not; 0 where there is none."""
+    return max((int(path.stem.removeprefix("step-")) for path in saved_states(folder)), default=0)
+
+
 def saved_states(folder: Path) -> list[Path]:
     """The files of the states in `folder`, by their steps."""
     return sorted(folder.glob("step-*.pt"))

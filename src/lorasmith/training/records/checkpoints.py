@@ -20,11 +20,16 @@ def write_checkpoint(path: Path, learner: Learner, metadata: Mapping[str, str], 
     with learner.weights_for_use():
         _save(path, learner, metadata, precision)
     if learner.ema is not None:
-        beside = path.with_name(f"{path.stem}-ema.safetensors")
+        beside = ema_beside(path)
         with learner.in_float32(0), learner.ema.in_place():
             _save(beside, learner, metadata, precision)
         written.append(beside)
     return written
+
+
+def ema_beside(path: Path) -> Path:
+    """Where the EMA of a LoRA file is."""
+    return path.with_name(f"{path.stem}-ema.safetensors")
 
 
 def _save(path: Path, learner: Learner, metadata: Mapping[str, str], precision: str) -> None:

@@ -1,6 +1,7 @@
-"""`manifest.json`: what a run works with. Hashes of every input, and the machine; the settings with the seed are in `settings.toml`.
+"""`manifest.json`: what a run works with. Hashes of every input, the machine, and the settings of each of its stretches.
 
-A run that continues makes sure that its inputs are what they were. It could not end in the same bytes otherwise.
+A run that continues makes sure that its inputs are what they were. It could not end in the same bytes otherwise. Where it continues with
+other settings (see `settings.changes`), that begins a new stretch, which is recorded with the step from which on they hold.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Any
 from lorasmith.atomic import write_atomically
 from lorasmith.datasets.training_set import TrainingSet
 from lorasmith.errors import RunError
+from lorasmith.training.settings.tree import Settings, settings_from
 
 PACKAGES = ("lorasmith", "torch", "diffusers", "transformers", "safetensors", "numpy", "pillow")
 
@@ -37,10 +39,11 @@ def inputs_of(training_set: TrainingSet, base: Mapping[str, str], parent: str | 
     }
 
 
-def write_manifest(path: Path, inputs: Inputs, device: str, threads: int) -> None:
-    """Write down the inputs, and with which versions, on which device and with how many threads the run began."""
+def write_manifest(path: Path, inputs: Inputs, settings: Settings, device: str, threads: int) -> None:
+    """Write down the inputs and settings, and with which versions, on which device and with how many threads the run began."""
     manifest = {
         "inputs": inputs,
+        "stretches": [_stretch(0, settings)],
         "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         "python": platform.python_version(),
         "platform": platform.platform(),
@@ -48,7 +51,24 @@ def write_manifest(path: Path, inputs: Inputs, device: str, threads: int) -> Non
         "threads": threads,
         "versions": {name: version(name) for name in PACKAGES},
     }
-    write_atomically(path, json.dumps(manifest, indent=1, ensure_ascii=False).encode())
+    write_atomically(path, _as_json(manifest))
+
+
+def settings_before(path: Path) -> Settings | None:
+    """The settings of the run's last stretch; None where the manifest does not have them, as in runs of earlier versions."""
+    stretches = _read(path).get("stretches")
+    return settings_from(stretches[-1]["settings"], str(path)) if stretches else None
+
+
+def record_stretch(path: Path, step: int, settings: Settings) -> None:
+    """Write down that the run continues after `step` with these settings; stretches that a lost state discards go."""
+    manifest = _read(path)
+    earlier = [stretch for stretch in manifest.get("stretches", []) if stretch["step"] < step or stretch["step"] == 0]
+    write_atomically(path, _as_json(manifest | {"stretches": [*earlier, _stretch(step, settings)]}))
+
+
+def _stretch(step: int, settings: Settings) -> dict[str, Any]:
+    return {"step": step, "settings": settings.model_dump(mode="json", exclude_none=True)}
 
 
 def thread_count(path: Path) -> int | None:
@@ -73,6 +93,10 @@ def check_inputs_unchanged(path: Path, inputs: Inputs) -> None:
         f"The run {path.parent} cannot continue exactly, because {what} has changed. Put it back, or start a new run.",
         code="run.inputs_changed", run=str(path.parent), changed=changed,
     )  # fmt: skip
+
+
+def _as_json(manifest: Mapping[str, Any]) -> bytes:
+    return json.dumps(manifest, indent=1, ensure_ascii=False).encode()
 
 
 def _read(path: Path) -> dict[str, Any]:

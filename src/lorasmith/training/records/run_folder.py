@@ -2,7 +2,7 @@
 
 runs/<name>/
   settings.toml    the complete settings
-  manifest.json    hashes of every input, versions, device, seed; see `manifest`
+  manifest.json    hashes of every input, versions, device, settings of each stretch; see `manifest`
   events.jsonl     what happened, append-only; see `event_log`
   checkpoints/     LoRA files: <name>-000001.safetensors for each epoch, <name>.safetensors at the end
   state/           what a killed run continues from; see `learner.state`
@@ -75,7 +75,7 @@ class RunFolder:
                 f"The run folder {self.root} is not empty. Give another --out, or continue the run in it with: lorasmith resume {self.root}",
                 code="run.folder_not_empty", path=str(self.root),
             )  # fmt: skip
-        write_atomically(self.settings, settings_toml(settings).encode())
+        self.write_settings(settings)
         for folder in (self.checkpoints, self.state, self.samples):
             folder.mkdir(exist_ok=True)
 
@@ -83,6 +83,10 @@ class RunFolder:
         """Remove the folder of a run that was refused before its first step, so that nothing half-written is left."""
         if not any(self.state.glob("step-*")) and not any(self.checkpoints.iterdir()):
             shutil.rmtree(self.root)
+
+    def write_settings(self, settings: Settings) -> None:
+        """Write the run's settings, or replace them."""
+        write_atomically(self.settings, settings_toml(settings).encode())
 
     def read_settings(self) -> Settings:
         """The run's settings; raises SettingsError (`run.no_run_folder`) where there is no run here."""

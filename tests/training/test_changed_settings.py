@@ -1,0 +1,151 @@
+"""A run that continues with other settings: what may change begins a new stretch, what may not is refused by name."""
+
+import json
+
+import pytest
+from safetensors import safe_open
+
+from lorasmith.errors import SettingsError
+from lorasmith.training import events
+from lorasmith.training.commands import Commands
+from lorasmith.training.records.run_folder import RunFolder
+from lorasmith.training.run import resume, train
+from lorasmith.training.settings.changes import CHANGEABLE, CHANGEABLE_SECTIONS, changes_between, parse_changes, with_changes
+from lorasmith.training.settings.tree import Settings, setting_names
+from tests.cli.test_commands import lorasmith
+
+CONSTANT = {"schedule": {"lr_scheduler": "constant"}}
+
+
+@pytest.fixture
+def stopped(settings_for, tmp_path):
+    """A run of two epochs of three steps, stopped after the fourth."""
+    commands = Commands()
+    train(settings_for(**CONSTANT), tmp_path / "run", [lambda e: commands.stop() if getattr(e, "step", 0) >= 4 else None], commands)
+    return RunFolder(tmp_path / "run")
+
+
+def edit(folder, old, new):
+    text = folder.settings.read_text(encoding="utf-8")
+    assert old in text
+    folder.settings.write_text(text.replace(old, new), encoding="utf-8")
+
+
+def stretches(folder):
+    return json.loads(folder.manifest.read_text(encoding="utf-8"))["stretches"]
+
+
+def test_more_epochs_and_another_rate_begin_a_new_stretch(stopped):
+    seen = []
+    result = resume(stopped.root, [seen.append], changes={"training.epochs": 3, "optimizer.learning_rate": 1e-4})
+    done = [event for event in seen if isinstance(event, events.StepDone)]
+    assert (result.finished, [event.step for event in done]) == (True, [5, 6, 7, 8, 9])
+    assert {rate for event in done for rate in event.lr.values()} == {1e-4}
+    assert [(stretch["step"], stretch["settings"]["training"]["epochs"]) for stretch in stretches(stopped)] == [(0, 2), (4, 3)]
+    assert stopped.read_settings().optimizer.learning_rate == 1e-4
+    (warned,) = [
+        event for event in seen if isinstance(event, events.Warned) and (event.finding or {}).get("code") == "run.settings_changed"
+    ]
+    assert warned.message == (
+        "The run continues after step 4 with changed settings: training.epochs from 2 to 3; optimizer.learning_rate from 0.001 to 0.0001."
+    )
+
+
+def test_an_edit_of_the_runs_settings_is_noticed_and_recorded_once(stopped):
+    edit(stopped, "learning_rate = 0.001", "learning_rate = 0.0001")
+    seen = []
+    resume(stopped.root, [seen.append])
+    assert any("optimizer.learning_rate from 0.001 to 0.0001" in getattr(event, "message", "") for event in seen)
+    assert [stretch["step"] for stretch in stretches(stopped)] == [0, 4]
+    resume(stopped.root)
+    assert [stretch["step"] for stretch in stretches(stopped)] == [0, 4]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "setting"),
+    [
+        ("rank = 2\n", "rank = 4\n", "network.rank from 2 to 4"), ('type = "AdamW"', 'type = "Prodigy"', 'optimizer.type from "AdamW"'),
+        ("seed = 42", "seed = 43", "training.seed from 42 to 43"), ("batch_size = 2\n", "batch_size = 1\n", "training.batch_size from 2 to 1"),
+        ("resolution = 32", "resolution = 40", "buckets.resolution"), ("shuffle_caption = true", "shuffle_caption = false", "captions.shuffle"),
+        ("# repeats =", "repeats = 2", "datasets[0].repeats from nothing to 2"), ("learning_rate = 0.001", "learning_rate = 0.001\ntext_encoder_lr = 0.0", "text_encoder"),
+    ],
+)  # fmt: skip
+def test_what_makes_a_run_what_it_is_cannot_change_and_is_named(stopped, old, new, setting):
+    edit(stopped, old, new)
+    before = stopped.manifest.read_bytes()
+    with pytest.raises(SettingsError) as refused:
+        resume(stopped.root)
+    assert refused.value.code == "run.cannot_change"
+    assert setting in str(refused.value)
+    assert stopped.manifest.read_bytes() == before
+
+
+def test_a_change_that_is_refused_leaves_the_settings_alone(stopped):
+    before = stopped.settings.read_bytes()
+    for changes, code in (
+        ({"network.rank": 4}, "run.cannot_change"), ({"training.epochs": 1}, "run.cannot_shorten"), ({"training.epochs": 0}, "settings.value"),
+        ({"optimizer.learning_rat": 1}, "settings.unknown_key"), ({"optimizer.learning_rate": 0.0}, "settings.value"),
+        ({"training.max_train_steps": 9}, "settings.contradiction"),
+    ):  # fmt: skip
+        with pytest.raises(SettingsError) as refused:
+            resume(stopped.root, changes=changes)
+        assert refused.value.code == code
+        assert stopped.settings.read_bytes() == before
+
+
+def test_a_finished_run_goes_on_and_its_last_lora_is_kept(settings_for, tmp_path):
+    training = {"epochs": 2, "batch_size": 2, "ema_decay": 0.9}
+    first = train(settings_for(training=training, **CONSTANT), tmp_path / "run").file
+    content = first.read_bytes()
+    result = resume(tmp_path / "run", changes={"training.epochs": 3})
+    names = sorted(path.name for path in first.parent.iterdir())
+    assert names == [
+        "toy-000001-ema.safetensors", "toy-000001.safetensors", "toy-000002-ema.safetensors", "toy-000002.safetensors", "toy-ema.safetensors",
+        "toy.safetensors",
+    ]  # fmt: skip
+    assert first.with_name("toy-000002.safetensors").read_bytes() == content != result.file.read_bytes()
+    with safe_open(result.file, "pt") as file:
+        assert file.metadata()["ss_steps"] == "9"
+
+
+def test_a_longer_run_at_a_constant_rate_is_the_same_as_one_that_was_as_long_from_the_start(settings_for, tmp_path):
+    whole = train(settings_for(training={"epochs": 3}, **CONSTANT), tmp_path / "whole").file
+    train(settings_for(**CONSTANT), tmp_path / "run")
+    longer = resume(tmp_path / "run", changes={"training.epochs": 3}).file
+    assert longer.read_bytes() == whole.read_bytes()
+
+
+def test_a_run_without_recorded_settings_continues_and_records_them(stopped):
+    manifest = json.loads(stopped.manifest.read_text(encoding="utf-8"))
+    del manifest["stretches"]
+    stopped.manifest.write_text(json.dumps(manifest), encoding="utf-8")
+    assert resume(stopped.root).finished
+    assert [stretch["step"] for stretch in stretches(stopped)] == [4]
+
+
+def test_settings_are_set_by_name_from_the_command_line(stopped):
+    done = lorasmith("resume", stopped.root, "--set", "training.epochs=3", "--set", "optimizer.learning_rate = 1e-5")
+    assert done.returncode == 0, done.stderr
+    settings = stopped.read_settings()
+    assert (settings.training.epochs, settings.optimizer.learning_rate) == (3, 1e-5)
+
+
+def test_values_are_as_in_toml_text_needs_no_quotes_and_nothing_takes_a_setting_out(settings_for):
+    texts = ["training.epochs=", "training.max_train_steps=9", "schedule.lr_scheduler=constant", 'samples.prompts=["a = b"]']
+    changes = parse_changes(texts)
+    assert changes == {
+        "training.epochs": None, "training.max_train_steps": 9, "schedule.lr_scheduler": "constant", "samples.prompts": ["a = b"],
+    }  # fmt: skip
+    before = settings_for()
+    after = with_changes(before, changes)
+    assert (after.training.epochs, after.training.max_train_steps, after.samples.prompts) == (None, 9, ["a = b"])
+    assert {change.setting for change in changes_between(before, after)} == changes.keys() - (
+        {"schedule.lr_scheduler"} if before.schedule.lr_scheduler == "constant" else set()
+    )
+    with pytest.raises(SettingsError, match="NAME=VALUE"):
+        parse_changes(["training.epochs"])
+
+
+def test_the_names_of_what_may_change_exist():
+    assert set(setting_names()) >= CHANGEABLE
+    assert Settings.model_fields.keys() >= CHANGEABLE_SECTIONS
