@@ -32,9 +32,8 @@ def _is_a_kind(node: ast.AST) -> bool:
     return ast.unparse(node).removesuffix(".name").rpartition(".")[2] == "kind"
 
 
-# Importers translate other programs' names, one family has a rule for one kind, and lints are still to be moved into the kinds. The
-# list only gets shorter.
-ELSEWHERE = ("training/importers/", "models/flux/family.py", "training/planning/lints/network.py", "training/planning/lints/rates.py")
+# Importers translate other programs' names, and one family has a rule for one kind. The list only gets shorter.
+ELSEWHERE = ("training/importers/", "models/flux/family.py")
 
 
 def found_in(package: Path) -> list[str]:

@@ -22,8 +22,8 @@ def list_recipes() -> None:
     """
     from typing import get_args
 
+    from lorasmith.guides import GUIDES
     from lorasmith.models.families import FAMILIES
-    from lorasmith.training.recipes.guides import GUIDES
     from lorasmith.training.recipes.recipes import Kind, Level
 
     for name, known in (("kind", get_args(Kind)), ("family", FAMILIES), ("level", get_args(Level))):

@@ -137,15 +137,15 @@ CASES = {
     "low_rank_for_several": ({**TWO_APART, "network__rank": 8}, "2 concepts", {"network__rank": 8}),
     "alpha_over_rank": ({"network__alpha": 32.0}, "by 2", {"network__alpha": 16.0}),
     "alpha_far_under_rank": ({"network__alpha": 0.5}, "1/32 of", {**PRODIGY, "network__alpha": 0.5}),
-    "dylora_in_batches": (
+    "one_rank_in_large_batches": (
         {"network__kind": "dylora", "network__rank": 128, "network__alpha": 64.0}, "one rank for a whole batch",
         {"network__kind": "dylora", "network__rank": 128, "network__alpha": 64.0, "training__batch_size": 1},
     ),
-    "dylora_small": (
+    "rank_under_kind": (
         {"network__kind": "dylora", "training__batch_size": 1}, "rank 16",
         {"network__kind": "dylora", "network__rank": 64, "network__alpha": 32.0, "training__batch_size": 1},
     ),
-    "ia3_rate": (
+    "rate_under_kind": (
         {"network__kind": "ia3", "without": ["network.rank", "network.alpha"]}, "optimizer.unet_lr 0.0001",
         {"network__kind": "ia3", "without": ["network.rank", "network.alpha"], "optimizer__unet_lr": 5e-3},
     ),

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lorasmith.errors import SettingsError
+from lorasmith.guides import GUIDES
 from lorasmith.models.families import FAMILIES
-from lorasmith.training.recipes.guides import GUIDES
 from lorasmith.training.recipes.recipe_file import own_recipe
 from lorasmith.training.recipes.recipes import Kind, Level, recipe, settings_tree
 from lorasmith.training.settings.checks import check_together

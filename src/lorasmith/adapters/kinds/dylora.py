@@ -11,6 +11,8 @@ from dataclasses import replace
 from typing import Any
 
 from lorasmith.adapters.kinds import lora
+from lorasmith.adapters.kinds.advice import Advice, Ranks
+from lorasmith.guides import CRASH_COURSE, guides
 
 
 def contradiction(values: Mapping[str, Any], given: frozenset[str]) -> str | None:
@@ -26,6 +28,7 @@ KIND = replace(
     words="one training, any rank",
     settings=frozenset({"rank", "alpha", "rs_lora", "rank_step", "module_dropout"}),
     contradiction=contradiction,
+    advice=Advice(Ranks(most=128, usual=128, source=guides(CRASH_COURSE), least=64), one_rank_a_batch=True),
     file_kind=lora.KIND,
     forms=(lora.PLAIN,),
     form=lambda tensors, alpha: 0,

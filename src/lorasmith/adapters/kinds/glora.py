@@ -8,8 +8,10 @@ Not every program reads it; on linear layers it equals a LoRA of twice the rank,
 
 from __future__ import annotations
 
+from lorasmith.adapters.kinds.advice import Advice, Ranks
 from lorasmith.adapters.kinds.kind import Kind, Shapes
 from lorasmith.adapters.kinds.programs import PLAIN_LORA_ONLY, Form
+from lorasmith.guides import CRASH_COURSE, guides
 from lorasmith.models.lora_naming import LOADS, drops, readings
 
 A1, A2, B1, B2 = "a1.weight", "a2.weight", "b1.weight", "b2.weight"
@@ -24,6 +26,7 @@ KIND = Kind(
     title="GLoRA",
     words="for styles",
     settings=frozenset({"rank", "alpha", "rs_lora", "dropout", "rank_dropout", "module_dropout"}),
+    advice=Advice(Ranks(most=64, usual=64, source=guides(CRASH_COURSE))),
     suffixes=(A1, A2, B1, B2),
     complete=((frozenset({A1, A2, B1, B2}),),),
     rank=rank_of,

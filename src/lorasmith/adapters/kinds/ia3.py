@@ -8,8 +8,10 @@ layers; written as `diff`, everyone but diffusers does.
 
 from __future__ import annotations
 
+from lorasmith.adapters.kinds.advice import Advice, Rates
 from lorasmith.adapters.kinds.kind import Kind
 from lorasmith.adapters.kinds.programs import PLAIN_LORA_ONLY, Form
+from lorasmith.guides import CRASH_COURSE, guides
 from lorasmith.models.lora_naming import LOADS, drops, readings
 
 WEIGHT, ON_INPUT = "weight", "on_input"
@@ -26,6 +28,7 @@ KIND = Kind(
     title="(IA)^3",
     words="tiny files",
     settings=frozenset({"on_input", "module_dropout"}),
+    advice=Advice(rates=Rates(least=1e-3, usual=5e-3, source=f"{guides(CRASH_COURSE)}: 5e-3 to 1e-2")),
     suffixes=(WEIGHT, ON_INPUT),
     complete=((frozenset({WEIGHT, ON_INPUT}),),),
     marks=frozenset({ON_INPUT}),

@@ -18,6 +18,7 @@ from functools import cached_property
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol
 
+from lorasmith.adapters.kinds.advice import NO_ADVICE, Advice
 from lorasmith.adapters.kinds.layer_settings import LayerSettings
 from lorasmith.adapters.kinds.programs import Form
 
@@ -63,6 +64,8 @@ class Kind:
     """Suffixes of the tensors that learn faster with LoRA+: the matrix on the output's side. Empty: LoRA+ has no effect."""
     contradiction: Callable[[Mapping[str, Any], frozenset[str]], str | None] = lambda values, given: None
     """(all network settings, the names of those that were given for this kind) -> what contradicts what, or None."""
+    advice: Advice = NO_ADVICE
+    """What the guides advise about it."""
 
     # In files.
 

@@ -6,8 +6,10 @@ https://arxiv.org/abs/2108.06098; for diffusion models LyCORIS, https://arxiv.or
 
 from __future__ import annotations
 
+from lorasmith.adapters.kinds.advice import Advice, Ranks
 from lorasmith.adapters.kinds.kind import Kind, Shapes
 from lorasmith.adapters.kinds.programs import PLAIN_LORA_ONLY, Form
+from lorasmith.guides import CRASH_COURSE, guides
 from lorasmith.models.lora_naming import LOADS, readings
 
 W1A, W1B, W2A, W2B, T1, T2 = "hada_w1_a", "hada_w1_b", "hada_w2_a", "hada_w2_b", "hada_t1", "hada_t2"
@@ -25,6 +27,7 @@ KIND = Kind(
     words="more from smaller files",
     settings=frozenset({"rank", "alpha", "rs_lora", "dora", "use_tucker", "rank_dropout", "module_dropout"}),
     loraplus=frozenset({W1A}),  # the factor that starts at zero
+    advice=Advice(Ranks(most=32, usual=32, source=guides(CRASH_COURSE), most_of_convolutions=16)),
     suffixes=(W1A, W1B, W2A, W2B, T1, T2),
     complete=((frozenset({W1A, W1B, W2A, W2B}),),),
     product=(W1A, W1B, W2A, W2B, T1, T2),

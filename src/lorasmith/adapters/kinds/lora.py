@@ -7,8 +7,10 @@ On convolutions this is known as LoCon. Wide kernels may be split once more, by 
 
 from __future__ import annotations
 
+from lorasmith.adapters.kinds.advice import Advice, Ranks
 from lorasmith.adapters.kinds.kind import Kind, Shapes
 from lorasmith.adapters.kinds.programs import PLAIN_LORA_ONLY, Form
+from lorasmith.guides import BOOTCAMP, CRASH_COURSE, guides
 from lorasmith.models.lora_naming import LOADS, readings
 
 DOWN, UP, MID = "lora_down.weight", "lora_up.weight", "lora_mid.weight"
@@ -32,6 +34,16 @@ KIND = Kind(
     words="read everywhere",
     settings=frozenset({"rank", "alpha", "rs_lora", "dora", "use_tucker", "dropout", "rank_dropout", "module_dropout"}),
     loraplus=frozenset({UP}),
+    advice=Advice(
+        Ranks(
+            most=64,
+            usual=32,
+            source=f"{guides(CRASH_COURSE, BOOTCAMP)}: over 64 rarely helps, 128 bloats",
+            least_for_several=16,
+            most_for_few=64,
+            most_of_convolutions=16,
+        )
+    ),
     suffixes=(DOWN, MID, UP),
     complete=((frozenset({DOWN, UP}),),),
     product=(DOWN, MID, UP),

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from lorasmith.errors import SettingsError
+from lorasmith.guides import BOOTCAMP, COLAB, CRASH_COURSE, FUNDAMENTALS, MEASURED, SEAART, guides
 from lorasmith.models.families import FAMILIES
 from lorasmith.models.family import Family, FamilyDefaults
 from lorasmith.registry import nearest
-from lorasmith.training.recipes.guides import BOOTCAMP, COLAB, CRASH_COURSE, FUNDAMENTALS, MEASURED, SEAART, guides
 
 Kind = Literal["character", "style", "concept", "multi-concept"]
 Level = Literal["quick", "standard", "competition"]

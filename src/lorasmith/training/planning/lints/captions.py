@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from lorasmith.captions.token_limit import lines_below
 from lorasmith.findings import Evidence, Fix, SettingChange
+from lorasmith.guides import BOOTCAMP, COLAB, CRASH_COURSE, FUNDAMENTALS, SEAART, guides
 from lorasmith.training.planning.lints.registry import Findings, lint, set_to, warning
 from lorasmith.training.planning.lints.run_facts import RunFacts
-from lorasmith.training.recipes.guides import BOOTCAMP, COLAB, CRASH_COURSE, FUNDAMENTALS, SEAART, guides
 
 ON_ORDER = guides(SEAART, COLAB, BOOTCAMP, FUNDAMENTALS)
 ON_CLIP_SKIP = guides(CRASH_COURSE, BOOTCAMP, FUNDAMENTALS)

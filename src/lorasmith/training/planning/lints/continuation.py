@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from lorasmith.findings import Evidence, Fix, SettingChange
+from lorasmith.guides import BOOTCAMP, guides
 from lorasmith.training.planning.lints.registry import Findings, lint, set_to, warning
 from lorasmith.training.planning.lints.run_facts import DENOISER, TEXT_ENCODER, RunFacts
-from lorasmith.training.recipes.guides import BOOTCAMP, guides
 
 MOST_RATE, CALM_RATE, MOST_STEPS = 5e-5, 1e-5, 1000
 

@@ -6,9 +6,9 @@ import math
 from collections.abc import Mapping
 
 from lorasmith.findings import Evidence, Fix
+from lorasmith.guides import BOOTCAMP, COLAB, CRASH_COURSE, FUNDAMENTALS, SEAART, guides
 from lorasmith.training.planning.lints.registry import Findings, lint, set_to, warning
 from lorasmith.training.planning.lints.run_facts import LookOfSet, RunFacts
-from lorasmith.training.recipes.guides import BOOTCAMP, COLAB, CRASH_COURSE, FUNDAMENTALS, SEAART, guides
 
 SAMPLES: Mapping[LookOfSet, tuple[int, int, str]] = {
     "subject": (700, 3000, guides(SEAART, BOOTCAMP, FUNDAMENTALS)),

@@ -2,53 +2,48 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
-
 from lorasmith.adapters.kinds import KINDS
+from lorasmith.adapters.kinds.advice import Ranks
 from lorasmith.findings import Evidence, Fix, SettingChange
+from lorasmith.guides import BOOTCAMP, COLAB, CRASH_COURSE, SEAART, guides
 from lorasmith.training.planning.lints.registry import Findings, lint, set_to, warning
 from lorasmith.training.planning.lints.run_facts import DENOISER, RunFacts
-from lorasmith.training.recipes.guides import BOOTCAMP, COLAB, CRASH_COURSE, SEAART, guides
 
-MOST_RANK: Mapping[str, tuple[int, int, str]] = {
-    "lora": (64, 32, f"{guides(CRASH_COURSE, BOOTCAMP)}: over 64 rarely helps, 128 bloats"),
-    "loha": (32, 32, guides(CRASH_COURSE)),
-    "glora": (64, 64, guides(CRASH_COURSE)),
-    "dylora": (128, 128, guides(CRASH_COURSE)),
-}
-"""Kind -> the highest rank that helps, the one to go back to, and who says so."""
-MOST_CONVOLUTION_RANK = 16
-IA3_LEAST_RATE, IA3_RATE = 1e-3, 5e-3
+FEW_PICTURES = 15
+
+
+def ranks_of(run: RunFacts) -> Ranks | None:
+    """What is advised about the rank of the run's kind of network."""
+    return KINDS[run.settings.network.kind].advice.ranks
 
 
 @lint
 def rank_over_kind(run: RunFacts) -> Findings:
-    network = run.settings.network
-    most, usual, source = MOST_RANK.get(network.kind, (math.inf, 0, ""))
-    if network.rank > most:
+    network, ranks = run.settings.network, ranks_of(run)
+    if ranks is not None and network.rank > ranks.most:
         yield warning(
             f"network.rank {network.rank} is high for the kind {network.kind}.", evidence=Evidence(network.rank, "rank"),
             why="The file grows, and it learns the pictures by heart.",
             fix=Fix(
-                f"Set network.rank to {usual} and network.alpha to half of it.",
-                (SettingChange("network.rank", usual), SettingChange("network.alpha", usual / 2)),
+                f"Set network.rank to {ranks.usual} and network.alpha to half of it.",
+                (SettingChange("network.rank", ranks.usual), SettingChange("network.alpha", ranks.usual / 2)),
             ),
-            source=source,
+            source=ranks.source,
         )  # fmt: skip
 
 
 @lint
 def convolutions_over_rank(run: RunFacts) -> Findings:
-    network = run.settings.network
+    network, ranks = run.settings.network, ranks_of(run)
     rank = network.conv_rank if network.conv_rank is not None else network.rank
-    if network.effective_preset in ("convolutions", "full") and network.kind in ("lora", "loha") and rank > MOST_CONVOLUTION_RANK:
+    most = ranks.most_of_convolutions if ranks is not None else None
+    if network.effective_preset in ("convolutions", "full") and most is not None and rank > most:
         yield warning(
             f"The 3x3 convolutions are trained with rank {rank}.", evidence=Evidence(rank, "rank"),
             why="They carry texture and burn in first.",
             fix=Fix(
-                f"Set network.conv_rank to {MOST_CONVOLUTION_RANK} or less, and network.conv_alpha to 1.",
-                (SettingChange("network.conv_rank", MOST_CONVOLUTION_RANK), SettingChange("network.conv_alpha", 1.0)),
+                f"Set network.conv_rank to {most} or less, and network.conv_alpha to 1.",
+                (SettingChange("network.conv_rank", most), SettingChange("network.conv_alpha", 1.0)),
             ),
             source=guides(CRASH_COURSE, COLAB),
         )  # fmt: skip
@@ -56,11 +51,11 @@ def convolutions_over_rank(run: RunFacts) -> Findings:
 
 @lint
 def low_rank_for_several(run: RunFacts) -> Findings:
-    network, concepts = run.settings.network, len(run.concepts)
-    if concepts > 1 and network.kind == "lora" and network.rank < 16:
+    network, ranks, concepts = run.settings.network, ranks_of(run), len(run.concepts)
+    if ranks is not None and concepts > 1 and network.rank < ranks.least_for_several:
         yield warning(
             f"network.rank {network.rank} has little room for {concepts} concepts.", evidence=Evidence(network.rank, "rank"),
-            why="They run into each other.", fix=set_to("network.rank", 32), source=guides(CRASH_COURSE),
+            why="They run into each other.", fix=set_to("network.rank", ranks.usual), source=guides(CRASH_COURSE),
         )  # fmt: skip
 
 
@@ -94,11 +89,12 @@ def alpha_far_under_rank(run: RunFacts) -> Findings:
 
 
 @lint
-def dylora_in_batches(run: RunFacts) -> Findings:
+def one_rank_in_large_batches(run: RunFacts) -> Findings:
     batch_size = run.settings.training.batch_size
-    if run.settings.network.kind == "dylora" and batch_size > 1:
+    kind = KINDS[run.settings.network.kind]
+    if kind.advice.one_rank_a_batch and batch_size > 1:
         yield warning(
-            f"training.batch_size is {batch_size}, and DyLoRA trains one rank for a whole batch.", evidence=Evidence(batch_size, "pictures"),
+            f"training.batch_size is {batch_size}, and {kind.title} trains one rank for a whole batch.", evidence=Evidence(batch_size, "pictures"),
             why="It learns each rank more slowly.",
             fix=Fix(
                 f"Set training.batch_size to 1 and training.gradient_accumulation_steps to {batch_size}.",
@@ -109,29 +105,29 @@ def dylora_in_batches(run: RunFacts) -> Findings:
 
 
 @lint
-def dylora_small(run: RunFacts) -> Findings:
-    network = run.settings.network
-    if network.kind == "dylora" and network.rank < 64:
+def rank_under_kind(run: RunFacts) -> Findings:
+    network, ranks, title = run.settings.network, ranks_of(run), KINDS[run.settings.network.kind].title
+    if ranks is not None and network.rank < ranks.least:
         yield warning(
-            f"network.rank {network.rank} leaves DyLoRA little to choose from.",
+            f"network.rank {network.rank} leaves {title} little to choose from.",
             evidence=Evidence(network.rank, "rank"),
             why="It finds the best rank below its own.",
             fix=Fix(
-                "Set network.rank to 128 and network.alpha to 64.",
-                (SettingChange("network.rank", 128), SettingChange("network.alpha", 64.0)),
+                f"Set network.rank to {ranks.usual} and network.alpha to {ranks.usual // 2}.",
+                (SettingChange("network.rank", ranks.usual), SettingChange("network.alpha", ranks.usual / 2)),
             ),
-            source=guides(CRASH_COURSE),
+            source=ranks.source,
         )
 
 
 @lint
-def ia3_rate(run: RunFacts) -> Findings:
-    rate, setting = run.rate(DENOISER), run.rate_setting(DENOISER)
-    if run.settings.network.kind == "ia3" and not run.optimizer.learning_rate_free and 0 < rate < IA3_LEAST_RATE:
+def rate_under_kind(run: RunFacts) -> Findings:
+    rate, setting, kind = run.rate(DENOISER), run.rate_setting(DENOISER), KINDS[run.settings.network.kind]
+    rates = kind.advice.rates
+    if rates is not None and not run.optimizer.learning_rate_free and 0 < rate < rates.least:
         yield warning(
-            f"{setting} {rate:g} is too low for (IA)^3.", evidence=Evidence(rate, "learning rate"),
-            why="It has few parameters, and they must move far.", fix=set_to(setting, IA3_RATE),
-            source=f"{guides(CRASH_COURSE)}: 5e-3 to 1e-2",
+            f"{setting} {rate:g} is too low for {kind.title}.", evidence=Evidence(rate, "learning rate"),
+            why="It has few parameters, and they must move far.", fix=set_to(setting, rates.usual), source=rates.source,
         )  # fmt: skip
 
 
@@ -150,8 +146,9 @@ def strong_dropout(run: RunFacts) -> Findings:
 
 @lint
 def small_set_high_rank(run: RunFacts) -> Findings:
-    network = run.settings.network
-    if len(run.pictures) < 15 and network.kind == "lora" and network.rank >= 64 and not (network.dropout or network.rank_dropout):
+    network, ranks = run.settings.network, ranks_of(run)
+    learns_by_heart = ranks is not None and ranks.most_for_few is not None and network.rank >= ranks.most_for_few
+    if len(run.pictures) < FEW_PICTURES and learns_by_heart and not (network.dropout or network.rank_dropout):
         yield warning(
             f"There are {len(run.pictures)} pictures, and network.rank is {network.rank} without dropout.",
             evidence=Evidence(network.rank, "rank"), why="The network has room to learn each picture by heart.",

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 
 from lorasmith.datasets.balance import MOST_PASSES, balanced_repeats
 from lorasmith.findings import Evidence, Fix, SettingChange
+from lorasmith.guides import CRASH_COURSE, FUNDAMENTALS, SEAART, guides
 from lorasmith.training.planning.lints.registry import Findings, lint, warning
 from lorasmith.training.planning.lints.run_facts import LookOfSet, RunFacts
-from lorasmith.training.recipes.guides import CRASH_COURSE, FUNDAMENTALS, SEAART, guides
 
 FEWEST: Mapping[LookOfSet, tuple[str, int, str]] = {
     "subject": ("one subject", 15, f"{CRASH_COURSE}: at least 15, though 8 has worked"),

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from lorasmith.adapters.kinds import KINDS
 from lorasmith.findings import Evidence, Fix, SettingChange
+from lorasmith.guides import BOOTCAMP, COLAB, CRASH_COURSE, SEAART, guides
 from lorasmith.training.optim.schedules import SCHEDULES, in_steps
 from lorasmith.training.planning.lints.registry import Findings, lint, set_to, warning
 from lorasmith.training.planning.lints.run_facts import DENOISER, TEXT_ENCODER, RunFacts
-from lorasmith.training.recipes.guides import BOOTCAMP, COLAB, CRASH_COURSE, SEAART, guides
 
 FASTEST, SLOWEST = 8.0, 0.1
 """Times the family's usual rate."""
@@ -60,7 +61,7 @@ def text_encoder_too_fast(run: RunFacts) -> Findings:
 @lint
 def rate_far_from_usual(run: RunFacts) -> Findings:
     usual, rate, title = run.base.defaults.denoiser_lr, run.rate(DENOISER), run.base.family.title
-    if not rate or not run.optimizer.steps_like_adam or run.settings.network.kind == "ia3":
+    if not rate or not run.optimizer.steps_like_adam or KINDS[run.settings.network.kind].advice.rates is not None:
         return
     setting, source = run.rate_setting(DENOISER), guides(COLAB, BOOTCAMP)
     if rate > FASTEST * usual:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from lorasmith.findings import Fix, SettingChange
+from lorasmith.guides import BOOTCAMP, FUNDAMENTALS, SEAART, guides
 from lorasmith.training.planning.lints.registry import Findings, lint, warning
 from lorasmith.training.planning.lints.run_facts import RunFacts
-from lorasmith.training.recipes.guides import BOOTCAMP, FUNDAMENTALS, SEAART, guides
 
 ON_SAMPLES = guides(SEAART, BOOTCAMP, FUNDAMENTALS)
 

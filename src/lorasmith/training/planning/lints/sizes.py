@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 
 from lorasmith.findings import Evidence
+from lorasmith.guides import BOOTCAMP, COLAB, CRASH_COURSE, FUNDAMENTALS, guides
 from lorasmith.training.planning.lints.registry import Findings, lint, set_to, warning
 from lorasmith.training.planning.lints.run_facts import RunFacts
-from lorasmith.training.recipes.guides import BOOTCAMP, COLAB, CRASH_COURSE, FUNDAMENTALS, guides
 
 ON_SIZES = guides(CRASH_COURSE, COLAB, BOOTCAMP, FUNDAMENTALS)
 

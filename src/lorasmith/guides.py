@@ -1,4 +1,4 @@
-"""Whose advice recipes and lints follow: guides by people who train LoRAs, named in words."""
+"""Whose advice the defaults, recipes and lints follow: guides by people who train LoRAs, named in words."""
 
 from __future__ import annotations
 
