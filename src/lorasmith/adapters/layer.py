@@ -198,9 +198,14 @@ def read_layer(name: str, tensors: Mapping[str, Tensor], written_as: tuple[str, 
     """What a layer of a file is, from its tensors by suffix.
 
     Raises:
-        AdapterError: no kind has such tensors, or the alpha is not a single number.
+        AdapterError: no kind has such tensors, they do not go together, or the alpha is not a single number.
     """
     kind = kind_of(tensors)
+    if (ranks := _unequal_ranks(kind, tensors)) is not None:
+        raise AdapterError(
+            f"The tensors of a {kind.title} have different ranks, {ranks[0]} and {ranks[1]}: the file is damaged.",
+            code="adapter.inner_rank",
+        )
     alpha = tensors.get(ALPHA)
     if alpha is not None and alpha.numel() != 1:
         raise AdapterError("The alpha is not a single number: the file is damaged.", code="adapter.alpha_shape")
@@ -210,6 +215,14 @@ def read_layer(name: str, tensors: Mapping[str, Tensor], written_as: tuple[str, 
         if suffix not in (ALPHA, DORA_SCALE)
     }
     return Layer(name, kind, own, None if alpha is None else float(alpha), tensors.get(DORA_SCALE), written_as)
+
+
+def _unequal_ranks(kind: Kind, tensors: Mapping[str, Tensor]) -> tuple[int, int] | None:
+    """The first two sizes that should be equal and are not; tensors with too few axes have no sizes to compare."""
+    try:
+        return next((pair for pair in kind.inner(tensors) if pair[0] != pair[1]), None)
+    except IndexError:
+        return None
 
 
 def read_layers(tensors: Mapping[str, Tensor]) -> dict[str, Layer]:

@@ -146,6 +146,28 @@ def test_pefts_scale_of_a_whole_lokr_goes_into_its_weights(tmp_path):
     assert float(layer.tensors["lokr_w1"][0, 0]) == 0.5
 
 
+# ---- names
+
+
+def test_a_file_of_a_known_family_is_never_taken_by_its_own_names(tmp_path):
+    """Its layers would stand in a merged file beside the same layers in other names."""
+    a = write(tmp_path / "a.safetensors", pair(f"lora_unet_{BLOCK}_attn1_to_q", alpha=4), SDXL)
+    diffusers = "lora_unet_down_blocks_1_attentions_0_transformer_blocks_0"
+    known, unknown = pair(f"{diffusers}_attn1_to_q", alpha=4), pair("lora_unet_foo_bar", alpha=4)
+    b = write(tmp_path / "b.safetensors", known, SDXL)
+    c = write(tmp_path / "c.safetensors", known | unknown, SDXL)
+    d = write(tmp_path / "d.safetensors", unknown)
+    out = tmp_path / "out.safetensors"
+    assert len(merge_files([(a, 1.0), (b, 1.0)], out)) == 1
+    out.unlink()
+    for files in ([(a, 1.0), (c, 1.0)], [(a, 1.0), (d, 1.0)]):
+        with pytest.raises(AdapterError):
+            merge_files(files, out)
+    with pytest.raises(AdapterError, match="foo_bar"):
+        resize_file(c, out, rank=2)
+    assert not out.exists()
+
+
 # ---- numbers
 
 

@@ -7,38 +7,40 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
+from lorasmith.adapters.files.other_families import other_family, other_family_in_words
 from lorasmith.adapters.kinds import kind_of
 from lorasmith.errors import AdapterError
 from lorasmith.models.families import FAMILIES, in_words
 
-_OTHERS = re.compile(r"joint_blocks_\d|context_block|diffusion_model_blocks_\d|main_blocks_\d|main_layers_\d")
-"""Names of layers in families that are not supported yet."""
-
 
 def guess_family(layers: Mapping[str, Mapping[str, Tensor]], metadata: Mapping[str, str]) -> str:
-    """The family that a file was made for, from the names of its layers, the widths of its tensors, and its metadata.
+    """The family that a file was made for: by its tensors' shapes, then by the names of its layers, then by the words of its metadata.
 
     What each family is recognised by is in its record (`models.lora_naming.LoraMarks`). Of two that fit, the later in the registry has
-    more layers of its own, and is taken.
+    more layers of its own, and is taken. Words come last: files are edited by hand, and merging copies the metadata of the first.
 
     Raises:
-        AdapterError: nothing in it shows the family.
+        AdapterError: it is of a family that is not supported (`lora.other_family`), or nothing in it shows whose it is
+            (`lora.unknown_family`).
     """
-    flat = {name.replace(".", "_"): tensors for name, tensors in layers.items()}
-    names = "\n".join(flat)
+    shapes = {name.replace(".", "_"): _shape(tensors) for name, tensors in layers.items()}
+    names = "\n".join(shapes)
+    if title := other_family(shapes):
+        raise _unsupported(title)
     marks = {name: family.lora.marks for name, family in reversed(FAMILIES.items())}
-    version = metadata.get("ss_base_model_version", "") + metadata.get("modelspec.architecture", "")
+    words = (metadata.get("ss_base_model_version", ""), metadata.get("modelspec.architecture", ""))
+    cross_attention, text_encoder = _width_of(shapes, r"attn2_to_[kv]$"), _width_of(shapes, r"self_attn_[qkv]_proj$")
+    for name, mark in marks.items():
+        if cross_attention is not None and cross_attention == mark.cross_attention:
+            return name
+    for word in words:
+        if title := other_family_in_words(word):
+            raise _unsupported(title)
     for name, mark in marks.items():
         if mark.certain and re.search(mark.certain, names):
             return name
-    if _OTHERS.search(names):
-        raise AdapterError(f"The file was made for another family of models than {in_words()}.", code="lora.unknown_family")
     for name, mark in marks.items():
-        if any(piece in version for piece in mark.versions):
-            return name
-    cross_attention, text_encoder = _width_of(flat, r"attn2_to_[kv]$"), _width_of(flat, r"self_attn_[qkv]_proj$")
-    for name, mark in marks.items():
-        if cross_attention is not None and cross_attention == mark.cross_attention:
+        if any(piece in "".join(words) for piece in mark.versions):
             return name
     for name, mark in marks.items():
         if text_encoder is not None and text_encoder == mark.text_encoder:
@@ -51,18 +53,22 @@ def guess_family(layers: Mapping[str, Mapping[str, Tensor]], metadata: Mapping[s
     )
 
 
-def _width_of(layers: Mapping[str, Mapping[str, Tensor]], pattern: str) -> int | None:
+def _unsupported(title: str) -> AdapterError:
+    return AdapterError(
+        f"The file was made for {title}, which is not supported; {in_words('and')} are.", code="lora.other_family", family=title
+    )
+
+
+def _width_of(shapes: Mapping[str, tuple[int, ...] | None], pattern: str) -> int | None:
     """Input channels of the first layer with such a name whose tensors show them."""
-    for name, tensors in layers.items():
-        if re.search(pattern, name) and (width := _input_width(tensors)) is not None:
-            return width
-    return None
+    return next((shape[1] for name, shape in shapes.items() if shape is not None and re.search(pattern, name)), None)
 
 
-def _input_width(tensors: Mapping[str, Tensor]) -> int | None:
-    """Input channels of a linear layer, where the tensors show them."""
+def _shape(tensors: Mapping[str, Tensor]) -> tuple[int, ...] | None:
+    """The shape of a layer's change, where the tensors show it."""
     try:
         shape = kind_of(tensors).shape
     except AdapterError:
         return None
-    return None if shape is None else shape(tensors)[1]
+    found = None if shape is None else shape(tensors)
+    return found if found is not None and len(found) > 1 else None

@@ -12,7 +12,7 @@ every kind and are not counted among them.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
@@ -90,6 +90,8 @@ class Kind:
     """The rank; None where there is none. A missing alpha is the rank."""
     rank_first: tuple[str, ...] = ()
     """Suffixes of tensors whose first axis is the rank; the first that a layer has is thinned out where the forward pass takes no mask."""
+    inner: Callable[[Shapes], Iterable[tuple[int, int]]] = lambda tensors: ()
+    """The axes over which its tensors are multiplied, as pairs of sizes that must be equal."""
     shape: Callable[[Shapes], tuple[int, ...]] | None = None
     """The shape of the change, as far as it follows from the tensors (a kernel may be flattened into the input). None: it depends on the base."""
     product: tuple[str, ...] = ()

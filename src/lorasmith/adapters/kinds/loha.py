@@ -21,6 +21,11 @@ def shape(tensors: Shapes) -> tuple[int, ...]:
     return (tensors[W1A].shape[0], tensors[W1B].shape[1])
 
 
+def inner(tensors: Shapes) -> list[tuple[int, int]]:
+    axis = 0 if T1 in tensors else 1
+    return [(tensors[a].shape[axis], tensors[b].shape[0]) for a, b in ((W1A, W1B), (W2A, W2B))]
+
+
 KIND = Kind(
     name="loha",
     title="LoHa",
@@ -32,6 +37,7 @@ KIND = Kind(
     complete=((frozenset({W1A, W1B, W2A, W2B}),),),
     product=(W1A, W1B, W2A, W2B, T1, T2),
     rank=lambda tensors: tensors[W1B].shape[0],
+    inner=inner,
     rank_first=(W1B,),
     shape=shape,
     algo="loha",

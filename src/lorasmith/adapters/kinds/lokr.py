@@ -43,6 +43,11 @@ def shape(tensors: Shapes) -> tuple[int, ...]:
     return (first[0] * second[0], first[1] * second[1], *second[2:])
 
 
+def inner(tensors: Shapes) -> list[tuple[int, int]]:
+    axes = ((W1A, 1, W1B), (W2A, 0 if T2 in tensors else 1, W2B))
+    return [(tensors[a].shape[axis], tensors[b].shape[0]) for a, axis, b in axes if a in tensors and b in tensors]
+
+
 PLAIN = Form("lokr", readings(LOADS, LOADS, LOADS, PLAIN_LORA_ONLY))
 TUCKER = Form(
     "lokr in Tucker form",
@@ -66,6 +71,7 @@ KIND = Kind(
     product=(W1, W1A, W1B, W2, W2A, W2B, T2),
     rank=rank,
     alpha_counts=lambda tensors: rank(tensors) is not None,
+    inner=inner,
     rank_first=(W2B, W1B),
     shape=shape,
     algo="lokr",

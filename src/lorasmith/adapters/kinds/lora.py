@@ -28,6 +28,11 @@ def shape(tensors: Shapes) -> tuple[int, ...]:
     return (tensors[UP].shape[0], tensors[DOWN].shape[1], *kernel)
 
 
+def inner(tensors: Shapes) -> list[tuple[int, int]]:
+    down, up = tensors[DOWN].shape[0], tensors[UP].shape[1]
+    return [(up, down)] if MID not in tensors else [(up, tensors[MID].shape[0]), (down, tensors[MID].shape[1])]
+
+
 KIND = Kind(
     name="lora",
     title="LoRA",
@@ -48,6 +53,7 @@ KIND = Kind(
     complete=((frozenset({DOWN, UP}),),),
     product=(DOWN, MID, UP),
     rank=rank_of,
+    inner=inner,
     shape=shape,
     forms=(PLAIN, TUCKER),
     form=lambda tensors, alpha: 1 if MID in tensors else 0,

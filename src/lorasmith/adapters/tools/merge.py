@@ -184,6 +184,12 @@ def merge_files(
             f"The files are for different families ({', '.join(sorted(families))}): only LoRAs of one family can be merged.",
             code="merge.families",
         )
+    if families and (unknown := [lora.path for lora, _ in opened if lora.family is None]):
+        raise AdapterError(
+            f"Nothing in {unknown[0]} shows that it is for {families.pop()}, as the other files are: give the family (--family).",
+            code="merge.unknown_family",
+            path=str(unknown[0]),
+        )
     layers = merge([(lora.layers, ratio) for lora, ratio in opened], rank, conv_rank, base)
     first = opened[0][0].file
     metadata = {key: value for key, value in first.metadata.items() if key in ("ss_base_model_version", "ss_v2", "modelspec.architecture")}

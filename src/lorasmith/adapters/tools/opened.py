@@ -39,12 +39,16 @@ def open_lora(path: str | Path, family: str | None = None, base: BaseWeights | N
 def open_any_lora(path: str | Path, family: str | None = None, base: BaseWeights | None = None) -> OpenedLora:
     """Open a file as `open_lora` does; one for a model that is not known here by the names that its layers have, in kohya's layout.
 
+    A file of a known family is never taken by its own names: the same layer could be in a merged file under two of them.
+
     Raises:
-        AdapterError: it is neither.
+        AdapterError: it is neither, or something in it cannot be read.
     """
     try:
         return open_lora(path, family, base)
     except AdapterError as error:
+        if error.code != "lora.unknown_family":
+            raise
         try:
             file = load_tensors(path)
             return OpenedLora(Path(path), file, read_layers(file.tensors), None)

@@ -1,0 +1,91 @@
+"""Families of models that are not supported here, by the names and widths in their LoRA files.
+
+Many transformers share the names of their blocks with Flux.1 (`double_blocks`, `transformer_blocks`). Taken for it, a file would be
+reported as loading and be converted into one that nothing reads; so it is called by its name, and refused.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+Shape = tuple[int, ...]
+"""Shape of a layer's change, [out, in, ...]."""
+
+
+@dataclass(frozen=True)
+class _Mark:
+    """What shows a family: a pattern that a layer's name contains (dots as underscores), with or without a rule about its shape."""
+
+    title: str
+    name: str
+    fits: Callable[[Shape], bool] | None = None
+    """None: the name suffices."""
+
+
+def _wide(*widths: int) -> Callable[[Shape], bool]:
+    """The layer's input is this wide."""
+    return lambda shape: shape[1] in widths
+
+
+def _times(ratio: int) -> Callable[[Shape], bool]:
+    """The layer has this many times as many outputs as inputs."""
+    return lambda shape: shape[0] == ratio * shape[1]
+
+
+_BLOCK = r"^main_transformer_blocks_\d+_"
+"""A block of a transformer in diffusers' names; those of a U-Net are within `attentions` or `input_blocks`."""
+
+_MARKS = (
+    _Mark("Flux.2", r"(double_stream|single_stream)_modulation|attn_to_qkv_mlp_proj|_ff(_context)?_linear_(in|out)$"),
+    _Mark("Flux.2", r"single_blocks_\d+_linear1$", _times(9)),
+    _Mark("Flux.2", r"double_blocks_\d+_(img|txt)_mlp_0$", _times(6)),
+    _Mark("Flux.2", r"double_blocks_\d+_(img|txt)_attn_|single_blocks_\d+_", _wide(4096, 6144)),
+    _Mark("HunyuanVideo", r"token_refiner|double_blocks_\d+_\w+_(fc[12]|mod_linear)$|single_blocks_\d+_modulation_linear$"),
+    _Mark("HunyuanVideo", r"double_blocks_(19|[2-9]\d)_|single_(transformer_)?blocks_(3[89]|[4-9]\d)_"),
+    _Mark("Chroma", r"distilled_guidance_layer"),
+    _Mark("AuraFlow", r"joint_transformer_blocks_\d|(double|single)_layers_\d|single_transformer_blocks_\d+_(ff_linear_[123]|attn_to_out_0)"),
+    _Mark("Stable Diffusion 3", r"joint_blocks_\d|context_block"),
+    _Mark("Stable Diffusion 3", _BLOCK + r"(attn2?|ff|ff_context)_(?!.*norm)\w*(to_[qkv]|add_[qkv]_proj|net_0_proj)$", _wide(1536, 2432)),
+    _Mark("Stable Diffusion 3", _BLOCK + r"attn_(to_out_0|to_add_out)$", _wide(1536, 2432)),
+    _Mark("Qwen-Image", _BLOCK + r"(img|txt)_(mod_1|mlp_net_)"),
+    _Mark("Qwen-Image", r"^main_transformer_blocks_(19|[2-9]\d)_attn_(to|add)_"),
+    _Mark("Mochi", _BLOCK + r"attn1_add_[qkv]_proj"),
+    _Mark("Sana", r"conv_(inverted|depth|point)$"),
+    _Mark("PixArt", _BLOCK + r"attn[12]_to_[qkv]$", _wide(1152)),
+    _Mark("PixArt", r"adaln_single|caption_projection"),
+    _Mark("CogVideoX", _BLOCK + r"attn1_to_[qkv]$", _wide(1920, 3072)),
+    _Mark("LTX-Video", _BLOCK + r"attn[12]_to_[qkv]$", _wide(2048, 4096)),
+    _Mark("HiDream", r"(double|single)_stream_blocks_\d"),
+    _Mark("Wan", r"^main_blocks_\d+_(self_attn_[qkvo]|cross_attn_(k_img|v_img|[qkvo])|ffn_[02])$"),
+    _Mark("Wan", r"^main_blocks_\d+_attn[12]_to_[qkv]$", _wide(1536, 3072, 5120)),
+    _Mark("Hunyuan-DiT", r"^main_blocks_\d+_(attn1_(to_[qkv]|Wqkv)|attn2_(to_[qkv]|q_proj|kv_proj))$", _wide(1408)),
+    _Mark("Z-Image", r"layers_\d+_attention_(to_[qkv]|to_out_0|qkv|out)$", _wide(3840)),
+    _Mark("Lumina", r"layers_\d+_(attention_(qkv|out|w[qkvo])|attn_to_[qkv])$", _wide(2304, 4096)),
+    _Mark("Stable Cascade", r"^other_"),
+    _Mark("AnimateDiff", r"motion_modules_\d"),
+    _Mark("another transformer", r"diffusion_model_blocks_\d|^main_blocks_\d|^main_layers_\d|" + _BLOCK + "attn[12]_"),
+)  # fmt: skip
+_WORDS = {
+    "chroma": "Chroma", "flux2": "Flux.2", "flux-2": "Flux.2", "flux.2": "Flux.2", "sd3": "Stable Diffusion 3",
+    "stable-diffusion-3": "Stable Diffusion 3", "hunyuan": "Hunyuan", "qwen": "Qwen-Image", "wan": "Wan", "lumina": "Lumina",
+    "pixart": "PixArt", "auraflow": "AuraFlow", "kolors": "Kolors", "cascade": "Stable Cascade", "hidream": "HiDream", "z-image": "Z-Image",
+}  # fmt: skip
+
+
+def other_family(shapes: Mapping[str, Shape | None]) -> str | None:
+    """The title of the family that the layers are of, where it is one that is not supported; None where nothing shows that.
+
+    `shapes` has the names of the layers, begun with their part ("main_..."), with the shapes of their changes as far as they are known.
+    """
+    for mark in _MARKS:
+        for name, shape in shapes.items():
+            if re.search(mark.name, name) and (mark.fits is None or (shape is not None and mark.fits(shape))):
+                return mark.title
+    return None
+
+
+def other_family_in_words(version: str) -> str | None:
+    """The title of the unsupported family that the metadata name; None where they name none of these."""
+    return next((title for word, title in _WORDS.items() if version.lower().startswith(word)), None)

@@ -1,0 +1,97 @@
+"""Whose a file is: its shapes decide, then the names of its layers, then what its metadata say; other families are called by their names."""
+
+import pytest
+import torch
+
+from lorasmith.adapters.files.dialects import read_network
+from lorasmith.errors import AdapterError
+
+SDXL_BLOCK = "lora_unet_input_blocks_4_1_transformer_blocks_0_attn2_to_k"
+SD1_BLOCK = "lora_unet_down_blocks_1_attentions_0_transformer_blocks_0_attn2_to_k"
+
+
+def lora(*layers, ends=("lora_A", "lora_B"), rank=1):
+    """LoRA layers given as (name, out, in)."""
+    return {
+        f"{name}.{end}.weight": torch.zeros(shape)
+        for name, out, width in layers
+        for end, shape in zip(ends, ((rank, width), (out, rank)), strict=True)
+    }
+
+
+def kohya(*layers):
+    return lora(*layers, ends=("lora_down", "lora_up"))
+
+
+BLOCK = "transformer.transformer_blocks.0"
+OTHERS = {
+    "SD3 medium": ("Stable Diffusion 3", lora((f"{BLOCK}.attn.to_q", 1536, 1536))),
+    "SD3.5 large": ("Stable Diffusion 3", lora((f"{BLOCK}.attn.add_q_proj", 2432, 2432))),
+    "SD3 of sd-scripts": ("Stable Diffusion 3", kohya(("lora_unet_joint_blocks_0_x_block_attn_qkv", 4608, 1536))),
+    "Qwen-Image": ("Qwen-Image", lora((f"{BLOCK}.attn.to_q", 3072, 3072), (f"{BLOCK}.img_mod.1", 18432, 3072))),
+    "Qwen-Image, attention alone": ("Qwen-Image", lora(("transformer.transformer_blocks.59.attn.add_q_proj", 3072, 3072))),
+    "Flux.2 klein 4B": ("Flux.2", lora(("diffusion_model.single_blocks.0.linear1", 27648, 3072))),
+    "Flux.2 klein 9B": ("Flux.2", lora(("diffusion_model.double_blocks.0.img_attn.qkv", 12288, 4096))),
+    "Flux.2 dev": ("Flux.2", lora(("transformer.single_transformer_blocks.0.attn.to_qkv_mlp_proj", 55296, 6144))),
+    "HunyuanVideo": ("HunyuanVideo", kohya(("lora_unet_double_blocks_0_img_mlp_fc1", 12288, 3072))),
+    "HunyuanVideo, attention alone": ("HunyuanVideo", kohya(("lora_unet_double_blocks_19_img_attn_qkv", 9216, 3072))),
+    "Chroma": ("Chroma", kohya(("lora_unet_distilled_guidance_layer_in_proj", 5120, 64))),
+    "AuraFlow": ("AuraFlow", lora(("transformer.joint_transformer_blocks.0.attn.to_q", 3072, 3072))),
+    "PixArt": ("PixArt", lora((f"{BLOCK}.attn1.to_q", 1152, 1152))),
+    "CogVideoX": ("CogVideoX", lora((f"{BLOCK}.attn1.to_q", 1920, 1920))),
+    "LTX-Video": ("LTX-Video", lora((f"{BLOCK}.attn2.to_k", 2048, 2048))),
+    "Wan": ("Wan", lora(("diffusion_model.blocks.0.self_attn.q", 5120, 5120))),
+    "Lumina": ("Lumina", kohya(("lora_unet_layers_0_attention_qkv", 3840, 2304))),
+    "Stable Cascade": ("Stable Cascade", kohya(("lora_prior_unet_down_blocks_0_1_attention", 8, 8))),
+    "AnimateDiff": ("AnimateDiff", lora(("unet.down_blocks.0.motion_modules.0.proj_in", 320, 320))),
+}
+
+
+@pytest.mark.parametrize(("title", "tensors"), OTHERS.values(), ids=OTHERS)
+def test_files_of_other_families_are_called_by_their_names_and_not_read(title, tensors):
+    with pytest.raises(AdapterError, match=f"made for {title}, which is not supported") as refusal:
+        read_network(tensors)
+    assert refusal.value.code == "lora.other_family"
+
+
+@pytest.mark.parametrize("words", [{"ss_base_model_version": "chroma"}, {"modelspec.architecture": "flux-2-dev/lora"}])
+def test_a_family_whose_names_are_those_of_flux_is_known_by_its_metadata(words):
+    with pytest.raises(AdapterError, match="not supported"):
+        read_network(kohya(("lora_unet_double_blocks_0_img_attn_qkv", 9216, 3072)), words)
+
+
+@pytest.mark.parametrize(
+    ("family", "tensors", "words"),
+    [
+        ("sdxl", kohya((SDXL_BLOCK, 640, 2048)), "sd_v1"),
+        ("sd1", kohya((SD1_BLOCK, 640, 768)), "sdxl_base_v1-0"),
+        ("sd2", kohya((SD1_BLOCK, 640, 1024)), "sd_v1"),
+        ("flux", kohya(("lora_unet_double_blocks_0_img_attn_qkv", 9216, 3072)), "sd_v1"),
+        ("flux", lora((f"{BLOCK}.attn.to_q", 3072, 3072)), "sdxl_base_v1-0"),
+        ("sdxl", kohya(("lora_unet_input_blocks_7_1_transformer_blocks_9_attn1_to_q", 1280, 1280)), "sd_v1"),
+        ("sdxl", kohya(("lora_te1_text_model_encoder_layers_0_self_attn_q_proj", 768, 768)), "sdxl_base_v1-0"),
+    ],
+)
+def test_shapes_and_names_win_over_metadata_that_were_copied_or_edited(family, tensors, words):
+    assert read_network(tensors, {"ss_base_model_version": words}).family == family
+
+
+DAMAGED = {
+    "LoRA": {"lora_down.weight": torch.zeros(4, 8), "lora_up.weight": torch.zeros(8, 2)},
+    "LoHa": {f"hada_w{i}_{s}": torch.zeros(*((8, 4) if s == "a" else (3, 8))) for i in (1, 2) for s in "ab"},
+    "LoKr": {"lokr_w1": torch.zeros(2, 2), "lokr_w2_a": torch.zeros(4, 2), "lokr_w2_b": torch.zeros(3, 4)},
+    "GLoRA": {
+        "a1.weight": torch.zeros(8, 2),
+        "a2.weight": torch.zeros(3, 8),
+        "b1.weight": torch.zeros(8, 2),
+        "b2.weight": torch.zeros(2, 8),
+    },
+}
+
+
+@pytest.mark.parametrize("tensors", DAMAGED.values(), ids=DAMAGED)
+def test_tensors_of_different_ranks_are_unreadable(tensors):
+    network = read_network({f"{SD1_BLOCK}.{suffix}": tensor for suffix, tensor in tensors.items()}, family="sd1")
+    assert all("different ranks" in reason for reason in network.unread.values())
+    with pytest.raises(AdapterError, match="cannot be read"):
+        network.whole()
