@@ -93,7 +93,7 @@ LATIN = "café, fille".encode("latin-1")
 
 def test_captions_in_another_encoding_are_refused_with_the_way_out(tmp_path):
     filled(tmp_path, a__png=None, a__txt=LATIN, b__png=None, b__txt="caf\u00e9".encode("utf-16"), c__png=None, c__txt=b"hat")
-    with pytest.raises(DatasetError, match=r"a\.txt and 1 more .*lorasmith captions convert .* --from latin-1"):
+    with pytest.raises(DatasetError, match=r"a\.txt and 1 more .*lorasmith captions convert .*recognises"):
         open_captions(tmp_path)
     collection = open_captions(tmp_path, unreadable_too=True)
     assert (list(collection.unreadable), list(collection.captions)) == (["a.txt", "b.txt"], ["c.txt"])
@@ -119,6 +119,22 @@ def test_encodings_that_people_have_are_converted(tmp_path, content, encoding, t
     assert open_captions(tmp_path, unreadable_too=True).conversions(encoding) == {"a.txt": Caption(text.encode())}
 
 
+def test_each_file_is_converted_from_its_own_encoding(tmp_path):
+    curly = "the cat\u2019s \u201cred\u201d hat \u2013 old"
+    filled(
+        tmp_path, a__png=None, a__txt=LATIN, b__png=None, b__txt=curly.encode("cp1252"), c__png=None, c__txt="é, a".encode("utf-16"),
+        d__png=None, d__txt="ねこ, 帽子".encode("shift-jis"),
+    )  # fmt: skip
+    converted = open_captions(tmp_path, unreadable_too=True).conversions()
+    assert [caption.text for caption in converted.values()] == ["café, fille", curly, "é, a", "ねこ, 帽子"]
+
+
+def test_cp1252_taken_for_latin_1_is_noticed(tmp_path):
+    collection = open_captions(filled(tmp_path, a__png=None, a__txt=b"the cat\x92s hat"), unreadable_too=True)
+    with pytest.raises(DatasetError, match=r"a\.txt is not written in latin-1: it looks like cp1252"):
+        collection.conversions("latin-1")
+
+
 @pytest.mark.parametrize(
     ("encoding", "words"), [("klingon", "no encoding"), ("ascii", r"a\.txt is not written in ascii"), ("utf-8", "is not written in utf-8")]
 )
@@ -130,7 +146,7 @@ def test_a_wrong_encoding_is_refused(tmp_path, encoding, words):
 
 def test_utf_16_taken_for_latin_1_is_noticed(tmp_path):
     collection = open_captions(filled(tmp_path, a__png=None, a__txt="hat".encode("utf-16")), unreadable_too=True)
-    with pytest.raises(DatasetError, match="try utf-16"):
+    with pytest.raises(DatasetError, match="looks like utf-16"):
         collection.conversions("latin-1")
 
 

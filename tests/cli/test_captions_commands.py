@@ -152,13 +152,29 @@ def test_the_history_lists_what_was_done(folder):
 
 def test_other_encodings_are_converted_and_undone(folder):
     (folder / "bob/3.txt").write_bytes("café".encode("latin-1"))
-    with pytest.raises(DatasetError, match=r"3\.txt.*captions convert"):
-        captions("add", folder, "new")
+    (folder / "bob/1.txt").write_bytes("the cat\u2019s hat".encode("cp1252"))
+    for command in (["list"], ["tags"]):
+        shown = captions(command[0], folder, *command[1:])
+        assert "bob/3.txt --from latin-1" in shown
+        assert "bob/1.txt --from cp1252" in shown
+    assert "anna/2.txt: zorvex, red hat, sad, city" in captions("list", folder)
+    captions("convert", folder, "--where", "cat")
+    assert (folder / "bob/1.txt").read_text(encoding="utf-8") == "the cat\u2019s hat"
     assert "+ café" in captions("convert", folder, "--from", "latin-1", "--dry-run")
-    captions("convert", folder, "--from", "latin-1")
+    captions("convert", folder, "--only", "bob")
     assert (folder / "bob/3.txt").read_text(encoding="utf-8") == "café"
     captions("undo", folder)
     assert (folder / "bob/3.txt").read_bytes() == "café".encode("latin-1")
+
+
+def test_a_caption_that_cannot_be_read_does_not_keep_the_others_from_an_edit(folder):
+    (folder / "bob/3.txt").write_bytes(b"caf\xe9")
+    result = CliRunner().invoke(app, ["add", str(folder), "new"])
+    assert result.exit_code == 1
+    assert "changed 4 of 4 captions" in result.output
+    assert "bob/3.txt --from latin-1" in result.output
+    assert (folder / "anna/1.txt").read_text(encoding="utf-8") == "zorvex, red hat, happy, beach, new"
+    assert (folder / "bob/3.txt").read_bytes() == b"caf\xe9"
 
 
 def test_tags_are_completed_from_a_list(tmp_path):

@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from lorasmith.captions.encodings import likely_encoding
 from lorasmith.errors import DatasetError, InputError
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -43,7 +44,7 @@ def read_caption(path: Path | str) -> str:
             f"{path} cannot be opened ({error.strerror}): check its name and its permissions.", code="captions.not_readable", path=str(path)
         ) from error
     if not is_utf8(raw):
-        raise _not_utf8(path)
+        raise _not_utf8(path, raw)
     return Caption(raw).text
 
 
@@ -202,9 +203,10 @@ def _begins_sentence(tag: str, line_ends: bool) -> bool:
     return words >= WORDS_OF_A_SENTENCE or (line_ends and words > 1 and tag[0].isupper())
 
 
-def _not_utf8(path: Path | str) -> DatasetError:
+def _not_utf8(path: Path | str, raw: bytes) -> DatasetError:
+    likely = likely_encoding(raw)
     return DatasetError(
-        f"{path} is not UTF-8 text: open it in a text editor and save it with the encoding UTF-8, or convert all such captions of its "
-        "folder with `lorasmith captions convert FOLDER --from latin-1` (or the encoding that they were written in).",
-        code="captions.not_utf8", path=str(path),
+        f"{path} is not UTF-8 text{f' but looks like {likely}' if likely else ''}: open it in a text editor and save it with the encoding UTF-8, "
+        f"or convert all such captions of its folder with `lorasmith captions convert FOLDER`{'' if likely else ' --from ENCODING'}.",
+        code="captions.not_utf8", path=str(path), encoding=likely,
     )  # fmt: skip

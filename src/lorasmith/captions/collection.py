@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lorasmith.captions.caption import Caption, is_utf8
+from lorasmith.captions.encodings import likely_encoding, plausible
 from lorasmith.captions.history import Change, History, Operation, file_bytes
 from lorasmith.dataset_folder import CAPTION_SUFFIXES, PICTURE_SUFFIXES, holds_no_pictures, is_regularisation, walk
 from lorasmith.errors import DatasetError, SettingsError
@@ -92,28 +93,35 @@ class CaptionCollection:
         """Caption files that are not UTF-8, by key. They are not among the entries, and no edit touches them until they are converted."""
         return dict(self._unreadable)
 
-    def conversions(self, encoding: str) -> dict[str, Caption]:
-        """Key -> caption in UTF-8, for the files that are not UTF-8, read as `encoding`; to be saved.
+    def converted(self, key: str, encoding: str | None = None) -> Caption:
+        """A caption that is not UTF-8, in UTF-8: read as `encoding`, by default the one that it looks written in; to be saved.
 
         Raises:
             SettingsError: there is no such encoding.
-            DatasetError: a file is not in this encoding.
+            DatasetError: the file is not in this encoding, or looks like no text.
         """
-        converted = {}
-        for key in self._unreadable:
-            try:
-                text = (file_bytes(self.folder / key) or b"").decode(encoding)
-            except LookupError:
-                raise SettingsError(
-                    f"There is no encoding {encoding!r}: give one such as latin-1, cp1252, shift-jis, gbk or utf-16.",
-                    code="captions.unknown_encoding", encoding=encoding,
-                ) from None  # fmt: skip
-            except UnicodeError:
-                raise _wrong_encoding(self.folder / key, encoding, "give the encoding that it was written in") from None
-            if "\0" in text:
-                raise _wrong_encoding(self.folder / key, encoding, "try utf-16, or look whether it is text at all")
-            converted[key] = Caption(text.removeprefix("\ufeff").encode())
-        return converted
+        path = self.folder / key
+        raw = file_bytes(path) or b""
+        likely = likely_encoding(raw)
+        remedy = f"it looks like {likely}" if likely else "look whether it is text at all"
+        if (encoding := encoding or likely) is None:
+            raise _wrong_encoding(path, "an encoding that can be recognised", "name it with --from, or look whether it is text at all")
+        try:
+            text = raw.decode(encoding)
+        except LookupError:
+            raise SettingsError(
+                f"There is no encoding {encoding!r}: give one such as latin-1, cp1252, shift-jis, gbk or utf-16.",
+                code="captions.unknown_encoding", encoding=encoding,
+            ) from None  # fmt: skip
+        except UnicodeError:
+            raise _wrong_encoding(path, encoding, remedy) from None
+        if not plausible(text):
+            raise _wrong_encoding(path, encoding, remedy)
+        return Caption(text.removeprefix("\ufeff").encode())
+
+    def conversions(self, encoding: str | None = None) -> dict[str, Caption]:
+        """Key -> caption in UTF-8 for all files that are not. Raises as `converted` does."""
+        return {key: self.converted(key, encoding) for key in self._unreadable}
 
     def path(self, key: str) -> Path:
         """The caption file of an entry."""
@@ -258,11 +266,16 @@ def _files_by_stem(root: Path, suffixes: Sequence[str], recursive: bool) -> tupl
 
 def not_utf8(root: Path, unreadable: Sequence[str]) -> str:
     """The message about captions that are not UTF-8."""
-    more = f" and {len(unreadable) - 1} more" if len(unreadable) > 1 else ""
-    return (
-        f"{root / unreadable[0]}{more} cannot be read as UTF-8 text: convert it with `lorasmith captions convert {root} --from latin-1` "
-        "(or the encoding that they were written in)."
-    )
+    command = f"lorasmith captions convert {root}"
+    if len(unreadable) > 1:
+        return (
+            f"{root / unreadable[0]} and {len(unreadable) - 1} more cannot be read as UTF-8 text: convert them with `{command}` (it recognises "
+            "each file's encoding; --dry-run shows the letters)."
+        )
+    likely = likely_encoding(file_bytes(root / unreadable[0]) or b"")
+    way = f"`{command} --only {unreadable[0]} --from {likely or 'ENCODING'}`"
+    what = f"it looks like {likely}; --dry-run shows the letters" if likely else "the encoding that it was written in, if it is text"
+    return f"{root / unreadable[0]} cannot be read as UTF-8 text: convert it with {way} ({what})."
 
 
 def _wrong_encoding(path: Path, encoding: str, remedy: str) -> DatasetError:

@@ -47,7 +47,7 @@ def describe(
     """
     from lorasmith.captions.collection import open_captions
     from lorasmith.captions.plan import CaptionPlan
-    from lorasmith.captions.scope import select, select_unreadable
+    from lorasmith.captions.scope import select
     from lorasmith.captions.taggers.descriptions import describe_pictures, described_captions, prompts_for
 
     one_of(place, ("instead", "second-line", "only-new"), "place")
@@ -80,7 +80,7 @@ def describe(
     changes = described_captions(entries, texts, place, trigger)  # type: ignore[arg-type]
     source = f"{model} at {endpoint}" if endpoint else str(model)
     plan = CaptionPlan(collection, f"describe by {source} ({place})", len(entries), changes)
-    failures = result.failures | utf8_failures(collection, select_unreadable(collection, scope))
+    failures = result.failures | utf8_failures(collection, scope)
     save_plan(plan, dry_run, as_json, counts={"described now": result.described, "described before": result.known}, failures=failures)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import NoneType
 from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin
@@ -25,7 +26,7 @@ from lorasmith.cli.captions.options import (
     token_counter,
     vocabulary_of,
 )
-from lorasmith.cli.captions.save import save_plan
+from lorasmith.cli.captions.save import save_plan, utf8_failures
 from lorasmith.cli.options import AsJson
 
 if TYPE_CHECKING:
@@ -105,31 +106,48 @@ def _run_edit(
     from lorasmith.captions.edits.registry import edit_of
 
     one_of(count_in, ("folder", "scope"), "count-in")
-    collection, scope = open_captions(folder, extension), scope_of(where, only)
+    collection, scope = open_captions(folder, extension, unreadable_too=True), scope_of(where, only)
     note_what_is_left_alone(collection, scope)
     plan = plan_edit(
         collection, edit_of(name, **fields), scope,
         count_in=count_in, count_tokens=token_counter(base), vocabulary=vocabulary_of(vocabulary),  # type: ignore[arg-type]
     )  # fmt: skip
-    save_plan(plan, dry_run, as_json)
+    save_plan(plan, dry_run, as_json, failures=utf8_failures(collection, scope))
 
 
 def convert(
     folder: Folder,
     encoding: Annotated[
-        str, typer.Option("--from", help="Encoding that they were written in, such as latin-1, cp1252, shift-jis, utf-16.")
-    ],
+        str | None,
+        typer.Option("--from", help="Encoding that they were written in, such as cp1252; by default, each file's is recognised."),
+    ] = None,
+    where: Where = None,
+    only: Only = None,
     extension: Extension = None,
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
     """Write captions that are not UTF-8 as UTF-8; those that are stay as they are.
 
-    lorasmith captions convert my-pictures --from cp1252 --dry-run
+    lorasmith captions convert my-pictures --dry-run
+    lorasmith captions convert my-pictures --only anna --from cp1252
     """
     from lorasmith.captions.collection import open_captions
+    from lorasmith.captions.filters import parse_filter
     from lorasmith.captions.plan import CaptionPlan
+    from lorasmith.captions.scope import select, select_unreadable
+    from lorasmith.errors import DatasetError
 
-    collection = open_captions(folder, extension, unreadable_too=True)
-    changes = collection.conversions(encoding)
-    save_plan(CaptionPlan(collection, f"convert from {encoding}", len(changes), changes), dry_run, as_json)
+    collection, scope = open_captions(folder, extension, unreadable_too=True), scope_of(where, only)
+    select(collection, scope)  # refuses a scope that names what is not there
+    changes, failures = {}, {}
+    for entry in select_unreadable(collection, scope):
+        try:
+            caption = collection.converted(entry.key, encoding)
+        except DatasetError as error:
+            failures[collection.folder / entry.pictures[0]] = str(error)
+            continue
+        if where is None or parse_filter(where).matches(replace(entry, caption=caption)):
+            changes[entry.key] = caption
+    summary = f"convert from {encoding}" if encoding else "convert to UTF-8"
+    save_plan(CaptionPlan(collection, f"{summary}{scope}", len(changes) + len(failures), changes), dry_run, as_json, failures=failures)

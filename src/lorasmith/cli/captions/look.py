@@ -20,7 +20,7 @@ from lorasmith.cli.captions.options import (
     token_counter,
     vocabulary_of,
 )
-from lorasmith.cli.captions.save import one_line
+from lorasmith.cli.captions.save import one_line, warn_of_unreadable
 from lorasmith.cli.options import AsJson
 from lorasmith.cli.output import print_json
 
@@ -60,7 +60,9 @@ def show(
     """
     from lorasmith.errors import DatasetError
 
-    _, entries = _selected(folder, None, [key], extension)
+    collection, entries = _selected(folder, None, [key], extension)
+    if not entries and collection.unreadable:
+        raise typer.Exit(1)  # its encoding was named
     if len(entries) != 1:
         raise DatasetError(f"{key} has {len(entries)} captions: name one caption or picture.")
     entry, known = entries[0], vocabulary_of(vocabulary)
@@ -155,6 +157,7 @@ def _selected(
     from lorasmith.captions.collection import open_captions
     from lorasmith.captions.scope import select
 
-    collection, scope = open_captions(folder, extension), scope_of(where, only)
+    collection, scope = open_captions(folder, extension, unreadable_too=True), scope_of(where, only)
     note_what_is_left_alone(collection, scope)
+    warn_of_unreadable(collection, scope)
     return collection, select(collection, scope, token_counter(base))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,8 +11,9 @@ import typer
 from lorasmith.cli.output import print_json
 
 if TYPE_CHECKING:
-    from lorasmith.captions.collection import CaptionCollection, Entry
+    from lorasmith.captions.collection import CaptionCollection
     from lorasmith.captions.plan import CaptionPlan
+    from lorasmith.captions.scope import Scope
 
 EXAMPLES = 5
 """Changed captions that are shown."""
@@ -59,8 +60,17 @@ def one_line(text: str, most: int = 160) -> str:
     return line if len(line) <= most else f"{line[: most - 3]}..."
 
 
-def utf8_failures(collection: CaptionCollection, unreadable: Sequence[Entry]) -> dict[Path, str]:
-    """What is wrong with the pictures whose captions are not UTF-8."""
+def utf8_failures(collection: CaptionCollection, scope: Scope) -> dict[Path, str]:
+    """What is wrong with the selected pictures whose captions are not UTF-8."""
     from lorasmith.captions.collection import not_utf8
+    from lorasmith.captions.scope import select_unreadable
 
-    return {collection.folder / entry.pictures[0]: not_utf8(collection.folder, [entry.key]) for entry in unreadable}
+    return {
+        collection.folder / entry.pictures[0]: not_utf8(collection.folder, [entry.key]) for entry in select_unreadable(collection, scope)
+    }
+
+
+def warn_of_unreadable(collection: CaptionCollection, scope: Scope) -> None:
+    """Name the selected captions that are not UTF-8, where the others are only looked at."""
+    for message in utf8_failures(collection, scope).values():
+        typer.echo(f"warning: {message}", err=True)

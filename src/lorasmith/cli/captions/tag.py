@@ -75,7 +75,7 @@ def tag(
     """
     from lorasmith.captions.collection import open_captions
     from lorasmith.captions.plan import CaptionPlan
-    from lorasmith.captions.scope import select, select_unreadable
+    from lorasmith.captions.scope import select
     from lorasmith.captions.taggers.probabilities import ProbabilityStore
     from lorasmith.captions.taggers.tagging import lost_triggers, tagged_captions
 
@@ -100,7 +100,7 @@ def tag(
     for trigger in lost_triggers(entries, changes):
         typer.echo(f"warning: The captions lose their trigger {trigger}: give --prepend {trigger!r} to keep it in front.", err=True)
     plan = CaptionPlan(collection, f"tag by {opened.folder.name if opened else 'stored probabilities'} ({mode})", len(entries), changes)
-    failures = result.failures | utf8_failures(collection, select_unreadable(collection, scope))
+    failures = result.failures | utf8_failures(collection, scope)
     save_plan(plan, dry_run, as_json, counts={"tagged now": result.tagged, "tagged before": result.known}, failures=failures)
 
 

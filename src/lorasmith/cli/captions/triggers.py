@@ -21,7 +21,7 @@ from lorasmith.cli.captions.options import (
     split_options,
     vocabulary_of,
 )
-from lorasmith.cli.captions.save import save_plan
+from lorasmith.cli.captions.save import save_plan, utf8_failures, warn_of_unreadable
 from lorasmith.cli.options import AsJson
 from lorasmith.cli.output import count, print_json
 
@@ -72,7 +72,7 @@ def triggers(
 
     if sum([set_ is not None, from_folders, mend, bool(check), bool(suggest)]) > 1:
         raise SettingsError("--set, --from-folders, --mend, --check and --suggest are separate steps: give one of them.")
-    collection = open_captions(folder, extension)
+    collection = open_captions(folder, extension, unreadable_too=True)
     scope = scope_of(where, only)
     note_what_is_left_alone(collection, scope)
     entries = select(collection, scope)
@@ -87,6 +87,7 @@ def triggers(
     elif mend:
         edit = edit_of("mend-triggers", triggers=_triggers_in(collection, entries, trigger))
     else:
+        warn_of_unreadable(collection, scope)
         _show_leaks(collection, [*entries, *left_alone(collection, scope)], _triggers_in(collection, entries, trigger), as_json)
         return
     if regularisation := sum(collection.is_regularisation(entry.key) for entry in entries):
@@ -94,7 +95,7 @@ def triggers(
             f"warning: {count(regularisation, 'caption')} of regularisation pictures get a trigger; those pictures keep the base as it was, "
             "and are trained without it.", err=True,
         )  # fmt: skip
-    save_plan(plan_edit(collection, edit, scope), dry_run, as_json)
+    save_plan(plan_edit(collection, edit, scope), dry_run, as_json, failures=utf8_failures(collection, scope))
 
 
 def _checked_words(
