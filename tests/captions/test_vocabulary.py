@@ -114,6 +114,11 @@ def test_plain_text_with_one_tag_per_line_is_read(tmp_path):
     assert list(open_vocabulary(written(tmp_path, mine__txt="hat\nred hat\n")).tags) == ["hat", "red hat"]
 
 
+def test_a_tag_of_a_text_file_may_have_a_comma_unless_the_file_is_a_table(tmp_path):
+    assert list(open_vocabulary(written(tmp_path, mine__txt="my tag\nother tag, with comma\n")).tags) == ["my tag", "other tag, with comma"]
+    assert open_vocabulary(written(tmp_path, table__txt="hat,500\nred hat,0,3\n")).tags["hat"] == (500, 0)
+
+
 def test_the_demo_worlds_list_knows_its_tags_and_its_characters():
     vocabulary = demo_vocabulary()
     assert vocabulary.unknown(TAGS) == []

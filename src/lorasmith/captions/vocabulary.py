@@ -224,6 +224,8 @@ def _read(file: Path) -> Vocabulary:
         if known is None:
             raise _not_a_list(file, 1, f"the fields {', '.join(header) or 'of no object'}")
         return known
+    if ".txt" in file.suffixes and (lines := _one_a_line(text)):
+        return Vocabulary(dict.fromkeys(lines, (-1, 0)))
     rows = csv.reader(io.StringIO(text, newline=""))
     try:
         header = next(rows, [])
@@ -231,6 +233,13 @@ def _read(file: Path) -> Vocabulary:
         return known if known is not None else _tagcomplete(file, [header, *rows])
     except csv.Error as error:
         raise InputError(f"The tag list {file} is damaged in line {rows.line_num} ({error}): download it again.") from error
+
+
+def _one_a_line(text: str) -> list[str]:
+    """The tags of a text file with one a line, commas and all; [] where a line has a number in its second column, as a table does."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    is_table = any(line.split(",")[1:2] and line.split(",")[1].strip().isdecimal() for line in lines)
+    return [] if is_table else [line.lower() for line in lines]
 
 
 def _by_header(file: Path, header: list[str], rows: Iterable[list[str]]) -> Vocabulary | None:
