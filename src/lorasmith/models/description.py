@@ -43,6 +43,24 @@ class PartPlace:
         return {"F16": "fp16", "BF16": "bf16", "F32": "fp32", "F64": "fp64"}.get(most, most.lower())
 
 
+@dataclass(frozen=True)
+class NativeSize:
+    """What a base was made for, in pixels."""
+
+    side: int  # of its square
+    bucket_step: int  # of the sides of buckets
+
+
+def native_size(record: Family, variant: str, parts: Mapping[str, PartPlace]) -> NativeSize:
+    """By the parts' own settings; that of its family where a part is missing, or where both say the same side."""
+    defaults = record.variant(variant).defaults
+    if {record.denoiser, "vae"} <= parts.keys():
+        sizes = record.sizes({name: place.config.settings for name, place in parts.items()})
+        if sizes.native != defaults.resolution:
+            return NativeSize(sizes.native, sizes.pixel_step)
+    return NativeSize(defaults.resolution, defaults.bucket_step)
+
+
 @dataclass(frozen=True, repr=False)
 class Description:
     """A base model as its files describe it."""
@@ -84,6 +102,11 @@ class Description:
     def sizes(self) -> Sizes:
         """Native size and pixel step by the parts' own settings; the denoiser and the autoencoder must be there."""
         return self.record.sizes({name: place.config.settings for name, place in self.parts.items()})
+
+    @property
+    def native(self) -> NativeSize:
+        """The size it was made for."""
+        return native_size(self.record, self.variant, self.parts)
 
     def as_data(self) -> dict[str, Any]:
         """For --json and the manifest."""

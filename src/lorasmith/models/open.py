@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from lorasmith.errors import BaseModelError
 from lorasmith.models import detection
-from lorasmith.models.description import Description, Layout, PartPlace
+from lorasmith.models.description import Description, Layout, PartPlace, native_size
 from lorasmith.models.family import Family
 from lorasmith.models.files.hub import is_hub_id, source_of
 from lorasmith.models.files.part_files import header_of, read_json, weight_files
@@ -156,7 +156,7 @@ def _describe_file(path: Path, open_options: OpenOptions) -> Description:
         source=path, layout="single file", record=family, variant=match.variant, prediction_type=prediction.type,
         zero_terminal_snr=prediction.zero_terminal_snr, parts=parts,
         scheduler=_scheduler(family, match.variant, prediction, config.scheduler), tokenizers=config.tokenizers, reasons=tuple(reasons),
-        notes=(*prediction.notes, *_notes(family, match.variant)), metadata=header.metadata,
+        notes=(*prediction.notes, *_notes(family, match.variant, parts)), metadata=header.metadata,
     )  # fmt: skip
 
 
@@ -260,7 +260,7 @@ def _describe_folder(folder: Path, open_options: OpenOptions) -> Description:
         source=folder, layout="folder", record=family, variant=match.variant, prediction_type=prediction.type,
         zero_terminal_snr=prediction.zero_terminal_snr, parts=parts, scheduler=_scheduler(family, match.variant, prediction, scheduler),
         tokenizers=config.tokenizers, reasons=(match.reason, *prediction.reasons),
-        notes=(*prediction.notes, *_notes(family, match.variant)),
+        notes=(*prediction.notes, *_notes(family, match.variant, parts)),
     )  # fmt: skip
 
 
@@ -349,11 +349,10 @@ def _scheduler(family: Family, variant: str, prediction: detection.FoundPredicti
     return str(settings.get("_class_name", kind)), settings
 
 
-def _notes(family: Family, variant: str) -> Iterable[str]:
+def _notes(family: Family, variant: str, parts: Mapping[str, PartPlace]) -> Iterable[str]:
     """What a LoRA on it will need, one sentence each."""
-    form = family.variant(variant)
-    side, step = form.defaults.resolution, form.defaults.bucket_step
-    yield f"native resolution {side} x {side} pixels, buckets in steps of {step}"
+    form, native = family.variant(variant), native_size(family, variant, parts)
+    yield f"native resolution {native.side} x {native.side} pixels, buckets in steps of {native.bucket_step}"
     yield family.clip_skip.in_words
     yield f"keys in the LoRA file: {family.lora.in_words}"
     if form.note:

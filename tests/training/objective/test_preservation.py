@@ -8,7 +8,8 @@ from lorasmith.adapters.selection import select_network
 from lorasmith.models.open import open_base
 from lorasmith.training.learner.learner import objective_of
 from lorasmith.training.objective.batch_loss import PreparedBatch, batch_loss, noising_for
-from lorasmith.training.objective.preservation import class_caption, class_captions, preservation_loss, without
+from lorasmith.training.objective.class_caption import class_caption
+from lorasmith.training.objective.preservation import class_captions, preservation_loss, without
 from lorasmith.training.settings.tree import settings_from
 
 # -- captions of the kind -------------------------------------------------------------------------------------------------

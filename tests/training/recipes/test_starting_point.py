@@ -5,7 +5,11 @@ import shutil
 import pytest
 from PIL import Image
 
+from lorasmith.models.open import describe
+from lorasmith.training.recipes.recipes import recipe
+from lorasmith.training.recipes.sample_prompts import sample_prompts
 from lorasmith.training.recipes.starting_point import starting_point
+from tests.models import toys
 
 
 @pytest.mark.parametrize("name", ["regularisation", "reg"])
@@ -22,3 +26,46 @@ def test_the_regularisation_pictures_of_a_dataset_are_taken_along(name, creature
 def test_a_dataset_without_regularisation_pictures_is_one_entry(creatures, toy_base):
     settings, _ = starting_point(creatures, toy_base, "zorvex", "zorvex")
     assert [one.is_reg for one in settings.datasets] == [False]
+
+
+@pytest.mark.parametrize("choices", [None, recipe("character", "sd1", "standard", 5)], ids=["no recipe", "recipe"])
+@pytest.mark.parametrize(("folder", "repeats"), [("1_zorvex", None), ("7_zorvex", None), ("zorvex", 10), ("2024_zorvex", 10)])
+def test_the_number_in_a_folders_name_is_kept_also_where_it_is_one(creatures, toy_base, tmp_path, folder, repeats, choices):
+    shutil.copytree(creatures, tmp_path / "set" / folder)
+    for dataset in (tmp_path / "set", tmp_path / "set" / folder):
+        if repeats is not None and dataset.name == "set":
+            continue  # pictures in plain folders are not read from above
+        settings, _ = starting_point(dataset, toy_base, "zorvex", "zorvex", choices)
+        assert (settings.datasets[0].repeats is None) == (repeats is None)
+
+
+def test_samples_are_made_from_the_captions_and_one_is_without_the_trigger(creatures, toy_base):
+    settings, _ = starting_point(creatures, toy_base, "zorvex", "zorvex")
+    first, second, uncalled = settings.samples.prompts
+    caption = (creatures / "0.txt").read_text(encoding="utf-8")
+    assert first == caption.replace("zorvex", "{trigger}")
+    assert second.startswith("{trigger}, ")
+    assert second != first
+    assert uncalled == caption.removeprefix("zorvex, ")
+
+
+@pytest.mark.parametrize(
+    ("captions", "trigger", "prompts"),
+    [
+        ([], None, []), ([None, ""], "zorvex", ["{trigger}"]), (["zorvex"], "zorvex", ["{trigger}"]),
+        (["red, hat"] * 3, "zorvex", ["{trigger}, red, hat", "red, hat"]), (["a red hat\nsecond line"], None, ["a red hat"]),
+        (["A photo of Zorvex in the rain."], "zorvex", ["A photo of {trigger} in the rain.", "A photo of in the rain."]),
+        (["zorvexian, hat", "zorvex, cap"], "zorvex", ["{trigger}, zorvexian, hat", "{trigger}, cap", "zorvexian, hat"]),
+    ],
+)  # fmt: skip
+def test_prompts_of_captions(captions, trigger, prompts):
+    assert sample_prompts(captions, trigger) == prompts
+
+
+@pytest.mark.parametrize("family", toys.TOYS)
+def test_base_inspect_and_new_agree_on_the_size(creatures, family):
+    base = toys.toy_folder(family)
+    description = describe(base)
+    settings, _ = starting_point(creatures, base, "zorvex", "zorvex")
+    size = settings.buckets.resolution
+    assert f"native resolution {size} x {size} pixels, buckets in steps of {settings.buckets.bucket_reso_steps}" in description.notes

@@ -11,17 +11,16 @@ picture's, or one that was dropped) is left out: its picture is trained under th
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 
 import torch
 
 from lorasmith.adapters.attach import AttachedAdapter
-from lorasmith.captions.caption import join_tags, split_tags
 from lorasmith.models.base import Base
 from lorasmith.models.texts import EncodedTexts
 from lorasmith.training.objective.batch_loss import BatchLoss, Noising, Objective, Predicted, PreparedBatch, loss_of, predict_batch
+from lorasmith.training.objective.class_caption import class_caption, names_trigger
 
 
 def preservation_loss(
@@ -33,7 +32,7 @@ def preservation_loss(
     `class_texts` are those captions as the trained text encoders read them, `base_texts` as the base's do (see `without`); they differ
     where text encoders train. `noising` is that of the batch's own loss; masks play no part.
     """
-    counts = torch.tensor([float(_names(caption, _trigger(objective))) for caption in batch.captions])
+    counts = torch.tensor([float(names_trigger(caption, _trigger(objective))) for caption in batch.captions])
     if not counts.any():
         nothing = counts.to(next(base.parts[base.denoiser].parameters()).device)
         return BatchLoss(nothing.sum(), nothing, noising.timesteps)
@@ -56,36 +55,6 @@ def without(adapters: Mapping[str, AttachedAdapter]) -> Iterator[None]:
 def class_captions(captions: Iterable[str], objective: Objective) -> list[str]:
     """The captions without the trigger, for `preservation_loss`."""
     return [class_caption(caption, _trigger(objective), objective.loss.prior_preservation_class) for caption in captions]
-
-
-def class_caption(caption: str, trigger: str, class_word: str | None = None) -> str:
-    """The caption with `class_word` in place of the trigger; without one, or where that is one of its tags already, the trigger is left out.
-
-    The trigger is found as a tag and as a word in a sentence, in upper or lower case, also within (emphasis:1.2), and never inside a
-    longer word. A caption without it comes back as it is.
-    """
-    if not _names(caption, trigger):
-        return caption
-    if class_word is not None and class_word.lower() not in (tag.lower() for tag in split_tags(caption)):
-        return _pattern(trigger).sub(lambda found: class_word, caption)
-    kept = []
-    for tag in split_tags(caption):
-        if _names(tag, trigger):
-            tag = re.sub(r"\s+", " ", _pattern(trigger).sub("", tag)).strip()
-            tag = "" if _ONLY_EMPHASIS.fullmatch(tag) else tag
-        kept.append(tag)
-    return join_tags(tag for tag in kept if tag)
-
-
-_ONLY_EMPHASIS = re.compile(r"[()\[\]\s]*(:\s*[\d.]*)?[()\[\]\s]*")
-
-
-def _pattern(trigger: str) -> re.Pattern[str]:
-    return re.compile(rf"(?<!\w){re.escape(trigger)}(?!\w)", re.IGNORECASE)
-
-
-def _names(caption: str, trigger: str) -> bool:
-    return _pattern(trigger).search(caption) is not None
 
 
 def _trigger(objective: Objective) -> str:

@@ -7,10 +7,10 @@ from typing import Any
 
 from lorasmith.captions.caption import split_tags
 from lorasmith.dataset_folder import regularisation_of
-from lorasmith.datasets.folders import open_folder
-from lorasmith.models.description import Description
+from lorasmith.datasets.folders import concept_in, open_folder
 from lorasmith.models.open import describe
 from lorasmith.training.recipes.recipes import Choice, settings_tree
+from lorasmith.training.recipes.sample_prompts import sample_prompts
 from lorasmith.training.settings.tree import Settings, settings_from
 
 PASSES = 100
@@ -29,16 +29,16 @@ def starting_point(
     """
     description = describe(base)
     contents = open_folder(dataset)
-    native, step = native_size(description)
+    native, step = description.native.side, description.native.bucket_step
     tags = [len(split_tags(p.caption)) for p in contents.pictures if p.caption]
     are_tags = bool(tags) and sum(tags) / len(tags) >= 4
-    layout_repeats = any(p.repeats > 1 for p in contents.pictures)
+    folders_repeat = any(concept_in(p.folder.rsplit("/", 1)[-1]) for p in contents.pictures)
     tree = settings_tree(choices) if choices else _for_a_subject()
     of_folder = tree.pop("datasets", {})
     repeats = of_folder.pop("repeats", PASSES // EPOCHS)
     tree["name"] = name
     tree["base"] = {"path": str(base)} | tree.get("base", {})
-    tree["datasets"] = [{"path": str(dataset)} | ({} if layout_repeats else {"repeats": repeats}) | of_folder]
+    tree["datasets"] = [{"path": str(dataset)} | ({} if folders_repeat else {"repeats": repeats}) | of_folder]
     regularisation = regularisation_of(dataset)
     if regularisation is not None:
         tree["datasets"].append({"path": str(regularisation), "is_reg": True})
@@ -51,24 +51,19 @@ def starting_point(
     captions["keep_tokens"] = max(1, captions.get("keep_tokens", 1)) if are_tags and trigger is not None else 0
     if trigger:
         captions["trigger"] = trigger
-        tree["samples"] = {"prompts": ["{trigger}"]}
+    tree["samples"] = {"prompts": sample_prompts((p.caption for p in contents.pictures), trigger or None)}
+    pictures = "1 picture" if len(contents.pictures) == 1 else f"{len(contents.pictures)} pictures"
     notes = [
-        f"{len(contents.pictures)} pictures, {repeats} repeats of each in an epoch" if not layout_repeats
-        else f"{len(contents.pictures)} pictures; repeats come from the folders' names",
+        f"{pictures}, {repeats} repeats of each in an epoch" if not folders_repeat else f"{pictures}; repeats come from the folders' names",
         f"resolution {tree['buckets']['resolution']} in buckets of {tree['buckets']['bucket_reso_steps']} pixels; the base's own is {native}",
         "captions look like tags: they are shuffled" if are_tags else "captions look like sentences (or are missing): they are not shuffled",
     ]  # fmt: skip
     if regularisation is not None:
         count = len(open_folder(regularisation, verify=False).pictures)
-        pictures = "1 regularisation picture is" if count == 1 else f"{count} regularisation pictures are"
-        notes.append(f"{pictures} taken along from {regularisation}: they are trained without the trigger")
+        of_the_base = "1 regularisation picture is" if count == 1 else f"{count} regularisation pictures are"
+        notes.append(f"{of_the_base} taken along from {regularisation}: they are trained without the trigger")
     notes += [f"warning: {finding}" for finding in contents.findings]
     return settings_from(tree), notes
-
-
-def native_size(description: Description) -> tuple[int, int]:
-    """(native resolution, bucket step) in pixels, from the base's small files."""
-    return description.sizes.native, description.sizes.pixel_step
 
 
 def _for_a_subject() -> dict[str, Any]:

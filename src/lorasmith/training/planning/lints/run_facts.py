@@ -40,10 +40,8 @@ class BaseFacts:
 
 
 def facts_of(description: Description) -> BaseFacts:
-    """The facts of a described base. A base of the family's size has the family's native resolution; a smaller one says its own."""
-    defaults = description.form.defaults
-    native = description.sizes.native if {description.denoiser, "vae"} <= description.parts.keys() else defaults.resolution
-    return BaseFacts(description.record, defaults, native, description.prediction_type)
+    """The facts of a described base."""
+    return BaseFacts(description.record, description.form.defaults, description.native.side, description.prediction_type)
 
 
 @dataclass(frozen=True)
