@@ -75,11 +75,14 @@ class Draft:
         """An option that has to be changed in the file, because without it another network or another optimizer would be trained."""
         self._find("import.refused", "error", theirs, value, why)
 
+    def of(self, code: str) -> list[Finding]:
+        """The findings with this code."""
+        return [finding for finding in self.findings if finding.code == code]
+
     @property
     def refusal(self) -> str:
         """Why no settings come of it; "" where nothing was refused."""
-        refused = (finding for finding in self.findings if finding.code == "import.refused")
-        return " ".join(f"{' '.join((*finding.subjects, *finding.details))}: {finding.why}" for finding in refused)
+        return " ".join(f"{' '.join((*finding.subjects, *finding.details))}: {finding.why}" for finding in self.of("import.refused"))
 
     def _find(self, code: str, severity: Severity, theirs: str, value: Any, why: str) -> None:
         what = "is not known" if code == "import.unknown" else "was not carried over"

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from lorasmith.datasets.settings import DatasetSettings
+from lorasmith.errors import SettingsError
 from lorasmith.training.importers.draft import Check, Draft
 from lorasmith.training.importers.sd_scripts_files import Found, read_settings_file, switch
 from lorasmith.training.importers.sd_scripts_options import DEFAULTS, LEFT, OPTIONS, drop_rates, finds_own_rate
@@ -45,11 +46,16 @@ def read_sd_scripts(file: Path) -> tuple[str, Draft, Check, Sequence[str]]:
     draft = SdScriptsDraft(found=found, off=list(found.off))
     for option, why in found.unused.items():
         draft.leave(option, None, why)
+    _complete_names(found)
     _take_datasets(draft)
     if finds_own_rate(found.options):
         drop_rates(draft, found.options, found.called)
     for option, value in list(found.options.items()):
         _take(draft, option, value)
+    if not draft.carried and not draft.of("import.not_carried"):
+        raise SettingsError(
+            f"{file} has no option of sd-scripts in it. Give the file with its settings.", code="import.form", path=str(file)
+        )
     if found.is_training:
         _fill_in(draft)
     else:
@@ -92,6 +98,16 @@ def _take(draft: SdScriptsDraft, option: str, value: Any) -> None:
         draft.off.append(theirs)
     else:
         draft.leave(theirs, value, LEFT[option][0])
+
+
+def _complete_names(found: Found) -> None:
+    """Options of a command of which only the beginning is given, where it means one alone, as argparse has it."""
+    known = {*OPTIONS, *LEFT, *_names(), "train_data_dir", "reg_data_dir", "dataset_config"}
+    for option in found.of_command:
+        longer = [name for name in known if name.startswith(option)]
+        if option not in known and len(longer) == 1 and longer[0] not in found.of_command:
+            found.options[longer[0]] = found.options.pop(option)
+            found.called[longer[0]] = option
 
 
 def _names() -> list[str]:

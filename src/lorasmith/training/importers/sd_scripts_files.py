@@ -10,11 +10,9 @@ before one of the file, and one of a subset before one of its dataset, of [gener
 
 from __future__ import annotations
 
-import json
 import re
 import shlex
-import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,6 +21,9 @@ from lorasmith.errors import SettingsError
 from lorasmith.models.families import FAMILIES
 from lorasmith.models.family import SdScripts
 from lorasmith.secrets import without_secrets
+from lorasmith.training.importers.documents import read_json, read_text, read_toml
+from lorasmith.training.importers.powershell import read_batch, read_powershell
+from lorasmith.training.importers.shell import Script, read_shell
 
 SCRIPTS: Mapping[str, tuple[str, ...]] = {
     script: tuple(name for name, family in FAMILIES.items() if family.sd_scripts and family.sd_scripts.script == script)
@@ -52,6 +53,8 @@ class Found:
     off: list[str] = field(default_factory=list)
     """Options that are empty, 0 or false, as the file calls them, and so do nothing."""
     notes: list[str] = field(default_factory=list)
+    of_command: tuple[str, ...] = ()
+    """Options of a command, which argparse takes in part, too: --max_train_epoch."""
 
     @property
     def sd_scripts(self) -> SdScripts | None:
@@ -69,21 +72,17 @@ def read_settings_file(path: Path) -> Found:
 
     Raises SettingsError where it cannot be read, is none of the forms, or names a configuration that is not there.
     """
-    text = _text(path)
     if path.suffix.lower() == ".json":
-        return _from_json(_json(text, path), path)
+        return _from_json(_tree(read_json(path), path), path)
     if path.suffix.lower() == ".toml":
-        return _from_toml(_toml(text, path), path)
-    return _from_command(text, path)
+        return _from_toml(read_toml(path), path)
+    return _from_command(read_text(path), path)
 
 
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise SettingsError(f"{path} cannot be opened ({error.strerror}). Check its name.") from error
-    except UnicodeDecodeError as error:
-        raise SettingsError(f"{path} is not UTF-8 ({error.reason}). Save it as UTF-8.") from error
+def _tree(tree: Any, path: Path) -> dict[str, Any]:
+    if not isinstance(tree, dict):
+        raise SettingsError(f"{path} has no settings in it. Give a file that kohya_ss saved.", code="import.form", path=str(path))
+    return tree
 
 
 def switch(value: Any) -> Any:
@@ -112,24 +111,7 @@ def words_of(value: Any) -> list[str]:
             return shlex.split(value)
         except ValueError:
             return value.split()
-    return [str(word) for word in value]
-
-
-def _json(text: str, path: Path) -> dict[str, Any]:
-    try:
-        tree = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise SettingsError(f"{path} is not valid JSON ({error}). Fix that line.") from error
-    if not isinstance(tree, dict):
-        raise SettingsError(f"{path} has no settings in it. Give a file that kohya_ss saved.")
-    return tree
-
-
-def _toml(text: str, path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise SettingsError(f"{path} is not valid TOML ({error}). Fix that line (Windows paths need 'single quotes').") from error
+    return [str(word) for word in value] if isinstance(value, list | tuple) else [str(value)]
 
 
 # -- a configuration in TOML, or a dataset in JSON --------------------------------------------------------------------
@@ -202,12 +184,21 @@ def _dataset_alone(tree: Mapping[str, Any], path: Path) -> Found:
 
 
 def _subsets(tree: Mapping[str, Any], path: Path) -> list[dict[str, Any]]:
+    """The folders, each with what holds for it; a dataset configuration of any other shape is one sentence."""
+    datasets, general = tree["datasets"], tree.get("general", {})
+    of_each = [dataset.get("subsets", []) if isinstance(dataset, dict) else None for dataset in datasets if isinstance(datasets, list)]
+    is_sound = isinstance(general, dict) and all(
+        isinstance(folders, list) and all(isinstance(one, dict) for one in folders) for folders in of_each
+    )
+    if not is_sound or not any(of_each):
+        raise SettingsError(
+            f"{path} has no [[datasets.subsets]] with the folders. Give a dataset configuration of sd-scripts.",
+            code="import.form",
+            path=str(path),
+        )
     found = []
-    folders = [subset for dataset in tree["datasets"] if isinstance(dataset, dict) for subset in dataset.get("subsets", [])]
-    if not folders or not all(isinstance(part, dict) for part in (*tree["datasets"], *folders)):
-        raise SettingsError(f"{path} has no [[datasets.subsets]] with the folders. Give a dataset configuration of sd-scripts.")
-    for dataset in tree["datasets"]:
-        shared = {**tree.get("general", {}), **{key: value for key, value in dataset.items() if key != "subsets"}}
+    for dataset in datasets:
+        shared = {**general, **{key: value for key, value in dataset.items() if key != "subsets"}}
         found += [{**shared, **subset} for subset in dataset.get("subsets", [])]
     return found
 
@@ -217,8 +208,8 @@ def _with_dataset(found: Found, path: Path) -> Found:
     name = found.options.get("dataset_config")
     if name and not found.subsets:
         place = _beside(str(name), path)
-        text = _text(place)
-        found.subsets = _subsets({"datasets": [], **(_json(text, place) if place.suffix == ".json" else _toml(text, place))}, place)
+        tree = _tree(read_json(place), place) if place.suffix == ".json" else read_toml(place)
+        found.subsets = _subsets({"datasets": [], **tree}, place)
         found.notes.append(f"The dataset is that of {place}.")
         for option in ("train_data_dir", "reg_data_dir", "in_json"):
             if found.options.pop(option, None):
@@ -238,33 +229,48 @@ def _beside(name: str, path: Path) -> Path:
 
 # -- a command --------------------------------------------------------------------------------------------------------
 
-_CONTINUED = re.compile(r"[\\^`][ \t]*\n")
-_ASSIGNMENT = re.compile(r"""^\s*(?:export\s+|set\s+"?|\$(?:env:)?)?([A-Za-z_]\w*)\s*=\s*(.*?)\s*$""")
-_VARIABLE = re.compile(r"\$\{(\w+)\}|\$(?:env:)?(\w+)|%(\w+)%")
+_VARIABLE = re.compile(r"\$\{\w+[^}]*\}|\$(?:env:)?\w+|%\w+%|\$\(")
+_NAMED_LIKE_A_TRAINER = re.compile(r"(\w*train\w*|fine_tune\w*|train_db)\.py")
 LISTS = frozenset({"network_args", "optimizer_args", "lr_scheduler_args", "text_encoder_lr", "base_weights", "base_weights_multiplier"})
 
 
 def _from_command(text: str, path: Path) -> Found:
-    windows = path.suffix.lower() in (".bat", ".cmd", ".ps1") or "^\n" in text.replace("\r", "")
-    commands = list(_commands(text.replace("\r\n", "\n"), windows, path))
+    try:
+        read = _reader(text.replace("\r\n", "\n"), path)
+    except ValueError as error:
+        raise SettingsError(
+            f"{path} cannot be read as a script, because {error}. Close them.", code="import.script", path=str(path)
+        ) from error
+    commands = [command for words in read.commands if (command := _training(words)) is not None]
     if not commands:
-        raise SettingsError(f"{path} has no training of a LoRA with sd-scripts in it. Give a command with one of {', '.join(SCRIPTS)}.")
+        raise SettingsError(
+            f"{path} has no training of a LoRA with sd-scripts in it. Give a command with one of {', '.join(SCRIPTS)}.",
+            code="import.form", path=str(path),
+        )  # fmt: skip
     before, script, after = commands[0]
     if script not in SCRIPTS:
-        raise SettingsError(f"{path} runs {script}. Lorasmith trains what {', '.join(SCRIPTS)} train.")
+        raise SettingsError(
+            f"{path} runs {script}. Lorasmith trains what {', '.join(SCRIPTS)} train.", code="import.script", path=str(path)
+        )
     options = _options(after)
+    if not options:
+        raise SettingsError(
+            f"{path} runs {script} without an option. Give the command with its options.", code="import.script", path=str(path)
+        )
     families = SCRIPTS[script]
     found = Found(f"a command for {script}", family=families[0] if len(families) == 1 else None)
     found.unused = {f"accelerate launch --{name}": "it is for the launcher; Lorasmith starts by itself" for name in _options(before)}
+    found.notes += [f"What the script does where {condition} was not read." for condition in read.unread]
     if len(commands) > 1:
         found.notes.append(f"The file has {len(commands)} trainings; this is the first.")
     if name := options.pop("config_file", None):
         place = _beside(str(name), path)
-        config = _from_toml(_toml(_text(place), place), place)
+        config = _from_toml(read_toml(place), place)
         found.options, found.subsets = config.options, config.subsets
         found.unused |= config.unused
         found.notes += [f"With the configuration {place}.", *config.notes]
     found.options = {**found.options, **options}
+    found.of_command = tuple(options)
     left_open = sorted(name for name, value in found.options.items() if isinstance(value, str) and _VARIABLE.search(value))
     found.notes += [
         f"{name} contains a variable that the file does not set: {without_secrets(found.options[name], name)}." for name in left_open
@@ -272,29 +278,25 @@ def _from_command(text: str, path: Path) -> Found:
     return _with_dataset(found, path)
 
 
-def _commands(text: str, windows: bool, path: Path) -> Iterator[tuple[list[str], str, list[str]]]:
-    """(words before the script, its name, words after it) of each training in the file."""
-    variables: dict[str, str] = {}
-    for line in _CONTINUED.sub(" ", text).split("\n"):
-        if line.lstrip().startswith(("#", "::")) or line.strip().lower().startswith(("rem ", "echo ")):
-            continue
-        line = _VARIABLE.sub(lambda m: variables.get(m[1] or m[2] or m[3], m[0]), line)
-        if "_network.py" not in line and not re.search(r"\b(train_db|fine_tune|sdxl_train|flux_train)\.py", line):
-            if assigned := _ASSIGNMENT.match(line):
-                variables[assigned[1]] = assigned[2].strip("\"'")
-            continue
-        lexer = shlex.shlex(line, posix=True, punctuation_chars=False)
-        lexer.whitespace_split, lexer.commenters = True, ""
-        if windows:
-            lexer.escape = ""  # backslashes are parts of paths there
-        try:
-            words = list(lexer)
-        except ValueError as error:
-            raise SettingsError(f"{path} has a command whose quotes do not close ({error}). Close them.") from error
-        place = next((n for n, word in enumerate(words) if word.endswith(".py")), None)
-        if place is not None:
-            end = next((n for n, word in enumerate(words) if n > place and word in ("&&", "||", ";", "|", "&", ">", ">>")), len(words))
-            yield words[:place], re.split(r"[\\/]", words[place])[-1], words[place + 1 : end]
+def _reader(text: str, path: Path) -> Script:
+    """The script, read as its ending says, or as its text does."""
+    suffix = path.suffix.lower()
+    if suffix == ".ps1" or (suffix == ".txt" and re.search(r"`[ \t]*\n", text)):
+        return read_powershell(text)
+    if suffix in (".bat", ".cmd") or re.search(r"\^[ \t]*\n", text):
+        return read_batch(text)
+    if suffix == ".txt" and re.search(r"\b[A-Za-z]:\\", text):
+        return read_batch(re.sub(r"\\[ \t]*\n", " ", text))
+    return read_shell(text)
+
+
+def _training(words: list[str]) -> tuple[list[str], str, list[str]] | None:
+    """(words before the script, its name, words after it) where a command trains something."""
+    for n, word in enumerate(words):
+        script = re.split(r"[\\/]", word)[-1]
+        if _NAMED_LIKE_A_TRAINER.fullmatch(script):
+            return words[:n], script, words[n + 1 :]
+    return None
 
 
 def _options(words: list[str]) -> dict[str, Any]:

@@ -1,0 +1,134 @@
+"""Scripts are read as a shell, PowerShell or Windows would read them."""
+
+import contextlib
+import re
+
+import pytest
+
+from lorasmith.errors import SettingsError
+from lorasmith.training.importers.import_settings import import_settings
+from lorasmith.training.importers.powershell import read_batch, read_powershell
+from lorasmith.training.importers.shell import read_shell
+
+TRAIN = "accelerate launch train_network.py --pretrained_model_name_or_path b --train_data_dir pics --resolution 512 --learning_rate 1e-4 "
+
+
+def imported(tmp_path, name, text):
+    (tmp_path / name).write_text(text, encoding="utf-8")
+    return import_settings(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("x=8 # a comment | 注\nrun --dim=$x", ["run", "--dim=8"]),
+        ("run a#b '#c' # d", ["run", "a#b", "#c"]),
+        ('x="two words"\nrun $x "$x" \'$x\'', ["run", "two", "words", "two words", "$x"]),
+        ("run ${x:-8} ${y-9} ${z:+no}", ["run", "8", "9"]),
+        ("x=3\nrun ${x:-8} ${x:+yes}", ["run", "3", "yes"]),
+        ('a=("--x 1" --y)\na+=(--z)\nrun "${a[@]}"', ["run", "--x 1", "--y", "--z"]),
+        ('a=("--x 1")\nrun ${a[@]}', ["run", "--x", "1"]),
+        ("a=(\n  --x   # first\n  --y\n)\nrun ${a[*]}", ["run", "--x", "--y"]),
+        ('run "a \\"b\\" \\$c" d\\ e', ["run", 'a "b" $c', "d e"]),
+        ("run --a \\\n  --b=1 \\\n  --c > log.txt 2>&1 && echo done", ["run", "--a", "--b=1", "--c"]),
+        ("run $unset ${unset}", ["run", "$unset", "${unset}"]),
+        ("export A=1 B=2; run $A$B", ["run", "12"]),
+        ("cat <<EOF > x.toml\nrun --wrong\nEOF\nrun --right", ["run", "--right"]),
+        ('t=a.py\nif [ "sdxl" == "sdxl" ]; then t=b.py; elif [ 1 = 1 ]; then t=c.py; else t=d.py; fi\nrun $t', ["run", "b.py"]),
+        ("x=0\nif [[ $x -ne 0 ]]; then run --on\nelse run --off\nfi", ["run", "--off"]),
+        ("if [ ! -z '' ]; then run a; fi\nif [ -n x ]; then run b; fi", ["run", "b"]),
+    ],
+)
+def test_a_shell_script_is_read_as_a_shell_would(text, words):
+    assert next(command for command in read_shell(text).commands if command[0] == "run") == words
+
+
+def test_a_condition_that_only_a_shell_can_decide_is_listed():
+    script = read_shell("if [ -f x.toml ]; then run --with; fi\nrun --plain")
+    assert (script.commands, script.unread) == ([["run", "--plain"]], ["[ -f x.toml ]"])
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('$x = "a b" # note\nrun --x="$x" `\n  --y=$x', ["run", "--x=a b", "--y=a b"]),
+        ("$x = 'it''s'\nrun \"say \"\"$x\"\"\"", ["run", 'say "it\'s"']),
+        ('$d = "d:\\lora"\n$w = Join-Path -Path $d -ChildPath "a.safetensors"\nrun $w', ["run", "d:\\lora\\a.safetensors"]),
+        ('$a = "x" + "y"\nrun $a', ["run", "xy"]),
+        ('$e = [System.Collections.ArrayList]::new()\n$on = 1\nif ($on -eq 1) {\n  [void]$e.Add("--x=$on")\n} else { [void]$e.Add("--no") }\nrun $e', ["run", "--x=1"]),
+        ('$e = @("--a", "--b=2")\n$e += "--c"\nrun @e', ["run", "--a", "--b=2", "--c"]),
+        ("<# run no #>\n$on = $false\nif ($on) { run a }\nelseif (-not $on) { run b }", ["run", "b"]),
+        ('$Env:HF_HOME = "hf"\n& run ${HF_HOME} $unset', ["&", "run", "hf", "$unset"]),
+    ],
+)  # fmt: skip
+def test_a_powershell_script_is_read_as_powershell_would(text, words):
+    assert next(command for command in read_powershell(text).commands if "run" in command) == words
+
+
+def test_a_batch_file_keeps_its_backslashes_and_variables():
+    script = read_batch('@echo off\nrem it\'s old\nset MODEL=D:\\a b\nset "N=2"\nrun --m "%MODEL%" ^\n --n=%N% && pause\n')
+    assert script.commands[0] == ["run", "--m", "D:\\a b", "--n=2"]
+
+
+def test_the_scripts_name_may_be_a_variable(tmp_path):
+    text = (
+        'trainer_file="./scripts/train_network.py"\n'
+        + TRAIN.replace("train_network.py", "$trainer_file")
+        + "--network_dim 8 --max_train_epochs 3"
+    )
+    found = imported(tmp_path, "train.sh", text)
+    assert (found.settings.network.rank, found.settings.training.epochs) == (8, 3)
+
+
+@pytest.mark.parametrize(
+    ("short", "section", "name", "value"),
+    [("--max_train_epoch 5", "training", "epochs", 5), ("--network_di 9", "network", "rank", 9), ("--lr_warmup 10", "schedule", "lr_warmup_steps", 10)],
+)  # fmt: skip
+def test_the_beginning_of_an_option_is_the_option(tmp_path, short, section, name, value):
+    found = imported(tmp_path, "train.sh", f"{TRAIN} --max_train_steps 400 --lr_scheduler cosine {short}")
+    assert getattr(getattr(found.settings, section), name) == value
+    assert not found.of("import.unknown")
+
+
+def test_a_beginning_of_several_options_is_unknown(tmp_path):
+    found = imported(tmp_path, "train.sh", f"{TRAIN} --max_train_steps 400 --save_every 5")
+    assert [each.subjects for each in found.of("import.unknown")] == [("save_every",)]
+
+
+@pytest.mark.parametrize("text", ["accelerate launch train_network.py", "trainer_file=train_network.py", "x = 5", "", "\x00\x01"])
+def test_a_file_that_yields_no_option_is_refused(tmp_path, text):
+    with pytest.raises(SettingsError, match="no training of a LoRA|without an option"):
+        imported(tmp_path, "a.sh", text)
+
+
+def test_a_script_in_utf_16_is_read(tmp_path):
+    (tmp_path / "train.ps1").write_bytes(f"{TRAIN} --max_train_epochs 3".encode("utf-16"))
+    assert import_settings(tmp_path / "train.ps1").settings.training.epochs == 3
+
+
+DEEP = "[" * 100_000
+MALFORMED = [
+    ("a.json", ""), ("a.json", "null"), ("a.json", DEEP), ("a.json", '{"datasets": 5}'), ("a.json", '{"datasets": [{"subsets": 5}]}'),
+    ("a.json", '{"datasets": [{"subsets": [1]}], "general": 3}'), ("a.json", '{"datasets": [null]}'), ("a.toml", "datasets = 1"),
+    ("a.toml", "[[datasets]]\nsubsets = 7"), ("a.toml", "general = 4\n[[datasets]]\n[[datasets.subsets]]\nimage_dir = 'a'"), ("a.toml", f"a = {DEEP}"),
+    ("a.toml", "a = 1\na = 2"), ("a.toml", ""), ("a.toml", "title = 'notes'"), ("a.yaml", "a: ["), ("a.yaml", "a: &x [1]\nb: *x"), ("a.yaml", "a: 2024-99-99"), ("a.yaml", f"a: {DEEP}"),
+    ("a.yaml", "- 1"), ("a.sh", "train_network.py --x ${y"), ("a.ps1", 'train_network.py --x "y'), ("a.bat", 'train_network.py --x "y'),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "text"), MALFORMED)
+def test_a_malformed_file_is_one_sentence(tmp_path, name, text):
+    with pytest.raises(SettingsError) as raised:
+        imported(tmp_path, name, text)
+    assert re.fullmatch(r"[^\n]+\.", str(raised.value))
+    assert name in str(raised.value)
+
+
+@pytest.mark.parametrize("value", ["5", "null", "true", "[]", "{}", '"x"', "[[1]]", '{"a": {"b": 1}}', "-1", '""'])
+def test_no_value_of_an_option_is_a_traceback(tmp_path, value):
+    names = ("LoRA_type", "network_dim", "network_args", "optimizer", "optimizer_args", "lr_scheduler", "lr_warmup", "max_resolution", "unet_lr",
+             "text_encoder_lr", "sample_prompts", "additional_parameters", "dataset_config", "train_data_dir", "epoch", "noise_offset_type", "conv_dim")  # fmt: skip
+    for name in names:
+        (tmp_path / "a.json").write_text(f'{{"network_alpha": 1, "max_resolution": "512", "{name}": {value}}}', encoding="utf-8")
+        with contextlib.suppress(SettingsError):
+            import_settings(tmp_path / "a.json", base="b", datasets=["pics"])
