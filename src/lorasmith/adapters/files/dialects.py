@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from lorasmith.adapters.files import names as keys
@@ -34,10 +35,10 @@ from lorasmith.models.lora_naming import Place
 
 # Other programs' spelling of a LoRA's tensors, at the end of a key -> the suffix in kohya's layout.
 _OTHER_SPELLINGS: dict[str, str] = {
-    ".lora_A.weight": DOWN, ".lora_B.weight": UP, ".lora_A.default.weight": DOWN, ".lora_B.default.weight": UP,
+    ".lora_A.weight": DOWN, ".lora_B.weight": UP,
     ".lora.down.weight": DOWN, ".lora.up.weight": UP, "_lora.down.weight": DOWN, "_lora.up.weight": UP,
     ".lora_linear_layer.down.weight": DOWN, ".lora_linear_layer.up.weight": UP,
-    ".lora_magnitude_vector": DORA_SCALE, ".lora_magnitude_vector.weight": DORA_SCALE, ".lora_magnitude_vector.default.weight": DORA_SCALE,
+    ".lora_magnitude_vector": DORA_SCALE, ".lora_magnitude_vector.weight": DORA_SCALE,
 }  # fmt: skip
 _OLD_SPELLINGS = ("_lora.", ".lora.", ".lora_linear_layer.")
 
@@ -52,13 +53,38 @@ _PREFIXES: dict[str, tuple[str, str]] = {
     "unet.": ("main", "diffusers"), "transformer.": ("main", "diffusers"),
     "text_encoder.": ("text_encoder", "diffusers"), "text_encoder_2.": ("text_encoder_2", "diffusers"),
 }  # fmt: skip
+# XLabs' Flux files: a processor for each block, 1 for the picture and 2 for the text; USO writes the same.
+_XLABS = re.compile(r"(.*(double|single)_blocks\.(\d+)\.processor\.(qkv|proj)_lora([12]?))\.(down|up)\.weight")
+_XLABS_LAYERS = {
+    ("double", "qkv", "1"): "img_attn.qkv", ("double", "qkv", "2"): "txt_attn.qkv",
+    ("double", "proj", "1"): "img_attn.proj", ("double", "proj", "2"): "txt_attn.proj",
+    ("single", "qkv", ""): "linear1", ("single", "proj", ""): "linear2",
+}  # fmt: skip
+
+# The end of a key that belongs to a network which is known and not read -> what that is.
+_NOT_READ: dict[str, str] = {
+    ".oft_R.weight": "OFTv2 (the OFT of peft and OneTrainer), which rotates a layer's inputs",
+    ".oft_R": "the OFT of peft, which rotates a layer's inputs",
+    ".oft_diag": "the OFT of LyCORIS before 2.0",
+    ".boft_R": "the BOFT of peft", ".boft_s": "the BOFT of peft",
+    ".vera_lambda_b": "VeRA, whose matrices are not in the file", ".vera_lambda_d": "VeRA, whose matrices are not in the file",
+    ".lora_B.bias": "a LoRA with a bias of its own, as the control LoRAs of Black Forest Labs have",
+    "_norm.scale": "a normalisation that was trained with it, as in the control LoRAs of Black Forest Labs",
+}  # fmt: skip
+
+_ADAPTER_NAME = re.compile(r"(\.lora_[AB]|\.lora_magnitude_vector)\.(?!weight$)[^.]+(?=(\.weight)?$)")
+"""The name that peft gives an adapter, in the keys of files that were written by hand: lora_A.NAME.weight."""
+
+_SCALE = "scale"
+"""A single number that AUTOMATIC1111 reads instead of alpha / rank."""
+
 _EMBEDDING = re.compile(r"bundle_emb\.(.+?)\.")
 
 
 def _spellings() -> dict[str, str]:
     """Every ending of a key that is known -> the suffix in kohya's layout."""
     own = {f".{suffix}": suffix for kind in KINDS.values() for suffix in kind.suffixes}
-    return {**own, f".{ALPHA}": ALPHA, f".{DORA_SCALE}": DORA_SCALE, **_OTHER_SPELLINGS}
+    return {**own, f".{ALPHA}": ALPHA, f".{_SCALE}": _SCALE, f".{DORA_SCALE}": DORA_SCALE, **_OTHER_SPELLINGS}
 
 
 # ---- reading
@@ -84,6 +110,12 @@ class _Found:
     keys: list[str] = field(default_factory=list)
     head: str = ""
 
+    def take_scale(self) -> None:
+        """Make the scale that AUTOMATIC1111 reads the alpha that it stands for."""
+        scale = self.tensors.pop(_SCALE, None)
+        if scale is not None and _is_network(self.tensors) and (rank := kind_of(self.tensors).rank(self.tensors)):
+            self.tensors[ALPHA] = scale.float().reshape(()) * rank
+
 
 def read_network(
     tensors: Mapping[str, Tensor],
@@ -101,9 +133,7 @@ def read_network(
     metadata = dict(metadata or {})
     found, dialects, unread, embeddings = _sorted_by_layer(with_alphas(tensors, metadata))
     if not any(_is_network(of_layer.tensors) for of_layer in found.values()):
-        raise AdapterError(
-            "There is no LoRA or other network in the file: it is a whole model, an embedding, or something else.", code="lora.no_network"
-        )
+        raise _no_network(tensors)
     family = family or guess_family({f"{part}.{path}": of_layer.tensors for (part, path), of_layer in found.items()}, metadata)
     alphas = _PeftAlphas(metadata)
     placed: dict[str, dict[int, tuple[Layer, Place, list[str]]]] = {}
@@ -137,6 +167,19 @@ def read_network(
     return Network(family, layers, tuple(dialects), unread, tuple(notes), metadata, alphas_from)
 
 
+def _no_network(tensors: Mapping[str, Tensor]) -> AdapterError:
+    """The error that there is nothing to read in a file, with what is in it where that is known."""
+    if what := next((reason for key in tensors if (reason := _not_read(key))), None):
+        return AdapterError(f"The network in the file is of a kind that is not read here: {what}.", code="lora.other_kind")
+    return AdapterError(
+        "There is no LoRA or other network in the file: it is a whole model, an embedding, or something else.", code="lora.no_network"
+    )
+
+
+def _not_read(key: str) -> str | None:
+    return next((what for end, what in _NOT_READ.items() if key.endswith(end)), None)
+
+
 def _sorted_by_layer(
     tensors: Mapping[str, Tensor],
 ) -> tuple[dict[tuple[str, str], _Found], dict[str, None], dict[str, str], dict[str, None]]:
@@ -150,30 +193,49 @@ def _sorted_by_layer(
         if bundled := _EMBEDDING.match(name):
             embeddings[bundled[1]] = None
             continue
-        key = _split(name, spellings)
-        if key is None:
-            unread[name] = "No kind of network has a tensor whose name ends so"
+        key = _of_xlabs(name) or _split(name, spellings)
+        if key is None or (key.suffix == _SCALE and tensor.numel() != 1):
+            what = _not_read(name)
+            unread[name] = f"It belongs to {what}" if what else "No kind of network has a tensor whose name ends so"
+            continue
+        if key.suffix in found.get((key.part, key.path), _Found()).tensors:
+            unread[name] = "The layer is in the file twice, in two ways of naming or for two adapters"
             continue
         dialects[key.dialect] = None
+        if key.dialect == "XLabs" and key.path.endswith("linear1") and key.suffix == UP:
+            # Query, key and value alone; below them the layer has the MLP, of four times the width.
+            tensor = torch.cat([tensor, tensor.new_zeros(tensor.shape[0] // 3 * 4, tensor.shape[1])])
         if "lora_magnitude_vector" in name:  # peft's are along the outputs, [out], or [1, out, 1, 1] for convolutions
             tensor = tensor.reshape(-1, *(1 for _ in range(max(1, tensor.dim() - 1))))
         of_layer = found.setdefault((key.part, key.path), _Found())
         of_layer.tensors[key.suffix] = tensor
         of_layer.keys.append(name)
         of_layer.head = key.head
+    for of_layer in found.values():
+        of_layer.take_scale()
     return found, dialects, unread, embeddings
+
+
+def _of_xlabs(name: str) -> _Key | None:
+    """The parts of a key of XLabs; None for others."""
+    found = _XLABS.fullmatch(name)
+    layer = _XLABS_LAYERS.get((found[2], found[4], found[5])) if found else None
+    if found is None or layer is None:
+        return None
+    return _Key("main", f"{found[2]}_blocks.{found[3]}.{layer}", DOWN if found[6] == "down" else UP, "XLabs", found[1])
 
 
 def _split(name: str, spellings: Mapping[str, str]) -> _Key | None:
     """The parts of a key; None where it ends like no tensor that is known."""
-    end = max((spelling for spelling in spellings if name.endswith(spelling)), key=len, default=None)
+    plain = _ADAPTER_NAME.sub(r"\1", name)
+    end = max((spelling for spelling in spellings if plain.endswith(spelling)), key=len, default=None)
     if end is None:
         return None
-    head = name[: -len(end)]
+    head = plain[: -len(end)]
     part, path, dialect = "main", head.removeprefix("base_model.model."), "diffusers"
     for prefix, (of_part, by) in _PREFIXES.items():
         if path.startswith(prefix):
-            part, path, dialect = of_part, path.removeprefix(prefix), by
+            part, path, dialect = of_part, path.removeprefix(prefix).removeprefix("base_model.model."), by
             break
     if dialect == "diffusers" and path != head and head.startswith("base_model.model."):
         dialect = "peft"
