@@ -207,7 +207,7 @@ def test_the_metadata_of_fine_tuning(tmp_path):
     )
     report = import_pictures([meta], tmp_path / "ds")
     assert listing(tmp_path / "ds") == {"a.png": png(1), "a.txt": b"a cat, cat, sofa", "b.jpg": png(2), "b.txt": b"dog"}
-    assert reasons(report) == {"meta.json/pics/c": "missing"}
+    assert reasons(report) == {f"{tmp_path.name}/meta.json, entry pics/c": "missing"}
     lines = tmp_path / "metadata.jsonl"
     lines.write_text('{"file_name": "pics/a.png", "text": "größer"}\n', "utf-8")
     import_pictures([lines], tmp_path / "ds2")
@@ -215,8 +215,8 @@ def test_the_metadata_of_fine_tuning(tmp_path):
 
 
 def test_bad_sources_are_one_sentence_and_make_nothing(tmp_path):
-    write(tmp_path, {"bad.toml": b"= 1", "plain.toml": b"a = 1", "list.json": b"[]", "latin.json": b'{"\xe9": {}}', "no.zip": b"PK\3\4"})
-    for name in ("bad.toml", "plain.toml", "list.json", "latin.json", "no.zip", "missing"):
+    write(tmp_path, {"bad.toml": b"= 1", "plain.toml": b"a = 1", "list.json": b"[]", "map.json": b'{"a": 1}', "no.zip": b"PK\3\4"})
+    for name in ("bad.toml", "plain.toml", "list.json", "map.json", "no.zip", "missing"):
         with pytest.raises(DatasetError, match=name):
             import_pictures([tmp_path / name], tmp_path / "ds")
     assert not (tmp_path / "ds").exists()

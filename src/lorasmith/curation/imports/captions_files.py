@@ -1,102 +1,155 @@
-"""Files of other trainers that name pictures with their captions: `metadata.jsonl` of a diffusers image folder, sd-scripts' metadata."""
+"""Files of other trainers that name pictures with their captions.
+
+- JSON lines, such as the `metadata.jsonl` of an image folder for diffusers: an object with `file_name` and `text` a line
+- JSON: sd-scripts' fine-tuning metadata (picture -> caption and tags), a map of picture -> text, or a list of objects
+- CSV, such as `metadata.csv`: the same columns between commas, semicolons or tabs; without a header, picture and caption
+
+A row that cannot be used is named, and the others are used.
+"""
 
 from __future__ import annotations
 
+import csv
+import io
 import json
-import os
-from pathlib import Path, PurePosixPath
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import Any
 
-from lorasmith.curation.imports.source import FoundPicture, SourceFile, label, left_out, section_and_concept
-from lorasmith.dataset_folder import PICTURE_SUFFIXES
+from lorasmith.captions.caption import is_utf8
+from lorasmith.captions.encodings import likely_encoding
+from lorasmith.curation.imports.source import left_out
+from lorasmith.dataset_folder import is_picture
 from lorasmith.errors import DatasetError
 from lorasmith.findings import Finding
 
-CAPTIONS_FILES = (".json", ".jsonl")
+CAPTIONS_FILES = (".json", ".jsonl", ".csv", ".tsv")
 """Suffixes of files that name pictures with their captions."""
+METADATA_FILES = ("metadata.jsonl", "metadata.json", "metadata.csv")
+"""Names by which such a file is recognised in a folder or archive."""
+
+PICTURE_KEYS = ("file_name", "image_path", "image", "path", "filename", "file", "image_file")
+TEXT_KEYS = ("text", "caption", "prompt", "tags", "captions")
 
 
-def read_metadata(file: SourceFile, root: str, left: list[Finding]) -> dict[str, bytes]:
-    """Captions by picture from the `metadata.jsonl` of a diffusers image folder, as paths in the source."""
-    folder = PurePosixPath(file.name).parent
-    shown = label(root, file.name)
-    captions: dict[str, bytes] = {}
-    try:
-        with file.open() as stream:
-            text = stream.read().decode("utf-8-sig")
-        for number, line in enumerate(text.splitlines(), 1):
-            if line.strip():
-                name, words = _picture_and_caption(line, f"{shown}, line {number}")
-                captions[str(PurePosixPath(os.path.normpath(folder / name)).as_posix())] = words.encode()
-    except (UnicodeDecodeError, DatasetError, OSError) as error:
-        left.append(left_out("caption_not_used", shown, f"{shown} is not used from here on: {error}", about="caption"))
-    return captions
+@dataclass(frozen=True)
+class Row:
+    """A picture with its caption, as a file names them."""
+
+    where: str
+    """The file and the row in it, for a person."""
+    picture: str
+    """The picture's path as it is written there."""
+    caption: str
+    """Lines with `\\n` between them; "" where the file has none for this picture."""
 
 
-def _picture_and_caption(line: str, where: str) -> tuple[str, str]:
-    """(picture, caption) of one line of JSON."""
-    try:
-        row = json.loads(line)
-    except ValueError as error:
-        raise DatasetError(f"{where} is not valid JSON: correct that line.") from error
-    if not isinstance(row, dict):
-        raise DatasetError(f"{where} is not an object with file_name and text: correct that line.")
-    name = next((row[key] for key in ("file_name", "image_path", "image", "path") if isinstance(row.get(key), str)), None)
-    words = next((row[key] for key in ("text", "caption", "prompt", "tags") if isinstance(row.get(key), str)), None)
-    if name is None or words is None:
-        raise DatasetError(f"{where} names no picture (file_name) or says nothing about it (text): correct that line.")
-    return name, words
+def read_rows(name: str, raw: bytes, shown: str, left: list[Finding]) -> list[Row]:
+    """The rows of a file called `name`; those that cannot be used go to `left`. `shown` is the file for a person.
 
-
-def from_captions_file(source: Path, left: list[Finding]) -> list[FoundPicture]:
-    """The pictures that a JSON names: sd-scripts' fine-tuning metadata, or lines with a picture and its caption each."""
-    try:
-        text = source.read_text(encoding="utf-8-sig")
-        if source.suffix.lower() == ".jsonl":
-            lines = [(number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
-            captions = dict(_picture_and_caption(line, f"{source}, line {number}") for number, line in lines)
+    Raises:
+        DatasetError: the file is none of the above.
+    """
+    encoding = "utf-8-sig" if is_utf8(raw) else likely_encoding(raw)
+    if encoding is None:
+        raise _not_metadata(shown, "it is no text")
+    text = raw.decode(encoding)
+    suffix = PurePosixPath(name).suffix.lower()
+    rows = _of_lines(text) if suffix == ".jsonl" else _of_json(text, shown) if suffix == ".json" else _of_table(text, shown)
+    good: list[Row] = []
+    bad: list[Finding] = []
+    for place, read in rows:
+        where = f"{shown}, {place}"
+        if isinstance(read, str):
+            bad.append(left_out("caption_not_used", where, f"{where} is not used: it {read}.", "Correct it there.", about="caption"))
         else:
-            captions = _captions_of_metadata(json.loads(text), source)
+            good.append(Row(where, *read))
+    if not good:
+        raise _not_metadata(shown, bad[0].message.removesuffix(".") if bad else "it is empty")
+    left += bad
+    return good
+
+
+Read = tuple[str, tuple[str, str] | str]
+"""The place of a row in its file, and either its picture and caption or what is wrong with it."""
+
+
+def _of_lines(text: str) -> Iterator[Read]:
+    for number, line in enumerate(text.split("\n"), 1):
+        if line.strip():
+            try:
+                yield f"line {number}", _of_object(json.loads(line))
+            except (ValueError, RecursionError):
+                yield f"line {number}", "is not valid JSON"
+
+
+def _of_json(text: str, shown: str) -> Iterator[Read]:
+    try:
+        tree = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise DatasetError(
-            f"{source} is not JSON in UTF-8 with a caption for each picture ({error}): give the pictures' folder.",
-            code="imports.not_json", file=str(source),
-        ) from error  # fmt: skip
-    found = []
-    for name, words in captions.items():
-        path = _named_picture(source.parent, name)
-        if path is None:
-            message = f"{source} names {name}, and there is no such picture."
-            left.append(left_out("missing", f"{source.name}/{name}", message, about="picture"))
-            continue
-        section, concept, repeats = section_and_concept(path.resolve().parts[:-1][-2:])
-        shown, file = f"{path.parent.name}/{path.name}", SourceFile.at(path, path.name)
-        captions_of_it = {".txt": words.encode()} if words else {}
-        found.append(FoundPicture(shown, shown, file.open, path, section, concept, repeats, path.suffix.lower(), captions_of_it))
-    return found
+            f"{shown} is not valid JSON ({error}): correct it, or give the pictures' folder.", code="imports.not_json"
+        ) from error
+    if isinstance(tree, list):
+        for number, one in enumerate(tree, 1):
+            yield f"entry {number}", _of_object(one)
+    elif isinstance(tree, dict):
+        for name, entry in tree.items():
+            caption = _of_fine_tuning(entry) if isinstance(entry, dict) else _text(entry)
+            yield f"entry {name}", (name, caption) if caption is not None else "has no text"
+    else:
+        raise _not_metadata(shown, "it is neither a map nor a list")
 
 
-def _captions_of_metadata(tree: Any, source: Path) -> dict[str, str]:
-    """Picture -> caption, put together from `caption` and `tags` as sd-scripts does."""
-    if not isinstance(tree, dict) or not all(isinstance(entry, dict) for entry in tree.values()):
-        raise DatasetError(
-            f"{source} is not the fine-tuning metadata of sd-scripts (a picture -> caption and tags): give the pictures' folder.",
-            code="imports.not_metadata", file=str(source),
-        )  # fmt: skip
-    captions = {}
-    for name, entry in tree.items():
-        parts = [part for key in ("caption", "tags") if isinstance(part := entry.get(key), str) and part]
-        captions[name] = ", ".join(parts)
-    return captions
+def _of_table(text: str, shown: str) -> Iterator[Read]:
+    first = text.lstrip().split("\n", 1)[0]
+    separator = next((letter for letter in first if letter in ",;\t"), ",")
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
+    try:
+        header = [cell.strip().lower() for cell in next(reader, [])]
+        picture, words = (next((header.index(key) for key in keys if key in header), None) for keys in (PICTURE_KEYS, TEXT_KEYS))
+        if picture is None or words is None:
+            if not header or not is_picture(header[0]):
+                raise _not_metadata(shown, "its header names no column file_name and text")
+            reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
+            header, picture, words = ["file_name", "text"], 0, 1
+        for cells in reader:
+            if not any(cell.strip() for cell in cells):
+                continue
+            if words == len(header) - 1:  # a caption with commas that nobody quoted
+                cells[words:] = [separator.join(cells[words:])] if len(cells) > words else []
+            fits = len(cells) == len(header) and cells[picture].strip()
+            yield f"line {reader.line_num}", (cells[picture].strip(), cells[words].strip()) if fits else "has other columns than the header"
+    except csv.Error as error:
+        yield f"line {reader.line_num}", f"cannot be read ({error})"
 
 
-def _named_picture(folder: Path, name: str) -> Path | None:
-    """The picture that a file names: from its own folder or from where the program runs, with or without its suffix."""
-    for start in (folder, Path.cwd()):
-        path = start / name
-        if path.is_file():
-            return path
-        for suffix in PICTURE_SUFFIXES:
-            if (whole := path.with_name(path.name + suffix)).is_file():
-                return whole
-    return None
+def _of_object(row: Any) -> tuple[str, str] | str:
+    """(picture, caption) of one object, or what is wrong with it."""
+    if not isinstance(row, dict):
+        return "is not an object with file_name and text"
+    name = next((row[key] for key in PICTURE_KEYS if isinstance(row.get(key), str) and row[key].strip()), None)
+    words = next((words for key in TEXT_KEYS if (words := _text(row.get(key))) is not None), None)
+    if name is None:
+        return "names no picture (file_name)"
+    return (name, words) if words is not None else f"says nothing about {name} (text)"
+
+
+def _of_fine_tuning(entry: dict[str, Any]) -> str:
+    """The caption of an entry of sd-scripts' metadata, put together from `caption` and `tags` as sd-scripts does."""
+    parts = [text for key in ("caption", "tags") if (text := _text(entry.get(key)))]
+    return ", ".join(parts) or next((text for key in TEXT_KEYS if (text := _text(entry.get(key)))), "")
+
+
+def _text(value: Any) -> str | None:
+    """A text, or a list of wordings as lines; None for anything else."""
+    if isinstance(value, list) and value and all(isinstance(one, str) for one in value):
+        return "\n".join(one.strip() for one in value)
+    return value if isinstance(value, str) else None
+
+
+def _not_metadata(shown: str, why: str) -> DatasetError:
+    return DatasetError(
+        f"{shown} does not name pictures with their captions ({why}): give the pictures' folder.", code="imports.not_metadata", file=shown
+    )

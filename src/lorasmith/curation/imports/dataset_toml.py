@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from lorasmith.curation.imports.captions_files import from_captions_file
+from lorasmith.curation.imports.matching import PictureIndex, from_captions_file, match_rows, portable, read_captions_file
 from lorasmith.curation.imports.pile import folder_files, sort_out
 from lorasmith.curation.imports.source import FoundPicture, left_out
 from lorasmith.curation.names import safe_folder
@@ -53,12 +55,12 @@ def from_dataset_toml(source: Path, into: Path, left: list[Finding]) -> list[Fou
 
 def _from_subset(source: Path, options: dict[str, Any], into: Path, left: list[Finding]) -> list[FoundPicture]:
     given = options.get("image_dir") or options.get("metadata_file")
-    folder = next((path for start in (source.parent, Path.cwd()) if given and (path := start / str(given)).exists()), None)
+    folder = _named(source, given)
     if folder is None:
         message, fix = f"{source} names {given or 'no image_dir'}, which does not exist.", "Correct the path, or import the folder itself."
         left.append(left_out("missing", f"{source.name}/{given}", message, fix, about="folder"))
         return []
-    if options.get("metadata_file") and not options.get("image_dir"):
+    if not options.get("image_dir"):
         return from_captions_file(folder, left)
     named = concept_in(folder.resolve().name)
     concept = options.get("class_tokens") or (named.name if named else None) or folder.resolve().name
@@ -70,4 +72,33 @@ def _from_subset(source: Path, options: dict[str, Any], into: Path, left: list[F
         one.section, one.concept, one.repeats = section, safe_folder(str(concept)), int(options.get("num_repeats") or 1)
         if suffix in one.captions:
             one.captions = {suffix: one.captions[suffix]}
+    if options.get("metadata_file"):
+        _take_captions(found, source, options["metadata_file"], folder, left)
     return found
+
+
+def _take_captions(found: Sequence[FoundPicture], source: Path, given: Any, folder: Path, left: list[Finding]) -> None:
+    """Give the pictures of a folder their captions of a metadata file, which count before caption files."""
+    file = _named(source, given)
+    if file is None:
+        message, fix = f"{source} names the metadata_file {given}, which does not exist.", "Correct the path."
+        left.append(left_out("missing", f"{source.name}/{given}", message, fix, about="caption"))
+        return
+    pictures = PictureIndex((one.name for one in found), folder.resolve().as_posix())
+    matched = match_rows(read_captions_file(file, left), pictures, "", left)
+    for one in found:
+        if (row := matched.get(one.name)) is not None and row.caption:
+            one.captions = {".txt": row.caption.encode()}
+
+
+def _named(source: Path, given: Any) -> Path | None:
+    """The file or folder that a dataset's TOML names: read from its own folder or from where the program runs; on Windows' paths, by the end."""
+    if not given:
+        return None
+    name = portable(str(given))
+    ends = name.split("/") if re.match("[A-Za-z]:/", name) else []
+    places = [
+        *(start / one for start in (source.parent, Path.cwd()) for one in (str(given), name)),
+        *(source.parent.joinpath(*ends[n:]) for n in range(1, len(ends))),
+    ]
+    return next((place for place in places if place.exists()), None)

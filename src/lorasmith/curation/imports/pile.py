@@ -9,7 +9,8 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 
 from lorasmith.curation.imports.archives import Archive, is_archive
-from lorasmith.curation.imports.captions_files import read_metadata
+from lorasmith.curation.imports.captions_files import CAPTIONS_FILES, METADATA_FILES, Row, read_rows
+from lorasmith.curation.imports.matching import PictureIndex, match_rows
 from lorasmith.curation.imports.source import FoundPicture, SourceFile, label, left_out, section_and_concept
 from lorasmith.dataset_folder import CAPTION_SUFFIXES, PICTURE_SUFFIXES, STATE, SYSTEM_FILES
 from lorasmith.errors import DatasetError
@@ -66,8 +67,10 @@ class _Sorted:
     def __init__(self) -> None:
         self.pictures: list[FoundPicture] = []
         self.texts: dict[str, SourceFile] = {}
-        self.described: dict[str, bytes] = {}
-        """Picture -> its caption by a `metadata.jsonl`."""
+        self.rows: dict[str, list[Row]] = {}
+        """Folder -> the rows of its `metadata.jsonl` and kin."""
+        self.described: dict[str, Row] = {}
+        """Picture -> the row that means it."""
 
 
 def sort_out(root: str, files: Iterable[SourceFile], left: list[Finding], folder: str | None = None) -> list[FoundPicture]:
@@ -78,6 +81,9 @@ def sort_out(root: str, files: Iterable[SourceFile], left: list[Finding], folder
     found = _Sorted()
     for file in files:
         _sort_in(found, file, root, root if folder is None else folder, left)
+    pictures = PictureIndex((picture.name for picture in found.pictures), root)
+    for place, rows in found.rows.items():
+        found.described |= match_rows(rows, pictures, place, left)
     used: set[str] = set()
     for picture in found.pictures:
         used |= _give_captions(picture, found, root, left)
@@ -96,15 +102,16 @@ def _sort_in(found: _Sorted, file: SourceFile, root: str, around: str, left: lis
         left.append(left_out("system_file", shown, f"{shown} was left behind by a system or is hidden."))
     elif suffix in CAPTION_SUFFIXES:
         found.texts[file.name] = file
-    elif place.name.lower() == "metadata.jsonl":
-        found.described |= read_metadata(file, root, left)
+    elif place.name.lower() in METADATA_FILES:
+        inside = "" if place.parent == PurePosixPath(".") else place.parent.as_posix()
+        found.rows.setdefault(inside, []).extend(_rows(file, shown, left))
     elif kind := suffix if suffix in PICTURE_SUFFIXES else _suffix_by_content(file):
         section, concept, repeats = section_and_concept((around, *place.parts[:-1]))
         found.pictures.append(FoundPicture(file.name, shown, file.open, file.path, section, concept, repeats, kind))
     elif is_archive(Path(place.name)):
         message = f"{shown} is an archive inside a folder or an archive."
         left.append(left_out("archive_inside", shown, message, "Import it by itself if you want what is in it."))
-    elif suffix in (".toml", ".json", ".jsonl"):
+    elif suffix in (".toml", *CAPTIONS_FILES):
         message = f"{shown} may belong to another trainer."
         left.append(left_out("other_trainers_setting", shown, message, "Import it by itself if it describes a dataset."))
     else:
@@ -122,9 +129,18 @@ def _give_captions(picture: FoundPicture, found: _Sorted, root: str, left: list[
                 used.add(name)
                 if (data := _caption_bytes(found.texts[name], root, left)) is not None:
                     picture.captions[suffix] = data
-    if not picture.captions and picture.name in found.described:
-        picture.captions[".txt"] = found.described[picture.name]
+    if not picture.captions and (row := found.described.get(picture.name)) is not None and row.caption:
+        picture.captions[".txt"] = row.caption.encode()
     return used
+
+
+def _rows(file: SourceFile, shown: str, left: list[Finding]) -> list[Row]:
+    try:
+        with file.open() as stream:
+            return read_rows(file.name, stream.read(), shown, left)
+    except (DatasetError, OSError) as error:
+        left.append(left_out("caption_not_used", shown, f"{shown} is not used: {error}", about="caption"))
+        return []
 
 
 def _suffix_by_content(file: SourceFile) -> str:

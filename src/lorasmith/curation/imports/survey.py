@@ -6,8 +6,9 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from lorasmith.curation.imports.archives import Limits, is_archive, open_archive
-from lorasmith.curation.imports.captions_files import CAPTIONS_FILES, from_captions_file
+from lorasmith.curation.imports.captions_files import CAPTIONS_FILES
 from lorasmith.curation.imports.dataset_toml import from_dataset_toml
+from lorasmith.curation.imports.matching import from_captions_file
 from lorasmith.curation.imports.pile import archive_files, folder_files, sort_out
 from lorasmith.curation.imports.source import FoundPicture, SourceFile, left_out
 from lorasmith.dataset_folder import is_picture, sidecars
