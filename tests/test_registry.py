@@ -37,4 +37,4 @@ def test_the_schema_lists_the_names():
 
 def test_the_nearest_name_is_offered_or_else_all():
     assert nearest("cosin", ["cosine", "linear"]) == "did you mean 'cosine'?"
-    assert nearest("q", ["cosine", "linear"]) == "choose one of cosine, linear"
+    assert nearest("q", ["cosine", "linear"]) == "choose one of cosine, linear."

@@ -20,24 +20,32 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
+Entry = TypeVar("Entry")
 
-class KeyOf:
-    """Annotation of a string that must be a key of `registry` (or of what it returns); `what` is what that holds, with its article."""
 
-    def __init__(self, registry: Mapping[str, object] | Callable[[], Mapping[str, object]], what: str) -> None:
-        self._registry, self.what = registry, what
+class KeyOf(Generic[Entry]):
+    """Annotation of a string that must be a key of `registry` (or of what it returns); `what` is what that holds, with its article.
+
+    `also_called` gives the names that an entry has elsewhere: whoever types one is told ours.
+    """
+
+    def __init__(
+        self, registry: Mapping[str, Entry] | Callable[[], Mapping[str, Entry]], what: str,
+        also_called: Callable[[Entry], Iterable[str]] = lambda entry: (),
+    ) -> None:  # fmt: skip
+        self._registry, self.what, self._also_called = registry, what, also_called
 
     def __repr__(self) -> str:
         return f"KeyOf({self.what}: {', '.join(self.registry)})"
 
     @property
-    def registry(self) -> Mapping[str, object]:
+    def registry(self) -> Mapping[str, Entry]:
         """What there is to choose from now."""
         return self._registry() if callable(self._registry) else self._registry
 
@@ -48,6 +56,9 @@ class KeyOf:
             ValueError: it is not; the sentence names the nearest key, or all of them.
         """
         if name not in self.registry:
+            for key, entry in self.registry.items():
+                if name.lower() in self._also_called(entry):
+                    raise ValueError(f"is not {self.what}; it is called {key!r} here")
             raise ValueError(f"is not {self.what}; {nearest(name, self.registry)}")
         return name
 
@@ -59,13 +70,10 @@ class KeyOf:
 
 
 def nearest(name: str, names: Iterable[str]) -> str:
-    """What to write instead of a name that does not exist: "did you mean 'cosine'?", or "choose one of ..." where none is near."""
+    """What to write instead of a name that does not exist: "did you mean 'cosine'?", or "choose one of a, b." where none is near."""
     known = list(names)
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
-    return f"did you mean {near[0]!r}?" if near else f"choose one of {', '.join(known)}"
-
-
-Entry = TypeVar("Entry")
+    return f"did you mean {near[0]!r}?" if near else f"choose one of {', '.join(known)}."
 
 
 def register(registry: dict[str, Entry], name: str, entry: Entry) -> Entry:

@@ -1,5 +1,6 @@
 """The program itself: its version, its completion, its verbs."""
 
+import json
 from importlib.metadata import version
 
 import pytest
@@ -31,3 +32,25 @@ def test_lora_strengths_are_given_once_or_for_each():
     refused = lorasmith("sample", "--base", "b", "--prompt", "p", "--lora", "a", "--lora", "b", *("--strength", "0.5") * 3)
     assert refused.exit_code == 2
     assert "once for each --lora" in refused.output
+
+
+def test_each_example_is_on_a_line_of_its_own(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    shown = lorasmith("resume", "--help").output.splitlines()
+    assert "  lorasmith resume runs/zorvex --set training.epochs=20 --set optimizer.learning_rate=1e-5" in shown
+    inspected = lorasmith("base", "inspect", "--help").output
+    assert "--text-encoder clip_l.safetensors --text-encoder-2 t5xxl.safetensors --vae ae.safetensors\n" in inspected
+    assert "--no-allow-pickle" not in inspected
+
+
+@pytest.mark.parametrize("arguments", [(), ("captions",), ("lora",), ("recipe",), ("base",)], ids=" ".join)
+def test_a_list_of_commands_cuts_no_sentence(arguments):
+    shown = lorasmith(*arguments, "--help").output
+    assert "..." not in shown.partition("Commands:")[2]
+
+
+def test_what_recipes_there_are_is_listed_for_scripts():
+    listed = json.loads(lorasmith("recipe", "list", "--json").output)
+    assert "character" in listed["kind"]
+    assert "sdxl" in listed["family"]
+    assert listed.keys() == {"kind", "family", "level", "sources"}

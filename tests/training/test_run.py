@@ -263,6 +263,12 @@ def test_a_run_whose_losses_are_not_finite_ends_with_advice(settings_for, tmp_pa
         train(settings_for(training={"epochs": 2, "batch_size": 2, "max_non_finite_steps": 3}), tmp_path / "run")
 
 
+def test_losses_that_are_not_finite_from_the_first_step_on_are_not_blamed_on_the_learning_rate(settings_for, tmp_path, monkeypatch):
+    _make_not_finite(monkeypatch, {0, 1, 2})
+    with pytest.raises(RunError, match=r"No step has changed a weight yet, .* Leave those pictures out, or use another base\.$"):
+        train(settings_for(training={"epochs": 2, "batch_size": 2, "max_non_finite_steps": 3}), tmp_path / "run")
+
+
 @pytest.mark.parametrize(("part", "tensor"), [("unet", "conv_in.weight"), ("text_encoder", "final_layer_norm.weight")])
 def test_a_base_with_nan_in_its_weights_is_named_before_anything_is_cached_or_trained(settings_for, toy_base, tmp_path, part, tensor):
     base = tmp_path / "base"

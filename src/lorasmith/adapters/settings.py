@@ -13,7 +13,7 @@ from lorasmith.adapters.presets import PRESETS
 from lorasmith.errors import SettingsError
 from lorasmith.registry import KeyOf, in_words
 
-KindName = Annotated[str, KeyOf(trainable_kinds, "a kind of network")]
+KindName = Annotated[str, KeyOf(trainable_kinds, "a kind of network", lambda kind: kind.also_called)]
 PresetName = Annotated[str, KeyOf(PRESETS, "a preset of layers")]
 
 

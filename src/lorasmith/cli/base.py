@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from lorasmith.cli.options import AsJson
+from lorasmith.cli.output import print_json
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Base models: what a file, a folder or a hub id is.")
 
@@ -22,9 +24,9 @@ def inspect(
     vae: Annotated[Path | None, typer.Option(help="Another autoencoder: its file or folder.")] = None,
     text_encoder: Annotated[Path | None, typer.Option(help="Text encoder in a file of its own (Flux: CLIP-L).")] = None,
     text_encoder_2: Annotated[Path | None, typer.Option(help="Second text encoder in a file of its own (Flux: T5).")] = None,
-    allow_pickle: Annotated[bool, typer.Option(help="Read .ckpt and .pt files, as weights alone.")] = False,
-    hashes: Annotated[bool, typer.Option(help="Also hash the files; remembered, so slow only once.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
+    allow_pickle: Annotated[bool, typer.Option("--allow-pickle", help="Read .ckpt and .pt files, as weights alone.")] = False,
+    hashes: Annotated[bool, typer.Option("--hashes", help="Also hash the files; remembered, so slow only once.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Say what a base model is, how we know, and what a LoRA on it will need.
 
@@ -41,7 +43,7 @@ def inspect(
     digests = {str(file): sha256(file) for file in files} if hashes else {}
     if as_json:
         data = found.as_data() | {"missing": absent} | ({"sha256": digests} if hashes else {})
-        typer.echo(json.dumps(data, indent=2, ensure_ascii=False))
+        print_json(data)
         return
     typer.echo(f"{source}: {found.record.title}{' ' + found.variant if found.variant else ''}, a {found.layout}")
     typer.echo("\nHow we know")

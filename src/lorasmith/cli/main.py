@@ -14,6 +14,7 @@ import typer
 
 from lorasmith.cli import audit, base, dataset, demo, import_settings, lora, mend, picture, recipe, run
 from lorasmith.cli.captions.app import app as captions_app
+from lorasmith.cli.help import HelpGroup
 from lorasmith.errors import InputError, LorasmithError
 from lorasmith.secrets import without_secrets
 
@@ -25,7 +26,7 @@ def _print_version(asked: bool) -> None:
 
 
 app = typer.Typer(
-    name="lorasmith", no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False,
+    name="lorasmith", cls=HelpGroup, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False,
     help="Turn a folder of images into a LoRA that is proven to be good.",
 )  # fmt: skip
 

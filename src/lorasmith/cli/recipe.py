@@ -8,17 +8,24 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from lorasmith.cli.options import AsJson
+from lorasmith.cli.output import print_json
+
 if TYPE_CHECKING:
     from lorasmith.training.recipes.recipes import Choice
 
-app = typer.Typer(no_args_is_help=True, help="Settings for a kind of LoRA on a family of bases, each with its reason and source.")
+app = typer.Typer(
+    no_args_is_help=True, rich_markup_mode=None, help="Settings for a kind of LoRA on a family of bases, each with its reason and source."
+)
 
 
 @app.command("list")
-def list_recipes() -> None:
+def list_recipes(as_json: AsJson = False) -> None:
     """What can be asked for.
 
     lorasmith recipe list
+
+    lorasmith recipe list --json
     """
     from typing import get_args
 
@@ -26,9 +33,12 @@ def list_recipes() -> None:
     from lorasmith.models.families import FAMILIES
     from lorasmith.training.recipes.recipes import Kind, Level
 
-    for name, known in (("kind", get_args(Kind)), ("family", FAMILIES), ("level", get_args(Level))):
-        typer.echo(f"{name}: {', '.join(known)}")
-    typer.echo("sources: " + "; ".join(GUIDES))
+    known = {"kind": list(get_args(Kind)), "family": list(FAMILIES), "level": list(get_args(Level)), "sources": list(GUIDES)}
+    if as_json:
+        print_json(known)
+        return
+    for name, values in known.items():
+        typer.echo(f"{name}: {('; ' if name == 'sources' else ', ').join(values)}")
 
 
 @app.command()
@@ -37,7 +47,7 @@ def show(
     family: Annotated[str, typer.Argument(help="A family of base models, as `lorasmith recipe list` names them; not with a file.")] = "",
     images: Annotated[int, typer.Option(min=1, help="How many pictures there are.")] = 30,
     level: Annotated[str, typer.Option(help="quick, standard or competition.")] = "standard",
-    as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Every setting of a recipe with its reason and its source.
 
@@ -47,7 +57,7 @@ def show(
 
     choices = chosen(recipe, family, level, images)
     if as_json:
-        typer.echo(json.dumps([asdict(choice) for choice in choices]))
+        print_json([asdict(choice) for choice in choices])
         return
     for choice in choices:
         typer.echo(f"{choice.setting} = {json.dumps(choice.value)}")

@@ -239,7 +239,7 @@ def sampler_for(name: str, prediction_type: str) -> Sampler:
     Raises SettingsError where there is no such sampler, or it does not fit the base.
     """
     if name not in SAMPLERS:
-        raise SettingsError(f"There is no sampler {name!r}: {nearest(name, SAMPLERS)}.", code="sampler.unknown", name=name)
+        raise SettingsError(f"There is no sampler {name!r}: {nearest(name, SAMPLERS)}", code="sampler.unknown", name=name)
     sampler = SAMPLERS[name]
     if prediction_type not in sampler.predictions:
         fitting = ", ".join(key for key, other in SAMPLERS.items() if prediction_type in other.predictions)

@@ -18,9 +18,11 @@ NAMED = 8
 
 def too_many_skipped(step: int, in_a_row: int, samples: Sequence[SampleLoss], mixed_precision: str) -> RunError:
     """The error that ends a run after too many such steps; `step` counts from 1."""
-    advice = "Lower the learning rate, or leave that picture out."
-    if mixed_precision == "fp16":
-        advice = "Set training.mixed_precision to 'bf16' or 'no', lower the learning rate, or leave that picture out."
+    remedies = ["set training.mixed_precision to 'bf16' or 'no'"] if mixed_precision == "fp16" else []
+    untrained = step == in_a_row
+    remedies += ["leave those pictures out", "use another base"] if untrained else ["lower the learning rate", "leave that picture out"]
+    cause = "No step has changed a weight yet, so the base itself gives it, not the learning rate. " if untrained else ""
+    advice = cause + _as_sentence(remedies)
     which = f"The last {in_a_row} steps, up to step {step}," if in_a_row > 1 else f"Step {step}"
     return RunError(
         f"{which} gave a loss or a gradient that is not finite ({_named(samples)}). {advice}",
@@ -35,6 +37,12 @@ def weights_not_finite(step: int, folder: Path) -> RunError:
         f"optimizer.args, and start again ({folder} keeps what was saved before).",
         code="run.non_finite_weights", step=step,
     )  # fmt: skip
+
+
+def _as_sentence(remedies: Sequence[str]) -> str:
+    """Remedies to choose from: `Lower the learning rate, or leave that picture out.`"""
+    text = f"{', '.join(remedies[:-1])}, or {remedies[-1]}."
+    return text[0].upper() + text[1:]
 
 
 def _named(samples: Sequence[SampleLoss]) -> str:

@@ -29,6 +29,8 @@ def test_a_settings_file_holds_every_setting_and_reads_back_the_same():
         ({"training": {"epochs": "many"}}, "training.epochs = 'many'"),
         ({"network": {"rank": 0}}, "network.rank = 0"),
         ({"schedule": {"lr_scheduler": "cosin"}}, "did you mean 'cosine'"),
+        ({"network": {"kind": "LoCon"}}, "network.kind = 'LoCon' is not a kind of network; it is called 'lora' here."),
+        ({"network": {"kind": "oft"}}, "it is called 'diag-oft' here."),
         ({"samples": {"prompts": ["x"], "sampler": "dpmpp2m"}}, "did you mean 'dpmpp_2m'"),
         ({"loss": {"loss_type": "l3"}}, "is not a loss; choose one of l2, l1"),
         ({"optimizer": {"type": "adamw8bits"}}, "did you mean 'AdamW8bit'"),
@@ -44,6 +46,7 @@ def test_a_wrong_setting_is_named_in_one_sentence(change, sentence):
     assert str(raised.value).startswith("run.toml: ")
     assert sentence in str(raised.value)
     assert "\n" not in str(raised.value)
+    assert "?." not in str(raised.value)
 
 
 @pytest.mark.parametrize(

@@ -118,7 +118,7 @@ def architecture_of(version: str) -> tuple[str, str]:
     known = {name: (name, "diffusers") for name, family in FAMILIES.items() if family.sd_scripts is None}
     known |= {name: names for theirs in _sd_scripts() for name, names in theirs.architecture.items()}
     if version not in known:
-        raise AdapterError(f"There is no base model version '{version}'; {nearest(version, known)}.", code="metadata.version")
+        raise AdapterError(f"There is no base model version '{version}'; {nearest(version, known)}", code="metadata.version")
     return known[version]
 
 
@@ -219,7 +219,7 @@ def kohya_metadata(facts: TrainingFacts) -> dict[str, str]:
     """
     for given, known, what in ((facts.options, OPTIONS, "ss_"), (facts.spec, _SPEC, "modelspec.")):
         if unknown := sorted(given.keys() - known):
-            raise AdapterError(f"There is no metadata {what}{unknown[0]}; {nearest(unknown[0], sorted(known))}.", code="metadata.unknown")
+            raise AdapterError(f"There is no metadata {what}{unknown[0]}; {nearest(unknown[0], sorted(known))}", code="metadata.unknown")
     entries = {**_ss_entries(facts), **_modelspec_entries(facts)}
     if clash := sorted(entries.keys() & facts.extra.keys()):
         raise AdapterError(f"The extra metadata sets {clash[0]}, which has its own field: choose another name.", code="metadata.clash")

@@ -37,6 +37,7 @@ KIND = Kind(
     name="diag-oft",
     title="Diag-OFT",
     words="rotates instead of adding",
+    also_called=("oft", "diag_oft"),
     settings=frozenset({"block_size", "constraint", "module_dropout"}),
     scalable=False,
     suffixes=(BLOCKS, RESCALE),

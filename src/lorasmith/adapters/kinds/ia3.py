@@ -27,6 +27,7 @@ KIND = Kind(
     name="ia3",
     title="(IA)^3",
     words="tiny files",
+    also_called=("(ia)^3", "ia^3"),
     settings=frozenset({"on_input", "module_dropout"}),
     advice=Advice(rates=Rates(least=1e-3, usual=5e-3, source=f"{guides(CRASH_COURSE)}: 5e-3 to 1e-2")),
     suffixes=(WEIGHT, ON_INPUT),

@@ -54,6 +54,8 @@ class Kind:
     """What people call it, in sentences."""
     words: str
     """What it is good for, in a few words."""
+    also_called: tuple[str, ...] = ()
+    """What other programs call it, in lower case."""
     settings: frozenset[str] = frozenset()
     """The fields of LayerSettings that have an effect."""
     trainable: bool = True

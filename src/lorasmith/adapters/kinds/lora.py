@@ -37,6 +37,7 @@ KIND = Kind(
     name="lora",
     title="LoRA",
     words="read everywhere",
+    also_called=("locon", "lierla", "c3lier"),
     settings=frozenset({"rank", "alpha", "rs_lora", "dora", "use_tucker", "dropout", "rank_dropout", "module_dropout"}),
     loraplus=frozenset({UP}),
     advice=Advice(

@@ -67,7 +67,7 @@ def dynamic_rank(values: Tensor, method: str, target: float, most: int) -> int:
         AdapterError: an unknown method, or a target out of its range.
     """
     if method not in METHODS:
-        raise AdapterError(f"There is no way to choose ranks called '{method}'; {nearest(method, METHODS)}.", code="resize.method")
+        raise AdapterError(f"There is no way to choose ranks called '{method}'; {nearest(method, METHODS)}", code="resize.method")
     if method == "sv_ratio" and not target >= 1:
         raise AdapterError(f"sv_ratio {target:g} is out of range: the largest singular value over the smallest kept is 1 or more.")
     if method != "sv_ratio" and not 0 < target <= 1:

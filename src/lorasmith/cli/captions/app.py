@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import typer
-from typer.core import TyperGroup
 
 from lorasmith.cli.captions import check, describe, edit, history, look, tag, triggers
+from lorasmith.cli.help import HelpGroup, make_readable
 
 
-class CaptionsGroup(TyperGroup):
+class CaptionsGroup(HelpGroup):
     """A group whose commands are those below and the edits, which are imported when help is shown or an edit is called."""
 
     def list_commands(self, ctx: Any) -> list[str]:
@@ -22,7 +22,11 @@ class CaptionsGroup(TyperGroup):
         from lorasmith.captions.edits.registry import EDITS
 
         own = super().get_command(ctx, cmd_name)
-        return edit.edit_command(cmd_name) if own is None and cmd_name in EDITS else own
+        if own is not None or cmd_name not in EDITS:
+            return own
+        command = edit.edit_command(cmd_name)
+        make_readable(command)
+        return command
 
 
 app = typer.Typer(

@@ -12,7 +12,7 @@ from lorasmith.training.optim.optimizers import DEFAULT_OPTIMIZER, OPTIMIZERS
 
 def _known(name: str) -> str:
     if name not in OPTIMIZERS and "." not in name:
-        raise ValueError(f"is not an optimizer; {nearest(name, OPTIMIZERS)}, or give a dotted path")
+        raise ValueError(f"is not an optimizer; {nearest(name, OPTIMIZERS)} A dotted path such as torch.optim.RAdam works, too")
     return name
 
 

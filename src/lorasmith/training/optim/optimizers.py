@@ -138,7 +138,7 @@ def optimizer_of(name: str) -> Optimizer:
     if dot and module and class_name:
         return Optimizer(f"{module}:{class_name}", module.split(".")[0])
     raise SettingsError(
-        f"optimizer.type: there is no optimizer {name!r}; {nearest(name, OPTIMIZERS)} (or give a dotted path such as torch.optim.RAdam).",
+        f"optimizer.type: there is no optimizer {name!r}; {nearest(name, OPTIMIZERS)} A dotted path such as torch.optim.RAdam works, too.",
         code="settings.unknown_name", setting="optimizer.type",
     )  # fmt: skip
 

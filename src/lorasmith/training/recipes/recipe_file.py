@@ -44,7 +44,7 @@ def own_recipe(path: str | Path, images: int) -> list[Choice]:
     for name, value in _dotted(content.get("settings", {})).items():
         if name not in known:
             raise SettingsError(
-                f"The recipe {path} sets {name!r}, which does not exist; {nearest(name, known)}.", code="settings.unknown_key", setting=name
+                f"The recipe {path} sets {name!r}, which does not exist; {nearest(name, known)}", code="settings.unknown_key", setting=name
             )
         choices[name] = Choice(name, value, reasons.get(name, "yours"), path.name)
     if strange := sorted(reasons.keys() - choices.keys()):

@@ -63,7 +63,7 @@ def recipe(kind: str, family: str, level: str, images: int) -> list[Choice]:
     """
     for value, known, what in ((kind, get_args(Kind), "kind"), (family, FAMILIES, "family"), (level, get_args(Level), "level")):
         if value not in known:
-            raise SettingsError(f"There is no recipe for the {what} {value!r}; {nearest(value, known)}.", code="recipe.unknown", what=what)
+            raise SettingsError(f"There is no recipe for the {what} {value!r}; {nearest(value, known)}", code="recipe.unknown", what=what)
     if images < 1:
         raise SettingsError(f"A recipe for {images} pictures was asked for. Give the number of pictures.", code="recipe.no_pictures")
     request = Request(kind, FAMILIES[family], level, images)  # type: ignore[arg-type]  # checked above

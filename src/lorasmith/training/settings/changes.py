@@ -95,7 +95,7 @@ def with_changes(settings: Settings, values: Mapping[str, Any]) -> Settings:
     known = list(setting_names())
     for name, value in values.items():
         if name not in known:
-            raise SettingsError(f"There is no setting {name!r}; {nearest(name, known)}.", code="settings.unknown_key", setting=name)
+            raise SettingsError(f"There is no setting {name!r}; {nearest(name, known)}", code="settings.unknown_key", setting=name)
         section, _, key = name.rpartition(".")
         if isinstance(tree.get(section), list):
             raise SettingsError(

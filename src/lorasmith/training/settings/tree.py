@@ -137,17 +137,22 @@ def _refusal(error: ValidationError, source: str) -> SettingsError:
     )
     if fault["type"] == "extra_forbidden":
         return SettingsError(
-            f"{source}: there is no setting {where!r}; {_instead(fault['loc'])}.", code="settings.unknown_key", setting=where
+            f"{source}: there is no setting {where!r}; {_ended(_instead(fault['loc']))}", code="settings.unknown_key", setting=where
         )
     if fault["type"] == "missing":
         return SettingsError(f"{source}: the setting {where!r} is missing. Add it.", code="settings.missing", setting=where)
     reason = fault["msg"].removeprefix("Value error, ").removeprefix("Input ").rstrip(".")
     return SettingsError(
-        f"{source}: {where} = {fault['input']!r} {reason[0].lower() + reason[1:]}.",
+        f"{source}: {where} = {fault['input']!r} {_ended(reason[0].lower() + reason[1:])}",
         code="settings.value",
         setting=where,
         value=fault["input"],
     )
+
+
+def _ended(sentence: str) -> str:
+    """With a full stop, unless it ends in one or in a question mark."""
+    return sentence if sentence.endswith((".", "?")) else sentence + "."
 
 
 def _instead(location: tuple[int | str, ...]) -> str:

@@ -1,0 +1,43 @@
+"""How help reads: each example is on a line of its own, to be copied, and a list of commands says what each does in a whole sentence."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from typer.core import TyperGroup
+
+KEEP_LINES = "\b\n"
+"""In front of a paragraph: its lines are not wrapped."""
+
+
+class HelpGroup(TyperGroup):
+    """A group whose commands, and those below them, have readable help."""
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        command = super().get_command(ctx, cmd_name)
+        if command is not None:
+            make_readable(command)
+        return command
+
+
+def make_readable(command: Any) -> None:
+    """Keep the lines of a command's examples, and give it a short help that is not cut; doing it twice changes nothing."""
+    text = command.help or ""
+    command.help = with_examples_kept(text)
+    command.short_help = first_sentence(text)
+    if isinstance(command, TyperGroup):
+        for below in command.commands.values():
+            make_readable(below)
+
+
+def with_examples_kept(text: str) -> str:
+    """Help in which paragraphs that are commands keep their lines."""
+    paragraphs = text.split("\n\n")
+    return "\n\n".join(KEEP_LINES + part if part.lstrip().startswith("lorasmith ") else part for part in paragraphs)
+
+
+def first_sentence(text: str) -> str:
+    """The first sentence of a help text, on one line."""
+    paragraph = " ".join(text.split("\n\n")[0].split())
+    return re.split(r"(?<=\.)\s", paragraph)[0]
