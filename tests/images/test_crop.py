@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
+import skimage.data
 from PIL import Image, ImageDraw
 
 from lorasmith.images.crop import about_subject, inside_bars, inside_margins, views_on_sheet
+from lorasmith.images.heads import heads_in
 from tests.photographs import photograph
 
 PHOTOGRAPHS = ("astronaut", "chelsea", "coffee", "rocket")
@@ -88,11 +90,11 @@ def test_a_subject_on_uneven_ground_is_found():
     ImageDraw.Draw(ground).ellipse((380, 120, 520, 330), fill=(220, 60, 20))
     left, top, right, bottom = about_subject(np.asarray(ground))
     assert left < 385
-    assert left > 330
+    assert left > 320
     assert top < 125
-    assert top > 70
-    assert 515 < right < 570
-    assert 325 < bottom < 380
+    assert top > 65
+    assert 515 < right < 580
+    assert 325 < bottom < 385
 
 
 def test_a_subject_is_what_is_opaque():
@@ -113,3 +115,71 @@ def test_a_subject_beside_a_speck_is_no_sheet():
     sheet = on("white", photograph("astronaut"), (700, 560), (20, 20))
     ImageDraw.Draw(sheet).rectangle((600, 20, 670, 90), fill="black")
     assert views_on_sheet(np.asarray(sheet)) == []
+
+
+# -- a wrong crop is worse than none ----------------------------------------------------------------------------------
+
+HEAD = (150, 0, 300, 205)
+"""The astronaut's head with her hair, in pixels."""
+
+
+def holds(box, inner):
+    return box is None or (box[0] <= inner[0] and box[1] <= inner[1] and box[2] >= inner[2] and box[3] >= inner[3])
+
+
+@pytest.mark.parametrize("name", ["astronaut", "chelsea", "coffee", "rocket", "camera", "moon", "coins", "page"])
+def test_nothing_of_a_photograph_without_an_even_ground_is_cut(name):
+    pixels = getattr(skimage.data, name)()
+    box = about_subject(pixels if pixels.ndim == 3 else np.repeat(pixels[..., None], 3, 2))
+    assert box is None
+
+
+@pytest.mark.parametrize(("name", "subject"), [("clock", (141, 92, 282, 216)), ("cell", (335, 290, 520, 465))])
+def test_what_is_alone_on_an_even_ground_is_kept_with_its_soft_rim(name, subject):
+    assert holds(about_subject(np.repeat(getattr(skimage.data, name)()[..., None], 3, 2)), subject)
+
+
+@pytest.mark.parametrize("box", [(0, 0, 512, 512), (100, 0, 400, 512), (60, 0, 460, 300), (150, 30, 350, 400)])
+@pytest.mark.parametrize("size", [(200, 200), (512, 512), (1400, 900)])
+def test_no_head_in_a_portrait_is_cut(box, size):
+    picture = photograph("astronaut").crop(box).resize(size)
+    across, down = size[0] / (box[2] - box[0]), size[1] / (box[3] - box[1])
+    head = ((HEAD[0] - box[0]) * across, (HEAD[1] - box[1]) * down, (HEAD[2] - box[0]) * across, (HEAD[3] - box[1]) * down)
+    inside = (max(0, head[0]), max(0, head[1]), min(size[0], head[2]), min(size[1], head[3]))
+    assert holds(about_subject(np.asarray(picture)), inside)
+
+
+@pytest.mark.parametrize("ground", [(84, 57, 45), (227, 180, 155), (20, 20, 22), (255, 255, 255), (190, 190, 190)])
+def test_a_portrait_on_a_ground_of_the_colour_of_hair_or_skin_is_kept_whole(ground):
+    portrait = photograph("astronaut").crop((100, 0, 400, 512))
+    picture = np.asarray(on(ground, portrait, (900, 700), (400, 188)))
+    box = about_subject(picture)
+    assert holds(box, (400, 188, 700, 700))
+    assert holds(about_subject(picture, keep=heads_in(picture)), (450, 188, 600, 393))
+
+
+def test_what_is_faint_at_the_edge_of_the_subject_stays_whole():
+    ground = Image.new("RGB", (600, 400), (200, 200, 200))
+    draw = ImageDraw.Draw(ground)
+    draw.rectangle((250, 200, 350, 390), fill=(200, 40, 30))  # a red coat
+    draw.ellipse((260, 90, 340, 205), fill=(222, 200, 185))  # a pale face above it
+    left, top, right, bottom = about_subject(np.asarray(ground))
+    assert (left <= 250, top <= 90, right >= 351, bottom >= 391) == (True, True, True, True)
+
+
+def test_soft_hair_on_clear_ground_stays_whole():
+    alpha = np.zeros((200, 300), np.uint8)
+    alpha[50:150, 100:180] = 255
+    alpha[20:50, 120:160] = 60
+    assert about_subject(np.zeros((200, 300, 3), np.uint8), alpha)[1] <= 20
+
+
+def test_the_head_of_a_portrait_is_found():
+    (head,) = heads_in(np.asarray(photograph("astronaut")))
+    assert holds(head, (170, 30, 280, 180))
+
+
+def test_a_crop_keeps_the_heads_that_it_is_given():
+    ground = Image.new("RGB", (600, 400), "white")
+    ImageDraw.Draw(ground).rectangle((300, 200, 400, 300), fill="black")
+    assert holds(about_subject(np.asarray(ground), keep=[(200, 50, 320, 180)]), (200, 50, 400, 301))

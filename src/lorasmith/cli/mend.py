@@ -24,7 +24,7 @@ def mend(
     ] = None,
     bars: Annotated[bool, typer.Option("--bars", help="Cut letterbox bars off.")] = False,
     trim: Annotated[bool, typer.Option("--trim", help="Cut wide even margins off.")] = False,
-    subject: Annotated[bool, typer.Option("--subject", help="Crop to what stands out from the ground.")] = False,
+    subject: Annotated[bool, typer.Option("--subject", help="Crop to what stands out from an even ground; needs --only.")] = False,
     crop: Annotated[str | None, typer.Option(metavar="LEFT,TOP,RIGHT,BOTTOM", help="Crop to a box, in pixels; needs --only.")] = None,
     cut: Annotated[bool, typer.Option("--cut", help="Cut sheets of several views into pictures.")] = False,
     rotate: Annotated[int | None, typer.Option(metavar="90|180|270", help="Turn clockwise; needs --only.")] = None,
@@ -68,7 +68,8 @@ def mend(
     changes = _changes(bars, trim, subject, crop, cut, rotate, flip, clean, upscale, upscaler, max_, flatten, background, convert)
     _refuse_more_than_one_thing(changes, [duplicates, remove, list_, undo, replay])
     changes += _if_asked("duplicates", duplicates) + _if_asked("remove", remove)
-    _refuse_what_needs_chosen_pictures(changes, patterns)
+    if not dry_run:
+        _refuse_what_needs_chosen_pictures(changes, patterns)
     settle(dataset)
     if changes:
         _mend(dataset, patterns, changes, sheet, dry_run, as_json)
@@ -182,7 +183,8 @@ def _refuse_what_needs_chosen_pictures(changes: list[MendChange], patterns: list
 
     if any(change.way in FOR_CHOSEN_PICTURES for change in changes) and not patterns:
         raise InputError(
-            "--crop, --rotate, --flip, --clean and --remove are for chosen pictures: name them with --only (all of them: --only '*')."
+            "--crop, --rotate, --flip, --clean, --subject and --remove are for chosen pictures: look at them with --dry-run --sheet look.png, "
+            "then name them with --only (all of them: --only '*')."
         )
 
 

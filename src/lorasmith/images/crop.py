@@ -7,6 +7,8 @@ the box first.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 
@@ -53,49 +55,82 @@ def inside_margins(pixels: np.ndarray, pad: float = 0.03) -> Box | None:
     return _if_less(_padded(box, pad, width, height), pixels, at_least=0.05)
 
 
-def about_subject(pixels: np.ndarray, alpha: np.ndarray | None = None, pad: float = 0.08) -> Box | None:
-    """A box about what stands out: the opaque part where there is transparency, else what differs most from the border.
+def about_subject(pixels: np.ndarray, alpha: np.ndarray | None = None, keep: Sequence[Box] = (), pad: float = 0.08) -> Box | None:
+    """A box about what stands out: what is not clear where there is transparency, else all that differs from an even ground.
 
-    The border's colours are taken for the background (the boundary prior of Zhu et al. 2014, "Saliency Optimization from Robust
-    Background Detection"): the distance of each pixel from the nearest of a few typical border colours in Lab, smoothed, and cut by
-    Otsu's threshold. None where nothing stands out clearly, or the subject fills the picture already.
+    The border's colours are taken for the ground (the boundary prior of Zhu et al. 2014, "Saliency Optimization from Robust Background
+    Detection"): the distance of each pixel from the nearest of a few typical border colours in Lab, smoothed. Something must stand out by
+    Otsu's threshold, and whatever differs from the ground at all stays whole, also where it is faint, so that only ground is cut off.
+    `keep` are boxes, such as those of heads, that stay whole in any case.
+
+    None where nothing stands out clearly, the ground is not even enough to be told from what is on it, or hardly anything could go: a
+    wrong crop is worse than none.
     """
     height, width = pixels.shape[:2]
     if alpha is not None and (alpha < 128).mean() > 0.01:
-        box = _bounds(alpha >= 128)
-        return None if box is None else _if_less(_padded(box, pad, width, height), pixels, at_least=0.05)
+        box = _bounds(alpha > FAINT_OPACITY)
+        return None if box is None else _if_less(_around([_padded(box, pad, width, height), *keep]), pixels, at_least=0.05)
     scale = 160 / max(height, width)
     small = cv2.resize(pixels, (max(8, round(width * scale)), max(8, round(height * scale))), interpolation=cv2.INTER_AREA)
-    standing_out = salience(small)
-    _, mask = cv2.threshold(np.round(standing_out * 255).astype(np.uint8), 0, 1, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
-    inside, outside = standing_out[mask == 1], standing_out[mask == 0]
-    if not inside.size or not outside.size or inside.mean() - outside.mean() < 0.3:
+    distance = distance_from_ground(small)
+    furthest = max(float(distance.max()), 12.0)  # a difference below 12 in Lab is hardly one
+    _, subject = cv2.threshold(np.round(distance / furthest * 255).astype(np.uint8), 0, 1, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
+    if not subject.any() or subject.mean() < 0.005 or distance[subject == 1].mean() - distance[subject == 0].mean() < 0.3 * furthest:
         return None
-    count, labels, facts, _ = cv2.connectedComponentsWithStats(mask)
-    areas = facts[1:count, cv2.CC_STAT_AREA]
-    if not areas.size or areas.max() < 0.005 * mask.size:
+    rim = np.concatenate([distance[0], distance[-1], distance[:, 0], distance[:, -1]])
+    ground = max(LIKE_GROUND, 2 * float(np.median(rim)))
+    if ground > 0.5 * distance[subject == 1].mean():
         return None
-    kept = np.isin(labels, 1 + np.flatnonzero(areas >= 0.2 * areas.max()))
-    box = _bounds(kept)
+    box = _bounds(cv2.medianBlur((distance > ground).astype(np.uint8), 3).astype(bool))
     assert box is not None
+    box = _grown_to_even_edges(box, distance)
     across, down = width / small.shape[1], height / small.shape[0]
     wide = (int(box[0] * across), int(box[1] * down), int(np.ceil(box[2] * across)), int(np.ceil(box[3] * down)))
-    return _if_less(_padded(wide, pad, width, height), pixels, at_least=0.1)
+    return _if_less(_around([_padded(wide, pad, width, height), *keep]), pixels, at_least=0.1)
 
 
-def salience(pixels: np.ndarray) -> np.ndarray:
-    """How much each pixel differs from the border's typical colours: float32, height x width, 0-1, 1 at the most different."""
+def _grown_to_even_edges(box: Box, distance: np.ndarray) -> Box:
+    """The box with each side moved out until what it passes through is as even as the picture's own rim: it cuts through nothing."""
+    slope = np.hypot(cv2.Sobel(distance, cv2.CV_32F, 1, 0, scale=0.125), cv2.Sobel(distance, cv2.CV_32F, 0, 1, scale=0.125))
+    rim = np.concatenate([slope[0], slope[-1], slope[:, 0], slope[:, -1]])
+    even = max(EVEN_SLOPE, 4 * float(np.median(rim)))
+    height, width = distance.shape
+    left, top, right, bottom = box
+    while True:
+        before = (left, top, right, bottom)
+        left -= left > 0 and slope[top:bottom, left - 1].max() > even
+        top -= top > 0 and slope[top - 1, left:right].max() > even
+        right += right < width and slope[top:bottom, right].max() > even
+        bottom += bottom < height and slope[bottom, left:right].max() > even
+        if before == (left, top, right, bottom):
+            return int(left), int(top), int(right), int(bottom)
+
+
+EVEN_SLOPE = 0.25
+"""Distance in Lab from one pixel of the small picture to the next, up to which an edge is even."""
+
+FAINT_OPACITY = 8
+"""Opacity (of 255) up to which a pixel counts as clear: soft hair is fainter than half."""
+
+LIKE_GROUND = 6.0
+"""Distance in Lab from the ground's colours up to which a pixel may be ground: noise and slow slopes stay below."""
+
+
+def distance_from_ground(pixels: np.ndarray) -> np.ndarray:
+    """How far each pixel is from the border's typical colours in Lab, smoothed: float32, height x width."""
     lab = cv2.cvtColor(pixels.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
     height, width = lab.shape[:2]
     rim = max(1, min(height, width) // 20)
-    border = np.concatenate(
-        [lab[:rim].reshape(-1, 3), lab[-rim:].reshape(-1, 3), lab[:, :rim].reshape(-1, 3), lab[:, -rim:].reshape(-1, 3)]
-    )
-    sides = [lab[:rim], lab[-rim:], lab[:, :rim], lab[:, -rim:]]
-    typical = np.stack([np.median(border, 0), *(np.median(side.reshape(-1, 3), 0) for side in sides)])
+    sides = [side.reshape(-1, 3) for side in (lab[:rim], lab[-rim:], lab[:, :rim], lab[:, -rim:])]
+    typical = np.stack([np.median(np.concatenate(sides), 0), *(np.median(side, 0) for side in sides)])
     distance = np.min(np.linalg.norm(lab[:, :, None] - typical, axis=3), axis=2)
-    smooth = cv2.GaussianBlur(distance, (0, 0), max(1.0, max(height, width) / 60))
-    return (smooth / max(float(smooth.max()), 12.0)).astype(np.float32)  # a difference below 12 in Lab is hardly one
+    return cv2.GaussianBlur(distance, (0, 0), max(1.0, max(height, width) / 60)).astype(np.float32)
+
+
+def _around(boxes: Sequence[Box]) -> Box:
+    """The smallest box that holds all of them."""
+    lefts, tops, rights, bottoms = zip(*boxes, strict=True)
+    return min(lefts), min(tops), max(rights), max(bottoms)
 
 
 def views_on_sheet(pixels: np.ndarray, smallest: int = 64) -> list[Box]:

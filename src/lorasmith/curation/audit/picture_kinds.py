@@ -256,12 +256,11 @@ PICTURE_KINDS: dict[str, PictureKind] = {
     "odd_aspect": PictureKind(
         sign=odd_aspect, title="much longer than wide", severity="warning", message="The picture is much longer than wide.",
         why="No bucket has its shape: most of it is cropped away, perhaps the subject.", fix="Crop it to what matters.",
-        changes=(MendChange("subject"),),
     ),
     "cropped_away": PictureKind(
         sign=cropped_away, title="loses much to its bucket", severity="note", message="The picture loses much to its bucket.",
         why="The LoRA never sees its edges, and heads and feet are often there.",
-        fix="Crop it to a shape nearer to a bucket's, so that you decide what goes.", changes=(MendChange("subject"),),
+        fix="Crop it to a shape nearer to a bucket's, so that you decide what goes.",
     ),
     "letterbox": PictureKind(
         sign=letterbox, title="letterbox bars", severity="warning", message="The picture has letterbox bars.",

@@ -16,6 +16,7 @@ from PIL import Image, ImageOps
 
 from lorasmith.curation.mend.steps import WHITE, Clean, Convert, Crop, Cut, Flatten, Flip, Resize, Rotate, Step, Upscale, Upscalers, opened
 from lorasmith.images.crop import Box, about_subject, inside_bars, inside_margins, views_on_sheet
+from lorasmith.images.heads import heads_in
 from lorasmith.images.upscale import size_from, size_within
 
 LONGEST = 8192
@@ -47,8 +48,12 @@ def trim(look: Look) -> Step | str:
 
 
 def subject(look: Look) -> Step | str:
-    box = about_subject(look.pixels, None if look.steps else opacity_of(look.path))
-    return "no subject stands out clearly from a wider ground" if box is None else Crop(box=box, why="to the subject")
+    """All that differs from an even ground; where a head may be, it stays whole."""
+    opacity = None if look.steps else opacity_of(look.path)
+    box = about_subject(look.pixels, opacity)
+    if box is not None and (heads := heads_in(look.pixels)):
+        box = about_subject(look.pixels, opacity, heads)
+    return "no subject stands out clearly from an even ground" if box is None else Crop(box=box, why="to the subject")
 
 
 def crop(look: Look, *, box: Box) -> Step | str:
@@ -122,8 +127,8 @@ WAYS: Mapping[str, Callable[..., Step | str]] = {
 }
 """What users ask for -> the look at a picture. Several are done in this order."""
 
-FOR_CHOSEN_PICTURES = ("crop", "rotate", "flip", "clean", "remove")
-"""Ways that do something to every picture, so that they make no sense for a whole dataset."""
+FOR_CHOSEN_PICTURES = ("crop", "rotate", "flip", "clean", "remove", "subject")
+"""Ways that a person decides on for each picture: they do something to every one, or can be wrong about what matters in it."""
 
 
 def opacity_of(path: Path) -> np.ndarray | None:
