@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 
 import pytest
+from PIL import Image
 
 from lorasmith.captions.caption import Caption
 from lorasmith.captions.collection import open_captions
 from lorasmith.captions.history import History
+from lorasmith.curation.imports.imports import import_pictures
 from lorasmith.curation.mend.mend import alone_in
 from lorasmith.dataset_folder import CAPTION_HISTORY, LOCK, SET_ASIDE, locked, pictures_below, pictures_in, sidecars, walk
+from lorasmith.datasets.folders import open_folder
 from lorasmith.errors import DatasetError
 
 
@@ -85,3 +88,22 @@ def test_a_lock_needs_a_folder(tmp_path):
     with pytest.raises(DatasetError, match="is not a folder") as refused, locked(tmp_path / "nothing"):
         pass
     assert refused.value.code == "dataset.no_folder"
+
+
+@pytest.mark.parametrize(
+    "place", ["@eaDir/a.png/SYNOPHOTO_THUMB_M.jpg", "10_a/@eaDir/a.jpg", "#recycle/a.png", "$RECYCLE.BIN/a.png", "@Recycle/a.png",
+              ".ipynb_checkpoints/a.png", "_latent_cache/a.png", "System Volume Information/a.png", "10_a/b-masklabel.png", "B-CONDLABEL.PNG"],
+)  # fmt: skip
+def test_what_systems_and_other_trainers_leave_is_no_picture_of_the_dataset(tmp_path, place):
+    root, into = tmp_path / "set", tmp_path / "into"
+    for name in ("10_a/b.png", place):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (16, 16)).save(root / name)
+    assert pictures_below(root) == [root / "10_a" / "b.png"]
+    assert [entry.pictures for entry in open_captions(root)] == [("10_a/b.png",)]
+    assert [picture.path.name for picture in open_folder(root).pictures] == ["b.png"]
+    left = import_pictures([root], into).left_out
+    assert [picture.name for picture in pictures_below(into)] == ["b.png"]
+    if "label" in place.lower():
+        assert [finding.code for finding in left] == ["imports.mask"]
+        assert [finding.code for finding in open_folder(root).findings if "mask" in finding.code] == ["folder.mask_beside"]

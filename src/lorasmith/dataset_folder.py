@@ -32,14 +32,25 @@ CAPTION_SUFFIXES = (".txt", ".caption")
 HOLDOUT, REGULARISATION = "holdout", "regularisation"
 """Folders of a dataset whose pictures judge the LoRA, or are trained on as `is_reg`."""
 
+MASKS_ARE_KEPT_APART = (
+    "To train with the masks, put them into a folder of their own under the pictures' names, and name it as mask_path of the dataset."
+)
+
 SET_ASIDE = (HOLDOUT, REGULARISATION)
 """Folders of a dataset whose pictures are no training images."""
 
 REGULARISATION_NAMES = (REGULARISATION, "regularization", "reg")
 """What people call a folder of regularisation pictures, in lower case."""
 
-SYSTEM_FILES = ("thumbs.db", "desktop.ini", "__macosx")
-"""Names, in lower case, of what desktops leave in folders."""
+SYSTEM_FILES = (
+    "thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx", "system volume information", "lost+found",
+    "$recycle.bin", "recycler", "#recycle", "@recycle", "@eadir", "@__thumb", "#snapshot",
+    "_latent_cache", "_t_e_cache", "_clip_vision_cache",
+)  # fmt: skip
+"""Names, in lower case, of what desktops, network drives and other trainers' caches leave in folders."""
+
+MASK_ENDINGS = ("-masklabel", "-condlabel")
+"""Ends of the names of OneTrainer's masks and conditioning pictures, which it keeps beside the pictures."""
 
 # What Lorasmith keeps with a dataset, as paths below its folder
 
@@ -128,8 +139,14 @@ def pictures_in(folder: str | Path) -> list[Path]:
 
 
 def is_picture(name: str | Path) -> bool:
-    """Whether a file is a picture by its suffix."""
-    return os.path.splitext(name)[1].lower() in PICTURE_SUFFIXES
+    """Whether a file is a picture by its suffix, and not another trainer's mask of one by its name."""
+    return os.path.splitext(name)[1].lower() in PICTURE_SUFFIXES and not is_mask(name)
+
+
+def is_mask(name: str | Path) -> bool:
+    """Whether a file is a mask or conditioning picture of OneTrainer: `cat-masklabel.png` beside `cat.png`."""
+    stem, suffix = os.path.splitext(name)
+    return suffix.lower() in PICTURE_SUFFIXES and stem.lower().endswith(MASK_ENDINGS)
 
 
 def is_regularisation(place: str | PurePath) -> bool:

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image, ImageChops, ImageCms
+from PIL import Image, ImageChops, ImageCms, PngImagePlugin
 
 from lorasmith.dataset_folder import PICTURE_SUFFIXES
 from lorasmith.errors import DatasetError
 from lorasmith.images import read
-from lorasmith.images.read import content_hash, picture_size, read_picture
+from lorasmith.images.read import content_hash, picture_size, read_picture, read_with_facts
 from tests.photographs import UNREADABLE, make_pile, photograph, png_chunk
 
 
@@ -493,3 +493,50 @@ def test_the_share_that_is_not_opaque_is_said(tmp_path: Path):
 def test_the_tables_of_a_jpeg_are_handed_on(pile: dict[str, Path]):
     assert len(read.read_with_facts(pile["chelsea"]).tables[0]) == 64
     assert read.read_with_facts(pile["astronaut"]).tables == ()
+
+
+# -- what is beside the pixels ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("way", ["tEXt", "zTXt", "iTXt"])
+@pytest.mark.parametrize("length", [1_500_000, 80_000_000])
+def test_a_sound_png_with_a_long_note_is_read(way, length, tmp_path):
+    notes = PngImagePlugin.PngInfo()
+    text = "x" * length
+    if way == "iTXt":
+        notes.add_itxt("prompt", text, zip=True)
+    else:
+        notes.add_text("workflow", text, zip=way == "zTXt")
+    path = tmp_path / "note.png"
+    exif = Image.Exif()
+    exif[0x112] = 6
+    Image.new("RGB", (32, 24), (200, 30, 40)).save(path, pnginfo=notes, exif=exif)
+    assert read_picture(path).getpixel((3, 3)) == (200, 30, 40)
+    assert read_picture(path).size == picture_size(path) == (24, 32)
+
+
+def test_a_colour_profile_with_much_behind_its_end_still_counts(tmp_path):
+    image = Image.effect_noise((32, 24), 60).convert("RGB")
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    image.save(tmp_path / "short.png", icc_profile=profile)
+    image.save(tmp_path / "long.png", icc_profile=profile + bytes(1_500_000))
+    assert read_picture(tmp_path / "long.png").tobytes() == read_picture(tmp_path / "short.png").tobytes()
+
+
+def test_a_damaged_png_with_a_long_note_is_still_damaged(tmp_path):
+    notes = PngImagePlugin.PngInfo()
+    notes.add_text("workflow", "x" * 1_500_000, zip=True)
+    path = tmp_path / "note.png"
+    Image.effect_noise((320, 240), 60).save(path, pnginfo=notes)
+    path.write_bytes(path.read_bytes()[:-20_000])
+    with pytest.raises(DatasetError, match="breaks off"):
+        read_picture(path)
+
+
+def test_a_phone_s_jpeg_with_a_second_picture_is_a_still_jpeg(tmp_path):
+    picture = Image.effect_noise((64, 48), 60).convert("RGB")
+    picture.save(tmp_path / "phone.jpg", "MPO", save_all=True, append_images=[picture.resize((16, 16))], quality=30)
+    picture.save(tmp_path / "plain.jpg", "JPEG", quality=30)
+    phone, plain = read_with_facts(tmp_path / "phone.jpg"), read_with_facts(tmp_path / "plain.jpg")
+    assert (phone.format, phone.animated, phone.tables) == ("JPEG", False, plain.tables)
+    assert phone.picture.size == (64, 48)

@@ -20,7 +20,7 @@ from pathlib import Path
 from lorasmith.captions.caption import Caption, is_utf8
 from lorasmith.captions.encodings import likely_encoding, plausible
 from lorasmith.captions.history import Change, History, Operation, file_bytes
-from lorasmith.dataset_folder import CAPTION_SUFFIXES, PICTURE_SUFFIXES, holds_no_pictures, is_regularisation, walk
+from lorasmith.dataset_folder import CAPTION_SUFFIXES, PICTURE_SUFFIXES, holds_no_pictures, is_picture, is_regularisation, walk
 from lorasmith.errors import DatasetError, SettingsError
 
 
@@ -255,7 +255,7 @@ def _files_by_stem(root: Path, suffixes: Sequence[str], recursive: bool) -> tupl
         inside = f"{place}/" if place else ""
         for name in names:
             stem, suffix = os.path.splitext(inside + name)
-            if suffix.lower() in PICTURE_SUFFIXES:
+            if is_picture(name):
                 pictures.setdefault(stem, []).append(inside + name)
             elif suffix.lower() in suffixes:
                 texts.setdefault(stem, []).append(inside + name)

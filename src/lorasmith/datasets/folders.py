@@ -18,10 +18,12 @@ from pathlib import Path, PurePath
 from lorasmith.captions.caption import read_caption
 from lorasmith.dataset_folder import (
     CAPTION_SUFFIXES,
+    MASKS_ARE_KEPT_APART,
     PICTURE_SUFFIXES,
     SET_ASIDE,
     STATE,
     holds_no_pictures,
+    is_mask,
     is_picture,
     walk,
 )
@@ -225,6 +227,10 @@ def _captioned_files(
             findings.append(folder_finding("caption_not_used", root, text, message, "Keep one of the two.", about="caption"))
     for file in files:
         if not is_picture(file) and file.suffix.lower() not in suffixes:
+            if is_mask(file):
+                message = f"{file} is a mask or conditioning picture of OneTrainer and is not trained on."
+                findings.append(folder_finding("mask_beside", root, file, message, MASKS_ARE_KEPT_APART, about="file"))
+                continue
             message = f"{file} is neither a picture ({' '.join(PICTURE_SUFFIXES)}) nor a caption ({' '.join(suffixes)}) and is ignored."
             findings.append(
                 folder_finding("unknown_file", root, file, message, "Convert it if it is a picture, or move it elsewhere.", about="file")
@@ -296,9 +302,8 @@ def _sound_size(root: Path, picture: Path, look: _Look, findings: list[Finding])
             f"{picture} is {width} x {height} pixels, {ratio:.1f} times as long as wide, and about {1 - WIDEST_RATIO / ratio:.0%} of it "
             "will be cropped away."
         )
-        evidence, crop = Evidence(round(ratio, 3), "to 1"), (MendChange("subject"),)
-        fix = "Crop it yourself to what matters."
-        findings.append(folder_finding("extreme_aspect", root, picture, message, fix, evidence=evidence, changes=crop))
+        evidence, fix = Evidence(round(ratio, 3), "to 1"), "Crop it yourself to what matters."
+        findings.append(folder_finding("extreme_aspect", root, picture, message, fix, evidence=evidence))
     return look.size
 
 

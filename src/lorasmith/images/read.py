@@ -21,12 +21,16 @@ from PIL import ExifTags, Image, ImageChops, ImageCms, ImageFile, UnidentifiedIm
 
 from lorasmith.errors import DatasetError
 from lorasmith.images.jxl import is_jxl, jxl_picture, jxl_size
+from lorasmith.images.png_notes import with_short_notes
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF")
 """What a file may hold, whatever its name says. Pillow knows more, some of which (EPS) runs a program on the file's content.
 
 HEIC is read where pillow-heif is installed, JPEG XL where imagecodecs is.
 """
+
+STILL = ("JPEG", "HEIF")
+"""Formats whose further pictures are no frames: phones put previews, gain maps and depth behind a photograph (MPO is such a JPEG)."""
 
 MAX_PIXELS = 89_478_485
 """Width times height above which a picture is refused, in pixels (a square of 9,459). A few bytes can claim to be any size.
@@ -88,9 +92,10 @@ def read_with_facts(path: Path | str, background: tuple[int, int, int] = (255, 2
             clear = 1 - alpha.histogram()[255] / (alpha.width * alpha.height)
         turn = UPRIGHT.get(_orientation(image))
         upright = picture.transpose(turn) if turn is not None else picture
-        tables = getattr(image, "quantization", None) if image.format == "JPEG" else None  # what Pillow's JPEG files have
-        animated = bool(getattr(image, "is_animated", False))  # only files that may have frames have it
-        return Reading(upright, image.format or "", animated, clear, tuple(tuple(tables[i]) for i in sorted(tables)) if tables else ())
+        kind = "JPEG" if image.format == "MPO" else image.format or ""
+        tables = getattr(image, "quantization", None) if kind == "JPEG" else None  # what Pillow's JPEG files have
+        animated = kind not in STILL and bool(getattr(image, "is_animated", False))  # only files that may have frames have it
+        return Reading(upright, kind, animated, clear, tuple(tuple(tables[i]) for i in sorted(tables)) if tables else ())
 
 
 def read_opacity(path: Path | str) -> Image.Image | None:
@@ -164,7 +169,7 @@ def _split_alpha(image: Image.Image, path: Path | str) -> tuple[Image.Image, Ima
         return _from_16_bit(image)
     if image.mode in ("I", "F"):
         raise DatasetError(f"{path} stores 32 bits a pixel without saying which number is white: save it as a PNG of 8 or 16 bits.")
-    if image.mode == "CMYK" and image.format == "JPEG" and "adobe" not in image.info:
+    if image.mode == "CMYK" and image.format in ("JPEG", "MPO") and "adobe" not in image.info:
         return ImageChops.invert(image), None  # Adobe stores ink upside down, and Pillow takes every JPEG for Adobe's
     if image.mode in ("CMYK", "LAB"):
         return image, None
@@ -220,6 +225,9 @@ def _decode(image: Image.Image, path: Path | str) -> None:
         if image.format == "PNG" and getattr(image, "default_image", False):  # what APNGs keep for readers that show no animation
             image.seek(1)
         image.load()
+    except ValueError as error:
+        if not (image.format == "PNG" and _is_about_notes(error)):  # notes behind the pixels: those are decoded by then
+            raise _damaged(path) from error
     except Exception as error:  # decoders fail in many ways on damaged bytes; whatever it is, this picture cannot be read
         raise _damaged(path) from error
 
@@ -245,7 +253,13 @@ def _opened(path: Path | str, header_only: bool = False) -> Iterator[Image.Image
             _learn_heic(path)
             formats = ("HEIF",)
         try:
-            image = Image.open(stream, formats=formats)
+            try:
+                image = Image.open(stream, formats=formats)
+            except ValueError as error:
+                if not _is_about_notes(error):
+                    raise
+                stream.seek(0)
+                image = Image.open(io.BytesIO(with_short_notes(stream.read())), formats=formats)
         except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
             raise DatasetError(f"{path} {_TOO_LARGE}", code="picture.too_large", file=str(path)) from error
         except UnidentifiedImageError as error:
@@ -306,6 +320,11 @@ def _opened_jxl(path: Path | str, start: bytes, stream: io.BufferedReader | None
         raise _damaged(path) from error
     image.format = "JXL"  # as Pillow names the formats that it reads
     return image
+
+
+def _is_about_notes(error: ValueError) -> bool:
+    """Whether Pillow refuses a PNG for the length of its text or of its colour profile, which says nothing about the pixels."""
+    return any(words in str(error) for words in ("MAX_TEXT_CHUNK", "MAX_TEXT_MEMORY", "text chunks"))
 
 
 def _refuse_too_large(path: Path | str, size: tuple[int, int]) -> None:

@@ -78,6 +78,7 @@ SEVERITY: dict[str, Severity] = {
     "system_file": "note",
     "other_trainers_setting": "note",
     "unknown_file": "warning",
+    "mask": "warning",
     "archive_inside": "warning",
     "caption_without_picture": "warning",
     "caption_not_used": "warning",
