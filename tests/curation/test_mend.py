@@ -141,13 +141,51 @@ def test_duplicates_go_to_the_bin_and_come_back(dataset):
     (dataset / "again.txt").write_bytes(b"again")
     before = listing(dataset)
     proposals = propose(dataset, dataset_pictures(dataset, ["cat.jpg", "again.jpg", "margins.png"]), [MendChange("duplicates")])
-    assert [(one.path.name, one.steps[0].why) for one in proposals] == [("again.jpg", "near duplicate of cat.jpg")]
+    assert [(one.path.name, one.steps[0].why) for one in proposals] == [
+        ("again.jpg", "near duplicate of cat.jpg; its caption differs and goes with it: again")
+    ]
     mend(dataset, proposals)
     assert set(before) - set(listing(dataset)) == {"again.jpg", "again.txt"}
     assert {file.name for file in (dataset / ".lorasmith" / "bin").rglob("*.*")} == {"again.jpg", "again.txt"}
     undo(dataset, recipes(dataset))
     assert listing(dataset) == before
     assert not list((dataset / ".lorasmith" / "bin").rglob("*.*"))
+
+
+def test_the_copy_that_stays_gets_the_caption_of_the_one_that_goes_and_gives_it_back(tmp_path):
+    photograph("coffee").save(tmp_path / "large.png")
+    photograph("coffee").resize((300, 200)).save(tmp_path / "small.png")
+    (tmp_path / "small.txt").write_bytes("zorvex, größer\r\n".encode())
+    before = listing(tmp_path)
+    (mended,) = do(tmp_path, MendChange("duplicates"))
+    assert mended.before.name == "small.png"
+    assert "gets its caption" in mended.words
+    assert {name: data for name, data in listing(tmp_path).items() if name.endswith(".txt")} == {"large.txt": before["small.txt"]}
+    undo(tmp_path, recipes(tmp_path))
+    assert listing(tmp_path) == before
+
+
+def test_a_caption_that_was_changed_since_it_was_passed_on_stays(tmp_path):
+    photograph("coffee").save(tmp_path / "large.png")
+    photograph("coffee").resize((300, 200)).save(tmp_path / "small.png")
+    (tmp_path / "small.txt").write_text("a cup")
+    do(tmp_path, MendChange("duplicates"))
+    (tmp_path / "large.txt").write_text("a cup of coffee")
+    undo(tmp_path, recipes(tmp_path))
+    assert (tmp_path / "large.txt").read_text() == "a cup of coffee"
+    assert (tmp_path / "small.txt").read_text() == "a cup"
+
+
+def test_captions_that_contradict_each_other_are_shown_and_none_is_lost(tmp_path):
+    for name, side, caption in (("large", 600, ""), ("middle", 450, "a cup"), ("small", 300, "a spoon")):
+        photograph("coffee").resize((side, side * 2 // 3)).save(tmp_path / f"{name}.png")
+        if caption:
+            (tmp_path / f"{name}.txt").write_text(caption)
+    words = {one.before.name: one.words for one in do(tmp_path, MendChange("duplicates"))}
+    assert "gets its caption" in words["middle.png"]
+    assert "its caption differs and goes with it: a spoon" in words["small.png"]
+    assert (tmp_path / "large.txt").read_text() == "a cup"
+    assert "a spoon" in [file.read_text() for file in (tmp_path / ".lorasmith" / "bin").rglob("small.txt")]
 
 
 def test_transparency_is_flattened_on_the_colour_asked_for(dataset):

@@ -96,22 +96,15 @@ class Group:
     turned: frozenset[int]
     """Those that are mirrored as seen from the first."""
 
+    @property
+    def mirrored(self) -> frozenset[int]:
+        """Those that are the other way round than most: they were mirrored, not the rest. None where as many are either way round."""
+        others = frozenset(self.indices) - self.turned
+        return frozenset() if len(self.turned) == len(others) else min(self.turned, others, key=len)
+
     def relation(self, one: int, other: int) -> Relation:
         """Whether the two pictures are the same way round, by the most certain pairs that connect them."""
         return "same" if (one in self.turned) == (other in self.turned) else "mirrored"
-
-
-@dataclass(frozen=True)
-class Copy:
-    """What decides which of several copies is worth keeping."""
-
-    size: tuple[int, int]
-    """Width and height in pixels."""
-    quality: float = 100.0
-    """Of its compression, 1-100; 100 where nothing was lost."""
-    file_bytes: int = 0
-    name: str = ""
-    """Of its file; among equals the shortest is kept: `cat.png` rather than `cat (copy).png`."""
 
 
 def signature(picture: Image.Image) -> Signature:
@@ -158,22 +151,6 @@ def near_duplicate_groups(signatures: Sequence[Signature]) -> list[Group]:
         first = find(indices[0])[1]
         groups.append(Group(indices, tuple(known), frozenset(index for index in indices if find(index)[1] != first)))
     return sorted(groups, key=lambda group: group.indices)
-
-
-def best_copy(copies: Sequence[Copy]) -> int:
-    """The place of the copy to keep: the most pixels, then the least compression, the most bytes, the shortest name, the first.
-
-    Copies whose areas are within 2 % of the largest count as equally large: a few rows more do not outweigh compression.
-    """
-    assert copies, "of no copies none is the best"
-    largest = max(copy.size[0] * copy.size[1] for copy in copies)
-
-    def order(place: int) -> tuple[float, float, int, int, str, int]:
-        copy = copies[place]
-        area = copy.size[0] * copy.size[1]
-        return (-largest if area >= 0.98 * largest else -area, -copy.quality, -copy.file_bytes, len(copy.name), copy.name, place)
-
-    return min(range(len(copies)), key=order)
 
 
 def near_duplicate_pairs(signatures: Sequence[Signature]) -> list[Pair]:

@@ -12,12 +12,14 @@ from pathlib import Path
 
 import numpy as np
 
+from lorasmith.dataset_folder import sidecars
 from lorasmith.errors import DatasetError
 from lorasmith.images import adversarial, lettering, signs
+from lorasmith.images.copies import Copy
 from lorasmith.images.duplicates import Signature, signature_of_pixels
 from lorasmith.images.read import read_with_facts
 
-VERSION = 2
+VERSION = 3
 """Raise it when a measure changes: what was kept before is then measured again."""
 
 
@@ -38,6 +40,7 @@ class Measures:
     """Of a JPEG, by its tables."""
     blocking: float = 1.0
     edge_width: float = 0.0
+    fineness: tuple[float, float] = (0.5, 0.5)
     detail: float = 1.0
     dark: float = 0.0
     bright: float = 255.0
@@ -66,7 +69,7 @@ class Measures:
     def from_row(cls, numbers: str, prints: bytes) -> Measures:
         """What `to_row` gave. Raises ValueError or TypeError if it is not that."""
         known = json.loads(numbers)
-        known["size"] = tuple(known["size"])
+        known["size"], known["fineness"] = tuple(known["size"]), tuple(known["fineness"])
         if not prints:
             return cls(**known)
         signature = Signature.from_bytes(prints[: -lettering.PRINT_BYTES])
@@ -81,6 +84,7 @@ def measure(path: Path, content: str, file_bytes: int) -> Measures:
         view = signs.view_of(pixels)
         grey = signs.grey_of(view)
         patches = signs.patches(pixels)
+        grey_patches = [signs.grey_of(patch) for patch in patches]
         # 0 where a picture is too thin for a measure
         return Measures(
             content,
@@ -90,8 +94,9 @@ def measure(path: Path, content: str, file_bytes: int) -> Measures:
             animated=reading.animated,
             clear=round(reading.clear, 4),
             quality=signs.jpeg_quality(reading.tables),
-            blocking=round(signs.blocking([signs.grey_of(patch) for patch in patches]), 3),
+            blocking=round(signs.blocking(grey_patches), 3),
             edge_width=signs.edge_width(grey),
+            fineness=signs.fineness(grey_patches),
             detail=round(signs.detail_share(grey), 4),
             **{name: round(value, 3) for name, value in asdict(signs.light(view)).items()},
             margins=round(signs.margin_share(view), 4),
@@ -106,3 +111,11 @@ def measure(path: Path, content: str, file_bytes: int) -> Measures:
         return Measures(content, file_bytes, problem=str(error))
     except MemoryError:
         return Measures(content, file_bytes, problem=f"{path} does not fit into memory: scale it down in an editor.")
+
+
+def copy_of(path: Path, m: Measures, mirrored: bool) -> Copy:
+    """A picture as one of several copies."""
+    return Copy(
+        m.size, 100.0 if m.quality is None else m.quality, m.file_bytes, path.name, fineness=m.fineness, blocking=m.blocking,
+        captioned=bool(sidecars(path)), animated=m.animated, mirrored=mirrored,
+    )  # fmt: skip

@@ -15,7 +15,9 @@ from lorasmith.curation.audit.measuring import Picture
 from lorasmith.curation.audit.set_signs import Cluster, LoraKind
 from lorasmith.findings import Finding, MendChange
 from lorasmith.images import lettering
-from lorasmith.images.duplicates import Copy, Group, Signature, best_copy, near_duplicate_groups
+from lorasmith.images.copies import best_copy
+from lorasmith.images.duplicates import Group, Signature, near_duplicate_groups
+from lorasmith.images.measures import copy_of
 
 
 class Pile:
@@ -61,21 +63,17 @@ class NearDuplicates:
 
     def __init__(self, pictures: Sequence[Picture], group: Group):
         members = {pictures[i].name: i for i in group.indices}
-        self.pictures = best_first([pictures[i] for i in group.indices])
+        self.pictures = best_first([pictures[i] for i in group.indices], [i in group.mirrored for i in group.indices])
         self.furthest = max(pair.difference for pair in group.pairs)
         keep = members[self.pictures[0].name]
         self.mirrored = [pictures[i] for i in group.indices if group.relation(keep, i) == "mirrored"]
 
 
-def best_first(copies: Sequence[Picture]) -> list[Picture]:
-    """The copy to keep, then the others in their order."""
-    kept = best_copy([_copy(picture) for picture in copies])
+def best_first(copies: Sequence[Picture], mirrored: Sequence[bool] = ()) -> list[Picture]:
+    """The copy to keep, then the others in their order; `mirrored` says of each whether it is known to be the other way round."""
+    flags = mirrored or [False] * len(copies)
+    kept = best_copy([copy_of(picture.path, picture.measures, flag) for picture, flag in zip(copies, flags, strict=True)])
     return [copies[kept], *(one for index, one in enumerate(copies) if index != kept)]
-
-
-def _copy(picture: Picture) -> Copy:
-    m = picture.measures
-    return Copy(m.size, 100.0 if m.quality is None else m.quality, m.file_bytes, picture.path.name)
 
 
 def _signature(picture: Picture) -> Signature:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from lorasmith.curation.mend.kept_files import bin_of, move_to, write_whole
+from lorasmith.curation.mend.kept_files import bin_of, has_content, move_to, write_whole
 from lorasmith.curation.mend.recipes import Recipe
 from lorasmith.dataset_folder import CAPTION_SUFFIXES, sidecars
 
@@ -31,11 +31,17 @@ def _put_aside(root: Path, recipe: Recipe) -> None:
             copy = (root / result.path).with_name(Path(result.path).stem + suffix)
             if kept.is_file() and not copy.exists():
                 write_whole(root, copy, kept.read_bytes())
+        for copy in (root / lent.path for lent in recipe.lent if lent.path.endswith(suffix)):
+            if kept.is_file() and not copy.exists():
+                write_whole(root, copy, kept.read_bytes())
 
 
 def _bring_back(root: Path, recipe: Recipe) -> None:
     """The original's captions come back from the bin; copies that nobody changed go, changed ones go to the bin."""
     aside = bin_of(root, recipe)
+    for lent in recipe.lent:
+        if has_content(root / lent.path, lent.content):
+            (root / lent.path).unlink()
     for version in recipe.stale:
         if os.path.splitext(version.path)[0] == os.path.splitext(recipe.original.path)[0]:
             continue

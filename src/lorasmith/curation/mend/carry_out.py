@@ -17,8 +17,9 @@ from lorasmith.curation.mend.captions_follow import let_captions_follow
 from lorasmith.curation.mend.kept_files import bin_of, has_content, keep_original, move_to, original_of, write_whole
 from lorasmith.curation.mend.recipes import Recipe, Version, recipe_file, recipes, save_recipe
 from lorasmith.curation.mend.steps import Convert, Cut, Remove, Step, Upscalers, apply_all, background_of
+from lorasmith.dataset_folder import sidecars
 from lorasmith.errors import DatasetError
-from lorasmith.images.read import read_picture
+from lorasmith.images.read import content_hash, read_picture
 
 
 def change(root: Path, recipe: Recipe, steps: tuple[Step, ...], upscalers: Upscalers) -> Recipe:
@@ -36,10 +37,26 @@ def change(root: Path, recipe: Recipe, steps: tuple[Step, ...], upscalers: Upsca
     _refuse_to_overwrite(root, recipe, results)
     for version in recipe.results:
         _bin_if_changed(root, recipe, version)
-    changed = recipe.model_copy(update={"steps": steps, "results": results, "stale": stale, "done": False})
+    changed = recipe.model_copy(
+        update={"steps": steps, "results": results, "stale": stale, "lent": _lent(root, recipe, steps), "done": False}
+    )
     save_recipe(root, changed)
     _carry_out(root, changed, made)
     return changed.model_copy(update={"done": True})
+
+
+def _lent(root: Path, recipe: Recipe, steps: tuple[Step, ...]) -> tuple[Version, ...]:
+    """The captions that another picture gets, or has got, from this one."""
+    last = steps[-1] if steps else None
+    if not isinstance(last, Remove) or not last.captions_to:
+        return recipe.lent
+    heir = (root / recipe.original.path).with_name(last.captions_to)
+    if not heir.is_file() or sidecars(heir):
+        return recipe.lent
+    return tuple(
+        Version(path=heir.with_suffix(caption.suffix).relative_to(root).as_posix(), content=content_hash(caption))
+        for caption in sidecars(root / recipe.original.path)
+    )
 
 
 def finish_interrupted(root: Path) -> None:

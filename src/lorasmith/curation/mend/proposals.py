@@ -10,17 +10,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-import numpy as np
 from pydantic import ValidationError
 
 from lorasmith.curation.mend.recipes import Recipe, recipes_by_result
 from lorasmith.curation.mend.steps import Flatten, Remove, Step, Upscalers, in_words
 from lorasmith.curation.mend.ways import WAYS, Look
+from lorasmith.dataset_folder import sidecars
 from lorasmith.errors import DatasetError, InputError
 from lorasmith.findings import MendChange
-from lorasmith.images.duplicates import Copy, Signature, best_copy, near_duplicate_groups, signature_of_pixels
-from lorasmith.images.read import read_picture, read_with_facts
-from lorasmith.images.signs import jpeg_quality, view_of
+from lorasmith.images.copies import best_copy
+from lorasmith.images.duplicates import near_duplicate_groups
+from lorasmith.images.measures import Measures, copy_of, measure
+from lorasmith.images.read import read_picture
 from lorasmith.progress import Progress
 
 THREADS = min(8, os.cpu_count() or 1)
@@ -148,30 +149,44 @@ def removal(pictures: Sequence[Path], progress: Progress | None = None) -> list[
 def removal_of_duplicates(pictures: Sequence[Path], progress: Progress | None = None) -> list[Proposal]:
     """For each group of near duplicates, all but the best copy would go to the bin: the one that the audit names, too.
 
-    Of copies in different folders none goes: there they belong to different concepts.
+    Where the best copy has no caption, it gets that of another. Of copies in different folders none goes: there they belong to different
+    concepts.
     """
-    looks = list(_looked_at(pictures, _look_for_copies, progress))
-    found = [Proposal(path, (), problem=look) for path, look in zip(pictures, looks, strict=True) if isinstance(look, str)]
+    looks = list(_looked_at(pictures, _measured, progress))
+    found = [Proposal(path, (), problem=look.problem) for path, look in zip(pictures, looks, strict=True) if look.problem]
     for folder in sorted({path.parent for path in pictures}):
-        sound = [(path, look) for path, look in zip(pictures, looks, strict=True) if path.parent == folder and not isinstance(look, str)]
-        for group in near_duplicate_groups([signature for _, (_, signature) in sound]):
-            members = [sound[index] for index in group.indices]
-            best = members[best_copy([copy for _, (copy, _) in members])][0]
-            for path, (copy, _) in members:
-                if path != best:
-                    found.append(Proposal(path, (Remove(why=f"near duplicate of {best.name}"),), copy.size))
+        sound = [(path, look) for path, look in zip(pictures, looks, strict=True) if path.parent == folder and not look.problem]
+        signatures = [look.signature for _, look in sound if look.signature is not None]  # of every picture that can be read
+        for group in near_duplicate_groups(signatures):
+            members = [(*sound[index], index in group.mirrored) for index in group.indices]
+            found += _removals(members, members[best_copy([copy_of(*member) for member in members])][0])
     return sorted(found, key=lambda proposal: proposal.path)
 
 
-def _look_for_copies(path: Path) -> tuple[Copy, Signature] | str:
-    """As the audit sees a picture, so that both name the same copies; or why it cannot be read."""
-    try:
-        reading = read_with_facts(path)
-        quality = jpeg_quality(reading.tables)
-        copy = Copy(reading.picture.size, 100.0 if quality is None else quality, path.stat().st_size, path.name)
-        return copy, signature_of_pixels(view_of(np.asarray(reading.picture)))
-    except DatasetError as error:
-        return str(error)
+def _removals(members: Sequence[tuple[Path, Measures, bool]], best: Path) -> Iterator[Proposal]:
+    """All copies but the best would go; each says what becomes of its caption."""
+    captions = {path: caption_beside(path) for path, _, _ in members}
+    heir_of = None if captions[best] else next((path for path, text in captions.items() if text), None)
+    stays = captions[best if heir_of is None else heir_of]
+    for path, look, _ in members:
+        if path == best:
+            continue
+        why = f"near duplicate of {best.name}"
+        if path == heir_of:
+            why += ", which gets its caption"
+        elif captions[path] and captions[path] != stays:
+            why += f"; its caption differs and goes with it: {captions[path][:80]}"
+        yield Proposal(path, (Remove(why=why, captions_to=best.name if path == heir_of else ""),), look.size)
+
+
+def caption_beside(picture: Path) -> str:
+    """What the caption beside a picture says, without line breaks at its ends; "" where there is none."""
+    return next((file.read_bytes().decode("utf-8", "replace").strip() for file in sidecars(picture)), "")
+
+
+def _measured(path: Path) -> Measures:
+    """As the audit sees a picture, so that both name the same copies."""
+    return measure(path, "", path.stat().st_size)
 
 
 WAYS_OF_THEIR_OWN: Mapping[str, Callable[[Sequence[Path], Progress | None], list[Proposal]]] = {

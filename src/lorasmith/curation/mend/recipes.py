@@ -36,6 +36,8 @@ class Recipe(BaseModel):
     results: tuple[Version, ...] = ()
     stale: tuple[Version, ...] = ()
     """Results of before, which go once the new ones are there."""
+    lent: tuple[Version, ...] = ()
+    """Captions that another picture has got from this one."""
     done: bool = False
     """Whether the dataset shows the results."""
 
@@ -122,6 +124,7 @@ def follow_moves(root: Path, after: Callable[[str], str]) -> None:
                 "original": moved(recipe.original),
                 "results": tuple(map(moved, recipe.results)),
                 "stale": tuple(map(moved, recipe.stale)),
+                "lent": tuple(map(moved, recipe.lent)),
             }
         )
         if changed != recipe:

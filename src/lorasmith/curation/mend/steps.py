@@ -184,6 +184,8 @@ class Remove(PictureStep):
 
     do: Literal["remove"] = "remove"
     why: str = ""
+    captions_to: str = ""
+    """Name of the picture in the same folder that gets its captions, if it has none."""
 
     @property
     def words(self) -> str:
