@@ -150,6 +150,21 @@ def test_the_history_lists_what_was_done(folder):
         captions("undo", folder)
 
 
+def test_more_steps_than_the_history_has_undo_those_that_it_has(folder):
+    before = texts(folder)
+    captions("add", folder, "new")
+    captions("remove", folder, "red hat")
+    shown = captions("undo", folder, "--steps", 9)
+    assert shown.splitlines()[:2] == ["undone: remove red hat (2 captions)", "undone: add new at the back (5 captions)"]
+    assert "no more than these 2 of 9" in shown
+    assert texts(folder) == before
+    assert len(json.loads(CliRunner().invoke(app, ["redo", str(folder), "--steps", "9", "--json"]).stdout)) == 2
+    captions("undo", folder)
+    (folder / "anna/1.txt").write_text("changed outside", encoding="utf-8")
+    result = CliRunner().invoke(app, ["undo", str(folder), "--steps", "9"])
+    assert result.exit_code != 0
+
+
 def test_other_encodings_are_converted_and_undone(folder):
     (folder / "bob/3.txt").write_bytes("café".encode("latin-1"))
     (folder / "bob/1.txt").write_bytes("the cat\u2019s hat".encode("cp1252"))

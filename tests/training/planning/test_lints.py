@@ -41,7 +41,10 @@ def run_of(base=SD1, captions=(TAGS,), count=20, size=(512, 512), folders=None, 
     tree: dict = {}
     for name, value in flat.items():
         section, _, key = name.partition(".")
-        tree.setdefault(section, {})[key] = value
+        if key:
+            tree.setdefault(section, {})[key] = value
+        else:
+            tree[section] = value
     repeats = tree["datasets"].pop("repeats")
     tree["datasets"] = [{"path": "pictures", **tree["datasets"]}]
     settings = settings_from(tree)
@@ -178,6 +181,7 @@ CASES = {
     "min_snr_gamma_unusual": ({"loss__min_snr_gamma": 50.0}, "50", {"loss__min_snr_gamma": 10.0}),
     "file_in_fp32": ({"checkpoints__save_precision": "fp32"}, "twice", {"checkpoints__save_precision": "bf16"}),
     "large_base_in_fp32": ({**TO_FLUX, "training__mixed_precision": "no"}, "memory", TO_FLUX),
+    "awkward_name": ({"name": "con.v1"}, "con.v1", {"name": "anna, red hat v1.2"}),
     "no_samples": ({"samples__prompts": []}, "empty", {}),
 }  # fmt: skip
 
@@ -204,6 +208,12 @@ def test_a_rule_speaks_where_it_is_left_and_not_close_by(name):
         assert not re.search(r"\bS[0-4]\b", each.source)
         assert each.as_data["code"] == each.code
     assert name not in names(run_of(**kept))
+
+
+@pytest.mark.parametrize("name", ["aux", "a. ", "anna__v2", "[anna]", "{a}", "caf\u0065\u0301", "a\u200bb", "long" * 30])
+def test_a_name_that_file_systems_or_prompts_dislike_is_changed(name):
+    found = next(each for each in lint_facts(run_of(name=name)) if each.code == "lint.awkward_name")
+    assert "awkward_name" not in names(run_of(name=found.fix.changes[0].value))
 
 
 def test_every_fix_and_every_subject_names_settings_that_exist():

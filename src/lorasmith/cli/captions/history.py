@@ -56,9 +56,22 @@ def history(folder: Folder, as_json: AsJson = False) -> None:
 
 
 def _repeat(step: Callable[[], tuple[Operation, list[Change]]], steps: int, done: str, as_json: bool) -> None:
-    operations = [step()[0] for _ in range(steps)]
-    if as_json:
+    from lorasmith.captions.history import NOTHING_TO_DO
+    from lorasmith.errors import DatasetError
+
+    operations: list[Operation] = []
+    ended: DatasetError | None = None
+    while len(operations) < steps and ended is None:
+        try:
+            operations.append(step()[0])
+        except DatasetError as error:
+            ended = error
+    if as_json and operations:
         print_json([one.as_data for one in operations])
-        return
-    for one in operations:
-        typer.echo(f"{done}: {one.summary} ({one.files} captions)")
+    elif not as_json:
+        for one in operations:
+            typer.echo(f"{done}: {one.summary} ({one.files} captions)")
+    if ended is not None and operations and ended.code == NOTHING_TO_DO:
+        typer.echo(f"note: The history has no more than these {len(operations)} of {steps} operations.", err=True)
+    elif ended is not None:
+        raise ended

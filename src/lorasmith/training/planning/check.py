@@ -11,6 +11,7 @@ from lorasmith.models.description import Description
 from lorasmith.models.open import describe
 from lorasmith.training.planning.base_fit import check_fits_description
 from lorasmith.training.planning.plan import Plan, make_plan
+from lorasmith.training.planning.trigger_fit import trigger_findings
 from lorasmith.training.settings.checks import check_fits_base, check_together
 from lorasmith.training.settings.tree import Settings
 from lorasmith.training.validation.validation_set import ValidationSet, open_validation
@@ -70,4 +71,5 @@ def check(settings: Settings) -> CheckedRun:
         )  # fmt: skip
     check_fits_description(settings.samples, training_set, description)
     validation_set = open_validation(settings.validation, settings.datasets, settings.buckets, training_set)
+    of_settings += trigger_findings(settings, description)
     return CheckedRun(settings, description, training_set, validation_set, make_plan(settings, training_set), tuple(of_settings))

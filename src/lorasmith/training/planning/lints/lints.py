@@ -14,6 +14,7 @@ from lorasmith.training.planning.lints import (  # noqa: F401  # each adds its o
     captions,
     continuation,
     length,
+    names,
     network,
     pictures,
     precision,
