@@ -159,11 +159,38 @@ def test_a_report_made_again_is_the_same(folder):
     assert not list(folder.root.glob(".*"))
 
 
-def test_of_many_epochs_eight_are_shown_with_the_first_and_the_last(folder):
-    page = report(whole_run(folder, epochs=20, steps_an_epoch=1))
-    assert "13 of the 21 times that samples were generated are left out here." in page.words
-    heads = re.search(r"left out here\. (base epoch .*?) “zorvex", page.words).group(1)
-    assert heads.split(" epoch ") == ["base", "3", "6", "9", "11", "14", "17", "20"]
+def test_every_epoch_is_shown(folder):
+    words = report(whole_run(folder, epochs=20, steps_an_epoch=1)).words
+    assert "left out here" not in words
+    heads = re.search(r"Over the epochs (base epoch .*?) “zorvex", words).group(1)
+    assert heads.split(" epoch ") == ["base", *map(str, range(1, 21))]
+
+
+def test_of_very_many_epochs_some_are_left_out_evenly_and_samples_within_epochs_first(folder):
+    emit = begin(folder, epochs=70)
+    for epoch in range(71):
+        for step in {2 * epoch - 1, 2 * epoch} - {-1}:
+            sample(folder, emit, epoch, step, size=(8, 8), prompts=PROMPTS[:1])
+    emit.close()
+    words = report(folder).words
+    assert "81 of the 141 times that samples were generated are left out here." in words
+    heads = re.search(r"left out here\. (base epoch .*?) “zorvex", words).group(1).split(" epoch ")
+    assert (heads[0], heads[1], heads[-1], len(heads)) == ("base", "1", "70", 60)
+
+
+def test_no_folder_of_the_machine_is_on_the_page(folder, tmp_path):
+    home = tmp_path / "home" / "anna"
+    places = {"base": {"path": str(home / "models/little.safetensors")}, "datasets": [{"path": str(home / "pictures/zorvex")}]}
+    emit = begin(folder, **places, cache=str(home / "cache"), validation={"path": str(home / "held-out")})
+    emit(events.Warned(f"{home}/pictures/zorvex/1.png has no caption; write one."))
+    emit(events.Warned.of(Finding("folder.x", "warning", f"{home}/pictures/zorvex is odd.", "folder", (f"{home}/pictures/zorvex/2.png",))))
+    emit(events.Stopped(3, f"{folder.root}/state is full."))
+    emit.close()
+    page = report(folder)
+    assert "anna" not in folder.report.read_text(encoding="utf-8")
+    assert str(tmp_path) not in folder.report.read_text(encoding="utf-8")
+    for kept in ("zorvex/1.png has no caption", "zorvex is odd.", "zorvex/2.png", "little.safetensors"):
+        assert kept in page.words
 
 
 def test_warnings_that_differ_in_a_name_are_shown_together(folder):

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from lorasmith.errors import DatasetError
+from lorasmith.evaluation.local_folders import LocalFolders
 from lorasmith.evaluation.loss_curve import change_curve, learning_rate_curve, loss_curve
 from lorasmith.evaluation.run_record import PROOF, Proof, RunRecord, read_run
 from lorasmith.findings import Finding
@@ -44,8 +45,8 @@ from lorasmith.pages.render import write_page
 from lorasmith.training import events
 from lorasmith.training.records.run_folder import RunFolder
 
-MOST_MOMENTS = 8
-"""Times that samples were generated which the page shows of each prompt."""
+MOST_MOMENTS = 60
+"""Times that samples were generated which the page shows of each prompt: every epoch, but in very long runs."""
 LARGE, SMALL = 640, 256
 """Longest side in pixels of a sample before and after, and over the epochs."""
 PART_NAMES = {"unet": "U-Net", "transformer": "transformer", "text_encoder": "text encoder", "text_encoder_2": "second text encoder"}
@@ -79,7 +80,7 @@ def report_page(run: RunRecord) -> Page:
         Section("Loss", _curves(run)),
         Section("Over the epochs", _over_the_epochs(run)),
         Section("Files", _files(run)),
-        Section("Warnings", _warnings(run.warnings)),
+        Section("Warnings", _warnings(run)),
         Section("To train it again", _inputs(run)),
     ]
     return Page(
@@ -104,7 +105,11 @@ def _status(run: RunRecord) -> Status:
             f"Finished in {numbers.count(ending.step, 'step')}, after {numbers.duration(ending.seconds)} of training.",
             "",
         ),
-        "stopped": ("warning", f"Stopped after {so_far}" + _reason(ending.reason), "Continue where it stopped"),
+        "stopped": (
+            "warning",
+            f"Stopped after {so_far}" + _reason(LocalFolders.of(run.settings, run.folder.root).hidden_in(ending.reason)),
+            "Continue where it stopped",
+        ),
         "going": ("busy", f"Still going: {so_far} when this page was made ({when}).", "Should it break off, continue"),
         "killed": (
             "warning",
@@ -182,7 +187,8 @@ def _over_the_epochs(run: RunRecord) -> tuple[Block, ...]:
     moments = sorted({(e.step, e.epoch) for by_step in run.samples.values() for e in by_step.values()})
     if len(moments) < 2:
         return ()
-    shown = evenly_chosen(moments, MOST_MOMENTS)
+    ends = list({epoch: (step, epoch) for step, epoch in moments}.values())
+    shown = moments if len(moments) <= MOST_MOMENTS else evenly_chosen(ends, MOST_MOMENTS)
     epochs = [epoch for _, epoch in shown]
     labels = {step: "base" if epoch == 0 else f"step {step:,}" if epochs.count(epoch) > 1 else f"epoch {epoch}" for step, epoch in shown}
     figures = []
@@ -295,10 +301,12 @@ def _files(run: RunRecord) -> tuple[Block, ...]:
     return (lead, Table("LoRA files", columns, tuple(rows)))
 
 
-def _warnings(warned: Sequence[events.Warned]) -> tuple[Block, ...]:
+def _warnings(run: RunRecord) -> tuple[Block, ...]:
     """What the run warned of, each once: findings whole, and sentences that differ only in names and numbers together."""
-    found = {warning.message: finding for warning in warned if (finding := _finding_of(warning)) is not None}
-    sentences = group_alike([warning.message for warning in warned if _finding_of(warning) is None])
+    local = LocalFolders.of(run.settings, run.folder.root)
+    findings = [(warning.message, _finding_of(warning)) for warning in run.warnings]
+    found = {message: local.hidden_in_finding(finding) for message, finding in findings if finding is not None}
+    sentences = group_alike([local.hidden_in(message) for message, finding in findings if finding is None])
     others = [Finding("run.warning", "warning", message, about="run", details=tuple(alike)) for message, *alike in sentences]
     return (Findings((*found.values(), *others)),) if found or others else ()
 
@@ -314,7 +322,8 @@ def _finding_of(warning: events.Warned) -> Finding | None:
 
 
 def _inputs(run: RunRecord) -> tuple[Block, ...]:
-    toml = run.folder.settings.read_text(encoding="utf-8-sig")
+    local = LocalFolders.of(run.settings, run.folder.root)
+    toml = local.hidden_in(run.folder.settings.read_text(encoding="utf-8-sig"))
     return (
         Collapsible("All settings", (Listing("settings.toml", toml),)),
         Collapsible("Versions, device and inputs", (_manifest(run.manifest),)),

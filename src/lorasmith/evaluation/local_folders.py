@@ -1,0 +1,46 @@
+"""Texts of a run without the folders of the machine that it ran on: a report is passed on, and they are nobody's business."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from lorasmith.findings import Finding
+from lorasmith.training.settings.tree import Settings
+
+
+@dataclass(frozen=True)
+class LocalFolders:
+    """The folders that hold a run and what it was made from, the deepest first."""
+
+    folders: tuple[str, ...]
+
+    @classmethod
+    def of(cls, settings: Settings, run_folder: Path) -> LocalFolders:
+        """Those around every absolute path in the settings, and around the run."""
+        around = {path.parent for path in (*_paths_in(settings), run_folder.resolve()) if path.is_absolute()}
+        names = [f"{folder}{os.sep}" for folder in around if folder != Path(folder.anchor)]
+        return cls(tuple(sorted(names, key=len, reverse=True)))
+
+    def hidden_in(self, text: str) -> str:
+        """The text with the last part of each path alone."""
+        for folder in self.folders:
+            text = text.replace(folder, "").replace(json.dumps(folder, ensure_ascii=False)[1:-1], "")  # as TOML has a Windows path
+        return text
+
+    def hidden_in_finding(self, finding: Finding) -> Finding:
+        """The finding with what it says and names treated alike."""
+        fix = finding.fix and replace(finding.fix, words=self.hidden_in(finding.fix.words))
+        return replace(
+            finding, message=self.hidden_in(finding.message), subjects=tuple(map(self.hidden_in, finding.subjects)),
+            details=tuple(map(self.hidden_in, finding.details)), why=self.hidden_in(finding.why), fix=fix,
+        )  # fmt: skip
+
+
+def _paths_in(settings: Settings) -> Iterator[Path]:
+    yield settings.cache
+    for section in (settings.base, *settings.datasets, settings.network, settings.validation):
+        yield from (value for name in type(section).model_fields if isinstance(value := getattr(section, name), Path))
