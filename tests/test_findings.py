@@ -6,7 +6,7 @@ import pickle
 import pytest
 
 from lorasmith.errors import AdapterError, InputError, LorasmithError, RunError, SettingsError
-from lorasmith.findings import CaptionChange, Evidence, Finding, Fix, MendChange, SettingChange, worst_first
+from lorasmith.findings import CaptionChange, Evidence, Finding, Fix, MendChange, SettingChange, alike_together, worst_first
 
 
 def finding(code, severity="warning", subjects=()):
@@ -48,3 +48,12 @@ def test_every_error_has_a_code(error, code):
 def test_an_error_keeps_code_and_values_from_process_to_process():
     sent: LorasmithError = pickle.loads(pickle.dumps(AdapterError("It is no LoRA.", code="adapter.foreign", path="a.safetensors")))
     assert (str(sent), sent.code, sent.values) == ("It is no LoRA.", "adapter.foreign", {"path": "a.safetensors"})
+
+
+def test_many_equal_findings_are_shown_as_one_and_rare_ones_beside_them():
+    many = [Finding("folder.caption_missing", "warning", f"{n}.png has no caption.", "picture", (f"{n}.png",)) for n in range(53)]
+    rare = Finding("folder.too_small", "error", "dot.png is too small.", "picture", ("dot.png",))
+    shown = alike_together([rare, *many])
+    assert [finding.message for finding in shown] == ["dot.png is too small.", "0.png has no caption. The same holds for 52 more."]
+    assert len(shown[1].subjects) == 53
+    assert alike_together(many[:3]) == many[:3]

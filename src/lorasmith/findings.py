@@ -16,7 +16,7 @@ button and a command as an option. Each room makes its own findings; pages and c
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 Severity = Literal["error", "warning", "note"]
@@ -161,3 +161,25 @@ def change_from_data(data: Mapping[str, Any]) -> Change:
 def worst_first(findings: Iterable[Finding]) -> list[Finding]:
     """The most severe first; of these, the ones with most subjects; then by code."""
     return sorted(findings, key=lambda finding: (SEVERITIES.index(finding.severity), -len(finding.subjects), finding.code))
+
+
+FEW_ALIKE = 3
+"""Findings of one code up to which each is shown by itself."""
+
+
+def alike_together(findings: Iterable[Finding]) -> list[Finding]:
+    """For people, many findings of one code on single files as one that names all of their subjects; the rest as they are, in order.
+
+    It stands where the first of them stood, with the words of that one.
+    """
+    alike: dict[tuple[str, Severity, About], list[Finding]] = {}
+    for finding in findings:
+        alike.setdefault((finding.code, finding.severity, finding.about), []).append(finding)
+    shown: list[Finding] = []
+    for (_, _, about), same in alike.items():
+        if len(same) <= FEW_ALIKE or about == "set":
+            shown += same
+            continue
+        subjects = tuple(subject for finding in same for subject in finding.subjects)
+        shown.append(replace(same[0], subjects=subjects, message=f"{same[0].message} The same holds for {len(same) - 1} more."))
+    return shown

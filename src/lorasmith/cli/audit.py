@@ -69,6 +69,8 @@ def audit(
 
 
 def _print_audit(result: Audit, unknown: list[Path], everything: bool) -> None:
+    from lorasmith.findings import alike_together
+
     known = f", {result.from_cache} of them known from before" if result.from_cache else ""
     size = f"{result.resolution} x {result.resolution}"
     typer.echo(f"{len(result.pictures)} pictures in {result.seconds:.1f} s{known}; judged for {size} pixels")
@@ -81,7 +83,7 @@ def _print_audit(result: Audit, unknown: list[Path], everything: bool) -> None:
         names = ", ".join(path.name for path in unknown[:5])
         more = " ..." if len(unknown) > 5 else ""
         typer.echo(f"{len(unknown)} files are not pictures by their names and were not looked at: {names}{more}")
-    gravest = result.gravest_first
+    gravest = result.gravest_first if everything else alike_together(result.gravest_first)
     for finding in gravest if everything else gravest[:MOST_LISTED]:
         _print_finding(finding)
     if len(gravest) > MOST_LISTED and not everything:

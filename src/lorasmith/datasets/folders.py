@@ -312,14 +312,14 @@ def _caption(root: Path, one: _Found, missing_caption: str | None, findings: lis
     if one.caption is not None:
         caption = read_caption(one.caption)
         if not caption.strip():
-            message = f"{one.caption} is empty, so its picture will be trained without a caption."
+            message = f"{one.caption} is empty: the trigger alone is said of its picture, if one is set."
             findings.append(folder_finding("caption_empty", root, one.caption, message, "Write what the picture shows.", about="caption"))
         return caption
     if missing_caption is not None:
         return missing_caption
     name = one.concept.name
-    stand_in = "will be trained without one" if name is None else f"will be captioned {name!r} after its folder"
-    message = f"{one.path} has no caption and {stand_in}."
+    stand_in = "the trigger alone is said of it, if one is set" if name is None else f"will be captioned {name!r} after its folder"
+    message = f"{one.path} has no caption{':' if name is None else ' and'} {stand_in}."
     findings.append(folder_finding("caption_missing", root, one.path, message, f"Write {one.path.with_suffix('.txt').name} beside it."))
     return name
 

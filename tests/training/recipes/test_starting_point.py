@@ -69,3 +69,14 @@ def test_base_inspect_and_new_agree_on_the_size(creatures, family):
     settings, _ = starting_point(creatures, base, "zorvex", "zorvex")
     size = settings.buckets.resolution
     assert f"native resolution {size} x {size} pixels, buckets in steps of {settings.buckets.bucket_reso_steps}" in description.notes
+
+
+def test_pictures_without_captions_are_one_note_that_does_not_deny_the_trigger(toy_base, tmp_path):
+    for number in range(53):
+        Image.new("RGB", (32, 32), (number, 0, 0)).save(tmp_path / f"{number}.png")
+    (tmp_path / "notes.md").write_text("mine")
+    _, notes = starting_point(tmp_path, toy_base, "zorvex", "zorvex")
+    (missing,) = [note for note in notes if "no caption" in note]
+    assert "52 more" in missing
+    assert "trained without" not in missing
+    assert [note for note in notes if "notes.md" in note]

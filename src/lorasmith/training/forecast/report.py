@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from lorasmith.datasets.training_set import TrainingSet
-from lorasmith.findings import Finding, worst_first
+from lorasmith.findings import Finding, alike_together, worst_first
 from lorasmith.models.open import missing_parts
 from lorasmith.training.forecast.forecast import Duration, FileSizes, Forecast, Memory
 from lorasmith.training.planning.check import check
@@ -132,7 +132,7 @@ def bucket_rows(training_set: TrainingSet, batch_size: int) -> tuple[BucketRow, 
 def as_text(report: Report) -> str:
     """The report for people."""
     plan = report.plan
-    lines = [line for finding in report.findings for line in finding_lines(finding)]
+    lines = [line for finding in alike_together(report.findings) for line in finding_lines(finding)]
     lines += [
         f"{plan.pictures} pictures, {plan.samples_per_epoch} samples per epoch with their repeats, in {plan.batches_per_epoch} batches",
         f"{plan.steps} steps: {plan.epochs} epochs of {plan.steps_per_epoch}",

@@ -8,6 +8,7 @@ from typing import Any
 from lorasmith.captions.caption import split_tags
 from lorasmith.dataset_folder import regularisation_of
 from lorasmith.datasets.folders import concept_in, open_folder
+from lorasmith.findings import alike_together, worst_first
 from lorasmith.models.open import describe
 from lorasmith.training.recipes.recipes import Choice, settings_tree
 from lorasmith.training.recipes.sample_prompts import sample_prompts
@@ -62,7 +63,7 @@ def starting_point(
         count = len(open_folder(regularisation, verify=False).pictures)
         of_the_base = "1 regularisation picture is" if count == 1 else f"{count} regularisation pictures are"
         notes.append(f"{of_the_base} taken along from {regularisation}: they are trained without the trigger")
-    notes += [f"warning: {finding}" for finding in contents.findings]
+    notes += [f"warning: {finding}" for finding in alike_together(worst_first(contents.findings))]
     return settings_from(tree), notes
 
 
