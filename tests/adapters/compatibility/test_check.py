@@ -90,7 +90,7 @@ MADE = {
     "glora": ({"a1.weight": R[:, :2], "a2.weight": R[:2], "b1.weight": R[:, :2], "b2.weight": R[:2]} | ALPHA, "none all all none"),
     "diag-oft": ({"oft_blocks": R[:2, :8].reshape(2, 2, 4)[:, :, :2].repeat(2, 1, 1), "alpha": torch.tensor(0.0)}, "all none wrong none"),
     "diag-oft with a constraint": ({"oft_blocks": R[:4, :4].reshape(4, 2, 2)} | ALPHA, "all none wrong none"),
-    "boft": ({"oft_blocks": R[:6, :4].reshape(2, 3, 2, 2)[:, :2].repeat(1, 2, 1, 1), "alpha": torch.tensor(0.0)}, "all none all none"),
+    "boft": ({"oft_blocks": R[:6, :4].reshape(2, 3, 2, 2)[:, :2].repeat(1, 2, 1, 1), "alpha": torch.tensor(0.0)}, "all none wrong none"),
     "boft without alpha": ({"oft_blocks": R[:4, :8].reshape(2, 4, 2, 2)}, "all none none none"),
     "rotation with rescale": (
         {"oft_blocks": R[:4, :4].reshape(4, 2, 2), "rescale": R[:, :1], "alpha": torch.tensor(0.0)}, "all none wrong none"
@@ -128,7 +128,10 @@ def test_every_rule_that_is_no_success_has_a_reason():
         ("lora_te1_encoder_layers_0", "kohya, CLIP without text_model"),
         ("lora_te3_encoder_block_0", "kohya, T5"),
         ("unet.down_blocks.0.x", "diffusers"),
-        ("unet.down_blocks.0.attn1.processor.to_q", "another"),
+        ("unet.down_blocks.0.attn1.processor.to_q", "diffusers, old processors"),
+        ("down_blocks.0.attn1.to_q", "another"),
+        ("base_model.model.down_blocks.0.attn1.to_q", "peft"),
+        ("text_encoders.clip_l.transformer.text_model.x", "ComfyUI, text encoders"),
         ("lycoris_down_blocks_0", "lycoris_"),
         ("diffusion_model.double_blocks.0.x", "diffusion_model., original path"),
     ],
@@ -183,6 +186,77 @@ def test_damage_is_named(damage, rule, words):
     assert problem.code == f"check.{rule}"
     assert re.search(words, problem.message)
     assert problem.subjects[0].startswith(Q) or rule == "changes_nothing"
+
+
+IA3 = {"weight": torch.ones(1, 8, 1, 1)}
+ATTENTION = "down_blocks.1.attentions.0.transformer_blocks.0.attn1.to_q"
+FEED_FORWARD = "down_blocks.1.attentions.0.transformer_blocks.0.ff.net.2"
+
+
+def peft(name, **tensors):
+    return {f"{name}.lora_A.weight": R[:2], f"{name}.lora_B.weight": R[:, :2]} | tensors
+
+
+def kohya(name):
+    return {f"{name}.{end}": tensor for end, tensor in LORA.items()}
+
+
+TEXT = "text_model_encoder_layers_0_self_attn"
+# What a file has -> its family, its tensors, and what the programs do, tried with their own code.
+TRIED = {
+    "diffusers' names of an attention": ("sd1", peft(f"unet.{ATTENTION}"), "none none none all"),
+    "diffusers' names of a feed-forward": ("sdxl", peft(f"unet.{FEED_FORWARD}"), "none none all all"),
+    "diffusers' names of both": ("sd1", peft(f"unet.{ATTENTION}") | peft(f"unet.{FEED_FORWARD}"), "none none part all"),
+    "alphas beside diffusers' names": (
+        "sd1", peft(f"unet.{FEED_FORWARD}") | {f"unet.{FEED_FORWARD}.alpha": torch.tensor(1.0)}, "none none all none"
+    ),
+    "alphas beside Flux' names in diffusers": (
+        "flux", peft("transformer.transformer_blocks.0.ff.net.2") | {"transformer.transformer_blocks.0.ff.net.2.alpha": torch.tensor(1.0)},
+        "family all all all",
+    ),
+    "peft's names": ("sd1", peft(f"base_model.model.{FEED_FORWARD}"), "none none none none"),
+    "an adapter's name": (
+        "flux", {f"transformer.transformer_blocks.0.ff.net.2.lora_{end}.default.weight": R[:2] if end == "A" else R[:, :2] for end in "AB"},
+        "family none all wrong",
+    ),
+    "original names of Stable Diffusion 1": ("sd1", kohya("lora_unet_input_blocks_1_1_proj_in"), "all all all none"),
+    "lora_te_ of SDXL": ("sdxl", {k: v for q in "qkv" for k, v in kohya(f"lora_te_{TEXT}_{q}_proj").items()} | kohya(f"lora_te_{TEXT}_out_proj"), "none all all all"),
+    "layers of Flux outside the blocks": ("flux", kohya("lora_unet_img_in") | kohya("lora_unet_double_blocks_0_img_mlp_0"), "family all all part"),
+    "OneTrainer's names of Flux": ("flux", kohya("lora_transformer_transformer_blocks_0_ff_net_2"), "family all all none"),
+    "XLabs' names": (
+        "flux", {f"double_blocks.0.processor.proj_lora1.{end}.weight": value for end, value in (("down", R[:2]), ("up", R[:, :2]))},
+        "family none none all",
+    ),
+    "no prefix in Flux": ("flux", peft("transformer_blocks.0.ff.net.2"), "family none none none"),
+    "BOFT": ("sd1", {f"{Q}.oft_blocks": torch.zeros(2, 2, 2, 2), f"{Q}.alpha": torch.tensor(0.0)}, "all none wrong none"),
+    "(IA)^3 on the outputs of a convolution": ("sd1", {f"{Q}.{k}": v for k, v in (IA3 | {"on_input": torch.tensor(0)}).items()}, "none none none none"),
+    "(IA)^3 on the inputs of a convolution": ("sd1", {f"{Q}.{k}": v for k, v in (IA3 | {"on_input": torch.tensor(1)}).items()}, "all none none none"),
+    "DoRA around a LoHa": (
+        "sd1", {f"{Q}.hada_w{i}_{s}": R[:, :2] if s == "a" else R[:2] for i in (1, 2) for s in "ab"} | {f"{Q}.dora_scale": R[:1]},
+        "all all all none",
+    ),
+    "DoRA around a LoKr": (
+        "sd1", {f"{Q}.lokr_w1": R[:2, :2], f"{Q}.lokr_w2": R[:4, :4], f"{Q}.dora_scale": R[:1]}, "all all all none"
+    ),
+    "biases of OpenCLIP in kind full": (
+        "sd2", {f"lora_te_{TEXT}_{q}_proj.{k}": v for q in ("q", "k", "v", "out") for k, v in (("diff", R), ("diff_b", R[0]))},
+        "wrong all all none",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("family", "tensors", "expected"), TRIED.values(), ids=TRIED)
+def test_check_says_what_the_programs_did_when_they_were_tried(family, tensors, expected):
+    report = check_file(LoraFile(tensors, METADATA), family, base(family), "toy")
+    assert verdicts(report) == dict(zip(CONSUMERS, expected.split(), strict=True))
+
+
+def test_a_file_of_which_something_is_unread_is_not_all_loaded():
+    unread = {"lora_unet_foo_bar.lora_down.weight": R[:2], "lora_unet_foo_bar.lora_up.weight": R[:, :2]}
+    assert set(verdicts(check(LoraFile(kohya(Q) | unread, METADATA))).values()) == {"unknown"}
+    report = check(LoraFile(unread, METADATA))
+    assert set(verdicts(report).values()) == {"none"}
+    assert report.problems()
 
 
 def test_alphas_that_differ_are_wrong_in_diffusers_where_it_replaces_them():

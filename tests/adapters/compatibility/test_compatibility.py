@@ -20,6 +20,7 @@ from lorasmith.adapters.kinds import KINDS, dora, ia3, trainable_kinds
 from lorasmith.adapters.kinds.layer_settings import LayerSettings
 from lorasmith.adapters.kinds.programs import CONSUMERS, VERSIONS
 from lorasmith.adapters.layer import read_layer
+from lorasmith.models.families import FAMILIES
 from tests.models.toys import pipeline_of
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "compatibility.md"
@@ -107,13 +108,14 @@ def page(folder):
             if rule.reason and rule.effect != "loads":
                 reasons.append(f"- {name}, {program}: {rule.reason}.")
         if made_of == "ia3":
-            reasons.append(f"- {name}, AUTOMATIC1111: on convolutions {ia3.CONVOLUTION.programs['AUTOMATIC1111'].reason}.")
+            reasons.append(f"- {name}, AUTOMATIC1111: {ia3.CONVOLUTION.programs['AUTOMATIC1111'].reason}.")
         effect = in_diffusers(name, folder)
         cells.append(WORDS[effect])
         if effect != "loads":
             reasons.append(f"- {name}, diffusers: {FORMS[made_of].programs['diffusers'].reason}.")
         lines.append(f"| {name} | `{suffixes(settings)}` | {' | '.join(cells)} |")
     lines += ["", "Yes: the same image as in training. Why not, and what is wrong:", "", *reasons]
+    lines += ["", "## Which names they read", "", *names_table()]
     lines += [
         "",
         "What is not read can be converted: `lorasmith lora convert` writes a GLoRA on linear layers exactly as a LoRA of twice the rank, and any",
@@ -122,6 +124,23 @@ def page(folder):
         "",
     ]
     return "\n".join(lines)
+
+
+def names_table():
+    """Ways of naming layers, by family, with what each program does with a LoRA in them."""
+    rows = [f"| family | names | {' | '.join(CONSUMERS)} |", "| --- | --- |" + " --- |" * len(CONSUMERS)]
+    for family in FAMILIES.values():
+        consumers = family.lora.consumers
+        for way, rules in consumers.by_naming.items():
+            cells = ["no" if program in consumers.without else WORDS[rules[program].effect] for program in CONSUMERS]
+            rows.append(f"| {family.title} | {way} | {' | '.join(cells)} |")
+    return [
+        *rows, "",
+        "Of diffusers' names ComfyUI does not find the attention of U-Nets (`to_q`, `to_k`, `to_v`, `to_out`), unless they have `.processor` as they",
+        "once had. AUTOMATIC1111 loses the first encoder of SDXL where it is called `lora_te_`, diffusers nine layers of Flux outside its blocks.",
+        "diffusers reads kohya's alphas that differ from layer to layer wrongly, and stops at a text encoder without `out_proj`; what is written here",
+        "has one alpha. `lorasmith check` says which of this concerns a file.",
+    ]  # fmt: skip
 
 
 def suffixes(settings):

@@ -22,6 +22,14 @@ def naming(written: str, family: str) -> str:
         if rest.startswith("encoder_block_"):
             return "kohya, T5"
         return "kohya, CLIP" if rest.startswith("text_model_") else "kohya, CLIP without text_model"
+    if written.startswith("text_encoders."):
+        return "ComfyUI, text encoders"
+    if written.startswith("base_model.model."):
+        return "peft"
+    if re.match(r"(double|single)_blocks\.\d+\.processor\.", written):
+        return "XLabs"
+    if re.match(r"unet\..*\.processor\b", written):
+        return "diffusers, old processors"
     original = FAMILIES[family].lora.original_path
     if written.startswith("lora_unet_"):
         is_original = original is not None and re.match(original, written.removeprefix("lora_unet_"))

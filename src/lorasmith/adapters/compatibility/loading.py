@@ -10,7 +10,7 @@ from typing import Any, Literal
 from lorasmith.adapters.compatibility.consumers import FORGE_LIMIT, naming, rule_for
 from lorasmith.adapters.files.lora_file import ADAPTER_CONFIG
 from lorasmith.adapters.files.names import part_of
-from lorasmith.adapters.files.network import Network
+from lorasmith.adapters.files.network import NAMED_ADAPTER, Network
 from lorasmith.adapters.kinds import lora
 from lorasmith.adapters.kinds.programs import CONSUMERS, VERSIONS, refused, wrong
 from lorasmith.adapters.layer import Layer
@@ -61,19 +61,21 @@ def in_program(program: str, network: Network) -> ConsumerReport:
         reason = refused(f"it ignores a file with more than {FORGE_LIMIT} keys that it does not know")
         findings.append(_finding(program, reason, list(network.layers), total))
         effects.add("refused")
-    verdict = _verdict(effects, loads)
+    verdict = _verdict(effects, loads, whole=not network.unread)
     if program in FAMILIES[network.family].lora.consumers.without:
         verdict, loads = "family", 0
     return ConsumerReport(VERSIONS[program], verdict, 0 if verdict == "none" else loads, total, tuple(findings))
 
 
-def _verdict(effects: set[Effect], loads: int) -> Verdict:
+def _verdict(effects: set[Effect], loads: int, whole: bool) -> Verdict:
     if "refused" in effects:
         return "none"
     if "wrong" in effects:
         return "wrong"
     if effects <= {"untried"}:
-        return "unknown" if effects else "all"
+        if not loads and not effects:
+            return "none"
+        return "all" if whole and not effects else "unknown"
     return "part" if loads else "none"
 
 
@@ -84,15 +86,32 @@ def _rules(program: str, network: Network) -> list[tuple[Reading, str]]:
     found = []
     for layer in network.layers.values():
         for head in layer.written_as or (layer.name,):
-            rule = rule_for(program, network.family, head, layer.form)
+            rule = _rule(program, network.family, head, layer)
             if rule.effect == "loads" and layer.name in incomplete:
                 rule = drops("it needs query, key, value and output of an OpenCLIP attention together")
+            if program == "AUTOMATIC1111" and rule.effect == "loads" and layer.name in file.dropped_biases:
+                rule = wrong("it drops the changes of the biases of query, key and value in OpenCLIP encoders")
+            if file.named_adapters and program in _NAMED_ADAPTERS and rule.effect == "loads":
+                rule = _NAMED_ADAPTERS[program]
             if program == "diffusers":
                 rule = _in_diffusers(rule, layer, naming(head, network.family), file)
             if rule.effect == "loads" and not _reads_alpha(program, layer, network):
                 rule = wrong(f"it does not read the alpha in {network.alphas_from[layer.name]}, and applies the layer at strength 1")
             found.append((rule, head))
     return found
+
+
+def _rule(program: str, family: str, head: str, layer: Layer) -> Reading:
+    """What a program does with a layer under a name; DoRA around a layer that is not read does not help."""
+    inside = layer.kind.forms[layer.kind.form(layer.tensors, layer.alpha)]
+    without = rule_for(program, family, head, inside)
+    return without if without.effect in ("refused", "dropped") else rule_for(program, family, head, layer.form)
+
+
+_NAMED_ADAPTERS = {
+    "Forge": refused("it does not know names of adapters in keys (lora_A.NAME.weight)"),
+    "diffusers": wrong("names of adapters in keys (lora_A.NAME.weight) leave its matrices without numbers: NaN, or others each time"),
+}
 
 
 def _in_diffusers(rule: Reading, layer: Layer, way: str, context: _File) -> Reading:
@@ -119,13 +138,17 @@ def _reads_alpha(program: str, layer: Layer, network: Network) -> bool:
 
 @dataclass(frozen=True)
 class _File:
-    """What of a whole file decides about single layers in diffusers."""
+    """What of a whole file decides about single layers."""
 
     network: Network
     styles: frozenset[str]
     """The ways of naming in it."""
     with_attention_output: frozenset[str]
     """Text encoders with a layer out_proj."""
+    dropped_biases: frozenset[str]
+    """Layers with a change of the bias that AUTOMATIC1111 does not apply."""
+    named_adapters: bool
+    """Whether keys have the name of an adapter in them."""
     mixed_alphas: frozenset[str]
     """Layers whose alpha diffusers replaces by the most common one of their part."""
 
@@ -133,7 +156,16 @@ class _File:
     def of(cls, network: Network) -> _File:
         styles = {naming(head, network.family) for layer in network.layers.values() for head in layer.written_as}
         outputs = {part_of(network.family, name)[0] for name in network.layers if name.endswith("_self_attn_out_proj")}
-        return cls(network, frozenset(styles), frozenset(outputs), _replaced_alphas(network))
+        parts = FAMILIES[network.family].lora.parts
+        biases = frozenset(
+            name
+            for name, layer in network.layers.items()
+            if parts[part_of(network.family, name)[0]].whole_attention
+            and re.search(r"_self_attn_[qkv]_proj$", name)
+            and layer.delta_bias() is not None
+        )
+        named = NAMED_ADAPTER in network.dialects
+        return cls(network, frozenset(styles), frozenset(outputs), biases, named, _replaced_alphas(network))
 
 
 def _replaced_alphas(network: Network) -> frozenset[str]:

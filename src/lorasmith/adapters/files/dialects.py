@@ -24,7 +24,7 @@ from lorasmith.adapters.files.family import guess_family
 from lorasmith.adapters.files.fuse import fuse, swap_halves
 from lorasmith.adapters.files.key_style import with_alphas
 from lorasmith.adapters.files.lora_file import ADAPTER_CONFIG
-from lorasmith.adapters.files.network import Network
+from lorasmith.adapters.files.network import NAMED_ADAPTER, Network
 from lorasmith.adapters.kinds import ALPHA, DORA_SCALE, KINDS, kind_of, lokr, lora
 from lorasmith.adapters.kinds.lora import DOWN, UP
 from lorasmith.adapters.layer import Layer, read_layer
@@ -202,6 +202,8 @@ def _sorted_by_layer(
             unread[name] = "The layer is in the file twice, in two ways of naming or for two adapters"
             continue
         dialects[key.dialect] = None
+        if _ADAPTER_NAME.search(name):
+            dialects[NAMED_ADAPTER] = None
         if key.dialect == "XLabs" and key.path.endswith("linear1") and key.suffix == UP:
             # Query, key and value alone; below them the layer has the MLP, of four times the width.
             tensor = torch.cat([tensor, tensor.new_zeros(tensor.shape[0] // 3 * 4, tensor.shape[1])])

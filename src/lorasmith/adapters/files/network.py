@@ -21,6 +21,9 @@ from lorasmith.adapters.layer import Layer, file_tensors
 from lorasmith.errors import AdapterError, InputError
 from lorasmith.models.families import FAMILIES
 
+NAMED_ADAPTER = "peft with an adapter's name"
+"""The dialect of keys like lora_A.NAME.weight."""
+
 
 @dataclass(frozen=True, repr=False)
 class Network:

@@ -15,7 +15,7 @@ from lorasmith.adapters.kinds.programs import PLAIN_LORA_ONLY, Form
 from lorasmith.models.lora_naming import LOADS, drops, readings
 
 _UNKNOWN = drops("it does not know BOFT")
-PLAIN = Form("boft", readings(LOADS, _UNKNOWN, LOADS, PLAIN_LORA_ONLY))
+PLAIN = Form("boft", readings(LOADS, _UNKNOWN, diag_oft.SQUARED, PLAIN_LORA_ONLY))
 WITHOUT_ALPHA = Form("boft without alpha", readings(LOADS, _UNKNOWN, drops("it needs an alpha to recognise a BOFT"), PLAIN_LORA_ONLY))
 
 

@@ -15,8 +15,9 @@ from lorasmith.models.lora_naming import LOADS, drops, readings
 
 BLOCKS, RESCALE = "oft_blocks", "rescale"
 
+SQUARED = wrong("the strength counts squared: right at strength 1 only")
 _UNKNOWN = drops("it does not know OFT")
-FREE = Form("diag-oft", readings(LOADS, _UNKNOWN, wrong("the strength counts squared: right at strength 1 only"), PLAIN_LORA_ONLY))
+FREE = Form("diag-oft", readings(LOADS, _UNKNOWN, SQUARED, PLAIN_LORA_ONLY))
 CONSTRAINED = Form(
     "diag-oft with a constraint",
     readings(LOADS, _UNKNOWN, wrong("it takes the constraint without the layer's width"), PLAIN_LORA_ONLY),

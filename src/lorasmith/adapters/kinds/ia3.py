@@ -2,14 +2,16 @@
 
     W' = W * (1 + w)        w over the rows of W (the outputs) or, with `on_input`, over its columns (the inputs)
 
-The smallest network there is: a few kilobytes. It needs a learning rate of 5e-3 to 1e-2. Only AUTOMATIC1111 reads it, and only on linear
-layers; written as `diff`, everyone but diffusers does.
+The smallest network there is: a few kilobytes. It needs a learning rate of 5e-3 to 1e-2. Only AUTOMATIC1111 reads it, on linear
+layers and on the inputs of convolutions; written as `diff`, everyone but diffusers does.
 """
 
 from __future__ import annotations
 
+from typing import SupportsInt, cast
+
 from lorasmith.adapters.kinds.advice import Advice, Rates
-from lorasmith.adapters.kinds.kind import Kind
+from lorasmith.adapters.kinds.kind import Kind, Shapes
 from lorasmith.adapters.kinds.programs import PLAIN_LORA_ONLY, Form
 from lorasmith.guides import CRASH_COURSE, guides
 from lorasmith.models.lora_naming import LOADS, drops, readings
@@ -20,8 +22,17 @@ _UNKNOWN = drops("it does not know (IA)^3")
 LINEAR = Form("ia3", readings(LOADS, _UNKNOWN, _UNKNOWN, PLAIN_LORA_ONLY))
 CONVOLUTION = Form(
     "ia3 on a convolution",
-    readings(drops("it stops at (IA)^3 on convolutions (size mismatch)"), _UNKNOWN, _UNKNOWN, PLAIN_LORA_ONLY),
+    readings(drops("it stops at (IA)^3 on the outputs of convolutions (size mismatch)"), _UNKNOWN, _UNKNOWN, PLAIN_LORA_ONLY),
 )
+
+ON_INPUTS = Form("ia3 on the inputs", LINEAR.programs)
+
+
+def form(tensors: Shapes, alpha: float | None) -> int:
+    if int(cast(SupportsInt, tensors[ON_INPUT])):
+        return 2
+    return 1 if len(tensors[WEIGHT].shape) > 1 else 0
+
 
 KIND = Kind(
     name="ia3",
@@ -37,7 +48,7 @@ KIND = Kind(
     has_alpha=False,
     needs_weight=True,
     algo="ia3",
-    forms=(LINEAR, CONVOLUTION),
-    form=lambda tensors, alpha: 1 if len(tensors[WEIGHT].shape) > 1 else 0,
+    forms=(LINEAR, CONVOLUTION, ON_INPUTS),
+    form=form,
     module=__name__,
 )

@@ -6,7 +6,11 @@ from lorasmith.models.lora_naming import LOADS, Reading, drops, readings
 
 SHORT_CLIP = drops("it needs text_model_ in the names of the text encoder")
 DIFFUSERS_NAMES = "diffusers' names mean nothing to it: convert the file (lorasmith lora convert)"
+PEFT_NAMES = "peft's own names (base_model.model.) mean nothing to it: convert the file (lorasmith lora convert)"
+KOHYA_ONLY = "ComfyUI's names mean nothing to it: convert the file (lorasmith lora convert)"
 LYCORIS = drops("it does not know lycoris_")
+ATTENTION_OF_DIFFUSERS = r"(unet\.)?(?!.*processor).*\.to_(q|k|v|out\.0)"
+"""ComfyUI expects `.processor` before the attention's layers in diffusers' names, as they were once written, and reads all others."""
 
 CLIP_NAMINGS = {
     "kohya, CLIP": readings(LOADS, LOADS, LOADS, LOADS),
@@ -19,6 +23,9 @@ UNET_NAMINGS = {
     **CLIP_NAMINGS,
     "kohya, original path": readings(LOADS, LOADS, LOADS, LOADS),
     "kohya, diffusers path": readings(LOADS, LOADS, LOADS, LOADS),
-    "diffusers": readings(drops(DIFFUSERS_NAMES), Reading("refused", DIFFUSERS_NAMES), drops(DIFFUSERS_NAMES), LOADS),
-    "diffusion_model., original path": readings(drops("it knows names with underscores only (kohya's)"), comfyui=LOADS),
+    "diffusers": readings(drops(DIFFUSERS_NAMES), Reading("refused", DIFFUSERS_NAMES), LOADS, LOADS),
+    "diffusers, old processors": readings(drops(DIFFUSERS_NAMES), LOADS, LOADS, LOADS),
+    "peft": readings(drops(PEFT_NAMES), Reading("refused", PEFT_NAMES), drops(PEFT_NAMES), drops(PEFT_NAMES)),
+    "diffusion_model., original path": readings(Reading("refused", KOHYA_ONLY), LOADS, LOADS, drops(KOHYA_ONLY)),
+    "ComfyUI, text encoders": readings(Reading("refused", KOHYA_ONLY), Reading("refused", KOHYA_ONLY), LOADS, drops(KOHYA_ONLY)),
 }  # fmt: skip

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from lorasmith.captions.style import CaptionStyle
-from lorasmith.models.architectures.unet_consumers import UNET_NAMINGS
+from lorasmith.models.architectures.unet_consumers import ATTENTION_OF_DIFFUSERS, SHORT_CLIP, UNET_NAMINGS
 from lorasmith.models.family import BlockRow
-from lorasmith.models.lora_naming import LOADS, Consumers, drops, readings
+from lorasmith.models.lora_naming import LOADS, Consumers, Reading, readings
 
 SENTENCES = CaptionStyle(
     "sentences",
@@ -16,14 +16,19 @@ SENTENCES = CaptionStyle(
 
 FOUR_LEVELS = Consumers(
     by_naming=UNET_NAMINGS | {
-        "kohya, original path": readings(LOADS, LOADS, LOADS, drops("it knows the original names for SDXL only")),
+        "kohya, CLIP without text_model": readings(SHORT_CLIP, SHORT_CLIP, SHORT_CLIP, LOADS),
+        "kohya, original path": readings(LOADS, LOADS, LOADS, Reading("refused", "it knows the original names for SDXL only (ValueError)")),
     },
-    unknown_names={"AUTOMATIC1111": r"lora_unet_(conv_norm_out|out_0)"},
+    unknown_names={"AUTOMATIC1111": r"lora_unet_(conv_norm_out|out_0)", "ComfyUI": ATTENTION_OF_DIFFUSERS},
     mixed_styles=False,
 )  # fmt: skip
 THREE_LEVELS = Consumers(
-    by_naming=UNET_NAMINGS,
-    unknown_names={"AUTOMATIC1111": r"lora_unet_(up_blocks_0_upsamplers_0_conv|add_embedding_linear_[12]|conv_norm_out)"},
+    by_naming=UNET_NAMINGS
+    | {"kohya, CLIP without text_model": readings(SHORT_CLIP, SHORT_CLIP, SHORT_CLIP, Reading("refused", SHORT_CLIP.reason))},
+    unknown_names={
+        "AUTOMATIC1111": r"lora_unet_(up_blocks_0_upsamplers_0_conv|add_embedding_linear_[12]|conv_norm_out)|lora_te_.*",
+        "ComfyUI": ATTENTION_OF_DIFFUSERS,
+    },
     mixed_styles=False,
 )
 

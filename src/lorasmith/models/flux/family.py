@@ -29,7 +29,7 @@ from lorasmith.models.family import (
 )
 from lorasmith.models.flux import config
 from lorasmith.models.flux.layers import TRANSFORMER_NAMES
-from lorasmith.models.lora_naming import LOADS, UNTRIED, Consumers, LoraMarks, LoraNaming, PartNaming, drops, readings
+from lorasmith.models.lora_naming import LOADS, Consumers, LoraMarks, LoraNaming, PartNaming, Reading, drops, readings
 from lorasmith.models.shift import LineShift
 
 DEFAULTS = FamilyDefaults(
@@ -85,16 +85,24 @@ def _refuse_special(source: Path, channels: int, where: str) -> None:
         )
 
 
+_UNKNOWN = drops("it does not know these names: convert the file (lorasmith lora convert)")
+_NOBODY = readings(_UNKNOWN, Reading("refused", _UNKNOWN.reason), _UNKNOWN, _UNKNOWN)
 CONSUMERS = Consumers(
     by_naming={
         **CLIP_NAMINGS,
         "kohya, original path": readings(LOADS, LOADS, LOADS, LOADS),
-        "kohya, diffusers path": readings(),
+        "kohya, diffusers path": _NOBODY,
         "kohya, T5": readings(LOADS, LOADS, LOADS, drops("it loads no LoRA into T5")),
         "diffusers": readings(drops(DIFFUSERS_NAMES), LOADS, LOADS, LOADS),
-        "lora_transformer_": readings(comfyui=LOADS),
-        "diffusion_model., original path": readings(drops("it knows names with underscores only (kohya's)"), UNTRIED, LOADS, UNTRIED),
+        "lora_transformer_": readings(
+            forge=LOADS, comfyui=LOADS, diffusers=Reading("refused", "it does not know these names (ValueError)")
+        ),
+        "diffusion_model., original path": readings(_UNKNOWN, LOADS, LOADS, _UNKNOWN),
+        "XLabs": readings(_UNKNOWN, Reading("refused", "it does not know XLabs' names"), _UNKNOWN, LOADS),
+        "peft": _NOBODY,
+        "another": _NOBODY,
     },
+    unknown_names={"diffusers": r"lora_unet_(img_in|txt_in|(time|guidance|vector)_in_(in|out)_layer|final_layer_linear)"},
     without=("AUTOMATIC1111",),
     kinds={("diffusers", "lokr"): drops("it finds no LoRA in the file and says nothing")},
 )
