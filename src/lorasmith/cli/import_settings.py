@@ -17,14 +17,17 @@ if TYPE_CHECKING:
 
 
 def import_settings(
-    file: Annotated[Path, typer.Argument(help="kohya_ss' JSON, a TOML of sd-scripts, or a script or text with its command.")],
+    file: Annotated[
+        Path,
+        typer.Argument(help="Settings of kohya_ss or sd-scripts (or a script with its command), ai-toolkit, OneTrainer or SimpleTuner."),
+    ],
     out: Annotated[Path | None, typer.Option(help="Settings file to write; left out, nothing is written.")] = None,
     base: Annotated[Path | None, typer.Option(help="Base model, instead of the file's.")] = None,
     dataset: Annotated[list[Path] | None, typer.Option(help="Folder of pictures, instead of the file's; may be given again.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite the settings file.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
 ) -> None:
-    """Make settings of those of sd-scripts or the kohya_ss GUI, and say what became of each option.
+    """Make settings of those of another trainer, and say what became of each option.
 
     lorasmith import-settings config_lora.json --out zorvex.toml
     """

@@ -18,14 +18,24 @@ from typing import Any
 from lorasmith.findings import Finding
 from lorasmith.models.files.hub import is_hub_id
 from lorasmith.secrets import without_secrets
+from lorasmith.training.importers.ai_toolkit import read_ai_toolkit
 from lorasmith.training.importers.draft import Carried, Check, Draft, settled
+from lorasmith.training.importers.easy_scripts import read_easy_scripts
+from lorasmith.training.importers.onetrainer import read_onetrainer
 from lorasmith.training.importers.sd_scripts import read_sd_scripts
+from lorasmith.training.importers.simpletuner import read_simpletuner
 from lorasmith.training.settings.tree import Settings
 
 Importer = Callable[[Path], tuple[str, Draft, Check, Sequence[str]] | None]
 """A file to (its form in words, draft, check, notes); None where it is for another importer."""
 
-IMPORTERS: dict[str, Importer] = {"sd-scripts": read_sd_scripts}
+IMPORTERS: dict[str, Importer] = {
+    "sd-scripts": read_sd_scripts,
+    "LoRA_Easy_Training_Scripts": read_easy_scripts,
+    "SimpleTuner": read_simpletuner,
+    "OneTrainer": read_onetrainer,
+    "ai-toolkit": read_ai_toolkit,
+}
 """Trainer -> its importer. They are asked from the last to the first; the first takes every file, and says what is wrong with it."""
 
 GIVEN = "(given beside the file)"
@@ -64,7 +74,8 @@ def import_settings(file: str | Path, base: str | Path | None = None, datasets: 
     Parameters
     ----------
     file
-        What the kohya_ss GUI saved (`.json`), sd-scripts' `--config_file` or `--dataset_config` (`.toml`), or a script with the command.
+        What the kohya_ss GUI saved (`.json`), sd-scripts' `--config_file` or `--dataset_config` (`.toml`), or a script with the command;
+        a job of ai-toolkit (`.yaml`), settings of OneTrainer or SimpleTuner (`.json`) or of LoRA_Easy_Training_Scripts (`.toml`).
     base, datasets
         Count before those in the file; a dataset configuration alone names no base.
 

@@ -42,7 +42,11 @@ def read_sd_scripts(file: Path) -> tuple[str, Draft, Check, Sequence[str]]:
     Raises:
         SettingsError: it cannot be read, or is none of theirs.
     """
-    found = read_settings_file(file)
+    return draft_of(read_settings_file(file), file)
+
+
+def draft_of(found: Found, file: Path) -> tuple[str, Draft, Check, Sequence[str]]:
+    """What a file of sd-scripts holds as a draft; raises SettingsError where it holds no option."""
     draft = SdScriptsDraft(found=found, off=list(found.off))
     for option, why in found.unused.items():
         draft.leave(option, None, why)
@@ -84,7 +88,7 @@ def _take(draft: SdScriptsDraft, option: str, value: Any) -> None:
         before = draft.made
         try:
             row(draft, theirs, value)
-        except (ValueError, TypeError, IndexError):
+        except (ValueError, TypeError, IndexError, AttributeError, OverflowError):
             draft.leave(theirs, value, "its value cannot be read; set it by hand")
         if draft.made == before:
             draft.off.append(theirs)

@@ -357,7 +357,7 @@ _GUI_NETWORK_ARGS = {"LyCORIS_preset": "preset", "constrain": "constraint"} | {
 
 def _from_gui(tree: dict[str, Any], path: Path) -> Found:
     """The options that the GUI would start sd-scripts with."""
-    found = Found("settings of the kohya_ss GUI (JSON)", family=_gui_family(tree))
+    found = Found("settings of the kohya_ss GUI (JSON)", family=family_of_switches(tree))
     rest = {name: typed(value) for name, value in tree.items()}
 
     def put(option: str, value: Any, called: str) -> None:
@@ -387,7 +387,7 @@ def _from_gui(tree: dict[str, Any], path: Path) -> Found:
     return _with_dataset(found, path)
 
 
-def _gui_family(tree: Mapping[str, Any]) -> str | None:
+def family_of_switches(tree: Mapping[str, Any]) -> str | None:
     """The family whose switch is on; None: one without a switch."""
     switches = {family.sd_scripts.gui_flag: name for name, family in FAMILIES.items() if family.sd_scripts and family.sd_scripts.gui_flag}
     return next((name for switch, name in switches.items() if tree.get(switch)), None)

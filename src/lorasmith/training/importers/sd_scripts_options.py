@@ -123,7 +123,8 @@ def _text_encoder_lr(draft: Target, theirs: str, value: Any) -> None:
 
 
 _OPTIMIZER_NAMES = {_plain(other): name for name, entry in OPTIMIZERS.items() for other in (name, *entry.also_called)} | {
-    "pagedadamw": "AdamW", "pagedadamw32bit": "AdamW", "pagedlion8bit": "Lion8bit", "adamw8bitbnb": "AdamW8bit", "adamwbnb": "AdamW",
+    "pagedadamw": "AdamW", "pagedadamw32bit": "AdamW", "pagedlion8bit": "Lion8bit", "adamw8bitbnb": "AdamW8bit", "adamwbnb": "AdamW", "adamwbf16": "AdamW", "schedulefreeadamw": "AdamWScheduleFree", "adamwschedulefree": "AdamWScheduleFree",
+    "adam8bit": "bitsandbytes.optim.Adam8bit", "ademamix8bit": "bitsandbytes.optim.AdEMAMix8bit",
 } | {name.lower(): f"torch.optim.{name}" for name in ("Adadelta", "Adagrad", "Adam", "Adamax", "ASGD", "NAdam", "RAdam", "RMSprop", "Rprop", "SGD")}  # fmt: skip
 """An optimizer's name in lower case, without - and _ -> ours; the paged ones compute the same."""
 

@@ -67,7 +67,7 @@ def check_schedule(settings: ScheduleSettings) -> None:
             )
     for field in ("lr_warmup_steps", "lr_decay_steps"):
         value = getattr(settings, field) or 0
-        if value >= 1 and value != int(value):
+        if value >= 1 and not float(value).is_integer():
             raise SettingsError(
                 f"schedule.{field} is {value:g}, which is neither a whole number of steps nor a share under 1. Round it.",
                 code="settings.value", setting=f"schedule.{field}",
