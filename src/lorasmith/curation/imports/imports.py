@@ -44,7 +44,7 @@ def import_pictures(
     """Bring the pictures of the sources with their captions into the dataset `into`, which is made if need be.
 
     A source is a picture, a folder, a ZIP or TAR archive, the TOML of an sd-scripts dataset, or a JSON with captions (sd-scripts'
-    fine-tuning metadata, or a `metadata.jsonl`). `concept` and `repeats` say where pictures go that are in no `N_name` folder; without
+    fine-tuning metadata, or a `metadata.jsonl`, `.json` or `.csv`). `concept` and `repeats` say where pictures go that are in no `N_name` folder; without
     it they go into the dataset's folder itself or, if there are `N_name` folders, into one named after the dataset. `link` makes hard
     links instead of copies where the disk can. `verify` decodes each picture whole instead of its header alone.
     `cancelled` is asked before each picture.

@@ -7,13 +7,16 @@ matter for encoders that fill up with another token than the end (OpenCLIP's), a
     filled up with the end token    every chunk ends with it
     filled up with another one      a chunk ends with the fill, or with the end token where content comes before it;
                                     a chunk without content begins with the end token
+
+`BREAK` ends a chunk, as in AUTOMATIC1111's web UI: what follows begins the next one. Where no chunk is left, it means nothing.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 
@@ -24,6 +27,9 @@ from lorasmith.models.texts import TextOptions
 
 CHUNK = 75
 LENGTHS = (75, 150, 225)
+BREAK = re.compile(r"\s*\bBREAK\b\s*")
+
+T = TypeVar("T", int, float)
 
 
 @dataclass(frozen=True)
@@ -40,6 +46,17 @@ def chunk_count(max_token_length: int | None) -> int:
     if max_token_length not in (None, *LENGTHS):
         raise SettingsError(f"base.max_token_length is {max_token_length}, but this base reads 75, 150 or 225 tokens; choose one of them.")
     return (max_token_length or CHUNK) // CHUNK
+
+
+def join_sections(sections: Sequence[Sequence[T]], filler: Sequence[T], chunks: int) -> list[T]:
+    """The sections of a caption between its BREAKs, each at the beginning of a chunk; 75 of `filler` fill up the chunk before."""
+    joined: list[T] = []
+    for section in sections:
+        gap = -len(joined) % CHUNK
+        if section and len(joined) + gap < CHUNK * chunks:
+            joined += filler[:gap]
+        joined += section
+    return joined
 
 
 def lay_out(content: Sequence[int], marks: Marks, chunks: int) -> list[list[int]]:
@@ -106,19 +123,27 @@ class Clip:
     def tokenize(self, captions: Sequence[str], options: TextOptions) -> TokenizedTexts:
         """Captions in the layout that the encoder reads."""
         chunks = chunk_count(options.max_token_length)
-        if not options.weighted:
-            return TokenizedTexts(torch.tensor([lay_out(self.content(caption), self.marks, chunks) for caption in captions]))
+        filler = [self.marks.end] + [self.marks.fill] * (CHUNK - 1)
         ids, weights = [], []
         for caption in captions:
-            content: list[int] = []
-            counts: list[float] = []
-            for run, weight in parse_emphasis(caption):
-                tokens = self.content(run)
-                content += tokens
-                counts += [weight] * len(tokens)
+            sections = self._sections(parse_emphasis(caption) if options.weighted else [(caption, 1.0)])
+            content = join_sections([tokens for tokens, _ in sections], filler, chunks)
+            counts = join_sections([own for _, own in sections], [1.0] * CHUNK, chunks)
             ids.append(lay_out(content, self.marks, chunks))
             weights.append(lay_out_weights(counts, chunks))
-        return TokenizedTexts(torch.tensor(ids), torch.tensor(weights))
+        return TokenizedTexts(torch.tensor(ids), torch.tensor(weights) if options.weighted else None)
+
+    def _sections(self, runs: Sequence[tuple[str, float]]) -> list[tuple[list[int], list[float]]]:
+        """Tokens and weights of each part between BREAKs; `runs` are texts with their weights."""
+        sections: list[tuple[list[int], list[float]]] = [([], [])]
+        for run, weight in runs:
+            for number, text in enumerate(BREAK.split(run)):
+                if number:
+                    sections.append(([], []))
+                tokens = self.content(text)
+                sections[-1][0].extend(tokens)
+                sections[-1][1].extend([weight] * len(tokens))
+        return sections
 
     def run(self, ids: torch.Tensor, hidden_states: bool) -> Any:
         """The encoder's output for all chunks, (n * chunks, 77, ...)."""
