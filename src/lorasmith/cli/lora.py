@@ -173,8 +173,21 @@ def convert(
         typer.echo(f"{len(lossy)} of {len(reports)} layers approximated: lost {mean:.1%} of the change on average,")
         typer.echo(f"{worst.error:.1%} at most ({worst.name}, {worst.kind.name} -> rank {worst.rank})")
     else:
-        typer.echo("exact: nothing of the change was lost but the rounding of numbers")
+        typer.echo(_rounded([report.rounding for report in reports]))
     typer.echo(f"{out}: {len(reports)} layers, {_size(out)}")
+
+
+def _rounded(lost: list[float | None]) -> str:
+    """What rounding lost where nothing was approximated: 'exact' is said only of what was measured."""
+    measured = [each for each in lost if each is not None]
+    most = max(measured, default=0.0)
+    if len(measured) < len(lost):
+        return f"nothing was approximated; what rounding lost was measured in {len(measured)} of {len(lost)} layers: {most:.1g} at most"
+    if most > 0.01:
+        return f"rounding lost {most:.1%} of a layer's change: write the file in fp32 (--precision)"
+    return "exact: nothing of the change was lost" + (
+        f" but the rounding of numbers ({most:.1g} of a layer's change at most)" if most else ""
+    )
 
 
 def _with_ratio(text: str) -> tuple[Path, float]:

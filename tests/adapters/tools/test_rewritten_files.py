@@ -7,6 +7,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from lorasmith.adapters.compatibility.check import check_file
 from lorasmith.adapters.files import names as keys
 from lorasmith.adapters.files.dialects import read_network
 from lorasmith.adapters.files.lora_file import load_tensors
@@ -203,3 +204,22 @@ def test_an_alpha_that_nothing_depends_on_is_never_written_as_infinity(dtype, tm
     source = write(tmp_path / "a.safetensors", {key: tensor.to(dtype) for key, tensor in tensors.items()}, SDXL)
     convert_file(source, tmp_path / "b.safetensors", precision="fp16")
     assert all(tensor.isfinite().all() for tensor in load_tensors(tmp_path / "b.safetensors").tensors.values())
+
+
+def test_exact_is_said_of_what_was_measured_only(tmp_path):
+    """bf16 keeps 8 binary digits; fp16 loses numbers under 6e-8 altogether."""
+    q = f"lora_unet_{BLOCK}_attn1_to_q"
+    source, out = write(tmp_path / "a.safetensors", pair(q, alpha=3), SDXL), tmp_path / "b.safetensors"
+    (same,), _ = convert_file(source, out)
+    assert same.rounding == 0
+    (rounded,), _ = convert_file(source, out, precision="bf16", overwrite=True)
+    assert 2**-11 < rounded.rounding < 2 * 2**-8
+    tiny = {key: tensor * (1e-9 if "lora_up" in key else 1) for key, tensor in pair(q, alpha=3).items()}
+    (gone,), _ = convert_file(write(tmp_path / "c.safetensors", tiny, SDXL), out, precision="fp16", overwrite=True)
+    assert gone.rounding == pytest.approx(1)
+
+
+def test_layers_that_are_unknown_for_one_reason_are_one_finding(tmp_path):
+    unknown = {key: tensor for number in range(5) for key, tensor in pair(f"lora_unet_foo_{number}", alpha=4).items()}
+    source = write(tmp_path / "a.safetensors", pair(f"lora_unet_{BLOCK}_attn1_to_q", alpha=4) | unknown, SDXL)
+    assert [finding.code for finding in check_file(source).findings].count("check.unreadable") == 1

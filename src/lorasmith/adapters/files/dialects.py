@@ -29,6 +29,7 @@ from lorasmith.adapters.kinds import ALPHA, DORA_SCALE, KINDS, kind_of, lokr, lo
 from lorasmith.adapters.kinds.lora import DOWN, UP
 from lorasmith.adapters.layer import Layer, read_layer
 from lorasmith.errors import AdapterError
+from lorasmith.models.families import FAMILIES
 from lorasmith.models.lora_naming import Place
 
 # ---- the tables
@@ -268,7 +269,10 @@ def _layer(family: str, part: str, path: str, found: _Found, alphas: _PeftAlphas
         raise AdapterError(f"{family} has only one text encoder.")
     if part == "text_encoder" and path.replace(".", "_").startswith("encoder_block_"):
         part = "text_encoder_2"
-    place = keys.place(family, part, path, shape)
+    try:
+        place = keys.place(family, part, path, shape)
+    except AdapterError:
+        raise AdapterError(f"{FAMILIES[family].title} has no layer of this name: the LoRA was made for another model.") from None
     if ALPHA not in found.tensors:
         layer = alphas.given_to(layer, part, path)
     return replace(layer, name=place.name), place

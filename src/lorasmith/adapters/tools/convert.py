@@ -8,7 +8,7 @@ singular values of its change, and the error is reported: ||lost|| / ||change||,
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +18,14 @@ from torch import Tensor
 from lorasmith.adapters.base_weights import BaseWeights, opened_base
 from lorasmith.adapters.delta import delta
 from lorasmith.adapters.files import names as keys
-from lorasmith.adapters.files.lora_file import save_lora
+from lorasmith.adapters.files.dialects import read_network
+from lorasmith.adapters.files.lora_file import load_tensors, save_lora
 from lorasmith.adapters.files.network import check_new_file, check_writable, file_metadata, save_made
 from lorasmith.adapters.kinds import full, lora, norm
 from lorasmith.adapters.kinds.kind import Kind
 from lorasmith.adapters.layer import Layer
 from lorasmith.adapters.tools.opened import open_lora
-from lorasmith.adapters.tools.resize import check_rank, layer_from_svd, lora_layer
+from lorasmith.adapters.tools.resize import check_rank, layer_from_svd, lora_layer, product_svd
 from lorasmith.errors import AdapterError, SettingsError
 
 FORMS = ("kohya", "lora", "diff", "diffusers")
@@ -41,7 +42,9 @@ class Converted:
     rank: int | None
     """What it has now; None for a difference."""
     error: float
-    """||lost|| / ||change||, 0 to 1."""
+    """||lost|| / ||change||, 0 to 1; what rounding loses is not counted."""
+    rounding: float | None = None
+    """||rounded - change|| / ||change||, measured on the file that was written; None where it was not measured."""
 
 
 def as_lora(layer: Layer, rank: int | None = None, weight: Tensor | None = None) -> tuple[Layer, Converted]:
@@ -149,6 +152,32 @@ def diffusers_tensors(family: str, layers: Mapping[str, Layer], shape: Any = Non
     return tensors
 
 
+def rounding(before: Layer, after: Layer) -> float | None:
+    """||after - before|| / ||before|| of a layer's change; None for kinds of which that is not known without the base."""
+    same_numbers = before.kind is after.kind and before.all_tensors().keys() == after.all_tensors().keys()
+    pairs = [(tensor, after.all_tensors()[suffix]) for suffix, tensor in before.all_tensors().items()] if same_numbers else []
+    if pairs and before.alpha_value == after.alpha_value and all(torch.equal(a, b.to(a.dtype)) for a, b in pairs):
+        return 0.0
+    was, now = before.factors(), after.factors()
+    if was is None or now is None:
+        return None
+    whole = product_svd(was[0], was[1])[1].norm()
+    lost = product_svd(torch.cat([was[0], -now[0]], dim=1), torch.cat([was[1], now[1]]))[1].norm()
+    return float(lost / whole) if whole > 0 else float(lost)
+
+
+def _measured(out: Path, reports: list[Converted], layers: Mapping[str, Layer], family: str, base: BaseWeights | None) -> list[Converted]:
+    """The reports with what rounding lost in the file that was written; of approximated layers nothing is measured."""
+    file = load_tensors(out)
+    written = read_network(file.tensors, file.metadata, family, base.shape if base else None).layers
+    return [
+        replace(report, rounding=rounding(layers[report.name], written[report.name]))
+        if report.error == 0 and report.name in written
+        else report
+        for report in reports
+    ]
+
+
 def convert_file(
     file: str | Path,
     out: str | Path,
@@ -216,4 +245,4 @@ def convert_file(
         save_lora(out, tensors, {"format": "pt"} | file_metadata(layers, opened.family, opened.file.metadata), dtype)
     else:
         save_made(out, layers, opened.family, opened.file.metadata, dtype)
-    return reports, opened.notes
+    return _measured(out, reports, opened.layers, opened.family, base), opened.notes
