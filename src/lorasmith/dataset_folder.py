@@ -140,7 +140,8 @@ def pictures_in(folder: str | Path) -> list[Path]:
 
 def is_picture(name: str | Path) -> bool:
     """Whether a file is a picture by its suffix, and not another trainer's mask of one by its name."""
-    return os.path.splitext(name)[1].lower() in PICTURE_SUFFIXES and not is_mask(name)
+    stem, suffix = os.path.splitext(name)
+    return suffix.lower() in PICTURE_SUFFIXES and not stem.lower().endswith(MASK_ENDINGS)
 
 
 def is_mask(name: str | Path) -> bool:

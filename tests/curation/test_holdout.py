@@ -10,6 +10,7 @@ from PIL import Image
 
 from lorasmith.curation.chosen_pictures import dataset_pictures
 from lorasmith.curation.holdout import held_out, hold_out, plan_holdout
+from lorasmith.curation.imports.imports import import_pictures
 from lorasmith.curation.layout import lay_out, plan_layout
 from lorasmith.curation.mend.mend import mend
 from lorasmith.curation.mend.proposals import propose
@@ -155,3 +156,19 @@ def test_a_picture_without_a_copy_comes_back_to_its_own_side(dataset):
     mend(dataset, propose(dataset, [held], [MendChange("remove")]))
     (undone,) = undo_mends(dataset)
     assert undone.after == (held,)
+
+
+def test_a_copy_that_is_imported_later_joins_its_twin(dataset, tmp_path_factory):
+    hold_out(dataset, plan_holdout(dataset, 0.3))
+    source = tmp_path_factory.mktemp("more")
+    held = {path.stem: path for path in (dataset / "holdout").rglob("*.png")}
+    trained = next(path for path in sorted(dataset.glob("*.png")))
+    for picture in (next(iter(held.values())), trained):
+        with Image.open(picture) as image:
+            image.convert("RGB").save(source / f"{picture.stem} again.jpg", quality=92)
+        (source / f"{picture.stem} again.txt").write_text("again")
+    imported = import_pictures([source], dataset)
+    sides = {one.path.stem.removesuffix("_again"): dataset / "holdout" in one.path.parents for one in imported.added}
+    assert sides == {next(iter(held)): True, trained.stem: False}
+    assert all(path.is_file() for one in imported.added for path in (one.path, *one.captions))
+    assert import_pictures([source], dataset).added == []  # the record knows where they are now

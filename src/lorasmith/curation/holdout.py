@@ -107,7 +107,7 @@ def plan_holdout(root: str | Path, share: float = 0.1, seed: int = 0, progress: 
 
 
 def keep_together(root: str | Path, returned: Collection[Path]) -> dict[Path, Path]:
-    """Put pictures that came back into a dataset, such as by undoing, on the side of their near duplicates; gives old and new paths.
+    """Put pictures that came into a dataset, or back, on the side of their near duplicates; gives old and new paths.
 
     Copies of a held-out picture are held out, too. Where copies are on both sides, all of them train, as in `held_out`. All other
     pictures stay where they are.
@@ -127,6 +127,9 @@ def keep_together(root: str | Path, returned: Collection[Path]) -> dict[Path, Pa
             known[one.content] = here and known.get(one.content, True)
         elif one.content in decided:
             known.setdefault(one.content, decided[one.content])
+    for group in groups:  # copies that came back together stay where all of them are
+        if all(sound[index].content not in known and inside in sound[index].path.parents for index in group):
+            known |= {sound[index].content: True for index in group}
     sides = held_out([one.content for one in sound], groups, 0.0, earlier=known)
     moves = _moves(root, sound, sides)
     moved = {root / old: root / new for old, new in moves}

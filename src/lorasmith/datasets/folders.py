@@ -130,6 +130,7 @@ def open_folder(
     if not recursive:
         found = _without_loose_ones(found, root, findings)
     pictures: list[Picture] = []
+    root_name = _name(root)
     with ThreadPoolExecutor(DECODERS) as pool:
         looks = pool.map(lambda one: _look(one.path, verify), found)
         for one, look in zip(found, looks, strict=True):
@@ -152,7 +153,7 @@ def open_folder(
                 )
                 continue
             folder = one.path.parent.relative_to(root).as_posix()
-            name = _name(root) if folder == "." else folder
+            name = root_name if folder == "." else folder
             pictures.append(Picture(one.path, caption, size, name, one.concept.repeats, is_reg, look.content_hash))
     if verify:
         findings += _duplicates(root, {picture.path: picture.content for picture in pictures})

@@ -17,8 +17,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
+from lorasmith.curation.holdout import keep_together
 from lorasmith.curation.imports.archives import Limits
 from lorasmith.curation.imports.placing import Imported, Placing
 from lorasmith.curation.imports.survey import refuse_source, survey
@@ -47,7 +49,7 @@ def import_pictures(
     fine-tuning metadata, or a `metadata.jsonl`, `.json` or `.csv`). `concept` and `repeats` say where pictures go that are in no `N_name` folder; without
     it they go into the dataset's folder itself or, if there are `N_name` folders, into one named after the dataset. `link` makes hard
     links instead of copies where the disk can. `verify` decodes each picture whole instead of its header alone.
-    `cancelled` is asked before each picture.
+    `cancelled` is asked before each picture. Where the dataset has a holdout, copies of held-out pictures are held out, too.
 
     Raises
     ------
@@ -89,4 +91,14 @@ def import_pictures(
                 if progress:
                     progress(number + 1, len(found))
             placing.close()
+    _join_copies(into, report)
     return report
+
+
+def _join_copies(into: Path, report: Imported) -> None:
+    """Move what came in to the side of its near duplicates, where some of the dataset's pictures are held out."""
+    moved = keep_together(into, {one.path for one in report.added})
+    for number, one in enumerate(report.added):
+        if (path := moved.get(one.path)) is not None:
+            captions = tuple(path.with_suffix(caption.suffix) for caption in one.captions)
+            report.added[number] = replace(one, path=path, captions=captions)
