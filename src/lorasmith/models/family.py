@@ -270,6 +270,8 @@ class Family:
     captions: CaptionStyle
     clip_skip: ClipSkip
     sd_scripts: SdScripts | None = None
+    called_elsewhere: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Other trainer -> what its settings call the family."""
     ui_type: str | None = None
     """The type that AUTOMATIC1111 shows and filters by; None where it does not have the family."""
     relatives: Mapping[str, Relative] = field(default_factory=dict)

@@ -135,6 +135,14 @@ FLUX = Family(
         "Let a captioner describe the pictures: lorasmith captions describe.",
     ),
     clip_skip=ClipSkip("clip skip is not used: Flux reads CLIP's pooled state and T5's last layer"),
+    called_elsewhere={
+        "ai-toolkit": (
+            "is_flux",
+            "flux",
+        ),
+        "OneTrainer": ("FLUX_DEV_1",),
+        "SimpleTuner": ("flux",),
+    },
     sd_scripts=SdScripts(
         script="flux_train_network.py",
         base_model_version={"flow": "flux1"},

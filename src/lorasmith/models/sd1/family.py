@@ -62,6 +62,15 @@ SD1 = Family(
     ),
     captions=SENTENCES,
     clip_skip=ClipSkip("clip skip 1 for photographs and the plain base, 2 for anime models made from the leaked one", most=2, for_tags=2),
+    called_elsewhere={
+        "ai-toolkit": (
+            "sd",
+            "sd1",
+            "sd15",
+        ),
+        "OneTrainer": ("STABLE_DIFFUSION_15",),
+        "SimpleTuner": ("sd1x",),
+    },
     sd_scripts=SdScripts(
         script="train_network.py",
         base_model_version={"epsilon": "sd_v1", "v_prediction": "sd_v1_v"},

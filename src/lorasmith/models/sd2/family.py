@@ -69,6 +69,19 @@ SD2 = Family(
     ),
     captions=SENTENCES,
     clip_skip=ClipSkip("clip skip 1: its text encoder has lost its last layer already"),
+    called_elsewhere={
+        "ai-toolkit": (
+            "is_v2",
+            "sd2",
+        ),
+        "OneTrainer": (
+            "STABLE_DIFFUSION_20",
+            "STABLE_DIFFUSION_20_BASE",
+            "STABLE_DIFFUSION_21",
+            "STABLE_DIFFUSION_21_BASE",
+        ),
+        "SimpleTuner": ("sd2x",),
+    },
     sd_scripts=SdScripts(
         script="train_network.py",
         base_model_version={"epsilon": "sd_v2", "v_prediction": "sd_v2_v"},

@@ -101,6 +101,14 @@ SDXL = Family(
     ),
     captions=SENTENCES,
     clip_skip=ClipSkip("clip skip is not set by custom: SDXL reads the last but one layer of both text encoders (UIs call that 2)", most=2),
+    called_elsewhere={
+        "ai-toolkit": (
+            "is_xl",
+            "sdxl",
+        ),
+        "OneTrainer": ("STABLE_DIFFUSION_XL_10_BASE",),
+        "SimpleTuner": ("sdxl",),
+    },
     sd_scripts=SdScripts(
         script="sdxl_train_network.py",
         base_model_version={"epsilon": "sdxl_base_v1-0", "v_prediction": "sdxl_base_v1-0"},

@@ -29,16 +29,6 @@ from lorasmith.training.importers.option_table import (
 
 TRAINER = "ai-toolkit"
 _TRAINERS = ("sd_trainer", "ui_trainer", "diffusion_trainer")
-_SWITCHES = {
-    "is_flux": "flux",
-    "is_xl": "sdxl",
-    "is_v2": "sd2",
-    "is_v3": "sd3",
-    "is_pixart": "pixart",
-    "is_auraflow": "auraflow",
-    "is_lumina2": "lumina2",
-}
-_ARCHITECTURES = {"sd": "sd1", "sd15": "sd1", "sd1": "sd1", "sdxl": "sdxl", "sd2": "sd2"}
 _TIMESTEPS = {"sigmoid": "sigmoid", "linear": "uniform", "shift": "shift"}
 
 
@@ -79,11 +69,11 @@ def read_ai_toolkit(file: Path) -> tuple[str, Draft, Check, Sequence[str]] | Non
 
 
 def _family(model: Any, file: Path) -> str | None:
-    """The family that the job names; None where it leaves it open, as for Stable Diffusion 1."""
+    """The family that the job names, by a switch such as is_xl or by arch; None where it leaves it open, as for Stable Diffusion 1."""
     if not isinstance(model, Mapping):
         return None
-    named = next((name for switch, name in _SWITCHES.items() if model.get(switch) is True), str(model.get("arch") or "").partition(":")[0])
-    return family_or_refusal(_ARCHITECTURES.get(named, named), named, file, TRAINER) if named else None
+    switch = next((str(name) for name, value in model.items() if str(name).startswith("is_") and name != "is_v_pred" and value is True), "")
+    return family_or_refusal(switch or str(model.get("arch") or "").partition(":")[0], file, TRAINER)
 
 
 def _take_datasets(draft: Draft, datasets: Any) -> None:

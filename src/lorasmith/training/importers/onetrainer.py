@@ -29,8 +29,6 @@ from lorasmith.training.importers.option_table import (
 )  # fmt: skip
 
 TRAINER = "OneTrainer"
-_FAMILIES = {"STABLE_DIFFUSION_15": "sd1", "STABLE_DIFFUSION_20": "sd2", "STABLE_DIFFUSION_20_BASE": "sd2", "STABLE_DIFFUSION_21": "sd2",
-             "STABLE_DIFFUSION_21_BASE": "sd2", "STABLE_DIFFUSION_XL_10_BASE": "sdxl", "FLUX_DEV_1": "flux"}  # fmt: skip
 
 
 def read_onetrainer(file: Path) -> tuple[str, Draft, Check, Sequence[str]] | None:
@@ -50,7 +48,7 @@ def read_onetrainer(file: Path) -> tuple[str, Draft, Check, Sequence[str]] | Non
             f"{file} trains {method} with OneTrainer, and no LoRA. Give settings of a LoRA.", code="import.page", path=str(file)
         )
     named = str(options.pop("model_type", None) or "")
-    family = family_or_refusal(_FAMILIES.get(named, named), named, file, TRAINER) if named else None
+    family = family_or_refusal(named, file, TRAINER)
     draft, notes = Draft(), list[str]()
     _take_concepts(draft, options.pop("concepts", None), options.pop("concept_file_name", None), file, notes)
     for option in ("learning_rate_scheduler", "learning_rate_warmup_steps"):  # before the arguments that depend on it

@@ -183,10 +183,11 @@ def optimizer_argument(key: str) -> Row:
 # -- what all of them need ----------------------------------------------------------------------------------------------
 
 
-def family_or_refusal(name: str | None, theirs: str, file: Path, trainer: str) -> str:
-    """The family; raises SettingsError where it is one that Lorasmith does not train."""
-    if name in FAMILIES:
-        return str(name)
+def family_or_refusal(theirs: str, file: Path, trainer: str) -> str | None:
+    """The family by its name there, None where there is none; raises SettingsError where it is one that Lorasmith does not train."""
+    found = next((name for name, family in FAMILIES.items() if theirs in family.called_elsewhere.get(trainer, ())), None)
+    if found is not None or not theirs:
+        return found
     raise SettingsError(
         f"{file} trains {theirs} with {trainer}, which Lorasmith does not. It trains {', '.join(family.title for family in FAMILIES.values())}.",
         code="import.family", path=str(file), family=theirs,

@@ -28,7 +28,6 @@ from lorasmith.training.importers.option_table import (
 )  # fmt: skip
 
 TRAINER = "SimpleTuner"
-_FAMILIES = {"sdxl": "sdxl", "sd1x": "sd1", "sd2x": "sd2"}
 _PREFIXES = ("bnb-", "ao-", "optimi-", "torch-", "paged-")
 
 
@@ -51,7 +50,7 @@ def read_simpletuner(file: Path) -> tuple[str, Draft, Check, Sequence[str]] | No
             f"{file} trains {what!r} with SimpleTuner, and no LoRA. Give settings of a LoRA.", code="import.page", path=str(file)
         )
     named = str(options.get("model_family") or "")
-    family = family_or_refusal(_FAMILIES.get(named, named), named, file, TRAINER) if named else None
+    family = family_or_refusal(named, file, TRAINER)
     draft, notes = Draft(), list[str]()
     _take_folders(draft, options.pop("data_backend_config", None), file, notes)
     options = {name: value for name, value in options.items() if name not in ("model_family", "model_type")}
