@@ -1,6 +1,8 @@
 """The report of a run that has not started: findings with codes, and no torch where no estimate is asked for."""
 
 import json
+import re
+import shutil
 import subprocess
 import sys
 
@@ -39,6 +41,17 @@ def test_findings_come_with_code_reason_fix_and_source_the_worst_first(settings_
     assert "warning: The dataset has 5 pictures" in text or "warning: creatures" in text
     assert "[lint.few_pictures]" in text
     assert "What a few pictures share by chance is learnt with the rest." in text
+
+
+def test_one_of_a_thing_is_in_the_singular(settings_for, tmp_path, creatures):
+    shutil.copy(creatures / "0.png", tmp_path / "0.png")
+    shutil.copy(creatures / "0.txt", tmp_path / "0.txt")
+    made = settings_for(datasets=[{"path": str(tmp_path), "repeats": 4}], training={"epochs": 1, "batch_size": 4})
+    text = as_text(make_report(made, estimate=False))
+    assert "1 picture, 4 samples per epoch with their repeats, in 1 batch\n1 step: 1 epoch of 1\n" in text
+    assert "has 1 picture, and one subject needs" in text
+    assert "With 1 epoch of 4 repeats there is 1 checkpoint to choose from." in text
+    assert not re.search(r"\b1 \w+s\b(?! to)", text.partition("bucket  ")[0].replace("1 pass", ""))
 
 
 def test_a_run_is_described_once(settings_for, monkeypatch):

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from lorasmith.datasets.training_set import TrainingSet
 from lorasmith.findings import Finding, alike_together, worst_first
 from lorasmith.models.open import missing_parts
+from lorasmith.pages.numbers import count
 from lorasmith.training.forecast.forecast import Duration, FileSizes, Forecast, Memory
 from lorasmith.training.planning.check import check
 from lorasmith.training.planning.lints.lints import lint_run
@@ -134,8 +135,9 @@ def as_text(report: Report) -> str:
     plan = report.plan
     lines = [line for finding in alike_together(report.findings) for line in finding_lines(finding)]
     lines += [
-        f"{plan.pictures} pictures, {plan.samples_per_epoch} samples per epoch with their repeats, in {plan.batches_per_epoch} batches",
-        f"{plan.steps} steps: {plan.epochs} epochs of {plan.steps_per_epoch}",
+        f"{count(plan.pictures, 'picture')}, {count(plan.samples_per_epoch, 'sample')} per epoch with their repeats, in "
+        f"{count(plan.batches_per_epoch, 'batch', 'batches')}",
+        f"{count(plan.steps, 'step')}: {count(plan.epochs, 'epoch')} of {plan.steps_per_epoch:,}",
         "",
         f"{'bucket':<12}{'pictures':>9}{'samples':>9}{'batches':>8}{'area lost':>10}",
     ]
@@ -162,7 +164,7 @@ def finding_lines(finding: Finding) -> list[str]:
 
 def _files(files: FileSizes) -> str:
     return (
-        f"files   {files.loras} LoRAs of {size_in_words(files.lora)}, {files.states} states of {size_in_words(files.state)}: "
+        f"files   {count(files.loras, 'LoRA')} of {size_in_words(files.lora)}, {count(files.states, 'state')} of {size_in_words(files.state)}: "
         f"{size_in_words(files.total)} ({files.parameters:,} trained parameters)"
     )
 
@@ -176,7 +178,7 @@ def _time(duration: Duration, steps: int) -> str:
     others = [f"{time_in_words(duration.latents)} for latents not yet cached"] if duration.latents else []
     others += [f"{time_in_words(duration.samples)} for samples"] if duration.samples else []
     return (
-        f"time    about {time_in_words(duration.total)} ({duration.device}): {steps} steps of {duration.step:.2g} s and "
+        f"time    about {time_in_words(duration.total)} ({duration.device}): {count(steps, 'step')} of {duration.step:.2g} s and "
         f"{duration.tflop_per_step:.3g} TFLOP" + "".join(f", {other}" for other in others)
     )
 

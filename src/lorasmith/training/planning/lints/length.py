@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from lorasmith.findings import Evidence, Fix
 from lorasmith.guides import BOOTCAMP, COLAB, CRASH_COURSE, FUNDAMENTALS, SEAART, guides
+from lorasmith.pages.numbers import count
 from lorasmith.training.planning.lints.registry import Findings, lint, set_to, warning
 from lorasmith.training.planning.lints.run_facts import LookOfSet, RunFacts
 
@@ -67,7 +68,7 @@ def repeats_instead_of_epochs(run: RunFacts) -> Findings:
     repeats, epochs = min(share.repeats for share in run.concepts.values()), run.plan.epochs
     if epochs < 4 and repeats >= 4:
         yield warning(
-            f"{epochs} epochs of {repeats} repeats leave {epochs} checkpoints to choose from.", evidence=Evidence(epochs, "checkpoints"),
+            f"With {count(epochs, 'epoch')} of {repeats} repeats there {'is' if epochs == 1 else 'are'} {count(epochs, 'checkpoint')} to choose from.", evidence=Evidence(epochs, "checkpoints"),
             subjects=("training.epochs",), why="The best one is often not the last.",
             fix=Fix(f"Divide the repeats by {repeats} and multiply training.epochs by it."), source=ON_EPOCHS,
         )  # fmt: skip
@@ -79,6 +80,6 @@ def few_checkpoints(run: RunFacts) -> Findings:
     kept = math.ceil(run.plan.epochs / every) if every else 1
     if every != 1 and kept < 4 and run.settings.checkpoints.save_every_n_steps is None:
         yield warning(
-            f"checkpoints.save_every_n_epochs {every} keeps {kept} of {run.plan.epochs} epochs.", evidence=Evidence(kept, "checkpoints"),
+            f"checkpoints.save_every_n_epochs {every} keeps {kept} of {count(run.plan.epochs, 'epoch')}.", evidence=Evidence(kept, "checkpoints"),
             why="The best one is often not the last.", fix=set_to("checkpoints.save_every_n_epochs", 1), source=ON_EPOCHS,
         )  # fmt: skip

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from lorasmith.datasets.balance import MOST_PASSES, balanced_repeats
 from lorasmith.findings import Evidence, Fix, SettingChange
 from lorasmith.guides import CRASH_COURSE, FUNDAMENTALS, SEAART, guides
+from lorasmith.pages.numbers import count
 from lorasmith.training.planning.lints.registry import Findings, lint, warning
 from lorasmith.training.planning.lints.run_facts import LookOfSet, RunFacts
 
@@ -25,9 +26,9 @@ def few_pictures(run: RunFacts) -> Findings:
     what, least, source = FEWEST[run.looks_like]
     short = {name: share.pictures for name, share in run.concepts.items() if share.pictures < least}
     if short:
-        where = ", ".join(f"{name or 'The dataset'} has {count}" for name, count in short.items())
+        where = ", ".join(f"{name or 'The dataset'} has {count(number, 'picture')}" for name, number in short.items())
         yield warning(
-            f"{where} pictures, and {what} needs about {least}.",
+            f"{where}, and {what} needs about {least}.",
             evidence=Evidence(min(short.values()), "pictures"), about="folder", subjects=tuple(name for name in short if name),
             why="What a few pictures share by chance is learnt with the rest.", fix=Fix("Add pictures."), source=source,
         )  # fmt: skip
@@ -84,7 +85,7 @@ def over_baked_folders(run: RunFacts) -> Findings:
         passes = share.repeats * run.epochs
         if passes > MOST_PASSES:
             yield warning(
-                f"Each of the {share.pictures} pictures{f' of {name}' if name else ''} is seen {passes:.0f} times.",
+                f"Each of {count(share.pictures, 'picture')}{f' of {name}' if name else ''} is seen {passes:.0f} times.",
                 evidence=Evidence(passes, "passes"), about="folder", subjects=(name,) if name else (),
                 why="The LoRA learns these pictures rather than what they show.",
                 fix=Fix(
