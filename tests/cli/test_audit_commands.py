@@ -42,7 +42,8 @@ def test_an_audit_names_pictures_faults_and_what_mends_them(pile, tmp_path):
     said = run("audit", pile, "--resolution", 300, "--html", tmp_path / "page.html", code=3).stdout
     assert said.startswith("14 pictures in ")
     assert "1 files are not pictures by their names and were not looked at: film.mp4" in said
-    assert "error: cannot be read: text.png" in said
+    assert "error: The picture cannot be read.\n" in said
+    assert "  in text.png\n" in said
     assert "[mend: flatten]" in said
     assert f"wrote {tmp_path / 'page.html'}" in said
     assert (tmp_path / "page.html").read_text("utf-8").startswith("<!DOCTYPE html>")

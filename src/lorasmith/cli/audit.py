@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from lorasmith.cli.findings import print_finding
 from lorasmith.cli.options import AsJson
 
 if TYPE_CHECKING:
     from lorasmith.curation.audit.audit import Audit
-    from lorasmith.findings import Finding
 
 MOST_LISTED = 20
 """Findings that are printed without --all."""
@@ -85,21 +85,9 @@ def _print_audit(result: Audit, unknown: list[Path], everything: bool) -> None:
         typer.echo(f"{len(unknown)} files are not pictures by their names and were not looked at: {names}{more}")
     gravest = result.gravest_first if everything else alike_together(result.gravest_first)
     for finding in gravest if everything else gravest[:MOST_LISTED]:
-        _print_finding(finding)
+        print_finding(finding)
     if len(gravest) > MOST_LISTED and not everything:
         typer.echo(f"\n{len(gravest) - MOST_LISTED} more findings: --all lists them")
-
-
-def _print_finding(finding: Finding) -> None:
-    from lorasmith.curation.audit.kinds import kind_of
-
-    where = ", ".join(finding.subjects[:3]) or "the set"
-    more = f" and {len(finding.subjects) - 3} more" if len(finding.subjects) > 3 else ""
-    details = "".join(f" {detail}" for detail in finding.details)
-    typer.echo(f"\n{finding.severity}: {kind_of(finding.code).title}: {where}{more}")
-    typer.echo(f"  {finding.evidence} (confidence {finding.confidence:.0%}).{details}")
-    ways = ", ".join(change.as_data["way"] for change in finding.fix.changes) if finding.fix else ""
-    typer.echo(f"  {finding.why} {finding.fix.words if finding.fix else ''}{f' [mend: {ways}]' if ways else ''}")
 
 
 @bench.command("audit")

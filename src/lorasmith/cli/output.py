@@ -21,3 +21,9 @@ def _plain(value: object) -> object:
 def count(number: int, word: str, plural: str = "") -> str:
     """`1 picture`, `1,300 pictures`; `plural` where an s does not make it."""
     return f"{number:,} {word if number == 1 else plural or word + 's'}"
+
+
+def one_line(text: str, most: int = 160) -> str:
+    """A text on one line of the terminal."""
+    line = text.replace("\n", " | ")
+    return line if len(line) <= most else f"{line[: most - 3]}..."

@@ -20,14 +20,13 @@ from lorasmith.cli.captions.options import (
     scope_of,
     vocabulary_of,
 )
-from lorasmith.cli.captions.save import one_line
+from lorasmith.cli.findings import print_finding
 from lorasmith.cli.options import AsJson
 from lorasmith.cli.output import print_json
 
 if TYPE_CHECKING:
     from lorasmith.captions.advice.checked import CheckedCaptions
     from lorasmith.captions.collection import CaptionCollection
-    from lorasmith.findings import Finding
 
 Family = Annotated[
     str | None,
@@ -68,7 +67,7 @@ def check(
         triggers = f", trigger {', '.join(checked.triggers)}" if checked.triggers else ""
         typer.echo(f"{len(checked.captions)} captions{triggers}")
         for finding in findings:
-            _show(finding)
+            print_finding(finding)
         if not findings:
             typer.echo("Nothing is wrong with these captions.")
         for sentence in skipped:
@@ -181,18 +180,3 @@ def _base_facts(base: str | None, family: str | None) -> dict[str, Any]:
         "limit": min(one.model_max_length - one.num_special_tokens_to_add() for one in tokenizers.values()),
         "longer_limits": record.variant(description.variant).defaults.max_token_lengths,
     }
-
-
-def _show(finding: Finding) -> None:
-    typer.echo(f"\n{finding.severity}: {finding.message}")
-    if reasons := [str(reason) for reason in (finding.evidence, finding.why) if reason]:
-        typer.echo(f"  {' '.join(reasons)}")
-    if finding.fix is not None:
-        typer.echo(f"  {finding.fix.words}")
-    for detail in finding.details[:5]:
-        typer.echo(f"  - {one_line(detail)}")
-    if len(finding.details) > 5:
-        typer.echo(f"  - and {len(finding.details) - 5} more")
-    if finding.subjects:
-        more = f" and {len(finding.subjects) - 5} more" if len(finding.subjects) > 5 else ""
-        typer.echo(f"  in {', '.join(finding.subjects[:5])}{more}")

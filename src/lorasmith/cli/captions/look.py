@@ -20,9 +20,9 @@ from lorasmith.cli.captions.options import (
     token_counter,
     vocabulary_of,
 )
-from lorasmith.cli.captions.save import one_line, warn_of_unreadable
+from lorasmith.cli.captions.save import warn_of_unreadable
 from lorasmith.cli.options import AsJson
-from lorasmith.cli.output import print_json
+from lorasmith.cli.output import one_line, print_json
 
 if TYPE_CHECKING:
     from lorasmith.captions.collection import CaptionCollection, Entry

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from lorasmith.cli.output import print_json
+from lorasmith.cli.output import one_line, print_json
 
 if TYPE_CHECKING:
     from lorasmith.captions.collection import CaptionCollection
@@ -52,12 +52,6 @@ def save_plan(
             typer.echo(f"warning: {message}", err=True)
     if failures:
         raise typer.Exit(1)
-
-
-def one_line(text: str, most: int = 160) -> str:
-    """A text on one line of the terminal."""
-    line = text.replace("\n", " | ")
-    return line if len(line) <= most else f"{line[: most - 3]}..."
 
 
 def utf8_failures(collection: CaptionCollection, scope: Scope) -> dict[Path, str]:
