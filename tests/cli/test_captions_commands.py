@@ -301,3 +301,10 @@ def test_a_regularisation_folder_by_itself_is_not_told_to_have_a_trigger(with_re
     folder, reg = with_regularisation
     findings = checked(folder / reg)["findings"]
     assert not [one for one in findings if "trigger" in one["code"]]
+
+
+def test_the_trigger_is_no_way_to_fill_the_empty_caption_of_a_regularisation_picture(with_regularisation):
+    folder, reg = with_regularisation
+    (folder / reg / "3.txt").write_text("", encoding="utf-8")
+    (empty,) = [one for one in checked(folder, "--only", reg)["findings"] if one["code"] == "captions.empty"]
+    assert empty["fix"]["changes"] == []

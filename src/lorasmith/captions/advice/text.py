@@ -20,7 +20,8 @@ def empty(checked: CheckedCaptions) -> Iterator[Finding]:
     """Captions without a word."""
     keys = tuple(key for key, caption in checked.captions.items() if not caption.text.strip())
     if keys:
-        add_triggers = (CaptionChange("add", {"tags": list(checked.triggers), "front": True}),) if checked.triggers else ()
+        are_the_subjects = checked.triggers and not checked.regularisation.keys() & set(keys)
+        add_triggers = (CaptionChange("add", {"tags": list(checked.triggers), "front": True}),) if are_the_subjects else ()
         yield Finding(
             code="captions.empty", severity="error", about="caption", subjects=keys, evidence=of_all(keys, checked),
             message=captions_that(keys, "is empty", "are empty"),
