@@ -128,7 +128,7 @@ CASES = {
     "second_tag_shuffled": ({**TWO_APART, "captions__keep_tokens": 1}, "outfit", TWO_APART),
     "many_captions_dropped": ({"captions__caption_dropout_rate": 0.1}, "0.1", {**STYLE, "captions__caption_dropout_rate": 0.1}),
     "lines_not_trained": (
-        {"captions": (f"{TAGS}\n{SENTENCE}",)}, "20 of 20", {"captions": (f"{TAGS}\n{SENTENCE}",), "captions__caption_lines": "all"},
+        {"captions": (f"{TAGS}\n{SENTENCE}",)}, "20 of 20", {"captions": (f"{TAGS}\n{SENTENCE}",), "datasets__caption_lines": "all"},
     ),
     "epochs_without_captions": ({"captions__caption_dropout_every_n_epochs": 5}, "Whole epochs", {}),
     "weighted_captions": ({"base__weighted_captions": True}, "Emphasis", {}),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lorasmith.captions.caption import Caption
 from lorasmith.captions.token_limit import lines_below
 from lorasmith.findings import Evidence, Fix, SettingChange
 from lorasmith.guides import BOOTCAMP, COLAB, CRASH_COURSE, FUNDAMENTALS, SEAART, guides
@@ -95,8 +96,10 @@ def second_tag_shuffled(run: RunFacts) -> Findings:
 
 @lint
 def lines_not_trained(run: RunFacts) -> Findings:
-    captions, below = run.settings.captions, sum(bool(lines_below(caption)) for caption in run.captions)
-    if below and not captions.enable_wildcard and captions.caption_lines in (None, "first"):
+    of_folders = [dataset.caption_rules(run.settings.captions.rules) for dataset in run.settings.datasets]
+    reads_one = [rules.lines == "first" or (rules.lines is None and not rules.wildcards) for rules in of_folders]
+    below = sum(reads_one[item.dataset] and bool(lines_below(Caption((item.picture.caption or "").encode()))) for item in run.pictures)
+    if below:
         yield warning(
             f"{below} of {len(run.captions)} captions have several lines, and only the first is trained.",
             evidence=Evidence(below, "captions"), why="What the other lines say is never read.",
