@@ -58,6 +58,7 @@ def test_a_condition_that_only_a_shell_can_decide_is_listed():
         ('$e = [System.Collections.ArrayList]::new()\n$on = 1\nif ($on -eq 1) {\n  [void]$e.Add("--x=$on")\n} else { [void]$e.Add("--no") }\nrun $e', ["run", "--x=1"]),
         ('$e = @("--a", "--b=2")\n$e += "--c"\nrun @e', ["run", "--a", "--b=2", "--c"]),
         ("<# run no #>\n$on = $false\nif ($on) { run a }\nelseif (-not $on) { run b }", ["run", "b"]),
+        ('$t = "Prodigy"\nif ($multi_gpu) { run a }\nif ($t -ieq "prodigy") { run b }', ["run", "b"]),
         ('$Env:HF_HOME = "hf"\n& run ${HF_HOME} $unset', ["&", "run", "hf", "$unset"]),
     ],
 )  # fmt: skip

@@ -181,10 +181,13 @@ def _value(expression: str, variables: Values) -> list[str] | None:
 def _holds(condition: str, variables: Values) -> bool | None:
     """Whether a condition on variables holds; None where it is another one."""
     words = [_text(word, variables) for word in _split(condition, " \t\n")]
+    words[1:2] = [re.sub(r"^-[ic](?=eq|ne|gt|lt|ge|le)", "-", operator.lower()) for operator in words[1:2]]
     if words[:1] in (["-not"], ["!"]) or (words and words[0].startswith("!")):
         inner = _holds(condition.strip().removeprefix("!").removeprefix("-not"), variables)
         return None if inner is None else not inner
     match words:
+        case [value] if re.fullmatch(r"\$\w+", value):
+            return False  # a variable that the script does not set is empty
         case [value]:
             return None if "$" in value else value.lower() not in ("", "0", "false")
         case [a, operator, b] if operator.lower() in ("-eq", "-ne") and "$" not in a + b:
