@@ -230,6 +230,9 @@ TRIED = {
     "no prefix in Flux": ("flux", peft("transformer_blocks.0.ff.net.2"), "family none none none"),
     "BOFT": ("sd1", {f"{Q}.oft_blocks": torch.zeros(2, 2, 2, 2), f"{Q}.alpha": torch.tensor(0.0)}, "all none wrong none"),
     "(IA)^3 on the outputs of a convolution": ("sd1", {f"{Q}.{k}": v for k, v in (IA3 | {"on_input": torch.tensor(0)}).items()}, "none none none none"),
+    "(IA)^3 of LyCORIS on a linear layer": (
+        "sd1", {f"{Q}.weight": R[:, :1], f"{Q}.on_input": torch.tensor(0)}, "all none none none"
+    ),
     "(IA)^3 on the inputs of a convolution": ("sd1", {f"{Q}.{k}": v for k, v in (IA3 | {"on_input": torch.tensor(1)}).items()}, "all none none none"),
     "DoRA around a LoHa": (
         "sd1", {f"{Q}.hada_w{i}_{s}": R[:, :2] if s == "a" else R[:2] for i in (1, 2) for s in "ab"} | {f"{Q}.dora_scale": R[:1]},

@@ -31,7 +31,7 @@ ON_INPUTS = Form("ia3 on the inputs", LINEAR.programs)
 def form(tensors: Shapes, alpha: float | None) -> int:
     if int(cast(SupportsInt, tensors[ON_INPUT])):
         return 2
-    return 1 if len(tensors[WEIGHT].shape) > 1 else 0
+    return 1 if len(tensors[WEIGHT].shape) > 2 else 0
 
 
 KIND = Kind(
