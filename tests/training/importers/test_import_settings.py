@@ -3,6 +3,7 @@
 import json
 import re
 import tomllib
+from pathlib import Path
 
 import pytest
 import typer
@@ -379,3 +380,11 @@ def test_an_importer_is_a_function_and_a_line(tmp_path, monkeypatch):
     assert (found.form, found.fault, found.settings.training.max_train_steps) == ("settings of a made-up trainer", "", 70)
     assert list(unknown(found)) == ["speed"]
     assert imported(tmp_path, "train.sh", SHELL).form == "a command for train_network.py"
+
+
+def test_a_subset_of_windows_keeps_its_folder_and_names_its_metadata_file(tmp_path):
+    file = tmp_path / "ds.toml"
+    file.write_text("[[datasets]]\nresolution = 512\n[[datasets.subsets]]\nimage_dir = '.\\img\\10_tom'\nmetadata_file = 'meta.json'\n")
+    found = import_settings(file, Path("base.safetensors"), [])
+    assert found.settings.datasets[0].path == Path("img/10_tom")
+    assert "lorasmith import" in left(found)["metadata_file"]

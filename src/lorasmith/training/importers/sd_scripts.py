@@ -161,10 +161,10 @@ def _take_subset(draft: SdScriptsDraft, subset: dict[str, Any], number: int, whe
     """What a folder has for itself alone."""
     ours = f"datasets.{number}"
     if "image_dir" in subset:
-        draft.put(f"{where}image_dir", f"{ours}.path", subset["image_dir"])
+        draft.put(f"{where}image_dir", f"{ours}.path", str(subset["image_dir"]).replace("\\", "/"))
         draft.put(f"{where}num_repeats", f"{ours}.repeats", subset.get("num_repeats", 1))
-    else:
-        draft.leave(f"{where}metadata_file", subset.get("metadata_file"), "captions in one JSON; bring them in with: lorasmith import")
+    if subset.get("metadata_file"):
+        draft.leave(f"{where}metadata_file", subset["metadata_file"], "captions in one JSON; bring them in with: lorasmith import")
     if subset.get("is_reg"):
         draft.put(f"{where}is_reg", f"{ours}.is_reg", True)
     if subset.get("class_tokens"):
