@@ -123,7 +123,12 @@ def _in_diffusers(rule: Reading, layer: Layer, way: str, context: _File) -> Read
     part = part_of(network.family, layer.name)[0]
     if way == "kohya, CLIP" and part not in context.with_attention_output:
         return refused("it stops at a text encoder of which no out_proj is trained (ValueError)")
-    if way == "diffusers" and layer.alpha is not None and layer.name not in network.alphas_from and record.denoiser == "unet":
+    if (
+        way == "diffusers"
+        and layer.alpha is not None
+        and layer.name not in network.alphas_from
+        and not record.lora.consumers.alphas_of_diffusers
+    ):
         return refused("it does not read alphas beside its own names (ValueError)")
     if rule.effect == "loads" and layer.name in context.mixed_alphas:
         return wrong("where alphas differ it takes the most common one for the attention layers and the text encoders")
@@ -181,9 +186,9 @@ def _replaced_alphas(network: Network) -> frozenset[str]:
     replaced: set[str] = set()
     for part, alphas in of_parts.items():
         common = Counter(alphas.values()).most_common(1)[0][0]
-        if part == record.denoiser and part != "unet":
-            continue  # its alphas are multiplied into the weights
-        replaced |= {name for name, alpha in alphas.items() if alpha != common and (part != "unet" or re.search(r"_attn\d_to_", name))}
+        pattern = record.lora.consumers.common_alpha if part == record.denoiser else ""
+        if pattern is not None:
+            replaced |= {name for name, alpha in alphas.items() if alpha != common and re.search(pattern, name)}
     return frozenset(replaced)
 
 

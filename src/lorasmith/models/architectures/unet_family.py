@@ -21,6 +21,8 @@ FOUR_LEVELS = Consumers(
     },
     unknown_names={"AUTOMATIC1111": r"lora_unet_(conv_norm_out|out_0)", "ComfyUI": ATTENTION_OF_DIFFUSERS},
     mixed_styles=False,
+    common_alpha=r"_attn\d_to_",
+    alphas_of_diffusers=False,
 )  # fmt: skip
 THREE_LEVELS = Consumers(
     by_naming=UNET_NAMINGS
@@ -30,6 +32,8 @@ THREE_LEVELS = Consumers(
         "ComfyUI": ATTENTION_OF_DIFFUSERS,
     },
     mixed_styles=False,
+    common_alpha=r"_attn\d_to_",
+    alphas_of_diffusers=False,
 )
 
 
