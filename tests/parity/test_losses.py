@@ -22,13 +22,13 @@ from lorasmith.training.objective.noise import Noise
 from lorasmith.training.objective.noise_kinds import offset, perturbed
 from lorasmith.training.objective.noise_settings import NoiseSettings
 from tests.bounds import FUNCTION, SCHEDULE, assert_within_rounding
-from tests.reference import FOLDER, reference_cases, reference_json
+from tests.reference import FOLDER, only, reference_cases, reference_json
 
 CASES = reference_cases("06_losses.json")
 
 
 def of_kind(kind):
-    return [c for c in CASES if not isinstance(c, dict) or c["kind"] == kind]
+    return only(CASES, lambda case: case["kind"] == kind)
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +76,7 @@ def test_a_loss_agrees_with_the_reference(case, tensors):
     )
 
 
-@pytest.mark.parametrize("case", [case for case in of_kind("conditional_loss") if case.get("huber_schedule")], ids=lambda case: case["id"])
+@pytest.mark.parametrize("case", only(of_kind("conditional_loss"), lambda case: case.get("huber_schedule")), ids=lambda case: case["id"])
 def test_a_threshold_agrees_with_the_reference(case, alphas):
     timesteps = torch.tensor(case["timesteps"])
     c = THRESHOLDS[case["huber_schedule"]].of_samples(timesteps, alphas[timesteps], case["huber_c"], case["huber_scale"])

@@ -12,7 +12,7 @@ import torch
 from lorasmith.adapters.files.hashes import legacy_hash, model_hash
 from lorasmith.adapters.files.lora_file import load_tensors, save_lora
 from lorasmith.adapters.files.metadata import OPTIONS, TrainingFacts, base_model_version, kohya_metadata
-from tests.reference import FOLDER, reference_cases, reference_json
+from tests.reference import FOLDER, only, reference_cases, reference_json
 
 FILE = "12_metadata_hash.json"
 
@@ -51,7 +51,7 @@ def facts_of(case):
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("case", [case for case in reference_cases(FILE) if case["id"] != "no_metadata"], ids=lambda case: case["id"])
+@pytest.mark.parametrize("case", only(reference_cases(FILE), lambda case: case["id"] != "no_metadata"), ids=lambda case: case["id"])
 def test_a_run_is_described_as_kohya_describes_it(case):
     theirs = {key: value for key, value in case["metadata"].items() if key not in NOT_OURS | set(case["volatile_keys"])}
     assert kohya_metadata(facts_of(case)) == theirs
@@ -122,7 +122,7 @@ def described_file(record):
     return len(header).to_bytes(8, "little") + header + payload
 
 
-@pytest.mark.parametrize("record", [r for r in reference_cases(FILE, "hashes") if "tensors" not in r], ids=lambda r: r["id"])
+@pytest.mark.parametrize("record", only(reference_cases(FILE, "hashes"), lambda record: "tensors" not in record), ids=lambda r: r["id"])
 def test_hashes_of_files_are_those_that_the_uis_and_civitai_know(record):
     content = described_file(record)
     assert hashlib.sha256(content).hexdigest() == record["sha256"]
@@ -132,7 +132,7 @@ def test_hashes_of_files_are_those_that_the_uis_and_civitai_know(record):
     assert legacy_hash(io.BytesIO(content)) == record["AutoV1"]
 
 
-@pytest.mark.parametrize("record", [r for r in reference_cases(FILE, "hashes") if "tensors" in r], ids=lambda r: r["id"])
+@pytest.mark.parametrize("record", only(reference_cases(FILE, "hashes"), lambda record: "tensors" in record), ids=lambda r: r["id"])
 def test_a_saved_file_carries_the_hashes_that_kohya_would_write(record, tmp_path):
     tensors = {
         "b.lora_up.weight": (torch.arange(150000) % 977) / 977,
