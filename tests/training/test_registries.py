@@ -106,6 +106,7 @@ CHOSEN_BY_NAME = {
     "training/recipes/recipes.py": "recipes choose",
     "demo/recipes.py": "recipes choose",
     "training/importers/sd_scripts_options.py": "names of another trainer, and what they are here",
+    "training/importers/onetrainer.py": "its constant schedule takes a warm-up, which has another name here",
     "training/importers/sd_scripts_blocks.py": "sd-scripts' curves over blocks have names of their own",
     "models/family.py": "a family's record says how its bases are usually trained",
 }

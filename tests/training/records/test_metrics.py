@@ -3,6 +3,7 @@
 import json
 import math
 
+import psutil
 import pytest
 import torch
 
@@ -80,10 +81,10 @@ def test_norms_are_those_of_all_weights_and_the_longest_layers_come_first(adapte
 
 
 def test_memory_is_that_of_this_process(adapters):
-    before = metrics_over(adapters).step_done(1, 1, result(0.3, (50, 0.5)), {}, 1.0).memory_bytes
     held = torch.ones(50_000_000)
-    after = metrics_over(adapters).step_done(1, 1, result(0.3, (50, 0.5)), {}, 1.0).memory_bytes
-    assert after - before > 0.9 * held.nbytes
+    reported = metrics_over(adapters).step_done(1, 1, result(0.3, (50, 0.5)), {}, 1.0).memory_bytes
+    assert reported > held.nbytes
+    assert reported > 0.9 * psutil.Process().memory_info().rss  # or more, where it was more before
 
 
 @pytest.mark.parametrize("name", ["Prodigy", "DAdaptAdam", "DAdaptLion"])
