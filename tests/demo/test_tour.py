@@ -56,16 +56,16 @@ def test_the_command_in_the_report_measures_in_the_same_folder(tmp_path: Path, d
 
 def test_only_if_asked_to_an_earlier_run_is_deleted(tmp_path: Path, done):
     demo.tour(tmp_path, 3)
-    demo.tour(tmp_path, 3, anew=True)
+    demo.tour(tmp_path, 3, force=True)
     assert done == ["train", "measure", "train", "measure"]
 
 
-@pytest.mark.parametrize("anew", [False, True])
-def test_the_run_of_somebody_elses_base_is_refused(tmp_path: Path, done, anew):
+@pytest.mark.parametrize("force", [False, True])
+def test_the_run_of_somebody_elses_base_is_refused(tmp_path: Path, done, force):
     settings = recipe("character", "zorvex", tmp_path, tmp_path, tmp_path, 1)
     own = settings.model_copy(update={"base": settings.base.model_copy(update={"path": str(tmp_path / "base")})})
     RunFolder(tmp_path / "run-zorvex").create(own)
     with pytest.raises(SettingsError, match="not a demo run"):
-        demo.tour(tmp_path, 3, anew=anew)
+        demo.tour(tmp_path, 3, force=force)
     assert (tmp_path / "run-zorvex" / "settings.toml").is_file()
     assert done == []

@@ -7,7 +7,7 @@ draws again.
 In this order: dropout, lines and wildcards, prefix and suffix, split into head, flexible tags and tail, trigger, warm-up, shuffle,
 tag dropout, joined by their own separator, secondary separator. Names and order are those of sd-scripts.
 
-What no rule changes reaches the encoder as the file has it: for T5, `1,000` and `1, 000` are different texts. So tags are joined anew
+What no rule changes reaches the encoder as the file has it: for T5, `1,000` and `1, 000` are different texts. So tags are joined again
 only where one is moved or left out.
 """
 

@@ -16,7 +16,9 @@ app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="The demo wo
 def run(
     out: Annotated[Path, typer.Option(help="Folder for everything that the demo makes.")] = Path("demo-out"),
     samples: Annotated[int, typer.Option(help="Pictures for each measurement.")] = 32,
-    force: Annotated[bool, typer.Option("--force", help="Train anew: an earlier demo's run in that folder is deleted.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Train again from the start: an earlier demo's run in that folder is deleted.")
+    ] = False,
 ) -> None:
     """Train a LoRA of a creature that the base has never seen, and prove that it has learnt it.
 
@@ -28,7 +30,7 @@ def run(
     from lorasmith.demo.tour import tour
 
     with follow() as (listener, commands):
-        result = tour(out, samples, [listener], commands, anew=force)
+        result = tour(out, samples, [listener], commands, force=force)
     if result is None:
         raise typer.Exit(STOPPED)
     for row in result.proof.rows():

@@ -38,18 +38,18 @@ class TourResult:
 
 
 def tour(
-    out: Path, samples: int, listeners: Iterable[Listener] = (), commands: Commands | None = None, *, anew: bool = False
+    out: Path, samples: int, listeners: Iterable[Listener] = (), commands: Commands | None = None, *, force: bool = False
 ) -> TourResult | None:
     """Train and measure in `out`; None where it was stopped.
 
-    An earlier demo's run is kept: where it is finished it is only measured, otherwise it is continued. With `anew` it is removed.
+    An earlier demo's run is kept: where it is finished it is only measured, otherwise it is continued. With `force` it is removed.
 
     Raises SettingsError where `out` holds something that no demo made.
     """
     listeners = list(listeners)
     run_folder = out / f"run-{CHARACTER}"
     _refuse_what_no_demo_made(run_folder)
-    if anew and run_folder.exists():
+    if force and run_folder.exists():
         shutil.rmtree(run_folder)
     result = _trained(out, run_folder, listeners, commands)
     if result.file is None or not result.finished:
