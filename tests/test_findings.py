@@ -57,3 +57,14 @@ def test_many_equal_findings_are_shown_as_one_and_rare_ones_beside_them():
     assert [finding.message for finding in shown] == ["dot.png is too small.", "0.png has no caption. The same holds for 52 more."]
     assert len(shown[1].subjects) == 53
     assert alike_together(many[:3]) == many[:3]
+
+
+def test_many_findings_have_words_of_their_own_where_the_rule_gives_some():
+    def without_caption(folder, total, number):
+        of_many = f"{{}} of {total} pictures in {folder} have no caption: tag them."
+        return Finding("folder.caption_missing", "warning", "No caption.", "picture", (f"{folder}/{number}.png",), of_many=of_many)
+
+    found = [without_caption("a", 9, n) for n in range(9)] + [without_caption("b", 20, n) for n in range(4)]
+    assert [str(finding) for finding in alike_together(found)] == [
+        "9 of 9 pictures in a have no caption: tag them.", "4 of 20 pictures in b have no caption: tag them.",
+    ]  # fmt: skip

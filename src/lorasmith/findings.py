@@ -115,6 +115,8 @@ class Finding:
     """0-1: how likely it is that a person would agree."""
     details: tuple[str, ...] = ()
     """More to read: the tags in question, the decoder's message, which copies are mirrored."""
+    of_many: str = ""
+    """What people read instead of many such findings, with what to do, and `{}` where their number goes; see `alike_together`."""
 
     def __str__(self) -> str:
         """The message and what to do: for a log, or a line on a terminal."""
@@ -170,16 +172,19 @@ FEW_ALIKE = 3
 def alike_together(findings: Iterable[Finding]) -> list[Finding]:
     """For people, many findings of one code on single files as one that names all of their subjects; the rest as they are, in order.
 
-    It stands where the first of them stood, with the words of that one.
+    It stands where the first of them stood, with the words that this one has for many, else with its own.
     """
-    alike: dict[tuple[str, Severity, About], list[Finding]] = {}
+    alike: dict[tuple[str, Severity, About, str], list[Finding]] = {}
     for finding in findings:
-        alike.setdefault((finding.code, finding.severity, finding.about), []).append(finding)
+        alike.setdefault((finding.code, finding.severity, finding.about, finding.of_many), []).append(finding)
     shown: list[Finding] = []
-    for (_, _, about), same in alike.items():
-        if len(same) <= FEW_ALIKE or about == "set":
+    for same in alike.values():
+        if len(same) <= FEW_ALIKE or same[0].about == "set":
             shown += same
             continue
-        subjects = tuple(subject for finding in same for subject in finding.subjects)
-        shown.append(replace(same[0], subjects=subjects, message=f"{same[0].message} The same holds for {len(same) - 1} more."))
+        first, subjects = same[0], tuple(subject for finding in same for subject in finding.subjects)
+        if first.of_many:
+            shown.append(replace(first, subjects=subjects, message=first.of_many.replace("{}", str(len(same)), 1), fix=None, evidence=None))
+        else:
+            shown.append(replace(first, subjects=subjects, message=f"{first.message} The same holds for {len(same) - 1} more."))
     return shown

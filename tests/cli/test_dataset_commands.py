@@ -56,6 +56,17 @@ def test_a_dry_run_of_a_layout_says_what_the_layout_then_does(tmp_path):
     assert str(tmp_path / "ds" / "1_anna, red" / "broken.png") in done
 
 
+def test_what_an_import_leaves_out_is_counted_by_kind_the_worst_first(tmp_path):
+    orphans = {f"orphan{n:02}.txt": b"a hat" for n in range(40)}
+    write(tmp_path / "pile", {"a.png": png(1), "broken.png": b"not a picture", "Thumbs.db": b"", **orphans})
+    lines = run("import", tmp_path / "pile", "--into", tmp_path / "ds").stdout.splitlines()
+    assert [line for line in lines if line.startswith("left out")] == [
+        "left out, unreadable: 1", "left out, caption without picture: 40", "left out, system file: 1",
+    ]  # fmt: skip
+    assert sum("orphan" in line for line in lines) == 5
+    assert "  and 35 more; --json lists them all" in lines
+
+
 def test_from_a_pile_to_an_export(tmp_path, dataset):
     again = run("import", tmp_path / "pile", "--into", dataset, "--check")
     assert again.stdout.startswith(f"0 pictures added to {dataset}, 0 with a caption\n")

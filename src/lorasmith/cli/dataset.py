@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from lorasmith.curation.arrange import Arranged
     from lorasmith.curation.imports.placing import Imported
 
+MOST_NAMED = 5
+"""Files of one kind that are named among those an import leaves out."""
+
 DatasetFolder = Annotated[Path, typer.Argument(help="The dataset's folder.")]
 
 
@@ -60,6 +63,7 @@ def import_(
 
 def _print_import(report: Imported) -> None:
     from lorasmith.cli.output import count
+    from lorasmith.findings import worst_first
 
     captioned = sum(bool(one.captions) for one in report.added)
     typer.echo(f"{count(len(report.added), 'picture')} added to {report.into}, {captioned} with a caption")
@@ -70,12 +74,15 @@ def _print_import(report: Imported) -> None:
             typer.echo(f"  {one.source} is now {one.path.name}: {one.renamed}")
     for note in report.notes:
         typer.echo(f"  {note}")
-    for code in dict.fromkeys(finding.code for finding in report.left_out):
-        alike = [finding for finding in report.left_out if finding.code == code]
+    left_out = worst_first(report.left_out)
+    for code in dict.fromkeys(finding.code for finding in left_out):
+        alike = [finding for finding in left_out if finding.code == code]
         typer.echo(f"left out, {code.removeprefix('imports.').replace('_', ' ')}: {len(alike)}")
-        for finding in alike:
-            if code != "imports.already_there" or finding.details:
-                typer.echo(f"  {finding}")
+        named = [finding for finding in alike if code != "imports.already_there" or finding.details]
+        for finding in named[:MOST_NAMED]:
+            typer.echo(f"  {finding}")
+        if len(named) > MOST_NAMED:
+            typer.echo(f"  and {len(named) - MOST_NAMED} more; --json lists them all")
 
 
 def layout(

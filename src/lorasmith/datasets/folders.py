@@ -74,12 +74,12 @@ class FolderContents:
 
 def folder_finding(
     rule: str, root: Path, path: Path, message: str, fix: str, *, about: About = "picture", left_out: bool = False,
-    evidence: Evidence | None = None, changes: tuple[Change, ...] = (),
+    evidence: Evidence | None = None, changes: tuple[Change, ...] = (), of_many: str = "",
 ) -> Finding:  # fmt: skip
     """Something wrong with the file or folder `path` of the dataset `root`; `left_out` where it keeps a picture out of training."""
     name = path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
     severity: Severity = "error" if left_out else "warning"
-    return Finding(f"folder.{rule}", severity, message, about, (name,), evidence, fix=Fix(fix, changes))
+    return Finding(f"folder.{rule}", severity, message, about, (name,), evidence, fix=Fix(fix, changes), of_many=of_many)
 
 
 def open_folder(
@@ -138,7 +138,7 @@ def open_folder(
             if size is None:
                 continue
             try:
-                caption = _caption(root, one, missing_caption, findings)
+                caption = _caption(root, one, missing_caption, len(found), findings)
             except DatasetError as error:
                 findings.append(
                     folder_finding(
@@ -308,20 +308,24 @@ def _sound_size(root: Path, picture: Path, look: _Look, findings: list[Finding])
     return look.size
 
 
-def _caption(root: Path, one: _Found, missing_caption: str | None, findings: list[Finding]) -> str | None:
-    """What is said about a picture: its caption file, else what the caller gave, else the name of its folder."""
+def _caption(root: Path, one: _Found, missing_caption: str | None, pictures: int, findings: list[Finding]) -> str | None:
+    """What is said about a picture, one of so many: its caption file, else what the caller gave, else the name of its folder."""
+    remedy = f"tag them (`lorasmith captions tag {root}`), or write what they show."
     if one.caption is not None:
         caption = read_caption(one.caption)
         if not caption.strip():
             message = f"{one.caption} is empty: the trigger alone is said of its picture, if one is set."
-            findings.append(folder_finding("caption_empty", root, one.caption, message, "Write what the picture shows.", about="caption"))
+            fix, of_many = "Write what the picture shows.", f"{{}} of {pictures} pictures have empty captions: {remedy}"
+            findings.append(folder_finding("caption_empty", root, one.caption, message, fix, about="caption", of_many=of_many))
         return caption
     if missing_caption is not None:
         return missing_caption
     name = one.concept.name
     stand_in = "the trigger alone is said of it, if one is set" if name is None else f"will be captioned {name!r} after its folder"
     message = f"{one.path} has no caption{':' if name is None else ' and'} {stand_in}."
-    findings.append(folder_finding("caption_missing", root, one.path, message, f"Write {one.path.with_suffix('.txt').name} beside it."))
+    of_many = f"{{}} of {pictures} pictures have no caption{'' if name is None else f' but the name {name!r} of their folder'}: {remedy}"
+    fix = f"Write {one.path.with_suffix('.txt').name} beside it."
+    findings.append(folder_finding("caption_missing", root, one.path, message, fix, of_many=of_many))
     return name
 
 

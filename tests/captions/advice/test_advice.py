@@ -84,10 +84,14 @@ def test_pictures_of_several_figures_should_be_few_and_tagged():
 
 def test_empty_captions_get_at_least_the_trigger():
     (finding,) = found("empty", "zorvex", "", " \n")
-    assert (finding.code, finding.severity, finding.message) == ("captions.empty", "error", "2 captions are empty.")
+    assert (finding.code, finding.severity, finding.message) == ("captions.empty", "error", "2 of 3 pictures have no caption.")
+    assert "trigger zorvex alone" in finding.why
+    assert "Tag them" in finding.fix.words
     assert (finding.subjects, finding.evidence.number, finding.evidence.unit) == (("1.txt", "2.txt"), 2, "captions")
     assert mended(finding, "zorvex", "", "")[1:] == ["zorvex", "zorvex"]
-    assert found("empty", "", triggers=())[0].fix.changes == ()
+    (without,) = found("empty", "", triggers=())
+    assert without.fix.changes == ()
+    assert without.why.startswith("Without words")
 
 
 def test_a_trigger_that_leaks_is_reported_by_kind_and_mended():

@@ -17,16 +17,20 @@ CAPTION_LINES = "captions.caption_lines"
 
 
 def empty(checked: CheckedCaptions) -> Iterator[Finding]:
-    """Captions without a word."""
+    """Pictures about which nothing is said: without a caption, or with an empty one."""
     keys = tuple(key for key, caption in checked.captions.items() if not caption.text.strip())
     if keys:
+        trigger, of = ", ".join(checked.triggers), len(checked.captions) + len(checked.unreadable)
         are_the_subjects = checked.triggers and not checked.regularisation.keys() & set(keys)
         add_triggers = (CaptionChange("add", {"tags": list(checked.triggers), "front": True}),) if are_the_subjects else ()
         yield Finding(
-            code="captions.empty", severity="error", about="caption", subjects=keys, evidence=of_all(keys, checked),
-            message=captions_that(keys, "is empty", "are empty"),
-            why="Such a picture is trained without words, so what it shows becomes part of every prompt.",
-            fix=Fix("Let a tagger or captioner write them, or write at least the trigger word.", add_triggers),
+            code="captions.empty", severity="error", about="caption", subjects=keys,
+            evidence=Evidence(len(keys), "captions", f"{len(keys) / of:.0%} of the captions."),
+            message=f"{len(keys)} of {of} pictures {'has' if len(keys) == 1 else 'have'} no caption.",
+            why=f"With the trigger {trigger} alone, all that such a picture shows becomes part of what the trigger means."
+            if are_the_subjects
+            else "Without words, what such a picture shows becomes part of every prompt.",
+            fix=Fix("Tag them (lorasmith captions tag FOLDER), describe them, or write what they show.", add_triggers),
         )  # fmt: skip
 
 
