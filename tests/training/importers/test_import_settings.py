@@ -201,7 +201,7 @@ def test_a_configuration_and_its_dataset_come_over_together(tmp_path):
     assert s.optimizer.args == {"weight_decay": 0.0}
     assert s.checkpoints.save_precision == "fp32"
     assert [d.resolution for d in s.datasets].count(512) == 1  # the others' is the whole's
-    assert "N_name" in left(found)["subset 2: class_tokens"]
+    assert "N_name" in left(found)["subset 2 (10_berta): class_tokens"]
     assert [rule.model_dump(exclude_defaults=True) for rule in s.network.layers] == [
         {"pattern": "IN01", "lr": 0.5}, {"pattern": "IN02", "exclude": True}
     ]  # fmt: skip

@@ -8,32 +8,21 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from lorasmith.datasets.settings import DatasetSettings
 from lorasmith.errors import SettingsError
 from lorasmith.training.importers.draft import Check, Draft
 from lorasmith.training.importers.sd_scripts_files import Found, read_settings_file, switch
+from lorasmith.training.importers.sd_scripts_folders import OF_FOLDERS, take_folders
 from lorasmith.training.importers.sd_scripts_options import DEFAULTS, LEFT, OPTIONS, drop_rates, finds_own_rate
-from lorasmith.training.importers.sd_scripts_rows import our_name
+from lorasmith.training.importers.sd_scripts_rows import SdScriptsDraft, our_name
 from lorasmith.training.settings.checks import check_fits_base, check_together
 from lorasmith.training.settings.tree import Settings, setting_names
 
 OFF: tuple[Any, ...] = (None, "", False, 0, [], "no", "none")
 """Values of options that ask for nothing."""
-
-
-@dataclass
-class SdScriptsDraft(Draft):
-    """A draft with the file that it is made from; the rows of `sd_scripts_options` work on it."""
-
-    found: Found = field(default_factory=lambda: Found(""))
-
-    @property
-    def options(self) -> dict[str, Any]:
-        return self.found.options
 
 
 def read_sd_scripts(file: Path) -> tuple[str, Draft, Check, Sequence[str]]:
@@ -51,7 +40,7 @@ def draft_of(found: Found, file: Path) -> tuple[str, Draft, Check, Sequence[str]
     for option, why in found.unused.items():
         draft.leave(option, None, why)
     _complete_names(found)
-    _take_datasets(draft)
+    take_folders(draft)
     if finds_own_rate(found.options):
         drop_rates(draft, found.options, found.called)
     for option, value in list(found.options.items()):
@@ -81,7 +70,7 @@ def _take(draft: SdScriptsDraft, option: str, value: Any) -> None:
     value = switch(value)
     if value is None or value in ("", []):
         draft.off.append(theirs)
-    elif option in _OF_FOLDERS and ours is None:
+    elif option in OF_FOLDERS and ours is None:
         for number in draft.folders:
             draft.put(theirs, f"datasets.{number}.{option}", value)
     elif row is not None:
@@ -129,62 +118,3 @@ def _fill_in(draft: SdScriptsDraft) -> None:
                 if each not in before:
                     why = f"left out, which means {default} there"
                     draft.carried[n] = replace(each, why=f"{why}; {each.why}" if each.why else why)
-
-
-# -- folders ----------------------------------------------------------------------------------------------------------
-
-_OF_FOLDERS = frozenset(DatasetSettings.model_fields) - {"path", "repeats", "is_reg"}
-"""Options that each folder may have for itself here; some of them can be said of all at once, too."""
-_OF_SUBSET = ("image_dir", "num_repeats", "is_reg", "class_tokens", "metadata_file", "conditioning_data_dir", "caption_extension")
-
-
-def _take_datasets(draft: SdScriptsDraft) -> None:
-    """The folders; what holds for all of them alike becomes an option of the whole."""
-    subsets = [{name: switch(value) for name, value in subset.items()} for subset in draft.found.subsets]
-    for number, subset in enumerate(subsets):
-        _take_subset(draft, subset, number, f"subset {number + 1}: " if len(subsets) > 1 else "")
-    for name in dict.fromkeys(name for subset in subsets for name in subset if name not in _OF_SUBSET[:-1]):
-        _take_shared(draft, name, [subset.get(name) for subset in subsets])
-    for option, is_reg in (("train_data_dir", False), ("reg_data_dir", True)):
-        if option not in draft.options:
-            continue
-        if folder := draft.options.pop(option):
-            number = len(draft.folders)
-            draft.put(option, f"datasets.{number}.path", str(folder))
-            if is_reg:
-                draft.put(option, f"datasets.{number}.is_reg", True)
-        else:
-            draft.off.append(option)
-
-
-def _take_subset(draft: SdScriptsDraft, subset: dict[str, Any], number: int, where: str) -> None:
-    """What a folder has for itself alone."""
-    ours = f"datasets.{number}"
-    if "image_dir" in subset:
-        draft.put(f"{where}image_dir", f"{ours}.path", str(subset["image_dir"]).replace("\\", "/"))
-        draft.put(f"{where}num_repeats", f"{ours}.repeats", subset.get("num_repeats", 1))
-    if subset.get("metadata_file"):
-        draft.leave(f"{where}metadata_file", subset["metadata_file"], "captions in one JSON; bring them in with: lorasmith import")
-    if subset.get("is_reg"):
-        draft.put(f"{where}is_reg", f"{ours}.is_reg", True)
-    if subset.get("class_tokens"):
-        why = "it stands in for missing captions; name the folder N_name, or write captions"
-        draft.leave(f"{where}class_tokens", subset["class_tokens"], why)
-    if subset.get("conditioning_data_dir"):
-        draft.put(f"{where}conditioning_data_dir", f"{ours}.mask_path", subset["conditioning_data_dir"], "its grey pictures are masks")
-
-
-def _take_shared(draft: SdScriptsDraft, name: str, values: list[Any]) -> None:
-    """An option that several folders have: of all at once where they agree, else of each where that can be."""
-    if any(value != values[0] for value in values):
-        if name not in _OF_FOLDERS:
-            why = "Lorasmith has one value for all folders; that of the first is taken"
-            draft.leave(f"{name} of the other subsets", values[1:], why)
-        else:
-            of_all = None if None in values or our_name(name) is None else values[0]
-            for number, value in enumerate(values):
-                if value not in (None, of_all):
-                    draft.put(f"subset {number + 1}: {name}", f"datasets.{number}.{name}", value)
-            if of_all is None:
-                return
-    draft.options[name] = values[0]

@@ -7,7 +7,17 @@ from typing import Any
 
 from lorasmith.training.importers import sd_scripts_blocks as blocks
 from lorasmith.training.importers.sd_scripts_files import typed, words_of
-from lorasmith.training.importers.sd_scripts_rows import Row, Target, literal, our_name, over_zero, pairs, silent_pairs, to, where_on
+from lorasmith.training.importers.sd_scripts_rows import (
+    Row,
+    SdScriptsDraft,
+    literal,
+    our_name,
+    over_zero,
+    pairs,
+    silent_pairs,
+    to,
+    where_on,
+)
 
 _MODULES: Mapping[str, tuple[str, str]] = {
     "networks.lora": ("lora", ""), "networks.lora_flux": ("lora", ""), "networks.dylora": ("dylora", ""), "networks.loha": ("loha", ""),
@@ -27,7 +37,7 @@ _PRESETS = {
 }  # fmt: skip
 
 
-def network_module(draft: Target, theirs: str, value: Any) -> None:
+def network_module(draft: SdScriptsDraft, theirs: str, value: Any) -> None:
     name = str(value)
     if name == "lycoris.kohya":
         algo = str(dict(silent_pairs(draft)).get("algo", "lora"))
@@ -49,7 +59,7 @@ _WHOLE_MATRIX = 4096
 """LyCORIS trains LoKr's second matrix whole where the rank is over half its sides; presets say 10000 or 100000 for that."""
 
 
-def is_whole_lokr(draft: Target) -> bool:
+def is_whole_lokr(draft: SdScriptsDraft) -> bool:
     """Whether the file asks for a LoKr whose matrices are both whole, by the argument or by a rank over all sides."""
     given = {key: typed(text) for key, text in silent_pairs(draft)}
     is_lokr = given.get("algo") == "lokr" or draft.options.get("network_module") == "networks.lokr"
@@ -57,7 +67,7 @@ def is_whole_lokr(draft: Target) -> bool:
     return is_lokr and (given.get("full_matrix") is True or (isinstance(rank, int | float) and rank > _WHOLE_MATRIX))
 
 
-def dim(draft: Target, theirs: str, value: Any) -> None:
+def dim(draft: SdScriptsDraft, theirs: str, value: Any) -> None:
     rank = typed(value)
     if is_whole_lokr(draft):
         draft.put(theirs, "network.full_matrix", True, f"{value} is how LyCORIS is told to train the whole second matrix")
@@ -67,7 +77,7 @@ def dim(draft: Target, theirs: str, value: Any) -> None:
         draft.refuse(theirs, value, "it is not a whole number, and the rank decides what network it is")
 
 
-def alpha(draft: Target, theirs: str, value: Any) -> None:
+def alpha(draft: SdScriptsDraft, theirs: str, value: Any) -> None:
     if is_whole_lokr(draft):
         draft.leave(theirs, value, "it has no effect on a LoKr whose matrices are whole, there as here")
     elif value:
@@ -76,7 +86,7 @@ def alpha(draft: Target, theirs: str, value: Any) -> None:
         draft.put(theirs, "network.alpha", draft.options.get("network_dim") or 4, "0 means the same as the rank there")
 
 
-def network_args(draft: Target, theirs: str, value: Any) -> None:
+def network_args(draft: SdScriptsDraft, theirs: str, value: Any) -> None:
     given = dict(silent_pairs(draft))
     for key, setting in pairs(draft, theirs, value):
         label = key if theirs == "LoRA_type" else f"{theirs} {key}"  # in the GUI they are fields of their own
@@ -103,7 +113,7 @@ def network_args(draft: Target, theirs: str, value: Any) -> None:
                   "left out, which means the network's alpha there" if lycoris else "left out, which means 1 there")  # fmt: skip
 
 
-def _blocks_argument(draft: Target, theirs: str, key: str, value: Any) -> None:
+def _blocks_argument(draft: SdScriptsDraft, theirs: str, key: str, value: Any) -> None:
     """All arguments about blocks become rules together, under the name of the first; the others are listed as read with it."""
     if draft.options.get("network_module", "networks.lora") != "networks.lora":
         draft.leave(theirs, value, "sd-scripts reads settings of single blocks for networks.lora alone")
@@ -130,7 +140,7 @@ def _blocks_argument(draft: Target, theirs: str, key: str, value: Any) -> None:
         draft.off.append(theirs)
 
 
-def _preset(draft: Target, theirs: str, value: Any) -> None:
+def _preset(draft: SdScriptsDraft, theirs: str, value: Any) -> None:
     if value not in _PRESETS:
         draft.leave(theirs, value, "Lorasmith has no such preset; choose layers with network.preset and network.layers")
         return
@@ -139,12 +149,12 @@ def _preset(draft: Target, theirs: str, value: Any) -> None:
         draft.put(theirs, "network.train_text_encoder", False, "the preset leaves the text encoders out")
 
 
-def loraplus_outside(draft: Target, theirs: str, value: Any) -> None:
+def loraplus_outside(draft: SdScriptsDraft, theirs: str, value: Any) -> None:
     if value:
         draft.leave(theirs, value, f"sd-scripts reads it in network_args alone, so LoRA+ was off; to use it set optimizer.{theirs}")
 
 
-def _conv_rank(draft: Target, theirs: str, value: Any) -> None:
+def _conv_rank(draft: SdScriptsDraft, theirs: str, value: Any) -> None:
     if value and is_whole_lokr(draft):
         draft.leave(theirs, value, "the convolutions' matrices are whole, too")
     elif value:
@@ -153,14 +163,14 @@ def _conv_rank(draft: Target, theirs: str, value: Any) -> None:
         draft.put(theirs, "network.preset", "default", "0: the convolutions are not trained")
 
 
-def _conv_alpha(draft: Target, theirs: str, value: Any) -> None:
+def _conv_alpha(draft: SdScriptsDraft, theirs: str, value: Any) -> None:
     if value and is_whole_lokr(draft):
         draft.leave(theirs, value, "it has no effect on a LoKr whose matrices are whole, there as here")
     elif value:
         draft.put(theirs, "network.conv_alpha", value)
 
 
-def _flux_blocks(draft: Target, theirs: str, value: Any) -> None:
+def _flux_blocks(draft: SdScriptsDraft, theirs: str, value: Any) -> None:
     """The blocks of Flux that are trained, from all arguments that say so; they become rules together, under the name of the first."""
     given = {name: text for name, text in silent_pairs(draft) if name in _FLUX_BLOCKS}
     first = next(iter(given))

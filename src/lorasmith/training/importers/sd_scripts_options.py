@@ -15,7 +15,17 @@ from lorasmith.models.families import FAMILIES
 from lorasmith.models.samplers import SAMPLERS
 from lorasmith.training.importers.sd_scripts_files import Found, typed, words_of
 from lorasmith.training.importers.sd_scripts_network import alpha, dim, loraplus_outside, network_args, network_module
-from lorasmith.training.importers.sd_scripts_rows import Row, Target, of_family, of_flow, over_zero, pairs, silent_pairs, to, where_on
+from lorasmith.training.importers.sd_scripts_rows import (
+    Row,
+    SdScriptsDraft,
+    of_family,
+    of_flow,
+    over_zero,
+    pairs,
+    silent_pairs,
+    to,
+    where_on,
+)
 from lorasmith.training.optim.optimizers import DEFAULT_OPTIMIZER, OPTIMIZERS, optimizer_of
 from lorasmith.training.optim.schedules import SCHEDULES
 from lorasmith.training.settings.sections import TrainingSettings
@@ -23,12 +33,12 @@ from lorasmith.training.settings.sections import TrainingSettings
 # -- base, length, precision ------------------------------------------------------------------------------------------
 
 
-def _resolution(draft: Target, theirs: str, value: Any) -> None:
+def _resolution(draft: SdScriptsDraft, theirs: str, value: Any) -> None:
     sides = [int(side) for side in re.findall(r"\d+", str(value))]
     draft.put(theirs, "buckets.resolution", sides[0] if len(set(sides)) == 1 else sides)
 
 
-def _clip_skip(draft: Target, theirs: str, value: Any) -> None:
+def _clip_skip(draft: SdScriptsDraft, theirs: str, value: Any) -> None:
     known = draft.found.sd_scripts
     if known is not None and not known.reads_clip_skip:
         if value and value != 1:
@@ -37,7 +47,7 @@ def _clip_skip(draft: Target, theirs: str, value: Any) -> None:
         draft.put(theirs, "base.clip_skip", value)
 
 
-def _max_token_length(draft: Target, theirs: str, value: Any) -> None:
+def _max_token_length(draft: SdScriptsDraft, theirs: str, value: Any) -> None:
     known = draft.found.sd_scripts
     if known is not None and known.token_length_option != "max_token_length":
         draft.leave(theirs, value, f"for this family {known.token_length_option} decides")
@@ -45,18 +55,18 @@ def _max_token_length(draft: Target, theirs: str, value: Any) -> None:
         draft.put(theirs, "base.max_token_length", value)
 
 
-def _mixed_precision(draft: Target, theirs: str, value: Any) -> None:
+def _mixed_precision(draft: SdScriptsDraft, theirs: str, value: Any) -> None:
     if value in get_args(TrainingSettings.model_fields["mixed_precision"].annotation):
         draft.put(theirs, "training.mixed_precision", value)
     else:
         draft.put(theirs, "training.mixed_precision", "bf16", f"{value} is not offered as a precision to compute in; look at base.quantize")
 
 
-def _save_precision(draft: Target, theirs: str, value: Any) -> None:
+def _save_precision(draft: SdScriptsDraft, theirs: str, value: Any) -> None:
     draft.put(theirs, "checkpoints.save_precision", {"float": "fp32"}.get(value, value))
 
 
-def _half_weights(draft: Target, theirs: str, value: Any) -> None:
+def _half_weights(draft: SdScriptsDraft, theirs: str, value: Any) -> None:
     if value:
         why = (
             "trained weights in float16 lose small steps; in bfloat16 they are rounded so that they add up" if theirs == "full_fp16" else ""
@@ -64,12 +74,12 @@ def _half_weights(draft: Target, theirs: str, value: Any) -> None:
         draft.put(theirs, "training.weight_dtype", "bf16", why)
 
 
-def _num_processes(draft: Target, theirs: str, value: Any) -> None:
+def _num_processes(draft: SdScriptsDraft, theirs: str, value: Any) -> None:
     if int(value) > 1:
         draft.put(theirs, "training.num_processes", int(value), "Lorasmith starts the other processes by itself")
 
 
-def _log_with(draft: Target, theirs: str, value: Any) -> None:
+def _log_with(draft: SdScriptsDraft, theirs: str, value: Any) -> None:
     if value in ("tensorboard", "all"):
         draft.put(theirs, "logging.tensorboard", True)
     if value in ("wandb", "all"):
@@ -78,24 +88,24 @@ def _log_with(draft: Target, theirs: str, value: Any) -> None:
         )
 
 
-def _save_every(draft: Target, theirs: str, value: Any) -> None:
+def _save_every(draft: SdScriptsDraft, theirs: str, value: Any) -> None:
     if value:
         draft.put(theirs, "checkpoints.save_every_n_epochs", value)
 
 
-def _steps(draft: Target, theirs: str, value: Any) -> None:
+def _steps(draft: SdScriptsDraft, theirs: str, value: Any) -> None:
     if draft.options.get("max_train_epochs"):
         draft.leave(theirs, value, "max_train_epochs decides")
     elif value:
         draft.put(theirs, "training.max_train_steps", value)
 
 
-def _epochs(draft: Target, theirs: str, value: Any) -> None:
+def _epochs(draft: SdScriptsDraft, theirs: str, value: Any) -> None:
     if value:
         draft.put(theirs, "training.epochs", value)
 
 
-def _seed(draft: Target, theirs: str, value: Any) -> None:
+def _seed(draft: SdScriptsDraft, theirs: str, value: Any) -> None:
     draft.put(theirs, "training.seed", value)
 
 
@@ -107,7 +117,7 @@ def _plain(name: str) -> str:
 # -- rates, optimizer, schedule ---------------------------------------------------------------------------------------
 
 
-def _text_encoder_lr(draft: Target, theirs: str, value: Any) -> None:
+def _text_encoder_lr(draft: SdScriptsDraft, theirs: str, value: Any) -> None:
     rates = [typed(rate) for rate in (value if isinstance(value, list) else [value])]
     draft.put(theirs, "optimizer.text_encoder_lr", rates[0])
     known, module = draft.found.sd_scripts, draft.options.get("network_module", "networks.lora")
@@ -141,7 +151,7 @@ def finds_own_rate(options: Mapping[str, Any]) -> bool:
     return bool(is_adafactor) and (given.get("relative_step", True) is not False or given.get("warmup_init") is True)
 
 
-def drop_rates(draft: Target, options: dict[str, Any], called: Mapping[str, str]) -> None:
+def drop_rates(draft: SdScriptsDraft, options: dict[str, Any], called: Mapping[str, str]) -> None:
     """Without the rates and the schedule that Adafactor overrides there, and with a usual rate instead."""
     why = "Adafactor overrode it there: relative_step, its default, finds its own rate"
     for option in (
@@ -159,7 +169,7 @@ def drop_rates(draft: Target, options: dict[str, Any], called: Mapping[str, str]
     draft.put("optimizer_type (relative_step)", "schedule.lr_scheduler", "constant", "Adafactor had a schedule of its own there")
 
 
-def _optimizer(draft: Target, theirs: str, value: Any) -> None:
+def _optimizer(draft: SdScriptsDraft, theirs: str, value: Any) -> None:
     name = str(value)
     if _plain(name) == "sgdnesterov":
         draft.put(theirs, "optimizer.type", "torch.optim.SGD", "the same by its path")
@@ -183,7 +193,7 @@ def _optimizer(draft: Target, theirs: str, value: Any) -> None:
             draft.put(f"{theirs} ({key})", f"optimizer.args.{key}", default, why)
 
 
-def _optimizer_args(draft: Target, theirs: str, value: Any) -> None:
+def _optimizer_args(draft: SdScriptsDraft, theirs: str, value: Any) -> None:
     entry = OPTIMIZERS.get(our_optimizer(str(draft.options.get("optimizer_type", DEFAULT_OPTIMIZER))) or "", OPTIMIZERS[DEFAULT_OPTIMIZER])
     for key, setting in pairs(draft, theirs, value):
         if key in entry.refused and setting:
@@ -209,21 +219,21 @@ def our_schedule(name: str) -> str | None:
     return _SCHEDULES.get(_plain(name.rpartition(".")[2]))
 
 
-def _scheduler(draft: Target, theirs: str, value: Any) -> None:
+def _scheduler(draft: SdScriptsDraft, theirs: str, value: Any) -> None:
     if str(draft.options.get("lr_scheduler_type") or ""):
         draft.leave(theirs, value, "lr_scheduler_type decides")
     else:
         _put_schedule(draft, theirs, value)
 
 
-def _scheduler_type(draft: Target, theirs: str, value: Any) -> None:
+def _scheduler_type(draft: SdScriptsDraft, theirs: str, value: Any) -> None:
     if "rex" in str(value).rpartition(".")[2].lower():
         draft.put(theirs, "schedule.lr_scheduler", "rex", f"the schedule of {value}, as its paper has it")
     else:
         _put_schedule(draft, theirs, value)
 
 
-def _put_schedule(draft: Target, theirs: str, value: Any) -> None:
+def _put_schedule(draft: SdScriptsDraft, theirs: str, value: Any) -> None:
     ours = our_schedule(str(value))
     if ours is None and _plain(str(value)).startswith("adafactor"):
         draft.put(theirs, "schedule.lr_scheduler", "constant", "it reports Adafactor's own rate, and does not change it")
@@ -239,7 +249,7 @@ _SCHEDULER_ARGS = {
 }  # fmt: skip
 
 
-def _scheduler_args(draft: Target, theirs: str, value: Any) -> None:
+def _scheduler_args(draft: SdScriptsDraft, theirs: str, value: Any) -> None:
     for key, setting in pairs(draft, theirs, value):
         if key in _SCHEDULER_ARGS:
             draft.put(f"{theirs} {key}", f"schedule.{_SCHEDULER_ARGS[key]}", setting)
@@ -250,7 +260,7 @@ def _scheduler_args(draft: Target, theirs: str, value: Any) -> None:
 def _length(ours: str) -> Row:
     """Steps, a share of all, or a share written with %."""
 
-    def row(draft: Target, theirs: str, value: Any) -> None:
+    def row(draft: SdScriptsDraft, theirs: str, value: Any) -> None:
         if isinstance(value, str) and value.endswith("%"):
             draft.put(theirs, ours, float(value[:-1]) / 100, "a share of all steps")
         elif value:
@@ -271,7 +281,7 @@ _FLAGS = {
 }
 
 
-def _sample_prompts(draft: Target, theirs: str, value: Any) -> None:
+def _sample_prompts(draft: SdScriptsDraft, theirs: str, value: Any) -> None:
     text, path = str(value), Path(str(value))
     if path.suffix.lower() in (".txt", ".toml", ".json") and "\n" not in text:
         if not path.is_file():
@@ -303,12 +313,12 @@ def _sample_prompts(draft: Target, theirs: str, value: Any) -> None:
         draft.put(f"{theirs} (flags)", f"samples.{field}", setting)
 
 
-def _sample_epochs(draft: Target, theirs: str, value: Any) -> None:
+def _sample_epochs(draft: SdScriptsDraft, theirs: str, value: Any) -> None:
     if value and draft.options.get("sample_prompts"):
         draft.put(theirs, "samples.every_n_epochs", value)
 
 
-def _sample_steps(draft: Target, theirs: str, value: Any) -> None:
+def _sample_steps(draft: SdScriptsDraft, theirs: str, value: Any) -> None:
     if value and draft.options.get("sample_prompts"):
         draft.put(theirs, "samples.every_n_steps", value)
 
@@ -316,7 +326,7 @@ def _sample_steps(draft: Target, theirs: str, value: Any) -> None:
 _SAMPLERS = {"ddim": "ddim", "euler": "euler", "k_euler": "euler", "euler_a": "euler_a", "k_euler_a": "euler_a", "dpmsolver++": "dpmpp_2m"}
 
 
-def _sampler(draft: Target, theirs: str, value: Any) -> None:
+def _sampler(draft: SdScriptsDraft, theirs: str, value: Any) -> None:
     if draft.found.is_flow:
         draft.leave(theirs, value, "sd-scripts samples flow models in its own way, whatever this says")
     elif value not in _SAMPLERS:
@@ -328,12 +338,7 @@ def _sampler(draft: Target, theirs: str, value: Any) -> None:
 # -- captions and masks -----------------------------------------------------------------------------------------------
 
 
-def _caption_extension(draft: Target, theirs: str, value: Any) -> None:
-    known = value in (".txt", ".caption")
-    draft.leave(theirs, value, f"captions are read from .txt and .caption{'' if known else '; rename the files'}")
-
-
-def _min_snr_gamma(draft: Target, theirs: str, value: Any) -> None:
+def _min_snr_gamma(draft: SdScriptsDraft, theirs: str, value: Any) -> None:
     if draft.found.is_flow and value:
         draft.put(theirs, "loss.min_snr_gamma", 0.0, f"{value} does nothing on a flow model, there as here")
     else:
@@ -361,7 +366,6 @@ OPTIONS: dict[str, Row] = {
     "save_every_n_steps": over_zero("checkpoints.save_every_n_steps"),
     "output_name": to("name", str), "sample_every_n_steps": _sample_steps,
     # captions
-    "caption_extension": _caption_extension,
     **dict.fromkeys(("cache_text_encoder_outputs", "cache_text_encoder_outputs_to_disk"),
                     where_on("captions.cached_variants", 1, "captions are encoded once, and the encoders leave the memory")),
     "caption_dropout_every_n_epochs": to("captions.caption_dropout_every_n_epochs", lambda value: int(float(value))),
@@ -454,6 +458,7 @@ LEFT: dict[str, tuple[str, Any]] = {
     **_left("sd-scripts and its GUI do not read it either", "stop_text_encoder_training", "no_token_padding", "save_as_bool"),
     **_left("pictures are cropped about their middle, or with random_crop anywhere", "face_crop_aug_range"),
     **_left("masks count where a folder has them: datasets.alpha_mask or datasets.mask_path", "masked_loss"),
+    **_left("small pictures are named by: lorasmith audit", "skip_image_resolution"),
     **_left("a picture's way into its bucket is resampled in one way", "resize_interpolation"),
     **_left("held-out pictures lie in a folder of their own; make it with: lorasmith layout FOLDER --holdout 0.1", "validation_split", "validation_seed", "validate_every_n_steps", "validate_every_n_epochs",
             "max_validation_steps"),

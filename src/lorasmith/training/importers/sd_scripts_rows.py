@@ -4,28 +4,28 @@ from __future__ import annotations
 
 import ast
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import cache
-from typing import Any, Protocol
+from typing import Any
 
+from lorasmith.training.importers.draft import Draft
 from lorasmith.training.importers.sd_scripts_files import Found, typed, words_of
 from lorasmith.training.settings.tree import setting_names
 
 
-class Target(Protocol):
-    """Where rows put what they make: the draft of `import_settings`."""
+@dataclass
+class SdScriptsDraft(Draft):
+    """A draft with the file that it is made from."""
 
-    found: Found
-    off: list[str]
+    found: Found = field(default_factory=lambda: Found(""))
 
     @property
-    def options(self) -> Mapping[str, Any]: ...
-    def put(self, theirs: str, ours: str, value: Any, why: str = "") -> None: ...
-    def leave(self, theirs: str, value: Any, why: str) -> None: ...
-    def refuse(self, theirs: str, value: Any, why: str) -> None: ...
+    def options(self) -> dict[str, Any]:
+        return self.found.options
 
 
-Row = Callable[[Target, str, Any], None]
+Row = Callable[[SdScriptsDraft, str, Any], None]
 """(where to, what the file calls the option, its value)"""
 
 
@@ -65,7 +65,7 @@ def over_zero(ours: str) -> Row:
 def of_flow(ours: str) -> Row:
     """A row of an option that is for flow models."""
 
-    def row(draft: Target, theirs: str, value: Any) -> None:
+    def row(draft: SdScriptsDraft, theirs: str, value: Any) -> None:
         if draft.found.is_flow:
             draft.put(theirs, ours, value)
         elif value not in (0, False):
@@ -77,7 +77,7 @@ def of_flow(ours: str) -> Row:
 def of_family(name: str, title: str, ours: str) -> Row:
     """A row of an option that is one family's alone."""
 
-    def row(draft: Target, theirs: str, value: Any) -> None:
+    def row(draft: SdScriptsDraft, theirs: str, value: Any) -> None:
         if draft.found.family == name:
             draft.put(theirs, ours, value)
         elif value not in (0, False):
@@ -86,7 +86,7 @@ def of_family(name: str, title: str, ours: str) -> Row:
     return row
 
 
-def pairs(draft: Target, theirs: str, value: Any) -> list[tuple[str, Any]]:
+def pairs(draft: SdScriptsDraft, theirs: str, value: Any) -> list[tuple[str, Any]]:
     """key=value words, their values as Python writes them; a word without = is listed as left."""
     found = []
     for word in words_of(value):
@@ -108,6 +108,6 @@ def literal(text: str) -> Any:
     return value
 
 
-def silent_pairs(draft: Target) -> list[tuple[str, str]]:
+def silent_pairs(draft: SdScriptsDraft) -> list[tuple[str, str]]:
     words = words_of(draft.options.get("network_args") or [])
     return [(key, text) for key, equals, text in (word.partition("=") for word in words) if equals]
