@@ -1,10 +1,12 @@
 """Keys, tokens and passwords are never shown."""
 
+import json
+
 import pytest
 
 from lorasmith.cli import main
 from lorasmith.errors import SettingsError
-from lorasmith.secrets import HIDDEN, is_secret, without_secrets
+from lorasmith.secrets import HIDDEN, entries_with_secrets, is_secret, publishable, without_secrets
 
 NAMES = ("wandb_api_key", "huggingface_token", "HF_TOKEN", "hf-token", "token", "apiKey", "accessToken", "proxy_password", "--wandb_api_key", "secrets",
          "publishing.token", "aws_secret_access_key", "wandb_key")  # fmt: skip
@@ -44,6 +46,26 @@ def test_a_secret_inside_of_other_values_is_hidden():
         assert "seed" in without_secrets(text)
     assert without_secrets(f"a note with hf_{'a1' * 17} in it") == f"a note with {HIDDEN} in it"
     assert without_secrets("The caption has 90 tokens: 15 are cut.") == "The caption has 90 tokens: 15 are cut."
+
+
+def test_metadata_that_are_published_have_no_secret_and_stay_readable():
+    settings = {"sampler": "euler", "hub": {"hf_token": "abcd", "repo": "me/mimi"}}
+    metadata = {
+        "ss_wandb_api_key": "abcd", "ss_seed": "7", "ss_tag_frequency": '{"10_mimi": {"secret": 5, "token": 2}}',
+        "settings": json.dumps(settings), "job": json.dumps({"config": json.dumps(settings)}), "command": "--hf_token abcd --seed=7",
+    }  # fmt: skip
+    clean = publishable(metadata)
+    assert "abcd" not in str(clean)
+    assert clean.keys() == metadata.keys() - {"ss_wandb_api_key"}
+    assert (clean["ss_seed"], clean["ss_tag_frequency"]) == (metadata["ss_seed"], metadata["ss_tag_frequency"])
+    assert json.loads(json.loads(clean["job"])["config"])["hub"] == {"hf_token": HIDDEN, "repo": "me/mimi"}
+    assert entries_with_secrets(metadata) == ["command", "job", "settings", "ss_wandb_api_key"]
+    assert publishable(clean) == clean
+
+
+@pytest.mark.parametrize("text", ['{\\"hf_token\\": \\"abcd\\"', '"hf_token": "abcd", cut sho', "hf_token = 'abcd'"])
+def test_a_secret_in_text_that_is_cut_short_or_escaped_is_hidden(text):
+    assert "abcd" not in without_secrets(text)
 
 
 def test_an_error_shows_no_secret(monkeypatch, capsys):

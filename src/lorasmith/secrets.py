@@ -1,11 +1,13 @@
 """Keys, tokens and passwords in what others wrote: recognised by an option's name or by how they look, and never shown.
 
 Front ends save access keys with their settings, trainers write them into metadata, and reports and errors get pasted into threads. So
-what is shown of a file that is not ours goes through `without_secrets`; an error goes through it before it is printed.
+what is shown of a file that is not ours goes through `without_secrets`; an error goes through it before it is printed. What is written
+into a file that is made from another's goes through `publishable`: LoRA files are uploaded.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -17,13 +19,18 @@ _NAME = re.compile(rf"(?:^|_)(?:{_NAMES})$")
 _PLAIN = re.compile(r"(?:^|_)(?:class|special|added|trigger|init|placeholder|replace|max|no|pad|unk|bos|eos)_token$")
 """Names that end alike and are about captions or texts."""
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
-_ASSIGNED = re.compile(r"""(?P<name>[A-Za-z][\w-]*)(?:["']?\s*=\s*["']?|["']\s*:\s*["']?)(?P<value>[^\s"',;&]+)""")
+_ASSIGNED = re.compile(r"""(?P<name>[A-Za-z][\w-]*)(?:\\*["']?\s*=\s*\\*["']?|\\*["']\s*:\s*\\*["']?)(?P<value>[^\s"',;&\\]+)""")
+"""A name with its value in code, a TOML or a JSON, also where that is a text within another JSON (\\"token\\": \\"...\\")."""
 _ARGUMENT = re.compile(r"""--(?P<name>[A-Za-z][\w-]*)\s+["']?(?P<value>[^\s"']+)""")
 _LOOKS = re.compile(
     r"\bhf_[A-Za-z0-9]{16,}|\bsk-[\w-]{16,}|\bgh[pousr]_\w{20,}|\bgithub_pat_\w{20,}|\br8_\w{20,}|\bwandb_v\d_\w{16,}"
     r"|\bAKIA[0-9A-Z]{16}\b|\bAIza[\w-]{30,}|\bxox[abprs]-[\w-]{10,}|(?<=://)[^/\s:@]+:[^/\s@]+(?=@)"
 )
 """Access keys of Hugging Face, OpenAI, GitHub, Replicate, W&B, AWS, Google and Slack, and name:password of an address."""
+
+
+_COUNTS = "ss_tag_frequency"
+"""The metadata entry that counts tags, of which any may be called as a secret is ("secret": 5)."""
 
 
 def is_secret(name: str) -> bool:
@@ -37,15 +44,41 @@ def without_secrets(value: Any, name: str = "") -> Any:
     if name and is_secret(name) and value not in (None, "", False, True):
         return HIDDEN
     if isinstance(value, Mapping):
-        return {key: without_secrets(each, str(key)) for key, each in value.items()}
+        return {_LOOKS.sub(HIDDEN, key) if isinstance(key, str) else key: without_secrets(each, str(key)) for key, each in value.items()}
     if isinstance(value, list | tuple):
         return [without_secrets(each) for each in value]
     if not isinstance(value, str):
         return value
+    if name == _COUNTS:
+        return _LOOKS.sub(HIDDEN, value)
+    if value[:1] in ("{", "[") and (known := _from_json(value)) is not None:
+        clean = without_secrets(known)
+        return value if clean == known else json.dumps(clean)
     for pattern in (_ASSIGNED, _ARGUMENT):
         value = pattern.sub(_hidden_assignment, value)
     return _LOOKS.sub(HIDDEN, value)
 
 
+def publishable(metadata: Mapping[str, str]) -> dict[str, str]:
+    """The metadata of a file without its secrets: entries that are one are left out, and in others they are hidden."""
+    return {key: without_secrets(value, key) for key, value in metadata.items() if not is_secret(key)}
+
+
+def entries_with_secrets(metadata: Mapping[str, str]) -> list[str]:
+    """The names, sorted, of the entries that `publishable` leaves out or changes."""
+    clean = publishable(metadata)
+    return sorted(key for key, value in metadata.items() if clean.get(key) != value)
+
+
+def _from_json(text: str) -> Any:
+    """The value that a JSON text stands for; None where it is no JSON."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return None
+
+
 def _hidden_assignment(found: re.Match[str]) -> str:
-    return found[0][: found.start("value") - found.start()] + HIDDEN if is_secret(found["name"]) else found[0]
+    if not is_secret(found["name"]) or found.string.startswith(HIDDEN, found.start("value")):
+        return found[0]
+    return found[0][: found.start("value") - found.start()] + HIDDEN

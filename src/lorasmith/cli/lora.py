@@ -101,6 +101,7 @@ def resize(
     conv_rank: Annotated[int | None, typer.Option(help="The same for convolutions.")] = None,
     by: Annotated[str | None, typer.Option(help="Choose each layer's rank: sv_ratio, sv_fro or sv_cumulative.")] = None,
     target: Annotated[float, typer.Option(help="For --by: a ratio (say 20), or a share (say 0.9).")] = 0.9,
+    family: Family = None,
     precision: Precision = None,
     overwrite: Overwrite = False,
 ) -> None:
@@ -111,12 +112,13 @@ def resize(
     """
     from lorasmith.adapters.tools.resize import resize_file
 
-    reports = resize_file(file, out, rank, conv_rank, by, target, precision, overwrite)
+    reports = resize_file(file, out, rank, conv_rank, by, target, precision, overwrite, family)
     before, after = sum(report.old_rank for report in reports), sum(report.rank for report in reports)
     least, most = min(report.rank for report in reports), max(report.rank for report in reports)
     typer.echo(f"{len(reports)} layers, sum of ranks {before} -> {after} (each from {least} to {most})")
     if kept := [report.norm_retained for report in reports if report.norm_retained == report.norm_retained]:
         typer.echo(f"kept of the change's norm: {min(kept):.1%} in the worst layer, {sum(kept) / len(kept):.1%} on average")
+    _say_what_was_left_out(file)
     typer.echo(f"{out}: {_size(file)} -> {_size(out)}")
 
 
@@ -174,7 +176,17 @@ def convert(
         typer.echo(f"{worst.error:.1%} at most ({worst.name}, {worst.kind.name} -> rank {worst.rank})")
     else:
         typer.echo(_rounded([report.rounding for report in reports]))
+    _say_what_was_left_out(file)
     typer.echo(f"{out}: {len(reports)} layers, {_size(out)}")
+
+
+def _say_what_was_left_out(file: Path) -> None:
+    """Say which entries of a file's metadata were not copied into the one that was made from it, as they have secrets in them."""
+    from lorasmith.adapters.files.header import read_lora_header
+    from lorasmith.secrets import entries_with_secrets
+
+    if entries := entries_with_secrets(read_lora_header(file).metadata):
+        typer.echo(f"note: access keys and passwords in the metadata of {file.name} were left out ({', '.join(entries)}).")
 
 
 def _rounded(lost: list[float | None]) -> str:

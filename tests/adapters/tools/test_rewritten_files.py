@@ -17,6 +17,7 @@ from lorasmith.adapters.layer import Layer
 from lorasmith.adapters.tools.convert import convert_file
 from lorasmith.adapters.tools.merge import merge_files
 from lorasmith.adapters.tools.resize import resize_file
+from lorasmith.cli.main import app
 from lorasmith.errors import AdapterError
 from tests.models.toys import pipeline_of
 
@@ -42,6 +43,11 @@ def change(path, name):
     tensors = load_tensors(path).tensors
     down, up = tensors[f"{name}.lora_down.weight"].double(), tensors[f"{name}.lora_up.weight"].double()
     return up @ down * float(tensors[f"{name}.alpha"]) / down.shape[0]
+
+
+def run(arguments):
+    """The command line in this process."""
+    app(arguments, standalone_mode=False)
 
 
 def alphas(path):
@@ -147,7 +153,41 @@ def test_pefts_scale_of_a_whole_lokr_goes_into_its_weights(tmp_path):
     assert float(layer.tensors["lokr_w1"][0, 0]) == 0.5
 
 
+def test_secrets_of_whoever_trained_a_file_are_not_copied_and_that_is_said(tmp_path, capsys):
+    q = f"lora_unet_{BLOCK}_attn1_to_q"
+    settings = json.dumps({"hub": {"hf_token": "abcd1234"}, "epochs": 3})
+    metadata = SDXL | {"wandb_api_key": "abcd1234", "training_config": settings, "author": "me"}
+    source = write(tmp_path / "a.safetensors", pair(q, alpha=4), metadata)
+    for number, verb in enumerate((["convert"], ["convert", "--to", "diffusers"], ["resize", "--rank", "2"], ["merge"])):
+        out = tmp_path / f"{number}.safetensors"
+        run(["lora", verb[0], str(source), "--out", str(out), *verb[1:]])
+        said = capsys.readouterr().out
+        assert "abcd1234" not in out.read_bytes().decode("latin-1") + said
+        if verb != ["merge"]:
+            assert "training_config, wandb_api_key" in said
+            written = load_tensors(out).metadata
+            assert json.loads(written["training_config"])["epochs"] == 3
+            assert "wandb_api_key" not in written
+    run(["lora", "show", str(source)])
+    assert "abcd1234" not in capsys.readouterr().out
+
+
 # ---- names
+
+
+def test_a_file_of_an_unknown_family_is_not_written_anew_under_names_that_nobody_knows(tmp_path):
+    """Nothing can be checked of it: what a name stands for, and whether two names are one layer."""
+    source = write(tmp_path / "a.safetensors", pair("lora_unet_decoder_stage_3_mixer", alpha=4) | pair("lora_unet_foo_bar", alpha=4))
+    out = tmp_path / "out.safetensors"
+    for work in (
+        lambda: resize_file(source, out, rank=2),
+        lambda: merge_files([(source, 1.0), (source, 0.5)], out),
+        lambda: convert_file(source, out),
+        lambda: resize_file(source, out, rank=2, family="sdxl"),
+    ):
+        with pytest.raises(AdapterError, match="unknown|cannot be read"):
+            work()
+        assert not out.exists()
 
 
 def test_a_file_of_a_known_family_is_never_taken_by_its_own_names(tmp_path):

@@ -49,7 +49,8 @@ def guess_family(layers: Mapping[str, Mapping[str, Tensor]], metadata: Mapping[s
         if mark.likely and re.search(mark.likely, names):
             return name
     raise AdapterError(
-        f"Nothing in the file shows which family of models it was made for: give it ({', '.join(FAMILIES)}).", code="lora.unknown_family"
+        f"The family of models that the file was made for is unknown, nothing in it shows which: give it ({', '.join(FAMILIES)}).",
+        code="lora.unknown_family",
     )
 
 

@@ -20,6 +20,7 @@ from lorasmith.adapters.kinds.lora import UP
 from lorasmith.adapters.layer import Layer, file_tensors
 from lorasmith.errors import AdapterError, InputError
 from lorasmith.models.families import FAMILIES
+from lorasmith.secrets import publishable
 
 NAMED_ADAPTER = "peft with an adapter's name"
 """The dialect of keys like lora_A.NAME.weight."""
@@ -70,8 +71,8 @@ def check_new_file(path: Path, overwrite: bool) -> None:
         raise InputError(f"{path} exists already: give another name, or --overwrite.", code="lora.exists", path=str(path))
 
 
-def save_network(path: str | Path, layers: Iterable[Layer], family: str | None, metadata: Mapping[str, str], dtype: torch.dtype) -> None:
-    """Write layers as a LoRA file, with the keys that the readers of the family expect; kohya's where the family is not known.
+def save_network(path: str | Path, layers: Iterable[Layer], family: str, metadata: Mapping[str, str], dtype: torch.dtype) -> None:
+    """Write layers as a LoRA file, with the keys that the readers of the family expect.
 
     All LoRA layers get one alpha; see `one_alpha`.
     """
@@ -79,7 +80,7 @@ def save_network(path: str | Path, layers: Iterable[Layer], family: str | None, 
     save_lora(path, tensors, entries, dtype)
 
 
-def save_made(path: str | Path, layers: Mapping[str, Layer], family: str | None, metadata: Mapping[str, str], dtype: torch.dtype) -> None:
+def save_made(path: str | Path, layers: Mapping[str, Layer], family: str, metadata: Mapping[str, str], dtype: torch.dtype) -> None:
     """Write layers that were made from those of other files, whose metadata are kept as far as they are still true.
 
     Raises:
@@ -90,10 +91,9 @@ def save_made(path: str | Path, layers: Mapping[str, Layer], family: str | None,
     save_lora(path, tensors, entries, dtype)
 
 
-def _content(layers: Iterable[Layer], family: str | None, metadata: Mapping[str, str]) -> tuple[dict[str, Tensor], dict[str, str]]:
+def _content(layers: Iterable[Layer], family: str, metadata: Mapping[str, str]) -> tuple[dict[str, Tensor], dict[str, str]]:
     """Tensors and metadata of a file."""
-    tensors = file_tensors(with_one_alpha(layers))
-    return (tensors, dict(metadata)) if family is None else in_style_of(family, tensors, metadata)
+    return in_style_of(family, file_tensors(with_one_alpha(layers)), metadata)
 
 
 def check_writable(tensors: Mapping[str, Tensor], dtype: torch.dtype) -> None:
@@ -134,19 +134,18 @@ _OF_THE_TENSORS = frozenset(
 )
 
 
-def file_metadata(layers: Mapping[str, Layer], family: str | None, metadata: Mapping[str, str]) -> dict[str, str]:
-    """The metadata of a file that was made from others: what was known, and what the layers are now."""
+def file_metadata(layers: Mapping[str, Layer], family: str, metadata: Mapping[str, str]) -> dict[str, str]:
+    """The metadata of a file that was made from others: what was known without its secrets, and what the layers are now."""
     ranks = {layer.rank for layer in layers.values() if layer.rank is not None}
     alpha = common_alpha(layers.values())
     alphas = {alpha if UP in layer.tensors else layer.alpha_value for layer in layers.values() if layer.rank is not None}
     kinds = list({layer.kind.name: layer.kind for layer in layers.values() if layer.kind.trainable}.values())
     kind = kinds[0] if len(kinds) == 1 else full.KIND if kinds else lora.KIND
-    new = {key: value for key, value in metadata.items() if key not in _OF_THE_TENSORS}
-    if family is not None:
-        new["ss_network_module"] = network_module(kind, family)
-        version = base_model_version(family, FAMILIES[family].prediction.types[0])
-        new.setdefault("ss_base_model_version", version)
-        new.setdefault("ss_v2", str(is_v2(version)))
+    new = {key: value for key, value in publishable(metadata).items() if key not in _OF_THE_TENSORS}
+    new["ss_network_module"] = network_module(kind, family)
+    version = base_model_version(family, FAMILIES[family].prediction.types[0])
+    new.setdefault("ss_base_model_version", version)
+    new.setdefault("ss_v2", str(is_v2(version)))
     if kind.algo is not None:
         new["ss_network_args"] = json.dumps({"algo": kind.algo})
     new["ss_network_dim"] = str(next(iter(ranks))) if len(ranks) == 1 else "Dynamic"

@@ -234,7 +234,6 @@ def convert_file(
     check_new_file(out, overwrite)
     base = opened_base(base, with_weights=True)
     opened = open_lora(file, family, base)
-    assert opened.family is not None
     layers, reports = opened.layers, [Converted(name, layer.kind, layer.rank, 0.0) for name, layer in opened.layers.items()]
     if to != "kohya":
         layers, reports = convert(layers, "diff" if to == "diff" else "lora", rank, base)

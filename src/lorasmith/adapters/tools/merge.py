@@ -25,7 +25,7 @@ from lorasmith.adapters.files.network import check_new_file, save_made
 from lorasmith.adapters.kinds import full, norm
 from lorasmith.adapters.kinds.formulas.formulas import Factors
 from lorasmith.adapters.layer import Layer
-from lorasmith.adapters.tools.opened import open_any_lora
+from lorasmith.adapters.tools.opened import open_lora
 from lorasmith.adapters.tools.resize import SMALLEST, check_rank, layer_from_svd, lora_layer, product_svd
 from lorasmith.errors import AdapterError
 
@@ -177,18 +177,12 @@ def merge_files(
     out = Path(out)
     check_new_file(out, overwrite)
     base = opened_base(base, with_weights=True)
-    opened = [(open_any_lora(path, family, base), ratio) for path, ratio in files]
-    families = {lora.family for lora, _ in opened if lora.family}
+    opened = [(open_lora(path, family, base), ratio) for path, ratio in files]
+    families = {lora.family for lora, _ in opened}
     if len(families) > 1:
         raise AdapterError(
             f"The files are for different families ({', '.join(sorted(families))}): only LoRAs of one family can be merged.",
             code="merge.families",
-        )
-    if families and (unknown := [lora.path for lora, _ in opened if lora.family is None]):
-        raise AdapterError(
-            f"Nothing in {unknown[0]} shows that it is for {families.pop()}, as the other files are: give the family (--family).",
-            code="merge.unknown_family",
-            path=str(unknown[0]),
         )
     layers = merge([(lora.layers, ratio) for lora, ratio in opened], rank, conv_rank, base)
     first = opened[0][0].file
@@ -198,6 +192,5 @@ def merge_files(
         "modelspec.title": out.stem,
         "ss_output_name": out.stem,
     }
-    of_family = next(iter(families), None)
-    save_made(out, layers, of_family, metadata, first.dtype(precision))
+    save_made(out, layers, opened[0][0].family, metadata, first.dtype(precision))
     return layers

@@ -9,8 +9,7 @@ from pathlib import Path
 from lorasmith.adapters.base_weights import BaseWeights
 from lorasmith.adapters.files.dialects import read_network
 from lorasmith.adapters.files.lora_file import LoraFile, load_tensors
-from lorasmith.adapters.layer import Layer, read_layers
-from lorasmith.errors import AdapterError
+from lorasmith.adapters.layer import Layer
 
 
 @dataclass(frozen=True)
@@ -20,13 +19,15 @@ class OpenedLora:
     path: Path
     file: LoraFile
     layers: Mapping[str, Layer] = field(repr=False)
-    family: str | None
-    """None: it is for a model that is not known here."""
+    family: str
     notes: tuple[str, ...] = ()
 
 
 def open_lora(path: str | Path, family: str | None = None, base: BaseWeights | None = None) -> OpenedLora:
     """Open a file in any dialect; `family` and `base` are for files that do not show whose they are.
+
+    A file of an unknown family is refused and never taken by its own names: what they stand for is not known, so a change of them
+    cannot be checked, and in a merged file the same layer could be under two of them.
 
     Raises:
         AdapterError: it is not a LoRA file, its family is unknown, or something in it cannot be read.
@@ -34,23 +35,3 @@ def open_lora(path: str | Path, family: str | None = None, base: BaseWeights | N
     file = load_tensors(path)
     network = read_network(file.tensors, file.metadata, base.family if base else family, base.shape if base else None).whole()
     return OpenedLora(Path(path), file, network.layers, network.family, network.notes)
-
-
-def open_any_lora(path: str | Path, family: str | None = None, base: BaseWeights | None = None) -> OpenedLora:
-    """Open a file as `open_lora` does; one for a model that is not known here by the names that its layers have, in kohya's layout.
-
-    A file of a known family is never taken by its own names: the same layer could be in a merged file under two of them.
-
-    Raises:
-        AdapterError: it is neither, or something in it cannot be read.
-    """
-    try:
-        return open_lora(path, family, base)
-    except AdapterError as error:
-        if error.code != "lora.unknown_family":
-            raise
-        try:
-            file = load_tensors(path)
-            return OpenedLora(Path(path), file, read_layers(file.tensors), None)
-        except AdapterError:
-            raise error from None

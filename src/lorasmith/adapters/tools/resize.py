@@ -27,7 +27,7 @@ from lorasmith.adapters.kinds import lora
 from lorasmith.adapters.kinds.formulas import lora as lora_formulas
 from lorasmith.adapters.kinds.formulas.formulas import Factors
 from lorasmith.adapters.layer import Layer
-from lorasmith.adapters.tools.opened import open_any_lora
+from lorasmith.adapters.tools.opened import open_lora
 from lorasmith.errors import AdapterError
 from lorasmith.registry import nearest
 
@@ -195,6 +195,7 @@ def resize_file(
     target: float = 0.9,
     precision: str | None = None,
     overwrite: bool = False,
+    family: str | None = None,
 ) -> list[Resized]:
     """Write a LoRA in other ranks, keeping as much of what it does as they allow.
 
@@ -212,6 +213,8 @@ def resize_file(
         fp32, fp16 or bf16. None: that of the file.
     overwrite
         Replace `out` where it exists.
+    family
+        Such as "sdxl", where the file does not show it.
 
     Returns
     -------
@@ -232,7 +235,7 @@ def resize_file(
     """
     out = Path(out)
     check_new_file(out, overwrite)
-    opened = open_any_lora(file)
+    opened = open_lora(file, family)
     layers, reports = resize(opened.layers, rank, conv_rank, method, target)
     save_made(out, layers, opened.family, opened.file.metadata, opened.file.dtype(precision))
     return reports
