@@ -28,6 +28,7 @@ from torch import Tensor, nn
 
 from lorasmith.adapters.attach import attach_network
 from lorasmith.adapters.files import names as keys
+from lorasmith.adapters.kinds import KINDS
 from lorasmith.adapters.kinds.layer_settings import LayerSettings
 
 RANK = 16
@@ -81,7 +82,7 @@ def contestants(kind: str) -> tuple[Maker, dict[str, Maker]]:
     options: dict[str, dict[str, object]] = {"diag-oft": {"block_size": 32}, "boft": {"block_size": 8}, "lokr": {"factor": 8}}
     theirs_options: dict[str, dict[str, object]] = {"diag-oft": {"size": 32}, "boft": {"size": 8}, "lokr": {"factor": 8}}
     name, dora = kind.removesuffix("+dora"), kind.endswith("+dora")
-    settings = LayerSettings(kind=name, rank=RANK, alpha=RANK, dora=dora, **options.get(name, {}))  # type: ignore[arg-type]
+    settings = KINDS[name].layer_settings(rank=RANK, alpha=RANK, dora=dora, **options.get(name, {}))
     theirs: dict[str, Maker] = {}
     if name == "lora":
         theirs["peft"] = lambda model, paths: peft_lora(model, paths, dora)
@@ -113,7 +114,7 @@ def step_of(
     return step
 
 
-KINDS = ("lora", "lora+dora", "loha", "loha+dora", "lokr", "lokr+dora", "glora", "ia3", "diag-oft", "boft", "full")
+CONTESTS = ("lora", "lora+dora", "loha", "loha+dora", "lokr", "lokr+dora", "glora", "ia3", "diag-oft", "boft", "full")
 
 
 def main() -> None:
@@ -122,7 +123,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--dtype", choices=("float32", "bfloat16"), default="float32", help="of the base; the networks stay in fp32")
     parser.add_argument("--convolutions", action="store_true", help="the residual blocks' layers too")
-    parser.add_argument("--only", nargs="+", choices=KINDS, default=KINDS)
+    parser.add_argument("--only", nargs="+", choices=CONTESTS, default=CONTESTS)
     parser.add_argument("--side", type=int, default=16, help="of the latents")
     parser.add_argument("--device", default="cpu")
     arguments = parser.parse_args()

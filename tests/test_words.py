@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import typer
 
+from lorasmith.sections import fields_of
 from lorasmith.training.settings.migrations import RENAMED
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -61,7 +62,7 @@ def settings_tree() -> dict[str, frozenset[str]]:
         kinds = [kind for kind in (field.annotation, *getattr(field.annotation, "__args__", ())) if inspect.isclass(kind)]
         for kind in kinds:
             if issubclass(kind, BaseModel):
-                sections[name] = frozenset(kind.model_fields)
+                sections[name] = frozenset(fields_of(kind))
     return sections
 
 

@@ -18,6 +18,7 @@ from pydantic import BaseModel
 from typer.testing import CliRunner
 
 import lorasmith
+from lorasmith.sections import fields_of
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -77,7 +78,7 @@ def tables_page() -> str:
 def sections_of(model: type[BaseModel], place: str = "") -> Iterator[tuple[str, type[BaseModel], list[tuple[str, Any]]]]:
     """(dotted place, model, its own fields) of a tree of settings, from the root down."""
     own, below = [], []
-    for name, field in model.model_fields.items():
+    for name, field in fields_of(model).items():
         models = [kind for kind in (field.annotation, *getattr(field.annotation, "__args__", ())) if inspect.isclass(kind)]
         models = [kind for kind in models if issubclass(kind, BaseModel)]
         if models:

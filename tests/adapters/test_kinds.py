@@ -11,8 +11,12 @@ from torch.utils.checkpoint import checkpoint
 
 from lorasmith.adapters.attach import adapter_tensors, attach_layers, attach_network
 from lorasmith.adapters.kinds import KINDS, trainable_kinds
+from lorasmith.adapters.kinds.diag_oft import RotationSettings
+from lorasmith.adapters.kinds.dylora import DyloraSettings
 from lorasmith.adapters.kinds.formulas import boft, diag_oft, dylora, lokr
+from lorasmith.adapters.kinds.ia3 import Ia3Settings
 from lorasmith.adapters.kinds.layer_settings import LayerSettings
+from lorasmith.adapters.kinds.lokr import LokrSettings
 from lorasmith.adapters.layer import read_layer, read_layers
 from lorasmith.adapters.targets import NetworkTarget
 from lorasmith.errors import AdapterError
@@ -36,19 +40,19 @@ NETWORKS = {
     "loha tucker": replace(PLAIN, kind="loha", use_tucker=True),
     "loha dora": replace(PLAIN, kind="loha", dora=True),
     "lokr": replace(PLAIN, kind="lokr", rank=1),
-    "lokr factor 2": replace(PLAIN, kind="lokr", factor=2),
-    "lokr both": replace(PLAIN, kind="lokr", rank=1, decompose_both=True, rs_lora=True),
-    "lokr full": replace(PLAIN, kind="lokr", full_matrix=True),
+    "lokr factor 2": replace(PLAIN, kind="lokr", own=LokrSettings(factor=2)),
+    "lokr both": replace(PLAIN, kind="lokr", rank=1, own=LokrSettings(decompose_both=True), rs_lora=True),
+    "lokr full": replace(PLAIN, kind="lokr", own=LokrSettings(full_matrix=True)),
     "lokr dora": replace(PLAIN, kind="lokr", rank=1, dora=True),
     "dylora": replace(PLAIN, kind="dylora", rank=4),
     "glora": replace(PLAIN, kind="glora"),
     "glora rs": replace(PLAIN, kind="glora", rs_lora=True),
     "ia3": replace(PLAIN, kind="ia3"),
-    "ia3 on input": replace(PLAIN, kind="ia3", on_input=True),
-    "diag-oft": replace(PLAIN, kind="diag-oft", block_size=4),
-    "diag-oft constraint": replace(PLAIN, kind="diag-oft", block_size=4, constraint=0.02),
-    "boft": replace(PLAIN, kind="boft", block_size=4),
-    "boft constraint": replace(PLAIN, kind="boft", block_size=4, constraint=0.02),
+    "ia3 on input": replace(PLAIN, kind="ia3", own=Ia3Settings(on_input=True)),
+    "diag-oft": replace(PLAIN, kind="diag-oft", own=RotationSettings(block_size=4)),
+    "diag-oft constraint": replace(PLAIN, kind="diag-oft", own=RotationSettings(block_size=4, constraint=0.02)),
+    "boft": replace(PLAIN, kind="boft", own=RotationSettings(block_size=4)),
+    "boft constraint": replace(PLAIN, kind="boft", own=RotationSettings(block_size=4, constraint=0.02)),
     "full": replace(PLAIN, kind="full"),
 }
 
@@ -387,7 +391,7 @@ def test_boft_says_which_block_size_a_layer_needs():
     assert [boft.block_size_for(out, None) for out in (320, 640, 768, 1024, 1280, 3072, 10240)] == [10, 10, 12, 8, 10, 12, 10]
     assert boft.block_size_for(320, 32) == 20
     with pytest.raises(AdapterError, match=r"1280 outputs into blocks of up to 4: give a block_size of 10 or more"):
-        network(Walk(nn.Linear(4, 1280)), LayerSettings(kind="boft", block_size=4))
+        network(Walk(nn.Linear(4, 1280)), LayerSettings(kind="boft", own=RotationSettings(block_size=4)))
     with pytest.raises(AdapterError, match="even number of outputs"):
         network(Walk(nn.Linear(4, 7)), LayerSettings(kind="boft"))
     assert diag_oft.block_size_for(320, None) == 32
@@ -396,7 +400,8 @@ def test_boft_says_which_block_size_a_layer_needs():
 
 def test_boft_reaches_from_every_output_to_every_other():
     blocks = {
-        "oft_blocks": 0.3 * torch.randn(boft.start(torch.Size((32, 5)), False, LayerSettings(block_size=4), None)["oft_blocks"].shape)
+        "oft_blocks": 0.3
+        * torch.randn(boft.start(torch.Size((32, 5)), False, LayerSettings(own=RotationSettings(block_size=4)), None)["oft_blocks"].shape)
     }
     whole = torch.eye(32) + boft.delta_weight(blocks, 0.0, torch.eye(32))
     assert (whole.abs() > 1e-7).all()
@@ -422,7 +427,7 @@ def test_a_dylora_trains_the_ranks_up_to_the_drawn_one_and_is_saved_as_a_plain_l
 
 def test_a_dylora_cut_to_a_smaller_rank_acts_as_it_did_in_training():
     model, x = model_with("linear"), picture()
-    adapter = shaken(network(model, replace(NETWORKS["dylora"], rank_step=2)))
+    adapter = shaken(network(model, replace(NETWORKS["dylora"], own=DyloraSettings(rank_step=2))))
     layer = adapter.layers()["lora_unet_layer"]
     step = next(step for step in range(20) if rank_drawn(adapter, step, layer) == 2)
     with adapter.at_step(1, step), torch.no_grad():
@@ -488,9 +493,7 @@ DROPPING = {
 def test_what_is_dropped_depends_on_the_step_alone_and_the_mean_is_the_whole(settings, layer):
     model, x = model_with(layer), picture()
     base = model(x)
-    settings = replace(
-        settings, kind=settings.kind, factor=4 if settings.kind == "lokr" else settings.factor, rank=1 if settings.kind == "lokr" else 3
-    )
+    settings = replace(settings, rank=1, own=LokrSettings(factor=4)) if settings.kind == "lokr" else replace(settings, rank=3)
     adapter = shaken(network(model, settings))
 
     def at(step):

@@ -13,6 +13,7 @@ from lycoris.modules.glora import _glora_weight
 from torch import nn
 
 from lorasmith.adapters.attach import attach_network
+from lorasmith.adapters.kinds import KINDS
 from lorasmith.adapters.kinds.formulas import lokr
 from lorasmith.adapters.kinds.layer_settings import LayerSettings
 
@@ -25,7 +26,7 @@ def drawn(kind, shape, **options):
     """A weight, and a layer's tensors over it with every number moved."""
     torch.manual_seed(0)
     module = nn.Linear(shape[1], shape[0]) if len(shape) == 2 else nn.Conv2d(shape[1], shape[0], shape[2])
-    adapter = attach_network(nn.Sequential(module), {"0": "x"}, LayerSettings(kind=kind, rank=RANK, alpha=ALPHA, **options), seed=1)
+    adapter = attach_network(nn.Sequential(module), {"0": "x"}, KINDS[kind].layer_settings(rank=RANK, alpha=ALPHA, **options), seed=1)
     with torch.no_grad():
         for parameter in adapter.parameters():
             parameter += 0.2 * torch.randn(parameter.shape)

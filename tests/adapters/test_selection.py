@@ -5,7 +5,7 @@ import torch
 from pydantic import ValidationError
 
 from lorasmith.adapters.attach import attach_network
-from lorasmith.adapters.kinds import trainable_kinds
+from lorasmith.adapters.kinds import KINDS, trainable_kinds
 from lorasmith.adapters.kinds.layer_settings import LayerSettings
 from lorasmith.adapters.presets import PRESETS
 from lorasmith.adapters.selection import select_network
@@ -128,8 +128,8 @@ def test_layers_of_flux_that_share_a_name_are_one_layer(flux):
 
 def test_options_of_other_kinds_do_not_reach_a_layer(sd1):
     layers = chosen(sd1, dora=True, factor=8, layers=[{"pattern": "MID", "kind": "lokr"}, {"pattern": "IN01", "kind": "ia3"}])
-    assert layers["lora_unet_mid_block_attentions_0_proj_in"] == LayerSettings(kind="lokr", dora=True, factor=8)
-    assert layers["lora_unet_down_blocks_0_attentions_0_proj_in"] == LayerSettings(kind="ia3")
+    assert layers["lora_unet_mid_block_attentions_0_proj_in"] == KINDS["lokr"].layer_settings(dora=True, factor=8)
+    assert layers["lora_unet_down_blocks_0_attentions_0_proj_in"] == KINDS["ia3"].layer_settings()
     assert layers["lora_unet_down_blocks_1_attentions_0_proj_in"] == LayerSettings(dora=True)
 
 

@@ -13,8 +13,7 @@ from torch import nn
 
 from lorasmith.adapters.attach import attach, attach_network
 from lorasmith.adapters.files import names as keys
-from lorasmith.adapters.kinds import trainable_kinds
-from lorasmith.adapters.kinds.layer_settings import LayerSettings
+from lorasmith.adapters.kinds import KINDS, trainable_kinds
 from lorasmith.adapters.targets import NetworkTarget
 from lorasmith.errors import AdapterError, BaseModelError
 from lorasmith.models.families import FAMILIES
@@ -173,6 +172,7 @@ def test_a_network_is_not_merged_into_a_quantised_base():
 NETWORKS = {kind: {} for kind in trainable_kinds()} | {
     "dora": {"kind": "lora", "dora": True}, "loha dora": {"kind": "loha", "dora": True}, "lokr dora": {"kind": "lokr", "dora": True},
     "ia3 on input": {"kind": "ia3", "on_input": True}, "tucker": {"kind": "lora", "use_tucker": True},
+    "diag-oft": {"block_size": 8}, "boft": {"block_size": 8},
 }  # fmt: skip
 
 
@@ -187,7 +187,8 @@ def plain_tensors():
 def test_every_kind_trains_on_a_packed_layer_and_keeps_nothing_unpacked(network, layer, dtype):
     make, shape = LAYERS["linear" if layer == "fused" else layer]
     packed, plain = layer_pair(make, "nf4", dtype)
-    settings = LayerSettings(**{"kind": network, "rank": 4, "alpha": 4.0, "block_size": 8, **NETWORKS[network]})
+    options = {"kind": network, **NETWORKS[network]}
+    settings = KINDS[options.pop("kind")].layer_settings(rank=4, alpha=4.0, **options)
     x = torch.randn(shape, generator=torch.Generator().manual_seed(1)).to(dtype)
     results = []
     before = plain_tensors()

@@ -1,6 +1,6 @@
 """Attach a network's layers to a model, and take them off again.
 
-    adapter = attach_network(unet, targets, LayerSettings(kind="lokr", rank=16), seed=1)
+    adapter = attach_network(unet, targets, KINDS["lokr"].layer_settings(rank=16, factor=8), seed=1)
     optimizer = AdamW(adapter.parameters())
     with adapter.at_step(seed=1, step=7):    # dropouts, where there are some
         loss = ...

@@ -137,7 +137,7 @@ def layer_settings(weight_shape: tuple[int, ...], settings: NetworkSettings, rul
         rank = rank if rule.conv_rank is None else rule.conv_rank
         alpha = share * rank if rule.conv_alpha is None else rule.conv_alpha
     options = {field: getattr(settings, field) for field in kind.settings - {"rank", "alpha"}}
-    return LayerSettings(kind=kind.name, rank=rank, alpha=alpha, **options)
+    return kind.layer_settings(rank=rank, alpha=alpha, **options)
 
 
 # ---- what there is to choose from

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -12,6 +12,7 @@ from lorasmith.adapters.kinds import KINDS, kinds_with, trainable_kinds
 from lorasmith.adapters.presets import PRESETS
 from lorasmith.errors import SettingsError
 from lorasmith.registry import KeyOf, in_words
+from lorasmith.sections import OpenSection, fields_of
 
 KindName = Annotated[str, KeyOf(trainable_kinds, "a kind of network", lambda kind: kind.also_called)]
 PresetName = Annotated[str, KeyOf(PRESETS, "a preset of layers")]
@@ -37,10 +38,12 @@ class LayerRule(BaseModel):
     lr: float | None = Field(None, ge=0, le=100, description="A factor on their part's learning rate: 0.5 learns half as fast.")
 
 
-class NetworkSettings(BaseModel):
-    """The network that is trained: its kind, its size, its layers."""
+class NetworkSettings(OpenSection):
+    """The network that is trained: its kind, its size, its layers. What single kinds declare for themselves follows at its end."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    @classmethod
+    def declared(cls) -> Iterator[type[BaseModel]]:
+        return (kind.own_settings for kind in trainable_kinds().values())
 
     kind: KindName = Field(
         "lora",
@@ -71,17 +74,6 @@ class NetworkSettings(BaseModel):
     use_tucker: bool = Field(
         False, description="Split 3x3 convolutions once more (CP / Tucker): smaller files; diffusers does not read them."
     )
-    factor: int = Field(
-        -1, ge=-1, le=4096, description="LoKr: size of the first factor. -1: the squarest split, the smallest file; 8: a large one."
-    )
-    full_matrix: bool = Field(False, description="LoKr: neither factor is low-rank, and rank has no effect.")
-    decompose_both: bool = Field(False, description="LoKr: the first factor is low-rank too, where the rank is small enough.")
-    block_size: int | None = Field(
-        None, ge=2, le=4096, description="Diag-OFT and BOFT: the most outputs that rotate together. Empty: 32; BOFT: about 8."
-    )
-    constraint: float = Field(0.0, ge=0, le=1, description="Diag-OFT and BOFT: how far the rotation may go, 1e-4 or so. 0: no limit.")
-    on_input: bool = Field(False, description="(IA)^3: scale the input of a layer instead of its output.")
-    rank_step: int = Field(1, ge=1, le=4096, description="DyLoRA: drawn ranks are multiples of this; 4 or 8 trains faster than 1.")
     dropout: float = Field(
         0.0, ge=0, lt=1, description="Share of a layer's inner values left out in a step: 0-0.05 character, 0.05-0.1 style."
     )
@@ -123,7 +115,7 @@ def check_network(settings: NetworkSettings) -> None:
     _check_effects(settings)
     for name in sorted(settings.kinds):
         others = settings.kinds - {name}
-        given = {field for field in NetworkSettings.model_fields if _given(settings, field) and not others & kinds_taking(field)}
+        given = {field for field in fields_of(NetworkSettings) if _given(settings, field) and not others & kinds_taking(field)}
         if problem := KINDS[name].contradiction(dict(settings), frozenset(given)):
             raise SettingsError(problem, code="network.contradiction")
     if settings.scale_weight_norms is not None and (rigid := [name for name in settings.kinds if not KINDS[name].scalable]):
@@ -149,7 +141,7 @@ def kinds_taking(field: str) -> frozenset[str]:
 
 def _check_effects(settings: NetworkSettings) -> None:
     of_layers = {field for kind in KINDS.values() for field in kind.settings}
-    for field in NetworkSettings.model_fields:
+    for field in fields_of(NetworkSettings):
         of_some_kind = field.removeprefix("conv_") in of_layers
         if of_some_kind and _given(settings, field) and not settings.kinds & kinds_taking(field):
             raise SettingsError(
@@ -182,8 +174,7 @@ def _check_rule(rule: LayerRule, settings: NetworkSettings) -> None:
 
 def _given(settings: NetworkSettings, field: str) -> bool:
     """Whether a setting differs from its default. (Files contain all settings, so that being there says nothing.)"""
-    default: Any = NetworkSettings.model_fields[field].default
-    return bool(getattr(settings, field) != default)
+    return bool(getattr(settings, field) != fields_of(NetworkSettings)[field].default)
 
 
 def _either(names: Iterable[str]) -> str:

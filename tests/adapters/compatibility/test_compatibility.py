@@ -36,8 +36,8 @@ NETWORKS = {
     "LoKr": ("lokr", LayerSettings(kind="lokr", **SMALL)),
     "GLoRA": ("glora", LayerSettings(kind="glora", **SMALL)),
     "(IA)^3": ("ia3", LayerSettings(kind="ia3")),
-    "Diag-OFT": ("diag-oft", LayerSettings(kind="diag-oft", block_size=4)),
-    "BOFT": ("boft", LayerSettings(kind="boft", block_size=4)),
+    "Diag-OFT": ("diag-oft", KINDS["diag-oft"].layer_settings(block_size=4)),
+    "BOFT": ("boft", KINDS["boft"].layer_settings(block_size=4)),
     "Full (diff)": ("full", LayerSettings(kind="full")),
 }
 FORMS = {form.name: form for form in (*dora.FORMS, *(form for kind in KINDS.values() for form in kind.forms))}

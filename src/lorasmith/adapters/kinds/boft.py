@@ -9,7 +9,7 @@ Its files differ from those of Diag-OFT by one more axis of `oft_blocks`: [stage
 from __future__ import annotations
 
 from lorasmith.adapters.kinds import diag_oft
-from lorasmith.adapters.kinds.diag_oft import BLOCKS, RESCALE
+from lorasmith.adapters.kinds.diag_oft import BLOCKS, RESCALE, RotationSettings
 from lorasmith.adapters.kinds.kind import Kind, Shapes
 from lorasmith.adapters.kinds.programs import PLAIN_LORA_ONLY, Form
 from lorasmith.models.lora_naming import LOADS, drops, readings
@@ -27,7 +27,8 @@ KIND = Kind(
     name="boft",
     title="BOFT",
     words="rotates, every output with every other",
-    settings=frozenset({"block_size", "constraint", "module_dropout"}),
+    shared_settings=frozenset({"module_dropout"}),
+    own_settings=RotationSettings,
     scalable=False,
     suffixes=(BLOCKS, RESCALE),
     complete=((frozenset({BLOCKS}),),),

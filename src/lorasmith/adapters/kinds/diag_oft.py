@@ -8,8 +8,10 @@ which all understand. A `rescale` beside the blocks is read by every program in 
 
 from __future__ import annotations
 
+from pydantic import Field
+
 from lorasmith.adapters.kinds.kind import Kind, Shapes
-from lorasmith.adapters.kinds.layer_settings import LayerSettings
+from lorasmith.adapters.kinds.layer_settings import LayerSettings, OwnSettings
 from lorasmith.adapters.kinds.programs import PLAIN_LORA_ONLY, Form, wrong
 from lorasmith.models.lora_naming import LOADS, drops, readings
 
@@ -25,13 +27,22 @@ CONSTRAINED = Form(
 RESCALED = Form("rotation with rescale", readings(LOADS, _UNKNOWN, wrong("it ignores the rescale"), PLAIN_LORA_ONLY))
 
 
+class RotationSettings(OwnSettings):
+    """What is rotated together, and how far."""
+
+    block_size: int | None = Field(
+        None, ge=2, le=4096, description="Diag-OFT and BOFT: the most outputs that rotate together. Empty: 32; BOFT: about 8."
+    )
+    constraint: float = Field(0.0, ge=0, le=1, description="Diag-OFT and BOFT: how far the rotation may go, 1e-4 or so. 0: no limit.")
+
+
 def form(tensors: Shapes, alpha: float | None) -> int:
     return 2 if RESCALE in tensors else 1 if alpha else 0
 
 
 def constraint(settings: LayerSettings, rank: int | None) -> float:
     """What a layer carries as its alpha."""
-    return settings.constraint
+    return settings.own_as(RotationSettings).constraint
 
 
 KIND = Kind(
@@ -39,7 +50,8 @@ KIND = Kind(
     title="Diag-OFT",
     words="rotates instead of adding",
     also_called=("oft", "diag_oft"),
-    settings=frozenset({"block_size", "constraint", "module_dropout"}),
+    shared_settings=frozenset({"module_dropout"}),
+    own_settings=RotationSettings,
     scalable=False,
     suffixes=(BLOCKS, RESCALE),
     complete=((frozenset({BLOCKS}),),),

@@ -10,9 +10,18 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from pydantic import Field
+
 from lorasmith.adapters.kinds import lora
 from lorasmith.adapters.kinds.advice import Advice, Ranks
+from lorasmith.adapters.kinds.layer_settings import OwnSettings
 from lorasmith.guides import CRASH_COURSE, guides
+
+
+class DyloraSettings(OwnSettings):
+    """Which ranks are drawn."""
+
+    rank_step: int = Field(1, ge=1, le=4096, description="DyLoRA: drawn ranks are multiples of this; 4 or 8 trains faster than 1.")
 
 
 def contradiction(values: Mapping[str, Any], given: frozenset[str]) -> str | None:
@@ -26,7 +35,8 @@ KIND = replace(
     name="dylora",
     title="DyLoRA",
     words="one training, any rank",
-    settings=frozenset({"rank", "alpha", "rs_lora", "rank_step", "module_dropout"}),
+    shared_settings=frozenset({"rank", "alpha", "rs_lora", "module_dropout"}),
+    own_settings=DyloraSettings,
     contradiction=contradiction,
     advice=Advice(Ranks(most=128, usual=128, source=guides(CRASH_COURSE), least=64), one_rank_a_batch=True),
     file_kind=lora.KIND,

@@ -25,7 +25,7 @@ KIND = Kind(
     name="glora",
     title="GLoRA",
     words="for styles",
-    settings=frozenset({"rank", "alpha", "rs_lora", "dropout", "rank_dropout", "module_dropout"}),
+    shared_settings=frozenset({"rank", "alpha", "rs_lora", "dropout", "rank_dropout", "module_dropout"}),
     advice=Advice(Ranks(most=64, usual=64, source=guides(CRASH_COURSE))),
     suffixes=(A1, A2, B1, B2),
     complete=((frozenset({A1, A2, B1, B2}),),),

@@ -10,8 +10,11 @@ from __future__ import annotations
 
 from typing import SupportsInt, cast
 
+from pydantic import Field
+
 from lorasmith.adapters.kinds.advice import Advice, Rates
 from lorasmith.adapters.kinds.kind import Kind, Shapes
+from lorasmith.adapters.kinds.layer_settings import OwnSettings
 from lorasmith.adapters.kinds.programs import PLAIN_LORA_ONLY, Form
 from lorasmith.guides import CRASH_COURSE, guides
 from lorasmith.models.lora_naming import LOADS, drops, readings
@@ -28,6 +31,12 @@ CONVOLUTION = Form(
 ON_INPUTS = Form("ia3 on the inputs", LINEAR.programs)
 
 
+class Ia3Settings(OwnSettings):
+    """Which side is scaled."""
+
+    on_input: bool = Field(False, description="(IA)^3: scale the input of a layer instead of its output.")
+
+
 def form(tensors: Shapes, alpha: float | None) -> int:
     if int(cast(SupportsInt, tensors[ON_INPUT])):
         return 2
@@ -39,7 +48,8 @@ KIND = Kind(
     title="(IA)^3",
     words="tiny files",
     also_called=("(ia)^3", "ia^3"),
-    settings=frozenset({"on_input", "module_dropout"}),
+    shared_settings=frozenset({"module_dropout"}),
+    own_settings=Ia3Settings,
     advice=Advice(rates=Rates(least=1e-3, usual=5e-3, source=f"{guides(CRASH_COURSE)}: 5e-3 to 1e-2")),
     suffixes=(WEIGHT, ON_INPUT),
     complete=((frozenset({WEIGHT, ON_INPUT}),),),

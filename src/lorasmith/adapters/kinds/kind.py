@@ -19,7 +19,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol
 
 from lorasmith.adapters.kinds.advice import NO_ADVICE, Advice
-from lorasmith.adapters.kinds.layer_settings import LayerSettings
+from lorasmith.adapters.kinds.layer_settings import LayerSettings, OwnSettings
 from lorasmith.adapters.kinds.programs import Form
 
 if TYPE_CHECKING:
@@ -56,8 +56,10 @@ class Kind:
     """What it is good for, in a few words."""
     also_called: tuple[str, ...] = ()
     """What other programs call it, in lower case."""
-    settings: frozenset[str] = frozenset()
-    """The fields of LayerSettings that have an effect."""
+    shared_settings: frozenset[str] = frozenset()
+    """Those of the settings that several kinds share, the fields of LayerSettings, which have an effect."""
+    own_settings: type[OwnSettings] = OwnSettings
+    """The settings that it declares itself."""
     trainable: bool = True
     """False for what is read from files, kept and merged, but neither trained nor attached."""
     scalable: bool = True
@@ -114,6 +116,16 @@ class Kind:
 
     module: str
     """The module that describes it (`__name__`); the one of the same name in the folder `formulas` beside it computes."""
+
+    @property
+    def settings(self) -> frozenset[str]:
+        """The names of all settings that have an effect."""
+        return self.shared_settings | self.own_settings.model_fields.keys()
+
+    def layer_settings(self, **values: Any) -> LayerSettings:
+        """The settings of a layer of this kind, shared ones and its own by their names; what is not given keeps its default."""
+        own = {name: values.pop(name) for name in self.own_settings.model_fields if name in values}
+        return LayerSettings(kind=self.name, own=self.own_settings(**own), **values)
 
     @cached_property
     def formulas(self) -> Formulas:

@@ -1,8 +1,25 @@
-"""The settings of one layer of a network."""
+"""The settings of one layer of a network: those that several kinds share, and those that its own kind declares."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeVar
+
+from pydantic import BaseModel, ConfigDict
+
+
+class OwnSettings(BaseModel):
+    """The settings that one kind of network has for itself; a kind with some declares them in a class of this sort, beside itself.
+
+    Each field has a default, with which it does nothing, and its description. They are written in the section `network` of the settings
+    like all others, so that a name can be taken once.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+Own = TypeVar("Own", bound=OwnSettings)
+NONE = OwnSettings()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,13 +32,11 @@ class LayerSettings:
     rs_lora: bool = False
     dora: bool = False
     use_tucker: bool = False
-    factor: int = -1
-    full_matrix: bool = False
-    decompose_both: bool = False
-    block_size: int | None = None
-    constraint: float = 0.0
-    on_input: bool = False
-    rank_step: int = 1
     dropout: float = 0.0
     rank_dropout: float = 0.0
     module_dropout: float = 0.0
+    own: OwnSettings = NONE
+
+    def own_as(self, model: type[Own]) -> Own:
+        """The kind's own settings, which are of this class; its defaults where none were given."""
+        return self.own if isinstance(self.own, model) else model()

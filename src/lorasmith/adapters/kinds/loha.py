@@ -30,7 +30,7 @@ KIND = Kind(
     name="loha",
     title="LoHa",
     words="more from smaller files",
-    settings=frozenset({"rank", "alpha", "rs_lora", "dora", "use_tucker", "rank_dropout", "module_dropout"}),
+    shared_settings=frozenset({"rank", "alpha", "rs_lora", "dora", "use_tucker", "rank_dropout", "module_dropout"}),
     loraplus=frozenset({W1A}),  # the factor that starts at zero
     advice=Advice(Ranks(most=32, usual=32, source=guides(CRASH_COURSE), most_of_convolutions=16)),
     suffixes=(W1A, W1B, W2A, W2B, T1, T2),

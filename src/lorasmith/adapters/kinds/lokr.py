@@ -12,11 +12,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from pydantic import Field
+
 from lorasmith.adapters.kinds.kind import Kind, Shapes
+from lorasmith.adapters.kinds.layer_settings import OwnSettings
 from lorasmith.adapters.kinds.programs import PLAIN_LORA_ONLY, Form, refused
 from lorasmith.models.lora_naming import LOADS, drops, readings
 
 W1, W1A, W1B, W2, W2A, W2B, T2 = "lokr_w1", "lokr_w1_a", "lokr_w1_b", "lokr_w2", "lokr_w2_a", "lokr_w2_b", "lokr_t2"
+
+
+class LokrSettings(OwnSettings):
+    """How the weight is split."""
+
+    factor: int = Field(
+        -1, ge=-1, le=4096, description="LoKr: size of the first factor. -1: the squarest split, the smallest file; 8: a large one."
+    )
+    full_matrix: bool = Field(False, description="LoKr: neither factor is low-rank, and rank has no effect.")
+    decompose_both: bool = Field(False, description="LoKr: the first factor is low-rank too, where the rank is small enough.")
 
 
 def contradiction(values: Mapping[str, Any], given: frozenset[str]) -> str | None:
@@ -63,7 +76,8 @@ KIND = Kind(
     name="lokr",
     title="LoKr",
     words="more from the smallest files",
-    settings=frozenset({"rank", "alpha", "rs_lora", "dora", "factor", "full_matrix", "decompose_both", "rank_dropout", "module_dropout"}),
+    shared_settings=frozenset({"rank", "alpha", "rs_lora", "dora", "rank_dropout", "module_dropout"}),
+    own_settings=LokrSettings,
     loraplus=frozenset({W1, W1A, W1B}),  # as in sd-scripts
     contradiction=contradiction,
     suffixes=(W1, W1A, W1B, W2, W2A, W2B, T2),

@@ -38,7 +38,7 @@ KIND = Kind(
     title="LoRA",
     words="read everywhere",
     also_called=("locon", "lierla", "c3lier"),
-    settings=frozenset({"rank", "alpha", "rs_lora", "dora", "use_tucker", "dropout", "rank_dropout", "module_dropout"}),
+    shared_settings=frozenset({"rank", "alpha", "rs_lora", "dora", "use_tucker", "dropout", "rank_dropout", "module_dropout"}),
     loraplus=frozenset({UP}),
     advice=Advice(
         Ranks(

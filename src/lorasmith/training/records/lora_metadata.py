@@ -16,6 +16,7 @@ from lorasmith.captions.caption import split_tags
 from lorasmith.datasets.training_set import TrainingSet
 from lorasmith.models.base import Base
 from lorasmith.models.diffusion import Ddpm
+from lorasmith.sections import fields_of
 from lorasmith.training.learner.continuation import Parent
 from lorasmith.training.objective.losses import threshold_name
 from lorasmith.training.optim.optimizers import class_path
@@ -98,9 +99,7 @@ def ranks_and_alphas(adapters: Mapping[str, AttachedAdapter]) -> tuple[int | str
 def _network_args(settings: Settings) -> dict[str, object]:
     """What differs from a plain LoRA of one rank, in the words of the trainers that have such networks."""
     network = settings.network
-    given = {
-        name: value for name in type(network).model_fields if (value := getattr(network, name)) != type(network).model_fields[name].default
-    }
+    given = {name: value for name, field in fields_of(type(network)).items() if (value := getattr(network, name)) != field.default}
     chosen = {
         name: value
         for name, value in given.items()

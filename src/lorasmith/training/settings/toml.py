@@ -10,6 +10,7 @@ import tomlkit
 from pydantic import BaseModel
 
 from lorasmith.errors import SettingsError
+from lorasmith.sections import fields_of
 from lorasmith.training.settings.tree import Settings, settings_from
 
 
@@ -66,7 +67,7 @@ def settings_toml(settings: Settings) -> str:
 
 def _table(section: BaseModel) -> Any:
     table = tomlkit.table()
-    for field, info in type(section).model_fields.items():
+    for field, info in fields_of(type(section)).items():
         table.add(tomlkit.comment(str(info.description)))
         value = getattr(section, field)
         if value is None:

@@ -18,6 +18,7 @@ from lorasmith.errors import SettingsError
 from lorasmith.models.families import FAMILIES
 from lorasmith.models.settings import BaseModelSettings
 from lorasmith.registry import nearest
+from lorasmith.sections import fields_of
 from lorasmith.training.objective.flow_settings import FlowSettings
 from lorasmith.training.objective.loss_settings import LossSettings
 from lorasmith.training.objective.noise_settings import NoiseSettings
@@ -117,7 +118,7 @@ def setting_names() -> Iterator[str]:
         if section is None:
             yield name
         else:
-            yield from (f"{name}.{inner}" for inner in section.model_fields)
+            yield from (f"{name}.{inner}" for inner in fields_of(section))
 
 
 def section_type(model: type[BaseModel], field: str) -> type[BaseModel] | None:
@@ -172,4 +173,4 @@ def _known_names(location: tuple[int | str, ...]) -> list[str]:
         if isinstance(part, int) or part not in model.model_fields:
             continue
         model = section_type(model, part) or model
-    return list(model.model_fields)
+    return list(fields_of(model))

@@ -4,12 +4,12 @@ import torch
 
 from lorasmith.adapters.kinds.formulas.formulas import Formulas, as_weight
 from lorasmith.adapters.kinds.formulas.through_weight import through_weight
-from tests.adapters.made_up.outer import LEFT, RIGHT
+from tests.adapters.made_up.outer import LEFT, RIGHT, OuterSettings
 
 
 def start(weight_shape, has_bias, settings, generator):
-    columns = weight_shape[1:].numel()
-    return {LEFT: torch.zeros(weight_shape[0]), RIGHT: torch.randn(columns, generator=generator)}
+    right = torch.randn(weight_shape[1:].numel(), generator=generator)
+    return {LEFT: torch.zeros(weight_shape[0]), RIGHT: settings.own_as(OuterSettings).spread * right}
 
 
 def delta_weight(tensors, alpha, weight):

@@ -16,7 +16,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from lorasmith.adapters.kinds.diag_oft import BLOCKS
+from lorasmith.adapters.kinds.diag_oft import BLOCKS, RotationSettings
 from lorasmith.adapters.kinds.formulas import diag_oft
 from lorasmith.adapters.kinds.formulas.formulas import Formulas, Tensors
 from lorasmith.adapters.kinds.formulas.target_layer import Call
@@ -54,7 +54,7 @@ def block_size_for(out: int, most: int | None) -> int:
 
 
 def start(weight_shape: torch.Size, has_bias: bool, settings: LayerSettings, generator: torch.Generator) -> dict[str, Tensor]:
-    size = block_size_for(weight_shape[0], settings.block_size)
+    size = block_size_for(weight_shape[0], settings.own_as(RotationSettings).block_size)
     blocks = weight_shape[0] // size
     return {BLOCKS: torch.zeros(blocks.bit_length(), blocks, size, size)}
 

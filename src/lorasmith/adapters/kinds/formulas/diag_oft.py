@@ -19,7 +19,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from lorasmith.adapters.kinds.diag_oft import BLOCKS
+from lorasmith.adapters.kinds.diag_oft import BLOCKS, RotationSettings
 from lorasmith.adapters.kinds.formulas.formulas import Formulas, Tensors
 from lorasmith.adapters.kinds.formulas.target_layer import Call
 from lorasmith.adapters.kinds.formulas.through_weight import through_weight
@@ -36,7 +36,7 @@ def block_size_for(out: int, most: int | None) -> int:
 
 
 def start(weight_shape: torch.Size, has_bias: bool, settings: LayerSettings, generator: torch.Generator) -> dict[str, Tensor]:
-    size = block_size_for(weight_shape[0], settings.block_size)
+    size = block_size_for(weight_shape[0], settings.own_as(RotationSettings).block_size)
     return {BLOCKS: torch.zeros(weight_shape[0] // size, size, size)}
 
 

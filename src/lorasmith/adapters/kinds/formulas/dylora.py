@@ -18,6 +18,7 @@ from dataclasses import replace
 
 from torch import Tensor
 
+from lorasmith.adapters.kinds.dylora import DyloraSettings
 from lorasmith.adapters.kinds.formulas import lora
 from lorasmith.adapters.kinds.formulas.dropouts import Draws
 from lorasmith.adapters.kinds.formulas.formulas import Tensors
@@ -32,8 +33,9 @@ def cut(tensors: Tensors, alpha: float, rank: int) -> tuple[dict[str, Tensor], f
 
 def drawn_rank(settings: LayerSettings, rank: int, draws: Draws) -> int:
     """How many of a layer's ranks act in a step."""
-    steps = -(-rank // settings.rank_step)
-    return min(rank, settings.rank_step * draws.rng("dylora rank").randint(1, steps))
+    rank_step = settings.own_as(DyloraSettings).rank_step
+    steps = -(-rank // rank_step)
+    return min(rank, rank_step * draws.rng("dylora rank").randint(1, steps))
 
 
 def in_step(tensors: Tensors, alpha: float, settings: LayerSettings, draws: Draws) -> tuple[dict[str, Tensor], float]:

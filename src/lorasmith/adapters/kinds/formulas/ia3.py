@@ -12,14 +12,15 @@ from torch import Tensor
 
 from lorasmith.adapters.kinds.formulas.formulas import Formulas, Tensors
 from lorasmith.adapters.kinds.formulas.target_layer import Call
-from lorasmith.adapters.kinds.ia3 import ON_INPUT, WEIGHT
+from lorasmith.adapters.kinds.ia3 import ON_INPUT, WEIGHT, Ia3Settings
 from lorasmith.adapters.kinds.layer_settings import LayerSettings
 
 
 def start(weight_shape: torch.Size, has_bias: bool, settings: LayerSettings, generator: torch.Generator) -> dict[str, Tensor]:
-    channels = weight_shape[1 if settings.on_input else 0]
+    of_inputs = settings.own_as(Ia3Settings).on_input
+    channels = weight_shape[1 if of_inputs else 0]
     shape = (channels,) if len(weight_shape) == 2 else (1, channels, *(1 for _ in weight_shape[2:]))
-    return {WEIGHT: torch.zeros(shape), ON_INPUT: torch.tensor(int(settings.on_input), device="cpu")}
+    return {WEIGHT: torch.zeros(shape), ON_INPUT: torch.tensor(int(of_inputs), device="cpu")}
 
 
 def on_input(tensors: Tensors) -> bool:

@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from lorasmith.adapters.kinds.formulas.formulas import Formulas, Tensors, as_weight
 from lorasmith.adapters.kinds.formulas.target_layer import Call
 from lorasmith.adapters.kinds.layer_settings import LayerSettings
-from lorasmith.adapters.kinds.lokr import T2, W1, W1A, W1B, W2, W2A, W2B, rank
+from lorasmith.adapters.kinds.lokr import T2, W1, W1A, W1B, W2, W2A, W2B, LokrSettings, rank
 
 
 def split(size: int, factor: int) -> tuple[int, int]:
@@ -38,15 +38,16 @@ def split(size: int, factor: int) -> tuple[int, int]:
 
 
 def start(weight_shape: torch.Size, has_bias: bool, settings: LayerSettings, generator: torch.Generator) -> dict[str, Tensor]:
+    own = settings.own_as(LokrSettings)
     out, width, *kernel = weight_shape
-    (a, b), (c, d) = split(out, settings.factor), split(width, settings.factor)
+    (a, b), (c, d) = split(out, own.factor), split(width, own.factor)
     size = settings.rank
     tensors: dict[str, Tensor] = {}
-    if settings.decompose_both and not settings.full_matrix and size < max(a, c) / 2:
+    if own.decompose_both and not own.full_matrix and size < max(a, c) / 2:
         tensors |= {W1A: _drawn((a, size), generator), W1B: _drawn((size, c), generator)}
     else:
         tensors |= {W1: _drawn((a, c), generator)}
-    if settings.full_matrix or size >= max(b, d) / 2:
+    if own.full_matrix or size >= max(b, d) / 2:
         return tensors | {W2: torch.zeros(b, d, *kernel)}
     return tensors | {W2A: _drawn((b, size), generator), W2B: torch.zeros(size, d * math.prod(kernel))}
 
