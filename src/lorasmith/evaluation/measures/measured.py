@@ -37,6 +37,33 @@ class Measure:
         return cls(fmean(values), error, dict(items))
 
     @classmethod
+    def ratio(cls, of: Mapping[str, float], over: Mapping[str, float]) -> Measure:
+        """The mean of `of` over the mean of `over`, which have the same items."""
+        value, scale = fmean(of.values()) / fmean(over.values()), fmean(over.values())
+        return cls.of({name: value + (of[name] - value * over[name]) / scale for name in of})
+
+    @classmethod
+    def difference(cls, a: Mapping[str, float], b: Mapping[str, float]) -> Measure:
+        """The mean of `a` less the mean of `b`, which have no item in common; without an error where one of them has one item."""
+        value, count = fmean(a.values()) - fmean(b.values()), len(a) + len(b)
+        items: dict[str, float] = {}
+        for sign, group in ((1, a), (-1, b)):
+            mean, size = fmean(group.values()), len(group)
+            influence = sign * count / math.sqrt(size * max(1, size - 1))
+            items |= {name: value + influence * (number - mean) for name, number in group.items()}
+        assert len(items) == count, "the groups share items"
+        return cls.of(items) if min(len(a), len(b)) > 1 else cls(value, None, items)
+
+    def at_most(self, most: float) -> Measure:
+        """The same, cut off at `most`; its items move with it."""
+        over = max(0.0, self.value - most)
+        return Measure(self.value - over, self.error, {name: item - over for name, item in self.items.items()})
+
+    def wider(self, factor: float) -> Measure:
+        """The same with an error `factor` times as wide."""
+        return Measure(self.value, None if self.error is None else factor * self.error, self.items)
+
+    @classmethod
     def from_json(cls, tree: Mapping[str, Any]) -> Measure:
         """What `json` gave."""
         return cls(tree["value"], tree["error"], dict(tree["items"]))
