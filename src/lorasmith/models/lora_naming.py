@@ -25,11 +25,12 @@ Category = Literal["attention", "mlp", "frame", "convolution", "rest"]
 
 @dataclass(frozen=True)
 class Place:
-    """Where a layer is in a file: its name there, and which of the name's `slots` groups of output rows it is."""
+    """Where a layer is in a file: its name there, and which of the name's groups of output rows it is."""
 
     name: str
     slot: int = 0
-    slots: int = 1
+    shares: tuple[int, ...] = (1,)
+    """The groups of output rows under this name, one below the other; where there are several, as multiples of the input's width."""
     halves_swapped: bool = False
     """The layer's output rows are (scale, shift) in the module, and (shift, scale) in the file."""
 

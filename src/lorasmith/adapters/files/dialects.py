@@ -157,7 +157,7 @@ def read_network(
             layers[name] = _one_layer(name, slots)
         except AdapterError as error:
             unread |= dict.fromkeys((key for _, _, origin in slots.values() for key in origin), str(error).rstrip("."))
-    fused = sum(next(iter(placed[name].values()))[1].slots > 1 for name in layers)
+    fused = sum(len(next(iter(placed[name].values()))[1].shares) > 1 for name in layers)
     notes = []
     if embeddings:
         notes.append(f"{len(embeddings)} embedding(s) bundled by OneTrainer are not part of the network: {', '.join(embeddings)}.")
@@ -281,8 +281,8 @@ def _layer(family: str, part: str, path: str, found: _Found, alphas: _PeftAlphas
 def _one_layer(name: str, slots: Mapping[int, tuple[Layer, Place, list[str]]]) -> Layer:
     """The file's layer of this name from its parts: fused where several share it, its rows in the file's order."""
     _, place, _ = next(iter(slots.values()))
-    if place.slots > 1:
-        return fuse(name, {slot: layer for slot, (layer, _, _) in slots.items()}, place.slots)
+    if len(place.shares) > 1:
+        return fuse(name, {slot: layer for slot, (layer, _, _) in slots.items()}, place.shares)
     return swap_halves(slots[0][0]) if place.halves_swapped else slots[0][0]
 
 

@@ -1,6 +1,8 @@
-"""Layers that were trained apart, as the one layer that the file's names have for them (Flux: query, key and value).
+"""Layers that were trained apart, as the one layer that the file's names have for them (query, key and value).
 
-A LoRA is fused exactly, its ranks side by side and the output rows block by block; other kinds are written as their difference.
+LoRAs are fused exactly, their ranks side by side and the output rows block by block. Other kinds are kept as they are, in a stack (see
+`kinds.stack`): nothing of the size of a weight is built by reading a file. How the rows are shared out is the family's own
+(`models.lora_naming.Place`).
 """
 
 from __future__ import annotations
@@ -8,66 +10,75 @@ from __future__ import annotations
 from dataclasses import replace
 
 import torch
+from torch import Tensor
 
-from lorasmith.adapters.delta import delta
-from lorasmith.adapters.kinds import full, lora
+from lorasmith.adapters.kinds import ALPHA, full, lora, stack
 from lorasmith.adapters.kinds.lora import DOWN, MID, UP
 from lorasmith.adapters.layer import Layer
 from lorasmith.errors import AdapterError
 
 
-def fuse(name: str, slots: dict[int, Layer], count: int) -> Layer:
+def fuse(name: str, slots: dict[int, Layer], shares: tuple[int, ...]) -> Layer:
     """One layer from those whose output rows are stacked in the file's layer of this name, by their place; some may be missing.
 
-    Raises:
-        AdapterError: they have no fused form.
+    `shares` has the rows of each place, as multiples of the layers' input width.
     """
-    if any(layer.kind is not lora.KIND or MID in layer.tensors for layer in slots.values()):
-        return _fuse_deltas(name, slots, count)
+    magnitude, fits = _fused_magnitude(slots, len(shares))
+    if not fits or any(layer.kind is not lora.KIND or MID in layer.tensors for layer in slots.values()):
+        return _stacked(name, slots, shares)
     ups = {slot: layer.tensors[UP] for slot, layer in slots.items()}
     downs = {slot: layer.tensors[DOWN] for slot, layer in slots.items()}
-    magnitude = _fused_magnitude(name, slots, count)
-    written_as = tuple(head for layer in slots.values() for head in layer.written_as)
     scales = {slot: layer.alpha_value / downs[slot].shape[0] for slot, layer in slots.items()}
     first, equal = next(iter(downs.values())), len(set(scales.values())) == 1
-    if equal and len(slots) == count and all(torch.equal(first, down) for down in downs.values()):
+    if equal and len(slots) == len(shares) and all(torch.equal(first, down) for down in downs.values()):
         # It was one layer once, and was taken apart.
-        tensors = {DOWN: first, UP: torch.cat([ups[slot] for slot in range(count)])}
-        return Layer(name, lora.KIND, tensors, slots[0].alpha, magnitude, written_as)
-    # Query, key and value have as many rows as the model is wide, and the MLP of a single block four times that.
-    width = first.shape[1]
-    rows = [ups[slot].shape[0] if slot in ups else width * (4 if slot == 3 else 1) for slot in range(count)]
+        tensors = {DOWN: first, UP: torch.cat([ups[slot] for slot in range(len(shares))])}
+        return Layer(name, lora.KIND, tensors, slots[0].alpha, magnitude, _written_as(slots))
+    rows = [ups[slot].shape[0] if slot in ups else first.shape[1] * share for slot, share in enumerate(shares)]
     down = torch.cat([downs[slot] for slot in sorted(downs)])
     up = down.new_zeros(sum(rows), down.shape[0])
     row = column = 0
-    for slot in range(count):
+    for slot in range(len(shares)):
         if slot in ups:
             block = ups[slot] if equal else ups[slot] * scales[slot]
             up[row : row + rows[slot], column : column + block.shape[1]] = block
             column += block.shape[1]
         row += rows[slot]
     alpha = next(iter(scales.values())) * down.shape[0] if equal else float(down.shape[0])
-    return Layer(name, lora.KIND, {DOWN: down, UP: up}, alpha, magnitude, written_as)
+    return Layer(name, lora.KIND, {DOWN: down, UP: up}, alpha, magnitude, _written_as(slots))
 
 
-def _fused_magnitude(name: str, slots: dict[int, Layer], count: int) -> torch.Tensor | None:
-    """The DoRA magnitudes of all rows; None where no layer has one."""
+def _fused_magnitude(slots: dict[int, Layer], count: int) -> tuple[Tensor | None, bool]:
+    """The DoRA magnitudes of all rows, None where no layer has one; and whether the layers' magnitudes have such a form.
+
+    A magnitude along the inputs belongs to the norms of its own layer's columns, which are not those of the fused one.
+    """
     magnitudes = {slot: layer.dora_scale for slot, layer in slots.items() if layer.dora_scale is not None}
     if not magnitudes:
-        return None
+        return None, True
     if len(magnitudes) < count or any(layer.dora_axis == "input" for layer in slots.values()):
-        raise AdapterError(f"The layers of {name} were trained apart with magnitudes (DoRA) that have no fused form.")
-    return torch.cat([magnitudes[slot].reshape(-1, 1) for slot in range(count)])
+        return None, False
+    return torch.cat([magnitudes[slot].reshape(-1, 1) for slot in range(count)]), True
 
 
-def _fuse_deltas(name: str, slots: dict[int, Layer], count: int) -> Layer:
-    """The changes of layers of other kinds, one below the other."""
-    for layer in slots.values():
-        if layer.needs_weight or len(slots) < count:
-            raise AdapterError(f"The layers of {name} were trained apart as {layer.described}, which has no fused form.")
-    deltas = [delta(slots[slot]).float() for slot in range(count)]
-    heads = tuple(head for layer in slots.values() for head in layer.written_as)
-    return Layer(name, full.KIND, {full.DIFF: torch.cat(deltas)}, written_as=heads)
+def _stacked(name: str, slots: dict[int, Layer], shares: tuple[int, ...]) -> Layer:
+    """The layers as they are, one below the other."""
+    tensors: dict[str, Tensor] = {}
+    shapes = {slot: layer.kind.shape(layer.tensors) for slot, layer in slots.items() if layer.kind.shape is not None}
+    for slot, layer in slots.items():
+        layer.check_computable()
+        tensors |= {f"{slot}_{suffix}": tensor for suffix, tensor in layer.all_tensors().items()}
+        if layer.alpha is not None and layer.alpha_counts:
+            tensors[f"{slot}_{ALPHA}"] = torch.tensor(layer.alpha)
+    # Where no layer shows its width, the shares alone say how the base's rows are divided.
+    width = next((shape[1] for shape in shapes.values()), 1)
+    tensors[stack.ROWS] = torch.tensor([shapes[slot][0] if slot in shapes else width * share for slot, share in enumerate(shares)])
+    kind = stack.ON_WEIGHT if any(layer.needs_weight for layer in slots.values()) else stack.KIND
+    return Layer(name, kind, tensors, written_as=_written_as(slots))
+
+
+def _written_as(slots: dict[int, Layer]) -> tuple[str, ...]:
+    return tuple(head for layer in slots.values() for head in layer.written_as)
 
 
 def swap_halves(layer: Layer) -> Layer:

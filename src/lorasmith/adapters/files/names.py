@@ -46,7 +46,7 @@ def targets(family: str, part: str, module: nn.Module, preset: str = "default") 
         if isinstance(layer, nn.Linear | nn.Conv2d) and _category(layers, path) in PRESETS[preset].categories:
             where = place(family, part, path, shape)
             slots.setdefault(where.name, {})[where.slot] = path
-            counts[where.name] = where.slots
+            counts[where.name] = len(where.shares)
     if not slots:
         raise AdapterError(
             f"A {type(module).__name__} has no layer that a LoRA trains in the {part} of {family}: it is another kind of model."

@@ -141,12 +141,11 @@ def diffusers_tensors(family: str, layers: Mapping[str, Layer], shape: Any = Non
         down, up = layer.tensors[lora.DOWN], layer.tensors[lora.UP]
         scale = layer.alpha_value / down.shape[0]
         up = up if scale == 1 else (up.float() * scale).to(up.dtype)
-        rows = up.shape[0]
-        width = down.shape[1]
-        sizes = [rows] if len(paths) == 1 else [width] * 3 + ([rows - 3 * width] if len(paths) == 4 else [])
-        if keys.place(family, part, paths[0], shape).halves_swapped:
+        place = keys.place(family, part, paths[0], shape)
+        if place.halves_swapped:
             up = torch.cat(up.chunk(2)[::-1])
-        for path, own in zip(paths, up.split(sizes), strict=True):
+        unit = up.shape[0] // sum(place.shares)
+        for path, own in zip(paths, up.split([share * unit for share in place.shares]), strict=True):
             tensors[f"{part}.{path}.lora_A.weight"] = down
             tensors[f"{part}.{path}.lora_B.weight"] = own.contiguous()
     return tensors

@@ -31,6 +31,8 @@ _ENDS = {
     "vector_in_in_layer": "time_text_embed_text_embedder_linear_1", "vector_in_out_layer": "time_text_embed_text_embedder_linear_2",
 }  # fmt: skip
 _ENDS_BACK = {ours: original for original, ours in _ENDS.items()}
+_WIDTHS = {"proj_mlp": 4}
+"""Rows of a layer that shares a name with others, as a multiple of the model's width; 1 where not here: query, key and value."""
 _BLOCKS = {"transformer_blocks": ("double_blocks", _DOUBLE), "single_transformer_blocks": ("single_blocks", _SINGLE)}
 
 
@@ -42,7 +44,7 @@ def to_original(flat: str, shape: Any = None) -> Place:
         block, inside = _BLOCKS[m[1]]
         for original, layers in inside.items():
             if m[3] in layers:
-                return Place(f"{block}_{m[2]}_{original}", layers.index(m[3]), len(layers))
+                return Place(f"{block}_{m[2]}_{original}", layers.index(m[3]), tuple(_WIDTHS.get(layer, 1) for layer in layers))
     return Place(flat)
 
 
