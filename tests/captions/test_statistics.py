@@ -74,7 +74,7 @@ def test_the_page_shows_advice_and_tags_as_text():
     assert "script" not in page.tags
     assert "<script>alert(1)</script>" in page.words
     assert "Captions of a dataset, by Lorasmith my <set>" in page.words
-    assert "error 1 caption is empty." in page.words
+    assert "error 1 of 5 pictures has no caption." in page.words
     assert "zorvex 4 80 %" in page.words
 
 

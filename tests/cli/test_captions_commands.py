@@ -182,6 +182,20 @@ def test_other_encodings_are_converted_and_undone(folder):
     assert (folder / "bob/3.txt").read_bytes() == "café".encode("latin-1")
 
 
+def test_a_caption_of_several_possible_encodings_is_never_converted_in_silence(folder):
+    for number, text in ((1, "家"), (2, "猫, 帽子"), (3, "café")):
+        (folder / f"bob/{number}.txt").write_bytes(text.encode({1: "gbk", 2: "shift-jis", 3: "latin-1"}[number]))
+    result = CliRunner().invoke(app, ["convert", str(folder)])
+    assert result.exit_code == 1
+    assert "changed 2 of 3 captions" in result.output
+    assert "bob/1.txt --from ENCODING" in result.output
+    assert "it could be euc-jp ('社'), gbk ('家'), euc-kr ('소')" in result.output
+    assert "take the one that reads right" in result.output
+    assert (folder / "bob/1.txt").read_bytes() == "家".encode("gbk")
+    captions("convert", folder, "--only", "bob/1.txt", "--from", "gbk")
+    assert [(folder / f"bob/{n}.txt").read_text(encoding="utf-8") for n in (1, 2, 3)] == ["家", "猫, 帽子", "café"]
+
+
 def test_a_caption_that_cannot_be_read_does_not_keep_the_others_from_an_edit(folder):
     (folder / "bob/3.txt").write_bytes(b"caf\xe9")
     result = CliRunner().invoke(app, ["add", str(folder), "new"])

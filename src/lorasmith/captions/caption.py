@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from lorasmith.captions.encodings import likely_encoding
+from lorasmith.captions.encodings import in_words, readings
 from lorasmith.errors import DatasetError, InputError
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -204,9 +204,10 @@ def _begins_sentence(tag: str, line_ends: bool) -> bool:
 
 
 def _not_utf8(path: Path | str, raw: bytes) -> DatasetError:
-    likely = likely_encoding(raw)
+    found = readings(raw)
+    likely = found[0].encoding if len(found) == 1 else None
     return DatasetError(
-        f"{path} is not UTF-8 text{f' but looks like {likely}' if likely else ''}: open it in a text editor and save it with the encoding UTF-8, "
-        f"or convert all such captions of its folder with `lorasmith captions convert FOLDER`{'' if likely else ' --from ENCODING'}.",
+        f"{path} is not UTF-8 text ({in_words(found)}): open it in a text editor and save it with the encoding UTF-8, "
+        f"or convert all such captions of its folder with `lorasmith captions convert FOLDER{'' if likely else ' --from ENCODING'}`.",
         code="captions.not_utf8", path=str(path), encoding=likely,
     )  # fmt: skip

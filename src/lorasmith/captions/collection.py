@@ -15,10 +15,11 @@ import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from lorasmith.captions.caption import Caption, is_utf8
-from lorasmith.captions.encodings import likely_encoding, plausible
+from lorasmith.captions.encodings import MARKS, in_words, plausible, readings
 from lorasmith.captions.history import Change, History, Operation, file_bytes
 from lorasmith.dataset_folder import CAPTION_SUFFIXES, PICTURE_SUFFIXES, holds_no_pictures, is_picture, is_regularisation, walk
 from lorasmith.errors import DatasetError, SettingsError
@@ -35,6 +36,10 @@ class Entry:
     caption: Caption
     exists: bool
     """Whether the file exists; without one the caption is empty."""
+
+
+MOST_TOGETHER = 2**14
+"""Bytes of captions that are looked at together for their encoding."""
 
 
 class CaptionCollection:
@@ -93,19 +98,32 @@ class CaptionCollection:
         """Caption files that are not UTF-8, by key. They are not among the entries, and no edit touches them until they are converted."""
         return dict(self._unreadable)
 
+    @cached_property
+    def unreadable_text(self) -> bytes:
+        """The beginning of all captions that are not UTF-8, one after the other: together they show their encoding better than each alone."""
+        pieces: list[bytes] = []
+        for key in self._unreadable:
+            if sum(map(len, pieces)) >= MOST_TOGETHER:
+                break
+            raw = file_bytes(self.folder / key) or b""
+            if b"\0" not in raw and not raw.startswith(tuple(MARKS)):  # those say their encoding by themselves
+                pieces.append(raw[:MOST_TOGETHER])
+        return b"\n".join(pieces)
+
     def converted(self, key: str, encoding: str | None = None) -> Caption:
         """A caption that is not UTF-8, in UTF-8: read as `encoding`, by default the one that it looks written in; to be saved.
 
         Raises:
             SettingsError: there is no such encoding.
-            DatasetError: the file is not in this encoding, or looks like no text.
+            DatasetError: the file is not in this encoding, looks like no text, or may be in one encoding as well as in another.
         """
         path = self.folder / key
         raw = file_bytes(path) or b""
-        likely = likely_encoding(raw)
-        remedy = f"it looks like {likely}" if likely else "look whether it is text at all"
-        if (encoding := encoding or likely) is None:
-            raise _wrong_encoding(path, "an encoding that can be recognised", "name it with --from, or look whether it is text at all")
+        found = readings(raw, self.unreadable_text)
+        if encoding is None:
+            if len(found) != 1:
+                raise DatasetError(not_utf8(self.folder, [key], self.unreadable_text), code="captions.unsure_encoding", path=str(path))
+            return Caption(found[0].text.removeprefix("\ufeff").encode())
         try:
             text = raw.decode(encoding)
         except LookupError:
@@ -114,9 +132,9 @@ class CaptionCollection:
                 code="captions.unknown_encoding", encoding=encoding,
             ) from None  # fmt: skip
         except UnicodeError:
-            raise _wrong_encoding(path, encoding, remedy) from None
+            raise _wrong_encoding(path, encoding, in_words(found)) from None
         if not plausible(text):
-            raise _wrong_encoding(path, encoding, remedy)
+            raise _wrong_encoding(path, encoding, in_words(found))
         return Caption(text.removeprefix("\ufeff").encode())
 
     def conversions(self, encoding: str | None = None) -> dict[str, Caption]:
@@ -264,18 +282,20 @@ def _files_by_stem(root: Path, suffixes: Sequence[str], recursive: bool) -> tupl
     return pictures, texts
 
 
-def not_utf8(root: Path, unreadable: Sequence[str]) -> str:
-    """The message about captions that are not UTF-8."""
+def not_utf8(root: Path, unreadable: Sequence[str], beside: bytes = b"") -> str:
+    """The message about captions that are not UTF-8; `beside` as in `readings`."""
     command = f"lorasmith captions convert {root}"
     if len(unreadable) > 1:
         return (
             f"{root / unreadable[0]} and {len(unreadable) - 1} more cannot be read as UTF-8 text: convert them with `{command}` (it recognises "
             "each file's encoding; --dry-run shows the letters)."
         )
-    likely = likely_encoding(file_bytes(root / unreadable[0]) or b"")
-    way = f"`{command} --only {unreadable[0]} --from {likely or 'ENCODING'}`"
-    what = f"it looks like {likely}; --dry-run shows the letters" if likely else "the encoding that it was written in, if it is text"
-    return f"{root / unreadable[0]} cannot be read as UTF-8 text: convert it with {way} ({what})."
+    found = readings(file_bytes(root / unreadable[0]) or b"", beside)
+    way = f"`{command} --only {unreadable[0]} --from {found[0].encoding if len(found) == 1 else 'ENCODING'}`"
+    hint = (
+        "--dry-run shows the letters" if len(found) == 1 else "take the one that reads right" if found else "look whether it is text at all"
+    )
+    return f"{root / unreadable[0]} cannot be read as UTF-8 text: convert it with {way} ({in_words(found)}; {hint})."
 
 
 def _wrong_encoding(path: Path, encoding: str, remedy: str) -> DatasetError:

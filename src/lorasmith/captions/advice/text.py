@@ -42,7 +42,7 @@ def not_utf8(checked: CheckedCaptions) -> Iterator[Finding]:
             code="captions.not_utf8", severity="error", about="caption", subjects=keys, evidence=of_all(keys, checked),
             message=captions_that(keys, "is not UTF-8 text", "are not UTF-8 text"),
             why="Training cannot read them, and no other rule looked at them.",
-            fix=Fix("Convert them: lorasmith captions convert FOLDER recognises the encoding of each; --dry-run shows the letters."),
+            fix=Fix("Convert them: lorasmith captions convert FOLDER recognises the encoding of each, or names those that it may be; --dry-run shows the letters."),
         )  # fmt: skip
 
 

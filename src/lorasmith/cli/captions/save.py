@@ -60,7 +60,8 @@ def utf8_failures(collection: CaptionCollection, scope: Scope) -> dict[Path, str
     from lorasmith.captions.scope import select_unreadable
 
     return {
-        collection.folder / entry.pictures[0]: not_utf8(collection.folder, [entry.key]) for entry in select_unreadable(collection, scope)
+        collection.folder / entry.pictures[0]: not_utf8(collection.folder, [entry.key], collection.unreadable_text)
+        for entry in select_unreadable(collection, scope)
     }
 
 

@@ -18,7 +18,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from lorasmith.captions.caption import is_utf8
-from lorasmith.captions.encodings import likely_encoding
+from lorasmith.captions.encodings import in_words, readings
 from lorasmith.curation.imports.source import left_out
 from lorasmith.dataset_folder import is_picture
 from lorasmith.errors import DatasetError
@@ -51,10 +51,15 @@ def read_rows(name: str, raw: bytes, shown: str, left: list[Finding]) -> list[Ro
     Raises:
         DatasetError: the file is none of the above.
     """
-    encoding = "utf-8-sig" if is_utf8(raw) else likely_encoding(raw)
-    if encoding is None:
-        raise _not_metadata(shown, "it is no text")
-    text = raw.decode(encoding)
+    if is_utf8(raw):
+        text = raw.decode("utf-8-sig")
+    elif len(found := readings(raw)) == 1:
+        text = found[0].text
+    else:
+        remedy = "save it as UTF-8 in a text editor, or " if found else ""
+        raise DatasetError(
+            f"{shown} is not UTF-8 text, and {in_words(found)}: {remedy}give the pictures' folder.", code="imports.not_utf8", file=shown
+        )
     suffix = PurePosixPath(name).suffix.lower()
     rows = _of_lines(text) if suffix == ".jsonl" else _of_json(text, shown) if suffix == ".json" else _of_table(text, shown)
     good: list[Row] = []
