@@ -6,7 +6,9 @@ import torch
 from lorasmith.models.architectures.emphasis import parse_emphasis
 from lorasmith.models.diffusion import Ddpm
 from lorasmith.models.open import open_base
-from lorasmith.models.sampling import initial_latents, sample_latents
+from lorasmith.models.prompts.request import PictureRequest
+from lorasmith.models.prompts.states import PromptStates
+from lorasmith.models.sampling import generate, initial_latents, sample, sample_latents
 from lorasmith.models.texts import TextOptions
 from tests.models import toys
 
@@ -62,3 +64,36 @@ def test_emphasis_changes_what_is_drawn_only_when_it_is_meant():
     assert torch.equal(plain, read)
     torch.testing.assert_close(strong[:, 2], 1.5 * read[:, 2])
     assert torch.equal(strong[:, 3:], read[:, 3:])
+
+
+def knows(base, clean, monkeypatch):
+    """The base predicts perfectly, in its own terms, that every latent is `clean` under noise."""
+    diffusion = base.diffusion
+
+    def predict(noisy, timesteps, texts, sizes=None, guidance=None):
+        signal, sigma = (level.view(-1, 1, 1, 1) for level in diffusion.levels(timesteps.round().long()))
+        noise = (noisy - signal * clean) / sigma
+        return noise if diffusion.prediction_type == "epsilon" else signal * noise - sigma * clean
+
+    monkeypatch.setattr(base, "predict", predict)
+
+
+@pytest.mark.parametrize("sampler", ["ddim", "euler", "dpmpp_2m"])
+def test_v_prediction_with_zero_terminal_snr_finds_the_clean_latents(sampler, monkeypatch):
+    base = open_base(toys.toy_folder("sdxl-v"), torch.float32)
+    assert (base.diffusion.prediction_type, base.diffusion.timestep(base.diffusion.sigmas(4, 16)[0])) == ("v_prediction", 999)
+    noise = initial_latents(base, [1, 2], 64, 64)
+    clean = 0.5 + torch.randn(noise.shape, generator=torch.Generator().manual_seed(9))
+    knows(base, clean, monkeypatch)
+    found = sample_latents(base, ["a cat", "a dog"], noise, steps=4, cfg_scale=1, sampler=sampler)
+    last = base.diffusion.last_sigma if sampler == "ddim" else 0.0
+    torch.testing.assert_close(found, clean, rtol=0, atol=last * 5 + 1e-3)
+
+
+def test_clip_skip_is_that_of_the_request():
+    base = open_base(toys.toy_folder("sd1"), torch.float32)
+    states = {skip: PromptStates(base, TextOptions(clip_skip=skip, prompt=True)) for skip in (1, 2)}
+    requests = [PictureRequest("red cat", steps=2, clip_skip=skip).completed(base) for skip in (1, 2)]
+    pictures = dict(generate(base, requests, states))
+    (second_last,) = sample(base, ["red cat"], [1], steps=2, texts=TextOptions(clip_skip=2))
+    assert pictures[1].tobytes() == second_last.tobytes() != pictures[0].tobytes()

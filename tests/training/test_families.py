@@ -9,7 +9,9 @@ from lorasmith.adapters.compatibility.check import check_file
 from lorasmith.adapters.files.lora_file import load_tensors
 from lorasmith.evaluation.sampling import with_lora
 from lorasmith.models.open import describe, open_base
+from lorasmith.models.prompts.states import PromptStates
 from lorasmith.models.sampling import sample
+from lorasmith.models.texts import TextOptions
 from lorasmith.training.records.checkpoints import DTYPES
 from lorasmith.training.run import train
 from tests.models.single_files import write_single_file
@@ -60,9 +62,9 @@ def test_a_run_on_every_family_ends_in_a_file_that_draws_as_in_training(settings
     base = open_base(source, DTYPES["no"], **open_options)
     drawing = {**DRAWN, "prompts": [PROMPT], "seeds": [settings.samples.seed]}
     with with_lora(base, result.file):
-        (picture,) = sample(base, **drawing)
+        (picture,) = sample(base, **drawing, texts=PromptStates(base, TextOptions(prompt=True)))
     assert np.abs(pixels(picture) - after).max() <= 1  # where a sum's order tips a rounding
-    (untouched,) = sample(base, **drawing)
+    (untouched,) = sample(base, **drawing, texts=PromptStates(base, TextOptions(prompt=True)))
     assert (pixels(untouched) == before).all()
 
     report = check_file(load_tensors(result.file), None, empty_base(describe(source, **open_options)), str(source))

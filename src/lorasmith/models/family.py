@@ -272,6 +272,8 @@ class Family:
     sd_scripts: SdScripts | None = None
     called_elsewhere: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Other trainer -> what its settings call the family."""
+    reads_emphasis: bool = False
+    """Whether (emphasis:1.2) in a prompt acts: text encoders of CLIP alone."""
     ui_type: str | None = None
     """The type that AUTOMATIC1111 shows and filters by; None where it does not have the family."""
     relatives: Mapping[str, Relative] = field(default_factory=dict)

@@ -20,6 +20,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Annotated
 
+from pydantic import BeforeValidator
+
 from lorasmith.errors import SettingsError
 from lorasmith.models import sigmas as schedules
 from lorasmith.registry import KeyOf, nearest
@@ -215,22 +217,49 @@ class Sampler:
     predictions: frozenset[str] = DDPM | FLOW
     calls: int = 1
     """How often it asks the model in a step."""
+    also_called: tuple[str, ...] = ()
+    """In other programs, besides `title`, which is A1111's label; in lower case."""
 
 
 SAMPLERS: dict[str, Sampler] = {
-    "euler": Sampler("Euler", euler),
-    "euler_a": Sampler("Euler a", euler_a),
-    "dpmpp_2m": Sampler("DPM++ 2M", dpmpp_2m),
-    "dpmpp_2m_karras": Sampler("DPM++ 2M Karras", dpmpp_2m, in_karras_steps, DDPM),
-    "dpmpp_sde_karras": Sampler("DPM++ SDE Karras", dpmpp_sde, in_karras_steps, DDPM, calls=2),
+    "euler": Sampler("Euler", euler, also_called=("k_euler",)),
+    "euler_a": Sampler("Euler a", euler_a, also_called=("k_euler_a", "euler_ancestral", "euler ancestral")),
+    "dpmpp_2m": Sampler("DPM++ 2M", dpmpp_2m, also_called=("dpmsolver++", "k_dpmpp_2m", "dpm++ 2m sgm uniform", "dpmpp_2m_sgm_uniform")),
+    "dpmpp_2m_karras": Sampler("DPM++ 2M Karras", dpmpp_2m, in_karras_steps, DDPM, also_called=("k_dpmpp_2m_ka", "dpmpp_2m karras")),
+    "dpmpp_sde_karras": Sampler("DPM++ SDE Karras", dpmpp_sde, in_karras_steps, DDPM, calls=2, also_called=("dpmpp_sde karras",)),
     "ddim": Sampler("DDIM", euler, from_pure_noise, DDPM),
     "lcm": Sampler("LCM", lcm, of_lcm, DDPM),
-    "unipc": Sampler("UniPC", unipc),
+    "unipc": Sampler("UniPC", unipc, also_called=("uni_pc", "uni_pc_bh2")),
     "flow_euler": Sampler("flow Euler", euler, from_pure_noise, FLOW),
 }
 """What users type -> the sampler."""
 
-SamplerName = Annotated[str, KeyOf(SAMPLERS, "a sampler")]
+
+def sampler_key(name: str) -> str:
+    """The key of a sampler that is given by its key, by A1111's label or by another program's name, in any case.
+
+    Raises SettingsError where there is none.
+    """
+    called = " ".join(name.lower().split())
+    for key, sampler in SAMPLERS.items():
+        if called in (key, sampler.title.lower(), *sampler.also_called):
+            return key
+    raise _unknown(name)
+
+
+def _unknown(name: str) -> SettingsError:
+    return SettingsError(f"There is no sampler {name!r}: {nearest(name, SAMPLERS)}", code="sampler.unknown", name=name)
+
+
+def _key_if_known(name: object) -> object:
+    """For settings, whose own check says what is wrong with a name that is not known."""
+    try:
+        return sampler_key(name) if isinstance(name, str) else name
+    except SettingsError:
+        return name
+
+
+SamplerName = Annotated[str, BeforeValidator(_key_if_known), KeyOf(SAMPLERS, "a sampler")]
 
 
 def sampler_for(name: str, prediction_type: str) -> Sampler:
@@ -239,7 +268,7 @@ def sampler_for(name: str, prediction_type: str) -> Sampler:
     Raises SettingsError where there is no such sampler, or it does not fit the base.
     """
     if name not in SAMPLERS:
-        raise SettingsError(f"There is no sampler {name!r}: {nearest(name, SAMPLERS)}", code="sampler.unknown", name=name)
+        raise _unknown(name)
     sampler = SAMPLERS[name]
     if prediction_type not in sampler.predictions:
         fitting = ", ".join(key for key, other in SAMPLERS.items() if prediction_type in other.predictions)

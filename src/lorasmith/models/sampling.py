@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import torch
@@ -11,6 +12,8 @@ from PIL import Image
 from lorasmith.draws import generator_for
 from lorasmith.models.base import Base
 from lorasmith.models.diffusion import clean
+from lorasmith.models.prompts.request import PictureRequest
+from lorasmith.models.prompts.states import PromptStates
 from lorasmith.models.samplers import sampler_for, usual_sampler
 from lorasmith.models.texts import EncodedTexts, TextOptions
 
@@ -107,3 +110,37 @@ def sample(
         )  # fmt: skip
         pictures.extend(to_pictures(base.decode_latents(latents)))
     return pictures
+
+
+def generate(
+    base: Base, requests: Sequence[PictureRequest], states: Mapping[int, PromptStates], batch_size: int = 16
+) -> Iterator[tuple[int, Image.Image]]:
+    """The pictures of complete requests, each with its place among them, as they are done; those that are drawn alike in one batch.
+
+    `states` has the prompts' states for each clip skip. A picture depends on its own request alone.
+    """
+    alike: dict[tuple[object, ...], list[int]] = defaultdict(list)
+    for place, one in enumerate(requests):
+        length = states[one.clip_skip].encode(one)
+        drawn_with = (
+            one.width,
+            one.height,
+            one.sampler,
+            one.steps,
+            one.cfg_scale,
+            one.guidance,
+            one.negative_prompt,
+            one.clip_skip,
+            length,
+        )
+        alike[drawn_with].append(place)
+    for places in alike.values():
+        for first in range(0, len(places), batch_size):
+            batch = places[first : first + batch_size]
+            one = requests[batch[0]]
+            pictures = sample(
+                base, [requests[place].prompt for place in batch], [requests[place].seed for place in batch], width=one.width,
+                height=one.height, steps=one.steps, cfg_scale=one.cfg_scale, sampler=one.sampler, negative_prompt=one.negative_prompt,
+                guidance=one.guidance, texts=states[one.clip_skip],
+            )  # fmt: skip
+            yield from zip(batch, pictures, strict=True)

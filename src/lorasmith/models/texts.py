@@ -15,12 +15,16 @@ class TextOptions:
 
     `clip_skip` k reads the k-th last layer of CLIP. `max_token_length` is the most tokens of a caption that are read; None: the usual
     number of the family. `weighted` understands (emphasis:1.2). `mask_t5` keeps the model from reading T5's padding.
+
+    `prompt` reads as web UIs read prompts, where a family does: with emphasis that leaves the mean of the states as it was, and in as many
+    chunks as the longest of the texts needs, so that nothing is cut off. Families without emphasis read the text alone.
     """
 
     clip_skip: int = 1
     max_token_length: int | None = None
     weighted: bool = False
     mask_t5: bool = False
+    prompt: bool = False
 
 
 @dataclass(frozen=True, eq=False)

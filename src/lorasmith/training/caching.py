@@ -20,7 +20,7 @@ from lorasmith.training.distributed.process_group import ProcessGroup
 from lorasmith.training.events import Emitter
 from lorasmith.training.objective.preservation import class_captions
 from lorasmith.training.running import Run
-from lorasmith.training.sampling import prompts_of
+from lorasmith.training.sampling import encode_prompts
 from lorasmith.training.settings.tree import Settings
 
 
@@ -48,7 +48,7 @@ def cache_texts(run: Run) -> None:
     if not run.settings.captions.cached_variants:
         return
     captions = run.data.all_captions()
-    asked = [*captions, *prompts_of(run.settings), run.settings.samples.negative_prompt]
+    asked = list(captions)
     if run.validator is not None:
         asked += run.validator.captions
     if run.settings.loss.prior_preservation:
@@ -59,6 +59,8 @@ def cache_texts(run: Run) -> None:
     for done in run.learner.texts.encode_all(mine):
         run.commands.raise_if_stopping()
         run.emit(events.CacheProgress(done, len(mine), "captions"))
+    if run.is_main:
+        encode_prompts(run)
     run.learner.process_group.barrier()
 
 
@@ -66,6 +68,6 @@ def free_unused(run: Run) -> None:
     """Free the parts of the base that nothing will use any more."""
     if run.settings.captions.cached_variants:
         run.learner.texts.free_encoders()
-    if not run.data.latents.needs_encoder and not run.settings.samples.prompts:
+    if not run.data.latents.needs_encoder and not run.settings.samples.any:
         run.data.latents.release_encoder()
         run.learner.base.free_autoencoder()

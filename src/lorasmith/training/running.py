@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
+from lorasmith.models.base import Base
+from lorasmith.models.prompts.states import PromptStates
 from lorasmith.training.commands import Commands
 from lorasmith.training.data import TrainingData
 from lorasmith.training.events import Emitter
@@ -32,7 +35,17 @@ class Run:
     def __repr__(self) -> str:
         return f"Run({self.folder.root}, {self.plan.steps} steps, {self.learner})"
 
+    @cached_property
+    def prompts(self) -> PromptStates:
+        """The states of the samples' prompts, where no text encoder trains."""
+        return prompt_states(self.settings, self.learner.base)
+
     @property
     def is_main(self) -> bool:
         """Whether this is the main process, which alone writes files."""
         return self.learner.process_group.is_main
+
+
+def prompt_states(settings: Settings, base: Base) -> PromptStates:
+    """The states of prompts as the text encoders are now, read as web UIs read prompts."""
+    return PromptStates(base, replace(settings.base.text_options, prompt=True))

@@ -2,35 +2,39 @@
 
 from __future__ import annotations
 
-import io
-
 from lorasmith.atomic import write_atomically
-from lorasmith.models.sampling import sample
+from lorasmith.models.files.hashes import short_hash
+from lorasmith.models.prompts.parameters import Parameters, png_bytes
+from lorasmith.models.prompts.request import PictureRequest
+from lorasmith.models.sampling import generate
 from lorasmith.training import events
-from lorasmith.training.running import Run
-from lorasmith.training.settings.tree import Settings
+from lorasmith.training.running import Run, prompt_states
+from lorasmith.training.sample_requests import sample_requests
 
 
-def prompts_of(settings: Settings) -> list[str]:
-    """The prompts with the trigger in them."""
-    return [prompt.replace("{trigger}", settings.captions.trigger or "") for prompt in settings.samples.prompts]
+def complete_requests(run: Run) -> list[PictureRequest]:
+    """The pictures of the run's samples, with what is usual for its base."""
+    return [one.completed(run.learner.base) for one in sample_requests(run.settings)]
+
+
+def encode_prompts(run: Run) -> None:
+    """Encode the prompts of the samples, so that the text encoders may be freed."""
+    for one in complete_requests(run):
+        run.prompts.encode(one)
 
 
 def generate_samples(run: Run, epoch: int, step: int) -> None:
-    """Generate a picture for each prompt with the weights of this moment; at epoch 0 the LoRA changes nothing, so that is the base."""
-    chosen, base = run.settings.samples, run.learner.base
-    if not chosen.prompts or not run.is_main:
+    """Generate the samples with the weights of this moment; at epoch 0 the LoRA changes nothing, so that is the base."""
+    if not run.is_main:
         return
-    prompts = prompts_of(run.settings)
-    seeds = [chosen.seed + k for k in range(len(prompts))]
+    requests, base = complete_requests(run), run.learner.base
+    states = prompt_states(run.settings, base) if run.learner.trains_texts else run.prompts
+    source = run.settings.base.path
+    model_hash = short_hash(source, base.fingerprints[base.denoiser])
+    moment = {"Run": run.settings.name, "Epoch": str(epoch), "Step": str(step)}
     with run.learner.weights_for_use():
-        pictures = sample(
-            base, prompts, seeds, width=chosen.width, height=chosen.height, sampler=chosen.sampler, steps=chosen.steps, cfg_scale=chosen.cfg_scale,
-            negative_prompt=chosen.negative_prompt, texts=run.learner.texts,
-        )  # fmt: skip
-    for k, (prompt, seed, picture) in enumerate(zip(prompts, seeds, pictures, strict=True)):
+        pictures = dict(generate(base, requests, {run.settings.base.clip_skip: states}))
+    for k, one in enumerate(requests):
         path = run.folder.samples / f"epoch{epoch:06d}-step{step:08d}-{k:02d}.png"
-        content = io.BytesIO()
-        picture.save(content, "PNG")
-        write_atomically(path, content.getvalue())
-        run.emit(events.SampleReady(str(path.relative_to(run.folder.root)), prompt, seed, epoch, step))
+        write_atomically(path, png_bytes(pictures[k], Parameters(one, source.stem, model_hash, extra=moment)))
+        run.emit(events.SampleReady(str(path.relative_to(run.folder.root)), one.prompt, one.seed, epoch, step))

@@ -55,6 +55,7 @@ def test_samples_are_made_from_the_captions_and_one_is_without_the_trigger(creat
         ([], None, []), ([None, ""], "zorvex", ["{trigger}"]), (["zorvex"], "zorvex", ["{trigger}"]),
         (["red, hat"] * 3, "zorvex", ["{trigger}, red, hat", "red, hat"]), (["a red hat\nsecond line"], None, ["a red hat"]),
         (["A photo of Zorvex in the rain."], "zorvex", ["A photo of {trigger} in the rain.", "A photo of in the rain."]),
+        (["hat (red)", "a --b c"], None, [r"hat \(red\)", '--prompt "a --b c"']),
         (["zorvexian, hat", "zorvex, cap"], "zorvex", ["{trigger}, zorvexian, hat", "{trigger}, cap", "zorvexian, hat"]),
     ],
 )  # fmt: skip

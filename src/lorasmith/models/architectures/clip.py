@@ -30,6 +30,8 @@ LENGTHS = (75, 150, 225)
 BREAK = re.compile(r"\s*\bBREAK\b\s*")
 
 T = TypeVar("T", int, float)
+Section = tuple[list[int], list[float]]
+"""Tokens between two BREAKs, and their weights."""
 
 
 @dataclass(frozen=True)
@@ -92,12 +94,28 @@ def join_chunks(states: torch.Tensor, chunks: int) -> torch.Tensor:
     return torch.cat([apart[:, 0, :1], apart[:, :, 1:-1].flatten(1, 2), apart[:, -1, -1:]], dim=1)
 
 
+def with_mean_of(states: torch.Tensor, weighted: torch.Tensor) -> torch.Tensor:
+    """The weighted states (n, tokens, width), each chunk scaled to the mean that it had before, as A1111 does ("Original" emphasis)."""
+    before, after = (each.float().mean(dim=(1, 2), keepdim=True) for each in (states, weighted))
+    changed = (states != weighted).flatten(1).any(1)[:, None, None]
+    return torch.where(changed, weighted * (before / after).to(weighted), states)
+
+
+def _chunks_of(sections: Sequence[Section]) -> int:
+    """Chunks that hold all sections of a caption, one at least."""
+    return max(1, sum(-(-len(tokens) // CHUNK) for tokens, _ in sections))
+
+
 @dataclass(frozen=True, eq=False)
 class TokenizedTexts:
-    """Captions as tokens: `ids` int64 (n, chunks, 77); `weights` float32 of the same shape, None where all count alike."""
+    """Captions as tokens: `ids` int64 (n, chunks, 77); `weights` float32 of the same shape, None where all count alike.
+
+    With `keep_mean` weights leave the mean over each chunk's states as it was.
+    """
 
     ids: torch.Tensor
     weights: torch.Tensor | None = None
+    keep_mean: bool = False
 
 
 class Clip:
@@ -122,20 +140,21 @@ class Clip:
 
     def tokenize(self, captions: Sequence[str], options: TextOptions) -> TokenizedTexts:
         """Captions in the layout that the encoder reads."""
-        chunks = chunk_count(options.max_token_length)
+        weighted = options.weighted or options.prompt
+        laid_out = [self._sections(parse_emphasis(caption) if weighted else [(caption, 1.0)]) for caption in captions]
+        chunks = max(map(_chunks_of, laid_out), default=1) if options.prompt else chunk_count(options.max_token_length)
         filler = [self.marks.end] + [self.marks.fill] * (CHUNK - 1)
         ids, weights = [], []
-        for caption in captions:
-            sections = self._sections(parse_emphasis(caption) if options.weighted else [(caption, 1.0)])
+        for sections in laid_out:
             content = join_sections([tokens for tokens, _ in sections], filler, chunks)
             counts = join_sections([own for _, own in sections], [1.0] * CHUNK, chunks)
             ids.append(lay_out(content, self.marks, chunks))
             weights.append(lay_out_weights(counts, chunks))
-        return TokenizedTexts(torch.tensor(ids), torch.tensor(weights) if options.weighted else None)
+        return TokenizedTexts(torch.tensor(ids), torch.tensor(weights) if weighted else None, keep_mean=options.prompt)
 
-    def _sections(self, runs: Sequence[tuple[str, float]]) -> list[tuple[list[int], list[float]]]:
+    def _sections(self, runs: Sequence[tuple[str, float]]) -> list[Section]:
         """Tokens and weights of each part between BREAKs; `runs` are texts with their weights."""
-        sections: list[tuple[list[int], list[float]]] = [([], [])]
+        sections: list[Section] = [([], [])]
         for run, weight in runs:
             for number, text in enumerate(BREAK.split(run)):
                 if number:
@@ -150,9 +169,8 @@ class Clip:
         return self.encoder(ids.flatten(0, 1).to(self.encoder.device), output_hidden_states=hidden_states)
 
     def join(self, states: torch.Tensor, texts: TokenizedTexts) -> torch.Tensor:
-        """The chunks' states as one row a caption, times the weights."""
-        chunks = texts.ids.shape[1]
-        joined = join_chunks(states, chunks)
-        if texts.weights is None:
-            return joined
-        return joined * join_chunks(texts.weights.flatten(0, 1), chunks).to(joined)[..., None]
+        """The chunks' states, times the weights, as one row a caption."""
+        if texts.weights is not None and bool((texts.weights != 1).any()):
+            weighted = states * texts.weights.flatten(0, 1).to(states)[..., None]
+            states = with_mean_of(states, weighted) if texts.keep_mean else weighted
+        return join_chunks(states, texts.ids.shape[1])

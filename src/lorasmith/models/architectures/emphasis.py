@@ -14,6 +14,9 @@ import re
 
 ROUND, SQUARE = 1.1, 1 / 1.1
 
+_SCHEDULED = re.compile(r"(?<!\\)\[[^\[\]]*(?::\s*[\d.]+|\|[^\[\]]*)\]")
+_COMPOSED = re.compile(r"\bAND\b")
+
 _PIECES = re.compile(r"\\.|[()\[\]]|:\s*[+-]?(?:\d+\.?\d*|\.\d+)\s*\)|[^\\()\[\]:]+|[\\:]", re.DOTALL)
 
 
@@ -53,3 +56,24 @@ def parse_emphasis(text: str) -> list[tuple[str, float]]:
         else:
             joined.append((run, weight))
     return joined
+
+
+def escape(text: str) -> str:
+    """A text that means itself, brackets and all, where emphasis is read: for prompts made from captions."""
+    return re.sub(r"([\\()\[\]])", r"\\\1", text)
+
+
+def unescape(text: str) -> str:
+    """A text in which brackets and backslashes were escaped, for families that read no emphasis."""
+    return re.sub(r"\\([\\()\[\]])", r"\1", text)
+
+
+def has_emphasis(text: str) -> bool:
+    """Whether a part of the text counts more or less than the rest."""
+    return any(weight != 1 for _, weight in parse_emphasis(text))
+
+
+def unread_syntax(prompt: str) -> str | None:
+    """What of A1111's syntax is in a prompt and is not read here: prompt editing `[a:b:0.5]`, alternation `[a|b]`, `AND`; None without."""
+    found = _SCHEDULED.search(prompt) or _COMPOSED.search(prompt)
+    return found[0] if found else None

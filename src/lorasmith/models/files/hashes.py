@@ -65,6 +65,11 @@ def legacy_hash(path: Path) -> str:
         return hashlib.sha256(file.read(0x10000)).hexdigest()[:8]
 
 
+def short_hash(source: Path, fingerprint: str) -> str:
+    """The ten digits that UIs show of a model: AutoV2 of a single file, those of its denoiser's fingerprint where it is a folder."""
+    return (sha256(source) if source.is_file() else fingerprint)[:10]
+
+
 def fingerprints(description: Description, quantize: Quantize = "none") -> dict[str, str]:
     """Part -> sha256 over its settings, its place and the hashes of its files: what a cache of its results depends on.
 

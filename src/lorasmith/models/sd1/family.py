@@ -77,5 +77,6 @@ SD1 = Family(
         architecture=dict.fromkeys(("sd_v1", "sd_v1_v"), ("stable-diffusion-v1", "diffusers")),
         block_row=FOUR_LEVEL_ROW,
     ),
+    reads_emphasis=True,
     ui_type="SD1",
 )

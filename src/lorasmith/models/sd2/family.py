@@ -89,5 +89,6 @@ SD2 = Family(
         v2=True,
         block_row=FOUR_LEVEL_ROW,
     ),
+    reads_emphasis=True,
     ui_type="SD2",
 )

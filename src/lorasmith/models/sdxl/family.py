@@ -119,6 +119,7 @@ SDXL = Family(
         second_text_encoder_lr=False,
         block_row=THREE_LEVEL_ROW,
     ),
+    reads_emphasis=True,
     ui_type="SDXL",
     relatives={
         "pony": Relative(

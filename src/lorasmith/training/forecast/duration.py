@@ -9,6 +9,7 @@ from lorasmith.training.forecast.memory import optimizer_bytes
 from lorasmith.training.forecast.rehearsal import SAMPLED_AT_ONCE, Rehearsal
 from lorasmith.training.forecast.work import Work
 from lorasmith.training.planning.check import CheckedRun
+from lorasmith.training.sample_requests import sample_requests
 
 
 def duration_of(checked: CheckedRun, rehearsal: Rehearsal, machine: Machine, device: str) -> Duration:
@@ -45,7 +46,7 @@ def _samples(checked: CheckedRun, rehearsal: Rehearsal, machine: Machine) -> flo
         return 0.0
     samples = checked.settings.samples
     times = 1 + (checked.plan.epochs - 1) // samples.every_n_epochs + 1
-    rounds = -(-len(samples.prompts) // SAMPLED_AT_ONCE)
+    rounds = -(-len(sample_requests(checked.settings)) // SAMPLED_AT_ONCE)
     steps = samples.steps or rehearsal.base.defaults.steps
     calls = steps * (SAMPLERS[samples.sampler].calls if samples.sampler else 1)
     return times * rounds * (calls * machine.seconds(rehearsal.denoise) + machine.seconds(rehearsal.decode))

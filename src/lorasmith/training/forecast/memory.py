@@ -51,7 +51,7 @@ def _freed_after_caching(checked: CheckedRun, rehearsal: Rehearsal) -> set[str]:
     if settings.captions.cached_variants and set(rehearsal.adapters) == {base.denoiser}:
         freed |= set(base.parts) - {base.denoiser}
     encodes = any(dataset.color_aug or dataset.random_crop for dataset in settings.datasets)
-    if not settings.samples.prompts and not encodes:
+    if not settings.samples.any and not encodes:
         freed.add("vae")
     return freed
 

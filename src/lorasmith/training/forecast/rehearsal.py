@@ -24,6 +24,7 @@ from lorasmith.models.texts import EncodedTexts
 from lorasmith.training.forecast.watch import Watch
 from lorasmith.training.forecast.work import Work
 from lorasmith.training.records.checkpoints import DTYPES
+from lorasmith.training.sample_requests import sample_requests
 from lorasmith.training.settings.tree import Settings
 
 SAMPLED_AT_ONCE = 16
@@ -64,8 +65,9 @@ def rehearse(settings: Settings, description: Description, training_set: Trainin
     count = len(largest.samples)
     encode = rehearse_encode(base, max(training_set.buckets, key=lambda size: size[0] * size[1]))
     denoise = decode = None
-    if prompts := min(len(settings.samples.prompts), SAMPLED_AT_ONCE):
-        size = (settings.samples.width or base.native_resolution, settings.samples.height or base.native_resolution)
+    if requests := sample_requests(settings):
+        native, prompts = base.native_resolution, min(len(requests), SAMPLED_AT_ONCE)
+        size = max(((one.width or native, one.height or native) for one in requests), key=lambda side: side[0] * side[1])
         guided = 1 if (settings.samples.cfg_scale or base.defaults.cfg_scale) == 1 else 2
         denoise, decode = rehearse_predict(base, settings, size, guided * prompts), rehearse_decode(base, size, prompts)
     step = rehearse_step(base, adapters, settings, largest.bucket, count)

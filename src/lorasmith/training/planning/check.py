@@ -12,6 +12,7 @@ from lorasmith.models.open import describe
 from lorasmith.training.planning.base_fit import check_fits_description
 from lorasmith.training.planning.plan import Plan, make_plan
 from lorasmith.training.planning.trigger_fit import trigger_findings
+from lorasmith.training.sample_requests import sample_findings, sample_requests
 from lorasmith.training.settings.checks import check_fits_base, check_together
 from lorasmith.training.settings.tree import Settings
 from lorasmith.training.validation.validation_set import ValidationSet, open_validation
@@ -69,7 +70,7 @@ def check(settings: Settings) -> CheckedRun:
             "captions.trigger.",
             code="dataset.no_captions", path=str(settings.datasets[0].path),
         )  # fmt: skip
-    check_fits_description(settings.samples, training_set, description)
+    check_fits_description(settings.samples, training_set, description, sample_requests(settings))
     validation_set = open_validation(settings.validation, settings.datasets, settings.buckets, training_set)
-    of_settings += trigger_findings(settings, description)
+    of_settings += [*trigger_findings(settings, description), *sample_findings(settings, description.family)]
     return CheckedRun(settings, description, training_set, validation_set, make_plan(settings, training_set), tuple(of_settings))

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from lorasmith.models.architectures.emphasis import escape
+from lorasmith.models.prompts.lines import as_line
 from lorasmith.training.objective.class_caption import class_caption, trigger_pattern
 
 
 def sample_prompts(captions: Iterable[str | None], trigger: str | None) -> list[str]:
     """Two captions, which show whether the LoRA learns them, and the first without the trigger, which shows what it changes uncalled.
 
-    The trigger is written `{trigger}`, as `samples.prompts` has it; without captions it is the only prompt.
+    The trigger is written `{trigger}`, as `samples.prompts` has it; without captions it is the only prompt. Brackets of captions are
+    escaped, since prompts are read with emphasis.
     """
+    return [as_line(escape(prompt)) for prompt in _prompts(captions, trigger)]
+
+
+def _prompts(captions: Iterable[str | None], trigger: str | None) -> list[str]:
     scenes = list(dict.fromkeys(line for caption in captions if (line := _first_line(caption or ""))))
     chosen = list(dict.fromkeys(scenes[place] for place in (0, len(scenes) // 2))) if scenes else []
     if trigger is None:

@@ -104,7 +104,7 @@ def _check_what_trains(settings: Settings) -> None:
 
 
 def _check_samples(samples: SampleSettings, trigger: str | None) -> None:
-    if not samples.prompts and samples != SampleSettings():
+    if not samples.any and samples != SampleSettings():
         given = next(name for name in SampleSettings.model_fields if getattr(samples, name) != getattr(SampleSettings(), name))
         raise _no_effect(f"samples.{given}", "without samples.prompts. Add a prompt, or remove it.")
     if trigger is None and any("{trigger}" in prompt for prompt in samples.prompts):

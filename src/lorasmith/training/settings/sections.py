@@ -8,6 +8,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from lorasmith.errors import SettingsError
+from lorasmith.models.prompts.lines import read_line
 from lorasmith.models.samplers import SamplerName
 
 
@@ -80,7 +82,13 @@ class CheckpointSettings(Section):
 class SampleSettings(Section):
     """Pictures sampled while training, to watch it learn."""
 
-    prompts: list[str] = Field(default_factory=list, description="One picture each; {trigger} is replaced by the trigger word.")
+    prompts: list[str] = Field(
+        default_factory=list,
+        description="One picture each; {trigger} is replaced by the trigger word. May have flags, as in sd-scripts: --n blurry --w 768 --s 28",
+    )
+    prompts_file: Path | None = Field(
+        None, description="File with more prompts, one a line, with flags of sd-scripts or A1111. Empty: those above alone."
+    )
     every_n_epochs: int = Field(1, ge=1, description="Sample every this many epochs; the untouched base is sampled first.")
     every_n_steps: int | None = Field(None, ge=1, description="Also sample every this many steps. Empty: by epochs alone.")
     width: int | None = Field(None, ge=8, description="In pixels. Empty: the base's native size.")
@@ -92,6 +100,21 @@ class SampleSettings(Section):
     )
     negative_prompt: str = Field("", description="What should not be seen.")
     seed: int = Field(1, ge=0, description="Prompt k uses seed + k, the same in every epoch.")
+
+    @property
+    def any(self) -> bool:
+        """Whether there is something to sample."""
+        return bool(self.prompts) or self.prompts_file is not None
+
+    @field_validator("prompts")
+    @classmethod
+    def _flags_are_known(cls, value: list[str]) -> list[str]:
+        for prompt in value:
+            try:
+                read_line(prompt)
+            except SettingsError as error:
+                raise ValueError(f"has a flag that cannot be used: {error}") from None
+        return value
 
 
 class ValidationSettings(Section):

@@ -13,6 +13,8 @@ ON_SAMPLES = guides(SEAART, BOOTCAMP, FUNDAMENTALS)
 @lint
 def no_samples(run: RunFacts) -> Findings:
     prompts, trigger = run.settings.samples.prompts, run.settings.captions.trigger
+    if run.settings.samples.prompts_file is not None:
+        return
     if not prompts:
         called = "{trigger}" if trigger else next(iter(run.shared_first_tags), None)
         words = f'Set samples.prompts to ["{called}"].' if called else "Write prompts with the words that call it into samples.prompts."

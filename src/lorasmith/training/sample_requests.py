@@ -1,0 +1,55 @@
+"""What a run's samples are to show: the prompts of its settings and of its file of prompts, each with its flags."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from lorasmith.errors import SettingsError
+from lorasmith.findings import Finding, Fix
+from lorasmith.models.architectures.emphasis import escape
+from lorasmith.models.prompts.lines import PromptLine, read_line, read_prompt_file, requests_of
+from lorasmith.models.prompts.lora_tags import read_lora_tags
+from lorasmith.models.prompts.request import PictureRequest
+from lorasmith.models.prompts.syntax import prompt_findings
+from lorasmith.training.settings.tree import Settings
+
+
+def sample_requests(settings: Settings) -> list[PictureRequest]:
+    """The pictures of a run's samples, in order; the trigger is in its place.
+
+    Raises SettingsError where the file of prompts or a flag cannot be read, or a prompt calls a LoRA.
+    """
+    samples = settings.samples
+    usual = PictureRequest(
+        negative_prompt=samples.negative_prompt, seed=samples.seed, width=samples.width, height=samples.height, sampler=samples.sampler,
+        steps=samples.steps, cfg_scale=samples.cfg_scale, clip_skip=settings.base.clip_skip,
+    )  # fmt: skip
+    requests = requests_of(_lines(settings), usual)
+    for one in requests:
+        if read_lora_tags(one.prompt)[1]:
+            raise SettingsError(
+                f"The sample prompt {one.prompt!r} calls a LoRA, but a run samples the one that it trains. Remove the tag.",
+                code="samples.calls_a_lora", prompt=one.prompt,
+            )  # fmt: skip
+    return [replace(one, prompt=_called(one.prompt, settings), negative_prompt=_called(one.negative_prompt, settings)) for one in requests]
+
+
+def sample_findings(settings: Settings, family: str) -> list[Finding]:
+    """What of the prompts does nothing on a base of this family."""
+    flags = sorted({flag for line in _lines(settings) for flag in line.without_effect})
+    without_effect = Finding(
+        "samples.flags_without_effect", "warning", f"Sample prompts have flags that do nothing here: {', '.join(flags)}.", "option",
+        subjects=tuple(flags), fix=Fix("Remove them."),
+    )  # fmt: skip
+    prompts = (prompt for one in sample_requests(settings) for prompt in (one.prompt, one.negative_prompt))
+    return [*([without_effect] if flags else []), *prompt_findings(prompts, family)]
+
+
+def _lines(settings: Settings) -> list[PromptLine]:
+    in_settings = [read_line(prompt) for prompt in settings.samples.prompts]
+    file = settings.samples.prompts_file
+    return in_settings if file is None else [*in_settings, *read_prompt_file(file)]
+
+
+def _called(prompt: str, settings: Settings) -> str:
+    return prompt.replace("{trigger}", escape(settings.captions.trigger or ""))
