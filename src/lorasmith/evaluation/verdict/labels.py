@@ -1,0 +1,100 @@
+"""What is said of a checkpoint, each label with its rule and its reason.
+
+The limits come from the pilot on the demo world and are tested by `lorasmith bench verdict` (docs/proof.md). Holding the training images by
+heart and being of use are two axes: a LoRA of six pictures may give them all back and still obey every prompt. So `memorised` is said
+beside the others and takes nothing from a checkpoint.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from lorasmith.evaluation.measures.measured import Measure
+from lorasmith.evaluation.verdict.evidence import Decision, above, below, both, either
+
+Measures = Mapping[str, Measure]
+
+LEARNT, OBEYS, HARMED, LEAKS = 0.45, 0.80, 0.85, 0.30
+BY_HEART, GAP, NARROW, STUCK = 0.30, 0.50, 0.30, -0.80
+"""Limits of subject, keeps (twice), leaks, replay, gap (nats), narrow and stuck (log ratio)."""
+
+
+@dataclass(frozen=True)
+class Label:
+    """A label with its rule: `holds` decides from the measures, `reason` says which numbers it was decided by."""
+
+    title: str
+    meaning: str
+    holds: Callable[[Measures], Decision]
+    evidence: tuple[str, ...]
+    """Measures that it is decided by."""
+
+
+def _under_cooked(measures: Measures) -> Decision:
+    return both(below(measures.get("subject"), LEARNT), above(measures.get("keeps"), OBEYS))
+
+
+def _over_cooked(measures: Measures) -> Decision:
+    leaks = above(measures.get("leaks"), LEAKS) if "leaks" in measures else False
+    return either(below(measures.get("keeps"), HARMED), leaks)
+
+
+def _memorised(measures: Measures) -> Decision:
+    return both(above(measures.get("gap"), GAP), above(measures.get("replay"), BY_HEART))
+
+
+def _narrow(measures: Measures) -> Decision:
+    return above(measures.get("narrow"), NARROW)
+
+
+def _stuck(measures: Measures) -> Decision:
+    return below(measures.get("stuck"), STUCK)
+
+
+LABELS: dict[str, Label] = {
+    "under-cooked": Label(
+        "under-cooked", "New pictures with the trigger do not show the subject yet.", _under_cooked, ("subject", "keeps")
+    ),
+    "over-cooked": Label("over-cooked", "Pictures of other prompts suffer.", _over_cooked, ("keeps", "leaks")),
+    "memorised": Label("memorised", "It holds training images by heart and gives them back.", _memorised, ("replay", "gap")),
+    "narrow": Label("narrow", "It works in the company of the training images alone.", _narrow, ("narrow",)),
+    "stuck": Label("stuck", "Pictures of the bare trigger all look alike.", _stuck, ("stuck",)),
+}  # fmt: skip
+"""Key -> label. The first that holds names a checkpoint, but for `memorised` and `stuck`, which are said beside."""
+
+HEADLINES = ("over-cooked", "under-cooked", "narrow")
+"""Labels that name a checkpoint, the one that weighs most first."""
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One label of one checkpoint: True, False, or None where the evidence does not decide; `numbers` are those of its rule."""
+
+    label: str
+    holds: Decision
+    numbers: tuple[tuple[str, float, float | None], ...]
+    """Measure, value and standard error."""
+
+
+def judge(measures: Measures) -> dict[str, Judged]:
+    """Every label of one checkpoint."""
+    return {
+        key: Judged(
+            key,
+            label.holds(measures),
+            tuple((name, measures[name].value, measures[name].error) for name in label.evidence if name in measures),
+        )
+        for key, label in LABELS.items()
+    }
+
+
+def headline(judged: Mapping[str, Judged]) -> str:
+    """One of `HEADLINES`, `good`, or `cannot tell` where a label that would name it is not decided."""
+    for key in HEADLINES:
+        holds = judged[key].holds
+        if holds:
+            return key
+        if holds is None and judged[key].numbers:
+            return "cannot tell"
+    return "good" if judged["under-cooked"].holds is False else "cannot tell"
