@@ -37,7 +37,7 @@ class RunKind:
 
 
 CHARACTER, STYLE, CONCEPT = "character", "style", "concept"
-TEXT_ENCODER = {"network": {"train_text_encoder": True}, "optimizer": {"text_encoder_lr": 5e-4}}
+TEXT_ENCODER: dict[str, dict[str, Any]] = {"network": {"train_text_encoder": True}, "optimizer": {"text_encoder_lr": 5e-4}}
 
 RUN_KINDS = (
     RunKind("sound", False, (CHARACTER, CONCEPT), 40, 3e-3, 220, schedule="cosine", regularisation=True),
@@ -80,7 +80,7 @@ class BenchRun:
 
 def bench_runs(seed: int, *, quick: bool = False) -> Iterator[BenchRun]:
     """The runs of a seed: two of each kind, with `quick` one of every second kind of both halves."""
-    used = {subject: seed for subject in THINGS}
+    used = dict.fromkeys(THINGS, seed)
     for number, kind in enumerate(RUN_KINDS):
         for place, subject in enumerate(kind.subjects):
             thing = THINGS[subject][used[subject] % len(THINGS[subject])]

@@ -148,9 +148,7 @@ class TruthOf:
         return float(self._off(self._base_others).mean())
 
     def _off(self, pictures: Sequence[Image.Image]) -> np.ndarray:
-        return np.array(
-            [_distances(picture, true).min() for picture, true in zip(_small(pictures), self._true_others, strict=True)]
-        )
+        return np.array([_distances(picture, true).min() for picture, true in zip(_small(pictures), self._true_others, strict=True)])
 
     @cached_property
     def _true_trained(self) -> list[tuple[np.ndarray, np.ndarray]]:

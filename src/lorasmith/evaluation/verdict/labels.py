@@ -17,7 +17,7 @@ Measures = Mapping[str, Measure]
 
 LEARNT, OBEYS, HARMED, LEAKS = 0.45, 0.80, 0.85, 0.30
 BY_HEART, GAP, NARROW, STUCK = 0.30, 0.50, 0.30, -0.80
-"""Limits of subject, keeps (twice), leaks, replay, gap (nats), narrow and stuck (log ratio)."""
+"""Limits of subject, keeps (twice), leaks, replay, gap in the noise that decides shapes (nats), narrow and stuck (log ratio)."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ def _over_cooked(measures: Measures) -> Decision:
 
 
 def _memorised(measures: Measures) -> Decision:
-    return both(above(measures.get("gap"), GAP), above(measures.get("replay"), BY_HEART))
+    return both(above(measures.get("gap_shape"), GAP), above(measures.get("replay"), BY_HEART))
 
 
 def _narrow(measures: Measures) -> Decision:
@@ -57,7 +57,7 @@ LABELS: dict[str, Label] = {
         "under-cooked", "New pictures with the trigger do not show the subject yet.", _under_cooked, ("subject", "keeps")
     ),
     "over-cooked": Label("over-cooked", "Pictures of other prompts suffer.", _over_cooked, ("keeps", "leaks")),
-    "memorised": Label("memorised", "It holds training images by heart and gives them back.", _memorised, ("replay", "gap")),
+    "memorised": Label("memorised", "It holds training images by heart and gives them back.", _memorised, ("replay", "gap_shape")),
     "narrow": Label("narrow", "It works in the company of the training images alone.", _narrow, ("narrow",)),
     "stuck": Label("stuck", "Pictures of the bare trigger all look alike.", _stuck, ("stuck",)),
 }  # fmt: skip

@@ -1,0 +1,161 @@
+"""The verdict from measures, on cases whose answer anyone can see."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lorasmith.evaluation.measures.measured import CheckpointMeasures, Measure
+from lorasmith.evaluation.verdict.evidence import above, both, either
+from lorasmith.evaluation.verdict.verdict import verdict_on
+from lorasmith.training.settings.tree import Settings, settings_from
+
+PROMPTS = [f"prompt {k}" for k in range(12)]
+
+
+def measure(value: float, spread: float = 0.05) -> Measure:
+    """Twelve items around `value`, in the same order of difficulty each time."""
+    return Measure.of({name: value + spread * math.cos(k) for k, name in enumerate(PROMPTS)})
+
+
+def checkpoint(epoch: int, *, weight: float = 1.0, **values: float) -> CheckpointMeasures:
+    sound = {"subject": 0.8, "keeps": 1.0, "leaks": 0.0, "narrow": 0.0, "stuck": 0.0, "near": 0.0, "replay": 0.0, "gap_shape": 0.0}
+    return CheckpointMeasures(f"lora-{epoch}", epoch, 10 * epoch, weight, {name: measure(v) for name, v in (sound | values).items()})
+
+
+def settings(**sections: dict[str, Any]) -> Settings:
+    return settings_from({"base": {"path": "base"}, "datasets": [{"path": "pictures"}], "training": {"epochs": 4}} | sections)
+
+
+def test_the_best_is_recommended_and_what_is_wrong_with_the_others_is_said() -> None:
+    verdict = verdict_on([checkpoint(1, subject=0.1), checkpoint(2), checkpoint(3, subject=0.9, keeps=0.4)])
+
+    assert verdict.recommended == 1
+    assert verdict.as_good == ()
+    assert [one.headline for one in verdict.checkpoints] == ["under-cooked", "good", "over-cooked"]
+    assert verdict.sentences == (
+        "Use epoch 2.",
+        "From epoch 3 on other prompts suffer.",
+        "Up to epoch 1 the subject has not come yet.",
+    )
+
+
+def test_what_cannot_be_told_apart_is_as_good_and_the_nearest_to_real_pictures_is_recommended() -> None:
+    noisy = [
+        CheckpointMeasures(
+            f"lora-{epoch}", epoch, epoch, 1.0,
+            {"subject": Measure.of({p: 0.8 + 0.2 * math.sin(epoch + 5 * k) for k, p in enumerate(PROMPTS)}), "keeps": measure(1.0), "near": measure(near)},
+        )
+        for epoch, near in ((6, 0.3), (7, 0.1), (8, 0.2))
+    ]  # fmt: skip
+    verdict = verdict_on(noisy)
+
+    assert verdict.recommended == 1
+    assert verdict.as_good == (0, 2)
+    assert "as good" in verdict.sentences[1]
+
+
+def test_nothing_is_recommended_where_nothing_was_learnt() -> None:
+    verdict = verdict_on([checkpoint(1, subject=0.0), checkpoint(2, subject=0.01)])
+
+    assert verdict.recommended is None
+    assert verdict.sentences[0].startswith("None of these checkpoints")
+
+
+def test_memorising_is_said_beside_and_takes_nothing() -> None:
+    verdict = verdict_on([checkpoint(1, subject=0.7), checkpoint(2, subject=0.9, replay=0.9, gap_shape=1.2)])
+
+    assert verdict.recommended == 1
+    assert verdict.checkpoints[1].headline == "good"
+    assert "by heart" in " ".join(verdict.sentences)
+
+
+def test_a_number_within_its_error_of_the_limit_decides_nothing() -> None:
+    assert above(Measure(0.50, 0.10, {}), 0.45) is None
+    assert above(Measure(0.60, 0.10, {}), 0.45) is True
+    assert above(Measure(0.30, 0.10, {}), 0.45) is False
+    assert above(None, 0.45) is None
+    assert above(Measure(math.nan, None, {}), 0.45) is None
+    unclear = checkpoint(1)
+    unclear = CheckpointMeasures("a", 1, 1, 1.0, {**unclear.measures, "keeps": Measure(0.86, 0.1, dict.fromkeys(PROMPTS, 0.86))})
+    assert verdict_on([unclear]).checkpoints[0].headline == "cannot tell"
+
+
+@pytest.mark.parametrize(
+    ("values", "of_both", "of_either"),
+    [((True, None), None, True), ((False, None), False, None), ((True, True), True, True), ((False, False), False, False)],
+)
+def test_an_open_question_counts_only_where_it_would_decide(
+    values: tuple[bool | None, bool | None], of_both: bool | None, of_either: bool | None
+) -> None:
+    assert both(*values) is of_both
+    assert either(*values) is of_either
+
+
+def test_the_weight_as_trained_is_kept_where_others_are_no_better() -> None:
+    weights = [checkpoint(2, weight=weight, subject=subject) for weight, subject in ((0.6, 0.3), (0.8, 0.8), (1.0, 0.8))]
+    verdict = verdict_on([checkpoint(2)], weights)
+
+    assert verdict.weight == 1.0
+    assert verdict.weights_as_good == (0.8,)
+    assert verdict.sentences[0] == "Use epoch 2 at weight 1."
+
+    harmed = [checkpoint(2, weight=w, keeps=keeps) for w, keeps in ((0.6, 0.99), (0.8, 0.7), (1.0, 0.4))]
+    assert verdict_on([checkpoint(2)], harmed).weight == 0.6
+
+
+# -- advice -----------------------------------------------------------------------------------------------------------
+
+
+def codes(checkpoints: list[CheckpointMeasures], **sections: dict[str, Any]) -> dict[str, dict[str, object]]:
+    """Code of each piece of advice -> the changes of settings that it offers."""
+    given = verdict_on(checkpoints, settings=settings(**sections)).advice
+    return {one.code: {c.setting: c.value for c in one.fix.changes} if one.fix else {} for one in given}  # type: ignore[union-attr]
+
+
+def test_a_run_that_ended_too_early_should_be_longer_and_one_that_stands_still_faster() -> None:
+    rising = [checkpoint(1, subject=0.05), checkpoint(2, subject=0.3)]
+    flat = [checkpoint(1, subject=0.1), checkpoint(2, subject=0.1)]
+
+    assert codes(rising) == {"verdict.more_steps": {"training.epochs": 8}}
+    assert codes(flat, optimizer={"unet_lr": 1e-4}) == {"verdict.rate_too_low": {"optimizer.unet_lr": 3e-4}}
+
+
+def test_an_optimizer_that_finds_its_own_rate_is_given_no_other() -> None:
+    flat = [checkpoint(1, subject=0.1), checkpoint(2, subject=0.1)]
+
+    assert codes(flat, optimizer={"type": "Prodigy", "learning_rate": 1.0}) == {"verdict.rate_too_low": {}}
+
+
+def test_harm_asks_for_a_lower_rate_and_a_trained_text_encoder_is_named() -> None:
+    late = [checkpoint(1), checkpoint(2, keeps=0.4)]
+    early = [checkpoint(1, keeps=0.5), checkpoint(2, keeps=0.4)]
+
+    still = {"network": {"train_text_encoder": False}}
+    assert codes(late, optimizer={"unet_lr": 1e-3}, **still) == {"verdict.fewer_steps": {"optimizer.unet_lr": 5e-4}}
+    assert codes(early, optimizer={"unet_lr": 9e-4}, **still) == {"verdict.rate_too_high": {"optimizer.unet_lr": 3e-4}}
+    both_ways = codes(late, optimizer={"text_encoder_lr": 1e-4}, network={"train_text_encoder": True})
+    assert both_ways["verdict.text_encoder_rate"] == {"optimizer.text_encoder_lr": 5e-5}
+
+
+def test_each_sign_of_the_recommended_checkpoint_has_its_advice() -> None:
+    found = codes([checkpoint(1, leaks=0.6, narrow=0.6, stuck=-1.5, replay=0.9, gap_shape=1.0)])
+
+    assert {"verdict.leaks", "verdict.narrow", "verdict.stuck", "verdict.by_heart"} <= set(found)
+
+
+def test_a_sound_run_gets_no_advice() -> None:
+    assert codes([checkpoint(1, subject=0.6), checkpoint(2)]) == {}
+
+
+def test_a_verdict_is_plain_data() -> None:
+    import json
+
+    data = json.loads(json.dumps(verdict_on([checkpoint(1), checkpoint(2, keeps=0.3)]).as_data()))
+
+    assert data["recommended"] == "lora-1"
+    assert data["checkpoints"][1]["verdict"] == "over-cooked"
+    assert Path(data["checkpoints"][0]["file"]).name == "lora-1"
