@@ -71,6 +71,9 @@ class LayerNames:
     """The shape of an opened module; None where names depend on nothing else."""
     usual_shape: Any = None
     """The family's shape at full size."""
+    all_layers: Callable[[Mapping[str, Any]], Mapping[str, int | None]] = lambda settings: {}
+    """Settings of a part -> the dotted paths of all its layers in the module, each with the width of its input where that says something
+    about the part's size. CLIP paths come with `text_model`."""
 
     def dotted(self, flat: str) -> str:
         """A path with dots again: `attn1_to_out_0` is `attn1.to_out.0`.

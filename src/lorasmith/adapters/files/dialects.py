@@ -25,6 +25,7 @@ from lorasmith.adapters.files.fuse import fuse, swap_halves
 from lorasmith.adapters.files.key_style import with_alphas
 from lorasmith.adapters.files.lora_file import ADAPTER_CONFIG
 from lorasmith.adapters.files.network import NAMED_ADAPTER, Network
+from lorasmith.adapters.files.real_layers import beyond_standard_size, exists_at_some_size
 from lorasmith.adapters.kinds import ALPHA, DORA_SCALE, KINDS, kind_of, lokr, lora
 from lorasmith.adapters.kinds.lora import DOWN, UP
 from lorasmith.adapters.layer import Layer, read_layer
@@ -157,6 +158,10 @@ def read_network(
             layers[name] = _one_layer(name, slots)
         except AdapterError as error:
             unread |= dict.fromkeys((key for _, _, origin in slots.values() for key in origin), str(error).rstrip("."))
+    for name in () if shape else beyond_standard_size(family, layers):
+        reason = f"{FAMILIES[family].title} has no block of this number: the LoRA was made for another model"
+        unread |= dict.fromkeys((key for _, _, origin in placed[name].values() for key in origin), reason)
+        del layers[name]
     fused = sum(len(next(iter(placed[name].values()))[1].shares) > 1 for name in layers)
     notes = []
     if embeddings:
@@ -269,10 +274,13 @@ def _layer(family: str, part: str, path: str, found: _Found, alphas: _PeftAlphas
         raise AdapterError(f"{family} has only one text encoder.")
     if part == "text_encoder" and path.replace(".", "_").startswith("encoder_block_"):
         part = "text_encoder_2"
+    unknown = AdapterError(f"{FAMILIES[family].title} has no layer of this name: the LoRA was made for another model.")
     try:
         place = keys.place(family, part, path, shape)
     except AdapterError:
-        raise AdapterError(f"{FAMILIES[family].title} has no layer of this name: the LoRA was made for another model.") from None
+        raise unknown from None
+    if not exists_at_some_size(family, place.name, shape):
+        raise unknown
     if ALPHA not in found.tensors:
         layer = alphas.given_to(layer, part, path)
     return replace(layer, name=place.name), place

@@ -7,6 +7,7 @@ their files have. Paths here have underscores for dots.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -91,6 +92,50 @@ def _layers(flat: str, shape: Any) -> tuple[str, ...]:
     return (to_diffusers(flat, shape),)
 
 
+def unet_layers(settings: Mapping[str, Any]) -> dict[str, int | None]:
+    """The layers of a U-Net of diffusers, by its settings; see `LayerNames.all_layers`."""
+    channels, layers, time = settings["block_out_channels"], settings["layers_per_block"], 4 * settings["block_out_channels"][0]
+    depths = settings.get("transformer_layers_per_block", 1)
+    depths = [depths] * len(channels) if isinstance(depths, int) else depths
+    found: dict[str, int | None] = {"conv_in": settings["in_channels"], "conv_out": channels[0], "conv_norm_out": None}
+    found |= {"time_embedding.linear_1": channels[0], "time_embedding.linear_2": time}
+    if settings.get("addition_embed_type"):
+        found |= {"add_embedding.linear_1": settings["projection_class_embeddings_input_dim"], "add_embedding.linear_2": time}
+    cross, last = settings["cross_attention_dim"], len(channels) - 1
+    for level, kind in enumerate(settings["down_block_types"]):
+        width, block = channels[level], f"down_blocks.{level}"
+        for i in range(layers):
+            found |= _resnet(f"{block}.resnets.{i}", width, time, shortcut=i == 0 and level > 0 and channels[level - 1] != width)
+            if kind.startswith("CrossAttn"):
+                found |= _attention(f"{block}.attentions.{i}", width, cross, depths[level])
+        if level < last:
+            found[f"{block}.downsamplers.0.conv"] = width
+    found |= _resnet("mid_block.resnets.0", channels[-1], time) | _attention("mid_block.attentions.0", channels[-1], cross, depths[-1])
+    found |= _resnet("mid_block.resnets.1", channels[-1], time)
+    for level, kind in enumerate(settings["up_block_types"]):
+        width, block = channels[last - level], f"up_blocks.{level}"
+        for i in range(layers + 1):
+            found |= _resnet(f"{block}.resnets.{i}", width, time, shortcut=True)
+            if kind.startswith("CrossAttn"):
+                found |= _attention(f"{block}.attentions.{i}", width, cross, depths[last - level])
+        if level < last:
+            found[f"{block}.upsamplers.0.conv"] = width
+    return found
+
+
+def _resnet(path: str, width: int, time: int, shortcut: bool = False) -> dict[str, int | None]:
+    found: dict[str, int | None] = {"norm1": None, "conv1": None, "time_emb_proj": time, "norm2": None, "conv2": width}
+    return {f"{path}.{name}": size for name, size in (found | ({"conv_shortcut": None} if shortcut else {})).items()}
+
+
+def _attention(path: str, width: int, cross: int, depth: int) -> dict[str, int | None]:
+    inside: dict[str, int | None] = {"norm1": None, "norm2": None, "norm3": None, "ff.net.0.proj": width, "ff.net.2": 4 * width}
+    inside |= {f"attn1.{name}": width for name in ("to_q", "to_k", "to_v", "to_out.0")}
+    inside |= {"attn2.to_q": width, "attn2.to_k": cross, "attn2.to_v": cross, "attn2.to_out.0": width}
+    found: dict[str, int | None] = {f"{path}.norm": None, f"{path}.proj_in": width, f"{path}.proj_out": width}
+    return found | {f"{path}.transformer_blocks.{i}.{name}": size for i in range(depth) for name, size in inside.items()}
+
+
 ORIGINAL_PATH = r"input_blocks|middle_block|output_blocks|time_embed[._]\d|label_emb|out[._]\d"
 """How a path of the original model begins."""
 
@@ -106,11 +151,12 @@ DIFFUSERS_NAMES = LayerNames(
         ["down_blocks", "up_blocks", "mid_block", "resnets", "attentions", "downsamplers", "upsamplers", "transformer_blocks", "attn1", "attn2", "to_q", "to_k", "to_v", "to_out", "ff", "net", "proj", "proj_in", "proj_out", "norm", "norm1", "norm2", "norm3", "conv", "conv1", "conv2", "conv_in", "conv_out", "conv_norm_out", "conv_shortcut", "time_emb_proj", "time_embedding", "add_embedding", "linear_1", "linear_2", "input_blocks", "middle_block", "output_blocks", "in_layers", "emb_layers", "out_layers", "skip_connection", "op", "time_embed", "label_emb", "out"]
     ),
     to_file=_as_diffusers, to_module=_layers, block=block, shape_of=unet_shape, usual_shape=UnetShape(),
+    all_layers=unet_layers,
 )  # fmt: skip
 """Files with diffusers' names, as kohya's of U-Nets with four levels."""
 
 LDM_NAMES = LayerNames(
     categories=DIFFUSERS_NAMES.categories, words=DIFFUSERS_NAMES.words, to_file=_as_ldm, to_module=_layers, block=block, shape_of=unet_shape,
-    usual_shape=UnetShape(up_attention=(True, True, False)),
+    usual_shape=UnetShape(up_attention=(True, True, False)), all_layers=unet_layers,
 )  # fmt: skip
 """Files with the original names, as kohya's of U-Nets with three levels."""

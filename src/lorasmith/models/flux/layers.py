@@ -7,6 +7,7 @@ stand for several layers: its output rows are theirs, one below the other. Paths
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from lorasmith.models.lora_naming import LayerNames, Place
@@ -64,6 +65,28 @@ def block(flat: str, shape: Any = None) -> str | None:
     return f"{found[1].upper()}{int(found[2]):02d}" if found else None
 
 
+def transformer_layers(settings: Mapping[str, Any]) -> dict[str, int | None]:
+    """The layers of a Flux transformer of diffusers, by its settings; see `LayerNames.all_layers`."""
+    width = settings["num_attention_heads"] * settings["attention_head_dim"]
+    double: dict[str, int | None] = {f"attn.{name}": width for name in ("to_q", "to_k", "to_v", "to_out.0", "to_add_out")}
+    double |= {f"attn.add_{name}_proj": width for name in "qkv"} | {"norm1.linear": width, "norm1_context.linear": width}
+    double |= {f"{name}.net.{end}": size for name in ("ff", "ff_context") for end, size in (("0.proj", width), ("2", 4 * width))}
+    single: dict[str, int | None] = {f"attn.to_{name}": width for name in "qkv"}
+    single |= {"norm.linear": width, "proj_mlp": width, "proj_out": 5 * width}
+    found = {f"transformer_blocks.{i}.{name}": size for i in range(settings["num_layers"]) for name, size in double.items()}
+    found |= {f"single_transformer_blocks.{i}.{name}": size for i in range(settings["num_single_layers"]) for name, size in single.items()}
+    found |= {
+        "x_embedder": settings["in_channels"],
+        "context_embedder": settings["joint_attention_dim"],
+        "norm_out.linear": width,
+        "proj_out": width,
+    }
+    inputs = {"timestep": 256, "text": settings["pooled_projection_dim"]} | ({"guidance": 256} if settings["guidance_embeds"] else {})
+    for name, size in inputs.items():
+        found |= {f"time_text_embed.{name}_embedder.linear_1": size, f"time_text_embed.{name}_embedder.linear_2": width}
+    return found
+
+
 TRANSFORMER_NAMES = LayerNames(
     categories=(
         (r"single_transformer_blocks\.\d+\.(attn\.to_.|proj_mlp|proj_out)", "attention"),
@@ -76,5 +99,5 @@ TRANSFORMER_NAMES = LayerNames(
     words=frozenset(
         ["transformer_blocks", "single_transformer_blocks", "attn", "to_q", "to_k", "to_v", "to_out", "to_add_out", "add_q_proj", "add_k_proj", "add_v_proj", "ff", "ff_context", "net", "proj", "proj_mlp", "proj_out", "norm", "linear", "norm1", "norm1_context", "norm_out", "x_embedder", "context_embedder", "time_text_embed", "timestep_embedder", "guidance_embedder", "text_embedder", "linear_1", "linear_2", "double_blocks", "single_blocks", "img_attn", "txt_attn", "img_mlp", "txt_mlp", "img_mod", "txt_mod", "qkv", "lin", "linear1", "linear2", "modulation", "img_in", "txt_in", "time_in", "vector_in", "guidance_in", "in_layer", "out_layer", "final_layer", "adaLN_modulation"]
     ),
-    to_file=to_original, to_module=to_diffusers, block=block,
+    to_file=to_original, to_module=to_diffusers, block=block, all_layers=transformer_layers,
 )  # fmt: skip

@@ -1,0 +1,62 @@
+"""Which of a file's layers its family really has. Names are made of a family's words, and words can be put together to layers that no model has.
+
+A layer is compared with those of the family at its standard size (`models.lora_naming.LayerNames.all_layers`): without its numbers first,
+and with them where the file's widths show that it is for that size. A base of another size may have other blocks.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+from lorasmith.adapters.files import names as keys
+from lorasmith.adapters.layer import Layer
+from lorasmith.errors import AdapterError
+from lorasmith.models.families import FAMILIES
+
+
+def exists_at_some_size(family: str, name: str, shape: Any = None) -> bool:
+    """Whether the family has a layer of this name, whatever the numbers in it."""
+    try:
+        part, paths = keys.layers_of(family, name, shape)
+    except AdapterError:
+        return False
+    return all(_without_numbers(path) in _kinds_of_layers(family, part) for path in paths)
+
+
+def beyond_standard_size(family: str, layers: Mapping[str, Layer]) -> list[str]:
+    """The layers whose numbers the family does not have at its standard size; none where the file is for another size."""
+    beyond, fitting, other = [], 0, 0
+    for name, layer in layers.items():
+        part, paths = keys.layers_of(family, name)
+        standard = _standard_layers(family)[part]
+        if any(path not in standard for path in paths):
+            beyond.append(name)
+            continue
+        width, found = standard[paths[0]], _input_width(layer)
+        if width is not None and found is not None:
+            fits = found % width == 0  # a kernel may be flattened into the input
+            fitting, other = fitting + fits, other + (not fits)
+    return [] if other > fitting else beyond
+
+
+def _input_width(layer: Layer) -> int | None:
+    shape = None if layer.kind.shape is None else layer.kind.shape(layer.tensors)
+    return shape[1] if shape is not None and len(shape) > 1 else None
+
+
+@cache
+def _standard_layers(family: str) -> Mapping[str, Mapping[str, int | None]]:
+    parts = FAMILIES[family].usual.parts
+    return {part: naming.layers.all_layers(parts[part].settings) for part, naming in keys.naming_of(family).parts.items()}
+
+
+@cache
+def _kinds_of_layers(family: str, part: str) -> frozenset[str]:
+    return frozenset(_without_numbers(path) for path in _standard_layers(family)[part])
+
+
+def _without_numbers(path: str) -> str:
+    return re.sub(r"\d+", "0", path)
