@@ -106,7 +106,10 @@ def test_a_job_of_ai_toolkit(tmp_path):
         0,
     )
     assert (s.training.max_train_steps, s.training.batch_size, s.training.mixed_precision, s.buckets.resolution) == (2000, 2, "bf16", 768)
-    assert [(str(d.path), d.repeats, d.is_reg, d.flip_aug) for d in s.datasets] == [("pics", 2, False, True), ("reg", None, True, False)]
+    assert [(str(d.path), d.repeats, d.is_reg, d.flip_aug, d.resolution) for d in s.datasets] == [
+        ("pics", 2, False, True, 512), ("pics", 2, False, True, None), ("reg", None, True, False, None)
+    ]  # fmt: skip
+    assert [d.shuffle_caption for d in s.datasets] == [True, True, None]  # of its folder alone
     assert (s.samples.prompts, s.samples.every_n_steps, s.samples.cfg_scale, s.network.train_text_encoder) == (["a lamp"], 250, 5, False)
     assert sorted(unknown(found)) == ["train.hf_token", "train.lrr"]
     assert "hidden-token" not in json.dumps(found.as_data)
@@ -131,7 +134,7 @@ def test_settings_of_simpletuner_with_their_folders(tmp_path):
     found = imported(tmp_path, "config.json", SIMPLETUNER)
     s = found.settings
     assert (found.form, found.fault, s.network.rank, s.network.alpha) == ("settings of SimpleTuner (JSON)", "", 16, 8)
-    assert (s.optimizer.type, s.optimizer.learning_rate, s.optimizer.args) == ("AdamW8bit", 1e-4, {"weight_decay": 0.05})
+    assert (s.optimizer.type, s.optimizer.learning_rate, s.optimizer.args) == ("AdamW8bit", 1e-4, {"weight_decay": 0.05, "eps": 1e-6})
     assert (s.training.max_train_steps, s.training.epochs, s.buckets.resolution, s.schedule.lr_warmup_steps) == (1000, None, 1024, 100)
     assert [(str(d.path), d.repeats) for d in s.datasets] == [("pics", 4)]  # its repeats come after the first
     assert unknown(found) == ["lora_rnak"]

@@ -1,4 +1,7 @@
-"""Settings of ai-toolkit (ostris): a job in YAML or JSON, with one process that trains a LoRA."""
+"""Settings of ai-toolkit (ostris): a job in YAML or JSON, with one process that trains a LoRA.
+
+Defaults are those of toolkit/config_modules.py at f699f4b, toolkit/optimizer.py at 016777a and toolkit/scheduler.py at 01c9f83.
+"""
 
 from __future__ import annotations
 
@@ -13,23 +16,44 @@ from lorasmith.training.importers.documents import read_json, read_yaml
 from lorasmith.training.importers.draft import Check, Draft
 from lorasmith.training.importers.option_table import (
     OptionTable,
+    Row,
     family_or_refusal,
     fits,
     flat,
     kind,
+    moving_average,
+    number_or,
     optimizer,
     optimizer_argument,
     over_zero,
     precision,
     schedule,
+    take_one,
     to,
     where_on,
     whole_rank,
 )  # fmt: skip
+from lorasmith.training.importers.sd_scripts_files import typed
 
 TRAINER = "ai-toolkit"
 _TRAINERS = ("sd_trainer", "ui_trainer", "diffusion_trainer")
-_TIMESTEPS = {"sigmoid": "sigmoid", "linear": "uniform", "shift": "shift"}
+_TIMESTEPS = {
+    "sigmoid": ("sigmoid", ""), "linear": ("uniform", "the same by its name here"), "weighted": ("uniform", "without its weights, which are not offered"),
+    **dict.fromkeys(("shift", "flux_shift"), ("flux_shift", "it shifts evenly spread timesteps there, and normal ones here")),
+}  # fmt: skip
+_EPS = {"eps": 1e-6}
+_OPTIMIZER_DEFAULTS = dict.fromkeys(
+    ("adam", "adamw", "adam8bit", "adamw8bit", "ademamix8bit", "prodigy", "dadaptation", "dadaptationadam", "dadaptationlion"), _EPS
+)
+
+DEFAULTS: dict[str, Any] = {
+    "network.linear_alpha": 1.0, "train.lr": 1e-6, "train.lr_scheduler": "constant", "train.steps": 1000, "train.train_text_encoder": False,
+    "train.gradient_checkpointing": True, "train.min_snr_gamma": 0.0, "train.optimizer": "adamw", "save.save_every": 1000,
+}  # fmt: skip
+"""Option -> its default, where that is another than ours."""
+SAMPLE_DEFAULTS: dict[str, Any] = {
+    "sample.sample_every": 100, "sample.width": 512, "sample.height": 512, "sample.guidance_scale": 7.0, "sample.sample_steps": 20, "sample.seed": 0,
+}  # fmt: skip
 
 
 def read_ai_toolkit(file: Path) -> tuple[str, Draft, Check, Sequence[str]] | None:
@@ -62,8 +86,11 @@ def read_ai_toolkit(file: Path) -> tuple[str, Draft, Check, Sequence[str]] | Non
         draft.put("config.name", "name", str(config["name"]))
     _take_datasets(draft, process.pop("datasets", []))
     _take_samples(draft, process)
-    TABLE.take(draft, flat({key: value for key, value in process.items() if key != "type"}))
-    _fill_in(draft, family)
+    options = flat({key: value for key, value in process.items() if key != "type"})
+    _take_rate(draft, options)
+    _take_average(draft, options)
+    TABLE.take(draft, options)
+    _fill_in(draft, options, family)
     notes = [f"The job has {len(processes)} processes; this is the first."] if len(processes) > 1 else []
     return "a job of ai-toolkit", draft, fits(family), notes
 
@@ -77,37 +104,68 @@ def _family(model: Any, file: Path) -> str | None:
 
 
 def _take_datasets(draft: Draft, datasets: Any) -> None:
-    folders = [each for each in datasets if isinstance(each, Mapping)] if isinstance(datasets, list) else []
-    for number, folder in enumerate(folders):
-        where = f"datasets.{number}"
-        rows = {
-            "folder_path": to(f"{where}.path", str), "num_repeats": to(f"{where}.repeats", int), "is_reg": where_on(f"{where}.is_reg"),
-            "caption_dropout_rate": to(f"{where}.caption_dropout_rate"), "flip_x": where_on(f"{where}.flip_aug"),
-            "random_crop": where_on(f"{where}.random_crop"), "mask_path": to(f"{where}.mask_path", str), "alpha_mask": where_on(f"{where}.alpha_mask"),
-            "loss_multiplier": to(f"{where}.loss_weight"), "resolution": lambda draft, theirs, value: None, "shuffle_tokens": lambda draft, theirs, value: None,
-        }  # fmt: skip
-        named = {f"{where}.{name}": row for name, row in rows.items()}
-        OptionTable(TRAINER, named, {f"datasets.*.{name}": why for name, why in _LEFT_OF_FOLDERS.items()}).take(
-            draft, flat(folder, f"{where}.")
+    """The folders; one with several resolutions is a folder for each of them, as there."""
+    listed = [each for each in datasets if isinstance(each, Mapping)] if isinstance(datasets, list) else []
+    folders = [(number, folder, side) for number, folder in enumerate(listed) for side in _sides(folder.get("resolution"))]
+    sizes = {side for _, _, side in folders}
+    if sizes - {512}:
+        draft.put(
+            "datasets.resolution",
+            "buckets.resolution",
+            max(sizes),
+            "the largest of them; each folder has its own" if len(sizes) > 1 else "",
         )
-    sizes = [max(side) if isinstance(side, list) else side for folder in folders if (side := folder.get("resolution"))]
-    if sizes:
-        many = len(set(sizes)) > 1 or any(
-            isinstance(folder.get("resolution"), list) and len(folder["resolution"]) > 1 for folder in folders
+    for ours, (theirs, folder, side) in enumerate(folders):
+        rows = _rows_of_folder(f"datasets.{ours}")
+        named = {f"datasets.{theirs}.{name}": row for name, row in rows.items()}
+        left = {f"datasets.*.{name}": why for name, why in _LEFT_OF_FOLDERS.items()}
+        options = {key: value for key, value in folder.items() if key not in ("resolution", "type")}
+        table = OptionTable(TRAINER, named, left)
+        if ours and folders[ours - 1][0] == theirs:  # its findings are those of the first
+            again = Draft()
+            table.take(again, flat(options, f"datasets.{theirs}."))
+            draft.carried += again.carried
+        else:
+            table.take(draft, flat(options, f"datasets.{theirs}."))
+        if side != max(sizes):
+            draft.put(f"datasets.{theirs}.resolution", f"datasets.{ours}.resolution", side)
+
+
+def _sides(resolution: Any) -> list[int]:
+    """The resolutions of a folder, each once; [width, height] pairs count by their larger side."""
+    listed = resolution if isinstance(resolution, list) and resolution else [resolution]
+    sides = [max(side) if isinstance(side, list) and side else side for side in listed]
+    return list(
+        dict.fromkeys(
+            int(side) if isinstance(side, int | float) and not isinstance(side, bool) and 16 <= side <= 8192 else 512 for side in sides
         )
-        draft.put("datasets.resolution", "buckets.resolution", max(sizes), "the largest of them; one size is trained here" if many else "")
-    shuffled = [bool(folder.get("shuffle_tokens")) for folder in folders]
-    if any(shuffled):
-        draft.put("datasets.shuffle_tokens", "captions.shuffle_caption", True, "" if all(shuffled) else "of all folders here")
+    )
+
+
+def _rows_of_folder(ours: str) -> dict[str, Row]:
+    return {
+        "folder_path": to(f"{ours}.path", str), "dataset_path": to(f"{ours}.path", str), "num_repeats": to(f"{ours}.repeats", int),
+        "is_reg": where_on(f"{ours}.is_reg"), "caption_dropout_rate": to(f"{ours}.caption_dropout_rate"),
+        "token_dropout_rate": over_zero(f"{ours}.caption_tag_dropout_rate"), "shuffle_tokens": where_on(f"{ours}.shuffle_caption"),
+        "keep_tokens": over_zero(f"{ours}.keep_tokens"), "caption_ext": to(f"{ours}.caption_extension", lambda value: f".{str(value).removeprefix('.')}"),
+        "flip_x": where_on(f"{ours}.flip_aug"), "random_crop": where_on(f"{ours}.random_crop"), "mask_path": to(f"{ours}.mask_path", str),
+        "alpha_mask": where_on(f"{ours}.alpha_mask"), "loss_multiplier": to(f"{ours}.loss_weight"),
+        "network_weight": lambda draft, theirs, value: None if value == 1 else draft.leave(theirs, value, "the LoRA is trained at a strength of 1"),
+        "buckets": lambda draft, theirs, value: None if value else draft.leave(theirs, value, "look at buckets.enable_bucket"),
+    }  # fmt: skip
 
 
 _LEFT_OF_FOLDERS = {
-    "caption_ext": "captions are read from .txt and .caption", "cache_latents*": "latents are cached in any case",
-    "network_weight": "each folder counts alike; look at datasets.loss_weight", "flip_y": "pictures are flipped left to right alone",
+    "cache_latents*": "latents are cached in any case",
+    "cache_text_embeddings": "look at captions.cached_variants", "flip_y": "pictures are flipped left to right alone",
     "default_caption": "write captions, or name the folder", "mask_min_value": "look at loss.unmasked_weight",
     "control_path*": "it is for models that edit pictures", "controls": "it is for models that edit pictures",
     "num_frames": "it is for video", "shrink_video_to_frames": "it is for video", "do_i2v": "it is for video", "fps": "it is for video",
-    "buckets": "look at buckets.enable_bucket", "standardize_images": "pictures are not changed", "invert_mask": "masks are white where pictures count",
+    "trigger_word": "captions.trigger holds for all folders; write it into this folder's captions, or set caption_prefix",
+    "random_triggers*": "it is not offered", "replacements": "change the captions instead", "bucket_tolerance": "look at buckets.bucket_reso_steps",
+    "random_scale": "it is not offered", "scale": "it is not offered", "square_crop": "look at buckets.enable_bucket", "augment*": "it is not offered",
+    "shuffle_augmentations": "it is not offered", "num_workers": "results do not depend on it", "prefetch_factor": "results do not depend on it",
+    "standardize_images": "pictures are not changed", "invert_mask": "masks are white where pictures count",
 }  # fmt: skip
 
 
@@ -123,29 +181,58 @@ def _take_samples(draft: Draft, process: dict[str, Any]) -> None:
     process["sample"] = {key: value for key, value in sample.items() if key not in ("prompts", "samples") and (prompts or key == "sampler")}
 
 
-def _fill_in(draft: Draft, family: str | None) -> None:
+def _take_rate(draft: Draft, options: dict[str, Any]) -> None:
+    """Optimizers that find their own rate get at least 0.1 of it, else 1, whatever the file says."""
+    name, rate = str(options.get("train.optimizer") or "").lower(), number_or(1e-6, options.get("train.lr"))
+    if name.startswith(("prodigy", "dadapt")) and rate < 0.1:
+        options.pop("train.lr", None)
+        draft.put(
+            "train.lr", "optimizer.learning_rate", 1.0, f"{rate} is under 0.1, which means 1 there for an optimizer that finds its rate"
+        )
+
+
+def _take_average(draft: Draft, options: dict[str, Any]) -> None:
+    """EMA with its decay, which is for nothing where EMA is off."""
+    decay = number_or(0.999, options.pop("train.ema_config.ema_decay", None))
+    if "train.ema_config.use_ema" in options:
+        take_one(draft, "train.ema_config.use_ema", typed(options.pop("train.ema_config.use_ema")), moving_average(decay, 1))
+
+
+def _fill_in(draft: Draft, options: Mapping[str, Any], family: str | None) -> None:
     """What is left out means ai-toolkit's default, where that is another than ours."""
-    given = {each.ours for each in draft.carried}
-    for setting, default in {
-        "network.alpha": 1.0,
-        "optimizer.learning_rate": 1e-6,
-        "schedule.lr_scheduler": "constant",
-        "loss.min_snr_gamma": 0.0,
-    }.items():
-        if setting not in given:
-            draft.put("(not in the file)", setting, default, f"left out, which means {default} there")
-    if not given & {"training.max_train_steps", "training.epochs"}:
-        draft.put("(not in the file)", "training.max_train_steps", 1000, "left out, which means 1000 there")
-    if family is not None and FAMILIES[family].is_flow:
+    is_flow = family is not None and FAMILIES[family].is_flow
+    defaults = DEFAULTS | ({"train.timestep_type": "sigmoid"} if is_flow else {})
+    if convolutions := next((each.value for each in draft.carried if each.ours == "network.conv_rank"), None):
+        defaults["network.conv_alpha"] = convolutions
+    if options.get("train.lr_scheduler") == "constant_with_warmup":
+        defaults["train.lr_scheduler_params.num_warmup_steps"] = 1000
+    TABLE.fill_in(draft, options, defaults)
+    if draft.has("samples.prompts"):
+        TABLE.fill_in(draft, options, SAMPLE_DEFAULTS)
+    if is_flow:
         for each in [each for each in draft.carried if each.ours == "loss.min_snr_gamma" and each.value]:
             draft.remove(each, "it does nothing on a flow model")
+        if not draft.has("loss.min_snr_gamma"):
+            draft.put("(not in the file)", "loss.min_snr_gamma", 0.0, "it does nothing on a flow model")
+
+
+def _save_every(draft: Draft, theirs: str, value: Any) -> None:
+    draft.put(theirs, "checkpoints.save_every_n_steps", int(value))
+    draft.put(theirs, "checkpoints.save_every_n_epochs", 0, "files are written by steps alone there")
+
+
+def _schedule(draft: Draft, theirs: str, value: Any) -> None:
+    if value == "linear":
+        draft.put(theirs, "schedule.lr_scheduler", "constant", "it rises from a third of the rate to all of it there, and does not fall")
+    else:
+        schedule(draft, theirs, value)
 
 
 def _timestep_type(draft: Draft, theirs: str, value: Any) -> None:
     if value in _TIMESTEPS:
-        draft.put(theirs, "flow.timestep_sampling", _TIMESTEPS[value], "" if _TIMESTEPS[value] == value else "the same by its name here")
+        draft.put(theirs, "flow.timestep_sampling", *_TIMESTEPS[value])
     else:
-        draft.leave(theirs, value, f"it is not offered; flow.timestep_sampling knows {', '.join(_TIMESTEPS.values())}")
+        draft.leave(theirs, value, "it is not offered; look at flow.timestep_sampling")
 
 
 def _patterns(excludes: bool) -> Any:
@@ -169,26 +256,30 @@ TABLE = OptionTable(
         "network.dropout": over_zero("network.dropout"), "network.lokr_full_rank": where_on("network.full_matrix", True, "the same by its name here"),
         "network.lokr_factor": to("network.factor", int), "network.network_kwargs.only_if_contains": _patterns(excludes=False),
         "network.network_kwargs.ignore_if_contains": _patterns(excludes=True),
-        "save.dtype": precision("checkpoints.save_precision"), "save.save_every": to("checkpoints.save_every_n_steps", int),
+        "save.dtype": precision("checkpoints.save_precision"), "save.save_every": _save_every,
         "train.batch_size": to("training.batch_size", int), "train.steps": to("training.max_train_steps", int),
         "train.gradient_accumulation_steps": to("training.gradient_accumulation_steps", int),
         "train.gradient_accumulation": to("training.gradient_accumulation_steps", int),
         "train.train_unet": to("network.train_unet", bool), "train.train_text_encoder": to("network.train_text_encoder", bool),
-        "train.gradient_checkpointing": to("training.gradient_checkpointing"), "train.optimizer": optimizer(),
+        "train.gradient_checkpointing": to("training.gradient_checkpointing"), "train.optimizer": optimizer(own_defaults=_OPTIMIZER_DEFAULTS),
         "train.optimizer_params.weight_decay": optimizer_argument("weight_decay"), "train.optimizer_params.decouple": optimizer_argument("decouple"),
         "train.optimizer_params.d_coef": optimizer_argument("d_coef"), "train.optimizer_params.eps": optimizer_argument("eps"),
         "train.lr": to("optimizer.learning_rate", float), "train.unet_lr": to("optimizer.unet_lr", float),
-        "train.text_encoder_lr": to("optimizer.text_encoder_lr", float), "train.lr_scheduler": schedule,
+        "train.text_encoder_lr": to("optimizer.text_encoder_lr", float), "train.lr_scheduler": _schedule,
+        "train.lr_scheduler_params.num_warmup_steps": to("schedule.lr_warmup_steps"), "train.optimizer_params.betas": optimizer_argument("betas"),
+        "train.min_denoising_steps": over_zero("noise.min_timestep"),
+        "train.max_denoising_steps": lambda draft, theirs, value: draft.put(theirs, "noise.max_timestep", int(value) + 1, "the last one is trained there") if value < 999 else None,
+        "train.reg_weight": to("loss.prior_loss_weight", float),
         "train.lr_scheduler_params.warmup_steps": to("schedule.lr_warmup_steps"), "train.dtype": precision("training.mixed_precision"),
         "train.min_snr_gamma": to("loss.min_snr_gamma", float), "train.snr_gamma": to("loss.min_snr_gamma", float),
         "train.noise_offset": over_zero("noise.noise_offset"), "train.max_grad_norm": to("training.max_grad_norm", float), "train.seed": to("training.seed", int),
-        "train.timestep_type": _timestep_type, "train.ema_config.ema_decay": lambda draft, theirs, value: None,
-        "train.ema_config.use_ema": where_on("training.ema_decay", 0.99, "a usual decay; set that of the file"),
+        "train.timestep_type": _timestep_type,
         "model.name_or_path": to("base.path", str), "model.quantize": where_on("base.quantize", "int8", "8 bits as well, as whole numbers with a scale for each row"),
         "model.vae_path": to("base.vae", str), "model.is_v_pred": where_on("base.prediction_type", "v_prediction"),
         "sample.sample_every": to("samples.every_n_steps", int), "sample.width": to("samples.width", int), "sample.height": to("samples.height", int),
         "sample.neg": to("samples.negative_prompt", str), "sample.seed": to("samples.seed", int), "sample.guidance_scale": to("samples.cfg_scale", float),
-        "sample.sample_steps": to("samples.steps", int),
+        "sample.sample_steps": to("samples.steps", int), "sample.walk_seed": lambda draft, theirs, value: (
+            None if value else draft.leave(theirs, value, "prompt k is drawn with seed + k here, as with walk_seed there")),
     },
     left={
         "device": "look at training.device", "training_folder": "the run's folder holds everything; give it with: lorasmith train --out",
@@ -198,12 +289,18 @@ TABLE = OptionTable(
         "model.low_vram": "look at training.gradient_checkpointing and base.quantize", "model.layer_offloading*": "it is not offered",
         "save.push_to_hub": "uploading is done apart from training", "save.hf_*": "uploading is done apart from training",
         "save.max_step_saves_to_keep": "all checkpoints are kept, since the best is often not among the last", "save.save_format": "LoRA files are safetensors",
-        "sample.sampler": "a base is drawn with the sampler that suits it; look at samples.sampler", "sample.walk_seed": "all prompts are drawn with one seed",
+        "sample.sampler": "a base is drawn with the sampler that suits it; look at samples.sampler", "sample.sample_start_step": "samples are drawn from the start",
         "train.noise_scheduler": "it comes with the family", "train.content_or_style": "timesteps are drawn as flow.timestep_sampling says",
         "train.cache_text_embeddings": "look at captions.cached_variants", "train.unload_text_encoder": "look at captions.cached_variants",
         "train.skip_first_sample": "the untouched base is always drawn first", "train.disable_sampling": "samples are off where there are no prompts",
         "train.linear_timesteps*": "look at flow.timestep_sampling", "train.diff_output_preservation*": "look at loss.prior_preservation",
-        "train.blank_prompt_preservation*": "look at loss.prior_preservation", "train.loss_type": "look at loss.loss_type",
+        "train.blank_prompt_preservation*": "look at loss.prior_preservation", "train.loss_type": "look at loss.loss_type", "train.prompt_dropout_prob": "look at captions.caption_dropout_rate",
+        "train.noise_multiplier": "it is not offered", "train.xformers": "torch's own attention is used", "train.sdp": "torch's own attention is used",
+        "train.free_u": "it is not offered", "train.ema_config.*": "it is not offered", "train.lr_scheduler_params.*": "look at the schedule section",
+        "train.optimizer_params.*": "look at optimizer.args", "train.bypass_guidance_embedding": "look at flow.guidance_scale",
+        "train.standardize_*": "pictures are not changed", "model.dtype": "look at training.mixed_precision", "model.assistant_lora_path": "no LoRA is merged into the base",
+        "model.model_kwargs*": "it is for another family", "model.te_name_or_path": "look at base.text_encoder", "model.split_model*": "it is not offered", "model.attn_masking": "look at base.t5_attention_mask",
+        "model.text_encoder_bits": "look at base.quantize", "network.transformer_only": "look at network.preset",
         "validation.*": "held-out pictures have a folder of their own: validation.path", "meta.*": "the file's own metadata is written",
     },
 )  # fmt: skip

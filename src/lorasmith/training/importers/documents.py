@@ -35,6 +35,12 @@ def read_text(path: Path) -> str:
         raise SettingsError(f"{path} is not UTF-8 ({error.reason}). Save it as UTF-8.", code="import.form", path=str(path)) from error
 
 
+def beside(name: str, file: Path) -> Path | None:
+    """A file that `file` names: from where the command runs, or beside `file`; None where it is in neither place."""
+    places = (Path(name), file.parent / name, file.parent / Path(name.replace("\\", "/")).name)
+    return next((place for place in places if place.is_file()), None)
+
+
 def read_json(path: Path) -> Any:
     """What a JSON file holds; raises SettingsError where it is not valid."""
     text = read_text(path)

@@ -63,6 +63,10 @@ class Draft:
                 self.leave(before.theirs, before.value, f"{theirs} decides")
         self.carried.append(Carried(theirs, ours, value, why))
 
+    def has(self, ours: str) -> bool:
+        """Whether a setting has been put."""
+        return any(each.ours == ours for each in self.carried)
+
     def leave(self, theirs: str, value: Any, why: str) -> None:
         """An option that does not become a setting."""
         self._find("import.not_carried", "note", theirs, value, why)

@@ -1,4 +1,9 @@
-"""Settings of OneTrainer: a JSON of all its options, with its folders (concepts) in it or in a JSON beside it."""
+"""Settings of OneTrainer: a JSON of its options, with its folders (concepts) and samples in it or in JSON files beside it.
+
+A preset holds only what differs from the defaults. Those are of modules/util/config/TrainConfig.py at 00f380a and
+SampleConfig.py at 2d4a0c3; schedules of modules/util/lr_scheduler_util.py at 04eb55e, warm-up of modules/util/create.py at 00f380a,
+timesteps of modules/modelSetup/mixin/ModelSetupNoiseMixin.py at 0ad2768.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from lorasmith.errors import SettingsError
-from lorasmith.training.importers.documents import read_json
+from lorasmith.models.families import FAMILIES
+from lorasmith.training.importers.documents import beside, read_json
 from lorasmith.training.importers.draft import Check, Draft
+from lorasmith.training.importers.onetrainer_concepts import TRAINER, take_concepts
 from lorasmith.training.importers.option_table import (
     OptionTable,
     Row,
@@ -17,6 +24,8 @@ from lorasmith.training.importers.option_table import (
     fits,
     flat,
     kind,
+    moving_average,
+    number_or,
     optimizer,
     optimizer_argument,
     over_zero,
@@ -27,8 +36,7 @@ from lorasmith.training.importers.option_table import (
     where_on,
     whole_rank,
 )  # fmt: skip
-
-TRAINER = "OneTrainer"
+from lorasmith.training.importers.sd_scripts_files import typed
 
 
 def read_onetrainer(file: Path) -> tuple[str, Draft, Check, Sequence[str]] | None:
@@ -43,78 +51,144 @@ def read_onetrainer(file: Path) -> tuple[str, Draft, Check, Sequence[str]] | Non
     if not isinstance(tree, Mapping) or not {"training_method", "base_model_name", "concept_file_name"} & tree.keys():
         return None
     options = dict(tree)
-    if (method := options.pop("training_method", "LORA")) != "LORA":
+    method = options.pop("training_method", None) or "FINE_TUNE"
+    if method != "LORA":
         raise SettingsError(
             f"{file} trains {method} with OneTrainer, and no LoRA. Give settings of a LoRA.", code="import.page", path=str(file)
         )
-    named = str(options.pop("model_type", None) or "")
+    named = str(options.pop("model_type", None) or "STABLE_DIFFUSION_15")
     family = family_or_refusal(named, file, TRAINER)
     draft, notes = Draft(), list[str]()
-    _take_concepts(draft, options.pop("concepts", None), options.pop("concept_file_name", None), file, notes)
-    for option in ("learning_rate_scheduler", "learning_rate_warmup_steps"):  # before the arguments that depend on it
-        TABLE.take(draft, {option: options.pop(option, None)})
-    TABLE.take(draft, flat(options))
-    given = {each.ours for each in draft.carried}
-    for setting, default in {"loss.min_snr_gamma": 0.0, "network.alpha": 1.0, "schedule.lr_scheduler": "constant"}.items():
-        if setting not in given:
-            draft.put("(not in the file)", setting, default, f"left out, which means {default} there")
+    take_concepts(draft, _listed(draft, options, "concepts", "concept_file_name", file, notes))
+    samples = _listed(draft, options, "samples", "sample_definition_file_name", file, notes)
+    flattened = _named_as_now(flat(options))
+    _take_samples(draft, samples, flattened)
+    _take_length_and_rate(draft, flattened)
+    _take_kind(draft, flattened)
+    _take_timesteps(draft, flattened, family is not None and FAMILIES[family].is_flow)
+    if not flattened.get("masked_training"):
+        flattened.pop("unmasked_weight", None)
+    TABLE.take(draft, flattened)
+    TABLE.fill_in(draft, flattened, DEFAULTS)
+    for setting, default in {"loss.min_snr_gamma": 0.0, "checkpoints.save_every_n_epochs": 0}.items():
+        if not draft.has(setting):
+            draft.put("(not in the file)", setting, default, "off there, unless the file says otherwise")
     return "settings of OneTrainer (JSON)", draft, fits(family), notes
 
 
-def _take_concepts(draft: Draft, concepts: Any, name: Any, file: Path, notes: list[str]) -> None:
-    """The folders, which newer files hold themselves and others name."""
-    if not isinstance(concepts, list) and name:
-        place = next(
-            (each for each in (Path(str(name)), file.parent / str(name), file.parent / Path(str(name)).name) if each.is_file()), None
-        )
+DEFAULTS: dict[str, Any] = {
+    "learning_rate": 3e-6, "epochs": 100, "train_dtype": "FLOAT_16", "output_dtype": "FLOAT_32", "lora_alpha": 1.0, "gradient_checkpointing": True,
+    "layer_filter_preset": "full", "optimizer.optimizer": "ADAMW",
+}  # fmt: skip
+"""Option -> its default, where that is another than ours."""
+
+_RENAMED = {
+    "optimizer": "optimizer.optimizer", "weight_decay": "optimizer.weight_decay", "train_unet": "unet.train", "unet_learning_rate": "unet.learning_rate",
+    "train_text_encoder": "text_encoder.train", "text_encoder_learning_rate": "text_encoder.learning_rate", "train_text_encoder_2": "text_encoder_2.train",
+    "text_encoder_2_learning_rate": "text_encoder_2.learning_rate", "save_after": "save_every", "save_after_unit": "save_every_unit",
+    "lora_layers": "layer_filter", "lora_layer_preset": "layer_filter_preset", "lora_layers_regex": "layer_filter_regex", "vae_model_name": "vae.model_name",
+}  # fmt: skip
+"""Option of earlier versions -> its name now, as their migrations have it."""
+
+
+def _named_as_now(options: dict[str, Any]) -> dict[str, Any]:
+    return {_RENAMED.get(name, name): value for name, value in options.items()}
+
+
+def _listed(draft: Draft, options: dict[str, Any], inside: str, beside_it: str, file: Path, notes: list[str]) -> list[Mapping[str, Any]]:
+    """What newer files hold themselves and others name a file of."""
+    listed, name = options.pop(inside, None), options.pop(beside_it, None)
+    if not isinstance(listed, list) and name:
+        place = beside(str(name), file)
         if place is None:
-            draft.leave("concept_file_name", name, "the file is not here; put it beside this one, or give the folders with --dataset")
-            return
-        concepts = read_json(place)
-        notes.append(f"The folders are those of {place}.")
-    number = 0
-    for each in concepts if isinstance(concepts, list) else []:
-        if not isinstance(each, Mapping) or not each.get("path"):
-            continue
-        if each.get("enabled") is False:
-            draft.leave(f"concept {each.get('name') or each['path']}", str(each["path"]), "it is switched off")
-        elif each.get("type") == "VALIDATION":
-            draft.put("concept of the type VALIDATION", "validation.path", str(each["path"]))
-        else:
-            take_one(draft, f"concept {number + 1}", each, _concept(number))
-            number += 1
+            why = "put it beside this one, or give the folders with --dataset" if inside == "concepts" else "put it beside this one"
+            draft.leave(beside_it, name, f"the file is not here; {why}")
+            return []
+        listed = read_json(place)
+        notes.append(f"The {inside} are those of {place}.")
+    return [each for each in listed if isinstance(each, Mapping)] if isinstance(listed, list) else []
 
 
-def _concept(number: int) -> Row:
-    """A row of a whole folder."""
-    return lambda draft, theirs, value: _take_concept(draft, value, number)
+def _take_samples(draft: Draft, samples: list[Mapping[str, Any]], options: dict[str, Any]) -> None:
+    """The prompts; what the first of them has of its own holds for all here."""
+    chosen = [each for each in samples if each.get("prompt") and each.get("enabled") is not False]
+    after, unit = options.pop("sample_after", None), options.pop("sample_after_unit", None)
+    if not chosen:
+        return
+    draft.put("samples.prompt", "samples.prompts", [str(each["prompt"]) for each in chosen])
+    for theirs, ours in {
+        "width": "width",
+        "height": "height",
+        "diffusion_steps": "steps",
+        "cfg_scale": "cfg_scale",
+        "negative_prompt": "negative_prompt",
+    }.items():
+        values = [each[theirs] for each in chosen if each.get(theirs) not in (None, "")]
+        if values:
+            draft.put(
+                f"samples.{theirs}",
+                f"samples.{ours}",
+                values[0],
+                "that of the first, for all" if len({str(value) for value in values}) > 1 else "",
+            )
+    if after and unit in ("EPOCH", "STEP"):
+        take_one(draft, "sample_after", after, to(f"samples.every_n_{unit.lower()}s", int))
 
 
-def _take_concept(draft: Draft, concept: Mapping[str, Any], number: int) -> None:
-    where, label = f"datasets.{number}", f"concept {number + 1}:"
-    draft.put(f"{label} path", f"{where}.path", str(concept["path"]))
-    balancing = float(concept.get("balancing") or 1)
-    if concept.get("balancing_strategy", "REPEATS") == "REPEATS":
-        repeats = max(1, round(balancing))
-        draft.put(f"{label} balancing", f"{where}.repeats", repeats, "" if repeats == balancing else f"{balancing:g} repeats, rounded")
+def _take_length_and_rate(draft: Draft, options: dict[str, Any]) -> None:
+    """The schedule, whose warm-up of 200 steps is on unless it is set to 0 and counts batches, not steps."""
+    name = str(options.pop("learning_rate_scheduler", None) or "CONSTANT")
+    take_one(draft, "learning_rate_scheduler", name, _schedule)
+    batches = max(1, int(number_or(1, options.get("gradient_accumulation_steps"))))
+    given = options.pop("learning_rate_warmup_steps", None)
+    take_one(draft, "learning_rate_warmup_steps", 200.0 if given in (None, "") else typed(given), _warmup(batches, given in (None, "")))
+    every = max(1, int(number_or(5, options.pop("ema_update_step_interval", None))))
+    decay = number_or(0.999, options.pop("ema_decay", None))
+    take_one(draft, "ema", options.pop("ema", None) not in (None, "OFF"), moving_average(decay, every))
+    unit, each = options.pop("save_every_unit", None) or "NEVER", options.pop("save_every", None)
+    if unit in ("EPOCH", "STEP") and each:
+        take_one(draft, "save_every", each, to(f"checkpoints.save_every_n_{unit.lower()}s", int))
+    elif unit != "NEVER":
+        draft.leave("save_every", f"{each} {unit}", "set checkpoints.save_every_n_epochs or save_every_n_steps")
+
+
+def _take_kind(draft: Draft, options: dict[str, Any]) -> None:
+    """The kind of network, and which of the sizes are for it."""
+    is_lokr = options.get("peft_type") == "LOKR"
+    for theirs in [name for name in options if name.startswith("lokr_")]:
+        if not is_lokr:
+            options.pop(theirs)
+    if is_lokr:
+        options["lokr_dim"] = options.get("lokr_dim") or 16
+        for theirs in ("lora_rank", "lora_decompose"):
+            options.pop(theirs, None)
+
+
+def _take_timesteps(draft: Draft, options: dict[str, Any], is_flow: bool) -> None:
+    """How timesteps are drawn; a shift of 1 moves nothing."""
+    names = ("timestep_distribution", "noising_weight", "noising_bias", "timestep_shift", "dynamic_timestep_shifting")
+    distribution, weight, bias, shift, dynamic = (options.pop(name, None) for name in names)
+    distribution, weight, bias, shift = distribution or "UNIFORM", number_or(0, weight), number_or(0, bias), number_or(1, shift)
+    label = "timestep_distribution"
+    if not is_flow:
+        if distribution != "UNIFORM" or shift != 1:
+            draft.leave(label, distribution, "all timesteps are trained alike on this family; look at noise.min_timestep and max_timestep")
+    elif distribution == "LOGIT_NORMAL" and bias == 0:
+        sampling = "flux_shift" if dynamic else "sigmoid" if shift == 1 else "shift"
+        draft.put(label, "flow.timestep_sampling", sampling, "the same by its name here")
+        if weight:
+            draft.put("noising_weight", "flow.sigmoid_scale", weight + 1, "1 is added to it there")
+        if sampling == "shift":
+            draft.put("timestep_shift", "flow.discrete_flow_shift", shift)
+    elif distribution in ("UNIFORM", "LOGIT_NORMAL"):
+        draft.put(label, "flow.timestep_sampling", "sigma", "the same by its name here")
+        draft.put("timestep_shift", "flow.discrete_flow_shift", shift, "it grows with the picture there" if dynamic else "")
+        if distribution == "LOGIT_NORMAL":
+            draft.put(label, "flow.weighting_scheme", "logit_normal", "the same by its name here")
+            draft.put("noising_bias", "flow.logit_mean", -bias, "over 0 is towards the noise there, and towards the picture here")
+            draft.put("noising_weight", "flow.logit_std", weight + 1, "1 is added to it there")
     else:
-        draft.leave(f"{label} balancing", balancing, "it counts pictures an epoch; set datasets.repeats")
-    if concept.get("loss_weight", 1.0) != 1.0:
-        draft.put(f"{label} loss_weight", f"{where}.loss_weight", float(concept["loss_weight"]))
-    if concept.get("type") == "PRIOR_PREDICTION":
-        draft.leave(f"{label} type", concept["type"], "look at loss.prior_preservation, which needs no pictures")
-    image, text = concept.get("image") or {}, concept.get("text") or {}
-    if image and image.get("enable_random_flip"):
-        draft.put(f"{label} enable_random_flip", f"{where}.flip_aug", True)
-    if text and text.get("enable_tag_shuffling"):
-        draft.put(f"{label} enable_tag_shuffling", "captions.shuffle_caption", True, "of all folders here" if number else "")
-        draft.put(f"{label} keep_tags_count", "captions.keep_tokens", int(text.get("keep_tags_count") or 0))
-    if text and text.get("prompt_source", "sample") != "sample":
-        draft.leave(
-            f"{label} prompt_source",
-            text["prompt_source"],
-            "captions are read from a .txt beside each picture; bring them in with: lorasmith import",
-        )
+        draft.leave(label, distribution, "it is not offered; look at flow.timestep_sampling")
 
 
 def _resolution(draft: Draft, theirs: str, value: Any) -> None:
@@ -125,12 +199,57 @@ def _resolution(draft: Draft, theirs: str, value: Any) -> None:
         draft.put(theirs, "buckets.resolution", max(sides), "the largest of them; one size is trained here" if len(sides) > 1 else "")
 
 
-def _warmup(draft: Draft, theirs: str, value: Any) -> None:
-    constant = any(each.ours == "schedule.lr_scheduler" and each.value == "constant" for each in draft.carried)
-    if value and constant:
-        draft.put("learning_rate_scheduler", "schedule.lr_scheduler", "constant_with_warmup", "with the warm-up")
+def _warmup(batches: int, left_out: bool) -> Row:
+    """A row of the warm-up, in batches or, up to 1, as a share."""
+
+    def row(draft: Draft, theirs: str, value: Any) -> None:
+        if not value or float(value) < 0:
+            return
+        if any(each.ours == "schedule.lr_scheduler" and each.value == "constant" for each in draft.carried):
+            draft.put("learning_rate_scheduler", "schedule.lr_scheduler", "constant_with_warmup", "with the warm-up")
+        steps = value if float(value) <= 1 else int(float(value) / batches)
+        whys = ["left out, which means 200 there"] * left_out + [f"{value:g} batches are {steps} steps"] * (steps != value)
+        draft.put(theirs, "schedule.lr_warmup_steps", steps, "; ".join(whys))
+
+    return row
+
+
+def _schedule(draft: Draft, theirs: str, value: Any) -> None:
+    """Their cosine stops half way down, and their restarts swing back up."""
+    if value == "COSINE":
+        draft.put(theirs, "schedule.lr_scheduler", "cosine", "the same by its name here")
+        draft.put(f"{theirs} (end)", "schedule.lr_scheduler_min_lr_ratio", 0.5, "it stops at half the rate there")
+    elif value == "COSINE_WITH_RESTARTS":
+        draft.put(theirs, "schedule.lr_scheduler", "cosine_with_restarts", "it swings back up there, and starts again at once here")
+    elif value == "COSINE_WITH_HARD_RESTARTS":
+        draft.put(theirs, "schedule.lr_scheduler", "cosine_with_restarts", "the same by its name here")
+    else:
+        schedule(draft, theirs, value)
+
+
+def _min_factor(draft: Draft, theirs: str, value: Any) -> None:
+    """Where the schedule ends; their cosine gets only half way there."""
     if value:
-        draft.put(theirs, "schedule.lr_warmup_steps", value)
+        halved = any(each.theirs == "learning_rate_scheduler (end)" for each in draft.carried)
+        draft.carried[:] = [each for each in draft.carried if each.ours != "schedule.lr_scheduler_min_lr_ratio"]
+        ends = round((1 + float(value)) / 2, 6) if halved else float(value)
+        draft.put(theirs, "schedule.lr_scheduler_min_lr_ratio", ends, "it stops half way there" if halved else "")
+
+
+def _layers(draft: Draft, theirs: str, value: Any) -> None:
+    presets = {"full": "full", "attn-mlp": "default", "attn-only": "attention", "blocks": "default"}
+    if value in presets:
+        draft.put(theirs, "network.preset", presets[value], "the nearest choice of layers here")
+    else:
+        draft.leave(theirs, value, "write layers as network.layers")
+
+
+def _weight_dtype(draft: Draft, theirs: str, value: Any) -> None:
+    """What the denoiser's weights are kept in."""
+    if str(value).startswith("NFLOAT_4"):
+        draft.put(theirs, "base.quantize", "nf4", "the same by its name here")
+    elif str(value).startswith(("FLOAT_8", "INT_8", "FLOAT_W8", "INT_W8")):
+        draft.put(theirs, "base.quantize", "int8", "8 bits as well, as whole numbers with a scale for each row")
 
 
 def _loss_weight(draft: Draft, theirs: str, value: Any) -> None:
@@ -149,8 +268,20 @@ def _loss_weight_strength(draft: Draft, theirs: str, value: Any) -> None:
         draft.off.append(theirs)
 
 
-def _betas(draft: Draft, theirs: str, value: Any) -> None:
-    draft.leave(theirs, value, "set optimizer.args.betas where it is not the optimizer's usual one")
+def _beta(place: int) -> Row:
+    """A row of one of the optimizer's betas, which are one argument here."""
+
+    def row(draft: Draft, theirs: str, value: Any) -> None:
+        before = next((each for each in draft.carried if each.ours == "optimizer.args.betas"), None)
+        betas = list(before.value) if before is not None else []
+        if len(betas) != place:
+            draft.leave(theirs, value, "there is no beta before it; set optimizer.args.betas")
+            return
+        if before is not None:
+            draft.carried.remove(before)
+        draft.put(f"{before.theirs}, {theirs}" if before is not None else theirs, "optimizer.args.betas", [*betas, float(value)])
+
+    return row
 
 
 def _checkpointing(draft: Draft, theirs: str, value: Any) -> None:
@@ -162,12 +293,8 @@ def _checkpointing(draft: Draft, theirs: str, value: Any) -> None:
     )
 
 
-def _save_every(draft: Draft, theirs: str, value: Any) -> None:
-    draft.leave(theirs, value, "set checkpoints.save_every_n_epochs or save_every_n_steps")
-
-
 _UNKNOWN_TO_RUNS = ("workspace_dir", "cache_dir", "tensorboard*", "backup*", "rolling_backup*", "debug*", "continue_last_backup", "include_train_config", "only_cache",
-                    "clear_cache*", "latent_caching", "dataloader_threads", "train_device", "temp_device", "multi_gpu", "device_indexes", "cloud.*", "secrets.*", "__version",
+                    "clear_cache*", "latent_caching*", "prevent_overwrites", "caching_threads", "prefetch_next_batch", "fallback_train_dtype", "enable_autocast_cache", "dataloader_threads", "train_device", "temp_device", "multi_gpu", "device_indexes", "cloud.*", "secrets.*", "__version",
                     "validation*", "validate*", "compile", "async*", "enable_*offloading*", "layer_offload*", "save_filename_prefix", "save_skip_first")  # fmt: skip
 TABLE = OptionTable(
     TRAINER,
@@ -175,15 +302,15 @@ TABLE = OptionTable(
         "base_model_name": to("base.path", str), "output_model_destination": to("name", lambda value: Path(str(value).replace("\\", "/")).stem or "lora"),
         "batch_size": to("training.batch_size", int), "epochs": to("training.epochs", int), "seed": to("training.seed", int),
         "gradient_accumulation_steps": to("training.gradient_accumulation_steps", int), "gradient_checkpointing": _checkpointing,
-        "learning_rate": to("optimizer.learning_rate", float), "learning_rate_scheduler": schedule, "learning_rate_warmup_steps": _warmup,
-        "learning_rate_cycles": to("schedule.lr_scheduler_num_cycles", lambda value: max(1, int(value))), "learning_rate_min_factor": over_zero("schedule.lr_scheduler_min_lr_ratio"),
+        "learning_rate": to("optimizer.learning_rate", float), "layer_filter_preset": _layers,
+        "learning_rate_cycles": to("schedule.lr_scheduler_num_cycles", lambda value: max(1, int(value))), "learning_rate_min_factor": _min_factor,
         "resolution": _resolution, "aspect_ratio_bucketing": to("buckets.enable_bucket", bool), "clip_grad_norm": to("training.max_grad_norm", float),
         "peft_type": kind({"lora": "lora", "loha": "loha", "lokr": "lokr"}), "lora_rank": whole_rank("network.rank"), "lora_alpha": to("network.alpha", float),
         "lora_decompose": where_on("network.dora", True, "the same by its name here"), "lora_model_name": to("network.weights", str), "dropout_probability": over_zero("network.dropout"),
         "optimizer.optimizer": optimizer(), "optimizer.weight_decay": optimizer_argument("weight_decay"), "optimizer.eps": optimizer_argument("eps"),
         "optimizer.d_coef": optimizer_argument("d_coef"), "optimizer.use_bias_correction": optimizer_argument("use_bias_correction"),
         "optimizer.safeguard_warmup": optimizer_argument("safeguard_warmup"), "optimizer.decouple": optimizer_argument("decouple"),
-        "optimizer.beta1": _betas, "optimizer.beta2": _betas,
+        "optimizer.beta1": _beta(0), "optimizer.beta2": _beta(1), "optimizer.beta3": _beta(2),
         "unet.train": to("network.train_unet", bool), "transformer.train": to("network.train_unet", bool), "text_encoder.train": to("network.train_text_encoder", bool),
         "unet.learning_rate": to("optimizer.unet_lr", float), "transformer.learning_rate": to("optimizer.unet_lr", float),
         "text_encoder.learning_rate": to("optimizer.text_encoder_lr", float), "text_encoder_2.learning_rate": to("optimizer.text_encoder_2_lr", float),
@@ -194,8 +321,10 @@ TABLE = OptionTable(
             draft.put(theirs, "noise.max_timestep", round(float(value) * 1000), "a share of 1000 timesteps there") if value != 1 else None),
         "min_noising_strength": lambda draft, theirs, value: (
             draft.put(theirs, "noise.min_timestep", round(float(value) * 1000), "a share of 1000 timesteps there") if value else None),
-        "ema": lambda draft, theirs, value: draft.put(theirs, "training.ema_decay", 0.999, "OneTrainer's usual decay") if value != "OFF" else None,
-        "save_every": _save_every,
+        "lokr_dim": whole_rank("network.rank"), "lokr_decompose_factor": to("network.factor", int), "lokr_full_matrix": where_on("network.full_matrix"),
+        "lokr_use_tucker": where_on("network.use_tucker"), "lokr_decompose_both": where_on("network.decompose_both"), "lokr_weight_decompose": where_on("network.dora"),
+        "text_encoder.dropout_probability": over_zero("captions.caption_dropout_rate"), "vae.model_name": to("base.vae", str),
+        "unet.weight_dtype": _weight_dtype, "transformer.weight_dtype": _weight_dtype, "prior.weight_dtype": _weight_dtype,
     },
     left={
         **dict.fromkeys(_UNKNOWN_TO_RUNS, "how OneTrainer runs, which says nothing about the LoRA"),
@@ -208,7 +337,14 @@ TABLE = OptionTable(
         "masked_*": "masks count where a folder has them: datasets.alpha_mask or datasets.mask_path", "normalize_masked_area_loss": "look at loss.normalize_masked_area",
         "layer_filter*": "write layers as network.layers", "lora_*": "it is not offered", "oft_*": "it is not offered", "*_dtype": "look at base.quantize and training.weight_dtype",
         "learning_rate_*": "rates are as the settings give them", "custom_*": "write the schedule as settings", "attention_mechanism": "torch's own attention is used",
-        "frames": "it is for video", "preserve_embedding_norm": "embeddings are not trained", "perturbation_noise_weight": "look at noise.ip_noise_gamma",
+        "frames": "it is for video", "preserve_embedding_norm": "embeddings are not trained", "perturbation_noise_weight": "the model is asked for it there, too, which is not offered",
+        "custom_conditioning_image": "it is for models that edit pictures", "circular_mask_generation": "it is not offered", "random_rotate_and_crop": "it is not offered",
+        "force_*": "look at base.prediction_type", "vb_loss_strength": "it is for another family", "huber_delta": "look at loss.huber_c", "dropout*": "it is not offered",
+        "samples_to_tensorboard": "every run writes its own events", "non_ema_sampling": "samples are drawn without EMA", "bundle_*": "embeddings are not trained",
+        "initial_embedding_text": "embeddings are not trained", "token_count": "embeddings are not trained", "extra_model_name": "it is for another family",
+        "train_*": "it is for another family, or ends by itself", "unconditional_transformer*": "it is for another family", "cep_gamma": "it is not offered",
+        "dora_oft": "it is not offered", "lokr_*": "it is not offered", "image_caching": "latents are cached in any case", "text_caching": "look at captions.cached_variants",
+        "k_noise_sampling": "it is not offered", "unmasked_probability": "look at loss.unmasked_weight", "optimizer_defaults.*": "it is for other optimizers",
         "generalized_offset_noise": "it is not offered", "loss_scaler": "it is not offered", "gradient_*": "it is not offered", "fused_*": "it is not offered", "scheduler_params*": "write the schedule as settings",
     },
 )  # fmt: skip

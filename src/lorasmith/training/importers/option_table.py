@@ -9,6 +9,7 @@ An option has a row, or a reason why it has no place here, or is unknown: none i
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -61,6 +62,17 @@ class OptionTable:
                 near = difflib.get_close_matches(name, [*self.rows, *self.left], n=1, cutoff=0.8)
                 draft.unknown(name, value, f"no option of {self.trainer} that Lorasmith knows{f'; {near[0]}, perhaps' if near else ''}")
 
+    def fill_in(self, draft: Draft, options: Mapping[str, Any], defaults: Mapping[str, Any]) -> None:
+        """What the options leave out means the trainer's defaults; those that are the same here need not be among them."""
+        for name, default in defaults.items():
+            if options.get(name) in (None, ""):
+                filled = Draft(carried=list(draft.carried))
+                take_one(filled, name, default, self.rows[name])
+                for each in filled.carried:
+                    if not draft.has(each.ours):
+                        why = f"left out, which means {default} there"
+                        draft.put(name, each.ours, each.value, f"{why}; {each.why}" if each.why else why)
+
 
 def take_one(draft: Draft, theirs: str, value: Any, row: Row) -> None:
     """An option by its row; a value that cannot be read is left, and one that asks for nothing is off."""
@@ -71,6 +83,12 @@ def take_one(draft: Draft, theirs: str, value: Any, row: Row) -> None:
         draft.leave(theirs, value, "its value cannot be read; set it by hand")
     if draft.made == before:
         draft.off.append(theirs)
+
+
+def number_or(default: float, value: Any) -> float:
+    """A value as a number; the default where it is left out or cannot be read as one."""
+    value = typed(value)
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) else default
 
 
 def flat(tree: Mapping[str, Any], before: str = "") -> dict[str, Any]:
@@ -137,8 +155,8 @@ def kind(kinds: Mapping[str, str]) -> Row:
     return row
 
 
-def optimizer(prefixes: tuple[str, ...] = ()) -> Row:
-    """A row of the optimizer's name; what its class has where Lorasmith's default differs is set, as it is not ours that ran."""
+def optimizer(prefixes: tuple[str, ...] = (), own_defaults: Mapping[str, Mapping[str, Any]] | None = None) -> Row:
+    """A row of the optimizer's name; what its class, or the trainer for it, has where Lorasmith's default differs is set, as it is not ours that ran."""
 
     def row(draft: Draft, theirs: str, value: Any) -> None:
         name = str(value)
@@ -149,8 +167,8 @@ def optimizer(prefixes: tuple[str, ...] = ()) -> Row:
             draft.refuse(theirs, value, f"there is no such optimizer here. Change it to {', '.join(OPTIMIZERS)}")
             return
         draft.put(theirs, "optimizer.type", ours, "" if ours.lower() == str(value).lower() else "the same by its name here")
-        for key, default in optimizer_of(ours).class_defaults.items():
-            if all(each.ours != f"optimizer.args.{key}" for each in draft.carried):
+        for key, default in {**optimizer_of(ours).class_defaults, **(own_defaults or {}).get(str(value).lower(), {})}.items():
+            if not draft.has(f"optimizer.args.{key}"):
                 draft.put(f"{theirs} ({key})", f"optimizer.args.{key}", default, f"not given, which means {default} there")
 
     return row
@@ -176,6 +194,19 @@ def optimizer_argument(key: str) -> Row:
             draft.put(theirs, f"optimizer.args.{key}", value)
         else:
             draft.leave(theirs, value, "it is no plain value")
+
+    return row
+
+
+def moving_average(decay: float, every: int) -> Row:
+    """A row of a switch for EMA; `every` is after how many steps it is updated there. Here it is updated after each, a little less."""
+
+    def row(draft: Draft, theirs: str, value: Any) -> None:
+        if value:
+            each_step = round(decay ** (1 / every), 6)
+            draft.put(
+                theirs, "training.ema_decay", each_step, f"{decay:g} every {every} steps is {each_step:g} a step" if every > 1 else ""
+            )
 
     return row
 

@@ -21,7 +21,7 @@ from lorasmith.errors import SettingsError
 from lorasmith.models.families import FAMILIES
 from lorasmith.models.family import SdScripts
 from lorasmith.secrets import without_secrets
-from lorasmith.training.importers.documents import read_json, read_text, read_toml
+from lorasmith.training.importers.documents import beside, read_json, read_text, read_toml
 from lorasmith.training.importers.powershell import read_batch, read_powershell
 from lorasmith.training.importers.shell import Script, read_shell
 
@@ -219,11 +219,11 @@ def _with_dataset(found: Found, path: Path) -> Found:
 
 def _beside(name: str, path: Path) -> Path:
     """A file that `path` names: from where the command runs, or beside `path`."""
-    places = [Path(name), path.parent / name, path.parent / Path(name.replace("\\", "/")).name]
-    places += [place.with_suffix(".toml") for place in places]
-    found = next((place for place in places if place.is_file()), None)
+    found = beside(name, path) or beside(str(Path(name).with_suffix(".toml")), path)
     if found is None:
-        raise SettingsError(f"{path} names {name}, which is not here. Put it beside {path.name}.")
+        raise SettingsError(
+            f"{path} names {name}, which is not here. Put it beside {path.name}.", code="import.missing", path=str(path), name=name
+        )
     return found
 
 

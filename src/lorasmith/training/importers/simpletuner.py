@@ -1,4 +1,9 @@
-"""Settings of SimpleTuner: a JSON of its command's options, with or without --, and a JSON of its folders beside it."""
+"""Settings of SimpleTuner: a JSON of its command's options, with or without --, and a JSON of its folders beside it.
+
+Defaults are those of simpletuner_sdk/server/services/field_registry/sections: training.py at 03b3fcb, lora.py and optimizer.py at 0e24e46,
+advanced.py and validation.py at 02ec8f1, data.py at 01a4b05; of optimizers, helpers/training/optimizer_param.py at 06b96af; of folders,
+documentation/DATALOADER.md at 04265fc.
+"""
 
 from __future__ import annotations
 
@@ -8,14 +13,17 @@ from typing import Any
 
 from lorasmith.errors import SettingsError
 from lorasmith.models.families import FAMILIES
-from lorasmith.training.importers.documents import read_json
+from lorasmith.training.importers.documents import beside, read_json
 from lorasmith.training.importers.draft import Check, Draft
 from lorasmith.training.importers.option_table import (
     OptionTable,
+    Row,
     family_or_refusal,
     fits,
     flat,
     kind,
+    moving_average,
+    number_or,
     optimizer,
     optimizer_argument,
     over_zero,
@@ -26,9 +34,29 @@ from lorasmith.training.importers.option_table import (
     where_on,
     whole_rank,
 )  # fmt: skip
+from lorasmith.training.importers.sd_scripts_files import typed
 
 TRAINER = "SimpleTuner"
 _PREFIXES = ("bnb-", "ao-", "optimi-", "torch-", "paged-")
+_EPS = {"eps": 1e-6}
+_OPTIMIZER_DEFAULTS: dict[str, dict[str, Any]] = {
+    **dict.fromkeys(("adamw_bf16", "ao-adamw8bit", "ao-adamw4bit", "ao-adamwfp8", "bnb-adamw", "bnb-adamw8bit"), _EPS),
+    "optimi-adamw": {"betas": [0.9, 0.99], "weight_decay": 0.0, **_EPS}, "optimi-lion": {"betas": [0.9, 0.99], "weight_decay": 0.0},
+    "adamw_schedulefree": {"weight_decay": 0.01},
+}  # fmt: skip
+
+DEFAULTS: dict[str, Any] = {
+    "learning_rate": 4e-7, "lr_scheduler": "constant_with_warmup", "train_batch_size": 4, "gradient_checkpointing": True, "mixed_precision": "bf16",
+    "lora_dropout": 0.1, "optimizer": "adamw_bf16", "train_text_encoder": False, "checkpoint_step_interval": 500,
+}  # fmt: skip
+"""Option -> its default, where that is another than ours."""
+SAMPLE_DEFAULTS: dict[str, Any] = {
+    "validation_step_interval": 100, "validation_guidance": 7.5, "validation_num_inference_steps": 30, "validation_resolution": "1024x1024",
+}  # fmt: skip
+_FLUX_TARGETS = {
+    **dict.fromkeys(("mmdit", "all"), ("attention", "the nearest choice of layers here")),
+    **dict.fromkeys(("all+ffs", "ai-toolkit"), ("attention+mlp", "the nearest choice of layers here")),
+}  # fmt: skip
 
 
 def read_simpletuner(file: Path) -> tuple[str, Draft, Check, Sequence[str]] | None:
@@ -45,75 +73,211 @@ def read_simpletuner(file: Path) -> tuple[str, Draft, Check, Sequence[str]] | No
     options = {str(name).removeprefix("--"): value for name, value in tree.items()}
     if not {"model_family", "data_backend_config"} & options.keys():
         return None
-    if (what := options.get("model_type", "lora")) != "lora":
+    if (what := options.get("model_type") or "full") != "lora":
         raise SettingsError(
             f"{file} trains {what!r} with SimpleTuner, and no LoRA. Give settings of a LoRA.", code="import.page", path=str(file)
         )
     named = str(options.get("model_family") or "")
     family = family_or_refusal(named, file, TRAINER)
+    is_flow = family is not None and FAMILIES[family].is_flow
     draft, notes = Draft(), list[str]()
-    _take_folders(draft, options.pop("data_backend_config", None), file, notes)
     options = {name: value for name, value in options.items() if name not in ("model_family", "model_type")}
-    _take_length(draft, options)
+    if "checkpointing_steps" in options:  # its name before
+        options["checkpoint_step_interval"] = options.pop("checkpointing_steps")
     _take_size(draft, options)
+    captions = str(options.pop("caption_strategy", None) or "filename")
+    _take_folders(draft, options.pop("data_backend_config", None), captions, file, notes)
+    _take_length(draft, options)
     _take_optimizer_config(draft, options)
-    TABLE.take(draft, flat(options))
-    given = {each.ours for each in draft.carried}
-    if "loss.min_snr_gamma" not in given or (family is not None and FAMILIES[family].is_flow):
-        draft.put("(not in the file)" if "loss.min_snr_gamma" not in given else "snr_gamma", "loss.min_snr_gamma", 0.0, "off there")
+    _take_average(draft, options)
+    _take_noise(draft, options)
+    _take_clipping(draft, options)
+    _take_layers(draft, options, is_flow)
+    if is_flow:
+        _take_timesteps(draft, options)
+    options = flat(options)
+    TABLE.take(draft, options)
+    TABLE.fill_in(draft, options, DEFAULTS)
+    if draft.has("samples.prompts"):
+        TABLE.fill_in(draft, options, SAMPLE_DEFAULTS)
+    if is_flow or not draft.has("loss.min_snr_gamma"):
+        draft.put(
+            "snr_gamma", "loss.min_snr_gamma", 0.0, "it does nothing on a flow model" if is_flow else "left out, which means off there"
+        )
     return "settings of SimpleTuner (JSON)", draft, fits(family), notes
 
 
-def _take_folders(draft: Draft, name: Any, file: Path, notes: list[str]) -> None:
-    """The folders of the JSON beside it, where it is there."""
+def _take_folders(draft: Draft, name: Any, captions: str, file: Path, notes: list[str]) -> None:
+    """The folders of the JSON beside it, where it is there; those for embeddings hold no pictures."""
     if not name:
         return
-    place = next((each for each in (Path(str(name)), file.parent / str(name), file.parent / Path(str(name)).name) if each.is_file()), None)
+    place = beside(str(name), file)
     if place is None:
         draft.leave("data_backend_config", name, "the file is not here; put it beside this one, or give the folders with --dataset")
         return
-    folders = read_json(place)
-    pictures = (
-        [each for each in folders if isinstance(each, Mapping) and each.get("instance_data_dir")] if isinstance(folders, list) else []
-    )
-    for number, folder in enumerate(pictures):
-        where = f"datasets.{number}"
-        rows = {
-            "instance_data_dir": to(f"{where}.path", str), "is_regularisation_data": where_on(f"{where}.is_reg"),
-            "is_regularization_data": where_on(f"{where}.is_reg"),
-            "repeats": to(f"{where}.repeats", lambda value: int(value) + 1, "it counts the times after the first there"),
-        }  # fmt: skip
-        table = OptionTable(
-            TRAINER, {f"{where}.{key}": row for key, row in rows.items()}, {"datasets.*": "folders here have no such option"}
-        )
-        table.take(draft, flat({key: value for key, value in folder.items() if key not in ("id", "type", "dataset_type")}, f"{where}."))
+    listed = read_json(place)
     notes.append(f"The folders are those of {place}.")
+    number = 0
+    for folder in listed if isinstance(listed, list) else []:
+        if not isinstance(folder, Mapping) or str(folder.get("dataset_type") or "image").endswith("_embeds"):
+            continue
+        label, where = f"{folder.get('id') or f'folder {number + 1}'}: ", folder.get("instance_data_dir")
+        if folder.get("disabled") or folder.get("disable"):
+            draft.leave(f"{label}disabled", True, "it is switched off")
+        elif folder.get("dataset_type") == "eval" and where:
+            draft.put(f"{label}instance_data_dir", "validation.path", str(where))
+        elif folder.get("dataset_type", "image") != "image":
+            draft.leave(f"{label}dataset_type", folder["dataset_type"], "pictures alone are trained here")
+        elif folder.get("type", "local") != "local" or not where:
+            draft.leave(f"{label}type", folder.get("type"), "its pictures are not in a folder on this machine; give one with --dataset")
+        else:
+            _take_folder(draft, {"caption_strategy": captions, **folder}, label, number)
+            number += 1
+
+
+_FOLDER_ITSELF = ("id", "type", "dataset_type", "disabled", "disable", "default")
+
+
+def _take_folder(draft: Draft, folder: Mapping[str, Any], label: str, number: int) -> None:
+    ours = f"datasets.{number}"
+    options = {name: value for name, value in folder.items() if name not in _FOLDER_ITSELF}
+    size, unit = options.pop("resolution", None), options.pop("resolution_type", "pixel_area")
+    rows: dict[str, Row] = {
+        "instance_data_dir": to(f"{ours}.path", str), "is_regularisation_data": where_on(f"{ours}.is_reg"),
+        "is_regularization_data": where_on(f"{ours}.is_reg"),
+        "repeats": to(f"{ours}.repeats", lambda value: int(value) + 1, "it counts the times after the first there"),
+        "caption_strategy": lambda draft, theirs, value: None if value == "textfile" else draft.leave(
+            theirs, value, "captions are read from a .txt beside each picture; write them with: lorasmith captions"),
+        "caption_dropout_probability": to(f"{ours}.caption_dropout_rate"),
+        "prepend_instance_prompt": lambda draft, theirs, value: draft.put(theirs, f"{ours}.caption_prefix", str(folder["instance_prompt"]),
+                                                                         "the prompt goes before each caption") if value else None,
+        "instance_prompt": lambda draft, theirs, value: None,
+    }  # fmt: skip
+    table = OptionTable(
+        TRAINER, {f"{label}{key}": row for key, row in rows.items()}, {f"{label}{name}": why for name, why in _LEFT_OF_FOLDERS.items()}
+    )
+    named = flat(options, label)
+    table.take(draft, named)
+    if size:
+        take_one(draft, f"{label}resolution", size, _size(f"{ours}.resolution", unit))
+
+
+_LEFT_OF_FOLDERS = {
+    **dict.fromkeys(("cache_*", "vae_cache_*", "text_embeds", "image_embeds", "preserve_data_backend_cache", "hash_filenames", "metadata_*"), "caches are kept by content"),
+    "crop*": "look at buckets.enable_bucket and random_crop of the folder", "m??imum_*": "small pictures are named by: lorasmith audit",
+    "target_downsample_size": "pictures are made smaller in one step", "only_instance_prompt": "write the captions with: lorasmith captions",
+    "probability": "set repeats of the folder", "aspect_bucket_*": "look at the buckets section", "skip_file_discovery": "results do not depend on it",
+    "conditioning*": "it is for models that edit pictures", "slider_strength": "it is not offered", "*": "folders here have no such option",
+}  # fmt: skip
 
 
 def _take_length(draft: Draft, options: dict[str, Any]) -> None:
-    """Steps count before epochs; 0 is not given."""
+    """Steps count before epochs; 0 is not given, and neither means one epoch."""
     steps, epochs = options.pop("max_train_steps", None), options.pop("num_train_epochs", None)
-    if steps:
+    if number_or(0, steps):
         take_one(draft, "max_train_steps", steps, to("training.max_train_steps", int))
-        if epochs:
+        if number_or(0, epochs):
             draft.leave("num_train_epochs", epochs, "max_train_steps decides")
-    elif epochs:
-        take_one(draft, "num_train_epochs", epochs, to("training.epochs", int))
+    else:
+        why = "" if number_or(0, epochs) else "left out, which means 1 there"
+        take_one(draft, "num_train_epochs", epochs or 1, to("training.epochs", int, why))
 
 
-def _take_size(draft: Draft, options: dict[str, Any]) -> None:
-    """The size, in pixels of a side or in megapixels."""
-    size, unit = options.pop("resolution", None), options.pop("resolution_type", "pixel_area")
+def _size(ours: str, unit: Any) -> Row:
+    """A row of a size, in pixels of a side or in megapixels."""
 
     def row(draft: Draft, theirs: str, value: Any) -> None:
         if float(value) < 16 or unit == "area":
             side = round((float(value) * 1_000_000) ** 0.5 / 64) * 64
-            draft.put(theirs, "buckets.resolution", side, f"{value} megapixels")
+            draft.put(theirs, ours, side, f"{value} megapixels")
         else:
-            draft.put(theirs, "buckets.resolution", int(float(value)))
+            draft.put(
+                theirs,
+                ours,
+                int(float(value)),
+                "the shorter side there, and the side of a square of the same area here" if unit == "pixel" else "",
+            )
 
-    if size:
-        take_one(draft, "resolution", size, row)
+    return row
+
+
+def _take_size(draft: Draft, options: dict[str, Any]) -> None:
+    """The size of folders that have none of their own."""
+    size, unit = options.pop("resolution", None), options.pop("resolution_type", None) or "pixel_area"
+    take_one(draft, "resolution", size or 1024, _size("buckets.resolution", unit))
+
+
+def _take_average(draft: Draft, options: dict[str, Any]) -> None:
+    """EMA with its decay and how often it is updated, which are for nothing where EMA is off."""
+    decay, every = number_or(0.995, options.pop("ema_decay", None)), number_or(1, options.pop("ema_update_interval", None))
+    if options.get("use_ema") not in (None, ""):
+        take_one(draft, "use_ema", typed(options.pop("use_ema")), moving_average(decay, max(1, int(every))))
+
+
+def _take_noise(draft: Draft, options: dict[str, Any]) -> None:
+    """noise_offset is how strong offset_noise is, for a share of the batches; without that it is for nothing."""
+    is_on, strength, share = (options.pop(name, None) for name in ("offset_noise", "noise_offset", "noise_offset_probability"))
+    if typed(is_on) is True:
+        draft.put(
+            "noise_offset",
+            "noise.noise_offset",
+            number_or(0.1, strength),
+            f"for all batches; there, for {number_or(0.25, share):.0%} of them",
+        )
+    elif strength:
+        draft.off.append("noise_offset")
+    steps = options.pop("input_perturbation_steps", None)
+    if number_or(0, steps):
+        draft.leave("input_perturbation_steps", steps, "noise.ip_noise_gamma holds for the whole run")
+
+
+def _take_clipping(draft: Draft, options: dict[str, Any]) -> None:
+    """Single values are clipped there, unless the norm is asked for."""
+    method, largest = options.pop("grad_clip_method", None) or "value", options.pop("max_grad_norm", None)
+    if method == "norm":
+        take_one(draft, "max_grad_norm", 2.0 if largest is None else largest, to("training.max_grad_norm", float))
+    else:
+        why = f"there, single values over {number_or(2.0, largest):g} are clipped, and no norm"
+        draft.put("grad_clip_method", "training.max_grad_norm", 0.0, why)
+
+
+def _take_layers(draft: Draft, options: dict[str, Any], is_flow: bool) -> None:
+    """Attention alone is trained, unless Flux is told otherwise."""
+    target = str(options.pop("flux_lora_target", None) or "all")
+    if is_flow and target not in _FLUX_TARGETS:
+        draft.leave("flux_lora_target", target, "choose layers with network.preset and network.layers")
+    else:
+        draft.put("flux_lora_target" if is_flow else "(not in the file)", "network.preset", *_FLUX_TARGETS[target if is_flow else "all"])
+
+
+def _take_timesteps(draft: Draft, options: dict[str, Any]) -> None:
+    """How timesteps of a flow model are drawn: normal or even, and shifted by 3 where nothing is said."""
+    names = ("flow_use_uniform_schedule", "flow_schedule_auto_shift", "flow_sigmoid_scale", "flow_schedule_shift")
+    is_even, by_size, scale, shift = (typed(options.pop(name, None)) for name in names)
+    shift = number_or(3.0, shift)
+    if options.get("flow_use_beta_schedule"):
+        draft.leave("flow_use_beta_schedule", True, "it is not offered; look at flow.timestep_sampling")
+    sampling = "sigma" if is_even else "flux_shift" if by_size else "shift" if shift else "sigmoid"
+    draft.put(
+        "flow_use_uniform_schedule" if is_even else "flow_schedule_shift", "flow.timestep_sampling", sampling, "the same by its name here"
+    )
+    if sampling in ("sigma", "shift"):
+        draft.put("flow_schedule_shift", "flow.discrete_flow_shift", shift or 1.0)
+    if sampling != "sigma" and number_or(1.0, scale) != 1:
+        draft.put("flow_sigmoid_scale", "flow.sigmoid_scale", number_or(1.0, scale))
+
+
+def _every_steps(draft: Draft, theirs: str, value: Any) -> None:
+    if value:
+        draft.put(theirs, "checkpoints.save_every_n_steps", int(value))
+        draft.put(theirs, "checkpoints.save_every_n_epochs", 0, "files are written by steps alone there")
+
+
+def _picture(draft: Draft, theirs: str, value: Any) -> None:
+    """1024x768, or one side of a square."""
+    sides = [int(side) for side in str(value).lower().split("x")]
+    draft.put(theirs, "samples.width", sides[0])
+    draft.put(f"{theirs} (height)", "samples.height", sides[-1])
 
 
 def _take_optimizer_config(draft: Draft, options: dict[str, Any]) -> None:
@@ -146,20 +310,23 @@ TABLE = OptionTable(
         "lora_dropout": over_zero("network.dropout"), "use_dora": where_on("network.dora"), "init_lora": to("network.weights", str),
         "learning_rate": to("optimizer.learning_rate", float), "text_encoder_lr": to("optimizer.text_encoder_lr", float),
         "lr_scheduler": schedule, "lr_warmup_steps": over_zero("schedule.lr_warmup_steps"), "lr_num_cycles": to("schedule.lr_scheduler_num_cycles", int),
-        "lr_power": to("schedule.lr_scheduler_power", float), "optimizer": optimizer(_PREFIXES), "adam_weight_decay": optimizer_argument("weight_decay"),
+        "lr_power": to("schedule.lr_scheduler_power", float), "optimizer": optimizer(_PREFIXES, _OPTIMIZER_DEFAULTS), "adam_weight_decay": optimizer_argument("weight_decay"),
         "train_batch_size": to("training.batch_size", int), "gradient_accumulation_steps": to("training.gradient_accumulation_steps", int),
         "gradient_checkpointing": to("training.gradient_checkpointing", bool), "mixed_precision": precision("training.mixed_precision"),
-        "base_model_precision": _quantise, "seed": to("training.seed", int), "max_grad_norm": to("training.max_grad_norm", float),
-        "checkpointing_steps": over_zero("checkpoints.save_every_n_steps"), "checkpoint_step_interval": over_zero("checkpoints.save_every_n_steps"),
+        "base_model_precision": _quantise, "seed": to("training.seed", int), "input_perturbation": over_zero("noise.ip_noise_gamma"),
+        "checkpoint_step_interval": _every_steps,
         "checkpoint_epoch_interval": over_zero("checkpoints.save_every_n_epochs"), "caption_dropout_probability": to("captions.caption_dropout_rate", float),
-        "snr_gamma": to("loss.min_snr_gamma", float), "noise_offset": over_zero("noise.noise_offset"), "train_text_encoder": to("network.train_text_encoder", bool),
-        "flow_schedule_shift": over_zero("flow.discrete_flow_shift"), "prediction_type": lambda draft, theirs, value: (
+        "snr_gamma": to("loss.min_snr_gamma", float), "train_text_encoder": to("network.train_text_encoder", bool),
+        "flux_guidance_value": to("flow.guidance_scale", float), "validation_resolution": _picture, "prediction_type": lambda draft, theirs, value: (
             draft.put(theirs, "base.prediction_type", value) if value in ("epsilon", "v_prediction") else draft.leave(theirs, value, "it comes with the base")),
         "validation_prompt": to("samples.prompts", lambda value: [str(value)]), "validation_guidance": to("samples.cfg_scale", float),
         "validation_num_inference_steps": to("samples.steps", int), "validation_steps": to("samples.every_n_steps", int),
         "validation_step_interval": to("samples.every_n_steps", int), "validation_seed": to("samples.seed", int),
-        "validation_negative_prompt": to("samples.negative_prompt", str), "ema_decay": lambda draft, theirs, value: None,
-        "use_ema": where_on("training.ema_decay", 0.995, "SimpleTuner's usual decay"),
+        "validation_negative_prompt": to("samples.negative_prompt", str),
+        "adam_beta1": lambda draft, theirs, value: None if value == 0.9 else draft.leave(theirs, value, "set optimizer.args.betas"),
+        "adam_beta2": lambda draft, theirs, value: None if value == 0.999 else draft.leave(theirs, value, "set optimizer.args.betas"),
+        "adam_epsilon": optimizer_argument("eps"), "loss_type": to("loss.loss_type", str), "lr_scale": lambda draft, theirs, value: (
+            draft.leave(theirs, value, "the rate is multiplied by the size of the batch there; multiply optimizer.learning_rate") if value else None),
     },
     left={
         "output_dir": "the run's folder holds everything; give it with: lorasmith train --out", "lycoris_config": "write its algorithm and sizes as network settings",
@@ -171,6 +338,15 @@ TABLE = OptionTable(
         "num_eval_images": "look at the validation section", "eval_*": "look at the validation section", "disable_*": "it is not offered",
         "allow_tf32": "results do not depend on it", "attention_mechanism": "torch's own attention is used", "quantize_via": "look at base.quantize",
         "text_encoder_*_precision": "look at base.quantize", "model_flavour": "give the base with base.path", "max_workers": "results do not depend on it",
-        "compress_disk_cache": "caches are kept by content", "user_prompt_library": "write the prompts into samples.prompts", "*_token": "nothing is uploaded",
+        "compress_disk_cache": "caches are kept by content", "fuse_*": "results do not depend on it", "controlnet*": "it is for another kind of network", "flow_*": "look at the flow section", "flux_*": "it is not offered",
+        "soft_*": "look at loss.min_snr_gamma", "use_soft_min_snr": "look at loss.min_snr_gamma", "lr_end": "look at schedule.lr_scheduler_min_lr_ratio", "lr_scale_sqrt": "rates are as the settings give them",
+        "ema_*": "results do not depend on it", "optimizer_*": "look at optimizer.args", "offload_*": "it is not offered", "*offload*": "it is not offered", "ramtorch*": "it is not offered",
+        "musubi_*": "it is not offered", "gradient_checkpointing_*": "look at training.gradient_checkpointing", "gradient_precision": "gradients are summed in 32 bits", "dynamo_*": "torch.compile is not used",
+        "tread_*": "it is not offered", "crepa_*": "it is for video", "scheduled_sampling_*": "it is not offered", "diff2flow_*": "it is not offered", "caption_strategy": "captions are read from a .txt beside each picture",
+        "instance_prompt": "write captions, or set captions.caption_prefix", "save_*": "look at the checkpoints section", "lora_init_type": "look at network.weights", "peft_lora_mode": "it is not offered",
+        "delete_*": "pictures are not deleted", "skip_file_discovery": "results do not depend on it", "ignore_*": "results do not depend on it", "i_know_what_i_am_doing": "it asks nothing of a run",
+        "modelspec_comment": "the file's own metadata is written", "webhook_*": "every run writes its own events", "sana_*": "it is for another family", "set_grads_to_none": "results do not depend on it",
+        "num_validation_images": "one picture is drawn for each prompt", "rescale_betas_zero_snr": "look at noise.zero_terminal_snr", "training_scheduler_timestep_spacing": "timesteps are as the base was trained",
+        "user_prompt_library": "write the prompts into samples.prompts", "*_token": "nothing is uploaded",
     },
 )  # fmt: skip
