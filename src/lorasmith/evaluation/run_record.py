@@ -80,6 +80,7 @@ class RunRecord:
     checkpoints: tuple[events.CheckpointSaved, ...]
     validations: tuple[events.ValidationDone, ...]
     warnings: tuple[events.Warned, ...]
+    skipped: tuple[events.StepSkipped, ...]
 
 
 def read_run(folder: str | Path) -> RunRecord:
@@ -115,6 +116,7 @@ def read_run(folder: str | Path) -> RunRecord:
         checkpoints=tuple(sorted(checkpoints.values(), key=lambda e: (e.step, e.final, e.path))),
         validations=tuple(validations[k] for k in sorted(validations)),
         warnings=tuple(e for e in happened if isinstance(e, events.Warned)),
+        skipped=tuple({e.step: e for e in happened if isinstance(e, events.StepSkipped)}.values()),
     )
 
 
