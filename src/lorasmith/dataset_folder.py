@@ -21,6 +21,7 @@ from pathlib import Path, PurePath
 from filelock import FileLock, Timeout
 
 from lorasmith.atomic import sync_folder
+from lorasmith.cache_folder import TAG
 from lorasmith.errors import DatasetError
 
 PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif", ".apng", ".jfif", ".heic", ".heif", ".jxl")
@@ -79,8 +80,8 @@ def walk(
     """Each folder of a dataset with the names of its files, both in order: (path below `root` with `/`, names); "" is `root` itself.
 
     A folder comes before the folders inside it. Hidden files and folders (`.lorasmith` is one) and those that desktops leave behind are
-    passed over. `depth` is how many levels below `root` are read: 0 for `root` alone. `through_links` follows links to folders, each
-    folder once. `leave_out` names folders straight in `root` that are not entered, such as `SET_ASIDE`.
+    passed over, and so are caches inside `root` (`cache_folder`). `depth` is how many levels below `root` are read: 0 for `root` alone.
+    `through_links` follows links to folders, each folder once. `leave_out` names folders straight in `root` that are not entered, such as `SET_ASIDE`.
 
     Paths are plain strings, because at 100,000 files making a `Path` of each would take longer than the disk.
     """
@@ -103,6 +104,8 @@ def walk(
                     files.append(entry.name)
                 elif _is_folder(entry, through_links) and not (place == "" and entry.name in leave_out):
                     folders.append(entry.name)
+        if place and TAG in files:
+            continue
         yield place, sorted(files)
         if depth is None or (place.count("/") + 1 if place else 0) < depth:
             waiting += [f"{place}/{name}" if place else name for name in sorted(folders, reverse=True)]

@@ -83,7 +83,7 @@ def test_ctrl_c_judges_what_was_seen_so_far(tmp_path):
         [sys.executable, "-c", code, "audit", str(tmp_path), "--json", "--cache", str(tmp_path / "cache")],
         stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env={**os.environ, "OMP_NUM_THREADS": "1"},
     )  # fmt: skip
-    while not list((tmp_path / "cache").glob("audit/*.sqlite")) and job.poll() is None:
+    while not list((tmp_path / "cache").glob("pictures/*.sqlite")) and job.poll() is None:
         time.sleep(0.02)
     job.send_signal(signal.SIGINT)
     out, _ = job.communicate(timeout=120)

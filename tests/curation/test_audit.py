@@ -5,13 +5,12 @@ from __future__ import annotations
 import io
 import json
 import os
-import sqlite3
 from pathlib import Path
 
 import pytest
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
-from lorasmith.curation.audit import measuring
+from lorasmith.curation import measuring
 from lorasmith.curation.audit.audit import audit
 from lorasmith.curation.audit.dataset import audit_dataset, audited_files
 from lorasmith.curation.audit.finding_kind import Sign, confidence
@@ -26,6 +25,7 @@ from lorasmith.demo.drawing import draw_scene
 from lorasmith.demo.world import random_scene
 from lorasmith.errors import DatasetError, InputError
 from lorasmith.findings import MendChange
+from lorasmith.images import duplicates
 from lorasmith.pages.render import page_html
 from tests.pages.reader import ReadPage
 from tests.photographs import make_pile, photograph
@@ -250,8 +250,37 @@ def test_a_damaged_cache_is_replaced(pile, tmp_path):
         beside.unlink()
     file.write_bytes(b"no database" * 500)
     assert len(audit_dataset(pile, resolution=300, cache=tmp_path / "cache").pictures) == 14
-    with sqlite3.connect(file) as db:
-        assert db.execute("SELECT count(*) FROM pictures").fetchone() == (12,)
+    assert audit_dataset(pile, resolution=300, cache=tmp_path / "cache").from_cache == 12
+
+
+def test_a_second_audit_compares_only_what_is_new(pile, tmp_path, monkeypatch):
+    compared = []
+    real = duplicates.possible_pairs
+
+    def possible_pairs(bounds, settled, known=0):
+        compared.append((len(bounds.value), known))
+        return real(bounds, settled, known)
+
+    monkeypatch.setattr(duplicates, "possible_pairs", possible_pairs)
+    first = audit_dataset(pile, resolution=300, cache=tmp_path / "cache")
+    second = audit_dataset(pile, resolution=300, cache=tmp_path / "cache")
+    assert [*first.counts] == [*second.counts]
+    assert len(compared) == 1
+    with Image.open(pile / "astronaut.png") as picture:
+        picture.save(pile / "astronaut again.jpg", quality=80)
+    third = audit_dataset(pile, resolution=300, cache=tmp_path / "cache")
+    assert compared[1:] == [(compared[0][0] + 1, compared[0][0])]
+    assert third.findings == audit_dataset(pile, resolution=300).findings
+    (pile / "astronaut again.jpg").unlink()
+    assert audit_dataset(pile, resolution=300, cache=tmp_path / "cache").findings == first.findings
+
+
+def test_a_cache_inside_the_dataset_is_no_part_of_it(pile, monkeypatch):
+    monkeypatch.chdir(pile)
+    before = audited_files(".")
+    audit_dataset(".", resolution=300, cache="cache/pictures")
+    assert list((pile / "cache" / "pictures").glob("*.sqlite*"))
+    assert audited_files(".") == before
 
 
 def test_progress_is_reported_and_a_stop_judges_what_was_seen(pile):

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from lorasmith.curation import measuring
 from lorasmith.curation.chosen_pictures import dataset_pictures
 from lorasmith.curation.holdout import held_out, hold_out, plan_holdout
 from lorasmith.curation.imports.imports import import_pictures
@@ -172,3 +173,25 @@ def test_a_copy_that_is_imported_later_joins_its_twin(dataset, tmp_path_factory)
     assert sides == {next(iter(held)): True, trained.stem: False}
     assert all(path.is_file() for one in imported.added for path in (one.path, *one.captions))
     assert import_pictures([source], dataset).added == []  # the record knows where they are now
+
+
+def test_where_pictures_are_held_out_only_those_that_come_are_decoded(dataset, tmp_path_factory, monkeypatch):
+    aside = tmp_path_factory.mktemp("aside")
+    measured = []
+    real = measuring.measure
+    monkeypatch.setattr(measuring, "measure", lambda path, *rest: measured.append(path.name) or real(path, *rest))
+    hold_out(dataset, plan_holdout(dataset, 0.3, cache=aside / "cache"))
+    assert len(measured) == 16
+    held = next(iter(sorted((dataset / "holdout").rglob("*.png"))))
+    with Image.open(held) as image:
+        image.convert("RGB").save(aside / "again.jpg", quality=92)
+    [added] = import_pictures([aside / "again.jpg"], dataset, cache=aside / "cache").added
+    assert dataset / "holdout" in added.path.parents
+    assert measured[16:] == ["again.jpg"]
+    mend(dataset, propose(dataset, dataset_pictures(dataset), [MendChange("duplicates")], cache=aside / "cache"))
+    assert not added.path.exists() or not held.exists()
+    undo_mends(dataset, cache=aside / "cache")
+    assert added.path.exists()
+    assert held.exists()
+    assert not plan_holdout(dataset, 0.3, cache=aside / "cache").moves
+    assert len(measured) == 17

@@ -8,10 +8,12 @@ from pathlib import Path, PurePath
 import pytest
 from PIL import Image
 
+from lorasmith.curation.audit.dataset import audit_dataset
 from lorasmith.datasets import folders
 from lorasmith.datasets.folders import FolderContents, open_folder
 from lorasmith.errors import DatasetError, SettingsError
 from lorasmith.findings import Finding
+from lorasmith.images import looks
 from tests.photographs import CAPTIONS, TOO_SMALL, UNREADABLE, make_pile
 
 
@@ -349,8 +351,37 @@ def test_listing_a_folder_grows_with_its_files_and_not_with_their_square(tmp_pat
         return equal(one, other)
 
     monkeypatch.setattr(PurePath, "__eq__", counted)
-    monkeypatch.setattr(folders, "_look", lambda path, verify: folders._Look((64, 64), path.name))
-    contents = open_folder(tmp_path)
+    monkeypatch.setattr(folders, "picture_size", lambda path: (64, 64))
+    contents = open_folder(tmp_path, verify=False)
     assert len(contents.pictures) == 200
     assert sum(finding.code == "folder.unknown_file" for finding in contents.findings) == 200
     assert compared < 20 * 600
+
+
+def test_what_was_decoded_once_is_not_decoded_again(tmp_path, monkeypatch):
+    folder = tmp_path / "set"
+    folder.mkdir()
+    for number in range(6):
+        Image.new("RGB", (40 + number, 30), (number, 0, 0)).save(folder / f"{number}.png")
+        (folder / f"{number}.txt").write_text("a cat")
+    decoded = []
+    read = looks.read_picture
+    monkeypatch.setattr(looks, "read_picture", lambda path: decoded.append(path.name) or read(path))
+    first = open_folder(folder, cache=tmp_path / "cache")
+    assert sorted(decoded) == [f"{number}.png" for number in range(6)]
+    assert open_folder(folder, cache=tmp_path / "cache") == first == open_folder(folder)
+    Image.new("RGB", (99, 30)).save(folder / "2.png")
+    (folder / "4.png").write_bytes(b"cut off")
+    del decoded[:]
+    again = open_folder(folder, cache=tmp_path / "cache")
+    assert sorted(decoded) == ["2.png", "4.png"]
+    assert [picture.size[0] for picture in again.pictures] == [40, 41, 99, 43, 45]
+    assert again == open_folder(folder)
+
+
+def test_what_the_audit_decoded_is_known_here(tmp_path, monkeypatch):
+    for number in range(3):
+        Image.effect_noise((90, 80), 20 + 20 * number).convert("RGB").save(tmp_path / f"{number}.png")
+    audit_dataset(tmp_path, resolution=64, cache=tmp_path / "cache")
+    monkeypatch.setattr(looks, "read_picture", lambda path: pytest.fail(f"{path} is decoded again"))
+    assert [picture.size for picture in open_folder(tmp_path, cache=tmp_path / "cache").pictures] == [(90, 80)] * 3

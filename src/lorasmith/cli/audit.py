@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from lorasmith.cli.findings import print_finding
-from lorasmith.cli.options import AsJson
+from lorasmith.cli.options import CACHE, AsJson, CacheFolder
 
 if TYPE_CHECKING:
     from lorasmith.curation.audit.audit import Audit
@@ -29,7 +29,7 @@ def audit(
         bool, typer.Option("--words", help="Look for words on the pictures; a second or two each. Needs lorasmith[ocr].")
     ] = False,
     html: Annotated[Path | None, typer.Option(help="Write a page with pictures of the worst.")] = None,
-    cache: Annotated[Path, typer.Option(help="Folder that keeps what was measured; safe to delete.")] = Path("cache"),
+    cache: CacheFolder = CACHE,
     as_json: AsJson = False,
     everything: Annotated[bool, typer.Option("--all", help="List every finding, not the gravest twenty.")] = False,
 ) -> None:
@@ -45,12 +45,13 @@ def audit(
     from lorasmith.curation.audit.dataset import audit_dataset, audited_files
     from lorasmith.errors import InputError
     from lorasmith.images.lettering import can_read_words
+    from lorasmith.images.picture_cache import PICTURES
 
     if words and not can_read_words():
         raise InputError("--words needs an extra: pip install lorasmith[ocr]", code="extra.missing", extra="ocr")
     with progress_bar("looking at pictures") as progress, stop_on_ctrl_c() as stopping:
         result = audit_dataset(
-            dataset, kind=kind, resolution=resolution, cache=cache / "audit", read_words=words, cancelled=stopping, progress=progress
+            dataset, kind=kind, resolution=resolution, cache=cache / PICTURES, read_words=words, cancelled=stopping, progress=progress
         )
     if html is not None:
         from lorasmith.curation.audit.page import audit_page

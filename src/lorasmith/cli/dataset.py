@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from lorasmith.cli.options import AsJson, DryRun
+from lorasmith.cli.options import CACHE, AsJson, CacheFolder, DryRun
 
 if TYPE_CHECKING:
     from lorasmith.curation.arrange import Arranged
@@ -29,6 +29,7 @@ def import_(
     repeats: Annotated[int, typer.Option(min=1, max=999, help="The N of --concept.")] = 1,
     link: Annotated[bool, typer.Option("--link", help="Hard links instead of copies, where the disk can.")] = False,
     check: Annotated[bool, typer.Option("--check", help="Decode every picture whole, so that hidden damage shows (slower).")] = False,
+    cache: CacheFolder = CACHE,
     as_json: AsJson = False,
 ) -> None:
     """Bring pictures with their captions into a dataset. Sources are never changed; importing again adds nothing.
@@ -42,10 +43,19 @@ def import_(
     from lorasmith.cli.output import print_json
     from lorasmith.cli.progress import progress_bar
     from lorasmith.curation.imports.imports import import_pictures
+    from lorasmith.images.picture_cache import PICTURES
 
     with progress_bar("importing") as progress, stop_on_ctrl_c() as stopping:
         report = import_pictures(
-            sources, into, concept=concept, repeats=repeats, link=link, verify=check, progress=progress, cancelled=stopping
+            sources,
+            into,
+            concept=concept,
+            repeats=repeats,
+            link=link,
+            verify=check,
+            progress=progress,
+            cancelled=stopping,
+            cache=cache / PICTURES,
         )
     if as_json:
         print_json(
@@ -102,6 +112,7 @@ def layout(
     rights: Annotated[
         str | None, typer.Option(metavar="WORDS", help="Confirm that you may train on these pictures, and why: 'my own photographs'.")
     ] = None,
+    cache: CacheFolder = CACHE,
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
@@ -117,12 +128,13 @@ def layout(
     from lorasmith.curation.arrange import arrange
     from lorasmith.curation.layout import settings_for
     from lorasmith.curation.rights import confirm, confirmed
+    from lorasmith.images.picture_cache import PICTURES
 
     with progress_bar("looking") as progress:
         arranged = arrange(
             dataset, concept=concept, names=dict(_pairs(rename, "--rename")), repeats=_repeats_by_hand(repeats),
             regularisation=regularisation or (), base_repeats=base_repeats, epochs=epochs, holdout=holdout, seed=seed, dry_run=dry_run,
-            progress=progress,
+            progress=progress, cache=cache / PICTURES,
         )  # fmt: skip
     confirmation = confirm(dataset, rights) if rights is not None and not dry_run else confirmed(dataset)
     if as_json:

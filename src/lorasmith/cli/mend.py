@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from lorasmith.cli.options import AsJson, DryRun
+from lorasmith.cli.options import CACHE, AsJson, CacheFolder, DryRun
 
 if TYPE_CHECKING:
     from lorasmith.curation.mend.mend import Mended
@@ -50,6 +50,7 @@ def mend(
     undo: Annotated[bool, typer.Option("--undo", help="Bring the originals back.")] = False,
     last: Annotated[bool, typer.Option("--last", help="With --undo: take back the last step alone.")] = False,
     replay: Annotated[bool, typer.Option("--replay", help="Make results that are lost or were changed again.")] = False,
+    cache: CacheFolder = CACHE,
     as_json: AsJson = False,
 ) -> None:
     """Mend pictures where they need it. Originals are kept, and every step can be undone.
@@ -63,6 +64,7 @@ def mend(
     lorasmith mend datasets/anna --undo --only "cat*"
     """
     from lorasmith.curation.moves import settle
+    from lorasmith.images.picture_cache import PICTURES
 
     patterns = only or []
     changes = _changes(bars, trim, subject, crop, cut, rotate, flip, clean, upscale, upscaler, max_, flatten, background, convert)
@@ -72,12 +74,14 @@ def mend(
         _refuse_what_needs_chosen_pictures(changes, patterns)
     settle(dataset)
     if changes:
-        _mend(dataset, patterns, changes, sheet, dry_run, as_json)
+        _mend(dataset, patterns, changes, sheet, dry_run, as_json, cache / PICTURES)
     else:
-        _look_back(dataset, patterns, undo and not dry_run, last, replay and not dry_run, as_json)
+        _look_back(dataset, patterns, undo and not dry_run, last, replay and not dry_run, as_json, cache / PICTURES)
 
 
-def _mend(dataset: Path, patterns: list[str], changes: list[MendChange], sheet: Path | None, dry_run: bool, as_json: bool) -> None:
+def _mend(
+    dataset: Path, patterns: list[str], changes: list[MendChange], sheet: Path | None, dry_run: bool, as_json: bool, cache: Path
+) -> None:
     from lorasmith.cli.progress import progress_bar
     from lorasmith.curation.chosen_pictures import dataset_pictures
     from lorasmith.curation.mend.mend import mend as carry_out
@@ -89,7 +93,7 @@ def _mend(dataset: Path, patterns: list[str], changes: list[MendChange], sheet: 
         chosen = f" that fit {patterns}" if patterns else ""
         raise DatasetError(f"{dataset} has no pictures{chosen}: mind that patterns distinguish upper and lower case.")
     with progress_bar("looking") as progress:
-        proposals = propose(dataset, pictures, changes, progress)
+        proposals = propose(dataset, pictures, changes, progress, cache)
     if sheet is not None:
         _write_sheet(dataset, proposals, sheet)
     if dry_run:
@@ -100,7 +104,7 @@ def _mend(dataset: Path, patterns: list[str], changes: list[MendChange], sheet: 
     _show_mended(dataset, mended, as_json)
 
 
-def _look_back(dataset: Path, patterns: list[str], undo: bool, last: bool, replay: bool, as_json: bool) -> None:
+def _look_back(dataset: Path, patterns: list[str], undo: bool, last: bool, replay: bool, as_json: bool, cache: Path) -> None:
     """List what was mended, or take it back, or make it again."""
     from lorasmith.curation.chosen_pictures import chosen_recipes
     from lorasmith.curation.mend.mend import replay as make_again
@@ -108,7 +112,7 @@ def _look_back(dataset: Path, patterns: list[str], undo: bool, last: bool, repla
 
     chosen = chosen_recipes(dataset, patterns)
     if undo:
-        _show_mended(dataset, undo_mends(dataset, chosen, 1 if last else None), as_json)
+        _show_mended(dataset, undo_mends(dataset, chosen, 1 if last else None, cache), as_json)
     elif replay:
         _show_mended(dataset, make_again(dataset, chosen), as_json)
     else:

@@ -20,3 +20,6 @@ SettingsFile = Annotated[Path, typer.Argument(help="Settings file (TOML).")]
 RunFolderArgument = Annotated[Path, typer.Argument(help="Folder of a run, such as runs/zorvex.")]
 Dataset = Annotated[Path, typer.Argument(help="Folder of pictures with captions beside them.")]
 LoraFile = Annotated[Path, typer.Argument(help="LoRA file (safetensors), of any trainer.")]
+CacheFolder = Annotated[Path, typer.Option("--cache", help="Folder that keeps what was seen of pictures; safe to delete.")]
+CACHE = Path("cache")
+"""Where verbs and settings keep what can be made again, unless they are told otherwise."""

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from lorasmith.cli.interrupt import STOPPED
-from lorasmith.cli.options import AsJson, RunFolderArgument, SettingsFile
+from lorasmith.cli.options import CACHE, AsJson, CacheFolder, RunFolderArgument, SettingsFile
 from lorasmith.cli.output import print_json
 from lorasmith.errors import SettingsError
 from lorasmith.training.commands import Command
@@ -24,6 +24,7 @@ def new(
     ] = None,
     level: Annotated[str, typer.Option(help="Of the recipe: quick, standard or competition.")] = "standard",
     name: Annotated[str | None, typer.Option(help="Name of the LoRA. Empty: the file's name.")] = None,
+    cache: CacheFolder = CACHE,
     force: Annotated[bool, typer.Option("--force", help="Replace the settings file if it exists.")] = False,
 ) -> None:
     """Write a complete settings file, every setting with its meaning, to be edited and trained.
@@ -43,7 +44,7 @@ def new(
 
         images = len(open_folder(dataset, verify=False).pictures)
         choices = chosen(recipe, "" if recipe.endswith(".toml") else detect_family(base), level, images)
-    settings, notes = starting_point(dataset, base, trigger, name or settings_file.stem, choices)
+    settings, notes = starting_point(dataset, base, trigger, name or settings_file.stem, choices, cache)
     settings_file.write_text(settings_toml(settings), encoding="utf-8")
     for note in notes:
         typer.echo(note)

@@ -38,10 +38,11 @@ def arrange(
     seed: int = 0,
     dry_run: bool = False,
     progress: Progress | None = None,
+    cache: str | Path | None = None,
 ) -> Arranged:
     """Lay a dataset out in `N_name` folders (see `plan_layout`), hold out the share `holdout` of it, and balance the rest.
 
-    A dry run says exactly what would be done, and changes nothing.
+    `cache` is a folder that keeps what is seen of pictures. A dry run says exactly what would be done, and changes nothing.
 
     Raises:
         DatasetError: there are no pictures, loose ones without a `concept`, or the dataset is in use.
@@ -58,7 +59,7 @@ def arrange(
         return Arranged(plan, plan.moves, None)
     with rehearsal(root) if dry_run else nullcontext(root) as place:
         lay_out(place, plan)
-        split = plan_holdout(place, holdout, seed, progress)
+        split = plan_holdout(place, holdout, seed, progress, cache, stands_for=root)
         hold_out(place, split)
         by_hand = {names.get(name, name): number for name, number in repeats.items()}
         rest = plan_layout(place, repeats=by_hand, base_repeats=base_repeats, epochs=epochs)  # balance what is left to train on

@@ -11,12 +11,12 @@ import json
 import math
 import os
 from collections.abc import Collection, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from lorasmith.atomic import write_atomically
 from lorasmith.curation.chosen_pictures import dataset_pictures
+from lorasmith.curation.measuring import Picture, copies_among, measure_all
 from lorasmith.curation.mend.mend import alone_in
 from lorasmith.curation.mend.recipes import origins
 from lorasmith.curation.moves import Move, make_moves
@@ -25,8 +25,7 @@ from lorasmith.dataset_folder import HOLDOUT, HOLDOUT_DECISIONS, REGULARISATION
 from lorasmith.datasets.folders import concept_in
 from lorasmith.draws import seed_of
 from lorasmith.errors import DatasetError, SettingsError
-from lorasmith.images.duplicates import Signature, near_duplicate_groups, signature
-from lorasmith.images.read import content_hash, read_picture
+from lorasmith.images.picture_cache import PictureCache
 from lorasmith.progress import Progress
 
 
@@ -78,8 +77,13 @@ class Split:
     decisions: dict[str, bool]
 
 
-def plan_holdout(root: str | Path, share: float = 0.1, seed: int = 0, progress: Progress | None = None) -> Split:
+def plan_holdout(
+    root: str | Path, share: float = 0.1, seed: int = 0, progress: Progress | None = None, cache: str | Path | None = None,
+    stands_for: Path | None = None,
+) -> Split:  # fmt: skip
     """How the dataset would be split; nothing moves yet. Held-out pictures go to `holdout/1_name`, after the folder that they are in.
+
+    `cache` is a folder that keeps what is seen of pictures, the same for all commands. `stands_for` is the dataset that a stand-in is of.
 
     Examples
     --------
@@ -95,30 +99,30 @@ def plan_holdout(root: str | Path, share: float = 0.1, seed: int = 0, progress: 
             code="dataset.no_pictures",
             folder=str(root),
         )
-    sound, problems = _looked_at(root, paths, progress)
-    contents = [one.content for one in sound]
+    seen = _looked_at(root, paths, cache, stands_for or root, progress)
+    sound, contents = seen.sound, [one.content for one in seen.sound]
     earlier = _earlier(root)
-    sides = held_out(contents, _near_duplicates(sound), share, seed, earlier)
+    sides = held_out(contents, seen.copies, share, seed, earlier)
     return Split(
         tuple(one.path for one, side in zip(sound, sides, strict=True) if not side),
         tuple(one.path for one, side in zip(sound, sides, strict=True) if side),
-        _moves(root, sound, sides), problems, {**earlier, **dict(zip(contents, sides, strict=True))},
+        _moves(root, sound, sides), seen.problems, {**earlier, **dict(zip(contents, sides, strict=True))},
     )  # fmt: skip
 
 
-def keep_together(root: str | Path, returned: Collection[Path]) -> dict[Path, Path]:
+def keep_together(root: str | Path, returned: Collection[Path], cache: str | Path | None = None) -> dict[Path, Path]:
     """Put pictures that came into a dataset, or back, on the side of their near duplicates; gives old and new paths.
 
     Copies of a held-out picture are held out, too. Where copies are on both sides, all of them train, as in `held_out`. All other
-    pictures stay where they are.
+    pictures stay where they are. With the `cache` in which all pictures are known only those that came are decoded.
     """
     root = Path(root)
     inside = root / HOLDOUT
     paths = _subject_pictures(root)
     if not returned or not any(inside in path.parents for path in paths):
         return {}
-    sound, _ = _looked_at(root, paths)
-    groups, decided = _near_duplicates(sound), _earlier(root)
+    seen = _looked_at(root, paths, cache, root)
+    sound, groups, decided = seen.sound, seen.copies, _earlier(root)
     have_copies = {index for group in groups for index in group}
     known: dict[str, bool] = {}
     for index, one in enumerate(sound):
@@ -210,35 +214,31 @@ class _Looked:
     path: Path
     content: str
     """Hash of the bytes of what it was in the beginning: what is mended later stays on its side."""
-    signature: Signature
 
 
-def _looked_at(root: Path, paths: Sequence[Path], progress: Progress | None = None) -> tuple[list[_Looked], tuple[str, ...]]:
-    """What is to be seen of each picture, and what is wrong with those that cannot be read."""
-    looks = []
-    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
-        for look in pool.map(_look, paths):
-            looks.append(look)
+@dataclass(frozen=True)
+class _Seen:
+    """What is to be seen of pictures together."""
+
+    sound: list[_Looked]
+    copies: list[tuple[int, ...]]
+    """Places in `sound` of near duplicates."""
+    problems: tuple[str, ...]
+    """What is wrong with those that cannot be read."""
+
+
+def _looked_at(root: Path, paths: Sequence[Path], cache: str | Path | None, dataset: Path, progress: Progress | None = None) -> _Seen:
+    pictures: list[Picture] = []
+    with PictureCache(cache) as known:
+        for picture, _ in measure_all(root, paths, known, min(8, os.cpu_count() or 1)):
+            pictures.append(picture)
             if progress:
-                progress(len(looks), len(paths))
+                progress(len(pictures), len(paths))
+        sound = [picture for picture in pictures if not picture.measures.problem]
+        copies = [group.indices for group in copies_among(sound, known, dataset)]
     made_of = origins(root)
-    sound = [
-        _Looked(path, made_of.get(path.relative_to(root).as_posix(), look[0]), look[1])
-        for path, look in zip(paths, looks, strict=True)
-        if not isinstance(look, str)
-    ]
-    return sound, tuple(look for look in looks if isinstance(look, str))
-
-
-def _near_duplicates(sound: Sequence[_Looked]) -> list[tuple[int, ...]]:
-    return [group.indices for group in near_duplicate_groups([one.signature for one in sound])]
-
-
-def _look(path: Path) -> tuple[str, Signature] | str:
-    try:
-        return content_hash(path), signature(read_picture(path))
-    except DatasetError as error:
-        return str(error)
+    looked = [_Looked(picture.path, made_of.get(picture.name, picture.measures.content)) for picture in sound]
+    return _Seen(looked, copies, tuple(picture.measures.problem for picture in pictures if picture.measures.problem))
 
 
 def _training_folder(root: Path, name: str) -> Path:

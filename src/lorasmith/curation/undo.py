@@ -11,15 +11,17 @@ from lorasmith.curation.mend.mend import Mended, undo
 from lorasmith.curation.mend.recipes import Recipe
 
 
-def undo_mends(root: str | Path, chosen: Iterable[Recipe] | None = None, steps: int | None = None) -> list[Mended]:
+def undo_mends(
+    root: str | Path, chosen: Iterable[Recipe] | None = None, steps: int | None = None, cache: str | Path | None = None
+) -> list[Mended]:
     """Take back the last `steps` steps of each recipe (by default of every one), or all steps; then the originals are back, byte for byte.
 
     Pictures and captions that were changed by hand since are not lost: they go to the bin. A picture that comes back is put on the
-    side of its near duplicates, training or holdout, wherever it was before.
+    side of its near duplicates, training or holdout, wherever it was before; `cache` is a folder that keeps what is seen of pictures.
 
     Raises:
         DatasetError: another picture is in an original's place now.
     """
     undone = undo(root, chosen, steps)
-    moved = keep_together(root, {path for one in undone for path in one.after})
+    moved = keep_together(root, {path for one in undone for path in one.after}, cache)
     return [replace(one, after=tuple(moved.get(path, path) for path in one.after)) for one in undone]

@@ -29,7 +29,9 @@ from lorasmith.dataset_folder import (
 )
 from lorasmith.errors import DatasetError, SettingsError
 from lorasmith.findings import About, Change, Evidence, Finding, Fix, MendChange, Severity
-from lorasmith.images.read import content_hash, picture_size, read_picture
+from lorasmith.images.looks import SIZES, Seen, look_at_all
+from lorasmith.images.picture_cache import PictureCache
+from lorasmith.images.read import picture_size
 
 SMALLEST_SIDE = 8
 """Pixels. One latent cell covers 8 x 8 pixels: a thinner picture has none."""
@@ -91,6 +93,7 @@ def open_folder(
     recursive: bool = False,
     missing_caption: str | None = None,
     verify: bool = True,
+    cache: str | Path | None = None,
 ) -> FolderContents:
     """The pictures in a folder with their captions, sorted by folder and name.
 
@@ -98,7 +101,8 @@ def open_folder(
     `caption_extension` are the suffixes of caption files; the first that a picture has counts. `recursive` reads all folders below, too.
     `missing_caption` is said of pictures without a caption file; without it, the name of an `N_name` folder is.
     `verify` decodes every picture, so that damage is found now and not in the night; without it only headers are read, and equal files
-    go unseen. Files and folders whose name begins with a dot, and those that desktops leave behind, are ignored, and so
+    go unseen; `cache` is a folder that keeps what was decoded, by all commands, so that only what is new or changed is decoded again.
+    Files and folders whose name begins with a dot, and those that desktops leave behind, are ignored, and so
     are the folders for evaluation and regularisation that `lorasmith layout` made.
 
     Raises
@@ -131,30 +135,29 @@ def open_folder(
         found = _without_loose_ones(found, root, findings)
     pictures: list[Picture] = []
     root_name = _name(root)
-    with ThreadPoolExecutor(DECODERS) as pool:
-        looks = pool.map(lambda one: _look(one.path, verify), found)
-        for one, look in zip(found, looks, strict=True):
-            size = _sound_size(root, one.path, look, findings)
-            if size is None:
-                continue
-            try:
-                caption = _caption(root, one, missing_caption, len(found), findings)
-            except DatasetError as error:
-                findings.append(
-                    folder_finding(
-                        "caption_unreadable",
-                        root,
-                        one.path,
-                        str(error),
-                        "Until then its picture is left out.",
-                        about="caption",
-                        left_out=True,
-                    )
+    looks = _verified([one.path for one in found], cache) if verify else _read_headers([one.path for one in found])
+    for one, look in zip(found, looks, strict=True):
+        size = _sound_size(root, one.path, look, findings)
+        if size is None:
+            continue
+        try:
+            caption = _caption(root, one, missing_caption, len(found), findings)
+        except DatasetError as error:
+            findings.append(
+                folder_finding(
+                    "caption_unreadable",
+                    root,
+                    one.path,
+                    str(error),
+                    "Until then its picture is left out.",
+                    about="caption",
+                    left_out=True,
                 )
-                continue
-            folder = one.path.parent.relative_to(root).as_posix()
-            name = root_name if folder == "." else folder
-            pictures.append(Picture(one.path, caption, size, name, one.concept.repeats, is_reg, look.content_hash))
+            )
+            continue
+        folder = one.path.parent.relative_to(root).as_posix()
+        name = root_name if folder == "." else folder
+        pictures.append(Picture(one.path, caption, size, name, one.concept.repeats, is_reg, look.content))
     if verify:
         findings += _duplicates(root, {picture.path: picture.content for picture in pictures})
 
@@ -266,35 +269,39 @@ def _name(root: Path) -> str:
 # Whether they can be used
 
 
-@dataclass(frozen=True)
-class _Look:
-    """What looking at a picture gave: its size, or what is wrong with it."""
-
-    size: tuple[int, int] = (0, 0)
-    content_hash: str = ""
-    error: str | None = None
+Look = Seen[tuple[int, int]]
+"""What looking at a picture gave: width and height in pixels, or what is wrong with it."""
 
 
-def _look(picture: Path, verify: bool) -> _Look:
+def _verified(paths: Sequence[Path], cache: str | Path | None) -> Iterator[Look]:
+    """Every picture decoded whole, unless the cache knows it."""
+    with PictureCache(cache) as known:
+        yield from look_at_all(paths, SIZES, known, DECODERS)
+
+
+def _read_headers(paths: Sequence[Path]) -> Iterator[Look]:
+    with ThreadPoolExecutor(DECODERS) as pool:
+        yield from pool.map(_read_header, paths)
+
+
+def _read_header(path: Path) -> Look:
     try:
-        if not verify:
-            return _Look(picture_size(picture))
-        return _Look(read_picture(picture).size, content_hash(picture))
+        return Seen(path, value=picture_size(path))
     except DatasetError as error:
-        return _Look(error=str(error))
+        return Seen(path, problem=str(error))
 
 
-def _sound_size(root: Path, picture: Path, look: _Look, findings: list[Finding]) -> tuple[int, int] | None:
+def _sound_size(root: Path, picture: Path, look: Look, findings: list[Finding]) -> tuple[int, int] | None:
     """Width and height in pixels, or None if the picture cannot be trained on."""
-    if look.error is not None:
+    if look.value is None:
         fix, take_out = "Until then it is left out.", (MendChange("remove"),)
-        findings.append(folder_finding("unreadable", root, picture, look.error, fix, left_out=True, changes=take_out))
+        findings.append(folder_finding("unreadable", root, picture, look.problem, fix, left_out=True, changes=take_out))
         return None
-    width, height = look.size
-    ratio = max(look.size) / min(look.size)
-    if min(look.size) < SMALLEST_SIDE:
+    width, height = look.value
+    ratio = max(look.value) / min(look.value)
+    if min(look.value) < SMALLEST_SIDE:
         message = f"{picture} is {width} x {height} pixels, but needs {SMALLEST_SIDE} on each side."
-        evidence, take_out = Evidence(min(look.size), "pixels"), (MendChange("remove"),)
+        evidence, take_out = Evidence(min(look.value), "pixels"), (MendChange("remove"),)
         fix = "Take a larger copy of it, or delete it."
         findings.append(folder_finding("too_small", root, picture, message, fix, left_out=True, evidence=evidence, changes=take_out))
         return None
@@ -305,7 +312,7 @@ def _sound_size(root: Path, picture: Path, look: _Look, findings: list[Finding])
         )
         evidence, fix = Evidence(round(ratio, 3), "to 1"), "Crop it yourself to what matters."
         findings.append(folder_finding("extreme_aspect", root, picture, message, fix, evidence=evidence))
-    return look.size
+    return look.value
 
 
 def _caption(root: Path, one: _Found, missing_caption: str | None, pictures: int, findings: list[Finding]) -> str | None:

@@ -97,10 +97,12 @@ class TrainingSet:
 
 
 def open_training_set(
-    datasets: Sequence[DatasetSettings], buckets: BucketSettings, *, batch_size: int = 1, balance_reg: bool = True
-) -> TrainingSet:
+    datasets: Sequence[DatasetSettings], buckets: BucketSettings, *, batch_size: int = 1, balance_reg: bool = True,
+    cache: str | Path | None = None,
+) -> TrainingSet:  # fmt: skip
     """Open and check the folders, decode every picture once, and give each its bucket.
 
+    `cache` is the folder that keeps what was decoded before, as in `open_folder`.
     `batch_size` is the run's, for datasets that have none of their own. With `balance_reg` regularisation pictures are repeated as often as
     the training images that they share batches with; without, each as often as it is repeated.
 
@@ -114,7 +116,7 @@ def open_training_set(
         sizes = [] if own.bucket_no_upscale and own.enable_bucket else bucket_sizes(own)
         contents = open_folder(
             Path(dataset.path), repeats=dataset.repeats, is_reg=dataset.is_reg,
-            caption_extension=dataset.caption_extension or CAPTION_SUFFIXES,
+            caption_extension=dataset.caption_extension or CAPTION_SUFFIXES, cache=cache,
         )  # fmt: skip
         findings.extend(contents.findings)
         fits = [fit(picture.size, own, sizes) for picture in contents.pictures]

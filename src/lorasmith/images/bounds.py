@@ -79,10 +79,13 @@ def joined(parts: list[Bounds]) -> Bounds:
     return Bounds(*(np.concatenate([getattr(part, name) for part in parts]) for name in ("value", "low", "high")))
 
 
-def possible_pairs(bounds: Bounds, settled: Callable[[Places, Places], NDArray[np.bool_]]) -> Iterator[tuple[Places, Places, bool]]:
+def possible_pairs(
+    bounds: Bounds, settled: Callable[[Places, Places], NDArray[np.bool_]], compared: int = 0
+) -> Iterator[tuple[Places, Places, bool]]:
     """Places of pairs within one another's bounds, in portions, and whether the other's mirror image is meant.
 
-    `settled` says which of some pairs need not be looked at any more; it is asked again and again.
+    `settled` says which of some pairs need not be looked at any more; it is asked again and again. Pairs among the first `compared` are
+    left out.
     """
     bins = _bins(bounds.value)
     columns = _telling(bounds, bins)
@@ -93,7 +96,7 @@ def possible_pairs(bounds: Bounds, settled: Callable[[Places, Places], NDArray[n
         ones = bounds.mirrored().ordered(columns) if turned else others
         turned_words = _Words.of(ones, bins) if turned else words
         at_once = _words_at_once(turned_words, words)
-        pairs = _portions(_by_first_words(turned_words, words, at_once))
+        pairs = _portions(_by_first_words(turned_words, words, at_once, compared))
         for one, other in _portions(_by_other_words(turned_words, words, at_once, pairs)):
             open_ones = ~settled(one, other)
             one, other = one[open_ones], other[open_ones]
@@ -179,11 +182,11 @@ def _words_at_once(ones: _Words, others: _Words) -> int:
     return 1 + int((left[: MOST_AT_ONCE - 1] > FEW).sum())
 
 
-def _by_first_words(ones: _Words, others: _Words, at_once: int) -> Iterator[tuple[Places, Places]]:
-    """Pairs of which neither picture is in a bin that the other bars, by the first words; all pairs are looked at."""
+def _by_first_words(ones: _Words, others: _Words, at_once: int, compared: int) -> Iterator[tuple[Places, Places]]:
+    """Pairs of which neither picture is in a bin that the other bars, by the first words; all pairs but those compared are looked at."""
     count = ones.occupied.shape[1]
     met, more = np.empty((2, ROWS * COLUMNS), np.uint64)
-    for first in range(0, count, COLUMNS):
+    for first in range(compared, count, COLUMNS):
         column = slice(first, min(count, first + COLUMNS))
         width = column.stop - first
         for top in range(0, column.stop, ROWS):

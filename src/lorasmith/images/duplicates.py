@@ -122,9 +122,13 @@ def signature_of_pixels(pixels: NDArray[np.uint8]) -> Signature:
 
 def near_duplicate_groups(signatures: Sequence[Signature]) -> list[Group]:
     """Groups of two or more pictures that show the same, by their first picture; a picture without a copy is in none."""
-    pairs = near_duplicate_pairs(signatures)
-    leader = list(range(len(signatures)))
-    mirrored = [False] * len(signatures)
+    return grouped(len(signatures), near_duplicate_pairs(signatures))
+
+
+def grouped(count: int, pairs: Sequence[Pair]) -> list[Group]:
+    """The groups that pairs make of so many pictures."""
+    leader = list(range(count))
+    mirrored = [False] * count
     """Whether each picture is, as seen from its leader."""
 
     def find(index: int) -> tuple[int, bool]:
@@ -153,18 +157,21 @@ def near_duplicate_groups(signatures: Sequence[Signature]) -> list[Group]:
     return sorted(groups, key=lambda group: group.indices)
 
 
-def near_duplicate_pairs(signatures: Sequence[Signature]) -> list[Pair]:
+def near_duplicate_pairs(signatures: Sequence[Signature], known: Sequence[Pair] = (), compared: int = 0) -> list[Pair]:
     """The pairs that pass the three sieves, in order of their places.
 
-    All of them, but for large groups (`MANY`): of those enough to connect them.
+    All of them, but for large groups (`MANY`): of those enough to connect them. The first `compared` pictures were compared with each other
+    before: `known` are the pairs that were found, and only the pictures behind them are compared, with each other and with all.
     """
-    if len(signatures) < 2:
-        return []
+    found = {(pair.first, pair.second): pair for pair in known}
+    if len(signatures) < 2 or compared == len(signatures):
+        return [found[place] for place in sorted(found)]
     spectra, connected = _Spectra(signatures), _Connected(len(signatures))
+    for pair in known:
+        connected.join(pair.first, pair.second)
     brightness = np.array([one.luma.sum(dtype=int) for one in signatures])
-    found: dict[tuple[int, int], Pair] = {}
     bounds = joined([bounds_of(_soft(images, 2)) for images in _halves(signatures)])
-    for one, other, turned in possible_pairs(bounds, connected.closely):
+    for one, other, turned in possible_pairs(bounds, connected.closely, compared):
         swapped = brightness[one] > brightness[other]  # which of the two is moved over the other may not hang on their places
         one, other = np.where(swapped, other, one), np.where(swapped, one, other)
         passed = np.flatnonzero(spectra.uncropped_distance(one, other, turned) < SIEVE)

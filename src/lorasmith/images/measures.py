@@ -59,15 +59,16 @@ class Measures:
     corners: np.ndarray | None = field(default=None, compare=False)
     """Fine strokes in the four corners; see `lettering.corner_prints`."""
 
-    def to_row(self) -> tuple[str, bytes]:
-        """The numbers as JSON, the prints as bytes."""
+    def to_row(self) -> bytes:
+        """The numbers as JSON, a zero byte, and the prints."""
         numbers = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("signature", "corners")}
         prints = b"" if self.signature is None or self.corners is None else self.signature.to_bytes() + self.corners.tobytes()
-        return json.dumps(numbers), prints
+        return json.dumps(numbers).encode() + b"\0" + prints
 
     @classmethod
-    def from_row(cls, numbers: str, prints: bytes) -> Measures:
+    def from_row(cls, row: bytes) -> Measures:
         """What `to_row` gave. Raises ValueError or TypeError if it is not that."""
+        numbers, _, prints = row.partition(b"\0")
         known = json.loads(numbers)
         known["size"], known["fineness"] = tuple(known["size"]), tuple(known["fineness"])
         if not prints:

@@ -14,18 +14,19 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from lorasmith.curation.audit.measure_cache import MeasureCache
-from lorasmith.curation.audit.measuring import Picture, measure_all
 from lorasmith.curation.audit.picture_kinds import Lost, Training, judge
 from lorasmith.curation.audit.score import cost, score_of, worths
 from lorasmith.curation.audit.set_kinds import judge_set
 from lorasmith.curation.audit.set_signs import LoraKind
 from lorasmith.curation.audit.words_kind import judge_words
+from lorasmith.curation.measuring import Picture, copies_among, measure_all
 from lorasmith.dataset_folder import holds_no_pictures
 from lorasmith.findings import SEVERITIES, Finding
+from lorasmith.images.picture_cache import PictureCache
 from lorasmith.progress import Cancelled, Progress
 
 
@@ -102,7 +103,7 @@ def audit(
     """Measure and judge pictures below `root`; `audit_dataset` finds them and knows the buckets.
 
     `kind` asks whether there are enough for a character, a style or a concept. `resolution` is the side of the training's square, in
-    pixels; `lost` says what its buckets crop away. `cache` is a folder to keep measures in. `read_words` looks for words with rapidocr
+    pixels; `lost` says what its buckets crop away. `cache` is a folder to keep what was seen in. `read_words` looks for words with rapidocr
     (a second or two a picture). Where `cancelled` says so, the rest is left out and what was seen is judged.
 
     Raises:
@@ -111,25 +112,21 @@ def audit(
     if not paths:
         raise holds_no_pictures(root)
     began = time.monotonic()
-    store = MeasureCache(cache) if cache is not None else None
     pictures: list[Picture] = []
     from_cache = 0
-    try:
-        for picture, known in measure_all(root, paths, store, workers or os.cpu_count() or 1):
+    training = Training(resolution, lost)
+    with PictureCache(cache) as known_pictures:
+        for picture, known in measure_all(root, paths, known_pictures, workers or os.cpu_count() or 1):
             pictures.append(picture)
             from_cache += known
             if progress:
                 progress(len(pictures), len(paths))
             if cancelled and cancelled():
                 break
-    finally:
-        if store is not None:
-            store.close()
-    training = Training(resolution, lost)
-    findings = [finding for picture in pictures for finding in judge(picture.name, picture.measures, training)]
-    if read_words:
-        findings += judge_words(pictures)
-    findings += judge_set(pictures, kind)
+        findings = [finding for picture in pictures for finding in judge(picture.name, picture.measures, training)]
+        if read_words:
+            findings += judge_words(pictures)
+        findings += judge_set(pictures, kind, partial(copies_among, cache=known_pictures, place=root))
     score, why = score_of(pictures, findings)
     return Audit(
         root, kind, resolution, tuple(pictures), tuple(findings), score, why, time.monotonic() - began, from_cache, len(paths) - len(pictures)

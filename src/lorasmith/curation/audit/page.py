@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lorasmith.curation.audit.audit import Audit
 from lorasmith.curation.audit.kinds import kind_of
-from lorasmith.curation.audit.measuring import Picture as AuditedPicture
+from lorasmith.curation.measuring import Picture as AuditedPicture
 from lorasmith.errors import DatasetError
 from lorasmith.findings import Finding
 from lorasmith.images.read import read_picture

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lorasmith.curation.audit.kinds import kind_of
-from lorasmith.curation.audit.measuring import Picture
+from lorasmith.curation.measuring import Picture
 from lorasmith.findings import Finding
 
 WEIGHTS = {"error": 1.0, "warning": 0.4, "note": 0.08}

@@ -8,24 +8,27 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 from lorasmith.curation.audit import set_signs
 from lorasmith.curation.audit.finding_kind import Kind, Sign, confidence
-from lorasmith.curation.audit.measuring import Picture
 from lorasmith.curation.audit.set_signs import Cluster, LoraKind
+from lorasmith.curation.measuring import Picture, copies_among
 from lorasmith.findings import Finding, MendChange
 from lorasmith.images import lettering
 from lorasmith.images.copies import best_copy
-from lorasmith.images.duplicates import Group, Signature, near_duplicate_groups
+from lorasmith.images.duplicates import Group, Signature
 from lorasmith.images.measures import copy_of
+from lorasmith.images.picture_cache import PictureCache
 
 
 class Pile:
     """Pictures that are judged together; what several kinds ask of them is worked out once."""
 
-    def __init__(self, pictures: Sequence[Picture], lora_kind: LoraKind | None = None):
+    def __init__(self, pictures: Sequence[Picture], lora_kind: LoraKind | None, near_duplicates_of: CopiesAmong):
         self.sound = [picture for picture in pictures if not picture.measures.problem]
         self.lora_kind = lora_kind
+        self.near_duplicates_of = near_duplicates_of
 
     @cached_property
     def same_bytes(self) -> list[list[Picture]]:
@@ -38,8 +41,7 @@ class Pile:
     @cached_property
     def near_duplicates(self) -> list[NearDuplicates]:
         different = [same[0] for same in self.same_bytes]
-        groups = near_duplicate_groups([_signature(picture) for picture in different])
-        return [NearDuplicates(different, group) for group in groups]
+        return [NearDuplicates(different, group) for group in self.near_duplicates_of(different)]
 
     @cached_property
     def single(self) -> list[Picture]:
@@ -81,6 +83,9 @@ def _signature(picture: Picture) -> Signature:
     return picture.measures.signature
 
 
+CopiesAmong = Callable[[Sequence[Picture]], list[Group]]
+"""The near duplicates among pictures."""
+
 Found = Iterator[tuple[Sequence[Picture], Sign]]
 
 
@@ -91,9 +96,11 @@ class SetKind(Kind):
     signs: Callable[[Pile], Found]
 
 
-def judge_set(pictures: Sequence[Picture], lora_kind: LoraKind | None = None) -> Iterator[Finding]:
-    """What the pictures show together; `lora_kind` asks whether there are enough for it."""
-    pile = Pile(pictures, lora_kind)
+def judge_set(
+    pictures: Sequence[Picture], lora_kind: LoraKind | None = None, near_duplicates: CopiesAmong | None = None
+) -> Iterator[Finding]:
+    """What the pictures show together; `lora_kind` asks whether there are enough for it, `near_duplicates` knows what was compared before."""
+    pile = Pile(pictures, lora_kind, near_duplicates or (lambda pictures: copies_among(pictures, PictureCache(None), Path())))
     for rule, kind in SET_KINDS.items():
         for concerned, sign in kind.signs(pile):
             yield kind.finding(rule, tuple(picture.name for picture in concerned), sign)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from lorasmith.curation.audit.finding_kind import Kind, Sign
-from lorasmith.curation.audit.measuring import Picture
+from lorasmith.curation.measuring import Picture
 from lorasmith.findings import Finding
 from lorasmith.images.lettering import words_on
 from lorasmith.images.read import read_picture

@@ -42,6 +42,7 @@ def import_pictures(
     progress: Progress | None = None,
     cancelled: Cancelled = lambda: False,
     limits: Limits | None = None,
+    cache: str | Path | None = None,
 ) -> Imported:
     """Bring the pictures of the sources with their captions into the dataset `into`, which is made if need be.
 
@@ -49,7 +50,8 @@ def import_pictures(
     fine-tuning metadata, or a `metadata.jsonl`, `.json` or `.csv`). `concept` and `repeats` say where pictures go that are in no `N_name` folder; without
     it they go into the dataset's folder itself or, if there are `N_name` folders, into one named after the dataset. `link` makes hard
     links instead of copies where the disk can. `verify` decodes each picture whole instead of its header alone.
-    `cancelled` is asked before each picture. Where the dataset has a holdout, copies of held-out pictures are held out, too.
+    `cancelled` is asked before each picture. Where the dataset has a holdout, copies of held-out pictures are held out, too:
+    `cache` is a folder that keeps what is seen of pictures, so that only new ones are looked at.
 
     Raises
     ------
@@ -91,13 +93,13 @@ def import_pictures(
                 if progress:
                     progress(number + 1, len(found))
             placing.close()
-    _join_copies(into, report)
+    _join_copies(into, report, cache)
     return report
 
 
-def _join_copies(into: Path, report: Imported) -> None:
+def _join_copies(into: Path, report: Imported, cache: str | Path | None) -> None:
     """Move what came in to the side of its near duplicates, where some of the dataset's pictures are held out."""
-    moved = keep_together(into, {one.path for one in report.added})
+    moved = keep_together(into, {one.path for one in report.added}, cache)
     for number, one in enumerate(report.added):
         if (path := moved.get(one.path)) is not None:
             captions = tuple(path.with_suffix(caption.suffix) for caption in one.captions)

@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from pydantic import ValidationError
 
+from lorasmith.curation.measuring import Picture, copies_among, measure_all
 from lorasmith.curation.mend.recipes import Recipe, recipes_by_result
 from lorasmith.curation.mend.steps import Flatten, Remove, Step, Upscalers, in_words
 from lorasmith.curation.mend.ways import WAYS, Look
@@ -19,8 +20,8 @@ from lorasmith.dataset_folder import sidecars
 from lorasmith.errors import DatasetError, InputError
 from lorasmith.findings import MendChange
 from lorasmith.images.copies import best_copy
-from lorasmith.images.duplicates import near_duplicate_groups
-from lorasmith.images.measures import Measures, copy_of, measure
+from lorasmith.images.measures import Measures, copy_of
+from lorasmith.images.picture_cache import PictureCache
 from lorasmith.images.read import read_picture
 from lorasmith.progress import Progress
 
@@ -50,9 +51,12 @@ class Proposal:
 
 
 def propose(
-    root: str | Path, pictures: Sequence[str | Path], changes: Sequence[MendChange], progress: Progress | None = None
-) -> list[Proposal]:
+    root: str | Path, pictures: Sequence[str | Path], changes: Sequence[MendChange], progress: Progress | None = None,
+    cache: str | Path | None = None,
+) -> list[Proposal]:  # fmt: skip
     """What the changes would do to each picture of the dataset `root`; nothing is changed.
+
+    `cache` is a folder that keeps what was measured, the same as the audit's.
 
     Ways of `WAYS` are done in its order; those of `WAYS_OF_THEIR_OWN` go alone.
 
@@ -70,7 +74,7 @@ def propose(
     paths = [Path(picture) for picture in pictures]
     check_changes(changes)
     if changes and changes[0].way in WAYS_OF_THEIR_OWN:
-        return WAYS_OF_THEIR_OWN[changes[0].way](paths, progress)
+        return WAYS_OF_THEIR_OWN[changes[0].way](paths, progress, cache)
     ordered = sorted(changes, key=lambda change: list(WAYS).index(change.way))
     upscalers: Upscalers = {}
     root = Path(root)
@@ -141,25 +145,34 @@ def _propose_one(path: Path, changes: Iterable[MendChange], recipe: Recipe | Non
 # Ways that no look at a single picture decides
 
 
-def removal(pictures: Sequence[Path], progress: Progress | None = None) -> list[Proposal]:
+def removal(pictures: Sequence[Path], progress: Progress | None = None, cache: str | Path | None = None) -> list[Proposal]:
     """Each picture would go to the bin, also one that cannot be read."""
     return [Proposal(path, (Remove(why="by hand"),)) for path in pictures]
 
 
-def removal_of_duplicates(pictures: Sequence[Path], progress: Progress | None = None) -> list[Proposal]:
+def removal_of_duplicates(pictures: Sequence[Path], progress: Progress | None = None, cache: str | Path | None = None) -> list[Proposal]:
     """For each group of near duplicates, all but the best copy would go to the bin: the one that the audit names, too.
 
     Where the best copy has no caption, it gets that of another. Of copies in different folders none goes: there they belong to different
     concepts.
     """
-    looks = list(_looked_at(pictures, _measured, progress))
-    found = [Proposal(path, (), problem=look.problem) for path, look in zip(pictures, looks, strict=True) if look.problem]
-    for folder in sorted({path.parent for path in pictures}):
-        sound = [(path, look) for path, look in zip(pictures, looks, strict=True) if path.parent == folder and not look.problem]
-        signatures = [look.signature for _, look in sound if look.signature is not None]  # of every picture that can be read
-        for group in near_duplicate_groups(signatures):
-            members = [(*sound[index], index in group.mirrored) for index in group.indices]
-            found += _removals(members, members[best_copy([copy_of(*member) for member in members])][0])
+    if not pictures:
+        return []
+    root = Path(os.path.commonpath([path.parent for path in pictures]))
+    found: list[Proposal] = []
+    by_folder: dict[Path, list[Picture]] = {}
+    with PictureCache(cache) as known:
+        for done, (picture, _) in enumerate(measure_all(root, pictures, known, THREADS), 1):
+            if picture.measures.problem:
+                found.append(Proposal(picture.path, (), problem=picture.measures.problem))
+            else:
+                by_folder.setdefault(picture.path.parent, []).append(picture)
+            if progress:
+                progress(done, len(pictures))
+        for folder, sound in by_folder.items():
+            for group in copies_among(sound, known, folder):
+                members = [(sound[index].path, sound[index].measures, index in group.mirrored) for index in group.indices]
+                found += _removals(members, members[best_copy([copy_of(*member) for member in members])][0])
     return sorted(found, key=lambda proposal: proposal.path)
 
 
@@ -184,12 +197,7 @@ def caption_beside(picture: Path) -> str:
     return next((file.read_bytes().decode("utf-8", "replace").strip() for file in sidecars(picture)), "")
 
 
-def _measured(path: Path) -> Measures:
-    """As the audit sees a picture, so that both name the same copies."""
-    return measure(path, "", path.stat().st_size)
-
-
-WAYS_OF_THEIR_OWN: Mapping[str, Callable[[Sequence[Path], Progress | None], list[Proposal]]] = {
+WAYS_OF_THEIR_OWN: Mapping[str, Callable[[Sequence[Path], Progress | None, str | Path | None], list[Proposal]]] = {
     "duplicates": removal_of_duplicates,
     "remove": removal,
 }

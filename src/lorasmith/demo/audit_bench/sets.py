@@ -10,8 +10,8 @@ import numpy as np
 from PIL import Image, ImageChops, ImageDraw, ImageEnhance, ImageFont
 
 from lorasmith.curation.audit import set_signs
-from lorasmith.curation.audit.measuring import Picture
 from lorasmith.curation.audit.set_kinds import judge_set
+from lorasmith.curation.measuring import Picture
 from lorasmith.demo.audit_bench.draw import Draw, Effort
 from lorasmith.demo.audit_bench.encode import png, to_area
 from lorasmith.demo.audit_bench.score import Case, Score, score_of

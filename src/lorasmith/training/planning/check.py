@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from lorasmith.datasets.training_set import TrainingSet, open_training_set
 from lorasmith.errors import DatasetError
 from lorasmith.findings import Finding
+from lorasmith.images.picture_cache import PICTURES
 from lorasmith.models.description import Description
 from lorasmith.models.open import describe
 from lorasmith.training.planning.base_fit import check_fits_description
@@ -61,8 +62,9 @@ def check(settings: Settings) -> CheckedRun:
     of_settings = check_together(settings)
     description = describe(settings.base.path, **settings.base.open_options)
     check_fits_base(settings, description.prediction_type, description.zero_terminal_snr)
+    cache = settings.cache / PICTURES
     training_set = open_training_set(
-        settings.datasets, settings.buckets, batch_size=settings.training.batch_size, balance_reg=settings.training.balance_reg
+        settings.datasets, settings.buckets, batch_size=settings.training.batch_size, balance_reg=settings.training.balance_reg, cache=cache
     )
     if not any(item.picture.caption for item in training_set.pictures) and settings.captions.trigger is None:
         raise DatasetError(
@@ -71,6 +73,6 @@ def check(settings: Settings) -> CheckedRun:
             code="dataset.no_captions", path=str(settings.datasets[0].path),
         )  # fmt: skip
     check_fits_description(settings.samples, training_set, description, sample_requests(settings))
-    validation_set = open_validation(settings.validation, settings.datasets, settings.buckets, training_set)
+    validation_set = open_validation(settings.validation, settings.datasets, settings.buckets, training_set, cache)
     of_settings += [*trigger_findings(settings, description), *sample_findings(settings, description.family)]
     return CheckedRun(settings, description, training_set, validation_set, make_plan(settings, training_set), tuple(of_settings))

@@ -9,6 +9,7 @@ from lorasmith.captions.caption import split_tags
 from lorasmith.dataset_folder import regularisation_of
 from lorasmith.datasets.folders import concept_in, open_folder
 from lorasmith.findings import alike_together, worst_first
+from lorasmith.images.picture_cache import PICTURES
 from lorasmith.models.open import describe
 from lorasmith.training.recipes.recipes import Choice, settings_tree
 from lorasmith.training.recipes.sample_prompts import sample_prompts
@@ -21,15 +22,17 @@ EPOCHS = 10
 
 
 def starting_point(
-    dataset: Path, base: Path, trigger: str | None, name: str, choices: list[Choice] | None = None
+    dataset: Path, base: Path, trigger: str | None, name: str, choices: list[Choice] | None = None, cache: Path | None = None
 ) -> tuple[Settings, list[str]]:
     """Settings for the pictures in `dataset`, and notes that say why; the user edits them.
+
+    `cache` is the folder of all caches: it keeps what is decoded here, and is that of the settings.
 
     `choices` are those of a recipe; without them each picture is seen about 100 times in 10 epochs. In both, tags are shuffled where captions
     are tags, repeats in folders' names count, and the resolution is the base's own where that is not its family's usual one.
     """
     description = describe(base)
-    contents = open_folder(dataset)
+    contents = open_folder(dataset, cache=None if cache is None else cache / PICTURES)
     native, step = description.native.side, description.native.bucket_step
     tags = [len(split_tags(p.caption)) for p in contents.pictures if p.caption]
     are_tags = bool(tags) and sum(tags) / len(tags) >= 4
@@ -38,6 +41,8 @@ def starting_point(
     of_folder = tree.pop("datasets", {})
     repeats = of_folder.pop("repeats", PASSES // EPOCHS)
     tree["name"] = name
+    if cache is not None:
+        tree["cache"] = str(cache)
     tree["base"] = {"path": str(base)} | tree.get("base", {})
     tree["datasets"] = [{"path": str(dataset)} | ({} if folders_repeat else {"repeats": repeats}) | of_folder]
     regularisation = regularisation_of(dataset)

@@ -32,8 +32,9 @@ class ValidationSet:
 
 
 def open_validation(
-    validation: ValidationSettings, datasets: Sequence[DatasetSettings], buckets: BucketSettings, training_set: TrainingSet
-) -> ValidationSet | None:
+    validation: ValidationSettings, datasets: Sequence[DatasetSettings], buckets: BucketSettings, training_set: TrainingSet,
+    cache: Path | None = None,
+) -> ValidationSet | None:  # fmt: skip
     """The held-out pictures and as many training images; None where nothing is held out, or validation is off.
 
     Raises:
@@ -54,7 +55,7 @@ def open_validation(
                 code="settings.no_effect", setting=f"validation.{given}",
             )  # fmt: skip
         return None
-    held_out_set = open_training_set(folders, buckets)
+    held_out_set = open_training_set(folders, buckets, cache=cache)
     _refuse_trained(held_out_set, training_set)
     held_out = choose(held_out_set.pictures, validation.max_images)
     trained = choose([item for item in training_set.pictures if not item.picture.is_reg], len(held_out))

@@ -1,0 +1,21 @@
+"""Folders of what can be made again, marked as such: nobody takes them for part of a dataset, and backups may leave them out.
+
+The mark is a file `CACHEDIR.TAG` as https://bford.info/cachedir/ describes it, which many backup programs know.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+TAG = "CACHEDIR.TAG"
+
+_SAID = b"""Signature: 8a477f597d28d172789f06886806bc55
+# Lorasmith keeps here what it can make again. The folder is safe to delete.
+"""
+
+
+def make_cache_folder(folder: Path) -> None:
+    """Make and mark a folder for a cache; one that is there already stays as it is, as it may hold other things. Raises OSError."""
+    if not folder.is_dir():
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / TAG).write_bytes(_SAID)
