@@ -218,7 +218,7 @@ def test_a_cycle_is_seen(tmp_path):
     ("file", "text"),
     [
         ("images/read.py", "from lorasmith.datasets import folders"),
-        ("training/run.py", "def sample():\n    from lorasmith.evaluation.sampling import sample"),
+        ("training/run.py", "def sample():\n    from lorasmith.evaluation.sampling.sample import sample"),
         ("training/run.py", "from lorasmith import evaluation"),
         ("training/run.py", "from ..evaluation import sampling"),
         ("models/checkpoint.py", "FAMILIES = {'x': 'lorasmith.training.run:train'}"),

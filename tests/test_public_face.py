@@ -15,6 +15,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+from PIL.PngImagePlugin import PngInfo
 
 import lorasmith
 
@@ -85,6 +86,10 @@ def workshop(tmp_path_factory, toy_base, creatures):
     with contextlib.chdir(folder):
         result = lorasmith.train(lorasmith.load_settings("my-lora.toml"), "runs/my-lora")
         shutil.copy(result.file, "my-lora.safetensors")
+        made = lorasmith.sample("base", "zorvex, beach", steps=1)[0]
+        info = PngInfo()
+        info.add_text("parameters", made.info["parameters"])
+        made.save("generated.png", pnginfo=info)
     return folder
 
 

@@ -19,14 +19,15 @@ from lorasmith.curation.undo import undo_mends as undo_mends
 from lorasmith.datasets.folders import open_folder as open_dataset
 from lorasmith.errors import LorasmithError as LorasmithError
 from lorasmith.evaluation.report import write_report as write_report
-from lorasmith.evaluation.sampling import sample as sample
-from lorasmith.evaluation.sampling import with_lora as with_lora
+from lorasmith.evaluation.sampling.loras import with_lora as with_lora
+from lorasmith.evaluation.sampling.sample import sample as sample
 from lorasmith.findings import Finding as Finding
 from lorasmith.findings import MendChange as MendChange
 from lorasmith.jobs.training import resume_training as resume
 from lorasmith.jobs.training import start_training as train
 from lorasmith.models.open import describe as describe_base
 from lorasmith.models.open import open_base as open_base
+from lorasmith.models.prompts.parameters import read_png as read_png
 from lorasmith.training.commands import Commands as Commands
 from lorasmith.training.forecast.report import make_report as plan
 from lorasmith.training.importers.import_settings import import_settings as import_settings
@@ -65,6 +66,7 @@ __all__ = [
     "read_events",
     "read_lora",
     "read_lora_header",
+    "read_png",
     "resize",
     "resume",
     "sample",

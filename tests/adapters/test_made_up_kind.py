@@ -18,7 +18,7 @@ from lorasmith.adapters.settings import NetworkSettings, check_network
 from lorasmith.adapters.tools.convert import convert_file
 from lorasmith.adapters.tools.merge import merge_files
 from lorasmith.errors import SettingsError
-from lorasmith.evaluation.sampling import with_lora
+from lorasmith.evaluation.sampling.loras import with_lora
 from lorasmith.models.open import describe, open_base
 from lorasmith.training.run import train
 from lorasmith.training.settings.toml import load_settings, settings_toml

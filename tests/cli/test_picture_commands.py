@@ -1,5 +1,8 @@
 """`lorasmith sample`: pictures of any base, drawn as is usual for it."""
 
+import json
+from pathlib import Path
+
 import pytest
 import typer
 from PIL import Image, ImageChops
@@ -61,3 +64,42 @@ def test_a_sampler_can_be_chosen_by_its_name(draw):
         draw(*few, "--sampler", "euler_b")
     with pytest.raises(SettingsError, match="The sampler flow Euler does not fit this base"):
         draw(*few, "--sampler", "flow_euler")
+
+
+def call(*arguments):
+    app = typer.Typer()
+    app.command()(sample)
+    return CliRunner().invoke(app, list(map(str, arguments)))
+
+
+def test_a_file_of_prompts_is_a_picture_for_each_and_a_png_is_drawn_again(tmp_path):
+    (tmp_path / "prompts.txt").write_text("red cat --n dog --s 2 --d 7 --cn pose.png\nblue cat --s 3\n", encoding="utf-8")
+    drawn = call("--base", toy_folder("sd1"), "--prompts-file", tmp_path / "prompts.txt", "--out", tmp_path / "a", "--json")
+    assert drawn.exit_code == 0, drawn.output
+    assert "warning: Flags that do nothing here: --cn." in drawn.stderr
+    found = json.loads(drawn.stdout)
+    assert [(Path(each["file"]).name, each["seed"]) for each in found] == [("0000-seed7.png", 7), ("0001-seed2.png", 2)]
+    assert found[0]["parameters"].startswith("red cat\nNegative prompt: dog\nSteps: 2, Sampler: DDIM, CFG scale: 7, Seed: 7, ")
+    again = call("--base", toy_folder("sd1"), "--from-png", found[0]["file"], "--out", tmp_path / "b")
+    assert (again.exit_code, again.stderr) == (0, "")
+    assert same(Image.open(found[0]["file"]), Image.open(again.stdout.strip()))
+    other = call("--base", toy_folder("sd2"), "--from-png", found[0]["file"], "--out", tmp_path / "c")
+    assert "warning: The picture was generated with the base" in other.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--lora-folder", "."], "Give --prompt, --prompts-file or --from-png."),
+        (["--from-png", "a.png", "--prompt", "a"], "Give --prompt or --from-png."),
+    ],
+)
+def test_what_is_not_said_or_said_twice_is_asked_for(arguments, words):
+    result = call("--base", toy_folder("sd1"), *arguments)
+    assert result.exit_code == 2
+    assert words in " ".join(result.stderr.replace("│", "").split())
+
+
+def test_emphasis_that_does_nothing_is_named(tmp_path):
+    result = call("--base", toy_folder("flux"), "--prompt", "a (red:1.2) cat --s 1", "--out", tmp_path)
+    assert "warning: The emphasis in 'a (red:1.2) cat' has no effect on" in result.stderr

@@ -12,7 +12,7 @@ from safetensors.torch import load
 from lorasmith.adapters.files.lora_file import load_tensors
 from lorasmith.datasets.texts import TextCache
 from lorasmith.errors import BaseModelError
-from lorasmith.evaluation.sampling import with_lora
+from lorasmith.evaluation.sampling.loras import with_lora
 from lorasmith.models.families import FAMILIES
 from lorasmith.models.open import describe, open_base
 from lorasmith.models.parts import Part

@@ -10,7 +10,7 @@ from lorasmith.adapters.attach import adapter_tensors, attach
 from lorasmith.adapters.files.lora_file import save_lora
 from lorasmith.adapters.files.names import targets
 from lorasmith.errors import BaseModelError, SettingsError
-from lorasmith.evaluation.sampling import with_lora
+from lorasmith.evaluation.sampling.loras import with_lora
 from lorasmith.models.open import open_base
 from lorasmith.models.sampling import initial_latents, sample, sample_latents
 from lorasmith.models.texts import TextOptions

@@ -7,7 +7,7 @@ from PIL import Image
 from lorasmith.adapters.base_weights import empty_base
 from lorasmith.adapters.compatibility.check import check_file
 from lorasmith.adapters.files.lora_file import load_tensors
-from lorasmith.evaluation.sampling import with_lora
+from lorasmith.evaluation.sampling.loras import with_lora
 from lorasmith.models.open import describe, open_base
 from lorasmith.models.prompts.states import PromptStates
 from lorasmith.models.sampling import sample

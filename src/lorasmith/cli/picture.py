@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from lorasmith.cli.options import AsJson
+from lorasmith.cli.output import print_json
 from lorasmith.models.device import Device
+
+if TYPE_CHECKING:
+    from lorasmith.models.prompts.lines import PromptLine
+    from lorasmith.models.prompts.parameters import Parameters
+    from lorasmith.models.prompts.request import PictureRequest
 
 
 def samplers() -> list[str]:
@@ -19,17 +28,24 @@ def samplers() -> list[str]:
 
 def sample(
     base: Annotated[str, typer.Option(help="Base model: a file, a diffusers folder, or a hub id (owner/name).")],
-    prompt: Annotated[list[str], typer.Option(help="What to generate; give it several times for several pictures.")],
+    prompt: Annotated[
+        list[str] | None, typer.Option(help="What to generate; may have <lora:name:0.7> and flags (--n blurry). Once for each picture.")
+    ] = None,
+    prompts_file: Annotated[
+        Path | None, typer.Option(help="File of prompts, one a line, with the flags of sd-scripts or A1111; or sd-scripts' TOML or JSON.")
+    ] = None,
+    from_png: Annotated[Path | None, typer.Option(help="Generate the picture in this PNG again, from the parameters in it.")] = None,
     lora: Annotated[list[Path] | None, typer.Option(help="LoRA file, of any trainer and kind; may be given several times.")] = None,
     strength: Annotated[
         list[float] | None, typer.Option(help="How strongly a LoRA acts; 1 as trained. Once for all, or once for each --lora.")
     ] = None,
+    lora_folder: Annotated[Path | None, typer.Option(help="Folder of the LoRAs that prompts call by name.")] = None,
     out: Annotated[Path, typer.Option(help="Folder for the pictures.")] = Path("samples"),
-    seed: Annotated[int, typer.Option(help="Picture k uses seed + k.")] = 1,
+    seed: Annotated[int | None, typer.Option(min=0, help="Picture k uses seed + k. Empty: 1, or the PNG's.")] = None,
     sampler: Annotated[
         str | None,
         typer.Option(
-            help="How noise becomes a picture, such as euler_a or dpmpp_2m_karras. Empty: as usual for the base.", autocompletion=samplers
+            help='How noise becomes a picture, such as euler_a or "DPM++ 2M Karras". Empty: as usual for the base.', autocompletion=samplers
         ),
     ] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Denoising steps. Empty: as usual for the base.")] = None,
@@ -37,10 +53,10 @@ def sample(
     guidance: Annotated[
         float | None, typer.Option(min=0, help="The distilled guidance that Flux dev takes. Empty: as usual for the base.")
     ] = None,
-    negative_prompt: Annotated[str, typer.Option(help="What should not be in the pictures.")] = "",
+    negative_prompt: Annotated[str | None, typer.Option(help="What should not be in the pictures.")] = None,
     width: Annotated[int | None, typer.Option(min=1, help="In pixels. Empty: the base's native size.")] = None,
     height: Annotated[int | None, typer.Option(min=1, help="In pixels. Empty: the base's native size.")] = None,
-    clip_skip: Annotated[int, typer.Option(min=1, help="The text encoder's last layer that is read; 2 for anime bases.")] = 1,
+    clip_skip: Annotated[int | None, typer.Option(min=1, help="The text encoder's last layer that is read; 2 for anime bases.")] = None,
     vae: Annotated[Path | None, typer.Option(help="Another autoencoder: its file or folder.")] = None,
     text_encoder: Annotated[Path | None, typer.Option(help="Text encoder in a file of its own (Flux: CLIP-L).")] = None,
     text_encoder_2: Annotated[Path | None, typer.Option(help="Second text encoder in a file of its own (Flux: T5).")] = None,
@@ -48,25 +64,91 @@ def sample(
     allow_pickle: Annotated[bool, typer.Option(help="Read .ckpt and .pt files, as weights alone.")] = False,
     precision: Annotated[str | None, typer.Option(help="fp32, bf16 or fp16. Empty: bf16 on a GPU, else fp32.")] = None,
     device: Annotated[Device, typer.Option(help="auto takes an NVIDIA GPU where there is one, else the CPU.")] = "auto",
+    as_json: AsJson = False,
 ) -> None:
-    """Generate pictures with a base model, with or without LoRAs.
+    """Generate pictures with a base model, with or without LoRAs. Each PNG says how it was generated, as A1111's do.
 
     lorasmith sample --base models/base --lora zorvex.safetensors --prompt "zorvex, happy, beach" --out pictures
 
+    lorasmith sample --base models/base --lora-folder loras --prompt "<lora:zorvex:0.7> zorvex, (beach:1.2) --n blurry --s 28"
+
+    lorasmith sample --base models/base --lora-folder loras --from-png pictures/0000-seed1.png
+
     lorasmith sample --base flux1-dev.safetensors --vae ae.safetensors --text-encoder clip_l.safetensors --text-encoder-2 t5xxl.safetensors --prompt "a cat"
     """
-    from lorasmith.evaluation.sampling import sample as generate
+    given = {
+        "seed": seed, "width": width, "height": height, "sampler": sampler, "steps": steps, "cfg_scale": cfg_scale, "guidance": guidance,
+        "negative_prompt": negative_prompt, "clip_skip": clip_skip,
+    }  # fmt: skip
+    options = {
+        "vae": vae, "text_encoder": text_encoder, "text_encoder_2": text_encoder_2, "config": config, "allow_pickle": allow_pickle,
+    }  # fmt: skip
+    requests, source = _requests(prompt or [], prompts_file, from_png, {name: value for name, value in given.items() if value is not None})
+    loras = _with_strengths(lora or [], strength or [1.0])
+    written = _generated(requests, source, loras, base, lora_folder, precision, device, options, out)
+    if as_json:
+        print_json(written)
+    else:
+        for each in written:
+            typer.echo(each["file"])
 
-    pictures = generate(
-        base, prompt, lora=_with_strengths(lora or [], strength or [1.0]), seed=seed, width=width, height=height, sampler=sampler, steps=steps,
-        cfg_scale=cfg_scale, guidance=guidance, negative_prompt=negative_prompt, clip_skip=clip_skip, precision=precision,
-        device=device, vae=vae, text_encoder=text_encoder, text_encoder_2=text_encoder_2, config=config, allow_pickle=allow_pickle,
-    )  # fmt: skip
+
+def _requests(
+    prompts: Sequence[str], file: Path | None, png: Path | None, given: dict[str, object]
+) -> tuple[list[PictureRequest], Parameters | None]:
+    """What the options ask for; and the parameters of the PNG that is generated again."""
+    from lorasmith.models.prompts.lines import read_line, read_prompt_file, requests_of
+    from lorasmith.models.prompts.parameters import read_png
+    from lorasmith.models.prompts.request import PictureRequest
+    from lorasmith.models.samplers import sampler_key
+
+    if "sampler" in given:
+        given = {**given, "sampler": sampler_key(str(given["sampler"]))}
+    if png is not None:
+        if prompts or file:
+            raise typer.BadParameter("The PNG has its prompt. Give --prompt or --from-png.", param_hint="--from-png")
+        found = read_png(png)
+        return [replace(found.request, **given)], found  # type: ignore[arg-type]
+    lines = [*map(read_line, prompts), *(read_prompt_file(file) if file else [])]
+    if not lines:
+        raise typer.BadParameter("Give --prompt, --prompts-file or --from-png.", param_hint="--prompt")
+    _name_without_effect(lines)
+    return requests_of(lines, replace(PictureRequest(), **given)), None  # type: ignore[arg-type]
+
+
+def _name_without_effect(lines: Sequence[PromptLine]) -> None:
+    if flags := sorted({flag for line in lines for flag in line.without_effect}):
+        typer.echo(f"warning: Flags that do nothing here: {', '.join(flags)}.", err=True)
+
+
+def _generated(
+    requests: Sequence[PictureRequest], source: Parameters | None, loras: list[tuple[str | Path, float]], base: str, lora_folder: Path | None,
+    precision: str | None, device: Device, options: dict[str, object], out: Path,
+) -> list[dict[str, object]]:  # fmt: skip
+    """Generate and write the pictures; each with its file and what it says of itself."""
+    from lorasmith.evaluation.sampling.again import differences
+    from lorasmith.evaluation.sampling.loras import LoraUse
+    from lorasmith.evaluation.sampling.sample import open_session
+    from lorasmith.models.prompts.parameters import parameters_text
+    from lorasmith.models.prompts.syntax import prompt_findings
+
+    session = open_session(base, lora_folder, precision, device, options)
+    drawings = [session.drawing(one, [LoraUse.of(*each) for each in loras]) for one in requests]
+    findings = prompt_findings(
+        (text for one in drawings for text in (one.request.prompt, one.request.negative_prompt)), session.base.family
+    )
+    if source is not None:
+        findings += differences(source, session.parameters(drawings[0]))
+    for finding in findings:
+        typer.echo(f"{finding.severity}: {finding}", err=True)
     out.mkdir(parents=True, exist_ok=True)
-    for k, picture in enumerate(pictures):
-        path = out / f"{k:04d}-seed{seed + k}.png"
-        picture.save(path)
-        typer.echo(path)
+    made = dict(session.generate(drawings))
+    written: list[dict[str, object]] = []
+    for place, drawing in enumerate(drawings):
+        path = out / f"{place:04d}-seed{drawing.request.seed}.png"
+        made[place].save(path)
+        written.append({"file": path, "seed": drawing.request.seed, "parameters": parameters_text(made[place].parameters)})
+    return written
 
 
 def _with_strengths(files: list[Path], strengths: list[float]) -> list[tuple[str | Path, float]]:

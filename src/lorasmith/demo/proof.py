@@ -21,7 +21,7 @@ from lorasmith.demo.truth import attribute_hits, seen_attributes
 from lorasmith.demo.weights import TAGGER
 from lorasmith.demo.world import random_scene, tag_caption
 from lorasmith.draws import rng_for
-from lorasmith.evaluation.sampling import with_lora
+from lorasmith.evaluation.sampling.loras import with_lora
 from lorasmith.models.base import Base
 from lorasmith.models.sampling import sample
 

@@ -12,7 +12,7 @@ from lorasmith.adapters.kinds.formulas import dora
 from lorasmith.adapters.layer import file_tensors, read_layer
 from lorasmith.adapters.tools.convert import convert, convert_file
 from lorasmith.errors import AdapterError
-from lorasmith.evaluation.sampling import with_loras
+from lorasmith.evaluation.sampling.loras import with_loras
 from lorasmith.models.open import open_base
 from tests.models.toys import pipeline_of, toy_folder
 

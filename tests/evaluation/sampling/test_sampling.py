@@ -4,42 +4,13 @@ import pytest
 import torch
 from PIL import Image
 
-from lorasmith.adapters.attach import adapter_tensors, attach_network
-from lorasmith.adapters.files.lora_file import save_lora
-from lorasmith.adapters.selection import select_network
 from lorasmith.errors import AdapterError, SettingsError
-from lorasmith.evaluation.sampling import sample, with_lora, with_loras
+from lorasmith.evaluation.sampling.loras import with_lora, with_loras
+from lorasmith.evaluation.sampling.sample import sample
 from lorasmith.models.open import open_base
 from lorasmith.models.texts import TextOptions
 from tests.bounds import assert_within_rounding, rounding_bound
 from tests.models.toys import toy_folder
-
-
-@pytest.fixture(scope="module")
-def base(toy_base):
-    return open_base(toy_base, torch.float32)
-
-
-@pytest.fixture
-def lora(base, settings_for, tmp_path):
-    """Writes a LoRA of random weights for the base."""
-
-    def write(seed, **network):
-        settings = settings_for(network={"rank": 2, **network})
-        chosen = select_network(base.family, base.parts, settings.network)
-        adapters = {part: attach_network(base.parts[part], one.targets, one.settings, seed) for part, one in chosen.items()}
-        generator = torch.Generator().manual_seed(seed)
-        with torch.no_grad():
-            for adapter in adapters.values():
-                for parameter in adapter.parameters():
-                    parameter.add_(0.1 * torch.randn(parameter.shape, generator=generator))
-        path = tmp_path / f"{seed}.safetensors"
-        save_lora(path, adapter_tensors(*adapters.values()), {"ss_base_model_version": "sd_v1"}, torch.float32)
-        for adapter in adapters.values():
-            adapter.detach()
-        return path
-
-    return write
 
 
 def predicted(base):
