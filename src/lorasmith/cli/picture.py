@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -70,7 +70,7 @@ def sample(
 
     lorasmith sample --base models/base --lora zorvex.safetensors --prompt "zorvex, happy, beach" --out pictures
 
-    lorasmith sample --base models/base --lora-folder loras --prompt "<lora:zorvex:0.7> zorvex, (beach:1.2) --n blurry --s 28"
+    lorasmith sample --base models/base --lora-folder loras --prompt "<lora:zorvex:0.7> zorvex, (beach:1.2)" --steps 28
 
     lorasmith sample --base models/base --lora-folder loras --from-png pictures/0000-seed1.png
 
@@ -123,7 +123,7 @@ def _name_without_effect(lines: Sequence[PromptLine]) -> None:
 
 def _generated(
     requests: Sequence[PictureRequest], source: Parameters | None, loras: list[tuple[str | Path, float]], base: str, lora_folder: Path | None,
-    precision: str | None, device: Device, options: dict[str, object], out: Path,
+    precision: str | None, device: Device, options: Mapping[str, object], out: Path,
 ) -> list[dict[str, object]]:  # fmt: skip
     """Generate and write the pictures; each with its file and what it says of itself."""
     from lorasmith.evaluation.sampling.again import differences

@@ -37,7 +37,7 @@ from lorasmith.demo.verdict_bench.sets import bench_set
 from lorasmith.demo.weights import TAGGER
 from lorasmith.demo.world import Scene, attribute_tags, random_scene, tag_caption
 from lorasmith.draws import rng_for
-from lorasmith.evaluation.sampling import with_lora
+from lorasmith.evaluation.sampling.loras import with_lora
 from lorasmith.models.base import Base
 from lorasmith.models.sampling import sample
 
