@@ -162,3 +162,39 @@ def test_values_out_of_range_are_refused():
         CaptionRules(keep_tokens=-1)
     with pytest.raises(SettingsError, match=r"dropout is 5"):
         CaptionRules(dropout=5)
+
+
+# BREAK
+
+
+@pytest.mark.parametrize("caption", ["a, b BREAK c,d", "BREAK a", "a,BREAK,b", "a BREAK", "a BREAK BREAK b"])
+def test_a_break_stays_as_it_is_written_where_nothing_is_asked(caption: str):
+    assert trained_on(caption, CaptionRules()) == caption
+
+
+@pytest.mark.parametrize("caption", ["a, b, c BREAK d, e, f", "a, b, c, BREAK, d, e, f"])
+def test_tags_are_shuffled_on_their_side_of_a_break(caption: str):
+    seen = {trained_on(caption, CaptionRules(shuffle=True), seed) for seed in range(40)}
+    sides = [[split_tags(side) for side in one.split("BREAK")] for one in seen]
+    assert all([sorted(left), sorted(right)] == [["a", "b", "c"], ["d", "e", "f"]] for left, right in sides)
+    assert len(seen) > 10
+
+
+def test_tags_that_are_kept_may_reach_over_a_break_which_is_none_of_them():
+    seen = {trained_on("a, b BREAK c, d, e", CaptionRules(shuffle=True, keep_tokens=3), seed) for seed in range(20)}
+    assert seen == {"a, b BREAK c, d, e", "a, b BREAK c, e, d"}
+
+
+def test_the_trigger_comes_in_front_from_behind_a_break():
+    assert trained_on("hat BREAK zkw, coat", CaptionRules(trigger="zkw")) == "zkw, hat BREAK coat"
+    assert trained_on("zkw BREAK hat,coat", CaptionRules(trigger="zkw")) == "zkw BREAK hat,coat"
+    assert {trained_on("zkw BREAK a, b", CaptionRules(trigger="zkw", shuffle=True), s) for s in range(9)} == {
+        "zkw BREAK a, b",
+        "zkw BREAK b, a",
+    }
+
+
+def test_a_break_is_never_dropped_and_no_tag_of_a_warm_up():
+    assert trained_on("a BREAK b, c", CaptionRules(tag_dropout=1.0, keep_tokens=1)) == "a BREAK"
+    warmed = caption_for_training("a, b BREAK c, d", CaptionRules(token_warmup_step=10), random.Random(0), step=5, max_train_steps=20)
+    assert warmed == "a, b BREAK"

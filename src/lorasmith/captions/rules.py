@@ -7,6 +7,8 @@ draws again.
 In this order: dropout, lines and wildcards, prefix and suffix, split into head, flexible tags and tail, trigger, warm-up, shuffle,
 tag dropout, joined by their own separator, secondary separator. Names and order are those of sd-scripts.
 
+A `BREAK` is no tag: it stays where it is, tags are shuffled between two of them, and tags that are kept in front may reach over one.
+
 What no rule changes reaches the encoder as the file has it: for T5, `1,000` and `1, 000` are different texts. So tags are joined again
 only where one is moved or left out.
 """
@@ -15,10 +17,11 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from lorasmith.captions.breaks import AT_BREAKS, BREAK
 from lorasmith.captions.caption import join_tags, split_tags
 from lorasmith.errors import SettingsError
 
@@ -97,13 +100,13 @@ def caption_for_training(
     sections = _with_trigger(_sections(line.removesuffix(end), rules), rules)
     tags = _tags(sections, rules)
     moved = _moved(tags, rules, rng, step, max_train_steps)
-    line = _joined(sections if moved == tags else (tag for part in moved for tag in part), rules.separator)
+    line = _joined(sections, rules) if moved == tags else _rejoined(moved, rules)
     result = (line and line + end) + newline + below
     return result.replace(rules.secondary_separator, rules.separator) if rules.secondary_separator else result
 
 
 Tags = tuple[list[str], list[str], list[str]]
-"""Tags that stay in front (the trigger first), tags that may be shuffled, tags that stay at the end."""
+"""Tags that stay in front (the trigger first), tags that may be shuffled, tags that stay at the end; with the BREAKs between them."""
 
 
 def _lines(caption: str, rules: CaptionRules, rng: random.Random) -> str:
@@ -133,36 +136,65 @@ def _with_trigger(sections: list[str], rules: CaptionRules) -> list[str]:
     """The sections with the trigger in front of the first, and nowhere else."""
     if rules.trigger is None:
         return sections
-    tags = [split_tags(section, rules.separator) for section in sections]
+    tags = [_split(section, rules) for section in sections]
     if tags[0][:1] == [rules.trigger] and sum(one.count(rules.trigger) for one in tags) == 1:
         return sections
-    first, *others = (_without(section, rules.trigger, rules.separator) for section in sections)
-    return [_joined([rules.trigger, first], rules.separator), *others]
+    first, *others = (_without(section, rules.trigger, rules) for section in sections)
+    return [_joined([rules.trigger, first], rules), *others]
 
 
 def _tags(sections: list[str], rules: CaptionRules) -> Tags:
     """The tags of the sections; a line without sections is divided by `keep_tokens`."""
     if len(sections) > 1:
-        head, flexible, tail = (split_tags(section, rules.separator) for section in (*sections, "")[:3])
+        head, flexible, tail = (_split(section, rules) for section in (*sections, "")[:3])
         return head, flexible, tail
-    tags = split_tags(sections[0], rules.separator)
+    tags = _split(sections[0], rules)
     kept = max(rules.keep_tokens, 1 if rules.trigger is not None else 0)
-    return tags[:kept], tags[kept:], []
+    places = [place for place, tag in enumerate(tags) if tag != BREAK]
+    end = places[kept] if kept < len(places) else len(tags)
+    return tags[:end], tags[end:], []
 
 
 def _moved(tags: Tags, rules: CaptionRules, rng: random.Random, step: int, max_train_steps: int) -> Tags:
-    """The tags after warm-up, shuffling and tag dropout."""
+    """The tags after warm-up, shuffling and tag dropout; all of them leave BREAKs where they are."""
     head, flexible, tail = tags
-    flexible = flexible[: _warmed_up(len(flexible), rules, step, max_train_steps)]
-    if rules.shuffle:
-        rng.shuffle(flexible)
-    if rules.tag_dropout:
-        flexible = [tag for tag in flexible if rng.random() >= rules.tag_dropout]
-    return head, flexible, tail
+    runs = _at_breaks(flexible)
+    left = _warmed_up(sum(map(len, runs)), rules, step, max_train_steps)
+    for number, run in enumerate(runs):
+        run, left = run[:left], max(0, left - len(run))
+        if rules.shuffle:
+            rng.shuffle(run)
+        if rules.tag_dropout:
+            run = [tag for tag in run if rng.random() >= rules.tag_dropout]
+        runs[number] = run
+    return head, [tag for run in runs for tag in (BREAK, *run)][1:], tail
 
 
-def _joined(texts: Iterable[str], separator: str) -> str:
-    return join_tags((text for text in texts if text), separator)
+def _at_breaks(tags: Sequence[str]) -> list[list[str]]:
+    """The tags in runs, between BREAKs."""
+    runs: list[list[str]] = [[]]
+    for tag in tags:
+        if tag == BREAK:
+            runs.append([])
+        else:
+            runs[-1].append(tag)
+    return runs
+
+
+def _split(section: str, rules: CaptionRules) -> list[str]:
+    """The tags of a section, and its BREAKs."""
+    runs = (split_tags(text, rules.separator) for text in AT_BREAKS.split(section))
+    return [tag for run in runs for tag in (BREAK, *run)][1:]
+
+
+def _rejoined(tags: Tags, rules: CaptionRules) -> str:
+    """The tags as one line, with a BREAK between its neighbours without separators."""
+    runs = (join_tags(run, rules.separator) for run in _at_breaks([tag for part in tags for tag in part]))
+    return f" {BREAK} ".join(runs).strip()
+
+
+def _joined(texts: Iterable[str], rules: CaptionRules) -> str:
+    return join_tags((text for text in texts if text), rules.separator)
 
 
 def _trimmed(section: str, separator: str) -> str:
@@ -172,12 +204,16 @@ def _trimmed(section: str, separator: str) -> str:
     return separator.join(pieces[filled[0] : filled[-1] + 1]).strip() if filled else ""
 
 
-def _without(section: str, tag: str, separator: str) -> str:
+def _without(section: str, tag: str, rules: CaptionRules) -> str:
     """The section without one of its tags; what is between the others stays as it is."""
-    pieces = section.split(separator)
-    return (
-        section if tag not in map(str.strip, pieces) else _trimmed(separator.join(one for one in pieces if one.strip() != tag), separator)
-    )
+    if tag not in _split(section, rules):
+        return section
+    runs = (_trimmed(_without_piece(run, tag, rules.separator), rules.separator) for run in AT_BREAKS.split(section))
+    return f" {BREAK} ".join(runs).strip()
+
+
+def _without_piece(text: str, tag: str, separator: str) -> str:
+    return separator.join(piece for piece in text.split(separator) if piece.strip() != tag)
 
 
 def _warmed_up(tags: int, rules: CaptionRules, step: int, max_train_steps: int) -> int:

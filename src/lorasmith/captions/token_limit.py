@@ -9,6 +9,7 @@ import bisect
 from collections.abc import Sequence
 from typing import Protocol
 
+from lorasmith.captions.breaks import length_in_chunks, sections
 from lorasmith.captions.caption import Caption
 
 _MARKS = ("</w>", "▁", "Ġ", "##")
@@ -47,11 +48,22 @@ def count_tokens(text: str, tokenizer: Tokenizer) -> int:
     return len(tokenizer.tokenize(text))
 
 
-def what_falls_off(text: str, tokenizer: Tokenizer, limit: int) -> str:
+def tokens_taken(text: str, tokenizer: Tokenizer, limit: int, *, in_chunks: bool = False) -> int:
+    """The tokens that a text takes of an encoder's `limit`; where it reads in chunks, a BREAK takes the rest of one."""
+    if not in_chunks:
+        return count_tokens(text, tokenizer)
+    return length_in_chunks([count_tokens(section, tokenizer) for section in sections(text)], limit)
+
+
+def what_falls_off(text: str, tokenizer: Tokenizer, limit: int, *, in_chunks: bool = False) -> str:
     """The end of `text` that an encoder of `limit` tokens never reads, from the first word that is not read as a whole; "" where all is read."""
-    if count_tokens(text, tokenizer) <= limit:
+
+    def taken(end: int) -> int:
+        return tokens_taken(text[:end], tokenizer, limit, in_chunks=in_chunks)
+
+    if taken(len(text)) <= limit:
         return ""
     ends = [i for i, letter in enumerate(text) if letter.isspace() or letter == ","] + [len(text)]
-    fits = bisect.bisect_right(ends, limit, key=lambda end: count_tokens(text[:end], tokenizer))
+    fits = bisect.bisect_right(ends, limit, key=taken)
     start = ends[fits - 1] if fits else 0
     return text[start:].lstrip(" ,\n\t")

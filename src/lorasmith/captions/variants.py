@@ -9,7 +9,7 @@ So where nothing else changes a caption, a run with one variant reads exactly th
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from lorasmith.captions.rules import CaptionRules, caption_for_training
@@ -42,8 +42,8 @@ def captions_needed(pictures: Iterable[tuple[str, CaptionRules]], variants: int,
     return list(dict.fromkeys(["", *drawn, *also]))
 
 
-def check_variants(rules: CaptionRules, variants: int, text_encoder_trains: bool) -> list[str]:
-    """Warnings; `variants` 0 is off.
+def check_variants(rules: CaptionRules, of_folders: Sequence[CaptionRules], variants: int, text_encoder_trains: bool) -> list[str]:
+    """Warnings; `rules` are the run's, `of_folders` those of each of its folders, `variants` 0 is off.
 
     Raises:
         SettingsError: texts cannot be encoded in advance with these settings.
@@ -61,18 +61,24 @@ def check_variants(rules: CaptionRules, variants: int, text_encoder_trains: bool
             "set one of them to 0.", code="captions.variants",
         )  # fmt: skip
     moving = [
-        name
-        for name, on in (
-            ("shuffle_caption", rules.shuffle), ("caption_tag_dropout_rate", rules.tag_dropout), ("enable_wildcard", rules.wildcards),
-            ("caption_lines", rules.lines == "random"),
-        )
-        if on
-    ]  # fmt: skip
+        f"{'captions' if name in _moving(rules) else f'datasets.{number}'}.{name}"
+        for number, own in enumerate(of_folders)
+        for name in _moving(own)
+    ]
     if variants > 1 and not moving:
         return [
             f"captions.cached_variants is {variants}, but nothing makes a picture's captions differ (no shuffle, tag dropout, wildcards or random lines): "
             "1 does the same."
         ]
     if variants == 1 and moving:
-        return [f"captions.cached_variants is 1, so captions.{moving[0]} draws once for the whole run: 10 or so keep the variety."]
+        return [f"captions.cached_variants is 1, so {moving[0]} draws once for the whole run: 10 or so keep the variety."]
     return []
+
+
+def _moving(rules: CaptionRules) -> list[str]:
+    """The settings that make a picture's captions differ."""
+    settings = {
+        "shuffle_caption": rules.shuffle, "caption_tag_dropout_rate": rules.tag_dropout, "enable_wildcard": rules.wildcards,
+        "caption_lines": rules.lines == "random",
+    }  # fmt: skip
+    return [name for name, on in settings.items() if on]

@@ -22,8 +22,8 @@ _DIGEST = 32  # bytes of the checksum
 
 
 def text_key(caption: str, reader: str) -> str:
-    """Hex name of an encoded caption; `reader` says all about who reads it, and how."""
-    return hashlib.sha256(repr(("text-1", caption, reader)).encode()).hexdigest()
+    """Hex name of an encoded caption; `reader` says all about who reads it, and how. Of version 1 are states that took BREAK for a word."""
+    return hashlib.sha256(repr(("text-2", caption, reader)).encode()).hexdigest()
 
 
 class TextCache:

@@ -14,7 +14,7 @@ import torch
 
 from lorasmith.models.diffusion import Diffusion
 from lorasmith.models.family import FamilyDefaults
-from lorasmith.models.texts import EncodedTexts, TextOptions
+from lorasmith.models.texts import USUAL, EncodedTexts, TextOptions
 
 
 @dataclass(frozen=True)
@@ -63,8 +63,8 @@ class Base(Protocol):
         """Two predictions, (n, c, h, w) each, combined by classifier-free guidance; a function of `models.guidance`."""
         ...
 
-    def count_tokens(self, caption: str) -> int:
-        """Tokens of a caption, without the begin and end tokens."""
+    def count_tokens(self, caption: str, options: TextOptions = USUAL) -> int:
+        """Tokens that a caption takes of `max_tokens`, without the begin and end tokens."""
         ...
 
     def max_tokens(self, options: TextOptions) -> int:

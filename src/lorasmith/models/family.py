@@ -230,6 +230,8 @@ class Tokenizer:
     """The standard one, from an installed package or the hub, for bases that come without."""
     carrier: str
     """Where that comes from, in words: "install open_clip_torch"."""
+    in_chunks: bool = False
+    """Whether its encoder reads a caption in chunks, of which a BREAK begins the next; see `captions.breaks`."""
 
 
 @dataclass(frozen=True)
@@ -283,6 +285,11 @@ class Family:
 
     def __repr__(self) -> str:
         return f"Family({self.name!r}, {self.title})"
+
+    @property
+    def reads_breaks(self) -> bool:
+        """Whether a BREAK in a caption is more than a word."""
+        return all(self.tokenizers[name].in_chunks for name in self.caption_tokenizers or self.tokenizers)
 
     @property
     def usual(self) -> Variant:

@@ -27,6 +27,10 @@ class TextOptions:
     prompt: bool = False
 
 
+USUAL = TextOptions()
+"""How captions are read where nothing is set."""
+
+
 @dataclass(frozen=True, eq=False)
 class EncodedTexts:
     """What the text encoders make of n captions.

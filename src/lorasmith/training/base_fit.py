@@ -52,8 +52,9 @@ def _resolution_over_native(settings: Settings, training_set: TrainingSet, base:
 
 
 def _captions_too_long(settings: Settings, training_set: TrainingSet, base: Base) -> Iterator[Finding]:
-    most = base.max_tokens(settings.base.text_options)
-    counted = ((base.count_tokens(item.picture.caption), item) for item in training_set.pictures if item.picture.caption)
+    options = settings.base.text_options
+    most = base.max_tokens(options)
+    counted = ((base.count_tokens(item.picture.caption, options), item) for item in training_set.pictures if item.picture.caption)
     long = sorted(((count, item) for count, item in counted if count > most), key=lambda pair: -pair[0])
     if long:
         longest, item = long[0]

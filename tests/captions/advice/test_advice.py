@@ -154,6 +154,34 @@ def test_tokens_over_the_limit_and_exactly_what_falls_off(demo_tokenizer):
     assert finding.fix.changes == (SettingChange("base.max_token_length", 18),)
 
 
+class Letters:
+    """A token a letter."""
+
+    def tokenize(self, text):
+        return list(text.replace(" ", ""))
+
+
+def test_a_break_takes_the_rest_of_its_chunk():
+    text, clip = f"{'a' * 70} BREAK {'b' * 70} BREAK cc dd ee ff", {"clip": Letters()}
+    (finding,) = found("too_many_tokens", text, tokenizers=clip, reads_breaks=True, limit=150, longer_limits=(75, 150, 225))
+    assert finding.evidence.number == 75 + 70 + 8  # the third section finds no chunk of its own and follows the second
+    assert finding.details == ("0.txt: ee ff",)
+    assert finding.fix.changes == (SettingChange("base.max_token_length", 225),)
+    assert found("too_many_tokens", text, tokenizers=clip, reads_breaks=True, limit=225) == []
+    assert found("too_many_tokens", text, tokenizers=clip, reads_breaks=False, limit=160) == []
+
+
+def test_a_break_that_the_encoder_does_not_know_is_named():
+    texts = ("zorvex BREAK hat", "zorvex, BREAK, coat", "zorvex, break")
+    assert found("breaks_not_read", *texts) == []
+    assert found("breaks_not_read", *texts, reads_breaks=True, limit=150) == []
+    (word,) = found("breaks_not_read", *texts, reads_breaks=False, limit=511)
+    assert (word.severity, word.message) == ("warning", "2 captions have BREAK, which this base takes for the word.")
+    assert mended(word, *texts) == ["zorvex, hat", "zorvex, coat", "zorvex, break"]
+    (idle,) = found("breaks_not_read", *texts, reads_breaks=True, limit=75, longer_limits=(75, 150, 225))
+    assert (idle.severity, idle.fix.changes) == ("note", (SettingChange("base.max_token_length", 150),))
+
+
 def test_identical_captions_in_groups():
     (finding,) = found("identical", "zorvex, hat", "zorvex,  hat", "zorvex", "zorvex, cap", "zorvex", "", "")
     assert set(finding.subjects) == {"0.txt", "1.txt", "2.txt", "4.txt"}

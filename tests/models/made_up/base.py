@@ -9,7 +9,7 @@ from lorasmith.models.files.hashes import fingerprints
 from lorasmith.models.files.weights import load_parts
 from lorasmith.models.guidance import norm_kept
 from lorasmith.models.memory import Freeable, checkpoint_blocks
-from lorasmith.models.texts import EncodedTexts
+from lorasmith.models.texts import USUAL, EncodedTexts
 from lorasmith.models.tokenizers import load_tokenizer
 from tests.models.made_up.family import MADE_UP
 
@@ -47,7 +47,7 @@ class MadeUp:
     def tokens(self, height, width):
         return (height // 2) * (width // 2)
 
-    def count_tokens(self, caption):
+    def count_tokens(self, caption, options=USUAL):
         return len(self.tokenizer(caption, add_special_tokens=False).input_ids)
 
     def max_tokens(self, options):

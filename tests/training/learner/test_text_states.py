@@ -74,6 +74,18 @@ def test_kept_states_are_bit_for_bit_those_that_the_encoders_give(toy, options, 
     assert equal(reading(CAPTIONS[:2]), plain(CAPTIONS[:2]))
 
 
+def test_kept_states_have_the_break_that_the_encoders_give(tmp_path):
+    base, options = open_toy(toy_folder("sd1")), TextOptions(max_token_length=150)
+    caption = "a cat BREAK a hat"
+    list(TextStates(base, options, trained=False, cache=TextCache(tmp_path)).encode_all([caption]))
+    kept = TextStates(base, options, trained=False, cache=TextCache(tmp_path))
+    with torch.no_grad():
+        parted, joined = (base.encode_texts([text], options) for text in (caption, "a cat a hat"))
+    kept.free_encoders()
+    assert equal(kept([caption]), parted)
+    assert not equal(parted, joined)
+
+
 def test_freed_encoders_leave_the_memory_and_a_caption_that_was_not_encoded_is_named(tmp_path):
     base = open_toy(toy_folder("sdxl"))
     encoders = [weakref.ref(module) for name, module in base.parts.items() if name != "unet"]
@@ -205,15 +217,19 @@ def test_all_that_a_run_can_show_is_among_what_is_needed():
 
 
 def test_settings_that_cannot_go_with_variants_are_refused_in_a_sentence():
-    assert check_variants(CaptionRules(token_warmup_step=10), 0, True) == []
+    assert check_variants(CaptionRules(token_warmup_step=10), [CaptionRules(token_warmup_step=10)], 0, True) == []
     with pytest.raises(SettingsError, match="cached_variants .* network.train_text_encoder"):
-        check_variants(CaptionRules(shuffle=True), 4, True)
+        check_variants(CaptionRules(shuffle=True), [CaptionRules(shuffle=True)], 4, True)
     with pytest.raises(SettingsError, match="token_warmup_step"):
-        check_variants(CaptionRules(token_warmup_step=10), 4, False)
-    assert check_variants(CaptionRules(shuffle=True), 4, False) == []
-    assert check_variants(CaptionRules(), 1, False) == []
-    assert "1 does the same" in check_variants(CaptionRules(dropout=0.1), 4, False)[0]
-    assert "captions.shuffle_caption draws once" in check_variants(CaptionRules(shuffle=True), 1, False)[0]
+        check_variants(CaptionRules(token_warmup_step=10), [CaptionRules(token_warmup_step=10)], 4, False)
+    assert check_variants(CaptionRules(shuffle=True), [CaptionRules(shuffle=True)], 4, False) == []
+    assert check_variants(CaptionRules(), [CaptionRules()], 1, False) == []
+    assert "1 does the same" in check_variants(CaptionRules(dropout=0.1), [CaptionRules(dropout=0.1)], 4, False)[0]
+    of_folders = [CaptionRules(), CaptionRules(tag_dropout=0.1)]
+    assert check_variants(CaptionRules(), of_folders, 4, False) == []
+    assert "datasets.1.caption_tag_dropout_rate draws once" in check_variants(CaptionRules(), of_folders, 1, False)[0]
+    assert "1 does the same" in check_variants(CaptionRules(shuffle=True), [CaptionRules()], 4, False)[0]
+    assert "captions.shuffle_caption draws once" in check_variants(CaptionRules(shuffle=True), [CaptionRules(shuffle=True)], 1, False)[0]
 
 
 # ---- a run

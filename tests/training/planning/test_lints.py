@@ -130,6 +130,10 @@ CASES = {
     "lines_not_trained": (
         {"captions": (f"{TAGS}\n{SENTENCE}",)}, "20 of 20", {"captions": (f"{TAGS}\n{SENTENCE}",), "datasets__caption_lines": "all"},
     ),
+    "breaks_not_read": (
+        {"captions": (f"{TAGS} BREAK night",)}, "nothing at 75 tokens",
+        {"captions": (f"{TAGS} BREAK night",), "base__max_token_length": 150},
+    ),
     "epochs_without_captions": ({"captions__caption_dropout_every_n_epochs": 5}, "Whole epochs", {}),
     "weighted_captions": ({"base__weighted_captions": True}, "Emphasis", {}),
     "clip_skip": ({"base__clip_skip": 1}, "anime", {"base__clip_skip": 2}),
@@ -307,3 +311,9 @@ def test_the_facts_of_a_real_folder_are_its_own(settings_for, toy_base):
     found = {each.code: each for each in lint_run(check(settings_for(buckets={"resolution": 64})))}
     assert "native 32" in found["lint.resolution_over_native"].message
     assert "5 pictures" in found["lint.few_pictures"].message
+
+
+def test_an_encoder_that_reads_captions_whole_is_said_to_take_break_for_a_word():
+    run = run_of(FLUX, captions=("a red hat BREAK night",), without=["base.clip_skip"], captions__shuffle_caption=False)
+    (finding,) = LINTS["breaks_not_read"](run)
+    assert "20 of 20 captions have BREAK, which Flux" in finding.message

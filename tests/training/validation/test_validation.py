@@ -211,6 +211,23 @@ def test_captions_are_asked_with_the_trigger_whole_and_in_their_order(toy_settin
     assert all(caption.startswith("zorvex, ") for caption in training.validator().captions)
 
 
+def test_captions_are_asked_by_the_rules_of_the_folder_that_they_are_from(settings_for, creatures, tmp_path):
+    roots = [tmp_path / "a", tmp_path / "b"]
+    for root in roots:
+        shutil.copytree(creatures, root)
+        for text in root.rglob("*.txt"):
+            text.write_text(f"one of {root.name}; 1,000 hats,coat.\nsecond line of {root.name}")
+    for number, picture in enumerate(sorted(roots[1].rglob("*.png"))):  # so that no picture is in both
+        draw_scene(random_scene(900 + number), 32).save(picture)
+    for root in roots:
+        hold_out(root, plan_holdout(root, 0.4))
+    own = {"caption_separator": ";", "caption_lines": "all", "caption_prefix": "by b"}
+    settings = settings_for(datasets=[{"path": str(roots[0])}, {"path": str(roots[1]), **own}], captions={"trigger": None})
+    assert set(Training(settings).validator().captions) == {
+        "one of a; 1,000 hats,coat.", "by b one of b; 1,000 hats,coat.\nsecond line of b",
+    }  # fmt: skip
+
+
 def test_a_loss_does_not_depend_on_the_pictures_beside_it_or_on_what_was_measured_before(toy_settings):
     training = Training(toy_settings())
     (whole,) = training.validator().validate_base(training.learner.adapters, training.learner.texts)

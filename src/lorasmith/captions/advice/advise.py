@@ -20,6 +20,7 @@ RULES: dict[str, Rule] = {
     "trigger_in_regularisation": triggers.trigger_in_regularisation,
     "prompt_weights": text.prompt_weights,
     "too_many_tokens": text.too_many_tokens,
+    "breaks_not_read": text.breaks_not_read,
     "lines_not_trained": text.lines_not_trained,
     "identical": text.identical,
     "over_tagged": tags.over_tagged,

@@ -33,6 +33,8 @@ class CheckedCaptions:
     probabilities: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     """Caption -> tag -> probability that a tagger gave for its picture, 0-1."""
     tokenizers: Mapping[str, Tokenizer] = field(default_factory=dict)
+    reads_breaks: bool | None = None
+    """Whether a BREAK begins the next chunk of what the base's encoder reads; None where the base is not known."""
     limit: int = 75
     """Tokens of a caption that the encoder reads."""
     longer_limits: tuple[int, ...] = ()

@@ -7,7 +7,8 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from lorasmith.captions.advice.checked import CheckedCaptions, captions_that, most_common, of_all, share
-from lorasmith.captions.token_limit import count_tokens, lines_below, training_line, what_falls_off
+from lorasmith.captions.breaks import AT_BREAKS, BREAK, CHUNK
+from lorasmith.captions.token_limit import Tokenizer, lines_below, tokens_taken, training_line, what_falls_off
 from lorasmith.findings import CaptionChange, Change, Evidence, Finding, Fix, SettingChange
 
 MAX_TOKEN_LENGTH = "base.max_token_length"
@@ -90,28 +91,54 @@ def prompt_weights(checked: CheckedCaptions) -> Iterator[Finding]:
 
 
 def too_many_tokens(checked: CheckedCaptions) -> Iterator[Finding]:
-    """Captions of more tokens than the text encoder reads, with what is cut off."""
+    """Captions of more tokens than the text encoder reads, with what is cut off; a BREAK takes the rest of its chunk."""
+    in_chunks, limit = bool(checked.reads_breaks), checked.limit
+    lines = {key: training_line(caption) for key, caption in checked.captions.items()}
     for name, tokenizer in checked.tokenizers.items():
-        lost: dict[str, str] = {}
-        longest = 0
-        for key, caption in checked.captions.items():
-            line = training_line(caption)
-            if off := what_falls_off(line, tokenizer, checked.limit):
-                lost[key], longest = off, max(longest, count_tokens(line, tokenizer))
+
+        def taken(line: str, limit: int, tokenizer: Tokenizer = tokenizer) -> int:
+            return tokens_taken(line, tokenizer, limit, in_chunks=in_chunks)
+
+        lost = {key: off for key, line in lines.items() if (off := what_falls_off(line, tokenizer, limit, in_chunks=in_chunks))}
         if lost:
-            enough = next((limit for limit in sorted(checked.longer_limits) if limit >= longest), None)
-            fix = Fix(
-                f"Shorten them to {checked.limit} tokens, with what matters first.", (CaptionChange("truncate", {"tokens": checked.limit}),)
-            )
+            longest = max(taken(lines[key], limit) for key in lost)
+            longer = sorted(checked.longer_limits)
+            enough = next((limit for limit in longer if all(taken(lines[key], limit) <= limit for key in lost)), None)
+            fix = Fix(f"Shorten them to {limit} tokens, with what matters first.", (CaptionChange("truncate", {"tokens": limit}),))
             if enough is not None:
                 fix = Fix(f"Train with {MAX_TOKEN_LENGTH} = {enough}, or shorten them.", (SettingChange(MAX_TOKEN_LENGTH, enough),))
             yield Finding(
                 code="captions.too_many_tokens", severity="error", about="caption", subjects=tuple(lost),
-                evidence=Evidence(longest, "tokens", f"The longest has {longest} tokens; {name} reads {checked.limit}."),
-                message=captions_that(lost, f"is longer than {checked.limit} tokens", f"are longer than {checked.limit} tokens"),
+                evidence=Evidence(longest, "tokens", f"The longest has {longest} tokens; {name} reads {limit}."),
+                message=captions_that(lost, f"is longer than {limit} tokens", f"are longer than {limit} tokens"),
                 why="The text encoder does not read what is behind the limit.",
                 fix=fix, details=tuple(f"{key}: {off}" for key, off in lost.items()),
             )  # fmt: skip
+
+
+def breaks_not_read(checked: CheckedCaptions) -> Iterator[Finding]:
+    """BREAK in captions for an encoder that takes it for a word, or that has no second chunk to begin."""
+    keys = tuple(key for key, caption in checked.captions.items() if AT_BREAKS.search(caption.text))
+    if not keys or checked.reads_breaks is None or (checked.reads_breaks and checked.limit > CHUNK):
+        return
+    has_break = captions_that(keys, f"has {BREAK}", f"have {BREAK}").removesuffix(".")
+    if checked.reads_breaks:
+        enough = next((limit for limit in sorted(checked.longer_limits) if limit > CHUNK), 2 * CHUNK)
+        yield Finding(
+            code="captions.breaks_not_read", severity="note", about="caption", subjects=keys, evidence=of_all(keys, checked),
+            message=f"{has_break}, which means nothing at {checked.limit} tokens.",
+            why=f"It begins the next chunk of {CHUNK} tokens, and there is only one.",
+            fix=Fix(f"Train with {MAX_TOKEN_LENGTH} = {enough}, or leave it.", (SettingChange(MAX_TOKEN_LENGTH, enough),)),
+        )  # fmt: skip
+    else:
+        yield Finding(
+            code="captions.breaks_not_read", severity="warning", about="caption", subjects=keys, evidence=of_all(keys, checked),
+            message=f"{has_break}, which this base takes for the word.",
+            why="It parts a caption for CLIP alone; this base's text encoder reads a caption whole.",
+            fix=Fix(
+                f"Take {BREAK} out.", (CaptionChange("regex", {"pattern": r",?\s*\bBREAK\b\s*,?\s*", "replacement": ", "}),)
+            ),
+        )  # fmt: skip
 
 
 def lines_not_trained(checked: CheckedCaptions) -> Iterator[Finding]:

@@ -163,20 +163,22 @@ def _base_facts(base: str | None, family: str | None) -> dict[str, Any]:
     from lorasmith.models.families import FAMILIES
     from lorasmith.models.tokenizers import load_tokenizers
 
-    styles = {record.name: record.captions for record in FAMILIES.values()}
-    styles |= {name: relative.captions for record in FAMILIES.values() for name, relative in record.relatives.items()}
+    styles = {record.name: (record, record.captions) for record in FAMILIES.values()}
+    styles |= {name: (record, one.captions) for record in FAMILIES.values() for name, one in record.relatives.items()}
     if family is not None:
         one_of(family, tuple(styles), "family")
     if base is None:
-        return {"style": styles[family] if family else None}
+        record, style = styles[family] if family else (None, None)
+        return {"style": style, "reads_breaks": record and record.reads_breaks}
     description = describe_base(base)
     record = description.record
     tokenizers = load_tokenizers(description)
     if record.caption_tokenizers is not None:
         tokenizers = {name: tokenizers[name] for name in record.caption_tokenizers}
     return {
-        "style": styles[family or record.name],
+        "style": styles[family or record.name][1],
         "tokenizers": tokenizers,
+        "reads_breaks": record.reads_breaks,
         "limit": min(one.model_max_length - one.num_special_tokens_to_add() for one in tokenizers.values()),
         "longer_limits": record.variant(description.variant).defaults.max_token_lengths,
     }

@@ -8,26 +8,24 @@ matter for encoders that fill up with another token than the end (OpenCLIP's), a
     filled up with another one      a chunk ends with the fill, or with the end token where content comes before it;
                                     a chunk without content begins with the end token
 
-`BREAK` ends a chunk, as in AUTOMATIC1111's web UI: what follows begins the next one. Where no chunk is left, it means nothing.
+`BREAK` ends a chunk; see `captions.breaks`.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import torch
 
+from lorasmith.captions.breaks import CHUNK, length_in_chunks, sections, starts
 from lorasmith.errors import SettingsError
 from lorasmith.models.architectures.emphasis import parse_emphasis
 from lorasmith.models.memory import Freeable
 from lorasmith.models.texts import TextOptions
 
-CHUNK = 75
 LENGTHS = (75, 150, 225)
-BREAK = re.compile(r"\s*\bBREAK\b\s*")
 
 T = TypeVar("T", int, float)
 Section = tuple[list[int], list[float]]
@@ -50,14 +48,12 @@ def chunk_count(max_token_length: int | None) -> int:
     return (max_token_length or CHUNK) // CHUNK
 
 
-def join_sections(sections: Sequence[Sequence[T]], filler: Sequence[T], chunks: int) -> list[T]:
+def join_sections(parts: Sequence[Sequence[T]], filler: Sequence[T], chunks: int) -> list[T]:
     """The sections of a caption between its BREAKs, each at the beginning of a chunk; 75 of `filler` fill up the chunk before."""
     joined: list[T] = []
-    for section in sections:
-        gap = -len(joined) % CHUNK
-        if section and len(joined) + gap < CHUNK * chunks:
-            joined += filler[:gap]
-        joined += section
+    for part, start in zip(parts, starts([len(part) for part in parts], CHUNK * chunks), strict=True):
+        joined += filler[: start - len(joined)]
+        joined += part
     return joined
 
 
@@ -138,6 +134,10 @@ class Clip:
         """The tokens of a text without begin and end."""
         return list(self.tokenizer(text, add_special_tokens=False, truncation=False).input_ids)
 
+    def count(self, caption: str, limit: int) -> int:
+        """The tokens that a caption takes of `limit`, without begin and end; a BREAK takes the rest of its chunk."""
+        return length_in_chunks([len(self.content(section)) for section in sections(caption)], limit)
+
     def tokenize(self, captions: Sequence[str], options: TextOptions) -> TokenizedTexts:
         """Captions in the layout that the encoder reads."""
         weighted = options.weighted or options.prompt
@@ -145,24 +145,24 @@ class Clip:
         chunks = max(map(_chunks_of, laid_out), default=1) if options.prompt else chunk_count(options.max_token_length)
         filler = [self.marks.end] + [self.marks.fill] * (CHUNK - 1)
         ids, weights = [], []
-        for sections in laid_out:
-            content = join_sections([tokens for tokens, _ in sections], filler, chunks)
-            counts = join_sections([own for _, own in sections], [1.0] * CHUNK, chunks)
+        for parts in laid_out:
+            content = join_sections([tokens for tokens, _ in parts], filler, chunks)
+            counts = join_sections([own for _, own in parts], [1.0] * CHUNK, chunks)
             ids.append(lay_out(content, self.marks, chunks))
             weights.append(lay_out_weights(counts, chunks))
         return TokenizedTexts(torch.tensor(ids), torch.tensor(weights) if weighted else None, keep_mean=options.prompt)
 
     def _sections(self, runs: Sequence[tuple[str, float]]) -> list[Section]:
         """Tokens and weights of each part between BREAKs; `runs` are texts with their weights."""
-        sections: list[Section] = [([], [])]
+        parts: list[Section] = [([], [])]
         for run, weight in runs:
-            for number, text in enumerate(BREAK.split(run)):
+            for number, text in enumerate(sections(run)):
                 if number:
-                    sections.append(([], []))
+                    parts.append(([], []))
                 tokens = self.content(text)
-                sections[-1][0].extend(tokens)
-                sections[-1][1].extend([weight] * len(tokens))
-        return sections
+                parts[-1][0].extend(tokens)
+                parts[-1][1].extend([weight] * len(tokens))
+        return parts
 
     def run(self, ids: torch.Tensor, hidden_states: bool) -> Any:
         """The encoder's output for all chunks, (n * chunks, 77, ...)."""

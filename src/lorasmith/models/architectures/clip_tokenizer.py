@@ -80,7 +80,7 @@ def _read_bpe(file: Path) -> tuple[dict[str, int], list[tuple[str, str]]]:
 
 
 _CARRIER = "install open_clip_torch (it has CLIP's words), go online once"
-CLIP_TOKENIZER = Tokenizer("CLIPTokenizer", load, _CARRIER)
+CLIP_TOKENIZER = Tokenizer("CLIPTokenizer", load, _CARRIER, in_chunks=True)
 """Of OpenAI's encoders."""
-OPEN_CLIP_TOKENIZER = Tokenizer("CLIPTokenizer", partial(load, "!"), _CARRIER)
+OPEN_CLIP_TOKENIZER = Tokenizer("CLIPTokenizer", partial(load, "!"), _CARRIER, in_chunks=True)
 """Of OpenCLIP's encoders."""

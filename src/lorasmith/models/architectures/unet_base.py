@@ -7,8 +7,9 @@ from typing import Any, ClassVar, Self
 
 import torch
 
+from lorasmith.captions.breaks import CHUNK
 from lorasmith.errors import BaseModelError, SettingsError
-from lorasmith.models.architectures.clip import CHUNK, Clip, chunk_count
+from lorasmith.models.architectures.clip import Clip, chunk_count
 from lorasmith.models.autoencoder import Autoencoder, ScaledAutoencoder
 from lorasmith.models.base import SizeConditioning
 from lorasmith.models.description import Description
@@ -19,7 +20,7 @@ from lorasmith.models.files.weights import load_parts
 from lorasmith.models.guidance import classifier_free
 from lorasmith.models.memory import Freeable, checkpoint_blocks
 from lorasmith.models.settings import Quantize
-from lorasmith.models.texts import EncodedTexts, TextOptions
+from lorasmith.models.texts import USUAL, EncodedTexts, TextOptions
 from lorasmith.models.tokenizers import load_tokenizer
 
 
@@ -86,8 +87,9 @@ class UnetBase:
         """Each latent pixel."""
         return height * width
 
-    def count_tokens(self, caption: str) -> int:
-        return len(self.clip.content(caption))
+    def count_tokens(self, caption: str, options: TextOptions = USUAL) -> int:
+        """With a BREAK the rest of its chunk counts too."""
+        return self.clip.count(caption, self.max_tokens(options))
 
     def max_tokens(self, options: TextOptions) -> int:
         return CHUNK * chunk_count(options.max_token_length)

@@ -25,7 +25,7 @@ from lorasmith.models.flux.family import FLUX
 from lorasmith.models.guidance import classifier_free
 from lorasmith.models.memory import Freeable, checkpoint_blocks
 from lorasmith.models.settings import Quantize
-from lorasmith.models.texts import EncodedTexts, TextOptions
+from lorasmith.models.texts import USUAL, EncodedTexts, TextOptions
 from lorasmith.models.tokenizers import load_tokenizer
 
 
@@ -99,7 +99,7 @@ class Flux:
         """Patches of 2 x 2 latents."""
         return (height // 2) * (width // 2)
 
-    def count_tokens(self, caption: str) -> int:
+    def count_tokens(self, caption: str, options: TextOptions = USUAL) -> int:
         """Tokens of T5."""
         return len(self.t5_tokenizer(caption, add_special_tokens=False, truncation=False).input_ids)
 

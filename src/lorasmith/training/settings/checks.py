@@ -40,7 +40,8 @@ def check_together(settings: Settings) -> list[Finding]:
     check_network(settings.network)
     check_rates(settings)
     trains_texts = settings.lr_of("text_encoder") > 0 or bool(settings.optimizer.text_encoder_2_lr)
-    warnings = check_variants(captions.rules, captions.cached_variants, trains_texts)
+    of_folders = [dataset.caption_rules(captions.rules) for dataset in datasets]
+    warnings = check_variants(captions.rules, of_folders, captions.cached_variants, trains_texts)
     check_datasets(datasets)
     _check_samples(settings.samples, captions.trigger)
     warnings += check_noise(settings.noise, settings.base.zero_terminal_snr)

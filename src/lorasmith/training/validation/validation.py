@@ -55,12 +55,12 @@ class ValidationPicture:
 
 
 def validation_pictures(validation_set: ValidationSet, latents: LatentSource, rules: CaptionRules) -> list[ValidationPicture]:
-    """The set's pictures with their latents and captions; `latents` is made for `validation_set.pictures`."""
+    """The set's pictures with their latents and captions; `latents` is made for `validation_set.pictures`, `rules` are the run's."""
     found = []
-    for index, item in enumerate(validation_set.pictures):
+    for index, (item, dataset) in enumerate(zip(validation_set.pictures, validation_set.captioned_as, strict=True)):
         read = latents([Sample(index, 0)], epoch=1)
         name = f"{item.picture.path.name} {item.picture.content[:8]}"
-        caption, size = caption_for_validation(item, rules), SizeConditioning(*read.sizes[0])
+        caption, size = caption_for_validation(item, dataset.caption_rules(rules)), SizeConditioning(*read.sizes[0])
         found.append(ValidationPicture(name, item.picture.content, caption, read.latents[0].contiguous(), size))
     return found
 

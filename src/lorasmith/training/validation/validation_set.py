@@ -24,6 +24,8 @@ class ValidationSet:
 
     held_out: tuple[TrainingPicture, ...]
     trained: tuple[TrainingPicture, ...]
+    captioned_as: tuple[DatasetSettings, ...]
+    """For each picture the dataset whose settings of captions it has: its own, for a held-out one that which it was taken from."""
     findings: tuple[Finding, ...] = ()
 
     @property
@@ -59,26 +61,34 @@ def open_validation(
     _refuse_trained(held_out_set, training_set)
     held_out = choose(held_out_set.pictures, validation.max_images)
     trained = choose([item for item in training_set.pictures if not item.picture.is_reg], len(held_out))
-    return ValidationSet(held_out, trained, held_out_set.findings)
+    captioned_as = [*(folders[item.dataset] for item in held_out), *(datasets[item.dataset] for item in trained)]
+    return ValidationSet(_plain(held_out), _plain(trained), tuple(captioned_as), held_out_set.findings)
 
 
-def choose(pictures: Sequence[TrainingPicture], most: int) -> tuple[TrainingPicture, ...]:
+def choose(pictures: Sequence[TrainingPicture], most: int) -> list[TrainingPicture]:
     """At most `most` pictures, chosen by their content: the same ones whatever they and the others are called; no exact copies."""
     by_content = {item.picture.content: item for item in reversed(pictures)}
     chosen = sorted(by_content, key=lambda content: seed_of("validation picture", content))[:most]
-    return tuple(replace(by_content[content], dataset=0, mask=None) for content in chosen)
+    return [by_content[content] for content in chosen]
+
+
+def _plain(pictures: Sequence[TrainingPicture]) -> tuple[TrainingPicture, ...]:
+    """The pictures as those of the one dataset `PLAIN`."""
+    return tuple(replace(item, dataset=0, mask=None) for item in pictures)
 
 
 def _folders(validation: ValidationSettings, datasets: Sequence[DatasetSettings]) -> list[DatasetSettings]:
-    """Folders of held-out pictures, each at the resolution of the dataset that it belongs to."""
+    """Folders of held-out pictures, each at the resolution and with the settings of captions of the dataset that it belongs to."""
     if validation.path is not None:
         return [DatasetSettings(path=validation.path, repeats=1)]
     beside = [(dataset, Path(dataset.path) / HOLDOUT) for dataset in datasets if not dataset.is_reg]
     return [
-        DatasetSettings(path=folder, repeats=1, resolution=dataset.resolution, caption_extension=dataset.caption_extension)
-        for dataset, folder in beside
-        if _has_pictures(folder)
+        dataset.model_copy(update={**_NOT_MEASURED, "path": folder, "repeats": 1}) for dataset, folder in beside if _has_pictures(folder)
     ]
+
+
+_NOT_MEASURED = {name: getattr(PLAIN, name) for name in ("batch_size", "flip_aug", "color_aug", "random_crop", "alpha_mask", "mask_path")}
+"""Settings of a dataset that do not hold for its held-out pictures."""
 
 
 def _has_pictures(folder: Path) -> bool:
