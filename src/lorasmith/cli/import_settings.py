@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 def import_settings(
     file: Annotated[
         Path,
-        typer.Argument(help="Settings of kohya_ss or sd-scripts (or a script with its command), ai-toolkit, OneTrainer or SimpleTuner."),
+        typer.Argument(
+            help="Settings of kohya_ss or sd-scripts (or a script with its command), ai-toolkit, OneTrainer or SimpleTuner, or a LoRA file."
+        ),
     ],
     out: Annotated[Path | None, typer.Option(help="Settings file to write; left out, nothing is written.")] = None,
     base: Annotated[Path | None, typer.Option(help="Base model, instead of the file's.")] = None,

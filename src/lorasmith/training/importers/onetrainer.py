@@ -50,6 +50,15 @@ def read_onetrainer(file: Path) -> tuple[str, Draft, Check, Sequence[str]] | Non
     tree = read_json(file)
     if not isinstance(tree, Mapping) or not {"training_method", "base_model_name", "concept_file_name"} & tree.keys():
         return None
+    return onetrainer_draft(tree, file, "settings of OneTrainer (JSON)")
+
+
+def onetrainer_draft(tree: Mapping[str, Any], file: Path, form: str) -> tuple[str, Draft, Check, Sequence[str]]:
+    """A tree of OneTrainer's options as a draft; `form` says in words what it was found in.
+
+    Raises:
+        SettingsError: it trains no LoRA of a family that is known.
+    """
     options = dict(tree)
     method = options.pop("training_method", None) or "FINE_TUNE"
     if method != "LORA":
@@ -73,7 +82,7 @@ def read_onetrainer(file: Path) -> tuple[str, Draft, Check, Sequence[str]] | Non
     for setting, default in {"loss.min_snr_gamma": 0.0, "checkpoints.save_every_n_epochs": 0}.items():
         if not draft.has(setting):
             draft.put("(not in the file)", setting, default, "off there, unless the file says otherwise")
-    return "settings of OneTrainer (JSON)", draft, fits(family), notes
+    return form, draft, fits(family), notes
 
 
 DEFAULTS: dict[str, Any] = {
