@@ -116,7 +116,25 @@ def test_a_subset_takes_its_captions_from_its_metadata_file(pile, tmp_path):
     (folder / "ds.toml").write_text("[[datasets]]\n[[datasets.subsets]]\nimage_dir = '.\\img'\nmetadata_file = 'meta.json'\n")
     captions, left = imported(folder / "ds.toml", tmp_path / "ds")
     assert captions == {"t1.png": "tom one, hat, red", "t2.png": "tom two", "t3.png": "from text"}
-    assert left == []
+    assert left == [
+        f"img/t1.txt is not used: {folder.name}/meta.json, entry t1 has another caption. Import the folder to take its caption files."
+    ]
     (folder / "meta.json").unlink()
     _, left = imported(folder / "ds.toml", tmp_path / "other")
     assert any("metadata_file meta.json" in message for message in left)
+
+
+def test_of_a_row_and_a_caption_file_the_one_that_loses_is_named_with_the_way_to_choose_it(pile, tmp_path):
+    folder = pile("a.png", "b.png", "c.png", "d.png")
+    for name, text in (("a", "from text"), ("b", "the  same\n"), ("d", "kept")):
+        (folder / f"{name}.txt").write_text(text)
+    rows = {"a": "from the row", "b": "the same", "c": "alone", "d": ""}
+    (folder / "metadata.jsonl").write_text("\n".join(json.dumps({"file_name": f"{name}.png", "text": text}) for name, text in rows.items()))
+    captions, left = imported(folder, tmp_path / "by folder")
+    assert captions == {"a.png": "from text", "b.png": "the  same\n", "c.png": "alone", "d.png": "kept"}
+    assert left == [f"{folder.name}/metadata.jsonl, line 1 is not used: {folder.name}/a.txt has another caption."]
+    (lost,) = import_pictures([folder], tmp_path / "again").left_out
+    assert lost.fix.words == "Import the metadata file itself to take its captions."
+    captions, left = imported(folder / "metadata.jsonl", tmp_path / "by file")
+    assert captions == {"a.png": "from the row", "b.png": "the same", "c.png": "alone", "d.png": "kept"}
+    assert [message.split(":")[0] for message in left] == [f"{folder.name}/a.txt is not used"]

@@ -209,7 +209,7 @@ def test_the_metadata_of_fine_tuning(tmp_path):
     )
     report = import_pictures([meta], tmp_path / "ds")
     assert listing(tmp_path / "ds") == {"a.png": png(1), "a.txt": b"a cat, cat, sofa", "b.jpg": png(2), "b.txt": b"dog"}
-    assert reasons(report) == {f"{tmp_path.name}/meta.json, entry pics/c": "missing"}
+    assert reasons(report) == {f"{tmp_path.name}/meta.json, entry pics/c": "missing", "pics/a.txt": "caption_not_used"}
     lines = tmp_path / "metadata.jsonl"
     lines.write_text('{"file_name": "pics/a.png", "text": "größer"}\n', "utf-8")
     import_pictures([lines], tmp_path / "ds2")

@@ -8,7 +8,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from lorasmith.curation.imports.matching import PictureIndex, from_captions_file, match_rows, portable, read_captions_file
+from lorasmith.curation.imports.matching import (
+    PictureIndex,
+    captions_with_row,
+    from_captions_file,
+    match_rows,
+    portable,
+    read_captions_file,
+)
 from lorasmith.curation.imports.pile import folder_files, sort_out
 from lorasmith.curation.imports.source import FoundPicture, left_out
 from lorasmith.curation.names import safe_folder
@@ -87,8 +94,8 @@ def _take_captions(found: Sequence[FoundPicture], source: Path, given: Any, fold
     pictures = PictureIndex((one.name for one in found), folder.resolve().as_posix())
     matched = match_rows(read_captions_file(file, left), pictures, "", left)
     for one in found:
-        if (row := matched.get(one.name)) is not None and row.caption:
-            one.captions = {".txt": row.caption.encode()}
+        if (row := matched.get(one.name)) is not None:
+            one.captions = captions_with_row(row, one.captions, one.source, left, row_wins=True)
 
 
 def _named(source: Path, given: Any) -> Path | None:

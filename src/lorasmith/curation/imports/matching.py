@@ -17,7 +17,7 @@ from pathlib import Path
 
 from lorasmith.curation.imports.captions_files import Row, read_rows
 from lorasmith.curation.imports.source import FoundPicture, SourceFile, left_out, section_and_concept
-from lorasmith.dataset_folder import PICTURE_SUFFIXES, is_picture, pictures_below
+from lorasmith.dataset_folder import PICTURE_SUFFIXES, is_picture, pictures_below, sidecars
 from lorasmith.errors import DatasetError
 from lorasmith.findings import Finding
 
@@ -93,9 +93,29 @@ def from_captions_file(source: Path, left: list[Finding]) -> list[FoundPicture]:
     for row, path in sorted(found.items(), key=lambda one: rows.index(one[0])):
         section, concept, repeats = section_and_concept(path.resolve().parts[:-1][-2:])
         shown, file = f"{path.parent.name}/{path.name}", SourceFile.at(path, path.name)
-        captions = {".txt": row.caption.encode()} if row.caption else {}
+        beside = {caption.suffix.lower(): caption.read_bytes() for caption in sidecars(path)}
+        captions = captions_with_row(row, beside, shown, left, row_wins=True)
         pictures.append(FoundPicture(shown, shown, file.open, path, section, concept, repeats, path.suffix.lower(), captions))
     return pictures
+
+
+def captions_with_row(row: Row, beside: dict[str, bytes], picture: str, left: list[Finding], *, row_wins: bool) -> dict[str, bytes]:
+    """A picture's captions (suffix -> bytes), where caption files are beside it and a row has one too.
+
+    The row wins where its file was given, the caption files where it was found among them. What loses and says something else goes to `left`.
+    """
+    if not beside or not row.caption:
+        return beside or ({".txt": row.caption.encode()} if row.caption else {})
+    suffix, text = next(iter(beside.items()))
+    if text.decode(errors="replace").split() != row.caption.split():
+        file = f"{_without_suffix(picture)}{suffix}"
+        if row_wins:
+            message, fix = f"{file} is not used: {row.where} has another caption.", "Import the folder to take its caption files."
+        else:
+            message = f"{row.where} is not used: {file} has another caption."
+            fix = "Import the metadata file itself to take its captions."
+        left.append(left_out("caption_not_used", file if row_wins else row.where, message, fix, about="caption"))
+    return {".txt": row.caption.encode()} if row_wins else beside
 
 
 def read_captions_file(source: Path, left: list[Finding]) -> list[Row]:

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from lorasmith.curation.imports.archives import Archive, is_archive
 from lorasmith.curation.imports.captions_files import CAPTIONS_FILES, METADATA_FILES, Row, read_rows
-from lorasmith.curation.imports.matching import PictureIndex, match_rows
+from lorasmith.curation.imports.matching import PictureIndex, captions_with_row, match_rows
 from lorasmith.curation.imports.source import FoundPicture, SourceFile, label, left_out, section_and_concept
 from lorasmith.dataset_folder import CAPTION_SUFFIXES, MASKS_ARE_KEPT_APART, PICTURE_SUFFIXES, STATE, SYSTEM_FILES, is_mask
 from lorasmith.errors import DatasetError
@@ -132,8 +132,8 @@ def _give_captions(picture: FoundPicture, found: _Sorted, root: str, left: list[
                 used.add(name)
                 if (data := _caption_bytes(found.texts[name], root, left)) is not None:
                     picture.captions[suffix] = data
-    if not picture.captions and (row := found.described.get(picture.name)) is not None and row.caption:
-        picture.captions[".txt"] = row.caption.encode()
+    if (row := found.described.get(picture.name)) is not None:
+        picture.captions = captions_with_row(row, picture.captions, picture.source, left, row_wins=False)
     return used
 
 
