@@ -254,6 +254,8 @@ def attach_layers(
         layer, of_base = layers[target.name], target_layers_of(module, target)[0]
         layer.check_computable()
         layer.check_fits(tuple(of_base.whole_shape))
+        if layer.bias is not None:
+            raise layer.refusal("It changes its bias beside its weight: convert the file to diff.", "adapter.bias_beside")
         if layer.delta_bias() is not None and not of_base.has_bias:
             raise AdapterError(
                 f"The LoRA file changes the bias of {target.name}, which has none here: it was made for another base model.",

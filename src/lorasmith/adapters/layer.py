@@ -21,6 +21,7 @@ from torch import Tensor
 from lorasmith.adapters.kinds import ALPHA, DORA_SCALE, dora, kind_of
 from lorasmith.adapters.kinds.formulas import dora as dora_formulas
 from lorasmith.adapters.kinds.formulas.formulas import Factors
+from lorasmith.adapters.kinds.full import DIFF_B
 from lorasmith.adapters.kinds.kind import Kind
 from lorasmith.adapters.kinds.programs import Form
 from lorasmith.errors import AdapterError
@@ -40,6 +41,8 @@ class Layer:
     """DoRA's magnitude, where it has one."""
     written_as: tuple[str, ...] = ()
     """What the file calls it: the keys without their suffixes; several where it was fused."""
+    bias: Tensor | None = None
+    """A change of the bias (`diff_b`) beside a kind that has none of its own."""
 
     def __repr__(self) -> str:
         size = "" if self.rank is None else f" of rank {self.rank}"
@@ -91,7 +94,7 @@ class Layer:
 
     def delta_bias(self) -> Tensor | None:
         """b' - b in fp32 at strength 1; None where the bias stays."""
-        return self.kind.formulas.delta_bias(self.tensors)
+        return self.kind.formulas.delta_bias(self.tensors) if self.bias is None else self.bias.float()
 
     def norm(self, weight: Tensor) -> Tensor:
         """The Frobenius norm of W' - W, DoRA's magnitude aside; a scalar in fp32."""
@@ -136,7 +139,7 @@ class Layer:
         """Raises AdapterError where the layer can be read and kept, but not be attached, added up or converted."""
         if opaque := sorted(self.kind.opaque & self.tensors.keys()):
             raise self.refusal(f"It has a {opaque[0]}, which every program reads differently: train it without.", "adapter.opaque")
-        if not self.kind.trainable:
+        if not self.kind.changes_weight:
             raise self.refusal(f"It is a {self.kind.title}, which does not change a weight matrix.", "adapter.not_a_weight")
 
     def misfit(self, shape: tuple[int, ...]) -> str | None:
@@ -166,13 +169,15 @@ class Layer:
     # Changing its form.
 
     def all_tensors(self) -> dict[str, Tensor]:
-        """The tensors by suffix, DoRA's magnitude with them; not copied."""
-        return dict(self.tensors) if self.dora_scale is None else {**self.tensors, DORA_SCALE: self.dora_scale}
+        """The tensors by suffix, DoRA's magnitude and the change of the bias with them; not copied."""
+        beside = {DORA_SCALE: self.dora_scale, DIFF_B: self.bias}
+        return {**self.tensors, **{suffix: tensor for suffix, tensor in beside.items() if tensor is not None}}
 
     def mapped(self, function: Callable[[Tensor], Tensor]) -> Layer:
         """The same layer with `function` applied to each of its tensors."""
         tensors = {suffix: function(tensor) for suffix, tensor in self.tensors.items()}
-        return replace(self, tensors=tensors, dora_scale=None if self.dora_scale is None else function(self.dora_scale))
+        dora_scale, bias = (None if beside is None else function(beside) for beside in (self.dora_scale, self.bias))
+        return replace(self, tensors=tensors, dora_scale=dora_scale, bias=bias)
 
     def placed(self, device: torch.device, dtype: torch.dtype) -> Layer:
         """A copy on a device in a dtype; marks stay whole numbers on the CPU."""
@@ -188,6 +193,8 @@ class Layer:
             found[ALPHA] = torch.tensor(float(alpha) if self.alpha_counts or isfinite(alpha) else 1.0)
         if self.dora_scale is not None:
             found[DORA_SCALE] = self.dora_scale.detach()
+        if self.bias is not None:
+            found[DIFF_B] = self.bias.detach()
         return found
 
 
@@ -212,9 +219,10 @@ def read_layer(name: str, tensors: Mapping[str, Tensor], written_as: tuple[str, 
     own = {
         suffix: value.long().cpu() if suffix in kind.marks else value
         for suffix, value in tensors.items()
-        if suffix not in (ALPHA, DORA_SCALE)
+        if suffix not in (ALPHA, DORA_SCALE) and (suffix != DIFF_B or suffix in kind.suffixes)
     }
-    return Layer(name, kind, own, None if alpha is None else float(alpha), tensors.get(DORA_SCALE), written_as)
+    bias = None if DIFF_B in own else tensors.get(DIFF_B)
+    return Layer(name, kind, own, None if alpha is None else float(alpha), tensors.get(DORA_SCALE), written_as, bias)
 
 
 def _unequal_ranks(kind: Kind, tensors: Mapping[str, Tensor]) -> tuple[int, int] | None:

@@ -63,7 +63,7 @@ def _print_report(name: str, report: CheckReport, programs: tuple[str, ...]) -> 
             "family": f"has no {report.family} models",
         }[found.verdict]  # fmt: skip
         typer.echo(f"  {program:<14} {words}")
-    for note in report.notes():
+    for note in report.notes(programs):
         typer.echo(f"note: {note.message}")
 
 

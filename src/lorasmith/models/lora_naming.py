@@ -152,6 +152,8 @@ class Consumers:
     """Program -> pattern of names that it does not find, although it reads their like."""
     kinds: Mapping[tuple[str, str], Reading] = field(default_factory=dict)
     """(program, kind of network) -> what it does, where that differs from other families."""
+    needed_names: Mapping[tuple[str, str], frozenset[str]] = field(default_factory=dict)
+    """(program, way of naming) -> names without which it does not recognise that way in a file."""
     mixed_styles: bool = True
     """Whether diffusers reads original names and its own in one file."""
     common_alpha: str | None = None

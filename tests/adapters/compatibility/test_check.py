@@ -109,6 +109,18 @@ def test_each_kind_of_layer_is_judged_by_what_each_program_was_seen_to_do(made_o
     assert bool(report.problems()) == bool({"none", "wrong"} & set(expected.split()))
 
 
+@pytest.mark.parametrize(("dtype", "named"), [(torch.float32, None), (torch.float16, "fp16"), (torch.bfloat16, "bf16")])
+def test_what_automatic1111_computes_in_half_precision_is_noted(dtype, named):
+    for made_of in ("lora", "loha", "lokr", "full"):
+        tensors = {f"{Q}.{end}": value.to(dtype) for end, value in MADE[made_of][0].items()}
+        report = check_file(LoraFile(tensors, METADATA), "sd1", base("sd1"), "toy")
+        notes = [note.message for note in report.notes() if note.code == "check.precision"]
+        expected = f"AUTOMATIC1111 computes 1 of 1 layers in {named}"
+        assert [note[: len(expected)] for note in notes] == ([] if named is None or made_of == "lora" else [expected])
+        assert not [note for note in report.notes(("ComfyUI",)) if note.code == "check.precision"]
+        assert report.consumers["AUTOMATIC1111"].verdict == "all"
+
+
 def test_every_rule_that_is_no_success_has_a_reason():
     by_naming = [rules for family in FAMILIES.values() for rules in family.lora.consumers.by_naming.values()]
     forms = [*dora.FORMS, *(form for kind in KINDS.values() for form in kind.forms)]
@@ -128,8 +140,10 @@ def test_every_rule_that_is_no_success_has_a_reason():
         ("lora_te1_encoder_layers_0", "kohya, CLIP without text_model"),
         ("lora_te3_encoder_block_0", "kohya, T5"),
         ("unet.down_blocks.0.x", "diffusers"),
+        ("down_blocks.0.x", "diffusers, without unet."),
+        ("down_blocks.0.attn1.processor.to_q", "diffusers, oldest processors"),
+        ("oft_unet_input_blocks_4_1_x", "kohya's OFT, original path"),
         ("unet.down_blocks.0.attn1.processor.to_q", "diffusers, old processors"),
-        ("down_blocks.0.attn1.to_q", "another"),
         ("base_model.model.down_blocks.0.attn1.to_q", "peft"),
         ("text_encoders.clip_l.transformer.text_model.x", "ComfyUI, text encoders"),
         ("lycoris_down_blocks_0", "lycoris_"),

@@ -60,9 +60,10 @@ class CheckReport:
         ]
         return [finding for finding in (*self.findings, *of_programs) if finding.severity != "note"]
 
-    def notes(self) -> list[Finding]:
-        """What is worth knowing and no problem."""
-        return [finding for finding in self.findings if finding.severity == "note"]
+    def notes(self, programs: tuple[str, ...] = CONSUMERS) -> list[Finding]:
+        """What is worth knowing and no problem, of the file and of these programs; what was not tried is said by the verdict."""
+        of_programs = [finding for program in programs for finding in self.consumers[program].findings if finding.code == "check.precision"]
+        return [finding for finding in (*self.findings, *of_programs) if finding.severity == "note"]
 
     def as_data(self, programs: tuple[str, ...] = CONSUMERS) -> dict[str, Any]:
         """For --json."""
@@ -223,7 +224,7 @@ def _metadata_findings(network: Network, metadata: Mapping[str, str], shown: str
 def _fit_findings(network: Network, base: BaseWeights | None) -> Iterator[Finding]:
     """Layers that the base does not have, or that do not fit it. Trained normalisations are not compared."""
     shapes, total = (base or standard_base(network.family)).shapes(), len(network.layers)
-    of_weights = {name: layer for name, layer in network.layers.items() if layer.kind.trainable}
+    of_weights = {name: layer for name, layer in network.layers.items() if layer.kind.changes_weight}
     unknown = [name for name in of_weights if name not in shapes]
     misfits = {name: reason for name, layer in of_weights.items() if name in shapes and (reason := layer.misfit(shapes[name]))}
     if base is None and len(unknown) + len(misfits) > total / 2:

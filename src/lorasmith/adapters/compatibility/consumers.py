@@ -30,10 +30,15 @@ def naming(written: str, family: str) -> str:
         return "XLabs"
     if re.match(r"unet\..*\.processor\b", written):
         return "diffusers, old processors"
+    if re.match(r"(down_blocks|up_blocks|mid_block)\.", written):
+        return "diffusers, oldest processors" if ".processor." in written else "diffusers, without unet."
     original = FAMILIES[family].lora.original_path
     if written.startswith("lora_unet_"):
         is_original = original is not None and re.match(original, written.removeprefix("lora_unet_"))
         return "kohya, original path" if is_original else "kohya, diffusers path"
+    if written.startswith("oft_unet_"):
+        is_original = original is not None and re.match(original, written.removeprefix("oft_unet_"))
+        return "kohya's OFT, original path" if is_original else "kohya's OFT, diffusers path"
     for start in ("lora_transformer_", "lycoris_"):
         if written.startswith(start):
             return start

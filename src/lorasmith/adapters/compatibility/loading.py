@@ -7,16 +7,18 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import torch
+
 from lorasmith.adapters.compatibility.consumers import FORGE_LIMIT, naming, rule_for
 from lorasmith.adapters.files.lora_file import ADAPTER_CONFIG
 from lorasmith.adapters.files.names import part_of
-from lorasmith.adapters.files.network import NAMED_ADAPTER, Network
-from lorasmith.adapters.kinds import lora
+from lorasmith.adapters.files.network import CONTROL, NAMED_ADAPTER, ROTATIONS, Network
+from lorasmith.adapters.kinds import diag_oft, lora
 from lorasmith.adapters.kinds.programs import CONSUMERS, VERSIONS, refused, wrong
 from lorasmith.adapters.layer import Layer
 from lorasmith.findings import Evidence, Finding, Fix, Severity
 from lorasmith.models.families import FAMILIES
-from lorasmith.models.lora_naming import Effect, Reading, drops
+from lorasmith.models.lora_naming import LOADS, UNTRIED, Effect, Reading, drops
 
 Verdict = Literal["all", "part", "wrong", "none", "unknown", "family"]
 """wrong: it loads and generates other images than trained. unknown: not tried. family: the program has none of these models."""
@@ -56,12 +58,13 @@ def in_program(program: str, network: Network) -> ConsumerReport:
     total = sum(len(heads) for heads in rules.values())
     loads = sum(len(heads) for rule, heads in rules.items() if rule.effect == "loads")
     findings = [_finding(program, rule, heads, total) for rule, heads in rules.items() if rule.effect != "loads"]
+    findings += _precision(program, network)
     effects: set[Effect] = {rule.effect for rule in rules} - {"loads"}
     if program == "Forge" and "refused" not in effects and loads and _unknown_keys(program, network) > FORGE_LIMIT:
         reason = refused(f"it ignores a file with more than {FORGE_LIMIT} keys that it does not know")
         findings.append(_finding(program, reason, list(network.layers), total))
         effects.add("refused")
-    verdict = _verdict(effects, loads, whole=not network.unread)
+    verdict = _verdict(effects, loads, whole=not network.unread or CONTROL in network.dialects)
     if program in FAMILIES[network.family].lora.consumers.without:
         verdict, loads = "family", 0
     return ConsumerReport(VERSIONS[program], verdict, 0 if verdict == "none" else loads, total, tuple(findings))
@@ -82,7 +85,7 @@ def _verdict(effects: set[Effect], loads: int, whole: bool) -> Verdict:
 def _rules(program: str, network: Network) -> list[tuple[Reading, str]]:
     """What happens to each layer, under each name that the file has for it."""
     incomplete = _incomplete_attention(network) if program == "AUTOMATIC1111" else frozenset()
-    file = _File.of(network)
+    file, record = _File.of(network), FAMILIES[network.family]
     found = []
     for layer in network.layers.values():
         for head in layer.written_as or (layer.name,):
@@ -91,6 +94,15 @@ def _rules(program: str, network: Network) -> list[tuple[Reading, str]]:
                 rule = drops("it needs query, key, value and output of an OpenCLIP attention together")
             if program == "AUTOMATIC1111" and rule.effect == "loads" and layer.name in file.dropped_biases:
                 rule = wrong("it drops the changes of the biases of query, key and value in OpenCLIP encoders")
+            if layer.bias is not None and rule.effect == "loads" and program == "AUTOMATIC1111":
+                rule = wrong("it drops a change of the bias beside other kinds than full differences")
+            if ROTATIONS in network.dialects and layer.kind is diag_oft.KIND and program == "ComfyUI":
+                rule = drops("it does not know rotations that are written as matrices (oft_diag)")
+            if CONTROL in network.dialects:
+                rule = LOADS if program in _CONTROLLED else UNTRIED
+            needed = record.lora.consumers.needed_names.get((program, naming(head, network.family)), frozenset())
+            if rule.effect == "loads" and not needed <= file.heads:
+                rule = drops(f"it reads these names in files with all blocks only, {min(needed)} with them")
             if file.named_adapters and program in _NAMED_ADAPTERS and rule.effect == "loads":
                 rule = _NAMED_ADAPTERS[program]
             if program == "diffusers":
@@ -108,6 +120,8 @@ def _rule(program: str, family: str, head: str, layer: Layer) -> Reading:
     return without if without.effect in ("refused", "dropped") else rule_for(program, family, head, layer.form)
 
 
+_CONTROLLED = ("ComfyUI", "diffusers")
+"""Programs that load control LoRAs of Black Forest Labs, with what is beside the LoRA."""
 _NAMED_ADAPTERS = {
     "Forge": refused("it does not know names of adapters in keys (lora_A.NAME.weight)"),
     "diffusers": wrong("names of adapters in keys (lora_A.NAME.weight) leave its matrices without numbers: NaN, or others each time"),
@@ -146,6 +160,8 @@ class _File:
     """What of a whole file decides about single layers."""
 
     network: Network
+    heads: frozenset[str]
+    """The names in it, without the tensors' ends."""
     styles: frozenset[str]
     """The ways of naming in it."""
     with_attention_output: frozenset[str]
@@ -159,7 +175,8 @@ class _File:
 
     @classmethod
     def of(cls, network: Network) -> _File:
-        styles = {naming(head, network.family) for layer in network.layers.values() for head in layer.written_as}
+        heads = frozenset(head for layer in network.layers.values() for head in layer.written_as)
+        styles = {naming(head, network.family) for head in heads}
         outputs = {part_of(network.family, name)[0] for name in network.layers if name.endswith("_self_attn_out_proj")}
         parts = FAMILIES[network.family].lora.parts
         biases = frozenset(
@@ -170,7 +187,7 @@ class _File:
             and layer.delta_bias() is not None
         )
         named = NAMED_ADAPTER in network.dialects
-        return cls(network, frozenset(styles), frozenset(outputs), biases, named, _replaced_alphas(network))
+        return cls(network, heads, frozenset(styles), frozenset(outputs), biases, named, _replaced_alphas(network))
 
 
 def _replaced_alphas(network: Network) -> frozenset[str]:
@@ -211,6 +228,36 @@ def _incomplete_attention(network: Network) -> frozenset[str]:
         if name.startswith(prefixes) and "_self_attn_" in name:
             groups.setdefault(name.partition("_self_attn_")[0], set()).add(name)
     return frozenset(name for names in groups.values() if len(names) < 4 for name in names)
+
+
+_HALF = {torch.float16: ("fp16", "1 %"), torch.bfloat16: ("bf16", "3 %")}
+"""Numbers in half precision, and how far off a change at strength 0.5 to 1 was that a program computed in them."""
+
+
+def _precision(program: str, network: Network) -> list[Finding]:
+    """Layers that a program computes in the file's own numbers, where these are of half precision."""
+    rough: dict[torch.dtype, list[str]] = {}
+    for name, layer in network.layers.items():
+        dtype = next(iter(layer.tensors.values())).dtype
+        if program in layer.kind.forms[layer.kind.form(layer.tensors, layer.alpha)].in_files_numbers and dtype in _HALF:
+            rough.setdefault(dtype, []).append(name)
+    found = []
+    for dtype, names in rough.items():
+        precision, error = _HALF[dtype]
+        count, total = len(names), len(network.layers)
+        found.append(
+            Finding(
+                code="check.precision",
+                severity="note",
+                message=f"{program} computes {count} of {total} layers in {precision}, as they are in the file: up to {error} of a change is off.",
+                about="layer",
+                subjects=tuple(names),
+                evidence=Evidence(count, "layers", f"{count} of {total} layers."),
+                fix=Fix("Write the file in fp32: lorasmith lora convert --precision fp32."),
+                source=f"{program} {VERSIONS[program]}, measured with LoHa, LoKr and differences in half precision",
+            )
+        )
+    return found
 
 
 _SEVERITIES: dict[Effect, Severity] = {"dropped": "error", "wrong": "warning", "refused": "error", "untried": "note"}

@@ -24,9 +24,10 @@ from lorasmith.adapters.files.family import guess_family
 from lorasmith.adapters.files.fuse import fuse, swap_halves
 from lorasmith.adapters.files.key_style import with_alphas
 from lorasmith.adapters.files.lora_file import ADAPTER_CONFIG
-from lorasmith.adapters.files.network import NAMED_ADAPTER, Network
+from lorasmith.adapters.files.network import CONTROL, NAMED_ADAPTER, ROTATIONS, Network
 from lorasmith.adapters.files.real_layers import beyond_standard_size, exists_at_some_size
-from lorasmith.adapters.kinds import ALPHA, DORA_SCALE, KINDS, kind_of, lokr, lora
+from lorasmith.adapters.kinds import ALPHA, DORA_SCALE, KINDS, diag_oft, full, kind_of, lokr, lora, norm, oft_v2
+from lorasmith.adapters.kinds.formulas import diag_oft as diag_oft_formulas
 from lorasmith.adapters.kinds.lora import DOWN, UP
 from lorasmith.adapters.layer import Layer, read_layer
 from lorasmith.errors import AdapterError
@@ -48,7 +49,7 @@ _OLD_SPELLINGS = ("_lora.", ".lora.", ".lora_linear_layer.")
 _PREFIXES: dict[str, tuple[str, str]] = {
     "lora_unet_": ("main", "kohya"), "lora_transformer_": ("main", "OneTrainer"), "lycoris_": ("main", "LyCORIS"),
     "lora_te1_": ("text_encoder", "kohya"), "lora_te2_": ("text_encoder_2", "kohya"), "lora_te3_": ("text_encoder_2", "kohya"),
-    "lora_te_": ("text_encoder", "kohya"), "lora_prior_": ("other", "OneTrainer"),
+    "lora_te_": ("text_encoder", "kohya"), "oft_unet_": ("main", "kohya's OFT"), "lora_prior_": ("other", "OneTrainer"),
     "diffusion_model.": ("main", "ComfyUI"), "model.diffusion_model.": ("main", "ComfyUI"),
     "text_encoders.clip_l.transformer.": ("text_encoder", "ComfyUI"), "text_encoders.clip_h.transformer.": ("text_encoder", "ComfyUI"),
     "text_encoders.clip_g.transformer.": ("text_encoder_2", "ComfyUI"), "text_encoders.t5xxl.transformer.": ("text_encoder_2", "ComfyUI"),
@@ -65,18 +66,21 @@ _XLABS_LAYERS = {
 
 # The end of a key that belongs to a network which is known and not read -> what that is.
 _NOT_READ: dict[str, str] = {
-    ".oft_R.weight": "OFTv2 (the OFT of peft and OneTrainer), which rotates a layer's inputs",
-    ".oft_R": "the OFT of peft, which rotates a layer's inputs",
-    ".oft_diag": "the OFT of LyCORIS before 2.0",
+    ".oft_R": "the OFT of peft before 0.16, which rotates a layer's inputs",
+    ".oft_diag": "the OFT of LyCORIS before 2.0, of which only files with finished rotations are read",
     ".boft_R": "the BOFT of peft", ".boft_s": "the BOFT of peft",
     ".vera_lambda_b": "VeRA, whose matrices are not in the file", ".vera_lambda_d": "VeRA, whose matrices are not in the file",
     ".lora_B.bias": "a LoRA with a bias of its own, as the control LoRAs of Black Forest Labs have",
     "_norm.scale": "a normalisation that was trained with it, as in the control LoRAs of Black Forest Labs",
 }  # fmt: skip
+_OF_CONTROL = re.compile(r"(double_blocks\.\d+\.(img|txt)_attn|single_blocks\.\d+)\.norm\.(query|key)_norm\.scale")
+"""A key that no LoRA of Flux.1 has but those."""
 
 _ADAPTER_NAME = re.compile(r"(\.lora_[AB]|\.lora_magnitude_vector)\.(?!weight$)[^.]+(?=(\.weight)?$)")
 """The name that peft gives an adapter, in the keys of files that were written by hand: lora_A.NAME.weight."""
 
+_ROTATION = "oft_diag"
+"""R itself, in blocks, where other files have what it is computed from."""
 _SCALE = "scale"
 """A single number that AUTOMATIC1111 reads instead of alpha / rank."""
 
@@ -86,7 +90,7 @@ _EMBEDDING = re.compile(r"bundle_emb\.(.+?)\.")
 def _spellings() -> dict[str, str]:
     """Every ending of a key that is known -> the suffix in kohya's layout."""
     own = {f".{suffix}": suffix for kind in KINDS.values() for suffix in kind.suffixes}
-    return {**own, f".{ALPHA}": ALPHA, f".{_SCALE}": _SCALE, f".{DORA_SCALE}": DORA_SCALE, **_OTHER_SPELLINGS}
+    return {**own, f".{ALPHA}": ALPHA, f".{_SCALE}": _SCALE, f".{_ROTATION}": _ROTATION, f".{DORA_SCALE}": DORA_SCALE, **_OTHER_SPELLINGS}
 
 
 # ---- reading
@@ -117,6 +121,14 @@ class _Found:
         scale = self.tensors.pop(_SCALE, None)
         if scale is not None and _is_network(self.tensors) and (rank := kind_of(self.tensors).rank(self.tensors)):
             self.tensors[ALPHA] = scale.float().reshape(()) * rank
+
+    def take_rotation(self) -> bool:
+        """Make blocks that are rotations what Diag-OFT computes them from; whether there were some, and they are."""
+        blocks = self.tensors.pop(_ROTATION, None)
+        found = None if blocks is None else diag_oft_formulas.from_rotations(blocks)
+        if found is not None:
+            self.tensors |= {diag_oft.BLOCKS: found, ALPHA: torch.tensor(0.0)}
+        return found is not None
 
 
 def read_network(
@@ -221,6 +233,14 @@ def _sorted_by_layer(
         of_layer.head = key.head
     for of_layer in found.values():
         of_layer.take_scale()
+        if _ROTATION not in of_layer.tensors:
+            continue
+        if of_layer.take_rotation():
+            dialects[ROTATIONS] = None
+        else:
+            unread |= {key: f"It belongs to {what}" for key in of_layer.keys if (what := _not_read(key))}
+    if any(_OF_CONTROL.fullmatch(key) for key in unread):
+        dialects = {CONTROL: None}
     return found, dialects, unread, embeddings
 
 
@@ -268,7 +288,9 @@ def _layer(family: str, part: str, path: str, found: _Found, alphas: _PeftAlphas
     Raises:
         AdapterError: they make none, or it belongs nowhere.
     """
-    layer = read_layer("", found.tensors, (found.head,))
+    layer = _as_norm(read_layer("", found.tensors, (found.head,)))
+    if layer.kind is oft_v2.KIND and not alphas.by_series:
+        raise AdapterError("This OFTv2 was trained without Neumann's series, which is another rotation.")
     part = next(iter(keys.naming_of(family).parts)) if part == "main" else part
     if part == "text_encoder_2" and part not in keys.naming_of(family).parts:
         raise AdapterError(f"{family} has only one text encoder.")
@@ -284,6 +306,14 @@ def _layer(family: str, part: str, path: str, found: _Found, alphas: _PeftAlphas
     if ALPHA not in found.tensors:
         layer = alphas.given_to(layer, part, path)
     return replace(layer, name=place.name), place
+
+
+def _as_norm(layer: Layer) -> Layer:
+    """A difference of a normalisation, which has one number a channel, as what is trained of one."""
+    if layer.kind is not full.KIND or layer.tensors[full.DIFF].dim() != 1:
+        return layer
+    scale = layer.tensors[full.DIFF]
+    return replace(layer, kind=norm.KIND, tensors={norm.W: scale, norm.B: layer.tensors.get(full.DIFF_B, torch.zeros_like(scale))})
 
 
 def _one_layer(name: str, slots: Mapping[int, tuple[Layer, Place, list[str]]]) -> Layer:
@@ -302,6 +332,8 @@ class _PeftAlphas:
         self.tree = of_parts or of_file
         self.by_part = bool(of_parts)
         self.source = "lora_adapter_metadata" if of_parts else ADAPTER_CONFIG
+        self.by_series = self.tree.get("use_cayley_neumann") is not False and self.tree.get("num_cayley_neumann_terms", 5) == 5
+        """Whether rotations of OFTv2 are computed as both trainers do it by default."""
 
     def given_to(self, layer: Layer, part: str, path: str) -> Layer:
         """The layer with its alpha; as it is where there is none for it."""

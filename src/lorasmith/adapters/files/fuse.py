@@ -24,7 +24,7 @@ def fuse(name: str, slots: dict[int, Layer], shares: tuple[int, ...]) -> Layer:
     `shares` has the rows of each place, as multiples of the layers' input width.
     """
     magnitude, fits = _fused_magnitude(slots, len(shares))
-    if not fits or any(layer.kind is not lora.KIND or MID in layer.tensors for layer in slots.values()):
+    if not fits or any(layer.kind is not lora.KIND or MID in layer.tensors or layer.bias is not None for layer in slots.values()):
         return _stacked(name, slots, shares)
     ups = {slot: layer.tensors[UP] for slot, layer in slots.items()}
     downs = {slot: layer.tensors[DOWN] for slot, layer in slots.items()}
@@ -92,4 +92,9 @@ def swap_halves(layer: Layer) -> Layer:
         raise AdapterError(
             f"The layer {layer.name} has its rows in another order in diffusers, and a {layer.described} cannot be reordered."
         )
-    return replace(layer, tensors={**layer.tensors, suffix: torch.cat(layer.tensors[suffix].chunk(2)[::-1])})
+    turned = {end: _swapped(tensor) if end in (suffix, full.DIFF_B) else tensor for end, tensor in layer.tensors.items()}
+    return replace(layer, tensors=turned, bias=None if layer.bias is None else _swapped(layer.bias))
+
+
+def _swapped(tensor: Tensor) -> Tensor:
+    return torch.cat(tensor.chunk(2)[::-1])

@@ -24,6 +24,10 @@ from lorasmith.secrets import publishable
 
 NAMED_ADAPTER = "peft with an adapter's name"
 """The dialect of keys like lora_A.NAME.weight."""
+ROTATIONS = "LyCORIS before 2.0"
+"""The dialect of rotations that are written as the matrices themselves (oft_diag)."""
+CONTROL = "control LoRA of Black Forest Labs"
+"""The dialect of LoRAs that let Flux.1 follow a picture: its own names, with biases and normalisations."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -50,6 +54,12 @@ class Network:
         Raises:
             AdapterError: something could not be read.
         """
+        if CONTROL in self.dialects:
+            raise AdapterError(
+                "The file is a control LoRA of Black Forest Labs (Canny or Depth), which has biases and normalisations beside its LoRA and "
+                "needs a control picture: use it as it is, in ComfyUI or diffusers.",
+                code="lora.control",
+            )
         if self.unread:
             key, reason = next(iter(self.unread.items()))
             more = f" (and {len(self.unread) - 1} more keys)" if len(self.unread) > 1 else ""
@@ -139,7 +149,7 @@ def file_metadata(layers: Mapping[str, Layer], family: str, metadata: Mapping[st
     ranks = {layer.rank for layer in layers.values() if layer.rank is not None}
     alpha = common_alpha(layers.values())
     alphas = {alpha if UP in layer.tensors else layer.alpha_value for layer in layers.values() if layer.rank is not None}
-    kinds = list({layer.kind.name: layer.kind for layer in layers.values() if layer.kind.trainable}.values())
+    kinds = list({layer.kind.name: layer.kind for layer in layers.values() if layer.kind.changes_weight}.values())
     kind = kinds[0] if len(kinds) == 1 else full.KIND if kinds else lora.KIND
     new = {key: value for key, value in publishable(metadata).items() if key not in _OF_THE_TENSORS}
     new["ss_network_module"] = network_module(kind, family)

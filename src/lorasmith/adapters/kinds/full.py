@@ -6,7 +6,7 @@ W' = W + s * diff        b' = b + s * diff_b        s = strength
 from __future__ import annotations
 
 from lorasmith.adapters.kinds.kind import Kind
-from lorasmith.adapters.kinds.programs import PLAIN_LORA_ONLY, Form
+from lorasmith.adapters.kinds.programs import IN_FILES_NUMBERS, PLAIN_LORA_ONLY, Form
 from lorasmith.models.lora_naming import LOADS, readings
 
 DIFF, DIFF_B = "diff", "diff_b"
@@ -22,6 +22,6 @@ KIND = Kind(
     has_alpha=False,
     shape=lambda tensors: tuple(tensors[DIFF].shape),
     algo="full",
-    forms=(Form("full", readings(LOADS, LOADS, LOADS, PLAIN_LORA_ONLY)),),
+    forms=(Form("full", readings(LOADS, LOADS, LOADS, PLAIN_LORA_ONLY), IN_FILES_NUMBERS),),
     module=__name__,
 )

@@ -62,6 +62,8 @@ class Kind:
     """The settings that it declares itself."""
     trainable: bool = True
     """False for what is read from files, kept and merged, but neither trained nor attached."""
+    changes_weight: bool = True
+    """Whether it changes the weight of a linear layer or a convolution; False for normalisations."""
     scalable: bool = True
     """Whether its change can be scaled, so that `scale_weight_norms` works."""
     loraplus: frozenset[str] = frozenset()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from lorasmith.adapters.kinds.advice import Advice, Ranks
 from lorasmith.adapters.kinds.kind import Kind, Shapes
-from lorasmith.adapters.kinds.programs import PLAIN_LORA_ONLY, Form
+from lorasmith.adapters.kinds.programs import IN_FILES_NUMBERS, PLAIN_LORA_ONLY, Form
 from lorasmith.guides import CRASH_COURSE, guides
 from lorasmith.models.lora_naming import LOADS, readings
 
@@ -41,6 +41,6 @@ KIND = Kind(
     rank_first=(W1B,),
     shape=shape,
     algo="loha",
-    forms=(Form("loha", readings(LOADS, LOADS, LOADS, PLAIN_LORA_ONLY)),),
+    forms=(Form("loha", readings(LOADS, LOADS, LOADS, PLAIN_LORA_ONLY), IN_FILES_NUMBERS),),
     module=__name__,
 )

@@ -16,7 +16,7 @@ from pydantic import Field
 
 from lorasmith.adapters.kinds.kind import Kind, Shapes
 from lorasmith.adapters.kinds.layer_settings import OwnSettings
-from lorasmith.adapters.kinds.programs import PLAIN_LORA_ONLY, Form, refused
+from lorasmith.adapters.kinds.programs import IN_FILES_NUMBERS, PLAIN_LORA_ONLY, Form, refused
 from lorasmith.models.lora_naming import LOADS, drops, readings
 
 W1, W1A, W1B, W2, W2A, W2B, T2 = "lokr_w1", "lokr_w1_a", "lokr_w1_b", "lokr_w2", "lokr_w2_a", "lokr_w2_b", "lokr_t2"
@@ -61,7 +61,7 @@ def inner(tensors: Shapes) -> list[tuple[int, int]]:
     return [(tensors[a].shape[axis], tensors[b].shape[0]) for a, axis, b in axes if a in tensors and b in tensors]
 
 
-PLAIN = Form("lokr", readings(LOADS, LOADS, LOADS, PLAIN_LORA_ONLY))
+PLAIN = Form("lokr", readings(LOADS, LOADS, LOADS, PLAIN_LORA_ONLY), IN_FILES_NUMBERS)
 TUCKER = Form(
     "lokr in Tucker form",
     readings(
@@ -70,6 +70,7 @@ TUCKER = Form(
         drops("it skips a Tucker core on most convolutions (view size is not compatible)"),
         PLAIN_LORA_ONLY,
     ),
+    IN_FILES_NUMBERS,
 )
 
 KIND = Kind(

@@ -18,6 +18,7 @@ KIND = Kind(
     title="trained normalisation",
     words="found in files, not trained",
     trainable=False,
+    changes_weight=False,
     scalable=False,
     suffixes=(W, B),
     complete=((frozenset({W, B}),),),

@@ -30,12 +30,18 @@ PLAIN_LORA_ONLY = refused("it stops at the first layer that is not a plain LoRA 
 """What diffusers does with most networks."""
 
 
+IN_FILES_NUMBERS = ("AUTOMATIC1111",)
+"""Programs that multiply LoHa, LoKr and differences in the file's own precision; of a LoRA all compute in fp32."""
+
+
 @dataclass(frozen=True)
 class Form:
     """A form in which a kind of network occurs in files: what it is called, and what each program does with it."""
 
     name: str
     programs: Readings
+    in_files_numbers: tuple[str, ...] = ()
+    """Programs that compute the change in the file's own precision, where others do in fp32."""
 
 
 _SHORT_NAMES = {"a1111": "AUTOMATIC1111", "comfy": "ComfyUI"}

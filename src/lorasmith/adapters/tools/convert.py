@@ -83,7 +83,7 @@ def as_lora(layer: Layer, rank: int | None = None, weight: Tensor | None = None)
 
 
 def _is_plain_lora(layer: Layer) -> bool:
-    return layer.kind is lora.KIND and layer.dora_scale is None and lora.MID not in layer.tensors
+    return layer.kind is lora.KIND and layer.dora_scale is None and layer.bias is None and lora.MID not in layer.tensors
 
 
 def _check_not_a_wide_kernel(layer: Layer) -> None:
@@ -104,7 +104,8 @@ def as_difference(layer: Layer, weight: Tensor | None = None) -> tuple[Layer, Co
     """
     if layer.kind in (norm.KIND, full.KIND):
         return layer, Converted(layer.name, layer.kind, None, 0.0)
-    whole = Layer(layer.name, full.KIND, {full.DIFF: delta(layer, weight).float().contiguous()})
+    tensors, bias = {full.DIFF: delta(layer, weight).float().contiguous()}, layer.delta_bias()
+    whole = Layer(layer.name, full.KIND, tensors if bias is None else {**tensors, full.DIFF_B: bias})
     return whole, Converted(layer.name, layer.kind, None, 0.0)
 
 

@@ -14,7 +14,7 @@ The ratio is on the change and on nothing else. (Tools that scale both factors g
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -78,7 +78,8 @@ def _merge_layer(layers: list[Weighted], ranks: Ranks, base: BaseWeights | None)
     weight = base.weight(name) if base else None
     products = [(product, ratio) for layer, ratio in layers if (product := layer.factors(weight)) is not None]
     if len(products) == len(layers):
-        return _merge_products(name, products, ranks)
+        biases = [ratio * bias for layer, ratio in layers if (bias := layer.delta_bias()) is not None]
+        return replace(_merge_products(name, products, ranks), bias=_sum(biases) if biases else None)
     return _merge_deltas(name, layers, weight, ranks)
 
 

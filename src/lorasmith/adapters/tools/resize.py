@@ -16,7 +16,7 @@ and the singular values are those of the small matrix between them, which takes 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -130,7 +130,7 @@ def resize_layer(layer: Layer, rank: int, method: str | None = None, target: flo
         float(kept.norm() / values.norm()) if whole else float("nan"),
         float(values[0] / kept[-1]) if whole else float("nan"),
     )
-    return layer_from_svd(layer.name, u, s, vh, new_rank, scale, kernel), report
+    return replace(layer_from_svd(layer.name, u, s, vh, new_rank, scale, kernel), bias=layer.bias), report
 
 
 def check_rank(rank: int) -> None:

@@ -98,11 +98,12 @@ CONSUMERS = Consumers(
             forge=LOADS, comfyui=LOADS, diffusers=Reading("refused", "it does not know these names (ValueError)")
         ),
         "diffusion_model., original path": readings(_UNKNOWN, LOADS, LOADS, _UNKNOWN),
-        "XLabs": readings(_UNKNOWN, Reading("refused", "it does not know XLabs' names"), _UNKNOWN, LOADS),
+        "XLabs": readings(_UNKNOWN, Reading("refused", "it does not know XLabs' names"), LOADS, LOADS),
         "peft": _NOBODY,
         "another": _NOBODY,
     },
     unknown_names={"diffusers": r"lora_unet_(img_in|txt_in|(time|guidance|vector)_in_(in|out)_layer|final_layer_linear)"},
+    needed_names={("ComfyUI", "XLabs"): frozenset({"single_blocks.37.processor.qkv_lora", "double_blocks.18.processor.qkv_lora2"})},
     without=("AUTOMATIC1111",),
     kinds={("diffusers", "lokr"): drops("it finds no LoRA in the file and says nothing")},
 )

@@ -96,6 +96,17 @@ def forward(tensors: Tensors, constraint: float, call: Call) -> Tensor:
     return y + call.strength * added
 
 
+def from_rotations(rotations: Tensor) -> Tensor | None:
+    """The blocks of which these R^T are made, by Cayley's transform backwards; None where they are no rotations."""
+    whole = rotations.double()
+    eye = torch.eye(whole.shape[-1], dtype=whole.dtype)
+    # fp16 keeps 11 binary digits of each of the block's products.
+    if whole.dim() != 3 or (whole @ whole.transpose(-1, -2) - eye).abs().max() > whole.shape[-1] * 2**-10:
+        return None
+    q = torch.linalg.solve(whole + eye, whole - eye, left=False)
+    return (q / 2).to(torch.float32)
+
+
 def to_file(tensors: Tensors, constraint: float) -> tuple[dict[str, Tensor], float]:
     """The constraint worked into the blocks: half of the scaled Q, whose Q is that again; alpha 0."""
     blocks = tensors[BLOCKS]

@@ -46,7 +46,7 @@ def delta_weight(tensors: Tensors, alpha: float, weight: Tensor) -> Tensor:
 
 
 def _delta_of_part(part: Tensors, weight: Tensor) -> Tensor:
-    kind, own = kind_of(part), {suffix: tensor for suffix, tensor in part.items() if suffix not in (ALPHA, DORA_SCALE)}
+    kind, own = kind_of(part), {suffix: tensor for suffix, tensor in part.items() if suffix not in (ALPHA, DORA_SCALE, DIFF_B)}
     alpha = part[ALPHA] if ALPHA in part else kind.rank(own) or 0
     delta = kind.formulas.delta_weight(own, 0.0 if isinstance(alpha, Tensor) and alpha.is_meta else float(alpha), weight)
     return dora.delta_weight(delta, part[DORA_SCALE], weight) if DORA_SCALE in part else delta
@@ -54,7 +54,7 @@ def _delta_of_part(part: Tensors, weight: Tensor) -> Tensor:
 
 def delta_bias(tensors: Tensors) -> Tensor | None:
     parts = parts_of(tensors)
-    biases = {number: bias for number, part in parts.items() if (bias := kind_of(part).formulas.delta_bias(part)) is not None}
+    biases = {number: part[DIFF_B].float() for number, part in parts.items() if DIFF_B in part}
     if not biases:
         return None
     shares, (first, bias) = tensors[ROWS].tolist(), next(iter(biases.items()))
