@@ -6,8 +6,9 @@ import re
 import pytest
 
 from lorasmith.errors import SettingsError
+from lorasmith.training.importers.batch import read_batch
 from lorasmith.training.importers.import_settings import import_settings
-from lorasmith.training.importers.powershell import read_batch, read_powershell
+from lorasmith.training.importers.powershell import read_powershell
 from lorasmith.training.importers.shell import read_shell
 
 TRAIN = "accelerate launch train_network.py --pretrained_model_name_or_path b --train_data_dir pics --resolution 512 --learning_rate 1e-4 "
@@ -37,6 +38,14 @@ def imported(tmp_path, name, text):
         ('t=a.py\nif [ "sdxl" == "sdxl" ]; then t=b.py; elif [ 1 = 1 ]; then t=c.py; else t=d.py; fi\nrun $t', ["run", "b.py"]),
         ("x=0\nif [[ $x -ne 0 ]]; then run --on\nelse run --off\nfi", ["run", "--off"]),
         ("if [ ! -z '' ]; then run a; fi\nif [ -n x ]; then run b; fi", ["run", "b"]),
+        ("m=xl\ncase $m in\n  sd1|sd2) run a;;\n  x*) run b ;;\n  *) run c;;\nesac", ["run", "b"]),
+        ('case "$1" in a) x=1;; esac\ncase one in (one) run b;; esac', ["run", "b"]),
+        ("x=16\nrun $((x / 2)) $(( $x*2+1 )) $((2 ** 3))", ["run", "8", "33", "$((2 ** 3))"]),
+        ("f=/a/b.tar.gz\nrun ${f##*/} ${f#*/} ${f%.*} ${f%%.*}", ["run", "b.tar.gz", "a/b.tar.gz", "/a/b.tar", "/a/b"]),
+        ('go() {\n  local dim=$1\n  run --dim=$dim "$2" "$@"\n}\ngo 8 "a b"', ["run", "--dim=8", "a b", "8", "a b"]),
+        ("function go { run $1; }\ngo x", ["run", "x"]),
+        ("set -euo pipefail\nCUDA_VISIBLE_DEVICES=0 run a &", ["run", "a"]),
+        ("(cd x && run a)", ["run", "a"]),
     ],
 )
 def test_a_shell_script_is_read_as_a_shell_would(text, words):
@@ -46,6 +55,39 @@ def test_a_shell_script_is_read_as_a_shell_would(text, words):
 def test_a_condition_that_only_a_shell_can_decide_is_listed():
     script = read_shell("if [ -f x.toml ]; then run --with; fi\nrun --plain")
     assert (script.commands, script.unread) == ([["run", "--plain"]], ["[ -f x.toml ]"])
+
+
+def test_a_function_that_calls_itself_ends():
+    assert len(read_shell("f() { run a; f; }\nf").commands) < 20
+
+
+def test_of_a_loop_the_first_turn_is_followed_and_said():
+    script = read_shell("for lr in 1e-4 2e-4; do run $lr; done\nfor x in 1; do run $x; done")
+    assert (script.commands, script.loops) == ([["run", "1e-4"], ["run", "1"]], ["lr"])
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "body"),
+    [
+        ("x=5\ncat > c.toml <<EOF\na = \"$x\"\nEOF\nrun", "c.toml", 'a = "5"\n'), ("x=5\ncat <<'EOF' > c.toml\na = $x\nEOF\nrun", "c.toml", "a = $x\n"),
+        ("d=out\ntee \"$d/c.toml\" <<-END\na = 1\n\tEND\nrun", "out/c.toml", "a = 1\n"), ("cat > e.toml <<EOF\nEOF\nrun", "e.toml", ""),
+    ],
+)  # fmt: skip
+def test_a_file_that_a_script_writes_is_known(text, name, body):
+    script = read_shell(text)
+    assert script.files == {name: body}
+    assert ["run"] in script.commands
+
+
+def test_a_configuration_that_the_script_writes_itself_is_read(tmp_path):
+    config = (
+        'pretrained_model_name_or_path = "b"\nnetwork_dim = $DIM\nmax_train_epochs = 3\nlearning_rate = 1e-4\ndataset_config = "ds.toml"\n'
+    )
+    dataset = "[[datasets]]\nresolution = 640\n[[datasets.subsets]]\nimage_dir = 'pics'\nflip_aug = true\n"
+    text = f"DIM=12\ncat > /tmp/run/config.toml <<EOF\n{config}EOF\ncat > ds.toml <<'EOF'\n{dataset}EOF\naccelerate launch train_network.py --config_file /tmp/run/config.toml\n"
+    found = imported(tmp_path, "train.sh", text)
+    s = found.settings
+    assert (found.fault, s.network.rank, s.buckets.resolution, s.datasets[0].flip_aug) == ("", 12, 640, True)
 
 
 @pytest.mark.parametrize(
@@ -59,6 +101,13 @@ def test_a_condition_that_only_a_shell_can_decide_is_listed():
         ('$e = @("--a", "--b=2")\n$e += "--c"\nrun @e', ["run", "--a", "--b=2", "--c"]),
         ("<# run no #>\n$on = $false\nif ($on) { run a }\nelseif (-not $on) { run b }", ["run", "b"]),
         ('$t = "Prodigy"\nif ($multi_gpu) { run a }\nif ($t -ieq "prodigy") { run b }', ["run", "b"]),
+        ("[int]$dim = 8\n[string] $n = 'x'\nrun $dim $n", ["run", "8", "x"]),
+        ('param(\n  [Parameter(Mandatory)] [string]$gone,\n  [int]$dim = 8,\n  $n = "x"\n)\nrun $dim $n $gone', ["run", "8", "x", "$gone"]),
+        ("$o = @{ rank = 8; 'the-name' = \"x\" }\nrun $($o.rank) $o.rank $o['the-name']", ["run", "8", "8", "x"]),
+        ('$t = @"\nsay "a"\n"@\nrun "$t"', ["run", 'say "a"']),
+        ("foreach ($lr in @('1e-4', '2e-4')) {\n  run $lr\n}", ["run", "1e-4"]),
+        ("switch ($m) { 'a' { run a } default { run b } }\nrun c", ["run", "c"]),
+        ("function Go($n) { run $n }\nrun c", ["run", "c"]),
         ('$Env:HF_HOME = "hf"\n& run ${HF_HOME} $unset', ["&", "run", "hf", "$unset"]),
     ],
 )  # fmt: skip
@@ -69,6 +118,25 @@ def test_a_powershell_script_is_read_as_powershell_would(text, words):
 def test_a_batch_file_keeps_its_backslashes_and_variables():
     script = read_batch('@echo off\nrem it\'s old\nset MODEL=D:\\a b\nset "N=2"\nrun --m "%MODEL%" ^\n --n=%N% && pause\n')
     assert script.commands[0] == ["run", "--m", "D:\\a b", "--n=2"]
+
+
+@pytest.mark.parametrize(
+    ("text", "commands"),
+    [
+        ("set U=1\nif %U%==1 set E=--on\nrun %E%", [["run", "--on"]]), ('set U=0\nif "%U%"=="1" (\n set E=--on\n) else (\n set E=--off\n)\nrun %E%', [["run", "--off"]]),
+        ('set M=xl\nif /i "%M%"=="XL" (\n run a\n) else (\n run b\n)', [["run", "a"]]), ("if not defined X (\n run a\n)\nrun b", [["run", "a"], ["run", "b"]]),
+        ("if defined X (run a) else (run b)", [["run", "b"]]), ('if "%X%"=="" run a', [["run", "a"]]),
+        ("set A=1\nif %A%==1 (\n if %A%==2 (\n  run a\n ) else (\n  run b\n )\n run c\n)\nrun d", [["run", "b"], ["run", "c"], ["run", "d"]]),
+    ],
+)  # fmt: skip
+def test_conditions_of_a_batch_file_are_followed(text, commands):
+    script = read_batch(text)
+    assert (script.commands, script.unread) == (commands, [])
+
+
+def test_what_windows_alone_can_decide_is_listed_and_left_out():
+    script = read_batch("if exist x.toml (\n run a\n) else (\n run b\n)\nif errorlevel 1 goto end\n:end\nrun c")
+    assert (script.commands, script.unread) == ([["run", "c"]], ["if exist x.toml", "if errorlevel 1 goto end"])
 
 
 def test_the_scripts_name_may_be_a_variable(tmp_path):
@@ -100,6 +168,25 @@ def test_a_beginning_of_several_options_is_unknown(tmp_path):
 def test_a_file_that_yields_no_option_is_refused(tmp_path, text):
     with pytest.raises(SettingsError, match="no training of a LoRA|without an option"):
         imported(tmp_path, "a.sh", text)
+
+
+def test_a_case_decides_which_family_is_trained(tmp_path):
+    start = "M=sdxl\ncase $M in\n  sdxl) S=sdxl_train_network.py;;\n  *) S=train_network.py;;\nesac\n"
+    found = imported(tmp_path, "train.sh", start + TRAIN.replace("train_network.py", "$S") + "--max_train_epochs 3")
+    assert found.form == "a command for sdxl_train_network.py"
+
+
+def test_a_training_in_what_could_not_be_decided_is_named(tmp_path):
+    with pytest.raises(SettingsError, match=r"apart from what could not be decided \(\[ -f x \]\)"):
+        imported(tmp_path, "a.sh", f"if [ -f x ]; then {TRAIN}; fi")
+
+
+@pytest.mark.parametrize(("name", "text"), [("a.sh", "case x in (a) run;; esac; f() { g() { run $1; }; g; }\nf <<E > y\nE\n"), ("a.bat", 'if "a"=="b" (\n run "c" ^\n) else (\n'),
+                                            ("a.ps1", "param([int]$a = 8)\n$o = @{ a = 1 }\nforeach ($x in @(1,2)) { run $o.a }")])  # fmt: skip
+def test_no_beginning_of_a_script_is_a_traceback(tmp_path, name, text):
+    for length in range(len(text)):
+        with contextlib.suppress(SettingsError):
+            imported(tmp_path, name, text[:length])
 
 
 def test_a_script_in_utf_16_is_read(tmp_path):

@@ -14,6 +14,7 @@ from lorasmith.errors import SettingsError
 from lorasmith.models.families import FAMILIES
 from lorasmith.training.importers.documents import read_json, read_yaml
 from lorasmith.training.importers.draft import Check, Draft
+from lorasmith.training.importers.found import typed
 from lorasmith.training.importers.option_table import (
     OptionTable,
     Row,
@@ -33,7 +34,6 @@ from lorasmith.training.importers.option_table import (
     where_on,
     whole_rank,
 )  # fmt: skip
-from lorasmith.training.importers.sd_scripts_files import typed
 
 TRAINER = "ai-toolkit"
 _TRAINERS = ("sd_trainer", "ui_trainer", "diffusion_trainer")

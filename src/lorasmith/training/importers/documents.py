@@ -54,7 +54,11 @@ def read_json(path: Path) -> Any:
 
 def read_toml(path: Path) -> dict[str, Any]:
     """What a TOML file holds; raises SettingsError where it is not valid."""
-    text = read_text(path)
+    return toml_from(read_text(path), path)
+
+
+def toml_from(text: str, path: Path) -> dict[str, Any]:
+    """What a text in TOML holds, which `path` is or writes; raises SettingsError where it is not valid."""
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

@@ -15,8 +15,9 @@ from typing import Any
 from lorasmith.errors import SettingsError
 from lorasmith.training.importers.documents import read_toml
 from lorasmith.training.importers.draft import Check, Draft
+from lorasmith.training.importers.found import Found, typed
 from lorasmith.training.importers.sd_scripts import draft_of
-from lorasmith.training.importers.sd_scripts_files import Found, family_of_switches, typed
+from lorasmith.training.importers.sd_scripts_gui import family_of_switches
 
 _ARGUMENTS = ("network_args", "optimizer_args", "lr_scheduler_args")
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from lorasmith.errors import SettingsError
 from lorasmith.models.families import FAMILIES
-from lorasmith.training.importers.sd_scripts_files import Found, typed
+from lorasmith.training.importers.found import Found, typed
 from lorasmith.training.importers.sd_scripts_options import our_optimizer
 
 NOT_HELD = (

@@ -16,6 +16,7 @@ from lorasmith.errors import SettingsError
 from lorasmith.models.families import FAMILIES
 from lorasmith.training.importers.documents import beside, read_json
 from lorasmith.training.importers.draft import Check, Draft
+from lorasmith.training.importers.found import typed
 from lorasmith.training.importers.onetrainer_concepts import TRAINER, take_concepts
 from lorasmith.training.importers.option_table import (
     OptionTable,
@@ -36,7 +37,6 @@ from lorasmith.training.importers.option_table import (
     where_on,
     whole_rank,
 )  # fmt: skip
-from lorasmith.training.importers.sd_scripts_files import typed
 
 
 def read_onetrainer(file: Path) -> tuple[str, Draft, Check, Sequence[str]] | None:

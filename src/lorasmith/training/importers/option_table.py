@@ -19,7 +19,7 @@ from typing import Any
 from lorasmith.errors import SettingsError
 from lorasmith.models.families import FAMILIES
 from lorasmith.training.importers.draft import Check, Draft
-from lorasmith.training.importers.sd_scripts_files import typed
+from lorasmith.training.importers.found import typed
 from lorasmith.training.importers.sd_scripts_options import our_optimizer, our_schedule
 from lorasmith.training.optim.optimizers import OPTIMIZERS, optimizer_of
 from lorasmith.training.optim.schedules import SCHEDULES

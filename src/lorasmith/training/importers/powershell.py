@@ -1,7 +1,7 @@
-"""PowerShell and batch scripts read as Windows would read them, without running anything.
+"""PowerShell scripts read as PowerShell would read them, without running anything.
 
 Strings with their variables, doubled quotes and backticks, comments, line continuations, `Join-Path`, `+`, arrays that are added to, and
-`if` on variables are followed. As with `shell`, what cannot be decided is left out and listed, and a variable that the script does not
+`if` on variables are followed, entries of tables, here-strings and parameters with a default; of a loop, its first turn. As with `shell`, what cannot be decided is left out and listed, and a variable that the script does not
 set stays as it is written.
 """
 
@@ -9,10 +9,17 @@ from __future__ import annotations
 
 import re
 
-from lorasmith.training.importers.shell import Branch, Script, Values, decide
+from lorasmith.training.importers.shell import Branch, Script, decide
+from lorasmith.training.importers.shell_words import Values
 
-_ASSIGNMENT = re.compile(r"\$(?:\w+:)?(\w+)\s*(\+?)=\s*(.*)", re.DOTALL)
+_ASSIGNMENT = re.compile(r"(?:\[[\w.\[\]<>]+\]\s*)*\$(?:\w+:)?(\w+)\s*(\+?)=\s*(.*)", re.DOTALL)
 _ADD = re.compile(r"(?:\[void\]\s*)?\$(\w+)\.Add\((.*)\)(?:\s*\|.*)?", re.DOTALL | re.IGNORECASE)
+_PARAMETERS = re.compile(r"param\s*\((.*)\)", re.DOTALL | re.IGNORECASE)
+_LOOP = re.compile(r"foreach\s*\(\s*\$(\w+)\s+in\s+(.*)\)", re.DOTALL | re.IGNORECASE)
+_OTHER_BLOCK = re.compile(r"(?:switch|while|for|function|filter)\b.*", re.DOTALL | re.IGNORECASE)
+_TABLE = re.compile(r"\$(\w+)\s*=\s*(?:\[ordered\]\s*)?@\{([^{}]*)\}", re.IGNORECASE)
+_ENTRY = re.compile(r"""['"]?([\w-]+)['"]?\s*=\s*(.+)""", re.DOTALL)
+_HERE = re.compile(r"@(['\"])[ \t]*\n(.*?)\n\1@", re.DOTALL)
 _CONDITION = re.compile(r"(if|elseif)\s*\((.*)\)", re.DOTALL | re.IGNORECASE)
 _VARIABLE = re.compile(r"\$\{(?:\w+:)?(\w+)\}|\$(?:env:|script:|global:)?(\w+)", re.IGNORECASE)
 
@@ -22,7 +29,7 @@ def read_powershell(text: str) -> Script:
     script, variables = Script(), Values()
     blocks: list[Branch] = []
     pending, last = Branch(True, True), Branch(True, True)
-    for statement in _statements(re.sub(r"<#.*?#>", "", text, flags=re.DOTALL)):
+    for statement in _statements(_plain(text)):
         runs = all(block.runs for block in blocks)
         if statement == "{":
             blocks.append(pending)
@@ -37,11 +44,39 @@ def read_powershell(text: str) -> Script:
             if truth is None and runs:
                 script.unread.append(condition[2].strip())
             pending = Branch(bool(truth), bool(truth))
+        elif loop := _LOOP.fullmatch(statement):
+            values = _value(loop[2], variables) or []
+            if len(values) != 1 and runs:
+                script.loops.append(f"${loop[1]}")
+            variables[loop[1].lower()] = values[:1]
+            pending = Branch(bool(values), True)
+        elif _OTHER_BLOCK.fullmatch(statement):
+            if runs:
+                script.unread.append(statement.split("\n")[0])
+            pending = Branch(False, True)
         elif statement.lower() == "else":
             pending = Branch(not last.done, True)
         elif runs:
             _run(statement, variables, script)
     return script
+
+
+def _plain(text: str) -> str:
+    """A script without comments in <# #>, with here-strings as strings and each entry of a table as a variable of its own."""
+    text = re.sub(r"<#.*?#>", "", text, flags=re.DOTALL)
+    text = _HERE.sub(lambda found: found[1] + found[2].replace(found[1], found[1] * 2) + found[1], text)
+    tables = {name.lower() for name, _ in _TABLE.findall(text)}
+    text = _TABLE.sub(lambda found: "\n".join(_entries(found[1], found[2])), text)
+    for name in tables:
+        text = re.sub(rf"\$\(\$({name})\.(\w+)\)|\$({name})(?:\.(\w+)|\[['\"]([\w-]+)['\"]\])",
+                      lambda found: f"${found[1] or found[3]}__{(found[2] or found[4] or found[5]).replace('-', '_')}", text, flags=re.IGNORECASE)  # fmt: skip
+    return text
+
+
+def _entries(table: str, text: str) -> list[str]:
+    """`@{ rank = 8; name = 'x' }` as assignments."""
+    found = [_ENTRY.fullmatch(entry) for entry in _split(re.sub(r"#.*", "", text), ";\n")]
+    return [f"${table}__{entry[1].replace('-', '_')} = {entry[2]}" for entry in found if entry is not None]
 
 
 def _run(statement: str, variables: Values, script: Script) -> None:
@@ -53,6 +88,10 @@ def _run(statement: str, variables: Values, script: Script) -> None:
             variables[name] = [variables[name][0] + value[0]] if not variables[name][0].startswith("--") else [*variables[name], *value]
         else:
             variables[name] = [*variables.get(name, []), *value] if assigned[2] else value
+    elif parameters := _PARAMETERS.fullmatch(statement):
+        for parameter in _split(re.sub(r"\[Parameter\([^)]*\)\]", "", parameters[1]), ",\n"):
+            if _ASSIGNMENT.fullmatch(parameter):
+                _run(parameter, variables, script)
     elif added := _ADD.fullmatch(statement):
         variables.setdefault(added[1].lower(), []).extend(_value(added[2], variables) or [])
     else:
@@ -196,28 +235,3 @@ def _holds(condition: str, variables: Values) -> bool | None:
         case [a, operator, b]:
             return decide(["[", a, operator.lower(), b, "]"])
     return None
-
-
-# -- batch ------------------------------------------------------------------------------------------------------------
-
-
-def read_batch(text: str) -> Script:
-    """The commands of a .bat or .cmd file; raises ValueError where a quote does not close."""
-    script, variables = Script(), Values()
-    for line in re.sub(r"\^[ \t]*\n", " ", text).split("\n"):
-        line = re.sub(r"%(\w+)%|!(\w+)!", lambda m: " ".join(variables.get((m[1] or m[2]).lower(), [m[0]])), line.strip().removeprefix("@"))
-        if line.startswith(("::", "#")) or re.match(r"(rem|echo|title|pause|cd)\b", line, re.IGNORECASE):
-            continue
-        if assigned := re.fullmatch(r'set\s+"?(?:/a\s+)?(\w+)\s*=(.*?)"?', line, re.IGNORECASE):
-            variables[assigned[1].lower()] = [assigned[2].strip().strip('"')]
-        elif re.match(r"if\b", line, re.IGNORECASE):
-            script.unread.append(line)
-        else:
-            script.commands += [words for part in re.split(r"\s+&&?\s+|\s+\|\|?\s+", line) if (words := _batch_words(part))]
-    return script
-
-
-def _batch_words(line: str) -> list[str]:
-    if line.count('"') % 2:
-        raise ValueError("quotes do not close")
-    return [word.replace('"', "") for word in re.findall(r'(?:"[^"]*"|[^\s"])+', line)]

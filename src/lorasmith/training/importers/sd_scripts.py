@@ -14,7 +14,8 @@ from typing import Any
 
 from lorasmith.errors import SettingsError
 from lorasmith.training.importers.draft import Check, Draft
-from lorasmith.training.importers.sd_scripts_files import Found, read_settings_file, switch
+from lorasmith.training.importers.found import Found, switch
+from lorasmith.training.importers.sd_scripts_files import read_settings_file
 from lorasmith.training.importers.sd_scripts_folders import OF_FOLDERS, take_folders
 from lorasmith.training.importers.sd_scripts_options import DEFAULTS, LEFT, OPTIONS, drop_rates, finds_own_rate
 from lorasmith.training.importers.sd_scripts_rows import SdScriptsDraft, our_name

@@ -12,7 +12,7 @@ from pathlib import PureWindowsPath
 from typing import Any
 
 from lorasmith.datasets.settings import DatasetSettings
-from lorasmith.training.importers.sd_scripts_files import switch
+from lorasmith.training.importers.found import switch
 from lorasmith.training.importers.sd_scripts_options import LEFT, OPTIONS
 from lorasmith.training.importers.sd_scripts_rows import SdScriptsDraft, our_name
 

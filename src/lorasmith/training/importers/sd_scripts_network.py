@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from lorasmith.training.importers import sd_scripts_blocks as blocks
-from lorasmith.training.importers.sd_scripts_files import typed, words_of
+from lorasmith.training.importers.found import typed, words_of
 from lorasmith.training.importers.sd_scripts_rows import (
     Row,
     SdScriptsDraft,

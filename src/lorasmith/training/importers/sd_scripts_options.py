@@ -13,7 +13,7 @@ from typing import Any, get_args
 
 from lorasmith.models.families import FAMILIES
 from lorasmith.models.samplers import SAMPLERS
-from lorasmith.training.importers.sd_scripts_files import Found, typed, words_of
+from lorasmith.training.importers.found import Found, typed, words_of
 from lorasmith.training.importers.sd_scripts_network import alpha, dim, loraplus_outside, network_args, network_module
 from lorasmith.training.importers.sd_scripts_rows import (
     Row,

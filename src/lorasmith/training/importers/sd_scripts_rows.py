@@ -10,7 +10,7 @@ from functools import cache
 from typing import Any
 
 from lorasmith.training.importers.draft import Draft
-from lorasmith.training.importers.sd_scripts_files import Found, typed, words_of
+from lorasmith.training.importers.found import Found, typed, words_of
 from lorasmith.training.settings.tree import setting_names
 
 

@@ -3,19 +3,19 @@
     read_shell('rank=16 # size\naccelerate launch train_network.py --network_dim=$rank').commands
     [["accelerate", "launch", "train_network.py", "--network_dim=16"]]
 
-Quotes, comments, line continuations, assignments, arrays, defaults (`${x:-8}`) and `if` on variables are followed. What only a shell
-could know - other programs' output, files that exist - is not: such a condition's branch is left out and listed in `unread`, and a
-variable that the script does not set stays as it is written.
+Quotes, comments, line continuations, assignments, arrays, defaults (`${x:-8}`), functions, here-documents, and `if` and `case` on variables are
+followed; of a loop, its first turn. What only a shell could know - other programs' output, files that exist - is not: such a condition's
+branch is left out and listed in `unread`, and a variable that the script does not set stays as it is written.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
 
-Values = dict[str, list[str]]
-"""Variable -> its words; one for a plain variable."""
+from lorasmith.training.importers.shell_words import Values, expand, split_commands
 
 
 @dataclass
@@ -25,134 +25,131 @@ class Script:
     commands: list[list[str]] = field(default_factory=list)
     unread: list[str] = field(default_factory=list)
     """Conditions that cannot be decided; what depends on them is left out."""
+    loops: list[str] = field(default_factory=list)
+    """Variables of loops that run several times, of which the first is followed."""
+    files: dict[str, str] = field(default_factory=dict)
+    """Files that it writes: name -> text."""
 
 
 @dataclass
 class Branch:
-    """An `if` that is open: whether its present part runs, and whether a part has run already."""
+    """An `if` or a `case` that is open: whether its present part runs, and whether a part has run already."""
 
     runs: bool
     done: bool
+    value: str | None = None
+    """Of a case: what its patterns are compared with."""
+    patterns: list[str] | None = None
+    """Of a case: those so far of the next part; None while a part runs."""
 
 
 def read_shell(text: str) -> Script:
     """The commands of a script for sh or bash; raises ValueError where a quote or a bracket does not close."""
-    script, variables, branches = Script(), Values(), list[Branch]()
-    for words in split_commands(_without_here_documents(text)):
-        words = _control(words, variables, branches, script)
-        if words and all(branch.runs for branch in branches):
-            _run(words, variables, script)
+    script, variables = Script(), Values()
+    text, documents = _without_here_documents(text.replace("\x00", ""))
+    commands, functions = _without_functions(split_commands(text))
+    _follow(commands, Place(variables, functions, documents), script)
     return script
 
 
-# -- words ------------------------------------------------------------------------------------------------------------
+@dataclass
+class Place:
+    """What a command of a script sees."""
+
+    variables: Values
+    functions: Mapping[str, list[list[str]]]
+    documents: Sequence[HereDocument]
+    depth: int = 0
+    """How many functions it is inside of."""
 
 
-def _without_here_documents(text: str) -> str:
-    return re.sub(r"<<-?\s*(['\"]?)(\w+)\1([^\n]*)\n(?:.*?\n)?\s*\2[ \t]*(?=\n|$)", r"\3", text, flags=re.DOTALL)
-
-
-def split_commands(text: str) -> list[list[str]]:
-    """Commands as raw words, their quotes and variables untouched."""
-    commands: list[list[str]] = [[]]
-    word, at = "", 0
-
-    def end_word() -> None:
-        nonlocal word
-        if word:
-            commands[-1].append(word)
-        word = ""
-
-    while at < len(text):
-        char = text[at]
-        if text.startswith("\\\n", at):
-            at += 2
-        elif char == "\\":
-            word, at = word + text[at : at + 2], at + 2
-        elif char in "'\"`" or text.startswith(("$(", "${"), at) or (char == "(" and word.endswith("=")):
-            end = closing(text, at + (char == "$"))
-            word, at = word + text[at:end], end
-        elif char == "#" and not word:
-            at = text.find("\n", at) if "\n" in text[at:] else len(text)
-        elif redirection := re.compile(r"[<>]+&?\s*[^\s;&|]*").match(text, at):
-            word = "" if word.isdigit() else word
-            end_word()
-            at = redirection.end()
+def _follow(commands: Iterable[list[str]], place: Place, script: Script) -> None:
+    """Run commands in their order, with the branches of if and case that hold."""
+    branches = list[Branch]()
+    for words in commands:
+        words = _control(words, place.variables, branches, script)
+        if not words or not all(branch.runs for branch in branches):
+            continue
+        if words[0] in place.functions and place.depth < _DEEPEST:
+            given = [part for word in words[1:] for part in expand(word, place.variables)]
+            own = {str(n): [part] for n, part in enumerate(given, 1)} | {"@": given, "*": given}
+            place.variables.update(own)
+            _follow(place.functions[words[0]], replace(place, depth=place.depth + 1), script)
+        elif words[0] == HERE:
+            document = place.documents[int(words[1])]
+            target = "".join(expand(document.target, place.variables))
+            script.files[target] = document.body if document.is_quoted else _expanded(document.body, place.variables)
         else:
+            _run(words, place.variables, script)
+
+
+_DEEPEST = 8
+"""A function that calls itself ends here."""
+
+
+# -- here-documents and functions ---------------------------------------------------------------------------------------
+
+HERE = "\x00here"
+"""A command in place of a here-document that is written to a file."""
+
+
+@dataclass(frozen=True)
+class HereDocument:
+    """Text that a script writes to a file."""
+
+    target: str
+    """A raw word."""
+    body: str
+    is_quoted: bool
+    """Whether its variables stay as they are written."""
+
+
+_HERE = re.compile(r"^([^\n#]*?)<<-?\s*(['\"]?)(\w+)\2([^\n]*)\n(.*?\n)??[ \t]*\3[ \t]*$", re.DOTALL | re.MULTILINE)
+_TARGET = re.compile(r"(?:>>?|\btee\s+(?:-a\s+)?)\s*((?:\"[^\"]*\"|'[^']*'|[^\s;&|])+)")
+
+
+def _without_here_documents(text: str) -> tuple[str, list[HereDocument]]:
+    """A script whose here-documents are taken out, and those that it writes to files."""
+    documents = list[HereDocument]()
+
+    def taken(found: re.Match[str]) -> str:
+        before, quote, _, after, body = found.groups()
+        target = _TARGET.search(f"{before} {after}")
+        if target is None:
+            return f"{before} {after}"
+        documents.append(HereDocument(target[1], body or "", bool(quote)))
+        return f"{HERE} {len(documents) - 1}"
+
+    return _HERE.sub(taken, text), documents
+
+
+def _expanded(body: str, variables: Values) -> str:
+    """A here-document with its variables replaced."""
+    escaped = body.replace('"', '\\"')
+    return "".join(expand(f'"{escaped}"', variables))
+
+
+def _without_functions(commands: list[list[str]]) -> tuple[list[list[str]], dict[str, list[list[str]]]]:
+    """The commands outside of functions, and those of each function: `name() { ... }` or `function name { ... }`."""
+    rest, functions, at = list[list[str]](), dict[str, list[list[str]]](), 0
+    while at < len(commands):
+        words = commands[at]
+        name = words[1] if words[0] == "function" and len(words) > 1 else words[0] if commands[at + 1 : at + 3] == [["("], [")"]] else ""
+        start = next((n for n in range(at, min(at + 4, len(commands))) if "{" in commands[n]), None)
+        if not name or start is None:
+            rest.append(words)
             at += 1
-            if char in " \t\n;&|()":
-                end_word()
-                if char not in " \t":
-                    commands.append([])
-            else:
-                word += char
-    end_word()
-    return [command for command in commands if command]
-
-
-def closing(text: str, at: int) -> int:
-    """The place behind what the quote or bracket at `at` opens; raises ValueError where it does not close."""
-    opened = text[at]
-    end = {"(": ")", "{": "}"}.get(opened, opened)
-    n = at + 1
-    while n < len(text):
-        if text[n] == "\\" and opened != "'":
-            n += 2
-        elif text[n] == end:
-            return n + 1
-        elif (opened != "'" and text.startswith(("$(", "${"), n)) or (opened in "({" and text[n] in "'\"("):
-            n = closing(text, n + (text[n] == "$"))
-        else:
-            n += 1
-    raise ValueError("quotes do not close" if opened in "'\"`" else f"a bracket {opened} does not close")
-
-
-def expand(word: str, variables: Values) -> list[str]:
-    """A raw word as the shell hands it on: quotes removed, variables replaced, and split where they are not quoted."""
-    found: list[str] = []
-    current: str | None = None
-    quoted, at = False, 0
-    while at < len(word):
-        char = word[at]
-        if char == "'" and not quoted:
-            end = closing(word, at)
-            current, at = (current or "") + word[at + 1 : end - 1], end
-        elif char == '"':
-            quoted, current, at = not quoted, current or "", at + 1
-        elif char == "\\" and (not quoted or word[at + 1 : at + 2] in '"\\$`'):
-            current, at = (current or "") + word[at + 1 : at + 2], at + 2
-        elif char == "$" and (replaced := _parameter(word, at, variables)) is not None:
-            values, at = replaced
-            parts = values if quoted else [part for value in values for part in value.split()]
-            for n, part in enumerate(parts):
-                if n:
-                    found.append(current or "")
-                    current = ""
-                current = (current or "") + part
-        else:
-            current, at = (current or "") + char, at + 1
-    return found if current is None else [*found, current]
-
-
-_BRACED = re.compile(r"(\w+)(\[[@*\d]+\])?(?:(:?[-=+])(.*))?", re.DOTALL)
-
-
-def _parameter(word: str, at: int, variables: Values) -> tuple[list[str], int] | None:
-    """The value of $name or ${name...} and the place behind it; None where the script does not set it."""
-    if word.startswith("${", at):
-        end = closing(word, at + 1)
-        parts = _BRACED.fullmatch(word[at + 2 : end - 1])
-        if parts is None:
-            return None
-        name, _, operator, other = parts.groups()
-        is_given = name in variables and (variables[name] not in ([], [""]) or not (operator or "").startswith(":"))
-        if operator and operator.endswith("+"):
-            return (expand(other, variables) if is_given else []), end
-        if is_given or (name in variables and not operator):
-            return variables[name], end
-        return (expand(other, variables), end) if operator else None
-    plain = re.compile(r"\$([A-Za-z_]\w*)").match(word, at)
-    return (variables[plain[1]], plain.end()) if plain and plain[1] in variables else None
+            continue
+        opened, body = commands[start][commands[start].index("{") + 1 :], list[list[str]]()
+        body += [opened] if opened else []
+        depth, at = 1, start + 1
+        while at < len(commands) and depth:
+            depth += (commands[at][0] == "{") - (commands[at][0] == "}")
+            if depth:
+                body.append(commands[at])
+            at += 1
+        functions[name] = body
+    return rest, functions
 
 
 # -- commands ---------------------------------------------------------------------------------------------------------
@@ -185,8 +182,21 @@ def _is_bare(value: str) -> bool:
 
 
 def _control(words: list[str], variables: Values, branches: list[Branch], script: Script) -> list[str]:
-    """Follow if, elif, else and fi; what is left of the command is returned."""
+    """Follow if, case and for; what is left of the command is returned."""
     first = words[0]
+    if first == "case" and len(words) > 1:
+        value = " ".join(expand(words[1], variables))
+        if "$" in value and all(branch.runs for branch in branches):
+            script.unread.append(f"case {words[1]}")
+        branches.append(Branch(runs=False, done="$" in value, value=value, patterns=words[3:]))
+        return []
+    if branches and branches[-1].value is not None and first != "esac":
+        return _in_case(words, branches[-1], variables)
+    if first == "esac" and branches:
+        branches.pop()
+        return []
+    if first in ("(", ")", ";;"):
+        return []
     if first == "if":
         outer = all(branch.runs for branch in branches)
         branches.append(_branch(words[1:], variables, script, outer))
@@ -201,9 +211,28 @@ def _control(words: list[str], variables: Values, branches: list[Branch], script
         branches.append(Branch(runs=first == "else" and not before.done, done=True))
         return words[1:] if first == "else" else []
     if first == "for" and len(words) > 3 and words[2] == "in":
-        variables[words[1]] = [part for word in words[3:] for part in expand(word, variables)][:1]
+        values = [part for word in words[3:] for part in expand(word, variables)]
+        if len(values) > 1 and all(branch.runs for branch in branches):
+            script.loops.append(words[1])
+        variables[words[1]] = values[:1]
         return []
-    return words[1:] if first in ("then", "do", "done", "{", "}", "while", "case", "esac", "function") else words
+    return words[1:] if first in ("then", "do", "done", "{", "}", "while", "function") else words
+
+
+def _in_case(words: list[str], case: Branch, variables: Values) -> list[str]:
+    """A command in a case: more patterns, the bracket that ends them, the ;; that ends a part, or one of its commands."""
+    if words == [";;"]:
+        case.runs, case.patterns = False, []
+        return []
+    if case.patterns is None:
+        return words
+    if words == [")"]:
+        patterns = ["".join(expand(word, variables)) for word in case.patterns]
+        case.runs = not case.done and any(fnmatchcase(case.value or "", pattern) for pattern in patterns)
+        case.done, case.patterns = case.done or case.runs, None
+    elif words != ["("]:
+        case.patterns += words
+    return []
 
 
 def _branch(condition: list[str], variables: Values, script: Script, outer: bool) -> Branch:
