@@ -3,6 +3,7 @@
 import gzip
 import json
 import random
+import re
 from pathlib import Path
 
 import pytest
@@ -116,7 +117,33 @@ def test_plain_text_with_one_tag_per_line_is_read(tmp_path):
 
 def test_a_tag_of_a_text_file_may_have_a_comma_unless_the_file_is_a_table(tmp_path):
     assert list(open_vocabulary(written(tmp_path, mine__txt="my tag\nother tag, with comma\n")).tags) == ["my tag", "other tag, with comma"]
-    assert open_vocabulary(written(tmp_path, table__txt="hat,500\nred hat,0,3\n")).tags["hat"] == (500, 0)
+    assert open_vocabulary(written(tmp_path, table__txt="hat,0\nred hat,0,3\n")).tags == {"hat": (0, 0), "red hat": (0, 3)}
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("commas.txt", "hat,500\nred hat,3\n"), ("commas.csv", "hat,500\nred hat,3\n"), ("zero.csv", "hat,500\nred hat,3\ncoat,0\n"),
+        ("small.csv", "hat,7\nred hat,3\n"), ("spaces.txt", "hat  500\nred hat 3\n"), ("tabs.txt", "red hat\t3\nhat\t500\n"),
+    ],
+)  # fmt: skip
+def test_a_single_number_behind_each_tag_is_how_often_it_is_used(tmp_path, name, text):
+    (tmp_path / name).write_text(text)
+    known = open_vocabulary(tmp_path / name)
+    assert [(one.tag, one.count, one.category) for one in known.complete("hat") + known.complete("red")] == [
+        ("hat", int(re.search(r"^hat\W+(\d+)", text, re.M)[1]), -1), ("red hat", 3, -1),
+    ]  # fmt: skip
+
+
+def test_a_single_number_is_the_category_where_it_can_be_one_and_a_name_may_end_in_a_number(tmp_path):
+    assert open_vocabulary(written(tmp_path, a__csv="1girl,0\nsaber,4\n")).tags == {"1girl": (0, 0), "saber": (4, 0)}
+    for names in (
+        ["persona 5", "persona 4"],
+        ["blade runner 2049"],
+        ["persona 5", "hat"],
+        ["final fantasy 7", "persona 5", "blade runner 2049"],
+    ):
+        assert list(open_vocabulary(written(tmp_path, b__txt="\n".join(names))).tags) == names
 
 
 def test_the_demo_worlds_list_knows_its_tags_and_its_characters():

@@ -3,9 +3,10 @@
 Lorasmith ships no list, since none has a licence that allows it. People have one of these, and `open_vocabulary` tells them apart by
 their columns:
 
-- tagcomplete's CSV: no header, `name,category,count,"alias,alias"`; everything after the name may be missing
+- tagcomplete's CSV: no header, `name,category,count,"alias,alias"`; everything after the name may be missing. A single number behind each
+  name is the category where the list has 0, the general one, and nothing beyond the sites' categories, else the count
 - the `selected_tags.csv` of WD taggers: `tag_id,name,category,count`
-- plain text, one tag per line
+- plain text: one tag per line, commas and all, or with how often it is used behind a comma, a tab or spaces (`tag,count`, `tag count`)
 - e621's exports, plain or gzipped: `tags` (`id,name,category,post_count`), `tag_aliases` and `tag_implications`
   (`id,antecedent_name,consequent_name,created_at,status`), told apart by their file names
 - Danbooru's `tags`, `tag_aliases` and `tag_implications` as JSON with the same names: a list, as its API gives it, or one object per line, as
@@ -24,6 +25,7 @@ import csv
 import gzip
 import io
 import json
+import re
 import zlib
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -191,6 +193,9 @@ def merged(vocabularies: Iterable[Vocabulary]) -> Vocabulary:
 
 # Files
 
+GENERAL, LAST_CATEGORY = 0, 15
+"""Of the numbers of the sites' categories; those for characters, artists and the like are in between."""
+
 JSON_COLUMNS = ("name", "category", "post_count", "antecedent_name", "consequent_name", "status")
 """Fields that are read of Danbooru's objects; they have more, such as dates."""
 
@@ -224,8 +229,8 @@ def _read(file: Path) -> Vocabulary:
         if known is None:
             raise _not_a_list(file, 1, f"the fields {', '.join(header) or 'of no object'}")
         return known
-    if ".txt" in file.suffixes and (lines := _one_a_line(text)):
-        return Vocabulary(dict.fromkeys(lines, (-1, 0)))
+    if ".txt" in file.suffixes and (known := _plain_text(text)) is not None:
+        return known
     rows = csv.reader(io.StringIO(text, newline=""))
     try:
         header = next(rows, [])
@@ -235,11 +240,25 @@ def _read(file: Path) -> Vocabulary:
         raise InputError(f"The tag list {file} is damaged in line {rows.line_num} ({error}): download it again.") from error
 
 
-def _one_a_line(text: str) -> list[str]:
-    """The tags of a text file with one a line, commas and all; [] where a line has a number in its second column, as a table does."""
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    is_table = any(line.split(",")[1:2] and line.split(",")[1].strip().isdecimal() for line in lines)
-    return [] if is_table else [line.lower() for line in lines]
+COUNTED = re.compile(r"(.*\S)(?:\t\s*| +)(\d+)")
+"""`tag count`: a tab or spaces before the number."""
+
+
+def _plain_text(text: str) -> Vocabulary | None:
+    """The tags of a text file with one a line, or with one and its count; None where a line has a number between commas, as a table does."""
+    lines = [line.strip().lower() for line in text.splitlines() if line.strip()]
+    if any(line.split(",")[1:2] and line.split(",")[1].strip().isdecimal() for line in lines):
+        return None
+    counted = [(match[1], int(match[2])) for line in lines if (match := COUNTED.fullmatch(line))]
+    if lines and len(counted) == len(lines) and (all("\t" in line for line in lines) or _is_by_count(counted)):
+        return Vocabulary({name: (-1, count) for name, count in counted})
+    return Vocabulary(dict.fromkeys(lines, (-1, 0))) if lines else None
+
+
+def _is_by_count(counted: Sequence[tuple[str, int]]) -> bool:
+    """Whether tags with a number behind a space are a list by count, not names such as `persona 5`: several, different, the most used first."""
+    counts = [count for _, count in counted]
+    return len(counted) > 1 and len(dict(counted)) == len(counted) and counts == sorted(counts, reverse=True)
 
 
 def _by_header(file: Path, header: list[str], rows: Iterable[list[str]]) -> Vocabulary | None:
@@ -283,11 +302,13 @@ def _table(file: Path, header: list[str], rows: Iterable[list[str]]) -> Vocabula
 def _tagcomplete(file: Path, rows: Iterable[list[str]]) -> Vocabulary:
     tags: dict[str, tuple[int, int]] = {}
     aliases: dict[str, str] = {}
+    most_columns = 0
     for line, row in enumerate(rows, 1):
         if not row or not row[0].strip():
             continue
         if len(row) > 5:
             raise _not_a_list(file, line, f"{len(row)} columns")
+        most_columns = max(most_columns, len(row))
         name = row[0].strip().lower()
         numbers = [_number(file, line, cell) if cell.strip() else -1 for cell in row[1:3]] + [-1, -1]
         tags[name] = (numbers[0], max(numbers[1], 0))
@@ -296,6 +317,9 @@ def _tagcomplete(file: Path, rows: Iterable[list[str]]) -> Vocabulary:
                 aliases[alias.strip().lower()] = name
     if not tags:
         raise InputError(f"The tag list {file} is empty: give a list of tags.")
+    numbers_behind = {category for category, _ in tags.values()} - {-1}
+    if most_columns == 2 and (GENERAL not in numbers_behind or max(numbers_behind) > LAST_CATEGORY):
+        tags = {name: (-1, max(number, 0)) for name, (number, _) in tags.items()}
     return Vocabulary(tags, aliases)
 
 
