@@ -136,3 +136,18 @@ def test_of_a_row_and_a_caption_file_the_one_that_loses_is_named_with_the_way_to
     captions, left = imported(folder / "metadata.jsonl", tmp_path / "by file")
     assert captions == {"a.png": "from the row", "b.png": "the same", "c.png": "alone", "d.png": "kept"}
     assert [message.split(":")[0] for message in left] == [f"{folder.name}/a.txt is not used"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("rows.jsonl", '{"file_name": "a.png", "text": "a hat", "tags": "hat, red"}\n{"file_name": "b.png", "text": "", "tags": "coat"}'),
+        ("rows.csv", "file_name,text,tags\na.png,a hat,hat\nb.png,coat,\n"),
+    ],
+)
+def test_a_second_text_of_rows_is_named(pile, tmp_path, name, text):
+    folder = pile("a.png", "b.png")
+    (folder / name).write_text(text)
+    captions, left = imported(folder / name, tmp_path / "ds")
+    assert captions == {"a.png": "a hat", "b.png": "coat"}
+    assert left == [f"{folder.name}/{name} has a second text, tags, in 1 of 2 rows, which is not used."]

@@ -12,7 +12,8 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
@@ -64,20 +65,27 @@ def read_rows(name: str, raw: bytes, shown: str, left: list[Finding]) -> list[Ro
     rows = _of_lines(text) if suffix == ".jsonl" else _of_json(text, shown) if suffix == ".json" else _of_table(text, shown)
     good: list[Row] = []
     bad: list[Finding] = []
+    not_used: Counter[str] = Counter()
     for place, read in rows:
         where = f"{shown}, {place}"
         if isinstance(read, str):
             bad.append(left_out("caption_not_used", where, f"{where} is not used: it {read}.", "Correct it there.", about="caption"))
         else:
-            good.append(Row(where, *read))
+            picture, caption, others = read
+            good.append(Row(where, picture, caption))
+            not_used.update(others)
     if not good:
         raise _not_metadata(shown, bad[0].message.removesuffix(".") if bad else "it is empty")
     left += bad
+    for key, count in not_used.items():
+        message = f"{shown} has a second text, {key}, in {count} of {len(good)} rows, which is not used."
+        fix = f"To use it instead, let it alone be called {TEXT_KEYS[0]} there."
+        left.append(left_out("caption_not_used", f"{shown}, {key}", message, fix, about="caption"))
     return good
 
 
-Read = tuple[str, tuple[str, str] | str]
-"""The place of a row in its file, and either its picture and caption or what is wrong with it."""
+Read = tuple[str, tuple[str, str, Sequence[str]] | str]
+"""The place of a row in its file, and either its picture, its caption and what other texts it has, or what is wrong with it."""
 
 
 def _of_lines(text: str) -> Iterator[Read]:
@@ -102,7 +110,7 @@ def _of_json(text: str, shown: str) -> Iterator[Read]:
     elif isinstance(tree, dict):
         for name, entry in tree.items():
             caption = _of_fine_tuning(entry) if isinstance(entry, dict) else _text(entry)
-            yield f"entry {name}", (name, caption) if caption is not None else "has no text"
+            yield f"entry {name}", (name, caption, ()) if caption is not None else "has no text"
     else:
         raise _not_metadata(shown, "it is neither a map nor a list")
 
@@ -119,26 +127,34 @@ def _of_table(text: str, shown: str) -> Iterator[Read]:
                 raise _not_metadata(shown, "its header names no column file_name and text")
             reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
             header, picture, words = ["file_name", "text"], 0, 1
+        others = [(place, key) for place, key in enumerate(header) if key in TEXT_KEYS and place != words]
         for cells in reader:
             if not any(cell.strip() for cell in cells):
                 continue
             if words == len(header) - 1:  # a caption with commas that nobody quoted
                 cells[words:] = [separator.join(cells[words:])] if len(cells) > words else []
-            fits = len(cells) == len(header) and cells[picture].strip()
-            yield f"line {reader.line_num}", (cells[picture].strip(), cells[words].strip()) if fits else "has other columns than the header"
+            where = f"line {reader.line_num}"
+            if len(cells) == len(header) and cells[picture].strip():
+                more = [key for place, key in others if cells[place].strip()]
+                yield where, (cells[picture].strip(), cells[words].strip(), more)
+            else:
+                yield where, "has other columns than the header"
     except csv.Error as error:
         yield f"line {reader.line_num}", f"cannot be read ({error})"
 
 
-def _of_object(row: Any) -> tuple[str, str] | str:
-    """(picture, caption) of one object, or what is wrong with it."""
+def _of_object(row: Any) -> tuple[str, str, Sequence[str]] | str:
+    """Picture, caption and the names of other texts of one object, or what is wrong with it."""
     if not isinstance(row, dict):
         return "is not an object with file_name and text"
     name = next((row[key] for key in PICTURE_KEYS if isinstance(row.get(key), str) and row[key].strip()), None)
-    words = next((words for key in TEXT_KEYS if (words := _text(row.get(key))) is not None), None)
     if name is None:
         return "names no picture (file_name)"
-    return (name, words) if words is not None else f"says nothing about {name} (text)"
+    texts = {key: words for key in TEXT_KEYS if (words := _text(row.get(key))) is not None}
+    if not texts:
+        return f"says nothing about {name} (text)"
+    used = next((key for key, words in texts.items() if words.strip()), next(iter(texts)))
+    return name, texts[used], [key for key, words in texts.items() if key != used and words.strip()]
 
 
 def _of_fine_tuning(entry: dict[str, Any]) -> str:
