@@ -7,6 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
+from lorasmith.datasets import masks
 from lorasmith.datasets.buckets import Fit
 from lorasmith.datasets.masks import Mask, mask_cells
 from lorasmith.datasets.settings import BucketSettings, DatasetSettings
@@ -145,3 +146,26 @@ def test_contradictions_are_refused(dataset, words):
     tree = {"base": {"path": "b"}, "datasets": [{"path": "d", **dataset}], "training": {"epochs": 1}}
     with pytest.raises(SettingsError, match=words):
         check_together(settings_from(tree))
+
+
+@pytest.mark.parametrize("alpha", [False, True])
+def test_masks_that_were_decoded_once_are_not_decoded_again(pictures, tmp_path, monkeypatch, alpha):
+    folder = pictures
+    if alpha:
+        folder = tmp_path / "cut out"
+        folder.mkdir()
+        for number, opaque in enumerate((255, 128, 0)):
+            Image.new("RGBA", (64, 64), (60 * number, 0, 0, opaque)).save(folder / f"{number}.png")
+    else:
+        for number, grey in enumerate((255, 128, 0)):
+            save_mask(tmp_path / "masks" / f"{number}.png", np.full((64, 64), grey))
+    dataset = DatasetSettings(path=folder, alpha_mask=True) if alpha else DatasetSettings(path=folder, mask_path=tmp_path / "masks")
+    decoded = []
+    for name in ("read_picture", "read_opacity"):
+        real = getattr(masks, name)
+        monkeypatch.setattr(masks, name, lambda path, real=real, **more: decoded.append(path.name) or real(path, **more))
+    first = open_training_set([dataset], BUCKETS, cache=tmp_path / "cache")
+    assert sorted(decoded) == ["0.png", "1.png", "2.png"]
+    assert open_training_set([dataset], BUCKETS, cache=tmp_path / "cache") == first
+    assert len(decoded) == 3
+    assert first == open_training_set([dataset], BUCKETS)

@@ -1,6 +1,7 @@
 """An epoch shows every picture exactly as often as it should be, whatever the batch size."""
 
 import math
+from collections import Counter
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -26,7 +27,8 @@ def test_every_picture_is_shown_exactly_as_often_as_it_should_be(drawn, seed, ep
     shown = sorted((s.picture, s.repeat) for b in batches for s in b.samples)
     every = [(bucket, picture, times, group) for group in groups for bucket, members in group.buckets.items() for picture, times in members]
     assert shown == sorted((picture, k) for _, picture, times, _ in every for k in range(times))
-    assert len(batches) == sum(group.batches for group in groups)
+    shapes = sum((group.shapes for group in groups), Counter())
+    assert shapes == Counter((batch.bucket, len(batch.samples)) for batch in batches)
     home = {picture: (id(group), bucket) for bucket, picture, _, group in every}
     size = {id(group): group.batch_size for group in groups}
     for batch in batches:

@@ -79,7 +79,7 @@ class Split:
 
 def plan_holdout(
     root: str | Path, share: float = 0.1, seed: int = 0, progress: Progress | None = None, cache: str | Path | None = None,
-    stands_for: Path | None = None,
+    stands_for: str | Path | None = None,
 ) -> Split:  # fmt: skip
     """How the dataset would be split; nothing moves yet. Held-out pictures go to `holdout/1_name`, after the folder that they are in.
 
@@ -99,7 +99,7 @@ def plan_holdout(
             code="dataset.no_pictures",
             folder=str(root),
         )
-    seen = _looked_at(root, paths, cache, stands_for or root, progress)
+    seen = _looked_at(root, paths, cache, Path(stands_for or root), progress)
     sound, contents = seen.sound, [one.content for one in seen.sound]
     earlier = _earlier(root)
     sides = held_out(contents, seen.copies, share, seed, earlier)

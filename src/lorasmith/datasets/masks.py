@@ -7,6 +7,7 @@ of which counts as much as its pixels do on average.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -22,7 +23,9 @@ from lorasmith.datasets.folders import DECODERS, Picture, folder_finding
 from lorasmith.datasets.settings import DatasetSettings
 from lorasmith.errors import DatasetError
 from lorasmith.findings import Finding
-from lorasmith.images.read import content_hash, read_opacity, read_picture
+from lorasmith.images.looks import Look, look_at
+from lorasmith.images.picture_cache import PictureCache
+from lorasmith.images.read import read_opacity, read_picture
 
 if TYPE_CHECKING:
     import torch
@@ -46,9 +49,17 @@ def mask_in_bucket(mask: Mask, fit: Fit) -> Image.Image:
 
     Raises DatasetError where its file cannot be read.
     """
-    grey = read_opacity(mask.path) if mask.is_alpha else read_picture(mask.path, background=(0, 0, 0)).convert("L")
+    grey = _grey(mask.path, mask.is_alpha)
     if grey is None:
         raise DatasetError(f"{mask.path} has no transparency that could be its mask: save it with an alpha channel.")
+    return _in_bucket(grey, fit)
+
+
+def _grey(path: Path, is_alpha: bool) -> Image.Image | None:
+    return read_opacity(path) if is_alpha else read_picture(path, background=(0, 0, 0)).convert("L")
+
+
+def _in_bucket(grey: Image.Image, fit: Fit) -> Image.Image:
     if grey.size != fit.resized:
         grey = grey.resize(fit.resized, Image.Resampling.BILINEAR)
     left, top = fit.crop
@@ -64,17 +75,19 @@ def mask_cells(mask: Mask, fit: Fit, cells: Size) -> torch.Tensor:
 
 
 def find_masks(
-    pictures: Sequence[Picture], fits: Sequence[Fit], dataset: DatasetSettings, findings: list[Finding]
+    pictures: Sequence[Picture], fits: Sequence[Fit], dataset: DatasetSettings, findings: list[Finding], cache: str | Path | None = None
 ) -> dict[Path, Mask | None]:
     """Picture -> its mask, None where it has none that can be used: it then counts whole, and a finding says so.
+
+    `cache` is the folder that keeps what was decoded before, as in `open_folder`.
 
     A picture of which nothing would count is left out, with an error among the findings. Raises DatasetError where there is no folder of masks.
     """
     if dataset.mask_path is not None and not dataset.mask_path.is_dir():
         raise DatasetError(f"The folder of masks {dataset.mask_path} does not exist: give the one with the masks of {dataset.path}.")
     files = {} if dataset.mask_path is None else _files_by_place(dataset.mask_path)
-    with ThreadPoolExecutor(DECODERS) as pool:
-        looks = list(pool.map(lambda pair: _look(pair[0], pair[1], dataset, files), zip(pictures, fits, strict=True)))
+    with PictureCache(cache) as known, ThreadPoolExecutor(DECODERS) as pool:
+        looks = list(pool.map(lambda pair: _look(pair[0], pair[1], dataset, files, known), zip(pictures, fits, strict=True)))
     found: dict[Path, Mask | None] = {}
     used: set[Path] = set()
     for picture, (mask, finding) in zip(pictures, looks, strict=True):
@@ -112,38 +125,56 @@ def _file_of(picture: Picture, dataset: DatasetSettings, files: Files) -> Path |
     return files.get((below, picture.path.stem)) or files.get(("", picture.path.stem))
 
 
-def _look(picture: Picture, fit: Fit, dataset: DatasetSettings, files: Files) -> tuple[Mask | None, Finding | None]:
+@dataclass(frozen=True)
+class _MaskSeen:
+    """What a file is as a mask."""
+
+    size: Size | None
+    """Width and height; None where it knows no transparency that could be one."""
+    counts: bool
+    """Whether anything counts of what is trained on."""
+
+
+def _mask_look(is_alpha: bool, fit: Fit) -> Look[_MaskSeen]:
+    """The look at a mask for one way into the bucket."""
+
+    def learn(path: Path, content: str) -> _MaskSeen:
+        grey = _grey(path, is_alpha)
+        return _MaskSeen(None, False) if grey is None else _MaskSeen(grey.size, bool(np.asarray(_in_bucket(grey, fit)).any()))
+
+    kind = f"mask 1, {'alpha' if is_alpha else 'grey'}, {fit.bucket} of {fit.resized} at {fit.crop}"
+    return Look(kind, learn, lambda seen: {kind: json.dumps([seen.size, seen.counts]).encode()}, _mask_recalled)
+
+
+def _mask_recalled(row: bytes) -> _MaskSeen:
+    size, counts = json.loads(row)
+    return _MaskSeen(None if size is None else (size[0], size[1]), counts)
+
+
+def _look(picture: Picture, fit: Fit, dataset: DatasetSettings, files: Files, cache: PictureCache) -> tuple[Mask | None, Finding | None]:
     """The mask of a picture, or what is wrong with it."""
-    root = Path(dataset.path)
-    if dataset.alpha_mask:
-        try:
-            opacity = read_opacity(picture.path)
-        except DatasetError as error:
-            return None, folder_finding("mask_does_not_fit", root, picture.path, str(error), "Until then all of it counts.")
-        if opacity is None:
-            message = f"{picture.path} has no transparency to be its mask, so all of it counts."
-            fix = "Cut the subject out, or move the picture to a folder without alpha_mask."
-            return None, folder_finding("mask_missing", root, picture.path, message, fix)
-        mask = Mask(picture.path, picture.content, is_alpha=True)
-    else:
-        file = _file_of(picture, dataset, files)
-        if file is None:
-            message = f"{picture.path} has no mask in {dataset.mask_path}, so all of it counts."
-            return None, folder_finding("mask_missing", root, picture.path, message, f"Add {picture.path.stem}.png there.")
-        try:
-            width, height = read_picture(file).size
-            mask = Mask(file, content_hash(file), is_alpha=False)
-        except DatasetError as error:
-            fix = f"Until then all of {picture.path.name} counts."
-            return None, folder_finding("mask_does_not_fit", root, file, str(error), fix, about="file")
-        if abs(width / height / (picture.size[0] / picture.size[1]) - 1) > SHAPES_DIFFER:
-            message = (
-                f"{file} is {width} x {height} and its picture {picture.size[0]} x {picture.size[1]}, so it cannot be its mask, and all of the "
-                "picture counts."
-            )
-            return None, folder_finding("mask_does_not_fit", root, file, message, "Make the mask as large as the picture.", about="file")
-    if not np.asarray(mask_in_bucket(mask, fit)).any():
-        whose = "is wholly transparent" if mask.is_alpha else f"has a mask that is all black ({mask.path})"
+    root, is_alpha = Path(dataset.path), dataset.alpha_mask
+    file = picture.path if is_alpha else _file_of(picture, dataset, files)
+    if file is None:
+        message = f"{picture.path} has no mask in {dataset.mask_path}, so all of it counts."
+        return None, folder_finding("mask_missing", root, picture.path, message, f"Add {picture.path.stem}.png there.")
+    seen = look_at(file, _mask_look(is_alpha, fit), cache)
+    if seen.value is None:
+        fix = "Until then all of it counts." if is_alpha else f"Until then all of {picture.path.name} counts."
+        return None, folder_finding("mask_does_not_fit", root, file, seen.problem, fix, about="picture" if is_alpha else "file")
+    if seen.value.size is None:
+        message = f"{picture.path} has no transparency to be its mask, so all of it counts."
+        fix = "Cut the subject out, or move the picture to a folder without alpha_mask."
+        return None, folder_finding("mask_missing", root, picture.path, message, fix)
+    (width, height), mask = seen.value.size, Mask(file, seen.content, is_alpha)
+    if abs(width / height / (picture.size[0] / picture.size[1]) - 1) > SHAPES_DIFFER:
+        message = (
+            f"{file} is {width} x {height} and its picture {picture.size[0]} x {picture.size[1]}, so it cannot be its mask, and all of the "
+            "picture counts."
+        )
+        return None, folder_finding("mask_does_not_fit", root, file, message, "Make the mask as large as the picture.", about="file")
+    if not seen.value.counts:
+        whose = "is wholly transparent" if is_alpha else f"has a mask that is all black ({file})"
         message = f"{picture.path} {whose} where it is trained on, so nothing of it would count, and it is left out."
         return None, folder_finding("mask_empty", root, picture.path, message, "Correct the mask, or delete the picture.", left_out=True)
     return mask, None

@@ -5,7 +5,7 @@ Order depends on (seed, epoch, picture, repeat) alone: not on workers, processes
 
 from __future__ import annotations
 
-import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -29,6 +29,10 @@ class Batch:
     samples: tuple[Sample, ...]
 
 
+Shape = tuple[Size, int]
+"""The bucket of a batch, and its number of samples."""
+
+
 @dataclass(frozen=True)
 class Group:
     """Pictures that may share a batch where their bucket is the same: those of one resolution and batch size.
@@ -40,9 +44,13 @@ class Group:
     batch_size: int
 
     @property
-    def batches(self) -> int:
-        """In an epoch. A short last batch of a bucket counts."""
-        return sum(math.ceil(sum(repeats for _, repeats in members) / self.batch_size) for members in self.buckets.values())
+    def shapes(self) -> Counter[Shape]:
+        """Shape -> batches of it in an epoch. A short last batch of a bucket counts."""
+        found: Counter[Shape] = Counter()
+        for bucket, members in self.buckets.items():
+            whole, rest = divmod(sum(repeats for _, repeats in members), self.batch_size)
+            found += Counter({(bucket, self.batch_size): whole, (bucket, rest): int(rest > 0)})
+        return found
 
 
 def epoch_batches(groups: Sequence[Group], seed: int, epoch: int) -> list[Batch]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -12,7 +13,7 @@ from lorasmith.datasets.buckets import Fit, Size, bucket_sizes, fit
 from lorasmith.datasets.folders import Picture, folder_finding, open_folder
 from lorasmith.datasets.latent_request import LatentRequest
 from lorasmith.datasets.masks import Mask, find_masks
-from lorasmith.datasets.order import Batch, Group, epoch_batches
+from lorasmith.datasets.order import Batch, Group, Shape, epoch_batches
 from lorasmith.datasets.regularisation import regularisation_repeats
 from lorasmith.datasets.settings import BucketSettings, DatasetSettings, check_datasets
 from lorasmith.errors import DatasetError
@@ -88,8 +89,12 @@ class TrainingSet:
         """Regularisation pictures with the repeats that their folders declare, whether they are needed or not."""
         return sum(item.picture.repeats for item in (*self.pictures, *self.not_needed) if item.picture.is_reg)
 
+    def batch_shapes(self, batch_size: int) -> Counter[Shape]:
+        """Shape -> batches of it in an epoch, the same in each; without their order, which takes a draw for each sample."""
+        return sum((group.shapes for group in self.groups(batch_size)), Counter())
+
     def batches_per_epoch(self, batch_size: int) -> int:
-        return sum(group.batches for group in self.groups(batch_size))
+        return self.batch_shapes(batch_size).total()
 
     def epoch(self, number: int, batch_size: int, seed: int) -> list[Batch]:
         """The batches of epoch `number` (from 1)."""
@@ -121,7 +126,9 @@ def open_training_set(
         findings.extend(contents.findings)
         fits = [fit(picture.size, own, sizes) for picture in contents.pictures]
         masks = (
-            find_masks(contents.pictures, fits, dataset, findings) if dataset.masks else dict.fromkeys(p.path for p in contents.pictures)
+            find_masks(contents.pictures, fits, dataset, findings, cache)
+            if dataset.masks
+            else dict.fromkeys(p.path for p in contents.pictures)
         )
         if not masks:
             raise DatasetError(

@@ -64,7 +64,7 @@ def look_at_all(paths: Iterable[Path], look: Look[T], cache: PictureCache, worke
     with ThreadPoolExecutor(workers) as pool:
         try:
             for number, path in enumerate(paths, 1):
-                waiting.append(_known(path, look, cache) or pool.submit(look_at, path, look, cache))
+                waiting.append(_known(path, look, cache) or pool.submit(_look_at_new, path, look, cache))
                 while waiting and (len(waiting) > 4 * workers or isinstance(waiting[0], Seen)):
                     yield _seen(waiting.popleft())
                 if number % SAVED_AFTER == 0:
@@ -79,7 +79,12 @@ def look_at_all(paths: Iterable[Path], look: Look[T], cache: PictureCache, worke
 
 
 def look_at(path: Path, look: Look[T], cache: PictureCache) -> Seen[T]:
-    """What a look at one picture gives, whose state is not known: by its content, or by looking."""
+    """What a look at one picture gives."""
+    return _known(path, look, cache) or _look_at_new(path, look, cache)
+
+
+def _look_at_new(path: Path, look: Look[T], cache: PictureCache) -> Seen[T]:
+    """What a look at a file gives whose state is not known: by its content, or by looking."""
     content = ""
     try:
         before = settled_state(path)

@@ -6,6 +6,9 @@ import shutil
 import subprocess
 import sys
 
+import pytest
+
+from lorasmith.datasets import order
 from lorasmith.training.forecast.report import as_text, make_report
 from lorasmith.training.settings.toml import settings_toml
 
@@ -62,3 +65,9 @@ def test_a_run_is_described_once(settings_for, monkeypatch):
     monkeypatch.setattr(planning, "describe", lambda *args, **more: described.append(1) or describe(*args, **more))
     make_report(settings_for(), estimate=False)
     assert len(described) == 1
+
+
+def test_a_plan_draws_no_order_of_samples(settings_for, monkeypatch):
+    """Of an epoch it needs the shapes of the batches alone; an order takes a draw for each sample."""
+    monkeypatch.setattr(order, "seed_of", lambda *purpose: pytest.fail("a draw"))
+    assert make_report(settings_for()).forecast is not None

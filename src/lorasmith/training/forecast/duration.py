@@ -17,11 +17,15 @@ def duration_of(checked: CheckedRun, rehearsal: Rehearsal, machine: Machine, dev
     settings, plan, training_set = checked.settings, checked.plan, checked.training_set
     area = rehearsal.size[0] * rehearsal.size[1]
     update = update_of(rehearsal.parameters, settings.optimizer.type, rehearsal.tensors)
-    batches = training_set.epoch(1, settings.training.batch_size, 0)
-    works = [rehearsal.step.scaled(batch.bucket[0] * batch.bucket[1] / area, len(batch.samples) / rehearsal.batch) for batch in batches]
-    epoch = sum(map(machine.seconds, works)) / plan.processes + plan.steps_per_epoch * machine.seconds(update)
+    shapes = training_set.batch_shapes(settings.training.batch_size)
+    works = [
+        (rehearsal.step.scaled(bucket[0] * bucket[1] / area, samples / rehearsal.batch), times)
+        for (bucket, samples), times in shapes.items()
+    ]
+    passes = sum(machine.seconds(work) * times for work, times in works)
+    epoch = passes / plan.processes + plan.steps_per_epoch * machine.seconds(update)
     step = epoch / plan.steps_per_epoch
-    tflop = sum(work.flops for work in works) / plan.steps_per_epoch / 1e12
+    tflop = sum(work.flops * times for work, times in works) / plan.steps_per_epoch / 1e12
     return Duration(
         device_name(device), tflop, step, _latents(checked, rehearsal, machine), step * plan.steps, _samples(checked, rehearsal, machine)
     )

@@ -60,9 +60,8 @@ def rehearse(settings: Settings, description: Description, training_set: Trainin
     """Rehearse a step, a latent and a sample picture."""
     base = blank_base(description, DTYPES[settings.training.mixed_precision])
     adapters = attach_blank(base, settings)
-    batches = training_set.epoch(1, settings.training.batch_size, 0)
-    largest = max(batches, key=lambda batch: batch.bucket[0] * batch.bucket[1] * len(batch.samples))
-    count = len(largest.samples)
+    shapes = training_set.batch_shapes(settings.training.batch_size)
+    largest, count = max(shapes, key=lambda shape: shape[0][0] * shape[0][1] * shape[1])
     encode = rehearse_encode(base, max(training_set.buckets, key=lambda size: size[0] * size[1]))
     denoise = decode = None
     if requests := sample_requests(settings):
@@ -70,10 +69,10 @@ def rehearse(settings: Settings, description: Description, training_set: Trainin
         size = max(((one.width or native, one.height or native) for one in requests), key=lambda side: side[0] * side[1])
         guided = 1 if (settings.samples.cfg_scale or base.defaults.cfg_scale) == 1 else 2
         denoise, decode = rehearse_predict(base, settings, size, guided * prompts), rehearse_decode(base, size, prompts)
-    step = rehearse_step(base, adapters, settings, largest.bucket, count)
+    step = rehearse_step(base, adapters, settings, largest, count)
     if settings.loss.prior_preservation:
-        step += step + rehearse_predict(base, settings, largest.bucket, count)
-    return Rehearsal(base, adapters, largest.bucket, count, step, encode, denoise, decode)
+        step += step + rehearse_predict(base, settings, largest, count)
+    return Rehearsal(base, adapters, largest, count, step, encode, denoise, decode)
 
 
 # -- a base without weights -------------------------------------------------------------------------------------------

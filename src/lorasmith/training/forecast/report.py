@@ -12,6 +12,7 @@ from collections import Counter
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from lorasmith.datasets.buckets import Size
 from lorasmith.datasets.training_set import TrainingSet
 from lorasmith.findings import Finding, alike_together, worst_first
 from lorasmith.models.open import missing_parts
@@ -118,7 +119,9 @@ def _ranks_of_a_file() -> Finding:
 
 def bucket_rows(training_set: TrainingSet, batch_size: int) -> tuple[BucketRow, ...]:
     """The buckets with their pictures, by size."""
-    batches = Counter(batch.bucket for batch in training_set.epoch(1, batch_size, 0))
+    batches: Counter[Size] = Counter()
+    for (bucket, _), times in training_set.batch_shapes(batch_size).items():
+        batches[bucket] += times
     rows = []
     for (width, height), members in sorted(training_set.buckets.items()):
         lost = [training_set.pictures[index].fit.lost for index, _ in members]
