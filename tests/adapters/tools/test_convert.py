@@ -10,7 +10,7 @@ from lorasmith.adapters.files.dialects import read_network
 from lorasmith.adapters.files.network import file_metadata
 from lorasmith.adapters.kinds import KINDS
 from lorasmith.adapters.layer import Layer, file_tensors
-from lorasmith.adapters.tools.convert import as_difference, as_lora, convert, diffusers_tensors
+from lorasmith.adapters.tools.convert import as_difference, as_lora, convert, diffusers_tensors, rounding
 from lorasmith.errors import AdapterError
 from lorasmith.models.families import FAMILIES
 from tests.models.toys import pipeline_of
@@ -116,6 +116,20 @@ def test_diffusers_loads_what_is_written_for_it_and_changes_the_weights_so(famil
     pipeline.unload_lora_weights()
     for name, layer in layers.items():
         torch.testing.assert_close(base.weight(name).detach() - before[name], delta(layer).float(), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("change", ["up", "down", "both", "alpha", "nothing left"])
+def test_what_rounding_lost_is_the_norm_of_the_difference_of_the_changes(change):
+    up, down = normal(40, 4), normal(4, 30, seed=1)
+    before = Layer(NAME, KINDS["lora"], {"lora_up.weight": up, "lora_down.weight": down}, 2.0)
+    factor = 0.0 if change == "nothing left" else 1.0
+    new = {
+        "lora_up.weight": factor * (up if change == "down" else up.bfloat16().float()),
+        "lora_down.weight": factor * (down if change == "up" else down.bfloat16().float()),
+    }
+    after = Layer(NAME, KINDS["lora"], new, 2.01 if change == "alpha" else 2.0)
+    wanted = (delta(after) - delta(before)).norm() / delta(before).norm()
+    assert rounding(before, after) == pytest.approx(float(wanted), rel=1e-3)
 
 
 def test_only_plain_loras_are_written_for_diffusers():

@@ -22,10 +22,11 @@ from lorasmith.adapters.files.dialects import read_network
 from lorasmith.adapters.files.lora_file import load_tensors, save_lora
 from lorasmith.adapters.files.network import check_new_file, check_writable, file_metadata, save_made
 from lorasmith.adapters.kinds import full, lora, norm
+from lorasmith.adapters.kinds.formulas.formulas import Factors
 from lorasmith.adapters.kinds.kind import Kind
 from lorasmith.adapters.layer import Layer
 from lorasmith.adapters.tools.opened import open_lora
-from lorasmith.adapters.tools.resize import check_rank, layer_from_svd, lora_layer, product_svd
+from lorasmith.adapters.tools.resize import check_rank, layer_from_svd, lora_layer
 from lorasmith.errors import AdapterError, SettingsError
 
 FORMS = ("kohya", "lora", "diff", "diffusers")
@@ -158,12 +159,24 @@ def rounding(before: Layer, after: Layer) -> float | None:
     pairs = [(tensor, after.all_tensors()[suffix]) for suffix, tensor in before.all_tensors().items()] if same_numbers else []
     if pairs and before.alpha_value == after.alpha_value and all(torch.equal(a, b.to(a.dtype)) for a, b in pairs):
         return 0.0
-    was, now = before.factors(), after.factors()
-    if was is None or now is None:
+    was, now = _factors(before), _factors(after)
+    if was is None or now is None or was[0].shape != now[0].shape:
         return None
-    whole = product_svd(was[0], was[1])[1].norm()
-    lost = product_svd(torch.cat([was[0], -now[0]], dim=1), torch.cat([was[1], now[1]]))[1].norm()
-    return float(lost / whole) if whole > 0 else float(lost)
+    (left, right, _), (new_left, new_right, _) = was, now
+    # a b - a' b' = (a - a') b + a' (b - b'), of which no term is much larger than the sum: so fp32 does for what follows.
+    less_left, less_right = (left - new_left).float(), (right - new_right).float()
+    left, right, new_left = left.float(), right.float(), new_left.float()
+    of_right = right @ right.T
+    whole = (left.T @ left) * of_right
+    lost = (less_left.T @ less_left) * of_right + (new_left.T @ new_left) * (less_right @ less_right.T)
+    lost += 2 * (less_left.T @ new_left) * (right @ less_right.T)
+    norm, error = float(whole.sum().clamp_min(0).sqrt()), float(lost.sum().clamp_min(0).sqrt())
+    return error / norm if norm > 0 else error
+
+
+def _factors(layer: Layer) -> Factors | None:
+    """The two thin matrices of a change that needs no base; that all numbers are finite was seen when it was written."""
+    return None if layer.dora_scale is not None else layer.kind.formulas.factors(layer.tensors, layer.alpha_value, None)
 
 
 def _measured(out: Path, reports: list[Converted], layers: Mapping[str, Layer], family: str, base: BaseWeights | None) -> list[Converted]:
