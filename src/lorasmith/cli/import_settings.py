@@ -38,7 +38,7 @@ def import_settings(
     from lorasmith.training.settings.toml import settings_toml
 
     if out is not None and out.exists() and not force:
-        raise SettingsError(f"The file {out} exists already. Give another name, or --force.")
+        raise SettingsError(f"The file {out} exists already. Give another name, or --force.", code="import.exists", path=str(out))
     imported = imported_from(file, base, dataset or [])
     toml = settings_toml(imported.settings) if imported.settings is not None else None
     if as_json:

@@ -153,6 +153,39 @@ def test_settings_of_easy_training_scripts(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("arguments", "network"),
+    [("unit = 4", ("dylora", 4)), ("algo = 'dylora'\nunit = 4", ("dylora", 4)), ("conv_dim = 8", ("lora", 1)), ("algo = 'loha'", ("loha", 1))],
+)  # fmt: skip
+def test_the_kind_of_easy_training_scripts_is_that_of_its_arguments(tmp_path, arguments, network):
+    text = EASY.replace('conv_dim = 8\nconv_alpha = 4.0\nalgo = "locon"', arguments)
+    found = imported(tmp_path, "easy.toml", text)
+    assert (found.fault, (found.settings.network.kind, found.settings.network.rank_step)) == ("", network)
+
+
+def test_lora_fa_of_easy_training_scripts_is_said(tmp_path):
+    text = EASY.replace('conv_dim = 8\nconv_alpha = 4.0\nalgo = "locon"', "conv_dim = 8").replace(
+        "network_dim = 32", "network_dim = 32\nfa = true"
+    )
+    found = imported(tmp_path, "easy.toml", text)
+    assert any("LoRA-FA" in each.why for each in found.carried)
+    assert unknown(found) == []
+
+
+@pytest.mark.parametrize(
+    ("scheduler", "schedule"),
+    [
+        ('lr_scheduler_type = "LoraEasyCustomOptimizer.CustomOptimizers.CosineAnnealingWarmupRestarts"\nlr_scheduler_num_cycles = 3', ("cosine_with_restarts", 3, 0.01)),
+        ('lr_scheduler_type = "LoraEasyCustomOptimizer.CustomOptimizers.Rex"', ("rex", None, 0.01)),
+    ],
+)  # fmt: skip
+def test_schedules_of_easy_training_scripts(tmp_path, scheduler, schedule):
+    text = EASY.replace('lr_scheduler = "cosine"', f"{scheduler}\nlr_scheduler_args = {{ min_lr = 1e-6, gamma = 0.9 }}")
+    found = imported(tmp_path, "easy.toml", text)
+    s = found.settings.schedule
+    assert (found.fault, (s.lr_scheduler, s.lr_scheduler_num_cycles, s.lr_scheduler_min_lr_ratio)) == ("", schedule)
+
+
+@pytest.mark.parametrize(
     ("name", "text", "words"),
     [
         ("a.yaml", AI_TOOLKIT.replace("is_xl: true", "arch: qwen_image"), "qwen_image with ai-toolkit"), ("a.yaml", AI_TOOLKIT.replace("sd_trainer", "slider"), "no LoRA"),

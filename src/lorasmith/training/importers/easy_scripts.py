@@ -64,8 +64,9 @@ def _rename(found: Found) -> None:
     """Where its words are not those of sd-scripts."""
     options = found.options
     found.family = family_of_switches(options)
-    if "network_args" in options and any(word.startswith("algo=") for word in options["network_args"]):
-        options.setdefault("network_module", "lycoris.kohya")
+    module = _module(options)
+    if module:
+        options.setdefault("network_module", module)
     if (share := options.pop("warmup_ratio", None)) is not None:
         options["lr_warmup_steps"] = typed(share)
         found.called["lr_warmup_steps"] = "warmup_ratio"
@@ -73,3 +74,10 @@ def _rename(found: Found) -> None:
         own = str(options.get(name) or "")
         if own.startswith("LoraEasyCustomOptimizer."):
             options[name] = own.rpartition(".")[2]
+
+
+def _module(options: dict[str, Any]) -> str:
+    """The network's module, which the page chooses by the arguments of its kind (main_ui_files/NetworkUI.py at 07b7dcf)."""
+    given = {word.partition("=")[0] for word in options.get("network_args", [])}
+    is_frozen = options.pop("fa", False)
+    return "lycoris.kohya" if "algo" in given else "networks.dylora" if "unit" in given else "networks.lora_fa" if is_frozen else ""

@@ -208,7 +208,7 @@ def _optimizer_args(draft: SdScriptsDraft, theirs: str, value: Any) -> None:
 
 _SCHEDULES = {_plain(name): name for name in SCHEDULES} | {
     "cosinewithminlr": "cosine", "cosineannealing": "cosine", "cosineannealinglr": "cosine", "cosinewithhardrestarts": "cosine_with_restarts",
-    "cosineannealingwarmrestarts": "cosine_with_restarts", "cosinerestarts": "cosine_with_restarts", "constantlr": "constant",
+    "cosineannealingwarmrestarts": "cosine_with_restarts", "cosineannealingwarmuprestarts": "cosine_with_restarts", "cosinerestarts": "cosine_with_restarts", "constantlr": "constant",
     "rexlr": "rex", "rexannealingwarmrestarts": "rex", "linearlr": "linear", "polynomiallr": "polynomial", "wsd": "warmup_stable_decay",
 }  # fmt: skip
 """A schedule's name or its class's, in lower case without - and _ -> ours."""
@@ -253,6 +253,9 @@ def _scheduler_args(draft: SdScriptsDraft, theirs: str, value: Any) -> None:
     for key, setting in pairs(draft, theirs, value):
         if key in _SCHEDULER_ARGS:
             draft.put(f"{theirs} {key}", f"schedule.{_SCHEDULER_ARGS[key]}", setting)
+        elif key in ("min_lr", "eta_min") and (rate := typed(draft.options.get("unet_lr") or draft.options.get("learning_rate"))):
+            share = round(float(setting) / float(rate), 6)
+            draft.put(f"{theirs} {key}", "schedule.lr_scheduler_min_lr_ratio", share, f"{setting} as a share of the rate {rate}")
         else:
             draft.leave(f"{theirs} {key}", setting, "the schedules here have no such argument")
 
