@@ -164,17 +164,25 @@ def regularisation_of(root: str | Path) -> Path | None:
     return next((place for place in folders if pictures_below(place)), None)
 
 
+def caption_names(picture: str) -> list[str]:
+    """What the captions of a picture may be called, the first counts: `cat.txt` for `cat.png`, or `cat.png.txt`, as downloaders name them."""
+    return [name + suffix for name in (os.path.splitext(picture)[0], picture) for suffix in CAPTION_SUFFIXES]
+
+
 def sidecars(picture: Path) -> list[Path]:
     """The captions beside a picture that exist."""
-    return [file for suffix in CAPTION_SUFFIXES if (file := picture.with_name(picture.stem + suffix)).is_file()]
+    return [file for name in caption_names(picture.name) if (file := picture.with_name(name)).is_file()]
 
 
 def holds_no_pictures(root: str | Path) -> DatasetError:
-    """The error for a folder without pictures."""
-    return DatasetError(
-        f"{root} holds no pictures ({' '.join(PICTURE_SUFFIXES)}): give the folder that holds the pictures.",
-        code="dataset.no_pictures", folder=str(root),
-    )  # fmt: skip
+    """The error for a folder without pictures; it says where further down there are some."""
+    below = next((Path(root, place) for place, names in walk(root) if place and any(map(is_picture, names))), None)
+    where = (
+        "give the folder that holds the pictures."
+        if below is None
+        else f"{below} holds pictures; open that folder, or the one around it if it is named N_name."
+    )
+    return DatasetError(f"{root} holds no pictures ({' '.join(PICTURE_SUFFIXES)}): {where}", code="dataset.no_pictures", folder=str(root))
 
 
 # The one lock

@@ -186,3 +186,13 @@ def test_two_collections_of_one_folder_do_not_overwrite_each_other(tmp_path):
         other.save({"a.txt": Caption(b"other")}, "other")
     assert (tmp_path / "a.txt").read_bytes() == b"one"
     assert [operation.summary for operation in History(tmp_path).operations()] == ["one", "other"]
+
+
+def test_a_caption_of_the_pictures_whole_name_is_edited_where_it_is(tmp_path):
+    filled(tmp_path, a__png=None)
+    (tmp_path / "a.png.txt").write_text("hat")
+    collection = open_captions(tmp_path)
+    assert {entry.key: entry.pictures for entry in collection} == {"a.png.txt": ("a.png",)}
+    assert collection.orphans == ()
+    collection.save({"a.png.txt": Caption(b"coat")}, "change it")
+    assert (tmp_path / "a.png.txt").read_text() == "coat"

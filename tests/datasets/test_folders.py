@@ -385,3 +385,25 @@ def test_what_the_audit_decoded_is_known_here(tmp_path, monkeypatch):
     audit_dataset(tmp_path, resolution=64, cache=tmp_path / "cache")
     monkeypatch.setattr(looks, "read_picture", lambda path: pytest.fail(f"{path} is decoded again"))
     assert [picture.size for picture in open_folder(tmp_path, cache=tmp_path / "cache").pictures] == [(90, 80)] * 3
+
+
+def test_a_caption_may_have_the_whole_name_of_its_picture(tmp_path: Path):
+    draw(tmp_path / "a.png")
+    (tmp_path / "a.png.txt").write_text("whole name")
+    draw(tmp_path / "b.png", "by stem")
+    (tmp_path / "b.png.txt").write_text("not this")
+    draw(tmp_path / "c.jpg.png", "of the png")
+    draw(tmp_path / "c.jpg")
+    contents = open_folder(tmp_path)
+    assert {picture.path.name: picture.caption for picture in contents.pictures} == {
+        "a.png": "whole name", "b.png": "by stem", "c.jpg.png": "of the png", "c.jpg": None,
+    }  # fmt: skip
+    assert [(finding.code, finding.subjects) for finding in contents.findings if finding.about == "caption"] == [
+        ("folder.caption_not_used", ("b.png.txt",))
+    ]
+
+
+def test_a_folder_around_the_pictures_is_refused_with_where_they_are(tmp_path: Path):
+    draw(tmp_path / "lora" / "images" / "10_girl" / "a.png")
+    with pytest.raises(DatasetError, match=r"images/10_girl holds pictures; open that folder, or the one around it"):
+        open_folder(tmp_path / "lora")

@@ -277,8 +277,12 @@ def _files_by_stem(root: Path, suffixes: Sequence[str], recursive: bool) -> tupl
                 pictures.setdefault(stem, []).append(inside + name)
             elif suffix.lower() in suffixes:
                 texts.setdefault(stem, []).append(inside + name)
+    for stem, own in pictures.items():
+        for picture in own:
+            if picture in texts and picture not in pictures:  # `cat.png.txt`, as downloaders name captions
+                texts.setdefault(stem, []).extend(texts.pop(picture))
     for candidates in texts.values():
-        candidates.sort(key=lambda path: (suffixes.index(os.path.splitext(path)[1].lower()), path))
+        candidates.sort(key=lambda path: (is_picture(os.path.splitext(path)[0]), suffixes.index(os.path.splitext(path)[1].lower()), path))
     return pictures, texts
 
 

@@ -96,7 +96,10 @@ def place_after(moves: Sequence[Move]) -> Callable[[str], str]:
 def _moves_of_captions(root: Path, moves: Sequence[Move]) -> list[Move]:
     """The captions beside pictures that move."""
     return [
-        (f"{PurePosixPath(old).parent / caption.name}", str(PurePosixPath(new).with_suffix(caption.suffix)))
+        (
+            f"{PurePosixPath(old).parent / caption.name}",
+            f"{new if caption.stem == PurePosixPath(old).name else PurePosixPath(new).with_suffix('')}{caption.suffix}",
+        )
         for old, new in moves
         if (root / old).is_file()
         for caption in sidecars(root / old)

@@ -213,13 +213,14 @@ def concept_in(folder_name: str) -> Concept | None:
 def _captioned_files(
     root: Path, files: Sequence[Path], suffixes: tuple[str, ...], findings: list[Finding]
 ) -> Iterator[tuple[Path, Path | None]]:
-    """Each picture among the files of a folder with its caption file, by name; every other file is reported."""
+    """Each picture among the files of a folder with its caption file (`cat.txt`, or `cat.png.txt`); every other file is reported."""
     pictures = [file for file in files if is_picture(file)]
     stems = {picture.stem for picture in pictures}
+    names = {picture.name for picture in pictures} - stems
     captions: dict[str, Path] = {}
     texts = [file for file in files if file.suffix.lower() in suffixes]
     for text in sorted(texts, key=lambda text: suffixes.index(text.suffix.lower())):
-        if text.stem not in stems:
+        if text.stem not in stems and text.stem not in names:
             message = f"{text} has no picture beside it."
             findings.append(
                 folder_finding(
@@ -227,8 +228,7 @@ def _captioned_files(
                 )
             )
         elif (first := captions.setdefault(text.stem, text)) != text:
-            message = f"{text} is not used, because {first.name} captions the same picture."
-            findings.append(folder_finding("caption_not_used", root, text, message, "Keep one of the two.", about="caption"))
+            findings.append(_not_used(root, text, first))
     for file in files:
         if not is_picture(file) and file.suffix.lower() not in suffixes:
             if is_mask(file):
@@ -241,13 +241,20 @@ def _captioned_files(
             )
     first_of: dict[str, Path] = {}
     for picture in pictures:
-        caption = captions.get(picture.stem)
+        caption, named = captions.get(picture.stem), captions.get(picture.name) if picture.name in names else None
+        if caption is not None and named is not None:
+            findings.append(_not_used(root, named, caption))
         twin = first_of.setdefault(picture.stem, picture)
         if twin != picture and caption is not None:
             message = f"{caption} captions both {twin.name} and {picture.name}."
             fix = "If they differ, rename one and give it a caption of its own."
             findings.append(folder_finding("caption_shared", root, picture, message, fix))
-        yield picture, caption
+        yield picture, caption or named
+
+
+def _not_used(root: Path, text: Path, first: Path) -> Finding:
+    message = f"{text} is not used, because {first.name} captions the same picture."
+    return folder_finding("caption_not_used", root, text, message, "Keep one of the two.", about="caption")
 
 
 def _without_loose_ones(found: list[_Found], root: Path, findings: list[Finding]) -> list[_Found]:

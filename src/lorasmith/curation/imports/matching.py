@@ -93,7 +93,7 @@ def from_captions_file(source: Path, left: list[Finding]) -> list[FoundPicture]:
     for row, path in sorted(found.items(), key=lambda one: rows.index(one[0])):
         section, concept, repeats = section_and_concept(path.resolve().parts[:-1][-2:])
         shown, file = f"{path.parent.name}/{path.name}", SourceFile.at(path, path.name)
-        beside = {caption.suffix.lower(): caption.read_bytes() for caption in sidecars(path)}
+        beside = {caption.suffix.lower(): caption.read_bytes() for caption in reversed(sidecars(path))}
         captions = captions_with_row(row, beside, shown, left, row_wins=True)
         pictures.append(FoundPicture(shown, shown, file.open, path, section, concept, repeats, path.suffix.lower(), captions))
     return pictures

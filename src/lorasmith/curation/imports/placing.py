@@ -252,7 +252,7 @@ class Placing:
         path = self.root / place
         if path in self.new:
             self._arrive()
-        captions = {file.suffix: file.read_bytes() for file in sidecars(path)} if path.is_file() else {}
+        captions = {file.suffix: file.read_bytes() for file in reversed(sidecars(path))} if path.is_file() else {}
         if found.captions and not captions and path.is_file():
             for suffix, data in found.captions.items():
                 (aside := self._aside(suffix)).write_bytes(data)
