@@ -45,8 +45,8 @@ def open_validation(
     """
     if validation.every_n_epochs == 0:
         return None
-    folders = _folders(validation, datasets)
-    if not folders:
+    held_out_set = open_held_out(validation, datasets, buckets, training_set, cache)
+    if held_out_set is None:
         if validation != ValidationSettings():
             given = next(
                 name for name in ValidationSettings.model_fields if getattr(validation, name) != getattr(ValidationSettings(), name)
@@ -57,12 +57,35 @@ def open_validation(
                 code="settings.no_effect", setting=f"validation.{given}",
             )  # fmt: skip
         return None
-    held_out_set = open_training_set(folders, buckets, cache=cache)
-    _refuse_trained(held_out_set, training_set)
     held_out = choose(held_out_set.pictures, validation.max_images)
     trained = choose([item for item in training_set.pictures if not item.picture.is_reg], len(held_out))
-    captioned_as = [*(folders[item.dataset] for item in held_out), *(datasets[item.dataset] for item in trained)]
+    captioned_as = [*(held_out_set.datasets[item.dataset] for item in held_out), *(datasets[item.dataset] for item in trained)]
     return ValidationSet(_plain(held_out), _plain(trained), tuple(captioned_as), held_out_set.findings)
+
+
+@dataclass(frozen=True)
+class HeldOutSet:
+    """All pictures that are held out. A picture's `dataset` is its place in `datasets`, whose settings of captions it has."""
+
+    pictures: tuple[TrainingPicture, ...]
+    datasets: tuple[DatasetSettings, ...]
+    findings: tuple[Finding, ...]
+
+
+def open_held_out(
+    validation: ValidationSettings, datasets: Sequence[DatasetSettings], buckets: BucketSettings, training_set: TrainingSet,
+    cache: Path | None = None,
+) -> HeldOutSet | None:  # fmt: skip
+    """All pictures that are held out; None where none is.
+
+    Raises DatasetError where the folder cannot be used, or a picture is both trained on and held out.
+    """
+    folders = _folders(validation, datasets)
+    if not folders:
+        return None
+    opened = open_training_set(folders, buckets, cache=cache)
+    _refuse_trained(opened, training_set)
+    return HeldOutSet(opened.pictures, tuple(folders), opened.findings)
 
 
 def choose(pictures: Sequence[TrainingPicture], most: int) -> list[TrainingPicture]:
