@@ -11,7 +11,8 @@ Captions of tags are taken apart at their commas, sentences at their commas and 
 and doings, and how flexible a LoRA is was tested with words that it was never trained with.
 
 Other prompts are, in equal parts, captions of regularisation images where there are some, the captions' own words without the trigger and
-without what all captions say, and made-up ones.
+without what all captions say, and made-up ones. Where the captions leave it to the trigger to say what is shown, own words get another
+subject: a prompt without one is a gap that any LoRA fills with its own, and says nothing about what it breaks.
 """
 
 from __future__ import annotations
@@ -39,8 +40,10 @@ Form = Literal["tags", "sentences", "nothing"]
 
 PLACES = ("beach", "snow", "city", "forest", "room", "meadow", "night", "desert")
 DOINGS = ("standing", "happy", "sitting", "angry", "jumping", "lying")
-SUBJECTS = ("cat", "woman", "rabbit", "man", "bear", "dog", "lion", "girl", "mouse", "boy", "frog", "house")
+SUBJECTS = ("cat", "bear", "rabbit", "woman", "lion", "mouse", "man", "frog", "sheep", "dog", "octopus", "house")
 """Words for made-up prompts that every base knows, and the demo's base knows most of."""
+NAMED_SUBJECTS = frozenset((*SUBJECTS, "girl", "boy", "1girl", "1boy", "person", "people", "bird", "horse", "car"))
+"""Words by which a caption says what it shows. A prompt without one leaves a gap that any LoRA fills with its own subject."""
 
 
 MOST_CAPTIONS = 200
@@ -146,8 +149,10 @@ def _others(form: Form, captions: Sequence[Sequence[str]], regularisation: Seque
         own = [sentence_of((f"a {SUBJECTS[k % len(SUBJECTS)]}", *parts)) for k, parts in enumerate(combinations)]
     else:
         varied = _fixed_and_varied(captions)[1]
-        own = [join_tags(tags) for tags in new_combinations(varied, tag_slots(varied), count, "other", seed)] if varied else []
-    made_up = [f"{SUBJECTS[k % len(SUBJECTS)]}, {made_up_scene(k)}" for k in range(count)]
+        combinations = new_combinations(varied, tag_slots(varied), count, "other", seed) if varied else []
+        named = 2 * sum(map(_names_a_subject, varied)) >= len(varied)
+        own = [join_tags(tags if named else (SUBJECTS[k % len(SUBJECTS)], *tags)) for k, tags in enumerate(combinations)]
+    made_up = [join_tags((SUBJECTS[k % len(SUBJECTS)], made_up_scene(k))) for k in range(count)]
     in_turns = chain.from_iterable(zip_longest(regular, own, made_up))
     return list(dict.fromkeys(text for text in in_turns if text))[:count]
 
@@ -161,6 +166,10 @@ def _fixed_and_varied(captions: Sequence[Sequence[str]]) -> tuple[list[str], lis
     """Tags that nearly all captions have, which belong to the subject, and the other tags of each caption that has some."""
     fixed = fixed_parts(captions, LIKELY_TRIGGER, FEWEST_CAPTIONS)
     return fixed, [varied for tags in captions if (varied := [tag for tag in tags if tag not in fixed])]
+
+
+def _names_a_subject(tags: Sequence[str]) -> bool:
+    return any(word in NAMED_SUBJECTS for tag in tags for word in tag.split())
 
 
 def _without(caption: str, trigger: str) -> str:
