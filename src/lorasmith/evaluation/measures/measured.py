@@ -60,8 +60,9 @@ class Measure:
         return Measure(self.value - over, self.error, {name: item - over for name, item in self.items.items()})
 
     def wider(self, factor: float) -> Measure:
-        """The same with an error `factor` times as wide."""
-        return Measure(self.value, None if self.error is None else factor * self.error, self.items)
+        """The same with an error `factor` times as wide; its items are spread by as much."""
+        items = {name: self.value + factor * (item - self.value) for name, item in self.items.items()}
+        return Measure(self.value, None if self.error is None else factor * self.error, items)
 
     @classmethod
     def from_json(cls, tree: Mapping[str, Any]) -> Measure:

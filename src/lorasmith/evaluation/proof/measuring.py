@@ -11,7 +11,6 @@ before, also by a proof that was stopped or killed, is not done again.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
 from pathlib import Path
 
@@ -28,9 +27,9 @@ from lorasmith.evaluation.proof.ruler import Ruler, make_ruler, margins_of
 from lorasmith.evaluation.proof.store import ProofStore
 from lorasmith.evaluation.proof.views import look_at
 from lorasmith.evaluation.proof.work import ProofCancelled, Work
-from lorasmith.evaluation.sampling import with_lora
+from lorasmith.evaluation.sampling.loras import LoraUse
+from lorasmith.evaluation.sampling.session import SamplingSession
 from lorasmith.models.base import Base
-from lorasmith.models.sampling import sample
 from lorasmith.progress import Cancelled, Progress
 
 PIXELS_AT_ONCE = 4 * 1024 * 1024
@@ -74,11 +73,17 @@ def _paths(store: ProofStore, plan: ProofPlan, checkpoint: Checkpoint | None) ->
     return {prompt.name: store.picture_path(checkpoint, prompt).relative_to(store.root).as_posix() for prompt in plan.prompts.prompts}
 
 
+def _uses(checkpoint: Checkpoint | None) -> list[LoraUse]:
+    """The checkpoint on the base; None is the base as it is."""
+    return [LoraUse.of(checkpoint.path, checkpoint.weight)] if checkpoint else []
+
+
 class _Prover:
     """Draws and measures on one opened base; what all checkpoints share is made when it is first needed."""
 
     def __init__(self, plan: ProofPlan, base: Base, store: ProofStore, batch_size: int, work: Work) -> None:
         self._plan, self._base, self._store, self._batch_size, self._work = plan, base, store, batch_size, work
+        self._session = SamplingSession(base, source=plan.base.path)
 
     def loss_measures(self, checkpoint: Checkpoint) -> dict[str, Measure]:
         return measures_of_losses(self._losses(checkpoint), self._losses_of_base)
@@ -109,16 +114,12 @@ class _Prover:
             self._work.did(loss_predictions(self._plan))
             return kept
         questions = self._questions
-        with self._with(checkpoint):
+        with self._session.shelf.on_base(_uses(checkpoint)):
             sides = side_errors(
                 self._base, questions, *self._plan.loss_pictures, self._plan.base.text_options, self._batch_size, self._work
             )
         self._store.keep_numbers(checkpoint, "losses", sides)
         return sides
-
-    def _with(self, checkpoint: Checkpoint | None) -> AbstractContextManager[None]:
-        """The base with a checkpoint on it, or as it is."""
-        return with_lora(self._base, checkpoint.path, checkpoint.weight) if checkpoint else nullcontext()
 
     @cached_property
     def _losses_of_base(self) -> Sides:
@@ -139,18 +140,12 @@ class _Prover:
         kept = {prompt: picture for prompt in prompts if (picture := self._store.picture(checkpoint, prompt)) is not None}
         missing = [prompt for prompt in prompts if prompt not in kept]
         self._work.did(len(kept) * drawing.predictions)
-        with self._with(checkpoint):
-            for first in range(0, len(missing), self._batch_size):
-                self._work.check()
-                part = missing[first : first + self._batch_size]
-                drawn = sample(
-                    self._base, [prompt.text for prompt in part], [prompt.seed for prompt in part],
-                    width=drawing.width, height=drawing.height, steps=drawing.steps, cfg_scale=drawing.cfg_scale, sampler=drawing.sampler,
-                    negative_prompt=drawing.negative_prompt, guidance=drawing.guidance, texts=self._plan.base.text_options,
-                    batch_size=self._batch_size,
-                )  # fmt: skip
-                for prompt, picture in zip(part, drawn, strict=True):
-                    self._store.keep_picture(checkpoint, prompt, picture)
-                    kept[prompt] = picture
-                self._work.did(len(part) * drawing.predictions)
+        drawings = [self._session.drawing(drawing.request(prompt, self._plan.base.clip_skip), _uses(checkpoint)) for prompt in missing]
+        for first in range(0, len(missing), self._batch_size):
+            self._work.check()
+            for place, made in self._session.generate(drawings[first : first + self._batch_size]):
+                prompt = missing[first + place]
+                self._store.keep_picture(checkpoint, prompt, made)
+                kept[prompt] = made.picture
+                self._work.did(drawing.predictions)
         return [kept[prompt] for prompt in prompts]

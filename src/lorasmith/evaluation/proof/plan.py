@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 
 from lorasmith.datasets.latent_request import LatentRequest
 from lorasmith.evaluation.measures import keeps
-from lorasmith.evaluation.prompts import Counts, Group, PromptSet
+from lorasmith.evaluation.prompts import Counts, Group, Prompt, PromptSet
+from lorasmith.models.prompts.request import PictureRequest
 from lorasmith.models.settings import BaseModelSettings
 from lorasmith.training.validation.bands import BANDS
 
@@ -34,7 +35,7 @@ EFFORTS: dict[str, Effort] = {
 
 
 @dataclass(frozen=True)
-class Drawing:
+class DrawingSettings:
     """How every picture of a proof is drawn; the same for the base and all checkpoints, or they could not be compared.
 
     `sampler` None and `guidance` None are as usual for the base. Sides are in pixels.
@@ -53,6 +54,13 @@ class Drawing:
         """Of one picture."""
         return self.steps * (1 if self.cfg_scale == 1 else 2)
 
+    def request(self, prompt: Prompt, clip_skip: int) -> PictureRequest:
+        """The picture of a prompt."""
+        return PictureRequest(
+            prompt.text, self.negative_prompt, prompt.seed, self.width, self.height, self.sampler, self.steps, self.cfg_scale, self.guidance,
+            clip_skip,
+        )  # fmt: skip
+
 
 @dataclass(frozen=True)
 class RealPicture:
@@ -68,7 +76,7 @@ class ProofPlan:
     """What is drawn and compared. Real pictures that prompts are captions of come first."""
 
     prompts: PromptSet
-    drawing: Drawing
+    drawing: DrawingSettings
     trained: tuple[RealPicture, ...]
     held_out: tuple[RealPicture, ...]
     """Empty where nothing is held out: then each training picture is judged by the others, and margins are wider."""

@@ -13,7 +13,7 @@ from lorasmith.evaluation.measures.probe import Probe, fit_probe
 from lorasmith.evaluation.measures.spaces import Views
 from lorasmith.evaluation.prompts import Group, Prompt
 from lorasmith.evaluation.proof.denoising import Question, denoising_errors
-from lorasmith.evaluation.proof.plan import Drawing, ProofPlan, RealPicture
+from lorasmith.evaluation.proof.plan import DrawingSettings, ProofPlan, RealPicture
 from lorasmith.evaluation.proof.views import Seen, look_at
 from lorasmith.evaluation.proof.work import Work
 from lorasmith.images.read import read_picture
@@ -89,7 +89,7 @@ def names_of(prompts: Sequence[Prompt]) -> list[str]:
     return [prompt.name for prompt in prompts]
 
 
-def _as_drawn(pictures: Sequence[RealPicture], drawing: Drawing) -> list[Image.Image]:
+def _as_drawn(pictures: Sequence[RealPicture], drawing: DrawingSettings) -> list[Image.Image]:
     """Real pictures in the size of the drawn ones: scaled to cover it, cropped about the middle."""
     found = []
     for real in pictures:

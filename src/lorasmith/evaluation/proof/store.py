@@ -13,7 +13,6 @@ So a second proof computes nothing, one that was killed goes on where it was, an
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -22,11 +21,11 @@ from typing import Any
 
 from PIL import Image
 
-from lorasmith.adapters.files.hashes import model_hash
 from lorasmith.atomic import write_atomically
 from lorasmith.evaluation.prompts import Prompt
 from lorasmith.evaluation.proof.checkpoints import Checkpoint
 from lorasmith.evaluation.proof.plan import ProofPlan
+from lorasmith.evaluation.sampling.session import Generated, lora_hash
 
 VERSION = 1
 """Of the measures' formulas: numbers of another version are measured again."""
@@ -41,7 +40,6 @@ class ProofStore:
         self._drawings = root / _key("drawing", dict(fingerprints), asdict(plan.drawing), reads)
         compared = [[picture.name, picture.request.content, picture.caption] for picture in (*plan.trained, *plan.held_out)]
         self._plan_key = _key(VERSION, len(plan.trained), compared, [prompt.name for prompt in plan.prompts.prompts], plan.effort)
-        self._hashes: dict[Path, str] = {}
 
     def __repr__(self) -> str:
         return f"ProofStore({self._drawings})"
@@ -50,10 +48,7 @@ class ProofStore:
         """The folder of a checkpoint's pictures and numbers; None is the base."""
         if checkpoint is None:
             return self._drawings / "base"
-        if checkpoint.path not in self._hashes:
-            with checkpoint.path.open("rb") as file:
-                self._hashes[checkpoint.path] = model_hash(file)
-        return self._drawings / f"{self._hashes[checkpoint.path][:12]}-{checkpoint.weight:g}"
+        return self._drawings / f"{lora_hash(checkpoint.path)}-{checkpoint.weight:g}"
 
     def picture_path(self, checkpoint: Checkpoint | None, prompt: Prompt) -> Path:
         return self.place_of(checkpoint) / f"{prompt.group}-{_key(prompt.text, prompt.seed)}.png"
@@ -66,11 +61,11 @@ class ProofStore:
         except (OSError, SyntaxError):
             return None
 
-    def keep_picture(self, checkpoint: Checkpoint | None, prompt: Prompt, picture: Image.Image) -> None:
-        path, content = self.picture_path(checkpoint, prompt), io.BytesIO()
+    def keep_picture(self, checkpoint: Checkpoint | None, prompt: Prompt, made: Generated) -> None:
+        """As a PNG that says how it was generated, as those of A1111 do."""
+        path = self.picture_path(checkpoint, prompt)
         path.parent.mkdir(parents=True, exist_ok=True)
-        picture.save(content, "PNG")
-        write_atomically(path, content.getvalue())
+        made.save(path)
 
     def numbers(self, checkpoint: Checkpoint | None, what: str) -> Any:
         """What `keep_numbers` kept, or None where it is absent or damaged."""
