@@ -18,6 +18,7 @@ from lorasmith.curation.mend.proposals import propose as propose_mends
 from lorasmith.curation.undo import undo_mends as undo_mends
 from lorasmith.datasets.folders import open_folder as open_dataset
 from lorasmith.errors import LorasmithError as LorasmithError
+from lorasmith.evaluation.grid.grid import grid as grid
 from lorasmith.evaluation.report import write_report as write_report
 from lorasmith.evaluation.sampling.loras import with_lora as with_lora
 from lorasmith.evaluation.sampling.sample import sample as sample
@@ -51,6 +52,7 @@ __all__ = [
     "describe_base",
     "describe_lora",
     "export_dataset",
+    "grid",
     "hold_out",
     "import_pictures",
     "import_settings",

@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from lorasmith.cli import audit, base, dataset, demo, import_settings, lora, mend, picture, recipe, run
+from lorasmith.cli import audit, base, dataset, demo, grid, import_settings, lora, mend, picture, recipe, run
 from lorasmith.cli.captions.app import app as captions_app
 from lorasmith.cli.help import HelpGroup
 from lorasmith.errors import InputError, LorasmithError
@@ -55,6 +55,7 @@ app.command("resume")(run.resume)
 app.command("signal")(run.signal)
 app.command("report")(run.report)
 app.command("sample")(picture.sample)
+app.command("grid")(grid.grid)
 app.command("check")(lora.check)
 app.add_typer(lora.app, name="lora")
 app.add_typer(demo.app, name="demo")

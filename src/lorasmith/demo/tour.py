@@ -16,7 +16,7 @@ from lorasmith.demo.proof import Proof, prove, write_proof
 from lorasmith.demo.recipes import EPOCHS, recipe
 from lorasmith.demo.weights import BASE
 from lorasmith.errors import SettingsError
-from lorasmith.evaluation.grid import sheet
+from lorasmith.evaluation.grid.contact_sheet import sheet
 from lorasmith.evaluation.report import write_report
 from lorasmith.models.open import open_base
 from lorasmith.training.commands import Commands

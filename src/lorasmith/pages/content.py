@@ -120,6 +120,27 @@ class Figures:
 
 
 @dataclass(frozen=True)
+class FlipCell:
+    """A picture of a `Flip`: small among the others, large where it is looked at, with its caption and its details."""
+
+    small: Picture
+    large: Picture
+    caption: str
+    details: str = ""
+
+
+@dataclass(frozen=True)
+class Flip:
+    """Pictures in rows and columns, one of which is shown large; arrow keys flip between them. `label` is its own on a page."""
+
+    label: str
+    columns: tuple[str, ...]
+    rows: tuple[str, ...]
+    cells: tuple[tuple[FlipCell, ...], ...]
+    """By row, then by column."""
+
+
+@dataclass(frozen=True)
 class Bar:
     """A share, 0-1, as a bar under its text."""
 
@@ -198,7 +219,7 @@ class Collapsible:
     blocks: tuple[Block, ...]
 
 
-Block = Text | Status | Score | Facts | Figures | Table | Curve | Findings | TagCloud | Listing | Collapsible
+Block = Text | Status | Score | Facts | Figures | Flip | Table | Curve | Findings | TagCloud | Listing | Collapsible
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from lorasmith.pages import content
 from lorasmith.pages.content import Code, Quiet, Strong, Verdict, Words
 from lorasmith.pages.curve import curve_svg, dashes
 from lorasmith.pages.markup import Html, element, joined
+from lorasmith.pages.picture import Picture
 
 MOST_SUBJECTS = 12
 """Subjects and details of a finding that are shown at once; the others open on demand."""
@@ -130,12 +131,35 @@ def _panel(panel: content.Panel) -> Html:
     label = element("span", panel.label, class_="label") if panel.label else ""
     if panel.picture is None:
         return element("div", element("p", panel.missing, class_="missing"), label, class_="panel")
-    picture = panel.picture
+    return element("div", _image(panel.picture), label, class_="panel")
+
+
+def _image(picture: Picture) -> Html:
     source = f"data:image/{picture.format};base64,{base64.b64encode(picture.data).decode()}"
-    image = element(
+    return element(
         "img", class_="pixelated" if picture.pixelated else "", src=source, width=picture.width, height=picture.height, alt=picture.alt
     )
-    return element("div", image, label, class_="panel")
+
+
+@html_of.register
+def _(block: content.Flip) -> Html:
+    """A radio button for each cell: the one that is checked shows its picture on the stage."""
+    corner = [element("td")] if any(block.rows) else []
+    heads = [*corner, *(element("th", column, scope="col") for column in block.columns)]
+    head = element("thead", element("tr", *heads)) if any(block.columns) else ""
+    rows = []
+    for number, (label, cells) in enumerate(zip(block.rows, block.cells, strict=True)):
+        named = [element("th", label, scope="row")] if label else corner
+        rows.append(element("tr", *named, *(_flip_cell(block, cell, number == 0 and k == 0) for k, cell in enumerate(cells))))
+    table = element("div", element("table", head, element("tbody", *rows)), class_="scroll")
+    return element("div", element("div", class_="stage"), table, class_="flip", role="radiogroup", aria_label=block.label)
+
+
+def _flip_cell(block: content.Flip, cell: content.FlipCell, checked: bool) -> Html:
+    radio = element("input", type="radio", name=block.label, checked=checked, aria_label=cell.caption)
+    details = element("small", cell.details) if cell.details else ""
+    large = element("span", _image(cell.large), element("span", element("b", cell.caption), details), class_="large")
+    return element("td", element("label", radio, _image(cell.small), large))
 
 
 @html_of.register

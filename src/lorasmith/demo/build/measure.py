@@ -28,7 +28,7 @@ from lorasmith.demo.world import (
     tag_caption,
 )
 from lorasmith.draws import rng_for
-from lorasmith.evaluation.grid import sheet
+from lorasmith.evaluation.grid.contact_sheet import sheet
 from lorasmith.models.open import open_base
 from lorasmith.models.sampling import sample
 

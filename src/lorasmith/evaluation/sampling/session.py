@@ -88,7 +88,7 @@ class SamplingSession:
         """What a request asks for on this base; see `resolve`."""
         return resolve(request, self.base, self.folder, given)
 
-    def generate(self, drawings: Sequence[Drawing]) -> Iterator[tuple[int, Generated]]:
+    def generate(self, drawings: Sequence[Drawing], batch_size: int = 16) -> Iterator[tuple[int, Generated]]:
         """The pictures as they are done, each with its place; those with the same LoRAs one after the other."""
         alike: dict[tuple[LoraUse, ...], list[int]] = defaultdict(list)
         for place, drawing in enumerate(drawings):
@@ -97,7 +97,7 @@ class SamplingSession:
             requests = [drawings[place].request for place in places]
             with self.shelf.on_base(loras):
                 states = {one.clip_skip: self._prompt_states(loras, one.clip_skip) for one in requests}
-                for k, picture in generate(self.base, requests, states):
+                for k, picture in generate(self.base, requests, states, batch_size):
                     yield places[k], Generated(picture, self.parameters(drawings[places[k]]))
 
     def parameters(self, drawing: Drawing) -> Parameters:

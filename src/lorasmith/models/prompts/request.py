@@ -20,9 +20,14 @@ class Predicting(Protocol):
 class DrawnWith(Protocol):
     """What a request must know of a base to be complete; an opened base is one."""
 
-    defaults: FamilyDefaults
-    native_resolution: int
-    pixel_step: int
+    @property
+    def defaults(self) -> FamilyDefaults: ...
+
+    @property
+    def native_resolution(self) -> int: ...
+
+    @property
+    def pixel_step(self) -> int: ...
 
     @property
     def diffusion(self) -> Predicting: ...
