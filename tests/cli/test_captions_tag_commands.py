@@ -289,9 +289,17 @@ def test_check_says_what_is_wrong_with_its_number_and_strict_fails(zorvex):
     assert tree["skipped"] == ["Tags beside tags that imply them were not looked for: name a list of implications."]
     shown = captions("check", zorvex, "--base", "demo", "--strict")
     assert shown.exit_code == 1
-    assert "error: 1 caption is empty.\n  1 of 15 captions. Such a picture" in shown.output
+    assert "error: 1 of 15 pictures has no caption.\n  7% of the captions. With the trigger zorvex alone, " in shown.output
     with pytest.raises(InputError, match="sd1, sd2, sdxl, flux or pony"):
         captions("check", zorvex, "--family", "sd15")
+
+
+def test_break_is_named_where_the_base_takes_it_for_a_word(zorvex):
+    (zorvex / "0004.txt").write_text("zorvex, red hat BREAK night")
+    found = {family: as_data("check", zorvex, "--family", family)["findings"] for family in ("flux", "sdxl")}
+    having = {family: [one for one in findings if one["code"] == "captions.breaks_not_read"] for family, findings in found.items()}
+    assert [one["message"] for one in having["flux"]] == ["1 caption has BREAK, which this base takes for the word."]
+    assert [one["message"] for one in having["sdxl"]] == ["1 caption has BREAK, which means nothing at 75 tokens."]
 
 
 def test_a_caption_in_another_encoding_is_a_finding_and_the_rest_is_looked_at(zorvex):

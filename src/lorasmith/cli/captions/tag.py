@@ -28,43 +28,62 @@ from lorasmith.cli.options import AsJson
 from lorasmith.cli.progress import progress_bar
 
 if TYPE_CHECKING:
+    from lorasmith.captions.caption import Caption
+    from lorasmith.captions.collection import CaptionCollection, Entry
+    from lorasmith.captions.plan import CaptionPlan
     from lorasmith.captions.taggers.probabilities import ProbabilityStore
     from lorasmith.captions.taggers.tag_choice import TagChoice
     from lorasmith.captions.taggers.tagger import Tagger
     from lorasmith.captions.taggers.tagging import TaggedPictures
 
 
+TaggerSource = Annotated[
+    str | None,
+    typer.Option(help="demo, a folder, or a hub id such as SmilingWolf/wd-swinv2-tagger-v3; by default, stored probabilities are used."),
+]
+TaggerBase = Annotated[str | None, typer.Option(help="With demo, the demo tagger is used unless another is named.")]
+Descriptor = Annotated[str | None, typer.Option(help="wd, cl, pixai, camie, or a TOML file; by default, by the tagger's files.")]
+Threshold = Annotated[float | None, typer.Option(help="General tags above this probability; by default, the tagger's own.")]
+CharacterThreshold = Annotated[float | None, typer.Option(help="Characters above this probability; by default, the tagger's own.")]
+CategoryThreshold = Annotated[list[str] | None, typer.Option(help="Threshold of another category, such as copyright=0.6.")]
+MCut = Annotated[bool, typer.Option("--mcut", help="Cut at each picture's widest gap instead of at thresholds.")]
+MaxTags = Annotated[int | None, typer.Option(help="Keep at most this many of the tagger's tags, the most probable.")]
+Category = Annotated[list[str] | None, typer.Option(help="Categories to use; by default, general and character.")]
+Rating = Annotated[bool, typer.Option("--rating", help="Add the most probable rating.")]
+Blacklist = Annotated[list[str] | None, typer.Option(help="Tags never to use, between commas.")]
+Prepend = Annotated[list[str] | None, typer.Option(help="Tags in front of all others, such as the trigger word.")]
+Append = Annotated[list[str] | None, typer.Option(help="Tags behind all others.")]
+KeepUnderscores = Annotated[bool, typer.Option("--keep-underscores", help="Write long_hair, not long hair.")]
+EscapeParentheses = Annotated[bool, typer.Option("--escape-parentheses", help="Write \\( and \\).")]
+ModeOfTagging = Annotated[str, typer.Option(help="What to do with existing captions: ignore, append or overwrite.")]
+BatchSize = Annotated[int, typer.Option(min=1, help="Pictures per batch of the tagger.")]
+Again = Annotated[bool, typer.Option("--again", help="Run the tagger also on pictures whose probabilities are stored.")]
+
+
 def tag(
     folder: Folder,
-    tagger: Annotated[
-        str | None,
-        typer.Option(
-            help="demo, a folder, or a hub id such as SmilingWolf/wd-swinv2-tagger-v3; by default, stored probabilities are used."
-        ),
-    ] = None,
-    base: Annotated[str | None, typer.Option(help="With demo, the demo tagger is used unless another is named.")] = None,
-    descriptor: Annotated[str | None, typer.Option(help="wd, cl, pixai, camie, or a TOML file; by default, by the tagger's files.")] = None,
-    threshold: Annotated[float | None, typer.Option(help="General tags above this probability; by default, the tagger's own.")] = None,
-    character_threshold: Annotated[
-        float | None, typer.Option(help="Characters above this probability; by default, the tagger's own.")
-    ] = None,
-    category_threshold: Annotated[list[str] | None, typer.Option(help="Threshold of another category, such as copyright=0.6.")] = None,
-    mcut: Annotated[bool, typer.Option("--mcut", help="Cut at each picture's widest gap instead of at thresholds.")] = False,
-    max_tags: Annotated[int | None, typer.Option(help="Keep at most this many of the tagger's tags, the most probable.")] = None,
-    category: Annotated[list[str] | None, typer.Option(help="Categories to use; by default, general and character.")] = None,
-    rating: Annotated[bool, typer.Option("--rating", help="Add the most probable rating.")] = False,
-    blacklist: Annotated[list[str] | None, typer.Option(help="Tags never to use, between commas.")] = None,
-    prepend: Annotated[list[str] | None, typer.Option(help="Tags in front of all others, such as the trigger word.")] = None,
-    append: Annotated[list[str] | None, typer.Option(help="Tags behind all others.")] = None,
-    keep_underscores: Annotated[bool, typer.Option("--keep-underscores", help="Write long_hair, not long hair.")] = False,
-    escape_parentheses: Annotated[bool, typer.Option("--escape-parentheses", help="Write \\( and \\).")] = False,
+    tagger: TaggerSource = None,
+    base: TaggerBase = None,
+    descriptor: Descriptor = None,
+    threshold: Threshold = None,
+    character_threshold: CharacterThreshold = None,
+    category_threshold: CategoryThreshold = None,
+    mcut: MCut = False,
+    max_tags: MaxTags = None,
+    category: Category = None,
+    rating: Rating = False,
+    blacklist: Blacklist = None,
+    prepend: Prepend = None,
+    append: Append = None,
+    keep_underscores: KeepUnderscores = False,
+    escape_parentheses: EscapeParentheses = False,
     vocabulary: VocabularyFiles = None,
-    mode: Annotated[str, typer.Option(help="What to do with existing captions: ignore, append or overwrite.")] = "ignore",
+    mode: ModeOfTagging = "ignore",
     where: Where = None,
     only: Only = None,
     extension: Extension = None,
-    batch_size: Annotated[int, typer.Option(min=1, help="Pictures per batch of the tagger.")] = 8,
-    again: Annotated[bool, typer.Option("--again", help="Run the tagger also on pictures whose probabilities are stored.")] = False,
+    batch_size: BatchSize = 8,
+    again: Again = False,
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
@@ -74,19 +93,16 @@ def tag(
     lorasmith captions tag my-pictures --threshold 0.5 --mode overwrite --prepend zorvex
     """
     from lorasmith.captions.collection import open_captions
-    from lorasmith.captions.plan import CaptionPlan
     from lorasmith.captions.scope import select
     from lorasmith.captions.taggers.probabilities import ProbabilityStore
-    from lorasmith.captions.taggers.tagging import lost_triggers, tagged_captions
+    from lorasmith.captions.taggers.tagging import tagged_captions
 
     one_of(mode, ("ignore", "append", "overwrite"), "mode")
-    known = vocabulary_of(vocabulary)
+    known, scope = vocabulary_of(vocabulary), scope_of(where, only)
     collection = open_captions(folder, extension, unreadable_too=True)
-    scope = scope_of(where, only)
     note_what_is_left_alone(collection, scope)
     entries = select(collection, scope)
-    source = tagger or (DEMO if _is_demo(base) else None)
-    opened = _open_tagger(source, descriptor) if source else None
+    opened = _open_tagger(tagger or (DEMO if _is_demo(base) else None), descriptor)
     pictures = {entry.key: collection.folder / entry.pictures[0] for entry in entries}
     with ProbabilityStore(folder) as store:
         identity, result = _tag_pictures(store, opened, folder, list(pictures.values()), batch_size, again)
@@ -97,11 +113,20 @@ def tag(
         )  # fmt: skip
         contents = {key: result.contents[path] for key, path in pictures.items() if path in result.contents}
         changes = tagged_captions(store, identity, entries, contents, choice, mode, known)  # type: ignore[arg-type]
+    summary = f"tag by {opened.folder.name if opened else 'stored probabilities'} ({mode})"
+    failures = result.failures | utf8_failures(collection, scope)
+    plan = _plan(collection, summary, entries, changes)
+    save_plan(plan, dry_run, as_json, counts={"tagged now": result.tagged, "tagged before": result.known}, failures=failures)
+
+
+def _plan(collection: CaptionCollection, summary: str, entries: Sequence[Entry], changes: dict[str, Caption]) -> CaptionPlan:
+    """The changes as a plan; says which triggers they would lose."""
+    from lorasmith.captions.plan import CaptionPlan
+    from lorasmith.captions.taggers.tagging import lost_triggers
+
     for trigger in lost_triggers(entries, changes):
         typer.echo(f"warning: The captions lose their trigger {trigger}: give --prepend {trigger!r} to keep it in front.", err=True)
-    plan = CaptionPlan(collection, f"tag by {opened.folder.name if opened else 'stored probabilities'} ({mode})", len(entries), changes)
-    failures = result.failures | utf8_failures(collection, scope)
-    save_plan(plan, dry_run, as_json, counts={"tagged now": result.tagged, "tagged before": result.known}, failures=failures)
+    return CaptionPlan(collection, summary, len(entries), changes)
 
 
 def _tag_pictures(
@@ -130,7 +155,9 @@ def _tag_pictures(
     return tagger.identity, result
 
 
-def _open_tagger(source: str, descriptor: str | None) -> Tagger:
+def _open_tagger(source: str | None, descriptor: str | None) -> Tagger | None:
+    if source is None:
+        return None
     from lorasmith.captions.taggers.tagger import open_tagger
     from lorasmith.captions.taggers.tagger_descriptor import descriptor_by_name
 
