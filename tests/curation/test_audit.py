@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import random
 from pathlib import Path
 
 import pytest
@@ -18,9 +19,12 @@ from lorasmith.curation.audit.kinds import KINDS
 from lorasmith.curation.audit.page import audit_page
 from lorasmith.curation.audit.picture_kinds import PICTURE_KINDS, PictureKind
 from lorasmith.curation.audit.set_kinds import SET_KINDS, SetKind
-from lorasmith.curation.mend.proposals import removal_of_duplicates
-from lorasmith.demo.audit_bench.bench import bench, photographs
+from lorasmith.curation.mend.proposals import propose, removal_of_duplicates
+from lorasmith.demo.audit_bench.bench import bench
 from lorasmith.demo.audit_bench.draw import QUICK
+from lorasmith.demo.audit_bench.drawn import DRAWN
+from lorasmith.demo.audit_bench.shipped import packages_missing, shipped_pictures
+from lorasmith.demo.datasets import dataset_names, write_dataset
 from lorasmith.demo.drawing import draw_scene
 from lorasmith.demo.world import random_scene
 from lorasmith.errors import DatasetError, InputError
@@ -33,51 +37,73 @@ from tests.photographs import make_pile, photograph
 BENCHED = [kind for kind in KINDS if kind != "text"]
 
 
+def ask_shipped_pictures():
+    if missing := packages_missing():
+        pytest.skip(f"the set of shipped pictures is of three packages: pip install {' '.join(missing)}")
+
+
 @pytest.fixture(scope="module")
 def few_scores():
-    some = {name: picture for name, picture in photographs().items() if name in ("astronaut", "chelsea", "coffee", "rocket")}
-    return {score.kind: score for score in bench(some, effort=QUICK)}
+    return {score.kind: score for score in bench("drawn", effort=QUICK)}
 
 
 @pytest.mark.parametrize("kind", BENCHED)
-def test_each_finding_is_right_on_a_few_made_pictures(few_scores, kind):
+def test_each_finding_is_right_on_a_few_drawings(few_scores, kind):
     score = few_scores[kind]
     assert score.wrongly == ()
-    assert len(score.missed) <= 1, score.missed  # white bars beside a white scene, and a cropped part of the rocket, are missed
-    assert score.present >= 3
+    assert len(score.missed) <= 0.05 * score.present, score.missed
+    assert score.present >= 1
     assert score.absent >= 3
 
 
-@pytest.fixture(scope="module")
-def scores():
-    return {score.kind: score for score in bench(photographs())}
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", BENCHED)
-def test_each_finding_is_right_on_the_made_set(scores, kind):
-    score = scores[kind]
-    assert score.recall >= 0.95, score.missed
-    assert score.precision >= 0.95, score.wrongly
-
-
-@pytest.mark.slow
-def test_near_duplicates_are_found_and_nothing_else(scores):
-    score = scores["near_duplicate"]
-    assert score.present > 250
-    assert score.recall >= 0.98, score.missed
-    assert score.precision >= 0.99, score.wrongly
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("seed", [7, 8])
-def test_on_draws_that_were_not_looked_at_the_audit_is_as_often_right(seed):
-    """The limits were set on draws 0 to 6; what it says of these is what a user may expect."""
-    scores = bench(photographs(), seed=seed)
+@pytest.mark.parametrize("sound", ["drawn", "shipped"])
+@pytest.mark.parametrize("seed", [0, 7, 8])
+def test_each_finding_is_right_on_the_made_sets(sound, seed):
+    """The limits were set on draws 0 to 6; what it says of 7 and 8 is what a user may expect."""
+    if sound == "shipped":
+        ask_shipped_pictures()
+    scores = bench(sound, seed=seed)
     assert {score.kind for score in scores} == set(BENCHED)
     for score in scores:
         assert score.recall >= 0.95, (score.kind, score.missed)
         assert score.precision >= 0.95, (score.kind, score.wrongly)
+
+
+@pytest.mark.slow
+def test_near_duplicates_are_found_and_nothing_else():
+    ask_shipped_pictures()
+    [score] = [score for score in bench("shipped") if score.kind == "near_duplicate"]
+    assert score.present > 200
+    assert score.recall >= 0.98, score.missed
+    assert score.precision >= 0.99, score.wrongly
+
+
+@pytest.mark.parametrize("sort", DRAWN)
+def test_nothing_is_said_against_a_clean_drawing(tmp_path, sort):
+    for number in range(6):
+        picture = DRAWN[sort](random.Random(f"clean {number}"))
+        picture.save(tmp_path / f"{number}.png")
+        picture.save(tmp_path / f"{number}.jpg", quality=88)
+    said = {finding.code for finding in audit_dataset(tmp_path, resolution=256).findings}
+    told_rightly = {"near_duplicate", "greyscale", "cropped_away", "same_pose", "same_background", "same_lettering", "asymmetry"}
+    assert said <= {f"audit.{rule}" for rule in told_rightly | ({"too_small"} if sort == "icon" else set())}
+
+
+@pytest.mark.parametrize("name", [name for name in dataset_names() if name.endswith("-small")])
+def test_the_demo_s_own_small_pictures_are_not_called_protected(tmp_path, name):
+    folder = write_dataset(tmp_path, name)
+    assert not found(audit_dataset(folder, resolution=64), "adversarial_noise")
+
+
+@pytest.mark.parametrize(("opacity", "said"), [(255, set()), (254, set()), (250, set()), (240, {"a.png"}), (128, {"a.png"})])
+def test_what_is_nearly_opaque_is_not_called_transparent(tmp_path, opacity, said):
+    picture = photograph("coffee").convert("RGBA")
+    picture.putalpha(opacity)
+    picture.save(tmp_path / "a.png")
+    assert found(audit_dataset(tmp_path, resolution=256), "transparent") == said
+    [proposal] = propose(tmp_path, [tmp_path / "a.png"], [MendChange("flatten")])
+    assert bool(proposal.steps) == bool(said)
 
 
 @pytest.mark.parametrize(("value", "sure"), [(50, 0.5), (35, 0.725), (20, 0.95), (1, 0.95), (60, 0.5)])
@@ -184,9 +210,9 @@ def test_the_kind_decides_whether_there_are_enough(tmp_path, kind, finding):
 
 
 @pytest.mark.parametrize(("kind", "quality"), [("PNG", {}), ("JPEG", {"quality": 85})])
-@pytest.mark.parametrize("name", ["chelsea", "coffee", "brick", "clock", "immunohistochemistry"])
+@pytest.mark.parametrize("name", ["chelsea", "coffee", "brick", "clock_motion", "ihc"])
 def test_what_stands_on_white_is_not_burnt_and_what_was_exposed_too_long_is(tmp_path, name, kind, quality):
-    sound = photographs()[name]
+    sound = shipped_pictures()[name]
     sound.thumbnail((400, 400))
     on_white = Image.new("RGB", (700, 560), "white")
     on_white.paste(sound, (150, 80))

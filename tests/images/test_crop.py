@@ -5,7 +5,7 @@ import pytest
 import skimage.data
 from PIL import Image, ImageDraw
 
-from lorasmith.images.crop import about_subject, inside_bars, inside_margins, views_on_sheet
+from lorasmith.images.crop import about_subject, inside_bars, inside_margins
 from lorasmith.images.heads import heads_in
 from tests.photographs import photograph
 
@@ -25,10 +25,9 @@ def jpeg(picture, tmp_path, quality):
 
 
 @pytest.mark.parametrize("name", PHOTOGRAPHS)
-def test_a_photograph_has_no_bars_and_is_no_sheet(name):
+def test_a_photograph_has_no_bars(name):
     pixels = np.asarray(photograph(name))
     assert inside_bars(pixels) is None
-    assert views_on_sheet(pixels) == []
 
 
 @pytest.mark.parametrize("name", ["astronaut", "chelsea", "coffee"])
@@ -75,12 +74,21 @@ def test_margins_are_cut_to_the_content_and_some_air(ground, tmp_path):
     assert 480 <= bottom <= 495
 
 
+def test_thin_lines_are_content_and_dust_is_not():
+    drawing = Image.new("RGB", (400, 300), "white")
+    draw = ImageDraw.Draw(drawing)
+    draw.rectangle((150, 120, 250, 180), fill=(200, 60, 40))
+    draw.line((150, 150, 60, 90), fill="black", width=1)  # a whisker
+    drawing.putpixel((380, 280), (0, 0, 0))
+    left, top, right, bottom = inside_margins(np.asarray(drawing), pad=0)
+    assert (left, top, right, bottom) == (60, 90, 251, 181)
+
+
 def test_an_even_picture_has_neither_margins_nor_a_subject():
     even = np.full((100, 120, 3), 200, np.uint8)
     assert inside_margins(even) is None
     assert inside_bars(even) is None
     assert about_subject(even) is None
-    assert views_on_sheet(even) == []
 
 
 def test_a_subject_on_uneven_ground_is_found():
@@ -101,20 +109,6 @@ def test_a_subject_is_what_is_opaque():
     alpha = np.zeros((200, 300), np.uint8)
     alpha[50:150, 100:180] = 255
     assert about_subject(np.zeros((200, 300, 3), np.uint8), alpha) == (92, 42, 188, 158)
-
-
-def test_a_sheet_is_cut_row_by_row():
-    sheet = Image.new("RGB", (640, 460), "white")
-    for n, name in enumerate(PHOTOGRAPHS):
-        sheet.paste(photograph(name).resize((300, 210)), (10 + n % 2 * 320, 10 + n // 2 * 230))
-    boxes = views_on_sheet(np.asarray(sheet))
-    assert [(round(box[0], -1), round(box[1], -1)) for box in boxes] == [(10, 10), (330, 10), (10, 240), (330, 240)]
-
-
-def test_a_subject_beside_a_speck_is_no_sheet():
-    sheet = on("white", photograph("astronaut"), (700, 560), (20, 20))
-    ImageDraw.Draw(sheet).rectangle((600, 20, 670, 90), fill="black")
-    assert views_on_sheet(np.asarray(sheet)) == []
 
 
 # -- a wrong crop is worse than none ----------------------------------------------------------------------------------

@@ -93,24 +93,25 @@ def _print_audit(result: Audit, unknown: list[Path], everything: bool) -> None:
 
 @bench.command("audit")
 def bench_audit(
-    seed: Annotated[
-        int, typer.Option(min=0, help="Which made set: 0 is the one that the limits were set on, others are draws of their own.")
-    ] = 0,
+    pictures: Annotated[
+        Literal["drawn", "shipped"],
+        typer.Option(help="What the made set is made from: drawings, or pictures that installed packages ship."),
+    ] = "drawn",
+    seed: Annotated[int, typer.Option(min=0, help="Which draw: the limits were set on 0 to 6, others are draws of their own.")] = 0,
     as_json: AsJson = False,
 ) -> None:
     """Print precision and recall of each finding on a made set: pictures that have it, nearly have it, and do not.
 
     lorasmith bench audit
-    lorasmith bench audit --seed 1
+    lorasmith bench audit --pictures shipped --seed 7
 
-    Photographs come from scikit-image where that is installed (pip install scikit-image); else demo scenes alone are used.
+    Photographs and other pictures come from scikit-image, scikit-learn and matplotlib, as far as those are installed.
     """
     from lorasmith.cli.output import print_json
     from lorasmith.demo.audit_bench.bench import bench as scores_of
-    from lorasmith.demo.audit_bench.bench import photographs
+    from lorasmith.demo.audit_bench.shipped import packages_missing
 
-    given = photographs()
-    scores = scores_of(given, lambda words: None if as_json else typer.echo(words, err=True), seed=seed)
+    scores = scores_of(pictures, lambda words: None if as_json else typer.echo(words, err=True), seed=seed)
     if as_json:
         print_json(
             [{"kind": s.kind, "present": s.present, "absent": s.absent, "recall": s.recall, "precision": s.precision} for s in scores]
@@ -122,5 +123,5 @@ def bench_audit(
         for word, names in (("missed", s.missed), ("wrongly", s.wrongly)):
             for name in names[:5]:
                 typer.echo(f"    {word}: {name}")
-    if not given:
-        typer.echo("without photographs: scikit-image is not installed")
+    if pictures == "shipped" and (missing := packages_missing()):
+        typer.echo(f"without the pictures of {', '.join(missing)}: pip install {' '.join(missing)}")

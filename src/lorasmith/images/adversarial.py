@@ -5,6 +5,8 @@ should be even: a faint pattern of a few pixels' width, all over, and of another
 but most of it is brightness, and what is left of its colour is small after the camera's own smoothing; JPEG leaves colour in blocks of 8
 or 16. So the score rests on colour between 1 and 4 pixels wide, in the evenest parts of the picture. A strong film grain in colour scores
 as high; a perturbation that hides in brightness or in textures is not seen.
+
+Such noise is everywhere: where a good part of a picture is exactly even (`signs.Light.flat`), as in drawings and pixel art, there is none.
 """
 
 from __future__ import annotations
@@ -16,6 +18,10 @@ import numpy as np
 
 TILE = 32
 """Pixels."""
+
+LOST_IN_WHITE = 0.84
+"""By how much the spread of noise falls for each share of channels that are at the end of the scale: a normal distribution of which one
+half is cut off has 0.58 of its spread."""
 
 
 def noise_strength(patches: Sequence[np.ndarray]) -> float:
@@ -30,9 +36,11 @@ def noise_strength(patches: Sequence[np.ndarray]) -> float:
         colours = cv2.cvtColor(patch, cv2.COLOR_RGB2YCrCb).astype(np.float32)
         fine = cv2.GaussianBlur(colours, (0, 0), 0.7) - cv2.GaussianBlur(colours, (0, 0), 2.5)
         power = cv2.boxFilter(fine * fine, -1, (TILE, TILE), borderType=cv2.BORDER_REFLECT)
-        middle = power[TILE // 2 :: TILE, TILE // 2 :: TILE]
+        ends = cv2.boxFilter(((patch == 0) | (patch == 255)).mean(2, dtype=np.float32), -1, (TILE, TILE), borderType=cv2.BORDER_REFLECT)
+        middle, ended = (image[TILE // 2 :: TILE, TILE // 2 :: TILE] for image in (power, ends))
         # the weaker of the two colours: a coloured texture has one, noise has both
-        tiles.extend(np.sqrt(np.maximum(np.minimum(middle[..., 1], middle[..., 2]), 0)).ravel().tolist())  # running sums can end below 0
+        spread = np.sqrt(np.maximum(np.minimum(middle[..., 1], middle[..., 2]), 0))  # running sums can end below 0
+        tiles.extend((spread / (1 - LOST_IN_WHITE * np.minimum(ended, 0.5))).ravel().tolist())
     return round(float(np.quantile(tiles, 0.15)), 3) if tiles else 0.0
 
 

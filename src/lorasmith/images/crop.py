@@ -1,4 +1,4 @@
-"""Find what of a picture to keep: inside bars and margins, about the subject, or the single views on a sheet.
+"""Find what of a picture to keep: inside bars and margins, or about the subject.
 
 All functions look at pixels, an array of height x width x 3 in sRGB (uint8), and give boxes (left, top, right, bottom) in pixels, the
 right and bottom ones outside, as Pillow's `crop` takes them; or None where there is nothing to cut off. They do not cut: a person sees
@@ -16,6 +16,9 @@ Box = tuple[int, int, int, int]
 
 TOLERANCE = 14
 """Steps of 255 by which a pixel of an even area may differ from its colour, in any channel: noise and JPEG stay below."""
+
+SPECK = 12
+"""Pixels that hang together, under which they are dust on a ground."""
 
 
 def inside_bars(pixels: np.ndarray) -> Box | None:
@@ -44,12 +47,10 @@ def inside_margins(pixels: np.ndarray, pad: float = 0.03) -> Box | None:
     None if less than a twentieth of the area would go, if the border is not even, or if all is.
     """
     height, width = pixels.shape[:2]
-    colour = _border_colour(pixels)
+    colour = border_colour(pixels)
     if colour is None:
         return None
-    differs = (np.abs(pixels.astype(np.int16) - colour) > TOLERANCE).any(2)
-    differs = cv2.morphologyEx(differs.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))  # without specks
-    box = _bounds(differs.astype(bool))
+    box = box_of(content_on(pixels, colour))
     if box is None:
         return None
     return _if_less(_padded(box, pad, width, height), pixels, at_least=0.05)
@@ -68,7 +69,7 @@ def about_subject(pixels: np.ndarray, alpha: np.ndarray | None = None, keep: Seq
     """
     height, width = pixels.shape[:2]
     if alpha is not None and (alpha < 128).mean() > 0.01:
-        box = _bounds(alpha > FAINT_OPACITY)
+        box = box_of(alpha > FAINT_OPACITY)
         return None if box is None else _if_less(_around([_padded(box, pad, width, height), *keep]), pixels, at_least=0.05)
     scale = 160 / max(height, width)
     small = cv2.resize(pixels, (max(8, round(width * scale)), max(8, round(height * scale))), interpolation=cv2.INTER_AREA)
@@ -81,7 +82,7 @@ def about_subject(pixels: np.ndarray, alpha: np.ndarray | None = None, keep: Seq
     ground = max(LIKE_GROUND, 2 * float(np.median(rim)))
     if ground > 0.5 * distance[subject == 1].mean():
         return None
-    box = _bounds(cv2.medianBlur((distance > ground).astype(np.uint8), 3).astype(bool))
+    box = box_of(cv2.medianBlur((distance > ground).astype(np.uint8), 3).astype(bool))
     assert box is not None
     box = _grown_to_even_edges(box, distance)
     across, down = width / small.shape[1], height / small.shape[0]
@@ -133,51 +134,6 @@ def _around(boxes: Sequence[Box]) -> Box:
     return min(lefts), min(tops), max(rights), max(bottoms)
 
 
-def views_on_sheet(pixels: np.ndarray, smallest: int = 64) -> list[Box]:
-    """The single views on a reference sheet, row by row; an empty list where it is not a sheet.
-
-    A sheet is cut along even stripes of its border's colour that go right through, again and again (a recursive X-Y cut). Views
-    have at least `smallest` pixels a side; where the largest is over eight times the smallest, it was a picture with something beside it.
-    """
-    colour = _border_colour(pixels)
-    if colour is None:
-        return []
-    content = (np.abs(pixels.astype(np.int16) - colour) > TOLERANCE).any(2)
-    content = cv2.morphologyEx(content.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)).astype(bool)
-    boxes = [box for box in _cut(content, (0, 0, pixels.shape[1], pixels.shape[0])) if min(_sides(box)) >= smallest]
-    areas = [np.prod(_sides(box)) for box in boxes]
-    return boxes if len(boxes) > 1 and max(areas) <= 8 * min(areas) else []
-
-
-def _cut(content: np.ndarray, box: Box) -> list[Box]:
-    """The parts of `box` that empty stripes separate, trimmed to their content."""
-    left, top, right, bottom = box
-    inner = _bounds(content[top:bottom, left:right])
-    if inner is None:
-        return []
-    left, top, right, bottom = left + inner[0], top + inner[1], left + inner[2], top + inner[3]
-    part = content[top:bottom, left:right]
-    shortest = max(3, round(0.006 * min(content.shape)))  # pixels that a stripe is wide
-    for across in (False, True):
-        runs = _runs(np.asarray(part.any(0 if across else 1)), shortest)
-        if len(runs) > 1:
-            cuts = [(left + a, top, left + b, bottom) if across else (left, top + a, right, top + b) for a, b in runs]
-            return [view for one in cuts for view in _cut(content, one)]
-    return [(left, top, right, bottom)]
-
-
-def _runs(filled: np.ndarray, gap: int) -> list[tuple[int, int]]:
-    """(start, end) of the filled stretches; gaps shorter than `gap` do not part them."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], filled.astype(np.int8), [0]])))
-    runs: list[tuple[int, int]] = []
-    for start, end in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True):
-        if runs and start - runs[-1][1] < gap:
-            runs[-1] = (runs[-1][0], end)
-        else:
-            runs.append((start, end))
-    return runs
-
-
 def _stripe(pixels: np.ndarray) -> int:
     """How many rows at the top are even and of one colour, with up to 8 more that compression has smeared; 0 if all are."""
     low, colours, high = np.percentile(pixels, (2, 50, 98), axis=1)
@@ -195,7 +151,7 @@ def _pair(one: int, other: int, side: int) -> bool:
     return min(one, other) >= max(2, 0.02 * side) and max(one, other) <= 1.5 * min(one, other) + 2
 
 
-def _border_colour(pixels: np.ndarray) -> np.ndarray | None:
+def border_colour(pixels: np.ndarray) -> np.ndarray | None:
     """The colour of the outermost pixels, or None if fewer than 90 % of them share it."""
     border = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]]).astype(np.int16)
     colour = np.median(border, 0).astype(np.int16)
@@ -203,7 +159,18 @@ def _border_colour(pixels: np.ndarray) -> np.ndarray | None:
     return colour if shared >= 0.9 else None
 
 
-def _bounds(mask: np.ndarray) -> Box | None:
+def content_on(pixels: np.ndarray, ground: np.ndarray) -> np.ndarray:
+    """Which pixels differ from the ground's colour, thin lines too, but without specks: bool, height x width."""
+    differs = (np.abs(pixels.astype(np.int16) - ground) > TOLERANCE).any(2).astype(np.uint8)
+    _, part, stats, _ = cv2.connectedComponentsWithStats(differs, connectivity=8)
+    large = stats[:, cv2.CC_STAT_AREA] >= SPECK
+    large[0] = False  # what does not differ
+    kept: np.ndarray = large[part]
+    return kept
+
+
+def box_of(mask: np.ndarray) -> Box | None:
+    """The smallest box that holds all that is set."""
     rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
     if not rows.size:
         return None
@@ -211,16 +178,17 @@ def _bounds(mask: np.ndarray) -> Box | None:
 
 
 def _padded(box: Box, pad: float, width: int, height: int) -> Box:
-    air = round(pad * max(_sides(box)))
+    air = round(pad * max(sides_of(box)))
     return max(0, box[0] - air), max(0, box[1] - air), min(width, box[2] + air), min(height, box[3] + air)
 
 
-def _sides(box: Box) -> tuple[int, int]:
+def sides_of(box: Box) -> tuple[int, int]:
+    """Width and height."""
     return box[2] - box[0], box[3] - box[1]
 
 
 def _if_less(box: Box, pixels: np.ndarray, at_least: float = 0.0) -> Box | None:
     """The box, if it leaves out more than the share `at_least` of the picture's area and something remains."""
     area = pixels.shape[0] * pixels.shape[1]
-    width, height = _sides(box)
+    width, height = sides_of(box)
     return box if min(width, height) >= 8 and 1 - width * height / area > at_least else None

@@ -18,8 +18,9 @@ from lorasmith.images import adversarial, lettering, signs
 from lorasmith.images.copies import Copy
 from lorasmith.images.duplicates import Signature, signature_of_pixels
 from lorasmith.images.read import read_with_facts
+from lorasmith.images.sheets import views_on_sheet
 
-VERSION = 3
+VERSION = 4
 """Raise it when a measure changes: what was kept before is then measured again."""
 
 
@@ -49,6 +50,9 @@ class Measures:
     deepest: float = 0.0
     fading: float = 0.0
     rim: float = 0.0
+    white: float = 0.0
+    thick: float = 0.0
+    flat: float = 0.0
     coloured: float = 0.0
     margins: float = 0.0
     bars: float = 0.0
@@ -103,7 +107,7 @@ def measure(path: Path, content: str, file_bytes: int) -> Measures:
             margins=round(signs.margin_share(view), 4),
             bars=round(signs.bar_share(view), 4),
             frame=round(signs.frame_share(view), 4),
-            views=signs.views_on(view),
+            views=max(1, len(views_on_sheet(view))),
             noise=adversarial.noise_strength(patches),
             signature=signature_of_pixels(view),
             corners=lettering.corner_prints(grey),

@@ -39,6 +39,9 @@ From here on Pillow warns, or fails where somebody has turned warnings into erro
 under every warning filter.
 """
 
+OPAQUE = 250
+"""Opacity, of 255, from which a pixel counts as opaque: whatever is behind it changes it by at most five steps, which nobody sees."""
+
 UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -62,7 +65,7 @@ class Reading:
     animated: bool
     """Whether it has more than the one frame that was read."""
     clear: float
-    """Share of the pixels that are not fully opaque, 0-1."""
+    """Share of the pixels that are not opaque, 0-1; see `OPAQUE`."""
     tables: tuple[tuple[int, ...], ...]
     """The quantisation tables of a JPEG, 64 numbers each; () for other formats."""
 
@@ -89,7 +92,7 @@ def read_with_facts(path: Path | str, background: tuple[int, int, int] = (255, 2
             flat = Image.new("RGB", picture.size, background)
             flat.paste(picture, mask=alpha)
             picture = flat
-            clear = 1 - alpha.histogram()[255] / (alpha.width * alpha.height)
+            clear = sum(alpha.histogram()[:OPAQUE]) / (alpha.width * alpha.height)
         turn = UPRIGHT.get(_orientation(image))
         upright = picture.transpose(turn) if turn is not None else picture
         kind = "JPEG" if image.format == "MPO" else image.format or ""

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from lorasmith.images.crop import TOLERANCE, inside_bars, inside_margins, views_on_sheet
+from lorasmith.images.crop import TOLERANCE, Box, inside_bars, inside_margins, sides_of
 
 VIEW_SIDE = 512
 """Pixels: the view has at most the area of a square with this side."""
@@ -76,12 +76,17 @@ def jpeg_quality(tables: Sequence[Sequence[int]]) -> float | None:
     return round(max(1.0, min(100.0, (200 - scale) / 2 if scale <= 100 else 5000 / scale)), 1)
 
 
+FEW_LEVELS = 32
+
+
 def blocking(grey_patches: Sequence[np.ndarray]) -> float:
     """How much stronger brightness bends on the 8-pixel grid than elsewhere; 1 without blocks, 1.3 and more at JPEG quality 50.
 
     The second difference is used, as gradients are not blocks; the grid may begin anywhere, as in a cropped picture. Both directions
-    must show it: fences have a grid, too.
+    must show it: fences have a grid, too, and so has pixel art, which a few levels of brightness give away.
     """
+    if _levels(grey_patches) <= FEW_LEVELS:
+        return 1.0  # compression leaves more: these are the large pixels of pixel art
     phases = np.zeros((2, 8))
     for grey in grey_patches:
         for axis, plane in enumerate((grey.astype(np.float32), grey.T.astype(np.float32))):
@@ -98,8 +103,13 @@ def blocking(grey_patches: Sequence[np.ndarray]) -> float:
     for axis in range(2):
         place = int(phases[axis].argmax())
         others = np.delete(phases[axis], [place, (place + 1) % 8, (place - 1) % 8])
-        ratios.append(phases[axis][place] / (others.mean() + 0.1 * max(1, len(grey_patches))))  # a tenth of a step is not seen
+        ratios.append(phases[axis][place] / (others.mean() + 0.2 * max(1, len(grey_patches))))  # a fifth of a step is not seen
     return float(min(ratios))
+
+
+def _levels(grey_patches: Sequence[np.ndarray]) -> int:
+    """How many levels of brightness there are."""
+    return int((sum(np.bincount(grey.ravel(), minlength=256) for grey in grey_patches) > 0).sum())
 
 
 # Sharpness and detail
@@ -167,10 +177,13 @@ def _finest(grey_patches: Sequence[np.ndarray], axis: int) -> float:
 
 
 def detail_share(grey: np.ndarray) -> float:
-    """Share of 8 x 8 cells of a view in which anything is to be seen (a spread above 3 of 255), 0-1."""
+    """Share of cells of 8 x 8 pixels and their rim in which anything is to be seen (a spread above 3 of 255), 0-1.
+
+    The rim is there for pixel art, whose edges may all lie between the cells.
+    """
     plane = grey.astype(np.float32)
-    mean = cv2.blur(plane, (8, 8))
-    spread = cv2.blur(plane * plane, (8, 8)) - mean * mean
+    mean = cv2.blur(plane, (9, 9))
+    spread = cv2.blur(plane * plane, (9, 9)) - mean * mean
     return float((spread[4::8, 4::8] > 9).mean()) if min(grey.shape) >= 8 else 1.0
 
 
@@ -195,6 +208,12 @@ class Light:
     """Share of the pixels next to those at the end that come near it, 0-1: light burns out by degrees, paper ends at a line."""
     rim: float
     """Share of the picture's outermost pixels that are at the end, 0-1: all of it for something on white."""
+    white: float
+    """Share of the pixels at the end that are so in all channels, 0-1: paper is white, light burns out one channel after the other."""
+    thick: float
+    """Share of the other pixels that are further than two pixels from the end, 0-1: hardly any of thin lines."""
+    flat: float
+    """Share of the other pixels that are as their four neighbours are, 0-1: most of a drawing's, even after compression half of them."""
     coloured: float
     """Mean distance of the channels from grey, 0-255."""
 
@@ -209,7 +228,9 @@ def light(view: np.ndarray) -> Light:
     everything = cv2.calcHist([grey], [0], None, [256], [0, 256]).ravel()
     others = cv2.calcHist([grey], [0], below, [256], [0, 256]).ravel()
     hardly_any = others.sum() <= 0.005 * grey.size
-    beside = (cv2.erode(below, np.ones((5, 5), np.uint8)) < below).astype(np.uint8)
+    inner = cv2.erode(below, np.ones((5, 5), np.uint8))
+    beside = below - inner
+    beyond = max(1, int(below.sum()))
     near = cv2.calcHist([middle], [0], beside, [256], [0, 256]).ravel()
     deep = max(1, round(0.015 * min(grey.shape)))
     rim = np.concatenate([part.ravel() for part in (below[:deep], below[-deep:], below[:, :deep], below[:, -deep:])])
@@ -221,8 +242,23 @@ def light(view: np.ndarray) -> Light:
         deepest=255.0 if hardly_any else _level(others, 0.005),
         fading=float(near[232:].sum() / near.sum()) if near.sum() > 20 else 0.0,
         rim=1 - float(rim.mean()),
+        white=float((low >= 254).sum() / max(1, below.size - beyond)),
+        thick=float(inner.sum() / beyond),
+        flat=float((_is_flat(view) & (below == 1)).sum() / beyond),
         coloured=float((high - low).mean()),
     )
+
+
+def _is_flat(view: np.ndarray) -> np.ndarray:
+    """Of which pixels no channel differs from a neighbour's by more than a step of 255."""
+    levels = view.astype(np.int16)
+    across, down = ((np.abs(np.diff(levels, axis=axis)) <= 1).all(2) for axis in (1, 0))
+    flat = np.ones(view.shape[:2], bool)
+    flat[:, 1:] &= across
+    flat[:, :-1] &= across
+    flat[1:] &= down
+    flat[:-1] &= down
+    return flat
 
 
 def _level(histogram: np.ndarray, share: float) -> float:
@@ -272,7 +308,16 @@ def frame_share(view: np.ndarray) -> float:
     if not (left and top and right < view.shape[1] and bottom < view.shape[0]):
         return 0.0
     colour = np.median(np.concatenate([view[0], view[-1]]), 0)
-    return _share_outside(box, view) if _contact(view, box, colour, ("top", "left", "bottom", "right")) > 0.6 else 0.0
+    met = _contact(view, box, colour, ("top", "left", "bottom", "right"))
+    return _share_outside(box, view) if met > 0.6 and _has_corners(view, box, colour) else 0.0
+
+
+def _has_corners(view: np.ndarray, box: Box, colour: np.ndarray) -> bool:
+    """Whether at least three corners of the box are not of the colour around it: a frame's are square, a figure's and a button's are not."""
+    left, top, right, bottom = box
+    deep = max(2, min(sides_of(box)) // 40)
+    corners = [view[y : y + deep, x : x + deep] for y in (top, bottom - deep) for x in (left, right - deep)]
+    return sum((np.abs(corner.astype(np.int16) - colour) > 20).any(2).mean() > 0.5 for corner in corners) >= 3
 
 
 def _is_even(line: np.ndarray) -> bool:
@@ -282,7 +327,7 @@ def _is_even(line: np.ndarray) -> bool:
     return bool((ordered[-1 - rim].astype(np.int16) - ordered[rim] <= 2 * TOLERANCE).all())
 
 
-def _contact(view: np.ndarray, box: tuple[int, int, int, int], colour: np.ndarray, sides: Sequence[str]) -> float:
+def _contact(view: np.ndarray, box: Box, colour: np.ndarray, sides: Sequence[str]) -> float:
     """Along how much of these sides the picture in the box differs from the colour around it, 0-1; four pixels deep."""
     left, top, right, bottom = box
     strips = {
@@ -295,21 +340,7 @@ def _contact(view: np.ndarray, box: tuple[int, int, int, int], colour: np.ndarra
     return float(np.mean(met)) if met else 0.0
 
 
-def views_on(view: np.ndarray) -> int:
-    """How many views a sheet shows; 1 for a picture that is not a sheet.
-
-    Views are alike in size and fill their sheet; a logo beside a figure makes no sheet.
-    """
-    boxes = views_on_sheet(view, smallest=max(24, min(view.shape[:2]) // 8))
-    if len(boxes) < 2:
-        return 1
-    areas = np.array([(right - left) * (bottom - top) for left, top, right, bottom in boxes], float)
-    alike = areas >= 0.4 * areas.max()
-    covered = areas[alike].sum() / (view.shape[0] * view.shape[1])
-    return int(alike.sum()) if alike.sum() >= 2 and covered > 0.3 and alike.mean() > 0.6 else 1
-
-
-def _share_outside(box: tuple[int, int, int, int] | None, view: np.ndarray) -> float:
+def _share_outside(box: Box | None, view: np.ndarray) -> float:
     if box is None:
         return 0.0
     left, top, right, bottom = box

@@ -20,7 +20,10 @@ LARGEST_SIDE = 3000
 WIDEST = 3.0
 """Long side over short side."""
 
-BLOCKY = 1.8
+MEASURED_FROM = 256
+"""Pixels: side of a square of which a picture must have the area before its noise, its blocks and its light are judged; the test pictures have it."""
+
+BLOCKY = 2.0
 """`signs.blocking` over which an earlier compression was strong."""
 
 
@@ -89,7 +92,7 @@ def compressed(m: Measures, training: Training) -> Sign | None:
     if m.quality is not None and m.quality < 50:
         text = f"JPEG quality {m.quality:.0f} of 100, by its tables"
         return Sign(m.quality, "JPEG quality", text, confidence(m.quality, 50, 20))
-    if m.blocking > BLOCKY and (m.quality is None or m.quality > 90):
+    if m.blocking > BLOCKY and not _is_small(m) and (m.quality is None or m.quality > 90):
         text = f"brightness bends {m.blocking:.1f} times as much on a grid of 8 pixels as elsewhere"
         copy = ("The file itself is of good quality: it is a copy.",)
         return Sign(m.blocking, "times", text, confidence(m.blocking, BLOCKY, 3.5), copy)
@@ -114,17 +117,17 @@ def dark(m: Measures, training: Training) -> Sign | None:
 
 
 def blown_out(m: Measures, training: Training) -> Sign | None:
-    """Light areas have run into white. What stands on white paper has not, though much of it is white.
+    """Light areas have run into white: nothing in the picture is dark any more, or much is at the end of the scale and has lost one
+    channel after the other.
 
-    Three marks, each of which needs a part at the end of the scale: nothing in the picture is dark; much is at the end and little is
-    dark; much is at the end and the rest fades into it.
+    A drawing has no exposure, and what stands on white has not run into it: nothing is said of them.
     """
-    if m.rim > 0.985 and m.deepest <= 120:
+    if _is_small(m) or _is_drawn(m) or _is_on_white(m):
         return None
     hazy = m.clipped > 0.05 and m.deepest > 90
-    light = m.clipped > 0.4 and m.dark > 70 and m.rest > 90 and m.deepest > 45
-    faded = m.clipped > 0.4 and m.fading > 0.45
-    if not (hazy or light or faded):
+    fades = m.fading > 0.45 or (m.dark > 70 and m.rest > 90 and m.deepest > 45)
+    lost = m.clipped > 0.5 and m.white < 0.85 and m.thick > 0.2 and fades
+    if not (hazy or lost):
         return None
     text = f"{m.clipped:.0%} of the area is at the upper end"
     return Sign(100 * m.clipped, "% of the area", text, confidence(m.clipped, 0.05, 0.6))
@@ -132,7 +135,7 @@ def blown_out(m: Measures, training: Training) -> Sign | None:
 
 def adversarial_noise(m: Measures, training: Training) -> Sign | None:
     likeness = adversarial.score(m.noise)
-    if likeness < 50 or _is_tiny(m):
+    if likeness < 50 or _is_small(m) or m.flat > 0.05:
         return None
     text = f"score {likeness} of 100: fine colour noise of {m.noise:.1f} steps of 255 even where the picture is even"
     return Sign(likeness, "of 100", text, round(0.4 + 0.4 * (likeness - 50) / 50, 2), ("A heuristic: film grain looks alike.",))
@@ -188,6 +191,24 @@ def several_views(m: Measures, training: Training) -> Sign | None:
 
 def _is_tiny(m: Measures) -> bool:
     return m.size[0] * m.size[1] < 64 * 64
+
+
+def _is_small(m: Measures) -> bool:
+    """Whether it has fewer pixels than any picture on which noise, blocks and burnt areas were measured."""
+    return m.size[0] * m.size[1] < MEASURED_FROM**2
+
+
+def _is_drawn(m: Measures) -> bool:
+    """Whether most of it is exactly even, or a good part of it beside pure white, as in drawings and on screens."""
+    return m.flat > 0.5 or (m.flat > 0.3 and m.white > 0.75)
+
+
+def _is_on_white(m: Measures) -> bool:
+    """Whether white is around something dark or something made of thin lines, or a shadow on white leads to the thing that casts it."""
+    around = m.rim > 0.985 and m.deepest <= 120
+    lines = m.rim > 0.975 and m.white > 0.85 and m.thick < 0.5 and m.deepest <= 210
+    shadow = m.rim > 0.6 and m.white > 0.85 and m.thick > 0.5 and m.fading > 0.8
+    return around or lines or shadow
 
 
 def _is_blank(m: Measures) -> bool:

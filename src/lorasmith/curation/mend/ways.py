@@ -9,14 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
 from lorasmith.curation.mend.steps import WHITE, Clean, Convert, Crop, Cut, Flatten, Flip, Resize, Rotate, Step, Upscale, Upscalers, opened
-from lorasmith.images.crop import Box, about_subject, inside_bars, inside_margins, views_on_sheet
+from lorasmith.images.crop import Box, about_subject, inside_bars, inside_margins
 from lorasmith.images.heads import heads_in
+from lorasmith.images.read import OPAQUE, read_opacity
+from lorasmith.images.sheets import views_on_sheet
 from lorasmith.images.upscale import size_from, size_within
 
 LONGEST = 8192
@@ -132,12 +133,9 @@ FOR_CHOSEN_PICTURES = ("crop", "rotate", "flip", "clean", "remove", "subject")
 
 
 def opacity_of(path: Path) -> np.ndarray | None:
-    """Opacity of each pixel, 0-255, upright; None where the picture is opaque throughout."""
-    try:
-        with Image.open(path) as image:
-            if not image.has_transparency_data:
-                return None
-            alpha: Any = np.asarray(ImageOps.exif_transpose(image.convert("RGBA")).getchannel("A"))
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-        return None  # formats that Pillow alone does not open; `read_picture` has judged the file already
-    return alpha if (alpha < 255).any() else None
+    """Opacity of each pixel, 0-255, upright; None where the picture is opaque throughout. Raises DatasetError if it cannot be read."""
+    opacity = read_opacity(path)
+    if opacity is None:
+        return None
+    alpha = np.asarray(opacity)
+    return alpha if (alpha < OPAQUE).any() else None

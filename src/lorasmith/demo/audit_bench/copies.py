@@ -6,10 +6,11 @@ import io
 import random
 from collections.abc import Callable, Mapping
 
-from PIL import Image, ImageOps
+from PIL import Image, ImageChops, ImageOps, ImageStat
 
 from lorasmith.demo.audit_bench.draw import Draw, Effort
 from lorasmith.demo.audit_bench.encode import jpeg, scaled
+from lorasmith.demo.audit_bench.faults import sort_of
 from lorasmith.demo.audit_bench.score import Score
 from lorasmith.demo.drawing import draw_scene
 from lorasmith.images.duplicates import near_duplicate_pairs, signature
@@ -19,7 +20,7 @@ def bench_copies(bases: Mapping[str, Image.Image], draw: Draw, effort: Effort, p
     """Near duplicates over flip, JPEG 40-95, resize 0.3-2x and crops to 90 % of a side; strangers are all other pairs."""
     pictures = dict(bases)
     for name, picture in bases.items():
-        if not name.startswith("scene") and min(picture.size) >= 400:
+        if sort_of(name) == name and min(picture.size) >= 400:
             w, h = picture.size
             pictures |= {
                 f"{name} {x}{y}": picture.crop((x * w // 2, y * h // 2, (x + 1) * w // 2, (y + 1) * h // 2)) for x in (0, 1) for y in (0, 1)
@@ -69,7 +70,7 @@ def _changed(picture: Image.Image, rng: random.Random) -> tuple[Image.Image, str
         factor = rng.uniform(0.3, 2)
         picture = scaled(picture, factor)
         words.append(f"resize {factor:.2f}")
-    flipped = rng.random() < 0.4
+    flipped = rng.random() < 0.4 and not _is_symmetric(picture)
     if flipped:
         picture = ImageOps.mirror(picture)
         words.append("mirrored")
@@ -78,3 +79,9 @@ def _changed(picture: Image.Image, rng: random.Random) -> tuple[Image.Image, str
         picture = Image.open(io.BytesIO(jpeg(picture, quality)))
         words.append(f"JPEG {quality}")
     return picture, ", ".join(words), flipped
+
+
+def _is_symmetric(picture: Image.Image) -> bool:
+    """Whether the picture and its mirror image can hardly be told apart."""
+    small = picture.convert("L").resize((48, 48), Image.Resampling.BOX)
+    return ImageStat.Stat(ImageChops.difference(small, ImageOps.mirror(small))).mean[0] < 8

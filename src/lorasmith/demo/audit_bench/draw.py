@@ -17,7 +17,9 @@ Strength = Callable[[float, float, float], float]
 class Effort:
     """How large the made set is."""
 
-    scenes: int = 24
+    scenes: int = 12
+    of_each_sort: int = 4
+    """Drawings of each sort, such as sprites."""
     each: int = 20
     """Pictures that get a fault, and that nearly get it."""
     creatures: int = 60
@@ -25,7 +27,7 @@ class Effort:
     sets: int = 12
 
 
-QUICK = Effort(scenes=6, each=4, creatures=10, sets=4)
+QUICK = Effort(scenes=4, of_each_sort=1, each=4, creatures=10, sets=4)
 """Enough to see that something broke; too little for figures."""
 
 

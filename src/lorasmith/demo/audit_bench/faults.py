@@ -6,7 +6,7 @@ import io
 from collections.abc import Callable
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageEnhance, ImageFilter, ImageOps
+from PIL import Image, ImageChops, ImageDraw, ImageEnhance, ImageFilter, ImageOps
 
 from lorasmith.demo.audit_bench.draw import Strength
 from lorasmith.demo.audit_bench.encode import again, encoded, jpeg, png, scaled, to_area
@@ -109,6 +109,12 @@ def _bars(picture: Image.Image, share: float, colour: str, upright: bool = False
     return png(out.transpose(Image.Transpose.TRANSPOSE) if upright else out)
 
 
+def _framed(picture: Image.Image, width: int) -> bytes:
+    rim = np.concatenate([np.asarray(picture)[[0, -1]].reshape(-1, 3), np.asarray(picture)[:, [0, -1]].reshape(-1, 3)])
+    on_white = (rim > 215).all(1).mean() > 0.25
+    return png(ImageOps.expand(picture, width, "#406080" if on_white else "white"))  # white around white is no frame
+
+
 def _one_bar(picture: Image.Image, to: Strength) -> bytes:
     out = Image.new("RGB", (picture.width, round(picture.height * to(1.15, 1.08, 1.3))), "black")
     out.paste(picture, (0, 0))
@@ -135,12 +141,14 @@ def _sheet(picture: Image.Image, columns: int, rows: int, gutter: int, colour: s
 
 
 def _side_by_side(picture: Image.Image, to: Strength) -> bytes:
+    """Two pictures of which one begins where the other ends, in a light that falls off: nothing even parts them."""
     out = Image.new("RGB", (picture.width * 2, picture.height))
     out.paste(picture, (0, 0))
     out.paste(
         ImageOps.mirror(picture).rotate(to(3, 1, 6), Image.Resampling.BILINEAR, fillcolor=picture.getpixel((1, 1))), (picture.width, 0)
     )
-    return png(out)
+    light = Image.linear_gradient("L").resize(out.size).point([90 + value * 165 // 255 for value in range(256)])
+    return png(ImageChops.multiply(out, light.convert("RGB")))
 
 
 def _logo_beside(picture: Image.Image, to: Strength) -> bytes:
@@ -273,7 +281,7 @@ FAULTS: dict[str, tuple[tuple[Maker, ...], tuple[Maker, ...]]] = {
     ),
     "framed": (
         (
-            _named("a white frame", lambda p, to: png(ImageOps.expand(p, round(to(24, 16, 40)), "white"))),
+            _named("an even frame", lambda p, to: _framed(p, round(to(24, 16, 40)))),
         ),
         (_figure_with_air, _figure_on_plain),
     ),
@@ -301,22 +309,33 @@ FAULTS: dict[str, tuple[tuple[Maker, ...], tuple[Maker, ...]]] = {
 
 LEFT_OUT: dict[str, tuple[str, ...]] = {
     "little_to_see": ("cell",),
-    "dark": ("hubble_deep_field",),  # half the light of a night sky is dark
-    "compressed": ("cell", "clock", "moon", "retina", "page", "grass"),  # so smooth that blocks show at 75, or so rough that none do at 10
-    "blurred": ("cell", "clock"),  # soft as they are
+    "dark": ("hubble_deep_field", "night"),  # half the light of a night is dark
+    "compressed": (
+        *("cell", "clock_motion", "moon", "retina", "night"),  # so smooth, or so dark, that blocks show at 75
+        *("page", "grass", "scan", "icon", "line art", "screenshot"),  # so rough, so small, or so much paper, that none do at 10
+        "pixel art",  # it is made of blocks
+    ),
+    "blurred": ("cell", "clock_motion"),  # soft as they are
     "blown_out": (
-        "hubble_deep_field",
-        "retina",
-        "moon",
-        "rocket",
-        "cell",
-        "scene-8",
-    ),  # black with a few lights, or nearly white: what burns out there is hard to say
+        *("hubble_deep_field", "retina", "moon", "rocket", "cell", "night"),  # black with a few lights
+        *("brick", "page", "text", "clock_motion", "ihc"),  # so pale that nothing is left
+        *("scene", "flat art", "sprite", "icon", "line art", "pixel art", "screenshot", "scan", "logo", "logo2", "color"),  # no exposure
+        "on white",  # white as it should be
+    ),
+    "odd_aspect": ("logo2",),
     "empty_margins": ("cell", "page"),
     "framed": ("cell", "retina", "page"),
     "letterbox": ("cell", "retina"),  # their own ground is black: bars would be no other
+    "several_views": ("screenshot", "logo2"),  # their parts stand as far from one another as the views
+    "adversarial_noise": ("icon",),  # smaller than what is judged
 }
-"""Pictures that a fault cannot be made from."""
+"""Sorts of pictures, or single ones, that a fault cannot be made from."""
 
-AS_THEY_ARE: dict[str, tuple[str, ...]] = {"blurred": ("cell", "clock")}
+AS_THEY_ARE: dict[str, tuple[str, ...]] = {"blurred": ("cell", "clock_motion"), "too_small": ("icon",), "odd_aspect": ("logo2",)}
 """Pictures that have a fault before it is made: whether the audit says so is not asked."""
+
+
+def sort_of(name: str) -> str:
+    """The sort of a sound picture: `sprite` of `sprite-2`; a photograph is its own."""
+    sort, _, number = name.rpartition("-")
+    return sort if number.isdigit() else name

@@ -13,7 +13,7 @@ from lorasmith.curation.audit.picture_kinds import Training, judge
 from lorasmith.datasets.buckets import bucket_sizes, fit
 from lorasmith.demo.audit_bench.draw import Draw, Effort
 from lorasmith.demo.audit_bench.encode import png
-from lorasmith.demo.audit_bench.faults import AS_THEY_ARE, FAULTS, LEFT_OUT
+from lorasmith.demo.audit_bench.faults import AS_THEY_ARE, FAULTS, LEFT_OUT, sort_of
 from lorasmith.demo.audit_bench.score import Case, Score, score_of
 from lorasmith.images.measures import measure
 
@@ -36,7 +36,7 @@ def bench_pictures(bases: Mapping[str, Image.Image], draw: Draw, effort: Effort,
             path.unlink()
             for kind in (case.kind,) if case.kind else tuple(FAULTS):
                 grey = kind == "greyscale" and not case.kind and measures.coloured < 1
-                as_it_is = not case.kind and case.name in AS_THEY_ARE.get(kind, ())
+                as_it_is = not case.kind and sort_of(case.name) in AS_THEY_ARE.get(kind, ())
                 if not grey and not as_it_is and not (kind == "cropped_away" and not case.kind):
                     seen.setdefault(kind, []).append((case, kind in found))
             if progress and number % 50 == 0:
@@ -47,8 +47,7 @@ def bench_pictures(bases: Mapping[str, Image.Image], draw: Draw, effort: Effort,
 def _cases(bases: Mapping[str, Image.Image], draw: Draw, effort: Effort) -> Iterator[Case]:
     for kind, (has, nearly) in FAULTS.items():
         often = min(4, effort.each) if kind == "too_large" else effort.each  # large pictures take their time
-        left_out = {name for name in LEFT_OUT.get(kind, ()) if not (draw.seed and name.startswith("scene"))}
-        names = [name for name in bases if name not in left_out]
+        names = [name for name in bases if sort_of(name) not in LEFT_OUT.get(kind, ())]
         purpose = kind.replace("_", " ")  # what the draws were named after when the published figures were made
         if draw.seed:
             draw.rng("order", purpose).shuffle(names)
