@@ -109,7 +109,7 @@ def blocking(grey_patches: Sequence[np.ndarray]) -> float:
 
 def _levels(grey_patches: Sequence[np.ndarray]) -> int:
     """How many levels of brightness there are."""
-    return int((sum(np.bincount(grey.ravel(), minlength=256) for grey in grey_patches) > 0).sum())
+    return len(np.unique(np.concatenate([grey.ravel() for grey in grey_patches])))
 
 
 # Sharpness and detail

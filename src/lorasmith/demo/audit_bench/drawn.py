@@ -44,7 +44,7 @@ def sprite(rng: random.Random) -> Image.Image:
     big = Image.new("RGB", (2 * side, 2 * side), "white")
     draw = ImageDraw.Draw(big)
     colour = _pale if rng.random() < 0.5 else _strong
-    line = {"outline": (40, 30, 30), "width": rng.randint(6, 12)} if rng.random() < 0.5 else {}
+    outline, width = ((40, 30, 30), rng.randint(6, 12)) if rng.random() < 0.5 else (None, 0)
     unit = 2 * side / 100
     reach = rng.choice((0.86, 0.98, 1.06))  # the last is cut by the edges
 
@@ -53,12 +53,12 @@ def sprite(rng: random.Random) -> Image.Image:
 
     skin, coat = colour(rng), colour(rng)
     for left in (32, 54):
-        draw.rounded_rectangle(box(left, 70, left + 14, 98), 4 * unit, fill=colour(rng), **line)
+        draw.rounded_rectangle(box(left, 70, left + 14, 98), 4 * unit, fill=colour(rng), outline=outline, width=width)
     for left in (12, 72):
-        draw.rounded_rectangle(box(left, 46, left + 16, 72), 6 * unit, fill=coat, **line)
-    draw.rounded_rectangle(box(24, 42, 76, 82), 8 * unit, fill=coat, **line)
-    draw.ellipse(box(26, 4, 74, 50), fill=skin, **line)
-    draw.pieslice(box(26, 2, 74, 46), 180, 360, fill=colour(rng), **line)
+        draw.rounded_rectangle(box(left, 46, left + 16, 72), 6 * unit, fill=coat, outline=outline, width=width)
+    draw.rounded_rectangle(box(24, 42, 76, 82), 8 * unit, fill=coat, outline=outline, width=width)
+    draw.ellipse(box(26, 4, 74, 50), fill=skin, outline=outline, width=width)
+    draw.pieslice(box(26, 2, 74, 46), 180, 360, fill=colour(rng), outline=outline, width=width)
     for left in (38, 54):
         draw.ellipse(box(left, 28, left + 7, 37), fill=(40, 30, 30) if rng.random() < 0.7 else colour(rng))
     return big.resize((side, side), Image.Resampling.LANCZOS)

@@ -109,10 +109,12 @@ def _bars(picture: Image.Image, share: float, colour: str, upright: bool = False
     return png(out.transpose(Image.Transpose.TRANSPOSE) if upright else out)
 
 
-def _framed(picture: Image.Image, width: int) -> bytes:
+def _framed(picture: Image.Image, share: float) -> bytes:
     rim = np.concatenate([np.asarray(picture)[[0, -1]].reshape(-1, 3), np.asarray(picture)[:, [0, -1]].reshape(-1, 3)])
     on_white = (rim > 215).all(1).mean() > 0.25
-    return png(ImageOps.expand(picture, width, "#406080" if on_white else "white"))  # white around white is no frame
+    return png(
+        ImageOps.expand(picture, round(share * min(picture.size)), "#406080" if on_white else "white")
+    )  # white around white is no frame
 
 
 def _one_bar(picture: Image.Image, to: Strength) -> bytes:
@@ -281,7 +283,7 @@ FAULTS: dict[str, tuple[tuple[Maker, ...], tuple[Maker, ...]]] = {
     ),
     "framed": (
         (
-            _named("an even frame", lambda p, to: _framed(p, round(to(24, 16, 40)))),
+            _named("an even frame", lambda p, to: _framed(p, to(0.075, 0.05, 0.125))),
         ),
         (_figure_with_air, _figure_on_plain),
     ),
