@@ -17,6 +17,9 @@ from PIL import Image
 from lorasmith.curation.audit.dataset import audit_dataset
 from lorasmith.curation.audit.kinds import KINDS
 from lorasmith.curation.chosen_pictures import dataset_pictures
+from lorasmith.curation.mend import carry_out
+from lorasmith.curation.mend import mend as mending
+from lorasmith.curation.mend import recipes as recipes_of_a_dataset
 from lorasmith.curation.mend.mend import alone_in, mend, replay, undo
 from lorasmith.curation.mend.proposals import check_changes, propose
 from lorasmith.curation.mend.recipes import recipes
@@ -401,3 +404,17 @@ def test_the_fix_of_a_finding_is_applied_as_it_is(dataset):
     mend(dataset, propose(dataset, [dataset / name for name in letterbox.subjects], letterbox.fix.changes))
     assert letterbox.subjects == ("bars.png",)
     assert sizes(dataset)["bars.png"] == (226, 150)
+
+
+def test_undoing_reads_each_recipe_a_few_times_and_not_once_for_each_other(tmp_path, monkeypatch):
+    for number in range(30):
+        Image.new("RGB", (20, 10), (number, 0, 0)).save(tmp_path / f"{number}.png")
+    mend(tmp_path, propose(tmp_path, dataset_pictures(tmp_path), [MendChange("rotate", {"degrees": 90})]))
+    read = []
+    real = recipes_of_a_dataset.recipes
+    for module in (recipes_of_a_dataset, carry_out, mending):
+        monkeypatch.setattr(module, "recipes", lambda root: read.append(found := real(root)) or found)
+    assert len(undo(tmp_path)) == 30
+    assert sum(map(len, read)) <= 3 * 30
+    assert not recipes(tmp_path)
+    assert not [path for path in (tmp_path / ".lorasmith" / "originals").rglob("*") if path.is_file()]

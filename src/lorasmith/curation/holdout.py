@@ -148,13 +148,16 @@ def _moves(root: Path, sound: Sequence[_Looked], sides: Sequence[bool]) -> tuple
     """What moves so that each picture is on its side."""
     inside = root / HOLDOUT
     taken: dict[Path, TakenNames] = {}
+    training: dict[str, Path] = {}
     moves: list[Move] = []
     for path, side in ((one.path, side) for one, side in zip(sound, sides, strict=True)):
         if side == (inside in path.parents):
             continue
         concept = concept_in(path.parent.name)
         name = concept.name if concept is not None and concept.name else safe_folder(root.resolve().name)
-        goal = inside / f"1_{name}" if side else _training_folder(root, name)
+        if not side and name not in training:
+            training[name] = _training_folder(root, name)
+        goal = inside / f"1_{name}" if side else training[name]
         if goal not in taken:
             taken[goal] = TakenNames(file.stem for file in goal.iterdir()) if goal.is_dir() else TakenNames()
         new = goal / f"{taken[goal].claim(path.stem)}{path.suffix}"

@@ -15,7 +15,7 @@ from PIL import Image
 
 from lorasmith.curation.mend.captions_follow import let_captions_follow
 from lorasmith.curation.mend.kept_files import bin_of, has_content, keep_original, move_to, original_of, write_whole
-from lorasmith.curation.mend.recipes import Recipe, Version, recipe_file, recipes, save_recipe
+from lorasmith.curation.mend.recipes import KnownRecipes, Recipe, Version, recipe_file, recipes, save_recipe
 from lorasmith.curation.mend.steps import Convert, Cut, Remove, Step, Upscalers, apply_all, background_of
 from lorasmith.dataset_folder import sidecars
 from lorasmith.errors import DatasetError
@@ -61,12 +61,22 @@ def _lent(root: Path, recipe: Recipe, steps: tuple[Step, ...]) -> tuple[Version,
 
 def finish_interrupted(root: Path) -> None:
     """Carry out the recipes that a kill interrupted."""
-    for recipe in recipes(root):
+    known = KnownRecipes(recipes(root))
+    for recipe in known.all:
         if not recipe.done:
             made = _make(root, recipe, recipe.steps, {})
             contents = [hashlib.sha256(data).hexdigest() for data in made]  # another version of a decoder may give other bytes
             results = tuple(Version(path=result.path, content=content) for result, content in zip(recipe.results, contents, strict=True))
             _carry_out(root, recipe.model_copy(update={"results": results}), made)
+            forget_if_undone(root, recipe, known)
+
+
+def forget_if_undone(root: Path, recipe: Recipe, known: KnownRecipes) -> None:
+    """A recipe without steps is none any more, and its original goes from where originals are kept, unless another recipe has the same."""
+    if not recipe.steps:
+        known.remove(recipe)
+        if not known.of_original[recipe.original.content]:
+            original_of(root, recipe).unlink(missing_ok=True)
 
 
 def _make(root: Path, recipe: Recipe, steps: tuple[Step, ...], upscalers: Upscalers) -> list[bytes]:
@@ -136,8 +146,6 @@ def _carry_out(root: Path, recipe: Recipe, made: list[bytes]) -> None:
         save_recipe(root, recipe.model_copy(update={"done": True, "stale": ()}))
         return
     recipe_file(root, recipe.id).unlink(missing_ok=True)
-    if not any(other.original.content == recipe.original.content for other in recipes(root)):
-        original_of(root, recipe).unlink(missing_ok=True)
 
 
 def _refuse_to_overwrite(root: Path, recipe: Recipe, results: tuple[Version, ...]) -> None:

@@ -22,10 +22,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from lorasmith.curation.mend.carry_out import change, finish_interrupted
+from lorasmith.curation.mend.carry_out import change, finish_interrupted, forget_if_undone
 from lorasmith.curation.mend.kept_files import has_content
 from lorasmith.curation.mend.proposals import Proposal
-from lorasmith.curation.mend.recipes import Recipe, Version, new_recipe, recipes, recipes_by_result
+from lorasmith.curation.mend.recipes import KnownRecipes, Recipe, Version, new_recipe, recipes, recipes_by_result
 from lorasmith.curation.mend.steps import Upscalers, in_words
 from lorasmith.dataset_folder import locked
 from lorasmith.errors import DatasetError
@@ -89,21 +89,23 @@ def undo(root: str | Path, chosen: Iterable[Recipe] | None = None, steps: int | 
     root = Path(root)
     undone: list[Mended] = []
     with alone_in(root):
-        for one in recipes(root) if chosen is None else chosen:
-            undone += _undo(root, one.id, steps)
+        known = KnownRecipes(recipes(root))
+        for one in known.all if chosen is None else chosen:
+            undone += _undo(root, one.id, steps, known)
     return undone
 
 
-def _undo(root: Path, recipe_id: str, steps: int | None) -> list[Mended]:
-    recipe = next((one for one in recipes(root) if one.id == recipe_id), None)
+def _undo(root: Path, recipe_id: str, steps: int | None, known: KnownRecipes) -> list[Mended]:
+    recipe = known.by_id.get(recipe_id)
     if recipe is None:  # it went with the sheet that it was cut from
         return []
     undone: list[Mended] = []
-    for piece in [one for one in recipes(root) if one.upon == recipe_id]:
-        undone += _undo(root, piece.id, None)
+    for piece in known.upon(recipe_id):
+        undone += _undo(root, piece.id, None, known)
     words = "undone: " + in_words(recipe.steps if steps is None else recipe.steps[-steps:])
     before = _paths(root, recipe)
     recipe = change(root, recipe, () if steps is None else recipe.steps[:-steps], {})
+    forget_if_undone(root, recipe, known)
     return [*undone, Mended(before[0] if before else root / recipe.original.path, _paths(root, recipe), words)]
 
 

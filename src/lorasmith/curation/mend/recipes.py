@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -72,6 +73,28 @@ def recipes(root: str | Path) -> list[Recipe]:
                 code="mend.recipe_damaged", file=str(file),
             ) from error  # fmt: skip
     return sorted(found, key=lambda recipe: (recipe.original.path, recipe.id))
+
+
+class KnownRecipes:
+    """All recipes of a dataset, read once, while some of them go."""
+
+    def __init__(self, all_of_them: Sequence[Recipe]):
+        self.all = all_of_them
+        self.by_id = {recipe.id: recipe for recipe in all_of_them}
+        self.of_original = Counter(recipe.original.content for recipe in all_of_them)
+        """Content of an original -> how many recipes have it."""
+        self._upon: dict[str, list[str]] = {}
+        for recipe in all_of_them:
+            if recipe.upon is not None:
+                self._upon.setdefault(recipe.upon, []).append(recipe.id)
+
+    def upon(self, recipe_id: str) -> list[Recipe]:
+        """Those whose original is a result of this one."""
+        return [self.by_id[one] for one in self._upon.get(recipe_id, ()) if one in self.by_id]
+
+    def remove(self, recipe: Recipe) -> None:
+        del self.by_id[recipe.id]
+        self.of_original[recipe.original.content] -= 1
 
 
 def recipe_file(root: Path, recipe_id: str) -> Path:
