@@ -175,6 +175,8 @@ class LoraMarks:
     """Pieces of ss_base_model_version or modelspec.architecture."""
     cross_attention: int | None = None
     """Input width of attn2's to_k and to_v."""
+    twins: tuple[str, ...] = ()
+    """Titles of models whose layers are the same in names and widths, so that only words in the metadata tell them apart."""
     text_encoder: int | None = None
     """Input width of the first text encoder's self_attn projections."""
     likely: str | None = None

@@ -43,6 +43,19 @@ OTHERS = {
     "Wan": ("Wan", lora(("diffusion_model.blocks.0.self_attn.q", 5120, 5120))),
     "Lumina": ("Lumina", kohya(("lora_unet_layers_0_attention_qkv", 3840, 2304))),
     "Stable Cascade": ("Stable Cascade", kohya(("lora_prior_unet_down_blocks_0_1_attention", 8, 8))),
+    "Flux.2 klein 4B, single blocks": ("Flux.2", lora(("diffusion_model.single_blocks.0.linear2", 3072, 12288))),
+    "Flux.2 klein 4B, feed-forward": ("Flux.2", lora(("diffusion_model.double_blocks.0.img_mlp.2", 3072, 9216))),
+    "Wan of VideoX-Fun": ("Wan", kohya(("lora_unet__blocks_0_cross_attn_k", 5120, 5120))),
+    "HiDream": ("HiDream", kohya(("lora_unet_single_stream_blocks_0_block_attn1_to_q", 2560, 2560))),
+    "Z-Image": ("Z-Image", lora(("diffusion_model.layers.0.attention.to_q", 3840, 3840))),
+    "the SDXL refiner": (
+        "the refiner of Stable Diffusion XL",
+        kohya(("lora_unet_input_blocks_4_1_transformer_blocks_0_attn2_to_k", 768, 1280)),
+    ),
+    "Stable Video Diffusion": (
+        "Stable Video Diffusion",
+        lora(("unet.down_blocks.0.attentions.0.temporal_transformer_blocks.0.attn1.to_q", 320, 320)),
+    ),
     "AnimateDiff": ("AnimateDiff", lora(("unet.down_blocks.0.motion_modules.0.proj_in", 320, 320))),
 }
 
@@ -52,6 +65,19 @@ def test_files_of_other_families_are_called_by_their_names_and_not_read(title, t
     with pytest.raises(AdapterError, match=f"made for {title}, which is not supported") as refusal:
         read_network(tensors)
     assert refusal.value.code == "lora.other_family"
+
+
+def test_a_model_with_the_layers_of_another_is_known_by_its_metadata():
+    tensors = kohya((SDXL_BLOCK, 640, 2048))
+    assert read_network(tensors).family == "sdxl"
+    with pytest.raises(AdapterError, match="made for Kolors"):
+        read_network(tensors, {"modelspec.architecture": "kolors/lora"})
+
+
+def test_a_file_of_whose_layers_none_is_the_familys_is_unknown():
+    with pytest.raises(AdapterError, match="unknown") as refusal:
+        read_network(kohya(("lora_unet_down_blocks_9_attentions_0_mixer", 320, 320)))
+    assert refusal.value.code == "lora.unknown_family"
 
 
 @pytest.mark.parametrize("words", [{"ss_base_model_version": "chroma"}, {"modelspec.architecture": "flux-2-dev/lora"}])

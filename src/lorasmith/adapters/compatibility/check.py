@@ -198,7 +198,7 @@ def _idle_findings(network: Network) -> Iterator[Finding]:
         )  # fmt: skip
     if beyond:
         yield _finding(
-            "beyond_clip_skip", "note", f"{len(beyond)} layers at the end of a text encoder are zero.", sorted(beyond),
+            "beyond_clip_skip", "note", f"{len(beyond)} layers at the end of a text encoder are zero: training did not read so far.", sorted(beyond),
             "What is not read is not trained: SDXL leaves out the last block of its first encoder, clip skip that of any.", total=total,
         )  # fmt: skip
 

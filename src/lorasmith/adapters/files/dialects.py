@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from lorasmith.adapters.files import names as keys
-from lorasmith.adapters.files.family import guess_family
+from lorasmith.adapters.files.family import guess_family, unknown_family
 from lorasmith.adapters.files.fuse import fuse, swap_halves
 from lorasmith.adapters.files.key_style import with_alphas
 from lorasmith.adapters.files.lora_file import ADAPTER_CONFIG
@@ -148,6 +148,7 @@ def read_network(
     found, dialects, unread, embeddings = _sorted_by_layer(with_alphas(tensors, metadata))
     if not any(_is_network(of_layer.tensors) for of_layer in found.values()):
         raise _no_network(tensors)
+    guessed = family is None
     family = family or guess_family({f"{part}.{path}": of_layer.tensors for (part, path), of_layer in found.items()}, metadata)
     alphas = _PeftAlphas(metadata)
     placed: dict[str, dict[int, tuple[Layer, Place, list[str]]]] = {}
@@ -171,18 +172,29 @@ def read_network(
         except AdapterError as error:
             unread |= dict.fromkeys((key for _, _, origin in slots.values() for key in origin), str(error).rstrip("."))
     for name in () if shape else beyond_standard_size(family, layers):
-        reason = f"{FAMILIES[family].title} has no block of this number: the LoRA was made for another model"
+        reason = f"{FAMILIES[family].title} has no block of this number: {_ANOTHER_MODEL}"
         unread |= dict.fromkeys((key for _, _, origin in placed[name].values() for key in origin), reason)
         del layers[name]
     fused = sum(len(next(iter(placed[name].values()))[1].shares) > 1 for name in layers)
+    if guessed and not layers and all(reason.endswith(_ANOTHER_MODEL) for reason in unread.values()):
+        raise unknown_family()
+    notes = _notes(list(embeddings), fused, len(alphas_from), alphas.source)
+    return Network(family, layers, tuple(dialects), unread, notes, metadata, alphas_from)
+
+
+_ANOTHER_MODEL = "the LoRA was made for another model"
+
+
+def _notes(embeddings: list[str], fused: int, alphas: int, source: str) -> tuple[str, ...]:
+    """What is worth knowing of how a file was read."""
     notes = []
     if embeddings:
         notes.append(f"{len(embeddings)} embedding(s) bundled by OneTrainer are not part of the network: {', '.join(embeddings)}.")
     if fused:
         notes.append(f"{fused} layers that were trained apart (query, key, value) were fused.")
-    if alphas_from:
-        notes.append(f"The alphas of {len(alphas_from)} layers are in {alphas.source}.")
-    return Network(family, layers, tuple(dialects), unread, tuple(notes), metadata, alphas_from)
+    if alphas:
+        notes.append(f"The alphas of {alphas} layers are in {source}.")
+    return tuple(notes)
 
 
 def _no_network(tensors: Mapping[str, Tensor]) -> AdapterError:
@@ -296,7 +308,7 @@ def _layer(family: str, part: str, path: str, found: _Found, alphas: _PeftAlphas
         raise AdapterError(f"{family} has only one text encoder.")
     if part == "text_encoder" and path.replace(".", "_").startswith("encoder_block_"):
         part = "text_encoder_2"
-    unknown = AdapterError(f"{FAMILIES[family].title} has no layer of this name: the LoRA was made for another model.")
+    unknown = AdapterError(f"{FAMILIES[family].title} has no layer of this name: {_ANOTHER_MODEL}.")
     try:
         place = keys.place(family, part, path, shape)
     except AdapterError:

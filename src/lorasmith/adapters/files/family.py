@@ -32,6 +32,8 @@ def guess_family(layers: Mapping[str, Mapping[str, Tensor]], metadata: Mapping[s
     cross_attention, text_encoder = _width_of(shapes, r"attn2_to_[kv]$"), _width_of(shapes, r"self_attn_[qkv]_proj$")
     for name, mark in marks.items():
         if cross_attention is not None and cross_attention == mark.cross_attention:
+            if twin := next((title for word in words if (title := other_family_in_words(word)) in mark.twins), None):
+                raise _unsupported(twin)
             return name
     for word in words:
         if title := other_family_in_words(word):
@@ -48,7 +50,12 @@ def guess_family(layers: Mapping[str, Mapping[str, Tensor]], metadata: Mapping[s
     for name, mark in marks.items():
         if mark.likely and re.search(mark.likely, names):
             return name
-    raise AdapterError(
+    raise unknown_family()
+
+
+def unknown_family() -> AdapterError:
+    """The error that nothing in a file shows whose it is, or that none of its layers is one of the family that it looks like."""
+    return AdapterError(
         f"The family of models that the file was made for is unknown, nothing in it shows which: give it ({', '.join(FAMILIES)}).",
         code="lora.unknown_family",
     )

@@ -34,13 +34,22 @@ def _times(ratio: int) -> Callable[[Shape], bool]:
     return lambda shape: shape[0] == ratio * shape[1]
 
 
+def _narrowing(ratio: int) -> Callable[[Shape], bool]:
+    """The layer has this many times as many inputs as outputs."""
+    return lambda shape: shape[1] == ratio * shape[0]
+
+
 _BLOCK = r"^main_transformer_blocks_\d+_"
 """A block of a transformer in diffusers' names; those of a U-Net are within `attentions` or `input_blocks`."""
+
+_UNET = r"^main_((input|output)_blocks|middle_block|(down|up)_blocks|mid_block)_"
 
 _MARKS = (
     _Mark("Flux.2", r"(double_stream|single_stream)_modulation|attn_to_qkv_mlp_proj|_ff(_context)?_linear_(in|out)$"),
     _Mark("Flux.2", r"single_blocks_\d+_linear1$", _times(9)),
     _Mark("Flux.2", r"double_blocks_\d+_(img|txt)_mlp_0$", _times(6)),
+    _Mark("Flux.2", r"single_blocks_\d+_linear2$", _narrowing(4)),
+    _Mark("Flux.2", r"double_blocks_\d+_(img|txt)_mlp_2$", _narrowing(3)),
     _Mark("Flux.2", r"double_blocks_\d+_(img|txt)_attn_|single_blocks_\d+_", _wide(4096, 6144)),
     _Mark("HunyuanVideo", r"token_refiner|double_blocks_\d+_\w+_(fc[12]|mod_linear)$|single_blocks_\d+_modulation_linear$"),
     _Mark("HunyuanVideo", r"double_blocks_(19|[2-9]\d)_|single_(transformer_)?blocks_(3[89]|[4-9]\d)_"),
@@ -58,12 +67,15 @@ _MARKS = (
     _Mark("CogVideoX", _BLOCK + r"attn1_to_[qkv]$", _wide(1920, 3072)),
     _Mark("LTX-Video", _BLOCK + r"attn[12]_to_[qkv]$", _wide(2048, 4096)),
     _Mark("HiDream", r"(double|single)_stream_blocks_\d"),
-    _Mark("Wan", r"^main_blocks_\d+_(self_attn_[qkvo]|cross_attn_(k_img|v_img|[qkvo])|ffn_[02])$"),
+    _Mark("Wan", r"^main__?blocks_\d+_(self_attn_[qkvo]|cross_attn_(k_img|v_img|[qkvo])|ffn_[02])$"),
     _Mark("Wan", r"^main_blocks_\d+_attn[12]_to_[qkv]$", _wide(1536, 3072, 5120)),
     _Mark("Hunyuan-DiT", r"^main_blocks_\d+_(attn1_(to_[qkv]|Wqkv)|attn2_(to_[qkv]|q_proj|kv_proj))$", _wide(1408)),
     _Mark("Z-Image", r"layers_\d+_attention_(to_[qkv]|to_out_0|qkv|out)$", _wide(3840)),
     _Mark("Lumina", r"layers_\d+_(attention_(qkv|out|w[qkvo])|attn_to_[qkv])$", _wide(2304, 4096)),
     _Mark("Stable Cascade", r"^other_"),
+    _Mark("the refiner of Stable Diffusion XL", _UNET + r"\w+_attn2_to_[kv]$", _wide(1280)),
+    _Mark("the refiner of Stable Diffusion XL", _UNET + r"\w+_attn1_to_[qkv]$", _wide(384, 768, 1536)),
+    _Mark("Stable Video Diffusion", r"temporal_transformer_blocks_\d|time_stack_\d"),
     _Mark("AnimateDiff", r"motion_modules_\d"),
     _Mark("another transformer", r"diffusion_model_blocks_\d|^main_blocks_\d|^main_layers_\d|" + _BLOCK + "attn[12]_"),
 )  # fmt: skip

@@ -95,6 +95,7 @@ SDXL = Family(
             certain=r"text_encoder_2_|add_embedding|label_emb|(attentions_\d|blocks_\d+_1|middle_block_1)_transformer_blocks_[1-9]",
             versions=("sdxl", "stable-diffusion-xl"),
             cross_attention=2048,
+            twins=("Kolors",),
             likely=r"transformer_blocks_[2-9]_|(input|output)_blocks_\d",
         ),
         original_path=ORIGINAL_PATH,
