@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from lorasmith.cli import audit, base, dataset, demo, grid, import_settings, lora, mend, picture, recipe, run
+from lorasmith.cli import audit, base, dataset, demo, grid, import_settings, lora, mend, picture, prove, recipe, run
 from lorasmith.cli.captions.app import app as captions_app
 from lorasmith.cli.help import HelpGroup
 from lorasmith.errors import InputError, LorasmithError
@@ -53,6 +53,7 @@ app.command("plan")(run.plan)
 app.command("train")(run.train)
 app.command("resume")(run.resume)
 app.command("signal")(run.signal)
+app.command("prove")(prove.prove)
 app.command("report")(run.report)
 app.command("sample")(picture.sample)
 app.command("grid")(grid.grid)

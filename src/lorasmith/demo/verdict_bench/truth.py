@@ -40,6 +40,7 @@ from lorasmith.draws import rng_for
 from lorasmith.evaluation.sampling.loras import with_lora
 from lorasmith.models.base import Base
 from lorasmith.models.sampling import sample
+from lorasmith.progress import Cancelled
 
 TRUTH_SEEDS, OTHER_SEEDS = 90_000_000, 95_000_000
 """Of scenes to prompt with, which no training, no measure and no other truth uses."""
@@ -95,9 +96,9 @@ class TruthOf:
         self.others = [random_scene(OTHER_SEEDS + k) for k in range(effort.others)]
         self.trained, self.held_out = drawn.trained[: effort.captions], drawn.held_out[: effort.captions]
 
-    def __call__(self, lora: Path | None) -> Truth:
+    def __call__(self, lora: Path | None, weight: float = 1.0) -> Truth:
         """Of the checkpoint in the file `lora`."""
-        with with_lora(self.base, lora):
+        with with_lora(self.base, lora, weight):
             asked = self._probabilities(self._pictures([trained_caption(self.run.subject, scene) for scene in self.prompts]))
             others = self._pictures(self._other_prompts)
             replayed = self._pictures([text for _, text in self.trained])
@@ -199,13 +200,16 @@ def _distances(picture: np.ndarray, others: np.ndarray) -> np.ndarray:
     return np.asarray(np.sqrt(((others - picture) ** 2).mean(axis=(1, 2, 3))))
 
 
-def truth_of_run(base: Base, run: BenchRun, files: Sequence[Path], effort: TruthEffort, kept: Path) -> list[Truth]:
-    """The truth about each file, kept in the JSON file `kept`, so that a second call looks at nothing again."""
+def truths_of(look: TruthOf, asked: Sequence[tuple[Path, float]], kept: Path, cancelled: Cancelled = lambda: False) -> list[Truth]:
+    """The truth about LoRA files at weights, kept in the JSON file `kept`, so that no second call looks again; fewer where cancelled."""
     known: dict[str, dict[str, float]] = json.loads(kept.read_text("utf-8")) if kept.is_file() else {}
-    look = TruthOf(base, run, effort)
-    for file in files:
-        key = f"{file.name} {effort.prompts} {effort.others} {effort.captions}"
+    found = []
+    for file, weight in asked:
+        key = f"{file.name} at {weight:g}: {look.effort.prompts} {look.effort.others} {look.effort.captions}"
+        if key not in known and cancelled():
+            break
         if key not in known:
-            known[key] = asdict(look(file))
+            known[key] = asdict(look(file, weight))
             write_atomically(kept, json.dumps(known, indent=1).encode())
-    return [Truth(**known[f"{file.name} {effort.prompts} {effort.others} {effort.captions}"]) for file in files]
+        found.append(Truth(**known[key]))
+    return found

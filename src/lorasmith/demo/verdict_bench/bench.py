@@ -1,0 +1,110 @@
+"""How good the verdict is: LoRAs are trained on the demo world, judged as a user's would be, and compared with a truth it never sees.
+
+    bench(Path("bench-verdict"), seed=1)
+
+For each run: train it, prove it, look at the truth. Each of the three is kept, so that a bench that was stopped or killed goes on where it
+was. Thresholds and rules may be set while looking at seeds up to 100; those above are for checking.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from lorasmith.atomic import write_atomically
+from lorasmith.demo.verdict_bench.recipes import BenchRun, bench_runs
+from lorasmith.demo.verdict_bench.score import JudgedRun, scores
+from lorasmith.demo.verdict_bench.training import train_bench_run
+from lorasmith.demo.verdict_bench.truth import TruthEffort, TruthOf, truths_of
+from lorasmith.demo.weights import BASE
+from lorasmith.evaluation.proof.checkpoints import checkpoints_of
+from lorasmith.evaluation.prove import prove
+from lorasmith.evaluation.run_record import read_run
+from lorasmith.models.base import Base
+from lorasmith.models.open import open_base
+from lorasmith.progress import Cancelled
+from lorasmith.training.commands import Commands
+
+QUICK = TruthEffort(prompts=48, others=24, captions=8)
+
+
+def bench(
+    out: str | Path,
+    seed: int = 1,
+    *,
+    quick: bool = False,
+    report: Callable[[str], None] = lambda _: None,
+    cancelled: Cancelled = lambda: False,
+) -> dict[str, Any] | None:
+    """Everything that is reported, as plain data; None where it was cancelled. `report` is called with what is being done."""
+    folder = Path(out) / f"seed-{seed}"
+    runs, base = list(bench_runs(seed, quick=quick)), open_base(BASE, torch.float32)
+    judged: list[JudgedRun] = []
+    for number, run in enumerate(runs, 1):
+        said = _judged(
+            run, folder, base, QUICK if quick else TruthEffort(), lambda what, n=number: report(f"{n} of {len(runs)}: {what}"), cancelled
+        )  # type: ignore[misc]
+        if said is None:
+            return None
+        judged.append(said)
+    found = {"seed": seed, "quick": quick, **scores(judged), "each": [_row(one) for one in judged]}
+    write_atomically(folder / f"result{'-quick' if quick else ''}.json", json.dumps(found, indent=1).encode())
+    return found
+
+
+def _judged(
+    run: BenchRun, folder: Path, base: Base, effort: TruthEffort, report: Callable[[str], None], cancelled: Cancelled
+) -> JudgedRun | None:
+    """One run, trained, proven and looked at; None where that was cancelled."""
+    report(f"training {run.name}")
+    commands = Commands()
+    if not train_bench_run(run, folder, [_stopping(commands, cancelled)], commands).finished:
+        return None
+    run_folder = folder / run.name / "run"
+    report(f"judging {run.name}")
+    proven = prove(run_folder, base=base, cancelled=cancelled)
+    if not proven.complete:
+        return None
+    report(f"looking at the truth about {run.name}")
+    look, kept = TruthOf(base, run, effort), folder / run.name / "truth.json"
+    files = [checkpoint.path for checkpoint in checkpoints_of(read_run(run_folder))]
+    truths = truths_of(look, [(file, 1.0) for file in files], kept, cancelled)
+    verdict, of_weights = proven.verdict, dict[float, Any]()
+    if verdict.recommended is not None:
+        weights = [one.weight for one in verdict.weights]
+        found = truths_of(look, [(files[verdict.recommended], weight) for weight in weights], kept, cancelled)
+        of_weights = dict(zip(weights, found, strict=False))
+    if cancelled():
+        return None
+    return JudgedRun(run.name, run.kind.kept_apart, tuple(truths), verdict, of_weights)
+
+
+def _stopping(commands: Commands, cancelled: Cancelled) -> Callable[[object], None]:
+    """A listener that stops the training where the bench is cancelled."""
+
+    def listen(event: object) -> None:
+        if cancelled():
+            commands.stop()
+
+    return listen
+
+
+def _row(run: JudgedRun) -> dict[str, Any]:
+    """One run in the result's table."""
+    return {
+        "run": run.name, "kept_apart": run.kept_apart, "recommended": run.verdict.recommended, "as_good": list(run.verdict.as_good),
+        "weight": run.verdict.weight, "weights": {str(weight): truth.score for weight, truth in run.weight_truths.items()},
+        "headlines": [one.headline for one in run.verdict.checkpoints],
+        "truth": [{**vars(truth), "labels": truth.labels} for truth in run.truths],
+        "measures": [_values(one.measured.measures) for one in run.verdict.checkpoints],
+        "labels": [{key: judged.holds for key, judged in one.judged.items()} for one in run.verdict.checkpoints],
+        "sentences": list(run.verdict.sentences),
+    }  # fmt: skip
+
+
+def _values(measures: Any) -> dict[str, Sequence[float | None]]:
+    return {name: (measure.value, measure.error) for name, measure in measures.items()}

@@ -1,0 +1,164 @@
+"""Is it good, which checkpoint is best, at which weight, and how do we know? From a run, or any LoRA file, to a verdict.
+
+    proven = prove("runs/zorvex")
+    proven.verdict.sentences    # ("Use epoch 7 at weight 1.", "Epochs 6 and 8 are as good.", ...)
+
+Plan, open the base, measure the checkpoints, pick the best, measure it at other weights, judge. What was drawn or measured before is not
+done again, also where it was stopped or killed half way, so that going on is calling it once more.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from lorasmith.atomic import write_atomically
+from lorasmith.errors import InputError
+from lorasmith.evaluation.measures.measured import CheckpointMeasures
+from lorasmith.evaluation.proof.checkpoints import Checkpoint, checkpoints_of
+from lorasmith.evaluation.proof.measuring import measure_checkpoints
+from lorasmith.evaluation.proof.plan import ProofPlan, cost
+from lorasmith.evaluation.proof.plan_making import plan_for_pictures, plan_for_run
+from lorasmith.evaluation.run_record import RunRecord, read_run
+from lorasmith.evaluation.signs.picture_signs import picture_signs
+from lorasmith.evaluation.signs.run_signs import run_signs
+from lorasmith.evaluation.signs.set_signs import set_signs
+from lorasmith.evaluation.verdict.verdict import Verdict, verdict_on
+from lorasmith.findings import Finding
+from lorasmith.models.base import Base
+from lorasmith.models.device import Device, choose_device
+from lorasmith.models.open import open_base
+from lorasmith.models.settings import BaseModelSettings
+from lorasmith.progress import Cancelled, Progress
+from lorasmith.training.settings.tree import Settings
+
+WEIGHTS = (0.6, 0.8, 1.0)
+"""At which the recommended checkpoint is tried."""
+PROOF, VERDICT = "proof", "verdict.json"
+
+
+@dataclass(frozen=True)
+class Proven:
+    """What a proof found. `complete` is False where it was cancelled: then the verdict is on what was measured by then."""
+
+    verdict: Verdict
+    signs: tuple[Finding, ...]
+    folder: Path
+    """Where pictures, numbers and `verdict.json` are."""
+    complete: bool
+
+    def __repr__(self) -> str:
+        return f"Proven({self.verdict.sentences[0]!r}, {len(self.verdict.checkpoints)} checkpoints)"
+
+    def as_data(self) -> dict[str, Any]:
+        """For `--json`, `verdict.json` and pages."""
+        return self.verdict.as_data() | {"signs": [sign.as_data for sign in self.signs], "complete": self.complete}
+
+
+def prove(
+    run_folder: str | Path, *, effort: str = "standard", weights: Sequence[float] = WEIGHTS, seed: int = 0, device: Device | None = None,
+    base: Base | None = None, progress: Progress | None = None, cancelled: Cancelled = lambda: False,
+) -> Proven:  # fmt: skip
+    """Judge the checkpoints of a run, and write what was found into its folder.
+
+    Parameters
+    ----------
+    effort
+        `quick`, `standard` or `thorough`: how many pictures are generated.
+    weights
+        At which the recommended checkpoint is tried; () for none.
+    base
+        The run's base where it is open already; None opens it.
+    progress, cancelled
+        Called with predictions of the denoiser, done and in all; asked whether to stop, after which what is done is kept.
+
+    Raises
+    ------
+    InputError
+        The folder is not that of a run, it has no checkpoint, or its pictures or base cannot be read.
+
+    Examples
+    --------
+    >>> proven = ls.prove("runs/my-lora", effort="quick", weights=())
+    >>> len(proven.verdict.checkpoints)
+    2
+    """
+    run = read_run(run_folder)
+    checkpoints = checkpoints_of(run)
+    if not checkpoints:
+        raise InputError(
+            f"The run {run.folder.root} has no checkpoint yet. Prove it once one is saved.",
+            code="proof.no_checkpoint",
+            path=str(run.folder.root),
+        )
+    plan = plan_for_run(run.folder.root, effort, seed)
+    opened = base if base is not None else _open(plan.base, device or run.settings.training.device)
+    proven = _prove(plan, opened, checkpoints, run.folder.root / PROOF, weights, run.settings, run, progress, cancelled)
+    _write(proven)
+    return proven
+
+
+def prove_file(
+    loras: Sequence[str | Path], base: BaseModelSettings | str | Path, pictures: str | Path, folder: str | Path, *, trigger: str | None = None,
+    held_out: str | Path | None = None, effort: str = "standard", weights: Sequence[float] = WEIGHTS, seed: int = 0, device: Device = "auto",
+    progress: Progress | None = None, cancelled: Cancelled = lambda: False,
+) -> Proven:  # fmt: skip
+    """Judge LoRA files that anybody trained, with their base and the folder of captioned images that they were trained on.
+
+    Several files are checkpoints of one training, in their order. What is found is kept in `folder`; see `prove` for the rest.
+    """
+    described = base if isinstance(base, BaseModelSettings) else BaseModelSettings(path=Path(base))
+    plan = plan_for_pictures(described, pictures, trigger=trigger, held_out=held_out, effort=effort, seed=seed)
+    checkpoints = [Checkpoint(Path(lora), Path(lora).name, step=0 if len(loras) == 1 else k) for k, lora in enumerate(loras, 1)]
+    proven = _prove(plan, _open(described, device), checkpoints, Path(folder), weights, None, None, progress, cancelled)
+    _write(proven)
+    return proven
+
+
+def _open(base: BaseModelSettings, device: Device) -> Base:
+    """In float32: base and LoRA are compared, and lower precision alone makes a difference of 0.7 %."""
+    import torch
+
+    return open_base(base.path, torch.float32, choose_device(device), **base.open_options)
+
+
+def _prove(
+    plan: ProofPlan, base: Base, checkpoints: Sequence[Checkpoint], folder: Path, weights: Sequence[float], settings: Settings | None,
+    run: RunRecord | None, progress: Progress | None, cancelled: Cancelled,
+) -> Proven:  # fmt: skip
+    of_weights = plan.of_groups("new", "other")
+    others = [weight for weight in weights if weight != 1]
+    of_checkpoints = cost(plan, len(checkpoints)).predictions
+    whole = of_checkpoints + (cost(of_weights, len(others) + 1).predictions if others else 0)
+    steps = (_part(progress, 0, whole), _part(progress, of_checkpoints, whole))
+
+    measured = measure_checkpoints(plan, base, checkpoints, folder, progress=steps[0], cancelled=cancelled)
+    verdict = verdict_on(measured, settings=settings)
+    tried: list[CheckpointMeasures] = []
+    if others and verdict.recommended is not None and not cancelled():
+        chosen = checkpoints[verdict.recommended]
+        at_weights = [replace(chosen, weight=weight) for weight in sorted({*others, 1.0})]
+        tried = measure_checkpoints(of_weights, base, at_weights, folder / "weights", progress=steps[1], cancelled=cancelled)
+        verdict = verdict_on(measured, tried, settings)
+    signs = [*(run_signs(run) if run is not None else ()), *_signs_of(verdict)]
+    complete = not cancelled()
+    return Proven(verdict, tuple(signs), folder, complete)
+
+
+def _signs_of(verdict: Verdict) -> list[Finding]:
+    """Of the recommended checkpoint, or the last one."""
+    shown = verdict.checkpoints[-1 if verdict.recommended is None else verdict.recommended].measured
+    return [*picture_signs(shown), *set_signs(shown)]
+
+
+def _part(progress: Progress | None, before: int, whole: int) -> Progress | None:
+    """Progress of one part as that of the whole."""
+    return None if progress is None else lambda done, _: progress(before + done, whole)
+
+
+def _write(proven: Proven) -> None:
+    proven.folder.mkdir(parents=True, exist_ok=True)
+    write_atomically(proven.folder / VERDICT, json.dumps(proven.as_data(), indent=1).encode())
