@@ -143,15 +143,14 @@ def _prove(
         at_weights = [replace(chosen, weight=weight) for weight in sorted({*others, 1.0})]
         tried = measure_checkpoints(of_weights, base, at_weights, folder / "weights", progress=steps[1], cancelled=cancelled)
         verdict = verdict_on(measured, tried, settings)
-    signs = [*(run_signs(run) if run is not None else ()), *_signs_of(verdict)]
     complete = not cancelled()
-    return Proven(verdict, tuple(signs), folder, complete)
+    return Proven(verdict, signs_of(verdict, run), folder, complete)
 
 
-def _signs_of(verdict: Verdict) -> list[Finding]:
-    """Of the recommended checkpoint, or the last one."""
+def signs_of(verdict: Verdict, run: RunRecord | None) -> tuple[Finding, ...]:
+    """Signs of a run, and of the pictures and losses of its recommended checkpoint; of the last one where there is none."""
     shown = verdict.checkpoints[-1 if verdict.recommended is None else verdict.recommended].measured
-    return [*picture_signs(shown), *set_signs(shown)]
+    return (*(run_signs(run) if run is not None else ()), *picture_signs(shown), *set_signs(shown))
 
 
 def _part(progress: Progress | None, before: int, whole: int) -> Progress | None:

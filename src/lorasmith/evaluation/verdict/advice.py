@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from lorasmith.evaluation.verdict.checkpoint import CheckpointVerdict
 from lorasmith.evaluation.verdict.evidence import TIE
-from lorasmith.evaluation.verdict.labels import BY_HEART, HARMED, LEAKS, LEARNT, NARROW, STUCK
+from lorasmith.evaluation.verdict.labels import BY_HEART, HARMED, LEAKS, LEARNT, NARROW, NOT_DRAWN, STUCK
 from lorasmith.evaluation.verdict.picking import shortfall
 from lorasmith.findings import Evidence, Finding, Fix, SettingChange
 from lorasmith.training.optim.optimizers import OPTIMIZERS
@@ -27,13 +27,17 @@ class Case:
     settings: Settings | None
 
     @property
+    def drawn(self) -> list[CheckpointVerdict]:
+        return [one for one in self.checkpoints if one.headline != NOT_DRAWN]
+
+    @property
     def last(self) -> CheckpointVerdict:
-        return self.checkpoints[-1]
+        return self.drawn[-1]
 
     @property
     def chosen(self) -> CheckpointVerdict:
         """The recommended checkpoint, the last one where there is none."""
-        return self.checkpoints[-1 if self.best is None else self.best]
+        return self.last if self.best is None else self.checkpoints[self.best]
 
     @property
     def has_regularisation(self) -> bool | None:
@@ -41,18 +45,15 @@ class Case:
 
     def still_rising(self) -> bool:
         """Whether the last checkpoint shows the subject more clearly than the one before, beyond the noise."""
-        if len(self.checkpoints) < 2 or "subject" not in self.last.measured.measures or "keeps" not in self.last.measured.measures:
+        if len(self.drawn) < 2:
             return False
-        before = self.checkpoints[-2].measured
-        if "subject" not in before.measures or "keeps" not in before.measures:
-            return False
-        gain, error = shortfall(self.last.measured, before)
+        gain, error = shortfall(self.last.measured, self.drawn[-2].measured)
         return gain > TIE * error
 
     def over_cooked_from(self) -> CheckpointVerdict | None:
         """The first checkpoint from which on all are over-cooked."""
         found = None
-        for one in reversed(self.checkpoints):
+        for one in reversed(self.drawn):
             if one.headline != "over-cooked":
                 break
             found = one
@@ -61,6 +62,8 @@ class Case:
 
 def advice(case: Case) -> Iterator[Finding]:
     """What every rule has to say, in the order of `RULES`."""
+    if not case.drawn:
+        return
     for rule in RULES:
         finding = rule(case)
         if finding is not None:
@@ -94,7 +97,7 @@ def _too_much(case: Case) -> Finding | None:
     if keeps is None or keeps >= HARMED:
         return None  # it leaks; see `_leaks`
     evidence = Evidence(keeps, "of the base's own", f"Other prompts are recognised {keeps:.0%} as well as in the base's own pictures.")
-    if first is case.checkpoints[0]:
+    if first is case.drawn[0]:
         return _finding(
             "rate_too_high", first, "Other prompts suffer from the first checkpoint on.", evidence,
             Fix("Train with a third of the learning rate.", _rate_times(case.settings, 1 / 3)),

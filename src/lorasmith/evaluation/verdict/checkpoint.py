@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,23 +13,19 @@ from lorasmith.evaluation.verdict.picking import Score
 
 @dataclass(frozen=True)
 class CheckpointVerdict:
-    """`headline` is `good`, `cannot tell` or a label's name; `judged` has every label."""
+    """`headline` is `good`, `cannot tell`, `not drawn` or a label's name; `judged` has every label."""
 
+    name: str
+    """As people call it; see `names_of`."""
     measured: CheckpointMeasures
     headline: str
     judged: Mapping[str, Judged]
     score: Score
 
     @classmethod
-    def of(cls, measured: CheckpointMeasures, score: Score) -> CheckpointVerdict:
+    def of(cls, name: str, measured: CheckpointMeasures, score: Score) -> CheckpointVerdict:
         judged = judge(measured.measures)
-        return cls(measured, headline(judged), judged, score)
-
-    @property
-    def name(self) -> str:
-        """As people call it: by its epoch; by its step where it was saved by steps; by its file without a run."""
-        one = self.measured
-        return f"epoch {one.epoch}" if one.epoch else f"step {one.step}" if one.step else one.file
+        return cls(name, measured, headline(judged), judged, score)
 
     def value(self, measure: str) -> float | None:
         """The value of a measure, None where it could not be measured."""
@@ -38,7 +34,15 @@ class CheckpointVerdict:
 
     def as_data(self) -> dict[str, Any]:
         return {
-            "file": self.measured.file, "epoch": self.measured.epoch, "step": self.measured.step, "weight": self.measured.weight,
+            "name": self.name, "file": self.measured.file, "epoch": self.measured.epoch, "step": self.measured.step, "weight": self.measured.weight,
             "verdict": self.headline, "score": self.score.value, "score_error": self.score.error,
             "labels": {key: judged.holds for key, judged in self.judged.items()}, "measures": self.measured.json()["measures"],
         }  # fmt: skip
+
+
+def names_of(checkpoints: Sequence[CheckpointMeasures]) -> list[str]:
+    """As people call them: by their epochs; by their steps where several are of one epoch; by their files without a run."""
+    epochs = [one.epoch for one in checkpoints]
+    if len(set(epochs)) == len(epochs) and all(epochs):
+        return [f"epoch {epoch}" for epoch in epochs]
+    return [f"step {one.step}" if one.step else one.file for one in checkpoints]

@@ -63,6 +63,7 @@ LABELS: dict[str, Label] = {
 }  # fmt: skip
 """Key -> label. The first that holds names a checkpoint, but for `memorised` and `stuck`, which are said beside."""
 
+NOT_DRAWN = "not drawn"
 HEADLINES = ("over-cooked", "under-cooked", "narrow")
 """Labels that name a checkpoint, the one that weighs most first."""
 
@@ -90,7 +91,9 @@ def judge(measures: Measures) -> dict[str, Judged]:
 
 
 def headline(judged: Mapping[str, Judged]) -> str:
-    """One of `HEADLINES`, `good`, or `cannot tell` where a label that would name it is not decided."""
+    """One of `HEADLINES`, `good`, `cannot tell` where a label that would name it is not decided, `not drawn` where no picture was."""
+    if not judged["under-cooked"].numbers:
+        return NOT_DRAWN
     for key in HEADLINES:
         holds = judged[key].holds
         if holds:

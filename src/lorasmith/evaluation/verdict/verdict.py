@@ -14,8 +14,8 @@ from typing import Any
 
 from lorasmith.evaluation.measures.measured import CheckpointMeasures
 from lorasmith.evaluation.verdict.advice import Case, advice
-from lorasmith.evaluation.verdict.checkpoint import CheckpointVerdict
-from lorasmith.evaluation.verdict.labels import LABELS
+from lorasmith.evaluation.verdict.checkpoint import CheckpointVerdict, names_of
+from lorasmith.evaluation.verdict.labels import LABELS, NOT_DRAWN
 from lorasmith.evaluation.verdict.picking import Pick, pick, pick_weight
 from lorasmith.findings import Finding
 from lorasmith.training.settings.tree import Settings
@@ -64,7 +64,8 @@ def verdict_on(
     advice can name the change.
     """
     picked = pick(checkpoints)
-    judged = tuple(CheckpointVerdict.of(one, score) for one, score in zip(checkpoints, picked.scores, strict=True))
+    named = zip(names_of(checkpoints), checkpoints, picked.scores, strict=True)
+    judged = tuple(CheckpointVerdict.of(name, one, score) for name, one, score in named)
     of_weight = pick_weight(weights) if weights else Pick(None, (), ())
     return Verdict(
         judged, picked.best, picked.equals,
@@ -83,7 +84,7 @@ def _sentences(verdict: Verdict) -> Iterator[str]:
     else:
         yield _recommendation(verdict)
         yield from _equals(verdict)
-    yield from _where_it_goes_wrong(checkpoints)
+    yield from _where_it_goes_wrong([one for one in checkpoints if one.headline != NOT_DRAWN])
     if verdict.recommended is not None:
         chosen = checkpoints[verdict.recommended]
         for key in ("memorised", "narrow", "stuck"):
@@ -104,7 +105,8 @@ def _recommendation(verdict: Verdict) -> str:
 
 def _equals(verdict: Verdict) -> Iterator[str]:
     names = [verdict.checkpoints[k].name for k in verdict.as_good]
-    if names and len(names) + 1 == len(verdict.checkpoints) > 2:
+    drawn = [one for one in verdict.checkpoints if one.headline != NOT_DRAWN]
+    if names and len(names) + 1 == len(drawn) > 2:
         yield "All other checkpoints are as good, as far as these pictures tell: look for yourself."
     elif names:
         yield f"{_listed(names).capitalize()} {'is' if len(names) == 1 else 'are'} as good."

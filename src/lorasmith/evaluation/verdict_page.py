@@ -1,0 +1,234 @@
+"""The proof of a run on its report: is it good, seen at once; the pictures side by side; the numbers behind a fold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from lorasmith.dataset_folder import pictures_below
+from lorasmith.errors import DatasetError
+from lorasmith.evaluation.measures.measured import MEASURES, Measure
+from lorasmith.evaluation.prompts import Prompt
+from lorasmith.evaluation.proof.record import ProofRecord, read_record
+from lorasmith.evaluation.prove import PROOF, WEIGHTS_PROOF, signs_of
+from lorasmith.evaluation.run_record import RunRecord
+from lorasmith.evaluation.verdict.checkpoint import CheckpointVerdict
+from lorasmith.evaluation.verdict.labels import LABELS, NOT_DRAWN
+from lorasmith.evaluation.verdict.verdict import Verdict, verdict_on
+from lorasmith.images.read import read_picture
+from lorasmith.pages.content import (
+    Block,
+    Code,
+    Collapsible,
+    Column,
+    Figure,
+    Figures,
+    Findings,
+    Panel,
+    Quiet,
+    Section,
+    Status,
+    Strong,
+    Table,
+    Text,
+    Tone,
+    Words,
+)
+from lorasmith.pages.content import Verdict as Judgement
+from lorasmith.pages.picture import Picture
+
+SIDE = 256
+"""Longest side of a picture, in pixels."""
+NEW_PROMPTS, OTHER_PROMPTS, COPIES = 4, 3, 6
+"""Prompts that are shown; the pictures of all are in the proof's folder."""
+TONES: Mapping[str, Tone] = {"good": "good", "cannot tell": "note"}
+"""Of a checkpoint's headline; the others are warnings."""
+
+
+@dataclass(frozen=True)
+class ShownProof:
+    """A run's proof as it is kept in its folder, with the verdict on it."""
+
+    folder: Path
+    record: ProofRecord
+    verdict: Verdict
+
+
+def proof_of(run: RunRecord) -> ShownProof | None:
+    """The proof in a run's folder; None where there is none. The verdict is made anew from the numbers."""
+    folder = run.folder.root / PROOF
+    record = read_record(folder)
+    if record is None or not record.measured:
+        return None
+    weights = read_record(folder, WEIGHTS_PROOF)
+    return ShownProof(folder, record, verdict_on(record.measured, weights.measured if weights else (), run.settings))
+
+
+def verdict_status(proof: ShownProof) -> Status:
+    """The verdict in a sentence or two."""
+    verdict = proof.verdict
+    chosen = None if verdict.recommended is None else verdict.checkpoints[verdict.recommended]
+    tone: Tone = "warning" if chosen is None else TONES.get(chosen.headline, "warning")
+    first, *others = verdict.sentences
+    return Status(tone, first, " ".join(others))
+
+
+def proof_sections(run: RunRecord, proof: ShownProof) -> tuple[Section, ...]:
+    """What the report says about whether the LoRA is good."""
+    shown = _shown(proof)
+    findings = (*proof.verdict.advice, *signs_of(proof.verdict, run))
+    return (
+        Section("Is it good?", (*_pictures(proof, shown), _checkpoints(proof), *((Findings(findings),) if findings else ()))),
+        Section("Held by heart?", _copies(run, proof)),
+        Section("How it was measured", (_how(proof), Collapsible("All numbers", tuple(_numbers(proof, shown))))),
+    )
+
+
+# -- pictures ---------------------------------------------------------------------------------------------------------
+
+
+def _shown(proof: ShownProof) -> list[int]:
+    """Places of the checkpoints that were drawn."""
+    return [place for place, pictures in enumerate(proof.record.pictures) if pictures]
+
+
+def _pictures(proof: ShownProof, shown: Sequence[int]) -> Iterable[Block]:
+    """The same prompts and seeds on the base and on each checkpoint."""
+    if not shown:
+        yield Text("No picture was generated yet: the proof was stopped before.", quiet=True)
+        return
+    prompts = proof.record.prompts
+    yield Text("New prompts with the trigger; the same prompt and seed in each row.", quiet=True)
+    yield Figures(tuple(_row(proof, prompt, shown) for prompt in prompts.of("new")[:NEW_PROMPTS]), "strip")
+    yield Text("Prompts without the trigger: these should stay as the base has them.", quiet=True)
+    yield Figures(tuple(_row(proof, prompt, shown) for prompt in prompts.of("other")[:OTHER_PROMPTS]), "strip")
+
+
+def _row(proof: ShownProof, prompt: Prompt, shown: Sequence[int]) -> Figure:
+    panels = [_panel(proof, proof.record.base_pictures.get(prompt.name), "base", prompt)]
+    for place in shown:
+        name = proof.verdict.checkpoints[place].name
+        label = f"★ {name}" if place == proof.verdict.recommended else name
+        panels.append(_panel(proof, proof.record.pictures[place].get(prompt.name), label, prompt))
+    return Figure(tuple(panels), (f"“{prompt.text}” ", Quiet(f"seed {prompt.seed}")))
+
+
+def _panel(proof: ShownProof, relative: str | None, label: str, prompt: Prompt) -> Panel:
+    path = None if relative is None else (proof.folder / relative).resolve()
+    if path is None or not path.is_relative_to(proof.folder.resolve()):
+        return Panel(None, label)
+    return Panel(_read(path, f"{label}: {prompt.text} (seed {prompt.seed})"), label)
+
+
+def _read(path: Path, alt: str) -> Picture | None:
+    try:
+        return Picture.of(read_picture(path), alt, SIDE)
+    except DatasetError:
+        return None
+
+
+def _copies(run: RunRecord, proof: ShownProof) -> tuple[Block, ...]:
+    """Training images beside what their captions give, the nearest first."""
+    verdict, record = proof.verdict, proof.record
+    place = verdict.recommended if verdict.recommended is not None else max(_shown(proof), default=None)
+    if place is None or not record.pictures[place]:
+        return ()
+    replay = verdict.checkpoints[place].measured.measures.get("replay")
+    nearness = replay.items if replay is not None else {}
+    prompts = sorted(record.prompts.of("trained"), key=lambda prompt: -nearness.get(prompt.name, nearness.get(prompt.picture, 0.0)))
+    originals = {path.name: path for dataset in run.settings.datasets for path in _below(Path(dataset.path))}
+    figures = []
+    for prompt in prompts[:COPIES]:
+        name = prompt.picture.rsplit(" ", 1)[0]
+        original = originals.get(name)
+        own = Panel(None if original is None else _read(original, f"Training image {name}"), "training image")
+        figures.append(Figure((own, _panel(proof, record.pictures[place].get(prompt.name), verdict.checkpoints[place].name, prompt)), Code(name)))
+    if not figures:
+        return ()
+    memorised = verdict.checkpoints[place].judged["memorised"].holds
+    said = {
+        True: "It holds training images by heart: their captions bring them back.",
+        False: "Captions of training images give new pictures, not those images.",
+        None: "Whether it holds training images by heart cannot be told: nothing was held out to compare with, or the numbers are too near.",
+    }[memorised]
+    return (Text(said), Figures(tuple(figures), "small"))
+
+
+def _below(folder: Path) -> Sequence[Path]:
+    return pictures_below(folder) if folder.is_dir() else ()
+
+
+# -- numbers ----------------------------------------------------------------------------------------------------------
+
+
+def _checkpoints(proof: ShownProof) -> Table:
+    columns = (
+        Column("Checkpoint"), Column("Verdict"), Column("Subject", "number"), Column("Other prompts kept", "number"), Column("Score", "number"),
+    )  # fmt: skip
+    return Table("Checkpoints", columns, tuple(_checkpoint_row(proof, place) for place in range(len(proof.verdict.checkpoints))))
+
+
+def _checkpoint_row(proof: ShownProof, place: int) -> tuple[Words, ...]:
+    verdict = proof.verdict
+    one = verdict.checkpoints[place]
+    mark = " ★ recommended" if place == verdict.recommended else " as good" if place in verdict.as_good else ""
+    also = ", ".join(key for key, judged in one.judged.items() if judged.holds and key != one.headline)
+    if one.headline == NOT_DRAWN:
+        headline: Words = Quiet("not drawn: by its losses not likely the best")
+    else:
+        headline = Judgement(TONES.get(one.headline, "warning"), one.headline)
+    return (
+        (Strong(one.name), Quiet(mark)), (headline, Quiet(f" and {also}") if also else ""), _with_error(one, "subject"),
+        _with_error(one, "keeps"), "" if one.score.value != one.score.value else f"{one.score.value:.2f} ± {one.score.error:.2f}",
+    )  # fmt: skip
+
+
+def _with_error(one: CheckpointVerdict, name: str) -> str:
+    return _value(one.measured.measures.get(name))
+
+
+def _value(measure: Measure | None) -> str:
+    if measure is None:
+        return "–"
+    return f"{measure.value:.2f}" + ("" if measure.error is None else f" ± {measure.error:.2f}")
+
+
+def _how(proof: ShownProof) -> Block:
+    record, prompts = proof.record, proof.record.prompts
+    held_out = (
+        f"{record.held_out} pictures that were never trained on"
+        if record.held_out
+        else "each training image against the others, since nothing was held out: margins are wider, and memorising is hard to tell"
+    )
+    flexible = " Captions say nothing besides the trigger, so new prompts were made up." if prompts.captions_say == "nothing" else ""
+    bias = " What held-out pictures share with the training images, such as one background, cannot be seen this way." if record.held_out else ""
+    return Text(
+        f"{len(prompts.prompts)} pictures of the base and of each checkpoint that was drawn, with the same prompts and seeds; compared with "
+        f"{held_out}.{flexible}{bias} Subject: how far new pictures have come from the base (0) to real pictures (1). Other prompts kept: how "
+        "well the base recognises its own prompts in the LoRA's pictures (1: as in its own). ± is one standard error.",
+        quiet=True,
+    )
+
+
+def _numbers(proof: ShownProof, shown: Sequence[int]) -> Iterable[Block]:
+    checkpoints = [proof.verdict.checkpoints[place] for place in shown] or list(proof.verdict.checkpoints)
+    names = [name for name in MEASURES if any(name in one.measured.measures for one in checkpoints)]
+    columns = (Column("Measure"), *(Column(one.name, "number") for one in checkpoints), Column("As the base", "number"))
+    rows = tuple(
+        ((MEASURES[name].title, Quiet("" if MEASURES[name].decides else " shown only")), *(_with_error(one, name) for one in checkpoints), _as_base(name))
+        for name in names
+    )  # fmt: skip
+    yield Table("Measures", columns, rows)
+    yield Text(tuple(part for label in LABELS.values() for part in (Strong(f"{label.title}: "), f"{label.meaning} ")), quiet=True)
+    if proof.verdict.weights:
+        columns = (Column("Weight"), Column("Subject", "number"), Column("Other prompts kept", "number"))
+        yield Table(
+            "Weights of the recommended checkpoint", columns,
+            tuple((f"{one.weight:g}", _value(one.measures.get("subject")), _value(one.measures.get("keeps"))) for one in proof.verdict.weights),
+        )  # fmt: skip
+
+
+def _as_base(name: str) -> str:
+    value = MEASURES[name].as_base
+    return "" if value is None else f"{value:g}"
