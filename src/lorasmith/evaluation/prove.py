@@ -37,7 +37,7 @@ from lorasmith.training.settings.tree import Settings
 
 WEIGHTS = (0.6, 0.8, 1.0)
 """At which the recommended checkpoint is tried."""
-PROOF, VERDICT = "proof", "verdict.json"
+PROOF, WEIGHTS_PROOF, VERDICT = "proof", "weights.json", "verdict.json"
 
 
 @dataclass(frozen=True)
@@ -141,7 +141,7 @@ def _prove(
     if others and verdict.recommended is not None and not cancelled():
         chosen = checkpoints[verdict.recommended]
         at_weights = [replace(chosen, weight=weight) for weight in sorted({*others, 1.0})]
-        tried = measure_checkpoints(of_weights, base, at_weights, folder / "weights", progress=steps[1], cancelled=cancelled)
+        tried = measure_checkpoints(of_weights, base, at_weights, folder, progress=steps[1], cancelled=cancelled, record=WEIGHTS_PROOF)
         verdict = verdict_on(measured, tried, settings)
     complete = not cancelled()
     return Proven(verdict, signs_of(verdict, run), folder, complete)

@@ -13,6 +13,7 @@ from lorasmith.errors import DatasetError
 from lorasmith.evaluation.local_folders import LocalFolders
 from lorasmith.evaluation.loss_curve import change_curve, learning_rate_curve, loss_curve
 from lorasmith.evaluation.run_record import PROOF, Proof, RunRecord, read_run
+from lorasmith.evaluation.verdict_page import proof_of, proof_sections, verdict_status
 from lorasmith.findings import Finding
 from lorasmith.images.read import read_picture
 from lorasmith.pages import numbers
@@ -74,7 +75,9 @@ def write_report(run_folder: str | Path) -> Path:
 
 def report_page(run: RunRecord) -> Page:
     """What the report of a run contains."""
+    proof = proof_of(run)
     sections = [
+        *(proof_sections(run, proof) if proof is not None else ()),
         Section("Before and after", _before_and_after(run)),
         Section("Proof", _proof(run)),
         Section("Loss", _curves(run)),
@@ -86,7 +89,7 @@ def report_page(run: RunRecord) -> Page:
     return Page(
         title=run.settings.name,
         kicker="A LoRA, trained with Lorasmith",
-        top=(_status(run), _key_facts(run)),
+        top=(*((verdict_status(proof),) if proof is not None else ()), _status(run), _key_facts(run)),
         sections=tuple(section for section in sections if section.blocks),
         footer="Made by Lorasmith from the run's own folder.",
     )

@@ -143,7 +143,9 @@ def _copies(run: RunRecord, proof: ShownProof) -> tuple[Block, ...]:
         name = prompt.picture.rsplit(" ", 1)[0]
         original = originals.get(name)
         own = Panel(None if original is None else _read(original, f"Training image {name}"), "training image")
-        figures.append(Figure((own, _panel(proof, record.pictures[place].get(prompt.name), verdict.checkpoints[place].name, prompt)), Code(name)))
+        figures.append(
+            Figure((own, _panel(proof, record.pictures[place].get(prompt.name), verdict.checkpoints[place].name, prompt)), Code(name))
+        )
     if not figures:
         return ()
     memorised = verdict.checkpoints[place].judged["memorised"].holds
@@ -175,11 +177,11 @@ def _checkpoint_row(proof: ShownProof, place: int) -> tuple[Words, ...]:
     mark = " ★ recommended" if place == verdict.recommended else " as good" if place in verdict.as_good else ""
     also = ", ".join(key for key, judged in one.judged.items() if judged.holds and key != one.headline)
     if one.headline == NOT_DRAWN:
-        headline: Words = Quiet("not drawn: by its losses not likely the best")
+        headline: Quiet | Judgement = Quiet("not drawn: by its losses not likely the best")
     else:
         headline = Judgement(TONES.get(one.headline, "warning"), one.headline)
     return (
-        (Strong(one.name), Quiet(mark)), (headline, Quiet(f" and {also}") if also else ""), _with_error(one, "subject"),
+        (Strong(one.name), Quiet(mark)), (headline, Quiet(f" and {also}" if also else "")), _with_error(one, "subject"),
         _with_error(one, "keeps"), "" if one.score.value != one.score.value else f"{one.score.value:.2f} ± {one.score.error:.2f}",
     )  # fmt: skip
 
@@ -202,7 +204,11 @@ def _how(proof: ShownProof) -> Block:
         else "each training image against the others, since nothing was held out: margins are wider, and memorising is hard to tell"
     )
     flexible = " Captions say nothing besides the trigger, so new prompts were made up." if prompts.captions_say == "nothing" else ""
-    bias = " What held-out pictures share with the training images, such as one background, cannot be seen this way." if record.held_out else ""
+    bias = (
+        " What held-out pictures share with the training images, such as one background, cannot be seen this way."
+        if record.held_out
+        else ""
+    )
     return Text(
         f"{len(prompts.prompts)} pictures of the base and of each checkpoint that was drawn, with the same prompts and seeds; compared with "
         f"{held_out}.{flexible}{bias} Subject: how far new pictures have come from the base (0) to real pictures (1). Other prompts kept: how "
@@ -215,11 +221,7 @@ def _numbers(proof: ShownProof, shown: Sequence[int]) -> Iterable[Block]:
     checkpoints = [proof.verdict.checkpoints[place] for place in shown] or list(proof.verdict.checkpoints)
     names = [name for name in MEASURES if any(name in one.measured.measures for one in checkpoints)]
     columns = (Column("Measure"), *(Column(one.name, "number") for one in checkpoints), Column("As the base", "number"))
-    rows = tuple(
-        ((MEASURES[name].title, Quiet("" if MEASURES[name].decides else " shown only")), *(_with_error(one, name) for one in checkpoints), _as_base(name))
-        for name in names
-    )  # fmt: skip
-    yield Table("Measures", columns, rows)
+    yield Table("Measures", columns, tuple(_measure_row(name, checkpoints) for name in names))
     yield Text(tuple(part for label in LABELS.values() for part in (Strong(f"{label.title}: "), f"{label.meaning} ")), quiet=True)
     if proof.verdict.weights:
         columns = (Column("Weight"), Column("Subject", "number"), Column("Other prompts kept", "number"))
@@ -227,6 +229,11 @@ def _numbers(proof: ShownProof, shown: Sequence[int]) -> Iterable[Block]:
             "Weights of the recommended checkpoint", columns,
             tuple((f"{one.weight:g}", _value(one.measures.get("subject")), _value(one.measures.get("keeps"))) for one in proof.verdict.weights),
         )  # fmt: skip
+
+
+def _measure_row(name: str, checkpoints: Sequence[CheckpointVerdict]) -> tuple[Words, ...]:
+    title: Words = (MEASURES[name].title, Quiet("" if MEASURES[name].decides else " shown only"))
+    return (title, *(_with_error(one, name) for one in checkpoints), _as_base(name))
 
 
 def _as_base(name: str) -> str:

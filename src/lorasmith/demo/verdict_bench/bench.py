@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -44,16 +45,19 @@ def bench(
     folder = Path(out) / f"seed-{seed}"
     runs, base = list(bench_runs(seed, quick=quick)), open_base(BASE, torch.float32)
     judged: list[JudgedRun] = []
+    effort = QUICK if quick else TruthEffort()
     for number, run in enumerate(runs, 1):
-        said = _judged(
-            run, folder, base, QUICK if quick else TruthEffort(), lambda what, n=number: report(f"{n} of {len(runs)}: {what}"), cancelled
-        )  # type: ignore[misc]
+        said = _judged(run, folder, base, effort, partial(_numbered, report, number, len(runs)), cancelled)
         if said is None:
             return None
         judged.append(said)
     found = {"seed": seed, "quick": quick, **scores(judged), "each": [_row(one) for one in judged]}
     write_atomically(folder / f"result{'-quick' if quick else ''}.json", json.dumps(found, indent=1).encode())
     return found
+
+
+def _numbered(report: Callable[[str], None], number: int, of: int, what: str) -> None:
+    report(f"{number} of {of}: {what}")
 
 
 def _judged(

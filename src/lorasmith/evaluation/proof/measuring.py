@@ -22,7 +22,7 @@ from lorasmith.evaluation.proof.denoising import Question
 from lorasmith.evaluation.proof.drawn import drawn_measures
 from lorasmith.evaluation.proof.losses import Sides, measures_of_losses, questions_of, side_errors
 from lorasmith.evaluation.proof.plan import ProofPlan, cost, loss_predictions, ruler_predictions
-from lorasmith.evaluation.proof.record import ProofRecord, write_record
+from lorasmith.evaluation.proof.record import RECORD, ProofRecord, write_record
 from lorasmith.evaluation.proof.ruler import Ruler, make_ruler, margins_of
 from lorasmith.evaluation.proof.store import ProofStore
 from lorasmith.evaluation.proof.views import look_at
@@ -40,11 +40,12 @@ LARGEST_BATCH = 32
 def measure_checkpoints(
     plan: ProofPlan, base: Base, checkpoints: Sequence[Checkpoint], folder: str | Path, *,
     progress: Progress | None = None, cancelled: Cancelled = lambda: False, batch_size: int | None = None,
+    record: str = RECORD,
 ) -> list[CheckpointMeasures]:  # fmt: skip
     """Measure checkpoints and keep pictures and results in `folder`; see `record` for how to read them again.
 
     `progress` counts predictions of the denoiser. Where `cancelled` says so, what is measured by then is returned and kept. `batch_size`
-    None: as many pictures as a usual card holds.
+    None: as many pictures as a usual card holds. `record` is the results' file.
     """
     size = batch_size or max(1, min(LARGEST_BATCH, PIXELS_AT_ONCE // (plan.drawing.width * plan.drawing.height)))
     store = ProofStore(Path(folder), plan, base.fingerprints)
@@ -63,7 +64,9 @@ def measure_checkpoints(
     pictures = tuple(_paths(store, plan, checkpoint) if checkpoint in drawn else {} for checkpoint in found)
     base_pictures = _paths(store, plan, None) if drawn else {}
     write_record(
-        store.root, ProofRecord(plan.effort, plan.prompts, len(plan.trained), len(plan.held_out), base_pictures, tuple(measured), pictures)
+        store.root,
+        ProofRecord(plan.effort, plan.prompts, len(plan.trained), len(plan.held_out), base_pictures, tuple(measured), pictures),
+        record,
     )
     return measured
 

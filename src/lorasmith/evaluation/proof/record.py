@@ -32,8 +32,8 @@ class ProofRecord:
     """Of each in `measured`: prompt -> its picture; empty where its losses alone were measured."""
 
 
-def write_record(folder: Path, record: ProofRecord) -> None:
-    """Put the results into a proof's folder."""
+def write_record(folder: Path, record: ProofRecord, name: str = RECORD) -> None:
+    """Put the results into a proof's folder, as the file `name`."""
     tree = {
         "effort": record.effort, "trigger": record.prompts.trigger, "captions_say": record.prompts.captions_say,
         "prompts": [asdict(prompt) for prompt in record.prompts.prompts], "trained": record.trained, "held_out": record.held_out,
@@ -41,13 +41,13 @@ def write_record(folder: Path, record: ProofRecord) -> None:
         "checkpoints": [{**own.json(), "pictures": dict(pictures)} for own, pictures in zip(record.measured, record.pictures, strict=True)],
     }  # fmt: skip
     folder.mkdir(parents=True, exist_ok=True)
-    write_atomically(folder / RECORD, json.dumps(tree, indent=1).encode())
+    write_atomically(folder / name, json.dumps(tree, indent=1).encode())
 
 
-def read_record(folder: str | Path) -> ProofRecord | None:
+def read_record(folder: str | Path, name: str = RECORD) -> ProofRecord | None:
     """The results in a proof's folder; None where there are none, or they are damaged."""
     try:
-        tree: dict[str, Any] = json.loads((Path(folder) / RECORD).read_bytes())
+        tree: dict[str, Any] = json.loads((Path(folder) / name).read_bytes())
         prompts = PromptSet(tuple(Prompt(**prompt) for prompt in tree["prompts"]), tree["trigger"], tree["captions_say"])
         checkpoints: Sequence[dict[str, Any]] = tree["checkpoints"]
         return ProofRecord(
