@@ -19,6 +19,8 @@ from lorasmith.curation.undo import undo_mends as undo_mends
 from lorasmith.datasets.folders import open_folder as open_dataset
 from lorasmith.errors import LorasmithError as LorasmithError
 from lorasmith.evaluation.grid.grid import grid as grid
+from lorasmith.evaluation.prove import prove as prove
+from lorasmith.evaluation.prove import prove_file as prove_file
 from lorasmith.evaluation.report import write_report as write_report
 from lorasmith.evaluation.sampling.loras import with_lora as with_lora
 from lorasmith.evaluation.sampling.sample import sample as sample
@@ -65,6 +67,8 @@ __all__ = [
     "plan",
     "plan_holdout",
     "propose_mends",
+    "prove",
+    "prove_file",
     "read_events",
     "read_lora",
     "read_lora_header",

@@ -84,7 +84,7 @@ def prove(
     --------
     >>> proven = ls.prove("runs/my-lora", effort="quick", weights=())
     >>> len(proven.verdict.checkpoints)
-    2
+    1
     """
     run = read_run(run_folder)
     checkpoints = checkpoints_of(run)
@@ -109,6 +109,12 @@ def prove_file(
     """Judge LoRA files that anybody trained, with their base and the folder of captioned images that they were trained on.
 
     Several files are checkpoints of one training, in their order. What is found is kept in `folder`; see `prove` for the rest.
+
+    Examples
+    --------
+    >>> proven = ls.prove_file(["my-lora.safetensors"], "base", "my-set", "my-proof", effort="quick", weights=())
+    >>> proven.complete
+    True
     """
     described = base if isinstance(base, BaseModelSettings) else BaseModelSettings(path=Path(base))
     plan = plan_for_pictures(described, pictures, trigger=trigger, held_out=held_out, effort=effort, seed=seed)

@@ -8,6 +8,7 @@ It may say that it cannot tell. Nothing here draws or measures; see `evaluation.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +21,7 @@ from lorasmith.evaluation.verdict.picking import Pick, pick, pick_weight
 from lorasmith.findings import Finding
 from lorasmith.training.settings.tree import Settings
 
+CANNOT_TELL = "Whether these checkpoints are good cannot be told from what was measured: look at the pictures yourself."
 NOTHING_LEARNT = "None of these checkpoints shows the subject beyond the noise of the pictures."
 
 
@@ -80,7 +82,8 @@ def verdict_on(
 def _sentences(verdict: Verdict) -> Iterator[str]:
     checkpoints = verdict.checkpoints
     if verdict.recommended is None:
-        yield NOTHING_LEARNT
+        measured = any(math.isfinite(one.score.value) for one in checkpoints)
+        yield NOTHING_LEARNT if measured else CANNOT_TELL
     else:
         yield _recommendation(verdict)
         yield from _equals(verdict)

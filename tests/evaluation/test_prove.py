@@ -1,0 +1,139 @@
+"""A run, or anybody's LoRA file, gets a verdict: with real pictures of a toy base, kept, and gone on with after a stop."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import pytest
+from typer.testing import CliRunner
+
+from lorasmith.cli.main import app
+from lorasmith.errors import InputError
+from lorasmith.evaluation.proof import measuring
+from lorasmith.evaluation.prove import prove, prove_file
+from lorasmith.evaluation.report import write_report
+from lorasmith.evaluation.run_record import read_run
+from lorasmith.evaluation.verdict.verdict import CANNOT_TELL
+from lorasmith.evaluation.verdict_page import proof_of
+from lorasmith.training.run import train
+from lorasmith.training.settings.tree import settings_from
+
+SAMPLES = {"prompts": ["{trigger}"], "steps": 1, "cfg_scale": 1.0}
+
+
+@pytest.fixture(scope="module")
+def trained(toy_base, creatures, tmp_path_factory):
+    """A run of two epochs, each with its checkpoint; two of its pictures are held out."""
+    folder = tmp_path_factory.mktemp("proof")
+    pictures = folder / "pictures"
+    shutil.copytree(creatures, pictures)
+    (pictures / "holdout").mkdir()
+    for number in (3, 4):
+        for suffix in ("png", "txt"):
+            (pictures / f"{number}.{suffix}").rename(pictures / "holdout" / f"{number}.{suffix}")
+    settings = settings_from({
+        "name": "toy", "base": {"path": str(toy_base)}, "datasets": [{"path": str(pictures)}], "captions": {"trigger": "zorvex"},
+        "buckets": {"resolution": 32, "min_bucket_reso": 16, "max_bucket_reso": 64, "bucket_reso_steps": 8}, "network": {"rank": 2},
+        "training": {"epochs": 2, "batch_size": 2}, "optimizer": {"learning_rate": 1e-3}, "samples": SAMPLES, "cache": str(folder / "cache"),
+    })  # fmt: skip
+    train(settings, folder / "run")
+    return folder / "run"
+
+
+@pytest.fixture
+def run(trained, tmp_path):
+    """A copy of that run, which was not proven yet."""
+    return shutil.copytree(trained, tmp_path / "run")
+
+
+@pytest.fixture
+def generated(monkeypatch):
+    """How many pictures are generated, call by call."""
+    counts = []
+    sample = measuring.sample
+
+    def counted(base, prompts, *args, **kwargs):
+        counts.append(len(prompts))
+        return sample(base, prompts, *args, **kwargs)
+
+    monkeypatch.setattr(measuring, "sample", counted)
+    return counts
+
+
+def test_a_run_is_proven_once_and_its_report_shows_the_verdict(run, generated):
+    seen = []
+    proven = prove(run, effort="quick", progress=lambda done, total: seen.append((done, total)))
+
+    assert proven.complete
+    assert [one.name for one in proven.verdict.checkpoints] == ["epoch 1", "epoch 2"]
+    # A base of random weights recognises nothing, so that `keeps` has no ruler, and the verdict says that it cannot tell.
+    assert {"subject", "replay", "gap_shape"} <= set(proven.verdict.checkpoints[0].measured.measures)
+    assert all(done <= total for done, total in seen)
+    assert proven.verdict.sentences[0] == CANNOT_TELL
+    kept = json.loads((run / "proof" / "verdict.json").read_text())
+    assert kept["sentences"] == list(proven.verdict.sentences)
+    page = write_report(run).read_text()
+    assert "Is it good?" in page
+    assert proven.verdict.sentences[0] in page
+    assert str(run.parent) not in page
+
+    before = sum(generated)
+    again = prove(run, effort="quick")
+    assert sum(generated) == before
+    assert again.verdict.sentences == proven.verdict.sentences
+    shown = proof_of(read_run(run))
+    assert shown is not None
+    assert shown.verdict.sentences == proven.verdict.sentences
+
+
+def test_a_proof_that_was_stopped_says_so_and_goes_on_where_it_was(run, generated):
+    stopped = prove(run, effort="quick", weights=(), cancelled=lambda: sum(generated) >= 30)
+    drawn = sum(generated)
+    whole = prove(run, effort="quick", weights=())
+
+    assert not stopped.complete
+    assert whole.complete
+    assert drawn > 0
+    assert sum(generated) == 3 * len(proof_of(read_run(run)).record.prompts.prompts)  # the base and two checkpoints, nothing twice
+
+
+def test_a_lora_file_is_proven_with_its_base_and_images(run, toy_base, tmp_path):
+    (file, *_) = sorted((run / "checkpoints").glob("*.safetensors"))
+    pictures = run.parent / "pictures"
+    shutil.copytree(read_run(run).settings.datasets[0].path, pictures)
+    shutil.rmtree(pictures / "holdout")
+
+    result = CliRunner().invoke(
+        app,
+        [
+            "prove",
+            str(file),
+            "--base",
+            str(toy_base),
+            "--images",
+            str(pictures),
+            "--effort",
+            "quick",
+            "--out",
+            str(tmp_path / "out"),
+            "--json",
+        ],
+    )
+
+    assert result.exit_code == 0, result.output
+    data = json.loads(result.stdout)
+    assert data["complete"]
+    assert data["checkpoints"][0]["name"] == file.name
+    # Nothing was held out: what needs it is not told.
+    assert "gap_shape" not in data["checkpoints"][0]["measures"]
+    assert data["checkpoints"][0]["labels"]["memorised"] is not True
+
+
+def test_what_cannot_be_proven_is_refused_with_a_reason(run, toy_base, creatures):
+    for file in (run / "checkpoints").glob("*.safetensors"):
+        file.unlink()
+    with pytest.raises(InputError, match="no checkpoint yet"):
+        prove(run)
+    with pytest.raises(InputError, match="thorough"):
+        prove_file([run / "missing.safetensors"], toy_base, creatures, run, effort="thorugh")
