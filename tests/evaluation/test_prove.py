@@ -10,10 +10,10 @@ from typer.testing import CliRunner
 
 from lorasmith.cli.main import app
 from lorasmith.errors import InputError
-from lorasmith.evaluation.proof import measuring
 from lorasmith.evaluation.prove import prove, prove_file
 from lorasmith.evaluation.report import write_report
 from lorasmith.evaluation.run_record import read_run
+from lorasmith.evaluation.sampling.session import SamplingSession
 from lorasmith.evaluation.verdict.verdict import CANNOT_TELL
 from lorasmith.evaluation.verdict_page import proof_of
 from lorasmith.training.run import train
@@ -51,13 +51,13 @@ def run(trained, tmp_path):
 def generated(monkeypatch):
     """How many pictures are generated, call by call."""
     counts = []
-    sample = measuring.sample
+    generate = SamplingSession.generate
 
-    def counted(base, prompts, *args, **kwargs):
-        counts.append(len(prompts))
-        return sample(base, prompts, *args, **kwargs)
+    def counted(session, drawings):
+        counts.append(len(drawings))
+        return generate(session, drawings)
 
-    monkeypatch.setattr(measuring, "sample", counted)
+    monkeypatch.setattr(SamplingSession, "generate", counted)
     return counts
 
 
