@@ -1,7 +1,9 @@
 """What a person sees of a run, also in a narrow window."""
 
 import io
+import math
 import re
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -48,6 +50,8 @@ def test_time_left_is_a_clock(seconds, shown):
 def test_a_validation_is_a_line_with_its_margins():
     event = ValidationDone(3, 30, 0.41, 0.3, -0.0123, 0.0041, -0.05, None, 0.04, None, {"a": 0.41}, {"b": 0.3})
     assert validation_line(event) == "Epoch 3: val loss 0.4100 (-0.0123 ± 0.0041), train loss 0.3000 (-0.0500)"
+    told_apart = replace(event, bands={"texture": {"val_change": math.log(1.12)}, "composition": {"val_change": math.log(0.8)}})
+    assert validation_line(told_apart).endswith("train loss 0.3000 (-0.0500), val loss by noise: texture +12%, composition -20%")
 
 
 def test_a_step_that_is_skipped_names_its_pictures():

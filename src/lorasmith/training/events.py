@@ -12,7 +12,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict
 
 from lorasmith.findings import Finding
 
@@ -130,6 +130,24 @@ class SampleReady(Event):
     step: int
 
 
+class BandValidation(TypedDict):
+    """Validation in one band of noise. Changes are mean log ratios (nats): -0.1 is a loss that is 10 % lower."""
+
+    val_losses: dict[str, float]
+    train_losses: dict[str, float]
+    val_change: float
+    """Of held-out pictures, against the base."""
+    val_change_margin: float | None
+    gap: float
+    """How much more training images gained; 0.5 is a loss of 60 % of what it would be had they not been trained on."""
+    gap_margin: float | None
+    best_epoch: int | None
+    """Where the loss on held-out pictures was lowest before this."""
+    above_best: float | None
+    """How far it has risen since, in nats."""
+    above_best_margin: float | None
+
+
 @dataclass(frozen=True)
 class ValidationDone(Event):
     """The loss on pictures that are never trained on, and on as many that are; see `validation`. Epoch 0 is the base.
@@ -157,6 +175,8 @@ class ValidationDone(Event):
     above_best: float | None = None
     """How far `val_loss` has risen since."""
     above_best_margin: float | None = None
+    bands: dict[str, BandValidation] = field(default_factory=dict)
+    """The same told apart by how much noise there is, from little to much; see `validation.bands`. Empty in old runs."""
 
 
 @dataclass(frozen=True)

@@ -120,7 +120,7 @@ def test_a_proof_that_was_stopped_goes_on_where_it_was_and_ends_in_the_same_numb
     checkpoints = checkpoints_of(read_run(run))
     some = measure_checkpoints(plan, base, checkpoints, tmp_path, cancelled=lambda: any(tmp_path.rglob("*.png")), batch_size=4)
     assert len(list(tmp_path.rglob("*.png"))) == 4
-    assert [set(one.measures) for one in some] == [set(measured[0].measures)] * 3
+    assert not any("subject" in one.measures for one in some)
     again = measure_checkpoints(plan, base, checkpoints, tmp_path)
     for one, other in zip(again, measured, strict=True):
         assert one.measures.keys() == other.measures.keys()

@@ -25,7 +25,8 @@ from lorasmith.training.planning.check import check
 from lorasmith.training.records.event_log import EventLog, read_history
 from lorasmith.training.settings.tree import settings_from
 from lorasmith.training.step import step
-from lorasmith.training.validation.validation import Round, compare, validation_timesteps
+from lorasmith.training.validation.rounds import Round, compare
+from lorasmith.training.validation.validation import validation_timesteps
 from lorasmith.training.validation.validation_set import choose
 
 
@@ -111,11 +112,14 @@ def test_a_run_that_memorises_is_seen_through(memorised):
     assert last.gap - last.gap_margin > 0
 
 
-def test_a_run_that_begins_to_memorise_is_warned_of_once(memorised):
+def test_noise_is_told_apart_from_texture_to_composition(memorised):
     _, reported = memorised
-    (warning,) = (event for event in reported if isinstance(event, Warned))
-    assert "worse than the base alone on pictures that it has not seen" in warning.message
-    assert "over 6 held-out pictures" in warning.message
+    last = [event for event in reported if isinstance(event, ValidationDone)][-1]
+    assert list(last.bands) == ["texture", "detail", "shape", "composition"]
+    assert last.bands["texture"]["val_losses"].keys() == last.val_losses.keys()
+    assert all(band["gap"] > band["gap_margin"] for band in last.bands.values())
+    for name, loss in last.val_losses.items():
+        assert loss == pytest.approx(sum(band["val_losses"][name] for band in last.bands.values()) / 4)
 
 
 def test_the_same_weights_are_measured_the_same_by_one_process_and_by_two(memorised):
@@ -126,7 +130,8 @@ def test_the_same_weights_are_measured_the_same_by_one_process_and_by_two(memori
         """The first of two processes, which hears the other's share."""
 
         def gather(self, mine):
-            return [mine, {name: loss for name, loss in (last.val_losses | last.train_losses).items() if name not in mine}]
+            bands = [band["val_losses"] | band["train_losses"] for band in last.bands.values()]  # a timestep each
+            return [mine, {name: [band[name] for band in bands] for name in bands[0] if name not in mine}]
 
     validator = training.validator()
     validator.restore(reported)
@@ -287,10 +292,10 @@ def test_a_loss_that_is_no_number_is_told_and_left_out(toy_settings):
 
 
 def test_a_round_is_compared_picture_by_picture():
-    base = Round(0, {"a": 1.0, "b": 2.0, "c": 3.0}, {"x": 1.0, "y": 2.0, "z": 3.0})
-    best = Round(2, {"a": 0.8, "b": 1.7, "c": 2.9}, {"x": 0.5, "y": 1.6, "z": 2.4})
-    now = Round(4, {"a": 0.9, "b": 1.8, "c": 3.0}, {"x": 0.4, "y": 1.4, "z": 2.4})
-    event = compare(40, now, base, best)
+    base = Round({"a": 1.0, "b": 2.0, "c": 3.0}, {"x": 1.0, "y": 2.0, "z": 3.0}, 0)
+    best = Round({"a": 0.8, "b": 1.7, "c": 2.9}, {"x": 0.5, "y": 1.6, "z": 2.4}, 2)
+    now = Round({"a": 0.9, "b": 1.8, "c": 3.0}, {"x": 0.4, "y": 1.4, "z": 2.4}, 4)
+    event = compare(40, now, [base, best])
     assert (event.val_loss, event.train_loss) == pytest.approx((1.9, 1.4))
     assert (event.val_loss_delta, event.train_loss_delta) == pytest.approx((-0.1, -0.6))
     assert event.gap == pytest.approx(0.5)
@@ -300,13 +305,13 @@ def test_a_round_is_compared_picture_by_picture():
 def test_where_nothing_is_memorised_the_gap_is_beyond_its_margin_in_one_case_of_twenty():
     rng, alarms = random.Random(0), 0
     for _ in range(600):
-        base = Round(0, {str(k): rng.uniform(0.1, 0.9) for k in range(6)}, {str(k): rng.uniform(0.1, 0.9) for k in range(6)})
+        base = Round({str(k): rng.uniform(0.1, 0.9) for k in range(6)}, {str(k): rng.uniform(0.1, 0.9) for k in range(6)}, 0)
         now = Round(
-            1,
             {k: v - rng.gauss(0.05, 0.02) for k, v in base.held_out.items()},
             {k: v - rng.gauss(0.05, 0.02) for k, v in base.trained.items()},
+            1,
         )
-        event = compare(1, now, base, None)
+        event = compare(1, now, [base])
         alarms += abs(event.gap) > event.gap_margin
     assert 0.03 < alarms / 600 < 0.07
 

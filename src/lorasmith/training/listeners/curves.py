@@ -44,6 +44,8 @@ def _of_validation(event: ValidationDone) -> dict[str, float | None]:
         "val_loss_delta": (event.val_loss_delta, event.val_loss_delta_margin),
         "train_loss_delta": (event.train_loss_delta, event.train_loss_delta_margin),
         "gap": (event.gap, event.gap_margin),
+        **{f"{band}_val_change": (of["val_change"], of["val_change_margin"]) for band, of in event.bands.items()},
+        **{f"{band}_gap": (of["gap"], of["gap_margin"]) for band, of in event.bands.items()},
     }
     for name, (number, margin) in estimates.items():
         found[f"validation/{name}"] = number

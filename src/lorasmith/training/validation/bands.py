@@ -13,7 +13,9 @@ same sigma, noise over signal, so that flow models and bases with zero terminal 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from itertools import pairwise
 
 
 @dataclass(frozen=True)
@@ -32,3 +34,11 @@ BANDS: dict[str, Band] = {
     "composition": Band("composition", (850, 950), (6.4746, 10.9661)),
 }
 """From little noise to much."""
+
+
+def band_at(sigma: float) -> str:
+    """The band that noise over signal belongs to; between two bands it goes to the nearer one, in the logarithm."""
+    for (name, band), (_, above) in pairwise(BANDS.items()):
+        if sigma < math.sqrt(band.sigmas[1] * above.sigmas[0]):
+            return name
+    return list(BANDS)[-1]

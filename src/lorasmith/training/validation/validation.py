@@ -2,15 +2,10 @@
 
 Each held-out picture, and as many training images, is noised in the same few ways each time: at fixed timesteps, with noise that is drawn
 for the picture and the timestep alone, with its caption as trained but nothing shuffled or dropped, and without augmentation. The loss,
-the plain mean square error against the run's own target, then differs between two checkpoints only by what was learnt between them. So
-three things are reported of each picture's differences, with their 95 % margins (see `uncertainty`):
+the plain mean square error against the run's own target, then differs between two checkpoints only by what was learnt between them. How
+rounds are compared, over all noise and in each band of it, is in `rounds`; what is said about it in `warnings`.
 
-    delta       now - the base alone, for held-out pictures and training images: below 0 is learnt
-    gap         held-out delta - training delta: what training images gained beyond what held-out ones did, which is memorised
-    above best  now - where the held-out loss was lowest before: above 0 it gets worse again
-
-The base has seen neither kind of picture, so subtracting its losses leaves out how hard each picture is, and the two kinds can be
-compared. Nothing here draws from the run's own noise or changes a weight: a run ends in the same bytes with or without it.
+Nothing here draws from the run's own noise or changes a weight: a run ends in the same bytes with or without it.
 """
 
 from __future__ import annotations
@@ -19,7 +14,6 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from statistics import fmean
 from typing import Protocol
 
 import torch
@@ -30,17 +24,16 @@ from lorasmith.datasets.latent_source import LatentSource
 from lorasmith.datasets.order import Sample
 from lorasmith.datasets.training_set import TrainingPicture
 from lorasmith.draws import generator_for, rng_for
-from lorasmith.findings import Evidence, Finding, Fix
 from lorasmith.models.base import Base, SizeConditioning
 from lorasmith.models.diffusion import Ddpm
 from lorasmith.models.texts import EncodedTexts
 from lorasmith.training.distributed.process_group import SINGLE_PROCESS, ProcessGroup
 from lorasmith.training.events import Event, ValidationDone, Warned
 from lorasmith.training.objective.batch_loss import Objective, predict, trained_diffusion
-from lorasmith.training.validation.uncertainty import difference_of_means, mean_with_margin
+from lorasmith.training.validation.bands import band_at
+from lorasmith.training.validation.rounds import Round, compare
 from lorasmith.training.validation.validation_set import ValidationSet
-
-# -- what is measured -------------------------------------------------------------------------------------------------
+from lorasmith.training.validation.warnings import begins, not_finite, pictures_changed
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,10 +79,10 @@ class Texts(Protocol):
 
 
 @torch.no_grad()
-def picture_loss(
+def picture_losses(
     base: Base, texts: Texts, picture: ValidationPicture, timesteps: Sequence[int], objective: Objective, batch_size: int
-) -> float:
-    """The mean square error on one picture over the timesteps, unweighted, `batch_size` of them at a time."""
+) -> list[float]:
+    """The mean square error on one picture at each timestep, unweighted, `batch_size` of them at a time."""
     states, diffusion = texts([picture.caption]), trained_diffusion(base, objective.noise)
     losses: list[float] = []
     for first in range(0, len(timesteps), batch_size):
@@ -100,43 +93,11 @@ def picture_loss(
         repeated, sizes = EncodedTexts.cat([states] * len(part)), [picture.size] * len(part)
         predicted = predict(base, latents, torch.stack(noise), at, repeated, objective.flow, sizes, diffusion=diffusion)
         losses += (predicted.prediction - predicted.target).square().flatten(1).mean(1).tolist()
-    return fmean(losses)
-
-
-# -- how it is compared -----------------------------------------------------------------------------------------------
-
-Losses = dict[str, float]
-"""The loss of each picture, by its name."""
-
-
-@dataclass(frozen=True)
-class Round:
-    """One validation over all pictures."""
-
-    epoch: int
-    held_out: Losses
-    trained: Losses
-
-    @property
-    def val_loss(self) -> float:
-        return fmean(self.held_out.values())
-
-
-def compare(step: int, now: Round, base: Round, best: Round | None) -> ValidationDone:
-    """What a round says beside that of the base and the best one so far; all are over the same pictures."""
-    held_out = [loss - base.held_out[name] for name, loss in now.held_out.items()]
-    trained = [loss - base.trained[name] for name, loss in now.trained.items()]
-    above_best = mean_with_margin([loss - best.held_out[name] for name, loss in now.held_out.items()]) if best else (None, None)
-    return ValidationDone(
-        now.epoch, step, now.val_loss, fmean(now.trained.values()),
-        *mean_with_margin(held_out), *mean_with_margin(trained), *difference_of_means(held_out, trained),
-        val_losses=now.held_out, train_losses=now.trained,
-        best_epoch=best.epoch if best else None, above_best=above_best[0], above_best_margin=above_best[1],
-    )  # fmt: skip
+    return losses
 
 
 class Validator:
-    """Validates a run at its checkpoints, and remembers the round of the base and the best one.
+    """Validates a run at its checkpoints, and remembers its rounds, that of the base first.
 
     Everything that it remembers is in the run's events, so that a resumed run continues from those.
     """
@@ -147,9 +108,10 @@ class Validator:
     ):  # fmt: skip
         self._model, self._objective, self._batch_size, self._timesteps = base, objective, batch_size, timesteps
         self._held_out, self._trained = tuple(held_out), tuple(trained)
-        self._base: Round | None = None
-        self._best: Round | None = None
-        self._rising = False
+        diffusion = trained_diffusion(base, objective.noise)
+        self._bands = [band_at(diffusion.sigma_at(timestep)) for timestep in timesteps]
+        self._rounds: list[Round] = []
+        self._last: ValidationDone | None = None
         self._changed = False
 
     def __repr__(self) -> str:
@@ -169,98 +131,51 @@ class Validator:
                 }
                 self._changed = not same
                 if same:
-                    self._take(Round(event.epoch, event.val_losses, event.train_losses), event)
+                    self._take(Round.of_event(event), event)
 
     def validate_base(
         self, adapters: Mapping[str, AttachedAdapter], texts: Texts, process_group: ProcessGroup = SINGLE_PROCESS
     ) -> list[Event]:
         """The round of the base alone, once a run; nothing where it was done before."""
-        if self._base is not None:
+        if self._rounds:
             return []
         with ExitStack() as off:
             for adapter in adapters.values():
                 off.enter_context(adapter.off())
             found = self._measure(0, texts, process_group)
-        if warned := _not_finite(found):
-            return [warned]
-        event = compare(0, found, found, None)
+        if bad := not_finite(found):
+            return [Warned.of(bad)]
+        event = compare(0, found, [])
         self._take(found, event)
-        return [_changed(), event] if self._changed else [event]
+        return [Warned.of(pictures_changed()), event] if self._changed else [event]
 
     def validate(
         self, adapters: Mapping[str, AttachedAdapter], texts: Texts, epoch: int, step: int, process_group: ProcessGroup = SINGLE_PROCESS
     ) -> list[Event]:
-        """The round of the weights as they are after `step` steps, with a warning where the run begins to memorise."""
+        """The round of the weights as they are after `step` steps, with a warning where it begins to memorise or gets worse."""
         before = self.validate_base(adapters, texts, process_group)
-        if self._base is None:
+        if not self._rounds:
             return before
         found = self._measure(epoch, texts, process_group)
-        if warned := _not_finite(found):
-            return [*before, warned]
-        event, was_rising = compare(step, found, self._base, self._best), self._rising
+        if bad := not_finite(found):
+            return [*before, Warned.of(bad)]
+        event = compare(step, found, self._rounds)
+        warned = [Warned.of(finding) for finding in begins(self._last, event)]
         self._take(found, event)
-        begins = self._rising and not was_rising
-        return [*before, event, _memorises(event)] if begins else [*before, event]
+        return [*before, event, *warned]
 
     def _measure(self, epoch: int, texts: Texts, process_group: ProcessGroup) -> Round:
         """The loss of each picture; processes that train together share the work, and all know the result."""
         mine = {
-            picture.name: picture_loss(self._model, texts, picture, self._timesteps, self._objective, self._batch_size)
+            picture.name: picture_losses(self._model, texts, picture, self._timesteps, self._objective, self._batch_size)
             for picture in process_group.shard((*self._held_out, *self._trained))
         }
-        losses = {name: loss for share in process_group.gather(mine) for name, loss in share.items()}
-        return Round(epoch, {p.name: losses[p.name] for p in self._held_out}, {p.name: losses[p.name] for p in self._trained})
+        losses = {name: found for share in process_group.gather(mine) for name, found in share.items()}
+        sides = ({picture.name: losses[picture.name] for picture in side} for side in (self._held_out, self._trained))
+        return Round.of_losses(epoch, self._bands, *sides)
 
     def _take(self, found: Round, event: ValidationDone) -> None:
-        if self._base is None or found.epoch == 0:
-            self._base = found
-        if self._best is None or found.val_loss < self._best.val_loss:
-            self._best = found
-        self._rising = event.above_best is not None and event.above_best_margin is not None and event.above_best > event.above_best_margin
-
-
-# -- what it warns of -------------------------------------------------------------------------------------------------
-
-
-def _changed() -> Warned:
-    return Warned.of(
-        Finding(
-            "validation.pictures_changed", "note", about="set",
-            message="The pictures for validation have changed since the run began; what was measured before is not compared with what follows.",
-        )
-    )  # fmt: skip
-
-
-def _not_finite(found: Round) -> Warned | None:
-    """A warning where a loss is not finite, such as after an overflow in half precision: such a round says nothing."""
-    bad = [name for name, loss in {**found.held_out, **found.trained}.items() if not math.isfinite(loss)]
-    if not bad:
-        return None
-    more = f" and {len(bad) - 1} more" if len(bad) > 1 else ""
-    return Warned.of(
-        Finding(
-            "validation.not_finite", "warning", about="picture", subjects=tuple(bad),
-            message=f"Validation after epoch {found.epoch} gives no finite loss on {bad[0]}{more} and is left out.",
-            evidence=Evidence(len(bad), "pictures without a finite loss"), fix=Fix("Look at the samples."),
-        )
-    )  # fmt: skip
-
-
-def _memorises(event: ValidationDone) -> Warned:
-    """The warning where the held-out loss has begun to rise."""
-    assert event.above_best is not None
-    rise = f"{event.above_best:.4f} ± {event.above_best_margin:.4f} over {len(event.val_losses)} held-out pictures"
-    if event.best_epoch == 0:
-        message = f"After epoch {event.epoch} the LoRA is worse than the base alone on pictures that it has not seen (by {rise})."
-        fix = Fix("Lower the learning rate.")
-    else:
-        message = (
-            f"Since epoch {event.best_epoch} the loss on pictures that the LoRA has not seen rises (by {rise}): the run memorises now."
-        )
-        fix = Fix(f"The checkpoint of epoch {event.best_epoch} is likely the better one.")
-    return Warned.of(
-        Finding(
-            "validation.memorises", "warning", about="set", message=message,
-            evidence=Evidence(event.above_best, "rise of the held-out loss", rise), fix=fix,
-        )
-    )  # fmt: skip
+        if found.epoch == 0:
+            self._rounds.clear()
+        self._rounds.append(found)
+        self._last = event
