@@ -1,10 +1,14 @@
 """Bars, margins, subjects and views are found where they are, and not where they are not."""
 
+import math
+import random
+
 import numpy as np
 import pytest
 import skimage.data
 from PIL import Image, ImageDraw
 
+from lorasmith.demo.audit_bench.shipped import shipped_pictures
 from lorasmith.images.crop import about_subject, inside_bars, inside_margins
 from lorasmith.images.heads import heads_in
 from tests.photographs import photograph
@@ -150,6 +154,57 @@ def test_a_portrait_on_a_ground_of_the_colour_of_hair_or_skin_is_kept_whole(grou
     box = about_subject(picture)
     assert holds(box, (400, 188, 700, 700))
     assert holds(about_subject(picture, keep=heads_in(picture)), (450, 188, 600, 393))
+
+
+def drawn_figure(ground: str, face: str, line: int, rng: random.Random) -> tuple[Image.Image, tuple[float, ...]]:
+    """A figure drawn on a ground of its own, and the box of its head with its hair."""
+    width, height = rng.randint(400, 900), rng.randint(400, 700)
+    slope = np.linspace(-30, 30, height)[:, None, None] * np.array([rng.uniform(-1, 1) for _ in range(3)])
+    pixels = np.array([rng.randint(150, 225) for _ in range(3)]) + np.zeros((height, width, 1))
+    pixels = np.full((height, width, 3), 255.0) if ground == "white" else pixels + slope if ground == "slope" else pixels
+    picture = Image.fromarray(pixels.clip(0, 255).astype(np.uint8))
+    draw = ImageDraw.Draw(picture)
+    x, top, r = rng.uniform(0.3, 0.7) * width, rng.uniform(0.1, 0.3) * height, rng.uniform(0.09, 0.15) * height
+    here = picture.getpixel((int(x), int(top)))
+    skin = {"pale": (250, 225, 200), "like the ground": tuple(max(0, value - 10) for value in here), "the ground": here}[face]
+    for strand in range(9):
+        angle = math.pi * (1.1 + 0.1 * strand)
+        across, down = math.cos(angle), math.sin(angle)
+        draw.line((x + r * across, top + r + r * down, x + 1.3 * r * across, top + r + 1.5 * r * down), fill=(60, 40, 40), width=line)
+    draw.ellipse((x - r, top, x + r, top + 2 * r), fill=skin, outline=(60, 40, 40), width=line)
+    draw.rectangle((x - 0.9 * r, top + 2 * r, x + 0.9 * r, height * 0.9), fill=tuple(rng.randint(0, 255) for _ in range(3)))
+    return picture, (x - 1.2 * r, top - 0.49 * r, x + 1.2 * r, top + 2 * r)
+
+
+@pytest.mark.parametrize("ground", ["white", "even", "slope"])
+@pytest.mark.parametrize("face", ["pale", "like the ground", "the ground"])
+@pytest.mark.parametrize("line", [1, 3])
+def test_nothing_of_a_drawn_head_is_cut(ground, face, line):
+    for number in range(3):
+        picture, head = drawn_figure(ground, face, line, random.Random(f"{ground} {face} {line} {number}"))
+        assert holds(about_subject(np.asarray(picture)), head)
+
+
+@pytest.mark.parametrize("side", [600, 1400, 2400])
+def test_lines_of_one_pixel_belong_to_the_subject_at_any_size(side):
+    drawing = Image.new("RGB", (side, side), (244, 240, 230))
+    draw = ImageDraw.Draw(drawing)
+    draw.rectangle((0.4 * side, 0.5 * side, 0.6 * side, 0.8 * side), fill=(60, 90, 160))
+    draw.line((0.5 * side, 0.5 * side, 0.52 * side, 0.2 * side), fill=(60, 40, 40), width=1)  # an antenna
+    assert holds(about_subject(np.asarray(drawing)), (0.4 * side, 0.2 * side, 0.6 * side, 0.8 * side))
+
+
+@pytest.mark.parametrize("part", [(0, 0, 1, 1), (0.1, 0, 0.9, 0.8), (0.15, 0, 0.85, 0.6)])
+def test_nothing_of_grace_hopper_s_head_is_cut(part):
+    if "grace_hopper" not in shipped_pictures():
+        pytest.skip("the photograph comes with matplotlib: pip install matplotlib")
+    portrait = shipped_pictures()["grace_hopper"]  # 512 x 600 pixels
+    left, top, right, bottom = (round(share * side) for share, side in zip(part, portrait.size * 2, strict=True))
+    picture = np.asarray(portrait.crop((left, top, right, bottom)))
+    box = about_subject(picture)
+    assert holds(box, (max(0, 130 - left), 0, min(picture.shape[1], 400 - left), 330 - top))  # her cap, face and chin
+    (head,) = heads_in(picture)
+    assert holds(head, (200 - left, 100 - top, 340 - left, 300 - top))
 
 
 def test_what_is_faint_at_the_edge_of_the_subject_stays_whole():

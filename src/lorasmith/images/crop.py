@@ -87,7 +87,14 @@ def about_subject(pixels: np.ndarray, alpha: np.ndarray | None = None, keep: Seq
     box = _grown_to_even_edges(box, distance)
     across, down = width / small.shape[1], height / small.shape[0]
     wide = (int(box[0] * across), int(box[1] * down), int(np.ceil(box[2] * across)), int(np.ceil(box[3] * down)))
-    return _if_less(_around([_padded(wide, pad, width, height), *keep]), pixels, at_least=0.1)
+    whole = [_padded(part, pad, width, height) for part in (wide, _all_on_even_ground(pixels)) if part is not None]
+    return _if_less(_around([*whole, *keep]), pixels, at_least=0.1)
+
+
+def _all_on_even_ground(pixels: np.ndarray) -> Box | None:
+    """Everything on a ground of one colour, also lines that are too thin for a small picture, as drawings have; None on other grounds."""
+    colour = border_colour(pixels)
+    return None if colour is None else box_of(content_on(pixels, colour))
 
 
 def _grown_to_even_edges(box: Box, distance: np.ndarray) -> Box:
