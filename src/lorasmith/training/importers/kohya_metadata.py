@@ -84,15 +84,6 @@ def _family(version: str, file: Path) -> str | None:
         theirs = family.sd_scripts
         if theirs and any(version.startswith(each) for each in (*theirs.base_model_version.values(), *theirs.architecture)):
             return name
-    if version.startswith("sdxl"):
-        return next(
-            (
-                name
-                for name, family in FAMILIES.items()
-                if family.sd_scripts and any("sdxl" in each for each in family.sd_scripts.architecture)
-            ),
-            None,
-        )
     raise SettingsError(
         f"{file} was trained on {version}, which Lorasmith does not train. It trains {', '.join(family.title for family in FAMILIES.values())}.",
         code="import.family", path=str(file), family=version,
