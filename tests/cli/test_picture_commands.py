@@ -90,7 +90,7 @@ def test_a_file_of_prompts_is_a_picture_for_each_and_a_png_is_drawn_again(tmp_pa
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--lora-folder", "."], "Give --prompt, --prompts-file or --from-png."),
+        (["--lora-folder", "."], "Give --prompt, --prompts-file, --from-captions or --from-png."),
         (["--from-png", "a.png", "--prompt", "a"], "Give --prompt or --from-png."),
     ],
 )
@@ -103,3 +103,16 @@ def test_what_is_not_said_or_said_twice_is_asked_for(arguments, words):
 def test_emphasis_that_does_nothing_is_named(tmp_path):
     result = call("--base", toy_folder("flux"), "--prompt", "a (red:1.2) cat --s 1", "--out", tmp_path)
     assert "warning: The emphasis in 'a (red:1.2) cat' has no effect on" in result.stderr
+
+
+def test_prompts_are_made_from_captions(tmp_path, creatures):
+    result = call(
+        "--base", toy_folder("sd1"), "--from-captions", creatures, "--trigger", "zorvex", "--steps", 1, "--out", tmp_path, "--json"
+    )
+    assert result.exit_code == 0, result.output
+    prompts = [each["parameters"].split("\n")[0] for each in json.loads(result.stdout)]
+    captions = {" ".join(path.read_text(encoding="utf-8").split()) for path in creatures.glob("*.txt")}
+    assert "zorvex" in prompts, "the bare trigger"
+    assert set(prompts) & captions, "training captions"
+    assert [prompt for prompt in prompts if "zorvex" not in prompt], "other prompts"
+    assert len(list(tmp_path.glob("*.png"))) == len(prompts)

@@ -20,6 +20,8 @@ from lorasmith.pages.content import (
     Figure,
     Figures,
     Findings,
+    Flip,
+    FlipCell,
     Listing,
     Page,
     Panel,
@@ -63,6 +65,7 @@ def blocks(text):
         Score(57, words),
         Facts(((text, words),)),
         Figures((Figure((Panel(picture(alt=text), text), Panel(None, text, text)), words, (words,)),), "wide"),
+        Flip(text, (text,), (text,), ((FlipCell(picture(alt=text), picture(alt=text), text, text),),)),
         Table(text, (Column(text), Column(text, "number"), Column(text)), ((words, words, Bar(0.5, text)),)),
         Curve(text, (Series(text, ((1, 1.0), (2, 3.0))), Series(text, ((1, 2.0),), faint=True)), words, text, text, ((1, text),)),
         Findings((whole,), text),
@@ -139,6 +142,17 @@ def test_small_drawings_keep_their_pixels():
     [shown] = read(Figures((Figure((Panel(picture((64, 64), format="jpeg")),)),))).pictures
     assert shown["class"] == "pixelated"
     assert shown["src"].startswith("data:image/jpeg;base64,")
+
+
+def test_flipping_begins_with_the_first_picture_and_needs_no_script():
+    cells = tuple(tuple(FlipCell(picture(), picture(), f"{column}, {row}") for column in "ab") for row in "cd")
+    page = read(Flip("mine", ("a", "b"), ("c", "d"), cells))
+    radios = [attributes for tag, attributes in page.attributes if tag == "input"]
+    assert [(radio["aria-label"], "checked" in radio) for radio in radios] == [
+        ("a, c", True), ("b, c", False), ("a, d", False), ("b, d", False)
+    ]  # fmt: skip
+    assert {radio["name"] for radio in radios} == {"mine"}
+    assert len(page.pictures) == 8
 
 
 def test_a_missing_picture_says_so_in_its_place():

@@ -10,9 +10,8 @@ import typer
 from lorasmith.cli.interrupt import STOPPED, stop_on_ctrl_c
 from lorasmith.cli.options import AsJson
 from lorasmith.cli.output import count, print_json
-from lorasmith.cli.picture import samplers
+from lorasmith.cli.picture import DeviceChoice, Precision, samplers
 from lorasmith.cli.progress import progress_bar
-from lorasmith.models.device import Device
 
 if TYPE_CHECKING:
     from lorasmith.evaluation.grid.grid import GridResult
@@ -45,8 +44,8 @@ def grid(
     out: Annotated[Path | None, typer.Option(help="Folder for sheet, page and cells. Empty: grids in the run's folder, or here.")] = None,
     name: Annotated[str, typer.Option(help="Of the sheet and the page. Empty: after the axes.")] = "",
     image_format: Annotated[Literal["png", "webp"], typer.Option("--format", help="Of the sheet: png or webp.")] = "png",
-    precision: Annotated[str | None, typer.Option(help="fp32, bf16 or fp16. Empty: bf16 on a GPU, else fp32.")] = None,
-    device: Annotated[Device, typer.Option(help="auto takes an NVIDIA GPU where there is one, else the CPU.")] = "auto",
+    precision: Precision = None,
+    device: DeviceChoice = "auto",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be generated; read no weight and write nothing.")] = False,
     as_json: AsJson = False,
 ) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -19,11 +19,28 @@ if TYPE_CHECKING:
     from lorasmith.models.prompts.request import PictureRequest
 
 
+Vae = Annotated[Path | None, typer.Option(help="Another autoencoder: its file or folder.")]
+TextEncoder = Annotated[Path | None, typer.Option(help="Text encoder in a file of its own (Flux: CLIP-L).")]
+TextEncoder2 = Annotated[Path | None, typer.Option(help="Second text encoder in a file of its own (Flux: T5).")]
+ConfigFolder = Annotated[Path | None, typer.Option(help="Diffusers folder whose settings and tokenizers are used.")]
+AllowPickle = Annotated[bool, typer.Option(help="Read .ckpt and .pt files, as weights alone.")]
+Precision = Annotated[str | None, typer.Option(help="fp32, bf16 or fp16. Empty: bf16 on a GPU, else fp32.")]
+DeviceChoice = Annotated[Device, typer.Option(help="auto takes an NVIDIA GPU where there is one, else the CPU.")]
+
+
 def samplers() -> list[str]:
     """For the shell's completion."""
     from lorasmith.models.samplers import SAMPLERS
 
     return list(SAMPLERS)
+
+
+SamplerOption = Annotated[
+    str | None,
+    typer.Option(
+        help='How noise becomes a picture, such as euler_a or "DPM++ 2M Karras". Empty: as usual for the base.', autocompletion=samplers
+    ),
+]
 
 
 def sample(
@@ -34,6 +51,13 @@ def sample(
     prompts_file: Annotated[
         Path | None, typer.Option(help="File of prompts, one a line, with the flags of sd-scripts or A1111; or sd-scripts' TOML or JSON.")
     ] = None,
+    from_captions: Annotated[
+        Path | None,
+        typer.Option(help="Folder of captioned pictures; prompts are made from its captions: new, bare, trained, held out, other."),
+    ] = None,
+    trigger: Annotated[
+        str | None, typer.Option(help="With --from-captions: the trigger word. Empty: what most captions begin with.")
+    ] = None,
     from_png: Annotated[Path | None, typer.Option(help="Generate the picture in this PNG again, from the parameters in it.")] = None,
     lora: Annotated[list[Path] | None, typer.Option(help="LoRA file, of any trainer and kind; may be given several times.")] = None,
     strength: Annotated[
@@ -42,12 +66,7 @@ def sample(
     lora_folder: Annotated[Path | None, typer.Option(help="Folder of the LoRAs that prompts call by name.")] = None,
     out: Annotated[Path, typer.Option(help="Folder for the pictures.")] = Path("samples"),
     seed: Annotated[int | None, typer.Option(min=0, help="Picture k uses seed + k. Empty: 1, or the PNG's.")] = None,
-    sampler: Annotated[
-        str | None,
-        typer.Option(
-            help='How noise becomes a picture, such as euler_a or "DPM++ 2M Karras". Empty: as usual for the base.', autocompletion=samplers
-        ),
-    ] = None,
+    sampler: SamplerOption = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Denoising steps. Empty: as usual for the base.")] = None,
     cfg_scale: Annotated[float | None, typer.Option(min=1, help="Guidance; 1 is none. Empty: as usual for the base.")] = None,
     guidance: Annotated[
@@ -57,13 +76,13 @@ def sample(
     width: Annotated[int | None, typer.Option(min=1, help="In pixels. Empty: the base's native size.")] = None,
     height: Annotated[int | None, typer.Option(min=1, help="In pixels. Empty: the base's native size.")] = None,
     clip_skip: Annotated[int | None, typer.Option(min=1, help="The text encoder's last layer that is read; 2 for anime bases.")] = None,
-    vae: Annotated[Path | None, typer.Option(help="Another autoencoder: its file or folder.")] = None,
-    text_encoder: Annotated[Path | None, typer.Option(help="Text encoder in a file of its own (Flux: CLIP-L).")] = None,
-    text_encoder_2: Annotated[Path | None, typer.Option(help="Second text encoder in a file of its own (Flux: T5).")] = None,
-    config: Annotated[Path | None, typer.Option(help="Diffusers folder whose settings and tokenizers are used.")] = None,
-    allow_pickle: Annotated[bool, typer.Option(help="Read .ckpt and .pt files, as weights alone.")] = False,
-    precision: Annotated[str | None, typer.Option(help="fp32, bf16 or fp16. Empty: bf16 on a GPU, else fp32.")] = None,
-    device: Annotated[Device, typer.Option(help="auto takes an NVIDIA GPU where there is one, else the CPU.")] = "auto",
+    vae: Vae = None,
+    text_encoder: TextEncoder = None,
+    text_encoder_2: TextEncoder2 = None,
+    config: ConfigFolder = None,
+    allow_pickle: AllowPickle = False,
+    precision: Precision = None,
+    device: DeviceChoice = "auto",
     as_json: AsJson = False,
 ) -> None:
     """Generate pictures with a base model, with or without LoRAs. Each PNG says how it was generated, as A1111's do.
@@ -74,16 +93,20 @@ def sample(
 
     lorasmith sample --base models/base --lora-folder loras --from-png pictures/0000-seed1.png
 
+    lorasmith sample --base models/base --lora zorvex.safetensors --from-captions pictures/zorvex --trigger zorvex
+
     lorasmith sample --base flux1-dev.safetensors --vae ae.safetensors --text-encoder clip_l.safetensors --text-encoder-2 t5xxl.safetensors --prompt "a cat"
     """
-    given = {
-        "seed": seed, "width": width, "height": height, "sampler": sampler, "steps": steps, "cfg_scale": cfg_scale, "guidance": guidance,
-        "negative_prompt": negative_prompt, "clip_skip": clip_skip,
-    }  # fmt: skip
-    options = {
-        "vae": vae, "text_encoder": text_encoder, "text_encoder_2": text_encoder_2, "config": config, "allow_pickle": allow_pickle,
-    }  # fmt: skip
-    requests, source = _requests(prompt or [], prompts_file, from_png, {name: value for name, value in given.items() if value is not None})
+    given = _given(
+        seed=seed, width=width, height=height, sampler=sampler, steps=steps, cfg_scale=cfg_scale, guidance=guidance,
+        negative_prompt=negative_prompt, clip_skip=clip_skip,
+    )  # fmt: skip
+    options = {"vae": vae, "text_encoder": text_encoder, "text_encoder_2": text_encoder_2, "config": config, "allow_pickle": allow_pickle}
+    requests, source = _requests(prompt or [], prompts_file, from_png, given)
+    if from_captions is not None:
+        requests += _from_captions(base, from_captions, trigger, given)
+    if not requests:
+        raise typer.BadParameter("Give --prompt, --prompts-file, --from-captions or --from-png.", param_hint="--prompt")
     loras = _with_strengths(lora or [], strength or [1.0])
     written = _generated(requests, source, loras, base, lora_folder, precision, device, options, out)
     if as_json:
@@ -94,26 +117,37 @@ def sample(
 
 
 def _requests(
-    prompts: Sequence[str], file: Path | None, png: Path | None, given: dict[str, object]
+    prompts: Sequence[str], file: Path | None, png: Path | None, given: dict[str, Any]
 ) -> tuple[list[PictureRequest], Parameters | None]:
     """What the options ask for; and the parameters of the PNG that is generated again."""
     from lorasmith.models.prompts.lines import read_line, read_prompt_file, requests_of
     from lorasmith.models.prompts.parameters import read_png
     from lorasmith.models.prompts.request import PictureRequest
-    from lorasmith.models.samplers import sampler_key
 
-    if "sampler" in given:
-        given = {**given, "sampler": sampler_key(str(given["sampler"]))}
     if png is not None:
         if prompts or file:
             raise typer.BadParameter("The PNG has its prompt. Give --prompt or --from-png.", param_hint="--from-png")
         found = read_png(png)
-        return [replace(found.request, **given)], found  # type: ignore[arg-type]
+        return [replace(found.request, **given)], found
     lines = [*map(read_line, prompts), *(read_prompt_file(file) if file else [])]
-    if not lines:
-        raise typer.BadParameter("Give --prompt, --prompts-file or --from-png.", param_hint="--prompt")
     _name_without_effect(lines)
-    return requests_of(lines, replace(PictureRequest(), **given)), None  # type: ignore[arg-type]
+    return requests_of(lines, replace(PictureRequest(), **given)), None
+
+
+def _from_captions(base: str, folder: Path, trigger: str | None, given: dict[str, Any]) -> list[PictureRequest]:
+    from lorasmith.evaluation.caption_prompts import lines_from_captions
+    from lorasmith.models.prompts.lines import requests_of
+    from lorasmith.models.prompts.request import PictureRequest
+
+    return requests_of(lines_from_captions(base, folder, trigger), replace(PictureRequest(), **given))
+
+
+def _given(**options: Any) -> dict[str, Any]:
+    """The fields of a request that were given."""
+    from lorasmith.models.samplers import sampler_key
+
+    given = {name: value for name, value in options.items() if value is not None}
+    return {**given, "sampler": sampler_key(given["sampler"])} if "sampler" in given else given
 
 
 def _name_without_effect(lines: Sequence[PromptLine]) -> None:
