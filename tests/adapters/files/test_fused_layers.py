@@ -65,6 +65,14 @@ def test_reading_a_lokr_of_flux_takes_no_more_than_its_file():
     assert len(network.layers) == 19 * 4 + 38
 
 
+def test_a_conversion_of_names_that_would_write_gigabytes_of_differences_is_refused(tmp_path):
+    source, out = tmp_path / "lokr.safetensors", tmp_path / "kohya.safetensors"
+    save_lora(source, flux_lokr(), {}, torch.float16)
+    with pytest.raises(AdapterError, match="7 GB.*--to lora --rank 16"):
+        convert_file(source, out)
+    assert not out.exists()
+
+
 def test_check_says_of_layers_that_were_trained_apart_what_it_says_of_each():
     report = check_file(LoraFile(flux_lokr(), {}))
     assert report.kinds == {"lokr": 19 * 4 + 38}

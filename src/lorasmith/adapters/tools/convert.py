@@ -7,6 +7,7 @@ singular values of its change, and the error is reported: ||lost|| / ||change||,
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,7 +22,7 @@ from lorasmith.adapters.files import names as keys
 from lorasmith.adapters.files.dialects import read_network
 from lorasmith.adapters.files.lora_file import load_tensors, save_lora
 from lorasmith.adapters.files.network import check_new_file, check_writable, file_metadata, save_made
-from lorasmith.adapters.kinds import full, lora, norm
+from lorasmith.adapters.kinds import full, lora, norm, stack
 from lorasmith.adapters.kinds.formulas.formulas import Factors
 from lorasmith.adapters.kinds.kind import Kind
 from lorasmith.adapters.layer import Layer
@@ -191,6 +192,24 @@ def _measured(out: Path, reports: list[Converted], layers: Mapping[str, Layer], 
     ]
 
 
+LARGE = 2_000_000_000
+"""Bytes of differences that nobody expects of a conversion of names."""
+
+
+def _check_size(layers: Mapping[str, Layer], dtype: torch.dtype) -> None:
+    """Raises AdapterError where layers that were trained apart would make a huge file of differences."""
+    apart = [layer for layer in layers.values() if layer.kind is stack.KIND]
+    shapes = [layer.kind.shape(layer.tensors) for layer in apart if layer.kind.shape is not None]
+    size = sum(math.prod(shape) for shape in shapes) * dtype.itemsize
+    if size > LARGE:
+        raise AdapterError(
+            f"In {len(apart)} layers query, key and value were trained apart, as something else than LoRA. In kohya's names they are one "
+            f"layer, of which only the difference can be written: {size / 1e9:.0f} GB. Convert to lora with a rank (--to lora --rank 16), or to "
+            "diff if that is what you want.",
+            code="convert.too_large",
+        )
+
+
 def convert_file(
     file: str | Path,
     out: str | Path,
@@ -251,6 +270,8 @@ def convert_file(
     if to != "kohya":
         layers, reports = convert(layers, "diff" if to == "diff" else "lora", rank, base)
     dtype = opened.file.dtype(precision)
+    if to == "kohya":
+        _check_size(layers, dtype)
     if to == "diffusers":
         tensors = diffusers_tensors(opened.family, layers, base.shape if base else None)
         check_writable(tensors, dtype)
