@@ -166,7 +166,7 @@ def regularisation_of(root: str | Path) -> Path | None:
 
 def caption_names(picture: str) -> list[str]:
     """What the captions of a picture may be called, the first counts: `cat.txt` for `cat.png`, or `cat.png.txt`, as downloaders name them."""
-    return [name + suffix for name in (os.path.splitext(picture)[0], picture) for suffix in CAPTION_SUFFIXES]
+    return [name + suffix for suffix in CAPTION_SUFFIXES for name in (os.path.splitext(picture)[0], picture)]
 
 
 def sidecars(picture: Path) -> list[Path]:

@@ -17,6 +17,7 @@ from PIL import Image
 from lorasmith.curation.audit.dataset import audit_dataset
 from lorasmith.curation.audit.kinds import KINDS
 from lorasmith.curation.chosen_pictures import dataset_pictures
+from lorasmith.curation.layout import lay_out, plan_layout
 from lorasmith.curation.mend import carry_out
 from lorasmith.curation.mend import mend as mending
 from lorasmith.curation.mend import recipes as recipes_of_a_dataset
@@ -137,6 +138,23 @@ def test_a_sheet_is_cut_and_each_view_has_the_caption(dataset):
     undo(dataset, [recipe for recipe in recipes(dataset) if recipe.closed])
     assert listing(dataset) == before
     assert [file.read_text() for file in (dataset / ".lorasmith" / "bin").rglob("*.txt")] == ["rewritten by hand"]
+
+
+def test_a_caption_of_the_whole_name_follows_its_picture_everywhere(dataset):
+    for name in ("cat.jpg", "sheet.png", "lying.jpeg", "bars.png"):
+        (dataset / name).with_suffix(".txt").rename(dataset / f"{name}.txt")
+    before = listing(dataset)
+    do(dataset, MendChange("cut"))
+    assert listing(dataset)["sheet_1.txt"] == listing(dataset)["sheet_2.txt"] == before["sheet.png.txt"]
+    assert "sheet.png.txt" not in listing(dataset)
+    undo(dataset, recipes(dataset))
+    assert listing(dataset) == before
+    do(dataset, MendChange("rotate", {"degrees": 180}), only=["cat.jpg", "lying.jpeg", "bars.png"])
+    lay_out(dataset, plan_layout(dataset, concept="things"))
+    captions = {picture.path.stem: picture.caption for picture in open_folder(dataset, verify=False).pictures}
+    assert [captions[name] for name in ("cat", "sheet", "lying", "bars")] == [
+        f"{name}, größer" for name in ("cat", "sheet", "lying", "bars")
+    ]
 
 
 def test_duplicates_go_to_the_bin_and_come_back(dataset):

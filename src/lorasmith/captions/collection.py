@@ -282,7 +282,7 @@ def _files_by_stem(root: Path, suffixes: Sequence[str], recursive: bool) -> tupl
             if picture in texts and picture not in pictures:  # `cat.png.txt`, as downloaders name captions
                 texts.setdefault(stem, []).extend(texts.pop(picture))
     for candidates in texts.values():
-        candidates.sort(key=lambda path: (is_picture(os.path.splitext(path)[0]), suffixes.index(os.path.splitext(path)[1].lower()), path))
+        candidates.sort(key=lambda path: (suffixes.index(os.path.splitext(path)[1].lower()), is_picture(os.path.splitext(path)[0]), path))
     return pictures, texts
 
 

@@ -241,15 +241,16 @@ def _captioned_files(
             )
     first_of: dict[str, Path] = {}
     for picture in pictures:
-        caption, named = captions.get(picture.stem), captions.get(picture.name) if picture.name in names else None
-        if caption is not None and named is not None:
-            findings.append(_not_used(root, named, caption))
+        own = [captions[name] for name in (picture.stem, picture.name if picture.name in names else None) if name in captions]
+        own.sort(key=lambda text: suffixes.index(text.suffix.lower()))
+        findings += [_not_used(root, text, own[0]) for text in own[1:]]
+        caption = own[0] if own else None
         twin = first_of.setdefault(picture.stem, picture)
-        if twin != picture and caption is not None:
+        if twin != picture and caption is not None and caption.stem == picture.stem:
             message = f"{caption} captions both {twin.name} and {picture.name}."
             fix = "If they differ, rename one and give it a caption of its own."
             findings.append(folder_finding("caption_shared", root, picture, message, fix))
-        yield picture, caption or named
+        yield picture, caption
 
 
 def _not_used(root: Path, text: Path, first: Path) -> Finding:
