@@ -18,6 +18,7 @@ from lorasmith.curation.mend.proposals import propose as propose_mends
 from lorasmith.curation.undo import undo_mends as undo_mends
 from lorasmith.datasets.folders import open_folder as open_dataset
 from lorasmith.errors import LorasmithError as LorasmithError
+from lorasmith.evaluation.compare import compare as compare
 from lorasmith.evaluation.grid.grid import grid as grid
 from lorasmith.evaluation.prove import prove as prove
 from lorasmith.evaluation.prove import prove_file as prove_file
@@ -50,6 +51,7 @@ __all__ = [
     "__version__",
     "audit",
     "check_file",
+    "compare",
     "convert",
     "describe_base",
     "describe_lora",

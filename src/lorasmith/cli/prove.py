@@ -94,6 +94,43 @@ def _number(value: float | None) -> str:
     return "-" if value is None else f"{value:.2f}"
 
 
+def compare(
+    runs: Annotated[list[Path], typer.Argument(help="Folders of two runs or more.")],
+    html: Annotated[Path, typer.Option(help="Page to write, with the pictures.")] = Path("compare.html"),
+    as_json: AsJson = False,
+) -> None:
+    """Compare runs: settings that differ, pictures from the same seeds, measures with their errors, verdicts.
+
+    lorasmith compare runs/a runs/b
+    lorasmith compare runs/a runs/b --html a-and-b.html
+
+    Runs that were proven (lorasmith prove) are compared by their pictures; others by settings and curves.
+    """
+    from lorasmith.cli.output import print_json
+    from lorasmith.evaluation.compare import compare
+    from lorasmith.evaluation.compare_page import write_comparison
+
+    comparison = compare(list(runs))
+    if as_json:
+        print_json(comparison.as_data())
+        return
+    for sentence in comparison.sentences:
+        typer.echo(sentence)
+    for run in comparison.runs:
+        typer.echo(f"\n{run.name}: {'not proven yet' if run.proof is None else ' '.join(run.proof.verdict.sentences)}")
+    typer.echo(f"\n{'setting':36} " + " ".join(f"{run.name[:20]:>20}" for run in comparison.runs))
+    for one in comparison.differences:
+        typer.echo(f"{one.setting:36} " + " ".join(f"{_short(value):>20}" for value in one.values))
+    if not comparison.differences:
+        typer.echo("all settings are the same")
+    typer.echo(f"\nLook at: {write_comparison(comparison, html)}")
+
+
+def _short(value: object) -> str:
+    text = "-" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+    return text if len(text) <= 20 else f"{text[:17]}..."
+
+
 @bench.command("verdict")
 def bench_verdict(
     out: Annotated[Path, typer.Option(help="Folder for the runs and what is found; it is used again.")] = Path("bench-verdict"),

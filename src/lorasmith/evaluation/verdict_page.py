@@ -106,15 +106,16 @@ def _pictures(proof: ShownProof, shown: Sequence[int]) -> Iterable[Block]:
 
 
 def _row(proof: ShownProof, prompt: Prompt, shown: Sequence[int]) -> Figure:
-    panels = [_panel(proof, proof.record.base_pictures.get(prompt.name), "base", prompt)]
+    panels = [picture_of(proof, proof.record.base_pictures.get(prompt.name), "base", prompt)]
     for place in shown:
         name = proof.verdict.checkpoints[place].name
         label = f"★ {name}" if place == proof.verdict.recommended else name
-        panels.append(_panel(proof, proof.record.pictures[place].get(prompt.name), label, prompt))
+        panels.append(picture_of(proof, proof.record.pictures[place].get(prompt.name), label, prompt))
     return Figure(tuple(panels), (f"“{prompt.text}” ", Quiet(f"seed {prompt.seed}")))
 
 
-def _panel(proof: ShownProof, relative: str | None, label: str, prompt: Prompt) -> Panel:
+def picture_of(proof: ShownProof, relative: str | None, label: str, prompt: Prompt) -> Panel:
+    """A picture of a proof by its path in the proof's folder; without one where it is missing, or leads out of it."""
     path = None if relative is None else (proof.folder / relative).resolve()
     if path is None or not path.is_relative_to(proof.folder.resolve()):
         return Panel(None, label)
@@ -144,7 +145,7 @@ def _copies(run: RunRecord, proof: ShownProof) -> tuple[Block, ...]:
         original = originals.get(name)
         own = Panel(None if original is None else _read(original, f"Training image {name}"), "training image")
         figures.append(
-            Figure((own, _panel(proof, record.pictures[place].get(prompt.name), verdict.checkpoints[place].name, prompt)), Code(name))
+            Figure((own, picture_of(proof, record.pictures[place].get(prompt.name), verdict.checkpoints[place].name, prompt)), Code(name))
         )
     if not figures:
         return ()
@@ -187,10 +188,11 @@ def _checkpoint_row(proof: ShownProof, place: int) -> tuple[Words, ...]:
 
 
 def _with_error(one: CheckpointVerdict, name: str) -> str:
-    return _value(one.measured.measures.get(name))
+    return value_with_error(one.measured.measures.get(name))
 
 
-def _value(measure: Measure | None) -> str:
+def value_with_error(measure: Measure | None) -> str:
+    """0.83 ± 0.04."""
     if measure is None:
         return "–"
     return f"{measure.value:.2f}" + ("" if measure.error is None else f" ± {measure.error:.2f}")
@@ -227,7 +229,7 @@ def _numbers(proof: ShownProof, shown: Sequence[int]) -> Iterable[Block]:
         columns = (Column("Weight"), Column("Subject", "number"), Column("Other prompts kept", "number"))
         yield Table(
             "Weights of the recommended checkpoint", columns,
-            tuple((f"{one.weight:g}", _value(one.measures.get("subject")), _value(one.measures.get("keeps"))) for one in proof.verdict.weights),
+            tuple((f"{one.weight:g}", value_with_error(one.measures.get("subject")), value_with_error(one.measures.get("keeps"))) for one in proof.verdict.weights),
         )  # fmt: skip
 
 

@@ -1,0 +1,206 @@
+"""Several runs beside each other: what was set otherwise, how they went, what they draw from the same seeds, what was measured.
+
+    comparison = compare(["runs/a", "runs/b"])
+    comparison.differences      # (Difference("optimizer.unet_lr", (1e-4, 3e-4)), ...)
+
+Runs are compared over images seen, not steps, so that batches of other sizes say the same. Measures belong together where the runs were
+proven with the same prompts, seeds and base; otherwise each is shown, and said to be no comparison.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lorasmith.errors import InputError
+from lorasmith.evaluation.local_folders import LocalFolders
+from lorasmith.evaluation.measures.measured import MEASURES
+from lorasmith.evaluation.run_record import RunRecord, read_run
+from lorasmith.evaluation.verdict.checkpoint import CheckpointVerdict
+from lorasmith.evaluation.verdict.evidence import TIE
+from lorasmith.evaluation.verdict.picking import shortfall
+from lorasmith.evaluation.verdict_page import ShownProof, proof_of
+
+NEVER_COMPARED = ("name", "cache", "version")
+"""Settings that say nothing about how a LoRA comes out."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A setting by its dotted name, and its value in each run; None where the run has no such setting."""
+
+    setting: str
+    values: tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class ComparedRun:
+    """One run, and its proof where it was proven."""
+
+    name: str
+    """The folder's name: two runs may be called the same."""
+    record: RunRecord
+    proof: ShownProof | None
+
+    @property
+    def chosen(self) -> CheckpointVerdict | None:
+        """The recommended checkpoint; of a proof that recommends none, the last one that was drawn."""
+        if self.proof is None:
+            return None
+        verdict = self.proof.verdict
+        drawn = [place for place, pictures in enumerate(self.proof.record.pictures) if pictures]
+        place = verdict.recommended if verdict.recommended is not None else max(drawn, default=len(verdict.checkpoints) - 1)
+        return verdict.checkpoints[place]
+
+    @property
+    def images_per_step(self) -> int:
+        training = self.record.settings.training
+        return training.batch_size * training.gradient_accumulation_steps * max(1, training.num_processes)
+
+    @property
+    def losses(self) -> tuple[tuple[float, float], ...]:
+        """(images seen, smoothed loss)."""
+        return tuple(
+            (float(step.step * self.images_per_step), step.loss_smoothed) for step in self.record.steps if step.loss_smoothed is not None
+        )
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What `compare` found. `comparable` is None where the measures may be compared, else why not."""
+
+    runs: tuple[ComparedRun, ...]
+    differences: tuple[Difference, ...]
+    comparable: str | None
+    sentences: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        return f"Comparison({', '.join(run.name for run in self.runs)}: {len(self.differences)} settings differ)"
+
+    def as_data(self) -> dict[str, Any]:
+        """For `--json`."""
+        return {
+            "runs": [_run_as_data(run) for run in self.runs],
+            "differences": [{"setting": one.setting, "values": list(one.values)} for one in self.differences],
+            "comparable": self.comparable is None, "why_not": self.comparable, "sentences": list(self.sentences),
+        }  # fmt: skip
+
+
+def compare(folders: Sequence[str | Path]) -> Comparison:
+    """Compare runs by what is in their folders.
+
+    Raises
+    ------
+    SettingsError
+        A folder is not that of a run.
+    InputError
+        There are fewer than two.
+
+    Examples
+    --------
+    >>> comparison = ls.compare(["runs/my-lora", "runs/my-lora"])
+    >>> comparison.differences
+    ()
+    """
+    if len(folders) < 2:
+        raise InputError("Give two runs or more to compare.", code="compare.too_few")
+    records = [read_run(folder) for folder in folders]
+    runs = tuple(ComparedRun(record.folder.root.resolve().name, record, proof_of(record)) for record in records)
+    why_not = _why_not_comparable(runs)
+    return Comparison(runs, tuple(_differences(runs)), why_not, tuple(_sentences(runs, why_not)))
+
+
+# -- settings ---------------------------------------------------------------------------------------------------------
+
+
+def _differences(runs: Sequence[ComparedRun]) -> Iterator[Difference]:
+    """Every setting that is not the same in all runs, in the settings' own order."""
+    flat = [dict(_flat(_without_folders(run.record))) for run in runs]
+    for name in dict.fromkeys(name for settings in flat for name in settings):
+        values = tuple(settings.get(name) for settings in flat)
+        if name not in NEVER_COMPARED and any(value != values[0] for value in values):
+            yield Difference(name, values)
+
+
+def _without_folders(record: RunRecord) -> Any:
+    """The settings as plain data, without the folders of this machine."""
+    local = LocalFolders.of(record.settings, record.folder.root)
+
+    def hidden(value: Any) -> Any:
+        match value:
+            case str():
+                return local.hidden_in(value)
+            case dict():
+                return {key: hidden(inner) for key, inner in value.items()}
+            case list():
+                return [hidden(inner) for inner in value]
+        return value
+
+    return hidden(record.settings.model_dump(mode="json"))
+
+
+def _flat(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+    """Dotted names and values; the folders of a dataset by their numbers."""
+    inner: Mapping[str, Any] = {}
+    if isinstance(value, dict):
+        inner = value
+    elif isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
+        inner = {str(number): item for number, item in enumerate(value)}
+    if not inner:
+        yield name, value
+    for key, item in inner.items():
+        yield from _flat(item, f"{name}.{key}" if name else key)
+
+
+# -- evidence ---------------------------------------------------------------------------------------------------------
+
+
+def _why_not_comparable(runs: Sequence[ComparedRun]) -> str | None:
+    """Why measures of these runs are no comparison, or None."""
+    unproven = [run.name for run in runs if run.proof is None]
+    if unproven:
+        return f"{', '.join(unproven)} {'is' if len(unproven) == 1 else 'are'} not proven yet: `lorasmith prove` measures."
+    prompts = [{prompt.name for prompt in run.proof.record.prompts.of("new")} for run in runs if run.proof is not None]
+    if any(own != prompts[0] for own in prompts):
+        return "The runs were proven with other prompts, since their captions or triggers differ: their numbers are no comparison."
+    return None
+
+
+def _sentences(runs: Sequence[ComparedRun], why_not: str | None) -> Iterator[str]:
+    """Which run is better, beyond the noise of the pictures, or that they cannot be told apart."""
+    if why_not is not None:
+        yield why_not
+        return
+    chosen = [(run, run.chosen) for run in runs]
+    scored = [(run, one) for run, one in chosen if one is not None and one.score.value == one.score.value]
+    if len(scored) < 2:
+        yield "Too little was measured to say which run is better."
+        return
+    best_run, best = max(scored, key=lambda pair: pair[1].score.value)
+    for run, one in scored:
+        if run is best_run:
+            continue
+        gain, error = shortfall(best.measured, one.measured)
+        if gain > TIE * error:
+            yield f"{best_run.name} ({best.name}) is better than {run.name} ({one.name}): by {gain:.2f} ± {error:.2f} of the score."
+        else:
+            yield f"{best_run.name} ({best.name}) and {run.name} ({one.name}) cannot be told apart."
+
+
+def _run_as_data(run: ComparedRun) -> dict[str, Any]:
+    chosen = run.chosen
+    return {
+        "name": run.name,
+        "ending": run.record.ending.kind,
+        "images_seen": len(run.record.steps) * run.images_per_step,
+        "verdict": None if run.proof is None else list(run.proof.verdict.sentences),
+        "checkpoint": None if chosen is None else chosen.as_data(),
+    }
+
+
+def measures_of(runs: Sequence[ComparedRun]) -> list[str]:
+    """The measures that any of the runs has, in their order."""
+    known = {name for run in runs if run.chosen is not None for name in run.chosen.measured.measures}
+    return [name for name in MEASURES if name in known]

@@ -1,0 +1,93 @@
+"""Runs beside each other: what was set otherwise, and which is better beyond the noise of the pictures."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from lorasmith.cli.main import app
+from lorasmith.errors import InputError
+from lorasmith.evaluation.compare import compare
+from lorasmith.evaluation.measures.measured import CheckpointMeasures, Measure
+from lorasmith.evaluation.prompts import Prompt, PromptSet
+from lorasmith.evaluation.proof.record import ProofRecord, write_record
+from lorasmith.evaluation.prove import PROOF
+from lorasmith.training.run import train
+
+PROMPTS = PromptSet(tuple(Prompt("new", f"zorvex, place {k}", k) for k in range(8)), "zorvex", "tags")
+
+
+@pytest.fixture
+def two_runs(settings_for, tmp_path):
+    """Two short runs that differ in rate and batch size."""
+    folders = []
+    for name, rate, batch in (("slow", 1e-4, 1), ("fast", 1e-3, 2)):
+        settings = settings_for(training={"epochs": 1, "batch_size": batch}, optimizer={"learning_rate": rate})
+        train(settings, tmp_path / name)
+        folders.append(tmp_path / name)
+    return folders
+
+
+def proven(run: Path, subject: float, prompts: PromptSet = PROMPTS, turn: int = 1) -> None:
+    """Leave a proof in a run's folder in which its pictures have come so far."""
+    items = {prompt.name: subject + 0.02 * (turn * k % 3) for k, prompt in enumerate(prompts.prompts)}
+    measures = {
+        "subject": Measure.of(items),
+        "keeps": Measure.of({"a": 0.99, "b": 1.0, "c": 1.01}),
+        "narrow": Measure.of({"a": 0.0, "b": 0.01}),
+    }
+    measured = CheckpointMeasures("checkpoints/toy.safetensors", 1, 5, 1.0, measures)
+    write_record(run / PROOF, ProofRecord("quick", prompts, 5, 0, {}, (measured,), ({PROMPTS.prompts[0].name: "a.png"},)))
+
+
+def test_settings_that_differ_are_listed_and_no_folder_of_this_machine(two_runs, tmp_path):
+    comparison = compare(two_runs)
+
+    assert {one.setting: one.values for one in comparison.differences} == {
+        "training.batch_size": (1, 2),
+        "optimizer.learning_rate": (1e-4, 1e-3),
+    }
+    assert [run.losses[-1][0] for run in comparison.runs] == [5, 6]  # images seen: five steps of one, three of two
+    assert comparison.comparable is not None
+    assert "not proven" in comparison.sentences[0]
+    assert str(tmp_path) not in json.dumps(comparison.as_data())
+
+
+def test_the_better_run_is_named_only_beyond_the_noise(two_runs):
+    slow, fast = two_runs
+    proven(slow, 0.5)
+    proven(fast, 0.9)
+    assert compare(two_runs).sentences[0].startswith("fast (epoch 1) is better than slow (epoch 1)")
+
+    proven(fast, 0.505, turn=2)  # other prompts are the hard ones
+    assert compare(two_runs).sentences == ("fast (epoch 1) and slow (epoch 1) cannot be told apart.",)
+
+
+def test_runs_that_were_proven_with_other_prompts_are_no_comparison(two_runs):
+    slow, fast = two_runs
+    proven(slow, 0.5)
+    other = replace(PROMPTS, prompts=tuple(replace(prompt, text=f"other {k}") for k, prompt in enumerate(PROMPTS.prompts)))
+    proven(fast, 0.9, other)
+
+    assert "other prompts" in compare(two_runs).sentences[0]
+
+
+def test_the_command_writes_a_page(two_runs, tmp_path):
+    for run in two_runs:
+        proven(run, 0.8)
+    page = tmp_path / "compare.html"
+    result = CliRunner().invoke(app, ["compare", *map(str, two_runs), "--html", str(page)])
+
+    assert result.exit_code == 0, result.output
+    assert "optimizer.learning_rate" in result.output
+    assert "Loss over images seen" in page.read_text()
+    assert str(tmp_path) not in page.read_text()
+
+
+def test_one_run_is_no_comparison(two_runs):
+    with pytest.raises(InputError, match="two runs"):
+        compare(two_runs[:1])
