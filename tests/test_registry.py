@@ -38,3 +38,9 @@ def test_the_schema_lists_the_names():
 def test_the_nearest_name_is_offered_or_else_all():
     assert nearest("cosin", ["cosine", "linear"]) == "did you mean 'cosine'?"
     assert nearest("q", ["cosine", "linear"]) == "choose one of cosine, linear."
+
+
+def test_the_nearest_name_is_found_in_any_case_and_by_what_others_call_it():
+    assert nearest("CoSin", ["cosine", "linear"]) == "did you mean 'cosine'?"
+    assert nearest("Lion8Bit", ["lion", "Lion8bit"]) == "did you mean 'Lion8bit'?"
+    assert nearest("locn", ["lora", "loha"], {"locon": "lora"}) == "did you mean 'lora'?"

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
 from typing import Any, Generic, TypeVar
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
@@ -56,10 +57,10 @@ class KeyOf(Generic[Entry]):
             ValueError: it is not; the sentence names the nearest key, or all of them.
         """
         if name not in self.registry:
-            for key, entry in self.registry.items():
-                if name.lower() in self._also_called(entry):
-                    raise ValueError(f"is not {self.what}; it is called {key!r} here")
-            raise ValueError(f"is not {self.what}; {nearest(name, self.registry)}")
+            elsewhere = {other: key for key, entry in self.registry.items() for other in self._also_called(entry)}
+            if name.lower() in elsewhere:
+                raise ValueError(f"is not {self.what}; it is called {elsewhere[name.lower()]!r} here")
+            raise ValueError(f"is not {self.what}; {nearest(name, self.registry, elsewhere)}")
         return name
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
@@ -69,11 +70,15 @@ class KeyOf(Generic[Entry]):
         return {**handler(schema), "enum": list(self.registry)}
 
 
-def nearest(name: str, names: Iterable[str]) -> str:
-    """What to write instead of a name that does not exist: "did you mean 'cosine'?", or "choose one of a, b." where none is near."""
+def nearest(name: str, names: Iterable[str], elsewhere: Mapping[str, str] = MappingProxyType({})) -> str:
+    """What to write instead of a name that does not exist: "did you mean 'cosine'?", or "choose one of a, b." where none is near.
+
+    In whatever case it was typed. `elsewhere` are names that other programs use, each with ours, which is the one that is suggested.
+    """
     known = list(names)
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
-    return f"did you mean {near[0]!r}?" if near else f"choose one of {', '.join(known)}."
+    ours = {other.lower(): key for other, key in elsewhere.items()} | {key.lower(): key for key in known}
+    near = difflib.get_close_matches(name.lower(), ours, n=1, cutoff=0.6)
+    return f"did you mean {ours[near[0]]!r}?" if near else f"choose one of {', '.join(known)}."
 
 
 def register(registry: dict[str, Entry], name: str, entry: Entry) -> Entry:

@@ -95,7 +95,7 @@ def test_new_takes_a_recipe_and_recipe_show_says_why(creatures, toy_base, tmp_pa
     settings = load_settings(file)
     assert (settings.network.rank, settings.network.train_text_encoder, settings.buckets.resolution) == (32, False, 32)
     shown = json.loads(lorasmith("recipe", "show", "style", "sd1", "--images", 5, "--level", "quick", "--json").stdout)
-    assert {"setting": "network.rank", "value": 32}.items() <= next(c for c in shown if c["setting"] == "network.rank").items()
+    assert {"setting": "network.rank", "value": 32}.items() <= next(c for c in shown["choices"] if c["setting"] == "network.rank").items()
     _is_one_sentence(lorasmith("recipe", "show", "stile", "sd1"), "did you mean 'style'")
 
 

@@ -100,11 +100,12 @@ def test_scripts_get_json(tmp_path, dataset):
     imported = json.loads(run("import", tmp_path / "pile", "--into", dataset, "--json").stdout)
     assert {left["code"] for left in imported["left_out"]} == {"imports.already_there", "imports.unreadable"}
     proposed = json.loads(run("mend", dataset, "--max", 100, "--dry-run", "--only", "coffee.webp", "--json").stdout)
-    assert proposed[0]["steps"] == [{"do": "resize", "size": [100, 67]}]
-    assert json.loads(run("mend", dataset, "--max", 100, "--only", "coffee.webp", "--json").stdout)[0]["after"] == [
+    assert proposed["dataset"] == str(dataset)
+    assert proposed["proposals"][0]["steps"] == [{"do": "resize", "size": [100, 67]}]
+    assert json.loads(run("mend", dataset, "--max", 100, "--only", "coffee.webp", "--json").stdout)["mended"][0]["after"] == [
         str(dataset / "coffee.png")
     ]
-    assert json.loads(run("mend", dataset, "--list", "--json").stdout)[0]["original"]["path"] == "coffee.webp"
+    assert json.loads(run("mend", dataset, "--list", "--json").stdout)["recipes"][0]["original"]["path"] == "coffee.webp"
     laid = json.loads(run("layout", dataset, "--concept", "x", "--json").stdout)
     assert laid["concepts"][0]["share"]["passes"] == 10
     assert json.loads(run("export", dataset, tmp_path / "out", "--json").stdout)["pictures"] == laid["concepts"][0]["share"][

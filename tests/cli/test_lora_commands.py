@@ -59,7 +59,7 @@ def test_check_is_content_with_a_sound_file_and_says_so_to_scripts(files):
     assert result.exit_code == 0
     assert result.output.count("loads all of it") == 4
     data = json.loads(run("check", files / "lora.safetensors", "--base", base, "--json").output)
-    assert data["problems"] == []
+    assert (data["problems"], data["names"]) == ([], ["kohya"])
     assert data["consumers"]["ComfyUI"]["verdict"] == "all"
 
 
@@ -83,6 +83,7 @@ def test_check_refuses_what_is_no_lora(files, tmp_path):
 def test_show_tells_what_is_in_a_file(files):
     data = json.loads(run("lora", "show", files / "lora.safetensors", "--json").output)
     assert (data["family"], data["kinds"], data["ranks"]) == ("sd1", {"lora": data["parts"]["unet"]}, {"4": data["parts"]["unet"]})
+    assert (data["layers"], data["names"]) == (data["parts"]["unet"], ["kohya"])
     assert data["metadata"]["ss_output_name"] == "mimi"
     assert "mimi" in run("lora", "show", files / "loha.safetensors").output
 

@@ -51,6 +51,43 @@ def test_a_list_of_commands_cuts_no_sentence(arguments):
 
 def test_what_recipes_there_are_is_listed_for_scripts():
     listed = json.loads(lorasmith("recipe", "list", "--json").output)
-    assert "character" in listed["kind"]
-    assert "sdxl" in listed["family"]
-    assert listed.keys() == {"kind", "family", "level", "sources"}
+    assert "character" in listed["kinds"]
+    assert "sdxl" in listed["families"]
+    assert listed.keys() == {"kinds", "families", "levels", "sources"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "meant"),
+    [
+        (("audit", "set", "--kind", "charcter"), "character"),
+        (("signal", "run", "stpo"), "stop"),
+        (("export", "set", "out", "--for", "kohyas"), "kohya"),
+        (("sample", "--base", "b", "--prompt", "p", "--device", "cdua"), "cuda"),
+        (("trian", "a.toml"), "train"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else " ".join(value),
+)
+def test_a_value_that_is_none_of_an_options_is_refused_once_with_the_nearest(arguments, meant):
+    refused = lorasmith(*arguments)
+    assert refused.exit_code == 2
+    assert refused.output.count("Error") == 1
+    assert "Value error" not in refused.output
+    assert f"Did you mean '{meant}'?" in refused.output
+
+
+@pytest.mark.parametrize("verb", [("sample",), ("base", "inspect"), ("new",)], ids=" ".join)
+def test_a_pickle_is_read_by_the_option_that_the_refusal_names(verb, tmp_path):
+    file = tmp_path / "model.ckpt"
+    file.write_bytes(b"\x80\x02}q\x00.")
+    given = {
+        "sample": ["--base", str(file), "--prompt", "p"],
+        "inspect": [str(file)],
+        "new": [str(tmp_path / "s.toml"), "--dataset", ".", "--base", str(file)],
+    }
+    refused = lorasmith(*verb, *given[verb[-1]])
+    assert "is a pickle" in str(refused.exception)
+    assert "--allow-pickle on the command line" in str(refused.exception)
+    assert "is a pickle" not in str(lorasmith(*verb, *given[verb[-1]], "--allow-pickle").exception)
+    help_text = lorasmith(*verb, "--help").output
+    assert "--allow-pickle" in help_text
+    assert "--no-allow-pickle" not in help_text

@@ -412,3 +412,15 @@ def test_a_made_up_finding_of_the_set_takes_one_row(tmp_path, monkeypatch):
     result = audit_dataset(tmp_path, resolution=256)
     assert result.counts["audit.lonely"] == 1
     assert dict(result.why)["a lonely picture"] == 1.5
+
+
+@pytest.mark.parametrize(
+    ("name", "said"), [("scan.tif", "the TIFF has several pages, and the first page"), ("cat.gif", "the GIF has several frames")]
+)
+def test_a_file_of_several_pictures_says_which_one_is_used_and_why(tmp_path, name, said):
+    page = Image.effect_noise((512, 512), 60)
+    page.save(tmp_path / name, save_all=True, append_images=[page.rotate(90)])
+    (found,) = [finding for finding in audit_dataset(tmp_path, cache=None).findings if finding.code == "audit.animated"]
+    assert found.message == "The file holds more than one picture."
+    assert said in str(found.evidence)
+    assert found.why == "Only the first is used."

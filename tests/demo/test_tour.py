@@ -49,9 +49,9 @@ def test_a_finished_run_is_measured_again_and_not_trained_again(tmp_path: Path, 
     assert file.read_bytes() == b"a LoRA"
 
 
-def test_the_command_in_the_report_measures_in_the_same_folder(tmp_path: Path, done):
+def test_the_command_in_the_report_names_no_folder_of_the_machine(tmp_path: Path, done):
     demo.tour(tmp_path / "my demo", 3)
-    assert f"demo run --out '{tmp_path}/my demo' --samples 3" in (tmp_path / "my demo" / "run-zorvex" / "proof.json").read_text()
+    assert "lorasmith demo run --out 'my demo' --samples 3" in (tmp_path / "my demo" / "run-zorvex" / "proof.json").read_text()
 
 
 def test_only_if_asked_to_an_earlier_run_is_deleted(tmp_path: Path, done):

@@ -23,7 +23,7 @@ PROOF = {
         {"measure": "other creatures still work", "before": 0.98, "after": 0.7, "wanted": "at least 90 %", "holds": False},
     ],
     "samples": 64,
-    "command": "lorasmith prove runs/toy",
+    "command": "lorasmith demo run --out toy",
 }
 
 
@@ -186,7 +186,10 @@ def test_no_folder_of_the_machine_is_on_the_page(folder, tmp_path):
     emit(events.Warned.of(Finding("folder.x", "warning", f"{home}/pictures/zorvex is odd.", "folder", (f"{home}/pictures/zorvex/2.png",))))
     emit(events.Stopped(3, f"{folder.root}/state is full."))
     emit.close()
+    measured_in = folder.root.parent  # where earlier versions wrote the whole path
+    (folder.root / "proof.json").write_text(json.dumps(PROOF | {"command": f"lorasmith demo run --out {measured_in}"}), encoding="utf-8")
     page = report(folder)
+    assert f"lorasmith demo run --out {measured_in.name}" in page.words
     assert "anna" not in folder.report.read_text(encoding="utf-8")
     assert str(tmp_path) not in folder.report.read_text(encoding="utf-8")
     for kept in ("zorvex/1.png has no caption", "zorvex is odd.", "zorvex/2.png", "little.safetensors"):
@@ -228,7 +231,7 @@ def test_the_proof_is_a_table_in_percent_with_plain_words(folder):
     assert "Has it learned zorvex ? 1 of 2 measures hold, judged on 64 samples." in words
     assert "the creature is recognised ✓ holds 3.1 % 94 % at least 80 %" in words
     assert "other creatures still work ✗ does not hold 98 % 70 % at least 90 %" in words
-    assert "lorasmith prove runs/toy" in words
+    assert "Measure it again, from the folder above the demo's: lorasmith demo run --out toy" in words
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"rows": []}', json.dumps({**PROOF, "rows": [{**PROOF["rows"][0], "after": 17}]})])

@@ -97,7 +97,7 @@ def test_a_request_to_a_run_that_is_not_running_is_refused_and_leaves_nothing(se
         signal(folder.root, "stop")
     assert caught.value.code == "run.not_running"
     assert list(folder.commands.iterdir()) == []
-    with pytest.raises(SettingsError, match=r"no command 'pause'. Choose one of: stop, save, sample"):
+    with pytest.raises(SettingsError, match=r"no command 'pause'; choose one of stop, save, sample"):
         folder.send("pause")
     with pytest.raises(SettingsError, match="is not the folder of a run"):
         RunFolder(tmp_path / "nothing").send("stop")

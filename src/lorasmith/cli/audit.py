@@ -9,6 +9,7 @@ import typer
 
 from lorasmith.cli.findings import print_finding
 from lorasmith.cli.options import CACHE, AsJson, CacheFolder
+from lorasmith.pages.numbers import count
 
 if TYPE_CHECKING:
     from lorasmith.curation.audit.audit import Audit
@@ -74,21 +75,21 @@ def _print_audit(result: Audit, unknown: list[Path], everything: bool) -> None:
 
     known = f", {result.from_cache} of them known from before" if result.from_cache else ""
     size = f"{result.resolution} x {result.resolution}"
-    typer.echo(f"{len(result.pictures)} pictures in {result.seconds:.1f} s{known}; judged for {size} pixels")
+    typer.echo(f"{count(len(result.pictures), 'picture')} in {result.seconds:.1f} s{known}; judged for {size} pixels")
     typer.echo(f"score {result.score} of 100")
     for reason, points in result.why:
         typer.echo(f"  -{points:<5g} {reason}")
     if result.left_out:
-        typer.echo(f"stopped: {result.left_out} pictures were not looked at")
+        typer.echo(f"stopped: {count(result.left_out, 'picture')} {'was' if result.left_out == 1 else 'were'} not looked at")
     if unknown:
         names = ", ".join(path.name for path in unknown[:5])
         more = " ..." if len(unknown) > 5 else ""
-        typer.echo(f"{len(unknown)} files are not pictures by their names and were not looked at: {names}{more}")
+        typer.echo(f"not looked at, for their names: {count(len(unknown), 'file')} ({names}{more})")
     gravest = result.gravest_first if everything else alike_together(result.gravest_first)
     for finding in gravest if everything else gravest[:MOST_LISTED]:
         print_finding(finding)
     if len(gravest) > MOST_LISTED and not everything:
-        typer.echo(f"\n{len(gravest) - MOST_LISTED} more findings: --all lists them")
+        typer.echo(f"\n{count(len(gravest) - MOST_LISTED, 'more finding')}: --all lists them")
 
 
 @bench.command("audit")
@@ -114,7 +115,12 @@ def bench_audit(
     scores = scores_of(pictures, lambda words: None if as_json else typer.echo(words, err=True), seed=seed)
     if as_json:
         print_json(
-            [{"kind": s.kind, "present": s.present, "absent": s.absent, "recall": s.recall, "precision": s.precision} for s in scores]
+            {
+                "seed": seed,
+                "scores": [
+                    {"kind": s.kind, "present": s.present, "absent": s.absent, "recall": s.recall, "precision": s.precision} for s in scores
+                ],
+            }
         )
         return
     typer.echo(f"{'finding':20} {'have it':>8} {'do not':>8} {'recall':>8} {'precision':>10}")

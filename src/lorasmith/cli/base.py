@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from lorasmith.cli.options import AsJson
+from lorasmith.cli.options import AllowPickle, AsJson
 from lorasmith.cli.output import print_json
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Base models: what a file, a folder or a hub id is.")
@@ -24,7 +24,7 @@ def inspect(
     vae: Annotated[Path | None, typer.Option(help="Another autoencoder: its file or folder.")] = None,
     text_encoder: Annotated[Path | None, typer.Option(help="Text encoder in a file of its own (Flux: CLIP-L).")] = None,
     text_encoder_2: Annotated[Path | None, typer.Option(help="Second text encoder in a file of its own (Flux: T5).")] = None,
-    allow_pickle: Annotated[bool, typer.Option("--allow-pickle", help="Read .ckpt and .pt files, as weights alone.")] = False,
+    allow_pickle: AllowPickle = False,
     hashes: Annotated[bool, typer.Option("--hashes", help="Also hash the files; remembered, so slow only once.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -54,7 +54,7 @@ def inspect(
         where = place.files[0].name + (f" and {len(place.files) - 1} more" if len(place.files) > 1 else "")
         typer.echo(f"  {name:<15} {place.dtype:<11} {where}{' under ' + place.prefix.rstrip('.') if place.prefix else ''}")
     for name in absent:
-        typer.echo(f"  {name:<15} is missing: give its file as base.{name}")
+        typer.echo(f"  {name:<15} is missing: give its file as --{name.replace('_', '-')}, in settings as base.{name}")
     typer.echo("\nA LoRA on it")
     for note in found.notes:
         typer.echo(f"  {note}")

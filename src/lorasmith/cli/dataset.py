@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from lorasmith.cli.options import CACHE, AsJson, CacheFolder, DryRun
+from lorasmith.pages.numbers import count
 
 if TYPE_CHECKING:
     from lorasmith.curation.arrange import Arranged
@@ -72,7 +73,6 @@ def import_(
 
 
 def _print_import(report: Imported) -> None:
-    from lorasmith.cli.output import count
     from lorasmith.findings import worst_first
 
     captioned = sum(bool(one.captions) for one in report.added)
@@ -123,7 +123,7 @@ def layout(
     lorasmith layout datasets/two --rename "photos of bert=bert, blue coat" --epochs 12 --dry-run
     lorasmith layout datasets/anna --regularisation woman --holdout 0.1 --rights "my own photographs"
     """
-    from lorasmith.cli.output import count, print_json
+    from lorasmith.cli.output import print_json
     from lorasmith.cli.progress import progress_bar
     from lorasmith.curation.arrange import arrange
     from lorasmith.curation.layout import settings_for
@@ -141,7 +141,7 @@ def layout(
         concepts = [{**vars(one), "share": {**vars(one.share), "passes": one.share.passes}} for one in arranged.layout.concepts]
         print_json(
             {
-                "concepts": concepts, "moves": arranged.moves, "findings": [finding.as_data for finding in arranged.layout.findings],
+                "dataset": dataset, "concepts": concepts, "moves": arranged.moves, "findings": [finding.as_data for finding in arranged.layout.findings],
                 "held_out": None if arranged.split is None else len(arranged.split.held_out),
                 "rights": None if confirmation is None else vars(confirmation),
             }
@@ -161,8 +161,8 @@ def _print_layout(arranged: Arranged, dataset: Path, epochs: int) -> None:
     layout, split = arranged.layout, arranged.split
     typer.echo(f"{'folder':<40} {'pictures':>8} {'repeats':>8} {'a picture is seen':>18}")
     for one in layout.concepts:
-        typer.echo(f"{one.folder:<40} {one.share.pictures:>8} {one.share.repeats:>8} {f'{one.share.passes} times':>18}")
-    typer.echo(f"{layout.samples_per_epoch} samples in an epoch; times are for {epochs} epochs")
+        typer.echo(f"{one.folder:<40} {one.share.pictures:>8} {one.share.repeats:>8} {count(one.share.passes, 'time'):>18}")
+    typer.echo(f"{count(layout.samples_per_epoch, 'sample')} in an epoch; times are for {count(epochs, 'epoch')}")
     for finding in layout.findings:
         typer.echo(f"{finding.severity}: {finding}")
     if sum(not one.is_reg for one in layout.concepts) > 1:
@@ -191,14 +191,14 @@ def export(
     lorasmith export datasets/anna out/anna --for sd-scripts --absolute --resolution 1024
     lorasmith export datasets/anna out/anna --for diffusers
     """
-    from lorasmith.cli.output import count, print_json
+    from lorasmith.cli.output import print_json
     from lorasmith.cli.progress import progress_bar
     from lorasmith.curation.export import export as write
 
     with progress_bar("exporting") as progress:
         done = write(dataset, out, form, absolute=absolute, resolution=resolution, progress=progress)
     if as_json:
-        print_json(vars(done))
+        print_json({"dataset": dataset, **vars(done)})
         return
     typer.echo(f"{count(done.pictures, 'picture')} written to {done.out} for {form}")
     for note in done.notes:

@@ -9,9 +9,10 @@ import typer
 
 from lorasmith.cli.interrupt import STOPPED, stop_on_ctrl_c
 from lorasmith.cli.options import AsJson
-from lorasmith.cli.output import count, print_json
+from lorasmith.cli.output import print_json
 from lorasmith.cli.picture import DeviceChoice, Precision, samplers
 from lorasmith.cli.progress import progress_bar
+from lorasmith.pages.numbers import count
 
 if TYPE_CHECKING:
     from lorasmith.evaluation.grid.grid import GridResult

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from lorasmith.cli.options import AsJson
+from lorasmith.cli.output import print_json
 from lorasmith.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def import_settings(
     base: Annotated[Path | None, typer.Option(help="Base model, instead of the file's.")] = None,
     dataset: Annotated[list[Path] | None, typer.Option(help="Folder of pictures, instead of the file's; may be given again.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite the settings file.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Make settings of those of another trainer, and say what became of each option.
 
@@ -42,7 +43,7 @@ def import_settings(
     imported = imported_from(file, base, dataset or [])
     toml = settings_toml(imported.settings) if imported.settings is not None else None
     if as_json:
-        typer.echo(json.dumps({**imported.as_data, "settings": toml}, default=str))
+        print_json({**imported.as_data, "settings": toml})
     else:
         for line in report(imported):
             typer.echo(line)

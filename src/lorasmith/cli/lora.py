@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lorasmith.cli.options import AsJson, LoraFile, Overwrite
+from lorasmith.pages.numbers import count
 
 if TYPE_CHECKING:
     from lorasmith.adapters.compatibility.check import CheckReport
@@ -51,9 +52,9 @@ def check(
 
 
 def _print_report(name: str, report: CheckReport, programs: tuple[str, ...]) -> None:
-    kinds = ", ".join(f"{count} {kind}" for kind, count in report.kinds.items())
-    ranks = ", ".join(f"{rank} ({count} layers)" for rank, count in report.ranks.items()) or "none"
-    typer.echo(f"{name}: {report.family}, {report.layers} layers: {kinds}")
+    kinds = ", ".join(f"{number} {kind}" for kind, number in report.kinds.items())
+    ranks = ", ".join(f"{rank} ({count(number, 'layer')})" for rank, number in report.ranks.items()) or "none"
+    typer.echo(f"{name}: {report.family}, {count(report.layers, 'layer')}: {kinds}")
     typer.echo(f"ranks: {ranks}; names: {', '.join(report.dialects)}; compared with {report.base}")
     for program in programs:
         found = report.consumers[program]
@@ -81,12 +82,13 @@ def show(file: LoraFile, family: Family = None, as_json: AsJson = False) -> None
         print_json(found.as_data())
         return
     typer.echo(
-        f"{file.name}: {found.family}, {found.parameters:,} parameters, {_megabytes(found.bytes)}, names of {', '.join(found.names)}"
+        f"{file.name}: {found.family}, {count(found.parameters, 'parameter')}, {_megabytes(found.bytes)}, names of {', '.join(found.names)}"
     )
     for label, counts in (("parts", found.parts), ("kinds", found.kinds), ("ranks", found.ranks), ("alphas", found.alphas)):
-        typer.echo(f"  {label}: {', '.join(f'{value} ({count} layers)' for value, count in counts.items()) or 'none'}")
+        listed = ", ".join(f"{value} ({count(number, 'layer')})" for value, number in counts.items())
+        typer.echo(f"  {label}: {listed or 'none'}")
     if found.dora:
-        typer.echo(f"  with a magnitude (DoRA): {found.dora} layers")
+        typer.echo(f"  with a magnitude (DoRA): {count(found.dora, 'layer')}")
     for note in (*found.notes, *(f"{key} cannot be read: {reason}." for key, reason in found.unread.items())):
         typer.echo(f"note: {note}")
     for key, value in sorted(found.metadata.items()):
@@ -115,7 +117,7 @@ def resize(
     reports = resize_file(file, out, rank, conv_rank, by, target, precision, overwrite, family)
     before, after = sum(report.old_rank for report in reports), sum(report.rank for report in reports)
     least, most = min(report.rank for report in reports), max(report.rank for report in reports)
-    typer.echo(f"{len(reports)} layers, sum of ranks {before} -> {after} (each from {least} to {most})")
+    typer.echo(f"{count(len(reports), 'layer')}, sum of ranks {before} -> {after} (each from {least} to {most})")
     if kept := [report.norm_retained for report in reports if report.norm_retained == report.norm_retained]:
         typer.echo(f"kept of the change's norm: {min(kept):.1%} in the worst layer, {sum(kept) / len(kept):.1%} on average")
     _say_what_was_left_out(file)
@@ -145,7 +147,9 @@ def merge(
     layers = merge_files(chosen, out, rank, conv_rank, base, family, precision, overwrite)
     ranks = [layer.rank for layer in layers.values() if layer.rank is not None]
     merged = ", ".join(f"{path.name}:{ratio:g}" for path, ratio in chosen)
-    typer.echo(f"{merged}: {len(layers)} layers" + (f", ranks from {min(ranks)} to {max(ranks)}" if ranks else ", written as differences"))
+    typer.echo(
+        f"{merged}: {count(len(layers), 'layer')}" + (f", ranks from {min(ranks)} to {max(ranks)}" if ranks else ", written as differences")
+    )
     typer.echo(f"{out}: {_size(out)}")
 
 
@@ -177,7 +181,7 @@ def convert(
     else:
         typer.echo(_rounded([report.rounding for report in reports]))
     _say_what_was_left_out(file)
-    typer.echo(f"{out}: {len(reports)} layers, {_size(out)}")
+    typer.echo(f"{out}: {count(len(reports), 'layer')}, {_size(out)}")
 
 
 def _say_what_was_left_out(file: Path) -> None:

@@ -116,7 +116,7 @@ def _look_back(dataset: Path, patterns: list[str], undo: bool, last: bool, repla
     elif replay:
         _show_mended(dataset, make_again(dataset, chosen), as_json)
     else:
-        _show_recipes(chosen, as_json)
+        _show_recipes(dataset, chosen, as_json)
 
 
 # From options to changes
@@ -195,11 +195,12 @@ def _refuse_what_needs_chosen_pictures(changes: list[MendChange], patterns: list
 # What is printed
 
 
-def _show_recipes(chosen: Sequence[Recipe], as_json: bool) -> None:
-    from lorasmith.cli.output import count, print_json
+def _show_recipes(root: Path, chosen: Sequence[Recipe], as_json: bool) -> None:
+    from lorasmith.cli.output import print_json
+    from lorasmith.pages.numbers import count
 
     if as_json:
-        print_json([recipe.model_dump() for recipe in chosen])
+        print_json({"dataset": root, "recipes": [recipe.model_dump() for recipe in chosen]})
         return
     for recipe in chosen:
         typer.echo(recipe.words)
@@ -207,15 +208,15 @@ def _show_recipes(chosen: Sequence[Recipe], as_json: bool) -> None:
 
 
 def _show_proposals(root: Path, proposals: Sequence[Proposal], as_json: bool) -> None:
-    from lorasmith.cli.output import count, print_json
+    from lorasmith.cli.output import print_json
+    from lorasmith.pages.numbers import count
 
     if as_json:
-        print_json(
-            [
-                {**vars(one), "steps": [step.model_dump() for step in one.steps], "words": [step.words for step in one.steps]}
-                for one in proposals
-            ]
-        )
+        listed = [
+            {**vars(one), "steps": [step.model_dump() for step in one.steps], "words": [step.words for step in one.steps]}
+            for one in proposals
+        ]
+        print_json({"dataset": root, "proposals": listed})
         return
     changing = [one for one in proposals if one.steps]
     for one in changing:
@@ -227,10 +228,11 @@ def _show_proposals(root: Path, proposals: Sequence[Proposal], as_json: bool) ->
 
 
 def _show_mended(root: Path, mended: Sequence[Mended], as_json: bool) -> None:
-    from lorasmith.cli.output import count, print_json
+    from lorasmith.cli.output import print_json
+    from lorasmith.pages.numbers import count
 
     if as_json:
-        print_json([vars(one) for one in mended])
+        print_json({"dataset": root, "mended": [vars(one) for one in mended]})
         return
     done = [one for one in mended if not one.problem]
     for one in done:

@@ -1,4 +1,9 @@
-"""What verbs print: JSON for scripts, and counts for people."""
+"""What verbs print: JSON for scripts, and lines that fit a terminal.
+
+The JSON of a verb is one object, which may get further keys. What the verb was given is there under the name that its `--help` has for it
+(`dataset`, `file`); how many there are is under the plural (`pictures`, `layers`), or what they are, where it is a list; findings have one
+shape (`findings.Finding.as_data`), and sentences of their own are `notes`.
+"""
 
 from __future__ import annotations
 
@@ -16,11 +21,6 @@ def print_json(value: Any) -> None:
 
 def _plain(value: object) -> object:
     return list(value) if isinstance(value, Iterable) else str(value)
-
-
-def count(number: int, word: str, plural: str = "") -> str:
-    """`1 picture`, `1,300 pictures`; `plural` where an s does not make it."""
-    return f"{number:,} {word if number == 1 else plural or word + 's'}"
 
 
 def one_line(text: str, most: int = 160) -> str:

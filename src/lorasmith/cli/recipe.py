@@ -33,7 +33,7 @@ def list_recipes(as_json: AsJson = False) -> None:
     from lorasmith.models.families import FAMILIES
     from lorasmith.training.recipes.recipes import Kind, Level
 
-    known = {"kind": list(get_args(Kind)), "family": list(FAMILIES), "level": list(get_args(Level)), "sources": list(GUIDES)}
+    known = {"kinds": list(get_args(Kind)), "families": list(FAMILIES), "levels": list(get_args(Level)), "sources": list(GUIDES)}
     if as_json:
         print_json(known)
         return
@@ -57,7 +57,8 @@ def show(
 
     choices = chosen(recipe, family, level, images)
     if as_json:
-        print_json([asdict(choice) for choice in choices])
+        given = {"recipe": recipe, "family": family, "images": images, "level": level}
+        print_json(given | {"choices": [asdict(choice) for choice in choices]})
         return
     for choice in choices:
         typer.echo(f"{choice.setting} = {json.dumps(choice.value)}")

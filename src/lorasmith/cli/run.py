@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from lorasmith.cli.interrupt import STOPPED
-from lorasmith.cli.options import CACHE, AsJson, CacheFolder, RunFolderArgument, SettingsFile
+from lorasmith.cli.options import CACHE, AllowPickle, AsJson, CacheFolder, RunFolderArgument, SettingsFile
 from lorasmith.cli.output import print_json
 from lorasmith.errors import SettingsError
 from lorasmith.training.commands import Command
@@ -24,6 +24,7 @@ def new(
     ] = None,
     level: Annotated[str, typer.Option(help="Of the recipe: quick, standard or competition.")] = "standard",
     name: Annotated[str | None, typer.Option(help="Name of the LoRA. Empty: the file's name.")] = None,
+    allow_pickle: AllowPickle = False,
     cache: CacheFolder = CACHE,
     force: Annotated[bool, typer.Option("--force", help="Replace the settings file if it exists.")] = False,
 ) -> None:
@@ -40,11 +41,12 @@ def new(
     if recipe is not None:
         from lorasmith.cli.recipe import chosen
         from lorasmith.datasets.folders import open_folder
-        from lorasmith.models.open import detect_family
+        from lorasmith.models.open import describe
 
         images = len(open_folder(dataset, verify=False).pictures)
-        choices = chosen(recipe, "" if recipe.endswith(".toml") else detect_family(base), level, images)
-    settings, notes = starting_point(dataset, base, trigger, name or settings_file.stem, choices, cache)
+        family = "" if recipe.endswith(".toml") else describe(base, allow_pickle=allow_pickle).family
+        choices = chosen(recipe, family, level, images)
+    settings, notes = starting_point(dataset, base, trigger, name or settings_file.stem, choices, cache=cache, allow_pickle=allow_pickle)
     settings_file.write_text(settings_toml(settings), encoding="utf-8")
     for note in notes:
         typer.echo(note)
@@ -65,7 +67,7 @@ def plan(settings_file: SettingsFile, as_json: AsJson = False) -> None:
 
     report = make_report(load_settings(settings_file))
     if as_json:
-        print_json(report.as_data)
+        print_json({"settings_file": settings_file, **report.as_data})
     else:
         typer.echo(as_text(report))
     if report.missing:

@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Column
 
 from lorasmith.cli.interrupt import stop_on_ctrl_c
-from lorasmith.cli.output import count
+from lorasmith.pages.numbers import count
 from lorasmith.training import events
 from lorasmith.training.commands import Commands
 from lorasmith.training.events import Event, Listener

@@ -30,6 +30,7 @@ from lorasmith.datasets.folders import Picture, concept_in, open_folder
 from lorasmith.errors import DatasetError, InputError
 from lorasmith.images.read import read_picture
 from lorasmith.progress import Progress
+from lorasmith.registry import nearest
 
 Form = Literal["kohya", "sd-scripts", "diffusers"]
 
@@ -102,9 +103,7 @@ def export(
     root, out = Path(root), Path(out)
     zipped = out.suffix.lower() == ".zip"
     if form not in FORMS:
-        raise InputError(
-            f"There is no form {form!r} to export to: choose one of {', '.join(FORMS)}.", code="export.unknown_form", form=form
-        )
+        raise InputError(f"There is no form {form!r} to export to; {nearest(form, FORMS)}", code="export.unknown_form", form=form)
     if absolute and zipped:
         raise InputError(
             "Full paths make no sense inside a ZIP: export to a folder, or leave the paths relative.", code="export.full_paths_in_zip"

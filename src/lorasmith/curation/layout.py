@@ -23,6 +23,7 @@ from lorasmith.datasets.balance import USUAL_EPOCHS, Share, balanced_repeats, fi
 from lorasmith.datasets.folders import concept_in
 from lorasmith.errors import DatasetError, InputError
 from lorasmith.findings import Finding
+from lorasmith.pages.numbers import count
 
 
 @dataclass(frozen=True)
@@ -91,10 +92,10 @@ def plan_layout(
         counts[called] = counts.get(called, 0) + len(found.loose)
         sources.setdefault(called, [])
     shares = balanced_repeats(counts, base_repeats, epochs)
-    for asked, count in repeats.items():
+    for asked, times in repeats.items():
         called = safe_folder(names.get(asked, _concept_name(asked)))
         if called in shares:
-            shares[called] = replace(shares[called], repeats=count)
+            shares[called] = replace(shares[called], repeats=times)
 
     concepts, moves = [], []
     for called, share in shares.items():
@@ -105,7 +106,7 @@ def plan_layout(
         goal = f"{min(999, shares[safe_folder(concept)].repeats)}_{safe_folder(concept)}"
         moves += [(picture.name, f"{goal}/{picture.name}") for picture in found.loose]
     for called, marked in reg.items():
-        times = next((count for asked, count in repeats.items() if asked in (called, *(one.name for one in marked))), 1)
+        times = next((times for asked, times in repeats.items() if asked in (called, *(one.name for one in marked))), 1)
         goal = f"{REGULARISATION}/{times}_{called}"
         concepts.append(Concept(goal, called, Share(sum(len(_pictures(one)) for one in marked), times, epochs), is_reg=True))
         moves += _moves_into(root, marked, goal)
@@ -144,7 +145,7 @@ def _check_request(found: _FoundFolders, concept: str | None, asked: Iterable[st
             raise InputError(f"{root} has no folder {name!r}: there are {there}.", code="layout.no_such_folder", folder=name)
     if found.loose and concept is None:
         raise DatasetError(
-            f"{root} holds {len(found.loose)} pictures in no folder: say what they are called (--concept NAME).",
+            f"{root} holds {count(len(found.loose), 'picture')} in no folder: say what {'it is' if len(found.loose) == 1 else 'they are'} called (--concept NAME).",
             code="layout.no_concept", folder=str(root),
         )  # fmt: skip
     if not found.loose and not found.folders:

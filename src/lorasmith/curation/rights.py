@@ -15,6 +15,7 @@ from lorasmith.atomic import write_atomically
 from lorasmith.curation.chosen_pictures import dataset_pictures
 from lorasmith.dataset_folder import RIGHTS, make_state_folder
 from lorasmith.errors import DatasetError, InputError
+from lorasmith.pages.numbers import count
 
 
 @dataclass(frozen=True)
@@ -30,8 +31,8 @@ class Rights:
     def sentence(self, root: str | Path) -> str:
         """For a person, with how many pictures came since."""
         more = len(dataset_pictures(root)) - self.pictures
-        later = f"; {more} more {'picture' if more == 1 else 'pictures'} came in since: confirm again if it covers them" if more > 0 else ""
-        return f"rights confirmed: {self.words} ({self.pictures} pictures, {self.when[:10]}){later}"
+        later = f"; {count(more, 'more picture')} came in since: confirm again if it covers them" if more > 0 else ""
+        return f"rights confirmed: {self.words} ({count(self.pictures, 'picture')}, {self.when[:10]}){later}"
 
 
 def confirm(root: str | Path, words: str) -> Rights:

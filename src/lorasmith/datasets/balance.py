@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from lorasmith.errors import SettingsError
 from lorasmith.findings import Evidence, Finding, Fix
+from lorasmith.pages.numbers import count
 
 USUAL_EPOCHS = 10
 """What most recipes train for, where no number is given."""
@@ -68,8 +69,8 @@ def findings_of(shares: Mapping[str, Share]) -> list[Finding]:
         if share.over_baked:
             enough = math.ceil(share.samples * share.epochs / MOST_PASSES)
             message = (
-                f"{name} has {share.pictures} pictures, each of which would be seen {share.passes} times ({share.repeats} repeats x "
-                f"{share.epochs} epochs) and likely over-bake."
+                f"{name} has {count(share.pictures, 'picture')}, each of which would be seen {count(share.passes, 'time')} "
+                f"({count(share.repeats, 'repeat')} x {count(share.epochs, 'epoch')}) and likely over-bake."
             )
             evidence = Evidence(share.passes, "times that each picture is seen", f"{share.passes} times, where {MOST_PASSES} are much")
             fix = Fix(f"Find {enough - share.pictures} more, or train fewer epochs.")

@@ -62,7 +62,7 @@ def tour(
             listener(PhaseStarted("proof", sentence))
 
     proof = prove(open_base(BASE, torch.float32), "character", CHARACTER, result.file, samples, SAMPLING_STEPS, report)
-    write_proof(run_folder, proof, shlex.join(["lorasmith", "demo", "run", "--out", str(out), "--samples", str(samples)]))
+    write_proof(run_folder, proof, shlex.join(["lorasmith", "demo", "run", "--out", out.resolve().name, "--samples", str(samples)]))
     return TourResult(result.file, write_report(run_folder), proof)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,15 +21,16 @@ class LocalFolders:
 
     @classmethod
     def of(cls, settings: Settings, run_folder: Path) -> LocalFolders:
-        """Those around every absolute path in the settings, and around the run."""
-        around = {path.parent for path in (*_paths_in(settings), run_folder.resolve()) if path.is_absolute()}
-        names = [f"{folder}{os.sep}" for folder in around if folder != Path(folder.anchor)]
+        """All those above every absolute path in the settings, and above the run."""
+        above = {folder for path in (*_paths_in(settings), run_folder.resolve()) if path.is_absolute() for folder in path.parents}
+        names = [f"{folder}{os.sep}" for folder in above if folder != Path(folder.anchor)]
         return cls(tuple(sorted(names, key=len, reverse=True)))
 
     def hidden_in(self, text: str) -> str:
         """The text with the last part of each path alone."""
         for folder in self.folders:
-            text = text.replace(folder, "").replace(json.dumps(folder, ensure_ascii=False)[1:-1], "")  # as TOML has a Windows path
+            in_toml = json.dumps(folder, ensure_ascii=False)[1:-1]  # a Windows path has two backslashes there
+            text = re.sub(rf"(?<![\w.-])(?:{re.escape(folder)}|{re.escape(in_toml)})", "", text)
         return text
 
     def hidden_in_finding(self, finding: Finding) -> Finding:

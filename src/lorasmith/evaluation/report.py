@@ -238,6 +238,7 @@ def _proof(run: RunRecord) -> tuple[Block, ...]:
         return (Text(f"{PROOF} is not in a form that this version knows, so it is not shown.", quiet=True),)
     if run.proof is None:
         return ()
+    local = LocalFolders.of(run.settings, run.folder.root)
     columns = (Column("Measure"), Column("Verdict"), Column("Before"), Column("After"), Column("Wanted"))
     rows = tuple(
         (
@@ -258,7 +259,7 @@ def _proof(run: RunRecord) -> tuple[Block, ...]:
             )
         ),
         Table("Proof", columns, rows),
-        Text(("Measure it again: ", Code(run.proof.command)), quiet=True),
+        Text(("Measure it again, from the folder above the demo's: ", Code(local.hidden_in(run.proof.command))), quiet=True),
     )
 
 

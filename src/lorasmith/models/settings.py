@@ -48,7 +48,7 @@ class BaseModelSettings(BaseModel):
         "none",
         description="Quantises the frozen weights: int8 takes half of bf16, a little slower; nf4 a quarter, for large bases on small cards.",
     )
-    allow_pickle: bool = Field(False, description="Read .ckpt files too, as weights alone; prefer safetensors.")
+    allow_pickle: bool = Field(False, description="Read .ckpt and .pt files too, as weights alone; prefer safetensors.")
     clip_skip: int = Field(1, ge=1, le=24, description="Which of the text encoder's last layers is read: 1 the last, 2 for anime bases.")
     max_token_length: int | None = Field(
         None,

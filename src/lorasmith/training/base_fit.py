@@ -10,6 +10,7 @@ from lorasmith.datasets.training_set import TrainingSet
 from lorasmith.errors import BaseModelError
 from lorasmith.findings import Evidence, Finding, Fix, SettingChange
 from lorasmith.models.base import Base
+from lorasmith.pages.numbers import count
 from lorasmith.training.settings.tree import Settings
 
 
@@ -60,7 +61,7 @@ def _captions_too_long(settings: Settings, training_set: TrainingSet, base: Base
         longest, item = long[0]
         yield Finding(
             "run.captions_too_long", "warning", about="caption", subjects=tuple(str(item.picture.path) for _, item in long),
-            message=f"{len(long)} captions are longer than the {most} tokens that the base reads (the longest, of {item.picture.path.name}, "
+            message=f"{count(len(long), 'caption')} {'is' if len(long) == 1 else 'are'} longer than the {most} tokens that the base reads (the longest, of {item.picture.path.name}, "
             f"has {longest}). What comes after that is not trained.",
             evidence=Evidence(longest, "tokens", f"{longest} of at most {most} tokens."), fix=Fix("Shorten them."),
         )  # fmt: skip

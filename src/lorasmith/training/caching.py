@@ -14,6 +14,7 @@ from lorasmith.datasets.latent_source import LatentSource
 from lorasmith.datasets.settings import DatasetSettings
 from lorasmith.datasets.training_set import TrainingPicture
 from lorasmith.models.base import Base
+from lorasmith.pages.numbers import count
 from lorasmith.training import events
 from lorasmith.training.commands import Commands
 from lorasmith.training.distributed.process_group import ProcessGroup
@@ -54,7 +55,7 @@ def cache_texts(run: Run) -> None:
     if run.settings.loss.prior_preservation:
         asked += class_captions(captions, run.learner.objective)
     texts = list(dict.fromkeys(asked))
-    run.emit(events.PhaseStarted("cache", f"{len(texts)} captions"))
+    run.emit(events.PhaseStarted("cache", count(len(texts), "caption")))
     mine = run.learner.process_group.shard(texts)
     for done in run.learner.texts.encode_all(mine):
         run.commands.raise_if_stopping()

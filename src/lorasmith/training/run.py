@@ -21,6 +21,7 @@ from lorasmith.findings import Finding
 from lorasmith.models.base import Base
 from lorasmith.models.device import choose_device
 from lorasmith.models.open import load_base
+from lorasmith.pages.numbers import count
 from lorasmith.training import events
 from lorasmith.training.base_fit import check_base_fits
 from lorasmith.training.caching import cache_latents, cache_texts, free_unused, latent_source
@@ -240,7 +241,7 @@ def check_inputs(checked: CheckedRun, folder: RunFolder, learner: Learner, state
     before = thread_count(folder.manifest)
     if before not in (None, threads):
         emit.warn(
-            f"The run began with {before} threads and continues with {threads}, so the result can differ in the last digits. "
+            f"The run began with {count(before or 0, 'thread')} and continues with {threads}, so the result can differ in the last digits. "
             f"Set OMP_NUM_THREADS={before} to keep it exact."
         )
 
@@ -263,7 +264,7 @@ def begin_stretch(settings: Settings, folder: RunFolder, state: TrainState, emit
 def cache_training_latents(checked: CheckedRun, learner: Learner, emit: Emitter, commands: Commands) -> TrainingData:
     """The training images with their latents."""
     settings, pictures = checked.settings, checked.training_set.pictures
-    emit(events.PhaseStarted("cache", f"{len(pictures)} pictures"))
+    emit(events.PhaseStarted("cache", count(len(pictures), "picture")))
     source = latent_source(settings, learner.base, pictures, settings.datasets)
     cache_latents(source, emit, commands, learner.process_group)
     return TrainingData(settings, checked.training_set, checked.plan, source, learner.process_group.rank)

@@ -352,7 +352,7 @@ def test_a_missing_alpha_is_no_damage_but_said():
     del file.tensors[f"{Q}.alpha"]
     report = check(file)
     assert report.problems() == []
-    assert [note.message for note in report.notes()] == ["1 layers have no alpha: every program takes alpha / rank as 1."]
+    assert [note.message for note in report.notes()] == ["1 layer has no alpha: every program takes alpha / rank as 1."]
 
 
 def test_layers_that_do_not_fit_the_base_are_counted():

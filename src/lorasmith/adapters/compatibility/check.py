@@ -29,6 +29,7 @@ from lorasmith.adapters.kinds import ALPHA
 from lorasmith.adapters.kinds.programs import CONSUMERS
 from lorasmith.findings import Evidence, Finding, Fix, Severity
 from lorasmith.models.families import FAMILIES
+from lorasmith.pages.numbers import count
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ class CheckReport:
     def as_data(self, programs: tuple[str, ...] = CONSUMERS) -> dict[str, Any]:
         """For --json."""
         return {
-            "family": self.family, "layers": self.layers, "kinds": self.kinds, "ranks": self.ranks, "dialects": self.dialects,
+            "family": self.family, "layers": self.layers, "kinds": self.kinds, "ranks": self.ranks, "names": self.dialects,
             "consumers": {program: self.consumers[program].as_data for program in programs},
             "base": self.base, "ui_type": self.ui_type, "findings": [finding.as_data for finding in self.findings],
             "problems": [finding.as_data for finding in self.problems(programs)],
@@ -158,7 +159,7 @@ def _tensor_findings(tensors: Mapping[str, Tensor], network: Network) -> Iterato
     broken = [key for key, tensor in tensors.items() if key not in unused and tensor.is_floating_point() and not tensor.isfinite().all()]
     if broken:
         yield _finding(
-            "not_finite", "error", f"{len(broken)} tensors have numbers that are not finite (NaN or infinity), {broken[0]} first.", broken,
+            "not_finite", "error", f"{count(len(broken), 'tensor')} {'has' if len(broken) == 1 else 'have'} numbers that are not finite (NaN or infinity), {broken[0]} first.", broken,
             "The training broke down, and images made with it will be black or noise.", "Take an earlier checkpoint, or train again.",
         )  # fmt: skip
     alphas = {key: tensor for key, tensor in tensors.items() if key.endswith(f".{ALPHA}") and tensor.numel() == 1}
@@ -175,7 +176,9 @@ def _unread_findings(network: Network) -> Iterator[Finding]:
     for key, reason in network.unread.items():
         reasons.setdefault(reason, []).append(key)
     for reason, found in reasons.items():
-        yield _finding("unreadable", "error", f"{len(found)} tensors cannot be read, {found[0]} first. {reason.rstrip('.')}.", found)
+        yield _finding(
+            "unreadable", "error", f"{count(len(found), 'tensor')} cannot be read, {found[0]} first. {reason.rstrip('.')}.", found
+        )
 
 
 def _idle_findings(network: Network) -> Iterator[Finding]:
@@ -198,7 +201,8 @@ def _idle_findings(network: Network) -> Iterator[Finding]:
         )  # fmt: skip
     if beyond:
         yield _finding(
-            "beyond_clip_skip", "note", f"{len(beyond)} layers at the end of a text encoder are zero: training did not read so far.", sorted(beyond),
+            "beyond_clip_skip", "note",
+            f"{count(len(beyond), 'layer')} at the end of a text encoder {'is' if len(beyond) == 1 else 'are'} zero: training did not read so far.", sorted(beyond),
             "What is not read is not trained: SDXL leaves out the last block of its first encoder, clip skip that of any.", total=total,
         )  # fmt: skip
 
@@ -216,7 +220,7 @@ def _metadata_findings(network: Network, metadata: Mapping[str, str], shown: str
         yield _finding("no_metadata", "note", "The file has no metadata: the UIs cannot show what it is for, nor how it was trained.")
     if missing := [name for name, layer in network.layers.items() if layer.alpha is None and layer.rank is not None]:
         yield _finding(
-            "no_alpha", "note", f"{len(missing)} layers have no alpha: every program takes alpha / rank as 1.", missing,
+            "no_alpha", "note", f"{count(len(missing), 'layer')} {'has' if len(missing) == 1 else 'have'} no alpha: every program takes alpha / rank as 1.", missing,
             total=len(network.layers),
         )  # fmt: skip
 

@@ -33,6 +33,7 @@ from lorasmith.adapters.layer import Layer, read_layer
 from lorasmith.errors import AdapterError
 from lorasmith.models.families import FAMILIES
 from lorasmith.models.lora_naming import Place
+from lorasmith.pages.numbers import count
 
 # ---- the tables
 
@@ -189,11 +190,13 @@ def _notes(embeddings: list[str], fused: int, alphas: int, source: str) -> tuple
     """What is worth knowing of how a file was read."""
     notes = []
     if embeddings:
-        notes.append(f"{len(embeddings)} embedding(s) bundled by OneTrainer are not part of the network: {', '.join(embeddings)}.")
+        notes.append(
+            f"{count(len(embeddings), 'embedding')} bundled by OneTrainer {'is' if len(embeddings) == 1 else 'are'} not part of the network: {', '.join(embeddings)}."
+        )
     if fused:
         notes.append(f"{fused} layers that were trained apart (query, key, value) were fused.")
     if alphas:
-        notes.append(f"The alphas of {alphas} layers are in {source}.")
+        notes.append(f"The alphas of {count(alphas, 'layer')} are in {source}.")
     return tuple(notes)
 
 

@@ -24,6 +24,7 @@ from lorasmith.adapters.presets import PRESETS
 from lorasmith.errors import AdapterError
 from lorasmith.models.families import FAMILIES
 from lorasmith.models.lora_naming import LayerNames, LoraNaming, PartNaming, Place
+from lorasmith.registry import nearest
 
 # ---- what is trained
 
@@ -37,7 +38,7 @@ def targets(family: str, part: str, module: nn.Module, preset: str = "default") 
         AdapterError: an unknown family, part or preset, or a module that is no such part.
     """
     if preset not in PRESETS:
-        raise AdapterError(f"There is no preset '{preset}' of layers to train: choose one of {', '.join(PRESETS)}.")
+        raise AdapterError(f"There is no preset {preset!r} of layers to train; {nearest(preset, PRESETS)}")
     layers = part_naming(family, part).layers
     shape = shape_of(family, part, module)
     slots: dict[str, dict[int, str]] = {}
@@ -80,7 +81,7 @@ def naming_of(family: str) -> LoraNaming:
         AdapterError: no such family.
     """
     if family not in FAMILIES:
-        raise AdapterError(f"Names in LoRA files are not known for the family '{family}': choose one of {', '.join(FAMILIES)}.")
+        raise AdapterError(f"Names in LoRA files are not known for the family {family!r}; {nearest(family, FAMILIES)}")
     return FAMILIES[family].lora
 
 
@@ -92,7 +93,7 @@ def part_naming(family: str, part: str) -> PartNaming:
     """
     parts = naming_of(family).parts
     if part not in parts:
-        raise AdapterError(f"The family {family} has no part '{part}' that a LoRA trains: choose one of {', '.join(parts)}.")
+        raise AdapterError(f"The family {family} has no part {part!r} that a LoRA trains; {nearest(part, parts)}")
     return parts[part]
 
 

@@ -20,6 +20,7 @@ from lorasmith.adapters.kinds.lora import UP
 from lorasmith.adapters.layer import Layer, file_tensors
 from lorasmith.errors import AdapterError, InputError
 from lorasmith.models.families import FAMILIES
+from lorasmith.pages.numbers import count
 from lorasmith.secrets import publishable
 
 NAMED_ADAPTER = "peft with an adapter's name"
@@ -62,7 +63,7 @@ class Network:
             )
         if self.unread:
             key, reason = next(iter(self.unread.items()))
-            more = f" (and {len(self.unread) - 1} more keys)" if len(self.unread) > 1 else ""
+            more = f" (and {count(len(self.unread) - 1, 'more key')})" if len(self.unread) > 1 else ""
             raise AdapterError(f"The file's {key}{more} cannot be read: {reason}.", code="lora.unreadable", key=key)
         return self
 

@@ -37,7 +37,7 @@ class Summary:
 
     def as_data(self) -> dict[str, Any]:
         """For --json."""
-        return asdict(self)
+        return asdict(self) | {"layers": sum(self.kinds.values())}
 
 
 def summarise(path: str | Path, family: str | None = None) -> Summary:

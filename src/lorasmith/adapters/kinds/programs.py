@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from lorasmith.errors import SettingsError
 from lorasmith.models.lora_naming import Reading, Readings, readings
+from lorasmith.registry import nearest
 
 CONSUMERS = tuple(readings())
 VERSIONS = {"AUTOMATIC1111": "1.10.1", "Forge": "2025-06-26", "ComfyUI": "0.3.64", "diffusers": "0.42.1"}
@@ -55,5 +56,7 @@ def programs_named(names: Sequence[str]) -> tuple[str, ...]:
     """
     known = {name.lower(): name for name in CONSUMERS} | _SHORT_NAMES
     if unknown := [name for name in names if name.lower() not in known]:
-        raise SettingsError(f"Nothing is known of the program '{unknown[0]}': choose from {', '.join(CONSUMERS)}.", code="check.program")
+        raise SettingsError(
+            f"Nothing is known of the program {unknown[0]!r}; {nearest(unknown[0], CONSUMERS, _SHORT_NAMES)}", code="check.program"
+        )
     return tuple(dict.fromkeys(known[name.lower()] for name in names)) or CONSUMERS

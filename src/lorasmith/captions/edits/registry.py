@@ -14,6 +14,7 @@ from lorasmith.captions.edits.triggers import FolderTriggers, MendTriggers, SetT
 from lorasmith.captions.edits.trim import Dedupe, DropCommon, DropRare, Truncate
 from lorasmith.captions.edits.vocabulary import Aliases, Implications
 from lorasmith.errors import SettingsError
+from lorasmith.registry import nearest
 
 EDITS: dict[str, type[Edit]] = {
     "add": Add,
@@ -44,7 +45,7 @@ def edit_of(name: str, **settings: Any) -> Edit:
         SettingsError: there is none of that name, or a setting is unknown, missing or out of range.
     """
     if name not in EDITS:
-        raise SettingsError(f"There is no edit {name!r}: choose one of {', '.join(EDITS)}.", code="captions.unknown_edit", edit=name)
+        raise SettingsError(f"There is no edit {name!r}; {nearest(name, EDITS)}", code="captions.unknown_edit", edit=name)
     try:
         return EDITS[name](**settings)
     except ValidationError as error:

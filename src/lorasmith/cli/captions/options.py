@@ -41,7 +41,7 @@ def scope_of(where: str | None, only: Sequence[str] | None) -> Scope:
 def note_what_is_left_alone(collection: CaptionCollection, scope: Scope) -> None:
     """Say how many captions of regularisation pictures a verb did not look at, and how to ask for them."""
     from lorasmith.captions.scope import left_alone
-    from lorasmith.cli.output import count
+    from lorasmith.pages.numbers import count
 
     entries = left_alone(collection, scope)
     if not entries:

@@ -23,7 +23,8 @@ from lorasmith.cli.captions.options import (
 )
 from lorasmith.cli.captions.save import save_plan, utf8_failures, warn_of_unreadable
 from lorasmith.cli.options import AsJson
-from lorasmith.cli.output import count, print_json
+from lorasmith.cli.output import print_json
+from lorasmith.pages.numbers import count
 
 if TYPE_CHECKING:
     from lorasmith.captions.collection import CaptionCollection, Entry

@@ -80,10 +80,10 @@ class Audit:
         """For scripts."""
         return {
             "dataset": str(self.root), "kind": self.kind, "resolution": self.resolution, "pictures": len(self.pictures),
-            "score": self.score, "why": [{"reason": reason, "points": points} for reason, points in self.why], "counts": self.counts,
+            "score": self.score, "reasons": [{"reason": reason, "points": points} for reason, points in self.why], "counts": self.counts,
             "worst": [{"picture": picture.name, "worth": round(worth, 3)} for picture, worth in self.worst()],
             "findings": [finding.as_data for finding in self.findings],
-            "seconds": round(self.seconds, 2), "from_cache": self.from_cache, "left_out": self.left_out,
+            "seconds": round(self.seconds, 2), "from_cache": self.from_cache, "not_looked_at": self.left_out,
         }  # fmt: skip
 
 

@@ -81,7 +81,9 @@ def transparent(m: Measures, training: Training) -> Sign | None:
 
 
 def animated(m: Measures, training: Training) -> Sign | None:
-    return Sign(1, "frame used", "it has more than one frame, and the first was read", 1.0) if m.animated else None
+    """More than one picture in the file: frames, or pages of a TIFF."""
+    one, several = ("page", "several pages") if m.format == "TIFF" else ("frame", "several frames")
+    return Sign(1, f"{one} used", f"the {m.format} has {several}, and the first {one} was read", 1.0) if m.animated else None
 
 
 # How good it is
@@ -309,8 +311,8 @@ PICTURE_KINDS: dict[str, PictureKind] = {
         fix="If you have the right to train on it, ask for a clean copy, or smooth it.", changes=(MendChange("clean", {"way": "filter"}),),
     ),
     "animated": PictureKind(
-        sign=animated, title="animated", severity="note", message="The picture is animated.",
-        why="Only its first frame is used.", fix="Save the frame that you want as PNG.", changes=(MendChange("convert", {"to": "png"}),),
+        sign=animated, title="several pictures in one file", severity="note", message="The file holds more than one picture.",
+        why="Only the first is used.", fix="Save the one that you want as PNG.", changes=(MendChange("convert", {"to": "png"}),),
     ),
     "greyscale": PictureKind(
         sign=greyscale, title="without colour", severity="note", message="The picture has no colour.",

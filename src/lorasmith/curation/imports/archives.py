@@ -26,6 +26,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import IO, BinaryIO, cast
 
 from lorasmith.errors import DatasetError
+from lorasmith.pages.numbers import count
 
 ARCHIVE_SUFFIXES = (".zip", ".cbz", ".tar", ".tgz", ".tbz2", ".txz", ".tar.gz", ".tar.bz2", ".tar.xz")
 """Suffixes of archives that can be looked into, in lower case."""
@@ -162,7 +163,7 @@ class _Tar(Archive):
         except _DAMAGE as error:
             if not self.members:
                 raise _damaged(path) from error
-            message = f"{path} breaks off after {len(self.members)} files, and what comes after is lost."
+            message = f"{path} breaks off after {count(len(self.members), 'file')}, and what comes after is lost."
             self.refused.append(Refused(path.name, message, "Get the archive again if you can."))
 
     def _sort_in(self, info: tarfile.TarInfo, limits: Limits) -> None:

@@ -26,6 +26,7 @@ from lorasmith.adapters.layer import Layer
 from lorasmith.adapters.tools.merge import merge
 from lorasmith.errors import AdapterError
 from lorasmith.models.base import Base
+from lorasmith.pages.numbers import count
 
 MOST_READ = 4
 """LoRA files whose layers stay in memory."""
@@ -106,7 +107,7 @@ class LoraShelf:
         layers = read_network(lora.tensors, lora.metadata, self._base.family, shape).whole().layers
         known = {name for targets in self._targets.values() for name in targets}
         if unknown := sorted(layers.keys() - known):
-            more = f" and {len(unknown) - 1} more layers" if len(unknown) > 1 else ""
+            more = f" and {count(len(unknown) - 1, 'more layer')}" if len(unknown) > 1 else ""
             raise AdapterError(
                 f"The LoRA {path} has {unknown[0]}{more}, which this base does not have. It was made for another base model.",
                 code="adapter.does_not_fit", path=str(path), layers=unknown,

@@ -25,6 +25,7 @@ from lorasmith.models.prompts.parameters import ENTRY, parameters_text
 from lorasmith.models.prompts.request import PictureRequest
 from lorasmith.models.prompts.syntax import prompt_findings
 from lorasmith.models.samplers import sampler_key
+from lorasmith.registry import nearest
 
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -106,6 +107,6 @@ def open_session(
 def open_with(base: str | Path, precision: str | None, device: Device, open_options: Mapping[str, Any]) -> Base:
     """A base in the precision that users name; None: bf16 on a GPU, else fp32."""
     if precision is not None and precision not in PRECISIONS:
-        raise SettingsError(f"There is no precision {precision!r}. Choose {', '.join(PRECISIONS)}.", code="sample.unknown_precision")
+        raise SettingsError(f"There is no precision {precision!r}; {nearest(precision, PRECISIONS)}", code="sample.unknown_precision")
     chosen = choose_device(device)
     return open_base(base, PRECISIONS[precision or ("bf16" if chosen == "cuda" else "fp32")], chosen, **open_options)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from lorasmith.errors import BaseModelError
-from lorasmith.models.files.tensor_file import PICKLES, Header, PickleFile, open_tensors, read_header
+from lorasmith.models.files.tensor_file import PICKLES, READ_PICKLES, Header, PickleFile, open_tensors, read_header
 
 
 def header_of(path: Path, allow_pickle: bool) -> Header:
@@ -51,7 +51,7 @@ def weight_files(folder: Path, allow_pickle: bool = False) -> tuple[Path, ...]:
         if allow_pickle:
             return (pickles[0],)
         raise BaseModelError(
-            f"{folder} has its weights as a pickle alone ({pickles[0].name}), which can carry programs; give a base with safetensors files, or set base.allow_pickle."
+            f"{folder} has its weights as a pickle alone ({pickles[0].name}), which can carry programs; give a base with safetensors files, or {READ_PICKLES}."
         )
     raise BaseModelError(f"{folder} has no file of weights; download the base again.")
 

@@ -35,6 +35,8 @@ TYPES: dict[str, tuple[str, int]] = {
 _OTHER_TYPES = {"U16": 2, "U32": 4, "U64": 8, "F8_E8M0": 1, "F8_E4M3FNUZ": 1, "F8_E5M2FNUZ": 1, "C64": 8}
 _LONGEST_HEADER = 100_000_000  # bytes; the format's own bound
 PICKLES = (".ckpt", ".pt", ".pth", ".bin")
+READ_PICKLES = "read it as weights alone: base.allow_pickle in settings, --allow-pickle on the command line"
+"""What to do about a pickle that is not read, in a sentence."""
 
 
 @dataclass(frozen=True)
@@ -202,7 +204,7 @@ def open_tensors(path: Path, allow_pickle: bool = False) -> TensorFile:
     if path.suffix.lower() in PICKLES and not _starts_like_safetensors(path):
         if not allow_pickle:
             raise BaseModelError(
-                f"{path} is a pickle, which can carry programs; give the safetensors file of that model, or set base.allow_pickle to read it as weights alone."
+                f"{path} is a pickle, which can carry programs; give the safetensors file of that model, or {READ_PICKLES}."
             )
         return PickleFile(path)
     return SafetensorsFile(path)

@@ -15,6 +15,7 @@ from lorasmith.errors import SettingsError
 from lorasmith.guides import BOOTCAMP, COLAB, CRASH_COURSE, FUNDAMENTALS, MEASURED, SEAART, guides
 from lorasmith.models.families import FAMILIES
 from lorasmith.models.family import Family, FamilyDefaults
+from lorasmith.pages.numbers import count
 from lorasmith.registry import nearest
 
 Kind = Literal["character", "style", "concept", "multi-concept"]
@@ -151,7 +152,12 @@ def _length(request: Request) -> Iterable[Choice]:
     repeats = max(1, round(fitted / epochs))
     if samples != passes * request.images:
         reason, source = f"{reason}, held within {least} to {most} samples", f"{source}; {range_source}"
-    yield Choice("datasets.repeats", repeats, f"{reason}: {request.images} pictures x {repeats} x {epochs} epochs", source)
+    yield Choice(
+        "datasets.repeats",
+        repeats,
+        f"{reason}: {count(request.images, 'picture')} x {count(repeats, 'repeat')} x {count(epochs, 'epoch')}",
+        source,
+    )
     on_epochs = guides(SEAART, CRASH_COURSE, COLAB, BOOTCAMP)
     yield Choice("training.epochs", epochs, "as many checkpoints to choose from; the last is not always the best", on_epochs)
     if request.kind == "multi-concept":

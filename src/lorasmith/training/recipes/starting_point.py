@@ -11,6 +11,7 @@ from lorasmith.datasets.folders import concept_in, open_folder
 from lorasmith.findings import alike_together, worst_first
 from lorasmith.images.picture_cache import PICTURES
 from lorasmith.models.open import describe
+from lorasmith.pages.numbers import count
 from lorasmith.training.recipes.recipes import Choice, settings_tree
 from lorasmith.training.recipes.sample_prompts import sample_prompts
 from lorasmith.training.settings.tree import Settings, settings_from
@@ -22,7 +23,13 @@ EPOCHS = 10
 
 
 def starting_point(
-    dataset: Path, base: Path, trigger: str | None, name: str, choices: list[Choice] | None = None, cache: Path | None = None
+    dataset: Path,
+    base: Path,
+    trigger: str | None,
+    name: str,
+    choices: list[Choice] | None = None,
+    cache: Path | None = None,
+    allow_pickle: bool = False,
 ) -> tuple[Settings, list[str]]:
     """Settings for the pictures in `dataset`, and notes that say why; the user edits them.
 
@@ -31,7 +38,7 @@ def starting_point(
     `choices` are those of a recipe; without them each picture is seen about 100 times in 10 epochs. In both, tags are shuffled where captions
     are tags, repeats in folders' names count, and the resolution is the base's own where that is not its family's usual one.
     """
-    description = describe(base)
+    description = describe(base, allow_pickle=allow_pickle)
     contents = open_folder(dataset, cache=None if cache is None else cache / PICTURES)
     native, step = description.native.side, description.native.bucket_step
     tags = [len(split_tags(p.caption)) for p in contents.pictures if p.caption]
@@ -43,7 +50,7 @@ def starting_point(
     tree["name"] = name
     if cache is not None:
         tree["cache"] = str(cache)
-    tree["base"] = {"path": str(base)} | tree.get("base", {})
+    tree["base"] = {"path": str(base), "allow_pickle": allow_pickle} | tree.get("base", {})
     tree["datasets"] = [{"path": str(dataset)} | ({} if folders_repeat else {"repeats": repeats}) | of_folder]
     regularisation = regularisation_of(dataset)
     if regularisation is not None:
@@ -58,15 +65,15 @@ def starting_point(
     if trigger:
         captions["trigger"] = trigger
     tree["samples"] = {"prompts": sample_prompts((p.caption for p in contents.pictures), trigger or None)}
-    pictures = "1 picture" if len(contents.pictures) == 1 else f"{len(contents.pictures)} pictures"
+    pictures = count(len(contents.pictures), "picture")
     notes = [
-        f"{pictures}, {repeats} repeats of each in an epoch" if not folders_repeat else f"{pictures}; repeats come from the folders' names",
+        f"{pictures}, {count(repeats, 'repeat')} of each in an epoch" if not folders_repeat else f"{pictures}; repeats come from the folders' names",
         f"resolution {tree['buckets']['resolution']} in buckets of {tree['buckets']['bucket_reso_steps']} pixels; the base's own is {native}",
         "captions look like tags: they are shuffled" if are_tags else "captions look like sentences (or are missing): they are not shuffled",
     ]  # fmt: skip
     if regularisation is not None:
-        count = len(open_folder(regularisation, verify=False).pictures)
-        of_the_base = "1 regularisation picture is" if count == 1 else f"{count} regularisation pictures are"
+        found = len(open_folder(regularisation, verify=False).pictures)
+        of_the_base = f"{count(found, 'regularisation picture')} {'is' if found == 1 else 'are'}"
         notes.append(f"{of_the_base} taken along from {regularisation}: they are trained without the trigger")
     notes += [f"warning: {finding}" for finding in alike_together(worst_first(contents.findings))]
     return settings_from(tree), notes

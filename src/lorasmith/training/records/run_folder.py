@@ -23,6 +23,7 @@ from filelock import FileLock, Timeout
 
 from lorasmith.atomic import WriteFailed, remove_leftovers, write_atomically
 from lorasmith.errors import RunError, SettingsError
+from lorasmith.registry import nearest
 from lorasmith.training.commands import COMMANDS, Command, send
 from lorasmith.training.settings.toml import load_settings, settings_toml
 from lorasmith.training.settings.tree import Settings
@@ -127,7 +128,7 @@ class RunFolder:
         """
         self._check_is_run()
         if command not in COMMANDS:
-            raise SettingsError(f"There is no command {command!r}. Choose one of: {', '.join(COMMANDS)}.", code="run.unknown_command")
+            raise SettingsError(f"There is no command {command!r}; {nearest(command, COMMANDS)}", code="run.unknown_command")
         if not self.is_running:
             raise RunError(
                 f"The run {self.root} is not running, so nobody would act on {command!r}. Continue it with: lorasmith resume {self.root}",

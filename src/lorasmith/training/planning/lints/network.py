@@ -6,6 +6,7 @@ from lorasmith.adapters.kinds import KINDS
 from lorasmith.adapters.kinds.advice import Ranks
 from lorasmith.findings import Evidence, Fix, SettingChange
 from lorasmith.guides import BOOTCAMP, COLAB, CRASH_COURSE, SEAART, guides
+from lorasmith.pages.numbers import count
 from lorasmith.training.planning.lints.registry import Findings, lint, set_to, warning
 from lorasmith.training.planning.lints.run_facts import DENOISER, RunFacts
 
@@ -150,7 +151,7 @@ def small_set_high_rank(run: RunFacts) -> Findings:
     learns_by_heart = ranks is not None and ranks.most_for_few is not None and network.rank >= ranks.most_for_few
     if len(run.pictures) < FEW_PICTURES and learns_by_heart and not (network.dropout or network.rank_dropout):
         yield warning(
-            f"There are {len(run.pictures)} pictures, and network.rank is {network.rank} without dropout.",
+            f"There {'is' if len(run.pictures) == 1 else 'are'} {count(len(run.pictures), 'picture')}, and network.rank is {network.rank} without dropout.",
             evidence=Evidence(network.rank, "rank"), why="The network has room to learn each picture by heart.",
             fix=set_to("network.rank", 16, "Set network.rank to 16, or network.dropout to 0.05."), source=guides(CRASH_COURSE, BOOTCAMP),
         )  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 from lorasmith.adapters.kinds import KINDS
 from lorasmith.findings import Evidence, Fix, SettingChange
 from lorasmith.guides import BOOTCAMP, COLAB, CRASH_COURSE, SEAART, guides
+from lorasmith.pages.numbers import count
 from lorasmith.training.optim.schedules import SCHEDULES, in_steps
 from lorasmith.training.planning.lints.registry import Findings, lint, set_to, warning
 from lorasmith.training.planning.lints.run_facts import DENOISER, TEXT_ENCODER, RunFacts
@@ -95,7 +96,7 @@ def schedule_of_learning_rate_free(run: RunFacts) -> Findings:
     cycles = schedule.lr_scheduler_num_cycles or 1
     if run.optimizer.learning_rate_free and SCHEDULES[schedule.lr_scheduler].restarts and cycles > 1:
         yield warning(
-            f"schedule.lr_scheduler {schedule.lr_scheduler!r} restarts {cycles - 1} times.", evidence=Evidence(cycles, "cycles"),
+            f"schedule.lr_scheduler {schedule.lr_scheduler!r} restarts {count(cycles - 1, 'time')}.", evidence=Evidence(cycles, "cycles"),
             why=f"That upsets the rate that {run.settings.optimizer.type} has found.",
             fix=Fix("Set schedule.lr_scheduler_num_cycles to 1.", (SettingChange("schedule.lr_scheduler_num_cycles", 1),)),
             source=guides(SEAART, CRASH_COURSE, BOOTCAMP),

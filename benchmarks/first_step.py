@@ -1,0 +1,82 @@
+"""The CPU time that a process takes before the first step of a run on the demo base, beside a bare `import torch`, each in a fresh process.
+
+python benchmarks/first_step.py
+
+What the command line imports is counted, and reading the pictures, making their latents and encoding their captions. The files are warm: the
+first round is not counted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from lorasmith.demo.datasets import write_dataset
+from lorasmith.demo.weights import BASE
+from lorasmith.training.settings.toml import settings_toml
+from lorasmith.training.settings.tree import settings_from
+
+USAGE = """
+import json, os, resource, sys
+def report():
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    print(json.dumps([usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, len(sys.modules)]), flush=True)
+    os._exit(0)
+"""
+TORCH = USAGE + "import torch\nreport()"
+RUN = (
+    USAGE
+    + """
+import lorasmith.cli.run
+from lorasmith.training.events import PhaseStarted
+from lorasmith.training.run import train
+from lorasmith.training.settings.toml import load_settings
+train(load_settings(sys.argv[1]), sys.argv[2], [lambda event: report() if isinstance(event, PhaseStarted) and event.phase == "train" else None])
+"""
+)
+
+
+def measured(program: str, *arguments: str) -> tuple[float, float, int]:
+    """CPU seconds of all threads, peak MiB, and the number of modules imported, of a program in a fresh process."""
+    found = subprocess.run([sys.executable, "-c", program, *arguments], stdout=subprocess.PIPE, check=True, text=True)
+    seconds, memory, modules = json.loads(found.stdout.splitlines()[-1])
+    return seconds, memory, modules
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=3)
+    rounds = parser.parse_args().rounds
+    with tempfile.TemporaryDirectory() as folder:
+        dataset = write_dataset(Path(folder), "character-zorvex-small")
+        settings = Path(folder) / "settings.toml"
+        settings.write_text(
+            settings_toml(
+                settings_from(
+                    {
+                        "base": {"path": str(BASE)},
+                        "datasets": [{"path": str(dataset)}],
+                        "buckets": {"resolution": 64, "min_bucket_reso": 32, "max_bucket_reso": 128, "bucket_reso_steps": 16},
+                        "training": {"epochs": 1, "batch_size": 4},
+                        "cache": f"{folder}/cache",
+                    }
+                )
+            ),
+            encoding="utf-8",
+        )
+        for name, program in (("import torch", TORCH), ("up to the first step", RUN)):
+            found = [measured(program, str(settings), f"{folder}/run-{number}") for number in range(rounds + 1)]
+            seconds, memory, modules = min(found[1:])
+            print(
+                f"{name:20}  {seconds:5.2f} s of CPU   {memory:5.0f} MiB   {modules:5} modules   (the best of {rounds} rounds)", flush=True
+            )
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    main()
