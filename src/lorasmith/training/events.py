@@ -176,7 +176,7 @@ class ValidationDone(Event):
     """How far `val_loss` has risen since."""
     above_best_margin: float | None = None
     bands: dict[str, BandValidation] = field(default_factory=dict)
-    """The same told apart by how much noise there is, from little to much; see `validation.bands`. Empty in old runs."""
+    """The same told apart by how much noise there is, from little to much (texture, detail, shape, composition). Empty in old runs."""
 
 
 @dataclass(frozen=True)
