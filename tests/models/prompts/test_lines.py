@@ -1,9 +1,11 @@
 """Prompts with the flags of sd-scripts and of A1111."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from lorasmith.errors import SettingsError
-from lorasmith.models.prompts.lines import read_line, read_prompt_file, requests_of
+from lorasmith.models.prompts.lines import as_line, read_line, read_prompt_file, requests_of
 from lorasmith.models.prompts.request import PictureRequest
 
 
@@ -55,6 +57,13 @@ def test_what_is_wrong_with_a_flag_is_said(line, code, words):
 def test_flags_without_effect_are_named():
     line = read_line("a cat --cn pose.png --fs 3 --s 5")
     assert (line.values["steps"], line.without_effect) == (5, ("--cn", "--fs"))
+
+
+@given(st.text(), st.text(), st.lists(st.floats(-2, 2), max_size=3))
+def test_a_written_line_is_read_as_it_was_meant(prompt, negative, strengths):
+    values = {"negative_prompt": negative, "steps": 3, "seed": 4, "sampler": "euler_a", "strengths": tuple(strengths) or (1.0,)}
+    line = read_line(as_line(prompt, values, count=2))
+    assert (line.values, line.count) == ({"prompt": prompt, **values}, 2)
 
 
 def test_several_lines_have_seeds_in_order_and_counts_are_pictures():

@@ -182,6 +182,22 @@ def test_what_the_gui_saved_comes_over_as_the_gui_would_have_started_it(tmp_path
     assert missing - {"noise_offset_type", "additional_parameters"} == set()
 
 
+def test_each_sample_prompt_keeps_its_own_flags(tmp_path):
+    prompts = "zorvex --w 768 --s 20 --n blurry --d 7\n# mine\nzorvex, hat --w 768 --s 30 --n blurry --ss k_euler_a --cn pose.png --zz 3"
+    found = imported(tmp_path, "config.json", json.dumps({**GUI, "sample_prompts": prompts}))
+    samples = found.settings.samples
+    assert samples.prompts == ["zorvex --s 20 --d 7", "zorvex, hat --s 30 --ss euler_a"]
+    assert (samples.width, samples.negative_prompt, samples.steps) == (768, "blurry", None)
+    assert "without it" in left(found)["sample_prompts --cn"]
+    assert "There is no prompt flag --zz" in left(found)["sample_prompts --zz"]
+
+
+def test_a_file_of_sample_prompts_in_toml_comes_over(tmp_path):
+    (tmp_path / "p.toml").write_text('[prompt]\nwidth = 768\n[[prompt.subset]]\nprompt = "zorvex"\n')
+    samples = imported(tmp_path, "config.json", json.dumps({**GUI, "sample_prompts": str(tmp_path / "p.toml")})).settings.samples
+    assert (samples.prompts, samples.width) == (["zorvex"], 768)
+
+
 @pytest.mark.parametrize(("theirs", "ours_is"), [("k_euler_a", "euler_a"), ("dpmsolver++", "dpmpp_2m"), ("ddim", "ddim"), ("dpm_2", None)])
 def test_the_sampler_comes_over_where_it_is_here(tmp_path, theirs, ours_is):
     found = imported(tmp_path, "config.json", json.dumps({**GUI, "sample_sampler": theirs}))

@@ -15,6 +15,7 @@ import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from lorasmith.errors import SettingsError
@@ -107,11 +108,25 @@ def read_line(line: str) -> PromptLine:
     return _prompt_line(pairs, "--")
 
 
-def as_line(prompt: str) -> str:
-    """A line that is read as this prompt, whatever is in it."""
-    if _FLAG.search(prompt) is None:
-        return prompt
-    return '--prompt "{}"'.format(re.sub(r'(["\\])', r"\\\1", prompt))
+_WRITTEN = {
+    "negative_prompt": "n", "width": "w", "height": "h", "seed": "d", "steps": "s", "cfg_scale": "l", "guidance": "g", "sampler": "ss",
+    "strengths": "am",
+}  # fmt: skip
+
+
+def as_line(prompt: str, values: Mapping[str, Any] = MappingProxyType({}), count: int = 1) -> str:
+    """A line that is read as this prompt with these values, whatever is in them."""
+    plain = _FLAG.search(prompt) is None and prompt == prompt.strip()
+    flags = [] if plain else [f"--prompt {_in_quotes(prompt)}"]
+    for field, value in values.items():
+        text = ",".join(map(str, value)) if field == "strengths" else str(value)
+        as_is = _FLAG.search(text) is None and not _QUOTED.match(text) and text == text.strip()
+        flags.append(f"--{_WRITTEN[field]} {text if as_is else _in_quotes(text)}")
+    return " ".join([*([prompt] if plain and prompt else []), *flags, *([f"--n_iter {count}"] if count > 1 else [])])
+
+
+def _in_quotes(text: str) -> str:
+    return '"{}"'.format(re.sub(r'(["\\])', r"\\\1", text))
 
 
 def _value(line: str, start: int) -> tuple[str, int]:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any, get_args
 
 from lorasmith.models.families import FAMILIES
 from lorasmith.models.samplers import SAMPLERS
 from lorasmith.training.importers.found import Found, typed, words_of
 from lorasmith.training.importers.sd_scripts_network import alpha, dim, loraplus_outside, network_args, network_module
+from lorasmith.training.importers.sd_scripts_prompts import put_sample_prompts
 from lorasmith.training.importers.sd_scripts_rows import (
     Row,
     SdScriptsDraft,
@@ -274,47 +274,6 @@ def _length(ours: str) -> Row:
 
 # -- samples ----------------------------------------------------------------------------------------------------------
 
-_FLAGS = {
-    "w": ("width", int),
-    "h": ("height", int),
-    "s": ("steps", int),
-    "l": ("cfg_scale", float),
-    "d": ("seed", int),
-    "n": ("negative_prompt", str),
-}
-
-
-def _sample_prompts(draft: SdScriptsDraft, theirs: str, value: Any) -> None:
-    text, path = str(value), Path(str(value))
-    if path.suffix.lower() in (".txt", ".toml", ".json") and "\n" not in text:
-        if not path.is_file():
-            draft.leave(theirs, value, "the file is not here; write its prompts into samples.prompts")
-            return
-        if path.suffix.lower() != ".txt":
-            draft.leave(theirs, value, "only text files of prompts are read; write them into samples.prompts")
-            return
-        text = path.read_text(encoding="utf-8-sig")
-    prompts, flags_of_all = [], dict[str, Any]()
-    for line in text.splitlines():
-        if not line.strip() or line.strip().startswith("#"):
-            continue
-        prompt, *flags = re.split(r"\s--(?=[a-z]+\s)", " " + line.strip())
-        prompts.append(prompt.strip())
-        for flag in flags:
-            name, _, said = flag.partition(" ")
-            if name not in _FLAGS:
-                draft.leave(f"{theirs} --{name}", said, "the pictures are drawn without it here")
-                continue
-            field, kind = _FLAGS[name]
-            setting = kind(said.strip())
-            if flags_of_all.setdefault(field, setting) != setting:
-                draft.leave(f"{theirs} --{name}", setting, "Lorasmith draws all prompts alike; the first prompt's is used")
-    if not prompts:
-        return
-    draft.put(theirs, "samples.prompts", prompts)
-    for field, setting in flags_of_all.items():
-        draft.put(f"{theirs} (flags)", f"samples.{field}", setting)
-
 
 def _sample_epochs(draft: SdScriptsDraft, theirs: str, value: Any) -> None:
     if value and draft.options.get("sample_prompts"):
@@ -396,7 +355,7 @@ OPTIONS: dict[str, Row] = {
     # logging
     "log_with": _log_with, "use_wandb": where_on("logging.wandb_project", "lorasmith", "logging to W&B names a project"),
     # samples
-    "sample_prompts": _sample_prompts, "sample_every_n_epochs": _sample_epochs, "sample_sampler": _sampler,
+    "sample_prompts": put_sample_prompts, "sample_every_n_epochs": _sample_epochs, "sample_sampler": _sampler,
 }  # fmt: skip
 
 
