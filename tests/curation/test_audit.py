@@ -90,6 +90,21 @@ def test_nothing_is_said_against_a_clean_drawing(tmp_path, sort):
     assert said <= {f"audit.{rule}" for rule in told_rightly | ({"too_small"} if sort == "icon" else set())}
 
 
+@pytest.mark.parametrize("darkest", [0, 120, 200])
+@pytest.mark.parametrize(("kind", "quality"), [("PNG", {}), ("JPEG", {"quality": 85}), ("WEBP", {"quality": 85})])
+def test_flat_shapes_on_white_are_not_called_burnt_out(tmp_path, darkest, kind, quality):
+    for number in range(24):
+        rng = random.Random(f"{darkest} {number}")
+        side = rng.choice((256, 300, 512, 768))
+        big = Image.new("RGB", (2 * side, 2 * side), "white")
+        for _ in range(rng.randint(1, 9)):
+            left, top, across, down = (rng.uniform(low, high) * side for low, high in ((0, 1.6), (0, 1.6), (0.1, 1.2), (0.1, 1.2)))
+            colour = tuple(rng.randint(darkest, 255) for _ in range(3))
+            getattr(ImageDraw.Draw(big), rng.choice(("ellipse", "rectangle")))((left, top, left + across, top + down), fill=colour)
+        big.resize((side, side), Image.Resampling.LANCZOS).save(tmp_path / f"{number}.png", kind, **quality)
+    assert not found(audit_dataset(tmp_path, resolution=256), "blown_out")
+
+
 @pytest.mark.parametrize("name", [name for name in dataset_names() if name.endswith("-small")])
 def test_the_demo_s_own_small_pictures_are_not_called_protected(tmp_path, name):
     folder = write_dataset(tmp_path, name)

@@ -206,9 +206,9 @@ def _is_drawn(m: Measures) -> bool:
 
 
 def _is_on_white(m: Measures) -> bool:
-    """Whether white is around something dark or something made of thin lines, or a shadow on white leads to the thing that casts it."""
+    """Whether white is around something dark, something pale on pure white or something made of thin lines, or a shadow on white leads to the thing that casts it."""
     around = m.rim > 0.985 and m.deepest <= 120
-    lines = m.rim > 0.975 and m.white > 0.85 and m.thick < 0.5 and m.deepest <= 210
+    lines = m.rim > 0.975 and m.white > 0.85 and (m.thick < 0.5 or m.white > 0.97) and m.deepest <= 210
     shadow = m.rim > 0.6 and m.white > 0.85 and m.thick > 0.5 and m.fading > 0.8
     return around or lines or shadow
 

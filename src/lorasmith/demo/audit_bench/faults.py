@@ -327,7 +327,7 @@ LEFT_OUT: dict[str, tuple[str, ...]] = {
     "odd_aspect": ("logo2",),
     "empty_margins": ("cell", "page"),
     "framed": ("cell", "retina", "page"),
-    "letterbox": ("cell", "retina"),  # their own ground is black: bars would be no other
+    "letterbox": ("cell", "retina", "hubble_deep_field", "color"),  # their own ground is black: bars would be no other
     "several_views": ("screenshot", "logo2"),  # their parts stand as far from one another as the views
     "adversarial_noise": ("icon",),  # smaller than what is judged
 }
