@@ -33,6 +33,8 @@ def run(
         result = tour(out, samples, [listener], commands, force=force)
     if result is None:
         raise typer.Exit(STOPPED)
+    for sentence in result.verdict.sentences:
+        typer.echo(sentence)
     for row in result.proof.rows():
         typer.echo(
             f"{row['measure']}: {row['before']:.0%} before, {row['after']:.0%} after ({row['wanted']}: {'holds' if row['holds'] else 'DOES NOT HOLD'})"

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from PIL import Image
 
+from lorasmith.dataset_folder import HOLDOUT
 from lorasmith.demo.drawing import draw_scene
 from lorasmith.demo.messy import write_messy
 from lorasmith.demo.scenes import (
@@ -36,6 +37,9 @@ from lorasmith.demo.scenes import (
 )  # fmt: skip
 from lorasmith.demo.world import Scene, tag_caption
 from lorasmith.errors import DatasetError, InputError
+
+HELD_OUT = 8
+"""Pictures that the demo never trains on."""
 
 
 def dataset_names() -> tuple[str, ...]:
@@ -69,6 +73,13 @@ def write_dataset(out: str | Path, name: str, size: int = 64) -> Path:
         raise InputError(f"{out} is a file: name a folder to write the datasets into.")
     out.mkdir(parents=True, exist_ok=True)
     return write_messy(out) if name == "messy" else _write_folder(out / name, _PICTURES[name](), size)
+
+
+def write_held_out(dataset: str | Path, kind: str, name: str, count: int = HELD_OUT, size: int = 64) -> Path:
+    """Write `count` fresh pictures of a thing into the hold-out of its large dataset, and give that folder."""
+    trained = SIZES[kind]["large"]
+    scenes = balanced_scenes(trained + count, first_seed_of(DATASET_SEEDS, name), **fixed_attributes(kind, name))[trained:]
+    return _write_folder(Path(dataset) / HOLDOUT, _numbered(scenes, lambda scene: trained_caption(kind, scene)), size)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The demo: a dataset of a held-out creature, a LoRA of it, the proof, the report."""
+"""The demo: a dataset of a held-out creature, a LoRA of it, the verdict, the truth that only a made world knows, the report."""
 
 from __future__ import annotations
 
@@ -11,13 +11,15 @@ from pathlib import Path
 import torch
 from PIL import Image
 
-from lorasmith.demo.datasets import write_dataset
+from lorasmith.demo.datasets import write_dataset, write_held_out
 from lorasmith.demo.proof import Proof, prove, write_proof
 from lorasmith.demo.recipes import EPOCHS, recipe
 from lorasmith.demo.weights import BASE
 from lorasmith.errors import SettingsError
 from lorasmith.evaluation.grid.contact_sheet import sheet
+from lorasmith.evaluation.prove import prove as judge
 from lorasmith.evaluation.report import write_report
+from lorasmith.evaluation.verdict.verdict import Verdict
 from lorasmith.models.open import open_base
 from lorasmith.training.commands import Commands
 from lorasmith.training.events import Listener, PhaseStarted
@@ -35,6 +37,9 @@ class TourResult:
     file: Path
     report: Path
     proof: Proof
+    """What is true: whether the tagger sees what was asked for."""
+    verdict: Verdict
+    """What Lorasmith says without knowing that."""
 
 
 def tour(
@@ -61,9 +66,12 @@ def tour(
         for listener in listeners:
             listener(PhaseStarted("proof", sentence))
 
-    proof = prove(open_base(BASE, torch.float32), "character", CHARACTER, result.file, samples, SAMPLING_STEPS, report)
+    base = open_base(BASE, torch.float32)
+    report("generating pictures of the likeliest checkpoints, to say which is best")
+    proven = judge(run_folder, effort="quick", weights=(), base=base, cancelled=lambda: commands is not None and commands.stopping)
+    proof = prove(base, "character", CHARACTER, result.file, samples, SAMPLING_STEPS, report)
     write_proof(run_folder, proof, shlex.join(["lorasmith", "demo", "run", "--out", out.resolve().name, "--samples", str(samples)]))
-    return TourResult(result.file, write_report(run_folder), proof)
+    return TourResult(result.file, write_report(run_folder), proof, proven.verdict)
 
 
 def before_after(run_folder: Path) -> Image.Image:
@@ -78,6 +86,7 @@ def _trained(out: Path, run_folder: Path, listeners: Sequence[Listener], command
     if run_folder.exists() and any(run_folder.iterdir()):
         return resume(run_folder, listeners, commands)
     dataset = write_dataset(out, f"character-{CHARACTER}-large")
+    write_held_out(dataset, "character", CHARACTER)
     regularisation = write_dataset(out, "regularisation")
     settings = recipe("character", CHARACTER, dataset, regularisation, out / "cache", EPOCHS["character"])
     return train(settings, run_folder, listeners, commands)
