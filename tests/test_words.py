@@ -90,12 +90,23 @@ def wrong_names(text: str) -> Iterator[str]:
             yield wrong
     prose = re.sub(r"^\s*(>>>|\.\.\.) .*$", "", text, flags=re.MULTILINE)  # in examples, `base.family` is a variable's
     for section, name in setting_pattern().findall(prose):
-        if name not in FILES and missing_setting(section, name) and not is_module(section, name):
+        if name not in FILES and missing_setting(section, name) and not is_module(section, name) and f"{section}.{name}" not in codes():
             yield f"there is no setting {section}.{name}"
 
 
 CODE = re.compile(r"[a-z_]+\.[a-z0-9_]+")
 """A string of one dotted word is a code of a finding or an error, or a key that the program itself looks up."""
+
+
+@cache
+def codes() -> frozenset[str]:
+    """Codes of findings and errors, which the guides name."""
+    return frozenset(
+        node.value
+        for file in PACKAGE.rglob("*.py")
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and CODE.fullmatch(node.value)
+    )
 
 
 def strings_of(file: Path) -> Iterator[tuple[int, str]]:

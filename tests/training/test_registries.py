@@ -105,6 +105,7 @@ NOT_DISTINCT = {"constant", "linear", "l1", "sigmoid", "uniform", "none", "raw",
 CHOSEN_BY_NAME = {
     "training/recipes/recipes.py": "recipes choose",
     "demo/recipes.py": "recipes choose",
+    "demo/verdict_bench/recipes.py": "recipes choose",
     "training/importers/sd_scripts_options.py": "names of another trainer, and what they are here",
     "training/importers/ai_toolkit.py": "names of another trainer, and what they are here",
     "training/importers/kohya_metadata.py": "names of another trainer, and what they are here",

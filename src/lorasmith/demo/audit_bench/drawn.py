@@ -97,7 +97,7 @@ def line_art(rng: random.Random) -> Image.Image:
     cx, cy, r = width, round(0.8 * height), round(0.5 * min(width, height))
     draw.ellipse((cx - r, cy - r, cx + r, cy + r), outline=ink, width=stroke)
     for x in (cx - r // 2, cx + r // 3):
-        draw.ellipse((x, cy - r // 4, x + r // 5, cy + r // 8), outline=ink, width=stroke)
+        draw.ellipse((x, cy - r * 0.25, x + r // 5, cy + r // 8), outline=ink, width=stroke)
     draw.arc((cx - r // 2, cy, cx + r // 2, cy + r // 2), 20, 160, fill=ink, width=stroke)
     for _ in range(rng.randint(12, 24)):  # hair
         angle, bend = rng.uniform(math.pi, 2 * math.pi), rng.uniform(-0.5, 0.5)
@@ -187,7 +187,7 @@ def at_night(rng: random.Random) -> Image.Image:
     draw = ImageDraw.Draw(out)
     left = 0
     while left < width:
-        wide, top = rng.randint(40, 90), rng.randint(height // 4, height // 2)
+        wide, top = rng.randint(40, 90), rng.randint(round(height * 0.25), height // 2)
         shade = rng.randint(10, 34)
         draw.rectangle((left, top, left + wide, height), fill=(shade, shade, shade + 6))
         for x in range(left + 8, left + wide - 10, 16):
