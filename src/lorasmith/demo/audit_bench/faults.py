@@ -314,7 +314,7 @@ LEFT_OUT: dict[str, tuple[str, ...]] = {
     "dark": ("hubble_deep_field", "night"),  # half the light of a night is dark
     "compressed": (
         *("cell", "clock_motion", "moon", "retina", "night"),  # so smooth, or so dark, that blocks show at 75
-        *("page", "grass", "scan", "icon", "line art", "screenshot"),  # so rough, so small, or so much paper, that none do at 10
+        *("page", "grass", "scan", "icon", "line art", "sprite", "screenshot"),  # so rough, so small, or so much paper, that none do at 10
         "pixel art",  # it is made of blocks
     ),
     "blurred": ("cell", "clock_motion"),  # soft as they are
