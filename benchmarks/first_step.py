@@ -32,11 +32,16 @@ TORCH = USAGE + "import torch\nreport()"
 RUN = (
     USAGE
     + """
+from pathlib import Path
 import lorasmith.cli.run
+from lorasmith.imports import without_collection
+with without_collection():  # as the command does
+    from lorasmith.training.run import train
 from lorasmith.training.events import PhaseStarted
-from lorasmith.training.run import train
 from lorasmith.training.settings.toml import load_settings
-train(load_settings(sys.argv[1]), sys.argv[2], [lambda event: report() if isinstance(event, PhaseStarted) and event.phase == "train" else None])
+run = Path(sys.argv[2])
+settings = load_settings(sys.argv[1]).model_copy(update={"cache": run.with_name(f"cache of {run.name}")})
+train(settings, run, [lambda event: report() if isinstance(event, PhaseStarted) and event.phase == "train" else None])
 """
 )
 
@@ -63,7 +68,6 @@ def main() -> None:
                         "datasets": [{"path": str(dataset)}],
                         "buckets": {"resolution": 64, "min_bucket_reso": 32, "max_bucket_reso": 128, "bucket_reso_steps": 16},
                         "training": {"epochs": 1, "batch_size": 4},
-                        "cache": f"{folder}/cache",
                     }
                 )
             ),

@@ -24,3 +24,21 @@ for name in sys.argv[1:]:
 def test_a_light_module_imports_no_heavy_library():
     result = subprocess.run([sys.executable, "-c", PROGRAM, *LIGHT], capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
+
+
+NOT_FOR_A_RUN = ("bitsandbytes", "diffusers.pipelines", "matplotlib", "onnx", "onnxruntime", "pandas", "torchvision", "wandb")
+
+A_BASE = """
+import gc, sys
+from lorasmith.demo.weights import BASE
+from lorasmith.models.open import open_base
+from lorasmith.training import run
+open_base(BASE)
+assert gc.isenabled()
+print([name for name in sys.argv[1:] if name in sys.modules])
+"""
+
+
+def test_a_run_on_the_demo_base_imports_nothing_that_it_does_not_use():
+    result = subprocess.run([sys.executable, "-c", A_BASE, *NOT_FOR_A_RUN], capture_output=True, text=True, check=False)
+    assert result.stdout.strip() == "[]", result.stderr

@@ -38,8 +38,11 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'lorasmith' has no attribute '{name}'")
     from importlib import import_module
 
+    from lorasmith.imports import without_collection
+
     module, attribute = _public()[name]
-    found = globals()[name] = getattr(import_module(module), attribute)
+    with without_collection():
+        found = globals()[name] = getattr(import_module(module), attribute)
     return found
 
 

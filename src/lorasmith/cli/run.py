@@ -11,6 +11,7 @@ from lorasmith.cli.interrupt import STOPPED
 from lorasmith.cli.options import CACHE, AllowPickle, AsJson, CacheFolder, RunFolderArgument, SettingsFile
 from lorasmith.cli.output import print_json
 from lorasmith.errors import SettingsError
+from lorasmith.imports import without_collection
 from lorasmith.training.commands import Command
 
 
@@ -83,7 +84,9 @@ def train(
     lorasmith train zorvex.toml --out runs/zorvex
     """
     from lorasmith.cli.terminal import follow
-    from lorasmith.jobs.training import start_training
+
+    with without_collection():
+        from lorasmith.jobs.training import start_training
     from lorasmith.training.settings.toml import load_settings
 
     settings = load_settings(settings_file)
@@ -106,7 +109,9 @@ def resume(
     lorasmith resume runs/zorvex --set training.epochs=20 --set optimizer.learning_rate=1e-5
     """
     from lorasmith.cli.terminal import follow
-    from lorasmith.jobs.training import resume_training
+
+    with without_collection():
+        from lorasmith.jobs.training import resume_training
     from lorasmith.training.settings.changes import parse_changes
 
     with follow() as (listener, commands):

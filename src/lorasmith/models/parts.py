@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from lorasmith.imports import without_collection
 from lorasmith.models.take import Shapes, Take
 
 if TYPE_CHECKING:
@@ -68,10 +69,15 @@ class Part(NamedTuple):
 def build(part: Part) -> nn.Module:
     """One part with freshly initialised weights, frozen and in eval mode."""
     architecture, settings = part
-    library = importlib.import_module(architecture.library)
-    made = getattr(library, architecture.class_name)
-    module = made(getattr(library, architecture.config_class)(**settings)) if architecture.config_class else made(**settings)
+    made = class_of(architecture.library, architecture.class_name)
+    module = made(class_of(architecture.library, architecture.config_class)(**settings)) if architecture.config_class else made(**settings)
     return module.requires_grad_(False).eval()
+
+
+def class_of(library: str, name: str) -> Any:
+    """A class of a library, which is imported now."""
+    with without_collection():
+        return getattr(importlib.import_module(library), name)
 
 
 def build_all(parts: Mapping[str, Part]) -> dict[str, nn.Module]:

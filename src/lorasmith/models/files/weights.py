@@ -11,16 +11,16 @@ it (`scale_weight` or `weight_scale`) that it is multiplied by.
 
 from __future__ import annotations
 
-import importlib
 import re
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Literal
 
 from lorasmith.errors import BaseModelError
+from lorasmith.imports import without_collection
 from lorasmith.models.description import Description, PartPlace
 from lorasmith.models.files.tensor_file import PICKLES, Entry, TensorFile, open_tensors
-from lorasmith.models.parts import Part, build
+from lorasmith.models.parts import Part, build, class_of
 from lorasmith.models.take import Shapes, Take
 
 if TYPE_CHECKING:
@@ -86,7 +86,8 @@ def load_part(
 
 def empty_module(part: Part) -> nn.Module:
     """A part without weights: its parameters are on the meta device, its buffers real."""
-    from accelerate import init_empty_weights
+    with without_collection():
+        from accelerate import init_empty_weights
 
     name = part.class_name
     with init_empty_weights(include_buffers=False):
@@ -95,7 +96,7 @@ def empty_module(part: Part) -> nn.Module:
                 return build(part)
             # A folder's config has marks of diffusers beside the settings; its classes know the settings that earlier versions wrote.
             settings = {key: value for key, value in part.settings.items() if not key.startswith("_")}
-            return getattr(importlib.import_module(part.architecture.library), name).from_config(settings)
+            return class_of(part.architecture.library, name).from_config(settings)
         except (TypeError, ValueError, KeyError, IndexError, AttributeError) as error:
             raise BaseModelError(
                 f"The settings of the {name} make no model ({_first_line(error)}): download the base again.", code="base.damaged", part=name
