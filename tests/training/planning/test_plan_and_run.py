@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lorasmith.errors import InputError
+from lorasmith.images import looks
 from lorasmith.training import events
 from lorasmith.training.data import TrainingData
 from lorasmith.training.forecast.report import make_report
@@ -87,3 +88,9 @@ def test_the_plan_refuses_what_the_run_refuses_before_a_weight_is_read(settings_
         train(made, tmp_path / "run")
     assert str(by_plan.value) == str(by_run.value)
     assert not (tmp_path / "run").exists()
+
+
+def test_pictures_that_a_plan_decoded_are_known_to_the_start_of_the_run(settings_for, monkeypatch):
+    checked = check(settings_for())
+    monkeypatch.setattr(looks, "read_picture", lambda path: pytest.fail(f"{path} is decoded again"))
+    assert check(settings_for()).training_set == checked.training_set

@@ -73,6 +73,8 @@ class NearDuplicates:
 
 def best_first(copies: Sequence[Picture], mirrored: Sequence[bool] = ()) -> list[Picture]:
     """The copy to keep, then the others in their order; `mirrored` says of each whether it is known to be the other way round."""
+    if len(copies) == 1:
+        return list(copies)
     flags = mirrored or [False] * len(copies)
     kept = best_copy([copy_of(picture.path, picture.measures, flag) for picture, flag in zip(copies, flags, strict=True)])
     return [copies[kept], *(one for index, one in enumerate(copies) if index != kept)]
