@@ -36,7 +36,8 @@ def sample_requests(settings: Settings) -> list[PictureRequest]:
 
 def sample_findings(settings: Settings, family: str) -> list[Finding]:
     """What of the prompts does nothing on a base of this family."""
-    flags = sorted({flag for line in _lines(settings) for flag in line.without_effect})
+    lines = _lines(settings)
+    flags = sorted({flag for line in lines for flag in (*line.without_effect, *(["--am"] if "strengths" in line.values else []))})
     without_effect = Finding(
         "samples.flags_without_effect", "warning", f"Sample prompts have flags that do nothing here: {', '.join(flags)}.", "option",
         subjects=tuple(flags), fix=Fix("Remove them."),
