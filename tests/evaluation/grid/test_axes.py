@@ -36,6 +36,8 @@ def values(said, subject=SUBJECT):
         ("Checkpoint name: models/a.safetensors, b", "base", ["a.safetensors", "b"]),
         ("clip skip=1-2", "clip_skip", ["clip skip 1", "clip skip 2"]),
         ("seed=1,1,2", "seed", ["seed 1", "seed 2"]),
+        ("base=a/m.safetensors, b/m.safetensors", "base", ["m.safetensors", "m.safetensors (2)"]),
+        ("prompt=a cat, a cat --s 3", "prompt", ["a cat", "a cat (2)"]),
     ],
 )
 def test_axes_are_read(said, key, labels):

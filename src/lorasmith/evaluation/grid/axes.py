@@ -206,7 +206,19 @@ def read_axis(said: AxisText, subject: Subject) -> Along:
     found = axis.read(values, subject)
     if not found:
         raise SettingsError(f"The run has nothing for the axis {key}. Write {key}=VALUES.", code="grid.no_values", axis=key)
-    return Along(key, tuple({value.label: value for value in found}.values()))
+    return Along(key, _distinct(found))
+
+
+def _distinct(values: Sequence[Value]) -> tuple[Value, ...]:
+    """Each value once; those that differ and are called alike are numbered."""
+    labels: dict[str, list[Any]] = {}
+    distinct = []
+    for one in values:
+        alike = labels.setdefault(one.label, [])
+        if one.value not in alike:
+            alike.append(one.value)
+            distinct.append(replace(one, label=f"{one.label} ({len(alike)})") if len(alike) > 1 else one)
+    return tuple(distinct)
 
 
 def _key_and_values(said: str) -> tuple[str, list[str]]:

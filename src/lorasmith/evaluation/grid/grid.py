@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lorasmith.atomic import remove_leftovers
 from lorasmith.evaluation.grid.axes import AxisText
 from lorasmith.evaluation.grid.cells import PlannedCell
 from lorasmith.evaluation.grid.page import write_grid_page
@@ -57,7 +56,6 @@ def generate_grid(
     """Generate what is missing of a planned grid, then write its sheet and its page."""
     missing = plan.missing
     (plan.folder / "cells").mkdir(parents=True, exist_ok=True)
-    remove_leftovers(plan.folder / "cells")
     done = _generate(plan, missing, precision, device, progress, cancelled)
     reused = len({cell.file for cell in plan.cells.values()}) - len(missing)
     if done < len(missing):
