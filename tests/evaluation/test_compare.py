@@ -14,8 +14,7 @@ from lorasmith.errors import InputError
 from lorasmith.evaluation.compare import compare
 from lorasmith.evaluation.measures.measured import CheckpointMeasures, Measure
 from lorasmith.evaluation.prompts import Prompt, PromptSet
-from lorasmith.evaluation.proof.record import ProofRecord, write_record
-from lorasmith.evaluation.prove import PROOF
+from lorasmith.evaluation.proof.record import PROOF, ProofRecord, write_record
 from lorasmith.training.run import train
 
 PROMPTS = PromptSet(tuple(Prompt("new", f"zorvex, place {k}", k) for k in range(8)), "zorvex", "tags")

@@ -22,10 +22,9 @@ from lorasmith.evaluation.proof.checkpoints import Checkpoint, checkpoints_of
 from lorasmith.evaluation.proof.measuring import measure_checkpoints
 from lorasmith.evaluation.proof.plan import ProofPlan, cost
 from lorasmith.evaluation.proof.plan_making import plan_for_pictures, plan_for_run
+from lorasmith.evaluation.proof.record import PROOF, WEIGHTS_PROOF
 from lorasmith.evaluation.run_record import RunRecord, read_run
-from lorasmith.evaluation.signs.picture_signs import picture_signs
-from lorasmith.evaluation.signs.run_signs import run_signs
-from lorasmith.evaluation.signs.set_signs import set_signs
+from lorasmith.evaluation.signs.signs import signs_of
 from lorasmith.evaluation.verdict.verdict import Verdict, verdict_on
 from lorasmith.findings import Finding
 from lorasmith.models.base import Base
@@ -37,7 +36,7 @@ from lorasmith.training.settings.tree import Settings
 
 WEIGHTS = (0.6, 0.8, 1.0)
 """At which the recommended checkpoint is tried."""
-PROOF, WEIGHTS_PROOF, VERDICT = "proof", "weights.json", "verdict.json"
+VERDICT = "verdict.json"
 
 
 @dataclass(frozen=True)
@@ -151,12 +150,6 @@ def _prove(
         verdict = verdict_on(measured, tried, settings)
     complete = not cancelled()
     return Proven(verdict, signs_of(verdict, run), folder, complete)
-
-
-def signs_of(verdict: Verdict, run: RunRecord | None) -> tuple[Finding, ...]:
-    """Signs of a run, and of the pictures and losses of its recommended checkpoint; of the last one where there is none."""
-    shown = verdict.checkpoints[-1 if verdict.recommended is None else verdict.recommended].measured
-    return (*(run_signs(run) if run is not None else ()), *picture_signs(shown), *set_signs(shown))
 
 
 def _part(progress: Progress | None, before: int, whole: int) -> Progress | None:

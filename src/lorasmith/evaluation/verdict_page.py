@@ -10,9 +10,9 @@ from lorasmith.dataset_folder import pictures_below
 from lorasmith.errors import DatasetError
 from lorasmith.evaluation.measures.measured import MEASURES, Measure
 from lorasmith.evaluation.prompts import Prompt
-from lorasmith.evaluation.proof.record import ProofRecord, read_record
-from lorasmith.evaluation.prove import PROOF, WEIGHTS_PROOF, signs_of
+from lorasmith.evaluation.proof.record import PROOF, WEIGHTS_PROOF, ProofRecord, read_record
 from lorasmith.evaluation.run_record import RunRecord
+from lorasmith.evaluation.signs.signs import signs_of
 from lorasmith.evaluation.verdict.checkpoint import CheckpointVerdict
 from lorasmith.evaluation.verdict.labels import LABELS, NOT_DRAWN
 from lorasmith.evaluation.verdict.verdict import Verdict, verdict_on

@@ -12,7 +12,10 @@ from lorasmith.atomic import write_atomically
 from lorasmith.evaluation.measures.measured import CheckpointMeasures
 from lorasmith.evaluation.prompts import Prompt, PromptSet
 
-RECORD = "proof.json"
+PROOF = "proof"
+"""The folder of a proof in that of its run."""
+RECORD, WEIGHTS_PROOF = "proof.json", "weights.json"
+"""The results of its checkpoints, and of the recommended one at several weights."""
 
 
 @dataclass(frozen=True)

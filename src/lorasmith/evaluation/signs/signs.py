@@ -1,0 +1,16 @@
+"""All signs of a run or of LoRA files: in the course of the run, in the pictures, in the set."""
+
+from __future__ import annotations
+
+from lorasmith.evaluation.run_record import RunRecord
+from lorasmith.evaluation.signs.picture_signs import picture_signs
+from lorasmith.evaluation.signs.run_signs import run_signs
+from lorasmith.evaluation.signs.set_signs import set_signs
+from lorasmith.evaluation.verdict.verdict import Verdict
+from lorasmith.findings import Finding
+
+
+def signs_of(verdict: Verdict, run: RunRecord | None) -> tuple[Finding, ...]:
+    """Signs of a run, and of the pictures and losses of its recommended checkpoint; of the last one where there is none."""
+    shown = verdict.checkpoints[-1 if verdict.recommended is None else verdict.recommended].measured
+    return (*(run_signs(run) if run is not None else ()), *picture_signs(shown), *set_signs(shown))
