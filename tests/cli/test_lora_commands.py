@@ -130,10 +130,11 @@ def test_convert_goes_to_diffusers_and_back_and_tells_what_an_approximation_lose
     assert not (tmp_path / "no.safetensors").exists()
 
 
-def test_files_for_models_that_are_not_known_are_resized_and_merged_by_their_own_names(tmp_path):
+def test_files_for_models_that_are_not_known_are_refused_and_nothing_is_written(tmp_path):
     tensors = {"lora_unet_strange_layer.lora_down.weight": torch.randn(4, 6), "lora_unet_strange_layer.lora_up.weight": torch.randn(5, 4)}
-    save_lora(tmp_path / "odd.safetensors", tensors, {}, torch.float32)
-    run("lora", "resize", tmp_path / "odd.safetensors", "--rank", 2, "--out", tmp_path / "odd2.safetensors")
-    assert load_tensors(tmp_path / "odd2.safetensors").tensors["lora_unet_strange_layer.lora_up.weight"].shape == (5, 2)
-    run("lora", "merge", tmp_path / "odd.safetensors", tmp_path / "odd2.safetensors", "--out", tmp_path / "sum.safetensors")
-    assert load_tensors(tmp_path / "sum.safetensors").tensors["lora_unet_strange_layer.lora_up.weight"].shape == (5, 6)
+    odd, out = tmp_path / "odd.safetensors", tmp_path / "out.safetensors"
+    save_lora(odd, tensors, {}, torch.float32)
+    for verb in (["resize", odd, "--rank", 2], ["merge", odd, odd]):
+        with pytest.raises(AdapterError, match="unknown"):
+            run("lora", *verb, "--out", out)
+        assert not out.exists()
