@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from lorasmith.cli.grid import grid
 from lorasmith.evaluation.sampling import session
+from tests.models.single_files import write_single_file
 from tests.models.toys import toy_folder
 
 
@@ -59,3 +60,13 @@ def test_ctrl_c_keeps_what_is_done_and_the_same_command_continues(call, monkeypa
     rest = call("--x", "seed=1..5")
     assert rest.exit_code == 0
     assert re.match("3 pictures generated, 2 there already.", rest.stdout)
+
+
+def test_a_base_in_several_files_is_opened_as_it_is_for_sample(tmp_path):
+    bare = write_single_file(toy_folder("sdxl"), tmp_path / "bare.safetensors", drop=["first_stage_model."])
+    app = typer.Typer()
+    app.command()(grid)
+    options = ("--base", bare, "--vae", toy_folder("sdxl") / "vae", "--config", toy_folder("sdxl"), "--out", tmp_path, "--x", "seed=1,2")
+    result = CliRunner().invoke(app, [str(each) for each in (*options, "--prompt", "a cat --s 1")])
+    assert result.exit_code == 0, result.output
+    assert "2 pictures generated" in result.stdout

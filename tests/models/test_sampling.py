@@ -48,6 +48,13 @@ def test_guidance_one_needs_no_negative_prompt():
         ("(open", [("open", 1.1)]),
         ("closed) and ratio 3:2)", [("closed) and ratio 3:2)", 1.0)]),
         ("", []),
+        (
+            "a (((house:1.3)) [on] a (hill:0.5), sun, (((sky))).",
+            [
+                ("a ", 1.0), ("house", 1.3 * 1.1**2), (" ", 1.1), ("on", 1.0), (" a ", 1.1), ("hill", 0.55), (", sun, ", 1.1),
+                ("sky", 1.1**4), (".", 1.1),
+            ],
+        ),
     ],
 )  # fmt: skip
 def test_emphasis_is_read_as_the_web_uis_do(text, runs):

@@ -10,7 +10,7 @@ import typer
 from lorasmith.cli.interrupt import STOPPED, stop_on_ctrl_c
 from lorasmith.cli.options import AsJson
 from lorasmith.cli.output import print_json
-from lorasmith.cli.picture import DeviceChoice, Precision, samplers
+from lorasmith.cli.picture import ConfigFolder, DeviceChoice, Precision, TextEncoder, TextEncoder2, Vae, samplers
 from lorasmith.cli.progress import progress_bar
 from lorasmith.pages.numbers import count
 
@@ -45,6 +45,10 @@ def grid(
     out: Annotated[Path | None, typer.Option(help="Folder for sheet, page and cells. Empty: grids in the run's folder, or here.")] = None,
     name: Annotated[str, typer.Option(help="Of the sheet and the page. Empty: after the axes.")] = "",
     image_format: Annotated[Literal["png", "webp"], typer.Option("--format", help="Of the sheet: png or webp.")] = "png",
+    vae: Vae = None,
+    text_encoder: TextEncoder = None,
+    text_encoder_2: TextEncoder2 = None,
+    config: ConfigFolder = None,
     precision: Precision = None,
     device: DeviceChoice = "auto",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be generated; read no weight and write nothing.")] = False,
@@ -69,6 +73,7 @@ def grid(
         target, x=x, y=y, z=z, base=base, prompt=prompt, lora_folder=lora_folder, strength=strength, out=out, name=name, precision=precision,
         device=device, negative_prompt=negative_prompt, seed=seed, sampler=sampler, steps=steps, cfg_scale=cfg_scale, width=width,
         height=height, clip_skip=clip_skip,
+        open_options={"vae": vae, "text_encoder": text_encoder, "text_encoder_2": text_encoder_2, "config": config},
     )  # fmt: skip
     for finding in plan.findings:
         typer.echo(f"{finding.severity}: {finding}", err=True)

@@ -20,6 +20,7 @@ from lorasmith.evaluation.grid.plan import GridPlan, plan_grid
 from lorasmith.evaluation.grid.sheet import write_sheet
 from lorasmith.evaluation.sampling.sample import open_session
 from lorasmith.models.device import Device
+from lorasmith.models.settings import OpenOptions
 
 Progress = Callable[[int, int], None]
 AT_ONCE = 4
@@ -89,7 +90,8 @@ def grid(
     target: str | Path | None = None, *, x: AxisText | None = None, y: AxisText | None = None, z: AxisText | None = None,
     base: str | Path | None = None, prompt: str | None = None, lora_folder: str | Path | None = None, strength: float = 1.0,
     out: str | Path | None = None, name: str = "", format: str = "png", precision: str | None = None, device: Device = "auto",
-    progress: Progress = lambda done, total: None, cancelled: Callable[[], bool] = lambda: False, **request: Any,
+    open_options: OpenOptions | None = None, progress: Progress = lambda done, total: None,
+    cancelled: Callable[[], bool] = lambda: False, **request: Any,
 ) -> GridResult:  # fmt: skip
     """Generate pictures that differ along one to three axes, as a labelled sheet and a page.
 
@@ -116,6 +118,8 @@ def grid(
         Of the sheet: png or webp.
     precision, device
         As in `sample`.
+    open_options
+        How `base` is opened, where the run does not say it: options of `open_base`, such as `vae`.
     progress, cancelled
         Called after each picture: `progress(done, total)`; `cancelled()` ends the work, which the next call continues.
     request
@@ -134,6 +138,6 @@ def grid(
     """
     plan = plan_grid(
         target, x=x, y=y, z=z, base=base, prompt=prompt, lora_folder=lora_folder, strength=strength, out=out, name=name,
-        precision=precision, device=device, **request,
+        precision=precision, device=device, open_options=open_options, **request,
     )  # fmt: skip
     return generate_grid(plan, precision, device, format, progress, cancelled)

@@ -16,6 +16,7 @@ from lorasmith.models.device import Device, choose_device
 from lorasmith.models.prompts.lines import read_line
 from lorasmith.models.prompts.syntax import prompt_findings
 from lorasmith.models.samplers import sampler_key
+from lorasmith.models.settings import OpenOptions
 
 Place = tuple[int, int, int]
 """Where a cell is along x, y and z."""
@@ -66,13 +67,14 @@ class GridPlan:
 def plan_grid(
     target: str | Path | None = None, *, x: AxisText | None = None, y: AxisText | None = None, z: AxisText | None = None,
     base: str | Path | None = None, prompt: str | None = None, lora_folder: str | Path | None = None, strength: float = 1.0,
-    out: str | Path | None = None, name: str = "", precision: str | None = None, device: Device = "auto", **request: Any,
+    out: str | Path | None = None, name: str = "", precision: str | None = None, device: Device = "auto",
+    open_options: OpenOptions | None = None, **request: Any,
 ) -> GridPlan:  # fmt: skip
     """What `grid` would generate; weights are not read.
 
     Raises InputError where it cannot be generated.
     """
-    subject = _with_request(subject_of(target, base, lora_folder), prompt, strength, request)
+    subject = _with_request(subject_of(target, base, lora_folder, open_options), prompt, strength, request)
     sides = tuple(None if said is None else read_axis(said, subject) for said in (x, y, z))
     if not any(sides):
         raise SettingsError("A grid varies something. Give --x, such as checkpoints or seed=1..4.", code="grid.no_axis")

@@ -67,12 +67,18 @@ class Subject:
         raise SettingsError(f"There is no checkpoint {said!r}: {instead}", code="grid.checkpoint", value=said)
 
 
-def subject_of(target: str | Path | None, base: str | Path | None = None, lora_folder: str | Path | None = None) -> Subject:
-    """What there is at `target`: a run's folder, a LoRA file, or nothing but a base.
+def subject_of(
+    target: str | Path | None,
+    base: str | Path | None = None,
+    lora_folder: str | Path | None = None,
+    open_options: OpenOptions | None = None,
+) -> Subject:
+    """What there is at `target`: a run's folder, a LoRA file, or nothing but a base, which is opened with `open_options`.
 
     Raises SettingsError where it is neither, or no base is known.
     """
     folder = None if lora_folder is None else Path(lora_folder)
+    options = open_options or OpenOptions()
     if target is None or Path(target).is_file():
         if base is None:
             what = "a run folder, which knows its base," if target is None else "the base that it was trained on"
@@ -81,11 +87,11 @@ def subject_of(target: str | Path | None, base: str | Path | None = None, lora_f
         start = Cell(str(base), PictureRequest(), () if path is None else (LoraUse(path),))
         name = Path(str(base)).stem if path is None else path.stem
         checkpoints = () if path is None else (Checkpoint(path, 0, 0, path.stem),)
-        return Subject(start, name, (), checkpoints, folder or (path.parent if path else None))
-    return _of_run(RunFolder(Path(target)), base, folder)
+        return Subject(start, name, (), checkpoints, folder or (path.parent if path else None), options)
+    return _of_run(RunFolder(Path(target)), base, folder, options)
 
 
-def _of_run(run: RunFolder, base: str | Path | None, folder: Path | None) -> Subject:
+def _of_run(run: RunFolder, base: str | Path | None, folder: Path | None, options: OpenOptions) -> Subject:
     settings = run.read_settings()
     prompts = tuple(sample_requests(settings))
     checkpoints = checkpoints_of(run)
@@ -95,7 +101,7 @@ def _of_run(run: RunFolder, base: str | Path | None, folder: Path | None) -> Sub
         tuple(LoraUse(each.path) for each in checkpoints[-1:]),
     )
     return Subject(
-        start, settings.name, prompts, checkpoints, folder or run.checkpoints, settings.base.open_options if base is None else OpenOptions(),
+        start, settings.name, prompts, checkpoints, folder or run.checkpoints, settings.base.open_options if base is None else options,
         run.root / "grids",
     )  # fmt: skip
 
