@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,14 +24,24 @@ from lorasmith.demo.verdict_bench.training import train_bench_run
 from lorasmith.demo.verdict_bench.truth import TruthEffort, TruthOf, truths_of
 from lorasmith.demo.weights import BASE
 from lorasmith.evaluation.proof.checkpoints import checkpoints_of
-from lorasmith.evaluation.prove import prove
+from lorasmith.evaluation.prove import WEIGHTS, prove
 from lorasmith.evaluation.run_record import read_run
 from lorasmith.models.base import Base
 from lorasmith.models.open import open_base
 from lorasmith.progress import Cancelled
 from lorasmith.training.commands import Commands
 
-QUICK = TruthEffort(prompts=48, others=24, captions=8)
+
+@dataclass(frozen=True)
+class BenchEffort:
+    """How much is looked at: pictures for the verdict (an effort of `prove`), weights that it tries, and pictures for the truth."""
+
+    proof: str = "standard"
+    weights: tuple[float, ...] = WEIGHTS
+    truth: TruthEffort = field(default_factory=TruthEffort)
+
+
+QUICK = BenchEffort(truth=TruthEffort(prompts=48, others=24, captions=8))
 
 
 def bench(
@@ -43,17 +54,26 @@ def bench(
 ) -> dict[str, Any] | None:
     """Everything that is reported, as plain data; None where it was cancelled. `report` is called with what is being done."""
     folder = Path(out) / f"seed-{seed}"
-    runs, base = list(bench_runs(seed, quick=quick)), open_base(BASE, torch.float32)
-    judged: list[JudgedRun] = []
-    effort = QUICK if quick else TruthEffort()
-    for number, run in enumerate(runs, 1):
-        said = _judged(run, folder, base, effort, partial(_numbered, report, number, len(runs)), cancelled)
-        if said is None:
-            return None
-        judged.append(said)
+    judged = judge_runs(list(bench_runs(seed, quick=quick)), folder, QUICK if quick else BenchEffort(), report, cancelled)
+    if judged is None:
+        return None
     found = {"seed": seed, "quick": quick, **scores(judged), "each": [_row(one) for one in judged]}
     write_atomically(folder / f"result{'-quick' if quick else ''}.json", json.dumps(found, indent=1).encode())
     return found
+
+
+def judge_runs(
+    runs: Sequence[BenchRun], folder: Path, effort: BenchEffort, report: Callable[[str], None], cancelled: Cancelled
+) -> list[JudgedRun] | None:
+    """Each run trained, judged and looked at, below `folder`; None where that was cancelled."""
+    base = open_base(BASE, torch.float32)
+    judged: list[JudgedRun] = []
+    for number, run in enumerate(runs, 1):
+        one = _judged(run, folder, base, effort, partial(_numbered, report, number, len(runs)), cancelled)
+        if one is None:
+            return None
+        judged.append(one)
+    return judged
 
 
 def _numbered(report: Callable[[str], None], number: int, of: int, what: str) -> None:
@@ -61,7 +81,7 @@ def _numbered(report: Callable[[str], None], number: int, of: int, what: str) ->
 
 
 def _judged(
-    run: BenchRun, folder: Path, base: Base, effort: TruthEffort, report: Callable[[str], None], cancelled: Cancelled
+    run: BenchRun, folder: Path, base: Base, effort: BenchEffort, report: Callable[[str], None], cancelled: Cancelled
 ) -> JudgedRun | None:
     """One run, trained, proven and looked at; None where that was cancelled."""
     report(f"training {run.name}")
@@ -70,11 +90,11 @@ def _judged(
         return None
     run_folder = folder / run.name / "run"
     report(f"judging {run.name}")
-    proven = prove(run_folder, base=base, cancelled=cancelled)
+    proven = prove(run_folder, effort=effort.proof, weights=effort.weights, base=base, cancelled=cancelled)
     if not proven.complete:
         return None
     report(f"looking at the truth about {run.name}")
-    look, kept = TruthOf(base, run, effort), folder / run.name / "truth.json"
+    look, kept = TruthOf(base, run, effort.truth), folder / run.name / "truth.json"
     files = [checkpoint.path for checkpoint in checkpoints_of(read_run(run_folder))]
     truths = truths_of(look, [(file, 1.0) for file in files], kept, cancelled)
     verdict, of_weights = proven.verdict, dict[float, Any]()

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from lorasmith.evaluation.verdict.checkpoint import CheckpointVerdict
 from lorasmith.evaluation.verdict.evidence import TIE
-from lorasmith.evaluation.verdict.labels import BY_HEART, HARMED, LEAKS, LEARNT, NARROW, NOT_DRAWN, STUCK
+from lorasmith.evaluation.verdict.labels import BY_HEART, LEAKS, LEARNT, NARROW, NOT_DRAWN, STUCK
 from lorasmith.evaluation.verdict.picking import shortfall
 from lorasmith.findings import Evidence, Finding, Fix, SettingChange
 from lorasmith.training.optim.optimizers import OPTIMIZERS
@@ -94,8 +94,8 @@ def _too_much(case: Case) -> Finding | None:
     if first is None:
         return None
     keeps = first.value("keeps")
-    if keeps is None or keeps >= HARMED:
-        return None  # it leaks; see `_leaks`
+    if keeps is None:
+        return None
     evidence = Evidence(keeps, "of the base's own", f"Other prompts are recognised {keeps:.0%} as well as in the base's own pictures.")
     if first is case.drawn[0]:
         return _finding(
@@ -124,7 +124,7 @@ def _text_encoder(case: Case) -> Finding | None:
 
 def _leaks(case: Case) -> Finding | None:
     leaks = case.chosen.value("leaks")
-    if leaks is None or leaks <= LEAKS:
+    if leaks is None or leaks <= LEAKS or case.chosen.judged["leaking"].holds is not True:
         return None
     words = (
         "Let captions of the regularisation pictures name what the subject is not, or add pictures of the same kind without it."

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from lorasmith.evaluation.measures.measured import Measure
-from lorasmith.evaluation.verdict.evidence import Decision, above, below, both, either
+from lorasmith.evaluation.verdict.evidence import Decision, above, below, both
 
 Measures = Mapping[str, Measure]
 
@@ -36,8 +36,7 @@ def _under_cooked(measures: Measures) -> Decision:
 
 
 def _over_cooked(measures: Measures) -> Decision:
-    leaks = above(measures.get("leaks"), LEAKS) if "leaks" in measures else False
-    return either(below(measures.get("keeps"), HARMED), leaks)
+    return below(measures.get("keeps"), HARMED)
 
 
 def _memorised(measures: Measures) -> Decision:
@@ -48,6 +47,10 @@ def _narrow(measures: Measures) -> Decision:
     return above(measures.get("narrow"), NARROW)
 
 
+def _leaks(measures: Measures) -> Decision:
+    return above(measures.get("leaks"), LEAKS)
+
+
 def _stuck(measures: Measures) -> Decision:
     return below(measures.get("stuck"), STUCK)
 
@@ -56,12 +59,13 @@ LABELS: dict[str, Label] = {
     "under-cooked": Label(
         "under-cooked", "New pictures with the trigger do not show the subject yet.", _under_cooked, ("subject", "keeps")
     ),
-    "over-cooked": Label("over-cooked", "Pictures of other prompts suffer.", _over_cooked, ("keeps", "leaks")),
+    "over-cooked": Label("over-cooked", "Pictures of other prompts suffer.", _over_cooked, ("keeps",)),
     "memorised": Label("memorised", "It holds training images by heart and gives them back.", _memorised, ("replay", "gap_shape")),
     "narrow": Label("narrow", "It works in the company of the training images alone.", _narrow, ("narrow",)),
+    "leaking": Label("leaking", "The subject shows in prompts that do not ask for it.", _leaks, ("leaks",)),
     "stuck": Label("stuck", "Pictures of the bare trigger all look alike.", _stuck, ("stuck",)),
 }  # fmt: skip
-"""Key -> label. The first that holds names a checkpoint, but for `memorised` and `stuck`, which are said beside."""
+"""Key -> label. The first that holds names a checkpoint, but for `memorised`, `leaking` and `stuck`, which are said beside."""
 
 NOT_DRAWN = "not drawn"
 HEADLINES = ("over-cooked", "under-cooked", "narrow")

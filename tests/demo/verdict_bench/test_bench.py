@@ -1,0 +1,36 @@
+"""The bench as it is run, on two LoRAs of a few steps: trained, judged, looked at, scored; stopped, and gone on with."""
+
+from __future__ import annotations
+
+import json
+
+from lorasmith.demo.verdict_bench.bench import BenchEffort, judge_runs
+from lorasmith.demo.verdict_bench.recipes import BenchRun, RunKind
+from lorasmith.demo.verdict_bench.score import scores
+from lorasmith.demo.verdict_bench.truth import TruthEffort
+
+SMALL = BenchEffort("quick", (), TruthEffort(prompts=4, others=3, captions=2))
+RUNS = [
+    BenchRun(RunKind("barely trained", True, ("character", "character"), 4, 1e-4, 5, batch_size=2), "character", "zorvex", 1, 0),
+    BenchRun(RunKind("burnt", True, ("character", "character"), 4, 0.1, 5, batch_size=2), "character", "mimblu", 1, 1),
+]
+
+
+def test_runs_are_trained_judged_and_looked_at_and_a_stopped_bench_goes_on(tmp_path):
+    said: list[str] = []
+    stopped = judge_runs(RUNS, tmp_path, SMALL, said.append, lambda: any("truth" in words for words in said))
+    assert stopped is None
+
+    judged = judge_runs(RUNS, tmp_path, SMALL, said.append, lambda: False)
+
+    assert judged is not None
+    assert [len(run.truths) for run in judged] == [5, 5]  # a checkpoint at every step
+    assert sum(words == "1 of 2: training barely-trained-zorvex" for words in said) == 2  # the second time it is there already
+    barely, burnt = judged
+    assert barely.truths[-1].labels["under-cooked"]
+    assert barely.verdict.checkpoints[-1].judged["over-cooked"].holds is not True
+    assert burnt.truths[-1].labels["over-cooked"]
+    assert burnt.verdict.checkpoints[-1].judged["over-cooked"].holds is True
+    found = json.loads(json.dumps(scores(judged)))
+    assert found["kept_apart"] == 2
+    assert found["balanced_accuracy"]["over-cooked"] is not None
