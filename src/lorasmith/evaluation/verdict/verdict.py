@@ -110,7 +110,7 @@ def _equals(verdict: Verdict) -> Iterator[str]:
     names = [verdict.checkpoints[k].name for k in verdict.as_good]
     drawn = [one for one in verdict.checkpoints if one.headline != NOT_DRAWN]
     if names and len(names) + 1 == len(drawn) > 2:
-        yield "All other checkpoints are as good, as far as these pictures tell: look for yourself."
+        yield "All others that were drawn are as good, as far as these pictures tell: look for yourself."
     elif names:
         yield f"{_listed(names).capitalize()} {'is' if len(names) == 1 else 'are'} as good."
     if verdict.weights_as_good:
