@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps, ImageSequence, UnidentifiedImageError
 
+from lorasmith.datasets.folders import open_folder
 from lorasmith.demo import datasets, messy
 from lorasmith.demo.build.stock import TAGGER_SEEDS
-from lorasmith.demo.datasets import dataset_names, write_dataset, write_datasets
+from lorasmith.demo.datasets import dataset_names, write_dataset, write_datasets, write_held_out
 from lorasmith.demo.drawing import draw_scene
 from lorasmith.demo.messy import DEFECTS
 from lorasmith.demo.scenes import (
@@ -354,3 +355,15 @@ def test_captions_are_what_the_truth_says(members: dict[str, bytes], truth: dict
         assert ("single-tag" in wrong) == (tags == ["zorvex"]), name
         assert ("prompt-weights" in wrong) == any(":" in tag for tag in tags), name
     assert text["trigger-inside-word.txt"][0] == "zorvexian"
+
+
+def test_what_is_held_out_is_fresh_and_is_not_trained_on(tmp_path):
+    dataset = write_dataset(tmp_path, "character-zorvex-large")
+    held_out = write_held_out(dataset, "character", "zorvex")
+
+    opened = open_folder(dataset)
+    assert len(opened.pictures) == 40
+    assert opened.findings == ()
+    fresh = {path.read_bytes() for path in held_out.glob("*.png")}
+    assert len(fresh) == 8
+    assert not fresh & {picture.path.read_bytes() for picture in opened.pictures}

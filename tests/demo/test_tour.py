@@ -11,6 +11,8 @@ from lorasmith.demo import tour as demo
 from lorasmith.demo.proof import Proof
 from lorasmith.demo.recipes import recipe
 from lorasmith.errors import SettingsError
+from lorasmith.evaluation.prove import Proven
+from lorasmith.evaluation.verdict.verdict import verdict_on
 from lorasmith.training.records.run_folder import RunFolder
 from lorasmith.training.run import RunResult
 
@@ -18,7 +20,7 @@ PROOF = Proof("character", "zorvex", 3, 0.0, 1.0, 0.9, 0.9)
 
 
 @pytest.fixture
-def done(monkeypatch) -> list[str]:
+def done(monkeypatch, tmp_path: Path) -> list[str]:
     """What the demo did, in order."""
     did: list[str] = []
 
@@ -35,7 +37,9 @@ def done(monkeypatch) -> list[str]:
     monkeypatch.setattr(demo, "train", train)
     monkeypatch.setattr(demo, "resume", resume)
     monkeypatch.setattr(demo, "write_dataset", lambda out, name: out / name)
+    monkeypatch.setattr(demo, "write_held_out", lambda *_: None)
     monkeypatch.setattr(demo, "open_base", lambda *_: None)
+    monkeypatch.setattr(demo, "judge", lambda *_, **__: did.append("judge") or Proven(verdict_on([]), (), tmp_path, True))
     monkeypatch.setattr(demo, "prove", lambda *_: did.append("measure") or PROOF)
     monkeypatch.setattr(demo, "before_after", lambda _: Image.new("RGB", (8, 8)))
     monkeypatch.setattr(demo, "write_report", lambda folder: folder / "report.html")
@@ -45,7 +49,7 @@ def done(monkeypatch) -> list[str]:
 def test_a_finished_run_is_measured_again_and_not_trained_again(tmp_path: Path, done):
     demo.tour(tmp_path, 3)
     file = demo.tour(tmp_path, 3).file
-    assert done == ["train", "measure", "resume", "measure"]  # to resume a finished run leaves it as it is
+    assert done == ["train", "judge", "measure", "resume", "judge", "measure"]  # to resume a finished run leaves it as it is
     assert file.read_bytes() == b"a LoRA"
 
 
@@ -57,7 +61,7 @@ def test_the_command_in_the_report_names_no_folder_of_the_machine(tmp_path: Path
 def test_only_if_asked_to_an_earlier_run_is_deleted(tmp_path: Path, done):
     demo.tour(tmp_path, 3)
     demo.tour(tmp_path, 3, force=True)
-    assert done == ["train", "measure", "train", "measure"]
+    assert done == ["train", "judge", "measure", "train", "judge", "measure"]
 
 
 @pytest.mark.parametrize("force", [False, True])

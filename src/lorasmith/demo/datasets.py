@@ -19,7 +19,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from lorasmith.dataset_folder import HOLDOUT
+from lorasmith.dataset_folder import HOLDOUT, make_state_folder
 from lorasmith.demo.drawing import draw_scene
 from lorasmith.demo.messy import write_messy
 from lorasmith.demo.scenes import (
@@ -78,6 +78,7 @@ def write_dataset(out: str | Path, name: str, size: int = 64) -> Path:
 def write_held_out(dataset: str | Path, kind: str, name: str, count: int = HELD_OUT, size: int = 64) -> Path:
     """Write `count` fresh pictures of a thing into the hold-out of its large dataset, and give that folder."""
     trained = SIZES[kind]["large"]
+    make_state_folder(Path(dataset))  # so that its hold-out counts as one
     scenes = balanced_scenes(trained + count, first_seed_of(DATASET_SEEDS, name), **fixed_attributes(kind, name))[trained:]
     return _write_folder(Path(dataset) / HOLDOUT, _numbered(scenes, lambda scene: trained_caption(kind, scene)), size)
 
