@@ -288,6 +288,18 @@ def test_a_killed_run_says_so_long_afterwards(folder):
     assert "Continue from the last saved state" in words
 
 
+def test_a_run_that_finished_early_says_why_and_not_where(folder):
+    emit = begin(folder)
+    emit(events.Planned(4, 1, 5, 4, 1234))
+    emit_steps(emit, 1, 2, 1)
+    why = f"After epochs 1 and 2 the LoRA learns its training images alone. Continue anyway with: lorasmith resume {folder.root} --set x="
+    emit(events.Finished(2, 2.0, "checkpoints/toy.safetensors", why))
+    emit.close()
+    words = report(folder).words
+    assert "Finished early in 2 steps, after 2.0 s of training: After epochs 1 and 2 the LoRA learns its training images alone." in words
+    assert str(folder.root) not in words
+
+
 def test_a_run_killed_before_its_first_saved_state_counts_its_steps_once(folder):
     emit = begin(folder)
     emit(events.Planned(4, 1, 5, 4, 1234))

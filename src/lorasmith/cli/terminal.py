@@ -81,8 +81,9 @@ class Terminal:
                 return f"Saved {path}"
             case events.Stopped(reason=reason, code="stopped"):
                 return reason
-            case events.Finished(seconds=seconds, step=step):
-                return f"Finished {count(step, 'step')} in {seconds:.0f} s of training"
+            case events.Finished(seconds=seconds, step=step, early=early):
+                ended = f"Finished {'early, after ' if early else ''}{count(step, 'step')} in {seconds:.0f} s of training"
+                return f"{ended}. {early}" if early else ended
             case _:
                 return None
 

@@ -105,7 +105,8 @@ def _status(run: RunRecord) -> Status:
     sentences: dict[str, tuple[Tone, str, str]] = {
         "finished": (
             "good",
-            f"Finished in {numbers.count(ending.step, 'step')}, after {numbers.duration(ending.seconds)} of training.",
+            f"Finished{' early' if ending.reason else ''} in {numbers.count(ending.step, 'step')}, after "
+            f"{numbers.duration(ending.seconds)} of training{_reason(LocalFolders.of(run.settings, run.folder.root).hidden_in(ending.reason))}",
             "",
         ),
         "stopped": (

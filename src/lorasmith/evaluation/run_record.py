@@ -50,7 +50,7 @@ class Proof(BaseModel):
 
 @dataclass(frozen=True)
 class Ending:
-    """How a run ended, or that it has not yet. `reason` is why it was stopped, "" where nobody said."""
+    """How a run ended, or that it has not yet. `reason` is why it was stopped or finished early, "" where nobody said."""
 
     kind: Literal["finished", "stopped", "going", "killed"]
     step: int
@@ -144,7 +144,7 @@ def _ending(timed: Sequence[TimedEvent], steps: dict[int, events.StepDone]) -> E
     # A run that was made longer after its end and went on has steps beyond it.
     finished = next((e for e in reversed(happened) if isinstance(e, events.Finished) and e.step >= done), None)
     if finished is not None:
-        return Ending("finished", finished.step, finished.seconds, last)
+        return Ending("finished", finished.step, finished.seconds, last, finished.early)
     if happened and isinstance(happened[-1], events.Stopped):
         return Ending("stopped", done, seconds, last, happened[-1].reason)
     patience = max(SIGN_OF_LIFE, 10 * max((step.seconds for step in steps.values()), default=0.0))

@@ -227,6 +227,8 @@ class Finished(Event):
     step: int
     seconds: float
     file: str
+    early: str = ""
+    """Why it ended before its last step (see `validation.stop_when_over`), in sentences; "" where it did not."""
 
 
 Listener = Callable[[Event], None]

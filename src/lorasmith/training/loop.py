@@ -15,11 +15,11 @@ from lorasmith.training.step import StepResult, step
 
 
 def loop(run: Run, state: TrainState) -> bool:
-    """Train from `state` to the last step; True where a stop was requested before that."""
+    """Train from `state` to the last step, or until validation says that the run is over; True where a stop was requested before that."""
     began, before = time.monotonic(), state.elapsed
     saved_at = time.monotonic()
     run.commands.look()
-    while state.step < run.plan.steps:
+    while state.step < run.plan.steps and run.over is None:
         if run.commands.stopping:
             return True
         epoch, step_in_epoch = run.plan.epoch_and_step_of(state.step)

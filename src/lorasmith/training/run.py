@@ -57,6 +57,7 @@ from lorasmith.training.settings.changes import changes_between, check_changes, 
 from lorasmith.training.settings.tree import Settings
 from lorasmith.training.validation.validation import Validator, validation_pictures, validation_timesteps
 from lorasmith.training.validation.validation_set import PLAIN
+from lorasmith.training.validation.warnings import never_over
 
 WORKER = f"{__package__}.worker"
 """What the other processes of a run execute."""
@@ -280,7 +281,13 @@ def make_validator(checked: CheckedRun, learner: Learner, emit: Emitter, command
     pictures = validation_pictures(chosen, source, settings.captions.rules)
     timesteps = validation_timesteps(settings.validation.timesteps, settings.noise.timesteps)
     count = len(chosen.held_out)
-    return Validator(learner.base, learner.objective, settings.training.batch_size, timesteps, pictures[:count], pictures[count:])
+    validator = Validator(
+        learner.base, learner.objective, settings.training.batch_size, timesteps, pictures[:count], pictures[count:],
+        settings.validation.stop_when_over,
+    )  # fmt: skip
+    if settings.validation.stop_when_over is not None and not validator.tells_over:
+        emit.warn(never_over())
+    return validator
 
 
 def begin(run: Run, state: TrainState, is_new: bool) -> None:
@@ -301,10 +308,13 @@ def begin(run: Run, state: TrainState, is_new: bool) -> None:
 
 
 def finish(run: Run, state: TrainState) -> RunResult:
-    """Write the final LoRA."""
+    """Write the final LoRA, and say why where the run ends before its last step."""
     run.emit(events.PhaseStarted("finish"))
-    file = save_checkpoint(run, run.plan.epochs, state.step, final=True)
-    run.emit(events.Finished(state.step, state.elapsed, str(file.relative_to(run.folder.root))))
+    file = save_checkpoint(run, run.plan.epoch_and_step_of(state.step - 1)[0], state.step, final=True)
+    early = ""
+    if run.over is not None and state.step < run.plan.steps:
+        early = f"{run.over} Continue anyway with: lorasmith resume {run.folder.root} --set validation.stop_when_over="
+    run.emit(events.Finished(state.step, state.elapsed, str(file.relative_to(run.folder.root)), early))
     return RunResult(run.folder.root, True, state.step, file)
 
 

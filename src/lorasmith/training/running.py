@@ -15,6 +15,7 @@ from lorasmith.training.planning.plan import Plan
 from lorasmith.training.records.metrics import Metrics
 from lorasmith.training.records.run_folder import RunFolder
 from lorasmith.training.settings.tree import Settings
+from lorasmith.training.validation.over import Over
 from lorasmith.training.validation.validation import Validator
 
 
@@ -39,6 +40,11 @@ class Run:
     def prompts(self) -> PromptStates:
         """The states of the samples' prompts, where no text encoder trains."""
         return prompt_states(self.settings, self.learner.base)
+
+    @property
+    def over(self) -> Over | None:
+        """Why the run ends here, before its last step; None where it goes on."""
+        return self.validator.over if self.validator is not None else None
 
     @property
     def is_main(self) -> bool:

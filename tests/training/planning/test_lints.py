@@ -37,7 +37,7 @@ def run_of(base=SD1, captions=(TAGS,), count=20, size=(512, 512), folders=None, 
     """Settings as usual but for `changes` (dots written as __), and pictures that nobody drew."""
     flat = {**DEFAULTS, **{name.replace("__", "."): value for name, value in changes.items()}}
     for name in without:
-        flat.pop(name)
+        flat.pop(name, None)
     tree: dict = {}
     for name, value in flat.items():
         section, _, key = name.partition(".")
@@ -182,6 +182,7 @@ CASES = {
     "concepts_in_batches": ({**TWO_APART, "training__batch_size": 2}, "2 concepts", TWO_APART),
     "repeats_instead_of_epochs": ({"training__epochs": 2, "datasets__repeats": 50}, "2 checkpoints", {"training__epochs": 5, "datasets__repeats": 20}),
     "few_checkpoints": ({"checkpoints__save_every_n_epochs": 5}, "keeps 2 of 10", {"checkpoints__save_every_n_epochs": 2}),
+    "never_stops_when_over": ({"validation__stop_when_over": 10}, "never ends", {"validation__stop_when_over": 9}),
     "min_snr_gamma_unusual": ({"loss__min_snr_gamma": 50.0}, "50", {"loss__min_snr_gamma": 10.0}),
     "file_in_fp32": ({"checkpoints__save_precision": "fp32"}, "twice", {"checkpoints__save_precision": "bf16"}),
     "large_base_in_fp32": ({**TO_FLUX, "training__mixed_precision": "no"}, "memory", TO_FLUX),

@@ -19,7 +19,7 @@ from lorasmith.training.commands import Commands
 from lorasmith.training.data import TrainingData
 from lorasmith.training.distributed.process_group import ProcessGroup
 from lorasmith.training.due import due_after_epoch
-from lorasmith.training.events import Emitter, ValidationDone, Warned
+from lorasmith.training.events import Emitter, Finished, ValidationDone, Warned
 from lorasmith.training.learner.learner import make_learner
 from lorasmith.training.planning.check import check
 from lorasmith.training.records.event_log import EventLog, read_history
@@ -170,6 +170,24 @@ def test_the_base_is_measured_without_the_lora_also_when_that_has_learnt(memoris
     assert (base.val_loss_delta, base.gap) == (0, 0)
 
 
+def test_a_run_that_learns_its_pictures_alone_is_finished_early_says_why_and_goes_on_when_asked(four_and_six, tmp_path):
+    validation = {"stop_when_over": 2, "every_n_epochs": 8}
+    settings = settings_over(four_and_six, tmp_path / "cache", BASE, training={"max_train_steps": 200}, validation=validation)
+    result = run.train(settings, tmp_path / "run")
+    finished = read_history(tmp_path / "run" / "events.jsonl")[-1].event
+    assert isinstance(finished, Finished)
+    assert result.finished
+    assert result.step == finished.step < 200
+    assert result.file == tmp_path / "run" / finished.file
+    assert result.file.is_file()
+    assert f"and {result.step} the LoRA learns its training images alone" in finished.early
+    assert "--set validation.stop_when_over=" in finished.early
+
+    assert run.resume(tmp_path / "run").step == result.step, "what was seen is remembered"
+    changes = {"validation.stop_when_over": None, "training.max_train_steps": result.step + 2}
+    assert run.resume(tmp_path / "run", changes=changes).step == result.step + 2
+
+
 # -- on a toy base ----------------------------------------------------------------------------------------------------
 
 
@@ -254,6 +272,25 @@ def test_without_held_out_pictures_there_is_no_validation_and_settings_for_it_ar
     assert check(settings).validation_set is None
     with pytest.raises(SettingsError, match="validation.timesteps has no effect, because no picture is held out"):
         check(settings_for(validation={"timesteps": 8}))
+
+
+def test_an_early_end_that_cannot_come_is_refused(settings_for, tmp_path):
+    with pytest.raises(SettingsError, match="validation.stop_when_over has no effect, because no picture is held out"):
+        check(settings_for(validation={"stop_when_over": 2}))
+    with pytest.raises(SettingsError, match="validation.stop_when_over has no effect while validation.every_n_epochs is 0"):
+        check(settings_for(validation={"stop_when_over": 2, "every_n_epochs": 0}))
+    draw(tmp_path / "one", [950])
+    with pytest.raises(SettingsError, match="validation.stop_when_over has no effect with one held-out picture"):
+        check(settings_for(validation={"stop_when_over": 2, "path": str(tmp_path / "one")}))
+    with pytest.raises(SettingsError, match="stop_when_over"):
+        settings_for(validation={"stop_when_over": 1})
+
+
+def test_an_early_end_needs_noise_that_decides_shapes_or_composition(toy_settings):
+    said = []
+    training = Training(toy_settings(validation={"stop_when_over": 2, "timesteps": [50, 300]}))
+    run.make_validator(check(training.settings), training.learner, Emitter([said.append]), Commands())
+    assert any(getattr(event, "finding", None) and event.finding["code"] == "validation.never_over" for event in said)
 
 
 def test_a_run_whose_dataset_has_masks_is_validated_without(toy_settings, creatures, tmp_path):

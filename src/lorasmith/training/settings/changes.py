@@ -24,7 +24,7 @@ CHANGEABLE = frozenset(
         "training.epochs", "training.max_train_steps", "training.device", "training.deterministic", "training.gradient_checkpointing",
         "training.latents_in_memory", "training.max_grad_norm", "training.max_non_finite_steps",
         "optimizer.learning_rate", "optimizer.unet_lr", "optimizer.text_encoder_lr", "optimizer.text_encoder_2_lr",
-        "validation.path", "validation.every_n_epochs", "validation.max_images",  # other timesteps could not be compared with earlier rounds
+        "validation.path", "validation.every_n_epochs", "validation.max_images", "validation.stop_when_over",  # other timesteps could not be compared with earlier rounds
         "cache",
     }
 )  # fmt: skip

@@ -20,7 +20,7 @@ from lorasmith.training.objective.noise_settings import check_noise, check_noise
 from lorasmith.training.optim.optimizers import optimizer_of
 from lorasmith.training.optim.schedule_settings import check_schedule
 from lorasmith.training.optim.schedules import SCHEDULES
-from lorasmith.training.settings.sections import SampleSettings
+from lorasmith.training.settings.sections import SampleSettings, ValidationSettings
 from lorasmith.training.settings.tree import Settings, setting_names
 
 
@@ -44,6 +44,7 @@ def check_together(settings: Settings) -> list[Finding]:
     warnings = check_variants(captions.rules, of_folders, captions.cached_variants, trains_texts)
     check_datasets(datasets)
     _check_samples(settings.samples, captions.trigger)
+    _check_validation(settings.validation)
     warnings += check_noise(settings.noise, settings.base.zero_terminal_snr)
     _check_optimizer(settings)
     if settings.training.deterministic and settings.training.device == "cpu":
@@ -113,6 +114,11 @@ def _check_samples(samples: SampleSettings, trigger: str | None) -> None:
             "samples.prompts uses {trigger}, but captions.trigger is not set. Set it, or write the word.",
             code="settings.missing", setting="captions.trigger",
         )  # fmt: skip
+
+
+def _check_validation(validation: ValidationSettings) -> None:
+    if validation.every_n_epochs == 0 and validation.stop_when_over is not None:
+        raise _no_effect("validation.stop_when_over", "while validation.every_n_epochs is 0. Remove it, or let the run validate.")
 
 
 def _check_optimizer(settings: Settings) -> None:

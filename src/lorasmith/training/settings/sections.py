@@ -136,6 +136,13 @@ class ValidationSettings(Section):
         le=10_000,
         description="At most this many held-out pictures, and as many trained ones, 2-10000. More narrow the uncertainty.",
     )
+    stop_when_over: int | None = Field(
+        None,
+        ge=2,
+        le=1000,
+        description="End the run early where this many validations in a row (2-1000) find held-out pictures getting worse while training "
+        "images still gain, both beyond their margins where noise decides shapes and composition. Empty: never.",
+    )
 
     @field_validator("timesteps")
     @classmethod

@@ -87,17 +87,17 @@ def compare(step: int, now: Round, before: Sequence[Round]) -> ValidationDone:
 def _compare_band(now: Sides, before: Sequence[tuple[int, Sides]]) -> BandValidation:
     """The same in one band, in nats; `before` are (epoch, losses), the base's first."""
     base = before[0][1] if before else now
-    held_out, trained = _changes(now.held_out, base.held_out), _changes(now.trained, base.trained)
+    held_out, trained = changes(now.held_out, base.held_out), changes(now.trained, base.trained)
     val_change, val_change_margin = mean_with_margin(held_out)
     gap, gap_margin = difference_of_means(held_out, trained)
     best_epoch, best = min(before, key=lambda one: one[1].val_loss, default=(None, None))
-    above_best, above_best_margin = mean_with_margin(_changes(now.held_out, best.held_out)) if best else (None, None)
+    above_best, above_best_margin = mean_with_margin(changes(now.held_out, best.held_out)) if best else (None, None)
     return {
         "val_losses": now.held_out, "train_losses": now.trained, "val_change": val_change, "val_change_margin": val_change_margin,
         "gap": gap, "gap_margin": gap_margin, "best_epoch": best_epoch, "above_best": above_best, "above_best_margin": above_best_margin,
     }  # fmt: skip
 
 
-def _changes(now: Losses, then: Losses) -> list[float]:
+def changes(now: Losses, then: Losses) -> list[float]:
     """Of each picture, in nats; not a number where a loss is 0."""
     return [math.log(loss / then[name]) if loss > 0 and then[name] > 0 else math.nan for name, loss in now.items()]

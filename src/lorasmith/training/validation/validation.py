@@ -31,6 +31,7 @@ from lorasmith.training.distributed.process_group import SINGLE_PROCESS, Process
 from lorasmith.training.events import Event, ValidationDone, Warned
 from lorasmith.training.objective.batch_loss import Objective, predict, trained_diffusion
 from lorasmith.training.validation.bands import band_at
+from lorasmith.training.validation.over import DECIDING, Over, over
 from lorasmith.training.validation.rounds import Round, compare
 from lorasmith.training.validation.validation_set import ValidationSet
 from lorasmith.training.validation.warnings import begins, not_finite, pictures_changed
@@ -104,15 +105,20 @@ class Validator:
 
     def __init__(
         self, base: Base, objective: Objective, batch_size: int, timesteps: Sequence[int],
-        held_out: Sequence[ValidationPicture], trained: Sequence[ValidationPicture],
+        held_out: Sequence[ValidationPicture], trained: Sequence[ValidationPicture], stop_when_over: int | None = None,
     ):  # fmt: skip
         self._model, self._objective, self._batch_size, self._timesteps = base, objective, batch_size, timesteps
         self._held_out, self._trained = tuple(held_out), tuple(trained)
         diffusion = trained_diffusion(base, objective.noise)
         self._bands = [band_at(diffusion.sigma_at(timestep)) for timestep in timesteps]
+        self._stop_when_over = stop_when_over
         self._rounds: list[Round] = []
         self._last: ValidationDone | None = None
         self._changed = False
+        self.tells_over = any(band in DECIDING for band in self._bands)
+        """Whether its timesteps are such that `stop_when_over` can be decided."""
+        self.over: Over | None = None
+        """Why the run is to end after the last round, where `stop_when_over` rounds in a row say so."""
 
     def __repr__(self) -> str:
         return f"Validator({len(self._held_out)} held-out pictures, {len(self._trained)} training images, timesteps {self._timesteps})"
@@ -179,3 +185,4 @@ class Validator:
             self._rounds.clear()
         self._rounds.append(found)
         self._last = event
+        self.over = over(self._rounds, self._stop_when_over) if self._stop_when_over else None

@@ -58,6 +58,12 @@ def open_validation(
             )  # fmt: skip
         return None
     held_out = choose(held_out_set.pictures, validation.max_images)
+    if len(held_out) == 1 and validation.stop_when_over is not None:
+        raise SettingsError(
+            "validation.stop_when_over has no effect with one held-out picture, because one cannot say how far it is to be trusted. Hold out "
+            "more, or remove it.",
+            code="settings.no_effect", setting="validation.stop_when_over",
+        )  # fmt: skip
     trained = choose([item for item in training_set.pictures if not item.picture.is_reg], len(held_out))
     captioned_as = [*(held_out_set.datasets[item.dataset] for item in held_out), *(datasets[item.dataset] for item in trained)]
     return ValidationSet(_plain(held_out), _plain(trained), tuple(captioned_as), held_out_set.findings)

@@ -96,6 +96,14 @@ def pictures_changed() -> Finding:
     )  # fmt: skip
 
 
+def never_over() -> Finding:
+    return Finding(
+        "validation.never_over", "warning", about="setting", subjects=("validation.stop_when_over",),
+        message="validation.stop_when_over has no effect, because no timestep of validation.timesteps decides shapes or composition.",
+        fix=Fix("Remove validation.timesteps, or add timesteps of much noise, such as 625 and 875."),
+    )  # fmt: skip
+
+
 def not_finite(found: Round) -> Finding | None:
     """Where a loss is not finite, such as after an overflow in half precision: such a round says nothing."""
     bad = [name for name, loss in {**found.held_out, **found.trained}.items() if not math.isfinite(loss)]

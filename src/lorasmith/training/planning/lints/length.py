@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from lorasmith.findings import Evidence, Fix
 from lorasmith.guides import BOOTCAMP, COLAB, CRASH_COURSE, FUNDAMENTALS, SEAART, guides
 from lorasmith.pages.numbers import count
+from lorasmith.training.due import due_after_epoch
 from lorasmith.training.planning.lints.registry import Findings, lint, set_to, warning
 from lorasmith.training.planning.lints.run_facts import LookOfSet, RunFacts
 
@@ -82,4 +83,17 @@ def few_checkpoints(run: RunFacts) -> Findings:
         yield warning(
             f"checkpoints.save_every_n_epochs {every} keeps {kept} of {count(run.plan.epochs, 'epoch')}.", evidence=Evidence(kept, "checkpoints"),
             why="The best one is often not the last.", fix=set_to("checkpoints.save_every_n_epochs", 1), source=ON_EPOCHS,
+        )  # fmt: skip
+
+
+@lint
+def never_stops_when_over(run: RunFacts) -> Findings:
+    in_a_row, last = run.settings.validation.stop_when_over, run.plan.epochs
+    validations = sum(due_after_epoch(run.settings, epoch, last=epoch == last).validation for epoch in range(1, last + 1))
+    if in_a_row is not None and in_a_row >= validations:
+        yield warning(
+            f"validation.stop_when_over waits for {in_a_row} validations in a row, and the run has {validations}, the last one at its end.",
+            evidence=Evidence(validations, "validations"), why="So it never ends the run.",
+            fix=set_to("validation.stop_when_over", None, "Validate more often with validation.every_n_epochs, or remove it."),
+            source="what is counted",
         )  # fmt: skip
