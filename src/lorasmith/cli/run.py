@@ -63,14 +63,22 @@ def plan(settings_file: SettingsFile, as_json: AsJson = False) -> None:
 
     Exit code 2: the training would be refused.
     """
+    from lorasmith.errors import InputError
+    from lorasmith.evaluation.proof.forecast import ProofForecast, forecast_proof
     from lorasmith.training.forecast.report import as_text, make_report
     from lorasmith.training.settings.toml import load_settings
 
     report = make_report(load_settings(settings_file))
+    proof: ProofForecast | InputError
+    try:
+        proof = forecast_proof(report)
+    except InputError as error:  # the run can be trained all the same
+        proof = error
     if as_json:
-        print_json({"settings_file": settings_file, **report.as_data})
+        print_json({"settings_file": settings_file, **report.as_data, "proof": None if isinstance(proof, InputError) else proof.as_data})
     else:
         typer.echo(as_text(report))
+        typer.echo(f"proof   {proof}")
     if report.missing:
         raise typer.Exit(2)
 

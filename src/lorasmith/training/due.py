@@ -36,5 +36,11 @@ def due_after_epoch(settings: Settings, epoch: int, last: bool) -> Due:
     )
 
 
+def checkpoints_in(settings: Settings, epochs: int, steps: int) -> int:
+    """How many LoRAs a run of this length writes, the final one included."""
+    every = ((epochs, settings.checkpoints.save_every_n_epochs), (steps, settings.checkpoints.save_every_n_steps))
+    return 1 + sum((count - 1) // often for count, often in every if often)
+
+
 def _every(n: int | None, count: int) -> bool:
     return n is not None and n > 0 and count % n == 0

@@ -122,6 +122,13 @@ def cost(plan: ProofPlan, checkpoints: int) -> Cost:
     return Cost(pictures, pictures * plan.drawing.predictions + losses + ruler + features)
 
 
+def cost_of_weights(plan: ProofPlan, others: int) -> Cost:
+    """The cost of measuring one checkpoint at so many weights other than 1, at which it is measured already."""
+    of_weights = plan.of_groups("new", "other")
+    with_others, alone = cost(of_weights, 1 + others), cost(of_weights, 1)
+    return Cost(with_others.pictures - alone.pictures, with_others.predictions - alone.predictions)
+
+
 def loss_predictions(plan: ProofPlan) -> int:
     """Of one checkpoint's losses."""
     return sum(map(len, plan.loss_pictures)) * sum(len(band.sigmas) for band in BANDS.values())

@@ -7,10 +7,11 @@ from pathlib import Path
 
 from lorasmith.captions.rules import CaptionRules
 from lorasmith.datasets.settings import BucketSettings, DatasetSettings
-from lorasmith.datasets.training_set import TrainingPicture, open_training_set
+from lorasmith.datasets.training_set import TrainingPicture, TrainingSet, open_training_set
 from lorasmith.errors import InputError
 from lorasmith.evaluation.prompts import Group, PromptSet, make_prompts
 from lorasmith.evaluation.proof.plan import EFFORTS, DrawingSettings, ProofPlan, RealPicture
+from lorasmith.images.picture_cache import PICTURES
 from lorasmith.models.description import Description
 from lorasmith.models.open import describe
 from lorasmith.models.settings import BaseModelSettings
@@ -36,9 +37,15 @@ def plan_for_settings(settings: Settings, effort: str = "standard", seed: int = 
     Raises InputError where its pictures or its base cannot be read.
     """
     training_set = open_training_set(
-        settings.datasets, settings.buckets, batch_size=settings.training.batch_size, balance_reg=settings.training.balance_reg
-    )
-    held_out = open_held_out(settings.validation, settings.datasets, settings.buckets, training_set)
+        settings.datasets, settings.buckets, batch_size=settings.training.batch_size, balance_reg=settings.training.balance_reg,
+        cache=settings.cache / PICTURES,
+    )  # fmt: skip
+    return plan_for_training_set(settings, training_set, effort, seed)
+
+
+def plan_for_training_set(settings: Settings, training_set: TrainingSet, effort: str = "standard", seed: int = 0) -> ProofPlan:
+    """The same where the run's pictures are open already."""
+    held_out = open_held_out(settings.validation, settings.datasets, settings.buckets, training_set, settings.cache / PICTURES)
     rules = settings.captions.rules
     trained = [item for item in training_set.pictures if not item.picture.is_reg]
     return _plan(

@@ -26,9 +26,12 @@ def duration_of(checked: CheckedRun, rehearsal: Rehearsal, machine: Machine, dev
     epoch = passes / plan.processes + plan.steps_per_epoch * machine.seconds(update)
     step = epoch / plan.steps_per_epoch
     tflop = sum(work.flops * times for work, times in works) / plan.steps_per_epoch / 1e12
+    prediction = rehearsal.denoise and machine.seconds(rehearsal.denoise) / (rehearsal.drawn * rehearsal.guided)
+    decoding = rehearsal.decode and machine.seconds(rehearsal.decode) / rehearsal.drawn
     return Duration(
-        device_name(device), tflop, step, _latents(checked, rehearsal, machine), step * plan.steps, _samples(checked, rehearsal, machine)
-    )
+        device_name(device), tflop, step, _latents(checked, rehearsal, machine), step * plan.steps, _samples(checked, rehearsal, machine),
+        prediction, decoding,
+    )  # fmt: skip
 
 
 def update_of(parameters: int, optimizer: str, tensors: int) -> Work:

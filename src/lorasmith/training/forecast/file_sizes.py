@@ -12,6 +12,7 @@ import torch
 from lorasmith.adapters.attach import adapter_tensors
 from lorasmith.adapters.files.key_style import in_style_of
 from lorasmith.adapters.files.lora_file import PRECISIONS, stored_dtype
+from lorasmith.training.due import checkpoints_in
 from lorasmith.training.forecast.forecast import FileSizes
 from lorasmith.training.forecast.memory import optimizer_bytes
 from lorasmith.training.forecast.rehearsal import Rehearsal
@@ -32,11 +33,11 @@ def file_sizes(checked: CheckedRun, rehearsal: Rehearsal) -> FileSizes:
     stored = {key: (tuple(tensor.shape), stored_dtype(tensor, dtype)) for key, tensor in tensors.items()}
     hashes = {"sshs_model_hash": "0" * 64, "sshs_legacy_hash": "0" * 8}
     lora = safetensors_bytes(stored, {**metadata, **hashes})
-    every = ((plan.epochs, settings.checkpoints.save_every_n_epochs), (plan.steps, settings.checkpoints.save_every_n_steps))
-    between = sum((count - 1) // often for count, often in every if often)
     copies = 1 + (settings.training.ema_decay is not None)
     state = 4 * rehearsal.parameters * copies + optimizer_bytes(rehearsal.parameters, settings.optimizer.type)
-    return FileSizes(rehearsal.parameters, lora, (between + 1) * copies, state, min(STATES_KEPT, plan.epochs))
+    return FileSizes(
+        rehearsal.parameters, lora, checkpoints_in(settings, plan.epochs, plan.steps) * copies, state, min(STATES_KEPT, plan.epochs)
+    )
 
 
 def safetensors_bytes(stored: Mapping[str, tuple[tuple[int, ...], torch.dtype]], metadata: Mapping[str, str]) -> int:

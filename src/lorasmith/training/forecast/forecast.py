@@ -44,7 +44,7 @@ class Memory:
 
 @dataclass(frozen=True)
 class Duration:
-    """Seconds, as far as they can be estimated: `latents` where none is cached, all `steps`, and the `samples`."""
+    """Seconds, as far as they can be estimated: `latents` where none is cached, all `steps`, and the `samples`; in the run's precision."""
 
     device: str
     tflop_per_step: float
@@ -52,6 +52,10 @@ class Duration:
     latents: float
     steps: float
     samples: float
+    prediction: float | None = None
+    """One prediction of the denoiser for a sample picture; None where the run draws none."""
+    decoding: float | None = None
+    """A sample picture out of its latent."""
 
     @property
     def total(self) -> float:

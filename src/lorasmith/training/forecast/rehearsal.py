@@ -45,6 +45,10 @@ class Rehearsal:
     denoise: Work | None
     """One denoising step over all prompts that are sampled together."""
     decode: Work | None
+    drawn: int = 0
+    """How many sample pictures those two have."""
+    guided: int = 1
+    """Predictions of a denoising step of each of them."""
 
     @property
     def parameters(self) -> int:
@@ -63,7 +67,7 @@ def rehearse(settings: Settings, description: Description, training_set: Trainin
     shapes = training_set.batch_shapes(settings.training.batch_size)
     largest, count = max(shapes, key=lambda shape: shape[0][0] * shape[0][1] * shape[1])
     encode = rehearse_encode(base, max(training_set.buckets, key=lambda size: size[0] * size[1]))
-    denoise = decode = None
+    denoise, decode, prompts, guided = None, None, 0, 1
     if requests := sample_requests(settings):
         native, prompts = base.native_resolution, min(len(requests), SAMPLED_AT_ONCE)
         size = max(((one.width or native, one.height or native) for one in requests), key=lambda side: side[0] * side[1])
@@ -72,7 +76,7 @@ def rehearse(settings: Settings, description: Description, training_set: Trainin
     step = rehearse_step(base, adapters, settings, largest, count)
     if settings.loss.prior_preservation:
         step += step + rehearse_predict(base, settings, largest, count)
-    return Rehearsal(base, adapters, largest, count, step, encode, denoise, decode)
+    return Rehearsal(base, adapters, largest, count, step, encode, denoise, decode, prompts, guided)
 
 
 # -- a base without weights -------------------------------------------------------------------------------------------

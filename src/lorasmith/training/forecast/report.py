@@ -46,6 +46,7 @@ class Report:
     """A run that has not started."""
 
     settings: Settings
+    training_set: TrainingSet
     plan: Plan
     buckets: tuple[BucketRow, ...]
     findings: tuple[Finding, ...]
@@ -107,7 +108,7 @@ def make_report(settings: Settings, machine: Machine | None = None, estimate: bo
         if settings.network.dim_from_weights:
             findings.append(_ranks_of_a_file())
     rows = bucket_rows(checked.training_set, settings.training.batch_size)
-    return Report(settings, checked.plan, rows, tuple(worst_first(findings)), forecast, missing)
+    return Report(settings, checked.training_set, checked.plan, rows, tuple(worst_first(findings)), forecast, missing)
 
 
 def _ranks_of_a_file() -> Finding:
