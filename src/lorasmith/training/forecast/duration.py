@@ -26,8 +26,8 @@ def duration_of(checked: CheckedRun, rehearsal: Rehearsal, machine: Machine, dev
     epoch = passes / plan.processes + plan.steps_per_epoch * machine.seconds(update)
     step = epoch / plan.steps_per_epoch
     tflop = sum(work.flops * times for work, times in works) / plan.steps_per_epoch / 1e12
-    prediction = rehearsal.denoise and machine.seconds(rehearsal.denoise) / (rehearsal.drawn * rehearsal.guided)
-    decoding = rehearsal.decode and machine.seconds(rehearsal.decode) / rehearsal.drawn
+    prediction = machine.seconds(rehearsal.denoise) / (rehearsal.drawn * rehearsal.guided) if rehearsal.denoise else None
+    decoding = machine.seconds(rehearsal.decode) / rehearsal.drawn if rehearsal.decode else None
     return Duration(
         device_name(device), tflop, step, _latents(checked, rehearsal, machine), step * plan.steps, _samples(checked, rehearsal, machine),
         prediction, decoding,
