@@ -41,7 +41,8 @@ def prove(
     from lorasmith.cli.output import print_json
     from lorasmith.cli.progress import progress_bar
     from lorasmith.errors import InputError
-    from lorasmith.evaluation.prove import WEIGHTS, prove, prove_file
+    from lorasmith.evaluation.proof.plan import WEIGHTS
+    from lorasmith.evaluation.prove import prove, prove_file
     from lorasmith.evaluation.report import write_report
 
     weights = tuple(weight) if weight else WEIGHTS

@@ -20,7 +20,7 @@ from lorasmith.errors import InputError
 from lorasmith.evaluation.measures.measured import CheckpointMeasures
 from lorasmith.evaluation.proof.checkpoints import Checkpoint, checkpoints_of
 from lorasmith.evaluation.proof.measuring import measure_checkpoints
-from lorasmith.evaluation.proof.plan import ProofPlan, cost
+from lorasmith.evaluation.proof.plan import WEIGHTS, ProofPlan, cost
 from lorasmith.evaluation.proof.plan_making import plan_for_pictures, plan_for_run
 from lorasmith.evaluation.proof.record import PROOF, WEIGHTS_PROOF
 from lorasmith.evaluation.run_record import RunRecord, read_run
@@ -34,8 +34,6 @@ from lorasmith.models.settings import BaseModelSettings
 from lorasmith.progress import Cancelled, Progress
 from lorasmith.training.settings.tree import Settings
 
-WEIGHTS = (0.6, 0.8, 1.0)
-"""At which the recommended checkpoint is tried."""
 VERDICT = "verdict.json"
 
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from lorasmith.evaluation.proof.plan import EFFORTS, cost, cost_of_weights
+from lorasmith.evaluation.proof.plan import EFFORTS, WEIGHTS, cost, cost_of_weights
 from lorasmith.evaluation.proof.plan_making import plan_for_training_set
-from lorasmith.evaluation.prove import WEIGHTS
 from lorasmith.pages.numbers import count
 from lorasmith.training.due import checkpoints_in
 from lorasmith.training.forecast.forecast import Duration

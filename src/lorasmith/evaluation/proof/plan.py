@@ -34,6 +34,10 @@ EFFORTS: dict[str, Effort] = {
 }
 
 
+WEIGHTS = (0.6, 0.8, 1.0)
+"""At which the recommended checkpoint is tried."""
+
+
 @dataclass(frozen=True)
 class DrawingSettings:
     """How every picture of a proof is drawn; the same for the base and all checkpoints, or they could not be compared.
