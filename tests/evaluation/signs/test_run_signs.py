@@ -8,7 +8,8 @@ from collections import Counter
 
 import pytest
 
-from lorasmith.evaluation.signs.run_signs import RULES, Course
+from lorasmith.evaluation.signs.run_signs import RUN_SIGNS, Course, signs_of_course
+from lorasmith.findings import Finding
 
 STEPS = 400
 
@@ -32,7 +33,7 @@ def course(seed: int, shape: str = "falling", noise: float = 0.6) -> Course:
 
 
 def codes(one: Course) -> set[str]:
-    return {finding.code for rule in RULES if (finding := rule(one)) is not None}
+    return {finding.code for finding in signs_of_course(one)}
 
 
 @pytest.mark.parametrize(
@@ -59,8 +60,21 @@ def test_noise_on_a_falling_loss_is_no_sign() -> None:
 
 
 def test_a_spike_says_at_which_step_and_how_far() -> None:
-    finding = next(f for rule in RULES if (f := rule(course(1, "spiked", noise=0.3))) is not None and f.code == "signs.spike")
+    finding = next(found for found in signs_of_course(course(1, "spiked", noise=0.3)) if found.code == "signs.spike")
 
     assert "2 steps" in finding.message
     assert finding.evidence is not None
     assert finding.evidence.number > 50
+
+
+def test_a_sign_of_a_run_is_one_function_and_its_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    def starts_high(one: Course) -> Finding | None:
+        if one.logs[0] < 5:
+            return None
+        return Finding("signs.starts_high", "note", about="run", message="The first loss is very high.")
+
+    monkeypatch.setitem(RUN_SIGNS, "starts_high", starts_high)
+    usual = course(1)
+
+    assert "signs.starts_high" not in codes(usual)
+    assert "signs.starts_high" in codes(Course(usual.steps, (6.0, *usual.logs[1:])))

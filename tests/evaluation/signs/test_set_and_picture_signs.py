@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from lorasmith.evaluation.measures.measured import CheckpointMeasures, Measure
-from lorasmith.evaluation.signs.picture_signs import picture_signs
+from lorasmith.evaluation.signs.picture_signs import PICTURE_SIGNS, picture_signs
 from lorasmith.evaluation.signs.set_signs import set_signs
+from lorasmith.findings import Finding
 
 
 def checkpoint(**measures: Measure) -> CheckpointMeasures:
@@ -51,3 +54,16 @@ def test_what_is_within_its_error_is_no_sign() -> None:
         picture_signs(checkpoint(stuck=wide, saturation=around(0.02), contrast=around(0.02), sharpness=around(0.0), moved=around(0.1)))
         == []
     )
+
+
+def test_a_sign_of_pictures_is_one_function_and_its_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    def burnt(one: CheckpointMeasures) -> Finding | None:
+        clipping = one.measures.get("clipping")
+        if clipping is None or clipping.value < 0.2:
+            return None
+        return Finding("signs.burnt", "note", about="run", message="Much of the pictures is pure black or white.")
+
+    monkeypatch.setitem(PICTURE_SIGNS, "burnt", burnt)
+
+    assert picture_signs(checkpoint(clipping=around(0.05))) == []
+    assert [finding.code for finding in picture_signs(checkpoint(clipping=around(0.4)))] == ["signs.burnt"]

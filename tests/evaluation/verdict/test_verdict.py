@@ -10,6 +10,7 @@ import pytest
 
 from lorasmith.evaluation.measures.measured import CheckpointMeasures, Measure
 from lorasmith.evaluation.verdict.evidence import above, both, either
+from lorasmith.evaluation.verdict.labels import LABELS, Label
 from lorasmith.evaluation.verdict.verdict import verdict_on
 from lorasmith.training.settings.tree import Settings, settings_from
 
@@ -159,3 +160,15 @@ def test_a_verdict_is_plain_data() -> None:
     assert data["recommended"] == "lora-1"
     assert data["checkpoints"][1]["verdict"] == "over-cooked"
     assert Path(data["checkpoints"][0]["file"]).name == "lora-1"
+
+
+def test_a_label_is_a_rule_and_its_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    loud = Label(
+        "loud", "Pictures have far more colour than the base's.", lambda found: above(found.get("saturation"), 0.3), ("saturation",)
+    )
+    monkeypatch.setitem(LABELS, "loud", loud)
+
+    assert verdict_on([checkpoint(1)]).sentences == ("Use epoch 1.",)
+    assert verdict_on([checkpoint(1, saturation=0.8)]).sentences == (
+        "Use epoch 1.", "Epoch 1 is loud, too: pictures have far more colour than the base's.",
+    )  # fmt: skip

@@ -24,7 +24,8 @@ from lorasmith.demo.verdict_bench.training import train_bench_run
 from lorasmith.demo.verdict_bench.truth import TruthEffort, TruthOf, truths_of
 from lorasmith.demo.weights import BASE
 from lorasmith.evaluation.proof.checkpoints import checkpoints_of
-from lorasmith.evaluation.prove import WEIGHTS, prove
+from lorasmith.evaluation.proof.plan import WEIGHTS
+from lorasmith.evaluation.prove import prove
 from lorasmith.evaluation.run_record import read_run
 from lorasmith.models.base import Base
 from lorasmith.models.open import open_base

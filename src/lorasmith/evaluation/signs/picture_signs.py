@@ -21,8 +21,8 @@ SAME, MOVED = -0.8, 0.5
 
 
 def picture_signs(checkpoint: CheckpointMeasures) -> list[Finding]:
-    """What the pictures of one checkpoint show, in the order of `RULES`."""
-    return [finding for rule in RULES if (finding := rule(checkpoint)) is not None]
+    """What the pictures of one checkpoint show, in the order of `PICTURE_SIGNS`."""
+    return [finding for rule in PICTURE_SIGNS.values() if (finding := rule(checkpoint)) is not None]
 
 
 def deep_fried(checkpoint: CheckpointMeasures) -> Finding | None:
@@ -72,7 +72,10 @@ def other_prompts_change(checkpoint: CheckpointMeasures) -> Finding | None:
     )  # fmt: skip
 
 
-RULES: tuple[Callable[[CheckpointMeasures], Finding | None], ...] = (deep_fried, mushy, one_pose, other_prompts_change)
+PICTURE_SIGNS: dict[str, Callable[[CheckpointMeasures], Finding | None]] = {
+    "deep_fried": deep_fried, "mushy": mushy, "one_pose": one_pose, "other_prompts_change": other_prompts_change,
+}  # fmt: skip
+"""Name -> rule; its finding has the code `signs.` and the name."""
 
 
 def _clear(measure: Measure | None, limit: float) -> bool:

@@ -55,12 +55,15 @@ class Course:
 
 
 def run_signs(run: RunRecord) -> list[Finding]:
-    """What the course of a run shows, in the order of `RULES`."""
-    course = Course.of(run.steps)
-    found = [*_not_finite(run)]
-    if len(course.steps) >= FEWEST_STEPS:
-        found += [finding for rule in RULES if (finding := rule(course)) is not None]
-    return found
+    """Steps of a run that were not finite, and what its course shows."""
+    return [*_not_finite(run), *signs_of_course(Course.of(run.steps))]
+
+
+def signs_of_course(course: Course) -> list[Finding]:
+    """What a course shows, in the order of `RUN_SIGNS`; nothing where it is too short to say."""
+    if len(course.steps) < FEWEST_STEPS:
+        return []
+    return [finding for rule in RUN_SIGNS.values() if (finding := rule(course)) is not None]
 
 
 # -- rules ------------------------------------------------------------------------------------------------------------
@@ -144,7 +147,10 @@ def nothing_learnt(course: Course) -> Finding | None:
     )  # fmt: skip
 
 
-RULES: tuple[Callable[[Course], Finding | None], ...] = (spike, wild_swings, plateau, rise_at_the_end, nothing_learnt)
+RUN_SIGNS: dict[str, Callable[[Course], Finding | None]] = {
+    "spike": spike, "wild_swings": wild_swings, "plateau": plateau, "rise_at_the_end": rise_at_the_end, "nothing_learnt": nothing_learnt,
+}  # fmt: skip
+"""Name -> rule; its finding has the code `signs.` and the name."""
 
 
 def _not_finite(run: RunRecord) -> Iterator[Finding]:

@@ -90,7 +90,7 @@ def _sentences(verdict: Verdict) -> Iterator[str]:
     yield from _where_it_goes_wrong([one for one in checkpoints if one.headline != NOT_DRAWN])
     if verdict.recommended is not None:
         chosen = checkpoints[verdict.recommended]
-        for key in ("memorised", "narrow", "leaking", "stuck"):
+        for key in (key for key in LABELS if key not in ("under-cooked", "over-cooked")):
             if chosen.judged[key].holds and chosen.headline != key:
                 yield f"{chosen.name.capitalize()} is {key}, too: {_lower(LABELS[key].meaning)}"
 
