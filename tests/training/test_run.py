@@ -282,7 +282,7 @@ def test_a_base_with_nan_in_its_weights_is_named_before_anything_is_cached_or_tr
         train(settings_for(base={"path": str(base)}), tmp_path / "run")
     assert "learning rate" not in str(refused.value)
     assert not (tmp_path / "run").exists()
-    assert not (tmp_path / "cache").exists()
+    assert not (tmp_path / "cache" / "latents").exists()
 
 
 def test_weights_that_the_optimizer_makes_infinite_are_not_saved(settings_for, tmp_path):
