@@ -40,9 +40,47 @@ Form = Literal["tags", "sentences", "nothing"]
 
 PLACES = ("beach", "snow", "city", "forest", "room", "meadow", "night", "desert")
 DOINGS = ("standing", "happy", "sitting", "angry", "jumping", "lying")
-SUBJECTS = ("cat", "bear", "rabbit", "woman", "lion", "mouse", "man", "frog", "sheep", "dog", "octopus", "house")
-"""Words for made-up prompts that every base knows, and the demo's base knows most of."""
-NAMED_SUBJECTS = frozenset((*SUBJECTS, "girl", "boy", "1girl", "1boy", "person", "people", "bird", "horse", "car"))
+SUBJECTS = (
+    "red cat",
+    "black bear",
+    "white rabbit",
+    "woman in a red dress",
+    "yellow lion",
+    "purple mouse",
+    "man in a blue coat",
+    "green frog",
+    "white sheep",
+    "black dog",
+    "pink octopus",
+    "red house",
+)
+"""Words for made-up prompts that every base knows, and the demo's base knows most of. Each has its colour: what a prompt leaves open, any
+LoRA fills with its own subject, and that is no harm to the prompt."""
+NAMED_SUBJECTS = frozenset(
+    (
+        "cat",
+        "bear",
+        "rabbit",
+        "woman",
+        "lion",
+        "mouse",
+        "man",
+        "frog",
+        "sheep",
+        "dog",
+        "octopus",
+        "house",
+        "girl",
+        "boy",
+        "1girl",
+        "1boy",
+        "person",
+        "people",
+        "bird",
+        "horse",
+        "car",
+    )
+)
 """Words by which a caption says what it shows. A prompt without one leaves a gap that any LoRA fills with its own subject."""
 
 
