@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from lorasmith.evaluation.measures.measured import CheckpointMeasures, Measure
+from lorasmith.evaluation.verdict import labels
 from lorasmith.evaluation.verdict.evidence import above, both, either
 from lorasmith.evaluation.verdict.labels import LABELS, Label
 from lorasmith.evaluation.verdict.verdict import verdict_on
@@ -172,3 +173,31 @@ def test_a_label_is_a_rule_and_its_row(monkeypatch: pytest.MonkeyPatch) -> None:
     assert verdict_on([checkpoint(1, saturation=0.8)]).sentences == (
         "Use epoch 1.", "Epoch 1 is loud, too: pictures have far more colour than the base's.",
     )  # fmt: skip
+
+
+def test_the_guide_has_every_label_with_its_meaning_and_its_limit() -> None:
+    guide = (Path(__file__).parents[3] / "docs" / "guide" / "proof.md").read_text(encoding="utf-8")
+    rows = {
+        cells[1]: cells[2:]
+        for line in guide.splitlines()
+        if (cells := [cell.strip() for cell in line.split("|")])[0] == "" and len(cells) > 3
+    }
+    limits = {
+        "under-cooked": (labels.LEARNT, labels.OBEYS), "over-cooked": (labels.HARMED,), "memorised": (labels.BY_HEART, labels.GAP),
+        "narrow": (labels.NARROW,), "leaking": (labels.LEAKS,), "stuck": (labels.STUCK,),
+    }  # fmt: skip
+
+    assert limits.keys() == LABELS.keys()
+    for key, label in LABELS.items():
+        meaning, when, *_ = rows[key]
+        assert meaning == label.meaning
+        assert all(f"{limit:.2f}" in when for limit in limits[key])
+
+
+def test_the_name_of_a_file_stays_as_it_is_and_one_file_has_no_first_checkpoint() -> None:
+    values = {name: measure(value) for name, value in {"subject": 0.8, "keeps": 0.6, "leaks": 0.9, "narrow": 0.0, "stuck": 0.0}.items()}
+
+    assert verdict_on([CheckpointMeasures("myLoRA-v2.safetensors", 0, 0, 1.0, values)]).sentences == (
+        "Use myLoRA-v2.safetensors if any: it is the best of them, but over-cooked. Pictures of other prompts suffer.",
+        "myLoRA-v2.safetensors is leaking, too: the subject shows in prompts that do not ask for it.",
+    )

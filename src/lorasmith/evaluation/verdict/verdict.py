@@ -92,7 +92,7 @@ def _sentences(verdict: Verdict) -> Iterator[str]:
         chosen = checkpoints[verdict.recommended]
         for key in (key for key in LABELS if key not in ("under-cooked", "over-cooked")):
             if chosen.judged[key].holds and chosen.headline != key:
-                yield f"{chosen.name.capitalize()} is {key}, too: {_lower(LABELS[key].meaning)}"
+                yield f"{_at_the_start(chosen.name)} is {key}, too: {_lower(LABELS[key].meaning)}"
 
 
 def _recommendation(verdict: Verdict) -> str:
@@ -112,7 +112,7 @@ def _equals(verdict: Verdict) -> Iterator[str]:
     if names and len(names) + 1 == len(drawn) > 2:
         yield "All others that were drawn are as good, as far as these pictures tell: look for yourself."
     elif names:
-        yield f"{_listed(names).capitalize()} {'is' if len(names) == 1 else 'are'} as good."
+        yield f"{_at_the_start(_listed(names))} {'is' if len(names) == 1 else 'are'} as good."
     if verdict.weights_as_good:
         weights = [f"{weight:g}" for weight in sorted(verdict.weights_as_good)]
         yield f"{'Weight' if len(weights) == 1 else 'Weights'} {_listed(weights)} {'is' if len(weights) == 1 else 'are'} as good."
@@ -123,7 +123,7 @@ def _where_it_goes_wrong(checkpoints: Sequence[CheckpointVerdict]) -> Iterator[s
     over = [one for one in checkpoints if one.headline == "over-cooked"]
     if over and over[0] is not checkpoints[0]:
         yield f"From {over[0].name} on other prompts suffer."
-    elif over:
+    elif over and len(checkpoints) > 1:
         yield "Other prompts suffer from the first checkpoint on."
     under = [one for one in checkpoints if one.headline == "under-cooked"]
     if under and under[-1] is not checkpoints[-1]:
@@ -138,6 +138,11 @@ def _listed(names: Sequence[str]) -> str:
         numbers = [name.removeprefix(f"{kind} ") for name in names]
         return f"{kind}s {', '.join(numbers[:-1])} and {numbers[-1]}"
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def _at_the_start(names: str) -> str:
+    """Names as the beginning of a sentence; those of files stay as they are."""
+    return names[0].upper() + names[1:] if names.startswith(("epoch", "step")) else names
 
 
 def _lower(sentence: str) -> str:
