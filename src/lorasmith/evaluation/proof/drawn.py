@@ -32,7 +32,7 @@ Measures = dict[str, Measure]
 def drawn_measures(plan: ProofPlan, ruler: Ruler, pictures: Sequence[Image.Image], views: Views, margins: dict[str, float]) -> Measures:
     """The measures of pictures of the plan's prompts, in their order; those whose prompts the plan does not have are left out."""
     found: Measures = {}
-    for measured in (_of_new, _of_other, _of_captions, _of_bare):
+    for measured in MEASURED.values():
         found |= measured(plan, ruler, views)
     if new := numbers_of(plan, "new"):
         found |= looks(_names(plan, new), [pictures[k] for k in new], [ruler.pictures[k] for k in new])
@@ -103,6 +103,10 @@ def _of_bare(plan: ProofPlan, ruler: Ruler, views: Views) -> Measures:
     """Of pictures of the bare trigger."""
     bare = numbers_of(plan, "bare")
     return {"stuck": stuck(_names(plan, bare), _some(views, bare), _some(ruler.views, bare))} if len(bare) > 1 else {}
+
+
+MEASURED: dict[str, MeasureGroup] = {"new": _of_new, "other": _of_other, "captions": _of_captions, "bare": _of_bare}
+"""Pictures of which prompts -> their measures, each with its meaning in `MEASURES`; those of looks and margins are beside."""
 
 
 def _wider_without(plan: ProofPlan, found: Measures) -> Measures:
