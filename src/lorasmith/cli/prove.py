@@ -73,11 +73,14 @@ def prove(
 def print_proven(proven: Proven, report: Path | None) -> None:
     """The verdict in a terminal: the recommendation, a line for each checkpoint, what to do, where the pictures are."""
     from lorasmith.cli.findings import print_finding
+    from lorasmith.evaluation.copies import copies_in_words
 
     if not proven.complete:
         typer.echo("Stopped: this is the verdict on what was measured so far. The same command goes on.")
     for sentence in proven.verdict.sentences:
         typer.echo(sentence)
+    if copies := proven.copies:
+        typer.echo(copies_in_words(copies))
     typer.echo()
     typer.echo(f"{'checkpoint':24} {'verdict':14} {'subject':>8} {'other prompts kept':>19} {'by heart':>9}")
     for place, one in enumerate(proven.verdict.checkpoints):

@@ -17,12 +17,13 @@ from typing import Any
 
 from lorasmith.atomic import write_atomically
 from lorasmith.errors import InputError
+from lorasmith.evaluation.copies import Copy, copies_of
 from lorasmith.evaluation.measures.measured import CheckpointMeasures
 from lorasmith.evaluation.proof.checkpoints import Checkpoint, checkpoints_of
 from lorasmith.evaluation.proof.measuring import measure_checkpoints
 from lorasmith.evaluation.proof.plan import WEIGHTS, ProofPlan, cost
 from lorasmith.evaluation.proof.plan_making import plan_for_pictures, plan_for_run
-from lorasmith.evaluation.proof.record import PROOF, WEIGHTS_PROOF
+from lorasmith.evaluation.proof.record import PROOF, WEIGHTS_PROOF, read_record
 from lorasmith.evaluation.run_record import RunRecord, read_run
 from lorasmith.evaluation.signs.signs import signs_of
 from lorasmith.evaluation.verdict.verdict import Verdict, verdict_on
@@ -50,9 +51,20 @@ class Proven:
     def __repr__(self) -> str:
         return f"Proven({self.verdict.sentences[0]!r}, {len(self.verdict.checkpoints)} checkpoints)"
 
+    @property
+    def copies(self) -> list[Copy]:
+        """Training images beside what their captions give, of the recommended checkpoint, or the last one where there is none."""
+        record, verdict = read_record(self.folder), self.verdict
+        shown = verdict.checkpoints[-1 if verdict.recommended is None else verdict.recommended].measured
+        return copies_of(shown.measures["replay"], record.prompts) if record is not None and "replay" in shown.measures else []
+
     def as_data(self) -> dict[str, Any]:
         """For `--json`, `verdict.json` and pages."""
-        return self.verdict.as_data() | {"signs": [sign.as_data for sign in self.signs], "complete": self.complete}
+        return self.verdict.as_data() | {
+            "signs": [sign.as_data for sign in self.signs],
+            "by_heart": [copy.image for copy in self.copies if copy.by_heart],
+            "complete": self.complete,
+        }
 
 
 def prove(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from lorasmith.dataset_folder import pictures_below
 from lorasmith.errors import DatasetError
+from lorasmith.evaluation.copies import copies_in_words, copies_of
 from lorasmith.evaluation.measures.measured import MEASURES, Measure
 from lorasmith.evaluation.prompts import Prompt
 from lorasmith.evaluation.proof.record import PROOF, WEIGHTS_PROOF, ProofRecord, read_record
@@ -42,6 +43,7 @@ SIDE = 256
 """Longest side of a picture, in pixels."""
 NEW_PROMPTS, OTHER_PROMPTS, COPIES = 4, 3, 6
 """Prompts that are shown; the pictures of all are in the proof's folder."""
+UNSURE = "Nothing was held out to compare with, so each was compared with the base's picture of its caption, which makes it look nearer."
 TONES: Mapping[str, Tone] = {"good": "good", "cannot tell": "note"}
 """Of a checkpoint's headline; the others are warnings."""
 
@@ -136,26 +138,17 @@ def _copies(run: RunRecord, proof: ShownProof) -> tuple[Block, ...]:
     if place is None or not record.pictures[place]:
         return ()
     replay = verdict.checkpoints[place].measured.measures.get("replay")
-    nearness = replay.items if replay is not None else {}
-    prompts = sorted(record.prompts.of("trained"), key=lambda prompt: -nearness.get(prompt.name, nearness.get(prompt.picture, 0.0)))
+    if replay is None:
+        return ()
+    copies = copies_of(replay, record.prompts)
     originals = {path.name: path for dataset in run.settings.datasets for path in _below(Path(dataset.path))}
     figures = []
-    for prompt in prompts[:COPIES]:
-        name = prompt.picture.rsplit(" ", 1)[0]
-        original = originals.get(name)
-        own = Panel(None if original is None else _read(original, f"Training image {name}"), "training image")
-        figures.append(
-            Figure((own, picture_of(proof, record.pictures[place].get(prompt.name), verdict.checkpoints[place].name, prompt)), Code(name))
-        )
-    if not figures:
-        return ()
-    memorised = verdict.checkpoints[place].judged["memorised"].holds
-    said = {
-        True: "It holds training images by heart: their captions bring them back.",
-        False: "Captions of training images give new pictures, not those images.",
-        None: "Whether it holds training images by heart cannot be told: nothing was held out to compare with, or the numbers are too near.",
-    }[memorised]
-    return (Text(said), Figures(tuple(figures), "small"))
+    for copy in copies[:COPIES]:
+        original = originals.get(copy.image)
+        own = Panel(None if original is None else _read(original, f"Training image {copy.image}"), "training image")
+        drawn = picture_of(proof, record.pictures[place].get(copy.prompt.name), verdict.checkpoints[place].name, copy.prompt)
+        figures.append(Figure((own, drawn), (Code(copy.image), Quiet(" by heart" if copy.by_heart else ""))))
+    return (Text((Strong(copies_in_words(copies)), Quiet(f" {UNSURE}" if not record.held_out else ""))), Figures(tuple(figures), "small"))
 
 
 def _below(folder: Path) -> Sequence[Path]:

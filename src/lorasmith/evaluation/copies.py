@@ -1,0 +1,54 @@
+"""Which training images a checkpoint holds by heart: those that their own captions bring back.
+
+A training image counts where the picture of its caption is nearer to it than that of any held-out caption is to its own image, and nearer
+than held-out ones are in the mean by `BY_HEART`. Where nothing was held out, each is compared with the base's picture of the same caption.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from lorasmith.evaluation.measures.measured import Measure
+from lorasmith.evaluation.prompts import Prompt, PromptSet
+from lorasmith.evaluation.verdict.labels import BY_HEART
+
+
+@dataclass(frozen=True)
+class Copy:
+    """A training caption, and by how many nats its picture is nearer to the training image than held-out captions' are in the mean."""
+
+    prompt: Prompt
+    nearer: float
+    by_heart: bool
+
+    @property
+    def image(self) -> str:
+        """The training image's file name."""
+        return self.prompt.picture.rsplit(" ", 1)[0]
+
+
+def copies_of(replay: Measure, prompts: PromptSet) -> list[Copy]:
+    """Every training caption that was drawn, the nearest to its image first."""
+    trained = [prompt for prompt in prompts.of("trained") if prompt.name in replay.items]
+    unseen = [prompt for prompt in prompts.of("held_out") if prompt.name in replay.items]
+    count = len(trained) + len(unseen)
+    # An item of a difference of two means is its influence on that; see `Measure.difference`.
+    own = {prompt: replay.value + (replay.items[prompt.name] - replay.value) / _influence(len(trained), count) for prompt in trained}
+    others = [(replay.value - replay.items[prompt.name]) / _influence(len(unseen), count) for prompt in unseen]
+    limit = max([BY_HEART, *others])
+    return sorted((Copy(prompt, nearer, nearer > limit) for prompt, nearer in own.items()), key=lambda copy: -copy.nearer)
+
+
+def _influence(size: int, count: int) -> float:
+    """Of an item of a group of `size` among `count`; 1 where the measure is the mean of one group."""
+    return 1.0 if size == count else count / math.sqrt(size * max(1, size - 1))
+
+
+def copies_in_words(copies: list[Copy]) -> str:
+    """How many are held by heart, and which."""
+    held = [copy.image for copy in copies if copy.by_heart]
+    tried = "the training image that was tried" if len(copies) == 1 else f"the {len(copies)} training images that were tried"
+    if not held:
+        return f"It holds none of {tried} by heart."
+    return f"It holds {len(held)} of {tried} by heart: {', '.join(held)}."
