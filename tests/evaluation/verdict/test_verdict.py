@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from lorasmith.evaluation.measures.measured import CheckpointMeasures, Measure
+from lorasmith.evaluation.signs.signs import signs_of
 from lorasmith.evaluation.verdict import labels
 from lorasmith.evaluation.verdict.evidence import above, both, either
 from lorasmith.evaluation.verdict.labels import LABELS, Label
@@ -147,6 +148,19 @@ def test_each_sign_of_the_recommended_checkpoint_has_its_advice() -> None:
     found = codes([checkpoint(1, leaks=0.6, narrow=0.6, stuck=-1.5, replay=0.9, gap_shape=1.0)])
 
     assert {"verdict.leaks", "verdict.narrow", "verdict.stuck", "verdict.by_heart"} <= set(found)
+
+
+def test_one_sign_is_not_said_twice() -> None:
+    verdict = verdict_on([checkpoint(1, stuck=-1.5)])
+
+    assert [finding.code for finding in verdict.advice] == ["verdict.stuck"]
+    assert signs_of(verdict, None) == ()
+
+
+def test_a_single_file_has_no_first_checkpoint() -> None:
+    (finding,) = verdict_on([checkpoint(0, keeps=0.4)]).advice
+
+    assert finding.message == "Other prompts suffer."
 
 
 def test_a_sound_run_gets_no_advice() -> None:

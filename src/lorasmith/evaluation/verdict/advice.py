@@ -99,7 +99,7 @@ def _too_much(case: Case) -> Finding | None:
     evidence = Evidence(keeps, "of the base's own", f"Other prompts are recognised {keeps:.0%} as well as in the base's own pictures.")
     if first is case.drawn[0]:
         return _finding(
-            "rate_too_high", first, "Other prompts suffer from the first checkpoint on.", evidence,
+            "rate_too_high", first, "Other prompts suffer" + (" from the first checkpoint on." if len(case.drawn) > 1 else "."), evidence,
             Fix("Train with a third of the learning rate.", _rate_times(case.settings, 1 / 3)),
         )  # fmt: skip
     words = "Stop there, or train with half of the learning rate."
