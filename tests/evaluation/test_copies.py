@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from lorasmith.evaluation.copies import copies_in_words, copies_of
-from lorasmith.evaluation.measures.measured import Measure
+from lorasmith.evaluation.measures.measured import CheckpointMeasures, Measure
 from lorasmith.evaluation.prompts import Prompt, PromptSet
+from lorasmith.evaluation.verdict.checkpoint import CheckpointVerdict
+from lorasmith.evaluation.verdict.picking import Score
 
 TRAINED = [Prompt("trained", f"trained {k}", k, f"{k:02}.png 0a1b2c3d") for k in range(6)]
 HELD_OUT = [Prompt("held_out", f"held out {k}", 10 + k, f"new {k}.png 4e5f") for k in range(4)]
 
 
-def copies(trained: list[float], held_out: list[float]):
+def copies(trained: list[float], held_out: list[float], gap: float = 1.0):
     near = dict(zip((p.name for p in TRAINED), trained, strict=False))
     others = dict(zip((p.name for p in HELD_OUT), held_out, strict=False))
     measure = Measure.difference(near, others) if others else Measure.of(near)
-    return copies_of(measure, PromptSet((*TRAINED, *HELD_OUT), "zorvex", "tags"))
+    measures = {"replay": measure, "gap_shape": Measure(gap, 0.1, {})} if others else {"replay": measure}
+    checkpoint = CheckpointVerdict.of("epoch 1", CheckpointMeasures("a", 1, 1, 1.0, measures), Score(0.5, 0.1))
+    return copies_of(checkpoint, PromptSet((*TRAINED, *HELD_OUT), "zorvex", "tags"))
 
 
 def test_the_images_that_come_back_are_counted_and_named_the_nearest_first():
@@ -28,6 +32,12 @@ def test_one_that_is_no_nearer_than_a_held_out_caption_is_to_its_own_image_is_no
     found = copies([0.9, 0.2, 0.2, 0.2, 0.2, 0.2], [1.0, 0.0, 0.0, 0.0])
 
     assert copies_in_words(found) == "It holds none of the 6 training images that were tried by heart."
+
+
+def test_nothing_is_by_heart_where_training_images_gained_no_more_than_held_out_ones():
+    found = copies([0.1, 2.0, 0.2, 1.5, 0.0, 0.1], [0.1, 0.3, 0.0, 0.2], gap=0.1)
+
+    assert not any(copy.by_heart for copy in found)
 
 
 def test_without_a_hold_out_each_is_compared_by_itself():

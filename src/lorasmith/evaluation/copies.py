@@ -1,6 +1,7 @@
 """Which training images a checkpoint holds by heart: those that their own captions bring back.
 
-A training image counts where the picture of its caption is nearer to it than that of any held-out caption is to its own image, and nearer
+Nothing is said to be held by heart where the label `memorised` is known not to hold: captions that describe their picture well bring a
+similar one from a good LoRA, too. Else a training image counts where the picture of its caption is nearer to it than that of any held-out caption is to its own image, and nearer
 than held-out ones are in the mean by `BY_HEART`. Where nothing was held out, each is compared with the base's picture of the same caption.
 """
 
@@ -9,8 +10,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from lorasmith.evaluation.measures.measured import Measure
 from lorasmith.evaluation.prompts import Prompt, PromptSet
+from lorasmith.evaluation.verdict.checkpoint import CheckpointVerdict
 from lorasmith.evaluation.verdict.labels import BY_HEART
 
 
@@ -28,8 +29,12 @@ class Copy:
         return self.prompt.picture.rsplit(" ", 1)[0]
 
 
-def copies_of(replay: Measure, prompts: PromptSet) -> list[Copy]:
-    """Every training caption that was drawn, the nearest to its image first."""
+def copies_of(checkpoint: CheckpointVerdict, prompts: PromptSet) -> list[Copy]:
+    """Every training caption that a checkpoint drew, the nearest to its image first; none where that was not measured."""
+    replay = checkpoint.measured.measures.get("replay")
+    if replay is None:
+        return []
+    may_be = checkpoint.judged["memorised"].holds is not False
     trained = [prompt for prompt in prompts.of("trained") if prompt.name in replay.items]
     unseen = [prompt for prompt in prompts.of("held_out") if prompt.name in replay.items]
     count = len(trained) + len(unseen)
@@ -37,7 +42,7 @@ def copies_of(replay: Measure, prompts: PromptSet) -> list[Copy]:
     own = {prompt: replay.value + (replay.items[prompt.name] - replay.value) / _influence(len(trained), count) for prompt in trained}
     others = [(replay.value - replay.items[prompt.name]) / _influence(len(unseen), count) for prompt in unseen]
     limit = max([BY_HEART, *others])
-    return sorted((Copy(prompt, nearer, nearer > limit) for prompt, nearer in own.items()), key=lambda copy: -copy.nearer)
+    return sorted((Copy(prompt, nearer, may_be and nearer > limit) for prompt, nearer in own.items()), key=lambda copy: -copy.nearer)
 
 
 def _influence(size: int, count: int) -> float:

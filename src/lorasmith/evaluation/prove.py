@@ -55,8 +55,8 @@ class Proven:
     def copies(self) -> list[Copy]:
         """Training images beside what their captions give, of the recommended checkpoint, or the last one where there is none."""
         record, verdict = read_record(self.folder), self.verdict
-        shown = verdict.checkpoints[-1 if verdict.recommended is None else verdict.recommended].measured
-        return copies_of(shown.measures["replay"], record.prompts) if record is not None and "replay" in shown.measures else []
+        shown = verdict.checkpoints[-1 if verdict.recommended is None else verdict.recommended]
+        return [] if record is None else copies_of(shown, record.prompts)
 
     def as_data(self) -> dict[str, Any]:
         """For `--json`, `verdict.json` and pages."""

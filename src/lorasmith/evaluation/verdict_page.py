@@ -137,10 +137,9 @@ def _copies(run: RunRecord, proof: ShownProof) -> tuple[Block, ...]:
     place = verdict.recommended if verdict.recommended is not None else max(_shown(proof), default=None)
     if place is None or not record.pictures[place]:
         return ()
-    replay = verdict.checkpoints[place].measured.measures.get("replay")
-    if replay is None:
+    copies = copies_of(verdict.checkpoints[place], record.prompts)
+    if not copies:
         return ()
-    copies = copies_of(replay, record.prompts)
     originals = {path.name: path for dataset in run.settings.datasets for path in _below(Path(dataset.path))}
     figures = []
     for copy in copies[:COPIES]:
