@@ -6,7 +6,17 @@ import pickle
 import pytest
 
 from lorasmith.errors import AdapterError, InputError, LorasmithError, RunError, SettingsError
-from lorasmith.findings import CaptionChange, Evidence, Finding, Fix, MendChange, SettingChange, alike_together, worst_first
+from lorasmith.findings import (
+    CaptionChange,
+    Evidence,
+    Finding,
+    Fix,
+    MendChange,
+    SettingChange,
+    alike_together,
+    one_of_each_first,
+    worst_first,
+)
 
 
 def finding(code, severity="warning", subjects=()):
@@ -68,3 +78,13 @@ def test_many_findings_have_words_of_their_own_where_the_rule_gives_some():
     assert [str(finding) for finding in alike_together(found)] == [
         "9 of 9 pictures in a have no caption: tag them.", "4 of 20 pictures in b have no caption: tag them.",
     ]  # fmt: skip
+
+
+def test_a_short_list_hides_no_rare_finding():
+    many = [Finding("audit.blurred", "warning", f"{k} is blurred.", "picture", (f"{k}.png",)) for k in range(30)]
+    rare = Finding("audit.tiny", "note", "One is tiny.", "picture", ("x.png",))
+
+    listed = one_of_each_first([*many, rare], 5)
+
+    assert listed == [*many[:4], rare]
+    assert one_of_each_first([*many, rare], 1) == [many[0], rare]

@@ -15,7 +15,7 @@ button and a command as an option. Each room makes its own findings; pages and c
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -188,3 +188,10 @@ def alike_together(findings: Iterable[Finding]) -> list[Finding]:
         else:
             shown.append(replace(first, subjects=subjects, message=f"{first.message} The same holds for {len(same) - 1} more."))
     return shown
+
+
+def one_of_each_first(findings: Sequence[Finding], most: int) -> list[Finding]:
+    """At most `most` of the findings, in their order; the first of each code always, however many codes there are."""
+    first = set({finding.code: place for place, finding in reversed(list(enumerate(findings)))}.values())
+    others = [place for place in range(len(findings)) if place not in first]
+    return [findings[place] for place in sorted((*first, *others[: max(0, most - len(first))]))]

@@ -71,7 +71,7 @@ def audit(
 
 
 def _print_audit(result: Audit, unknown: list[Path], everything: bool) -> None:
-    from lorasmith.findings import alike_together
+    from lorasmith.findings import alike_together, one_of_each_first
 
     known = f", {result.from_cache} of them known from before" if result.from_cache else ""
     size = f"{result.resolution} x {result.resolution}"
@@ -86,10 +86,11 @@ def _print_audit(result: Audit, unknown: list[Path], everything: bool) -> None:
         more = " ..." if len(unknown) > 5 else ""
         typer.echo(f"not looked at, for their names: {count(len(unknown), 'file')} ({names}{more})")
     gravest = result.gravest_first if everything else alike_together(result.gravest_first)
-    for finding in gravest if everything else gravest[:MOST_LISTED]:
+    listed = gravest if everything else one_of_each_first(gravest, MOST_LISTED)
+    for finding in listed:
         print_finding(finding)
-    if len(gravest) > MOST_LISTED and not everything:
-        typer.echo(f"\n{count(len(gravest) - MOST_LISTED, 'more finding')}: --all lists them")
+    if len(gravest) > len(listed):
+        typer.echo(f"\n{count(len(gravest) - len(listed), 'more finding')}: --all lists them")
 
 
 @bench.command("audit")
