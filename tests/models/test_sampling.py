@@ -1,5 +1,6 @@
 """Drawing: schedules that end in pure noise, guidance, and emphasis in prompts."""
 
+import numpy as np
 import pytest
 import torch
 
@@ -103,4 +104,6 @@ def test_clip_skip_is_that_of_the_request():
     requests = [PictureRequest("red cat", steps=2, clip_skip=skip).completed(base) for skip in (1, 2)]
     pictures = dict(generate(base, requests, states))
     (second_last,) = sample(base, ["red cat"], [1], steps=2, texts=TextOptions(clip_skip=2))
-    assert pictures[1].tobytes() == second_last.tobytes() != pictures[0].tobytes()
+    first, second, alone = (np.asarray(picture, np.int16) for picture in (pictures[0], pictures[1], second_last))
+    assert np.abs(second - alone).max() <= 1  # rounding to 8 bits, of sums in another order where a batch is of another size
+    assert np.abs(first - alone).max() > 1

@@ -363,7 +363,7 @@ def test_what_is_no_part_of_a_network_is_named_with_its_reason():
 def test_embeddings_that_onetrainer_bundles_are_named():
     source = kohya_file("sdxl") | {"bundle_emb.mimi.clip_l": torch.ones(2, 4), "bundle_emb.mimi.clip_g": torch.ones(2, 4)}
     network = read_network(source)
-    assert network.notes == ("1 embedding(s) bundled by OneTrainer are not part of the network: mimi.",)
+    assert network.notes == ("1 embedding bundled by OneTrainer is not part of the network: mimi.",)
     assert not network.unread
 
 

@@ -300,7 +300,7 @@ def test_a_whole_run_on_one_variant_ends_in_the_bytes_of_a_run_without(settings_
     seen.clear()
     again = train(cached, tmp_path / "again")
     assert again.file.read_bytes() == result.file.read_bytes()
-    assert seen == []  # all is on disk
+    assert set(seen) <= {"zorvex, happy", "sad"}  # captions are on disk; the samples' prompts are encoded before the encoders are freed
 
 
 def test_a_run_on_variants_goes_on_after_a_stop_to_the_same_bytes(settings_for, tmp_path):

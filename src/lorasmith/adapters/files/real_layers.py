@@ -1,7 +1,8 @@
 """Which of a file's layers its family really has. Names are made of a family's words, and words can be put together to layers that no model has.
 
 A layer is compared with those of the family at its standard size (`models.lora_naming.LayerNames.all_layers`): without its numbers first,
-and with them where the file's widths show that it is for that size. A base of another size may have other blocks.
+and with them where the file's widths show that it is for that size. A base of another size may have other blocks. Of a part whose family
+lists no layers nothing is refused here.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ def exists_at_some_size(family: str, name: str, shape: Any = None) -> bool:
         part, paths = keys.layers_of(family, name, shape)
     except AdapterError:
         return False
-    return all(_without_numbers(path) in _kinds_of_layers(family, part) for path in paths)
+    known = _kinds_of_layers(family, part)
+    return not known or all(_without_numbers(path) in known for path in paths)
 
 
 def beyond_standard_size(family: str, layers: Mapping[str, Layer]) -> list[str]:
@@ -32,6 +34,8 @@ def beyond_standard_size(family: str, layers: Mapping[str, Layer]) -> list[str]:
     for name, layer in layers.items():
         part, paths = keys.layers_of(family, name)
         standard = _standard_layers(family)[part]
+        if not standard:
+            continue
         if any(path not in standard for path in paths):
             beyond.append(name)
             continue

@@ -35,6 +35,7 @@ KIND = replace(
     name="dylora",
     title="DyLoRA",
     words="one training, any rank",
+    also_called=(),
     shared_settings=frozenset({"rank", "alpha", "rs_lora", "module_dropout"}),
     own_settings=DyloraSettings,
     contradiction=contradiction,
