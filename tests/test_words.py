@@ -6,6 +6,7 @@ import ast
 import re
 from collections.abc import Iterator
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -162,3 +163,30 @@ def test_no_page_names_what_does_not_exist():
 )
 def test_a_name_that_does_not_exist_is_seen(text, wrong):
     assert list(wrong_names(text)) == ([wrong] if wrong else [])
+
+
+NOUNS = "captions|pictures|images|files|tags|operations|groups|tokens|steps|layers|epochs|folders|rows|words|checkpoints|settings|tensors"
+COUNTED = re.compile(rf" (?:[a-z]+ )?(?:{NOUNS})\b")
+
+
+def plurals_of_any_number(tree: ast.AST) -> Iterator[int]:
+    """Lines of f-strings that have the plural behind a `len(...)`, which may be 1; those of `__repr__` are for programmers."""
+    nodes = list(ast.walk(tree))
+    for_programmers = {each for one in nodes if isinstance(one, ast.FunctionDef) and one.name == "__repr__" for each in ast.walk(one)}
+    for node in nodes:
+        if isinstance(node, ast.JoinedStr) and node not in for_programmers:
+            for number, after in pairwise(node.values):
+                is_length = isinstance(number, ast.FormattedValue) and ast.unparse(number.value).startswith("len(")
+                if is_length and isinstance(after, ast.Constant) and COUNTED.match(str(after.value)):
+                    yield node.lineno
+
+
+def test_messages_have_the_singular_where_a_number_is_one():
+    wrong = [
+        f"{file.relative_to(ROOT)}:{line}: write count(len(...), noun), of lorasmith.pages.numbers"
+        for file in sorted(PACKAGE.rglob("*.py"))
+        if "build" not in file.parts
+        for line in plurals_of_any_number(ast.parse(file.read_text(encoding="utf-8")))
+    ]
+    assert wrong == []
+    assert list(plurals_of_any_number(ast.parse('f"1 of {len(found)} captions leak"'))) == [1]

@@ -32,6 +32,8 @@ def likely_encoding(raw):
         ("кошка, красная шляпа", "cp1251", "cp1251"),
         ("кошка, красная шляпа", "koi8-r", "koi8-r"),
         ("κόκκινο καπέλο, γάτα", "cp1253", "cp1253"),
+        ("חתול, כובע אדום", "cp1255", "cp1255"),
+        ("γατα, κοκκινο καπελο", "cp1253", "cp1253"),
         ("příliš žluťoučký kůň", "cp1250", "cp1250"),
         ("kırmızı şapka, güneş", "cp1254", "cp1254"),
     ],
@@ -49,7 +51,17 @@ def test_what_is_no_text_has_no_encoding(raw):
 
 @pytest.mark.parametrize(
     ("text", "encoding"),
-    [("家", "gbk"), ("녀", "euc-kr"), ("zdjęcie", "cp1250"), ("niño", "latin-1"), ("кот", "koi8-r"), ("麒麟", "gbk")],
+    [
+        ("家", "gbk"),
+        ("녀", "euc-kr"),
+        ("zdjęcie", "cp1250"),
+        ("niño", "latin-1"),
+        ("кот", "koi8-r"),
+        ("麒麟", "gbk"),
+        ("שלום", "cp1255"),
+        ("סוס לבן בשדה", "cp1255"),
+        ("σκύλος", "cp1253"),
+    ],
 )
 def test_where_letters_are_too_few_all_likely_readings_are_named(text, encoding):
     raw = text.encode(encoding)

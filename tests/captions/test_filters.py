@@ -80,6 +80,11 @@ def test_tokens_are_counted_by_the_counter_that_is_given():
     assert found("tokens:>6", count_tokens=lambda text: len(text.split())) == {"long", "sentence"}
 
 
+def test_tokens_are_those_of_the_line_that_training_reads():
+    one = entry("zorvex, hat\nA long sentence that is never trained.")
+    assert parse_filter("tokens:2", lambda text: len(text.split())).matches(one)
+
+
 @pytest.mark.parametrize(
     ("text", "character", "words"),
     [

@@ -100,7 +100,7 @@ def test_undo_refuses_where_a_caption_was_changed_outside_and_names_it(folder):
     plan_edit(collection, edit_of("add", tags=["new"])).save()
     (folder / "00001.txt").write_text("by hand", encoding="utf-8")
     after = contents(folder)
-    with pytest.raises(DatasetError, match=r"1 caption\(s\).*00001\.txt"):
+    with pytest.raises(DatasetError, match=r"1 caption in .* was changed .*00001\.txt"):
         collection.undo()
     assert contents(folder) == after
     assert [one.state for one in collection.history.operations()] == ["applied"]

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lorasmith.captions.caption import join_tags, split_tags
-from lorasmith.captions.rules import CaptionRules, caption_for_training
+from lorasmith.captions.rules import CaptionRules, caption_for_training, longest_readings
 from lorasmith.errors import SettingsError
 
 TAGS = st.lists(st.sampled_from(["cat", "dog", "red hat", "solo", "night", "1girl", "smile (soft)", "猫"]), max_size=10)
@@ -198,3 +198,16 @@ def test_a_break_is_never_dropped_and_no_tag_of_a_warm_up():
     assert trained_on("a BREAK b, c", CaptionRules(tag_dropout=1.0, keep_tokens=1)) == "a BREAK"
     warmed = caption_for_training("a, b BREAK c, d", CaptionRules(token_warmup_step=10), random.Random(0), step=5, max_train_steps=20)
     assert warmed == "a, b BREAK"
+
+
+@pytest.mark.parametrize(
+    ("rules", "longest"),
+    [
+        (CaptionRules(), ["hat, {red|bright blue}"]),
+        (CaptionRules(lines="random", shuffle=True, dropout=1.0), ["hat, {red|bright blue}", "A long sentence."]),
+        (CaptionRules(lines="all", tag_dropout=1.0), ["hat, {red|bright blue}\nA long sentence."]),
+        (CaptionRules(lines="first", wildcards=True, trigger="zkw", suffix="end"), ["zkw, hat, bright blue end"]),
+    ],
+)
+def test_the_longest_texts_are_of_the_lines_that_train_with_all_that_is_put_to_them(rules: CaptionRules, longest: list[str]):
+    assert longest_readings("hat, {red|bright blue}\nA long sentence.", rules) == longest

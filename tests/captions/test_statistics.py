@@ -15,6 +15,7 @@ from lorasmith.captions.caption import Caption
 from lorasmith.captions.caption_report import report_json, report_page, write_report
 from lorasmith.captions.statistics import Spread, statistics_of, tag_pairs
 from lorasmith.captions.tag_cloud import BACKGROUND, FONTS, tag_cloud, undrawable
+from lorasmith.captions.token_limit import token_counter
 from lorasmith.pages.render import page_html
 from tests.pages.reader import ReadPage
 
@@ -22,6 +23,9 @@ from tests.pages.reader import ReadPage
 class Words:
     def tokenize(self, text):
         return text.split()
+
+
+COUNT = token_counter([Words()], 75, in_chunks=True)
 
 
 CAPTIONS = {
@@ -41,10 +45,11 @@ def test_frequencies_count_captions_and_not_repetitions():
 
 
 def test_each_caption_is_counted_in_tags_characters_and_tokens():
-    found = statistics_of(CAPTIONS, Words())
+    found = statistics_of(CAPTIONS, COUNT)
     assert found.tags == {"a.txt": 3, "b.txt": 4, "c.txt": 2, "d.txt": 0, "e.txt": 3}
     assert found.characters["a.txt"] == len("zorvex, horn, red hat")
     assert found.tokens["c.txt"] == 2  # the line that trains
+    assert statistics_of({"a.txt": Caption(b"red hat BREAK zorvex")}, COUNT).tokens == {"a.txt": 3}  # BREAK is no word of it
     assert Spread.of(found.tags.values()) == Spread(0, 3, 2.4, 4)
     assert Spread.of([]) == Spread(0, 0, 0, 0)
     assert statistics_of(CAPTIONS).tokens == {}
@@ -62,7 +67,7 @@ def test_pairs_that_occur_together_more_often_than_by_chance():
 
 def test_the_json_has_everything():
     findings = advise(CheckedCaptions(CAPTIONS, triggers=("zorvex",)))
-    tree = json.loads(report_json("set", statistics_of(CAPTIONS, Words()), findings))
+    tree = json.loads(report_json("set", statistics_of(CAPTIONS, COUNT), findings))
     assert tree["frequencies"]["zorvex"] == 4
     assert tree["by_caption"]["b.txt"] == {"tags": 4, "characters": 26, "tokens": 4}
     assert {finding["code"] for finding in tree["findings"]} >= {"captions.empty", "captions.repeated_tag"}

@@ -6,15 +6,19 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import pytest
 import typer
 from typer.testing import CliRunner
 
 from lorasmith.cli import audit as verbs
+from lorasmith.curation.audit import dataset
+from lorasmith.curation.audit.dataset import audit_dataset
 from lorasmith.demo.drawing import draw_scene
 from lorasmith.demo.world import random_scene
 from lorasmith.errors import DatasetError, InputError
+from lorasmith.findings import Finding
 from tests.photographs import make_pile, photograph
 
 app = typer.Typer()
@@ -49,7 +53,18 @@ def test_an_audit_names_pictures_faults_and_what_mends_them(pile, tmp_path):
     assert (tmp_path / "page.html").read_text("utf-8").startswith("<!DOCTYPE html>")
     again = run("audit", pile, "--resolution", 300, "--all", code=3).stdout
     assert "12 of them known from before" in again
-    assert "more findings" not in again
+    assert again.count("error: The picture cannot be read.\n") == 2
+
+
+def test_what_is_rare_is_listed_beside_much_that_is_alike(pile, monkeypatch):
+    alike = [Finding("audit.grey", "error", "The picture is grey.", "picture", (f"{k}.png",)) for k in range(30)]
+    rare = [Finding(f"audit.rare_{k}", "note", f"Rarity {k}.", "picture", ("text.png",)) for k in range(30)]
+    monkeypatch.setattr(dataset, "audit_dataset", lambda *_, **__: replace(audit, findings=(*alike, *rare)))
+    audit = audit_dataset(pile, resolution=300)
+    said = run("audit", pile).stdout
+    assert said.count("The picture is grey.") == 1
+    assert all(f"note: Rarity {k}.\n" in said for k in range(30))
+    assert run("audit", pile, "--all").stdout.count("The picture is grey.") == 30
 
 
 def test_scripts_get_json(pile):

@@ -19,6 +19,7 @@ from itertools import takewhile
 
 from lorasmith.captions.letters import (
     ARABIC,
+    AT_THE_END,
     CENTRAL,
     CYRILLIC,
     GREEK,
@@ -194,7 +195,8 @@ def _other_score(text: str, letters: AbstractSet[str]) -> float:
         if one > "\x7f" and unicodedata.category(one)[0] not in "PZ":
             before, after = text[max(0, at - 1) : at], text[at + 1 : at + 2]
             beside_latin = any(near.isascii() and near.isalpha() for near in (before, after))
-            if one.lower() not in letters or beside_latin or _is_capital_inside(text, at):
+            inside = one in AT_THE_END and after.isalpha()
+            if one.lower() not in letters or beside_latin or inside or _is_capital_inside(text, at):
                 score -= 1  # a character of East Asia is of two bytes and only half as bad: there are thousands of rare ones
             else:
                 score += _weight(one) * (0.5 if one.isupper() and before.isupper() else 1)

@@ -4,7 +4,7 @@
     tag:*hat                       a tag ends with `hat`; * is anything, ? is one character, \\* and \\? are the characters themselves
     caption:"on a beach"           the text contains these words; a text with spaces, or that begins with a quote or a bracket, needs quotes
     name:0001  path:anna/          the picture's file name, or its path below the folder, contains this
-    tags:>20  chars:0  tokens:>=75 how many tags, characters, tokens it has; = == != < > <= >=
+    tags:>20  chars:0  tokens:>=75 how many tags, characters, tokens (of the line that training reads) it has; = == != < > <= >=
     beach                          the text or the path contains this
     tag:hat AND NOT (tags:<5 OR name:draft)
 
@@ -22,10 +22,8 @@ from pathlib import PurePosixPath
 
 from lorasmith.captions.caption import tag_key
 from lorasmith.captions.collection import Entry
+from lorasmith.captions.token_limit import TokenCounter, training_line
 from lorasmith.errors import InputError
-
-TokenCounter = Callable[[str], int]
-"""How many tokens a text encoder makes of a text."""
 
 Test = Callable[[Entry], bool]
 
@@ -223,7 +221,7 @@ class _Parser:
         count = self.count_tokens
         if count is None:
             raise self.wrong(word.start, "tokens: needs a text encoder to count for, so name the base model")
-        return lambda entry: compare(count(entry.caption.text), number)
+        return lambda entry: compare(count(training_line(entry.caption)), number)
 
 
 def _tag_test(value: str) -> Test:

@@ -31,6 +31,7 @@ from typing import Any, Literal
 from lorasmith.captions.store import migrate
 from lorasmith.dataset_folder import CAPTION_HISTORY, locked
 from lorasmith.errors import DatasetError
+from lorasmith.pages.numbers import count
 
 log = logging.getLogger(__name__)
 
@@ -223,7 +224,8 @@ class History:
         if changed:
             named = ", ".join(changed[:5]) + (f" and {len(changed) - 5} more" if len(changed) > 5 else "")
             raise DatasetError(
-                f"{len(changed)} caption(s) in {self.folder} were changed by another program since they were {since} ({named}), and nothing "
+                f"{count(len(changed), 'caption')} in {self.folder} {'was' if len(changed) == 1 else 'were'} changed by another program since "
+                f"{'it was' if len(changed) == 1 else 'they were'} {since} ({named}), and nothing "
                 "was written: open the folder again, or restore these files.", code="captions.changed_outside", paths=changed,
             )  # fmt: skip
 

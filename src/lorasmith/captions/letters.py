@@ -43,9 +43,12 @@ HANGUL = frozenset(
 
 CYRILLIC = frozenset("оеаинтсрвлкмдпуяії")
 GREEK = frozenset("αοιετσςνηυρπκμλωόάέήίύώ")
-HEBREW = frozenset("יוהלאמרתבשנעד")
+HEBREW = frozenset("יוהלאמרתבשנעדםןחפק")
 ARABIC = frozenset("اليمنروتبعدهسفة")
 THAI = frozenset("านรอกเงมยลวดทส่้ีิั")
+
+AT_THE_END = frozenset("ςךםןףץ")
+"""Forms of Greek and Hebrew letters that are written at the end of a word alone."""
 
 WESTERN = frozenset("àáâãäåæçèéêëìíîïñòóôõöøùúûüœß")
 CZECH = frozenset("áčďéěíňóřšťúůýžäľô")

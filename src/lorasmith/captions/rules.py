@@ -17,8 +17,8 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from lorasmith.captions.breaks import AT_BREAKS, BREAK
@@ -105,19 +105,42 @@ def caption_for_training(
     return result.replace(rules.secondary_separator, rules.separator) if rules.secondary_separator else result
 
 
+def longest_readings(caption: str, rules: CaptionRules) -> list[str]:
+    """The longest text that each reading of a caption may give: of the line or lines that training reads, with all tags and choices."""
+    still = replace(
+        rules, dropout=0.0, dropout_every_n_epochs=0, shuffle=False, tag_dropout=0.0, token_warmup_step=0, wildcards=False,
+        lines="all" if rules.lines == "all" else "first",
+    )  # fmt: skip
+    texts = _lines_read(caption, rules)
+    if rules.wildcards:
+        texts = [_with_choices(text, lambda choices: max(choices, key=len)) for text in texts]
+    return [caption_for_training(text, still, random.Random(0)) for text in texts]
+
+
 Tags = tuple[list[str], list[str], list[str]]
 """Tags that stay in front (the trigger first), tags that may be shuffled, tags that stay at the end; with the BREAKs between them."""
 
 
 def _lines(caption: str, rules: CaptionRules, rng: random.Random) -> str:
     """The lines that are read, with their choices made."""
-    lines = [stripped for line in caption.split("\n") if (stripped := line.strip())] or [""]
+    texts = _lines_read(caption, rules)
+    text = rng.choice(texts) if len(texts) > 1 else texts[0]
+    return _with_choices(text, rng.choice) if rules.wildcards else text
+
+
+def _lines_read(caption: str, rules: CaptionRules) -> list[str]:
+    """What is read of a caption, one of these at a time: its first line, any of its lines, or all of them as one text."""
     read = rules.lines or ("random" if rules.wildcards else "first")
-    text = caption.strip() if read == "all" else rng.choice(lines) if read == "random" and len(lines) > 1 else lines[0]
-    if not rules.wildcards:
-        return text
+    if read == "all":
+        return [caption.strip()]
+    lines = [stripped for line in caption.split("\n") if (stripped := line.strip())] or [""]
+    return lines if read == "random" else lines[:1]
+
+
+def _with_choices(text: str, choose: Callable[[list[str]], str]) -> str:
+    """The text with one of the choices for each `{red|blue}`, and with braces for `{{` and `}}`."""
     text = text.replace("{{", _OPEN).replace("}}", _CLOSE)
-    text = _CHOICE.sub(lambda found: rng.choice(found[1].split("|")), text)
+    text = _CHOICE.sub(lambda found: choose(found[1].split("|")), text)
     return text.replace(_OPEN, "{").replace(_CLOSE, "}")
 
 

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 from lorasmith.captions.caption import Caption
 from lorasmith.captions.collection import CaptionCollection, Entry
-from lorasmith.captions.filters import TokenCounter, parse_filter
+from lorasmith.captions.filters import parse_filter
+from lorasmith.captions.token_limit import TokenCounter
 from lorasmith.dataset_folder import is_regularisation
 from lorasmith.errors import DatasetError
 

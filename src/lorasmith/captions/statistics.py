@@ -11,7 +11,7 @@ from statistics import mean, median
 from typing import Any
 
 from lorasmith.captions.caption import Caption, tag_key
-from lorasmith.captions.token_limit import Tokenizer, count_tokens, training_line
+from lorasmith.captions.token_limit import TokenCounter, training_line
 
 PAIRED_TAGS = 300
 """How many of the most frequent tags are looked at in pairs: the number of pairs grows with the square."""
@@ -57,7 +57,7 @@ class Statistics:
     characters: dict[str, int]
     """Caption -> its number of characters."""
     tokens: dict[str, int]
-    """Caption -> number of tokens of the line that training reads; empty without a tokenizer."""
+    """Caption -> number of tokens of the line that training reads; empty where nothing counts them."""
 
     @property
     def as_data(self) -> dict[str, Any]:
@@ -78,7 +78,7 @@ class Statistics:
         }
 
 
-def statistics_of(captions: Mapping[str, Caption], tokenizer: Tokenizer | None = None, max_pairs: int = 50) -> Statistics:
+def statistics_of(captions: Mapping[str, Caption], count_tokens: TokenCounter | None = None, max_pairs: int = 50) -> Statistics:
     """The numbers of captions by key. Sentences are not tags: they count as characters and tokens only."""
     tags = {key: [tag_key(tag) for tag in caption.parts[0]] for key, caption in captions.items()}
     counts = Counter(tag for own in tags.values() for tag in set(own))
@@ -90,7 +90,7 @@ def statistics_of(captions: Mapping[str, Caption], tokenizer: Tokenizer | None =
         pairs=tag_pairs(tags.values(), frequencies)[:max_pairs],
         tags={key: len(own) for key, own in tags.items()},
         characters={key: len(caption.text) for key, caption in captions.items()},
-        tokens={key: count_tokens(training_line(caption), tokenizer) for key, caption in captions.items()} if tokenizer else {},
+        tokens={key: count_tokens(training_line(caption)) for key, caption in captions.items()} if count_tokens else {},
     )
 
 

@@ -6,7 +6,7 @@ Any object with a `tokenize` method is a tokenizer here, such as those of transf
 from __future__ import annotations
 
 import bisect
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 from lorasmith.captions.breaks import length_in_chunks, sections
@@ -20,6 +20,10 @@ class Tokenizer(Protocol):
     """Splits a text into the pieces that a text encoder knows."""
 
     def tokenize(self, text: str) -> Sequence[str]: ...
+
+
+TokenCounter = Callable[[str], int]
+"""How many tokens a text takes of what a text encoder reads."""
 
 
 def training_line(caption: Caption) -> str:
@@ -53,6 +57,12 @@ def tokens_taken(text: str, tokenizer: Tokenizer, limit: int, *, in_chunks: bool
     if not in_chunks:
         return count_tokens(text, tokenizer)
     return length_in_chunks([count_tokens(section, tokenizer) for section in sections(text)], limit)
+
+
+def token_counter(tokenizers: Iterable[Tokenizer], limit: int, *, in_chunks: bool = False) -> TokenCounter:
+    """Counts as `tokens_taken` does, by whichever of several encoders' tokenizers needs the most."""
+    tokenizers = tuple(tokenizers)
+    return lambda text: max(tokens_taken(text, tokenizer, limit, in_chunks=in_chunks) for tokenizer in tokenizers)
 
 
 def what_falls_off(text: str, tokenizer: Tokenizer, limit: int, *, in_chunks: bool = False) -> str:

@@ -18,6 +18,7 @@ from lorasmith.captions.caption import Caption, check_tag, split_tags, tag_key
 from lorasmith.captions.token_limit import Tokenizer, pieces
 from lorasmith.draws import rng_for
 from lorasmith.errors import InputError
+from lorasmith.pages.numbers import count
 
 MANY_TOKENS = 5
 """A trigger of more tokens takes much of the token limit and learns slowly."""
@@ -64,8 +65,8 @@ def likely_triggers(captions: Iterable[Caption]) -> tuple[str, ...]:
     found: list[str] = []
     while len(lists) >= FEWEST_CAPTIONS:
         place = len(found)
-        tag, count = Counter(tags[place] if len(tags) > place else "" for tags in lists).most_common(1)[0]
-        if not tag or count < LIKELY_TRIGGER * len(lists):
+        tag, having = Counter(tags[place] if len(tags) > place else "" for tags in lists).most_common(1)[0]
+        if not tag or having < LIKELY_TRIGGER * len(lists):
             break
         found.append(tag)
     return tuple(found)
@@ -240,7 +241,7 @@ def _doubts_of(trigger: str, name: str, tokenizer: Tokenizer, split: list[str]) 
     if len(split) > MANY_TOKENS:
         yield Doubt(
             "many tokens",
-            f"{trigger} takes {len(split)} tokens of the {name}: a shorter word leaves more for the rest of the caption.",
+            f"{trigger} takes {count(len(split), 'token')} of the {name}: a shorter word leaves more for the rest of the caption.",
             warning=False,
         )
     if trigger != trigger.lower() and split == pieces(trigger.lower(), tokenizer):

@@ -176,7 +176,7 @@ def convert(
         typer.echo(f"note: {note}")
     if lossy := sorted((report for report in reports if report.error > 0), key=lambda report: -report.error):
         mean, worst = sum(report.error for report in lossy) / len(lossy), lossy[0]
-        typer.echo(f"{len(lossy)} of {len(reports)} layers approximated: lost {mean:.1%} of the change on average,")
+        typer.echo(f"{len(lossy)} of {count(len(reports), 'layer')} approximated: lost {mean:.1%} of the change on average,")
         typer.echo(f"{worst.error:.1%} at most ({worst.name}, {worst.kind.name} -> rank {worst.rank})")
     else:
         typer.echo(_rounded([report.rounding for report in reports]))
@@ -198,7 +198,7 @@ def _rounded(lost: list[float | None]) -> str:
     measured = [each for each in lost if each is not None]
     most = max(measured, default=0.0)
     if len(measured) < len(lost):
-        return f"nothing was approximated; what rounding lost was measured in {len(measured)} of {len(lost)} layers: {most:.1g} at most"
+        return f"nothing was approximated; what rounding lost was measured in {len(measured)} of {count(len(lost), 'layer')}: {most:.1g} at most"
     if most > 0.01:
         return f"rounding lost {most:.1%} of a layer's change: write the file in fp32 (--precision)"
     return "exact: nothing of the change was lost" + (

@@ -18,6 +18,7 @@ from lorasmith.datasets.regularisation import regularisation_repeats
 from lorasmith.datasets.settings import BucketSettings, DatasetSettings, check_datasets
 from lorasmith.errors import DatasetError
 from lorasmith.findings import Evidence, Finding
+from lorasmith.pages.numbers import count
 
 
 @dataclass(frozen=True)
@@ -166,7 +167,7 @@ def _balanced(
         spare = sum(not repeats[index] for index in own)
         if spare:
             message = (
-                f"{spare} of the {len(own)} regularisation pictures in {dataset.path} are not used, since the others are as many as the "
+                f"{spare} of the {count(len(own), 'regularisation picture')} in {dataset.path} are not used, since the others are as many as the "
                 f"training images with their repeats."
             )
             fix = "Take the surplus out, raise those repeats, or set training.balance_reg to false."

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from lorasmith.evaluation.prompts import Prompt, PromptSet
 from lorasmith.evaluation.verdict.checkpoint import CheckpointVerdict
 from lorasmith.evaluation.verdict.labels import BY_HEART
+from lorasmith.pages import numbers
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,9 @@ def _influence(size: int, count: int) -> float:
 def copies_in_words(copies: list[Copy]) -> str:
     """How many are held by heart, and which."""
     held = [copy.image for copy in copies if copy.by_heart]
-    tried = "the training image that was tried" if len(copies) == 1 else f"the {len(copies)} training images that were tried"
+    tried = (
+        "the training image that was tried" if len(copies) == 1 else f"the {numbers.count(len(copies), 'training image')} that were tried"
+    )
     if not held:
         return f"It holds none of {tried} by heart."
     return f"It holds {len(held)} of {tried} by heart: {', '.join(held)}."

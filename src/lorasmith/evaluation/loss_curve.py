@@ -9,6 +9,7 @@ import numpy as np
 
 from lorasmith.pages import numbers
 from lorasmith.pages.content import Curve, Series
+from lorasmith.pages.numbers import count
 
 Point = tuple[int, float]
 Measure = tuple[int, float, float | None]
@@ -98,7 +99,7 @@ def describe_losses(losses: Sequence[Point]) -> str:
             f"from {smooth[0]:.4g} at first to {smooth[-1]:.4g} at the end."
         )
     if outside := int(((values < low) | (values > high)).sum()):
-        text += f" {outside} of {len(values):,} steps are outside the picture and drawn at its edge."
+        text += f" {outside:,} of {count(len(values), 'step')} {'is' if outside == 1 else 'are'} outside the picture and drawn at its edge."
     if missing := len(losses) - len(values):
         text += f" {missing:,} {'step has' if missing == 1 else 'steps have'} a non-finite loss."
     return text

@@ -37,6 +37,7 @@ from lorasmith.pages.content import (
     Words,
 )
 from lorasmith.pages.content import Verdict as Judgement
+from lorasmith.pages.numbers import count
 from lorasmith.pages.picture import Picture
 
 SIDE = 256
@@ -204,7 +205,7 @@ def _how(proof: ShownProof) -> Block:
         else ""
     )
     return Text(
-        f"{len(prompts.prompts)} pictures of the base and of each checkpoint that was drawn, with the same prompts and seeds; compared with "
+        f"{count(len(prompts.prompts), 'picture')} of the base and of each checkpoint that was drawn, with the same prompts and seeds; compared with "
         f"{held_out}.{flexible}{bias} Subject: how far new pictures have come from the base (0) to real pictures (1). Other prompts kept: how "
         "well the base recognises its own prompts in the LoRA's pictures (1: as in its own). ± is one standard error.",
         quiet=True,

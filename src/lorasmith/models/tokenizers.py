@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,16 @@ def load_tokenizer(description: Description, name: str) -> Any:
 def load_tokenizers(description: Description) -> dict[str, Any]:
     """All tokenizers of a base by name. Raises as `load_tokenizer`."""
     return {name: load_tokenizer(description, name) for name in description.record.tokenizers}
+
+
+def caption_tokenizers(description: Description) -> dict[str, Any]:
+    """The tokenizers whose limit a caption must keep, by name. Raises as `load_tokenizer`."""
+    return {name: load_tokenizer(description, name) for name in description.record.caption_tokenizers or description.record.tokenizers}
+
+
+def tokens_read(tokenizers: Iterable[Any]) -> int:
+    """Tokens of a caption, without begin and end, that each of the encoders reads at once."""
+    return min(one.model_max_length - one.num_special_tokens_to_add() for one in tokenizers)
 
 
 def from_folder(folder: Path, class_name: str) -> Any:

@@ -6,11 +6,13 @@ from collections.abc import Iterator
 
 import torch
 
-from lorasmith.datasets.training_set import TrainingSet
+from lorasmith.captions.rules import longest_readings
+from lorasmith.datasets.training_set import TrainingPicture, TrainingSet
 from lorasmith.errors import BaseModelError
 from lorasmith.findings import Evidence, Finding, Fix, SettingChange
 from lorasmith.models.base import Base
 from lorasmith.pages.numbers import count
+from lorasmith.training.data import rules_for
 from lorasmith.training.settings.tree import Settings
 
 
@@ -53,10 +55,16 @@ def _resolution_over_native(settings: Settings, training_set: TrainingSet, base:
 
 
 def _captions_too_long(settings: Settings, training_set: TrainingSet, base: Base) -> Iterator[Finding]:
+    """Captions of which the lines that are trained, with trigger, prefix and suffix, have more tokens than the base reads."""
     options = settings.base.text_options
     most = base.max_tokens(options)
-    counted = ((base.count_tokens(item.picture.caption, options), item) for item in training_set.pictures if item.picture.caption)
-    long = sorted(((count, item) for count, item in counted if count > most), key=lambda pair: -pair[0])
+
+    def tokens(item: TrainingPicture) -> int:
+        readings = longest_readings(item.picture.caption or "", rules_for(item, settings))
+        return max(base.count_tokens(text, options) for text in readings)
+
+    counted = ((tokens(item), item) for item in training_set.pictures if item.picture.caption)
+    long = sorted((pair for pair in counted if pair[0] > most), key=lambda pair: -pair[0])
     if long:
         longest, item = long[0]
         yield Finding(

@@ -78,6 +78,7 @@ SENTENCE = "zorvex, solo, A happy cat on a beach, asleep."
         ("dedupe", {}, "a, b, a, c, b", "a, b, c"),
         ("truncate", {"tags": 2}, "a, b, c", "a, b"),
         ("truncate", {"tokens": 4}, "a, b, c", "a, b"),
+        ("truncate", {"tokens": 2}, "a BREAK b, c", "a BREAK b"),
         ("truncate", {"tokens": 1}, "a cat on a mat, b", "a cat on a mat"),
         ("drop-rare", {"fewer_than": 2}, "zorvex, hat, solo", "zorvex, solo"),
         ("drop-rare", {"fewer_than": 2, "keep": ["hat"]}, "zorvex, hat, beach", "zorvex, hat"),
@@ -256,5 +257,5 @@ def test_an_edit_is_added_through_the_registry_alone(pictures, monkeypatch):
     assert "Write all captions in capitals." in CliRunner().invoke(app, ["--help"]).output
     assert "Exclamation marks at the end." in CliRunner().invoke(app, ["shout", "--help"]).output
     result = CliRunner().invoke(app, ["shout", str(pictures), "--marks", "2", "--where", "tag:solo AND path:anna/"])
-    assert "shout where tag:solo AND path:anna/: changed 1 of 1 captions" in result.output
+    assert "shout where tag:solo AND path:anna/: changed 1 of 1 caption" in result.output
     assert (pictures / "anna/2.txt").read_text() == "ZORVEX, SOLO!!"

@@ -29,6 +29,7 @@ from lorasmith.adapters.layer import Layer
 from lorasmith.adapters.tools.opened import open_lora
 from lorasmith.adapters.tools.resize import check_rank, layer_from_svd, lora_layer
 from lorasmith.errors import AdapterError, SettingsError
+from lorasmith.pages.numbers import count
 
 FORMS = ("kohya", "lora", "diff", "diffusers")
 """What a file can be converted to: kohya's names alone, plain LoRA, differences, or a plain LoRA in diffusers' names."""
@@ -203,7 +204,7 @@ def _check_size(layers: Mapping[str, Layer], dtype: torch.dtype) -> None:
     size = sum(math.prod(shape) for shape in shapes) * dtype.itemsize
     if size > LARGE:
         raise AdapterError(
-            f"In {len(apart)} layers query, key and value were trained apart, as something else than LoRA. In kohya's names they are one "
+            f"In {count(len(apart), 'layer')} query, key and value were trained apart, as something else than LoRA. In kohya's names they are one "
             f"layer, of which only the difference can be written: {size / 1e9:.0f} GB. Convert to lora with a rank (--to lora --rank 16), or to "
             "diff if that is what you want.",
             code="convert.too_large",

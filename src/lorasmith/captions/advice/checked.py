@@ -10,9 +10,10 @@ from functools import cached_property
 
 from lorasmith.captions.caption import Caption, tag_key, with_spaces
 from lorasmith.captions.style import CaptionStyle
-from lorasmith.captions.token_limit import Tokenizer
+from lorasmith.captions.token_limit import TokenCounter, Tokenizer, token_counter
 from lorasmith.captions.vocabulary import Vocabulary
 from lorasmith.findings import Evidence, Finding
+from lorasmith.pages.numbers import count
 
 FEW_PICTURES = 5
 """In smaller sets, shares mean nothing."""
@@ -43,6 +44,11 @@ class CheckedCaptions:
     """The captions of regularisation pictures, which are to be without the trigger."""
     unreadable: Collection[str] = ()
     """Caption files that are not UTF-8."""
+
+    @property
+    def count_tokens(self) -> TokenCounter | None:
+        """Counts tokens as the encoder that needs the most does; None without tokenizers."""
+        return token_counter(self.tokenizers.values(), self.limit, in_chunks=bool(self.reads_breaks)) if self.tokenizers else None
 
     @cached_property
     def tags(self) -> dict[str, list[str]]:
@@ -96,17 +102,17 @@ Rule = Callable[[CheckedCaptions], Iterable[Finding]]
 
 def captions_that(keys: Sized, singular: str, plural: str) -> str:
     """`1 caption is empty.`, `3 captions are empty.`"""
-    return f"1 caption {singular}." if len(keys) == 1 else f"{len(keys)} captions {plural}."
+    return f"{count(len(keys), 'caption')} {singular if len(keys) == 1 else plural}."
 
 
 def pictures_that(keys: Sized, singular: str, plural: str) -> str:
     """The same of pictures."""
-    return f"1 picture {singular}." if len(keys) == 1 else f"{len(keys)} pictures {plural}."
+    return f"{count(len(keys), 'picture')} {singular if len(keys) == 1 else plural}."
 
 
 def of_all(keys: Sized, checked: CheckedCaptions) -> Evidence:
     """How many captions of all."""
-    return Evidence(len(keys), "captions", f"{len(keys)} of {len(checked.captions) + len(checked.unreadable)} captions.")
+    return Evidence(len(keys), "captions", f"{len(keys):,} of {count(len(checked.captions) + len(checked.unreadable), 'caption')}.")
 
 
 def share(keys: Sized, of: Sized, unit: str = "% of the captions", ending: str = "") -> Evidence:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sized
 from lorasmith.captions.advice.checked import FEW_PICTURES, PROBABLE, CheckedCaptions, pictures_that, share
 from lorasmith.captions.caption import split_tags
 from lorasmith.findings import CaptionChange, Evidence, Finding, Fix
+from lorasmith.pages.numbers import count
 
 FREQUENT = 0.25
 """Share of the pictures from which on the LoRA learns a background or pose as a habit."""
@@ -66,7 +67,7 @@ def untagged_fault(checked: CheckedCaptions) -> Iterator[Finding]:
 
 def of_pictures(keys: Sized, checked: CheckedCaptions) -> Evidence:
     """How many of the pictures that the tagger was run on."""
-    return Evidence(len(keys), "pictures", f"{len(keys)} of {len(checked.probabilities)} pictures.")
+    return Evidence(len(keys), "pictures", f"{len(keys):,} of {count(len(checked.probabilities), 'picture')}.")
 
 
 def several_figures(checked: CheckedCaptions) -> Iterator[Finding]:

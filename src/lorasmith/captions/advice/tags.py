@@ -9,6 +9,7 @@ from lorasmith.captions.advice.checked import FEW_PICTURES, CheckedCaptions, cap
 from lorasmith.captions.caption import tag_key, with_spaces
 from lorasmith.captions.vocabulary import key_of
 from lorasmith.findings import CaptionChange, Evidence, Finding, Fix
+from lorasmith.pages.numbers import count
 
 MAX_TAGS, MAX_MEAN_TAGS, MIN_TAGS = 30, 20, 5
 EVERYWHERE = 0.95
@@ -17,7 +18,7 @@ EVERYWHERE = 0.95
 
 def of_tags(tags: Sized, checked: CheckedCaptions) -> Evidence:
     """How many of the different tags."""
-    return Evidence(len(tags), "tags", f"{len(tags)} of {len(checked.counts)} different tags.")
+    return Evidence(len(tags), "tags", f"{len(tags):,} of {count(len(checked.counts), 'different tag')}.")
 
 
 def over_tagged(checked: CheckedCaptions) -> Iterator[Finding]:
@@ -94,15 +95,15 @@ def repeated_tag(checked: CheckedCaptions) -> Iterator[Finding]:
 def two_spellings(checked: CheckedCaptions) -> Iterator[Finding]:
     """A tag in several spellings, such as `red_hat` beside `red hat`."""
     spellings: dict[str, Counter[str]] = defaultdict(Counter)
-    for tag, count in checked.counts.items():
-        spellings[with_spaces(tag).lower()][tag] += count
+    for tag, captions in checked.counts.items():
+        spellings[with_spaces(tag).lower()][tag] += captions
     several = [[tag for tag, _ in found.most_common()] for found in spellings.values() if len(found) > 1]
     if several:
         rare = {tag: most_frequent for most_frequent, *others in several for tag in others}
         yield Finding(
             code="captions.two_spellings", severity="warning", about="caption",
             subjects=tuple(key for key, tags in checked.tags.items() if rare.keys() & set(tags)), evidence=of_tags(several, checked),
-            message=f"{len(several)} {'tag is' if len(several) == 1 else 'tags are'} spelled in more than one way.",
+            message=f"{count(len(several), 'tag')} {'is' if len(several) == 1 else 'are'} spelled in more than one way.",
             why="To the text encoder these are different words, which have to share what one should learn.",
             fix=Fix("Rename the rarer spelling to the other.", tuple(CaptionChange("rename", {"old": old, "new": new}) for old, new in rare.items())),
             details=tuple(" / ".join(tags) for tags in several),
@@ -135,8 +136,8 @@ def tag_everywhere(checked: CheckedCaptions) -> Iterator[Finding]:
     total = len(checked.tags)
     if total < FEW_PICTURES or all(len(tags) <= 1 for tags in checked.tags.values()):
         return
-    for tag, count in checked.counts.most_common():
-        if count < EVERYWHERE * total:
+    for tag, captions in checked.counts.most_common():
+        if captions < EVERYWHERE * total:
             break
         keys = tuple(key for key, tags in checked.tags.items() if tag in tags)
         yield Finding(
@@ -160,7 +161,7 @@ def unknown_tags(checked: CheckedCaptions) -> Iterator[Finding]:
         yield Finding(
             code="captions.unknown_tags", severity="note", about="caption", evidence=of_tags(unknown, checked),
             subjects=tuple(key for key, tags in checked.tags.items() if unknown & set(tags)),
-            message="1 tag is not in the list of tags." if len(unknown) == 1 else f"{len(unknown)} tags are not in the list of tags.",
+            message=f"{count(len(unknown), 'tag')} {'is' if len(unknown) == 1 else 'are'} not in the list of tags.",
             why="The base was not trained on such a word, so the LoRA has to learn it beside its subject.",
             fix=Fix("Use known tags, unless the word is meant to be learnt."),
             details=tuple(sorted(unknown, key=lambda tag: (-checked.counts[tag], tag))),

@@ -10,6 +10,7 @@ from lorasmith.captions.advice.checked import CheckedCaptions, captions_that, mo
 from lorasmith.captions.breaks import AT_BREAKS, BREAK, CHUNK
 from lorasmith.captions.token_limit import Tokenizer, lines_below, tokens_taken, training_line, what_falls_off
 from lorasmith.findings import CaptionChange, Change, Evidence, Finding, Fix, SettingChange
+from lorasmith.pages.numbers import count
 
 MAX_TOKEN_LENGTH = "base.max_token_length"
 """The setting that says how many tokens of a caption training reads."""
@@ -27,7 +28,7 @@ def empty(checked: CheckedCaptions) -> Iterator[Finding]:
         yield Finding(
             code="captions.empty", severity="error", about="caption", subjects=keys,
             evidence=Evidence(len(keys), "captions", f"{len(keys) / of:.0%} of the captions."),
-            message=f"{len(keys)} of {of} pictures {'has' if len(keys) == 1 else 'have'} no caption.",
+            message=f"{len(keys):,} of {count(of, 'picture')} {'has' if len(keys) == 1 else 'have'} no caption.",
             why=f"With the trigger {trigger} alone, all that such a picture shows becomes part of what the trigger means."
             if are_the_subjects
             else "Without words, what such a picture shows becomes part of every prompt.",
@@ -58,7 +59,7 @@ def identical(checked: CheckedCaptions) -> Iterator[Finding]:
     if keys:
         yield Finding(
             code="captions.identical", severity="warning", about="caption", subjects=keys, evidence=of_all(keys, checked),
-            message=f"{len(keys)} captions are the same as another one, in {len(groups)} {'group' if len(groups) == 1 else 'groups'}.",
+            message=f"{count(len(keys), 'caption')} are the same as another one, in {count(len(groups), 'group')}.",
             why="No word tells these pictures apart, so the LoRA blends what differs between them.",
             fix=Fix("Describe what varies: pose, background, clothes, expression. Where the pictures are the same, keep one."),
             details=tuple(text[:120] for text, _ in groups),
@@ -104,13 +105,13 @@ def too_many_tokens(checked: CheckedCaptions) -> Iterator[Finding]:
             longest = max(taken(lines[key], limit) for key in lost)
             longer = sorted(checked.longer_limits)
             enough = next((limit for limit in longer if all(taken(lines[key], limit) <= limit for key in lost)), None)
-            fix = Fix(f"Shorten them to {limit} tokens, with what matters first.", (CaptionChange("truncate", {"tokens": limit}),))
+            fix = Fix(f"Shorten them to {count(limit, 'token')}, with what matters first.", (CaptionChange("truncate", {"tokens": limit}),))
             if enough is not None:
                 fix = Fix(f"Train with {MAX_TOKEN_LENGTH} = {enough}, or shorten them.", (SettingChange(MAX_TOKEN_LENGTH, enough),))
             yield Finding(
                 code="captions.too_many_tokens", severity="error", about="caption", subjects=tuple(lost),
-                evidence=Evidence(longest, "tokens", f"The longest has {longest} tokens; {name} reads {limit}."),
-                message=captions_that(lost, f"is longer than {limit} tokens", f"are longer than {limit} tokens"),
+                evidence=Evidence(longest, "tokens", f"The longest has {count(longest, 'token')}; {name} reads {limit}."),
+                message=captions_that(lost, f"is longer than {count(limit, 'token')}", f"are longer than {count(limit, 'token')}"),
                 why="The text encoder does not read what is behind the limit.",
                 fix=fix, details=tuple(f"{key}: {off}" for key, off in lost.items()),
             )  # fmt: skip
@@ -126,7 +127,7 @@ def breaks_not_read(checked: CheckedCaptions) -> Iterator[Finding]:
         enough = next((limit for limit in sorted(checked.longer_limits) if limit > CHUNK), 2 * CHUNK)
         yield Finding(
             code="captions.breaks_not_read", severity="note", about="caption", subjects=keys, evidence=of_all(keys, checked),
-            message=f"{has_break}, which means nothing at {checked.limit} tokens.",
+            message=f"{has_break}, which means nothing at {count(checked.limit, 'token')}.",
             why=f"It begins the next chunk of {CHUNK} tokens, and there is only one.",
             fix=Fix(f"Train with {MAX_TOKEN_LENGTH} = {enough}, or leave it.", (SettingChange(MAX_TOKEN_LENGTH, enough),)),
         )  # fmt: skip

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from lorasmith.captions.advice.checked import FEW_PICTURES, CheckedCaptions, captions_that, most_common, of_all
 from lorasmith.captions.triggers import LeakKind, find_leaks, naming
 from lorasmith.findings import CaptionChange, Evidence, Finding, Fix
+from lorasmith.pages.numbers import count
 
 LEAKS: dict[LeakKind, tuple[str, str, str, str]] = {
     "missing": ("trigger_missing", "lacks the trigger {}", "lack the trigger {}", "These pictures teach nothing about the trigger."),
@@ -70,7 +71,7 @@ def trigger_in_regularisation(checked: CheckedCaptions) -> Iterator[Finding]:
     words, quoted = ", ".join(triggers), " ".join(map(shlex.quote, triggers))
     yield Finding(
         code="captions.trigger_in_regularisation", severity="error", about="caption", subjects=tuple(found),
-        evidence=Evidence(len(found), "captions", f"{len(found)} of {len(checked.regularisation)} captions of regularisation pictures."),
+        evidence=Evidence(len(found), "captions", f"{len(found):,} of {count(len(checked.regularisation), 'caption')} of regularisation pictures."),
         message=captions_that(
             found, f"of a regularisation picture has the trigger {words}", f"of regularisation pictures have the trigger {words}"
         ),

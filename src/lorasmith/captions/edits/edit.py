@@ -16,7 +16,8 @@ from typing import Annotated, ClassVar
 from pydantic import AfterValidator, BaseModel, ConfigDict
 
 from lorasmith.captions.caption import Caption, check_tag, tag_key
-from lorasmith.captions.filters import TokenCounter, wildcard
+from lorasmith.captions.filters import wildcard
+from lorasmith.captions.token_limit import TokenCounter
 from lorasmith.captions.vocabulary import Vocabulary
 from lorasmith.errors import InputError
 
@@ -72,6 +73,11 @@ class Edit(BaseModel, ABC):
     """Whether it needs a list of tags."""
     listed: ClassVar[bool] = True
     """Whether the command line lists its verb; False where another verb offers it."""
+
+    @property
+    def token_limit(self) -> int | None:
+        """The tokens that an encoder is taken to read; None: as many as the base reads at once."""
+        return None
 
     @abstractmethod
     def prepare(self, context: EditContext) -> EditFunction:

@@ -16,9 +16,9 @@ from typing import Literal
 
 from lorasmith.captions.collection import CaptionCollection
 from lorasmith.captions.edits.edit import Edit, EditContext
-from lorasmith.captions.filters import TokenCounter
 from lorasmith.captions.plan import CaptionPlan
 from lorasmith.captions.scope import EVERYTHING, Scope, select
+from lorasmith.captions.token_limit import TokenCounter
 from lorasmith.captions.vocabulary import Vocabulary
 
 

@@ -10,6 +10,7 @@ from pydantic import Field
 from lorasmith.captions.caption import Caption, join_tags, tag_key
 from lorasmith.captions.edits.edit import Edit, EditContext, EditFunction, Tag, keys_of
 from lorasmith.errors import InputError, SettingsError
+from lorasmith.pages.numbers import count
 
 
 class Dedupe(Edit):
@@ -41,6 +42,10 @@ class Truncate(Edit):
     tags: int | None = Field(None, ge=1, description="Keep at most this many tags.")
     tokens: int | None = Field(None, ge=1, description="Keep at most this many tokens, as the --base counts them.")
 
+    @property
+    def token_limit(self) -> int | None:
+        return self.tokens
+
     def prepare(self, context: EditContext) -> EditFunction:
         if self.tags is None and self.tokens is None:
             raise SettingsError("Truncating needs tags or tokens: say how many of them may stay.")
@@ -57,7 +62,7 @@ class Truncate(Edit):
         return shortened
 
     def summary(self) -> str:
-        limits = (f"{self.tags} tags" if self.tags else "", f"{self.tokens} tokens" if self.tokens else "")
+        limits = (count(self.tags, "tag") if self.tags else "", count(self.tokens, "token") if self.tokens else "")
         return f"truncate to {' and '.join(filter(None, limits))}"
 
 

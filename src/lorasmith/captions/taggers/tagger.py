@@ -30,6 +30,7 @@ from lorasmith.captions.taggers.tagger_descriptor import (
     descriptor_of,
 )
 from lorasmith.errors import InputError
+from lorasmith.pages.numbers import count
 
 PROVIDERS = ("CUDAExecutionProvider", "CPUExecutionProvider")
 
@@ -93,7 +94,7 @@ class Tagger:
         raw = np.asarray(self._session.run([self._output], {self._input.name: batch})[0])[: len(pictures)].astype(np.float32)
         if raw.ndim != 2 or raw.shape[1] != len(self.names):
             raise InputError(
-                f"{self.model} gives {raw.shape[1:]} numbers per picture, but {self.table} lists {len(self.names)} tags: download both files again."
+                f"{self.model} gives {raw.shape[1:]} numbers per picture, but {self.table} lists {count(len(self.names), 'tag')}: download both files again."
             )
         found = 1 / (1 + np.exp(-np.clip(raw, -80, 80))) if self.descriptor.activation == "sigmoid" else raw
         if not (np.isfinite(found).all() and found.min() >= -1e-4 and found.max() <= 1 + 1e-4):

@@ -23,6 +23,7 @@ from lorasmith.cli.captions.options import (
 from lorasmith.cli.findings import print_finding
 from lorasmith.cli.options import AsJson
 from lorasmith.cli.output import print_json
+from lorasmith.pages.numbers import count
 
 if TYPE_CHECKING:
     from lorasmith.captions.advice.checked import CheckedCaptions
@@ -65,7 +66,7 @@ def check(
         })  # fmt: skip
     else:
         triggers = f", trigger {', '.join(checked.triggers)}" if checked.triggers else ""
-        typer.echo(f"{len(checked.captions)} captions{triggers}")
+        typer.echo(f"{count(len(checked.captions), 'caption')}{triggers}")
         for finding in findings:
             print_finding(finding)
         if not findings:
@@ -105,15 +106,17 @@ def report(
         raise InputError(f"{out} is a file: name a folder to write the report into.", code="captions.not_a_folder", path=str(out))
     collection, checked = _checked(folder, extension, where, only, base, family, trigger, vocabulary, limit)
     findings = advise(checked)
-    statistics = statistics_of(checked.captions, next(iter(checked.tokenizers.values()), None))
+    statistics = statistics_of(checked.captions, checked.count_tokens)
     name = collection.folder.resolve().name
     if as_json:
         typer.echo(report_json(name, statistics, findings))
         return
     page = write_report(out, name, statistics, findings)
-    typer.echo(f"{statistics.captions} captions, {statistics.empty} empty, {len(statistics.frequencies)} different tags")
-    for tag, count in list(statistics.frequencies.items())[:10]:
-        typer.echo(f"{count:7d}  {tag}")
+    typer.echo(
+        f"{count(statistics.captions, 'caption')}, {statistics.empty:,} empty, {count(len(statistics.frequencies), 'different tag')}"
+    )
+    for tag, captions in list(statistics.frequencies.items())[:10]:
+        typer.echo(f"{captions:7d}  {tag}")
     if tags := undrawable(statistics.frequencies):
         typer.echo(f"Not in tag-cloud.png, since no font of this machine has their letters: {', '.join(tags[:20])}")
     typer.echo(f"look at: {page}")
@@ -161,7 +164,7 @@ def _checked(
 def _base_facts(base: str | None, family: str | None) -> dict[str, Any]:
     """What `CheckedCaptions` takes of the base and its family: style, tokenizers, limits."""
     from lorasmith.models.families import FAMILIES
-    from lorasmith.models.tokenizers import load_tokenizers
+    from lorasmith.models.tokenizers import caption_tokenizers, tokens_read
 
     styles = {record.name: (record, record.captions) for record in FAMILIES.values()}
     styles |= {name: (record, one.captions) for record in FAMILIES.values() for name, one in record.relatives.items()}
@@ -172,13 +175,11 @@ def _base_facts(base: str | None, family: str | None) -> dict[str, Any]:
         return {"style": style, "reads_breaks": record and record.reads_breaks}
     description = describe_base(base)
     record = description.record
-    tokenizers = load_tokenizers(description)
-    if record.caption_tokenizers is not None:
-        tokenizers = {name: tokenizers[name] for name in record.caption_tokenizers}
+    tokenizers = caption_tokenizers(description)
     return {
         "style": styles[family or record.name][1],
         "tokenizers": tokenizers,
         "reads_breaks": record.reads_breaks,
-        "limit": min(one.model_max_length - one.num_special_tokens_to_add() for one in tokenizers.values()),
+        "limit": tokens_read(tokenizers.values()),
         "longer_limits": record.variant(description.variant).defaults.max_token_lengths,
     }

@@ -11,6 +11,7 @@ from lorasmith.cli.captions.save import save_plan, utf8_failures
 from lorasmith.cli.interrupt import STOPPED, stop_on_ctrl_c
 from lorasmith.cli.options import AsJson
 from lorasmith.cli.progress import progress_bar
+from lorasmith.pages.numbers import count
 
 if TYPE_CHECKING:
     from lorasmith.captions.taggers.captioner import Captioner
@@ -72,7 +73,7 @@ def describe(
         )  # fmt: skip
     if result.stopped:
         typer.echo(
-            f"Stopped after {len(result.texts)} of {len(prompts)} pictures; their descriptions are stored, and the same command continues "
+            f"Stopped after {len(result.texts)} of {count(len(prompts), 'picture')}; their descriptions are stored, and the same command continues "
             "with the rest.", err=True,
         )  # fmt: skip
         raise typer.Exit(STOPPED)

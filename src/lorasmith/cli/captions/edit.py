@@ -23,7 +23,7 @@ from lorasmith.cli.captions.options import (
     one_of,
     scope_of,
     split_options,
-    token_counter,
+    token_counter_of,
     vocabulary_of,
 )
 from lorasmith.cli.captions.save import save_plan, utf8_failures
@@ -108,9 +108,10 @@ def _run_edit(
     one_of(count_in, ("folder", "scope"), "count-in")
     collection, scope = open_captions(folder, extension, unreadable_too=True), scope_of(where, only)
     note_what_is_left_alone(collection, scope)
+    edit = edit_of(name, **fields)
     plan = plan_edit(
-        collection, edit_of(name, **fields), scope,
-        count_in=count_in, count_tokens=token_counter(base), vocabulary=vocabulary_of(vocabulary),  # type: ignore[arg-type]
+        collection, edit, scope,
+        count_in=count_in, count_tokens=token_counter_of(base, edit.token_limit), vocabulary=vocabulary_of(vocabulary),  # type: ignore[arg-type]
     )  # fmt: skip
     save_plan(plan, dry_run, as_json, failures=utf8_failures(collection, scope))
 

@@ -10,6 +10,7 @@ import typer
 from lorasmith.cli.captions.options import Folder
 from lorasmith.cli.options import AsJson
 from lorasmith.cli.output import print_json
+from lorasmith.pages.numbers import count
 
 if TYPE_CHECKING:
     from lorasmith.captions.history import Change, Operation
@@ -50,7 +51,7 @@ def history(folder: Folder, as_json: AsJson = False) -> None:
         return
     for one in operations:
         state = "" if one.state == "applied" else f" ({one.state})"
-        typer.echo(f"{one.number:4}  {one.at.astimezone():%Y-%m-%d %H:%M}  {one.files:6} captions  {one.summary}{state}")
+        typer.echo(f"{one.number:4}  {one.at.astimezone():%Y-%m-%d %H:%M}  {count(one.files, 'caption'):>15}  {one.summary}{state}")
     if not operations:
         typer.echo(f"The captions of {folder} have not been changed yet.")
 
@@ -70,8 +71,11 @@ def _repeat(step: Callable[[], tuple[Operation, list[Change]]], steps: int, done
         print_json([one.as_data for one in operations])
     elif not as_json:
         for one in operations:
-            typer.echo(f"{done}: {one.summary} ({one.files} captions)")
+            typer.echo(f"{done}: {one.summary} ({count(one.files, 'caption')})")
     if ended is not None and operations and ended.code == NOTHING_TO_DO:
-        typer.echo(f"note: The history has no more than these {len(operations)} of {steps} operations.", err=True)
+        typer.echo(
+            f"note: The history has no more than {'this' if len(operations) == 1 else 'these'} {len(operations)} of {steps} operations.",
+            err=True,
+        )
     elif ended is not None:
         raise ended

@@ -17,12 +17,13 @@ from lorasmith.cli.captions.options import (
     note_what_is_left_alone,
     one_of,
     scope_of,
-    token_counter,
+    token_counter_of,
     vocabulary_of,
 )
 from lorasmith.cli.captions.save import warn_of_unreadable
 from lorasmith.cli.options import AsJson
 from lorasmith.cli.output import one_line, print_json
+from lorasmith.pages.numbers import count
 
 if TYPE_CHECKING:
     from lorasmith.captions.collection import CaptionCollection, Entry
@@ -42,7 +43,7 @@ def list_captions(
         return
     for one in entries:
         typer.echo(f"{one.key}: {one_line(one.caption.text)}" if one.exists else f"{one.key}: (no caption)")
-    typer.echo(f"{len(entries)} of {len(collection)} captions")
+    typer.echo(f"{len(entries):,} of {count(len(collection), 'caption')}")
     for orphan in collection.orphans:
         typer.echo(f"note: {orphan} has no picture beside it.", err=True)
 
@@ -64,7 +65,7 @@ def show(
     if not entries and collection.unreadable:
         raise typer.Exit(1)  # its encoding was named
     if len(entries) != 1:
-        raise DatasetError(f"{key} has {len(entries)} captions: name one caption or picture.")
+        raise DatasetError(f"{key} has {count(len(entries), 'caption')}: name one caption or picture.")
     entry, known = entries[0], vocabulary_of(vocabulary)
     tags, _ = entry.caption.parts
     unknown = known.unknown(tags) if known else []
@@ -121,7 +122,7 @@ def tags(
         return
     for tag in found[:limit]:
         typer.echo(f"{counts[tag]:6}  {counts[tag] / len(captions):4.0%}  {tag}" + ("  (unknown)" if tag in unknown else ""))
-    typer.echo(f"{len(found)} tags in {len(captions)} captions")
+    typer.echo(f"{count(len(found), 'tag')} in {count(len(captions), 'caption')}")
 
 
 def autocomplete(
@@ -160,4 +161,4 @@ def _selected(
     collection, scope = open_captions(folder, extension, unreadable_too=True), scope_of(where, only)
     note_what_is_left_alone(collection, scope)
     warn_of_unreadable(collection, scope)
-    return collection, select(collection, scope, token_counter(base))
+    return collection, select(collection, scope, token_counter_of(base))

@@ -10,8 +10,8 @@ import typer
 
 if TYPE_CHECKING:
     from lorasmith.captions.collection import CaptionCollection
-    from lorasmith.captions.filters import TokenCounter
     from lorasmith.captions.scope import Scope
+    from lorasmith.captions.token_limit import TokenCounter
     from lorasmith.captions.vocabulary import Vocabulary
     from lorasmith.models.description import Description
 
@@ -99,12 +99,13 @@ def describe_base(base: str) -> Description:
     return describe(base_path(base))
 
 
-def token_counter(base: str | None) -> TokenCounter | None:
-    """Counts tokens as the base does, by whichever of its text encoders needs the most."""
+def token_counter_of(base: str | None, limit: int | None = None) -> TokenCounter | None:
+    """Counts tokens as the base does where it reads `limit`, by default as many as it reads at once; None where no base is named."""
     if base is None:
         return None
-    from lorasmith.captions.token_limit import count_tokens
-    from lorasmith.models.tokenizers import load_tokenizers
+    from lorasmith.captions.token_limit import token_counter
+    from lorasmith.models.tokenizers import caption_tokenizers, tokens_read
 
-    tokenizers = [*load_tokenizers(describe_base(base)).values()]
-    return lambda text: max(count_tokens(text, tokenizer) for tokenizer in tokenizers)
+    description = describe_base(base)
+    tokenizers = caption_tokenizers(description).values()
+    return token_counter(tokenizers, limit or tokens_read(tokenizers), in_chunks=description.record.reads_breaks)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from lorasmith.cli.output import one_line, print_json
+from lorasmith.pages.numbers import count
 
 if TYPE_CHECKING:
     from lorasmith.captions.collection import CaptionCollection
@@ -42,10 +43,12 @@ def save_plan(
         for key in list(plan.changes)[:EXAMPLES]:
             typer.echo(f"{key}\n  - {one_line(before[key].text) or '(empty)'}\n  + {one_line(plan.changes[key].text) or '(empty)'}")
         if len(plan.changes) > EXAMPLES:
-            typer.echo(f"and {len(plan.changes) - EXAMPLES} more")
+            typer.echo(f"and {len(plan.changes) - EXAMPLES:,} more")
         if counts:
             typer.echo(", ".join(f"{name} {number}" for name, number in counts.items()))
-        typer.echo(f"{plan.summary}: {'would change' if dry_run else 'changed'} {len(plan.changes)} of {plan.considered} captions")
+        typer.echo(
+            f"{plan.summary}: {'would change' if dry_run else 'changed'} {len(plan.changes):,} of {count(plan.considered, 'caption')}"
+        )
         if operation is not None:
             typer.echo(f"to undo it: lorasmith captions undo {plan.collection.folder}")
         for message in failures.values():

@@ -26,6 +26,7 @@ from lorasmith.cli.captions.save import save_plan, utf8_failures
 from lorasmith.cli.interrupt import STOPPED, stop_on_ctrl_c
 from lorasmith.cli.options import AsJson
 from lorasmith.cli.progress import progress_bar
+from lorasmith.pages.numbers import count
 
 if TYPE_CHECKING:
     from lorasmith.captions.caption import Caption
@@ -148,7 +149,7 @@ def _tag_pictures(
         result = tag_pictures(store, tagger, pictures, batch_size=batch_size, again=again, progress=progress, cancelled=stopping)
     if result.stopped:
         typer.echo(
-            f"Stopped after {len(result.contents)} of {len(pictures)} pictures; their probabilities are stored, and the same command "
+            f"Stopped after {len(result.contents)} of {count(len(pictures), 'picture')}; their probabilities are stored, and the same command "
             "continues with the rest.", err=True,
         )  # fmt: skip
         raise typer.Exit(STOPPED)

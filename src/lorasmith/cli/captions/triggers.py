@@ -93,7 +93,7 @@ def triggers(
         return
     if regularisation := sum(collection.is_regularisation(entry.key) for entry in entries):
         typer.echo(
-            f"warning: {count(regularisation, 'caption')} of regularisation pictures get a trigger; those pictures keep the base as it was, "
+            f"warning: {count(regularisation, 'caption')} of regularisation pictures {'gets' if regularisation == 1 else 'get'} a trigger; those pictures keep the base as it was, "
             "and are trained without it.", err=True,
         )  # fmt: skip
     save_plan(plan_edit(collection, edit, scope), dry_run, as_json, failures=utf8_failures(collection, scope))
@@ -147,7 +147,9 @@ def _check_folder_names(collection: CaptionCollection, entries: Sequence[Entry])
             code="captions.no_folder_trigger", folder=str(collection.folder),
         )  # fmt: skip
     if without:
-        typer.echo(f"note: {without} captions are in folders that are not named after a trigger.", err=True)
+        typer.echo(
+            f"note: {count(without, 'caption')} {'is' if without == 1 else 'are'} in folders that are not named after a trigger.", err=True
+        )
 
 
 def _show_leaks(collection: CaptionCollection, entries: Sequence[Entry], words: Sequence[str], as_json: bool) -> None:
@@ -157,13 +159,17 @@ def _show_leaks(collection: CaptionCollection, entries: Sequence[Entry], words: 
     regularisation = {entry.key: entry.caption for entry in entries if collection.is_regularisation(entry.key)}
     subject = {entry.key: entry.caption for entry in entries if entry.key not in regularisation}
     leaks, named = find_leaks(subject, words), naming(regularisation, words)
+    leaking = len({leak.key for leak in leaks})
     if as_json:
         print_json({"triggers": words, "leaks": [vars(leak) for leak in leaks], "in_regularisation": named})
     else:
         typer.echo(f"trigger: {', '.join(words)}")
         for leak in leaks:
             typer.echo(f"  {leak.key}: {leak.trigger} {leak.kind}" + (f" ({leak.where})" if leak.where else ""))
-        typer.echo(f"{len({leak.key for leak in leaks})} of {len(subject)} captions leak" + ("; --mend mends them" if leaks else ""))
+        typer.echo(
+            f"{leaking:,} of {count(len(subject), 'caption')} {'leaks' if leaking == 1 else 'leak'}"
+            + ("; --mend mends them" if leaks else "")
+        )
         for key, found in named.items():
             typer.echo(f"  {key}: {', '.join(found)} in the caption of a regularisation picture; take it out")
     if leaks or named:
@@ -175,7 +181,7 @@ def _show_checks(checks: Sequence[TriggerCheck], as_json: bool) -> None:
         print_json([{"trigger": one.trigger, "splits": one.splits, "doubts": [vars(doubt) for doubt in one.doubts]} for one in checks])
         return
     for one in checks:
-        splits = "; ".join(f"{name}: {' + '.join(split)} ({len(split)} tokens)" for name, split in one.splits.items())
+        splits = "; ".join(f"{name}: {' + '.join(split)} ({count(len(split), 'token')})" for name, split in one.splits.items())
         typer.echo(f"{one.trigger}  {splits}")
         for doubt in one.doubts:
             typer.echo(f"  {'warning' if doubt.warning else 'note'}: {doubt.sentence}")

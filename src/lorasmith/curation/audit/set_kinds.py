@@ -20,6 +20,7 @@ from lorasmith.images.copies import best_copy
 from lorasmith.images.duplicates import Group, Signature
 from lorasmith.images.measures import copy_of
 from lorasmith.images.picture_cache import PictureCache
+from lorasmith.pages.numbers import count
 
 
 class Pile:
@@ -114,15 +115,14 @@ def judge_set(
 def exact_duplicate(pile: Pile) -> Found:
     for same in pile.same_bytes:
         if len(same) > 1:
-            yield same, Sign(len(same), "files", f"{len(same)} files with the same bytes", 1.0)
+            yield same, Sign(len(same), "files", f"{count(len(same), 'file')} with the same bytes", 1.0)
 
 
 def near_duplicate(pile: Pile) -> Found:
     for group in pile.near_duplicates:
-        count = len(group.pictures)
-        text = f"{count} pictures differ by at most {group.furthest:.2f} of what resampling and compression may do"
+        text = f"{count(len(group.pictures), 'picture')} differ by at most {group.furthest:.2f} of what resampling and compression may do"
         mirrored = ("mirrored: " + ", ".join(picture.path.name for picture in group.mirrored),) if group.mirrored else ()
-        yield group.pictures, Sign(count, "pictures", text, confidence(group.furthest, 1.0, 0.3), mirrored)
+        yield group.pictures, Sign(len(group.pictures), "pictures", text, confidence(group.furthest, 1.0, 0.3), mirrored)
 
 
 def asymmetry(pile: Pile) -> Found:
@@ -148,18 +148,17 @@ def same_pose(pile: Pile) -> Found:
 def same_lettering(pile: Pile) -> Found:
     corners = [picture.measures.corners for picture in pile.single if picture.measures.corners is not None]
     if strokes := lettering.repeated_strokes(corners):
-        count = len(strokes.members)
         text = (
-            f"{count} of {len(pile.single)} pictures have the same strokes at the {strokes.corner}, with a correlation of "
+            f"{len(strokes.members):,} of {count(len(pile.single), 'picture')} have the same strokes at the {strokes.corner}, with a correlation of "
             f"{strokes.agreement:.2f}"
         )
         sure = round(min(0.95, 0.4 + 0.6 * strokes.agreement), 2)
-        yield [pile.single[i] for i in strokes.members], Sign(count, "pictures", text, sure, (f"corner: {strokes.corner}",))
+        yield [pile.single[i] for i in strokes.members], Sign(len(strokes.members), "pictures", text, sure, (f"corner: {strokes.corner}",))
 
 
 def one_source(pile: Pile) -> Found:
     if source := set_signs.main_source([picture.name for picture in pile.single]):
-        text = f"{len(source.members)} of {len(pile.single)} pictures ({source.share:.0%}) are named after {source.name!r}"
+        text = f"{len(source.members)} of {count(len(pile.single), 'picture')} ({source.share:.0%}) are named after {source.name!r}"
         yield [pile.single[i] for i in source.members], Sign(round(100 * source.share, 1), "% of the pictures", text, 0.6)
 
 
@@ -172,10 +171,10 @@ def set_too_large(pile: Pile) -> Found:
 
 
 def _size(pile: Pile, confidence_for: Callable[[int, LoraKind], float | None]) -> Found:
-    kind, count = pile.lora_kind, len(pile.single)
-    if kind is not None and (sure := confidence_for(count, kind)) is not None:
+    kind, size = pile.lora_kind, len(pile.single)
+    if kind is not None and (sure := confidence_for(size, kind)) is not None:
         least, most = set_signs.RANGES[kind][1:3]
-        yield [], Sign(count, "pictures", f"{count} different pictures; {least} to {most} are usual for a {kind}", sure)
+        yield [], Sign(size, "pictures", f"{count(size, 'different picture')}; {least} to {most} are usual for a {kind}", sure)
 
 
 DUPLICATES = (MendChange("duplicates"),)

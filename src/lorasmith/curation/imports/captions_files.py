@@ -24,6 +24,7 @@ from lorasmith.curation.imports.source import left_out
 from lorasmith.dataset_folder import is_picture
 from lorasmith.errors import DatasetError
 from lorasmith.findings import Finding
+from lorasmith.pages.numbers import count
 
 CAPTIONS_FILES = (".json", ".jsonl", ".csv", ".tsv")
 """Suffixes of files that name pictures with their captions."""
@@ -77,8 +78,8 @@ def read_rows(name: str, raw: bytes, shown: str, left: list[Finding]) -> list[Ro
     if not good:
         raise _not_metadata(shown, bad[0].message.removesuffix(".") if bad else "it is empty")
     left += bad
-    for key, count in not_used.items():
-        message = f"{shown} has a second text, {key}, in {count} of {len(good)} rows, which is not used."
+    for key, having in not_used.items():
+        message = f"{shown} has a second text, {key}, in {having:,} of {count(len(good), 'row')}, which is not used."
         fix = f"To use it instead, let it alone be called {TEXT_KEYS[0]} there."
         left.append(left_out("caption_not_used", f"{shown}, {key}", message, fix, about="caption"))
     return good

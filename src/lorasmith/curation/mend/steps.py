@@ -17,6 +17,7 @@ from lorasmith.errors import DatasetError
 from lorasmith.images.clean import clean_by_filters, clean_by_scaling
 from lorasmith.images.crop import Box
 from lorasmith.images.upscale import Upscaler, lanczos, open_upscaler
+from lorasmith.pages.numbers import count
 
 WHITE = (255, 255, 255)
 
@@ -118,7 +119,7 @@ class Cut(PictureStep):
 
     @property
     def words(self) -> str:
-        return f"cut into {len(self.boxes)} pictures"
+        return f"cut into {count(len(self.boxes), 'picture')}"
 
     def apply(self, picture: Image.Image, upscalers: Upscalers) -> list[Image.Image]:
         return [picture.crop(box) for box in self.boxes]

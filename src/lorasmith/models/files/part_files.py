@@ -8,6 +8,7 @@ from typing import Any
 
 from lorasmith.errors import BaseModelError
 from lorasmith.models.files.tensor_file import PICKLES, READ_PICKLES, Header, PickleFile, open_tensors, read_header
+from lorasmith.pages.numbers import count
 
 
 def header_of(path: Path, allow_pickle: bool) -> Header:
@@ -63,5 +64,7 @@ def _shards(folder: Path, index: Path) -> tuple[Path, ...]:
         raise BaseModelError(f"{index} does not name the files of the weights beside it; download the base again.")
     absent = [name for name in names if not (folder / name).is_file()]
     if absent:
-        raise BaseModelError(f"{folder} lacks {absent[0]} ({len(absent)} of {len(names)} files are absent); download the base again.")
+        raise BaseModelError(
+            f"{folder} lacks {absent[0]} ({len(absent):,} of {count(len(names), 'file')} {'is' if len(absent) == 1 else 'are'} absent); download the base again."
+        )
     return tuple(folder / name for name in names)

@@ -34,6 +34,7 @@ from lorasmith.atomic import write_atomically
 from lorasmith.errors import AdapterError
 from lorasmith.findings import Evidence, Finding
 from lorasmith.models.base import Base
+from lorasmith.pages.numbers import count
 from lorasmith.training.settings.tree import Settings
 
 KEPT_AS = "parent.safetensors"
@@ -234,14 +235,14 @@ def _findings(parent: Parent, trained: Mapping[str, TrainedLayer]) -> Iterator[F
     if behind := [layer for layer in network.layers if layer not in trained]:
         yield Finding(
             "continuation.left_behind", "warning", about="layer", subjects=tuple(behind),
-            message=f"{name}: {len(behind)} of its {len(network.layers)} layers are not trained by these settings and will be missing from "
+            message=f"{name}: {len(behind):,} of its {count(len(network.layers), 'layer')} {'is' if len(behind) == 1 else 'are'} not trained by these settings and will be missing from "
             f"the new LoRA (such as {behind[0]}).",
             evidence=Evidence(len(behind), "layers"),
         )  # fmt: skip
     if fresh := [layer for layer in trained if layer not in network.layers]:
         yield Finding(
             "continuation.new_layers", "note", about="layer", subjects=tuple(fresh),
-            message=f"{name}: it lacks {len(fresh)} of the {len(trained)} layers to train, which start by changing nothing (such as "
+            message=f"{name}: it lacks {len(fresh):,} of the {count(len(trained), 'layer')} to train, which start by changing nothing (such as "
             f"{fresh[0]}).",
             evidence=Evidence(len(fresh), "layers"),
         )  # fmt: skip

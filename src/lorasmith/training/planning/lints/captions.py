@@ -7,6 +7,7 @@ from lorasmith.captions.caption import Caption
 from lorasmith.captions.token_limit import lines_below
 from lorasmith.findings import Evidence, Fix, SettingChange
 from lorasmith.guides import BOOTCAMP, COLAB, CRASH_COURSE, FUNDAMENTALS, SEAART, guides
+from lorasmith.pages.numbers import count
 from lorasmith.training.planning.lints.registry import Findings, lint, set_to, warning
 from lorasmith.training.planning.lints.run_facts import RunFacts
 
@@ -102,7 +103,7 @@ def lines_not_trained(run: RunFacts) -> Findings:
     below = sum(reads_one[item.dataset] and bool(lines_below(Caption((item.picture.caption or "").encode()))) for item in run.pictures)
     if below:
         yield warning(
-            f"{below} of {len(run.captions)} captions have several lines, and only the first is trained.",
+            f"{below:,} of {count(len(run.captions), 'caption')} {'has' if below == 1 else 'have'} several lines, and only the first is trained.",
             evidence=Evidence(below, "captions"), why="What the other lines say is never read.",
             fix=set_to("captions.caption_lines", "random", 'Set captions.caption_lines to "random" or "all", or leave it if one line is enough.'),
             source="how sd-scripts reads captions",
@@ -114,13 +115,13 @@ def breaks_not_read(run: RunFacts) -> Findings:
     having = sum(AT_BREAKS.search(caption.text) is not None for caption in run.captions)
     if having and not run.base.family.reads_breaks:
         yield warning(
-            f"{having} of {len(run.captions)} captions have {BREAK}, which {run.base.family.title} takes for the word.",
+            f"{having:,} of {count(len(run.captions), 'caption')} {'has' if having == 1 else 'have'} {BREAK}, which {run.base.family.title} takes for the word.",
             evidence=Evidence(having, "captions"), why="It parts a caption for CLIP alone; this base's text encoder reads a caption whole.",
             fix=Fix(f"Take {BREAK} out of the captions."), source="how AUTOMATIC1111 reads prompts",
         )  # fmt: skip
     elif having and (run.settings.base.max_token_length or CHUNK) <= CHUNK:
         yield warning(
-            f"{having} of {len(run.captions)} captions have {BREAK}, which means nothing at {CHUNK} tokens.",
+            f"{having:,} of {count(len(run.captions), 'caption')} {'has' if having == 1 else 'have'} {BREAK}, which means nothing at {CHUNK} tokens.",
             evidence=Evidence(having, "captions"), why=f"It begins the next chunk of {CHUNK} tokens, and there is only one.",
             fix=set_to("base.max_token_length", 2 * CHUNK), source="how AUTOMATIC1111 reads prompts",
         )  # fmt: skip

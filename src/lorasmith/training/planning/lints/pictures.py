@@ -39,7 +39,7 @@ def many_pictures(run: RunFacts) -> Findings:
     most = MOST.get(run.looks_like, math.inf)
     if len(run.pictures) > most:
         yield warning(
-            f"{len(run.pictures)} pictures are more than {run.looks_like} LoRAs gain from ({most} at most).",
+            f"{count(len(run.pictures), 'picture')} are more than {run.looks_like} LoRAs gain from ({most} at most).",
             evidence=Evidence(len(run.pictures), "pictures"), about="set", why="A bad picture goes unnoticed among so many.",
             fix=Fix(f"Keep the best {most // 2} to {most}, or hold some out."), source=guides(SEAART, CRASH_COURSE, FUNDAMENTALS),
         )  # fmt: skip
@@ -52,7 +52,7 @@ def small_pictures(run: RunFacts) -> Findings:
         side = int(math.sqrt(min(math.prod(item.picture.size) for item in small)))
         lower = max(64, side // 64 * 64)
         yield warning(
-            f"{len(small)} of {len(run.pictures)} pictures are enlarged by more than a quarter to reach buckets.resolution.",
+            f"{len(small):,} of {count(len(run.pictures), 'picture')} {'is' if len(small) == 1 else 'are'} enlarged by more than a quarter to reach buckets.resolution.",
             evidence=Evidence(len(small), "pictures"), about="picture", subjects=tuple(str(item.picture.path) for item in small),
             why="The LoRA learns their blur.",
             fix=Fix(

@@ -6,6 +6,7 @@ import math
 
 from lorasmith.findings import Evidence
 from lorasmith.guides import BOOTCAMP, COLAB, CRASH_COURSE, FUNDAMENTALS, guides
+from lorasmith.pages.numbers import count
 from lorasmith.training.planning.lints.registry import Findings, lint, set_to, warning
 from lorasmith.training.planning.lints.run_facts import RunFacts
 
@@ -48,8 +49,8 @@ def bucket_area_lost(run: RunFacts) -> Findings:
         worst = min((item.fit.bucket for item in shrunk), key=math.prod)
         area = math.prod(worst) / math.prod(buckets.size)
         yield warning(
-            f"buckets.max_bucket_reso {buckets.max_bucket_reso} is no longer than the resolution: {len(shrunk)} of {len(run.pictures)} pictures "
-            f"train smaller than they could, the worst at {worst[0]} x {worst[1]}, {area:.0%} of the area.",
+            f"buckets.max_bucket_reso {buckets.max_bucket_reso} is no longer than the resolution: {len(shrunk):,} of {count(len(run.pictures), 'picture')} "
+            f"{'trains smaller than it' if len(shrunk) == 1 else 'train smaller than they'} could, the worst at {worst[0]} x {worst[1]}, {area:.0%} of the area.",
             evidence=Evidence(area, "of the area"),
             why="Wide and tall pictures lose detail.",
             fix=set_to("buckets.max_bucket_reso", 2 * max(buckets.size)),
@@ -62,7 +63,7 @@ def no_buckets(run: RunFacts) -> Findings:
     cropped = [item for item in run.pictures if item.fit.lost > 0.1]
     if not run.settings.buckets.enable_bucket and cropped:
         yield warning(
-            f"Without buckets {len(cropped)} of {len(run.pictures)} pictures lose more than a tenth at their edges.",
+            f"Without buckets {len(cropped):,} of {count(len(run.pictures), 'picture')} {'loses' if len(cropped) == 1 else 'lose'} more than a tenth at their edges.",
             evidence=Evidence(len(cropped), "pictures"), why="Heads and feet are cut off.", fix=set_to("buckets.enable_bucket", True),
             source=guides(CRASH_COURSE, BOOTCAMP),
         )  # fmt: skip
