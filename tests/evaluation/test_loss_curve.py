@@ -38,7 +38,7 @@ def test_a_wild_step_of_many_falls_outside_the_picture_and_is_counted():
     losses[1234] = (1235, 9.0)
     curve = loss_curve(losses)
     assert curve.limits[1] < 1
-    assert "are outside the picture" in curve.caption
+    assert "1 of 2,000 steps is outside the picture" in curve.caption
 
 
 def test_losses_that_are_not_finite_are_left_out_and_counted():
