@@ -21,7 +21,7 @@ def sections(text: str) -> list[str]:
 
 
 def starts(lengths: Sequence[int], limit: int) -> Iterator[int]:
-    """Where sections of so many tokens begin in an encoder that reads `limit`: each at a chunk of its own as far as there is one."""
+    """Where sections of these `lengths` begin, in tokens, in an encoder that reads `limit` of them: each in a chunk of its own while there are any."""
     place = 0
     for length in lengths:
         gap = -place % CHUNK

@@ -324,7 +324,7 @@ def _sound_size(root: Path, picture: Path, look: Look, findings: list[Finding]) 
 
 
 def _caption(root: Path, one: _Found, missing_caption: str | None, pictures: int, findings: list[Finding]) -> str | None:
-    """What is said about a picture, one of so many: its caption file, else what the caller gave, else the name of its folder."""
+    """A picture's caption: from its file, else what the caller gave, else its folder's name. `pictures` is how many there are."""
     remedy = f"tag them (`lorasmith captions tag {root}`), or write what they show."
     if one.caption is not None:
         caption = read_caption(one.caption)

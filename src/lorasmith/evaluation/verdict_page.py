@@ -59,7 +59,7 @@ class ShownProof:
 
 
 def proof_of(run: RunRecord) -> ShownProof | None:
-    """The proof in a run's folder; None where there is none. The verdict is made anew from the numbers."""
+    """The proof in a run's folder; None where there is none. The verdict is worked out again from the numbers."""
     folder = run.folder.root / PROOF
     record = read_record(folder)
     if record is None or not record.measured:

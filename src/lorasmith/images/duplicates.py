@@ -126,7 +126,7 @@ def near_duplicate_groups(signatures: Sequence[Signature]) -> list[Group]:
 
 
 def grouped(count: int, pairs: Sequence[Pair]) -> list[Group]:
-    """The groups that pairs make of so many pictures."""
+    """The groups that `count` pictures form when each pair belongs together."""
     leader = list(range(count))
     mirrored = [False] * count
     """Whether each picture is, as seen from its leader."""

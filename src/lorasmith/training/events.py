@@ -139,7 +139,7 @@ class BandValidation(TypedDict):
     """Of held-out pictures, against the base."""
     val_change_margin: float | None
     gap: float
-    """How much more training images gained; 0.5 is a loss of 60 % of what it would be had they not been trained on."""
+    """How much more training images gained; 0.5 is a loss of 60 % of what it would be if they had not been trained on."""
     gap_margin: float | None
     best_epoch: int | None
     """Where the loss on held-out pictures was lowest before this."""

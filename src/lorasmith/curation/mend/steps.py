@@ -6,6 +6,7 @@ in `Step`.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -25,15 +26,15 @@ Upscalers = dict[str, Upscaler]
 """Opened networks by the path of their file."""
 
 
-class PictureStep(BaseModel):
+class PictureStep(BaseModel, ABC):
     """One thing done to a picture."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     @property
+    @abstractmethod
     def words(self) -> str:
         """As a person says it, of the picture: `mirrored`."""
-        raise NotImplementedError
 
     def apply(self, picture: Image.Image, upscalers: Upscalers) -> list[Image.Image]:
         """What becomes of an RGB picture: one, several (`Cut`) or none (`Remove`)."""

@@ -194,7 +194,7 @@ def read_axis(said: AxisText, subject: Subject) -> Along:
     """An axis with its values.
 
     Raises:
-        SettingsError: there is no such axis, or it cannot have the values.
+        SettingsError: the axis does not exist, or cannot take these values.
     """
     if isinstance(said, str):
         key, values = _key_and_values(said)

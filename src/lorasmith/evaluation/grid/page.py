@@ -19,7 +19,7 @@ from lorasmith.pages.render import write_page
 LARGE, THUMBNAIL = 768, 128
 """Longest side in pixels of a cell that is looked at, and of the others."""
 MANY, SMALLER = 60, 448
-"""From so many cells on a page would be too heavy, and cells are no larger than this."""
+"""With this many cells or more a page would be too heavy, so its cells are no larger than this."""
 
 
 def write_grid_page(plan: GridPlan, path: Path) -> Path:

@@ -116,7 +116,7 @@ class Cost:
 
 
 def cost(plan: ProofPlan, checkpoints: int) -> Cost:
-    """The cost of measuring so many checkpoints, with nothing kept from before."""
+    """The cost of measuring this many checkpoints, with nothing kept from before."""
     drawn = 1 + (checkpoints if plan.most_drawn is None else min(checkpoints, plan.most_drawn))  # the base is drawn too
     pictures = drawn * len(plan.prompts.prompts)
     others = len(plan.prompts.of("other"))
@@ -127,7 +127,7 @@ def cost(plan: ProofPlan, checkpoints: int) -> Cost:
 
 
 def cost_of_weights(plan: ProofPlan, others: int) -> Cost:
-    """The cost of measuring one checkpoint at so many weights other than 1, at which it is measured already."""
+    """The cost of measuring one checkpoint at this many weights besides 1, where it has been measured already."""
     of_weights = plan.of_groups("new", "other")
     with_others, alone = cost(of_weights, 1 + others), cost(of_weights, 1)
     return Cost(with_others.pictures - alone.pictures, with_others.predictions - alone.predictions)
@@ -139,5 +139,5 @@ def loss_predictions(plan: ProofPlan) -> int:
 
 
 def ruler_predictions(others: int) -> int:
-    """Of the base that reads one checkpoint's pictures of so many other prompts."""
+    """Predictions that the base takes to read one checkpoint's pictures of this many other prompts."""
     return others * (1 + min(keeps.OTHERS, max(0, others - 1))) * len(keeps.SIGMAS)

@@ -27,10 +27,8 @@ def picture_signs(checkpoint: CheckpointMeasures) -> list[Finding]:
 
 def deep_fried(checkpoint: CheckpointMeasures) -> Finding | None:
     saturation, contrast = checkpoint.measures.get("saturation"), checkpoint.measures.get("contrast")
-    if not (_clear(saturation, FRIED) or _clear(contrast, FRIED)):
+    if saturation is None or contrast is None or not (_clear(saturation, FRIED) or _clear(contrast, FRIED)):
         return None
-    assert saturation is not None
-    assert contrast is not None
     return _sign(
         "deep_fried", checkpoint, "Pictures with the trigger have far more colour and contrast than the base's.",
         Evidence(saturation.value, "0-1", f"Saturation {saturation.value:+.2f} and contrast {contrast.value:+.2f} of 1 against the base's."),
@@ -62,9 +60,8 @@ def one_pose(checkpoint: CheckpointMeasures) -> Finding | None:
 
 def other_prompts_change(checkpoint: CheckpointMeasures) -> Finding | None:
     moved = checkpoint.measures.get("moved")
-    if not _clear(moved, MOVED):
+    if moved is None or not _clear(moved, MOVED):
         return None
-    assert moved is not None
     return _sign(
         "other_prompts_change", checkpoint, "Pictures of other prompts change as well.",
         Evidence(moved.value, "of the difference between two pictures", f"They change {moved.value:.0%} as much as two pictures of the base differ."),
@@ -78,9 +75,9 @@ PICTURE_SIGNS: dict[str, Callable[[CheckpointMeasures], Finding | None]] = {
 """Name -> rule; its finding has the code `signs.` and the name."""
 
 
-def _clear(measure: Measure | None, limit: float) -> bool:
+def _clear(measure: Measure, limit: float) -> bool:
     """Whether a measure is above a limit by more than its error."""
-    return measure is not None and measure.error is not None and measure.value - CLEAR * measure.error > limit
+    return measure.error is not None and measure.value - CLEAR * measure.error > limit
 
 
 def _sign(code: str, checkpoint: CheckpointMeasures, message: str, evidence: Evidence, why: str, words: str) -> Finding:

@@ -48,12 +48,12 @@ def _memorising(event: ValidationDone) -> Finding:
     return Finding(
         "validation.memorises", "warning", about="set",
         message=(
-            f"After epoch {event.epoch} the weights hold the training images: their loss is {share:.0%} of what it would be had they not "
-            f"been trained on (a gap of {of_what})."
+            f"After epoch {event.epoch} the weights hold the training images: their loss is {share:.0%} of what it would be if they had "
+            f"not been trained on (a gap of {of_what})."
         ),
         evidence=Evidence(band["gap"], "nats of gap", of_what),
         why="That alone is no fault: such a LoRA may still do what prompts ask.",
-        fix=Fix("Prove the run: that shows whether captions bring the images back, and whether new prompts still work."),
+        fix=Fix("Run `lorasmith prove`: it shows whether captions bring the images back, and whether new prompts still work."),
     )  # fmt: skip
 
 
