@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
+from PIL import Image
 from typer.testing import CliRunner
 
 from lorasmith.cli.main import app
 from lorasmith.errors import InputError
+from lorasmith.evaluation.measures.measured import Measure
+from lorasmith.evaluation.proof.record import PROOF, WEIGHTS_PROOF, read_record, write_record
 from lorasmith.evaluation.prove import prove, prove_file
 from lorasmith.evaluation.report import write_report
 from lorasmith.evaluation.run_record import read_run
 from lorasmith.evaluation.sampling.session import SamplingSession
 from lorasmith.evaluation.verdict.verdict import CANNOT_TELL
-from lorasmith.evaluation.verdict_page import proof_of
+from lorasmith.evaluation.verdict_page import proof_of, proof_sections
+from lorasmith.pages.content import Figures
 from lorasmith.training.run import train
 from lorasmith.training.settings.tree import settings_from
 
@@ -137,3 +143,41 @@ def test_what_cannot_be_proven_is_refused_with_a_reason(run, toy_base, creatures
         prove(run)
     with pytest.raises(InputError, match="thorough"):
         prove_file([run / "missing.safetensors"], toy_base, creatures, run, effort="thorugh")
+
+
+def test_weights_of_another_checkpoint_than_the_recommended_one_do_not_count(run):
+    """As they stay in the folder where a later proof recommends another one."""
+    prove(run, effort="quick", weights=())
+    measured = read_record(run / PROOF).measured
+    sure = {"subject": Measure.of({"a": 0.8, "b": 0.81}), "keeps": Measure.of({"c": 0.99, "d": 1.0})}
+    first, last = (replace(one, measures=one.measures | sure) for one in measured)
+    record = replace(read_record(run / PROOF), measured=(first, replace(last, measures={})))
+    write_record(run / PROOF, record)
+    for file, counts in ((last.file, False), (first.file, True)):
+        write_record(run / PROOF, replace(record, measured=(replace(first, file=file, weight=0.6),), pictures=({},)), WEIGHTS_PROOF)
+        shown = proof_of(read_run(run))
+        assert shown.verdict.recommended == 0
+        assert (shown.verdict.weight == 0.6) is counts
+
+
+def test_a_copy_stands_beside_its_own_training_image_whatever_others_are_called(run):
+    """Another folder may have pictures of the same names."""
+    prove(run, effort="quick", weights=())
+    record = read_run(run)
+    (dataset,) = record.settings.datasets
+    others = run.parent / "others"
+    others.mkdir()
+    for file in Path(dataset.path).glob("*.png"):
+        Image.new("RGB", (64, 64), "red").save(others / file.name)
+    both = [dataset, dataset.model_copy(update={"path": others})]
+
+    assert _originals(record)
+    assert None not in _originals(record)
+    assert _originals(replace(record, settings=record.settings.model_copy(update={"datasets": both}))) == _originals(record)
+
+
+def _originals(record):
+    """The training images that the report shows beside their copies, encoded."""
+    (section,) = (one for one in proof_sections(record, proof_of(record)) if one.title == "Held by heart?")
+    (figures,) = (block for block in section.blocks if isinstance(block, Figures))
+    return [figure.panels[0].picture and figure.panels[0].picture.data for figure in figures.figures]

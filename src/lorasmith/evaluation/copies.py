@@ -27,7 +27,12 @@ class Copy:
     @property
     def image(self) -> str:
         """The training image's file name."""
-        return self.prompt.picture.rsplit(" ", 1)[0]
+        return self.prompt.picture.rpartition(" ")[0]
+
+    @property
+    def content(self) -> str:
+        """How the hash of the training image's bytes begins: other images may have its name."""
+        return self.prompt.picture.rpartition(" ")[2]
 
 
 def copies_of(checkpoint: CheckpointVerdict, prompts: PromptSet) -> list[Copy]:

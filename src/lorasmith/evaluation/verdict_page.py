@@ -9,7 +9,7 @@ from pathlib import Path
 from lorasmith.dataset_folder import pictures_below
 from lorasmith.errors import DatasetError
 from lorasmith.evaluation.copies import copies_in_words, copies_of
-from lorasmith.evaluation.measures.measured import MEASURES, Measure
+from lorasmith.evaluation.measures.measured import MEASURES, CheckpointMeasures, Measure
 from lorasmith.evaluation.prompts import Prompt
 from lorasmith.evaluation.proof.record import PROOF, WEIGHTS_PROOF, ProofRecord, read_record
 from lorasmith.evaluation.run_record import RunRecord
@@ -17,7 +17,7 @@ from lorasmith.evaluation.signs.signs import signs_of
 from lorasmith.evaluation.verdict.checkpoint import CheckpointVerdict
 from lorasmith.evaluation.verdict.labels import LABELS, NOT_DRAWN
 from lorasmith.evaluation.verdict.verdict import Verdict, verdict_on
-from lorasmith.images.read import read_picture
+from lorasmith.images.read import content_hash, read_picture
 from lorasmith.pages.content import (
     Block,
     Code,
@@ -64,8 +64,18 @@ def proof_of(run: RunRecord) -> ShownProof | None:
     record = read_record(folder)
     if record is None or not record.measured:
         return None
-    weights = read_record(folder, WEIGHTS_PROOF)
-    return ShownProof(folder, record, verdict_on(record.measured, weights.measured if weights else (), run.settings))
+    verdict = verdict_on(record.measured, settings=run.settings)
+    if weights := _weights_of(verdict, read_record(folder, WEIGHTS_PROOF)):
+        verdict = verdict_on(record.measured, weights, run.settings)
+    return ShownProof(folder, record, verdict)
+
+
+def _weights_of(verdict: Verdict, record: ProofRecord | None) -> Sequence[CheckpointMeasures]:
+    """The weights of the recommended checkpoint; none where those in the folder are of another one, from an earlier proof."""
+    if record is None or verdict.recommended is None:
+        return ()
+    chosen = verdict.checkpoints[verdict.recommended].measured
+    return record.measured if all(one.file == chosen.file for one in record.measured) else ()
 
 
 def verdict_status(proof: ShownProof) -> Status:
@@ -141,14 +151,22 @@ def _copies(run: RunRecord, proof: ShownProof) -> tuple[Block, ...]:
     copies = copies_of(verdict.checkpoints[place], record.prompts)
     if not copies:
         return ()
-    originals = {path.name: path for dataset in run.settings.datasets for path in _below(Path(dataset.path))}
+    training_images = [path for dataset in run.settings.datasets if not dataset.is_reg for path in _below(Path(dataset.path))]
     figures = []
     for copy in copies[:COPIES]:
-        original = originals.get(copy.image)
+        original = next((path for path in training_images if path.name == copy.image and _begins_with(copy.content, path)), None)
         own = Panel(None if original is None else _read(original, f"Training image {copy.image}"), "training image")
         drawn = picture_of(proof, record.pictures[place].get(copy.prompt.name), verdict.checkpoints[place].name, copy.prompt)
         figures.append(Figure((own, drawn), (Code(copy.image), Quiet(" by heart" if copy.by_heart else ""))))
     return (Text((Strong(copies_in_words(copies)), Quiet(f" {UNSURE}" if not record.held_out else ""))), Figures(tuple(figures), "small"))
+
+
+def _begins_with(beginning: str, path: Path) -> bool:
+    """Whether the hash of a file's bytes begins so; not where it cannot be read."""
+    try:
+        return content_hash(path).startswith(beginning)
+    except DatasetError:
+        return False
 
 
 def _below(folder: Path) -> Sequence[Path]:
