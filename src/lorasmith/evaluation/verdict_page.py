@@ -155,7 +155,9 @@ def _copies(run: RunRecord, proof: ShownProof) -> tuple[Block, ...]:
     figures = []
     for copy in copies[:COPIES]:
         original = next((path for path in training_images if path.name == copy.image and _begins_with(copy.content, path)), None)
-        own = Panel(None if original is None else _read(original, f"Training image {copy.image}"), "training image")
+        own = Panel(
+            None if original is None else _read(original, f"Training image {copy.image}"), "training image", "Not found in the datasets."
+        )
         drawn = picture_of(proof, record.pictures[place].get(copy.prompt.name), verdict.checkpoints[place].name, copy.prompt)
         figures.append(Figure((own, drawn), (Code(copy.image), Quiet(" by heart" if copy.by_heart else ""))))
     return (Text((Strong(copies_in_words(copies)), Quiet(f" {UNSURE}" if not record.held_out else ""))), Figures(tuple(figures), "small"))
@@ -189,7 +191,7 @@ def _checkpoint_row(proof: ShownProof, place: int) -> tuple[Words, ...]:
     mark = " ★ recommended" if place == verdict.recommended else " as good" if place in verdict.as_good else ""
     also = ", ".join(key for key, judged in one.judged.items() if judged.holds and key != one.headline)
     if one.headline == NOT_DRAWN:
-        headline: Quiet | Judgement = Quiet("not drawn: by its losses not likely the best")
+        headline: Quiet | Judgement = Quiet(NOT_DRAWN)
     else:
         headline = Judgement(TONES.get(one.headline, "warning"), one.headline)
     return (
@@ -222,9 +224,14 @@ def _how(proof: ShownProof) -> Block:
         if record.held_out
         else ""
     )
+    not_drawn = (
+        f" {count(left, 'checkpoint was', 'checkpoints were')} not drawn, as losses make them unlikely to be the best."
+        if (left := len(record.measured) - len(_shown(proof)))
+        else ""
+    )
     return Text(
         f"{count(len(prompts.prompts), 'picture')} of the base and of each checkpoint that was drawn, with the same prompts and seeds; compared with "
-        f"{held_out}.{flexible}{bias} Subject: how far new pictures have come from the base (0) to real pictures (1). Other prompts kept: how "
+        f"{held_out}.{not_drawn}{flexible}{bias} Subject: how far new pictures have come from the base (0) to real pictures (1). Other prompts kept: how "
         "well the base recognises its own prompts in the LoRA's pictures (1: as in its own). ± is one standard error.",
         quiet=True,
     )
