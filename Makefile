@@ -19,12 +19,14 @@ help:  ## list these commands
 demo: $(VENV)/installed  ## train a LoRA on the demo base, draw with it, judge it, write a report
 	$(BIN)/lorasmith demo run
 
-# Two processes: one test file is always one process's, because its tests share bases and runs.
+# Two processes: one test file is always one process's, because its tests share bases and runs. Each computes with one thread: two
+# processes with two threads each on two cores take twice as long as with one.
 PYTEST := $(BIN)/python -m pytest -m "not slow"
 BOTH_CORES := -n 2 --dist loadfile
+ONE_THREAD := OMP_NUM_THREADS=1
 
 test: $(VENV)/installed  ## run the tests, without the slow ones
-	$(PYTEST) $(BOTH_CORES)
+	$(ONE_THREAD) $(PYTEST) $(BOTH_CORES)
 
 check: $(VENV)/installed  ## lint, format, types, tests over the tree, numeric tests as on other CPUs
 	$(BIN)/ruff check .
@@ -41,9 +43,9 @@ OLD_CPU := MKL_CBWR=COMPATIBLE ATEN_CPU_CAPABILITY=default ONEDNN_MAX_CPU_ISA=AV
 AVX2_CPU := ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2 MKL_CBWR=AVX2
 
 cpus: $(VENV)/installed  ## run the numeric tests as other CPUs would
-	$(OLD_CPU) OMP_NUM_THREADS=1 $(PYTEST) $(BOTH_CORES) $(NUMERIC) tests/images tests/curation/test_audit.py
+	$(OLD_CPU) $(ONE_THREAD) $(PYTEST) $(BOTH_CORES) $(NUMERIC) tests/images tests/curation/test_audit.py
 	$(AVX2_CPU) OMP_NUM_THREADS=2 $(PYTEST) $(NUMERIC)
-	$(PYTEST) $(BOTH_CORES) -p tests.other_cpu $(NUMERIC)
+	$(ONE_THREAD) $(PYTEST) $(BOTH_CORES) -p tests.other_cpu $(NUMERIC)
 
 docs: $(VENV)/installed  ## build the documentation into site/; a warning is an error
 	$(BIN)/mkdocs build --strict --quiet

@@ -11,8 +11,10 @@ from lorasmith.demo.verdict_bench.truth import TruthEffort
 
 SMALL = BenchEffort("quick", (), TruthEffort(prompts=4, others=3, captions=2))
 RUNS = [
-    BenchRun(RunKind("barely trained", True, ("character", "character"), 4, 1e-4, 5, batch_size=2), "character", "zorvex", 1, 0),
-    BenchRun(RunKind("burnt", True, ("character", "character"), 4, 0.1, 5, batch_size=2), "character", "mimblu", 1, 1),
+    BenchRun(
+        RunKind("barely trained", True, ("character", "character"), 4, 1e-4, 5, batch_size=2, checkpoints=1), "character", "zorvex", 1, 0
+    ),
+    BenchRun(RunKind("burnt", True, ("character", "character"), 4, 0.1, 5, batch_size=2, checkpoints=1), "character", "mimblu", 1, 1),
 ]
 
 
@@ -24,7 +26,7 @@ def test_runs_are_trained_judged_and_looked_at_and_a_stopped_bench_goes_on(tmp_p
     judged = judge_runs(RUNS, tmp_path, SMALL, said.append, lambda: False)
 
     assert judged is not None
-    assert [len(run.truths) for run in judged] == [5, 5]  # a checkpoint at every step
+    assert [len(run.truths) for run in judged] == [1, 1]
     assert sum(words == "1 of 2: training barely-trained-zorvex" for words in said) == 2  # the second time it is there already
     barely, burnt = judged
     assert barely.truths[-1].labels["under-cooked"]

@@ -29,6 +29,7 @@ class RunKind:
     steps: int
     batch_size: int = 8
     schedule: str = "constant"
+    checkpoints: int = 5
     regularisation: bool = False
     words: Words = "full"
     company: dict[str, str] = field(default_factory=dict)

@@ -16,8 +16,6 @@ from lorasmith.training.events import Listener
 from lorasmith.training.run import RunResult, resume, train
 from lorasmith.training.settings.tree import Settings, settings_from
 
-CHECKPOINTS = 5
-
 
 def train_bench_run(run: BenchRun, out: Path, listeners: Sequence[Listener] = (), commands: Commands | None = None) -> RunResult:
     """Train `run` below `out`, or continue it; a finished one is left as it is."""
@@ -46,7 +44,7 @@ def bench_settings(run: BenchRun, dataset: Path, regularisation: Path | None, ca
         "optimizer": {"unet_lr": kind.unet_lr, "args": {"betas": [0.9, 0.99]}},
         "schedule": {"lr_scheduler": kind.schedule},
         "loss": {"min_snr_gamma": 5.0 if run.subject == "style" else 3.0},
-        "checkpoints": {"save_every_n_epochs": 0, "save_every_n_steps": kind.steps // CHECKPOINTS},
+        "checkpoints": {"save_every_n_epochs": 0, "save_every_n_steps": kind.steps // kind.checkpoints},
         "validation": {"every_n_epochs": 0},
         "logging": {"tensorboard": False},
         "cache": str(cache),

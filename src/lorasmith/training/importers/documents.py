@@ -15,6 +15,11 @@ MOST_BYTES = 4_000_000
 _BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 
 
+MOST_BRACKETS = 100
+"""That are open at one place of a YAML file; settings have two or three."""
+TOO_DEEP = "its brackets are nested too deeply"
+
+
 def read_text(path: Path) -> str:
     """The text of a file in UTF-8, or in UTF-16 as PowerShell writes it.
 
@@ -49,7 +54,7 @@ def read_json(path: Path) -> Any:
     except json.JSONDecodeError as error:
         raise _invalid(path, "JSON", str(error), "Fix that line.") from error
     except RecursionError as error:
-        raise _invalid(path, "JSON", "its brackets are nested too deeply", "Give another file.") from error
+        raise _invalid(path, "JSON", TOO_DEEP, "Give another file.") from error
 
 
 def read_toml(path: Path) -> dict[str, Any]:
@@ -64,24 +69,33 @@ def toml_from(text: str, path: Path) -> dict[str, Any]:
     except tomllib.TOMLDecodeError as error:
         raise _invalid(path, "TOML", str(error), "Fix that line (Windows paths need 'single quotes').") from error
     except RecursionError as error:
-        raise _invalid(path, "TOML", "its brackets are nested too deeply", "Give another file.") from error
+        raise _invalid(path, "TOML", TOO_DEEP, "Give another file.") from error
 
 
 def read_yaml(path: Path) -> Any:
-    """What a YAML file holds; raises SettingsError where it is not valid. Anchors are refused: a few of them can stand for gigabytes."""
+    """What a YAML file holds; raises SettingsError where it is not valid.
+
+    Anchors are refused, of which a few can stand for gigabytes, and so are many open brackets, whose reading takes their number squared.
+    """
     import yaml
 
     text = read_text(path)
     try:
-        if any(isinstance(token, yaml.AliasToken) for token in yaml.scan(text, yaml.SafeLoader)):
-            raise _invalid(path, "YAML for settings", "it refers to anchors with *", "Write the values out.")
+        depth = 0
+        for token in yaml.scan(text, yaml.SafeLoader):
+            if isinstance(token, yaml.AliasToken):
+                raise _invalid(path, "YAML for settings", "it refers to anchors with *", "Write the values out.")
+            depth += isinstance(token, yaml.FlowSequenceStartToken | yaml.FlowMappingStartToken)
+            depth -= isinstance(token, yaml.FlowSequenceEndToken | yaml.FlowMappingEndToken)
+            if depth > MOST_BRACKETS:
+                raise _invalid(path, "YAML", TOO_DEEP, "Give another file.")
         return yaml.safe_load(text)
     except (yaml.YAMLError, ValueError) as error:  # a date such as 2024-99-99 is a ValueError
         mark = getattr(error, "problem_mark", None)
         place = f"line {mark.line + 1}" if mark is not None else "a value that YAML does not have"
         raise _invalid(path, "YAML", place, "Fix that line.") from error
     except RecursionError as error:
-        raise _invalid(path, "YAML", "its brackets are nested too deeply", "Give another file.") from error
+        raise _invalid(path, "YAML", TOO_DEEP, "Give another file.") from error
 
 
 def _invalid(path: Path, form: str, reason: str, fix: str) -> SettingsError:
