@@ -12,14 +12,15 @@ from lorasmith.adapters.delta import delta
 from lorasmith.adapters.files import names as keys
 from lorasmith.adapters.files.dialects import read_network
 from lorasmith.adapters.files.lora_file import load_tensors, save_lora
-from lorasmith.cli import lora
+from lorasmith.cli.check import check
+from lorasmith.cli.lora.app import app as lora_app
 from lorasmith.errors import AdapterError, InputError, SettingsError
 from lorasmith.models.open import describe
 from tests.models.toys import toy_folder
 
 app = typer.Typer()
-app.command("check")(lora.check)
-app.add_typer(lora.app, name="lora")
+app.command("check")(check)
+app.add_typer(lora_app, name="lora")
 
 
 def run(*arguments):

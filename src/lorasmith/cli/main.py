@@ -12,9 +12,10 @@ from typing import Annotated
 
 import typer
 
-from lorasmith.cli import audit, base, dataset, demo, grid, import_settings, lora, mend, picture, prove, recipe, run
+from lorasmith.cli import audit, base, check, dataset, demo, grid, import_settings, mend, picture, prove, recipe, run
 from lorasmith.cli.captions.app import app as captions_app
 from lorasmith.cli.help import HelpGroup
+from lorasmith.cli.lora.app import app as lora_app
 from lorasmith.errors import InputError, LorasmithError
 from lorasmith.secrets import without_secrets
 
@@ -58,8 +59,8 @@ app.command("compare")(prove.compare)
 app.command("report")(run.report)
 app.command("sample")(picture.sample)
 app.command("grid")(grid.grid)
-app.command("check")(lora.check)
-app.add_typer(lora.app, name="lora")
+app.command("check")(check.check)
+app.add_typer(lora_app, name="lora")
 app.add_typer(demo.app, name="demo")
 app.add_typer(audit.bench, name="bench")
 

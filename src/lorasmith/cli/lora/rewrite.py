@@ -1,101 +1,17 @@
-"""Verbs on LoRA files: check; lora show, resize, merge, convert."""
+"""lora resize, merge and convert: a LoRA file becomes another one."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from lorasmith.cli.options import AsJson, LoraFile, Overwrite
-from lorasmith.pages.numbers import count
-
-if TYPE_CHECKING:
-    from lorasmith.adapters.compatibility.check import CheckReport
-
-app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="LoRA files: look into them, resize, merge and convert them.")
-
-Out = Annotated[Path, typer.Option(help="The new file.")]
-Precision = Annotated[str | None, typer.Option(help="Numbers of the new file: fp32, fp16 or bf16. Empty: those of the (first) file.")]
-Family = Annotated[str | None, typer.Option(help="The family of base models, such as sdxl, where the file does not show it.")]
-BaseOption = Annotated[str | None, typer.Option("--base", help="The base model: a file, a folder or a hub id.")]
+from lorasmith.cli.lora.options import BaseOption, Family, Out, Precision
+from lorasmith.cli.options import LoraFile, Overwrite
+from lorasmith.pages.numbers import count, file_size
 
 
-def check(
-    file: LoraFile,
-    base: BaseOption = None,
-    family: Family = None,
-    program: Annotated[list[str] | None, typer.Option("--for", help="Only this program; may be given several times.")] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Check what a LoRA file will do in AUTOMATIC1111, Forge, ComfyUI and diffusers, and whether it is sound and fits its base.
-
-    lorasmith check mimi.safetensors
-    lorasmith check mimi.safetensors --base models/animagine.safetensors --for ComfyUI
-
-    Exit code 0: all is well. 1: something is dropped, generated wrongly, damaged or does not fit. 2: the file is not a LoRA.
-    """
-    from lorasmith.adapters.compatibility.check import check_file
-    from lorasmith.adapters.kinds.programs import programs_named
-    from lorasmith.cli.output import print_json
-
-    programs = programs_named(program or [])
-    report = check_file(file, family, base)
-    problems = report.problems(programs)
-    if as_json:
-        print_json({"file": str(file), **report.as_data(programs)})
-    else:
-        _print_report(file.name, report, programs)
-        for problem in problems:
-            typer.echo(f"problem: {problem.message}")
-    raise typer.Exit(1 if problems else 0)
-
-
-def _print_report(name: str, report: CheckReport, programs: tuple[str, ...]) -> None:
-    kinds = ", ".join(f"{number} {kind}" for kind, number in report.kinds.items())
-    ranks = ", ".join(f"{rank} ({count(number, 'layer')})" for rank, number in report.ranks.items()) or "none"
-    typer.echo(f"{name}: {report.family}, {count(report.layers, 'layer')}: {kinds}")
-    typer.echo(f"ranks: {ranks}; names: {', '.join(report.dialects)}; compared with {report.base}")
-    for program in programs:
-        found = report.consumers[program]
-        words = {
-            "all": "loads all of it", "part": f"loads {found.loads} of {found.layers} layers",
-            "wrong": "loads it, and applies it differently than trained", "none": "loads nothing", "unknown": "not tried",
-            "family": f"has no {report.family} models",
-        }[found.verdict]  # fmt: skip
-        typer.echo(f"  {program:<14} {words}")
-    for note in report.notes(programs):
-        typer.echo(f"note: {note.message}")
-
-
-@app.command()
-def show(file: LoraFile, family: Family = None, as_json: AsJson = False) -> None:
-    """Show what is in a LoRA file: its layers, ranks and alphas, and what it says about its training.
-
-    lorasmith lora show mimi.safetensors
-    """
-    from lorasmith.adapters.files.summary import summarise
-    from lorasmith.cli.output import print_json
-
-    found = summarise(file, family)
-    if as_json:
-        print_json(found.as_data())
-        return
-    typer.echo(
-        f"{file.name}: {found.family}, {count(found.parameters, 'parameter')}, {_megabytes(found.bytes)}, names of {', '.join(found.names)}"
-    )
-    for label, counts in (("parts", found.parts), ("kinds", found.kinds), ("ranks", found.ranks), ("alphas", found.alphas)):
-        listed = ", ".join(f"{value} ({count(number, 'layer')})" for value, number in counts.items())
-        typer.echo(f"  {label}: {listed or 'none'}")
-    if found.dora:
-        typer.echo(f"  with a magnitude (DoRA): {count(found.dora, 'layer')}")
-    for note in (*found.notes, *(f"{key} cannot be read: {reason}." for key, reason in found.unread.items())):
-        typer.echo(f"note: {note}")
-    for key, value in sorted(found.metadata.items()):
-        typer.echo(f"  {key}: {value if len(value) <= 100 else value[:97] + '...'}")
-
-
-@app.command()
 def resize(
     file: LoraFile,
     out: Out,
@@ -121,10 +37,9 @@ def resize(
     if kept := [report.norm_retained for report in reports if report.norm_retained == report.norm_retained]:
         typer.echo(f"kept of the change's norm: {min(kept):.1%} in the worst layer, {sum(kept) / len(kept):.1%} on average")
     _say_what_was_left_out(file)
-    typer.echo(f"{out}: {_size(file)} -> {_size(out)}")
+    typer.echo(f"{out}: {file_size(file.stat().st_size)} -> {file_size(out.stat().st_size)}")
 
 
-@app.command()
 def merge(
     files: Annotated[
         list[str], typer.Argument(help="LoRA files, each with its ratio after a colon: mimi.safetensors:0.8. Without one: 1.")
@@ -150,10 +65,9 @@ def merge(
     typer.echo(
         f"{merged}: {count(len(layers), 'layer')}" + (f", ranks from {min(ranks)} to {max(ranks)}" if ranks else ", written as differences")
     )
-    typer.echo(f"{out}: {_size(out)}")
+    typer.echo(f"{out}: {file_size(out.stat().st_size)}")
 
 
-@app.command()
 def convert(
     file: LoraFile,
     out: Out,
@@ -181,7 +95,7 @@ def convert(
     else:
         typer.echo(_rounded([report.rounding for report in reports]))
     _say_what_was_left_out(file)
-    typer.echo(f"{out}: {count(len(reports), 'layer')}, {_size(out)}")
+    typer.echo(f"{out}: {count(len(reports), 'layer')}, {file_size(out.stat().st_size)}")
 
 
 def _say_what_was_left_out(file: Path) -> None:
@@ -216,11 +130,3 @@ def _with_ratio(text: str) -> tuple[Path, float]:
         return Path(path), float(ratio)
     except ValueError:
         raise SettingsError(f"The ratio '{ratio}' of {path} is not a number: write {path}:0.8.", code="merge.ratio") from None
-
-
-def _size(path: Path) -> str:
-    return _megabytes(path.stat().st_size)
-
-
-def _megabytes(size: int) -> str:
-    return f"{size / 1e6:.1f} MB"
