@@ -26,6 +26,10 @@ def prove(
     images: Annotated[Path | None, typer.Option(help="Folder of captioned images that LoRA files were trained on.")] = None,
     held_out: Annotated[Path | None, typer.Option(help="Folder of images that they were not trained on. Default: IMAGES/holdout.")] = None,
     trigger: Annotated[str | None, typer.Option(help="Trigger word of LoRA files. Default: the one that most captions begin with.")] = None,
+    image_encoder: Annotated[
+        str | None,
+        typer.Option(help="One more eye beside the base's: folder or hub id of a vision model (CLIP, DINO, SigLIP) or a tagger."),
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for what is found about LoRA files.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Other prompts and other seeds.")] = 0,
     as_json: AsJson = False,
@@ -49,7 +53,9 @@ def prove(
     files = [path for path in what if path.is_file()]
     with stop_on_ctrl_c() as stopping, progress_bar("proving") as progress:
         if not files and len(what) == 1:
-            proven = prove(what[0], effort=effort, weights=weights, seed=seed, progress=progress, cancelled=stopping)
+            proven = prove(
+                what[0], effort=effort, weights=weights, seed=seed, image_encoder=image_encoder, progress=progress, cancelled=stopping
+            )
             report: Path | None = write_report(what[0])
         elif base is None or images is None:
             raise InputError(
@@ -59,7 +65,7 @@ def prove(
             folder = out if out is not None else files[0].with_name(f"{files[0].stem}-proof")
             proven = prove_file(
                 files, base, images, folder, trigger=trigger, held_out=held_out, effort=effort, weights=weights, seed=seed,
-                progress=progress, cancelled=stopping,
+                image_encoder=image_encoder, progress=progress, cancelled=stopping,
             )  # fmt: skip
             report = None
     if as_json:

@@ -20,6 +20,7 @@ from lorasmith.errors import InputError
 from lorasmith.evaluation.copies import Copy, copies_of
 from lorasmith.evaluation.measures.measured import CheckpointMeasures
 from lorasmith.evaluation.proof.checkpoints import Checkpoint, checkpoints_of
+from lorasmith.evaluation.proof.image_encoder import open_image_encoder
 from lorasmith.evaluation.proof.measuring import measure_checkpoints
 from lorasmith.evaluation.proof.plan import WEIGHTS, ProofPlan, cost
 from lorasmith.evaluation.proof.plan_making import plan_for_pictures, plan_for_run
@@ -69,7 +70,8 @@ class Proven:
 
 def prove(
     run_folder: str | Path, *, effort: str = "standard", weights: Sequence[float] = WEIGHTS, seed: int = 0, device: Device | None = None,
-    base: Base | None = None, progress: Progress | None = None, cancelled: Cancelled = lambda: False,
+    base: Base | None = None, image_encoder: str | Path | None = None, progress: Progress | None = None,
+    cancelled: Cancelled = lambda: False,
 ) -> Proven:  # fmt: skip
     """Judge the checkpoints of a run, and write what was found into its folder.
 
@@ -81,6 +83,8 @@ def prove(
         At which the recommended checkpoint is tried; () for none.
     base
         The run's base where it is open already; None opens it.
+    image_encoder
+        One more eye beside the base's own: the folder or hub id of a vision model (CLIP, SigLIP, DINO) or of a tagger.
     progress, cancelled
         Called with predictions of the denoiser, done and in all; asked whether to stop, after which what is done is kept.
 
@@ -105,7 +109,7 @@ def prove(
         )
     plan = plan_for_run(run.folder.root, effort, seed)
     opened = base if base is not None else _open(plan.base, device or run.settings.training.device)
-    proven = _prove(plan, opened, checkpoints, run.folder.root / PROOF, weights, run.settings, run, progress, cancelled)
+    proven = _prove(plan, opened, checkpoints, run.folder.root / PROOF, weights, run.settings, run, image_encoder, progress, cancelled)
     _write(proven)
     return proven
 
@@ -113,7 +117,7 @@ def prove(
 def prove_file(
     loras: Sequence[str | Path], base: BaseModelSettings | str | Path, pictures: str | Path, folder: str | Path, *, trigger: str | None = None,
     held_out: str | Path | None = None, effort: str = "standard", weights: Sequence[float] = WEIGHTS, seed: int = 0, device: Device = "auto",
-    progress: Progress | None = None, cancelled: Cancelled = lambda: False,
+    image_encoder: str | Path | None = None, progress: Progress | None = None, cancelled: Cancelled = lambda: False,
 ) -> Proven:  # fmt: skip
     """Judge LoRA files that anybody trained, with their base and the folder of captioned images that they were trained on.
 
@@ -128,7 +132,7 @@ def prove_file(
     described = base if isinstance(base, BaseModelSettings) else BaseModelSettings(path=Path(base))
     plan = plan_for_pictures(described, pictures, trigger=trigger, held_out=held_out, effort=effort, seed=seed)
     checkpoints = [Checkpoint(Path(lora), Path(lora).name, step=0 if len(loras) == 1 else k) for k, lora in enumerate(loras, 1)]
-    proven = _prove(plan, _open(described, device), checkpoints, Path(folder), weights, None, None, progress, cancelled)
+    proven = _prove(plan, _open(described, device), checkpoints, Path(folder), weights, None, None, image_encoder, progress, cancelled)
     _write(proven)
     return proven
 
@@ -142,7 +146,7 @@ def _open(base: BaseModelSettings, device: Device) -> Base:
 
 def _prove(
     plan: ProofPlan, base: Base, checkpoints: Sequence[Checkpoint], folder: Path, weights: Sequence[float], settings: Settings | None,
-    run: RunRecord | None, progress: Progress | None, cancelled: Cancelled,
+    run: RunRecord | None, image_encoder: str | Path | None, progress: Progress | None, cancelled: Cancelled,
 ) -> Proven:  # fmt: skip
     of_weights = plan.of_groups("new", "other")
     others = [weight for weight in weights if weight != 1]
@@ -150,13 +154,16 @@ def _prove(
     whole = of_checkpoints + (cost(of_weights, len(others) + 1).predictions if others else 0)
     steps = (_part(progress, 0, whole), _part(progress, of_checkpoints, whole))
 
-    measured = measure_checkpoints(plan, base, checkpoints, folder, progress=steps[0], cancelled=cancelled)
+    encoder = None if image_encoder is None else open_image_encoder(image_encoder)
+    measured = measure_checkpoints(plan, base, checkpoints, folder, progress=steps[0], cancelled=cancelled, encoder=encoder)
     verdict = verdict_on(measured, settings=settings)
     tried: list[CheckpointMeasures] = []
     if others and verdict.recommended is not None and not cancelled():
         chosen = checkpoints[verdict.recommended]
         at_weights = [replace(chosen, weight=weight) for weight in sorted({*others, 1.0})]
-        tried = measure_checkpoints(of_weights, base, at_weights, folder, progress=steps[1], cancelled=cancelled, record=WEIGHTS_PROOF)
+        tried = measure_checkpoints(
+            of_weights, base, at_weights, folder, progress=steps[1], cancelled=cancelled, record=WEIGHTS_PROOF, encoder=encoder
+        )
         verdict = verdict_on(measured, tried, settings)
     complete = not cancelled()
     return Proven(verdict, signs_of(verdict, run), folder, complete)

@@ -9,11 +9,12 @@ from PIL import Image
 
 from lorasmith.demo.drawing import draw_scene
 from lorasmith.demo.scenes import balanced_scenes, fixed_attributes, trained_caption
-from lorasmith.demo.weights import BASE
+from lorasmith.demo.weights import BASE, TAGGER
 from lorasmith.evaluation.measures.measured import MEASURES
 from lorasmith.evaluation.prompts import Counts
 from lorasmith.evaluation.proof import measuring
 from lorasmith.evaluation.proof.checkpoints import Checkpoint, checkpoints_of, likeliest
+from lorasmith.evaluation.proof.image_encoder import open_image_encoder
 from lorasmith.evaluation.proof.measuring import measure_checkpoints
 from lorasmith.evaluation.proof.plan import EFFORTS, Effort, cost
 from lorasmith.evaluation.proof.plan_making import plan_for_pictures, plan_for_run
@@ -174,3 +175,18 @@ def test_losses_choose_the_last_checkpoint_and_those_of_the_lowest_loss_at_high_
     losses = [{"held_out_loss_composition": measuring.Measure(value, None, {})} for value in (-0.1, -0.5, -0.2, -0.4, 0.3)]
     assert [one.name for one in likeliest(checkpoints, losses, 3)] == ["1", "3", "4"]
     assert likeliest(checkpoints, losses, None) == checkpoints
+
+
+def test_a_named_encoder_is_one_more_space_and_its_numbers_are_kept_apart(proof, run, base):
+    plan, measured, _ = proof
+    encoder = open_image_encoder(TAGGER)
+    with_encoder = measure_checkpoints(plan, base, checkpoints_of(read_run(run)), run / "proof", encoder=encoder)
+    for before, after in zip(measured, with_encoder, strict=True):
+        if "replay" in before.measures:
+            assert after.measures["replay"].value != before.measures["replay"].value
+            assert after.measures["moved"] == before.measures["moved"]
+            assert after.measures["keeps"] == before.measures["keeps"]
+            # The least convinced space counts, and there is one more.
+            assert after.measures["subject"].value <= before.measures["subject"].value
+        assert after.measures["gap_shape"] == before.measures["gap_shape"]
+    assert measure_checkpoints(plan, base, checkpoints_of(read_run(run)), run / "proof") == measured

@@ -6,7 +6,6 @@ takes a beginning that it completes ("a drawing of"), Florence-2 one of its task
 
 from __future__ import annotations
 
-import hashlib
 import json
 import string
 from collections.abc import Callable, Mapping, Sequence
@@ -17,7 +16,7 @@ from typing import Any, Protocol
 from PIL import Image
 
 from lorasmith.captions.caption import join_tags
-from lorasmith.captions.taggers.model_folder import model_folder
+from lorasmith.captions.taggers.model_folder import model_fingerprint, model_folder
 from lorasmith.errors import InputError, SettingsError
 
 MODEL_FILES = ("*.json", "*.txt", "*.model", "*.safetensors")
@@ -146,19 +145,8 @@ def open_captioner(source: Path | str, *, max_new_tokens: int = 100, num_beams: 
     except (OSError, ValueError, RuntimeError, KeyError, TypeError, ImportError) as error:
         reason = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
         raise InputError(f"The captioner {source} cannot be opened ({reason}): download it again, or give another.") from error
-    identity = f"{kind} {_fingerprint(folder)} tokens {max_new_tokens} beams {num_beams}"
+    identity = f"{kind} {model_fingerprint(folder)} tokens {max_new_tokens} beams {num_beams}"
     return wrap(model.to(target).eval(), processor, identity, max_new_tokens, num_beams)
-
-
-def _fingerprint(folder: Path) -> str:
-    """A hash of the configuration's bytes and the weights' names, sizes and times, which changes with the model."""
-    digest = hashlib.sha256()
-    for file in sorted(folder.glob("*.json")):
-        digest.update(file.read_bytes())
-    for file in sorted(folder.glob("*.safetensors")):
-        state = file.stat()
-        digest.update(f"{file.name} {state.st_size} {state.st_mtime_ns}".encode())
-    return digest.hexdigest()
 
 
 def _model_type(folder: Path, source: Path | str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -35,6 +36,17 @@ def model_folder(source: Path | str, patterns: Sequence[str]) -> Path:
         )
     owner, repository, *inside = name.split("/")
     return _downloaded(f"{owner}/{repository}", "/".join(inside), patterns)
+
+
+def model_fingerprint(folder: Path) -> str:
+    """A hash of the configuration's bytes and the weights' names, sizes and times, which changes with the model."""
+    digest = hashlib.sha256()
+    for file in sorted(folder.glob("*.json")):
+        digest.update(file.read_bytes())
+    for file in sorted(folder.glob("*.safetensors")):
+        state = file.stat()
+        digest.update(f"{file.name} {state.st_size} {state.st_mtime_ns}".encode())
+    return digest.hexdigest()
 
 
 def _downloaded(repository: str, inside: str, patterns: Sequence[str]) -> Path:

@@ -1,7 +1,7 @@
 """replay: do captions of training pictures bring those very pictures back?
 
     of a caption = -log(distance of the drawn picture from its own picture / median distance of that picture from all others)
-    replay       = mean over training captions - mean over held-out captions, mean of features and latents
+    replay       = mean over training captions - mean over held-out captions, mean of features, latents and encoder
 
 A caption that describes its picture brings a similar one from a good LoRA, too, so captions of held-out pictures are the baseline. 0:
 training pictures come back no nearer than unseen ones. Above about 0.3, with a gap above 0.5, the LoRA holds pictures by heart. AUC 0.98
@@ -21,9 +21,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from lorasmith.evaluation.measures.measured import Measure
-from lorasmith.evaluation.measures.spaces import FEATURES, LATENTS, Views, distances
+from lorasmith.evaluation.measures.spaces import ENCODER, FEATURES, LATENTS, Views, distances
 
-SPACES = (FEATURES, LATENTS)
+SPACES = (FEATURES, LATENTS, ENCODER)
+"""Of which those count that pictures are seen in."""
 SMALLEST = 1e-6
 """The least distance that counts; the very same picture would be infinitely near."""
 
@@ -31,7 +32,7 @@ SMALLEST = 1e-6
 def nearness(drawn: Views, own: Views, real: Views) -> np.ndarray:
     """How near each drawn picture is to its own one, in nats, (n,); `own` are among the `real` pictures."""
     by_space = []
-    for space in SPACES:
+    for space in (space for space in SPACES if space in drawn):
         apart = np.maximum(np.linalg.norm(drawn[space] - own[space], axis=1), SMALLEST)
         by_space.append(-np.log(apart / np.maximum(_typical(own[space], real[space]), SMALLEST)))
     return np.mean(by_space, axis=0)

@@ -3,8 +3,9 @@
     features    the base's own activations, mean and spread of each channel of its blocks, scaled over reference pictures
     latents     the picture in the autoencoder's latents, as it is
     layout      RGB averaged to 8 x 8 cells: where there is which colour
+    encoder     a vision model or a tagger, where the user names one
 
-None needs a downloaded model, and none is right alone: features see what is drawn but are thrown far off by a broken LoRA, latents and
+The first three need no downloaded model, and none is right alone: features see what is drawn but are thrown far off by a broken LoRA, latents and
 layout see the same picture again, and colours. Where several are asked, the least convinced one counts, or the mean.
 """
 
@@ -15,8 +16,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from PIL import Image
 
-FEATURES, LATENTS, LAYOUT = "features", "latents", "layout"
-SPACES = (FEATURES, LATENTS, LAYOUT)
+FEATURES, LATENTS, LAYOUT, ENCODER = "features", "latents", "layout", "encoder"
 
 Points = np.ndarray
 """Pictures in a space, float64 (pictures, dimensions)."""

@@ -20,6 +20,7 @@ from lorasmith.evaluation.measures.measured import CheckpointMeasures, Measure
 from lorasmith.evaluation.proof.checkpoints import Checkpoint, likeliest
 from lorasmith.evaluation.proof.denoising import Question
 from lorasmith.evaluation.proof.drawn import drawn_measures
+from lorasmith.evaluation.proof.image_encoder import ImageEncoder
 from lorasmith.evaluation.proof.losses import Sides, measures_of_losses, questions_of, side_errors
 from lorasmith.evaluation.proof.plan import ProofPlan, cost, loss_predictions, ruler_predictions
 from lorasmith.evaluation.proof.record import RECORD, ProofRecord, write_record
@@ -40,16 +41,17 @@ LARGEST_BATCH = 32
 def measure_checkpoints(
     plan: ProofPlan, base: Base, checkpoints: Sequence[Checkpoint], folder: str | Path, *,
     progress: Progress | None = None, cancelled: Cancelled = lambda: False, batch_size: int | None = None,
-    record: str = RECORD,
+    record: str = RECORD, encoder: ImageEncoder | None = None,
 ) -> list[CheckpointMeasures]:  # fmt: skip
     """Measure checkpoints and keep pictures and results in `folder`; see `record` for how to read them again.
 
     `progress` counts predictions of the denoiser. Where `cancelled` says so, what is measured by then is returned and kept. `batch_size`
-    None: as many pictures as a usual card holds. `record` is the results' file.
+    None: as many pictures as a usual card holds. `record` is the results' file; `encoder` is one more
+    eye beside the base's, see `image_encoder`.
     """
     size = batch_size or max(1, min(LARGEST_BATCH, PIXELS_AT_ONCE // (plan.drawing.width * plan.drawing.height)))
-    store = ProofStore(Path(folder), plan, base.fingerprints)
-    prover = _Prover(plan, base, store, size, Work(cost(plan, len(checkpoints)).predictions, progress, cancelled))
+    store = ProofStore(Path(folder), plan, base.fingerprints, None if encoder is None else encoder.identity)
+    prover = _Prover(plan, base, encoder, store, size, Work(cost(plan, len(checkpoints)).predictions, progress, cancelled))
     found: dict[Checkpoint, dict[str, Measure]] = {}
     drawn: list[Checkpoint] = []
     try:
@@ -84,8 +86,8 @@ def _uses(checkpoint: Checkpoint | None) -> list[LoraUse]:
 class _Prover:
     """Draws and measures on one opened base; what all checkpoints share is made when it is first needed."""
 
-    def __init__(self, plan: ProofPlan, base: Base, store: ProofStore, batch_size: int, work: Work) -> None:
-        self._plan, self._base, self._store, self._batch_size, self._work = plan, base, store, batch_size, work
+    def __init__(self, plan: ProofPlan, base: Base, encoder: ImageEncoder | None, store: ProofStore, batch_size: int, work: Work) -> None:
+        self._plan, self._base, self._encoder, self._store, self._batch_size, self._work = plan, base, encoder, store, batch_size, work
         self._session = SamplingSession(base, source=plan.base.path)
 
     def loss_measures(self, checkpoint: Checkpoint) -> dict[str, Measure]:
@@ -99,7 +101,7 @@ class _Prover:
             return {name: Measure.from_json(tree) for name, tree in kept.items()}
         ruler, plan = self._ruler, self._plan
         pictures = self._pictures(checkpoint)
-        seen = look_at(self._base, pictures, plan.base.text_options, self._batch_size, self._work)
+        seen = look_at(self._base, pictures, plan.base.text_options, self._batch_size, self._work, self._encoder)
         margins = margins_of(self._base, plan, seen, self._batch_size, self._work)
         found = drawn_measures(plan, ruler, pictures, seen.views(ruler.reference), margins)
         self._store.keep_numbers(checkpoint, "measures", {name: measure.json() for name, measure in found.items()})
@@ -135,7 +137,7 @@ class _Prover:
 
     @cached_property
     def _ruler(self) -> Ruler:
-        return make_ruler(self._base, self._plan, self._pictures(None), self._batch_size, self._work)
+        return make_ruler(self._base, self._plan, self._pictures(None), self._batch_size, self._work, self._encoder)
 
     def _pictures(self, checkpoint: Checkpoint | None) -> list[Image.Image]:
         """The pictures of the plan's prompts, of which those that are not kept are drawn; None is the base."""

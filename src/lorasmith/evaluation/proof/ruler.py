@@ -13,6 +13,7 @@ from lorasmith.evaluation.measures.probe import Probe, fit_probe
 from lorasmith.evaluation.measures.spaces import Views
 from lorasmith.evaluation.prompts import Group, Prompt
 from lorasmith.evaluation.proof.denoising import Question, denoising_errors
+from lorasmith.evaluation.proof.image_encoder import ImageEncoder
 from lorasmith.evaluation.proof.plan import DrawingSettings, ProofPlan, RealPicture
 from lorasmith.evaluation.proof.views import Seen, look_at
 from lorasmith.evaluation.proof.work import Work
@@ -38,12 +39,15 @@ class Ruler:
     """Features that all are scaled by."""
 
 
-def make_ruler(base: Base, plan: ProofPlan, pictures: list[Image.Image], batch_size: int, work: Work) -> Ruler:
+def make_ruler(
+    base: Base, plan: ProofPlan, pictures: list[Image.Image], batch_size: int, work: Work, encoder: ImageEncoder | None = None
+) -> Ruler:
     """From the base's pictures of the plan's prompts; no LoRA is on the base."""
     options = plan.base.text_options
-    seen = look_at(base, pictures, options, batch_size, work)
+    seen = look_at(base, pictures, options, batch_size, work, encoder)
     real = [
-        look_at(base, _as_drawn(some, plan.drawing), options, batch_size, work) if some else None for some in (plan.trained, plan.held_out)
+        look_at(base, _as_drawn(some, plan.drawing), options, batch_size, work, encoder) if some else None
+        for some in (plan.trained, plan.held_out)
     ]
     trained, held_out = real
     assert trained is not None, "a plan has training pictures"

@@ -32,14 +32,17 @@ VERSION = 1
 
 
 class ProofStore:
-    """Where the pictures and numbers of one plan on one base are; `fingerprints` are the base's."""
+    """Where the pictures and numbers of one plan on one base are; `fingerprints` are the base's, and
+    `encoder` is the identity of the image encoder that is looked with."""
 
-    def __init__(self, root: Path, plan: ProofPlan, fingerprints: Mapping[str, str]) -> None:
+    def __init__(self, root: Path, plan: ProofPlan, fingerprints: Mapping[str, str], encoder: str | None = None) -> None:
         self.root = root
         reads = plan.base.model_dump(include={"clip_skip", "max_token_length", "weighted_captions", "t5_attention_mask"})
         self._drawings = root / _key("drawing", dict(fingerprints), asdict(plan.drawing), reads)
         compared = [[picture.name, picture.request.content, picture.caption] for picture in (*plan.trained, *plan.held_out)]
-        self._plan_key = _key(VERSION, len(plan.trained), compared, [prompt.name for prompt in plan.prompts.prompts], plan.effort)
+        looked_with = [] if encoder is None else [encoder]
+        prompts = [prompt.name for prompt in plan.prompts.prompts]
+        self._plan_key = _key(VERSION, len(plan.trained), compared, prompts, plan.effort, *looked_with)
 
     def __repr__(self) -> str:
         return f"ProofStore({self._drawings})"

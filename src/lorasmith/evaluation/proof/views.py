@@ -13,8 +13,9 @@ from PIL import Image
 from torch import nn
 
 from lorasmith.draws import generator_for
-from lorasmith.evaluation.measures.spaces import FEATURES, LATENTS, LAYOUT, Views, layout, normalised, scaled
+from lorasmith.evaluation.measures.spaces import ENCODER, FEATURES, LATENTS, LAYOUT, Points, Views, layout, normalised, scaled
 from lorasmith.evaluation.proof.denoising import timesteps_at
+from lorasmith.evaluation.proof.image_encoder import ImageEncoder
 from lorasmith.evaluation.proof.work import Work
 from lorasmith.models.base import Base, SizeConditioning
 from lorasmith.models.diffusion import add_noise
@@ -28,11 +29,12 @@ MOST_BLOCKS = 16
 
 @dataclass(frozen=True, eq=False)
 class Seen:
-    """Pictures of one size: `latents` (n, c, h, w), `features` (n, d) unscaled, `layouts` (n, 192)."""
+    """Pictures of one size: `latents` (n, c, h, w), `features` (n, d) unscaled, `layouts` (n, 192), `encoded` (n, d) by an encoder."""
 
     latents: torch.Tensor
     features: np.ndarray
     layouts: np.ndarray
+    encoded: Points | None = None
 
     def __len__(self) -> int:
         return len(self.latents)
@@ -40,27 +42,31 @@ class Seen:
     def __getitem__(self, numbers: Sequence[int]) -> Seen:
         """Some of the pictures."""
         some = list(numbers)
-        return Seen(self.latents[some], self.features[some], self.layouts[some])
+        encoded = None if self.encoded is None else self.encoded[some]
+        return Seen(self.latents[some], self.features[some], self.layouts[some], encoded)
 
     def views(self, reference: np.ndarray) -> Views:
         """As points; `reference` are the features that all are scaled by."""
         latents = normalised(self.latents.numpy())
-        return {FEATURES: scaled(self.features, reference), LATENTS: latents, LAYOUT: self.layouts}
+        own = {FEATURES: scaled(self.features, reference), LATENTS: latents, LAYOUT: self.layouts}
+        return own if self.encoded is None else own | {ENCODER: self.encoded}
 
 
 @torch.no_grad()
-def look_at(base: Base, pictures: Sequence[Image.Image], options: TextOptions, batch_size: int, work: Work) -> Seen:
-    """What the base, without a LoRA on it, sees in one picture or more, all of one size."""
+def look_at(
+    base: Base, pictures: Sequence[Image.Image], options: TextOptions, batch_size: int, work: Work, encoder: ImageEncoder | None = None
+) -> Seen:
+    """What the base, without a LoRA on it, and an encoder see in one picture or more, all of one size."""
     latents, features = [], []
     empty = base.encode_texts([""], options)
     for first in range(0, len(pictures), batch_size):
         work.check()
         part = pictures[first : first + batch_size]
-        encoded = base.encode_pixels(pixels_of(part)).float().cpu()
-        latents.append(encoded)
-        features.append(_features(base, encoded, empty, SizeConditioning.uncropped(*part[0].size)))
+        latents.append(base.encode_pixels(pixels_of(part)).float().cpu())
+        features.append(_features(base, latents[-1], empty, SizeConditioning.uncropped(*part[0].size)))
         work.did(len(part))
-    return Seen(torch.cat(latents), torch.cat(features).numpy(), layout(pictures))
+    encoded = None if encoder is None else encoder.encode(pictures)
+    return Seen(torch.cat(latents), torch.cat(features).numpy(), layout(pictures), encoded)
 
 
 def pixels_of(pictures: Sequence[Image.Image]) -> torch.Tensor:
