@@ -165,8 +165,8 @@ def test_a_name_that_does_not_exist_is_seen(text, wrong):
     assert list(wrong_names(text)) == ([wrong] if wrong else [])
 
 
-NOUNS = "captions|pictures|images|files|tags|operations|groups|tokens|steps|layers|epochs|folders|rows|words|checkpoints|settings|tensors"
-COUNTED = re.compile(rf" (?:[a-z]+ )?(?:{NOUNS})\b")
+NOUNS = "captions|pictures|images|files|tags|operations|groups|tokens|steps|layers|epochs|folders|rows|words|checkpoints|settings|tensors|samples|passes|batches|bytes|characters|prompts|moves|runs"
+COUNTED = re.compile(rf" (?:[a-z-]+ )?(?:{NOUNS})\b")
 
 
 def plurals_of_any_number(tree: ast.AST) -> Iterator[int]:

@@ -39,7 +39,13 @@ class Evidence:
     """The same as a sentence, with what it is compared with; "" where number and unit are enough."""
 
     def __str__(self) -> str:
-        return self.text or f"{self.number:g} {self.unit}"
+        return self.text or f"{self.number:g} {_of_one(self.unit) if self.number == 1 else self.unit}"
+
+
+def _of_one(unit: str) -> str:
+    """The unit of a single one: of `passes` a pass, of `tags per caption` a tag per caption."""
+    noun, space, rest = unit.partition(" ")
+    return noun.removesuffix("es" if noun.endswith(("sses", "ches")) else "s") + space + rest
 
 
 @dataclass(frozen=True)

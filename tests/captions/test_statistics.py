@@ -12,7 +12,7 @@ from scipy.ndimage import label
 from lorasmith.captions.advice.advise import advise
 from lorasmith.captions.advice.checked import CheckedCaptions
 from lorasmith.captions.caption import Caption
-from lorasmith.captions.caption_report import report_json, report_page, write_report
+from lorasmith.captions.caption_report import report_data, report_page, write_report
 from lorasmith.captions.statistics import Spread, statistics_of, tag_pairs
 from lorasmith.captions.tag_cloud import BACKGROUND, FONTS, tag_cloud, undrawable
 from lorasmith.captions.token_limit import token_counter
@@ -67,7 +67,7 @@ def test_pairs_that_occur_together_more_often_than_by_chance():
 
 def test_the_json_has_everything():
     findings = advise(CheckedCaptions(CAPTIONS, triggers=("zorvex",)))
-    tree = json.loads(report_json("set", statistics_of(CAPTIONS, COUNT), findings))
+    tree = json.loads(json.dumps(report_data("set", statistics_of(CAPTIONS, COUNT), findings)))
     assert tree["frequencies"]["zorvex"] == 4
     assert tree["by_caption"]["b.txt"] == {"tags": 4, "characters": 26, "tokens": 4}
     assert {finding["code"] for finding in tree["findings"]} >= {"captions.empty", "captions.repeated_tag"}

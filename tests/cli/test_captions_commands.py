@@ -48,7 +48,7 @@ def test_captions_are_listed_by_a_filter(folder):
     shown = captions("list", folder, "--where", "tag:zorvex AND NOT beach")
     assert "anna/2.txt: zorvex, red hat, sad, city" in shown
     assert "1 of 5 captions" in shown
-    rows = json.loads(captions("list", folder, "--only", "bob", "--json"))
+    rows = json.loads(captions("list", folder, "--only", "bob", "--json"))["captions"]
     assert [(row["key"], row["exists"]) for row in rows] == [("bob/1.txt", True), ("bob/2.txt", True), ("bob/3.txt", False)]
 
 
@@ -60,7 +60,7 @@ def test_one_caption_is_shown_with_its_tags_its_sentence_and_what_is_unknown(fol
 
 
 def test_tags_are_counted_over_a_scope_and_compared(folder):
-    assert json.loads(captions("tags", folder, "--view", "common", "--where", "path:anna/", "--json")) == [
+    assert json.loads(captions("tags", folder, "--view", "common", "--where", "path:anna/", "--json"))["tags"] == [
         {"tag": "zorvex", "captions": 2},
         {"tag": "red hat", "captions": 2},
     ]
@@ -143,9 +143,9 @@ def test_the_history_lists_what_was_done(folder):
     shown = captions("history", folder).splitlines()
     assert "5 captions  add new at the back" in shown[0]
     assert shown[1].endswith("2 captions  remove red hat where path:anna/ (undone)")
-    assert [one["state"] for one in json.loads(captions("history", folder, "--json"))] == ["applied", "undone"]
+    assert [one["state"] for one in json.loads(captions("history", folder, "--json"))["operations"]] == ["applied", "undone"]
     captions("redo", folder)
-    assert json.loads(captions("undo", folder, "--steps", 2, "--json"))[1]["number"] == 1
+    assert json.loads(captions("undo", folder, "--steps", 2, "--json"))["operations"][1]["number"] == 1
     with pytest.raises(DatasetError, match="nothing to undo"):
         captions("undo", folder)
 
@@ -158,7 +158,7 @@ def test_more_steps_than_the_history_has_undo_those_that_it_has(folder):
     assert shown.splitlines()[:2] == ["undone: remove red hat (2 captions)", "undone: add new at the back (5 captions)"]
     assert "no more than these 2 of 9" in shown
     assert texts(folder) == before
-    assert len(json.loads(CliRunner().invoke(app, ["redo", str(folder), "--steps", "9", "--json"]).stdout)) == 2
+    assert len(json.loads(CliRunner().invoke(app, ["redo", str(folder), "--steps", "9", "--json"]).stdout)["operations"]) == 2
     captions("undo", folder)
     (folder / "anna/1.txt").write_text("changed outside", encoding="utf-8")
     result = CliRunner().invoke(app, ["undo", str(folder), "--steps", "9"])
@@ -209,7 +209,7 @@ def test_a_caption_that_cannot_be_read_does_not_keep_the_others_from_an_edit(fol
 def test_tags_are_completed_from_a_list(tmp_path):
     (tmp_path / "list.csv").write_text('long_hair,0,900,"longhair"\nlong_skirt,0,100\n', encoding="utf-8")
     assert captions("autocomplete", "long h", "--vocabulary", tmp_path / "list.csv").split() == ["900", "long_hair"]
-    assert json.loads(captions("autocomplete", "longh", "--vocabulary", tmp_path / "list.csv", "--json"))[0]["alias"] == "longhair"
+    assert json.loads(captions("autocomplete", "longh", "--vocabulary", tmp_path / "list.csv", "--json"))["tags"][0]["alias"] == "longhair"
     assert "beach" in captions("autocomplete", "b", "--vocabulary", "demo")
     with pytest.raises(SettingsError, match="--vocabulary"):
         captions("autocomplete", "long")

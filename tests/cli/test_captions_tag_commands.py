@@ -246,7 +246,7 @@ def test_a_trigger_is_set_checked_and_mended(zorvex):
 
 
 def test_words_are_checked_and_suggested_with_the_bases_tokenizer(zorvex):
-    checks = as_data("triggers", zorvex, "--check", "zorvex", "--check", "cat", "--base", "demo")
+    checks = as_data("triggers", zorvex, "--check", "zorvex", "--check", "cat", "--base", "demo")["checks"]
     assert checks[0]["splits"] == {"tokenizer": ["z", "or", "v", "e", "x"]}
     assert [doubt["kind"] for doubt in checks[1]["doubts"]] == ["ordinary word"]
     shown = captions("triggers", zorvex, "--suggest", "3", "--base", "demo").output.splitlines()
@@ -286,7 +286,7 @@ def test_check_says_what_is_wrong_with_its_number_and_strict_fails(zorvex):
     } <= set(found)
     assert found["captions.empty"]["subjects"] == ["0002.txt"]
     assert found["captions.too_many_tokens"]["details"][0].startswith("0004.txt: ")
-    assert tree["skipped"] == ["Tags beside tags that imply them were not looked for: name a list of implications."]
+    assert tree["notes"] == ["Tags beside tags that imply them were not looked for: name a list of implications."]
     shown = captions("check", zorvex, "--base", "demo", "--strict")
     assert shown.exit_code == 1
     assert "error: 1 of 15 pictures has no caption.\n  7% of the captions. With the trigger zorvex alone, " in shown.output

@@ -6,6 +6,7 @@ import io
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from lorasmith.atomic import write_atomically
 from lorasmith.captions.statistics import Spread, Statistics
@@ -28,15 +29,15 @@ def write_report(folder: str | Path, name: str, statistics: Statistics, findings
     cloud = io.BytesIO()
     tag_cloud(statistics.frequencies).save(cloud, "PNG", optimize=True)
     write_atomically(out / "tag-cloud.png", cloud.getvalue())
-    write_atomically(out / "report.json", report_json(name, statistics, findings).encode())
+    data = json.dumps(report_data(name, statistics, findings), indent=1, ensure_ascii=False)
+    write_atomically(out / "report.json", data.encode())
     write_page(out / "report.html", report_page(name, statistics, findings))
     return out / "report.html"
 
 
-def report_json(name: str, statistics: Statistics, findings: Sequence[Finding]) -> str:
-    """Everything as JSON."""
-    tree = {"name": name, **statistics.as_data, "findings": [finding.as_data for finding in findings]}
-    return json.dumps(tree, indent=1, ensure_ascii=False)
+def report_data(name: str, statistics: Statistics, findings: Sequence[Finding]) -> dict[str, Any]:
+    """Everything, for JSON."""
+    return {"name": name, **statistics.as_data, "findings": [finding.as_data for finding in findings]}
 
 
 def report_page(name: str, statistics: Statistics, findings: Sequence[Finding]) -> Page:

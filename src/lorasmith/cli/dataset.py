@@ -61,7 +61,7 @@ def import_(
     if as_json:
         print_json(
             {
-                "into": into, "added": [vars(one) for one in report.added], "left_out": [one.as_data for one in report.left_out],
+                "sources": sources, "into": into, "added": [vars(one) for one in report.added], "left_out": [one.as_data for one in report.left_out],
                 "captions_added": report.captions_added, "notes": report.notes, "stopped": report.stopped,
             }
         )  # fmt: skip

@@ -78,18 +78,18 @@ def grid(
     for finding in plan.findings:
         typer.echo(f"{finding.severity}: {finding}", err=True)
     if dry_run:
-        _print_plan(plan, as_json)
+        _print_plan(target, plan, as_json)
         return
     with stop_on_ctrl_c() as stopping, progress_bar("generating") as progress:
         result = generate_grid(plan, precision, device, image_format, progress, stopping)
-    _print_result(result, as_json)
+    _print_result(target, result, as_json)
     if not result.finished:
         raise typer.Exit(STOPPED)
 
 
-def _print_plan(plan: GridPlan, as_json: bool) -> None:
+def _print_plan(target: Path | None, plan: GridPlan, as_json: bool) -> None:
     if as_json:
-        print_json(plan.as_data)
+        print_json({"target": target, **plan.as_data})
         return
     for name, along in zip("xyz", plan.sides, strict=True):
         if along is not None:
@@ -99,9 +99,9 @@ def _print_plan(plan: GridPlan, as_json: bool) -> None:
     typer.echo(f"{count(len(plan.cells), 'cell')}: {count(missing, 'picture')} to generate, {there:,} there already.")
 
 
-def _print_result(result: GridResult, as_json: bool) -> None:
+def _print_result(target: Path | None, result: GridResult, as_json: bool) -> None:
     if as_json:
-        print_json(result.as_data)
+        print_json({"target": target, **result.as_data})
         return
     typer.echo(f"{count(result.generated, 'picture')} generated, {result.reused:,} there already.")
     if not result.finished:

@@ -8,15 +8,15 @@ shape (`findings.Finding.as_data`), and sentences of their own are `notes`.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import typer
 
 
-def print_json(value: Any) -> None:
-    """Print `value` as JSON on standard output; paths and other objects become text, tuples and sets lists."""
-    typer.echo(json.dumps(value, indent=2, ensure_ascii=False, default=_plain))
+def print_json(outcome: Mapping[str, Any]) -> None:
+    """Print what a verb did as JSON on standard output; paths and other objects become text, tuples and sets lists."""
+    typer.echo(json.dumps(outcome, indent=2, ensure_ascii=False, default=_plain))
 
 
 def _plain(value: object) -> object:

@@ -109,7 +109,7 @@ def sample(
     loras = _with_strengths(lora or [], strength or [1.0])
     written = _generated(requests, source, loras, base, lora_folder, precision, device, options, out)
     if as_json:
-        print_json(written)
+        print_json({"base": base, "pictures": written})
     else:
         for each in written:
             typer.echo(each["file"])

@@ -69,7 +69,7 @@ def prove(
             )  # fmt: skip
             report = None
     if as_json:
-        print_json(proven.as_data())
+        print_json({"what": what, **proven.as_data()})
     else:
         print_proven(proven, report)
     if not proven.complete:

@@ -214,7 +214,7 @@ def value_with_error(measure: Measure | None) -> str:
 def _how(proof: ShownProof) -> Block:
     record, prompts = proof.record, proof.record.prompts
     held_out = (
-        f"{record.held_out} pictures that were never trained on"
+        f"{count(record.held_out, 'picture')} that {'was' if record.held_out == 1 else 'were'} never trained on"
         if record.held_out
         else "each training image against the others, since nothing was held out: margins are wider, and memorising is hard to tell"
     )

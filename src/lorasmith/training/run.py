@@ -123,7 +123,7 @@ def check_continues(checked: CheckedRun, folder: RunFolder) -> None:
     before = settings_before(folder.manifest) if step else None
     if before is not None and check_changes(before, checked.settings, str(folder.root)) and checked.plan.steps < step:
         raise SettingsError(
-            f"The run {folder.root} has done {step} steps, and its settings would end it after {checked.plan.steps}. Make it longer, or use one "
+            f"The run {folder.root} has done {count(step, 'step')}, and its settings would end it after {checked.plan.steps}. Make it longer, or use one "
             f"of the LoRAs in {folder.checkpoints}.",
             code="run.cannot_shorten", step=step, steps=checked.plan.steps,
         )  # fmt: skip

@@ -25,7 +25,7 @@ def values(said, subject=SUBJECT):
         ("0.5..1.0:0.25", "weight", ["weight 0.5", "weight 0.75", "weight 1"]),
         ("weight=0.5, 1", "weight", ["weight 0.5", "weight 1"]),
         (("weight", [0.5, 1]), "weight", ["weight 0.5", "weight 1"]),
-        ("Steps: 10-30 (+10)", "steps", ["10 steps", "20 steps", "30 steps"]),
+        ("Steps: 10-30 (+10)", "steps", ["steps 10", "steps 20", "steps 30"]),
         ("CFG Scale: 3-7 [3]", "cfg_scale", ["CFG 3", "CFG 5", "CFG 7"]),
         ("seed=1..3", "seed", ["seed 1", "seed 2", "seed 3"]),
         ("Sampler: Euler a, DPM++ 2M Karras, k_euler", "sampler", ["Euler a", "DPM++ 2M Karras", "Euler"]),

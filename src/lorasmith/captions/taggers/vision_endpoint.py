@@ -26,6 +26,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from lorasmith.captions.taggers.captioner import DescriptionFailed, Question
 from lorasmith.errors import InputError, RunError
+from lorasmith.pages.numbers import count
 
 TEMPORARY = {408, 409, 425, 429, 500, 502, 503, 504, 529}
 """HTTP statuses after which the same request may succeed."""
@@ -144,13 +145,13 @@ class VisionEndpoint:
 
     def _gave_up(self, failure: _TemporaryFailure) -> Exception:
         self._failed_in_a_row += 1
-        tries = self.settings.retries + 1
+        tries = count(self.settings.retries + 1, "time")
         if self._failed_in_a_row >= MAX_FAILURES:
             return RunError(
-                f"{failure}, {tries} times for each of {MAX_FAILURES} pictures in a row: restart the server, then run the same command again.",
+                f"{failure}, {tries} for each of {MAX_FAILURES} pictures in a row: restart the server, then run the same command again.",
                 code="endpoint.unreachable",
             )
-        return DescriptionFailed(f"{failure}, {tries} times.")
+        return DescriptionFailed(f"{failure}, {tries}.")
 
 
 class _TemporaryFailure(Exception):

@@ -58,11 +58,11 @@ def check(
 
     collection, checked = _checked(folder, extension, where, only, base, family, trigger, vocabulary, limit)
     findings = advise(checked)
-    skipped = skipped_checks(checked)
+    notes = [*skipped_checks(checked), *(f"{orphan} has no picture beside it." for orphan in collection.orphans)]
     if as_json:
         print_json({
-            "captions": len(checked.captions), "triggers": checked.triggers,
-            "findings": [finding.as_data for finding in findings], "skipped": skipped,
+            "folder": folder, "captions": len(checked.captions), "triggers": checked.triggers,
+            "findings": [finding.as_data for finding in findings], "notes": notes,
         })  # fmt: skip
     else:
         triggers = f", trigger {', '.join(checked.triggers)}" if checked.triggers else ""
@@ -71,10 +71,8 @@ def check(
             print_finding(finding)
         if not findings:
             typer.echo("Nothing is wrong with these captions.")
-        for sentence in skipped:
-            typer.echo(f"note: {sentence}")
-        for orphan in collection.orphans:
-            typer.echo(f"note: {orphan} has no picture beside it.")
+        for note in notes:
+            typer.echo(f"note: {note}")
     if strict and any(finding.severity != "note" for finding in findings):
         raise typer.Exit(1)
 
@@ -97,7 +95,7 @@ def report(
     lorasmith captions report my-pictures --out my-report
     """
     from lorasmith.captions.advice.advise import advise
-    from lorasmith.captions.caption_report import report_json, write_report
+    from lorasmith.captions.caption_report import report_data, write_report
     from lorasmith.captions.statistics import statistics_of
     from lorasmith.captions.tag_cloud import undrawable
     from lorasmith.errors import InputError
@@ -109,7 +107,7 @@ def report(
     statistics = statistics_of(checked.captions, checked.count_tokens)
     name = collection.folder.resolve().name
     if as_json:
-        typer.echo(report_json(name, statistics, findings))
+        print_json({"folder": folder, **report_data(name, statistics, findings)})
         return
     page = write_report(out, name, statistics, findings)
     typer.echo(

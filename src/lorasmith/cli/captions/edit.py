@@ -113,7 +113,7 @@ def _run_edit(
         collection, edit, scope,
         count_in=count_in, count_tokens=token_counter_of(base, edit.token_limit), vocabulary=vocabulary_of(vocabulary),  # type: ignore[arg-type]
     )  # fmt: skip
-    save_plan(plan, dry_run, as_json, failures=utf8_failures(collection, scope))
+    save_plan(plan, dry_run, as_json, failures=utf8_failures(collection, scope), given=fields)
 
 
 def convert(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -25,7 +26,7 @@ def undo(folder: Folder, steps: Steps = 1, as_json: AsJson = False) -> None:
     """
     from lorasmith.captions.history import History
 
-    _repeat(History(folder).undo, steps, "undone", as_json)
+    _repeat(folder, History(folder).undo, steps, "undone", as_json)
 
 
 def redo(folder: Folder, steps: Steps = 1, as_json: AsJson = False) -> None:
@@ -35,7 +36,7 @@ def redo(folder: Folder, steps: Steps = 1, as_json: AsJson = False) -> None:
     """
     from lorasmith.captions.history import History
 
-    _repeat(History(folder).redo, steps, "redone", as_json)
+    _repeat(folder, History(folder).redo, steps, "redone", as_json)
 
 
 def history(folder: Folder, as_json: AsJson = False) -> None:
@@ -47,7 +48,7 @@ def history(folder: Folder, as_json: AsJson = False) -> None:
 
     operations = History(folder).operations()
     if as_json:
-        print_json([one.as_data for one in operations])
+        print_json({"folder": folder, "operations": [one.as_data for one in operations]})
         return
     for one in operations:
         state = "" if one.state == "applied" else f" ({one.state})"
@@ -56,7 +57,7 @@ def history(folder: Folder, as_json: AsJson = False) -> None:
         typer.echo(f"The captions of {folder} have not been changed yet.")
 
 
-def _repeat(step: Callable[[], tuple[Operation, list[Change]]], steps: int, done: str, as_json: bool) -> None:
+def _repeat(folder: Path, step: Callable[[], tuple[Operation, list[Change]]], steps: int, done: str, as_json: bool) -> None:
     from lorasmith.captions.history import NOTHING_TO_DO
     from lorasmith.errors import DatasetError
 
@@ -67,15 +68,16 @@ def _repeat(step: Callable[[], tuple[Operation, list[Change]]], steps: int, done
             operations.append(step()[0])
         except DatasetError as error:
             ended = error
+    notes = []
+    if operations and ended is not None and ended.code == NOTHING_TO_DO:
+        these = "this" if len(operations) == 1 else "these"
+        notes, ended = [f"The history has no more than {these} {len(operations)} of {count(steps, 'operation')}."], None
     if as_json and operations:
-        print_json([one.as_data for one in operations])
+        print_json({"folder": folder, "operations": [one.as_data for one in operations], "notes": notes})
     elif not as_json:
         for one in operations:
             typer.echo(f"{done}: {one.summary} ({count(one.files, 'caption')})")
-    if ended is not None and operations and ended.code == NOTHING_TO_DO:
-        typer.echo(
-            f"note: The history has no more than {'this' if len(operations) == 1 else 'these'} {len(operations)} of {steps} operations.",
-            err=True,
-        )
-    elif ended is not None:
+        for note in notes:
+            typer.echo(f"note: {note}", err=True)
+    if ended is not None:
         raise ended

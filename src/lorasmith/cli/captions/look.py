@@ -39,7 +39,7 @@ def list_captions(
     collection, entries = _selected(folder, where, only, extension, base)
     if as_json:
         rows = [{"key": one.key, "pictures": one.pictures, "text": one.caption.text, "exists": one.exists} for one in entries]
-        print_json(rows)
+        print_json({"folder": folder, "captions": rows, "of": len(collection), "orphans": collection.orphans})
         return
     for one in entries:
         typer.echo(f"{one.key}: {one_line(one.caption.text)}" if one.exists else f"{one.key}: (no caption)")
@@ -71,7 +71,7 @@ def show(
     unknown = known.unknown(tags) if known else []
     if as_json:
         data = {
-            "key": entry.key, "pictures": entry.pictures, "exists": entry.exists, "text": entry.caption.text, "tags": tags,
+            "folder": folder, "key": entry.key, "pictures": entry.pictures, "exists": entry.exists, "text": entry.caption.text, "tags": tags,
             "sentence": entry.caption.sentence, "unknown": unknown,
         }  # fmt: skip
         print_json(data)
@@ -118,7 +118,7 @@ def tags(
     unknown = set(known.unknown(found)) if known else set()
     if as_json:
         rows = [{"tag": tag, "captions": counts[tag], **({"known": tag not in unknown} if known else {})} for tag in found[:limit]]
-        print_json(rows)
+        print_json({"folder": folder, "view": view, "captions": len(captions), "tags": rows})
         return
     for tag in found[:limit]:
         typer.echo(f"{counts[tag]:6}  {counts[tag] / len(captions):4.0%}  {tag}" + ("  (unknown)" if tag in unknown else ""))
@@ -144,7 +144,7 @@ def autocomplete(
         raise SettingsError("Completing a tag needs a list of tags: give one with --vocabulary FILE, or --vocabulary demo.")
     found = known.complete(beginning, limit)
     if as_json:
-        print_json([asdict(one) for one in found])
+        print_json({"beginning": beginning, "tags": [asdict(one) for one in found]})
         return
     for one in found:
         typer.echo(f"{one.count:9,}  {one.tag}" + (f"  (alias {one.alias})" if one.alias else ""))

@@ -21,17 +21,24 @@ EXAMPLES = 5
 
 
 def save_plan(
-    plan: CaptionPlan, dry_run: bool, as_json: bool, *, counts: Mapping[str, int] | None = None, failures: Mapping[Path, str] | None = None
+    plan: CaptionPlan,
+    dry_run: bool,
+    as_json: bool,
+    *,
+    counts: Mapping[str, int] | None = None,
+    failures: Mapping[Path, str] | None = None,
+    given: Mapping[str, object] | None = None,
 ) -> None:
     """Save a plan, or show what would be saved; exit code 1 where pictures failed.
 
-    `counts` are further numbers of the result, by name.
+    `counts` are further numbers of the result, by name; `given` is what the verb was given beside the folder.
     """
     counts, failures = counts or {}, failures or {}
     before = {key: plan.before(key) for key in plan.changes}
     operation = None if dry_run else plan.save()
     if as_json:
         data = {
+            "folder": plan.collection.folder, **(given or {}),
             "operation": operation.as_data if operation else None, "summary": plan.summary, "considered": plan.considered,
             **{name.replace(" ", "_"): number for name, number in counts.items()},
             "changed": len(plan.changes), "written": operation is not None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -78,7 +79,7 @@ def triggers(
     note_what_is_left_alone(collection, scope)
     entries = select(collection, scope)
     if check or suggest:
-        _show_checks(_checked_words(collection, split_options(check), suggest, seed, base, vocabulary), as_json)
+        _show_checks(folder, _checked_words(collection, split_options(check), suggest, seed, base, vocabulary), as_json)
         return
     if set_ is not None:
         edit = edit_of("set-triggers", triggers=triggers_from(set_), replacing=split_options(replacing))
@@ -161,13 +162,21 @@ def _show_leaks(collection: CaptionCollection, entries: Sequence[Entry], words: 
     leaks, named = find_leaks(subject, words), naming(regularisation, words)
     leaking = len({leak.key for leak in leaks})
     if as_json:
-        print_json({"triggers": words, "leaks": [vars(leak) for leak in leaks], "in_regularisation": named})
+        print_json(
+            {
+                "folder": collection.folder,
+                "triggers": words,
+                "captions": len(subject),
+                "leaks": [vars(leak) for leak in leaks],
+                "in_regularisation": named,
+            }
+        )
     else:
         typer.echo(f"trigger: {', '.join(words)}")
         for leak in leaks:
             typer.echo(f"  {leak.key}: {leak.trigger} {leak.kind}" + (f" ({leak.where})" if leak.where else ""))
         typer.echo(
-            f"{leaking:,} of {count(len(subject), 'caption')} {'leaks' if leaking == 1 else 'leak'}"
+            f"{leaking:,} of {count(len(subject), 'caption')} {'leaks' if 1 in (leaking, len(subject)) else 'leak'}"
             + ("; --mend mends them" if leaks else "")
         )
         for key, found in named.items():
@@ -176,9 +185,10 @@ def _show_leaks(collection: CaptionCollection, entries: Sequence[Entry], words: 
         raise typer.Exit(1)
 
 
-def _show_checks(checks: Sequence[TriggerCheck], as_json: bool) -> None:
+def _show_checks(folder: Path, checks: Sequence[TriggerCheck], as_json: bool) -> None:
     if as_json:
-        print_json([{"trigger": one.trigger, "splits": one.splits, "doubts": [vars(doubt) for doubt in one.doubts]} for one in checks])
+        rows = [{"trigger": one.trigger, "splits": one.splits, "doubts": [vars(doubt) for doubt in one.doubts]} for one in checks]
+        print_json({"folder": folder, "checks": rows})
         return
     for one in checks:
         splits = "; ".join(f"{name}: {' + '.join(split)} ({count(len(split), 'token')})" for name, split in one.splits.items())

@@ -179,7 +179,7 @@ AXES: dict[str, Axis] = {
     "weight": Axis("Weight", _numbers(float, 0.1, float("-inf"), "weight {}"), _set_weight, ("weights", "strength", "strengths")),
     "seed": Axis("Seed", _numbers(int, 1, 0, "seed {}"), _set("seed"), ("seeds",)),
     "sampler": Axis("Sampler", _samplers, _set("sampler"), ("samplers",)),
-    "steps": Axis("Steps", _numbers(int, 1, 1, "{} steps"), _set("steps"), ("step",)),
+    "steps": Axis("Steps", _numbers(int, 1, 1, "steps {}"), _set("steps"), ("step",)),
     "cfg_scale": Axis("CFG scale", _numbers(float, 1, 1, "CFG {}"), _set("cfg_scale"), ("cfg", "cfg scale")),
     "guidance": Axis("Guidance", _numbers(float, 0.5, 0, "guidance {}"), _set("guidance"), ("distilled cfg scale",)),
     "clip_skip": Axis("Clip skip", _numbers(int, 1, 1, "clip skip {}"), _set("clip_skip"), ("clip skip",)),

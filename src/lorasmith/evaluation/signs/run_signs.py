@@ -17,6 +17,7 @@ from statistics import fmean, median, stdev
 
 from lorasmith.evaluation.run_record import RunRecord
 from lorasmith.findings import Evidence, Finding, Fix, Severity
+from lorasmith.pages.numbers import count
 from lorasmith.training.events import StepDone
 
 FEWEST_STEPS = 40
@@ -82,7 +83,7 @@ def spike(course: Course) -> Finding | None:
         return None
     step, times = max(found, key=lambda one: one[1])
     return _sign(
-        "spike", "warning", f"The loss jumps at {_steps(len(found))}, the most at step {step:,}.",
+        "spike", "warning", f"The loss jumps at {count(len(found), 'step')}, the most at step {step:,}.",
         Evidence(times, "times the loss around it", f"At step {step:,} it is {times:.1f} times the loss around it."),
         "A rate that is too high, or a picture that does not belong, looks like this.",
         "Look at the pictures of that step's epoch, then lower the learning rate.",
@@ -91,12 +92,12 @@ def spike(course: Course) -> Finding | None:
 
 def wild_swings(course: Course) -> Finding | None:
     """Parts of the run go up and down far more than their steps explain."""
-    count, ratio = max(((parts, _swing(course, parts)) for parts in PARTS), key=lambda one: one[1])
+    cut, ratio = max(((parts, _swing(course, parts)) for parts in PARTS), key=lambda one: one[1])
     if ratio < SWINGS:
         return None
     return _sign(
         "wild_swings", "warning", "The loss swings widely from one part of the run to the next.",
-        Evidence(ratio, "times the noise", f"The {count} parts of the run differ {ratio:.1f} times as much as their steps explain."),
+        Evidence(ratio, "times the noise", f"The {cut} parts of the run differ {ratio:.1f} times as much as their steps explain."),
         "The learning rate is too high, or something is wrong with the data.", "Lower the learning rate.",
     )  # fmt: skip
 
@@ -160,7 +161,7 @@ def _not_finite(run: RunRecord) -> Iterator[Finding]:
         images = sorted({image for step in skipped for image in step.images})
         yield Finding(
             code="signs.not_finite", severity="warning", about="run", subjects=tuple(images),
-            message=f"The loss was not a number at {_steps(len(skipped))}, which changed no weight.",
+            message=f"The loss was not a number at {count(len(skipped), 'step')}, which changed no weight.",
             evidence=Evidence(len(skipped), "steps"), why="Numbers overflowed: the rate is too high, the precision too low, or a picture is odd.",
             fix=Fix("Train in bf16, lower the learning rate, or look at these pictures."),
         )  # fmt: skip
@@ -174,7 +175,3 @@ def _above(one: tuple[float, float], other: tuple[float, float]) -> float:
 
 def _sign(code: str, severity: Severity, message: str, evidence: Evidence, why: str, words: str) -> Finding:
     return Finding(code=f"signs.{code}", severity=severity, about="run", message=message, evidence=evidence, why=why, fix=Fix(words))
-
-
-def _steps(count: int) -> str:
-    return "1 step" if count == 1 else f"{count:,} steps"

@@ -99,7 +99,7 @@ class UnetBase:
         encoder = self.clip.encoder
         layers: int = encoder.config.num_hidden_layers
         if not 1 <= options.clip_skip <= layers:
-            raise SettingsError(f"base.clip_skip is {options.clip_skip}, but the text encoder has {layers} layers; use 1 to {layers}.")
+            raise SettingsError(f"base.clip_skip is {options.clip_skip}, but it is one of the text encoder's layers: use 1 to {layers}.")
         refuse_t5(options)
         texts = self.clip.tokenize(captions, options)
         output = self.clip.run(texts.ids, hidden_states=options.clip_skip > 1)

@@ -14,6 +14,7 @@ from typing import Any
 
 from lorasmith.errors import SettingsError
 from lorasmith.models.families import FAMILIES
+from lorasmith.pages.numbers import count
 from lorasmith.training.importers.documents import beside, read_json
 from lorasmith.training.importers.draft import Check, Draft
 from lorasmith.training.importers.found import typed
@@ -217,7 +218,7 @@ def _warmup(batches: int, left_out: bool) -> Row:
         if any(each.ours == "schedule.lr_scheduler" and each.value == "constant" for each in draft.carried):
             draft.put("learning_rate_scheduler", "schedule.lr_scheduler", "constant_with_warmup", "with the warm-up")
         steps = value if float(value) <= 1 else int(float(value) / batches)
-        whys = ["left out, which means 200 there"] * left_out + [f"{value:g} batches are {steps} steps"] * (steps != value)
+        whys = ["left out, which means 200 there"] * left_out + [f"{value:g} batches are {count(steps, 'step')}"] * (steps != value)
         draft.put(theirs, "schedule.lr_warmup_steps", steps, "; ".join(whys))
 
     return row

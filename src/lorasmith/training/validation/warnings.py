@@ -11,6 +11,7 @@ import math
 from collections.abc import Iterator
 
 from lorasmith.findings import Evidence, Finding, Fix
+from lorasmith.pages.numbers import count
 from lorasmith.training.events import BandValidation, ValidationDone
 from lorasmith.training.validation.bands import BANDS
 from lorasmith.training.validation.rounds import Round
@@ -70,7 +71,7 @@ def _getting_worse(event: ValidationDone) -> Finding:
     assert found is not None
     name, band = found
     assert band["above_best"] is not None
-    rise = f"{_nats(band['above_best'], band['above_best_margin'])} over {len(event.val_losses)} held-out pictures"
+    rise = f"{_nats(band['above_best'], band['above_best_margin'])} over {count(len(event.val_losses), 'held-out picture')}"
     noise = f"in the noise that decides {BANDS[name].title}"
     if band["best_epoch"] == 0:
         message = f"After epoch {event.epoch} the LoRA is worse than the base alone on pictures that it has not seen, {noise} (by {rise})."

@@ -28,7 +28,7 @@ def short_training(run: RunFacts) -> Findings:
     least, _, source = SAMPLES[run.looks_like]
     if run.samples < least / 2 and run.passes < PASSES[run.looks_like] / 2:
         yield warning(
-            f"The run has {run.samples:.0f} samples, {run.passes:.0f} passes over each picture; {least} and {PASSES[run.looks_like]} are usual.",
+            f"The run has {count(round(run.samples), 'sample')}, {count(round(run.passes), 'pass', 'passes')} over each picture; {least} and {PASSES[run.looks_like]} are usual.",
             evidence=Evidence(run.samples, "samples"), why="The LoRA will likely do little.", fix=set_to(*run.length_for(least)), source=source,
         )  # fmt: skip
 
@@ -38,7 +38,7 @@ def long_training(run: RunFacts) -> Findings:
     _, most, source = SAMPLES[run.looks_like]
     if run.samples > 2 * most and run.passes > PASSES[run.looks_like]:
         yield warning(
-            f"The run has {run.samples:.0f} samples, {run.passes:.0f} passes over each picture; {most} and {PASSES[run.looks_like]} are usual.",
+            f"The run has {count(round(run.samples), 'sample')}, {count(round(run.passes), 'pass', 'passes')} over each picture; {most} and {PASSES[run.looks_like]} are usual.",
             evidence=Evidence(run.samples, "samples"), why="Its end is likely over-trained.", fix=set_to(*run.length_for(most)), source=source,
         )  # fmt: skip
 

@@ -71,7 +71,7 @@ def unbalanced_concepts(run: RunFacts) -> Findings:
     most, least = max(samples, key=lambda name: samples[name]), min(samples, key=lambda name: samples[name])
     fair = balanced_repeats({name: share.pictures for name, share in run.concepts.items()}, epochs=run.plan.epochs)
     yield warning(
-        f"{most} has {samples[most]} samples an epoch and {least} {samples[least]}.",
+        f"{most} has {count(samples[most], 'sample')} an epoch and {least} {samples[least]}.",
         evidence=Evidence(samples[most] / samples[least], "times as many samples"), about="folder", subjects=(most, least),
         why="The first grows at the other's expense.",
         fix=Fix("Set the folders' repeats to " + ", ".join(f"{share.repeats} ({name})" for name, share in fair.items()) + "."),

@@ -119,7 +119,7 @@ def long_warmup(run: RunFacts) -> Findings:
     warmup = in_steps(run.settings.schedule.lr_warmup_steps, run.plan.steps)
     if warmup > 0.2 * run.plan.steps:
         yield warning(
-            f"schedule.lr_warmup_steps takes {warmup} of {run.plan.steps} steps.", evidence=Evidence(warmup, "steps"),
+            f"schedule.lr_warmup_steps takes {warmup} of {count(run.plan.steps, 'step')}.", evidence=Evidence(warmup, "steps"),
             why="5 % is usual for a character, 10 % for a style; the rest of the run is short of time.",
             fix=set_to("schedule.lr_warmup_steps", 0.05), source=guides(BOOTCAMP),
         )  # fmt: skip
