@@ -43,7 +43,9 @@ def grid(
     height: Annotated[int | None, typer.Option(min=1, help="In pixels. Empty: as in the run, or the base's native size.")] = None,
     clip_skip: Annotated[int | None, typer.Option(min=1, help="Empty: as in the run, or 1.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for sheet, page and cells. Empty: grids in the run's folder, or here.")] = None,
-    name: Annotated[str, typer.Option(help="Of the sheet and the page. Empty: after the axes.")] = "",
+    name: Annotated[
+        str, typer.Option(help="Of the sheet and the page. Empty: after the axes, and with a few letters of its own for each grid.")
+    ] = "",
     image_format: Annotated[Literal["png", "webp"], typer.Option("--format", help="Of the sheet: png or webp.")] = "png",
     vae: Vae = None,
     text_encoder: TextEncoder = None,

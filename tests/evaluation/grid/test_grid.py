@@ -22,7 +22,9 @@ def run(grid_run, tmp_path):
 def test_checkpoints_by_weights_is_one_short_call(run):
     result = ls.grid(run, x="checkpoints", y="0.5..1.0:0.5")
     assert (result.generated, result.reused, result.finished) == (6, 0, True)
-    assert (result.sheet, result.page) == (run / "grids" / "checkpoint-weight.png", run / "grids" / "checkpoint-weight.html")
+    assert result.sheet.parent == run / "grids"
+    assert re.fullmatch(r"checkpoint-weight-[0-9a-f]{6}\.png", result.sheet.name)
+    assert result.page == result.sheet.with_suffix(".html")
     files = {place: cell.file for place, cell in result.plan.cells.items()}
     assert len({Image.open(file).tobytes() for file in files.values()}) == 6
     said = read_png(files[2, 0, 0])
@@ -47,6 +49,15 @@ def test_only_changed_cells_are_generated_again(run, lora_of):
     assert (changed.generated, changed.reused) == (2, 4)
     assert ls.grid(run, x="checkpoints", y="weight=0.5,1", steps=3).generated == 6
     assert first.plan.cells[1, 0, 0].file == changed.plan.cells[1, 0, 0].file
+
+
+def test_another_grid_with_the_same_axes_replaces_no_sheet_and_the_same_grid_its_own(run):
+    first = ls.grid(run, x="checkpoints")
+    other = ls.grid(run, x="checkpoints", prompt="zorvex, blue hat")
+    assert first.sheet != other.sheet
+    assert first.sheet.is_file()
+    assert ls.grid(run, x="checkpoints").sheet == first.sheet
+    assert ls.grid(run, x="checkpoints", name="mine").sheet == run / "grids" / "mine.png"
 
 
 @pytest.fixture

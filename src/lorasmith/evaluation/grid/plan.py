@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -88,7 +89,7 @@ def plan_grid(
         for i, one in enumerate(every[0])
     }
     _refuse_without_effect(sides, cells)
-    name = name or "-".join(along.key.replace("_", "-") for along in sides if along)
+    name = name or _name_of(sides, cells)
     findings = [
         finding
         for source in dict.fromkeys(cell.base for cell in cells.values())
@@ -97,6 +98,13 @@ def plan_grid(
         )
     ]
     return GridPlan(subject, (sides[0], sides[1], sides[2]), cells, folder, name, tuple(findings))
+
+
+def _name_of(sides: Sequence[Along | None], cells: Mapping[Place, PlannedCell]) -> str:
+    """After the axes and what is in the cells, so that another grid with the same axes does not replace this one's sheet."""
+    axes = "-".join(along.key.replace("_", "-") for along in sides if along)
+    content = hashlib.sha256(" ".join(cell.file.name for cell in cells.values()).encode()).hexdigest()
+    return f"{axes}-{content[:6]}"
 
 
 def _refuse_without_effect(sides: Sequence[Along | None], cells: Mapping[Place, PlannedCell]) -> None:
