@@ -92,9 +92,10 @@ def swap_halves(layer: Layer) -> Layer:
         raise AdapterError(
             f"The layer {layer.name} has its rows in another order in diffusers, and a {layer.described} cannot be reordered."
         )
-    turned = {end: _swapped(tensor) if end in (suffix, full.DIFF_B) else tensor for end, tensor in layer.tensors.items()}
-    return replace(layer, tensors=turned, bias=None if layer.bias is None else _swapped(layer.bias))
+    turned = {end: swapped(tensor) if end in (suffix, full.DIFF_B) else tensor for end, tensor in layer.tensors.items()}
+    return replace(layer, tensors=turned, bias=None if layer.bias is None else swapped(layer.bias))
 
 
-def _swapped(tensor: Tensor) -> Tensor:
+def swapped(tensor: Tensor) -> Tensor:
+    """The lower half of the rows above the upper."""
     return torch.cat(tensor.chunk(2)[::-1])

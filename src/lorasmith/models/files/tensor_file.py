@@ -188,7 +188,7 @@ class PickleFile:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._tensors = {}
+        """Nothing to close: the tensors go with this object."""
 
     def into(self, name: str, rows: slice, make: Any) -> torch.Tensor:
         """As `SafetensorsFile.into`."""

@@ -1,7 +1,7 @@
 """A part of a base model as a module: built empty, then filled tensor by tensor from the mapped file.
 
 The module is made without weights (its parameters are on the meta device). Each tensor of its state is then copied out of the
-mapped file straight into the dtype and onto the device asked for, renamed on the way where the file has other names
+mapped file (`PartReader`) straight into the dtype and onto the device asked for, renamed on the way where the file has other names
 (`models.parts.Architecture.tables`), and the mapped pages are released. So the most memory that opening takes is what is kept, plus one tensor.
 What is to be quantised (models/quantize) is quantised on the way, one tensor after the other.
 
@@ -12,14 +12,14 @@ it (`scale_weight` or `weight_scale`) that it is multiplied by.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Collection, Iterable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from lorasmith.errors import BaseModelError
 from lorasmith.imports import without_collection
 from lorasmith.models.description import Description, PartPlace
-from lorasmith.models.files.tensor_file import PICKLES, Entry, TensorFile, open_tensors
+from lorasmith.models.files.tensor_file import PICKLES, TYPES, Entry, TensorFile, open_tensors
 from lorasmith.models.parts import Part, build, class_of
 from lorasmith.models.take import Shapes, Take
 
@@ -54,34 +54,113 @@ def load_part(
 
     Raises BaseModelError where the base has no such part, or a tensor of it is missing, unknown, of another shape or unreadable.
     """
-    if part not in description.parts:
-        raise BaseModelError(
-            f"The base {description.source} has no {part}; give a complete model, or the file of that part as base.{part}."
-        )
     from lorasmith.models.quantize import packings_of
 
-    place = description.parts[part]
-    module = empty_module(place.config)
-    shapes = {name: tuple(tensor.shape) for name, tensor in module.state_dict().items()}
-    packings = packings_of(module, quantize) if quantize != "none" and place.config.architecture.quantizable else {}
-    with ExitStack() as stack:
-        files: dict[str, TensorFile] = {}  # key without the part's prefix -> the file that has it
-        for path in place.files:
-            file = open_tensors(path, allow_pickle=path.suffix.lower() in PICKLES)
-            stack.enter_context(file)
-            files |= {key.removeprefix(place.prefix): file for key in file.entries if key.startswith(place.prefix)}
-        entries = {key: file.entries[place.prefix + key] for key, file in files.items()}
-        takes = takes_for(place, shapes, entries)
-        _check(description, part, takes, shapes, entries)
-        state = {
-            name: _fill(takes[name], shape, files[takes[name].key], place.prefix, files, dtype, device, packings.get(name))
-            for name, shape in shapes.items()
-        }
+    reader = PartReader(description, part)
+    module, quantizable = reader.module, description.parts[part].config.architecture.quantizable
+    packings = packings_of(module, quantize) if quantize != "none" and quantizable else {}
+    state = {name: reader.read(name, dtype, device, packings.get(name)) for name in reader.shapes}
     module.load_state_dict(state, assign=True)
     module.to(device)  # the buffers that a fresh module has beside its weights
     lost = [name for name, tensor in (*module.named_parameters(), *module.named_buffers()) if tensor.is_meta]
     assert not lost, lost
     return module.requires_grad_(False).eval()
+
+
+class PartReader:
+    """One part of a base whose tensors are read when they are asked for, one at a time, under the names that its module has for them.
+
+    Raises BaseModelError where the base has no such part, or a tensor of it is missing, unknown, of another shape or unreadable.
+    """
+
+    def __init__(self, description: Description, part: str):
+        if part not in description.parts:
+            raise BaseModelError(
+                f"The base {description.source} has no {part}; give a complete model, or the file of that part as base.{part}."
+            )
+        place = description.parts[part]
+        self.module = empty_module(place.config)
+        """Without weights: its parameters are on the meta device."""
+        self.shapes: Shapes = {name: tuple(tensor.shape) for name, tensor in self.module.state_dict().items()}
+        self._prefix = place.prefix
+        self._files: dict[str, TensorFile] = {}  # key without the part's prefix -> the file that has it
+        for path in place.files:
+            file = open_tensors(path, allow_pickle=path.suffix.lower() in PICKLES)
+            self._files |= {key.removeprefix(place.prefix): file for key in file.entries if key.startswith(place.prefix)}
+        entries = {key: file.entries[place.prefix + key] for key, file in self._files.items()}
+        self.takes = takes_for(place, self.shapes, entries)
+        """Where each tensor of the module is in the files."""
+        _check(description, part, self.takes, self.shapes, entries)
+
+    def file_of(self, name: str) -> tuple[Path, str]:
+        """The file that has a tensor of the module, and its key there."""
+        key = self.takes[name].key
+        return self._files[key].path, self._prefix + key
+
+    def stored_as(self, name: str) -> str:
+        """safetensors' name of the dtype that a tensor of the module has in its file."""
+        return self._entry(name).dtype
+
+    def scale_of(self, name: str) -> torch.Tensor | None:
+        """What the numbers of an eight-bit weight are multiplied by, in a shape that multiplies its rows; None where they are the weight."""
+        take, shape = self.takes[name], self.shapes[name]
+        module, _, kind = take.key.rpartition(".")
+        beside = next((key for each in SCALES if (key := f"{module}.{each}") in self._files), None)
+        if kind != "weight" or beside is None or not self.stored_as(name).startswith("F8"):
+            return None
+        scale = self._read(beside, slice(None), lambda found: found.float().clone())
+        return scale[rows_of(take)].reshape(-1, *[1] * (len(shape) - 1)) if scale.numel() > 1 else scale.reshape(())
+
+    def read(
+        self, name: str, dtype: torch.dtype, device: torch.device | str = "cpu", packing: Literal["int8", "nf4"] | None = None
+    ) -> torch.Tensor:
+        """One tensor of the module, copied out of its file; whole numbers keep their dtype."""
+        import torch
+
+        from lorasmith.models.quantize import quantize_weight
+
+        take, shape, scale = self.takes[name], self.shapes[name], self.scale_of(name)
+
+        def copy(found: torch.Tensor) -> torch.Tensor:
+            if scale is not None:
+                found = found.to(torch.float32) * scale
+            if take.transposed:
+                found = found.T
+            if take.halves_swapped:
+                found = torch.cat(found.chunk(2)[::-1])
+            if packing is not None:
+                return quantize_weight(found.reshape(shape).to(device), packing, dtype)
+            made = torch.empty(shape, dtype=dtype if found.is_floating_point() else found.dtype, device=device)
+            return made.copy_(found.reshape(shape))
+
+        return self._read(take.key, rows_of(take), copy)
+
+    def as_stored(self, name: str, value: torch.Tensor) -> torch.Tensor:
+        """A tensor of the module as its file has it, in the file's shape and dtype: the way back of `read`."""
+        import torch
+
+        take, entry, scale = self.takes[name], self._entry(name), self.scale_of(name)
+        if take.halves_swapped:
+            value = torch.cat(value.chunk(2)[::-1])
+        if take.transposed:
+            value = value.T
+        if scale is not None:
+            value = value / scale
+        rows = entry.shape if take.rows is None else (take.rows[1] - take.rows[0], *entry.shape[1:])
+        return value.reshape(rows).to(getattr(torch, TYPES[entry.dtype][0]))
+
+    def _entry(self, name: str) -> Entry:
+        key = self.takes[name].key
+        return self._files[key].entries[self._prefix + key]
+
+    def _read(self, key: str, rows: slice, make: Callable[[torch.Tensor], torch.Tensor]) -> torch.Tensor:
+        with self._files[key] as file:
+            return file.into(self._prefix + key, rows, make)
+
+
+def rows_of(take: Take) -> slice:
+    """The rows of a tensor of a file that one of a module is."""
+    return slice(*take.rows) if take.rows else slice(None)
 
 
 def empty_module(part: Part) -> nn.Module:
@@ -153,39 +232,6 @@ def _check(description: Description, part: str, takes: Mapping[str, Take], shape
 
 def _is_beside(key: str, part: str) -> bool:
     return bool(_BESIDE.fullmatch(key) or (part.startswith("text_encoder") and _TEXT_BESIDE.fullmatch(key)))
-
-
-def _fill(
-    take: Take, shape: tuple[int, ...], file: TensorFile, prefix: str, files: Mapping[str, TensorFile], dtype: torch.dtype,
-    device: torch.device | str, packing: Literal["int8", "nf4"] | None,
-) -> torch.Tensor:  # fmt: skip
-    """One tensor of the module, copied out of the file."""
-    import torch
-
-    from lorasmith.models.quantize import quantize_weight
-
-    rows = slice(*take.rows) if take.rows else slice(None)
-    scale: torch.Tensor | None = None
-    module, _, kind = take.key.rpartition(".")
-    if kind == "weight" and file.entries[prefix + take.key].dtype.startswith("F8"):
-        beside = next((key for name in SCALES if (key := f"{module}.{name}") in files), None)
-        if beside:
-            scale = files[beside].into(prefix + beside, slice(None), lambda t: t.to(torch.float32, copy=True))
-            scale = scale[rows].reshape(-1, *[1] * (len(shape) - 1)) if scale.numel() > 1 else scale.reshape(())
-
-    def copy(found: torch.Tensor) -> torch.Tensor:
-        if scale is not None:
-            found = found.to(torch.float32) * scale
-        if take.transposed:
-            found = found.T
-        if take.halves_swapped:
-            found = torch.cat(found.chunk(2)[::-1])
-        if packing is not None:
-            return quantize_weight(found.reshape(shape).to(device), packing, dtype)
-        made = torch.empty(shape, dtype=dtype if found.is_floating_point() else found.dtype, device=device)
-        return made.copy_(found.reshape(shape))
-
-    return file.into(prefix + take.key, rows, copy)
 
 
 def _trimmed(shape: tuple[int, ...]) -> tuple[int, ...]:
