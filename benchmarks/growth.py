@@ -159,6 +159,7 @@ ROWS = (
     of_captions("triggers", "--set", "zorvex"),
     Row("new", always("first.toml", "--dataset", "set", "--base", BASE, "--trigger", "zorvex", "--cache", "none"), "new, nothing known"),
     Row("new", always("run.toml", "--dataset", "set", "--base", BASE, "--trigger", "zorvex")),
+    Row("new", always("chosen.toml", "--dataset", "set", "--base", BASE, "--recipe", "character"), "new, with a recipe"),
     Row("plan", always("run.toml")),
     Row("layout", always("set", "--concept", "zorvex", "--holdout", "0.1")),
     of_captions("folder-triggers"),
@@ -178,6 +179,8 @@ LEFT_OUT = {
     "train": "trains on weights; until then it does what plan does, and caches latents (benchmarks/step.py)",
     "resume": "trains on weights",
     "report": "reads one run, which takes weights to make",
+    "prove": "draws with weights",
+    "compare": "reads runs, which take weights to make",
     "sample": "draws with weights; reads no dataset",
     "grid": "draws with weights; reads no dataset",
     "signal": "writes one small file into a run",
@@ -191,6 +194,7 @@ LEFT_OUT = {
     "demo run": "trains on weights",
     "demo data": "makes sets of fixed sizes",
     "bench audit": "makes sets of a fixed size",
+    "bench verdict": "trains on weights",
 }
 """Verb -> why nothing is measured."""
 

@@ -33,6 +33,7 @@ from lorasmith.findings import MendChange
 from lorasmith.images.clean import clean_by_filters, clean_by_scaling, guided_filter
 from lorasmith.images.read import read_picture
 from tests.curation.imports.test_imports import listing
+from tests.listings import counting_listings
 from tests.photographs import photograph
 
 
@@ -138,6 +139,21 @@ def test_a_sheet_is_cut_and_each_view_has_the_caption(dataset):
     undo(dataset, [recipe for recipe in recipes(dataset) if recipe.closed])
     assert listing(dataset) == before
     assert [file.read_text() for file in (dataset / ".lorasmith" / "bin").rglob("*.txt")] == ["rewritten by hand"]
+
+
+def test_sheets_are_cut_with_as_many_listings_for_many_as_for_one(tmp_path, monkeypatch):
+    listings = []
+    for number in (1, 5):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        for name in range(number):
+            sheet_of_views().save(folder / f"{name}.png")
+        proposals = propose(folder, dataset_pictures(folder), [MendChange("cut")])
+        with counting_listings(monkeypatch, folder) as found:
+            mend(folder, proposals)
+        listings.append(len(found))
+        assert len(sizes(folder)) == 2 * number
+    assert listings[0] == listings[1]
 
 
 def test_a_caption_of_the_whole_name_follows_its_picture_everywhere(dataset):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,6 +13,9 @@ from lorasmith.cli.output import print_json
 from lorasmith.errors import SettingsError
 from lorasmith.imports import without_collection
 from lorasmith.training.commands import Command
+
+if TYPE_CHECKING:
+    from lorasmith.training.recipes.recipes import Choice
 
 
 def new(
@@ -33,21 +36,19 @@ def new(
 
     lorasmith new zorvex.toml --dataset pictures/zorvex --base models/base.safetensors --trigger zorvex --recipe character
     """
+    from lorasmith.cli.recipe import chosen
     from lorasmith.training.recipes.starting_point import starting_point
     from lorasmith.training.settings.toml import settings_toml
 
     if settings_file.exists() and not force:
         raise SettingsError(f"The file {settings_file} exists already. Give another name, or --force.", code="settings.file_exists")
-    choices = None
-    if recipe is not None:
-        from lorasmith.cli.recipe import chosen
-        from lorasmith.datasets.folders import open_folder
-        from lorasmith.models.open import describe
 
-        images = len(open_folder(dataset, verify=False).pictures)
-        family = "" if recipe.endswith(".toml") else describe(base, allow_pickle=allow_pickle).family
-        choices = chosen(recipe, family, level, images)
-    settings, notes = starting_point(dataset, base, trigger, name or settings_file.stem, choices, cache=cache, allow_pickle=allow_pickle)
+    def choices(family: str, images: int) -> list[Choice]:
+        return chosen(str(recipe), "" if str(recipe).endswith(".toml") else family, level, images)
+
+    settings, notes = starting_point(
+        dataset, base, trigger, name or settings_file.stem, choices if recipe else None, cache=cache, allow_pickle=allow_pickle
+    )
     settings_file.write_text(settings_toml(settings), encoding="utf-8")
     for note in notes:
         typer.echo(note)

@@ -21,6 +21,7 @@ from lorasmith.demo.datasets import write_dataset
 from lorasmith.errors import DatasetError, InputError
 from lorasmith.images.read import content_hash
 from tests.curation.imports.test_archives import make_tar, make_zip
+from tests.listings import counting_listings
 from tests.photographs import UNREADABLE, make_pile
 
 
@@ -49,6 +50,26 @@ def listing(folder):
 
 def reasons(report):
     return {left.subjects[0]: left.code.removeprefix("imports.") for left in report.left_out}
+
+
+def test_names_that_are_taken_take_as_many_listings_for_many_pictures_as_for_one(tmp_path, monkeypatch):
+    listings = []
+    for number in (1, 30):
+        dataset = write(tmp_path / f"ds{number}", {f"10_cat/{n}.txt": b"of another import" for n in range(number)})
+        pile = write(tmp_path / f"pile{number}", {f"{n}.png": png(n) for n in range(number)})
+        with counting_listings(monkeypatch, dataset) as around, counting_listings(monkeypatch, dataset / "10_cat") as found:
+            report = import_pictures([pile], dataset, concept="cat")
+        listings.append((len(around), len(found)))
+        assert {one.path.parent.name for one in report.added} == {"10_cat"}
+        assert all(one.path.stem == f"{Path(one.source).stem}_2" for one in report.added)
+    assert listings[0] == listings[1]
+
+
+def test_two_pictures_do_not_share_the_caption_of_an_interrupted_import(tmp_path):
+    dataset = write(tmp_path / "ds", {"cat.txt": b"a cat"})
+    pile = write(tmp_path / "pile", {"a/cat.png": png(1), "a/cat.txt": b"a cat", "b/cat.png": png(2), "b/cat.txt": b"a cat"})
+    report = import_pictures([pile], dataset)
+    assert {one.path.name for one in report.added} == {"cat.png", "b_cat.png"}
 
 
 @pytest.fixture(scope="module")

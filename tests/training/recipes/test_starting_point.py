@@ -5,6 +5,7 @@ import shutil
 import pytest
 from PIL import Image
 
+from lorasmith.datasets import folders
 from lorasmith.models.open import describe
 from lorasmith.training.recipes.recipes import recipe
 from lorasmith.training.recipes.sample_prompts import sample_prompts
@@ -28,14 +29,25 @@ def test_a_dataset_without_regularisation_pictures_is_one_entry(creatures, toy_b
     assert [one.is_reg for one in settings.datasets] == [False]
 
 
-@pytest.mark.parametrize("choices", [None, recipe("character", "sd1", "standard", 5)], ids=["no recipe", "recipe"])
+def a_characters(family, images):
+    return recipe("character", family, "standard", images)
+
+
+def test_pictures_are_read_once_also_with_a_recipe(creatures, toy_base, monkeypatch):
+    headers = []
+    monkeypatch.setattr(folders, "picture_size", lambda path: headers.append(path))
+    starting_point(creatures, toy_base, "zorvex", "zorvex", a_characters)
+    assert headers == []  # the pictures are decoded, which shows their sizes
+
+
+@pytest.mark.parametrize("chosen", [None, a_characters], ids=["no recipe", "recipe"])
 @pytest.mark.parametrize(("folder", "repeats"), [("1_zorvex", None), ("7_zorvex", None), ("zorvex", 10), ("2024_zorvex", 10)])
-def test_the_number_in_a_folders_name_is_kept_also_where_it_is_one(creatures, toy_base, tmp_path, folder, repeats, choices):
+def test_the_number_in_a_folders_name_is_kept_also_where_it_is_one(creatures, toy_base, tmp_path, folder, repeats, chosen):
     shutil.copytree(creatures, tmp_path / "set" / folder)
     for dataset in (tmp_path / "set", tmp_path / "set" / folder):
         if repeats is not None and dataset.name == "set":
             continue  # pictures in plain folders are not read from above
-        settings, _ = starting_point(dataset, toy_base, "zorvex", "zorvex", choices)
+        settings, _ = starting_point(dataset, toy_base, "zorvex", "zorvex", chosen)
         assert (settings.datasets[0].repeats is None) == (repeats is None)
 
 

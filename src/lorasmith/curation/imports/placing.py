@@ -99,10 +99,16 @@ class Placing:
         """Pictures that wait aside: (file, where it goes), the captions first, and the line of the record."""
         self.new: set[Path] = set()
         self.names: dict[str, TakenNames] = {}
+        self.there: dict[str, dict[str, list[Path]]] = {}
+        """By folder and stem, the files that were there before this import and belong to no picture of it."""
+        self.concept_folders: dict[tuple[Path, str], Path] = {}
         self.loose: str | None = None
         """The concept of pictures in no `N_name` folder; None where they go into the dataset's folder itself."""
         self.known = KnownPictures(root)
-        self.originals = [recipe.original.path for recipe in recipes(root)]
+        self.originals: dict[str, list[str]] = defaultdict(list)
+        for recipe in recipes(root):
+            original = PurePosixPath(recipe.original.path)
+            self.originals[original.parent.as_posix()].append(original.stem)
         self.record = open(root / IMPORTED, "a", encoding="utf-8")  # noqa: SIM115  # closed by `close`
 
     def choose_layout(self, found: Sequence[FoundPicture]) -> None:
@@ -172,11 +178,12 @@ class Placing:
     # Writing
 
     def _put(self, found: FoundPicture, file: Path, content: str) -> None:
-        folder, names = self._folder_for(found)
+        folder, names, there = self._folder_for(found)
         before, parts = PurePosixPath(found.name).stem, PurePosixPath(found.name).parts
         safe = safe_stem(before)
         candidates = [safe, safe_stem(f"{parts[-2]}_{before}")] if len(parts) > 1 else [safe]
-        stem = names.claim(*candidates, free=lambda one: self._only_our_captions(folder / one, found))
+        stem = names.claim(*candidates, free=lambda one: _only_captions_of(found, there.get(one, ())))
+        there.pop(stem, None)
         goal = folder / f"{stem}{found.suffix}"
         files = []
         for suffix, data in found.captions.items():
@@ -227,23 +234,23 @@ class Placing:
         shutil.copyfile(file, aside)
         return aside
 
-    def _folder_for(self, found: FoundPicture) -> tuple[Path, TakenNames]:
-        """The folder that the picture goes into, and the names taken there."""
+    def _folder_for(self, found: FoundPicture) -> tuple[Path, TakenNames, dict[str, list[Path]]]:
+        """The folder that the picture goes into, the names taken there, and the files that were there before; each folder is listed once."""
         without = safe_folder(self.root.resolve().name) if found.section else self.loose
         concept = found.concept if found.concept is not None else without
         base = self.root / found.section if found.section else self.root
-        folder = base if concept is None else _concept_folder(base, concept, found.repeats)
+        if concept is None:
+            folder = base
+        elif (known := self.concept_folders.get((base, concept))) is not None:
+            folder = known
+        else:
+            folder = self.concept_folders[base, concept] = _concept_folder(base, concept, found.repeats)
         folder.mkdir(parents=True, exist_ok=True)
         place = folder.relative_to(self.root).as_posix()
         if place not in self.names:
-            kept = [PurePosixPath(path).stem for path in self.originals if PurePosixPath(path).parent.as_posix() == place]
-            self.names[place] = TakenNames([*(file.stem for file in folder.iterdir() if file.is_file()), *kept])
-        return folder, self.names[place]
-
-    def _only_our_captions(self, stem: Path, found: FoundPicture) -> bool:
-        """Whether a name is taken by nothing but this picture's captions: an import was interrupted just before the picture."""
-        there = [file for file in stem.parent.glob(_literal(stem.name) + ".*") if file.stem == stem.name]
-        return bool(there) and all(found.captions.get(file.suffix) == file.read_bytes() for file in there if file.is_file())
+            self.there[place] = _files_by_stem(folder)
+            self.names[place] = TakenNames([*self.there[place], *self.originals[place]])
+        return folder, self.names[place], self.there[place]
 
     # Leaving out
 
@@ -297,6 +304,14 @@ def _flush(file: Path) -> None:
         os.close(handle)
 
 
-def _literal(name: str) -> str:
-    """A name as a glob pattern that fits only itself."""
-    return "".join(f"[{c}]" if c in "*?[" else c for c in name)
+def _files_by_stem(folder: Path) -> dict[str, list[Path]]:
+    by_stem: dict[str, list[Path]] = defaultdict(list)
+    for file in folder.iterdir():
+        if file.is_file():
+            by_stem[file.stem].append(file)
+    return by_stem
+
+
+def _only_captions_of(found: FoundPicture, there: Sequence[Path]) -> bool:
+    """Whether the files of a name are nothing but this picture's captions: an import was interrupted just before the picture."""
+    return bool(there) and all(found.captions.get(file.suffix) == file.read_bytes() for file in there)

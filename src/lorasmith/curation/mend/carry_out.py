@@ -22,8 +22,21 @@ from lorasmith.errors import DatasetError
 from lorasmith.images.read import content_hash, read_picture
 
 
-def change(root: Path, recipe: Recipe, steps: tuple[Step, ...], upscalers: Upscalers) -> Recipe:
-    """Let the dataset show the recipe with these steps.
+class TakenStems:
+    """The names in the folders of a dataset, without suffixes; each folder is listed once, when its first sheet is cut."""
+
+    def __init__(self) -> None:
+        self._stems: dict[Path, set[str]] = {}
+
+    def of(self, folder: Path) -> set[str]:
+        """Those of one folder, in lower case; names that are given out are added by the caller."""
+        if folder not in self._stems:
+            self._stems[folder] = {file.stem.casefold() for file in folder.iterdir()}
+        return self._stems[folder]
+
+
+def change(root: Path, recipe: Recipe, steps: tuple[Step, ...], upscalers: Upscalers, taken: TakenStems) -> Recipe:
+    """Let the dataset show the recipe with these steps. `taken` is that of the whole command.
 
     Raises DatasetError where a picture cannot be made, or somebody's file is where a result has to go.
     """
@@ -31,7 +44,7 @@ def change(root: Path, recipe: Recipe, steps: tuple[Step, ...], upscalers: Upsca
     made = _make(root, recipe, steps, upscalers)
     results = tuple(
         Version(path=path, content=hashlib.sha256(data).hexdigest())
-        for path, data in zip(_places(root, recipe, steps, len(made)), made, strict=True)
+        for path, data in zip(_places(root, recipe, steps, len(made), taken), made, strict=True)
     )
     stale = tuple(version for version in recipe.results if version.path not in {result.path for result in results})
     _refuse_to_overwrite(root, recipe, results)
@@ -102,7 +115,7 @@ def _encoded(picture: Image.Image, kind: Convert) -> bytes:
     return buffer.getvalue()
 
 
-def _places(root: Path, recipe: Recipe, steps: tuple[Step, ...], count: int) -> list[str]:
+def _places(root: Path, recipe: Recipe, steps: tuple[Step, ...], count: int, taken: TakenStems) -> list[str]:
     """Where the results go: the original's name with another suffix; for several, numbered names that nobody has."""
     if not steps:
         return [recipe.original.path]
@@ -110,13 +123,14 @@ def _places(root: Path, recipe: Recipe, steps: tuple[Step, ...], count: int) -> 
     stem = os.path.splitext(recipe.original.path)[0]
     if not isinstance(steps[-1], Cut):
         return [f"{stem}.{kind}"] * count
-    folder = (root / stem).parent
-    taken = {file.stem.casefold() for file in folder.iterdir()} - {Path(result.path).stem.casefold() for result in recipe.results}
+    stems, own = taken.of((root / stem).parent), {Path(result.path).stem.casefold() for result in recipe.results}
     places: list[str] = []
     number = 1
     while len(places) < count:
-        if f"{Path(stem).name}_{number}".casefold() not in taken:
+        name = f"{Path(stem).name}_{number}".casefold()
+        if name in own or name not in stems:
             places.append(f"{stem}_{number}.{kind}")
+            stems.add(name)
         number += 1
     return places
 

@@ -22,7 +22,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from lorasmith.curation.mend.carry_out import change, finish_interrupted, forget_if_undone
+from lorasmith.curation.mend.carry_out import TakenStems, change, finish_interrupted, forget_if_undone
 from lorasmith.curation.mend.kept_files import has_content
 from lorasmith.curation.mend.proposals import Proposal
 from lorasmith.curation.mend.recipes import KnownRecipes, Recipe, Version, new_recipe, recipes, recipes_by_result
@@ -59,6 +59,7 @@ def mend(root: str | Path, proposals: Sequence[Proposal], progress: Progress | N
     root = Path(root)
     to_do = [proposal for proposal in proposals if proposal.steps]
     upscalers: Upscalers = {}
+    taken = TakenStems()
     mended: list[Mended] = []
     with alone_in(root):
         by_result = recipes_by_result(root)
@@ -69,7 +70,7 @@ def mend(root: str | Path, proposals: Sequence[Proposal], progress: Progress | N
                 now = Version(path=place, content=content_hash(proposal.path))
                 if recipe is None or recipe.closed or recipe.results[0] != now:  # a view, or changed since: that is a new original
                     recipe = new_recipe(root, now, recipe.id if recipe else None)
-                recipe = change(root, recipe, (*recipe.steps, *proposal.steps), upscalers)
+                recipe = change(root, recipe, (*recipe.steps, *proposal.steps), upscalers, taken)
                 mended.append(Mended(proposal.path, _paths(root, recipe), proposal.words))
             except DatasetError as error:
                 mended.append(Mended(proposal.path, (proposal.path,), proposal.words, str(error)))
@@ -88,23 +89,24 @@ def undo(root: str | Path, chosen: Iterable[Recipe] | None = None, steps: int | 
     """
     root = Path(root)
     undone: list[Mended] = []
+    taken = TakenStems()
     with alone_in(root):
         known = KnownRecipes(recipes(root))
         for one in known.all if chosen is None else chosen:
-            undone += _undo(root, one.id, steps, known)
+            undone += _undo(root, one.id, steps, known, taken)
     return undone
 
 
-def _undo(root: Path, recipe_id: str, steps: int | None, known: KnownRecipes) -> list[Mended]:
+def _undo(root: Path, recipe_id: str, steps: int | None, known: KnownRecipes, taken: TakenStems) -> list[Mended]:
     recipe = known.by_id.get(recipe_id)
     if recipe is None:  # it went with the sheet that it was cut from
         return []
     undone: list[Mended] = []
     for piece in known.upon(recipe_id):
-        undone += _undo(root, piece.id, None, known)
+        undone += _undo(root, piece.id, None, known, taken)
     words = "undone: " + in_words(recipe.steps if steps is None else recipe.steps[-steps:])
     before = _paths(root, recipe)
-    recipe = change(root, recipe, () if steps is None else recipe.steps[:-steps], {})
+    recipe = change(root, recipe, () if steps is None else recipe.steps[:-steps], {}, taken)
     forget_if_undone(root, recipe, known)
     return [*undone, Mended(before[0] if before else root / recipe.original.path, _paths(root, recipe), words)]
 
@@ -113,11 +115,12 @@ def replay(root: str | Path, chosen: Iterable[Recipe]) -> list[Mended]:
     """Make each result again from its original; those that are as the recipe says are left alone. Gives those that were not."""
     root = Path(root)
     again: list[Mended] = []
+    taken = TakenStems()
     with alone_in(root):
         for recipe in chosen:
             sound = all(has_content(root / result.path, result.content) for result in recipe.results)
             if not sound and not recipe.closed:
-                recipe = change(root, recipe, recipe.steps, {})
+                recipe = change(root, recipe, recipe.steps, {}, taken)
                 again.append(Mended(root / recipe.original.path, _paths(root, recipe), recipe.words))
     return again
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ def starting_point(
     base: Path,
     trigger: str | None,
     name: str,
-    choices: list[Choice] | None = None,
+    recipe: Callable[[str, int], list[Choice]] | None = None,
     cache: Path | None = None,
     allow_pickle: bool = False,
 ) -> tuple[Settings, list[str]]:
@@ -35,11 +36,14 @@ def starting_point(
 
     `cache` is the folder of all caches: it keeps what is decoded here, and is that of the settings.
 
-    `choices` are those of a recipe; without them each picture is seen about 100 times in 10 epochs. In both, tags are shuffled where captions
-    are tags, repeats in folders' names count, and the resolution is the base's own where that is not its family's usual one.
+    `recipe` gives the choices for a family and a number of pictures; without it each picture is seen about 100 times in 10 epochs. In both,
+    tags are shuffled where captions are tags, repeats in folders' names count, and the resolution is the base's own where that is not its family's usual one.
     """
     description = describe(base, allow_pickle=allow_pickle)
+    if recipe is not None:
+        recipe(description.family, 1)  # refuses a wrong name before the pictures are decoded
     contents = open_folder(dataset, cache=None if cache is None else cache / PICTURES)
+    choices = None if recipe is None else recipe(description.family, len(contents.pictures))
     native, step = description.native.side, description.native.bucket_step
     tags = [len(split_tags(p.caption)) for p in contents.pictures if p.caption]
     are_tags = bool(tags) and sum(tags) / len(tags) >= 4
