@@ -29,6 +29,8 @@ from lorasmith.findings import Finding as Finding
 from lorasmith.findings import MendChange as MendChange
 from lorasmith.jobs.training import resume_training as resume
 from lorasmith.jobs.training import start_training as train
+from lorasmith.library.catalogue.catalogue import Catalogue as Catalogue
+from lorasmith.library.catalogue.query import Query as Query
 from lorasmith.models.open import describe as describe_base
 from lorasmith.models.open import open_base as open_base
 from lorasmith.models.prompts.parameters import read_png as read_png
@@ -43,10 +45,12 @@ from lorasmith.training.settings.tree import settings_from as settings_from
 __version__: str
 
 __all__ = [
+    "Catalogue",
     "Commands",
     "Finding",
     "LorasmithError",
     "MendChange",
+    "Query",
     "Settings",
     "__version__",
     "audit",

@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from lorasmith.cli import audit, base, check, dataset, demo, grid, import_settings, mend, picture, prove, recipe, run
+from lorasmith.cli import audit, base, check, dataset, demo, grid, import_settings, library, mend, picture, prove, recipe, run
 from lorasmith.cli.captions.app import app as captions_app
 from lorasmith.cli.help import HelpGroup
 from lorasmith.cli.lora.app import app as lora_app
@@ -61,6 +61,7 @@ app.command("sample")(picture.sample)
 app.command("grid")(grid.grid)
 app.command("check")(check.check)
 app.add_typer(lora_app, name="lora")
+app.add_typer(library.app, name="library")
 app.add_typer(demo.app, name="demo")
 app.add_typer(audit.bench, name="bench")
 
