@@ -4,6 +4,7 @@
     ├── InputError            something the user gave: exit code 2
     │   ├── SettingsError     a setting is unknown, out of range, or contradicts another
     │   ├── DatasetError      a folder, a picture or a caption
+    │   ├── TensorFileError   a file of tensors that is damaged, or of another format
     │   ├── BaseModelError    a base model that cannot be opened or is of another kind
     │   └── AdapterError      a LoRA file that is not one, or does not fit the base
     └── RunError              a run that cannot go on: exit code 1
@@ -14,6 +15,7 @@ pages, `values` has what the sentence refers to (a path, a setting, a number). `
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, ClassVar
 
 
@@ -47,6 +49,21 @@ class DatasetError(InputError):
     """A folder, a picture or a caption cannot be used."""
 
     default_code = "dataset"
+
+
+class TensorFileError(InputError):
+    """A file of tensors cannot be read. What it was to be (a base model, a LoRA) is known where it was asked for: see `wanted`."""
+
+    default_code = "file"
+
+    def __init__(self, path: Path, fault: str, remedy: str = "", *, case: str = "damaged"):
+        """`fault` is what is wrong, after the file's name; `remedy` what to do about it, where that is the same for every file."""
+        super().__init__(f"{path} {fault}; {remedy or 'give a safetensors file'}.", code=f"file.{case}", path=str(path))
+        self.path, self.fault, self.remedy, self.case = path, fault, remedy, case
+
+    def wanted(self, error: type[InputError], room: str, remedy: str) -> InputError:
+        """The same as the error of what was asked for, with the code `room.case`; `remedy` where the reader knows none."""
+        return error(f"{self.path} {self.fault}; {self.remedy or remedy}.", code=f"{room}.{self.case}", path=str(self.path))
 
 
 class BaseModelError(InputError):

@@ -14,13 +14,15 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 
 from lorasmith.atomic import write_atomically
 from lorasmith.datasets.augment import with_colours
 from lorasmith.datasets.latent_request import LatentRequest
+from lorasmith.errors import TensorFileError
 from lorasmith.images.read import read_picture
+from lorasmith.safetensors_header import read_header
 
 Encode = Callable[[torch.Tensor], torch.Tensor]
 
@@ -69,9 +71,8 @@ class LatentCache:
     def has(self, key: str) -> bool:
         """Whether the latent is there and its file whole, by its header and length; its numbers are not read."""
         try:
-            with safe_open(self._path(key), "pt") as file:
-                return "latent" in file.keys()  # noqa: SIM118 - no mapping
-        except (FileNotFoundError, SafetensorError):
+            return "latent" in read_header(self._path(key)).entries
+        except TensorFileError:
             return False
 
     def put(self, key: str, latent: torch.Tensor) -> None:

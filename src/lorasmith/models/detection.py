@@ -21,8 +21,8 @@ from lorasmith.errors import BaseModelError
 from lorasmith.models import families
 from lorasmith.models.families import FAMILIES
 from lorasmith.models.family import DenoiserFile, Family, Match, PredictionType
-from lorasmith.models.files.tensor_file import Entry
 from lorasmith.models.parts import Architecture
+from lorasmith.safetensors_header import Entry
 
 Entries = Mapping[str, Entry]
 

@@ -20,9 +20,10 @@ from lorasmith.models.description import Description, Layout, PartPlace, native_
 from lorasmith.models.family import Family
 from lorasmith.models.files.hub import is_hub_id, source_of
 from lorasmith.models.files.part_files import header_of, read_json, weight_files
-from lorasmith.models.files.tensor_file import PICKLES, Entry
+from lorasmith.models.files.tensor_file import PICKLES
 from lorasmith.models.parts import Part, SchedulerConfig
 from lorasmith.models.settings import OpenOptions, Quantize
+from lorasmith.safetensors_header import Entry
 
 if TYPE_CHECKING:
     import torch

@@ -227,13 +227,16 @@ def test_every_value_is_a_string_and_further_metadata_may_be_added():
 def test_files_that_are_no_lora_are_refused_in_a_sentence(saved, tmp_path):
     path, _ = saved
     whole = path.read_bytes()
+    odd = b'{"__metadata__": {"ss_epoch": 4}, "a": {"dtype": "F32", "shape": [0], "data_offsets": [0, 0]}}'
     files = {
         "absent.safetensors": (None, "no LoRA file"),
-        "empty.safetensors": (b"", "not a safetensors file"),
+        "empty.safetensors": (b"", r"is empty; give a LoRA file \(safetensors\)"),
         "cut.safetensors": (whole[:-10], "cut short"),
         "cut_header.safetensors": (whole[:50], "cut short"),
         "text.safetensors": (b"<html>404 not found</html>", "not a safetensors file"),
-        "torch.pt": (b"PK", "pickle"),
+        "torch.pt": (b"PK", "is a pickle, which can carry programs; convert it to safetensors, or read it as weights alone"),
+        "renamed.safetensors": (b"PK\x03\x04", "pickle"),
+        "numbers.safetensors": (len(odd).to_bytes(8, "little") + odd, "has the number 4 in its metadata under 'ss_epoch'"),
     }
     for name, (content, message) in files.items():
         if content is not None:
@@ -242,6 +245,23 @@ def test_files_that_are_no_lora_are_refused_in_a_sentence(saved, tmp_path):
             load_tensors(tmp_path / name)
         assert name in str(raised.value)
         assert "\n" not in str(raised.value)
+
+
+def test_a_pickle_is_read_on_request_as_weights_alone(saved, tmp_path):
+    path, _ = saved
+    tensors = load_tensors(path).tensors
+    torch.save({"state_dict": tensors, "epoch": 3}, tmp_path / "lora.ckpt")
+    assert load_tensors(tmp_path / "lora.ckpt", allow_pickle=True).tensors.keys() == tensors.keys()
+    torch.save({"lora_unet_a.alpha": print}, tmp_path / "evil.pt")
+    with pytest.raises(AdapterError, match=r"cannot be read as weights alone .*; give a LoRA file"):
+        load_tensors(tmp_path / "evil.pt", allow_pickle=True)
+    itself = {"alpha": torch.ones(1)}
+    itself["state_dict"] = itself
+    torch.save(itself, tmp_path / "endless.pt")
+    assert list(load_tensors(tmp_path / "endless.pt", allow_pickle=True).tensors) == ["alpha"]
+    torch.save({"alpha": torch.ones(1).expand(2**40)}, tmp_path / "vast.pt")
+    with pytest.raises(AdapterError, match="'alpha' has more numbers by its shape than there are"):
+        load_tensors(tmp_path / "vast.pt", allow_pickle=True)
 
 
 def test_layers_that_do_not_fit_or_are_damaged_are_refused_with_a_code(saved):

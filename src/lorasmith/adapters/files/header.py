@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from lorasmith.errors import AdapterError, BaseModelError
-from lorasmith.models.files.tensor_file import PICKLES, Entry, read_header
+from lorasmith.errors import AdapterError, TensorFileError
+from lorasmith.models.files.tensor_file import open_tensors
+from lorasmith.safetensors_header import Entry
 
 
 @dataclass(frozen=True)
@@ -27,29 +29,27 @@ class LoraHeader:
         return sum(math.prod(tensor.shape) for tensor in self.tensors.values())
 
 
-def check_is_safetensors(path: Path) -> None:
-    """Whether a file can be opened without running code in it.
-
-    Raises:
-        AdapterError: there is no such file, or it is a pickle.
-    """
-    if not path.is_file():
+@contextmanager
+def lora_file_at(path: Path) -> Iterator[None]:
+    """Within, a file of tensors that cannot be read is an AdapterError, which says what to give."""
+    if not path.exists():
         raise AdapterError(f"There is no LoRA file {path}: check the name.", code="lora.missing", path=str(path))
-    if path.suffix.lower() in PICKLES:
-        raise AdapterError(
-            f"{path} is a pickle, which can run code when it is opened: convert it to safetensors first.",
-            code="lora.pickle",
-            path=str(path),
-        )
+    try:
+        yield
+    except TensorFileError as error:
+        pickles = "convert it to safetensors, or read it as weights alone (--allow-pickle; allow_pickle=True in Python)"
+        raise error.wanted(AdapterError, "lora", pickles if error.case == "pickle" else "give a LoRA file (safetensors)") from error
 
 
-def read_lora_header(path: str | Path) -> LoraHeader:
+def read_lora_header(path: str | Path, allow_pickle: bool = False) -> LoraHeader:
     """Read the header of a LoRA file, in any dialect: names, shapes, dtypes and metadata, without the numbers and without torch.
 
     Parameters
     ----------
     path
         The file; however large it is, only its first bytes are read.
+    allow_pickle
+        Read .pt, .ckpt and .bin files too, by torch's unpickler for weights alone.
 
     Returns
     -------
@@ -59,7 +59,7 @@ def read_lora_header(path: str | Path) -> LoraHeader:
     Raises
     ------
     AdapterError
-        There is no such file, it is not a safetensors file, or it is cut short.
+        There is no such file, it is a pickle, damaged or cut short, or of another format.
 
     Examples
     --------
@@ -68,11 +68,6 @@ def read_lora_header(path: str | Path) -> LoraHeader:
     'networks.lora'
     """
     path = Path(path)
-    check_is_safetensors(path)
-    try:
-        header = read_header(path)
-    except BaseModelError as error:
-        raise AdapterError(
-            f"{path} is not a safetensors file, or is cut short: download it again.", code="lora.damaged", path=str(path)
-        ) from error
-    return LoraHeader(header.entries, header.metadata, path.stat().st_size)
+    with lora_file_at(path):
+        file = open_tensors(path, allow_pickle)
+        return LoraHeader(file.entries, file.metadata, path.stat().st_size)

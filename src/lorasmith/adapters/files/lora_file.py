@@ -20,13 +20,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from lorasmith.adapters.files.hashes import legacy_hash, model_hash
-from lorasmith.adapters.files.header import check_is_safetensors
+from lorasmith.adapters.files.header import lora_file_at
 from lorasmith.atomic import write_atomically
-from lorasmith.errors import AdapterError, SettingsError
+from lorasmith.errors import SettingsError
+from lorasmith.models.files.tensor_file import open_tensors
 
 PRECISIONS = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 """What the numbers of a file can be written in, by the names that users type."""
@@ -63,15 +63,16 @@ class LoraFile:
 # ---- reading
 
 
-def load_tensors(path: str | Path) -> LoraFile:
-    """Read a safetensors file, whatever is in it; no code in it is run.
+def load_tensors(path: str | Path, allow_pickle: bool = False) -> LoraFile:
+    """Read a file of tensors, whatever is in it; no code in it is run.
 
     Numbers in float8 come as fp16, which holds all of them. peft's adapter_config.json beside the file is read into the metadata.
+    With `allow_pickle`, .pt, .ckpt and .bin files are read too, by torch's unpickler for weights alone.
 
     Raises
     ------
     AdapterError
-        There is no such file, it is not a safetensors file, or it is cut short.
+        There is no such file, it is a pickle, damaged or cut short, or of another format.
 
     Examples
     --------
@@ -80,16 +81,10 @@ def load_tensors(path: str | Path) -> LoraFile:
     '2'
     """
     path = Path(path)
-    check_is_safetensors(path)
-    try:
-        with safe_open(path, framework="pt", device="cpu") as opened:
-            # Cloned: safe_open gives views of the file, which may be replaced while they are in use.
-            tensors = {key: _readable(opened.get_tensor(key)).clone() for key in opened.keys()}  # noqa: SIM118, it has no iterator
-            metadata = dict(opened.metadata() or {})
-    except SafetensorError as error:
-        raise AdapterError(
-            f"{path} is not a safetensors file, or is cut short ({error}): download it again.", code="lora.damaged", path=str(path)
-        ) from None
+    with lora_file_at(path), open_tensors(path, allow_pickle) as opened:
+        # Copied: the file may be replaced while its tensors are in use.
+        tensors = {key: opened.into(key, slice(None), _copied) for key in opened.entries}
+        metadata = dict(opened.metadata)
     return LoraFile(tensors, _adapter_config(path, tensors) | metadata)
 
 
@@ -105,9 +100,9 @@ def _adapter_config(path: Path, tensors: Mapping[str, Tensor]) -> dict[str, str]
 _FLOAT8 = (torch.float8_e4m3fn, torch.float8_e5m2, torch.float8_e4m3fnuz, torch.float8_e5m2fnuz)
 
 
-def _readable(tensor: Tensor) -> Tensor:
-    """torch computes little with float8."""
-    return tensor.half() if tensor.dtype in _FLOAT8 else tensor
+def _copied(tensor: Tensor) -> Tensor:
+    """A copy; torch computes little with float8."""
+    return tensor.half() if tensor.dtype in _FLOAT8 else tensor.clone()
 
 
 # ---- writing

@@ -3,21 +3,35 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from lorasmith.errors import BaseModelError
-from lorasmith.models.files.tensor_file import PICKLES, READ_PICKLES, Header, PickleFile, open_tensors, read_header
+from lorasmith.errors import BaseModelError, TensorFileError
+from lorasmith.models.files.tensor_file import open_tensors
 from lorasmith.pages.numbers import count
+from lorasmith.safetensors_header import Header
+
+READ_PICKLES = "read it as weights alone: base.allow_pickle in settings, --allow-pickle on the command line"
+"""What to do about a pickle that is not read, in a sentence."""
+
+
+@contextmanager
+def files_of_a_base() -> Iterator[None]:
+    """Within, a file of tensors that cannot be read is a BaseModelError, which says what to give."""
+    try:
+        yield
+    except TensorFileError as error:
+        pickles = f"give the safetensors file of that model, or {READ_PICKLES}"
+        raise error.wanted(BaseModelError, "base", pickles if error.case == "pickle" else "give the file of a base model") from error
 
 
 def header_of(path: Path, allow_pickle: bool) -> Header:
     """The tensors and metadata of a file, without their numbers."""
-    if path.suffix.lower() in PICKLES:
+    with files_of_a_base():
         file = open_tensors(path, allow_pickle)
-        if isinstance(file, PickleFile):
-            return Header(file.entries, {})
-    return read_header(path)
+        return Header(file.entries, file.metadata)
 
 
 def read_json(path: Path) -> dict[str, Any]:

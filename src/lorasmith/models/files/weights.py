@@ -19,9 +19,11 @@ from typing import TYPE_CHECKING, Any, Literal
 from lorasmith.errors import BaseModelError
 from lorasmith.imports import without_collection
 from lorasmith.models.description import Description, PartPlace
-from lorasmith.models.files.tensor_file import PICKLES, TYPES, Entry, TensorFile, open_tensors
+from lorasmith.models.files.part_files import files_of_a_base
+from lorasmith.models.files.tensor_file import TensorFile, open_tensors
 from lorasmith.models.parts import Part, build, class_of
 from lorasmith.models.take import Shapes, Take
+from lorasmith.safetensors_header import TYPES, Entry
 
 if TYPE_CHECKING:
     import torch
@@ -85,7 +87,8 @@ class PartReader:
         self._prefix = place.prefix
         self._files: dict[str, TensorFile] = {}  # key without the part's prefix -> the file that has it
         for path in place.files:
-            file = open_tensors(path, allow_pickle=path.suffix.lower() in PICKLES)
+            with files_of_a_base():
+                file = open_tensors(path, allow_pickle=True)  # one that is not allowed was refused when the base was described
             self._files |= {key.removeprefix(place.prefix): file for key in file.entries if key.startswith(place.prefix)}
         entries = {key: file.entries[place.prefix + key] for key, file in self._files.items()}
         self.takes = takes_for(place, self.shapes, entries)
@@ -154,7 +157,7 @@ class PartReader:
         return self._files[key].entries[self._prefix + key]
 
     def _read(self, key: str, rows: slice, make: Callable[[torch.Tensor], torch.Tensor]) -> torch.Tensor:
-        with self._files[key] as file:
+        with files_of_a_base(), self._files[key] as file:
             return file.into(self._prefix + key, rows, make)
 
 
