@@ -12,7 +12,8 @@ from safetensors.torch import load_file
 from lorasmith.adapters.kinds.formulas import lora
 from lorasmith.adapters.layer import read_layers
 from lorasmith.adapters.tools.merge import merge
-from lorasmith.adapters.tools.resize import dynamic_index, dynamic_rank, lora_factors, resize
+from lorasmith.adapters.tools.ranks import dynamic_index, dynamic_rank
+from lorasmith.adapters.tools.resize import lora_factors, resize
 from tests.reference import FOLDER, reference_cases, reference_json
 
 FILE = "11_resize_merge.json"

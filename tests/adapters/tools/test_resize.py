@@ -5,7 +5,8 @@ import torch
 
 from lorasmith.adapters.kinds import KINDS
 from lorasmith.adapters.layer import Layer
-from lorasmith.adapters.tools.resize import dynamic_rank, lora_factors, resize_layer
+from lorasmith.adapters.tools.ranks import dynamic_rank
+from lorasmith.adapters.tools.resize import lora_factors, resize_layer
 from lorasmith.errors import AdapterError
 
 

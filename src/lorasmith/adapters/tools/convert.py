@@ -26,8 +26,9 @@ from lorasmith.adapters.kinds import full, lora, norm, stack
 from lorasmith.adapters.kinds.formulas.formulas import Factors
 from lorasmith.adapters.kinds.kind import Kind
 from lorasmith.adapters.layer import Layer
+from lorasmith.adapters.tools.low_rank import layer_from_svd, lora_layer, matrix_svd
 from lorasmith.adapters.tools.opened import open_lora
-from lorasmith.adapters.tools.resize import check_rank, layer_from_svd, lora_layer
+from lorasmith.adapters.tools.ranks import check_rank
 from lorasmith.errors import AdapterError, SettingsError
 from lorasmith.pages.numbers import count
 
@@ -79,10 +80,10 @@ def as_lora(layer: Layer, rank: int | None = None, weight: Tensor | None = None)
     whole = delta(layer, weight).double()
     if weight is None and whole.dim() == 2 and layer.kind is not full.KIND:
         _check_not_a_wide_kernel(layer)
-    u, s, vh = torch.linalg.svd(whole.flatten(1), full_matrices=False)
-    rank = min(rank, len(s))
-    error = float(s[rank:].norm() / s.norm()) if s.norm() > 0 else 0.0
-    return layer_from_svd(layer.name, u, s, vh, rank, 1.0, tuple(whole.shape[1:])), Converted(layer.name, layer.kind, rank, error)
+    found = matrix_svd(whole.flatten(1), rank)
+    rank = min(rank, len(found.s))
+    made = layer_from_svd(layer.name, found, rank, 1.0, tuple(whole.shape[1:]))
+    return made, Converted(layer.name, layer.kind, rank, found.error(rank))
 
 
 def _is_plain_lora(layer: Layer) -> bool:

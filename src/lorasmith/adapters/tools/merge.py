@@ -25,8 +25,9 @@ from lorasmith.adapters.files.network import check_new_file, save_made
 from lorasmith.adapters.kinds import full, norm
 from lorasmith.adapters.kinds.formulas.formulas import Factors
 from lorasmith.adapters.layer import Layer
+from lorasmith.adapters.tools.low_rank import best_layer, lora_layer, matrix_svd, product_svd
 from lorasmith.adapters.tools.opened import open_lora
-from lorasmith.adapters.tools.resize import SMALLEST, check_rank, layer_from_svd, lora_layer, product_svd
+from lorasmith.adapters.tools.ranks import check_rank
 from lorasmith.errors import AdapterError
 
 Weighted = tuple[Layer, float]
@@ -97,7 +98,7 @@ def _merge_products(name: str, products: list[tuple[Factors, float]], ranks: Ran
     rank = ranks.of(row)
     if rank is None:
         return lora_layer(name, left, right, float(left.shape[1]), row)
-    return _approximate(name, *product_svd(left, right), rank, row)
+    return best_layer(name, product_svd(left, right), rank, row)
 
 
 def _merge_deltas(name: str, layers: list[Weighted], weight: torch.Tensor | None, ranks: Ranks) -> Layer:
@@ -115,18 +116,11 @@ def _merge_deltas(name: str, layers: list[Weighted], weight: torch.Tensor | None
         return Layer(name, full.KIND, {full.DIFF: total.float()} | ({full.DIFF_B: _sum(biases)} if biases else {}))
     if biases:
         raise AdapterError(f"The layer {name} has a change of its bias, which a LoRA cannot hold: merge without a rank.", code="merge.bias")
-    u, s, vh = torch.linalg.svd(total.flatten(1), full_matrices=False)
-    return _approximate(name, u, s, vh, rank, tuple(total.shape[1:]))
+    return best_layer(name, matrix_svd(total.flatten(1), rank), rank, tuple(total.shape[1:]))
 
 
 def _sum(tensors: Sequence[torch.Tensor]) -> torch.Tensor:
     return torch.stack(list(tensors)).sum(0)
-
-
-def _approximate(name: str, u: torch.Tensor, s: torch.Tensor, vh: torch.Tensor, rank: int, row: tuple[int, ...]) -> Layer:
-    # No more ranks than input or output channels: kohya's limit, also where a kernel would allow for more.
-    rank = min(rank, u.shape[0], row[0]) if s[0] > SMALLEST else 1
-    return layer_from_svd(name, u, s, vh, rank, 1.0, row)
 
 
 def merge_files(
