@@ -5,7 +5,9 @@ from lorasmith.adapters.files.header import read_lora_header as read_lora_header
 from lorasmith.adapters.files.lora_file import load_tensors as read_lora
 from lorasmith.adapters.files.summary import summarise as describe_lora
 from lorasmith.adapters.tools.convert import convert_file as convert
+from lorasmith.adapters.tools.extract import extract_file as extract
 from lorasmith.adapters.tools.merge import merge_files as merge
+from lorasmith.adapters.tools.merge_into_base import merge_into_base as merge_into_base
 from lorasmith.adapters.tools.resize import resize_file as resize
 from lorasmith.captions.collection import open_captions as open_captions
 from lorasmith.curation.audit.dataset import audit_dataset as audit
@@ -60,6 +62,7 @@ __all__ = [
     "describe_base",
     "describe_lora",
     "export_dataset",
+    "extract",
     "grid",
     "hold_out",
     "import_pictures",
@@ -67,6 +70,7 @@ __all__ = [
     "load_settings",
     "mend",
     "merge",
+    "merge_into_base",
     "open_base",
     "open_captions",
     "open_dataset",

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 
 class WriteFailed(OSError):
@@ -21,16 +24,26 @@ def write_atomically(path: Path, data: bytes) -> None:
 
     Raises WriteFailed where there is no room, or no permission.
     """
+    with open_atomically(path, len(data)) as file:
+        file.write(data)
+
+
+@contextmanager
+def open_atomically(path: Path, size: int) -> Iterator[BinaryIO]:
+    """A file to write about `size` bytes to, which is at `path` when the block ends, and not at all where it fails.
+
+    Raises WriteFailed where there is no room, or no permission.
+    """
     aside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         with aside.open("wb") as file:
-            file.write(data)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         os.replace(aside, path)
         sync_folder(path.parent)
     except OSError as error:
-        raise WriteFailed(path, len(data), error) from error
+        raise WriteFailed(path, size, error) from error
     finally:
         aside.unlink(missing_ok=True)
 

@@ -32,7 +32,7 @@ VERBS = {
     "captions aliases": "{dataset} --vocabulary demo", "captions set-triggers": "{dataset} hat", "captions folder-triggers": "{dataset}",
     "captions mend-triggers": "{dataset} zorvex", "base inspect": "{base}", "recipe list": "", "recipe show": "style sd1 --images 1",
     "lora show": "{lora}", "lora resize": "{lora} --rank 1 --out {out}.safetensors", "lora merge": "{lora} --out {out}.safetensors",
-    "lora convert": "{lora} --out {out}.safetensors",
+    "lora convert": "{lora} --out {out}.safetensors", "lora extract": "{base} --base {base} --out {out}.safetensors",
 }  # fmt: skip
 """Verb -> what it is given here."""
 ELSEWHERE = {"captions describe", "resume", "signal", "prove", "demo run", "demo data", "bench audit", "bench verdict"}

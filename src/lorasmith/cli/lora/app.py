@@ -6,8 +6,9 @@ import typer
 
 from lorasmith.cli.lora import rewrite, show
 
-app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="LoRA files: look into them, resize, merge and convert them.")
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="LoRA files: look into them, resize, merge, extract and convert them.")
 app.command("show")(show.show)
 app.command("resize")(rewrite.resize)
 app.command("merge")(rewrite.merge)
+app.command("extract")(rewrite.extract)
 app.command("convert")(rewrite.convert)

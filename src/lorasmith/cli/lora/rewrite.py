@@ -1,4 +1,4 @@
-"""lora resize, merge and convert: a LoRA file becomes another one."""
+"""lora resize, merge, extract and convert: LoRA files and checkpoints become others."""
 
 from __future__ import annotations
 
@@ -48,23 +48,106 @@ def merge(
     rank: Annotated[int | None, typer.Option(help="Approximate the sum by this rank. Empty: exact, the ranks add up.")] = None,
     conv_rank: Annotated[int | None, typer.Option(help="The same for convolutions with kernels wider than 1x1.")] = None,
     base: BaseOption = None,
+    into: Annotated[
+        str | None, typer.Option(help="Merge into this base, a file or a diffusers folder: --out is a whole checkpoint.")
+    ] = None,
     family: Family = None,
     precision: Precision = None,
     overwrite: Overwrite = False,
 ) -> None:
-    """Make one LoRA that does what several do together, each at its ratio.
+    """Make one LoRA that does what several do together, each at its ratio; or a base that has them in it.
 
     lorasmith lora merge mimi.safetensors:0.8 watercolour.safetensors:0.5 --out both.safetensors
+    lorasmith lora merge mimi.safetensors:0.8 --into base.safetensors --out base-with-mimi.safetensors
     """
     from lorasmith.adapters.tools.merge import merge_files
 
     chosen = [_with_ratio(text) for text in files]
+    if into is not None:
+        _refuse_beside_into(rank=rank, conv_rank=conv_rank, base=base, family=family, precision=precision)
+        _merge_into(chosen, into, out, overwrite)
+        return
     layers = merge_files(chosen, out, rank, conv_rank, base, family, precision, overwrite)
     ranks = [layer.rank for layer in layers.values() if layer.rank is not None]
     merged = ", ".join(f"{path.name}:{ratio:g}" for path, ratio in chosen)
     typer.echo(
         f"{merged}: {count(len(layers), 'layer')}" + (f", ranks from {min(ranks)} to {max(ranks)}" if ranks else ", written as differences")
     )
+    typer.echo(f"{out}: {file_size(out.stat().st_size)}")
+
+
+def _refuse_beside_into(**options: object) -> None:
+    """Raises SettingsError for an option that has no effect on a whole checkpoint."""
+    from lorasmith.errors import SettingsError
+
+    if given := [name for name, value in options.items() if value is not None]:
+        raise SettingsError(
+            f"--{given[0].replace('_', '-')} has no effect with --into, whose family, precision and weights count: remove it.",
+            code="merge.no_effect",
+        )
+
+
+def _merge_into(chosen: list[tuple[Path, float]], base: str, out: Path, overwrite: bool) -> None:
+    from lorasmith.adapters.tools.merge_into_base import merge_into_base
+    from lorasmith.cli.progress import progress_bar
+
+    with progress_bar("merging") as progress:
+        changed = merge_into_base(chosen, base, out, overwrite, progress=progress)
+    lost = sorted((each.rounding for each in changed), reverse=True)
+    merged = ", ".join(f"{path.name}:{ratio:g}" for path, ratio in chosen)
+    typer.echo(f"{merged} into {Path(base).name}: {count(len(changed), 'tensor')} changed")
+    typer.echo(f"rounding to the base's precision lost {lost[len(lost) // 2]:.2g} of a tensor's change (median), {lost[0]:.2g} at most")
+    typer.echo(f"{out}: {file_size(_bytes(out))}")
+
+
+def _bytes(path: Path) -> int:
+    """The size of a file, or of all files in a folder."""
+    return path.stat().st_size if path.is_file() else sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+
+
+def extract(
+    tuned: Annotated[str, typer.Argument(help="The fine-tuned checkpoint: a file, a diffusers folder or a hub id.")],
+    out: Out,
+    base: Annotated[str, typer.Option(help="The base that it was made from.")],
+    kind: Annotated[
+        str, typer.Option(help="lora, locon (with convolutions) or full (all layers number for number, biases and norms too).")
+    ] = "lora",
+    rank: Annotated[int | None, typer.Option(help="The rank; with --by the most that a layer may have. Empty: 32.")] = None,
+    conv_rank: Annotated[int | None, typer.Option(help="The same for convolutions wider than 1x1. Empty: the rank.")] = None,
+    by: Annotated[str | None, typer.Option(help="Choose each layer's rank: sv_ratio, sv_fro or sv_cumulative.")] = None,
+    target: Annotated[float, typer.Option(help="For --by: a ratio (say 20), or a share (say 0.95).")] = 0.95,
+    part: Annotated[list[str] | None, typer.Option(help="What is compared: unet, text_encoder ... Empty: the denoiser alone.")] = None,
+    precision: Annotated[
+        str | None, typer.Option(help="Numbers of the new file: fp32, fp16 or bf16. Empty: those of the checkpoint.")
+    ] = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Write what a fine-tuned checkpoint changed in its base as a LoRA.
+
+    lorasmith lora extract tuned.safetensors --base base.safetensors --rank 32 --out extracted.safetensors
+    lorasmith lora extract tuned.safetensors --base base.safetensors --kind locon --by sv_fro --target 0.95 --out small.safetensors
+    """
+    from lorasmith.adapters.tools.extract import extract_file
+    from lorasmith.cli.progress import progress_bar
+
+    with progress_bar("comparing") as progress:
+        found = extract_file(tuned, base, out, kind, rank, conv_rank, by, target, part or (), precision, overwrite, progress=progress)
+    for note in found.notes:
+        typer.echo(f"note: {note}")
+    ranks = [layer.rank for layer in found.layers if layer.rank is not None]
+    typer.echo(
+        f"{', '.join(found.parts)}: {count(len(found.layers), 'layer')}"
+        + (f", ranks from {min(ranks)} to {max(ranks)}" if ranks else ", written number for number")
+        + f"; {count(found.unchanged, 'layer')} unchanged"
+    )
+    if found.left_out:
+        most = ", ".join(each.name for each in found.left_out[:3])
+        typer.echo(
+            f"not in the file: {count(len(found.left_out), 'tensor')} with {found.share(found.left_out):.1%} of the difference's norm "
+            f"(the largest: {most})"
+        )
+    worst = max(found.layers, key=lambda layer: layer.error)
+    typer.echo(f"lost {found.error:.1%} of the difference in all, {worst.error:.1%} in the worst layer ({worst.name})")
     typer.echo(f"{out}: {file_size(out.stat().st_size)}")
 
 

@@ -125,21 +125,20 @@ class PartReader:
         take, shape, scale = self.takes[name], self.shapes[name], self.scale_of(name)
 
         def copy(found: torch.Tensor) -> torch.Tensor:
-            if scale is not None:
-                found = found.to(torch.float32) * scale
-            if take.transposed:
-                found = found.T
-            if take.halves_swapped:
-                found = torch.cat(found.chunk(2)[::-1])
+            found = _as_module(take, shape, scale, found)
             if packing is not None:
-                return quantize_weight(found.reshape(shape).to(device), packing, dtype)
+                return quantize_weight(found.to(device), packing, dtype)
             made = torch.empty(shape, dtype=dtype if found.is_floating_point() else found.dtype, device=device)
-            return made.copy_(found.reshape(shape))
+            return made.copy_(found)
 
         return self._read(take.key, rows_of(take), copy)
 
+    def as_module(self, name: str, found: torch.Tensor) -> torch.Tensor:
+        """The rows of a file that a tensor of the module is, as the module has it; not copied where they are the same."""
+        return _as_module(self.takes[name], self.shapes[name], self.scale_of(name), found)
+
     def as_stored(self, name: str, value: torch.Tensor) -> torch.Tensor:
-        """A tensor of the module as its file has it, in the file's shape and dtype: the way back of `read`."""
+        """A tensor of the module as its file has it, in the file's shape and dtype: the way back of `as_module`."""
         import torch
 
         take, entry, scale = self.takes[name], self._entry(name), self.scale_of(name)
@@ -159,6 +158,18 @@ class PartReader:
     def _read(self, key: str, rows: slice, make: Callable[[torch.Tensor], torch.Tensor]) -> torch.Tensor:
         with files_of_a_base(), self._files[key] as file:
             return file.into(self._prefix + key, rows, make)
+
+
+def _as_module(take: Take, shape: tuple[int, ...], scale: torch.Tensor | None, found: torch.Tensor) -> torch.Tensor:
+    import torch
+
+    if scale is not None:
+        found = found.to(torch.float32) * scale
+    if take.transposed:
+        found = found.T
+    if take.halves_swapped:
+        found = torch.cat(found.chunk(2)[::-1])
+    return found.reshape(shape)
 
 
 def rows_of(take: Take) -> slice:

@@ -1,0 +1,250 @@
+"""LoRAs worked into a base: a whole checkpoint that predicts what the base predicts with them attached.
+
+    W' = W + ratio_1 (W_1 - W) + ratio_2 (W_2 - W) + ...        W_i: the weight with LoRA i at strength 1
+
+The new checkpoint has the base's own layout, names and precision. Only the tensors that change are computed, in fp64, one at a time, and
+rounded once; all others are copied byte for byte. In half precision rounding loses a part of a small change, and in fp8 most of it: how much
+is measured layer by layer.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from lorasmith.adapters.base_weights import BaseWeights, base_on_disk
+from lorasmith.adapters.delta import delta
+from lorasmith.adapters.files import names as keys
+from lorasmith.adapters.files.fuse import swapped
+from lorasmith.adapters.files.network import check_new_file
+from lorasmith.adapters.kinds import norm
+from lorasmith.adapters.layer import Layer
+from lorasmith.adapters.tools.opened import OpenedLora, open_lora
+from lorasmith.errors import AdapterError, InputError
+from lorasmith.models.description import Description
+from lorasmith.models.files.rewrite import rewrite_tensors
+from lorasmith.models.files.tensor_file import PICKLES, read_header
+from lorasmith.models.files.weights import PartReader, rows_of
+from lorasmith.models.open import describe
+from lorasmith.progress import Progress
+from lorasmith.secrets import publishable
+
+Weighted = tuple[Layer, float]
+"""A layer and its ratio."""
+
+
+@dataclass(frozen=True)
+class MergedTensor:
+    """A tensor of the base that was changed."""
+
+    name: str
+    """Its part and its path in diffusers' module: "unet.conv_in.weight"."""
+    rounding: float
+    """||written - exact|| / ||change||: what the base's precision lost of the change."""
+
+
+def merge_into_base(
+    files: Sequence[tuple[str | Path, float]],
+    base: str | Path,
+    out: str | Path,
+    overwrite: bool = False,
+    config: str | Path | None = None,
+    progress: Progress = lambda done, total: None,
+) -> list[MergedTensor]:
+    """Write a checkpoint that predicts what a base predicts with LoRAs attached, each at its ratio.
+
+    Parameters
+    ----------
+    files
+        LoRA files of any trainer and kind, each with its ratio.
+    base
+        The base: a single file, a diffusers folder, or a hub id. The new checkpoint has its layout and precision.
+    out
+        The new .safetensors; for a folder the new folder.
+    overwrite
+        Replace the file `out` where it exists; a folder is never replaced.
+    config
+        A diffusers folder with the settings of the base's parts, for a single file of unusual size.
+    progress
+        Called with (tensors done, of how many).
+
+    Returns
+    -------
+    For each tensor that was changed what the base's precision lost of the change.
+
+    Raises
+    ------
+    AdapterError
+        A LoRA does not fit the base, or a number would be too large for its precision; nothing is written.
+    InputError
+        The new file exists already, or is not called .safetensors; the base is a pickle.
+
+    Examples
+    --------
+    >>> changed = ls.merge_into_base([("my-lora.safetensors", 0.8)], "base", "merged")
+    >>> ls.describe_base("merged").family
+    'sd1'
+    """
+    out, described = Path(out), describe(base) if config is None else describe(base, config=Path(config))
+    _check_out(described, out, overwrite)
+    on_disk = base_on_disk(described)
+    opened = [(open_lora(path, described.family, on_disk), ratio) for path, ratio in files]
+    changed = _changed_tensors(on_disk, opened)
+    total, done = sum(len(tensors) for tensors in changed.values()), 0
+    reports: list[MergedTensor] = []
+
+    def change(part: str, names: list[str], found: Tensor) -> Tensor:
+        nonlocal done
+        for name in names:
+            reports.append(_add(on_disk.readers[part], part, name, changed[part][name](), found))
+            done += 1
+            progress(done, total)
+        return found
+
+    by_file: dict[Path, dict[str, tuple[str, list[str]]]] = defaultdict(dict)
+    for part, tensors in changed.items():
+        for name in tensors:
+            file, key = on_disk.readers[part].file_of(name)
+            by_file[file].setdefault(key, (part, []))[1].append(name)
+    rewrite = {file: {key: partial(change, *of_key) for key, of_key in of_file.items()} for file, of_file in by_file.items()}
+    metadata = {"modelspec.title": out.stem, "modelspec.merged_from": _merged_from(described, opened)}
+    _write(described, out, rewrite, metadata)
+    return reports
+
+
+# ---- what changes
+
+
+def _changed_tensors(base: BaseWeights, opened: Sequence[tuple[OpenedLora, float]]) -> dict[str, dict[str, Callable[[], Tensor]]]:
+    """Part -> tensor of its module -> what computes its change."""
+    changed: dict[str, dict[str, Callable[[], Tensor]]] = defaultdict(dict)
+    for name in dict.fromkeys(name for lora, _ in opened for name in lora.layers):
+        layers = [(lora.layers[name], ratio) for lora, ratio in opened if name in lora.layers]
+        if (found := base.layers(name)) is None:
+            part, _ = keys.part_of(base.family, name)
+            raise AdapterError(
+                f"The base has no {part}, which {next(lora.path for lora, _ in opened if name in lora.layers)} changes: give a complete one.",
+                code="merge.part_missing",
+                layer=name,
+            )
+        part, paths = found
+        for slot, path in enumerate(paths):
+            changed[part][f"{path}.weight"] = partial(_weight_change, base, layers, part, paths, slot)
+            if any(_bias_of(layer) is not None for layer, _ in layers):
+                if f"{path}.bias" not in base.readers[part].shapes:
+                    raise AdapterError(
+                        f"A LoRA changes the bias of {name}, which has none in the base: it was made for another base model.",
+                        code="adapter.misfit",
+                        layer=name,
+                    )
+                changed[part][f"{path}.bias"] = partial(_bias_change, base, layers, part, paths, slot)
+    return changed
+
+
+def _weight_change(base: BaseWeights, layers: Sequence[Weighted], part: str, paths: tuple[str, ...], slot: int) -> Tensor:
+    """The change of one of the weights that a name covers, in fp64."""
+    name, shapes = layers[0][0].name, base.readers[part].shapes
+    if all(layer.kind is norm.KIND for layer, _ in layers):
+        return _sum([ratio * layer.tensors[norm.W].double() for layer, ratio in layers])
+    whole = (sum(shapes[f"{path}.weight"][0] for path in paths), *shapes[f"{paths[0]}.weight"][1:])
+    weight = base.weight(name) if any(layer.needs_weight for layer, _ in layers) else torch.empty(whole, device="meta")
+    return _own_rows(base, _sum([ratio * delta(layer, weight).double() for layer, ratio in layers]), part, paths, slot)
+
+
+def _bias_change(base: BaseWeights, layers: Sequence[Weighted], part: str, paths: tuple[str, ...], slot: int) -> Tensor:
+    """The change of one of the biases that a name covers, in fp64."""
+    biases = [ratio * bias.double() for layer, ratio in layers if (bias := _bias_of(layer)) is not None]
+    return _own_rows(base, _sum(biases), part, paths, slot)
+
+
+def _bias_of(layer: Layer) -> Tensor | None:
+    return layer.tensors[norm.B] if layer.kind is norm.KIND else layer.delta_bias()
+
+
+def _own_rows(base: BaseWeights, whole: Tensor, part: str, paths: tuple[str, ...], slot: int) -> Tensor:
+    """The rows of a change over all rows of a name that are those of one of its layers, in the module's order."""
+    if keys.place(base.family, part, paths[0], base.shape).halves_swapped:
+        whole = swapped(whole)
+    return whole.split([base.readers[part].shapes[f"{path}.weight"][0] for path in paths])[slot]
+
+
+def _sum(tensors: Sequence[Tensor]) -> Tensor:
+    return torch.stack(list(tensors)).sum(0)
+
+
+def _add(reader: PartReader, part: str, name: str, change: Tensor, found: Tensor) -> MergedTensor:
+    """Add a change to its rows of the file's tensor `found`, in place."""
+    exact = reader.read(name, torch.float32).double() + change
+    stored = reader.as_stored(name, exact)
+    if not stored.float().isfinite().all():
+        what = "are too large for the base's precision" if exact.isfinite().all() else "are not finite (NaN or infinity)"
+        raise AdapterError(f"{part}.{name} of the new checkpoint would have numbers that {what}.", code="merge.overflow", tensor=name)
+    found[rows_of(reader.takes[name])] = stored
+    lost, size = float((reader.as_module(name, stored).double() - exact).norm()), float(change.norm())
+    return MergedTensor(f"{part}.{name}", lost / size if size else 0.0)
+
+
+# ---- writing
+
+
+def _check_out(base: Description, out: Path, overwrite: bool) -> None:
+    """Whether the new checkpoint may be written there, and the base be read.
+
+    Raises:
+        InputError: it may not.
+    """
+    if pickle := next((file for part in base.parts.values() for file in part.files if file.suffix.lower() in PICKLES), None):
+        raise InputError(f"{pickle} is a pickle, which is not written here: give a base with safetensors files.", code="merge.pickle")
+    if not base.source.is_dir():
+        check_new_file(out, overwrite)
+    elif out.exists():
+        raise InputError(f"{out} exists already: give the name of a new folder.", code="lora.exists", path=str(out))
+
+
+# What describes the numbers that a checkpoint had before.
+_OF_THE_TENSORS = ("modelspec.hash_sha256", "modelspec.date", "sshs_model_hash", "sshs_legacy_hash")
+
+
+def _merged_from(base: Description, opened: Sequence[tuple[OpenedLora, float]]) -> str:
+    title = base.metadata.get("modelspec.title") or base.hub_id or base.source.stem
+    return ", ".join([title, *(f"{lora.path.stem}:{ratio:g}" for lora, ratio in opened)])
+
+
+def _write(
+    base: Description, out: Path, rewrite: Mapping[Path, Mapping[str, Callable[[Tensor], Tensor]]], metadata: Mapping[str, str]
+) -> None:
+    """The new checkpoint: the base's file, or a copy of its folder, with the tensors of `rewrite` changed."""
+
+    def of(file: Path) -> dict[str, str]:
+        kept = {key: value for key, value in publishable(read_header(file).metadata).items() if key not in _OF_THE_TENSORS}
+        return {**kept, **metadata} if not base.source.is_dir() else kept
+
+    if not base.source.is_dir():
+        rewrite_tensors(base.source, out, rewrite.get(base.source, {}), of(base.source))
+        return
+    aside = out.with_name(f".{out.name}.part")
+    stale = _stale(base, rewrite)
+    try:
+        shutil.copytree(
+            base.source, aside, ignore=lambda folder, names: [name for name in names if Path(folder) / name in stale], dirs_exist_ok=True
+        )
+        for file, changes in rewrite.items():
+            rewrite_tensors(file, aside / file.relative_to(base.source), changes, of(file))
+        aside.rename(out)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def _stale(base: Description, rewrite: Mapping[Path, object]) -> set[Path]:
+    """The files of weights in a base's folder that are not copied: those that are rewritten, and the same parts in other precisions."""
+    folders = {base.source, *(file.parent for file in rewrite)}
+    used = {file for part in base.parts.values() for file in part.files} - rewrite.keys()
+    files = {file for folder in folders for file in folder.iterdir() if file.suffix.lower() in (".safetensors", *PICKLES)}
+    return files - used

@@ -1,0 +1,59 @@
+"""A safetensors file written again with some of its tensors changed: the same names, shapes, dtypes and order, one tensor in memory."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from lorasmith.atomic import open_atomically
+from lorasmith.models.files.tensor_file import SafetensorsFile
+
+if TYPE_CHECKING:
+    import torch
+
+Change = Callable[["torch.Tensor"], "torch.Tensor"]
+"""(a copy of the tensor as the file has it) -> the same in new numbers, in its shape and dtype."""
+_PIECE = 16 * 2**20  # bytes that are copied at once
+
+
+def rewrite_tensors(source: Path, out: Path, changes: Mapping[str, Change], metadata: Mapping[str, str]) -> None:
+    """Write `source` to `out` with each tensor of `changes` changed by its function, and with these metadata.
+
+    The new file appears whole or not at all.
+
+    Raises:
+        BaseModelError: `source` is no safetensors file, or is damaged.
+        WriteFailed: there is no room, or no permission.
+    """
+    opened = SafetensorsFile(source)
+    places = sorted(opened.entries.items(), key=lambda entry: entry[1].begin)
+    start = min(entry.begin for entry in opened.entries.values())
+    header = {"__metadata__": dict(metadata)} | {
+        name: {"dtype": entry.dtype, "shape": list(entry.shape), "data_offsets": [entry.begin - start, entry.end - start]}
+        for name, entry in places
+    }
+    text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    with source.open("rb") as old, open_atomically(out, source.stat().st_size) as new, opened:
+        new.write(len(text).to_bytes(8, "little") + text)
+        for name, entry in places:
+            if name in changes:
+                new.write(_bytes(changes[name](opened.into(name, slice(None), lambda found: found.clone()))))
+            else:
+                old.seek(entry.begin)
+                _copy(old, new, entry.end - entry.begin)
+
+
+def _bytes(tensor: torch.Tensor) -> memoryview:
+    import torch
+
+    return tensor.contiguous().reshape(-1).view(torch.uint8).numpy().data
+
+
+def _copy(old: BinaryIO, new: BinaryIO, size: int) -> None:
+    while size:
+        piece = old.read(min(size, _PIECE))
+        new.write(piece)
+        size -= len(piece)

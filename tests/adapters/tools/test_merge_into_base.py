@@ -1,0 +1,167 @@
+"""A checkpoint with LoRAs merged in predicts what the base predicts with them attached, and is the base's file in everything else."""
+
+from contextlib import ExitStack
+
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+
+from lorasmith.adapters.attach import attach_layers
+from lorasmith.adapters.files import names as keys
+from lorasmith.adapters.kinds import trainable_kinds
+from lorasmith.adapters.tools.merge_into_base import merge_into_base
+from lorasmith.adapters.tools.opened import open_lora
+from lorasmith.errors import AdapterError, InputError
+from lorasmith.models.open import describe
+from tests.adapters.test_kinds_on_families import outputs
+from tests.adapters.tools.merged_bases import PARTS, loaded, toy_parts, write_lora
+from tests.models.files.test_weights import scaled_fp8
+from tests.models.single_files import write_single_file
+from tests.models.toys import toy_folder
+
+TEXT = "lora_te_text_model_encoder_layers_0_mlp_fc1"
+
+
+def attached(family, file, strength):
+    """What the toy's parts predict with a file on them."""
+    layers, parts = open_lora(file, family).layers, toy_parts(family)
+    with ExitStack() as stack, torch.no_grad():
+        for part, module in parts.items():
+            adapter = attach_layers(module, keys.targets(family, part, module, "full"), layers)
+            stack.callback(adapter.detach)
+            stack.enter_context(adapter.strength(strength))
+        return outputs(parts)
+
+
+def predicted(source, family, **open_options):
+    with torch.no_grad():
+        return outputs(loaded(source, PARTS[family], **open_options))
+
+
+def assert_same(found, expected):
+    for a, b in zip(found, expected, strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", trainable_kinds())
+def test_a_base_with_a_network_of_any_kind_merged_in_predicts_as_with_it_attached(kind, tmp_path):
+    file = write_lora(tmp_path / "lora.safetensors", "sd1", kind, size=0.05)
+    changed = merge_into_base([(file, 0.7)], toy_folder("sd1"), tmp_path / "merged")
+    assert max(each.rounding for each in changed) < 1e-4
+    found, base = predicted(tmp_path / "merged", "sd1"), predicted(toy_folder("sd1"), "sd1")
+    assert_same(found, attached("sd1", file, 0.7))
+    assert all((a - b).abs().max() > 1e-3 for a, b in zip(found, base, strict=True))
+
+
+@pytest.mark.parametrize("layout", ["original", "comfyui", pytest.param("diffusers", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("family", PARTS)
+def test_single_files_of_every_family_and_layout_stay_what_they_are(family, layout, tmp_path):
+    base = write_single_file(toy_folder(family), tmp_path / "base.safetensors", layout)
+    file = write_lora(tmp_path / "lora.safetensors", family, "lora", size=0.05)
+    merge_into_base([(file, 0.7)], base, tmp_path / "merged.safetensors", config=toy_folder(family))
+    assert_same(predicted(tmp_path / "merged.safetensors", family, config=toy_folder(family)), attached(family, file, 0.7))
+    old, new = load_file(base), load_file(tmp_path / "merged.safetensors")
+    assert old.keys() == new.keys()
+    assert {key: (value.shape, value.dtype) for key, value in old.items()} == {
+        key: (value.shape, value.dtype) for key, value in new.items()
+    }
+    same = {key for key in old if torch.equal(old[key], new[key])}
+    assert same  # autoencoder, embeddings, normalisations
+    assert all(torch.equal(old[key], new[key]) for key in old if key.startswith(("first_stage_model", "vae.")))
+
+
+def test_ratios_add_up_and_a_network_and_its_opposite_are_nothing(tmp_path):
+    a = write_lora(tmp_path / "a.safetensors", "sd1", "lora", size=0.05)
+    b = write_lora(tmp_path / "b.safetensors", "sd1", "lokr", size=0.05, seed=5)
+    merge_into_base([(a, 0.7), (b, 0.5), (a, -0.7), (b, -0.5)], toy_folder("sd1"), tmp_path / "same")
+    assert_same(predicted(tmp_path / "same", "sd1"), predicted(toy_folder("sd1"), "sd1"))
+    merge_into_base([(a, 0.7)], toy_folder("sd1"), tmp_path / "one")
+    merge_into_base([(b, 0.5)], tmp_path / "one", tmp_path / "after")
+    merge_into_base([(a, 0.7), (b, 0.5)], toy_folder("sd1"), tmp_path / "together")
+    assert_same(predicted(tmp_path / "after", "sd1"), predicted(tmp_path / "together", "sd1"))
+
+
+def test_a_base_in_half_precision_stays_so_and_what_rounding_loses_is_said(tmp_path):
+    base = write_single_file(toy_folder("sd1"), tmp_path / "base.safetensors", dtype=torch.float16)
+    file = write_lora(tmp_path / "lora.safetensors", "sd1", "lora", size=0.05)
+    changed = merge_into_base([(file, 1.0)], base, tmp_path / "merged.safetensors", config=toy_folder("sd1"))
+    assert all(tensor.dtype in (torch.float16, torch.int64) for tensor in load_file(tmp_path / "merged.safetensors").values())
+    assert 1e-5 < max(each.rounding for each in changed) < 0.5
+    assert changed[0].name.startswith(("unet.", "text_encoder."))
+
+
+@pytest.mark.parametrize("scale_name", ["scale_weight", "weight_scale"])
+def test_a_base_with_scaled_eight_bit_weights_is_merged_into(scale_name, tmp_path):
+    plain = load_file(write_single_file(toy_folder("flux"), tmp_path / "plain.safetensors"))
+    base = tmp_path / "scaled.safetensors"
+    save_file(scaled_fp8(plain, scale_name) | {"model.diffusion_model.scaled_fp8": torch.zeros(0)}, base)
+    file = write_lora(tmp_path / "lora.safetensors", "flux", "lora", size=0.5)
+    changed = merge_into_base([(file, 1.0)], base, tmp_path / "merged.safetensors", config=toy_folder("flux"))
+    assert {value.dtype for value in load_file(base).values()} == {
+        value.dtype for value in load_file(tmp_path / "merged.safetensors").values()
+    }
+    # e4m3 has three bits after the point: a number is off by at most 1/16 of itself, weights and change together.
+    assert max(each.rounding for each in changed) < 1
+
+
+def test_the_metadata_of_the_base_stay_as_far_as_they_are_true(tmp_path):
+    said = {"modelspec.title": "My base", "modelspec.license": "CC0", "modelspec.hash_sha256": "0xab", "modelspec.date": "2024-01-01"}
+    base = write_single_file(toy_folder("sd1"), tmp_path / "base.safetensors", metadata=said)
+    file = write_lora(tmp_path / "mimi.safetensors", "sd1", "lora")
+    merge_into_base([(file, 0.8), (file, -0.5)], base, tmp_path / "merged.safetensors", config=toy_folder("sd1"))
+    with safe_open(tmp_path / "merged.safetensors", "pt") as opened:
+        assert opened.metadata() == {
+            "modelspec.title": "merged",
+            "modelspec.license": "CC0",
+            "modelspec.merged_from": "My base, mimi:0.8, mimi:-0.5",
+        }
+
+
+def test_biases_and_normalisations_are_merged_too(tmp_path):
+    folder, norm = toy_folder("sd1"), "lora_unet_down_blocks_0_resnets_0_norm1"
+    change = {f"{norm}.w_norm": torch.full((8,), 0.25), f"{norm}.b_norm": torch.full((8,), -0.5)}
+    change |= {"lora_unet_conv_in.diff": torch.zeros(8, 4, 3, 3), "lora_unet_conv_in.diff_b": torch.ones(8)}
+    save_file(change, tmp_path / "norm.safetensors", {"ss_base_model_version": "sd_v1"})
+    merge_into_base([(tmp_path / "norm.safetensors", 2.0)], folder, tmp_path / "merged")
+    old, new = (loaded(each, ["unet"])["unet"].state_dict() for each in (folder, tmp_path / "merged"))
+    differ = {key: (new[key] - old[key]).unique().tolist() for key in old if not torch.equal(old[key], new[key])}
+    assert differ == {
+        "conv_in.bias": pytest.approx([2.0], abs=1e-6),
+        "down_blocks.0.resnets.0.norm1.weight": pytest.approx([0.5]),
+        "down_blocks.0.resnets.0.norm1.bias": pytest.approx([-1.0]),
+    }
+
+
+def test_what_cannot_be_merged_is_refused_and_nothing_is_written(tmp_path):
+    file = write_lora(tmp_path / "lora.safetensors", "sd1", "lora")
+    unet = write_single_file(toy_folder("sd1"), tmp_path / "unet.safetensors", drop=("cond_stage_model",), dtype=torch.float16)
+    (tmp_path / "there").mkdir()
+    config = toy_folder("sd1")
+    out = tmp_path / "out.safetensors"
+    with pytest.raises(AdapterError, match=r"no text_encoder, which .*lora.safetensors changes"):
+        merge_into_base([(file, 1.0)], unet, out, config=config)
+    with pytest.raises(InputError, match="exists already"):
+        merge_into_base([(file, 1.0)], toy_folder("sd1"), tmp_path / "there")
+    with pytest.raises(InputError, match="does not end in .safetensors"):
+        merge_into_base([(file, 1.0)], unet, tmp_path / "merged.ckpt", config=config)
+    for number, reason in ((float("nan"), "not finite"), (1e6, "too large for the base's precision")):
+        save_file(
+            {"lora_unet_conv_in.diff": torch.full((8, 4, 3, 3), number)}, tmp_path / "odd.safetensors", {"ss_base_model_version": "sd_v1"}
+        )
+        with pytest.raises(AdapterError, match=reason):
+            merge_into_base([(tmp_path / "odd.safetensors", 1.0)], unet, out, config=config)
+    assert not out.exists()
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_other_precisions_of_a_part_are_not_copied_beside_the_new_one(tmp_path):
+    import shutil
+
+    base = shutil.copytree(toy_folder("sd1"), tmp_path / "base")
+    weights = base / "unet" / "diffusion_pytorch_model.safetensors"
+    half = {key: value.half() for key, value in load_file(weights).items()}
+    save_file(half, base / "unet" / "diffusion_pytorch_model.fp16.safetensors", {"format": "pt"})
+    merge_into_base([(write_lora(tmp_path / "lora.safetensors", "sd1", "lora", parts=["unet"]), 1.0)], base, tmp_path / "merged")
+    assert [file.name for file in (tmp_path / "merged" / "unet").glob("*.safetensors")] == ["diffusion_pytorch_model.fp16.safetensors"]
+    assert describe(tmp_path / "merged").parts["unet"].dtype == "fp16"
