@@ -6,6 +6,7 @@ from lorasmith.adapters.files.lora_file import load_tensors as read_lora
 from lorasmith.adapters.files.summary import summarise as describe_lora
 from lorasmith.adapters.tools.convert import convert_file as convert
 from lorasmith.adapters.tools.extract import extract_file as extract
+from lorasmith.adapters.tools.merge import Sparse as SparseMerge
 from lorasmith.adapters.tools.merge import merge_files as merge
 from lorasmith.adapters.tools.merge_into_base import merge_into_base as merge_into_base
 from lorasmith.adapters.tools.resize import resize_file as resize
@@ -54,6 +55,7 @@ __all__ = [
     "MendChange",
     "Query",
     "Settings",
+    "SparseMerge",
     "__version__",
     "audit",
     "check_file",

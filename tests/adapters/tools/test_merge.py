@@ -8,8 +8,9 @@ from lorasmith.adapters.base_weights import BaseWeights
 from lorasmith.adapters.delta import delta
 from lorasmith.adapters.kinds import KINDS
 from lorasmith.adapters.layer import Layer
-from lorasmith.adapters.tools.merge import merge
-from lorasmith.errors import AdapterError
+from lorasmith.adapters.tools.merge import METHODS, Sparse, merge
+from lorasmith.draws import generator_for
+from lorasmith.errors import AdapterError, SettingsError
 
 NAME = "lora_te_text_model_encoder_layers_0_mlp_fc1"
 
@@ -83,3 +84,81 @@ def test_layers_of_one_file_alone_are_kept_and_those_that_do_not_fit_are_refused
         merge([({NAME: lora(2, 1.0, 0)}, 1.0), ({NAME: lora(2, 1.0, 0, out=8)}, 1.0)])
     with pytest.raises(AdapterError, match="No LoRA to merge"):
         merge([])
+
+
+def literal_ties(changes, density):
+    """The paper's section 4, number by number."""
+    kept = []
+    for change in changes:
+        numbers = change.flatten().tolist()
+        count = max(1, round(density * len(numbers)))
+        largest = sorted(range(len(numbers)), key=lambda i: -abs(numbers[i]))[:count]
+        kept.append([number if i in largest else 0.0 for i, number in enumerate(numbers)])
+    merged = []
+    for at_place in zip(*kept, strict=True):
+        total = sum(at_place)
+        agreeing = [number for number in at_place if number * total > 0]
+        merged.append(sum(agreeing) / len(agreeing) if agreeing else 0.0)
+    return torch.tensor(merged, dtype=torch.float64).view_as(changes[0])
+
+
+def literal_dare(changes, density, seed, of):
+    """The paper's section 3.2, number by number."""
+    total = torch.zeros_like(changes[0])
+    for network, change in enumerate(changes):
+        drawn = torch.rand(change.shape, generator=generator_for("merge", seed, of, network))
+        for place in torch.cartesian_prod(*(torch.arange(size) for size in change.shape)):
+            at = tuple(place.tolist())
+            total[at] += change[at] / density if drawn[at] < density else 0.0
+    return total
+
+
+@pytest.mark.parametrize("density", [0.2, 0.5, 1.0])
+def test_ties_and_dare_are_what_their_papers_say(density):
+    layers = [(lora(2, 1.0, 0), 0.8), (lora(3, 2.0, 10), -0.5), (loha(3), 0.3)]
+    changes = [ratio * delta(layer).double() for layer, ratio in layers]
+    found = {
+        method: delta(merge([({NAME: layer}, ratio) for layer, ratio in layers], sparse=Sparse(method, density, seed=4))[NAME])
+        for method in METHODS
+    }
+    torch.testing.assert_close(found["ties"].double(), literal_ties(changes, density), rtol=1e-6, atol=1e-6)
+    torch.testing.assert_close(found["dare"].double(), literal_dare(changes, density, 4, f"{NAME}.weight"), rtol=1e-6, atol=1e-6)
+
+
+def test_ties_of_one_number_each_keeps_those_that_agree():
+    small = [Layer(NAME, KINDS["full"], {"diff": torch.tensor([numbers])}, None) for numbers in ([3.0, 1.0, -2.0], [1.0, -4.0, -1.0])]
+    merged = merge([({NAME: small[0]}, 1.0), ({NAME: small[1]}, 1.0)], sparse=Sparse("ties", 1.0))[NAME]
+    assert merged.tensors["diff"].tolist() == [[2.0, -4.0, -1.5]]
+    merged = merge([({NAME: small[0]}, 1.0), ({NAME: small[1]}, 1.0)], sparse=Sparse("ties", 1 / 3))[NAME]
+    assert merged.tensors["diff"].tolist() == [[3.0, -4.0, 0.0]]
+
+
+def test_dare_depends_on_its_seed_alone_and_keeps_the_mean():
+    change = Layer(NAME, KINDS["full"], {"diff": torch.ones(200, 300)}, None)
+    one, same, other = (merge([({NAME: change}, 0.5)], sparse=Sparse("dare", 0.25, seed))[NAME].tensors["diff"] for seed in (1, 1, 2))
+    assert torch.equal(one, same)
+    assert not torch.equal(one, other)
+    assert set(one.unique().tolist()) == {0.0, 2.0}
+    # The mean of n numbers of this kind is off by less than five times sqrt((1 - p) / p / n) of itself.
+    assert one.mean().item() == pytest.approx(0.5, rel=5 * (0.75 / 0.25 / one.numel()) ** 0.5)
+
+
+def test_a_sparse_merge_of_a_rank_is_the_best_of_that_rank():
+    networks = [({NAME: lora(2, 1.0, 0)}, 1.0), ({NAME: lora(3, 2.0, 10)}, 1.0)]
+    whole = delta(merge(networks, sparse=Sparse("ties", 0.5))[NAME]).double()
+    merged = merge(networks, rank=3, sparse=Sparse("ties", 0.5))[NAME]
+    assert merged.rank == 3
+    assert (delta(merged) - whole).norm() == pytest.approx(torch.linalg.svdvals(whole)[3:].norm().item(), rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("sparse", "message"),
+    [
+        (Sparse("tie"), "no way to merge called 'tie'"),
+        (Sparse("ties", 0.0), "density 0 is out"),
+        (Sparse("dare", 1.5), "density 1.5 is out"),
+    ],
+)
+def test_sparse_methods_that_do_not_exist_are_refused(sparse, message):
+    with pytest.raises(SettingsError, match=message):
+        merge([({NAME: lora(2, 1.0, 0)}, 1.0)], sparse=sparse)

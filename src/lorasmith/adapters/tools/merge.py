@@ -6,32 +6,72 @@ The sum of low-rank changes is a low-rank change: with the factors side by side,
 
 exactly, at the sum of the ranks. With a rank given, the best approximation of that rank is taken instead (see `resize`), by a
 singular value decomposition that never builds the product. Kinds that are not of low rank are added as whole matrices: they
-are approximated where a rank is given, and else written as `diff`, which is exact and as large as the layers.
+are approximated where a rank is given, and else written as `diff`, which is exact and as large as the layers. So are sparse methods
+(`ties`, `dare`), which add only a part of each change's numbers.
 
 The ratio is on the change and on nothing else. (Tools that scale both factors get its square, and cross terms.)
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from lorasmith.adapters.base_weights import BaseWeights, opened_base
 from lorasmith.adapters.delta import delta
 from lorasmith.adapters.files.network import check_new_file, save_made
 from lorasmith.adapters.kinds import full, norm
 from lorasmith.adapters.kinds.formulas.formulas import Factors
+from lorasmith.adapters.kinds.kind import Kind
 from lorasmith.adapters.layer import Layer
-from lorasmith.adapters.tools.low_rank import best_layer, lora_layer, matrix_svd, product_svd
+from lorasmith.adapters.tools.dare import dare
+from lorasmith.adapters.tools.low_rank import Decomposition, best_layer, lora_layer, matrix_svd, product_svd
 from lorasmith.adapters.tools.opened import open_lora
 from lorasmith.adapters.tools.ranks import check_rank
-from lorasmith.errors import AdapterError
+from lorasmith.adapters.tools.ties import ties
+from lorasmith.draws import generator_for
+from lorasmith.errors import AdapterError, SettingsError
+from lorasmith.registry import nearest
 
 Weighted = tuple[Layer, float]
 """A layer and its ratio."""
+
+METHODS: dict[str, Callable[[Sequence[Tensor], float, Sequence[torch.Generator]], Tensor]] = {
+    "ties": lambda changes, density, generators: ties(changes, density),
+    "dare": dare,
+}
+"""Sparse methods: (changes with their ratios, density, a generator for each) -> the merged change."""
+
+
+@dataclass(frozen=True)
+class Sparse:
+    """A way to merge that uses only a share of each change's numbers."""
+
+    method: str
+    density: float = 0.5
+    seed: int = 0
+
+    def check(self) -> None:
+        """Whether there is such a method.
+
+        Raises:
+            SettingsError: there is none, or the density is no share.
+        """
+        if self.method not in METHODS:
+            raise SettingsError(f"There is no way to merge called '{self.method}'; {nearest(self.method, METHODS)}", code="merge.method")
+        if not 0 < self.density <= 1:
+            raise SettingsError(
+                f"The density {self.density:g} is out of range: it is a share, more than 0 and at most 1.", code="merge.density"
+            )
+
+    def merged(self, changes: Sequence[Tensor], of: str) -> Tensor:
+        """Changes of one tensor, which is called `of`, as one."""
+        generators = [generator_for("merge", self.seed, of, network) for network in range(len(changes))]
+        return METHODS[self.method](changes, self.density, generators)
 
 
 @dataclass(frozen=True)
@@ -46,45 +86,67 @@ class Ranks:
         return self.conv_rank or self.rank if row[1:] not in ((), (1, 1)) else self.rank
 
 
+@dataclass(frozen=True)
+class MergedLayer:
+    """A layer of the new network."""
+
+    name: str
+    kind: Kind
+    rank: int | None
+    """None for a difference or a normalisation."""
+    error: float
+    """||lost|| / ||change||, 0 to 1: what the rank left out; 0 where none was given."""
+
+
 def merge(
     networks: Sequence[tuple[Mapping[str, Layer], float]],
     rank: int | None = None,
     conv_rank: int | None = None,
     base: BaseWeights | None = None,
+    sparse: Sparse | None = None,
 ) -> dict[str, Layer]:
     """One network that does what these do together, each at its ratio. Layers that only some of them have are kept.
 
-    `rank` approximates; `conv_rank` is for kernels wider than 1x1, `rank` where it is not given.
+    `rank` approximates; `conv_rank` is for kernels wider than 1x1, `rank` where it is not given. `sparse` adds only a share of the
+    numbers.
 
     Raises:
         AdapterError: layers that do not fit each other, or that need the base where it is not given; a rank under 1.
+        SettingsError: there is no such sparse method.
     """
+    return {layer.name: layer for layer, _ in merged_layers(networks, Ranks(rank, conv_rank), base, sparse)}
+
+
+def merged_layers(
+    networks: Sequence[tuple[Mapping[str, Layer], float]], ranks: Ranks, base: BaseWeights | None, sparse: Sparse | None
+) -> Iterator[tuple[Layer, float]]:
+    """The layers of the merged network one after the other, each with the error that its rank makes; see `merge`."""
     if not networks:
         raise AdapterError("No LoRA to merge was given: give two or more files.", code="merge.nothing")
-    for each in (rank, conv_rank):
-        check_rank(1 if each is None else each)
-    names = dict.fromkeys(name for layers, _ in networks for name in layers)
-    ranks = Ranks(rank, conv_rank)
-    return {name: _merge_layer([(layers[name], ratio) for layers, ratio in networks if name in layers], ranks, base) for name in names}
+    for rank in (ranks.rank, ranks.conv_rank):
+        check_rank(1 if rank is None else rank)
+    if sparse is not None:
+        sparse.check()
+    for name in dict.fromkeys(name for layers, _ in networks for name in layers):
+        weight = base.weight(name) if base else None
+        yield _merge_layer([(layers[name], ratio) for layers, ratio in networks if name in layers], ranks, weight, sparse)
 
 
-def _merge_layer(layers: list[Weighted], ranks: Ranks, base: BaseWeights | None) -> Layer:
+def _merge_layer(layers: list[Weighted], ranks: Ranks, weight: Tensor | None, sparse: Sparse | None) -> tuple[Layer, float]:
     name = layers[0][0].name
     if all(layer.kind is norm.KIND for layer, _ in layers):
-        return Layer(
-            name,
-            norm.KIND,
-            {suffix: _sum([ratio * layer.tensors[suffix].float() for layer, ratio in layers]) for suffix in (norm.W, norm.B)},
-        )
-    weight = base.weight(name) if base else None
-    products = [(product, ratio) for layer, ratio in layers if (product := layer.factors(weight)) is not None]
+        changes = {end: [ratio * layer.tensors[end].float() for layer, ratio in layers] for end in (norm.W, norm.B)}
+        return Layer(name, norm.KIND, {end: _added(of_end, sparse, f"{name}.{end}") for end, of_end in changes.items()}), 0.0
+    biases = [ratio * bias for layer, ratio in layers if (bias := layer.delta_bias()) is not None]
+    bias = _added(biases, sparse, f"{name}.bias") if biases else None
+    products = [(product, ratio) for layer, ratio in layers if sparse is None and (product := layer.factors(weight)) is not None]
     if len(products) == len(layers):
-        biases = [ratio * bias for layer, ratio in layers if (bias := layer.delta_bias()) is not None]
-        return replace(_merge_products(name, products, ranks), bias=_sum(biases) if biases else None)
-    return _merge_deltas(name, layers, weight, ranks)
+        merged, error = _merge_products(name, products, ranks)
+        return replace(merged, bias=bias), error
+    return _merge_deltas(name, layers, weight, bias, ranks, sparse)
 
 
-def _merge_products(name: str, products: list[tuple[Factors, float]], ranks: Ranks) -> Layer:
+def _merge_products(name: str, products: list[tuple[Factors, float]], ranks: Ranks) -> tuple[Layer, float]:
     """Low-rank changes: their factors side by side, and approximated where a rank is given."""
     shapes = {(left.shape[0], *row) for (left, _, row), _ in products}
     if len(shapes) > 1:
@@ -97,30 +159,36 @@ def _merge_products(name: str, products: list[tuple[Factors, float]], ranks: Ran
     row = products[0][0][2]
     rank = ranks.of(row)
     if rank is None:
-        return lora_layer(name, left, right, float(left.shape[1]), row)
-    return best_layer(name, product_svd(left, right), rank, row)
+        return lora_layer(name, left, right, float(left.shape[1]), row), 0.0
+    return _approximated(name, product_svd(left, right), rank, row)
 
 
-def _merge_deltas(name: str, layers: list[Weighted], weight: torch.Tensor | None, ranks: Ranks) -> Layer:
-    """Changes as whole matrices: their sum, and approximated where a rank is given."""
+def _merge_deltas(
+    name: str, layers: list[Weighted], weight: Tensor | None, bias: Tensor | None, ranks: Ranks, sparse: Sparse | None
+) -> tuple[Layer, float]:
+    """Changes as whole matrices, added up, and approximated where a rank is given."""
     deltas = [ratio * delta(layer, weight).double() for layer, ratio in layers]
     if len({tuple(each.shape) for each in deltas}) > 1:
         raise AdapterError(
             f"The files' layers {name} are for weights of different shapes: they are for different bases, or a base must be given.",
             code="merge.misfit",
         )
-    total = _sum(deltas)
-    biases = [ratio * bias for layer, ratio in layers if (bias := layer.delta_bias()) is not None]
+    total = _added(deltas, sparse, f"{name}.weight")
     rank = ranks.of(tuple(total.shape[1:]))
     if rank is None:
-        return Layer(name, full.KIND, {full.DIFF: total.float()} | ({full.DIFF_B: _sum(biases)} if biases else {}))
-    if biases:
+        return Layer(name, full.KIND, {full.DIFF: total.float()} | ({} if bias is None else {full.DIFF_B: bias})), 0.0
+    if bias is not None:
         raise AdapterError(f"The layer {name} has a change of its bias, which a LoRA cannot hold: merge without a rank.", code="merge.bias")
-    return best_layer(name, matrix_svd(total.flatten(1), rank), rank, tuple(total.shape[1:]))
+    return _approximated(name, matrix_svd(total.flatten(1), rank), rank, tuple(total.shape[1:]))
 
 
-def _sum(tensors: Sequence[torch.Tensor]) -> torch.Tensor:
-    return torch.stack(list(tensors)).sum(0)
+def _added(changes: Sequence[Tensor], sparse: Sparse | None, of: str) -> Tensor:
+    return torch.stack(list(changes)).sum(0) if sparse is None else sparse.merged(changes, of)
+
+
+def _approximated(name: str, found: Decomposition, rank: int, row: tuple[int, ...]) -> tuple[Layer, float]:
+    layer = best_layer(name, found, rank, row)
+    return layer, found.error(layer.rank or 0)
 
 
 def merge_files(
@@ -132,7 +200,8 @@ def merge_files(
     family: str | None = None,
     precision: str | None = None,
     overwrite: bool = False,
-) -> dict[str, Layer]:
+    sparse: Sparse | None = None,
+) -> list[MergedLayer]:
     """Write one LoRA file that does what several do together, each at its ratio.
 
     Parameters
@@ -151,10 +220,12 @@ def merge_files(
         fp32, fp16 or bf16. None: that of the first file.
     overwrite
         Replace `out` where it exists.
+    sparse
+        Merge by TIES or DARE, say `Sparse("ties", density=0.5)`. None: the plain sum.
 
     Returns
     -------
-    The layers of the new file, by name.
+    The layers of the new file, each with the error that its rank makes.
 
     Raises
     ------
@@ -166,7 +237,7 @@ def merge_files(
     Examples
     --------
     >>> layers = ls.merge([("my-lora.safetensors", 0.8), ("my-lora.safetensors", 0.2)], "both.safetensors")
-    >>> {layer.rank for layer in layers.values()}
+    >>> {layer.rank for layer in layers}
     {4}
     """
     out = Path(out)
@@ -179,13 +250,20 @@ def merge_files(
             f"The files are for different families ({', '.join(sorted(families))}): only LoRAs of one family can be merged.",
             code="merge.families",
         )
-    layers = merge([(lora.layers, ratio) for lora, ratio in opened], rank, conv_rank, base)
     first = opened[0][0].file
+    dtype = first.dtype(precision)
+    layers, reports = {}, []
+    for layer, error in merged_layers([(lora.layers, ratio) for lora, ratio in opened], Ranks(rank, conv_rank), base, sparse):
+        reports.append(MergedLayer(layer.name, layer.kind, layer.rank, error))
+        # Differences in fp32 would be twice as large in memory as in the file.
+        layers[layer.name] = layer.mapped(lambda tensor: tensor.to(dtype)) if layer.kind is full.KIND else layer
     metadata = {key: value for key, value in first.metadata.items() if key in ("ss_base_model_version", "ss_v2", "modelspec.architecture")}
     metadata |= {
         "modelspec.merged_from": ", ".join(f"{lora.path.name}:{ratio:g}" for lora, ratio in opened),
         "modelspec.title": out.stem,
         "ss_output_name": out.stem,
     }
-    save_made(out, layers, opened[0][0].family, metadata, first.dtype(precision))
-    return layers
+    if sparse is not None:
+        metadata["modelspec.description"] = f"Merged by {sparse.method} at the density {sparse.density:g}."
+    save_made(out, layers, opened[0][0].family, metadata, dtype)
+    return reports

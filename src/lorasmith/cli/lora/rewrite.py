@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from lorasmith.cli.lora.options import BaseOption, Family, Out, Precision
 from lorasmith.cli.options import LoraFile, Overwrite
 from lorasmith.pages.numbers import count, file_size
+
+if TYPE_CHECKING:
+    from lorasmith.adapters.tools.merge import Sparse
 
 
 def resize(
@@ -47,6 +50,11 @@ def merge(
     out: Out,
     rank: Annotated[int | None, typer.Option(help="Approximate the sum by this rank. Empty: exact, the ranks add up.")] = None,
     conv_rank: Annotated[int | None, typer.Option(help="The same for convolutions with kernels wider than 1x1.")] = None,
+    method: Annotated[
+        str | None, typer.Option(help="Add only a share of each change's numbers: ties or dare. Empty: the plain sum.")
+    ] = None,
+    density: Annotated[float | None, typer.Option(help="For --method: the share of numbers that is used. Empty: 0.5.")] = None,
+    seed: Annotated[int | None, typer.Option(help="For --method dare: which numbers are drawn. Empty: 0.")] = None,
     base: BaseOption = None,
     into: Annotated[
         str | None, typer.Option(help="Merge into this base, a file or a diffusers folder: --out is a whole checkpoint.")
@@ -58,22 +66,42 @@ def merge(
     """Make one LoRA that does what several do together, each at its ratio; or a base that has them in it.
 
     lorasmith lora merge mimi.safetensors:0.8 watercolour.safetensors:0.5 --out both.safetensors
+    lorasmith lora merge mimi.safetensors:0.8 watercolour.safetensors:0.5 --method ties --density 0.5 --rank 32 --out both.safetensors
     lorasmith lora merge mimi.safetensors:0.8 --into base.safetensors --out base-with-mimi.safetensors
     """
     from lorasmith.adapters.tools.merge import merge_files
 
     chosen = [_with_ratio(text) for text in files]
     if into is not None:
-        _refuse_beside_into(rank=rank, conv_rank=conv_rank, base=base, family=family, precision=precision)
+        _refuse_beside_into(
+            rank=rank, conv_rank=conv_rank, method=method, density=density, seed=seed, base=base, family=family, precision=precision
+        )
         _merge_into(chosen, into, out, overwrite)
         return
-    layers = merge_files(chosen, out, rank, conv_rank, base, family, precision, overwrite)
-    ranks = [layer.rank for layer in layers.values() if layer.rank is not None]
+    layers = merge_files(chosen, out, rank, conv_rank, base, family, precision, overwrite, _sparse(method, density, seed))
+    ranks = [layer.rank for layer in layers if layer.rank is not None]
     merged = ", ".join(f"{path.name}:{ratio:g}" for path, ratio in chosen)
     typer.echo(
         f"{merged}: {count(len(layers), 'layer')}" + (f", ranks from {min(ranks)} to {max(ranks)}" if ranks else ", written as differences")
     )
+    if rank is not None:
+        worst = max(layers, key=lambda layer: layer.error)
+        mean = sum(layer.error for layer in layers) / len(layers)
+        typer.echo(f"the rank lost {mean:.1%} of the change on average, {worst.error:.1%} at most ({worst.name})")
     typer.echo(f"{out}: {file_size(out.stat().st_size)}")
+
+
+def _sparse(method: str | None, density: float | None, seed: int | None) -> Sparse | None:
+    """The sparse method that was asked for; options without an effect are refused."""
+    from lorasmith.adapters.tools.merge import Sparse
+    from lorasmith.errors import SettingsError
+
+    for name, value, of in (("density", density, method), ("seed", seed, method == "dare")):
+        if value is not None and not of:
+            raise SettingsError(
+                f"--{name} has no effect without --method{'' if name == 'density' else ' dare'}: remove it.", code="merge.no_effect"
+            )
+    return None if method is None else Sparse(method, 0.5 if density is None else density, seed or 0)
 
 
 def _refuse_beside_into(**options: object) -> None:
