@@ -6,8 +6,9 @@ import torch
 from lorasmith.adapters.kinds import KINDS
 from lorasmith.adapters.layer import Layer
 from lorasmith.adapters.tools.ranks import dynamic_rank
-from lorasmith.adapters.tools.resize import lora_factors, resize_layer
+from lorasmith.adapters.tools.resize import lora_factors, resize_file, resize_layer
 from lorasmith.errors import AdapterError
+from tests.adapters.tools.merged_bases import write_lora
 
 
 def layer(rank=6, alpha=3.0, mid=False, seed=0, magnitude=None, **tensors):
@@ -64,3 +65,15 @@ def test_what_cannot_be_resized_is_refused_in_a_sentence():
     for method, target, words in (("sv_best", 1, "sv_best"), ("sv_ratio", 0.5, "1 or more"), ("sv_fro", 90, "share")):
         with pytest.raises(AdapterError, match=words):
             dynamic_rank(torch.ones(4), method, target, 4)
+
+
+def test_single_blocks_get_other_ranks_by_the_patterns_of_the_settings(tmp_path):
+    file = write_lora(tmp_path / "lora.safetensors", "sd1", "lora", rank=4)
+    reports = resize_file(file, tmp_path / "out.safetensors", 3, block_ranks={"IN01": 1, "TE*": 2, "*attn1*": 4})
+    ranks = {report.name: report.rank for report in reports}
+    assert {rank for name, rank in ranks.items() if name.startswith("lora_te_")} == {2}
+    assert {rank for name, rank in ranks.items() if "down_blocks_0_attentions_0" in name} == {1}
+    assert {rank for name, rank in ranks.items() if "up_blocks_1" in name and "attn1" in name} == {4}
+    assert {rank for name, rank in ranks.items() if "up_blocks_1" in name and "attn2" in name} == {3}
+    with pytest.raises(AdapterError, match=r"'IN77' fits no layer of the file; a layer is called, for example, lora_\w+ or, by its block"):
+        resize_file(file, tmp_path / "other.safetensors", 3, block_ranks={"IN77": 1})

@@ -5,15 +5,19 @@
     sv_cumulative   enough for this share of the sum of the singular values
 
 each and one more, and never more than the rank that was given: kohya's rule, so that files come out as users know them.
+
+Single blocks are named as in the rules of a run's settings (`network.layers`): IN08, MID, DOUBLE07, TE*.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
+from fnmatch import fnmatchcase
 
 import torch
 from torch import Tensor
 
+from lorasmith.adapters.files import names as keys
 from lorasmith.adapters.tools.low_rank import SMALLEST
 from lorasmith.errors import AdapterError
 from lorasmith.registry import nearest
@@ -77,3 +81,32 @@ def check_rank(rank: int) -> None:
     """Raises AdapterError for a rank that no LoRA can have."""
     if rank < 1:
         raise AdapterError(f"The rank {rank} is out of range: it must be 1 or more.", code="lora.rank", rank=rank)
+
+
+def ranks_by_pattern(family: str, names: Iterable[str], ranks: Mapping[str, int]) -> dict[str, int]:
+    """Layer -> rank, of the layers whose block, name or path in the model one of the patterns fits; the first that does decides.
+
+    Raises:
+        AdapterError: a pattern fits no layer, or a rank is under 1.
+    """
+    called = {name: _called(family, name) for name in names}
+    for pattern, rank in ranks.items():
+        check_rank(rank)
+        if not any(fnmatchcase(word, pattern) for words in called.values() for word in words):
+            block, name, *_ = next(iter(called.values()))
+            raise AdapterError(
+                f"The pattern {pattern!r} fits no layer of the file; a layer is called, for example, {name} or, by its block, {block}.",
+                code="resize.pattern",
+                pattern=pattern,
+            )
+    found = {
+        name: next((rank for pattern, rank in ranks.items() if any(fnmatchcase(word, pattern) for word in words)), None)
+        for name, words in called.items()
+    }
+    return {name: rank for name, rank in found.items() if rank is not None}
+
+
+def _called(family: str, name: str) -> tuple[str, ...]:
+    """A layer's block, its name in files, and its paths in the model."""
+    part, paths = keys.layers_of(family, name)
+    return (keys.block_of(family, part, paths[0]), name, *paths)

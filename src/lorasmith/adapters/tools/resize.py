@@ -22,7 +22,7 @@ from lorasmith.adapters.kinds.formulas.formulas import Factors
 from lorasmith.adapters.layer import Layer
 from lorasmith.adapters.tools.low_rank import SMALLEST, layer_from_svd, product_svd
 from lorasmith.adapters.tools.opened import open_lora
-from lorasmith.adapters.tools.ranks import check_rank, dynamic_rank
+from lorasmith.adapters.tools.ranks import check_rank, dynamic_rank, ranks_by_pattern
 from lorasmith.errors import AdapterError
 
 
@@ -90,9 +90,15 @@ def lora_factors(layer: Layer) -> Factors:
 
 
 def resize(
-    layers: Mapping[str, Layer], rank: int, conv_rank: int | None = None, method: str | None = None, target: float = 0.0
+    layers: Mapping[str, Layer],
+    rank: int,
+    conv_rank: int | None = None,
+    method: str | None = None,
+    target: float = 0.0,
+    of_layers: Mapping[str, int] | None = None,
 ) -> tuple[dict[str, Layer], list[Resized]]:
-    """All layers in other ranks, and what each kept. `conv_rank` is for the convolutions, `rank` where it is not given.
+    """All layers in other ranks, and what each kept. `conv_rank` is for the convolutions, `rank` where it is not given; `of_layers` comes
+    before both.
 
     Raises:
         AdapterError: see `resize_layer`.
@@ -100,7 +106,8 @@ def resize(
     new, reports = {}, []
     for name, layer in layers.items():
         convolution = lora.DOWN in layer.tensors and layer.tensors[lora.DOWN].dim() == 4
-        new[name], report = resize_layer(layer, conv_rank if convolution and conv_rank else rank, method, target)
+        usual = conv_rank if convolution and conv_rank else rank
+        new[name], report = resize_layer(layer, (of_layers or {}).get(name, usual), method, target)
         reports.append(report)
     return new, reports
 
@@ -115,6 +122,7 @@ def resize_file(
     precision: str | None = None,
     overwrite: bool = False,
     family: str | None = None,
+    block_ranks: Mapping[str, int] | None = None,
 ) -> list[Resized]:
     """Write a LoRA in other ranks, keeping as much of what it does as they allow.
 
@@ -134,6 +142,8 @@ def resize_file(
         Replace `out` where it exists.
     family
         Such as "sdxl", where the file does not show it.
+    block_ranks
+        Other ranks for single blocks or layers, by the patterns of `network.layers`: {"IN08": 16, "TE*": 4}. The first that fits decides.
 
     Returns
     -------
@@ -155,6 +165,7 @@ def resize_file(
     out = Path(out)
     check_new_file(out, overwrite)
     opened = open_lora(file, family)
-    layers, reports = resize(opened.layers, rank, conv_rank, method, target)
+    of_layers = ranks_by_pattern(opened.family, opened.layers, block_ranks or {})
+    layers, reports = resize(opened.layers, rank, conv_rank, method, target, of_layers)
     save_made(out, layers, opened.family, opened.file.metadata, opened.file.dtype(precision))
     return reports

@@ -22,6 +22,9 @@ def resize(
     conv_rank: Annotated[int | None, typer.Option(help="The same for convolutions.")] = None,
     by: Annotated[str | None, typer.Option(help="Choose each layer's rank: sv_ratio, sv_fro or sv_cumulative.")] = None,
     target: Annotated[float, typer.Option(help="For --by: a ratio (say 20), or a share (say 0.9).")] = 0.9,
+    block_ranks: Annotated[
+        str | None, typer.Option(help="Other ranks for blocks, named as in network.layers: 'IN08=16,TE*=4'. The first that fits decides.")
+    ] = None,
     family: Family = None,
     precision: Precision = None,
     overwrite: Overwrite = False,
@@ -30,10 +33,12 @@ def resize(
 
     lorasmith lora resize mimi.safetensors --rank 8 --out mimi-8.safetensors
     lorasmith lora resize mimi.safetensors --rank 32 --by sv_fro --target 0.95 --out mimi-small.safetensors
+    lorasmith lora resize mimi.safetensors --rank 8 --block-ranks "IN08=16,TE*=4" --out mimi-blocks.safetensors
     """
     from lorasmith.adapters.tools.resize import resize_file
 
-    reports = resize_file(file, out, rank, conv_rank, by, target, precision, overwrite, family)
+    blocks = _ranks_by_pattern(block_ranks or "")
+    reports = resize_file(file, out, rank, conv_rank, by, target, precision, overwrite, family, blocks)
     before, after = sum(report.old_rank for report in reports), sum(report.rank for report in reports)
     least, most = min(report.rank for report in reports), max(report.rank for report in reports)
     typer.echo(f"{count(len(reports), 'layer')}, sum of ranks {before} -> {after} (each from {least} to {most})")
@@ -41,6 +46,19 @@ def resize(
         typer.echo(f"kept of the change's norm: {min(kept):.1%} in the worst layer, {sum(kept) / len(kept):.1%} on average")
     _say_what_was_left_out(file)
     typer.echo(f"{out}: {file_size(file.stat().st_size)} -> {file_size(out.stat().st_size)}")
+
+
+def _ranks_by_pattern(text: str) -> dict[str, int]:
+    """'IN08=16,TE*=4' as patterns and ranks."""
+    from lorasmith.errors import SettingsError
+
+    ranks: dict[str, int] = {}
+    for piece in filter(None, (piece.strip() for piece in text.split(","))):
+        pattern, equals, rank = piece.rpartition("=")
+        if not equals or not rank.strip().isdecimal():
+            raise SettingsError(f"'{piece}' of --block-ranks is not a block and its rank: write IN08=16.", code="resize.block_ranks")
+        ranks.setdefault(pattern.strip(), int(rank))
+    return ranks
 
 
 def merge(
