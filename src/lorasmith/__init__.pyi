@@ -34,6 +34,8 @@ from lorasmith.jobs.training import resume_training as resume
 from lorasmith.jobs.training import start_training as train
 from lorasmith.library.catalogue.catalogue import Catalogue as Catalogue
 from lorasmith.library.catalogue.query import Query as Query
+from lorasmith.library.edit import edit_lora as edit_lora
+from lorasmith.library.edit import undo_edits as undo_edits
 from lorasmith.models.open import describe as describe_base
 from lorasmith.models.open import open_base as open_base
 from lorasmith.models.prompts.parameters import read_png as read_png
@@ -63,6 +65,7 @@ __all__ = [
     "convert",
     "describe_base",
     "describe_lora",
+    "edit_lora",
     "export_dataset",
     "extract",
     "grid",
@@ -90,6 +93,7 @@ __all__ = [
     "sample",
     "settings_from",
     "train",
+    "undo_edits",
     "undo_mends",
     "with_lora",
     "write_report",

@@ -19,9 +19,11 @@ _NAME = re.compile(rf"(?:^|_)(?:{_NAMES})$")
 _PLAIN = re.compile(r"(?:^|_)(?:class|special|added|trigger|init|placeholder|replace|max|no|pad|unk|bos|eos)_token$")
 """Names that end alike and are about captions or texts."""
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
-_ASSIGNED = re.compile(r"""(?P<name>[A-Za-z][\w-]*)(?:\\*["']?\s*=\s*\\*["']?|\\*["']\s*:\s*\\*["']?)(?P<value>[^\s"',;&\\]+)""")
+_ASSIGNED = re.compile(
+    r"""(?P<name>(?<![A-Za-z])[A-Za-z][\w-]{0,200})(?:\\*["']?\s*=\s*\\*["']?|\\*["']\s*:\s*\\*["']?)(?P<value>[^\s"',;&\\]+)"""
+)
 """A name with its value in code, a TOML or a JSON, also where that is a text within another JSON (\\"token\\": \\"...\\")."""
-_ARGUMENT = re.compile(r"""--(?P<name>[A-Za-z][\w-]*)\s+["']?(?P<value>[^\s"']+)""")
+_ARGUMENT = re.compile(r"""--(?P<name>(?<![A-Za-z])[A-Za-z][\w-]{0,200})\s+["']?(?P<value>[^\s"']+)""")
 _LOOKS = re.compile(
     r"\bhf_[A-Za-z0-9]{16,}|\bsk-[\w-]{16,}|\bgh[pousr]_\w{20,}|\bgithub_pat_\w{20,}|\br8_\w{20,}|\bwandb_v\d_\w{16,}"
     r"|\bAKIA[0-9A-Z]{16}\b|\bAIza[\w-]{30,}|\bxox[abprs]-[\w-]{10,}|(?<=://)[^/\s:@]+:[^/\s@]+(?=@)"
@@ -71,10 +73,10 @@ def entries_with_secrets(metadata: Mapping[str, str]) -> list[str]:
 
 
 def _from_json(text: str) -> Any:
-    """The value that a JSON text stands for; None where it is no JSON."""
+    """The value that a JSON text stands for; None where it is no JSON, or is nested deeper than anybody's settings."""
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 

@@ -12,7 +12,6 @@ metadata, same bytes. Names and metadata are sorted, so a resumed run can be com
 from __future__ import annotations
 
 import io
-import json
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from torch import Tensor
 
 from lorasmith.adapters.files.hashes import legacy_hash, model_hash
 from lorasmith.adapters.files.header import lora_file_at
+from lorasmith.adapters.files.written_header import header_bytes
 from lorasmith.atomic import write_atomically
 from lorasmith.errors import SettingsError
 from lorasmith.models.files.tensor_file import open_tensors
@@ -131,19 +131,17 @@ def _with_hashes(tensors: Mapping[str, Tensor], metadata: Mapping[str, str], dty
 
 
 def _serialize(tensors: Mapping[str, Tensor], metadata: Mapping[str, str], dtype: torch.dtype) -> bytes:
-    """A safetensors file. The safetensors library orders the metadata at random, differently in each process."""
-    header: dict[str, Any] = {"__metadata__": dict(sorted(metadata.items()))}
+    """A safetensors file, its tensors sorted."""
+    rows: dict[str, dict[str, Any]] = {}
     parts: list[bytes] = []
     end = 0
     for key, tensor in sorted(tensors.items()):
         stored = stored_dtype(tensor, dtype)
         data = tensor.detach().to("cpu", stored).contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()
-        header[key] = {"dtype": _DTYPES[stored], "shape": list(tensor.shape), "data_offsets": [end, end + len(data)]}
+        rows[key] = {"dtype": _DTYPES[stored], "shape": list(tensor.shape), "data_offsets": [end, end + len(data)]}
         parts.append(data)
         end += len(data)
-    text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
-    text += b" " * (-len(text) % 8)
-    return b"".join((len(text).to_bytes(8, "little"), text, *parts))
+    return b"".join((header_bytes(metadata, rows), *parts))
 
 
 _DTYPES = {torch.float32: "F32", torch.float16: "F16", torch.bfloat16: "BF16"}
