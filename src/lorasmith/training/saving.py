@@ -8,7 +8,7 @@ from lorasmith.training import events
 from lorasmith.training.learner.state import TrainState, save_state
 from lorasmith.training.non_finite import weights_not_finite
 from lorasmith.training.records.checkpoints import ema_beside, write_checkpoint
-from lorasmith.training.records.lora_metadata import lora_metadata
+from lorasmith.training.records.lora_metadata import lora_metadata, model_files
 from lorasmith.training.running import Run
 
 
@@ -33,7 +33,17 @@ def save_checkpoint(run: Run, epoch: int, step: int, suffix: str = "", final: bo
     if not run.is_main:
         return path
     learner = run.learner
-    metadata = lora_metadata(run.settings, run.plan, run.data.training_set, learner.base, epoch, step, learner.adapters, learner.parent)
+    metadata = lora_metadata(
+        run.settings,
+        run.plan,
+        run.data.training_set,
+        learner.base,
+        epoch,
+        step,
+        learner.adapters,
+        learner.parent,
+        model_files(run.settings),
+    )
     for written in reversed(write_checkpoint(path, learner, metadata, run.settings.checkpoints.save_precision)):
         run.emit(events.CheckpointSaved(str(written.relative_to(run.folder.root)), epoch, step, final and written == path))
     return path

@@ -10,7 +10,7 @@ import pytest
 
 from lorasmith.errors import LorasmithError, SettingsError
 from lorasmith.training.importers.import_settings import import_settings
-from lorasmith.training.records.lora_metadata import _settings_without_folders
+from lorasmith.training.records.lora_metadata import settings_without_folders
 from lorasmith.training.settings.tree import settings_from
 
 UNET, ENCODER = (
@@ -122,7 +122,7 @@ def test_our_own_file_holds_its_settings(tmp_path):
         "network": {"rank": 8, "layers": [{"pattern": "IN*", "exclude": True}]}, "optimizer": {"type": "AdamW", "args": {"weight_decay": 0.1}},
         "training": {"epochs": 4}, "buckets": {"resolution": [512, 768]}, "captions": {"trigger": "zorvex"},
     })  # fmt: skip
-    found = read(tmp_path, {"lorasmith_settings": json.dumps(_settings_without_folders(settings))})
+    found = read(tmp_path, {"lorasmith_settings": json.dumps(settings_without_folders(settings))})
     base, folder = {"base": {"path": "base.safetensors", "clip_skip": 2}}, {"path": "anna", "repeats": 3, "flip_aug": True}
     assert found.settings == settings_from({**settings.model_dump(mode="json", exclude_none=True), **base, "datasets": [folder]})
     assert (found.form, found.fault) == ("a LoRA file of Lorasmith", "")

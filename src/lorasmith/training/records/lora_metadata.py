@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -16,20 +17,55 @@ from lorasmith.captions.caption import split_tags
 from lorasmith.datasets.training_set import TrainingSet
 from lorasmith.models.base import Base
 from lorasmith.models.diffusion import Ddpm
+from lorasmith.models.files.hashes import legacy_hash, sha256
+from lorasmith.models.files.hub import is_hub_id, source_of
 from lorasmith.sections import fields_of
 from lorasmith.training.learner.continuation import Parent
 from lorasmith.training.objective.losses import threshold_name
 from lorasmith.training.optim.optimizers import class_path
 from lorasmith.training.optim.schedules import in_steps
 from lorasmith.training.planning.plan import Plan
+from lorasmith.training.records.inputs import KEY as INPUTS
+from lorasmith.training.records.inputs import inputs_entry
 from lorasmith.training.settings.tree import Settings
+
+
+@dataclass(frozen=True)
+class ModelFiles:
+    """What sites and UIs know the files of a base by: (sha256, the old hash of eight digits) each; None where it is a folder."""
+
+    base: tuple[str, str] | None = None
+    vae: tuple[str, str] | None = None
+
+
+def model_files(settings: Settings) -> ModelFiles:
+    """The hashes of the files that the settings name; those of a base that was loaded are remembered."""
+
+    def hashes(place: Path | None) -> tuple[str, str] | None:
+        source = None if place is None else source_of(place)
+        return (sha256(source), legacy_hash(source)) if source is not None and source.is_file() else None
+
+    return ModelFiles(hashes(settings.base.path), hashes(settings.base.vae))
+
+
+def _model_files(settings: Settings, files: ModelFiles) -> dict[str, object]:
+    """The names and hashes of these files in kohya's metadata."""
+    found: dict[str, object] = {"sd_model_hash": files.base[1]} if files.base else {}
+    if settings.base.vae is not None:
+        found["vae_name"] = settings.base.vae.name
+    if files.vae:
+        found |= {"new_vae_hash": files.vae[0], "vae_hash": files.vae[1]}
+    return found
 
 
 def lora_metadata(
     settings: Settings, plan: Plan, training_set: TrainingSet, base: Base, epoch: int, done: int,
-    adapters: Mapping[str, AttachedAdapter] | None = None, parent: Parent | None = None,
+    adapters: Mapping[str, AttachedAdapter] | None = None, parent: Parent | None = None, files: ModelFiles | None = None,
 ) -> dict[str, str]:  # fmt: skip
-    """The metadata of a LoRA file after `epoch` epochs and `done` steps; `adapters` have the ranks where these are not the settings'."""
+    """The metadata of a LoRA file after `epoch` epochs and `done` steps.
+
+    `adapters` have the ranks where these are not the settings', `files` the hashes of the base's files.
+    """
     training, optimizer = settings.training, settings.optimizer
     rank, alpha = _size(settings, adapters or {})
     arguments = ",".join(f"{key}={value}" for key, value in optimizer.args.items())
@@ -63,16 +99,17 @@ def lora_metadata(
         gradient_accumulation_steps=training.gradient_accumulation_steps,
         num_batches_per_epoch=plan.batches_per_epoch,
         base_model_name=settings.base.path.name,
-        base_model_sha256=base.fingerprints[base.denoiser],
+        base_model_sha256=files.base[0] if files and files.base else None,
         tag_frequency=_tag_frequency(training_set),
         dataset_dirs=_dataset_dirs(training_set),
         bucket_info=_bucket_info(training_set) if settings.buckets.enable_bucket else None,
         noise_offset=settings.noise.noise_offset or None,
-        options=_options(settings, base),
+        options=_options(settings, base) | _model_files(settings, files or ModelFiles()),
         spec={"trigger_phrase": settings.captions.trigger} if settings.captions.trigger else {},
         software=f"lorasmith/{version('lorasmith')}",
         extra={
-            "lorasmith_settings": json.dumps(_settings_without_folders(settings), sort_keys=True),
+            "lorasmith_settings": json.dumps(settings_without_folders(settings), sort_keys=True),
+            INPUTS: json.dumps(inputs_entry(training_set, base.fingerprints), separators=(",", ":")),
             **({} if parent is None else parent.metadata),
         },
     )
@@ -153,11 +190,11 @@ def _options(settings: Settings, base: Base) -> dict[str, object]:
     return found
 
 
-def _settings_without_folders(settings: Settings) -> dict[str, Any]:
-    """The settings as they may be shared: the last part of each path, since folders are private."""
+def settings_without_folders(settings: Settings) -> dict[str, Any]:
+    """The settings as they may be shared: the last part of each path, since folders are private; of a base of the hub its id."""
     tree = settings.model_dump(mode="json", exclude={"cache"})
     for name, value in tree["base"].items():
-        if isinstance(getattr(settings.base, name), Path):
+        if isinstance(getattr(settings.base, name), Path) and not is_hub_id(value):
             tree["base"][name] = Path(value).name
     if settings.network.weights is not None:
         tree["network"]["weights"] = settings.network.weights.name
@@ -167,6 +204,8 @@ def _settings_without_folders(settings: Settings) -> dict[str, Any]:
             entry["mask_path"] = dataset.mask_path.name
     if settings.validation.path is not None:
         tree["validation"]["path"] = settings.validation.path.name
+    if settings.samples.prompts_file is not None:
+        tree["samples"]["prompts_file"] = settings.samples.prompts_file.name
     return tree
 
 

@@ -11,16 +11,14 @@ import json
 import platform
 import time
 from collections.abc import Mapping
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from lorasmith.atomic import write_atomically
 from lorasmith.datasets.training_set import TrainingSet
 from lorasmith.errors import RunError
+from lorasmith.training.records.inputs import versions
 from lorasmith.training.settings.tree import Settings, settings_from
-
-PACKAGES = ("lorasmith", "torch", "diffusers", "transformers", "safetensors", "numpy", "pillow")
 
 Inputs = dict[str, Any]
 """`pictures` (path -> hash), `base` (part -> hash), and `parent` (hash) where the run continues from a finished LoRA."""
@@ -49,7 +47,7 @@ def write_manifest(path: Path, inputs: Inputs, settings: Settings, device: str, 
         "platform": platform.platform(),
         "device": device,
         "threads": threads,
-        "versions": {name: version(name) for name in PACKAGES},
+        "versions": versions(),
     }
     write_atomically(path, _as_json(manifest))
 

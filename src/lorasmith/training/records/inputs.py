@@ -1,0 +1,58 @@
+"""What a LoRA file records of the pictures and the base that it was trained with: hashes by which they can be found again, and no names.
+
+    {"base": {"unet": "...", ...}, "datasets": [[["<picture>", "<caption>", 10], ...], ...], "versions": {"torch": "2.9.0", ...}}
+
+Pictures are in the order in which they were trained on, since every draw depends on it. Hashes are cut short: 32 digits tell pictures
+apart, 16 what is said about them. The caption's is taken with the picture's whole hash, so that nobody without the picture can guess it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any
+
+from lorasmith.datasets.training_set import TrainingPicture, TrainingSet
+
+KEY = "lorasmith_inputs"
+"""The metadata entry."""
+PACKAGES = ("lorasmith", "torch", "diffusers", "transformers", "safetensors", "numpy", "pillow")
+PICTURE_DIGITS, CAPTION_DIGITS = 32, 16
+
+
+@dataclass(frozen=True)
+class RecordedPicture:
+    """A picture as a file records it."""
+
+    content: str
+    """The first digits of its bytes' sha256."""
+    said: str
+    """The same of its caption and its mask."""
+    repeats: int
+
+
+def versions() -> dict[str, str]:
+    """Package -> version, of those that a training's numbers depend on."""
+    return {name: version(name) for name in PACKAGES}
+
+
+def recorded_pictures(training_set: TrainingSet) -> list[list[RecordedPicture]]:
+    """The pictures of each dataset, in order."""
+    found: list[list[RecordedPicture]] = [[] for _ in range(1 + max((item.dataset for item in training_set.pictures), default=-1))]
+    for item in training_set.pictures:
+        found[item.dataset].append(_recorded(item))
+    return found
+
+
+def _recorded(item: TrainingPicture) -> RecordedPicture:
+    picture = item.picture
+    said = f"{picture.content} {picture.caption!r} {item.mask.content if item.mask is not None else ''}"
+    return RecordedPicture(picture.content[:PICTURE_DIGITS], hashlib.sha256(said.encode()).hexdigest()[:CAPTION_DIGITS], item.repeats)
+
+
+def inputs_entry(training_set: TrainingSet, base: Mapping[str, str]) -> dict[str, Any]:
+    """What is written; `base` has the hashes of the base's parts."""
+    rows = [[[each.content, each.said, each.repeats] for each in pictures] for pictures in recorded_pictures(training_set)]
+    return {"base": dict(base), "datasets": rows, "versions": versions()}
