@@ -36,6 +36,8 @@ from lorasmith.library.catalogue.catalogue import Catalogue as Catalogue
 from lorasmith.library.catalogue.query import Query as Query
 from lorasmith.library.edit import edit_lora as edit_lora
 from lorasmith.library.edit import undo_edits as undo_edits
+from lorasmith.library.install import install as install
+from lorasmith.library.publish.publish import publish as publish
 from lorasmith.models.open import describe as describe_base
 from lorasmith.models.open import open_base as open_base
 from lorasmith.models.prompts.parameters import read_png as read_png
@@ -72,6 +74,7 @@ __all__ = [
     "hold_out",
     "import_pictures",
     "import_settings",
+    "install",
     "load_settings",
     "mend",
     "merge",
@@ -84,6 +87,7 @@ __all__ = [
     "propose_mends",
     "prove",
     "prove_file",
+    "publish",
     "read_events",
     "read_lora",
     "read_lora_header",

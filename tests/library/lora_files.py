@@ -2,6 +2,7 @@
 
 import json
 import random
+import struct
 from pathlib import Path
 
 LAYERS = tuple(
@@ -20,8 +21,9 @@ def write_lora(path: Path, metadata: dict[str, str] | None = None, *, rank: int 
     """A plain LoRA for SD 1.x in fp16; `seed` chooses its numbers."""
     tensors = {}
     for layer in LAYERS:
-        width = 768 if layer.endswith(("k", "v")) else 320
-        tensors |= {f"{layer}.lora_down.weight": [rank, width], f"{layer}.lora_up.weight": [320, rank], f"{layer}.alpha": []}
+        width = 640 if "blocks_1" in layer else 320
+        into = 768 if layer.endswith(("k", "v")) else width
+        tensors |= {f"{layer}.lora_down.weight": [rank, into], f"{layer}.lora_up.weight": [width, rank], f"{layer}.alpha": []}
     header, end = {}, 0
     if metadata is None or metadata:
         header["__metadata__"] = {**SD1, **(metadata or {})}
@@ -31,7 +33,10 @@ def write_lora(path: Path, metadata: dict[str, str] | None = None, *, rank: int 
         end += size
     text = json.dumps(header).encode()
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(len(text).to_bytes(8, "little") + text + _numbers(end, seed))
+    numbers = bytearray(_numbers(end, seed))
+    for entry in (header[f"{layer}.alpha"] for layer in LAYERS):
+        numbers[slice(*entry["data_offsets"])] = struct.pack("<e", rank)
+    path.write_bytes(len(text).to_bytes(8, "little") + text + numbers)
     return path
 
 

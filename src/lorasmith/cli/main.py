@@ -12,7 +12,23 @@ from typing import Annotated
 
 import typer
 
-from lorasmith.cli import audit, base, check, dataset, demo, grid, import_settings, library, mend, picture, prove, recipe, run
+from lorasmith.cli import (
+    audit,
+    base,
+    check,
+    dataset,
+    demo,
+    grid,
+    import_settings,
+    install,
+    library,
+    mend,
+    picture,
+    prove,
+    publish,
+    recipe,
+    run,
+)
 from lorasmith.cli.captions.app import app as captions_app
 from lorasmith.cli.help import HelpGroup
 from lorasmith.cli.lora.app import app as lora_app
@@ -62,6 +78,8 @@ app.command("grid")(grid.grid)
 app.command("check")(check.check)
 app.add_typer(lora_app, name="lora")
 app.add_typer(library.app, name="library")
+app.command("publish")(publish.publish)
+app.command("install")(install.install)
 app.add_typer(demo.app, name="demo")
 app.add_typer(audit.bench, name="bench")
 
