@@ -108,6 +108,11 @@ def opened_base(base: BaseWeights | str | Path | None, with_weights: bool) -> Ba
     return base_on_disk(describe(base)) if with_weights else empty_base(describe(base))
 
 
+def part_on_meta(family: str, part: str) -> nn.Module:
+    """One part of a family at its full size, without numbers."""
+    return _on_meta(family, {part: FAMILIES[family].usual.parts[part]})[part]
+
+
 def _on_meta(family: str, parts: Mapping[str, Part]) -> dict[str, nn.Module]:
     with torch.device("meta"):
         return {name: build(part) for name, part in parts.items() if name in keys.naming_of(family).parts}

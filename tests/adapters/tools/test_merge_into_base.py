@@ -29,8 +29,9 @@ def attached(family, file, strength):
     with ExitStack() as stack, torch.no_grad():
         for part, module in parts.items():
             adapter = attach_layers(module, keys.targets(family, part, module, "full"), layers)
-            stack.callback(adapter.detach)
-            stack.enter_context(adapter.strength(strength))
+            if adapter is not None:
+                stack.callback(adapter.detach)
+                stack.enter_context(adapter.strength(strength))
         return outputs(parts)
 
 

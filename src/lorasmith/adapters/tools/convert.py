@@ -19,8 +19,7 @@ from torch import Tensor
 from lorasmith.adapters.base_weights import BaseWeights, opened_base
 from lorasmith.adapters.delta import delta
 from lorasmith.adapters.files import names as keys
-from lorasmith.adapters.files.dialects import read_network
-from lorasmith.adapters.files.lora_file import load_tensors, save_lora
+from lorasmith.adapters.files.lora_file import save_lora
 from lorasmith.adapters.files.network import check_new_file, check_writable, file_metadata, save_made
 from lorasmith.adapters.kinds import full, lora, norm, stack
 from lorasmith.adapters.kinds.formulas.formulas import Factors
@@ -28,12 +27,13 @@ from lorasmith.adapters.kinds.kind import Kind
 from lorasmith.adapters.layer import Layer
 from lorasmith.adapters.tools.low_rank import layer_from_svd, lora_layer, matrix_svd
 from lorasmith.adapters.tools.opened import open_lora
+from lorasmith.adapters.tools.peft_folder import save_peft
 from lorasmith.adapters.tools.ranks import check_rank
-from lorasmith.errors import AdapterError, SettingsError
+from lorasmith.errors import AdapterError, InputError, SettingsError
 from lorasmith.pages.numbers import count
 
-FORMS = ("kohya", "lora", "diff", "diffusers")
-"""What a file can be converted to: kohya's names alone, plain LoRA, differences, or a plain LoRA in diffusers' names."""
+FORMS = ("kohya", "lora", "diff", "diffusers", "peft")
+"""What a file can be converted to: kohya's names alone, plain LoRA, differences, a plain LoRA in diffusers' names, or peft's folder of one."""
 
 
 @dataclass(frozen=True)
@@ -184,14 +184,21 @@ def _factors(layer: Layer) -> Factors | None:
 
 def _measured(out: Path, reports: list[Converted], layers: Mapping[str, Layer], family: str, base: BaseWeights | None) -> list[Converted]:
     """The reports with what rounding lost in the file that was written; of approximated layers nothing is measured."""
-    file = load_tensors(out)
-    written = read_network(file.tensors, file.metadata, family, base.shape if base else None).layers
+    written = open_lora(out, family, base).layers
     return [
         replace(report, rounding=rounding(layers[report.name], written[report.name]))
         if report.error == 0 and report.name in written
         else report
         for report in reports
     ]
+
+
+def _check_folder(out: Path, overwrite: bool) -> None:
+    """Raises InputError where peft's folder may not be written."""
+    if out.suffix == ".safetensors" or out.is_file():
+        raise InputError(f"{out} is a file, and a LoRA of peft a folder: give the name of a folder.", code="lora.folder", path=str(out))
+    if out.exists() and not overwrite:
+        raise InputError(f"{out} exists already: give another name, or --overwrite.", code="lora.exists", path=str(out))
 
 
 LARGE = 2_000_000_000
@@ -229,9 +236,9 @@ def convert_file(
     file
         A LoRA file of any trainer and kind.
     out
-        The new file, a .safetensors.
+        The new file, a .safetensors; for "peft" the new folder.
     to
-        "kohya" (names alone), "lora", "diff", or "diffusers" (a LoRA in diffusers' names).
+        "kohya" (names alone), "lora", "diff", "diffusers" (a LoRA in diffusers' names), or "peft" (its folder: weights and settings).
     rank
         The rank of the LoRA that replaces layers of other kinds.
     base
@@ -265,7 +272,10 @@ def convert_file(
     if to not in FORMS:
         raise SettingsError(f"A LoRA cannot be written as '{to}': choose {', '.join(FORMS)}.", code="convert.form")
     out = Path(out)
-    check_new_file(out, overwrite)
+    if to == "peft":
+        _check_folder(out, overwrite)
+    else:
+        check_new_file(out, overwrite)
     base = opened_base(base, with_weights=True)
     opened = open_lora(file, family, base)
     layers, reports = opened.layers, [Converted(name, layer.kind, layer.rank, 0.0) for name, layer in opened.layers.items()]
@@ -274,9 +284,12 @@ def convert_file(
     dtype = opened.file.dtype(precision)
     if to == "kohya":
         _check_size(layers, dtype)
-    if to == "diffusers":
+    if to in ("diffusers", "peft"):
         tensors = diffusers_tensors(opened.family, layers, base.shape if base else None)
         check_writable(tensors, dtype)
+    if to == "peft":
+        save_peft(out, opened.family, tensors, dtype)
+    elif to == "diffusers":
         save_lora(out, tensors, {"format": "pt"} | file_metadata(layers, opened.family, opened.file.metadata), dtype)
     else:
         save_made(out, layers, opened.family, opened.file.metadata, dtype)

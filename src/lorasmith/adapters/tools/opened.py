@@ -10,6 +10,7 @@ from lorasmith.adapters.base_weights import BaseWeights
 from lorasmith.adapters.files.dialects import read_network
 from lorasmith.adapters.files.lora_file import LoraFile, load_tensors
 from lorasmith.adapters.layer import Layer
+from lorasmith.adapters.tools.peft_folder import load_peft
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class OpenedLora:
 
 
 def open_lora(path: str | Path, family: str | None = None, base: BaseWeights | None = None) -> OpenedLora:
-    """Open a file in any dialect; `family` and `base` are for files that do not show whose they are.
+    """Open a file in any dialect, or a folder of peft's; `family` and `base` are for files that do not show whose they are.
 
     A file of an unknown family is refused and never taken by its own names: what they stand for is not known, so a change of them
     cannot be checked, and in a merged file the same layer could be under two of them.
@@ -32,6 +33,7 @@ def open_lora(path: str | Path, family: str | None = None, base: BaseWeights | N
     Raises:
         AdapterError: it is not a LoRA file, its family is unknown, or something in it cannot be read.
     """
-    file = load_tensors(path)
+    path = Path(path)
+    file = (load_peft(path) if path.is_dir() else None) or load_tensors(path)
     network = read_network(file.tensors, file.metadata, base.family if base else family, base.shape if base else None).whole()
-    return OpenedLora(Path(path), file, network.layers, network.family, network.notes)
+    return OpenedLora(path, file, network.layers, network.family, network.notes)

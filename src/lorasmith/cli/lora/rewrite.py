@@ -200,7 +200,9 @@ def extract(
 def convert(
     file: LoraFile,
     out: Out,
-    to: Annotated[str, typer.Option(help="kohya (names alone), lora, diff, or diffusers (a LoRA in diffusers' names).")] = "kohya",
+    to: Annotated[
+        str, typer.Option(help="kohya (names alone), lora, diff, diffusers (a LoRA in diffusers' names), or peft (a folder).")
+    ] = "kohya",
     rank: Annotated[int | None, typer.Option(help="Rank of the LoRA that replaces layers of other kinds.")] = None,
     base: BaseOption = None,
     family: Family = None,
@@ -224,7 +226,7 @@ def convert(
     else:
         typer.echo(_rounded([report.rounding for report in reports]))
     _say_what_was_left_out(file)
-    typer.echo(f"{out}: {count(len(reports), 'layer')}, {file_size(out.stat().st_size)}")
+    typer.echo(f"{out}: {count(len(reports), 'layer')}, {file_size(_bytes(out))}")
 
 
 def _say_what_was_left_out(file: Path) -> None:
@@ -232,7 +234,7 @@ def _say_what_was_left_out(file: Path) -> None:
     from lorasmith.adapters.files.header import read_lora_header
     from lorasmith.secrets import entries_with_secrets
 
-    if entries := entries_with_secrets(read_lora_header(file).metadata):
+    if file.is_file() and (entries := entries_with_secrets(read_lora_header(file).metadata)):
         typer.echo(f"note: access keys and passwords in the metadata of {file.name} were left out ({', '.join(entries)}).")
 
 

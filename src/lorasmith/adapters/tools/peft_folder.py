@@ -1,0 +1,79 @@
+"""A LoRA as peft keeps it: a folder with the weights of one part of a base, and a file of settings beside them.
+
+    adapter_model.safetensors    base_model.model.<path in the module>.lora_A.weight, and lora_B
+    adapter_config.json          rank and alpha, and those of layers that have others
+
+`PeftModel.from_pretrained(unet, folder)` reads one. A LoRA that changes text encoders too is a folder with one such folder for each part,
+called as diffusers calls it: unet, text_encoder.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from lorasmith.adapters.base_weights import part_on_meta
+from lorasmith.adapters.files import names as keys
+from lorasmith.adapters.files.lora_file import ADAPTER_CONFIG, LoraFile, load_tensors, save_lora
+from lorasmith.atomic import write_atomically
+from lorasmith.models.families import FAMILIES
+
+WEIGHTS = "adapter_model.safetensors"
+_PREFIX = "base_model.model."
+
+
+def save_peft(folder: Path, family: str, tensors: Mapping[str, Tensor], dtype: torch.dtype) -> None:
+    """Write the tensors of a LoRA in diffusers' names, whose alphas are in the weights, as peft's folder."""
+    of_parts: dict[str, dict[str, Tensor]] = defaultdict(dict)
+    for key, tensor in tensors.items():
+        part, _, path = key.partition(".")
+        of_parts[part][path] = tensor
+    for part, own in of_parts.items():
+        # Of a folder alone nobody can tell that it is for a text encoder.
+        place = folder if list(of_parts) == [FAMILIES[family].denoiser] else folder / part
+        place.mkdir(parents=True, exist_ok=True)
+        flat = part in keys.naming_of(family).parts and "text_model" not in dict(part_on_meta(family, part).named_children())
+        renamed = {path.removeprefix("text_model.") if flat else path: tensor for path, tensor in own.items()}
+        save_lora(place / WEIGHTS, {_PREFIX + path: tensor for path, tensor in renamed.items()}, {"format": "pt"}, dtype)
+        write_atomically(place / ADAPTER_CONFIG, json.dumps(_settings(renamed), indent=2).encode())
+
+
+def _settings(tensors: Mapping[str, Tensor]) -> dict[str, object]:
+    """peft's settings of a LoRA whose alphas are in its weights."""
+    end = ".lora_A.weight"
+    ranks = {path.removesuffix(end): tensor.shape[0] for path, tensor in tensors.items() if path.endswith(end)}
+    usual = Counter(ranks.values()).most_common(1)[0][0]
+    # As patterns from the beginning: peft takes a bare path for every path that ends so.
+    others = {f"^{re.escape(path)}": rank for path, rank in sorted(ranks.items()) if rank != usual}
+    return {
+        "peft_type": "LORA",
+        "base_model_name_or_path": None,
+        "inference_mode": True,
+        "r": usual,
+        "lora_alpha": usual,
+        "rank_pattern": others,
+        "alpha_pattern": others,
+        "target_modules": "|".join(re.escape(path) for path in sorted(ranks)),
+        "lora_dropout": 0.0,
+        "bias": "none",
+    }
+
+
+def load_peft(folder: Path) -> LoraFile | None:
+    """peft's folder, or one with such a folder for each part, as the file that diffusers would have; None for other folders."""
+    if (folder / WEIGHTS).is_file():
+        return load_tensors(folder / WEIGHTS)
+    tensors: dict[str, Tensor] = {}
+    settings: dict[str, object] = {}
+    for weights in sorted(folder.glob(f"*/{WEIGHTS}")):
+        part, of_part = weights.parent.name, load_tensors(weights)
+        tensors |= {f"{part}.{key.removeprefix(_PREFIX)}": tensor for key, tensor in of_part.tensors.items()}
+        own = json.loads(of_part.metadata.get(ADAPTER_CONFIG, "{}"))
+        settings |= {f"{part}.{name}": value for name, value in own.items()}
+    return LoraFile(tensors, {"lora_adapter_metadata": json.dumps(settings)}) if tensors else None

@@ -1,0 +1,57 @@
+"""peft's folders: what is written is read by peft itself, and comes back as it was."""
+
+import json
+
+import peft
+import pytest
+import torch
+
+from lorasmith.adapters.delta import delta
+from lorasmith.adapters.tools.convert import convert_file
+from lorasmith.adapters.tools.opened import open_lora
+from lorasmith.errors import InputError
+from tests.adapters.test_kinds_on_families import outputs
+from tests.adapters.tools.merged_bases import PARTS, loaded, write_lora
+from tests.adapters.tools.test_merge_into_base import attached
+from tests.models.toys import toy_folder
+
+
+@pytest.mark.parametrize("family", ["sd1", "flux"])
+def test_a_lora_of_one_part_is_a_folder_that_peft_reads(family, tmp_path):
+    denoiser = PARTS[family][0]
+    file = write_lora(tmp_path / "lora.safetensors", family, "lora", size=0.05, parts=[denoiser], rank=4, alpha=2.0, dora=False)
+    convert_file(file, tmp_path / "peft", "peft")
+    assert {each.name for each in (tmp_path / "peft").iterdir()} == {"adapter_model.safetensors", "adapter_config.json"}
+    parts = loaded(toy_folder(family), PARTS[family])
+    parts[denoiser] = peft.PeftModel.from_pretrained(parts[denoiser], str(tmp_path / "peft")).base_model.model
+    with torch.no_grad():
+        for a, b in zip(outputs(parts), attached(family, file, 1.0), strict=True):
+            torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5)
+
+
+def test_a_lora_of_several_parts_is_a_folder_for_each_and_comes_back(tmp_path):
+    file = write_lora(tmp_path / "lora.safetensors", "sdxl", "lora", size=0.05, rank=2, conv_rank=3, preset="convolutions")
+    reports, _ = convert_file(file, tmp_path / "peft", "peft")
+    assert {each.name for each in (tmp_path / "peft").iterdir()} == {"unet", "text_encoder", "text_encoder_2"}
+    settings = json.loads((tmp_path / "peft" / "unet" / "adapter_config.json").read_text(encoding="utf-8"))
+    assert (settings["r"], set(settings["rank_pattern"].values())) == (2, {3})
+    assert max(report.rounding for report in reports) < 1e-6
+    convert_file(tmp_path / "peft", tmp_path / "back.safetensors", family="sdxl")
+    before, after = open_lora(file, "sdxl").layers, open_lora(tmp_path / "back.safetensors", "sdxl").layers
+    assert before.keys() == after.keys()
+    for name, layer in before.items():
+        torch.testing.assert_close(delta(after[name]), delta(layer), rtol=1e-5, atol=1e-6)
+    text = peft.PeftModel.from_pretrained(
+        loaded(toy_folder("sdxl"), ["text_encoder"])["text_encoder"], str(tmp_path / "peft" / "text_encoder")
+    )
+    layer = text.base_model.model.get_submodule("encoder.layers.0.mlp.fc1")
+    change = layer.get_delta_weight("default")
+    torch.testing.assert_close(change.double(), delta(before["lora_te1_text_model_encoder_layers_0_mlp_fc1"]), rtol=1e-5, atol=1e-6)
+
+
+def test_a_folder_is_not_written_where_something_is(tmp_path):
+    file = write_lora(tmp_path / "lora.safetensors", "sd1", "lora", parts=["unet"])
+    (tmp_path / "there").mkdir()
+    for out, reason in ((tmp_path / "there", "exists already"), (tmp_path / "new.safetensors", "a LoRA of peft a folder")):
+        with pytest.raises(InputError, match=reason):
+            convert_file(file, out, "peft")
