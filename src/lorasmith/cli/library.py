@@ -210,7 +210,7 @@ def _cells(training: Training) -> tuple[str, ...]:
     ranks = f"{facts.ranks[0]}-{facts.ranks[-1]}" if len(facts.ranks) > 1 else "".join(map(str, facts.ranks))
     family = " ".join(filter(None, (facts.family, facts.base and f"({facts.base})")))
     many = str(len(training.files)) if len(training.files) > 1 else ""
-    return shown.name, family, ", ".join(facts.kinds), ranks, ", ".join(facts.triggers), shown.day, many, str(shown.path.parent)
+    return shown.name, family, ", ".join(facts.kinds), ranks, ", ".join(facts.triggers), shown.day, many, str(_from_here(shown.path.parent))
 
 
 def _table(rows: Sequence[tuple[str, ...]]) -> list[str]:
@@ -223,6 +223,12 @@ def _table(rows: Sequence[tuple[str, ...]]) -> list[str]:
         "  ".join((*(one_line(cell, 40).ljust(width) for cell, width in zip(row, widths, strict=False)), row[-1])).rstrip()
         for row in zip(*columns, strict=True)
     ]
+
+
+def _from_here(path: Path) -> Path:
+    """As it is named from the folder that the user is in, where it is below it."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
 
 
 def _say_duplicates(catalogue: Catalogue, as_json: bool) -> None:
@@ -240,7 +246,7 @@ def _say_duplicates(catalogue: Catalogue, as_json: bool) -> None:
     for group in groups:
         typer.echo(f"the same tensors, {group[0].bytes / 1e6:.1f} MB:")
         for file in group:
-            typer.echo(f"  {file.path}")
+            typer.echo(f"  {_from_here(file.path)}")
     typer.echo(
         f"{count(len(groups), 'LoRA')} in more than one file; the copies take {spare / 1e6:,.1f} MB."
         if groups

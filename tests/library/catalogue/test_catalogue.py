@@ -262,3 +262,19 @@ def test_the_catalogue_is_where_the_system_keeps_a_users_data(monkeypatch, tmp_p
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     monkeypatch.setattr(sys, "platform", "linux")
     assert library_folder() == tmp_path / "lorasmith" / "library"
+
+
+def test_other_networks_and_other_names_are_known_and_what_is_no_lora_is_said(catalogue, loras):
+    from safetensors.torch import save_file
+    from torch import zeros
+
+    save_file(
+        {"lora_unet_x.lokr_w1": zeros(4, 4), "lora_unet_x.lokr_w2_a": zeros(80, 6), "lora_unet_x.lokr_w2_b": zeros(6, 80)},
+        loras / "lokr.safetensors",
+    )
+    save_file({"unet.a.to_q.lora_A.weight": zeros(3, 8), "unet.a.to_q.lora_B.weight": zeros(8, 3)}, loras / "diffusers.safetensors")
+    save_file({"first_stage_model.x.weight": zeros(3, 8)}, loras / "vae.safetensors")
+    catalogue.refresh()
+    assert names(catalogue.find(Query(kind="lokr", rank=(6, 6)))) == ["lokr"]
+    assert names(catalogue.find(Query(kind="lora", rank=(3, 3)))) == ["diffusers"]
+    assert "There is no LoRA" in catalogue.find(Query(["vae"]))[0].problem

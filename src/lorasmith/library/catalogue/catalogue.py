@@ -180,6 +180,6 @@ def _read(path: str, seen: FileState) -> Row:
         facts = read_facts(Path(path))
         return replace(row, identity=identity_of(Path(path)), facts=facts.as_json())
     except InputError as error:
-        return replace(row, problem=str(error))
+        return replace(row, problem=str(error) if path in str(error) else f"{path}: {error}")
     except OSError as error:
         return replace(row, problem=f"{path} cannot be read ({error.strerror or error}).")

@@ -70,7 +70,7 @@ def read_facts(path: Path) -> Facts:
     Raises AdapterError where it is not a LoRA, is damaged, or would run code.
     """
     header = read_lora_header(path)
-    network, beside, said = network_of(path, header), read_sidecars(path), header.metadata
+    network, beside, said = network_of(header), read_sidecars(path), header.metadata
     layout = _layout(header)
     unit, number = _number_in(path.stem)
     return Facts(
