@@ -166,8 +166,8 @@ ROWS = (
     Row("import", always("more", "--into", "set"), "import one more, with a hold-out", before=one_more),
     Row("export", always("set", "out")),
     Row("import-settings", always("theirs.toml", "--base", BASE), before=settings_of_others, title="import-settings, of many subsets"),
-    Row("check", always("layers.safetensors"), before=lora_of_layers, title="check, of many layers", expected=(0, 1)),
-    Row("lora show", always("layers.safetensors"), title="lora show, of many layers"),
+    Row("check", always("layers.safetensors", "--family", "sd1"), before=lora_of_layers, title="check, of many layers", expected=(0, 1)),
+    Row("lora show", always("layers.safetensors", "--family", "sd1"), title="lora show, of many layers"),
     Row(
         "lora merge",
         lambda count: (*(f"{number}.safetensors" for number in range(count)), "--out", "merged.safetensors", "--family", "sd1"),

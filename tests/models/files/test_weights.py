@@ -1,6 +1,7 @@
 """Parts are filled whole, in the type wanted, in the memory of what is kept; what is missing, odd or damaged is named."""
 
 import json
+import mmap
 import shutil
 import subprocess
 import sys
@@ -36,6 +37,14 @@ def test_a_part_is_frozen_whole_and_of_the_type_wanted(sd1_file):
         tensors = [*module.parameters(), *module.buffers()]
         assert not any(tensor.is_meta or tensor.requires_grad for tensor in tensors)
         assert {tensor.dtype for tensor in tensors if tensor.is_floating_point()} == {torch.bfloat16}
+
+
+def test_a_file_is_mapped_once_for_a_part(sd1_file, monkeypatch):
+    maps = []
+    real = mmap.mmap
+    monkeypatch.setattr(mmap, "mmap", lambda *given, **options: maps.append(given) or real(*given, **options))
+    _loaded(sd1_file)
+    assert len(maps) == 1
 
 
 def test_half_precision_files_open_to_float32_with_their_own_numbers(tmp_path):

@@ -26,22 +26,27 @@ _MOST_NESTED = 4  # a state_dict in a state_dict in ...; a hostile file can cont
 
 
 class SafetensorsFile:
-    """A safetensors file, mapped into memory while it is open."""
+    """A safetensors file, mapped into memory while it is open; who opens it once more, inside, uses the same map."""
 
     def __init__(self, path: Path):
         self.path = path
         header = read_header(path)
         self.entries, self.metadata = header.entries, header.metadata
+        self._opened = 0
 
     def __enter__(self) -> Self:
-        with self.path.open("rb") as file:
-            # A private copy-on-write map: torch asks for writable memory, which is never written.
-            self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
+        if not self._opened:
+            with self.path.open("rb") as file:
+                # A private copy-on-write map: torch asks for writable memory, which is never written.
+                self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
+        self._opened += 1
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        with contextlib.suppress(BufferError):  # an error's traceback still holds a tensor over the map; it closes with that
-            self._map.close()
+        self._opened -= 1
+        if not self._opened:
+            with contextlib.suppress(BufferError):  # an error's traceback still holds a tensor over the map; it closes with that
+                self._map.close()
 
     def into(self, name: str, rows: slice, make: Any) -> torch.Tensor:
         """`make(tensor)` of the rows of one tensor; what `make` returns must be a copy, because the pages are released."""

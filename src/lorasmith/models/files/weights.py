@@ -12,7 +12,8 @@ it (`scale_weight` or `weight_scale`) that it is multiplied by.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -61,7 +62,8 @@ def load_part(
     reader = PartReader(description, part)
     module, quantizable = reader.module, description.parts[part].config.architecture.quantizable
     packings = packings_of(module, quantize) if quantize != "none" and quantizable else {}
-    state = {name: reader.read(name, dtype, device, packings.get(name)) for name in reader.shapes}
+    with reader.opened():
+        state = {name: reader.read(name, dtype, device, packings.get(name)) for name in reader.shapes}
     module.load_state_dict(state, assign=True)
     module.to(device)  # the buffers that a fresh module has beside its weights
     lost = [name for name, tensor in (*module.named_parameters(), *module.named_buffers()) if tensor.is_meta]
@@ -94,6 +96,14 @@ class PartReader:
         self.takes = takes_for(place, self.shapes, entries)
         """Where each tensor of the module is in the files."""
         _check(description, part, self.takes, self.shapes, entries)
+
+    @contextmanager
+    def opened(self) -> Iterator[None]:
+        """The files stay open within the block: to map one anew for each tensor takes longer than to read the tensor."""
+        with files_of_a_base(), ExitStack() as stack:
+            for file in set(self._files.values()):
+                stack.enter_context(file)
+            yield
 
     def file_of(self, name: str) -> tuple[Path, str]:
         """The file that has a tensor of the module, and its key there."""
