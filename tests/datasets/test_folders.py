@@ -407,3 +407,11 @@ def test_a_folder_around_the_pictures_is_refused_with_where_they_are(tmp_path: P
     draw(tmp_path / "lora" / "images" / "10_girl" / "a.png")
     with pytest.raises(DatasetError, match=r"images/10_girl holds pictures; open that folder, or the one around it"):
         open_folder(tmp_path / "lora")
+
+
+def test_a_hold_out_is_known_by_its_name_and_neither_trained_on_nor_reported(tmp_path: Path):
+    draw(tmp_path / "a.png", "a")
+    draw(tmp_path / "holdout" / "b.png", "b")
+    contents = open_folder(tmp_path)
+    assert [picture.path.name for picture in contents.pictures] == ["a.png"]
+    assert contents.findings == ()

@@ -75,3 +75,18 @@ def test_pictures_of_two_resolutions_never_share_a_batch(folders):
 def test_a_folders_settings_are_checked(dataset, words):
     with pytest.raises(SettingsError, match=words):
         settings_from({"base": {"path": "b"}, "datasets": [{"path": "d", **dataset}]})
+
+
+def test_a_folder_inside_a_dataset_is_reported_unless_the_run_reads_it_as_a_dataset(tmp_path):
+    for place in ("1_mimi/a.png", "regularisation/1_woman/b.png", "regularisation/c.png"):
+        (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (64, 64), (place[0] == "1" and "red") or "blue").save(tmp_path / place)
+        (tmp_path / place).with_suffix(".txt").write_text("a", encoding="utf-8")
+    subject, regularisation = DatasetSettings(path=tmp_path / "1_mimi"), DatasetSettings(path=tmp_path / "regularisation", is_reg=True)
+    whole = DatasetSettings(path=tmp_path)
+    buckets = BucketSettings(resolution=64, min_bucket_reso=64, max_bucket_reso=64)
+    alone = open_training_set([whole], buckets, batch_size=1)
+    assert [finding.code for finding in alone.findings if "regularisation" in finding.subjects] == ["folder.folder_not_read"]
+    together = open_training_set([whole, regularisation], buckets, batch_size=1)
+    assert not [finding for finding in together.findings if finding.subjects == ("regularisation",)]
+    assert open_training_set([subject], buckets, batch_size=1).findings == ()

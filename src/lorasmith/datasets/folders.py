@@ -18,6 +18,7 @@ from pathlib import Path, PurePath
 from lorasmith.captions.caption import read_caption
 from lorasmith.dataset_folder import (
     CAPTION_SUFFIXES,
+    HOLDOUT,
     MASKS_ARE_KEPT_APART,
     PICTURE_SUFFIXES,
     SET_ASIDE,
@@ -35,6 +36,9 @@ from lorasmith.images.read import picture_size
 
 SMALLEST_SIDE = 8
 """Pixels. One latent cell covers 8 x 8 pixels: a thinner picture has none."""
+
+NOT_READ = "folder_not_read"
+"""The rule that names a folder inside the dataset whose pictures are left out."""
 
 WIDEST_RATIO = 4.0
 """Long side over short side. Buckets end about here; what a picture has beyond is cropped away."""
@@ -188,7 +192,8 @@ class _Found:
 def _folders(root: Path, recursive: bool, findings: list[Finding]) -> Iterator[tuple[list[Path], Concept]]:
     """The files of each folder to read, in order, with its own name's concept or, if it has none, that of the folder around it."""
     concepts: dict[str, Concept] = {}
-    set_aside = SET_ASIDE if (root / STATE).is_dir() else ()  # `lorasmith layout` made them: not even a recursive reading takes them
+    # Those that `lorasmith layout` made are never entered; any hold-out is validation's, by its name.
+    set_aside = SET_ASIDE if (root / STATE).is_dir() else () if recursive else (HOLDOUT,)
     for place, names in walk(root, depth=None if recursive else 2, through_links=True, leave_out=set_aside):
         folder = root / place
         around, _, name = place.rpartition("/")
@@ -201,7 +206,7 @@ def _folders(root: Path, recursive: bool, findings: list[Finding]) -> Iterator[t
                 f"{folder} holds pictures and is left out.",
                 "Open it by itself, name it N_name for N repeats, or read recursively.",
             )
-            findings.append(folder_finding("folder_not_read", root, folder, message, fix, about="folder", left_out=True))
+            findings.append(folder_finding(NOT_READ, root, folder, message, fix, about="folder", left_out=True))
 
 
 def concept_in(folder_name: str) -> Concept | None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from lorasmith.dataset_folder import CAPTION_SUFFIXES
 from lorasmith.datasets.buckets import Fit, Size, bucket_sizes, fit
-from lorasmith.datasets.folders import Picture, folder_finding, open_folder
+from lorasmith.datasets.folders import NOT_READ, Picture, folder_finding, open_folder
 from lorasmith.datasets.latent_request import LatentRequest
 from lorasmith.datasets.masks import Mask, find_masks
 from lorasmith.datasets.order import Batch, Group, Shape, epoch_batches
@@ -124,7 +124,7 @@ def open_training_set(
             Path(dataset.path), repeats=dataset.repeats, is_reg=dataset.is_reg,
             caption_extension=dataset.caption_extension or CAPTION_SUFFIXES, cache=cache,
         )  # fmt: skip
-        findings.extend(contents.findings)
+        findings.extend(finding for finding in contents.findings if not _read_by_another(finding, dataset, datasets))
         fits = [fit(picture.size, own, sizes) for picture in contents.pictures]
         masks = (
             find_masks(contents.pictures, fits, dataset, findings, cache)
@@ -141,6 +141,14 @@ def open_training_set(
     if balance_reg:
         return _balanced(pictures, findings, datasets, batch_size)
     return TrainingSet(tuple(pictures), tuple(findings))
+
+
+def _read_by_another(finding: Finding, dataset: DatasetSettings, datasets: Sequence[DatasetSettings]) -> bool:
+    """Whether a finding is of a folder inside the dataset that is a dataset of the run itself, such as its regularisation pictures."""
+    if finding.code != f"folder.{NOT_READ}":
+        return False
+    folder = (Path(dataset.path) / finding.subjects[0]).resolve()
+    return any(Path(other.path).resolve() == folder for other in datasets)
 
 
 def _balanced(
