@@ -4,6 +4,7 @@ import shutil
 
 import pytest
 
+from lorasmith.findings import SettingChange
 from lorasmith.models.open import open_base
 from lorasmith.training.base_fit import check_base_fits
 from lorasmith.training.planning.check import check
@@ -29,3 +30,13 @@ def test_of_a_caption_the_lines_that_train_are_counted(settings_for, creatures, 
 
 def test_what_is_put_behind_a_caption_counts(settings_for):
     assert len(too_long(settings_for(captions={"caption_suffix": BELOW.strip()}))) == 1
+
+
+@pytest.mark.parametrize(("sentences", "length"), [(7, 150), (12, 225), (30, None)])
+def test_the_number_of_tokens_that_is_enough_is_offered_where_the_base_can_read_it(settings_for, sentences, length):
+    (finding,) = too_long(settings_for(captions={"caption_suffix": "A sentence of nine tokens, more or less. " * sentences}))
+    changes = () if length is None else (SettingChange("base.max_token_length", length),)
+    assert finding.fix.changes == changes
+    if length is not None:
+        with_it = {"caption_suffix": "A sentence of nine tokens, more or less. " * sentences}
+        assert too_long(settings_for(captions=with_it, base={"max_token_length": length})) == []

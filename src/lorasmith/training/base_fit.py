@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import torch
 
+from lorasmith.captions.advice.text import MAX_TOKEN_LENGTH
 from lorasmith.captions.rules import longest_readings
 from lorasmith.datasets.training_set import TrainingPicture, TrainingSet
 from lorasmith.errors import BaseModelError
 from lorasmith.findings import Evidence, Finding, Fix, SettingChange
 from lorasmith.models.base import Base
+from lorasmith.models.texts import TextOptions
 from lorasmith.pages.numbers import count
 from lorasmith.training.data import rules_for
 from lorasmith.training.settings.tree import Settings
@@ -59,7 +62,7 @@ def _captions_too_long(settings: Settings, training_set: TrainingSet, base: Base
     options = settings.base.text_options
     most = base.max_tokens(options)
 
-    def tokens(item: TrainingPicture) -> int:
+    def tokens(item: TrainingPicture, options: TextOptions = options) -> int:
         readings = longest_readings(item.picture.caption or "", rules_for(item, settings))
         return max(base.count_tokens(text, options) for text in readings)
 
@@ -67,9 +70,14 @@ def _captions_too_long(settings: Settings, training_set: TrainingSet, base: Base
     long = sorted((pair for pair in counted if pair[0] > most), key=lambda pair: -pair[0])
     if long:
         longest, item = long[0]
+        longer = [length for length in sorted(base.defaults.max_token_lengths) if length > most]
+        enough = next((n for n in longer if all(tokens(one, replace(options, max_token_length=n)) <= n for _, one in long)), None)
+        fix = Fix("Shorten them.")
+        if enough is not None:
+            fix = Fix(f"Set {MAX_TOKEN_LENGTH} to {enough}, or shorten them.", (SettingChange(MAX_TOKEN_LENGTH, enough),))
         yield Finding(
             "run.captions_too_long", "warning", about="caption", subjects=tuple(str(item.picture.path) for _, item in long),
             message=f"{count(len(long), 'caption')} {'is' if len(long) == 1 else 'are'} longer than the {most} tokens that the base reads (the longest, of {item.picture.path.name}, "
             f"has {longest}). What comes after that is not trained.",
-            evidence=Evidence(longest, "tokens", f"{longest} of at most {most} tokens."), fix=Fix("Shorten them."),
+            evidence=Evidence(longest, "tokens", f"{longest} of at most {most} tokens."), fix=fix,
         )  # fmt: skip

@@ -37,6 +37,15 @@ def _start(name):
     return weights, loss, optimizer
 
 
+@pytest.mark.parametrize("name", CAN_RUN_HERE)
+def test_nothing_is_printed_on_standard_output(name, capsys):
+    _, loss, optimizer = _start(name)
+    _steps(1, loss, optimizer)
+    with weights_for_use(name, optimizer):
+        pass
+    assert capsys.readouterr().out == ""
+
+
 def _steps(count, loss, optimizer):
     for _ in range(count):
         optimizer.zero_grad(set_to_none=True)

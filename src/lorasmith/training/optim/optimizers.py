@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import sys
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -181,7 +182,8 @@ def make_optimizer(name: str, groups: Iterable[Mapping[str, Any]], args: Mapping
     values = {key: tuple(value) if isinstance(value, list) else value for key, value in {**entry.defaults, **args}.items()}
     try:
         make: Any = found  # each class has arguments of its own
-        optimizer = make([dict(group) for group in groups], **values)
+        with redirect_stdout(sys.stderr):  # Prodigy prints what it does; standard output is the command's own, which may be JSON
+            optimizer = make([dict(group) for group in groups], **values)
     except (ValueError, TypeError, NotImplementedError, AssertionError) as error:
         raise SettingsError(f"optimizer.args: {name} refuses them ({error}). Change the values.", setting="optimizer.args") from error
     if entry.schedule_free:
