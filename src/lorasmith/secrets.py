@@ -12,6 +12,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from lorasmith.json_text import json_of
+
 HIDDEN = "(not shown)"
 
 _NAMES = r"(?:api|access|secret|private|auth|hf|huggingface|wandb|civitai)_?keys?|token|passwords?|passwd|pwd|secrets?|credentials?"
@@ -53,7 +55,7 @@ def without_secrets(value: Any, name: str = "") -> Any:
         return value
     if name == _COUNTS:
         return _LOOKS.sub(HIDDEN, value)
-    if value[:1] in ("{", "[") and (known := _from_json(value)) is not None:
+    if value[:1] in ("{", "[") and (known := json_of(value)) is not None:
         clean = without_secrets(known)
         return value if clean == known else json.dumps(clean)
     for pattern in (_ASSIGNED, _ARGUMENT):
@@ -70,14 +72,6 @@ def entries_with_secrets(metadata: Mapping[str, str]) -> list[str]:
     """The names, sorted, of the entries that `publishable` leaves out or changes."""
     clean = publishable(metadata)
     return sorted(key for key, value in metadata.items() if clean.get(key) != value)
-
-
-def _from_json(text: str) -> Any:
-    """The value that a JSON text stands for; None where it is no JSON, or is nested deeper than anybody's settings."""
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return None
 
 
 def _hidden_assignment(found: re.Match[str]) -> str:

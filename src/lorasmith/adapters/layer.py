@@ -5,7 +5,7 @@
     layer.delta_weight(weight)      # W' - W in fp32
     layer.file_tensors()            # the tensors again, as its kind is written
 
-`read_layer` and `Layer.file_tensors` are the one way from a file's tensors to a layer and back; `read_layers` and `file_tensors` do the
+What a layer is without its numbers is in `outline`. `read_layer` and `Layer.file_tensors` are the one way from a file's tensors to a layer and back; `read_layers` and `file_tensors` do the
 same for all layers of a file in kohya's layout. Files in other layouts are read by `files.dialects`, into the same layers.
 """
 
@@ -18,72 +18,21 @@ from math import isfinite
 import torch
 from torch import Tensor
 
-from lorasmith.adapters.kinds import ALPHA, DORA_SCALE, dora, kind_of
+from lorasmith.adapters.kinds import ALPHA, DORA_SCALE
 from lorasmith.adapters.kinds.formulas import dora as dora_formulas
 from lorasmith.adapters.kinds.formulas.formulas import Factors
 from lorasmith.adapters.kinds.full import DIFF_B
-from lorasmith.adapters.kinds.kind import Kind
-from lorasmith.adapters.kinds.programs import Form
+from lorasmith.adapters.outline import LayerOutline, outline_of
 from lorasmith.errors import AdapterError
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Layer:
+class Layer(LayerOutline):
     """One layer of a network: its name in kohya's layout, its kind, and its numbers."""
 
-    name: str
-    kind: Kind
     tensors: Mapping[str, Tensor]
-    """By suffix; alpha and the DoRA magnitude aside."""
-    alpha: float | None = None
-    """None: the file has none, which every program takes as alpha / rank = 1."""
     dora_scale: Tensor | None = None
-    """DoRA's magnitude, where it has one."""
-    written_as: tuple[str, ...] = ()
-    """What the file calls it: the keys without their suffixes; several where it was fused."""
     bias: Tensor | None = None
-    """A change of the bias (`diff_b`) beside a kind that has none of its own."""
-
-    def __repr__(self) -> str:
-        size = "" if self.rank is None else f" of rank {self.rank}"
-        return f"Layer({self.name!r}, {self.kind.title}{size}{' with DoRA' if self.dora_scale is not None else ''})"
-
-    @property
-    def rank(self) -> int | None:
-        """The rank, for the kinds that have one."""
-        return self.kind.rank(self.tensors)
-
-    @property
-    def alpha_value(self) -> float:
-        """The alpha; the rank where the file has none, so that the scale is 1."""
-        return float(self.rank or 0) if self.alpha is None else self.alpha
-
-    @property
-    def alpha_counts(self) -> bool:
-        """Whether the alpha changes what the layer does: not where both factors of a LoKr are whole."""
-        return self.kind.has_alpha and self.kind.alpha_counts(self.tensors)
-
-    @property
-    def dora_axis(self) -> dora.Axis | None:
-        """Which axis of the weight the DoRA magnitude belongs to; None without one."""
-        return None if self.dora_scale is None else dora.axis_of(self.dora_scale)
-
-    @property
-    def form(self) -> Form:
-        """The form that the layer has in files, with what each program does with it."""
-        if self.dora_scale is not None:
-            return dora.form_of(self.dora_scale)
-        return self.kind.forms[self.kind.form(self.tensors, self.alpha)]
-
-    @property
-    def needs_weight(self) -> bool:
-        """Whether `delta_weight` depends on the base weight's values; if not, a weight on the meta device serves."""
-        return self.kind.needs_weight or self.dora_scale is not None
-
-    @property
-    def described(self) -> str:
-        """What the layer is, for messages: its kind, and whether DoRA goes around it."""
-        return self.kind.title + (" with a magnitude (DoRA)" if self.dora_scale is not None else "")
 
     # Computing.
 
@@ -207,30 +156,9 @@ def read_layer(name: str, tensors: Mapping[str, Tensor], written_as: tuple[str, 
     Raises:
         AdapterError: no kind has such tensors, they do not go together, or the alpha is not a single number.
     """
-    kind = kind_of(tensors)
-    if (ranks := _unequal_ranks(kind, tensors)) is not None:
-        raise AdapterError(
-            f"The tensors of a {kind.title} have different ranks, {ranks[0]} and {ranks[1]}: the file is damaged.",
-            code="adapter.inner_rank",
-        )
-    alpha = tensors.get(ALPHA)
-    if alpha is not None and alpha.numel() != 1:
-        raise AdapterError("The alpha is not a single number: the file is damaged.", code="adapter.alpha_shape")
-    own = {
-        suffix: value.long().cpu() if suffix in kind.marks else value
-        for suffix, value in tensors.items()
-        if suffix not in (ALPHA, DORA_SCALE) and (suffix != DIFF_B or suffix in kind.suffixes)
-    }
-    bias = None if DIFF_B in own else tensors.get(DIFF_B)
-    return Layer(name, kind, own, None if alpha is None else float(alpha), tensors.get(DORA_SCALE), written_as, bias)
-
-
-def _unequal_ranks(kind: Kind, tensors: Mapping[str, Tensor]) -> tuple[int, int] | None:
-    """The first two sizes that should be equal and are not; tensors with too few axes have no sizes to compare."""
-    try:
-        return next((pair for pair in kind.inner(tensors) if pair[0] != pair[1]), None)
-    except IndexError:
-        return None
+    found, alpha = outline_of(name, tensors, written_as=written_as), tensors.get(ALPHA)
+    own = {suffix: value.long().cpu() if suffix in found.kind.marks else value for suffix, value in found.tensors.items()}
+    return Layer(name, found.kind, own, None if alpha is None else float(alpha), found.dora_scale, written_as, found.bias)
 
 
 def read_layers(tensors: Mapping[str, Tensor]) -> dict[str, Layer]:

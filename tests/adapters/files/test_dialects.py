@@ -12,7 +12,8 @@ from torch import nn
 from lorasmith.adapters.base_weights import BaseWeights, empty_base
 from lorasmith.adapters.delta import delta
 from lorasmith.adapters.files import names as keys
-from lorasmith.adapters.files.dialects import guess_family, read_network
+from lorasmith.adapters.files.dialects import read_network
+from lorasmith.adapters.files.family import guess_family
 from lorasmith.adapters.files.lora_file import load_tensors
 from lorasmith.adapters.layer import file_tensors
 from lorasmith.errors import AdapterError

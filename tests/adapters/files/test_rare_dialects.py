@@ -9,7 +9,8 @@ from safetensors.torch import save_file
 from lorasmith.adapters.compatibility.check import check_file
 from lorasmith.adapters.delta import delta
 from lorasmith.adapters.files.dialects import read_network
-from lorasmith.adapters.files.lora_file import ADAPTER_CONFIG, LoraFile, load_tensors
+from lorasmith.adapters.files.lora_file import LoraFile, load_tensors
+from lorasmith.adapters.files.peft_alphas import ADAPTER_CONFIG
 from lorasmith.adapters.kinds import KINDS
 from lorasmith.adapters.layer import file_tensors, read_layer
 from lorasmith.adapters.tools.convert import as_lora, convert_file

@@ -23,8 +23,9 @@ from lorasmith.adapters.compatibility.consumers import ui_type
 from lorasmith.adapters.compatibility.idle import beyond_clip_skip, idle_layers
 from lorasmith.adapters.compatibility.loading import ConsumerReport, in_programs
 from lorasmith.adapters.files.dialects import read_network
-from lorasmith.adapters.files.lora_file import ADAPTER_CONFIG, LoraFile, load_tensors
+from lorasmith.adapters.files.lora_file import LoraFile, load_tensors
 from lorasmith.adapters.files.network import Network
+from lorasmith.adapters.files.peft_alphas import ADAPTER_CONFIG
 from lorasmith.adapters.kinds import ALPHA
 from lorasmith.adapters.kinds.programs import CONSUMERS
 from lorasmith.findings import Evidence, Finding, Fix, Severity

@@ -7,15 +7,13 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import torch
-
 from lorasmith.adapters.compatibility.consumers import FORGE_LIMIT, naming, rule_for
-from lorasmith.adapters.files.lora_file import ADAPTER_CONFIG
+from lorasmith.adapters.files.layout import CONTROL, NAMED_ADAPTER, ROTATIONS, NetworkOutline
 from lorasmith.adapters.files.names import part_of
-from lorasmith.adapters.files.network import CONTROL, NAMED_ADAPTER, ROTATIONS, Network
+from lorasmith.adapters.files.peft_alphas import ADAPTER_CONFIG
 from lorasmith.adapters.kinds import diag_oft, lora
 from lorasmith.adapters.kinds.programs import CONSUMERS, VERSIONS, refused, wrong
-from lorasmith.adapters.layer import Layer
+from lorasmith.adapters.outline import LayerOutline
 from lorasmith.findings import Evidence, Finding, Fix, Severity
 from lorasmith.models.families import FAMILIES
 from lorasmith.models.lora_naming import LOADS, UNTRIED, Effect, Reading, drops
@@ -45,12 +43,12 @@ class ConsumerReport:
         }  # fmt: skip
 
 
-def in_programs(network: Network) -> dict[str, ConsumerReport]:
+def in_programs(network: NetworkOutline) -> dict[str, ConsumerReport]:
     """What each program does with a network."""
     return {program: in_program(program, network) for program in CONSUMERS}
 
 
-def in_program(program: str, network: Network) -> ConsumerReport:
+def in_program(program: str, network: NetworkOutline) -> ConsumerReport:
     """What a program does with a network."""
     rules: dict[Reading, list[str]] = {}
     for rule, head in _rules(program, network):
@@ -82,7 +80,7 @@ def _verdict(effects: set[Effect], loads: int, whole: bool) -> Verdict:
     return "part" if loads else "none"
 
 
-def _rules(program: str, network: Network) -> list[tuple[Reading, str]]:
+def _rules(program: str, network: NetworkOutline) -> list[tuple[Reading, str]]:
     """What happens to each layer, under each name that the file has for it."""
     incomplete = _incomplete_attention(network) if program == "AUTOMATIC1111" else frozenset()
     file, record = _File.of(network), FAMILIES[network.family]
@@ -113,7 +111,7 @@ def _rules(program: str, network: Network) -> list[tuple[Reading, str]]:
     return found
 
 
-def _rule(program: str, family: str, head: str, layer: Layer) -> Reading:
+def _rule(program: str, family: str, head: str, layer: LayerOutline) -> Reading:
     """What a program does with a layer under a name; DoRA around a layer that is not read does not help."""
     inside = layer.kind.forms[layer.kind.form(layer.tensors, layer.alpha)]
     without = rule_for(program, family, head, inside)
@@ -128,7 +126,7 @@ _NAMED_ADAPTERS = {
 }
 
 
-def _in_diffusers(rule: Reading, layer: Layer, way: str, context: _File) -> Reading:
+def _in_diffusers(rule: Reading, layer: LayerOutline, way: str, context: _File) -> Reading:
     """What in diffusers depends on the other layers of the file, and on its metadata."""
     network = context.network
     record = FAMILIES[network.family]
@@ -149,7 +147,7 @@ def _in_diffusers(rule: Reading, layer: Layer, way: str, context: _File) -> Read
     return rule
 
 
-def _reads_alpha(program: str, layer: Layer, network: Network) -> bool:
+def _reads_alpha(program: str, layer: LayerOutline, network: NetworkOutline) -> bool:
     """Whether a program scales a layer as its alpha says, also where that is not among the tensors."""
     source = network.alphas_from.get(layer.name)
     return source is None or layer.alpha == layer.rank or (program == "diffusers" and source != ADAPTER_CONFIG)
@@ -159,7 +157,7 @@ def _reads_alpha(program: str, layer: Layer, network: Network) -> bool:
 class _File:
     """What of a whole file decides about single layers."""
 
-    network: Network
+    network: NetworkOutline
     heads: frozenset[str]
     """The names in it, without the tensors' ends."""
     styles: frozenset[str]
@@ -174,7 +172,7 @@ class _File:
     """Layers whose alpha diffusers replaces by the most common one of their part."""
 
     @classmethod
-    def of(cls, network: Network) -> _File:
+    def of(cls, network: NetworkOutline) -> _File:
         heads = frozenset(head for layer in network.layers.values() for head in layer.written_as)
         styles = {naming(head, network.family) for head in heads}
         outputs = {part_of(network.family, name)[0] for name in network.layers if name.endswith("_self_attn_out_proj")}
@@ -182,15 +180,13 @@ class _File:
         biases = frozenset(
             name
             for name, layer in network.layers.items()
-            if parts[part_of(network.family, name)[0]].whole_attention
-            and re.search(r"_self_attn_[qkv]_proj$", name)
-            and layer.delta_bias() is not None
+            if parts[part_of(network.family, name)[0]].whole_attention and re.search(r"_self_attn_[qkv]_proj$", name) and layer.changes_bias
         )
         named = NAMED_ADAPTER in network.dialects
         return cls(network, heads, frozenset(styles), frozenset(outputs), biases, named, _replaced_alphas(network))
 
 
-def _replaced_alphas(network: Network) -> frozenset[str]:
+def _replaced_alphas(network: NetworkOutline) -> frozenset[str]:
     """Layers of kohya's files whose alpha diffusers replaces by the most common one of their part (get_peft_kwargs, 0.42.1).
 
     The patterns by which it sets the others fit no attention layer of the U-Net and no layer of a text encoder.
@@ -209,7 +205,7 @@ def _replaced_alphas(network: Network) -> frozenset[str]:
     return frozenset(replaced)
 
 
-def _unknown_keys(program: str, network: Network) -> int:
+def _unknown_keys(program: str, network: NetworkOutline) -> int:
     """How many keys of the file the program does not know."""
     return sum(
         len(layer.tensors) + (layer.alpha is not None) + (layer.dora_scale is not None)
@@ -219,7 +215,7 @@ def _unknown_keys(program: str, network: Network) -> int:
     )
 
 
-def _incomplete_attention(network: Network) -> frozenset[str]:
+def _incomplete_attention(network: NetworkOutline) -> frozenset[str]:
     """Layers of OpenCLIP attentions (SD 2's encoder, SDXL's second) of which not all four of query, key, value, out are there."""
     parts = FAMILIES[network.family].lora.parts.values()
     prefixes = tuple(f"{part.prefix}_" for part in parts if part.whole_attention)
@@ -230,15 +226,15 @@ def _incomplete_attention(network: Network) -> frozenset[str]:
     return frozenset(name for names in groups.values() if len(names) < 4 for name in names)
 
 
-_HALF = {torch.float16: ("fp16", "1 %"), torch.bfloat16: ("bf16", "3 %")}
+_HALF = {"float16": ("fp16", "1 %"), "bfloat16": ("bf16", "3 %")}
 """Numbers in half precision, and how far off a change at strength 0.5 to 1 was that a program computed in them."""
 
 
-def _precision(program: str, network: Network) -> list[Finding]:
+def _precision(program: str, network: NetworkOutline) -> list[Finding]:
     """Layers that a program computes in the file's own numbers, where these are of half precision."""
-    rough: dict[torch.dtype, list[str]] = {}
+    rough: dict[str, list[str]] = {}
     for name, layer in network.layers.items():
-        dtype = next(iter(layer.tensors.values())).dtype
+        dtype = str(next(iter(layer.tensors.values())).dtype).removeprefix("torch.")
         if program in layer.kind.forms[layer.kind.form(layer.tensors, layer.alpha)].in_files_numbers and dtype in _HALF:
             rough.setdefault(dtype, []).append(name)
     found = []

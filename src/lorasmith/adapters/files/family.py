@@ -5,15 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from torch import Tensor
-
 from lorasmith.adapters.files.other_families import other_family, other_family_in_words
 from lorasmith.adapters.kinds import kind_of
+from lorasmith.adapters.kinds.kind import Shapes
 from lorasmith.errors import AdapterError
 from lorasmith.models.families import FAMILIES, in_words
 
 
-def guess_family(layers: Mapping[str, Mapping[str, Tensor]], metadata: Mapping[str, str]) -> str:
+def guess_family(layers: Mapping[str, Shapes], metadata: Mapping[str, str]) -> str:
     """The family that a file was made for: by its tensors' shapes, then by the names of its layers, then by the words of its metadata.
 
     What each family is recognised by is in its record (`models.lora_naming.LoraMarks`). Of two that fit, the later in the registry has
@@ -72,11 +71,14 @@ def _width_of(shapes: Mapping[str, tuple[int, ...] | None], pattern: str) -> int
     return next((shape[1] for name, shape in shapes.items() if shape is not None and re.search(pattern, name)), None)
 
 
-def _shape(tensors: Mapping[str, Tensor]) -> tuple[int, ...] | None:
+def _shape(tensors: Shapes) -> tuple[int, ...] | None:
     """The shape of a layer's change, where the tensors show it."""
     try:
         shape = kind_of(tensors).shape
     except AdapterError:
         return None
-    found = None if shape is None else shape(tensors)
+    try:
+        found = None if shape is None else shape(tensors)
+    except IndexError:  # a damaged layer, whose tensors have too few axes
+        return None
     return found if found is not None and len(found) > 1 else None

@@ -12,15 +12,19 @@ In the package every layer has a name in kohya's style (`names.place`), three te
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-
-from torch import Tensor
+from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING
 
 from lorasmith.adapters.files.names import file_name, naming_of
+from lorasmith.json_text import json_of
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 ALPHAS = "lorasmith_alphas"
 """The metadata entry with the alphas that were multiplied into the weights: one number for all layers, or one for each by its name in the file."""
 
+_LARGEST = 1e30  # an alpha; what is beyond is not one
 _DOTTED = {"lora_down.weight": "lora_A.weight", "lora_up.weight": "lora_B.weight"}
 
 
@@ -54,24 +58,17 @@ def _alphas_of_loras(tensors: Mapping[str, Tensor]) -> dict[str, float]:
 
 def with_alphas(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> dict[str, Tensor]:
     """The tensors of a file with the alphas that its metadata keep as tensors again, and lora_B without them."""
-    kept = _kept_alphas(metadata)
     found = dict(tensors)
-    for key, tensor in tensors.items():
-        head, _, end = key.rpartition(".lora_")
-        down = tensors.get(f"{head}.lora_A.weight")
-        alpha = kept.get(head) if isinstance(kept, dict) else kept
-        if end == "B.weight" and down is not None and alpha:
-            found[key] = tensor * (down.shape[0] / alpha)
-            found[f"{head}.alpha"] = tensor.new_tensor(alpha)
+    for head, alpha in kept_alphas(tensors, metadata).items():
+        rank, key = tensors[f"{head}.lora_A.weight"].shape[0], f"{head}.lora_B.weight"
+        found[key] = tensors[key] * (rank / alpha)
+        found[f"{head}.alpha"] = tensors[key].new_tensor(alpha)
     return found
 
 
-def _kept_alphas(metadata: Mapping[str, str]) -> float | dict[str, float] | None:
-    """One alpha for all layers, one for each, or none; what is not a number counts as none."""
-    try:
-        kept = json.loads(metadata.get(ALPHAS, "null"))
-    except ValueError:
-        return None
-    if isinstance(kept, dict):
-        return {name: float(alpha) for name, alpha in kept.items() if isinstance(alpha, int | float)}
-    return float(kept) if isinstance(kept, int | float) else None
+def kept_alphas(keys: Collection[str], metadata: Mapping[str, str]) -> dict[str, float]:
+    """The beginning of a layer's keys -> the alpha that the metadata keep and that is multiplied into its lora_B."""
+    kept = json_of(metadata.get(ALPHAS, "null"))
+    heads = [key.removesuffix(".lora_B.weight") for key in keys if key.endswith(".lora_B.weight")]
+    alphas = {head: kept.get(head) if isinstance(kept, dict) else kept for head in heads if f"{head}.lora_A.weight" in keys}
+    return {head: float(alpha) for head, alpha in alphas.items() if isinstance(alpha, int | float) and 0 < abs(alpha) < _LARGEST}

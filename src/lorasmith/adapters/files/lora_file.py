@@ -23,6 +23,7 @@ from torch import Tensor
 
 from lorasmith.adapters.files.hashes import legacy_hash, model_hash
 from lorasmith.adapters.files.header import lora_file_at
+from lorasmith.adapters.files.peft_alphas import ADAPTER_CONFIG
 from lorasmith.adapters.files.written_header import header_bytes
 from lorasmith.atomic import write_atomically
 from lorasmith.errors import SettingsError
@@ -30,9 +31,6 @@ from lorasmith.models.files.tensor_file import open_tensors
 
 PRECISIONS = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 """What the numbers of a file can be written in, by the names that users type."""
-
-ADAPTER_CONFIG = "adapter_config.json"
-"""The file in which peft keeps the alpha, beside its weights; and the entry of the metadata under which its text is read."""
 
 
 @dataclass(frozen=True)

@@ -16,15 +16,16 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, cast
-
-from torch import nn
+from typing import TYPE_CHECKING, Any, cast
 
 from lorasmith.adapters.presets import PRESETS
 from lorasmith.errors import AdapterError
 from lorasmith.models.families import FAMILIES
 from lorasmith.models.lora_naming import LayerNames, LoraNaming, PartNaming, Place
 from lorasmith.registry import nearest
+
+if TYPE_CHECKING:
+    from torch import nn
 
 # ---- what is trained
 
@@ -37,6 +38,8 @@ def targets(family: str, part: str, module: nn.Module, preset: str = "default") 
     Raises:
         AdapterError: an unknown family, part or preset, or a module that is no such part.
     """
+    from torch import nn
+
     if preset not in PRESETS:
         raise AdapterError(f"There is no preset {preset!r} of layers to train; {nearest(preset, PRESETS)}")
     layers = part_naming(family, part).layers

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from lorasmith.adapters.files.key_style import ALPHAS, in_style_of
-from lorasmith.adapters.files.lora_file import ADAPTER_CONFIG, PRECISIONS, save_lora, stored_dtype
+from lorasmith.adapters.files.layout import CONTROL, NetworkOutline
+from lorasmith.adapters.files.lora_file import PRECISIONS, save_lora, stored_dtype
 from lorasmith.adapters.files.metadata import base_model_version, is_v2, network_module
 from lorasmith.adapters.files.one_alpha import common_alpha, with_one_alpha
+from lorasmith.adapters.files.peft_alphas import ADAPTER_CONFIG
 from lorasmith.adapters.kinds import full, lora
 from lorasmith.adapters.kinds.lora import UP
 from lorasmith.adapters.layer import Layer, file_tensors
@@ -23,31 +24,12 @@ from lorasmith.models.families import FAMILIES
 from lorasmith.pages.numbers import count
 from lorasmith.secrets import publishable
 
-NAMED_ADAPTER = "peft with an adapter's name"
-"""The dialect of keys like lora_A.NAME.weight."""
-ROTATIONS = "LyCORIS before 2.0"
-"""The dialect of rotations that are written as the matrices themselves (oft_diag)."""
-CONTROL = "control LoRA of Black Forest Labs"
-"""The dialect of LoRAs that let Flux.1 follow a picture: its own names, with biases and normalisations."""
-
 
 @dataclass(frozen=True, repr=False)
-class Network:
-    """A network file as read: layers by name, what it is for, how it was written, and what could not be read."""
+class Network(NetworkOutline):
+    """A network file as read, whatever its layout, with its numbers."""
 
-    family: str
     layers: dict[str, Layer]
-    dialects: tuple[str, ...]
-    unread: dict[str, str] = field(default_factory=dict)
-    """Key -> why it could not be read."""
-    notes: tuple[str, ...] = ()
-    metadata: dict[str, str] = field(default_factory=dict)
-    alphas_from: dict[str, str] = field(default_factory=dict)
-    """Layer -> where its alpha is, for alphas that are not among the tensors: the metadata's entry, or peft's adapter_config.json."""
-
-    def __repr__(self) -> str:
-        kinds = Counter(layer.kind.title for layer in self.layers.values())
-        return f"Network({self.family}: {', '.join(f'{count} layers of {kind}' for kind, count in kinds.items())})"
 
     def whole(self) -> Network:
         """This network, if all of it could be read.

@@ -13,7 +13,7 @@ from functools import cache
 from typing import Any
 
 from lorasmith.adapters.files import names as keys
-from lorasmith.adapters.layer import Layer
+from lorasmith.adapters.outline import LayerOutline
 from lorasmith.errors import AdapterError
 from lorasmith.models.families import FAMILIES
 
@@ -28,7 +28,7 @@ def exists_at_some_size(family: str, name: str, shape: Any = None) -> bool:
     return not known or all(_without_numbers(path) in known for path in paths)
 
 
-def beyond_standard_size(family: str, layers: Mapping[str, Layer]) -> list[str]:
+def beyond_standard_size(family: str, layers: Mapping[str, LayerOutline]) -> list[str]:
     """The layers whose numbers the family does not have at its standard size; none where the file is for another size."""
     beyond, fitting, other = [], 0, 0
     for name, layer in layers.items():
@@ -46,7 +46,7 @@ def beyond_standard_size(family: str, layers: Mapping[str, Layer]) -> list[str]:
     return [] if other > fitting else beyond
 
 
-def _input_width(layer: Layer) -> int | None:
+def _input_width(layer: LayerOutline) -> int | None:
     shape = None if layer.kind.shape is None else layer.kind.shape(layer.tensors)
     return shape[1] if shape is not None and len(shape) > 1 else None
 
