@@ -105,6 +105,13 @@ def loras(count: int) -> None:
         save_file(tensors, f"{number}.safetensors")
 
 
+def folder_of_loras(count: int) -> None:
+    Path("loras").mkdir()
+    os.chdir("loras")
+    loras(count)
+    os.chdir("..")
+
+
 def settings_of_others(count: int) -> None:
     subsets = "".join(f'[[datasets.subsets]]\nimage_dir = "set/{number}"\nnum_repeats = 2\n' for number in range(count))
     Path("theirs.toml").write_text(f"[[datasets]]\nresolution = 512\n{subsets}", encoding="utf-8")
@@ -173,6 +180,12 @@ ROWS = (
         lambda count: (*(f"{number}.safetensors" for number in range(count)), "--out", "merged.safetensors", "--family", "sd1"),
         before=loras, most=1000, title="lora merge, of many files",
     ),
+    Row("library add", always("loras", "--catalogue", "catalogue"), before=folder_of_loras),
+    Row("library add", always("loras", "--catalogue", "catalogue"), "library add again"),
+    Row("library list", always("--catalogue", "catalogue")),
+    Row("library find", always("7", "--catalogue", "catalogue")),
+    Row("library rescan", always("--catalogue", "catalogue")),
+    Row("library remove", always("loras", "--catalogue", "catalogue")),
 )  # fmt: skip
 
 LEFT_OUT = {
@@ -190,6 +203,10 @@ LEFT_OUT = {
     "recipe list": "reads no files of the user's",
     "recipe show": "reads no files of the user's",
     "lora resize": "one file, with as many layers as its family has",
+    "lora edit": "one file, with as many layers as its family has",
+    "lora extract": "one file, with as many layers as its family has",
+    "publish": "one file or one run",
+    "install": "one file",
     "lora convert": "one file, with as many layers as its family has",
     "demo run": "trains on weights",
     "demo data": "makes sets of fixed sizes",

@@ -32,11 +32,11 @@ def test_what_is_put_behind_a_caption_counts(settings_for):
     assert len(too_long(settings_for(captions={"caption_suffix": BELOW.strip()}))) == 1
 
 
-@pytest.mark.parametrize(("sentences", "length"), [(7, 150), (12, 225), (30, None)])
+@pytest.mark.parametrize(("sentences", "length"), [(3, 150), (6, 225), (30, None)])
 def test_the_number_of_tokens_that_is_enough_is_offered_where_the_base_can_read_it(settings_for, sentences, length):
-    (finding,) = too_long(settings_for(captions={"caption_suffix": "A sentence of nine tokens, more or less. " * sentences}))
+    (finding,) = too_long(settings_for(captions={"caption_suffix": "A sentence of many tokens, more or less. " * sentences}))
     changes = () if length is None else (SettingChange("base.max_token_length", length),)
     assert finding.fix.changes == changes
     if length is not None:
-        with_it = {"caption_suffix": "A sentence of nine tokens, more or less. " * sentences}
+        with_it = {"caption_suffix": "A sentence of many tokens, more or less. " * sentences}
         assert too_long(settings_for(captions=with_it, base={"max_token_length": length})) == []
