@@ -162,3 +162,17 @@ def test_a_sparse_merge_of_a_rank_is_the_best_of_that_rank():
 def test_sparse_methods_that_do_not_exist_are_refused(sparse, message):
     with pytest.raises(SettingsError, match=message):
         merge([({NAME: lora(2, 1.0, 0)}, 1.0)], sparse=sparse)
+
+
+def test_a_kernel_that_a_file_flattens_or_leaves_out_is_that_of_the_others():
+    name = "lora_unet_down_blocks_0_resnets_0_conv1"
+    whole = Layer(name, KINDS["lora"], {"lora_down.weight": normal(2, 4, 3, 3), "lora_up.weight": normal(8, 2, 1, 1)}, 2.0)
+    flat = Layer(name, KINDS["lora"], {"lora_down.weight": normal(3, 36, seed=2), "lora_up.weight": normal(8, 3, seed=3)}, 3.0)
+    loha = Layer(
+        name, KINDS["loha"], {f"hada_w{i}_{s}": normal(*((8, 2) if s == "a" else (2, 36)), seed=i) for i in (1, 2) for s in "ab"}, 1.0
+    )
+    for other in (flat, loha):
+        merged = merge([({name: other}, 0.5), ({name: whole}, 2.0)])[name]
+        assert delta(merged).shape == (8, 4, 3, 3)
+        wanted = 0.5 * delta(other).double().reshape(8, 4, 3, 3) + 2.0 * delta(whole)
+        torch.testing.assert_close(delta(merged).double(), wanted, rtol=1e-5, atol=1e-5)

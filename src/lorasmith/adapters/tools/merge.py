@@ -14,6 +14,7 @@ The ratio is on the change and on nothing else. (Tools that scale both factors g
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -148,19 +149,27 @@ def _merge_layer(layers: list[Weighted], ranks: Ranks, weight: Tensor | None, sp
 
 def _merge_products(name: str, products: list[tuple[Factors, float]], ranks: Ranks) -> tuple[Layer, float]:
     """Low-rank changes: their factors side by side, and approximated where a rank is given."""
-    shapes = {(left.shape[0], *row) for (left, _, row), _ in products}
-    if len(shapes) > 1:
-        raise AdapterError(
-            f"The files' layers {name} are for weights of different shapes, {sorted(shapes)}: they are for different bases.",
-            code="merge.misfit",
-        )
+    _, *row = _common_shape(name, [(left.shape[0], *row) for (left, _, row), _ in products])
     left = torch.cat([ratio * left for (left, _, _), ratio in products], dim=1)
     right = torch.cat([right for (_, right, _), _ in products])
-    row = products[0][0][2]
-    rank = ranks.of(row)
+    rank = ranks.of(tuple(row))
     if rank is None:
-        return lora_layer(name, left, right, float(left.shape[1]), row), 0.0
-    return _approximated(name, product_svd(left, right), rank, row)
+        return lora_layer(name, left, right, float(left.shape[1]), tuple(row)), 0.0
+    return _approximated(name, product_svd(left, right), rank, tuple(row))
+
+
+def _common_shape(name: str, shapes: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
+    """The shape of the weight that changes of these shapes are for: in some files a kernel is flattened into the input, or left out.
+
+    Raises:
+        AdapterError: they are for weights of different sizes.
+    """
+    if len({(shape[0], math.prod(shape[1:])) for shape in shapes}) > 1:
+        raise AdapterError(
+            f"The files' layers {name} are for weights of different shapes, {sorted(set(shapes))}: they are for different bases.",
+            code="merge.misfit",
+        )
+    return max(shapes, key=len)
 
 
 def _merge_deltas(
@@ -168,12 +177,8 @@ def _merge_deltas(
 ) -> tuple[Layer, float]:
     """Changes as whole matrices, added up, and approximated where a rank is given."""
     deltas = [ratio * delta(layer, weight).double() for layer, ratio in layers]
-    if len({tuple(each.shape) for each in deltas}) > 1:
-        raise AdapterError(
-            f"The files' layers {name} are for weights of different shapes: they are for different bases, or a base must be given.",
-            code="merge.misfit",
-        )
-    total = _added(deltas, sparse, f"{name}.weight")
+    shape = _common_shape(name, [tuple(each.shape) for each in deltas])
+    total = _added([each.reshape(shape) for each in deltas], sparse, f"{name}.weight")
     rank = ranks.of(tuple(total.shape[1:]))
     if rank is None:
         return Layer(name, full.KIND, {full.DIFF: total.float()} | ({} if bias is None else {full.DIFF_B: bias})), 0.0

@@ -11,3 +11,11 @@ Out = Annotated[Path, typer.Option(help="The new file.")]
 Precision = Annotated[str | None, typer.Option(help="Numbers of the new file: fp32, fp16 or bf16. Empty: those of the (first) file.")]
 Family = Annotated[str | None, typer.Option(help="The family of base models, such as sdxl, where the file does not show it.")]
 BaseOption = Annotated[str | None, typer.Option("--base", help="The base model: a file, a folder or a hub id.")]
+Pictures = Annotated[
+    str | None,
+    typer.Option(metavar="BASE", help="Draw the same prompts and seeds before and after on this base, as a sheet beside the new file."),
+]
+Prompts = Annotated[
+    Path | None,
+    typer.Option(exists=True, dir_okay=False, help="For --pictures: a file of prompts. Empty: the trigger words at some places."),
+]

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lorasmith.cli.lora.options import BaseOption, Family, Out, Precision
+from lorasmith.cli.lora.options import BaseOption, Family, Out, Pictures, Precision, Prompts
+from lorasmith.cli.lora.pictures import check_pictures, draw_before_after
 from lorasmith.cli.options import LoraFile, Overwrite
 from lorasmith.pages.numbers import count, file_size
 
@@ -27,6 +28,8 @@ def resize(
     ] = None,
     family: Family = None,
     precision: Precision = None,
+    pictures: Pictures = None,
+    prompts: Prompts = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Write a LoRA in other ranks, keeping as much of what it does as they allow.
@@ -37,6 +40,7 @@ def resize(
     """
     from lorasmith.adapters.tools.resize import resize_file
 
+    check_pictures(pictures, prompts)
     blocks = _ranks_by_pattern(block_ranks or "")
     reports = resize_file(file, out, rank, conv_rank, by, target, precision, overwrite, family, blocks)
     before, after = sum(report.old_rank for report in reports), sum(report.rank for report in reports)
@@ -46,6 +50,8 @@ def resize(
         typer.echo(f"kept of the change's norm: {min(kept):.1%} in the worst layer, {sum(kept) / len(kept):.1%} on average")
     _say_what_was_left_out(file)
     typer.echo(f"{out}: {file_size(file.stat().st_size)} -> {file_size(out.stat().st_size)}")
+    if pictures is not None:
+        draw_before_after((pictures, [(file, 1.0)]), (pictures, [(out, 1.0)]), prompts, out)
 
 
 def _ranks_by_pattern(text: str) -> dict[str, int]:
@@ -79,6 +85,8 @@ def merge(
     ] = None,
     family: Family = None,
     precision: Precision = None,
+    pictures: Pictures = None,
+    prompts: Prompts = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Make one LoRA that does what several do together, each at its ratio; or a base that has them in it.
@@ -89,12 +97,15 @@ def merge(
     """
     from lorasmith.adapters.tools.merge import merge_files
 
+    check_pictures(pictures, prompts)
     chosen = [_with_ratio(text) for text in files]
     if into is not None:
         _refuse_beside_into(
             rank=rank, conv_rank=conv_rank, method=method, density=density, seed=seed, base=base, family=family, precision=precision
         )
         _merge_into(chosen, into, out, overwrite)
+        if pictures is not None:
+            draw_before_after((pictures, chosen), (str(out), []), prompts, out)
         return
     layers = merge_files(chosen, out, rank, conv_rank, base, family, precision, overwrite, _sparse(method, density, seed))
     ranks = [layer.rank for layer in layers if layer.rank is not None]
@@ -107,6 +118,8 @@ def merge(
         mean = sum(layer.error for layer in layers) / len(layers)
         typer.echo(f"the rank lost {mean:.1%} of the change on average, {worst.error:.1%} at most ({worst.name})")
     typer.echo(f"{out}: {file_size(out.stat().st_size)}")
+    if pictures is not None:
+        draw_before_after((pictures, chosen), (pictures, [(out, 1.0)]), prompts, out)
 
 
 def _sparse(method: str | None, density: float | None, seed: int | None) -> Sparse | None:
@@ -166,6 +179,8 @@ def extract(
     precision: Annotated[
         str | None, typer.Option(help="Numbers of the new file: fp32, fp16 or bf16. Empty: those of the checkpoint.")
     ] = None,
+    pictures: Pictures = None,
+    prompts: Prompts = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Write what a fine-tuned checkpoint changed in its base as a LoRA.
@@ -176,6 +191,7 @@ def extract(
     from lorasmith.adapters.tools.extract import extract_file
     from lorasmith.cli.progress import progress_bar
 
+    check_pictures(pictures, prompts)
     with progress_bar("comparing") as progress:
         found = extract_file(tuned, base, out, kind, rank, conv_rank, by, target, part or (), precision, overwrite, progress=progress)
     for note in found.notes:
@@ -195,6 +211,8 @@ def extract(
     worst = max(found.layers, key=lambda layer: layer.error)
     typer.echo(f"lost {found.error:.1%} of the difference in all, {worst.error:.1%} in the worst layer ({worst.name})")
     typer.echo(f"{out}: {file_size(out.stat().st_size)}")
+    if pictures is not None:
+        draw_before_after((tuned, []), (pictures, [(out, 1.0)]), prompts, out)
 
 
 def convert(
@@ -207,6 +225,8 @@ def convert(
     base: BaseOption = None,
     family: Family = None,
     precision: Precision = None,
+    pictures: Pictures = None,
+    prompts: Prompts = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Write a network another way: in the names that all programs read, as a plain LoRA, or as differences.
@@ -216,6 +236,7 @@ def convert(
     """
     from lorasmith.adapters.tools.convert import convert_file
 
+    check_pictures(pictures, prompts, of_folder=to == "peft")
     reports, notes = convert_file(file, out, to, rank, base, family, precision, overwrite)
     for note in notes:
         typer.echo(f"note: {note}")
@@ -227,6 +248,8 @@ def convert(
         typer.echo(_rounded([report.rounding for report in reports]))
     _say_what_was_left_out(file)
     typer.echo(f"{out}: {count(len(reports), 'layer')}, {file_size(_bytes(out))}")
+    if pictures is not None:
+        draw_before_after((pictures, [(file, 1.0)]), (pictures, [(out, 1.0)]), prompts, out)
 
 
 def _say_what_was_left_out(file: Path) -> None:
