@@ -31,6 +31,7 @@ from lorasmith.evaluation.sampling.sample import sample as sample
 from lorasmith.findings import Finding as Finding
 from lorasmith.findings import MendChange as MendChange
 from lorasmith.jobs.training import resume_training as resume
+from lorasmith.jobs.training import retrain as retrain
 from lorasmith.jobs.training import start_training as train
 from lorasmith.library.catalogue.catalogue import Catalogue as Catalogue
 from lorasmith.library.catalogue.query import Query as Query
@@ -94,6 +95,7 @@ __all__ = [
     "read_png",
     "resize",
     "resume",
+    "retrain",
     "sample",
     "settings_from",
     "train",

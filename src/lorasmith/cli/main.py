@@ -27,6 +27,7 @@ from lorasmith.cli import (
     prove,
     publish,
     recipe,
+    retrain,
     run,
 )
 from lorasmith.cli.captions.app import app as captions_app
@@ -69,6 +70,7 @@ app.command("import-settings")(import_settings.import_settings)
 app.command("plan")(run.plan)
 app.command("train")(run.train)
 app.command("resume")(run.resume)
+app.command("retrain")(retrain.retrain)
 app.command("signal")(run.signal)
 app.command("prove")(prove.prove)
 app.command("compare")(prove.compare)

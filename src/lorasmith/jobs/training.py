@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from lorasmith.evaluation.report import write_report
+from lorasmith.library.retrain import plan_retraining
 from lorasmith.training.commands import Commands
 from lorasmith.training.events import Listener
 from lorasmith.training.run import RunResult, resume, train
@@ -76,3 +77,42 @@ def resume_training(
     result = resume(folder, listeners, commands, changes)
     write_report(folder)
     return result
+
+
+def retrain(
+    file: str | Path, folder: str | Path | None = None, data: Iterable[str | Path] = (), base: str | Path | None = None,
+    anyway: bool = False, listeners: Iterable[Listener] = (), commands: Commands | None = None,
+) -> RunResult:  # fmt: skip
+    """Train a LoRA again from its file alone: its settings are in it, its base and pictures are found by their hashes.
+
+    Parameters
+    ----------
+    file
+        The LoRA file.
+    folder
+        The new run's folder; without one, runs/NAME-again.
+    data, base
+        Where the pictures and the base are, if not where the run had them or below the current folder.
+    anyway
+        Train also where pictures, captions or base differ from what they were.
+    listeners, commands
+        As for `train`.
+
+    Raises
+    ------
+    InputError
+        Something is missing, or differs; nothing was written.
+
+    Examples
+    --------
+    >>> result = ls.retrain("my-lora.safetensors", "runs/once-more")
+    >>> ls.read_lora_header(result.file).metadata == ls.read_lora_header("my-lora.safetensors").metadata  # with the tensors' hash
+    True
+    """
+    settings = plan_retraining(file, data, base).ready(anyway)
+    return start_training(settings, folder or again(settings), listeners, commands)
+
+
+def again(settings: Settings) -> Path:
+    """Where a training is done again."""
+    return Path("runs") / f"{settings.name}-again"

@@ -9,6 +9,7 @@ from lorasmith.training.learner.state import TrainState, save_state
 from lorasmith.training.non_finite import weights_not_finite
 from lorasmith.training.records.checkpoints import ema_beside, write_checkpoint
 from lorasmith.training.records.lora_metadata import lora_metadata, model_files
+from lorasmith.training.records.manifest import continued_with
 from lorasmith.training.running import Run
 
 
@@ -42,8 +43,8 @@ def save_checkpoint(run: Run, epoch: int, step: int, suffix: str = "", final: bo
         step,
         learner.adapters,
         learner.parent,
-        model_files(run.settings),
-    )
+        model_files(run.settings), continued_with(run.folder.manifest),
+    )  # fmt: skip
     for written in reversed(write_checkpoint(path, learner, metadata, run.settings.checkpoints.save_precision)):
         run.emit(events.CheckpointSaved(str(written.relative_to(run.folder.root)), epoch, step, final and written == path))
     return path

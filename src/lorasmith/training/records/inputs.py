@@ -9,7 +9,7 @@ apart, 16 what is said about them. The caption's is taken with the picture's who
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
@@ -19,6 +19,8 @@ from lorasmith.datasets.training_set import TrainingPicture, TrainingSet
 KEY = "lorasmith_inputs"
 """The metadata entry."""
 PACKAGES = ("lorasmith", "torch", "diffusers", "transformers", "safetensors", "numpy", "pillow")
+Continued = Sequence[tuple[int, Sequence[str]]]
+"""The steps after which a run went on with other settings, and these changes in words."""
 PICTURE_DIGITS, CAPTION_DIGITS = 32, 16
 
 
@@ -52,7 +54,7 @@ def _recorded(item: TrainingPicture) -> RecordedPicture:
     return RecordedPicture(picture.content[:PICTURE_DIGITS], hashlib.sha256(said.encode()).hexdigest()[:CAPTION_DIGITS], item.repeats)
 
 
-def inputs_entry(training_set: TrainingSet, base: Mapping[str, str]) -> dict[str, Any]:
+def inputs_entry(training_set: TrainingSet, base: Mapping[str, str], continued: Continued = ()) -> dict[str, Any]:
     """What is written; `base` has the hashes of the base's parts."""
     rows = [[[each.content, each.said, each.repeats] for each in pictures] for pictures in recorded_pictures(training_set)]
-    return {"base": dict(base), "datasets": rows, "versions": versions()}
+    return {"base": dict(base), "datasets": rows, "versions": versions(), **({"continued": continued} if continued else {})}

@@ -26,7 +26,8 @@ from lorasmith.training.optim.optimizers import class_path
 from lorasmith.training.optim.schedules import in_steps
 from lorasmith.training.planning.plan import Plan
 from lorasmith.training.records.inputs import KEY as INPUTS
-from lorasmith.training.records.inputs import inputs_entry
+from lorasmith.training.records.inputs import Continued, inputs_entry
+from lorasmith.training.settings.places import places, put
 from lorasmith.training.settings.tree import Settings
 
 
@@ -61,10 +62,12 @@ def _model_files(settings: Settings, files: ModelFiles) -> dict[str, object]:
 def lora_metadata(
     settings: Settings, plan: Plan, training_set: TrainingSet, base: Base, epoch: int, done: int,
     adapters: Mapping[str, AttachedAdapter] | None = None, parent: Parent | None = None, files: ModelFiles | None = None,
+    continued: Continued = (),
 ) -> dict[str, str]:  # fmt: skip
     """The metadata of a LoRA file after `epoch` epochs and `done` steps.
 
-    `adapters` have the ranks where these are not the settings', `files` the hashes of the base's files.
+    `adapters` have the ranks where these are not the settings', `files` the hashes of the base's files,
+    `continued` the changes of settings on the way.
     """
     training, optimizer = settings.training, settings.optimizer
     rank, alpha = _size(settings, adapters or {})
@@ -109,7 +112,7 @@ def lora_metadata(
         software=f"lorasmith/{version('lorasmith')}",
         extra={
             "lorasmith_settings": json.dumps(settings_without_folders(settings), sort_keys=True),
-            INPUTS: json.dumps(inputs_entry(training_set, base.fingerprints), separators=(",", ":")),
+            INPUTS: json.dumps(inputs_entry(training_set, base.fingerprints, continued), separators=(",", ":")),
             **({} if parent is None else parent.metadata),
         },
     )
@@ -193,19 +196,8 @@ def _options(settings: Settings, base: Base) -> dict[str, object]:
 def settings_without_folders(settings: Settings) -> dict[str, Any]:
     """The settings as they may be shared: the last part of each path, since folders are private; of a base of the hub its id."""
     tree = settings.model_dump(mode="json", exclude={"cache"})
-    for name, value in tree["base"].items():
-        if isinstance(getattr(settings.base, name), Path) and not is_hub_id(value):
-            tree["base"][name] = Path(value).name
-    if settings.network.weights is not None:
-        tree["network"]["weights"] = settings.network.weights.name
-    for entry, dataset in zip(tree["datasets"], settings.datasets, strict=True):
-        entry["path"] = dataset.path.name
-        if dataset.mask_path is not None:
-            entry["mask_path"] = dataset.mask_path.name
-    if settings.validation.path is not None:
-        tree["validation"]["path"] = settings.validation.path.name
-    if settings.samples.prompts_file is not None:
-        tree["samples"]["prompts_file"] = settings.samples.prompts_file.name
+    for name, place in places(settings).items():
+        put(tree, name, str(place) if name == "base.path" and is_hub_id(place) else place.name)
     return tree
 
 

@@ -11,6 +11,7 @@ import json
 import platform
 import time
 from collections.abc import Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,11 @@ from lorasmith.atomic import write_atomically
 from lorasmith.datasets.training_set import TrainingSet
 from lorasmith.errors import RunError
 from lorasmith.training.records.inputs import versions
+from lorasmith.training.settings.changes import changes_between
 from lorasmith.training.settings.tree import Settings, settings_from
+
+WITHOUT_EFFECT = ("base.", "cache", "logging.", "samples.", "checkpoints.", "validation.", "training.latents_in_memory", "training.device")
+"""Settings that may change on the way and leave the tensors as they would have been; a base in another place is the same one."""
 
 Inputs = dict[str, Any]
 """`pictures` (path -> hash), `base` (part -> hash), and `parent` (hash) where the run continues from a finished LoRA."""
@@ -63,6 +68,17 @@ def record_stretch(path: Path, step: int, settings: Settings) -> None:
     manifest = _read(path)
     earlier = [stretch for stretch in manifest.get("stretches", []) if stretch["step"] < step or stretch["step"] == 0]
     write_atomically(path, _as_json(manifest | {"stretches": [*earlier, _stretch(step, settings)]}))
+
+
+def continued_with(path: Path) -> list[tuple[int, list[str]]]:
+    """The steps after which the run went on with other settings that its result depends on, and what changed, in words."""
+    stretches = [(stretch["step"], settings_from(stretch["settings"], str(path))) for stretch in _read(path).get("stretches", [])]
+    found = []
+    for (_, before), (step, after) in pairwise(stretches):
+        changes = [change for change in changes_between(before, after) if not change.setting.startswith(WITHOUT_EFFECT)]
+        if changes:
+            found.append((step, [str(change) for change in changes]))
+    return found
 
 
 def _stretch(step: int, settings: Settings) -> dict[str, Any]:
