@@ -270,16 +270,17 @@ class _Finding:
 
     def _folder(self, setting: str, name: str, wanted: set[str]) -> Path | None:
         candidates = list(dict.fromkeys((*self.search.candidates(setting, name), *self.search.folders)))
+        named = next((each for each in candidates if each.name == name), None)
         if not wanted:
-            named = [each for each in candidates if each.name == name]
-            return (named or candidates[:1] or [None])[0]
-        best, most = None, (0, 0)
+            only = candidates[0] if candidates and len(self.settings.datasets) == 1 else None
+            return named or only
+        best, most = named, (0, 0)
         for candidate in candidates:
             found = {self._digest(path) for path in _pictures_of(candidate)}
             score = (len(found & wanted), -len(found - wanted))
             if score > most:
                 best, most = candidate, score
-        return best if best is not None else next((each for each in candidates if each.name == name), None)
+        return best
 
     def _digest(self, path: Path) -> str:
         if path not in self.search.digests:
