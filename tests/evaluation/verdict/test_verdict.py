@@ -25,7 +25,18 @@ def measure(value: float, spread: float = 0.05) -> Measure:
 
 
 def checkpoint(epoch: int, *, weight: float = 1.0, **values: float) -> CheckpointMeasures:
-    sound = {"subject": 0.8, "keeps": 1.0, "leaks": 0.0, "narrow": 0.0, "stuck": 0.0, "near": 0.0, "replay": 0.0, "gap_shape": 0.0}
+    moved = 1.25 * (1 - values.get("keeps", 1.0))
+    sound = {
+        "subject": 0.8,
+        "keeps": 1.0,
+        "moved": moved,
+        "leaks": 0.0,
+        "narrow": 0.0,
+        "stuck": 0.0,
+        "near": 0.0,
+        "replay": 0.0,
+        "gap_shape": 0.0,
+    }
     return CheckpointMeasures(f"lora-{epoch}", epoch, 10 * epoch, weight, {name: measure(v) for name, v in (sound | values).items()})
 
 
@@ -61,6 +72,33 @@ def test_what_cannot_be_told_apart_is_as_good_and_the_nearest_to_real_pictures_i
     assert "as good" in verdict.sentences[1]
 
 
+def test_of_ties_that_are_as_near_to_real_pictures_the_latest_is_recommended() -> None:
+    """What noise put ahead decides nothing: one checkpoint of a LoRA that hardly showed its subject was taken for a thousandth of a nat."""
+    noisy = [
+        CheckpointMeasures(
+            f"lora-{epoch}", epoch, epoch, 1.0,
+            {
+                "subject": Measure.of({p: 0.8 + 0.2 * math.sin(epoch + 5 * k) for k, p in enumerate(PROMPTS)}), "keeps": measure(1.0),
+                "near": Measure.of({p: near + 0.05 * math.sin(3 * epoch + k) for k, p in enumerate(PROMPTS)}),
+            },
+        )
+        for epoch, near in ((6, 0.136), (7, 0.139), (8, 0.144))
+    ]  # fmt: skip
+    assert verdict_on(noisy).recommended == 2
+
+
+def test_a_burnt_lora_without_its_subject_is_over_cooked_and_said_not_to_show_it() -> None:
+    verdict = verdict_on([checkpoint(1, subject=0.3, keeps=0.3)])
+
+    assert verdict.checkpoints[0].headline == "over-cooked"
+    assert "Epoch 1 does not show the subject either." in verdict.sentences
+
+
+def test_a_style_that_moves_little_is_not_over_cooked_by_what_the_base_reads_alone() -> None:
+    assert verdict_on([checkpoint(1, keeps=0.77, moved=0.2)]).checkpoints[0].headline == "good"
+    assert verdict_on([checkpoint(1, keeps=0.95, moved=0.6)]).checkpoints[0].headline == "good"
+
+
 def test_nothing_is_recommended_where_nothing_was_learnt() -> None:
     verdict = verdict_on([checkpoint(1, subject=0.0), checkpoint(2, subject=0.01)])
 
@@ -77,13 +115,15 @@ def test_memorising_is_said_beside_and_takes_nothing() -> None:
 
 
 def test_a_number_within_its_error_of_the_limit_decides_nothing() -> None:
-    assert above(Measure(0.50, 0.10, {}), 0.45) is None
+    assert above(Measure(0.49, 0.10, {}), 0.45) is None
     assert above(Measure(0.60, 0.10, {}), 0.45) is True
     assert above(Measure(0.30, 0.10, {}), 0.45) is False
     assert above(None, 0.45) is None
     assert above(Measure(math.nan, None, {}), 0.45) is None
     unclear = checkpoint(1)
-    unclear = CheckpointMeasures("a", 1, 1, 1.0, {**unclear.measures, "keeps": Measure(0.86, 0.1, dict.fromkeys(PROMPTS, 0.86))})
+    unclear = CheckpointMeasures(
+        "a", 1, 1, 1.0, {**unclear.measures, "keeps": Measure(0.86, 0.1, dict.fromkeys(PROMPTS, 0.86)), "moved": measure(0.5)}
+    )
     assert verdict_on([unclear]).checkpoints[0].headline == "cannot tell"
 
 
@@ -197,7 +237,7 @@ def test_the_guide_has_every_label_with_its_meaning_and_its_limit() -> None:
         if (cells := [cell.strip() for cell in line.split("|")])[0] == "" and len(cells) > 3
     }
     limits = {
-        "under-cooked": (labels.LEARNT, labels.OBEYS), "over-cooked": (labels.HARMED,), "memorised": (labels.BY_HEART, labels.GAP),
+        "under-cooked": (labels.LEARNT,), "over-cooked": (labels.HARMED, labels.MOVED), "memorised": (labels.BY_HEART, labels.GAP),
         "narrow": (labels.NARROW,), "leaking": (labels.LEAKS,), "stuck": (labels.STUCK,),
     }  # fmt: skip
 
@@ -209,7 +249,10 @@ def test_the_guide_has_every_label_with_its_meaning_and_its_limit() -> None:
 
 
 def test_the_name_of_a_file_stays_as_it_is_and_one_file_has_no_first_checkpoint() -> None:
-    values = {name: measure(value) for name, value in {"subject": 0.8, "keeps": 0.6, "leaks": 0.9, "narrow": 0.0, "stuck": 0.0}.items()}
+    values = {
+        name: measure(value)
+        for name, value in {"subject": 0.8, "keeps": 0.6, "moved": 0.5, "leaks": 0.9, "narrow": 0.0, "stuck": 0.0}.items()
+    }
 
     assert verdict_on([CheckpointMeasures("myLoRA-v2.safetensors", 0, 0, 1.0, values)]).sentences == (
         "Use myLoRA-v2.safetensors if any: it is the best of them, but over-cooked. Pictures of other prompts suffer.",

@@ -14,7 +14,7 @@ from lorasmith.evaluation.measures.measured import Measure
 Decision = bool | None
 """None: the evidence does not decide."""
 
-CLEAR = 1.0
+CLEAR = 0.5
 """Standard errors between a number and its limit from which on it decides."""
 TIE = 1.64
 """Standard errors within which two checkpoints are as good as each other: the one-sided 95 % of the normal distribution."""

@@ -15,9 +15,9 @@ from lorasmith.evaluation.verdict.evidence import Decision, above, below, both
 
 Measures = Mapping[str, Measure]
 
-LEARNT, OBEYS, HARMED, LEAKS = 0.45, 0.80, 0.85, 0.30
-BY_HEART, GAP, NARROW, STUCK = 0.30, 0.50, 0.30, -0.80
-"""Limits of subject, keeps (twice), leaks, replay, gap in the noise that decides shapes (nats), narrow and stuck (log ratio)."""
+LEARNT, HARMED, MOVED, LEAKS = 0.50, 0.85, 0.35, 0.30
+BY_HEART, GAP, NARROW, STUCK = 0.20, 0.50, 0.30, -0.80
+"""Limits of subject, keeps, moved, leaks, replay, gap in the noise that decides shapes (nats), narrow and stuck (log ratio)."""
 
 
 @dataclass(frozen=True)
@@ -32,11 +32,12 @@ class Label:
 
 
 def _under_cooked(measures: Measures) -> Decision:
-    return both(below(measures.get("subject"), LEARNT), above(measures.get("keeps"), OBEYS))
+    return below(measures.get("subject"), LEARNT)
 
 
 def _over_cooked(measures: Measures) -> Decision:
-    return below(measures.get("keeps"), HARMED)
+    """Either alone errs: a style moves pictures that the base still reads, and the base reads some pictures badly that hardly changed."""
+    return both(below(measures.get("keeps"), HARMED), above(measures.get("moved"), MOVED))
 
 
 def _memorised(measures: Measures) -> Decision:
@@ -57,9 +58,9 @@ def _stuck(measures: Measures) -> Decision:
 
 LABELS: dict[str, Label] = {
     "under-cooked": Label(
-        "under-cooked", "New pictures with the trigger do not show the subject yet.", _under_cooked, ("subject", "keeps")
+        "under-cooked", "New pictures with the trigger do not show the subject.", _under_cooked, ("subject",)
     ),
-    "over-cooked": Label("over-cooked", "Pictures of other prompts suffer.", _over_cooked, ("keeps",)),
+    "over-cooked": Label("over-cooked", "Pictures of other prompts suffer.", _over_cooked, ("keeps", "moved")),
     "memorised": Label("memorised", "It holds training images by heart and gives them back.", _memorised, ("replay", "gap_shape")),
     "narrow": Label("narrow", "It works in the company of the training images alone.", _narrow, ("narrow",)),
     "leaking": Label("leaking", "The subject shows in prompts that do not ask for it.", _leaks, ("leaks",)),

@@ -1,8 +1,9 @@
 """Which checkpoint is best, and which are as good.
 
 A checkpoint's score on a prompt is how far its picture has come from the base towards real pictures of the subject, times how well other
-prompts are kept: subject_k x keeps. What lies within 1.64 standard errors of the best, paired over prompts, is a tie. Among ties that one
-is recommended whose pictures are nearest to the training images. Measured beside other rules in docs/proof.md.
+prompts are kept: subject_k x keeps. What lies within 1.64 standard errors of the best, paired over prompts, is a tie. Of the ties those
+remain whose pictures are nearest to the training images, again by what exceeds the errors, and of these the latest is recommended: what
+noise alone put ahead decides nothing. Measured beside other rules in docs/proof.md.
 """
 
 from __future__ import annotations
@@ -68,14 +69,18 @@ def pick(checkpoints: Sequence[CheckpointMeasures]) -> Pick:
             difference, error = shortfall(checkpoints[top], checkpoints[k])
             if difference <= TIE * error:
                 ties.append(k)
-    best = min(ties, key=lambda k: _nearness(checkpoints[k], k == top))
+    best = max(_nearest(checkpoints, ties), key=lambda k: (checkpoints[k].step, scores[k].value))
     return Pick(best, tuple(sorted(set(ties) - {best})), scores)
 
 
-def _nearness(checkpoint: CheckpointMeasures, is_top: bool) -> tuple[float, int]:
-    """The smaller the better; without that measure, the top of the scores and then the later checkpoint."""
-    near = checkpoint.measures.get("near")
-    return (near.value if near is not None else -float(is_top), -checkpoint.step)
+def _nearest(checkpoints: Sequence[CheckpointMeasures], ties: Sequence[int]) -> list[int]:
+    """The ties but for those whose pictures are clearly farther from the training images than another's; all where that is not known."""
+    near = {k: checkpoints[k].measures["near"] for k in ties if "near" in checkpoints[k].measures}
+    if len(near) < len(ties):
+        return list(ties)
+    nearest = min(ties, key=lambda k: near[k].value)
+    farther = {k: paired_difference(near[k].items, near[nearest].items) for k in ties if k != nearest}
+    return [k for k in ties if k == nearest or farther[k][0] <= TIE * farther[k][1]]
 
 
 def pick_weight(weights: Sequence[CheckpointMeasures]) -> Pick:

@@ -90,6 +90,8 @@ def _sentences(verdict: Verdict) -> Iterator[str]:
     yield from _where_it_goes_wrong([one for one in checkpoints if one.headline != NOT_DRAWN])
     if verdict.recommended is not None:
         chosen = checkpoints[verdict.recommended]
+        if chosen.headline == "over-cooked" and chosen.judged["under-cooked"].holds:
+            yield f"{_at_the_start(chosen.name)} does not show the subject either."
         for key in (key for key in LABELS if key not in ("under-cooked", "over-cooked")):
             if chosen.judged[key].holds and chosen.headline != key:
                 yield f"{_at_the_start(chosen.name)} is {key}, too: {_lower(LABELS[key].meaning)}"
