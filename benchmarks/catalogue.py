@@ -2,7 +2,8 @@
 
     python benchmarks/catalogue.py --files 5000
 
-The files have real headers of a LoRA for SD 1.x on all 264 layers (about 90 kB each) and holes instead of numbers, so they take little room.
+The files have headers as of a LoRA for SD 1.x on all 264 layers (about 120 kB each), with 50 different tables of tensors, and holes instead
+of numbers, so that they take little room.
 """
 
 from __future__ import annotations
@@ -46,10 +47,11 @@ def layers() -> list[str]:
 
 
 def write_file(path: Path, number: int) -> int:
-    """A LoRA of rank 8 whose numbers are a hole; returns the bytes of its header."""
+    """A LoRA whose numbers are a hole, of one of 50 ranks; returns the bytes of its header."""
+    rank = 1 + number // 5 % 50
     tags = {f"tag {number} {k}": k for k in range(200)}
     metadata = {
-        "ss_base_model_version": "sd_v1", "ss_network_module": "networks.lora", "ss_network_dim": "8", "ss_sd_model_name": "base.safetensors",
+        "ss_base_model_version": "sd_v1", "ss_network_module": "networks.lora", "ss_network_dim": str(rank), "ss_sd_model_name": "base.safetensors",
         "ss_output_name": f"lora{number // 5}", "ss_session_id": str(number // 5), "ss_epoch": str(number % 5), "ss_tag_frequency": json.dumps({"10_x": tags}),
         "modelspec.trigger_phrase": f"trigger{number // 5}", "modelspec.description": f"Number {number // 5} of many",
     }  # fmt: skip
@@ -57,11 +59,11 @@ def write_file(path: Path, number: int) -> int:
     end = 0
     for layer in layers():
         width = 768 if "_te_" in layer or "attn2_to_k" in layer or "attn2_to_v" in layer else 320
-        for name, shape in (("lora_down.weight", [8, width]), ("lora_up.weight", [320, 8]), ("alpha", [])):
+        for name, shape in (("lora_down.weight", [rank, width]), ("lora_up.weight", [320, rank]), ("alpha", [])):
             size = 2 * (shape[0] * shape[1] if shape else 1)
             header[f"{layer}.{name}"] = {"dtype": "F16", "shape": shape, "data_offsets": [end, end + size]}
             end += size
-    text = json.dumps(header).encode()
+    text = json.dumps(header, separators=(",", ":")).encode()
     with path.open("wb") as file:
         file.write(len(text).to_bytes(8, "little") + text)
         file.truncate(8 + len(text) + end)

@@ -31,7 +31,7 @@ def write_lora(path: Path, metadata: dict[str, str] | None = None, *, rank: int 
         size = 2 * (shape[0] * shape[1] if shape else 1)
         header[name] = {"dtype": "F16", "shape": shape, "data_offsets": [end, end + size]}
         end += size
-    text = json.dumps(header).encode()
+    text = json.dumps(header, separators=(",", ":")).encode()
     path.parent.mkdir(parents=True, exist_ok=True)
     numbers = bytearray(_numbers(end, seed))
     for entry in (header[f"{layer}.alpha"] for layer in LAYERS):

@@ -10,9 +10,11 @@ from datetime import date
 
 import pytest
 
-from lorasmith.errors import InputError
+from lorasmith.errors import AdapterError, InputError
+from lorasmith.library.catalogue import heads as heads_room
 from lorasmith.library.catalogue.catalogue import Catalogue
 from lorasmith.library.catalogue.entry import trainings
+from lorasmith.library.catalogue.heads import Heads
 from lorasmith.library.catalogue.place import INDEX, library_folder
 from lorasmith.library.catalogue.query import Query, read_rank
 from lorasmith.library.catalogue.store import FILE, Index
@@ -79,10 +81,8 @@ def test_a_kind_that_no_lora_has_is_said_with_the_nearest(catalogue):
 
 def test_a_file_is_read_again_only_when_it_or_what_lies_beside_it_changes(catalogue, loras, monkeypatch):
     read = []
-    import lorasmith.library.catalogue.catalogue as room
-
-    reading = room.read_facts
-    monkeypatch.setattr(room, "read_facts", lambda path: read.append(path.name) or reading(path))
+    reading = Heads.read
+    monkeypatch.setattr(Heads, "read", lambda self, path: read.append(path.name) or reading(self, path))
     catalogue.refresh()
     assert read == []
     (loras / "zorvex.json").write_text('{"activation text": "zorvexine", "notes": "from Mimi"}', encoding="utf-8")
@@ -278,3 +278,21 @@ def test_other_networks_and_other_names_are_known_and_what_is_no_lora_is_said(ca
     assert names(catalogue.find(Query(kind="lokr", rank=(6, 6)))) == ["lokr"]
     assert names(catalogue.find(Query(kind="lora", rank=(3, 3)))) == ["diffusers"]
     assert "There is no LoRA" in catalogue.find(Query(["vae"]))[0].problem
+
+
+def test_a_table_of_tensors_that_many_files_have_is_read_once_and_tells_nothing_of_their_metadata(tmp_path, monkeypatch):
+    read = []
+    reading = heads_room.read_lora_header
+    monkeypatch.setattr(heads_room, "read_lora_header", lambda path: read.append(path.name) or reading(path))
+    heads = Heads()
+    one = heads.read(write_lora(tmp_path / "a.safetensors", {"ss_output_name": "a"}))
+    other = heads.read(write_lora(tmp_path / "b.safetensors", {"ss_output_name": "b"}, seed=1))
+    assert read == ["a.safetensors"]
+    assert (one.layout, one.network) == (other.layout, other.network)
+    assert (other.metadata["ss_output_name"], one.identity == other.identity) == ("b", False)
+    assert heads.read(write_lora(tmp_path / "c.safetensors", {"ss_base_model_version": "sdxl_base_v1-0"})).network.family == "sdxl"
+    assert heads.read(write_lora(tmp_path / "d.safetensors", {})).metadata == {}
+    whole = (tmp_path / "b.safetensors").read_bytes()
+    (tmp_path / "b.safetensors").write_bytes(whole[:-7])
+    with pytest.raises(AdapterError, match="cut short"):
+        heads.read(tmp_path / "b.safetensors")

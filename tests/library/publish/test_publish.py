@@ -104,7 +104,14 @@ def test_uis_find_triggers_and_picture_beside_the_file(tmp_path, lora):
 
 @pytest.mark.parametrize(
     ("wanted", "name"),
-    [("Zorvex the 2nd", "Zorvex_the_2nd"), ("Zörvéx", "Zorvex"), ('a/b:c*"d"', "a_b_c_d"), ("x" * 90, "x" * 60), ("con", "con_")],
+    [
+        ("Zorvex the 2nd", "Zorvex_the_2nd"),
+        ("Zörvéx", "Zorvex"),
+        ("Smørebrød", "Smorebrod"),
+        ('a/b:c*"d"', "a_b_c_d"),
+        ("x" * 90, "x" * 60),
+        ("con", "con_"),
+    ],
 )
 def test_a_name_is_made_safe_and_the_change_is_said(tmp_path, lora, wanted, name):
     made = publish(lora, tmp_path / "up", name=wanted)

@@ -19,7 +19,8 @@ from lorasmith.adapters.files.hashes import model_hash
 from lorasmith.errors import InputError
 from lorasmith.library.catalogue.duplicates import duplicates, to_compare
 from lorasmith.library.catalogue.entry import Entry
-from lorasmith.library.catalogue.facts import identity_of, read_facts
+from lorasmith.library.catalogue.facts import facts_of
+from lorasmith.library.catalogue.heads import Heads
 from lorasmith.library.catalogue.place import INDEX, library_folder, read_folders, write_folders
 from lorasmith.library.catalogue.query import Query
 from lorasmith.library.catalogue.scan import Scan, scan
@@ -158,10 +159,11 @@ def _read_and_keep(
     """Read files and write their rows; returns which of them were known under another name."""
     lost = {(row.identity, row.changed): row for row in gone if row.identity}
     moved: list[tuple[Path, Path]] = []
+    heads = Heads()
     for start in range(0, len(paths), BATCH):
         rows = []
         for path in paths[start : start + BATCH]:
-            row = _read(path, seen.files[path])
+            row = _read(path, seen.files[path], heads)
             before = lost.pop((row.identity, row.changed), None) if path not in known else None
             if before is not None:
                 row = replace(row, content=before.content)
@@ -173,12 +175,12 @@ def _read_and_keep(
     return moved
 
 
-def _read(path: str, seen: FileState) -> Row:
+def _read(path: str, seen: FileState, heads: Heads) -> Row:
     """A file's row; one that cannot be read has its reason."""
     row = Row(seen.size, seen.changed, seen.beside, seen.preview, path, "", "", "", "")
     try:
-        facts = read_facts(Path(path))
-        return replace(row, identity=identity_of(Path(path)), facts=facts.as_json())
+        head = heads.read(Path(path))
+        return replace(row, identity=head.identity, facts=facts_of(Path(path), head).as_json())
     except InputError as error:
         return replace(row, problem=str(error) if path in str(error) else f"{path}: {error}")
     except OSError as error:

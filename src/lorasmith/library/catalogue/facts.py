@@ -11,8 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from lorasmith.adapters.files.header import LoraHeader, read_lora_header
-from lorasmith.library.catalogue.network import network_of
+from lorasmith.library.catalogue.heads import Head
 from lorasmith.library.catalogue.sidecars import read_sidecars, words_in
 
 NUMBERED = re.compile(r"[-_](?:(?P<unit>step|epoch|ep|e)[-_]?(?P<some>\d+)|(?P<many>\d{4,}))$", re.IGNORECASE)
@@ -56,22 +55,9 @@ class Facts:
         return cls(**tree | lists)
 
 
-def identity_of(path: Path) -> str:
-    """A hash of a safetensors file's header and size, by which it is known again under another name."""
-    with path.open("rb") as file:
-        start = file.read(8)
-        digest = hashlib.sha256(start + file.read(int.from_bytes(start, "little")))
-    return f"{digest.hexdigest()[:32]}-{path.stat().st_size}"
-
-
-def read_facts(path: Path) -> Facts:
-    """Read a file's header, and what lies beside it.
-
-    Raises AdapterError where it is not a LoRA, is damaged, or would run code.
-    """
-    header = read_lora_header(path)
-    network, beside, said = network_of(header), read_sidecars(path), header.metadata
-    layout = _layout(header)
+def facts_of(path: Path, head: Head) -> Facts:
+    """What a file's header says, and what lies beside the file."""
+    network, said, layout, beside = head.network, head.metadata, head.layout, read_sidecars(path)
     unit, number = _number_in(path.stem)
     return Facts(
         network.family, network.kinds, network.ranks,
@@ -143,11 +129,6 @@ def _day(metadata: Mapping[str, str]) -> str:
             continue
     date = _said(metadata, "modelspec.date")[:10]
     return date if re.fullmatch(r"\d{4}-\d{2}-\d{2}", date) else ""
-
-
-def _layout(header: LoraHeader) -> str:
-    tensors = sorted(f"{name} {entry.dtype} {entry.shape}" for name, entry in header.tensors.items())
-    return hashlib.sha256("\n".join(tensors).encode()).hexdigest()[:16]
 
 
 def _claimed(metadata: Mapping[str, str]) -> str:

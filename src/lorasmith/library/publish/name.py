@@ -13,13 +13,18 @@ from lorasmith.findings import Evidence, Finding, Fix
 LONGEST = 60
 """Characters above which a name is cut off in UIs and on sites."""
 
+_PLAIN = str.maketrans({
+    "ø": "o", "Ø": "O", "ß": "ss", "æ": "ae", "Æ": "Ae", "œ": "oe", "Œ": "Oe", "ł": "l", "Ł": "L", "đ": "d", "Đ": "D", "ð": "d", "þ": "th", "ı": "i",
+})  # fmt: skip
+"""Letters that are no accented ones, and how they are written in ASCII."""
+
 
 def published_name(wanted: str) -> str:
     """The name without what a file name cannot hold, spaces as `_`, accents as plain letters, not too long.
 
     Raises InputError (`publish.name`) where nothing would be left of it.
     """
-    plain = unicodedata.normalize("NFKD", wanted).encode("ascii", "ignore").decode()
+    plain = unicodedata.normalize("NFKD", wanted.translate(_PLAIN)).encode("ascii", "ignore").decode()
     name = safe_stem(plain) if re.search(r"\w", plain) else ""
     if not name:
         raise InputError(
