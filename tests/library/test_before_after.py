@@ -1,15 +1,21 @@
 """Pictures before and after: the same prompts and seeds, and how far they are apart."""
 
+import shutil
+
 import numpy as np
 import pytest
+import torch
 from PIL import Image
+from safetensors.torch import load_file, save_file
 
+from lorasmith.adapters.tools.extract import extract_file
 from lorasmith.adapters.tools.merge_into_base import merge_into_base
 from lorasmith.adapters.tools.resize import resize_file
 from lorasmith.cli.main import app
 from lorasmith.errors import InputError, SettingsError
 from lorasmith.evaluation.sampling.sample import sample
 from lorasmith.library.before_after import Drawn, before_after, usual_prompts
+from lorasmith.models.open import open_base
 from lorasmith.models.prompts.lines import read_line, requests_of
 from lorasmith.models.prompts.request import PictureRequest
 from tests.adapters.tools.merged_bases import write_lora
@@ -45,9 +51,23 @@ def test_a_base_with_a_lora_merged_in_draws_as_with_it_attached(lora, tmp_path):
     assert max(each.largest for each in found) <= 1
 
 
-def test_without_prompts_the_trigger_words_are_drawn_and_something_else(tmp_path):
-    from safetensors.torch import load_file, save_file
+def test_a_fine_tune_extracted_in_full_draws_the_same_on_its_base(tmp_path):
+    """Biases and normalisations with it."""
+    tuned = shutil.copytree(toy_folder("sd1"), tmp_path / "tuned")
+    path = tuned / "unet" / "diffusion_pytorch_model.safetensors"
+    generator = torch.Generator().manual_seed(1)
+    save_file({name: tensor + 0.02 * torch.randn(tensor.shape, generator=generator) for name, tensor in load_file(path).items()}, path)
+    extract_file(tuned, toy_folder("sd1"), tmp_path / "full.safetensors", "full")
+    base = open_base(toy_folder("sd1"))
+    norms = {name: tensor.clone() for name, tensor in base.parts["unet"].state_dict().items() if "norm" in name}
+    found = before_after(Drawn(tuned), Drawn(base, ((tmp_path / "full.safetensors", 1.0),)), PROMPTS, tmp_path / "sheet.png")
+    assert max(each.largest for each in found) <= 1
+    assert all(torch.equal(base.parts["unet"].state_dict()[name], tensor) for name, tensor in norms.items())
+    found = before_after(Drawn(base), Drawn(base, ((tmp_path / "full.safetensors", 1.0),)), PROMPTS, tmp_path / "sheet.png")
+    assert max(each.largest for each in found) > 1
 
+
+def test_without_prompts_the_trigger_words_are_drawn_and_something_else(tmp_path):
     lora = write_lora(tmp_path / "a.safetensors", "sd1", "lora", parts=["text_encoder"])
     assert len(usual_prompts([lora])) == 4
     said = {"ss_base_model_version": "sd_v1", "modelspec.trigger_phrase": "zorvex"}

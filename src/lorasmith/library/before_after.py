@@ -22,6 +22,7 @@ from lorasmith.evaluation.grid.sheet import Block, labelled_sheet
 from lorasmith.evaluation.prompts import PLACES, SUBJECTS
 from lorasmith.evaluation.sampling.loras import LoraUse
 from lorasmith.evaluation.sampling.sample import open_session
+from lorasmith.models.base import Base
 from lorasmith.models.prompts.lines import PromptLine, read_line, requests_of
 from lorasmith.models.prompts.request import PictureRequest
 
@@ -33,13 +34,15 @@ AMPLIFIED = 4
 class Drawn:
     """What pictures are drawn with: a base and the LoRAs on it, each with its strength."""
 
-    base: str | Path
+    base: Base | str | Path
+    """An opened base, or what `open_base` opens."""
     loras: tuple[tuple[Path, float], ...] = ()
 
     @property
     def words(self) -> str:
         """For people: "mimi.safetensors:0.8", or the base where there is no LoRA."""
-        return ", ".join(f"{path.name}:{strength:g}" for path, strength in self.loras) or Path(self.base).name
+        loras = ", ".join(f"{path.name}:{strength:g}" for path, strength in self.loras)
+        return loras or (Path(self.base).name if isinstance(self.base, str | Path) else "the base")
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,8 @@
 
     w' = w + s * w_norm        b' = b + s * b_norm        s = strength
 
-They are read from files, kept and merged, but not trained here: there is no weight matrix that they change.
+They are read from files, kept, merged and sampled with (see `adapters.changed_norms`), but not trained here: there is no weight matrix
+that they change.
 """
 
 from __future__ import annotations

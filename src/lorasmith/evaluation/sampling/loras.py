@@ -19,9 +19,11 @@ from pathlib import Path
 
 from lorasmith.adapters.attach import attach_layers
 from lorasmith.adapters.base_weights import BaseWeights
+from lorasmith.adapters.changed_norms import changed_norms
 from lorasmith.adapters.files import names as keys
 from lorasmith.adapters.files.dialects import read_network
 from lorasmith.adapters.files.lora_file import load_tensors
+from lorasmith.adapters.kinds import norm
 from lorasmith.adapters.layer import Layer
 from lorasmith.adapters.tools.merge import merge
 from lorasmith.errors import AdapterError
@@ -56,6 +58,7 @@ class LoraShelf:
         self._base = base
         carrying = keys.naming_of(base.family).parts
         self._targets = {part: keys.targets(base.family, part, module, "full") for part, module in base.parts.items() if part in carrying}
+        self._weights = BaseWeights(base.family, {part: base.parts[part] for part in self._targets})
         self._read: OrderedDict[Path, Mapping[str, Layer]] = OrderedDict()
 
     @contextmanager
@@ -73,11 +76,12 @@ class LoraShelf:
                     continue
                 (layers, strength), *others = shares
                 if others:
-                    layers, strength = merge(shares, base=BaseWeights(self._base.family, self._base.parts)), 1.0
+                    layers, strength = merge(shares, base=self._weights), 1.0
                 adapter = attach_layers(self._base.parts[part], targets, layers)
-                assert adapter is not None, "every layer of a part is among its targets"
-                stack.callback(adapter.detach)
-                stack.enter_context(adapter.strength(strength))
+                if adapter is not None:
+                    stack.callback(adapter.detach)
+                    stack.enter_context(adapter.strength(strength))
+                stack.enter_context(changed_norms(self._weights, layers, strength))
             yield
 
     def text_change(self, uses: Sequence[LoraUse]) -> TextChange:
@@ -99,20 +103,32 @@ class LoraShelf:
         return self._read[path]
 
     def _of_part(self, part: str, layers: Mapping[str, Layer]) -> dict[str, Layer]:
-        return {name: layer for name, layer in layers.items() if name in self._targets[part]}
+        """The layers of a part, and its normalisations, which are no targets of a network."""
+        return {
+            name: layer
+            for name, layer in layers.items()
+            if name in self._targets[part] or (layer.kind is norm.KIND and keys.part_of(self._base.family, name)[0] == part)
+        }
 
     def _layers_in(self, path: Path) -> Mapping[str, Layer]:
         lora = load_tensors(path)
         shape = keys.denoiser_shape(self._base.family, self._base.parts)
         layers = read_network(lora.tensors, lora.metadata, self._base.family, shape).whole().layers
         known = {name for targets in self._targets.values() for name in targets}
-        if unknown := sorted(layers.keys() - known):
+        if unknown := sorted(name for name, layer in layers.items() if name not in known and not self._has_norm(layer)):
             more = f" and {count(len(unknown) - 1, 'more layer')}" if len(unknown) > 1 else ""
             raise AdapterError(
                 f"The LoRA {path} has {unknown[0]}{more}, which this base does not have. It was made for another base model.",
                 code="adapter.does_not_fit", path=str(path), layers=unknown,
             )  # fmt: skip
         return layers
+
+    def _has_norm(self, layer: Layer) -> bool:
+        """Whether a layer is a trained normalisation that the base has."""
+        try:
+            return layer.kind is norm.KIND and self._weights.layers(layer.name) is not None
+        except AdapterError:
+            return False
 
 
 def _strength(use: LoraUse, part: str, base: Base) -> float:
