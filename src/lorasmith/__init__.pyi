@@ -3,7 +3,6 @@
 from lorasmith.adapters.compatibility.check import check_file as check_file
 from lorasmith.adapters.files.header import read_lora_header as read_lora_header
 from lorasmith.adapters.files.lora_file import load_tensors as read_lora
-from lorasmith.adapters.files.summary import summarise as describe_lora
 from lorasmith.adapters.tools.convert import convert_file as convert
 from lorasmith.adapters.tools.extract import extract_file as extract
 from lorasmith.adapters.tools.merge import Sparse as SparseMerge
@@ -37,6 +36,7 @@ from lorasmith.library.catalogue.catalogue import Catalogue as Catalogue
 from lorasmith.library.catalogue.query import Query as Query
 from lorasmith.library.edit import edit_lora as edit_lora
 from lorasmith.library.edit import undo_edits as undo_edits
+from lorasmith.library.inspect import inspect as describe_lora
 from lorasmith.library.install import install as install
 from lorasmith.library.publish.publish import publish as publish
 from lorasmith.models.open import describe as describe_base

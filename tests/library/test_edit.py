@@ -21,7 +21,7 @@ from PIL import Image
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from lorasmith.adapters.files.hashes import legacy_hash, model_hash
+from lorasmith.adapters.files.hashes import auto_v1, model_hash
 from lorasmith.adapters.files.header import read_lora_header
 from lorasmith.adapters.files.lora_file import load_tensors, save_lora
 from lorasmith.errors import AdapterError, DatasetError, InputError, SettingsError
@@ -70,7 +70,7 @@ def test_hashes_before_and_after_are_those_of_the_files(lora, tmp_path):
     done = edit_lora(lora, {"modelspec.title": "Mimi"}, out=out)
     for path, hashes in ((lora, done.before), (out, done.after)):
         with path.open("rb") as file:
-            assert (hashes.auto_v3, hashes.auto_v1) == (model_hash(file), legacy_hash(file))
+            assert (hashes.auto_v3, hashes.auto_v1) == (model_hash(file), auto_v1(file))
         assert hashes.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
     assert done.before.auto_v3 == done.after.auto_v3 == metadata_of(out)["sshs_model_hash"]
     assert done.before.sha256 != done.after.sha256

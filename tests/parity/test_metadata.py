@@ -9,7 +9,7 @@ from ast import literal_eval
 import pytest
 import torch
 
-from lorasmith.adapters.files.hashes import legacy_hash, model_hash
+from lorasmith.adapters.files.hashes import auto_v1, model_hash
 from lorasmith.adapters.files.lora_file import load_tensors, save_lora
 from lorasmith.adapters.files.metadata import OPTIONS, TrainingFacts, base_model_version, kohya_metadata
 from tests.reference import FOLDER, only, reference_cases, reference_json
@@ -129,7 +129,7 @@ def test_hashes_of_files_are_those_that_the_uis_and_civitai_know(record):
     assert hashlib.sha256(content).hexdigest()[:10] == record["AutoV2"]
     assert model_hash(io.BytesIO(content)) == record["addnet_sha256_full"]
     assert model_hash(io.BytesIO(content))[:12] == record["AutoV3"]
-    assert legacy_hash(io.BytesIO(content)) == record["AutoV1"]
+    assert auto_v1(io.BytesIO(content)) == record["AutoV1"]
 
 
 @pytest.mark.parametrize("record", only(reference_cases(FILE, "hashes"), lambda record: "tensors" in record), ids=lambda r: r["id"])

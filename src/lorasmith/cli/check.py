@@ -50,12 +50,6 @@ def _print_report(name: str, report: CheckReport, programs: tuple[str, ...]) -> 
     typer.echo(f"{name}: {report.family}, {count(report.layers, 'layer')}: {kinds}")
     typer.echo(f"ranks: {ranks}; names: {', '.join(report.dialects)}; compared with {report.base}")
     for program in programs:
-        found = report.consumers[program]
-        words = {
-            "all": "loads all of it", "part": f"loads {found.loads} of {found.layers} layers",
-            "wrong": "loads it, and applies it differently than trained", "none": "loads nothing", "unknown": "not tried",
-            "family": f"has no {report.family} models",
-        }[found.verdict]  # fmt: skip
-        typer.echo(f"  {program:<14} {words}")
+        typer.echo(f"  {program:<14} {report.consumers[program].words(report.family)}")
     for note in report.notes(programs):
         typer.echo(f"note: {note.message}")

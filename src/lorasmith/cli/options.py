@@ -14,7 +14,7 @@ import typer
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print the outcome as JSON, for scripts.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would change, and change nothing.")]
-AllowPickle = Annotated[bool, typer.Option("--allow-pickle", help="Read .ckpt and .pt files of the base, as weights alone.")]
+AllowPickle = Annotated[bool, typer.Option("--allow-pickle", help="Read .ckpt, .pt and .bin files too, as weights alone.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace the file if it exists.")]
 
 SettingsFile = Annotated[Path, typer.Argument(help="Settings file (TOML).")]

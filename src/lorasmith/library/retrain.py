@@ -26,7 +26,7 @@ from lorasmith.errors import InputError, SettingsError
 from lorasmith.images.picture_cache import PICTURES
 from lorasmith.images.read import content_hash
 from lorasmith.library.search import Search
-from lorasmith.models.files.hashes import fingerprints, legacy_hash, sha256
+from lorasmith.models.files.hashes import auto_v1, fingerprints, sha256
 from lorasmith.models.files.hub import is_hub_id
 from lorasmith.models.open import describe
 from lorasmith.pages.numbers import count
@@ -248,7 +248,7 @@ class _Finding:
             found = fingerprints(description, self.settings.base.quantize)
             parts = [part for part, known in self.record.base.items() if found.get(part) != known]
             return ((f"other weights or settings of its {', '.join(parts)}",) if parts else ()), True
-        for key, hash_of in (("ss_new_sd_model_hash", sha256), ("ss_sd_model_hash", legacy_hash)):
+        for key, hash_of in (("ss_new_sd_model_hash", sha256), ("ss_sd_model_hash", auto_v1)):
             known = self.metadata.get(key, "None")
             if place.is_file() and known != "None":
                 return (() if hash_of(place) == known else ("it is another file of that name",)), True

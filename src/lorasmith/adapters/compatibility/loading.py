@@ -34,6 +34,14 @@ class ConsumerReport:
     layers: int
     findings: tuple[Finding, ...] = ()
 
+    def words(self, family: str) -> str:
+        """The verdict for people, after the program's name."""
+        return {
+            "all": "loads all of it", "part": f"loads {self.loads} of {self.layers} layers",
+            "wrong": "loads it, and applies it differently than trained", "none": "loads nothing", "unknown": "not tried",
+            "family": f"has no {family} models",
+        }[self.verdict]  # fmt: skip
+
     @property
     def as_data(self) -> dict[str, Any]:
         """For --json."""

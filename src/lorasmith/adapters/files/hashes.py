@@ -1,9 +1,91 @@
-"""The hashes of a LoRA file that others know it by."""
+"""The hashes of a LoRA file that others know it by.
+
+SHA256             of the whole file; AutoV2 is its first ten digits, what Civitai shows
+AutoV1             first eight digits of the sha256 of 64 KiB at 1 MiB: what the first UIs called a file; of nothing for smaller files
+AutoV3             first twelve digits of the sha256 of the tensors' bytes: the same whatever the metadata say
+sshs_model_hash    all digits of that one, as kohya writes it into the metadata
+sshs_legacy_hash   AutoV1 of the same tensors with no metadata but kohya's (`ss_*`), which is another than the file's AutoV1
+CRC32, BLAKE3      of the whole file; Civitai lists them
+"""
 
 from __future__ import annotations
 
 import hashlib
-from typing import BinaryIO
+import zlib
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from lorasmith.adapters.files.header import read_lora_header
+from lorasmith.adapters.files.written_header import header_bytes
+
+_WINDOW = (0x100000, 0x110000)
+_BLOCK = 1 << 20
+
+
+@dataclass(frozen=True)
+class FileHashes:
+    """All hashes of one file, in hexadecimal digits, written as the sites write them."""
+
+    sha256: str
+    auto_v1: str
+    auto_v2: str
+    auto_v3: str
+    sshs_model_hash: str
+    sshs_legacy_hash: str
+    crc32: str
+    blake3: str | None
+    """None where the package blake3 is not installed."""
+
+    def as_data(self) -> dict[str, str | None]:
+        """For --json."""
+        return asdict(self)
+
+
+def file_hashes(path: str | Path) -> FileHashes:
+    """Compute every hash of a LoRA file; it is read once, from its first byte to its last.
+
+    Raises:
+        AdapterError: it is not a safetensors file.
+    """
+    path = Path(path)
+    tensors = read_lora_header(path)
+    start = min(entry.begin for entry in tensors.tensors.values())
+    whole, data, crc, blake = hashlib.sha256(), hashlib.sha256(), 0, _blake3()
+    with path.open("rb") as file:
+        first, legacy = auto_v1(file), _legacy_digits(file, start, tensors)
+        file.seek(0)
+        header = file.read(start)
+        for digest in filter(None, (whole, blake)):
+            digest.update(header)
+        crc = zlib.crc32(header)
+        while block := file.read(_BLOCK):
+            for digest in filter(None, (whole, data, blake)):
+                digest.update(block)
+            crc = zlib.crc32(block, crc)
+    sha256, model = whole.hexdigest(), data.hexdigest()
+    return FileHashes(sha256, first, sha256[:10], model[:12], model, legacy, f"{crc:08X}", blake.hexdigest() if blake is not None else None)
+
+
+def _blake3() -> Any:
+    try:
+        from blake3 import blake3
+    except ImportError:
+        return None
+    return blake3()
+
+
+def _legacy_digits(file: BinaryIO, start: int, header: Any) -> str:
+    """`sshs_legacy_hash`: the window at 1 MiB in the file as it would be with kohya's metadata alone."""
+    rows = {
+        key: {"dtype": entry.dtype, "shape": list(entry.shape), "data_offsets": [entry.begin - start, entry.end - start]}
+        for key, entry in header.tensors.items()
+    }
+    draft = header_bytes({key: value for key, value in header.metadata.items() if key.startswith("ss_")}, rows)
+    begin, end = _WINDOW
+    window = draft[begin:end]
+    file.seek(start + max(begin - len(draft), 0))
+    return hashlib.sha256(window + file.read(end - begin - len(window))).hexdigest()[:8]
 
 
 def model_hash(file: BinaryIO) -> str:
@@ -14,15 +96,12 @@ def model_hash(file: BinaryIO) -> str:
     file.seek(0)
     file.seek(8 + int.from_bytes(file.read(8), "little"))
     digest = hashlib.sha256()
-    while block := file.read(1 << 20):
+    while block := file.read(_BLOCK):
         digest.update(block)
     return digest.hexdigest()
 
 
-def legacy_hash(file: BinaryIO) -> str:
-    """The old hash of A1111 (AutoV1, `sshs_legacy_hash`): the sha256 of 64 KiB at 1 MiB, cut to 8 hex digits.
-
-    All files under 1 MiB have the same: e3b0c442, that of nothing.
-    """
-    file.seek(0x100000)
-    return hashlib.sha256(file.read(0x10000)).hexdigest()[:8]
+def auto_v1(file: BinaryIO) -> str:
+    """The sha256 of 64 KiB at 1 MiB, cut to 8 digits. All files under 1 MiB have the same: e3b0c442, that of nothing."""
+    file.seek(_WINDOW[0])
+    return hashlib.sha256(file.read(_WINDOW[1] - _WINDOW[0])).hexdigest()[:8]

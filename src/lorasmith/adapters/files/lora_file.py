@@ -21,9 +21,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lorasmith.adapters.files.hashes import legacy_hash, model_hash
+from lorasmith.adapters.files.hashes import auto_v1, model_hash
 from lorasmith.adapters.files.header import lora_file_at
-from lorasmith.adapters.files.peft_alphas import ADAPTER_CONFIG
+from lorasmith.adapters.files.peft_alphas import config_beside
 from lorasmith.adapters.files.written_header import header_bytes
 from lorasmith.atomic import write_atomically
 from lorasmith.errors import SettingsError
@@ -83,16 +83,7 @@ def load_tensors(path: str | Path, allow_pickle: bool = False) -> LoraFile:
         # Copied: the file may be replaced while its tensors are in use.
         tensors = {key: opened.into(key, slice(None), _copied) for key in opened.entries}
         metadata = dict(opened.metadata)
-    return LoraFile(tensors, _adapter_config(path, tensors) | metadata)
-
-
-def _adapter_config(path: Path, tensors: Mapping[str, Tensor]) -> dict[str, str]:
-    """peft's configuration, where it is beside a file of peft."""
-    beside = path.with_name(ADAPTER_CONFIG)
-    is_pefts = path.name == "adapter_model.safetensors" or all(key.startswith("base_model.model.") for key in tensors)
-    if not is_pefts or not beside.is_file():
-        return {}
-    return {ADAPTER_CONFIG: beside.read_text(encoding="utf-8", errors="replace")}
+    return LoraFile(tensors, config_beside(path, tensors) | metadata)
 
 
 _FLOAT8 = (torch.float8_e4m3fn, torch.float8_e5m2, torch.float8_e4m3fnuz, torch.float8_e5m2fnuz)
@@ -124,7 +115,7 @@ def stored_dtype(tensor: Tensor, dtype: torch.dtype) -> torch.dtype:
 def _with_hashes(tensors: Mapping[str, Tensor], metadata: Mapping[str, str], dtype: torch.dtype) -> bytes:
     # kohya's old hash covers the ss_ metadata but not the hashes themselves, so it is taken of a first draft.
     draft = io.BytesIO(_serialize(tensors, {key: value for key, value in metadata.items() if key.startswith("ss_")}, dtype))
-    hashes = {"sshs_model_hash": model_hash(draft), "sshs_legacy_hash": legacy_hash(draft)}
+    hashes = {"sshs_model_hash": model_hash(draft), "sshs_legacy_hash": auto_v1(draft)}
     return _serialize(tensors, {**metadata, **hashes}, dtype)
 
 

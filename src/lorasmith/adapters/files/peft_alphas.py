@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from pathlib import Path
 from typing import Any
 
 from lorasmith.adapters.kinds import lora
@@ -12,6 +13,15 @@ from lorasmith.json_text import table_of
 
 ADAPTER_CONFIG = "adapter_config.json"
 """The file in which peft keeps the alpha, beside its weights; and the entry of the metadata under which its text is read."""
+
+
+def config_beside(path: Path, keys: Collection[str]) -> dict[str, str]:
+    """peft's configuration, where it is beside a file of peft with these keys, as an entry of metadata."""
+    beside = path.with_name(ADAPTER_CONFIG)
+    is_pefts = path.stem == "adapter_model" or all(key.startswith("base_model.model.") for key in keys)
+    if not is_pefts or not beside.is_file():
+        return {}
+    return {ADAPTER_CONFIG: beside.read_text(encoding="utf-8", errors="replace")}
 
 
 class PeftAlphas:

@@ -20,7 +20,8 @@ from torch import Tensor
 
 from lorasmith.adapters.base_weights import part_on_meta
 from lorasmith.adapters.files import names as keys
-from lorasmith.adapters.files.lora_file import ADAPTER_CONFIG, LoraFile, load_tensors, save_lora
+from lorasmith.adapters.files.lora_file import LoraFile, load_tensors, save_lora
+from lorasmith.adapters.files.peft_alphas import ADAPTER_CONFIG
 from lorasmith.atomic import write_atomically
 from lorasmith.models.families import FAMILIES
 

@@ -2,34 +2,87 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Annotated
+
 import typer
 
 from lorasmith.cli.lora.options import Family
-from lorasmith.cli.options import AsJson, LoraFile
+from lorasmith.cli.options import AllowPickle, AsJson, LoraFile
 from lorasmith.pages.numbers import count, file_size
 
+if TYPE_CHECKING:
+    from lorasmith.adapters.files.hashes import FileHashes
+    from lorasmith.library.inspect import LoraInfo
 
-def show(file: LoraFile, family: Family = None, as_json: AsJson = False) -> None:
-    """Show what is in a LoRA file: its layers, ranks and alphas, and what it says about its training.
+
+def show(
+    file: LoraFile,
+    family: Family = None,
+    hashes: Annotated[bool, typer.Option("--hashes", help="Compute all hashes that sites know the file by; reads the whole file.")] = False,
+    allow_pickle: AllowPickle = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show what is in a LoRA file: its layers, ranks and alphas, which programs load it, and what it says about its training.
 
     lorasmith lora show mimi.safetensors
-    """
-    from lorasmith.adapters.files.summary import summarise
-    from lorasmith.cli.output import print_json
+    lorasmith lora show mimi.safetensors --hashes
 
-    found = summarise(file, family)
+    Only the header is read. Whether the numbers are sound is for `lorasmith check`.
+    """
+    from lorasmith.cli.output import print_json
+    from lorasmith.library.inspect import inspect
+
+    info, computed = inspect(file, family, allow_pickle), None
+    if hashes:
+        from lorasmith.adapters.files.hashes import file_hashes
+
+        computed = file_hashes(file)
     if as_json:
-        print_json(found.as_data())
+        print_json(info.as_data() | ({"hashes": computed.as_data()} if computed else {}))
         return
     typer.echo(
-        f"{file.name}: {found.family}, {count(found.parameters, 'parameter')}, {file_size(found.bytes)}, names of {', '.join(found.names)}"
+        f"{file.name}: {info.family or 'of no family that is known here'}, {count(info.parameters, 'parameter')} in "
+        f"{', '.join(info.precisions)}, {file_size(info.bytes)}" + (f", names of {', '.join(info.names)}" if info.names else "")
     )
-    for label, counts in (("parts", found.parts), ("kinds", found.kinds), ("ranks", found.ranks), ("alphas", found.alphas)):
+    _print_network(info)
+    for program, report in info.programs.items():
+        typer.echo(f"  {program:<14} {report.words(info.family)}")
+    for note in (*info.notes, *(f"{key} cannot be read: {reason}." for key, reason in info.unread.items())):
+        typer.echo(f"note: {note}")
+    _print_said(info)
+    if computed:
+        _print_hashes(computed)
+
+
+def _print_network(info: LoraInfo) -> None:
+    for label, counts in (("parts", info.parts), ("kinds", info.kinds), ("ranks", info.ranks), ("alphas", info.alphas)):
         listed = ", ".join(f"{value} ({count(number, 'layer')})" for value, number in counts.items())
         typer.echo(f"  {label}: {listed or 'none'}")
-    if found.dora:
-        typer.echo(f"  with a magnitude (DoRA): {count(found.dora, 'layer')}")
-    for note in (*found.notes, *(f"{key} cannot be read: {reason}." for key, reason in found.unread.items())):
-        typer.echo(f"note: {note}")
-    for key, value in sorted(found.metadata.items()):
-        typer.echo(f"  {key}: {value if len(value) <= 100 else value[:97] + '...'}")
+    if info.dora:
+        typer.echo(f"  with a magnitude (DoRA): {count(info.dora, 'layer')}")
+    for part, blocks in info.blocks.items():
+        if len({tuple(block.ranks) for block in blocks.values()}) > 1:
+            typer.echo(f"  ranks in {part}: " + ", ".join(f"{name} {'/'.join(block.ranks) or '-'}" for name, block in blocks.items()))
+        else:
+            typer.echo(f"  blocks of {part}: {' '.join(blocks)}")
+
+
+def _print_said(info: LoraInfo) -> None:
+    from lorasmith.cli.output import one_line
+
+    group = ""
+    for said in info.said:
+        if said.group != group:
+            group = said.group
+            typer.echo(f"{group}:")
+        typer.echo(f"  {said.title}: {one_line(said.text)}")
+
+
+def _print_hashes(computed: FileHashes) -> None:
+    typer.echo("hashes, computed:")
+    for title, digits in (
+        ("SHA256", computed.sha256), ("AutoV1", computed.auto_v1), ("AutoV2", computed.auto_v2), ("AutoV3", computed.auto_v3),
+        ("sshs_model_hash", computed.sshs_model_hash), ("sshs_legacy_hash", computed.sshs_legacy_hash), ("CRC32", computed.crc32),
+        ("BLAKE3", computed.blake3 or "not computed: it needs the package blake3 (pip install blake3)"),
+    ):  # fmt: skip
+        typer.echo(f"  {title}: {digits}")

@@ -8,7 +8,7 @@ The names that others have for a file come from the same bytes:
 
     sha256     over the whole file: what sites show, and `ss_new_sd_model_hash` in a LoRA's metadata
     AutoV2     its first ten digits
-    legacy     the first eight of a sha256 over 64 KiB at 1 MiB: `ss_sd_model_hash`
+    AutoV1     the first eight of a sha256 over 64 KiB at 1 MiB: `ss_sd_model_hash`
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def sha256(path: Path, read: Callable[[Path], str] | None = None) -> str:
         raise BaseModelError(f"{path} cannot be read ({error.strerror or error}); give a file that can.") from error
 
 
-def legacy_hash(path: Path) -> str:
+def auto_v1(path: Path) -> str:
     """The eight digits by which the first UIs called a file; two files may share them."""
     with path.open("rb") as file:
         file.seek(0x100000)

@@ -17,7 +17,7 @@ from lorasmith.captions.caption import split_tags
 from lorasmith.datasets.training_set import TrainingSet
 from lorasmith.models.base import Base
 from lorasmith.models.diffusion import Ddpm
-from lorasmith.models.files.hashes import legacy_hash, sha256
+from lorasmith.models.files.hashes import auto_v1, sha256
 from lorasmith.models.files.hub import is_hub_id, source_of
 from lorasmith.sections import fields_of
 from lorasmith.training.learner.continuation import Parent
@@ -44,7 +44,7 @@ def model_files(settings: Settings) -> ModelFiles:
 
     def hashes(place: Path | None) -> tuple[str, str] | None:
         source = None if place is None else source_of(place)
-        return (sha256(source), legacy_hash(source)) if source is not None and source.is_file() else None
+        return (sha256(source), auto_v1(source)) if source is not None and source.is_file() else None
 
     return ModelFiles(hashes(settings.base.path), hashes(settings.base.vae))
 
