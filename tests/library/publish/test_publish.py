@@ -146,8 +146,23 @@ def test_only_what_was_published_before_is_replaced(tmp_path, lora):
     publish(lora, tmp_path / "up")
     with pytest.raises(InputError, match="--overwrite"):
         publish(lora, tmp_path / "up")
+    (tmp_path / "up" / "my notes.txt").touch()
     publish(lora, tmp_path / "up", name="second", overwrite=True)
-    assert not (tmp_path / "up" / "zorvex.safetensors").exists()
+    assert {path.name for path in (tmp_path / "up").iterdir()} == {
+        "second.safetensors", "second.json", "README.md", "card.json", "images", "my notes.txt"
+    }  # fmt: skip
+
+
+def test_a_card_that_names_other_files_takes_nothing_away(tmp_path, lora):
+    (tmp_path / "up").mkdir()
+    (tmp_path / "thesis.txt").touch()
+    (tmp_path / "up" / "card.json").write_text('{"files": ["../thesis.txt"]}', encoding="utf-8")
+    publish(lora, tmp_path / "up", overwrite=True)
+    assert (tmp_path / "thesis.txt").exists()
+
+
+def test_a_checkpoint_without_metadata_loses_its_number(tmp_path):
+    assert publish(write_lora(tmp_path / "cat-000004.safetensors", {}), tmp_path / "up").name == "cat"
 
 
 def test_what_is_missing_is_said(tmp_path):
@@ -247,7 +262,17 @@ def run(tmp_path):
 
 def judge(run, weight=None, **values):
     """Write a proof in which the first checkpoint is the better one; `values` are its measures, where they differ from sound ones."""
-    sound = {"subject": 0.8, "keeps": 1.0, "leaks": 0.0, "narrow": 0.0, "stuck": 0.0, "near": 0.0, "replay": 0.0, "gap_shape": 0.0}
+    sound = {
+        "subject": 0.8,
+        "keeps": 1.0,
+        "moved": 0.0,
+        "leaks": 0.0,
+        "narrow": 0.0,
+        "stuck": 0.0,
+        "near": 0.0,
+        "replay": 0.0,
+        "gap_shape": 0.0,
+    }
 
     def measured(name, epoch, at, **other):
         numbers = {key: Measure.of({f"p{k}": value + 0.01 * (k % 2) for k in range(12)}) for key, value in (sound | other).items()}
@@ -275,7 +300,7 @@ def test_of_a_run_the_recommended_checkpoint_is_published_with_its_weight(tmp_pa
 
 
 def test_what_is_wrong_with_a_checkpoint_is_on_the_card(tmp_path, run):
-    judge(run, keeps=0.3)
+    judge(run, keeps=0.3, moved=0.9)
     made = publish(run / "checkpoints" / "zorvex-000001.safetensors", tmp_path / "up")
     assert made.card.verdict == ("Measured: it is over-cooked.", "Pictures of other prompts suffer.")
     assert "not_good" in codes(made)

@@ -108,12 +108,12 @@ def publish(
     files = _files(final, previews)
     if dry_run or any(finding.severity == "error" for finding in findings):
         return Published(final, subject.file, None, files, card, tuple(findings))
-    aside = out.with_name(f".{out.name}.{os.getpid()}.part")
+    aside = out.resolve().with_name(f".{out.name}.{os.getpid()}.part")
     try:
         (aside / IMAGES).mkdir(parents=True)
         written = _edit(subject, final, description, author, license, keep_private, aside / f"{final}.safetensors")
         _check_rename(written, edit, aside / f"{final}.safetensors")
-        _write_beside(aside, card, previews, family, repository)
+        _write_beside(aside, card, previews, family, repository, files)
         _put(aside, out, files)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
@@ -163,14 +163,14 @@ def _files(name: str, previews: Sequence[Preview]) -> tuple[str, ...]:
     return (f"{name}.safetensors", *([f"{name}.png"] if previews else []), f"{name}.json", *pictures, README, CARD)
 
 
-def _write_beside(folder: Path, card: Card, previews: Sequence[Preview], family: str, repository: str) -> None:
+def _write_beside(folder: Path, card: Card, previews: Sequence[Preview], family: str, repository: str, files: Sequence[str]) -> None:
     pictures = [f"{IMAGES}/{place}.png" for place in range(1, len(previews) + 1)]
     for path, preview in zip(pictures, previews, strict=True):
         (folder / path).write_bytes(preview.png())
     if previews:
         (folder / f"{card.name}.png").write_bytes(previews[0].png())
     _write_json(folder / f"{card.name}.json", _for_uis(card, family))
-    _write_json(folder / CARD, card.as_data)
+    _write_json(folder / CARD, {**card.as_data, "files": files})
     (folder / README).write_text(as_markdown(card, pictures, repository), encoding="utf-8")
 
 
@@ -208,14 +208,25 @@ def _check_rename(written: Edit, expected: Edit, file: Path) -> None:
 
 
 def _put(aside: Path, out: Path, files: Sequence[str]) -> None:
-    """Move what was made to its place, as a folder or as a ZIP."""
-    if out.suffix != ".zip":
-        if out.exists():
-            shutil.rmtree(out)
-        aside.rename(out)
+    """Move what was made to its place, as a folder or as a ZIP; of a folder that is there, what it was published with is replaced."""
+    if out.suffix == ".zip":
+        packed = aside / out.name
+        with zipfile.ZipFile(packed, "w", zipfile.ZIP_STORED) as archive:
+            for file in files:
+                archive.write(aside / file, file)
+        os.replace(packed, out)
         return
-    packed = aside / out.name
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_STORED) as archive:
-        for file in files:
-            archive.write(aside / file, file)
-    os.replace(packed, out)
+    for file in _published_before(out):
+        (out / file).unlink(missing_ok=True)
+    (out / IMAGES).mkdir(parents=True, exist_ok=True)
+    for file in files:
+        os.replace(aside / file, out / file)
+
+
+def _published_before(out: Path) -> list[str]:
+    """The files of a folder that its card names; what its owner put beside them stays."""
+    try:
+        named = json.loads((out / CARD).read_text(encoding="utf-8"))["files"]
+        return [file for file in named if (out / file).resolve().is_relative_to(out.resolve())]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []

@@ -16,6 +16,7 @@ from lorasmith.evaluation.run_record import RunRecord, read_run
 from lorasmith.evaluation.verdict.checkpoint import CheckpointVerdict
 from lorasmith.evaluation.verdict.labels import LABELS, NOT_DRAWN
 from lorasmith.evaluation.verdict_page import ShownProof, proof_of
+from lorasmith.library.catalogue.facts import without_number
 from lorasmith.training.records.run_folder import RunFolder
 
 
@@ -52,7 +53,7 @@ class Subject:
     def name(self) -> str:
         """As its training calls it, without the number of a checkpoint."""
         told = self.metadata.get("ss_output_name", "")
-        return told if told and told != "None" else self.file.stem
+        return told if told and told != "None" else without_number(self.file.stem)
 
     @property
     def trigger(self) -> str:
