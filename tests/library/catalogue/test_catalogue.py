@@ -288,9 +288,10 @@ def test_a_table_of_tensors_that_many_files_have_is_read_once_and_tells_nothing_
     one = heads.read(write_lora(tmp_path / "a.safetensors", {"ss_output_name": "a"}))
     other = heads.read(write_lora(tmp_path / "b.safetensors", {"ss_output_name": "b"}, seed=1))
     assert read == ["a.safetensors"]
-    assert (one.layout, one.network) == (other.layout, other.network)
+    assert one.network == other.network
     assert (other.metadata["ss_output_name"], one.identity == other.identity) == ("b", False)
-    assert heads.read(write_lora(tmp_path / "c.safetensors", {"ss_base_model_version": "sdxl_base_v1-0"})).network.family == "sdxl"
+    heads.read(write_lora(tmp_path / "c.safetensors", {"ss_base_model_version": "sdxl_base_v1-0"}))
+    assert read == ["a.safetensors", "c.safetensors"]
     assert heads.read(write_lora(tmp_path / "d.safetensors", {})).metadata == {}
     whole = (tmp_path / "b.safetensors").read_bytes()
     (tmp_path / "b.safetensors").write_bytes(whole[:-7])

@@ -57,7 +57,7 @@ class Facts:
 
 def facts_of(path: Path, head: Head) -> Facts:
     """What a file's header says, and what lies beside the file."""
-    network, said, layout, beside = head.network, head.metadata, head.layout, read_sidecars(path)
+    network, said, beside = head.network, head.metadata, read_sidecars(path)
     unit, number = _number_in(path.stem)
     return Facts(
         network.family, network.kinds, network.ranks,
@@ -71,8 +71,8 @@ def facts_of(path: Path, head: Head) -> Facts:
         trained=_day(said),
         epoch=_whole(said, "ss_epoch") or (number if unit != "step" else None),
         step=_whole(said, "ss_steps") or (number if unit == "step" else None),
-        training=_training(path, said, layout, number),
-        layout=layout,
+        training=_training(path, said, network.layout, number),
+        layout=network.layout,
         claimed=_claimed(said),
         notes=beside.notes,
     )  # fmt: skip

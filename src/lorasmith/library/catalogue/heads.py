@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lorasmith.adapters.files.header import LoraHeader, read_lora_header
-from lorasmith.library.catalogue.network import CataloguedNetwork, network_of
+from lorasmith.library.inspect import inspect
 
 _METADATA = b'{"__metadata__":'
 _DECIDE = ("ss_base_model_version", "modelspec.architecture", "ss_network_module", "ss_network_args")
@@ -24,13 +24,23 @@ _LONGEST = 32 * 2**20
 
 
 @dataclass(frozen=True)
+class Network:
+    """What a table of tensors is."""
+
+    family: str
+    """"" where nothing shows it, or it is not supported."""
+    kinds: tuple[str, ...]
+    ranks: tuple[int, ...]
+    layout: str
+    """A hash of the names, types and shapes of the tensors."""
+
+
+@dataclass(frozen=True)
 class Head:
     """What a file's header says."""
 
     metadata: Mapping[str, str]
-    network: CataloguedNetwork
-    layout: str
-    """A hash of the names, types and shapes of its tensors."""
+    network: Network
     identity: str
     """A hash of the header and the file's size, by which the file is known again under another name."""
 
@@ -39,7 +49,7 @@ class Heads:
     """Reads headers, and remembers their tables."""
 
     def __init__(self) -> None:
-        self._known: dict[tuple[str, ...], tuple[CataloguedNetwork, str]] = {}
+        self._known: dict[tuple[str, ...], Network] = {}
 
     def read(self, path: Path) -> Head:
         """A file's header. Raises AdapterError where it is not a LoRA, is damaged, or would run code; OSError where it cannot be read."""
@@ -53,8 +63,8 @@ class Heads:
         if not table or key not in self._known:
             header = read_lora_header(path)
             metadata = header.metadata
-            self._known[key] = network_of(header), _layout(header)
-        return Head(metadata, *self._known[key], f"{hashlib.sha256(start + raw).hexdigest()[:32]}-{size}")
+            self._known[key] = _network_of(path, header)
+        return Head(metadata, self._known[key], f"{hashlib.sha256(start + raw).hexdigest()[:32]}-{size}")
 
 
 def _taken_apart(raw: bytes) -> tuple[Mapping[str, str], bytes]:
@@ -71,6 +81,8 @@ def _taken_apart(raw: bytes) -> tuple[Mapping[str, str], bytes]:
     return metadata, text[end:].rstrip().encode()
 
 
-def _layout(header: LoraHeader) -> str:
+def _network_of(path: Path, header: LoraHeader) -> Network:
+    info = inspect(path)
     tensors = sorted(f"{name} {entry.dtype} {entry.shape}" for name, entry in header.tensors.items())
-    return hashlib.sha256("\n".join(tensors).encode()).hexdigest()[:16]
+    layout = hashlib.sha256("\n".join(tensors).encode()).hexdigest()[:16]
+    return Network(info.family, tuple(sorted(info.kinds)), tuple(sorted(map(int, info.ranks))), layout)
