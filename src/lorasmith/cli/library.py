@@ -162,7 +162,7 @@ def _notes(changes: Changes) -> list[str]:
 
 def _say_problems(problems: Sequence[Entry], changes: Changes) -> None:
     for entry in problems[:MOST_NAMED]:
-        typer.echo(f"not read: {entry.problem}")
+        typer.echo(f"not read: {entry.problem.replace(str(entry.path), str(_from_here(entry.path)))}")
     if len(problems) > MOST_NAMED:
         typer.echo(f"not read: {count(len(problems) - MOST_NAMED, 'more file')}; --json names all with their reasons.")
     for note in _notes(changes):
