@@ -33,9 +33,25 @@ VERBS = {
     "captions mend-triggers": "{dataset} zorvex", "base inspect": "{base}", "recipe list": "", "recipe show": "style sd1 --images 1",
     "lora show": "{lora}", "lora resize": "{lora} --rank 1 --out {out}.safetensors", "lora merge": "{lora} --out {out}.safetensors",
     "lora convert": "{lora} --out {out}.safetensors", "lora extract": "{base} --base {base} --out {out}.safetensors",
+    "lora edit": "{lora} --title one --dry-run", "install": "{lora} --into {pile}", "publish": "{lora} --out {out} --license mit",
+    "library add": "{run} --catalogue {catalogue}", "library list": "--catalogue {catalogue}",
+    "library find": "one --catalogue {catalogue}", "library rescan": "--catalogue {catalogue}",
+    "library remove": "{run} --catalogue {catalogue}",
 }  # fmt: skip
 """Verb -> what it is given here."""
-ELSEWHERE = {"captions describe", "resume", "signal", "prove", "demo run", "demo data", "bench audit", "bench verdict"}
+ELSEWHERE = {
+    "captions describe",
+    "retrain",
+    "lora extract",
+    "lora compare",
+    "resume",
+    "signal",
+    "prove",
+    "demo run",
+    "demo data",
+    "bench audit",
+    "bench verdict",
+}
 """Verbs that need a server, minutes or a run under way: their own tests have them."""
 
 
@@ -99,7 +115,9 @@ def places(trained, tmp_path, monkeypatch):
     lorasmith("captions add", "{dataset} hat", datasets)
     lorasmith("captions add", "{undone} hat", datasets)
     lorasmith("captions undo", "{undone}", datasets)
-    return {**trained, **datasets, "pile": tmp_path / "pile", "out": tmp_path / "out"}
+    found = {**trained, "catalogue": tmp_path / "catalogue"}
+    lorasmith("library add", VERBS["library add"], found)
+    return {**found, **datasets, "pile": tmp_path / "pile", "out": tmp_path / "out"}
 
 
 def test_every_verb_is_tried_here_or_in_a_test_of_its_own():

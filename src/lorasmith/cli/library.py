@@ -182,7 +182,7 @@ def _say_found(catalogue: Catalogue, changes: Changes, query: Query, each: bool,
     notes = query.notes(entries) if not found else []
     if as_json:
         print_json({
-            "folders": catalogue.folders, "files": [_as_data(training) for training in together],
+            "folders": catalogue.folders, "words": query.words, "files": [_as_data(training) for training in together],
             "problems": [{"file": entry.path, "problem": entry.problem} for entry in problems], "notes": notes + _notes(changes),
         })  # fmt: skip
         return bool(found)
