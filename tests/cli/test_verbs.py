@@ -43,7 +43,6 @@ ELSEWHERE = {
     "captions describe",
     "retrain",
     "lora extract",
-    "lora compare",
     "resume",
     "signal",
     "prove",
