@@ -104,11 +104,13 @@ def lora_metadata(
         base_model_name=settings.base.path.name,
         base_model_sha256=files.base[0] if files and files.base else None,
         tag_frequency=_tag_frequency(training_set),
-        dataset_dirs=_dataset_dirs(training_set),
+        dataset_dirs=_dataset_dirs(training_set, is_reg=False),
         bucket_info=_bucket_info(training_set) if settings.buckets.enable_bucket else None,
         noise_offset=settings.noise.noise_offset or None,
-        options=_options(settings, base) | _model_files(settings, files or ModelFiles()),
-        spec={"trigger_phrase": settings.captions.trigger} if settings.captions.trigger else {},
+        options=_options(settings, base)
+        | {"reg_dataset_dirs": _dataset_dirs(training_set, is_reg=True)}
+        | _model_files(settings, files or ModelFiles()),
+        spec=_spec(settings.captions.trigger),
         software=f"lorasmith/{version('lorasmith')}",
         extra={
             "lorasmith_settings": json.dumps(settings_without_folders(settings), sort_keys=True),
@@ -173,6 +175,7 @@ def _options(settings: Settings, base: Base) -> dict[str, object]:
         "keep_tokens": captions.keep_tokens,
         "network_dropout": settings.network.dropout or None,
         "scale_weight_norms": settings.network.scale_weight_norms,
+        "total_batch_size": settings.training.batch_size * settings.training.num_processes,
         "gradient_checkpointing": settings.training.gradient_checkpointing,
         "max_token_length": settings.base.max_token_length,
         "min_bucket_reso": settings.buckets.min_bucket_reso,
@@ -209,10 +212,17 @@ def _tag_frequency(training_set: TrainingSet) -> dict[str, dict[str, int]]:
     return {folder: dict(sorted(tags.items())) for folder, tags in sorted(found.items())}
 
 
-def _dataset_dirs(training_set: TrainingSet) -> dict[str, dict[str, int]]:
+def _spec(trigger: str | None) -> dict[str, str]:
+    """What a user needs to know in a prompt."""
+    return {} if trigger is None else {"trigger_phrase": trigger, "usage_hint": f"Trigger word: {trigger}"}
+
+
+def _dataset_dirs(training_set: TrainingSet, is_reg: bool) -> dict[str, dict[str, int]]:
     """Folder -> repeats and pictures as they are on the disk, with regularisation pictures that are not needed."""
     found: dict[str, dict[str, int]] = {}
     for item in (*training_set.pictures, *training_set.not_needed):
+        if item.picture.is_reg is not is_reg:
+            continue
         entry = found.setdefault(item.picture.folder, {"n_repeats": item.picture.repeats, "img_count": 0})
         entry["img_count"] += 1
     return dict(sorted(found.items()))
