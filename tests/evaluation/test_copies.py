@@ -41,6 +41,7 @@ def test_nothing_is_by_heart_where_training_images_gained_no_more_than_held_out_
 
 
 def test_without_a_hold_out_each_is_compared_by_itself():
-    found = copies([0.9, 0.1, 0.1, 0.1, 0.1, 0.1], [])
+    """Against the base, which knows no subject, also good LoRAs gain much: it takes more than that."""
+    found = copies([0.9, 0.7, 0.3, 0.1, 0.1, 0.1], [])
 
     assert [copy.image for copy in found if copy.by_heart] == ["00.png"]

@@ -106,7 +106,8 @@ def retrain(
     Examples
     --------
     >>> result = ls.retrain("my-lora.safetensors", "runs/once-more")
-    >>> ls.read_lora_header(result.file).metadata == ls.read_lora_header("my-lora.safetensors").metadata  # with the tensors' hash
+    >>> before, after = (ls.read_lora_header(file).metadata for file in ("my-lora.safetensors", result.file))
+    >>> after["sshs_model_hash"] == before["sshs_model_hash"]  # of the tensors
     True
     """
     settings = plan_retraining(file, data, base).ready(anyway)

@@ -132,9 +132,9 @@ def grid(
 
     Examples
     --------
-    >>> result = ls.grid("runs/my-lora", x="checkpoints", y="weight=0, 1", prompt="zorvex", steps=1, out="grids")
+    >>> result = ls.grid("runs/my-lora", x="checkpoints", y="weight=0, 1", prompt="zorvex", steps=1, out="grids", name="weights")
     >>> print(result.sheet, result.page, len(result.plan.cells))
-    grids/checkpoint-weight.png grids/checkpoint-weight.html 2
+    grids/weights.png grids/weights.html 2
     """
     plan = plan_grid(
         target, x=x, y=y, z=z, base=base, prompt=prompt, lora_folder=lora_folder, strength=strength, out=out, name=name,
