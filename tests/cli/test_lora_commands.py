@@ -139,3 +139,16 @@ def test_files_for_models_that_are_not_known_are_refused_and_nothing_is_written(
         with pytest.raises(AdapterError, match="unknown"):
             run("lora", *verb, "--out", out)
         assert not out.exists()
+
+
+def test_a_pickle_is_refused_until_it_is_allowed_and_can_be_converted(files, tmp_path):
+    torch.save(load_tensors(files / "lora.safetensors").tensors, tmp_path / "old.pt")
+    verbs = [["lora", "show", tmp_path / "old.pt"], ["check", tmp_path / "old.pt"]]
+    verbs += [["lora", "convert", tmp_path / "old.pt", "--out", tmp_path / "new.safetensors"]]
+    verbs += [["lora", "resize", tmp_path / "old.pt", "--rank", 2, "--out", tmp_path / "small.safetensors"]]
+    verbs += [["lora", "merge", tmp_path / "old.pt", "--out", tmp_path / "merged.safetensors"]]
+    for verb in verbs:
+        with pytest.raises(AdapterError, match="is a pickle, which can carry programs; .*--allow-pickle"):
+            run(*verb)
+        assert run(*verb, "--allow-pickle").exit_code == 0
+    assert changes(tmp_path / "new.safetensors").keys() == changes(files / "lora.safetensors").keys()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lorasmith.cli.lora.options import BaseOption, Family
-from lorasmith.cli.options import AsJson, LoraFile
+from lorasmith.cli.options import AllowPickle, AsJson, LoraFile
 from lorasmith.pages.numbers import count
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ def check(
     base: BaseOption = None,
     family: Family = None,
     program: Annotated[list[str] | None, typer.Option("--for", help="Only this program; may be given several times.")] = None,
+    allow_pickle: AllowPickle = False,
     as_json: AsJson = False,
 ) -> None:
     """Check what a LoRA file will do in AUTOMATIC1111, Forge, ComfyUI and diffusers, and whether it is sound and fits its base.
@@ -33,7 +34,7 @@ def check(
     from lorasmith.cli.output import print_json
 
     programs = programs_named(program or [])
-    report = check_file(file, family, base)
+    report = check_file(file, family, base, allow_pickle=allow_pickle)
     problems = report.problems(programs)
     if as_json:
         print_json({"file": str(file), **report.as_data(programs)})

@@ -78,7 +78,11 @@ class CheckReport:
 
 
 def check_file(
-    file: LoraFile | str | Path, family: str | None = None, base: BaseWeights | str | Path | None = None, base_name: str | None = None
+    file: LoraFile | str | Path,
+    family: str | None = None,
+    base: BaseWeights | str | Path | None = None,
+    base_name: str | None = None,
+    allow_pickle: bool = False,
 ) -> CheckReport:
     """Check what a LoRA file will do in each program, and whether it is sound and fits its base.
 
@@ -93,6 +97,8 @@ def check_file(
         standard size.
     base_name
         What the report calls the base.
+    allow_pickle
+        Read .pt, .ckpt and .bin files too, by torch's unpickler for weights alone.
 
     Raises
     ------
@@ -111,7 +117,7 @@ def check_file(
         base_name = base_name or str(base)
     base = opened_base(base, with_weights=False)
     if not isinstance(file, LoraFile):
-        file = load_tensors(file)
+        file = load_tensors(file, allow_pickle)
     network = read_network(file.tensors, file.metadata, base.family if base else family, base.shape if base else None)
     ranks = Counter(layer.rank for layer in network.layers.values() if layer.rank is not None)
     metadata = {key: value for key, value in file.metadata.items() if key != ADAPTER_CONFIG}

@@ -228,6 +228,7 @@ def convert_file(
     family: str | None = None,
     precision: str | None = None,
     overwrite: bool = False,
+    allow_pickle: bool = False,
 ) -> tuple[list[Converted], tuple[str, ...]]:
     """Write a network another way: in the names that all programs read, as a plain LoRA, or as differences.
 
@@ -249,6 +250,8 @@ def convert_file(
         fp32, fp16 or bf16. None: that of the file.
     overwrite
         Replace `out` where it exists.
+    allow_pickle
+        Read .pt, .ckpt and .bin files too, by torch's unpickler for weights alone.
 
     Returns
     -------
@@ -277,7 +280,7 @@ def convert_file(
     else:
         check_new_file(out, overwrite)
     base = opened_base(base, with_weights=True)
-    opened = open_lora(file, family, base)
+    opened = open_lora(file, family, base, allow_pickle)
     layers, reports = opened.layers, [Converted(name, layer.kind, layer.rank, 0.0) for name, layer in opened.layers.items()]
     if to != "kohya":
         layers, reports = convert(layers, "diff" if to == "diff" else "lora", rank, base)

@@ -206,6 +206,7 @@ def merge_files(
     precision: str | None = None,
     overwrite: bool = False,
     sparse: Sparse | None = None,
+    allow_pickle: bool = False,
 ) -> list[MergedLayer]:
     """Write one LoRA file that does what several do together, each at its ratio.
 
@@ -227,6 +228,8 @@ def merge_files(
         Replace `out` where it exists.
     sparse
         Merge by TIES or DARE, say `Sparse("ties", density=0.5)`. None: the plain sum.
+    allow_pickle
+        Read .pt, .ckpt and .bin files too, by torch's unpickler for weights alone.
 
     Returns
     -------
@@ -248,7 +251,7 @@ def merge_files(
     out = Path(out)
     check_new_file(out, overwrite)
     base = opened_base(base, with_weights=True)
-    opened = [(open_lora(path, family, base), ratio) for path, ratio in files]
+    opened = [(open_lora(path, family, base, allow_pickle), ratio) for path, ratio in files]
     families = {lora.family for lora, _ in opened}
     if len(families) > 1:
         raise AdapterError(

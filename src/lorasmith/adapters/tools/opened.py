@@ -24,7 +24,7 @@ class OpenedLora:
     notes: tuple[str, ...] = ()
 
 
-def open_lora(path: str | Path, family: str | None = None, base: BaseWeights | None = None) -> OpenedLora:
+def open_lora(path: str | Path, family: str | None = None, base: BaseWeights | None = None, allow_pickle: bool = False) -> OpenedLora:
     """Open a file in any dialect, or a folder of peft's; `family` and `base` are for files that do not show whose they are.
 
     A file of an unknown family is refused and never taken by its own names: what they stand for is not known, so a change of them
@@ -34,6 +34,6 @@ def open_lora(path: str | Path, family: str | None = None, base: BaseWeights | N
         AdapterError: it is not a LoRA file, its family is unknown, or something in it cannot be read.
     """
     path = Path(path)
-    file = (load_peft(path) if path.is_dir() else None) or load_tensors(path)
+    file = (load_peft(path) if path.is_dir() else None) or load_tensors(path, allow_pickle)
     network = read_network(file.tensors, file.metadata, base.family if base else family, base.shape if base else None).whole()
     return OpenedLora(path, file, network.layers, network.family, network.notes)

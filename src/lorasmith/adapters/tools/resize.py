@@ -123,6 +123,7 @@ def resize_file(
     overwrite: bool = False,
     family: str | None = None,
     block_ranks: Mapping[str, int] | None = None,
+    allow_pickle: bool = False,
 ) -> list[Resized]:
     """Write a LoRA in other ranks, keeping as much of what it does as they allow.
 
@@ -144,6 +145,8 @@ def resize_file(
         Such as "sdxl", where the file does not show it.
     block_ranks
         Other ranks for single blocks or layers, by the patterns of `network.layers`: {"IN08": 16, "TE*": 4}. The first that fits decides.
+    allow_pickle
+        Read .pt, .ckpt and .bin files too, by torch's unpickler for weights alone.
 
     Returns
     -------
@@ -164,7 +167,7 @@ def resize_file(
     """
     out = Path(out)
     check_new_file(out, overwrite)
-    opened = open_lora(file, family)
+    opened = open_lora(file, family, allow_pickle=allow_pickle)
     of_layers = ranks_by_pattern(opened.family, opened.layers, block_ranks or {})
     layers, reports = resize(opened.layers, rank, conv_rank, method, target, of_layers)
     save_made(out, layers, opened.family, opened.file.metadata, opened.file.dtype(precision))

@@ -9,7 +9,7 @@ import typer
 
 from lorasmith.cli.lora.options import BaseOption, Family, Out, Pictures, Precision, Prompts
 from lorasmith.cli.lora.pictures import check_pictures, draw_before_after
-from lorasmith.cli.options import LoraFile, Overwrite
+from lorasmith.cli.options import AllowPickle, LoraFile, Overwrite
 from lorasmith.pages.numbers import count, file_size
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ def resize(
     pictures: Pictures = None,
     prompts: Prompts = None,
     overwrite: Overwrite = False,
+    allow_pickle: AllowPickle = False,
 ) -> None:
     """Write a LoRA in other ranks, keeping as much of what it does as they allow.
 
@@ -42,7 +43,7 @@ def resize(
 
     check_pictures(pictures, prompts)
     blocks = _ranks_by_pattern(block_ranks or "")
-    reports = resize_file(file, out, rank, conv_rank, by, target, precision, overwrite, family, blocks)
+    reports = resize_file(file, out, rank, conv_rank, by, target, precision, overwrite, family, blocks, allow_pickle)
     before, after = sum(report.old_rank for report in reports), sum(report.rank for report in reports)
     least, most = min(report.rank for report in reports), max(report.rank for report in reports)
     typer.echo(f"{count(len(reports), 'layer')}, sum of ranks {before} -> {after} (each from {least} to {most})")
@@ -88,6 +89,7 @@ def merge(
     pictures: Pictures = None,
     prompts: Prompts = None,
     overwrite: Overwrite = False,
+    allow_pickle: AllowPickle = False,
 ) -> None:
     """Make one LoRA that does what several do together, each at its ratio; or a base that has them in it.
 
@@ -107,7 +109,7 @@ def merge(
         if pictures is not None:
             draw_before_after((pictures, chosen), (str(out), []), prompts, out)
         return
-    layers = merge_files(chosen, out, rank, conv_rank, base, family, precision, overwrite, _sparse(method, density, seed))
+    layers = merge_files(chosen, out, rank, conv_rank, base, family, precision, overwrite, _sparse(method, density, seed), allow_pickle)
     ranks = [layer.rank for layer in layers if layer.rank is not None]
     merged = ", ".join(f"{path.name}:{ratio:g}" for path, ratio in chosen)
     typer.echo(
@@ -228,6 +230,7 @@ def convert(
     pictures: Pictures = None,
     prompts: Prompts = None,
     overwrite: Overwrite = False,
+    allow_pickle: AllowPickle = False,
 ) -> None:
     """Write a network another way: in the names that all programs read, as a plain LoRA, or as differences.
 
@@ -237,7 +240,7 @@ def convert(
     from lorasmith.adapters.tools.convert import convert_file
 
     check_pictures(pictures, prompts, of_folder=to == "peft")
-    reports, notes = convert_file(file, out, to, rank, base, family, precision, overwrite)
+    reports, notes = convert_file(file, out, to, rank, base, family, precision, overwrite, allow_pickle)
     for note in notes:
         typer.echo(f"note: {note}")
     if lossy := sorted((report for report in reports if report.error > 0), key=lambda report: -report.error):
@@ -257,7 +260,7 @@ def _say_what_was_left_out(file: Path) -> None:
     from lorasmith.adapters.files.header import read_lora_header
     from lorasmith.secrets import entries_with_secrets
 
-    if file.is_file() and (entries := entries_with_secrets(read_lora_header(file).metadata)):
+    if file.is_file() and (entries := entries_with_secrets(read_lora_header(file, allow_pickle=True).metadata)):
         typer.echo(f"note: access keys and passwords in the metadata of {file.name} were left out ({', '.join(entries)}).")
 
 
