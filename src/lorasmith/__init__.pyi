@@ -38,6 +38,7 @@ from lorasmith.library.edit import edit_lora as edit_lora
 from lorasmith.library.edit import undo_edits as undo_edits
 from lorasmith.library.inspect import inspect as describe_lora
 from lorasmith.library.install import install as install
+from lorasmith.library.lora_comparison import compare_loras as compare_loras
 from lorasmith.library.publish.publish import publish as publish
 from lorasmith.models.open import describe as describe_base
 from lorasmith.models.open import open_base as open_base
@@ -65,6 +66,7 @@ __all__ = [
     "audit",
     "check_file",
     "compare",
+    "compare_loras",
     "convert",
     "describe_base",
     "describe_lora",

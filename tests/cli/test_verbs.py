@@ -33,7 +33,7 @@ VERBS = {
     "captions mend-triggers": "{dataset} zorvex", "base inspect": "{base}", "recipe list": "", "recipe show": "style sd1 --images 1",
     "lora show": "{lora}", "lora resize": "{lora} --rank 1 --out {out}.safetensors", "lora merge": "{lora} --out {out}.safetensors",
     "lora convert": "{lora} --out {out}.safetensors", "lora extract": "{base} --base {base} --out {out}.safetensors",
-    "lora edit": "{lora} --title one --dry-run", "install": "{lora} --into {pile}", "publish": "{lora} --out {out} --license mit",
+    "lora compare": "{lora} {lora}", "lora edit": "{lora} --title one --dry-run", "install": "{lora} --into {pile}", "publish": "{lora} --out {out} --license mit",
     "library add": "{run} --catalogue {catalogue}", "library list": "--catalogue {catalogue}",
     "library find": "one --catalogue {catalogue}", "library rescan": "--catalogue {catalogue}",
     "library remove": "{run} --catalogue {catalogue}",

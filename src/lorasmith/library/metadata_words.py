@@ -74,12 +74,16 @@ def _tags(text: str) -> str:
     return f"{count(len(tags), 'tag')}: {shown}" + (f" and {more:,} more" if more > 0 else "") if tags else _plain(text)
 
 
+def _images(number: Any) -> str:
+    return count(number, "image") if isinstance(number, int) else f"{number} images"
+
+
 def _folders(text: str) -> str:
     found = []
     for name, of_folder in table_of(text).items():
         if isinstance(of_folder, dict):
             images, repeats = of_folder.get("img_count"), of_folder.get("n_repeats")
-            found.append(f"{name}: {images} images x {repeats}")
+            found.append(f"{name}: {_images(images)} x {repeats}")
     return "; ".join(found) or _plain(text)
 
 
@@ -100,7 +104,7 @@ def _datasets(text: str) -> str:
     described = []
     for dataset in found:
         if isinstance(dataset, dict):
-            parts = [f"{dataset.get('num_train_images')} images"]
+            parts = [_images(dataset.get("num_train_images"))]
             if "resolution" in dataset:
                 parts.append(f"at {_size(str(dataset['resolution']))}")
             if "batch_size_per_device" in dataset:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,6 +13,7 @@ from lorasmith.pages.numbers import count, file_size
 
 if TYPE_CHECKING:
     from lorasmith.adapters.files.hashes import FileHashes
+    from lorasmith.library.changes import WeightStatistics
     from lorasmith.library.inspect import LoraInfo
 
 
@@ -19,15 +21,18 @@ def show(
     file: LoraFile,
     family: Family = None,
     hashes: Annotated[bool, typer.Option("--hashes", help="Compute all hashes that sites know the file by; reads the whole file.")] = False,
+    weights: Annotated[
+        bool, typer.Option("--weights", help="Read the numbers too: norms by block, layers that do nothing, NaN and infinite numbers.")
+    ] = False,
     allow_pickle: AllowPickle = False,
     as_json: AsJson = False,
 ) -> None:
     """Show what is in a LoRA file: its layers, ranks and alphas, which programs load it, and what it says about its training.
 
     lorasmith lora show mimi.safetensors
-    lorasmith lora show mimi.safetensors --hashes
+    lorasmith lora show mimi.safetensors --hashes --weights
 
-    Only the header is read. Whether the numbers are sound is for `lorasmith check`.
+    Only the header is read where neither is asked for. Whether the numbers are sound is for `lorasmith check`.
     """
     from lorasmith.cli.output import print_json
     from lorasmith.library.inspect import inspect
@@ -37,8 +42,10 @@ def show(
         from lorasmith.adapters.files.hashes import file_hashes
 
         computed = file_hashes(file)
+    statistics = _statistics(file, family, allow_pickle) if weights else None
     if as_json:
-        print_json(info.as_data() | ({"hashes": computed.as_data()} if computed else {}))
+        more = ({"hashes": computed.as_data()} if computed else {}) | ({"weights": statistics.as_data()} if statistics else {})
+        print_json(info.as_data() | more)
         return
     typer.echo(
         f"{file.name}: {info.family or 'of no family that is known here'}, {count(info.parameters, 'parameter')} in "
@@ -50,6 +57,8 @@ def show(
     for note in (*info.notes, *(f"{key} cannot be read: {reason}." for key, reason in info.unread.items())):
         typer.echo(f"note: {note}")
     _print_said(info)
+    if statistics:
+        _print_statistics(statistics)
     if computed:
         _print_hashes(computed)
 
@@ -86,3 +95,31 @@ def _print_hashes(computed: FileHashes) -> None:
         ("BLAKE3", computed.blake3 or "not computed: it needs the package blake3 (pip install blake3)"),
     ):  # fmt: skip
         typer.echo(f"  {title}: {digits}")
+
+
+BAR = 30
+"""Letters of the longest bar."""
+NAMED = 5
+"""Layers that are named."""
+
+
+def _statistics(file: Path, family: str | None, allow_pickle: bool) -> WeightStatistics:
+    from lorasmith.adapters.tools.opened import open_lora
+    from lorasmith.library.changes import weight_statistics
+
+    opened = open_lora(file, family, allow_pickle=allow_pickle)
+    return weight_statistics(opened.family, opened.layers)
+
+
+def _print_statistics(statistics: WeightStatistics) -> None:
+    typer.echo(f"weights: norm of the change {statistics.norm:.3g}, by block:")
+    most = max(statistics.blocks.values(), default=0.0) or 1.0
+    for (part, block), norm in statistics.blocks.items():
+        typer.echo(f"  {part} {block:<8} {norm:9.3g} {'#' * round(BAR * norm / most)}".rstrip())
+    for layers, what in (
+        (statistics.dead, "do nothing"), (statistics.not_finite, "have numbers that are NaN or infinite"),
+        (statistics.unknown, "change by what the base is, and were not measured"),
+    ):  # fmt: skip
+        if layers:
+            named = ", ".join(layers[:NAMED]) + (" ..." if len(layers) > NAMED else "")
+            typer.echo(f"  layers that {what}: {len(layers):,} ({named})")

@@ -22,6 +22,7 @@ from lorasmith.models.memory import Freeable, checkpoint_blocks
 from lorasmith.models.settings import Quantize
 from lorasmith.models.texts import USUAL, EncodedTexts, TextOptions
 from lorasmith.models.tokenizers import load_tokenizer
+from lorasmith.pages.numbers import count
 
 
 class UnetBase:
@@ -99,7 +100,9 @@ class UnetBase:
         encoder = self.clip.encoder
         layers: int = encoder.config.num_hidden_layers
         if not 1 <= options.clip_skip <= layers:
-            raise SettingsError(f"base.clip_skip is {options.clip_skip}, but it is one of the text encoder's layers: use 1 to {layers}.")
+            raise SettingsError(
+                f"base.clip_skip is {options.clip_skip}, but the text encoder has {count(layers, 'layer')}: use 1 to {layers}."
+            )
         refuse_t5(options)
         texts = self.clip.tokenize(captions, options)
         output = self.clip.run(texts.ids, hidden_states=options.clip_skip > 1)
