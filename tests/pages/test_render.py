@@ -4,6 +4,7 @@ import base64
 import io
 import re
 import typing
+from pathlib import Path
 
 import pytest
 from PIL import Image
@@ -217,3 +218,8 @@ def test_an_element_escapes_children_and_attributes():
     )
     assert element("img", alt="x") == '<img alt="x">'
     assert escape("'") == "&#x27;"
+
+
+def test_the_dot_of_every_tone_has_a_colour():
+    css = (Path(content.__file__).parent / "style.css").read_text(encoding="utf-8")
+    assert [tone for tone in typing.get_args(content.Tone) if f".status.{tone} .dot {{ background" not in css] == []
