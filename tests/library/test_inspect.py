@@ -4,6 +4,7 @@ import json
 import math
 import subprocess
 import sys
+import zlib
 from collections import Counter
 
 import pytest
@@ -185,4 +186,11 @@ def test_the_two_old_hashes_differ_where_the_metadata_say_more_than_kohyas(tmp_p
     found = file_hashes(tmp_path / "x.safetensors")
     assert (found.sshs_model_hash, found.sshs_legacy_hash) == (theirs["sshs_model_hash"], theirs["sshs_legacy_hash"])
     assert found.auto_v1 != found.sshs_legacy_hash
-    assert len(found.crc32) == 8
+    assert found.crc32 == f"{zlib.crc32((tmp_path / 'x.safetensors').read_bytes()):08X}"
+
+
+def test_blake3_is_that_of_the_whole_file_where_its_package_is_installed(tmp_path):
+    blake3 = pytest.importorskip("blake3", reason="the extra hashes is not installed")
+    file = tmp_path / "lora.safetensors"
+    save_lora(file, {"a.lora_down.weight": torch.ones(2, 3)}, {}, torch.float32)
+    assert file_hashes(file).blake3 == blake3.blake3(file.read_bytes()).hexdigest()
