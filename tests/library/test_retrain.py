@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 
 from lorasmith.adapters.files.header import read_lora_header
 from lorasmith.adapters.files.lora_file import load_tensors
+from lorasmith.adapters.tools.resize import resize_file
 from lorasmith.cli.main import app
 from lorasmith.errors import InputError
 from lorasmith.library.edit import edit_lora
@@ -134,6 +135,14 @@ def test_a_private_file_is_still_found_by_hash(trained, tmp_path):
     (base,) = (tmp_path / "models").iterdir()
     plan = plan_retraining(file, [tmp_path / "pictures"], base)
     assert plan.exact
+
+
+def test_a_file_that_was_resized_is_said_to_come_out_as_it_was_trained(trained, tmp_path):
+    _, original = trained
+    resize_file(original, original.with_name("small.safetensors"), rank=1)
+    plan = plan_retraining(original.with_name("small.safetensors"))
+    assert "its rank is now 1" in " ".join(plan.notes)
+    assert not plan.exact
 
 
 def test_a_run_that_went_on_with_other_settings_says_so(settings_for, tmp_path):

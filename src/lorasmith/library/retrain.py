@@ -135,6 +135,12 @@ def plan_retraining(file: str | Path, data: Iterable[str | Path] = (), base: str
     search = Search.beside(file, folders, [Path.cwd()])
     finding = _Finding(imported.settings, record, search, None if base is None else Path(base), metadata)
     inputs, notes = finding.all()
+    rank = metadata.get("ss_network_dim")
+    if record.is_ours and rank is not None and rank != str(imported.settings.network.rank):
+        notes.append(
+            f"The file was rewritten after its training (its rank is now {rank}): trained again is the LoRA of its settings, of rank "
+            f"{imported.settings.network.rank}."
+        )
     if not record.is_ours:
         notes += [each.message for each in imported.of("import.not_carried") + imported.of("import.unknown")]
     return Retraining(file, finding.settings if all(each.place for each in inputs) else None, tuple(inputs), tuple(notes))
