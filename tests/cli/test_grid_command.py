@@ -36,13 +36,14 @@ def test_a_grid_is_announced_generated_and_kept(call, tmp_path):
     assert not (tmp_path / "grids").exists()
     made = call(*axes)
     assert made.exit_code == 0, made.output
-    sheet, page = tmp_path / "grids" / "seed-prompt-sr.png", tmp_path / "grids" / "seed-prompt-sr.html"
+    (sheet,) = (tmp_path / "grids").glob("seed-prompt-sr-*.png")
+    page = sheet.with_suffix(".html")
     assert made.output.splitlines() == ["6 pictures generated, 0 there already.", str(sheet), str(page)]
     assert Image.open(sheet).width > Image.open(sheet).height
     again = json.loads(call(*axes, "--json", "--format", "webp").stdout)
     assert (again["generated"], again["reused"], again["finished"], len(again["cells"])) == (0, 6, True, 6)
     assert again["axes"] == {"x": "seed", "y": "prompt_sr", "z": None}
-    assert again["sheet"].endswith("seed-prompt-sr.webp")
+    assert again["sheet"] == str(sheet.with_suffix(".webp"))
     assert {cell["file"] for cell in again["cells"]} == {str(path) for path in (tmp_path / "grids" / "cells").iterdir()}
 
 

@@ -77,7 +77,7 @@ def test_a_file_of_prompts_is_a_picture_for_each_and_a_png_is_drawn_again(tmp_pa
     drawn = call("--base", toy_folder("sd1"), "--prompts-file", tmp_path / "prompts.txt", "--out", tmp_path / "a", "--json")
     assert drawn.exit_code == 0, drawn.output
     assert "warning: Flags that do nothing here: --cn." in drawn.stderr
-    found = json.loads(drawn.stdout)
+    found = json.loads(drawn.stdout)["pictures"]
     assert [(Path(each["file"]).name, each["seed"]) for each in found] == [("0000-seed7.png", 7), ("0001-seed2.png", 2)]
     assert found[0]["parameters"].startswith("red cat\nNegative prompt: dog\nSteps: 2, Sampler: DDIM, CFG scale: 7, Seed: 7, ")
     again = call("--base", toy_folder("sd1"), "--from-png", found[0]["file"], "--out", tmp_path / "b")
@@ -110,7 +110,7 @@ def test_prompts_are_made_from_captions(tmp_path, creatures):
         "--base", toy_folder("sd1"), "--from-captions", creatures, "--trigger", "zorvex", "--steps", 1, "--out", tmp_path, "--json"
     )
     assert result.exit_code == 0, result.output
-    prompts = [each["parameters"].split("\n")[0] for each in json.loads(result.stdout)]
+    prompts = [each["parameters"].split("\n")[0] for each in json.loads(result.stdout)["pictures"]]
     captions = {" ".join(path.read_text(encoding="utf-8").split()) for path in creatures.glob("*.txt")}
     assert "zorvex" in prompts, "the bare trigger"
     assert set(prompts) & captions, "training captions"

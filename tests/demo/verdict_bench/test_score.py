@@ -57,7 +57,7 @@ def test_each_way_to_choose_is_judged_by_the_same_truth() -> None:
 
 def test_labels_are_counted_over_what_is_decided() -> None:
     truths = [truth(10, shown=0.1), truth(90), truth(30, others=0.5), truth(80, back=0.9)]
-    checkpoints = [measured(1, subject=0.1), measured(2), measured(3, keeps=0.3), measured(4, replay=0.1, gap_shape=0.1)]
+    checkpoints = [measured(1, subject=0.1), measured(2), measured(3, keeps=0.3, moved=0.6), measured(4, replay=0.1, gap_shape=0.1)]
     judged = run(truths, checkpoints)
 
     assert label_score([judged], "under-cooked").balanced_accuracy == 1

@@ -45,7 +45,7 @@ class Case:
 
     def still_rising(self) -> bool:
         """Whether the last checkpoint shows the subject more clearly than the one before, beyond the noise."""
-        if len(self.drawn) < 2:
+        if len(self.drawn) < 2 or not all(math.isfinite(one.score.value) for one in self.drawn[-2:]):
             return False
         gain, error = shortfall(self.last.measured, self.drawn[-2].measured)
         return gain > TIE * error

@@ -32,7 +32,8 @@ class Label:
 
 
 def _under_cooked(measures: Measures) -> Decision:
-    return below(measures.get("subject"), LEARNT)
+    """Not told where the base cannot read its own pictures: then nothing says what a picture shows."""
+    return below(measures.get("subject"), LEARNT) if "keeps" in measures else None
 
 
 def _over_cooked(measures: Measures) -> Decision:
