@@ -7,10 +7,14 @@ A safetensors file is eight bytes that say how long its header is, the header, a
 A header is flat, so it is read entry by entry and nothing in it can nest, or grow beyond its own length. What is refused is what the
 format's own library refuses (safetensors 0.8), so that a file which is read here loads everywhere; and names that occur twice, which
 the format forbids and that library passes over: programs would take one or the other.
+
+Written, a header has its metadata sorted, no spaces, and the numbers after it at a multiple of 8 bytes: the same content has the same bytes.
+(safetensors orders the metadata at random, differently in each process.)
 """
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import re
@@ -317,3 +321,23 @@ def shown(name: str) -> str:
 def _short(value: Any) -> str:
     text = str(value)
     return text if len(text) <= 100 else f"{text[:97]}..."
+
+
+# ---- writing
+
+
+def header_bytes(metadata: Mapping[str, str], rows: Mapping[str, Mapping[str, Any]]) -> bytes:
+    """The bytes in front of the numbers; `rows` are the tensors in their order, each as {"dtype", "shape", "data_offsets"}."""
+    header = {"__metadata__": dict(sorted(metadata.items())), **rows}
+    text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text
+
+
+def rows_of(entries: Mapping[str, Entry]) -> dict[str, dict[str, Any]]:
+    """The tensors of a file as `header_bytes` takes them, in their order."""
+    start = min(entry.begin for entry in entries.values())
+    return {
+        name: {"dtype": entry.dtype, "shape": list(entry.shape), "data_offsets": [entry.begin - start, entry.end - start]}
+        for name, entry in entries.items()
+    }

@@ -13,10 +13,10 @@ import torch
 from lorasmith.adapters.files.dialects import read_network
 from lorasmith.adapters.files.hashes import file_hashes
 from lorasmith.adapters.files.lora_file import save_lora
-from lorasmith.adapters.files.written_header import header_bytes
 from lorasmith.errors import AdapterError
 from lorasmith.library.inspect import inspect, number_of
 from lorasmith.library.metadata_words import said_in
+from lorasmith.safetensors_header import header_bytes
 from tests.reference import FOLDER, reference_json
 
 KEYS = FOLDER / "keys"

@@ -94,7 +94,7 @@ def test_settings_that_differ_are_in_the_words_of_lora_show_and_ours_by_their_na
     a = save("a", lora(1), ss_unet_lr="0.0001", ss_seed="1", ss_output_name="a", lorasmith_settings=ours[0])
     b = save("b", lora(1), ss_unet_lr="0.0002", ss_seed="1", ss_output_name="b", lorasmith_settings=ours[1])
     found = {one.setting: one.values for one in compare_loras([a, b]).settings}
-    assert found == {"denoiser's learning rate": ("0.0001", "0.0002"), "optimizer.unet_lr": ("0.0001", "0.0002")}
+    assert found == {"denoiser's learning rate": ("0.0001", "0.0002"), "optimizer.unet_lr": (0.0001, 0.0002)}
 
 
 def test_what_cannot_be_compared_is_said(save):

@@ -9,12 +9,13 @@ proven with the same prompts, seeds and base; otherwise each is shown, and said 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from lorasmith.errors import InputError
+from lorasmith.evaluation.differences import Difference, differences, dotted
 from lorasmith.evaluation.local_folders import LocalFolders
 from lorasmith.evaluation.measures.measured import MEASURES
 from lorasmith.evaluation.run_record import RunRecord, read_run
@@ -23,16 +24,8 @@ from lorasmith.evaluation.verdict.evidence import TIE
 from lorasmith.evaluation.verdict.picking import shortfall
 from lorasmith.evaluation.verdict_page import ShownProof, proof_of
 
-NEVER_COMPARED = ("name", "cache", "version")
+NEVER_COMPARED = frozenset({"name", "cache", "version"})
 """Settings that say nothing about how a LoRA comes out."""
-
-
-@dataclass(frozen=True)
-class Difference:
-    """A setting by its dotted name, and its value in each run; None where the run has no such setting."""
-
-    setting: str
-    values: tuple[Any, ...]
 
 
 @dataclass(frozen=True)
@@ -109,19 +102,11 @@ def compare(folders: Sequence[str | Path]) -> Comparison:
     records = [read_run(folder) for folder in folders]
     runs = tuple(ComparedRun(record.folder.root.resolve().name, record, proof_of(record)) for record in records)
     why_not = _why_not_comparable(runs)
-    return Comparison(runs, tuple(_differences(runs)), why_not, tuple(_sentences(runs, why_not)))
+    settings = [dict(dotted(_without_folders(record))) for record in records]
+    return Comparison(runs, tuple(differences(settings, NEVER_COMPARED)), why_not, tuple(_sentences(runs, why_not)))
 
 
 # -- settings ---------------------------------------------------------------------------------------------------------
-
-
-def _differences(runs: Sequence[ComparedRun]) -> Iterator[Difference]:
-    """Every setting that is not the same in all runs, in the settings' own order."""
-    flat = [dict(_flat(_without_folders(run.record))) for run in runs]
-    for name in dict.fromkeys(name for settings in flat for name in settings):
-        values = tuple(settings.get(name) for settings in flat)
-        if name not in NEVER_COMPARED and any(value != values[0] for value in values):
-            yield Difference(name, values)
 
 
 def _without_folders(record: RunRecord) -> Any:
@@ -139,19 +124,6 @@ def _without_folders(record: RunRecord) -> Any:
         return value
 
     return hidden(record.settings.model_dump(mode="json"))
-
-
-def _flat(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
-    """Dotted names and values; the folders of a dataset by their numbers."""
-    inner: Mapping[str, Any] = {}
-    if isinstance(value, dict):
-        inner = value
-    elif isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
-        inner = {str(number): item for number, item in enumerate(value)}
-    if not inner:
-        yield name, value
-    for key, item in inner.items():
-        yield from _flat(item, f"{name}.{key}" if name else key)
 
 
 # -- evidence ---------------------------------------------------------------------------------------------------------

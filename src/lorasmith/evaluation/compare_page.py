@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from lorasmith.evaluation.compare import ComparedRun, Comparison, Difference, measures_of
+from lorasmith.evaluation.compare import ComparedRun, Comparison, measures_of
+from lorasmith.evaluation.differences import Difference
 from lorasmith.evaluation.measures.measured import MEASURES
 from lorasmith.evaluation.prompts import Prompt
 from lorasmith.evaluation.verdict_page import picture_of, value_with_error

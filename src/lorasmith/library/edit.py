@@ -21,13 +21,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from lorasmith.adapters.files.hashes import auto_v1_under, sshs_legacy_hash
 from lorasmith.adapters.files.header import read_lora_header
-from lorasmith.adapters.files.written_header import header_bytes
 from lorasmith.atomic import open_atomically, write_atomically
 from lorasmith.errors import AdapterError, InputError, SettingsError
 from lorasmith.library.privacy import without_private
 from lorasmith.registry import nearest
-from lorasmith.safetensors_header import LONGEST
+from lorasmith.safetensors_header import LONGEST, header_bytes, rows_of
 from lorasmith.secrets import without_secrets
 
 THUMBNAIL = "modelspec.thumbnail"
@@ -36,7 +36,6 @@ THUMBNAIL_SIDE = 256
 
 _COMPUTED = ("sshs_model_hash", "sshs_legacy_hash")
 _BLOCK = 1 << 20
-_WINDOW = (0x100000, 0x110000)
 
 
 @dataclass(frozen=True)
@@ -236,7 +235,7 @@ def _check_text(key: Any, value: Any) -> None:
             each.encode()
         except UnicodeEncodeError:
             raise SettingsError(
-                f"The {what} of {key!r} has bytes that are not UTF-8 text: write it anew.", code="edit.not_text", key=repr(key)
+                f"The {what} of {key!r} has bytes that are not UTF-8 text: write it again.", code="edit.not_text", key=repr(key)
             ) from None
     if not key or key == "__metadata__":
         raise SettingsError(f"An entry cannot be called {key!r}: give another name.", code="edit.name")
@@ -276,20 +275,15 @@ def _rewrite(file: Path, metadata: dict[str, str], target: Path, dry_run: bool) 
     """Write the file's tensors under a new header, and compute the hashes of both."""
     old = read_lora_header(file)
     start = _data_start(file)
-    rows = {
-        key: {"dtype": each.dtype, "shape": list(each.shape), "data_offsets": [each.begin - start, each.end - start]}
-        for key, each in old.tensors.items()
-    }
     with _reading(file) as opened:
         old_header = _head(opened, start)
         before = _hashes(opened, start, old_header)
         if "sshs_model_hash" in metadata:
             metadata["sshs_model_hash"] = before.auto_v3
         if "sshs_legacy_hash" in metadata:
-            draft = header_bytes({key: value for key, value in metadata.items() if key.startswith("ss_")}, rows)
-            metadata["sshs_legacy_hash"] = _auto_v1(opened, start, draft)
+            metadata["sshs_legacy_hash"] = sshs_legacy_hash(opened, old.tensors, metadata)
         changes = _changes(old.metadata, metadata)
-        header = header_bytes(metadata, rows) if changes else old_header
+        header = header_bytes(metadata, rows_of(old.tensors)) if changes else old_header
         if len(header) > LONGEST:
             raise SettingsError(
                 f"The metadata would have {len(header) / 1e6:.1f} MB, and programs read at most {LONGEST // 1_000_000}: shorten it.",
@@ -366,12 +360,4 @@ def _hashes(opened: BinaryIO, start: int, header: bytes) -> Hashes:
     for block in _numbers(opened, start):
         whole.update(block)
         tensors.update(block)
-    return Hashes(whole.hexdigest(), _auto_v1(opened, start, header), tensors.hexdigest())
-
-
-def _auto_v1(opened: BinaryIO, start: int, header: bytes) -> str:
-    """The first 8 digits of the sha256 of 64 KiB at 1 MiB; of nothing where the file is shorter."""
-    begin, end = _WINDOW
-    window = header[begin:end]
-    opened.seek(start + max(begin - len(header), 0))
-    return hashlib.sha256(window + opened.read(end - begin - len(window))).hexdigest()[:8]
+    return Hashes(whole.hexdigest(), auto_v1_under(header, opened, start), tensors.hexdigest())

@@ -20,6 +20,8 @@ from lorasmith.adapters.base_weights import BaseWeights, opened_base
 from lorasmith.adapters.layer import Layer
 from lorasmith.adapters.tools.opened import open_lora
 from lorasmith.errors import AdapterError
+from lorasmith.evaluation.compare import NEVER_COMPARED
+from lorasmith.evaluation.differences import Difference, differences, dotted
 from lorasmith.json_text import table_of
 from lorasmith.library.changes import Change, block_of, inner, norm
 from lorasmith.library.inspect import LoraInfo, inspect
@@ -31,14 +33,6 @@ SAYS_NOTHING = frozenset((
 """Entries that differ between any two files, or are shown in another way."""
 COMPARED = ("model", "network", "training", "data")
 """Groups of what files say that is about how they were trained."""
-
-
-@dataclass(frozen=True)
-class SettingDifference:
-    """A setting, and what each file says of it; None where it says nothing."""
-
-    setting: str
-    values: tuple[str | None, ...]
 
 
 @dataclass(frozen=True)
@@ -56,7 +50,7 @@ class LoraComparison:
     """What `compare_loras` found, in the order of the files."""
 
     files: tuple[LoraInfo, ...]
-    settings: tuple[SettingDifference, ...]
+    settings: tuple[Difference, ...]
     blocks: tuple[BlockComparison, ...]
     norms: tuple[float, ...]
     """Of each whole file."""
@@ -201,28 +195,10 @@ def _cosine(sums: Mapping[tuple[int, int], float], one: int, other: int) -> floa
 # ---- settings
 
 
-def _settings(infos: Sequence[LoraInfo]) -> Iterator[SettingDifference]:
+def _settings(infos: Sequence[LoraInfo]) -> Iterator[Difference]:
     """What the files say differently: in the words of `lora show`, then Lorasmith's own settings by their dotted names."""
     said = [{one.title: one.text for one in info.said if one.group in COMPARED and one.key not in SAYS_NOTHING} for info in infos]
-    yield from _different(said)
-    own = [dict(_flat(table_of(info.metadata.get(SETTINGS, "")))) for info in infos]
+    yield from differences(said)
+    own = [table_of(info.metadata.get(SETTINGS, "")) for info in infos]
     if all(own):
-        yield from _different([{key: text for key, text in one.items() if key not in ("name", "version")} for one in own])
-
-
-def _different(values: Sequence[Mapping[str, str]]) -> Iterator[SettingDifference]:
-    for key in dict.fromkeys(key for one in values for key in one):
-        of_key = tuple(one.get(key) for one in values)
-        if len(set(of_key)) > 1:
-            yield SettingDifference(key, of_key)
-
-
-def _flat(tree: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, str]]:
-    """Dotted name -> text of every setting; folders and the like are counted from 1."""
-    for key, value in tree.items():
-        if isinstance(value, list) and any(isinstance(one, dict) for one in value):
-            value = {str(number): one for number, one in enumerate(value, 1)}
-        if isinstance(value, dict):
-            yield from _flat(value, f"{before}{key}.")
-        elif value is not None:
-            yield f"{before}{key}", str(value)
+        yield from differences([dict(dotted(tree)) for tree in own], NEVER_COMPARED)

@@ -62,7 +62,7 @@ def _settings(comparison: LoraComparison, names: list[str]) -> Table | Text:
     if not comparison.settings:
         return Text("Their metadata say nothing that differs.", quiet=True)
     rows: tuple[tuple[Words | Bar, ...], ...] = tuple(
-        (Code(one.setting), *("–" if value is None else value for value in one.values)) for one in comparison.settings
+        (Code(one.setting), *("–" if value is None else str(value) for value in one.values)) for one in comparison.settings
     )
     return Table("Settings that differ", (Column("Setting"), *map(Column, names)), rows)
 

@@ -6,12 +6,14 @@ import pytest
 import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
+from typer.testing import CliRunner
 
 from lorasmith.adapters.attach import attach_layers
 from lorasmith.adapters.files import names as keys
 from lorasmith.adapters.kinds import trainable_kinds
 from lorasmith.adapters.tools.merge_into_base import merge_into_base
 from lorasmith.adapters.tools.opened import open_lora
+from lorasmith.cli.main import app
 from lorasmith.errors import AdapterError, InputError
 from lorasmith.models.open import describe
 from tests.adapters.test_kinds_on_families import outputs
@@ -166,3 +168,13 @@ def test_other_precisions_of_a_part_are_not_copied_beside_the_new_one(tmp_path):
     merge_into_base([(write_lora(tmp_path / "lora.safetensors", "sd1", "lora", parts=["unet"]), 1.0)], base, tmp_path / "merged")
     assert [file.name for file in (tmp_path / "merged" / "unet").glob("*.safetensors")] == ["diffusion_pytorch_model.fp16.safetensors"]
     assert describe(tmp_path / "merged").parts["unet"].dtype == "fp16"
+
+
+def test_a_pickled_lora_is_merged_where_pickles_are_allowed_by_the_verb_too(tmp_path):
+    file = write_lora(tmp_path / "lora.safetensors", "sd1", "lora", size=0.05)
+    torch.save(load_file(file), tmp_path / "old.pt")
+    verb = ["lora", "merge", str(tmp_path / "old.pt"), "--into", str(toy_folder("sd1")), "--out", str(tmp_path / "merged")]
+    with pytest.raises(AdapterError, match="--allow-pickle"):
+        CliRunner().invoke(app, verb, catch_exceptions=False)
+    assert CliRunner().invoke(app, [*verb, "--allow-pickle"], catch_exceptions=False).exit_code == 0
+    assert_same(predicted(tmp_path / "merged", "sd1"), attached("sd1", file, 1.0))

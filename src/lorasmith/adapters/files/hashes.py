@@ -12,12 +12,13 @@ from __future__ import annotations
 
 import hashlib
 import zlib
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from lorasmith.adapters.files.header import read_lora_header
-from lorasmith.adapters.files.written_header import header_bytes
+from lorasmith.safetensors_header import Entry, header_bytes, rows_of
 
 _WINDOW = (0x100000, 0x110000)
 _BLOCK = 1 << 20
@@ -49,11 +50,11 @@ def file_hashes(path: str | Path) -> FileHashes:
         AdapterError: it is not a safetensors file.
     """
     path = Path(path)
-    tensors = read_lora_header(path)
-    start = min(entry.begin for entry in tensors.tensors.values())
+    known = read_lora_header(path)
+    start = min(entry.begin for entry in known.tensors.values())
     whole, data, crc, blake = hashlib.sha256(), hashlib.sha256(), 0, _blake3()
     with path.open("rb") as file:
-        first, legacy = auto_v1(file), _legacy_digits(file, start, tensors)
+        first, legacy = auto_v1(file), sshs_legacy_hash(file, known.tensors, known.metadata)
         file.seek(0)
         header = file.read(start)
         for digest in filter(None, (whole, blake)):
@@ -75,17 +76,12 @@ def _blake3() -> Any:
     return blake3()
 
 
-def _legacy_digits(file: BinaryIO, start: int, header: Any) -> str:
-    """`sshs_legacy_hash`: the window at 1 MiB in the file as it would be with kohya's metadata alone."""
-    rows = {
-        key: {"dtype": entry.dtype, "shape": list(entry.shape), "data_offsets": [entry.begin - start, entry.end - start]}
-        for key, entry in header.tensors.items()
-    }
-    draft = header_bytes({key: value for key, value in header.metadata.items() if key.startswith("ss_")}, rows)
-    begin, end = _WINDOW
-    window = draft[begin:end]
-    file.seek(start + max(begin - len(draft), 0))
-    return hashlib.sha256(window + file.read(end - begin - len(window))).hexdigest()[:8]
+def sshs_legacy_hash(file: BinaryIO, tensors: Mapping[str, Entry], metadata: Mapping[str, str]) -> str:
+    """AutoV1 of an open file with no metadata but kohya's."""
+    start = min(entry.begin for entry in tensors.values())
+    return auto_v1_under(
+        header_bytes({key: value for key, value in metadata.items() if key.startswith("ss_")}, rows_of(tensors)), file, start
+    )
 
 
 def model_hash(file: BinaryIO) -> str:
@@ -105,3 +101,11 @@ def auto_v1(file: BinaryIO) -> str:
     """The sha256 of 64 KiB at 1 MiB, cut to 8 digits. All files under 1 MiB have the same: e3b0c442, that of nothing."""
     file.seek(_WINDOW[0])
     return hashlib.sha256(file.read(_WINDOW[1] - _WINDOW[0])).hexdigest()[:8]
+
+
+def auto_v1_under(header: bytes, file: BinaryIO, start: int) -> str:
+    """AutoV1 of the file that has this header in front of the numbers of `file`, which begin at `start`."""
+    begin, end = _WINDOW
+    window = header[begin:end]
+    file.seek(start + max(begin - len(header), 0))
+    return hashlib.sha256(window + file.read(end - begin - len(window))).hexdigest()[:8]

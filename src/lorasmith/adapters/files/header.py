@@ -59,7 +59,7 @@ def read_lora_header(path: str | Path, allow_pickle: bool = False) -> LoraHeader
     Raises
     ------
     AdapterError
-        There is no such file, it is a pickle, damaged or cut short, or of another format.
+        The file does not exist, is a pickle, is damaged or cut short, or has another format.
 
     Examples
     --------

@@ -24,10 +24,10 @@ from torch import Tensor
 from lorasmith.adapters.files.hashes import auto_v1, model_hash
 from lorasmith.adapters.files.header import lora_file_at
 from lorasmith.adapters.files.peft_alphas import config_beside
-from lorasmith.adapters.files.written_header import header_bytes
 from lorasmith.atomic import write_atomically
 from lorasmith.errors import SettingsError
 from lorasmith.models.files.tensor_file import open_tensors
+from lorasmith.safetensors_header import header_bytes
 
 PRECISIONS = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 """What the numbers of a file can be written in, by the names that users type."""
@@ -70,7 +70,7 @@ def load_tensors(path: str | Path, allow_pickle: bool = False) -> LoraFile:
     Raises
     ------
     AdapterError
-        There is no such file, it is a pickle, damaged or cut short, or of another format.
+        The file does not exist, is a pickle, is damaged or cut short, or has another format.
 
     Examples
     --------

@@ -333,7 +333,7 @@ def extract_file(
     AdapterError
         The checkpoints are of different families, do not fit each other, or do not differ.
     SettingsError
-        There is no such form or part, or a setting has no effect on the form.
+        The form or the part is unknown, or a setting has no effect on this form.
     InputError
         The new file exists already, or is not called .safetensors.
 

@@ -113,7 +113,7 @@ def merge(
 
     Raises:
         AdapterError: layers that do not fit each other, or that need the base where it is not given; a rank under 1.
-        SettingsError: there is no such sparse method.
+        SettingsError: the sparse method is unknown.
     """
     return {layer.name: layer for layer, _ in merged_layers(networks, Ranks(rank, conv_rank), base, sparse)}
 

@@ -57,6 +57,7 @@ def merge_into_base(
     overwrite: bool = False,
     config: str | Path | None = None,
     progress: Progress = lambda done, total: None,
+    allow_pickle: bool = False,
 ) -> list[MergedTensor]:
     """Write a checkpoint that predicts what a base predicts with LoRAs attached, each at its ratio.
 
@@ -74,6 +75,8 @@ def merge_into_base(
         A diffusers folder with the settings of the base's parts, for a single file of unusual size.
     progress
         Called with (tensors done, of how many).
+    allow_pickle
+        Read LoRA files in .pt, .ckpt and .bin too, by torch's unpickler for weights alone.
 
     Returns
     -------
@@ -95,7 +98,7 @@ def merge_into_base(
     out, described = Path(out), describe(base) if config is None else describe(base, config=Path(config))
     _check_out(described, out, overwrite)
     on_disk = base_on_disk(described)
-    opened = [(open_lora(path, described.family, on_disk), ratio) for path, ratio in files]
+    opened = [(open_lora(path, described.family, on_disk, allow_pickle), ratio) for path, ratio in files]
     changed = _changed_tensors(on_disk, opened)
     total, done = sum(len(tensors) for tensors in changed.values()), 0
     reports: list[MergedTensor] = []

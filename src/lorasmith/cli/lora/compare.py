@@ -44,6 +44,8 @@ def compare(
 
 
 def _print(comparison: LoraComparison) -> None:
+    from lorasmith.cli.output import one_line
+
     names = [Path(info.file).stem[-20:] for info in comparison.files]
     typer.echo(f"{'norm of the change':24} " + " ".join(f"{name:>20}" for name in names))
     for block in comparison.blocks:
@@ -56,14 +58,10 @@ def _print(comparison: LoraComparison) -> None:
     typer.echo(f"{'all layers':45} " + " ".join(f"{_number(cosine):>20}" for cosine in comparison.cosines[0][1:]))
     typer.echo("\nsettings that differ:" if comparison.settings else "\nTheir metadata say nothing that differs.")
     for one in comparison.settings:
-        typer.echo(f"  {one.setting}: " + " | ".join("-" if value is None else _short(value) for value in one.values))
+        typer.echo(f"  {one.setting}: " + " | ".join("-" if value is None else one_line(str(value), 60) for value in one.values))
     for note in comparison.notes:
         typer.echo(f"note: {note}")
 
 
 def _number(cosine: float | None) -> str:
     return "-" if cosine is None else f"{cosine:.3f}"
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -105,7 +105,7 @@ def merge(
         _refuse_beside_into(
             rank=rank, conv_rank=conv_rank, method=method, density=density, seed=seed, base=base, family=family, precision=precision
         )
-        _merge_into(chosen, into, out, overwrite)
+        _merge_into(chosen, into, out, overwrite, allow_pickle)
         if pictures is not None:
             draw_before_after((pictures, chosen), (str(out), []), prompts, out)
         return
@@ -148,12 +148,12 @@ def _refuse_beside_into(**options: object) -> None:
         )
 
 
-def _merge_into(chosen: list[tuple[Path, float]], base: str, out: Path, overwrite: bool) -> None:
+def _merge_into(chosen: list[tuple[Path, float]], base: str, out: Path, overwrite: bool, allow_pickle: bool) -> None:
     from lorasmith.adapters.tools.merge_into_base import merge_into_base
     from lorasmith.cli.progress import progress_bar
 
     with progress_bar("merging") as progress:
-        changed = merge_into_base(chosen, base, out, overwrite, progress=progress)
+        changed = merge_into_base(chosen, base, out, overwrite, progress=progress, allow_pickle=allow_pickle)
     lost = sorted((each.rounding for each in changed), reverse=True)
     merged = ", ".join(f"{path.name}:{ratio:g}" for path, ratio in chosen)
     typer.echo(f"{merged} into {Path(base).name}: {count(len(changed), 'tensor')} changed")

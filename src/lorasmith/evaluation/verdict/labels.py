@@ -32,7 +32,7 @@ class Label:
 
 
 def _under_cooked(measures: Measures) -> Decision:
-    """Not told where the base cannot read its own pictures: then nothing says what a picture shows."""
+    """Left open where the base cannot read its own pictures: then nothing says what a picture shows."""
     return below(measures.get("subject"), LEARNT) if "keeps" in measures else None
 
 

@@ -100,7 +100,7 @@ class Catalogue:
     def refresh(self, *, again: bool = False, progress: Progress | None = None) -> Changes:
         """Bring the index up to date with the folders: new and changed files are read, gone ones left out.
 
-        `again` reads all files anew. A file that was moved or renamed keeps what is known of it.
+        `again` reads every file again. What is known of a file stays with it when it is moved or renamed.
         """
         seen = scan(self.folders)
         with Index(self.folder / INDEX) as index:

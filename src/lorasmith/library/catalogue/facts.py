@@ -1,4 +1,4 @@
-"""What the catalogue knows of a LoRA file: from its header and from what lies beside it, without its numbers."""
+"""What the catalogue knows of a LoRA file: from its header and from the files beside it, without its numbers."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Facts:
 
 
 def facts_of(path: Path, head: Head) -> Facts:
-    """What a file's header says, and what lies beside the file."""
+    """What a file's header and the files beside it say."""
     network, said, beside = head.network, head.metadata, read_sidecars(path)
     unit, number = _number_in(path.stem)
     return Facts(

@@ -1,4 +1,4 @@
-"""Where the catalogue is, unless it is told otherwise, and which folders are in it.
+"""Where the catalogue is, by default, and which folders are in it.
 
 <library>/folders.json     the folders that were added: the one thing that cannot be made again
 <library>/index/           what was read of their files; safe to delete

@@ -1,4 +1,4 @@
-"""What lies beside a LoRA file under its name: a picture, and what UIs and sites say about it.
+"""The files beside a LoRA file under its name: a picture, and what UIs and sites say about it.
 
     zorvex.safetensors
     zorvex.png, zorvex.preview.png     its picture (also .jpg, .jpeg, .webp)
@@ -46,7 +46,7 @@ def preview_of(path: Path) -> Path | None:
 
 
 def read_sidecars(path: Path) -> Sidecars:
-    """What lies beside a LoRA file."""
+    """What the files beside a LoRA file say and show."""
     notes: list[str] = []
     user, site = _read_json(path.with_name(path.stem + USER), notes), _read_json(path.with_name(path.stem + SITE), notes)
     model = site.get("model") if isinstance(site.get("model"), dict) else {}

@@ -31,7 +31,7 @@ class FileState:
     changed: int
     """Time of the last change, in nanoseconds."""
     beside: str
-    """The same of what lies beside it."""
+    """The same of the files beside it."""
     preview: str
     """The name of its picture; "" without one."""
 
@@ -105,7 +105,7 @@ class Index:
 
 
 def _opened(path: Path) -> sqlite3.Connection:
-    """The database of this version, made anew where it is absent, damaged or of another version."""
+    """The database of this version, made again where it is absent, damaged or of another version."""
     try:
         return _connected(path)
     except sqlite3.OperationalError:

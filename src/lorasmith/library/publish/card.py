@@ -141,7 +141,7 @@ def _verdict(judged: Judgement | None) -> tuple[str, ...]:
         return (NOT_MEASURED, START_AT)
     first = {
         "good": "Measured on prompts that it was not trained with: it is good.",
-        "cannot tell": "It was measured, and whether it is good could not be told: look at the pictures.",
+        "cannot tell": "It was measured, and whether it is good could not be decided: look at the pictures.",
     }.get(judged.headline, f"Measured: it is {judged.headline}.")
     return (first, *judged.meanings)
 

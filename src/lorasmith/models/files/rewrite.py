@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from lorasmith.atomic import open_atomically
 from lorasmith.models.files.tensor_file import SafetensorsFile
+from lorasmith.safetensors_header import header_bytes, rows_of
 
 if TYPE_CHECKING:
     import torch
@@ -28,17 +28,10 @@ def rewrite_tensors(source: Path, out: Path, changes: Mapping[str, Change], meta
         WriteFailed: there is no room, or no permission.
     """
     opened = SafetensorsFile(source)
-    places = sorted(opened.entries.items(), key=lambda entry: entry[1].begin)
-    start = min(entry.begin for entry in opened.entries.values())
-    header = {"__metadata__": dict(metadata)} | {
-        name: {"dtype": entry.dtype, "shape": list(entry.shape), "data_offsets": [entry.begin - start, entry.end - start]}
-        for name, entry in places
-    }
-    text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
-    text += b" " * (-len(text) % 8)
+    entries = dict(sorted(opened.entries.items(), key=lambda entry: entry[1].begin))
     with source.open("rb") as old, open_atomically(out, source.stat().st_size) as new, opened:
-        new.write(len(text).to_bytes(8, "little") + text)
-        for name, entry in places:
+        new.write(header_bytes(metadata, rows_of(entries)))
+        for name, entry in entries.items():
             if name in changes:
                 new.write(_bytes(changes[name](opened.into(name, slice(None), lambda found: found.clone()))))
             else:

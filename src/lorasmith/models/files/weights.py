@@ -99,7 +99,7 @@ class PartReader:
 
     @contextmanager
     def opened(self) -> Iterator[None]:
-        """The files stay open within the block: to map one anew for each tensor takes longer than to read the tensor."""
+        """The files stay open within the block: mapping one again for each tensor takes longer than reading the tensor."""
         with files_of_a_base(), ExitStack() as stack:
             for file in set(self._files.values()):
                 stack.enter_context(file)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -13,6 +12,7 @@ from lorasmith.adapters.attach import adapter_tensors
 from lorasmith.adapters.files.key_style import in_style_of
 from lorasmith.adapters.files.lora_file import PRECISIONS, stored_dtype
 from lorasmith.models.files.hub import source_of
+from lorasmith.safetensors_header import header_bytes
 from lorasmith.training.due import checkpoints_in
 from lorasmith.training.forecast.forecast import FileSizes
 from lorasmith.training.forecast.memory import optimizer_bytes
@@ -51,10 +51,9 @@ def _as_long(settings: Settings) -> ModelFiles:
 
 def safetensors_bytes(stored: Mapping[str, tuple[tuple[int, ...], torch.dtype]], metadata: Mapping[str, str]) -> int:
     """Bytes of a LoRA file with tensors of these shapes and dtypes and this metadata: length, header padded to 8, numbers."""
-    header: dict[str, Any] = {"__metadata__": dict(metadata)}
+    rows: dict[str, dict[str, Any]] = {}
     end = 0
     for key, (shape, dtype) in sorted(stored.items()):
         begin, end = end, end + dtype.itemsize * math.prod(shape)
-        header[key] = {"dtype": SAFETENSORS_DTYPES[dtype], "shape": list(shape), "data_offsets": [begin, end]}
-    text = len(json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode())
-    return 8 + text + -text % 8 + end
+        rows[key] = {"dtype": SAFETENSORS_DTYPES[dtype], "shape": list(shape), "data_offsets": [begin, end]}
+    return len(header_bytes(metadata, rows)) + end
