@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from lorasmith.json_text import table_of
 from lorasmith.library.catalogue.heads import Head
 from lorasmith.library.catalogue.sidecars import read_sidecars, words_in
 
@@ -104,21 +105,13 @@ def _whole(metadata: Mapping[str, str], key: str) -> int | None:
 
 def _triggers(metadata: Mapping[str, str], beside: tuple[str, ...]) -> tuple[str, ...]:
     """What the file or its sidecars say; else the names of kohya's folders (`10_zorvex`), which are the trigger by custom."""
-    told = (*beside, *(word for key in ("modelspec.trigger_phrase", "ssmd_keywords") for word in words_in(_said(metadata, key))))
-    if told:
-        return tuple(dict.fromkeys(told))
-    folders = _table(metadata, "ss_dataset_dirs") or _table(metadata, "ss_tag_frequency")
-    trained = folders.keys() - _table(metadata, "ss_reg_dataset_dirs").keys()
+    triggers = (*beside, *(word for key in ("modelspec.trigger_phrase", "ssmd_keywords") for word in words_in(_said(metadata, key))))
+    if triggers:
+        return tuple(dict.fromkeys(triggers))
+    folders = table_of(metadata.get("ss_dataset_dirs", "")) or table_of(metadata.get("ss_tag_frequency", ""))
+    trained = folders.keys() - table_of(metadata.get("ss_reg_dataset_dirs", "")).keys()
     names = (re.fullmatch(r"\d+_(.+)", folder) for folder in sorted(trained))
     return tuple(dict.fromkeys(word for found in names if found for word in words_in(found[1])))
-
-
-def _table(metadata: Mapping[str, str], key: str) -> dict[str, Any]:
-    try:
-        tree = json.loads(metadata.get(key, ""))
-    except (ValueError, RecursionError):
-        return {}
-    return tree if isinstance(tree, dict) else {}
 
 
 def _day(metadata: Mapping[str, str]) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 
 import yaml
 
+from lorasmith.json_text import table_of
 from lorasmith.library.publish.pictures import Preview
 from lorasmith.library.publish.subject import Judgement, Subject
 from lorasmith.models.families import FAMILIES
@@ -163,7 +164,11 @@ def _training(metadata: Mapping[str, str]) -> dict[str, str]:
 
 def _dataset(subject: Subject) -> tuple[str, ...]:
     """How many images; of what is in them nothing, for their folders' names are private."""
-    folders = [entry for name, entry in subject.table("ss_dataset_dirs").items() if name not in subject.table("ss_reg_dataset_dirs")]
+    folders = [
+        entry
+        for name, entry in table_of(subject.metadata.get("ss_dataset_dirs", "")).items()
+        if name not in table_of(subject.metadata.get("ss_reg_dataset_dirs", ""))
+    ]
     try:
         images = sum(int(entry["img_count"]) for entry in folders)
         passes = sum(int(entry["img_count"]) * int(entry["n_repeats"]) for entry in folders)

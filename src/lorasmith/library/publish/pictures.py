@@ -19,6 +19,7 @@ from lorasmith.errors import InputError
 from lorasmith.evaluation.proof.record import RECORD, WEIGHTS_PROOF, read_record
 from lorasmith.evaluation.sampling.session import lora_hash
 from lorasmith.images.read import read_picture
+from lorasmith.json_text import table_of
 from lorasmith.library.publish.subject import Subject
 from lorasmith.models.prompts.lora_tags import LoraTag, with_tags
 from lorasmith.models.prompts.parameters import Parameters, png_bytes, read_parameters, read_png
@@ -65,7 +66,7 @@ def generated_previews(pictures: Sequence[Image.Image], subject: Subject, name: 
 
 def prompts_for(subject: Subject) -> list[str]:
     """What to generate where nobody says: the run's own sample prompts, else the trigger."""
-    settings = subject.run.settings.model_dump() if subject.run is not None else subject.table("lorasmith_settings")
+    settings = subject.run.settings.model_dump() if subject.run is not None else table_of(subject.metadata.get("lorasmith_settings", ""))
     prompts = settings.get("samples", {}).get("prompts") or []
     return list(prompts)[:MOST] or ([subject.trigger] * 4 if subject.trigger else [])
 

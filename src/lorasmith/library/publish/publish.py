@@ -141,8 +141,8 @@ def _edit(subject: Subject, name: str, description: str, author: str, license: s
     }  # fmt: skip
     if subject.metadata.get("modelspec.title") in (subject.name, subject.file.stem, None):
         entries["modelspec.title"] = name
-    told = {key: value for key, value in entries.items() if value}
-    return edit_lora(subject.file, told, private=not keep_private, out=out, dry_run=out is None)
+    given = {key: value for key, value in entries.items() if value}
+    return edit_lora(subject.file, given, private=not keep_private, out=out, dry_run=out is None)
 
 
 def _network(file: Path) -> tuple[str, str, list[str], list[Finding]]:

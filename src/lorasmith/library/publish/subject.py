@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from lorasmith.adapters.files.header import read_lora_header
 from lorasmith.curation.rights import Rights, confirmed
@@ -52,8 +50,8 @@ class Subject:
     @property
     def name(self) -> str:
         """As its training calls it, without the number of a checkpoint."""
-        told = self.metadata.get("ss_output_name", "")
-        return told if told and told != "None" else without_number(self.file.stem)
+        name = self.metadata.get("ss_output_name", "")
+        return name if name and name != "None" else without_number(self.file.stem)
 
     @property
     def trigger(self) -> str:
@@ -66,14 +64,6 @@ class Subject:
     def weight(self) -> float:
         """To generate with it at."""
         return 1.0 if self.judgement is None or self.judgement.weight is None else self.judgement.weight
-
-    def table(self, key: str) -> dict[str, Any]:
-        """An entry of the metadata that is JSON; {} where it is absent or damaged."""
-        try:
-            tree = json.loads(self.metadata.get(key, ""))
-        except (ValueError, RecursionError):
-            return {}
-        return tree if isinstance(tree, dict) else {}
 
 
 def open_subject(source: str | Path) -> Subject:
