@@ -1,0 +1,254 @@
+"""The queue of a workspace: jobs in their order, in one SQLite file that any number of processes use at once.
+
+    with Queue("lora") as queue:
+        job = queue.add("train", {"settings_file": "zorvex.toml"}, needs="accelerator")
+        queue.request(job.id, "pause")
+        queue.resume(job.id)
+
+Who adds a job for a user calls `enqueue`, which checks the arguments first; here they are only kept. A job is taken by one statement
+(`claim`), so that no two processes take the same one. What a running job was asked to do is its state (`pausing`), which its process
+looks at; so a request is not lost where the process dies before it has seen it.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Self
+
+from lorasmith.errors import InputError
+from lorasmith.jobs.database import open_database, speaking_of, transaction
+from lorasmith.jobs.job import ACTIVE, ANSWERED, ASKED, AT_REST, COMMANDS, WAITING, Command, Job, Needs, Request, State
+from lorasmith.jobs.workspace import Workspace
+
+COLUMNS = (
+    "id, kind, arguments, needs, state, project, priority, place, device, attempts, created, started, ended, worker, sentence, outcome, "
+    "interrupted_at"
+)
+
+
+class Queue:
+    """The jobs of a workspace. To be closed, or used in a `with`; threads may share one."""
+
+    def __init__(self, workspace: str | Path):
+        """Open or make the queue of a workspace.
+
+        `note` is a sentence where an older file had to be set aside, else "".
+
+        Raises:
+            LorasmithError: the workspace cannot be written to, or the disk is full.
+        """
+        self.workspace = Workspace.at(workspace)
+        self._db, self.note = open_database(self.workspace.database, self.workspace.jobs)
+        self._one_at_a_time = threading.RLock()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"Queue({self.workspace.root})"
+
+    def close(self) -> None:
+        self._db.close()
+
+    # -- to look --
+
+    def get(self, id: int) -> Job:
+        """A job by its number.
+
+        Raises:
+            InputError: there is none (`jobs.unknown`).
+        """
+        found = self._jobs(f"SELECT {COLUMNS} FROM jobs WHERE id = ?", (id,))
+        if not found:
+            raise InputError(f"There is no job {id}. See all with: lorasmith jobs list", code="jobs.unknown", id=id)
+        return found[0]
+
+    def jobs(self, states: Iterable[State] | None = None) -> list[Job]:
+        """Jobs: those that run, then those that wait, in their order, then those at rest, the latest first."""
+        wanted = [*WAITING, *ACTIVE, *AT_REST] if states is None else [*states]
+        order = f"CASE WHEN state IN {_marks(ACTIVE)} THEN 0 WHEN state IN {_marks(WAITING)} THEN 1 ELSE 2 END"
+        return self._jobs(
+            f"SELECT {COLUMNS} FROM jobs WHERE state IN {_marks(wanted)} ORDER BY {order}, "
+            f"CASE WHEN state IN {_marks(AT_REST)} THEN -ended END, priority DESC, place, id",
+            (*wanted, *ACTIVE, *WAITING, *AT_REST),
+        )
+
+    # -- for people --
+
+    def add(self, kind: str, arguments: Mapping[str, Any], needs: Needs, project: str = "", priority: int = 0) -> Job:
+        """Put a job at the end of those of its priority."""
+        added = self._jobs(
+            "INSERT INTO jobs (kind, arguments, needs, state, project, priority, place, created) "
+            f"VALUES (?, ?, ?, 'queued', ?, ?, (SELECT COALESCE(MAX(place), 0) + 1 FROM jobs), ?) RETURNING {COLUMNS}",
+            (kind, json.dumps(arguments), needs, project, priority, time.time()),
+        )
+        return added[0]
+
+    def request(self, id: int, request: Request) -> Job:
+        """Pause, stop or cancel a job: one that waits at once, one that runs when its process sees it.
+
+        Pausing keeps its place in the queue. Stopping lets a training save. Cancelling keeps what was saved before, and ends it within a second.
+
+        Raises:
+            InputError: it has ended already (`jobs.state`).
+        """
+        with self._changing():
+            job = self.get(id)
+            if job.state in ACTIVE:
+                state = job.state if job.state == "cancelling" else ASKED[request]
+            elif job.state in WAITING or (request == "cancel" and job.state in ("paused", "stopped")):
+                state = ANSWERED[ASKED[request]]
+            else:
+                raise _wrong_state(job, f"{request} it", "a job that waits or runs")
+            ended = None if state in ACTIVE else time.time()
+            return self._put(id, state=state, ended=ended, sentence="")
+
+    def resume(self, id: int) -> Job:
+        """Queue a job again that was paused, at its place, or stopped, at the end; it goes on where it was.
+
+        Raises:
+            InputError: it is neither (`jobs.state`).
+        """
+        with self._changing():
+            job = self.get(id)
+            if job.state not in ("paused", "stopped"):
+                raise _wrong_state(job, "resume it", "a job that was paused or stopped")
+            place = job.place if job.state == "paused" else self._last_place() + 1
+            return self._put(id, state="queued", place=place, ended=None, sentence="", interrupted_at="")
+
+    def retry(self, id: int) -> Job:
+        """Queue a job again that failed or was cancelled, at its place; it goes on where it was.
+
+        Raises:
+            InputError: it did neither (`jobs.state`).
+        """
+        with self._changing():
+            job = self.get(id)
+            if job.state not in ("failed", "cancelled"):
+                raise _wrong_state(job, "retry it", "a job that failed or was cancelled")
+            return self._put(id, state="queued", ended=None, sentence="", interrupted_at="")
+
+    def prioritise(self, id: int, priority: int) -> Job:
+        """Give a job another priority; higher ones go first."""
+        with self._changing():
+            self.get(id)
+            return self._put(id, priority=priority)
+
+    def move(self, id: int, position: int) -> Job:
+        """Put a waiting job at a position among those that wait, 1 for the next one; a priority that would forbid it is changed, too.
+
+        Raises:
+            InputError: it does not wait (`jobs.state`).
+        """
+        with self._changing():
+            job = self.get(id)
+            if job.state not in WAITING:
+                raise _wrong_state(job, "move it", "a job that waits")
+            others = [other for other in self._waiting() if other.id != id]
+            index = min(max(position - 1, 0), len(others))
+            priority = job.priority
+            if index < len(others):
+                priority = max(priority, others[index].priority)
+            if index > 0:
+                priority = min(priority, others[index - 1].priority)
+            for place, other in enumerate([*others[:index], job, *others[index:]], self._last_place() + 1):
+                self._put(other.id, place=place)
+            return self._put(id, priority=priority)
+
+    def send(self, id: int, command: Command) -> None:
+        """Ask a running job to save or sample now.
+
+        Raises:
+            InputError: it does not run (`jobs.state`), or there is no such command.
+        """
+        if command not in COMMANDS:
+            raise InputError(f"There is no command {command!r}; choose one of {', '.join(COMMANDS)}.", code="jobs.unknown_command")
+        with self._changing():
+            job = self.get(id)
+            if job.state not in ACTIVE:
+                raise _wrong_state(job, command, "a job that runs")
+            self._db.execute("INSERT INTO commands VALUES (?, ?, ?)", (id, command, time.time()))
+
+    # -- for the supervisor and the workers --
+
+    def claim(self, needs: Needs, device: str) -> Job | None:
+        """Take the next job that waits for such a device; it is running from now on. None where none waits."""
+        found = self._jobs(
+            f"UPDATE jobs SET state = 'running', device = ?, attempts = attempts + 1, started = ?, ended = NULL, worker = NULL, sentence = '' "
+            f"WHERE id = (SELECT id FROM jobs WHERE state IN {_marks(WAITING)} AND needs = ? ORDER BY priority DESC, place, id LIMIT 1) "
+            f"RETURNING {COLUMNS}",
+            (device, time.time(), *WAITING, needs),
+        )
+        return found[0] if found else None
+
+    def started(self, id: int, worker: int) -> None:
+        """Record the process that runs a job; what was asked of an earlier one is forgotten."""
+        with self._changing():
+            self._db.execute("DELETE FROM commands WHERE job = ?", (id,))
+            self._db.execute("UPDATE jobs SET worker = ? WHERE id = ?", (worker, id))
+
+    def commands(self, id: int) -> list[Command]:
+        """What was asked of a running job since this was last called."""
+        with self._speaking():
+            return [row["verb"] for row in self._db.execute("DELETE FROM commands WHERE job = ? RETURNING verb", (id,)).fetchall()]
+
+    def end(self, id: int, state: State, sentence: str = "", outcome: Mapping[str, Any] | None = None, interrupted_at: str = "") -> Job:
+        """Record that a job's process has ended; a job that is not active any more stays as it is."""
+        with self._changing():
+            job = self.get(id)
+            if job.state not in ACTIVE:
+                return job
+            return self._put(
+                id, state=state, ended=time.time(), worker=None, sentence=sentence,
+                outcome=json.dumps(outcome or {}), interrupted_at=interrupted_at,
+            )  # fmt: skip
+
+    # -- what stands below these --
+
+    def _waiting(self) -> list[Job]:
+        return self._jobs(f"SELECT {COLUMNS} FROM jobs WHERE state IN {_marks(WAITING)} ORDER BY priority DESC, place, id", WAITING)
+
+    def _last_place(self) -> int:
+        place: int = self._db.execute("SELECT COALESCE(MAX(place), 0) FROM jobs").fetchone()[0]
+        return place
+
+    def _put(self, id: int, **values: Any) -> Job:
+        assignments = ", ".join(f"{name} = ?" for name in values)
+        return self._jobs(f"UPDATE jobs SET {assignments} WHERE id = ? RETURNING {COLUMNS}", (*values.values(), id))[0]
+
+    def _jobs(self, statement: str, values: Iterable[Any]) -> list[Job]:
+        with self._speaking():
+            return [_job(row) for row in self._db.execute(statement, tuple(values)).fetchall()]
+
+    @contextmanager
+    def _changing(self) -> Iterator[None]:
+        """Nobody else changes the queue within the block."""
+        with self._speaking(), transaction(self._db):
+            yield
+
+    @contextmanager
+    def _speaking(self) -> Iterator[None]:
+        with self._one_at_a_time, speaking_of(self.workspace.database):
+            yield
+
+
+def _job(row: Mapping[str, Any]) -> Job:
+    return Job(**{**row, "arguments": json.loads(row["arguments"]), "outcome": json.loads(row["outcome"])})
+
+
+def _marks(values: Collection[object]) -> str:
+    return f"({', '.join('?' * len(values))})"
+
+
+def _wrong_state(job: Job, wish: str, wanted: str) -> InputError:
+    return InputError(
+        f"{job} is {job.state}, so nobody can {wish}; that takes {wanted}.", code="jobs.state", id=job.id, state=job.state, wish=wish
+    )
