@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from lorasmith.cli.interrupt import STOPPED, stop_on_ctrl_c
-from lorasmith.cli.options import AsJson
+from lorasmith.cli.options import AsJson, DeviceChoice
 from lorasmith.cli.output import print_json
-from lorasmith.cli.picture import ConfigFolder, DeviceChoice, Precision, TextEncoder, TextEncoder2, Vae, samplers
+from lorasmith.cli.picture import ConfigFolder, Precision, TextEncoder, TextEncoder2, Vae, samplers
 from lorasmith.cli.progress import progress_bar
 from lorasmith.pages.numbers import count
 

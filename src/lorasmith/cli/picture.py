@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lorasmith.cli.options import AllowPickle, AsJson
+from lorasmith.cli.options import AllowPickle, AsJson, DeviceChoice
 from lorasmith.cli.output import print_json
 from lorasmith.models.device import Device
 
@@ -24,7 +24,6 @@ TextEncoder = Annotated[Path | None, typer.Option(help="Text encoder in a file o
 TextEncoder2 = Annotated[Path | None, typer.Option(help="Second text encoder in a file of its own (Flux: T5).")]
 ConfigFolder = Annotated[Path | None, typer.Option(help="Diffusers folder whose settings and tokenizers are used.")]
 Precision = Annotated[str | None, typer.Option(help="fp32, bf16 or fp16. Empty: bf16 on a GPU, else fp32.")]
-DeviceChoice = Annotated[Device, typer.Option(help="auto takes an NVIDIA GPU where there is one, else the CPU.")]
 
 
 def samplers() -> list[str]:

@@ -9,7 +9,7 @@ import typer
 
 from lorasmith.cli.audit import bench
 from lorasmith.cli.interrupt import STOPPED, stop_on_ctrl_c
-from lorasmith.cli.options import AsJson
+from lorasmith.cli.options import AsJson, DeviceChoice
 
 if TYPE_CHECKING:
     from lorasmith.evaluation.prove import Proven
@@ -150,6 +150,7 @@ def bench_verdict(
     quick: Annotated[
         bool, typer.Option("--quick", help="Eight of the 32 runs, and half of the pictures: minutes instead of hours.")
     ] = False,
+    device: DeviceChoice = "auto",
     as_json: AsJson = False,
 ) -> None:
     """Train LoRAs on the demo world and compare their verdicts with the truth.
@@ -157,13 +158,13 @@ def bench_verdict(
     lorasmith bench verdict --quick
     lorasmith bench verdict --seed 2
 
-    Stopped, it goes on where it was.
+    Stopped, it goes on where it was. Several at once in one folder share the work.
     """
     from lorasmith.cli.output import print_json
     from lorasmith.demo.verdict_bench.bench import bench as judge
 
     with stop_on_ctrl_c("Stopping after this step.") as stopping:
-        found = judge(out, seed, quick=quick, report=lambda words: typer.echo(words, err=True), cancelled=stopping)
+        found = judge(out, seed, quick=quick, device=device, report=lambda words: typer.echo(words, err=True), cancelled=stopping)
     if found is None:
         raise typer.Exit(STOPPED)
     if as_json:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+from filelock import FileLock
+
 from lorasmith.demo.verdict_bench.bench import BenchEffort, judge_runs
 from lorasmith.demo.verdict_bench.recipes import BenchRun, RunKind
 from lorasmith.demo.verdict_bench.score import scores
@@ -23,9 +25,19 @@ def test_runs_are_trained_judged_and_looked_at_and_a_stopped_bench_goes_on(tmp_p
     stopped = judge_runs(RUNS, tmp_path, SMALL, said.append, lambda: any("truth" in words for words in said))
     assert stopped is None
 
-    judged = judge_runs(RUNS, tmp_path, SMALL, said.append, lambda: False)
+    # Another process is at the first run, and leaves it when the second is being judged here.
+    others = FileLock(tmp_path / f"{RUNS[0].name}.lock")
+    others.acquire()
+
+    def say(words: str) -> None:
+        said.append(words)
+        if words.startswith("2 of 2: judging"):
+            others.release()
+
+    judged = judge_runs(RUNS, tmp_path, SMALL, say, lambda: False)
 
     assert judged is not None
+    assert [words[:6] for words in said[-6:]] == ["2 of 2"] * 3 + ["1 of 2"] * 3
     assert [len(run.truths) for run in judged] == [1, 1]
     assert sum(words == "1 of 2: training barely-trained-zorvex" for words in said) == 2  # the second time it is there already
     barely, burnt = judged

@@ -3,7 +3,8 @@
     bench(Path("bench-verdict"), seed=1)
 
 For each run: train it, prove it, look at the truth. Each of the three is kept, so that a bench that was stopped or killed goes on where it
-was. Thresholds and rules may be set while looking at seeds up to 100; those above are for checking.
+was. Several processes may work in one folder: each takes the runs that no other is at, and those that finish last wait for the rest.
+Thresholds and rules may be set while looking at seeds up to 100; those above are for checking.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from filelock import FileLock, Timeout
 
 from lorasmith.atomic import write_atomically
 from lorasmith.demo.verdict_bench.recipes import BenchRun, bench_runs
@@ -28,6 +30,7 @@ from lorasmith.evaluation.proof.plan import WEIGHTS
 from lorasmith.evaluation.prove import prove
 from lorasmith.evaluation.run_record import read_run
 from lorasmith.models.base import Base
+from lorasmith.models.device import Device, choose_device
 from lorasmith.models.open import open_base
 from lorasmith.progress import Cancelled
 from lorasmith.training.commands import Commands
@@ -50,12 +53,13 @@ def bench(
     seed: int = 1,
     *,
     quick: bool = False,
+    device: Device = "auto",
     report: Callable[[str], None] = lambda _: None,
     cancelled: Cancelled = lambda: False,
 ) -> dict[str, Any] | None:
     """Everything that is reported, as plain data; None where it was cancelled. `report` is called with what is being done."""
     folder = Path(out) / f"seed-{seed}"
-    judged = judge_runs(list(bench_runs(seed, quick=quick)), folder, QUICK if quick else BenchEffort(), report, cancelled)
+    judged = judge_runs(list(bench_runs(seed, quick=quick)), folder, QUICK if quick else BenchEffort(), report, cancelled, device)
     if judged is None:
         return None
     found = {"seed": seed, "quick": quick, **scores(judged), "each": [_row(one) for one in judged]}
@@ -64,17 +68,30 @@ def bench(
 
 
 def judge_runs(
-    runs: Sequence[BenchRun], folder: Path, effort: BenchEffort, report: Callable[[str], None], cancelled: Cancelled
+    runs: Sequence[BenchRun],
+    folder: Path,
+    effort: BenchEffort,
+    report: Callable[[str], None],
+    cancelled: Cancelled,
+    device: Device = "auto",
 ) -> list[JudgedRun] | None:
     """Each run trained, judged and looked at, below `folder`; None where that was cancelled."""
-    base = open_base(BASE, torch.float32)
-    judged: list[JudgedRun] = []
-    for number, run in enumerate(runs, 1):
-        one = _judged(run, folder, base, effort, partial(_numbered, report, number, len(runs)), cancelled)
-        if one is None:
-            return None
-        judged.append(one)
-    return judged
+    base = open_base(BASE, torch.float32, choose_device(device))
+    folder.mkdir(parents=True, exist_ok=True)
+    judged: dict[str, JudgedRun] = {}
+    for wait in (False, True):  # first what no other process is at, then what others have left
+        for number, run in enumerate(runs, 1):
+            if run.name in judged:
+                continue
+            try:
+                with FileLock(folder / f"{run.name}.lock", timeout=-1 if wait else 0):
+                    one = _judged(run, folder, base, device, effort, partial(_numbered, report, number, len(runs)), cancelled)
+            except Timeout:
+                continue
+            if one is None:
+                return None
+            judged[run.name] = one
+    return [judged[run.name] for run in runs]
 
 
 def _numbered(report: Callable[[str], None], number: int, of: int, what: str) -> None:
@@ -82,12 +99,12 @@ def _numbered(report: Callable[[str], None], number: int, of: int, what: str) ->
 
 
 def _judged(
-    run: BenchRun, folder: Path, base: Base, effort: BenchEffort, report: Callable[[str], None], cancelled: Cancelled
+    run: BenchRun, folder: Path, base: Base, device: Device, effort: BenchEffort, report: Callable[[str], None], cancelled: Cancelled
 ) -> JudgedRun | None:
     """One run, trained, proven and looked at; None where that was cancelled."""
     report(f"training {run.name}")
     commands = Commands()
-    if not train_bench_run(run, folder, [_stopping(commands, cancelled)], commands).finished:
+    if not train_bench_run(run, folder, device, [_stopping(commands, cancelled)], commands).finished:
         return None
     run_folder = folder / run.name / "run"
     report(f"judging {run.name}")
