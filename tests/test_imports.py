@@ -47,7 +47,7 @@ def may_import(room: str, other: str) -> bool:
     if room == "demo":
         return other in ROOMS[: ROOMS.index("evaluation") + 1]
     if other == "demo":
-        return room == "cli"
+        return room in ("studio", "cli")
     return room in ROOMS and other in ROOMS[: ROOMS.index(room)]
 
 

@@ -50,6 +50,7 @@ ELSEWHERE = {
     "demo data",
     "bench audit",
     "bench verdict",
+    "studio",
 }
 """Verbs that need a server, minutes or a run under way: their own tests have them."""
 

@@ -29,6 +29,7 @@ from lorasmith.cli import (
     recipe,
     retrain,
     run,
+    studio,
 )
 from lorasmith.cli.captions.app import app as captions_app
 from lorasmith.cli.help import HelpGroup
@@ -82,6 +83,7 @@ app.add_typer(lora_app, name="lora")
 app.add_typer(library.app, name="library")
 app.command("publish")(publish.publish)
 app.command("install")(install.install)
+app.command("studio")(studio.studio)
 app.add_typer(demo.app, name="demo")
 app.add_typer(audit.bench, name="bench")
 

@@ -1,0 +1,63 @@
+"""The studio's application: every resource's routes below `/api`, behind the door that `security` is.
+
+    api = make_api("lora")                       # the routes alone, for the OpenAPI document
+    app = make_app("lora", Access(token, 8611))  # what a server runs
+
+The server process never imports torch: what needs it runs as a job.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fastapi import APIRouter, FastAPI
+from fastapi.routing import APIRoute
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp
+
+import lorasmith
+from lorasmith.studio import system
+from lorasmith.studio.access import Access
+from lorasmith.studio.document import describe
+from lorasmith.studio.problems import add_handlers
+from lorasmith.studio.security import Door
+from lorasmith.studio.studio import Studio
+
+RESOURCES: tuple[APIRouter, ...] = (system.router,)
+
+OPENAPI = "/api/openapi.json"
+
+WELCOME = f"""Lorasmith's studio.
+
+The API is below /api, its OpenAPI document at {OPENAPI}.
+Scripts send `Authorization: Bearer TOKEN` with the token of the address that `lorasmith studio` printed.
+"""
+
+
+def make_api(workspace: str | Path) -> FastAPI:
+    """The routes over a workspace, without what guards them."""
+    api = FastAPI(
+        title="Lorasmith", version=lorasmith.__version__, description="Everything that Lorasmith can do, over one API.",
+        openapi_url=OPENAPI, docs_url=None, redoc_url=None, generate_unique_id_function=_operation, redirect_slashes=False,
+    )  # fmt: skip
+    api.openapi = lambda: describe(api)  # type: ignore[method-assign]
+    api.state.studio = Studio(Path(workspace).absolute())
+    for router in RESOURCES:
+        api.include_router(router, prefix="/api")
+    api.add_api_route("/", _welcome, include_in_schema=False)
+    add_handlers(api)
+    return api
+
+
+def make_app(workspace: str | Path, access: Access) -> ASGIApp:
+    """The routes over a workspace, for whoever `access` lets in."""
+    return Door(make_api(workspace), access)
+
+
+def _operation(route: APIRoute) -> str:
+    """The name of an operation in generated clients: the function's."""
+    return route.name
+
+
+def _welcome() -> PlainTextResponse:
+    return PlainTextResponse(WELCOME)
