@@ -25,8 +25,8 @@ def delta(layer: Layer, weight: Tensor | None = None) -> Tensor:
             layer=layer.name,
         )
     if weight is None:
-        assert layer.kind.shape is not None, "a kind that does not need the weight knows its shape"
-        weight = torch.empty(layer.kind.shape(layer.tensors), device="meta")
+        assert layer.shape is not None, "a kind that does not need the weight knows its shape"
+        weight = torch.empty(layer.shape, device="meta")
     else:
         layer.check_fits(tuple(weight.shape))
     product = layer.factors(weight)

@@ -135,13 +135,15 @@ class Layer(LayerOutline):
     def file_tensors(self) -> dict[str, Tensor]:
         """The layer's tensors by suffix as its kind is written, alpha and magnitude with them; weights are not copied.
 
-        A missing alpha is written out as the rank, as all programs take it; one that nothing depends on, and that is infinite, as 1.
+        A missing alpha is written out as the rank, as all programs take it; one that nothing depends on, and that is infinite, as 1. A
+        magnitude in one row is written along the axis that it belongs to.
         """
         found, alpha = self.kind.formulas.to_file({suffix: value.detach() for suffix, value in self.tensors.items()}, self.alpha_value)
         if self.kind.has_alpha and (self.alpha is not None or self.rank is not None):
             found[ALPHA] = torch.tensor(float(alpha) if self.alpha_counts or isfinite(alpha) else 1.0)
         if self.dora_scale is not None:
-            found[DORA_SCALE] = self.dora_scale.detach()
+            scale = self.dora_scale.detach()
+            found[DORA_SCALE] = scale if self.shape is None else dora_formulas.in_its_place(scale, self.shape)
         if self.bias is not None:
             found[DIFF_B] = self.bias.detach()
         return found

@@ -67,15 +67,20 @@ class LayerOutline:
         return self.bias is not None or any(suffix.endswith(DIFF_B) for suffix in self.tensors)
 
     @property
+    def shape(self) -> tuple[int, ...] | None:
+        """The shape of the change, a kernel perhaps flattened into the inputs; None where it depends on the base."""
+        return None if self.kind.shape is None else self.kind.shape(self.tensors)
+
+    @property
     def dora_axis(self) -> dora.Axis | None:
         """Which axis of the weight the DoRA magnitude belongs to; None without one."""
-        return None if self.dora_scale is None else dora.axis_of(self.dora_scale)
+        return None if self.dora_scale is None else dora.axis_of(self.dora_scale, self.shape)
 
     @property
     def form(self) -> Form:
         """The form that the layer has in files, with what each program does with it."""
         if self.dora_scale is not None:
-            return dora.form_of(self.dora_scale)
+            return dora.form_of(self.dora_scale, self.shape)
         return self.kind.forms[self.kind.form(self.tensors, self.alpha)]
 
     @property

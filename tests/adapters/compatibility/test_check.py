@@ -84,7 +84,7 @@ MADE = {
     "lora": (LORA, "all all all all"),
     "DoRA along the inputs": (LORA | {"dora_scale": R[:1]}, "all all all wrong"),
     "DoRA along the outputs": (LORA | {"dora_scale": R[:, :1]}, "wrong wrong wrong wrong"),
-    "DoRA in one row": (LORA | {"dora_scale": R[0]}, "unknown unknown wrong unknown"),
+    "DoRA along the outputs, in one row": (LORA | {"dora_scale": R[0]}, "wrong wrong wrong wrong"),
     "loha": ({"hada_w1_a": R[:, :2], "hada_w1_b": R[:2], "hada_w2_a": R[:, :2], "hada_w2_b": R[:2]} | ALPHA, "all all all none"),
     "lokr": ({"lokr_w1": R[:2, :2], "lokr_w2": R[:4, :4]} | ALPHA, "all all all none"),
     "glora": ({"a1.weight": R[:, :2], "a2.weight": R[:2], "b1.weight": R[:, :2], "b2.weight": R[:2]} | ALPHA, "none all all none"),
@@ -107,6 +107,13 @@ def test_each_kind_of_layer_is_judged_by_what_each_program_was_seen_to_do(made_o
     assert report.kinds == {made_of: 1}
     assert dict(zip(CONSUMERS, expected.split(), strict=True)) == verdicts(report)
     assert bool(report.problems()) == bool({"none", "wrong"} & set(expected.split()))
+
+
+def test_a_magnitude_in_one_row_stops_or_is_skipped_where_a_layer_has_other_inputs_than_outputs():
+    name, (out, inputs) = next((name, shape) for name, shape in base("sd1").shapes().items() if len(shape) == 2 and shape[0] != shape[1])
+    lora = {"lora_down.weight": torch.ones(2, inputs), "lora_up.weight": torch.ones(out, 2), "dora_scale": torch.ones(out)}
+    report = check_file(LoraFile({f"{name}.{end}": value for end, value in lora.items()}, METADATA), "sd1", base("sd1"), "toy")
+    assert verdicts(report) == {"AUTOMATIC1111": "none", "Forge": "none", "ComfyUI": "none", "diffusers": "wrong"}
 
 
 @pytest.mark.parametrize(("dtype", "named"), [(torch.float32, None), (torch.float16, "fp16"), (torch.bfloat16, "bf16")])

@@ -31,6 +31,8 @@ NETWORKS = {
     "LoRA, rs-scaling": ("lora", LayerSettings(**SMALL, rs_lora=True)),
     "LoRA with a Tucker core": ("lora in Tucker form", LayerSettings(**SMALL, use_tucker=True)),
     "LoRA with DoRA": ("DoRA along the inputs", LayerSettings(**SMALL, dora=True)),
+    "LoRA with DoRA along the outputs": ("DoRA along the outputs", LayerSettings(**SMALL, dora=True)),
+    "LoRA with DoRA along the outputs, in one row": ("DoRA along the outputs, in one row", LayerSettings(**SMALL, dora=True)),
     "DyLoRA": ("lora", LayerSettings(kind="dylora", **SMALL)),
     "LoHa": ("loha", LayerSettings(kind="loha", **SMALL)),
     "LoKr": ("lokr", LayerSettings(kind="lokr", **SMALL)),
@@ -40,9 +42,20 @@ NETWORKS = {
     "BOFT": ("boft", KINDS["boft"].layer_settings(block_size=4)),
     "Full (diff)": ("full", LayerSettings(kind="full")),
 }
+OTHERS = {
+    "DoRA along the outputs": lambda magnitude: magnitude.transpose(0, 1),
+    "DoRA along the outputs, in one row": lambda magnitude: magnitude.flatten(),
+}
+"""How other trainers' files have a magnitude that is written here along the inputs, [1, in, ...]."""
 FORMS = {form.name: form for form in (*dora.FORMS, *(form for kind in KINDS.values() for form in kind.forms))}
 WORDS = {"loads": "yes", "wrong": "**wrong**", "dropped": "no", "refused": "no", "untried": "not tried"}
 FEW = ("down_blocks.0.attentions.0.transformer_blocks.0.attn1.to_q", "down_blocks.0.attentions.0.proj_in", "down_blocks.0.resnets.1.conv1")
+
+
+def as_written(made_of, tensors):
+    """A file's tensors in the form that is asked for."""
+    rewrite = OTHERS.get(made_of, lambda magnitude: magnitude)
+    return {key: rewrite(value).contiguous() if key.endswith("dora_scale") else value for key, value in tensors.items()}
 
 
 @cache
@@ -60,7 +73,7 @@ def prediction(unet):
 @cache
 def in_diffusers(name, folder):
     """What diffusers does with a file of this network: loads, wrong (other images than trained) or refused."""
-    pipeline, settings = toy(), NETWORKS[name][1]
+    pipeline, (made_of, settings) = toy(), NETWORKS[name]
     unet = copy.deepcopy(pipeline.unet)
     named = {paths[0]: own for own, paths in keys.targets("sd1", "unet", unet, "convolutions").items()}
     adapter = attach_network(unet, {path: named[path] for path in FEW}, settings, seed=1)
@@ -71,7 +84,7 @@ def in_diffusers(name, folder):
     trained, base = prediction(unet), prediction(pipeline.unet)
     assert (trained - base).abs().max() > 1e-3, "the network must matter here"
     path = Path(folder) / f"{name}.safetensors"
-    save_lora(path, adapter_tensors(adapter), {}, torch.float32)
+    save_lora(path, as_written(made_of, adapter_tensors(adapter)), {}, torch.float32)
     try:
         pipeline.load_lora_weights(path)
     except ValueError:
@@ -114,7 +127,13 @@ def page(folder):
         if effect != "loads":
             reasons.append(f"- {name}, diffusers: {FORMS[made_of].programs['diffusers'].reason}.")
         lines.append(f"| {name} | `{suffixes(settings)}` | {' | '.join(cells)} |")
-    lines += ["", "Yes: the same image as in training. Why not, and what is wrong:", "", *reasons]
+    reasons += [f"- {dora.MISPLACED.name}, {program}: {dora.MISPLACED.programs[program].reason}." for program in CONSUMERS]
+    lines += ["", "Yes: the same image as in training. Why not, and what is wrong:", "", *reasons, ""]
+    lines += [
+        "A DoRA magnitude of the outputs in one row (`[out]`, or `[1, out, 1, 1]`) can be multiplied where a linear layer has as many inputs as",
+        "outputs; elsewhere it is misplaced. What the other three do with one follows from their formulas, computed for square and other layers.",
+        "Here it is read by how many numbers it has, and written along its axis.",
+    ]
     lines += ["", "## Which names they read", "", *names_table()]
     lines += [
         "",
@@ -178,7 +197,7 @@ def test_the_page_has_every_kind_and_each_file_is_read_back_as_what_the_page_cal
     assert {settings.kind for _, settings in NETWORKS.values()} == trainable_kinds().keys()
     for made_of, settings in NETWORKS.values():
         adapter = attach_network(torch.nn.Sequential(torch.nn.Linear(8, 8)), {"0": "x"}, settings, seed=0)
-        layer = read_layer("x", {key.removeprefix("x."): value for key, value in adapter_tensors(adapter).items()})
+        layer = read_layer("x", {key.removeprefix("x."): value for key, value in as_written(made_of, adapter_tensors(adapter)).items()})
         assert layer.form is FORMS[made_of] or (settings.use_tucker and layer.form.name == settings.kind)
 
 

@@ -9,13 +9,15 @@ from diffusers import UNet2DConditionModel
 from safetensors.torch import save_file
 from torch import nn
 
+from lorasmith.adapters.attach import attach_layers
 from lorasmith.adapters.base_weights import BaseWeights, empty_base
 from lorasmith.adapters.delta import delta
 from lorasmith.adapters.files import names as keys
 from lorasmith.adapters.files.dialects import read_network
 from lorasmith.adapters.files.family import guess_family
 from lorasmith.adapters.files.lora_file import load_tensors
-from lorasmith.adapters.layer import file_tensors
+from lorasmith.adapters.kinds import dora
+from lorasmith.adapters.layer import file_tensors, read_layer
 from lorasmith.errors import AdapterError
 from lorasmith.models.architectures.unet_layers import UnetShape, to_ldm
 from lorasmith.models.families import FAMILIES
@@ -327,13 +329,40 @@ def test_magnitudes_of_peft_belong_to_the_outputs_also_where_layers_are_fused(fa
     torch.testing.assert_close(ours, torch.cat(theirs).detach(), rtol=1e-4, atol=1e-4)
 
 
-def test_magnitudes_along_the_inputs_and_the_outputs_are_distinguished():
-    name = "lora_unet_mid_block_attentions_0_proj_in"
-    lora = {f"{name}.lora_down.weight": normal(2, 6), f"{name}.lora_up.weight": normal(6, 2), f"{name}.alpha": torch.tensor(1.0)}
-    axes = {(1, 6): "input", (6, 1): "output", (1, 6, 1, 1): "input", (6, 1, 1, 1): "output", (6,): "output"}
-    for shape, axis in axes.items():
-        network = read_network(lora | {f"{name}.dora_scale": torch.ones(shape)}, family="sd1")
-        assert network.layers[name].dora_axis == axis
+# (shape of the weight, shape of the magnitude) -> the axis that it belongs to, and the form that programs see.
+MAGNITUDES = {
+    ((6, 6), (1, 6)): ("input", dora.ALONG_INPUTS), ((6, 6), (6, 1)): ("output", dora.ALONG_OUTPUTS), ((6, 6), (6,)): ("output", dora.IN_ONE_ROW),
+    ((8, 6), (1, 6)): ("input", dora.ALONG_INPUTS), ((8, 6), (6,)): ("input", dora.ALONG_INPUTS), ((8, 6), (6, 1)): ("input", dora.MISPLACED),
+    ((8, 6), (8, 1)): ("output", dora.ALONG_OUTPUTS), ((8, 6), (8,)): ("output", dora.MISPLACED), ((8, 6), (1, 8)): ("output", dora.MISPLACED),
+    ((6, 6, 3, 3), (1, 6, 1, 1)): ("input", dora.ALONG_INPUTS), ((6, 6, 3, 3), (6, 1, 1, 1)): ("output", dora.ALONG_OUTPUTS),
+    ((6, 6, 3, 3), (6,)): ("output", dora.MISPLACED), ((8, 6, 3, 3), (6,)): ("input", dora.MISPLACED),
+    ((8, 6, 3, 3), (1, 8, 1, 1)): ("output", dora.MISPLACED), ((8, 6, 1, 1), (1, 6, 1, 1)): ("input", dora.ALONG_INPUTS),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("weight", "magnitude"), MAGNITUDES)
+def test_a_magnitude_belongs_to_the_axis_with_as_many_numbers_however_it_is_written(weight, magnitude):
+    """W' = m (W + delta) / ||W + delta||, with one number for each input or output; what is written has them along that axis."""
+    axis, form = MAGNITUDES[weight, magnitude]
+    name, scale = "lora_unet_mid_block_attentions_0_proj_in", normal(*magnitude).abs() + 0.5
+    lora = {"lora_down.weight": normal(2, *weight[1:]), "lora_up.weight": normal(weight[0], 2, *(1 for _ in weight[2:]))}
+    layer = read_layer(name, lora | {"dora_scale": scale})
+    assert (layer.dora_axis, layer.form) == (axis, form)
+    own = 1 if axis == "input" else 0
+    base, across = normal(*weight), [at for at in range(len(weight)) if at != own]
+    change = torch.einsum("or,r...->o...", lora["lora_up.weight"].flatten(1), lora["lora_down.weight"])
+    placed = scale.reshape([-1 if at == own else 1 for at in range(len(weight))])
+    wanted = placed * (base + change) / (base + change).square().sum(across, keepdim=True).sqrt() - base
+    torch.testing.assert_close(layer.delta_weight(base), wanted, rtol=1e-4, atol=1e-5)
+    written = layer.file_tensors()["dora_scale"]
+    assert written.shape == placed.shape
+    assert read_layer(name, lora | {"dora_scale": written}).form in (dora.ALONG_INPUTS, dora.ALONG_OUTPUTS)
+    module = nn.Sequential(nn.Conv2d(weight[1], weight[0], weight[2:], bias=False) if weight[2:] else nn.Linear(*weight[1::-1], bias=False))
+    module[0].weight.data, x = base, normal(2, weight[1], *(5 for _ in weight[2:]))
+    attach_layers(module, {"0": name}, {name: layer})
+    changed = base + wanted
+    expected = nn.functional.conv2d(x, changed) if weight[2:] else nn.functional.linear(x, changed)
+    torch.testing.assert_close(module(x), expected, rtol=1e-4, atol=1e-4)
 
 
 # ---- what is said

@@ -64,7 +64,7 @@ def _fused_magnitude(slots: dict[int, Layer], count: int) -> tuple[Tensor | None
 def _stacked(name: str, slots: dict[int, Layer], shares: tuple[int, ...]) -> Layer:
     """The layers as they are, one below the other."""
     tensors: dict[str, Tensor] = {}
-    shapes = {slot: layer.kind.shape(layer.tensors) for slot, layer in slots.items() if layer.kind.shape is not None}
+    shapes = {slot: layer.shape for slot, layer in slots.items() if layer.shape is not None}
     for slot, layer in slots.items():
         layer.check_computable()
         tensors |= {f"{slot}_{suffix}": tensor for suffix, tensor in layer.all_tensors().items()}

@@ -47,7 +47,7 @@ def beyond_standard_size(family: str, layers: Mapping[str, LayerOutline]) -> lis
 
 
 def _input_width(layer: LayerOutline) -> int | None:
-    shape = None if layer.kind.shape is None else layer.kind.shape(layer.tensors)
+    shape = layer.shape
     return shape[1] if shape is not None and len(shape) > 1 else None
 
 

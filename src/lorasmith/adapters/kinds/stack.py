@@ -50,7 +50,8 @@ def _form(tensors: Shapes, alpha: float | None) -> int:
     parts = parts_of(tensors).values()
     for part in parts:
         if DORA_SCALE in part:
-            return _FORMS.index(dora.form_of(part[DORA_SCALE]))
+            kind = kind_of(part)
+            return _FORMS.index(dora.form_of(part[DORA_SCALE], None if kind.shape is None else kind.shape(part)))
     first = next(iter(parts))
     kind = kind_of(first)
     return _FORMS.index(kind.forms[kind.form(first, None)])

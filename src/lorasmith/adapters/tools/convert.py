@@ -208,7 +208,7 @@ LARGE = 2_000_000_000
 def _check_size(layers: Mapping[str, Layer], dtype: torch.dtype) -> None:
     """Raises AdapterError where layers that were trained apart would make a huge file of differences."""
     apart = [layer for layer in layers.values() if layer.kind is stack.KIND]
-    shapes = [layer.kind.shape(layer.tensors) for layer in apart if layer.kind.shape is not None]
+    shapes = [layer.shape for layer in apart if layer.shape is not None]
     size = sum(math.prod(shape) for shape in shapes) * dtype.itemsize
     if size > LARGE:
         raise AdapterError(

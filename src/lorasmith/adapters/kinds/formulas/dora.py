@@ -4,7 +4,8 @@
 
 `delta` is another kind's change (LoRA, LoHa, LoKr); m, `dora_scale` in the file, is [1, in] or [1, in, 1, 1] and starts as ||W||,
 so that W' = W. The columns are what the paper takes, and the only choice with which ComfyUI, Forge and AUTOMATIC1111 generate what
-was trained. (LyCORIS and peft by default take the rows, [out, 1]; such files are read here as they were meant.)
+was trained. (LyCORIS and peft can take the rows, [out, 1]; such files are read here as they were meant, also where the magnitude is
+written in one row, and are written with the axis in its place.)
 
 As m and the norm belong to the inputs, a layer is computed as the inner kind on x * g, with g = m / ||W + delta||:
 
@@ -15,6 +16,8 @@ the whole: W + s (W' - W).
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -42,10 +45,16 @@ def row_norms(weight: Tensor) -> Tensor:
 
 def delta_weight(delta: Tensor, scale: Tensor, weight: Tensor) -> Tensor:
     """W' - W in fp32, from the inner kind's change; `scale` along the inputs, or along the outputs as others have it."""
-    weight, magnitude = weight.float(), scale.float().view(*scale.shape, *(1 for _ in range(weight.dim() - scale.dim())))
+    weight = weight.float()
     changed = weight + delta
-    norms = row_norms(changed) if axis_of(scale) == "output" else column_norms(changed)
-    return changed * (magnitude / _not_zero(norms)) - weight
+    norms = row_norms(changed) if axis_of(scale, weight.shape) == "output" else column_norms(changed)
+    return changed * (in_its_place(scale.float(), weight.shape) / _not_zero(norms)) - weight
+
+
+def in_its_place(scale: Tensor, shape: Sequence[int]) -> Tensor:
+    """A magnitude of a weight [out, in, ...] as [1, in, 1, ...] or [out, 1, 1, ...], however the file has it; not copied."""
+    start = (1, -1) if axis_of(scale, shape) == "input" else (-1, 1)
+    return scale.reshape(*start, *(1 for _ in range(max(len(shape), scale.dim()) - 2)))
 
 
 def _not_zero(norms: Tensor) -> Tensor:
@@ -56,12 +65,12 @@ def forward(formulas: Formulas, tensors: Tensors, scale: Tensor, alpha: float, c
     """The layer's output with the change of another kind inside the DoRA."""
     target, x = call.target, call.x
     assert formulas.added is not None
-    if axis_of(scale) == "output":
-        return _forward_along_outputs(formulas, tensors, scale, alpha, call)
     whole = target.whole_weight().detach()
+    if axis_of(scale, whole.shape) == "output":
+        return _forward_along_outputs(formulas, tensors, scale, alpha, call)
     with torch.no_grad(), torch.autocast(x.device.type, enabled=False):
         norms = _not_zero(column_norms(whole.float() + formulas.delta_weight(tensors, alpha, whole)))
-    gain = target.along_channels(scale.float() / norms)
+    gain = target.along_channels(in_its_place(scale.float(), whole.shape) / norms)
     inner = Call(x * gain.to(x.dtype), target, mask=call.mask)
     if target.exact and call.strength == 1:
         return formulas.forward(tensors, alpha, inner)
