@@ -93,8 +93,10 @@ def open_base(source: Path | str, dtype: torch.dtype | None = None, device: str 
     return load_base(describe(source, **open_options), dtype, device, open_options.get("quantize", "none"))
 
 
-def load_base(description: Description, dtype: torch.dtype | None = None, device: str = "cpu", quantize: Quantize = "none") -> Base:
-    """Load the base that `describe` has described; see `open_base`."""
+def load_base(
+    description: Description, dtype: torch.dtype | None = None, device: str = "cpu", quantize: Quantize = "none", blocks_to_swap: int = 0
+) -> Base:
+    """Load the base that `describe` has described, see `open_base`; `blocks_to_swap` of its denoiser stay in the host's memory."""
     if dtype is None:
         import torch
 
@@ -106,7 +108,7 @@ def load_base(description: Description, dtype: torch.dtype | None = None, device
             code="base.part_missing",
             parts=absent,
         )
-    opened: Base = base_class(description.record).open(description, dtype, device, quantize)
+    opened: Base = base_class(description.record).open(description, dtype, device, quantize, blocks_to_swap)
     return opened
 
 

@@ -131,7 +131,8 @@ class QuantizedWeight(Tensor):
         """How many numbers share a scale."""
         return PACKINGS[self.packing].width or self.codes.shape[1]
 
-    def _like(self, change: Callable[[Tensor], Tensor], dtype: torch.dtype | None = None) -> QuantizedWeight:
+    def with_tensors(self, change: Callable[[Tensor], Tensor], dtype: torch.dtype | None = None) -> QuantizedWeight:
+        """The same weight with its codes and scales changed, each by `change`: moved, or copied."""
         return QuantizedWeight(change(self.codes), change(self.scales), self.packing, self.shape, dtype or self.dtype)
 
     def __repr__(self, *, tensor_contents: Any = None) -> str:  # type: ignore[override]
@@ -159,12 +160,12 @@ class QuantizedWeight(Tensor):
     def __torch_dispatch__(cls, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None) -> Any:  # type: ignore[override]
         kwargs = kwargs or {}
         if func is torch.ops.aten.detach.default:
-            return args[0]._like(lambda t: t)
+            return args[0].with_tensors(lambda t: t)
         if func is torch.ops.aten.clone.default:
-            return args[0]._like(torch.clone)
+            return args[0].with_tensors(torch.clone)
         if func is torch.ops.aten._to_copy.default:
             device = kwargs.get("device")
-            return args[0]._like(lambda t: t.to(device, copy=True), kwargs.get("dtype"))
+            return args[0].with_tensors(lambda t: t.to(device, copy=True), kwargs.get("dtype"))
         for value, argument in zip(args, func._schema.arguments, strict=False):
             if argument.alias_info is not None and argument.alias_info.is_write and isinstance(value, cls):
                 raise BaseModelError("The weights of a quantised base cannot be changed; open it with base.quantize 'none' for that.")

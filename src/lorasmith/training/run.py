@@ -214,7 +214,7 @@ def load_model(checked: CheckedRun, emit: Emitter) -> Base:
     settings = checked.settings
     emit(events.PhaseStarted("model", str(settings.base.path)))
     dtype, device = DTYPES[settings.training.mixed_precision], choose_device(settings.training.device)
-    base = load_base(checked.description, dtype, device, settings.base.quantize)
+    base = load_base(checked.description, dtype, device, settings.base.quantize, settings.training.blocks_to_swap)
     emit.warn(*check_base_fits(settings, checked.training_set, base))
     return base
 

@@ -31,8 +31,8 @@ class MadeUp:
         self.pixel_step, self.native_resolution = sizes.pixel_step, sizes.native
 
     @classmethod
-    def open(cls, description, dtype, device="cpu", quantize="none"):
-        modules = load_parts(description, MADE_UP.usual.parts, dtype, device, quantize)
+    def open(cls, description, dtype, device="cpu", quantize="none", blocks_to_swap=0):
+        modules = load_parts(description, MADE_UP.usual.parts, dtype, device, quantize, blocks_to_swap)
         return cls(
             modules,
             {"tokenizer": load_tokenizer(description, "tokenizer")},

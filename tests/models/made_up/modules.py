@@ -34,6 +34,7 @@ class MadeUpTransformer(ModelMixin, ConfigMixin):
     """Tokens of 2 x 2 latents, after the text's; its time is 1 - sigma, and it predicts picture - noise."""
 
     _supports_gradient_checkpointing = True
+    _repeated_blocks = ("Block",)
 
     @register_to_config
     def __init__(self, in_channels=4, width=32, heads=2, num_layers=2, text_width=16, text_layers=2, vocabulary=1000):

@@ -46,9 +46,11 @@ class UnetBase:
         self.pixel_step, self.native_resolution = sizes.pixel_step, sizes.native
 
     @classmethod
-    def open(cls, description: Description, dtype: torch.dtype, device: str = "cpu", quantize: Quantize = "none") -> Self:
+    def open(
+        cls, description: Description, dtype: torch.dtype, device: str = "cpu", quantize: Quantize = "none", blocks_to_swap: int = 0
+    ) -> Self:
         """Open a base; weights are read straight to `dtype` and `device`, or quantised there, the autoencoder's always to float32."""
-        modules = load_parts(description, cls.record.usual.parts, dtype, device, quantize)
+        modules = load_parts(description, cls.record.usual.parts, dtype, device, quantize, blocks_to_swap)
         unet, vae = modules["unet"], modules["vae"]
         if unet.config.in_channels != vae.config.latent_channels:
             raise BaseModelError(

@@ -42,29 +42,56 @@ _TEXT_BESIDE = re.compile(r"(text_model\.)?text_projection(\.weight|\.bias)?|tra
 
 
 def load_parts(
-    description: Description, parts: Iterable[str], dtype: torch.dtype, device: torch.device | str = "cpu", quantize: Quantize = "none"
+    description: Description,
+    parts: Iterable[str],
+    dtype: torch.dtype,
+    device: torch.device | str = "cpu",
+    quantize: Quantize = "none",
+    blocks_to_swap: int = 0,
 ) -> dict[str, Any]:
-    """Several parts by their names; the autoencoder always in float32."""
+    """Several parts by their names; the autoencoder always in float32. `blocks_to_swap` are the denoiser's."""
     import torch
 
-    return {name: load_part(description, name, torch.float32 if name == "vae" else dtype, device, quantize) for name in parts}
+    return {
+        name: load_part(
+            description, name, torch.float32 if name == "vae" else dtype, device, quantize,
+            blocks_to_swap if name == description.denoiser else 0,
+        )
+        for name in parts
+    }  # fmt: skip
 
 
 def load_part(
-    description: Description, part: str, dtype: torch.dtype, device: torch.device | str = "cpu", quantize: Quantize = "none"
+    description: Description,
+    part: str,
+    dtype: torch.dtype,
+    device: torch.device | str = "cpu",
+    quantize: Quantize = "none",
+    blocks_to_swap: int = 0,
 ) -> nn.Module:
-    """One part of a base, with its weights in `dtype` on `device`, frozen and in eval mode; `quantize` packs most of a denoiser and T5.
+    """One part of a base, with its weights in `dtype` on `device`, frozen and in eval mode.
+
+    `quantize` packs most of a denoiser and T5. The weights of `blocks_to_swap` blocks are kept in the host's memory (`models.block_swap`).
 
     Raises BaseModelError where the base has no such part, or a tensor of it is missing, unknown, of another shape or unreadable.
     """
+    from lorasmith.models.block_swap import swap_blocks, swapped_weights
     from lorasmith.models.quantize import packings_of
 
     reader = PartReader(description, part)
     module, quantizable = reader.module, description.parts[part].config.architecture.quantizable
     packings = packings_of(module, quantize) if quantize != "none" and quantizable else {}
+    blocks = swapped_weights(module, blocks_to_swap) if blocks_to_swap else {}
+    swapped = {name for names in blocks.values() for name in names}
+    state = {}
     with reader.opened():
-        state = {name: reader.read(name, dtype, device, packings.get(name)) for name in reader.shapes}
+        for name in reader.shapes:
+            read = reader.read(name, dtype, device, packings.get(name))
+            state[name] = read.to("cpu") if name in swapped else read
     module.load_state_dict(state, assign=True)
+    del state
+    if blocks:
+        swap_blocks(module, blocks, device)
     module.to(device)  # the buffers that a fresh module has beside its weights
     lost = [name for name, tensor in (*module.named_parameters(), *module.named_buffers()) if tensor.is_meta]
     assert not lost, lost

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import psutil
-from torch import nn
+from typing import NamedTuple
 
+import psutil
+from torch import Tensor, nn
+
+from lorasmith.models.block_swap import SLOTS, swapped_weights
 from lorasmith.models.parts import Part
 from lorasmith.models.quantize import BLOCK, packings_of
 from lorasmith.models.settings import Quantize
@@ -21,7 +24,14 @@ def memory_of(checked: CheckedRun, rehearsal: Rehearsal, device: str) -> Memory:
     """What each phase holds on the device; what is freed after caching is counted in that phase alone."""
     settings, base = checked.settings, rehearsal.base
     parts = {"vae": base.autoencoder.vae, **base.parts}  # type: ignore[attr-defined]
-    weights = {name: weight_bytes(module, checked.description.parts[name].config, settings.base.quantize) for name, module in parts.items()}
+    stored = {
+        name: weight_bytes(
+            module, checked.description.parts[name].config, settings.base.quantize,
+            settings.training.blocks_to_swap if name == base.denoiser else 0,
+        )
+        for name, module in parts.items()
+    }  # fmt: skip
+    weights = {name: size.on_device + (size.on_host if device == "cpu" else 0) for name, size in stored.items()}
     freed = _freed_after_caching(checked, rehearsal)
     each = 2 if settings.training.weight_dtype == "bf16" else 4
     network = each * rehearsal.parameters * (1 + (settings.training.ema_decay is not None))
@@ -61,16 +71,30 @@ def optimizer_bytes(parameters: int, optimizer: str) -> int:
     return int(parameters * optimizer_of(optimizer).state_bytes_per_parameter)
 
 
-def weight_bytes(module: nn.Module, part: Part, quantize: Quantize) -> int:
-    """Bytes of a part's weights and buffers, where the base is quantised in their quantised form; see `models.quantize`."""
+class WeightBytes(NamedTuple):
+    """Bytes of a part's weights."""
+
+    on_device: int
+    on_host: int
+    """Of swapped blocks."""
+
+
+def weight_bytes(module: nn.Module, part: Part, quantize: Quantize, blocks_to_swap: int = 0) -> WeightBytes:
+    """A part's weights and buffers: in their quantised form where the base is quantised (`models.quantize`), and of swapped blocks two at
+    a time on the device (`models.block_swap`)."""
     packed = packings_of(module, quantize) if quantize != "none" and part.architecture.quantizable else {}
-    total = 0
-    for name, tensor in (*module.named_parameters(), *module.named_buffers()):
-        match packed.get(name):
-            case "int8":
-                total += tensor.numel() + 4 * tensor.shape[0]
-            case "nf4":
-                total += tensor.numel() // 2 + 2 * (tensor.numel() // BLOCK)
-            case _:
-                total += tensor.nbytes
-    return total
+    sizes = {name: _stored_bytes(tensor, packed.get(name)) for name, tensor in (*module.named_parameters(), *module.named_buffers())}
+    if not blocks_to_swap:
+        return WeightBytes(sum(sizes.values()), 0)
+    swapped = [sum(map(sizes.__getitem__, names)) for names in swapped_weights(module, blocks_to_swap).values()]
+    return WeightBytes(sum(sizes.values()) - sum(swapped) + SLOTS * max(swapped), sum(swapped))
+
+
+def _stored_bytes(tensor: Tensor, packing: str | None) -> int:
+    match packing:
+        case "int8":
+            return tensor.numel() + 4 * tensor.shape[0]
+        case "nf4":
+            return tensor.numel() // 2 + 2 * (tensor.numel() // BLOCK)
+        case _:
+            return tensor.nbytes

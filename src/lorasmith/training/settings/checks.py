@@ -51,6 +51,8 @@ def check_together(settings: Settings) -> list[Finding]:
         warnings.append(
             "training.deterministic is for GPUs and has no effect with training.device 'cpu', where runs are exact in any case."
         )
+    if settings.training.blocks_to_swap and settings.training.device == "cpu":
+        warnings.append("training.blocks_to_swap saves a GPU's memory and only takes time with training.device 'cpu'. Set it to 0.")
     return [_little_effect(message) for message in (*warnings, *_check_captions(captions))]
 
 

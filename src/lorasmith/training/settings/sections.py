@@ -46,6 +46,12 @@ class TrainingSettings(Section):
         False,
         description="Computes the base again for the gradient instead of keeping its activations: far less memory, a third more time.",
     )
+    blocks_to_swap: int = Field(
+        0,
+        ge=0,
+        description="Blocks of the denoiser whose weights are kept in the computer's memory and copied to the GPU when they are used, 0 to all; "
+        "the same LoRA with less GPU memory, slower where copying takes longer than computing.",
+    )
     latents_in_memory: bool = Field(
         True, description="Off: latents are read from the cache folder when they are needed, for sets of many thousand pictures."
     )
