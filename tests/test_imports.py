@@ -30,6 +30,7 @@ ROOMS = (
     "evaluation",
     "library",
     "jobs",
+    "projects",
     "studio",
     "cli",
 )

@@ -170,7 +170,7 @@ def test_the_token_is_made_once_and_is_its_owners_alone(tmp_path):
     assert len(token) >= 43, "32 bytes in letters"
     assert token_of(tmp_path) == token
     if os.name == "posix":
-        assert stat.S_IMODE((tmp_path / TOKEN_FILE).stat().st_mode) == 0o600
+        assert stat.S_IMODE((tmp_path / ".lorasmith" / TOKEN_FILE).stat().st_mode) == 0o600
 
 
 def test_two_workspaces_have_different_tokens(tmp_path):

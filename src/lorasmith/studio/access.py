@@ -18,10 +18,11 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from lorasmith.jobs.workspace import Workspace
 from lorasmith.studio.problems import Problem, problem
 
-TOKEN = Path(".lorasmith") / "studio.token"
-"""Where a workspace keeps its token."""
+TOKEN = "studio.token"
+"""The file in a workspace's `.lorasmith` that keeps its token."""
 
 LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 
@@ -104,7 +105,7 @@ def _from_our_page(headers: Mapping[str, str]) -> bool:
 
 def token_of(workspace: Path) -> str:
     """The workspace's token, 32 random bytes in letters; made where there is none."""
-    file = workspace / TOKEN
+    file = Workspace.at(workspace).state / TOKEN
     file.parent.mkdir(parents=True, exist_ok=True)
     try:
         handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

@@ -16,14 +16,14 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp
 
 import lorasmith
-from lorasmith.studio import system
+from lorasmith.studio import projects, system
 from lorasmith.studio.access import Access
 from lorasmith.studio.document import describe
 from lorasmith.studio.problems import add_handlers
 from lorasmith.studio.security import Door
 from lorasmith.studio.studio import Studio
 
-RESOURCES: tuple[APIRouter, ...] = (system.router,)
+RESOURCES: tuple[APIRouter, ...] = (system.router, projects.router)
 
 OPENAPI = "/api/openapi.json"
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated
 
 from fastapi import Depends, Request
+
+from lorasmith.projects.projects import Projects
 
 
 @dataclass
@@ -14,6 +17,10 @@ class Studio:
     """An open workspace."""
 
     workspace: Path
+
+    @cached_property
+    def projects(self) -> Projects:
+        return Projects(self.workspace)
 
 
 def _studio_of(request: Request) -> Studio:

@@ -1,0 +1,98 @@
+"""What a project's folder is: everything for one LoRA, from its pictures to its runs.
+
+    projects/mimi/
+      project.toml     what the LoRA is to be; see `Project`
+      dataset/         the pictures with their captions, unless project.toml names another folder
+      runs/            a folder for each training
+
+The folder can be copied, moved and read without Lorasmith: nothing about it is kept anywhere else.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tomllib
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import tomlkit
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+from lorasmith.atomic import write_atomically
+from lorasmith.errors import InputError
+from lorasmith.training.recipes.recipes import Kind, Level
+
+PROJECT_FILE = "project.toml"
+VERSION = 1
+
+Line = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
+"""Text on one line."""
+
+
+class Project(BaseModel):
+    """What a LoRA is to be."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: Annotated[Line, Field(min_length=1)] = Field(description="What people call it.")
+    kind: Kind = Field("character", description="What the LoRA is of.")
+    level: Level = Field("standard", description="How much work goes into it: quick, standard, competition.")
+    base: Line | None = Field(None, description="The base model: a file, a folder or a hub id. Empty: not chosen yet.")
+    trigger: Line | None = Field(None, description="The word that calls what was learnt. Empty: not chosen yet.")
+    dataset: Annotated[Line, Field(min_length=1)] = Field("dataset", description="Folder of the pictures; below the project, or anywhere.")
+    created: datetime = Field(default_factory=lambda: datetime.now(UTC).replace(microsecond=0), description="Date and time, UTC.")
+
+
+@dataclass(frozen=True)
+class ProjectFolder:
+    """Paths inside a project."""
+
+    root: Path
+
+    @property
+    def id(self) -> str:
+        """The folder's name, by which the project is asked for."""
+        return self.root.name
+
+    @property
+    def file(self) -> Path:
+        return self.root / PROJECT_FILE
+
+    @property
+    def runs(self) -> Path:
+        return self.root / "runs"
+
+    @property
+    def dataset(self) -> Path:
+        """The folder of the pictures."""
+        return self.root / self.read().dataset
+
+    @property
+    def version(self) -> str:
+        """Another one whenever project.toml has changed."""
+        return hashlib.sha256(self.file.read_bytes()).hexdigest()[:16]
+
+    def read(self) -> Project:
+        """The project; raises InputError where its file cannot be read (`project.damaged`)."""
+        try:
+            tree = tomllib.loads(self.file.read_text(encoding="utf-8"))
+            if tree.pop("version", VERSION) != VERSION:
+                raise InputError(f"{self.file} was written by a newer Lorasmith. Update Lorasmith.", code="project.newer_version")
+            return Project.model_validate(tree)
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise InputError(f"{self.file} is not valid TOML ({error}). Fix that line.", code="project.damaged") from error
+        except ValidationError as error:
+            fault = error.errors()[0]
+            where = ".".join(str(part) for part in fault["loc"])
+            raise InputError(f"{self.file}: {where}: {fault['msg']}. Fix that line.", code="project.damaged", place=where) from error
+
+    def write(self, project: Project) -> None:
+        """Write project.toml; what is not chosen yet is left out."""
+        document = tomlkit.document()
+        document.add("version", tomlkit.item(VERSION))
+        for name, value in project.model_dump(exclude_none=True).items():
+            document.add(tomlkit.comment(str(Project.model_fields[name].description)))
+            document.add(name, tomlkit.item(value))
+        write_atomically(self.file, tomlkit.dumps(document).encode())

@@ -1,0 +1,145 @@
+"""The projects of a workspace: made, found, changed, moved, and put into the bin, from which they can be taken again.
+
+    projects = Projects("lora")
+    mimi = projects.make(Project(name="Mimi", kind="character"))
+    projects.archive(mimi.id)
+
+A project is any folder straight below `projects/` of the workspace with a `project.toml`; its name is the id. Nothing is deleted here.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+from pydantic import ValidationError
+
+from lorasmith.curation.names import TakenNames, safe_stem
+from lorasmith.dataset_folder import STATE, locked
+from lorasmith.errors import InputError, SettingsError
+from lorasmith.jobs.workspace import Workspace
+from lorasmith.projects.project import PROJECT_FILE, Project, ProjectFolder
+from lorasmith.training.records.run_folder import RunFolder
+
+PROJECTS = "projects"
+
+
+class Projects:
+    """The projects of a workspace."""
+
+    def __init__(self, workspace: str | Path):
+        self.workspace = Workspace.at(workspace)
+        self.folder = self.workspace.root / PROJECTS
+        self.bin = self.workspace.state / "bin"
+        """Where archived ones are."""
+
+    def __iter__(self) -> Iterator[ProjectFolder]:
+        """All of them, by id; a damaged one is among them."""
+        return (ProjectFolder(file.parent) for file in sorted(self.folder.glob(f"*/{PROJECT_FILE}")))
+
+    def __getitem__(self, id: str) -> ProjectFolder:
+        """The project of this id; raises InputError where there is none (`project.not_found`)."""
+        found = ProjectFolder(self.folder / id)
+        if not _is_id(id) or not found.file.is_file():
+            raise InputError(f"There is no project {id!r}. Choose one of the list.", code="project.not_found", project=id)
+        return found
+
+    def make(self, project: Project) -> ProjectFolder:
+        """A new project in a folder named after it; a number is added where that name is taken."""
+        with self._changing():
+            taken = TakenNames(os.listdir(self.folder))
+            made = ProjectFolder(self.folder / taken.claim(safe_stem(project.name).lower()))
+            made.root.mkdir()
+            made.runs.mkdir()
+            (made.root / project.dataset).mkdir(parents=True, exist_ok=True)
+            made.write(project)
+        return made
+
+    def change(self, id: str, changes: Mapping[str, Any], version: str | None = None) -> ProjectFolder:
+        """Change some of what a project says of itself; raises InputError where it has changed since `version` (`project.changed`)."""
+        with self._changing():
+            found = self._as_read(id, version)
+            try:
+                project = Project.model_validate(found.read().model_dump() | dict(changes))
+            except ValidationError as error:
+                fault = error.errors()[0]
+                where = ".".join(str(part) for part in fault["loc"])
+                raise SettingsError(f"The project's {where}: {fault['msg']}.", code="project.value", setting=where) from error
+            found.write(project)
+        return found
+
+    def move(self, id: str, to: str) -> ProjectFolder:
+        """Give a project's folder, and with it its id, another name.
+
+        Raises:
+            InputError: the name is taken (`project.exists`) or cannot be one (`project.name`), or something in the project is in use.
+        """
+        if not _is_id(to):
+            raise InputError(f"{to!r} cannot be the name of a folder on every system. Try {safe_stem(to).lower()!r}.", code="project.name")
+        with self._changing():
+            found, goal = self[id], self.folder / to
+            if to in TakenNames(other for other in os.listdir(self.folder) if other != id):
+                raise InputError(f"There is a project {to!r} already. Choose another name.", code="project.exists", project=to)
+            _put(found, goal)
+        return ProjectFolder(goal)
+
+    def archive(self, id: str, version: str | None = None) -> str:
+        """Put a project into the bin, and give its name there. Raises InputError where something in it is in use."""
+        with self._changing():
+            found = self._as_read(id, version)
+            self.bin.mkdir(parents=True, exist_ok=True)
+            name = TakenNames(os.listdir(self.bin)).claim(f"{id}-{datetime.now(UTC):%Y%m%d-%H%M%S}")
+            _put(found, self.bin / name)
+        return name
+
+    @property
+    def archived(self) -> list[ProjectFolder]:
+        """What is in the bin, by name."""
+        return [ProjectFolder(file.parent) for file in sorted(self.bin.glob(f"*/{PROJECT_FILE}"))]
+
+    def restore(self, name: str) -> ProjectFolder:
+        """Take a project out of the bin again, under its id of before where that is free."""
+        with self._changing():
+            found = next((one for one in self.archived if one.id == name), None)
+            if found is None:
+                raise InputError(
+                    f"There is no project {name!r} in the bin. Choose one of the list.", code="project.not_found", project=name
+                )
+            goal = self.folder / TakenNames(os.listdir(self.folder)).claim(name.rsplit("-", 2)[0])
+            os.rename(found.root, goal)
+        return ProjectFolder(goal)
+
+    def _as_read(self, id: str, version: str | None) -> ProjectFolder:
+        found = self[id]
+        if version is not None and version != found.version:
+            raise InputError(f"The project {id!r} has changed since it was read. Look at it again.", code="project.changed", project=id)
+        return found
+
+    @contextmanager
+    def _changing(self) -> Iterator[None]:
+        """Nobody else makes, changes or moves a project within the block."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.workspace.state.mkdir(exist_ok=True)
+        with FileLock(self.workspace.state / "projects.lock"):
+            yield
+
+
+def _is_id(name: str) -> bool:
+    return bool(name) and name == safe_stem(name)
+
+
+def _put(project: ProjectFolder, goal: Path) -> None:
+    """Move a project's folder, where nobody works in it."""
+    running = next((run for run in sorted(project.runs.glob("*")) if RunFolder(run).is_running), None)
+    if running is not None:
+        raise InputError(f"The run {running.name} is going on in {project.id!r}. Stop it first.", code="project.in_use", run=running.name)
+    inside = project.root / "dataset"
+    if (inside / STATE).is_dir():
+        with locked(inside):
+            pass  # nobody changes the pictures now
+    os.rename(project.root, goal)
