@@ -118,11 +118,11 @@ def test_the_list_has_what_runs_then_what_waits_then_what_has_ended_lately(queue
 def test_what_a_running_job_is_sent_is_taken_once_and_not_by_a_later_process(queue):
     add(queue, "train", "accelerator")
     queue.claim("accelerator", "cpu")
-    queue.started(1, 4711)
     queue.send(1, "save"), queue.send(1, "sample")
     assert queue.commands(1) == ["save", "sample"]
     queue.send(1, "save")
-    queue.started(1, 4712)
+    queue.end(1, "interrupted")
+    queue.claim("accelerator", "cpu")
     assert queue.commands(1) == []
 
 

@@ -21,6 +21,7 @@ from lorasmith.cli import (
     grid,
     import_settings,
     install,
+    jobs,
     library,
     mend,
     picture,
@@ -84,6 +85,7 @@ app.add_typer(library.app, name="library")
 app.command("publish")(publish.publish)
 app.command("install")(install.install)
 app.command("studio")(studio.studio)
+app.add_typer(jobs.app, name="jobs")
 app.add_typer(demo.app, name="demo")
 app.add_typer(audit.bench, name="bench")
 

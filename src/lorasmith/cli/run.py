@@ -87,11 +87,22 @@ def plan(settings_file: SettingsFile, as_json: AsJson = False) -> None:
 def train(
     settings_file: SettingsFile,
     out: Annotated[Path | None, typer.Option(help="Run folder to make. Empty: runs/NAME.")] = None,
+    queue: Annotated[
+        bool, typer.Option("--queue", help="Add it to the queue of this folder instead, where it outlives the terminal: see jobs.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="With --queue: print the job as JSON, for scripts.")] = False,
 ) -> None:
     """Train a LoRA. Ctrl-C stops and saves; `lorasmith resume` continues.
 
     lorasmith train zorvex.toml --out runs/zorvex
+
+    lorasmith train zorvex.toml --queue
     """
+    if queue:
+        from lorasmith.cli.jobs import queue_training
+
+        queue_training(settings_file, out, as_json)
+        return
     from lorasmith.cli.terminal import follow
 
     with without_collection():

@@ -1,7 +1,7 @@
 """The queue of a workspace: jobs in their order, in one SQLite file that any number of processes use at once.
 
     with Queue("lora") as queue:
-        job = queue.add("train", {"settings_file": "zorvex.toml"}, needs="accelerator")
+        job = queue.add("audit", {"dataset": "anna"}, needs="cpu")
         queue.request(job.id, "pause")
         queue.resume(job.id)
 
@@ -179,25 +179,36 @@ class Queue:
 
     # -- for the supervisor and the workers --
 
+    def waits(self, needs: Needs) -> bool:
+        """Whether there is a job to claim."""
+        with self._speaking():
+            found = self._db.execute(f"SELECT 1 FROM jobs WHERE state IN {_marks(WAITING)} AND needs = ? LIMIT 1", (*WAITING, needs))
+            return found.fetchone() is not None
+
     def claim(self, needs: Needs, device: str) -> Job | None:
         """Take the next job that waits for such a device; it is running from now on. None where none waits."""
-        found = self._jobs(
-            f"UPDATE jobs SET state = 'running', device = ?, attempts = attempts + 1, started = ?, ended = NULL, worker = NULL, sentence = '' "
-            f"WHERE id = (SELECT id FROM jobs WHERE state IN {_marks(WAITING)} AND needs = ? ORDER BY priority DESC, place, id LIMIT 1) "
-            f"RETURNING {COLUMNS}",
-            (device, time.time(), *WAITING, needs),
-        )
-        return found[0] if found else None
+        with self._changing():
+            found = self._jobs(
+                "UPDATE jobs SET state = 'running', device = ?, attempts = attempts + 1, started = ?, ended = NULL, worker = NULL, sentence = '' "
+                f"WHERE id = (SELECT id FROM jobs WHERE state IN {_marks(WAITING)} AND needs = ? ORDER BY priority DESC, place, id LIMIT 1) "
+                f"RETURNING {COLUMNS}",
+                (device, time.time(), *WAITING, needs),
+            )
+            if not found:
+                return None
+            self._db.execute("DELETE FROM commands WHERE job = ?", (found[0].id,))  # what an earlier process was asked for
+            return found[0]
 
     def started(self, id: int, worker: int) -> None:
-        """Record the process that runs a job; what was asked of an earlier one is forgotten."""
+        """Record the process that runs a job."""
         with self._changing():
-            self._db.execute("DELETE FROM commands WHERE job = ?", (id,))
-            self._db.execute("UPDATE jobs SET worker = ? WHERE id = ?", (worker, id))
+            self._put(id, worker=worker)
 
     def commands(self, id: int) -> list[Command]:
         """What was asked of a running job since this was last called."""
         with self._speaking():
+            if self._db.execute("SELECT 1 FROM commands WHERE job = ?", (id,)).fetchone() is None:  # nearly always: nobody is kept waiting
+                return []
             return [row["verb"] for row in self._db.execute("DELETE FROM commands WHERE job = ? RETURNING verb", (id,)).fetchall()]
 
     def end(self, id: int, state: State, sentence: str = "", outcome: Mapping[str, Any] | None = None, interrupted_at: str = "") -> Job:

@@ -1,0 +1,38 @@
+"""Say what is wrong with each picture of a dataset and with the set. What was seen of a picture is kept, so it goes on where it was."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field
+
+from lorasmith.jobs.kinds.kind import Arguments, Kind
+from lorasmith.jobs.kinds.options import CACHE, cache_of_pictures
+from lorasmith.jobs.work import StoppedEarly, Work
+
+
+class AuditArguments(Arguments):
+    """What `lorasmith audit` is given."""
+
+    dataset: Path = Field(description="Folder of pictures; folders in it are looked at, too.")
+    kind: Literal["character", "style", "concept"] | None = Field(None, description="What the LoRA is to be of: are there enough pictures?")
+    resolution: int = Field(1024, ge=64, le=4096, description="Side of the training's square, in pixels: 512, 768, 1024.")
+    words: bool = Field(False, description="Look for words on the pictures; a second or two each. Needs lorasmith[ocr].")
+    cache: Path = CACHE
+
+
+def run(arguments: AuditArguments, work: Work) -> dict[str, Any]:
+    """Audit; an audit or a page later finds everything in the cache."""
+    from lorasmith.curation.audit.dataset import audit_dataset
+
+    result = audit_dataset(
+        arguments.dataset, kind=arguments.kind, resolution=arguments.resolution, cache=cache_of_pictures(arguments.cache),
+        read_words=arguments.words, cancelled=work.cancelled, progress=work.progress("looking", "picture"),
+    )  # fmt: skip
+    if result.left_out:
+        raise StoppedEarly
+    return {"pictures": len(result.pictures), "score": result.score, "findings": dict(result.counts)}
+
+
+KIND = Kind("Audit a dataset", AuditArguments, run)

@@ -1,0 +1,44 @@
+"""Bring pictures with their captions into a dataset. Pictures that are there already are passed over, so it goes on where it was."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+
+from lorasmith.jobs.kinds.kind import Arguments, Kind
+from lorasmith.jobs.kinds.options import CACHE, cache_of_pictures
+from lorasmith.jobs.work import StoppedEarly, Work
+
+
+class ImportArguments(Arguments):
+    """What `lorasmith import` is given."""
+
+    sources: list[Path] = Field(min_length=1, description="Pictures, folders, ZIP or TAR archives, other trainers' files.")
+    into: Path = Field(description="The dataset's folder; made if need be.")
+    concept: str | None = Field(None, description="What pictures in no N_name folder show: they go into N_CONCEPT.")
+    repeats: int = Field(1, ge=1, le=999, description="The N of the concept.")
+    link: bool = Field(False, description="Hard links instead of copies, where the disk can.")
+    check: bool = Field(False, description="Decode every picture whole, so that hidden damage shows (slower).")
+    cache: Path = CACHE
+
+
+def run(arguments: ImportArguments, work: Work) -> dict[str, Any]:
+    """Import; what was left out is in the journal, with the reason."""
+    from lorasmith.curation.imports.imports import import_pictures
+
+    report = import_pictures(
+        arguments.sources, arguments.into, concept=arguments.concept, repeats=arguments.repeats, link=arguments.link, verify=arguments.check,
+        progress=work.progress("importing", "picture"), cancelled=work.cancelled, cache=cache_of_pictures(arguments.cache),
+    )  # fmt: skip
+    for finding in report.left_out:
+        work.say(str(finding))
+    if report.stopped:
+        raise StoppedEarly
+    return {
+        "added": len(report.added), "captions_added": len(report.captions_added), "left_out": len(report.left_out), "notes": report.notes
+    }  # fmt: skip
+
+
+KIND = Kind("Import pictures", ImportArguments, run)

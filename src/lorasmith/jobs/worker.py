@@ -1,0 +1,128 @@
+"""The process of one job: it does the work, looks at what was asked of it meanwhile, and records how it ended.
+
+    python -m lorasmith.jobs.worker WORKSPACE JOB LOCK
+
+The supervisor starts it, in the workspace and in a session of its own, and hands it the job's lock as an open file. What it prints is the
+job's log. It may be killed at any moment: the job is then continued by another one.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from pydantic import ValidationError
+
+from lorasmith.errors import LorasmithError
+from lorasmith.jobs.job import ANSWERED, Job, State
+from lorasmith.jobs.journal import Ended, Journal
+from lorasmith.jobs.kinds.kind import Kind
+from lorasmith.jobs.kinds.registry import KINDS
+from lorasmith.jobs.queue import Queue
+from lorasmith.jobs.work import StoppedEarly, Work
+from lorasmith.secrets import without_secrets
+
+log = logging.getLogger(__name__)
+
+LOOK_EVERY = 0.1
+"""Seconds between two looks at what was asked of the job."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """How the work ended."""
+
+    state: State
+    sentence: str = ""
+    outcome: dict[str, Any] = field(default_factory=dict)
+
+
+def run_job(workspace: Path, id: int, kinds: Mapping[str, Kind]) -> State:
+    """Do the work of a job that this process was started for; returns the state in which it is then."""
+    with Queue(workspace) as queue:
+        job = queue.get(id)
+        queue.started(id, os.getpid())
+        work = Work(queue.workspace.job(id))
+        ended = threading.Event()
+        terminated = _stop_when_terminated(work)
+        threading.Thread(target=_watch, args=(queue, id, work, ended), daemon=True).start()
+        result = _result(kinds, job, work)
+        ended.set()
+        if result.state == "stopped":
+            asked = ANSWERED.get(queue.get(id).state)
+            result = (
+                Result("interrupted", "The system asked its process to end.")
+                if asked is None and terminated()
+                else Result(asked or "stopped")
+            )
+        row = queue.end(id, result.state, result.sentence, result.outcome, job.interrupted_at if result.state == "interrupted" else "")
+        Journal(work.folder.events)(Ended(row.state, row.sentence, row.outcome))
+        log.info("%s", " ".join(filter(None, (f"{row} is {row.state}.", row.sentence))))
+        return row.state
+
+
+def _result(kinds: Mapping[str, Kind], job: Job, work: Work) -> Result:
+    """Do the work; what goes wrong becomes a sentence."""
+    try:
+        kind = kinds[job.kind]
+        return Result("done", outcome=kind.run(kind.arguments.model_validate(job.arguments), work))
+    except StoppedEarly:
+        return Result("stopped")
+    except LorasmithError as error:
+        return Result("failed", without_secrets(str(error)))
+    except (KeyError, ValidationError):
+        log.exception("the job cannot be read")
+        return Result("failed", "Another version of Lorasmith added this job, and this one cannot read it. Add it again.")
+    except OSError as error:
+        log.exception("the job ended")
+        return Result("failed", f"{error.filename or 'A file'} could not be used ({error.strerror or error}). Fix that and retry the job.")
+    except Exception as error:
+        log.exception("the job ended")
+        said = without_secrets(f"{type(error).__name__}: {error}")
+        return Result("failed", f"Lorasmith made a mistake ({said}). The log has more: lorasmith jobs log {job.id}")
+
+
+def _watch(queue: Queue, id: int, work: Work, ended: threading.Event) -> None:
+    """Hand on what is asked of the job until it has ended."""
+    while not ended.wait(LOOK_EVERY):
+        try:
+            if queue.get(id).state in ANSWERED:
+                work.stop()
+            for command in queue.commands(id):
+                {"save": work.commands.save, "sample": work.commands.sample}[command]()
+        except LorasmithError as error:  # a full disk; the work itself goes on
+            log.warning("%s", error)
+            ended.wait(1.0)
+
+
+def _stop_when_terminated(work: Work) -> Any:
+    """Have SIGTERM, which a shutdown sends, stop the work; returns a function that says whether that has happened."""
+    terminated = threading.Event()
+
+    def handler(signum: int, frame: FrameType | None) -> None:
+        terminated.set()
+        work.stop()
+
+    signal.signal(signal.SIGTERM, handler)
+    return terminated.is_set
+
+
+def main(arguments: Sequence[str], kinds: Mapping[str, Kind] = KINDS) -> None:
+    """Work on the job that the command line names."""
+    workspace, id, lock = arguments
+    os.set_inheritable(int(lock), False)  # held as long as this process lives, and not by programs that it starts
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s", stream=sys.stdout)
+    logging.getLogger("lorasmith").setLevel(logging.INFO)
+    run_job(Path(workspace), int(id), kinds)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
