@@ -1,5 +1,6 @@
 """What all tests share: one tiny random base model a session, one small dataset."""
 
+import functools
 import os
 import random
 
@@ -71,12 +72,12 @@ def creatures(tmp_path_factory):
     return folder
 
 
-@pytest.fixture
-def settings_for(toy_base, creatures, tmp_path):
-    """Settings of a small run over `creatures`; sections given as dicts are merged in."""
+@pytest.fixture(scope="session")
+def settings_with_cache(toy_base, creatures):
+    """Settings of a small run over `creatures` with this folder for its cache; sections given as dicts are merged in."""
     from lorasmith.training.settings.tree import settings_from
 
-    def make(**sections):
+    def make(cache, **sections):
         tree = {
             "name": "toy",
             "base": {"path": str(toy_base)},
@@ -86,10 +87,16 @@ def settings_for(toy_base, creatures, tmp_path):
             "network": {"rank": 2},
             "training": {"epochs": 2, "batch_size": 2},
             "optimizer": {"learning_rate": 1e-3},
-            "cache": str(tmp_path / "cache"),
+            "cache": str(cache),
         }
         for name, value in sections.items():
             tree[name] = {**tree[name], **value} if isinstance(value, dict) and name in tree else value
         return settings_from(tree)
 
     return make
+
+
+@pytest.fixture
+def settings_for(settings_with_cache, tmp_path):
+    """Settings of a small run over `creatures`, with a cache of the test's own; sections given as dicts are merged in."""
+    return functools.partial(settings_with_cache, tmp_path / "cache")

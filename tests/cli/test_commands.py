@@ -9,12 +9,8 @@ import pytest
 from PIL import Image
 
 from lorasmith.training.settings.toml import load_settings, settings_toml
-
-
-def lorasmith(*arguments, cwd=None):
-    return subprocess.run(
-        [sys.executable, "-m", "lorasmith.cli.main", *map(str, arguments)], capture_output=True, text=True, cwd=cwd, timeout=300
-    )
+from lorasmith.training.settings.tree import settings_from
+from tests.command_line import lorasmith
 
 
 @pytest.fixture
@@ -66,8 +62,6 @@ def test_bad_input_is_one_sentence_exit_code_2_and_nothing_is_written(settings_f
         for name, value in sections.items():
             tree[name] = {**tree[name], **value} if isinstance(value, dict) else value
         tree["captions"] = {k: v for k, v in tree["captions"].items() if v is not None}
-        from lorasmith.training.settings.tree import settings_from
-
         path = tmp_path / "settings.toml"
         path.write_text(settings_toml(settings_from(tree)), encoding="utf-8")
         _is_one_sentence(lorasmith("train", path, "--out", out), words)

@@ -3,7 +3,7 @@
 import json
 
 from lorasmith.training.settings.toml import settings_toml
-from tests.cli.test_commands import lorasmith
+from tests.command_line import lorasmith
 
 
 def test_plan_tells_buckets_files_memory_and_time(settings_for, tmp_path):

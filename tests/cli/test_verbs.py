@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 
 import pytest
 import typer
@@ -106,35 +107,45 @@ def trained(toy_base, tmp_path_factory):
     }  # fmt: skip
 
 
-@pytest.fixture
-def places(trained, tmp_path, monkeypatch):
-    """What the verbs are given: one picture, of which the caption was edited once, and one of which the edit was undone."""
-    monkeypatch.chdir(tmp_path)
-    write_picture(tmp_path / "pile")
-    datasets = {"dataset": write_picture(tmp_path / "set"), "undone": write_picture(tmp_path / "undone")}
+@pytest.fixture(scope="module")
+def workspace(trained, tmp_path_factory):
+    """Folders for the verbs: one picture, of which the caption was edited once, one of which the edit was undone, and a catalogue."""
+    folder = tmp_path_factory.mktemp("workspace")
+    write_picture(folder / "pile")
+    datasets = {"dataset": write_picture(folder / "set"), "undone": write_picture(folder / "undone")}
     lorasmith("captions add", "{dataset} hat", datasets)
     lorasmith("captions add", "{undone} hat", datasets)
     lorasmith("captions undo", "{undone}", datasets)
-    found = {**trained, "catalogue": tmp_path / "catalogue"}
-    lorasmith("library add", VERBS["library add"], found)
-    return {**found, **datasets, "pile": tmp_path / "pile", "out": tmp_path / "out"}
+    lorasmith("library add", VERBS["library add"], {**trained, "catalogue": folder / "catalogue"})
+    return folder
+
+
+@pytest.fixture
+def places(trained, workspace, tmp_path, monkeypatch):
+    """What the verbs are given: folders of their own."""
+    folder = shutil.copytree(workspace, tmp_path / "workspace")
+    monkeypatch.chdir(folder)
+    names = {"dataset": "set", "undone": "undone", "pile": "pile", "catalogue": "catalogue", "out": "out"}
+    return {**trained, **{name: folder / place for name, place in names.items()}}
 
 
 def test_every_verb_is_tried_here_or_in_a_test_of_its_own():
     assert set(COMMANDS) == set(VERBS) | ELSEWHERE
 
 
+def plurals_of_one(result):
+    return PLURAL.findall(f"{result.output}{result.exception or ''}")
+
+
 @pytest.mark.parametrize("verb", WITH_JSON)
-def test_json_is_one_object_with_what_the_verb_was_given(verb, places):
+def test_json_is_one_object_with_what_the_verb_was_given_and_one_is_no_plural(verb, places):
     printed = lorasmith(verb, f"{VERBS[verb]} --json", places)
     outcome = json.loads(printed.stdout)
     assert isinstance(outcome, dict)
     assert {one.name for one in COMMANDS[verb].params if one.param_type_name == "argument"} <= set(outcome)
+    assert plurals_of_one(printed) == []
 
 
 @pytest.mark.parametrize("verb", VERBS)
 def test_one_is_no_plural(verb, places):
-    said = [lorasmith(verb, VERBS[verb], places)]
-    if verb in WITH_JSON:
-        said.append(lorasmith(verb, f"{VERBS[verb]} --json", places))
-    assert [found for one in said for found in PLURAL.findall(f"{one.output}{one.exception or ''}")] == []
+    assert plurals_of_one(lorasmith(verb, VERBS[verb], places)) == []

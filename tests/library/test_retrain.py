@@ -18,23 +18,32 @@ from lorasmith.training.run import resume, train
 from tests.training.importers.test_lora_file import KOHYA, UNET, lora
 
 
-@pytest.fixture
-def trained(settings_for, tmp_path, toy_base, creatures, monkeypatch):
-    """A file far from its run, with base and pictures under other roofs; the current folder is an empty one."""
-    shutil.copytree(toy_base, tmp_path / "models" / toy_base.name)
-    shutil.copytree(creatures, tmp_path / "pictures" / creatures.name)
-    (tmp_path / "held").mkdir()
+@pytest.fixture(scope="module")
+def workshop(settings_with_cache, toy_base, creatures, tmp_path_factory):
+    """A finished run, with its base and its pictures; to be copied, never changed."""
+    folder = tmp_path_factory.mktemp("workshop")
+    shutil.copytree(toy_base, folder / "models" / toy_base.name)
+    shutil.copytree(creatures, folder / "pictures" / creatures.name)
+    (folder / "held").mkdir()
     for number in range(2):
-        Image.new("RGB", (64, 64), (90 * number, 20, 200)).save(tmp_path / "held" / f"{number}.png")
-        (tmp_path / "held" / f"{number}.txt").write_text("zorvex")
-    settings = settings_for(
-        base={"path": str(tmp_path / "models" / toy_base.name)},
-        datasets=[{"path": str(tmp_path / "pictures" / creatures.name), "repeats": 2}], validation={"path": str(tmp_path / "held")},
+        Image.new("RGB", (64, 64), (90 * number, 20, 200)).save(folder / "held" / f"{number}.png")
+        (folder / "held" / f"{number}.txt").write_text("zorvex")
+    settings = settings_with_cache(
+        folder / "cache", base={"path": str(folder / "models" / toy_base.name)},
+        datasets=[{"path": str(folder / "pictures" / creatures.name), "repeats": 2}], validation={"path": str(folder / "held")},
     )  # fmt: skip
-    result = train(settings, tmp_path / "run")
+    train(settings, folder / "run")
+    return folder
+
+
+@pytest.fixture
+def trained(workshop, tmp_path, monkeypatch):
+    """A file far from its run, with base and pictures under other roofs; the current folder is an empty one."""
+    shutil.copytree(workshop, tmp_path, dirs_exist_ok=True)
+    original = tmp_path / "run" / "checkpoints" / "toy.safetensors"
     (tmp_path / "away").mkdir()
     monkeypatch.chdir(tmp_path / "away")
-    return shutil.copy(result.file, tmp_path / "away" / "mimi.safetensors"), result.file
+    return shutil.copy(original, tmp_path / "away" / "mimi.safetensors"), original
 
 
 def states(plan):

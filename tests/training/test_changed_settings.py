@@ -1,6 +1,7 @@
 """A run that continues with other settings: what may change begins a new stretch, what may not is refused by name."""
 
 import json
+import shutil
 
 import pytest
 import torch
@@ -14,17 +15,24 @@ from lorasmith.training.records.run_folder import RunFolder
 from lorasmith.training.run import resume, train
 from lorasmith.training.settings.changes import CHANGEABLE, CHANGEABLE_SECTIONS, changes_between, parse_changes, with_changes
 from lorasmith.training.settings.tree import Settings, setting_names
-from tests.cli.test_commands import lorasmith
+from tests.command_line import lorasmith
 
 CONSTANT = {"schedule": {"lr_scheduler": "constant"}}
 
 
+@pytest.fixture(scope="module")
+def stopped_run(settings_with_cache, tmp_path_factory):
+    """A run of two epochs of three steps, stopped after the fourth; to be copied, never changed."""
+    folder, commands = tmp_path_factory.mktemp("stopped"), Commands()
+    settings = settings_with_cache(folder / "cache", **CONSTANT)
+    train(settings, folder / "run", [lambda e: commands.stop() if getattr(e, "step", 0) >= 4 else None], commands)
+    return folder / "run"
+
+
 @pytest.fixture
-def stopped(settings_for, tmp_path):
-    """A run of two epochs of three steps, stopped after the fourth."""
-    commands = Commands()
-    train(settings_for(**CONSTANT), tmp_path / "run", [lambda e: commands.stop() if getattr(e, "step", 0) >= 4 else None], commands)
-    return RunFolder(tmp_path / "run")
+def stopped(stopped_run, tmp_path):
+    """The stopped run's folder, the test's own."""
+    return RunFolder(shutil.copytree(stopped_run, tmp_path / "run"))
 
 
 def edit(folder, old, new):

@@ -9,7 +9,7 @@ from lorasmith.evaluation.proof.plan import EFFORTS
 from lorasmith.training.forecast.machine import Machine
 from lorasmith.training.forecast.report import make_report
 from lorasmith.training.settings.toml import settings_toml
-from tests.cli.test_commands import lorasmith
+from tests.command_line import lorasmith
 
 SAMPLES = {"prompts": ["zorvex"], "steps": 2}
 

@@ -2,6 +2,8 @@
 
 import random
 import shutil
+from collections import Counter
+from pathlib import Path
 
 import pytest
 import torch
@@ -25,6 +27,7 @@ from lorasmith.training.planning.check import check
 from lorasmith.training.records.event_log import EventLog, read_history
 from lorasmith.training.settings.tree import settings_from
 from lorasmith.training.step import step
+from lorasmith.training.validation import validation
 from lorasmith.training.validation.rounds import Round, compare
 from lorasmith.training.validation.validation import validation_timesteps
 from lorasmith.training.validation.validation_set import choose
@@ -170,24 +173,6 @@ def test_the_base_is_measured_without_the_lora_also_when_that_has_learnt(memoris
     assert (base.val_loss_delta, base.gap) == (0, 0)
 
 
-def test_a_run_that_learns_its_pictures_alone_is_finished_early_says_why_and_goes_on_when_asked(four_and_six, tmp_path):
-    validation = {"stop_when_over": 2, "every_n_epochs": 8}
-    settings = settings_over(four_and_six, tmp_path / "cache", BASE, training={"max_train_steps": 200}, validation=validation)
-    result = run.train(settings, tmp_path / "run")
-    finished = read_history(tmp_path / "run" / "events.jsonl")[-1].event
-    assert isinstance(finished, Finished)
-    assert result.finished
-    assert result.step == finished.step < 200
-    assert result.file == tmp_path / "run" / finished.file
-    assert result.file.is_file()
-    assert f"and {result.step} the LoRA learns its training images alone" in finished.early
-    assert "--set validation.stop_when_over=" in finished.early
-
-    assert run.resume(tmp_path / "run").step == result.step, "what was seen is remembered"
-    changes = {"validation.stop_when_over": None, "training.max_train_steps": result.step + 2}
-    assert run.resume(tmp_path / "run", changes=changes).step == result.step + 2
-
-
 # -- on a toy base ----------------------------------------------------------------------------------------------------
 
 
@@ -216,6 +201,33 @@ def test_a_whole_run_ends_in_the_same_weights_with_and_without_validation(toy_se
     assert rounds == [[], [0, 1, 2]]
     without, with_it = (load_file(file) for file in files)
     assert all(torch.equal(without[key], with_it[key]) for key in without | with_it)
+
+
+def test_a_run_that_learns_its_pictures_alone_is_finished_early_says_why_and_goes_on_when_asked(toy_settings, tmp_path, monkeypatch):
+    """With made-up losses; which real ones say it, `test_a_run_that_memorises_is_seen_through` shows, and test_over.py what is decided."""
+    settings = toy_settings(training={"epochs": None, "max_train_steps": 20, "batch_size": 2}, validation={"stop_when_over": 2})
+    held_out = {item.picture.path.stem for item in check(settings).validation_set.held_out}
+    rounds = Counter()
+
+    def memorised_more_each_time(base, texts, picture, timesteps, *_):
+        change = 0.1 * rounds[picture.name] * (1 if Path(picture.name).stem in held_out else -1)
+        rounds[picture.name] += 1
+        return [1.0 + change] * len(timesteps)
+
+    monkeypatch.setattr(validation, "picture_losses", memorised_more_each_time)
+    result = run.train(settings, tmp_path / "run")
+    finished = read_history(tmp_path / "run" / "events.jsonl")[-1].event
+    assert isinstance(finished, Finished)
+    assert result.finished
+    assert result.step == finished.step == 4
+    assert result.file == tmp_path / "run" / finished.file
+    assert result.file.is_file()
+    assert "After epochs 1 and 2 the LoRA learns its training images alone" in finished.early
+    assert "--set validation.stop_when_over=" in finished.early
+
+    assert run.resume(tmp_path / "run").step == 4, "what was seen is remembered"
+    changes = {"validation.stop_when_over": None, "training.max_train_steps": 6}
+    assert run.resume(tmp_path / "run", changes=changes).step == 6
 
 
 def test_what_layout_held_out_is_measured_on_beside_as_many_trained_pictures(toy_settings):
