@@ -12,7 +12,7 @@ import pytest
 from safetensors import SafetensorError, deserialize
 
 from lorasmith.errors import TensorFileError
-from lorasmith.safetensors_header import LONGEST, parse_header, read_header
+from lorasmith.safetensors_header import LONGEST, Entry, parse_header, read_header
 
 NAME = Path("mimi.safetensors")
 A = {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}
@@ -110,6 +110,34 @@ def test_what_the_formats_own_library_reads_and_no_program_misreads_is_read():
     assert judged(text() + b"   ") == judged(b" " + text()) == judged(text(__metadata__=None)) == judged(text(a={**A, "note": "x"})) == ""
     assert judged(text(d={"dtype": "F32", "shape": [0, 3], "data_offsets": [28, 28]})) == ""
     assert judged(text(a={**A, "dtype": "F4", "shape": [16]})) == ""
+
+
+def described(order, number):
+    """A header of tensors of a byte each, of which these things are said in this order."""
+    said = {"dtype": '"I8"', "shape": "[1]"}
+    rows = ("{" + ",".join(f'"{key}":{said.get(key) or f"[{i},{i + 1}]"}' for key in order) + "}" for i in range(number))
+    return ("{" + ",".join(f'"layer{i}":{row}' for i, row in enumerate(rows)) + "}").encode()
+
+
+@pytest.mark.parametrize("order", [("dtype", "shape", "data_offsets"), ("data_offsets", "dtype", "shape")])
+def test_the_order_in_which_things_are_said_of_a_tensor_is_of_no_matter(order):
+    raw = described(order, 3000)
+    header = parse_header(NAME, raw, 8 + len(raw) + 3000)
+    assert list(header.entries) == [f"layer{i}" for i in range(3000)]
+    assert header.entries["layer7"] == Entry("I8", (1,), 8 + len(raw) + 7, 8 + len(raw) + 8)
+
+
+UNUSUAL = {
+    "another order": lambda: described(("data_offsets", "dtype", "shape"), 20_000),
+    "more keys": lambda: described(("dtype", "shape", *(f"x{i}" for i in range(100)), "data_offsets"), 3_000),
+    "escaped names": lambda: described(("dtype", "shape", "data_offsets"), 20_000).replace(b"layer", b"l\\u0061yer"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", UNUSUAL)
+def test_a_header_that_is_long_without_need_is_refused_early(case):
+    raw = UNUSUAL[case]()
+    assert "is longer than its tensors need" in judged(raw, bytes(20_000))
 
 
 FILES = {

@@ -4,7 +4,8 @@ A safetensors file is eight bytes that say how long its header is, the header, a
 
     {"__metadata__": {"ss_epoch": "4"}, "lora_te_x.alpha": {"dtype": "F32", "shape": [], "data_offsets": [0, 4]}, ...}
 
-A header is flat, so it is read entry by entry and nothing in it can nest, or grow beyond its own length. What is refused is what the
+A header is flat, so it is read entry by entry and nothing in it can nest, or grow beyond its own length. Entries that are written as
+programs write them are taken by one pattern; others are read with care, and there may be few of them. What is refused is what the
 format's own library refuses (safetensors 0.8), so that a file which is read here loads everywhere; and names that occur twice, which
 the format forbids and that library passes over: programs would take one or the other.
 
@@ -23,7 +24,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from json import JSONDecoder
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from lorasmith.errors import TensorFileError
 
@@ -40,6 +41,9 @@ LONGEST = 12_000_000
 memory: text with one emoji in it has four bytes a letter, and is there three times while it is parsed."""
 _MOST_ENTRIES = 50_000  # tensors, and likewise entries of metadata
 _LONGEST_ENTRY = 4096  # characters that describe one tensor
+_MOST_UNUSUAL = (
+    2_000_000  # characters of entries that are not written as programs write them, at least 200 each; a whole base model has half as many
+)
 _MOST_NUMBERS = 2**63  # bits; no machine can address more
 _MOST_AXES = 64  # torch's and numpy's own bound
 
@@ -57,8 +61,7 @@ _OTHER_FORMATS: dict[bytes, tuple[str, str]] = {
 """How a file of another format begins -> what it is, what to do."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One tensor of a file."""
 
     dtype: str  # safetensors' name
@@ -124,29 +127,61 @@ def parse_header(path: Path, raw: bytes, size: int) -> Header:
         text = _Text(raw.decode())
     except ValueError as error:
         raise TensorFileError(path, "is damaged: its header is not UTF-8 text", _AGAIN) from error
-    entries: dict[str, Entry] = {}
-    metadata: dict[str, str] | None = None
-    name = ""
+    content = _Content(8 + len(raw))
     try:
         for name in text.each_key():
-            if name in entries or (name == "__metadata__" and metadata is not None):
-                raise _Fault(f"is damaged: its header has {shown(name)} twice, and programs differ in which they take")
-            if name == "__metadata__":
-                metadata = _metadata(text)
-            else:
-                entries[name] = _entry(name, text.flat_object(), 8 + len(raw))
-            if len(entries) > _MOST_ENTRIES:
-                raise _Fault(f"has more than {_MOST_ENTRIES:,} tensors, which no real file has")
+            content.take(name, text)
+            for plain in text.plain_entries():
+                content.take_plain(*plain)
         text.end()
     except _Fault as fault:
         raise TensorFileError(path, fault.words, fault.remedy) from None
     except (ValueError, RecursionError):
-        after = f" after {shown(name)}" if name else ""
+        after = f" after {shown(content.last)}" if content.last else ""
         raise TensorFileError(path, f"is damaged: its header is not valid JSON{after}", _AGAIN) from None
-    if not entries:
+    if not content.entries:
         raise TensorFileError(path, "has no tensors", case="empty")
-    _check_places(path, entries, 8 + len(raw), size)
-    return Header(entries, metadata or {})
+    _check_places(path, content.entries, content.start, size)
+    return Header(content.entries, content.metadata or {})
+
+
+class _Content:
+    """What is in a header, as far as it was read; `start` is where the numbers of the file begin."""
+
+    def __init__(self, start: int):
+        self.start = start
+        self.entries: dict[str, Entry] = {}
+        self.metadata: dict[str, str] | None = None
+        self.last = ""
+        """The name that was read last."""
+
+    def take(self, name: str, text: _Text) -> None:
+        """Read what belongs to a name, however it is written. Raises _Fault, or ValueError where it is not JSON."""
+        self._begin(name)
+        if name == "__metadata__":
+            if self.metadata is not None:
+                raise _twice(name)
+            self.metadata = _metadata(text)
+        else:
+            self.entries[name] = _entry(name, text.flat_object(), self.start)
+
+    def take_plain(self, name: str, dtype: str, shape: str, begin: str, end: str) -> None:
+        """Take an entry that is written as programs write it. Raises _Fault."""
+        self._begin(name)
+        _check_type(name, dtype)
+        sizes = list(map(int, shape.split(","))) if shape else []
+        self.entries[name] = _fitting_entry(name, dtype, sizes, [int(begin), int(end)], self.start)
+
+    def _begin(self, name: str) -> None:
+        self.last = name
+        if name in self.entries:
+            raise _twice(name)
+        if len(self.entries) == _MOST_ENTRIES:
+            raise _Fault(f"has more than {_MOST_ENTRIES:,} tensors, which no real file has")
+
+
+def _twice(name: str) -> _Fault:
+    return _Fault(f"is damaged: its header has {shown(name)} twice, and programs differ in which they take")
 
 
 class _Fault(Exception):
@@ -173,6 +208,8 @@ class _Text:
 
     def __init__(self, text: str):
         self.text, self.place = text, 0
+        self._unusual = 0
+        """Characters of the entries that were not plain."""
 
     def next(self) -> str:
         """The next character that is not a space; it is not taken."""
@@ -211,11 +248,20 @@ class _Text:
                 return
             self._expect(",")
 
+    def plain_entries(self) -> Iterator[tuple[str, ...]]:
+        """(name, dtype, shape, begin, end) of the tensors that follow, up to the first that is written in another way."""
+        while (found := _PLAIN_ENTRY.match(self.text, self.place)) is not None:
+            self.place = found.end()
+            yield found.groups()
+
     def flat_object(self) -> list[tuple[str, Any]]:
         """The pairs of an object in which there are no objects."""
         if self.next() != "{":
             raise ValueError
         end = self.text.find("}", self.place, self.place + _LONGEST_ENTRY) + 1
+        self._unusual += max(end - self.place, 200)
+        if self._unusual > _MOST_UNUSUAL:
+            raise _Fault("has a header that is longer than its tensors need, which no real file has")
         pairs: list[tuple[str, Any]] = self._object.decode(self.text[self.place : end])
         self.place = end
         return pairs
@@ -235,6 +281,14 @@ class _Text:
     def end(self) -> None:
         if self.next():
             raise ValueError
+
+
+_SIZE = r"(?:0|[1-9][0-9]{0,18})"
+_PLAIN_ENTRY = re.compile(
+    r' , "(?!__metadata__")([^"\\\x00-\x1f]*+)" : { "dtype" : "([A-Z0-9_]+)" , "shape" : \[ ((?:SIZE(?: , SIZE){0,63}+)?) ] ,'
+    r' "data_offsets" : \[ (SIZE) , (SIZE) ] }'.replace(" ", r"[ \t\n\r]*+").replace("SIZE", _SIZE)
+)  # fmt: skip
+"""The comma before a tensor, its name without escapes, and what is said of it, in the order in which all programs say it."""
 
 
 def _metadata(text: _Text) -> dict[str, str]:
@@ -268,17 +322,26 @@ def _entry(name: str, pairs: list[tuple[str, Any]], start: int) -> Entry:
     if len(said) < len(pairs):
         raise _Fault(f"is damaged: its header says something of {shown(name)} twice")
     dtype, shape, place = said["dtype"], said["shape"], said["data_offsets"]
+    _check_type(name, dtype)
+    if not _are_sizes(shape):
+        raise _Fault(f"is damaged: the shape of {shown(name)} is {_short(shape)}, not a list of whole numbers from 0")
+    if not _are_sizes(place) or len(place) != 2:
+        raise _Fault(f"is damaged: the place of {shown(name)} is {_short(place)}, not its first byte and the one after its last")
+    return _fitting_entry(name, dtype, shape, place, start)
+
+
+def _check_type(name: str, dtype: Any) -> None:
     if not isinstance(dtype, str) or dtype not in TYPES:
         raise _Fault(
             f"has {shown(name)} in numbers of the type {shown(str(dtype))}, which the format does not have",
             "save it in fp32, fp16 or bf16, or download it again",
         )
-    if not _are_sizes(shape):
-        raise _Fault(f"is damaged: the shape of {shown(name)} is {_short(shape)}, not a list of whole numbers from 0")
-    if not _are_sizes(place) or len(place) != 2:
-        raise _Fault(f"is damaged: the place of {shown(name)} is {_short(place)}, not its first byte and the one after its last")
+
+
+def _fitting_entry(name: str, dtype: str, shape: list[int], place: list[int], start: int) -> Entry:
+    """A tensor whose type, shape and place fit one another. Raises _Fault where they do not."""
     bits = TYPES[dtype][1] * math.prod(shape)
-    if len(shape) > _MOST_AXES or max(math.prod(size or 1 for size in shape), bits, *place) >= _MOST_NUMBERS:
+    if len(shape) > _MOST_AXES or max(math.prod(filter(None, shape)), bits, *place) >= _MOST_NUMBERS:
         raise _Fault(f"is damaged: the shape or place of {shown(name)} is larger than any file can have")
     if bits % 8 or bits // 8 != place[1] - place[0]:
         raise _Fault(

@@ -10,6 +10,7 @@ from collections import Counter
 import pytest
 import torch
 
+from lorasmith.adapters.compatibility.check import check_file
 from lorasmith.adapters.files.dialects import read_network
 from lorasmith.adapters.files.hashes import file_hashes
 from lorasmith.adapters.files.lora_file import save_lora
@@ -20,7 +21,8 @@ from lorasmith.safetensors_header import header_bytes
 from tests.reference import FOLDER, reference_json
 
 KEYS = FOLDER / "keys"
-listed = pytest.mark.skipif(not KEYS.is_dir(), reason="needs the reference numbers")
+PEERS = FOLDER / "11_loras"
+listed = pytest.mark.skipif(not KEYS.is_dir(), reason="the trainers' lists of keys are not on this machine")
 
 
 def written(path, shapes, metadata=None, numbers=True):
@@ -37,25 +39,81 @@ def written(path, shapes, metadata=None, numbers=True):
     return path
 
 
-LISTS = {
-    "kohya_keys_sd15": ("sd1", 264), "kohya_keys_sd15_locon": ("sd1", 278), "kohya_keys_sd21": ("sd2", 330), "kohya_keys_sdxl": ("sdxl", 986),
-    "kohya_keys_flux": ("flux", 376), "kohya_keys_zimage": ("", 240), "kohya_keys_lumina2": ("", 0), "kohya_keys_anima": ("", 0),
-    "everywhere_keys_sd35_medium": ("", 0), "everywhere_keys_qwen_image": ("", 0), "everywhere_keys_flux2_klein4b": ("", 0),
+# What the trainers' lists are for: (family, its title), by the list's own word.
+BASES = {
+    "sd15": ("sd1", "Stable Diffusion 1.x"), "sd21": ("sd2", "Stable Diffusion 2.x"), "sdxl": ("sdxl", "Stable Diffusion XL"), "flux": ("flux", "Flux.1"),
+    "sd35_medium": ("", "Stable Diffusion 3"), "flux2_klein4b": ("", "Flux.2"), "lumina2": ("", "Lumina"), "zimage": ("", "Z-Image"),
+    "qwen_image": ("", "Qwen-Image"), "anima": ("", "Anima (Cosmos-Predict2)"),
 }  # fmt: skip
+DIALECTS = {"lora_": "kohya", "diffusion_model.": "ComfyUI", "transformer.": "diffusers"}
+LISTS = sorted(path.stem for path in KEYS.glob("*_keys_*.json"))
 
 
 @listed
 @pytest.mark.parametrize("name", LISTS)
-def test_every_layer_of_a_trainers_key_list_is_counted_with_its_rank(name, tmp_path):
+def test_a_trainers_key_list_is_opened_with_its_family_kinds_dialect_and_ranks(name, tmp_path):
     record = json.loads((KEYS / f"{name}.json").read_text())
     info = inspect(written(tmp_path / "x.safetensors", record["keys"]))
-    assert info.family == LISTS[name][0]
-    assert sum(info.kinds.values()) == len(record["modules"])
-    assert sum(info.ranks.values()) == len(record["modules"])
-    assert not info.unread
-    assert sum(block.layers for blocks in info.blocks.values() for block in blocks.values()) == len(record["modules"])
-    if not info.family:
-        assert any("which is not supported" in note for note in info.notes)
+    layers = record["meta"]["n_modules"]
+    assert (info.family, info.made_for) == BASES[record["meta"]["arch"]]
+    assert info.names == [next(dialect for start, dialect in DIALECTS.items() if next(iter(record["keys"])).startswith(start))]
+    assert (info.kinds, info.ranks, info.unread) == ({"lora": layers}, {str(record["meta"]["rank"]): layers}, {})
+    assert sum(block.layers for blocks in info.blocks.values() for block in blocks.values()) == sum(info.parts.values()) == layers
+    assert any("which is not supported" in note for note in info.notes) == (not info.family)
+
+
+@pytest.mark.skipif(not PEERS.is_dir(), reason="the peers' LoRA files are not on this machine")
+@pytest.mark.parametrize("path", sorted(PEERS.glob("*.safetensors")), ids=lambda path: path.stem)
+def test_a_peers_file_shows_what_it_was_written_with(path):
+    """They are of a toy model: two of their four layers have names that SD 1.x has too, a 1x1 and a 3x3 convolution."""
+    info = inspect(path)
+    linear, convolution = (4, 2) if path.stem == "r4" else (8, 6)
+    assert (info.family, info.names, info.kinds) == ("sd1", ["kohya"], {"lora": 2})
+    assert info.ranks == {str(convolution): 1, str(linear): 1}
+    assert info.alphas == {"noalpha": {}, "r4": {"1": 2}, "b": {"6": 1, "8": 1}}.get(path.stem, {"3": 1, "4": 1})
+    assert {key.partition(".")[0][-5:] for key in info.unread} == {"lin_a", "lin_b"}
+    assert {one.title: one.text for one in info.said if one.group == "network"} == {
+        "network module": "networks.lora",
+        "rank": "8",
+        "alpha": "4",
+    }
+
+
+def test_layers_of_flux_that_share_a_name_are_counted_alike_by_show_and_check(tmp_path):
+    """diffusers trains query, key and value apart; kohya's names have them as one layer."""
+    generator = torch.Generator().manual_seed(1)
+    tensors = {}
+    for layer in ("to_q", "to_k", "to_v"):
+        name = f"transformer.transformer_blocks.0.attn.{layer}"
+        tensors |= {
+            f"{name}.lora_A.weight": torch.randn(4, 3072, generator=generator),
+            f"{name}.lora_B.weight": torch.randn(3072, 4, generator=generator),
+        }
+    save_lora(tmp_path / "x.safetensors", tensors, {}, torch.float32)
+    info, report = inspect(tmp_path / "x.safetensors"), check_file(tmp_path / "x.safetensors")
+    assert report.layers == sum(info.kinds.values()) == 3
+    assert report.ranks == info.ranks == {"4": 3}
+    missing = next(finding for finding in report.findings if finding.code == "check.no_alpha")
+    assert set(missing.subjects) == {f"transformer.transformer_blocks.0.attn.{layer}" for layer in ("to_q", "to_k", "to_v")}
+
+
+@pytest.mark.parametrize("on_input", [0.0, 1.0])
+def test_a_layer_whose_kind_depends_on_a_number_is_judged_by_it(on_input, tmp_path):
+    """(IA)^3 has a mark that says which side is scaled."""
+    name = "lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn2_to_k"
+    tensors = {f"{name}.weight": torch.ones(768 if on_input else 320, 1), f"{name}.on_input": torch.tensor(on_input)}
+    save_lora(tmp_path / "x.safetensors", tensors, {}, torch.float32)
+    info, report = inspect(tmp_path / "x.safetensors"), check_file(tmp_path / "x.safetensors")
+    assert info.kinds == {"ia3": 1}
+    assert report.kinds == {"ia3 on the inputs" if on_input else "ia3": 1}
+    assert {program: one.verdict for program, one in info.programs.items()} == {name: one.verdict for name, one in report.consumers.items()}
+
+
+def test_a_mark_that_is_not_a_single_number_is_damage_and_not_a_crash(tmp_path):
+    name = "lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn2_to_k"
+    save_lora(tmp_path / "x.safetensors", {f"{name}.weight": torch.ones(320, 1), f"{name}.on_input": torch.zeros(2)}, {}, torch.float32)
+    assert "on_input" in next(iter(inspect(tmp_path / "x.safetensors").unread.values()))
+    assert any(finding.code == "check.unreadable" for finding in check_file(tmp_path / "x.safetensors").findings)
 
 
 def test_the_header_says_what_the_tensors_say(tmp_path):

@@ -19,10 +19,14 @@ from lorasmith.errors import AdapterError
 
 @dataclass(frozen=True, slots=True)
 class ShapeOnly:
-    """A tensor of which the shape and the dtype (torch's name) are known, and no number."""
+    """A tensor of which the shape and the dtype (torch's name) are known; of one that says how others are meant its number too."""
 
     shape: tuple[int, ...]
     dtype: str
+    number: float = 0
+
+    def __int__(self) -> int:
+        return int(self.number) if math.isfinite(self.number) else 0
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -98,7 +102,7 @@ def outline_of(name: str, tensors: Shapes, alpha: float | None = None, written_a
     """What a layer of a file is, by its tensors' suffixes and shapes; `alpha` is the number in its tensor of that name.
 
     Raises:
-        AdapterError: no kind has such tensors, they do not go together, or the alpha is not a single number.
+        AdapterError: no kind has such tensors, they do not go together, or the alpha or a mark is not a single number.
     """
     kind = kind_of(tensors)
     if (ranks := _unequal_ranks(kind, tensors)) is not None:
@@ -108,6 +112,8 @@ def outline_of(name: str, tensors: Shapes, alpha: float | None = None, written_a
         )
     if ALPHA in tensors and math.prod(tensors[ALPHA].shape) != 1:
         raise AdapterError("The alpha is not a single number: the file is damaged.", code="adapter.alpha_shape")
+    if several := [suffix for suffix in sorted(kind.marks) if suffix in tensors and math.prod(tensors[suffix].shape) != 1]:
+        raise AdapterError(f"The {several[0]} of a {kind.title} is not a single number: the file is damaged.", code="adapter.mark_shape")
     own = {
         suffix: value
         for suffix, value in tensors.items()

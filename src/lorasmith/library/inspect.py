@@ -21,12 +21,13 @@ from lorasmith.adapters.compatibility.loading import ConsumerReport, in_programs
 from lorasmith.adapters.files import names
 from lorasmith.adapters.files.header import LoraHeader, read_lora_header
 from lorasmith.adapters.files.key_style import kept_alphas
-from lorasmith.adapters.files.layout import Layout, is_network, layout_of, sorted_by_layer
+from lorasmith.adapters.files.layout import FoundLayer, Layout, is_network, layout_of, sorted_by_layer
 from lorasmith.adapters.files.peft_alphas import config_beside
 from lorasmith.adapters.kinds import ALPHA
 from lorasmith.adapters.outline import LayerOutline, ShapeOnly
 from lorasmith.errors import AdapterError
 from lorasmith.library.metadata_words import Said, said_in
+from lorasmith.models.families import FAMILIES
 from lorasmith.models.files.tensor_file import is_pickle
 from lorasmith.safetensors_header import TYPES
 from lorasmith.secrets import without_secrets
@@ -38,7 +39,9 @@ class LoraInfo:
 
     file: str
     family: str
-    """Key of the family; empty where nothing shows it, or it is not supported: then `notes` says which."""
+    """Key of the family; empty where nothing shows it, or it is not supported here."""
+    made_for: str
+    """The family's title, supported here or not; empty where nothing shows it."""
     parts: dict[str, int]
     kinds: dict[str, int]
     ranks: dict[str, int]
@@ -81,13 +84,6 @@ class BlockInfo:
     alphas: dict[str, int] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class _OfPart:
-    part: str
-    block: str
-    layer: LayerOutline
-
-
 def inspect(path: str | Path, family: str | None = None, allow_pickle: bool = False) -> LoraInfo:
     """Say what is in a LoRA file of any trainer, by its header alone.
 
@@ -113,6 +109,34 @@ def inspect(path: str | Path, family: str | None = None, allow_pickle: bool = Fa
     """
     path = Path(path)
     header = read_lora_header(path, allow_pickle)
+    return _info(path, header, contents_of(path, header, family))
+
+
+@dataclass(frozen=True)
+class Contents:
+    """The network in a file, as far as its header shows it."""
+
+    family: str
+    made_for: str
+    dialects: tuple[str, ...]
+    metadata: Mapping[str, str]
+    layout: Layout | None
+    """None for a file whose family is not known here."""
+    unplaced: tuple[FoundLayer, ...] = ()
+    """The layers of such a file."""
+    notes: tuple[str, ...] = ()
+
+    @property
+    def outlines(self) -> list[LayerOutline]:
+        """The layers as they are in the file."""
+        return list(self.layout.in_file) if self.layout else [layer.outline() for layer in self.unplaced]
+
+
+def contents_of(path: Path, header: LoraHeader, family: str | None = None) -> Contents:
+    """The network in a file by its header, of which the few numbers are read that decide what a layer is.
+
+    Raises AdapterError where there is none.
+    """
     metadata = config_beside(path, header.tensors) | dict(header.metadata)
     shapes, numbers = _shapes(header), KnownNumbers(_single_numbers(path, header))
     for head, alpha in kept_alphas(shapes, metadata).items():
@@ -123,57 +147,58 @@ def inspect(path: str | Path, family: str | None = None, allow_pickle: bool = Fa
     except AdapterError as error:
         if error.code not in ("lora.other_family", "lora.unknown_family"):
             raise
-        return _info(path, header, metadata, "", _unplaced(shapes, numbers), notes=[str(error)])
-    return _info(path, header, metadata, layout.family, _placed(layout), layout)
+        found = sorted_by_layer(shapes, numbers)
+        layers = tuple(layer for layer in found.layers if _is_whole(layer))
+        made_for = str(error.values.get("family", ""))
+        return Contents("", made_for, found.dialects, metadata, None, layers, (str(error),))
+    return Contents(layout.family, FAMILIES[layout.family].title, layout.dialects, metadata, layout, notes=layout.notes())
 
 
-def _info(
-    path: Path, header: LoraHeader, metadata: Mapping[str, str], family: str, layers: list[_OfPart], layout: Layout | None = None,
-    notes: list[str] | None = None,
-) -> LoraInfo:  # fmt: skip
+def _info(path: Path, header: LoraHeader, contents: Contents) -> LoraInfo:
+    layout, of_all = contents.layout, contents.outlines
     blocks: dict[str, dict[str, list[LayerOutline]]] = {}
-    for one in layers:
-        blocks.setdefault(one.part, {}).setdefault(one.block, []).append(one.layer)
+    for (part, block), layer in zip(_blocks(contents), of_all, strict=True):
+        blocks.setdefault(part, {}).setdefault(block, []).append(layer)
     precisions: Counter[str] = Counter()
     for entry in header.tensors.values():
         precisions[TYPES[entry.dtype][0] or entry.dtype] += math.prod(entry.shape)
-    of_all = [one.layer for one in layers]
-    clean = without_secrets(dict(metadata))
+    clean = without_secrets(dict(contents.metadata))
     return LoraInfo(
-        file=str(path), family=family, parts=dict(Counter(one.part for one in layers)),
+        file=str(path), family=contents.family, made_for=contents.made_for,
+        parts={part: sum(map(len, of_part.values())) for part, of_part in blocks.items()},
         kinds=dict(Counter(layer.kind.name for layer in of_all)), ranks=_ranks(of_all), alphas=_alphas(of_all),
         blocks={
             part: {block: BlockInfo(len(own), _ranks(own), _alphas(own)) for block, own in sorted(of_part.items())}
             for part, of_part in blocks.items()
         },
         dora=sum(layer.dora_scale is not None for layer in of_all),
-        names=list(layout.dialects) if layout else [], precisions=dict(precisions.most_common()), parameters=header.parameters,
+        names=list(contents.dialects), precisions=dict(precisions.most_common()), parameters=header.parameters,
         bytes=header.bytes, programs=in_programs(layout.outline()) if layout else {}, unread=dict(layout.unread) if layout else {},
-        notes=[*(layout.notes() if layout else ()), *(notes or [])], said=said_in(clean), metadata=clean,
+        notes=list(contents.notes), said=said_in(clean), metadata=clean,
     )  # fmt: skip
 
 
-def _placed(layout: Layout) -> list[_OfPart]:
-    """The layers of a file with their blocks, in the count of LoRA block weights."""
+def _blocks(contents: Contents) -> list[tuple[str, str]]:
+    """(part of the base, block in the count of LoRA block weights) of each layer.
+
+    Of a family that is not known here, what comes before the first number of a name is taken for the block.
+    """
     found = []
-    for placed in layout.layers:
-        part, paths = names.layers_of(layout.family, placed.place.name)
-        found.append(_OfPart(part, names.block_of(layout.family, part, paths[0]), placed.outline))
+    for placed in contents.layout.layers if contents.layout else ():
+        part, paths = names.layers_of(contents.family, placed.place.name)
+        found.append((part, names.block_of(contents.family, part, paths[0])))
+    for layer in contents.unplaced:
+        block = re.match(r".*?[._]\d+", layer.path)
+        found.append((layer.part, block[0] if block else layer.path))
     return found
 
 
-def _unplaced(shapes: Mapping[str, ShapeOnly], numbers: KnownNumbers) -> list[_OfPart]:
-    """The layers of a file whose family is not known here; what comes before the first number of a name is taken for the block."""
-    found = []
-    for layer in sorted_by_layer(shapes, numbers).layers:
-        if is_network(layer.shapes):
-            try:
-                outline = layer.outline()
-            except AdapterError:
-                continue
-            block = re.match(r".*?[._]\d+", layer.path)
-            found.append(_OfPart(layer.part, block[0] if block else layer.path, outline))
-    return found
+def _is_whole(layer: FoundLayer) -> bool:
+    try:
+        layer.outline()
+    except AdapterError:
+        return False
+    return is_network(layer.shapes)
 
 
 def _ranks(layers: Iterable[LayerOutline]) -> dict[str, int]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
 from lorasmith.errors import AdapterError
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 
 Category = Literal["attention", "mlp", "frame", "convolution", "rest"]
 """What a layer is for; presets choose by it. frame: what leads in and out of the blocks' attention, and modulates it."""
+
+
+NAMES = 2**14
+"""What is computed from a name alone is remembered for so many: five times those of the largest file. Files repeat each other's names."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +54,7 @@ def no_block(flat: str, shape: Any) -> str | None:
     return None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class LayerNames:
     """The layers of one kind of part. Paths in these functions have underscores for dots and no prefix.
 
@@ -80,15 +84,20 @@ class LayerNames:
 
         Raises AdapterError where a word in it is in no layer of this part.
         """
-        pieces, at = [], 0
-        pattern = _pattern(self.words)
-        while at < len(flat):
-            found = pattern.match(flat, at)
-            if not found:
-                raise AdapterError(f"No layer that is known here is called {flat}: the LoRA was made for another model.")
-            pieces.append(found[1])
-            at = found.end()
-        return ".".join(pieces)
+        return _dotted(flat, self.words)
+
+
+@lru_cache(NAMES)
+def _dotted(flat: str, words: frozenset[str]) -> str:
+    pieces, at = [], 0
+    pattern = _pattern(words)
+    while at < len(flat):
+        found = pattern.match(flat, at)
+        if not found:
+            raise AdapterError(f"No layer that is known here is called {flat}: the LoRA was made for another model.")
+        pieces.append(found[1])
+        at = found.end()
+    return ".".join(pieces)
 
 
 @cache

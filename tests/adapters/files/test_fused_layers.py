@@ -75,7 +75,7 @@ def test_a_conversion_of_names_that_would_write_gigabytes_of_differences_is_refu
 
 def test_check_says_of_layers_that_were_trained_apart_what_it_says_of_each():
     report = check_file(LoraFile(flux_lokr(), {}))
-    assert report.kinds == {"lokr": 19 * 4 + 38}
+    assert report.kinds == {"lokr": 19 * 8 + 38 * 4}
     assert report.consumers["ComfyUI"].verdict == "all"
     assert report.findings[0].code != "check.misfit"
 

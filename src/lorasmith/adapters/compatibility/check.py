@@ -11,7 +11,7 @@ their shapes fit a base, and which type the UIs will show.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from lorasmith.adapters.files.network import Network
 from lorasmith.adapters.files.peft_alphas import ADAPTER_CONFIG
 from lorasmith.adapters.kinds import ALPHA
 from lorasmith.adapters.kinds.programs import CONSUMERS
+from lorasmith.adapters.outline import LayerOutline
 from lorasmith.findings import Evidence, Finding, Fix, Severity
 from lorasmith.models.families import FAMILIES
 from lorasmith.pages.numbers import count
@@ -39,6 +40,7 @@ class CheckReport:
 
     family: str
     layers: int
+    """As the file has them: query, key and value count as three where they were trained apart."""
     kinds: dict[str, int]
     """Form of a layer -> layers."""
     ranks: dict[str, int]
@@ -119,13 +121,13 @@ def check_file(
     if not isinstance(file, LoraFile):
         file = load_tensors(file, allow_pickle)
     network = read_network(file.tensors, file.metadata, base.family if base else family, base.shape if base else None)
-    ranks = Counter(layer.rank for layer in network.layers.values() if layer.rank is not None)
+    ranks = Counter(layer.rank for layer in network.in_file if layer.rank is not None)
     metadata = {key: value for key, value in file.metadata.items() if key != ADAPTER_CONFIG}
     shown = ui_type(metadata)
     return CheckReport(
         network.family,
-        len(network.layers),
-        dict(Counter(layer.form.name for layer in network.layers.values())),
+        len(network.in_file),
+        dict(Counter(layer.form.name for layer in network.in_file)),
         {str(rank): count for rank, count in sorted(ranks.items())},
         list(network.dialects),
         in_programs(network),
@@ -160,6 +162,11 @@ def _finding(
     )
 
 
+def _heads(layers: Iterable[LayerOutline]) -> list[str]:
+    """What the file calls these layers."""
+    return [head for layer in layers for head in layer.written_as]
+
+
 def _tensor_findings(tensors: Mapping[str, Tensor], network: Network) -> Iterator[Finding]:
     """Numbers that are not finite, and alphas that are not what they should be."""
     unused = {f"{head}.{ALPHA}" for layer in network.layers.values() if not layer.alpha_counts for head in layer.written_as}
@@ -190,18 +197,20 @@ def _unread_findings(network: Network) -> Iterator[Finding]:
 
 def _idle_findings(network: Network) -> Iterator[Finding]:
     """Layers that do nothing: because their alpha is 0, or because a factor of their change is zero (or as good as)."""
-    total = len(network.layers)
-    silent = [name for name, layer in network.layers.items() if layer.alpha == 0 and layer.rank is not None]
+    total = len(network.in_file)
+    silent = _heads(layer for layer in network.in_file if layer.alpha == 0 and layer.rank is not None)
     if silent:
         yield _finding(
             "alpha_zero", "error", f"{len(silent)} alphas are 0, {silent[0]} first: these layers do nothing.", silent, total=total
         )
     idle = idle_layers(network.layers)
-    if idle and len(idle) == total:
-        yield _finding("changes_nothing", "error", "Every layer is zero: the file changes nothing.", idle, total=total)
+    if idle and len(idle) == len(network.layers):
+        every = _heads(network.layers.values())
+        yield _finding("changes_nothing", "error", "Every layer is zero: the file changes nothing.", every, total=total)
         return
-    beyond = beyond_clip_skip(network.layers, idle)
-    if others := [name for name in idle if name not in beyond]:
+    clipped = beyond_clip_skip(network.layers, idle)
+    beyond = _heads(network.layers[name] for name in clipped)
+    if others := _heads(network.layers[name] for name in idle if name not in clipped):
         yield _finding(
             "idle", "warning", f"{len(others)} of {total} layers are zero and change nothing, {others[0]} first.", others,
             "Either they were not trained, or no gradient reached them.", total=total,
@@ -225,19 +234,24 @@ def _metadata_findings(network: Network, metadata: Mapping[str, str], shown: str
         )
     if not metadata:
         yield _finding("no_metadata", "note", "The file has no metadata: the UIs cannot show what it is for, nor how it was trained.")
-    if missing := [name for name, layer in network.layers.items() if layer.alpha is None and layer.rank is not None]:
+    if missing := _heads(layer for layer in network.in_file if layer.alpha is None and layer.rank is not None):
         yield _finding(
             "no_alpha", "note", f"{count(len(missing), 'layer')} {'has' if len(missing) == 1 else 'have'} no alpha: every program takes alpha / rank as 1.", missing,
-            total=len(network.layers),
+            total=len(network.in_file),
         )  # fmt: skip
 
 
 def _fit_findings(network: Network, base: BaseWeights | None) -> Iterator[Finding]:
     """Layers that the base does not have, or that do not fit it. Trained normalisations are not compared."""
-    shapes, total = (base or standard_base(network.family)).shapes(), len(network.layers)
+    shapes, total = (base or standard_base(network.family)).shapes(), len(network.in_file)
     of_weights = {name: layer for name, layer in network.layers.items() if layer.kind.changes_weight}
-    unknown = [name for name in of_weights if name not in shapes]
-    misfits = {name: reason for name, layer in of_weights.items() if name in shapes and (reason := layer.misfit(shapes[name]))}
+    unknown = _heads(layer for name, layer in of_weights.items() if name not in shapes)
+    misfits = {
+        head: reason
+        for name, layer in of_weights.items()
+        if name in shapes and (reason := layer.misfit(shapes[name]))
+        for head in layer.written_as
+    }
     if base is None and len(unknown) + len(misfits) > total / 2:
         yield _finding(
             "other_size", "note", f"The file is not for {network.family} at its standard size.", fix="Compare it with its own base: --base."

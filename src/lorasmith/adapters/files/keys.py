@@ -9,11 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 
 from lorasmith.adapters.kinds import ALPHA, DORA_SCALE, KINDS
 from lorasmith.adapters.kinds.kind import Kind
 from lorasmith.adapters.kinds.lora import DOWN, UP
+from lorasmith.models.lora_naming import NAMES
 
 # Other programs' spelling of a LoRA's tensors, at the end of a key -> the suffix in kohya's layout.
 _OTHER_SPELLINGS: dict[str, str] = {
@@ -90,7 +91,12 @@ def _spellings(kinds: tuple[Kind, ...]) -> Mapping[str, str]:
 
 def key_of(name: str) -> Key | None:
     """The parts of a key; None where it ends like no tensor that is known."""
-    return _of_xlabs(name) or _split(name)
+    return _key_of(name, tuple(KINDS.values()))
+
+
+@lru_cache(NAMES)
+def _key_of(name: str, kinds: tuple[Kind, ...]) -> Key | None:
+    return _of_xlabs(name) or _split(name, kinds)
 
 
 def has_adapter_name(name: str) -> bool:
@@ -117,9 +123,9 @@ def _of_xlabs(name: str) -> Key | None:
     return Key("main", f"{found[2]}_blocks.{found[3]}.{layer}", DOWN if found[6] == "down" else UP, "XLabs", found[1])
 
 
-def _split(name: str) -> Key | None:
+def _split(name: str, kinds: tuple[Kind, ...]) -> Key | None:
     """The parts of a key; None where it ends like no tensor that is known."""
-    spellings = _spellings(tuple(KINDS.values()))
+    spellings = _spellings(kinds)
     plain = _ADAPTER_NAME.sub(r"\1", name)
     end = max((spelling for spelling in spellings if plain.endswith(spelling)), key=len, default=None)
     if end is None:

@@ -18,7 +18,7 @@ from lorasmith.adapters.files.family import guess_family, unknown_family
 from lorasmith.adapters.files.keys import EMBEDDING, ROTATION, SCALE, Key, has_adapter_name, is_of_control, key_of, not_read
 from lorasmith.adapters.files.peft_alphas import PeftAlphas
 from lorasmith.adapters.files.real_layers import beyond_standard_size, exists_at_some_size
-from lorasmith.adapters.kinds import ALPHA, diag_oft, full, kind_of, norm, oft_v2
+from lorasmith.adapters.kinds import ALPHA, KINDS, diag_oft, full, kind_of, norm, oft_v2
 from lorasmith.adapters.kinds.lora import UP
 from lorasmith.adapters.outline import LayerOutline, ShapeOnly, outline_of
 from lorasmith.errors import AdapterError
@@ -134,6 +134,8 @@ class NetworkOutline:
     metadata: dict[str, str] = field(default_factory=dict)
     alphas_from: dict[str, str] = field(default_factory=dict)
     """Layer -> where its alpha is, for alphas that are not among the tensors: the metadata's entry, or peft's adapter_config.json."""
+    in_file: tuple[LayerOutline, ...] = ()
+    """The layers as they are in the file: those that `layers` has as one (query, key and value) are apart."""
 
     def __repr__(self) -> str:
         kinds = Counter(layer.kind.title for layer in self.layers.values())
@@ -162,7 +164,14 @@ class Layout:
             name, before = placed.place.name, layers.get(placed.place.name)
             heads = (*before.written_as, *placed.outline.written_as) if before else placed.outline.written_as
             layers[name] = replace(before or placed.outline, written_as=heads)
-        return NetworkOutline(self.family, layers, self.dialects, self.unread, self.notes(), dict(self.metadata), self.alphas_from)
+        return NetworkOutline(
+            self.family, layers, self.dialects, self.unread, self.notes(), dict(self.metadata), self.alphas_from, self.in_file
+        )
+
+    @property
+    def in_file(self) -> tuple[LayerOutline, ...]:
+        """The layers as they are in the file."""
+        return tuple(placed.outline for placed in self.layers)
 
     def notes(self, fused: int = 0) -> tuple[str, ...]:
         """What is worth knowing of how the file is read; `fused` is how many layers were put together from others."""
@@ -248,6 +257,7 @@ def sorted_by_layer(tensors: Mapping[str, Stored], numbers: Numbers) -> Found:
     dialects: dict[str, None] = {}
     unread: dict[str, str] = {}
     embeddings: dict[str, None] = {}
+    marks = frozenset((ALPHA, *(suffix for kind in KINDS.values() for suffix in kind.marks)))
     for name, tensor in tensors.items():
         if bundled := EMBEDDING.match(name):
             embeddings[bundled[1]] = None
@@ -266,9 +276,11 @@ def sorted_by_layer(tensors: Mapping[str, Stored], numbers: Numbers) -> Found:
             dialects[NAMED_ADAPTER] = None
         layer.head = key.head
         layer.keys[key.suffix] = name
-        layer.shapes[key.suffix] = ShapeOnly(_shape_in_kohyas_layout(key, name, tensor), str(tensor.dtype).removeprefix("torch."))
-        if key.suffix == ALPHA and prod(tensor.shape) == 1:
-            layer.alpha = numbers.number(name)
+        number = numbers.number(name) if key.suffix in marks and prod(tensor.shape) == 1 else 0
+        dtype = str(tensor.dtype).removeprefix("torch.")
+        layer.shapes[key.suffix] = ShapeOnly(_shape_in_kohyas_layout(key, name, tensor), dtype, number)
+        if key.suffix == ALPHA:
+            layer.alpha = number if prod(tensor.shape) == 1 else None
     for of_layer in list(layers.values()):
         of_layer.take_scale(numbers)
         if ROTATION not in of_layer.shapes:

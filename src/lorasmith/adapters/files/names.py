@@ -16,12 +16,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, cast
 
 from lorasmith.adapters.presets import PRESETS
 from lorasmith.errors import AdapterError
 from lorasmith.models.families import FAMILIES
-from lorasmith.models.lora_naming import LayerNames, LoraNaming, PartNaming, Place
+from lorasmith.models.lora_naming import NAMES, LayerNames, LoraNaming, PartNaming, Place
 from lorasmith.registry import nearest
 
 if TYPE_CHECKING:
@@ -120,7 +121,11 @@ def place(family: str, part: str, path: str, shape: Any = None) -> Place:
     Raises:
         AdapterError: the family has no layer of that name.
     """
-    naming = part_naming(family, part)
+    return _place(part_naming(family, part), path, shape)
+
+
+@lru_cache(NAMES)
+def _place(naming: PartNaming, path: str, shape: Any) -> Place:
     where = naming.layers.to_file(path.replace(".", "_"), shape or naming.layers.usual_shape)
     naming.layers.dotted(where.name)  # raises where a word in it is in no layer
     return replace(where, name=f"{naming.prefix}_{where.name}")
@@ -135,8 +140,12 @@ def layers_of(family: str, name: str, shape: Any = None) -> tuple[str, tuple[str
         AdapterError: the family has no layer of that name.
     """
     part, path = part_of(family, name)
-    layers = part_naming(family, part).layers
-    return part, tuple(layers.dotted(flat) for flat in layers.to_module(path, shape or layers.usual_shape))
+    return part, _paths(part_naming(family, part).layers, path, shape)
+
+
+@lru_cache(NAMES)
+def _paths(layers: LayerNames, path: str, shape: Any) -> tuple[str, ...]:
+    return tuple(layers.dotted(flat) for flat in layers.to_module(path, shape or layers.usual_shape))
 
 
 def part_of(family: str, name: str) -> tuple[str, str]:

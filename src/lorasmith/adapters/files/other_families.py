@@ -9,6 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
+
+from lorasmith.models.lora_naming import NAMES
 
 Shape = tuple[int, ...]
 """Shape of a layer's change, [out, in, ...]."""
@@ -77,6 +80,7 @@ _MARKS = (
     _Mark("the refiner of Stable Diffusion XL", _UNET + r"\w+_attn1_to_[qkv]$", _wide(384, 768, 1536)),
     _Mark("Stable Video Diffusion", r"temporal_transformer_blocks_\d|time_stack_\d"),
     _Mark("AnimateDiff", r"motion_modules_\d"),
+    _Mark("Anima (Cosmos-Predict2)", r"^main_(diffusion_model_)?blocks_\d+_((self|cross)_attn_([qkv]|output)_proj|mlp_layer[12])$"),
     _Mark("another transformer", r"diffusion_model_blocks_\d|^main_blocks_\d|^main_layers_\d|" + _BLOCK + "attn[12]_"),
 )  # fmt: skip
 _WORDS = {
@@ -91,11 +95,19 @@ def other_family(shapes: Mapping[str, Shape | None]) -> str | None:
 
     `shapes` has the names of the layers, begun with their part ("main_..."), with the shapes of their changes as far as they are known.
     """
-    for mark in _MARKS:
-        for name, shape in shapes.items():
-            if re.search(mark.name, name) and (mark.fits is None or (shape is not None and mark.fits(shape))):
-                return mark.title
-    return None
+    found = {
+        number
+        for name, shape in shapes.items()
+        for number in _marks_in(name)
+        if (fits := _MARKS[number].fits) is None or (shape is not None and fits(shape))
+    }
+    return _MARKS[min(found)].title if found else None
+
+
+@lru_cache(NAMES)
+def _marks_in(name: str) -> tuple[int, ...]:
+    """The numbers of the marks whose pattern a name contains."""
+    return tuple(number for number, mark in enumerate(_MARKS) if re.search(mark.name, name))
 
 
 def other_family_in_words(version: str) -> str | None:

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from lorasmith.adapters.files import names as keys
 from lorasmith.adapters.outline import LayerOutline
 from lorasmith.errors import AdapterError
 from lorasmith.models.families import FAMILIES
+from lorasmith.models.lora_naming import NAMES
 
 
 def exists_at_some_size(family: str, name: str, shape: Any = None) -> bool:
@@ -62,5 +63,6 @@ def _kinds_of_layers(family: str, part: str) -> frozenset[str]:
     return frozenset(_without_numbers(path) for path in _standard_layers(family)[part])
 
 
+@lru_cache(NAMES)
 def _without_numbers(path: str) -> str:
     return re.sub(r"\d+", "0", path)

@@ -48,19 +48,27 @@ def show(
         print_json(info.as_data() | more)
         return
     typer.echo(
-        f"{file.name}: {info.family or 'of no family that is known here'}, {count(info.parameters, 'parameter')} in "
+        f"{file.name}: {_family(info)}, {count(info.parameters, 'parameter')} in "
         f"{', '.join(info.precisions)}, {file_size(info.bytes)}" + (f", names of {', '.join(info.names)}" if info.names else "")
     )
     _print_network(info)
     for program, report in info.programs.items():
         typer.echo(f"  {program:<14} {report.words(info.family)}")
-    for note in (*info.notes, *(f"{key} cannot be read: {reason}." for key, reason in info.unread.items())):
+    if info.programs:
+        typer.echo(f"  by names and shapes; damaged numbers, layers that do nothing and the fit to a base: lorasmith check {file.name}")
+    for note in (*info.notes, *_unread(info)):
         typer.echo(f"note: {note}")
     _print_said(info)
     if statistics:
         _print_statistics(statistics)
     if computed:
         _print_hashes(computed)
+
+
+def _family(info: LoraInfo) -> str:
+    if info.made_for and not info.family:
+        return f"for {info.made_for}, which is not supported here"
+    return info.family or "of no family that is known here"
 
 
 def _print_network(info: LoraInfo) -> None:
@@ -74,6 +82,14 @@ def _print_network(info: LoraInfo) -> None:
             typer.echo(f"  ranks in {part}: " + ", ".join(f"{name} {'/'.join(block.ranks) or '-'}" for name, block in blocks.items()))
         else:
             typer.echo(f"  blocks of {part}: {' '.join(blocks)}")
+
+
+def _unread(info: LoraInfo) -> list[str]:
+    """What cannot be read, by reason."""
+    reasons: dict[str, list[str]] = {}
+    for key, reason in info.unread.items():
+        reasons.setdefault(reason, []).append(key)
+    return [f"{count(len(keys), 'tensor')} cannot be read, {keys[0]} first. {reason}." for reason, keys in reasons.items()]
 
 
 def _print_said(info: LoraInfo) -> None:

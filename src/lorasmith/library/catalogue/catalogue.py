@@ -180,7 +180,7 @@ def _read(path: str, seen: FileState, heads: Heads) -> Row:
     row = Row(seen.size, seen.changed, seen.beside, seen.preview, path, "", "", "", "")
     try:
         head = heads.read(Path(path))
-        return replace(row, identity=head.identity, facts=facts_of(Path(path), head).as_json())
+        return replace(row, identity=head.identity, facts=facts_of(Path(path), head, seen.sides).as_json())
     except InputError as error:
         return replace(row, problem=str(error) if path in str(error) else f"{path}: {error}")
     except OSError as error:

@@ -5,15 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from lorasmith.json_text import table_of
 from lorasmith.library.catalogue.heads import Head
-from lorasmith.library.catalogue.sidecars import read_sidecars, words_in
+from lorasmith.library.catalogue.sidecars import SIDES, read_sidecars, words_in
 
 NUMBERED = re.compile(r"[-_](?:(?P<unit>step|epoch|ep|e)[-_]?(?P<some>\d+)|(?P<many>\d{4,}))$", re.IGNORECASE)
 """How trainers number the checkpoints of one training: `-000004`, `-step00000176`, `_000001000`, `-e4`."""
@@ -47,7 +47,7 @@ class Facts:
     notes: tuple[str, ...]
 
     def as_json(self) -> str:
-        return json.dumps(asdict(self), ensure_ascii=False)
+        return json.dumps(vars(self), ensure_ascii=False)
 
     @classmethod
     def from_json(cls, text: str) -> Facts:
@@ -56,9 +56,9 @@ class Facts:
         return cls(**tree | lists)
 
 
-def facts_of(path: Path, head: Head) -> Facts:
-    """What a file's header and the files beside it say."""
-    network, said, beside = head.network, head.metadata, read_sidecars(path)
+def facts_of(path: Path, head: Head, sides: Collection[str] = SIDES) -> Facts:
+    """What a file's header and the files beside it say; `sides` are the ends of those that are there."""
+    network, said, beside = head.network, head.metadata, read_sidecars(path, sides)
     unit, number = _number_in(path.stem)
     return Facts(
         network.family, network.kinds, network.ranks,

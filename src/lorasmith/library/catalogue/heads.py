@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lorasmith.adapters.files.header import LoraHeader, read_lora_header
-from lorasmith.library.inspect import inspect
+from lorasmith.library.inspect import contents_of
 
 _METADATA = b'{"__metadata__":'
 _DECIDE = ("ss_base_model_version", "modelspec.architecture", "ss_network_module", "ss_network_args")
@@ -58,31 +58,35 @@ class Heads:
             start = file.read(8)
             length = int.from_bytes(start, "little")
             raw = file.read(length) if length <= min(size, _LONGEST) else b""
-        metadata, table = _taken_apart(raw)
-        key = (hashlib.sha256(table).hexdigest(), str(size - length), *(metadata.get(entry, "") for entry in _DECIDE))
-        if not table or key not in self._known:
+        metadata, end = _metadata_of(raw)
+        table = hashlib.sha256(raw[max(end, 0) :].rstrip()).hexdigest()
+        key = (table, str(size - length), *(metadata.get(entry, "") for entry in _DECIDE))
+        if end < 0 or key not in self._known:
             header = read_lora_header(path)
             metadata = header.metadata
             self._known[key] = _network_of(path, header)
-        return Head(metadata, self._known[key], f"{hashlib.sha256(start + raw).hexdigest()[:32]}-{size}")
+        identity = hashlib.sha256(start + raw[: max(end, 0)] + table.encode()).hexdigest()[:32]
+        return Head(metadata, self._known[key], f"{identity}-{size}")
 
 
-def _taken_apart(raw: bytes) -> tuple[Mapping[str, str], bytes]:
-    """The metadata and the table in the text of a header; an empty table where the text is not as trainers write it."""
+def _metadata_of(raw: bytes) -> tuple[Mapping[str, str], int]:
+    """The metadata in the text of a header, and where the table begins after them; -1 where the text is not as trainers write it."""
     if not raw.startswith(_METADATA):
-        return {}, (b"" if _METADATA[1:] in raw else raw.rstrip())
+        return {}, (-1 if _METADATA[1:] in raw or not raw else 0)
     try:
         text = raw.decode()
         metadata, end = json.JSONDecoder().raw_decode(text, len(_METADATA))
     except (ValueError, RecursionError):
-        return {}, b""
+        return {}, -1
     if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
-        return {}, b""
-    return metadata, text[end:].rstrip().encode()
+        return {}, -1
+    return metadata, len(text[:end].encode())
 
 
 def _network_of(path: Path, header: LoraHeader) -> Network:
-    info = inspect(path)
+    contents = contents_of(path, header)
+    kinds = {layer.kind.name for layer in contents.outlines}
+    ranks = {layer.rank for layer in contents.outlines if layer.rank is not None}
     tensors = sorted(f"{name} {entry.dtype} {entry.shape}" for name, entry in header.tensors.items())
     layout = hashlib.sha256("\n".join(tensors).encode()).hexdigest()[:16]
-    return Network(info.family, tuple(sorted(info.kinds)), tuple(sorted(map(int, info.ranks))), layout)
+    return Network(contents.family, tuple(sorted(kinds)), tuple(sorted(ranks)), layout)

@@ -14,6 +14,7 @@ from __future__ import annotations
 import html
 import json
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,8 +46,13 @@ def preview_of(path: Path) -> Path | None:
     return next((beside for suffix in PICTURE_SUFFIXES if (beside := path.with_name(path.stem + suffix)).is_file()), None)
 
 
-def read_sidecars(path: Path) -> Sidecars:
-    """What the files beside a LoRA file say and show."""
+NOTHING = Sidecars()
+
+
+def read_sidecars(path: Path, there: Collection[str] = SIDES) -> Sidecars:
+    """What the files beside a LoRA file say; `there` are the ends of those that are there."""
+    if not there:
+        return NOTHING
     notes: list[str] = []
     user, site = _read_json(path.with_name(path.stem + USER), notes), _read_json(path.with_name(path.stem + SITE), notes)
     model = site.get("model") if isinstance(site.get("model"), dict) else {}

@@ -9,15 +9,17 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 from collections.abc import Iterable
-from dataclasses import astuple, dataclass, fields
+from dataclasses import dataclass, fields
+from operator import attrgetter
 from pathlib import Path
 from typing import Self
 
 from lorasmith.cache_folder import make_cache_folder
 from lorasmith.errors import InputError
+from lorasmith.library.catalogue.sidecars import SIDES
 
 FILE = "catalogue.sqlite"
-VERSION = 1
+VERSION = 2
 """Of the rows and of how files are read: an index of another version is made again."""
 PATIENCE = 30.0
 """Seconds to wait for another process that writes."""
@@ -34,6 +36,11 @@ class FileState:
     """The same of the files beside it."""
     preview: str
     """The name of its picture; "" without one."""
+
+    @property
+    def sides(self) -> tuple[str, ...]:
+        """The ends of the names of the files beside it."""
+        return tuple(side for side in SIDES if side in self.beside.split())
 
 
 @dataclass(frozen=True)
@@ -52,6 +59,7 @@ class Row(FileState):
 
 
 COLUMNS = tuple(field.name for field in fields(Row))
+_COLUMNS_OF = attrgetter(*COLUMNS)
 
 
 class Index:
@@ -96,7 +104,7 @@ class Index:
         with self._db:
             self._db.execute("BEGIN IMMEDIATE")
             self._db.executemany("DELETE FROM files WHERE path = ?", ((path,) for path in remove))
-            self._db.executemany(f"INSERT OR REPLACE INTO files VALUES ({', '.join('?' * len(COLUMNS))})", map(astuple, put))
+            self._db.executemany(f"INSERT OR REPLACE INTO files VALUES ({', '.join('?' * len(COLUMNS))})", map(_COLUMNS_OF, put))
 
     def keep_content(self, path: str, size: int, changed: int, content: str) -> None:
         """Keep the hash of a file's tensors, if the file's row still has this size and time."""
