@@ -62,5 +62,5 @@ def test_another_run_in_the_same_place_is_refused_and_left_alone(settings_for, w
 
 @pytest.mark.parametrize("arguments", [{}, {"settings_file": "a.toml", "run": "runs/a"}])
 def test_a_training_has_one_source(arguments):
-    with pytest.raises(InputError, match="one of settings, settings_file and run must be given"):
+    with pytest.raises(InputError, match="one of settings, settings_file, run must be given"):
         checked("train", arguments)

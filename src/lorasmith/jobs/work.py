@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
 
+from lorasmith.atomic import write_atomically
 from lorasmith.jobs.journal import Journal, Progressed, Said
 from lorasmith.jobs.workspace import JobFolder
 from lorasmith.progress import Progress
 from lorasmith.training.commands import Commands
+
+Found = TypeVar("Found")
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +33,7 @@ class Work:
 
     def __init__(self, folder: JobFolder, clock: Callable[[], float] = time.monotonic):
         self.folder = folder
-        """Where a kind may keep what its next process has to know."""
+        """The job's, in which `once` and `owns` remember over its processes."""
         self.commands = Commands()
         """For a training: what it was asked for."""
         self._journal, self._clock = Journal(folder.events), clock
@@ -42,6 +48,25 @@ class Work:
     def cancelled(self) -> bool:
         """Whether the work is to end; asked between two pieces."""
         return self._stopping.is_set()
+
+    def once(self, name: str, find: Callable[[], Found]) -> Found:
+        """What `find` found in the job's first process, as JSON; later ones are given the same."""
+        kept = self.folder.root / f"{name}.json"
+        if not kept.exists():
+            write_atomically(kept, json.dumps(find()).encode())
+        found: Found = json.loads(kept.read_bytes())
+        return found
+
+    def owns(self, path: Path) -> bool:
+        """Whether the job may write to `path`: there was nothing when it first asked, so what is there now it made itself."""
+        kept, line = self.folder.root / "owned.txt", f"{path}\n"
+        if kept.exists() and line in kept.read_text(encoding="utf-8").splitlines(keepends=True):
+            return True
+        if path.exists() and not (path.is_dir() and not any(path.iterdir())):
+            return False
+        with kept.open("a", encoding="utf-8") as file:
+            file.write(line)
+        return True
 
     def say(self, words: str) -> None:
         """Report a sentence."""

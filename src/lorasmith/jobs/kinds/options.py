@@ -4,11 +4,37 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from lorasmith.images.picture_cache import PICTURES
+from lorasmith.models.device import Device
 
 CACHE: Path = Field(Path("cache"), description="Folder that keeps what was seen of pictures; safe to delete.")
+PRECISION: str | None = Field(None, description="fp32, bf16 or fp16. Empty: bf16 on a GPU, else fp32.")
+DEVICE: Device = Field("auto", description="auto takes an NVIDIA GPU where there is one, else the CPU.")
+OVERWRITE: bool = Field(False, description="Replace the file if it exists.")
+ALLOW_PICKLE: bool = Field(False, description="Read .ckpt, .pt and .bin files too, as weights alone.")
+
+
+class LoraAtStrength(BaseModel):
+    """A LoRA file and how strongly it acts."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    file: Path = Field(description="LoRA file, of any trainer and kind.")
+    strength: float = Field(1.0, description="1 as trained.")
+
+
+class BaseFiles(BaseModel):
+    """Files that a base may need beside its own."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    vae: Path | None = Field(None, description="Another autoencoder: its file or folder.")
+    text_encoder: Path | None = Field(None, description="Text encoder in a file of its own (Flux: CLIP-L).")
+    text_encoder_2: Path | None = Field(None, description="Second text encoder in a file of its own (Flux: T5).")
+    config: Path | None = Field(None, description="Diffusers folder whose settings and tokenizers are used.")
+    allow_pickle: bool = ALLOW_PICKLE
 
 
 def cache_of_pictures(cache: Path) -> Path:

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
-from lorasmith.jobs.kinds import audit, import_pictures, train
+from lorasmith.jobs.kinds import audit, cache, describe, grid, import_pictures, lora_files, mend, prove, publish, sample, tag, train
 from lorasmith.jobs.kinds.kind import Kind
 
 KINDS: dict[str, Kind] = {
     "import": import_pictures.KIND,
     "audit": audit.KIND,
+    "mend": mend.KIND,
+    "tag": tag.KIND,
+    "describe": describe.KIND,
+    "cache": cache.KIND,
     "train": train.KIND,
+    "sample": sample.KIND,
+    "grid": grid.KIND,
+    "prove": prove.KIND,
+    "merge": lora_files.MERGE,
+    "resize": lora_files.RESIZE,
+    "extract": lora_files.EXTRACT,
+    "publish": publish.KIND,
 }

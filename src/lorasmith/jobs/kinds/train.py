@@ -3,41 +3,27 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from lorasmith.imports import without_collection
-from lorasmith.jobs.kinds.kind import Arguments, Kind
+from lorasmith.jobs.kinds.kind import Kind
+from lorasmith.jobs.kinds.settings_source import SettingsSource
 from lorasmith.jobs.work import StoppedEarly, Work
 from lorasmith.training import events
 from lorasmith.training.events import Event, Listener
 from lorasmith.training.records.run_folder import RunFolder
-from lorasmith.training.settings.toml import load_settings
-from lorasmith.training.settings.tree import Settings, settings_from
-
-OWN_RUN = "run.txt"
-"""In the job's folder: the run that this job began. Another run in the same place is never continued in its stead."""
 
 
-class TrainArguments(Arguments):
+class TrainArguments(SettingsSource):
     """What `lorasmith train` or `lorasmith resume` is given: settings, a file with them, or a run to continue."""
 
-    settings: dict[str, Any] | None = Field(None, description="The settings, as in a settings file.")
-    settings_file: Path | None = Field(None, description="Settings file (TOML); it is read when the job begins.")
+    sources: ClassVar[tuple[str, ...]] = (*SettingsSource.sources, "run")
+
     out: Path | None = Field(None, description="Run folder to make. Empty: runs/NAME.")
     run: Path | None = Field(None, description="Folder of a run to continue.")
     changes: dict[str, Any] = Field(default_factory=dict, description="Settings to continue a run with, by dotted names.")
-
-    @model_validator(mode="after")
-    def _one_source(self) -> Self:
-        if sum(each is not None for each in (self.settings, self.settings_file, self.run)) != 1:
-            raise ValueError("one of settings, settings_file and run must be given")
-        return self
-
-    def read_settings(self) -> Settings:
-        """The settings of a new run."""
-        return settings_from(self.settings) if self.settings_file is None else load_settings(self.settings_file)  # type: ignore[arg-type]
 
 
 def run(arguments: TrainArguments, work: Work) -> dict[str, Any]:
@@ -45,17 +31,16 @@ def run(arguments: TrainArguments, work: Work) -> dict[str, Any]:
     with without_collection():
         from lorasmith.jobs.training import resume_training, start_training
 
-    listeners, own_run = [reporting(work)], work.folder.root / OWN_RUN
+    listeners = [reporting(work)]
     if arguments.run is not None:
         result = resume_training(arguments.run, listeners, work.commands, arguments.changes)
-    elif own_run.exists() and RunFolder(begun := Path(own_run.read_text(encoding="utf-8"))).settings.is_file():
-        result = resume_training(begun, listeners, work.commands)
     else:
         settings = arguments.read_settings()
         folder = arguments.out or Path("runs") / settings.name
-        if not folder.is_dir() or not any(folder.iterdir()):  # another run there is refused below
-            own_run.write_text(str(folder), encoding="utf-8")
-        result = start_training(settings, folder, listeners, work.commands)
+        if work.owns(folder) and RunFolder(folder).settings.is_file():
+            result = resume_training(folder, listeners, work.commands)
+        else:
+            result = start_training(settings, folder, listeners, work.commands)
     if not result.finished:
         raise StoppedEarly
     return {"run": str(result.folder), "file": None if result.file is None else str(result.file)}

@@ -1,0 +1,28 @@
+"""Encode the pictures of a training before it begins. What is encoded is kept, so it goes on where it was."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lorasmith.jobs.kinds.kind import Kind
+from lorasmith.jobs.kinds.settings_source import SettingsSource
+from lorasmith.jobs.kinds.train import reporting
+from lorasmith.jobs.work import StoppedEarly, Work
+
+
+class CacheArguments(SettingsSource):
+    """Of which training the latents are wanted."""
+
+
+def run(arguments: CacheArguments, work: Work) -> dict[str, Any]:
+    """Encode; the training finds the latents in the cache."""
+    from lorasmith.training.cache_ahead import cache_ahead
+    from lorasmith.training.commands import StopRequested
+
+    try:
+        return {"pictures": cache_ahead(arguments.read_settings(), [reporting(work)], work.commands)}
+    except StopRequested:
+        raise StoppedEarly from None
+
+
+KIND = Kind("Encode the pictures of a training", CacheArguments, run, needs="accelerator")

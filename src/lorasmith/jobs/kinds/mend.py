@@ -1,0 +1,56 @@
+"""Mend pictures where they need it. Originals are kept; a picture that an earlier process of the job has mended is not mended twice."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from lorasmith.jobs.kinds.kind import Arguments, Kind
+from lorasmith.jobs.kinds.options import CACHE, cache_of_pictures
+from lorasmith.jobs.work import Work
+
+
+class Change(BaseModel):
+    """One way to mend, as findings propose it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    way: str = Field(description="Such as bars, crop, upscale or duplicates.")
+    parameters: dict[str, Any] = Field(default_factory=dict, description="Such as the box of a crop.")
+
+
+class MendArguments(Arguments):
+    """What `lorasmith mend` is given."""
+
+    dataset: Path = Field(description="The dataset's folder.")
+    changes: list[Change] = Field(min_length=1, description="What to do to each picture, where it needs it.")
+    only: list[str] = Field(default_factory=list, description="Only pictures that fit: 'cat*.png', '10_anna/*'.")
+    cache: Path = CACHE
+
+
+def run(arguments: MendArguments, work: Work) -> dict[str, Any]:
+    """Propose, then mend; what could not be mended is reported with the reason."""
+    from lorasmith.curation.chosen_pictures import dataset_pictures
+    from lorasmith.curation.mend.mend import mend
+    from lorasmith.curation.mend.proposals import propose
+    from lorasmith.curation.moves import settle
+    from lorasmith.findings import MendChange
+    from lorasmith.images.read import content_hash
+
+    settle(arguments.dataset)
+    before = work.once("pictures", lambda: {str(path): content_hash(path) for path in dataset_pictures(arguments.dataset, arguments.only)})
+    pictures = [path for path in map(Path, before) if path.is_file() and content_hash(path) == before[str(path)]]
+    changes = [MendChange(each.way, each.parameters) for each in arguments.changes]
+    proposals = propose(
+        arguments.dataset, pictures, changes, work.progress_or_stop("looking", "picture"), cache_of_pictures(arguments.cache)
+    )
+    mended = mend(arguments.dataset, proposals, work.progress_or_stop("mending", "picture"))
+    problems = [one.problem for one in mended if one.problem]
+    for problem in problems:
+        work.say(problem)
+    return {"mended": len(mended) - len(problems), "problems": len(problems)}
+
+
+KIND = Kind("Mend pictures", MendArguments, run)

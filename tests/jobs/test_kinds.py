@@ -1,0 +1,166 @@
+"""Every kind of job: its arguments are said, and a second process goes on where the first one was killed."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from lorasmith.captions.collection import open_captions
+from lorasmith.errors import InputError
+from lorasmith.jobs.enqueue import checked
+from lorasmith.jobs.journal import Said, read_journal
+from lorasmith.jobs.kinds.registry import KINDS
+from lorasmith.jobs.work import StoppedEarly, Work
+from lorasmith.jobs.workspace import JobFolder
+from tests.chat_server import ChatServer
+from tests.library.lora_files import write_lora
+
+
+class Killed(BaseException):
+    """The process of a job ended here."""
+
+
+@pytest.fixture
+def workspace(tmp_path, monkeypatch, creatures):
+    """A workspace with a dataset `anna`."""
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(creatures, tmp_path / "anna")
+    (tmp_path / "job").mkdir()
+    return tmp_path
+
+
+def run(kind, killed_after=None, **arguments):
+    """Do the work of a job of a kind in one process, which is killed after so many pieces."""
+    work = Work(JobFolder(Path("job")))
+    report = work.report
+
+    def and_die(done, of, *more):
+        report(done, of, *more)
+        if done == killed_after:
+            raise Killed
+
+    work.report = and_die
+    return KINDS[kind].run(checked(kind, arguments), work)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_argument_of_a_kind_is_described(kind):
+    schema = KINDS[kind].arguments.model_json_schema()
+    assert [name for name, field in schema["properties"].items() if not field.get("description")] == []
+    assert KINDS[kind].words[0].isupper()
+
+
+def test_import_goes_on_and_adds_nothing_twice(workspace):
+    with pytest.raises(Killed):
+        run("import", 2, sources=["anna"], into="bert")
+    run("import", sources=["anna"], into="bert")
+    assert len(list((workspace / "bert").rglob("*.png"))) == 5
+    assert run("import", sources=["anna"], into="bert")["added"] == 0
+
+
+def test_audit_says_how_it_went(workspace):
+    outcome = run("audit", dataset="anna", resolution=64)
+    assert outcome["pictures"] == 5
+    assert outcome["score"] <= 100
+
+
+def test_a_picture_is_not_mended_twice(workspace):
+    before = {path.name: Image.open(path).convert("RGB") for path in (workspace / "anna").glob("*.png")}
+    turn = {"dataset": "anna", "changes": [{"way": "rotate", "parameters": {"degrees": 90}}]}
+    with pytest.raises(Killed):
+        run("mend", 2, only=["[0-9].png"], **turn)
+    run("mend", only=["[0-9].png"], **turn)
+    turned = {path.name: Image.open(path).convert("RGB") for path in (workspace / "anna").glob("*.png")}
+    assert {name: picture.tobytes() for name, picture in turned.items()} == {
+        name: picture.transpose(Image.Transpose.ROTATE_270).tobytes() for name, picture in before.items()
+    }
+
+
+def test_tags_are_written_once_the_tagger_has_seen_all(workspace):
+    from lorasmith.demo.weights import TAGGER
+
+    given = {
+        "dataset": "anna",
+        "tagger": str(TAGGER),
+        "mode": "overwrite",
+        "choice": {"prepend": ["zorvex"], "max_tags": 3},
+        "batch_size": 2,
+    }
+    with pytest.raises(Killed):
+        run("tag", 2, **given)
+    outcome = run("tag", **given)
+    assert (outcome["tagged"], outcome["tagged_before"]) == (3, 2)
+    for entry in open_captions("anna"):
+        assert entry.caption.tags[0] == "zorvex"
+        assert len(entry.caption.tags) <= 4
+
+
+def test_descriptions_come_from_a_server_and_one_that_is_known_is_not_asked_for_again(workspace):
+    server = ChatServer()
+    given = {"dataset": "anna", "endpoint": {"base_url": server.url, "model": "m"}, "place": "instead"}
+    with pytest.raises(Killed):
+        run("describe", 2, **given)
+    outcome = run("describe", **given)
+    assert len(server.requests) == 5
+    assert outcome == {"described": 3, "described_before": 2, "changed": 5, "failures": 0}
+    assert {entry.caption.text for entry in open_captions("anna")} == {"a red field"}
+
+
+def test_latents_are_encoded_ahead_and_the_training_finds_them(workspace, settings_for):
+    settings = settings_for().model_dump(mode="json")
+    with pytest.raises(Killed):
+        run("cache", 2, settings=settings)
+    assert run("cache", settings=settings) == {"pictures": 5}
+
+
+def test_pictures_that_were_generated_are_kept(workspace, toy_base):
+    given = {"base": str(toy_base), "prompts": ["a", "b", "c", "d", "e"], "out": "drawn", "steps": 1}
+    with pytest.raises(Killed):
+        run("sample", 2, **given)
+    first = workspace / "drawn/0000-seed1.png"
+    when = first.stat().st_mtime_ns
+    outcome = run("sample", **given)
+    assert len(outcome["pictures"]) == len(list((workspace / "drawn").glob("*.png"))) == 5
+    assert first.stat().st_mtime_ns == when
+
+
+def test_a_job_that_is_asked_to_stop_between_two_pictures_stops(workspace, toy_base):
+    work = Work(JobFolder(workspace / "job"))
+    work.stop()
+    with pytest.raises(StoppedEarly):
+        KINDS["sample"].run(checked("sample", {"base": str(toy_base), "prompts": ["a"], "out": "drawn", "steps": 1}), work)
+
+
+def test_a_grid_of_the_base_alone(workspace, toy_base):
+    outcome = run("grid", base=str(toy_base), x="seed=1,2", prompt="a hat", steps=1, out="grids")
+    assert (workspace / outcome["sheet"]).exists()
+    assert (workspace / outcome["page"]).exists()
+
+
+def test_a_file_that_is_there_is_not_replaced_but_by_the_job_that_made_it(workspace):
+    file = write_lora(workspace / "lora.safetensors")
+    given = {"file": str(file), "out": "small.safetensors", "rank": 1}
+    assert run("resize", **given) == run("resize", **given) == {"file": "small.safetensors"}
+    (workspace / "job/owned.txt").unlink()
+    with pytest.raises(InputError, match=r"small\.safetensors"):
+        run("resize", **given)
+
+
+def test_merge_takes_each_file_at_its_strength(workspace):
+    file = str(write_lora(workspace / "lora.safetensors"))
+    run("merge", files=[{"file": file, "strength": 0.8}, {"file": file, "strength": 0.2}], out="both.safetensors")
+    assert (workspace / "both.safetensors").exists()
+
+
+def test_what_is_wrong_with_a_published_lora_is_said(workspace):
+    file = write_lora(workspace / "lora.safetensors")
+    outcome = run("publish", source=str(file), out="to-upload")
+    assert (workspace / outcome["out"] / "README.md").exists()
+    assert any(isinstance(event, Said) for _, event in read_journal(workspace / "job/events.jsonl").events)
+
+
+@pytest.mark.parametrize("arguments", [{}, {"files": ["a.safetensors"]}])
+def test_a_proof_has_one_subject(arguments):
+    with pytest.raises(InputError, match="prove"):
+        checked("prove", arguments)
