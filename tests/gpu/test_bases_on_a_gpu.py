@@ -41,7 +41,7 @@ def test_lower_precision_costs_no_more_than_its_own_roundings(name, dtype):
 
 
 @pytest.mark.parametrize("name", ["sd1", "sdxl", "flux"])
-@pytest.mark.parametrize("packing", ["int8", "nf4"])
+@pytest.mark.parametrize("packing", ["int8", "fp8", "nf4"])
 def test_a_quantised_base_says_the_same_as_on_the_cpu(name, packing):
     wanted = answer(open_base(toy_folder(name), torch.float32, "cpu", quantize=packing))
     assert error(answer(open_base(toy_folder(name), torch.float32, "cuda", quantize=packing)), wanted) < EPS * DEPTH

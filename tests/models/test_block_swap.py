@@ -10,7 +10,7 @@ from lorasmith.adapters.kinds import KINDS, trainable_kinds
 from lorasmith.errors import BaseModelError, SettingsError
 from lorasmith.models.block_swap import BlockSwap, SwappedWeight, repeated_blocks, swap_blocks, swapped_weights
 from lorasmith.models.open import describe, load_base
-from lorasmith.models.quantize import QuantizedWeight
+from lorasmith.models.quantize import FP8, PACKINGS, QuantizedWeight
 from lorasmith.models.sampling import initial_latents
 from lorasmith.models.texts import TextOptions
 from tests.models import toys
@@ -199,11 +199,11 @@ def test_every_kind_of_network_trains_on_swapped_blocks(kind):
     assert_same(*[learned(opened("sd1", blocks), settings, steps=1) for blocks in (0, 16)])
 
 
-@pytest.mark.parametrize("quantize", ["int8", "nf4"])
+@pytest.mark.parametrize("quantize", PACKINGS)
 @pytest.mark.parametrize("toy", ["sd1", "flux"])
 def test_quantised_weights_are_swapped_in_their_quantised_form(toy, quantize):
     settings = KINDS["lora"].layer_settings(rank=2, alpha=2.0)
     plain, base = opened(toy, 0, quantize), opened(toy, 2, quantize)
-    assert all(weight.dtype == torch.uint8 or weight.dtype == torch.int8 for weight in swapped(base).values())
+    assert {weight.dtype for weight in swapped(base).values()} <= {torch.int8, FP8, torch.uint8}
     assert sum(len(block.host) for block in swap_of(base).blocks) > 0
     assert_same(learned(base, settings), learned(plain, settings))

@@ -68,6 +68,29 @@ def test_int8_is_within_half_a_step_of_each_rows_scale(shape):
 
 
 @pytest.mark.parametrize("shape", [(64, 128), (24, 10, 3, 3), (7, 5)])
+def test_fp8_is_within_a_sixteenth_of_each_number_or_half_of_e4m3s_smallest(shape):
+    weight = trained_weight(*shape) ** 3 * 1e4  # of many sizes
+    packed = quantize_weight(weight, "fp8", torch.float32)
+    largest = weight.abs().flatten(1).amax(1).view(-1, *[1] * (len(shape) - 1))
+    off = (packed.unpacked() - weight).abs()
+    assert (off <= 1.0001 * torch.maximum(weight.abs() / 16, largest / 448 / 1024)).all()
+    assert off.max() > 0
+    assert bytes_of(packed) == weight.numel() + 4 * shape[0]
+
+
+@pytest.mark.parametrize("packing", PACKINGS)
+@pytest.mark.parametrize("shape", [(64, 128), (24, 10, 3, 3), (7, 5)])
+def test_the_table_says_what_a_packed_weight_takes(packing, shape):
+    assert bytes_of(quantize_weight(trained_weight(*shape), packing, torch.float32)) == PACKINGS[packing].bytes_of(torch.Size(shape))
+
+
+@pytest.mark.parametrize("packing", PACKINGS)
+def test_numbers_in_half_precision_are_rounded_once(packing):
+    packed = quantize_weight(trained_weight(32, 64), packing, torch.float32)
+    assert torch.equal(packed.unpacked(torch.bfloat16), packed.unpacked().to(torch.bfloat16))
+
+
+@pytest.mark.parametrize("shape", [(64, 128), (24, 10, 3, 3), (7, 5)])
 def test_nf4_takes_the_nearest_level_of_each_block(shape):
     weight = trained_weight(*shape)
     packed = quantize_weight(weight, "nf4", torch.float32)
@@ -83,6 +106,7 @@ def test_nf4_takes_the_nearest_level_of_each_block(shape):
 def test_what_packing_costs_in_accuracy():
     weight = trained_weight(256, 512)
     assert relative_error("int8", weight) < 0.01
+    assert 0.02 < relative_error("fp8", weight) < 0.03
     assert 0.05 < relative_error("nf4", weight) < 0.1
 
 
@@ -240,7 +264,7 @@ def name(request):
     return request.param
 
 
-@pytest.mark.parametrize(("quantize", "most"), [("int8", 0.03), ("nf4", 0.25)])
+@pytest.mark.parametrize(("quantize", "most"), [("int8", 0.03), ("fp8", 0.1), ("nf4", 0.25)])
 def test_a_quantised_base_says_nearly_the_same(name, quantize, most):
     """The bounds are for toys, whose random weights leave little room; on the demo's trained base see docs/guide/memory.md."""
     plain, packed = open_base(toys.toy_folder(name), torch.float32), open_base(toys.toy_folder(name), torch.float32, quantize=quantize)
@@ -325,7 +349,7 @@ T5 = {
 
 @pytest.mark.slow
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="a process's own peak of memory is read from Linux")
-@pytest.mark.parametrize(("quantize", "share"), [("int8", 0.52), ("nf4", 0.29)])
+@pytest.mark.parametrize(("quantize", "share"), [("int8", 0.52), ("fp8", 0.52), ("nf4", 0.29)])
 def test_opening_takes_the_memory_of_the_packed_weights_and_of_one_tensor(tmp_path, quantize, share):
     with torch.device("meta"):
         shapes = {name: t.shape for name, t in build(("T5EncoderModel", T5)).state_dict().items() if "embed_tokens" not in name}

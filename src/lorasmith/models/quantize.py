@@ -1,10 +1,14 @@
 """A frozen base in 8 or 4 bits a weight, each weight dequantised for the moment in which it is used.
 
 Training a LoRA reads the base's weights and never writes them, so they can be kept quantised; what is computed stays in fp32, bf16 or
-fp16. Two packings:
+fp16. Three packings:
 
     int8   each row of a weight W [out, ...] has one scale, its largest |w| over 127, and W = scale * q with whole numbers q.
            8 bits a weight. As LLM.int8() has it (Dettmers et al. 2022, https://arxiv.org/abs/2208.07339, section 2.1).
+    fp8    as int8, but q is a floating-point number of 8 bits, e4m3 (Micikevicius et al. 2022, https://arxiv.org/abs/2209.05433), and the
+           scale the row's largest |w| over 448, e4m3's largest number. q keeps three binary digits: a weight is off by 1/16 of itself at
+           most, or by 1/458,752 of the row's largest where it is so small that digits are missing. 8 bits a weight. Files of ComfyUI
+           have weights like this, with one scale a weight; those are taken as they are.
     nf4    the weight's numbers in blocks of 64, each divided by the block's largest |w|, and each quotient replaced by the nearest
            of 16 levels: the quantiles of a normal distribution, which trained weights resemble. 4.25 bits a weight.
            NormalFloat of QLoRA (Dettmers et al. 2023, https://arxiv.org/abs/2305.14314, section 3 and appendix E). The paper
@@ -56,9 +60,24 @@ def pack_int8(rows: Tensor) -> tuple[Tensor, Tensor]:
     return torch.div(rows, _not_zero(scales)).round_().to(torch.int8), scales
 
 
-def unpack_int8(codes: Tensor, scales: Tensor) -> Tensor:
-    """The rows in float32."""
-    return codes * scales
+def unpack_int8(codes: Tensor, scales: Tensor, rows: Tensor) -> None:
+    """Write the numbers into rows [n, m] of any dtype; they are multiplied in float32 and rounded once."""
+    torch.mul(codes, scales, out=rows)
+
+
+FP8 = torch.float8_e4m3fn
+
+
+def pack_fp8(rows: Tensor) -> tuple[Tensor, Tensor]:
+    """Rows [n, m] as codes e4m3 [n, m] and scales float32 [n, 1]."""
+    rows = rows.float()
+    scales = rows.abs().amax(dim=1, keepdim=True) / torch.finfo(FP8).max
+    return torch.div(rows, _not_zero(scales)).to(FP8), scales
+
+
+def unpack_fp8(codes: Tensor, scales: Tensor, rows: Tensor) -> None:
+    """Write the numbers into rows [n, m] of any dtype, all of which have e4m3's numbers; they are rounded once."""
+    rows.copy_(codes).mul_(scales)
 
 
 def pack_nf4(rows: Tensor) -> tuple[Tensor, Tensor]:
@@ -71,9 +90,9 @@ def pack_nf4(rows: Tensor) -> tuple[Tensor, Tensor]:
     return codes[:, ::2] << 4 | codes[:, 1::2], scales
 
 
-def unpack_nf4(codes: Tensor, scales: Tensor) -> Tensor:
-    """The blocks in float32."""
-    return _pairs_of_levels(codes.device)[codes.int()].flatten(1) * scales
+def unpack_nf4(codes: Tensor, scales: Tensor, blocks: Tensor) -> None:
+    """Write the numbers into blocks [n, 64] of any dtype; they are multiplied in float32 and rounded once."""
+    torch.mul(_pairs_of_levels(codes.device)[codes.int()].flatten(1), scales, out=blocks)
 
 
 def _pairs_of_levels(device: torch.device) -> Tensor:
@@ -91,11 +110,25 @@ class Packing:
     """How numbers are packed and unpacked, in rows that share a scale: those of the weight, or blocks of `width`."""
 
     pack: Callable[[Tensor], tuple[Tensor, Tensor]]
-    unpack: Callable[[Tensor, Tensor], Tensor]
+    unpack: Callable[[Tensor, Tensor, Tensor], None]
+    bits: int
+    """Of a number."""
+    scale_bytes: int
     width: int | None = None
 
+    def bytes_of(self, shape: torch.Size) -> int:
+        """Bytes of a packed weight of this shape."""
+        width = self.width or shape[1:].numel()
+        rows = math.ceil(shape.numel() / width)
+        return rows * (width * self.bits // 8 + self.scale_bytes)
 
-PACKINGS = {"int8": Packing(pack_int8, unpack_int8), "nf4": Packing(pack_nf4, unpack_nf4, BLOCK)}
+
+PackingName = Literal["int8", "fp8", "nf4"]
+PACKINGS: dict[PackingName, Packing] = {
+    "int8": Packing(pack_int8, unpack_int8, bits=8, scale_bytes=4),
+    "fp8": Packing(pack_fp8, unpack_fp8, bits=8, scale_bytes=4),
+    "nf4": Packing(pack_nf4, unpack_nf4, bits=4, scale_bytes=2, width=BLOCK),
+}
 assert {"none", *PACKINGS} == set(get_args(Quantize))
 
 
@@ -107,10 +140,10 @@ class QuantizedWeight(Tensor):
 
     codes: Tensor
     scales: Tensor
-    packing: str
+    packing: PackingName
 
     @staticmethod
-    def __new__(cls, codes: Tensor, scales: Tensor, packing: str, shape: torch.Size, dtype: torch.dtype) -> Self:
+    def __new__(cls, codes: Tensor, scales: Tensor, packing: PackingName, shape: torch.Size, dtype: torch.dtype) -> Self:
         made: Self = Tensor._make_wrapper_subclass(cls, shape, dtype=dtype, device=codes.device)
         made.codes, made.scales, made.packing = codes, scales, packing
         return made
@@ -123,7 +156,7 @@ class QuantizedWeight(Tensor):
         at_once = max(1, PIECE // width) if self.device.type == "cpu" else len(made)
         for first in range(0, len(made), at_once):
             rows = slice(first, first + at_once)
-            made[rows] = unpack(self.codes[rows], self.scales[rows])
+            unpack(self.codes[rows], self.scales[rows], made[rows])
         return made.flatten()[: self.shape.numel()].view(self.shape)
 
     @property
@@ -172,7 +205,7 @@ class QuantizedWeight(Tensor):
         return func(*tree_map_only(cls, cls.unpacked, args), **tree_map_only(cls, cls.unpacked, kwargs))
 
 
-def quantize_weight(weight: Tensor, packing: Literal["int8", "nf4"], dtype: torch.dtype) -> QuantizedWeight:
+def quantize_weight(weight: Tensor, packing: PackingName, dtype: torch.dtype) -> QuantizedWeight:
     """A weight packed, to be computed with in `dtype`.
 
     It is packed a piece at a time: a large weight takes little memory beside it, and what is kept is not placed between
@@ -189,6 +222,12 @@ def quantize_weight(weight: Tensor, packing: Literal["int8", "nf4"], dtype: torc
         rows = slice(first, first + at_once)
         codes[rows], scales[rows] = way.pack(F.pad(piece, (0, -piece.numel() % width)).view(-1, width))
     return QuantizedWeight(codes, scales, packing, weight.shape, dtype)
+
+
+def scaled_fp8_weight(codes: Tensor, scales: Tensor, dtype: torch.dtype) -> QuantizedWeight:
+    """A weight that is e4m3 numbers with a scale, or one for each row, already; its numbers stay as they are."""
+    rows = scales.float().flatten().expand(len(codes)).contiguous()
+    return QuantizedWeight(codes.flatten(1), rows[:, None], "fp8", codes.shape, dtype)
 
 
 def _weight_of(args: tuple[Any, ...], kwargs: Mapping[str, Any], kind: type[QuantizedWeight]) -> QuantizedWeight | None:
@@ -252,10 +291,10 @@ class _Conv2d(torch.autograd.Function):
 # ---- which weights
 
 
-def packings_of(part: nn.Module, quantize: Literal["int8", "nf4"]) -> dict[str, Literal["int8", "nf4"]]:
+def packings_of(part: nn.Module, quantize: PackingName) -> dict[str, PackingName]:
     """The names of the weights of a part that are packed, and how: those of layers within its numbered blocks."""
     return {
-        f"{path}.weight": quantize if isinstance(module, nn.Linear) else "int8"
+        f"{path}.weight": "int8" if quantize == "nf4" and isinstance(module, nn.Conv2d) else quantize
         for path, module in part.named_modules()
         if isinstance(module, nn.Linear | nn.Conv2d) and any(name.isdigit() for name in path.split("."))
     }

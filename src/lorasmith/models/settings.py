@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from lorasmith.models.texts import TextOptions
 
 
-Quantize = Literal["none", "int8", "nf4"]
+Quantize = Literal["none", "int8", "fp8", "nf4"]
 
 
 class OpenOptions(TypedDict, total=False):
@@ -46,7 +46,7 @@ class BaseModelSettings(BaseModel):
     zero_terminal_snr: bool | None = Field(None, description="Whether the base was trained to zero terminal SNR. Empty: as the files say.")
     quantize: Quantize = Field(
         "none",
-        description="Quantises the frozen weights: int8 takes half of bf16, a little slower; nf4 a quarter, for large bases on small cards.",
+        description="Quantises the frozen weights: int8 takes half of bf16, a little slower; fp8 too, less exact, for bases whose files are fp8; nf4 a quarter, for large bases on small cards.",
     )
     allow_pickle: bool = Field(False, description="Read .ckpt and .pt files too, as weights alone; prefer safetensors.")
     clip_skip: int = Field(1, ge=1, le=24, description="Which of the text encoder's last layers is read: 1 the last, 2 for anime bases.")

@@ -129,7 +129,7 @@ def test_the_usual_job_for_flux(tmp_path):
     assert (s.training.ema_decay, s.flow.timestep_sampling, s.base.quantize, len(s.datasets), s.samples.seed) == (
         0.99,
         "sigmoid",
-        "int8",
+        "fp8",
         2,
         42,
     )

@@ -278,7 +278,7 @@ def test_what_spares_memory_and_changes_pictures_comes_over(tmp_path):
     assert found.fault == ""
     s = found.settings
     assert (s.training.gradient_checkpointing, s.training.weight_dtype, s.training.num_processes) == (True, "bf16", 2)
-    assert (s.base.quantize, s.captions.cached_variants, s.logging.wandb_project) == ("int8", 1, "lorasmith")
+    assert (s.base.quantize, s.captions.cached_variants, s.logging.wandb_project) == ("fp8", 1, "lorasmith")
     assert (s.datasets[0].flip_aug, s.datasets[0].random_crop, s.datasets[0].alpha_mask) == (True, False, True)
     assert (s.checkpoints.save_every_n_steps, s.noise.min_timestep, s.noise.noise_offset, s.noise.multires_noise_iterations) == (
         200,

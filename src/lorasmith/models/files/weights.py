@@ -15,7 +15,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from lorasmith.errors import BaseModelError
 from lorasmith.imports import without_collection
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
+    from lorasmith.models.quantize import PackingName
     from lorasmith.models.settings import Quantize
 
 SCALES = ("scale_weight", "weight_scale")  # what the factor of an eight-bit weight is called, in place of "weight"
@@ -151,17 +152,18 @@ class PartReader:
         scale = self._read(beside, slice(None), lambda found: found.float().clone())
         return scale[rows_of(take)].reshape(-1, *[1] * (len(shape) - 1)) if scale.numel() > 1 else scale.reshape(())
 
-    def read(
-        self, name: str, dtype: torch.dtype, device: torch.device | str = "cpu", packing: Literal["int8", "nf4"] | None = None
-    ) -> torch.Tensor:
-        """One tensor of the module, copied out of its file; whole numbers keep their dtype."""
+    def read(self, name: str, dtype: torch.dtype, device: torch.device | str = "cpu", packing: PackingName | None = None) -> torch.Tensor:
+        """One tensor of the module, copied out of its file; whole numbers keep their dtype, and fp8 numbers that are to be fp8 their bits."""
         import torch
 
-        from lorasmith.models.quantize import quantize_weight
+        from lorasmith.models.quantize import FP8, quantize_weight, scaled_fp8_weight
 
         take, shape, scale = self.takes[name], self.shapes[name], self.scale_of(name)
 
         def copy(found: torch.Tensor) -> torch.Tensor:
+            if packing == "fp8" and found.dtype == FP8 and (scale is None or scale.dim() == 0):
+                codes = _as_module(take, shape, None, found).to(device, copy=True)
+                return scaled_fp8_weight(codes, torch.ones(()) if scale is None else scale, dtype).to(device)
             found = _as_module(take, shape, scale, found)
             if packing is not None:
                 return quantize_weight(found.to(device), packing, dtype)

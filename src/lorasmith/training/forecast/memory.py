@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import psutil
-from torch import Tensor, nn
+from torch import nn
 
 from lorasmith.models.block_swap import SLOTS, swapped_weights
 from lorasmith.models.parts import Part
-from lorasmith.models.quantize import BLOCK, packings_of
+from lorasmith.models.quantize import PACKINGS, packings_of
 from lorasmith.models.settings import Quantize
 from lorasmith.training.forecast.forecast import Memory
 from lorasmith.training.forecast.rehearsal import Rehearsal
@@ -83,18 +83,11 @@ def weight_bytes(module: nn.Module, part: Part, quantize: Quantize, blocks_to_sw
     """A part's weights and buffers: in their quantised form where the base is quantised (`models.quantize`), and of swapped blocks two at
     a time on the device (`models.block_swap`)."""
     packed = packings_of(module, quantize) if quantize != "none" and part.architecture.quantizable else {}
-    sizes = {name: _stored_bytes(tensor, packed.get(name)) for name, tensor in (*module.named_parameters(), *module.named_buffers())}
+    sizes = {
+        name: PACKINGS[packed[name]].bytes_of(tensor.shape) if name in packed else tensor.nbytes
+        for name, tensor in (*module.named_parameters(), *module.named_buffers())
+    }
     if not blocks_to_swap:
         return WeightBytes(sum(sizes.values()), 0)
     swapped = [sum(map(sizes.__getitem__, names)) for names in swapped_weights(module, blocks_to_swap).values()]
     return WeightBytes(sum(sizes.values()) - sum(swapped) + SLOTS * max(swapped), sum(swapped))
-
-
-def _stored_bytes(tensor: Tensor, packing: str | None) -> int:
-    match packing:
-        case "int8":
-            return tensor.numel() + 4 * tensor.shape[0]
-        case "nf4":
-            return tensor.numel() // 2 + 2 * (tensor.numel() // BLOCK)
-        case _:
-            return tensor.nbytes

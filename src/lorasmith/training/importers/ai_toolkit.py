@@ -274,7 +274,7 @@ TABLE = OptionTable(
         "train.min_snr_gamma": to("loss.min_snr_gamma", float), "train.snr_gamma": to("loss.min_snr_gamma", float),
         "train.noise_offset": over_zero("noise.noise_offset"), "train.max_grad_norm": to("training.max_grad_norm", float), "train.seed": to("training.seed", int),
         "train.timestep_type": _timestep_type,
-        "model.name_or_path": to("base.path", str), "model.quantize": where_on("base.quantize", "int8", "8 bits as well, as whole numbers with a scale for each row"),
+        "model.name_or_path": to("base.path", str), "model.quantize": where_on("base.quantize", "fp8", "fp8 as well, with a scale for each row"),
         "model.vae_path": to("base.vae", str), "model.is_v_pred": where_on("base.prediction_type", "v_prediction"),
         "sample.sample_every": to("samples.every_n_steps", int), "sample.width": to("samples.width", int), "sample.height": to("samples.height", int),
         "sample.neg": to("samples.negative_prompt", str), "sample.seed": to("samples.seed", int), "sample.guidance_scale": to("samples.cfg_scale", float),

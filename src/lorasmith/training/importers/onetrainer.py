@@ -258,7 +258,9 @@ def _weight_dtype(draft: Draft, theirs: str, value: Any) -> None:
     """What the denoiser's weights are kept in."""
     if str(value).startswith("NFLOAT_4"):
         draft.put(theirs, "base.quantize", "nf4", "the same by its name here")
-    elif str(value).startswith(("FLOAT_8", "INT_8", "FLOAT_W8", "INT_W8")):
+    elif str(value).startswith(("FLOAT_8", "FLOAT_W8")):
+        draft.put(theirs, "base.quantize", "fp8", "fp8 as well, with a scale for each row, which loses less")
+    elif str(value).startswith(("INT_8", "INT_W8")):
         draft.put(theirs, "base.quantize", "int8", "8 bits as well, as whole numbers with a scale for each row")
 
 

@@ -294,7 +294,9 @@ TABLE_OF_ARGUMENTS = OptionTable(TRAINER, {f"optimizer_config {key}": optimizer_
 
 
 def _quantise(draft: Draft, theirs: str, value: Any) -> None:
-    if "int8" in str(value) or "fp8" in str(value):
+    if "fp8" in str(value):
+        draft.put(theirs, "base.quantize", "fp8", "with a scale for each row")
+    elif "int8" in str(value):
         draft.put(theirs, "base.quantize", "int8", "whole numbers with a scale for each row")
     elif "nf4" in str(value):
         draft.put(theirs, "base.quantize", "nf4")
