@@ -5,10 +5,18 @@ from dataclasses import replace
 import pytest
 import torch
 
-from lorasmith.models.open import open_base
+from lorasmith.models.base import SizeConditioning
+from lorasmith.models.open import describe, open_base
+from lorasmith.models.texts import TextOptions
+from lorasmith.training import step as step_module
+from lorasmith.training.forecast.rehearsal import blank_base
+from lorasmith.training.forecast.watch import Watch
 from lorasmith.training.learner.learner import make_learner
+from lorasmith.training.learner.text_states import TextStates
 from lorasmith.training.objective.batch_loss import PreparedBatch
+from lorasmith.training.settings.tree import settings_from
 from lorasmith.training.step import step
+from tests.models import toys
 
 
 def cut(batch, sizes):
@@ -44,3 +52,47 @@ def test_accumulated_batches_of_any_size_make_the_gradient_of_one_large_batch(se
     (whole, loss), (accumulated, loss_of_pieces) = found
     assert loss_of_pieces == pytest.approx(loss, rel=1e-4)
     assert (accumulated - whole).norm() < 1e-4 * whole.norm()  # float32, added up in another order
+
+
+class Read(Exception):
+    """The step's numbers were asked for."""
+
+
+@pytest.mark.parametrize("toy", toys.quick_and_slow())
+@pytest.mark.parametrize("precision", ["bf16", "fp16"])
+def test_a_step_reads_no_number_before_all_of_its_gradients_are_queued(toy, precision, monkeypatch):
+    """The meta device has no numbers: whoever reads one there gets an error, where a GPU would make the CPU wait."""
+    folder, sizes = toys.toy_folder(toy), (SizeConditioning((100, 80), (4, 0), (64, 64)),) * 2
+    settings = settings_from({
+        "base": {"path": str(folder)}, "datasets": [{"path": ".", "loss_weight": 0.5}], "captions": {"trigger": "zorvex"},
+        "network": {"train_text_encoder": False, "dropout": 0.1, "rank_dropout": 0.1}, "training": {"epochs": 1, "mixed_precision": precision},
+        "loss": {"prior_preservation": 0.5, "loss_type": "huber"}, "optimizer": {"args": {"fused": False}},
+    })  # fmt: skip
+    base = blank_base(describe(folder), torch.bfloat16)
+    learner, _ = make_learner(settings, base)
+    learner.texts = TextStates(base, TextOptions(), trained=True)  # encodes on the meta device as well
+    latents = torch.randn(2, base.latent_channels, 8, 8)
+    batch = PreparedBatch(latents, ("zorvex, red", "happy"), ("a", "b"), sizes, torch.tensor([1.0, 0.5]), torch.ones(2, 1, 8, 8))
+
+    def read(queued, grad_norm):
+        assert [len(one.losses) for one in queued] == [2, 2]
+        assert grad_norm.is_meta
+        raise Read
+
+    monkeypatch.setattr(step_module, "_read", read)
+    with Watch().as_on_a_device(), pytest.raises(Read):
+        step(learner, [batch, batch], 3)
+
+
+def test_a_batch_that_is_not_finite_changes_no_weight_and_is_named(settings_for, toy_base):
+    learner, _ = make_learner(settings_for(), open_base(toy_base, torch.float32))
+    before = [p.detach().clone() for p in learner.parameters]
+    latents = torch.randn(2, 4, 8, 8, generator=torch.Generator().manual_seed(0))
+    latents[1, 0, 0, 0] = torch.nan
+    batches = cut(PreparedBatch(latents, ("zorvex, red", "zorvex"), ("good", "bad")), (1, 1))
+    result = step(learner, batches, 3)
+    assert [sample.name for sample in result.non_finite] == ["bad"]
+    assert all(torch.equal(a, b) for a, b in zip(before, learner.parameters, strict=True))
+    assert not learner.optimizer.state
+    assert not step(learner, batches[:1], 3).non_finite, "nothing of it is left for the next step"
+    assert learner.is_finite

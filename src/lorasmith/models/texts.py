@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from lorasmith.models.transfer import to_device
+
 
 @dataclass(frozen=True)
 class TextOptions:
@@ -71,7 +73,7 @@ class EncodedTexts:
 
     def to(self, device: torch.device | str, dtype: torch.dtype) -> EncodedTexts:
         """On a device; floating-point tensors as `dtype`, masks and numbers of tokens as they are."""
-        return self._map(lambda tensor: tensor.to(device, dtype if tensor.is_floating_point() else tensor.dtype))
+        return self._map(lambda tensor: to_device(tensor, device, dtype if tensor.is_floating_point() else None))
 
     def cpu(self) -> EncodedTexts:
         """In the main memory, in the same dtypes."""

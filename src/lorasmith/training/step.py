@@ -1,4 +1,8 @@
-"""One optimizer step: losses, gradients, update. It can be called alone, as the tests do."""
+"""One optimizer step: losses, gradients, update. It can be called alone, as the tests do.
+
+A GPU works through its queue while the CPU fills it, so nothing here asks for a number until all batches, their gradients and the norm
+of these are queued. Then the step's numbers are read once, before the update: a step whose loss or gradient is not finite changes nothing.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +10,10 @@ import math
 from collections.abc import Sequence
 from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
+from itertools import islice
 
 import torch
+from torch import Tensor
 
 from lorasmith.models.texts import EncodedTexts
 from lorasmith.training.learner.learner import Learner
@@ -47,22 +53,34 @@ def step(learner: Learner, batches: Sequence[PreparedBatch], number: int, *, sam
     """
     learner.optimizer.zero_grad(set_to_none=True)
     count = samples_in_step or sum(len(batch.latents) for batch in batches)
-    shares = [_add_gradients(learner, batch, number, len(batch.latents) / count) for batch in batches]
+    queued = [_add_gradients(learner, batch, number, len(batch.latents) / count) for batch in batches]
+    parameters = learner.parameters  # gathered once: a network has hundreds
+    learner.process_group.sum_gradients(parameters)
+    if learner.scale is not None:
+        learner.scale.unscale(parameters)
+    norm = torch.nn.utils.clip_grad_norm_(parameters, learner.settings.training.max_grad_norm or math.inf)
+    shares, grad_norm = _read(queued, norm)
     samples = tuple(sample for each in learner.process_group.gather([s for share in shares for s in share.samples]) for sample in each)
     loss = sum(learner.process_group.gather(sum(share.loss for share in shares)))
     non_finite = tuple(sample for sample in samples if not math.isfinite(sample.loss))
     if non_finite:
         return StepResult(loss, math.nan, samples, non_finite)
-    parameters = learner.parameters  # gathered once: a network has hundreds
-    learner.process_group.sum_gradients(parameters)
-    if learner.scale is not None:
-        learner.scale.unscale(parameters)
-    grad_norm = torch.nn.utils.clip_grad_norm_(parameters, learner.settings.training.max_grad_norm or math.inf).item()
     overflowed = learner.scale is not None and learner.scale.after_step(math.isfinite(grad_norm))
     if not math.isfinite(grad_norm):
         return StepResult(loss, grad_norm, samples, samples, overflowed)
     _update(learner, number)
     return StepResult(loss, grad_norm, samples)
+
+
+@dataclass(frozen=True, eq=False)
+class _Queued:
+    """A batch's losses while the device may not have computed them yet."""
+
+    batch: PreparedBatch
+    weight: float
+    """The batch's share of its step."""
+    losses: tuple[BatchLoss, ...]
+    """Of one prediction each; they add up."""
 
 
 @dataclass(frozen=True)
@@ -73,27 +91,38 @@ class _Share:
     samples: tuple[SampleLoss, ...]
 
 
-def _add_gradients(learner: Learner, batch: PreparedBatch, number: int, weight: float) -> _Share:
-    """Add a batch's gradients, times `weight`, to those of its step; of a loss that is not finite there are none."""
+def _add_gradients(learner: Learner, batch: PreparedBatch, number: int, weight: float) -> _Queued:
+    """Add a batch's gradients, times `weight`, to those of its step."""
     objective = learner.objective
     with ExitStack() as dropout:
         for adapter in learner.adapters.values():
             dropout.enter_context(adapter.at_step(objective.seed, number))
         noising = noising_for(learner.base, batch.latents, objective, number, batch.first_sample)
-        loss = batch_loss(learner.base, batch, _encode(learner, batch.captions), noising, objective)
-        _backward(learner, loss, weight)
-        total, per_sample = loss.mean.item(), loss.per_sample
+        losses = [batch_loss(learner.base, batch, _encode(learner, batch.captions), noising, objective)]
+        _backward(learner, losses[0], weight)
         if objective.loss.prior_preservation:  # only now, when the activations of the other loss are freed
-            kept = _preservation(learner, batch, noising)
-            _backward(learner, kept, weight)
-            total, per_sample = total + kept.mean.item(), per_sample + kept.per_sample
-    samples = zip(batch.names, loss.timesteps.tolist(), per_sample.tolist(), strict=True)
-    return _Share(total * weight, tuple(SampleLoss(*sample) for sample in samples))
+            losses.append(_preservation(learner, batch, noising))
+            _backward(learner, losses[1], weight)
+    return _Queued(batch, weight, tuple(losses))
+
+
+def _read(queued: Sequence[_Queued], grad_norm: Tensor) -> tuple[list[_Share], float]:
+    """The numbers of a step, in one copy: the only place where it waits for the device."""
+    per_sample = [torch.stack([loss.per_sample for loss in one.losses]).sum(0) for one in queued]
+    means = [loss.mean.detach().view(1) for one in queued for loss in one.losses]
+    numbers = iter(torch.cat([grad_norm.float().view(1), *means, *per_sample]).tolist())
+    norm = next(numbers)
+    totals = [sum(islice(numbers, len(one.losses))) * one.weight for one in queued]
+    shares = []
+    for one, total in zip(queued, totals, strict=True):
+        samples = zip(one.batch.names, one.losses[0].timesteps.tolist(), islice(numbers, len(one.batch.names)), strict=True)
+        shares.append(_Share(total, tuple(SampleLoss(*sample) for sample in samples)))
+    return shares, norm
 
 
 def _backward(learner: Learner, loss: BatchLoss, weight: float) -> None:
-    """Add the gradients of one of a step's losses; nothing where it is not finite, or depends on no weight."""
-    if torch.isfinite(loss.mean) and loss.mean.requires_grad:
+    """Add the gradients of one of a step's losses; nothing where it depends on no weight."""
+    if loss.mean.requires_grad:
         mean = loss.mean * weight
         (mean if learner.scale is None else learner.scale.scaled(mean)).backward()
 

@@ -24,6 +24,7 @@ from lorasmith.errors import SettingsError
 from lorasmith.models.architectures.emphasis import parse_emphasis
 from lorasmith.models.memory import Freeable
 from lorasmith.models.texts import TextOptions
+from lorasmith.models.transfer import to_device
 
 LENGTHS = (75, 150, 225)
 
@@ -166,11 +167,11 @@ class Clip:
 
     def run(self, ids: torch.Tensor, hidden_states: bool) -> Any:
         """The encoder's output for all chunks, (n * chunks, 77, ...)."""
-        return self.encoder(ids.flatten(0, 1).to(self.encoder.device), output_hidden_states=hidden_states)
+        return self.encoder(to_device(ids.flatten(0, 1), self.encoder.device), output_hidden_states=hidden_states)
 
     def join(self, states: torch.Tensor, texts: TokenizedTexts) -> torch.Tensor:
         """The chunks' states, times the weights, as one row a caption."""
         if texts.weights is not None and bool((texts.weights != 1).any()):
-            weighted = states * texts.weights.flatten(0, 1).to(states)[..., None]
+            weighted = states * to_device(texts.weights.flatten(0, 1), states.device, states.dtype)[..., None]
             states = with_mean_of(states, weighted) if texts.keep_mean else weighted
         return join_chunks(states, texts.ids.shape[1])

@@ -22,6 +22,7 @@ from lorasmith.models.memory import Freeable, checkpoint_blocks
 from lorasmith.models.settings import Quantize
 from lorasmith.models.texts import USUAL, EncodedTexts, TextOptions
 from lorasmith.models.tokenizers import load_tokenizer
+from lorasmith.models.transfer import to_device
 from lorasmith.pages.numbers import count
 
 
@@ -124,7 +125,7 @@ class UnetBase:
         device, dtype = self.unet.device, self.unet.dtype
         texts = texts.to(device, dtype)
         conditions = self._conditions(noisy, texts, sizes)
-        return self.unet(noisy.to(device, dtype), timesteps.to(device), texts.states, added_cond_kwargs=conditions).sample
+        return self.unet(to_device(noisy, device, dtype), to_device(timesteps, device), texts.states, added_cond_kwargs=conditions).sample
 
     def _conditions(
         self, noisy: torch.Tensor, texts: EncodedTexts, sizes: Sequence[SizeConditioning] | None

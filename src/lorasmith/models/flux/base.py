@@ -27,6 +27,7 @@ from lorasmith.models.memory import Freeable, checkpoint_blocks
 from lorasmith.models.settings import Quantize
 from lorasmith.models.texts import USUAL, EncodedTexts, TextOptions
 from lorasmith.models.tokenizers import load_tokenizer
+from lorasmith.models.transfer import to_device
 
 
 class Flux:
@@ -147,13 +148,13 @@ class Flux:
         given = torch.full((len(noisy),), guidance, device=device) if self.has_guidance and guidance is not None else None
         attention = None if texts.mask is None else {"attention_mask": attention_mask(texts.mask, self.tokens(height, width))}
         packed = self.transformer(
-            hidden_states=pack(noisy.to(device, dtype)),
-            timestep=timesteps.to(device) / 1000,
+            hidden_states=pack(to_device(noisy, device, dtype)),
+            timestep=to_device(timesteps, device) / 1000,
             guidance=given,
             pooled_projections=texts.pooled,
             encoder_hidden_states=texts.states,
             txt_ids=torch.zeros(texts.states.shape[1], 3, device=device),
-            img_ids=image_ids(height, width).to(device),
+            img_ids=to_device(image_ids(height, width), device),
             joint_attention_kwargs=attention,
         ).sample
         return unpack(packed, height, width)

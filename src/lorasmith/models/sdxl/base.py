@@ -19,6 +19,7 @@ from lorasmith.models.base import SizeConditioning
 from lorasmith.models.diffusion import Ddpm
 from lorasmith.models.sdxl.family import SDXL
 from lorasmith.models.texts import EncodedTexts, TextOptions
+from lorasmith.models.transfer import to_device
 
 
 class StableDiffusionXL(UnetBase):
@@ -53,7 +54,7 @@ class StableDiffusionXL(UnetBase):
         if sizes is None:
             height, width = (side * self.latent_step for side in noisy.shape[-2:])
             sizes = [SizeConditioning.uncropped(width, height)] * len(noisy)
-        return {"text_embeds": texts.pooled, "time_ids": time_ids(sizes).to(texts.pooled.device)}
+        return {"text_embeds": texts.pooled, "time_ids": to_device(time_ids(sizes), texts.pooled.device)}
 
 
 def time_ids(sizes: Sequence[SizeConditioning]) -> torch.Tensor:

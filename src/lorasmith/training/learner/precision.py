@@ -23,6 +23,7 @@ import torch
 from torch import Tensor, nn
 
 from lorasmith.draws import generator_for
+from lorasmith.models.transfer import to_device
 
 GROWTH_INTERVAL = 2000  # steps without an overflow after which the scale is doubled
 LARGEST_SCALE = 2.0**24
@@ -43,9 +44,7 @@ class LossScale:
     @torch.no_grad()
     def unscale(self, parameters: Iterable[nn.Parameter]) -> None:
         """Divide the gradients by the scale; once a step, before they are clipped."""
-        for parameter in parameters:
-            if parameter.grad is not None:
-                parameter.grad.mul_(1 / self.scale)
+        torch._foreach_mul_([parameter.grad for parameter in parameters if parameter.grad is not None], 1 / self.scale)
 
     def after_step(self, finite: bool) -> bool:
         """Adapt to a step whose gradients were all finite, or were not; returns whether it may have failed because of too large a scale.
@@ -80,8 +79,8 @@ def round_stochastically(x: Tensor, generator: torch.Generator) -> Tensor:
     The random numbers are drawn on the CPU, so that they are the same on every device.
     """
     bits = x.float().contiguous().view(torch.int32)
-    noise = torch.randint(0, 1 << 16, x.shape, generator=generator, dtype=torch.int32).to(x.device)
-    rounded = ((bits + noise) & -(1 << 16)).view(torch.float32)
+    noise = torch.randint(0, 1 << 16, x.shape, generator=generator, dtype=torch.int32)
+    rounded = ((bits + to_device(noise, x.device)) & -(1 << 16)).view(torch.float32)
     return torch.where(torch.isfinite(x), rounded, x).to(torch.bfloat16)
 
 

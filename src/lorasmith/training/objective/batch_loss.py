@@ -17,6 +17,7 @@ import torch
 from lorasmith.models.base import Base, SizeConditioning
 from lorasmith.models.diffusion import TARGETS, Ddpm, Diffusion, add_noise
 from lorasmith.models.texts import EncodedTexts
+from lorasmith.models.transfer import to_device
 from lorasmith.training.objective.flow_predictions import FLOW_PREDICTIONS
 from lorasmith.training.objective.flow_settings import FlowSettings
 from lorasmith.training.objective.loss_settings import LossSettings
@@ -100,17 +101,18 @@ def predict(
     """
     diffusion = diffusion or base.diffusion
     levels = diffusion.levels(timesteps)
-    noisy = add_noise(latents, added if seen is None else seen, levels)
-    target = TARGETS[diffusion.prediction_type](latents, added, levels)
+    device = next(base.parts[base.denoiser].parameters()).device
+    noisy = to_device(add_noise(latents, added if seen is None else seen, levels), device)
+    target = to_device(TARGETS[diffusion.prediction_type](latents, added, levels), device)
+    sigma = to_device(levels[1], device)
     prediction = base.predict(noisy, timesteps, texts, sizes, flow.guidance_scale).float()
-    sigma, noisy = levels[1].to(prediction.device), noisy.to(prediction.device)
     weight = torch.ones_like(sigma)
     if diffusion.prediction_type == "flow":
         of_flow = FLOW_PREDICTIONS[flow.model_prediction_type]
         prediction = of_flow.compared(prediction, noisy, sigma.view(-1, 1, 1, 1))
         if of_flow.weighted:
             weight = flow_weight(sigma, flow.weighting_scheme)
-    return Predicted(prediction, target.to(prediction.device), weight)
+    return Predicted(prediction, target, weight)
 
 
 def predict_batch(base: Base, batch: PreparedBatch, noising: Noising, texts: EncodedTexts, flow: FlowSettings) -> Predicted:
@@ -143,15 +145,15 @@ def loss_of(
 ) -> BatchLoss:
     """How wrong a prediction is: each sample's mean over all places, or over what its mask (n, 1, h, w) lets count; times its weights."""
     timesteps, device = noising.timesteps, predicted.prediction.device
-    threshold = huber_threshold(noising.diffusion, timesteps, loss).to(device)
+    threshold = to_device(huber_threshold(noising.diffusion, timesteps, loss), device)
     per_element = LOSSES[loss.loss_type].elements(predicted.prediction, predicted.target, threshold.view(-1, 1, 1, 1))
     if masks is None:
         per_sample = sample_mean(per_element)
     else:
         per_sample = masked_mean(per_element, masks, loss.unmasked_weight, loss.normalize_masked_area)
-    per_sample = per_sample * predicted.weight * weight_of_timesteps(noising.diffusion, timesteps, loss).to(device)
+    per_sample = per_sample * predicted.weight * to_device(weight_of_timesteps(noising.diffusion, timesteps, loss), device)
     if weights is not None:
-        per_sample = per_sample * weights.to(device)
+        per_sample = per_sample * to_device(weights, device)
     return BatchLoss(per_sample.mean(), per_sample.detach(), timesteps)
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import torch
 
+from lorasmith.models.transfer import to_device
+
 
 def sample_mean(loss: torch.Tensor) -> torch.Tensor:
     """Mean over everything but the batch: (n,)."""
@@ -28,5 +30,5 @@ def masked_mean(loss: torch.Tensor, mask: torch.Tensor, unmasked_weight: float =
 
 def _cells(mask: torch.Tensor, loss: torch.Tensor, unmasked_weight: float) -> torch.Tensor:
     """How much each place of a loss counts, (n, 1, h, w)."""
-    cells = torch.nn.functional.interpolate(mask.to(loss), size=loss.shape[-2:], mode="area")
+    cells = torch.nn.functional.interpolate(to_device(mask, loss.device, loss.dtype), size=loss.shape[-2:], mode="area")
     return unmasked_weight + (1 - unmasked_weight) * cells

@@ -19,6 +19,7 @@ import torch
 from lorasmith.adapters.attach import AttachedAdapter
 from lorasmith.models.base import Base
 from lorasmith.models.texts import EncodedTexts
+from lorasmith.models.transfer import to_device
 from lorasmith.training.objective.batch_loss import BatchLoss, Noising, Objective, Predicted, PreparedBatch, loss_of, predict_batch
 from lorasmith.training.objective.class_caption import class_caption, names_trigger
 
@@ -34,7 +35,7 @@ def preservation_loss(
     """
     counts = torch.tensor([float(names_trigger(caption, _trigger(objective))) for caption in batch.captions])
     if not counts.any():
-        nothing = counts.to(next(base.parts[base.denoiser].parameters()).device)
+        nothing = to_device(counts, next(base.parts[base.denoiser].parameters()).device)
         return BatchLoss(nothing.sum(), nothing, noising.timesteps)
     with without(adapters), torch.no_grad():
         by_base = predict_batch(base, batch, noising, base_texts or class_texts, objective.flow)

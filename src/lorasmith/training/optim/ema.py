@@ -24,8 +24,8 @@ class EMA:
     def update(self, step: int) -> None:
         """Take in the weights after step `step` (from 0)."""
         decay = min(self.decay, (1 + step) / (10 + step))
-        for name, parameter in self._parameters.items():
-            self.values[name].lerp_(parameter.detach().float(), 1 - decay)
+        now = [parameter.detach().float() for parameter in self._parameters.values()]
+        torch._foreach_lerp_(list(self.values.values()), now, 1 - decay)
 
     def load(self, values: Mapping[str, torch.Tensor]) -> None:
         """Go on from saved values."""

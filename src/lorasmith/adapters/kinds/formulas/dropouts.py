@@ -21,6 +21,7 @@ from torch import Tensor
 
 from lorasmith.adapters.kinds.layer_settings import LayerSettings
 from lorasmith.draws import generator_for, rng_for
+from lorasmith.models.transfer import to_device
 
 
 def draws_for(settings: Mapping[str, LayerSettings], seed: int, step: int) -> dict[str, Draws]:
@@ -48,18 +49,18 @@ class Draws:
         """What a projection of this shape, ranks along `axis` and samples along the first, is multiplied with."""
         mask = torch.ones((), device=device)
         if settings.dropout:
-            mask = self._keep("dropout", settings.dropout, shape).to(device)
+            mask = to_device(self._keep("dropout", settings.dropout, shape), device)
         if settings.rank_dropout:
             of_ranks = [1] * len(shape)
             of_ranks[axis] = shape[axis]
             of_ranks[0] = shape[0]
-            mask = mask * self._keep("rank dropout", settings.rank_dropout, torch.Size(of_ranks)).to(device)
+            mask = mask * to_device(self._keep("rank dropout", settings.rank_dropout, torch.Size(of_ranks)), device)
         return mask
 
     def rank_mask(self, settings: LayerSettings, tensor: Tensor) -> Tensor:
         """What `tensor`, ranks along its first axis, is multiplied with: rank dropout for the step."""
         shape = torch.Size([tensor.shape[0], *(1 for _ in tensor.shape[1:])])
-        return self._keep("rank dropout", settings.rank_dropout, shape).to(tensor.device)
+        return to_device(self._keep("rank dropout", settings.rank_dropout, shape), tensor.device)
 
     def rng(self, what: str) -> Random:
         """A generator of plain numbers for another draw of this layer in this step."""
