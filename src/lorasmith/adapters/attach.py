@@ -65,7 +65,7 @@ class AttachedAdapter(nn.Module):
         # In a tuple, so that the base's weights do not become ours.
         self._target_layers = tuple((target.name, layer) for target in targets for layer in target_layers_of(base, target))
         for name, layer in self._target_layers:
-            layer.module.forward = _Detour(self, name, layers[name], layer)  # type: ignore[method-assign]
+            layer.module.forward = _Detour(self, name, layers[name], layer).forward  # type: ignore[method-assign]
         self._attached = True
 
     def __repr__(self) -> str:
@@ -172,12 +172,16 @@ class AttachedAdapter(nn.Module):
 
 
 class _Detour:
-    """What a target's `forward` becomes. An object and not a closure, so that a deep copy of the model is independent of it."""
+    """What a target's `forward` becomes: a method of an object.
+
+    Not a closure, so that a deep copy of the model is independent of it; nor the object itself, for which torch.compile would compile each
+    block of the model anew (it tells functions apart by their code, other objects by their identity).
+    """
 
     def __init__(self, adapter: AttachedAdapter, name: str, layer: TrainedLayer, target: TargetLayer) -> None:
         self.adapter, self.name, self.layer, self.target = adapter, name, layer, target
 
-    def __call__(self, input: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor:
         adapter, layer, draws = self.adapter, self.layer, None
         if layer.random:
             draws = None if adapter._draws is None else adapter._draws[self.name]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from lorasmith.models.compiled_blocks import uncompiled
 from lorasmith.training import events
 from lorasmith.training.due import due_after_epoch, due_after_step
 from lorasmith.training.learner.state import TrainState
@@ -85,6 +86,6 @@ def end_epoch(run: Run, state: TrainState, epoch: int) -> None:
         generate_samples(run, epoch, state.step)
     if run.validator is not None and due.validation:
         learner = run.learner
-        with learner.weights_for_use():
+        with learner.weights_for_use(), uncompiled(run.settings.training.torch_compile):
             run.emit(*run.validator.validate(learner.adapters, learner.texts, epoch, state.step, learner.process_group))
     save_run_state(run, state)

@@ -19,6 +19,7 @@ from lorasmith.atomic import WriteFailed
 from lorasmith.errors import InputError, LorasmithError, SettingsError
 from lorasmith.findings import Finding
 from lorasmith.models.base import Base
+from lorasmith.models.compiled_blocks import compile_blocks, uncompiled
 from lorasmith.models.device import choose_device
 from lorasmith.models.open import load_base
 from lorasmith.pages.numbers import count
@@ -225,6 +226,8 @@ def attach_learner(settings: Settings, folder: RunFolder, base: Base, emit: Emit
     emit.warn(*findings)
     if settings.training.gradient_checkpointing:
         base.checkpoint_gradients()
+    if settings.training.torch_compile:
+        compile_blocks(base.parts[base.denoiser])
     return learner
 
 
@@ -304,7 +307,8 @@ def begin(run: Run, state: TrainState, is_new: bool) -> None:
     if not state.saved:
         generate_samples(run, epoch=0, step=0)
         if validator is not None:
-            run.emit(*validator.validate_base(learner.adapters, learner.texts, learner.process_group))
+            with uncompiled(run.settings.training.torch_compile):
+                run.emit(*validator.validate_base(learner.adapters, learner.texts, learner.process_group))
 
 
 def finish(run: Run, state: TrainState) -> RunResult:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from lorasmith.atomic import write_atomically
+from lorasmith.models.compiled_blocks import uncompiled
 from lorasmith.models.files.hashes import short_hash
 from lorasmith.models.prompts.parameters import Parameters, png_bytes
 from lorasmith.models.prompts.request import PictureRequest
@@ -32,7 +33,7 @@ def generate_samples(run: Run, epoch: int, step: int) -> None:
     source = run.settings.base.path
     model_hash = short_hash(source, base.fingerprints[base.denoiser])
     moment = {"Run": run.settings.name, "Epoch": str(epoch), "Step": str(step)}
-    with run.learner.weights_for_use():
+    with run.learner.weights_for_use(), uncompiled(run.settings.training.torch_compile):
         pictures = dict(generate(base, requests, {run.settings.base.clip_skip: states}))
     for k, one in enumerate(requests):
         path = run.folder.samples / f"epoch{epoch:06d}-step{step:08d}-{k:02d}.png"

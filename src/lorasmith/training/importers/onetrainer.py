@@ -307,13 +307,13 @@ def _checkpointing(draft: Draft, theirs: str, value: Any) -> None:
 
 _UNKNOWN_TO_RUNS = ("workspace_dir", "cache_dir", "tensorboard*", "backup*", "rolling_backup*", "debug*", "continue_last_backup", "include_train_config", "only_cache",
                     "clear_cache*", "latent_caching*", "prevent_overwrites", "caching_threads", "prefetch_next_batch", "fallback_train_dtype", "enable_autocast_cache", "dataloader_threads", "train_device", "temp_device", "multi_gpu", "device_indexes", "cloud.*", "secrets.*", "__version",
-                    "validation*", "validate*", "compile", "async*", "enable_*offloading*", "layer_offload*", "save_filename_prefix", "save_skip_first")  # fmt: skip
+                    "validation*", "validate*", "async*", "enable_*offloading*", "layer_offload*", "save_filename_prefix", "save_skip_first")  # fmt: skip
 TABLE = OptionTable(
     TRAINER,
     rows={
         "base_model_name": to("base.path", str), "output_model_destination": to("name", lambda value: Path(str(value).replace("\\", "/")).stem or "lora"),
         "batch_size": to("training.batch_size", int), "epochs": to("training.epochs", int), "seed": to("training.seed", int),
-        "gradient_accumulation_steps": to("training.gradient_accumulation_steps", int), "gradient_checkpointing": _checkpointing,
+        "gradient_accumulation_steps": to("training.gradient_accumulation_steps", int), "gradient_checkpointing": _checkpointing, "compile": to("training.torch_compile", bool),
         "learning_rate": to("optimizer.learning_rate", float), "layer_filter_preset": _layers,
         "learning_rate_cycles": to("schedule.lr_scheduler_num_cycles", lambda value: max(1, int(value))), "learning_rate_min_factor": _min_factor,
         "resolution": _resolution, "aspect_ratio_bucketing": to("buckets.enable_bucket", bool), "clip_grad_norm": to("training.max_grad_norm", float),

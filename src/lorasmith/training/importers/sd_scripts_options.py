@@ -399,7 +399,7 @@ LEFT: dict[str, tuple[str, Any]] = {
     **_left("it moves parts of the model between memories and is not offered", "single_blocks_to_swap", "double_blocks_to_swap", "mem_eff_save"),
     **_left("it is not offered", "enable_all_linear", "train_lora_ggpo", "train_inpainting", "show_timesteps"),
     **_left("GGPO is not offered", "ggpo_beta", neutral=0.01), **_left("GGPO is not offered", "ggpo_sigma", neutral=0.03),
-    **_left("torch.compile is not used", "torch_compile", "dynamo_backend", "dynamo_mode", "dynamo_use_dynamic", "dynamo_use_fullgraph", neutral="default"),
+    **_left("blocks are compiled by torch's own backend, for fixed sizes", "dynamo_backend", "dynamo_mode", "dynamo_use_dynamic", "dynamo_use_fullgraph", neutral="default"),
     **_left("the run's folder holds everything; give it with: lorasmith train --out", "output_dir"),
     **_left("every run writes its events and its TensorBoard files into its own folder", "logging_dir", "log_prefix"),
     **_left("what W&B needs besides the project comes from its own login", "log_tracker_name", "log_tracker_config", "log_config", "wandb_api_key", "wandb_run_name"),

@@ -47,6 +47,7 @@ def check_together(settings: Settings) -> list[Finding]:
     _check_validation(settings.validation)
     warnings += check_noise(settings.noise, settings.base.zero_terminal_snr)
     _check_optimizer(settings)
+    _check_compile(settings)
     if settings.training.deterministic and settings.training.device == "cpu":
         warnings.append(
             "training.deterministic is for GPUs and has no effect with training.device 'cpu', where runs are exact in any case."
@@ -141,6 +142,23 @@ def _check_optimizer(settings: Settings) -> None:
         raise SettingsError(
             f"training.ema_decay averages weights that optimizer.type {name!r} averages already. Remove it.", code="settings.contradiction"
         )
+
+
+def _check_compile(settings: Settings) -> None:
+    """What is drawn anew in each step would be compiled anew in each, and weights that are unpacked or copied when they are used cannot be."""
+    if not settings.training.torch_compile:
+        return
+    network = settings.network
+    drawn = [f"network.{name}" for name in ("dropout", "rank_dropout", "module_dropout") if getattr(network, name)]
+    drawn += [f"network.kind {kind!r}" for kind in sorted(network.kinds) if KINDS[kind].advice.one_rank_a_batch]
+    hidden = {"base.quantize": settings.base.quantize != "none", "training.blocks_to_swap": settings.training.blocks_to_swap > 0}
+    reasons = [f"{name} draws anew in each step" for name in drawn]
+    reasons += [f"{name} makes weights that torch cannot compile with" for name, on in hidden.items() if on]
+    if reasons:
+        raise SettingsError(
+            f"training.torch_compile cannot be used here: {reasons[0]}. Switch one of the two off.",
+            code="settings.contradiction", setting="training.torch_compile",
+        )  # fmt: skip
 
 
 def _check_captions(captions: CaptionSettings) -> list[str]:

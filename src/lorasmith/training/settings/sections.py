@@ -52,6 +52,11 @@ class TrainingSettings(Section):
         description="Blocks of the denoiser whose weights are kept in the computer's memory and copied to the GPU when they are used, 0 to all; "
         "the same LoRA with less GPU memory, slower where copying takes longer than computing.",
     )
+    torch_compile: bool = Field(
+        False,
+        description="Compiles the denoiser's repeated blocks: faster steps on a GPU, after minutes of compiling for each size of pictures and batches. "
+        "For long runs of few sizes.",
+    )
     latents_in_memory: bool = Field(
         True, description="Off: latents are read from the cache folder when they are needed, for sets of many thousand pictures."
     )

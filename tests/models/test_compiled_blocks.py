@@ -1,0 +1,96 @@
+"""Compiled blocks compute what uncompiled ones do, are compiled once for all blocks of one shape, and are left out where they do not pay."""
+
+import pytest
+import torch
+
+from lorasmith.models.base import SizeConditioning
+from lorasmith.models.compiled_blocks import compile_blocks, uncompiled
+from lorasmith.models.open import open_base
+from lorasmith.training.learner.learner import make_learner
+from lorasmith.training.objective.batch_loss import PreparedBatch
+from lorasmith.training.settings.tree import settings_from
+from lorasmith.training.step import step
+from tests.models import toys
+
+ROUNDING = 2.0**-20  # of float32 sums (2^-24) whose terms are added up in another order
+
+
+@pytest.fixture(autouse=True)
+def forgotten():
+    """What torch has compiled for one test is not used by the next one."""
+    limit = torch._dynamo.config.recompile_limit
+    torch._dynamo.reset()
+    yield
+    torch._dynamo.reset()
+    torch._dynamo.config.recompile_limit = limit
+
+
+def learner_on(toy, checkpointing=False, **network):
+    """A learner whose network is no longer at its start, and a batch for it."""
+    folder = toys.toy_folder(toy)
+    settings = settings_from({
+        "base": {"path": str(folder)}, "datasets": [{"path": "."}], "captions": {"trigger": "zorvex"},
+        "network": {"rank": 4, "train_text_encoder": False, **network}, "training": {"epochs": 1},
+    })  # fmt: skip
+    base = open_base(folder, torch.float32)
+    learner, _ = make_learner(settings, base)
+    generator = torch.Generator().manual_seed(1)
+    with torch.no_grad():
+        for parameter in learner.parameters:
+            parameter.add_(0.02 * torch.randn(parameter.shape, generator=generator))
+    if checkpointing:
+        base.checkpoint_gradients()
+    latents = torch.randn(2, base.latent_channels, 8, 8, generator=generator)
+    sizes = (SizeConditioning.uncropped(64, 64),) * 2
+    return learner, PreparedBatch(latents, ("zorvex, red", "happy"), ("a", "b"), sizes)
+
+
+def losses_of(learner, batch):
+    return [step(learner, [batch], number).loss for number in range(3)]
+
+
+class Counted:
+    """A backend of torch.compile that compiles nothing, and keeps count."""
+
+    def __init__(self):
+        self.graphs = 0
+
+    def __call__(self, graph, inputs):
+        self.graphs += 1
+        return graph.forward
+
+
+def blocks_in(learner):
+    """How many blocks there are, and of how many classes and widths."""
+    denoiser = learner.base.parts[learner.base.denoiser]
+    found = [module for module in denoiser.modules() if type(module).__name__ in denoiser._repeated_blocks]
+    kinds = {(type(module), *(tuple(p.shape) for p in module.parameters())) for module in found}
+    return len(found), len(kinds)
+
+
+@pytest.mark.parametrize("toy", ["sdxl", "flux"])
+@pytest.mark.parametrize("checkpointing", [False, True])
+def test_compiled_blocks_train_to_the_same_losses(toy, checkpointing):
+    plain = losses_of(*learner_on(toy, checkpointing))
+    learner, batch = learner_on(toy, checkpointing)
+    compile_blocks(learner.base.parts[learner.base.denoiser], backend="aot_eager")
+    assert losses_of(learner, batch) == pytest.approx(plain, rel=ROUNDING)
+    assert len(set(plain)) == 3
+
+
+def test_blocks_of_one_shape_are_compiled_once_whatever_their_adapters():
+    learner, batch = learner_on("sdxl")
+    compile_blocks(learner.base.parts[learner.base.denoiser], backend=(backend := Counted()))
+    blocks, kinds = blocks_in(learner)
+    assert blocks > 2 * kinds, "the toy repeats its blocks"
+    step(learner, [batch], 0)
+    first = backend.graphs
+    assert kinds <= first <= 2 * kinds  # a kind whose input has no gradient yet, in the first block, is compiled for that
+    step(learner, [batch], 1)
+    assert backend.graphs == first, "nothing in a step is new"
+    with uncompiled():
+        half = PreparedBatch(batch.latents[:1], batch.captions[:1], batch.names[:1], batch.sizes[:1])
+        step(learner, [half], 2)
+    assert backend.graphs == first
+    step(learner, [half], 3)
+    assert backend.graphs == first + kinds or backend.graphs == 2 * first
