@@ -439,3 +439,18 @@ def test_a_file_of_several_pictures_says_which_one_is_used_and_why(tmp_path, nam
     assert found.message == "The file holds more than one picture."
     assert said in str(found.evidence)
     assert found.why == "Only the first is used."
+
+
+def test_what_was_measured_before_is_judged_at_once_and_the_rest_is_counted(tmp_path):
+    from PIL import Image
+
+    from lorasmith.curation.audit.dataset import audit_dataset
+
+    for number in range(4):
+        Image.new("RGB", (64, 64 + number), "red").save(tmp_path / f"{number}.png")
+        if number == 1:
+            audit_dataset(tmp_path, cache=tmp_path / "cache")
+    known = audit_dataset(tmp_path, cache=tmp_path / "cache", within=-1.0)
+    assert [picture.name for picture in known.pictures] == ["0.png", "1.png", "2.png"], "one more is measured before the time is looked at"
+    assert known.left_out == 1
+    assert audit_dataset(tmp_path, cache=tmp_path / "cache", within=60.0).left_out == 0

@@ -19,11 +19,16 @@ def dataset_pictures(root: str | Path, only: Sequence[str] = ()) -> list[Path]:
     found = pictures_below(root)
     for path in found:
         if any("\ud800" <= character <= "\udfff" for character in path.name):
-            raise DatasetError(
-                f"{str(path)!a} is not a valid UTF-8 name, and cannot be written down: rename it, or import the folder into a dataset.",
-                code="dataset.name_not_utf8", file=ascii(str(path)),
-            )  # fmt: skip
+            raise name_not_utf8(path)
     return [path for path in found if fits(path.relative_to(root).as_posix(), only)]
+
+
+def name_not_utf8(path: Path) -> DatasetError:
+    """The error for a picture whose name is not text."""
+    return DatasetError(
+        f"{str(path)!a} is not a valid UTF-8 name, and cannot be written down: rename it, or import the folder into a dataset.",
+        code="dataset.name_not_utf8", file=ascii(str(path)),
+    )  # fmt: skip
 
 
 def chosen_recipes(root: str | Path, only: Sequence[str] = ()) -> list[Recipe]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ import cv2
 
 from lorasmith.images.duplicates import Group
 from lorasmith.images.kept_search import near_duplicates
-from lorasmith.images.looks import Look, look_at_all, size_row
+from lorasmith.images.looks import Look, look_at_all, recalled, size_row
 from lorasmith.images.measures import VERSION, Measures, measure
 from lorasmith.images.picture_cache import PictureCache
 
@@ -35,6 +36,18 @@ def measure_all(root: Path, paths: Sequence[Path], cache: PictureCache, workers:
         for seen in look_at_all(paths, MEASURES, cache, workers):
             measures = seen.value or Measures("", 0, problem=seen.problem)
             yield Picture(seen.path.relative_to(root).as_posix(), seen.path, measures), seen.was_known
+
+
+def measure_within(root: Path, paths: Sequence[Path], cache: PictureCache, workers: int, seconds: float) -> list[Picture]:
+    """The pictures whose measures are in the cache, and as many others as can be measured in this time; all in the order of `paths`."""
+    deadline = time.monotonic() + seconds
+    known = {path: seen.value for path in paths if (seen := recalled(path, MEASURES, cache)) is not None}
+    found = {path: Picture(path.relative_to(root).as_posix(), path, measures) for path, measures in known.items() if measures is not None}
+    for picture, _ in measure_all(root, [path for path in paths if path not in found], cache, workers):
+        found[picture.path] = picture
+        if time.monotonic() > deadline:
+            break
+    return [found[path] for path in paths if path in found]
 
 
 def _measured(path: Path, content: str) -> Measures:

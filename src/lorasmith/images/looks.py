@@ -64,7 +64,7 @@ def look_at_all(paths: Iterable[Path], look: Look[T], cache: PictureCache, worke
     with ThreadPoolExecutor(workers) as pool:
         try:
             for number, path in enumerate(paths, 1):
-                waiting.append(_known(path, look, cache) or pool.submit(_look_at_new, path, look, cache))
+                waiting.append(recalled(path, look, cache) or pool.submit(_look_at_new, path, look, cache))
                 while waiting and (len(waiting) > 4 * workers or isinstance(waiting[0], Seen)):
                     yield _seen(waiting.popleft())
                 if number % SAVED_AFTER == 0:
@@ -80,7 +80,7 @@ def look_at_all(paths: Iterable[Path], look: Look[T], cache: PictureCache, worke
 
 def look_at(path: Path, look: Look[T], cache: PictureCache) -> Seen[T]:
     """What a look at one picture gives."""
-    return _known(path, look, cache) or _look_at_new(path, look, cache)
+    return recalled(path, look, cache) or _look_at_new(path, look, cache)
 
 
 def _look_at_new(path: Path, look: Look[T], cache: PictureCache) -> Seen[T]:
@@ -103,8 +103,8 @@ def _look_at_new(path: Path, look: Look[T], cache: PictureCache) -> Seen[T]:
         return Seen(path, content, problem=f"{path} cannot be read ({error.strerror}): check the disk that it is on.")
 
 
-def _known(path: Path, look: Look[T], cache: PictureCache) -> Seen[T] | None:
-    """What is known of a file that is as it was."""
+def recalled(path: Path, look: Look[T], cache: PictureCache) -> Seen[T] | None:
+    """What is known of a file that is as it was; None where it has not been looked at, or has changed since."""
     try:
         content = cache.content_of(path, file_state(path))
     except OSError:  # looking says what is wrong with it

@@ -81,9 +81,26 @@ def read_picture(path: Path | str, background: tuple[int, int, int] = (255, 255,
     return read_with_facts(path, background).picture
 
 
-def read_with_facts(path: Path | str, background: tuple[int, int, int] = (255, 255, 255)) -> Reading:
-    """`read_picture` with what an audit asks of the file, decoded once. Raises as `read_picture`."""
+def read_small(path: Path | str, side: int) -> Image.Image:
+    """`read_picture` no larger than `side` pixels on either side, as it is where it is smaller; of a JPEG only as much is decoded as that takes.
+
+    Raises as `read_picture`.
+    """
+    picture = read_with_facts(path, decode_to=side).picture
+    picture.thumbnail((side, side), Image.Resampling.LANCZOS, reducing_gap=2.0)
+    return picture
+
+
+def read_with_facts(
+    path: Path | str, background: tuple[int, int, int] = (255, 255, 255), *, decode_to: int | None = None
+) -> Reading:  # fmt: skip
+    """`read_picture` with what an audit asks of the file, decoded once. Raises as `read_picture`.
+
+    With `decode_to` a JPEG is decoded at a half, a quarter or an eighth of its size, whichever is still that many pixels on each side.
+    """
     with _opened(path) as image:
+        if decode_to is not None:
+            image.draft(None, (decode_to, decode_to))  # None keeps the mode
         _decode(image, path)
         colours, alpha = _split_alpha(image, path)
         picture = _to_srgb(colours, image.info.get("icc_profile"))

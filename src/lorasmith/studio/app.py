@@ -16,14 +16,14 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp
 
 import lorasmith
-from lorasmith.studio import projects, system
+from lorasmith.studio import audits, files, pictures, projects, system
 from lorasmith.studio.access import Access
 from lorasmith.studio.document import describe
 from lorasmith.studio.problems import add_handlers
 from lorasmith.studio.security import Door
 from lorasmith.studio.studio import Studio
 
-RESOURCES: tuple[APIRouter, ...] = (system.router, projects.router)
+RESOURCES: tuple[APIRouter, ...] = (system.router, projects.router, pictures.router, audits.router)
 
 OPENAPI = "/api/openapi.json"
 
@@ -44,6 +44,7 @@ def make_api(workspace: str | Path) -> FastAPI:
     api.state.studio = Studio(Path(workspace).absolute())
     for router in RESOURCES:
         api.include_router(router, prefix="/api")
+    api.include_router(files.router, prefix="/files")
     api.add_api_route("/", _welcome, include_in_schema=False)
     add_handlers(api)
     return api

@@ -9,7 +9,14 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from lorasmith.images.picture_cache import PICTURES
+from lorasmith.images.thumbnails import Thumbnails
+from lorasmith.jobs.workspace import Workspace
 from lorasmith.projects.projects import Projects
+from lorasmith.studio.datasets import Datasets
+
+CACHE = "cache"
+"""Folder of a workspace that keeps what can be made again, the same as the command line's and the jobs'."""
 
 
 @dataclass
@@ -17,6 +24,19 @@ class Studio:
     """An open workspace."""
 
     workspace: Path
+
+    @cached_property
+    def datasets(self) -> Datasets:
+        return Datasets(self.workspace / CACHE / PICTURES)
+
+    @cached_property
+    def thumbnails(self) -> Thumbnails:
+        return Thumbnails(Workspace.at(self.workspace).state / "thumbs")
+
+    @cached_property
+    def places(self) -> dict[str, Path]:
+        """Content of a picture -> where a picture with it was seen last, for thumbnails that are asked for by content."""
+        return {}
 
     @cached_property
     def projects(self) -> Projects:

@@ -23,7 +23,7 @@ from lorasmith.curation.audit.score import cost, score_of, worths
 from lorasmith.curation.audit.set_kinds import judge_set
 from lorasmith.curation.audit.set_signs import LoraKind
 from lorasmith.curation.audit.words_kind import judge_words
-from lorasmith.curation.measuring import Picture, copies_among, measure_all
+from lorasmith.curation.measuring import Picture, copies_among, measure_all, measure_within
 from lorasmith.dataset_folder import holds_no_pictures
 from lorasmith.findings import SEVERITIES, Finding
 from lorasmith.images.picture_cache import PictureCache
@@ -99,12 +99,14 @@ def audit(
     progress: Progress | None = None,
     cancelled: Cancelled | None = None,
     workers: int | None = None,
+    within: float | None = None,
 ) -> Audit:
     """Measure and judge pictures below `root`; `audit_dataset` finds them and knows the buckets.
 
     `kind` asks whether there are enough for a character, a style or a concept. `resolution` is the side of the training's square, in
     pixels; `lost` says what its buckets crop away. `cache` is a folder to keep what was seen in. `read_words` looks for words with rapidocr
-    (a second or two a picture). Where `cancelled` says so, the rest is left out and what was seen is judged.
+    (a second or two a picture). Where `cancelled` says so, the rest is left out and what was seen is judged. With `within`, what was measured
+    before is judged, with what can be measured in this many seconds.
 
     Raises:
         DatasetError: there are no pictures. ImportError: `read_words` without rapidocr.
@@ -116,13 +118,16 @@ def audit(
     from_cache = 0
     training = Training(resolution, lost)
     with PictureCache(cache) as known_pictures:
-        for picture, known in measure_all(root, paths, known_pictures, workers or os.cpu_count() or 1):
-            pictures.append(picture)
-            from_cache += known
-            if progress:
-                progress(len(pictures), len(paths))
-            if cancelled and cancelled():
-                break
+        if within is not None:
+            pictures = measure_within(root, paths, known_pictures, workers or os.cpu_count() or 1, within)
+        else:
+            for picture, known in measure_all(root, paths, known_pictures, workers or os.cpu_count() or 1):
+                pictures.append(picture)
+                from_cache += known
+                if progress:
+                    progress(len(pictures), len(paths))
+                if cancelled and cancelled():
+                    break
         findings = [finding for picture in pictures for finding in judge(picture.name, picture.measures, training)]
         if read_words:
             findings += judge_words(pictures)

@@ -49,10 +49,12 @@ def audit_dataset(
     read_words: bool = False,
     progress: Progress | None = None,
     cancelled: Cancelled | None = None,
+    within: float | None = None,
 ) -> Audit:
     """Say what is wrong with each picture below `root` and with the set.
 
     `buckets` are the training's; without them, the usual ones for the resolution (sides from a half to one and a half of it, in steps of 64).
+    With `within`, what was measured before is judged, with what can be measured in this many seconds; the rest is `left_out`.
 
     Raises
     ------
@@ -76,7 +78,7 @@ def audit_dataset(
     sizes = bucket_sizes(chosen)
     return audit(
         pictures, Path(root), kind=kind, resolution=resolution, lost=lambda size: fit(size, chosen, sizes).lost, cache=Path(cache) if cache else None,
-        read_words=read_words, progress=progress, cancelled=cancelled,
+        read_words=read_words, progress=progress, cancelled=cancelled, within=within,
     )  # fmt: skip
 
 

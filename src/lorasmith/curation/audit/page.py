@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from lorasmith.curation.audit.audit import Audit
 from lorasmith.curation.audit.kinds import kind_of
+from lorasmith.curation.audit.set_kinds import COPIES
 from lorasmith.curation.measuring import Picture as AuditedPicture
 from lorasmith.errors import DatasetError
 from lorasmith.findings import Finding
@@ -95,7 +96,7 @@ def _worst(audit: Audit, count: int) -> tuple[Block, ...]:
 
 def _copies(audit: Audit, count: int) -> tuple[Block, ...]:
     by_name = {picture.name: picture for picture in audit.pictures}
-    groups = [finding for finding in audit.findings if finding.code in ("audit.exact_duplicate", "audit.near_duplicate")][:count]
+    groups = [finding for finding in audit.findings if finding.code in COPIES][:count]
     figures = []
     for finding in groups:
         keep, *others = finding.subjects[:MOST_COPIES]

@@ -177,6 +177,9 @@ def _size(pile: Pile, confidence_for: Callable[[int, LoraKind], float | None]) -
         yield [], Sign(size, "pictures", f"{count(size, 'different picture')}; {least} to {most} are usual for a {kind}", sure)
 
 
+COPIES = ("audit.exact_duplicate", "audit.near_duplicate")
+"""Codes of the findings that name copies of one picture, the one to keep first."""
+
 DUPLICATES = (MendChange("duplicates"),)
 
 SET_KINDS: dict[str, SetKind] = {

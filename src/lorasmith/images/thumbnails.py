@@ -1,0 +1,61 @@
+"""Small pictures for pages, kept under the hash of what they were made of: never stale, shared by projects, safe to delete.
+
+    thumbs/ab/ab12...-256.webp
+
+10,000 JPEGs of 1024 pixels take 55 s of one core and 89 MB: WebP, quality 78, method 2, each JPEG decoded no larger than is needed.
+"""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+from lorasmith.atomic import write_atomically
+from lorasmith.cache_folder import make_cache_folder
+from lorasmith.images.picture_cache import PictureCache, content_row, file_state, settled_state
+from lorasmith.images.read import content_hash, read_small
+
+SIDES = (256, 1024)
+"""Pixels of the longer side: on a tile, in a viewer."""
+
+QUALITY, METHOD = 78, 2
+"""Of WebP. Method 4 takes half as long again, and the files are no smaller to speak of."""
+
+
+class Thumbnails:
+    """The kept thumbnails in a folder; any number of threads and processes may use it."""
+
+    def __init__(self, folder: str | Path):
+        self.folder = Path(folder)
+
+    def kept(self, content: str, side: int) -> Path | None:
+        """The thumbnail of a content, where there is one."""
+        place = self._place(content, side)
+        return place if place.is_file() else None
+
+    def make(self, picture: Path, content: str, side: int) -> Path:
+        """The thumbnail of a picture, which has this content; made where there is none. Raises DatasetError where it cannot be read."""
+        place = self._place(content, side)
+        if not place.is_file():
+            small = read_small(picture, side)
+            written = io.BytesIO()
+            small.save(written, "WEBP", quality=QUALITY, method=METHOD)
+            make_cache_folder(self.folder)
+            place.parent.mkdir(exist_ok=True)
+            write_atomically(place, written.getvalue())
+        return place
+
+    def _place(self, content: str, side: int) -> Path:
+        return self.folder / content[:2] / f"{content}-{side}.webp"
+
+
+def content_of(picture: Path, cache: PictureCache) -> str:
+    """The hash of a picture's bytes, read anew only where the file has changed. Raises DatasetError where it cannot be opened."""
+    known = cache.content_of(picture, file_state(picture))
+    if known is not None:
+        return known
+    before = settled_state(picture)
+    content = content_hash(picture)
+    if before is not None and file_state(picture) == before:
+        cache.put([content_row(picture, before, content)])
+    return content

@@ -1,0 +1,232 @@
+"""`/api/projects/{project}/pictures`: which there are, a page of them, and one with everything that is known of it.
+
+The list gives ids alone, all of them, so that a page can scroll and jump; details come by the page. Both carry the version of the folder,
+and a page that was asked for with another one is refused with the new one.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+from urllib.parse import quote
+
+from fastapi import APIRouter, Depends, Query
+from pydantic import BaseModel, Field
+
+from lorasmith.curation.audit.audit import Audit
+from lorasmith.curation.audit.set_signs import LoraKind
+from lorasmith.curation.mend.recipes import recipes_by_result
+from lorasmith.dataset_folder import HOLDOUT, is_regularisation
+from lorasmith.datasets.folders import concept_in
+from lorasmith.errors import DatasetError, InputError
+from lorasmith.findings import SEVERITIES, Finding, Severity
+from lorasmith.images.picture_cache import PictureCache
+from lorasmith.images.read import picture_size
+from lorasmith.images.thumbnails import content_of
+from lorasmith.projects.project import Project
+from lorasmith.projects.resolution import resolution_of
+from lorasmith.studio.datasets import Dataset
+from lorasmith.studio.findings import FindingView, views
+from lorasmith.studio.studio import OpenStudio, Studio
+
+router = APIRouter(tags=["pictures"])
+
+MOST_ON_A_PAGE = 500
+
+Sort = Literal["name", "newest", "largest", "findings"]
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which pictures, and in which order."""
+
+    q: Annotated[str, Query(description="A filter over captions and names, such as `tag:hat AND NOT tags:<5`.")] = ""
+    concept: Annotated[str, Query(description="The pictures of one concept.")] = ""
+    finding: Annotated[str, Query(description="The pictures with a finding of this code.")] = ""
+    sort: Sort = "name"
+
+
+AskedFor = Annotated[Selection, Depends()]
+
+
+class PictureIds(BaseModel):
+    """The pictures that were asked for."""
+
+    version: str
+    ids: list[str] = Field(description="Paths below the dataset, in order.")
+
+
+class Badge(BaseModel):
+    """A finding in short."""
+
+    code: str
+    severity: Severity
+
+
+class PictureItem(BaseModel):
+    """A picture on a page."""
+
+    id: str
+    url: str
+    thumbnail: str | None = Field(description="None where the file cannot be opened. `?s=1024` gives a larger one.")
+    width: int | None
+    height: int | None
+    bytes: int
+    concept: str | None
+    repeats: int
+    held_out: bool
+    regularisation: bool
+    caption: str | None = Field(description="The path of its caption file; None where it is not UTF-8.")
+    tags: list[str]
+    badges: list[Badge]
+
+
+class PicturePage(BaseModel):
+    """A part of the pictures that were asked for."""
+
+    version: str
+    total: int
+    items: list[PictureItem]
+
+
+class PictureFacts(PictureItem):
+    """A picture with everything that is known of it."""
+
+    text: str
+    findings: list[FindingView]
+    mended: str = Field(description="What was done to it, in words; empty where it is as it came.")
+
+
+@router.get("/projects/{project}/pictures")
+def list_pictures(project: str, asked: AskedFor, studio: OpenStudio) -> PictureIds:
+    """The ids of all pictures that a filter finds."""
+    folder = studio.projects[project]
+    with studio.datasets.open(folder.dataset) as dataset:
+        return PictureIds(version=dataset.version, ids=_selected(dataset, asked, _findings(studio, folder.read(), dataset, asked)))
+
+
+@router.get("/projects/{project}/pictures/page")
+def get_page(
+    project: str, asked: AskedFor, studio: OpenStudio, start: Annotated[int, Query(ge=0)] = 0,
+    count: Annotated[int, Query(ge=1, le=MOST_ON_A_PAGE)] = 200, version: str = "",
+) -> PicturePage:  # fmt: skip
+    """Some of these pictures with their details. With a `version`, 409 where the folder is of another one."""
+    folder = studio.projects[project]
+    with studio.datasets.open(folder.dataset) as dataset:
+        if version and version != dataset.version:
+            raise InputError("The pictures have changed. Ask for the list again.", code="pictures.stale", version=dataset.version)
+        findings = _known_findings(studio, folder.read(), dataset)
+        ids = _selected(dataset, asked, findings)
+        with PictureCache(studio.datasets.cache) as cache:
+            shown = _Shown(studio, project, dataset, findings, cache)
+            items = [shown.item(picture) for picture in ids[start : start + count]]
+        return PicturePage(version=dataset.version, total=len(ids), items=items)
+
+
+@router.get("/projects/{project}/pictures/{picture:path}")
+def get_picture(project: str, picture: str, studio: OpenStudio) -> PictureFacts:
+    """One picture with everything that is known of it."""
+    folder = studio.projects[project]
+    with studio.datasets.open(folder.dataset) as dataset:
+        dataset.file(picture)
+        findings = _known_findings(studio, folder.read(), dataset)
+        with PictureCache(studio.datasets.cache) as cache:
+            item = _Shown(studio, project, dataset, findings, cache).item(picture)
+        entry, recipe = dataset.entries.get(picture), recipes_by_result(dataset.root).get(picture)
+        return PictureFacts(
+            **item.model_dump(), text="" if entry is None else entry.caption.text, findings=views(findings[picture]),
+            mended="" if recipe is None else recipe.words,
+        )  # fmt: skip
+
+
+def lora_kind(project: Project) -> LoraKind:
+    """What the audit expects of the set: several concepts together are judged as concepts."""
+    return "concept" if project.kind == "multi-concept" else project.kind
+
+
+def audit_of(studio: Studio, project: Project, dataset: Dataset) -> Audit | None:
+    """What is wrong with a project's pictures, as far as they were measured."""
+    return studio.datasets.audit(dataset, lora_kind(project), resolution_of(project))
+
+
+def _findings(studio: Studio, project: Project, dataset: Dataset, asked: Selection) -> dict[str, list[Finding]]:
+    """Picture -> findings, where they are asked for."""
+    return _known_findings(studio, project, dataset) if asked.finding or asked.sort == "findings" else {}
+
+
+def _known_findings(studio: Studio, project: Project, dataset: Dataset) -> dict[str, list[Finding]]:
+    found: dict[str, list[Finding]] = defaultdict(list)
+    audit = audit_of(studio, project, dataset)
+    for finding in () if audit is None else audit.gravest_first:
+        for subject in finding.subjects if finding.about != "set" else ():
+            found[subject].append(finding)
+    return found
+
+
+def _selected(dataset: Dataset, asked: Selection, findings: dict[str, list[Finding]]) -> list[str]:
+    chosen = dataset.matching(asked.q) if asked.q.strip() else list(dataset.pictures)
+    if asked.concept:
+        chosen = [picture for picture in chosen if _concept(picture)[0] == asked.concept]
+    if asked.finding:
+        chosen = [picture for picture in chosen if any(finding.code == asked.finding for finding in findings.get(picture, ()))]
+    match asked.sort:
+        case "newest":
+            chosen.sort(key=lambda picture: -(dataset.root / picture).stat().st_mtime)
+        case "largest":
+            chosen.sort(key=lambda picture: -(dataset.root / picture).stat().st_size)
+        case "findings":
+            chosen.sort(key=lambda picture: [SEVERITIES.index(finding.severity) for finding in findings.get(picture, ())] or [9])
+    return chosen
+
+
+def _concept(picture: str) -> tuple[str | None, int]:
+    """The concept of a picture and its repeats, by the folder that it is in."""
+    found = concept_in(Path(picture).parent.name)
+    return (None, 1) if found is None else (found.name, found.repeats)
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """Makes items of pictures."""
+
+    studio: Studio
+    project: str
+    dataset: Dataset
+    findings: dict[str, list[Finding]]
+    cache: PictureCache
+
+    def item(self, picture: str) -> PictureItem:
+        file = self.dataset.file(picture)
+        concept, repeats = _concept(picture)
+        entry = self.dataset.entries.get(picture)
+        readable = entry is not None and entry.key in self.dataset.captions
+        width, height = _size_of(file)
+        return PictureItem(
+            id=picture, url=picture_url(self.project, picture), thumbnail=self._thumbnail(file), width=width, height=height,
+            bytes=file.stat().st_size, concept=concept, repeats=repeats, held_out=picture.startswith(f"{HOLDOUT}/"),
+            regularisation=is_regularisation(Path(picture).parent), caption=entry.key if entry is not None and readable else None,
+            tags=entry.caption.tags if entry is not None else [],
+            badges=[Badge(code=finding.code, severity=finding.severity) for finding in self.findings.get(picture, ())],
+        )  # fmt: skip
+
+    def _thumbnail(self, file: Path) -> str | None:
+        try:
+            content = content_of(file, self.cache)
+        except (DatasetError, OSError):
+            return None
+        self.studio.places[content] = file
+        return f"/files/thumbs/{content}.webp"
+
+
+def _size_of(file: Path) -> tuple[int | None, int | None]:
+    try:
+        return picture_size(file)
+    except DatasetError:
+        return None, None
+
+
+def picture_url(project: str, picture: str) -> str:
+    """The address of a picture's file."""
+    return f"/files/projects/{project}/pictures/{quote(picture)}"

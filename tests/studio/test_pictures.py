@@ -1,0 +1,195 @@
+"""Pictures, their audit and their files: good, bad input, not there, changed meanwhile."""
+
+import io
+from urllib.parse import quote
+
+import pytest
+from PIL import Image
+
+from lorasmith.curation.audit.dataset import audit_dataset
+from lorasmith.demo.drawing import draw_scene
+from lorasmith.demo.world import random_scene
+
+
+@pytest.fixture
+def mimi(script):
+    return script.post("/api/projects", json={"name": "Mimi"}).json()
+
+
+@pytest.fixture
+def dataset(mimi, workspace):
+    """Three pictures of one concept, one of another that is held out, one of regularisation."""
+    folder = workspace / "projects" / "mimi" / "dataset"
+    places = ["5_mimi/a.png", "5_mimi/b.jpg", "5_mimi/c d.webp", "holdout/1_mimi/e.png", "regularisation/1_cat/r.png"]
+    for number, place in enumerate(places):
+        (folder / place).parent.mkdir(parents=True, exist_ok=True)
+        draw_scene(random_scene(number)).save(folder / place)
+    (folder / "5_mimi" / "a.txt").write_text("mimi, red hat", encoding="utf-8")
+    (folder / "5_mimi" / "b.txt").write_text("mimi, blue hat", encoding="utf-8")
+    return folder
+
+
+IDS = ["5_mimi/a.png", "5_mimi/b.jpg", "5_mimi/c d.webp", "holdout/1_mimi/e.png", "regularisation/1_cat/r.png"]
+
+
+def ids(script, **asked):
+    return script.get("/api/projects/mimi/pictures", params=asked).json()["ids"]
+
+
+def test_all_pictures_are_listed_and_a_filter_finds_some(script, dataset):
+    assert ids(script) == IDS
+    assert ids(script, q='tag:"red hat"') == ["5_mimi/a.png"]
+    assert ids(script, q="tags:0 AND NOT path:holdout") == ["5_mimi/c d.webp", "regularisation/1_cat/r.png"]
+    assert ids(script, concept="cat") == ["regularisation/1_cat/r.png"]
+    sizes = {picture: (dataset / picture).stat().st_size for picture in IDS}
+    assert ids(script, sort="largest") == sorted(IDS, key=lambda picture: -sizes[picture])
+    assert sorted(ids(script, sort="findings")) == IDS
+
+
+def test_an_empty_project_has_no_pictures(script, mimi):
+    assert ids(script) == []
+    assert script.get("/api/projects/mimi/pictures/page").json()["items"] == []
+    assert script.get("/api/projects/mimi/audit").json()["score"] is None
+    assert script.get("/api/projects/mimi/duplicates").json() == []
+
+
+@pytest.mark.parametrize(
+    ("asked", "status"),
+    [
+        ({"q": "tag:"}, 400),
+        ({"q": "(hat"}, 400),
+        ({"sort": "colour"}, 422),
+        ({"start": -1}, 422),
+        ({"count": 0}, 422),
+        ({"count": 501}, 422),
+        ({"count": "x"}, 422),
+    ],
+)
+def test_what_cannot_be_asked_is_refused(script, dataset, asked, status):
+    assert script.get("/api/projects/mimi/pictures/page", params=asked).status_code == status
+
+
+def test_what_is_not_there_is_404(script, dataset):
+    assert script.get("/api/projects/cat/pictures").status_code == 404
+    for name in (
+        "gone.png",
+        "../project.toml",
+        "..%2f..%2fproject.toml",
+        "%2e%2e/project.toml",
+        "5_mimi/a.txt",
+        ".lorasmith/x.png",
+        "%00",
+        "/etc/passwd",
+    ):
+        assert script.get(f"/api/projects/mimi/pictures/{name}").status_code == 404, name
+        assert script.get(f"/files/projects/mimi/pictures/{name}").status_code == 404, name
+    assert script.get(f"/files/thumbs/{'0' * 64}.webp").status_code == 404
+    assert script.get("/files/thumbs/..%2f..%2fx.webp").status_code in (404, 422)
+
+
+def test_a_project_whose_folder_has_gone_says_so(script, dataset):
+    dataset.rename(dataset.with_name("elsewhere"))
+    refused = script.get("/api/projects/mimi/pictures")
+    assert (refused.status_code, refused.json()["code"]) == (400, "dataset.no_folder")
+
+
+def test_a_page_shows_what_is_known_of_each(script, dataset):
+    page = script.get("/api/projects/mimi/pictures/page", params={"start": 0, "count": 4}).json()
+    assert (page["total"], [item["id"] for item in page["items"]]) == (5, IDS[:4])
+    first, held_out = page["items"][0], page["items"][3]
+    assert first["tags"] == ["mimi", "red hat"]
+    assert (first["width"], first["height"], first["concept"], first["repeats"], first["caption"]) == (64, 64, "mimi", 5, "5_mimi/a.txt")
+    assert (first["held_out"], held_out["held_out"]) == (False, True)
+    assert any(badge["code"].startswith("audit.") for badge in first["badges"]), "64 pixels are too small for a base of 1024"
+
+
+def test_a_page_of_an_older_list_is_refused_with_the_new_version(script, dataset):
+    version = script.get("/api/projects/mimi/pictures").json()["version"]
+    assert script.get("/api/projects/mimi/pictures/page", params={"version": version}).status_code == 200
+    (dataset / "5_mimi" / "a.txt").write_text("mimi, green hat", encoding="utf-8")
+    refused = script.get("/api/projects/mimi/pictures/page", params={"version": version})
+    assert (refused.status_code, refused.json()["code"]) == (409, "pictures.stale")
+    assert refused.json()["values"]["version"] == script.get("/api/projects/mimi/pictures").json()["version"] != version
+    assert ids(script, q='tag:"green hat"') == ["5_mimi/a.png"]
+
+
+def test_a_picture_comes_with_its_findings_and_its_text(script, dataset):
+    picture = script.get("/api/projects/mimi/pictures/5_mimi/a.png").json()
+    assert picture["text"] == "mimi, red hat"
+    assert picture["mended"] == ""
+    assert {finding["code"] for finding in picture["findings"]} == {badge["code"] for badge in picture["badges"]}
+
+
+def test_the_audit_judges_for_the_base_and_counts_what_nobody_looked_at(script, dataset, workspace, monkeypatch):
+    audit_dataset(dataset, cache=workspace / "cache" / "pictures")
+    audit = script.get("/api/projects/mimi/audit").json()
+    assert (audit["pictures"], audit["not_looked_at"], audit["resolution"]) == (5, 0, 1024)
+    assert "audit.too_small" in audit["counts"]
+    from lorasmith.demo.weights import BASE
+
+    script.patch("/api/projects/mimi", json={"base": str(BASE)})
+    assert script.get("/api/projects/mimi/audit").json()["resolution"] == 64
+    monkeypatch.setattr("lorasmith.studio.datasets.SECONDS_TO_LOOK", -1.0)
+    draw_scene(random_scene(90)).save(dataset / "5_mimi" / "new.png")
+    draw_scene(random_scene(91)).save(dataset / "5_mimi" / "newer.png")
+    audit = script.get("/api/projects/mimi/audit").json()
+    assert (audit["pictures"], audit["not_looked_at"]) == (6, 1)
+
+
+def test_copies_are_found_in_groups(script, dataset):
+    (dataset / "5_mimi" / "z.png").write_bytes((dataset / "5_mimi" / "a.png").read_bytes())
+    (group,) = script.get("/api/projects/mimi/duplicates").json()
+    assert sorted(group["pictures"]) == ["5_mimi/a.png", "5_mimi/z.png"]
+
+
+def test_a_damaged_picture_is_shown_as_such_and_its_neighbours_as_ever(script, dataset):
+    (dataset / "5_mimi" / "a.png").write_bytes(b"not a picture")
+    page = script.get("/api/projects/mimi/pictures/page").json()["items"]
+    assert (page[0]["width"], page[0]["badges"][0]["severity"]) == (None, "error")
+    assert page[1]["width"] == 64
+    refused = script.get(page[0]["thumbnail"])
+    assert (refused.status_code, refused.json()["code"]) == (400, "picture.not_a_picture")
+
+
+def opened(answered):
+    return Image.open(io.BytesIO(answered.content))
+
+
+def test_thumbnails_are_small_kept_and_never_asked_for_again(script, dataset, workspace):
+    Image.new("RGB", (1000, 500), "red").save(dataset / "5_mimi" / "wide.png")
+    address = script.get("/api/projects/mimi/pictures/5_mimi/wide.png").json()["thumbnail"]
+    answered = script.get(address)
+    assert (answered.headers["content-type"], opened(answered).size) == ("image/webp", (256, 128))
+    assert "immutable" in answered.headers["cache-control"]
+    assert opened(script.get(f"{address}?s=1024")).size == (1000, 500)
+    assert script.get(f"{address}?s=300").status_code == 400
+    assert len(list((workspace / ".lorasmith" / "thumbs").rglob("*.webp"))) == 2
+    (dataset / "5_mimi" / "wide.png").unlink()
+    assert script.get(address).status_code == 200, "kept by content"
+
+
+def test_full_pictures_are_served_as_they_are_and_others_as_webp(script, dataset):
+    for picture, kind in ((IDS[0], "image/png"), (IDS[1], "image/jpeg"), (IDS[2], "image/webp")):
+        answered = script.get(f"/files/projects/mimi/pictures/{quote(picture)}")
+        assert answered.headers["content-type"] == kind
+        assert answered.content == (dataset / picture).read_bytes()
+        assert "sandbox" in answered.headers["content-security-policy"]
+    draw_scene(random_scene(7)).save(dataset / "5_mimi" / "old.bmp")
+    answered = script.get("/files/projects/mimi/pictures/5_mimi/old.bmp")
+    assert (answered.headers["content-type"], opened(answered).size) == ("image/webp", (64, 64))
+
+
+def test_a_page_that_calls_itself_a_picture_is_not_served(script, dataset):
+    (dataset / "5_mimi" / "evil.png").write_text("<html><script>alert(1)</script></html>", encoding="utf-8")
+    answered = script.get("/files/projects/mimi/pictures/5_mimi/evil.png")
+    assert answered.status_code == 400
+    assert "<script>" not in answered.text
+
+
+def test_names_with_markup_are_text(script, dataset):
+    name = "<img src=x onerror=alert(1)>.png"
+    draw_scene(random_scene(8)).save(dataset / "5_mimi" / name)
+    item = script.get(f"/api/projects/mimi/pictures/5_mimi/{quote(name)}").json()
+    assert item["id"] == f"5_mimi/{name}"
+    assert "<" not in item["url"]
+    assert script.get(item["url"]).status_code == 200
