@@ -61,6 +61,10 @@ def test_a_wrong_setting_is_named_in_one_sentence(change, sentence):
         ({"samples": {"steps": 7}}, ["samples.steps", "samples.prompts"]),
         ({"samples": {"prompts": ["{trigger}"]}}, ["captions.trigger"]),
         ({"optimizer": {"type": "Prodigy", "unet_lr": 1.0, "text_encoder_lr": 0.5}}, ["unet_lr", "text_encoder_lr", "Prodigy"]),
+        ({"training": {"epochs": 1, "torch_compile": True}, "network": {"rank_dropout": 0.1}}, ["torch_compile", "network.rank_dropout"]),
+        ({"training": {"epochs": 1, "torch_compile": True}, "network": {"kind": "dylora"}}, ["torch_compile", "dylora"]),
+        ({"training": {"epochs": 1, "torch_compile": True}, "base": {"path": "b", "quantize": "nf4"}}, ["torch_compile", "base.quantize"]),
+        ({"training": {"epochs": 1, "torch_compile": True, "blocks_to_swap": 2}}, ["torch_compile", "training.blocks_to_swap"]),
     ],
 )
 def test_settings_that_contradict_each_other_are_refused_naming_both(change, words):
