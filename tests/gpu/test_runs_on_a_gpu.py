@@ -25,10 +25,20 @@ CUDA = {"device": "cuda", "deterministic": True}
         {"training": {"mixed_precision": "fp16", "gradient_checkpointing": True}},
         {"training": {"mixed_precision": "bf16", "weight_dtype": "bf16", "ema_decay": 0.9}},
         {"base": {"quantize": "int8"}, "captions": {"cached_variants": 3}},
+        {"base": {"quantize": "fp8"}, "training": {"blocks_to_swap": 2, "gradient_checkpointing": True}},
         {"base": {"quantize": "nf4"}, "training": {"mixed_precision": "bf16"}, "optimizer": {"type": "Prodigy", "learning_rate": 1.0}},
         {"noise": {"noise_offset": 0.1, "multires_noise_iterations": 3, "ip_noise_gamma": 0.1}, "loss": {"prior_preservation": 0.5}},
     ],
-    ids=["plain", "bf16", "fp16, checkpointed", "bf16 weights, EMA", "int8, cached texts", "nf4, Prodigy", "noise, prior preservation"],
+    ids=[
+        "plain",
+        "bf16",
+        "fp16, checkpointed",
+        "bf16 weights, EMA",
+        "int8, cached texts",
+        "fp8, swapped",
+        "nf4, Prodigy",
+        "noise, prior preservation",
+    ],
 )
 @pytest.mark.parametrize("family", ["sd1", "sdxl", "flux"])
 def test_a_stopped_run_goes_on_to_the_same_bytes(settings_for, tmp_path, sections, family):
