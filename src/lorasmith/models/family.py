@@ -188,6 +188,8 @@ class SdScripts:
     v2: bool = False
     """ss_v2."""
     network_module: str = "networks.lora"
+    model_type: str = ""
+    """ss_model_type; empty where its script has no models of several types."""
     gui_flag: str = ""
     """The GUI's switch for this family."""
     options: Mapping[str, str] = field(default_factory=dict)

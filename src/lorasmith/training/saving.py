@@ -43,7 +43,7 @@ def save_checkpoint(run: Run, epoch: int, step: int, suffix: str = "", final: bo
         step,
         learner.adapters,
         learner.parent,
-        model_files(run.settings), continued_with(run.folder.manifest),
+        model_files(run.settings), continued_with(run.folder.manifest), 0 if run.validator is None else run.validator.held_out,
     )  # fmt: skip
     for written in reversed(write_checkpoint(path, learner, metadata, run.settings.checkpoints.save_precision)):
         run.emit(events.CheckpointSaved(str(written.relative_to(run.folder.root)), epoch, step, final and written == path))

@@ -149,6 +149,7 @@ FLUX = Family(
         base_model_version={"flow": "flux1"},
         architecture={"flux1": ("flux-1-dev", "https://github.com/black-forest-labs/flux")},
         network_module="networks.lora_flux",
+        model_type="flux",
         gui_flag="flux1_checkbox",
         options={
             "clip_l": "base.text_encoder",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -13,10 +12,10 @@ from typing import Any
 from lorasmith.adapters.attach import AttachedAdapter
 from lorasmith.adapters.files.metadata import TrainingFacts, base_model_version, kohya_metadata, network_module
 from lorasmith.adapters.kinds import KINDS
-from lorasmith.captions.caption import split_tags
 from lorasmith.datasets.training_set import TrainingSet
 from lorasmith.models.base import Base
 from lorasmith.models.diffusion import Ddpm
+from lorasmith.models.families import FAMILIES
 from lorasmith.models.files.hashes import auto_v1, sha256
 from lorasmith.models.files.hub import is_hub_id, source_of
 from lorasmith.sections import fields_of
@@ -25,6 +24,7 @@ from lorasmith.training.objective.losses import threshold_name
 from lorasmith.training.optim.optimizers import class_path
 from lorasmith.training.optim.schedules import in_steps
 from lorasmith.training.planning.plan import Plan
+from lorasmith.training.records.dataset_metadata import bucket_info, dataset_dirs, dataset_options, several_sizes, tag_frequency
 from lorasmith.training.records.inputs import KEY as INPUTS
 from lorasmith.training.records.inputs import Continued, inputs_entry
 from lorasmith.training.settings.places import places, put
@@ -62,12 +62,12 @@ def _model_files(settings: Settings, files: ModelFiles) -> dict[str, object]:
 def lora_metadata(
     settings: Settings, plan: Plan, training_set: TrainingSet, base: Base, epoch: int, done: int,
     adapters: Mapping[str, AttachedAdapter] | None = None, parent: Parent | None = None, files: ModelFiles | None = None,
-    continued: Continued = (),
+    continued: Continued = (), held_out: int = 0,
 ) -> dict[str, str]:  # fmt: skip
     """The metadata of a LoRA file after `epoch` epochs and `done` steps.
 
     `adapters` have the ranks where these are not the settings', `files` the hashes of the base's files,
-    `continued` the changes of settings on the way.
+    `continued` the changes of settings on the way, `held_out` the images that losses are measured on.
     """
     training, optimizer = settings.training, settings.optimizer
     rank, alpha = _size(settings, adapters or {})
@@ -98,17 +98,18 @@ def lora_metadata(
         clip_skip=settings.base.clip_skip,
         min_snr_gamma=None if base.diffusion.prediction_type == "flow" else settings.loss.min_snr_gamma or None,
         max_grad_norm=training.max_grad_norm,
-        batch_size=training.batch_size,
+        batch_size=None if several_sizes(settings) else training.batch_size,
         gradient_accumulation_steps=training.gradient_accumulation_steps,
         num_batches_per_epoch=plan.batches_per_epoch,
         base_model_name=settings.base.path.name,
         base_model_sha256=files.base[0] if files and files.base else None,
-        tag_frequency=_tag_frequency(training_set),
-        dataset_dirs=_dataset_dirs(training_set, is_reg=False),
-        bucket_info=_bucket_info(training_set) if settings.buckets.enable_bucket else None,
+        tag_frequency=tag_frequency(training_set.pictures),
+        dataset_dirs=dataset_dirs(training_set, is_reg=False),
+        bucket_info=bucket_info(training_set.pictures) if settings.buckets.enable_bucket else None,
         noise_offset=settings.noise.noise_offset or None,
         options=_options(settings, base)
-        | {"reg_dataset_dirs": _dataset_dirs(training_set, is_reg=True)}
+        | dataset_options(settings, training_set)
+        | {"num_validation_images": held_out}
         | _model_files(settings, files or ModelFiles()),
         spec=_spec(settings.captions.trigger),
         software=f"lorasmith/{version('lorasmith')}",
@@ -152,7 +153,7 @@ def _network_args(settings: Settings) -> dict[str, object]:
 
 
 def _options(settings: Settings, base: Base) -> dict[str, object]:
-    """Further settings that kohya's metadata has a name for; those of datasets where all but regularisation agree."""
+    """Further settings that kohya's metadata has a name for; those of the datasets are in `dataset_metadata`."""
     noise, loss, captions, diffusion = settings.noise, settings.loss, settings.captions, base.diffusion
     flow = diffusion.prediction_type == "flow"
     found: dict[str, object] = {
@@ -171,16 +172,20 @@ def _options(settings: Settings, base: Base) -> dict[str, object]:
         "caption_dropout_rate": captions.caption_dropout_rate,
         "caption_dropout_every_n_epochs": captions.caption_dropout_every_n_epochs,
         "caption_tag_dropout_rate": captions.caption_tag_dropout_rate,
-        "shuffle_caption": captions.shuffle_caption,
-        "keep_tokens": captions.keep_tokens,
         "network_dropout": settings.network.dropout or None,
         "scale_weight_norms": settings.network.scale_weight_norms,
-        "total_batch_size": settings.training.batch_size * settings.training.num_processes,
         "gradient_checkpointing": settings.training.gradient_checkpointing,
         "max_token_length": settings.base.max_token_length,
-        "min_bucket_reso": settings.buckets.min_bucket_reso,
-        "max_bucket_reso": settings.buckets.max_bucket_reso,
-        "bucket_no_upscale": settings.buckets.bucket_no_upscale,
+        "full_fp16": False,
+        "fp8_base": False,
+        "fp8_base_unet": False,
+        "lowram": False,  # nothing is trained or kept in these here
+        "face_crop_aug_range": None,
+        "resize_interpolation": "lanczos",
+        "validation_seed": None,
+        "validation_split": 0.0,  # images that are held out are in a folder of their own
+        "validate_every_n_epochs": settings.validation.every_n_epochs if settings.validation.path else None,
+        "validate_every_n_steps": None,
         "zero_terminal_snr": isinstance(diffusion, Ddpm)
         and bool(noise.zero_terminal_snr or diffusion.config.get("rescale_betas_zero_snr")),
     }
@@ -188,11 +193,9 @@ def _options(settings: Settings, base: Base) -> dict[str, object]:
         own = ("timestep_sampling", "sigmoid_scale", "discrete_flow_shift", "weighting_scheme", "logit_mean", "logit_std", "mode_scale",
                "model_prediction_type", "guidance_scale")  # fmt: skip
         found |= {name: getattr(settings.flow, name) for name in own}
-    trained = [dataset for dataset in settings.datasets if not dataset.is_reg]
-    for name in ("flip_aug", "color_aug", "random_crop"):
-        values = {getattr(dataset, name) for dataset in trained}
-        if len(values) == 1:
-            found[name] = values.pop()
+    theirs = FAMILIES[base.family].sd_scripts
+    if theirs is not None and theirs.model_type:
+        found |= {"model_type": theirs.model_type, "apply_t5_attn_mask": settings.base.t5_attention_mask}
     return found
 
 
@@ -204,34 +207,6 @@ def settings_without_folders(settings: Settings) -> dict[str, Any]:
     return tree
 
 
-def _tag_frequency(training_set: TrainingSet) -> dict[str, dict[str, int]]:
-    found: dict[str, Counter[str]] = {}
-    for item in training_set.pictures:
-        lines = (item.picture.caption or "").strip().splitlines()
-        found.setdefault(item.picture.folder, Counter()).update(split_tags(lines[0]) if lines else [])
-    return {folder: dict(sorted(tags.items())) for folder, tags in sorted(found.items())}
-
-
 def _spec(trigger: str | None) -> dict[str, str]:
     """What a user needs to know in a prompt."""
     return {} if trigger is None else {"trigger_phrase": trigger, "usage_hint": f"Trigger word: {trigger}"}
-
-
-def _dataset_dirs(training_set: TrainingSet, is_reg: bool) -> dict[str, dict[str, int]]:
-    """Folder -> repeats and pictures as they are on the disk, with regularisation pictures that are not needed."""
-    found: dict[str, dict[str, int]] = {}
-    for item in (*training_set.pictures, *training_set.not_needed):
-        if item.picture.is_reg is not is_reg:
-            continue
-        entry = found.setdefault(item.picture.folder, {"n_repeats": item.picture.repeats, "img_count": 0})
-        entry["img_count"] += 1
-    return dict(sorted(found.items()))
-
-
-def _bucket_info(training_set: TrainingSet) -> dict[str, object]:
-    buckets = {
-        str(k): {"resolution": list(size), "count": sum(repeats for _, repeats in members)}
-        for k, (size, members) in enumerate(sorted(training_set.buckets.items()))
-    }
-    errors = [abs(item.fit.bucket[0] / item.fit.bucket[1] - item.picture.size[0] / item.picture.size[1]) for item in training_set.pictures]
-    return {"buckets": buckets, "mean_img_ar_error": sum(errors) / len(errors)}

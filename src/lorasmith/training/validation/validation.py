@@ -124,6 +124,11 @@ class Validator:
         return f"Validator({len(self._held_out)} held-out pictures, {len(self._trained)} training images, timesteps {self._timesteps})"
 
     @property
+    def held_out(self) -> int:
+        """How many pictures are held out."""
+        return len(self._held_out)
+
+    @property
     def captions(self) -> list[str]:
         """All captions that will be encoded, to encode them ahead."""
         return [picture.caption for picture in (*self._held_out, *self._trained)]
