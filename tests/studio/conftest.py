@@ -25,7 +25,8 @@ def workspace(tmp_path):
 
 @pytest.fixture
 def app(workspace):
-    return make_app(workspace, Access(TOKEN, PORT))
+    """Nobody works through its queue."""
+    return make_app(workspace, Access(TOKEN, PORT), start_supervisor=lambda workspace: None)
 
 
 @pytest.fixture

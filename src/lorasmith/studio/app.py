@@ -16,14 +16,16 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp
 
 import lorasmith
-from lorasmith.studio import audits, files, pictures, projects, system
+from lorasmith.jobs.enqueue import Start
+from lorasmith.jobs.supervisor import start_supervisor
+from lorasmith.studio import audits, files, jobs, pictures, projects, system
 from lorasmith.studio.access import Access
 from lorasmith.studio.document import describe
 from lorasmith.studio.problems import add_handlers
 from lorasmith.studio.security import Door
 from lorasmith.studio.studio import Studio
 
-RESOURCES: tuple[APIRouter, ...] = (system.router, projects.router, pictures.router, audits.router)
+RESOURCES: tuple[APIRouter, ...] = (system.router, projects.router, pictures.router, audits.router, jobs.router)
 
 OPENAPI = "/api/openapi.json"
 
@@ -34,14 +36,14 @@ Scripts send `Authorization: Bearer TOKEN` with the token of the address that `l
 """
 
 
-def make_api(workspace: str | Path) -> FastAPI:
-    """The routes over a workspace, without what guards them."""
+def make_api(workspace: str | Path, start_supervisor: Start = start_supervisor) -> FastAPI:
+    """The routes over a workspace, without what guards them; `start_supervisor` sees to it that somebody works through its queue."""
     api = FastAPI(
         title="Lorasmith", version=lorasmith.__version__, description="Everything that Lorasmith can do, over one API.",
         openapi_url=OPENAPI, docs_url=None, redoc_url=None, generate_unique_id_function=_operation, redirect_slashes=False,
     )  # fmt: skip
     api.openapi = lambda: describe(api)  # type: ignore[method-assign]
-    api.state.studio = Studio(Path(workspace).absolute())
+    api.state.studio = Studio(Path(workspace).absolute(), start_supervisor)
     for router in RESOURCES:
         api.include_router(router, prefix="/api")
     api.include_router(files.router, prefix="/files")
@@ -50,9 +52,9 @@ def make_api(workspace: str | Path) -> FastAPI:
     return api
 
 
-def make_app(workspace: str | Path, access: Access) -> ASGIApp:
+def make_app(workspace: str | Path, access: Access, start_supervisor: Start = start_supervisor) -> ASGIApp:
     """The routes over a workspace, for whoever `access` lets in."""
-    return Door(make_api(workspace), access)
+    return Door(make_api(workspace, start_supervisor), access)
 
 
 def _operation(route: APIRoute) -> str:

@@ -50,6 +50,9 @@ class Problem(BaseModel):
     actions: list[Action] = Field(default=[], description="What can be done about it.")
 
 
+STATUS_OF_CODE: Mapping[str, int] = {"jobs.unknown": 404, "jobs.state": 409, "jobs.arguments": 422, "jobs.unknown_kind": 422}
+"""The status of single codes."""
+
 STATUS_OF_CASE: Mapping[str, int] = {
     "not_found": 404, "no_run_folder": 404,
     "exists": 409, "stale": 409, "not_running": 409,
@@ -85,7 +88,7 @@ def _plain(value: Any) -> JsonValue:
 def problem_of(error: LorasmithError) -> Problem:
     """The problem that an error of any room is."""
     by_class = next((status for cls, status in STATUS_OF_CLASS if isinstance(error, cls)), 500)
-    status = STATUS_OF_CASE.get(error.code.rpartition(".")[2], by_class)
+    status = STATUS_OF_CODE.get(error.code) or STATUS_OF_CASE.get(error.code.rpartition(".")[2], by_class)
     setting = error.values.get("setting")
     return problem(status, error.code, str(error), place=setting if isinstance(setting, str) else None, **error.values)
 

@@ -11,6 +11,9 @@ from fastapi import Depends, Request
 
 from lorasmith.images.picture_cache import PICTURES
 from lorasmith.images.thumbnails import Thumbnails
+from lorasmith.jobs.enqueue import Start
+from lorasmith.jobs.queue import Queue
+from lorasmith.jobs.supervisor import start_supervisor
 from lorasmith.jobs.workspace import Workspace
 from lorasmith.projects.projects import Projects
 from lorasmith.studio.datasets import Datasets
@@ -24,6 +27,12 @@ class Studio:
     """An open workspace."""
 
     workspace: Path
+    start_supervisor: Start = start_supervisor
+    """Sees to it that somebody works through the queue."""
+
+    @cached_property
+    def queue(self) -> Queue:
+        return Queue(self.workspace)
 
     @cached_property
     def datasets(self) -> Datasets:
