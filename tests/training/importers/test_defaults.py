@@ -203,6 +203,21 @@ def test_timesteps_of_onetrainer_on_flux(tmp_path, options, flow):
     assert s.logit_mean == -options.get("noising_bias", 0)
 
 
+@pytest.mark.parametrize(
+    ("model", "theirs", "ours"),
+    [
+        ("STABLE_DIFFUSION_XL_10_BASE", None, "full"), ("STABLE_DIFFUSION_XL_10_BASE", "attn-mlp", "default"), ("STABLE_DIFFUSION_15", "attn-only", "attention"),
+        ("FLUX_DEV_1", None, "full"), ("FLUX_DEV_1", "attn-mlp", "attention+mlp"), ("FLUX_DEV_1", "attn-only", "attention"), ("FLUX_DEV_1", "blocks", "default"),
+    ],
+)  # fmt: skip
+def test_presets_of_layers_of_onetrainer_are_those_of_the_family(tmp_path, model, theirs, ours):
+    assert preset(tmp_path, model, layer_filter_preset=theirs).settings.network.preset == ours
+
+
+def test_a_preset_of_layers_that_a_family_of_onetrainer_has_not_is_left(tmp_path):
+    assert "layer_filter_preset" in left(preset(tmp_path, layer_filter_preset="blocks"))
+
+
 def test_a_concept_of_onetrainer_keeps_its_options(tmp_path):
     tags = {"enable_tag_shuffling": True, "keep_tags_count": 2, "tag_delimiter": ";", "prompt_source": "filename"}
     concepts = [
@@ -323,13 +338,33 @@ def test_a_file_of_simpletuner_that_names_no_type_trains_the_whole_model(tmp_pat
         ({"input_perturbation": 0.1}, "noise.ip_noise_gamma", 0.1), ({"grad_clip_method": "norm"}, "training.max_grad_norm", 2.0),
         ({"grad_clip_method": "norm", "max_grad_norm": 0.5}, "training.max_grad_norm", 0.5), ({"max_grad_norm": 0.01}, "training.max_grad_norm", 0.0),
         ({"optimizer": "optimi-lion"}, "optimizer.args", {"weight_decay": 0.0, "betas": [0.9, 0.99]}), ({"checkpointing_steps": 60}, "checkpoints.save_every_n_steps", 60),
-        ({"resolution": 768, "resolution_type": "pixel"}, "buckets.resolution", 768),
+        ({"resolution": 768, "resolution_type": "pixel"}, "buckets.resolution", 768), ({"lora_rank": 32}, "network.alpha", None),
+        ({"lr_scheduler": "constant", "lr_warmup_steps": 50}, "schedule.lr_scheduler", "constant_with_warmup"),
+        ({"lr_scheduler": "polynomial", "learning_rate": 1e-4, "lr_end": "1e-6"}, "schedule.lr_scheduler_min_lr_ratio", 0.01),
+        ({"lr_scheduler": "polynomial", "learning_rate": 1e-4}, "schedule.lr_scheduler_min_lr_ratio", 0.004),
+        ({"lr_scheduler": "polynomial", "learning_rate": 1e-4, "lr_warmup_steps": 50}, "schedule.lr_warmup_steps", 50),
+        ({"lr_scheduler": "polynomial"}, "schedule.lr_scheduler_power", 0.8),
+        ({"lr_scheduler": "polynomial", "lr_power": 2.0}, "schedule.lr_scheduler_power", 2.0),
+        ({"lr_scheduler": "linear", "learning_rate": 1e-4, "lr_end": 1e-6}, "schedule.lr_scheduler_min_lr_ratio", None),
+        ({"lr_scheduler": "cosine", "learning_rate": 1e-4, "lr_warmup_steps": 100, "lr_end": 1e-5}, "schedule.lr_scheduler_min_lr_ratio", 0.1),
+        ({"lr_scheduler": "cosine", "learning_rate": 1e-4, "lr_warmup_steps": 100}, "schedule.lr_warmup_steps", 0),
+        ({"lr_scheduler": "cosine_with_restarts", "learning_rate": 1e-4, "lr_warmup_steps": 100}, "schedule.lr_scheduler", "constant"),
     ],
 )  # fmt: skip
 def test_options_of_simpletuner_are_read_together(tmp_path, options, name, value):
     found = config(tmp_path, **options)
     assert found.fault == ""
     assert at(found.settings, name) == value
+
+
+def test_a_cosine_of_simpletuner_swings_as_long_as_its_warmup_is(tmp_path):
+    """rate(step) = end + (start - end) (1 + cos(pi step / lr_warmup_steps)) / 2 there: ours where that is the run's length."""
+    found = config(tmp_path, lr_scheduler="cosine", learning_rate=1e-4, lr_warmup_steps=100, max_train_steps=400, num_train_epochs=0)
+    assert left(found)["lr_warmup_steps"].startswith("There the rate falls to lr_end in 100 steps, rises again")
+    assert "lr_warmup_steps" not in left(
+        config(tmp_path, lr_scheduler="cosine", lr_warmup_steps=400, max_train_steps=400, num_train_epochs=0)
+    )
+    assert "in 1000 steps" in left(config(tmp_path, lr_scheduler="cosine", max_train_steps=400, num_train_epochs=0))["lr_warmup_steps"]
 
 
 @pytest.mark.parametrize(

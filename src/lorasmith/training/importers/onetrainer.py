@@ -2,7 +2,8 @@
 
 A preset holds only what differs from the defaults. Those are of modules/util/config/TrainConfig.py at 00f380a and
 SampleConfig.py at 2d4a0c3; schedules of modules/util/lr_scheduler_util.py at 04eb55e, warm-up of modules/util/create.py at 00f380a,
-timesteps of modules/modelSetup/mixin/ModelSetupNoiseMixin.py at 0ad2768.
+timesteps of modules/modelSetup/mixin/ModelSetupNoiseMixin.py at 0ad2768; layers of LAYER_PRESETS in modules/modelSetup/BaseFluxSetup.py at
+00f380a and BaseStableDiffusionXLSetup.py at c9838c0.
 """
 
 from __future__ import annotations
@@ -75,7 +76,9 @@ def onetrainer_draft(tree: Mapping[str, Any], file: Path, form: str) -> tuple[st
     _take_samples(draft, samples, flattened)
     _take_length_and_rate(draft, flattened)
     _take_kind(draft, flattened)
-    _take_timesteps(draft, flattened, family is not None and FAMILIES[family].is_flow)
+    is_flow = family is not None and FAMILIES[family].is_flow
+    _take_timesteps(draft, flattened, is_flow)
+    _take_layers(draft, flattened, is_flow)
     if not flattened.get("masked_training"):
         flattened.pop("unmasked_weight", None)
     TABLE.take(draft, flattened)
@@ -88,7 +91,7 @@ def onetrainer_draft(tree: Mapping[str, Any], file: Path, form: str) -> tuple[st
 
 DEFAULTS: dict[str, Any] = {
     "learning_rate": 3e-6, "epochs": 100, "train_dtype": "FLOAT_16", "output_dtype": "FLOAT_32", "lora_alpha": 1.0, "gradient_checkpointing": True,
-    "layer_filter_preset": "full", "optimizer.optimizer": "ADAMW",
+    "optimizer.optimizer": "ADAMW",
 }  # fmt: skip
 """Option -> its default, where that is another than ours."""
 
@@ -246,12 +249,26 @@ def _min_factor(draft: Draft, theirs: str, value: Any) -> None:
         draft.put(theirs, "schedule.lr_scheduler_min_lr_ratio", ends, "it stops half way there" if halved else "")
 
 
-def _layers(draft: Draft, theirs: str, value: Any) -> None:
-    presets = {"full": "full", "attn-mlp": "default", "attn-only": "attention", "blocks": "default"}
-    if value in presets:
-        draft.put(theirs, "network.preset", presets[value], "the nearest choice of layers here")
+_LAYERS_OF_UNETS = {
+    "full": ("full", ""),
+    "attn-mlp": ("default", "the same by its name here"),
+    "attn-only": ("attention", "the same by its name here"),
+}
+_LAYERS_OF_FLOW = {
+    "full": ("full", ""), "blocks": ("default", "the same by its name here"), "attn-only": ("attention", "the same by its name here"),
+    "attn-mlp": ("attention+mlp", "with the MLPs of the text, which it leaves out there"),
+}  # fmt: skip
+
+
+def _take_layers(draft: Draft, options: dict[str, Any], is_flow: bool) -> None:
+    """The preset of layers, by parts of their names there; a U-Net has no preset of its blocks."""
+    given = options.pop("layer_filter_preset", None)
+    chosen = (_LAYERS_OF_FLOW if is_flow else _LAYERS_OF_UNETS).get(str(given or "full"))
+    if chosen is None:
+        draft.leave("layer_filter_preset", given, "write layers as network.layers")
     else:
-        draft.leave(theirs, value, "write layers as network.layers")
+        ours, why = chosen
+        draft.put("layer_filter_preset", "network.preset", ours, why if given else "left out, which means full there")
 
 
 def _weight_dtype(draft: Draft, theirs: str, value: Any) -> None:
@@ -314,7 +331,7 @@ TABLE = OptionTable(
         "base_model_name": to("base.path", str), "output_model_destination": to("name", lambda value: Path(str(value).replace("\\", "/")).stem or "lora"),
         "batch_size": to("training.batch_size", int), "epochs": to("training.epochs", int), "seed": to("training.seed", int),
         "gradient_accumulation_steps": to("training.gradient_accumulation_steps", int), "gradient_checkpointing": _checkpointing, "compile": to("training.torch_compile", bool),
-        "learning_rate": to("optimizer.learning_rate", float), "layer_filter_preset": _layers,
+        "learning_rate": to("optimizer.learning_rate", float),
         "learning_rate_cycles": to("schedule.lr_scheduler_num_cycles", lambda value: max(1, int(value))), "learning_rate_min_factor": _min_factor,
         "resolution": _resolution, "aspect_ratio_bucketing": to("buckets.enable_bucket", bool), "clip_grad_norm": to("training.max_grad_norm", float),
         "peft_type": kind({"lora": "lora", "loha": "loha", "lokr": "lokr"}), "lora_rank": whole_rank("network.rank"), "lora_alpha": to("network.alpha", float),

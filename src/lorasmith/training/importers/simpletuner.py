@@ -2,7 +2,8 @@
 
 Defaults are those of simpletuner_sdk/server/services/field_registry/sections: training.py at 03b3fcb, lora.py and optimizer.py at 0e24e46,
 advanced.py and validation.py at 02ec8f1, data.py at 01a4b05; of optimizers, helpers/training/optimizer_param.py at 06b96af; of folders,
-documentation/DATALOADER.md at 04265fc.
+documentation/DATALOADER.md at 04265fc. Without lora_alpha it is the rank: helpers/models/common.py, add_lora_adapter. Schedules are those
+of get_lr_scheduler in helpers/training/custom_schedule.py at 03ab0ac, whose waves take lr_warmup_steps as their length.
 """
 
 from __future__ import annotations
@@ -87,6 +88,7 @@ def read_simpletuner(file: Path) -> tuple[str, Draft, Check, Sequence[str]] | No
     _take_size(draft, options)
     captions = str(options.pop("caption_strategy", None) or "filename")
     _take_folders(draft, options.pop("data_backend_config", None), captions, file, notes)
+    _take_schedule(draft, options)
     _take_length(draft, options)
     _take_optimizer_config(draft, options)
     _take_average(draft, options)
@@ -231,6 +233,29 @@ def _take_noise(draft: Draft, options: dict[str, Any]) -> None:
         draft.leave("input_perturbation_steps", steps, "noise.ip_noise_gamma holds for the whole run")
 
 
+def _take_schedule(draft: Draft, options: dict[str, Any]) -> None:
+    """The schedule with the rate where it ends. A cosine has no warm-up there, and its length is what is called so."""
+    name, warmup = str(options.get("lr_scheduler") or "").strip().lower(), int(number_or(0, options.get("lr_warmup_steps")))
+    rate, end = number_or(4e-7, options.get("learning_rate")), number_or(4e-7, options.pop("lr_end", None))
+    if name == "constant" and warmup > 0:
+        options["lr_scheduler"] = "constant_with_warmup"
+    elif name in ("cosine", "cosine_with_warmup"):
+        options["lr_scheduler"], length = "cosine", options.pop("lr_warmup_steps", None)
+        if (warmup or 1000) != number_or(0, options.get("max_train_steps")):
+            why = f"there the rate falls to lr_end in {warmup or 1000} steps, rises again in as many, and so on; here it falls once"
+            draft.leave("lr_warmup_steps", length, why)
+    elif name == "cosine_with_restarts":
+        draft.put(
+            "lr_scheduler", "schedule.lr_scheduler", "constant", "its restarts come at every step there, so the rate stays where it is"
+        )
+        del options["lr_scheduler"]
+        options.pop("lr_warmup_steps", None)
+    if options.get("lr_scheduler") in ("cosine", "polynomial") and 0 < end < rate:
+        draft.put("lr_end", "schedule.lr_scheduler_min_lr_ratio", round(end / rate, 6), f"{end:g} as a share of the rate")
+    if name == "polynomial" and options.get("lr_power") in (None, ""):
+        draft.put("lr_power", "schedule.lr_scheduler_power", 0.8, "left out, which means 0.8 there")
+
+
 def _take_clipping(draft: Draft, options: dict[str, Any]) -> None:
     """Single values are clipped there, unless the norm is asked for."""
     method, largest = options.pop("grad_clip_method", None) or "value", options.pop("max_grad_norm", None)
@@ -341,7 +366,7 @@ TABLE = OptionTable(
         "allow_tf32": "results do not depend on it", "attention_mechanism": "torch's own attention is used", "quantize_via": "look at base.quantize",
         "text_encoder_*_precision": "look at base.quantize", "model_flavour": "give the base with base.path", "max_workers": "results do not depend on it",
         "compress_disk_cache": "caches are kept by content", "fuse_*": "results do not depend on it", "controlnet*": "it is for another kind of network", "flow_*": "look at the flow section", "flux_*": "it is not offered",
-        "soft_*": "look at loss.min_snr_gamma", "use_soft_min_snr": "look at loss.min_snr_gamma", "lr_end": "look at schedule.lr_scheduler_min_lr_ratio", "lr_scale_sqrt": "rates are as the settings give them",
+        "soft_*": "look at loss.min_snr_gamma", "use_soft_min_snr": "look at loss.min_snr_gamma", "lr_scale_sqrt": "rates are as the settings give them",
         "ema_*": "results do not depend on it", "optimizer_*": "look at optimizer.args", "offload_*": "it is not offered", "*offload*": "it is not offered", "ramtorch*": "it is not offered",
         "musubi_*": "it is not offered", "gradient_checkpointing_*": "look at training.gradient_checkpointing", "gradient_precision": "gradients are summed in 32 bits", "dynamo_*": "blocks are compiled by torch's own backend, for fixed sizes",
         "tread_*": "it is not offered", "crepa_*": "it is for video", "scheduled_sampling_*": "it is not offered", "diff2flow_*": "it is not offered", "caption_strategy": "captions are read from a .txt beside each picture",
