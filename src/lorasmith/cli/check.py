@@ -48,7 +48,7 @@ def check(
 def _print_report(name: str, report: CheckReport, programs: tuple[str, ...]) -> None:
     kinds = ", ".join(f"{number} {kind}" for kind, number in report.kinds.items())
     ranks = ", ".join(f"{rank} ({count(number, 'layer')})" for rank, number in report.ranks.items()) or "none"
-    typer.echo(f"{name}: {report.family}, {count(report.layers, 'layer')}: {kinds}")
+    typer.echo(f"{name}: {' or '.join((report.family, *report.alike))}, {count(report.layers, 'layer')}: {kinds}")
     typer.echo(f"ranks: {ranks}; names: {', '.join(report.dialects)}; compared with {report.base}")
     for program in programs:
         typer.echo(f"  {program:<14} {report.consumers[program].words(report.family)}")

@@ -41,7 +41,7 @@ class LoraInfo:
     family: str
     """Key of the family; empty where nothing shows it, or it is not supported here."""
     made_for: str
-    """The family's title, supported here or not; empty where nothing shows it."""
+    """The family's title, supported here or not; several where nothing shows which of them, empty where nothing shows any."""
     parts: dict[str, int]
     kinds: dict[str, int]
     ranks: dict[str, int]
@@ -151,7 +151,8 @@ def contents_of(path: Path, header: LoraHeader, family: str | None = None) -> Co
         layers = tuple(layer for layer in found.layers if _is_whole(layer))
         made_for = str(error.values.get("family", ""))
         return Contents("", made_for, found.dialects, metadata, None, layers, (str(error),))
-    return Contents(layout.family, FAMILIES[layout.family].title, layout.dialects, metadata, layout, notes=layout.notes())
+    made_for = " or ".join((FAMILIES[layout.family].title, *layout.alike))
+    return Contents(layout.family, made_for, layout.dialects, metadata, layout, notes=layout.notes())
 
 
 def _info(path: Path, header: LoraHeader, contents: Contents) -> LoraInfo:

@@ -186,6 +186,9 @@ class LoraMarks:
     """Input width of attn2's to_k and to_v."""
     twins: tuple[str, ...] = ()
     """Titles of models whose layers are the same in names and widths, so that only words in the metadata tell them apart."""
+    shared_layers: Mapping[str, str] = field(default_factory=dict)
+    """Title of another model -> pattern of the layers, by their whole names, that are the same in it in names and shapes. A file of such
+    layers alone and without words in its metadata could be for either."""
     text_encoder: int | None = None
     """Input width of the first text encoder's self_attn projections."""
     likely: str | None = None

@@ -74,6 +74,33 @@ def test_a_model_with_the_layers_of_another_is_known_by_its_metadata():
         read_network(tensors, {"modelspec.architecture": "kolors/lora"})
 
 
+DOUBLE = "lora_unet_double_blocks_"
+ALIKE = {
+    "attention and MLP, as Chroma trains them": ((f"{DOUBLE}18_img_attn_qkv", 9216, 3072), (f"{DOUBLE}0_txt_mlp_0", 12288, 3072), ("lora_unet_single_blocks_37_linear1", 21504, 3072)),
+    "attention of the first blocks": ((f"{DOUBLE}4_img_attn_qkv", 9216, 3072), (f"{DOUBLE}0_txt_attn_proj", 3072, 3072)),
+    "a modulation": ((f"{DOUBLE}0_img_attn_qkv", 9216, 3072), (f"{DOUBLE}0_img_mod_lin", 18432, 3072)),
+    "CLIP": ((f"{DOUBLE}0_img_attn_qkv", 9216, 3072), ("lora_te1_text_model_encoder_layers_0_mlp_fc1", 3072, 768)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("layers", "metadata", "alike"),
+    [
+        ("attention and MLP, as Chroma trains them", {}, ("Chroma",)), ("attention of the first blocks", {}, ("Chroma", "FLUX.2 klein")),
+        ("a modulation", {}, ()), ("CLIP", {}, ()), ("attention of the first blocks", {"ss_base_model_version": "flux1"}, ()),
+    ],
+)  # fmt: skip
+def test_a_file_of_layers_that_two_models_have_is_said_to_be_for_one_or_the_other(layers, metadata, alike):
+    tensors = kohya(*ALIKE[layers])
+    network = read_network(tensors, metadata)
+    assert (network.family, network.alike) == ("flux", alike)
+    assert [note for note in network.notes if note.startswith("Nothing in the file shows")] == [
+        f"Nothing in the file shows whether it was made for {' or '.join(('Flux.1', *alike))}: its layers are the same in "
+        f"{'both' if len(alike) == 1 else 'all of them'}. It is read as Flux.1."
+    ] * bool(alike)
+    assert read_network(tensors, metadata, "flux").alike == ()
+
+
 def test_a_file_of_whose_layers_none_is_the_familys_is_unknown():
     with pytest.raises(AdapterError, match="unknown") as refusal:
         read_network(kohya(("lora_unet_down_blocks_9_attentions_0_mixer", 320, 320)))

@@ -45,6 +45,8 @@ class CheckReport:
     """Form of a layer -> layers."""
     ranks: dict[str, int]
     """Rank, as a string -> layers; empty for kinds without one."""
+    alike: tuple[str, ...]
+    """Titles of other models that the file could be for as well."""
     dialects: list[str]
     consumers: dict[str, ConsumerReport]
     base: str
@@ -72,7 +74,7 @@ class CheckReport:
     def as_data(self, programs: tuple[str, ...] = CONSUMERS) -> dict[str, Any]:
         """For --json."""
         return {
-            "family": self.family, "layers": self.layers, "kinds": self.kinds, "ranks": self.ranks, "names": self.dialects,
+            "family": self.family, "alike": list(self.alike), "layers": self.layers, "kinds": self.kinds, "ranks": self.ranks, "names": self.dialects,
             "consumers": {program: self.consumers[program].as_data for program in programs},
             "base": self.base, "ui_type": self.ui_type, "findings": [finding.as_data for finding in self.findings],
             "problems": [finding.as_data for finding in self.problems(programs)],
@@ -129,6 +131,7 @@ def check_file(
         len(network.in_file),
         dict(Counter(layer.form.name for layer in network.in_file)),
         {str(rank): count for rank, count in sorted(ranks.items())},
+        network.alike,
         list(network.dialects),
         in_programs(network),
         base_name or f"{network.family} at its standard size",
@@ -232,6 +235,12 @@ def _metadata_findings(network: Network, metadata: Mapping[str, str], shown: str
         yield _finding(
             "ui_type", "note", f"AUTOMATIC1111 takes the file for {shown} by its metadata, and hides it beside an {expected} base."
         )
+    if network.alike:
+        titles = " or ".join((FAMILIES[network.family].title, *network.alike))
+        yield _finding(
+            "family_alike", "note", f"Nothing in the file shows whether it was made for {titles}, whose layers are the same: it is checked as the "
+            f"first. Programs apply it to whichever of them is loaded.",
+        )  # fmt: skip
     if not metadata:
         yield _finding("no_metadata", "note", "The file has no metadata: the UIs cannot show what it is for, nor how it was trained.")
     if missing := _heads(layer for layer in network.in_file if layer.alpha is None and layer.rank is not None):

@@ -52,7 +52,7 @@ def read_network(
             unread |= dict.fromkeys((key for placed in of_name.values() for key in placed.keys.values()), str(error).rstrip("."))
     fused = sum(len(next(iter(slots[name].values())).place.shares) > 1 for name in layers)
     in_file = tuple(layer for layer in layout.in_file if layer.name in layers)
-    return Network(layout.family, layers, layout.dialects, unread, layout.notes(fused), metadata, layout.alphas_from, in_file)
+    return Network(layout.family, layers, layout.dialects, unread, layout.notes(fused), metadata, layout.alphas_from, in_file, layout.alike)
 
 
 @dataclass

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from lorasmith.adapters.files.other_families import other_family, other_family_in_words
 from lorasmith.adapters.kinds import kind_of
 from lorasmith.adapters.kinds.kind import Shapes
 from lorasmith.errors import AdapterError
 from lorasmith.models.families import FAMILIES, in_words
+
+_VERSIONS = ("ss_base_model_version", "modelspec.architecture")
+"""Entries of the metadata that name the base."""
 
 
 def guess_family(layers: Mapping[str, Shapes], metadata: Mapping[str, str]) -> str:
@@ -27,7 +30,7 @@ def guess_family(layers: Mapping[str, Shapes], metadata: Mapping[str, str]) -> s
     if title := other_family(shapes):
         raise _unsupported(title)
     marks = {name: family.lora.marks for name, family in reversed(FAMILIES.items())}
-    words = (metadata.get("ss_base_model_version", ""), metadata.get("modelspec.architecture", ""))
+    words = tuple(metadata.get(key, "") for key in _VERSIONS)
     cross_attention, text_encoder = _width_of(shapes, r"attn2_to_[kv]$"), _width_of(shapes, r"self_attn_[qkv]_proj$")
     for name, mark in marks.items():
         if cross_attention is not None and cross_attention == mark.cross_attention:
@@ -50,6 +53,15 @@ def guess_family(layers: Mapping[str, Shapes], metadata: Mapping[str, str]) -> s
         if mark.likely and re.search(mark.likely, names):
             return name
     raise unknown_family()
+
+
+def families_alike(family: str, layers: Iterable[str], metadata: Mapping[str, str]) -> tuple[str, ...]:
+    """Titles of other models that a file of these layers, by their names in the family, could be for as well; none where words decide."""
+    marks, words = FAMILIES[family].lora.marks, " ".join(metadata.get(key, "") for key in _VERSIONS)
+    if any(piece in words for piece in marks.versions):
+        return ()
+    names = list(layers)
+    return tuple(title for title, shared in marks.shared_layers.items() if names and all(re.fullmatch(shared, name) for name in names))
 
 
 def unknown_family() -> AdapterError:

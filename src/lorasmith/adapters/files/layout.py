@@ -14,7 +14,7 @@ from math import prod
 from typing import Any, Protocol, TypeVar
 
 from lorasmith.adapters.files import names
-from lorasmith.adapters.files.family import guess_family, unknown_family
+from lorasmith.adapters.files.family import families_alike, guess_family, unknown_family
 from lorasmith.adapters.files.keys import EMBEDDING, ROTATION, SCALE, Key, has_adapter_name, is_of_control, key_of, not_read
 from lorasmith.adapters.files.peft_alphas import PeftAlphas
 from lorasmith.adapters.files.real_layers import beyond_standard_size, exists_at_some_size
@@ -136,6 +136,8 @@ class NetworkOutline:
     """Layer -> where its alpha is, for alphas that are not among the tensors: the metadata's entry, or peft's adapter_config.json."""
     in_file: tuple[LayerOutline, ...] = ()
     """The layers as they are in the file: those that `layers` has as one (query, key and value) are apart."""
+    alike: tuple[str, ...] = ()
+    """Titles of other models that the file could be for as well, since nothing in it shows which."""
 
     def __repr__(self) -> str:
         kinds = Counter(layer.kind.title for layer in self.layers.values())
@@ -156,6 +158,8 @@ class Layout:
     metadata: Mapping[str, str]
     peft_alphas: PeftAlphas
     alphas_from: dict[str, str]
+    alike: tuple[str, ...] = ()
+    """Titles of other models that the file could be for as well."""
 
     def outline(self) -> NetworkOutline:
         """The network; layers that have one name in the file count as one, and show what the first of them is."""
@@ -165,7 +169,7 @@ class Layout:
             heads = (*before.written_as, *placed.outline.written_as) if before else placed.outline.written_as
             layers[name] = replace(before or placed.outline, written_as=heads)
         return NetworkOutline(
-            self.family, layers, self.dialects, self.unread, self.notes(), dict(self.metadata), self.alphas_from, self.in_file
+            self.family, layers, self.dialects, self.unread, self.notes(), dict(self.metadata), self.alphas_from, self.in_file, self.alike
         )
 
     @property
@@ -184,6 +188,11 @@ class Layout:
             notes.append(f"{fused} layers that were trained apart (query, key, value) were fused.")
         if self.alphas_from:
             notes.append(f"The alphas of {count(len(self.alphas_from), 'layer')} are in {self.peft_alphas.source}.")
+        if self.alike:
+            notes.append(
+                f"Nothing in the file shows whether it was made for {' or '.join((FAMILIES[self.family].title, *self.alike))}: its layers are the "
+                f"same in {'both' if len(self.alike) == 1 else 'all of them'}. It is read as {FAMILIES[self.family].title}."
+            )
         return tuple(notes)
 
 
@@ -227,7 +236,8 @@ def layout_of(
     if guessed and not placed and all(reason.endswith(ANOTHER_MODEL) for reason in unread.values()):
         raise unknown_family()
     layers = tuple(layer for slots in placed.values() for layer in slots.values())
-    return Layout(family, layers, found.dialects, unread, found.embeddings, metadata, alphas, alphas_from)
+    alike = families_alike(family, placed, metadata) if guessed else ()
+    return Layout(family, layers, found.dialects, unread, found.embeddings, metadata, alphas, alphas_from, alike)
 
 
 def no_network(keys: Iterable[str]) -> AdapterError:

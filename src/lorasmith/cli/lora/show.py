@@ -68,6 +68,8 @@ def show(
 def _family(info: LoraInfo) -> str:
     if info.made_for and not info.family:
         return f"for {info.made_for}, which is not supported here"
+    if " or " in info.made_for:
+        return f"{info.family}, for {info.made_for}"
     return info.family or "of no family that is known here"
 
 

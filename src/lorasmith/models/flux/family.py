@@ -127,7 +127,15 @@ FLUX = Family(
         },
         in_words="lora_unet_ with the original (double_blocks) names and query, key and value in one, lora_te1_ for CLIP",
         consumers=CONSUMERS,
-        marks=LoraMarks(certain=r"(double|single)_blocks_\d|single_transformer_blocks_\d|main_transformer_blocks_\d", versions=("flux",)),
+        marks=LoraMarks(
+            certain=r"(double|single)_blocks_\d|single_transformer_blocks_\d|main_transformer_blocks_\d",
+            versions=("flux",),
+            shared_layers={
+                # Chroma is Flux.1 without modulations, CLIP and guidance; FLUX.2 klein 4B has five double blocks as wide, with other MLPs.
+                "Chroma": r"lora_unet_(double_blocks_\d+_(img|txt)_(attn_(qkv|proj)|mlp_[02])|single_blocks_\d+_linear[12]|(img|txt)_in|final_layer_linear)|lora_te3_.*",
+                "FLUX.2 klein": r"lora_unet_(double_blocks_[0-4]_(img|txt)_attn_(qkv|proj)|time_in_(in|out)_layer)",
+            },
+        ),
         original_path=r"double_|single_blocks|img_|txt_|time_in|vector_in|guidance_in|final_layer",
     ),
     captions=CaptionStyle(
