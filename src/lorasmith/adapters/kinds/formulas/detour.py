@@ -3,12 +3,13 @@
 Written out by hand because autograd would keep, per layer, the scaled detour and the sum beside x, and would walk the
 frozen layer and the detour separately. These keep x and the small projection `down x`, add the detour into the fresh
 output, and compute only the gradients that are asked for. The frozen layer's output comes from the very same call as
-without a detour, so that `up` = 0 changes no bit.
+without a detour, so that `up` = 0 changes no bit. On a GPU such small products take less time than it takes to ask for them,
+so each cast and each multiplication by 1 that is left out counts: the factors are cast once, and kept so for the gradients.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -58,20 +59,21 @@ class _Linear(torch.autograd.Function):
     ) -> Tensor:
         y = F.linear(x, weight, bias)
         rows = x.reshape(-1, x.shape[-1]).to(y.dtype)
-        small = _mix(down.to(y.dtype), rows)
+        ctx.scale, ctx.shape, ctx.dtypes = scale, x.shape, (x.dtype, down.dtype, up.dtype)
+        down, up = down.to(y.dtype), up.to(y.dtype)
+        small = _mix(down, rows)
         if mask is not None:
             mask = mask.to(y.dtype)
             small = small.mul_(mask)
-        _add_mix(y.view(-1, y.shape[-1]), up.to(y.dtype), small, scale)
+        _add_mix(y.view(-1, y.shape[-1]), up, small, scale)
         ctx.save_for_backward(rows, small, weight, down, up, mask)
-        ctx.scale, ctx.shape, ctx.dtype = scale, x.shape, x.dtype
         return y
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        grad_x, *others = _backward(grad.reshape(-1, grad.shape[-1]), ctx.saved_tensors, ctx.scale, ctx.needs_input_grad)
-        return None if grad_x is None else grad_x.view(ctx.shape).to(ctx.dtype), *others, None, None
+        grad_x, *others = _backward(ctx, grad.reshape(-1, grad.shape[-1]))
+        return None if grad_x is None else grad_x.view(ctx.shape), *others, None, None
 
 
 class _PointwiseConv(torch.autograd.Function):
@@ -82,20 +84,18 @@ class _PointwiseConv(torch.autograd.Function):
         ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, down: Tensor, up: Tensor, scale: float, mask_of: MaskOf | None
     ) -> Tensor:
         y = F.conv2d(x, weight, bias)
-        ctx.dtype = x.dtype
-        x = x.to(y.dtype)
-        small = _mix(down.flatten(1).to(y.dtype), x)
+        ctx.scale, ctx.dtypes = scale, (x.dtype, down.dtype, up.dtype)
+        x, down, up = x.to(y.dtype), down.to(y.dtype), up.to(y.dtype)
+        small = _mix(down.flatten(1), x)
         small, mask = _masked(small, mask_of)
-        _add_mix(y, up.flatten(1).to(y.dtype), small, scale)
+        _add_mix(y, up.flatten(1), small, scale)
         ctx.save_for_backward(x, small, weight, down, up, mask)
-        ctx.scale = scale
         return y
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        grad_x, *others = _backward(grad, ctx.saved_tensors, ctx.scale, ctx.needs_input_grad)
-        return None if grad_x is None else grad_x.to(ctx.dtype), *others, None, None
+        return *_backward(ctx, grad), None, None
 
 
 class _Conv(torch.autograd.Function):
@@ -114,13 +114,13 @@ class _Conv(torch.autograd.Function):
         mask_of: MaskOf | None,
     ) -> Tensor:
         y = F.conv2d(x, weight, bias, stride, padding, dilation)
-        ctx.dtype = x.dtype
-        x = x.to(y.dtype)
-        small = F.conv2d(x, down.to(y.dtype), None, stride, padding, dilation)
+        ctx.scale, ctx.dtypes = scale, (x.dtype, down.dtype, up.dtype)
+        ctx.how = (stride, padding, dilation, False, (0, 0), 1)
+        x, down, up = x.to(y.dtype), down.to(y.dtype), up.to(y.dtype)
+        small = F.conv2d(x, down, None, stride, padding, dilation)
         small, mask = _masked(small, mask_of)
-        _add_mix(y, up.flatten(1).to(y.dtype), small, scale)
+        _add_mix(y, up.flatten(1), small, scale)
         ctx.save_for_backward(x, small, weight, down, up, mask)
-        ctx.scale, ctx.how = scale, (stride, padding, dilation, False, (0, 0), 1)
         return y
 
     @staticmethod
@@ -128,21 +128,21 @@ class _Conv(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         x, small, weight, down, up, mask = ctx.saved_tensors
         need_x, need_weight, need_bias, need_down, need_up, *_ = ctx.needs_input_grad
-        dtype, scale = grad.dtype, ctx.scale
+        dtype_of_x, _, dtype_of_up = ctx.dtypes
         grad_x = grad_weight = grad_bias = grad_down = grad_up = None
         if need_x or need_weight or need_bias:
             bias_sizes = [weight.shape[0]] if need_bias else None
             needs = [need_x, need_weight, need_bias]
-            grad_x, grad_weight, grad_bias = _conv_backward(grad, x, weight.to(dtype), bias_sizes, *ctx.how, needs)
+            grad_x, grad_weight, grad_bias = _conv_backward(grad, x, weight.to(grad.dtype), bias_sizes, *ctx.how, needs)
         if need_x or need_down:
-            grad_small = _mix(up.flatten(1).to(dtype).t(), grad).mul_(scale)
+            grad_small = _times(ctx.scale, _mix(up.flatten(1).t(), grad))
             if mask is not None:
                 grad_small *= mask
-            detour_x, grad_down, _ = _conv_backward(grad_small, x, down.to(dtype), None, *ctx.how, [need_x, need_down, False])
+            detour_x, grad_down, _ = _conv_backward(grad_small, x, down, None, *ctx.how, [need_x, need_down, False])
         if grad_x is not None:
-            grad_x = grad_x.add_(detour_x).to(ctx.dtype)
+            grad_x = grad_x.add_(detour_x).to(dtype_of_x)
         if need_up:
-            grad_up = _pairs(grad, small).to(up.dtype).mul_(scale).view(up.shape)
+            grad_up = _times(ctx.scale, _pairs(grad, small).to(dtype_of_up)).view(up.shape)
         return grad_x, grad_weight, grad_bias, grad_down, grad_up, None, None, None, None, None
 
 
@@ -156,28 +156,34 @@ def _masked(small: Tensor, mask_of: MaskOf | None) -> tuple[Tensor, Tensor | Non
 _conv_backward = torch.ops.aten.convolution_backward.default
 
 
-def _backward(grad: Tensor, saved: tuple[Any, ...], scale: float, needs: Sequence[bool]) -> tuple[Tensor | None, ...]:
+def _backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
     """Gradients of x, weight, bias, down, up from that of y = W x + b + scale * up (down x), at every place of x."""
-    x, small, weight, down, up, mask = saved
-    need_x, need_weight, need_bias, need_down, need_up, *_ = needs
-    dtype = grad.dtype
+    x, small, weight, down, up, mask = ctx.saved_tensors
+    need_x, need_weight, need_bias, need_down, need_up, *_ = ctx.needs_input_grad
+    dtype_of_x, dtype_of_down, dtype_of_up = ctx.dtypes
     grad_x = grad_weight = grad_bias = grad_down = grad_up = None
     if need_x or need_down:
-        grad_small = _mix(up.flatten(1).to(dtype).t(), grad)
+        grad_small = _mix(up.flatten(1).t(), grad)
         if mask is not None:
             grad_small *= mask
     if need_x:
-        grad_x = _mix(weight.flatten(1).to(dtype).t(), grad)
-        _add_mix(grad_x, down.flatten(1).to(dtype).t(), grad_small, scale)
+        grad_x = _mix(weight.flatten(1).to(grad.dtype).t(), grad)
+        _add_mix(grad_x, down.flatten(1).t(), grad_small, ctx.scale)
+        grad_x = grad_x.to(dtype_of_x)
     if need_weight:
         grad_weight = _pairs(grad, x).view(weight.shape)
     if need_bias:
         grad_bias = grad.sum([i for i in range(grad.dim()) if i != 1])
     if need_down:
-        grad_down = _pairs(grad_small, x).to(down.dtype).mul_(scale).view(down.shape)
+        grad_down = _times(ctx.scale, _pairs(grad_small, x).to(dtype_of_down)).view(down.shape)
     if need_up:
-        grad_up = _pairs(grad, small).to(up.dtype).mul_(scale).view(up.shape)
+        grad_up = _times(ctx.scale, _pairs(grad, small).to(dtype_of_up)).view(up.shape)
     return grad_x, grad_weight, grad_bias, grad_down, grad_up
+
+
+def _times(scale: float, fresh: Tensor) -> Tensor:
+    """`scale` times a tensor that nobody else has, in place."""
+    return fresh if scale == 1 else fresh.mul_(scale)
 
 
 # The three matrix products of all layers, on rows [places, channels] (Linear) and on images [batch, channels, height,
