@@ -38,6 +38,7 @@ from torch import Tensor, nn
 
 from lorasmith.adapters.files import names as keys
 from lorasmith.models.base import Base, SizeConditioning
+from lorasmith.models.compiled_blocks import compile_blocks
 from lorasmith.models.description import Description, PartPlace
 from lorasmith.models.diffusion import Ddpm, Flow
 from lorasmith.models.families import FAMILIES
@@ -208,6 +209,10 @@ def our_step(base: Base, settings: Settings, pixels: Tensor) -> Callable[[], Any
     learner, _ = make_learner(settings, base)
     if settings.training.gradient_checkpointing:
         base.checkpoint_gradients()
+    if settings.training.torch_compile:
+        compile_blocks(base.parts[base.denoiser])
+    if settings.training.cuda_graphs:
+        learner.record_passes()
     learner.texts([CAPTION])  # kept from now on
     if settings.captions.cached_variants:
         learner.texts.free_encoders()

@@ -3,8 +3,10 @@
 import pytest
 import torch
 
+from lorasmith.adapters.kinds import trainable_kinds
 from lorasmith.models.open import open_base
 from lorasmith.models.texts import TextOptions
+from lorasmith.training.determinism import deterministic_kernels
 from lorasmith.training.learner.learner import make_learner
 from lorasmith.training.objective.batch_loss import PreparedBatch
 from lorasmith.training.settings.tree import settings_from
@@ -60,19 +62,31 @@ def test_pictures_are_the_same_as_on_the_cpu_but_for_roundings(name):
         assert error(cuda, cpu) < EPS * DEPTH
 
 
-def learned(name, device, **training):
-    """The losses of four steps and the network that they leave."""
+def learned(name, device, network=None, record=False, **training):
+    """The losses of six steps over batches of two shapes, two batches in the last two, and the network that they leave."""
     settings = settings_from({
         "base": {"path": str(toy_folder(name))}, "datasets": [{"path": "."}], "captions": {"trigger": "x"},
-        "network": {"rank": 4}, "training": {"epochs": 1, **training}, "optimizer": {"learning_rate": 1e-3},
+        "network": {"train_text_encoder": False, **(network or {"rank": 4})}, "training": {"epochs": 1, **training},
+        "optimizer": {"learning_rate": 1e-3},
     })  # fmt: skip
     base = open_base(toy_folder(name), torch.float32, device)
-    learner, _ = make_learner(settings, base)
-    if settings.training.gradient_checkpointing:
-        base.checkpoint_gradients()
-    latents = torch.randn(2, base.latent_channels, 8, 8, generator=torch.Generator().manual_seed(1))
-    batch = PreparedBatch(latents, ("red cat", "x, a dog"), ("a", "b"), None)
-    losses = [step(learner, [batch], number).loss for number in range(4)]
+    with deterministic_kernels(settings.training.deterministic, device):
+        learner, _ = make_learner(settings, base)
+        if settings.training.gradient_checkpointing:
+            base.checkpoint_gradients()
+        if record:
+            learner.record_passes()
+        generator = torch.Generator().manual_seed(1)
+        square, wide = (
+            PreparedBatch(torch.randn(2, base.latent_channels, *shape, generator=generator), ("red cat", "x, a dog"), ("a", "b"), None)
+            for shape in ((8, 8), (8, 12))
+        )
+        losses = [
+            step(learner, batches, number).loss
+            for number, batches in enumerate([[square], [wide], [square], [wide]] + 2 * [[square, wide]])
+        ]
+    if record:
+        print(name, network, learner.recorded and [(finding.message, finding.details) for finding in learner.recorded.findings])
     return losses, torch.cat([p.detach().flatten().cpu() for p in learner.parameters])
 
 
@@ -90,3 +104,21 @@ def test_checkpointed_steps_are_plain_ones(name):
     checkpointed, others = learned(name, "cuda", gradient_checkpointing=True, deterministic=True)
     assert checkpointed == pytest.approx(plain, rel=EPS * DEPTH)
     assert error(others, weights) < EPS * DEPTH * 16
+
+
+@pytest.mark.parametrize("checkpointing", [False, True])
+@pytest.mark.parametrize("name", ["sd1", "sd2", "sdxl", "flux"])
+def test_recorded_steps_are_plain_ones(name, checkpointing):
+    plain, weights = learned(name, "cuda", gradient_checkpointing=checkpointing, deterministic=True)
+    recorded, others = learned(name, "cuda", record=True, gradient_checkpointing=checkpointing, deterministic=True)
+    assert recorded == pytest.approx(plain, rel=EPS * DEPTH)
+    assert error(others, weights) < EPS * DEPTH * 16
+
+
+@pytest.mark.parametrize("kind", sorted(trainable_kinds()))
+def test_networks_of_every_kind_are_recorded_or_say_why_not(kind):
+    """What Python decides, or the CPU computes, in each step cannot be recorded; such kinds go on without."""
+    plain, weights = learned("sd1", "cuda", network={"kind": kind})
+    recorded, others = learned("sd1", "cuda", record=True, network={"kind": kind})
+    assert recorded == pytest.approx(plain, rel=EPS * DEPTH * 4)
+    assert error(others, weights) < 1e-2

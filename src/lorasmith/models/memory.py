@@ -8,6 +8,7 @@ encoders' dropouts too; so only the blocks themselves are set to training, and t
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 from lorasmith.errors import RunError
@@ -36,13 +37,16 @@ class Freeable(Generic[Module]):
 
 def checkpoint_blocks(part: Any) -> None:
     """Switch gradient checkpointing on in a denoiser or a text encoder; its modules stay in eval mode otherwise."""
+    from torch.utils.checkpoint import checkpoint
     from transformers import PreTrainedModel
     from transformers.modeling_layers import GradientCheckpointingLayer
 
+    how: dict[str, Any] = {"use_reentrant": False, "preserve_rng_state": False}  # nothing draws random numbers inside
     if not isinstance(part, PreTrainedModel):
-        part.enable_gradient_checkpointing()
+        part.enable_gradient_checkpointing(partial(checkpoint, **how))
         return
-    part.activation_checkpointing_enable({"use_reentrant": False})
+    enable = getattr(part, "activation_checkpointing_enable", None) or part.gradient_checkpointing_enable  # its name before 5.23
+    enable(how)
     for block in part.modules():
         if isinstance(block, GradientCheckpointingLayer):
             block.training = True

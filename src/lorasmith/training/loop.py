@@ -44,6 +44,8 @@ def train_step(run: Run, state: TrainState, epoch: int, step_in_epoch: int) -> N
     batches = run.data.batches(epoch, step_in_epoch, state.step)
     result = step(run.learner, batches, state.step, samples_in_step=run.data.samples_in(epoch, step_in_epoch))
     state.step += 1
+    if run.learner.recorded is not None and run.learner.recorded.findings:
+        run.emit.warn(run.learner.recorded.findings.pop())
     if result.overflowed or result.non_finite:
         skip_step(run, state, result)
         return

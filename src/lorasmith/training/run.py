@@ -228,6 +228,8 @@ def attach_learner(settings: Settings, folder: RunFolder, base: Base, emit: Emit
         base.checkpoint_gradients()
     if settings.training.torch_compile:
         compile_blocks(base.parts[base.denoiser])
+    if settings.training.cuda_graphs:
+        learner.record_passes()
     return learner
 
 

@@ -16,6 +16,7 @@ from lorasmith.findings import Finding
 from lorasmith.models.base import Base
 from lorasmith.training.distributed.process_group import SINGLE_PROCESS, ProcessGroup
 from lorasmith.training.learner.continuation import Parent, start_from
+from lorasmith.training.learner.cuda_graphs import RecordedDenoiser, can_be_recorded
 from lorasmith.training.learner.precision import LossScale, in_float32
 from lorasmith.training.learner.state import TrainState
 from lorasmith.training.learner.text_states import TextStates
@@ -44,6 +45,8 @@ class Learner:
     """The finished LoRA that this one started from."""
     scale: LossScale | None = None
     """Of the loss, where the base computes in fp16."""
+    recorded: RecordedDenoiser | None = None
+    """The denoiser's passes as CUDA graphs, where they are."""
 
     def __repr__(self) -> str:
         count = sum(p.numel() for p in self.parameters)
@@ -78,6 +81,12 @@ class Learner:
     def in_float32(self, step: int) -> AbstractContextManager[None]:
         """Within the block trained bf16 weights are float32, for the optimizer; at its end they are rounded stochastically."""
         return in_float32(self.named_parameters, self.settings.training.seed, step)
+
+    def record_passes(self) -> None:
+        """From now on keep the denoiser's passes as CUDA graphs, where that can be; nothing on a CPU. See `cuda_graphs`."""
+        denoiser, adapter = self.base.parts[self.base.denoiser], self.adapters.get(self.base.denoiser)
+        if adapter is not None and not self.settings.training.blocks_to_swap and can_be_recorded(denoiser, adapter):
+            self.recorded = RecordedDenoiser(denoiser, adapter)
 
     @contextmanager
     def weights_for_use(self) -> Iterator[None]:

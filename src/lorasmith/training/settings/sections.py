@@ -64,6 +64,11 @@ class TrainingSettings(Section):
     deterministic: bool = Field(
         False, description="On a GPU: kernels that give the same bytes each time, so that resuming is exact; slower. A CPU's always do."
     )
+    cuda_graphs: bool = Field(
+        True,
+        description="On a GPU: the base's kernels are recorded once for each size of pictures and started together; much faster at small batches. "
+        "Off: less memory.",
+    )
     seed: int = Field(42, ge=0, description="The same seed, settings and data give the same LoRA.")
     max_grad_norm: float = Field(1.0, ge=0, description="Gradients with a larger norm are clipped to it; 1 is usual, 0 is off.")
     ema_decay: float | None = Field(
