@@ -56,8 +56,8 @@ bench: $(VENV)/installed  ## run the slow tests and the benchmarks; needs minute
 
 MINUTES ?= 10
 
-torture: $(VENV)/installed  ## kill trainings at random moments for MINUTES (10), go on, compare every byte
-	LORASMITH_TORTURE_MINUTES=$(MINUTES) $(BIN)/python -m pytest -s -m slow tests/training/test_kill.py
+torture: $(VENV)/installed  ## kill trainings for MINUTES (10) and jobs a hundred times, go on, compare every byte
+	LORASMITH_TORTURE_MINUTES=$(MINUTES) $(BIN)/python -m pytest -s -m slow tests/training/test_kill.py tests/jobs/test_torture.py
 
 # An environment that is there already is kept, with what was put into it: see docs/gpu.md.
 $(VENV)/installed: $(LOCK) pyproject.toml

@@ -5,7 +5,7 @@ import sys
 
 LIGHT = (
     "captions.advice.advise", "captions.collection", "captions.edits.planning", "captions.statistics", "captions.taggers.tagging", "cli.main", "curation.audit.dataset", "datasets.folders", "datasets.training_set", "library.inspect", "cli.lora.show",
-    "evaluation.report", "evaluation.run_record", "findings", "images.read", "library.catalogue.catalogue", "library.inspect", "models.open", "models.samplers", "pages.render", "training.commands", "training.events",
+    "evaluation.report", "evaluation.run_list", "evaluation.run_record", "findings", "images.read", "jobs.kinds.registry", "jobs.supervisor", "jobs.worker", "library.catalogue.catalogue", "library.inspect", "models.open", "models.samplers", "pages.render", "training.commands", "training.events",
     "training.importers.import_settings", "training.planning.check", "training.planning.lints", "training.planning.plan",
     "training.recipes.starting_point", "training.records.event_log", "training.records.manifest", "training.records.run_folder",
     "training.settings.toml", "training.validation.validation_set",

@@ -1,6 +1,7 @@
 """A kind of job that is made up: it counts slowly into a file and goes on where it was. Run as a program it supervises or works with it.
 
-python made_up.py supervise WORKSPACE IDLE
+python made_up.py supervise WORKSPACE
+python made_up.py all WORKSPACE JOB LOCK      # with the real kinds beside it
 """
 
 import sys
@@ -13,6 +14,9 @@ from lorasmith.jobs.supervisor import supervise
 from lorasmith.jobs.work import StoppedEarly
 
 WORKER = (sys.executable, __file__)
+ALL = (*WORKER, "all")
+SECOND = 3
+"""The exit code of a supervisor that found another one."""
 
 
 class CountArguments(Arguments):
@@ -47,7 +51,16 @@ def counted(to):
     return b"".join(b"%d\n" % number for number in range(to))
 
 
+def main(arguments):
+    if arguments[0] == "supervise":
+        sys.exit(0 if supervise(arguments[1], ALL, idle=600) else SECOND)
+    elif arguments[0] == "all":
+        from lorasmith.jobs.kinds.registry import KINDS as REAL
+
+        worker.main(arguments[1:], REAL | KINDS)
+    else:
+        worker.main(arguments, KINDS)
+
+
 if __name__ == "__main__":
-    if sys.argv[1] == "supervise":
-        sys.exit(0 if supervise(sys.argv[2], WORKER, idle=float(sys.argv[3])) else 3)
-    worker.main(sys.argv[1:], KINDS)
+    main(sys.argv[1:])

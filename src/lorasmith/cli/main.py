@@ -30,6 +30,7 @@ from lorasmith.cli import (
     recipe,
     retrain,
     run,
+    runs,
     studio,
 )
 from lorasmith.cli.captions.app import app as captions_app
@@ -86,6 +87,7 @@ app.command("publish")(publish.publish)
 app.command("install")(install.install)
 app.command("studio")(studio.studio)
 app.add_typer(jobs.app, name="jobs")
+app.command("runs")(runs.runs)
 app.add_typer(demo.app, name="demo")
 app.add_typer(audit.bench, name="bench")
 

@@ -24,7 +24,7 @@ from lorasmith.evaluation.proof.image_encoder import open_image_encoder
 from lorasmith.evaluation.proof.measuring import measure_checkpoints
 from lorasmith.evaluation.proof.plan import WEIGHTS, ProofPlan, cost
 from lorasmith.evaluation.proof.plan_making import plan_for_pictures, plan_for_run
-from lorasmith.evaluation.proof.record import PROOF, WEIGHTS_PROOF, read_record
+from lorasmith.evaluation.proof.record import PROOF, VERDICT, WEIGHTS_PROOF, read_record
 from lorasmith.evaluation.run_record import RunRecord, read_run
 from lorasmith.evaluation.signs.signs import signs_of
 from lorasmith.evaluation.verdict.verdict import Verdict, verdict_on
@@ -35,8 +35,6 @@ from lorasmith.models.open import open_base
 from lorasmith.models.settings import BaseModelSettings
 from lorasmith.progress import Cancelled, Progress
 from lorasmith.training.settings.tree import Settings
-
-VERDICT = "verdict.json"
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,6 @@ from lorasmith.errors import LorasmithError
 from lorasmith.jobs.job import ANSWERED, Job, State
 from lorasmith.jobs.journal import Ended, Journal
 from lorasmith.jobs.kinds.kind import Kind
-from lorasmith.jobs.kinds.registry import KINDS
 from lorasmith.jobs.queue import Queue
 from lorasmith.jobs.work import StoppedEarly, Work
 from lorasmith.secrets import without_secrets
@@ -115,7 +114,7 @@ def _stop_when_terminated(work: Work) -> Any:
     return terminated.is_set
 
 
-def main(arguments: Sequence[str], kinds: Mapping[str, Kind] = KINDS) -> None:
+def main(arguments: Sequence[str], kinds: Mapping[str, Kind]) -> None:
     """Work on the job that the command line names."""
     workspace, id, lock = arguments
     os.set_inheritable(int(lock), False)  # held as long as this process lives, and not by programs that it starts
@@ -125,4 +124,6 @@ def main(arguments: Sequence[str], kinds: Mapping[str, Kind] = KINDS) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    from lorasmith.jobs.kinds.registry import KINDS
+
+    main(sys.argv[1:], KINDS)

@@ -16,6 +16,8 @@ PROOF = "proof"
 """The folder of a proof in that of its run."""
 RECORD, WEIGHTS_PROOF = "proof.json", "weights.json"
 """The results of its checkpoints, and of the recommended one at several weights."""
+VERDICT = "verdict.json"
+"""What was concluded from them, for `--json` and lists."""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,115 @@
+"""The runs below a folder, each in a few facts. Their folders alone are read, whoever began them, and of long ones only the end."""
+
+from __future__ import annotations
+
+import mmap
+import os
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from lorasmith.errors import LorasmithError
+from lorasmith.evaluation.proof.record import PROOF, VERDICT
+from lorasmith.json_text import table_of
+from lorasmith.training import events
+from lorasmith.training.records.event_log import read_events
+from lorasmith.training.records.run_folder import RunFolder
+
+DEPTH = 4
+"""Folders below the given one in which runs are looked for: projects/anna/runs/anna-3 is at this depth."""
+TAIL = 65_536
+"""Bytes at the end of a run's events that are read."""
+RunState = Literal["running", "finished", "stopped", "killed", "unreadable"]
+
+
+@dataclass(frozen=True)
+class ListedRun:
+    """A run as a list shows it."""
+
+    folder: Path
+    state: RunState
+    """killed: its process ended without a word; `lorasmith resume` continues it as it does a stopped one."""
+    step: int = 0
+    steps: int | None = None
+    """None before the run was planned."""
+    eta: float | None = None
+    """Seconds left; None where it does not run, or has not said."""
+    last_event: float = 0.0
+    """Unix time."""
+    note: str = ""
+    """Why it was stopped, or cannot be read."""
+    verdict: str = ""
+    """The first sentence of the proof; "" where it was not proven."""
+
+    @property
+    def as_data(self) -> dict[str, Any]:
+        """For `--json` and pages."""
+        return {**asdict(self), "folder": str(self.folder)}
+
+
+def list_runs(root: str | Path) -> list[ListedRun]:
+    """The runs below a folder, or the folder itself if it is one; those with the latest events first."""
+    return sorted((listed_run(folder) for folder in run_folders(root)), key=lambda run: -run.last_event)
+
+
+def run_folders(root: str | Path) -> Iterator[Path]:
+    """The folders of runs below `root`; hidden folders and links are passed over, and runs are not looked into."""
+    waiting = [(Path(root), 0)]
+    while waiting:
+        folder, depth = waiting.pop()
+        run = RunFolder(folder)
+        if run.settings.is_file() and run.state.is_dir():
+            yield folder
+        elif depth < DEPTH:
+            waiting += [(each, depth + 1) for each in _folders_in(folder)]
+
+
+def _folders_in(folder: Path) -> list[Path]:
+    try:
+        with os.scandir(folder) as entries:
+            return [Path(entry.path) for entry in entries if not entry.name.startswith(".") and entry.is_dir(follow_symlinks=False)]
+    except OSError:  # without permission
+        return []
+
+
+def listed_run(folder: str | Path) -> ListedRun:
+    """A run in a few facts."""
+    run = RunFolder(Path(folder))
+    try:
+        size = run.events.stat().st_size if run.events.exists() else 0
+        timed = read_events(run.events, max(0, size - TAIL)).events if size else []
+        steps = _planned_steps(run.events) if size else None
+        running = run.is_running
+    except (OSError, LorasmithError) as error:
+        return ListedRun(run.root, "unreadable", note=str(error))
+    happened = [event for _, event in timed]
+    done = next((event for event in reversed(happened) if isinstance(event, events.StepDone | events.Finished | events.Stopped)), None)
+    ended = happened[-1] if happened else None
+    return ListedRun(
+        run.root,
+        "running" if running else "finished" if isinstance(done, events.Finished) else "stopped" if isinstance(ended, events.Stopped) else "killed",
+        0 if done is None else done.step,
+        steps,
+        done.eta if running and isinstance(done, events.StepDone) else None,
+        timed[-1].time if timed else 0.0,
+        ended.reason if isinstance(ended, events.Stopped) and not running else "",
+        _verdict(run.root / PROOF / VERDICT),
+    )  # fmt: skip
+
+
+def _planned_steps(file: Path) -> int | None:
+    """The steps of the last plan in a file of events, found without reading the rest."""
+    with file.open("rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as text:
+        place = text.rfind(b'{"event": "Planned"')
+        line = b"{}" if place < 0 else text[place : text.find(b"\n", place)]
+    steps = table_of(line.decode("utf-8", errors="replace")).get("steps")
+    return steps if isinstance(steps, int) else None
+
+
+def _verdict(file: Path) -> str:
+    try:
+        sentences = table_of(file.read_text(encoding="utf-8")).get("sentences")
+    except (OSError, UnicodeDecodeError):
+        return ""
+    return str(sentences[0]) if isinstance(sentences, list) and sentences else ""
