@@ -18,14 +18,22 @@ from starlette.types import ASGIApp
 import lorasmith
 from lorasmith.jobs.enqueue import Start
 from lorasmith.jobs.supervisor import start_supervisor
-from lorasmith.studio import audits, files, jobs, pictures, projects, system
+from lorasmith.studio import audits, captions, files, jobs, pictures, projects, system, uploads
 from lorasmith.studio.access import Access
 from lorasmith.studio.document import describe
 from lorasmith.studio.problems import add_handlers
 from lorasmith.studio.security import Door
 from lorasmith.studio.studio import Studio
 
-RESOURCES: tuple[APIRouter, ...] = (system.router, projects.router, pictures.router, audits.router, jobs.router)
+RESOURCES: tuple[APIRouter, ...] = (
+    system.router,
+    projects.router,
+    pictures.router,
+    audits.router,
+    jobs.router,
+    captions.router,
+    uploads.router,
+)
 
 OPENAPI = "/api/openapi.json"
 

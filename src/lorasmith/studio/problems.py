@@ -50,7 +50,14 @@ class Problem(BaseModel):
     actions: list[Action] = Field(default=[], description="What can be done about it.")
 
 
-STATUS_OF_CODE: Mapping[str, int] = {"jobs.unknown": 404, "jobs.state": 409, "jobs.arguments": 422, "jobs.unknown_kind": 422}
+STATUS_OF_CODE: Mapping[str, int] = {
+    "jobs.unknown": 404,
+    "jobs.state": 409,
+    "jobs.arguments": 422,
+    "jobs.unknown_kind": 422,
+    "captions.changed_outside": 412,
+    "captions.nothing_to_undo": 409,
+}
 """The status of single codes."""
 
 STATUS_OF_CASE: Mapping[str, int] = {

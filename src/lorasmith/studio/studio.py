@@ -16,6 +16,7 @@ from lorasmith.jobs.queue import Queue
 from lorasmith.jobs.supervisor import start_supervisor
 from lorasmith.jobs.workspace import Workspace
 from lorasmith.projects.projects import Projects
+from lorasmith.projects.uploads import Uploads
 from lorasmith.studio.datasets import Datasets
 
 CACHE = "cache"
@@ -37,6 +38,17 @@ class Studio:
     @cached_property
     def datasets(self) -> Datasets:
         return Datasets(self.workspace / CACHE / PICTURES)
+
+    @cached_property
+    def uploads(self) -> Uploads:
+        return Uploads(self.workspace)
+
+    def remove_imported_uploads(self) -> None:
+        """Throw away what came in and has been imported since."""
+        done = {job.id for job in self.queue.jobs(("done",)) if job.kind == "import"}
+        for upload in self.uploads:
+            if upload.info.job in done:
+                upload.remove()
 
     @cached_property
     def thumbnails(self) -> Thumbnails:
