@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import glob
 import os
+import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,7 +27,7 @@ def write_atomically(path: Path, data: bytes) -> None:
 
     Raises WriteFailed where there is no room, or no permission.
     """
-    with open_atomically(path, len(data)) as file:
+    with _opened_aside(_aside(path), path, len(data)) as file:
         file.write(data)
 
 
@@ -32,9 +35,48 @@ def write_atomically(path: Path, data: bytes) -> None:
 def open_atomically(path: Path, size: int) -> Iterator[BinaryIO]:
     """A file to write about `size` bytes to, which is at `path` when the block ends, and not at all where it fails.
 
+    It is for large files: what a killed process left of writing this one is removed first.
+
     Raises WriteFailed where there is no room, or no permission.
     """
-    aside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    with _opened_aside(aside_of(path), path, size) as file:
+        yield file
+
+
+def aside_of(path: Path) -> Path:
+    """Where a file or folder is made that is to be at `path` once it is whole; what killed processes left there of it is removed."""
+    for left in path.parent.glob(f".{glob.escape(path.name)}.*.part"):
+        if _is_left(left):
+            shutil.rmtree(left, ignore_errors=True) if left.is_dir() else left.unlink(missing_ok=True)
+    return _aside(path)
+
+
+def _aside(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{os.getpid()}.part")
+
+
+_QUIET = 60.0
+"""Seconds without a change after which nobody writes it, where its process cannot be asked: it may be of another machine."""
+
+
+def _is_left(aside: Path) -> bool:
+    """Whether the process that made it runs no longer here, and nobody has written to it for a while."""
+    try:
+        if time.time() - aside.stat().st_mtime < _QUIET:
+            return False
+        number = aside.name.removesuffix(".part").rpartition(".")[2]
+        if os.name == "posix" and number.isdecimal():  # elsewhere a file that is being written cannot be removed
+            os.kill(int(number), 0)
+            return False
+    except ProcessLookupError:
+        return True
+    except OSError:
+        return False
+    return os.name != "posix"
+
+
+@contextmanager
+def _opened_aside(aside: Path, path: Path, size: int) -> Iterator[BinaryIO]:
     try:
         with aside.open("wb") as file:
             yield file

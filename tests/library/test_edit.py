@@ -24,6 +24,7 @@ from safetensors.torch import save_file
 from lorasmith.adapters.files.hashes import auto_v1, model_hash
 from lorasmith.adapters.files.header import read_lora_header
 from lorasmith.adapters.files.lora_file import load_tensors, save_lora
+from lorasmith.atomic import aside_of
 from lorasmith.errors import AdapterError, DatasetError, InputError, SettingsError
 from lorasmith.library.edit import edit_lora, edited, undo_edits
 
@@ -174,6 +175,17 @@ def test_a_kill_in_the_middle_leaves_what_was_there(lora, tmp_path):
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     killed = subprocess.run([sys.executable, "-c", KILLED, lora, out], env=environment, check=False)
     assert killed.returncode == -signal.SIGKILL
+    (left,) = out.parent.glob(".*.part")
+    os.utime(left, (0, 0))
+    other = out.with_name(f".{out.name}.{os.getpid()}.part")  # of a process that runs
+    other.write_bytes(b"x")
+    os.utime(other, (0, 0))
+    edit_lora(lora, {"a": "b"}, out=out.with_name("another.safetensors"))
+    assert left.exists()  # it belongs to a file of another name
+    assert aside_of(out) == other
+    assert not left.exists()
+    assert other.exists()
+    other.unlink()
     assert out.read_bytes() == b"before"
 
 

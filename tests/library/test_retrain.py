@@ -14,7 +14,10 @@ from lorasmith.cli.main import app
 from lorasmith.errors import InputError
 from lorasmith.library.edit import edit_lora
 from lorasmith.library.retrain import plan_retraining
+from lorasmith.models.files.hashes import auto_v1, sha256
 from lorasmith.training.run import resume, train
+from tests.library.lora_files import write_lora
+from tests.models.single_files import write_single_file
 from tests.training.importers.test_lora_file import KOHYA, UNET, lora
 
 
@@ -177,6 +180,39 @@ def test_a_file_of_sd_scripts_is_found_by_names_and_counts(tmp_path, monkeypatch
     assert plan.ready().datasets[0].path == tmp_path / "train" / "10_zorvex"
     (tmp_path / "train" / "10_zorvex" / "0.png").unlink()
     assert differences(plan_retraining(file, base=toy_base)) == ["4 pictures, and 5 then"]
+
+
+def test_the_base_of_another_trainers_file_is_found_by_its_hashes(tmp_path, monkeypatch, creatures, toy_base):
+    """It has another name than it had then; a base of the old name is another one."""
+    (tmp_path / "models").mkdir()
+    base = write_single_file(toy_base, tmp_path / "models" / "renamed.safetensors")
+    (tmp_path / "models" / "anime.safetensors").write_bytes(base.read_bytes()[:-1] + b"x")
+    shutil.copytree(creatures, tmp_path / "train" / "10_zorvex")
+    metadata = {**KOHYA, "ss_sd_model_name": "anime.safetensors", "ss_new_sd_model_hash": sha256(base), "ss_sd_model_hash": auto_v1(base)}
+    metadata["ss_dataset_dirs"] = json.dumps({"10_zorvex": {"n_repeats": 10, "img_count": 5}})
+    metadata.pop("ss_reg_dataset_dirs")
+    monkeypatch.chdir(tmp_path)
+    plan = plan_retraining(lora(tmp_path, metadata, tensors=(UNET,)))
+    assert states(plan)["base.path"] == "same"
+    assert plan.ready().base.path == tmp_path / "models" / "renamed.safetensors"
+    base.unlink()
+    plan = plan_retraining(lora(tmp_path, metadata, tensors=(UNET,)))
+    assert (states(plan)["base.path"], differences(plan)) == ("differs", ["it is another file of that name"])
+
+
+def test_another_trainers_file_that_was_resized_is_said_to_come_out_as_it_was_trained(tmp_path, monkeypatch, creatures, toy_base):
+    """Tools that resize may leave the rank in the metadata as it was."""
+    shutil.copytree(creatures, tmp_path / "10_zorvex")
+    metadata = {**KOHYA, "ss_network_dim": "16", "ss_dataset_dirs": json.dumps({"10_zorvex": {"n_repeats": 10, "img_count": 5}})}
+    metadata.pop("ss_reg_dataset_dirs")
+    monkeypatch.chdir(tmp_path)
+    notes = plan_retraining(write_lora(tmp_path / "small.safetensors", metadata, rank=4), base=toy_base).notes
+    assert any("its rank is now 4" in note and "of rank 16" in note for note in notes)
+
+
+def test_layers_of_ranks_of_their_own_are_not_taken_for_a_resized_file(settings_for, tmp_path):
+    settings = settings_for(network={"layers": [{"pattern": "*attn1*", "rank": 1}]}, training={"epochs": None, "max_train_steps": 1})
+    assert not any("rewritten" in note for note in plan_retraining(train(settings, tmp_path / "run").file).notes)
 
 
 def test_the_plan_as_json_is_one_object(trained, tmp_path):

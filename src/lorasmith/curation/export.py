@@ -23,6 +23,7 @@ from typing import Literal
 import tomlkit
 import tomlkit.items
 
+from lorasmith.atomic import aside_of
 from lorasmith.curation.moves import settle
 from lorasmith.curation.names import safe_folder
 from lorasmith.dataset_folder import REGULARISATION, sidecars
@@ -115,7 +116,7 @@ def export(
     settle(root)
     notes: list[str] = []
     items = list(_items(root, notes))
-    aside = out.with_name(f".{out.name}.{os.getpid()}.part")
+    aside = aside_of(out)
     out.parent.mkdir(parents=True, exist_ok=True)
     try:
         writer: _Folder | _Archive = _Archive(aside) if zipped else _Folder(aside)

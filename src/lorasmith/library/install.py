@@ -21,6 +21,7 @@ import yaml
 from lorasmith.adapters.compatibility.check import check_file
 from lorasmith.adapters.files.header import read_lora_header
 from lorasmith.adapters.kinds.programs import CONSUMERS
+from lorasmith.atomic import aside_of
 from lorasmith.curation.names import safe_stem
 from lorasmith.errors import AdapterError, InputError
 from lorasmith.findings import Finding
@@ -229,7 +230,7 @@ def _bring(source: Path, target: Path, way: Way) -> None:
                 code="install.link", path=str(target),
             ) from error  # fmt: skip
         return
-    aside = target.with_name(f".{target.name}.{os.getpid()}.part")
+    aside = aside_of(target)
     try:
         shutil.copyfile(source, aside)
         os.link(aside, target)  # unlike a rename, this replaces nothing that came in between

@@ -12,19 +12,23 @@ the hash of a base in one file.
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from lorasmith.adapters.files.header import read_lora_header
+from lorasmith.adapters.kinds import lora
 from lorasmith.datasets.folders import open_folder
 from lorasmith.datasets.training_set import TrainingSet, open_training_set
-from lorasmith.errors import InputError, SettingsError
+from lorasmith.errors import AdapterError, InputError, SettingsError
 from lorasmith.images.picture_cache import PICTURES
 from lorasmith.images.read import content_hash
+from lorasmith.library.inspect import inspect
 from lorasmith.library.search import Search
 from lorasmith.models.files.hashes import auto_v1, fingerprints, sha256
 from lorasmith.models.files.hub import is_hub_id
@@ -135,8 +139,7 @@ def plan_retraining(file: str | Path, data: Iterable[str | Path] = (), base: str
     search = Search.beside(file, folders, [Path.cwd()])
     finding = _Finding(imported.settings, record, search, None if base is None else Path(base), metadata)
     inputs, notes = finding.all()
-    rank = metadata.get("ss_network_dim")
-    if record.is_ours and rank is not None and rank != str(imported.settings.network.rank):
+    if (rank := _other_rank(file, metadata, imported.settings)) is not None:
         notes.append(
             f"The file was rewritten after its training (its rank is now {rank}): trained again is the LoRA of its settings, of rank "
             f"{imported.settings.network.rank}."
@@ -144,6 +147,22 @@ def plan_retraining(file: str | Path, data: Iterable[str | Path] = (), base: str
     if not record.is_ours:
         notes += [each.message for each in imported.of("import.not_carried") + imported.of("import.unknown")]
     return Retraining(file, finding.settings if all(each.place for each in inputs) else None, tuple(inputs), tuple(notes))
+
+
+def _other_rank(file: Path, metadata: Mapping[str, str], settings: Settings) -> str | None:
+    """The rank of a file, or its ranks, where they are not those of its settings: it was resized then."""
+    network = settings.network
+    if network.layers or network.dim_from_weights:
+        return None
+    said = metadata.get("ss_network_dim")
+    if said is not None and said != str(network.rank):
+        return said
+    try:
+        info = inspect(file)
+    except AdapterError:
+        return None
+    is_of_rank = not info.ranks or str(network.rank) in info.ranks or str(network.conv_rank) in info.ranks
+    return None if is_of_rank or info.kinds.keys() != {lora.KIND.name} else ", ".join(info.ranks)
 
 
 @dataclass(frozen=True)
@@ -230,7 +249,7 @@ class _Finding:
         there: tuple[Path, tuple[str, ...], bool] | None = None
         given = [self.base] if self.base is not None else [named] if is_hub_id(named) else []
         names = dict.fromkeys((named.name, called))
-        for place in given or [each for name in names for each in self.search.candidates("base.path", name)]:
+        for place in given or chain((each for name in names for each in self.search.candidates("base.path", name)), self._by_hash()):
             try:
                 differs, compared = self._base_differs(place)
             except InputError:
@@ -245,6 +264,14 @@ class _Finding:
             return Input("base.path", called, None)
         self._put("base.path", there[0])
         return Input("base.path", called, *there)
+
+    def _by_hash(self) -> Iterator[Path]:
+        """Models in one file that have the recorded hashes, whatever they are called; the short one is of 64 KiB, and is compared first."""
+        short, whole = self.metadata.get("ss_sd_model_hash", "None"), self.metadata.get("ss_new_sd_model_hash", "None")
+        for place in self.search.files(".safetensors") if "None" not in (short, whole) else ():
+            with contextlib.suppress(InputError, OSError):
+                if auto_v1(place) == short and sha256(place) == whole:
+                    yield place
 
     def _base_differs(self, place: Path) -> tuple[tuple[str, ...], bool]:
         """What differs of a base, and whether it could be compared."""

@@ -66,6 +66,12 @@ class Search:
                 if name in files:
                     yield folder / name
 
+    def files(self, suffix: str) -> Iterator[Path]:
+        """All files whose names end so."""
+        for root in self.roots:
+            for folder, files in _walk(root):
+                yield from (folder / name for name in files if name.endswith(suffix))
+
 
 def _walk(root: Path) -> Iterator[tuple[Path, list[str]]]:
     """Folders with the names of their files; those that cannot be read end the search."""

@@ -5,6 +5,7 @@ import json
 import struct
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +13,7 @@ from lorasmith.errors import LorasmithError, SettingsError
 from lorasmith.training.importers.import_settings import import_settings
 from lorasmith.training.records.lora_metadata import settings_without_folders
 from lorasmith.training.settings.tree import settings_from
+from tests.reference import FOLDER
 
 UNET, ENCODER = (
     "lora_unet_down_blocks_1_attentions_0_proj_in.lora_down.weight",
@@ -192,3 +194,18 @@ def test_a_lora_file_is_read_without_torch(tmp_path):
     file = lora(tmp_path, KOHYA)
     program = f"import sys; from lorasmith.training.importers.import_settings import import_settings; import_settings({str(file)!r}); sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+PEERS = FOLDER / "11_loras"
+
+
+@pytest.mark.skipif(not PEERS.is_dir(), reason="the peers' LoRA files are not on this machine")
+@pytest.mark.parametrize("file", sorted(PEERS.glob("*.safetensors")), ids=lambda file: file.stem)
+def test_a_file_whose_metadata_are_of_the_network_alone_gets_no_rates_that_nobody_chose(file):
+    """sd-scripts' own defaults are what an option means that is left out of a command, and not of a file that is silent about its training."""
+    found = import_settings(file, Path("anime.safetensors"), [Path("zorvex")])
+    ours = settings_from({"name": "x", "base": {"path": "anime.safetensors"}, "datasets": [{"path": "zorvex"}]})
+    assert (found.settings.network.kind, found.settings.network.rank, found.settings.network.alpha) == ("lora", 8, 4)
+    assert (found.settings.optimizer, found.settings.schedule, found.settings.loss) == (ours.optimizer, ours.schedule, ours.loss)
+    assert found.settings.buckets == ours.buckets
+    assert any("of the network alone" in each.message for each in found.of("import.note"))

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from lorasmith.adapters.compatibility.check import check_file
+from lorasmith.atomic import aside_of
 from lorasmith.errors import AdapterError, InputError, RunError
 from lorasmith.findings import Finding, worst_first
 from lorasmith.library.edit import Edit, edit_lora
@@ -108,7 +109,7 @@ def publish(
     files = _files(final, previews)
     if dry_run or any(finding.severity == "error" for finding in findings):
         return Published(final, subject.file, None, files, card, tuple(findings))
-    aside = out.resolve().with_name(f".{out.name}.{os.getpid()}.part")
+    aside = aside_of(out.resolve())
     try:
         (aside / IMAGES).mkdir(parents=True)
         written = _edit(subject, final, description, author, license, keep_private, aside / f"{final}.safetensors")

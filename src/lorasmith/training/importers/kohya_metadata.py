@@ -21,6 +21,11 @@ NOT_HELD = (
     "and arguments of the schedule. Look at these settings."
 )
 
+NETWORK_ALONE = (
+    "The metadata is of the network alone, as sd-scripts writes it with --no_metadata and tools that merge or resize leave it: rates, lengths, "
+    "folders and all else are as Lorasmith has them."
+)
+
 _RENAMED = {
     "sd_model_name": "pretrained_model_name_or_path", "batch_size_per_device": "train_batch_size", "debiased_estimation": "debiased_estimation_loss",
     "vae_name": "vae",
@@ -59,7 +64,11 @@ def found_in(metadata: Mapping[str, str], tensors: Mapping[str, str], file: Path
             found.options.pop(name, None)
     if version.endswith("_v") or metadata.get("modelspec.prediction_type") == "v":
         found.options["v_parameterization"], found.called["v_parameterization"] = True, "ss_base_model_version"
-    found.options.setdefault("min_snr_gamma", 0.0)
+    found.is_training = "learning_rate" in given
+    if found.is_training:
+        found.options.setdefault("min_snr_gamma", 0.0)
+    else:
+        found.notes.append(NETWORK_ALONE)
     dtypes = {dtype for dtype in tensors.values() if dtype in _DTYPES}
     if len(dtypes) == 1:
         found.options["save_precision"], found.called["save_precision"] = _DTYPES[dtypes.pop()], "(its tensors)"

@@ -53,7 +53,7 @@ def draft_of(found: Found, file: Path) -> tuple[str, Draft, Check, Sequence[str]
     if found.is_training:
         _fill_in(draft)
     else:
-        draft.put("(not in the file)", "training.epochs", 10, "a dataset configuration does not say how long to train; 10 is usual")
+        draft.put("(not in the file)", "training.epochs", 10, "it does not say how long to train; 10 is usual")
     return found.form, draft, lambda settings: _warnings(settings, found), found.notes
 
 
