@@ -38,6 +38,7 @@ from torch import Tensor, nn
 
 from lorasmith.adapters.files import names as keys
 from lorasmith.models.base import Base, SizeConditioning
+from lorasmith.models.block_swap import swap_blocks, swapped_weights
 from lorasmith.models.compiled_blocks import compile_blocks
 from lorasmith.models.description import Description, PartPlace
 from lorasmith.models.diffusion import Ddpm, Flow
@@ -48,7 +49,6 @@ from lorasmith.models.open import base_class, describe
 from lorasmith.models.parts import Part, build
 from lorasmith.models.quantize import packings_of, quantize_weight
 from lorasmith.models.sdxl.base import time_ids
-from lorasmith.models.settings import Quantize
 from lorasmith.training.forecast.rehearsal import attach_blank, blank_base, rehearse_step
 from lorasmith.training.learner.learner import make_learner
 from lorasmith.training.objective.batch_loss import PreparedBatch
@@ -94,14 +94,17 @@ def description_of(family: str, toy: bool) -> Description:
     return Description(Path("."), "folder", FAMILIES[family], "", prediction, False, places, form.scheduler, {}, (), ())
 
 
-def make_base(description: Description, device: str, quantize: Quantize = "none") -> Base:
+def make_base(description: Description, device: str, settings: Settings = SETTINGS) -> Base:
     """The base with random weights, made on the device in the types that they are kept in."""
     torch.manual_seed(0)
     modules = {}
     for name, place in description.parts.items():
         modules[name] = random_part(place.config, device, torch.float32 if name == "vae" else torch.bfloat16)
-        if quantize != "none" and place.config.architecture.quantizable:
-            pack(modules[name], quantize)
+        if settings.base.quantize != "none" and place.config.architecture.quantizable:
+            pack(modules[name], settings.base.quantize)
+    if settings.training.blocks_to_swap:
+        denoiser = modules[description.record.denoiser]
+        swap_blocks(denoiser, swapped_weights(denoiser, settings.training.blocks_to_swap), device)
     diffusion = Flow if description.prediction_type == "flow" else Ddpm.from_config
     words = dict.fromkeys(description.record.tokenizers, Words())
     made: Base = base_class(description.record)(modules, words, diffusion(description.scheduler[1]), dict.fromkeys(modules, ""))
@@ -344,9 +347,7 @@ def main() -> None:
             )
     for changes in ["", *arguments.ours]:
         settings = with_changes(SETTINGS, dict(map(setting, changes.split())))
-        makers[f"ours {changes}".strip()] = lambda settings=settings: our_step(
-            make_base(description, device, settings.base.quantize), settings, pixels
-        )
+        makers[f"ours {changes}".strip()] = lambda settings=settings: our_step(make_base(description, device, settings), settings, pixels)
 
     shown = torch.cuda.get_device_name() if device == "cuda" else "CPU"
     print(
