@@ -78,6 +78,9 @@ PRODIGY = {"optimizer__type": "Prodigy", "optimizer__unet_lr": 1.0, "optimizer__
 
 # Lint -> a run at which it speaks, and words of what it says; and one close by at which it does not.
 CASES = {
+    "compiled_for_few_steps": (
+        {"training__torch_compile": True, "training__epochs": 4}, "from about 500 steps on", {"training__torch_compile": True},
+    ),
     "few_pictures": ({"count": 14}, "has 14 pictures", {"count": 15}),
     "many_pictures": ({"count": 101, "datasets__repeats": 2}, "101 pictures", {**STYLE, "count": 101}),
     "small_pictures": ({"size": (400, 400)}, "20 of 20 pictures", {"size": (420, 420)}),

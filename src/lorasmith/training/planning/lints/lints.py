@@ -12,6 +12,7 @@ from lorasmith.training.planning.check import CheckedRun
 from lorasmith.training.planning.lints import (  # noqa: F401  # each adds its own to LINTS
     augmentation,
     captions,
+    compiling,
     continuation,
     length,
     names,
