@@ -15,7 +15,7 @@ from lorasmith.training.learner.learner import make_learner
 from lorasmith.training.learner.text_states import TextStates
 from lorasmith.training.objective.batch_loss import PreparedBatch
 from lorasmith.training.settings.tree import settings_from
-from lorasmith.training.step import step
+from lorasmith.training.step import ready, step
 from tests.models import toys
 
 
@@ -74,9 +74,9 @@ def test_a_step_reads_no_number_before_all_of_its_gradients_are_queued(toy, prec
     latents = torch.randn(2, base.latent_channels, 8, 8)
     batch = PreparedBatch(latents, ("zorvex, red", "happy"), ("a", "b"), sizes, torch.tensor([1.0, 0.5]), torch.ones(2, 1, 8, 8))
 
-    def read(queued, grad_norm):
+    def read(queued, numbers):
         assert [len(one.losses) for one in queued] == [2, 2]
-        assert grad_norm.is_meta
+        assert numbers.is_meta
         raise Read
 
     monkeypatch.setattr(step_module, "_read", read)
@@ -84,8 +84,9 @@ def test_a_step_reads_no_number_before_all_of_its_gradients_are_queued(toy, prec
         step(learner, [batch, batch], 3)
 
 
-def test_a_batch_that_is_not_finite_changes_no_weight_and_is_named(settings_for, toy_base):
-    learner, _ = make_learner(settings_for(), open_base(toy_base, torch.float32))
+@pytest.mark.parametrize("optimizer", ["AdamW", "Muon"])
+def test_a_batch_that_is_not_finite_changes_no_weight_and_is_named(settings_for, toy_base, optimizer):
+    learner, _ = make_learner(settings_for(optimizer={"type": optimizer}), open_base(toy_base, torch.float32))
     before = [p.detach().clone() for p in learner.parameters]
     latents = torch.randn(2, 4, 8, 8, generator=torch.Generator().manual_seed(0))
     latents[1, 0, 0, 0] = torch.nan
@@ -93,6 +94,48 @@ def test_a_batch_that_is_not_finite_changes_no_weight_and_is_named(settings_for,
     result = step(learner, batches, 3)
     assert [sample.name for sample in result.non_finite] == ["bad"]
     assert all(torch.equal(a, b) for a, b in zip(before, learner.parameters, strict=True))
-    assert not learner.optimizer.state
+    assert not any(tensor.any() for state in learner.optimizer.state.values() for tensor in state.values())
     assert not step(learner, batches[:1], 3).non_finite, "nothing of it is left for the next step"
     assert learner.is_finite
+
+
+def test_batches_that_were_made_ready_ahead_train_to_the_same_bytes(settings_for, toy_base):
+    latents = torch.randn(2, 4, 8, 8, generator=torch.Generator().manual_seed(0))
+    batches = cut(PreparedBatch(latents, ("zorvex, red", "zorvex"), ("a", "b")), (1, 1))
+    made = settings_for(network={"rank": 2, "train_text_encoder": False}, noise={"noise_offset": 0.05})
+    found = []
+    for ahead in (False, True):
+        learner, _ = make_learner(made, open_base(toy_base, torch.float32))
+        prepared = [[ready(learner, batch, number) for batch in batches] if ahead else batches for number in range(3)]
+        found.append(([step(learner, each, number) for number, each in enumerate(prepared)], learner.parameters))
+    assert found[0][0] == found[1][0]
+    assert all(torch.equal(a, b) for a, b in zip(found[0][1], found[1][1], strict=True))
+
+
+def test_an_update_that_is_queued_before_the_numbers_are_read_moves_weights_as_one_that_comes_after(settings_for, toy_base, monkeypatch):
+    latents = torch.randn(2, 4, 8, 8, generator=torch.Generator().manual_seed(0))
+    batches = cut(PreparedBatch(latents, ("zorvex, red", "zorvex"), ("a", "b")), (1, 1))
+    found, when = [], []
+    for queued in (True, False):
+        learner, _ = make_learner(settings_for(), open_base(toy_base, torch.float32))
+        assert step_module._can_skip_on_device(learner)
+        if not queued:
+            monkeypatch.setattr(step_module, "_can_skip_on_device", lambda learner: False)
+
+        def meanwhile(learner=learner):
+            when.append(bool(learner.optimizer.state))
+
+        results = [step(learner, batches, number, meanwhile=meanwhile) for number in range(3)]
+        found.append((results, [p.detach() for p in learner.parameters]))
+    assert when == [True] * 3 + [False, True, True]
+    assert found[0][0] == found[1][0]
+    assert all(torch.equal(a, b) for a, b in zip(found[0][1], found[1][1], strict=True))
+
+
+@pytest.mark.parametrize(
+    "sections",
+    [{"training": {"ema_decay": 0.9}}, {"network": {"rank": 2, "scale_weight_norms": 1.0}}, {"training": {"weight_dtype": "bf16"}}],
+)
+def test_what_follows_the_optimizer_waits_for_the_numbers(settings_for, toy_base, sections):
+    learner, _ = make_learner(settings_for(**sections), open_base(toy_base, torch.float32))
+    assert not step_module._can_skip_on_device(learner)

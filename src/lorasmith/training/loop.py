@@ -12,7 +12,7 @@ from lorasmith.training.non_finite import too_many_skipped
 from lorasmith.training.running import Run
 from lorasmith.training.sampling import generate_samples
 from lorasmith.training.saving import epoch_suffix, save_checkpoint, save_run_state, step_suffix
-from lorasmith.training.step import StepResult, step
+from lorasmith.training.step import StepResult, ready, step
 
 
 def loop(run: Run, state: TrainState) -> bool:
@@ -41,8 +41,9 @@ def train_step(run: Run, state: TrainState, epoch: int, step_in_epoch: int) -> N
     """Do the next step, and count and report it."""
     started = time.monotonic()
     lrs = run.learner.set_rates(run.settings.schedule.lr_factor(state.step, run.plan.steps))
-    batches = run.data.batches(epoch, step_in_epoch, state.step)
-    result = step(run.learner, batches, state.step, samples_in_step=run.data.samples_in(epoch, step_in_epoch))
+    batches = run.ahead.pop(state.step, None) or run.data.batches(epoch, step_in_epoch, state.step)
+    samples = run.data.samples_in(epoch, step_in_epoch)
+    result = step(run.learner, batches, state.step, samples_in_step=samples, meanwhile=lambda: prepare_ahead(run, state.step + 1))
     state.step += 1
     if run.learner.recorded is not None and run.learner.recorded.findings:
         run.emit.warn(run.learner.recorded.findings.pop())
@@ -53,6 +54,13 @@ def train_step(run: Run, state: TrainState, epoch: int, step_in_epoch: int) -> N
     state.epoch_loss += result.loss
     state.epoch_steps += 1
     run.emit(run.metrics.step_done(state.step, epoch, result, lrs, time.monotonic() - started))
+
+
+def prepare_ahead(run: Run, number: int) -> None:
+    """Prepare the batches of step `number`, unless that needs the autoencoder: what is drawn for them depends on nothing that comes before."""
+    if number < run.plan.steps and not run.data.latents.needs_encoder:
+        batches = run.data.batches(*run.plan.epoch_and_step_of(number), number)
+        run.ahead[number] = [ready(run.learner, batch, number) for batch in batches]
 
 
 def skip_step(run: Run, state: TrainState, result: StepResult) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from lorasmith.models.base import Base
@@ -11,6 +11,7 @@ from lorasmith.training.commands import Commands
 from lorasmith.training.data import TrainingData
 from lorasmith.training.events import Emitter
 from lorasmith.training.learner.learner import Learner
+from lorasmith.training.objective.batch_loss import PreparedBatch
 from lorasmith.training.planning.plan import Plan
 from lorasmith.training.records.metrics import Metrics
 from lorasmith.training.records.run_folder import RunFolder
@@ -32,6 +33,8 @@ class Run:
     metrics: Metrics
     emit: Emitter
     commands: Commands
+    ahead: dict[int, list[PreparedBatch]] = field(default_factory=dict)
+    """The batches of the next step, prepared while this one is computed."""
 
     def __repr__(self) -> str:
         return f"Run({self.folder.root}, {self.plan.steps} steps, {self.learner})"

@@ -55,6 +55,10 @@ class PreparedBatch:
     """(n, 1, h, w) float32 at the latents' resolution, 0-1: how much each position counts; None where all do."""
     first_sample: int = 0
     """The number of its first sample in the step, where a step has several batches."""
+    noising: Noising | None = None
+    """What is drawn for it in its step, where that was done ahead."""
+    texts: EncodedTexts | None = None
+    """Its captions' states, where they were encoded ahead."""
 
 
 @dataclass(frozen=True, eq=False)
