@@ -17,7 +17,7 @@ from lorasmith.models.device import Device
 AsJson = Annotated[bool, typer.Option("--json", help="Print the outcome as JSON, for scripts.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would change, and change nothing.")]
 AllowPickle = Annotated[bool, typer.Option("--allow-pickle", help="Read .ckpt, .pt and .bin files too, as weights alone.")]
-DeviceChoice = Annotated[Device, typer.Option(help="auto takes an NVIDIA GPU where there is one, else the CPU.")]
+DeviceChoice = Annotated[Device, typer.Option(help="auto takes a GPU where there is one, else the CPU.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace the file if it exists.")]
 
 SettingsFile = Annotated[Path, typer.Argument(help="Settings file (TOML).")]

@@ -25,14 +25,13 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_map_only
 
 from lorasmith.errors import BaseModelError, SettingsError
+from lorasmith.models.device import DEVICES
 from lorasmith.models.quantize import QuantizedWeight
 
 ALIGNMENT = 512
 """Bytes: a weight begins where an allocation of its own would, so that kernels find what they would find without swapping."""
 SLOTS = 2
 """Copies on the device at once."""
-ASYNCHRONOUS = ("cuda", "xpu")
-"""Devices with streams of their own and copies out of pinned memory."""
 
 
 # ---- which blocks
@@ -104,7 +103,7 @@ class SwappedBlock:
     def __init__(self, path: str, weights: Mapping[str, Tensor], swap: BlockSwap):
         self.path, self.swap = path, swap
         size = sum(_room(plain) for weight in weights.values() for plain in _plain_tensors(weight))
-        self.host = torch.empty(size, dtype=torch.uint8, pin_memory=swap.device.type in ASYNCHRONOUS)
+        self.host = torch.empty(size, dtype=torch.uint8, pin_memory=swap.has_streams)
         self._filled = 0
         self.weights = {
             name: weight.with_tensors(self._place) if isinstance(weight, QuantizedWeight) else self._place(weight)
@@ -146,7 +145,8 @@ class BlockSwap:
         self.device = torch.empty(0, device=device).device
         self.blocks: list[SwappedBlock] = []
         self._slots: list[_Slot] = []  # the first is the one that is read
-        self._stream = torch.Stream(self.device) if self.device.type in ASYNCHRONOUS else None
+        self.has_streams = self.device.type in DEVICES and DEVICES[self.device.type].streams
+        self._stream = torch.Stream(self.device) if self.has_streams else None
         self._before: SwappedBlock | None = None
         self._next: dict[tuple[SwappedBlock | None, SwappedBlock | None], SwappedBlock] = {}
 

@@ -1,25 +1,174 @@
-"""On which device to compute."""
+"""The devices that can compute, one record each, and which one to take.
+
+    choose_device("auto")                    # "cuda" where there is a GPU, else what there is
+    DEVICES[device].free_bytes()             # of its memory
+
+What differs between them is asked here and nowhere else. AMD's cards are `cuda` too, since torch's ROCm builds call them so. torch is
+imported when a device is asked for something.
+"""
 
 from __future__ import annotations
 
-from typing import Literal
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
 
 from lorasmith.errors import SettingsError
+from lorasmith.registry import nearest, register
 
-Device = Literal["auto", "cpu", "cuda"]
+
+@dataclass(frozen=True)
+class DeviceKind:
+    """A kind of device: its name in torch, what it is called, and what it can do."""
+
+    name: str
+    title: str
+    """With its article."""
+    missing: str
+    """What to do where torch sees none."""
+    streams: bool = False
+    """Whether it copies out of pinned memory, on streams of its own, while it computes."""
+    backend: str = ""
+    """What its processes exchange gradients with; "" where one process is all it can."""
+    own_memory: bool = True
+    """Whether it has memory beside the computer's."""
+    float64: bool = True
+    """Whether it computes in double precision."""
+    context_bytes: int = 0
+    """What torch takes on it before the first tensor: its kernels, and the workspaces of its libraries."""
+
+    @property
+    def torch(self) -> Any:
+        """torch's module of it."""
+        import torch
+
+        return torch.get_device_module(self.name)
+
+    def count(self) -> int:
+        """How many of them torch sees."""
+        return int(self.torch.device_count()) if self.torch.is_available() else 0
+
+    def free_bytes(self) -> int:
+        """Free memory on the present one."""
+        return int(self.torch.mem_get_info()[0])
+
+    def peak_bytes(self) -> int | None:
+        """The most memory that this process's tensors have taken on it."""
+        return int(self.torch.max_memory_allocated())
+
+    def synchronize(self) -> None:
+        """Wait until everything is computed."""
+        self.torch.synchronize()
+
+    def empty_cache(self) -> None:
+        """Give memory back that no tensor uses any more."""
+        self.torch.empty_cache()
+
+    def has_bf16(self) -> bool:
+        """Whether it computes in bf16 by itself."""
+        return bool(self.torch.is_bf16_supported())
+
+    def shown(self) -> str:
+        """The present one's own name."""
+        return str(self.torch.get_device_name())
 
 
-def choose_device(device: Device = "auto") -> str:
-    """`cpu` or `cuda`; `auto` takes an NVIDIA GPU where there is one.
+class _Apple(DeviceKind):
+    """Its memory is the computer's, of which it may take a part."""
 
-    Raises SettingsError where a GPU is asked for and torch sees none.
+    def free_bytes(self) -> int:
+        return int(self.torch.recommended_max_memory() - self.torch.driver_allocated_memory())
+
+    def peak_bytes(self) -> int | None:
+        return None
+
+    def has_bf16(self) -> bool:
+        return True
+
+    def shown(self) -> str:
+        return "Apple GPU"
+
+
+class _Processor(DeviceKind):
+    """The computer itself."""
+
+    def count(self) -> int:
+        return 1
+
+    def free_bytes(self) -> int:
+        import psutil
+
+        return int(psutil.virtual_memory().available)
+
+    def peak_bytes(self) -> int | None:
+        return None
+
+    def synchronize(self) -> None:
+        """Nothing is computed beside the program."""
+
+    def empty_cache(self) -> None:
+        """Nothing is kept."""
+
+    def has_bf16(self) -> bool:
+        return True
+
+    def shown(self) -> str:
+        import os
+
+        import torch
+
+        return f"CPU, {torch.get_num_threads()} of {os.cpu_count()} cores"
+
+
+DEVICES: dict[str, DeviceKind] = {}
+"""By their names; `auto` takes the first one that is there."""
+
+register(
+    DEVICES, "cuda",
+    DeviceKind(
+        "cuda", "an NVIDIA or AMD GPU", "Install a GPU build of torch, or choose 'cpu'", streams=True, backend="nccl",
+        context_bytes=600_000_000,
+    ),
+)  # fmt: skip
+register(
+    DEVICES, "xpu",
+    DeviceKind(
+        "xpu", "an Intel GPU", "Install torch's build for Intel GPUs, or choose 'cpu'", streams=True, backend="xccl",
+        context_bytes=600_000_000,
+    ),
+)  # fmt: skip
+register(
+    DEVICES,
+    "mps",
+    _Apple("mps", "an Apple GPU", "It is in Macs with Apple's own processors alone; choose 'cpu'", own_memory=False, float64=False),
+)
+register(DEVICES, "cpu", _Processor("cpu", "the CPU", "", own_memory=False))
+
+if TYPE_CHECKING:
+    Device = str
+else:
+    Device = Literal[("auto", *DEVICES)]  # for settings and options, which list what there is
+
+
+def choose_device(device: str = "auto") -> str:
+    """The name of a device in `DEVICES` that is there; `auto` takes a GPU where there is one.
+
+    Raises SettingsError where one is asked for that torch does not see.
     """
-    import torch
-
-    if device not in ("auto", "cpu", "cuda"):
-        raise SettingsError(f"There is no device {device!r}. Choose auto, cpu or cuda.", code="settings.unknown_device", value=device)
-    if device == "cuda" and not torch.cuda.is_available():
+    if device == "auto":
+        return next(name for name, kind in DEVICES.items() if kind.count())
+    if device not in DEVICES:
         raise SettingsError(
-            "The device 'cuda' was chosen, but torch sees no GPU. Install a GPU build of torch, or choose 'cpu'.", code="settings.no_gpu"
+            f"There is no device {device!r}; {nearest(device, ['auto', *DEVICES])}", code="settings.unknown_device", value=device
         )
-    return "cuda" if device != "cpu" and torch.cuda.is_available() else "cpu"
+    kind = DEVICES[device]
+    if not kind.count():
+        raise SettingsError(
+            f"The device {device!r} was chosen, which is {kind.title}, but torch sees no GPU of that kind. {kind.missing}.",
+            code="settings.no_gpu", device=device,
+        )  # fmt: skip
+    return device
+
+
+def device_of(tensor: Any) -> DeviceKind:
+    """The kind of device that a tensor is on."""
+    return DEVICES[tensor.device.type]

@@ -10,13 +10,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-WITH_QUEUE = frozenset({"cuda", "xpu"})
-"""Types of devices that work beside the CPU and copy from pinned memory; AMD's cards are "cuda" too."""
+from lorasmith.models.device import DEVICES
 
 
 def to_device(tensor: Tensor, device: torch.device | str, dtype: torch.dtype | None = None) -> Tensor:
     """`tensor` on `device`, in `dtype` if one is given; the CPU does not wait for the copy, nor for what the device does before it."""
     device = torch.device(device)
-    if device.type in WITH_QUEUE and tensor.device.type == "cpu":
+    if device.type != tensor.device.type and DEVICES[device.type].streams and tensor.device.type == "cpu":
         tensor = tensor.pin_memory().to(device, non_blocking=True)
     return tensor.to(device, dtype)

@@ -20,7 +20,7 @@ from torch import Tensor
 from lorasmith.adapters.kinds import lora
 from lorasmith.adapters.layer import Layer
 from lorasmith.draws import generator_for
-from lorasmith.models.device import choose_device
+from lorasmith.models.device import DEVICES, choose_device
 
 SMALLEST = 1e-6
 """A largest singular value of no more than this is negligible: the layer gets rank 1."""
@@ -66,7 +66,8 @@ def product_svd(left: Tensor, right: Tensor) -> Decomposition:
 def matrix_svd(matrix: Tensor, most: int | None = None) -> Decomposition:
     """The `most` largest singular values of a matrix, None for all; more than asked for where all of them are as cheap."""
     short = min(matrix.shape)
-    matrix = matrix.to(choose_device("auto"), torch.float64)
+    device = choose_device("auto")
+    matrix = matrix.to(device if DEVICES[device].float64 else "cpu", torch.float64)
     if most is None or short <= CHEAP or 3 * (most + OVERSAMPLING) > short:
         u, s, vh = torch.linalg.svd(matrix, full_matrices=False)
         return Decomposition(u.cpu(), s.cpu(), vh.cpu())

@@ -138,7 +138,7 @@ def open_captioner(source: Path | str, *, max_new_tokens: int = 100, num_beams: 
     folder = model_folder(source, MODEL_FILES)
     kind = _model_type(folder, source)
     class_name, wrap = LOCAL_CAPTIONERS[kind]
-    target = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
+    target = torch.accelerator.current_accelerator(check_available=True) or "cpu" if device == "auto" else device
     try:
         processor = transformers.AutoProcessor.from_pretrained(folder, local_files_only=True)
         model = getattr(transformers, class_name).from_pretrained(folder, local_files_only=True, use_safetensors=True, dtype=torch.float32)

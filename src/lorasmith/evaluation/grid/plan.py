@@ -80,7 +80,7 @@ def plan_grid(
     if not any(sides):
         raise SettingsError("A grid varies something. Give --x, such as checkpoints or seed=1..4.", code="grid.no_axis")
     folder = subject.home if out is None else Path(out)
-    planner = CellPlanner(subject, folder / "cells", precision or ("bf16" if choose_device(device) == "cuda" else "fp32"))
+    planner = CellPlanner(subject, folder / "cells", precision or ("fp32" if choose_device(device) == "cpu" else "bf16"))
     every = [along.values if along else (ONE,) for along in sides]
     cells = {
         (i, j, k): planner.plan(_cell(subject, sides, (one, two, three)))

@@ -61,7 +61,7 @@ def sample(
     clip_skip
         The text encoder's last layer that is read; 2 for anime bases.
     precision, device, open_options
-        How to open a base that is given by its name: fp32, bf16 or fp16 (None: bf16 on a GPU, else fp32); auto, cpu or cuda; and the
+        How to open a base that is given by its name: fp32, bf16 or fp16 (None: bf16 on a GPU, else fp32); auto or a device; and the
         options of `open_base`, such as `vae`.
 
     Raises
@@ -109,4 +109,4 @@ def open_with(base: str | Path, precision: str | None, device: Device, open_opti
     if precision is not None and precision not in PRECISIONS:
         raise SettingsError(f"There is no precision {precision!r}; {nearest(precision, PRECISIONS)}", code="sample.unknown_precision")
     chosen = choose_device(device)
-    return open_base(base, PRECISIONS[precision or ("bf16" if chosen == "cuda" else "fp32")], chosen, **open_options)
+    return open_base(base, PRECISIONS[precision or ("fp32" if chosen == "cpu" else "bf16")], chosen, **open_options)

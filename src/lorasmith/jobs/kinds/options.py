@@ -11,7 +11,7 @@ from lorasmith.models.device import Device
 
 CACHE: Path = Field(Path("cache"), description="Folder that keeps what was seen of pictures; safe to delete.")
 PRECISION: str | None = Field(None, description="fp32, bf16 or fp16. Empty: bf16 on a GPU, else fp32.")
-DEVICE: Device = Field("auto", description="auto takes an NVIDIA GPU where there is one, else the CPU.")
+DEVICE: Device = Field("auto", description="auto takes a GPU where there is one, else the CPU.")
 OVERWRITE: bool = Field(False, description="Replace the file if it exists.")
 ALLOW_PICKLE: bool = Field(False, description="Read .ckpt, .pt and .bin files too, as weights alone.")
 

@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from lorasmith.errors import RunError, SettingsError
+from lorasmith.models.device import DEVICES
 
 if TYPE_CHECKING:
     from torch.distributed import TCPStore
@@ -133,13 +134,12 @@ class Workers:
 
 def check_gpus(count: int, device: str) -> None:
     """Raises SettingsError where there is no GPU for each of `count` processes; on a CPU they share it."""
-    import torch
-
-    if device == "cuda" and torch.cuda.device_count() < count:
+    gpus = DEVICES[device].count()
+    if device != "cpu" and gpus < count:
         raise SettingsError(
-            f"training.num_processes is {count}, but torch sees {torch.cuda.device_count()} GPUs, and each process takes one. "
+            f"training.num_processes is {count}, but torch sees {gpus} GPUs, and each process takes one. "
             f"Lower it, or raise training.gradient_accumulation_steps instead.",
-            code="run.too_few_gpus", processes=count, gpus=torch.cuda.device_count(),
+            code="run.too_few_gpus", processes=count, gpus=gpus,
         )  # fmt: skip
 
 
@@ -192,8 +192,8 @@ def _joined(
     cpu = device == "cpu"
     with _set_environment(_environment(rank, count, store.port, threads)):
         PartialState._reset_state()
-        # gloo beside nccl: it carries what the CPUs exchange, and a process that has ended breaks it at once
-        backend = {} if cpu else {"backend": "cpu:gloo,cuda:nccl"}
+        # gloo beside the GPUs' own: it carries what the CPUs exchange, and a process that has ended breaks it at once
+        backend = {} if cpu else {"backend": f"cpu:gloo,{device}:{DEVICES[device].backend}"}
         PartialState(cpu=cpu, store=store, rank=rank, world_size=count, timeout=PATIENCE, **backend)
     torch.set_num_threads(threads)
     try:

@@ -8,8 +8,7 @@ since they are the same code.
 
 from __future__ import annotations
 
-import torch
-
+from lorasmith.models.device import choose_device
 from lorasmith.training.forecast.duration import duration_of
 from lorasmith.training.forecast.file_sizes import file_sizes
 from lorasmith.training.forecast.forecast import Forecast
@@ -23,7 +22,7 @@ from lorasmith.training.records.checkpoints import DTYPES
 def estimate(checked: CheckedRun, machine: Machine | None = None) -> Forecast:
     """Files, memory and time of a run; `machine` is measured where it is not given. The base must have all its parts."""
     training = checked.settings.training
-    device = "cuda" if training.device != "cpu" and torch.cuda.is_available() else "cpu"
+    device = choose_device(training.device)
     rehearsal = rehearse(checked.settings, checked.description, checked.training_set)
     machine = machine or measure_machine(device, DTYPES[training.mixed_precision], rehearsal.step)
     return Forecast(file_sizes(checked, rehearsal), memory_of(checked, rehearsal, device), duration_of(checked, rehearsal, machine, device))

@@ -11,7 +11,6 @@ docs/guide/performance.md says how far it was off.
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from lorasmith.models.device import DEVICES
 from lorasmith.training.forecast.watch import Watch
 from lorasmith.training.forecast.work import Work
 
@@ -46,16 +46,14 @@ def measure_machine(device: str, dtype: torch.dtype, work: Work) -> Machine:
 
     It takes a second or two, since each moment is tried several times; fewer times on a CPU that is too slow for large products.
     """
-    numbers = torch.randn(1 << 27 if device == "cuda" else 1 << 21, device=device).to(dtype)
+    numbers = torch.randn(1 << 21 if device == "cpu" else 1 << 27, device=device).to(dtype)
     moved = 2 * numbers.nbytes / _median(device, lambda: nn.functional.silu(numbers))
     return Machine(_rate(device, work), moved, _start_of_an_operation(device))
 
 
 def device_name(device: str) -> str:
     """What the estimate is for, in words."""
-    if device == "cuda":
-        return torch.cuda.get_device_name()
-    return f"CPU, {torch.get_num_threads()} of {os.cpu_count()} cores"
+    return DEVICES[device].shown()
 
 
 def _rate(device: str, work: Work) -> float:
@@ -83,14 +81,9 @@ def _median(device: str, call: Callable[[], Any], tries: int = 12) -> float:
     """Seconds of a call, the middle of several tries: what is usual here now, other work included."""
     taken = []
     for _ in range(tries):
-        _wait(device)
+        DEVICES[device].synchronize()
         began = time.perf_counter()
         call()
-        _wait(device)
+        DEVICES[device].synchronize()
         taken.append(time.perf_counter() - began)
     return sorted(taken)[tries // 2]
-
-
-def _wait(device: str) -> None:
-    if device == "cuda":
-        torch.cuda.synchronize()

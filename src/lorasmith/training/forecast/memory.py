@@ -8,6 +8,7 @@ import psutil
 from torch import nn
 
 from lorasmith.models.block_swap import SLOTS, swapped_weights
+from lorasmith.models.device import DEVICES
 from lorasmith.models.parts import Part
 from lorasmith.models.quantize import PACKINGS, packings_of
 from lorasmith.models.settings import Quantize
@@ -15,9 +16,6 @@ from lorasmith.training.forecast.forecast import Memory
 from lorasmith.training.forecast.rehearsal import Rehearsal
 from lorasmith.training.optim.optimizers import optimizer_of
 from lorasmith.training.planning.check import CheckedRun
-
-CUDA_CONTEXT = 600_000_000
-"""Bytes that torch takes on a GPU before the first tensor: its kernels, and the workspaces of NVIDIA's libraries."""
 
 
 def memory_of(checked: CheckedRun, rehearsal: Rehearsal, device: str) -> Memory:
@@ -31,16 +29,16 @@ def memory_of(checked: CheckedRun, rehearsal: Rehearsal, device: str) -> Memory:
         )
         for name, module in parts.items()
     }  # fmt: skip
-    weights = {name: size.on_device + (size.on_host if device == "cpu" else 0) for name, size in stored.items()}
+    weights = {name: size.on_device + (size.on_host if not DEVICES[device].own_memory else 0) for name, size in stored.items()}
     freed = _freed_after_caching(checked, rehearsal)
     each = 2 if settings.training.weight_dtype == "bf16" else 4
     network = each * rehearsal.parameters * (1 + (settings.training.ema_decay is not None))
-    program = CUDA_CONTEXT if device == "cuda" else psutil.Process().memory_info().rss
+    program = DEVICES[device].context_bytes if DEVICES[device].own_memory else psutil.Process().memory_info().rss
     stays = {
         "base": sum(size for name, size in weights.items() if name not in freed), "network": network,
         "optimizer": optimizer_bytes(rehearsal.parameters, settings.optimizer.type), "program": program,
     }  # fmt: skip
-    if device == "cpu" and settings.training.latents_in_memory:
+    if not DEVICES[device].own_memory and settings.training.latents_in_memory:
         stays["latents"] = sum(
             4 * base.latent_channels * (item.fit.bucket[0] // base.latent_step) * (item.fit.bucket[1] // base.latent_step)
             for item in checked.training_set.pictures

@@ -21,6 +21,7 @@ import torch
 from lorasmith.datasets.texts import TextCache, text_key
 from lorasmith.errors import RunError
 from lorasmith.models.base import Base
+from lorasmith.models.device import DEVICES
 from lorasmith.models.texts import EncodedTexts, TextOptions
 
 ROOM = 1 << 30  # bytes of encoded captions in memory
@@ -60,8 +61,9 @@ class TextStates:
         assert self._cache is not None, "without a cache on disk the encoders are needed"
         self._base.free_text_encoders()
         self._freed = True
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
+        for kind in DEVICES.values():
+            if kind.count():
+                kind.empty_cache()
 
     def _one(self, caption: str) -> EncodedTexts:
         if caption in self._kept:

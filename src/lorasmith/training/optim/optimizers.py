@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from lorasmith.errors import SettingsError
+from lorasmith.models.device import DEVICES
 from lorasmith.registry import nearest, register
 
 if TYPE_CHECKING:
@@ -153,7 +154,7 @@ def optimizer_class(name: str) -> type[torch.optim.Optimizer]:
     import torch
 
     entry = optimizer_of(name)
-    if entry.needs_gpu and not torch.cuda.is_available():
+    if entry.needs_gpu and not DEVICES["cuda"].count():
         raise SettingsError(
             f"optimizer.type {name!r} keeps its state in 8 bits on an NVIDIA GPU, and torch sees none. Use {entry.on_cpu!r}.",
             code="settings.needs_gpu", setting="optimizer.type",

@@ -20,6 +20,7 @@ import psutil
 import torch
 
 from lorasmith.adapters.attach import AttachedAdapter
+from lorasmith.models.device import device_of
 from lorasmith.training.events import StepDone
 from lorasmith.training.step import StepResult
 
@@ -90,7 +91,7 @@ class Metrics:
         self._before: float | None = None
         self._weight_norm: float | None = None
         self._process = psutil.Process()
-        self._gpu = any(p.is_cuda for adapter in adapters.values() for p in adapter.parameters())
+        self._device = device_of(next(p for adapter in adapters.values() for p in adapter.parameters()))
 
     @property
     def sums(self) -> dict[str, tuple[float, float]]:
@@ -121,7 +122,7 @@ class Metrics:
             images_per_second=(self._images.mean or 0.0) / max(self._seconds.mean or 0.0, 1e-9),
             eta=(self._interval.mean or 0.0) * max(self._steps - step, 0),
             memory_bytes=self._process.memory_info().rss,
-            gpu_memory_bytes=torch.cuda.max_memory_allocated() if self._gpu else None,
+            gpu_memory_bytes=self._device.peak_bytes(),
         )  # fmt: skip
 
     def _take_loss(self, name: str, loss: float) -> None:

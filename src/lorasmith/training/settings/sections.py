@@ -9,6 +9,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from lorasmith.errors import SettingsError
+from lorasmith.models.device import Device
 from lorasmith.models.prompts.lines import read_line
 from lorasmith.models.samplers import SamplerName
 
@@ -60,7 +61,9 @@ class TrainingSettings(Section):
     latents_in_memory: bool = Field(
         True, description="Off: latents are read from the cache folder when they are needed, for sets of many thousand pictures."
     )
-    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto uses an NVIDIA GPU if there is one, else the CPU.")
+    device: Device = Field(
+        "auto", description="auto uses a GPU if there is one, else the CPU. cuda is an NVIDIA or AMD GPU, xpu Intel's, mps Apple's."
+    )
     deterministic: bool = Field(
         False, description="On a GPU: kernels that give the same bytes each time, so that resuming is exact; slower. A CPU's always do."
     )
