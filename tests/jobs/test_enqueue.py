@@ -1,10 +1,16 @@
 """Adding a job: what is wrong with its arguments is said before it waits."""
 
+import signal
+
 import pytest
+from pydantic import Field
 
 from lorasmith.errors import InputError
 from lorasmith.jobs.enqueue import again, checked, enqueue, request, send
+from lorasmith.jobs.kinds.kind import Arguments, Kind
+from lorasmith.jobs.kinds.registry import KINDS
 from lorasmith.jobs.queue import Queue
+from lorasmith.jobs.worker import run_job
 
 
 @pytest.mark.parametrize(
@@ -42,3 +48,27 @@ def test_each_wish_leaves_a_supervisor_at_work(tmp_path):
         assert started == [tmp_path] * 5
         with pytest.raises(InputError, match=r"Job 1 \(audit\) cannot save: only trainings can"):
             send(queue, job.id, "save")
+
+
+class WaveArguments(Arguments):
+    times: int = Field(1, description="How often.")
+
+
+@pytest.fixture
+def sigterm():
+    """What SIGTERM does, as it was before a job was worked on in this process."""
+    before = signal.getsignal(signal.SIGTERM)
+    yield
+    signal.signal(signal.SIGTERM, before)
+
+
+@pytest.mark.usefixtures("sigterm")
+def test_a_kind_is_one_file_and_one_line(tmp_path, monkeypatch):
+    monkeypatch.setitem(KINDS, "wave", Kind("Wave", WaveArguments, lambda arguments, work: {"waved": arguments.times}))
+    with Queue(tmp_path) as queue:
+        job = enqueue(queue, "wave", {"times": 3}, start=print)
+        assert (job.kind, job.arguments) == ("wave", {"times": 3})
+        queue.claim(job.needs, "cpu")
+        queue.workspace.job(job.id).root.mkdir(parents=True)
+        assert run_job(tmp_path, job.id, KINDS) == "done"
+        assert queue.get(job.id).outcome == {"waved": 3}

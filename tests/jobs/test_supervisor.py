@@ -56,7 +56,7 @@ def test_jobs_are_worked_through_each_with_its_log_and_journal(queue, tmp_path):
     assert events[0] == Started(1, "cpu")
     assert [event.done for event in events if isinstance(event, Progressed)][-1] == 3
     assert events[-1] == Ended("done", "", {"file": "2.txt"})
-    assert "Job 2 (count) is done." in queue.workspace.job(2).log.read_text()
+    assert "Job 2 (count): done." in queue.workspace.job(2).log.read_text()
 
 
 def test_a_second_supervisor_leaves_at_once(queue, tmp_path):

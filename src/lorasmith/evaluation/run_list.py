@@ -81,7 +81,7 @@ def listed_run(folder: str | Path) -> ListedRun:
         timed = read_events(run.events, max(0, size - TAIL)).events if size else []
         steps = _planned_steps(run.events) if size else None
         running = run.is_running
-    except (OSError, LorasmithError) as error:
+    except (OSError, LorasmithError, TypeError) as error:  # an event without its fields
         return ListedRun(run.root, "unreadable", note=str(error))
     happened = [event for _, event in timed]
     done = next((event for event in reversed(happened) if isinstance(event, events.StepDone | events.Finished | events.Stopped)), None)

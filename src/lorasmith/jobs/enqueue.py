@@ -19,7 +19,7 @@ from lorasmith.jobs.queue import Queue
 from lorasmith.jobs.supervisor import start_supervisor
 from lorasmith.registry import nearest
 
-Start = Callable[[str | Path], None]
+Start = Callable[[str | Path], object]
 
 
 def kind_named(name: str) -> Kind:

@@ -28,7 +28,9 @@ from lorasmith.jobs.workspace import Workspace
 
 log = logging.getLogger(__name__)
 
-WORKER = (sys.executable, "-m", "lorasmith.jobs.worker")
+PYTHON = (sys.executable, "-P")
+"""Without the current folder on the path: what is in a workspace is data, whatever it is called."""
+WORKER = (*PYTHON, "-m", "lorasmith.jobs.worker")
 """The program of a job's process; the workspace, the job's number and its lock follow."""
 LOOK_EVERY = 0.1
 """Seconds between two looks at the queue."""
@@ -122,7 +124,7 @@ class Supervisor:
             Journal(folder.events)(Started(job.attempts, job.device))
             with folder.log.open("ab") as output:
                 process = subprocess.Popen(
-                    [*self.worker, str(self.queue.workspace.root), str(job.id), str(lock)], cwd=self.queue.workspace.root,
+                    [*self.worker, str(self.queue.workspace.root), str(job.id), str(lock)],
                     env=environment_for(job, len(self.devices)), stdin=subprocess.DEVNULL, stdout=output, stderr=output,
                     pass_fds=[lock], start_new_session=True,
                 )  # fmt: skip
@@ -201,18 +203,18 @@ def _kills_for_memory() -> int:
     return int(counts.get("oom_kill", 0))
 
 
-def start_supervisor(workspace: str | Path) -> None:
-    """See to it that a supervisor works through the queue: start one that outlives this process, unless one is there.
+def start_supervisor(workspace: str | Path) -> subprocess.Popen[bytes] | None:
+    """See to it that a supervisor works through the queue: start one that outlives this process, unless one is there (then None).
 
     To be called after a job was added. A supervisor lets its lock go before it looks at the queue for the last time, so that either it
     sees the job or its lock is found free here.
     """
     place = Workspace.at(workspace)
     if is_held(place.supervisor_lock):
-        return
+        return None
     place.state.mkdir(parents=True, exist_ok=True)
     with place.supervisor_log.open("ab") as output:
-        subprocess.Popen(
-            [sys.executable, "-m", "lorasmith", "jobs", "work", "--workspace", str(place.root)],
-            cwd=place.root, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True,
+        return subprocess.Popen(
+            [*PYTHON, "-m", "lorasmith", "jobs", "work", "--workspace", str(place.root)],
+            stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True,
         )  # fmt: skip

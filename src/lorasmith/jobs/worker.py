@@ -2,7 +2,7 @@
 
     python -m lorasmith.jobs.worker WORKSPACE JOB LOCK
 
-The supervisor starts it, in the workspace and in a session of its own, and hands it the job's lock as an open file. What it prints is the
+The supervisor starts it, in a session of its own, and hands it the job's lock as an open file. What it prints is the
 job's log. It may be killed at any moment: the job is then continued by another one.
 """
 
@@ -29,7 +29,7 @@ from lorasmith.jobs.queue import Queue
 from lorasmith.jobs.work import StoppedEarly, Work
 from lorasmith.secrets import without_secrets
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("lorasmith.jobs.worker")  # also where it is the program itself
 
 LOOK_EVERY = 0.1
 """Seconds between two looks at what was asked of the job."""
@@ -62,9 +62,9 @@ def run_job(workspace: Path, id: int, kinds: Mapping[str, Kind]) -> State:
                 if asked is None and terminated()
                 else Result(asked or "stopped")
             )
+        log.info("%s: %s. %s", job, result.state, result.sentence)
         row = queue.end(id, result.state, result.sentence, result.outcome, job.interrupted_at if result.state == "interrupted" else "")
         Journal(work.folder.events)(Ended(row.state, row.sentence, row.outcome))
-        log.info("%s", " ".join(filter(None, (f"{row} is {row.state}.", row.sentence))))
         return row.state
 
 
@@ -118,6 +118,7 @@ def main(arguments: Sequence[str], kinds: Mapping[str, Kind]) -> None:
     """Work on the job that the command line names."""
     workspace, id, lock = arguments
     os.set_inheritable(int(lock), False)  # held as long as this process lives, and not by programs that it starts
+    os.chdir(workspace)  # where the arguments' paths start
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s", stream=sys.stdout)
     logging.getLogger("lorasmith").setLevel(logging.INFO)
     run_job(Path(workspace), int(id), kinds)
