@@ -14,6 +14,7 @@ from lorasmith.training.forecast.report import as_text, make_report
 from lorasmith.training.optim.optimizers import OPTIMIZERS, make_optimizer
 from lorasmith.training.run import train
 from lorasmith.training.settings.tree import settings_from
+from tests.models.toys import toy_folder
 
 SLOW_MACHINE = Machine(1e9, 1e9, 1e-5)
 
@@ -61,8 +62,6 @@ def toy_step():
     """Rehearses a step on a small Stable Diffusion."""
 
     def rehearse(toy="sd1", side=64, batch=2, dtype=torch.float32, te=False, network=None, **training):
-        from tests.models.toys import toy_folder
-
         settings = settings_from({
             "base": {"path": str(toy_folder(toy))}, "datasets": [{"path": "."}],
             "network": {"rank": 16, "train_text_encoder": te, **(network or {})}, "training": {"epochs": 1, **training},

@@ -20,6 +20,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import flop_registry
 
+from lorasmith.training.forecast.remembered import RememberedResults
 from lorasmith.training.forecast.work import Product, TensorSpec, Work
 
 
@@ -32,10 +33,11 @@ class Watch(TorchDispatchMode):
         self.flops, self.attention_flops, self.traffic, self.operations = 0.0, 0.0, 0.0, 0
         self.live = self.peak = 0
         self._storages: dict[int, int] = {}
+        self._results = RememberedResults()
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
-        out = func(*args, **kwargs)
+        out = self._results(func, args, kwargs)
         made = [t for t in (out if isinstance(out, list | tuple) else (out,)) if isinstance(t, Tensor)]
         if func.is_view:
             return out
