@@ -10,6 +10,7 @@ A project is any folder straight below `projects/` of the workspace with a `proj
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -113,6 +114,16 @@ class Projects:
             goal = self.folder / TakenNames(os.listdir(self.folder)).claim(name.rsplit("-", 2)[0])
             os.rename(found.root, goal)
         return ProjectFolder(goal)
+
+    def bases(self) -> list[str]:
+        """The bases that the projects use, the most used first."""
+        used: Counter[str] = Counter()
+        for project in self:
+            try:
+                used.update(base for base in (project.read().base,) if base)
+            except InputError:  # a damaged project uses none
+                continue
+        return [base for base, _ in used.most_common()]
 
     def _as_read(self, id: str, version: str | None) -> ProjectFolder:
         found = self[id]

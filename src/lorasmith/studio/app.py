@@ -18,21 +18,15 @@ from starlette.types import ASGIApp
 import lorasmith
 from lorasmith.jobs.enqueue import Start
 from lorasmith.jobs.supervisor import start_supervisor
-from lorasmith.studio import audits, captions, files, jobs, pictures, projects, system, uploads
+from lorasmith.studio import audits, captions, files, jobs, pictures, plans, projects, registries, runs, settings, system, uploads
 from lorasmith.studio.access import Access
 from lorasmith.studio.document import describe
 from lorasmith.studio.problems import add_handlers
 from lorasmith.studio.security import Door
 from lorasmith.studio.studio import Studio
 
-RESOURCES: tuple[APIRouter, ...] = (
-    system.router,
-    projects.router,
-    pictures.router,
-    audits.router,
-    jobs.router,
-    captions.router,
-    uploads.router,
+RESOURCES: tuple[APIRouter, ...] = tuple(
+    resource.router for resource in (system, projects, pictures, audits, captions, uploads, registries, settings, plans, jobs, runs)
 )
 
 OPENAPI = "/api/openapi.json"
@@ -54,7 +48,8 @@ def make_api(workspace: str | Path, start_supervisor: Start = start_supervisor) 
     api.state.studio = Studio(Path(workspace).absolute(), start_supervisor)
     for router in RESOURCES:
         api.include_router(router, prefix="/api")
-    api.include_router(files.router, prefix="/files")
+    for router in (files.router, runs.files):
+        api.include_router(router, prefix="/files")
     api.add_api_route("/", _welcome, include_in_schema=False)
     add_handlers(api)
     return api

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import threading
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated
@@ -18,6 +19,11 @@ from lorasmith.jobs.workspace import Workspace
 from lorasmith.projects.projects import Projects
 from lorasmith.projects.uploads import Uploads
 from lorasmith.studio.datasets import Datasets
+from lorasmith.studio.estimates import Estimates
+from lorasmith.training.records.course import RunCourse
+
+MOST_FOLLOWED = 64
+"""Runs whose course is kept in memory."""
 
 CACHE = "cache"
 """Folder of a workspace that keeps what can be made again, the same as the command line's and the jobs'."""
@@ -30,6 +36,8 @@ class Studio:
     workspace: Path
     start_supervisor: Start = start_supervisor
     """Sees to it that somebody works through the queue."""
+    _courses: dict[Path, RunCourse] = field(default_factory=dict)
+    _following: threading.Lock = field(default_factory=threading.Lock)
 
     @cached_property
     def queue(self) -> Queue:
@@ -58,6 +66,20 @@ class Studio:
     def places(self) -> dict[str, Path]:
         """Content of a picture -> where a picture with it was seen last, for thumbnails that are asked for by content."""
         return {}
+
+    @cached_property
+    def estimates(self) -> Estimates:
+        return Estimates(self.workspace)
+
+    def course(self, events: Path) -> RunCourse:
+        """The course of a run up to now, by its `events.jsonl`."""
+        with self._following:
+            course = self._courses.pop(events, None) or RunCourse(events)
+            course.follow()
+            self._courses[events] = course  # the last one used stands last
+            while len(self._courses) > MOST_FOLLOWED:
+                del self._courses[next(iter(self._courses))]
+        return course
 
     @cached_property
     def projects(self) -> Projects:

@@ -1,0 +1,72 @@
+"""`/api/settings`: what can be set, whether settings fit together, and as a file."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter
+from pydantic import BaseModel, Field, JsonValue
+from starlette.responses import PlainTextResponse
+
+from lorasmith.errors import InputError, SettingsError
+from lorasmith.projects.starting_settings import starting_settings
+from lorasmith.studio.findings import FindingView, views
+from lorasmith.studio.problems import Problem, problem_of
+from lorasmith.studio.studio import CACHE, OpenStudio
+from lorasmith.training.settings.checks import check_together
+from lorasmith.training.settings.toml import settings_toml
+from lorasmith.training.settings.tree import Settings, settings_from
+
+router = APIRouter(tags=["settings"])
+
+
+class SettingsTree(BaseModel):
+    """Settings of a training, as in a settings file; relative paths start from the workspace."""
+
+    settings: dict[str, JsonValue]
+
+
+class SettingsCheck(BaseModel):
+    """What is wrong or odd about settings by themselves; a plan also looks at pictures and base."""
+
+    errors: list[Problem] = Field(description="With their `place`, the dotted name of the setting. Empty where a training would take them.")
+    findings: list[FindingView] = Field(description="Settings that do little together.")
+
+
+class StartingSettings(BaseModel):
+    """Settings to start from."""
+
+    settings: dict[str, JsonValue]
+    notes: list[str] = Field(description="Why they are as they are, a sentence each.")
+
+
+@router.get("/settings/schema")
+def get_settings_schema() -> dict[str, Any]:
+    """The JSON schema of all settings, with descriptions, ranges and defaults."""
+    return Settings.model_json_schema()
+
+
+@router.post("/settings:check")
+def check_settings(sent: SettingsTree) -> SettingsCheck:
+    """Whether settings are ones, and fit together."""
+    try:
+        findings = check_together(settings_from(sent.settings))
+    except SettingsError as error:
+        return SettingsCheck(errors=[problem_of(error)], findings=[])
+    return SettingsCheck(errors=[], findings=views(findings))
+
+
+@router.post("/settings:toml", response_class=PlainTextResponse)
+def get_settings_file(sent: SettingsTree) -> PlainTextResponse:
+    """The complete settings as a TOML file, each with its description."""
+    return PlainTextResponse(settings_toml(settings_from(sent.settings)))
+
+
+@router.post("/projects/{project}/settings")
+def suggest_settings(project: str, studio: OpenStudio) -> StartingSettings:
+    """Settings to start from: the recipe for the project's kind and level on its base, fitted to its pictures."""
+    folder = studio.projects[project]
+    if folder.read().base is None:
+        raise InputError(f"The project {project!r} has no base model yet. Choose one.", code="project.no_base", project=project)
+    settings, notes = starting_settings(folder, studio.workspace / CACHE)
+    return StartingSettings(settings=settings.model_dump(mode="json", exclude_none=True), notes=notes)

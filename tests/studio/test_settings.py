@@ -1,0 +1,118 @@
+"""Each route of settings, plans, recipes and bases: good, bad input, not there."""
+
+import time
+import tomllib
+
+import pytest
+
+from lorasmith.demo.weights import BASE
+from lorasmith.studio import estimates
+
+
+@pytest.fixture
+def demo(script):
+    return script.post("/api/projects:demo").json()
+
+
+@pytest.fixture
+def settings(script, demo):
+    return script.post("/api/projects/demo/settings").json()["settings"]
+
+
+def test_the_schema_describes_every_section(script):
+    schema = script.get("/api/settings/schema").json()
+    assert {"network", "datasets", "optimizer"} <= schema["properties"].keys()
+
+
+def test_settings_are_suggested_with_reasons_and_can_be_trained(script, demo):
+    suggested = script.post("/api/projects/demo/settings").json()
+    assert suggested["settings"]["captions"]["trigger"] == "zorvex"
+    assert suggested["settings"]["buckets"]["resolution"] == 64
+    assert suggested["notes"]
+    assert script.post("/api/settings:check", json={"settings": suggested["settings"]}).json()["errors"] == []
+
+
+def test_no_settings_are_suggested_without_a_base_or_pictures(script):
+    script.post("/api/projects", json={"name": "Mimi"})
+    assert script.post("/api/projects/mimi/settings").json()["code"] == "project.no_base"
+    script.patch("/api/projects/mimi", json={"base": str(BASE)})
+    assert script.post("/api/projects/mimi/settings").json()["code"] == "dataset.no_pictures"
+    assert script.post("/api/projects/gone/settings").status_code == 404
+
+
+def test_a_fault_is_named_with_its_place(script, settings):
+    for change, place in (
+        ({"network": {"rnak": 8}}, "network.rnak"),
+        ({"network": {"rank": 0}}, "network.rank"),
+        ({"base": {}}, "base.path"),
+    ):
+        (error,) = script.post("/api/settings:check", json={"settings": settings | change}).json()["errors"]
+        assert (error["place"], error["status"]) == (place, 422)
+    assert script.post("/api/settings:check", json={"settings": 3}).status_code == 422
+    contradiction = settings | {"training": {**settings["training"], "epochs": 2, "max_train_steps": 3}}
+    assert script.post("/api/settings:check", json={"settings": contradiction}).json()["errors"][0]["code"] == "settings.contradiction"
+
+
+def test_settings_become_a_file(script, settings):
+    text = script.post("/api/settings:toml", json={"settings": settings}).text
+    assert tomllib.loads(text)["captions"]["trigger"] == "zorvex"
+    assert script.post("/api/settings:toml", json={"settings": {"x": 1}}).status_code == 422
+
+
+def test_a_plan_says_the_steps_at_once_and_the_rest_later(script, settings, monkeypatch):
+    monkeypatch.setattr(estimates.subprocess, "run", _plans)
+    plan = script.post("/api/plans", json={"settings": settings}).json()
+    assert plan["steps"] == plan["steps_per_epoch"] * plan["epochs"] > 0
+    assert sum(bucket["pictures"] for bucket in plan["buckets"]) == plan["pictures"] > 10
+    for _ in range(200):
+        estimate = script.get(f"/api/plans/{plan['id']}/estimate").json()
+        if estimate["state"] != "estimating":
+            break
+        time.sleep(0.05)
+    assert (estimate["state"], estimate["time"]) == ("known", {"seconds": 3})
+    assert script.post("/api/plans", json={"settings": settings}).json()["estimate"]["state"] == "known", "kept"
+
+
+def _plans(command, **_):
+    import subprocess
+
+    assert command[2:4] == ["lorasmith", "plan"]
+    return subprocess.CompletedProcess(command, 0, stdout=b'{"time": {"seconds": 3}, "files": null, "memory": null}', stderr=b"")
+
+
+def test_an_estimate_that_fails_says_why(script, settings, monkeypatch):
+    import subprocess
+
+    failed = subprocess.CompletedProcess([], 2, stdout=b"", stderr=b"error: There is no GPU.\n")
+    monkeypatch.setattr(estimates.subprocess, "run", lambda *_, **__: failed)
+    id = script.post("/api/plans", json={"settings": settings}).json()["id"]
+    for _ in range(200):
+        estimate = script.get(f"/api/plans/{id}/estimate").json()
+        if estimate["state"] != "estimating":
+            break
+        time.sleep(0.05)
+    assert (estimate["state"], estimate["problem"]) == ("failed", "There is no GPU.")
+
+
+def test_what_cannot_be_planned_is_refused(script, settings):
+    assert script.post("/api/plans", json={"settings": {}}).status_code == 422
+    assert script.post("/api/plans", json={"settings": settings | {"base": {"path": "/gone"}}}).status_code == 400
+    assert script.get(f"/api/plans/{'0' * 24}/estimate").status_code == 404
+    assert script.get("/api/plans/..%2fx/estimate").status_code in (404, 422)
+
+
+def test_recipes_come_with_reasons(script):
+    listed = script.get("/api/recipes").json()
+    assert "character" in listed["kinds"]
+    recipe = script.get("/api/recipes/style/sdxl/standard", params={"images": 80}).json()
+    assert all(choice["reason"] for choice in recipe)
+    assert script.get("/api/recipes/stile/sdxl/standard").status_code == 422
+    assert script.get("/api/recipes/style/sdxl/standard", params={"images": 0}).status_code == 422
+
+
+def test_bases_are_those_of_the_projects_and_say_what_they_are(script, demo):
+    assert script.get("/api/bases").json() == [str(BASE)]
+    base = script.get("/api/bases:describe", params={"source": str(BASE)}).json()
+    assert (base["side"], base["missing"]) == (64, [])
+    assert script.get("/api/bases:describe", params={"source": "/gone"}).status_code == 400
+    assert script.get("/api/bases:describe").status_code == 422
