@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from lorasmith.adapters.kinds import trainable_kinds
 from lorasmith.models.base import SizeConditioning
 from lorasmith.models.compiled_blocks import compile_blocks, uncompiled
 from lorasmith.models.open import open_base
@@ -94,3 +95,21 @@ def test_blocks_of_one_shape_are_compiled_once_whatever_their_adapters():
     assert backend.graphs == first
     step(learner, [half], 3)
     assert backend.graphs == first + kinds or backend.graphs == 2 * first
+
+
+KINDS_OF_NETWORKS = [
+    {"kind": name}
+    for name, kind in trainable_kinds().items()
+    if not kind.advice.one_rank_a_batch and kind.changes_weight and name != "lora"
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("network", [{"dora": True}, *KINDS_OF_NETWORKS], ids=str)
+def test_networks_of_every_kind_are_compiled_without_a_break(network):
+    plain = losses_of(*learner_on("sd1", **network))
+    learner, batch = learner_on("sd1", **network)
+    compile_blocks(learner.base.parts[learner.base.denoiser], backend=(backend := Counted()))
+    _, kinds = blocks_in(learner)
+    assert losses_of(learner, batch) == pytest.approx(plain, rel=ROUNDING)
+    assert kinds <= backend.graphs <= 2 * kinds
