@@ -10,6 +10,7 @@ def test_on_the_cpu_nothing_is_copied():
     tensor = torch.randn(3)
     assert to_device(tensor, "cpu") is tensor
     assert to_device(tensor, "cpu", torch.bfloat16).dtype == torch.bfloat16
+    assert to_device(tensor, "meta").is_meta
 
 
 @pytest.mark.parametrize("device", ["cuda", "xpu", "mps"])

@@ -16,6 +16,7 @@ from lorasmith.models.device import DEVICES
 def to_device(tensor: Tensor, device: torch.device | str, dtype: torch.dtype | None = None) -> Tensor:
     """`tensor` on `device`, in `dtype` if one is given; the CPU does not wait for the copy, nor for what the device does before it."""
     device = torch.device(device)
-    if device.type != tensor.device.type and DEVICES[device.type].streams and tensor.device.type == "cpu":
+    kind = DEVICES.get(device.type)  # none for the meta device, on which runs are rehearsed
+    if kind is not None and kind.streams and tensor.device.type == "cpu":
         tensor = tensor.pin_memory().to(device, non_blocking=True)
     return tensor.to(device, dtype)
