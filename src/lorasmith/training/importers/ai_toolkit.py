@@ -124,7 +124,7 @@ def _take_datasets(draft: Draft, datasets: Any) -> None:
         if ours and folders[ours - 1][0] == theirs:  # its findings are those of the first
             again = Draft()
             table.take(again, flat(options, f"datasets.{theirs}."))
-            draft.carried += again.carried
+            draft.carried |= again.carried
         else:
             table.take(draft, flat(options, f"datasets.{theirs}."))
         if side != max(sizes):
@@ -202,16 +202,17 @@ def _fill_in(draft: Draft, options: Mapping[str, Any], family: str | None) -> No
     """What is left out means ai-toolkit's default, where that is another than ours."""
     is_flow = family is not None and FAMILIES[family].is_flow
     defaults = DEFAULTS | ({"train.timestep_type": "sigmoid"} if is_flow else {})
-    if convolutions := next((each.value for each in draft.carried if each.ours == "network.conv_rank"), None):
-        defaults["network.conv_alpha"] = convolutions
+    if convolutions := draft.carried.get("network.conv_rank"):
+        defaults["network.conv_alpha"] = convolutions.value
     if options.get("train.lr_scheduler") == "constant_with_warmup":
         defaults["train.lr_scheduler_params.num_warmup_steps"] = 1000
     TABLE.fill_in(draft, options, defaults)
     if draft.has("samples.prompts"):
         TABLE.fill_in(draft, options, SAMPLE_DEFAULTS)
     if is_flow:
-        for each in [each for each in draft.carried if each.ours == "loss.min_snr_gamma" and each.value]:
-            draft.remove(each, "it does nothing on a flow model")
+        gamma = draft.carried.get("loss.min_snr_gamma")
+        if gamma is not None and gamma.value:
+            draft.remove(gamma, "it does nothing on a flow model")
         if not draft.has("loss.min_snr_gamma"):
             draft.put("(not in the file)", "loss.min_snr_gamma", 0.0, "it does nothing on a flow model")
 

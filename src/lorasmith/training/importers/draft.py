@@ -39,33 +39,35 @@ class Carried:
 class Draft:
     """Settings in the making."""
 
-    carried: list[Carried] = field(default_factory=list)
+    carried: dict[str, Carried] = field(default_factory=dict)
+    """By our name."""
     findings: list[Finding] = field(default_factory=list)
     """What could not be carried over."""
     off: list[str] = field(default_factory=list)
     """Options that are empty, 0 or false, and so ask for nothing."""
+    _puts: int = field(default=0, init=False, repr=False)
 
     @property
     def folders(self) -> list[int]:
         """Numbers of the folders so far."""
-        return sorted({int(each.ours.split(".")[1]) for each in self.carried if each.ours.startswith("datasets.")})
+        return sorted({int(ours.split(".")[1]) for ours in self.carried if ours.startswith("datasets.")})
 
     @property
-    def made(self) -> tuple[list[Carried], int, int]:
-        """What has been put, left or found off so far."""
-        return list(self.carried), len(self.findings), len(self.off)
+    def made(self) -> tuple[int, int, int]:
+        """How often something has been put, left or found off so far."""
+        return self._puts, len(self.findings), len(self.off)
 
     def put(self, theirs: str, ours: str, value: Any, why: str = "") -> None:
         """A setting; the later option counts where two mean the same."""
-        for before in [each for each in self.carried if each.ours == ours]:
-            self.carried.remove(before)
-            if before.value != value:
-                self.leave(before.theirs, before.value, f"{theirs} decides")
-        self.carried.append(Carried(theirs, ours, value, why))
+        before = self.carried.pop(ours, None)
+        if before is not None and before.value != value:
+            self.leave(before.theirs, before.value, f"{theirs} decides")
+        self.carried[ours] = Carried(theirs, ours, value, why)
+        self._puts += 1
 
     def has(self, ours: str) -> bool:
         """Whether a setting has been put."""
-        return any(each.ours == ours for each in self.carried)
+        return ours in self.carried
 
     def leave(self, theirs: str, value: Any, why: str) -> None:
         """An option that does not become a setting."""
@@ -104,14 +106,14 @@ class Draft:
 
     def remove(self, each: Carried, why: str) -> None:
         """A setting that cannot stay."""
-        self.carried.remove(each)
+        del self.carried[each.ours]
         self.leave(each.theirs, each.value, why)
 
     def tree(self, without: Carried | None = None) -> dict[str, Any]:
         """The settings as nested sections."""
         tree: dict[str, Any] = {}
         folders: dict[int, dict[str, Any]] = {}
-        for each in self.carried:
+        for each in self.carried.values():
             if each is without:
                 continue
             *section, name = each.ours.split(".")
@@ -156,7 +158,7 @@ def settled(draft: Draft, check: Check) -> tuple[Settings | None, str, list[str]
             if culprit is None:
                 return None, reason, []
             if culprit.ours in _OF_THE_NETWORK:
-                draft.carried.remove(culprit)
+                del draft.carried[culprit.ours]
                 draft.refuse(culprit.theirs, culprit.value, f"{reason} Change it in the file, or the network would be another one")
             else:
                 draft.remove(culprit, f"Lorasmith refuses it: {reason}")
@@ -164,9 +166,10 @@ def settled(draft: Draft, check: Check) -> tuple[Settings | None, str, list[str]
         try:
             return settings, "", check(settings)
         except SettingsError as error:
-            named = sorted((place, n) for n, each in enumerate(draft.carried) if (place := _place_in(str(error), each.ours)) >= 0)
+            carried = list(draft.carried.values())
+            named = sorted((place, n) for n, each in enumerate(carried) if (place := _place_in(str(error), each.ours)) >= 0)
             # what is at fault is named first
-            culprit = next((draft.carried[n] for _, n in named if _helps(draft, draft.carried[n], str(error), check)), None)
+            culprit = next((carried[n] for _, n in named if _helps(draft, carried[n], str(error), check)), None)
             if culprit is None:
                 return settings, str(error), []
             draft.remove(culprit, str(error))
@@ -199,7 +202,7 @@ def _helps(draft: Draft, each: Carried, complaint: str, check: Check) -> bool:
 def _at(draft: Draft, place: tuple[int | str, ...]) -> Carried | None:
     """The setting that a fault is in."""
     words = [str(part) for part in place]
-    return next((each for each in draft.carried if each.ours.split(".") == words[: len(each.ours.split("."))]), None)
+    return next((each for each in draft.carried.values() if each.ours.split(".") == words[: len(each.ours.split("."))]), None)
 
 
 def _refusal(tree: dict[str, Any]) -> str:

@@ -98,19 +98,19 @@ def import_settings(file: str | Path, base: str | Path | None = None, datasets: 
     if base is not None:
         draft.put(GIVEN, "base.path", str(base))
     if datasets:
-        for each in [each for each in draft.carried if each.ours.startswith("datasets.")]:
+        for each in [each for each in draft.carried.values() if each.ours.startswith("datasets.")]:
             draft.remove(each, "other datasets are given beside the file")
         for number, path in enumerate(datasets):
             draft.put(GIVEN, f"datasets.{number}.path", str(path))
     settings, fault, warnings = settled(draft, check)
     findings = (*draft.findings, *_missing(draft), *(_note(message) for message in (*notes, *warnings)))
-    return Imported(file, form, settings, fault, tuple(draft.carried), findings, tuple(draft.off))
+    return Imported(file, form, settings, fault, tuple(draft.carried.values()), findings, tuple(draft.off))
 
 
 def _missing(draft: Draft) -> list[Finding]:
     """Paths that are not on this machine; they are kept."""
     found = []
-    for each in draft.carried:
+    for each in draft.carried.values():
         is_path = each.ours in ("base.path", "base.vae", "base.text_encoder", "base.text_encoder_2", "network.weights") or (
             each.ours.startswith("datasets.") and each.ours.endswith(".path")
         )

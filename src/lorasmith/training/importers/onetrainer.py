@@ -218,7 +218,8 @@ def _warmup(batches: int, left_out: bool) -> Row:
     def row(draft: Draft, theirs: str, value: Any) -> None:
         if not value or float(value) < 0:
             return
-        if any(each.ours == "schedule.lr_scheduler" and each.value == "constant" for each in draft.carried):
+        scheduler = draft.carried.get("schedule.lr_scheduler")
+        if scheduler is not None and scheduler.value == "constant":
             draft.put("learning_rate_scheduler", "schedule.lr_scheduler", "constant_with_warmup", "with the warm-up")
         steps = value if float(value) <= 1 else int(float(value) / batches)
         whys = ["left out, which means 200 there"] * left_out + [f"{value:g} batches are {count(steps, 'step')}"] * (steps != value)
@@ -243,8 +244,8 @@ def _schedule(draft: Draft, theirs: str, value: Any) -> None:
 def _min_factor(draft: Draft, theirs: str, value: Any) -> None:
     """Where the schedule ends; their cosine gets only half way there."""
     if value:
-        halved = any(each.theirs == "learning_rate_scheduler (end)" for each in draft.carried)
-        draft.carried[:] = [each for each in draft.carried if each.ours != "schedule.lr_scheduler_min_lr_ratio"]
+        before = draft.carried.pop("schedule.lr_scheduler_min_lr_ratio", None)
+        halved = before is not None and before.theirs == "learning_rate_scheduler (end)"
         ends = round((1 + float(value)) / 2, 6) if halved else float(value)
         draft.put(theirs, "schedule.lr_scheduler_min_lr_ratio", ends, "it stops half way there" if halved else "")
 
@@ -291,7 +292,7 @@ def _loss_weight(draft: Draft, theirs: str, value: Any) -> None:
 
 
 def _loss_weight_strength(draft: Draft, theirs: str, value: Any) -> None:
-    if any(each.ours == "loss.min_snr_gamma" for each in draft.carried):
+    if draft.has("loss.min_snr_gamma"):
         draft.put(theirs, "loss.min_snr_gamma", float(value))
     else:
         draft.off.append(theirs)
@@ -301,13 +302,13 @@ def _beta(place: int) -> Row:
     """A row of one of the optimizer's betas, which are one argument here."""
 
     def row(draft: Draft, theirs: str, value: Any) -> None:
-        before = next((each for each in draft.carried if each.ours == "optimizer.args.betas"), None)
+        before = draft.carried.get("optimizer.args.betas")
         betas = list(before.value) if before is not None else []
         if len(betas) != place:
             draft.leave(theirs, value, "there is no beta before it; set optimizer.args.betas")
             return
         if before is not None:
-            draft.carried.remove(before)
+            del draft.carried[before.ours]
         draft.put(f"{before.theirs}, {theirs}" if before is not None else theirs, "optimizer.args.betas", [*betas, float(value)])
 
     return row

@@ -66,9 +66,9 @@ class OptionTable:
         """What the options leave out means the trainer's defaults; those that are the same here need not be among them."""
         for name, default in defaults.items():
             if options.get(name) in (None, ""):
-                filled = Draft(carried=list(draft.carried))
+                filled = Draft(carried=dict(draft.carried))
                 take_one(filled, name, default, self.rows[name])
-                for each in filled.carried:
+                for each in filled.carried.values():
                     if not draft.has(each.ours):
                         why = f"left out, which means {default} there"
                         draft.put(name, each.ours, each.value, f"{why}; {each.why}" if each.why else why)
@@ -188,9 +188,7 @@ def optimizer_argument(key: str) -> Row:
 
     def row(draft: Draft, theirs: str, value: Any) -> None:
         if isinstance(value, bool | int | float | str):
-            draft.carried[:] = [
-                each for each in draft.carried if each.ours != f"optimizer.args.{key}"
-            ]  # the class's own, put with its name
+            draft.carried.pop(f"optimizer.args.{key}", None)  # the class's own, put with its name
             draft.put(theirs, f"optimizer.args.{key}", value)
         else:
             draft.leave(theirs, value, "it is no plain value")

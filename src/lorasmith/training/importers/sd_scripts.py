@@ -113,9 +113,9 @@ def _fill_in(draft: SdScriptsDraft) -> None:
     """What is left out means their default, where that is another than ours."""
     for option, (default, applies) in DEFAULTS.items():
         if draft.options.get(option) in (None, "") and applies(draft.options, draft.found):
-            before = list(draft.carried)
+            before = dict(draft.carried)
             _take(draft, option, default)
-            for n, each in enumerate(draft.carried):
-                if each not in before:
+            for ours, each in draft.carried.items():
+                if before.get(ours) != each:
                     why = f"left out, which means {default} there"
-                    draft.carried[n] = replace(each, why=f"{why}; {each.why}" if each.why else why)
+                    draft.carried[ours] = replace(each, why=f"{why}; {each.why}" if each.why else why)

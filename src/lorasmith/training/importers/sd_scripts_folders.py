@@ -41,8 +41,10 @@ def take_folders(draft: SdScriptsDraft) -> None:
     subsets = [{name: switch(value) for name, value in subset.items()} for subset in draft.found.subsets]
     labels = [_label(subset, number, len(subsets)) for number, subset in enumerate(subsets)]
     folders = [subset for subset in subsets if "image_dir" in subset]
+    number = len(draft.folders)
     for subset, label in zip(subsets, labels, strict=True):
-        _take_subset(draft, subset, len(draft.folders), label)
+        _take_subset(draft, subset, number, label)
+        number += "image_dir" in subset
     labels = [label for subset, label in zip(subsets, labels, strict=True) if "image_dir" in subset]
     for name in dict.fromkeys(name for subset in folders for name in subset if name not in _OF_THE_FOLDER):
         _take_option(draft, name, folders, labels)

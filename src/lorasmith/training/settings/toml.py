@@ -53,20 +53,13 @@ def settings_toml(settings: Settings) -> str:
         else:
             document.add(tomlkit.comment(str(Settings.model_fields[name].description)))
             document.add(name, _plain(value))
-    tables: dict[str, Any] = {}
-    for name, section in sections:
-        if name == "datasets":
-            tables.setdefault(name, tomlkit.aot()).append(_table(section))
-        else:
-            tables[name] = _table(section)
-    for name, table in tables.items():
-        document.add(tomlkit.nl())
-        document.add(name, table)
-    return tomlkit.dumps(document)
+    tables = [_table(name, section, several=isinstance(getattr(settings, name), list)) for name, section in sections]
+    return "\n".join((tomlkit.dumps(document), *tables))
 
 
-def _table(section: BaseModel) -> Any:
-    table = tomlkit.table()
+def _table(name: str, section: BaseModel, several: bool) -> str:
+    """A section under its name; written apart from the others, since tomlkit takes time by the square of a list of tables."""
+    table, document = tomlkit.table(), tomlkit.document()
     for field, info in fields_of(type(section)).items():
         table.add(tomlkit.comment(str(info.description)))
         value = getattr(section, field)
@@ -74,7 +67,13 @@ def _table(section: BaseModel) -> Any:
             table.add(tomlkit.comment(f"{field} ="))
         else:
             table.add(field, _plain(value))
-    return table
+    if several:
+        tables = tomlkit.aot()
+        tables.append(table)
+        document.add(name, tables)
+    else:
+        document.add(name, table)
+    return tomlkit.dumps(document)
 
 
 def _plain(value: Any) -> Any:
