@@ -207,6 +207,13 @@ LEFT_OUT = {
     "lora extract": "one file, with as many layers as its family has",
     "publish": "one file or one run",
     "install": "one file",
+    "lora compare": "a few files, with as many layers as their family has",
+    "retrain": "trains on weights",
+    "studio": "a server, which runs the verbs that are measured here",
+    **dict.fromkeys(
+        (f"jobs {verb}" for verb in ("add", "cancel", "kinds", "list", "log", "move", "pause", "resume", "retry", "stop", "work")),
+        "a queue of jobs, whose work is done by the verbs that are measured here",
+    ),
     "lora convert": "one file, with as many layers as its family has",
     "demo run": "trains on weights",
     "demo data": "makes sets of fixed sizes",

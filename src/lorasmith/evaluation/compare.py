@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lorasmith.dotted import dotted
 from lorasmith.errors import InputError
-from lorasmith.evaluation.differences import Difference, differences, dotted
+from lorasmith.evaluation.differences import Difference, differences
 from lorasmith.evaluation.local_folders import LocalFolders
 from lorasmith.evaluation.measures.measured import MEASURES
 from lorasmith.evaluation.run_record import RunRecord, read_run
@@ -102,7 +103,7 @@ def compare(folders: Sequence[str | Path]) -> Comparison:
     records = [read_run(folder) for folder in folders]
     runs = tuple(ComparedRun(record.folder.root.resolve().name, record, proof_of(record)) for record in records)
     why_not = _why_not_comparable(runs)
-    settings = [dict(dotted(_without_folders(record))) for record in records]
+    settings = [dotted(_without_folders(record), lists=True) for record in records]
     return Comparison(runs, tuple(differences(settings, NEVER_COMPARED)), why_not, tuple(_sentences(runs, why_not)))
 
 

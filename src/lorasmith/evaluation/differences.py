@@ -21,16 +21,3 @@ def differences(each: Sequence[Mapping[str, Any]], ignored: frozenset[str] = fro
         values = tuple(settings.get(name) for settings in each)
         if name not in ignored and any(value != values[0] for value in values):
             yield Difference(name, values)
-
-
-def dotted(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
-    """Dotted names and values of a tree of settings; the folders of a dataset by their numbers."""
-    inner: Mapping[str, Any] = {}
-    if isinstance(value, dict):
-        inner = value
-    elif isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
-        inner = {str(number): item for number, item in enumerate(value)}
-    if not inner:
-        yield name, value
-    for key, item in inner.items():
-        yield from dotted(item, f"{name}.{key}" if name else key)

@@ -19,9 +19,10 @@ from typing import Any
 from lorasmith.adapters.base_weights import BaseWeights, opened_base
 from lorasmith.adapters.layer import Layer
 from lorasmith.adapters.tools.opened import open_lora
+from lorasmith.dotted import dotted
 from lorasmith.errors import AdapterError
 from lorasmith.evaluation.compare import NEVER_COMPARED
-from lorasmith.evaluation.differences import Difference, differences, dotted
+from lorasmith.evaluation.differences import Difference, differences
 from lorasmith.json_text import table_of
 from lorasmith.library.changes import Change, block_of, inner, norm
 from lorasmith.library.inspect import LoraInfo, inspect
@@ -201,4 +202,4 @@ def _settings(infos: Sequence[LoraInfo]) -> Iterator[Difference]:
     yield from differences(said)
     own = [table_of(info.metadata.get(SETTINGS, "")) for info in infos]
     if all(own):
-        yield from differences([dict(dotted(tree)) for tree in own], NEVER_COMPARED)
+        yield from differences([dotted(tree, lists=True) for tree in own], NEVER_COMPARED)

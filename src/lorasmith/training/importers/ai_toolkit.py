@@ -10,30 +10,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from lorasmith.dotted import dotted
 from lorasmith.errors import SettingsError
 from lorasmith.models.families import FAMILIES
+from lorasmith.training.importers import option_rows as rows
 from lorasmith.training.importers.documents import read_json, read_yaml
 from lorasmith.training.importers.draft import Check, Draft
 from lorasmith.training.importers.found import typed
-from lorasmith.training.importers.option_table import (
-    OptionTable,
-    Row,
-    family_or_refusal,
-    fits,
-    flat,
-    kind,
-    moving_average,
-    number_or,
-    optimizer,
-    optimizer_argument,
-    over_zero,
-    precision,
-    schedule,
-    take_one,
-    to,
-    where_on,
-    whole_rank,
-)  # fmt: skip
+from lorasmith.training.importers.option_table import OptionTable, Row, family_or_refusal, fits, number_or, take_one
 
 TRAINER = "ai-toolkit"
 _TRAINERS = ("sd_trainer", "ui_trainer", "diffusion_trainer")
@@ -86,7 +70,7 @@ def read_ai_toolkit(file: Path) -> tuple[str, Draft, Check, Sequence[str]] | Non
         draft.put("config.name", "name", str(config["name"]))
     _take_datasets(draft, process.pop("datasets", []))
     _take_samples(draft, process)
-    options = flat({key: value for key, value in process.items() if key != "type"})
+    options = dotted({key: value for key, value in process.items() if key != "type"})
     _take_rate(draft, options)
     _take_average(draft, options)
     TABLE.take(draft, options)
@@ -116,17 +100,17 @@ def _take_datasets(draft: Draft, datasets: Any) -> None:
             "the largest of them; each folder has its own" if len(sizes) > 1 else "",
         )
     for ours, (theirs, folder, side) in enumerate(folders):
-        rows = _rows_of_folder(f"datasets.{ours}")
-        named = {f"datasets.{theirs}.{name}": row for name, row in rows.items()}
+        known = _rows_of_folder(f"datasets.{ours}")
+        named = {f"datasets.{theirs}.{name}": row for name, row in known.items()}
         left = {f"datasets.*.{name}": why for name, why in _LEFT_OF_FOLDERS.items()}
         options = {key: value for key, value in folder.items() if key not in ("resolution", "type")}
         table = OptionTable(TRAINER, named, left)
         if ours and folders[ours - 1][0] == theirs:  # its findings are those of the first
             again = Draft()
-            table.take(again, flat(options, f"datasets.{theirs}."))
+            table.take(again, dotted(options, before=f"datasets.{theirs}."))
             draft.carried |= again.carried
         else:
-            table.take(draft, flat(options, f"datasets.{theirs}."))
+            table.take(draft, dotted(options, before=f"datasets.{theirs}."))
         if side != max(sizes):
             draft.put(f"datasets.{theirs}.resolution", f"datasets.{ours}.resolution", side)
 
@@ -144,12 +128,12 @@ def _sides(resolution: Any) -> list[int]:
 
 def _rows_of_folder(ours: str) -> dict[str, Row]:
     return {
-        "folder_path": to(f"{ours}.path", str), "dataset_path": to(f"{ours}.path", str), "num_repeats": to(f"{ours}.repeats", int),
-        "is_reg": where_on(f"{ours}.is_reg"), "caption_dropout_rate": to(f"{ours}.caption_dropout_rate"),
-        "token_dropout_rate": over_zero(f"{ours}.caption_tag_dropout_rate"), "shuffle_tokens": where_on(f"{ours}.shuffle_caption"),
-        "keep_tokens": over_zero(f"{ours}.keep_tokens"), "caption_ext": to(f"{ours}.caption_extension", lambda value: f".{str(value).removeprefix('.')}"),
-        "flip_x": where_on(f"{ours}.flip_aug"), "random_crop": where_on(f"{ours}.random_crop"), "mask_path": to(f"{ours}.mask_path", str),
-        "alpha_mask": where_on(f"{ours}.alpha_mask"), "loss_multiplier": to(f"{ours}.loss_weight"),
+        "folder_path": rows.to(f"{ours}.path", str), "dataset_path": rows.to(f"{ours}.path", str), "num_repeats": rows.to(f"{ours}.repeats", int),
+        "is_reg": rows.where_on(f"{ours}.is_reg"), "caption_dropout_rate": rows.to(f"{ours}.caption_dropout_rate"),
+        "token_dropout_rate": rows.over_zero(f"{ours}.caption_tag_dropout_rate"), "shuffle_tokens": rows.where_on(f"{ours}.shuffle_caption"),
+        "keep_tokens": rows.over_zero(f"{ours}.keep_tokens"), "caption_ext": rows.to(f"{ours}.caption_extension", lambda value: f".{str(value).removeprefix('.')}"),
+        "flip_x": rows.where_on(f"{ours}.flip_aug"), "random_crop": rows.where_on(f"{ours}.random_crop"), "mask_path": rows.to(f"{ours}.mask_path", str),
+        "alpha_mask": rows.where_on(f"{ours}.alpha_mask"), "loss_multiplier": rows.to(f"{ours}.loss_weight"),
         "network_weight": lambda draft, theirs, value: None if value == 1 else draft.leave(theirs, value, "the LoRA is trained at a strength of 1"),
         "buckets": lambda draft, theirs, value: None if value else draft.leave(theirs, value, "look at buckets.enable_bucket"),
     }  # fmt: skip
@@ -195,7 +179,7 @@ def _take_average(draft: Draft, options: dict[str, Any]) -> None:
     """EMA with its decay, which is for nothing where EMA is off."""
     decay = number_or(0.999, options.pop("train.ema_config.ema_decay", None))
     if "train.ema_config.use_ema" in options:
-        take_one(draft, "train.ema_config.use_ema", typed(options.pop("train.ema_config.use_ema")), moving_average(decay, 1))
+        take_one(draft, "train.ema_config.use_ema", typed(options.pop("train.ema_config.use_ema")), rows.moving_average(decay, 1))
 
 
 def _fill_in(draft: Draft, options: Mapping[str, Any], family: str | None) -> None:
@@ -226,7 +210,7 @@ def _schedule(draft: Draft, theirs: str, value: Any) -> None:
     if value == "linear":
         draft.put(theirs, "schedule.lr_scheduler", "constant", "it rises from a third of the rate to all of it there, and does not fall")
     else:
-        schedule(draft, theirs, value)
+        rows.schedule(draft, theirs, value)
 
 
 def _timestep_type(draft: Draft, theirs: str, value: Any) -> None:
@@ -250,36 +234,36 @@ def _patterns(excludes: bool) -> Any:
 TABLE = OptionTable(
     TRAINER,
     rows={
-        "trigger_word": to("captions.trigger", str),
-        "network.type": kind({"lora": "lora", "locon": "lora", "lokr": "lokr"}),
-        "network.linear": whole_rank("network.rank"), "network.rank": whole_rank("network.rank"), "network.linear_alpha": to("network.alpha", float),
-        "network.alpha": to("network.alpha", float), "network.conv": whole_rank("network.conv_rank"), "network.conv_alpha": to("network.conv_alpha", float),
-        "network.dropout": over_zero("network.dropout"), "network.lokr_full_rank": where_on("network.full_matrix", True, "the same by its name here"),
-        "network.lokr_factor": to("network.factor", int), "network.network_kwargs.only_if_contains": _patterns(excludes=False),
+        "trigger_word": rows.to("captions.trigger", str),
+        "network.type": rows.kind({"lora": "lora", "locon": "lora", "lokr": "lokr"}),
+        "network.linear": rows.whole_rank("network.rank"), "network.rank": rows.whole_rank("network.rank"), "network.linear_alpha": rows.to("network.alpha", float),
+        "network.alpha": rows.to("network.alpha", float), "network.conv": rows.whole_rank("network.conv_rank"), "network.conv_alpha": rows.to("network.conv_alpha", float),
+        "network.dropout": rows.over_zero("network.dropout"), "network.lokr_full_rank": rows.where_on("network.full_matrix", True, "the same by its name here"),
+        "network.lokr_factor": rows.to("network.factor", int), "network.network_kwargs.only_if_contains": _patterns(excludes=False),
         "network.network_kwargs.ignore_if_contains": _patterns(excludes=True),
-        "save.dtype": precision("checkpoints.save_precision"), "save.save_every": _save_every,
-        "train.batch_size": to("training.batch_size", int), "train.steps": to("training.max_train_steps", int),
-        "train.gradient_accumulation_steps": to("training.gradient_accumulation_steps", int),
-        "train.gradient_accumulation": to("training.gradient_accumulation_steps", int),
-        "train.train_unet": to("network.train_unet", bool), "train.train_text_encoder": to("network.train_text_encoder", bool),
-        "train.gradient_checkpointing": to("training.gradient_checkpointing"), "train.optimizer": optimizer(own_defaults=_OPTIMIZER_DEFAULTS),
-        "train.optimizer_params.weight_decay": optimizer_argument("weight_decay"), "train.optimizer_params.decouple": optimizer_argument("decouple"),
-        "train.optimizer_params.d_coef": optimizer_argument("d_coef"), "train.optimizer_params.eps": optimizer_argument("eps"),
-        "train.lr": to("optimizer.learning_rate", float), "train.unet_lr": to("optimizer.unet_lr", float),
-        "train.text_encoder_lr": to("optimizer.text_encoder_lr", float), "train.lr_scheduler": _schedule,
-        "train.lr_scheduler_params.num_warmup_steps": to("schedule.lr_warmup_steps"), "train.optimizer_params.betas": optimizer_argument("betas"),
-        "train.min_denoising_steps": over_zero("noise.min_timestep"),
+        "save.dtype": rows.precision("checkpoints.save_precision"), "save.save_every": _save_every,
+        "train.batch_size": rows.to("training.batch_size", int), "train.steps": rows.to("training.max_train_steps", int),
+        "train.gradient_accumulation_steps": rows.to("training.gradient_accumulation_steps", int),
+        "train.gradient_accumulation": rows.to("training.gradient_accumulation_steps", int),
+        "train.train_unet": rows.to("network.train_unet", bool), "train.train_text_encoder": rows.to("network.train_text_encoder", bool),
+        "train.gradient_checkpointing": rows.to("training.gradient_checkpointing"), "train.optimizer": rows.optimizer(own_defaults=_OPTIMIZER_DEFAULTS),
+        "train.optimizer_params.weight_decay": rows.optimizer_argument("weight_decay"), "train.optimizer_params.decouple": rows.optimizer_argument("decouple"),
+        "train.optimizer_params.d_coef": rows.optimizer_argument("d_coef"), "train.optimizer_params.eps": rows.optimizer_argument("eps"),
+        "train.lr": rows.to("optimizer.learning_rate", float), "train.unet_lr": rows.to("optimizer.unet_lr", float),
+        "train.text_encoder_lr": rows.to("optimizer.text_encoder_lr", float), "train.lr_scheduler": _schedule,
+        "train.lr_scheduler_params.num_warmup_steps": rows.to("schedule.lr_warmup_steps"), "train.optimizer_params.betas": rows.optimizer_argument("betas"),
+        "train.min_denoising_steps": rows.over_zero("noise.min_timestep"),
         "train.max_denoising_steps": lambda draft, theirs, value: draft.put(theirs, "noise.max_timestep", int(value) + 1, "the last one is trained there") if value < 999 else None,
-        "train.reg_weight": to("loss.prior_loss_weight", float),
-        "train.lr_scheduler_params.warmup_steps": to("schedule.lr_warmup_steps"), "train.dtype": precision("training.mixed_precision"),
-        "train.min_snr_gamma": to("loss.min_snr_gamma", float), "train.snr_gamma": to("loss.min_snr_gamma", float),
-        "train.noise_offset": over_zero("noise.noise_offset"), "train.max_grad_norm": to("training.max_grad_norm", float), "train.seed": to("training.seed", int),
+        "train.reg_weight": rows.to("loss.prior_loss_weight", float),
+        "train.lr_scheduler_params.warmup_steps": rows.to("schedule.lr_warmup_steps"), "train.dtype": rows.precision("training.mixed_precision"),
+        "train.min_snr_gamma": rows.to("loss.min_snr_gamma", float), "train.snr_gamma": rows.to("loss.min_snr_gamma", float),
+        "train.noise_offset": rows.over_zero("noise.noise_offset"), "train.max_grad_norm": rows.to("training.max_grad_norm", float), "train.seed": rows.to("training.seed", int),
         "train.timestep_type": _timestep_type,
-        "model.name_or_path": to("base.path", str), "model.quantize": where_on("base.quantize", "fp8", "fp8 as well, with a scale for each row"),
-        "model.vae_path": to("base.vae", str), "model.is_v_pred": where_on("base.prediction_type", "v_prediction"),
-        "sample.sample_every": to("samples.every_n_steps", int), "sample.width": to("samples.width", int), "sample.height": to("samples.height", int),
-        "sample.neg": to("samples.negative_prompt", str), "sample.seed": to("samples.seed", int), "sample.guidance_scale": to("samples.cfg_scale", float),
-        "sample.sample_steps": to("samples.steps", int), "sample.walk_seed": lambda draft, theirs, value: (
+        "model.name_or_path": rows.to("base.path", str), "model.quantize": rows.where_on("base.quantize", "fp8", "fp8 as well, with a scale for each row"),
+        "model.vae_path": rows.to("base.vae", str), "model.is_v_pred": rows.where_on("base.prediction_type", "v_prediction"),
+        "sample.sample_every": rows.to("samples.every_n_steps", int), "sample.width": rows.to("samples.width", int), "sample.height": rows.to("samples.height", int),
+        "sample.neg": rows.to("samples.negative_prompt", str), "sample.seed": rows.to("samples.seed", int), "sample.guidance_scale": rows.to("samples.cfg_scale", float),
+        "sample.sample_steps": rows.to("samples.steps", int), "sample.walk_seed": lambda draft, theirs, value: (
             None if value else draft.leave(theirs, value, "prompt k is drawn with seed + k here, as with walk_seed there")),
     },
     left={

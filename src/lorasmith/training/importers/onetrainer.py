@@ -13,32 +13,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from lorasmith.dotted import dotted
 from lorasmith.errors import SettingsError
 from lorasmith.models.families import FAMILIES
 from lorasmith.pages.numbers import count
+from lorasmith.training.importers import option_rows as rows
 from lorasmith.training.importers.documents import beside, read_json
 from lorasmith.training.importers.draft import Check, Draft
 from lorasmith.training.importers.found import typed
 from lorasmith.training.importers.onetrainer_concepts import TRAINER, take_concepts
-from lorasmith.training.importers.option_table import (
-    OptionTable,
-    Row,
-    family_or_refusal,
-    fits,
-    flat,
-    kind,
-    moving_average,
-    number_or,
-    optimizer,
-    optimizer_argument,
-    over_zero,
-    precision,
-    schedule,
-    take_one,
-    to,
-    where_on,
-    whole_rank,
-)  # fmt: skip
+from lorasmith.training.importers.option_table import OptionTable, Row, family_or_refusal, fits, number_or, take_one
 
 
 def read_onetrainer(file: Path) -> tuple[str, Draft, Check, Sequence[str]] | None:
@@ -72,7 +56,7 @@ def onetrainer_draft(tree: Mapping[str, Any], file: Path, form: str) -> tuple[st
     draft, notes = Draft(), list[str]()
     take_concepts(draft, _listed(draft, options, "concepts", "concept_file_name", file, notes))
     samples = _listed(draft, options, "samples", "sample_definition_file_name", file, notes)
-    flattened = _named_as_now(flat(options))
+    flattened = _named_as_now(dotted(options))
     _take_samples(draft, samples, flattened)
     _take_length_and_rate(draft, flattened)
     _take_kind(draft, flattened)
@@ -145,7 +129,7 @@ def _take_samples(draft: Draft, samples: list[Mapping[str, Any]], options: dict[
                 "that of the first, for all" if len({str(value) for value in values}) > 1 else "",
             )
     if after and unit in ("EPOCH", "STEP"):
-        take_one(draft, "sample_after", after, to(f"samples.every_n_{unit.lower()}s", int))
+        take_one(draft, "sample_after", after, rows.to(f"samples.every_n_{unit.lower()}s", int))
 
 
 def _take_length_and_rate(draft: Draft, options: dict[str, Any]) -> None:
@@ -157,10 +141,10 @@ def _take_length_and_rate(draft: Draft, options: dict[str, Any]) -> None:
     take_one(draft, "learning_rate_warmup_steps", 200.0 if given in (None, "") else typed(given), _warmup(batches, given in (None, "")))
     every = max(1, int(number_or(5, options.pop("ema_update_step_interval", None))))
     decay = number_or(0.999, options.pop("ema_decay", None))
-    take_one(draft, "ema", options.pop("ema", None) not in (None, "OFF"), moving_average(decay, every))
+    take_one(draft, "ema", options.pop("ema", None) not in (None, "OFF"), rows.moving_average(decay, every))
     unit, each = options.pop("save_every_unit", None) or "NEVER", options.pop("save_every", None)
     if unit in ("EPOCH", "STEP") and each:
-        take_one(draft, "save_every", each, to(f"checkpoints.save_every_n_{unit.lower()}s", int))
+        take_one(draft, "save_every", each, rows.to(f"checkpoints.save_every_n_{unit.lower()}s", int))
     elif unit != "NEVER":
         draft.leave("save_every", f"{each} {unit}", "set checkpoints.save_every_n_epochs or save_every_n_steps")
 
@@ -238,7 +222,7 @@ def _schedule(draft: Draft, theirs: str, value: Any) -> None:
     elif value == "COSINE_WITH_HARD_RESTARTS":
         draft.put(theirs, "schedule.lr_scheduler", "cosine_with_restarts", "the same by its name here")
     else:
-        schedule(draft, theirs, value)
+        rows.schedule(draft, theirs, value)
 
 
 def _min_factor(draft: Draft, theirs: str, value: Any) -> None:
@@ -329,31 +313,31 @@ _UNKNOWN_TO_RUNS = ("workspace_dir", "cache_dir", "tensorboard*", "backup*", "ro
 TABLE = OptionTable(
     TRAINER,
     rows={
-        "base_model_name": to("base.path", str), "output_model_destination": to("name", lambda value: Path(str(value).replace("\\", "/")).stem or "lora"),
-        "batch_size": to("training.batch_size", int), "epochs": to("training.epochs", int), "seed": to("training.seed", int),
-        "gradient_accumulation_steps": to("training.gradient_accumulation_steps", int), "gradient_checkpointing": _checkpointing, "compile": to("training.torch_compile", bool),
-        "learning_rate": to("optimizer.learning_rate", float),
-        "learning_rate_cycles": to("schedule.lr_scheduler_num_cycles", lambda value: max(1, int(value))), "learning_rate_min_factor": _min_factor,
-        "resolution": _resolution, "aspect_ratio_bucketing": to("buckets.enable_bucket", bool), "clip_grad_norm": to("training.max_grad_norm", float),
-        "peft_type": kind({"lora": "lora", "loha": "loha", "lokr": "lokr"}), "lora_rank": whole_rank("network.rank"), "lora_alpha": to("network.alpha", float),
-        "lora_decompose": where_on("network.dora", True, "the same by its name here"), "lora_model_name": to("network.weights", str), "dropout_probability": over_zero("network.dropout"),
-        "optimizer.optimizer": optimizer(), "optimizer.weight_decay": optimizer_argument("weight_decay"), "optimizer.eps": optimizer_argument("eps"),
-        "optimizer.d_coef": optimizer_argument("d_coef"), "optimizer.use_bias_correction": optimizer_argument("use_bias_correction"),
-        "optimizer.safeguard_warmup": optimizer_argument("safeguard_warmup"), "optimizer.decouple": optimizer_argument("decouple"),
+        "base_model_name": rows.to("base.path", str), "output_model_destination": rows.to("name", lambda value: Path(str(value).replace("\\", "/")).stem or "lora"),
+        "batch_size": rows.to("training.batch_size", int), "epochs": rows.to("training.epochs", int), "seed": rows.to("training.seed", int),
+        "gradient_accumulation_steps": rows.to("training.gradient_accumulation_steps", int), "gradient_checkpointing": _checkpointing, "compile": rows.to("training.torch_compile", bool),
+        "learning_rate": rows.to("optimizer.learning_rate", float),
+        "learning_rate_cycles": rows.to("schedule.lr_scheduler_num_cycles", lambda value: max(1, int(value))), "learning_rate_min_factor": _min_factor,
+        "resolution": _resolution, "aspect_ratio_bucketing": rows.to("buckets.enable_bucket", bool), "clip_grad_norm": rows.to("training.max_grad_norm", float),
+        "peft_type": rows.kind({"lora": "lora", "loha": "loha", "lokr": "lokr"}), "lora_rank": rows.whole_rank("network.rank"), "lora_alpha": rows.to("network.alpha", float),
+        "lora_decompose": rows.where_on("network.dora", True, "the same by its name here"), "lora_model_name": rows.to("network.weights", str), "dropout_probability": rows.over_zero("network.dropout"),
+        "optimizer.optimizer": rows.optimizer(), "optimizer.weight_decay": rows.optimizer_argument("weight_decay"), "optimizer.eps": rows.optimizer_argument("eps"),
+        "optimizer.d_coef": rows.optimizer_argument("d_coef"), "optimizer.use_bias_correction": rows.optimizer_argument("use_bias_correction"),
+        "optimizer.safeguard_warmup": rows.optimizer_argument("safeguard_warmup"), "optimizer.decouple": rows.optimizer_argument("decouple"),
         "optimizer.beta1": _beta(0), "optimizer.beta2": _beta(1), "optimizer.beta3": _beta(2),
-        "unet.train": to("network.train_unet", bool), "transformer.train": to("network.train_unet", bool), "text_encoder.train": to("network.train_text_encoder", bool),
-        "unet.learning_rate": to("optimizer.unet_lr", float), "transformer.learning_rate": to("optimizer.unet_lr", float),
-        "text_encoder.learning_rate": to("optimizer.text_encoder_lr", float), "text_encoder_2.learning_rate": to("optimizer.text_encoder_2_lr", float),
-        "train_dtype": precision("training.mixed_precision"), "output_dtype": precision("checkpoints.save_precision"),
-        "offset_noise_weight": over_zero("noise.noise_offset"), "loss_weight_fn": _loss_weight, "loss_weight_strength": _loss_weight_strength,
-        "force_v_prediction": where_on("base.prediction_type", "v_prediction"), "rescale_noise_scheduler_to_zero_terminal_snr": where_on("base.zero_terminal_snr"),
-        "unmasked_weight": over_zero("loss.unmasked_weight"), "max_noising_strength": lambda draft, theirs, value: (
+        "unet.train": rows.to("network.train_unet", bool), "transformer.train": rows.to("network.train_unet", bool), "text_encoder.train": rows.to("network.train_text_encoder", bool),
+        "unet.learning_rate": rows.to("optimizer.unet_lr", float), "transformer.learning_rate": rows.to("optimizer.unet_lr", float),
+        "text_encoder.learning_rate": rows.to("optimizer.text_encoder_lr", float), "text_encoder_2.learning_rate": rows.to("optimizer.text_encoder_2_lr", float),
+        "train_dtype": rows.precision("training.mixed_precision"), "output_dtype": rows.precision("checkpoints.save_precision"),
+        "offset_noise_weight": rows.over_zero("noise.noise_offset"), "loss_weight_fn": _loss_weight, "loss_weight_strength": _loss_weight_strength,
+        "force_v_prediction": rows.where_on("base.prediction_type", "v_prediction"), "rescale_noise_scheduler_to_zero_terminal_snr": rows.where_on("base.zero_terminal_snr"),
+        "unmasked_weight": rows.over_zero("loss.unmasked_weight"), "max_noising_strength": lambda draft, theirs, value: (
             draft.put(theirs, "noise.max_timestep", round(float(value) * 1000), "a share of 1000 timesteps there") if value != 1 else None),
         "min_noising_strength": lambda draft, theirs, value: (
             draft.put(theirs, "noise.min_timestep", round(float(value) * 1000), "a share of 1000 timesteps there") if value else None),
-        "lokr_dim": whole_rank("network.rank"), "lokr_decompose_factor": to("network.factor", int), "lokr_full_matrix": where_on("network.full_matrix"),
-        "lokr_use_tucker": where_on("network.use_tucker"), "lokr_decompose_both": where_on("network.decompose_both"), "lokr_weight_decompose": where_on("network.dora"),
-        "text_encoder.dropout_probability": over_zero("captions.caption_dropout_rate"), "vae.model_name": to("base.vae", str),
+        "lokr_dim": rows.whole_rank("network.rank"), "lokr_decompose_factor": rows.to("network.factor", int), "lokr_full_matrix": rows.where_on("network.full_matrix"),
+        "lokr_use_tucker": rows.where_on("network.use_tucker"), "lokr_decompose_both": rows.where_on("network.decompose_both"), "lokr_weight_decompose": rows.where_on("network.dora"),
+        "text_encoder.dropout_probability": rows.over_zero("captions.caption_dropout_rate"), "vae.model_name": rows.to("base.vae", str),
         "unet.weight_dtype": _weight_dtype, "transformer.weight_dtype": _weight_dtype, "prior.weight_dtype": _weight_dtype,
     },
     left={

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from lorasmith.dotted import dotted
+from lorasmith.training.importers import option_rows as rows
 from lorasmith.training.importers.draft import Draft
-from lorasmith.training.importers.option_table import OptionTable, Row, flat, over_zero, to, where_on
+from lorasmith.training.importers.option_table import OptionTable, Row
 
 TRAINER = "OneTrainer"
 
@@ -29,7 +31,7 @@ def take_concepts(draft: Draft, concepts: list[Mapping[str, Any]]) -> None:
 def _take_concept(draft: Draft, concept: Mapping[str, Any], number: int) -> None:
     """A folder with its options; OneTrainer mirrors pictures unless it is told not to."""
     before = f"concept {number + 1}: "
-    options = flat(
+    options = dotted(
         {key: value for key, value in concept.items() if key not in ("name", "enabled", "seed", "concept_stats", "validation_concept")}
     )
     if "repeats" in options:  # of the first version
@@ -53,18 +55,18 @@ def _take_concept(draft: Draft, concept: Mapping[str, Any], number: int) -> None
 
 def _rows_of_concept(ours: str) -> dict[str, Row]:
     return {
-        "path": to(f"{ours}.path", str), "balancing": _repeats(f"{ours}.repeats"), "image.enable_random_flip": where_on(f"{ours}.flip_aug"),
+        "path": rows.to(f"{ours}.path", str), "balancing": _repeats(f"{ours}.repeats"), "image.enable_random_flip": rows.where_on(f"{ours}.flip_aug"),
         "loss_weight": lambda draft, theirs, value: draft.put(theirs, f"{ours}.loss_weight", float(value)) if value != 1 else None,
-        "text.enable_tag_shuffling": where_on(f"{ours}.shuffle_caption"), "text.keep_tags_count": to(f"{ours}.keep_tokens", int),
+        "text.enable_tag_shuffling": rows.where_on(f"{ours}.shuffle_caption"), "text.keep_tags_count": rows.to(f"{ours}.keep_tokens", int),
         "text.tag_delimiter": lambda draft, theirs, value: draft.put(theirs, f"{ours}.caption_separator", value) if value != "," else None,
-        "text.tag_dropout_probability": over_zero(f"{ours}.caption_tag_dropout_rate"),
+        "text.tag_dropout_probability": rows.over_zero(f"{ours}.caption_tag_dropout_rate"),
         "text.prompt_source": lambda draft, theirs, value: None if value == "sample" else draft.leave(
             theirs, value, "captions are read from a .txt beside each picture; bring them in with: lorasmith import"),
         "type": lambda draft, theirs, value: draft.leave(theirs, value, "look at loss.prior_preservation, which needs no pictures")
         if value == "PRIOR_PREDICTION" else None,
         "image_variations": lambda draft, theirs, value: None, "text_variations": lambda draft, theirs, value: None,
         "balancing_strategy": lambda draft, theirs, value: None,
-        "image.enable_crop_jitter": where_on(f"{ours}.random_crop", True, "what does not fit the bucket is cut off at a drawn place, there by a few pixels"),
+        "image.enable_crop_jitter": rows.where_on(f"{ours}.random_crop", True, "what does not fit the bucket is cut off at a drawn place, there by a few pixels"),
         "image.enable_resolution_override": lambda draft, theirs, value: None,
         "image.resolution_override": lambda draft, theirs, value: None,
     }  # fmt: skip

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path, PurePath
 from typing import Any
 
+from lorasmith.dotted import dotted
 from lorasmith.errors import SettingsError
 from lorasmith.training.importers.documents import beside, read_json, read_toml, toml_from
 from lorasmith.training.importers.found import Found
@@ -17,24 +18,21 @@ from lorasmith.training.importers.found import Found
 def from_toml(tree: dict[str, Any], path: Path, written: Mapping[str, str] | None = None) -> Found:
     """A configuration as options; `written` are files that a script writes itself."""
     if not isinstance(tree.get("datasets"), list):
-        found = Found("a configuration of sd-scripts (TOML)", _flat(tree))
+        found = Found("a configuration of sd-scripts (TOML)", _without_sections(tree))
     elif tree.keys() <= {"general", "datasets"}:
         return dataset_alone(tree, path)
     else:
         found = Found(
             "a configuration of sd-scripts with its dataset (TOML)",
-            _flat({k: v for k, v in tree.items() if k not in ("datasets", "general")}),
+            _without_sections({k: v for k, v in tree.items() if k not in ("datasets", "general")}),
         )
         found.subsets = _subsets(tree, path)
     return with_dataset(found, path, written)
 
 
-def _flat(tree: Mapping[str, Any]) -> dict[str, Any]:
+def _without_sections(tree: Mapping[str, Any]) -> dict[str, Any]:
     """Sections are only for reading: sd-scripts puts all their options together."""
-    flat: dict[str, Any] = {}
-    for key, value in tree.items():
-        flat |= _flat(value) if isinstance(value, Mapping) else {key: value}
-    return flat
+    return {name.rpartition(".")[2]: value for name, value in dotted(tree).items()}
 
 
 def dataset_alone(tree: Mapping[str, Any], path: Path) -> Found:

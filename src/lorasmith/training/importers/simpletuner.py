@@ -12,30 +12,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from lorasmith.dotted import dotted
 from lorasmith.errors import SettingsError
 from lorasmith.models.families import FAMILIES
+from lorasmith.training.importers import option_rows as rows
 from lorasmith.training.importers.documents import beside, read_json
 from lorasmith.training.importers.draft import Check, Draft
 from lorasmith.training.importers.found import typed
-from lorasmith.training.importers.option_table import (
-    OptionTable,
-    Row,
-    family_or_refusal,
-    fits,
-    flat,
-    kind,
-    moving_average,
-    number_or,
-    optimizer,
-    optimizer_argument,
-    over_zero,
-    precision,
-    schedule,
-    take_one,
-    to,
-    where_on,
-    whole_rank,
-)  # fmt: skip
+from lorasmith.training.importers.option_table import OptionTable, Row, family_or_refusal, fits, number_or, take_one
 
 TRAINER = "SimpleTuner"
 _PREFIXES = ("bnb-", "ao-", "optimi-", "torch-", "paged-")
@@ -97,7 +81,7 @@ def read_simpletuner(file: Path) -> tuple[str, Draft, Check, Sequence[str]] | No
     _take_layers(draft, options, is_flow)
     if is_flow:
         _take_timesteps(draft, options)
-    options = flat(options)
+    options = dotted(options)
     TABLE.take(draft, options)
     TABLE.fill_in(draft, options, DEFAULTS)
     if draft.has("samples.prompts"):
@@ -144,21 +128,21 @@ def _take_folder(draft: Draft, folder: Mapping[str, Any], label: str, number: in
     ours = f"datasets.{number}"
     options = {name: value for name, value in folder.items() if name not in _FOLDER_ITSELF}
     size, unit = options.pop("resolution", None), options.pop("resolution_type", "pixel_area")
-    rows: dict[str, Row] = {
-        "instance_data_dir": to(f"{ours}.path", str), "is_regularisation_data": where_on(f"{ours}.is_reg"),
-        "is_regularization_data": where_on(f"{ours}.is_reg"),
-        "repeats": to(f"{ours}.repeats", lambda value: int(value) + 1, "it counts the times after the first there"),
+    known: dict[str, Row] = {
+        "instance_data_dir": rows.to(f"{ours}.path", str), "is_regularisation_data": rows.where_on(f"{ours}.is_reg"),
+        "is_regularization_data": rows.where_on(f"{ours}.is_reg"),
+        "repeats": rows.to(f"{ours}.repeats", lambda value: int(value) + 1, "it counts the times after the first there"),
         "caption_strategy": lambda draft, theirs, value: None if value == "textfile" else draft.leave(
             theirs, value, "captions are read from a .txt beside each picture; write them with: lorasmith captions"),
-        "caption_dropout_probability": to(f"{ours}.caption_dropout_rate"),
+        "caption_dropout_probability": rows.to(f"{ours}.caption_dropout_rate"),
         "prepend_instance_prompt": lambda draft, theirs, value: draft.put(theirs, f"{ours}.caption_prefix", str(folder["instance_prompt"]),
                                                                          "the prompt goes before each caption") if value else None,
         "instance_prompt": lambda draft, theirs, value: None,
     }  # fmt: skip
     table = OptionTable(
-        TRAINER, {f"{label}{key}": row for key, row in rows.items()}, {f"{label}{name}": why for name, why in _LEFT_OF_FOLDERS.items()}
+        TRAINER, {f"{label}{key}": row for key, row in known.items()}, {f"{label}{name}": why for name, why in _LEFT_OF_FOLDERS.items()}
     )
-    named = flat(options, label)
+    named = dotted(options, before=label)
     table.take(draft, named)
     if size:
         take_one(draft, f"{label}resolution", size, _size(f"{ours}.resolution", unit))
@@ -177,12 +161,12 @@ def _take_length(draft: Draft, options: dict[str, Any]) -> None:
     """Steps count before epochs; 0 is not given, and neither means one epoch."""
     steps, epochs = options.pop("max_train_steps", None), options.pop("num_train_epochs", None)
     if number_or(0, steps):
-        take_one(draft, "max_train_steps", steps, to("training.max_train_steps", int))
+        take_one(draft, "max_train_steps", steps, rows.to("training.max_train_steps", int))
         if number_or(0, epochs):
             draft.leave("num_train_epochs", epochs, "max_train_steps decides")
     else:
         why = "" if number_or(0, epochs) else "left out, which means 1 there"
-        take_one(draft, "num_train_epochs", epochs or 1, to("training.epochs", int, why))
+        take_one(draft, "num_train_epochs", epochs or 1, rows.to("training.epochs", int, why))
 
 
 def _size(ours: str, unit: Any) -> Row:
@@ -213,7 +197,7 @@ def _take_average(draft: Draft, options: dict[str, Any]) -> None:
     """EMA with its decay and how often it is updated, which are for nothing where EMA is off."""
     decay, every = number_or(0.995, options.pop("ema_decay", None)), number_or(1, options.pop("ema_update_interval", None))
     if options.get("use_ema") not in (None, ""):
-        take_one(draft, "use_ema", typed(options.pop("use_ema")), moving_average(decay, max(1, int(every))))
+        take_one(draft, "use_ema", typed(options.pop("use_ema")), rows.moving_average(decay, max(1, int(every))))
 
 
 def _take_noise(draft: Draft, options: dict[str, Any]) -> None:
@@ -260,7 +244,7 @@ def _take_clipping(draft: Draft, options: dict[str, Any]) -> None:
     """Single values are clipped there, unless the norm is asked for."""
     method, largest = options.pop("grad_clip_method", None) or "value", options.pop("max_grad_norm", None)
     if method == "norm":
-        take_one(draft, "max_grad_norm", 2.0 if largest is None else largest, to("training.max_grad_norm", float))
+        take_one(draft, "max_grad_norm", 2.0 if largest is None else largest, rows.to("training.max_grad_norm", float))
     else:
         why = f"there, single values over {number_or(2.0, largest):g} are clipped, and no norm"
         draft.put("grad_clip_method", "training.max_grad_norm", 0.0, why)
@@ -315,7 +299,7 @@ def _take_optimizer_config(draft: Draft, options: dict[str, Any]) -> None:
 
 
 _ARGUMENTS = ("weight_decay", "eps", "d_coef", "decouple", "use_bias_correction", "safeguard_warmup", "momentum")
-TABLE_OF_ARGUMENTS = OptionTable(TRAINER, {f"optimizer_config {key}": optimizer_argument(key) for key in _ARGUMENTS}, {})
+TABLE_OF_ARGUMENTS = OptionTable(TRAINER, {f"optimizer_config {key}": rows.optimizer_argument(key) for key in _ARGUMENTS}, {})
 
 
 def _quantise(draft: Draft, theirs: str, value: Any) -> None:
@@ -332,27 +316,27 @@ def _quantise(draft: Draft, theirs: str, value: Any) -> None:
 TABLE = OptionTable(
     TRAINER,
     rows={
-        "pretrained_model_name_or_path": to("base.path", str), "pretrained_vae_model_name_or_path": to("base.vae", str),
-        "lora_type": kind({"standard": "lora", "lora": "lora"}), "lora_rank": whole_rank("network.rank"), "lora_alpha": to("network.alpha", float),
-        "lora_dropout": over_zero("network.dropout"), "use_dora": where_on("network.dora"), "init_lora": to("network.weights", str),
-        "learning_rate": to("optimizer.learning_rate", float), "text_encoder_lr": to("optimizer.text_encoder_lr", float),
-        "lr_scheduler": schedule, "lr_warmup_steps": over_zero("schedule.lr_warmup_steps"), "lr_num_cycles": to("schedule.lr_scheduler_num_cycles", int),
-        "lr_power": to("schedule.lr_scheduler_power", float), "optimizer": optimizer(_PREFIXES, _OPTIMIZER_DEFAULTS), "adam_weight_decay": optimizer_argument("weight_decay"),
-        "train_batch_size": to("training.batch_size", int), "gradient_accumulation_steps": to("training.gradient_accumulation_steps", int),
-        "gradient_checkpointing": to("training.gradient_checkpointing", bool), "dynamo_backend": to("training.torch_compile", lambda value: str(value).lower() not in ("", "no", "none")), "mixed_precision": precision("training.mixed_precision"),
-        "base_model_precision": _quantise, "seed": to("training.seed", int), "input_perturbation": over_zero("noise.ip_noise_gamma"),
+        "pretrained_model_name_or_path": rows.to("base.path", str), "pretrained_vae_model_name_or_path": rows.to("base.vae", str),
+        "lora_type": rows.kind({"standard": "lora", "lora": "lora"}), "lora_rank": rows.whole_rank("network.rank"), "lora_alpha": rows.to("network.alpha", float),
+        "lora_dropout": rows.over_zero("network.dropout"), "use_dora": rows.where_on("network.dora"), "init_lora": rows.to("network.weights", str),
+        "learning_rate": rows.to("optimizer.learning_rate", float), "text_encoder_lr": rows.to("optimizer.text_encoder_lr", float),
+        "lr_scheduler": rows.schedule, "lr_warmup_steps": rows.over_zero("schedule.lr_warmup_steps"), "lr_num_cycles": rows.to("schedule.lr_scheduler_num_cycles", int),
+        "lr_power": rows.to("schedule.lr_scheduler_power", float), "optimizer": rows.optimizer(_PREFIXES, _OPTIMIZER_DEFAULTS), "adam_weight_decay": rows.optimizer_argument("weight_decay"),
+        "train_batch_size": rows.to("training.batch_size", int), "gradient_accumulation_steps": rows.to("training.gradient_accumulation_steps", int),
+        "gradient_checkpointing": rows.to("training.gradient_checkpointing", bool), "dynamo_backend": rows.to("training.torch_compile", lambda value: str(value).lower() not in ("", "no", "none")), "mixed_precision": rows.precision("training.mixed_precision"),
+        "base_model_precision": _quantise, "seed": rows.to("training.seed", int), "input_perturbation": rows.over_zero("noise.ip_noise_gamma"),
         "checkpoint_step_interval": _every_steps,
-        "checkpoint_epoch_interval": over_zero("checkpoints.save_every_n_epochs"), "caption_dropout_probability": to("captions.caption_dropout_rate", float),
-        "snr_gamma": to("loss.min_snr_gamma", float), "train_text_encoder": to("network.train_text_encoder", bool),
-        "flux_guidance_value": to("flow.guidance_scale", float), "validation_resolution": _picture, "prediction_type": lambda draft, theirs, value: (
+        "checkpoint_epoch_interval": rows.over_zero("checkpoints.save_every_n_epochs"), "caption_dropout_probability": rows.to("captions.caption_dropout_rate", float),
+        "snr_gamma": rows.to("loss.min_snr_gamma", float), "train_text_encoder": rows.to("network.train_text_encoder", bool),
+        "flux_guidance_value": rows.to("flow.guidance_scale", float), "validation_resolution": _picture, "prediction_type": lambda draft, theirs, value: (
             draft.put(theirs, "base.prediction_type", value) if value in ("epsilon", "v_prediction") else draft.leave(theirs, value, "it comes with the base")),
-        "validation_prompt": to("samples.prompts", lambda value: [str(value)]), "validation_guidance": to("samples.cfg_scale", float),
-        "validation_num_inference_steps": to("samples.steps", int), "validation_steps": to("samples.every_n_steps", int),
-        "validation_step_interval": to("samples.every_n_steps", int), "validation_seed": to("samples.seed", int),
-        "validation_negative_prompt": to("samples.negative_prompt", str),
+        "validation_prompt": rows.to("samples.prompts", lambda value: [str(value)]), "validation_guidance": rows.to("samples.cfg_scale", float),
+        "validation_num_inference_steps": rows.to("samples.steps", int), "validation_steps": rows.to("samples.every_n_steps", int),
+        "validation_step_interval": rows.to("samples.every_n_steps", int), "validation_seed": rows.to("samples.seed", int),
+        "validation_negative_prompt": rows.to("samples.negative_prompt", str),
         "adam_beta1": lambda draft, theirs, value: None if value == 0.9 else draft.leave(theirs, value, "set optimizer.args.betas"),
         "adam_beta2": lambda draft, theirs, value: None if value == 0.999 else draft.leave(theirs, value, "set optimizer.args.betas"),
-        "adam_epsilon": optimizer_argument("eps"), "loss_type": to("loss.loss_type", str), "lr_scale": lambda draft, theirs, value: (
+        "adam_epsilon": rows.optimizer_argument("eps"), "loss_type": rows.to("loss.loss_type", str), "lr_scale": lambda draft, theirs, value: (
             draft.leave(theirs, value, "the rate is multiplied by the size of the batch there; multiply optimizer.learning_rate") if value else None),
     },
     left={

@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from lorasmith.dotted import dotted
 from lorasmith.errors import SettingsError
 from lorasmith.registry import nearest
 from lorasmith.training.recipes.recipes import Choice, recipe
@@ -41,7 +42,7 @@ def own_recipe(path: str | Path, images: int) -> list[Choice]:
     choices = {choice.setting: choice for choice in recipe(kind, family, level, images)}
     reasons: Mapping[str, str] = content.get("reasons", {})
     known = set(setting_names())
-    for name, value in _dotted(content.get("settings", {})).items():
+    for name, value in dotted(content.get("settings", {}), whole=("optimizer.args",)).items():
         if name not in known:
             raise SettingsError(
                 f"The recipe {path} sets {name!r}, which does not exist; {nearest(name, known)}", code="settings.unknown_key", setting=name
@@ -66,15 +67,3 @@ def _read(path: Path) -> dict[str, Any]:
     if odd := sorted(content.keys() - {"begin_with", "settings", "reasons"}):
         raise SettingsError(f"The recipe {path} has {odd[0]!r}. It may have begin_with, [settings] and [reasons].")
     return content
-
-
-def _dotted(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested tables as dotted names, but optimizer.args, which is one setting."""
-    flat: dict[str, Any] = {}
-    for key, value in tree.items():
-        name = f"{prefix}{key}"
-        if isinstance(value, Mapping) and name != "optimizer.args":
-            flat |= _dotted(value, f"{name}.")
-        else:
-            flat[name] = value
-    return flat
