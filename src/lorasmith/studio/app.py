@@ -18,15 +18,17 @@ from starlette.types import ASGIApp
 import lorasmith
 from lorasmith.jobs.enqueue import Start
 from lorasmith.jobs.supervisor import start_supervisor
-from lorasmith.studio import audits, captions, files, jobs, pictures, plans, projects, registries, runs, settings, system, uploads
+from lorasmith.studio import audits, captions, events, files, jobs, pictures, plans, projects, registries, runs, settings, system, uploads
 from lorasmith.studio.access import Access
 from lorasmith.studio.document import describe
+from lorasmith.studio.news import news_of
 from lorasmith.studio.problems import add_handlers
 from lorasmith.studio.security import Door
+from lorasmith.studio.stream import Streams
 from lorasmith.studio.studio import Studio
 
 RESOURCES: tuple[APIRouter, ...] = tuple(
-    resource.router for resource in (system, projects, pictures, audits, captions, uploads, registries, settings, plans, jobs, runs)
+    resource.router for resource in (system, projects, pictures, audits, captions, uploads, registries, settings, plans, jobs, runs, events)
 )
 
 OPENAPI = "/api/openapi.json"
@@ -45,7 +47,8 @@ def make_api(workspace: str | Path, start_supervisor: Start = start_supervisor) 
         openapi_url=OPENAPI, docs_url=None, redoc_url=None, generate_unique_id_function=_operation, redirect_slashes=False,
     )  # fmt: skip
     api.openapi = lambda: describe(api)  # type: ignore[method-assign]
-    api.state.studio = Studio(Path(workspace).absolute(), start_supervisor)
+    studio = api.state.studio = Studio(Path(workspace).absolute(), start_supervisor)
+    api.state.streams = Streams(news_of(studio))
     for router in RESOURCES:
         api.include_router(router, prefix="/api")
     for router in (files.router, runs.files):
