@@ -1,6 +1,7 @@
 """Adding a job: what is wrong with its arguments is said before it waits."""
 
 import signal
+import time
 
 import pytest
 from pydantic import Field
@@ -72,3 +73,20 @@ def test_a_kind_is_one_file_and_one_line(tmp_path, monkeypatch):
         queue.workspace.job(job.id).root.mkdir(parents=True)
         assert run_job(tmp_path, job.id, KINDS) == "done"
         assert queue.get(job.id).outcome == {"waved": 3}
+
+
+@pytest.mark.usefixtures("sigterm")
+def test_what_a_training_is_sent_reaches_it(tmp_path):
+    def listen(arguments, work):
+        with Queue(tmp_path) as own:
+            send(own, 1, "sample")
+        while not work.commands.take("sample"):
+            time.sleep(0.01)
+        return {"heard": True}
+
+    with Queue(tmp_path) as queue:
+        queue.add("train", {}, "accelerator")
+        queue.claim("accelerator", "cpu")
+        queue.workspace.job(1).root.mkdir(parents=True)
+        run_job(tmp_path, 1, {"train": Kind("Listen", WaveArguments, listen)})
+        assert queue.get(1).outcome == {"heard": True}

@@ -51,6 +51,13 @@ def test_each_argument_of_a_kind_is_described(kind):
     assert KINDS[kind].words[0].isupper()
 
 
+def test_the_guide_says_which_kinds_need_an_accelerator():
+    guide = (Path(__file__).parents[2] / "docs/guide/jobs.md").read_text(encoding="utf-8")
+    for needs, words in (("accelerator", "job that needs it"), ("cpu", "jobs that need none")):
+        named = guide.split(f"{words} (")[1].split(")")[0].split(", ")
+        assert named == sorted(name for name, kind in KINDS.items() if kind.needs == needs)
+
+
 def test_import_goes_on_and_adds_nothing_twice(workspace):
     with pytest.raises(Killed):
         run("import", 2, sources=["anna"], into="bert")

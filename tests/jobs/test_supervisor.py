@@ -134,7 +134,7 @@ def test_a_killed_job_goes_on_and_one_that_is_killed_twice_at_the_same_place_fai
         supervisor.look,
     )
     sentences = [event.sentence for _, event in read_journal(queue.workspace.job(1).events).events if isinstance(event, Ended)]
-    assert sentences == ["It was ended by signal 9 (SIGKILL). It was at counting, number 0 of 3, and goes on from there."]
+    assert sentences == ["It was ended by signal 9 (SIGKILL). It was at counting, number 0 of 3, and is continued."]
     os.kill(queue.get(1).worker, signal.SIGKILL)
     until(lambda: queue.get(1).state == "failed", supervisor.look)
     assert queue.get(1).sentence == (

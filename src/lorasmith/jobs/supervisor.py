@@ -165,7 +165,7 @@ class Supervisor:
                 f"{why} That was the second time at the same place ({place}). To try once more: lorasmith jobs retry {job.id}",
             )
         else:
-            self._end(job, "interrupted", f"{why} It was at {place}, and goes on from there.", place)
+            self._end(job, "interrupted", f"{why} It was at {place}, and is continued.", place)
 
     def _end(self, job: Job, state: State, sentence: str = "", place: str = "") -> None:
         row = self.queue.end(job.id, state, sentence, interrupted_at=place)
