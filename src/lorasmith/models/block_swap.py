@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_map_only
 
 from lorasmith.errors import BaseModelError, SettingsError
-from lorasmith.models.device import DEVICES
+from lorasmith.models.device import has_streams
 from lorasmith.models.quantize import QuantizedWeight
 
 ALIGNMENT = 512
@@ -145,7 +145,7 @@ class BlockSwap:
         self.device = torch.empty(0, device=device).device
         self.blocks: list[SwappedBlock] = []
         self._slots: list[_Slot] = []  # the first is the one that is read
-        self.has_streams = self.device.type in DEVICES and DEVICES[self.device.type].streams
+        self.has_streams = has_streams(self.device.type)
         self._stream = torch.Stream(self.device) if self.has_streams else None
         self._before: SwappedBlock | None = None
         self._next: dict[tuple[SwappedBlock | None, SwappedBlock | None], SwappedBlock] = {}

@@ -169,6 +169,11 @@ def choose_device(device: str = "auto") -> str:
     return device
 
 
+def has_streams(device_type: str) -> bool:
+    """Whether devices of torch's type copy out of pinned memory while they compute; its meta device, for one, does not."""
+    return device_type in DEVICES and DEVICES[device_type].streams
+
+
 def device_of(tensor: Any) -> DeviceKind:
     """The kind of device that a tensor is on."""
     return DEVICES[tensor.device.type]

@@ -10,13 +10,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from lorasmith.models.device import DEVICES
+from lorasmith.models.device import has_streams
 
 
 def to_device(tensor: Tensor, device: torch.device | str, dtype: torch.dtype | None = None) -> Tensor:
     """`tensor` on `device`, in `dtype` if one is given; the CPU does not wait for the copy, nor for what the device does before it."""
     device = torch.device(device)
-    kind = DEVICES.get(device.type)  # none for the meta device, on which runs are rehearsed
-    if kind is not None and kind.streams and tensor.device.type == "cpu":
+    if has_streams(device.type) and tensor.device.type == "cpu":
         tensor = tensor.pin_memory().to(device, non_blocking=True)
     return tensor.to(device, dtype)
