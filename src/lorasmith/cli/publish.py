@@ -20,6 +20,9 @@ def publish(
     description: Annotated[str, typer.Option(help="What it is, in a few sentences.")] = "",
     author: Annotated[str, typer.Option(help="Who made it.")] = "",
     license: Annotated[str, typer.Option(help="Such as cc-by-4.0, openrail or apache-2.0.")] = "",
+    rights: Annotated[
+        str, typer.Option(help="Where the rights to the training images come from. Empty: what was confirmed of the run's datasets.")
+    ] = "",
     base_model: Annotated[str, typer.Option(help="The base model's repository on the hub: OWNER/NAME.")] = "",
     picture: Annotated[
         list[Path] | None, typer.Option(help="Picture to show, instead of those of the run; may be given several times.")
@@ -39,7 +42,7 @@ def publish(
 
     lorasmith publish runs/zorvex --out to-upload --license cc-by-4.0
 
-    lorasmith publish zorvex.safetensors --out zorvex.zip --base models/base.safetensors --prompt "zorvex, beach"
+    lorasmith publish zorvex.safetensors --out zorvex.zip --rights "my own photographs" --base models/base.safetensors --prompt "zorvex, beach"
 
     lorasmith publish runs/zorvex --out to-upload --license cc-by-4.0 --push anna/zorvex
 
@@ -53,8 +56,8 @@ def publish(
         if out.suffix == ".zip":
             raise typer.BadParameter("A folder is pushed, not a ZIP.", param_hint="--out")
     made = make(
-        source, out, name=name, description=description, author=author, license=license, base_model=base_model, pictures=picture or (),
-        base=base, prompts=prompt or (), repository=push or "", keep_private=keep_private, overwrite=overwrite, dry_run=dry_run,
+        source, out, name=name, description=description, author=author, license=license, rights=rights, base_model=base_model,
+        pictures=picture or (), base=base, prompts=prompt or (), repository=push or "", keep_private=keep_private, overwrite=overwrite, dry_run=dry_run,
     )  # fmt: skip
     address = push_folder(made.out, push, private=private) if push is not None and made.out is not None else None
     if as_json:

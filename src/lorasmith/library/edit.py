@@ -19,7 +19,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from lorasmith.adapters.files.hashes import auto_v1_under, sshs_legacy_hash
 from lorasmith.adapters.files.header import read_lora_header
@@ -29,6 +29,9 @@ from lorasmith.library.privacy import without_private
 from lorasmith.registry import nearest
 from lorasmith.safetensors_header import LONGEST, header_bytes, rows_of
 from lorasmith.secrets import without_secrets
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 THUMBNAIL = "modelspec.thumbnail"
 THUMBNAIL_SIDE = 256
@@ -205,15 +208,19 @@ def thumbnail_url(picture: str | Path) -> str:
     Raises:
         DatasetError: the file is no picture, or damaged.
     """
-    from PIL import Image, ImageOps
-
     from lorasmith.images.read import read_picture
 
-    image = read_picture(picture)
+    return thumbnail_of(read_picture(picture))
+
+
+def thumbnail_of(image: Image.Image) -> str:
+    """The same of a picture that is open."""
+    from PIL import Image, ImageOps
+
     side = min(*image.size, THUMBNAIL_SIDE)
     small = ImageOps.fit(image, (side, side), Image.Resampling.LANCZOS)
     stream = io.BytesIO()
-    small.save(stream, "JPEG", quality=85, optimize=True)
+    small.convert("RGB").save(stream, "JPEG", quality=85, optimize=True)
     return "data:image/jpeg;base64," + base64.b64encode(stream.getvalue()).decode()
 
 

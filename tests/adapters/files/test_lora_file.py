@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -304,3 +305,13 @@ def test_a_header_with_its_kinds_and_ranks_is_read_without_torch(saved):
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     result = subprocess.run([sys.executable, "-c", HEADER_ONLY, path], capture_output=True, text=True, env=environment, check=True)
     assert result.stdout.split() == ["6", str(2 * 4 + 6 * 2 + 2 * 6 + 3 * 2 + 2), "my_lora", "LoRA", "2", "False"]
+
+
+def test_writing_takes_one_tensor_after_the_other(tmp_path):
+    """Beside the tensors themselves no more than the bytes of the one before, of this one and of the next; all have 32 MB."""
+    tensors = {f"lora_unet_{number}.diff": torch.zeros(1_000_000) for number in range(8)}
+    tracemalloc.start()
+    save_lora(tmp_path / "x.safetensors", tensors, {}, torch.float32)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 3 * 4_000_000

@@ -69,3 +69,23 @@ def test_a_share_of_the_norm_needs_the_same_rank_of_all_and_of_the_largest_singu
     for share in (0.5, 0.8, 0.9):
         ranks = [dynamic_rank(found.s, "sv_fro", share, 64, found.rest) for found in (largest, everything)]
         assert ranks[0] == ranks[1] < 64
+
+
+def test_every_decomposition_is_computed_on_the_chosen_device_and_handed_back_on_the_cpu(monkeypatch):
+    """What a GPU would compute is watched at the one place where tensors go to it."""
+    seen = []
+    monkeypatch.setattr(low_rank, "_placed", lambda matrix: seen.append(matrix.shape) or matrix.double())
+    for found in (product_svd(normal(40, 6), normal(6, 30)), matrix_svd(normal(40, 30)), matrix_svd(normal(600, 700), 8)):
+        assert {each.device.type for each in (found.u, found.s, found.vh)} == {"cpu"}
+    assert seen == [(40, 6), (6, 30), (40, 30), (600, 700)]
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an NVIDIA GPU")
+def test_a_gpu_finds_the_same_singular_values():
+    matrix = falling(600, 700)
+    on_gpu, here = matrix_svd(matrix, 16), torch.linalg.svdvals(matrix)[:16]
+    assert low_rank._placed(matrix).device.type == "cuda"
+    torch.testing.assert_close(on_gpu.s, here, rtol=1e-3, atol=0)
+    torch.testing.assert_close(
+        product_svd(matrix[:, :8], matrix[:8]).s, torch.linalg.svdvals(matrix[:, :8] @ matrix[:8])[:8], rtol=1e-9, atol=1e-9
+    )

@@ -1,6 +1,10 @@
 """What lies ready to upload: the file under its public name, pictures with their prompts, a card that says what is known."""
 
+import base64
+import io
 import json
+import subprocess
+import sys
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -92,6 +96,34 @@ def test_the_card_says_how_to_use_it_and_that_nobody_has_measured_it(tmp_path, l
 def test_a_licence_of_its_own_is_named_as_the_hub_wants_it(tmp_path, lora):
     publish(lora, tmp_path / "up", license="Fair AI Public License 1.0-SD")
     assert {"license": "other", "license_name": "fair-ai-public-license-1.0-sd"}.items() <= head_of(tmp_path / "up")[0].items()
+
+
+def test_the_first_picture_is_the_files_thumbnail(tmp_path, lora):
+    publish(lora, tmp_path / "up", pictures=[picture(tmp_path / "a.png"), picture(tmp_path / "b.png")])
+    shown = read_lora_header(tmp_path / "up" / "zorvex.safetensors").metadata["modelspec.thumbnail"]
+    kind, data = shown.split(",", 1)
+    assert kind == "data:image/jpeg;base64"
+    with Image.open(io.BytesIO(base64.b64decode(data))) as thumbnail:
+        red, green, blue = thumbnail.convert("RGB").getpixel((4, 4))
+    assert red > 200 > 60 > max(green, blue)
+    publish(lora, tmp_path / "bare")
+    assert "modelspec.thumbnail" not in read_lora_header(tmp_path / "bare" / "zorvex.safetensors").metadata
+
+
+def test_the_maker_of_a_file_confirms_the_rights_on_publishing_it(tmp_path, lora):
+    assert "no_rights" in codes(publish(lora, tmp_path / "up"))
+    made = publish(lora, tmp_path / "sure", rights="my own photographs")
+    assert "no_rights" not in codes(made)
+    assert made.card.rights == ("The maker has confirmed the rights to the training images: my own photographs.",)
+    assert "my own photographs" in head_of(tmp_path / "sure")[1]
+    assert "private_path" in codes(publish(lora, tmp_path / "place", rights="from /home/anna/pictures"))
+
+
+def test_a_file_is_published_without_making_its_family_of_models(tmp_path, lora):
+    """Its layers are judged by names, shapes and numbers; diffusers takes seconds to import."""
+    program = "import sys; from lorasmith.library.publish.publish import publish; publish(sys.argv[1], sys.argv[2]); print('diffusers' in sys.modules)"
+    result = subprocess.run([sys.executable, "-c", program, str(lora), str(tmp_path / "up")], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "False"
 
 
 def test_uis_find_triggers_and_picture_beside_the_file(tmp_path, lora):

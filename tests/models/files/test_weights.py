@@ -10,8 +10,9 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from lorasmith.errors import BaseModelError
+from lorasmith.errors import BaseModelError, TensorFileError
 from lorasmith.models.architectures.parts import CLIP_TEXT
+from lorasmith.models.files.tensor_file import open_tensors
 from lorasmith.models.files.weights import load_part
 from lorasmith.models.open import describe, open_base
 from lorasmith.models.parts import Part
@@ -262,3 +263,9 @@ def test_opening_takes_the_memory_of_what_is_kept(tmp_path):
     assert whole["kept"] == 2 * half["kept"]
     for measured in (half, whole):
         assert 0.9 * measured["kept"] < measured["peak"] <= 1.15 * measured["kept"], measured
+
+
+def test_numbers_of_a_pickle_that_no_safetensors_file_has_are_named_and_not_called_whole_numbers(tmp_path):
+    torch.save({"a": torch.zeros(2), "b": torch.zeros(2, dtype=torch.complex128)}, tmp_path / "x.pt")
+    with pytest.raises(TensorFileError, match=r"'b' in numbers of the type complex128, which are not read; save it in fp32"):
+        open_tensors(tmp_path / "x.pt", allow_pickle=True)

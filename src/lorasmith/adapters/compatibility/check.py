@@ -50,7 +50,7 @@ class CheckReport:
     dialects: list[str]
     consumers: dict[str, ConsumerReport]
     base: str
-    """What the layers were compared with."""
+    """What the layers were compared with; empty where they were not."""
     ui_type: str | None
     """What AUTOMATIC1111 takes it for, by its metadata."""
     findings: tuple[Finding, ...]
@@ -87,6 +87,7 @@ def check_file(
     base: BaseWeights | str | Path | None = None,
     base_name: str | None = None,
     allow_pickle: bool = False,
+    fit: bool = True,
 ) -> CheckReport:
     """Check what a LoRA file will do in each program, and whether it is sound and fits its base.
 
@@ -103,6 +104,8 @@ def check_file(
         What the report calls the base.
     allow_pickle
         Read .pt, .ckpt and .bin files too, by torch's unpickler for weights alone.
+    fit
+        Compare the layers with the base. Of a family at its standard size that takes seconds, for its model is made without weights.
 
     Raises
     ------
@@ -134,14 +137,14 @@ def check_file(
         network.alike,
         list(network.dialects),
         in_programs(network),
-        base_name or f"{network.family} at its standard size",
+        (base_name or f"{network.family} at its standard size") if fit else "",
         shown,
         (
             *_tensor_findings(file.tensors, network),
             *_unread_findings(network),
             *_idle_findings(network),
             *_metadata_findings(network, metadata, shown),
-            *_fit_findings(network, base),
+            *(_fit_findings(network, base) if fit else ()),
         ),
     )
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -101,6 +101,17 @@ def auto_v1(file: BinaryIO) -> str:
     """The sha256 of 64 KiB at 1 MiB, cut to 8 digits. All files under 1 MiB have the same: e3b0c442, that of nothing."""
     file.seek(_WINDOW[0])
     return hashlib.sha256(file.read(_WINDOW[1] - _WINDOW[0])).hexdigest()[:8]
+
+
+def hashes_under(header: bytes, numbers: Iterable[bytes]) -> tuple[str, str]:
+    """`model_hash` and AutoV1 of the file that has this header in front of these numbers, which are read once."""
+    begin, end = _WINDOW
+    digest, window, at = hashlib.sha256(), header[begin:end], len(header)
+    for block in numbers:
+        digest.update(block)
+        window += block[max(begin - at, 0) : max(end - at, 0)]
+        at += len(block)
+    return digest.hexdigest(), hashlib.sha256(window).hexdigest()[:8]
 
 
 def auto_v1_under(header: bytes, file: BinaryIO, start: int) -> str:

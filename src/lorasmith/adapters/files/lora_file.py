@@ -11,9 +11,8 @@ metadata, same bytes. Names and metadata are sorted, so a resumed run can be com
 
 from __future__ import annotations
 
-import io
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,10 +20,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lorasmith.adapters.files.hashes import auto_v1, model_hash
+from lorasmith.adapters.files.hashes import hashes_under
 from lorasmith.adapters.files.header import lora_file_at
 from lorasmith.adapters.files.peft_alphas import config_beside
-from lorasmith.atomic import write_atomically
+from lorasmith.atomic import open_atomically
 from lorasmith.errors import SettingsError
 from lorasmith.models.files.tensor_file import open_tensors
 from lorasmith.safetensors_header import header_bytes
@@ -102,9 +101,18 @@ def save_lora(path: str | Path, tensors: Mapping[str, Tensor], metadata: Mapping
 
     An alpha that `dtype` cannot hold exactly is written in fp32, which every program reads.
 
-    The file appears whole or not at all: it is written beside, flushed to the disk, and renamed.
+    The file appears whole or not at all: it is written beside, flushed to the disk, and renamed. Its numbers are converted one tensor after
+    the other, so that writing takes no memory beside the tensors.
     """
-    write_atomically(Path(path), _with_hashes(tensors, metadata, dtype))
+    rows, size = _rows(tensors, dtype)
+    # kohya's old hash covers the ss_ metadata but not the hashes themselves.
+    draft = header_bytes({key: value for key, value in metadata.items() if key.startswith("ss_")}, rows)
+    model_hash, legacy_hash = hashes_under(draft, _numbers(tensors, dtype))
+    header = header_bytes({**metadata, "sshs_model_hash": model_hash, "sshs_legacy_hash": legacy_hash}, rows)
+    with open_atomically(Path(path), len(header) + size) as file:
+        file.write(header)
+        for numbers in _numbers(tensors, dtype):
+            file.write(numbers)
 
 
 def stored_dtype(tensor: Tensor, dtype: torch.dtype) -> torch.dtype:
@@ -112,25 +120,22 @@ def stored_dtype(tensor: Tensor, dtype: torch.dtype) -> torch.dtype:
     return torch.float32 if tensor.dim() == 0 and float(tensor.to(dtype)) != float(tensor) else dtype
 
 
-def _with_hashes(tensors: Mapping[str, Tensor], metadata: Mapping[str, str], dtype: torch.dtype) -> bytes:
-    # kohya's old hash covers the ss_ metadata but not the hashes themselves, so it is taken of a first draft.
-    draft = io.BytesIO(_serialize(tensors, {key: value for key, value in metadata.items() if key.startswith("ss_")}, dtype))
-    hashes = {"sshs_model_hash": model_hash(draft), "sshs_legacy_hash": auto_v1(draft)}
-    return _serialize(tensors, {**metadata, **hashes}, dtype)
-
-
-def _serialize(tensors: Mapping[str, Tensor], metadata: Mapping[str, str], dtype: torch.dtype) -> bytes:
-    """A safetensors file, its tensors sorted."""
+def _rows(tensors: Mapping[str, Tensor], dtype: torch.dtype) -> tuple[dict[str, dict[str, Any]], int]:
+    """What a header says of the tensors, which are sorted by name; and how many bytes they have."""
     rows: dict[str, dict[str, Any]] = {}
-    parts: list[bytes] = []
     end = 0
     for key, tensor in sorted(tensors.items()):
         stored = stored_dtype(tensor, dtype)
-        data = tensor.detach().to("cpu", stored).contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()
-        rows[key] = {"dtype": _DTYPES[stored], "shape": list(tensor.shape), "data_offsets": [end, end + len(data)]}
-        parts.append(data)
-        end += len(data)
-    return b"".join((header_bytes(metadata, rows), *parts))
+        begin, end = end, end + tensor.numel() * stored.itemsize
+        rows[key] = {"dtype": _DTYPES[stored], "shape": list(tensor.shape), "data_offsets": [begin, end]}
+    return rows, end
+
+
+def _numbers(tensors: Mapping[str, Tensor], dtype: torch.dtype) -> Iterator[bytes]:
+    """The numbers of the tensors, one after the other."""
+    for _, tensor in sorted(tensors.items()):
+        stored = tensor.detach().to("cpu", stored_dtype(tensor, dtype)).contiguous()
+        yield stored.reshape(-1).view(torch.uint8).numpy().tobytes()
 
 
 _DTYPES = {torch.float32: "F32", torch.float16: "F16", torch.bfloat16: "BF16"}

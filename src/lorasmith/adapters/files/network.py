@@ -54,7 +54,7 @@ def check_new_file(path: Path, overwrite: bool) -> None:
     """Whether a LoRA file may be written there.
 
     Raises:
-        InputError: it exists and may not be replaced, or its name does not end as the programs expect.
+        InputError: it exists and may not be replaced, its folder does not exist, or its name does not end as the programs expect.
     """
     if path.suffix != ".safetensors":
         raise InputError(
@@ -62,6 +62,12 @@ def check_new_file(path: Path, overwrite: bool) -> None:
         )
     if path.exists() and not overwrite:
         raise InputError(f"{path} exists already: give another name, or --overwrite.", code="lora.exists", path=str(path))
+    if not path.parent.is_dir():
+        raise InputError(
+            f"There is no folder {path.parent} to write {path.name} into: make it, or give another name.",
+            code="lora.no_folder",
+            path=str(path),
+        )
 
 
 def save_network(path: str | Path, layers: Iterable[Layer], family: str, metadata: Mapping[str, str], dtype: torch.dtype) -> None:

@@ -2,7 +2,8 @@
 
     change of a layer = W_tuned - W_base        as a LoRA: its largest singular values (see `low_rank`), alpha = rank
 
-Both checkpoints are read one tensor after the other, from single files or folders, whatever names and precision each has. A tensor counts
+Both checkpoints are read one tensor after the other, from single files or folders, whatever names and precision each has, and what is found
+waits on the disk: memory holds the layer at work, however large the checkpoints are. A tensor counts
 as unchanged where no number differs by more than rounding to the coarser of the two precisions explains; those are left out.
 
 What is written depends on the form: "lora" holds linear layers and 1x1 convolutions, "locon" wider convolutions too, "full" every layer
@@ -33,6 +34,7 @@ from lorasmith.adapters.files.real_layers import exists_at_some_size
 from lorasmith.adapters.kinds import full, norm
 from lorasmith.adapters.kinds.kind import Kind
 from lorasmith.adapters.layer import Layer
+from lorasmith.adapters.tools.disk_tensors import DiskTensors
 from lorasmith.adapters.tools.low_rank import best_layer, matrix_svd
 from lorasmith.adapters.tools.ranks import NEED_ALL, check_method, check_rank, dynamic_rank
 from lorasmith.errors import AdapterError, SettingsError
@@ -181,10 +183,11 @@ def _rounding(tuned: PartReader, base: PartReader, name: str, size: Tensor) -> T
 class _Part:
     """One part of both checkpoints, compared layer by layer."""
 
-    def __init__(self, part: str, tuned: BaseWeights, base: BaseWeights, wanted: Wanted):
+    def __init__(self, part: str, tuned: BaseWeights, base: BaseWeights, wanted: Wanted, disk: DiskTensors):
         self.part, self.family, self.shape = part, base.family, base.shape
         self.tuned, self.base, self.wanted = tuned.readers[part], base.readers[part], wanted
         self.targets = keys.targets(self.family, part, self.base.module, "full")
+        self.disk = disk
         self.layers: list[tuple[Layer, ExtractedLayer]] = []
         self.left_out: list[LeftOut] = []
         self.unchanged = 0
@@ -274,7 +277,9 @@ class _Part:
         return name if exists_at_some_size(self.family, name, self.shape) else None
 
     def _keep(self, layer: Layer, size: float, lost: float) -> None:
-        self.layers.append((layer, ExtractedLayer(layer.name, layer.kind, layer.rank, size, lost / size if size else 0.0)))
+        self.layers.append(
+            (layer.mapped(self.disk.keep), ExtractedLayer(layer.name, layer.kind, layer.rank, size, lost / size if size else 0.0))
+        )
 
     def _leave_out(self, name: str, change: Tensor) -> None:
         self.left_out.append(LeftOut(f"{self.part}.{name}", float(change.norm())))
@@ -358,17 +363,18 @@ def extract_file(
     usual = USUAL_RANK if rank is None else rank
     wanted = Wanted(FORMS[form], usual, usual if conv_rank is None else conv_rank, method, target, dtype)
     on_disk = base_on_disk(new, compared), base_on_disk(old, compared)
-    found = [_Part(part, *on_disk, wanted) for part in compared]
-    total, done = sum(len(part.targets) for part in found), 0
-    for part in found:
-        for _ in part.compare():
-            done += 1
-            progress(done, total)
-    layers = {layer.name: layer for part in found for layer, _ in part.layers}
-    left_out = sorted((each for part in found for each in part.left_out), key=lambda each: -each.norm)
-    if not layers:
-        raise AdapterError(_nothing(new, old, compared, form, left_out), code="extract.nothing")
-    save_made(out, layers, old.family, _metadata(new, old, out), dtype)
+    with DiskTensors(out.parent) as disk:
+        found = [_Part(part, *on_disk, wanted, disk) for part in compared]
+        total, done = sum(len(part.targets) for part in found), 0
+        for part in found:
+            for _ in part.compare():
+                done += 1
+                progress(done, total)
+        layers = {layer.name: layer for part in found for layer, _ in part.layers}
+        left_out = sorted((each for part in found for each in part.left_out), key=lambda each: -each.norm)
+        if not layers:
+            raise AdapterError(_nothing(new, old, compared, form, left_out), code="extract.nothing")
+        save_made(out, layers, old.family, _metadata(new, old, out), dtype)
     reports = tuple(report for part in found for _, report in part.layers)
     return Extraction(old.family, compared, reports, tuple(left_out), sum(part.unchanged for part in found), _notes(new, old))
 

@@ -57,21 +57,27 @@ class Decomposition:
 
 def product_svd(left: Tensor, right: Tensor) -> Decomposition:
     """All singular values of `left @ right` without building it."""
+    left, right = _placed(left), _placed(right)
     q_left, r_left = torch.linalg.qr(left)
     q_right, r_right = torch.linalg.qr(right.T)
     u, s, vh = torch.linalg.svd(r_left @ r_right.T, full_matrices=False)
-    return Decomposition(q_left @ u, s, vh @ q_right.T)
+    return Decomposition((q_left @ u).cpu(), s.cpu(), (vh @ q_right.T).cpu())
 
 
 def matrix_svd(matrix: Tensor, most: int | None = None) -> Decomposition:
     """The `most` largest singular values of a matrix, None for all; more than asked for where all of them are as cheap."""
     short = min(matrix.shape)
-    device = choose_device("auto")
-    matrix = matrix.to(device if DEVICES[device].float64 else "cpu", torch.float64)
+    matrix = _placed(matrix)
     if most is None or short <= CHEAP or 3 * (most + OVERSAMPLING) > short:
         u, s, vh = torch.linalg.svd(matrix, full_matrices=False)
         return Decomposition(u.cpu(), s.cpu(), vh.cpu())
     return _randomised_svd(matrix, most)
+
+
+def _placed(matrix: Tensor) -> Tensor:
+    """A matrix in fp64 on the device where all decompositions are computed: a GPU that has fp64, else the CPU."""
+    device = choose_device("auto")
+    return matrix.to(device if DEVICES[device].float64 else "cpu", torch.float64)
 
 
 def _randomised_svd(matrix: Tensor, most: int) -> Decomposition:

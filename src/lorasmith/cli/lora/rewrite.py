@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lorasmith.cli.lora.options import BaseOption, Family, Out, Pictures, Precision, Prompts
+from lorasmith.cli.lora.options import BaseOption, By, Config, ConvRank, Family, Out, Pictures, Precision, Prompts, Target
 from lorasmith.cli.lora.pictures import check_pictures, draw_before_after
 from lorasmith.cli.options import AllowPickle, LoraFile, Overwrite
 from lorasmith.pages.numbers import count, file_size
@@ -20,9 +20,9 @@ def resize(
     file: LoraFile,
     out: Out,
     rank: Annotated[int, typer.Option(help="The new rank; with --by the most that a layer may have.")],
-    conv_rank: Annotated[int | None, typer.Option(help="The same for convolutions.")] = None,
-    by: Annotated[str | None, typer.Option(help="Choose each layer's rank: sv_ratio, sv_fro or sv_cumulative.")] = None,
-    target: Annotated[float, typer.Option(help="For --by: a ratio (say 20), or a share (say 0.9).")] = 0.9,
+    conv_rank: ConvRank = None,
+    by: By = None,
+    target: Target = 0.9,
     block_ranks: Annotated[
         str | None, typer.Option(help="Other ranks for blocks, named as in network.layers: 'IN08=16,TE*=4'. The first that fits decides.")
     ] = None,
@@ -74,7 +74,7 @@ def merge(
     ],
     out: Out,
     rank: Annotated[int | None, typer.Option(help="Approximate the sum by this rank. Empty: exact, the ranks add up.")] = None,
-    conv_rank: Annotated[int | None, typer.Option(help="The same for convolutions with kernels wider than 1x1.")] = None,
+    conv_rank: ConvRank = None,
     method: Annotated[
         str | None, typer.Option(help="Add only a share of each change's numbers: ties or dare. Empty: the plain sum.")
     ] = None,
@@ -84,6 +84,7 @@ def merge(
     into: Annotated[
         str | None, typer.Option(help="Merge into this base, a file or a diffusers folder: --out is a whole checkpoint.")
     ] = None,
+    config: Config = None,
     family: Family = None,
     precision: Precision = None,
     pictures: Pictures = None,
@@ -98,6 +99,7 @@ def merge(
     lorasmith lora merge mimi.safetensors:0.8 --into base.safetensors --out base-with-mimi.safetensors
     """
     from lorasmith.adapters.tools.merge import merge_files
+    from lorasmith.errors import SettingsError
 
     check_pictures(pictures, prompts)
     chosen = [_with_ratio(text) for text in files]
@@ -105,10 +107,12 @@ def merge(
         _refuse_beside_into(
             rank=rank, conv_rank=conv_rank, method=method, density=density, seed=seed, base=base, family=family, precision=precision
         )
-        _merge_into(chosen, into, out, overwrite, allow_pickle)
+        _merge_into(chosen, into, out, config, overwrite, allow_pickle)
         if pictures is not None:
             draw_before_after((pictures, chosen), (str(out), []), prompts, out)
         return
+    if config is not None:
+        raise SettingsError("--config has no effect without --into: remove it.", code="merge.no_effect")
     layers = merge_files(chosen, out, rank, conv_rank, base, family, precision, overwrite, _sparse(method, density, seed), allow_pickle)
     ranks = [layer.rank for layer in layers if layer.rank is not None]
     merged = ", ".join(f"{path.name}:{ratio:g}" for path, ratio in chosen)
@@ -148,12 +152,12 @@ def _refuse_beside_into(**options: object) -> None:
         )
 
 
-def _merge_into(chosen: list[tuple[Path, float]], base: str, out: Path, overwrite: bool, allow_pickle: bool) -> None:
+def _merge_into(chosen: list[tuple[Path, float]], base: str, out: Path, config: Path | None, overwrite: bool, allow_pickle: bool) -> None:
     from lorasmith.adapters.tools.merge_into_base import merge_into_base
     from lorasmith.cli.progress import progress_bar
 
     with progress_bar("merging") as progress:
-        changed = merge_into_base(chosen, base, out, overwrite, progress=progress, allow_pickle=allow_pickle)
+        changed = merge_into_base(chosen, base, out, overwrite, config, progress=progress, allow_pickle=allow_pickle)
     lost = sorted((each.rounding for each in changed), reverse=True)
     merged = ", ".join(f"{path.name}:{ratio:g}" for path, ratio in chosen)
     typer.echo(f"{merged} into {Path(base).name}: {count(len(changed), 'tensor')} changed")
@@ -174,13 +178,12 @@ def extract(
         str, typer.Option(help="lora, locon (with convolutions) or full (all layers number for number, biases and norms too).")
     ] = "lora",
     rank: Annotated[int | None, typer.Option(help="The rank; with --by the most that a layer may have. Empty: 32.")] = None,
-    conv_rank: Annotated[int | None, typer.Option(help="The same for convolutions wider than 1x1. Empty: the rank.")] = None,
-    by: Annotated[str | None, typer.Option(help="Choose each layer's rank: sv_ratio, sv_fro or sv_cumulative.")] = None,
-    target: Annotated[float, typer.Option(help="For --by: a ratio (say 20), or a share (say 0.95).")] = 0.95,
+    conv_rank: ConvRank = None,
+    by: By = None,
+    target: Target = 0.95,
     part: Annotated[list[str] | None, typer.Option(help="What is compared: unet, text_encoder ... Empty: the denoiser alone.")] = None,
-    precision: Annotated[
-        str | None, typer.Option(help="Numbers of the new file: fp32, fp16 or bf16. Empty: those of the checkpoint.")
-    ] = None,
+    config: Config = None,
+    precision: Precision = None,
     pictures: Pictures = None,
     prompts: Prompts = None,
     overwrite: Overwrite = False,
@@ -195,7 +198,9 @@ def extract(
 
     check_pictures(pictures, prompts)
     with progress_bar("comparing") as progress:
-        found = extract_file(tuned, base, out, kind, rank, conv_rank, by, target, part or (), precision, overwrite, progress=progress)
+        found = extract_file(
+            tuned, base, out, kind, rank, conv_rank, by, target, part or (), precision, overwrite, config, progress=progress
+        )  # fmt: skip
     for note in found.notes:
         typer.echo(f"note: {note}")
     ranks = [layer.rank for layer in found.layers if layer.rank is not None]

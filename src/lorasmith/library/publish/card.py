@@ -94,13 +94,19 @@ def make_card(
         loads_in=tuple(loads_in),
         training=_training(metadata),
         dataset=_dataset(subject),
-        rights=tuple(
-            f"The maker has confirmed the rights to {count(rights.pictures, 'image')}: {rights.words} ({rights.when[:10]})."
-            for rights in subject.rights
-            if rights is not None
-        ),
+        rights=_rights(subject),
         hashes=dict(hashes),
         prompts=tuple("" if preview.parameters is None else preview.parameters.request.prompt for preview in previews),
+    )
+
+
+def _rights(subject: Subject) -> tuple[str, ...]:
+    if subject.rights_said:
+        return (f"The maker has confirmed the rights to the training images: {subject.rights_said.rstrip('.')}.",)
+    return tuple(
+        f"The maker has confirmed the rights to {count(rights.pictures, 'image')}: {rights.words} ({rights.when[:10]})."
+        for rights in subject.rights
+        if rights is not None
     )
 
 

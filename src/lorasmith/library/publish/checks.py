@@ -35,10 +35,11 @@ def publish_findings(subject: Subject, card: Card, previews: Sequence[Preview], 
             "no_license", "warning", "The LoRA has no licence.", "Without one nobody may use it for anything but looking.",
             "Choose one that the base model's licence allows: --license.",
         )  # fmt: skip
-    if subject.run is not None and not all(subject.rights):
+    if not subject.rights_confirmed:
         yield _finding(
             "no_rights", "warning", "Nobody has confirmed the rights to the training images.", "Sites ask for that, and people too.",
-            'Confirm it: lorasmith layout DATASET --rights "my own photographs".',
+            'Confirm it for this LoRA: --rights "my own photographs"; or for all that are trained on a dataset: '
+            'lorasmith layout DATASET --rights "my own photographs".',
         )  # fmt: skip
     if not card.base_model:
         yield _finding(

@@ -14,7 +14,7 @@ import json
 import os
 import shutil
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from lorasmith.adapters.compatibility.check import check_file
 from lorasmith.atomic import aside_of
 from lorasmith.errors import AdapterError, InputError, RunError
 from lorasmith.findings import Finding, worst_first
-from lorasmith.library.edit import Edit, edit_lora
+from lorasmith.library.edit import Edit, edit_lora, thumbnail_of
 from lorasmith.library.publish.card import Card, as_markdown, make_card
 from lorasmith.library.publish.checks import publish_findings
 from lorasmith.library.publish.name import name_findings, published_name
@@ -60,8 +60,8 @@ class Published:
 
 def publish(
     source: str | Path, out: str | Path, *, name: str | None = None, description: str = "", author: str = "", license: str = "",
-    base_model: str = "", pictures: Sequence[str | Path] = (), base: str | Path | None = None, prompts: Sequence[str] = (),
-    repository: str = "", keep_private: bool = False, overwrite: bool = False, dry_run: bool = False,
+    rights: str = "", base_model: str = "", pictures: Sequence[str | Path] = (), base: str | Path | None = None,
+    prompts: Sequence[str] = (), repository: str = "", keep_private: bool = False, overwrite: bool = False, dry_run: bool = False,
 ) -> Published:  # fmt: skip
     """Make a LoRA ready to upload: a folder, or a ZIP where `out` ends so, with the file, pictures and a card.
 
@@ -71,6 +71,8 @@ def publish(
         A run, of which the checkpoint is taken that the verdict recommends; or a LoRA file.
     name
         Of the file. None: as its training calls it. What a file name should not have is taken out.
+    rights
+        Where the rights to the training images come from, in the maker's words. Empty: what was confirmed of the run's datasets.
     base_model
         The base's repository on the hub, such as owner/name.
     pictures
@@ -93,12 +95,13 @@ def publish(
     >>> published.files[0]
     'my-lora.safetensors'
     """
-    subject, out = open_subject(source), Path(out)
+    subject, out = open_subject(source, rights), Path(out)
     _check_free(out, overwrite)
     wanted = name or subject.name
     final = published_name(wanted)
     previews = _previews(subject, final, pictures, base, prompts)
-    edit = _edit(subject, final, description, author, license, keep_private, None)
+    given = {"description": description, "author": author, "license": license, "thumbnail": _thumbnail(previews)}
+    edit = _edit(subject, final, given, keep_private, None)
     family, network, loads_in, problems = _network(subject.file)
     hashes = {"AutoV2": edit.after.sha256[:10], "AutoV3": edit.after.auto_v3[:12], "SHA256": edit.after.sha256}
     card = make_card(
@@ -112,7 +115,7 @@ def publish(
     aside = aside_of(out.resolve())
     try:
         (aside / IMAGES).mkdir(parents=True)
-        written = _edit(subject, final, description, author, license, keep_private, aside / f"{final}.safetensors")
+        written = _edit(subject, final, given, keep_private, aside / f"{final}.safetensors")
         _check_rename(written, edit, aside / f"{final}.safetensors")
         _write_beside(aside, card, previews, family, repository, files)
         _put(aside, out, files)
@@ -135,21 +138,23 @@ def _previews(
     return generated_previews(sample(base, wanted, lora=[(subject.file, subject.weight)]), subject, name)
 
 
-def _edit(subject: Subject, name: str, description: str, author: str, license: str, keep_private: bool, out: Path | None) -> Edit:
-    """The file under its new name; nothing is written without `out`."""
-    entries = {
-        "ss_output_name": name, "modelspec.description": description, "modelspec.author": author, "modelspec.license": license
-    }  # fmt: skip
+def _thumbnail(previews: Sequence[Preview]) -> str:
+    """The first picture as UIs show it beside the file's name; "" without one, which leaves the file's own."""
+    return thumbnail_of(previews[0].picture) if previews else ""
+
+
+def _edit(subject: Subject, name: str, given: Mapping[str, str], keep_private: bool, out: Path | None) -> Edit:
+    """The file under its new name, with what was given of ModelSpec's entries; nothing is written without `out`."""
+    entries = {"ss_output_name": name, **{f"modelspec.{entry}": value for entry, value in given.items() if value}}
     if subject.metadata.get("modelspec.title") in (subject.name, subject.file.stem, None):
         entries["modelspec.title"] = name
-    given = {key: value for key, value in entries.items() if value}
-    return edit_lora(subject.file, given, private=not keep_private, out=out, dry_run=out is None)
+    return edit_lora(subject.file, entries, private=not keep_private, out=out, dry_run=out is None)
 
 
 def _network(file: Path) -> tuple[str, str, list[str], list[Finding]]:
     """(family, kind and ranks in words, programs that load all of it, what is wrong with it)."""
     try:
-        report = check_file(file)
+        report = check_file(file, fit=False)
     except AdapterError as error:
         return "", "", [], [Finding("publish.unknown_network", "warning", str(error), "file")]
     ranks = [int(rank) for rank in report.ranks]

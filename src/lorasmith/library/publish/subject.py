@@ -45,7 +45,14 @@ class Subject:
     judgement: Judgement | None
     """None where nothing was measured of it."""
     rights: tuple[Rights | None, ...]
-    """What was confirmed of each of the run's datasets."""
+    """What was confirmed of each of the run's datasets; nothing is known of a file's without its run."""
+    rights_said: str = ""
+    """What its maker says of the rights to all training images, on publishing it."""
+
+    @property
+    def rights_confirmed(self) -> bool:
+        """Whether somebody has confirmed the rights to all training images."""
+        return bool(self.rights_said) or (bool(self.rights) and all(self.rights))
 
     @property
     def name(self) -> str:
@@ -66,7 +73,7 @@ class Subject:
         return 1.0 if self.judgement is None or self.judgement.weight is None else self.judgement.weight
 
 
-def open_subject(source: str | Path) -> Subject:
+def open_subject(source: str | Path, rights_said: str = "") -> Subject:
     """What to publish of a run or a file: of a run the checkpoint that its verdict recommends, else the last one.
 
     A file in a run's folder of checkpoints brings what its run says about it. Raises InputError where there is nothing to publish.
@@ -76,7 +83,8 @@ def open_subject(source: str | Path) -> Subject:
     proof = None if run is None else proof_of(run)
     file = source if run is None or source.is_file() else _chosen(run, proof)
     metadata = read_lora_header(file).metadata
-    return Subject(file, metadata, run, proof, _judgement(run, proof, file), () if run is None else _rights(run))
+    rights = () if run is None else _rights(run)
+    return Subject(file, metadata, run, proof, _judgement(run, proof, file), rights, " ".join(rights_said.split()))
 
 
 def _run_of(file: Path) -> RunRecord | None:

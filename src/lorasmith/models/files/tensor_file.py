@@ -102,11 +102,7 @@ class PickleFile:
             if tensor.layout is not torch.strided or tensor.nbytes > tensor.untyped_storage().nbytes():
                 raise TensorFileError(path, f"is damaged: {shown(name)} has more numbers by its shape than there are", "download it again")
         self._tensors = tensors
-        names = {torch_name: name for name, (torch_name, _) in TYPES.items()}
-        self.entries = {
-            name: Entry(names.get(str(tensor.dtype).removeprefix("torch."), "I64"), tuple(tensor.shape), 0, 0)
-            for name, tensor in tensors.items()
-        }
+        self.entries = {name: Entry(_type_of(path, name, tensor), tuple(tensor.shape), 0, 0) for name, tensor in tensors.items()}
 
     def __enter__(self) -> Self:
         return self
@@ -119,6 +115,18 @@ class PickleFile:
         tensor = self._tensors[name]
         return make(tensor[rows] if tensor.dim() else tensor)
 
+
+def _type_of(path: Path, name: str, tensor: torch.Tensor) -> str:
+    """safetensors' name of a tensor's type. Raises TensorFileError where it has none."""
+    dtype = str(tensor.dtype).removeprefix("torch.")
+    if (found := _TYPES_OF_TORCH.get(dtype)) is None:
+        raise TensorFileError(
+            path, f"has {shown(name)} in numbers of the type {dtype}, which are not read", "save it in fp32, fp16 or bf16"
+        )
+    return found
+
+
+_TYPES_OF_TORCH = {of_torch: name for name, (of_torch, _) in TYPES.items() if of_torch}
 
 TensorFile = SafetensorsFile | PickleFile
 
