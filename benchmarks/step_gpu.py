@@ -1,7 +1,7 @@
 """How fast a base at full size trains on a GPU, with random weights: images a second, peak memory, share of the card's rate.
 
     python benchmarks/step_gpu.py                                        # SDXL, bf16, 1024 pixels
-    python benchmarks/step_gpu.py --family flux --ours training.gradient_checkpointing=true
+    python benchmarks/step_gpu.py --family flux --ours "" --ours training.gradient_checkpointing=true
     python benchmarks/step_gpu.py --family sd1 --toy --device cpu        # the same way through a small base, to see that it runs
 
 Trainings of one rank on the same layers, one after the other in one process, each on its own base with frozen weights in bf16:
@@ -10,7 +10,7 @@ Trainings of one rank on the same layers, one after the other in one process, ea
                 captions through the text encoders; peft's LoRA in float32 under autocast; AdamW, gradients clipped
     cached      the same with latents and texts made before
     compiled    the same with the denoiser's repeated blocks compiled, as diffusers' guide advises
-    ours        `lorasmith.training.step.step` with the settings of `lorasmith new`, and a row for each --ours with what that changes
+    ours        `lorasmith.training.step.step` with the settings of `lorasmith new`, or a row for each --ours with what that changes
 
 The first step is told apart: it compiles and warms up. A peak is that of one training, what it needs of the base included. The card's
 rate is that of a product of two 8192 x 8192 matrices in bf16, measured in the same run; a step's FLOPs are counted by the rehearsal of
@@ -54,7 +54,7 @@ from lorasmith.training.learner.learner import make_learner
 from lorasmith.training.objective.batch_loss import PreparedBatch
 from lorasmith.training.settings.changes import with_changes
 from lorasmith.training.settings.tree import Settings, settings_from
-from lorasmith.training.step import step
+from lorasmith.training.step import ready, step
 
 RANK, ALPHA = 16, 8.0
 CAPTION = "a b c d e f g h"
@@ -222,8 +222,13 @@ def our_step(base: Base, settings: Settings, pixels: Tensor) -> Callable[[], Any
     count, side = len(pixels), pixels.shape[-1]
     names = tuple(map(str, range(count)))
     batch = PreparedBatch(latents, (CAPTION,) * count, names, (SizeConditioning.uncropped(side, side),) * count)
-    numbers = iter(range(10**9))
-    return lambda: step(learner, [batch], next(numbers))
+    numbers, ahead = iter(range(10**9)), {0: batch}
+
+    def one() -> None:
+        number = next(numbers)
+        step(learner, [ahead.pop(number)], number, meanwhile=lambda: ahead.update({number + 1: ready(learner, batch, number + 1)}))
+
+    return one
 
 
 # -- measuring --------------------------------------------------------------------------------------------------------------
@@ -323,7 +328,9 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=12)
     parser.add_argument("--checkpointing", action="store_true", help="gradient checkpointing in the peers")
     parser.add_argument("--peers", default=",".join(PEERS), help="which of encode, cached, compiled are measured; 'none' for none")
-    parser.add_argument("--ours", action="append", default=[], metavar="SETTINGS", help="settings of one more row, 'a.b=1 c.d=2'")
+    parser.add_argument(
+        "--ours", action="append", default=[], metavar="SETTINGS", help="settings of a row of ours, 'a.b=1 c.d=2', or '' for none"
+    )
     parser.add_argument("--memory", type=float, help="GB that torch may take for the steps, as on a smaller card")
     parser.add_argument("--profile", type=Path, help="write where the time of our first row goes into this file")
     parser.add_argument("--json", type=Path, help="write the numbers into this file too")
@@ -345,7 +352,7 @@ def main() -> None:
             makers[peer] = lambda peer=peer: (
                 Example(make_base(description, device), pixels, peer != "encode", peer == "compiled", arguments.checkpointing).step
             )
-    for changes in ["", *arguments.ours]:
+    for changes in arguments.ours or [""]:
         settings = with_changes(SETTINGS, dict(map(setting, changes.split())))
         makers[f"ours {changes}".strip()] = lambda settings=settings: our_step(make_base(description, device, settings), settings, pixels)
 
@@ -372,7 +379,7 @@ def main() -> None:
         found = {"card": shown, "torch": torch.__version__, "rate": rate, "flops": flops, "side": side, "batch": batch}
         arguments.json.write_text(json.dumps({**found, "family": arguments.family, "rows": [vars(row) for row in rows]}, indent=1))
     if arguments.profile:
-        arguments.profile.write_text(profiled(makers["ours"]()))
+        arguments.profile.write_text(profiled(next(make for name, make in makers.items() if name not in PEERS)()))
 
 
 if __name__ == "__main__":
