@@ -2,10 +2,12 @@
 
 import os
 import signal
+import sys
 import time
 
 import pytest
 
+from lorasmith.jobs import room
 from lorasmith.jobs import supervisor as module
 from lorasmith.jobs.journal import Ended, Progressed, Started, read_journal
 from lorasmith.jobs.lock import is_held, take_lock
@@ -109,6 +111,39 @@ def test_a_cancelled_job_ends_even_where_it_does_not_listen(queue, deaf):
     until(lambda: queue.get(1).state == "cancelled" and not is_held(queue.workspace.job(1).lock), supervisor.look)
 
 
+def test_a_job_is_cancelled_while_its_process_starts(queue, monkeypatch):
+    monkeypatch.setattr(module, "GRACE", 0.0)
+    add(queue)
+    supervisor = Supervisor(queue, [sys.executable, "-c", "import time; time.sleep(600)"])
+    supervisor.look()
+    queue.request(1, "cancel")
+    until(lambda: queue.get(1).state == "cancelled", supervisor.look)
+
+
+def test_a_device_that_an_earlier_supervisor_named_otherwise_is_not_taken_twice(queue, monkeypatch):
+    add(queue, "draw"), add(queue, "draw")
+    queue.claim("accelerator", "GPU-a")
+    lock = take_lock(queue.workspace.job(1).lock)
+    monkeypatch.setattr(module, "accelerators", lambda: ["machine"])
+    Supervisor(queue, WORKER).look()
+    assert [job.state for job in queue.jobs()] == ["running", "queued"]
+    os.close(lock)
+
+
+def test_on_a_disk_without_room_jobs_wait(queue, monkeypatch):
+    add(queue)
+    monkeypatch.setattr(room, "LEAST", 10**18)
+    Supervisor(queue, WORKER).look()
+    assert queue.get(1).state == "queued"
+    assert room.room_wanted(queue.workspace).startswith(f"The disk of {queue.workspace.root} has ")
+
+
+def test_a_mistake_of_our_own_is_told_from_a_job_that_cannot_be_read(queue, tmp_path):
+    add(queue, mistake=True)
+    supervise(tmp_path, WORKER, idle=0.3)
+    assert queue.get(1).sentence == "Lorasmith made a mistake (KeyError: 'mistake'). The log has more: lorasmith jobs log 1"
+
+
 def test_a_job_that_fails_says_why_and_can_be_retried(queue, tmp_path):
     add(queue, fails_at=1)
     supervise(tmp_path, WORKER, idle=0.3)
@@ -134,10 +169,10 @@ def test_a_killed_job_goes_on_and_one_that_is_killed_twice_at_the_same_place_fai
         supervisor.look,
     )
     sentences = [event.sentence for _, event in read_journal(queue.workspace.job(1).events).events if isinstance(event, Ended)]
-    assert sentences == ["It was ended by signal 9 (SIGKILL). It was at counting, number 0 of 3, and is continued."]
+    assert sentences == ["It was ended by signal 9 (Killed). It was at counting, number 0 of 3, and is continued."]
     os.kill(queue.get(1).worker, signal.SIGKILL)
     until(lambda: queue.get(1).state == "failed", supervisor.look)
     assert queue.get(1).sentence == (
-        "It was ended by signal 9 (SIGKILL). That was the second time at the same place (counting, number 0 of 3). "
+        "It was ended by signal 9 (Killed). That was the second time at the same place (counting, number 0 of 3). "
         "To try once more: lorasmith jobs retry 1"
     )

@@ -36,21 +36,20 @@ def test_eight_kills_change_nothing(tmp_path):
 @pytest.mark.slow
 def test_a_hundred_kills_of_twelve_mixed_jobs_change_nothing(tmp_path, settings_for, creatures, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    settings = settings_for(training={"epochs": 12})
+    settings = settings_for(training={"epochs": 40})
     shutil.copytree(creatures, tmp_path / "anna")
     in_one_go = start_training(settings, tmp_path / "in-one-go").file
-    seed = int(os.environ.get("LORASMITH_TORTURE_SEED", "1"))
     with Queue(tmp_path) as queue:
-        add_counting(queue, 8, to=1500)
         enqueue(queue, "import", {"sources": ["anna"], "into": "bert"}, start=print)
         enqueue(queue, "audit", {"dataset": "anna", "resolution": 64}, start=print)
         enqueue(queue, "mend", {"dataset": "anna", "changes": [{"way": "flatten"}]}, start=print)
         enqueue(queue, "train", {"settings": settings.model_dump(mode="json"), "out": "queued"}, start=print)
-    killed = torture(tmp_path, 100, random.Random(seed))
+        add_counting(queue, 8, to=2500)
+    killed = torture(tmp_path, 100, random.Random(int(os.environ.get("LORASMITH_TORTURE_SEED", "1"))), pause=2.5)
     print(f"{len(killed)} kills: {killed}")
     check(tmp_path)
     assert len(killed) == 100
-    assert all_counted(tmp_path, 8, to=1500)
+    assert all_counted(tmp_path, 8, to=2500)
     assert len(list((tmp_path / "bert").rglob("*.png"))) == 5
     queued = tmp_path / "queued/checkpoints/toy.safetensors"
     assert read_lora_header(queued).metadata == read_lora_header(in_one_go).metadata

@@ -23,9 +23,10 @@ PATIENCE = 1200.0
 VICTIMS = ("supervisor", "job", "both")
 
 
-def torture(workspace: Path, kills: int, rng: random.Random) -> list[str]:
+def torture(workspace: Path, kills: int, rng: random.Random, pause: float = 0.6) -> list[str]:
     """Work through the queue of a workspace with kills at random moments; returns what was killed. Raises AssertionError.
 
+    `pause` is the longest time between two kills, in seconds.
     A job that was killed twice at the same place has failed by the rules, and is retried as a user would.
     """
     killed: list[str] = []
@@ -35,7 +36,7 @@ def torture(workspace: Path, kills: int, rng: random.Random) -> list[str]:
         try:
             while any(job.state != "done" for job in queue.jobs()):
                 assert time.monotonic() < until, [(str(job), job.state, job.sentence) for job in queue.jobs()]
-                time.sleep(rng.uniform(0.02, 0.6))
+                time.sleep(rng.uniform(0.02, pause))
                 if len(killed) < kills:
                     killed += _kill(queue, supervisors, rng)
                 supervisors = _one_left(supervisors) or [_supervisor(workspace), _supervisor(workspace)]

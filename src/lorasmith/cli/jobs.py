@@ -33,7 +33,8 @@ def list_(
 
     lorasmith jobs list
     """
-    from lorasmith.jobs.job import AT_REST
+    from lorasmith.jobs.job import AT_REST, WAITING
+    from lorasmith.jobs.room import room_wanted
 
     with Queue(workspace) as queue:
         jobs = queue.jobs()
@@ -46,6 +47,8 @@ def list_(
             typer.echo(_line(queue, job))
         if not jobs:
             typer.echo("No jobs yet. Add one, such as: lorasmith train SETTINGS --queue")
+        if any(job.state in WAITING for job in jobs) and (wanted := room_wanted(queue.workspace)):
+            typer.echo(wanted)
         if len(shown) < len(jobs):
             typer.echo(f"and {len(jobs) - len(shown)} more that have ended; --all lists them")
 

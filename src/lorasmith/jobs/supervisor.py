@@ -24,6 +24,7 @@ from lorasmith.jobs.job import ACTIVE, ANSWERED, Job, Needs, State
 from lorasmith.jobs.journal import Ended, Journal, Started, latest_progress
 from lorasmith.jobs.lock import is_held, take_lock
 from lorasmith.jobs.queue import Queue
+from lorasmith.jobs.room import room_wanted
 from lorasmith.jobs.workspace import Workspace
 
 log = logging.getLogger(__name__)
@@ -62,9 +63,8 @@ def supervise(workspace: str | Path, worker: Sequence[str] = WORKER, idle: float
                 Supervisor(queue, worker).work(idle, leave)
             finally:
                 os.close(lock)
-            if leave() or not (
-                queue.waits("cpu") or queue.waits("accelerator")
-            ):  # added while the lock was still held: see start_supervisor
+            # A job may have been added while the lock was still held; see start_supervisor.
+            if leave() or not (queue.waits("cpu") or queue.waits("accelerator")):
                 return True
     return False
 
@@ -88,7 +88,7 @@ class Supervisor:
             try:
                 if self.look():
                     busy = time.monotonic()
-            except LorasmithError as error:
+            except (LorasmithError, OSError) as error:
                 log.warning("%s", error)
                 time.sleep(AFTER_TROUBLE)
             time.sleep(LOOK_EVERY)
@@ -102,13 +102,18 @@ class Supervisor:
                 self._settle(job)
             else:
                 self._end_if_cancelled(job)
-        taken = {job.device for job in self._running.values() if job.needs == "accelerator"}
-        for device in self.devices:
-            if device not in taken:
-                self._start_next("accelerator", device)
+        if not room_wanted(self.queue.workspace):
+            self._start_what_fits()
+        return bool(self._running) or self.queue.waits("cpu") or self.queue.waits("accelerator")
+
+    def _start_what_fits(self) -> None:
+        """Start a job on each device that is free, and as many beside them as the CPU takes."""
+        drawing = [job.device for job in self._running.values() if job.needs == "accelerator"]
+        free = [device for device in self.devices if device not in drawing]
+        for device in free[: max(0, len(self.devices) - len(drawing))]:  # an earlier supervisor may have called them otherwise
+            self._start_next("accelerator", device)
         for _ in range(CPU_JOBS - sum(job.needs == "cpu" for job in self._running.values())):
             self._start_next("cpu", "cpu")
-        return bool(self._running) or self.queue.waits("cpu") or self.queue.waits("accelerator")
 
     def _start_next(self, needs: Needs, device: str) -> None:
         if self.queue.waits(needs) and (job := self.queue.claim(needs, device)):
@@ -159,11 +164,8 @@ class Supervisor:
         progress = latest_progress(self.queue.workspace.job(job.id).events)
         place = "its start" if progress is None else progress.place
         if job.interrupted_at == place:
-            self._end(
-                job,
-                "failed",
-                f"{why} That was the second time at the same place ({place}). To try once more: lorasmith jobs retry {job.id}",
-            )
+            again = f"That was the second time at the same place ({place}). To try once more: lorasmith jobs retry {job.id}"
+            self._end(job, "failed", f"{why} {again}")
         else:
             self._end(job, "interrupted", f"{why} It was at {place}, and is continued.", place)
 
@@ -174,8 +176,10 @@ class Supervisor:
 
     def _end_if_cancelled(self, job: Job) -> None:
         """Kill a job that was cancelled and has not ended by itself."""
-        if job.state == "cancelling" and time.monotonic() - self._cancelled.setdefault(job.id, time.monotonic()) > GRACE and job.worker:
-            self._kill(job.worker)
+        child = self._children.get(job.id)
+        worker = job.worker if child is None else child.process.pid
+        if job.state == "cancelling" and time.monotonic() - self._cancelled.setdefault(job.id, time.monotonic()) > GRACE and worker:
+            self._kill(worker)
 
     @staticmethod
     def _kill(worker: int) -> None:
@@ -191,7 +195,7 @@ def _why(child: Child | None) -> str:
     if code >= 0:
         return f"Its process ended with exit code {code}."
     memory = _kills_for_memory() > child.kills_for_memory
-    return f"It was ended by signal {-code} ({signal.Signals(-code).name}){': the system ran out of memory' if memory else ''}."
+    return f"It was ended by signal {-code} ({signal.strsignal(-code)}){': the system ran out of memory' if memory else ''}."
 
 
 def _kills_for_memory() -> int:

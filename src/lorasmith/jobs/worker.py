@@ -72,14 +72,16 @@ def _result(kinds: Mapping[str, Kind], job: Job, work: Work) -> Result:
     """Do the work; what goes wrong becomes a sentence."""
     try:
         kind = kinds[job.kind]
-        return Result("done", outcome=kind.run(kind.arguments.model_validate(job.arguments), work))
+        arguments = kind.arguments.model_validate(job.arguments)
+    except (KeyError, ValidationError):
+        log.exception("the job cannot be read")
+        return Result("failed", "Another version of Lorasmith added this job, and this one cannot read it. Add it again.")
+    try:
+        return Result("done", outcome=kind.run(arguments, work))
     except StoppedEarly:
         return Result("stopped")
     except LorasmithError as error:
         return Result("failed", without_secrets(str(error)))
-    except (KeyError, ValidationError):
-        log.exception("the job cannot be read")
-        return Result("failed", "Another version of Lorasmith added this job, and this one cannot read it. Add it again.")
     except OSError as error:
         log.exception("the job ended")
         return Result("failed", f"{error.filename or 'A file'} could not be used ({error.strerror or error}). Fix that and retry the job.")
