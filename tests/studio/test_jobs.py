@@ -52,6 +52,8 @@ def test_a_job_may_write_to_a_registered_folder(script, tmp_path):
 
 
 def test_a_job_that_is_not_there_is_404(script):
+    assert script.get(f"/api/jobs/{10**30}").status_code == 404
+    assert script.get("/api/jobs/-1").status_code == 404
     assert script.get("/api/jobs/7").status_code == 404
     assert script.patch("/api/jobs/7", json={"priority": 1}).status_code == 404
     assert script.post("/api/jobs/7:stop").status_code == 404

@@ -31,6 +31,10 @@ COLUMNS = (
 )
 
 
+LARGEST = 2**63
+"""The first number that SQLite cannot hold."""
+
+
 class Queue:
     """The jobs of a workspace. To be closed, or used in a `with`; threads may share one."""
 
@@ -66,7 +70,7 @@ class Queue:
         Raises:
             InputError: there is none (`jobs.unknown`).
         """
-        found = self._jobs(f"SELECT {COLUMNS} FROM jobs WHERE id = ?", (id,))
+        found = self._jobs(f"SELECT {COLUMNS} FROM jobs WHERE id = ?", (id,)) if abs(id) < LARGEST else []
         if not found:
             raise InputError(f"There is no job {id}. See all with: lorasmith jobs list", code="jobs.unknown", id=id)
         return found[0]

@@ -8,6 +8,7 @@ The server process never imports torch: what needs it runs as a job.
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from fastapi import APIRouter, FastAPI
@@ -70,3 +71,7 @@ def _operation(route: APIRoute) -> str:
 
 def _welcome() -> PlainTextResponse:
     return PlainTextResponse(WELCOME)
+
+
+if __name__ == "__main__":  # python -m lorasmith.studio.app > docs/api.json
+    print(json.dumps(make_api(Path()).openapi(), indent=1, ensure_ascii=False))
