@@ -25,12 +25,12 @@ class CountArguments(Arguments):
     seconds: float = 0.01
     fails_at: int | None = None
     deaf: bool = False
-    mistake: bool = False
+    mistake: str = ""
 
 
 def count(arguments, work):
     if arguments.mistake:
-        raise KeyError("mistake")
+        raise RuntimeError(arguments.mistake)
     file = arguments.file
     done = len(file.read_bytes().split()) if file.exists() else 0
     work.report(done, arguments.to, "counting", "number")

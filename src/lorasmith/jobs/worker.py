@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import signal
 import sys
 import threading
@@ -33,6 +34,13 @@ log = logging.getLogger("lorasmith.jobs.worker")  # also where it is the program
 
 LOOK_EVERY = 0.1
 """Seconds between two looks at what was asked of the job."""
+
+OUT_OF_MEMORY = re.compile("out of memory|can't allocate memory", re.IGNORECASE)
+"""What torch says on a GPU, and on the CPU."""
+SMALLER = (
+    "End what else uses the memory, or make the job smaller: fewer or smaller pictures at once, for a training a smaller batch_size, "
+    "gradient_checkpointing or blocks_to_swap. lorasmith plan estimates what a training needs."
+)
 
 
 @dataclass(frozen=True)
@@ -87,8 +95,14 @@ def _result(kinds: Mapping[str, Kind], job: Job, work: Work) -> Result:
         return Result("failed", f"{error.filename or 'A file'} could not be used ({error.strerror or error}). Fix that and retry the job.")
     except Exception as error:
         log.exception("the job ended")
+        if isinstance(error, MemoryError) or OUT_OF_MEMORY.search(str(error)):
+            return Result("failed", f"It ran out of memory ({_first_sentence(error)}) {SMALLER}")
         said = without_secrets(f"{type(error).__name__}: {error}")
         return Result("failed", f"Lorasmith made a mistake ({said}). The log has more: lorasmith jobs log {job.id}")
+
+
+def _first_sentence(error: Exception) -> str:
+    return re.split(r"(?<=\.)\s", str(error) or "the system gave none.", maxsplit=1)[0]
 
 
 def _watch(queue: Queue, id: int, work: Work, ended: threading.Event) -> None:
