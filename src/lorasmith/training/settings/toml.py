@@ -41,7 +41,10 @@ def load_settings(path: str | Path) -> Settings:
 
 
 def settings_toml(settings: Settings) -> str:
-    """The complete settings as TOML, each with its description as a comment; empty values are commented out."""
+    """The complete settings as TOML, each with its description as a comment; empty values are commented out.
+
+    Of several folders the first has the comments; the others have their values alone.
+    """
     document = tomlkit.document()
     sections = []
     for name in Settings.model_fields:
@@ -53,20 +56,28 @@ def settings_toml(settings: Settings) -> str:
         else:
             document.add(tomlkit.comment(str(Settings.model_fields[name].description)))
             document.add(name, _plain(value))
-    tables = [_table(name, section, several=isinstance(getattr(settings, name), list)) for name, section in sections]
+    described: set[str] = set()
+    tables = []
+    for name, section in sections:
+        tables.append(_table(name, section, several=isinstance(getattr(settings, name), list), described=name in described))
+        described.add(name)
     return "\n".join((tomlkit.dumps(document), *tables))
 
 
-def _table(name: str, section: BaseModel, several: bool) -> str:
-    """A section under its name; written apart from the others, since tomlkit takes time by the square of a list of tables."""
+def _table(name: str, section: BaseModel, several: bool, described: bool) -> str:
+    """A section under its name, without comments where it has been described before.
+
+    It is written apart from the others, since tomlkit takes time by the square of a list of tables.
+    """
     table, document = tomlkit.table(), tomlkit.document()
     for field, info in fields_of(type(section)).items():
-        table.add(tomlkit.comment(str(info.description)))
         value = getattr(section, field)
-        if value is None:
-            table.add(tomlkit.comment(f"{field} ="))
-        else:
+        if not described:
+            table.add(tomlkit.comment(str(info.description)))
+        if value is not None:
             table.add(field, _plain(value))
+        elif not described:
+            table.add(tomlkit.comment(f"{field} ="))
     if several:
         tables = tomlkit.aot()
         tables.append(table)
