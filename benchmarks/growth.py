@@ -194,6 +194,7 @@ LEFT_OUT = {
     "report": "reads one run, which takes weights to make",
     "prove": "draws with weights",
     "compare": "reads runs, which take weights to make",
+    "runs": "reads runs, which take weights to make",
     "sample": "draws with weights; reads no dataset",
     "grid": "draws with weights; reads no dataset",
     "signal": "writes one small file into a run",

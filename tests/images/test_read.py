@@ -283,6 +283,16 @@ def test_the_content_counts_and_not_the_ending(pile: dict[str, Path], tmp_path: 
 # What cannot be read
 
 
+@pytest.mark.parametrize(
+    ("kind", "start"),
+    [("TIFF", b"II*\0\x08\0\0\0"), ("PNG", b"\x89PNG\r\n\x1a\n"), ("GIF", b"GIF89a"), ("JPEG", b"\xff\xd8\xff\xe0"), ("HEIC", b"\0\0\0\x18ftypheic")],
+)  # fmt: skip
+def test_a_file_that_begins_as_a_picture_and_cannot_be_read_is_called_by_what_it_is(tmp_path: Path, kind: str, start: bytes):
+    (tmp_path / "a.png").write_bytes(start + bytes(64))
+    with pytest.raises(DatasetError, match=f"begins as a {kind}, and is one of an unusual kind or damaged|is damaged"):
+        read_picture(tmp_path / "a.png")
+
+
 def test_a_text_file_named_png_is_refused_by_name(pile: dict[str, Path]):
     for reader in (read_picture, picture_size):
         with pytest.raises(DatasetError, match=r"text\.png is not a picture.*save it again"):

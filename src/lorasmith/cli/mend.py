@@ -236,7 +236,7 @@ def _show_mended(root: Path, mended: Sequence[Mended], as_json: bool) -> None:
         return
     done = [one for one in mended if not one.problem]
     for one in done:
-        now = ", ".join(path.relative_to(root).as_posix() for path in one.after) or "the bin"
+        now = ", ".join(path.relative_to(root).as_posix() for path in one.after) or "in the bin"
         before = one.before.relative_to(root).as_posix()
         typer.echo(f"{before}: {one.words}" + ("" if now == before else f", now {now}"))
     for one in mended:

@@ -283,15 +283,30 @@ def _opened(path: Path | str, header_only: bool = False) -> Iterator[Image.Image
         except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
             raise DatasetError(f"{path} {_TOO_LARGE}", code="picture.too_large", file=str(path)) from error
         except UnidentifiedImageError as error:
-            raise DatasetError(
-                f"{path} is not a picture that can be read, whatever its name says ({', '.join(FORMATS)} are read), or its beginning is "
-                "damaged: save it again as PNG or JPEG, or delete it.",
-                code="picture.not_a_picture", file=str(path),
-            ) from error  # fmt: skip
+            raise _not_a_picture(path, start) from error
         except Exception as error:  # as for decoding: a header's damage shows in many ways
             raise _damaged(path) from error
         _refuse_too_large(path, image.size)
         yield image
+
+
+_BEGINNINGS = {
+    b"\xff\xd8\xff": "JPEG", b"\x89PNG": "PNG", b"GIF8": "GIF", b"II*\0": "TIFF", b"MM\0*": "TIFF", b"RIFF": "WEBP", b"BM": "BMP",
+}  # fmt: skip
+"""How files begin, and what they then are."""
+
+
+def _not_a_picture(path: Path | str, start: bytes) -> DatasetError:
+    """The error that Pillow recognises no picture in a file, by what the file begins as."""
+    kind = next((kind for begin, kind in _BEGINNINGS.items() if start.startswith(begin)), None)
+    if kind is None and start[4:8] == b"ftyp" and start[8:12] in HEIC_BRANDS:
+        kind = "HEIC"
+    what = (
+        f"is not a picture that can be read, whatever its name says ({', '.join(FORMATS)} are read), or its beginning is damaged"
+        if kind is None
+        else f"begins as a {kind}, and is one of an unusual kind or damaged"
+    )
+    return DatasetError(f"{path} {what}: save it again as PNG or JPEG, or delete it.", code="picture.not_a_picture", file=str(path))
 
 
 HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")

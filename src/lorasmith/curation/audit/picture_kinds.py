@@ -114,7 +114,7 @@ def little_to_see(m: Measures, training: Training) -> Sign | None:
 
 
 def dark(m: Measures, training: Training) -> Sign | None:
-    text = f"98 of 100 pixels are darker than {m.bright:.0f} of 255"
+    text = f"98 of 100 pixels have a brightness of {m.bright:.0f} of 255 at most"
     return Sign(m.bright, "of 255", text, confidence(m.bright, 55, 25)) if _is_dark(m) else None
 
 
