@@ -16,6 +16,12 @@ OUR_PAGE = {"X-Lorasmith": "1", "Sec-Fetch-Site": "same-origin", "Origin": ADDRE
 """What the studio's own page sends with a call that changes something."""
 
 
+@pytest.fixture(autouse=True)
+def own_library(tmp_path_factory, monkeypatch):
+    """A catalogue of the tests' own, and not the user's."""
+    monkeypatch.setenv("LORASMITH_LIBRARY", str(tmp_path_factory.mktemp("library")))
+
+
 @pytest.fixture
 def workspace(tmp_path):
     folder = tmp_path / "workspace"

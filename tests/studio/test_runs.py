@@ -50,13 +50,21 @@ def test_a_run_says_how_far_it_is(script, run):
         going = script.get("/api/runs/zorvex").json()
     assert (going["state"], going["step"], going["steps"], going["eta"], going["images_per_second"]) == ("running", 2, 10, 30.0, 2.0)
     gone = script.get("/api/runs/zorvex").json()
-    assert (gone["state"], gone["eta"], gone["loss"]) == ("interrupted", None, None), "its loss is not a number"
+    assert (gone["state"], gone["eta"], gone["loss"]) == ("killed", None, None), "its loss is not a number"
     assert gone["settings"]["network"]["rank"] == 8
     assert gone["files"] == [{"file": "checkpoints/x.safetensors", "epoch": 1, "step": 2, "final": False}]
     EventLog(run.events)(events.Stopped(2, "by hand"))
     assert (script.get("/api/runs/zorvex").json()["state"], script.get("/api/runs/zorvex").json()["reason"]) == ("stopped", "by hand")
     EventLog(run.events)(events.Finished(10, 1.0, "x.safetensors"))
     assert script.get("/api/runs/zorvex").json()["state"] == "finished"
+
+
+def test_a_run_anywhere_in_the_workspace_is_listed_and_one_that_cannot_be_read_hides_no_other(script, run, workspace):
+    make_run(workspace / "tries" / "a").events.write_text('{"event": "StepDone", "version": 2}\n', encoding="utf-8")
+    make_run(workspace / "tries" / "b").events.write_text('{"event": "StepDone", "version": 99}\n', encoding="utf-8")
+    states = {one["id"]: one["state"] for one in script.get("/api/runs").json()}
+    assert states == {"zorvex": "killed", "~tries~a": "unreadable", "~tries~b": "unreadable"}
+    assert script.get("/api/runs/~tries~b/curve").json()["code"] == "run.newer_version"
 
 
 def test_the_curve_is_read_as_it_grows_and_says_where_to_watch_from(script, run):

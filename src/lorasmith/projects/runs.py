@@ -1,16 +1,17 @@
-"""The runs of a workspace: every folder of a run in its `runs`, and in those of its projects, wherever it was started from.
+"""The runs of a workspace: every folder of a run in it, wherever that was started from.
 
-A run's id is its folder's name, with the project in front of it: `zorvex-3`, `mimi~zorvex-3`.
+A run's id is its folder's name, with the project in front of it: `zorvex-3`, `mimi~zorvex-3`. Of one that is neither in the workspace's `runs`
+nor in a project's it is the whole path: `~tries~zorvex-3`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 from lorasmith.errors import InputError
-from lorasmith.projects.projects import Projects
+from lorasmith.evaluation.run_list import run_folders
+from lorasmith.projects.projects import PROJECTS, Projects
 from lorasmith.training.records.run_folder import RunFolder
 
 BETWEEN = "~"
@@ -27,12 +28,16 @@ class FoundRun:
 
 
 def runs_of(projects: Projects) -> Iterator[FoundRun]:
-    """All runs of a workspace, those of no project first, by name."""
-    for folder in _run_folders(projects.workspace.root / "runs"):
-        yield FoundRun(folder.name, "", RunFolder(folder))
-    for project in projects:
-        for folder in _run_folders(project.runs):
-            yield FoundRun(f"{project.id}{BETWEEN}{folder.name}", project.id, RunFolder(folder))
+    """All runs of a workspace, by their folders."""
+    root = projects.workspace.root
+    for folder in sorted(run_folders(root)):
+        match folder.relative_to(root).parts:
+            case ("runs", name):
+                yield FoundRun(name, "", RunFolder(folder))
+            case (home, project, "runs", name) if home == PROJECTS:
+                yield FoundRun(f"{project}{BETWEEN}{name}", project, RunFolder(folder))
+            case parts:
+                yield FoundRun("".join(f"{BETWEEN}{part}" for part in parts), "", RunFolder(folder))
 
 
 def find_run(projects: Projects, id: str) -> FoundRun:
@@ -41,7 +46,3 @@ def find_run(projects: Projects, id: str) -> FoundRun:
     if found is None:
         raise InputError(f"There is no run {id!r} in this workspace. Choose one of the list.", code="run.not_found", run=id)
     return found
-
-
-def _run_folders(place: Path) -> list[Path]:
-    return [file.parent for file in sorted(place.glob("*/settings.toml"))]

@@ -19,7 +19,22 @@ from starlette.types import ASGIApp
 import lorasmith
 from lorasmith.jobs.enqueue import Start
 from lorasmith.jobs.supervisor import start_supervisor
-from lorasmith.studio import audits, captions, events, files, jobs, pictures, plans, projects, registries, runs, settings, system, uploads
+from lorasmith.studio import (
+    audits,
+    captions,
+    events,
+    files,
+    jobs,
+    library,
+    pictures,
+    plans,
+    projects,
+    registries,
+    runs,
+    settings,
+    system,
+    uploads,
+)
 from lorasmith.studio.access import Access
 from lorasmith.studio.document import describe
 from lorasmith.studio.news import news_of
@@ -29,7 +44,8 @@ from lorasmith.studio.stream import Streams
 from lorasmith.studio.studio import Studio
 
 RESOURCES: tuple[APIRouter, ...] = tuple(
-    resource.router for resource in (system, projects, pictures, audits, captions, uploads, registries, settings, plans, jobs, runs, events)
+    resource.router
+    for resource in (system, projects, pictures, audits, captions, uploads, registries, settings, plans, jobs, runs, events, library)
 )
 
 OPENAPI = "/api/openapi.json"
@@ -52,7 +68,7 @@ def make_api(workspace: str | Path, start_supervisor: Start = start_supervisor) 
     api.state.streams = Streams(news_of(studio))
     for router in RESOURCES:
         api.include_router(router, prefix="/api")
-    for router in (files.router, runs.files):
+    for router in (files.router, runs.files, library.files):
         api.include_router(router, prefix="/files")
     api.add_api_route("/", _welcome, include_in_schema=False)
     add_handlers(api)

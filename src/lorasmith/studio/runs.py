@@ -12,8 +12,8 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field, JsonValue
 from starlette.responses import Response
 
-from lorasmith.errors import InputError
-from lorasmith.evaluation.proof.record import PROOF
+from lorasmith.errors import InputError, RunError
+from lorasmith.evaluation.proof.record import PROOF, VERDICT
 from lorasmith.json_text import table_of
 from lorasmith.projects.runs import FoundRun, find_run, runs_of
 from lorasmith.secrets import without_secrets
@@ -28,9 +28,7 @@ from lorasmith.training.records.course import RunCourse
 router = APIRouter(tags=["runs"])
 files = APIRouter(tags=["files"])
 
-VERDICT = "verdict.json"
-
-State = Literal["running", "finished", "stopped", "interrupted"]
+State = Literal["running", "finished", "stopped", "killed", "unreadable"]
 
 
 class RunView(BaseModel):
@@ -40,8 +38,8 @@ class RunView(BaseModel):
     project: str
     folder: str
     name: str
-    state: State = Field(description="interrupted: its process is gone, and it can go on from its last saved state.")
-    reason: str = Field(description="Why it was stopped, or finished early.")
+    state: State = Field(description="killed: its process ended without a word, and it can go on from its last saved state.")
+    reason: str = Field(description="Why it was stopped, finished early, or cannot be read.")
     step: int
     steps: int | None
     epoch: int
@@ -191,7 +189,14 @@ def get_run_file(run: str, file: str, studio: OpenStudio) -> Response:
 
 
 def _view(studio: Studio, run: FoundRun) -> RunView:
-    course = studio.course(run.folder.events)
+    try:
+        course = studio.course(run.folder.events)
+    except RunError as error:
+        return RunView(
+            id=run.id, project=run.project, folder=str(run.folder.root), name=run.folder.root.name, state="unreadable", reason=str(error),
+            step=0, steps=None, epoch=0, epochs=None, loss=None, images_per_second=None, last_event=None, checkpoints=0, samples=0, verdict="",
+            eta=None,
+        )  # fmt: skip
     planned, last, ending = course.planned, course.last_step, course.ending
     running = run.folder.is_running
     return RunView(
@@ -213,7 +218,7 @@ def _state(course: RunCourse, running: bool) -> State:
         case Stopped():
             return "stopped"
         case _:
-            return "interrupted"
+            return "killed"
 
 
 def _reason(ending: Finished | Stopped | None) -> str:

@@ -16,6 +16,7 @@ from lorasmith.jobs.enqueue import Start
 from lorasmith.jobs.queue import Queue
 from lorasmith.jobs.supervisor import start_supervisor
 from lorasmith.jobs.workspace import Workspace
+from lorasmith.library.catalogue.catalogue import Catalogue
 from lorasmith.projects.projects import Projects
 from lorasmith.projects.uploads import Uploads
 from lorasmith.studio.datasets import Datasets
@@ -66,6 +67,11 @@ class Studio:
     def places(self) -> dict[str, Path]:
         """Content of a picture -> where a picture with it was seen last, for thumbnails that are asked for by content."""
         return {}
+
+    @cached_property
+    def catalogue(self) -> Catalogue:
+        """The user's own, the same for all workspaces and programs."""
+        return Catalogue()
 
     @cached_property
     def estimates(self) -> Estimates:

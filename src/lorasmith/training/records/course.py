@@ -14,6 +14,7 @@ from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from lorasmith.errors import RunError
 from lorasmith.training import events
 from lorasmith.training.listeners.curves import numbers_of
 from lorasmith.training.records.event_log import TimedEvent, read_events
@@ -77,7 +78,7 @@ class RunCourse:
         self.warnings: list[events.Warned] = []
 
     def follow(self) -> None:
-        """Read what has come since. Raises RunError where a newer Lorasmith wrote it."""
+        """Read what has come since. Raises RunError where a newer Lorasmith wrote it, or it is damaged."""
         try:
             if self.path.stat().st_size < self.offset:  # another file under the same name
                 self.offset = 0
@@ -85,6 +86,11 @@ class RunCourse:
             read = read_events(self.path, self.offset)
         except FileNotFoundError:
             return
+        except TypeError as error:  # an event without its fields
+            raise RunError(
+                f"{self.path} cannot be read as the events of a run ({error}). Restore the file.",
+                code="run.events_damaged", path=str(self.path),
+            ) from error  # fmt: skip
         for timed in read.events:
             self._take(timed)
         self.offset = read.next_offset
