@@ -10,9 +10,11 @@ from lorasmith.models.base import SizeConditioning
 from lorasmith.models.diffusion import TARGETS, add_noise, clean
 from lorasmith.models.families import FAMILIES
 from lorasmith.models.flux.base import pack, unpack
-from lorasmith.models.open import open_base
+from lorasmith.models.open import describe, open_base
 from lorasmith.models.sampling import initial_latents, sample, sample_latents
 from lorasmith.models.texts import EncodedTexts, TextOptions
+from lorasmith.training.forecast.rehearsal import blank_base
+from lorasmith.training.forecast.watch import Watch
 from lorasmith.training.learner.learner import Learner
 from lorasmith.training.learner.text_states import TextStates
 from lorasmith.training.objective.batch_loss import PreparedBatch
@@ -191,3 +193,20 @@ def test_captions_are_encoded_once_where_no_text_encoder_trains(base):
     assert first.tensors().keys() == turned.keys()
     for name, tensor in first.tensors().items():
         assert torch.equal(tensor, turned[name].flip(0))
+
+
+def test_the_denoiser_asks_for_attention_as_the_fast_kernels_want_it(name, monkeypatch):
+    """Flash and cuDNN take half precision, numbers that are next to each other, and no mask."""
+    base, asked = blank_base(describe(toys.toy_folder(name)), torch.bfloat16), []
+    with Watch().as_on_a_device(), torch.no_grad(), monkeypatch.context() as patched:
+        texts = base.encode_texts(PROMPTS, TextOptions())
+        rehearsed = torch.nn.functional.scaled_dot_product_attention
+
+        def attention(query, key, value, attn_mask=None, **options):
+            asked.append((attn_mask, {(tensor.dtype, tensor.stride(-1)) for tensor in (query, key, value)}))
+            return rehearsed(query, key, value)
+
+        patched.setattr(torch.nn.functional, "scaled_dot_product_attention", attention)
+        base.predict(torch.empty(2, base.latent_channels, 8, 8, device="meta"), torch.zeros(2), texts)
+    assert asked
+    assert all(mask is None and tensors == {(torch.bfloat16, 1)} for mask, tensors in asked)
