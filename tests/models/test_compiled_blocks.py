@@ -31,7 +31,7 @@ def learner_on(toy, checkpointing=False, **network):
     folder = toys.toy_folder(toy)
     settings = settings_from({
         "base": {"path": str(folder)}, "datasets": [{"path": "."}], "captions": {"trigger": "zorvex"},
-        "network": {"rank": 4, "train_text_encoder": False, **network}, "training": {"epochs": 1},
+        "network": {"train_text_encoder": False, **(network or {"rank": 4})}, "training": {"epochs": 1},
     })  # fmt: skip
     base = open_base(folder, torch.float32)
     learner, _ = make_learner(settings, base)
@@ -97,11 +97,12 @@ def test_blocks_of_one_shape_are_compiled_once_whatever_their_adapters():
     assert backend.graphs == first + kinds or backend.graphs == 2 * first
 
 
-KINDS_OF_NETWORKS = [
-    {"kind": name}
-    for name, kind in trainable_kinds().items()
-    if not kind.advice.one_rank_a_batch and kind.changes_weight and name != "lora"
-]
+def compiled_as_a_whole(kind):
+    """Not what draws anew in each step, nor what reads a mark to know how it is meant."""
+    return kind.changes_weight and not kind.marks and not kind.advice.one_rank_a_batch
+
+
+KINDS_OF_NETWORKS = [{"kind": name} for name, kind in trainable_kinds().items() if compiled_as_a_whole(kind)]
 
 
 @pytest.mark.slow

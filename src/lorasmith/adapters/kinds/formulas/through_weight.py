@@ -17,14 +17,14 @@ def through_weight(build: Callable[..., Tensor], tensors: tuple[Tensor, ...], ca
 
     Only the input and the tensors are kept for the gradient; the change is built again when that is computed. `bias` is
     added to the layer's own. On a layer that computes in half precision the change is applied apart from W and never added
-    to W, in whose rounding a small one would drown.
+    to W, in whose rounding a small one would drown. A compiler decides by itself what to keep, and cannot look into what is built again.
     """
     target, strength = call.target, call.strength
     own_bias = target.module.bias
     if bias is not None:
         own_bias = strength * bias if own_bias is None else own_bias + strength * bias
         own_bias = own_bias.to(target.module.weight.dtype)
-    if target.module.weight.requires_grad:
+    if target.module.weight.requires_grad or torch.compiler.is_compiling():
         delta = strength * target.own(build(*tensors))
         return target.apply(call.x, target.module.weight, own_bias) + target.apply(call.x, delta.to(call.x.dtype))
     return _ThroughWeight.apply(call.x, own_bias, build, target, strength, *tensors)
