@@ -24,7 +24,7 @@ CUDA = {"device": "cuda", "deterministic": True}
         {"training": {"mixed_precision": "bf16"}},
         {"training": {"mixed_precision": "fp16", "gradient_checkpointing": True}},
         {"training": {"mixed_precision": "bf16", "weight_dtype": "bf16", "ema_decay": 0.9}},
-        {"base": {"quantize": "int8"}, "captions": {"cached_variants": 3}},
+        {"base": {"quantize": "int8"}, "captions": {"cached_variants": 3}, "network": {"rank": 2, "train_text_encoder": False}},
         {"base": {"quantize": "fp8"}, "training": {"blocks_to_swap": 2, "gradient_checkpointing": True}},
         {"base": {"quantize": "nf4"}, "training": {"mixed_precision": "bf16"}, "optimizer": {"type": "Prodigy", "learning_rate": 1.0}},
         {"noise": {"noise_offset": 0.1, "multires_noise_iterations": 3, "ip_noise_gamma": 0.1}, "loss": {"prior_preservation": 0.5}},
