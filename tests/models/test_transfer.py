@@ -13,10 +13,6 @@ def test_on_the_cpu_nothing_is_copied():
     assert to_device(tensor, "meta").is_meta
 
 
-def test_on_the_meta_device_there_are_no_numbers_to_copy():
-    assert to_device(torch.randn(3), "meta").is_meta
-
-
 @pytest.mark.parametrize("device", ["cuda", "xpu", "mps"])
 def test_a_gpu_that_works_beside_the_cpu_gets_its_copies_from_pinned_memory(device, monkeypatch):
     done = []

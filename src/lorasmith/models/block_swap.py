@@ -97,6 +97,11 @@ class SwappedWeight(Tensor):
         return func(*tree_map_only(cls, cls.on_device, args), **tree_map_only(cls, cls.on_device, kwargs))
 
 
+def is_swapped(weight: Tensor) -> bool:
+    """Whether a weight is a swapped block's, quantised or not."""
+    return isinstance(weight.codes if isinstance(weight, QuantizedWeight) else weight, SwappedWeight)
+
+
 class SwappedBlock:
     """The weights of one block, in one piece of the host's memory."""
 

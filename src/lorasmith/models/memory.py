@@ -8,10 +8,17 @@ encoders' dropouts too; so only the blocks themselves are set to training, and t
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, Generic, TypeVar
 
+import torch
+from torch import nn
+
 from lorasmith.errors import RunError
+from lorasmith.models.block_swap import is_swapped
+from lorasmith.models.device import DEVICES
 
 Module = TypeVar("Module")
 
@@ -33,6 +40,36 @@ class Freeable(Generic[Module]):
     def free(self) -> None:
         """Drop it; the memory comes back when nobody else holds it."""
         self._module = None
+
+
+@contextmanager
+def offloaded(modules: Iterable[nn.Module], enabled: bool = True) -> Iterator[None]:
+    """Within the block the weights of `modules` are in the computer's memory, where they are on a device with memory of its own.
+
+    Those of swapped blocks are there already. Nothing is moved where not `enabled`.
+    """
+    moved = [
+        (owner, name, parameter.device)
+        for module in (modules if enabled else ())
+        for owner in module.modules()
+        for name, parameter in owner.named_parameters(recurse=False)
+        if DEVICES[parameter.device.type].own_memory and not is_swapped(parameter)
+    ]
+    devices = {device for _, _, device in moved}
+    for owner, name, _ in moved:
+        _move(owner, name, torch.device("cpu"))
+    for device in devices:
+        DEVICES[device.type].empty_cache()
+    try:
+        yield
+    finally:
+        for owner, name, device in moved:
+            _move(owner, name, device)
+
+
+def _move(owner: nn.Module, name: str, device: torch.device) -> None:
+    weight = owner.get_parameter(name)
+    setattr(owner, name, nn.Parameter(weight.data.to(device), requires_grad=weight.requires_grad))
 
 
 def checkpoint_blocks(part: Any) -> None:

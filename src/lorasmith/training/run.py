@@ -21,6 +21,7 @@ from lorasmith.findings import Finding
 from lorasmith.models.base import Base
 from lorasmith.models.compiled_blocks import compile_blocks, uncompiled
 from lorasmith.models.device import choose_device
+from lorasmith.models.memory import offloaded
 from lorasmith.models.open import load_base
 from lorasmith.pages.numbers import count
 from lorasmith.training import events
@@ -32,6 +33,7 @@ from lorasmith.training.determinism import deterministic_kernels
 from lorasmith.training.distributed.process_group import ProcessGroup
 from lorasmith.training.distributed.workers import several_processes
 from lorasmith.training.events import Emitter, Listener
+from lorasmith.training.forecast.memory_fit import fit_to_memory
 from lorasmith.training.learner.continuation import check_weights, open_parent
 from lorasmith.training.learner.learner import Learner, make_learner
 from lorasmith.training.learner.state import TrainState, load_newest_state, newest_step
@@ -83,6 +85,8 @@ def train(settings: Settings, folder: str | Path, listeners: Iterable[Listener] 
     started = time.monotonic()
     checked = check(settings)
     check_machine(settings)
+    checked = fit_to_memory(checked)
+    settings = checked.settings
     check_weights(settings, checked.description.family)
     run_folder = RunFolder(Path(folder))
     run_folder.create(settings)
@@ -185,12 +189,17 @@ def phases(
     base = load_model(checked, emit)
     learner = attach_learner(settings, folder, base, emit, process_group)
     check_inputs(checked, folder, learner, state, emit)
-    data = cache_training_latents(checked, learner, emit, commands)
-    validator = make_validator(checked, learner, emit, commands)
-    metrics = Metrics(learner.adapters, learner.optimizer, plan.steps, state.loss_sums)
-    run = Run(settings, folder, plan, learner, data, validator, metrics, emit, commands)
-    cache_texts(run)
-    free_unused(run)
+    offloads = settings.training.offload_while_caching
+    encoders = [module for name, module in base.parts.items() if name != base.denoiser]
+    with offloaded([base.parts[base.denoiser]], offloads):
+        with offloaded(encoders, offloads):
+            data = cache_training_latents(checked, learner, emit, commands)
+            validator = make_validator(checked, learner, emit, commands)
+        metrics = Metrics(learner.adapters, learner.optimizer, plan.steps, state.loss_sums)
+        run = Run(settings, folder, plan, learner, data, validator, metrics, emit, commands)
+        cache_texts(run)
+        free_unused(run)
+        del encoders
     emit(events.Planned(plan.steps, plan.epochs, plan.pictures, plan.batches_per_epoch, sum(p.numel() for p in learner.parameters)))
     begin(run, state, is_new)
     emit(events.PhaseStarted("train", f"after {time.monotonic() - started:.1f} s"))

@@ -43,10 +43,15 @@ def memory_of(checked: CheckedRun, rehearsal: Rehearsal, device: str) -> Memory:
             4 * base.latent_channels * (item.fit.bucket[0] // base.latent_step) * (item.fit.bucket[1] // base.latent_step)
             for item in checked.training_set.pictures
         )
-    phases = {
-        "caching": {"base": sum(weights.values()), "network": network, "activations": rehearsal.encode.peak, "program": program},
-        "training": {**stays, "activations": rehearsal.step.peak},
-    }
+    always = {"network": network, "program": program}
+    encoders = sum(size for name, size in weights.items() if name not in (base.denoiser, "vae"))
+    phases = {"opening": {"base": sum(weights.values()), **always}, "caching": {"activations": rehearsal.encode.peak, **always}}
+    if settings.training.offload_while_caching and DEVICES[device].own_memory:
+        phases["caching"]["base"] = weights["vae"]
+        phases["encoding texts"] = {"base": encoders + weights["vae"], **always}
+    else:
+        phases["caching"]["base"] = sum(weights.values())
+    phases["training"] = {**stays, "activations": rehearsal.step.peak}
     if rehearsal.denoise is not None and rehearsal.decode is not None:
         phases["sampling"] = {**stays, "activations": max(rehearsal.denoise.peak, rehearsal.decode.peak)}
     return Memory(phases)

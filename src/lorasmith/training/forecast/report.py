@@ -92,13 +92,18 @@ def make_report(settings: Settings, machine: Machine | None = None, estimate: bo
     2
     """
     checked = check(settings)
+    if estimate:
+        from lorasmith.training.forecast.memory_fit import fit_to_memory
+        from lorasmith.training.planning.machine_fit import check_machine
+
+        check_machine(settings)
+        checked = fit_to_memory(checked)
+        settings = checked.settings
     findings = [*checked.findings, *lint_run(checked)]
     missing = tuple(missing_parts(checked.description))
     if estimate:
         from lorasmith.training.learner.continuation import check_weights
-        from lorasmith.training.planning.machine_fit import check_machine
 
-        check_machine(settings)
         check_weights(settings, checked.description.family)
     forecast = None
     if estimate and not missing:

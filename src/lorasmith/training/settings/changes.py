@@ -22,6 +22,7 @@ CHANGEABLE = frozenset(
     {
         "base.path", "base.vae", "base.text_encoder", "base.text_encoder_2",  # another place: the hashes in the manifest must be the same
         "training.epochs", "training.max_train_steps", "training.device", "training.deterministic", "training.gradient_checkpointing", "training.blocks_to_swap",
+        "training.memory", "training.offload_while_caching",
         "training.torch_compile", "training.cuda_graphs", "training.latents_in_memory", "training.max_grad_norm", "training.max_non_finite_steps",
         "optimizer.learning_rate", "optimizer.unet_lr", "optimizer.text_encoder_lr", "optimizer.text_encoder_2_lr",
         "validation.path", "validation.every_n_epochs", "validation.max_images", "validation.stop_when_over",  # other timesteps could not be compared with earlier rounds

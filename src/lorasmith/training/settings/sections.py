@@ -53,6 +53,16 @@ class TrainingSettings(Section):
         description="Blocks of the denoiser whose weights are kept in the computer's memory and copied to the GPU when they are used, 0 to all; "
         "the same LoRA with less GPU memory, slower where copying takes longer than computing.",
     )
+    offload_while_caching: bool = Field(
+        False,
+        description="While latents and texts are encoded, parts of the base that are not at work wait in the computer's memory: less GPU memory "
+        "for some seconds of moving.",
+    )
+    memory: str | float = Field(
+        "off",
+        description="auto: what fits the GPU's free memory is chosen before the run, the cheapest first; or a number of GB to fit. Settings here that "
+        "differ from their defaults stay. off: all as set.",
+    )
     torch_compile: bool = Field(
         False,
         description="Compiles the denoiser's repeated blocks: faster steps on a GPU, after minutes of compiling for each size of pictures and batches. "
@@ -81,6 +91,13 @@ class TrainingSettings(Section):
     max_non_finite_steps: int = Field(
         5, ge=1, description="A step whose loss is not finite changes nothing; after this many in a row the run ends with advice."
     )
+
+    @field_validator("memory")
+    @classmethod
+    def _off_auto_or_gigabytes(cls, value: str | float) -> str | float:
+        if value not in ("off", "auto") and (isinstance(value, str) or value <= 0):
+            raise ValueError('must be "off", "auto" or a number of GB')
+        return value
 
 
 class CheckpointSettings(Section):
