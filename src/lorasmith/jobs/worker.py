@@ -37,10 +37,7 @@ LOOK_EVERY = 0.1
 
 OUT_OF_MEMORY = re.compile("out of memory|can't allocate memory", re.IGNORECASE)
 """What torch says on a GPU, and on the CPU."""
-SMALLER = (
-    "End what else uses the memory, or make the job smaller: fewer or smaller pictures at once, for a training a smaller batch_size, "
-    "gradient_checkpointing or blocks_to_swap. lorasmith plan estimates what a training needs."
-)
+SMALLER = "End what else uses the memory, or make the job smaller."
 
 
 @dataclass(frozen=True)

@@ -52,7 +52,7 @@ from lorasmith.training.records.manifest import (
     write_manifest,
 )
 from lorasmith.training.records.metrics import Metrics
-from lorasmith.training.records.run_folder import RunFolder, could_not_write
+from lorasmith.training.records.run_folder import RunFolder, could_not_write, out_of_memory
 from lorasmith.training.running import Run
 from lorasmith.training.sampling import generate_samples
 from lorasmith.training.saving import keep_final, save_checkpoint, save_run_state, step_suffix
@@ -156,8 +156,8 @@ def run_main_process(
         except StopRequested:
             emit(events.Stopped(state.step, f"Stopped before step {state.step + 1}. Continue with: lorasmith resume {folder.root}"))
             return RunResult(folder.root, False, state.step, None)
-        except WriteFailed as error:
-            failed = could_not_write(error, folder.root)
+        except (WriteFailed, torch.OutOfMemoryError) as error:
+            failed = could_not_write(error, folder.root) if isinstance(error, WriteFailed) else out_of_memory(state.step, folder.root)
             emit(events.Stopped(state.step, str(failed), failed.code))
             raise failed from error
         except LorasmithError as error:
