@@ -71,9 +71,10 @@ def write_file(path: Path, number: int) -> int:
 
 
 def timed(what: str, work: object) -> None:
-    start = time.perf_counter()
+    """How long it takes, and how much of that this process computes: on a busy machine that says more."""
+    start, computed = time.perf_counter(), time.process_time()
     work()  # type: ignore[operator]
-    print(f"{what:<44} {time.perf_counter() - start:7.3f} s")
+    print(f"{what:<44} {time.perf_counter() - start:7.3f} s, {time.process_time() - computed:7.3f} s of the CPU")
 
 
 def main() -> None:

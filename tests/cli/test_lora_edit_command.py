@@ -42,6 +42,14 @@ def test_an_edit_is_shown_with_the_hashes_and_can_be_undone(lora):
     assert lora.read_bytes() == before
 
 
+def test_of_a_table_it_is_said_what_changes_in_it(lora):
+    """Their texts begin alike, so that cut short they would be the same."""
+    table = {"base": {"path": "x" * 200}, "datasets": [1], "name": "mimi"}
+    run(lora, "--set", f"settings={json.dumps(table)}", "--in-place")
+    said = run(lora, "--set", f"settings={json.dumps(table | {'datasets': [2], 'more': 1})}", "--dry-run")
+    assert "changed  settings: its datasets, more\n" in said
+
+
 def test_a_dry_run_as_json_is_one_object(lora, tmp_path):
     before = lora.read_bytes()
     said = json.loads(run(lora, "--rename", "ss_output_name=name", "--remove", "wandb_api_key", "--dry-run", "--json"))

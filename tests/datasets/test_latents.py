@@ -11,7 +11,7 @@ from lorasmith.datasets.augment import ColourChange
 from lorasmith.datasets.buckets import Fit
 from lorasmith.datasets.latent_request import LatentRequest
 from lorasmith.datasets.latent_source import LatentSource
-from lorasmith.datasets.latents import bucket_pixels, latent_key
+from lorasmith.datasets.latents import LatentCache, bucket_pixels, latent_key
 from lorasmith.datasets.order import Sample
 from lorasmith.datasets.settings import BucketSettings, DatasetSettings
 from lorasmith.datasets.training_set import open_training_set
@@ -192,6 +192,18 @@ def test_processes_share_the_work_and_find_all_of_it(vae, folder, tmp_path):
     for source in sources:
         source.release_encoder()
         all_shown(source)
+
+
+def test_a_file_of_the_cache_is_judged_before_a_number_of_it_is_read(tmp_path):
+    cache, latent = LatentCache(tmp_path), torch.ones(4, 2, 2)
+    cache.put("ab12", latent)
+    assert torch.equal(cache.get("ab12"), latent)
+    file = tmp_path / "ab" / "ab12.safetensors"
+    row = b'"latent":{"dtype":"F32","shape":[4],"data_offsets":[%d,%d]}'
+    header = b"{" + row % (0, 16) + b"," + row % (16, 32) + b"}"
+    file.write_bytes(len(header).to_bytes(8, "little") + header + bytes(32))  # the format's library takes the second
+    assert cache.get("ab12") is None
+    assert cache.get("cd34") is None
 
 
 def test_a_non_finite_latent_is_an_error_and_not_cached(folder, tmp_path):

@@ -14,9 +14,10 @@ from lorasmith.adapters.compatibility.check import check_file
 from lorasmith.adapters.files.dialects import read_network
 from lorasmith.adapters.files.hashes import file_hashes
 from lorasmith.adapters.files.lora_file import save_lora
+from lorasmith.adapters.files.metadata import OPTIONS
 from lorasmith.errors import AdapterError
 from lorasmith.library.inspect import inspect, number_of
-from lorasmith.library.metadata_words import said_in
+from lorasmith.library.metadata_words import WORDS, said_in
 from lorasmith.safetensors_header import header_bytes
 from tests.reference import FOLDER, reference_json
 
@@ -189,6 +190,10 @@ def test_bf16_and_whole_numbers_are_read_from_their_bytes():
         assert number_of(stored.view(torch.uint8).numpy().tobytes(), "BF16") == float(stored)
     assert number_of((-7).to_bytes(8, "little", signed=True), "I64") == -7
     assert number_of(bytes([200]), "U8") == 200
+
+
+def test_every_entry_that_we_write_has_words():
+    assert {f"ss_{name}" for name in OPTIONS} <= WORDS.keys()
 
 
 def test_metadata_are_read_for_people():

@@ -62,10 +62,15 @@ class LatentCache:
         return self.folder / key[:2] / f"{key}.safetensors"
 
     def get(self, key: str) -> torch.Tensor | None:
-        """The latent, or None where it is absent or its file is damaged (it is then made again)."""
+        """The latent, or None where it is absent or its file is damaged (it is then made again).
+
+        A cache may be shared, so its files are judged like any other before a number of them is read.
+        """
+        if not self.has(key):
+            return None
         try:
             return load_file(self._path(key))["latent"]
-        except (FileNotFoundError, SafetensorError, KeyError):
+        except (FileNotFoundError, SafetensorError):  # it went, or was replaced, just now
             return None
 
     def has(self, key: str) -> bool:

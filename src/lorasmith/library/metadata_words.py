@@ -134,6 +134,7 @@ _SS: dict[str, dict[str, tuple[str, Read]]] = {
         "new_vae_hash": ("VAE's SHA256", _plain), "v2": ("Stable Diffusion 2", _yes), "clip_skip": ("clip skip", _number),
         "max_token_length": ("most tokens of a caption", _number), "model_type": ("model type", _plain),
         "model_prediction_type": ("prediction type", _plain), "zero_terminal_snr": ("zero terminal SNR", _yes),
+        "apply_t5_attn_mask": ("T5's padding masked", _yes),
     },
     "network": {
         "network_module": ("network module", _plain), "network_dim": ("rank", _number), "network_alpha": ("alpha", _number),
@@ -149,13 +150,17 @@ _SS: dict[str, dict[str, tuple[str, Read]]] = {
         "text_encoder_lr": ("text encoders' learning rate", _plain), "lr_scheduler": ("schedule", _plain), "lr_warmup_steps": ("warmup steps", _number),
         "optimizer": ("optimizer", _plain), "max_grad_norm": ("most gradient norm", _number), "gradient_accumulation_steps": ("gradient accumulation", _number),
         "gradient_checkpointing": ("gradient checkpointing", _yes), "mixed_precision": ("mixed precision", _plain), "full_fp16": ("weights in fp16", _yes),
-        "seed": ("seed", _plain), "noise_offset": ("noise offset", _number), "adaptive_noise_scale": ("adaptive noise scale", _number),
+        "fp8_base": ("base in fp8", _yes), "fp8_base_unet": ("denoiser in fp8", _yes), "lowram": ("base loaded into GPU memory", _yes),
+        "seed": ("seed", _plain), "noise_offset": ("noise offset", _number), "noise_offset_random_strength": ("noise offset of random strength", _yes), "adaptive_noise_scale": ("adaptive noise scale", _number),
         "multires_noise_iterations": ("multires noise iterations", _number), "multires_noise_discount": ("multires noise discount", _number),
-        "ip_noise_gamma": ("input perturbation", _number), "min_snr_gamma": ("Min-SNR gamma", _number), "loss_type": ("loss", _plain),
-        "huber_schedule": ("Huber schedule", _plain), "huber_c": ("Huber c", _number), "debiased_estimation": ("debiased estimation", _yes),
+        "ip_noise_gamma": ("input perturbation", _number), "ip_noise_gamma_random_strength": ("input perturbation of random strength", _yes), "min_snr_gamma": ("Min-SNR gamma", _number), "loss_type": ("loss", _plain),
+        "huber_schedule": ("Huber schedule", _plain), "huber_c": ("Huber c", _number), "huber_scale": ("Huber scale", _number), "debiased_estimation": ("debiased estimation", _yes),
         "prior_loss_weight": ("weight of regularisation", _number), "caption_dropout_rate": ("caption dropout", _number),
-        "caption_tag_dropout_rate": ("tag dropout", _number), "timestep_sampling": ("timestep sampling", _plain), "guidance_scale": ("guidance", _number),
+        "caption_dropout_every_n_epochs": ("epochs without captions, one in", _number), "caption_tag_dropout_rate": ("tag dropout", _number), "timestep_sampling": ("timestep sampling", _plain), "guidance_scale": ("guidance", _number),
         "discrete_flow_shift": ("flow shift", _number), "sigmoid_scale": ("sigmoid scale", _number), "weighting_scheme": ("weighting", _plain),
+        "logit_mean": ("mean of logit-normal timesteps", _number), "logit_std": ("deviation of logit-normal timesteps", _number), "mode_scale": ("mode scale", _number),
+        "validate_every_n_epochs": ("epochs from one validation to the next", _number), "validate_every_n_steps": ("steps from one validation to the next", _number),
+        "max_validation_steps": ("most steps of a validation", _number), "validation_seed": ("seed of the validation", _plain),
     },
     "data": {
         "num_train_images": ("images with repeats", _number), "num_reg_images": ("regularisation images", _number),
@@ -165,6 +170,7 @@ _SS: dict[str, dict[str, tuple[str, Read]]] = {
         "bucket_info": ("images by bucket", _buckets), "dataset_dirs": ("folders", _folders), "reg_dataset_dirs": ("regularisation folders", _folders),
         "datasets": ("datasets", _datasets), "tag_frequency": ("tags", _tags), "shuffle_caption": ("tags shuffled", _yes), "keep_tokens": ("tags kept in front", _number),
         "flip_aug": ("mirrored", _yes), "color_aug": ("colours changed", _yes), "random_crop": ("cropped at random", _yes), "cache_latents": ("latents cached", _yes),
+        "resize_interpolation": ("images resized with", _plain), "face_crop_aug_range": ("cropped about faces", _plain), "validation_split": ("share held out", _number),
     },
 }  # fmt: skip
 _SPEC: dict[str, tuple[str, Read]] = {
@@ -172,7 +178,7 @@ _SPEC: dict[str, tuple[str, Read]] = {
     "trigger_phrase": ("trigger", _plain), "usage_hint": ("usage", _plain), "tags": ("tags", _plain), "thumbnail": ("thumbnail", _picture),
     "date": ("date", _plain), "architecture": ("architecture", _plain), "implementation": ("implementation", _plain),
     "implementation_version": ("written by", _plain), "resolution": ("resolution", _size), "prediction_type": ("prediction type", _plain),
-    "encoder_layer": ("clip skip", _number), "merged_from": ("merged from", _plain), "timestep_range": ("timesteps", _plain),
+    "encoder_layer": ("clip skip", _number), "preprocessor": ("preprocessor", _plain), "is_negative_embedding": ("negative embedding", _yes), "merged_from": ("merged from", _plain), "timestep_range": ("timesteps", _plain),
     "hash_sha256": ("SHA256 of the tensors, as written", _plain), "sai_model_spec": ("ModelSpec version", _plain),
 }  # fmt: skip
 _OWN: dict[str, tuple[str, str, Read]] = {

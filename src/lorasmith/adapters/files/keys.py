@@ -99,6 +99,7 @@ def _key_of(name: str, kinds: tuple[Kind, ...]) -> Key | None:
     return _of_xlabs(name) or _split(name, kinds)
 
 
+@lru_cache(NAMES)
 def has_adapter_name(name: str) -> bool:
     """Whether the name of an adapter is in a key: lora_A.NAME.weight."""
     return bool(_ADAPTER_NAME.search(name))

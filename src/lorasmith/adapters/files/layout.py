@@ -277,7 +277,9 @@ def sorted_by_layer(tensors: Mapping[str, Stored], numbers: Numbers) -> Found:
             what = not_read(name)
             unread[name] = f"It belongs to {what}" if what else "No kind of network has a tensor whose name ends so"
             continue
-        layer = layers.setdefault((key.part, key.path), FoundLayer(key.part, key.path, key.head))
+        layer = layers.get((key.part, key.path))
+        if layer is None:
+            layer = layers[key.part, key.path] = FoundLayer(key.part, key.path, key.head)
         if key.suffix in layer.shapes:
             unread[name] = "The layer is in the file twice, in two ways of naming or for two adapters"
             continue

@@ -9,6 +9,7 @@ import typer
 
 from lorasmith.cli.options import AsJson, DryRun, LoraFile, Overwrite
 from lorasmith.cli.output import one_line, print_json
+from lorasmith.json_text import table_of
 
 if TYPE_CHECKING:
     from lorasmith.library.edit import Edit
@@ -90,7 +91,7 @@ def report(edit: Edit) -> list[str]:
         elif change.before is None:
             lines.append(f"  set      {change.key}: {_shown(change.after)}")
         else:
-            lines.append(f"  changed  {change.key}: {_shown(change.before)} -> {_shown(change.after)}")
+            lines.append(f"  changed  {change.key}: {_changed(change.before, change.after)}")
     if not lines:
         lines.append("Nothing changes: the file says this already.")
     before, after = edit.before, edit.after
@@ -110,6 +111,14 @@ def report(edit: Edit) -> list[str]:
             f"The header from before is kept in {edit.kept.name}, with all that it said. To put it back: lorasmith lora edit {edit.file} --undo"
         )
     return lines
+
+
+def _changed(before: str, after: str) -> str:
+    """What a value was and is; of a table what changed in it."""
+    old, new = table_of(before), table_of(after)
+    if old and new:
+        return "its " + ", ".join(key for key in {**old, **new} if old.get(key) != new.get(key))
+    return f"{_shown(before)} -> {_shown(after)}"
 
 
 def _shown(value: str | None) -> str:
