@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from fastapi import APIRouter, FastAPI
+from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp
@@ -20,14 +20,17 @@ import lorasmith
 from lorasmith.jobs.enqueue import Start
 from lorasmith.jobs.supervisor import start_supervisor
 from lorasmith.studio import (
+    arrangement,
     audits,
     captions,
     events,
     files,
     jobs,
     library,
+    mends,
     pictures,
     plans,
+    preferences,
     projects,
     registries,
     runs,
@@ -43,10 +46,11 @@ from lorasmith.studio.security import Door
 from lorasmith.studio.stream import Streams
 from lorasmith.studio.studio import Studio
 
-RESOURCES: tuple[APIRouter, ...] = tuple(
-    resource.router
-    for resource in (system, projects, pictures, audits, captions, uploads, registries, settings, plans, jobs, runs, events, library)
-)
+RESOURCES = (
+    system, preferences, projects, pictures, audits, mends, arrangement, captions, uploads, registries, settings, plans, jobs, runs, events,
+    library,
+)  # fmt: skip
+"""Each has a `router` of routes below /api, which a row here puts into the API."""
 
 OPENAPI = "/api/openapi.json"
 
@@ -66,8 +70,8 @@ def make_api(workspace: str | Path, start_supervisor: Start = start_supervisor) 
     api.openapi = lambda: describe(api)  # type: ignore[method-assign]
     studio = api.state.studio = Studio(Path(workspace).absolute(), start_supervisor)
     api.state.streams = Streams(news_of(studio))
-    for router in RESOURCES:
-        api.include_router(router, prefix="/api")
+    for resource in RESOURCES:
+        api.include_router(resource.router, prefix="/api")
     for router in (files.router, runs.files, library.files):
         api.include_router(router, prefix="/files")
     api.add_api_route("/", _welcome, include_in_schema=False)

@@ -1,0 +1,128 @@
+"""`/api/projects/{project}/mends`: what can be done to pictures is tried first, done, listed and taken back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from fastapi import APIRouter
+from pydantic import BaseModel, Field, JsonValue
+
+from lorasmith.curation.chosen_pictures import chosen_recipes
+from lorasmith.curation.mend.mend import Mended, mend
+from lorasmith.curation.mend.proposals import Proposal, propose
+from lorasmith.curation.mend.recipes import recipes
+from lorasmith.curation.undo import undo_mends
+from lorasmith.findings import MendChange
+from lorasmith.projects.project import ProjectFolder
+from lorasmith.studio.studio import OpenStudio, Studio
+
+router = APIRouter(prefix="/projects/{project}", tags=["pictures"])
+
+MOST_AT_ONCE = 200
+"""Pictures that a call works on; a job of the kind `mend` takes any number."""
+
+
+class Way(BaseModel):
+    """One thing to do to each picture."""
+
+    way: str = Field(description="bars, trim, crop, rotate, flip, flatten, upscale, duplicates, remove ...")
+    parameters: dict[str, JsonValue] = {}
+
+
+class MendRequest(BaseModel):
+    """What is to be done to which pictures; a finding's fix says both."""
+
+    pictures: list[str] = Field(min_length=1, max_length=MOST_AT_ONCE)
+    changes: list[Way] = Field(min_length=1)
+
+
+class UndoRequest(BaseModel):
+    """What is to be taken back."""
+
+    pictures: list[str] = Field([], description="Empty: of all pictures.")
+    steps: int | None = Field(None, ge=1, description="How many steps of each; empty: all.")
+
+
+class ProposalView(BaseModel):
+    """What would be done to one picture."""
+
+    picture: str
+    words: str = Field(description="Empty where nothing is to be done.")
+    before: tuple[int, int] = Field(description="Width and height in pixels.")
+    after: list[tuple[int, int]]
+    why_not: list[str] = Field(description="For each change that does nothing here, the reason.")
+    problem: str = Field(description="Why the picture cannot be mended.")
+
+
+class MendedView(BaseModel):
+    """What became of a picture."""
+
+    before: str
+    after: list[str]
+    words: str
+    problem: str
+
+
+class RecipeView(BaseModel):
+    """A picture that was mended."""
+
+    original: str = Field(description="The path that it came under.")
+    results: list[str]
+    words: str
+
+
+@router.get("/mends")
+def list_mends(project: str, studio: OpenStudio) -> list[RecipeView]:
+    """What was mended, and how."""
+    root = studio.projects[project].dataset
+    return [
+        RecipeView(original=recipe.original.path, results=[result.path for result in recipe.results], words=recipe.words)
+        for recipe in (recipes(root) if root.is_dir() else [])
+    ]
+
+
+@router.post("/mends:plan")
+def plan_mends(project: str, asked: MendRequest, studio: OpenStudio) -> list[ProposalView]:
+    """What the changes would do to each picture; nothing is changed."""
+    folder = studio.projects[project]
+    return [
+        ProposalView(
+            picture=_name(folder.dataset, one.path), words=one.words, before=one.before, after=list(one.after), why_not=list(one.why_not),
+            problem=one.problem,
+        )
+        for one in _proposals(studio, folder, asked)
+    ]  # fmt: skip
+
+
+@router.post("/mends")
+def mend_pictures(project: str, asked: MendRequest, studio: OpenStudio) -> list[MendedView]:
+    """Do the changes; what cannot be done comes back with its problem."""
+    folder = studio.projects[project]
+    return _views(folder.dataset, mend(folder.dataset, _proposals(studio, folder, asked)))
+
+
+@router.post("/mends:undo")
+def undo_mended(project: str, asked: UndoRequest, studio: OpenStudio) -> list[MendedView]:
+    """Take back what was done; the originals are then what they were, byte for byte."""
+    root = studio.projects[project].dataset
+    chosen = chosen_recipes(root, asked.pictures) if asked.pictures else None
+    return _views(root, undo_mends(root, chosen, asked.steps, studio.datasets.cache))
+
+
+def _proposals(studio: Studio, folder: ProjectFolder, asked: MendRequest) -> list[Proposal]:
+    with studio.datasets.open(folder.dataset) as dataset:
+        files = [dataset.file(picture) for picture in asked.pictures]
+    changes = [MendChange(change.way, change.parameters) for change in asked.changes]
+    return propose(folder.dataset, files, changes, cache=studio.datasets.cache)
+
+
+def _views(root: Path, mended: Iterable[Mended]) -> list[MendedView]:
+    return [
+        MendedView(before=_name(root, one.before), after=[_name(root, place) for place in one.after], words=one.words, problem=one.problem)
+        for one in mended
+    ]  # fmt: skip
+
+
+def _name(root: Path, file: Path) -> str:
+    return file.relative_to(root).as_posix()
