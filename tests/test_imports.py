@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -52,10 +53,21 @@ def may_import(room: str, other: str) -> bool:
     return room in ROOMS and other in ROOMS[: ROOMS.index(room)]
 
 
+@cache
+def import_statements(text: str) -> tuple[ast.Import | ast.ImportFrom | ast.Constant, ...]:
+    """Everything in a file's text that imports, a registry's strings among them; files are parsed once for all tests."""
+    return tuple(
+        node
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        or (isinstance(node, ast.Constant) and isinstance(node.value, str) and LAZY_IMPORT.fullmatch(node.value))
+    )
+
+
 def imported_modules(file: Path, package: Path) -> Iterator[tuple[int, str]]:
     """(line, full name) of every module of ours that `file` imports: at its top, in its functions, by a registry's string."""
     parents = ("lorasmith", *file.relative_to(package).parts[:-1]) if file.is_relative_to(package) else ()
-    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+    for node in import_statements(file.read_text(encoding="utf-8")):
         names: list[str] = []
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
@@ -63,8 +75,8 @@ def imported_modules(file: Path, package: Path) -> Iterator[tuple[int, str]]:
             above = parents[: len(parents) - node.level + 1] if node.level else ()
             module = ".".join((*above, *([node.module] if node.module else [])))
             names = [f"{module}.{alias.name}" for alias in node.names]
-        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and LAZY_IMPORT.fullmatch(node.value):
-            names = [node.value.split(":")[0]]
+        else:
+            names = [str(node.value).split(":")[0]]
         yield from ((node.lineno, name) for name in names if name.split(".")[0] == "lorasmith")
 
 
@@ -252,7 +264,7 @@ def missing_modules(package: Path) -> list[str]:
     """Every `from lorasmith.x import y`, in functions too, whose x does not exist; mypy takes those for untyped packages."""
     found = []
     for file in sorted(package.rglob("*.py")):
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        for node in import_statements(file.read_text(encoding="utf-8")):
             if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "lorasmith" and not node.level:
                 place = package.joinpath(*node.module.split(".")[1:])
                 if not place.is_dir() and not place.with_suffix(".py").exists():

@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from lorasmith.deferred_packages import deferred_packages
 from lorasmith.imports import without_collection
 from lorasmith.models.take import Shapes, Take
 
@@ -74,9 +75,13 @@ def build(part: Part) -> nn.Module:
     return module.requires_grad_(False).eval()
 
 
+MANY_MODELS = ("diffusers.models.transformers", "transformers.models")
+"""Packages that import or list all of their models at once."""
+
+
 def class_of(library: str, name: str) -> Any:
     """A class of a library, which is imported now."""
-    with without_collection():
+    with without_collection(), deferred_packages(*MANY_MODELS):
         return getattr(importlib.import_module(library), name)
 
 

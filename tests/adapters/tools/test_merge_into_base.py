@@ -1,6 +1,7 @@
 """A checkpoint with LoRAs merged in predicts what the base predicts with them attached, and is the base's file in everything else."""
 
 from contextlib import ExitStack
+from functools import cache
 
 import pytest
 import torch
@@ -42,6 +43,11 @@ def predicted(source, family, **open_options):
         return outputs(loaded(source, PARTS[family], **open_options))
 
 
+@cache
+def predicted_by_the_toy(family):
+    return predicted(toy_folder(family), family)
+
+
 def assert_same(found, expected):
     for a, b in zip(found, expected, strict=True):
         torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5)
@@ -52,7 +58,7 @@ def test_a_base_with_a_network_of_any_kind_merged_in_predicts_as_with_it_attache
     file = write_lora(tmp_path / "lora.safetensors", "sd1", kind, size=0.05)
     changed = merge_into_base([(file, 0.7)], toy_folder("sd1"), tmp_path / "merged")
     assert max(each.rounding for each in changed) < 1e-4
-    found, base = predicted(tmp_path / "merged", "sd1"), predicted(toy_folder("sd1"), "sd1")
+    found, base = predicted(tmp_path / "merged", "sd1"), predicted_by_the_toy("sd1")
     assert_same(found, attached("sd1", file, 0.7))
     assert all((a - b).abs().max() > 1e-3 for a, b in zip(found, base, strict=True))
 
@@ -78,7 +84,7 @@ def test_ratios_add_up_and_a_network_and_its_opposite_are_nothing(tmp_path):
     a = write_lora(tmp_path / "a.safetensors", "sd1", "lora", size=0.05)
     b = write_lora(tmp_path / "b.safetensors", "sd1", "lokr", size=0.05, seed=5)
     merge_into_base([(a, 0.7), (b, 0.5), (a, -0.7), (b, -0.5)], toy_folder("sd1"), tmp_path / "same")
-    assert_same(predicted(tmp_path / "same", "sd1"), predicted(toy_folder("sd1"), "sd1"))
+    assert_same(predicted(tmp_path / "same", "sd1"), predicted_by_the_toy("sd1"))
     merge_into_base([(a, 0.7)], toy_folder("sd1"), tmp_path / "one")
     merge_into_base([(b, 0.5)], tmp_path / "one", tmp_path / "after")
     merge_into_base([(a, 0.7), (b, 0.5)], toy_folder("sd1"), tmp_path / "together")

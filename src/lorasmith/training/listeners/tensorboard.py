@@ -13,15 +13,18 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from tensorboardX import summary
-from tensorboardX.event_file_writer import EventsWriter
-from tensorboardX.proto.event_pb2 import Event as Record
-from tensorboardX.proto.event_pb2 import SessionLog
-from tensorboardX.proto.summary_pb2 import Summary
 
+from lorasmith.deferred_packages import deferred_packages
 from lorasmith.images.read import read_picture
 from lorasmith.training.events import Event, Finished, Resumed, SampleReady, StateSaved, Stopped
 from lorasmith.training.listeners.curves import numbers_of
+
+with deferred_packages("tensorboardX"):  # which imports torch's ONNX and jinja2 for writers that are not used here
+    from tensorboardX.event_file_writer import EventsWriter
+    from tensorboardX.proto.event_pb2 import Event as Record
+    from tensorboardX.proto.event_pb2 import SessionLog
+    from tensorboardX.proto.summary_pb2 import Summary
+    from tensorboardX.summary import image, text
 
 FOLDER = "tensorboard"
 LONGEST = 512
@@ -77,13 +80,13 @@ class TensorBoard:
             if part == 1:
                 toml = (self._run_folder / "settings.toml").read_text(encoding="utf-8")
                 block = "\n".join(f"    {line}" for line in toml.splitlines())  # of code, in Markdown
-                self._writer.write_event(Record(wall_time=now, step=0, summary=summary.text("settings", block)))
+                self._writer.write_event(Record(wall_time=now, step=0, summary=text("settings", block)))
         return self._writer
 
     def _picture(self, event: SampleReady) -> Summary:
         picture = read_picture(self._run_folder / event.path)
         picture.thumbnail((LONGEST, LONGEST), Image.Resampling.LANCZOS)
-        return summary.image(f"samples/{event.seed} {event.prompt[:60]}", np.asarray(picture), dataformats="HWC")
+        return image(f"samples/{event.seed} {event.prompt[:60]}", np.asarray(picture), dataformats="HWC")
 
     def _close(self) -> None:
         if self._writer is not None:
