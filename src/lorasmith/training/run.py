@@ -39,6 +39,7 @@ from lorasmith.training.learner.learner import Learner, make_learner
 from lorasmith.training.learner.state import TrainState, load_newest_state, newest_step
 from lorasmith.training.listeners.registry import plotting_listeners
 from lorasmith.training.loop import loop
+from lorasmith.training.out_of_memory import out_of_memory
 from lorasmith.training.planning.check import CheckedRun, check
 from lorasmith.training.planning.machine_fit import check_machine
 from lorasmith.training.records.checkpoints import DTYPES
@@ -52,7 +53,7 @@ from lorasmith.training.records.manifest import (
     write_manifest,
 )
 from lorasmith.training.records.metrics import Metrics
-from lorasmith.training.records.run_folder import RunFolder, could_not_write, out_of_memory
+from lorasmith.training.records.run_folder import RunFolder, could_not_write
 from lorasmith.training.running import Run
 from lorasmith.training.sampling import generate_samples
 from lorasmith.training.saving import keep_final, save_checkpoint, save_run_state, step_suffix
@@ -157,7 +158,10 @@ def run_main_process(
             emit(events.Stopped(state.step, f"Stopped before step {state.step + 1}. Continue with: lorasmith resume {folder.root}"))
             return RunResult(folder.root, False, state.step, None)
         except (WriteFailed, torch.OutOfMemoryError) as error:
-            failed = could_not_write(error, folder.root) if isinstance(error, WriteFailed) else out_of_memory(state.step, folder.root)
+            if isinstance(error, WriteFailed):
+                failed = could_not_write(error, folder.root)
+            else:
+                failed = out_of_memory(settings, device, state.step, folder.root)
             emit(events.Stopped(state.step, str(failed), failed.code))
             raise failed from error
         except LorasmithError as error:

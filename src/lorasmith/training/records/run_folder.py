@@ -165,16 +165,6 @@ def could_not_write(error: WriteFailed, run: Path) -> RunError:
     )  # fmt: skip
 
 
-def out_of_memory(step: int, run: Path) -> RunError:
-    """The error where a step did not fit the GPU: what is saved, and how to continue with less."""
-    return RunError(
-        f"The GPU ran out of memory after step {step}. What was saved before is whole. Continue with less memory: "
-        f"lorasmith resume {run} --set training.gradient_checkpointing=true, or --set training.blocks_to_swap=8. A smaller "
-        "training.batch_size needs a new run.",
-        code="run.out_of_memory", path=str(run), step=step,
-    )  # fmt: skip
-
-
 def _size(count: int) -> str:
     """Bytes for people: 3.2 MB."""
     return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.1f} MB" if count >= 1e5 else f"{count / 1e3:.1f} kB"
