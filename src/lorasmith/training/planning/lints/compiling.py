@@ -8,7 +8,7 @@ from lorasmith.training.planning.lints.registry import Findings, lint, set_to, w
 from lorasmith.training.planning.lints.run_facts import RunFacts
 
 STEPS_FOR_A_SIZE = 500
-"""Steps after which compiling for one size of batches has paid: about a minute, and about an eighth of a second saved in each step."""
+"""Steps after which compiling for one size of batches has paid: up to a minute, and about an eighth of a second saved in each step."""
 
 
 @lint
@@ -17,10 +17,10 @@ def compiled_for_few_steps(run: RunFacts) -> Findings:
     pays_from = STEPS_FOR_A_SIZE * len(sizes)
     if run.settings.training.torch_compile and run.plan.steps < pays_from:
         yield warning(
-            f"training.torch_compile compiles for {count(len(sizes), 'size')} of batches, about a minute each at their first steps, and the run has "
+            f"training.torch_compile compiles for {count(len(sizes), 'size')} of batches, up to a minute each at their first steps, and the run has "
             f"{count(run.plan.steps, 'step')}.",
             evidence=Evidence(run.plan.steps / len(sizes), "steps a size"),
-            why=f"It saves 10 to 35 % of a step, so that it pays from about {pays_from:,} steps on.",
+            why=f"Where it saves 10 to 35 % of a step it pays from about {pays_from:,} steps on; beside training.cuda_graphs it saved 4 % (SDXL, batch 1, H200).",
             fix=set_to("training.torch_compile", False, "Set training.torch_compile to false, or train with fewer sizes of pictures."),
             source="what musubi-tuner (10-25 %) and OneTrainer (25-35 %) say of compiled blocks",
         )  # fmt: skip
