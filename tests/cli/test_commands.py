@@ -37,8 +37,11 @@ def test_train_plan_stop_and_report(settings_file, tmp_path):
     assert json.loads(planned.stdout)["steps"] == 6
     trained = lorasmith("train", file, "--out", tmp_path / "run")
     assert trained.returncode == 0, trained.stderr
-    assert (tmp_path / "run" / "checkpoints" / "toy.safetensors").is_file()
-    assert (tmp_path / "run" / "report.html").is_file()
+    lora, report = tmp_path / "run" / "checkpoints" / "toy.safetensors", tmp_path / "run" / "report.html"
+    assert lora.is_file()
+    assert report.is_file()
+    prove = f"Which checkpoint to use: lorasmith prove {tmp_path / 'run'}"
+    assert trained.stdout.splitlines() == [f"The LoRA: {lora}", f"The report: {report}", prove]
     again = lorasmith("train", file, "--out", tmp_path / "run")
     _is_one_sentence(again, "lorasmith resume")
 

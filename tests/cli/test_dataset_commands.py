@@ -121,7 +121,7 @@ def test_one_step_is_taken_back_and_lost_results_are_made_again(dataset):
     assert "1 picture changed" in run("mend", dataset, "--replay").stdout
     with Image.open(dataset / "chelsea.png") as image:
         assert image.size == (300, 451)
-    assert "now the bin" in run("mend", dataset, "--remove", "--only", "rocket.jpeg").stdout
+    assert "now in the bin" in run("mend", dataset, "--remove", "--only", "rocket.jpeg").stdout
     assert not (dataset / "rocket.txt").exists()
     run("mend", dataset, "--undo", "--only", "rocket*")
     assert (dataset / "rocket.txt").exists()

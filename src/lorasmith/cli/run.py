@@ -16,6 +16,7 @@ from lorasmith.training.commands import Command
 
 if TYPE_CHECKING:
     from lorasmith.training.recipes.recipes import Choice
+    from lorasmith.training.run import RunResult
 
 
 def new(
@@ -113,7 +114,7 @@ def train(
     folder = out or Path("runs") / settings.name
     with follow() as (listener, commands):
         result = start_training(settings, folder, [listener], commands)
-    _exit_unless_finished(result.finished)
+    _say_what_came_of_it(result)
 
 
 def resume(
@@ -136,7 +137,7 @@ def resume(
 
     with follow() as (listener, commands):
         result = resume_training(run_folder, [listener], commands, parse_changes(changes or ()))
-    _exit_unless_finished(result.finished)
+    _say_what_came_of_it(result)
 
 
 def signal(
@@ -168,6 +169,12 @@ def report(run_folder: RunFolderArgument) -> None:
     typer.echo(write_report(run_folder))
 
 
-def _exit_unless_finished(finished: bool) -> None:
-    if not finished:
+def _say_what_came_of_it(result: RunResult) -> None:
+    """Where the LoRA and the report are, and what tells whether it is good; a run that was stopped ends with the code for that."""
+    if not result.finished:
         raise typer.Exit(STOPPED)
+    from lorasmith.training.records.run_folder import RunFolder
+
+    typer.echo(f"The LoRA: {result.file}")
+    typer.echo(f"The report: {RunFolder(result.folder).report}")
+    typer.echo(f"Which checkpoint to use: lorasmith prove {result.folder}")

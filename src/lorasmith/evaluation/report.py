@@ -158,8 +158,8 @@ def _learning_rates(run: RunRecord) -> Words:
     """A line for each part that learns; which ones do is known from the first step on."""
     groups = {group.split()[0] for step in run.steps[:1] for group in step.lr}
     rates = {name: run.settings.lr_of(part) for part, name in PART_NAMES.items() if part in groups}
-    lines = [(f"{numbers.learning_rate(rate)} ", Quiet(f"{name}\n")) for name, rate in rates.items()]
-    return tuple(part for line in lines for part in line) or numbers.learning_rate(run.settings.optimizer.learning_rate)
+    lines = [(f"{numbers.learning_rate(rate)} ", Quiet(name), "\n") for name, rate in rates.items()]
+    return tuple(part for line in lines for part in line)[:-1] or numbers.learning_rate(run.settings.optimizer.learning_rate)
 
 
 def _of(done: int, whole: int | None) -> str:

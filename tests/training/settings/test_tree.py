@@ -140,3 +140,17 @@ def test_what_is_not_for_the_base_is_refused(prediction_type, sections, words):
     check_together(settings)
     with pytest.raises(SettingsError, match=words):
         check_fits_base(settings, prediction_type)
+
+
+def test_of_several_folders_the_first_alone_is_described_and_all_are_kept(tmp_path):
+    folders = [{"path": "a", "repeats": 2}, {"path": "b", "is_reg": True}, {"path": "c"}]
+    settings = settings_from({"name": "x", "base": {"path": "base"}, "datasets": folders})
+    (tmp_path / "x.toml").write_text(settings_toml(settings), encoding="utf-8")
+    assert load_settings(tmp_path / "x.toml") == settings
+    of_folders = [[]]
+    for line in settings_toml(settings).splitlines():
+        if line.startswith("["):
+            of_folders.append([line])
+        of_folders[-1].append(line)
+    described = [any(line.startswith("#") for line in lines) for lines in of_folders if lines[0] == "[[datasets]]"]
+    assert described == [True, False, False]
