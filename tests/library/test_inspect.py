@@ -176,6 +176,13 @@ def test_hostile_shapes_and_metadata_neither_stop_nor_delay_it(case, tmp_path):
     assert info.parameters == sum(math.prod(shape) for shape in shapes.values())
 
 
+def test_a_file_with_more_layers_than_any_network_has_is_refused(tmp_path):
+    layers = (f"lora_unet_down_blocks_0_attentions_{i % 7}_transformer_blocks_{i // 7}_attn1_to_q" for i in range(5_001))
+    shapes = {f"{layer}.{end}": shape for layer in layers for end, shape in (("lora_down.weight", (1, 320)), ("lora_up.weight", (320, 1)))}
+    with pytest.raises(AdapterError, match="more than 5,000 layers"):
+        inspect(written(tmp_path / "x.safetensors", shapes))
+
+
 @pytest.mark.parametrize(("dtype", "theirs"), [("F8_E4M3", torch.float8_e4m3fn), ("F8_E5M2", torch.float8_e5m2)])
 def test_numbers_of_eight_bits_are_read_as_torch_reads_them(dtype, theirs):
     for byte in range(256):

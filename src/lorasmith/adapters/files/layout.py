@@ -33,6 +33,9 @@ ROTATIONS = "LyCORIS before 2.0"
 CONTROL = "control LoRA of Black Forest Labs"
 """The dialect of LoRAs that let Flux.1 follow a picture: its own names, with biases and normalisations."""
 
+MOST_LAYERS = 5_000
+"""Of a file; those of the largest networks are under two thousand."""
+
 ANOTHER_MODEL = "the LoRA was made for another model"
 
 
@@ -262,7 +265,11 @@ def is_network(shapes: Mapping[str, ShapeOnly]) -> bool:
 
 
 def sorted_by_layer(tensors: Mapping[str, Stored], numbers: Numbers) -> Found:
-    """The tensors of a file by layer, in whatever dialect."""
+    """The tensors of a file by layer, in whatever dialect.
+
+    Raises:
+        AdapterError: there are more than any network has.
+    """
     layers: dict[tuple[str, str], FoundLayer] = {}
     dialects: dict[str, None] = {}
     unread: dict[str, str] = {}
@@ -279,6 +286,11 @@ def sorted_by_layer(tensors: Mapping[str, Stored], numbers: Numbers) -> Found:
             continue
         layer = layers.get((key.part, key.path))
         if layer is None:
+            if len(layers) == MOST_LAYERS:
+                raise AdapterError(
+                    f"The file has more than {MOST_LAYERS:,} layers, which no network has: it is damaged, or made to keep programs busy.",
+                    code="lora.too_many_layers",
+                )
             layer = layers[key.part, key.path] = FoundLayer(key.part, key.path, key.head)
         if key.suffix in layer.shapes:
             unread[name] = "The layer is in the file twice, in two ways of naming or for two adapters"
