@@ -92,6 +92,9 @@ def train(
         bool, typer.Option("--queue", help="Add it to the queue of this folder instead, where it outlives the terminal: see jobs.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="With --queue: print the job as JSON, for scripts.")] = False,
+    profile: Annotated[
+        int | None, typer.Option(min=1, help="Profile this many steps: a trace and a table of where the time goes, in the run's folder.")
+    ] = None,
 ) -> None:
     """Train a LoRA. Ctrl-C stops and saves; `lorasmith resume` continues.
 
@@ -113,7 +116,12 @@ def train(
     settings = load_settings(settings_file)
     folder = out or Path("runs") / settings.name
     with follow() as (listener, commands):
-        result = start_training(settings, folder, [listener], commands)
+        listeners = [listener]
+        if profile is not None:
+            from lorasmith.training.listeners.profiler import Profiler
+
+            listeners.append(Profiler(folder, profile, lambda table: typer.echo(table, err=True)))
+        result = start_training(settings, folder, listeners, commands)
     _say_what_came_of_it(result)
 
 
