@@ -18,7 +18,7 @@ def test_plan_tells_buckets_files_memory_and_time(settings_for, tmp_path):
     assert data["files"]["loras"] == 2
     assert data["files"]["lora"] > 2 * data["files"]["parameters"]
     assert data["memory"]["peak"] == sum(data["memory"]["phases"][data["memory"]["peak_phase"]].values())
-    assert data["memory"]["phases"].keys() == {"caching", "training", "sampling"}
+    assert data["memory"]["phases"].keys() == {"opening", "caching", "training", "sampling"}
     assert data["time"]["total"] >= data["time"]["steps"] > 0
     words = lorasmith("plan", path).stdout
     for line in ("6 steps: 2 epochs of 3", "files   2 LoRAs", "memory  about", "time    about"):
