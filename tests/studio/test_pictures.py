@@ -9,6 +9,7 @@ from PIL import Image
 from lorasmith.curation.audit.dataset import audit_dataset
 from lorasmith.demo.drawing import draw_scene
 from lorasmith.demo.world import random_scene
+from lorasmith.studio import datasets
 
 
 @pytest.fixture
@@ -129,11 +130,20 @@ def test_the_audit_judges_for_the_base_and_counts_what_nobody_looked_at(script, 
 
     script.patch("/api/projects/mimi", json={"base": str(BASE)})
     assert script.get("/api/projects/mimi/audit").json()["resolution"] == 64
-    monkeypatch.setattr("lorasmith.studio.datasets.SECONDS_TO_LOOK", -1.0)
+    monkeypatch.setattr(datasets, "SECONDS_TO_LOOK", -1.0)
     draw_scene(random_scene(90)).save(dataset / "5_mimi" / "new.png")
     draw_scene(random_scene(91)).save(dataset / "5_mimi" / "newer.png")
     audit = script.get("/api/projects/mimi/audit").json()
     assert (audit["pictures"], audit["not_looked_at"]) == (6, 1)
+
+
+def test_pictures_that_were_measured_since_are_judged_when_the_audit_is_asked_for(script, dataset, workspace, monkeypatch):
+    monkeypatch.setattr(datasets, "SECONDS_TO_LOOK", -1.0)
+    monkeypatch.setattr(datasets, "STAYS_NEW", -1.0)
+    assert script.get("/api/projects/mimi/audit").json()["not_looked_at"] == 4
+    audit_dataset(dataset, cache=workspace / "cache" / "pictures")
+    script.put("/api/projects/mimi/captions/5_mimi/a.txt", json={"text": "mimi"})
+    assert script.get("/api/projects/mimi/audit").json()["not_looked_at"] == 0
 
 
 def test_copies_are_found_in_groups(script, dataset):

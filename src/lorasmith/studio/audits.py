@@ -47,7 +47,7 @@ def get_audit(project: str, studio: OpenStudio) -> AuditView:
     folder = studio.projects[project]
     read = folder.read()
     with studio.datasets.open(folder.dataset) as dataset:
-        audit = audit_of(studio, read, dataset)
+        audit = audit_of(studio, read, dataset, newest=True)
         if audit is None:
             return AuditView(
                 version=dataset.version, resolution=resolution_of(read), pictures=0, not_looked_at=0, score=None, reasons=[], counts={}, findings=[]

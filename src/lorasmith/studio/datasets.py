@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,10 +24,12 @@ from lorasmith.curation.audit.set_signs import LoraKind
 from lorasmith.curation.chosen_pictures import name_not_utf8
 from lorasmith.dataset_folder import CAPTION_SUFFIXES, is_picture, walk
 from lorasmith.errors import DatasetError, InputError
-from lorasmith.images.picture_cache import FILE
 
 MOST_OPEN = 4
 """Datasets that are kept in memory."""
+
+STAYS_NEW = 2.0
+"""Seconds for which an audit that left pictures out is not made again."""
 
 SECONDS_TO_LOOK = 0.5
 """What an answer may wait for pictures that nobody has measured yet; an audit, as a job, measures all."""
@@ -38,6 +41,8 @@ class Dataset:
 
     root: Path
     version: str
+    pixels: str
+    """The same of the pictures alone."""
     pictures: tuple[str, ...]
     """Paths below `root`, in order."""
 
@@ -68,6 +73,15 @@ class Dataset:
         return [picture for picture in self.pictures if (entry := self.entries.get(picture)) is not None and matches(entry)]
 
 
+@dataclass(frozen=True)
+class _KeptAudit:
+    """An audit and what it was asked for."""
+
+    asked: tuple[str, LoraKind | None, int]
+    audit: Audit
+    made: float
+
+
 class Datasets:
     """Open datasets, by folder. Each is used by one thread at a time."""
 
@@ -75,7 +89,7 @@ class Datasets:
         self.cache = cache
         """Folder that keeps what was seen of pictures."""
         self._opened: OrderedDict[Path, Dataset] = OrderedDict()
-        self._audits: dict[Path, tuple[tuple[object, ...], Audit]] = {}
+        self._audits: dict[Path, _KeptAudit] = {}
         self._locks: dict[Path, threading.RLock] = {}
         self._lock = threading.Lock()
 
@@ -87,54 +101,59 @@ class Datasets:
         with lock:
             yield self._as_it_is(root)
 
-    def audit(self, dataset: Dataset, kind: LoraKind | None, resolution: int) -> Audit | None:
-        """What is wrong with the pictures, as far as they were measured; None where there are none."""
+    def audit(self, dataset: Dataset, kind: LoraKind | None, resolution: int, newest: bool = False) -> Audit | None:
+        """What is wrong with the pictures, as far as they were measured; None where there are none.
+
+        One that left pictures out is made again only where the `newest` is asked for. Captions do not matter to it.
+        """
         if not dataset.pictures:
             return None
-        asked = (dataset.version, kind, resolution, _state(self.cache / FILE), _state(self.cache / f"{FILE}-wal"))
+        asked = (dataset.pixels, kind, resolution)
         kept = self._audits.get(dataset.root)
-        if kept is not None and kept[0] == asked:
-            return kept[1]
-        audit = audit_dataset(dataset.root, kind=kind, resolution=resolution, cache=self.cache, within=SECONDS_TO_LOOK)
-        asked = (*asked[:3], _state(self.cache / FILE), _state(self.cache / f"{FILE}-wal"))
-        self._audits[dataset.root] = (asked, audit)
-        return audit
+        old = kept is None or kept.asked != asked or (newest and kept.audit.left_out and time.monotonic() - kept.made > STAYS_NEW)
+        if kept is None or old:
+            audit = audit_dataset(dataset.root, kind=kind, resolution=resolution, cache=self.cache, within=SECONDS_TO_LOOK)
+            kept = self._audits[dataset.root] = _KeptAudit(asked, audit, time.monotonic())
+        return kept.audit
 
     def _as_it_is(self, root: Path) -> Dataset:
-        version, pictures = snapshot(root)
+        dataset_now = snapshot(root)
         with self._lock:
             dataset = self._opened.pop(root, None)
-            if dataset is None or dataset.version != version:
-                dataset = Dataset(root, version, pictures)
+            if dataset is None or dataset.version != dataset_now.version:
+                dataset = dataset_now
             self._opened[root] = dataset  # the last one used stands last
             while len(self._opened) > MOST_OPEN:
                 self._audits.pop(self._opened.popitem(last=False)[0], None)
         return dataset
 
 
-def snapshot(root: Path) -> tuple[str, tuple[str, ...]]:
-    """The version of a dataset's folder, and its pictures in order. Raises DatasetError where it is not a folder."""
+def snapshot(root: Path) -> Dataset:
+    """A dataset's folder as it is now; only names, sizes and times are looked at. Raises DatasetError where it is not a folder."""
     if not root.is_dir():
         raise DatasetError(
             f"{root} is not a folder: bring pictures in, or give another folder.", code="dataset.no_folder", folder=str(root)
         )
-    seen = hashlib.blake2b(digest_size=12)
+    seen, pixels = hashlib.blake2b(digest_size=12), hashlib.blake2b(digest_size=12)
     pictures = []
     for place, names in walk(root, through_links=True):
         for name in names:
             path = f"{place}/{name}" if place else name
-            if is_picture(name):
-                pictures.append(path)
-            elif not name.lower().endswith(CAPTION_SUFFIXES):
+            is_one = is_picture(name)
+            if not is_one and not name.lower().endswith(CAPTION_SUFFIXES):
                 continue
             try:
-                seen.update(f"{path}\0{_state(root / path)}\0".encode())
+                state = f"{path}\0{_state(f'{root}{os.sep}{path}')}\0".encode()
             except UnicodeEncodeError:
                 raise name_not_utf8(root / path) from None
-    return seen.hexdigest(), tuple(sorted(pictures))
+            seen.update(state)
+            if is_one:
+                pixels.update(state)
+                pictures.append(path)
+    return Dataset(root, seen.hexdigest(), pixels.hexdigest(), tuple(sorted(pictures)))
 
 
-def _state(path: Path) -> tuple[int, int]:
+def _state(path: str) -> tuple[int, int]:
     try:
         facts = os.stat(path)
     except OSError:

@@ -51,7 +51,7 @@ def news_of(studio: Studio) -> Sources:
 
     def version_of(project: str) -> str:
         def look() -> str:
-            return snapshot(studio.projects[project].dataset)[0]
+            return snapshot(studio.projects[project].dataset).version
 
         try:
             return versions.setdefault(project, _seldom(look, DATASETS_EVERY))()

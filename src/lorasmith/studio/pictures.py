@@ -146,9 +146,9 @@ def lora_kind(project: Project) -> LoraKind:
     return "concept" if project.kind == "multi-concept" else project.kind
 
 
-def audit_of(studio: Studio, project: Project, dataset: Dataset) -> Audit | None:
+def audit_of(studio: Studio, project: Project, dataset: Dataset, newest: bool = False) -> Audit | None:
     """What is wrong with a project's pictures, as far as they were measured."""
-    return studio.datasets.audit(dataset, lora_kind(project), resolution_of(project))
+    return studio.datasets.audit(dataset, lora_kind(project), resolution_of(project), newest)
 
 
 def _findings(studio: Studio, project: Project, dataset: Dataset, asked: Selection) -> dict[str, list[Finding]]:
