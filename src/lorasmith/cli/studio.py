@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from lorasmith.errors import InputError
+from lorasmith.imports import without_collection
 
 
 def studio(
@@ -29,7 +30,8 @@ def studio(
     lorasmith studio --workspace lora --port 9000 --no-browser
     """
     try:
-        from lorasmith.studio.server import serve
+        with without_collection():
+            from lorasmith.studio.server import serve
     except ModuleNotFoundError as error:
         if error.name not in ("fastapi", "starlette", "uvicorn"):
             raise

@@ -10,7 +10,7 @@ import os
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -24,6 +24,7 @@ from lorasmith.curation.audit.set_signs import LoraKind
 from lorasmith.curation.chosen_pictures import name_not_utf8
 from lorasmith.dataset_folder import CAPTION_SUFFIXES, is_picture, walk
 from lorasmith.errors import DatasetError, InputError
+from lorasmith.findings import Finding
 
 MOST_OPEN = 4
 """Datasets that are kept in memory."""
@@ -81,6 +82,14 @@ class _KeptAudit:
     audit: Audit
     made: float
 
+    @cached_property
+    def of_pictures(self) -> Mapping[str, list[Finding]]:
+        found: dict[str, list[Finding]] = {}
+        for finding in self.audit.gravest_first:
+            for subject in finding.subjects if finding.about != "set" else ():
+                found.setdefault(subject, []).append(finding)
+        return found
+
 
 class Datasets:
     """Open datasets, by folder. Each is used by one thread at a time."""
@@ -106,6 +115,15 @@ class Datasets:
 
         One that left pictures out is made again only where the `newest` is asked for. Captions do not matter to it.
         """
+        kept = self._audited(dataset, kind, resolution, newest)
+        return None if kept is None else kept.audit
+
+    def findings(self, dataset: Dataset, kind: LoraKind | None, resolution: int) -> Mapping[str, list[Finding]]:
+        """Picture -> what is wrong with it, the gravest first, as far as the pictures were measured."""
+        kept = self._audited(dataset, kind, resolution, newest=False)
+        return {} if kept is None else kept.of_pictures
+
+    def _audited(self, dataset: Dataset, kind: LoraKind | None, resolution: int, newest: bool) -> _KeptAudit | None:
         if not dataset.pictures:
             return None
         asked = (dataset.pixels, kind, resolution)
@@ -114,7 +132,7 @@ class Datasets:
         if kept is None or old:
             audit = audit_dataset(dataset.root, kind=kind, resolution=resolution, cache=self.cache, within=SECONDS_TO_LOOK)
             kept = self._audits[dataset.root] = _KeptAudit(asked, audit, time.monotonic())
-        return kept.audit
+        return kept
 
     def _as_it_is(self, root: Path) -> Dataset:
         dataset_now = snapshot(root)

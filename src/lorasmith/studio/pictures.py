@@ -6,7 +6,7 @@ and a page that was asked for with another one is refused with the new one.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -136,7 +136,7 @@ def get_picture(project: str, picture: str, studio: OpenStudio) -> PictureFacts:
             item = _Shown(studio, project, dataset, findings, cache).item(picture)
         entry, recipe = dataset.entries.get(picture), recipes_by_result(dataset.root).get(picture)
         return PictureFacts(
-            **item.model_dump(), text="" if entry is None else entry.caption.text, findings=views(findings[picture]),
+            **item.model_dump(), text="" if entry is None else entry.caption.text, findings=views(findings.get(picture, ())),
             mended="" if recipe is None else recipe.words,
         )  # fmt: skip
 
@@ -151,21 +151,16 @@ def audit_of(studio: Studio, project: Project, dataset: Dataset, newest: bool = 
     return studio.datasets.audit(dataset, lora_kind(project), resolution_of(project), newest)
 
 
-def _findings(studio: Studio, project: Project, dataset: Dataset, asked: Selection) -> dict[str, list[Finding]]:
+def _findings(studio: Studio, project: Project, dataset: Dataset, asked: Selection) -> Mapping[str, list[Finding]]:
     """Picture -> findings, where they are asked for."""
     return _known_findings(studio, project, dataset) if asked.finding or asked.sort == "findings" else {}
 
 
-def _known_findings(studio: Studio, project: Project, dataset: Dataset) -> dict[str, list[Finding]]:
-    found: dict[str, list[Finding]] = defaultdict(list)
-    audit = audit_of(studio, project, dataset)
-    for finding in () if audit is None else audit.gravest_first:
-        for subject in finding.subjects if finding.about != "set" else ():
-            found[subject].append(finding)
-    return found
+def _known_findings(studio: Studio, project: Project, dataset: Dataset) -> Mapping[str, list[Finding]]:
+    return studio.datasets.findings(dataset, lora_kind(project), resolution_of(project))
 
 
-def _selected(dataset: Dataset, asked: Selection, findings: dict[str, list[Finding]]) -> list[str]:
+def _selected(dataset: Dataset, asked: Selection, findings: Mapping[str, list[Finding]]) -> list[str]:
     chosen = dataset.matching(asked.q) if asked.q.strip() else list(dataset.pictures)
     if asked.concept:
         chosen = [picture for picture in chosen if _concept(picture)[0] == asked.concept]
@@ -194,7 +189,7 @@ class _Shown:
     studio: Studio
     project: str
     dataset: Dataset
-    findings: dict[str, list[Finding]]
+    findings: Mapping[str, list[Finding]]
     cache: PictureCache
 
     def item(self, picture: str) -> PictureItem:
