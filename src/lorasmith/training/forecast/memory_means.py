@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from lorasmith.training.optim.optimizers import OPTIMIZERS
 from lorasmith.training.settings.tree import Settings
 
 Changes = Mapping[str, Any]
@@ -56,7 +57,7 @@ def means_of(settings: Settings, *, trains_texts: bool, bf16: bool, eight_bit: b
     ]  # fmt: skip
     cannot = {
         "captions.cached_variants": trains_texts or bool(rules.token_warmup_step),
-        "optimizer.type": not eight_bit or settings.optimizer.type != "AdamW" or bool(settings.optimizer.args),
+        "optimizer.type": not eight_bit or f"{settings.optimizer.type}8bit" not in OPTIMIZERS or bool(settings.optimizer.args),
         "base.quantize": settings.training.torch_compile,
         "training.blocks_to_swap": settings.training.torch_compile,
     }
