@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import version
 from typing import Any
 
@@ -37,7 +38,13 @@ class RecordedPicture:
 
 def versions() -> dict[str, str]:
     """Package -> version, of those that a training's numbers depend on."""
-    return {name: version(name) for name in PACKAGES}
+    return {name: _version(name) for name in PACKAGES}
+
+
+@cache
+def _version(package: str) -> str:
+    """The version that is installed; a package's metadata is parsed once, not for each checkpoint."""
+    return version(package)
 
 
 def recorded_pictures(training_set: TrainingSet) -> list[list[RecordedPicture]]:
