@@ -66,9 +66,11 @@ def show(
 
 
 def _family(info: LoraInfo) -> str:
+    from lorasmith.models.families import FAMILIES
+
     if info.made_for and not info.family:
         return f"for {info.made_for}, which is not supported here"
-    if " or " in info.made_for:
+    if info.family and info.made_for != FAMILIES[info.family].title:  # or for another model with these layers
         return f"{info.family}, for {info.made_for}"
     return info.family or "of no family that is known here"
 
