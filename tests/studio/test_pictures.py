@@ -196,6 +196,12 @@ def test_a_page_that_calls_itself_a_picture_is_not_served(script, dataset):
     assert "<script>" not in answered.text
 
 
+def test_a_name_that_is_no_text_is_a_sentence_and_no_fault(script, dataset):
+    (dataset / "5_mimi" / "\udcff.png").write_bytes((dataset / "5_mimi" / "a.png").read_bytes())
+    refused = script.get("/api/projects/mimi/pictures")
+    assert (refused.status_code, refused.json()["code"]) == (400, "dataset.name_not_utf8")
+
+
 def test_names_with_markup_are_text(script, dataset):
     name = "<img src=x onerror=alert(1)>.png"
     draw_scene(random_scene(8)).save(dataset / "5_mimi" / name)

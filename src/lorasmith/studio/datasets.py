@@ -152,28 +152,33 @@ def snapshot(root: Path) -> Dataset:
         raise DatasetError(
             f"{root} is not a folder: bring pictures in, or give another folder.", code="dataset.no_folder", folder=str(root)
         )
-    seen, pixels = hashlib.blake2b(digest_size=12), hashlib.blake2b(digest_size=12)
+    of_pictures: list[str] = []
+    of_captions: list[str] = []
     pictures = []
     for place, names in walk(root, through_links=True):
+        inside, here = f"{place}/" if place else "", os.path.join(root, place, "")
         for name in names:
-            path = f"{place}/{name}" if place else name
-            is_one = is_picture(name)
-            if not is_one and not name.lower().endswith(CAPTION_SUFFIXES):
-                continue
-            try:
-                state = f"{path}\0{_state(f'{root}{os.sep}{path}')}\0".encode()
-            except UnicodeEncodeError:
-                raise name_not_utf8(root / path) from None
-            seen.update(state)
-            if is_one:
-                pixels.update(state)
-                pictures.append(path)
-    return Dataset(root, seen.hexdigest(), pixels.hexdigest(), tuple(sorted(pictures)))
+            if is_picture(name):
+                pictures.append(inside + name)
+                of_pictures.append(f"{inside}{name} {_state(here + name)}")
+            elif name.lower().endswith(CAPTION_SUFFIXES):
+                of_captions.append(f"{inside}{name} {_state(here + name)}")
+    try:
+        pixels = hashlib.blake2b("\0".join(of_pictures).encode(), digest_size=12).hexdigest()
+    except UnicodeEncodeError:
+        raise name_not_utf8(root / next(picture for picture in pictures if not _is_text(picture))) from None
+    captions = "\0".join(of_captions).encode(errors="surrogateescape")
+    return Dataset(root, hashlib.blake2b(pixels.encode() + captions, digest_size=12).hexdigest(), pixels, tuple(sorted(pictures)))
 
 
-def _state(path: str) -> tuple[int, int]:
+def _is_text(name: str) -> bool:
+    return not any("\ud800" <= letter <= "\udfff" for letter in name)
+
+
+def _state(path: str) -> str:
+    """Size and time of a file's last change; another one, perhaps other bytes."""
     try:
         facts = os.stat(path)
     except OSError:
-        return 0, 0
-    return facts.st_size, facts.st_mtime_ns
+        return ""
+    return f"{facts.st_size} {facts.st_mtime_ns}"
