@@ -134,3 +134,9 @@ def test_runs_are_listed(tmp_path, monkeypatch):
     assert run("runs") == "runs/anna  stopped           4/9  Stopped after step 4.\n"
     (found,) = json.loads(run("runs", "--json"))["runs"]
     assert (found["state"], found["step"], found["steps"]) == ("stopped", 4, 9)
+
+
+def test_a_training_in_the_queue_is_not_profiled_in_silence(queue):
+    result = CliRunner().invoke(app, ["train", "any.toml", "--queue", "--profile", "3"])
+    assert "Leave --profile or --queue out" in str(result.exception)
+    assert queue.jobs() == []

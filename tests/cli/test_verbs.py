@@ -37,7 +37,7 @@ VERBS = {
     "lora compare": "{lora} {lora}", "lora edit": "{lora} --title one --dry-run", "install": "{lora} --into {pile}", "publish": "{lora} --out {out} --license mit",
     "library add": "{run} --catalogue {catalogue}", "library list": "--catalogue {catalogue}",
     "library find": "one --catalogue {catalogue}", "library rescan": "--catalogue {catalogue}",
-    "library remove": "{run} --catalogue {catalogue}",
+    "library remove": "{run} --catalogue {catalogue}", "jobs list": "", "jobs kinds": "", "runs": "{run}",
 }  # fmt: skip
 """Verb -> what it is given here."""
 ELSEWHERE = {
@@ -52,6 +52,15 @@ ELSEWHERE = {
     "bench audit",
     "bench verdict",
     "studio",
+    "jobs add",
+    "jobs stop",
+    "jobs pause",
+    "jobs resume",
+    "jobs cancel",
+    "jobs retry",
+    "jobs move",
+    "jobs log",
+    "jobs work",
 }
 """Verbs that need a server, minutes or a run under way: their own tests have them."""
 

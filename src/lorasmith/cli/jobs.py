@@ -91,13 +91,13 @@ def queue_training(settings_file: Path, out: Path | None, as_json: bool) -> None
     check(settings)
     arguments = {"settings": settings.model_dump(mode="json", exclude_unset=True), "out": None if out is None else str(out)}
     with Queue(Path()) as queue:
-        _say_added(queue, enqueue(queue, "train", arguments), as_json)
+        _say_added(queue, enqueue(queue, "train", arguments), as_json, settings_file=settings_file)
 
 
-def _say_added(queue: Queue, job: Job, as_json: bool) -> None:
-    """Print what was queued, and how to follow it."""
+def _say_added(queue: Queue, job: Job, as_json: bool, **given: Path) -> None:
+    """Print what was queued, with what was `given` for it, and how to follow it."""
     if as_json:
-        print_json({"workspace": queue.workspace.root, "job": as_data(queue, job)})
+        print_json({**given, "workspace": queue.workspace.root, "job": as_data(queue, job)})
     else:
         typer.echo(f"{job} is queued. Follow it with: lorasmith jobs log {job.id} --follow")
 

@@ -91,7 +91,7 @@ def train(
     queue: Annotated[
         bool, typer.Option("--queue", help="Add it to the queue of this folder instead, where it outlives the terminal: see jobs.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="With --queue: print the job as JSON, for scripts.")] = False,
+    as_json: AsJson = False,
     profile: Annotated[
         int | None, typer.Option(min=1, help="Profile this many steps: a trace and a table of where the time goes, in the run's folder.")
     ] = None,
@@ -105,6 +105,10 @@ def train(
     if queue:
         from lorasmith.cli.jobs import queue_training
 
+        if profile is not None:
+            raise SettingsError(
+                "A training in the queue is not profiled. Leave --profile or --queue out.", code="settings.profile_in_queue"
+            )
         queue_training(settings_file, out, as_json)
         return
     from lorasmith.cli.terminal import follow
@@ -122,7 +126,7 @@ def train(
 
             listeners.append(Profiler(folder, profile, lambda table: typer.echo(table, err=True)))
         result = start_training(settings, folder, listeners, commands)
-    _say_what_came_of_it(result)
+    _say_what_came_of_it(result, {"settings_file": settings_file} if as_json else None)
 
 
 def resume(
@@ -130,6 +134,7 @@ def resume(
     changes: Annotated[
         list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Setting to continue with; may be given several times.")
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Continue a run that was stopped or killed, exactly from its last saved state; or go on with more epochs or other rates.
 
@@ -145,7 +150,7 @@ def resume(
 
     with follow() as (listener, commands):
         result = resume_training(run_folder, [listener], commands, parse_changes(changes or ()))
-    _say_what_came_of_it(result)
+    _say_what_came_of_it(result, {"run_folder": run_folder} if as_json else None)
 
 
 def signal(
@@ -177,12 +182,19 @@ def report(run_folder: RunFolderArgument) -> None:
     typer.echo(write_report(run_folder))
 
 
-def _say_what_came_of_it(result: RunResult) -> None:
-    """Where the LoRA and the report are, and what tells whether it is good; a run that was stopped ends with the code for that."""
-    if not result.finished:
-        raise typer.Exit(STOPPED)
+def _say_what_came_of_it(result: RunResult, given: dict[str, Path] | None) -> None:
+    """Where the LoRA and the report are, and what tells whether it is good; as JSON with what was `given`, where that is not None.
+
+    A run that was stopped ends with the code for that.
+    """
     from lorasmith.training.records.run_folder import RunFolder
 
-    typer.echo(f"The LoRA: {result.file}")
-    typer.echo(f"The report: {RunFolder(result.folder).report}")
-    typer.echo(f"Which checkpoint to use: lorasmith prove {result.folder}")
+    report = RunFolder(result.folder).report
+    if given is not None:
+        print_json({**given, **vars(result), "report": report})
+    elif result.finished:
+        typer.echo(f"The LoRA: {result.file}")
+        typer.echo(f"The report: {report}")
+        typer.echo(f"Which checkpoint to use: lorasmith prove {result.folder}")
+    if not result.finished:
+        raise typer.Exit(STOPPED)
