@@ -1,11 +1,13 @@
 """Pictures, their audit and their files: good, bad input, not there, changed meanwhile."""
 
 import io
+from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import quote
 
 import pytest
 from PIL import Image
 
+from lorasmith.captions.collection import open_captions
 from lorasmith.curation.audit.dataset import audit_dataset
 from lorasmith.demo.drawing import draw_scene
 from lorasmith.demo.world import random_scene
@@ -104,7 +106,13 @@ def test_a_page_shows_what_is_known_of_each(script, dataset):
     assert any(badge["code"].startswith("audit.") for badge in first["badges"]), "64 pixels are too small for a base of 1024"
 
 
-def test_a_page_of_an_older_list_is_refused_with_the_new_version(script, dataset):
+@pytest.fixture
+def nothing_holds(monkeypatch):
+    """Every call looks for changes made by other programs."""
+    monkeypatch.setattr(datasets, "LOOK_HOLDS", 0.0)
+
+
+def test_a_page_of_an_older_list_is_refused_with_the_new_version(script, dataset, nothing_holds):
     version = script.get("/api/projects/mimi/pictures").json()["version"]
     assert script.get("/api/projects/mimi/pictures/page", params={"version": version}).status_code == 200
     (dataset / "5_mimi" / "a.txt").write_text("mimi, green hat", encoding="utf-8")
@@ -121,7 +129,7 @@ def test_a_picture_comes_with_its_findings_and_its_text(script, dataset):
     assert {finding["code"] for finding in picture["findings"]} == {badge["code"] for badge in picture["badges"]}
 
 
-def test_the_audit_judges_for_the_base_and_counts_what_nobody_looked_at(script, dataset, workspace, monkeypatch):
+def test_the_audit_judges_for_the_base_and_counts_what_nobody_looked_at(script, dataset, workspace, monkeypatch, nothing_holds):
     audit_dataset(dataset, cache=workspace / "cache" / "pictures")
     audit = script.get("/api/projects/mimi/audit").json()
     assert (audit["pictures"], audit["not_looked_at"], audit["resolution"]) == (5, 0, 1024)
@@ -178,7 +186,7 @@ def test_thumbnails_are_small_kept_and_never_asked_for_again(script, dataset, wo
     assert script.get(address).status_code == 200, "kept by content"
 
 
-def test_full_pictures_are_served_as_they_are_and_others_as_webp(script, dataset):
+def test_full_pictures_are_served_as_they_are_and_others_as_webp(script, dataset, nothing_holds):
     for picture, kind in ((IDS[0], "image/png"), (IDS[1], "image/jpeg"), (IDS[2], "image/webp")):
         answered = script.get(f"/files/projects/mimi/pictures/{quote(picture)}")
         assert answered.headers["content-type"] == kind
@@ -209,3 +217,62 @@ def test_names_with_markup_are_text(script, dataset):
     assert item["id"] == f"5_mimi/{name}"
     assert "<" not in item["url"]
     assert script.get(item["url"]).status_code == 200
+
+
+@pytest.fixture
+def looks(monkeypatch):
+    """How often the folder was looked at."""
+    seen = []
+    look = datasets.snapshot
+    monkeypatch.setattr(datasets, "snapshot", lambda root: seen.append(root) or look(root))
+    monkeypatch.setattr(datasets, "LOOK_HOLDS", 3600.0)
+    return seen
+
+
+def test_calls_that_come_together_share_one_look_at_the_folder(script, dataset, looks):
+    with ThreadPoolExecutor(5) as browsers:
+        pages = [browsers.submit(script.get, "/api/projects/mimi/pictures/page") for _ in range(10)]
+    assert {page.result().json()["total"] for page in pages} == {5}
+    assert len(looks) == 1
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("PUT", "captions/5_mimi/a.txt", {"text": "mimi, green hat"}),
+        ("POST", "edits", {"edit": "add", "arguments": {"tags": ["green hat"]}}),
+        ("PUT", "layout", {"repeats": {"mimi": 7}}),
+        ("PUT", "holdout", {"share": 0.5}),
+        ("POST", "mends", {"pictures": ["5_mimi/a.png"], "changes": [{"way": "rotate", "parameters": {"degrees": 90}}]}),
+    ],
+)
+def test_what_a_call_changed_is_there_for_the_next_one_however_long_a_look_holds(script, dataset, looks, method, path, body):
+    before = script.get("/api/projects/mimi/pictures").json()["version"]
+    changed = script.request(method, f"/api/projects/mimi/{path}", json=body)
+    assert changed.status_code == 200, changed.text
+    assert script.get("/api/projects/mimi/pictures").json()["version"] != before
+
+
+def test_what_another_process_of_ours_changed_is_there_at_once(script, dataset, looks):
+    before = script.get("/api/projects/mimi/pictures").json()["version"]
+    captions = open_captions(dataset)
+    captions.save({"5_mimi/a.txt": captions["5_mimi/a.txt"].caption.with_text("mimi, green hat")}, "elsewhere")
+    assert script.get("/api/projects/mimi/pictures").json()["version"] != before
+    assert ids(script, q='tag:"green hat"') == ["5_mimi/a.png"]
+
+
+def test_a_caption_that_another_program_changed_a_moment_ago_is_not_overwritten_unseen(script, dataset, looks):
+    etag = script.get("/api/projects/mimi/captions/5_mimi/a.txt").headers["etag"]
+    (dataset / "5_mimi" / "a.txt").write_text("typed elsewhere", encoding="utf-8")
+    refused = script.put("/api/projects/mimi/captions/5_mimi/a.txt", json={"text": "mimi"}, headers={"If-Match": etag})
+    assert (refused.status_code, refused.json()["code"]) == (412, "captions.changed")
+    assert ids(script, q="typed") == ["5_mimi/a.png"]
+
+
+def test_a_picture_that_went_away_a_moment_ago_makes_the_list_stale(script, dataset, looks):
+    before = script.get("/api/projects/mimi/pictures").json()["version"]
+    (dataset / "5_mimi" / "b.jpg").unlink()
+    refused = script.get("/api/projects/mimi/pictures/page")
+    assert (refused.status_code, refused.json()["code"]) == (409, "pictures.stale")
+    assert refused.json()["values"]["version"] != before
+    assert script.get("/api/projects/mimi/pictures/page").json()["total"] == 4

@@ -127,7 +127,7 @@ def put_caption(
     """Write one caption, as an operation that can be undone; 412 where it has changed since it was read."""
     if (said.text is None) == (said.tags is None):
         raise InputError("A caption is written as text or as tags. Send one of the two.", code="captions.text_or_tags")
-    with _captions(studio, project) as captions:
+    with _captions(studio, project, to_change=True) as captions:
         entry = captions[caption]
         if (wanted := version_of(if_match)) is not None and wanted != _version(entry.caption):
             raise InputError(
@@ -162,7 +162,7 @@ def plan_edits(project: str, asked: EditRequest, studio: OpenStudio) -> EditPlan
 @router.post("/edits")
 def apply_edit(project: str, asked: EditRequest, studio: OpenStudio) -> EditOutcome:
     """Do an edit, as one operation that can be undone."""
-    with _captions(studio, project) as captions:
+    with _captions(studio, project, to_change=True) as captions:
         plan = _plan(captions, asked)
         operation = plan.save()
         return EditOutcome(changed=len(plan.changes), operation=None if operation is None else _operation(operation))
@@ -198,20 +198,20 @@ def list_history(project: str, studio: OpenStudio) -> list[OperationView]:
 @router.post("/history:undo")
 def undo(project: str, studio: OpenStudio) -> OperationView:
     """Undo the newest operation on captions that was not undone."""
-    with _captions(studio, project) as captions:
+    with _captions(studio, project, to_change=True) as captions:
         return _operation(captions.undo())
 
 
 @router.post("/history:redo")
 def redo(project: str, studio: OpenStudio) -> OperationView:
     """Redo the operation that was undone last."""
-    with _captions(studio, project) as captions:
+    with _captions(studio, project, to_change=True) as captions:
         return _operation(captions.redo())
 
 
 @contextmanager
-def _captions(studio: Studio, project: str) -> Iterator[CaptionCollection]:
-    with studio.datasets.open(studio.projects[project].dataset) as dataset:
+def _captions(studio: Studio, project: str, to_change: bool = False) -> Iterator[CaptionCollection]:
+    with studio.datasets.open(studio.projects[project].dataset, to_change) as dataset:
         yield dataset.captions
 
 

@@ -111,7 +111,7 @@ def undo_mended(project: str, asked: UndoRequest, studio: OpenStudio) -> list[Me
 
 
 def _proposals(studio: Studio, folder: ProjectFolder, asked: MendRequest) -> list[Proposal]:
-    with studio.datasets.open(folder.dataset) as dataset:
+    with studio.datasets.open(folder.dataset, to_change=True) as dataset:
         files = [dataset.file(picture) for picture in asked.pictures]
     changes = [MendChange(change.way, change.parameters) for change in asked.changes]
     return propose(folder.dataset, files, changes, cache=studio.datasets.cache)

@@ -9,17 +9,15 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from lorasmith.errors import InputError
 from lorasmith.jobs.job import ACTIVE, Job
 from lorasmith.projects.runs import find_run, runs_of
-from lorasmith.studio.datasets import snapshot
 from lorasmith.studio.jobs import view
 from lorasmith.studio.stream import Sources
 from lorasmith.studio.studio import Studio
 
 Found = TypeVar("Found")
 
-JOBS_EVERY, RUNS_EVERY, DATASETS_EVERY = 0.25, 1.0, 2.0
+JOBS_EVERY, RUNS_EVERY = 0.25, 1.0
 """Seconds between two looks."""
 GOING = 120.0
 """Seconds since a run's last event, up to which it is looked at."""
@@ -47,17 +45,8 @@ def news_of(studio: Studio) -> Sources:
                 }  # fmt: skip
         return found
 
-    versions: dict[str, Callable[[], str]] = {}
-
     def version_of(project: str) -> str:
-        def look() -> str:
-            return snapshot(studio.projects[project].dataset).version
-
-        try:
-            return versions.setdefault(project, _seldom(look, DATASETS_EVERY))()
-        except InputError:
-            versions.pop(project, None)
-            raise
+        return studio.datasets.as_it_is(studio.projects[project].dataset).version
 
     return Sources(
         events_of=lambda run: find_run(studio.projects, run).folder.events, jobs=_seldom(jobs, JOBS_EVERY), version_of=version_of,

@@ -197,29 +197,34 @@ class _Shown:
         concept, repeats = _concept(picture)
         entry = self.dataset.entries.get(picture)
         readable = entry is not None and entry.key in self.dataset.captions
-        width, height = _size_of(file)
+        content = self._content(file)
+        width, height = self._size(file, content)
         return PictureItem(
-            id=picture, url=picture_url(self.project, picture), thumbnail=self._thumbnail(file), width=width, height=height,
+            id=picture, url=picture_url(self.project, picture), thumbnail=None if content is None else f"/files/thumbs/{content}.webp", width=width, height=height,
             bytes=file.stat().st_size, concept=concept, repeats=repeats, held_out=picture.startswith(f"{HOLDOUT}/"),
             regularisation=is_regularisation(Path(picture).parent), caption=entry.key if entry is not None and readable else None,
             tags=entry.caption.tags if entry is not None else [],
             badges=[Badge(code=finding.code, severity=finding.severity) for finding in self.findings.get(picture, ())],
         )  # fmt: skip
 
-    def _thumbnail(self, file: Path) -> str | None:
+    def _content(self, file: Path) -> str | None:
         try:
             content = content_of(file, self.cache)
         except (DatasetError, OSError):
             return None
         self.studio.places[content] = file
-        return f"/files/thumbs/{content}.webp"
+        return content
 
-
-def _size_of(file: Path) -> tuple[int | None, int | None]:
-    try:
-        return picture_size(file)
-    except DatasetError:
-        return None, None
+    def _size(self, file: Path, content: str | None) -> tuple[int | None, int | None]:
+        if content in self.studio.sizes:
+            return self.studio.sizes[content]
+        try:
+            size = picture_size(file)
+        except DatasetError:
+            return None, None
+        if content is not None:
+            self.studio.sizes[content] = size
+        return size
 
 
 def picture_url(project: str, picture: str) -> str:

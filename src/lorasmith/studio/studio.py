@@ -69,6 +69,11 @@ class Studio:
         return {}
 
     @cached_property
+    def sizes(self) -> dict[str, tuple[int, int]]:
+        """Content of a picture -> its width and height, so that a page of pictures does not open each."""
+        return {}
+
+    @cached_property
     def catalogue(self) -> Catalogue:
         """The user's own, the same for all workspaces and programs."""
         return Catalogue()
