@@ -2,7 +2,13 @@
 
 import subprocess
 
+import pytest
+
+from lorasmith.jobs.queue import Queue
 from lorasmith.studio import machine
+from lorasmith.studio.access import Access
+from lorasmith.studio.app import make_api, make_app
+from lorasmith.studio.studio import Studio
 
 
 def test_the_machine_is_described(script, workspace):
@@ -35,3 +41,36 @@ def test_a_driver_that_fails_is_no_card(script, monkeypatch):
     monkeypatch.setattr(machine.shutil, "which", lambda name: "/usr/bin/nvidia-smi")
     monkeypatch.setattr(machine.subprocess, "run", fails)
     assert script.get("/api/system").json()["accelerators"] == []
+
+
+def test_a_queue_that_was_set_aside_is_told_of(script, workspace):
+    assert script.get("/api/system").json()["notes"] == []
+    (workspace / "other" / ".lorasmith").mkdir(parents=True)
+    (workspace / "other" / ".lorasmith" / "jobs.db").write_bytes(b"no database" * 1000)
+    (note,) = Studio(workspace / "other").notes
+    assert "is damaged" in note
+    assert "set aside as jobs-aside-" in note
+
+
+def test_a_queue_that_cannot_be_opened_is_told_of_and_keeps_nothing_else_from_being_shown(workspace):
+    (workspace / ".lorasmith").mkdir()
+    (workspace / ".lorasmith" / "jobs.db").mkdir()
+    studio = make_api(workspace).state.studio
+    studio.continue_jobs()
+    (note,) = studio.notes
+    assert "jobs.db cannot be used" in note
+
+
+@pytest.mark.parametrize("state", ["queued", "running", "paused", "done"])
+def test_jobs_that_wait_or_that_a_reboot_ended_go_on_with_the_studio(workspace, state):
+    started = []
+    with Queue(workspace) as queue:
+        job = queue.add("audit", {"dataset": "pictures"}, "cpu")
+        if state in ("running", "done"):
+            queue.claim("cpu", "cpu")
+        if state == "done":
+            queue.end(job.id, "done")
+        if state == "paused":
+            queue.request(job.id, "pause")
+    make_app(workspace, Access(None, 8611), started.append)
+    assert started == ([workspace] if state in ("queued", "running") else [])

@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from lorasmith.errors import InputError
-from lorasmith.jobs.job import Command, Job, Request
+from lorasmith.jobs.job import ACTIVE, WAITING, Command, Job, Request
 from lorasmith.jobs.kinds.kind import Arguments, Kind
 from lorasmith.jobs.kinds.registry import KINDS
 from lorasmith.jobs.queue import Queue
@@ -58,6 +58,12 @@ def enqueue(
     job = queue.add(kind, complete, KINDS[kind].needs, project, priority)
     start(queue.workspace.root)
     return job
+
+
+def continue_jobs(queue: Queue, start: Start = start_supervisor) -> None:
+    """See to it that jobs are worked on that wait, or that ran when the machine went down."""
+    if queue.jobs((*WAITING, *ACTIVE)):
+        start(queue.workspace.root)
 
 
 def request(queue: Queue, id: int, wish: Request, start: Start = start_supervisor) -> Job:

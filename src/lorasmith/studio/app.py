@@ -80,8 +80,10 @@ def make_api(workspace: str | Path, start_supervisor: Start = start_supervisor) 
 
 
 def make_app(workspace: str | Path, access: Access, start_supervisor: Start = start_supervisor) -> ASGIApp:
-    """The routes over a workspace, for whoever `access` lets in."""
-    return Door(make_api(workspace, start_supervisor), access)
+    """The routes over a workspace, for whoever `access` lets in. Jobs that wait there are seen to."""
+    api = make_api(workspace, start_supervisor)
+    api.state.studio.continue_jobs()
+    return Door(api, access)
 
 
 def _operation(route: APIRoute) -> str:

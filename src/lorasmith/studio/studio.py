@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -10,9 +11,10 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from lorasmith.errors import LorasmithError
 from lorasmith.images.picture_cache import PICTURES
 from lorasmith.images.thumbnails import Thumbnails
-from lorasmith.jobs.enqueue import Start
+from lorasmith.jobs.enqueue import Start, continue_jobs
 from lorasmith.jobs.queue import Queue
 from lorasmith.jobs.supervisor import start_supervisor
 from lorasmith.jobs.workspace import Workspace
@@ -22,6 +24,8 @@ from lorasmith.projects.uploads import Uploads
 from lorasmith.studio.datasets import Datasets
 from lorasmith.studio.estimates import Estimates
 from lorasmith.training.records.course import RunCourse
+
+log = logging.getLogger(__name__)
 
 MOST_FOLLOWED = 64
 """Runs whose course is kept in memory."""
@@ -43,6 +47,21 @@ class Studio:
     @cached_property
     def queue(self) -> Queue:
         return Queue(self.workspace)
+
+    def continue_jobs(self) -> None:
+        """See to it that jobs which wait are worked on. Without a queue that can be used, what the studio shows can be looked at all the same."""
+        try:
+            continue_jobs(self.queue, self.start_supervisor)
+        except LorasmithError as error:
+            log.warning("%s", error)
+
+    @property
+    def notes(self) -> list[str]:
+        """Sentences on what was amiss with the queue when it was opened."""
+        try:
+            return [self.queue.note] if self.queue.note else []
+        except LorasmithError as error:
+            return [str(error)]
 
     @cached_property
     def datasets(self) -> Datasets:
