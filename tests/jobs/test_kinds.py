@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from safetensors import safe_open
 
 from lorasmith.captions.collection import open_captions
 from lorasmith.errors import InputError
@@ -158,6 +159,22 @@ def test_merge_takes_each_file_at_its_strength(workspace):
     file = str(write_lora(workspace / "lora.safetensors"))
     run("merge", files=[{"file": file, "strength": 0.8}, {"file": file, "strength": 0.2}], out="both.safetensors")
     assert (workspace / "both.safetensors").exists()
+
+
+def test_convert_writes_a_file_in_other_names_and_as_a_folder_of_peft(workspace):
+    given = {"file": str(write_lora(workspace / "lora.safetensors")), "to": "diffusers", "out": "diffusers.safetensors"}
+    outcome = run("convert", **given)
+    assert outcome == run("convert", **given)
+    assert (outcome["file"], outcome["worst_error"]) == ("diffusers.safetensors", 0.0)
+    assert outcome["layers"] > 0
+    with safe_open(workspace / "diffusers.safetensors", "np") as file:
+        assert all(key.startswith(("unet.", "text_encoder.")) for key in file.keys())  # noqa: SIM118 - a file is not a dict
+    (workspace / "job/owned.txt").unlink()
+    with pytest.raises(InputError, match=r"diffusers\.safetensors"):
+        run("convert", **given)
+    given |= {"to": "peft", "out": "peft"}
+    assert run("convert", **given) == run("convert", **given)
+    assert (workspace / "peft" / "adapter_config.json").is_file()
 
 
 def test_what_is_wrong_with_a_published_lora_is_said(workspace):

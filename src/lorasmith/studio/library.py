@@ -1,7 +1,7 @@
 """`/api/library`: the catalogue of the user's LoRA files, found by what is in them; inspected, and their metadata edited.
 
-A file's id is the hash of its path: it is not read for that, and says nothing about where it is. Merging, resizing, extracting and publishing
-are jobs.
+A file's id is the hash of its path: it is not read for that, and says nothing about where it is. Merging, resizing, converting, extracting and
+publishing are jobs.
 """
 
 from __future__ import annotations

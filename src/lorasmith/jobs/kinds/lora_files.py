@@ -1,4 +1,4 @@
-"""Merge, resize and extract: LoRA files and checkpoints become others. They appear whole, so a job that died begins again."""
+"""Merge, resize, convert and extract: LoRA files and checkpoints become others. They appear whole, so a job that died begins again."""
 
 from __future__ import annotations
 
@@ -81,6 +81,35 @@ def resize(arguments: ResizeArguments, work: Work) -> dict[str, Any]:
     return {"file": str(arguments.out)}
 
 
+class ConvertArguments(Arguments):
+    """What `lorasmith lora convert` is given."""
+
+    file: Path = Field(description="LoRA file, of any trainer.")
+    out: Path = Field(description="The new file, a .safetensors; a folder for peft.")
+    to: Literal["kohya", "lora", "diff", "diffusers", "peft"] = Field(
+        "kohya", description="kohya: its names alone; lora: a plain LoRA; diff: differences; diffusers: a plain LoRA in its names."
+    )
+    rank: int | None = Field(None, ge=1, description="Rank of the LoRA that replaces layers of other kinds.")
+    base: str | None = Field(None, description="The base, for kinds whose change depends on it.")
+    family: str | None = _FAMILY
+    precision: str | None = _FILE_PRECISION
+    overwrite: bool = OVERWRITE
+    allow_pickle: bool = ALLOW_PICKLE
+
+
+def convert(arguments: ConvertArguments, work: Work) -> dict[str, Any]:
+    """A network written another way: in the names that all programs read, as a plain LoRA, or as differences."""
+    from lorasmith.adapters.tools.convert import convert_file
+
+    reports, notes = convert_file(
+        arguments.file, arguments.out, arguments.to, arguments.rank, arguments.base, arguments.family, arguments.precision,
+        work.owns(arguments.out) or arguments.overwrite, arguments.allow_pickle,
+    )  # fmt: skip
+    for note in notes:
+        work.say(note)
+    return {"file": str(arguments.out), "layers": len(reports), "worst_error": max((report.error for report in reports), default=0.0)}
+
+
 class ExtractArguments(Arguments):
     """What `lorasmith lora extract` is given."""
 
@@ -113,4 +142,5 @@ def extract(arguments: ExtractArguments, work: Work) -> dict[str, Any]:
 
 MERGE = Kind("Merge LoRAs", MergeArguments, merge)
 RESIZE = Kind("Resize a LoRA", ResizeArguments, resize)
+CONVERT = Kind("Convert a LoRA", ConvertArguments, convert)
 EXTRACT = Kind("Extract a LoRA", ExtractArguments, extract)

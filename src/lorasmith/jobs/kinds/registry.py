@@ -18,6 +18,7 @@ KINDS: dict[str, Kind] = {
     "prove": prove.KIND,
     "merge": lora_files.MERGE,
     "resize": lora_files.RESIZE,
+    "convert": lora_files.CONVERT,
     "extract": lora_files.EXTRACT,
     "publish": publish.KIND,
 }
