@@ -116,6 +116,7 @@ class Recorder(torch.nn.Module):
     def __init__(self, answer):
         super().__init__()
         self.answer = answer
+        self.somewhere = torch.nn.Parameter(torch.zeros(()))  # a module is where its parameters are
 
     def forward(self, noisy, timesteps, states, **more):
         self.shown = noisy
