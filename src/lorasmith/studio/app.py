@@ -36,7 +36,9 @@ from lorasmith.studio import (
     runs,
     settings,
     system,
+    triggers,
     uploads,
+    vocabularies,
 )
 from lorasmith.studio.access import Access
 from lorasmith.studio.document import describe
@@ -47,7 +49,7 @@ from lorasmith.studio.stream import Streams
 from lorasmith.studio.studio import Studio
 
 RESOURCES = (
-    system, preferences, projects, pictures, audits, mends, arrangement, captions, uploads, registries, settings, plans, jobs, runs, events,
+    system, preferences, projects, pictures, audits, mends, arrangement, captions, triggers, vocabularies, uploads, registries, settings, plans, jobs, runs, events,
     library,
 )  # fmt: skip
 """Each has a `router` of routes below /api, which a row here puts into the API."""

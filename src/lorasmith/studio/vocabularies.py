@@ -1,0 +1,106 @@
+"""`/api/vocabularies`, and what a beginning of a tag can become: tags of the captions first, then those of the workspace's tag lists.
+
+Tag lists are the files in the workspace's folder `vocabularies`, in any form that `captions.vocabulary` reads; jobs name them by their path.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, Field
+
+from lorasmith.captions.vocabulary import Vocabulary, key_of, open_vocabulary
+from lorasmith.errors import InputError
+from lorasmith.studio.studio import OpenStudio
+
+router = APIRouter(tags=["captions"])
+
+FOLDER = "vocabularies"
+"""Of a workspace."""
+
+
+class VocabularyView(BaseModel):
+    """A tag list."""
+
+    file: str = Field(description="Its path in the workspace, as jobs take it.")
+    bytes: int
+    tags: int
+    aliases: int
+    implying: int = Field(description="Tags that imply others.")
+    problem: str = Field(description="Why it cannot be read; empty where it can.")
+
+
+class SuggestionView(BaseModel):
+    """A tag that begins so."""
+
+    tag: str
+    count: int = Field(description="Captions of the project that have it, or pictures of the site that the list is of.")
+    alias: str | None = Field(description="The alias that begins so, where the tag itself does not.")
+    source: str = Field(description="The tag list that it is from; empty where it is a tag of the captions.")
+
+
+@router.get("/vocabularies")
+def list_vocabularies(studio: OpenStudio) -> list[VocabularyView]:
+    """The tag lists in the workspace's folder `vocabularies`."""
+    return [_view(studio.workspace, file) for file in _files(studio.workspace)]
+
+
+@router.get("/projects/{project}/complete")
+def complete_tag(
+    project: str, studio: OpenStudio, beginning: Annotated[str, Query(max_length=200)], count: Annotated[int, Query(ge=1, le=100)] = 10
+) -> list[SuggestionView]:
+    """Tags that begin so: the most frequent of the captions first, then those of the tag lists."""
+    with studio.datasets.open(studio.projects[project].dataset) as dataset:
+        counts = dataset.captions.tag_counts() if dataset.pictures else {}
+    found = {key_of(one.tag): one for one in _own(counts, key_of(beginning.lstrip()))[:count]}
+    for file in _files(studio.workspace):
+        try:
+            suggestions = _opened(file, _state(file)).complete(beginning, count)
+        except InputError:  # `list_vocabularies` says so
+            continue
+        source = _name(studio.workspace, file)
+        for one in suggestions:
+            found.setdefault(key_of(one.tag), SuggestionView(tag=one.tag, count=one.count, alias=one.alias, source=source))
+    return list(found.values())[:count]
+
+
+def _own(counts: Mapping[str, int], beginning: str) -> list[SuggestionView]:
+    """Tags of captions, the most frequent first; of one in several spellings the most frequent spelling."""
+    found: dict[str, SuggestionView] = {}
+    for tag, count in counts.items():
+        if (key := key_of(tag)).startswith(beginning):
+            found.setdefault(key, SuggestionView(tag=tag, count=0, alias=None, source="")).count += count
+    return sorted(found.values(), key=lambda one: -one.count)
+
+
+def _files(workspace: Path) -> list[Path]:
+    folder = workspace / FOLDER
+    return sorted(file for file in folder.iterdir() if file.is_file() and not file.name.startswith(".")) if folder.is_dir() else []
+
+
+def _view(workspace: Path, file: Path) -> VocabularyView:
+    name, size = _name(workspace, file), file.stat().st_size
+    try:
+        read = _opened(file, _state(file))
+    except InputError as error:
+        return VocabularyView(file=name, bytes=size, tags=0, aliases=0, implying=0, problem=str(error))
+    return VocabularyView(file=name, bytes=size, tags=len(read), aliases=len(read.aliases), implying=len(read.implications), problem="")
+
+
+@lru_cache(maxsize=4)
+def _opened(file: Path, state: tuple[int, int]) -> Vocabulary:
+    return open_vocabulary(file)
+
+
+def _state(file: Path) -> tuple[int, int]:
+    facts = os.stat(file)
+    return facts.st_size, facts.st_mtime_ns
+
+
+def _name(workspace: Path, file: Path) -> str:
+    return file.relative_to(workspace).as_posix().encode(errors="backslashreplace").decode()
