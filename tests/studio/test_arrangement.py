@@ -103,7 +103,9 @@ def test_a_dataset_that_is_in_use_is_423(script, dataset):
     with locked(dataset):
         assert script.post(f"{AT}/mends", json=ROTATE).status_code == 423
         assert script.post(f"{AT}/mends:undo", json={}).status_code == 423
-        assert script.put(f"{AT}/layout", json={}).status_code == 423
+        busy = script.put(f"{AT}/layout", params={"dry": "0"}, json={})
+        assert busy.status_code == 423
+        assert busy.json()["actions"] == [{"label": "Try again", "call": f"PUT {AT}/layout?dry=0", "again": True}]
         assert script.put(f"{AT}/holdout", json={"share": 0.2}).status_code == 423
 
 

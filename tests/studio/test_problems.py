@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 from starlette.testclient import TestClient
 
 from lorasmith.errors import AdapterError, BaseModelError, DatasetError, InputError, LorasmithError, RunError, SettingsError
+from lorasmith.studio.actions import actions_for
 from lorasmith.studio.problems import MEDIA_TYPE, add_handlers, problem_of
 
 
@@ -51,6 +52,40 @@ def test_values_that_json_cannot_hold_become_text(tmp_path):
 def test_no_secret_is_in_a_problem():
     found = problem_of(InputError("hub_token = hf_abcdefghijklmnopqrstuvwxyz does not fit.", token="hf_abcdefghijklmnopqrstuvwxyz"))
     assert "abcdefgh" not in found.model_dump_json()
+
+
+@pytest.mark.parametrize(
+    ("error", "method", "path", "label", "call"),
+    [
+        (DatasetError("x", code="dataset.locked"), "PUT", "/api/projects/a/layout?dry=1", "Try again", "PUT /api/projects/a/layout?dry=1"),
+        (RunError("x", code="jobs.disk_full"), "POST", "/api/jobs", "Try again", "POST /api/jobs"),
+        (InputError("x", code="captions.changed"), "PUT", "/api/projects/a/captions/c%20d.txt", "Look at it again", "GET /api/projects/a/captions/c%20d.txt"),
+        (InputError("x", code="project.changed"), "DELETE", "/api/projects/a", "Look at it again", "GET /api/projects/a"),
+        (InputError("x", code="pictures.stale"), "GET", "/api/projects/a/pictures/page?version=1", "Show the pictures again", "GET /api/projects/a/pictures"),
+        (InputError("x", code="jobs.state", id=12, state="paused"), "POST", "/api/jobs/12:retry", "Resume", "POST /api/jobs/12:resume"),
+        (InputError("x", code="jobs.state", id=12, state="failed"), "POST", "/api/jobs/12:pause", "Retry", "POST /api/jobs/12:retry"),
+    ],
+)  # fmt: skip
+def test_where_it_is_plain_what_gets_further_a_problem_says_the_call(error, method, path, label, call):
+    found = problem_of(error)
+    (action,) = actions_for(found.status, found.code, found.values, method, path)
+    assert (action.label, action.call) == (label, call)
+    assert action.again == (label == "Try again")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        InputError("x", code="jobs.state", id=12, state="done"),
+        InputError("x", code="jobs.state", id=12, state="running"),
+        InputError("x", code="project.exists"),
+        InputError("x", code="captions.changed_outside"),
+        InputError("x"),
+    ],
+)
+def test_where_it_is_not_plain_a_problem_offers_nothing(error):
+    found = problem_of(error)
+    assert actions_for(found.status, found.code, found.values, "POST", "/api/projects/a/edits") == []
 
 
 class Sent(BaseModel):

@@ -23,18 +23,11 @@ from starlette.responses import JSONResponse
 
 from lorasmith.errors import InputError, LorasmithError, RunError, SettingsError
 from lorasmith.secrets import without_secrets
+from lorasmith.studio.actions import Action, actions_for
 
 MEDIA_TYPE = "application/problem+json"
 
 log = logging.getLogger(__name__)
-
-
-class Action(BaseModel):
-    """Something that the page can offer as a button."""
-
-    label: str = Field(description="What the button says.")
-    call: str = Field(description="The call that it makes: method and path, such as `POST /api/jobs/12:retry`.")
-    body: dict[str, JsonValue] = Field(default={}, description="What it sends.")
 
 
 class Problem(BaseModel):
@@ -110,12 +103,20 @@ def answer(found: Problem, headers: Mapping[str, str] | None = None) -> JSONResp
     return JSONResponse(found.model_dump(mode="json"), found.status, headers=dict(headers or {}), media_type=MEDIA_TYPE)
 
 
+def _path_of(request: Request) -> str:
+    """What was called, as it was encoded, with its query."""
+    path, query = (str(request.scope[part], "latin-1") for part in ("raw_path", "query_string"))
+    found: str = without_secrets(f"{path}?{query}" if query else path)
+    return found
+
+
 def add_handlers(app: FastAPI) -> None:
     """Answer everything that goes wrong in a call as a problem."""
 
     @app.exception_handler(LorasmithError)
     def ours(request: Request, error: LorasmithError) -> JSONResponse:
         found = problem_of(error)
+        found.actions = actions_for(found.status, found.code, found.values, request.method, _path_of(request))
         if found.status == 500:
             log.error("%s %s: %s", request.method, request.url.path, found.detail)
         return answer(found)
