@@ -71,7 +71,12 @@ def blocks_in(learner):
 
 @pytest.mark.parametrize(
     ("toy", "checkpointing"),
-    [("sdxl", False), ("flux", True), pytest.param("sdxl", True, marks=pytest.mark.slow), pytest.param("flux", False, marks=pytest.mark.slow)],
+    [
+        ("sdxl", False),
+        ("flux", True),
+        pytest.param("sdxl", True, marks=pytest.mark.slow),
+        pytest.param("flux", False, marks=pytest.mark.slow),
+    ],
 )
 def test_compiled_blocks_train_to_the_same_losses(toy, checkpointing):
     plain = losses_of(*learner_on(toy, checkpointing))
