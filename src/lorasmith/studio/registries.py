@@ -1,12 +1,16 @@
-"""What there is to choose from: recipes with their reasons, and bases by what their files say."""
+"""What there is to choose from: recipes with their reasons, bases by what their files say, and taggers with their thresholds."""
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Annotated, get_args
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field, JsonValue
 
+from lorasmith.captions.taggers.model_folder import HUB_ID
+from lorasmith.captions.taggers.tagger_descriptor import descriptor_from_hub_name, descriptor_of
+from lorasmith.errors import InputError
 from lorasmith.models.families import FAMILIES
 from lorasmith.models.open import describe, missing_parts
 from lorasmith.studio.studio import OpenStudio
@@ -45,6 +49,16 @@ class BaseView(BaseModel):
     missing: list[str] = Field(description="Parts that are not there.")
 
 
+class TaggerView(BaseModel):
+    """A tagger, by its files or by the hub's name for it; it is neither opened nor downloaded."""
+
+    source: str = Field(description="As jobs take it: a folder, or the id of a repository of the hub.")
+    family: str = Field(description="Whose input and output it has: wd, cl, pixai, camie, or own by its tagger.toml.")
+    local: bool = Field(description="Whether it is a folder on this machine.")
+    general_threshold: float = Field(description="Of general tags, where a job gives none.")
+    character_threshold: float = Field(description="Of characters.")
+
+
 @router.get("/recipes")
 def list_recipes() -> Recipes:
     """Kinds, families and levels."""
@@ -70,4 +84,26 @@ def describe_base(source: str) -> BaseView:
     return BaseView(
         source=source, family=found.family, title=found.record.title, side=found.native.side, prediction_type=found.prediction_type,
         reasons=list(found.reasons), notes=list(found.notes), missing=list(missing_parts(found)),
+    )  # fmt: skip
+
+
+@router.get("/taggers")
+def list_taggers(studio: OpenStudio) -> list[str]:
+    """The taggers that jobs of the workspace used, the most used first."""
+    used = Counter(str(job.arguments["tagger"]) for job in studio.queue.jobs() if "tagger" in job.arguments)
+    return [tagger for tagger, _ in used.most_common()]
+
+
+@router.get("/taggers:describe")
+def describe_tagger(source: Annotated[str, Query(min_length=1, max_length=1000)], studio: OpenStudio) -> TaggerView:
+    """What a tagger is: a folder, or the id of a repository of the hub, by whose name it is known."""
+    folder = studio.workspace / source
+    local = folder.is_dir()
+    if not local and not HUB_ID.fullmatch(source):
+        raise InputError(
+            f"{source} is neither a folder nor the id of a hub repository (owner/name): check the spelling.", code="hub.not_found", source=source
+        )  # fmt: skip
+    found = descriptor_of(folder) if local else descriptor_from_hub_name(source)
+    return TaggerView(
+        source=source, family=found.name, local=local, general_threshold=found.general_threshold, character_threshold=found.character_threshold
     )  # fmt: skip

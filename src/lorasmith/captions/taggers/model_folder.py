@@ -9,7 +9,7 @@ from pathlib import Path
 
 from lorasmith.errors import InputError
 
-HUB_ID = re.compile(r"[\w.-]+/[\w.-]+(/[\w.-]+)*")
+HUB_ID = re.compile(r"\w[\w.-]*/\w[\w.-]*(/\w[\w.-]*)*")
 """`owner/name`, or `owner/name/folder` where the model is in a folder of its repository."""
 
 
