@@ -33,6 +33,8 @@ class DeviceKind:
     """Whether it has memory beside the computer's."""
     float64: bool = True
     """Whether it computes in double precision."""
+    graphs: bool = False
+    """Whether what is computed can be recorded, and started as a whole."""
     context_bytes: int = 0
     """What torch takes on it before the first tensor: its kernels, and the workspaces of its libraries."""
 
@@ -125,7 +127,7 @@ DEVICES: dict[str, DeviceKind] = {}
 register(
     DEVICES, "cuda",
     DeviceKind(
-        "cuda", "an NVIDIA or AMD GPU", "Install a GPU build of torch, or choose 'cpu'", streams=True, backend="nccl",
+        "cuda", "an NVIDIA or AMD GPU", "Install a GPU build of torch, or choose 'cpu'", streams=True, backend="nccl", graphs=True,
         context_bytes=600_000_000,
     ),
 )  # fmt: skip

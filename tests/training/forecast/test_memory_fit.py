@@ -58,8 +58,8 @@ def settings(**sections):
     return settings_from({"base": {"path": "base"}, "datasets": [{"path": "."}], "training": {"epochs": 1}, **sections})
 
 
-def left(made, *, trains_texts=False, bf16=True, eight_bit=True, fp8_file=False, blocks=57):
-    means = means_of(made, trains_texts=trains_texts, bf16=bf16, eight_bit=eight_bit, fp8_file=fp8_file, blocks=blocks)
+def left(made, *, trains_texts=False, bf16=True, eight_bit=True, fp8_file=False, graphs=True, blocks=57):
+    means = means_of(made, trains_texts=trains_texts, bf16=bf16, eight_bit=eight_bit, fp8_file=fp8_file, graphs=graphs, blocks=blocks)
     return {one.setting: list(one.values) for one in means}
 
 
@@ -67,13 +67,18 @@ def test_what_the_user_set_is_no_means():
     everything = left(settings())
     assert list(everything) == [
         "training.mixed_precision", "captions.cached_variants", "training.offload_while_caching", "training.gradient_checkpointing",
-        "optimizer.type", "base.quantize", "training.blocks_to_swap",
+        "optimizer.type", "training.cuda_graphs", "base.quantize", "training.blocks_to_swap",
     ]  # fmt: skip
     by_hand = settings(
         base={"path": "base", "quantize": "int8"}, training={"epochs": 1, "mixed_precision": "fp16", "blocks_to_swap": 3},
         optimizer={"type": "Prodigy", "learning_rate": 1.0},
     )  # fmt: skip
-    assert list(left(by_hand)) == ["captions.cached_variants", "training.offload_while_caching", "training.gradient_checkpointing"]
+    assert list(left(by_hand)) == [
+        "captions.cached_variants",
+        "training.offload_while_caching",
+        "training.gradient_checkpointing",
+        "training.cuda_graphs",
+    ]
 
 
 def test_means_that_cannot_be_are_left_out():
@@ -82,6 +87,7 @@ def test_means_that_cannot_be_are_left_out():
     assert "captions.cached_variants" not in left(settings(), trains_texts=True)
     assert "optimizer.type" not in left(settings(), eight_bit=False)
     assert "training.blocks_to_swap" not in left(settings(), blocks=0)
+    assert "training.cuda_graphs" not in left(settings(), graphs=False)
     assert left(settings(captions={"shuffle_caption": True}))["captions.cached_variants"] == [10]
     assert not {"base.quantize", "training.blocks_to_swap"} & set(left(settings(training={"epochs": 1, "torch_compile": True})))
 
@@ -201,3 +207,13 @@ def test_auto_asks_the_device_for_its_free_memory(settings_for, monkeypatch):
     monkeypatch.setitem(DEVICES, "cpu", type("Small", (type(kind),), {"free_bytes": lambda self: 5 * GB})(**vars(kind)))
     fitted = fit_to_memory(check(settings_for(training={"memory": "auto", "device": "cpu"})))
     assert "training.memory has 5.0 GB" in fitted.of_settings[-1].message
+
+
+def test_samples_need_memory_beside_that_of_recorded_steps(settings_for):
+    found = {}
+    for graphs in (True, False):
+        checked = check(settings_for(training={"cuda_graphs": graphs}, samples={"prompts": ["zorvex"], "steps": 1}))
+        rehearsal = memory_fit.rehearse(checked.settings, checked.description, checked.training_set)
+        found[graphs] = memory_fit.memory_of(checked, rehearsal, "cuda").phases
+    assert found[True]["sampling"].pop("recorded steps") == found[True]["training"]["activations"]
+    assert found[True] == found[False]

@@ -54,6 +54,8 @@ def memory_of(checked: CheckedRun, rehearsal: Rehearsal, device: str) -> Memory:
     phases["training"] = {**stays, "activations": rehearsal.step.peak}
     if rehearsal.denoise is not None and rehearsal.decode is not None:
         phases["sampling"] = {**stays, "activations": max(rehearsal.denoise.peak, rehearsal.decode.peak)}
+        if DEVICES[device].graphs and settings.training.cuda_graphs and not settings.training.blocks_to_swap:
+            phases["sampling"]["recorded steps"] = rehearsal.step.peak  # their memory is nobody else's
     return Memory(phases)
 
 

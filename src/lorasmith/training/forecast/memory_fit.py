@@ -88,6 +88,7 @@ def _means(checked: CheckedRun, rehearsals: _Rehearsals, device: str) -> list[Me
         bf16=kind.has_bf16(),
         eight_bit=device == "cuda" and find_spec("bitsandbytes") is not None,
         fp8_file=checked.description.parts[base.denoiser].dtype in ("fp8", "scaled fp8"),
+        graphs=kind.graphs,
         blocks=len(repeated_blocks(base.parts[base.denoiser])) if kind.own_memory else 0,
     )
 

@@ -32,11 +32,13 @@ class Means:
     """What it does and costs, in words that follow the setting."""
 
 
-def means_of(settings: Settings, *, trains_texts: bool, bf16: bool, eight_bit: bool, fp8_file: bool, blocks: int) -> list[Means]:
+def means_of(
+    settings: Settings, *, trains_texts: bool, bf16: bool, eight_bit: bool, fp8_file: bool, graphs: bool, blocks: int
+) -> list[Means]:
     """What a run with these settings has left, the cheapest first.
 
     `bf16` and `eight_bit` say whether the device computes in bf16 and runs 8-bit optimizers, `fp8_file` that the base's own weights are
-    fp8, and `blocks` how many can be swapped.
+    fp8, `graphs` that the device has CUDA graphs, and `blocks` how many can be swapped.
     """
     rules = settings.captions.rules
     captions_vary = rules.shuffle or rules.tag_dropout or rules.wildcards or rules.lines == "random"
@@ -49,6 +51,7 @@ def means_of(settings: Settings, *, trains_texts: bool, bf16: bool, eight_bit: b
         Means("training.offload_while_caching", (True,), "parts of the base that are not at work wait in the computer's memory; some seconds"),
         Means("training.gradient_checkpointing", (True,), "blocks are computed again instead of kept; a third more time, no error"),
         Means("optimizer.type", (f"{settings.optimizer.type}8bit",), "the optimizer's state in 8 bits"),
+        Means("training.cuda_graphs", (False,), "a step's memory is free for samples; slower, most of all at small batches"),
         Means(
             "base.quantize", ("fp8" if fp8_file else "int8", "nf4"),
             f"the frozen base in fewer bits: {'fp8 as its file' if fp8_file else 'int8 has 0.8 % error'}, nf4 5 %",
@@ -58,6 +61,7 @@ def means_of(settings: Settings, *, trains_texts: bool, bf16: bool, eight_bit: b
     cannot = {
         "captions.cached_variants": trains_texts or bool(rules.token_warmup_step),
         "optimizer.type": not eight_bit or f"{settings.optimizer.type}8bit" not in OPTIMIZERS or bool(settings.optimizer.args),
+        "training.cuda_graphs": not graphs,
         "base.quantize": settings.training.torch_compile,
         "training.blocks_to_swap": settings.training.torch_compile,
     }

@@ -23,6 +23,7 @@ from torch.utils._pytree import tree_flatten, tree_unflatten
 
 from lorasmith.adapters.attach import AttachedAdapter
 from lorasmith.findings import Finding, Fix, SettingChange
+from lorasmith.models.device import DEVICES
 
 WARM_UP = 2
 """Passes before the recording, in which libraries choose their kernels."""
@@ -30,9 +31,9 @@ WARM_UP = 2
 
 def can_be_recorded(denoiser: nn.Module, adapter: AttachedAdapter) -> bool:
     """Whether passes through the denoiser with its adapter can be CUDA graphs; see the head."""
-    on_gpu = next(denoiser.parameters()).device.type == "cuda"
+    has_graphs = DEVICES[next(denoiser.parameters()).device.type].graphs
     still = all(parameter.dtype == torch.float32 for parameter in adapter.parameters())
-    return on_gpu and still and not any(layer.random for layer in adapter.layers().values())
+    return has_graphs and still and not any(layer.random for layer in adapter.layers().values())
 
 
 class RecordedDenoiser:
