@@ -19,7 +19,7 @@ def out_of_memory(settings: Settings, device: str, step: int, run: Path) -> RunE
     kind = DEVICES[device]
     left = means_of(
         settings, trains_texts=settings.lr_of("text_encoder") > 0, bf16=kind.has_bf16(), eight_bit=False, fp8_file=False,
-        graphs=kind.graphs, blocks=BLOCKS if kind.own_memory else 0,
+        graphs=False, blocks=BLOCKS if kind.own_memory else 0,
     )  # fmt: skip
     if step:  # caching is over
         left = [means for means in left if means.setting != "training.offload_while_caching"]
