@@ -39,7 +39,6 @@ from torch import Tensor, nn
 from lorasmith.adapters.files import names as keys
 from lorasmith.models.base import Base, SizeConditioning
 from lorasmith.models.block_swap import swap_blocks, swapped_weights
-from lorasmith.models.compiled_blocks import compile_blocks
 from lorasmith.models.description import Description, PartPlace
 from lorasmith.models.diffusion import Ddpm, Flow
 from lorasmith.models.families import FAMILIES
@@ -210,12 +209,7 @@ def our_step(base: Base, settings: Settings, pixels: Tensor) -> Callable[[], Any
         latents = base.encode_pixels(pixels).cpu().float()
     base.free_autoencoder()
     learner, _ = make_learner(settings, base)
-    if settings.training.gradient_checkpointing:
-        base.checkpoint_gradients()
-    if settings.training.torch_compile:
-        compile_blocks(base.parts[base.denoiser])
-    if settings.training.cuda_graphs:
-        learner.record_passes()
+    learner.ready_base()
     learner.texts([CAPTION])  # kept from now on
     if settings.captions.cached_variants:
         learner.texts.free_encoders()
@@ -272,7 +266,7 @@ def reset(device: str) -> None:
 
 
 def allow(device: str, memory: float | None) -> None:
-    """Let torch take so many GB of the card, None for all."""
+    """Let torch use `memory` GB of the card; None: all of it."""
     if device == "cuda":
         whole = torch.cuda.get_device_properties(0).total_memory
         torch.cuda.set_per_process_memory_fraction(1.0 if memory is None else min(1.0, memory * 1e9 / whole))

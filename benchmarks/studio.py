@@ -29,7 +29,7 @@ BROWSERS, SECONDS, EVENTS_A_SECOND = 5, 20, 10
 
 
 def make_workspace(folder: Path, pictures: int) -> RunFolder:
-    """A project with so many pictures and captions, and a run."""
+    """A project with that many captioned pictures, and a run."""
     draw = random.Random(0)
     dataset = Projects(folder).make(Project(name="Big")).dataset
     for number in range(pictures):

@@ -1,4 +1,4 @@
-"""Packages whose `__init__` imports far more than what is wanted of them: it runs when something of the package itself is asked for.
+"""Packages whose `__init__` imports far more than is needed of them: it runs only when a name of the package itself is asked for.
 
     with deferred_packages("diffusers.models.transformers"):
         from diffusers import UNet2DConditionModel      # needs one module of that package, whose __init__ imports a hundred

@@ -1,5 +1,10 @@
 """A studio in process: its application, a script that knows the token, and a browser that opened the printed address."""
 
+import subprocess
+import sys
+import threading
+
+import psutil
 import pytest
 
 pytest.importorskip("fastapi")
@@ -55,3 +60,21 @@ def browser(app):
     with TestClient(app, base_url=ADDRESS) as client:
         assert client.get(f"/?token={TOKEN}").status_code == 200
         yield client
+
+
+@pytest.fixture
+def running(workspace):
+    """The address that `lorasmith studio` prints, while it runs."""
+    command = [sys.executable, "-m", "lorasmith", "studio", "--workspace", str(workspace), "--port", "0", "--no-browser"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    stop = threading.Timer(300, process.kill)
+    stop.start()
+    try:
+        yield process.stdout.readline().split()[-1]
+    finally:
+        process.terminate()
+        process.wait(30)
+        stop.cancel()
+        for other in psutil.process_iter(["cmdline"]):
+            if other.info["cmdline"] and other.info["cmdline"][-1] == str(workspace) and "work" in other.info["cmdline"]:
+                other.terminate()  # the supervisor, which would wait a minute for more

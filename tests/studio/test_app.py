@@ -2,10 +2,7 @@
 
 import subprocess
 import sys
-import threading
 import urllib.request
-
-import pytest
 
 from lorasmith.cli.main import app as command_line
 
@@ -58,21 +55,6 @@ print([name for name in ("torch", "diffusers", "transformers", "onnxruntime") if
 def test_the_server_never_imports_torch(workspace):
     result = subprocess.run([sys.executable, "-c", LIGHT, str(workspace)], capture_output=True, text=True, check=False)
     assert result.stdout.strip() == "[]", result.stderr
-
-
-@pytest.fixture
-def running(workspace):
-    """The address that `lorasmith studio` prints, while it runs."""
-    command = [sys.executable, "-m", "lorasmith", "studio", "--workspace", str(workspace), "--port", "0", "--no-browser"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    stop = threading.Timer(60, process.kill)
-    stop.start()
-    try:
-        yield process.stdout.readline().split()[-1]
-    finally:
-        process.terminate()
-        process.wait(30)
-        stop.cancel()
 
 
 def test_the_command_serves_the_address_that_it_prints(running):

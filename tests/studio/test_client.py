@@ -3,10 +3,8 @@
 import re
 import subprocess
 import sys
-import threading
 from pathlib import Path
 
-import psutil
 import pytest
 
 from lorasmith.client import ApiError, Client
@@ -16,24 +14,7 @@ from lorasmith.demo.weights import BASE
 GUIDE = Path(__file__).resolve().parents[2] / "docs" / "guide" / "api.md"
 
 
-@pytest.fixture
-def address(workspace):
-    command = [sys.executable, "-m", "lorasmith", "studio", "--workspace", str(workspace), "--port", "0", "--no-browser"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    stop = threading.Timer(300, process.kill)
-    stop.start()
-    try:
-        yield process.stdout.readline().split()[-1]
-    finally:
-        process.terminate()
-        process.wait(30)
-        stop.cancel()
-        for other in psutil.process_iter(["cmdline"]):
-            if other.info["cmdline"] and other.info["cmdline"][-1] == str(workspace) and "work" in other.info["cmdline"]:
-                other.terminate()  # the supervisor, which would wait a minute for more
-
-
-def test_the_guides_example_takes_pictures_to_a_lora(address, workspace, tmp_path):
+def test_the_guides_example_takes_pictures_to_a_lora(running, workspace, tmp_path):
     pictures = write_dataset(tmp_path, "character-zorvex-small")
     for picture in sorted(pictures.glob("*.png"))[4:]:
         picture.unlink()
@@ -42,13 +23,13 @@ def test_the_guides_example_takes_pictures_to_a_lora(address, workspace, tmp_pat
     assert len(example.strip().splitlines()) <= 20
     example = example.replace('["epochs"] = 1', '["epochs"] = 1; settings["samples"] = {}')
     result = subprocess.run(
-        [sys.executable, "-c", example, address, str(pictures), str(BASE)], capture_output=True, text=True, timeout=280, check=False
+        [sys.executable, "-c", example, running, str(pictures), str(BASE)], capture_output=True, text=True, timeout=280, check=False
     )
     assert result.returncode == 0, result.stderr
     lines = result.stdout.splitlines()
     assert lines[0] == "4 pictures"
     assert (workspace / lines[-1]).is_file()
-    studio = Client(address)
+    studio = Client(running)
     (run,) = studio.get("runs")
     assert (run["id"], run["state"], run["step"]) == ("mimi~first", "finished", run["steps"])
     with pytest.raises(ApiError) as refused:

@@ -6,8 +6,8 @@ import pytest
 from PIL import Image, ImageOps
 
 from lorasmith.models.compiled_blocks import compile_blocks
-from lorasmith.training import run as run_module
 from lorasmith.training.events import StepDone
+from lorasmith.training.learner import learner
 from lorasmith.training.run import train
 from tests.models.test_compiled_blocks import ROUNDING, Counted, forgotten  # noqa: F401  # a fixture
 
@@ -33,7 +33,7 @@ def test_a_compiled_run_has_the_losses_of_one_without(settings_for, creatures, t
     }  # fmt: skip
     plain = losses_of(settings_for(**sections), tmp_path / "plain")
     backend = Counted()
-    monkeypatch.setattr(run_module, "compile_blocks", partial(compile_blocks, backend=backend))
+    monkeypatch.setattr(learner, "compile_blocks", partial(compile_blocks, backend=backend))
     sections["training"] = {**sections["training"], "torch_compile": True}
     assert losses_of(settings_for(**sections), tmp_path / "compiled") == pytest.approx(plain, rel=ROUNDING)
     assert KINDS * SIZES <= backend.graphs <= 2 * KINDS * SIZES

@@ -50,7 +50,7 @@ class Thumbnails:
 
 
 def content_of(picture: Path, cache: PictureCache) -> str:
-    """The hash of a picture's bytes, read anew only where the file has changed. Raises DatasetError where it cannot be opened."""
+    """The hash of a picture's bytes, read again only where the file has changed. Raises DatasetError where it cannot be opened."""
     known = cache.content_of(picture, file_state(picture))
     if known is not None:
         return known

@@ -104,7 +104,7 @@ def _sentence(error: sqlite3.Error, path: Path) -> LorasmithError:
 
 
 def _beginning_empty(path: Path, jobs: Path) -> tuple[sqlite3.Connection, str]:
-    """Set the file aside and begin anew, unless another process has done so meanwhile."""
+    """Set the file aside and start with an empty one, unless another process has already done so."""
     with FileLock(path.with_suffix(".lock")):
         try:
             return _connected(path, jobs), ""

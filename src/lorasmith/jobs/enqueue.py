@@ -37,7 +37,7 @@ def checked(name: str, arguments: Mapping[str, Any]) -> Arguments:
     """The arguments of a job of a kind, complete and of the right types.
 
     Raises:
-        InputError: there is no such kind, or an argument is unknown, missing or wrong (`jobs.arguments`); the sentence names the first.
+        InputError: there is no such kind, or an argument is unknown, missing or wrong (`jobs.arguments`); the message names the first one.
     """
     wanted = kind_named(name).arguments
     try:

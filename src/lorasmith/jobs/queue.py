@@ -5,7 +5,7 @@
         queue.request(job.id, "pause")
         queue.resume(job.id)
 
-Who adds a job for a user calls `enqueue`, which checks the arguments first; here they are only kept. A job is taken by one statement
+Code that adds a job for a user calls `enqueue`, which checks the arguments first; here they are only stored. A job is taken by one statement
 (`claim`), so that no two processes take the same one. What a running job was asked to do is its state (`pausing`), which its process
 looks at; so a request is not lost where the process dies before it has seen it.
 """

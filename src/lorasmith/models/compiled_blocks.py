@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from typing import Any
 
 MOST_VARIANTS = 256
-"""Of one block: for so many sizes it is compiled, where torch would go back to uncompiled code after eight."""
+"""Sizes for which one block is compiled at most; torch's own limit, after which it goes back to uncompiled code, is eight."""
 
 
 def compile_blocks(denoiser: Any, backend: str = "inductor") -> None:

@@ -1,4 +1,4 @@
-"""The datasets that the server has open: read once, kept in memory, and read anew when something in the folder has changed.
+"""The datasets that the server has open: read once, kept in memory, and read again when something in the folder has changed.
 
 What changed is seen by names, sizes and times, not by watching: network drives do not tell. Looking at 10,000 files takes 0.1 s of CPU, so
 calls that come together share one look. What Lorasmith changes, in whatever process, is seen by the next call.
@@ -119,7 +119,7 @@ class Datasets:
 
     @contextmanager
     def open(self, root: Path, to_change: bool = False) -> Iterator[Dataset]:
-        """The dataset as it is, for this thread alone. What is saved in the block is read anew by the next one.
+        """The dataset as it is, for this thread alone. What is saved in the block is read again by the next one.
 
         Who opens it `to_change` it also has what another program changed a moment ago.
 

@@ -19,7 +19,7 @@ from lorasmith.atomic import WriteFailed
 from lorasmith.errors import InputError, LorasmithError, SettingsError
 from lorasmith.findings import Finding
 from lorasmith.models.base import Base
-from lorasmith.models.compiled_blocks import compile_blocks, uncompiled
+from lorasmith.models.compiled_blocks import uncompiled
 from lorasmith.models.device import choose_device
 from lorasmith.models.memory import offloaded
 from lorasmith.models.open import load_base
@@ -237,12 +237,7 @@ def attach_learner(settings: Settings, folder: RunFolder, base: Base, emit: Emit
     """The networks on the parts that train, with their optimizer; they start from a finished LoRA, if one is given."""
     learner, findings = make_learner(settings, base, open_parent(settings, folder.root, base), process_group)
     emit.warn(*findings)
-    if settings.training.gradient_checkpointing:
-        base.checkpoint_gradients()
-    if settings.training.torch_compile:
-        compile_blocks(base.parts[base.denoiser])
-    if settings.training.cuda_graphs:
-        learner.record_passes()
+    learner.ready_base()
     return learner
 
 

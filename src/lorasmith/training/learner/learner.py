@@ -14,6 +14,7 @@ from lorasmith.adapters.selection import select_network
 from lorasmith.datasets.texts import TextCache
 from lorasmith.findings import Finding
 from lorasmith.models.base import Base
+from lorasmith.models.compiled_blocks import compile_blocks
 from lorasmith.training.distributed.process_group import SINGLE_PROCESS, ProcessGroup
 from lorasmith.training.learner.continuation import Parent, start_from
 from lorasmith.training.learner.cuda_graphs import RecordedDenoiser, can_be_recorded
@@ -81,6 +82,16 @@ class Learner:
     def in_float32(self, step: int) -> AbstractContextManager[None]:
         """Within the block trained bf16 weights are float32, for the optimizer; at its end they are rounded stochastically."""
         return in_float32(self.named_parameters, self.settings.training.seed, step)
+
+    def ready_base(self) -> None:
+        """Checkpoint, compile and record the base's passes as the settings say; to be called once, before the first step."""
+        training = self.settings.training
+        if training.gradient_checkpointing:
+            self.base.checkpoint_gradients()
+        if training.torch_compile:
+            compile_blocks(self.base.parts[self.base.denoiser])
+        if training.cuda_graphs:
+            self.record_passes()
 
     def record_passes(self) -> None:
         """From now on keep the denoiser's passes as CUDA graphs, where that can be; nothing on a CPU. See `cuda_graphs`."""
