@@ -422,8 +422,22 @@ def test_parameters_that_a_way_does_not_take_are_sentences(dataset):
         propose(dataset, [], [MendChange("rotate")])
     with pytest.raises(InputError, match="'rotate' cannot be done with {'degrees': 45}"):
         propose(dataset, dataset_pictures(dataset), [MendChange("rotate", {"degrees": 45})])
+    with pytest.raises(InputError, match="'crop' cannot be done with {'box': \\[1, 2\\]}: box.2: field required"):
+        propose(dataset, [], [MendChange("crop", {"box": [1, 2]})])
+    with pytest.raises(InputError, match="'cut' cannot be done with .*at least 2 items"):
+        propose(dataset, [], [MendChange("cut", {"boxes": [(0, 0, 9, 9)]})])
     with pytest.raises(InputError, match="goes alone"):
         propose(dataset, [], [MendChange("remove"), MendChange("bars")])
+
+
+def test_a_picture_is_cut_into_boxes_of_the_users_own_and_put_together_again(dataset):
+    before = listing(dataset)
+    do(dataset, MendChange("cut", {"boxes": [(0, 0, 100, 150), (100, 10, 500, 500)]}), only=["bars.png"])
+    assert (sizes(dataset)["bars_1.png"], sizes(dataset)["bars_2.png"]) == ((100, 150), (126, 180))
+    undo(dataset, recipes(dataset))
+    assert listing(dataset) == before
+    (proposal,) = propose(dataset, [dataset / "bars.png"], [MendChange("cut", {"boxes": [(0, 0, 9, 9), (300, 0, 400, 9)]})])
+    assert proposal.why_not == ("a box is outside its 226 x 190 pixels",)
 
 
 def test_a_made_up_way_takes_one_row(dataset, monkeypatch):

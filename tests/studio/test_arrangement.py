@@ -48,12 +48,36 @@ def test_a_mend_is_tried_done_listed_and_taken_back(script, dataset):
         ({"pictures": ["0.png"], "changes": [{"way": "explode"}]}, 400), ({"pictures": ["0.png"], "changes": []}, 422),
         ({"pictures": [], "changes": [{"way": "trim"}]}, 422), ({"pictures": ["0.png"], "changes": [{"way": "rotate"}]}, 400),
         ({"pictures": ["0.png"], "changes": [{"way": "rotate", "parameters": {"degrees": 17}}]}, 400),
+        ({"pictures": ["0.png"], "changes": [{"way": "crop", "parameters": {"box": [1, 2]}}]}, 400),
+        ({"pictures": ["0.png"], "changes": [{"way": "crop", "parameters": {"box": "abcd"}}]}, 400),
+        ({"pictures": ["0.png"], "changes": [{"way": "max", "parameters": {"pixels": 0}}]}, 400),
+        ({"pictures": ["0.png"], "changes": [{"way": "cut", "parameters": {"boxes": [[0, 0, 9, 9]]}}]}, 400),
+        ({"pictures": ["0.png"], "changes": [{"way": "trim", "parameters": {"box": [0, 0, 9, 9]}}]}, 400),
+        ({"pictures": ["0.png"], "changes": [{"way": "upscale", "parameters": {"pixels": 512, "network": "/etc/passwd"}}]}, 400),
         ({"pictures": ["0.png"] * 201, "changes": [{"way": "trim"}]}, 422),
     ],
 )  # fmt: skip
 def test_a_mend_that_cannot_be_done_is_refused(script, dataset, body, status):
     assert script.post(f"{AT}/mends:plan", json=body).status_code == status
     assert script.post(f"{AT}/mends", json=body).status_code == status
+
+
+def test_the_ways_to_mend_are_listed_with_what_they_take(script, dataset):
+    ways = {way["way"]: way for way in script.get(f"{AT}/mends/ways").json()}
+    assert ways["rotate"]["parameters"]["properties"]["degrees"]["enum"] == [90, 180, 270]
+    assert (ways["crop"]["parameters"]["required"], ways["crop"]["for_chosen"]) == (["box"], True)
+    assert (ways["remove"]["alone"], ways["trim"]["alone"], ways["trim"]["for_chosen"]) == (True, False, False)
+    assert all(way["words"].endswith(".") for way in ways.values())
+    assert script.get("/api/projects/gone/mends/ways").status_code == 404
+
+
+def test_a_picture_is_cut_into_the_boxes_of_the_user(script, dataset):
+    cut = {"way": "cut", "parameters": {"boxes": [[0, 0, 20, 48], [20, -5, 99, 48]]}}
+    (done,) = script.post(f"{AT}/mends", json={"pictures": ["0.png"], "changes": [cut]}).json()
+    assert done["after"] == ["0_1.png", "0_2.png"]
+    assert [script.get(f"{AT}/pictures/{picture}").json()["width"] for picture in done["after"]] == [20, 44]
+    script.post(f"{AT}/mends:undo", json={})
+    assert "0.png" in ids(script)
 
 
 def test_a_removed_picture_comes_back(script, dataset):

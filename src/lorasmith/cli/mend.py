@@ -27,6 +27,10 @@ def mend(
     subject: Annotated[bool, typer.Option("--subject", help="Crop to what stands out from an even ground; needs --only.")] = False,
     crop: Annotated[str | None, typer.Option(metavar="LEFT,TOP,RIGHT,BOTTOM", help="Crop to a box, in pixels; needs --only.")] = None,
     cut: Annotated[bool, typer.Option("--cut", help="Cut sheets of several views into pictures.")] = False,
+    cut_box: Annotated[
+        list[str] | None,
+        typer.Option(metavar="LEFT,TOP,RIGHT,BOTTOM", help="With --cut: a picture to cut out, given for each; needs --only."),
+    ] = None,
     rotate: Annotated[int | None, typer.Option(metavar="90|180|270", help="Turn clockwise; needs --only.")] = None,
     flip: Annotated[Literal["horizontal", "vertical"] | None, typer.Option(help="Mirror; needs --only.")] = None,
     clean: Annotated[
@@ -59,6 +63,7 @@ def mend(
     lorasmith mend datasets/anna --bars --trim --flatten --max 3000 --dry-run --sheet look.png
     lorasmith mend datasets/anna --upscale 1024 --upscaler models/4x-clear.safetensors
     lorasmith mend datasets/anna --only cat.png --crop 40,0,800,760
+    lorasmith mend datasets/anna --only sheet.png --cut --cut-box 0,0,512,512 --cut-box 512,0,1024,512
     lorasmith mend datasets/anna --duplicates
     lorasmith mend datasets/anna --list
     lorasmith mend datasets/anna --undo --only "cat*"
@@ -67,7 +72,9 @@ def mend(
     from lorasmith.images.picture_cache import PICTURES
 
     patterns = only or []
-    changes = _changes(bars, trim, subject, crop, cut, rotate, flip, clean, upscale, upscaler, max_, flatten, background, convert)
+    changes = _changes(
+        bars, trim, subject, crop, cut, cut_box or [], rotate, flip, clean, upscale, upscaler, max_, flatten, background, convert
+    )
     _refuse_more_than_one_thing(changes, [duplicates, remove, list_, undo, replay])
     changes += _if_asked("duplicates", duplicates) + _if_asked("remove", remove)
     if not dry_run:
@@ -123,20 +130,25 @@ def _look_back(dataset: Path, patterns: list[str], undo: bool, last: bool, repla
 
 
 def _changes(
-    bars: bool, trim: bool, subject: bool, crop: str | None, cut: bool, rotate: int | None, flip: str | None, clean: str | None,
-    upscale: int | None, upscaler: Path | None, max_: int | None, flatten: bool, background: str, convert: str | None,
+    bars: bool, trim: bool, subject: bool, crop: str | None, cut: bool, cut_boxes: Sequence[str], rotate: int | None, flip: str | None,
+    clean: str | None, upscale: int | None, upscaler: Path | None, max_: int | None, flatten: bool, background: str, convert: str | None,
 ) -> list[MendChange]:  # fmt: skip
     from lorasmith.errors import InputError
 
     if upscaler is not None and upscale is None:
         raise InputError("--upscaler has no effect without --upscale: say how many pixels the shorter side is to have.")
+    if cut_boxes and not cut:
+        raise InputError("--cut-box has no effect without --cut: add that option, or leave this one out.")
+    if len(cut_boxes) == 1:
+        raise InputError("--cut-box is given once, but cutting makes several pictures: give it for each, or use --crop.")
     if background != "white" and not flatten:
         raise InputError("--background has no effect without --flatten: add that option, or leave this one out.")
     if rotate not in (None, 90, 180, 270):
         raise InputError(f"--rotate is {rotate}, but pictures turn by 90, 180 or 270 degrees.")
+    boxes = {"boxes": tuple(_box(box, "--cut-box") for box in cut_boxes)} if cut_boxes else {}
     return [
-        *_if_asked("bars", bars), *_if_asked("trim", trim), *_if_asked("subject", subject), *_if_asked("cut", cut),
-        *_if_asked("crop", crop is not None, box=None if crop is None else _box(crop)), *_if_asked("rotate", rotate is not None, degrees=rotate),
+        *_if_asked("bars", bars), *_if_asked("trim", trim), *_if_asked("subject", subject), *_if_asked("cut", cut, **boxes),
+        *_if_asked("crop", crop is not None, box=None if crop is None else _box(crop, "--crop")), *_if_asked("rotate", rotate is not None, degrees=rotate),
         *_if_asked("flip", flip is not None, way=flip), *_if_asked("clean", clean is not None, way=clean),
         *_if_asked("upscale", upscale is not None, pixels=upscale, network=upscaler), *_if_asked("max", max_ is not None, pixels=max_),
         *_if_asked("flatten", flatten, background=_colour(background)), *_if_asked("convert", convert is not None, to=convert),
@@ -150,12 +162,12 @@ def _if_asked(way: str, asked: bool, /, **parameters: Any) -> list[MendChange]:
     return [MendChange(way, parameters)] if asked else []
 
 
-def _box(text: str) -> tuple[int, ...]:
+def _box(text: str, option: str) -> tuple[int, ...]:
     from lorasmith.errors import InputError
 
     parts = text.split(",")
     if len(parts) != 4 or not all(part.strip().isdigit() for part in parts):
-        raise InputError(f"--crop is {text!r}, but must be four numbers of pixels: left,top,right,bottom.")
+        raise InputError(f"{option} is {text!r}, but must be four numbers of pixels: left,top,right,bottom.")
     return tuple(int(part) for part in parts)
 
 
@@ -182,12 +194,12 @@ def _refuse_more_than_one_thing(changes: list[MendChange], others: list[bool]) -
 
 def _refuse_what_needs_chosen_pictures(changes: list[MendChange], patterns: list[str]) -> None:
     """Raises InputError where something that no whole dataset needs was asked for without saying of which pictures."""
-    from lorasmith.curation.mend.ways import FOR_CHOSEN_PICTURES
+    from lorasmith.curation.mend.ways import FOR_CHOSEN_PICTURES, PLACES
     from lorasmith.errors import InputError
 
-    if any(change.way in FOR_CHOSEN_PICTURES for change in changes) and not patterns:
+    if any(change.way in FOR_CHOSEN_PICTURES or set(PLACES) & set(change.parameters) for change in changes) and not patterns:
         raise InputError(
-            "--crop, --rotate, --flip, --clean, --subject and --remove are for chosen pictures: look at them with --dry-run --sheet look.png, "
+            "--crop, --cut-box, --rotate, --flip, --clean, --subject and --remove are for chosen pictures: look at them with --dry-run --sheet look.png, "
             "then name them with --only (all of them: --only '*')."
         )
 

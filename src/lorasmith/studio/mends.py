@@ -10,9 +10,12 @@ from pydantic import BaseModel, Field, JsonValue
 
 from lorasmith.curation.chosen_pictures import chosen_recipes
 from lorasmith.curation.mend.mend import Mended, mend
-from lorasmith.curation.mend.proposals import Proposal, propose
+from lorasmith.curation.mend.parameters import parameters_of
+from lorasmith.curation.mend.proposals import WAYS_OF_THEIR_OWN, Proposal, propose
 from lorasmith.curation.mend.recipes import recipes
+from lorasmith.curation.mend.ways import FOR_CHOSEN_PICTURES, WAYS
 from lorasmith.curation.undo import undo_mends
+from lorasmith.errors import InputError
 from lorasmith.findings import MendChange
 from lorasmith.projects.project import ProjectFolder
 from lorasmith.studio.studio import OpenStudio, Studio
@@ -42,6 +45,16 @@ class UndoRequest(BaseModel):
 
     pictures: list[str] = Field([], description="Empty: of all pictures.")
     steps: int | None = Field(None, ge=1, description="How many steps of each; empty: all.")
+
+
+class WayView(BaseModel):
+    """A way to mend."""
+
+    way: str
+    words: str
+    parameters: dict[str, JsonValue] = Field(description="JSON schema of its parameters.")
+    alone: bool = Field(description="Whether it goes alone, and without parameters.")
+    for_chosen: bool = Field(description="Whether a person decides on it for each picture, because it does something to every one.")
 
 
 class ProposalView(BaseModel):
@@ -82,6 +95,14 @@ def list_mends(project: str, studio: OpenStudio) -> list[RecipeView]:
     ]
 
 
+@router.get("/mends/ways")
+def list_ways(project: str, studio: OpenStudio) -> list[WayView]:
+    """The ways to mend, with what each takes; several are done in this order."""
+    studio.projects[project]
+    ways = [_way(way, (look.__doc__ or "").partition("\n")[0], parameters_of(way).model_json_schema()) for way, look in WAYS.items()]
+    return ways + [_way(way, (propose.__doc__ or "").partition("\n")[0], None) for way, propose in WAYS_OF_THEIR_OWN.items()]
+
+
 @router.post("/mends:plan")
 def plan_mends(project: str, asked: MendRequest, studio: OpenStudio) -> list[ProposalView]:
     """What the changes would do to each picture; nothing is changed."""
@@ -110,7 +131,13 @@ def undo_mended(project: str, asked: UndoRequest, studio: OpenStudio) -> list[Me
     return _views(root, undo_mends(root, chosen, asked.steps, studio.datasets.cache))
 
 
+def _way(way: str, words: str, parameters: dict[str, JsonValue] | None) -> WayView:
+    return WayView(way=way, words=words, parameters=parameters or {}, alone=parameters is None, for_chosen=way in FOR_CHOSEN_PICTURES)
+
+
 def _proposals(studio: Studio, folder: ProjectFolder, asked: MendRequest) -> list[Proposal]:
+    if any(change.parameters.get("network") is not None for change in asked.changes):
+        raise InputError("Enlarging with a network takes a job. Add one of the kind `mend`.", code="mend.takes_a_job")
     with studio.datasets.open(folder.dataset, to_change=True) as dataset:
         files = [dataset.file(picture) for picture in asked.pictures]
     changes = [MendChange(change.way, change.parameters) for change in asked.changes]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -10,9 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from pydantic import ValidationError
-
 from lorasmith.curation.measuring import Picture, copies_among, measure_all
+from lorasmith.curation.mend.parameters import checked
 from lorasmith.curation.mend.recipes import Recipe, recipes_by_result
 from lorasmith.curation.mend.steps import Flatten, Remove, Step, Upscalers, in_words
 from lorasmith.curation.mend.ways import WAYS, Look
@@ -96,14 +94,7 @@ def check_changes(changes: Sequence[MendChange]) -> None:
         if change.way not in WAYS:
             known = ", ".join((*WAYS, *WAYS_OF_THEIR_OWN))
             raise InputError(f"There is no way to mend called {change.way!r}: there are {known}.", code="mend.unknown_way", way=change.way)
-        try:
-            inspect.signature(WAYS[change.way]).bind(None, **change.parameters)
-        except TypeError as error:
-            raise _wrong_parameters(change, str(error)) from error
-
-
-def _wrong_parameters(change: MendChange, why: str) -> InputError:
-    return InputError(f"{change.way!r} cannot be done with {dict(change.parameters)}: {why}.", code="mend.wrong_parameters", way=change.way)
+        checked(change)
 
 
 def _looked_at(pictures: Sequence[Path], look: Callable[[Path], Result], progress: Progress | None) -> Iterator[Result]:
@@ -123,10 +114,7 @@ def _propose_one(path: Path, changes: Iterable[MendChange], recipe: Recipe | Non
             if change.way == "flatten" and recipe is not None:
                 why_not.append("it is flat since it was mended")
                 continue
-            try:
-                step = WAYS[change.way](look, **change.parameters)
-            except ValidationError as error:
-                raise _wrong_parameters(change, error.errors()[0]["msg"]) from error
+            step = WAYS[change.way](look, **checked(change))
             if isinstance(step, str):
                 why_not.append(step)
                 continue

@@ -1,7 +1,7 @@
 """The ways to mend a picture: a look at it that gives the step to take, or the reason why none is needed.
 
 A new way is a function and its row in `WAYS`. Its keyword arguments are the parameters of a `MendChange`, by which a command, a page or
-a finding asks for it.
+a finding asks for it; their types say which values they take (`parameters`).
 """
 
 from __future__ import annotations
@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated, Literal
 
 import numpy as np
 from PIL import Image
+from pydantic import Field
 
 from lorasmith.curation.mend.steps import WHITE, Clean, Convert, Crop, Cut, Flatten, Flip, Resize, Rotate, Step, Upscale, Upscalers, opened
 from lorasmith.images.crop import Box, about_subject, inside_bars, inside_margins
@@ -22,6 +24,14 @@ from lorasmith.images.upscale import size_from, size_within
 
 LONGEST = 8192
 """Pixels of the longest side that enlarging may lead to."""
+
+MOST_BOXES = 100
+"""Pictures that one is cut into at most."""
+
+Side = Annotated[int, Field(ge=16, le=16384)]
+"""Pixels."""
+
+Level = Annotated[int, Field(ge=0, le=255)]
 
 
 @dataclass
@@ -39,17 +49,19 @@ class Look:
 
 
 def bars(look: Look) -> Step | str:
+    """Cut letterbox bars off."""
     box = inside_bars(look.pixels)
     return "it has no letterbox bars" if box is None else Crop(box=box, why="bars")
 
 
 def trim(look: Look) -> Step | str:
+    """Cut wide even margins off."""
     box = inside_margins(look.pixels)
     return "it has no wide even margins" if box is None else Crop(box=box, why="margins")
 
 
 def subject(look: Look) -> Step | str:
-    """All that differs from an even ground; where a head may be, it stays whole."""
+    """Crop to all that differs from an even ground; where a head may be, it stays whole."""
     opacity = None if look.steps else opacity_of(look.path)
     box = about_subject(look.pixels, opacity)
     if box is not None and (heads := heads_in(look.pixels)):
@@ -58,34 +70,47 @@ def subject(look: Look) -> Step | str:
 
 
 def crop(look: Look, *, box: Box) -> Step | str:
-    """`box`: left, top, right, bottom in pixels."""
-    left, top, right, bottom = box
-    inside = (max(0, left), max(0, top), min(look.picture.width, right), min(look.picture.height, bottom))
-    if inside[2] - inside[0] < 1 or inside[3] - inside[1] < 1:
+    """Crop to the `box`: left, top, right, bottom in pixels."""
+    inside = _inside(box, look.picture)
+    if inside is None:
         return f"the box is outside its {look.picture.width} x {look.picture.height} pixels"
     return "the box is all of it" if inside == (0, 0, *look.picture.size) else Crop(box=inside)
 
 
-def cut(look: Look) -> Step | str:
-    boxes = views_on_sheet(look.pixels)
-    return Cut(boxes=tuple(boxes)) if boxes else "it is not a sheet of several views on an even ground"
+def cut(look: Look, *, boxes: Annotated[tuple[Box, ...], Field(min_length=2, max_length=MOST_BOXES)] | None = None) -> Step | str:
+    """Cut into pictures: the `boxes` (left, top, right, bottom in pixels), or by default the views of a sheet."""
+    if boxes is None:
+        views = views_on_sheet(look.pixels)
+        return Cut(boxes=tuple(views)) if views else "it is not a sheet of several views on an even ground"
+    inside = tuple(found for box in boxes if (found := _inside(box, look.picture)) is not None)
+    if len(inside) < len(boxes):
+        return f"a box is outside its {look.picture.width} x {look.picture.height} pixels"
+    return Cut(boxes=inside)
 
 
-def rotate(look: Look, *, degrees: int) -> Step | str:
-    """`degrees`: 90, 180 or 270, clockwise."""
-    return Rotate.model_validate({"degrees": degrees})
+def _inside(box: Box, picture: Image.Image) -> Box | None:
+    """The part of a box that is in the picture; None where no pixel is."""
+    left, top, right, bottom = max(0, box[0]), max(0, box[1]), min(picture.width, box[2]), min(picture.height, box[3])
+    return (left, top, right, bottom) if right > left and bottom > top else None
 
 
-def flip(look: Look, *, way: str = "horizontal") -> Step | str:
-    return Flip.model_validate({"way": way})
+def rotate(look: Look, *, degrees: Literal[90, 180, 270]) -> Step | str:
+    """Turn clockwise by these `degrees`."""
+    return Rotate(degrees=degrees)
 
 
-def clean(look: Look, *, way: str = "filter") -> Step | str:
-    return Clean.model_validate({"way": way})
+def flip(look: Look, *, way: Literal["horizontal", "vertical"] = "horizontal") -> Step | str:
+    """Mirror; `horizontal` swaps left and right."""
+    return Flip(way=way)
 
 
-def upscale(look: Look, *, pixels: int, network: str | Path | None = None) -> Step | str:
-    """Until the shorter side has `pixels`, with the network in this file or with Lanczos."""
+def clean(look: Look, *, way: Literal["filter", "down-up"] = "filter") -> Step | str:
+    """Take fine noise away, as protections against training leave it."""
+    return Clean(way=way)
+
+
+def upscale(look: Look, *, pixels: Side, network: str | Path | None = None) -> Step | str:
+    """Enlarge until the shorter side has `pixels`, with the network in this file or with Lanczos."""
     size = size_from(look.picture.size, pixels)
     if size == look.picture.size:
         return f"no side is under {pixels} pixels"
@@ -96,20 +121,21 @@ def upscale(look: Look, *, pixels: int, network: str | Path | None = None) -> St
     return Upscale(size=size, network=str(network), content=opened(str(network), look.upscalers).content)
 
 
-def scale_down(look: Look, *, pixels: int) -> Step | str:
-    """Until the longer side has `pixels`."""
+def scale_down(look: Look, *, pixels: Side) -> Step | str:
+    """Scale down until the longer side has `pixels`."""
     size = size_within(look.picture.size, pixels)
     return f"no side is over {pixels} pixels" if size == look.picture.size else Resize(size=size)
 
 
-def flatten(look: Look, *, background: tuple[int, int, int] = WHITE) -> Step | str:
-    """`background`: red, green, blue; 0-255."""
+def flatten(look: Look, *, background: tuple[Level, Level, Level] = WHITE) -> Step | str:
+    """Put a `background` (red, green, blue; 0-255) behind a transparent picture."""
     return "nothing in it is transparent" if opacity_of(look.path) is None else Flatten(background=background)
 
 
-def convert(look: Look, *, to: str) -> Step | str:
+def convert(look: Look, *, to: Literal["png", "jpg", "webp"]) -> Step | str:
+    """Save as this kind of file."""
     suffix = look.path.suffix.lower().replace(".jpeg", ".jpg")
-    return f"it is {to} already" if suffix == f".{to}" and not look.steps else Convert.model_validate({"to": to})
+    return f"it is {to} already" if suffix == f".{to}" and not look.steps else Convert(to=to)
 
 
 WAYS: Mapping[str, Callable[..., Step | str]] = {
@@ -130,6 +156,9 @@ WAYS: Mapping[str, Callable[..., Step | str]] = {
 
 FOR_CHOSEN_PICTURES = ("crop", "rotate", "flip", "clean", "remove", "subject")
 """Ways that a person decides on for each picture: they do something to every one, or can be wrong about what matters in it."""
+
+PLACES = ("box", "boxes")
+"""Parameters that are places in a picture, which are no use in another."""
 
 
 def opacity_of(path: Path) -> np.ndarray | None:
