@@ -11,7 +11,7 @@ export TRANSFORMERS_OFFLINE := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check cpus docs bench torture
+.PHONY: help demo test check cpus docs bench torture studio
 
 help:  ## list these commands
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
@@ -53,6 +53,13 @@ docs: $(VENV)/installed  ## build the documentation into site/; a warning is an 
 bench: $(VENV)/installed  ## run the slow tests and the benchmarks; needs minutes and a quiet machine
 	$(BIN)/python -m pytest -m slow
 	for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python "$$file" || exit 1; done
+
+studio: studio-ui/node_modules/installed  ## build the studio's page from studio-ui/ into the package; needs Node
+	cd studio-ui && npm run --silent check && npm run --silent test && npm run --silent build
+
+studio-ui/node_modules/installed: studio-ui/package-lock.json
+	cd studio-ui && npm ci --no-audit --no-fund
+	@touch $@
 
 MINUTES ?= 10
 

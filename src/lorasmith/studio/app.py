@@ -1,4 +1,4 @@
-"""The studio's application: every resource's routes below `/api`, behind the door that `security` is.
+"""The studio's application: the page, and every resource's routes below `/api`, behind the door that `security` is.
 
     api = make_api("lora")                       # the routes alone, for the OpenAPI document
     app = make_app("lora", Access(token, 8611))  # what a server runs
@@ -13,7 +13,6 @@ from pathlib import Path
 
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
-from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp
 
 import lorasmith
@@ -28,6 +27,7 @@ from lorasmith.studio import (
     jobs,
     library,
     mends,
+    page,
     pictures,
     plans,
     preferences,
@@ -56,12 +56,6 @@ RESOURCES = (
 
 OPENAPI = "/api/openapi.json"
 
-WELCOME = f"""Lorasmith's studio.
-
-The API is below /api, its OpenAPI document at {OPENAPI}.
-Scripts send `Authorization: Bearer TOKEN` with the token of the address that `lorasmith studio` printed.
-"""
-
 
 def make_api(workspace: str | Path, start_supervisor: Start = start_supervisor) -> FastAPI:
     """The routes over a workspace, without what guards them; `start_supervisor` sees to it that somebody works through its queue."""
@@ -76,7 +70,7 @@ def make_api(workspace: str | Path, start_supervisor: Start = start_supervisor) 
         api.include_router(resource.router, prefix="/api")
     for router in (files.router, runs.files, library.files):
         api.include_router(router, prefix="/files")
-    api.add_api_route("/", _welcome, include_in_schema=False)
+    api.include_router(page.router)
     add_handlers(api)
     return api
 
@@ -91,10 +85,6 @@ def make_app(workspace: str | Path, access: Access, start_supervisor: Start = st
 def _operation(route: APIRoute) -> str:
     """The name of an operation in generated clients: the function's."""
     return route.name
-
-
-def _welcome() -> PlainTextResponse:
-    return PlainTextResponse(WELCOME)
 
 
 if __name__ == "__main__":  # python -m lorasmith.studio.app > docs/api.json

@@ -1,0 +1,47 @@
+"""The studio's page: the built files beside this one. Every address that is not the API's gets the page, which reads the address itself."""
+
+from __future__ import annotations
+
+import mimetypes
+from pathlib import Path
+
+from fastapi import APIRouter
+from starlette.convertors import StringConvertor, register_url_convertor
+from starlette.responses import FileResponse, PlainTextResponse, Response
+
+STATIC = Path(__file__).parent / "static"
+"""What `make studio` builds from studio-ui/."""
+
+BUILT = "assets"
+"""The folder of files with the hash of their content in their name: they never change."""
+
+FOREVER = {"cache-control": "public, max-age=31536000, immutable"}
+ASKED_AGAIN = {"cache-control": "no-cache"}
+
+
+class PageAddress(StringConvertor):
+    """Addresses that neither the API nor the files have."""
+
+    regex = "(?!(?:api|files)(?:/|$)).*"
+
+
+register_url_convertor("page", PageAddress())
+
+router = APIRouter(include_in_schema=False)
+
+
+def serve(static: Path, address: str) -> Response:
+    """The built file that an address names, or the page, for an address of the page's own."""
+    inside = {file.relative_to(static).as_posix(): file for file in (*static.glob("*"), *(static / BUILT).glob("*")) if file.is_file()}
+    file = inside.get(address)
+    if file is None and address.startswith(f"{BUILT}/"):  # a page of an older build asks for its parts
+        return PlainTextResponse("This file was of another version of the page. Load the page again.", 404)
+    file = file or static / "index.html"
+    kind = mimetypes.guess_type(file.name)[0] or "application/octet-stream"
+    return FileResponse(file, media_type=kind, headers=FOREVER if address.startswith(f"{BUILT}/") else ASKED_AGAIN)
+
+
+@router.get("/{address:page}")
+def get_page(address: str) -> Response:
+    """The page and its files."""
+    return serve(STATIC, address)

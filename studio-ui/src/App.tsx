@@ -1,0 +1,51 @@
+import { MantineProvider } from "@mantine/core";
+import { ModalsProvider } from "@mantine/modals";
+import { Notifications } from "@mantine/notifications";
+import { QueryClientProvider } from "@tanstack/react-query";
+import { Suspense } from "react";
+import { Route, Switch } from "wouter";
+import { makeClient } from "./api/cache";
+import { Freshness } from "./events/Freshness";
+import { Broken } from "./frame/Broken";
+import { Frame } from "./frame/Frame";
+import { Gone } from "./frame/Gone";
+import { Habits } from "./frame/Habits";
+import { Home } from "./screens/home/Home";
+import { theme, variables } from "./theme/theme";
+
+const client = makeClient();
+
+/** Every screen with its address. Each is a file of its own in the build, fetched when it is first opened. */
+const SCREENS: Record<string, React.ComponentType> = {
+  "/": Home,
+};
+
+export function App() {
+  return (
+    <MantineProvider theme={theme} cssVariablesResolver={variables} defaultColorScheme="auto">
+      <QueryClientProvider client={client}>
+        <ModalsProvider>
+          <Notifications position="bottom-right" />
+          <Freshness />
+          <Habits />
+          <Frame>
+            <Broken>
+              <Suspense>
+                <Switch>
+                  {Object.entries(SCREENS).map(([path, Screen]) => (
+                    <Route key={path} path={path}>
+                      <Screen />
+                    </Route>
+                  ))}
+                  <Route>
+                    <Gone />
+                  </Route>
+                </Switch>
+              </Suspense>
+            </Broken>
+          </Frame>
+        </ModalsProvider>
+      </QueryClientProvider>
+    </MantineProvider>
+  );
+}

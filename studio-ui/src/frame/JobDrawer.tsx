@@ -1,0 +1,113 @@
+import { Button, Drawer, Group, Progress } from "@mantine/core";
+import { ListTodo } from "lucide-react";
+import { useTranslation } from "react-i18next";
+import { api, ask } from "../api/client";
+import { useGet } from "../api/queries";
+import { EmptyState } from "../components/EmptyState";
+import { ago, duration } from "../components/format";
+import { Loaded } from "../components/Loaded";
+import { sayProblem } from "../components/say";
+import classes from "./JobDrawer.module.css";
+import { hasEnded, isWaiting, type Job, shareOf } from "./job";
+
+const ENDED_SHOWN = 10;
+
+/** Everything that runs or waits, and the last ten that ended. */
+export function JobDrawer({ opened, onClose }: { opened: boolean; onClose: () => void }) {
+  const { t } = useTranslation("frame");
+  const jobs = useGet("/api/jobs");
+  return (
+    <Drawer opened={opened} onClose={onClose} title={t("jobs")} position="right" size={380}>
+      <Loaded of={jobs}>
+        {(all) =>
+          all.length === 0 ? (
+            <EmptyState icon={<ListTodo size={32} />}>{t("no_jobs")}</EmptyState>
+          ) : (
+            <>
+              <JobList title={t("going_on")} jobs={all.filter((job) => !hasEnded(job) && !isWaiting(job))} />
+              <JobList title={t("waiting")} jobs={all.filter(isWaiting)} />
+              <JobList title={t("ended")} jobs={all.filter(hasEnded).sort(latestFirst).slice(0, ENDED_SHOWN)} />
+            </>
+          )
+        }
+      </Loaded>
+    </Drawer>
+  );
+}
+
+function JobList({ title, jobs }: { title: string; jobs: Job[] }) {
+  if (jobs.length === 0) return null;
+  return (
+    <section className={classes.list}>
+      <h3>{title}</h3>
+      <ul>
+        {jobs.map((job) => (
+          <li key={job.id}>
+            <JobRow job={job} />
+          </li>
+        ))}
+      </ul>
+    </section>
+  );
+}
+
+/** One job: what it does and for whom, how far it is, what can be asked of it. */
+export function JobRow({ job }: { job: Job }) {
+  const { t } = useTranslation("frame");
+  const share = shareOf(job);
+  const going = !hasEnded(job) && !isWaiting(job);
+  return (
+    <article className={classes.job} data-state={job.state}>
+      <div className={classes.head}>
+        <strong>{job.words}</strong>
+        <span className="soft small">{job.project}</span>
+      </div>
+      {going && (
+        <Progress value={share === undefined ? 100 : share * 100} animated={share === undefined} size="sm" aria-label={job.words} />
+      )}
+      <div className="soft small">
+        {t(`state_${job.state}`)}
+        {going && job.progress?.doing && ` · ${job.progress.doing} ${job.progress.done}/${job.progress.of}`}
+        {going && job.progress?.eta != null && ` · ${t("left", { time: duration(job.progress.eta) })}`}
+        {job.ended && ` · ${ago(job.ended)}`}
+      </div>
+      {job.sentence && <p className={job.state === "failed" ? classes.failed : "small"}>{job.sentence}</p>}
+      <Group gap={6}>
+        {verbsOf(job).map((verb) => (
+          <Button key={verb} size="compact-xs" variant="default" onClick={() => askJob(job, verb)}>
+            {t(`verb_${verb}`)}
+          </Button>
+        ))}
+      </Group>
+    </article>
+  );
+}
+
+type Verb = "stop" | "cancel" | "pause" | "resume" | "retry";
+
+function verbsOf(job: Job): Verb[] {
+  switch (job.state) {
+    case "running":
+      return job.kind === "train" ? ["pause", "stop", "cancel"] : ["cancel"];
+    case "queued":
+      return ["cancel"];
+    case "paused":
+    case "interrupted":
+      return ["resume", "cancel"];
+    case "stopped":
+      return ["resume"];
+    case "failed":
+    case "cancelled":
+      return ["retry"];
+    default:
+      return [];
+  }
+}
+
+function askJob(job: Job, verb: Verb): void {
+  ask(api.POST("/api/jobs/{job}:{verb}", { params: { path: { job: job.id, verb } } })).catch(sayProblem); // the answer comes as an event
+}
+
+function latestFirst(one: Job, other: Job): number {
+  return (other.ended ?? "").localeCompare(one.ended ?? "");
+}

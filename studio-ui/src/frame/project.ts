@@ -1,0 +1,31 @@
+import { useLocation } from "wouter";
+
+const LAST = "lorasmith:project";
+
+/** The project of this address, or the one that was open last; "" where there was none. */
+export function useProjectId(): string {
+  const [path] = useLocation();
+  const found = path.match(/^\/projects\/([^/]+)/)?.[1];
+  if (found) {
+    rememberProject(decodeURIComponent(found));
+    return decodeURIComponent(found);
+  }
+  return lastProject();
+}
+
+function lastProject(): string {
+  try {
+    return sessionStorage.getItem(LAST) ?? "";
+  } catch {
+    return "";
+  }
+}
+
+/** The project that the frame shows from now on; "" for none. */
+export function rememberProject(id: string): void {
+  try {
+    sessionStorage.setItem(LAST, id);
+  } catch {
+    // it is in the address
+  }
+}

@@ -1,0 +1,33 @@
+import { useEffect, useRef } from "react";
+import { isTyping, pressOf } from "./press";
+
+/** What a key does. It is used up by that, unless the answer is `false`, which leaves it to the browser. */
+export type Does = (event: KeyboardEvent) => unknown;
+
+const SECOND_KEY_WITHIN = 1000; // milliseconds, for `g i`
+
+/**
+ * While the component is shown, keys of the table do what is given: `useKeys({ c: crop, "Ctrl+Enter": train })`.
+ * Keys without Ctrl or Alt do nothing where text is typed or a dialog is open.
+ */
+export function useKeys(does: Record<string, Does>, { inDialogs = false } = {}): void {
+  const now = useRef(does);
+  now.current = does;
+  useEffect(() => {
+    let first = "";
+    let at = 0;
+    const pressed = (event: KeyboardEvent) => {
+      if (event.defaultPrevented) return;
+      const press = pressOf(event);
+      const modified = event.ctrlKey || event.metaKey || event.altKey;
+      if (!modified && isTyping(event)) return;
+      if (!inDialogs && document.querySelector('[role="dialog"]')) return;
+      const pair = event.timeStamp - at < SECOND_KEY_WITHIN ? `${first} ${press}` : "";
+      const found = now.current[pair] ?? now.current[press];
+      [first, at] = [press, event.timeStamp];
+      if (found && found(event) !== false) event.preventDefault();
+    };
+    addEventListener("keydown", pressed);
+    return () => removeEventListener("keydown", pressed);
+  }, [inDialogs]);
+}
