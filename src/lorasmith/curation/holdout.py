@@ -7,21 +7,20 @@ decided once stays so when pictures are added: the decisions are kept in `.loras
 
 from __future__ import annotations
 
-import json
 import math
 import os
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from lorasmith.atomic import write_atomically
 from lorasmith.curation.chosen_pictures import dataset_pictures
+from lorasmith.curation.holdout_decisions import decisions_of, save_decisions
 from lorasmith.curation.measuring import Picture, copies_among, measure_all
 from lorasmith.curation.mend.mend import alone_in
 from lorasmith.curation.mend.recipes import origins
 from lorasmith.curation.moves import Move, make_moves
 from lorasmith.curation.names import TakenNames, safe_folder
-from lorasmith.dataset_folder import HOLDOUT, HOLDOUT_DECISIONS, REGULARISATION
+from lorasmith.dataset_folder import HOLDOUT, REGULARISATION
 from lorasmith.datasets.folders import concept_in
 from lorasmith.draws import seed_of
 from lorasmith.errors import DatasetError, SettingsError
@@ -92,16 +91,16 @@ def plan_holdout(
     (4, 1)
     """
     root = Path(root)
-    paths = _subject_pictures(root)
+    paths = subject_pictures(root)
     if not paths:
         raise DatasetError(
             f"{root} holds no pictures: import some first (lorasmith import SOURCE --into {root}).",
             code="dataset.no_pictures",
             folder=str(root),
         )
-    seen = _looked_at(root, paths, cache, Path(stands_for or root), progress)
+    seen = looked_at(root, paths, cache, Path(stands_for or root), progress)
     sound, contents = seen.sound, [one.content for one in seen.sound]
-    earlier = _earlier(root)
+    earlier = decisions_of(root)
     sides = held_out(contents, seen.copies, share, seed, earlier)
     return Split(
         tuple(one.path for one, side in zip(sound, sides, strict=True) if not side),
@@ -118,11 +117,11 @@ def keep_together(root: str | Path, returned: Collection[Path], cache: str | Pat
     """
     root = Path(root)
     inside = root / HOLDOUT
-    paths = _subject_pictures(root)
+    paths = subject_pictures(root)
     if not returned or not any(inside in path.parents for path in paths):
         return {}
-    seen = _looked_at(root, paths, cache, root)
-    sound, groups, decided = seen.sound, seen.copies, _earlier(root)
+    seen = looked_at(root, paths, cache, root)
+    sound, groups, decided = seen.sound, seen.copies, decisions_of(root)
     have_copies = {index for group in groups for index in group}
     known: dict[str, bool] = {}
     for index, one in enumerate(sound):
@@ -139,12 +138,12 @@ def keep_together(root: str | Path, returned: Collection[Path], cache: str | Pat
     moved = {root / old: root / new for old, new in moves}
     changed = {one.content: side for one, side in zip(sound, sides, strict=True) if one.path in returned or one.path in moved}
     with alone_in(root):
-        _save_decisions(root, {**decided, **changed})
+        save_decisions(root, {**decided, **changed})
     make_moves(root, moves)
     return moved
 
 
-def _moves(root: Path, sound: Sequence[_Looked], sides: Sequence[bool]) -> tuple[Move, ...]:
+def _moves(root: Path, sound: Sequence[Looked], sides: Sequence[bool]) -> tuple[Move, ...]:
     """What moves so that each picture is on its side."""
     inside = root / HOLDOUT
     taken: dict[Path, TakenNames] = {}
@@ -156,7 +155,7 @@ def _moves(root: Path, sound: Sequence[_Looked], sides: Sequence[bool]) -> tuple
         concept = concept_in(path.parent.name)
         name = concept.name if concept is not None and concept.name else safe_folder(root.resolve().name)
         if not side and name not in training:
-            training[name] = _training_folder(root, name)
+            training[name] = training_folder(root, name)
         goal = inside / f"1_{name}" if side else training[name]
         if goal not in taken:
             taken[goal] = TakenNames(file.stem for file in goal.iterdir()) if goal.is_dir() else TakenNames()
@@ -178,40 +177,18 @@ def hold_out(root: str | Path, split: Split) -> None:
     """
     root = Path(root)
     with alone_in(root):
-        _save_decisions(root, split.decisions)
+        save_decisions(root, split.decisions)
     make_moves(root, split.moves)
 
 
-def _earlier(root: Path) -> dict[str, bool]:
-    """Content -> whether it is held out, as decided before."""
-    file = root / HOLDOUT_DECISIONS
-    if not file.exists():
-        return {}
-    try:
-        tree = json.loads(file.read_bytes())
-    except ValueError:
-        tree = None
-    if not isinstance(tree, dict):
-        raise DatasetError(
-            f"{file} is damaged: put it back as it was, or delete it to decide again what is held out.",
-            code="holdout.damaged",
-            file=str(file),
-        )
-    return {str(content): bool(side) for content, side in tree.items()}
-
-
-def _save_decisions(root: Path, decisions: Mapping[str, bool]) -> None:
-    write_atomically(root / HOLDOUT_DECISIONS, (json.dumps(decisions, indent=0, sort_keys=True) + "\n").encode())
-
-
-def _subject_pictures(root: Path) -> list[Path]:
+def subject_pictures(root: Path) -> list[Path]:
     """The pictures that train or are held out."""
     reg = root / REGULARISATION
     return [path for path in dataset_pictures(root) if reg not in path.parents]
 
 
 @dataclass(frozen=True)
-class _Looked:
+class Looked:
     """A picture that can be read."""
 
     path: Path
@@ -220,17 +197,18 @@ class _Looked:
 
 
 @dataclass(frozen=True)
-class _Seen:
+class SeenTogether:
     """What is to be seen of pictures together."""
 
-    sound: list[_Looked]
+    sound: list[Looked]
     copies: list[tuple[int, ...]]
     """Places in `sound` of near duplicates."""
     problems: tuple[str, ...]
     """What is wrong with those that cannot be read."""
 
 
-def _looked_at(root: Path, paths: Sequence[Path], cache: str | Path | None, dataset: Path, progress: Progress | None = None) -> _Seen:
+def looked_at(root: Path, paths: Sequence[Path], cache: str | Path | None, dataset: Path, progress: Progress | None = None) -> SeenTogether:
+    """What matters of pictures for the side that they are on; `dataset` is the one that `root` is, or stands in for."""
     pictures: list[Picture] = []
     with PictureCache(cache) as known:
         for picture, _ in measure_all(root, paths, known, min(8, os.cpu_count() or 1)):
@@ -240,16 +218,16 @@ def _looked_at(root: Path, paths: Sequence[Path], cache: str | Path | None, data
         sound = [picture for picture in pictures if not picture.measures.problem]
         copies = [group.indices for group in copies_among(sound, known, dataset)]
     made_of = origins(root)
-    looked = [_Looked(picture.path, made_of.get(picture.name, picture.measures.content)) for picture in sound]
-    return _Seen(looked, copies, tuple(picture.measures.problem for picture in pictures if picture.measures.problem))
+    looked = [Looked(picture.path, made_of.get(picture.name, picture.measures.content)) for picture in sound]
+    return SeenTogether(looked, copies, tuple(picture.measures.problem for picture in pictures if picture.measures.problem))
 
 
-def _training_folder(root: Path, name: str) -> Path:
-    """Where pictures of a concept train: its `N_name` folder or, in a plain dataset, the dataset's folder."""
-    for folder in sorted(root.iterdir()):
-        if folder.is_dir() and (concept := concept_in(folder.name)) is not None and concept.name == name:
-            return folder
-    return root
+def training_folder(root: Path, name: str) -> Path:
+    """Where pictures of a concept train: its `N_name` folder, a new one beside those of others or, in a plain dataset, the dataset's folder."""
+    concepts = {
+        folder: concept for folder in sorted(root.iterdir()) if folder.is_dir() and (concept := concept_in(folder.name)) is not None
+    }
+    return next((folder for folder, concept in concepts.items() if concept.name == name), root / f"1_{name}" if concepts else root)
 
 
 def _same(contents: Sequence[str]) -> list[list[int]]:

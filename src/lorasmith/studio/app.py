@@ -29,6 +29,7 @@ from lorasmith.studio import (
     mends,
     page,
     pictures,
+    places,
     plans,
     preferences,
     projects,
@@ -49,7 +50,7 @@ from lorasmith.studio.stream import Streams
 from lorasmith.studio.studio import Studio
 
 RESOURCES = (
-    system, preferences, projects, pictures, audits, mends, arrangement, captions, triggers, vocabularies, uploads, registries, settings, plans, jobs, runs, events,
+    system, preferences, projects, pictures, places, audits, mends, arrangement, captions, triggers, vocabularies, uploads, registries, settings, plans, jobs, runs, events,
     library,
 )  # fmt: skip
 """Each has a `router` of routes below /api, which a row here puts into the API."""

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import quote
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Query, Response
 from pydantic import BaseModel, Field
 
 from lorasmith.curation.audit.audit import Audit
 from lorasmith.curation.audit.set_signs import LoraKind
-from lorasmith.curation.mend.recipes import recipes_by_result
+from lorasmith.curation.mend.recipes import recipes_to
+from lorasmith.curation.mend.steps import Step
 from lorasmith.dataset_folder import HOLDOUT, is_regularisation
 from lorasmith.datasets.folders import concept_in
 from lorasmith.errors import DatasetError, InputError
@@ -25,9 +27,10 @@ from lorasmith.findings import SEVERITIES, Finding, Severity
 from lorasmith.images.picture_cache import PictureCache
 from lorasmith.images.read import picture_size
 from lorasmith.images.thumbnails import content_of
-from lorasmith.projects.project import Project
+from lorasmith.projects.project import Project, ProjectFolder
 from lorasmith.projects.resolution import resolution_of
 from lorasmith.studio.datasets import Dataset
+from lorasmith.studio.etag import etag
 from lorasmith.studio.findings import FindingView, views
 from lorasmith.studio.studio import OpenStudio, Studio
 
@@ -91,12 +94,21 @@ class PicturePage(BaseModel):
     items: list[PictureItem]
 
 
+class StepView(BaseModel):
+    """A step by which a picture was mended."""
+
+    words: str
+    at: datetime | None = Field(description="None where it was taken before that was kept.")
+
+
 class PictureFacts(PictureItem):
     """A picture with everything that is known of it."""
 
     text: str
     findings: list[FindingView]
-    mended: str = Field(description="What was done to it, in words; empty where it is as it came.")
+    mended: str = Field(description="What was done to it last, in words; empty where it is as it came.")
+    original: str = Field(description="The path that it came under, before it was mended.")
+    history: list[StepView] = Field(description="The steps by which it was mended, the first one first.")
 
 
 @router.get("/projects/{project}/pictures")
@@ -126,19 +138,35 @@ def get_page(
 
 
 @router.get("/projects/{project}/pictures/{picture:path}")
-def get_picture(project: str, picture: str, studio: OpenStudio) -> PictureFacts:
-    """One picture with everything that is known of it."""
+def get_picture(project: str, picture: str, studio: OpenStudio, response: Response) -> PictureFacts:
+    """One picture with everything that is known of it. The `ETag` is for `If-Match`."""
     folder = studio.projects[project]
     with studio.datasets.open(folder.dataset) as dataset:
-        dataset.file(picture)
-        findings = _known_findings(studio, folder.read(), dataset)
-        with PictureCache(studio.datasets.cache) as cache:
-            item = _Shown(studio, project, dataset, findings, cache).item(picture)
-        entry, recipe = dataset.entries.get(picture), recipes_by_result(dataset.root).get(picture)
-        return PictureFacts(
-            **item.model_dump(), text="" if entry is None else entry.caption.text, findings=views(findings.get(picture, ())),
-            mended="" if recipe is None else recipe.words,
-        )  # fmt: skip
+        response.headers["etag"] = etag(version_of_picture(dataset.file(picture)))
+        return facts(studio, folder, dataset, picture)
+
+
+def facts(studio: Studio, folder: ProjectFolder, dataset: Dataset, picture: str) -> PictureFacts:
+    """Everything that is known of a picture."""
+    findings = _known_findings(studio, folder.read(), dataset)
+    with PictureCache(studio.datasets.cache) as cache:
+        item = _Shown(studio, folder.id, dataset, findings, cache).item(picture)
+    entry, made_by = dataset.entries.get(picture), recipes_to(dataset.root, picture)
+    return PictureFacts(
+        **item.model_dump(), text="" if entry is None else entry.caption.text, findings=views(findings.get(picture, ())),
+        mended=made_by[-1].words if made_by else "", original=made_by[0].original.path if made_by else picture,
+        history=[_step(step) for recipe in made_by for step in recipe.steps],
+    )  # fmt: skip
+
+
+def version_of_picture(file: Path) -> str:
+    """Another one whenever the picture is another, or another program wrote it."""
+    state = file.stat()
+    return f"{state.st_size:x}-{state.st_mtime_ns:x}"
+
+
+def _step(step: Step) -> StepView:
+    return StepView(words=step.words, at=None if step.at is None else datetime.fromtimestamp(step.at, UTC))
 
 
 def lora_kind(project: Project) -> LoraKind:

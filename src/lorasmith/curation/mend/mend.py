@@ -17,6 +17,7 @@ next call that opens the dataset finishes.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -59,7 +60,7 @@ def mend(root: str | Path, proposals: Sequence[Proposal], progress: Progress | N
     root = Path(root)
     to_do = [proposal for proposal in proposals if proposal.steps]
     upscalers: Upscalers = {}
-    taken = TakenStems()
+    taken, at = TakenStems(), time.time()
     mended: list[Mended] = []
     with alone_in(root):
         by_result = recipes_by_result(root)
@@ -70,7 +71,8 @@ def mend(root: str | Path, proposals: Sequence[Proposal], progress: Progress | N
                 now = Version(path=place, content=content_hash(proposal.path))
                 if recipe is None or recipe.closed or recipe.results[0] != now:  # a view, or changed since: that is a new original
                     recipe = new_recipe(root, now, recipe.id if recipe else None)
-                recipe = change(root, recipe, (*recipe.steps, *proposal.steps), upscalers, taken)
+                steps = tuple(step.model_copy(update={"at": at}) for step in proposal.steps)
+                recipe = change(root, recipe, (*recipe.steps, *steps), upscalers, taken)
                 mended.append(Mended(proposal.path, _paths(root, recipe), proposal.words))
             except DatasetError as error:
                 mended.append(Mended(proposal.path, (proposal.path,), proposal.words, str(error)))

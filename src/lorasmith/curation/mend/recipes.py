@@ -124,6 +124,17 @@ def recipes_by_result(root: Path) -> dict[str, Recipe]:
     return {result.path: recipe for recipe in all_of_them for result in recipe.results if (recipe.id, result.path) not in built_upon}
 
 
+def recipes_to(root: Path, place: str) -> list[Recipe]:
+    """The recipes that made the picture at this place, the first one first."""
+    by_name = {recipe.id: recipe for recipe in recipes(root)}
+    recipe = recipes_by_result(root).get(place)
+    found: list[Recipe] = []
+    while recipe is not None:
+        found.insert(0, recipe)
+        recipe = by_name.get(recipe.upon or "")
+    return found
+
+
 def origins(root: Path) -> dict[str, str]:
     """Place of each mended picture -> the hash of what it was made of in the beginning: of a view, of the sheet."""
     by_name = {recipe.id: recipe for recipe in recipes(root)}

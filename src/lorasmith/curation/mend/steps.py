@@ -30,6 +30,8 @@ class PictureStep(BaseModel, ABC):
     """One thing done to a picture."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+    at: float | None = None
+    """When it was taken, in seconds since 1970; steps that were taken together have the same. None before, and in recipes of before."""
 
     @property
     @abstractmethod
