@@ -25,6 +25,7 @@ from lorasmith.studio import (
     events,
     files,
     jobs,
+    labels,
     library,
     mends,
     page,
@@ -50,7 +51,7 @@ from lorasmith.studio.stream import Streams
 from lorasmith.studio.studio import Studio
 
 RESOURCES = (
-    system, preferences, projects, pictures, places, audits, mends, arrangement, captions, triggers, vocabularies, uploads, registries, settings, plans, jobs, runs, events,
+    system, preferences, projects, pictures, places, audits, mends, arrangement, captions, labels, triggers, vocabularies, uploads, registries, settings, plans, jobs, runs, events,
     library,
 )  # fmt: skip
 """Each has a `router` of routes below /api, which a row here puts into the API."""

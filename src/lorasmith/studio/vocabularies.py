@@ -6,7 +6,7 @@ Tag lists are the files in the workspace's folder `vocabularies`, in any form th
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated
@@ -92,9 +92,23 @@ def _view(workspace: Path, file: Path) -> VocabularyView:
     return VocabularyView(file=name, bytes=size, tags=len(read), aliases=len(read.aliases), implying=len(read.implications), problem="")
 
 
+def vocabulary_named(workspace: Path, files: Sequence[str]) -> Vocabulary | None:
+    """The tag lists of these names as one; None for none. Raises InputError where there is none of a name, or it cannot be read."""
+    known = {_name(workspace, file): file for file in _files(workspace)}
+    if missing := [name for name in files if name not in known]:
+        raise InputError(f"There is no tag list {missing[0]!r}. Choose one of the list.", code="vocabulary.not_found", file=missing[0])
+    chosen = tuple(known[name] for name in files)
+    return _together(chosen, tuple(map(_state, chosen))) if chosen else None
+
+
 @lru_cache(maxsize=4)
 def _opened(file: Path, state: tuple[int, int]) -> Vocabulary:
     return open_vocabulary(file)
+
+
+@lru_cache(maxsize=1)
+def _together(files: tuple[Path, ...], states: tuple[tuple[int, int], ...]) -> Vocabulary:
+    return open_vocabulary(files)
 
 
 def _state(file: Path) -> tuple[int, int]:

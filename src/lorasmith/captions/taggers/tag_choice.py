@@ -58,6 +58,11 @@ class TagChoice(BaseModel):
         own = {"general": self.general_threshold, "character": self.character_threshold}
         return self.thresholds.get(category, own.get(category, self.general_threshold))
 
+    def with_thresholds_of(self, tagger: tuple[float, float]) -> TagChoice:
+        """The same choice with the tagger's own thresholds for general tags and characters, where none were given."""
+        own = {"general_threshold": tagger[0], "character_threshold": tagger[1]}
+        return TagChoice.model_validate(own | self.model_dump(exclude_unset=True))
+
 
 def choose_tags(probabilities: Iterable[TagProbability], choice: TagChoice, vocabulary: Vocabulary | None = None) -> list[str]:
     """The tags of one picture: `prepend`, the tagger's with the most probable first, the rating, `append`; none of them twice.

@@ -48,9 +48,7 @@ def run(arguments: TagArguments, work: Work) -> dict[str, Any]:
         )  # fmt: skip
         if tagged.stopped:
             raise StoppedEarly
-        general, character = store.thresholds(tagger.identity)
-        usual = {"general_threshold": general, "character_threshold": character}
-        choice = TagChoice.model_validate(usual | arguments.choice.model_dump(exclude_unset=True))
+        choice = arguments.choice.with_thresholds_of(store.thresholds(tagger.identity))
         contents = {key: tagged.contents[path] for key, path in pictures.items() if path in tagged.contents}
         changes = tagged_captions(store, tagger.identity, entries, contents, choice, arguments.mode, vocabulary)
     for message in tagged.failures.values():
