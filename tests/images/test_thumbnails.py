@@ -1,5 +1,7 @@
 """Thumbnails show the picture as a viewer does, are kept by content, and decode no more of a JPEG than they need."""
 
+import io
+
 import pytest
 from PIL import Image
 
@@ -36,16 +38,16 @@ def test_transparent_parts_are_white(tmp_path):
     assert read_small(tmp_path / "a.png", 20).getpixel((5, 5)) == (255, 255, 255)
 
 
-def test_a_thumbnail_is_made_once_and_outlives_its_picture(tmp_path):
+def test_a_thumbnail_is_kept_and_outlives_its_picture(tmp_path):
     picture = tmp_path / "a.png"
     Image.new("RGB", (400, 400), "red").save(picture)
     thumbnails, content = Thumbnails(tmp_path / "thumbs"), content_hash(picture)
     assert thumbnails.kept(content, 256) is None
     made = thumbnails.make(picture, content, 256)
     picture.unlink()
-    assert thumbnails.kept(content, 256) == made == thumbnails.make(picture, content, 256)
+    assert thumbnails.kept(content, 256) == made
     assert thumbnails.kept(content, 1024) is None
-    assert Image.open(made).format == "WEBP"
+    assert Image.open(io.BytesIO(made)).format == "WEBP"
     assert (tmp_path / "thumbs" / "CACHEDIR.TAG").exists()
 
 

@@ -28,22 +28,22 @@ class Thumbnails:
     def __init__(self, folder: str | Path):
         self.folder = Path(folder)
 
-    def kept(self, content: str, side: int) -> Path | None:
-        """The thumbnail of a content, where there is one."""
-        place = self._place(content, side)
-        return place if place.is_file() else None
+    def kept(self, content: str, side: int) -> bytes | None:
+        """The thumbnail of a content, as WebP, where there is one."""
+        try:
+            return self._place(content, side).read_bytes()
+        except FileNotFoundError:
+            return None
 
-    def make(self, picture: Path, content: str, side: int) -> Path:
-        """The thumbnail of a picture, which has this content; made where there is none. Raises DatasetError where it cannot be read."""
+    def make(self, picture: Path, content: str, side: int) -> bytes:
+        """Make and keep the thumbnail of a picture, which has this content. Raises DatasetError where it cannot be read."""
+        written = io.BytesIO()
+        read_small(picture, side).save(written, "WEBP", quality=QUALITY, method=METHOD)
+        make_cache_folder(self.folder)
         place = self._place(content, side)
-        if not place.is_file():
-            small = read_small(picture, side)
-            written = io.BytesIO()
-            small.save(written, "WEBP", quality=QUALITY, method=METHOD)
-            make_cache_folder(self.folder)
-            place.parent.mkdir(exist_ok=True)
-            write_atomically(place, written.getvalue())
-        return place
+        place.parent.mkdir(exist_ok=True)
+        write_atomically(place, written.getvalue())
+        return written.getvalue()
 
     def _place(self, content: str, side: int) -> Path:
         return self.folder / content[:2] / f"{content}-{side}.webp"

@@ -38,6 +38,7 @@ from lorasmith.studio import (
     runs,
     settings,
     system,
+    thumbnails,
     triggers,
     uploads,
     vocabularies,
@@ -49,6 +50,7 @@ from lorasmith.studio.problems import add_handlers
 from lorasmith.studio.security import Door
 from lorasmith.studio.stream import Streams
 from lorasmith.studio.studio import Studio
+from lorasmith.studio.thumbnails import KeptThumbnails
 
 RESOURCES = (
     system, preferences, projects, pictures, places, audits, mends, arrangement, captions, labels, triggers, vocabularies, uploads, registries, settings, plans, jobs, runs, events,
@@ -70,7 +72,7 @@ def make_api(workspace: str | Path, start_supervisor: Start = start_supervisor) 
     api.state.streams = Streams(news_of(studio))
     for resource in RESOURCES:
         api.include_router(resource.router, prefix="/api")
-    for router in (files.router, runs.files, library.files):
+    for router in (thumbnails.router, files.router, runs.files, library.files):
         api.include_router(router, prefix="/files")
     api.include_router(page.router)
     add_handlers(api)
@@ -81,7 +83,7 @@ def make_app(workspace: str | Path, access: Access, start_supervisor: Start = st
     """The routes over a workspace, for whoever `access` lets in. Jobs that wait there are seen to."""
     api = make_api(workspace, start_supervisor)
     api.state.studio.continue_jobs()
-    return Door(api, access)
+    return Door(KeptThumbnails(api, api.state.studio.thumbnails), access)
 
 
 def _operation(route: APIRoute) -> str:

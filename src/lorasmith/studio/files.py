@@ -1,4 +1,4 @@
-"""`/files`: pictures and what is made of them, as the types that browsers may show and nothing else.
+"""`/files`: pictures, as the types that browsers may show and nothing else.
 
 The type comes from what we decoded ourselves, never from a name. A picture that browsers cannot be trusted with comes as WebP.
 """
@@ -7,16 +7,12 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
-from typing import Annotated
 
-from fastapi import APIRouter, Query
-from fastapi import Path as InPath
+from fastapi import APIRouter
 from PIL import Image
 from starlette.responses import FileResponse, Response
 
-from lorasmith.errors import InputError
 from lorasmith.images.read import read_picture
-from lorasmith.images.thumbnails import SIDES
 from lorasmith.studio.studio import OpenStudio
 
 router = APIRouter(tags=["files"])
@@ -26,32 +22,13 @@ SHOWN_AS_THEY_ARE = {"PNG": "image/png", "JPEG": "image/jpeg", "WEBP": "image/we
 ALONE = {"content-security-policy": "default-src 'none'; sandbox"}
 """A file that is opened by itself may do nothing, whatever is in it."""
 
-FOREVER = {**ALONE, "cache-control": "private, max-age=31536000, immutable"}
 ASKED_AGAIN = {**ALONE, "cache-control": "private, no-cache"}
-
-
-@router.get("/thumbs/{content}.webp", response_class=Response, responses={200: {"content": {"image/webp": {}}}})
-def get_thumbnail(
-    content: Annotated[str, InPath(pattern="^[0-9a-f]{64}$")], studio: OpenStudio,
-    s: Annotated[int, Query(description="Pixels of the longer side: 256 or 1024.")] = SIDES[0],
-) -> Response:  # fmt: skip
-    """A small picture by the hash of the file that it was made of; it never changes."""
-    if s not in SIDES:
-        raise InputError(f"There are no thumbnails of {s} pixels. Ask for {' or '.join(map(str, SIDES))}.", code="thumbnail.size", size=s)
-    file = studio.thumbnails.kept(content, s)
-    if file is None:
-        picture = studio.places.get(content)
-        if picture is None or not picture.is_file():
-            raise InputError("No picture with this content is known. Ask for the page of pictures again.", code="thumbnail.not_found")
-        file = studio.thumbnails.make(picture, content, s)
-    return FileResponse(file, media_type="image/webp", headers=FOREVER)
 
 
 @router.get("/projects/{project}/pictures/{picture:path}", response_class=Response, responses={200: {"content": {"image/*": {}}}})
 def get_picture_file(project: str, picture: str, studio: OpenStudio) -> Response:
     """A picture as it is, if it is a PNG, JPEG or WebP; any other as WebP."""
-    with studio.datasets.open(studio.projects[project].dataset) as dataset:
-        return picture_response(dataset.file(picture))
+    return picture_response(studio.datasets.as_it_is(studio.projects[project].dataset).file(picture))
 
 
 def picture_response(file: Path) -> Response:

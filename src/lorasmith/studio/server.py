@@ -35,7 +35,7 @@ def serve(
         raise InputError(
             f"{workspace} is not a folder: give the folder of your projects and runs with --workspace.", code="studio.workspace"
         )
-    with _listening(host, port) as listener:
+    with listening(host, port) as listener:
         taken = listener.getsockname()[1]
         token = token_of(root) if with_token else None
         own = () if host in ("0.0.0.0", "::") else (f"[{host}]" if ":" in host else host,)
@@ -47,15 +47,16 @@ def serve(
         uvicorn.Server(config).run(sockets=[listener])
 
 
-def _listening(host: str, port: int | None) -> socket.socket:
+def listening(host: str, port: int | None) -> socket.socket:
+    """A socket on that port, or on 8611 or any that is free. Raises InputError where that cannot be (`studio.address`)."""
     try:
         family = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)[0][0]
         if port is not None:
-            return socket.create_server((host, port), family=family)
+            return _of_tcp(socket.create_server((host, port), family=family))
         try:
-            return socket.create_server((host, PORT), family=family)
+            return _of_tcp(socket.create_server((host, PORT), family=family))
         except OSError:
-            return socket.create_server((host, 0), family=family)
+            return _of_tcp(socket.create_server((host, 0), family=family))
     except OSError as error:
         where = f"{host}:{PORT if port is None else port}"
         raise InputError(
@@ -63,3 +64,8 @@ def _listening(host: str, port: int | None) -> socket.socket:
             code="studio.address",
             host=host,
         ) from error
+
+
+def _of_tcp(listener: socket.socket) -> socket.socket:
+    """The same socket, which says that it is of TCP: asyncio sends on such ones at once, and would hold the end of each answer back for 40 ms on others."""
+    return socket.socket(listener.family, listener.type, socket.IPPROTO_TCP, fileno=listener.detach())
