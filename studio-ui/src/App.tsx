@@ -2,7 +2,7 @@ import { MantineProvider } from "@mantine/core";
 import { ModalsProvider } from "@mantine/modals";
 import { Notifications } from "@mantine/notifications";
 import { QueryClientProvider } from "@tanstack/react-query";
-import { Suspense } from "react";
+import { lazy, Suspense } from "react";
 import { Route, Switch } from "wouter";
 import { makeClient } from "./api/cache";
 import { Freshness } from "./events/Freshness";
@@ -18,6 +18,7 @@ const client = makeClient();
 /** Every screen with its address. Each is a file of its own in the build, fetched when it is first opened. */
 const SCREENS: Record<string, React.ComponentType> = {
   "/": Home,
+  "/projects/:project/images": lazy(() => import("./screens/images/Images")),
 };
 
 export function App() {

@@ -1,0 +1,74 @@
+import { keepPreviousData, useQueries, useQueryClient } from "@tanstack/react-query";
+import { useCallback, useEffect, useMemo, useRef, useState } from "react";
+import { api, ask, type Shape } from "../../api/client";
+import { Problem } from "../../api/problem";
+import { keyOf, lookAgain, useGet } from "../../api/queries";
+import { useWatch } from "../../events/news";
+
+export type Picture = Shape<"PictureItem">;
+
+/** Which pictures of a project, and in which order. */
+export interface Asked {
+  q?: string;
+  concept?: string;
+  finding?: string;
+  sort?: "name" | "newest" | "largest" | "findings";
+}
+
+const PAGE = 200;
+const STILL_FOR = 80; // milliseconds that the view stands still before details are fetched
+const NONE: readonly string[] = [];
+
+const LIST = "/api/projects/{project}/pictures";
+const DETAILS = "/api/projects/{project}/pictures/page";
+
+/**
+ * The pictures of a project: the ids of all at once, the details by pages of those in view.
+ * `pictureOf` answers with what was known last until a page has arrived, so that nothing flickers when something has changed.
+ */
+export function usePictures(project: string, asked: Asked) {
+  useWatch([`dataset:${project}`]);
+  const client = useQueryClient();
+  const list = useGet(LIST, { path: { project }, query: asked }, { placeholderData: keepPreviousData });
+  const [[first, last], setPages] = useState<[number, number]>([0, 0]);
+  const version = list.data?.version ?? "";
+
+  const starts = version && !list.isPlaceholderData ? range(first, last).map((page) => page * PAGE) : [];
+  const pages = useQueries({
+    queries: starts.map((start) => {
+      const params = { path: { project }, query: { ...asked, start, count: PAGE, version } };
+      return {
+        queryKey: keyOf(DETAILS, params),
+        queryFn: ({ signal }: { signal: AbortSignal }) => ask(api.GET(DETAILS, { params, signal })),
+        staleTime: Number.POSITIVE_INFINITY, // a page of a version does not change
+      };
+    }),
+    combine: (found) => ({
+      items: found.flatMap((page) => page.data?.items ?? []),
+      stale: found.some(({ error }) => error instanceof Problem && error.code === "pictures.stale"),
+      problem: found.find(({ error }) => error && !(error instanceof Problem && error.code === "pictures.stale"))?.error,
+    }),
+  });
+  useEffect(() => {
+    if (pages.stale) lookAgain(client, LIST);
+  }, [pages.stale, client]);
+
+  const known = useRef(new Map<string, Picture>());
+  const pictureOf = useMemo(() => {
+    for (const item of pages.items) known.current.set(item.id, item);
+    return (id: string) => known.current.get(id);
+  }, [pages.items]);
+
+  const timer = useRef<number>(undefined);
+  useEffect(() => () => clearTimeout(timer.current), []);
+  const onView = useCallback((from: number, to: number) => {
+    clearTimeout(timer.current);
+    timer.current = window.setTimeout(() => setPages([Math.floor(from / PAGE), Math.floor(to / PAGE)]), STILL_FOR);
+  }, []);
+
+  return { list, ids: list.data?.ids ?? NONE, version, pictureOf, onView, problem: pages.problem };
+}
+
+function range(from: number, to: number): number[] {
+  return Array.from({ length: to - from + 1 }, (_, index) => from + index);
+}
