@@ -6,7 +6,9 @@ import pytest
 
 from lorasmith.demo.drawing import draw_scene
 from lorasmith.demo.world import random_scene
+from lorasmith.studio import courses
 from lorasmith.training import events
+from lorasmith.training.records import course
 from lorasmith.training.records.event_log import EventLog
 from lorasmith.training.records.run_folder import RunFolder
 from lorasmith.training.settings.tree import settings_from
@@ -65,6 +67,17 @@ def test_a_run_anywhere_in_the_workspace_is_listed_and_one_that_cannot_be_read_h
     states = {one["id"]: one["state"] for one in script.get("/api/runs").json()}
     assert states == {"zorvex": "killed", "~tries~a": "unreadable", "~tries~b": "unreadable"}
     assert script.get("/api/runs/~tries~b/curve").json()["code"] == "run.newer_version"
+
+
+def test_runs_whose_events_stay_as_they_are_are_not_read_again_however_many_there_are(script, workspace, monkeypatch):
+    monkeypatch.setattr(courses, "MOST_FOLLOWED", 2)
+    runs = [make_run(workspace / "runs" / name) for name in ("a", "b", "c")]
+    script.get("/api/runs")
+    read, read_one = [], course.read_events
+    monkeypatch.setattr(course, "read_events", lambda path, start: read.append(path) or read_one(path, start))
+    EventLog(runs[0].events)(step(3, 0.4))
+    assert {one["id"]: one["step"] for one in script.get("/api/runs").json()} == {"a": 3, "b": 2, "c": 2}
+    assert read == [runs[0].events]
 
 
 def test_the_curve_is_read_as_it_grows_and_says_where_to_watch_from(script, run):

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import mmap
-import os
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from lorasmith.errors import LorasmithError
 from lorasmith.evaluation.proof.record import PROOF, VERDICT
+from lorasmith.evaluation.run_folders import RunFolders
 from lorasmith.json_text import table_of
 from lorasmith.training import events
 from lorasmith.training.records.event_log import read_events
 from lorasmith.training.records.run_folder import RunFolder
 
-DEPTH = 4
-"""Folders below the given one in which runs are looked for: projects/anna/runs/anna-3 is at this depth."""
 TAIL = 65_536
 """Bytes at the end of a run's events that are read."""
 RunState = Literal["running", "finished", "stopped", "killed", "unreadable"]
@@ -50,27 +47,7 @@ class ListedRun:
 
 def list_runs(root: str | Path) -> list[ListedRun]:
     """The runs below a folder, or the folder itself if it is one; those with the latest events first."""
-    return sorted((listed_run(folder) for folder in run_folders(root)), key=lambda run: -run.last_event)
-
-
-def run_folders(root: str | Path) -> Iterator[Path]:
-    """The folders of runs below `root`; hidden folders and links are passed over, and runs are not looked into."""
-    waiting = [(Path(root), 0)]
-    while waiting:
-        folder, depth = waiting.pop()
-        run = RunFolder(folder)
-        if run.settings.is_file() and run.state.is_dir():
-            yield folder
-        elif depth < DEPTH:
-            waiting += [(each, depth + 1) for each in _folders_in(folder)]
-
-
-def _folders_in(folder: Path) -> list[Path]:
-    try:
-        with os.scandir(folder) as entries:
-            return [Path(entry.path) for entry in entries if entry.is_dir(follow_symlinks=False) and not entry.name.startswith(".")]
-    except OSError:  # without permission
-        return []
+    return sorted((listed_run(folder) for folder in RunFolders(root).found()), key=lambda run: -run.last_event)
 
 
 def listed_run(folder: str | Path) -> ListedRun:

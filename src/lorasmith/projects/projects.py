@@ -23,6 +23,7 @@ from pydantic import ValidationError
 from lorasmith.curation.names import TakenNames, safe_stem
 from lorasmith.dataset_folder import STATE, locked
 from lorasmith.errors import InputError, SettingsError
+from lorasmith.evaluation.run_folders import RunFolders
 from lorasmith.jobs.workspace import Workspace
 from lorasmith.projects.project import PROJECT_FILE, Project, ProjectFolder
 from lorasmith.training.records.run_folder import RunFolder
@@ -38,6 +39,7 @@ class Projects:
         self.folder = self.workspace.root / PROJECTS
         self.bin = self.workspace.state / "bin"
         """Where archived ones are."""
+        self.run_folders = RunFolders(self.workspace.root)
 
     def __iter__(self) -> Iterator[ProjectFolder]:
         """All of them, by id; a damaged one is among them."""

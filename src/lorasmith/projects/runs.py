@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from lorasmith.errors import InputError
-from lorasmith.evaluation.run_list import run_folders
 from lorasmith.projects.projects import PROJECTS, Projects
 from lorasmith.training.records.run_folder import RunFolder
 
@@ -30,7 +29,7 @@ class FoundRun:
 def runs_of(projects: Projects) -> Iterator[FoundRun]:
     """All runs of a workspace, by their folders."""
     root = projects.workspace.root
-    for folder in sorted(run_folders(root)):
+    for folder in projects.run_folders.found():
         match folder.relative_to(root).parts:
             case ("runs", name):
                 yield FoundRun(name, "", RunFolder(folder))

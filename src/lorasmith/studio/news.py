@@ -37,7 +37,7 @@ def news_of(studio: Studio) -> Sources:
         found = {}
         for run in runs_of(studio.projects):
             if time.time() - _changed(run.folder.events) < GOING:
-                course = studio.course(run.folder.events)
+                course = studio.courses.summary(run.folder.events)
                 last, planned = course.last_step, course.planned
                 found[run.id] = {
                     "step": last.step if last else 0, "steps": planned.steps if planned else None, "eta": last.eta if last else None,

@@ -17,13 +17,13 @@ from lorasmith.evaluation.proof.record import PROOF, VERDICT
 from lorasmith.json_text import table_of
 from lorasmith.projects.runs import FoundRun, find_run, runs_of
 from lorasmith.secrets import without_secrets
+from lorasmith.studio.courses import CourseSummary
 from lorasmith.studio.files import picture_response
 from lorasmith.studio.log import LogPage, read_log
 from lorasmith.studio.paths import confined
 from lorasmith.studio.studio import OpenStudio, Studio
 from lorasmith.training.commands import Command
 from lorasmith.training.events import Finished, Stopped
-from lorasmith.training.records.course import RunCourse
 
 router = APIRouter(tags=["runs"])
 files = APIRouter(tags=["files"])
@@ -122,7 +122,7 @@ def compare_runs(runs: str, studio: OpenStudio) -> list[Difference]:
 def get_run(run: str, studio: OpenStudio) -> RunFacts:
     """One run with its settings and its LoRA files."""
     found = find_run(studio.projects, run)
-    view, course = _view(studio, found), studio.course(found.folder.events)
+    view, course = _view(studio, found), studio.courses.follow(found.folder.events)
     return RunFacts(
         **view.model_dump(), settings=_settings(found), warnings=[warned.message for warned in course.warnings], offset=course.offset,
         files=[CheckpointView(file=one.path, epoch=one.epoch, step=one.step, final=one.final) for one in course.checkpoints],
@@ -135,7 +135,7 @@ def get_curve(
     from_: Annotated[int, Query(alias="from", ge=0, description="The first step.")] = 0, name: str = "",
 ) -> CurveView:  # fmt: skip
     """The numbers of a run, each thinned to its lowest and highest values; `name` is the beginning of those that are wanted."""
-    course = studio.course(find_run(studio.projects, run).folder.events)
+    course = studio.courses.follow(find_run(studio.projects, run).folder.events)
     series = {}
     for key, curve in course.curves.items():
         if key.startswith(name):
@@ -150,7 +150,7 @@ def list_samples(run: str, studio: OpenStudio) -> list[SampleView]:
     found = find_run(studio.projects, run)
     return [
         SampleView(url=f"/files/runs/{quote(run)}/{quote(place)}", prompt=one.prompt, seed=one.seed, epoch=one.epoch, step=one.step)
-        for one in studio.course(found.folder.events).samples
+        for one in studio.courses.follow(found.folder.events).samples
         if (place := _below(found, one.path)) is not None
     ]
 
@@ -190,7 +190,7 @@ def get_run_file(run: str, file: str, studio: OpenStudio) -> Response:
 
 def _view(studio: Studio, run: FoundRun) -> RunView:
     try:
-        course = studio.course(run.folder.events)
+        course = studio.courses.summary(run.folder.events)
     except RunError as error:
         return RunView(
             id=run.id, project=run.project, folder=str(run.folder.root), name=run.folder.root.name, state="unreadable", reason=str(error),
@@ -204,12 +204,12 @@ def _view(studio: Studio, run: FoundRun) -> RunView:
         reason="" if running else _reason(ending), step=last.step if last else 0, steps=planned.steps if planned else None,
         epoch=last.epoch if last else 0, epochs=planned.epochs if planned else None, eta=last.eta if last and running else None,
         loss=_finite(last.loss_smoothed) if last else None, images_per_second=last.images_per_second if last else None,
-        last_event=datetime.fromtimestamp(course.last_time, UTC) if course.last_time else None, checkpoints=len(course.checkpoints),
-        samples=len(course.samples), verdict=next(iter(_sentences(_verdict(run))), ""),
+        last_event=datetime.fromtimestamp(course.last_time, UTC) if course.last_time else None, checkpoints=course.checkpoints,
+        samples=course.samples, verdict=next(iter(_sentences(_verdict(run))), ""),
     )  # fmt: skip
 
 
-def _state(course: RunCourse, running: bool) -> State:
+def _state(course: CourseSummary, running: bool) -> State:
     if running:
         return "running"
     match course.ending:

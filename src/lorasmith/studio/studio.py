@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated
@@ -21,14 +20,11 @@ from lorasmith.jobs.workspace import Workspace
 from lorasmith.library.catalogue.catalogue import Catalogue
 from lorasmith.projects.projects import Projects
 from lorasmith.projects.uploads import Uploads
+from lorasmith.studio.courses import Courses
 from lorasmith.studio.datasets import Datasets
 from lorasmith.studio.estimates import Estimates
-from lorasmith.training.records.course import RunCourse
 
 log = logging.getLogger(__name__)
-
-MOST_FOLLOWED = 64
-"""Runs whose course is kept in memory."""
 
 CACHE = "cache"
 """Folder of a workspace that keeps what can be made again, the same as the command line's and the jobs'."""
@@ -41,8 +37,6 @@ class Studio:
     workspace: Path
     start_supervisor: Start = start_supervisor
     """Sees to it that somebody works through the queue."""
-    _courses: dict[Path, RunCourse] = field(default_factory=dict)
-    _following: threading.Lock = field(default_factory=threading.Lock)
 
     @cached_property
     def queue(self) -> Queue:
@@ -101,15 +95,9 @@ class Studio:
     def estimates(self) -> Estimates:
         return Estimates(self.workspace)
 
-    def course(self, events: Path) -> RunCourse:
-        """The course of a run up to now, by its `events.jsonl`."""
-        with self._following:
-            course = self._courses.pop(events, None) or RunCourse(events)
-            course.follow()
-            self._courses[events] = course  # the last one used stands last
-            while len(self._courses) > MOST_FOLLOWED:
-                del self._courses[next(iter(self._courses))]
-        return course
+    @cached_property
+    def courses(self) -> Courses:
+        return Courses()
 
     @cached_property
     def projects(self) -> Projects:

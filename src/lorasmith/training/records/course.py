@@ -80,7 +80,10 @@ class RunCourse:
     def follow(self) -> None:
         """Read what has come since. Raises RunError where a newer Lorasmith wrote it, or it is damaged."""
         try:
-            if self.path.stat().st_size < self.offset:  # another file under the same name
+            size = self.path.stat().st_size
+            if size == self.offset:
+                return
+            if size < self.offset:  # another file under the same name
                 self.offset = 0
                 self._forget()
             read = read_events(self.path, self.offset)
