@@ -19,6 +19,8 @@ const client = makeClient();
 const SCREENS: Record<string, React.ComponentType> = {
   "/": Home,
   "/projects/:project/images": lazy(() => import("./screens/images/Images")),
+  "/runs": lazy(() => import("./screens/runs/Runs")),
+  "/runs/:run": lazy(() => import("./screens/run/Run")),
 };
 
 export function App() {

@@ -22,9 +22,9 @@ HAPPENED = [events.Planned(10, 5, 4, 2, 1000), step(1, 0.5), step(2, float("nan"
     events.Warned("token = hf_abcdefghijklmnopqrstuvwxyz"), events.CheckpointSaved("checkpoints/x.safetensors", 1, 2)]  # fmt: skip
 
 
-def make_run(folder, rank=8, happened=HAPPENED):
+def make_run(folder, rank=8, happened=HAPPENED, pictures="pictures"):
     run = RunFolder(folder)
-    run.create(settings_from({"name": "x", "base": {"path": "base"}, "datasets": [{"path": "pictures"}], "network": {"rank": rank}}))
+    run.create(settings_from({"name": "x", "base": {"path": "base"}, "datasets": [{"path": pictures}], "network": {"rank": rank}}))
     log = EventLog(run.events)
     for event in happened:
         log(event)
@@ -129,6 +129,13 @@ def test_runs_are_compared_by_the_settings_in_which_they_differ(script, run, wor
         {"setting": "network.rank", "values": {"zorvex": 8, "other": 4}}
     ]
     assert script.get("/api/runs/compare", params={"runs": "zorvex,gone"}).status_code == 404
+
+
+def test_of_datasets_that_differ_only_the_settings_that_differ_are_told(script, run, workspace):
+    make_run(workspace / "runs" / "other", pictures="drawings")
+    assert script.get("/api/runs/compare", params={"runs": "zorvex,other"}).json() == [
+        {"setting": "datasets.1.path", "values": {"zorvex": "pictures", "other": "drawings"}}
+    ]
 
 
 def test_a_run_that_goes_on_is_asked_to_stop_wherever_it_was_started(script, run):

@@ -235,9 +235,12 @@ def _settings(run: FoundRun) -> dict[str, JsonValue]:
 
 
 def _flat(tree: dict[str, JsonValue], above: str = "") -> dict[str, JsonValue]:
+    """The tree as dotted names; the tables of a list, such as datasets, are counted from 1."""
     found: dict[str, JsonValue] = {}
     for name, value in tree.items():
-        found |= _flat(value, f"{above}{name}.") if isinstance(value, dict) else {f"{above}{name}": value}
+        tables = isinstance(value, list) and value and all(isinstance(one, dict) for one in value)
+        inner = {str(number): one for number, one in enumerate(value, 1)} if tables else value  # type: ignore[arg-type]
+        found |= _flat(inner, f"{above}{name}.") if isinstance(inner, dict) else {f"{above}{name}": value}
     return found
 
 

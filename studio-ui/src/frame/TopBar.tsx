@@ -59,7 +59,15 @@ function ProjectName({ project }: { project: string }) {
 export function IconButton({ words, icon, onClick }: { words: string; icon: React.ReactNode; onClick?: () => void }) {
   return (
     <Tooltip label={words}>
-      <ActionIcon variant="subtle" color="gray" size="var(--hit)" aria-label={words} onClick={onClick} disabled={!onClick}>
+      <ActionIcon
+        variant="subtle"
+        color="gray"
+        size="var(--hit)"
+        aria-label={words}
+        onClick={onClick}
+        disabled={!onClick}
+        className={classes.button}
+      >
         {icon}
       </ActionIcon>
     </Tooltip>

@@ -1,0 +1,149 @@
+import { Button, Group, Menu, Progress } from "@mantine/core";
+import { useQueryClient } from "@tanstack/react-query";
+import { Camera, Copy, Ellipsis, Play, Save, Square, Trophy } from "lucide-react";
+import { useTranslation } from "react-i18next";
+import { Link, useLocation } from "wouter";
+import { api, ask, type Shape } from "../../api/client";
+import { lookAgain, useGet } from "../../api/queries";
+import { bytes, duration, number } from "../../components/format";
+import { say, sayProblem } from "../../components/say";
+import { hasEnded } from "../../frame/job";
+import { useKeys } from "../../keys/useKeys";
+import { RunState } from "../runs/RunState";
+import type { PartProps } from "./part";
+import classes from "./Run.module.css";
+
+const MEGABYTE = 1e6;
+
+/** How far the run is, in numbers, and what can be asked of it. */
+export function RunHeader({ run, curve }: PartProps) {
+  const { t } = useTranslation("runs");
+  const last = (name: string) => curve?.series[name]?.values.at(-1) ?? null;
+  const memory = last("memory/device_mb") ?? last("memory/process_mb");
+  const facts: [string, string | null][] = [
+    ["step", run.steps === null ? number(run.step) : t("of", { done: number(run.step), all: number(run.steps) })],
+    ["epoch", run.epochs === null ? number(run.epoch) : t("of", { done: number(run.epoch), all: number(run.epochs) })],
+    ["eta", run.eta === null ? null : duration(run.eta)],
+    ["loss", run.loss === null ? null : number(run.loss, 4)],
+    ["images_per_second", run.images_per_second === null ? null : number(run.images_per_second)],
+    ["memory", memory === null ? null : bytes(memory * MEGABYTE)],
+  ];
+  return (
+    <>
+      <header className={classes.head}>
+        <div>
+          <h1>{run.name}</h1>
+          <RunState run={run} />
+        </div>
+        <RunButtons run={run} />
+      </header>
+      {run.state === "running" && run.steps && <Progress value={(100 * run.step) / run.steps} size="sm" aria-label={t("step")} />}
+      <dl className={classes.facts}>
+        {facts.map(
+          ([name, value]) =>
+            value !== null && (
+              <div key={name}>
+                <dt>{t(name)}</dt>
+                <dd>{value}</dd>
+              </div>
+            ),
+        )}
+      </dl>
+      {(run.verdict || run.checkpoints > 0) && <Verdict run={run} />}
+    </>
+  );
+}
+
+function Verdict({ run }: { run: Shape<"RunFacts"> }) {
+  const { t } = useTranslation("runs");
+  return (
+    <div className={`panel ${classes.verdict}`}>
+      <p>{run.verdict || t("not_proven")}</p>
+      <Button
+        component={Link}
+        href={`/runs/${encodeURIComponent(run.id)}/proof`}
+        leftSection={<Trophy size={16} aria-hidden />}
+        variant={run.verdict ? "filled" : "default"}
+      >
+        {t(run.verdict ? "see_proof" : "prove")}
+      </Button>
+    </div>
+  );
+}
+
+/** Stop, save and sample for a run that goes on, wherever it was started; resume and clone for one that does not. */
+function RunButtons({ run }: { run: Shape<"RunFacts"> }) {
+  const { t } = useTranslation("runs");
+  const [, go] = useLocation();
+  const client = useQueryClient();
+  const { data: jobs } = useGet("/api/jobs");
+  const going = run.state === "running";
+  const job = jobs?.find((one) => one.kind === "train" && !hasEnded(one) && run.folder.endsWith(`/${String(one.arguments.out)}`));
+
+  function command(name: "stop" | "save" | "sample"): void {
+    ask(api.POST("/api/runs/{run}:{command}", { params: { path: { run: run.id, command: name } } }))
+      .then(() => say(t(`asked_${name}`)))
+      .catch(sayProblem);
+  }
+
+  function resume(): void {
+    ask(
+      api.POST("/api/jobs", {
+        body: { kind: "train", project: run.project, priority: 0, arguments: { settings: run.settings, out: run.folder } },
+      }),
+    )
+      .then(() => lookAgain(client, "/api/jobs", "/api/runs"))
+      .catch(sayProblem);
+  }
+
+  useKeys({ s: () => (going ? command("sample") : false) });
+  return (
+    <Group gap="xs">
+      {going && (
+        <>
+          <Button variant="default" leftSection={<Camera size={16} aria-hidden />} onClick={() => command("sample")}>
+            {t("sample_now")}
+          </Button>
+          <Button variant="default" leftSection={<Save size={16} aria-hidden />} onClick={() => command("save")}>
+            {t("save_now")}
+          </Button>
+          {job && (
+            <Button
+              variant="default"
+              onClick={() =>
+                ask(api.POST("/api/jobs/{job}:{verb}", { params: { path: { job: job.id, verb: "pause" } } })).catch(sayProblem)
+              }
+            >
+              {t("frame:verb_pause")}
+            </Button>
+          )}
+          <Button leftSection={<Square size={16} aria-hidden />} onClick={() => command("stop")}>
+            {t("frame:verb_stop")}
+          </Button>
+        </>
+      )}
+      {(run.state === "stopped" || run.state === "killed") && (
+        <Button leftSection={<Play size={16} aria-hidden />} onClick={resume}>
+          {t("frame:verb_resume")}
+        </Button>
+      )}
+      {run.project && (
+        <Menu position="bottom-end">
+          <Menu.Target>
+            <Button variant="default" px="xs" aria-label={t("more")}>
+              <Ellipsis size={18} />
+            </Button>
+          </Menu.Target>
+          <Menu.Dropdown>
+            <Menu.Item
+              leftSection={<Copy size={16} />}
+              onClick={() => go(`/projects/${encodeURIComponent(run.project)}/train?from=${encodeURIComponent(run.id)}`)}
+            >
+              {t("clone")}
+            </Menu.Item>
+          </Menu.Dropdown>
+        </Menu>
+      )}
+    </Group>
+  );
+}
