@@ -2,6 +2,7 @@
 
     anna/
       cat.png  cat.txt               a picture, and its caption beside it under the same name
+      cat-masklabel.png              its mask: what is black there does not count in the loss
       10_anna, red hat/...           kohya's folders: 10 repeats of `anna, red hat`
       holdout/1_anna, red hat/...    pictures that judge the LoRA and are never trained on
       regularisation/1_woman/...     pictures that keep the base as it was
@@ -34,10 +35,6 @@ CAPTION_SUFFIXES = (".txt", ".caption")
 HOLDOUT, REGULARISATION = "holdout", "regularisation"
 """Folders of a dataset whose pictures judge the LoRA, or are trained on as `is_reg`."""
 
-MASKS_ARE_KEPT_APART = (
-    "To train with the masks, put them into a folder of their own under the pictures' names, and name it as mask_path of the dataset."
-)
-
 SET_ASIDE = (HOLDOUT, REGULARISATION)
 """Folders of a dataset whose pictures are no training images."""
 
@@ -51,8 +48,13 @@ SYSTEM_FILES = (
 )  # fmt: skip
 """Names, in lower case, of what desktops, network drives and other trainers' caches leave in folders."""
 
-MASK_ENDINGS = ("-masklabel", "-condlabel")
-"""Ends of the names of OneTrainer's masks and conditioning pictures, which it keeps beside the pictures."""
+MASKS_ARE_BESIDE = "A mask is a PNG beside its picture, under its name: cat-masklabel.png for cat.jpg."
+
+MASK_ENDING = "-masklabel"
+"""End of the name of a picture's mask beside it, as OneTrainer names them."""
+
+NOT_PICTURES = (MASK_ENDING, "-condlabel")
+"""Ends of the names of what OneTrainer keeps beside pictures: masks, and conditioning pictures."""
 
 # What Lorasmith keeps with a dataset, as paths below its folder
 
@@ -143,15 +145,20 @@ def pictures_in(folder: str | Path) -> list[Path]:
 
 
 def is_picture(name: str | Path) -> bool:
-    """Whether a file is a picture by its suffix, and not another trainer's mask of one by its name."""
+    """Whether a file is a picture by its suffix, and by its name not the mask or conditioning picture of one."""
     stem, suffix = os.path.splitext(name)
-    return suffix.lower() in PICTURE_SUFFIXES and not stem.lower().endswith(MASK_ENDINGS)
+    return suffix.lower() in PICTURE_SUFFIXES and not stem.lower().endswith(NOT_PICTURES)
 
 
-def is_mask(name: str | Path) -> bool:
-    """Whether a file is a mask or conditioning picture of OneTrainer: `cat-masklabel.png` beside `cat.png`."""
+def is_label(name: str | Path) -> bool:
+    """Whether a file is by its name the mask or conditioning picture of one: `cat-masklabel.png`, `cat-condlabel.png`."""
     stem, suffix = os.path.splitext(name)
-    return suffix.lower() in PICTURE_SUFFIXES and stem.lower().endswith(MASK_ENDINGS)
+    return suffix.lower() in PICTURE_SUFFIXES and stem.lower().endswith(NOT_PICTURES)
+
+
+def mask_beside(picture: Path) -> Path:
+    """Where a picture's mask is, if it has one beside it: `cat-masklabel.png` for `cat.jpg`."""
+    return picture.with_name(f"{picture.stem}{MASK_ENDING}.png")
 
 
 def is_regularisation(place: str | PurePath) -> bool:

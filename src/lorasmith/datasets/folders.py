@@ -19,13 +19,14 @@ from lorasmith.captions.caption import read_caption
 from lorasmith.dataset_folder import (
     CAPTION_SUFFIXES,
     HOLDOUT,
-    MASKS_ARE_KEPT_APART,
+    MASKS_ARE_BESIDE,
     PICTURE_SUFFIXES,
     SET_ASIDE,
     STATE,
     holds_no_pictures,
-    is_mask,
+    is_label,
     is_picture,
+    mask_beside,
     walk,
 )
 from lorasmith.errors import DatasetError, SettingsError
@@ -222,6 +223,7 @@ def _captioned_files(
     pictures = [file for file in files if is_picture(file)]
     stems = {picture.stem for picture in pictures}
     names = {picture.name for picture in pictures} - stems
+    masks = {mask_beside(picture) for picture in pictures}
     captions: dict[str, Path] = {}
     texts = [file for file in files if file.suffix.lower() in suffixes]
     for text in sorted(texts, key=lambda text: suffixes.index(text.suffix.lower())):
@@ -236,9 +238,10 @@ def _captioned_files(
             findings.append(_not_used(root, text, first))
     for file in files:
         if not is_picture(file) and file.suffix.lower() not in suffixes:
-            if is_mask(file):
-                message = f"{file} is a mask or conditioning picture of OneTrainer and is not trained on."
-                findings.append(folder_finding("mask_beside", root, file, message, MASKS_ARE_KEPT_APART, about="file"))
+            if is_label(file):
+                if file not in masks:
+                    message = f"{file} is by its name a mask or conditioning picture, and no picture here has it as its mask."
+                    findings.append(folder_finding("mask_without_picture", root, file, message, MASKS_ARE_BESIDE, about="file"))
                 continue
             message = f"{file} is neither a picture ({' '.join(PICTURE_SUFFIXES)}) nor a caption ({' '.join(suffixes)}) and is ignored."
             findings.append(

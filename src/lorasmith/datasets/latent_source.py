@@ -224,21 +224,21 @@ class LatentSource:
 
     def _masks(self, augmented: Sequence[_Augmented], cells: Size) -> torch.Tensor | None:
         """The masks of a batch; pictures without one count whole."""
-        if all(one.item.mask is None for one in augmented):
+        if not any(one.item.masks for one in augmented):
             return None
         return torch.stack([self._mask(one, cells) for one in augmented])
 
     def _mask(self, augmented: _Augmented, cells: Size) -> torch.Tensor:
-        mask, fit = augmented.item.mask, augmented.request.fit
-        if mask is None:
+        masks, fit = augmented.item.masks, augmented.request.fit
+        if not masks:
             return torch.ones(1, cells[1], cells[0])
-        said = ("mask-1", mask.content, mask.is_alpha, fit.bucket, fit.resized, fit.crop, cells)
+        said = ("mask-2", *((mask.content, mask.is_alpha) for mask in masks), fit.bucket, fit.resized, fit.crop, cells)
         key = hashlib.sha256(repr(said).encode()).hexdigest()
         found = self._memory.get(key)
         if found is None:
             found = self._cache.get(key)
         if found is None:
-            found = mask_cells(mask, fit, cells)
+            found = mask_cells(masks, fit, cells)
             self._cache.put(key, found)
         self._remember(key, found)
         return found.flip(-1) if augmented.request.mirrored else found

@@ -91,6 +91,10 @@ class DatasetSettings(BaseModel):
     mask_path: Path | None = Field(
         None, description="Folder with a grey mask of the same name for each picture: white counts in the loss, black does not."
     )
+    masked_loss: bool = Field(
+        True,
+        description="A grey mask beside a picture, cat-masklabel.png for cat.jpg, counts as in mask_path; erasing a region makes one. False: it is ignored.",
+    )
 
     _resolution_in_range = field_validator("resolution")(_sides)
 
@@ -104,11 +108,6 @@ class DatasetSettings(BaseModel):
         }  # fmt: skip
         return replace(rules, **{name: value for name, value in own.items() if value is not None})
 
-    @property
-    def masks(self) -> bool:
-        """Whether parts of the pictures do not count."""
-        return self.alpha_mask or self.mask_path is not None
-
 
 def check_datasets(datasets: Sequence[DatasetSettings]) -> None:
     """Raises SettingsError where settings of a folder contradict each other."""
@@ -118,7 +117,7 @@ def check_datasets(datasets: Sequence[DatasetSettings]) -> None:
             raise SettingsError(
                 f"{where}.alpha_mask and {where}.mask_path are both set for {dataset.path}, but a picture has one mask. Leave one of them out."
             )
-        if dataset.random_crop and dataset.masks:
+        if dataset.random_crop and (dataset.alpha_mask or dataset.mask_path is not None):
             name = "alpha_mask" if dataset.alpha_mask else "mask_path"
             raise SettingsError(
                 f"{where}.random_crop may cut away all that {where}.{name} lets count, for {dataset.path}. Leave one of them out."

@@ -33,7 +33,8 @@ class TrainingPicture:
     """The area that its buckets have; pictures of two resolutions are never in one batch."""
     batch_size: int | None = None
     """Its dataset's own; None where that has none."""
-    mask: Mask | None = None
+    masks: tuple[Mask, ...] = ()
+    """What says which parts of it count; several count together."""
     balanced: int | None = None
     """Repeats of a regularisation picture that is balanced against the others; None where its folder's repeats count."""
 
@@ -90,6 +91,11 @@ class TrainingSet:
         """Regularisation pictures with the repeats that their folders declare, whether they are needed or not."""
         return sum(item.picture.repeats for item in (*self.pictures, *self.not_needed) if item.picture.is_reg)
 
+    @cached_property
+    def masked_pictures(self) -> int:
+        """Pictures with regions that training leaves out."""
+        return sum(bool(item.masks) for item in self.pictures)
+
     def batch_shapes(self, batch_size: int) -> Counter[Shape]:
         """Shape -> batches of it in an epoch, the same in each; without their order, which takes a draw for each sample."""
         return sum((group.shapes for group in self.groups(batch_size)), Counter())
@@ -126,11 +132,7 @@ def open_training_set(
         )  # fmt: skip
         findings.extend(finding for finding in contents.findings if not _read_by_another(finding, dataset, datasets))
         fits = [fit(picture.size, own, sizes) for picture in contents.pictures]
-        masks = (
-            find_masks(contents.pictures, fits, dataset, findings, cache)
-            if dataset.masks
-            else dict.fromkeys(p.path for p in contents.pictures)
-        )
+        masks = find_masks(contents.pictures, fits, dataset, findings, cache)
         if not masks:
             raise DatasetError(
                 f"No picture in {dataset.path} has a mask in which anything counts: correct the masks, or train without them."

@@ -7,8 +7,11 @@ import subprocess
 import sys
 
 import pytest
+from PIL import Image
 
 from lorasmith.datasets import order
+from lorasmith.errors import SettingsError
+from lorasmith.images.read import read_picture
 from lorasmith.training.forecast.report import as_text, make_report
 from lorasmith.training.settings.toml import settings_toml
 
@@ -71,3 +74,20 @@ def test_a_plan_draws_no_order_of_samples(settings_for, monkeypatch):
     """Of an epoch it needs the shapes of the batches alone; an order takes a draw for each sample."""
     monkeypatch.setattr(order, "seed_of", lambda *purpose: pytest.fail("a draw"))
     assert make_report(settings_for()).forecast is not None
+
+
+def test_the_plan_counts_the_pictures_of_which_parts_are_left_out(settings_for, tmp_path, creatures):
+    for name in ("0.png", "0.txt", "1.png", "1.txt"):
+        shutil.copy(creatures / name, tmp_path / name)
+    dataset = {"path": str(tmp_path), "repeats": 4}
+    unmasked = make_report(settings_for(datasets=[dataset]), estimate=False)
+    assert "leaves out" not in as_text(unmasked)
+    with pytest.raises(SettingsError, match="unmasked_weight has no effect without masks"):
+        make_report(settings_for(datasets=[dataset], loss={"unmasked_weight": 0.1}), estimate=False)
+    size = read_picture(tmp_path / "0.png").size
+    mask = Image.new("L", size, 255)
+    mask.paste(0, (0, 0, size[0] // 2, size[1] // 2))
+    mask.save(tmp_path / "0-masklabel.png")
+    report = make_report(settings_for(datasets=[dataset], loss={"unmasked_weight": 0.1}), estimate=False)
+    assert "\n1 picture has regions that training leaves out (masks)\n" in as_text(report)
+    assert report.as_data["masked_pictures"] == 1

@@ -20,7 +20,7 @@ from lorasmith.training.objective.batch_loss import (
     trained_diffusion,
     weight_of_timesteps,
 )
-from lorasmith.training.objective.loss_settings import LossSettings
+from lorasmith.training.objective.loss_settings import LossSettings, check_loss_of_masks
 from lorasmith.training.objective.losses import LOSSES, THRESHOLDS
 from lorasmith.training.objective.masked import masked_mean
 from lorasmith.training.objective.noise import Noise
@@ -219,8 +219,6 @@ def test_huber_turns_by_snr_where_there_is_one_and_exponentially_on_flow_models(
     ("sections", "words"),
     [
         ({"loss": {"prior_loss_weight": 0.5}}, r"no effect without regularisation pictures. Set is_reg .* or use loss\.prior_preservation"),
-        ({"loss": {"normalize_masked_area": True}}, r"normalize_masked_area has no effect without masks. Set mask_path or alpha_mask"),
-        ({"loss": {"unmasked_weight": 0.1}}, r"unmasked_weight has no effect without masks"),
         ({"loss": {"prior_preservation": 1.0}}, r"prior_preservation needs captions\.trigger"),
         ({"loss": {"prior_preservation_class": "cat"}}, r"no effect without loss\.prior_preservation. Set that"),
         (
@@ -238,9 +236,16 @@ def test_loss_settings_without_effect_are_refused_with_a_way_out(sections, words
     "sections",
     [
         {"loss": {"prior_loss_weight": 0.5}, "datasets": [{"path": "d"}, {"path": "r", "is_reg": True}]},
-        {"loss": {"normalize_masked_area": True, "unmasked_weight": 0.1}, "datasets": [{"path": "d", "alpha_mask": True}]},
         {"loss": {"prior_preservation": 1.0, "prior_preservation_class": "cat"}, "captions": {"trigger": "zorvex"}},
     ],
 )
 def test_loss_settings_with_effect_pass(sections):
     assert check_together(settings(**sections)) == []
+
+
+@pytest.mark.parametrize("field", ["normalize_masked_area", "unmasked_weight"])
+def test_settings_for_masks_need_a_picture_that_has_one(field):
+    loss = LossSettings(**{field: 0.5 if field == "unmasked_weight" else True})
+    with pytest.raises(SettingsError, match=f"{field} has no effect without masks. Put them beside the pictures"):
+        check_loss_of_masks(loss, masked_pictures=0)
+    check_loss_of_masks(loss, masked_pictures=1)

@@ -310,7 +310,7 @@ def test_a_run_whose_dataset_has_masks_is_validated_without(toy_settings, creatu
     settings = toy_settings().model_copy(update={"datasets": [masked]})
     found = check(settings).validation_set
     assert {max(item.fit.bucket) for item in found.held_out} <= {48, 56}
-    assert all(item.mask is None for item in found.held_out)
+    assert all(item.masks == () for item in found.held_out)
 
 
 def test_a_folder_of_its_own_can_judge(settings_for, tmp_path):

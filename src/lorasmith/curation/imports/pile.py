@@ -12,7 +12,7 @@ from lorasmith.curation.imports.archives import Archive, is_archive
 from lorasmith.curation.imports.captions_files import CAPTIONS_FILES, METADATA_FILES, Row, read_rows
 from lorasmith.curation.imports.matching import PictureIndex, captions_with_row, match_rows
 from lorasmith.curation.imports.source import FoundPicture, SourceFile, label, left_out, section_and_concept
-from lorasmith.dataset_folder import CAPTION_SUFFIXES, MASKS_ARE_KEPT_APART, PICTURE_SUFFIXES, STATE, SYSTEM_FILES, is_mask
+from lorasmith.dataset_folder import CAPTION_SUFFIXES, MASKS_ARE_BESIDE, PICTURE_SUFFIXES, STATE, SYSTEM_FILES, is_label
 from lorasmith.errors import DatasetError
 from lorasmith.findings import Finding
 
@@ -105,9 +105,9 @@ def _sort_in(found: _Sorted, file: SourceFile, root: str, around: str, left: lis
     elif place.name.lower() in METADATA_FILES:
         inside = "" if place.parent == PurePosixPath(".") else place.parent.as_posix()
         found.rows.setdefault(inside, []).extend(_rows(file, shown, left))
-    elif is_mask(place.name):
+    elif is_label(place.name):
         message = f"{shown} is a mask or conditioning picture of OneTrainer, and no training image."
-        left.append(left_out("mask", shown, message, MASKS_ARE_KEPT_APART))
+        left.append(left_out("mask", shown, message, MASKS_ARE_BESIDE))
     elif kind := suffix if suffix in PICTURE_SUFFIXES else _suffix_by_content(file):
         section, concept, repeats = section_and_concept((around, *place.parts[:-1]))
         found.pictures.append(FoundPicture(file.name, shown, file.open, file.path, section, concept, repeats, kind))

@@ -61,6 +61,7 @@ class Report:
         """For --json."""
         return {
             **asdict(self.plan),
+            "masked_pictures": self.training_set.masked_pictures,
             "buckets": [asdict(row) for row in self.buckets],
             "findings": [finding.as_data for finding in self.findings],
             "missing": list(self.missing),
@@ -146,6 +147,7 @@ def as_text(report: Report) -> str:
     lines += [
         f"{count(plan.pictures, 'picture')}, {count(plan.samples_per_epoch, 'sample')} per epoch with their repeats, in "
         f"{count(plan.batches_per_epoch, 'batch', 'batches')}",
+        *_masked(report.training_set.masked_pictures),
         f"{count(plan.steps, 'step')}: {count(plan.epochs, 'epoch')} of {plan.steps_per_epoch:,}",
         "",
         f"{'bucket':<12}{'pictures':>9}{'samples':>9}{'batches':>8}{'area lost':>10}",
@@ -159,6 +161,12 @@ def as_text(report: Report) -> str:
         needed = " and ".join(f"base.{part}" for part in report.missing)
         lines += ["", f"Files, memory and time cannot be estimated, because the base lacks parts. Set {needed}."]
     return "\n".join(lines)
+
+
+def _masked(pictures: int) -> list[str]:
+    return (
+        [f"{count(pictures, 'picture')} {'has' if pictures == 1 else 'have'} regions that training leaves out (masks)"] if pictures else []
+    )
 
 
 def finding_lines(finding: Finding) -> list[str]:

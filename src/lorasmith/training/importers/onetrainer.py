@@ -348,7 +348,7 @@ TABLE = OptionTable(
         "vae.*": "the autoencoder is not trained", "decoder*": "it is for another family", "effnet*": "it is for another family", "quantization.*": "look at base.quantize",
         "embedding*": "embeddings are not trained", "additional_embeddings*": "embeddings are not trained", "mse_strength": "look at loss.loss_type", "mae_strength": "look at loss.loss_type",
         "*_strength": "it is not offered; look at the loss section", "timestep_*": "look at the flow section", "noising_*": "look at the flow section", "dynamic_timestep_shifting": "look at flow.timestep_sampling",
-        "masked_*": "masks count where a folder has them: datasets.alpha_mask or datasets.mask_path", "normalize_masked_area_loss": "look at loss.normalize_masked_area",
+        "masked_*": "masks beside the pictures count: datasets.masked_loss", "normalize_masked_area_loss": "look at loss.normalize_masked_area",
         "layer_filter*": "write layers as network.layers", "lora_*": "it is not offered", "oft_*": "it is not offered", "*_dtype": "look at base.quantize and training.weight_dtype",
         "learning_rate_*": "rates are as the settings give them", "custom_*": "write the schedule as settings", "attention_mechanism": "torch's own attention is used",
         "frames": "it is for video", "preserve_embedding_norm": "embeddings are not trained", "perturbation_noise_weight": "the model is asked for it there, too, which is not offered",

@@ -16,7 +16,7 @@ from lorasmith.training.importers.found import switch
 from lorasmith.training.importers.sd_scripts_options import LEFT, OPTIONS
 from lorasmith.training.importers.sd_scripts_rows import SdScriptsDraft, our_name
 
-OF_FOLDERS = frozenset(DatasetSettings.model_fields) - {"path", "repeats", "is_reg"}
+OF_FOLDERS = frozenset(DatasetSettings.model_fields) - {"path", "repeats", "is_reg", "masked_loss"}
 """Options that each folder may have for itself here; some of them can be said of all at once, too."""
 
 LEFT_OUT: Mapping[str, Any] = {

@@ -420,7 +420,7 @@ LEFT: dict[str, tuple[str, Any]] = {
     **_left("no LoRA is merged into the base before training; give a base that has them in it", "base_weights", "base_weights_multiplier"),
     **_left("sd-scripts and its GUI do not read it either", "stop_text_encoder_training", "no_token_padding", "save_as_bool"),
     **_left("pictures are cropped about their middle, or with random_crop anywhere", "face_crop_aug_range"),
-    **_left("masks count where a folder has them: datasets.alpha_mask or datasets.mask_path", "masked_loss"),
+    **_left("masks count where a folder has them: datasets.alpha_mask or datasets.mask_path, or beside its pictures", "masked_loss"),
     **_left("small pictures are named by: lorasmith audit", "skip_image_resolution"),
     **_left("a picture's way into its bucket is resampled in one way", "resize_interpolation"),
     **_left("held-out pictures lie in a folder of their own; make it with: lorasmith layout FOLDER --holdout 0.1", "validation_split", "validation_seed", "validate_every_n_steps", "validate_every_n_epochs",

@@ -78,10 +78,10 @@ class LossSettings(BaseModel):
     )  # fmt: skip
 
 
-def check_loss(loss: LossSettings, *, regularisation: bool, masks: bool, trigger: str | None) -> None:
+def check_loss(loss: LossSettings, *, regularisation: bool, trigger: str | None) -> None:
     """Whether every setting of the loss has an effect, as far as that does not depend on the base (see `check_loss_fits`).
 
-    `regularisation` and `masks`: whether some dataset has such pictures; `trigger`: captions.trigger.
+    `regularisation`: whether some dataset has such pictures; `trigger`: captions.trigger.
 
     Raises:
         SettingsError: one has no effect, or two contradict each other.
@@ -103,9 +103,6 @@ def check_loss(loss: LossSettings, *, regularisation: bool, masks: bool, trigger
             "prior_loss_weight",
             "without regularisation pictures. Set is_reg on a dataset, or use loss.prior_preservation, which needs none.",
         )
-    for field in ("normalize_masked_area", "unmasked_weight"):
-        if getattr(loss, field) and not masks:
-            raise _no_effect(field, "without masks. Set mask_path or alpha_mask on a dataset, or remove it.")
     if loss.prior_preservation_class is not None and not loss.prior_preservation:
         raise _no_effect("prior_preservation_class", "without loss.prior_preservation. Set that (1 is usual), or remove it.")
     if loss.prior_preservation and trigger is None:
@@ -120,6 +117,20 @@ def check_loss(loss: LossSettings, *, regularisation: bool, masks: bool, trigger
             "Name what it is, such as woman.",
             code="settings.contradiction",
         )  # fmt: skip
+
+
+def check_loss_of_masks(loss: LossSettings, masked_pictures: int) -> None:
+    """Whether the settings for masks have an effect on a training set in which this many pictures have one.
+
+    Raises:
+        SettingsError: one has none.
+    """
+    for field in ("normalize_masked_area", "unmasked_weight"):
+        if getattr(loss, field) and not masked_pictures:
+            raise _no_effect(
+                field,
+                "without masks. Put them beside the pictures (cat-masklabel.png), set mask_path or alpha_mask on a dataset, or remove it.",
+            )
 
 
 def check_loss_fits(loss: LossSettings, prediction_type: str) -> None:

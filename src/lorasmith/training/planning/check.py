@@ -10,6 +10,7 @@ from lorasmith.findings import Finding
 from lorasmith.images.picture_cache import PICTURES
 from lorasmith.models.description import Description
 from lorasmith.models.open import describe
+from lorasmith.training.objective.loss_settings import check_loss_of_masks
 from lorasmith.training.planning.base_fit import check_fits_description
 from lorasmith.training.planning.plan import Plan, make_plan
 from lorasmith.training.planning.trigger_fit import trigger_findings
@@ -72,6 +73,7 @@ def check(settings: Settings) -> CheckedRun:
             "captions.trigger.",
             code="dataset.no_captions", path=str(settings.datasets[0].path),
         )  # fmt: skip
+    check_loss_of_masks(settings.loss, training_set.masked_pictures)
     check_fits_description(settings.samples, training_set, description, sample_requests(settings))
     validation_set = open_validation(settings.validation, settings.datasets, settings.buckets, training_set, cache)
     of_settings += [*trigger_findings(settings, description), *sample_findings(settings, description.family)]

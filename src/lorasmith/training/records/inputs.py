@@ -15,6 +15,7 @@ from functools import cache
 from importlib.metadata import version
 from typing import Any
 
+from lorasmith.datasets.masks import masks_content
 from lorasmith.datasets.training_set import TrainingPicture, TrainingSet
 
 KEY = "lorasmith_inputs"
@@ -57,7 +58,7 @@ def recorded_pictures(training_set: TrainingSet) -> list[list[RecordedPicture]]:
 
 def _recorded(item: TrainingPicture) -> RecordedPicture:
     picture = item.picture
-    said = f"{picture.content} {picture.caption!r} {item.mask.content if item.mask is not None else ''}"
+    said = f"{picture.content} {picture.caption!r} {masks_content(item.masks)}"
     return RecordedPicture(picture.content[:PICTURE_DIGITS], hashlib.sha256(said.encode()).hexdigest()[:CAPTION_DIGITS], item.repeats)
 
 

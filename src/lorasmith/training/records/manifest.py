@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from lorasmith.atomic import write_atomically
+from lorasmith.datasets.masks import masks_content
 from lorasmith.datasets.training_set import TrainingSet
 from lorasmith.errors import RunError
 from lorasmith.training.records.inputs import versions
@@ -33,7 +34,7 @@ def inputs_of(training_set: TrainingSet, base: Mapping[str, str], parent: str | 
     """What the result depends on: pictures with their captions, repeats and masks; `base` and `parent` are hashes already."""
     described: dict[str, list[str]] = {}
     for item in training_set.pictures:
-        masked = f" {item.mask.content}" if item.mask is not None else ""
+        masked = f" {masks_content(item.masks)}" if item.masks else ""
         described.setdefault(str(item.picture.path), []).append(f"{item.picture.content} {item.repeats} {item.picture.caption!r}{masked}")
     return {
         "pictures": {path: hashlib.sha256("\n".join(each).encode()).hexdigest() for path, each in described.items()},

@@ -34,9 +34,7 @@ def check_together(settings: Settings) -> list[Finding]:
     _check_length(settings)
     _check_what_trains(settings)
     check_schedule(settings.schedule)
-    check_loss(
-        settings.loss, regularisation=any(d.is_reg for d in datasets), masks=any(d.masks for d in datasets), trigger=captions.trigger
-    )
+    check_loss(settings.loss, regularisation=any(d.is_reg for d in datasets), trigger=captions.trigger)
     check_network(settings.network)
     check_rates(settings)
     trains_texts = settings.lr_of("text_encoder") > 0 or bool(settings.optimizer.text_encoder_2_lr)

@@ -14,7 +14,7 @@ from lorasmith.errors import DatasetError, SettingsError
 from lorasmith.findings import Finding
 from lorasmith.training.settings.sections import ValidationSettings
 
-PLAIN = DatasetSettings(path=Path())
+PLAIN = DatasetSettings(path=Path(), masked_loss=False)
 """The settings that all pictures are measured under: no augmentation, no masks."""
 
 
@@ -103,20 +103,22 @@ def choose(pictures: Sequence[TrainingPicture], most: int) -> list[TrainingPictu
 
 def _plain(pictures: Sequence[TrainingPicture]) -> tuple[TrainingPicture, ...]:
     """The pictures as those of the one dataset `PLAIN`."""
-    return tuple(replace(item, dataset=0, mask=None) for item in pictures)
+    return tuple(replace(item, dataset=0, masks=()) for item in pictures)
 
 
 def _folders(validation: ValidationSettings, datasets: Sequence[DatasetSettings]) -> list[DatasetSettings]:
     """Folders of held-out pictures, each at the resolution and with the settings of captions of the dataset that it belongs to."""
     if validation.path is not None:
-        return [DatasetSettings(path=validation.path, repeats=1)]
+        return [DatasetSettings(path=validation.path, repeats=1, masked_loss=PLAIN.masked_loss)]
     beside = [(dataset, Path(dataset.path) / HOLDOUT) for dataset in datasets if not dataset.is_reg]
     return [
         dataset.model_copy(update={**_NOT_MEASURED, "path": folder, "repeats": 1}) for dataset, folder in beside if _has_pictures(folder)
     ]
 
 
-_NOT_MEASURED = {name: getattr(PLAIN, name) for name in ("batch_size", "flip_aug", "color_aug", "random_crop", "alpha_mask", "mask_path")}
+_NOT_MEASURED = {
+    name: getattr(PLAIN, name) for name in ("batch_size", "flip_aug", "color_aug", "random_crop", "alpha_mask", "mask_path", "masked_loss")
+}
 """Settings of a dataset that do not hold for its held-out pictures."""
 
 
