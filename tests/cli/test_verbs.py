@@ -41,6 +41,7 @@ VERBS = {
 }  # fmt: skip
 """Verb -> what it is given here."""
 ELSEWHERE = {
+    "undo",
     "captions describe",
     "retrain",
     "lora extract",

@@ -116,7 +116,7 @@ def test_a_layout_cut_short_is_finished_by_the_next_call(two, monkeypatch):
     assert len(layout.moves) == 2
 
     def power_cut(root):
-        old, new = json.loads((root / ".lorasmith" / "moves.json").read_bytes())[0]
+        old, new = json.loads((root / ".lorasmith" / "moves.json").read_bytes())["moves"][0]
         (root / old).rename(root / new)
         raise KeyboardInterrupt
 

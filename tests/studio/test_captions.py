@@ -78,7 +78,7 @@ def test_an_edit_is_tried_before_it_is_done_and_can_be_undone(script, dataset):
     assert script.post(f"{AT}/edits", json={**edit, "where": "tag:none"}).json() == {"changed": 0, "operation": None}
     assert script.post(f"{AT}/history:undo").json()["state"] == "undone"
     assert said(dataset) == ["mimi, red hat", "mimi, blue hat"]
-    assert script.post(f"{AT}/history:redo").json()["state"] == "applied"
+    assert script.post(f"{AT}/history:redo").json()["state"] == "done"
     assert said(dataset) == ["mimi, red hat, cat", "mimi, blue hat, cat"]
     assert len(script.get(f"{AT}/history").json()) == 1
     script.post(f"{AT}/history:undo")

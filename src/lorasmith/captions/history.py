@@ -86,6 +86,8 @@ class Operation:
     files: int
     """How many caption files it changed."""
     state: State
+    began: datetime
+    """When it was done, undone or redone last."""
 
     @property
     def as_data(self) -> dict[str, Any]:
@@ -360,12 +362,12 @@ def _boot_id() -> str | None:
 
 # In the database
 
-_COLUMNS = "number, summary, at, files, state"
+_COLUMNS = "number, summary, at, files, state, began"
 
 
-def _operation(row: tuple[int, str, float, int, State]) -> Operation:
-    number, summary, at, files, state = row
-    return Operation(number, summary, datetime.fromtimestamp(at, UTC), files, state)
+def _operation(row: tuple[int, str, float, int, State, float]) -> Operation:
+    number, summary, at, files, state, began = row
+    return Operation(number, summary, datetime.fromtimestamp(at, UTC), files, state, datetime.fromtimestamp(began, UTC))
 
 
 def _marked(database: sqlite3.Connection, number: int, state: State) -> Operation:

@@ -32,6 +32,7 @@ from lorasmith.cli import (
     run,
     runs,
     studio,
+    undo,
 )
 from lorasmith.cli.captions.app import app as captions_app
 from lorasmith.cli.help import HelpGroup
@@ -65,6 +66,7 @@ app.command("audit")(audit.audit)
 app.command("mend")(mend.mend)
 app.add_typer(captions_app, name="captions")
 app.command("layout")(dataset.layout)
+app.command("undo")(undo.undo)
 app.command("export")(dataset.export)
 app.add_typer(base.app, name="base")
 app.add_typer(recipe.app, name="recipe")

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from lorasmith.curation.holdout import Split, hold_out, plan_holdout
 from lorasmith.curation.layout import Layout, lay_out, plan_layout, rehearsal
-from lorasmith.curation.moves import Move, settle
+from lorasmith.curation.moved import Move
+from lorasmith.curation.moves import settle
 from lorasmith.datasets.balance import USUAL_EPOCHS
 from lorasmith.progress import Progress
 

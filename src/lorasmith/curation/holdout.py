@@ -14,17 +14,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lorasmith.curation.chosen_pictures import dataset_pictures
-from lorasmith.curation.holdout_decisions import decisions_of, save_decisions
+from lorasmith.curation.holdout_decisions import decisions_of
 from lorasmith.curation.measuring import Picture, copies_among, measure_all
-from lorasmith.curation.mend.mend import alone_in
 from lorasmith.curation.mend.recipes import origins
-from lorasmith.curation.moves import Move, make_moves
+from lorasmith.curation.moved import Move
+from lorasmith.curation.moves import make_moves
 from lorasmith.curation.names import TakenNames, safe_folder
 from lorasmith.dataset_folder import HOLDOUT, REGULARISATION
 from lorasmith.datasets.folders import concept_in
 from lorasmith.draws import seed_of
 from lorasmith.errors import DatasetError, SettingsError
 from lorasmith.images.picture_cache import PictureCache
+from lorasmith.pages.numbers import count
 from lorasmith.progress import Progress
 
 
@@ -49,11 +50,11 @@ def held_out(
             undecided.append((seed_of("holdout", seed, min(contents[i] for i in members)) / 2**63, members))
         for i in members:
             sides[i] = bool(known) and all(known)
-    count = math.floor(share * len(contents) + 0.5)
+    wanted = math.floor(share * len(contents) + 0.5)
     if share > 0 and len(joined) >= 3:
-        count = max(1, count)
+        wanted = max(1, wanted)
     for lot, members in sorted(undecided):
-        room = count - sum(sides)
+        room = wanted - sum(sides)
         if lot < share if len(contents) >= COUNTED_BELOW else len(members) <= room or (room > 0 and not any(sides)):
             for i in members:
                 sides[i] = True
@@ -137,9 +138,7 @@ def keep_together(root: str | Path, returned: Collection[Path], cache: str | Pat
     moves = _moves(root, sound, sides)
     moved = {root / old: root / new for old, new in moves}
     changed = {one.content: side for one, side in zip(sound, sides, strict=True) if one.path in returned or one.path in moved}
-    with alone_in(root):
-        save_decisions(root, {**decided, **changed})
-    make_moves(root, moves)
+    make_moves(root, moves, decided=changed)
     return moved
 
 
@@ -175,10 +174,7 @@ def hold_out(root: str | Path, split: Split) -> None:
     >>> len(list(pathlib.Path("split-set/holdout").rglob("*.png")))
     1
     """
-    root = Path(root)
-    with alone_in(root):
-        save_decisions(root, split.decisions)
-    make_moves(root, split.moves)
+    make_moves(Path(root), split.moves, f"hold out {count(len(split.held_out), 'picture')}", split.decisions)
 
 
 def subject_pictures(root: Path) -> list[Path]:
@@ -237,9 +233,9 @@ def _same(contents: Sequence[str]) -> list[list[int]]:
     return list(places.values())
 
 
-def _joined(count: int, groups: Sequence[Sequence[int]]) -> list[list[int]]:
+def _joined(number: int, groups: Sequence[Sequence[int]]) -> list[list[int]]:
     """All indices in groups that share none."""
-    leader = list(range(count))
+    leader = list(range(number))
 
     def head(index: int) -> int:
         while leader[index] != index:
@@ -251,6 +247,6 @@ def _joined(count: int, groups: Sequence[Sequence[int]]) -> list[list[int]]:
         for other in group[1:]:
             leader[head(other)] = head(group[0])
     members: dict[int, list[int]] = {}
-    for index in range(count):
+    for index in range(number):
         members.setdefault(head(index), []).append(index)
     return list(members.values())

@@ -16,7 +16,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
-from lorasmith.curation.moves import Move, make_moves
+from lorasmith.curation.moved import Move
+from lorasmith.curation.moves import make_moves
 from lorasmith.curation.names import TakenNames, safe_folder
 from lorasmith.dataset_folder import CAPTION_SUFFIXES, LOCK, REGULARISATION, SET_ASIDE, is_picture, pictures_in
 from lorasmith.datasets.balance import USUAL_EPOCHS, Share, balanced_repeats, findings_of
@@ -158,7 +159,7 @@ def _check_request(found: _FoundFolders, concept: str | None, asked: Iterable[st
 
 def lay_out(root: str | Path, layout: Layout) -> None:
     """Make the moves of a layout; captions, records and mends follow. Raises DatasetError where something is in the way."""
-    make_moves(Path(root), layout.moves)
+    make_moves(Path(root), layout.moves, f"lay out {', '.join(concept.folder for concept in layout.concepts)}")
 
 
 @contextmanager

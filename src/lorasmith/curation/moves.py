@@ -1,47 +1,81 @@
-"""Move files and folders of a dataset, all of them or none: captions, the record and the recipes of mends follow.
+"""Move files and folders of a dataset, all of them or none: captions, the record, the recipes of mends and what is held out follow.
 
-All moves are written down in `.lorasmith/moves.json` before the first is made. What a kill interrupts, the next call finishes.
+All moves are written down in `.lorasmith/moves.json` before the first is made. What a kill interrupts, the next call finishes. What has
+words is kept (`moved`) and can be taken back.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path, PurePosixPath
 
 from lorasmith.atomic import write_atomically
+from lorasmith.curation.holdout_decisions import decisions_of, save_decisions
 from lorasmith.curation.mend.mend import alone_in
 from lorasmith.curation.mend.recipes import follow_moves, recipes
+from lorasmith.curation.moved import Move, Moved, keep_moved
 from lorasmith.curation.record import read_record, write_record
-from lorasmith.dataset_folder import HOLDOUT, MOVES, sidecars
+from lorasmith.dataset_folder import HOLDOUT, MOVES, is_picture, pictures_below, sidecars
 from lorasmith.errors import DatasetError
 
-Move = tuple[str, str]
-"""Old and new place of a folder, or of a picture with its captions, in the dataset, with `/`."""
 
-
-def make_moves(root: Path, moves: Sequence[Move]) -> None:
+def make_moves(root: Path, moves: Sequence[Move], words: str = "", decided: Mapping[str, bool] | None = None) -> None:
     """Give files and folders of a dataset other places, all or, after a crash, the rest with the next call.
+
+    `words` say what is done, for who wants to take it back; without any it cannot be. `decided` are contents and whether they are held out
+    from now on.
 
     Raises:
         DatasetError: something is where a file has to go; nothing is moved then.
     """
     with alone_in(root):
         finish_moves(root)
-        if not moves:
+        before = decisions_of(root)
+        changed = {content: (before.get(content), side) for content, side in (decided or {}).items() if before.get(content) != side}
+        if not moves and not changed:
             return
-        for _, new in moves:
-            if (root / new).exists():
-                raise DatasetError(
-                    f"{root / new} is there already: rename or remove it, then lay out again.",
-                    code="dataset.in_the_way",
-                    file=str(root / new),
-                )
-        whole = [*moves, *_moves_of_captions(root, moves), *_moves_of_originals(root, moves)]
-        write_atomically(root / MOVES, json.dumps(whole).encode())
-        finish_moves(root)
+        whole = (*moves, *_moves_of_captions(root, moves), *_moves_of_originals(root, moves))
+        _begin(root, whole, Moved(time.time(), words, _pictures(root, moves), whole, changed))
+
+
+def take_back(root: Path, moved: Moved) -> None:
+    """Move everything back; what somebody took away since stays away.
+
+    Raises:
+        DatasetError: something is in the way, or nothing of it is where it went; nothing is moved then.
+    """
+    back = [(new, old) for old, new in reversed(moved.moves)]
+    with alone_in(root):
+        known = {old for old, _ in back}
+        added = [move for move in _moves_of_captions(root, back) if move[0] not in known]
+        _begin(root, (*added, *back), replace(moved, undone=time.time()))
+
+
+def take_again(root: Path, moved: Moved) -> None:
+    """Make moves that were taken back once more. Raises as `take_back` does."""
+    with alone_in(root):
+        known = {old for old, _ in moved.moves}
+        added = [move for move in _moves_of_captions(root, moved.moves) if move[0] not in known]
+        _begin(root, (*moved.moves, *added), replace(moved, undone=None))
+
+
+def _begin(root: Path, moves: Sequence[Move], moved: Moved) -> None:
+    there = [(old, new) for old, new in moves if (root / old).exists()]
+    if moves and not there:
+        raise DatasetError(
+            f"Nothing that was moved is there any more in {root}, so it stays as it is.", code="dataset.changed", folder=str(root)
+        )
+    for _, new in there:
+        if (root / new).exists():
+            raise DatasetError(
+                f"{root / new} is there already: rename or remove it, then try again.", code="dataset.in_the_way", file=str(root / new)
+            )
+    write_atomically(root / MOVES, json.dumps({"moves": moves, "moved": asdict(moved)}).encode())
+    finish_moves(root)
 
 
 def settle(root: str | Path) -> None:
@@ -55,7 +89,9 @@ def finish_moves(root: Path) -> None:
     file = root / MOVES
     if not file.exists():
         return
-    moves: list[Move] = [(old, new) for old, new in json.loads(file.read_bytes())]
+    journal = json.loads(file.read_bytes())
+    written, moved = (journal, None) if isinstance(journal, list) else (journal["moves"], journal["moved"])  # a list: by an earlier version
+    moves: list[Move] = [(old, new) for old, new in written]
     for old, new in moves:
         if (root / old).exists() and not (root / new).exists():
             (root / new).parent.mkdir(parents=True, exist_ok=True)
@@ -67,7 +103,19 @@ def finish_moves(root: Path) -> None:
         folder = root / left
         if folder.is_dir() and not any(folder.iterdir()):
             folder.rmdir()
+    if moved is not None:
+        _finish(root, Moved.from_data(moved))
     file.unlink()
+
+
+def _finish(root: Path, moved: Moved) -> None:
+    """Decide what was decided with the moves, and keep them where they have words."""
+    if moved.decided:
+        decided = {content: after if moved.undone is None else before for content, (before, after) in moved.decided.items()}
+        now = {**decisions_of(root), **decided}
+        save_decisions(root, {content: side for content, side in now.items() if side is not None})
+    if moved.words:
+        keep_moved(root, moved)
 
 
 def place_after(moves: Sequence[Move]) -> Callable[[str], str]:
@@ -123,6 +171,11 @@ def _moves_of_originals(root: Path, moves: Sequence[Move]) -> list[Move]:
         if recipe.closed and after(str(place)) == str(place) and place.parent in goals:
             found.append((str(place), str(goals[place.parent] / place.name)))
     return found
+
+
+def _pictures(root: Path, moves: Sequence[Move]) -> int:
+    """How many pictures move, those of folders too."""
+    return sum(len(pictures_below(root / old)) if (root / old).is_dir() else is_picture(old) for old, _ in moves)
 
 
 def _is_held_out(place: str) -> bool:

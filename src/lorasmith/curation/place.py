@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from lorasmith.curation.holdout import looked_at, subject_pictures, training_folder
-from lorasmith.curation.holdout_decisions import decisions_of, save_decisions
-from lorasmith.curation.mend.mend import alone_in
-from lorasmith.curation.moves import Move, make_moves
+from lorasmith.curation.moved import Move
+from lorasmith.curation.moves import make_moves
 from lorasmith.curation.names import TakenNames, safe_folder
 from lorasmith.dataset_folder import HOLDOUT, REGULARISATION, pictures_in
 from lorasmith.datasets.folders import concept_in
 from lorasmith.errors import DatasetError, InputError
+from lorasmith.pages.numbers import count
 
 
 @dataclass(frozen=True)
@@ -40,16 +40,15 @@ def put(root: str | Path, pictures: Sequence[str | Path], place: Place, cache: s
         DatasetError: a picture cannot be read, loose pictures would be left out of training, or the dataset is in use.
     """
     root, chosen = Path(root), [Path(picture) for picture in pictures]
+    if place == Place():
+        return {}
     _check(root, chosen, place)
     together, contents = chosen, dict[str, bool]()
     if place.held_out is not None:
         together, contents = _with_copies(root, chosen, place.held_out, cache)
     moves = _moves(root, together, set(chosen), place)
     _refuse_what_leaves_others_out(root, moves)
-    if contents:
-        with alone_in(root):
-            save_decisions(root, {**decisions_of(root), **contents})
-    make_moves(root, moves)
+    make_moves(root, moves, f"{_named(chosen)}: {_words(place)}", contents)
     return {root / old: root / new for old, new in moves}
 
 
@@ -124,6 +123,18 @@ def _refuse_what_leaves_others_out(root: Path, moves: Sequence[Move]) -> None:
             f"{left[0]} is in no folder of a concept, and would be left out of training beside one: lay the dataset out first.",
             code="place.not_laid_out", pictures=len(left),
         )  # fmt: skip
+
+
+def _named(chosen: Sequence[Path]) -> str:
+    return chosen[0].name if len(chosen) == 1 else f"{chosen[0].name} and {len(chosen) - 1} more"
+
+
+def _words(place: Place) -> str:
+    """As a person says it: `into mimi, 5 repeats, held out`."""
+    said = [f"into {place.concept}"] if place.concept is not None else []
+    said += [count(place.repeats, "repeat")] if place.repeats is not None else []
+    said += ["held out" if place.held_out else "back into training"] if place.held_out is not None else []
+    return ", ".join(said)
 
 
 def _top(root: Path, path: Path) -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from lorasmith.curation.holdout import keep_together
-from lorasmith.curation.mend.mend import Mended, undo
+from lorasmith.curation.mend.mend import Mended, undo, undo_what_was_done_at
 from lorasmith.curation.mend.recipes import Recipe
 
 
@@ -22,6 +22,14 @@ def undo_mends(
     Raises:
         DatasetError: another picture is in an original's place now.
     """
-    undone = undo(root, chosen, steps)
+    return _kept_together(root, undo(root, chosen, steps), cache)
+
+
+def undo_mends_done_at(root: str | Path, at: float, cache: str | Path | None = None) -> list[Mended]:
+    """Take back what was mended together at this time; as `undo_mends`."""
+    return _kept_together(root, undo_what_was_done_at(root, at), cache)
+
+
+def _kept_together(root: str | Path, undone: Sequence[Mended], cache: str | Path | None) -> list[Mended]:
     moved = keep_together(root, {path for one in undone for path in one.after}, cache)
     return [replace(one, after=tuple(moved.get(path, path) for path in one.after)) for one in undone]

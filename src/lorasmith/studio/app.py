@@ -24,6 +24,7 @@ from lorasmith.studio import (
     captions,
     events,
     files,
+    history,
     jobs,
     labels,
     library,
@@ -53,7 +54,7 @@ from lorasmith.studio.studio import Studio
 from lorasmith.studio.thumbnails import KeptThumbnails
 
 RESOURCES = (
-    system, preferences, projects, pictures, places, audits, mends, arrangement, captions, labels, triggers, vocabularies, uploads, registries, settings, plans, jobs, runs, events,
+    system, preferences, projects, pictures, places, audits, mends, arrangement, captions, labels, history, triggers, vocabularies, uploads, registries, settings, plans, jobs, runs, events,
     library,
 )  # fmt: skip
 """Each has a `router` of routes below /api, which a row here puts into the API."""

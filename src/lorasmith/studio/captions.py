@@ -1,4 +1,4 @@
-"""`/api/projects/{project}/captions`: one caption, edits of many that are tried first, tags, and what can be undone.
+"""`/api/projects/{project}/captions`: one caption, edits of many that are tried first, tags and advice.
 
 A caption's id is the path of its file below the dataset. Its `ETag` is of its bytes: who writes with `If-Match` overwrites nobody.
 """
@@ -86,8 +86,8 @@ class EditPlan(BaseModel):
     shown: list[ChangedCaption] = Field(description=f"The first {SHOWN} of them.")
 
 
-class OperationView(BaseModel):
-    """One entry of the history."""
+class CaptionOperation(BaseModel):
+    """What was done to captions, as an entry of their history."""
 
     number: int
     summary: str
@@ -100,7 +100,7 @@ class EditOutcome(BaseModel):
     """What an edit did; `operation` is None where nothing differed."""
 
     changed: int
-    operation: OperationView | None
+    operation: CaptionOperation | None
 
 
 class TagCount(BaseModel):
@@ -168,7 +168,7 @@ def apply_edit(project: str, asked: EditRequest, studio: OpenStudio) -> EditOutc
         return EditOutcome(changed=len(plan.changes), operation=None if operation is None else _operation(operation))
 
 
-# -- tags, advice, history --
+# -- tags, advice --
 
 
 @router.get("/tags")
@@ -186,27 +186,6 @@ def get_advice(project: str, studio: OpenStudio) -> list[FindingView]:
     trigger = folder.read().trigger or ""
     with _captions(studio, project) as captions:
         return views(advise(known_captions(captions, trigger)))
-
-
-@router.get("/history")
-def list_history(project: str, studio: OpenStudio) -> list[OperationView]:
-    """What was done to the captions, the newest first."""
-    with _captions(studio, project) as captions:
-        return [_operation(operation) for operation in reversed(captions.history.operations())]
-
-
-@router.post("/history:undo")
-def undo(project: str, studio: OpenStudio) -> OperationView:
-    """Undo the newest operation on captions that was not undone."""
-    with _captions(studio, project, to_change=True) as captions:
-        return _operation(captions.undo())
-
-
-@router.post("/history:redo")
-def redo(project: str, studio: OpenStudio) -> OperationView:
-    """Redo the operation that was undone last."""
-    with _captions(studio, project, to_change=True) as captions:
-        return _operation(captions.redo())
 
 
 @contextmanager
@@ -230,7 +209,7 @@ def _version(caption: Caption) -> str:
     return hashlib.sha256(caption.raw).hexdigest()[:16]
 
 
-def _operation(operation: Operation) -> OperationView:
-    return OperationView(
+def _operation(operation: Operation) -> CaptionOperation:
+    return CaptionOperation(
         number=operation.number, summary=operation.summary, at=operation.at, captions=operation.files, state=operation.state
     )

@@ -50,6 +50,7 @@ STATUS_OF_CODE: Mapping[str, int] = {
     "jobs.unknown_kind": 422,
     "captions.changed_outside": 412,
     "captions.nothing_to_undo": 409,
+    "dataset.nothing_to_undo": 409,
 }
 """The status of single codes."""
 

@@ -35,8 +35,10 @@ class TakenStems:
         return self._stems[folder]
 
 
-def change(root: Path, recipe: Recipe, steps: tuple[Step, ...], upscalers: Upscalers, taken: TakenStems) -> Recipe:
-    """Let the dataset show the recipe with these steps. `taken` is that of the whole command.
+def change(
+    root: Path, recipe: Recipe, steps: tuple[Step, ...], upscalers: Upscalers, taken: TakenStems, undone: tuple[Step, ...] = ()
+) -> Recipe:
+    """Let the dataset show the recipe with these steps; `undone` are those that could be taken again. `taken` is that of the whole command.
 
     Raises DatasetError where a picture cannot be made, or somebody's file is where a result has to go.
     """
@@ -51,7 +53,7 @@ def change(root: Path, recipe: Recipe, steps: tuple[Step, ...], upscalers: Upsca
     for version in recipe.results:
         _bin_if_changed(root, recipe, version)
     changed = recipe.model_copy(
-        update={"steps": steps, "results": results, "stale": stale, "lent": _lent(root, recipe, steps), "done": False}
+        update={"steps": steps, "undone": undone, "results": results, "stale": stale, "lent": _lent(root, recipe, steps), "done": False}
     )
     save_recipe(root, changed)
     _carry_out(root, changed, made)
@@ -85,7 +87,7 @@ def finish_interrupted(root: Path) -> None:
 
 
 def forget_if_undone(root: Path, recipe: Recipe, known: KnownRecipes) -> None:
-    """A recipe without steps is none any more, and its original goes from where originals are kept, unless another recipe has the same."""
+    """Where no steps are left the picture is its original, which goes from where originals are kept, unless another recipe has the same."""
     if not recipe.steps:
         known.remove(recipe)
         if not known.of_original[recipe.original.content]:
@@ -156,7 +158,7 @@ def _carry_out(root: Path, recipe: Recipe, made: list[bytes]) -> None:
             binned.unlink()
     if aside.is_dir() and not any(aside.iterdir()):
         aside.rmdir()
-    if recipe.steps:
+    if recipe.steps or recipe.undone:
         save_recipe(root, recipe.model_copy(update={"done": True, "stale": ()}))
         return
     recipe_file(root, recipe.id).unlink(missing_ok=True)

@@ -26,7 +26,7 @@ from pathlib import Path
 from lorasmith.curation.mend.carry_out import TakenStems, change, finish_interrupted, forget_if_undone
 from lorasmith.curation.mend.kept_files import has_content
 from lorasmith.curation.mend.proposals import Proposal
-from lorasmith.curation.mend.recipes import KnownRecipes, Recipe, Version, new_recipe, recipes, recipes_by_result
+from lorasmith.curation.mend.recipes import KnownRecipes, Recipe, Version, kept_recipes, new_recipe, recipes, recipes_by_result
 from lorasmith.curation.mend.steps import Upscalers, in_words
 from lorasmith.dataset_folder import locked
 from lorasmith.errors import DatasetError
@@ -108,9 +108,54 @@ def _undo(root: Path, recipe_id: str, steps: int | None, known: KnownRecipes, ta
         undone += _undo(root, piece.id, None, known, taken)
     words = "undone: " + in_words(recipe.steps if steps is None else recipe.steps[-steps:])
     before = _paths(root, recipe)
-    recipe = change(root, recipe, () if steps is None else recipe.steps[:-steps], {}, taken)
+    keep = 0 if steps is None else max(0, len(recipe.steps) - steps)
+    taken_back = tuple(step.model_copy(update={"undone": time.time()}) for step in recipe.steps[keep:])
+    recipe = change(root, recipe, recipe.steps[:keep], {}, taken, (*taken_back, *recipe.undone))
     forget_if_undone(root, recipe, known)
     return [*undone, Mended(before[0] if before else root / recipe.original.path, _paths(root, recipe), words)]
+
+
+def undo_what_was_done_at(root: str | Path, at: float) -> list[Mended]:
+    """Take back the steps that were taken together at this time, where they are the last ones of a picture. Raises as `undo` does."""
+    root = Path(root)
+    undone: list[Mended] = []
+    taken = TakenStems()
+    with alone_in(root):
+        known = KnownRecipes(recipes(root))
+        for one in known.all:
+            if last := one.done_at(at):
+                undone += _undo(root, one.id, len(last), known, taken)
+    return undone
+
+
+def redo_what_was_done_at(root: str | Path, at: float) -> list[Mended]:
+    """Take steps again that were taken together at this time and taken back since.
+
+    Raises:
+        DatasetError: a picture is not what it was when they were taken back (`mend.changed`); then none is taken.
+    """
+    root = Path(root)
+    redone: list[Mended] = []
+    upscalers: Upscalers = {}
+    taken = TakenStems()
+    with alone_in(root):
+        waiting = [recipe for recipe in kept_recipes(root) if recipe.undone_at(at)]
+        for recipe in waiting:
+            _refuse_another_picture(root, recipe)
+        for recipe in waiting:
+            again = tuple(step.model_copy(update={"undone": None}) for step in recipe.undone_at(at))
+            before = root / recipe.results[0].path
+            recipe = change(root, recipe, (*recipe.steps, *again), upscalers, taken, recipe.undone[len(again) :])
+            redone.append(Mended(before, _paths(root, recipe), in_words(again)))
+    return redone
+
+
+def _refuse_another_picture(root: Path, recipe: Recipe) -> None:
+    now = recipe.results[0]
+    if not has_content(root / now.path, now.content):
+        raise DatasetError(
+            f"{root / now.path} is not the picture any more that was mended, so that cannot be done again.", code="mend.changed", picture=now.path
+        )  # fmt: skip
 
 
 def replay(root: str | Path, chosen: Iterable[Recipe]) -> list[Mended]:
@@ -122,7 +167,7 @@ def replay(root: str | Path, chosen: Iterable[Recipe]) -> list[Mended]:
         for recipe in chosen:
             sound = all(has_content(root / result.path, result.content) for result in recipe.results)
             if not sound and not recipe.closed:
-                recipe = change(root, recipe, recipe.steps, {}, taken)
+                recipe = change(root, recipe, recipe.steps, {}, taken, recipe.undone)
                 again.append(Mended(root / recipe.original.path, _paths(root, recipe), recipe.words))
     return again
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Sequence
+from itertools import takewhile
 from pathlib import Path
 from typing import Literal
 
@@ -34,6 +35,8 @@ class Recipe(BaseModel):
     upon: str | None = None
     """The recipe whose result is the original here: of a view cut from a sheet, or of a picture changed by hand in between."""
     steps: tuple[Step, ...] = ()
+    undone: tuple[Step, ...] = ()
+    """Steps that were taken back and could be taken again, after `steps` and in this order."""
     results: tuple[Version, ...] = ()
     stale: tuple[Version, ...] = ()
     """Results of before, which go once the new ones are there."""
@@ -46,6 +49,14 @@ class Recipe(BaseModel):
     def closed(self) -> bool:
         """Whether further steps begin a new recipe, because this one has not exactly one result."""
         return bool(self.steps) and isinstance(self.steps[-1], Cut | Remove)
+
+    def done_at(self, at: float) -> tuple[Step, ...]:
+        """The last steps, where they were taken at this time."""
+        return tuple(takewhile(lambda step: step.at == at, reversed(self.steps)))[::-1]
+
+    def undone_at(self, at: float) -> tuple[Step, ...]:
+        """The steps that come next, where they were taken at this time and taken back since."""
+        return tuple(takewhile(lambda step: step.at == at, self.undone))
 
     @property
     def places(self) -> tuple[str, ...]:
@@ -62,7 +73,12 @@ _RECIPE: TypeAdapter[Recipe] = TypeAdapter(Recipe)
 
 
 def recipes(root: str | Path) -> list[Recipe]:
-    """All recipes of a dataset, by the original's name. Raises DatasetError where one cannot be read."""
+    """The recipes of a dataset's mended pictures, by the original's name. Raises DatasetError where one cannot be read."""
+    return [recipe for recipe in kept_recipes(root) if recipe.steps or not recipe.done]
+
+
+def kept_recipes(root: str | Path) -> list[Recipe]:
+    """The same with those of pictures that are as they came, because all steps were taken back."""
     found = []
     for file in sorted((Path(root) / RECIPES).glob("*.json")):
         try:
@@ -93,6 +109,7 @@ class KnownRecipes:
         return [self.by_id[one] for one in self._upon.get(recipe_id, ()) if one in self.by_id]
 
     def remove(self, recipe: Recipe) -> None:
+        """The picture is as it came."""
         del self.by_id[recipe.id]
         self.of_original[recipe.original.content] -= 1
 

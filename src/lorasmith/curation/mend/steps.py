@@ -32,6 +32,8 @@ class PictureStep(BaseModel, ABC):
     model_config = ConfigDict(extra="forbid", frozen=True)
     at: float | None = None
     """When it was taken, in seconds since 1970; steps that were taken together have the same. None before, and in recipes of before."""
+    undone: float | None = None
+    """When it was taken back, of steps that could be taken again."""
 
     @property
     @abstractmethod

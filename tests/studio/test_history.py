@@ -1,0 +1,105 @@
+"""Each route of the history: good, nothing there, not there, busy, changed meanwhile."""
+
+import pytest
+
+from lorasmith.curation.mend.recipes import kept_recipes, save_recipe
+from lorasmith.curation.mend.steps import Upscale
+from lorasmith.dataset_folder import locked
+from lorasmith.demo.drawing import draw_scene
+from lorasmith.demo.world import random_scene
+
+AT = "/api/projects/mimi"
+
+
+@pytest.fixture
+def dataset(script, workspace):
+    script.post("/api/projects", json={"name": "Mimi", "trigger": "mimi"})
+    folder = workspace / "projects" / "mimi" / "dataset"
+    for number in range(3):
+        draw_scene(random_scene(number)).save(folder / f"{number}.png")
+        (folder / f"{number}.txt").write_text(f"mimi, {number}", encoding="utf-8")
+    return folder
+
+
+def history(script):
+    return script.get(f"{AT}/history").json()
+
+
+def state(script):
+    return [(one["what"], one["state"], one["undo"], one["redo"]) for one in history(script)]
+
+
+ROTATE = {"pictures": ["0.png", "1.png"], "changes": [{"way": "rotate", "parameters": {"degrees": 90}}]}
+
+
+def test_captions_mends_and_moves_are_undone_and_redone_in_turn(script, dataset):
+    assert history(script) == []
+    script.post(f"{AT}/edits", json={"edit": "add", "arguments": {"tags": ["cat"]}})
+    script.post(f"{AT}/mends", json=ROTATE)
+    script.put(f"{AT}/layout", json={"repeats": {"mimi": 4}})
+    assert state(script) == [("moves", "done", True, False), ("mends", "done", False, False), ("captions", "done", False, False)]
+    listed = history(script)
+    assert [one["summary"] for one in listed] == ["lay out 4_mimi", "0.png and 1 more: turned by 90 degrees", listed[2]["summary"]]
+    assert [one["count"] for one in listed] == [3, 2, 3]
+    for one in listed:
+        undone = script.post(f"{AT}/history:undo").json()
+        assert (undone["id"], undone["state"]) == (one["id"], "undone")
+    assert script.get(f"{AT}/pictures").json()["ids"] == ["0.png", "1.png", "2.png"]
+    assert (dataset / "0.txt").read_text(encoding="utf-8") == "mimi, 0"
+    assert state(script) == [("moves", "undone", False, False), ("mends", "undone", False, False), ("captions", "undone", False, True)]
+    refused = script.post(f"{AT}/history:undo")
+    assert (refused.status_code, refused.json()["code"]) == (409, "dataset.nothing_to_undo")
+    for one in reversed(listed):
+        assert script.post(f"{AT}/history:redo").json()["id"] == one["id"]
+    assert script.get(f"{AT}/pictures").json()["ids"] == ["4_mimi/0.png", "4_mimi/1.png", "4_mimi/2.png"]
+    assert script.post(f"{AT}/history:redo").status_code == 409
+
+
+def test_a_picture_that_was_put_elsewhere_and_a_caption_that_was_written_are_among_it(script, dataset):
+    script.put(f"{AT}/captions/0.txt", json={"text": "mimi"})
+    script.patch(f"{AT}/pictures/0.png", json={"held_out": True})
+    assert [one["summary"] for one in history(script)] == ["0.png: held out", "write 0.txt"]
+    script.post(f"{AT}/history:undo")
+    assert script.get(f"{AT}/pictures/0.png").json()["held_out"] is False
+
+
+def test_what_changed_elsewhere_is_412_and_stays(script, dataset):
+    script.post(f"{AT}/edits", json={"edit": "add", "arguments": {"tags": ["cat"]}})
+    (dataset / "0.txt").write_text("typed elsewhere", encoding="utf-8")
+    refused = script.post(f"{AT}/history:undo")
+    assert (refused.status_code, refused.json()["code"]) == (412, "captions.changed_outside")
+    assert (dataset / "0.txt").read_text(encoding="utf-8") == "typed elsewhere"
+    (dataset / "0.txt").write_text("mimi, 0, cat", encoding="utf-8")
+    script.post(f"{AT}/history:undo")
+    script.post(f"{AT}/mends", json=ROTATE)
+    script.post(f"{AT}/history:undo")
+    draw_scene(random_scene(9)).save(dataset / "0.png")
+    refused = script.post(f"{AT}/history:redo")
+    assert (refused.status_code, refused.json()["code"]) == (412, "mend.changed")
+
+
+def test_a_dataset_that_is_in_use_is_423_and_a_project_that_is_not_there_404(script, dataset):
+    script.put(f"{AT}/layout", json={})
+    with locked(dataset):
+        assert script.post(f"{AT}/history:undo").status_code == 423
+    script.post(f"{AT}/history:undo")
+    with locked(dataset):
+        assert script.post(f"{AT}/history:redo").status_code == 423
+    for method, path in (("GET", "history"), ("POST", "history:undo"), ("POST", "history:redo")):
+        assert script.request(method, f"/api/projects/gone/{path}").status_code == 404
+
+
+def test_an_undo_that_would_load_a_network_is_refused(script, dataset):
+    for _ in range(2):
+        script.post(f"{AT}/mends", json={**ROTATE, "pictures": ["0.png"]})
+    (recipe,) = kept_recipes(dataset)
+    network = Upscale(size=(128, 128), network="x.safetensors", content="0", at=recipe.steps[0].at)
+    save_recipe(dataset, recipe.model_copy(update={"steps": (network, recipe.steps[1])}))
+    refused = script.post(f"{AT}/history:undo")
+    assert (refused.status_code, refused.json()["code"]) == (400, "dataset.undo_takes_a_network")
+
+
+def test_a_project_without_pictures_has_no_history(script):
+    script.post("/api/projects", json={"name": "Empty"})
+    assert script.get("/api/projects/empty/history").json() == []
+    assert script.post("/api/projects/empty/history:undo").status_code == 409
