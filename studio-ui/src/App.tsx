@@ -21,6 +21,7 @@ const SCREENS: Record<string, React.ComponentType> = {
   "/projects/:project/images": lazy(() => import("./screens/images/Images")),
   "/runs": lazy(() => import("./screens/runs/Runs")),
   "/runs/:run": lazy(() => import("./screens/run/Run")),
+  "/projects/:project/train": lazy(() => import("./screens/train/Train")),
 };
 
 export function App() {

@@ -25,6 +25,7 @@ from lorasmith.studio import (
     events,
     files,
     history,
+    imported_settings,
     jobs,
     labels,
     library,
@@ -54,7 +55,7 @@ from lorasmith.studio.studio import Studio
 from lorasmith.studio.thumbnails import KeptThumbnails
 
 RESOURCES = (
-    system, preferences, projects, pictures, places, audits, mends, arrangement, captions, labels, history, triggers, vocabularies, uploads, registries, settings, plans, jobs, runs, events,
+    system, preferences, projects, pictures, places, audits, mends, arrangement, captions, labels, history, triggers, vocabularies, uploads, registries, settings, imported_settings, plans, jobs, runs, events,
     library,
 )  # fmt: skip
 """Each has a `router` of routes below /api, which a row here puts into the API."""

@@ -1,0 +1,144 @@
+import { Button, Radio, TextInput } from "@mantine/core";
+import { useQueries } from "@tanstack/react-query";
+import { type FormEvent, useEffect, useState } from "react";
+import { useTranslation } from "react-i18next";
+import { api, ask, type Shape } from "../../api/client";
+import { Problem } from "../../api/problem";
+import { keyOf, useGet } from "../../api/queries";
+import { ErrorCard } from "../../components/ErrorCard";
+import { bytes } from "../../components/format";
+import { useDraft } from "../../state/draft";
+import { usePreferences } from "../../state/preferences";
+import classes from "./BaseChoice.module.css";
+import { forecastOf, roomOf } from "./estimate";
+import type { Planned } from "./usePlan";
+import { useProjectChange } from "./useTraining";
+
+type Base = Shape<"BaseView">;
+
+/** The bases that there are, as cards; the one that was used last is taken where none was chosen. */
+export function BaseChoice({ project, planned }: { project: Shape<"ProjectView">; planned?: Planned }) {
+  const { t } = useTranslation("train");
+  const known = useGet("/api/bases");
+  const change = useProjectChange(project.id);
+  const [preferences, prefer] = usePreferences();
+  const sources = [...new Set([...(project.base ? [project.base] : []), ...(known.data ?? [])])];
+  const described = useQueries({
+    queries: sources.map((source) => ({
+      queryKey: keyOf("/api/bases:describe", { query: { source } }),
+      queryFn: () => ask(api.GET("/api/bases:describe", { params: { query: { source } } })),
+    })),
+  });
+
+  function choose(base: string) {
+    change({ base });
+    prefer({ base });
+  }
+
+  const usual = sources.find((source) => source === preferences.base) ?? sources[0];
+  const missing = !project.base && usual !== undefined;
+  // biome-ignore lint/correctness/useExhaustiveDependencies: once, as soon as it is known which
+  useEffect(() => {
+    if (missing) change({ base: usual });
+  }, [missing]);
+
+  return (
+    <section className={classes.section}>
+      <Radio.Group label={t("base")} description={t("base_says")} value={project.base ?? ""} onChange={choose}>
+        <div className={classes.cards}>
+          {sources.map((source, at) => (
+            <Radio.Card key={source} value={source} className={classes.card} title={source}>
+              <BaseCard
+                source={source}
+                base={described[at]?.data}
+                problem={described[at]?.error}
+                memory={source === project.base ? planned : undefined}
+              />
+            </Radio.Card>
+          ))}
+        </div>
+      </Radio.Group>
+      <OtherBase project={project.id} onFound={choose} />
+    </section>
+  );
+}
+
+function BaseCard(props: { source: string; base?: Base; problem: unknown; memory?: Planned }) {
+  const { source, base, problem, memory } = props;
+  const { t } = useTranslation("train");
+  return (
+    <>
+      <span className={classes.name}>
+        <Radio.Indicator />
+        {nameOf(source)}
+      </span>
+      {base && (
+        <span className="soft small">
+          {base.title} · {t("base_size", { side: base.side })}
+        </span>
+      )}
+      {base && base.missing.length > 0 && <span className={classes.bad}>{t("base_lacks", { parts: base.missing.join(", ") })}</span>}
+      {problem instanceof Error && <span className={classes.bad}>{problem.message}</span>}
+      {memory && <Fits planned={memory} />}
+    </>
+  );
+}
+
+/** Whether a training as it is planned fits the memory. */
+function Fits({ planned }: { planned: Planned }) {
+  const { t } = useTranslation("train");
+  const { data: system } = useGet("/api/system");
+  const { memory } = forecastOf(planned.estimate);
+  const room = roomOf(system, undefined);
+  if (memory === undefined || room === undefined) return null;
+  return memory <= room ? (
+    <span className={classes.good}>{t("fits")}</span>
+  ) : (
+    <span className={classes.bad}>{t("does_not_fit", { needed: bytes(memory), room: bytes(room) })}</span>
+  );
+}
+
+/** A base of which one knows the file, folder or hub id. */
+function OtherBase({ project, onFound }: { project: string; onFound: (source: string) => void }) {
+  const { t } = useTranslation("train");
+  const [source, type, forget] = useDraft(`base:${project}`, "");
+  const [problem, setProblem] = useState<Problem>();
+  const [looking, setLooking] = useState(false);
+
+  async function look(event: FormEvent) {
+    event.preventDefault();
+    setLooking(true);
+    setProblem(undefined);
+    try {
+      await ask(api.GET("/api/bases:describe", { params: { query: { source: source.trim() } } }));
+      onFound(source.trim());
+      forget();
+    } catch (error) {
+      if (error instanceof Problem) setProblem(error);
+      else throw error;
+    } finally {
+      setLooking(false);
+    }
+  }
+
+  return (
+    <form onSubmit={look} className={classes.other}>
+      <TextInput
+        label={t("other_base")}
+        placeholder={t("other_base_example")}
+        value={source}
+        onChange={(event) => type(event.currentTarget.value)}
+      />
+      <Button type="submit" variant="default" disabled={!source.trim()} loading={looking}>
+        {t("use_base")}
+      </Button>
+      {problem && <ErrorCard key={problem.message} problem={problem} />}
+    </form>
+  );
+}
+
+/** `sdxl-base` of `/models/sdxl-base.safetensors`; an id of the hub is its own name. */
+function nameOf(source: string): string {
+  const file = source.split(/[\\/]/).filter(Boolean);
+  return file.length > 2 || source.startsWith("/") ? (file.at(-1) ?? source).replace(/\.safetensors$/, "") : source;
+}
