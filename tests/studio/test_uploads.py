@@ -1,6 +1,7 @@
 """Each route of uploads: good, bad input, not there, busy, changed meanwhile; and what breaks off goes on."""
 
 import io
+import zipfile
 from urllib.parse import quote
 
 import pytest
@@ -72,6 +73,31 @@ def test_what_broke_off_goes_on_where_it_was(script, upload):
     assert (wrong.status_code, wrong.json()["values"]["received"]) == (409, 100)
     assert put(script, upload, 0, "a.png", content[100:], len(content), 100).json()["complete"]
     assert put(script, upload, 0, "a.png", content).json()["complete"], "from the beginning, once more"
+
+
+def zipped(*numbers):
+    written = io.BytesIO()
+    with zipfile.ZipFile(written, "w") as archive:
+        for number in numbers:
+            archive.writestr(f"mine/{number}.png", picture(number))
+    return written.getvalue()
+
+
+@pytest.mark.parametrize("names", [["a.zip"], ["a.zip", "b.ZIP"], ["a.zip", "c.png"], ["folder/a.zip", "folder/c.png"], ["a.zip", "a.zip"]])
+def test_the_pictures_in_archives_are_imported_whatever_came_with_them(script, upload, workspace, names):
+    for number, name in enumerate(names):
+        put(script, upload, number, name, zipped(2 * number, 2 * number + 1) if name.lower().endswith("zip") else picture(9))
+    _do(workspace, script.post(f"/api/uploads/{upload}/commit", json={}).json()["id"])
+    expected = sum(2 if name.lower().endswith("zip") else 1 for name in names)
+    assert len(list((workspace / "projects" / "mimi" / "dataset").rglob("*.png"))) == expected
+
+
+def test_what_is_there_is_imported_without_what_came_in_part(script, upload, workspace):
+    put(script, upload, 0, "a.png", picture(1))
+    put(script, upload, 1, "b.png", picture(2)[:100], len(picture(2)))
+    assert script.post(f"/api/uploads/{upload}/commit", json={}).json()["code"] == "upload.incomplete"
+    _do(workspace, script.post(f"/api/uploads/{upload}/commit", json={"without_incomplete": True}).json()["id"])
+    assert len(list((workspace / "projects" / "mimi" / "dataset").rglob("*.png"))) == 1
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@
       files/0007.part    a file that is still coming
       files/0007         one that is there
       files/0007.name    the name that it had, with its folders
+      named/, archives/  all of them under their names, once the import has begun
 
 Names are only labels here: what is on the disk is called by numbers until the import places it, under names of its own making.
 """
@@ -106,6 +107,11 @@ class Upload:
         return self.root / "named"
 
     @property
+    def archives(self) -> Path:
+        """The archives under their names: each is imported by itself, for one inside a folder is left alone."""
+        return self.root / "archives"
+
+    @property
     def info_file(self) -> Path:
         return self.root / "upload.json"
 
@@ -159,24 +165,32 @@ class Upload:
         part.with_suffix(".name").write_text(name, encoding="utf-8", errors="replace")
         return Receiving(part, self._whole(number), offset, length)
 
-    def lay_out(self) -> Path:
-        """The files under their names, as an import reads them, and that folder. Raises InputError where one is still coming, or none is there."""
+    def lay_out(self, without_incomplete: bool = False) -> list[Path]:
+        """The files under their names, as an import reads them: the folder of the pictures, and each archive.
+
+        Raises InputError where one is still coming, unless it is to be left out, or none is there.
+        """
         files = self.listed()
-        if not files and self.named.is_dir():
-            return self.named
-        if not files:
-            raise InputError("The upload has no files yet. Send some first.", code="upload.empty", upload=self.id)
         coming = [file.name for file in files if not file.complete]
-        if coming:
+        if coming and not without_incomplete:
             raise InputError(f"{coming[0]} is not there as a whole yet. Send the rest of it.", code="upload.incomplete", files=coming)
         for file in files:
-            goal = self.named.joinpath(*_safe_parts(file.name))
-            while goal.exists():
-                goal = goal.with_name(f"{goal.stem}_{file.number}{goal.suffix}")
-            goal.parent.mkdir(parents=True, exist_ok=True)
-            self._whole(file.number).rename(goal)
-            self._part(file.number).with_suffix(".name").unlink()
-        return self.named
+            if file.complete:
+                self._place(file)
+        sources = sorted(file for file in self.archives.rglob("*") if file.is_file())
+        sources += [self.named] if self.named.is_dir() else []
+        if not sources:
+            raise InputError("The upload has no files yet. Send some first.", code="upload.empty", upload=self.id)
+        return sources
+
+    def _place(self, file: UploadedFile) -> None:
+        below = self.archives if file.name.lower().endswith(ARCHIVES) else self.named
+        goal = below.joinpath(*_safe_parts(file.name))
+        while goal.exists():
+            goal = goal.with_name(f"{goal.stem}_{file.number}{goal.suffix}")
+        goal.parent.mkdir(parents=True, exist_ok=True)
+        self._whole(file.number).rename(goal)
+        self._part(file.number).with_suffix(".name").unlink()
 
     def remove(self) -> None:
         """Throw the upload away with all that came in."""

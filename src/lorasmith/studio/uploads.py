@@ -31,6 +31,7 @@ class Commit(BaseModel):
 
     concept: str | None = Field(None, max_length=100, description="What pictures in no N_name folder show: they go into N_CONCEPT.")
     repeats: int = Field(1, ge=1, le=999, description="The N of the concept.")
+    without_incomplete: bool = Field(False, description="Leave out files of which only a part came.")
 
 
 class FileView(BaseModel):
@@ -96,8 +97,9 @@ def commit_upload(upload: str, commit: Commit, studio: OpenStudio) -> JobView:
     if info.job is not None:
         raise InputError(f"The upload {upload} was committed already.", code="upload.exists", job=info.job)
     project = studio.projects[info.project]
+    sources = [str(source) for source in found.lay_out(commit.without_incomplete)]
     arguments = {
-        "sources": [str(found.lay_out())], "into": str(project.dataset), "concept": commit.concept, "repeats": commit.repeats, "link": True
+        "sources": sources, "into": str(project.dataset), "concept": commit.concept, "repeats": commit.repeats, "link": True
     }  # fmt: skip
     job = enqueue(studio.queue, "import", arguments, info.project, start=studio.start_supervisor)
     found.write(UploadInfo(project=info.project, job=job.id))

@@ -7,6 +7,10 @@ import { usePictures } from "../../components/gallery/usePictures";
 import { useSelection } from "../../components/gallery/useSelection";
 import { useTileSize } from "../../components/gallery/useTileSize";
 import { Loaded } from "../../components/Loaded";
+import { sayProblem } from "../../components/say";
+import { DropWindow } from "../../uploads/DropWindow";
+import { beginUpload } from "../../uploads/sending";
+import { UploadList } from "../../uploads/UploadList";
 import classes from "./Images.module.css";
 
 const EVERYTHING = {};
@@ -20,6 +24,8 @@ export default function Images() {
   const selecting = useSelection(pictures.ids);
   return (
     <div className={classes.screen}>
+      <DropWindow words={t("drop")} onFiles={(files) => beginUpload(project, files).catch(sayProblem)} />
+      <UploadList project={project} />
       <header className={classes.bar}>
         <TileSize size={size} onSize={setSize} />
       </header>
