@@ -1,10 +1,14 @@
 """Each route of mends, layout, hold-out and rights: good, bad input, not there, busy."""
 
+import io
+
 import pytest
+from PIL import Image
 
 from lorasmith.dataset_folder import locked
 from lorasmith.demo.drawing import draw_scene
 from lorasmith.demo.world import random_scene
+from tests.curation.imports.test_imports import listing
 
 AT = "/api/projects/mimi"
 
@@ -60,6 +64,46 @@ def test_a_mend_is_tried_done_listed_and_taken_back(script, dataset):
 def test_a_mend_that_cannot_be_done_is_refused(script, dataset, body, status):
     assert script.post(f"{AT}/mends:plan", json=body).status_code == status
     assert script.post(f"{AT}/mends", json=body).status_code == status
+
+
+def test_a_plan_shows_before_and_after_and_writes_nothing_to_the_dataset(script, dataset):
+    before = listing(dataset)
+    cut = {"way": "cut", "parameters": {"boxes": [[0, 0, 20, 48], [20, 0, 64, 48]]}}
+    (plan,) = script.post(f"{AT}/mends:plan", json={"pictures": ["0.png"], "changes": [cut]}).json()
+    assert script.get(plan["before_url"]).content == (dataset / "0.png").read_bytes()
+    drawn = [script.get(address) for address in plan["after_urls"]]
+    assert [Image.open(io.BytesIO(one.content)).size for one in drawn] == [(20, 48), (44, 48)]
+    assert all("immutable" in one.headers["cache-control"] and one.headers["content-type"] == "image/webp" for one in drawn)
+    assert listing(dataset) == before
+    missing = plan["after_urls"][0].replace("/0.webp", "/2.webp")
+    assert (script.get(missing).status_code, script.get(missing).json()["code"]) == (404, "preview.not_found")
+    (again,) = script.post(f"{AT}/mends:plan", json={"pictures": ["0.png"], "changes": [cut]}).json()
+    assert again["after_urls"] == plan["after_urls"]
+
+
+@pytest.mark.parametrize(("way", "pictures"), [("trim", 0), ("remove", 0)])
+def test_what_makes_no_picture_has_none_to_show(script, dataset, way, pictures):
+    (plan,) = script.post(f"{AT}/mends:plan", json={"pictures": ["0.png"], "changes": [{"way": way}]}).json()
+    assert len(plan["after_urls"]) == pictures
+
+
+def test_a_preview_of_a_picture_that_changed_is_409_and_an_unknown_one_404(script, dataset):
+    (plan,) = script.post(f"{AT}/mends:plan", json=ROTATE).json()
+    draw_scene(random_scene(9)).save(dataset / "0.png")
+    refused = script.get(plan["after_urls"][0])
+    assert (refused.status_code, refused.json()["code"]) == (409, "preview.stale")
+    assert script.get(f"/files/mends/{'0' * 64}/0.webp").status_code == 404
+    assert script.get(f"/files/mends/{'0' * 64}/100.webp").status_code == 422
+    assert script.get("/files/mends/..%2f..%2fx/0.webp").status_code in (404, 422)
+
+
+def test_old_previews_make_room_for_new_ones(script, dataset, workspace, monkeypatch):
+    monkeypatch.setattr("lorasmith.curation.mend.previews.MOST_KEPT", 6)
+    for left in range(20):
+        crop = {"way": "crop", "parameters": {"box": [left, 0, 60, 40]}}
+        (plan,) = script.post(f"{AT}/mends:plan", json={"pictures": ["0.png"], "changes": [crop]}).json()
+        assert script.get(plan["after_urls"][0]).status_code == 200
+    assert len([file for file in (workspace / ".lorasmith" / "previews").iterdir() if file.suffix in (".json", ".webp")]) <= 8
 
 
 def test_the_ways_to_mend_are_listed_with_what_they_take(script, dataset):

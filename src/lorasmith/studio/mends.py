@@ -4,23 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Annotated
 
 from fastapi import APIRouter
+from fastapi import Path as InPath
 from pydantic import BaseModel, Field, JsonValue
+from starlette.responses import FileResponse, Response
 
 from lorasmith.curation.chosen_pictures import chosen_recipes
 from lorasmith.curation.mend.mend import Mended, mend
 from lorasmith.curation.mend.parameters import parameters_of
 from lorasmith.curation.mend.proposals import WAYS_OF_THEIR_OWN, Proposal, propose
 from lorasmith.curation.mend.recipes import recipes
-from lorasmith.curation.mend.ways import FOR_CHOSEN_PICTURES, WAYS
+from lorasmith.curation.mend.ways import FOR_CHOSEN_PICTURES, MOST_BOXES, WAYS
 from lorasmith.curation.undo import undo_mends
 from lorasmith.errors import InputError
 from lorasmith.findings import MendChange
+from lorasmith.images.picture_cache import PictureCache
+from lorasmith.images.thumbnails import content_of
 from lorasmith.projects.project import ProjectFolder
+from lorasmith.studio.pictures import picture_url
 from lorasmith.studio.studio import OpenStudio, Studio
+from lorasmith.studio.thumbnails import FOREVER
 
 router = APIRouter(prefix="/projects/{project}", tags=["pictures"])
+files = APIRouter(tags=["files"])
 
 MOST_AT_ONCE = 200
 """Pictures that a call works on; a job of the kind `mend` takes any number."""
@@ -66,6 +74,8 @@ class ProposalView(BaseModel):
     after: list[tuple[int, int]]
     why_not: list[str] = Field(description="For each change that does nothing here, the reason.")
     problem: str = Field(description="Why the picture cannot be mended.")
+    before_url: str = Field(description="The picture as it is.")
+    after_urls: list[str] = Field(description="What it would become, drawn when it is asked for: a WebP of at most 1024 pixels a side.")
 
 
 class MendedView(BaseModel):
@@ -107,13 +117,9 @@ def list_ways(project: str, studio: OpenStudio) -> list[WayView]:
 def plan_mends(project: str, asked: MendRequest, studio: OpenStudio) -> list[ProposalView]:
     """What the changes would do to each picture; nothing is changed."""
     folder = studio.projects[project]
-    return [
-        ProposalView(
-            picture=_name(folder.dataset, one.path), words=one.words, before=one.before, after=list(one.after), why_not=list(one.why_not),
-            problem=one.problem,
-        )
-        for one in _proposals(studio, folder, asked)
-    ]  # fmt: skip
+    proposals = _proposals(studio, folder, asked)
+    with PictureCache(studio.datasets.cache) as cache:
+        return [_planned(studio, folder, one, cache) for one in proposals]
 
 
 @router.post("/mends")
@@ -131,8 +137,25 @@ def undo_mended(project: str, asked: UndoRequest, studio: OpenStudio) -> list[Me
     return _views(root, undo_mends(root, chosen, asked.steps, studio.datasets.cache))
 
 
+@files.get("/mends/{key}/{number}.webp", response_class=Response, responses={200: {"content": {"image/webp": {}}}})
+def get_mend_preview(
+    key: Annotated[str, InPath(pattern="^[0-9a-f]{64}$")], number: Annotated[int, InPath(ge=0, lt=MOST_BOXES)], studio: OpenStudio
+) -> Response:  # fmt: skip
+    """What a mend would make of a picture, as `mends:plan` names it; it never changes."""
+    return FileResponse(studio.previews.draw(key, number), media_type="image/webp", headers=FOREVER)
+
+
 def _way(way: str, words: str, parameters: dict[str, JsonValue] | None) -> WayView:
     return WayView(way=way, words=words, parameters=parameters or {}, alone=parameters is None, for_chosen=way in FOR_CHOSEN_PICTURES)
+
+
+def _planned(studio: Studio, folder: ProjectFolder, one: Proposal, cache: PictureCache) -> ProposalView:
+    name = _name(folder.dataset, one.path)
+    key = studio.previews.keep(one, content_of(one.path, cache)) if one.after else ""
+    return ProposalView(
+        picture=name, words=one.words, before=one.before, after=list(one.after), why_not=list(one.why_not), problem=one.problem,
+        before_url=picture_url(folder.id, name), after_urls=[f"/files/mends/{key}/{number}.webp" for number in range(len(one.after))] if one.steps else [],
+    )  # fmt: skip
 
 
 def _proposals(studio: Studio, folder: ProjectFolder, asked: MendRequest) -> list[Proposal]:

@@ -10,6 +10,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from lorasmith.curation.mend.previews import Previews
 from lorasmith.errors import LorasmithError
 from lorasmith.images.picture_cache import PICTURES
 from lorasmith.images.thumbnails import Thumbnails
@@ -75,6 +76,10 @@ class Studio:
     @cached_property
     def thumbnails(self) -> Thumbnails:
         return Thumbnails(Workspace.at(self.workspace).state / "thumbs")
+
+    @cached_property
+    def previews(self) -> Previews:
+        return Previews(Workspace.at(self.workspace).state / "previews")
 
     @cached_property
     def places(self) -> dict[str, Path]:
