@@ -134,7 +134,7 @@ def test_what_changed_since_is_a_sentence_and_stays(dataset):
     undo_newest(dataset)
     Image.new("RGB", (9, 9), "red").save(dataset / "3.png")
     now = listing(dataset)
-    with pytest.raises(DatasetError, match="is not the picture any more"):
+    with pytest.raises(DatasetError, match="is not what it was when that was taken back"):
         redo_next(dataset)
     assert listing(dataset) == now
 

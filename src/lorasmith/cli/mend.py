@@ -46,6 +46,16 @@ def mend(
     flatten: Annotated[bool, typer.Option("--flatten", help="Put a ground behind transparent pictures.")] = False,
     background: Annotated[str, typer.Option(metavar="COLOUR", help="The ground of --flatten: a name or #rrggbb.")] = "white",
     convert: Annotated[Literal["png", "jpg", "webp"] | None, typer.Option(help="Save as this kind.")] = None,
+    erase: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="LEFT,TOP,RIGHT,BOTTOM",
+            help="Paint a box over, and leave it out of training; may be given several times; needs --only.",
+        ),
+    ] = None,
+    erase_painted: Annotated[
+        Path | None, typer.Option(metavar="PNG", help="The same for what is white in a picture of the same size; needs --only.")
+    ] = None,
     duplicates: Annotated[bool, typer.Option("--duplicates", help="Take near duplicates out, all but the best copy.")] = False,
     remove: Annotated[bool, typer.Option("--remove", help="Take pictures out; needs --only.")] = False,
     dry_run: DryRun = False,
@@ -64,6 +74,7 @@ def mend(
     lorasmith mend datasets/anna --upscale 1024 --upscaler models/4x-clear.safetensors
     lorasmith mend datasets/anna --only cat.png --crop 40,0,800,760
     lorasmith mend datasets/anna --only sheet.png --cut --cut-box 0,0,512,512 --cut-box 512,0,1024,512
+    lorasmith mend datasets/anna --only cat.png --erase 600,700,790,750
     lorasmith mend datasets/anna --duplicates
     lorasmith mend datasets/anna --list
     lorasmith mend datasets/anna --undo --only "cat*"
@@ -72,7 +83,8 @@ def mend(
     from lorasmith.images.picture_cache import PICTURES
 
     patterns = only or []
-    changes = _changes(
+    changes = _erasures(erase or [], erase_painted)
+    changes += _changes(
         bars, trim, subject, crop, cut, cut_box or [], rotate, flip, clean, upscale, upscaler, max_, flatten, background, convert
     )
     _refuse_more_than_one_thing(changes, [duplicates, remove, list_, undo, replay])
@@ -155,6 +167,20 @@ def _changes(
     ]  # fmt: skip
 
 
+def _erasures(boxes: Sequence[str], painted: Path | None) -> list[MendChange]:
+    from lorasmith.errors import InputError
+
+    parameters: dict[str, Any] = {"boxes": tuple(_box(box, "--erase") for box in boxes)} if boxes else {}
+    if painted is not None:
+        try:
+            parameters["painted"] = painted.read_bytes()
+        except OSError as error:
+            raise InputError(
+                f"{painted} cannot be opened ({error.strerror}): check its name and that you may read it.", file=str(painted)
+            ) from error
+    return _if_asked("erase", bool(parameters), **parameters)
+
+
 def _if_asked(way: str, asked: bool, /, **parameters: Any) -> list[MendChange]:
     """The change, if it was asked for."""
     from lorasmith.findings import MendChange
@@ -199,7 +225,7 @@ def _refuse_what_needs_chosen_pictures(changes: list[MendChange], patterns: list
 
     if any(change.way in FOR_CHOSEN_PICTURES or set(PLACES) & set(change.parameters) for change in changes) and not patterns:
         raise InputError(
-            "--crop, --cut-box, --rotate, --flip, --clean, --subject and --remove are for chosen pictures: look at them with --dry-run --sheet look.png, "
+            "--erase, --crop, --cut-box, --rotate, --flip, --clean, --subject and --remove are for chosen pictures: look at them with --dry-run --sheet look.png, "
             "then name them with --only (all of them: --only '*')."
         )
 

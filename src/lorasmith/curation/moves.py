@@ -1,4 +1,4 @@
-"""Move files and folders of a dataset, all of them or none: captions, the record, the recipes of mends and what is held out follow.
+"""Move files and folders of a dataset, all of them or none: captions, masks, the record, the recipes of mends and what is held out follow.
 
 All moves are written down in `.lorasmith/moves.json` before the first is made. What a kill interrupts, the next call finishes. What has
 words is kept (`moved`) and can be taken back.
@@ -19,7 +19,7 @@ from lorasmith.curation.mend.mend import alone_in
 from lorasmith.curation.mend.recipes import follow_moves, recipes
 from lorasmith.curation.moved import Move, Moved, keep_moved
 from lorasmith.curation.record import read_record, write_record
-from lorasmith.dataset_folder import HOLDOUT, MOVES, is_picture, pictures_below, sidecars
+from lorasmith.dataset_folder import HOLDOUT, MOVES, is_picture, mask_beside, pictures_below, sidecars
 from lorasmith.errors import DatasetError
 
 
@@ -38,7 +38,7 @@ def make_moves(root: Path, moves: Sequence[Move], words: str = "", decided: Mapp
         changed = {content: (before.get(content), side) for content, side in (decided or {}).items() if before.get(content) != side}
         if not moves and not changed:
             return
-        whole = (*moves, *_moves_of_captions(root, moves), *_moves_of_originals(root, moves))
+        whole = (*moves, *_moves_beside(root, moves), *_moves_of_originals(root, moves))
         _begin(root, whole, Moved(time.time(), words, _pictures(root, moves), whole, changed))
 
 
@@ -51,7 +51,7 @@ def take_back(root: Path, moved: Moved) -> None:
     back = [(new, old) for old, new in reversed(moved.moves)]
     with alone_in(root):
         known = {old for old, _ in back}
-        added = [move for move in _moves_of_captions(root, back) if move[0] not in known]
+        added = [move for move in _moves_beside(root, back) if move[0] not in known]
         _begin(root, (*added, *back), replace(moved, undone=time.time()))
 
 
@@ -59,7 +59,7 @@ def take_again(root: Path, moved: Moved) -> None:
     """Make moves that were taken back once more. Raises as `take_back` does."""
     with alone_in(root):
         known = {old for old, _ in moved.moves}
-        added = [move for move in _moves_of_captions(root, moved.moves) if move[0] not in known]
+        added = [move for move in _moves_beside(root, moved.moves) if move[0] not in known]
         _begin(root, (*moved.moves, *added), replace(moved, undone=None))
 
 
@@ -141,17 +141,19 @@ def place_after(moves: Sequence[Move]) -> Callable[[str], str]:
     return after
 
 
-def _moves_of_captions(root: Path, moves: Sequence[Move]) -> list[Move]:
-    """The captions beside pictures that move."""
-    return [
+def _moves_beside(root: Path, moves: Sequence[Move]) -> list[Move]:
+    """The captions and masks beside pictures that move."""
+    pictures = [(old, new) for old, new in moves if (root / old).is_file()]
+    captions = [
         (
             f"{PurePosixPath(old).parent / caption.name}",
             f"{new if caption.stem == PurePosixPath(old).name else PurePosixPath(new).with_suffix('')}{caption.suffix}",
         )
-        for old, new in moves
-        if (root / old).is_file()
+        for old, new in pictures
         for caption in sidecars(root / old)
     ]
+    masks = [(mask_beside(Path(old)).as_posix(), mask_beside(Path(new)).as_posix()) for old, new in pictures]
+    return captions + [(old, new) for old, new in masks if (root / old).is_file()]
 
 
 def _moves_of_originals(root: Path, moves: Sequence[Move]) -> list[Move]:

@@ -10,16 +10,30 @@ import hashlib
 import io
 import os
 from pathlib import Path
+from typing import NamedTuple
 
 from PIL import Image
 
 from lorasmith.curation.mend.captions_follow import let_captions_follow
-from lorasmith.curation.mend.kept_files import bin_of, has_content, keep_original, move_to, original_of, write_whole
+from lorasmith.curation.mend.kept_files import bin_of, has_content, keep_original, kept_at, move_to, write_whole
+from lorasmith.curation.mend.masks_follow import masks_after, refuse_shared_mask
 from lorasmith.curation.mend.recipes import KnownRecipes, Recipe, Version, recipe_file, recipes, save_recipe
 from lorasmith.curation.mend.steps import Convert, Cut, Remove, Step, Upscalers, apply_all, background_of
 from lorasmith.dataset_folder import sidecars
 from lorasmith.errors import DatasetError
 from lorasmith.images.read import content_hash, read_picture
+
+
+class Made(NamedTuple):
+    """The bytes of a result."""
+
+    picture: bytes
+    mask: bytes | None
+
+    def version(self, path: str) -> Version:
+        """It as the file at this place of the dataset."""
+        mask = None if self.mask is None else hashlib.sha256(self.mask).hexdigest()
+        return Version(path=path, content=hashlib.sha256(self.picture).hexdigest(), mask=mask)
 
 
 class TakenStems:
@@ -44,12 +58,13 @@ def change(
     """
     keep_original(root, recipe)
     made = _make(root, recipe, steps, upscalers)
-    results = tuple(
-        Version(path=path, content=hashlib.sha256(data).hexdigest())
-        for path, data in zip(_places(root, recipe, steps, len(made), taken), made, strict=True)
-    )
-    stale = tuple(version for version in recipe.results if version.path not in {result.path for result in results})
+    results = tuple(one.version(path) for path, one in zip(_places(root, recipe, steps, len(made), taken), made, strict=True))
+    stays = {file.path for result in results for file in result.files}
+    stale = tuple(file for version in recipe.results for file in version.files if file.path not in stays)
     _refuse_to_overwrite(root, recipe, results)
+    for result in results if steps else ():
+        if result.mask is not None:
+            refuse_shared_mask(root / result.path, {root / version.path for version in recipe.results})
     for version in recipe.results:
         _bin_if_changed(root, recipe, version)
     changed = recipe.model_copy(
@@ -80,8 +95,8 @@ def finish_interrupted(root: Path) -> None:
     for recipe in known.all:
         if not recipe.done:
             made = _make(root, recipe, recipe.steps, {})
-            contents = [hashlib.sha256(data).hexdigest() for data in made]  # another version of a decoder may give other bytes
-            results = tuple(Version(path=result.path, content=content) for result, content in zip(recipe.results, contents, strict=True))
+            # another version of a decoder may give other bytes than were foreseen
+            results = tuple(one.version(result.path) for result, one in zip(recipe.results, made, strict=True))
             _carry_out(root, recipe.model_copy(update={"results": results}), made)
             forget_if_undone(root, recipe, known)
 
@@ -90,20 +105,23 @@ def forget_if_undone(root: Path, recipe: Recipe, known: KnownRecipes) -> None:
     """Where no steps are left the picture is its original, which goes from where originals are kept, unless another recipe has the same."""
     if not recipe.steps:
         known.remove(recipe)
-        if not known.of_original[recipe.original.content]:
-            original_of(root, recipe).unlink(missing_ok=True)
+        for file in recipe.original.files:
+            if not known.kept[file.content]:
+                kept_at(root, file.content).unlink(missing_ok=True)
 
 
-def _make(root: Path, recipe: Recipe, steps: tuple[Step, ...], upscalers: Upscalers) -> list[bytes]:
-    """The files that the steps make of the original."""
-    original = original_of(root, recipe)
+def _make(root: Path, recipe: Recipe, steps: tuple[Step, ...], upscalers: Upscalers) -> list[Made]:
+    """What the steps make of the original."""
+    original = kept_at(root, recipe.original.content)
+    mask = None if recipe.original.mask is None else kept_at(root, recipe.original.mask)
     if not steps:
-        return [original.read_bytes()]
+        return [Made(original.read_bytes(), None if mask is None else mask.read_bytes())]
     if isinstance(steps[-1], Remove):
         return []
-    pictures = apply_all(read_picture(original, background_of(steps)), steps, upscalers)
+    picture = read_picture(original, background_of(steps))
+    masks = masks_after(root / recipe.original.path, picture.size, mask, steps)
     kind = next((step for step in reversed(steps) if isinstance(step, Convert)), Convert(to="png"))
-    return [_encoded(picture, kind) for picture in pictures]
+    return [Made(_encoded(one, kind), its) for one, its in zip(apply_all(picture, steps, upscalers), masks, strict=True)]
 
 
 def _encoded(picture: Image.Image, kind: Convert) -> bytes:
@@ -137,11 +155,12 @@ def _places(root: Path, recipe: Recipe, steps: tuple[Step, ...], count: int, tak
     return places
 
 
-def _carry_out(root: Path, recipe: Recipe, made: list[bytes]) -> None:
+def _carry_out(root: Path, recipe: Recipe, made: list[Made]) -> None:
     """Make the dataset show what the recipe says; `made` are its results. Can be interrupted anywhere and done again."""
-    for result, data in zip(recipe.results, made, strict=True):
-        if not has_content(root / result.path, result.content):
-            write_whole(root, root / result.path, data)
+    for result, one in zip(recipe.results, made, strict=True):
+        for file, data in zip(result.files, filter(None, one), strict=True):
+            if not has_content(root / file.path, file.content):
+                write_whole(root, root / file.path, data)
     let_captions_follow(root, recipe)
     aside = bin_of(root, recipe)
     removed = bool(recipe.steps) and isinstance(recipe.steps[-1], Remove)
@@ -153,8 +172,8 @@ def _carry_out(root: Path, recipe: Recipe, made: list[bytes]) -> None:
             path.unlink()
         else:
             move_to(aside, path)
-    for result in recipe.results:  # back from the bin
-        if has_content(binned := aside / Path(result.path).name, result.content):
+    for file in (file for result in recipe.results for file in result.files):  # back from the bin
+        if has_content(binned := aside / Path(file.path).name, file.content):
             binned.unlink()
     if aside.is_dir() and not any(aside.iterdir()):
         aside.rmdir()
@@ -165,11 +184,11 @@ def _carry_out(root: Path, recipe: Recipe, made: list[bytes]) -> None:
 
 
 def _refuse_to_overwrite(root: Path, recipe: Recipe, results: tuple[Version, ...]) -> None:
-    """A picture that somebody put where a result has to go stays."""
-    ours = {version.path for version in recipe.results}
-    for result in results:
-        path = root / result.path
-        if result.path in ours or not path.exists() or has_content(path, result.content):
+    """A picture or mask that somebody put where a result has to go stays."""
+    ours = {file.path for version in recipe.results for file in version.files}
+    for file in (file for result in results for file in result.files):
+        path = root / file.path
+        if file.path in ours or not path.exists() or has_content(path, file.content):
             continue
         raise DatasetError(
             f"{path} is in the way of what {recipe.original.path} becomes: rename it, then try again.",
@@ -179,7 +198,8 @@ def _refuse_to_overwrite(root: Path, recipe: Recipe, results: tuple[Version, ...
 
 
 def _bin_if_changed(root: Path, recipe: Recipe, version: Version) -> None:
-    """What somebody else made of a result goes to the bin before it is replaced."""
-    path = root / version.path
-    if path.is_file() and not has_content(path, version.content):
-        move_to(bin_of(root, recipe), path)
+    """What somebody else made of a result, or of its mask, goes to the bin before it is replaced."""
+    for file in version.files:
+        path = root / file.path
+        if path.is_file() and not has_content(path, file.content):
+            move_to(bin_of(root, recipe), path)

@@ -1,4 +1,4 @@
-"""What mending keeps in `.lorasmith`: the originals by their hash, and the bin for pictures and captions that were taken out."""
+"""What mending keeps in `.lorasmith`: the originals and their masks by their hash, and the bin for pictures and captions that were taken out."""
 
 from __future__ import annotations
 
@@ -6,22 +6,29 @@ import os
 from pathlib import Path
 
 from lorasmith.atomic import write_atomically
-from lorasmith.curation.mend.recipes import Recipe
-from lorasmith.dataset_folder import BIN, ORIGINALS, WRITTEN_ASIDE
+from lorasmith.curation.mend.recipes import Recipe, Version
+from lorasmith.dataset_folder import BIN, ORIGINALS, WRITTEN_ASIDE, mask_beside
 from lorasmith.images.read import content_hash
 
 
-def original_of(root: Path, recipe: Recipe) -> Path:
-    """The file that keeps the bytes of the picture as it came."""
-    content = recipe.original.content
+def kept_at(root: Path, content: str) -> Path:
+    """Where the bytes of a picture, or of its mask, are kept as they came."""
     return root / ORIGINALS / content[:2] / content
 
 
 def keep_original(root: Path, recipe: Recipe) -> None:
-    kept = original_of(root, recipe)
-    if not kept.exists():
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(kept, (root / recipe.original.path).read_bytes())
+    """Keep the picture as it came, and its mask."""
+    for file in recipe.original.files:
+        kept = kept_at(root, file.content)
+        if not kept.exists():
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            write_atomically(kept, (root / file.path).read_bytes())
+
+
+def version_at(root: Path, place: str) -> Version:
+    """A picture as it is now, with the mask beside it."""
+    mask = mask_beside(root / place)
+    return Version(path=place, content=content_hash(root / place), mask=content_hash(mask) if mask.is_file() else None)
 
 
 def bin_of(root: Path, recipe: Recipe) -> Path:

@@ -7,7 +7,7 @@
 A dataset's folder always shows the current pictures, so training and every other tool see what was mended without knowing of it. What
 was there before is kept beside them, in the dataset's folder `.lorasmith`:
 
-    originals/ab/ab12...      the bytes of each mended picture as they came, under their SHA-256
+    originals/ab/ab12...      the bytes of each mended picture, and of its mask, as they came, under their SHA-256
     mends/<id>.json           a recipe: the original, the steps that were taken, the hash of each result
     bin/<id>/                 pictures taken out and captions put aside, under their own names
 
@@ -24,13 +24,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lorasmith.curation.mend.carry_out import TakenStems, change, finish_interrupted, forget_if_undone
-from lorasmith.curation.mend.kept_files import has_content
+from lorasmith.curation.mend.kept_files import has_content, version_at
 from lorasmith.curation.mend.proposals import Proposal
-from lorasmith.curation.mend.recipes import KnownRecipes, Recipe, Version, kept_recipes, new_recipe, recipes, recipes_by_result
+from lorasmith.curation.mend.recipes import KnownRecipes, Recipe, kept_recipes, new_recipe, recipes, recipes_by_result
 from lorasmith.curation.mend.steps import Upscalers, in_words
 from lorasmith.dataset_folder import locked
 from lorasmith.errors import DatasetError
-from lorasmith.images.read import content_hash
 from lorasmith.progress import Progress
 
 
@@ -68,7 +67,7 @@ def mend(root: str | Path, proposals: Sequence[Proposal], progress: Progress | N
             try:
                 place = proposal.path.relative_to(root).as_posix()
                 recipe = by_result.get(place)
-                now = Version(path=place, content=content_hash(proposal.path))
+                now = version_at(root, place)
                 if recipe is None or recipe.closed or recipe.results[0] != now:  # a view, or changed since: that is a new original
                     recipe = new_recipe(root, now, recipe.id if recipe else None)
                 steps = tuple(step.model_copy(update={"at": at}) for step in proposal.steps)
@@ -152,9 +151,9 @@ def redo_what_was_done_at(root: str | Path, at: float) -> list[Mended]:
 
 def _refuse_another_picture(root: Path, recipe: Recipe) -> None:
     now = recipe.results[0]
-    if not has_content(root / now.path, now.content):
+    if not has_content(root / now.path, now.content) or version_at(root, now.path).mask != now.mask:
         raise DatasetError(
-            f"{root / now.path} is not the picture any more that was mended, so that cannot be done again.", code="mend.changed", picture=now.path
+            f"{root / now.path} or its mask is not what it was when that was taken back, so it cannot be done again.", code="mend.changed", picture=now.path
         )  # fmt: skip
 
 
@@ -165,7 +164,7 @@ def replay(root: str | Path, chosen: Iterable[Recipe]) -> list[Mended]:
     taken = TakenStems()
     with alone_in(root):
         for recipe in chosen:
-            sound = all(has_content(root / result.path, result.content) for result in recipe.results)
+            sound = all(has_content(root / file.path, file.content) for result in recipe.results for file in result.files)
             if not sound and not recipe.closed:
                 recipe = change(root, recipe, recipe.steps, {}, taken, recipe.undone)
                 again.append(Mended(root / recipe.original.path, _paths(root, recipe), recipe.words))

@@ -7,6 +7,7 @@ parameters_of("crop").model_json_schema()
 from __future__ import annotations
 
 import inspect
+import reprlib
 from collections.abc import Callable
 from functools import cache
 from typing import Any, get_type_hints
@@ -52,4 +53,6 @@ def _model(way: Callable[..., object]) -> type[BaseModel]:
 
 
 def _wrong(change: MendChange, why: str) -> InputError:
-    return InputError(f"{change.way!r} cannot be done with {dict(change.parameters)}: {why}.", code="mend.wrong_parameters", way=change.way)
+    return InputError(
+        f"{change.way!r} cannot be done with {reprlib.repr(dict(change.parameters))}: {why}.", code="mend.wrong_parameters", way=change.way
+    )

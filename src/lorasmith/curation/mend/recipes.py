@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from lorasmith.atomic import write_atomically
 from lorasmith.curation.mend.steps import Cut, Remove, Step, in_words
-from lorasmith.dataset_folder import RECIPES
+from lorasmith.dataset_folder import RECIPES, mask_beside
 from lorasmith.errors import DatasetError
 
 
@@ -23,6 +23,16 @@ class Version(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
     path: str
     content: str
+    mask: str | None = None
+    """The hash of the mask beside it; None where it has none."""
+
+    @property
+    def files(self) -> tuple[Version, ...]:
+        """The picture alone and, where it has one, its mask as a file of its own."""
+        picture = Version(path=self.path, content=self.content)
+        if self.mask is None:
+            return (picture,)
+        return picture, Version(path=mask_beside(Path(self.path)).as_posix(), content=self.mask)
 
 
 class Recipe(BaseModel):
@@ -39,7 +49,7 @@ class Recipe(BaseModel):
     """Steps that were taken back and could be taken again, after `steps` and in this order."""
     results: tuple[Version, ...] = ()
     stale: tuple[Version, ...] = ()
-    """Results of before, which go once the new ones are there."""
+    """Pictures and masks of before, which go once the new ones are there."""
     lent: tuple[Version, ...] = ()
     """Captions that another picture has got from this one."""
     done: bool = False
@@ -97,8 +107,8 @@ class KnownRecipes:
     def __init__(self, all_of_them: Sequence[Recipe]):
         self.all = all_of_them
         self.by_id = {recipe.id: recipe for recipe in all_of_them}
-        self.of_original = Counter(recipe.original.content for recipe in all_of_them)
-        """Content of an original -> how many recipes have it."""
+        self.kept = Counter(file.content for recipe in all_of_them for file in recipe.original.files)
+        """Content of an original picture or mask -> how many recipes have it."""
         self._upon: dict[str, list[str]] = {}
         for recipe in all_of_them:
             if recipe.upon is not None:
@@ -111,7 +121,7 @@ class KnownRecipes:
     def remove(self, recipe: Recipe) -> None:
         """The picture is as it came."""
         del self.by_id[recipe.id]
-        self.of_original[recipe.original.content] -= 1
+        self.kept -= Counter(file.content for file in recipe.original.files)
 
 
 def recipe_file(root: Path, recipe_id: str) -> Path:

@@ -6,6 +6,7 @@ in `Step`.
 
 from __future__ import annotations
 
+import base64
 from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Annotated, Literal
@@ -17,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from lorasmith.errors import DatasetError
 from lorasmith.images.clean import clean_by_filters, clean_by_scaling
 from lorasmith.images.crop import Box
+from lorasmith.images.erase import Method, Point, inpainted, region_of
 from lorasmith.images.upscale import Upscaler, lanczos, open_upscaler
 from lorasmith.pages.numbers import count
 
@@ -43,6 +45,26 @@ class PictureStep(BaseModel, ABC):
     def apply(self, picture: Image.Image, upscalers: Upscalers) -> list[Image.Image]:
         """What becomes of an RGB picture: one, several (`Cut`) or none (`Remove`)."""
         return [picture]
+
+    def apply_to_mask(self, mask: Image.Image) -> list[Image.Image]:
+        """What becomes of the picture's mask (mode L, as large as the picture): nothing, where only colours change."""
+        return [mask]
+
+
+class Move(PictureStep):
+    """A step by which pixels get other places, and keep their colours; those of a mask as those of its picture."""
+
+    def apply_to_mask(self, mask: Image.Image) -> list[Image.Image]:
+        return self.apply(mask, {})
+
+
+class Scale(PictureStep):
+    """A step to (width, height) pixels."""
+
+    size: tuple[int, int]
+
+    def apply_to_mask(self, mask: Image.Image) -> list[Image.Image]:
+        return [mask.resize(self.size, Image.Resampling.BILINEAR)]
 
 
 class Flatten(PictureStep):
@@ -71,7 +93,7 @@ class Convert(PictureStep):
         return f"saved as {self.to.upper()}"
 
 
-class Rotate(PictureStep):
+class Rotate(Move):
     """Turn clockwise, in degrees."""
 
     do: Literal["rotate"] = "rotate"
@@ -86,7 +108,7 @@ class Rotate(PictureStep):
         return [picture.transpose(turn[self.degrees])]
 
 
-class Flip(PictureStep):
+class Flip(Move):
     """Mirror: `horizontal` swaps left and right."""
 
     do: Literal["flip"] = "flip"
@@ -100,7 +122,7 @@ class Flip(PictureStep):
         return [ImageOps.mirror(picture) if self.way == "horizontal" else ImageOps.flip(picture)]
 
 
-class Crop(PictureStep):
+class Crop(Move):
     """Keep the box (left, top, right, bottom; pixels)."""
 
     do: Literal["crop"] = "crop"
@@ -116,7 +138,7 @@ class Crop(PictureStep):
         return [picture.crop(self.box)]
 
 
-class Cut(PictureStep):
+class Cut(Move):
     """Make each box a picture of its own."""
 
     do: Literal["cut"] = "cut"
@@ -130,11 +152,10 @@ class Cut(PictureStep):
         return [picture.crop(box) for box in self.boxes]
 
 
-class Resize(PictureStep):
+class Resize(Scale):
     """Scale to (width, height) pixels with Lanczos."""
 
     do: Literal["resize"] = "resize"
-    size: tuple[int, int]
 
     @property
     def words(self) -> str:
@@ -144,11 +165,10 @@ class Resize(PictureStep):
         return [lanczos(picture, self.size)]
 
 
-class Upscale(PictureStep):
+class Upscale(Scale):
     """Enlarge with a network, as often as it takes, then down to (width, height) pixels with Lanczos."""
 
     do: Literal["upscale"] = "upscale"
-    size: tuple[int, int]
     network: str
     """Path of its file."""
     content: str
@@ -185,7 +205,38 @@ class Clean(PictureStep):
         return [Image.fromarray(clean_by_filters(pixels) if self.way == "filter" else clean_by_scaling(pixels))]
 
 
-class Remove(PictureStep):
+class Erase(PictureStep):
+    """Paint regions over from what is around them; in the picture's mask they are black, so that training leaves them out."""
+
+    do: Literal["erase"] = "erase"
+    boxes: tuple[Box, ...] = ()
+    polygons: tuple[tuple[Point, ...], ...] = ()
+    painted: str = ""
+    """A PNG as large as the picture, white where it is erased; in base64."""
+    method: Method = "telea"
+
+    @property
+    def words(self) -> str:
+        if len(self.boxes) == 1 and not self.polygons and not self.painted:
+            left, top, right, bottom = self.boxes[0]
+            return f"erased {right - left} x {bottom - top} at {left},{top}"
+        regions = len(self.boxes) + len(self.polygons)
+        return (
+            f"erased {count(regions, 'region')}{' and what was painted' if self.painted else ''}" if regions else "erased what was painted"
+        )
+
+    def region(self, size: tuple[int, int]) -> Image.Image:
+        """All that is erased of a picture of (width, height): mode L, 255 there and 0 elsewhere."""
+        return region_of(size, self.boxes, self.polygons, base64.b64decode(self.painted))
+
+    def apply(self, picture: Image.Image, upscalers: Upscalers) -> list[Image.Image]:
+        return [Image.fromarray(inpainted(np.asarray(picture), np.asarray(self.region(picture.size)), self.method))]
+
+    def apply_to_mask(self, mask: Image.Image) -> list[Image.Image]:
+        return [Image.composite(Image.new("L", mask.size), mask, self.region(mask.size))]
+
+
+class Remove(Move):
     """Take the picture out of the dataset, into the bin."""
 
     do: Literal["remove"] = "remove"
@@ -201,7 +252,7 @@ class Remove(PictureStep):
         return []
 
 
-Step = Annotated[Flatten | Convert | Rotate | Flip | Crop | Cut | Resize | Upscale | Clean | Remove, Field(discriminator="do")]
+Step = Annotated[Flatten | Convert | Rotate | Flip | Crop | Cut | Resize | Upscale | Clean | Erase | Remove, Field(discriminator="do")]
 
 
 def in_words(steps: tuple[Step, ...]) -> str:
@@ -220,6 +271,14 @@ def apply_all(picture: Image.Image, steps: tuple[Step, ...], upscalers: Upscaler
     for step in steps:
         pictures = [after for before in pictures for after in step.apply(before, upscalers)]
     return pictures
+
+
+def apply_all_to_mask(mask: Image.Image, steps: tuple[Step, ...]) -> list[Image.Image]:
+    """What becomes of a picture's mask by all steps: for each picture that the steps give, its mask."""
+    masks = [mask]
+    for step in steps:
+        masks = [after for before in masks for after in step.apply_to_mask(before)]
+    return masks
 
 
 def opened(network: str, upscalers: Upscalers) -> Upscaler:

@@ -6,6 +6,8 @@ a finding asks for it; their types say which values they take (`parameters`).
 
 from __future__ import annotations
 
+import base64
+import binascii
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,10 +15,27 @@ from typing import Annotated, Literal
 
 import numpy as np
 from PIL import Image
-from pydantic import Field
+from pydantic import BeforeValidator, Field, WithJsonSchema
 
-from lorasmith.curation.mend.steps import WHITE, Clean, Convert, Crop, Cut, Flatten, Flip, Resize, Rotate, Step, Upscale, Upscalers, opened
+from lorasmith.curation.mend.steps import (
+    WHITE,
+    Clean,
+    Convert,
+    Crop,
+    Cut,
+    Erase,
+    Flatten,
+    Flip,
+    Resize,
+    Rotate,
+    Step,
+    Upscale,
+    Upscalers,
+    opened,
+)
+from lorasmith.errors import InputError
 from lorasmith.images.crop import Box, about_subject, inside_bars, inside_margins
+from lorasmith.images.erase import Method, Point
 from lorasmith.images.heads import heads_in
 from lorasmith.images.read import OPAQUE, read_opacity
 from lorasmith.images.sheets import views_on_sheet
@@ -32,6 +51,26 @@ Side = Annotated[int, Field(ge=16, le=16384)]
 """Pixels."""
 
 Level = Annotated[int, Field(ge=0, le=255)]
+
+MOST_REGIONS = 1000
+"""Boxes, or polygons, that are erased at once at most."""
+
+Regions = Annotated[tuple[Box, ...], Field(max_length=MOST_REGIONS)]
+
+Polygon = Annotated[tuple[Point, ...], Field(min_length=3, max_length=10_000)]
+
+
+def _from_base64(value: object) -> object:
+    try:
+        return base64.b64decode(value, validate=True) if isinstance(value, str) else value
+    except binascii.Error as error:
+        raise ValueError("it is not base64") from error
+
+
+Png = Annotated[
+    bytes, BeforeValidator(_from_base64), WithJsonSchema({"type": "string", "contentEncoding": "base64", "contentMediaType": "image/png"})
+]
+"""The bytes of a PNG; where they come as JSON, in base64."""
 
 
 @dataclass
@@ -88,6 +127,23 @@ def cut(look: Look, *, boxes: Annotated[tuple[Box, ...], Field(min_length=2, max
     return Cut(boxes=inside)
 
 
+def erase(
+    look: Look, *, boxes: Regions = (), polygons: Annotated[tuple[Polygon, ...], Field(max_length=MOST_REGIONS)] = (),
+    painted: Png = b"", method: Method = "telea",
+) -> Step | str:  # fmt: skip
+    """Paint `boxes` (left, top, right, bottom in pixels), `polygons` and the white of a `painted` PNG over; training leaves them out."""
+    if not (boxes or polygons or painted):
+        raise InputError("'erase' needs a region: boxes, polygons or a painted PNG.", code="mend.wrong_parameters", way="erase")
+    inside = tuple(found for box in boxes if (found := _inside(box, look.picture)) is not None)
+    if len(inside) < len(boxes):
+        return f"a box is outside its {look.picture.width} x {look.picture.height} pixels"
+    step = Erase(boxes=inside, polygons=polygons, painted=base64.b64encode(painted).decode(), method=method)
+    least, most = step.region(look.picture.size).getextrema()
+    if most == 0:
+        return "no pixel of it is in the region"
+    return "the region is all of it, and nothing would be left to train on" if least else step
+
+
 def _inside(box: Box, picture: Image.Image) -> Box | None:
     """The part of a box that is in the picture; None where no pixel is."""
     left, top, right, bottom = max(0, box[0]), max(0, box[1]), min(picture.width, box[2]), min(picture.height, box[3])
@@ -139,6 +195,7 @@ def convert(look: Look, *, to: Literal["png", "jpg", "webp"]) -> Step | str:
 
 
 WAYS: Mapping[str, Callable[..., Step | str]] = {
+    "erase": erase,
     "bars": bars,
     "trim": trim,
     "subject": subject,
@@ -154,10 +211,10 @@ WAYS: Mapping[str, Callable[..., Step | str]] = {
 }
 """What users ask for -> the look at a picture. Several are done in this order."""
 
-FOR_CHOSEN_PICTURES = ("crop", "rotate", "flip", "clean", "remove", "subject")
+FOR_CHOSEN_PICTURES = ("erase", "crop", "rotate", "flip", "clean", "remove", "subject")
 """Ways that a person decides on for each picture: they do something to every one, or can be wrong about what matters in it."""
 
-PLACES = ("box", "boxes")
+PLACES = ("box", "boxes", "polygons", "painted")
 """Parameters that are places in a picture, which are no use in another."""
 
 
