@@ -7,7 +7,15 @@ import type { Problem } from "../api/problem";
 const STILL_FOR = 400; // milliseconds without a letter before the filter is asked for
 
 /** A filter in the language of the command line: asked for when the typing stops. What is wrong with it stands below, in the studio's words. */
-export function FilterField({ filter, onFilter, problem }: { filter: string; onFilter: (filter: string) => void; problem?: Problem | null }) {
+export function FilterField({
+  filter,
+  onFilter,
+  problem,
+}: {
+  filter: string;
+  onFilter: (filter: string) => void;
+  problem?: Problem | null;
+}) {
   const { t } = useTranslation("filter");
   const [typed, setTyped] = useState(filter);
   useEffect(() => setTyped(filter), [filter]);

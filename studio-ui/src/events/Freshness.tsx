@@ -20,6 +20,8 @@ export function Freshness(): null {
             "/api/projects/{project}/audit",
             "/api/projects/{project}/history",
             "/api/projects/{project}/advice",
+            "/api/projects/{project}/trigger",
+            "/api/projects/{project}/captions/{caption}",
           );
           lookAgain(client, "/api/projects");
         }

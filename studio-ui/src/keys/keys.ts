@@ -57,6 +57,7 @@ export const KEYS: Record<Where, readonly Key[]> = {
     { press: "Ctrl+Enter", does: "accept_and_next" },
     { press: "u", does: "next_uncaptioned" },
     { press: "F2", does: "rename_tag" },
+    { press: "Alt+Arrows", does: "move_tag" },
   ],
   samples: [
     { press: "ArrowLeft", does: "sample_left" },

@@ -75,7 +75,12 @@ export function Editor({ project, id, caption, triggers, tagger, own, recent, on
           ]}
         />
       </div>
-      {typed.problem && (typed.problem.status === 412 ? <Changed caption={caption} /> : <ErrorCard key={typed.problem.message} problem={typed.problem} onAgain={save} />)}
+      {typed.problem &&
+        (typed.problem.status === 412 ? (
+          <Changed caption={caption} />
+        ) : (
+          <ErrorCard key={typed.problem.message} problem={typed.problem} onAgain={save} />
+        ))}
       {shown === "text" ? (
         <Textarea
           aria-label={t("text")}
@@ -92,7 +97,12 @@ export function Editor({ project, id, caption, triggers, tagger, own, recent, on
               {t("put_trigger_first", { trigger: triggers.join(", ") })}
             </Button>
           )}
-          <TagPills locked={locked} tags={tags} sureOf={(tag) => (tagger ? (sure.get(keyOfTag(tag)) ?? null) : undefined)} onChange={change} />
+          <TagPills
+            locked={locked}
+            tags={tags}
+            sureOf={(tag) => (tagger ? (sure.get(keyOfTag(tag)) ?? null) : undefined)}
+            onChange={change}
+          />
           <TagField
             project={project}
             draft={id}

@@ -44,7 +44,7 @@ export function FrequencyList({ tags, filter, onFilter, onEdit }: Props) {
   }
 
   return (
-    <section className={classes.list} aria-label={t("tag_list")}>
+    <div className={classes.list}>
       <TextInput
         size="xs"
         aria-label={t("find_tag")}
@@ -54,7 +54,7 @@ export function FrequencyList({ tags, filter, onFilter, onEdit }: Props) {
         onChange={(event) => setPart(event.currentTarget.value)}
       />
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls can be reached by keyboard */}
-      <div ref={scroller} className={classes.rows} tabIndex={0} role="group" aria-label={t("tag_list")}>
+      <section ref={scroller} className={classes.rows} tabIndex={0} aria-label={t("tag_list")}>
         <ul style={{ height: rows.getTotalSize() }}>
           {rows.getVirtualItems().map((row) => {
             const { tag, count } = shown[row.index] as Shape<"TagCount">;
@@ -73,7 +73,7 @@ export function FrequencyList({ tags, filter, onFilter, onEdit }: Props) {
           })}
         </ul>
         {shown.length === 0 && <p className="soft small">{t(part ? "no_such_tag" : "no_tags")}</p>}
-      </div>
+      </section>
       {chosen.length > 0 && (
         <Group gap={6} className={classes.does}>
           <span className="small">{t("ticked", { count: chosen.length })}</span>
@@ -82,7 +82,11 @@ export function FrequencyList({ tags, filter, onFilter, onEdit }: Props) {
               {t("rename")}
             </Button>
           ) : (
-            <Button size="compact-xs" variant="default" onClick={() => onEdit({ edit: "replace", arguments: { tags: chosen.slice(1), by: chosen.slice(0, 1) } })}>
+            <Button
+              size="compact-xs"
+              variant="default"
+              onClick={() => onEdit({ edit: "replace", arguments: { tags: chosen.slice(1), by: chosen.slice(0, 1) } })}
+            >
               {t("merge")}
             </Button>
           )}
@@ -94,7 +98,7 @@ export function FrequencyList({ tags, filter, onFilter, onEdit }: Props) {
           </Button>
         </Group>
       )}
-    </section>
+    </div>
   );
 }
 

@@ -47,19 +47,31 @@ export function TagField({ project, draft, own, there, onTake, onBack, field }: 
     setMarked(-1);
   }
 
+  /** What a key does here; undefined for those that do what they always do. */
+  function actOf(key: string, shift: boolean): (() => void) | undefined {
+    const count = suggestions.length;
+    const suggested = shown ? suggestions[Math.max(marked, 0)]?.tag : undefined;
+    switch (key) {
+      case "Enter":
+        return () => take(suggested !== undefined && marked >= 0 ? [suggested] : tagsOf(typed));
+      case "Tab":
+        return suggested !== undefined && !shift ? () => take([suggested]) : undefined;
+      case "ArrowDown":
+        return shown ? () => setMarked((marked + 1) % count) : () => setOpened(true);
+      case "ArrowUp":
+        return shown ? () => setMarked(marked <= 0 ? count - 1 : marked - 1) : undefined;
+      case "Escape":
+        return shown ? () => setOpened(false) : undefined;
+      case "Backspace":
+        return typed === "" ? onBack : undefined;
+      default:
+        return undefined;
+    }
+  }
+
   function pressed(event: KeyboardEvent<HTMLInputElement>): void {
     if (event.nativeEvent.isComposing || event.ctrlKey || event.metaKey || event.altKey) return;
-    const count = suggestions.length;
-    const suggested = shown ? suggestions[Math.max(marked, 0)] : undefined;
-    const does: Record<string, (() => void) | undefined> = {
-      Enter: () => take(shown && marked >= 0 && suggested ? [suggested.tag] : tagsOf(typed)),
-      Tab: suggested && !event.shiftKey ? () => take([suggested.tag]) : undefined,
-      ArrowDown: shown ? () => setMarked((marked + 1) % count) : () => setOpened(true),
-      ArrowUp: shown ? () => setMarked(marked <= 0 ? count - 1 : marked - 1) : undefined,
-      Escape: shown ? () => setOpened(false) : undefined,
-      Backspace: typed === "" ? onBack : undefined,
-    };
-    const act = does[event.key];
+    const act = actOf(event.key, event.shiftKey);
     if (!act) return;
     event.preventDefault();
     if (event.key === "Escape") event.stopPropagation();

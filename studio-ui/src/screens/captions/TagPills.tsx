@@ -54,20 +54,30 @@ export function TagPills({ locked, tags, sureOf, onChange }: Props) {
     if (typed !== tags[at]) onChange([...tags.slice(0, at), ...names, ...tags.slice(at + 1)]);
   }
 
+  function actOf({ key, altKey, ctrlKey, metaKey }: KeyboardEvent, at: number): (() => void) | undefined {
+    if (ctrlKey || metaKey) return undefined;
+    switch (key) {
+      case "ArrowLeft":
+        return () => (altKey ? move(at, at - 1) : go(at - 1));
+      case "ArrowRight":
+        return () => (altKey ? move(at, at + 1) : go(at + 1));
+      case "Home":
+        return () => go(0);
+      case "End":
+        return () => go(tags.length - 1);
+      case "Delete":
+      case "Backspace":
+        return () => remove(at);
+      case "F2":
+      case "Enter":
+        return () => setRenamed(at);
+      default:
+        return undefined;
+    }
+  }
+
   function pressed(event: KeyboardEvent, at: number): void {
-    const does: Record<string, () => void> = event.altKey
-      ? { ArrowLeft: () => move(at, at - 1), ArrowRight: () => move(at, at + 1) }
-      : {
-          ArrowLeft: () => go(at - 1),
-          ArrowRight: () => go(at + 1),
-          Home: () => go(0),
-          End: () => go(tags.length - 1),
-          Delete: () => remove(at),
-          Backspace: () => remove(at),
-          F2: () => setRenamed(at),
-          Enter: () => setRenamed(at),
-        };
-    const act = event.ctrlKey || event.metaKey ? undefined : does[event.key];
+    const act = actOf(event, at);
     if (!act) return;
     event.preventDefault();
     act();

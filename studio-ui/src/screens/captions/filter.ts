@@ -5,9 +5,14 @@ export type Standing = "with" | "without" | undefined;
 
 /** The condition that a caption has exactly this tag. */
 export function conditionOf(tag: string): string {
-  const exact = tag.replace(/[*?]/g, "\\$&");
+  return `tag:${quoted(tag)}`;
+}
+
+/** A text as the filter language takes it for just that text. */
+function quoted(text: string): string {
+  const exact = text.replace(/[*?]/g, "\\$&");
   const plain = !/[\s()]/.test(exact) && !/^["']/.test(exact);
-  return plain ? `tag:${exact}` : `tag:"${exact.replaceAll('"', '\\"')}"`;
+  return plain ? exact : `"${exact.replaceAll('"', '\\"')}"`;
 }
 
 /** What a filter asks of a tag, where it does so by a condition of its own. */
@@ -48,4 +53,9 @@ function conditionsOf(filter: string): string[] {
 function wordsOf(filter: string): string[] {
   const found = filter.match(/[()]|(?:[a-z]+:)?"(?:\\"|[^"])*"|(?:[a-z]+:)?'(?:\\'|[^'])*'|[^\s()]+(?:\([^\s()]*\)[^\s()]*)*/gi);
   return found ? [...found] : [];
+}
+
+/** The filter that finds these captions' pictures, as far as one by their names can. */
+export function filterOf(captions: readonly string[]): string {
+  return captions.map((caption) => `path:${quoted(caption.replace(/\.[^./]*$/, "."))}`).join(" OR ");
 }

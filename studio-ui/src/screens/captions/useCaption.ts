@@ -6,7 +6,6 @@ import { keyOf } from "../../api/queries";
 import { CaptionDraft, type DraftState, type Said } from "./draft";
 import { tagsOfText, textWithTags } from "./tags";
 
-
 type Read = { data: Shape<"CaptionView">; version: string };
 
 const CAPTION = "/api/projects/{project}/captions/{caption}";

@@ -1,19 +1,21 @@
 import { useTranslation } from "react-i18next";
 import type { Shape } from "../../../api/client";
-import { differenceOf } from "./difference";
 import classes from "./DryRun.module.css";
+import { differenceOf } from "./difference";
 
 /** What an edit would do: how many captions it changes, and the first of them with what goes and what comes. */
 export function DryRun({ plan }: { plan: Shape<"EditPlan"> }) {
   const { t } = useTranslation("captions");
   return (
-    <section aria-label={t("dry_run")}>
+    <div>
       <p className={classes.count}>
-        {plan.changed === 0 ? t("changes_nothing", { count: plan.considered }) : t("would_change", { count: plan.changed, of: plan.considered })}
+        {plan.changed === 0
+          ? t("changes_nothing", { count: plan.considered })
+          : t("would_change", { count: plan.changed, of: plan.considered })}
       </p>
       {plan.shown.length > 0 && (
         // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls can be reached by keyboard
-        <div className={classes.shown} tabIndex={0} role="group" aria-label={t("before_and_after")}>
+        <section className={classes.shown} tabIndex={0} aria-label={t("before_and_after")}>
           {plan.shown.map((caption) => (
             <div key={caption.id} className={classes.caption}>
               <div className="soft small">{caption.id}</div>
@@ -21,9 +23,9 @@ export function DryRun({ plan }: { plan: Shape<"EditPlan"> }) {
             </div>
           ))}
           {plan.changed > plan.shown.length && <p className="soft small">{t("and_more", { count: plan.changed - plan.shown.length })}</p>}
-        </div>
+        </section>
       )}
-    </section>
+    </div>
   );
 }
 

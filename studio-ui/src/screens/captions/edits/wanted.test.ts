@@ -25,7 +25,10 @@ test("an edit is complete when all that it must have is given", () => {
   const read = argumentsOf(dropCommon);
   expect(isComplete(read, {})).toBe(false);
   expect(isComplete(read, { above: 0.9 })).toBe(true);
-  const regex = argumentsOf({ properties: { pattern: { type: "string" }, replacement: { type: "string" } }, required: ["pattern", "replacement"] });
+  const regex = argumentsOf({
+    properties: { pattern: { type: "string" }, replacement: { type: "string" } },
+    required: ["pattern", "replacement"],
+  });
   expect(isComplete(regex, { pattern: "a", replacement: "" })).toBe(true);
   expect(isComplete(regex, { pattern: "", replacement: "" })).toBe(false);
 });

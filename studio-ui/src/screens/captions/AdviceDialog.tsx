@@ -1,0 +1,88 @@
+import { Button, Group, Modal } from "@mantine/core";
+import { CircleCheck } from "lucide-react";
+import { useState } from "react";
+import { useTranslation } from "react-i18next";
+import { api, ask, type Shape } from "../../api/client";
+import { useGet } from "../../api/queries";
+import { EmptyState } from "../../components/EmptyState";
+import { ErrorCard } from "../../components/ErrorCard";
+import { Loaded } from "../../components/Loaded";
+import { say } from "../../components/say";
+import { SIGNS } from "../../components/severity";
+import classes from "./AdviceDialog.module.css";
+
+const MOST_SHOWN = 50; // captions in a filter that names each
+
+type Finding = Shape<"FindingView">;
+
+/** What is odd about the captions, the gravest first: why it matters, and a button where an edit mends it. */
+export function AdviceDialog({ project, onShow, onClose }: { project: string; onShow: (captions: string[]) => void; onClose: () => void }) {
+  const { t } = useTranslation("captions");
+  const advice = useGet("/api/projects/{project}/advice", { path: { project } });
+  return (
+    <Modal opened onClose={onClose} title={t("advice")} size="lg">
+      <Loaded of={advice}>
+        {(findings) =>
+          findings.length === 0 ? (
+            <EmptyState icon={<CircleCheck size={32} />}>{t("no_advice")}</EmptyState>
+          ) : (
+            <ul className={classes.list}>
+              {findings.map((finding) => (
+                <li key={`${finding.code} ${finding.message}`}>
+                  <Advice project={project} finding={finding} onShow={onShow} />
+                </li>
+              ))}
+            </ul>
+          )
+        }
+      </Loaded>
+    </Modal>
+  );
+}
+
+function Advice({ project, finding, onShow }: { project: string; finding: Finding; onShow: (captions: string[]) => void }) {
+  const { t } = useTranslation("captions");
+  const [problem, setProblem] = useState<unknown>();
+  const edits = finding.fix?.changes.filter((change) => change.kind === "caption") ?? [];
+
+  async function doIt() {
+    try {
+      let changed = 0;
+      for (const change of edits) {
+        const body = { edit: change.edit, arguments: change.parameters, paths: finding.subjects } as Shape<"EditRequest">;
+        changed += (await ask(api.POST("/api/projects/{project}/edits", { params: { path: { project } }, body }))).changed;
+      }
+      say(t("edited", { count: changed }));
+    } catch (error) {
+      setProblem(error);
+    }
+  }
+
+  return (
+    <article className={classes.advice} data-severity={finding.severity}>
+      <h3>
+        <span className={classes.sign} aria-hidden>
+          {SIGNS[finding.severity]}
+        </span>{" "}
+        {finding.message}
+      </h3>
+      {finding.evidence && <p className="small">{finding.evidence.text}</p>}
+      <p className="soft">{finding.why}</p>
+      {finding.fix && <p>{finding.fix.words}</p>}
+      {finding.details.length > 0 && <p className="soft small">{finding.details.join(", ")}</p>}
+      {problem !== undefined && <ErrorCard key={String(problem)} problem={problem} />}
+      <Group gap="sm">
+        {edits.length > 0 && (
+          <Button size="xs" onClick={doIt}>
+            {t("do_it")}
+          </Button>
+        )}
+        {finding.about === "caption" && finding.subjects.length > 0 && (
+          <Button size="xs" variant="default" onClick={() => onShow(finding.subjects.slice(0, MOST_SHOWN))}>
+            {t("show_captions", { count: Math.min(finding.subjects.length, MOST_SHOWN) })}
+          </Button>
+        )}
+      </Group>
+    </article>
+  );
+}
