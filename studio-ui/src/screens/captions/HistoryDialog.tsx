@@ -40,19 +40,15 @@ export function HistoryDialog({ project, onClose }: { project: string; onClose: 
       <Loaded of={history}>
         {(operations) => {
           if (operations.length === 0) return <EmptyState icon={<History size={32} />}>{t("no_history")}</EmptyState>;
-          const undone = operations.filter((operation) => operation.state === "undone").length;
           return (
             <ol className={classes.list}>
               {operations.map((operation, at) => (
                 <Operation
-                  key={`${operation.at} ${operation.summary}`}
+                  key={operation.id}
                   operation={operation}
                   disabled={going}
-                  onTake={
-                    operation.state === "undone"
-                      ? () => take("redo", operations.slice(at).filter((other) => other.state === "undone").length)
-                      : () => take("undo", at + 1 - undone)
-                  }
+                  onUndo={() => take("undo", stateIn(operations.slice(0, at + 1), "done"))}
+                  onRedo={() => take("redo", stateIn(operations.slice(at), "undone"))}
                 />
               ))}
             </ol>
@@ -63,21 +59,34 @@ export function HistoryDialog({ project, onClose }: { project: string; onClose: 
   );
 }
 
-function Operation({ operation, disabled, onTake }: { operation: Shape<"OperationView">; disabled: boolean; onTake: () => void }) {
+type Listed = Shape<"HistoryOperation">;
+
+function stateIn(operations: readonly Listed[], state: Listed["state"]): number {
+  return operations.filter((operation) => operation.state === state).length;
+}
+
+function Operation(props: { operation: Listed; disabled: boolean; onUndo: () => void; onRedo: () => void }) {
   const { t } = useTranslation("captions");
-  const undone = operation.state === "undone";
+  const { operation, disabled, onUndo, onRedo } = props;
   return (
-    <li className={classes.operation} data-undone={undone || undefined}>
+    <li className={classes.operation} data-state={operation.state}>
       <div className={classes.words}>
         <div>{operation.summary}</div>
         <div className="soft small">
-          {t("captions_changed", { count: operation.captions })} · {ago(operation.at)}
-          {undone && ` · ${t("is_undone")}`}
+          {t(operation.what === "captions" ? "captions_changed" : "pictures", { count: operation.count })} · {ago(operation.at)}
+          {operation.state !== "done" && ` · ${t(operation.state === "undone" ? "is_undone" : "is_set_aside")}`}
         </div>
       </div>
-      <Button size="compact-sm" variant="default" disabled={disabled} onClick={onTake}>
-        {t(undone ? "redo_to_here" : "undo_to_here")}
-      </Button>
+      {operation.state === "done" && (
+        <Button size="compact-sm" variant="default" disabled={disabled} onClick={onUndo}>
+          {t("undo_to_here")}
+        </Button>
+      )}
+      {operation.state === "undone" && (
+        <Button size="compact-sm" variant="default" disabled={disabled} onClick={onRedo}>
+          {t("redo_to_here")}
+        </Button>
+      )}
     </li>
   );
 }
