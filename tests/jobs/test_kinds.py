@@ -177,6 +177,28 @@ def test_convert_writes_a_file_in_other_names_and_as_a_folder_of_peft(workspace)
     assert (workspace / "peft" / "adapter_config.json").is_file()
 
 
+def test_check_says_what_programs_do_with_a_file_and_compare_how_alike_two_are(workspace):
+    file = str(write_lora(workspace / "lora.safetensors"))
+    checked_file = run("check", file=file)
+    assert checked_file["consumers"]["ComfyUI"]["verdict"] == "all"
+    compared = run("compare", files=[file, file])
+    assert compared["files"] == [file, file]
+    assert compared["cosines"][0][1] == pytest.approx(1.0, abs=1e-6)
+
+
+def test_install_puts_a_file_where_a_ui_finds_it_and_says_what_is_left_to_do(workspace):
+    ui = workspace / "ComfyUI"
+    (ui / "comfy").mkdir(parents=True)
+    for name in ("main.py", "nodes.py"):
+        (ui / name).touch()
+    given = {"file": str(write_lora(workspace / "lora.safetensors")), "into": "ComfyUI"}
+    outcome = run("install", **given)
+    assert (outcome["ui"], outcome["way"]) == ("ComfyUI", "copy")
+    assert (workspace / outcome["installed"]).is_file()
+    assert outcome["refresh"]
+    assert run("install", **given)["way"] is None  # it is there already
+
+
 def test_what_is_wrong_with_a_published_lora_is_said(workspace):
     file = write_lora(workspace / "lora.safetensors")
     outcome = run("publish", source=str(file), out="to-upload")

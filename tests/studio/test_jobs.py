@@ -51,6 +51,14 @@ def test_a_job_may_write_to_a_registered_folder(script, tmp_path):
     assert add(script, arguments={"dataset": str(tmp_path / "pictures" / "out")}).status_code == 400
 
 
+def test_a_job_may_write_to_a_folder_of_the_library(script, tmp_path):
+    given = {"kind": "resize", "arguments": {"file": "a.safetensors", "rank": 4, "out": str(tmp_path / "loras" / "b.safetensors")}}
+    assert add(script, **given).status_code == 400
+    (tmp_path / "loras").mkdir()
+    script.put("/api/library/folders", json={"folders": [str(tmp_path / "loras")]})
+    assert add(script, **given).status_code == 201
+
+
 def test_a_job_that_is_not_there_is_404(script):
     assert script.get(f"/api/jobs/{10**30}").status_code == 404
     assert script.get("/api/jobs/-1").status_code == 404

@@ -29,6 +29,7 @@ from lorasmith.studio import (
     jobs,
     labels,
     library,
+    made_pictures,
     mends,
     page,
     pictures,
@@ -74,7 +75,7 @@ def make_api(workspace: str | Path, start_supervisor: Start = start_supervisor) 
     api.state.streams = Streams(news_of(studio))
     for resource in RESOURCES:
         api.include_router(resource.router, prefix="/api")
-    for router in (thumbnails.router, files.router, mends.files, runs.files, library.files):
+    for router in (thumbnails.router, files.router, mends.files, runs.files, library.files, made_pictures.files):
         api.include_router(router, prefix="/files")
     api.include_router(page.router)
     add_handlers(api)

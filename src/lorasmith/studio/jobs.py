@@ -172,13 +172,14 @@ def _check_what_is_written(studio: Studio, kind: str, arguments: Mapping[str, An
     for place in written:
         if isinstance(place, str) and not any(_is_within(root, studio.workspace / place) for root in roots):
             raise InputError(
-                f"{place} is outside of the workspace {studio.workspace}, so no job may write there. Give a path in it, or in a project.",
+                f"{place} is outside of the workspace {studio.workspace}, so no job may write there. Give a path in it, in a project, or in a folder of the library.",
                 code="jobs.outside", path=place,
             )  # fmt: skip
 
 
 def _registered(studio: Studio) -> Iterable[Path]:
-    """Folders outside of the workspace that are projects' datasets."""
+    """Folders outside of the workspace that are projects' datasets, or in the library."""
+    yield from studio.catalogue.folders
     for project in studio.projects:
         try:
             yield project.dataset

@@ -45,6 +45,7 @@ class Problem(BaseModel):
 
 STATUS_OF_CODE: Mapping[str, int] = {
     "jobs.unknown": 404,
+    "jobs.picture_not_found": 404,
     "jobs.state": 409,
     "jobs.arguments": 422,
     "jobs.unknown_kind": 422,

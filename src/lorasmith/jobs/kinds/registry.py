@@ -2,7 +2,21 @@
 
 from __future__ import annotations
 
-from lorasmith.jobs.kinds import audit, cache, describe, grid, import_pictures, lora_files, mend, prove, publish, sample, tag, train
+from lorasmith.jobs.kinds import (
+    audit,
+    cache,
+    describe,
+    grid,
+    import_pictures,
+    lora_files,
+    lora_looks,
+    mend,
+    prove,
+    publish,
+    sample,
+    tag,
+    train,
+)
 from lorasmith.jobs.kinds.kind import Kind
 
 KINDS: dict[str, Kind] = {
@@ -20,5 +34,8 @@ KINDS: dict[str, Kind] = {
     "resize": lora_files.RESIZE,
     "convert": lora_files.CONVERT,
     "extract": lora_files.EXTRACT,
+    "check": lora_looks.CHECK,
+    "compare": lora_looks.COMPARE,
+    "install": lora_looks.INSTALL,
     "publish": publish.KIND,
 }

@@ -2,11 +2,11 @@ import { ActionIcon, Tooltip } from "@mantine/core";
 import { Undo2 } from "lucide-react";
 import { memo } from "react";
 import { useTranslation } from "react-i18next";
-import { SettingField } from "./SettingField";
+import { FieldInput } from "../../components/fields/FieldInput";
+import type { Field } from "../../components/fields/schema";
+import { written } from "../../components/fields/typed";
 import classes from "./SettingRow.module.css";
-import type { Field } from "./schema";
 import type { Json } from "./tree";
-import { written } from "./typed";
 
 interface Props {
   field: Field;
@@ -28,7 +28,7 @@ interface Props {
 export const SettingRow = memo(function SettingRow(props: Props) {
   const { field, value, usual, changed, reason, source, problem, idle, onChange, onReset } = props;
   const { t } = useTranslation("train");
-  const recipe = usual === undefined ? t("not_given") : written(usual, field) || "–";
+  const recipe = usual === undefined ? t("fields:not_given") : written(usual, field) || "–";
   return (
     <div className={classes.row} data-changed={changed || undefined} data-idle={idle !== undefined || undefined}>
       <div className={classes.words}>
@@ -45,7 +45,7 @@ export const SettingRow = memo(function SettingRow(props: Props) {
         )}
       </div>
       <div className={classes.value}>
-        <SettingField field={field} value={value} problem={problem} onChange={onChange} />
+        <FieldInput field={field} value={value} problem={problem} onChange={onChange} />
         {changed && (
           <Tooltip label={t("back_to_recipe", { value: recipe })}>
             <ActionIcon

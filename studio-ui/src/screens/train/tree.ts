@@ -1,6 +1,8 @@
 /** Settings as a tree, and what a person changed of it: the difference from the recipe, by dotted names such as `network.rank`. */
 
-export type Json = string | number | boolean | null | Json[] | { [name: string]: Json };
+import type { Json } from "../../components/fields/json";
+
+export type { Json };
 export type Tree = { [name: string]: Json };
 
 /** Dotted name -> value; null takes the setting out. */

@@ -1,5 +1,5 @@
+import type { Json } from "./json";
 import type { Field } from "./schema";
-import type { Json } from "./tree";
 
 /** A value as it stands in a field. */
 export function written(value: Json | undefined, field: Field): string {

@@ -1,8 +1,8 @@
 import { Autocomplete, NativeSelect, Switch, Textarea, TextInput } from "@mantine/core";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
+import type { Json } from "./json";
 import type { Field } from "./schema";
-import type { Json } from "./tree";
 import { read, written } from "./typed";
 
 const MOST_LINES = 8;
@@ -14,8 +14,8 @@ interface Props {
   onChange: (name: string, value: Json) => void;
 }
 
-/** Where a setting's value is typed, chosen or switched. */
-export function SettingField(props: Props) {
+/** Where a value is typed, chosen or switched. */
+export function FieldInput(props: Props) {
   switch (props.field.kind) {
     case "switch":
       return props.field.optional ? <OptionalSwitch {...props} /> : <PlainSwitch {...props} />;
@@ -34,7 +34,7 @@ function PlainSwitch({ field, value, problem, onChange }: Props) {
 const SWITCHED: Record<string, Json> = { "": null, on: true, off: false };
 
 function OptionalSwitch({ field, value, problem, onChange }: Props) {
-  const { t } = useTranslation("train");
+  const { t } = useTranslation("fields");
   const shown = value === true ? "on" : value === false ? "off" : "";
   return (
     <NativeSelect
@@ -52,7 +52,7 @@ function OptionalSwitch({ field, value, problem, onChange }: Props) {
 }
 
 function Choice({ field, value, problem, onChange }: Props) {
-  const { t } = useTranslation("train");
+  const { t } = useTranslation("fields");
   const shown = String(value ?? (field.optional ? "" : (field.fallback ?? "")));
   return (
     <NativeSelect

@@ -1,6 +1,6 @@
-import type { Json } from "./tree";
+import type { Json } from "./json";
 
-/** The settings' JSON schema as the fields of a form. */
+/** A JSON schema as the fields of a form: that of the settings, or of a job's arguments. */
 
 export type FieldKind = "switch" | "number" | "choice" | "text" | "lines" | "data";
 
@@ -59,6 +59,11 @@ export function sectionsOf(schema: unknown, folders: number): Section[] {
     else alone.push(fieldOf(name, property));
   }
   return [{ name: "", description: "", fields: alone }, ...sections];
+}
+
+/** The fields of an object by their plain names, such as a job's arguments. */
+export function fieldsOf(schema: unknown): Field[] {
+  return Object.entries((schema as Schema).properties ?? {}).map(([name, property]) => fieldOf(name, property));
 }
 
 function sectionOf(name: string, schema: Schema): Section {
