@@ -11,8 +11,10 @@ pytest.importorskip("fastapi")
 
 from starlette.testclient import TestClient
 
+from lorasmith.studio import datasets
 from lorasmith.studio.access import Access
 from lorasmith.studio.app import make_app
+from lorasmith.studio.judging import judged
 
 TOKEN = "a-token-of-the-tests"
 PORT = 8611
@@ -25,6 +27,12 @@ OUR_PAGE = {"X-Lorasmith": "1", "Sec-Fetch-Site": "same-origin", "Origin": ADDRE
 def own_library(tmp_path_factory, monkeypatch):
     """A catalogue of the tests' own, and not the user's."""
     monkeypatch.setenv("LORASMITH_LIBRARY", str(tmp_path_factory.mktemp("library")))
+
+
+@pytest.fixture(autouse=True)
+def judged_here(monkeypatch):
+    """Pictures are judged in this process, and not in one that each studio would start."""
+    monkeypatch.setattr(datasets, "Judge", lambda: judged)
 
 
 @pytest.fixture

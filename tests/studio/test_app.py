@@ -5,6 +5,8 @@ import sys
 import urllib.request
 
 from lorasmith.cli.main import app as command_line
+from lorasmith.demo.drawing import draw_scene
+from lorasmith.demo.world import random_scene
 
 
 def test_the_document_lists_every_route_and_that_problems_answer_what_goes_wrong(script):
@@ -90,3 +92,29 @@ def test_without_its_packages_the_command_says_what_to_install(workspace):
     )
     result = subprocess.run([sys.executable, "-c", program, str(workspace)], capture_output=True, text=True, check=False)
     assert (result.returncode, result.stderr.strip()) == (2, 'error: The studio needs an extra: pip install "lorasmith[studio]"')
+
+
+OPEN_PROJECT = """
+import sys
+from lorasmith.imports import postpone
+postpone("numpy", "cv2")
+from starlette.testclient import TestClient
+from lorasmith.studio.access import Access
+from lorasmith.studio.app import make_app
+client = TestClient(make_app(sys.argv[1], Access(None, 8611)), base_url="http://127.0.0.1:8611")
+for path in ("pictures?q=tag:hat", "pictures/page", "pictures/cat.png", "tags", "audit", "duplicates"):
+    assert client.get(f"/api/projects/mimi/{path}").status_code == 200, path
+item = client.get("/api/projects/mimi/pictures/page").json()["items"][0]
+assert item["badges"]
+assert client.get(item["thumbnail"]).status_code == client.get(item["url"]).status_code == 200
+print([name for name in sys.modules if name.startswith(("numpy.", "cv2."))])
+"""
+
+
+def test_looking_at_a_project_takes_no_library_for_pixels_into_the_server(workspace, script):
+    script.post("/api/projects", json={"name": "Mimi"})
+    dataset = workspace / "projects" / "mimi" / "dataset"
+    draw_scene(random_scene(1)).save(dataset / "cat.png")
+    (dataset / "cat.txt").write_text("cat, hat", encoding="utf-8")
+    result = subprocess.run([sys.executable, "-c", OPEN_PROJECT, str(workspace)], capture_output=True, text=True, check=False)
+    assert result.stdout.strip() == "[]", result.stderr

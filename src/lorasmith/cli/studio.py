@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from lorasmith.errors import InputError
-from lorasmith.imports import without_collection
+from lorasmith.imports import postpone, without_collection
 
 
 def studio(
@@ -31,6 +31,7 @@ def studio(
     """
     try:
         with without_collection():
+            postpone("numpy", "cv2")  # what looks at pixels is done by jobs, and by processes of its own
             from lorasmith.studio.server import serve
     except ModuleNotFoundError as error:
         if error.name not in ("fastapi", "starlette", "uvicorn"):

@@ -15,22 +15,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
-Bytes = NDArray[np.uint8]
-Words = NDArray[np.uint64]
-Places = NDArray[np.intp]
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Bytes = NDArray[np.uint8]
+    Words = NDArray[np.uint64]
+    Places = NDArray[np.intp]
 
 SIDE = 24
-PLACES = np.array([4, 6, 8, 10, 13, 15, 17, 19])
+PLACES = (4, 6, 8, 10, 13, 15, 17, 19)
 """Rows, and columns, of a picture of 24 x 24 cells whose values are compared; alike from both sides, for mirror images."""
 
 REACH = 3
 """Cells by which a crop may move a place: of the middle two thirds, `MOST_CROPPED` moves none further."""
 
-SLACK = np.array([6.0, 5.0, 5.0], np.float32)
+SLACK = (6.0, 5.0, 5.0)
 SHARE = 0.2
 """Bounds are wider by these steps of 255 (luma, chromas) and by this share of their width. Of 26,000 pairs of copies of photographs and
 scenes (flip, JPEG 40-95, resize 0.3-2x, both cropped to 90 %) none needed more than 3.6 and 3.4."""
@@ -67,10 +70,11 @@ class Bounds:
 
 def bounds_of(pictures: NDArray[np.float32]) -> Bounds:
     """The bounds of small pictures, n x 24 x 24 x 3, 0-255 and a little blurred."""
-    near = PLACES - REACH
+    places = np.array(PLACES)
+    near = places - REACH
     low, high = (_extreme(pictures, which)[:, near][:, :, near] for which in (np.minimum, np.maximum))
-    spare = SHARE * (high - low) + SLACK
-    value = np.round(pictures[:, PLACES][:, :, PLACES])
+    spare = SHARE * (high - low) + np.array(SLACK, np.float32)
+    value = np.round(pictures[:, places][:, :, places])
     return Bounds(*(_rows(every.clip(0, 255).astype(np.uint8)) for every in (value, np.floor(low - spare), np.ceil(high + spare))))
 
 

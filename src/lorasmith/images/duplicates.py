@@ -16,17 +16,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from lorasmith.images.bounds import bounds_of, joined, possible_pairs
 
 Relation = Literal["same", "mirrored"]
-Floats = NDArray[np.float32]
-Places = NDArray[np.intp]
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float32]
+    Places = NDArray[np.intp]
 
 CELLS = 48
 """Side of the small picture in a signature."""

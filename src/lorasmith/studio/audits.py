@@ -53,9 +53,9 @@ def get_audit(project: str, studio: OpenStudio) -> AuditView:
                 version=dataset.version, resolution=resolution_of(read), pictures=0, not_looked_at=0, score=None, reasons=[], counts={}, findings=[]
             )  # fmt: skip
         return AuditView(
-            version=dataset.version, resolution=audit.resolution, pictures=len(audit.pictures), not_looked_at=audit.left_out, score=audit.score,
+            version=dataset.version, resolution=audit.resolution, pictures=audit.pictures, not_looked_at=audit.left_out, score=audit.score,
             reasons=[Reason(reason=reason, points=points) for reason, points in audit.why], counts=audit.counts,
-            findings=views(audit.gravest_first),
+            findings=views(audit.findings),
         )  # fmt: skip
 
 

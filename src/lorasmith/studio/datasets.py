@@ -19,13 +19,12 @@ from pathlib import Path
 
 from lorasmith.captions.collection import CaptionCollection, Entry, open_captions
 from lorasmith.captions.filters import parse_filter
-from lorasmith.curation.audit.audit import Audit
-from lorasmith.curation.audit.dataset import audit_dataset
 from lorasmith.curation.audit.set_signs import LoraKind
 from lorasmith.curation.chosen_pictures import name_not_utf8
 from lorasmith.dataset_folder import CAPTION_SUFFIXES, is_picture, last_change, walk
 from lorasmith.errors import DatasetError, InputError
 from lorasmith.findings import Finding
+from lorasmith.studio.judging import Judge, Judgement, Question
 
 MOST_OPEN = 4
 """Datasets that are kept in memory."""
@@ -93,13 +92,13 @@ class _KeptAudit:
     """An audit and what it was asked for."""
 
     asked: tuple[str, LoraKind | None, int]
-    audit: Audit
+    audit: Judgement
     made: float
 
     @cached_property
     def of_pictures(self) -> Mapping[str, list[Finding]]:
         found: dict[str, list[Finding]] = {}
-        for finding in self.audit.gravest_first:
+        for finding in self.audit.findings:
             for subject in finding.subjects if finding.about != "set" else ():
                 found.setdefault(subject, []).append(finding)
         return found
@@ -111,6 +110,7 @@ class Datasets:
     def __init__(self, cache: Path):
         self.cache = cache
         """Folder that keeps what was seen of pictures."""
+        self.judge = Judge()
         self._seen: OrderedDict[Path, _Seen] = OrderedDict()
         self._audits: dict[Path, _KeptAudit] = {}
         self._using: dict[Path, threading.RLock] = {}
@@ -156,7 +156,7 @@ class Datasets:
                     self._audits.pop(self._seen.popitem(last=False)[0], None)
         return seen.dataset
 
-    def audit(self, dataset: Dataset, kind: LoraKind | None, resolution: int, newest: bool = False) -> Audit | None:
+    def audit(self, dataset: Dataset, kind: LoraKind | None, resolution: int, newest: bool = False) -> Judgement | None:
         """What is wrong with the pictures, as far as they were measured; None where there are none.
 
         One that left pictures out is made again only where the `newest` is asked for. Captions do not matter to it.
@@ -176,7 +176,7 @@ class Datasets:
         kept = self._audits.get(dataset.root)
         old = kept is None or kept.asked != asked or (newest and kept.audit.left_out and time.monotonic() - kept.made > STAYS_NEW)
         if kept is None or old:
-            audit = audit_dataset(dataset.root, kind=kind, resolution=resolution, cache=self.cache, within=SECONDS_TO_LOOK)
+            audit = self.judge(Question(dataset.root, kind, resolution, self.cache, SECONDS_TO_LOOK))
             kept = self._audits[dataset.root] = _KeptAudit(asked, audit, time.monotonic())
         return kept
 

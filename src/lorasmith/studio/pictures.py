@@ -16,7 +16,6 @@ from urllib.parse import quote
 from fastapi import APIRouter, Depends, Query, Response
 from pydantic import BaseModel, Field
 
-from lorasmith.curation.audit.audit import Audit
 from lorasmith.curation.audit.set_signs import LoraKind
 from lorasmith.curation.mend.recipes import recipes_to
 from lorasmith.curation.mend.steps import Step
@@ -32,6 +31,7 @@ from lorasmith.projects.resolution import resolution_of
 from lorasmith.studio.datasets import Dataset
 from lorasmith.studio.etag import etag
 from lorasmith.studio.findings import FindingView, views
+from lorasmith.studio.judging import Judgement
 from lorasmith.studio.studio import OpenStudio, Studio
 
 router = APIRouter(tags=["pictures"])
@@ -174,7 +174,7 @@ def lora_kind(project: Project) -> LoraKind:
     return "concept" if project.kind == "multi-concept" else project.kind
 
 
-def audit_of(studio: Studio, project: Project, dataset: Dataset, newest: bool = False) -> Audit | None:
+def audit_of(studio: Studio, project: Project, dataset: Dataset, newest: bool = False) -> Judgement | None:
     """What is wrong with a project's pictures, as far as they were measured."""
     return studio.datasets.audit(dataset, lora_kind(project), resolution_of(project), newest)
 

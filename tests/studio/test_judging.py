@@ -1,0 +1,67 @@
+"""Pictures are judged by a process of its own, which comes when it is asked and goes when it is not."""
+
+import sys
+import time
+
+import pytest
+
+from lorasmith.demo.drawing import draw_scene
+from lorasmith.demo.world import random_scene
+from lorasmith.errors import DatasetError
+from lorasmith.studio import judging
+from lorasmith.studio.judging import Judge, Question, judged
+
+
+@pytest.fixture
+def question(tmp_path):
+    (tmp_path / "dataset").mkdir()
+    for number in range(3):
+        draw_scene(random_scene(number)).save(tmp_path / "dataset" / f"{number}.png")
+    return Question(tmp_path / "dataset", "character", 1024, tmp_path / "cache", within=600.0)
+
+
+@pytest.fixture
+def judge():
+    judge = Judge()
+    yield judge
+    judge.end()
+
+
+def test_its_answer_is_that_of_an_audit_and_one_process_gives_all(judge, question, tmp_path):
+    answer = judge(question)
+    assert answer == judged(question)
+    assert answer.pictures == 3
+    assert answer.counts["audit.too_small"] == 3
+    process = judge._process
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DatasetError) as refused:
+        judge(Question(tmp_path / "empty", None, 1024, tmp_path / "cache", within=600.0))
+    assert refused.value.code == "dataset.no_pictures"
+    assert judge(question) == answer
+    assert judge._process is process
+
+
+def test_one_that_was_killed_is_replaced_by_another(judge, question):
+    judge(question)
+    judge._process.kill()
+    judge._process.wait()
+    assert judge(question).pictures == 3
+
+
+def test_one_that_ends_without_an_answer_says_so(judge, question, monkeypatch):
+    with monkeypatch.context() as patched:
+        patched.setattr(judging, "PROGRAM", (sys.executable, "-c", "exit(7)"))
+        with pytest.raises(RuntimeError, match="7"):
+            judge(question)
+    assert judge(question).pictures == 3
+
+
+def test_it_ends_when_nothing_is_asked_of_it(question):
+    judge = Judge(idle=0.0)
+    judge(question)
+    deadline = time.monotonic() + 60
+    while judge._process is not None and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert judge._process is None
+    assert judge(question).pictures == 3, "the next question starts another"
+    judge.end()
