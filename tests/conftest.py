@@ -18,6 +18,14 @@ hypothesis_settings.register_profile("patient", deadline=None)
 hypothesis_settings.load_profile("patient")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def cache_of_the_tests(tmp_path_factory):
+    """What the program remembers about files goes into a folder of the tests' own: the user's is neither read nor filled."""
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("LORASMITH_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 @pytest.fixture(scope="session")
 def toy_base(tmp_path_factory):
     """A diffusers folder of a Stable Diffusion 1.x shaped model with random weights, 32 x 32 pixels native."""

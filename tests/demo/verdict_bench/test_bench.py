@@ -10,8 +10,12 @@ from lorasmith.demo.verdict_bench.bench import BenchEffort, judge_runs
 from lorasmith.demo.verdict_bench.recipes import BenchRun, RunKind
 from lorasmith.demo.verdict_bench.score import scores
 from lorasmith.demo.verdict_bench.truth import TruthEffort
+from lorasmith.evaluation.prompts import Counts
+from lorasmith.evaluation.proof.plan import EFFORTS, Effort
 
-SMALL = BenchEffort("quick", (), TruthEffort(prompts=4, others=3, captions=2))
+# Few pictures in few steps, but of every kind: these two LoRAs are told apart by any.
+TINY = Effort("for tests", Counts(3, 2, 2, 2, 3), most_steps=4, most_drawn=1, loss_pictures=2)
+SMALL = BenchEffort("tiny", (), TruthEffort(prompts=3, others=2, captions=1, steps=4))
 RUNS = [
     BenchRun(
         RunKind("barely trained", True, ("character", "character"), 4, 1e-4, 5, batch_size=2, checkpoints=1), "character", "zorvex", 1, 0
@@ -20,7 +24,8 @@ RUNS = [
 ]
 
 
-def test_runs_are_trained_judged_and_looked_at_and_a_stopped_bench_goes_on(tmp_path):
+def test_runs_are_trained_judged_and_looked_at_and_a_stopped_bench_goes_on(tmp_path, monkeypatch):
+    monkeypatch.setitem(EFFORTS, "tiny", TINY)
     said: list[str] = []
     stopped = judge_runs(RUNS, tmp_path, SMALL, said.append, lambda: any("truth" in words for words in said))
     assert stopped is None

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -56,6 +57,17 @@ def test_a_file_is_read_once_until_it_changes(file, tmp_path):
     os.replace(other, file)  # same path, size and time, another inode
     hashes.sha256(file, read)
     assert read.times == 3
+
+
+def test_the_store_is_read_again_only_when_somebody_wrote_it(file, cache, monkeypatch):
+    first = hashes.sha256(file)
+    assert hashes.sha256(file) == first
+    with monkeypatch.context() as nothing_is_read:
+        nothing_is_read.delattr(Path, "read_text")
+        assert [hashes.sha256(file) for _ in range(3)] == [first] * 3
+    store = cache / "hashes.json"
+    store.write_text(store.read_text(encoding="utf-8").replace(first, "0" * 64), encoding="utf-8")  # as another process would
+    assert hashes.sha256(file) == "0" * 64
 
 
 def test_a_damaged_store_is_made_again(file, cache):

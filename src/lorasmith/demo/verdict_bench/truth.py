@@ -19,7 +19,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, astuple, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -48,16 +48,16 @@ DRAWINGS = 48
 """True drawings of the same words."""
 SIDE = 32
 """Of pictures when their distance is taken, in pixels."""
-STEPS = 10
 
 
 @dataclass(frozen=True)
 class TruthEffort:
-    """How many prompts are looked at; the bench's own figures are of the default, and fewer are for a first look."""
+    """How many prompts are looked at, and in how many steps each is drawn; the bench's own figures are of the default."""
 
     prompts: int = 96
     others: int = 48
     captions: int = 12
+    steps: int = 10
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ class TruthOf:
     # -- pictures and what is seen in them ----------------------------------------------------------------------------
 
     def _pictures(self, prompts: Sequence[str]) -> list[Image.Image]:
-        return sample(self.base, prompts, range(len(prompts)), steps=STEPS, cfg_scale=CFG_SCALE, batch_size=32)
+        return sample(self.base, prompts, range(len(prompts)), steps=self.effort.steps, cfg_scale=CFG_SCALE, batch_size=32)
 
     def _probabilities(self, pictures: Sequence[Image.Image]) -> np.ndarray:
         return np.asarray(self.tagger.probabilities(pictures))
@@ -205,7 +205,7 @@ def truths_of(look: TruthOf, asked: Sequence[tuple[Path, float]], kept: Path, ca
     known: dict[str, dict[str, float]] = json.loads(kept.read_text("utf-8")) if kept.is_file() else {}
     found = []
     for file, weight in asked:
-        key = f"{file.name} at {weight:g}: {look.effort.prompts} {look.effort.others} {look.effort.captions}"
+        key = f"{file.name} at {weight:g}: {' '.join(map(str, astuple(look.effort)))}"
         if key not in known and cancelled():
             break
         if key not in known:

@@ -18,6 +18,7 @@ import json
 import os
 import sys
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 
 from lorasmith.atomic import write_atomically
@@ -107,10 +108,18 @@ def _store() -> Path:
 
 def _remembered() -> dict[str, str]:
     """Key -> digest; nothing where the store is absent or damaged, for it can be made again."""
+    store = _store()
     try:
-        tree = json.loads(_store().read_text(encoding="utf-8"))
+        state = store.stat()
+        return _read(store, state.st_mtime_ns, state.st_size, state.st_ino)
     except (OSError, ValueError):
         return {}
+
+
+@lru_cache(maxsize=1)
+def _read(store: Path, *_state: int) -> dict[str, str]:
+    """What the store holds while it is in this state: a full one takes milliseconds to read, and a base asks for each of its files."""
+    tree = json.loads(store.read_text(encoding="utf-8"))
     return {str(k): v for k, v in tree.items() if isinstance(v, str) and len(v) == 64} if isinstance(tree, dict) else {}
 
 
