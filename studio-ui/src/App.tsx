@@ -21,6 +21,8 @@ const SCREENS: Record<string, React.ComponentType> = {
   "/projects/:project/images": lazy(() => import("./screens/images/Images")),
   "/projects/:project/captions": lazy(() => import("./screens/captions/Captions")),
   "/runs": lazy(() => import("./screens/runs/Runs")),
+  "/projects/:project/proof": lazy(() => import("./screens/proof/ProjectProof")),
+  "/runs/:run/proof": lazy(() => import("./screens/proof/Proof")),
   "/runs/:run": lazy(() => import("./screens/run/Run")),
   "/projects/:project/train": lazy(() => import("./screens/train/Train")),
 };

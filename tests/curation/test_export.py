@@ -1,7 +1,6 @@
 """A dataset goes to other trainers as they want it, and comes back as it was."""
 
 import json
-import shutil
 import tomllib
 import zipfile
 from pathlib import Path
@@ -40,39 +39,6 @@ def test_kohyas_layout(dataset, tmp_path):
     }  # fmt: skip
     assert done.pictures == 4
     assert any("b.png has no caption" in note for note in done.notes)
-
-
-def masked(dataset):
-    """The dataset with a mask, of the size of its picture's half, beside one picture."""
-    Image.new("L", (4, 4), 0).save(dataset / "10_anna, red hat" / "a-masklabel.png")
-    return dataset
-
-
-def test_masks_go_along_to_sd_scripts_white_where_a_picture_has_none(dataset, tmp_path):
-    shutil.rmtree(dataset / "regularisation")
-    done = export(masked(dataset), tmp_path / "out", "sd-scripts")
-    tree = tomllib.loads((tmp_path / "out" / "dataset.toml").read_text("utf-8"))
-    for subset in tree["datasets"][0]["subsets"]:
-        assert set(subset) == {"image_dir", "conditioning_data_dir", "num_repeats"}  # all that its schema takes there
-        pictures = sorted((tmp_path / "out" / subset["image_dir"]).glob("*.png"))
-        masks = sorted((tmp_path / "out" / subset["conditioning_data_dir"]).iterdir())
-        assert [mask.stem for mask in masks] == [picture.stem for picture in pictures]
-        assert [Image.open(mask).size for mask in masks] == [Image.open(picture).size for picture in pictures]
-    greys = {
-        file.relative_to(tmp_path / "out" / "masks").as_posix(): Image.open(file).getextrema()
-        for file in (tmp_path / "out" / "masks").rglob("*.png")
-    }
-    assert greys == {"10_anna, red hat/a.png": (0, 0), "10_anna, red hat/b.png": (255, 255), "2_bert/a.png": (255, 255)}
-    assert any("1 mask went along: train with --masked_loss" in note for note in done.notes)
-
-
-@pytest.mark.parametrize(
-    ("form", "why"), [("kohya", "only --for sd-scripts names masks"), ("sd-scripts", "no masks together with regularisation pictures")]
-)
-def test_masks_that_cannot_go_along_are_named(dataset, tmp_path, form, why):
-    done = export(masked(dataset), tmp_path / "out", form)
-    assert not [name for name in listing(tmp_path / "out") if "mask" in name]
-    assert [note for note in done.notes if "a-masklabel.png was not exported" in note and why in note]
 
 
 @pytest.mark.parametrize("absolute", [False, True])

@@ -3,8 +3,6 @@
 import pytest
 from PIL import Image
 
-from lorasmith.studio.news import news_of
-from lorasmith.studio.studio import Studio
 from tests.library.lora_files import write_lora
 
 
@@ -90,17 +88,3 @@ def test_a_damaged_file_is_listed_with_the_reason(script, loras):
     assert script.get("/api/library").json()["items"][0]["problem"]
     id = script.get("/api/library").json()["items"][0]["id"]
     assert script.get(f"/api/library/{id}").status_code == 400
-
-
-def test_the_library_is_told_to_be_another_when_it_is_and_not_when_it_is_looked_at(workspace, script, loras):
-    def version():
-        return news_of(Studio(workspace)).states["library"]()
-
-    before = version()
-    for _ in range(2):
-        script.get("/api/library")
-    script.post("/api/library:refresh")
-    assert version() == before
-    write_lora(loras / "new.safetensors", {"modelspec.title": "New"}, seed=2)
-    script.post("/api/library:refresh")
-    assert version() != before

@@ -276,3 +276,15 @@ def test_a_picture_that_went_away_a_moment_ago_makes_the_list_stale(script, data
     assert (refused.status_code, refused.json()["code"]) == (409, "pictures.stale")
     assert refused.json()["values"]["version"] != before
     assert script.get("/api/projects/mimi/pictures/page").json()["total"] == 4
+
+
+def test_the_cover_of_a_project_is_its_first_picture_small(script, dataset):
+    cover = script.get("/files/projects/mimi/cover")
+    assert cover.headers["content-type"] == "image/webp"
+    assert "no-cache" in cover.headers["cache-control"]
+    assert max(Image.open(io.BytesIO(cover.content)).size) <= 256
+
+
+def test_a_project_without_pictures_has_no_cover(script):
+    empty = script.post("/api/projects", json={"name": "Empty"}).json()["id"]
+    assert script.get(f"/files/projects/{empty}/cover").status_code == 404

@@ -19,7 +19,6 @@ class World:
 
     def __init__(self, folder):
         self.folder, self.jobs, self.versions, self.summaries = Path(folder), {}, {"mimi": "1"}, {}
-        self.system = {"disk_free": 9}
         for run in ("a", "b"):
             (self.folder / run).mkdir()
 
@@ -39,9 +38,7 @@ class World:
 
     @property
     def sources(self):
-        return Sources(
-            self.events_of, lambda: dict(self.jobs), self.version_of, lambda: dict(self.summaries), {"system": lambda: dict(self.system)}
-        )
+        return Sources(self.events_of, lambda: dict(self.jobs), self.version_of, lambda: dict(self.summaries))
 
 
 @pytest.fixture
@@ -246,15 +243,3 @@ def test_a_line_that_is_longer_than_a_message_is_read_whole(tmp_path, monkeypatc
     first, end = read_records(tmp_path / "events.jsonl", 0)
     assert first == [{"text": "a long line"}]
     assert read_records(tmp_path / "events.jsonl", end)[0] == [{"x": 1}]
-
-
-def test_a_state_is_told_when_it_is_another_and_not_before(world):
-    browser = Browser(Streams(world.sources), [])
-    browser.listen()
-    browser.listen()
-    assert [message.topic for message in browser.arrived] == ["hello"]
-    world.system = {"disk_free": 3}
-    browser.listen(0)
-    browser.listen()
-    browser.listen()
-    assert [(message.topic, message.data) for message in browser.arrived[1:]] == [("system", {"disk_free": 3})]

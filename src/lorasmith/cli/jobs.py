@@ -150,20 +150,28 @@ def cancel(jobs: Ids, workspace: WorkspaceOption = Path(), as_json: AsJson = Fal
 
 @app.command()
 def resume(jobs: Ids, workspace: WorkspaceOption = Path(), as_json: AsJson = False) -> None:
-    """Have jobs go on that were paused, stopped or cancelled, or that failed, where they were.
+    """Have jobs go on that were paused or stopped, where they were.
 
     lorasmith jobs resume 3
     """
-    _again(workspace, jobs, as_json)
+    from lorasmith.jobs.supervisor import start_supervisor
+
+    with Queue(workspace) as queue:
+        _say(queue, [queue.resume(job) for job in jobs], as_json)
+        start_supervisor(queue.workspace.root)
 
 
 @app.command()
 def retry(jobs: Ids, workspace: WorkspaceOption = Path(), as_json: AsJson = False) -> None:
-    """The same as `resume`, for jobs that failed or were cancelled.
+    """Try jobs again that failed or were cancelled; they go on where they were.
 
     lorasmith jobs retry 3
     """
-    _again(workspace, jobs, as_json)
+    from lorasmith.jobs.supervisor import start_supervisor
+
+    with Queue(workspace) as queue:
+        _say(queue, [queue.retry(job) for job in jobs], as_json)
+        start_supervisor(queue.workspace.root)
 
 
 @app.command()
@@ -248,13 +256,6 @@ def _arguments(kind: str, texts: Iterable[str]) -> dict[str, Any]:
             takes_several = name in fields and get_origin(fields[name].annotation) is list and not isinstance(value, list)
             found[name] = [*found.get(name, []), value] if takes_several else value
     return found
-
-
-def _again(workspace: Path, jobs: Iterable[int], as_json: bool) -> None:
-    from lorasmith.jobs.enqueue import again
-
-    with Queue(workspace) as queue:
-        _say(queue, [again(queue, job) for job in jobs], as_json)
 
 
 def _request(workspace: Path, jobs: list[int], wish: Any, as_json: bool) -> None:

@@ -9,12 +9,18 @@ then it has to be nearer by `AGAINST_BASE`, because a good LoRA draws its subjec
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
+from lorasmith.dataset_folder import pictures_below
+from lorasmith.errors import DatasetError
 from lorasmith.evaluation.prompts import Prompt, PromptSet
 from lorasmith.evaluation.verdict.checkpoint import CheckpointVerdict
 from lorasmith.evaluation.verdict.labels import BY_HEART
+from lorasmith.images.read import content_hash
 from lorasmith.pages import numbers
+from lorasmith.training.settings.tree import Settings
 
 AGAINST_BASE = 0.8
 """In nats; good LoRAs that hold nothing by heart gained 0.70 to 0.75 on the base in the mean."""
@@ -38,6 +44,10 @@ class Copy:
         """How the hash of the training image's bytes begins: other images may have its name."""
         return self.prompt.picture.rpartition(" ")[2]
 
+    def original_among(self, images: Iterable[Path]) -> Path | None:
+        """The training image among these; None where it is not there any more, or has been changed."""
+        return next((path for path in images if path.name == self.image and _begins_with(self.content, path)), None)
+
 
 def copies_of(checkpoint: CheckpointVerdict, prompts: PromptSet) -> list[Copy]:
     """Every training caption that a checkpoint drew, the nearest to its image first; none where that was not measured."""
@@ -53,6 +63,20 @@ def copies_of(checkpoint: CheckpointVerdict, prompts: PromptSet) -> list[Copy]:
     others = [(replay.value - replay.items[prompt.name]) / _influence(len(unseen), count) for prompt in unseen]
     limit = max([BY_HEART, *others]) if unseen else AGAINST_BASE
     return sorted((Copy(prompt, nearer, may_be and nearer > limit) for prompt, nearer in own.items()), key=lambda copy: -copy.nearer)
+
+
+def training_images_of(settings: Settings) -> list[Path]:
+    """The images that a run is trained on, as far as their folders are there."""
+    folders = [Path(dataset.path) for dataset in settings.datasets if not dataset.is_reg]
+    return [path for folder in folders if folder.is_dir() for path in pictures_below(folder)]
+
+
+def _begins_with(beginning: str, path: Path) -> bool:
+    """Whether the hash of a file's bytes begins so; not where it cannot be read."""
+    try:
+        return content_hash(path).startswith(beginning)
+    except DatasetError:
+        return False
 
 
 def _influence(size: int, count: int) -> float:

@@ -6,9 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from lorasmith.dataset_folder import pictures_below
 from lorasmith.errors import DatasetError
-from lorasmith.evaluation.copies import copies_in_words, copies_of
+from lorasmith.evaluation.copies import copies_in_words, copies_of, training_images_of
 from lorasmith.evaluation.measures.measured import MEASURES, CheckpointMeasures, Measure
 from lorasmith.evaluation.prompts import Prompt
 from lorasmith.evaluation.proof.record import PROOF, WEIGHTS_PROOF, ProofRecord, read_record
@@ -17,7 +16,7 @@ from lorasmith.evaluation.signs.signs import signs_of
 from lorasmith.evaluation.verdict.checkpoint import CheckpointVerdict
 from lorasmith.evaluation.verdict.labels import LABELS, NOT_DRAWN
 from lorasmith.evaluation.verdict.verdict import Verdict, verdict_on
-from lorasmith.images.read import content_hash, read_picture
+from lorasmith.images.read import read_picture
 from lorasmith.pages.content import (
     Block,
     Code,
@@ -151,28 +150,16 @@ def _copies(run: RunRecord, proof: ShownProof) -> tuple[Block, ...]:
     copies = copies_of(verdict.checkpoints[place], record.prompts)
     if not copies:
         return ()
-    training_images = [path for dataset in run.settings.datasets if not dataset.is_reg for path in _below(Path(dataset.path))]
+    training_images = training_images_of(run.settings)
     figures = []
     for copy in copies[:COPIES]:
-        original = next((path for path in training_images if path.name == copy.image and _begins_with(copy.content, path)), None)
+        original = copy.original_among(training_images)
         own = Panel(
             None if original is None else _read(original, f"Training image {copy.image}"), "training image", "Not found in the datasets."
         )
         drawn = picture_of(proof, record.pictures[place].get(copy.prompt.name), verdict.checkpoints[place].name, copy.prompt)
         figures.append(Figure((own, drawn), (Code(copy.image), Quiet(" by heart" if copy.by_heart else ""))))
     return (Text((Strong(copies_in_words(copies)), Quiet(f" {UNSURE}" if not record.held_out else ""))), Figures(tuple(figures), "small"))
-
-
-def _begins_with(beginning: str, path: Path) -> bool:
-    """Whether the hash of a file's bytes begins so; not where it cannot be read."""
-    try:
-        return content_hash(path).startswith(beginning)
-    except DatasetError:
-        return False
-
-
-def _below(folder: Path) -> Sequence[Path]:
-    return pictures_below(folder) if folder.is_dir() else ()
 
 
 # -- numbers ----------------------------------------------------------------------------------------------------------

@@ -37,6 +37,7 @@ from lorasmith.studio import (
     plans,
     preferences,
     projects,
+    proofs,
     registries,
     runs,
     settings,
@@ -56,7 +57,7 @@ from lorasmith.studio.studio import Studio
 from lorasmith.studio.thumbnails import KeptThumbnails
 
 RESOURCES = (
-    system, preferences, projects, pictures, places, audits, mends, arrangement, captions, labels, history, triggers, vocabularies, uploads, registries, settings, imported_settings, plans, jobs, runs, events,
+    system, preferences, projects, pictures, places, audits, mends, arrangement, captions, labels, history, triggers, vocabularies, uploads, registries, settings, imported_settings, plans, jobs, runs, proofs, events,
     library,
 )  # fmt: skip
 """Each has a `router` of routes below /api, which a row here puts into the API."""

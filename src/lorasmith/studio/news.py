@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import os
-import shutil
 import threading
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
-
-import psutil
 
 from lorasmith.jobs.job import ACTIVE, Job
 from lorasmith.projects.runs import find_run, runs_of
@@ -20,10 +17,8 @@ from lorasmith.studio.studio import Studio
 
 Found = TypeVar("Found")
 
-JOBS_EVERY, RUNS_EVERY, LIBRARY_EVERY, SYSTEM_EVERY = 0.25, 1.0, 1.0, 5.0
+JOBS_EVERY, RUNS_EVERY = 0.25, 1.0
 """Seconds between two looks."""
-STEPS_OF_MEMORY, STEPS_OF_DISK = 20, 100
-"""Parts of the whole; less of a change is not told."""
 GOING = 120.0
 """Seconds since a run's last event, up to which it is looked at."""
 
@@ -53,20 +48,9 @@ def news_of(studio: Studio) -> Sources:
     def version_of(project: str) -> str:
         return studio.datasets.as_it_is(studio.projects[project].dataset).version
 
-    def library() -> Mapping[str, Any]:
-        return {"version": studio.catalogue.version}
-
-    def system() -> Mapping[str, Any]:
-        memory, disk = psutil.virtual_memory(), shutil.disk_usage(studio.workspace)
-        return {
-            "memory_free": _rounded(memory.available, memory.total // STEPS_OF_MEMORY),
-            "disk_free": _rounded(disk.free, disk.total // STEPS_OF_DISK), "notes": studio.notes,
-        }  # fmt: skip
-
     return Sources(
         events_of=lambda run: find_run(studio.projects, run).folder.events, jobs=_seldom(jobs, JOBS_EVERY), version_of=version_of,
         summaries=_seldom(summaries, RUNS_EVERY),
-        states={"library": _seldom(library, LIBRARY_EVERY), "system": _seldom(system, SYSTEM_EVERY)},
     )  # fmt: skip
 
 
@@ -82,10 +66,6 @@ def _seldom(look: Callable[[], Found], seconds: float) -> Callable[[], Found]:
             return seen[0][1]
 
     return looked
-
-
-def _rounded(number: int, step: int) -> int:
-    return number // max(1, step) * step
 
 
 def _changed(file: Path) -> float:

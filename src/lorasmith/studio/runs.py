@@ -163,16 +163,6 @@ def get_events(
     return read_log(find_run(studio.projects, run).folder.events, before, count)
 
 
-@router.get("/runs/{run}/proof")
-def get_proof(run: str, studio: OpenStudio) -> dict[str, JsonValue]:
-    """The verdict on a run with its numbers, as `lorasmith prove --json` prints it."""
-    found = find_run(studio.projects, run)
-    verdict = _verdict(found)
-    if not verdict:
-        raise InputError(f"The run {run} has not been proven yet. Add a job of the kind prove.", code="proof.not_found", run=run)
-    return verdict
-
-
 @router.post("/runs/{run}:{command}", status_code=202)
 def ask_run(run: str, command: Command, studio: OpenStudio) -> None:
     """Ask a run that goes on, wherever it was started, to stop (and save), to save, or to sample now."""

@@ -20,7 +20,7 @@ from typing import Any, Literal
 from lorasmith.errors import InputError
 from lorasmith.secrets import without_secrets
 
-Topic = Literal["hello", "reset", "run", "job", "dataset", "library", "system"]
+Topic = Literal["hello", "reset", "run", "job", "dataset"]
 
 KEPT = 2000
 """Messages that are kept for who comes back."""
@@ -56,8 +56,6 @@ class Sources:
     """Project -> the version of its dataset. Raises InputError where there is none."""
     summaries: Callable[[], Mapping[str, Mapping[str, Any]]]
     """Runs that go on, with how far they are."""
-    states: Mapping[Topic, Callable[[], Mapping[str, Any]]] = field(default_factory=dict)
-    """Topic -> how that is now; it is told whenever it is another."""
 
 
 @dataclass
@@ -85,8 +83,6 @@ class Stream:
     _jobs: Mapping[int, Mapping[str, Any]] | None = None
     """The jobs as they were told last."""
     _summaries: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    _states: dict[Topic, Mapping[str, Any]] = field(default_factory=dict)
-    """The states as they were told last."""
     _lock: threading.RLock = field(default_factory=threading.RLock)
     """Of a browser that came back, the old connection may still be there beside the new one."""
 
@@ -144,7 +140,6 @@ class Stream:
             self._collect_runs()
             self._collect_summaries()
             self._collect_datasets()
-            self._collect_states()
 
     def _collect_jobs(self) -> None:
         now = self.sources.jobs()
@@ -185,13 +180,6 @@ class Stream:
             if now != version:
                 self._datasets[project] = now
                 self._put("dataset", {"project": project, "version": now})
-
-    def _collect_states(self) -> None:
-        for topic, look in self.sources.states.items():
-            now = look()
-            if self._states.setdefault(topic, now) != now:  # the page has just asked for the first one
-                self._states[topic] = now
-                self._put(topic, now)
 
     def _put(self, topic: Topic, data: Mapping[str, Any]) -> None:
         self._number += 1

@@ -15,9 +15,11 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from lorasmith.dataset_folder import HOLDOUT, REGULARISATION_NAMES, is_picture, walk
 from lorasmith.errors import InputError
-from lorasmith.images.thumbnails import SIDES, Thumbnails
-from lorasmith.studio.files import ALONE
+from lorasmith.images.picture_cache import PictureCache
+from lorasmith.images.thumbnails import SIDES, Thumbnails, content_of
+from lorasmith.studio.files import ALONE, ASKED_AGAIN
 from lorasmith.studio.studio import OpenStudio
 
 router = APIRouter(tags=["files"])
@@ -50,6 +52,20 @@ def get_thumbnail(
     if s not in SIDES:
         raise InputError(f"There are no thumbnails of {s} pixels. Ask for {' or '.join(map(str, SIDES))}.", code="thumbnail.size", size=s)
     return _answer(studio.thumbnails.kept(content, s) or studio.thumbnails.make(_place_of(content, studio), content, s))
+
+
+@router.get("/projects/{project}/cover", response_class=Response, responses={200: {"content": {"image/webp": {}}}})
+def get_cover(project: str, studio: OpenStudio) -> Response:
+    """A small picture of the project: the first that it trains on."""
+    dataset = studio.projects[project].dataset
+    folders = walk(dataset, leave_out=(*REGULARISATION_NAMES, HOLDOUT)) if dataset.is_dir() else ()
+    first = next((Path(dataset, place, name) for place, names in folders for name in names if is_picture(name)), None)
+    if first is None:
+        raise InputError(f"The project {project} has no pictures yet. Import some.", code="cover.not_found", project=project)
+    with PictureCache(studio.datasets.cache) as cache:
+        content = content_of(first, cache)
+    small = studio.thumbnails.kept(content, SIDES[0]) or studio.thumbnails.make(first, content, SIDES[0])
+    return Response(small, media_type="image/webp", headers=ASKED_AGAIN)
 
 
 def _place_of(content: str, studio: OpenStudio) -> Path:

@@ -18,8 +18,8 @@ export function useUndo(project: string): Undo {
   const params = { path: { project } };
   const { data } = useGet("/api/projects/{project}/history", params, { enabled: project !== "" });
   if (!data) return {};
-  const undoes = data.find((operation) => operation.state === "done")?.summary;
-  const redoes = data.findLast((operation) => operation.state === "undone")?.summary;
+  const undoes = data.find((operation) => operation.undo)?.summary;
+  const redoes = data.find((operation) => operation.redo)?.summary;
 
   async function change(way: "undo" | "redo") {
     try {

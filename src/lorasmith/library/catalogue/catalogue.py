@@ -21,10 +21,10 @@ from lorasmith.library.catalogue.duplicates import duplicates, to_compare
 from lorasmith.library.catalogue.entry import Entry
 from lorasmith.library.catalogue.facts import facts_of
 from lorasmith.library.catalogue.heads import Heads
-from lorasmith.library.catalogue.place import FOLDERS, INDEX, library_folder, read_folders, write_folders
+from lorasmith.library.catalogue.place import INDEX, library_folder, read_folders, write_folders
 from lorasmith.library.catalogue.query import Query
 from lorasmith.library.catalogue.scan import Scan, scan
-from lorasmith.library.catalogue.store import FILE, FileState, Index, Row
+from lorasmith.library.catalogue.store import FileState, Index, Row
 from lorasmith.progress import Progress
 
 BATCH = 200
@@ -73,12 +73,6 @@ class Catalogue:
     def folders(self) -> list[Path]:
         """The folders that were added."""
         return read_folders(self.folder)
-
-    @property
-    def version(self) -> str:
-        """Another one whenever folders came or went, or a `refresh` found something new."""
-        files = [file for file in (self.folder / FOLDERS, self.folder / INDEX / FILE) if file.exists()]
-        return "-".join(f"{state.st_size:x}.{state.st_mtime_ns:x}" for state in map(os.stat, files))
 
     def add(self, *folders: str | Path) -> None:
         """Add folders; those below them come with them. Raises InputError (`library.no_folder`) where one is not there."""

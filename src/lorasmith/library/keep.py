@@ -1,0 +1,24 @@
+"""Keeping a LoRA that has shown to be good: a copy in the workspace's own folder of LoRAs, which the library knows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from lorasmith.library.catalogue.catalogue import Catalogue
+from lorasmith.library.install import install
+
+LORAS = "loras"
+"""The folder of kept files in a workspace."""
+
+
+def keep_file(file: str | Path, workspace: str | Path, catalogue: Catalogue, name: str | None = None) -> Path:
+    """Copy a LoRA file, with its picture, into the workspace's folder of LoRAs, and have that in the catalogue.
+
+    Keeping the same file again changes nothing. Raises InputError where another file has that name.
+    """
+    loras = Path(workspace) / LORAS
+    loras.mkdir(exist_ok=True)
+    kept = install(file, loras, name=name).file
+    catalogue.add(loras)
+    catalogue.refresh()
+    return kept

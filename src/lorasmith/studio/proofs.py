@@ -1,0 +1,226 @@
+"""`/api/runs/{run}/proof`: the verdict on a run with its evidence, and what is kept of it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from urllib.parse import quote
+
+from fastapi import APIRouter
+from pydantic import BaseModel, Field
+
+from lorasmith.errors import InputError
+from lorasmith.evaluation.copies import copies_of, training_images_of
+from lorasmith.evaluation.measures.measured import MEASURES, Measure
+from lorasmith.evaluation.proof.record import PROOF, WEIGHTS_PROOF, read_record
+from lorasmith.evaluation.run_record import RunRecord, read_run
+from lorasmith.evaluation.signs.signs import signs_of
+from lorasmith.evaluation.verdict.checkpoint import CheckpointVerdict
+from lorasmith.evaluation.verdict_page import ShownProof, proof_of
+from lorasmith.library.keep import keep_file
+from lorasmith.projects.runs import FoundRun, find_run
+from lorasmith.studio.findings import FindingView, views
+from lorasmith.studio.paths import confined
+from lorasmith.studio.pictures import picture_url
+from lorasmith.studio.studio import OpenStudio, Studio
+
+router = APIRouter(tags=["runs"])
+
+
+class Number(BaseModel):
+    """A measure with its standard error, where it has one."""
+
+    value: float
+    error: float | None
+
+
+class ProvenCheckpoint(BaseModel):
+    """One LoRA file of the run and what is said of it."""
+
+    name: str = Field(description="As people call it: `epoch 7`.")
+    file: str
+    epoch: int
+    step: int
+    verdict: str = Field(description="`good`, `cannot tell`, `not drawn`, or the label that weighs most.")
+    labels: dict[str, bool | None] = Field(description="Each label: whether it holds; None where that cannot be told.")
+    score: Number | None
+    measures: dict[str, Number]
+    pictures: dict[str, str] = Field(description="Prompt -> the address of its picture; empty where its losses alone were measured.")
+
+
+class ProvenWeight(BaseModel):
+    """The recommended file at another weight."""
+
+    weight: float
+    measures: dict[str, Number]
+    pictures: dict[str, str]
+
+
+class ProofPrompt(BaseModel):
+    """A prompt that every checkpoint drew."""
+
+    name: str = Field(description="What it is called in `pictures`.")
+    group: str = Field(description="`new`, `bare`, `trained`, `held_out`: with the trigger; `other`: without.")
+    text: str
+    seed: int
+    base: str | None = Field(description="The address of the picture of the base alone.")
+
+
+class MeasureView(BaseModel):
+    """What a measure means."""
+
+    title: str
+    decides: bool = Field(description="Whether the verdict depends on it; the others are shown only.")
+    as_base: float | None = Field(description="Its value where nothing differs from the base.")
+
+
+class CopyView(BaseModel):
+    """A training image beside what its caption gives."""
+
+    image: str
+    original: str | None = Field(description="The address of the training image, where it is one of the project's.")
+    drawn: str | None
+    nearer: float = Field(description="By how much, in nats, it is nearer to its image than held-out captions' pictures are to theirs.")
+    by_heart: bool
+
+
+class ProofView(BaseModel):
+    """The verdict on a run and what it rests on."""
+
+    sentences: list[str]
+    recommended: str | None = Field(description="The file to use.")
+    as_good: list[str] = Field(description="Files that are as good, as far as can be told.")
+    weight: float | None = Field(description="The recommended weight; None where no other was tried.")
+    weights_as_good: list[float]
+    checkpoints: list[ProvenCheckpoint]
+    weights: list[ProvenWeight]
+    prompts: list[ProofPrompt]
+    measures: dict[str, MeasureView]
+    copies: list[CopyView]
+    findings: list[FindingView] = Field(description="What to do next time, and what was seen on the way.")
+    trained: int = Field(description="Training pictures that were compared with.")
+    held_out: int
+    effort: str
+
+
+class Kept(BaseModel):
+    """Where a file went."""
+
+    file: str
+
+
+class Keep(BaseModel):
+    """What to keep."""
+
+    file: str = Field(description="A LoRA file of the run, as `files` of the run names it.")
+    name: str | None = Field(None, description="Its name in the library; the run's without one.")
+
+
+@router.get("/runs/{run}/proof")
+def get_proof(run: str, studio: OpenStudio) -> ProofView:
+    """The verdict on a run with its pictures and numbers."""
+    found = find_run(studio.projects, run)
+    if not (found.folder.root / PROOF).is_dir():
+        raise _not_proven(run)
+    record = read_run(found.folder.root)
+    proof = proof_of(record)
+    if proof is None:
+        raise _not_proven(run)
+    return _view(studio, found, record, proof)
+
+
+@router.post("/runs/{run}/keep", status_code=201)
+def keep(run: str, wanted: Keep, studio: OpenStudio) -> Kept:
+    """Copy a LoRA file of a run into the workspace's folder of LoRAs, which is part of the library."""
+    found = find_run(studio.projects, run)
+    file = confined(found.folder.root, wanted.file)
+    if not file.is_file():
+        raise InputError(f"The run {run} has no file {wanted.file}.", code="run.not_found", run=run, file=wanted.file)
+    kept = keep_file(file, studio.workspace, studio.catalogue, wanted.name or found.folder.root.name)
+    return Kept(file=str(kept))
+
+
+def _not_proven(run: str) -> InputError:
+    return InputError(f"The run {run} has not been proven yet. Add a job of the kind prove.", code="proof.not_found", run=run)
+
+
+def _view(studio: Studio, found: FoundRun, record: RunRecord, proof: ShownProof) -> ProofView:
+    verdict, kept = proof.verdict, proof.record
+    address = f"/files/runs/{quote(found.id)}/{PROOF}/"
+    checkpoints = [_checkpoint(one, _urls(address, own)) for one, own in zip(verdict.checkpoints, kept.pictures, strict=True)]
+    names = {name for one in checkpoints for name in one.measures}
+    return ProofView(
+        sentences=list(verdict.sentences),
+        recommended=None if verdict.recommended is None else checkpoints[verdict.recommended].file,
+        as_good=[checkpoints[place].file for place in verdict.as_good], weight=verdict.weight, weights_as_good=list(verdict.weights_as_good),
+        checkpoints=checkpoints, weights=_weights(address, proof),
+        prompts=[
+            ProofPrompt(name=prompt.name, group=prompt.group, text=prompt.text, seed=prompt.seed, base=_url(address, kept.base_pictures.get(prompt.name)))
+            for prompt in kept.prompts.prompts
+        ],
+        measures={name: MeasureView(title=one.title, decides=one.decides, as_base=one.as_base) for name, one in MEASURES.items() if name in names},
+        copies=_copies(studio, found, record, proof, checkpoints), findings=views((*verdict.advice, *signs_of(verdict, record))),
+        trained=kept.trained, held_out=kept.held_out, effort=kept.effort,
+    )  # fmt: skip
+
+
+def _checkpoint(one: CheckpointVerdict, pictures: dict[str, str]) -> ProvenCheckpoint:
+    return ProvenCheckpoint(
+        name=one.name, file=one.measured.file, epoch=one.measured.epoch, step=one.measured.step, verdict=one.headline,
+        labels={label: judged.holds for label, judged in one.judged.items()}, score=_number(one.score.value, one.score.error),
+        measures=_numbers(one.measured.measures), pictures=pictures,
+    )  # fmt: skip
+
+
+def _weights(address: str, proof: ShownProof) -> list[ProvenWeight]:
+    """The weights that the verdict knows, with their pictures."""
+    record = read_record(proof.folder, WEIGHTS_PROOF)
+    if record is None or not proof.verdict.weights:
+        return []
+    return [
+        ProvenWeight(weight=own.weight, measures=_numbers(own.measures), pictures=_urls(address, pictures))
+        for own, pictures in zip(record.measured, record.pictures, strict=True)
+    ]
+
+
+def _copies(
+    studio: Studio, found: FoundRun, record: RunRecord, proof: ShownProof, checkpoints: Sequence[ProvenCheckpoint]
+) -> list[CopyView]:
+    """Of the recommended checkpoint; of the last that was drawn where there is none."""
+    drawn = [place for place, one in enumerate(checkpoints) if one.pictures]
+    place = proof.verdict.recommended if proof.verdict.recommended is not None else max(drawn, default=None)
+    if place is None:
+        return []
+    images = training_images_of(record.settings)
+    dataset = studio.projects[found.project].dataset.resolve() if found.project else None
+    shown = []
+    for copy in copies_of(proof.verdict.checkpoints[place], proof.record.prompts):
+        original = copy.original_among(images)
+        own = original.resolve() if original is not None else None
+        in_project = own is not None and dataset is not None and own.is_relative_to(dataset)
+        shown.append(
+            CopyView(
+                image=copy.image, original=picture_url(found.project, own.relative_to(dataset).as_posix()) if in_project else None,  # type: ignore[union-attr, arg-type]
+                drawn=checkpoints[place].pictures.get(copy.prompt.name), nearer=copy.nearer, by_heart=copy.by_heart,
+            )
+        )  # fmt: skip
+    return shown
+
+
+def _numbers(measures: Mapping[str, Measure]) -> dict[str, Number]:
+    found = {name: _number(measure.value, measure.error) for name, measure in measures.items()}
+    return {name: number for name, number in found.items() if number is not None}
+
+
+def _number(value: float, error: float | None) -> Number | None:
+    if not math.isfinite(value):
+        return None
+    return Number(value=value, error=error if error is not None and math.isfinite(error) else None)
+
+
+def _urls(address: str, pictures: Mapping[str, str]) -> dict[str, str]:
+    return {prompt: address + quote(path) for prompt, path in pictures.items()}
+
+
+def _url(address: str, path: str | None) -> str | None:
+    return None if path is None else address + quote(path)

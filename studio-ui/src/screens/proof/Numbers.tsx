@@ -1,0 +1,84 @@
+import { useTranslation } from "react-i18next";
+import type { Shape } from "../../api/client";
+import { number } from "../../components/format";
+import classes from "./Proof.module.css";
+import type { ProofProps } from "./RunProof";
+
+/** What is said of each checkpoint, and behind a fold every number that was measured. */
+export function Numbers({ proof }: ProofProps) {
+  const { t } = useTranslation("proof");
+  const labels = [...new Set(proof.checkpoints.flatMap((one) => Object.keys(one.labels)))];
+  return (
+    <>
+      <div className={classes.scroll}>
+        <table className={classes.table} aria-label={t("numbers")}>
+          <thead>
+            <tr>
+              <th scope="col">{t("checkpoint")}</th>
+              <th scope="col">{t("runs:verdict")}</th>
+              <th scope="col">{t("score")}</th>
+              {labels.map((label) => (
+                <th key={label} scope="col">
+                  {label}
+                </th>
+              ))}
+            </tr>
+          </thead>
+          <tbody>
+            {proof.checkpoints.map((one) => (
+              <tr key={one.file} data-recommended={one.file === proof.recommended || undefined}>
+                <th scope="row">
+                  {one.name}
+                  {one.file === proof.recommended && <span className={classes.mark}> {t("recommended")}</span>}
+                  {proof.as_good.includes(one.file) && <span className="soft"> {t("as_good")}</span>}
+                </th>
+                <td>{one.verdict}</td>
+                <td>{withError(one.score)}</td>
+                {labels.map((label) => (
+                  <td key={label}>{t(`holds_${one.labels[label] ?? "unknown"}`)}</td>
+                ))}
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+      <details>
+        <summary>{t("all_numbers")}</summary>
+        <div className={classes.scroll}>
+          <table className={classes.table}>
+            <thead>
+              <tr>
+                <th scope="col">{t("measure")}</th>
+                {proof.checkpoints.map((one) => (
+                  <th key={one.file} scope="col">
+                    {one.name}
+                  </th>
+                ))}
+                <th scope="col">{t("as_base")}</th>
+              </tr>
+            </thead>
+            <tbody>
+              {Object.entries(proof.measures).map(([name, measure]) => (
+                <tr key={name}>
+                  <th scope="row">
+                    {measure.title}
+                    {!measure.decides && <span className="soft"> {t("shown_only")}</span>}
+                  </th>
+                  {proof.checkpoints.map((one) => (
+                    <td key={one.file}>{withError(one.measures[name])}</td>
+                  ))}
+                  <td>{measure.as_base === null ? "" : number(measure.as_base)}</td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </div>
+      </details>
+    </>
+  );
+}
+
+function withError(measured: Shape<"Number"> | null | undefined): string {
+  if (!measured) return "–";
+  return measured.error === null ? number(measured.value, 2) : `${number(measured.value, 2)} ± ${number(measured.error, 2)}`;
+}

@@ -1,0 +1,61 @@
+import { Button, Group } from "@mantine/core";
+import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { BookmarkCheck, BookmarkPlus, Share2 } from "lucide-react";
+import { useTranslation } from "react-i18next";
+import { Link } from "wouter";
+import { api, ask } from "../../api/client";
+import { lookAgain } from "../../api/queries";
+import { number } from "../../components/format";
+import { say, sayProblem } from "../../components/say";
+import { useKeys } from "../../keys/useKeys";
+import classes from "./Proof.module.css";
+import type { ProofProps } from "./RunProof";
+
+/** The verdict in its own sentences, the recommended file, and what can be done with it. */
+export function VerdictCard({ run, proof }: ProofProps) {
+  const { t } = useTranslation("proof");
+  const client = useQueryClient();
+  const [first, ...others] = proof.sentences;
+  const recommended = proof.checkpoints.find((one) => one.file === proof.recommended);
+  const keep = useMutation({
+    mutationFn: (file: string) => ask(api.POST("/api/runs/{run}/keep", { params: { path: { run: run.id } }, body: { file } })),
+    onSuccess: () => {
+      say(t("kept"));
+      lookAgain(client, "/api/library");
+    },
+    onError: sayProblem,
+  });
+  useKeys({ k: () => (proof.recommended ? keep.mutate(proof.recommended) : false) });
+  return (
+    <section className={`panel ${classes.verdict}`} data-verdict={recommended?.verdict ?? "none"} aria-live="polite">
+      <div>
+        <p className={classes.sentence}>{first}</p>
+        {others.map((sentence) => (
+          <p key={sentence}>{sentence}</p>
+        ))}
+        <p className="soft small">
+          {t(proof.held_out ? "compared" : "compared_without", { count: proof.held_out, trained: proof.trained })}
+          {proof.weight !== null && ` ${t("best_weight", { weight: number(proof.weight) })}`}
+        </p>
+      </div>
+      {proof.recommended && (
+        <Group gap="xs">
+          <Button
+            size="md"
+            leftSection={keep.isSuccess ? <BookmarkCheck size={18} aria-hidden /> : <BookmarkPlus size={18} aria-hidden />}
+            loading={keep.isPending}
+            disabled={keep.isSuccess}
+            onClick={() => keep.mutate(proof.recommended as string)}
+          >
+            {keep.isSuccess ? t("is_kept") : t("keep", { name: recommended?.name })}
+          </Button>
+          {keep.isSuccess && (
+            <Button component={Link} href="/library" size="md" variant="default" leftSection={<Share2 size={18} aria-hidden />}>
+              {t("to_library")}
+            </Button>
+          )}
+        </Group>
+      )}
+    </section>
+  );
+}
