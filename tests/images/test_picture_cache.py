@@ -201,3 +201,16 @@ def test_a_cache_marks_its_folder_for_backups_but_not_a_folder_that_was_there(tm
     (tmp_path / "old").mkdir()
     PictureCache(tmp_path / "old").close()
     assert not (tmp_path / "old" / "CACHEDIR.TAG").exists()
+
+
+def test_many_rows_are_asked_for_at_once_and_a_damaged_one_is_absent(tmp_path, monkeypatch):
+    monkeypatch.setattr(picture_cache, "AT_ONCE", 2)
+    with PictureCache(tmp_path / "cache") as cache:
+        cache.put([("a 1", str(key), bytes([key])) for key in range(5)])
+        cache.save()
+        cache.put([("a 1", "5", b"new"), ("b 1", "0", b"of another kind")])
+        with sqlite3.connect(cache.path) as db:
+            db.execute("UPDATE kept SET value = x'ff' WHERE key = '3'")
+        assert cache.get_many("a 1", ["0", "2", "3", "5", "9"]) == {"0": b"\0", "2": b"\2", "5": b"new"}
+        assert cache.get_many("a 1", []) == {}
+    assert PictureCache(None).get_many("a 1", ["0"]) == {}

@@ -22,8 +22,8 @@ Point = tuple[int, int]
 
 Method = Literal["telea", "ns"]
 
-METHODS: Mapping[Method, int] = {"telea": cv2.INPAINT_TELEA, "ns": cv2.INPAINT_NS}
-"""telea (2004) weighs what is known around each pixel, from the rim inwards; ns (Bertalmio et al. 2001) carries lines on."""
+METHODS: Mapping[Method, str] = {"telea": "INPAINT_TELEA", "ns": "INPAINT_NS"}
+"""OpenCV's names: telea (2004) weighs what is known around each pixel, from the rim inwards; ns (Bertalmio et al. 2001) carries lines on."""
 
 RADIUS = 5
 """Pixels around each one that its colour is made from."""
@@ -68,5 +68,5 @@ def _painted(png: bytes, size: tuple[int, int]) -> Image.Image:
 
 def inpainted(pixels: np.ndarray, region: np.ndarray, method: Method) -> np.ndarray:
     """The pixels (height x width x 3, uint8) with the region (height x width, not 0 there) painted over."""
-    painted_over: np.ndarray = cv2.inpaint(pixels, region, RADIUS, METHODS[method])
+    painted_over: np.ndarray = cv2.inpaint(pixels, region, RADIUS, getattr(cv2, METHODS[method]))
     return painted_over

@@ -15,7 +15,7 @@ from typing import Generic, TypeVar
 
 from lorasmith.errors import DatasetError
 from lorasmith.images.picture_cache import PictureCache, content_row, file_state, settled_state
-from lorasmith.images.read import content_hash, read_picture
+from lorasmith.images.read import content_hash, picture_size, read_picture
 
 T = TypeVar("T")
 
@@ -117,7 +117,7 @@ def _seen(one: Seen[T] | Future[Seen[T]]) -> Seen[T]:
     return one if isinstance(one, Seen) else one.result()
 
 
-# The look that training needs
+# The size of a picture
 
 
 def size_row(size: tuple[int, int]) -> dict[str, bytes]:
@@ -125,10 +125,18 @@ def size_row(size: tuple[int, int]) -> dict[str, bytes]:
     return {SIZES.kind: f"{size[0]} {size[1]}".encode()}
 
 
-def _size_of(value: bytes) -> tuple[int, int]:
+def size_of_row(value: bytes) -> tuple[int, int]:
     width, height = map(int, value.split())
     return width, height
 
 
-SIZES: Look[tuple[int, int]] = Look("size 1", lambda path, content: read_picture(path).size, size_row, _size_of)
+SIZES: Look[tuple[int, int]] = Look("size 1", lambda path, content: read_picture(path).size, size_row, size_of_row)
 """Width and height, upright, in pixels, of a picture that can be decoded whole."""
+
+HEADER_SIZES: Look[tuple[int, int]] = Look(
+    "header size 1",
+    lambda path, content: picture_size(path),
+    lambda size: {HEADER_SIZES.kind: f"{size[0]} {size[1]}".encode()},
+    size_of_row,
+)
+"""The same by the header alone, of a picture that may be damaged behind it: for lists."""

@@ -41,6 +41,9 @@ PATIENCE = 30.0
 TICK, COARSE_TICK = 0.02, 2.0
 """Seconds within which two changes of a file may get the same time: on most file systems, and on those that keep whole seconds."""
 
+AT_ONCE = 500
+"""Rows that are asked for in one question."""
+
 Row = tuple[str, str, bytes]
 """Kind, key and value. A kind's name ends in the version of its values: raise it when they change."""
 
@@ -79,9 +82,25 @@ class PictureCache:
             except sqlite3.Error as error:
                 self._give_up(error)
                 return None
-        if row is None or not isinstance(row[0], bytes) or row[1] != _checksum(kind, key, row[0]):
-            return None
-        return row[0]
+        return None if row is None else _checked(kind, key, *row)
+
+    def get_many(self, kind: str, keys: Sequence[str]) -> dict[str, bytes]:
+        """Key -> value of the rows that are there and undamaged, in a few questions."""
+        found: dict[str, bytes] = {}
+        with self._lock:
+            for first in range(0, len(keys), AT_ONCE):
+                asked = keys[first : first + AT_ONCE]
+                marks = ",".join("?" * len(asked))
+                try:
+                    rows = (
+                        self._db.execute(f"SELECT key, value, checksum FROM kept WHERE kind = ? AND key IN ({marks})", (kind, *asked))
+                        if self._db
+                        else ()
+                    )
+                    found |= {key: value for key, *row in rows if (value := _checked(kind, key, *row)) is not None}
+                except sqlite3.Error as error:
+                    self._give_up(error)
+            return found | {key: self._new[kind, key] for key in keys if (kind, key) in self._new}
 
     def put(self, rows: Sequence[Row]) -> None:
         """Keep rows; `save` writes them."""
@@ -91,9 +110,7 @@ class PictureCache:
 
     def content_of(self, path: Path, state: str) -> str | None:
         """The content that the file had when it was in this `state`, see `file_state`."""
-        value = self.get(CONTENT, key_of(path))
-        known, _, content = value.decode().partition(" ") if value is not None else ("", "", "")
-        return content if known == state else None
+        return content_in_row(self.get(CONTENT, key_of(path)), state)
 
     def save(self) -> None:
         """Write what is new."""
@@ -127,8 +144,14 @@ class PictureCache:
 
 
 def content_row(path: Path, state: str, content: str) -> Row:
-    """The row that `PictureCache.content_of` reads."""
+    """The row that says which content a file has in a state."""
     return CONTENT, key_of(path), f"{state} {content}".encode()
+
+
+def content_in_row(value: bytes | None, state: str) -> str | None:
+    """The content that a kept row gives a file in this state; None where it gives none."""
+    known, _, content = value.decode().partition(" ") if value is not None else ("", "", "")
+    return content if known == state else None
 
 
 # The state of a file
@@ -136,7 +159,7 @@ def content_row(path: Path, state: str, content: str) -> Row:
 
 def file_state(path: Path) -> str:
     """Size, times and number of a file on its disk: another state, perhaps other bytes. Raises OSError."""
-    return _state(os.stat(path))
+    return state_of(os.stat(path))
 
 
 def settled_state(path: Path) -> str | None:
@@ -155,10 +178,11 @@ def settled_state(path: Path) -> str | None:
         facts = os.stat(path)
         if max(facts.st_mtime_ns, facts.st_ctime_ns) != changed:  # somebody is writing it now
             return None
-    return _state(facts)
+    return state_of(facts)
 
 
-def _state(facts: os.stat_result) -> str:
+def state_of(facts: os.stat_result) -> str:
+    """The same, of what the system says of a file."""
     return f"{facts.st_size}-{facts.st_mtime_ns}-{facts.st_ctime_ns}-{facts.st_ino}"
 
 
@@ -198,6 +222,11 @@ def _remove(path: Path) -> None:
     """With what SQLite keeps beside it, which must not get into a new file."""
     for ending in ("", "-wal", "-shm", "-journal"):
         path.with_name(path.name + ending).unlink(missing_ok=True)
+
+
+def _checked(kind: str, key: str, value: object, checksum: int) -> bytes | None:
+    """The value of a row; None where it is damaged."""
+    return value if isinstance(value, bytes) and checksum == _checksum(kind, key, value) else None
 
 
 def _checksum(kind: str, key: str, value: bytes) -> int:

@@ -6,11 +6,13 @@ and a page that was asked for with another one is refused with the new one.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Annotated, Literal
+from functools import lru_cache
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Literal, NamedTuple
 from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Query, Response
@@ -21,11 +23,9 @@ from lorasmith.curation.mend.recipes import recipes_to
 from lorasmith.curation.mend.steps import Step
 from lorasmith.dataset_folder import HOLDOUT, is_regularisation
 from lorasmith.datasets.folders import concept_in
-from lorasmith.errors import DatasetError, InputError
+from lorasmith.errors import InputError
 from lorasmith.findings import SEVERITIES, Finding, Severity
-from lorasmith.images.picture_cache import PictureCache
-from lorasmith.images.read import picture_size
-from lorasmith.images.thumbnails import content_of
+from lorasmith.images.picture_files import PictureFile
 from lorasmith.projects.project import Project, ProjectFolder
 from lorasmith.projects.resolution import resolution_of
 from lorasmith.studio.datasets import Dataset
@@ -131,9 +131,7 @@ def get_page(
             raise InputError("The pictures have changed. Ask for the list again.", code="pictures.stale", version=dataset.version)
         findings = _known_findings(studio, folder.read(), dataset)
         ids = _selected(dataset, asked, findings)
-        with PictureCache(studio.datasets.cache) as cache:
-            shown = _Shown(studio, project, dataset, findings, cache)
-            items = [shown.item(picture) for picture in ids[start : start + count]]
+        items = _items(studio, project, dataset, findings, ids[start : start + count])
         return PicturePage(version=dataset.version, total=len(ids), items=items)
 
 
@@ -149,8 +147,7 @@ def get_picture(project: str, picture: str, studio: OpenStudio, response: Respon
 def facts(studio: Studio, folder: ProjectFolder, dataset: Dataset, picture: str) -> PictureFacts:
     """Everything that is known of a picture."""
     findings = _known_findings(studio, folder.read(), dataset)
-    with PictureCache(studio.datasets.cache) as cache:
-        item = _Shown(studio, folder.id, dataset, findings, cache).item(picture)
+    (item,) = _items(studio, folder.id, dataset, findings, [picture])
     entry, made_by = dataset.entries.get(picture), recipes_to(dataset.root, picture)
     return PictureFacts(
         **item.model_dump(), text="" if entry is None else entry.caption.text, findings=views(findings.get(picture, ())),
@@ -191,68 +188,57 @@ def _known_findings(studio: Studio, project: Project, dataset: Dataset) -> Mappi
 def _selected(dataset: Dataset, asked: Selection, findings: Mapping[str, list[Finding]]) -> list[str]:
     chosen = dataset.matching(asked.q) if asked.q.strip() else list(dataset.pictures)
     if asked.concept:
-        chosen = [picture for picture in chosen if _concept(picture)[0] == asked.concept]
+        chosen = [picture for picture in chosen if _place(_folder(picture)).concept == asked.concept]
     if asked.finding:
         chosen = [picture for picture in chosen if any(finding.code == asked.finding for finding in findings.get(picture, ()))]
     match asked.sort:
         case "newest":
-            chosen.sort(key=lambda picture: -(dataset.root / picture).stat().st_mtime)
+            chosen.sort(key=lambda picture: -os.stat(os.path.join(dataset.root, picture)).st_mtime)
         case "largest":
-            chosen.sort(key=lambda picture: -(dataset.root / picture).stat().st_size)
+            chosen.sort(key=lambda picture: -os.stat(os.path.join(dataset.root, picture)).st_size)
         case "findings":
             chosen.sort(key=lambda picture: [SEVERITIES.index(finding.severity) for finding in findings.get(picture, ())] or [9])
     return chosen
 
 
-def _concept(picture: str) -> tuple[str | None, int]:
-    """The concept of a picture and its repeats, by the folder that it is in."""
-    found = concept_in(Path(picture).parent.name)
-    return (None, 1) if found is None else (found.name, found.repeats)
+class _Place(NamedTuple):
+    """What a folder of a dataset says of the pictures in it."""
+
+    concept: str | None
+    repeats: int
+    regularisation: bool
 
 
-@dataclass(frozen=True)
-class _Shown:
-    """Makes items of pictures."""
+@lru_cache(maxsize=1024)
+def _place(folder: str) -> _Place:
+    found = concept_in(PurePosixPath(folder).name)
+    return _Place(None if found is None else found.name, 1 if found is None else found.repeats, is_regularisation(folder))
 
-    studio: Studio
-    project: str
-    dataset: Dataset
-    findings: Mapping[str, list[Finding]]
-    cache: PictureCache
 
-    def item(self, picture: str) -> PictureItem:
-        file = self.dataset.file(picture)
-        concept, repeats = _concept(picture)
-        entry = self.dataset.entries.get(picture)
-        readable = entry is not None and entry.key in self.dataset.captions
-        content = self._content(file)
-        width, height = self._size(file, content)
-        return PictureItem(
-            id=picture, url=picture_url(self.project, picture), thumbnail=None if content is None else f"/files/thumbs/{content}.webp", width=width, height=height,
-            bytes=file.stat().st_size, concept=concept, repeats=repeats, held_out=picture.startswith(f"{HOLDOUT}/"),
-            regularisation=is_regularisation(Path(picture).parent), caption=entry.key if entry is not None and readable else None,
-            tags=entry.caption.tags if entry is not None else [],
-            badges=[Badge(code=finding.code, severity=finding.severity) for finding in self.findings.get(picture, ())],
-        )  # fmt: skip
+def _folder(picture: str) -> str:
+    return picture.rpartition("/")[0]
 
-    def _content(self, file: Path) -> str | None:
-        try:
-            content = content_of(file, self.cache)
-        except (DatasetError, OSError):
-            return None
-        self.studio.places[content] = file
-        return content
 
-    def _size(self, file: Path, content: str | None) -> tuple[int | None, int | None]:
-        if content in self.studio.sizes:
-            return self.studio.sizes[content]
-        try:
-            size = picture_size(file)
-        except DatasetError:
-            return None, None
-        if content is not None:
-            self.studio.sizes[content] = size
-        return size
+def _items(
+    studio: Studio, project: str, dataset: Dataset, findings: Mapping[str, list[Finding]], pictures: Sequence[str]
+) -> list[PictureItem]:  # fmt: skip
+    """What a page shows of these pictures. Raises FileNotFoundError where one is gone."""
+    files = studio.picture_files.look([os.path.join(dataset.root, picture) for picture in pictures])
+    return [_item(project, dataset, picture, file, findings.get(picture, ())) for picture, file in zip(pictures, files, strict=True)]
+
+
+def _item(project: str, dataset: Dataset, picture: str, file: PictureFile, findings: Sequence[Finding]) -> PictureItem:
+    place = _place(_folder(picture))
+    entry = dataset.entries.get(picture)
+    readable = entry is not None and entry.key in dataset.captions
+    width, height = file.size or (None, None)
+    return PictureItem(
+        id=picture, url=picture_url(project, picture), thumbnail=f"/files/thumbs/{file.content}.webp" if file.content else None, width=width, height=height,
+        bytes=file.bytes, concept=place.concept, repeats=place.repeats, held_out=picture.startswith(f"{HOLDOUT}/"),
+        regularisation=place.regularisation, caption=entry.key if entry is not None and readable else None,
+        tags=entry.caption.tags if entry is not None else [],
+        badges=[Badge(code=finding.code, severity=finding.severity) for finding in findings],
+    )  # fmt: skip
 
 
 def picture_url(project: str, picture: str) -> str:

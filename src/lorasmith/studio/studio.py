@@ -13,6 +13,7 @@ from fastapi import Depends, Request
 from lorasmith.curation.mend.previews import Previews
 from lorasmith.errors import LorasmithError
 from lorasmith.images.picture_cache import PICTURES
+from lorasmith.images.picture_files import PictureFiles
 from lorasmith.images.thumbnails import Thumbnails
 from lorasmith.jobs.enqueue import Start, continue_jobs
 from lorasmith.jobs.queue import Queue
@@ -82,14 +83,8 @@ class Studio:
         return Previews(Workspace.at(self.workspace).state / "previews")
 
     @cached_property
-    def places(self) -> dict[str, Path]:
-        """Content of a picture -> where a picture with it was seen last, for thumbnails that are asked for by content."""
-        return {}
-
-    @cached_property
-    def sizes(self) -> dict[str, tuple[int, int]]:
-        """Content of a picture -> its width and height, so that a page of pictures does not open each."""
-        return {}
+    def picture_files(self) -> PictureFiles:
+        return PictureFiles(self.workspace / CACHE / PICTURES)
 
     @cached_property
     def catalogue(self) -> Catalogue:

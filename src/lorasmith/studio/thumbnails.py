@@ -69,8 +69,8 @@ def get_cover(project: str, studio: OpenStudio) -> Response:
 
 
 def _place_of(content: str, studio: OpenStudio) -> Path:
-    picture = studio.places.get(content)
-    if picture is None or not picture.is_file():
+    picture = studio.picture_files.with_content(content)
+    if picture is None:
         raise InputError("No picture with this content is known. Ask for the page of pictures again.", code="thumbnail.not_found")
     return picture
 
