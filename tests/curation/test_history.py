@@ -53,6 +53,7 @@ DOINGS = {
     "rotate": lambda root: mended(root, MendChange("rotate", {"degrees": 90})),
     "jpeg": lambda root: mended(root, MendChange("convert", {"to": "jpg"}), 1, 3),
     "cut": lambda root: mended(root, MendChange("cut", {"boxes": [(0, 0, 20, 30), (20, 0, 40, 30)]}), 0, 1),
+    "erase": lambda root: mended(root, MendChange("erase", {"boxes": [(2, 2, 12, 12)]}), 0, 2),
     "remove": lambda root: mended(root, MendChange("remove"), 2, 3),
     "layout": lambda root: lay_out(root, plan_layout(root, concept="mimi", repeats={"mimi": 4})),
     "other layout": lambda root: lay_out(root, plan_layout(root, concept="mimi", repeats={"mimi": 7})),
@@ -83,7 +84,7 @@ def test_everything_is_listed_by_time_and_undone_newest_first(dataset):
         redo_next(dataset)
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
 @given(st.lists(st.sampled_from(sorted(DOINGS)), min_size=1, max_size=4), st.data())
 def test_whatever_is_done_is_undone_and_redone_to_the_same_bytes(tmp_path_factory, doings, data):
     root = make(tmp_path_factory.mktemp("history") / "set", 4)

@@ -17,25 +17,31 @@ if TYPE_CHECKING:
     from lorasmith.findings import MendChange
 
 
+BOX = "LEFT,TOP,RIGHT,BOTTOM"
+Only = Annotated[list[str] | None, typer.Option(help="Only pictures that fit: 'cat*.png', '10_anna/*'. May be given several times.")]
+CutBox = Annotated[list[str] | None, typer.Option(metavar=BOX, help="With --cut: a picture to cut out, given for each; needs --only.")]
+Clean = Annotated[Literal["filter", "down-up"] | None, typer.Option(help="Take fine noise away, as protections leave it; needs --only.")]
+Erase = Annotated[
+    list[str] | None,
+    typer.Option(metavar=BOX, help="Paint a box over, and leave it out of training; may be given several times; needs --only."),
+]
+ErasePainted = Annotated[
+    Path | None, typer.Option(metavar="PNG", help="The same for what is white in a picture of the same size; needs --only.")
+]
+
+
 def mend(
     dataset: Annotated[Path, typer.Argument(help="The dataset's folder.")],
-    only: Annotated[
-        list[str] | None, typer.Option(help="Only pictures that fit: 'cat*.png', '10_anna/*'. May be given several times.")
-    ] = None,
+    only: Only = None,
     bars: Annotated[bool, typer.Option("--bars", help="Cut letterbox bars off.")] = False,
     trim: Annotated[bool, typer.Option("--trim", help="Cut wide even margins off.")] = False,
     subject: Annotated[bool, typer.Option("--subject", help="Crop to what stands out from an even ground; needs --only.")] = False,
     crop: Annotated[str | None, typer.Option(metavar="LEFT,TOP,RIGHT,BOTTOM", help="Crop to a box, in pixels; needs --only.")] = None,
     cut: Annotated[bool, typer.Option("--cut", help="Cut sheets of several views into pictures.")] = False,
-    cut_box: Annotated[
-        list[str] | None,
-        typer.Option(metavar="LEFT,TOP,RIGHT,BOTTOM", help="With --cut: a picture to cut out, given for each; needs --only."),
-    ] = None,
+    cut_box: CutBox = None,
     rotate: Annotated[int | None, typer.Option(metavar="90|180|270", help="Turn clockwise; needs --only.")] = None,
     flip: Annotated[Literal["horizontal", "vertical"] | None, typer.Option(help="Mirror; needs --only.")] = None,
-    clean: Annotated[
-        Literal["filter", "down-up"] | None, typer.Option(help="Take fine noise away, as protections leave it; needs --only.")
-    ] = None,
+    clean: Clean = None,
     upscale: Annotated[
         int | None, typer.Option(metavar="PIXELS", min=16, max=16384, help="Enlarge until the shorter side has this many.")
     ] = None,
@@ -46,16 +52,8 @@ def mend(
     flatten: Annotated[bool, typer.Option("--flatten", help="Put a ground behind transparent pictures.")] = False,
     background: Annotated[str, typer.Option(metavar="COLOUR", help="The ground of --flatten: a name or #rrggbb.")] = "white",
     convert: Annotated[Literal["png", "jpg", "webp"] | None, typer.Option(help="Save as this kind.")] = None,
-    erase: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="LEFT,TOP,RIGHT,BOTTOM",
-            help="Paint a box over, and leave it out of training; may be given several times; needs --only.",
-        ),
-    ] = None,
-    erase_painted: Annotated[
-        Path | None, typer.Option(metavar="PNG", help="The same for what is white in a picture of the same size; needs --only.")
-    ] = None,
+    erase: Erase = None,
+    erase_painted: ErasePainted = None,
     duplicates: Annotated[bool, typer.Option("--duplicates", help="Take near duplicates out, all but the best copy.")] = False,
     remove: Annotated[bool, typer.Option("--remove", help="Take pictures out; needs --only.")] = False,
     dry_run: DryRun = False,

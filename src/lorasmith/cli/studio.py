@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import webbrowser
 from pathlib import Path
@@ -11,6 +12,9 @@ import typer
 
 from lorasmith.errors import InputError
 from lorasmith.imports import postpone, without_collection
+
+PASSWORD = "LORASMITH_PASSWORD"
+"""The environment variable with the password."""
 
 
 def studio(
@@ -22,12 +26,17 @@ def studio(
     ] = None,
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the studio in the browser.")] = True,
     token: Annotated[bool, typer.Option("--token/--no-token", help="Let in only who knows the token.")] = True,
+    password: Annotated[
+        bool, typer.Option("--password", help=f"Let browsers log in with a password, too: it is asked for, or taken from {PASSWORD}.")
+    ] = False,
 ) -> None:
     """Start the studio for a workspace, and print the address to open.
 
     lorasmith studio
 
     lorasmith studio --workspace lora --port 9000 --no-browser
+
+    lorasmith studio --host 0.0.0.0 --allow-host studio.lan --password
     """
     try:
         with without_collection():
@@ -42,9 +51,13 @@ def studio(
             f"Without a token the studio listens on this machine alone. Remove --no-token, or --host {host}.", code="studio.open"
         )
 
+    if password and not token:
+        raise InputError("Without a token everybody is let in, so a password has no effect. Remove one of the two.", code="studio.open")
+    word = (os.environ.get(PASSWORD) or typer.prompt("Password", hide_input=True)) if password else None
+
     def ready(address: str) -> None:
         typer.echo(f"The studio is at {address}")
         if browser and sys.stdout.isatty():
             webbrowser.open(address)
 
-    serve(workspace, host, port, tuple(allow_host or ()), token, ready)
+    serve(workspace, host, port, tuple(allow_host or ()), token, word, ready)

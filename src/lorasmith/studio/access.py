@@ -14,7 +14,7 @@ import hashlib
 import hmac
 import os
 import secrets
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -71,8 +71,14 @@ class Access:
         return self.token is not None and hmac.compare_digest(given.encode(), self.cookie.encode())
 
 
-def refusal(access: Access, method: str, headers: Mapping[str, str], cookies: Mapping[str, str]) -> Problem | None:
-    """Why a request may not be answered; None where it may. Names of headers are in lower case."""
+def refusal(
+    access: Access,
+    method: str,
+    headers: Mapping[str, str],
+    cookies: Mapping[str, str],
+    logged_in: Callable[[str], bool] = lambda cookie: False,
+) -> Problem | None:
+    """Why a request may not be answered; None where it may. Names of headers are in lower case. `logged_in` knows the cookies of sessions."""
     host = headers.get("host", "")
     if not access.knows_host(host):
         return problem(
@@ -81,7 +87,8 @@ def refusal(access: Access, method: str, headers: Mapping[str, str], cookies: Ma
         )  # fmt: skip
     scheme, _, bearer = headers.get("authorization", "").partition(" ")
     by_script = scheme.lower() == "bearer" and access.is_token(bearer.strip())
-    if access.token is not None and not by_script and not access.is_cookie(cookies.get(access.cookie_name, "")):
+    cookie = cookies.get(access.cookie_name, "")
+    if access.token is not None and not by_script and not access.is_cookie(cookie) and not logged_in(cookie):
         return problem(
             401, "studio.no_token",
             "The token is missing or wrong. Open the address that `lorasmith studio` printed; scripts send `Authorization: Bearer TOKEN`.",
@@ -95,9 +102,14 @@ def refusal(access: Access, method: str, headers: Mapping[str, str], cookies: Ma
 
 
 def _from_our_page(headers: Mapping[str, str]) -> bool:
-    """Whether the browser says that our own page calls; where it says two things, both must hold."""
+    """Whether the browser says that our own page calls."""
+    return headers.get(OUR_HEADER) == "1" and from_our_host(headers)
+
+
+def from_our_host(headers: Mapping[str, str]) -> bool:
+    """Whether the browser says that a page of this studio sends something; where it says two things, both must hold."""
     site, origin = headers.get("sec-fetch-site"), headers.get("origin")
-    if headers.get(OUR_HEADER) != "1" or (site is None and origin is None):
+    if site is None and origin is None:
         return False
     host = headers.get("host", "").lower()
     return site in (None, *FROM_OUR_PAGE) and origin in (None, f"http://{host}", f"https://{host}")

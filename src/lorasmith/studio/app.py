@@ -49,6 +49,7 @@ from lorasmith.studio import (
 )
 from lorasmith.studio.access import Access
 from lorasmith.studio.document import describe
+from lorasmith.studio.login import Login
 from lorasmith.studio.news import news_of
 from lorasmith.studio.problems import add_handlers
 from lorasmith.studio.security import Door
@@ -83,11 +84,13 @@ def make_api(workspace: str | Path, start_supervisor: Start = start_supervisor) 
     return api
 
 
-def make_app(workspace: str | Path, access: Access, start_supervisor: Start = start_supervisor) -> ASGIApp:
-    """The routes over a workspace, for whoever `access` lets in. Jobs that wait there are seen to."""
+def make_app(
+    workspace: str | Path, access: Access, start_supervisor: Start = start_supervisor, login: Login | None = None
+) -> ASGIApp:  # fmt: skip
+    """The routes over a workspace, for whoever `access` lets in, or knows the password of `login`. Jobs that wait there are seen to."""
     api = make_api(workspace, start_supervisor)
     api.state.studio.continue_jobs()
-    return Door(KeptThumbnails(api, api.state.studio.thumbnails), access)
+    return Door(KeptThumbnails(api, api.state.studio.thumbnails), access, login)
 
 
 def _operation(route: APIRoute) -> str:

@@ -11,6 +11,7 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from lorasmith.studio.access import Access, refusal
+from lorasmith.studio.login import PATH, Login, answer_login, to_login
 from lorasmith.studio.problems import Problem, answer, problem
 
 HEADERS: Mapping[str, str] = {
@@ -39,8 +40,8 @@ WRONG_TOKEN = problem(401, "studio.no_token", "This token is not the studio's. O
 class Door:
     """Middleware: refuses what may not be answered, and puts the headers on what is."""
 
-    def __init__(self, app: ASGIApp, access: Access):
-        self.app, self.access = app, access
+    def __init__(self, app: ASGIApp, access: Access, login: Login | None = None):
+        self.app, self.access, self.login = app, access, login
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -54,6 +55,9 @@ class Door:
                     headers.setdefault(name, value)
             await send(message)
 
+        if self.login is not None and scope["path"] == PATH and self.access.knows_host(Headers(scope=scope).get("host", "")):
+            await answer_login(self.access, self.login, scope, receive, send_with_headers)
+            return
         allowed = self.app if scope["path"].startswith(UPLOADS) else self._with_small_body
         app: ASGIApp = self._refused(scope) or allowed
         await app(scope, receive, send_with_headers)
@@ -86,7 +90,10 @@ class Door:
         opening = token is not None and scope["method"] == "GET" and not path.startswith(FOR_PROGRAMS)
         if opening and self.access.knows_host(headers.get("host", "")):
             return self._opened(path, query) if self.access.opens(token or "") else _told(WRONG_TOKEN, path)
-        found = refusal(self.access, scope["method"], headers, cookie_parser(headers.get("cookie", "")))
+        logged_in = self.login.knows if self.login is not None else lambda cookie: False
+        found = refusal(self.access, scope["method"], headers, cookie_parser(headers.get("cookie", "")), logged_in)
+        if found is not None and found.status == 401 and self.login is not None and not path.startswith(FOR_PROGRAMS):
+            return to_login(path, scope["query_string"].decode("latin-1"))
         return None if found is None else _told(found, path)
 
     def _opened(self, path: str, query: list[tuple[str, str]]) -> Response:

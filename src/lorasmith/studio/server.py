@@ -11,9 +11,13 @@ import uvicorn
 from lorasmith.errors import InputError
 from lorasmith.studio.access import Access, token_of
 from lorasmith.studio.app import make_app
+from lorasmith.studio.login import Login
 
 PORT = 8611
 HOST = "127.0.0.1"
+
+SHORTEST_PASSWORD = 8
+"""Characters."""
 
 LAST_WORDS = 2
 """Seconds that running calls get when the server is told to stop; streams of events never end by themselves."""
@@ -21,25 +25,28 @@ LAST_WORDS = 2
 
 def serve(
     workspace: str | Path, host: str = HOST, port: int | None = None, allowed_hosts: tuple[str, ...] = (), with_token: bool = True,
-    ready: Callable[[str], None] = lambda address: None,
+    password: str | None = None, ready: Callable[[str], None] = lambda address: None,
 ) -> None:  # fmt: skip
     """Serve a workspace until the process is told to stop. `ready` is called with the address to open, token included.
 
-    Without a `port` it is 8611, or any that is free where that one is taken.
+    Without a `port` it is 8611, or any that is free where that one is taken. With a `password` browsers may log in with that, too.
 
     Raises:
-        InputError: the workspace is not a folder, or the host and port cannot be listened to.
+        InputError: the workspace is not a folder, the password is short, or the host and port cannot be listened to.
     """
     root = Path(workspace).absolute()
     if not root.is_dir():
         raise InputError(
             f"{workspace} is not a folder: give the folder of your projects and runs with --workspace.", code="studio.workspace"
         )
+    if password is not None and len(password) < SHORTEST_PASSWORD:
+        raise InputError(f"A password has at least {SHORTEST_PASSWORD} characters. Choose a longer one.", code="studio.password")
     with listening(host, port) as listener:
         taken = listener.getsockname()[1]
         token = token_of(root) if with_token else None
         own = () if host in ("0.0.0.0", "::") else (f"[{host}]" if ":" in host else host,)
-        app = make_app(root, Access(token, taken, (*own, *allowed_hosts)))
+        login = None if password is None else Login(password)
+        app = make_app(root, Access(token, taken, (*own, *allowed_hosts)), login=login)
         config = uvicorn.Config(
             app, log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=LAST_WORDS, lifespan="off"
         )
