@@ -11,10 +11,10 @@ export TRANSFORMERS_OFFLINE := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check cpus docs bench torture studio
+.PHONY: help demo test check cpus docs bench torture studio studio-check
 
 help:  ## list these commands
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
 
 demo: $(VENV)/installed  ## train a LoRA on the demo base, draw with it, judge it, write a report
 	$(BIN)/lorasmith demo run
@@ -56,6 +56,9 @@ bench: $(VENV)/installed  ## run the slow tests and the benchmarks; needs minute
 
 studio: studio-ui/node_modules/installed  ## build the studio's page from studio-ui/ into the package; needs Node
 	cd studio-ui && npm run --silent check && npm run --silent test && npm run --silent build
+
+studio-check: studio  ## the page that is committed is what its source builds
+	@test -z "$$(git status --porcelain src/lorasmith/studio/static)" || { echo "The built page is not that of its source: commit what \`make studio\` has built."; git status --short src/lorasmith/studio/static; exit 1; }
 
 studio-ui/node_modules/installed: studio-ui/package-lock.json
 	cd studio-ui && npm ci --no-audit --no-fund

@@ -17,6 +17,7 @@ import { StartButtons } from "./StartButtons";
 import classes from "./Train.module.css";
 import { TrainMenu } from "./TrainMenu";
 import { usePlan } from "./usePlan";
+import { useStartFrom } from "./useStartFrom";
 import { type Training, useTraining } from "./useTraining";
 
 /** What will be trained, how, and what that will take: the last look before it begins. */
@@ -35,6 +36,7 @@ export default function Train() {
 function TrainProject({ project }: { project: Shape<"ProjectView"> }) {
   const { t } = useTranslation("train");
   const { training, problem, again } = useTraining(project);
+  useStartFrom(training);
   if (!project.base) {
     return (
       <>
