@@ -134,9 +134,8 @@ function useSteps(project: string, ids: readonly string[], picture: string, capt
   return { by, toUncaptioned };
 }
 
-/** Ctrl+Z takes back what is not saved yet; after that it is the undo of everything. */
-function takeBack(caption: EditedCaption): boolean {
-  if (!caption.typed.kept) return false;
-  caption.forget();
-  return true;
+/** Ctrl+Z takes back what is not saved yet; after that it is the undo of everything, which waits for a save that is under way. */
+function takeBack({ typed, forget }: EditedCaption): boolean {
+  if (typed.kept && !typed.saving) forget();
+  return typed.kept !== undefined;
 }

@@ -1,8 +1,10 @@
 import { type QueryClient, useQuery, useQueryClient } from "@tanstack/react-query";
-import { useSyncExternalStore } from "react";
+import { useEffect, useSyncExternalStore } from "react";
 import { api, askWithVersion, type Shape } from "../../api/client";
 import { Problem } from "../../api/problem";
 import { keyOf } from "../../api/queries";
+import { say } from "../../components/say";
+import i18next from "../../words";
 import { CaptionDraft, type DraftState, type Said } from "./draft";
 import { tagsOfText, textWithTags } from "./tags";
 
@@ -23,6 +25,7 @@ export interface EditedCaption {
   text: string;
   typed: DraftState;
   type: (said: Said) => void;
+  /** Save what is typed; not where the caption was changed elsewhere, until it is chosen which one stays. */
   save: () => Promise<void>;
   saveOver: () => Promise<void>;
   forget: () => void;
@@ -40,6 +43,12 @@ export function useCaption(project: string, caption: string): EditedCaption {
   });
   const draft = draftOf(client, project, caption);
   const typed = useSyncExternalStore(draft.listen, draft.read);
+  useEffect(
+    () => () => {
+      leave(draft);
+    },
+    [draft],
+  );
   const said = typed.kept?.said;
   const text = said === undefined ? saved?.data.text : "text" in said ? said.text : textWithTags(saved?.data.text ?? "", said.tags);
   const tags = said === undefined ? saved?.data.tags : "tags" in said ? said.tags : tagsOfText(said.text);
@@ -51,7 +60,7 @@ export function useCaption(project: string, caption: string): EditedCaption {
     tags: tags ?? [],
     typed,
     type: (next) => draft.type(next, saved?.version ?? ""),
-    save: () => draft.save(),
+    save: () => (isContested(draft) ? Promise.resolve() : draft.save()),
     saveOver: async () => draft.saveOver((await refetch()).data?.version ?? ""),
     forget: () => draft.forget(),
   };
@@ -64,6 +73,17 @@ function draftOf(client: QueryClient, project: string, caption: string): Caption
   const known = drafts.get(key) ?? new CaptionDraft(key, (said, version) => put(client, project, caption, said, version));
   drafts.set(key, known);
   return known;
+}
+
+function isContested(draft: CaptionDraft): boolean {
+  return draft.state.problem?.status === 412;
+}
+
+/** What is typed is saved when the editor closes; where that is refused, a word in the corner says why, and the draft stays. */
+async function leave(draft: CaptionDraft): Promise<void> {
+  if (isContested(draft)) return;
+  await draft.save();
+  if (draft.state.problem) say(i18next.t("captions:kept_there", { why: draft.state.problem.message }));
 }
 
 function captionKey(project: string, caption: string) {
