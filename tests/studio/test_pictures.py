@@ -129,6 +129,17 @@ def test_a_picture_comes_with_its_findings_and_its_text(script, dataset):
     assert {finding["code"] for finding in picture["findings"]} == {badge["code"] for badge in picture["badges"]}
 
 
+def test_a_mended_picture_comes_with_the_one_that_it_was(script, dataset):
+    before = (dataset / "5_mimi" / "a.png").read_bytes()
+    assert script.get("/api/projects/mimi/pictures/5_mimi/a.png").json()["original_url"] is None
+    script.post("/api/projects/mimi/mends", json={"pictures": ["5_mimi/a.png"], "changes": [{"way": "flip"}]})
+    script.post(
+        "/api/projects/mimi/mends", json={"pictures": ["5_mimi/a.png"], "changes": [{"way": "rotate", "parameters": {"degrees": 90}}]}
+    )
+    picture = script.get("/api/projects/mimi/pictures/5_mimi/a.png").json()
+    assert script.get(picture["original_url"]).content == before != script.get(picture["url"]).content
+
+
 def test_the_audit_judges_for_the_base_and_counts_what_nobody_looked_at(script, dataset, workspace, monkeypatch, nothing_holds):
     audit_dataset(dataset, cache=workspace / "cache" / "pictures")
     audit = script.get("/api/projects/mimi/audit").json()

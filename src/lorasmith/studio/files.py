@@ -12,6 +12,8 @@ from fastapi import APIRouter
 from PIL import Image
 from starlette.responses import FileResponse, Response
 
+from lorasmith.curation.mend.kept_files import kept_at
+from lorasmith.curation.mend.recipes import recipes_to
 from lorasmith.images.read import read_picture
 from lorasmith.studio.studio import OpenStudio
 
@@ -29,6 +31,14 @@ ASKED_AGAIN = {**ALONE, "cache-control": "private, no-cache"}
 def get_picture_file(project: str, picture: str, studio: OpenStudio) -> Response:
     """A picture as it is, if it is a PNG, JPEG or WebP; any other as WebP."""
     return picture_response(studio.datasets.as_it_is(studio.projects[project].dataset).file(picture))
+
+
+@router.get("/projects/{project}/originals/{picture:path}", response_class=Response, responses={200: {"content": {"image/*": {}}}})
+def get_original_file(project: str, picture: str, studio: OpenStudio) -> Response:
+    """What a picture was before it was mended, or itself where it was not."""
+    dataset = studio.datasets.as_it_is(studio.projects[project].dataset)
+    made_by = recipes_to(dataset.root, picture)
+    return picture_response(kept_at(dataset.root, made_by[0].original.content) if made_by else dataset.file(picture))
 
 
 def picture_response(file: Path) -> Response:

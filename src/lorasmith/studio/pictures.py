@@ -108,6 +108,7 @@ class PictureFacts(PictureItem):
     findings: list[FindingView]
     mended: str = Field(description="What was done to it last, in words; empty where it is as it came.")
     original: str = Field(description="The path that it came under, before it was mended.")
+    original_url: str | None = Field(description="The picture as it came; None where it was not mended.")
     history: list[StepView] = Field(description="The steps by which it was mended, the first one first.")
 
 
@@ -152,6 +153,7 @@ def facts(studio: Studio, folder: ProjectFolder, dataset: Dataset, picture: str)
     return PictureFacts(
         **item.model_dump(), text="" if entry is None else entry.caption.text, findings=views(findings.get(picture, ())),
         mended=made_by[-1].words if made_by else "", original=made_by[0].original.path if made_by else picture,
+        original_url=f"/files/projects/{folder.id}/originals/{quote(picture)}" if made_by else None,
         history=[_step(step) for recipe in made_by for step in recipe.steps],
     )  # fmt: skip
 

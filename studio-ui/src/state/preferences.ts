@@ -10,6 +10,7 @@ export interface Preferences {
   level?: "simple" | "expert";
   base?: string;
   tile?: number;
+  inspector?: boolean;
   [name: string]: unknown;
 }
 

@@ -43,15 +43,18 @@ export function usePictures(project: string, asked: Asked) {
         staleTime: Number.POSITIVE_INFINITY, // a page of a version does not change
       };
     }),
-    combine: (found) => ({
-      items: found.flatMap((page) => page.data?.items ?? []),
-      stale: found.some(({ error }) => error instanceof Problem && error.code === "pictures.stale"),
-      problem: found.find(({ error }) => error && !(error instanceof Problem && error.code === "pictures.stale"))?.error,
+    combine: (answers) => ({
+      items: answers.flatMap((page) => page.data?.items ?? []),
+      stale: answers.some(({ error }) => error instanceof Problem && error.code === "pictures.stale"),
+      problem: answers.find(({ error }) => error && !(error instanceof Problem && error.code === "pictures.stale"))?.error,
     }),
   });
   useEffect(() => {
     if (pages.stale) lookAgain(client, LIST);
   }, [pages.stale, client]);
+
+  const found = useRef(NONE); // a filter that cannot be read leaves what was found before it
+  if (list.data) found.current = list.data.ids;
 
   const known = useRef(new Map<string, Picture>());
   const pictureOf = useMemo(() => {
@@ -66,7 +69,7 @@ export function usePictures(project: string, asked: Asked) {
     timer.current = window.setTimeout(() => setPages([Math.floor(from / PAGE), Math.floor(to / PAGE)]), STILL_FOR);
   }, []);
 
-  return { list, ids: list.data?.ids ?? NONE, version, pictureOf, onView, problem: pages.problem };
+  return { list, ids: found.current, version, pictureOf, onView, problem: pages.problem };
 }
 
 function range(from: number, to: number): number[] {

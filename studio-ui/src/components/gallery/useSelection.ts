@@ -14,6 +14,8 @@ export interface Selecting {
   choose: (id: string, how?: How) => void;
   stand: (id: string) => void;
   all: () => void;
+  /** These alone. */
+  only: (ids: readonly string[]) => void;
   invert: () => void;
   clear: () => void;
   bringBack: () => void;
@@ -33,6 +35,7 @@ export function useSelection(ids: readonly string[], place = ""): Selecting {
       choose: (id: string, how?: How) => setSelection((before) => choose(before, ids, id, how)),
       stand: (id: string) => setSelection((before) => stand(before, id)),
       all: () => setSelection((before) => all(before, ids)),
+      only: (wanted: readonly string[]) => setSelection((before) => all(before, wanted)),
       invert: () => setSelection((before) => inverted(before, ids)),
       clear: () => setSelection(cleared),
       bringBack: () => setSelection(broughtBack),

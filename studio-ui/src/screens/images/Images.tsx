@@ -1,48 +1,166 @@
+import { ImagePlus, SearchX } from "lucide-react";
+import { useEffect, useMemo, useRef } from "react";
 import { useTranslation } from "react-i18next";
-import { useParams } from "wouter";
+import { useLocation, useParams } from "wouter";
+import { useGet } from "../../api/queries";
+import { EmptyState } from "../../components/EmptyState";
+import { ErrorCard } from "../../components/ErrorCard";
 import { Gallery } from "../../components/gallery/Gallery";
 import { pictureLook } from "../../components/gallery/pictureLook";
-import { TileSize } from "../../components/gallery/TileSize";
 import { usePictures } from "../../components/gallery/usePictures";
 import { useSelection } from "../../components/gallery/useSelection";
 import { useTileSize } from "../../components/gallery/useTileSize";
-import { Loaded } from "../../components/Loaded";
 import { sayProblem } from "../../components/say";
+import { useKeys } from "../../keys/useKeys";
+import { useAddress } from "../../state/address";
+import { usePreferences } from "../../state/preferences";
+import { AddPictures } from "../../uploads/AddPictures";
 import { DropWindow } from "../../uploads/DropWindow";
 import { beginUpload } from "../../uploads/sending";
 import { UploadList } from "../../uploads/UploadList";
+import { divided } from "./concepts";
+import { Duplicates } from "./Duplicates";
+import { GridBar, SORTS, type Sort } from "./GridBar";
 import classes from "./Images.module.css";
+import { Inspector } from "./Inspector";
+import { PathBar } from "./PathBar";
+import { pictureAddress } from "./pictureAddress";
+import { SelectionBar } from "./SelectionBar";
+import { SideList } from "./SideList";
+import { useAudit } from "./useAudit";
+import { usePictureChanges } from "./usePictureChanges";
 
-const EVERYTHING = {};
+const PLACE_KEPT_AFTER = 400; // milliseconds
+const NONE: readonly string[] = [];
 
 /** A project's pictures, with what is wrong with them and what can be done about it. */
 export default function Images() {
   const { t } = useTranslation("images");
   const { project } = useParams<{ project: string }>();
+  const [, go] = useLocation();
+  const [q, setQ] = useAddress("q");
+  const [concept, setConcept] = useAddress("concept");
+  const [finding, setFinding] = useAddress("finding");
+  const [sorted, setSort] = useAddress("sort");
+  const [view, setView] = useAddress("view");
+  const sort: Sort = SORTS.find((one) => one === sorted) ?? "name";
   const [size, setSize] = useTileSize();
-  const pictures = usePictures(project, EVERYTHING);
-  const selecting = useSelection(pictures.ids);
+  const [{ inspector = true }, prefer] = usePreferences();
+
+  const asked = useMemo(() => ({ q, concept, finding, sort }), [q, concept, finding, sort]);
+  const pictures = usePictures(project, asked);
+  const everything = useGet("/api/projects/{project}/pictures", { path: { project } }).data?.ids ?? NONE;
+  const division = useMemo(() => divided(everything), [everything]);
+  const heldOut = useMemo(() => new Set(division.heldOut), [division]);
+  const audit = useAudit(project, everything.length > 0);
+  const duplicates = useGet("/api/projects/{project}/duplicates", { path: { project } }, { enabled: audit.data !== undefined });
+  const changes = usePictureChanges(project);
+  const [at, setAt] = useAddress("at");
+  const selecting = useSelection(pictures.ids, at);
+  useSoon(selecting.place, setAt);
+
+  const open = (picture: string, tool = "") => go(pictureAddress(project, picture, tool));
+  const remove = () => changes.mend([{ pictures: [...selecting.selected], changes: [{ way: "remove", parameters: {} }] }]);
+  const allHeldOut = selecting.selected.every((id) => heldOut.has(id));
+  const first = selecting.selected[0];
+  const toggleHeldOut = () => changes.use(selecting.selected, { held_out: !allHeldOut });
+  useKeys({
+    h: () => first !== undefined && toggleHeldOut(),
+    c: () => first !== undefined && open(first, "crop"),
+  });
+
+  const filtered = q !== "" || concept !== "" || finding !== "";
+  const empty = pictures.list.error?.code === "dataset.no_folder" || (pictures.list.data?.ids.length === 0 && !filtered);
   return (
     <div className={classes.screen}>
       <DropWindow words={t("drop")} onFiles={(files) => beginUpload(project, files).catch(sayProblem)} />
       <UploadList project={project} />
-      <header className={classes.bar}>
-        <TileSize size={size} onSize={setSize} />
-      </header>
-      <Loaded of={pictures.list}>
-        {({ ids }) => (
-          <Gallery
-            ids={ids}
-            itemOf={pictures.pictureOf}
-            lookOf={pictureLook}
-            selecting={selecting}
-            label={t("pictures")}
-            size={size}
-            onSize={setSize}
-            onView={pictures.onView}
-          />
-        )}
-      </Loaded>
+      {empty ? (
+        <EmptyState icon={<ImagePlus size={32} />} action={<AddPictures project={project} />}>
+          {t("empty")}
+        </EmptyState>
+      ) : (
+        <>
+          <PathBar project={project} count={everything.length} heldOut={heldOut.size} audit={audit.data} changes={changes} />
+          <div className={classes.columns} data-inspector={inspector || undefined}>
+            <SideList
+              project={project}
+              audit={audit.data}
+              division={division}
+              changes={changes}
+              finding={finding}
+              concept={concept}
+              onFinding={setFinding}
+              onConcept={setConcept}
+              onSelect={selecting.only}
+            />
+            {view === "duplicates" ? (
+              <Duplicates project={project} groups={duplicates} changes={changes} onBack={() => setView("")} onOpen={open} />
+            ) : (
+              <section className={classes.middle}>
+                <GridBar
+                  project={project}
+                  q={q}
+                  onFilter={setQ}
+                  problem={pictures.list.error}
+                  sort={sort}
+                  onSort={setSort}
+                  size={size}
+                  onSize={setSize}
+                  touch={selecting.touch}
+                  onTouch={selecting.setTouch}
+                  inspector={inspector}
+                  onInspector={(shown) => prefer({ inspector: shown })}
+                  duplicates={duplicates.data?.length ?? 0}
+                  onDuplicates={() => setView("duplicates")}
+                />
+                {pictures.problem && <ErrorCard problem={pictures.problem} />}
+                <Gallery
+                  ids={pictures.ids}
+                  itemOf={pictures.pictureOf}
+                  lookOf={pictureLook}
+                  selecting={selecting}
+                  label={t("pictures")}
+                  size={size}
+                  onSize={setSize}
+                  onView={pictures.onView}
+                  onOpen={open}
+                  onRemove={remove}
+                >
+                  {pictures.list.data && filtered && <EmptyState icon={<SearchX size={32} />}>{t("nothing_found")}</EmptyState>}
+                </Gallery>
+                <SelectionBar
+                  selecting={selecting}
+                  changes={changes}
+                  heldOut={allHeldOut}
+                  concepts={division.concepts.map(({ name }) => name).filter(Boolean)}
+                  onCrop={(picture) => open(picture, "crop")}
+                />
+              </section>
+            )}
+            {inspector && view !== "duplicates" && (
+              <Inspector
+                project={project}
+                selected={selecting.selected}
+                changes={changes}
+                onOpen={open}
+                onMended={selecting.only}
+                onClose={() => prefer({ inspector: false })}
+              />
+            )}
+          </div>
+        </>
+      )}
     </div>
   );
+}
+
+/** Tell of a value when it has stood still for a moment: an address that changes with each key is refused by browsers. */
+function useSoon(value: string, tell: (value: string) => void): void {
+  const now = useRef(tell);
+  now.current = tell;
+  useEffect(() => {
+    const timer = setTimeout(() => now.current(value), PLACE_KEPT_AFTER);
+    return () => clearTimeout(timer);
+  }, [value]);
 }

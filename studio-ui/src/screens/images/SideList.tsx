@@ -1,0 +1,33 @@
+import type { Shape } from "../../api/client";
+import { ConceptList } from "./ConceptList";
+import type { Division } from "./concepts";
+import { FindingList } from "./FindingList";
+import { ScoreCard } from "./ScoreCard";
+import classes from "./SideList.module.css";
+import type { PictureChanges } from "./usePictureChanges";
+
+interface Props {
+  project: string;
+  audit?: Shape<"AuditView">;
+  division: Division;
+  changes: PictureChanges;
+  /** What the gallery is narrowed to. */
+  finding: string;
+  concept: string;
+  onFinding: (code: string) => void;
+  onConcept: (name: string) => void;
+  /** Select these pictures in the gallery. */
+  onSelect: (pictures: readonly string[]) => void;
+}
+
+/** What is wrong with the pictures, what they are trained for, and the score. */
+export function SideList(props: Props) {
+  const { audit } = props;
+  return (
+    <aside className={classes.side}>
+      {audit && <ScoreCard audit={audit} />}
+      {audit && <FindingList {...props} audit={audit} />}
+      <ConceptList {...props} />
+    </aside>
+  );
+}

@@ -1,0 +1,40 @@
+import { useQueryClient } from "@tanstack/react-query";
+import { useEffect } from "react";
+import { api, ask } from "../../api/client";
+import { lookAgain, useGet } from "../../api/queries";
+import { sayProblem } from "../../components/say";
+import { hasEnded } from "../../frame/job";
+
+const AGAIN_AFTER = 1500; // milliseconds, while pictures are being looked at
+const FEW = 200; // pictures that are looked at by asking again and again; more take a job
+
+/** What is wrong with the pictures. Those that were not looked at are, while the screen is shown: by a job where they are many. */
+export function useAudit(project: string, hasPictures: boolean) {
+  const client = useQueryClient();
+  const audit = useGet(
+    "/api/projects/{project}/audit",
+    { path: { project } },
+    { enabled: hasPictures, refetchInterval: ({ state }) => (state.data?.not_looked_at ? AGAIN_AFTER : false) },
+  );
+  const { data: jobs } = useGet("/api/jobs");
+  const { data: details } = useGet("/api/projects/{project}", { path: { project } });
+
+  const left = audit.data?.not_looked_at ?? 0;
+  const looking = jobs === undefined || jobs.some((job) => job.project === project && job.kind === "audit" && !hasEnded(job));
+  const kind = details?.kind === "multi-concept" ? "concept" : details?.kind;
+  const dataset = details && (/^(\/|[A-Za-z]:)/.test(details.dataset) ? details.dataset : `${details.folder}/${details.dataset}`);
+  const arguments_ = JSON.stringify({ dataset, kind, resolution: audit.data?.resolution });
+  const wanted = left > FEW && !looking && details !== undefined;
+  useEffect(() => {
+    if (!wanted) return;
+    const body = { kind: "audit", project, arguments: JSON.parse(arguments_), priority: 0 };
+    ask(api.POST("/api/jobs", { body }))
+      .then(() => lookAgain(client, "/api/jobs"))
+      .catch(sayProblem);
+  }, [wanted, project, arguments_, client]);
+
+  useEffect(() => {
+    if (left === 0) lookAgain(client, "/api/projects/{project}/pictures/page"); // their badges are all known now
+  }, [left, client]);
+  return audit;
+}
