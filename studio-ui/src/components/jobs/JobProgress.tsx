@@ -1,0 +1,38 @@
+import { Button, Group, Progress } from "@mantine/core";
+import { useTranslation } from "react-i18next";
+import { api, ask } from "../../api/client";
+import { hasEnded, isWaiting, shareOf } from "../../frame/job";
+import { duration } from "../format";
+import { sayProblem } from "../say";
+import classes from "./Jobs.module.css";
+import type { Job } from "./useJob";
+
+/** How far a job is, until it has ended; then why, where it did not end well. */
+export function JobProgress({ job }: { job: Job }) {
+  const { t } = useTranslation("frame");
+  if (job.state === "done") return null;
+  if (hasEnded(job)) {
+    return (
+      <p className={classes.failed} role="alert">
+        {job.sentence || t(`state_${job.state}`)}
+      </p>
+    );
+  }
+  const share = shareOf(job);
+  const { progress } = job;
+  const cancel = () => ask(api.POST("/api/jobs/{job}:{verb}", { params: { path: { job: job.id, verb: "cancel" } } })).catch(sayProblem);
+  return (
+    <div className={classes.progress} aria-live="polite">
+      <Group justify="space-between" gap="xs">
+        <span className="small">
+          {progress?.doing && !isWaiting(job) ? `${progress.doing} ${progress.done}/${progress.of}` : t(`state_${job.state}`)}
+          {progress?.eta != null && ` · ${t("left", { time: duration(progress.eta) })}`}
+        </span>
+        <Button size="compact-xs" variant="default" onClick={cancel}>
+          {t("verb_cancel")}
+        </Button>
+      </Group>
+      <Progress size="sm" value={share === undefined ? 100 : share * 100} animated={share === undefined} aria-label={job.words} />
+    </div>
+  );
+}

@@ -1,0 +1,46 @@
+import { NumberInput } from "@mantine/core";
+import { useTranslation } from "react-i18next";
+import { JobDialog } from "../../components/jobs/JobDialog";
+import { useDraft } from "../../state/draft";
+import { beside } from "./lora";
+import { Made } from "./Made";
+import classes from "./MergeDialog.module.css";
+import type { Lora } from "./useLoras";
+
+const STEP = 0.05;
+
+/** Several LoRAs become one, or become part of a base; each counts as much as its ratio says. */
+export function MergeDialog({ loras, onClose }: { loras: Lora[]; onClose: () => void }) {
+  const { t } = useTranslation("library");
+  const key = loras.map((lora) => lora.id).join(",");
+  const [ratios, setRatios] = useDraft<Record<string, number>>(`merge:${key}`, {});
+  const ratioOf = (lora: Lora) => ratios[lora.id] ?? 1;
+  return (
+    <JobDialog
+      kind="merge"
+      title={t("merge_these", { count: loras.length })}
+      draft={key}
+      given={{ files: loras.map((lora) => ({ file: lora.file, strength: ratioOf(lora) })) }}
+      usual={{ out: beside(loras[0]?.file ?? "", "merged") }}
+      first={["out", "rank", "method", "into"]}
+      made={(job) => <Made job={job} />}
+      onClose={onClose}
+    >
+      <ul className={classes.files}>
+        {loras.map((lora) => (
+          <li key={lora.id}>
+            <label htmlFor={`ratio-${lora.id}`}>{lora.name}</label>
+            <NumberInput
+              id={`ratio-${lora.id}`}
+              w={110}
+              step={STEP}
+              decimalScale={3}
+              value={ratioOf(lora)}
+              onChange={(value) => typeof value === "number" && setRatios((before) => ({ ...before, [lora.id]: value }))}
+            />
+          </li>
+        ))}
+      </ul>
+    </JobDialog>
+  );
+}

@@ -1,0 +1,33 @@
+import type { Look } from "../../components/gallery/Tile";
+import { SIGNS } from "../../components/severity";
+import type { Lora } from "./useLoras";
+
+/** A fact of a LoRA as text; "" where the file says nothing of it. */
+export function fact(lora: Lora, name: string): string {
+  const value = lora.facts[name];
+  if (Array.isArray(value)) return value.join(", ");
+  return value === null || value === undefined ? "" : String(value);
+}
+
+/** What it is called: its title, or its file's name where it has none. */
+export function titleOf(lora: Lora): string {
+  return fact(lora, "title") || lora.name;
+}
+
+/** How it looks in a gallery. */
+export function loraLook(lora: Lora): Look {
+  return {
+    picture: lora.preview ?? undefined,
+    name: [lora.name, fact(lora, "base"), lora.problem].filter(Boolean).join(", "),
+    words: lora.name,
+    strip: lora.problem
+      ? `${SIGNS.error} ${lora.problem}`
+      : [fact(lora, "family"), fact(lora, "kinds"), fact(lora, "ranks")].filter(Boolean).join(" · "),
+    tone: lora.problem ? "error" : undefined,
+  };
+}
+
+/** A file beside another one: `/loras/mimi.safetensors` and `rank8` give `/loras/mimi-rank8.safetensors`. */
+export function beside(file: string, suffix: string, ending = ".safetensors"): string {
+  return `${file.replace(/\.(safetensors|pt|ckpt|bin)$/i, "")}-${suffix}${ending}`;
+}
