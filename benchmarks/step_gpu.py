@@ -49,6 +49,7 @@ from lorasmith.models.parts import Part, build
 from lorasmith.models.quantize import packings_of, quantize_weight
 from lorasmith.models.sdxl.base import time_ids
 from lorasmith.training.forecast.rehearsal import attach_blank, blank_base, rehearse_step
+from lorasmith.training.forecast.rehearsed import rehearsed_run
 from lorasmith.training.learner.learner import make_learner
 from lorasmith.training.objective.batch_loss import PreparedBatch
 from lorasmith.training.settings.changes import with_changes
@@ -290,8 +291,8 @@ def measured_rate(device: str, side: int) -> float:
 
 
 def flops_of_a_step(description: Description, side: int, batch: int) -> float:
-    base = blank_base(description, torch.bfloat16)
-    return rehearse_step(base, attach_blank(base, SETTINGS), SETTINGS, (side, side), batch).flops
+    base, run = blank_base(description, torch.bfloat16), rehearsed_run(SETTINGS, description, (side, side), batch, (side, side))
+    return rehearse_step(base, attach_blank(base, run), run).flops
 
 
 def profiled(work: Callable[[], Any]) -> str:

@@ -9,6 +9,7 @@ from lorasmith.models.families import FAMILIES
 from lorasmith.models.files.weights import empty_module
 from lorasmith.training.events import StepDone
 from lorasmith.training.forecast.memory import weight_bytes
+from lorasmith.training.forecast.rehearsal import part_bytes
 from lorasmith.training.forecast.report import make_report
 from lorasmith.training.run import resume, train
 from lorasmith.training.settings.changes import with_changes
@@ -65,6 +66,6 @@ def test_plan_counts_two_of_the_swapped_blocks_on_the_device(family, quantize, b
     part = record.usual.parts[record.denoiser]
     with torch.device("meta"):
         module = empty_module(part).to(torch.bfloat16)
-    found = weight_bytes(module, part, quantize, blocks)
+    found = weight_bytes(part_bytes(module, part), quantize, blocks)
     assert found.on_device / 1e9 == pytest.approx(gigabytes, rel=0.02)
     assert bool(found.on_host) == bool(blocks)

@@ -16,9 +16,9 @@ backward, so that no model has to say how it runs; in the first step each block 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -36,6 +36,8 @@ SLOTS = 2
 
 # ---- which blocks
 
+Block = TypeVar("Block")
+
 
 def repeated_blocks(denoiser: Any) -> dict[str, nn.Module]:
     """The blocks that a denoiser repeats, by their paths: those of the classes that diffusers names for it."""
@@ -43,18 +45,26 @@ def repeated_blocks(denoiser: Any) -> dict[str, nn.Module]:
 
 
 def swapped_weights(denoiser: nn.Module, count: int) -> dict[str, list[str]]:
-    """The names of the weights of `count` blocks by the paths of the blocks, which are spread evenly over the model.
+    """The names of the weights of `count` blocks by the paths of the blocks, see `swapped_blocks`."""
+    return dict(swapped_blocks(list(swappable_weights(repeated_blocks(denoiser)).items()), count))
+
+
+def swappable_weights(blocks: Mapping[str, nn.Module]) -> dict[str, list[str]]:
+    """The names of the weights that are swapped with each block, by the paths of the blocks."""
+    return {path: [f"{path}.{name}" for name, weight in block.named_parameters() if weight.dim() > 1] for path, block in blocks.items()}
+
+
+def swapped_blocks(blocks: Sequence[Block], count: int) -> list[Block]:
+    """`count` of a model's blocks, spread evenly over it.
 
     Raises SettingsError (`settings.too_few_blocks`) where there are fewer.
     """
-    blocks = list(repeated_blocks(denoiser).items())
     if count > len(blocks):
         raise SettingsError(
             f"training.blocks_to_swap is {count}, but this base has {len(blocks)} blocks to swap. Set it to {len(blocks)} or less.",
             code="settings.too_few_blocks", setting="training.blocks_to_swap", value=count, most=len(blocks),
         )  # fmt: skip
-    chosen = [blocks[(2 * k + 1) * len(blocks) // (2 * count)] for k in range(count)]
-    return {path: [f"{path}.{name}" for name, weight in block.named_parameters() if weight.dim() > 1] for path, block in chosen}
+    return [blocks[(2 * k + 1) * len(blocks) // (2 * count)] for k in range(count)]
 
 
 # ---- the weights

@@ -8,7 +8,7 @@ from lorasmith.training import events
 from lorasmith.training.learner.state import TrainState, save_state
 from lorasmith.training.non_finite import weights_not_finite
 from lorasmith.training.records.checkpoints import ema_beside, write_checkpoint
-from lorasmith.training.records.lora_metadata import lora_metadata, model_files
+from lorasmith.training.records.lora_metadata import TrainedBase, lora_metadata, model_files, ranks_and_alphas
 from lorasmith.training.records.manifest import continued_with
 from lorasmith.training.running import Run
 
@@ -38,10 +38,10 @@ def save_checkpoint(run: Run, epoch: int, step: int, suffix: str = "", final: bo
         run.settings,
         run.plan,
         run.data.training_set,
-        learner.base,
+        TrainedBase.of(learner.base),
         epoch,
         step,
-        learner.adapters,
+        ranks_and_alphas(learner.adapters),
         learner.parent,
         model_files(run.settings), continued_with(run.folder.manifest), 0 if run.validator is None else run.validator.held_out,
     )  # fmt: skip

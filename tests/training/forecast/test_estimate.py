@@ -8,10 +8,13 @@ import torch
 from lorasmith.models.description import Description, PartPlace
 from lorasmith.models.families import FAMILIES
 from lorasmith.models.open import describe
+from lorasmith.training.forecast.kept_rehearsals import rehearsal_of
 from lorasmith.training.forecast.machine import Machine
 from lorasmith.training.forecast.rehearsal import attach_blank, blank_base, rehearse_step
+from lorasmith.training.forecast.rehearsed import rehearsed_run
 from lorasmith.training.forecast.report import as_text, make_report
 from lorasmith.training.optim.optimizers import OPTIMIZERS, make_optimizer
+from lorasmith.training.planning.check import check
 from lorasmith.training.run import train
 from lorasmith.training.settings.tree import settings_from
 from tests.models.toys import toy_folder
@@ -32,8 +35,13 @@ def rehearsal(family, side, *, dtype=torch.bfloat16, batch=1, train_text_encoder
         "base": {"path": "base"}, "datasets": [{"path": "."}], "network": {"rank": 16, "train_text_encoder": train_text_encoder},
         "training": {"epochs": 1, **training},
     })  # fmt: skip
-    base = blank_base(described(family), dtype)
-    return rehearse_step(base, attach_blank(base, settings), settings, (side, side), batch)
+    return step_of(settings, described(family), side, batch, dtype)
+
+
+def step_of(settings, description, side, batch, dtype):
+    """The work of one step over square pictures."""
+    base, run = blank_base(description, dtype), rehearsed_run(settings, description, (side, side), batch, (side, side))
+    return rehearse_step(base, attach_blank(base, run), run)
 
 
 # FLOPs of a forward and a backward over one picture, and bytes kept between them in bf16: counted on the real modules with torch's
@@ -66,8 +74,7 @@ def toy_step():
             "base": {"path": str(toy_folder(toy))}, "datasets": [{"path": "."}],
             "network": {"rank": 16, "train_text_encoder": te, **(network or {})}, "training": {"epochs": 1, **training},
         })  # fmt: skip
-        base = blank_base(describe(settings.base.path), dtype)
-        return rehearse_step(base, attach_blank(base, settings), settings, (side, side), batch)
+        return step_of(settings, describe(settings.base.path), side, batch, dtype)
 
     return rehearse
 
@@ -94,6 +101,11 @@ def test_every_kind_of_network_is_rehearsed(toy_step, kind):
     assert toy_step(network={"kind": kind, "rank": 16}, side=32, batch=1).flops > 0
 
 
+def test_samples_are_rehearsed_on_a_text_encoder_whose_network_changes_whole_weights(settings_for):
+    settings = settings_for(network={"kind": "loha", "train_text_encoder": True}, samples={"prompts": ["{trigger}"], "steps": 1})
+    assert make_report(settings, SLOW_MACHINE).forecast.duration.samples > 0
+
+
 def test_a_rehearsal_at_another_size_is_what_scaling_says(toy_step):
     small, large = toy_step(side=256, batch=1), toy_step(side=512, batch=2)
     scaled = small.scaled(4, 2)
@@ -110,13 +122,9 @@ def test_the_loras_have_the_size_that_plan_tells(settings_for, tmp_path):
     assert result.file.stat().st_size == files.lora
     assert all(abs(path.stat().st_size - files.lora) <= 16 for path in written)  # digits of the epoch and of the steps
     states = sorted((tmp_path / "run" / "state").glob("step-*"))
-    largest = max(path.stat().st_size for path in states)
-    assert files.state < largest < files.state + 700 * len(_tensors(settings)) * 4  # names and places of each tensor beside its numbers
-
-
-def _tensors(settings):
-    base = blank_base(describe(settings.base.path), torch.float32)
-    return [p for adapter in attach_blank(base, settings).values() for p in adapter.parameters()]
+    largest, checked = max(path.stat().st_size for path in states), check(settings)
+    tensors = rehearsal_of(settings, checked.description, checked.training_set).tensors
+    assert files.state < largest < files.state + 700 * tensors * 4  # names and places of each tensor beside its numbers
 
 
 @pytest.mark.parametrize("name", [name for name, kind in OPTIMIZERS.items() if not kind.needs_gpu])

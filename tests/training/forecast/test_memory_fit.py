@@ -122,7 +122,7 @@ def by_card(checked, device, monkeypatch):
     rehearse = cache(lambda family, half, kept: memory_fit_rehearse(with_changes(checked.settings, {HALF: half, KEPT: kept}), *others))
     memory_fit_rehearse, others = memory_fit.rehearse, (checked.description, checked.training_set)
     monkeypatch.setattr(
-        memory_fit, "rehearse",
+        memory_fit, "rehearsal_of",
         lambda made, *_: rehearse(checked.description.family, made.training.mixed_precision, made.training.gradient_checkpointing),
     )  # fmt: skip
     found = {}
@@ -213,7 +213,7 @@ def test_samples_need_memory_beside_that_of_recorded_steps(settings_for):
     found = {}
     for graphs in (True, False):
         checked = check(settings_for(training={"cuda_graphs": graphs}, samples={"prompts": ["zorvex"], "steps": 1}))
-        rehearsal = memory_fit.rehearse(checked.settings, checked.description, checked.training_set)
+        rehearsal = memory_fit.rehearsal_of(checked.settings, checked.description, checked.training_set)
         found[graphs] = memory_fit.memory_of(checked, rehearsal, "cuda").phases
     assert found[True]["sampling"].pop("recorded steps") == found[True]["training"]["activations"]
     assert found[True] == found[False]

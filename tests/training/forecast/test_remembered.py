@@ -4,10 +4,10 @@ import pytest
 import torch
 
 from lorasmith.models.open import describe
-from lorasmith.training.forecast.rehearsal import attach_blank, blank_base, rehearse_step
 from lorasmith.training.forecast.remembered import RememberedResults
 from lorasmith.training.settings.tree import settings_from
 from tests.models.toys import toy_folder
+from tests.training.forecast.test_estimate import step_of
 
 aten = torch.ops.aten
 
@@ -23,8 +23,7 @@ def test_a_rehearsal_notes_the_same_whether_operations_are_remembered_or_called(
             "base": {"path": str(toy_folder(toy))}, "datasets": [{"path": "."}], "network": {"rank": 4},
             "training": {"epochs": 1, "gradient_checkpointing": checkpointing},
         })  # fmt: skip
-        base = blank_base(describe(settings.base.path), torch.bfloat16)
-        return rehearse_step(base, attach_blank(base, settings), settings, (64, 64), 2)
+        return step_of(settings, describe(settings.base.path), 64, 2, torch.bfloat16)
 
     remembered = rehearse()
     monkeypatch.setattr(RememberedResults, "__call__", lambda self, operation, args, kwargs: operation(*args, **kwargs))

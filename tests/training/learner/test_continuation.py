@@ -26,7 +26,7 @@ from lorasmith.training.objective.batch_loss import PreparedBatch
 from lorasmith.training.optim.optimizers import make_optimizer
 from lorasmith.training.optim.parameter_groups import PartRates, make_groups
 from lorasmith.training.planning.plan import make_plan
-from lorasmith.training.records.lora_metadata import lora_metadata, ranks_and_alphas
+from lorasmith.training.records.lora_metadata import TrainedBase, lora_metadata, ranks_and_alphas
 from lorasmith.training.run import resume, train
 from lorasmith.training.step import step
 from tests.models.toys import toy_folder
@@ -295,7 +295,9 @@ def test_the_new_file_names_its_parent_without_folders_and_has_its_rank(base, fi
     path = finished(base, rank=5, alpha=2.0)
     settings, adapters, _, parent = start(base, path, dim_from_weights=True)
     training_set = open_training_set(settings.datasets, settings.buckets)
-    metadata = lora_metadata(settings, make_plan(settings, training_set), training_set, base, 1, 1, adapters, parent)
+    metadata = lora_metadata(
+        settings, make_plan(settings, training_set), training_set, TrainedBase.of(base), 1, 1, ranks_and_alphas(adapters), parent
+    )
     assert json.loads(metadata["lorasmith_parent"]) == {
         "name": "first.safetensors", "sha256": hashlib.sha256(path.read_bytes()).hexdigest(), "title": "first",
         "model_hash": load_tensors(path).metadata["sshs_model_hash"],

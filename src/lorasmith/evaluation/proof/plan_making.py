@@ -19,8 +19,7 @@ from lorasmith.registry import nearest
 from lorasmith.training.records.run_folder import RunFolder
 from lorasmith.training.settings.sections import SampleSettings, ValidationSettings
 from lorasmith.training.settings.tree import Settings
-from lorasmith.training.validation.validation import caption_for_validation
-from lorasmith.training.validation.validation_set import choose, open_held_out
+from lorasmith.training.validation.validation_set import caption_for_validation, choose, open_held_out
 
 MOST_PICTURES = 64
 """Real pictures on each side that pictures are compared with."""

@@ -6,7 +6,7 @@ from lorasmith.models.samplers import SAMPLERS
 from lorasmith.training.forecast.forecast import Duration
 from lorasmith.training.forecast.machine import Machine, device_name
 from lorasmith.training.forecast.memory import optimizer_bytes
-from lorasmith.training.forecast.rehearsal import SAMPLED_AT_ONCE, Rehearsal
+from lorasmith.training.forecast.rehearsed import SAMPLED_AT_ONCE, Rehearsal
 from lorasmith.training.forecast.work import Work
 from lorasmith.training.planning.check import CheckedRun
 from lorasmith.training.sample_requests import sample_requests
@@ -15,19 +15,19 @@ from lorasmith.training.sample_requests import sample_requests
 def duration_of(checked: CheckedRun, rehearsal: Rehearsal, machine: Machine, device: str) -> Duration:
     """Seconds of the run on a machine; the processes of a run share the batches, each on a device of its own."""
     settings, plan, training_set = checked.settings, checked.plan, checked.training_set
-    area = rehearsal.size[0] * rehearsal.size[1]
+    run, drawn = rehearsal.run, rehearsal.run.drawn
+    area = run.largest[0] * run.largest[1]
     update = update_of(rehearsal.parameters, settings.optimizer.type, rehearsal.tensors)
     shapes = training_set.batch_shapes(settings.training.batch_size)
     works = [
-        (rehearsal.step.scaled(bucket[0] * bucket[1] / area, samples / rehearsal.batch), times)
-        for (bucket, samples), times in shapes.items()
+        (rehearsal.step.scaled(bucket[0] * bucket[1] / area, samples / run.batch), times) for (bucket, samples), times in shapes.items()
     ]
     passes = sum(machine.seconds(work) * times for work, times in works)
     epoch = passes / plan.processes + plan.steps_per_epoch * machine.seconds(update)
     step = epoch / plan.steps_per_epoch
     tflop = sum(work.flops * times for work, times in works) / plan.steps_per_epoch / 1e12
-    prediction = machine.seconds(rehearsal.denoise) / (rehearsal.drawn * rehearsal.guided) if rehearsal.denoise else None
-    decoding = machine.seconds(rehearsal.decode) / rehearsal.drawn if rehearsal.decode else None
+    prediction = machine.seconds(rehearsal.denoise) / (drawn.pictures * drawn.guided) if rehearsal.denoise and drawn else None
+    decoding = machine.seconds(rehearsal.decode) / drawn.pictures if rehearsal.decode and drawn else None
     return Duration(
         device_name(device), tflop, step, _latents(checked, rehearsal, machine), step * plan.steps, _samples(checked, rehearsal, machine),
         prediction, decoding,
@@ -54,6 +54,6 @@ def _samples(checked: CheckedRun, rehearsal: Rehearsal, machine: Machine) -> flo
     samples = checked.settings.samples
     times = 1 + (checked.plan.epochs - 1) // samples.every_n_epochs + 1
     rounds = -(-len(sample_requests(checked.settings)) // SAMPLED_AT_ONCE)
-    steps = samples.steps or rehearsal.base.defaults.steps
+    steps = samples.steps or checked.description.form.defaults.steps
     calls = steps * (SAMPLERS[samples.sampler].calls if samples.sampler else 1)
     return times * rounds * (calls * machine.seconds(rehearsal.denoise) + machine.seconds(rehearsal.decode))

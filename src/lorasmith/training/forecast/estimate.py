@@ -12,9 +12,9 @@ from lorasmith.models.device import choose_device
 from lorasmith.training.forecast.duration import duration_of
 from lorasmith.training.forecast.file_sizes import file_sizes
 from lorasmith.training.forecast.forecast import Forecast
+from lorasmith.training.forecast.kept_rehearsals import rehearsal_of
 from lorasmith.training.forecast.machine import Machine, measure_machine
 from lorasmith.training.forecast.memory import memory_of
-from lorasmith.training.forecast.rehearsal import rehearse
 from lorasmith.training.planning.check import CheckedRun
 from lorasmith.training.records.checkpoints import DTYPES
 
@@ -23,6 +23,6 @@ def estimate(checked: CheckedRun, machine: Machine | None = None) -> Forecast:
     """Files, memory and time of a run; `machine` is measured where it is not given. The base must have all its parts."""
     training = checked.settings.training
     device = choose_device(training.device)
-    rehearsal = rehearse(checked.settings, checked.description, checked.training_set)
+    rehearsal = rehearsal_of(checked.settings, checked.description, checked.training_set)
     machine = machine or measure_machine(device, DTYPES[training.mixed_precision], rehearsal.step)
     return Forecast(file_sizes(checked, rehearsal), memory_of(checked, rehearsal, device), duration_of(checked, rehearsal, machine, device))

@@ -6,35 +6,30 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-import torch
-
-from lorasmith.adapters.attach import adapter_tensors
-from lorasmith.adapters.files.key_style import in_style_of
-from lorasmith.adapters.files.lora_file import PRECISIONS, stored_dtype
 from lorasmith.models.files.hub import source_of
 from lorasmith.safetensors_header import header_bytes
 from lorasmith.training.due import checkpoints_in
 from lorasmith.training.forecast.forecast import FileSizes
 from lorasmith.training.forecast.memory import optimizer_bytes
-from lorasmith.training.forecast.rehearsal import Rehearsal
+from lorasmith.training.forecast.rehearsed import Rehearsal
 from lorasmith.training.learner.state import STATES_KEPT
 from lorasmith.training.planning.check import CheckedRun
-from lorasmith.training.records.lora_metadata import ModelFiles, lora_metadata
+from lorasmith.training.records.lora_metadata import ModelFiles, TrainedBase, lora_metadata
 from lorasmith.training.settings.tree import Settings
 
-SAFETENSORS_DTYPES = {torch.float32: "F32", torch.float16: "F16", torch.bfloat16: "BF16"}
+SAFETENSORS_DTYPES = {"float32": ("F32", 4), "float16": ("F16", 2), "bfloat16": ("BF16", 2)}
+"""torch's name -> that in a header, and bytes of a number."""
 
 
 def file_sizes(checked: CheckedRun, rehearsal: Rehearsal) -> FileSizes:
     """The files of a run."""
     settings, plan = checked.settings, checked.plan
-    base, adapters = rehearsal.base, rehearsal.adapters
-    metadata = lora_metadata(settings, plan, checked.training_set, base, plan.epochs, plan.steps, adapters, files=_as_long(settings))
-    tensors, metadata = in_style_of(base.family, adapter_tensors(*adapters.values()), metadata)
-    dtype = PRECISIONS[settings.checkpoints.save_precision]
-    stored = {key: (tuple(tensor.shape), stored_dtype(tensor, dtype)) for key, tensor in tensors.items()}
+    base = TrainedBase.described(checked.description, dict.fromkeys(rehearsal.parts, "0" * 64))  # fingerprints as long as real ones
+    metadata = lora_metadata(
+        settings, plan, checked.training_set, base, plan.epochs, plan.steps, rehearsal.lora.size, files=_as_long(settings)
+    )
     hashes = {"sshs_model_hash": "0" * 64, "sshs_legacy_hash": "0" * 8}
-    lora = safetensors_bytes(stored, {**metadata, **hashes})
+    lora = safetensors_bytes(rehearsal.lora.tensors, {**metadata, **rehearsal.lora.metadata, **hashes})
     copies = 1 + (settings.training.ema_decay is not None)
     state = 4 * rehearsal.parameters * copies + optimizer_bytes(rehearsal.parameters, settings.optimizer.type)
     return FileSizes(
@@ -49,11 +44,12 @@ def _as_long(settings: Settings) -> ModelFiles:
     return ModelFiles(*(hashes if each else None for each in is_file))
 
 
-def safetensors_bytes(stored: Mapping[str, tuple[tuple[int, ...], torch.dtype]], metadata: Mapping[str, str]) -> int:
-    """Bytes of a LoRA file with tensors of these shapes and dtypes and this metadata: length, header padded to 8, numbers."""
+def safetensors_bytes(stored: Mapping[str, tuple[str, tuple[int, ...]]], metadata: Mapping[str, str]) -> int:
+    """Bytes of a LoRA file with tensors of these dtypes and shapes and this metadata: length, header padded to 8, numbers."""
     rows: dict[str, dict[str, Any]] = {}
     end = 0
-    for key, (shape, dtype) in sorted(stored.items()):
-        begin, end = end, end + dtype.itemsize * math.prod(shape)
-        rows[key] = {"dtype": SAFETENSORS_DTYPES[dtype], "shape": list(shape), "data_offsets": [begin, end]}
+    for key, (dtype, shape) in sorted(stored.items()):
+        name, size = SAFETENSORS_DTYPES[dtype]
+        begin, end = end, end + size * math.prod(shape)
+        rows[key] = {"dtype": name, "shape": list(shape), "data_offsets": [begin, end]}
     return len(header_bytes(metadata, rows)) + end

@@ -4,47 +4,38 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import psutil
-from torch import nn
-
-from lorasmith.models.block_swap import SLOTS, swapped_weights
+from lorasmith.models.block_swap import SLOTS, swapped_blocks
 from lorasmith.models.device import DEVICES
-from lorasmith.models.parts import Part
-from lorasmith.models.quantize import PACKINGS, packings_of
 from lorasmith.models.settings import Quantize
 from lorasmith.training.forecast.forecast import Memory
-from lorasmith.training.forecast.rehearsal import Rehearsal
+from lorasmith.training.forecast.rehearsed import PartBytes, Rehearsal
 from lorasmith.training.optim.optimizers import optimizer_of
 from lorasmith.training.planning.check import CheckedRun
 
 
 def memory_of(checked: CheckedRun, rehearsal: Rehearsal, device: str) -> Memory:
     """What each phase holds on the device; what is freed after caching is counted in that phase alone."""
-    settings, base = checked.settings, rehearsal.base
-    parts = {"vae": base.autoencoder.vae, **base.parts}  # type: ignore[attr-defined]
+    settings, denoiser = checked.settings, checked.description.denoiser
     stored = {
-        name: weight_bytes(
-            module, checked.description.parts[name].config, settings.base.quantize,
-            settings.training.blocks_to_swap if name == base.denoiser else 0,
-        )
-        for name, module in parts.items()
-    }  # fmt: skip
+        name: weight_bytes(part, settings.base.quantize, settings.training.blocks_to_swap if name == denoiser else 0)
+        for name, part in rehearsal.parts.items()
+    }
     weights = {name: size.on_device + (size.on_host if not DEVICES[device].own_memory else 0) for name, size in stored.items()}
     freed = _freed_after_caching(checked, rehearsal)
     each = 2 if settings.training.weight_dtype == "bf16" else 4
     network = each * rehearsal.parameters * (1 + (settings.training.ema_decay is not None))
-    program = DEVICES[device].context_bytes if DEVICES[device].own_memory else psutil.Process().memory_info().rss
+    program = DEVICES[device].context_bytes if DEVICES[device].own_memory else rehearsal.program
     stays = {
         "base": sum(size for name, size in weights.items() if name not in freed), "network": network,
         "optimizer": optimizer_bytes(rehearsal.parameters, settings.optimizer.type), "program": program,
     }  # fmt: skip
     if not DEVICES[device].own_memory and settings.training.latents_in_memory:
         stays["latents"] = sum(
-            4 * base.latent_channels * (item.fit.bucket[0] // base.latent_step) * (item.fit.bucket[1] // base.latent_step)
+            4 * rehearsal.latent_channels * (item.fit.bucket[0] // rehearsal.latent_step) * (item.fit.bucket[1] // rehearsal.latent_step)
             for item in checked.training_set.pictures
         )
     always = {"network": network, "program": program}
-    encoders = sum(size for name, size in weights.items() if name not in (base.denoiser, "vae"))
+    encoders = sum(size for name, size in weights.items() if name not in (denoiser, "vae"))
     phases = {"opening": {"base": sum(weights.values()), **always}, "caching": {"activations": rehearsal.encode.peak, **always}}
     if settings.training.offload_while_caching and DEVICES[device].own_memory:
         phases["caching"]["base"] = weights["vae"]
@@ -61,10 +52,10 @@ def memory_of(checked: CheckedRun, rehearsal: Rehearsal, device: str) -> Memory:
 
 def _freed_after_caching(checked: CheckedRun, rehearsal: Rehearsal) -> set[str]:
     """The parts that nothing asks for any more once latents and texts are cached."""
-    settings, base = checked.settings, rehearsal.base
+    settings, denoiser = checked.settings, checked.description.denoiser
     freed: set[str] = set()
-    if settings.captions.cached_variants and set(rehearsal.adapters) == {base.denoiser}:
-        freed |= set(base.parts) - {base.denoiser}
+    if settings.captions.cached_variants and rehearsal.carriers == (denoiser,):
+        freed |= rehearsal.parts.keys() - {denoiser, "vae"}
     encodes = any(dataset.color_aug or dataset.random_crop for dataset in settings.datasets)
     if not settings.samples.any and not encodes:
         freed.add("vae")
@@ -84,15 +75,12 @@ class WeightBytes(NamedTuple):
     """Of swapped blocks."""
 
 
-def weight_bytes(module: nn.Module, part: Part, quantize: Quantize, blocks_to_swap: int = 0) -> WeightBytes:
+def weight_bytes(part: PartBytes, quantize: Quantize, blocks_to_swap: int = 0) -> WeightBytes:
     """A part's weights and buffers: in their quantised form where the base is quantised (`models.quantize`), and of swapped blocks two at
     a time on the device (`models.block_swap`)."""
-    packed = packings_of(module, quantize) if quantize != "none" and part.architecture.quantizable else {}
-    sizes = {
-        name: PACKINGS[packed[name]].bytes_of(tensor.shape) if name in packed else tensor.nbytes
-        for name, tensor in (*module.named_parameters(), *module.named_buffers())
-    }
+    form = quantize if quantize in part.whole else "none"
+    whole = part.whole[form]
     if not blocks_to_swap:
-        return WeightBytes(sum(sizes.values()), 0)
-    swapped = [sum(map(sizes.__getitem__, names)) for names in swapped_weights(module, blocks_to_swap).values()]
-    return WeightBytes(sum(sizes.values()) - sum(swapped) + SLOTS * max(swapped), sum(swapped))
+        return WeightBytes(whole, 0)
+    swapped = [block[form] for block in swapped_blocks(part.blocks, blocks_to_swap)]
+    return WeightBytes(whole - sum(swapped) + SLOTS * max(swapped), sum(swapped))

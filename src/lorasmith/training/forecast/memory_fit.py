@@ -14,13 +14,13 @@ from importlib.util import find_spec
 from typing import Any
 
 from lorasmith.findings import Evidence, Finding
-from lorasmith.models.block_swap import repeated_blocks
 from lorasmith.models.device import DEVICES, choose_device
 from lorasmith.models.open import missing_parts
 from lorasmith.training.forecast.forecast import Memory
+from lorasmith.training.forecast.kept_rehearsals import rehearsal_of
 from lorasmith.training.forecast.memory import memory_of
 from lorasmith.training.forecast.memory_means import Changes, Means, choose, means_of
-from lorasmith.training.forecast.rehearsal import Rehearsal, rehearse
+from lorasmith.training.forecast.rehearsed import Rehearsal
 from lorasmith.training.planning.check import CheckedRun
 from lorasmith.training.settings.changes import with_changes
 from lorasmith.training.settings.checks import check_together
@@ -76,20 +76,20 @@ class _Rehearsals:
 
     def _rehearse(self, mixed_precision: str, gradient_checkpointing: bool) -> Rehearsal:
         changes = {"training.mixed_precision": mixed_precision, "training.gradient_checkpointing": gradient_checkpointing}
-        return rehearse(with_changes(self._checked.settings, changes), self._checked.description, self._checked.training_set)
+        return rehearsal_of(with_changes(self._checked.settings, changes), self._checked.description, self._checked.training_set)
 
 
 def _means(checked: CheckedRun, rehearsals: _Rehearsals, device: str) -> list[Means]:
     rehearsal = rehearsals.of(checked.settings)
-    base, kind = rehearsal.base, DEVICES[device]
+    denoiser, kind = checked.description.denoiser, DEVICES[device]
     return means_of(
         checked.settings,
-        trains_texts=set(rehearsal.adapters) != {base.denoiser},
+        trains_texts=rehearsal.carriers != (denoiser,),
         bf16=kind.has_bf16(),
         eight_bit=device == "cuda" and find_spec("bitsandbytes") is not None,
-        fp8_file=checked.description.parts[base.denoiser].dtype in ("fp8", "scaled fp8"),
+        fp8_file=checked.description.parts[denoiser].dtype in ("fp8", "scaled fp8"),
         graphs=kind.graphs,
-        blocks=len(repeated_blocks(base.parts[base.denoiser])) if kind.own_memory else 0,
+        blocks=len(rehearsal.parts[denoiser].blocks) if kind.own_memory else 0,
     )
 
 

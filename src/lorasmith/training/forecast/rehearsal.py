@@ -5,78 +5,82 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
+import psutil
 import torch
 from torch import Tensor, nn
 
-from lorasmith.adapters.attach import AttachedAdapter, attach_network
+from lorasmith.adapters.attach import AttachedAdapter, adapter_tensors, attach_network
+from lorasmith.adapters.files.key_style import in_style_of
+from lorasmith.adapters.files.lora_file import PRECISIONS, stored_dtype
 from lorasmith.adapters.selection import select_network
-from lorasmith.datasets.training_set import TrainingSet
 from lorasmith.models.base import Base
+from lorasmith.models.block_swap import repeated_blocks, swappable_weights
 from lorasmith.models.description import Description
 from lorasmith.models.diffusion import Ddpm, Flow
 from lorasmith.models.files.weights import empty_module
 from lorasmith.models.open import base_class
+from lorasmith.models.parts import Part
+from lorasmith.models.quantize import PACKINGS, packings_of
 from lorasmith.models.texts import EncodedTexts
+from lorasmith.training.forecast.rehearsed import LoraLayout, PartBytes, Rehearsal, RehearsedRun
 from lorasmith.training.forecast.watch import Watch
 from lorasmith.training.forecast.work import Work
 from lorasmith.training.records.checkpoints import DTYPES
-from lorasmith.training.sample_requests import sample_requests
-from lorasmith.training.settings.tree import Settings
-
-SAMPLED_AT_ONCE = 16
-"""Sample pictures that are computed in one batch."""
+from lorasmith.training.records.lora_metadata import ranks_and_alphas
 
 
-@dataclass(frozen=True)
-class Rehearsal:
-    """A base without weights, its networks, and the work of a step over the largest batch, of a latent, of sampling."""
-
-    base: Base
-    adapters: Mapping[str, AttachedAdapter]
-    size: tuple[int, int]
-    """Of the largest batch's pictures, in pixels."""
-    batch: int
-    step: Work
-    encode: Work
-    denoise: Work | None
-    """One denoising step over all prompts that are sampled together."""
-    decode: Work | None
-    drawn: int = 0
-    """How many sample pictures those two have."""
-    guided: int = 1
-    """Predictions of a denoising step of each of them."""
-
-    @property
-    def parameters(self) -> int:
-        """Trained parameters."""
-        return sum(p.numel() for adapter in self.adapters.values() for p in adapter.parameters())
-
-    @property
-    def tensors(self) -> int:
-        return sum(1 for adapter in self.adapters.values() for _ in adapter.parameters())
-
-
-def rehearse(settings: Settings, description: Description, training_set: TrainingSet) -> Rehearsal:
+def rehearse(run: RehearsedRun) -> Rehearsal:
     """Rehearse a step, a latent and a sample picture."""
-    base = blank_base(description, DTYPES[settings.training.mixed_precision])
-    adapters = attach_blank(base, settings)
-    shapes = training_set.batch_shapes(settings.training.batch_size)
-    largest, count = max(shapes, key=lambda shape: shape[0][0] * shape[0][1] * shape[1])
-    encode = rehearse_encode(base, max(training_set.buckets, key=lambda size: size[0] * size[1]))
-    denoise, decode, prompts, guided = None, None, 0, 1
-    if requests := sample_requests(settings):
-        native, prompts = base.native_resolution, min(len(requests), SAMPLED_AT_ONCE)
-        size = max(((one.width or native, one.height or native) for one in requests), key=lambda side: side[0] * side[1])
-        guided = 1 if (settings.samples.cfg_scale or base.defaults.cfg_scale) == 1 else 2
-        denoise, decode = rehearse_predict(base, settings, size, guided * prompts), rehearse_decode(base, size, prompts)
-    step = rehearse_step(base, adapters, settings, largest, count)
-    if settings.loss.prior_preservation:
-        step += step + rehearse_predict(base, settings, largest, count)
-    return Rehearsal(base, adapters, largest, count, step, encode, denoise, decode, prompts, guided)
+    base = blank_base(run.description, DTYPES[run.mixed_precision])
+    adapters = attach_blank(base, run)
+    encode = rehearse_encode(base, run.encoded)
+    denoise, decode = None, None
+    if drawn := run.drawn:
+        denoise = rehearse_predict(base, run, drawn.size, drawn.guided * drawn.pictures)
+        decode = rehearse_decode(base, drawn.size, drawn.pictures)
+    step = rehearse_step(base, adapters, run)
+    if run.prior_preservation:
+        step += step + rehearse_predict(base, run, run.largest, run.batch)
+    modules = {"vae": base.autoencoder.vae, **base.parts}  # type: ignore[attr-defined]
+    parts = {name: part_bytes(module, run.description.parts[name].config) for name, module in modules.items()}
+    trained = [parameter for adapter in adapters.values() for parameter in adapter.parameters()]
+    return Rehearsal(
+        run, parts, tuple(adapters), sum(parameter.numel() for parameter in trained), len(trained),
+        _lora_layout(base.family, adapters, PRECISIONS[run.save_precision]), base.latent_channels, base.latent_step,
+        step, encode, denoise, decode, psutil.Process().memory_info().rss,
+    )  # fmt: skip
+
+
+# -- what is kept and written -----------------------------------------------------------------------------------------
+
+
+def part_bytes(module: nn.Module, part: Part) -> PartBytes:
+    """What a part's weights and buffers take, as they are and in every quantised form (`models.quantize`), and its blocks apart."""
+    tensors = {**dict(module.named_parameters()), **dict(module.named_buffers())}
+    sizes = {"none": {name: tensor.nbytes for name, tensor in tensors.items()}}
+    for quantize in PACKINGS if part.architecture.quantizable else ():
+        packed = packings_of(module, quantize)
+        sizes[quantize] = {
+            name: PACKINGS[packed[name]].bytes_of(tensor.shape) if name in packed else tensor.nbytes for name, tensor in tensors.items()
+        }
+    blocks = swappable_weights(repeated_blocks(module)) if hasattr(module, "_repeated_blocks") else {}
+    return PartBytes(
+        {quantize: sum(found.values()) for quantize, found in sizes.items()},
+        tuple({quantize: sum(map(found.__getitem__, names)) for quantize, found in sizes.items()} for names in blocks.values()),
+    )
+
+
+def _lora_layout(family: str, adapters: Mapping[str, AttachedAdapter], dtype: torch.dtype) -> LoraLayout:
+    tensors, metadata = in_style_of(family, adapter_tensors(*adapters.values()), {})
+    stored = {key: (_name(stored_dtype(tensor, dtype)), tuple(tensor.shape)) for key, tensor in tensors.items()}
+    return LoraLayout(stored, metadata, ranks_and_alphas(adapters))
+
+
+def _name(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")
 
 
 # -- a base without weights -------------------------------------------------------------------------------------------
@@ -108,33 +112,34 @@ class _NoWords:
         return found
 
 
-def attach_blank(base: Base, settings: Settings) -> dict[str, AttachedAdapter]:
+def attach_blank(base: Base, run: RehearsedRun) -> dict[str, AttachedAdapter]:
     """The run's networks on a blank base, by part, in the shapes that they will have."""
-    parts = {part: module for part, module in base.parts.items() if settings.lr_of(part, base.family) > 0}
+    parts = {part: module for part, module in base.parts.items() if part in run.trained}
     with torch.device("meta"):
         return {
-            part: attach_network(parts[part], chosen.targets, chosen.settings, settings.training.seed)
-            for part, chosen in select_network(base.family, parts, settings.network).items()
+            part: attach_network(parts[part], chosen.targets, chosen.settings, seed=0)
+            for part, chosen in select_network(base.family, parts, run.network).items()
         }
 
 
 # -- what is rehearsed ------------------------------------------------------------------------------------------------
 
 
-def rehearse_step(base: Base, adapters: Mapping[str, AttachedAdapter], settings: Settings, size: tuple[int, int], batch: int) -> Work:
-    """One forward and backward over a batch of pictures of `size` (width, height), on a blank base with its networks."""
-    if settings.training.gradient_checkpointing:
+def rehearse_step(base: Base, adapters: Mapping[str, AttachedAdapter], run: RehearsedRun) -> Work:
+    """One forward and backward over the largest batch, on a blank base with its networks."""
+    size, batch = run.largest, run.batch
+    if run.gradient_checkpointing:
         base.checkpoint_gradients()
     frozen_texts = set(adapters) == {base.denoiser}
     watch = Watch()
     with watch.as_on_a_device():
         with torch.no_grad():
-            texts = _texts(base, settings, batch)
+            texts = _texts(base, run, batch)
         with watch, _dropouts(adapters):
             if not frozen_texts:
-                texts = _texts(base, settings, batch)
+                texts = _texts(base, run, batch)
             timesteps = torch.zeros(batch, dtype=torch.int64)
-            answer = base.predict(_latents(base, size, batch), timesteps, texts, None, settings.flow.guidance_scale)
+            answer = base.predict(_latents(base, size, batch), timesteps, texts, None, run.guidance_scale)
             loss = answer.float().square().mean()
             kept = watch.live
             loss.backward()
@@ -153,26 +158,30 @@ def _dropouts(adapters: Mapping[str, AttachedAdapter]) -> Iterator[None]:
         yield
 
 
-def rehearse_predict(base: Base, settings: Settings, size: tuple[int, int], batch: int) -> Work:
+def rehearse_predict(base: Base, run: RehearsedRun, size: tuple[int, int], batch: int) -> Work:
     """One forward for sampling."""
-    return _rehearse(lambda texts: base.predict(_latents(base, size, batch), torch.zeros(batch), texts), _texts(base, settings, batch))
+    latents, timesteps = _latents(base, size, batch), torch.zeros(batch)
+    return _rehearse(lambda texts: base.predict(latents, timesteps, texts), lambda: _texts(base, run, batch))
 
 
 def rehearse_encode(base: Base, size: tuple[int, int]) -> Work:
     """One picture into a latent."""
-    return _rehearse(base.encode_pixels, torch.empty(1, 3, size[1], size[0], device="meta"))
+    return _rehearse(base.encode_pixels, lambda: torch.empty(1, 3, size[1], size[0], device="meta"))
 
 
 def rehearse_decode(base: Base, size: tuple[int, int], batch: int) -> Work:
     """Latents into pictures."""
-    return _rehearse(base.decode_latents, _latents(base, size, batch))
+    return _rehearse(base.decode_latents, lambda: _latents(base, size, batch))
 
 
 @torch.no_grad()
-def _rehearse(work: Callable[[Any], Tensor], given: Any) -> Work:
+def _rehearse(work: Callable[[Any], Tensor], given: Callable[[], Any]) -> Work:
+    """The work on what `given` makes, which is not counted."""
     watch = Watch()
-    with watch.as_on_a_device(), watch:
-        work(given)
+    with watch.as_on_a_device():
+        ready = given()
+        with watch:
+            work(ready)
     return watch.work()
 
 
@@ -181,5 +190,5 @@ def _latents(base: Base, size: tuple[int, int], batch: int) -> Tensor:
     return torch.empty(batch, base.latent_channels, height // base.latent_step, width // base.latent_step, device="meta")
 
 
-def _texts(base: Base, settings: Settings, batch: int) -> EncodedTexts:
-    return base.encode_texts([""] * batch, settings.base.text_options)
+def _texts(base: Base, run: RehearsedRun, batch: int) -> EncodedTexts:
+    return base.encode_texts([""] * batch, run.text_options)

@@ -45,7 +45,7 @@ class Watch(TorchDispatchMode):
         if count := flop_registry.get(func.overloadpacket):
             flops = count(*args, **kwargs, out_val=out)
             self.flops += flops
-            product = Product(func, tuple(_spec(argument) for argument in args), flops)
+            product = Product(str(func), tuple(_spec(argument) for argument in args), flops)
             self.products[product] = self.products.get(product, 0.0) + flops
         self.operations += 1
         self.traffic += sum(t.nbytes for t in given) + sum(t.nbytes for t in made)
@@ -98,7 +98,7 @@ class Watch(TorchDispatchMode):
 
 def _spec(argument: Any) -> Any:
     if isinstance(argument, Tensor):
-        return TensorSpec(tuple(argument.shape), argument.dtype)
+        return TensorSpec(tuple(argument.shape), str(argument.dtype).removeprefix("torch."))
     return tuple(argument) if isinstance(argument, list) else argument
 
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
-
-import torch
 
 
 @dataclass(frozen=True)
@@ -14,26 +12,35 @@ class TensorSpec:
     """A tensor without its numbers."""
 
     shape: tuple[int, ...]
-    dtype: torch.dtype
+    dtype: str
+    """In torch: "float32"."""
 
 
 @dataclass(frozen=True)
 class Product:
     """A matrix product or convolution: the operation, and its arguments with a `TensorSpec` in the place of each tensor."""
 
-    operation: Any
+    operation: str
+    """In torch.ops: "aten.mm.default"."""
     arguments: tuple[Any, ...]
     flops: float
 
     def with_numbers(self, device: str) -> Callable[[], Any]:
         """The operation on random tensors of these shapes, ready to be run."""
+        import torch
+
+        operation: Any = torch.ops
+        for name in self.operation.split("."):
+            operation = getattr(operation, name)
         arguments = [_random(argument, device) for argument in self.arguments]
-        return lambda: self.operation(*arguments)
+        return lambda: operation(*arguments)
 
 
 def _random(argument: Any, device: str) -> Any:
     if isinstance(argument, TensorSpec):
-        return torch.rand(argument.shape, device=device).to(argument.dtype)
+        import torch
+
+        return torch.rand(argument.shape, device=device).to(getattr(torch, argument.dtype))
     return list(argument) if isinstance(argument, tuple) else argument
 
 
@@ -70,3 +77,23 @@ class Work:
             max(self.kept, other.kept), self.attention_flops + other.attention_flops,
             {product: self.products.get(product, 0.0) + other.products.get(product, 0.0) for product in {**self.products, **other.products}},
         )  # fmt: skip
+
+    @property
+    def as_data(self) -> dict[str, Any]:
+        """For JSON; `of_data` reads it."""
+        return {**vars(self), "products": [(asdict(product), flops) for product, flops in self.products.items()]}
+
+    @classmethod
+    def of_data(cls, data: Mapping[str, Any]) -> Work:
+        """Raises KeyError, TypeError or ValueError where something is not as `as_data` writes it."""
+        products = {
+            Product(product["operation"], tuple(map(_argument, product["arguments"])), product["flops"]): flops
+            for product, flops in data["products"]
+        }
+        return cls(**{**data, "products": products})
+
+
+def _argument(data: Any) -> Any:
+    if isinstance(data, dict):
+        return TensorSpec(tuple(data["shape"]), data["dtype"])
+    return tuple(data) if isinstance(data, list) else data

@@ -14,8 +14,10 @@ from lorasmith.adapters.files.metadata import TrainingFacts, base_model_version,
 from lorasmith.adapters.kinds import KINDS
 from lorasmith.datasets.training_set import TrainingSet
 from lorasmith.models.base import Base
+from lorasmith.models.description import Description
 from lorasmith.models.diffusion import Ddpm
 from lorasmith.models.families import FAMILIES
+from lorasmith.models.family import PredictionType
 from lorasmith.models.files.hashes import auto_v1, sha256
 from lorasmith.models.files.hub import is_hub_id, source_of
 from lorasmith.sections import fields_of
@@ -59,22 +61,51 @@ def _model_files(settings: Settings, files: ModelFiles) -> dict[str, object]:
     return found
 
 
+@dataclass(frozen=True)
+class TrainedBase:
+    """What a file records of the base that it was trained on."""
+
+    family: str
+    denoiser: str
+    prediction_type: PredictionType
+    zero_terminal_snr: bool
+    """Whether its own schedule has it."""
+    fingerprints: Mapping[str, str]
+
+    @classmethod
+    def of(cls, base: Base) -> TrainedBase:
+        """Of an opened base."""
+        diffusion = base.diffusion
+        zero_snr = isinstance(diffusion, Ddpm) and bool(diffusion.config.get("rescale_betas_zero_snr"))
+        return cls(base.family, base.denoiser, diffusion.prediction_type, zero_snr, base.fingerprints)
+
+    @classmethod
+    def described(cls, description: Description, fingerprints: Mapping[str, str]) -> TrainedBase:
+        """Of a base that is not opened, whose fingerprints are not known or said apart."""
+        zero_snr = description.prediction_type != "flow" and bool(description.scheduler[1].get("rescale_betas_zero_snr"))
+        return cls(description.family, description.denoiser, description.prediction_type, zero_snr, fingerprints)
+
+
+RankAndAlpha = tuple[int | str, float | str]
+"""As files record them: "Dynamic" where layers differ."""
+
+
 def lora_metadata(
-    settings: Settings, plan: Plan, training_set: TrainingSet, base: Base, epoch: int, done: int,
-    adapters: Mapping[str, AttachedAdapter] | None = None, parent: Parent | None = None, files: ModelFiles | None = None,
+    settings: Settings, plan: Plan, training_set: TrainingSet, base: TrainedBase, epoch: int, done: int,
+    size: RankAndAlpha | None = None, parent: Parent | None = None, files: ModelFiles | None = None,
     continued: Continued = (), held_out: int = 0,
 ) -> dict[str, str]:  # fmt: skip
     """The metadata of a LoRA file after `epoch` epochs and `done` steps.
 
-    `adapters` have the ranks where these are not the settings', `files` the hashes of the base's files,
+    `size` is that of the layers (`ranks_and_alphas`) where it may not be the settings', `files` are the hashes of the base's files,
     `continued` the changes of settings on the way, `held_out` the images that losses are measured on.
     """
     training, optimizer = settings.training, settings.optimizer
-    rank, alpha = _size(settings, adapters or {})
+    rank, alpha = _size(settings, size)
     arguments = ",".join(f"{key}={value}" for key, value in optimizer.args.items())
     facts = TrainingFacts(
         output_name=settings.name,
-        base_model_version=base_model_version(base.family, base.diffusion.prediction_type),
+        base_model_version=base_model_version(base.family, base.prediction_type),
         network_dim=rank,
         network_alpha=alpha,
         network_module=network_module(KINDS[settings.network.kind], base.family),
@@ -94,9 +125,9 @@ def lora_metadata(
         steps=done,
         seed=training.seed,
         mixed_precision=training.mixed_precision,
-        prediction_type={"v_prediction": "v", "epsilon": "epsilon"}.get(base.diffusion.prediction_type),
+        prediction_type={"v_prediction": "v", "epsilon": "epsilon"}.get(base.prediction_type),
         clip_skip=settings.base.clip_skip,
-        min_snr_gamma=None if base.diffusion.prediction_type == "flow" else settings.loss.min_snr_gamma or None,
+        min_snr_gamma=None if base.prediction_type == "flow" else settings.loss.min_snr_gamma or None,
         max_grad_norm=training.max_grad_norm,
         batch_size=None if several_sizes(settings) else training.batch_size,
         gradient_accumulation_steps=training.gradient_accumulation_steps,
@@ -122,16 +153,16 @@ def lora_metadata(
     return kohya_metadata(facts)
 
 
-def _size(settings: Settings, adapters: Mapping[str, AttachedAdapter]) -> tuple[int | str, float | str]:
-    """Rank and alpha as files record them: the settings', or "Dynamic" where rules or a parent give layers sizes of their own."""
+def _size(settings: Settings, size: RankAndAlpha | None) -> RankAndAlpha:
+    """Rank and alpha: the settings', or those of the layers where rules or a parent give them sizes of their own."""
     network = settings.network
     if network.dim_from_weights or any(rule.rank is not None or rule.alpha is not None for rule in network.layers):
-        return ranks_and_alphas(adapters) or (network.rank, network.alpha_value)
+        return size or (network.rank, network.alpha_value)
     return network.rank, network.alpha_value
 
 
-def ranks_and_alphas(adapters: Mapping[str, AttachedAdapter]) -> tuple[int | str, float | str] | None:
-    """(rank, alpha) of all layers as files record them: "Dynamic" where they differ; None where no layer's kind has a rank."""
+def ranks_and_alphas(adapters: Mapping[str, AttachedAdapter]) -> RankAndAlpha | None:
+    """Rank and alpha of all layers together; None where no layer's kind has a rank."""
     layers = [layer for adapter in adapters.values() for layer in adapter.layers().values() if layer.rank is not None]
     ranks, alphas = {layer.rank for layer in layers if layer.rank is not None}, {layer.alpha for layer in layers}
     if not layers:
@@ -152,10 +183,10 @@ def _network_args(settings: Settings) -> dict[str, object]:
     return ({} if algo is None else {"algo": algo}) | chosen
 
 
-def _options(settings: Settings, base: Base) -> dict[str, object]:
+def _options(settings: Settings, base: TrainedBase) -> dict[str, object]:
     """Further settings that kohya's metadata has a name for; those of the datasets are in `dataset_metadata`."""
-    noise, loss, captions, diffusion = settings.noise, settings.loss, settings.captions, base.diffusion
-    flow = diffusion.prediction_type == "flow"
+    noise, loss, captions = settings.noise, settings.loss, settings.captions
+    flow = base.prediction_type == "flow"
     found: dict[str, object] = {
         "noise_offset_random_strength": noise.noise_offset_random_strength,
         "adaptive_noise_scale": noise.adaptive_noise_scale or None,
@@ -186,8 +217,7 @@ def _options(settings: Settings, base: Base) -> dict[str, object]:
         "validation_split": 0.0,  # images that are held out are in a folder of their own
         "validate_every_n_epochs": settings.validation.every_n_epochs if settings.validation.path else None,
         "validate_every_n_steps": None,
-        "zero_terminal_snr": isinstance(diffusion, Ddpm)
-        and bool(noise.zero_terminal_snr or diffusion.config.get("rescale_betas_zero_snr")),
+        "zero_terminal_snr": not flow and (noise.zero_terminal_snr or base.zero_terminal_snr),
     }
     if flow:
         own = ("timestep_sampling", "sigmoid_scale", "discrete_flow_shift", "weighting_scheme", "logit_mean", "logit_std", "mode_scale",

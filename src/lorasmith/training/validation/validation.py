@@ -13,17 +13,16 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Protocol
 
 import torch
 
 from lorasmith.adapters.attach import AttachedAdapter
-from lorasmith.captions.rules import CaptionRules, caption_for_training
+from lorasmith.captions.rules import CaptionRules
 from lorasmith.datasets.latent_source import LatentSource
 from lorasmith.datasets.order import Sample
-from lorasmith.datasets.training_set import TrainingPicture
-from lorasmith.draws import generator_for, rng_for
+from lorasmith.draws import generator_for
 from lorasmith.models.base import Base, SizeConditioning
 from lorasmith.models.diffusion import Ddpm
 from lorasmith.models.texts import EncodedTexts
@@ -33,7 +32,7 @@ from lorasmith.training.objective.batch_loss import Objective, predict, trained_
 from lorasmith.training.validation.bands import band_at
 from lorasmith.training.validation.over import DECIDING, Over, over
 from lorasmith.training.validation.rounds import Round, compare
-from lorasmith.training.validation.validation_set import ValidationSet
+from lorasmith.training.validation.validation_set import ValidationSet, caption_for_validation
 from lorasmith.training.validation.warnings import begins, not_finite, pictures_changed
 
 
@@ -57,12 +56,6 @@ def validation_pictures(validation_set: ValidationSet, latents: LatentSource, ru
         caption, size = caption_for_validation(item, dataset.caption_rules(rules)), SizeConditioning(*read.sizes[0])
         found.append(ValidationPicture(name, item.picture.content, caption, read.latents[0].contiguous(), size))
     return found
-
-
-def caption_for_validation(item: TrainingPicture, rules: CaptionRules) -> str:
-    """The caption as trained, trigger and all, but always the same: whole, in its own order."""
-    fixed = replace(rules, shuffle=False, dropout=0.0, dropout_every_n_epochs=0, tag_dropout=0.0, token_warmup_step=0)
-    return caption_for_training(item.picture.caption or "", fixed, rng_for("validation caption", item.picture.content))
 
 
 def validation_timesteps(timesteps: int | Sequence[int], trained: tuple[int, int] = (0, 1000)) -> tuple[int, ...]:

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from lorasmith.captions.rules import CaptionRules, caption_for_training
 from lorasmith.dataset_folder import HOLDOUT, pictures_below
 from lorasmith.datasets.settings import BucketSettings, DatasetSettings
 from lorasmith.datasets.training_set import TrainingPicture, TrainingSet, open_training_set
-from lorasmith.draws import seed_of
+from lorasmith.draws import rng_for, seed_of
 from lorasmith.errors import DatasetError, SettingsError
 from lorasmith.findings import Finding
 from lorasmith.training.settings.sections import ValidationSettings
@@ -31,6 +32,12 @@ class ValidationSet:
     @property
     def pictures(self) -> tuple[TrainingPicture, ...]:
         return self.held_out + self.trained
+
+
+def caption_for_validation(item: TrainingPicture, rules: CaptionRules) -> str:
+    """The caption as trained, trigger and all, but always the same: whole, in its own order."""
+    fixed = replace(rules, shuffle=False, dropout=0.0, dropout_every_n_epochs=0, tag_dropout=0.0, token_warmup_step=0)
+    return caption_for_training(item.picture.caption or "", fixed, rng_for("validation caption", item.picture.content))
 
 
 def open_validation(
