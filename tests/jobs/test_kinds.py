@@ -8,7 +8,11 @@ from PIL import Image
 from safetensors import safe_open
 
 from lorasmith.captions.collection import open_captions
+from lorasmith.dataset_folder import pictures_below
 from lorasmith.errors import InputError
+from lorasmith.images import picture_files
+from lorasmith.images.picture_files import PictureFiles
+from lorasmith.images.thumbnails import Thumbnails
 from lorasmith.jobs.enqueue import checked
 from lorasmith.jobs.journal import Said, read_journal
 from lorasmith.jobs.kinds.registry import KINDS
@@ -65,6 +69,26 @@ def test_import_goes_on_and_adds_nothing_twice(workspace):
     run("import", sources=["anna"], into="bert")
     assert len(list((workspace / "bert").rglob("*.png"))) == 5
     assert run("import", sources=["anna"], into="bert")["added"] == 0
+
+
+@pytest.mark.parametrize(("kind", "arguments"), [("import", {"sources": ["anna"], "into": "bert"}), ("audit", {"dataset": "bert"})])
+def test_a_page_opens_none_of_the_pictures_that_were_imported_or_audited(workspace, monkeypatch, kind, arguments):
+    shutil.copytree("anna", "bert")
+    run(kind, **arguments)
+    monkeypatch.setattr(picture_files, "look_at", None)
+    shown = PictureFiles("cache/pictures").look([str(picture) for picture in pictures_below("bert")])
+    assert len(shown) == 5
+    assert all(file.size for file in shown)
+    thumbnails = Thumbnails(Path(".lorasmith") / "thumbs")
+    assert all(thumbnails.kept(file.content, 256) for file in shown)
+
+
+def test_an_import_that_was_killed_makes_the_rest_of_the_thumbnails_when_it_goes_on(workspace):
+    (workspace / "anna" / "damaged.png").write_bytes(pictures_below("anna")[0].read_bytes()[:300])
+    with pytest.raises(Killed):
+        run("import", 2, sources=["anna"], into="bert")
+    run("import", sources=["anna"], into="bert")
+    assert len(list((workspace / ".lorasmith" / "thumbs").rglob("*.webp"))) == 5
 
 
 def test_audit_says_how_it_went(workspace):

@@ -8,12 +8,18 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 from lorasmith.atomic import write_atomically
 from lorasmith.cache_folder import make_cache_folder
+from lorasmith.errors import DatasetError
+from lorasmith.images.looks import HEADER_SIZES, SAVED_AFTER, look_at
 from lorasmith.images.picture_cache import PictureCache, content_row, file_state, settled_state
 from lorasmith.images.read import content_hash, read_small
+from lorasmith.progress import Progress
 
 SIDES = (256, 1024)
 """Pixels of the longer side: on a tile, in a viewer."""
@@ -45,8 +51,35 @@ class Thumbnails:
         write_atomically(place, written.getvalue())
         return written.getvalue()
 
+    def has(self, content: str, side: int) -> bool:
+        """Whether the thumbnail of a content is kept."""
+        return self._place(content, side).is_file()
+
     def _place(self, content: str, side: int) -> Path:
         return self.folder / content[:2] / f"{content}-{side}.webp"
+
+
+def make_thumbnails(pictures: Sequence[Path], thumbnails: Thumbnails, cache: PictureCache, workers: int, progress: Progress) -> None:
+    """Make the thumbnails for tiles that are not kept yet, and keep the pictures' sizes, so that showing them opens no picture.
+
+    A picture that cannot be read is passed over. `progress` may raise: what was made is kept.
+    """
+
+    def prepare(picture: Path) -> None:
+        seen = look_at(picture, HEADER_SIZES, cache)
+        if seen.value is not None and not thumbnails.has(seen.content, SIDES[0]):
+            with suppress(DatasetError):  # damaged behind its header, as an audit says
+                thumbnails.make(picture, seen.content, SIDES[0])
+
+    with ThreadPoolExecutor(workers) as pool:
+        try:
+            for done, _ in enumerate(pool.map(prepare, pictures), 1):
+                progress(done, len(pictures))
+                if done % SAVED_AFTER == 0:
+                    cache.save()
+        finally:
+            pool.shutdown(cancel_futures=True)
+            cache.save()
 
 
 def content_of(picture: Path, cache: PictureCache) -> str:

@@ -9,6 +9,7 @@
           lock               held by job 3 while it runs; the system lets it go when the process dies
           log.txt            what the job printed
           events.jsonl       what it reported; see `journal`
+        thumbs/              small pictures for pages; see `images.thumbnails`
 
 Deleting `.lorasmith` loses the queue and nothing else: runs, pictures and LoRA files explain themselves.
 """
@@ -62,6 +63,10 @@ class Workspace:
     @property
     def jobs(self) -> Path:
         return self.state / "jobs"
+
+    @property
+    def thumbnails(self) -> Path:
+        return self.state / "thumbs"
 
     @property
     def supervisor_lock(self) -> Path:

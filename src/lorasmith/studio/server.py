@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -50,6 +51,7 @@ def serve(
         config = uvicorn.Config(
             app, log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=LAST_WORDS, lifespan="off"
         )
+        gc.freeze()  # what was imported stays, and no search for garbage need look at it
         ready(f"http://{own[0] if own else HOST}:{taken}/" + (f"?token={token}" if token else ""))
         uvicorn.Server(config).run(sockets=[listener])
 

@@ -76,7 +76,7 @@ class Studio:
 
     @cached_property
     def thumbnails(self) -> Thumbnails:
-        return Thumbnails(Workspace.at(self.workspace).state / "thumbs")
+        return Thumbnails(Workspace.at(self.workspace).thumbnails)
 
     @cached_property
     def previews(self) -> Previews:

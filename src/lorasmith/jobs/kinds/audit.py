@@ -8,7 +8,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from lorasmith.jobs.kinds.kind import Arguments, Kind
-from lorasmith.jobs.kinds.options import CACHE, cache_of_pictures
+from lorasmith.jobs.kinds.options import CACHE, cache_of_pictures, make_tiles
 from lorasmith.jobs.work import StoppedEarly, Work
 
 
@@ -32,6 +32,7 @@ def run(arguments: AuditArguments, work: Work) -> dict[str, Any]:
     )  # fmt: skip
     if result.left_out:
         raise StoppedEarly
+    make_tiles(arguments.dataset, arguments.cache, work)
     return {"pictures": len(result.pictures), "score": result.score, "findings": dict(result.counts)}
 
 

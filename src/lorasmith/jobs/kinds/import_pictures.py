@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import Field
 
 from lorasmith.jobs.kinds.kind import Arguments, Kind
-from lorasmith.jobs.kinds.options import CACHE, cache_of_pictures
+from lorasmith.jobs.kinds.options import CACHE, cache_of_pictures, make_tiles
 from lorasmith.jobs.work import StoppedEarly, Work
 
 
@@ -25,7 +25,7 @@ class ImportArguments(Arguments):
 
 
 def run(arguments: ImportArguments, work: Work) -> dict[str, Any]:
-    """Import; what was left out is in the journal, with the reason."""
+    """Import, and make what a page shows of the pictures; what was left out is in the journal, with the reason."""
     from lorasmith.curation.imports.imports import import_pictures
 
     report = import_pictures(
@@ -36,6 +36,7 @@ def run(arguments: ImportArguments, work: Work) -> dict[str, Any]:
         work.say(str(finding))
     if report.stopped:
         raise StoppedEarly
+    make_tiles(arguments.into, arguments.cache, work)
     return {
         "added": len(report.added), "captions_added": len(report.captions_added), "left_out": len(report.left_out), "notes": report.notes
     }  # fmt: skip

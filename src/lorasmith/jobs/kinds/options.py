@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from lorasmith.images.picture_cache import PICTURES
+from lorasmith.dataset_folder import pictures_below
+from lorasmith.images.picture_cache import PICTURES, PictureCache
+from lorasmith.images.thumbnails import Thumbnails, make_thumbnails
+from lorasmith.jobs.work import Work
+from lorasmith.jobs.workspace import Workspace
 from lorasmith.models.device import Device
 
 CACHE: Path = Field(Path("cache"), description="Folder that keeps what was seen of pictures; safe to delete.")
@@ -40,3 +45,12 @@ class BaseFiles(BaseModel):
 def cache_of_pictures(cache: Path) -> Path:
     """Where it keeps what was seen of pictures."""
     return cache / PICTURES
+
+
+def make_tiles(dataset: Path, cache: Path, work: Work) -> None:
+    """Make the small pictures of a dataset that a page of the workspace shows, which is the folder that jobs work in."""
+    with PictureCache(cache_of_pictures(cache)) as known:
+        thumbnails = Thumbnails(Workspace.at(Path()).thumbnails)
+        make_thumbnails(
+            pictures_below(dataset), thumbnails, known, os.cpu_count() or 1, work.progress_or_stop("making thumbnails", "picture")
+        )
