@@ -117,7 +117,14 @@ export default function Captions() {
         </aside>
       )}
       {dialog === "label" && (
-        <LabelDialog project={project} filter={q} selected={selecting.selected} tags={names} onClose={() => setDialog("")} />
+        <LabelDialog
+          project={project}
+          triggers={trigger.data?.triggers ?? []}
+          filter={q}
+          selected={selecting.selected}
+          tags={names}
+          onClose={() => setDialog("")}
+        />
       )}
       {dialog === "edit" && (
         <EditDialog project={project} filter={q} selected={selecting.selected} tags={names} onClose={() => setDialog("")} />
@@ -148,17 +155,19 @@ function BarIcon({ words, icon, pressed, onClick }: { words: string; icon: React
 }
 
 /** The picture that is worked on: the one in the address, which follows the list, or else the first one. It stays when a filter hides it. */
-function useCurrent(ids: readonly string[], at: string, setAt: (at: string) => void, { place, stand }: Selecting): string {
+function useCurrent(ids: readonly string[], at: string, setAt: (at: string) => void, { place, chosen, choose }: Selecting): string {
   const last = useRef(place);
   const first = ids[0];
   useEffect(() => {
     if (place && place !== last.current) setAt(place);
     last.current = place || last.current;
   }, [place, setAt]);
+  const shown = at || first || "";
+  const nothing = chosen.size === 0;
   useEffect(() => {
-    if (!at && first) stand(first);
-  }, [at, first, stand]);
-  return at || first || "";
+    if (nothing && shown) choose(shown);
+  }, [nothing, shown, choose]);
+  return shown;
 }
 
 /** What taggers said is asked for again when one has run. */

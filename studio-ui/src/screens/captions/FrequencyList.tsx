@@ -78,19 +78,23 @@ export function FrequencyList({ tags, filter, onFilter, onEdit }: Props) {
         <Group gap={6} className={classes.does}>
           <span className="small">{t("ticked", { count: chosen.length })}</span>
           {chosen.length === 1 ? (
-            <Button size="compact-xs" variant="default" onClick={() => onEdit({ edit: "rename", arguments: { old: chosen[0] as string } })}>
+            <Button
+              size="compact-xs"
+              variant="default"
+              onClick={() => onEdit({ edit: "rename", arguments: { old: chosen[0] as string }, scope: "all" })}
+            >
               {t("rename")}
             </Button>
           ) : (
             <Button
               size="compact-xs"
               variant="default"
-              onClick={() => onEdit({ edit: "replace", arguments: { tags: chosen.slice(1), by: chosen.slice(0, 1) } })}
+              onClick={() => onEdit({ edit: "replace", arguments: { tags: chosen.slice(1), by: chosen.slice(0, 1) }, scope: "all" })}
             >
               {t("merge")}
             </Button>
           )}
-          <Button size="compact-xs" variant="default" onClick={() => onEdit({ edit: "remove", arguments: { tags: chosen } })}>
+          <Button size="compact-xs" variant="default" onClick={() => onEdit({ edit: "remove", arguments: { tags: chosen }, scope: "all" })}>
             {t("remove")}
           </Button>
           <Button size="compact-xs" variant="subtle" onClick={() => setTicked(new Set())}>

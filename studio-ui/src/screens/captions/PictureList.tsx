@@ -50,16 +50,18 @@ export function PictureList({ pictures, selecting, triggers, onUnfilter }: Props
           layout="list"
           onView={pictures.onView}
         >
-          <EmptyState
-            icon={<SearchX size={32} />}
-            action={
-              <Button variant="default" onClick={onUnfilter}>
-                {t("unfilter")}
-              </Button>
-            }
-          >
-            {t("nothing_fits")}
-          </EmptyState>
+          {!pictures.list.error && (
+            <EmptyState
+              icon={<SearchX size={32} />}
+              action={
+                <Button variant="default" onClick={onUnfilter}>
+                  {t("unfilter")}
+                </Button>
+              }
+            >
+              {t("nothing_fits")}
+            </EmptyState>
+          )}
         </Gallery>
       </div>
     </div>

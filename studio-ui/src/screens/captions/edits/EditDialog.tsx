@@ -14,7 +14,7 @@ import { ArgumentField } from "./ArgumentField";
 import { DryRun } from "./DryRun";
 import classes from "./EditDialog.module.css";
 import { ScopeField } from "./ScopeField";
-import { argumentsOf, isComplete, requestOf, type Scope, type Value, type Wanted } from "./wanted";
+import { argumentsOf, isComplete, requestOf, type Scope, usualScope, type Value, type Wanted } from "./wanted";
 
 const STILL_FOR = 250; // milliseconds without a change before the edit is tried
 
@@ -37,7 +37,7 @@ export function EditDialog({ project, filter, selected, tags, onClose }: Props) 
   const { t } = useTranslation("captions");
   const kinds = useGet("/api/projects/{project}/edits", { path: { project } }, { staleTime: Number.POSITIVE_INFINITY });
   const [wanted, setWanted, forget] = useDraft<Wanted>(draftOfEdit(project), { edit: "add", arguments: {} });
-  const [scope, setScope] = useState<Scope>(selected.length > 1 ? "selection" : filter ? "filter" : "all");
+  const [scope, setScope] = useState<Scope>(wanted.scope ?? usualScope(filter, selected));
   const kind = kinds.data?.find((one) => one.name === wanted.edit);
   const known = kind ? argumentsOf(kind.arguments) : [];
   const request = requestOf(wanted, scope, filter, selected);

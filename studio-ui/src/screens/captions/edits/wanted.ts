@@ -6,10 +6,18 @@ export type Value = Shape<"JsonValue">;
 export interface Wanted {
   edit: string;
   arguments: Record<string, Value>;
+  /** For which captions, where that was said with it. */
+  scope?: Scope;
 }
 
 /** Which captions an edit is for. */
 export type Scope = "selection" | "filter" | "all";
+
+/** The captions that are meant where nothing else is said: several that are selected, or else what the filter finds. */
+export function usualScope(filter: string, selected: readonly string[]): Scope {
+  if (selected.length > 1) return "selection";
+  return filter ? "filter" : "all";
+}
 
 /** The edit as the studio takes it: for the pictures that are selected, those that the filter finds, or all. */
 export function requestOf(wanted: Wanted, scope: Scope, filter: string, selected: readonly string[]): Shape<"EditRequest"> {

@@ -10,7 +10,7 @@ import { ErrorCard } from "../../../components/ErrorCard";
 import { say } from "../../../components/say";
 import { useDraft } from "../../../state/draft";
 import { ScopeField } from "../edits/ScopeField";
-import type { Scope } from "../edits/wanted";
+import { type Scope, usualScope } from "../edits/wanted";
 import classes from "./LabelDialog.module.css";
 import { previewOf, requestOf, type Wishes } from "./labels";
 import { Preview } from "./Preview";
@@ -21,6 +21,8 @@ const MODES = ["ignore", "append", "overwrite"] as const;
 
 interface Props {
   project: string;
+  /** They stay in front of what the tagger finds. */
+  triggers: readonly string[];
   filter: string;
   selected: readonly string[];
   /** Tags that are proposed where tags are typed. */
@@ -29,14 +31,16 @@ interface Props {
 }
 
 /** Let a tagger write captions: which tags of it are used, tried live on a few pictures from what it said before, then written by a job. */
-export function LabelDialog({ project, filter, selected, tags, onClose }: Props) {
+export function LabelDialog({ project, triggers, filter, selected, tags, onClose }: Props) {
   const { t } = useTranslation("captions");
-  const [wishes, setWishes] = useDraft<Wishes>(`labels:${project}`, { tagger: "", mode: "ignore", choice: {} });
-  const [scope, setScope] = useState<Scope>(selected.length > 1 ? "selection" : filter ? "filter" : "all");
+  const [wishes, setWishes] = useDraft<Wishes>(`labels:${project}`, { tagger: "", mode: "ignore", choice: { prepend: [...triggers] } });
+  const [scope, setScope] = useState<Scope>(usualScope(filter, selected));
   const taggers = useGet("/api/taggers");
   const tagger = wishes.tagger || taggers.data?.[0] || "";
   const preview = usePreview(project, previewOf(wishes, scope, filter, selected));
-  const used = preview.data?.choice;
+  const [named] = useDebouncedValue(tagger, 2 * STILL_FOR);
+  const described = useGet("/api/taggers:describe", { query: { source: named } }, { enabled: named !== "" });
+  const used = preview.data?.choice ?? described.data;
   const [problem, setProblem] = useState<unknown>();
   const [starting, setStarting] = useState(false);
 
@@ -76,6 +80,7 @@ export function LabelDialog({ project, filter, selected, tags, onClose }: Props)
             label={t("tagger")}
             description={t("tagger_is")}
             data={taggers.data ?? []}
+            error={named === tagger && described.error?.message}
             value={tagger}
             onChange={(value) => setWishes({ ...wishes, tagger: value })}
           />
@@ -134,7 +139,7 @@ export function LabelDialog({ project, filter, selected, tags, onClose }: Props)
         </div>
       </div>
       {problem !== undefined && <ErrorCard key={String(problem)} problem={problem} />}
-      <Group justify="flex-end" mt="lg">
+      <Group justify="flex-end" className={classes.foot}>
         <Button variant="default" onClick={onClose}>
           {t("close")}
         </Button>
