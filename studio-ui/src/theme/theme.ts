@@ -1,4 +1,11 @@
-import { type CSSVariablesResolver, createTheme, type MantineColorsTuple } from "@mantine/core";
+import {
+  type CSSVariablesResolver,
+  createTheme,
+  defaultVariantColorsResolver,
+  type MantineColorsTuple,
+  type VariantColorsResolver,
+} from "@mantine/core";
+import i18next from "i18next";
 
 /** Sizes and names of the components' theme. Its colours are the tokens (tokens.css), put in place of Mantine's by `variables`. */
 const accent: MantineColorsTuple = [
@@ -14,10 +21,21 @@ const accent: MantineColorsTuple = [
   "#1d2b7d",
 ];
 
+/** What is filled with the accent has the words' colour for it, in both schemes. */
+const variantColorResolver: VariantColorsResolver = (asked) => {
+  const found = defaultVariantColorsResolver(asked);
+  const filled = asked.variant === "filled" && (asked.color === undefined || asked.color === "accent");
+  return filled ? { ...found, color: "var(--on-accent)" } : found;
+};
+
+/** The button that closes a dialog, by its name. */
+const closeButton = () => ({ "aria-label": i18next.t("frame:close") });
+
 export const theme = createTheme({
   primaryColor: "accent",
   primaryShade: { light: 6, dark: 3 },
   autoContrast: true,
+  variantColorResolver,
   colors: { accent },
   fontFamily: 'system-ui, -apple-system, "Segoe UI", Roboto, "Hiragino Sans", "Yu Gothic UI", "Noto Sans CJK JP", IPAGothic, sans-serif',
   fontSizes: { xs: "12px", sm: "13px", md: "14px", lg: "16px", xl: "20px" },
@@ -28,8 +46,22 @@ export const theme = createTheme({
   respectReducedMotion: true,
   cursorType: "pointer",
   components: {
-    Modal: { defaultProps: { radius: "xl", transitionProps: { duration: 180 }, overlayProps: { backgroundOpacity: 0.4 } } },
-    Drawer: { defaultProps: { transitionProps: { duration: 180 }, overlayProps: { backgroundOpacity: 0.3 } } },
+    Modal: {
+      defaultProps: () => ({
+        radius: "xl",
+        transitionProps: { duration: 180 },
+        overlayProps: { backgroundOpacity: 0.4 },
+        closeButtonProps: closeButton(),
+      }),
+    },
+    Drawer: {
+      defaultProps: () => ({
+        transitionProps: { duration: 180 },
+        overlayProps: { backgroundOpacity: 0.3 },
+        closeButtonProps: closeButton(),
+      }),
+    },
+    Notification: { defaultProps: () => ({ closeButtonProps: closeButton() }) },
     Tooltip: { defaultProps: { openDelay: 400, withArrow: true, events: { hover: true, focus: true, touch: false } } },
   },
 });

@@ -54,7 +54,16 @@ export function TriggerField({ project, told }: { project: string; told: Shape<"
   }
 
   return (
-    <Popover opened={opened} onChange={setOpened} width={360} position="bottom-end" shadow="md" trapFocus={false} returnFocus={false}>
+    <Popover
+      withRoles={false}
+      opened={opened}
+      onChange={setOpened}
+      width={360}
+      position="bottom-end"
+      shadow="md"
+      trapFocus={false}
+      returnFocus={false}
+    >
       <Popover.Target>
         <TextInput
           className={classes.field}
@@ -69,7 +78,7 @@ export function TriggerField({ project, told }: { project: string; told: Shape<"
           autoComplete="off"
         />
       </Popover.Target>
-      <Popover.Dropdown aria-label={t("trigger")}>
+      <Popover.Dropdown>
         <div className={classes.told}>
           <p className="soft small">{t("trigger_is")}</p>
           {asked !== "" && <Check project={project} words={asked} />}

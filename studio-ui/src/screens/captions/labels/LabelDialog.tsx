@@ -33,7 +33,8 @@ interface Props {
 /** Let a tagger write captions: which tags of it are used, tried live on a few pictures from what it said before, then written by a job. */
 export function LabelDialog({ project, triggers, filter, selected, tags, onClose }: Props) {
   const { t } = useTranslation("captions");
-  const [wishes, setWishes] = useDraft<Wishes>(`labels:${project}`, { tagger: "", mode: "ignore", choice: { prepend: [...triggers] } });
+  const [kept, setWishes] = useDraft<Wishes>(`labels:${project}`, { tagger: "", mode: "ignore", choice: {} });
+  const wishes = { ...kept, choice: { prepend: [...triggers], ...kept.choice } };
   const [scope, setScope] = useState<Scope>(usualScope(filter, selected));
   const taggers = useGet("/api/taggers");
   const tagger = wishes.tagger || taggers.data?.[0] || "";
@@ -45,7 +46,7 @@ export function LabelDialog({ project, triggers, filter, selected, tags, onClose
   const [starting, setStarting] = useState(false);
 
   function choose(changed: Wishes["choice"]): void {
-    setWishes({ ...wishes, choice: { ...wishes.choice, ...changed } });
+    setWishes({ ...kept, choice: { ...kept.choice, ...changed } });
   }
 
   async function start() {
@@ -82,7 +83,7 @@ export function LabelDialog({ project, triggers, filter, selected, tags, onClose
             data={taggers.data ?? []}
             error={named === tagger && described.error?.message}
             value={tagger}
-            onChange={(value) => setWishes({ ...wishes, tagger: value })}
+            onChange={(value) => setWishes({ ...kept, tagger: value })}
           />
           <ThresholdField
             label={t("general_threshold")}
@@ -118,7 +119,7 @@ export function LabelDialog({ project, triggers, filter, selected, tags, onClose
               fullWidth
               aria-label={t("mode")}
               value={wishes.mode}
-              onChange={(mode) => setWishes({ ...wishes, mode: mode as Wishes["mode"] })}
+              onChange={(mode) => setWishes({ ...kept, mode: mode as Wishes["mode"] })}
               data={MODES.map((mode) => ({ value: mode, label: t(`mode_${mode}`) }))}
             />
           </div>

@@ -7,8 +7,10 @@ import classes from "./LabelDialog.module.css";
 export function Preview({ project, previews }: { project: string; previews: Shape<"LabelPreviews"> }) {
   const { t } = useTranslation("captions");
   if (previews.shown.length === 0) return <p className="soft">{t("none_tagged_here")}</p>;
+  const stays = previews.shown.every((one) => one.before.length > 0 && one.before.join() === one.after.join());
   return (
     <ul className={classes.shown} aria-label={t("before_and_after")}>
+      {stays && <li className={classes.note}>{t("stays_as_it_is")}</li>}
       {previews.shown.map((one) => (
         <li key={one.caption}>
           <img src={addressOf(project, one.picture)} alt="" loading="lazy" decoding="async" />
