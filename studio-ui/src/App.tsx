@@ -25,6 +25,7 @@ const SCREENS: Record<string, React.ComponentType> = {
   "/runs/:run/proof": lazy(() => import("./screens/proof/Proof")),
   "/runs/:run": lazy(() => import("./screens/run/Run")),
   "/projects/:project/train": lazy(() => import("./screens/train/Train")),
+  "/playground": lazy(() => import("./screens/playground/Playground")),
   "/library": lazy(() => import("./screens/library/Library")),
   "/library/:file": lazy(() => import("./screens/lora/Lora")),
 };

@@ -1,0 +1,102 @@
+import { Button, NativeSelect, TextInput } from "@mantine/core";
+import { Grid3x3 } from "lucide-react";
+import { useTranslation } from "react-i18next";
+import { useGet } from "../../api/queries";
+import { ErrorCard } from "../../components/ErrorCard";
+import type { Json } from "../../components/fields/json";
+import { JobProgress } from "../../components/jobs/JobProgress";
+import { type Job, useJob } from "../../components/jobs/useJob";
+import { hasEnded } from "../../frame/job";
+import { useKeys } from "../../keys/useKeys";
+import { useDraft } from "../../state/draft";
+import { AXES, type Axis, axisOf } from "./axes";
+import { FOLDER, type LoraAtStrength, type Picture, usualsOf } from "./drawing";
+import classes from "./Playground.module.css";
+
+const OUT = `${FOLDER}/grids`;
+const PLACES = ["x", "y", "z"] as const;
+
+type Axes = Record<(typeof PLACES)[number], Axis>;
+
+const AT_FIRST: Axes = { x: { of: "weight", values: AXES.weight ?? "" }, y: { of: "seed", values: "1..3" }, z: { of: "", values: "" } };
+
+/** Many pictures in rows and columns, in each of which something else changes. */
+export function GridBuilder({ picture, loras }: { picture: Picture; loras: LoraAtStrength[] }) {
+  const { t } = useTranslation("playground");
+  const [axes, setAxes] = useDraft<Axes>("playground:axes", AT_FIRST);
+  const { problem, sending, start } = useJob();
+  const jobs = useGet("/api/jobs").data ?? [];
+  const latest = jobs.filter((job) => job.kind === "grid" && job.arguments.out === OUT).sort((one, other) => other.id - one.id)[0];
+  const [lora] = loras;
+  const running = latest !== undefined && !hasEnded(latest);
+  const ready = picture.base !== "" && picture.prompt.trim() !== "" && PLACES.some((place) => axisOf(axes[place])) && !sending && !running;
+
+  function generate() {
+    const asked: Record<string, Json> = {
+      base: picture.base,
+      prompt: picture.prompt.trim(),
+      negative_prompt: picture.negative,
+      seed: picture.seed,
+      ...usualsOf(picture),
+      ...(lora ? { target: lora.file, strength: lora.strength } : {}),
+      ...Object.fromEntries(PLACES.flatMap((place) => (axisOf(axes[place]) ? [[place, axisOf(axes[place])]] : []))),
+      out: OUT,
+    };
+    start("grid", asked);
+  }
+
+  useKeys({ "Ctrl+Enter": () => ready && generate() });
+  return (
+    <>
+      <div className={classes.axes}>
+        {PLACES.map((place) => (
+          <AxisRow key={place} place={place} axis={axes[place]} onChange={(axis) => setAxes((before) => ({ ...before, [place]: axis }))} />
+        ))}
+      </div>
+      {loras.length > 1 && <p className="soft small">{t("grid_of_first")}</p>}
+      <div className={classes.go}>
+        <Button leftSection={<Grid3x3 size={16} aria-hidden />} disabled={!ready} loading={sending} onClick={generate}>
+          {t("generate_grid")}
+        </Button>
+      </div>
+      {problem !== undefined && <ErrorCard key={String(problem)} problem={problem} />}
+      {latest && <Sheet job={latest} />}
+    </>
+  );
+}
+
+function AxisRow({ place, axis, onChange }: { place: string; axis: Axis; onChange: (axis: Axis) => void }) {
+  const { t } = useTranslation("playground");
+  return (
+    <div className={classes.axis}>
+      <NativeSelect
+        label={t(`axis_${place}`)}
+        value={axis.of}
+        onChange={(event) => onChange({ of: event.currentTarget.value, values: AXES[event.currentTarget.value] ?? "" })}
+        data={[{ value: "", label: t("no_axis") }, ...Object.keys(AXES).map((of) => ({ value: of, label: t(`of_${of}`) }))]}
+      />
+      <TextInput
+        label={t("values")}
+        placeholder={AXES[axis.of]}
+        disabled={!axis.of}
+        value={axis.values}
+        onChange={(event) => onChange({ ...axis, values: event.currentTarget.value })}
+      />
+    </div>
+  );
+}
+
+function Sheet({ job }: { job: Job }) {
+  const { t } = useTranslation("playground");
+  const address = `/files/jobs/${job.id}/pictures`;
+  return (
+    <>
+      <JobProgress job={job} />
+      {job.state === "done" && (
+        <a href={address} target="_blank" rel="noreferrer" title={t("open_sheet")}>
+          <img src={address} alt={t("sheet")} className={classes.sheet} />
+        </a>
+      )}
+    </>
+  );
+}

@@ -1,0 +1,105 @@
+import { Button, Kbd } from "@mantine/core";
+import { useQueryClient } from "@tanstack/react-query";
+import { ImageIcon, Shapes } from "lucide-react";
+import { useState } from "react";
+import { useTranslation } from "react-i18next";
+import { api, ask } from "../../api/client";
+import { keyOf, useGet } from "../../api/queries";
+import { EmptyState } from "../../components/EmptyState";
+import { ErrorCard } from "../../components/ErrorCard";
+import type { Json } from "../../components/fields/json";
+import { JobProgress } from "../../components/jobs/JobProgress";
+import type { Job } from "../../components/jobs/useJob";
+import { putJob } from "../../events/Freshness";
+import { hasEnded } from "../../frame/job";
+import { useKeys } from "../../keys/useKeys";
+import { useDraft } from "../../state/draft";
+import { drawing, folderOf, type LoraAtStrength, type Picture } from "./drawing";
+import { Earlier } from "./Earlier";
+import classes from "./Playground.module.css";
+
+interface Props {
+  picture: Picture;
+  loras: LoraAtStrength[];
+  onChange: (changed: Partial<Picture>) => void;
+}
+
+/** Where the pictures of base and LoRAs are. */
+interface Shown {
+  base: string;
+  loras: string;
+}
+
+/** The same picture with the base alone and with the LoRAs. What was generated before is not generated again. */
+export function SideBySide({ picture, loras, onChange }: Props) {
+  const { t } = useTranslation("playground");
+  const client = useQueryClient();
+  const jobs = useGet("/api/jobs").data ?? [];
+  const [shown, show] = useDraft<Shown | null>("playground:shown", null);
+  const [problem, setProblem] = useState<unknown>();
+  const [sending, setSending] = useState(false);
+  const ready = picture.base !== "" && picture.prompt.trim() !== "" && !sending;
+
+  async function draw(asked: Record<string, Json>): Promise<string> {
+    const out = folderOf(asked);
+    const made = jobOf(jobs, out);
+    if (!made || (hasEnded(made) && made.state !== "done")) {
+      const job = await ask(api.POST("/api/jobs", { body: { kind: "sample", project: "", priority: 1, arguments: { ...asked, out } } }));
+      client.setQueryData<Job[]>(keyOf("/api/jobs"), (known) => putJob(known ?? [], job));
+    }
+    return out;
+  }
+
+  async function generate() {
+    setSending(true);
+    setProblem(undefined);
+    try {
+      const base = await draw(drawing(picture, []));
+      show({ base, loras: loras.length > 0 ? await draw(drawing(picture, loras)) : "" });
+    } catch (error) {
+      setProblem(error);
+    } finally {
+      setSending(false);
+    }
+  }
+
+  useKeys({ "Ctrl+Enter": () => ready && generate() });
+  return (
+    <>
+      <div className={classes.go}>
+        <Button leftSection={<Shapes size={16} aria-hidden />} disabled={!ready} loading={sending} onClick={generate}>
+          {t("generate")}
+        </Button>
+        <Kbd size="xs">Ctrl+Enter</Kbd>
+      </div>
+      {problem !== undefined && <ErrorCard key={String(problem)} problem={problem} />}
+      {shown ? (
+        <div className={classes.pair}>
+          <Drawn title={t("base")} job={jobOf(jobs, shown.base)} />
+          {shown.loras && <Drawn title={t("with_loras")} job={jobOf(jobs, shown.loras)} />}
+        </div>
+      ) : (
+        <EmptyState icon={<ImageIcon size={32} />}>{t("nothing_yet")}</EmptyState>
+      )}
+      <Earlier jobs={jobs} onChoose={onChange} />
+    </>
+  );
+}
+
+function Drawn({ title, job }: { title: string; job?: Job }) {
+  return (
+    <figure className={classes.drawn}>
+      <figcaption>{title}</figcaption>
+      {job?.state === "done" ? (
+        <img src={`/files/jobs/${job.id}/pictures`} alt={title} />
+      ) : (
+        <div className={classes.waiting}>{job && <JobProgress job={job} />}</div>
+      )}
+    </figure>
+  );
+}
+
+/** The latest job that generates into a folder. */
+function jobOf(jobs: Job[], out: string): Job | undefined {
+  return jobs.filter((job) => job.kind === "sample" && job.arguments.out === out).sort((one, other) => other.id - one.id)[0];
+}

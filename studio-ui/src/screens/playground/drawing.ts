@@ -1,0 +1,56 @@
+import type { Json } from "../../components/fields/json";
+
+/** A picture as it was asked for in the playground. What is empty is as usual for the base. */
+export interface Picture {
+  base: string;
+  prompt: string;
+  negative: string;
+  seed: number;
+  sampler: string;
+  steps: number | null;
+  cfg: number | null;
+  width: number | null;
+  height: number | null;
+}
+
+export interface LoraAtStrength {
+  file: string;
+  strength: number;
+}
+
+export const FOLDER = "playground";
+
+/** What a sample job is asked for, without where its picture goes. */
+export function drawing(picture: Picture, loras: readonly LoraAtStrength[]): Record<string, Json> {
+  const { base, prompt, negative, seed } = picture;
+  return {
+    base,
+    prompts: [prompt.replace(/\s*\n\s*/g, " ").trim()],
+    loras: loras.map(({ file, strength }) => ({ file, strength })),
+    seed,
+    negative_prompt: negative,
+    ...usualsOf(picture),
+  };
+}
+
+/** The choices that differ from what is usual for the base, as jobs call them. */
+export function usualsOf({ sampler, steps, cfg, width, height }: Picture): Record<string, Json> {
+  const given: Record<string, Json> = { sampler: sampler || null, steps, cfg_scale: cfg, width, height };
+  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== null));
+}
+
+/** Where a drawing's picture goes: the same drawing to the same folder, so that it is known which have been made. */
+export function folderOf(asked: Record<string, Json>): string {
+  return `${FOLDER}/${hashOf(JSON.stringify(asked))}`;
+}
+
+/** FNV-1a over two halves: short, and different for any two drawings that a person makes. */
+function hashOf(text: string): string {
+  return [0x811c9dc5, 0x01000193]
+    .map((start) => {
+      let hash = start;
+      for (const letter of text) hash = Math.imul(hash ^ (letter.codePointAt(0) ?? 0), 0x01000193) >>> 0;
+      return hash.toString(36);
+    })
+    .join("");
+}
