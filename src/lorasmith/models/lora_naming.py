@@ -189,6 +189,11 @@ class LoraMarks:
     shared_layers: Mapping[str, str] = field(default_factory=dict)
     """Title of another model -> pattern of the layers, by their whole names, that are the same in it in names and shapes. A file of such
     layers alone and without words in its metadata could be for either."""
+    shared_paths: Mapping[str, str] = field(default_factory=dict)
+    """The same by the paths of the denoiser's layers in the file, where the other model shares one way of naming alone."""
+    blocks: Mapping[str, int] = field(default_factory=dict)
+    """What comes before a block's number in paths -> how many such blocks there are. The models of `shared_paths` have more, so a file with
+    layers in each of them was made for this family."""
     text_encoder: int | None = None
     """Input width of the first text encoder's self_attn projections."""
     likely: str | None = None

@@ -1,10 +1,14 @@
 """Whose a file is: its shapes decide, then the names of its layers, then what its metadata say; other families are called by their names."""
 
+import json
+import re
+
 import pytest
 import torch
 
 from lorasmith.adapters.files.dialects import read_network
 from lorasmith.errors import AdapterError
+from tests.reference import FOLDER
 
 SDXL_BLOCK = "lora_unet_input_blocks_4_1_transformer_blocks_0_attn2_to_k"
 SD1_BLOCK = "lora_unet_down_blocks_1_attentions_0_transformer_blocks_0_attn2_to_k"
@@ -35,6 +39,13 @@ OTHERS = {
     "Flux.2 dev": ("Flux.2", lora(("transformer.single_transformer_blocks.0.attn.to_qkv_mlp_proj", 55296, 6144))),
     "HunyuanVideo": ("HunyuanVideo", kohya(("lora_unet_double_blocks_0_img_mlp_fc1", 12288, 3072))),
     "HunyuanVideo, attention alone": ("HunyuanVideo", kohya(("lora_unet_double_blocks_19_img_attn_qkv", 9216, 3072))),
+    "HunyuanVideo, feed-forward of the last block": (
+        "HunyuanVideo",
+        lora(("transformer.transformer_blocks.19.ff.net.0.proj", 12288, 3072)),
+    ),
+    "the attention of block 19": ("HunyuanVideo or Qwen-Image", lora(("transformer.transformer_blocks.19.attn.to_q", 3072, 3072))),
+    "HunyuanVideo 1.5": ("HunyuanVideo 1.5", lora((f"{BLOCK}.attn.to_q", 2048, 2048))),
+    "HunyuanImage": ("HunyuanImage", kohya(("lora_unet_double_blocks_0_img_attn_qkv", 10752, 3584))),
     "Chroma": ("Chroma", kohya(("lora_unet_distilled_guidance_layer_in_proj", 5120, 64))),
     "AuraFlow": ("AuraFlow", lora(("transformer.joint_transformer_blocks.0.attn.to_q", 3072, 3072))),
     "PixArt": ("PixArt", lora((f"{BLOCK}.attn1.to_q", 1152, 1152))),
@@ -79,6 +90,7 @@ ALIKE = {
     "attention and MLP, as Chroma trains them": ((f"{DOUBLE}18_img_attn_qkv", 9216, 3072), (f"{DOUBLE}0_txt_mlp_0", 12288, 3072), ("lora_unet_single_blocks_37_linear1", 21504, 3072)),
     "attention of the first blocks": ((f"{DOUBLE}4_img_attn_qkv", 9216, 3072), (f"{DOUBLE}0_txt_attn_proj", 3072, 3072)),
     "a modulation": ((f"{DOUBLE}0_img_attn_qkv", 9216, 3072), (f"{DOUBLE}0_img_mod_lin", 18432, 3072)),
+    "attention of later blocks": ((f"{DOUBLE}7_img_attn_qkv", 9216, 3072), ("lora_unet_single_blocks_20_linear2", 3072, 15360)),
     "CLIP": ((f"{DOUBLE}0_img_attn_qkv", 9216, 3072), ("lora_te1_text_model_encoder_layers_0_mlp_fc1", 3072, 768)),
 }  # fmt: skip
 
@@ -86,7 +98,8 @@ ALIKE = {
 @pytest.mark.parametrize(
     ("layers", "metadata", "alike"),
     [
-        ("attention and MLP, as Chroma trains them", {}, ("Chroma",)), ("attention of the first blocks", {}, ("Chroma", "FLUX.2 klein")),
+        ("attention and MLP, as Chroma trains them", {}, ("Chroma",)), ("attention of the first blocks", {}, ("Chroma", "FLUX.2 klein", "HunyuanVideo")),
+        ("attention of later blocks", {}, ("Chroma", "HunyuanVideo")),
         ("a modulation", {}, ()), ("CLIP", {}, ()), ("attention of the first blocks", {"ss_base_model_version": "flux1"}, ()),
     ],
 )  # fmt: skip
@@ -99,6 +112,53 @@ def test_a_file_of_layers_that_two_models_have_is_said_to_be_for_one_or_the_othe
         f"{'both' if len(alike) == 1 else 'all of them'}. It is read as Flux.1."
     ] * bool(alike)
     assert read_network(tensors, metadata, "flux").alike == ()
+
+
+ATTENTION, SINGLE = "transformer.transformer_blocks.{}.attn.to_q", "transformer.single_transformer_blocks.{}.attn.to_q"
+FEED_FORWARD = "transformer.transformer_blocks.{}.ff.net.0.proj"
+
+
+@pytest.mark.parametrize(
+    ("layers", "alike"),
+    [
+        ([(ATTENTION.format(7), 3072, 3072)], ("Chroma", "HunyuanVideo", "Qwen-Image")),
+        ([(ATTENTION.format(number), 3072, 3072) for number in (5, 18)], ("Chroma", "HunyuanVideo", "Qwen-Image")),
+        ([(ATTENTION.format(7), 3072, 3072), (SINGLE.format(3), 3072, 3072)], ("Chroma", "HunyuanVideo")),
+        ([(FEED_FORWARD.format(7), 12288, 3072)], ("Chroma", "HunyuanVideo")),
+        ([("transformer.transformer_blocks.7.norm1.linear", 18432, 3072)], ("HunyuanVideo",)),
+        ([(ATTENTION.format(number), 3072, 3072) for number in range(19)], ("Chroma",)),
+        ([(SINGLE.format(number), 3072, 3072) for number in range(38)], ("Chroma",)),
+    ],
+    ids=str,
+)
+def test_a_part_of_the_layers_in_diffusers_names_could_be_of_models_with_more_blocks(layers, alike):
+    network = read_network(lora(*layers))
+    assert (network.family, network.alike) == ("flux", alike)
+
+
+KEYS = sorted((FOLDER / "keys").glob("*_keys_*.json"))
+OURS = re.compile("keys_(flux|sd15.*|sd21|sdxl.*)$")
+TITLES = {"qwen_image": "Qwen-Image", "flux2_klein4b": "FLUX.2 klein"}
+"""Of models that share layers with Flux.1."""
+
+
+@pytest.mark.skipif(not KEYS, reason="needs the lists of trainers' keys")
+@pytest.mark.parametrize("path", [path for path in KEYS if not OURS.search(path.stem)], ids=lambda path: path.stem)
+def test_no_layer_of_another_family_is_said_to_be_of_flux_alone(path):
+    family, layers = path.stem.partition("_keys_")[2], {}
+    for key, shape in json.loads(path.read_text(encoding="utf-8"))["keys"].items():
+        name = re.sub(r"\.(alpha|lora_(down|up|A|B)\.weight)$", "", key)
+        layers.setdefault(name, {})[key] = torch.zeros(shape) if shape else torch.tensor(1.0)
+    alike = {name: alike_of(tensors) for name, tensors in layers.items()}
+    assert [name for name, titles in alike.items() if titles is not None and TITLES.get(family) not in titles] == []
+
+
+def alike_of(tensors):
+    """The other models that a file could be for; None where it is refused."""
+    try:
+        return read_network(tensors).alike
+    except AdapterError:
+        return None
 
 
 def test_a_file_of_whose_layers_none_is_the_familys_is_unknown():

@@ -55,13 +55,28 @@ def guess_family(layers: Mapping[str, Shapes], metadata: Mapping[str, str]) -> s
     raise unknown_family()
 
 
-def families_alike(family: str, layers: Iterable[str], metadata: Mapping[str, str]) -> tuple[str, ...]:
-    """Titles of other models that a file of these layers, by their names in the family, could be for as well; none where words decide."""
+def families_alike(family: str, layers: Iterable[str], paths: Iterable[str], metadata: Mapping[str, str]) -> tuple[str, ...]:
+    """Titles of other models that a file could be for as well, by its layers' names in the family and their paths in the file.
+
+    There are none where words decide.
+    """
     marks, words = FAMILIES[family].lora.marks, " ".join(metadata.get(key, "") for key in _VERSIONS)
     if any(piece in words for piece in marks.versions):
         return ()
-    names = list(layers)
-    return tuple(title for title, shared in marks.shared_layers.items() if names and all(re.fullmatch(shared, name) for name in names))
+    names, flat = list(layers), [path.replace(".", "_") for path in paths]
+    by_names = [title for title, shared in marks.shared_layers.items() if names and all(re.fullmatch(shared, name) for name in names)]
+    if any(_has_all(flat, stack, count) for stack, count in marks.blocks.items()):
+        return tuple(by_names)
+    return (
+        *by_names,
+        *(title for title, shared in marks.shared_paths.items() if flat and all(re.fullmatch(shared, path) for path in flat)),
+    )
+
+
+def _has_all(paths: Iterable[str], stack: str, count: int) -> bool:
+    """Whether each of the stack's blocks has a layer."""
+    found = {int(match[1]) for path in paths if (match := re.match(rf"{stack}_(\d+)_", path))}
+    return found >= {*range(count)}
 
 
 def unknown_family() -> AdapterError:

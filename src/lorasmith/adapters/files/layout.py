@@ -239,7 +239,7 @@ def layout_of(
     if guessed and not placed and all(reason.endswith(ANOTHER_MODEL) for reason in unread.values()):
         raise unknown_family()
     layers = tuple(layer for slots in placed.values() for layer in slots.values())
-    alike = families_alike(family, placed, metadata) if guessed else ()
+    alike = families_alike(family, placed, (layer.path for layer in layers), metadata) if guessed else ()
     return Layout(family, layers, found.dialects, unread, found.embeddings, metadata, alphas, alphas_from, alike)
 
 

@@ -32,6 +32,11 @@ def _wide(*widths: int) -> Callable[[Shape], bool]:
     return lambda shape: shape[1] in widths
 
 
+def _wide_but_not(*widths: int) -> Callable[[Shape], bool]:
+    """The layer's input is as wide as that of a model at full size, and is none of Flux.1's."""
+    return lambda shape: shape[1] >= 1024 and shape[1] not in widths
+
+
 def _times(ratio: int) -> Callable[[Shape], bool]:
     """The layer has this many times as many outputs as inputs."""
     return lambda shape: shape[0] == ratio * shape[1]
@@ -56,13 +61,19 @@ _MARKS = (
     _Mark("Flux.2", r"double_blocks_\d+_(img|txt)_attn_|single_blocks_\d+_", _wide(4096, 6144)),
     _Mark("HunyuanVideo", r"token_refiner|double_blocks_\d+_\w+_(fc[12]|mod_linear)$|single_blocks_\d+_modulation_linear$"),
     _Mark("HunyuanVideo", r"double_blocks_(19|[2-9]\d)_|single_(transformer_)?blocks_(3[89]|[4-9]\d)_"),
+    _Mark("HunyuanVideo", r"^main_transformer_blocks_19_(ff|norm1)_", _wide(3072, 12288)),
+    _Mark("HunyuanVideo 1.5", r"^main_(double|transformer)_blocks_\d+_(img_|txt_)?attn_", _wide(2048)),
+    _Mark("HunyuanImage", r"^main_(double|single|transformer|single_transformer)_blocks_\d+_", _wide(3584)),
     _Mark("Chroma", r"distilled_guidance_layer"),
     _Mark("AuraFlow", r"joint_transformer_blocks_\d|(double|single)_layers_\d|single_transformer_blocks_\d+_(ff_linear_[123]|attn_to_out_0)"),
     _Mark("Stable Diffusion 3", r"joint_blocks_\d|context_block"),
     _Mark("Stable Diffusion 3", _BLOCK + r"(attn2?|ff|ff_context)_(?!.*norm)\w*(to_[qkv]|add_[qkv]_proj|net_0_proj)$", _wide(1536, 2432)),
     _Mark("Stable Diffusion 3", _BLOCK + r"attn_(to_out_0|to_add_out)$", _wide(1536, 2432)),
+    _Mark("Stable Diffusion 3", _BLOCK + r"norm1(_context)?_linear$", _wide(1536, 2432)),
+    _Mark("Stable Diffusion 3", _BLOCK + r"ff(_context)?_net_2$", _wide(6144, 9728)),
     _Mark("Qwen-Image", _BLOCK + r"(img|txt)_(mod_1|mlp_net_)"),
-    _Mark("Qwen-Image", r"^main_transformer_blocks_(19|[2-9]\d)_attn_(to|add)_"),
+    _Mark("Qwen-Image", r"^main_transformer_blocks_[2-9]\d_attn_(to|add)_"),
+    _Mark("HunyuanVideo or Qwen-Image", r"^main_transformer_blocks_19_attn_(to|add)_"),
     _Mark("Mochi", _BLOCK + r"attn1_add_[qkv]_proj"),
     _Mark("Sana", r"conv_(inverted|depth|point)$"),
     _Mark("PixArt", _BLOCK + r"attn[12]_to_[qkv]$", _wide(1152)),
@@ -81,6 +92,7 @@ _MARKS = (
     _Mark("Stable Video Diffusion", r"temporal_transformer_blocks_\d|time_stack_\d"),
     _Mark("AnimateDiff", r"motion_modules_\d"),
     _Mark("Anima (Cosmos-Predict2)", r"^main_(diffusion_model_)?blocks_\d+_((self|cross)_attn_([qkv]|output)_proj|mlp_layer[12])$"),
+    _Mark("another transformer", r"^main_((double|single)|(single_)?transformer)_blocks_\d+_", _wide_but_not(3072, 12288, 15360)),
     _Mark("another transformer", r"diffusion_model_blocks_\d|^main_blocks_\d|^main_layers_\d|" + _BLOCK + "attn[12]_"),
 )  # fmt: skip
 _WORDS = {

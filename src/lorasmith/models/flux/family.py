@@ -108,6 +108,10 @@ CONSUMERS = Consumers(
     kinds={("diffusers", "lokr"): drops("it finds no LoRA in the file and says nothing")},
 )
 
+_ATTENTION = r"transformer_blocks_\d+_attn_(to_[qkv]|to_out_0|to_add_out|add_[qkv]_proj)"
+_FRAME = r"time_text_embed_timestep_embedder_linear_[12]|norm_out_linear|proj_out"
+"""Layers in diffusers' names that other models of the same width have as well."""
+
 FLUX = Family(
     name="flux",
     title="Flux.1",
@@ -135,6 +139,14 @@ FLUX = Family(
                 "Chroma": r"lora_unet_(double_blocks_\d+_(img|txt)_(attn_(qkv|proj)|mlp_[02])|single_blocks_\d+_linear[12]|(img|txt)_in|final_layer_linear)|lora_te3_.*",
                 "FLUX.2 klein": r"lora_unet_(double_blocks_[0-4]_(img|txt)_attn_(qkv|proj)|time_in_(in|out)_layer)",
             },
+            shared_paths={
+                "HunyuanVideo": rf"double_blocks_\d+_(img|txt)_attn_(qkv|proj)|single_blocks_\d+_linear[12]|{_ATTENTION}|{_FRAME}"
+                r"|transformer_blocks_\d+_(ff(_context)?_net_(0_proj|2)|norm1(_context)?_linear)"
+                r"|single_transformer_blocks_\d+_(attn_to_[qkv]|proj_mlp|proj_out|norm_linear)"
+                r"|time_text_embed_(text|guidance)_embedder_linear_[12]|vector_in_(in|out)_layer|final_layer_linear",
+                "Qwen-Image": f"{_ATTENTION}|{_FRAME}",
+            },
+            blocks={"double_blocks": 19, "transformer_blocks": 19, "single_blocks": 38, "single_transformer_blocks": 38},
         ),
         original_path=r"double_|single_blocks|img_|txt_|time_in|vector_in|guidance_in|final_layer",
     ),
