@@ -19,8 +19,8 @@ export const PLACES: readonly Place[] = [
   { name: "captions", icon: SquarePen, address: (project) => `/projects/${project}/captions`, ofProject: true, key: "c" },
   { name: "train", icon: Zap, address: (project) => `/projects/${project}/train`, ofProject: true, key: "t" },
   { name: "runs", icon: Play, address: () => "/runs", ofProject: false, key: "r" },
-  { name: "proof", icon: Trophy, address: (project) => `/projects/${project}/proof`, ofProject: true },
+  { name: "proof", icon: Trophy, address: (project) => `/projects/${project}/proof`, ofProject: true, key: "p" },
   { name: "library", icon: Library, address: () => "/library", ofProject: false, key: "l" },
-  { name: "playground", icon: Shapes, address: () => "/playground", ofProject: false, key: "p" },
+  { name: "playground", icon: Shapes, address: () => "/playground", ofProject: false, key: "y" },
   { name: "settings", icon: Settings, address: () => "/settings", ofProject: false },
 ];

@@ -4,7 +4,7 @@ import { Camera, Copy, Ellipsis, Play, Save, Square, Trophy } from "lucide-react
 import { useTranslation } from "react-i18next";
 import { Link, useLocation } from "wouter";
 import { api, ask, type Shape } from "../../api/client";
-import { lookAgain, useGet } from "../../api/queries";
+import { lookAgain } from "../../api/queries";
 import { bytes, duration, number } from "../../components/format";
 import { say, sayProblem } from "../../components/say";
 import { hasEnded } from "../../frame/job";
@@ -12,6 +12,7 @@ import { useKeys } from "../../keys/useKeys";
 import { RunState } from "../runs/RunState";
 import type { PartProps } from "./part";
 import classes from "./Run.module.css";
+import { useJobOf } from "./useJobOf";
 
 const MEGABYTE = 1e6;
 
@@ -76,9 +77,9 @@ function RunButtons({ run }: { run: Shape<"RunFacts"> }) {
   const { t } = useTranslation("runs");
   const [, go] = useLocation();
   const client = useQueryClient();
-  const { data: jobs } = useGet("/api/jobs");
   const going = run.state === "running";
-  const job = jobs?.find((one) => one.kind === "train" && !hasEnded(one) && run.folder.endsWith(`/${String(one.arguments.out)}`));
+  const trains = useJobOf(run.id);
+  const job = trains && !hasEnded(trains) ? trains : undefined;
 
   function command(name: "stop" | "save" | "sample"): void {
     ask(api.POST("/api/runs/{run}:{command}", { params: { path: { run: run.id, command: name } } }))
@@ -89,7 +90,7 @@ function RunButtons({ run }: { run: Shape<"RunFacts"> }) {
   function resume(): void {
     ask(
       api.POST("/api/jobs", {
-        body: { kind: "train", project: run.project, priority: 0, arguments: { settings: run.settings, out: run.folder } },
+        body: { kind: "train", project: run.project, priority: 0, arguments: { run: run.folder } },
       }),
     )
       .then(() => lookAgain(client, "/api/jobs", "/api/runs"))

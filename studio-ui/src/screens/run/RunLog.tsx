@@ -3,18 +3,17 @@ import { useInfiniteQuery } from "@tanstack/react-query";
 import { useTranslation } from "react-i18next";
 import { api, ask, type Shape } from "../../api/client";
 import type { Problem } from "../../api/problem";
-import { useGet } from "../../api/queries";
 import { ErrorCard } from "../../components/ErrorCard";
 import type { PartProps } from "./part";
 import classes from "./Run.module.css";
+import { useJobOf } from "./useJobOf";
 
 const LINES = 500;
 
 /** What the run said: its job's words where it was one, else its events; the last lines, and earlier ones on demand. */
 export function RunLog({ run }: PartProps) {
   const { t } = useTranslation("runs");
-  const { data: jobs } = useGet("/api/jobs");
-  const job = jobs?.filter((one) => one.kind === "train" && run.folder.endsWith(`/${String(one.arguments.out)}`)).at(-1);
+  const job = useJobOf(run.id);
   const log = useInfiniteQuery<Shape<"LogPage">, Problem, Shape<"LogPage">[], unknown[], number | undefined>({
     queryKey: ["log", run.id, job?.id],
     initialPageParam: undefined,

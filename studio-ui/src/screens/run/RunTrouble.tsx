@@ -2,17 +2,15 @@ import { Button, Group } from "@mantine/core";
 import { TriangleAlert } from "lucide-react";
 import { useTranslation } from "react-i18next";
 import { api, ask, type Shape } from "../../api/client";
-import { useGet } from "../../api/queries";
 import { sayProblem } from "../../components/say";
 import classes from "./Run.module.css";
+import { useJobOf } from "./useJobOf";
 
 /** Why a run does not go on, in the words of whoever ended it, with what can be done; and what it was warned of. */
 export function RunTrouble({ run }: { run: Shape<"RunFacts"> }) {
   const { t } = useTranslation("runs");
-  const { data: jobs } = useGet("/api/jobs");
-  const failed = jobs
-    ?.filter((job) => job.kind === "train" && job.state === "failed" && run.folder.endsWith(`/${String(job.arguments.out)}`))
-    .at(-1);
+  const job = useJobOf(run.id);
+  const failed = job?.state === "failed" ? job : undefined;
   const bad = run.state === "killed" || run.state === "unreadable" || failed !== undefined;
   const sentence = failed?.sentence || run.reason || (run.state === "killed" ? t("killed") : "");
   if (run.state === "running" || (!sentence && run.warnings.length === 0)) return null;

@@ -1,0 +1,21 @@
+import { useGet } from "../../api/queries";
+import type { Job } from "../../frame/job";
+
+/** The last job that trains a run, by the run's id: `mimi~first` is the folder `projects/mimi/runs/first`, `first` is `runs/first`. */
+export function useJobOf(run: string): Job | undefined {
+  const { data: jobs } = useGet("/api/jobs");
+  return jobs
+    ?.filter((job) => job.kind === "train" && isOf(job.arguments, run))
+    .sort((one, other) => one.id - other.id)
+    .at(-1);
+}
+
+/** Whether a training's arguments name the folder of a run, as it was made (`out`) or goes on (`run`), below the workspace or by its full path. */
+export function isOf(args: Job["arguments"], run: string): boolean {
+  const [project, name] = run.includes("~") ? run.split("~") : ["", run];
+  const folder = project ? `projects/${project}/runs/${name}` : `runs/${name}`;
+  return [args.out, args.run].some((place) => {
+    const [found] = String(place ?? "").match(/(?:projects\/[^/]+\/)?runs\/[^/]+$/) ?? [];
+    return found === folder;
+  });
+}
