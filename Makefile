@@ -19,10 +19,10 @@ help:  ## list these commands
 demo: $(VENV)/installed  ## train a LoRA on the demo base, draw with it, judge it, write a report
 	$(BIN)/lorasmith demo run
 
-# Two processes: one test file is always one process's, because its tests share bases and runs. Each computes with one thread: two
-# processes with two threads each on two cores take twice as long as with one.
+# Two processes: one test file is always one process's, because its tests share bases and runs, and the longest begin
+# (tests/long_files.py). Each computes with one thread: two processes with two threads each on two cores take twice as long as with one.
 PYTEST := $(BIN)/python -m pytest -m "not slow"
-BOTH_CORES := -n 2 --dist loadfile
+BOTH_CORES := -n 2 --dist loadfile --no-loadscope-reorder
 ONE_THREAD := OMP_NUM_THREADS=1
 
 test: $(VENV)/installed  ## run the tests, without the slow ones

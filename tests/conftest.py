@@ -3,6 +3,7 @@
 import functools
 import os
 import random
+from pathlib import Path
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TRANSFORMERS_OFFLINE", "1")
@@ -13,9 +14,19 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import pytest
 from hypothesis import settings as hypothesis_settings
 
+from tests.long_files import LONG_FILES
+
 # Machines are slow at times; what is checked here is right or wrong, not fast.
 hypothesis_settings.register_profile("patient", deadline=None)
 hypothesis_settings.load_profile("patient")
+
+TESTS = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items):
+    """The longest files begin; the others follow as they were."""
+    places = {TESTS / name: place for place, name in enumerate(LONG_FILES)}
+    items.sort(key=lambda item: places.get(item.path, len(places)))
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -6,7 +6,10 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
-PACKAGE = Path(__file__).resolve().parents[1] / "src" / "lorasmith"
+from tests.long_files import LONG_FILES as LONG_TEST_FILES
+
+TESTS = Path(__file__).resolve().parent
+PACKAGE = TESTS.parent / "src" / "lorasmith"
 LINES_OF_A_FUNCTION = 60
 LINES_OF_A_FILE = 500
 
@@ -31,6 +34,10 @@ def long_functions() -> dict[str, int]:
 def long_files() -> dict[str, int]:
     files = {str(file.relative_to(PACKAGE)): len(file.read_text(encoding="utf-8").splitlines()) for file in sorted(PACKAGE.rglob("*.py"))}
     return {name: lines for name, lines in files.items() if lines > LINES_OF_A_FILE}
+
+
+def test_the_test_files_that_begin_are_there():
+    assert [name for name in LONG_TEST_FILES if not (TESTS / name).is_file()] == []
 
 
 def test_a_function_is_at_most_a_screen_long():

@@ -82,12 +82,11 @@ def test_a_run_is_saved_sampled_and_stopped_from_another_process(other_process, 
     assert resume(tmp_path / "run").finished
 
 
-def test_a_run_is_stopped_from_another_process_while_it_caches(other_process, tmp_path):
-    waits_at(other_process, "CacheProgress")
-    RunFolder(tmp_path / "run").send("stop")
-    go_on(other_process)
-    assert ended(other_process) == ["False", "0"]
-    assert list((tmp_path / "run" / "checkpoints").iterdir()) == []
+def test_a_run_is_stopped_through_its_folder_while_it_caches(settings_for, tmp_path):
+    folder = RunFolder(tmp_path / "run")
+    result = train(settings_for(), folder.root, [lambda event: folder.send("stop") if isinstance(event, events.CacheProgress) else None])
+    assert (result.finished, result.step) == (False, 0)
+    assert list((folder.root / "checkpoints").iterdir()) == []
 
 
 def test_a_request_to_a_run_that_is_not_running_is_refused_and_leaves_nothing(settings_for, tmp_path):
