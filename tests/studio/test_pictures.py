@@ -240,6 +240,11 @@ def looks(monkeypatch):
     return seen
 
 
+def test_looking_for_what_other_programs_change_takes_a_fiftieth_of_a_core_at_most():
+    assert datasets.look_holds(0.001) == 2.0
+    assert datasets.look_holds(0.1) == pytest.approx(0.1 * 50)
+
+
 def test_calls_that_come_together_share_one_look_at_the_folder(script, dataset, looks):
     with ThreadPoolExecutor(5) as browsers:
         pages = [browsers.submit(script.get, "/api/projects/mimi/pictures/page") for _ in range(10)]

@@ -1,7 +1,7 @@
 """The datasets that the server has open: read once, kept in memory, and read again when something in the folder has changed.
 
-What changed is seen by names, sizes and times, not by watching: network drives do not tell. Looking at 10,000 files takes 0.1 s of CPU, so
-calls that come together share one look. What Lorasmith changes, in whatever process, is seen by the next call.
+What changed is seen by names, sizes and times, not by watching: network drives do not tell. Looking at 10,000 pictures takes 0.1 s of CPU, so
+calls that come within some seconds share one look. What Lorasmith changes, in whatever process, is seen by the next call.
 """
 
 from __future__ import annotations
@@ -30,7 +30,10 @@ MOST_OPEN = 4
 """Datasets that are kept in memory."""
 
 LOOK_HOLDS = 2.0
-"""Seconds after which changes made by other programs are looked for again."""
+"""Seconds after which changes made by other programs are looked for again, at the earliest."""
+
+CHEAP = 0.04
+"""Seconds of CPU up to which a look is made that often: a fiftieth of a core. One that takes more holds longer in proportion."""
 
 STAYS_NEW = 2.0
 """Seconds for which an audit that left pictures out is not made again."""
@@ -79,10 +82,10 @@ class Dataset:
 
 @dataclass(frozen=True)
 class _Seen:
-    """A dataset, and when its folder was looked at last."""
+    """A dataset, and how long what was seen of its folder holds."""
 
     dataset: Dataset
-    at: float
+    until: float
     change: int
     """The last change of ours before that."""
 
@@ -146,10 +149,12 @@ class Datasets:
             now, change = time.monotonic(), last_change(root)
             with self._lock:
                 seen = self._seen.pop(root, None)
-            if seen is None or newest or seen.change != change or now - seen.at >= LOOK_HOLDS:
+            if seen is None or newest or seen.change != change or now >= seen.until:
+                began = time.thread_time()
                 found = snapshot(root)
+                took = time.thread_time() - began
                 same = seen is not None and seen.dataset.version == found.version
-                seen = _Seen(seen.dataset if seen is not None and same else found, now, change)
+                seen = _Seen(seen.dataset if seen is not None and same else found, now + look_holds(took), change)
             with self._lock:
                 self._seen[root] = seen  # the last one used stands last
                 while len(self._seen) > MOST_OPEN:
@@ -179,6 +184,11 @@ class Datasets:
             audit = self.judge(Question(dataset.root, kind, resolution, self.cache, SECONDS_TO_LOOK))
             kept = self._audits[dataset.root] = _KeptAudit(asked, audit, time.monotonic())
         return kept
+
+
+def look_holds(took: float) -> float:
+    """Seconds for which a look that took so many seconds of CPU is not made again for what other programs change."""
+    return LOOK_HOLDS * max(1.0, took / CHEAP)
 
 
 def snapshot(root: Path) -> Dataset:
