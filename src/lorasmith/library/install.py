@@ -18,7 +18,6 @@ from typing import Any, Literal
 
 import yaml
 
-from lorasmith.adapters.compatibility.check import check_file
 from lorasmith.adapters.files.header import read_lora_header
 from lorasmith.adapters.kinds.programs import CONSUMERS
 from lorasmith.atomic import aside_of
@@ -186,6 +185,8 @@ def _ui_of(root: Path) -> Ui | None:
 def _findings(file: Path, ui: Ui | None) -> Iterator[Finding]:
     """What is wrong with a file in a program."""
     if ui is not None and ui.name in CONSUMERS:
+        from lorasmith.adapters.compatibility.check import check_file  # imports torch, which the studio, where files are kept, does without
+
         try:
             yield from check_file(file).problems((ui.name,))
         except AdapterError as error:  # of a family that is not known here, which the program may know
