@@ -11,7 +11,7 @@ export TRANSFORMERS_OFFLINE := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check cpus docs bench torture studio studio-check
+.PHONY: help demo test browser check cpus docs bench torture studio studio-check
 
 help:  ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
@@ -27,6 +27,11 @@ ONE_THREAD := OMP_NUM_THREADS=1
 
 test: $(VENV)/installed  ## run the tests, without the slow ones
 	$(ONE_THREAD) $(PYTEST) $(BOTH_CORES)
+	@$(BIN)/python -m tests.browser.chromium
+
+browser: $(VENV)/installed  ## run the tests of the studio's page in Chromium alone
+	$(ONE_THREAD) $(PYTEST) tests/browser
+	@$(BIN)/python -m tests.browser.chromium
 
 check: $(VENV)/installed  ## lint, format, types, tests over the tree, numeric tests as on other CPUs
 	$(BIN)/ruff check .

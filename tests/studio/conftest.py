@@ -1,10 +1,5 @@
 """A studio in process: its application, a script that knows the token, and a browser that opened the printed address."""
 
-import subprocess
-import sys
-import threading
-
-import psutil
 import pytest
 
 pytest.importorskip("fastapi")
@@ -15,6 +10,7 @@ from lorasmith.studio import datasets
 from lorasmith.studio.access import Access
 from lorasmith.studio.app import make_app
 from lorasmith.studio.judging import judged
+from tests.running_studio import running_studio
 
 TOKEN = "a-token-of-the-tests"
 PORT = 8611
@@ -73,16 +69,5 @@ def browser(app):
 @pytest.fixture
 def running(workspace):
     """The address that `lorasmith studio` prints, while it runs."""
-    command = [sys.executable, "-m", "lorasmith", "studio", "--workspace", str(workspace), "--port", "0", "--no-browser"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    stop = threading.Timer(300, process.kill)
-    stop.start()
-    try:
-        yield process.stdout.readline().split()[-1]
-    finally:
-        process.terminate()
-        process.wait(30)
-        stop.cancel()
-        for other in psutil.process_iter(["cmdline"]):
-            if other.info["cmdline"] and other.info["cmdline"][-1] == str(workspace) and "work" in other.info["cmdline"]:
-                other.terminate()  # the supervisor, which would wait a minute for more
+    with running_studio(workspace) as studio:
+        yield studio.address
