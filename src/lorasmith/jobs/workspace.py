@@ -69,6 +69,11 @@ class Workspace:
         return self.state / "thumbs"
 
     @property
+    def handed(self) -> Path:
+        """What is handed to jobs and not kept; see `handing`."""
+        return self.state / "handed"
+
+    @property
     def supervisor_lock(self) -> Path:
         return self.state / "supervisor.lock"
 

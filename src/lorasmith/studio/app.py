@@ -31,6 +31,7 @@ from lorasmith.studio import (
     library,
     made_pictures,
     mends,
+    models,
     page,
     pictures,
     places,
@@ -58,7 +59,7 @@ from lorasmith.studio.studio import Studio
 from lorasmith.studio.thumbnails import KeptThumbnails
 
 RESOURCES = (
-    system, preferences, projects, pictures, places, audits, mends, arrangement, captions, labels, history, triggers, vocabularies, uploads, registries, settings, imported_settings, plans, jobs, runs, proofs, events,
+    system, preferences, projects, pictures, places, audits, mends, arrangement, captions, labels, history, triggers, vocabularies, uploads, models, registries, settings, imported_settings, plans, jobs, runs, proofs, events,
     library,
 )  # fmt: skip
 """Each has a `router` of routes below /api, which a row here puts into the API."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 from typing import Annotated, get_args
 
 from fastapi import APIRouter, Query
@@ -12,8 +13,10 @@ from lorasmith.captions.taggers.model_folder import HUB_ID
 from lorasmith.captions.taggers.tagger_descriptor import descriptor_from_hub_name, descriptor_of
 from lorasmith.errors import InputError
 from lorasmith.models.families import FAMILIES
+from lorasmith.models.files.hub import in_cache, is_hub_id
 from lorasmith.models.open import describe, missing_parts
-from lorasmith.studio.studio import OpenStudio
+from lorasmith.models.shelf import ModelKind
+from lorasmith.studio.studio import OpenStudio, Studio
 from lorasmith.training.recipes.recipes import Kind, Level, recipe
 
 router = APIRouter(tags=["registries"])
@@ -73,14 +76,14 @@ def get_recipe(kind: str, family: str, level: str, images: Annotated[int, Query(
 
 @router.get("/bases")
 def list_bases(studio: OpenStudio) -> list[str]:
-    """The bases that projects of the workspace use, the most used first."""
-    return studio.projects.bases()
+    """The bases to choose from: those that projects use, the most used first, then those that are registered."""
+    return _together(studio.projects.bases(), studio, "base")
 
 
 @router.get("/bases:describe")
-def describe_base(source: str) -> BaseView:
+def describe_base(source: str, studio: OpenStudio) -> BaseView:
     """What a base model is: a file, a folder, or the id of one of the hub that is on this machine."""
-    found = describe(source)
+    found = describe(_on_this_machine(source, studio))
     return BaseView(
         source=source, family=found.family, title=found.record.title, side=found.native.side, prediction_type=found.prediction_type,
         reasons=list(found.reasons), notes=list(found.notes), missing=list(missing_parts(found)),
@@ -89,9 +92,9 @@ def describe_base(source: str) -> BaseView:
 
 @router.get("/taggers")
 def list_taggers(studio: OpenStudio) -> list[str]:
-    """The taggers that jobs of the workspace used, the most used first."""
+    """The taggers to choose from: those that jobs used, the most used first, then those that are registered."""
     used = Counter(str(job.arguments["tagger"]) for job in studio.queue.jobs() if "tagger" in job.arguments)
-    return [tagger for tagger, _ in used.most_common()]
+    return _together([tagger for tagger, _ in used.most_common()], studio, "tagger")
 
 
 @router.get("/taggers:describe")
@@ -107,3 +110,20 @@ def describe_tagger(source: Annotated[str, Query(min_length=1, max_length=1000)]
     return TaggerView(
         source=source, family=found.name, local=local, general_threshold=found.general_threshold, character_threshold=found.character_threshold
     )  # fmt: skip
+
+
+def _together(used: list[str], studio: Studio, kind: ModelKind) -> list[str]:
+    return list(dict.fromkeys([*used, *(one.source for one in studio.shelf if one.kind == kind)]))
+
+
+def _on_this_machine(source: str, studio: Studio) -> Path:
+    """Where a base is. Raises InputError where it would have to be downloaded first (`hub.not_found`)."""
+    place = studio.workspace / source
+    if place.exists() or not is_hub_id(source):
+        return place
+    cached = in_cache(source)
+    if cached is None:
+        raise InputError(
+            f"{source} is not on this machine. Register it as a model, which downloads it.", code="hub.not_found", source=source
+        )
+    return cached

@@ -20,6 +20,7 @@ from lorasmith.jobs.queue import Queue
 from lorasmith.jobs.supervisor import start_supervisor
 from lorasmith.jobs.workspace import Workspace
 from lorasmith.library.catalogue.catalogue import Catalogue
+from lorasmith.models.shelf import Shelf
 from lorasmith.projects.projects import Projects
 from lorasmith.projects.uploads import Uploads
 from lorasmith.studio.courses import Courses
@@ -77,6 +78,11 @@ class Studio:
     @cached_property
     def thumbnails(self) -> Thumbnails:
         return Thumbnails(Workspace.at(self.workspace).thumbnails)
+
+    @cached_property
+    def shelf(self) -> Shelf:
+        """The models that are registered in the workspace."""
+        return Shelf(self.workspace)
 
     @cached_property
     def previews(self) -> Previews:

@@ -28,6 +28,7 @@ from lorasmith.captions.taggers.tagger_descriptor import (
     TaggerDescriptor,
     descriptor_from_hub_name,
     descriptor_of,
+    files_of,
 )
 from lorasmith.errors import InputError
 from lorasmith.pages.numbers import count
@@ -119,7 +120,7 @@ def open_tagger(source: Path | str, descriptor: TaggerDescriptor | None = None, 
     """
     local = Path(source).expanduser().is_dir()
     expected = descriptor or (None if local else descriptor_from_hub_name(str(source)))
-    patterns = (*expected.model_files, "*.onnx.data", *expected.tag_files, OWN_DESCRIPTOR) if expected else ()
+    patterns = files_of(expected) if expected else ()
     folder = model_folder(source, patterns)
     return Tagger(folder, descriptor or descriptor_of(folder), threads)
 

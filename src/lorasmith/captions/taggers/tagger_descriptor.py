@@ -113,6 +113,11 @@ def read_descriptor(path: str | Path) -> TaggerDescriptor:
         raise InputError(f"{path} has a mistake at {place!r} ({first['msg']}): use the fields {known}.") from error
 
 
+def files_of(descriptor: TaggerDescriptor) -> tuple[str, ...]:
+    """Patterns of the files that such a tagger may have."""
+    return (*descriptor.model_files, "*.onnx.data", *descriptor.tag_files, OWN_DESCRIPTOR)
+
+
 def descriptor_of(folder: str | Path) -> TaggerDescriptor:
     """The descriptor that fits the files in a folder: its own `tagger.toml`, or the family whose table of tags it has."""
     folder = Path(folder)

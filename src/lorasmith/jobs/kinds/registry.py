@@ -6,6 +6,7 @@ from lorasmith.jobs.kinds import (
     audit,
     cache,
     describe,
+    download,
     grid,
     import_pictures,
     lora_files,
@@ -38,4 +39,5 @@ KINDS: dict[str, Kind] = {
     "compare": lora_looks.COMPARE,
     "install": lora_looks.INSTALL,
     "publish": publish.KIND,
+    "download": download.KIND,
 }
