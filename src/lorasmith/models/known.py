@@ -12,6 +12,7 @@ from lorasmith.errors import InputError
 from lorasmith.models.files.hub import hub_parts, in_cache, is_hub_id
 from lorasmith.models.open import describe, missing_parts
 from lorasmith.models.shelf import Registered
+from lorasmith.pages.numbers import count
 from lorasmith.safetensors_header import read_header
 
 
@@ -40,7 +41,7 @@ def look_at(workspace: str | Path, model: Registered) -> KnownModel:
                 return _tagger(Path(workspace), model)
             case "vocabulary":
                 file = Path(workspace) / model.source
-                return KnownModel(title=f"{len(open_vocabulary(file)):,} tags", licence=model.licence, bytes=_size([file]))
+                return KnownModel(title=count(len(open_vocabulary(file)), "tag"), licence=model.licence, bytes=_size([file]))
             case "upscaler":
                 file = Path(workspace) / model.source
                 read_header(file)
