@@ -19,6 +19,7 @@ const client = makeClient();
 const SCREENS: Record<string, React.ComponentType> = {
   "/": Home,
   "/projects/:project/images": lazy(() => import("./screens/images/Images")),
+  "/projects/:project/images/*": lazy(() => import("./screens/picture/Picture")),
   "/projects/:project/captions": lazy(() => import("./screens/captions/Captions")),
   "/runs": lazy(() => import("./screens/runs/Runs")),
   "/projects/:project/proof": lazy(() => import("./screens/proof/ProjectProof")),

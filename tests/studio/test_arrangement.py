@@ -71,6 +71,7 @@ def test_a_plan_shows_before_and_after_and_writes_nothing_to_the_dataset(script,
     cut = {"way": "cut", "parameters": {"boxes": [[0, 0, 20, 48], [20, 0, 64, 48]]}}
     (plan,) = script.post(f"{AT}/mends:plan", json={"pictures": ["0.png"], "changes": [cut]}).json()
     assert script.get(plan["before_url"]).content == (dataset / "0.png").read_bytes()
+    assert plan["boxes"] == cut["parameters"]["boxes"]
     drawn = [script.get(address) for address in plan["after_urls"]]
     assert [Image.open(io.BytesIO(one.content)).size for one in drawn] == [(20, 48), (44, 48)]
     assert all("immutable" in one.headers["cache-control"] and one.headers["content-type"] == "image/webp" for one in drawn)

@@ -16,10 +16,12 @@ from lorasmith.curation.mend.mend import Mended, mend
 from lorasmith.curation.mend.parameters import parameters_of
 from lorasmith.curation.mend.proposals import WAYS_OF_THEIR_OWN, Proposal, propose
 from lorasmith.curation.mend.recipes import recipes
+from lorasmith.curation.mend.steps import Crop, Cut
 from lorasmith.curation.mend.ways import FOR_CHOSEN_PICTURES, MOST_BOXES, WAYS
 from lorasmith.curation.undo import undo_mends
 from lorasmith.errors import InputError
 from lorasmith.findings import MendChange
+from lorasmith.images.crop import Box
 from lorasmith.images.picture_cache import PictureCache
 from lorasmith.images.thumbnails import content_of
 from lorasmith.projects.project import ProjectFolder
@@ -72,6 +74,7 @@ class ProposalView(BaseModel):
     words: str = Field(description="Empty where nothing is to be done.")
     before: tuple[int, int] = Field(description="Width and height in pixels.")
     after: list[tuple[int, int]]
+    boxes: list[Box] = Field(description="Where it would be cropped or cut, in pixels: left, top, right, bottom.")
     why_not: list[str] = Field(description="For each change that does nothing here, the reason.")
     problem: str = Field(description="Why the picture cannot be mended.")
     before_url: str = Field(description="The picture as it is.")
@@ -153,9 +156,14 @@ def _planned(studio: Studio, folder: ProjectFolder, one: Proposal, cache: Pictur
     name = _name(folder.dataset, one.path)
     key = studio.previews.keep(one, content_of(one.path, cache)) if one.after else ""
     return ProposalView(
-        picture=name, words=one.words, before=one.before, after=list(one.after), why_not=list(one.why_not), problem=one.problem,
-        before_url=picture_url(folder.id, name), after_urls=[f"/files/mends/{key}/{number}.webp" for number in range(len(one.after))] if one.steps else [],
+        picture=name, words=one.words, before=one.before, after=list(one.after), boxes=_boxes(one), why_not=list(one.why_not),
+        problem=one.problem, before_url=picture_url(folder.id, name), after_urls=[f"/files/mends/{key}/{number}.webp" for number in range(len(one.after))] if one.steps else [],
     )  # fmt: skip
+
+
+def _boxes(one: Proposal) -> list[Box]:
+    crops = [step.box for step in one.steps if isinstance(step, Crop)]
+    return crops + [box for step in one.steps if isinstance(step, Cut) for box in step.boxes]
 
 
 def _proposals(studio: Studio, folder: ProjectFolder, asked: MendRequest) -> list[Proposal]:

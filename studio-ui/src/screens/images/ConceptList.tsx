@@ -54,9 +54,9 @@ export function ConceptList({ project, division, changes, concept, onConcept, on
           </li>
         )}
       </ul>
-      {moves > 0 && concepts.length > 1 && (
+      {moves > 0 && (
         <Button size="xs" variant="default" fullWidth mt={8} loading={changes.busy} onClick={changes.layOut}>
-          {t("balance")}
+          {concepts.length > 1 ? t("balance") : t("put_into_folder")}
         </Button>
       )}
       {heldOut.length === 0 && training > 1 && (

@@ -63,7 +63,7 @@ export default function Images() {
   const remove = () => changes.mend([{ pictures: [...selecting.selected], changes: [{ way: "remove", parameters: {} }] }]);
   const allHeldOut = selecting.selected.every((id) => heldOut.has(id));
   const first = selecting.selected[0];
-  const toggleHeldOut = () => changes.use(selecting.selected, { held_out: !allHeldOut });
+  const toggleHeldOut = async () => selecting.only(await changes.use(selecting.selected, { held_out: !allHeldOut }));
   useKeys({
     h: () => first !== undefined && toggleHeldOut(),
     c: () => first !== undefined && open(first, "crop"),
@@ -82,7 +82,7 @@ export default function Images() {
       ) : (
         <>
           <PathBar project={project} count={everything.length} heldOut={heldOut.size} audit={audit.data} changes={changes} />
-          <div className={classes.columns} data-inspector={inspector || undefined}>
+          <div className={classes.columns} data-inspector={(inspector && view !== "duplicates") || undefined}>
             <SideList
               project={project}
               audit={audit.data}

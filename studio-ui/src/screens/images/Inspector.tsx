@@ -8,6 +8,7 @@ import { Loaded } from "../../components/Loaded";
 import classes from "./Inspector.module.css";
 import { PictureFactsList } from "./PictureFactsList";
 import { PictureView } from "./PictureView";
+import { subjectsOf } from "./subjectsOf";
 import type { PictureChanges } from "./usePictureChanges";
 
 interface Props {
@@ -71,9 +72,4 @@ function One({ project, picture, changes, onOpen, onMended }: Omit<Props, "selec
       )}
     </Loaded>
   );
-}
-
-/** Copies are chosen among all that are alike; any other mend is of this picture alone. */
-function subjectsOf(finding: { fix: { changes: { [name: string]: unknown }[] } | null; subjects: string[] }, picture: string): string[] {
-  return finding.fix?.changes.some((change) => change.way === "duplicates") ? finding.subjects : [picture];
 }

@@ -7,7 +7,7 @@ import { number } from "../../components/format";
 import type { Selecting } from "../../components/gallery/useSelection";
 import { wayName } from "../../components/ways";
 import classes from "./SelectionBar.module.css";
-import type { PictureChanges } from "./usePictureChanges";
+import type { PictureChanges, Use } from "./usePictureChanges";
 
 const MOST_REPEATS = 999;
 
@@ -43,6 +43,7 @@ export function SelectionBar({ selecting, changes, heldOut, concepts, onCrop }: 
     const after = await changes.mend([{ pictures: [...selected], changes: [change] }]);
     if (change.way !== "remove") selecting.only(after);
   };
+  const use = async (wanted: Use) => selecting.only(await changes.use(selected, wanted));
   return (
     <div className={classes.bar} role="toolbar" aria-label={t("selection")}>
       <strong role="status">{t("selected", { count: selected.length, shown: number(selected.length) })}</strong>
@@ -63,7 +64,7 @@ export function SelectionBar({ selecting, changes, heldOut, concepts, onCrop }: 
       <Button size="xs" variant="default" leftSection={<Crop size={14} aria-hidden />} onClick={() => onCrop(first)}>
         {t("crop")}
       </Button>
-      <Asking icon={<Folder size={14} aria-hidden />} words={t("concept")} onDone={(concept) => changes.use(selected, { concept })}>
+      <Asking icon={<Folder size={14} aria-hidden />} words={t("concept")} onDone={(concept) => use({ concept })}>
         {(value, setValue) => (
           <TextInput
             data-autofocus
@@ -75,11 +76,7 @@ export function SelectionBar({ selecting, changes, heldOut, concepts, onCrop }: 
           />
         )}
       </Asking>
-      <Asking
-        icon={<Repeat size={14} aria-hidden />}
-        words={t("repeats")}
-        onDone={(repeats) => changes.use(selected, { repeats: Number(repeats) })}
-      >
+      <Asking icon={<Repeat size={14} aria-hidden />} words={t("repeats")} onDone={(repeats) => use({ repeats: Number(repeats) })}>
         {(value, setValue) => (
           <NumberInput
             data-autofocus
@@ -93,12 +90,7 @@ export function SelectionBar({ selecting, changes, heldOut, concepts, onCrop }: 
           />
         )}
       </Asking>
-      <Button
-        size="xs"
-        variant="default"
-        leftSection={<EyeOff size={14} aria-hidden />}
-        onClick={() => changes.use(selected, { held_out: !heldOut })}
-      >
+      <Button size="xs" variant="default" leftSection={<EyeOff size={14} aria-hidden />} onClick={() => use({ held_out: !heldOut })}>
         {heldOut ? t("take_back") : t("hold_out")}
       </Button>
       <Button

@@ -1,9 +1,10 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { useCallback, useState } from "react";
 import { api, ask, type Shape } from "../../api/client";
+import { Problem } from "../../api/problem";
 import { lookAgain } from "../../api/queries";
 import type { MendChange } from "../../components/changes";
-import { sayProblem } from "../../components/say";
+import { say, sayProblem } from "../../components/say";
 import { sayWithUndo } from "../../components/UndoToast";
 import i18next from "../../words";
 import type { Mending } from "./safeMends";
@@ -17,11 +18,18 @@ export interface PictureChanges {
   busy: boolean;
   /** Mend pictures; the answer is what they are called now. */
   mend: (mendings: Mending[]) => Promise<string[]>;
-  /** Put pictures into a concept, with repeats, hold them out or back. */
-  use: (pictures: readonly string[], use: Use) => Promise<void>;
+  /** Put pictures into a concept, with repeats, hold them out or back; the answer is what they are called now. */
+  use: (pictures: readonly string[], use: Use) => Promise<string[]>;
   holdOut: (share: number) => Promise<void>;
   /** Put loose pictures into folders, and balance the repeats. */
   layOut: () => Promise<void>;
+}
+
+/** What was done, in words, as how many operations of the history. */
+interface Done<Result> {
+  words: string;
+  operations: number;
+  result: Result;
 }
 
 /** Everything that is done to pictures. It can be undone; what fails is said, and what is shown is looked at again. */
@@ -44,17 +52,21 @@ export function usePictureChanges(project: string): PictureChanges {
     [client],
   );
 
-  async function undo() {
-    await ask(api.POST("/api/projects/{project}/history:undo", { params: { path } })).catch(sayProblem);
+  async function undo(operations: number) {
+    try {
+      for (let undone = 0; undone < operations; undone++) await ask(api.POST("/api/projects/{project}/history:undo", { params: { path } }));
+    } catch (error) {
+      sayProblem(error);
+    }
     await refresh();
   }
 
-  /** Do something, say what it was, and offer to take it back. `words` of "" mean that nothing was changed. */
-  async function change<Result>(call: () => Promise<{ words: string; result: Result }>, otherwise: Result): Promise<Result> {
+  /** Do something, say what it was, and offer to take it back. */
+  async function change<Result>(call: () => Promise<Done<Result>>, otherwise: Result): Promise<Result> {
     setBusy(true);
     try {
-      const { words, result } = await call();
-      if (words) sayWithUndo(words, undo);
+      const { words, operations, result } = await call();
+      if (operations > 0) sayWithUndo(words, () => undo(operations));
       return result;
     } catch (error) {
       sayProblem(error);
@@ -67,42 +79,71 @@ export function usePictureChanges(project: string): PictureChanges {
 
   async function mend(mendings: Mending[]) {
     const mended: Shape<"MendedView">[] = [];
+    let operations = 0;
     for (const { pictures, changes } of mendings) {
       for (let start = 0; start < pictures.length; start += AT_ONCE) {
         const body = { pictures: pictures.slice(start, start + AT_ONCE), changes: changes as MendChange[] };
-        mended.push(...(await ask(api.POST("/api/projects/{project}/mends", { params: { path }, body }))));
+        const done = await ask(api.POST("/api/projects/{project}/mends", { params: { path }, body }));
+        mended.push(...done);
+        if (done.some(({ problem }) => !problem)) operations++;
       }
     }
     for (const { problem } of mended) if (problem) sayProblem(problem);
     const done = mended.filter(({ problem }) => !problem);
-    const words = done.length > 0 ? i18next.t("images:mended", { count: done.length }) : "";
-    return { words, result: done.flatMap(({ after }) => after) };
+    if (mended.length === 0) say(i18next.t("images:nothing_to_mend"));
+    return { words: i18next.t("images:mended", { count: done.length }), operations, result: done.flatMap(({ after }) => after) };
   }
 
+  async function place(pictures: readonly string[], wanted: Use) {
+    const body = { pictures: [...pictures], ...wanted };
+    const { moves } = await ask(api.PATCH("/api/projects/{project}/pictures", { params: { path }, body }));
+    return after(pictures, moves);
+  }
+
+  async function layOutNow() {
+    const { moves } = await ask(api.PUT("/api/projects/{project}/layout", { params: { path, query: { dry: false } }, body: BALANCED }));
+    return moves;
+  }
+
+  /** Loose pictures are put into folders first, for beside those they would not be trained on. */
   async function use(pictures: readonly string[], wanted: Use) {
-    await ask(api.PATCH("/api/projects/{project}/pictures", { params: { path }, body: { pictures: [...pictures], ...wanted } }));
-    return { words: i18next.t("images:moved", { count: pictures.length }), result: undefined };
+    const words = i18next.t("images:moved", { count: pictures.length });
+    try {
+      return { words, operations: 1, result: await place(pictures, wanted) };
+    } catch (error) {
+      if (!(error instanceof Problem && error.code === "place.not_laid_out")) throw error;
+      const moves = await layOutNow();
+      return { words, operations: 2, result: await place(after(pictures, moves), wanted) };
+    }
   }
 
   async function holdOut(share: number) {
     const { moves } = await ask(
       api.PUT("/api/projects/{project}/holdout", { params: { path, query: { dry: false } }, body: { share, seed: 0 } }),
     );
-    return { words: moves.length > 0 ? i18next.t("images:holding_out", { count: moves.length }) : "", result: undefined };
+    return { words: i18next.t("images:holding_out", { count: moves.length }), operations: moves.length > 0 ? 1 : 0, result: undefined };
   }
 
   async function layOut() {
-    const { moves } = await ask(api.PUT("/api/projects/{project}/layout", { params: { path, query: { dry: false } }, body: BALANCED }));
-    return { words: moves.length > 0 ? i18next.t("images:laid_out", { count: moves.length }) : "", result: undefined };
+    const moves = await layOutNow();
+    return { words: i18next.t("images:laid_out", { count: moves.length }), operations: moves.length > 0 ? 1 : 0, result: undefined };
   }
 
   return {
     busy,
     mend: (mendings) => change(() => mend(mendings), []),
-    use: (pictures, wanted) => change(() => use(pictures, wanted), undefined),
+    use: (pictures, wanted) => change(() => use(pictures, wanted), []),
     holdOut: (share) => change(() => holdOut(share), undefined),
     layOut: () => change(() => layOut(), undefined),
   };
+}
+
+/** What pictures are called after moves, of them or of the folders that they are in. */
+function after(pictures: readonly string[], moves: readonly Shape<"MoveView">[]): string[] {
+  return pictures.map((picture) => {
+    const move = moves.find(({ old }) => picture === old || picture.startsWith(`${old}/`));
+    return move ? move.new + picture.slice(move.old.length) : picture;
+  });
 }
 
 const BALANCED: Shape<"LayoutRequest"> = { names: {}, repeats: {}, regularisation: [], base_repeats: 1, epochs: 10 };

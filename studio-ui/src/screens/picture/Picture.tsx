@@ -1,0 +1,58 @@
+import { ImageOff } from "lucide-react";
+import { useTranslation } from "react-i18next";
+import { Link, useLocation, useParams } from "wouter";
+import { useGet } from "../../api/queries";
+import { EmptyState } from "../../components/EmptyState";
+import { Loaded } from "../../components/Loaded";
+import { useWatch } from "../../events/news";
+import { useAddress } from "../../state/address";
+import { pictureAddress } from "../images/pictureAddress";
+import { usePictureChanges } from "../images/usePictureChanges";
+import classes from "./Picture.module.css";
+import { PictureTools } from "./PictureTools";
+import { isTool } from "./tool";
+
+/** One picture: cropped, erased in parts, split, flipped, turned, mended; before and after; what was done to it. */
+export default function Picture() {
+  const { t } = useTranslation("picture");
+  const { project, "*": picture } = useParams<{ project: string; "*": string }>();
+  const [, go] = useLocation();
+  const [tool] = useAddress("tool");
+  useWatch([`dataset:${project}`]);
+  const facts = useGet("/api/projects/{project}/pictures/{picture}", { path: { project, picture } });
+  const ids = useGet("/api/projects/{project}/pictures", { path: { project } }).data?.ids ?? [];
+  const changes = usePictureChanges(project);
+
+  const at = ids.indexOf(picture);
+  const grid = `/projects/${encodeURIComponent(project)}/images?at=${encodeURIComponent(picture)}`;
+  const open = (id: string | undefined, tool = "") => id !== undefined && go(pictureAddress(project, id, tool), { replace: true });
+
+  if (facts.error?.status === 404) {
+    return (
+      <EmptyState icon={<ImageOff size={32} />} action={<Link href={grid}>{t("to_grid")}</Link>}>
+        {t("gone", { picture })}
+      </EmptyState>
+    );
+  }
+  return (
+    <div className={classes.screen}>
+      <Loaded of={facts} height="100%">
+        {(found) => (
+          <PictureTools
+            key={found.id}
+            project={project}
+            facts={found}
+            tool={isTool(tool) ? tool : ""}
+            changes={changes}
+            onTool={(next) => open(picture, next)}
+            onOpen={open}
+            onGrid={() => go(grid)}
+            previous={ids[at - 1]}
+            next={at < 0 ? undefined : ids[at + 1]}
+            place={at < 0 ? "" : t("place", { at: at + 1, of: ids.length })}
+          />
+        )}
+      </Loaded>
+    </div>
+  );
+}
