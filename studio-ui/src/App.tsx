@@ -29,6 +29,7 @@ const SCREENS: Record<string, React.ComponentType> = {
   "/playground": lazy(() => import("./screens/playground/Playground")),
   "/library": lazy(() => import("./screens/library/Library")),
   "/library/:file": lazy(() => import("./screens/lora/Lora")),
+  "/settings/:section?": lazy(() => import("./screens/settings/Settings")),
 };
 
 export function App() {

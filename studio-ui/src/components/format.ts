@@ -68,3 +68,8 @@ export function ago(moment: string | Date, now = Date.now()): string {
 export function moment(when: string | Date): string {
   return new Intl.DateTimeFormat(i18next.language, { dateStyle: "medium", timeStyle: "short" }).format(new Date(when));
 }
+
+/** How much of something is done: `3/15`, or sizes where bytes are counted. */
+export function amount(done: number, of: number, unit: string): string {
+  return unit === "byte" ? `${bytes(done)}/${bytes(of)}` : `${number(done)}/${number(of)}`;
+}

@@ -33,6 +33,7 @@ export function Freshness(): null {
           client.setQueryData<Shape<"JobView">[]>(keyOf("/api/jobs"), (jobs) => jobs && putJob(jobs, job));
           if (job.ended) {
             lookAgain(client, "/api/projects", "/api/projects/{project}", "/api/runs", "/api/runs/{run}", "/api/library");
+            if (job.kind === "download") lookAgain(client, "/api/models", "/api/bases", "/api/taggers", "/api/vocabularies");
           }
         }
       },

@@ -4,7 +4,7 @@ import { useTranslation } from "react-i18next";
 import { api, ask } from "../api/client";
 import { useGet } from "../api/queries";
 import { EmptyState } from "../components/EmptyState";
-import { ago, duration } from "../components/format";
+import { ago, amount, duration } from "../components/format";
 import { Loaded } from "../components/Loaded";
 import { sayProblem } from "../components/say";
 import classes from "./JobDrawer.module.css";
@@ -67,7 +67,7 @@ export function JobRow({ job }: { job: Job }) {
       )}
       <div className="soft small">
         {t(`state_${job.state}`)}
-        {going && job.progress?.doing && ` · ${job.progress.doing} ${job.progress.done}/${job.progress.of}`}
+        {going && job.progress?.doing && ` · ${job.progress.doing} ${amount(job.progress.done, job.progress.of, job.progress.unit)}`}
         {going && job.progress?.eta != null && ` · ${t("left", { time: duration(job.progress.eta) })}`}
         {job.ended && ` · ${ago(job.ended)}`}
       </div>

@@ -2,7 +2,7 @@ import { Button, Group, Progress } from "@mantine/core";
 import { useTranslation } from "react-i18next";
 import { api, ask } from "../../api/client";
 import { hasEnded, isWaiting, shareOf } from "../../frame/job";
-import { duration } from "../format";
+import { amount, duration } from "../format";
 import { sayProblem } from "../say";
 import classes from "./Jobs.module.css";
 import type { Job } from "./useJob";
@@ -25,7 +25,9 @@ export function JobProgress({ job }: { job: Job }) {
     <div className={classes.progress} aria-live="polite">
       <Group justify="space-between" gap="xs">
         <span className="small">
-          {progress?.doing && !isWaiting(job) ? `${progress.doing} ${progress.done}/${progress.of}` : t(`state_${job.state}`)}
+          {progress?.doing && !isWaiting(job)
+            ? `${progress.doing} ${amount(progress.done, progress.of, progress.unit)}`
+            : t(`state_${job.state}`)}
           {progress?.eta != null && ` · ${t("left", { time: duration(progress.eta) })}`}
         </span>
         <Button size="compact-xs" variant="default" onClick={cancel}>

@@ -21,6 +21,7 @@ import { AdviceDialog } from "./AdviceDialog";
 import classes from "./Captions.module.css";
 import { draftOfEdit, EditDialog } from "./edits/EditDialog";
 import type { Wanted } from "./edits/wanted";
+import { FirstTags } from "./FirstTags";
 import { FrequencyList } from "./FrequencyList";
 import { filterOf } from "./filter";
 import { HistoryDialog } from "./HistoryDialog";
@@ -100,6 +101,7 @@ export default function Captions() {
         >
           {t("to_train")}
         </Button>
+        <FirstTags project={project} onLabel={() => setDialog("label")} />
       </header>
       <PictureList pictures={pictures} selecting={selecting} triggers={trigger.data?.triggers ?? []} onUnfilter={() => setQ("")} />
       <Workplace

@@ -28,7 +28,7 @@ export function PictureList({ pictures, selecting, triggers, onUnfilter }: Props
         ...pictureLook(picture),
         strip: undefined,
         name: `${picture.id}: ${words}`,
-        words: words || (picture.tags.length > 0 ? t("trigger_alone") : t("no_caption")),
+        words: words || t(picture.caption === null ? "unreadable" : picture.tags.length > 0 ? "trigger_alone" : "no_caption"),
       };
     },
     [key, t],
@@ -36,7 +36,7 @@ export function PictureList({ pictures, selecting, triggers, onUnfilter }: Props
   return (
     <div className={classes.list}>
       <p className={`${classes.count} soft small`}>
-        {t("pictures", { count: pictures.ids.length })}
+        {pictures.list.data && t("pictures", { count: pictures.ids.length })}
         {selecting.selected.length > 1 && ` · ${t("selected", { count: selecting.selected.length })}`}
       </p>
       <div className={classes.rows}>
@@ -50,7 +50,7 @@ export function PictureList({ pictures, selecting, triggers, onUnfilter }: Props
           layout="list"
           onView={pictures.onView}
         >
-          {!pictures.list.error && (
+          {pictures.list.data && !pictures.list.error && (
             <EmptyState
               icon={<SearchX size={32} />}
               action={

@@ -1,3 +1,4 @@
+import { Skeleton } from "@mantine/core";
 import { useQueryClient } from "@tanstack/react-query";
 import { useRef } from "react";
 import { useTranslation } from "react-i18next";
@@ -36,8 +37,13 @@ export function Workplace({ project, current, picture: listed, ...props }: Props
     { enabled: current !== "" && listed === undefined },
   );
   const picture = listed ?? asked.data;
-  if (picture === undefined)
-    return <main className={classes.work}>{asked.error && <ErrorCard problem={asked.error} onAgain={asked.refetch} />}</main>;
+  if (picture === undefined) {
+    return (
+      <div className={classes.work}>
+        {asked.error ? <ErrorCard problem={asked.error} onAgain={asked.refetch} /> : <Skeleton height={320} m="md" aria-busy />}
+      </div>
+    );
+  }
   return (
     <div className={classes.work}>
       <Picture key={picture.id} picture={picture} />

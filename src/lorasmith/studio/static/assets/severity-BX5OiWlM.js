@@ -1,0 +1,1 @@
+var e=[`error`,`warning`,`note`],t={error:`✕`,warning:`▲`,note:`●`};export{t as n,e as t};
