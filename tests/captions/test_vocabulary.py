@@ -199,6 +199,14 @@ def test_spaces_capitals_and_other_names_are_understood(danbooru):
     assert completed(danbooru, "zzz") == []
 
 
+def test_a_tag_is_found_by_a_word_inside_it_the_most_used_first(danbooru):
+    assert [one.tag for one in danbooru.containing("hat")] == ["rare_hat"]
+    assert [one.tag for one in danbooru.containing("ha")] == ["long_hair", "rare_hat"]
+    assert [one.tag for one in danbooru.containing("Miku ")] == ["hatsune_miku"]
+    assert [one.tag for one in danbooru.containing("r", 1)] == ["1girl"]
+    assert danbooru.containing("  ") == danbooru.containing("solo") == []
+
+
 def test_a_tag_is_completed_once_also_where_its_aliases_begin_alike(danbooru):
     assert completed(danbooru, "solo") == [("solo", None)]
 

@@ -36,6 +36,14 @@ def test_tags_of_the_captions_come_first_then_those_of_the_lists(script, lists):
     assert complete(script, "nothing begins so") == []
 
 
+def test_tags_with_the_word_inside_them_come_behind_those_that_begin_so(script, lists):
+    site = "vocabularies/site.csv"
+    assert complete(script, "hat") == [("red hat", 3, None, ""), ("blue_hat", 1, None, "")]
+    assert complete(script, "eyes") == [("red_eyes", 900, None, site), ("blue_eyes", 700, None, site)]
+    assert complete(script, "d") == [("red hat", 3, None, ""), ("red dress", 1, None, ""), ("red_eyes", 900, None, site)]
+    assert complete(script, "hat", count=1) == [("red hat", 3, None, "")]
+
+
 def test_lists_are_read_anew_when_they_change_and_a_damaged_one_says_so(script, lists):
     assert script.get("/api/vocabularies").json() == [
         {"file": "vocabularies/site.csv", "bytes": 73, "tags": 3, "aliases": 2, "implying": 0, "problem": ""}

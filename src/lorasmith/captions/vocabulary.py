@@ -108,6 +108,19 @@ class Vocabulary:
                 break
         return list(found.values())
 
+    def containing(self, part: str, limit: int = 10) -> list[Suggestion]:
+        """The most used tags with `part` inside their name, not at its beginning; aliases are left out."""
+        inside = key_of(part.strip())
+        found: list[Suggestion] = []
+        for at in self._most_used if inside else ():
+            name = self._names[at]
+            if name == self._keys[at] and name.find(inside) > 0:
+                category, count = self.tags.get(name, (-1, 0))
+                found.append(Suggestion(name, count, category, None))
+                if len(found) == limit:
+                    break
+        return found
+
     def resolve(self, tag: str) -> str:
         """The tag that a tag is an alias of, through any number of steps, in the same spelling; the tag itself where it is not an alias."""
         name = self._spelled.get(key_of(tag))

@@ -6,7 +6,8 @@ Tag lists are the files in the workspace's folder `vocabularies`, in any form th
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated
@@ -14,7 +15,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
-from lorasmith.captions.vocabulary import Vocabulary, key_of, open_vocabulary
+from lorasmith.captions.vocabulary import Suggestion, Vocabulary, key_of, open_vocabulary
 from lorasmith.errors import InputError
 from lorasmith.studio.studio import OpenStudio
 
@@ -36,7 +37,7 @@ class VocabularyView(BaseModel):
 
 
 class SuggestionView(BaseModel):
-    """A tag that begins so."""
+    """A tag that begins so, or has it inside."""
 
     tag: str
     count: int = Field(description="Captions of the project that have it, or pictures of the site that the list is of.")
@@ -54,28 +55,41 @@ def list_vocabularies(studio: OpenStudio) -> list[VocabularyView]:
 def complete_tag(
     project: str, studio: OpenStudio, beginning: Annotated[str, Query(max_length=200)], count: Annotated[int, Query(ge=1, le=100)] = 10
 ) -> list[SuggestionView]:
-    """Tags that begin so: the most frequent of the captions first, then those of the tag lists."""
+    """Tags that begin so, then those with it inside a word: each time those of the captions first, the most frequent first."""
     with studio.datasets.open(studio.projects[project].dataset) as dataset:
         counts = dataset.captions.tag_counts() if dataset.pictures else {}
-    found = {key_of(one.tag): one for one in _own(counts, key_of(beginning.lstrip()))[:count]}
-    for file in _files(studio.workspace):
-        try:
-            suggestions = _opened(file, _state(file)).complete(beginning, count)
-        except InputError:  # `list_vocabularies` says so
-            continue
-        source = _name(studio.workspace, file)
-        for one in suggestions:
-            found.setdefault(key_of(one.tag), SuggestionView(tag=one.tag, count=one.count, alias=one.alias, source=source))
+    own, lists = _own(counts), dict(_readable(studio.workspace))
+    part = key_of(beginning.strip())
+    found: dict[str, SuggestionView] = {}
+    for suggestions in (
+        (one for key, one in own.items() if key.startswith(key_of(beginning.lstrip()))),
+        (_listed(source, one) for source, tags in lists.items() for one in tags.complete(beginning, count)),
+        (one for key, one in own.items() if part and key.find(part) > 0),
+        (_listed(source, one) for source, tags in lists.items() for one in tags.containing(beginning, count)),
+    ):
+        if len(found) < count:
+            for one in suggestions:
+                found.setdefault(key_of(one.tag), one)
     return list(found.values())[:count]
 
 
-def _own(counts: Mapping[str, int], beginning: str) -> list[SuggestionView]:
-    """Tags of captions, the most frequent first; of one in several spellings the most frequent spelling."""
+def _own(counts: Mapping[str, int]) -> dict[str, SuggestionView]:
+    """Tags of captions by what they are compared by, the most frequent first; of one in several spellings the most frequent spelling."""
     found: dict[str, SuggestionView] = {}
     for tag, count in counts.items():
-        if (key := key_of(tag)).startswith(beginning):
-            found.setdefault(key, SuggestionView(tag=tag, count=0, alias=None, source="")).count += count
-    return sorted(found.values(), key=lambda one: -one.count)
+        found.setdefault(key_of(tag), SuggestionView(tag=tag, count=0, alias=None, source="")).count += count
+    return dict(sorted(found.items(), key=lambda one: -one[1].count))
+
+
+def _listed(source: str, one: Suggestion) -> SuggestionView:
+    return SuggestionView(tag=one.tag, count=one.count, alias=one.alias, source=source)
+
+
+def _readable(workspace: Path) -> Iterator[tuple[str, Vocabulary]]:
+    """The tag lists that can be read; `list_vocabularies` says why others cannot."""
+    for file in _files(workspace):
+        with suppress(InputError):
+            yield _name(workspace, file), _opened(file, _state(file))
 
 
 def _files(workspace: Path) -> list[Path]:
