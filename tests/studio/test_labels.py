@@ -99,8 +99,9 @@ def test_what_cannot_be_tried_is_refused(script, tagged, asked, status):
 
 
 def test_before_a_tagger_was_run_there_is_nothing_to_try(script, dataset):
-    refused = preview(script)
-    assert (refused.status_code, refused.json()["code"]) == (400, "captions.no_probabilities")
+    tried = preview(script)
+    assert tried.status_code == 200
+    assert (tried.json()["tagger"], tried.json()["shown"]) == ("", [])
     assert script.post("/api/projects/gone/labels:preview", json={}).status_code == 404
     script.post("/api/projects", json={"name": "Empty"})
     assert script.post("/api/projects/empty/labels:preview", json={}).json()["code"] == "dataset.no_pictures"

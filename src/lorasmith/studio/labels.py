@@ -12,7 +12,7 @@ from lorasmith.captions.taggers.preview import preview_tags
 from lorasmith.captions.taggers.probabilities import ProbabilityStore
 from lorasmith.captions.taggers.tag_choice import Mode, TagChoice, TagProbability
 from lorasmith.dataset_folder import TAG_PROBABILITIES
-from lorasmith.errors import DatasetError, InputError
+from lorasmith.errors import DatasetError
 from lorasmith.images.picture_cache import PictureCache
 from lorasmith.images.thumbnails import content_of
 from lorasmith.jobs.enqueue import enqueue
@@ -73,7 +73,7 @@ class LabelPreview(BaseModel):
 class LabelPreviews(BaseModel):
     """What a choice would do. Nothing is written."""
 
-    tagger: str = Field(description="The identity of the tagger whose probabilities these are.")
+    tagger: str = Field(description="The identity of the tagger whose probabilities these are; empty where none was run yet.")
     choice: TagChoice = Field(description="With the thresholds that were used.")
     considered: int = Field(description="Captions that were selected, whether the tagger was run on their pictures or not.")
     shown: list[LabelPreview]
@@ -81,16 +81,17 @@ class LabelPreviews(BaseModel):
 
 @router.post("/labels:preview")
 def preview_labels(project: str, asked: LabelPreviewRequest, studio: OpenStudio) -> LabelPreviews:
-    """What a choice would do to some captions, from the probabilities that are stored; 400 where no tagger was run yet."""
+    """What a choice would do to some captions, from the probabilities that are stored; nothing where no tagger was run yet."""
     with studio.datasets.open(studio.projects[project].dataset) as dataset:
         entries = select(dataset.captions, Scope(asked.where, tuple(asked.pictures)))
         vocabulary = vocabulary_named(studio.workspace, asked.vocabulary)
+        untried = LabelPreviews(tagger="", choice=asked.choice, considered=len(entries), shown=[])
         if not (dataset.root / TAG_PROBABILITIES).is_file():
-            raise _no_probabilities(dataset.root)
+            return untried
         with ProbabilityStore(dataset.root) as store, PictureCache(studio.datasets.cache) as cache:
             identity = asked.tagger or next(iter(store.taggers()), "")
             if not identity:
-                raise _no_probabilities(dataset.root)
+                return untried
             choice = asked.choice.with_thresholds_of(store.thresholds(identity))
             previews = preview_tags(
                 store, identity, entries, lambda picture: _content(dataset, picture, cache), choice, asked.mode, vocabulary, asked.count
@@ -132,7 +133,3 @@ def _content(dataset: Dataset, picture: str, cache: PictureCache) -> str:
 
 def _tag(tag: TagProbability) -> Tag:
     return Tag(tag=tag.name, category=tag.category, probability=tag.probability)
-
-
-def _no_probabilities(root: Path) -> InputError:
-    return InputError(f"No tagger was run on {root} yet. Run one, and look again.", code="captions.no_probabilities")

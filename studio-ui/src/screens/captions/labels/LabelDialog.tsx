@@ -41,7 +41,7 @@ export function LabelDialog({ project, triggers, filter, selected, tags, onClose
   const preview = usePreview(project, previewOf(wishes, scope, filter, selected));
   const [named] = useDebouncedValue(tagger, 2 * STILL_FOR);
   const described = useGet("/api/taggers:describe", { query: { source: named } }, { enabled: named !== "" });
-  const used = preview.data?.choice ?? described.data;
+  const used = preview.data?.tagger ? preview.data.choice : described.data;
   const [problem, setProblem] = useState<unknown>();
   const [starting, setStarting] = useState(false);
 
@@ -126,17 +126,13 @@ export function LabelDialog({ project, triggers, filter, selected, tags, onClose
           <ScopeField scope={scope} onScope={setScope} filter={filter} selected={selected.length} />
         </div>
         <div className={classes.preview}>
-          {preview.error ? (
-            preview.error.code === "captions.no_probabilities" ? (
-              <Alert color="gray" title={t("not_run_yet")}>
-                {t("not_run_yet_why")}
-              </Alert>
-            ) : (
-              <ErrorCard key={preview.error.message} problem={preview.error} onAgain={preview.refetch} />
-            )
-          ) : (
-            preview.data && <Preview project={project} previews={preview.data} />
+          {preview.error && <ErrorCard key={preview.error.message} problem={preview.error} onAgain={preview.refetch} />}
+          {preview.data?.tagger === "" && (
+            <Alert color="gray" title={t("not_run_yet")}>
+              {t("not_run_yet_why")}
+            </Alert>
           )}
+          {preview.data?.tagger && <Preview project={project} previews={preview.data} />}
         </div>
       </div>
       {problem !== undefined && <ErrorCard key={String(problem)} problem={problem} />}
