@@ -35,7 +35,7 @@ def wait_for_screen(page: Page) -> None:
 
 
 def test_home_is_shown_under_the_policy_and_the_token_is_not_in_its_address(page: Page, studio: RunningStudio):
-    expect(page.get_by_role("heading", name="Home", level=1)).to_be_visible()
+    expect(page.get_by_role("heading", name="Your LoRAs", level=1)).to_be_visible()
     expect(page.get_by_text("Lorasmith 0.")).to_be_visible()  # what the machine has, asked of the API
     assert page.url == studio.client.address
     answer = page.reload()
