@@ -75,8 +75,10 @@ def build(part: Part) -> nn.Module:
     return module.requires_grad_(False).eval()
 
 
-MANY_MODELS = ("diffusers.models.transformers", "transformers.models")
-"""Packages that import or list all of their models at once."""
+MANY_MODELS = (
+    "diffusers.models.transformers", "diffusers.models.autoencoders", "diffusers.models.unets", "diffusers.hooks", "transformers.models",
+)  # fmt: skip
+"""Packages that import or list all that they have at once; a class is imported from its own module in them."""
 
 
 def class_of(library: str, name: str) -> Any:

@@ -9,10 +9,11 @@ from lorasmith.models.description import Description, PartPlace
 from lorasmith.models.families import FAMILIES
 from lorasmith.models.open import describe
 from lorasmith.training.forecast.kept_rehearsals import rehearsal_of
-from lorasmith.training.forecast.machine import Machine
+from lorasmith.training.forecast.machine import OPERATIONS, Machine, small_network
 from lorasmith.training.forecast.rehearsal import attach_blank, blank_base, rehearse_step
 from lorasmith.training.forecast.rehearsed import rehearsed_run
 from lorasmith.training.forecast.report import as_text, make_report
+from lorasmith.training.forecast.watch import Watch
 from lorasmith.training.optim.optimizers import OPTIMIZERS, make_optimizer
 from lorasmith.training.planning.check import check
 from lorasmith.training.run import train
@@ -150,6 +151,13 @@ def test_a_machine_that_is_twice_as_fast_takes_half_the_time(settings_for):
     assert slow.step == pytest.approx(2 * fast.step)
     assert slow.steps == pytest.approx(4 * slow.step)
     assert slow.total > slow.steps, "no latent is cached yet"
+
+
+def test_the_network_that_operations_are_timed_with_has_as_many_as_said():
+    network, given = small_network(), torch.ones(1, 8)
+    with Watch() as watch:
+        network(given).sum().backward()
+    assert watch.operations == OPERATIONS
 
 
 def test_without_a_machine_this_one_is_measured(settings_for):

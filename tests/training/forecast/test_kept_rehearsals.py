@@ -1,6 +1,8 @@
 """A run is rehearsed again where anything changed that its rehearsal follows from, and only there; what is said is the same either way."""
 
 import json
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
@@ -12,6 +14,7 @@ from lorasmith.training.forecast.rehearsed import Rehearsal
 from lorasmith.training.forecast.report import make_report
 from lorasmith.training.planning.check import check
 from lorasmith.training.settings.changes import with_changes
+from lorasmith.training.settings.toml import settings_toml
 from tests.training.forecast.test_estimate import SLOW_MACHINE
 
 
@@ -41,6 +44,25 @@ def test_a_second_plan_rehearses_nothing_and_says_the_same(settings, rehearsed):
     first, second = (make_report(settings, SLOW_MACHINE).forecast for _ in range(2))
     assert len(rehearsed) == 1
     assert second == first
+
+
+ANOTHER_PLAN = """
+import sys
+from lorasmith.training.forecast.report import make_report
+from lorasmith.training.settings.toml import load_settings
+make_report(load_settings(sys.argv[1]))
+print([name for name in ("diffusers", "transformers", "torch._dynamo") if name in sys.modules])
+"""
+
+
+def test_a_plan_in_another_process_imports_no_library_of_models(settings, tmp_path):
+    (tmp_path / "run.toml").write_text(settings_toml(settings), encoding="utf-8")
+    said = [
+        subprocess.run([sys.executable, "-c", ANOTHER_PLAN, tmp_path / "run.toml"], capture_output=True, text=True, check=True).stdout
+        for _ in range(2)
+    ]
+    assert "diffusers" in said[0]
+    assert said[1].strip() == "[]"
 
 
 def test_what_is_kept_is_all_that_was_found(settings):

@@ -20,11 +20,12 @@ import torch
 from torch import nn
 
 from lorasmith.models.device import DEVICES
-from lorasmith.training.forecast.watch import Watch
 from lorasmith.training.forecast.work import Work
 
 UNSEEN = 1.35  # the middle of float32 runs on a CPU: 1.32 to 1.39 on the demo base, 1.49 on Stable Diffusion 1.5
 MOST_PRODUCTS, MOST_SECONDS = 12, 2.0
+OPERATIONS = 97
+"""Of a forward and a backward through `small_network`. `Watch` counts as many, but for that torch would import its compiler."""
 
 
 @dataclass(frozen=True)
@@ -70,11 +71,13 @@ def _rate(device: str, work: Work) -> float:
 
 def _start_of_an_operation(device: str) -> float:
     """Seconds of an operation that has nothing to compute, with its module and its way back."""
-    small = nn.Sequential(*[nn.Sequential(nn.Linear(8, 8), nn.SiLU()) for _ in range(16)]).to(device)
-    given = torch.ones(1, 8, device=device)
-    with Watch() as watch:
-        small(given).sum().backward()
-    return _median(device, lambda: small(given).sum().backward()) / watch.operations
+    small, given = small_network().to(device), torch.ones(1, 8, device=device)
+    return _median(device, lambda: small(given).sum().backward()) / OPERATIONS
+
+
+def small_network() -> nn.Module:
+    """A network too small to compute."""
+    return nn.Sequential(*[nn.Sequential(nn.Linear(8, 8), nn.SiLU()) for _ in range(16)])
 
 
 def _median(device: str, call: Callable[[], Any], tries: int = 12) -> float:
