@@ -32,6 +32,14 @@ def test_settings_are_suggested_with_reasons_and_can_be_trained(script, demo):
     assert script.post("/api/settings:check", json={"settings": suggested["settings"]}).json()["errors"] == []
 
 
+def test_a_check_says_which_settings_would_do_nothing(script, settings):
+    checked = script.post("/api/settings:check", json={"settings": settings}).json()
+    assert "lokr" in checked["idle"]["network.factor"]
+    assert "epsilon" in checked["idle"]["flow.logit_mean"]
+    settings["network"]["factor"] = 4
+    assert script.post("/api/settings:check", json={"settings": settings}).json()["idle"] == {}  # it is an error by now
+
+
 def test_no_settings_are_suggested_without_a_base_or_pictures(script):
     script.post("/api/projects", json={"name": "Mimi"})
     assert script.post("/api/projects/mimi/settings").json()["code"] == "project.no_base"

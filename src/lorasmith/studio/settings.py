@@ -9,11 +9,13 @@ from pydantic import BaseModel, Field, JsonValue
 from starlette.responses import PlainTextResponse
 
 from lorasmith.errors import InputError, SettingsError
+from lorasmith.models.open import describe
 from lorasmith.projects.starting_settings import starting_settings
 from lorasmith.studio.findings import FindingView, views
 from lorasmith.studio.problems import Problem, problem_of
 from lorasmith.studio.studio import CACHE, OpenStudio
 from lorasmith.training.settings.checks import check_together
+from lorasmith.training.settings.idle import idle_settings
 from lorasmith.training.settings.toml import settings_toml
 from lorasmith.training.settings.tree import Settings, settings_from
 
@@ -31,6 +33,7 @@ class SettingsCheck(BaseModel):
 
     errors: list[Problem] = Field(description="With their `place`, the dotted name of the setting. Empty where a training would take them.")
     findings: list[FindingView] = Field(description="Settings that do little together.")
+    idle: dict[str, str] = Field(description="Settings that are as usual and would do nothing here if they were not: dotted name -> why.")
 
 
 class StartingSettings(BaseModel):
@@ -48,12 +51,21 @@ def get_settings_schema() -> dict[str, Any]:
 
 @router.post("/settings:check")
 def check_settings(sent: SettingsTree) -> SettingsCheck:
-    """Whether settings are ones, and fit together."""
+    """Whether settings are ones, fit together, and do something."""
     try:
-        findings = check_together(settings_from(sent.settings))
+        settings = settings_from(sent.settings)
+        findings = check_together(settings)
     except SettingsError as error:
-        return SettingsCheck(errors=[problem_of(error)], findings=[])
-    return SettingsCheck(errors=[], findings=views(findings))
+        return SettingsCheck(errors=[problem_of(error)], findings=[], idle={})
+    return SettingsCheck(errors=[], findings=views(findings), idle=idle_settings(settings, _prediction_type(settings)))
+
+
+def _prediction_type(settings: Settings) -> str | None:
+    """What the base predicts; None where it cannot be looked at."""
+    try:
+        return describe(settings.base.path).prediction_type
+    except InputError:
+        return None
 
 
 @router.post("/settings:toml", response_class=PlainTextResponse)

@@ -4,6 +4,10 @@ import { isTyping, pressOf } from "./press";
 /** What a key does. It is used up by that, unless the answer is `false`, which leaves it to the browser. */
 export type Does = (event: KeyboardEvent) => unknown;
 
+/** Whether a dialog was open when the latest key went down: the Escape that closes it does nothing else. Heard before any dialog hears it. */
+let inDialog = false;
+addEventListener("keydown", () => (inDialog = document.querySelector('[role="dialog"]') !== null), { capture: true });
+
 const SECOND_KEY_WITHIN = 1000; // milliseconds, for `g i`
 
 /**
@@ -21,7 +25,7 @@ export function useKeys(does: Record<string, Does>, { inDialogs = false } = {}):
       const press = pressOf(event);
       const modified = event.ctrlKey || event.metaKey || event.altKey;
       if (!modified && isTyping(event)) return;
-      if (!inDialogs && document.querySelector('[role="dialog"]')) return;
+      if (!inDialogs && inDialog) return;
       const pair = event.timeStamp - at < SECOND_KEY_WITHIN ? `${first} ${press}` : "";
       const found = now.current[pair] ?? now.current[press];
       [first, at] = [press, event.timeStamp];

@@ -128,6 +128,7 @@ const SPELT: Record<string, string> = {
   cuda: "CUDA",
   pred: "prediction",
   dtype: "dtype",
+  out: "output",
 };
 
 /** A name in words: `optimizer.unet_lr` as `U-Net learning rate`. */

@@ -15,6 +15,7 @@ import { useAddress } from "../../state/address";
 import { FoldersDialog } from "./FoldersDialog";
 import classes from "./Library.module.css";
 import { LoraActions } from "./LoraActions";
+import { LoraJob } from "./LoraJob";
 import { loraLook } from "./lora";
 import { type Found, type Lora, useFreshLibrary, useLoras } from "./useLoras";
 
@@ -78,9 +79,11 @@ export default function Library() {
             filtered={q !== "" || family !== ""}
             noFolders={folders.data?.folders.length === 0}
             onFolders={() => show("folders")}
+            onExtract={() => show("extract")}
           />
         )}
       </Loaded>
+      {dialog === "extract" && <LoraJob kind="extract" onClose={() => show("")} />}
       {dialog === "folders" && <FoldersDialog onClose={() => show("")} />}
     </div>
   );
@@ -93,9 +96,10 @@ interface ShelvesProps {
   filtered: boolean;
   noFolders: boolean;
   onFolders: () => void;
+  onExtract: () => void;
 }
 
-function Shelves({ found, size, onSize, filtered, noFolders, onFolders }: ShelvesProps) {
+function Shelves({ found, size, onSize, filtered, noFolders, onFolders, onExtract }: ShelvesProps) {
   const { t } = useTranslation("library");
   const [, go] = useLocation();
   const byId = useMemo(() => new Map(found.loras.map((lora) => [lora.id, lora])), [found]);
@@ -111,9 +115,14 @@ function Shelves({ found, size, onSize, filtered, noFolders, onFolders }: Shelve
   }
   return (
     <>
-      <p className={classes.count} role="status">
-        {t("count", { count: found.loras.length })} {found.notes.join(" ")}
-      </p>
+      <div className={classes.count}>
+        <p role="status">
+          {t("count", { count: found.loras.length })} {found.notes.join(" ")}
+        </p>
+        <Button size="compact-xs" variant="subtle" onClick={onExtract}>
+          {t("extract")}
+        </Button>
+      </div>
       <div className={classes.shelf}>
         <Gallery
           ids={ids}

@@ -1,7 +1,7 @@
 import { Button } from "@mantine/core";
 import { Combine, FileDiff, FolderOutput, Move3d, PackageOpen, Scaling, Shapes, Upload } from "lucide-react";
 import { useTranslation } from "react-i18next";
-import { Link } from "wouter";
+import { useLocation } from "wouter";
 import { useAddress } from "../../state/address";
 import { CompareDialog } from "./CompareDialog";
 import classes from "./LoraActions.module.css";
@@ -20,6 +20,7 @@ const OF_ONE = [
 /** What can be done with the LoRAs that are selected. */
 export function LoraActions({ loras, onOpen }: { loras: Lora[]; onOpen?: (lora: Lora) => void }) {
   const { t } = useTranslation("library");
+  const [, go] = useLocation();
   const [dialog, show] = useAddress("dialog");
   const [one] = loras;
   const close = () => show("");
@@ -37,8 +38,7 @@ export function LoraActions({ loras, onOpen }: { loras: Lora[]; onOpen?: (lora: 
         variant="default"
         leftSection={<Shapes size={14} aria-hidden />}
         disabled={loras.length === 0}
-        component={Link}
-        href={playgroundOf(loras)}
+        onClick={() => go(playgroundOf(loras))}
       >
         {t("try")}
       </Button>
@@ -72,14 +72,9 @@ export function LoraActions({ loras, onOpen }: { loras: Lora[]; onOpen?: (lora: 
           {t(kind)}
         </Button>
       ))}
-      <Button size="xs" variant="subtle" onClick={() => show("extract")}>
-        {t("extract")}
-      </Button>
       {dialog === "compare" && loras.length > 1 && <CompareDialog loras={loras} onClose={close} />}
       {dialog === "merge" && loras.length > 0 && <MergeDialog loras={loras} onClose={close} />}
-      {(dialog === "extract" || (single && OF_ONE.some(({ kind }) => kind === dialog))) && (
-        <LoraJob kind={dialog} lora={single} onClose={close} />
-      )}
+      {single && OF_ONE.some(({ kind }) => kind === dialog) && <LoraJob kind={dialog} lora={single} onClose={close} />}
     </div>
   );
 }

@@ -5,10 +5,10 @@ import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { api, ask, type Shape } from "../../api/client";
 import type { Problem } from "../../api/problem";
-import { lookAgain } from "../../api/queries";
 import { ErrorCard } from "../../components/ErrorCard";
 import { Loaded } from "../../components/Loaded";
 import { say } from "../../components/say";
+import { readAgain } from "../library/readAgain";
 import classes from "./Lora.module.css";
 
 /** What is to be changed: an entry, a new one where its key is empty, or all that is private. */
@@ -45,7 +45,7 @@ export function EditDialog({ id, change, onClose }: { id: string; change: Change
     try {
       const { changes } = await ask(api.PATCH("/api/library/{id}/metadata", { params: { path: { id } }, body: wanted }));
       say(t("written", { count: changes.length }));
-      await lookAgain(client, "/api/library/{id}", "/api/library");
+      await readAgain(client);
       onClose();
     } catch (error) {
       setProblem(error);

@@ -5,9 +5,9 @@ import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { api, ask } from "../../api/client";
 import type { Problem } from "../../api/problem";
-import { lookAgain } from "../../api/queries";
 import { say, sayProblem } from "../../components/say";
 import { useAddress } from "../../state/address";
+import { readAgain } from "../library/readAgain";
 import { type Changed, EditDialog } from "./EditDialog";
 import { entriesWith, type Inspected } from "./inspected";
 import classes from "./Lora.module.css";
@@ -34,7 +34,7 @@ export function Metadata({ id, inspected }: { id: string; inspected: Inspected }
     ask(api.POST("/api/library/{id}/metadata:undo", { params: { path: { id } } }))
       .then(({ changes }) => {
         say(t("undone", { count: changes.length }));
-        return lookAgain(client, "/api/library/{id}", "/api/library");
+        return readAgain(client);
       })
       .catch(sayProblem);
   }

@@ -11,6 +11,7 @@ import classes from "./ExpertForm.module.css";
 import { notesOf } from "./remarks";
 import { SettingRow } from "./SettingRow";
 import { nameOf, valueAt } from "./tree";
+import { useIdle } from "./useIdle";
 import type { Planned } from "./usePlan";
 import type { Training } from "./useTraining";
 
@@ -40,6 +41,8 @@ function Sections({ training, planned, schema }: Props & { schema: unknown }) {
   const fitting = useMemo(() => found(sections, wanted), [sections, wanted]);
   const shown = only ? changedIn(fitting, training) : fitting;
   const changed = Object.keys(training.changes).length;
+  const idle = useIdle(training.settings);
+  const notes = useMemo(() => notesOf(planned, idle), [planned, idle]);
   return (
     <div className={classes.form}>
       <div className={classes.tools}>
@@ -77,15 +80,14 @@ function Sections({ training, planned, schema }: Props & { schema: unknown }) {
       </div>
       {shown.length === 0 && <p className="soft">{only && !search ? t("none_changed") : t("none_found", { search })}</p>}
       {shown.map((section) => (
-        <SectionRows key={section.name} section={section} training={training} planned={planned} />
+        <SectionRows key={section.name} section={section} training={training} planned={planned} notes={notes} />
       ))}
     </div>
   );
 }
 
-function SectionRows({ section, training, planned }: { section: Section } & Props) {
+function SectionRows({ section, training, planned, notes }: { section: Section; notes: ReadonlyMap<string, string> } & Props) {
   const { settings, recipe, changes, reasons, set, reset } = training;
-  const notes = useMemo(() => notesOf(planned), [planned]);
   const fields = section.fields;
   return (
     <section id={`set-${section.name}`} className={classes.section} tabIndex={-1}>

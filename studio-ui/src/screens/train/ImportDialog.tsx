@@ -8,7 +8,8 @@ import { say } from "../../components/say";
 import { useDraft } from "../../state/draft";
 import classes from "./ImportDialog.module.css";
 import { ImportReport } from "./ImportReport";
-import { differences, type Tree } from "./tree";
+import { changesOf } from "./imported";
+import type { Tree } from "./tree";
 import type { Training } from "./useTraining";
 
 type Imported = Shape<"ImportedView">;
@@ -55,7 +56,7 @@ export function ImportDialog({ project, training, onClose }: Props) {
   }
 
   function take(settings: Tree) {
-    const { name: _, ...changes } = differences(training.recipe, settings);
+    const changes = changesOf(training.recipe, settings);
     training.replace(changes);
     say(t("import_taken", { count: Object.keys(changes).length }));
     onClose();

@@ -14,7 +14,7 @@ export function ImportReport({ imported }: { imported: Imported }) {
   return (
     <div className={classes.report}>
       <p>
-        <strong>{form}</strong>
+        <strong>{t("import_form", { form })}</strong>
       </p>
       {fault && <p className={classes.fault}>{fault}</p>}
       <Part title={t("import_left_out", { count: leftOut.length })} open>

@@ -21,14 +21,18 @@ export function PlanPanel({ training, planned }: { training: Training; planned: 
   return (
     <section className={`panel ${classes.panel}`} aria-label={t("plan")}>
       <h2 className={classes.title}>{t("plan")}</h2>
-      {problem && <ErrorCard key={problem.message} problem={problem} />}
+      {problem && (
+        <div className={classes.problem}>
+          <ErrorCard key={problem.message} problem={problem} />
+        </div>
+      )}
       {plan && (
         <div className={stale ? classes.stale : undefined} aria-busy={stale}>
           <dl className={classes.facts}>
             <Fact
               name={t("steps")}
               value={number(plan.steps)}
-              more={t("steps_of", { epochs: plan.epochs, each: number(plan.steps_per_epoch) })}
+              more={t("steps_of", { count: plan.epochs, each: number(plan.steps_per_epoch) })}
               strong
             />
             <Fact name={t("time")} value={forecast.time === undefined ? later : t("about", { what: duration(forecast.time) })} strong />
