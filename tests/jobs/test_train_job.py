@@ -64,3 +64,15 @@ def test_another_run_in_the_same_place_is_refused_and_left_alone(settings_for, w
 def test_a_training_has_one_source(arguments):
     with pytest.raises(InputError, match="one of settings, settings_file, run must be given"):
         checked("train", arguments)
+
+
+def test_a_training_can_judge_itself_at_its_end(settings_for, work_on, tmp_path):
+    work = work_on()
+    done = []
+    work.report = lambda count, of, doing, *more: done.append(doing)
+    arguments = TrainArguments(settings=settings_for().model_dump(mode="json"), out="runs/judged", prove="quick")
+    outcome = KIND.run(arguments, work)
+    assert outcome["file"] == "runs/judged/checkpoints/toy.safetensors"
+    assert outcome["verdict"]
+    assert (tmp_path / outcome["proof"] / "verdict.json").is_file()
+    assert [doing for doing in dict.fromkeys(done) if doing in ("training", "proving")] == ["training", "proving"]

@@ -12,6 +12,8 @@ from lorasmith.jobs.kinds.options import DEVICE
 from lorasmith.jobs.work import StoppedEarly, Work
 from lorasmith.models.device import Device
 
+Effort = Literal["quick", "standard", "thorough"]
+
 
 class ProveArguments(Arguments):
     """What `lorasmith prove` is given: a run, or files of one training with their base and pictures."""
@@ -23,7 +25,7 @@ class ProveArguments(Arguments):
     held_out: Path | None = Field(None, description="Folder of images that they were not trained on.")
     trigger: str | None = Field(None, description="Trigger word of LoRA files. Empty: the one that most captions begin with.")
     out: Path | None = Field(None, description="Folder for what is found about LoRA files.")
-    effort: Literal["quick", "standard", "thorough"] = Field("standard", description="How many pictures are generated.")
+    effort: Effort = Field("standard", description="How many pictures are generated.")
     weights: list[float] | None = Field(None, description="Weights to try the recommended checkpoint at. Empty: 0.6, 0.8 and 1.")
     image_encoder: str | None = Field(None, description="One more eye beside the base's: a vision model or a tagger.")
     seed: int = Field(0, ge=0, description="Other prompts and other seeds.")

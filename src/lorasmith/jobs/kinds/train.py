@@ -1,4 +1,4 @@
-"""Train a LoRA and write its report. A training that was stopped, or whose process died, continues from its last saved state."""
+"""Train a LoRA, write its report, and judge it where that is wanted. A training that was stopped, or whose process died, continues from its last saved state."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from lorasmith.imports import without_collection
+from lorasmith.jobs.kinds import prove
 from lorasmith.jobs.kinds.kind import Kind
+from lorasmith.jobs.kinds.prove import Effort
 from lorasmith.jobs.kinds.settings_source import SettingsSource
 from lorasmith.jobs.work import StoppedEarly, Work
 from lorasmith.training import events
@@ -24,10 +26,11 @@ class TrainArguments(SettingsSource):
     out: Path | None = Field(None, description="Run folder to make. Empty: runs/NAME.")
     run: Path | None = Field(None, description="Folder of a run to continue.")
     changes: dict[str, Any] = Field(default_factory=dict, description="Settings to continue a run with, by dotted names.")
+    prove: Effort | None = Field(None, description="Judge the run when it has finished, with as many pictures. Empty: do not.")
 
 
 def run(arguments: TrainArguments, work: Work) -> dict[str, Any]:
-    """Begin or continue the run; the outcome names its folder and its LoRA."""
+    """Begin or continue the run; the outcome names its folder and its LoRA, and the verdict where it was judged."""
     with without_collection():
         from lorasmith.jobs.training import resume_training, start_training
 
@@ -43,7 +46,10 @@ def run(arguments: TrainArguments, work: Work) -> dict[str, Any]:
             result = start_training(settings, folder, listeners, work.commands)
     if not result.finished:
         raise StoppedEarly
-    return {"run": str(result.folder), "file": None if result.file is None else str(result.file)}
+    outcome = {"run": str(result.folder), "file": None if result.file is None else str(result.file)}
+    if arguments.prove is None:
+        return outcome
+    return outcome | prove.run(prove.ProveArguments(run=result.folder, effort=arguments.prove), work)
 
 
 def reporting(work: Work) -> Listener:

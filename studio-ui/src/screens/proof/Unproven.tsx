@@ -9,6 +9,7 @@ import { EmptyState } from "../../components/EmptyState";
 import { ErrorCard } from "../../components/ErrorCard";
 import { duration } from "../../components/format";
 import { hasEnded, shareOf } from "../../frame/job";
+import { useJobOf } from "../run/useJobOf";
 import classes from "./Proof.module.css";
 
 const EFFORTS = ["quick", "standard", "thorough"] as const;
@@ -20,7 +21,9 @@ export function Unproven({ run, onProven }: { run: Shape<"RunFacts">; onProven: 
   const { data: jobs } = useGet("/api/jobs");
   const [effort, setEffort] = useState<string>("standard");
   const [problem, setProblem] = useState<unknown>();
-  const job = jobs?.filter((one) => one.kind === "prove" && run.folder.endsWith(String(one.arguments.run))).at(-1);
+  const trains = useJobOf(run.id);
+  const proves = jobs?.filter((one) => one.kind === "prove" && run.folder.endsWith(String(one.arguments.run))).at(-1);
+  const job = proves ?? (trains?.arguments.prove && run.state === "finished" ? trains : undefined); // a training may judge itself at its end
   const done = job?.state === "done";
   // biome-ignore lint/correctness/useExhaustiveDependencies: once, when the job has ended
   useEffect(() => {

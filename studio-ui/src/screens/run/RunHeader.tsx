@@ -57,16 +57,18 @@ export function RunHeader({ run, curve }: PartProps) {
 
 function Verdict({ run }: { run: Shape<"RunFacts"> }) {
   const { t } = useTranslation("runs");
+  const job = useJobOf(run.id);
+  const judging = run.state === "finished" && job !== undefined && !hasEnded(job);
   return (
     <div className={`panel ${classes.verdict}`}>
-      <p>{run.verdict || t("not_proven")}</p>
+      <p>{run.verdict || t(judging ? "judging" : "not_proven")}</p>
       <Button
         component={Link}
         href={`/runs/${encodeURIComponent(run.id)}/proof`}
         leftSection={<Trophy size={16} aria-hidden />}
         variant={run.verdict ? "filled" : "default"}
       >
-        {t(run.verdict ? "see_proof" : "prove")}
+        {t(run.verdict || judging ? "see_proof" : "prove")}
       </Button>
     </div>
   );

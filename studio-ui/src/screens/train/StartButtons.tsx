@@ -22,6 +22,9 @@ interface Props {
   planned: Planned;
 }
 
+/** How thoroughly a LoRA is judged when it has been trained, by the level of its recipe. */
+const EFFORT = { quick: "quick", standard: "standard", competition: "thorough" } as const;
+
 /** Begins the training, and goes to it; or puts it into the queue, and stays. */
 export function StartButtons({ project, training, planned }: Props) {
   const { t } = useTranslation("train");
@@ -39,7 +42,12 @@ export function StartButtons({ project, training, planned }: Props) {
     try {
       await ask(
         api.POST("/api/jobs", {
-          body: { kind: "train", project: project.id, priority: 0, arguments: { settings: training.settings, out } },
+          body: {
+            kind: "train",
+            project: project.id,
+            priority: 0,
+            arguments: { settings: training.settings, out, prove: EFFORT[project.level ?? "standard"] },
+          },
         }),
       );
       training.reset("name"); // the next training has another one
