@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from itertools import takewhile
 from pathlib import Path
 from typing import Literal
@@ -89,16 +91,25 @@ def recipes(root: str | Path) -> list[Recipe]:
 
 def kept_recipes(root: str | Path) -> list[Recipe]:
     """The same with those of pictures that are as they came, because all steps were taken back."""
-    found = []
-    for file in sorted((Path(root) / RECIPES).glob("*.json")):
-        try:
-            found.append(_RECIPE.validate_json(file.read_bytes()))
-        except ValidationError as error:
-            raise DatasetError(
-                f"{file} is not a recipe of this version: put it back as it was, or move it elsewhere to forget that mend.",
-                code="mend.recipe_damaged", file=str(file),
-            ) from error  # fmt: skip
+    try:
+        with os.scandir(Path(root) / RECIPES) as entries:
+            files = [(entry.path, entry.stat()) for entry in entries if entry.name.endswith(".json")]
+    except FileNotFoundError:
+        return []
+    found = [_read(path, (state.st_ino, state.st_size, state.st_mtime_ns)) for path, state in files]
     return sorted(found, key=lambda recipe: (recipe.original.path, recipe.id))
+
+
+@lru_cache(maxsize=16_384)
+def _read(path: str, state: tuple[int, int, int]) -> Recipe:
+    """The recipe in a file, read once in each state: each is written as a new file."""
+    try:
+        return _RECIPE.validate_json(Path(path).read_bytes())
+    except ValidationError as error:
+        raise DatasetError(
+            f"{path} is not a recipe of this version: put it back as it was, or move it elsewhere to forget that mend.",
+            code="mend.recipe_damaged", file=path,
+        ) from error  # fmt: skip
 
 
 class KnownRecipes:
@@ -146,15 +157,19 @@ def new_recipe(root: Path, original: Version, upon: str | None) -> Recipe:
 
 def recipes_by_result(root: Path) -> dict[str, Recipe]:
     """Place of a picture -> the last recipe that it came out of."""
-    all_of_them = recipes(root)
+    return _by_result(recipes(root))
+
+
+def _by_result(all_of_them: Sequence[Recipe]) -> dict[str, Recipe]:
     built_upon = {(recipe.upon, recipe.original.path) for recipe in all_of_them}
     return {result.path: recipe for recipe in all_of_them for result in recipe.results if (recipe.id, result.path) not in built_upon}
 
 
 def recipes_to(root: Path, place: str) -> list[Recipe]:
     """The recipes that made the picture at this place, the first one first."""
-    by_name = {recipe.id: recipe for recipe in recipes(root)}
-    recipe = recipes_by_result(root).get(place)
+    all_of_them = recipes(root)
+    by_name = {recipe.id: recipe for recipe in all_of_them}
+    recipe = _by_result(all_of_them).get(place)
     found: list[Recipe] = []
     while recipe is not None:
         found.insert(0, recipe)
