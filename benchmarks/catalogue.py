@@ -92,9 +92,10 @@ def main() -> None:
         timed("first index", catalogue.refresh)
         timed("later start: nothing has changed", catalogue.refresh)
         timed("all entries", catalogue.entries)
-        timed("find a trigger", lambda: catalogue.find(Query(trigger="trigger77")))
+        trigger = f"trigger{files // 10}"
+        timed("find a trigger", lambda: catalogue.find(Query(trigger=trigger)))
         timed("find words", lambda: catalogue.find(Query(["number", "many"])))
-        command = [sys.executable, "-m", "lorasmith", "library", "find", "--trigger", "trigger77", "--catalogue", str(library), "--json"]
+        command = [sys.executable, "-m", "lorasmith", "library", "find", "--trigger", trigger, "--catalogue", str(library), "--json"]
         timed(
             "lorasmith library find, the whole command",
             lambda: subprocess.run(command, stdout=subprocess.DEVNULL, check=True, env=os.environ),
