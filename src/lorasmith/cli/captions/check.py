@@ -7,19 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lorasmith.cli.captions.options import (
-    Base,
-    Extension,
-    Folder,
-    Only,
-    VocabularyFiles,
-    Where,
-    describe_base,
-    note_what_is_left_alone,
-    one_of,
-    scope_of,
-    vocabulary_of,
-)
+from lorasmith.cli.captions import options
 from lorasmith.cli.findings import print_finding
 from lorasmith.cli.options import AsJson
 from lorasmith.cli.output import print_json
@@ -38,15 +26,15 @@ Limit = Annotated[int | None, typer.Option(min=1, help="Tokens that training rea
 
 
 def check(
-    folder: Folder,
-    base: Base = None,
+    folder: options.Folder,
+    base: options.Base = None,
     family: Family = None,
     trigger: Trigger = None,
-    vocabulary: VocabularyFiles = None,
+    vocabulary: options.VocabularyFiles = None,
     limit: Limit = None,
-    where: Where = None,
-    only: Only = None,
-    extension: Extension = None,
+    where: options.Where = None,
+    only: options.Only = None,
+    extension: options.Extension = None,
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 if there is an error or a warning.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -78,16 +66,16 @@ def check(
 
 
 def report(
-    folder: Folder,
+    folder: options.Folder,
     out: Annotated[Path, typer.Option(help="Folder for report.html, report.json and tag-cloud.png.")] = Path("captions-report"),
-    base: Base = None,
+    base: options.Base = None,
     family: Family = None,
     trigger: Trigger = None,
-    vocabulary: VocabularyFiles = None,
+    vocabulary: options.VocabularyFiles = None,
     limit: Limit = None,
-    where: Where = None,
-    only: Only = None,
-    extension: Extension = None,
+    where: options.Where = None,
+    only: options.Only = None,
+    extension: options.Extension = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the numbers as JSON and write no files.")] = False,
 ) -> None:
     """Count tags, pairs and tokens, draw a tag cloud, and write them with the advice as a page that can be sent to a friend.
@@ -138,14 +126,14 @@ def _checked(
     from lorasmith.captions.taggers.probabilities import stored_tags
     from lorasmith.captions.triggers import likely_triggers, triggers_from
 
-    tag_list = vocabulary_of(vocabulary)
+    tag_list = options.vocabulary_of(vocabulary)
     base_facts = _base_facts(base, family)
     collection = open_captions(folder, extension, unreadable_too=True)
-    scope = scope_of(where, only)
+    scope = options.scope_of(where, only)
     entries = select(collection, scope)
     captions = {entry.key: entry.caption for entry in entries}
     regularisation = [entry for entry in (*entries, *left_alone(collection, scope)) if collection.is_regularisation(entry.key)]
-    note_what_is_left_alone(collection, scope)
+    options.note_what_is_left_alone(collection, scope)
     if limit is not None:
         base_facts |= {"limit": limit, "longer_limits": ()}
     return collection, CheckedCaptions(
@@ -167,11 +155,11 @@ def _base_facts(base: str | None, family: str | None) -> dict[str, Any]:
     styles = {record.name: (record, record.captions) for record in FAMILIES.values()}
     styles |= {name: (record, one.captions) for record in FAMILIES.values() for name, one in record.relatives.items()}
     if family is not None:
-        one_of(family, tuple(styles), "family")
+        options.one_of(family, tuple(styles), "family")
     if base is None:
         record, style = styles[family] if family else (None, None)
         return {"style": style, "reads_breaks": record and record.reads_breaks}
-    description = describe_base(base)
+    description = options.describe_base(base)
     record = description.record
     tokenizers = caption_tokenizers(description)
     return {

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lorasmith.cli.captions.options import DryRun, Extension, Folder, Only, Where, note_what_is_left_alone, one_of, scope_of
+from lorasmith.cli.captions import options
 from lorasmith.cli.captions.save import save_plan, utf8_failures
 from lorasmith.cli.interrupt import STOPPED, stop_on_ctrl_c
 from lorasmith.cli.options import AsJson
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def describe(
-    folder: Folder,
+    folder: options.Folder,
     model: Annotated[
         str | None, typer.Option(help="BLIP or Florence-2: a folder or a hub id; with --endpoint, the server's name of its model.")
     ] = None,
@@ -28,16 +28,16 @@ def describe(
     system: Annotated[str, typer.Option(help="System prompt for the server's model.")] = "",
     trigger: Annotated[str, typer.Option(help="Trigger word to put before each description (not with --place second-line).")] = "",
     place: Annotated[str, typer.Option(help="instead (of the caption), second-line (below the tags), or only-new.")] = "second-line",
-    extension: Extension = None,
+    extension: options.Extension = None,
     max_tokens: Annotated[int, typer.Option(min=1, help="Longest description, in tokens.")] = 100,
     beams: Annotated[int, typer.Option(min=1, help="Beams of BLIP and Florence-2; more is slower and a little better.")] = 3,
     max_side: Annotated[int, typer.Option(min=64, max=4096, help="Longest side of pictures that are sent to a server, in pixels.")] = 1024,
     timeout: Annotated[float, typer.Option(min=0.1, help="Seconds to wait for a server's answer.")] = 120.0,
     retries: Annotated[int, typer.Option(min=0, max=20, help="Retries when a server fails temporarily.")] = 4,
-    where: Where = None,
-    only: Only = None,
+    where: options.Where = None,
+    only: options.Only = None,
     again: Annotated[bool, typer.Option("--again", help="Describe also pictures whose descriptions are stored.")] = False,
-    dry_run: DryRun = False,
+    dry_run: options.DryRun = False,
     as_json: AsJson = False,
 ) -> None:
     """Let a captioner describe the pictures in sentences, beside the tags or instead of them.
@@ -51,12 +51,12 @@ def describe(
     from lorasmith.captions.scope import select
     from lorasmith.captions.taggers.descriptions import describe_pictures, described_captions, prompts_for
 
-    one_of(place, ("instead", "second-line", "only-new"), "place")
+    options.one_of(place, ("instead", "second-line", "only-new"), "place")
     collection = open_captions(folder, extension, unreadable_too=True)
     tagged = collection if extension is None else open_captions(folder, unreadable_too=True)
     tags_of = {picture: entry.caption.parts[0] for entry in tagged for picture in entry.pictures}
-    scope = scope_of(where, only)
-    note_what_is_left_alone(collection, scope)
+    scope = options.scope_of(where, only)
+    options.note_what_is_left_alone(collection, scope)
     entries = select(collection, scope)
     if place == "only-new":
         entries = [entry for entry in entries if not entry.caption.text.strip()]

@@ -11,21 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin
 
 import typer
 
-from lorasmith.cli.captions.options import (
-    Base,
-    DryRun,
-    Extension,
-    Folder,
-    Only,
-    VocabularyFiles,
-    Where,
-    note_what_is_left_alone,
-    one_of,
-    scope_of,
-    split_options,
-    token_counter_of,
-    vocabulary_of,
-)
+from lorasmith.cli.captions import options
 from lorasmith.cli.captions.save import save_plan, utf8_failures
 from lorasmith.cli.options import AsJson
 
@@ -45,7 +31,7 @@ def edit_command(name: str) -> Any:
         fields = {field: given[field] for field in edit.model_fields}
         for field, info in edit.model_fields.items():
             if _command_line_type(info.annotation) is list:
-                fields[field] = list(split_options(given[field]))
+                fields[field] = list(options.split_options(given[field]))
         shared = {key: value for key, value in given.items() if key not in edit.model_fields}
         _run_edit(name, fields, **shared)
 
@@ -58,7 +44,7 @@ def edit_command(name: str) -> Any:
 def _parameters(edit: type[Edit]) -> list[inspect.Parameter]:
     """What the command of an edit takes: the folder, the edit's own fields, and what all edits share."""
     keyword = inspect.Parameter.KEYWORD_ONLY
-    parameters = [inspect.Parameter("folder", keyword, annotation=Folder)]
+    parameters = [inspect.Parameter("folder", keyword, annotation=options.Folder)]
     for field in (*edit.positional, *(field for field in edit.model_fields if field not in edit.positional)):
         info = edit.model_fields[field]
         read_as = _command_line_type(info.annotation)
@@ -69,12 +55,12 @@ def _parameters(edit: type[Edit]) -> list[inspect.Parameter]:
         annotation: Any = Annotated[value | None if default is None else value, option(*names, help=info.description)]
         parameters.append(inspect.Parameter(field, keyword, annotation=annotation, default=default))
     if edit.uses_vocabulary:
-        parameters.append(inspect.Parameter("vocabulary", keyword, annotation=VocabularyFiles, default=None))
+        parameters.append(inspect.Parameter("vocabulary", keyword, annotation=options.VocabularyFiles, default=None))
     if edit.counts_tags:
         parameters.append(inspect.Parameter("count_in", keyword, annotation=CountIn, default="folder"))
     shared: dict[str, tuple[Any, Any]] = {
-        "where": (Where, None), "only": (Only, None), "extension": (Extension, None), "base": (Base, None),
-        "dry_run": (DryRun, False), "as_json": (AsJson, False),
+        "where": (options.Where, None), "only": (options.Only, None), "extension": (options.Extension, None), "base": (options.Base, None),
+        "dry_run": (options.DryRun, False), "as_json": (AsJson, False),
     }  # fmt: skip
     return parameters + [inspect.Parameter(key, keyword, annotation=one, default=value) for key, (one, value) in shared.items()]
 
@@ -105,27 +91,27 @@ def _run_edit(
     from lorasmith.captions.edits.planning import plan_edit
     from lorasmith.captions.edits.registry import edit_of
 
-    one_of(count_in, ("folder", "scope"), "count-in")
-    collection, scope = open_captions(folder, extension, unreadable_too=True), scope_of(where, only)
-    note_what_is_left_alone(collection, scope)
+    options.one_of(count_in, ("folder", "scope"), "count-in")
+    collection, scope = open_captions(folder, extension, unreadable_too=True), options.scope_of(where, only)
+    options.note_what_is_left_alone(collection, scope)
     edit = edit_of(name, **fields)
     plan = plan_edit(
         collection, edit, scope,
-        count_in=count_in, count_tokens=token_counter_of(base, edit.token_limit), vocabulary=vocabulary_of(vocabulary),  # type: ignore[arg-type]
+        count_in=count_in, count_tokens=options.token_counter_of(base, edit.token_limit), vocabulary=options.vocabulary_of(vocabulary),  # type: ignore[arg-type]
     )  # fmt: skip
     save_plan(plan, dry_run, as_json, failures=utf8_failures(collection, scope), given=fields)
 
 
 def convert(
-    folder: Folder,
+    folder: options.Folder,
     encoding: Annotated[
         str | None,
         typer.Option("--from", help="Encoding that they were written in, such as cp1252; by default, each file's is recognised."),
     ] = None,
-    where: Where = None,
-    only: Only = None,
-    extension: Extension = None,
-    dry_run: DryRun = False,
+    where: options.Where = None,
+    only: options.Only = None,
+    extension: options.Extension = None,
+    dry_run: options.DryRun = False,
     as_json: AsJson = False,
 ) -> None:
     """Write captions that are not UTF-8 as UTF-8; those that are stay as they are.
@@ -139,7 +125,7 @@ def convert(
     from lorasmith.captions.scope import select, select_unreadable
     from lorasmith.errors import DatasetError
 
-    collection, scope = open_captions(folder, extension, unreadable_too=True), scope_of(where, only)
+    collection, scope = open_captions(folder, extension, unreadable_too=True), options.scope_of(where, only)
     select(collection, scope)  # refuses a scope that names what is not there
     changes, failures = {}, {}
     for entry in select_unreadable(collection, scope):

@@ -7,19 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lorasmith.cli.captions.options import (
-    Base,
-    Extension,
-    Folder,
-    Only,
-    VocabularyFiles,
-    Where,
-    note_what_is_left_alone,
-    one_of,
-    scope_of,
-    token_counter_of,
-    vocabulary_of,
-)
+from lorasmith.cli.captions import options
 from lorasmith.cli.captions.save import warn_of_unreadable
 from lorasmith.cli.options import AsJson
 from lorasmith.cli.output import one_line, print_json
@@ -30,7 +18,12 @@ if TYPE_CHECKING:
 
 
 def list_captions(
-    folder: Folder, where: Where = None, only: Only = None, extension: Extension = None, base: Base = None, as_json: AsJson = False
+    folder: options.Folder,
+    where: options.Where = None,
+    only: options.Only = None,
+    extension: options.Extension = None,
+    base: options.Base = None,
+    as_json: AsJson = False,
 ) -> None:
     """List captions, all or those that a filter finds.
 
@@ -49,10 +42,10 @@ def list_captions(
 
 
 def show(
-    folder: Folder,
+    folder: options.Folder,
     key: Annotated[str, typer.Argument(help="The caption file or its picture, below FOLDER.")],
-    extension: Extension = None,
-    vocabulary: VocabularyFiles = None,
+    extension: options.Extension = None,
+    vocabulary: options.VocabularyFiles = None,
     as_json: AsJson = False,
 ) -> None:
     """Show one caption: its tags, its sentence, and with a tag list which tags that list does not have.
@@ -66,7 +59,7 @@ def show(
         raise typer.Exit(1)  # its encoding was named
     if len(entries) != 1:
         raise DatasetError(f"{key} has {count(len(entries), 'caption')}: name one caption or picture.")
-    entry, known = entries[0], vocabulary_of(vocabulary)
+    entry, known = entries[0], options.vocabulary_of(vocabulary)
     tags, _ = entry.caption.parts
     unknown = known.unknown(tags) if known else []
     if as_json:
@@ -84,16 +77,16 @@ def show(
 
 
 def tags(
-    folder: Folder,
+    folder: options.Folder,
     view: Annotated[
         str, typer.Option(help="union: tags of any caption in scope; common: of all of them; difference: of none of --than.")
     ] = "union",
     than: Annotated[str | None, typer.Option(help="Filter for the captions to compare with in a difference.")] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="List at most this many, the most frequent.")] = None,
-    vocabulary: VocabularyFiles = None,
-    where: Where = None,
-    only: Only = None,
-    extension: Extension = None,
+    vocabulary: options.VocabularyFiles = None,
+    where: options.Where = None,
+    only: options.Only = None,
+    extension: options.Extension = None,
     as_json: AsJson = False,
 ) -> None:
     """List tags with the number of captions that have them; with a tag list, unknown tags are marked.
@@ -104,7 +97,7 @@ def tags(
     from lorasmith.captions.statistics import captions_with_each, tags_of_all, tags_of_any, tags_of_these_only
     from lorasmith.errors import SettingsError
 
-    one_of(view, ("union", "common", "difference"), "view")
+    options.one_of(view, ("union", "common", "difference"), "view")
     if (than is None) == (view == "difference"):
         raise SettingsError("--view difference needs --than FILTER, and no other view takes it.")
     collection, entries = _selected(folder, where, only, extension)
@@ -114,7 +107,7 @@ def tags(
     else:
         found = tags_of_all(captions) if view == "common" else tags_of_any(captions)
     counts = captions_with_each(found, captions)
-    known = vocabulary_of(vocabulary)
+    known = options.vocabulary_of(vocabulary)
     unknown = set(known.unknown(found)) if known else set()
     if as_json:
         rows = [{"tag": tag, "captions": counts[tag], **({"known": tag not in unknown} if known else {})} for tag in found[:limit]]
@@ -127,7 +120,7 @@ def tags(
 
 def autocomplete(
     beginning: Annotated[str, typer.Argument(help="The first letters of a tag or of one of its aliases.")],
-    vocabulary: VocabularyFiles = None,
+    vocabulary: options.VocabularyFiles = None,
     limit: Annotated[int, typer.Option(min=1, help="List at most this many.")] = 10,
     as_json: AsJson = False,
 ) -> None:
@@ -139,7 +132,7 @@ def autocomplete(
 
     from lorasmith.errors import SettingsError
 
-    known = vocabulary_of(vocabulary)
+    known = options.vocabulary_of(vocabulary)
     if known is None:
         raise SettingsError("Completing a tag needs a list of tags: give one with --vocabulary FILE, or --vocabulary demo.")
     found = known.complete(beginning, limit)
@@ -158,7 +151,7 @@ def _selected(
     from lorasmith.captions.collection import open_captions
     from lorasmith.captions.scope import select
 
-    collection, scope = open_captions(folder, extension, unreadable_too=True), scope_of(where, only)
-    note_what_is_left_alone(collection, scope)
+    collection, scope = open_captions(folder, extension, unreadable_too=True), options.scope_of(where, only)
+    options.note_what_is_left_alone(collection, scope)
     warn_of_unreadable(collection, scope)
-    return collection, select(collection, scope, token_counter_of(base))
+    return collection, select(collection, scope, options.token_counter_of(base))

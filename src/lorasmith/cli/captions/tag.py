@@ -8,20 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lorasmith.cli.captions.options import (
-    DEMO,
-    DryRun,
-    Extension,
-    Folder,
-    Only,
-    VocabularyFiles,
-    Where,
-    note_what_is_left_alone,
-    one_of,
-    scope_of,
-    split_options,
-    vocabulary_of,
-)
+from lorasmith.cli.captions import options
 from lorasmith.cli.captions.save import save_plan, utf8_failures
 from lorasmith.cli.interrupt import STOPPED, stop_on_ctrl_c
 from lorasmith.cli.options import AsJson
@@ -62,7 +49,7 @@ Again = Annotated[bool, typer.Option("--again", help="Run the tagger also on pic
 
 
 def tag(
-    folder: Folder,
+    folder: options.Folder,
     tagger: TaggerSource = None,
     base: TaggerBase = None,
     descriptor: Descriptor = None,
@@ -78,14 +65,14 @@ def tag(
     append: Append = None,
     keep_underscores: KeepUnderscores = False,
     escape_parentheses: EscapeParentheses = False,
-    vocabulary: VocabularyFiles = None,
+    vocabulary: options.VocabularyFiles = None,
     mode: ModeOfTagging = "ignore",
-    where: Where = None,
-    only: Only = None,
-    extension: Extension = None,
+    where: options.Where = None,
+    only: options.Only = None,
+    extension: options.Extension = None,
     batch_size: BatchSize = 8,
     again: Again = False,
-    dry_run: DryRun = False,
+    dry_run: options.DryRun = False,
     as_json: AsJson = False,
 ) -> None:
     """Let a tagger write the tags. Its probabilities are stored, so that thresholds can be changed later without running it again.
@@ -98,19 +85,19 @@ def tag(
     from lorasmith.captions.taggers.probabilities import ProbabilityStore
     from lorasmith.captions.taggers.tagging import tagged_captions
 
-    one_of(mode, ("ignore", "append", "overwrite"), "mode")
-    known, scope = vocabulary_of(vocabulary), scope_of(where, only)
+    options.one_of(mode, ("ignore", "append", "overwrite"), "mode")
+    known, scope = options.vocabulary_of(vocabulary), options.scope_of(where, only)
     collection = open_captions(folder, extension, unreadable_too=True)
-    note_what_is_left_alone(collection, scope)
+    options.note_what_is_left_alone(collection, scope)
     entries = select(collection, scope)
-    opened = _open_tagger(tagger or (DEMO if _is_demo(base) else None), descriptor)
+    opened = _open_tagger(tagger or (options.DEMO if _is_demo(base) else None), descriptor)
     pictures = {entry.key: collection.folder / entry.pictures[0] for entry in entries}
     with ProbabilityStore(folder) as store:
         identity, result = _tag_pictures(store, opened, folder, list(pictures.values()), batch_size, again)
         choice = _choice(
             store.thresholds(identity), threshold, character_threshold, category_threshold, category,
-            mcut=mcut, max_tags=max_tags, rating=rating, blacklist=split_options(blacklist), prepend=split_options(prepend),
-            append=split_options(append), keep_underscores=keep_underscores, escape_parentheses=escape_parentheses,
+            mcut=mcut, max_tags=max_tags, rating=rating, blacklist=options.split_options(blacklist), prepend=options.split_options(prepend),
+            append=options.split_options(append), keep_underscores=keep_underscores, escape_parentheses=escape_parentheses,
         )  # fmt: skip
         contents = {key: result.contents[path] for key, path in pictures.items() if path in result.contents}
         changes = tagged_captions(store, identity, entries, contents, choice, mode, known)  # type: ignore[arg-type]
@@ -162,7 +149,7 @@ def _open_tagger(source: str | None, descriptor: str | None) -> Tagger | None:
     from lorasmith.captions.taggers.tagger import open_tagger
     from lorasmith.captions.taggers.tagger_descriptor import descriptor_by_name
 
-    if source == DEMO:
+    if source == options.DEMO:
         from lorasmith.demo.weights import TAGGER
 
         return open_tagger(TAGGER)
@@ -174,7 +161,7 @@ def _is_demo(base: str | None) -> bool:
         return False
     from lorasmith.demo.weights import BASE
 
-    return base == DEMO or Path(base).resolve() == BASE.resolve()
+    return base == options.DEMO or Path(base).resolve() == BASE.resolve()
 
 
 def _choice(

@@ -8,20 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lorasmith.cli.captions.options import (
-    Base,
-    DryRun,
-    Extension,
-    Folder,
-    Only,
-    VocabularyFiles,
-    Where,
-    describe_base,
-    note_what_is_left_alone,
-    scope_of,
-    split_options,
-    vocabulary_of,
-)
+from lorasmith.cli.captions import options
 from lorasmith.cli.captions.save import save_plan, utf8_failures, warn_of_unreadable
 from lorasmith.cli.options import AsJson
 from lorasmith.cli.output import print_json
@@ -33,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def triggers(
-    folder: Folder,
+    folder: options.Folder,
     set_: Annotated[
         str | None, typer.Option("--set", help='Put these in front of every caption: "zorvex", or "charactertag, outfittag".')
     ] = None,
@@ -50,12 +37,12 @@ def triggers(
     ] = None,
     suggest: Annotated[int, typer.Option(min=0, help="Suggest this many words that mean nothing to the base.")] = 0,
     seed: Annotated[int, typer.Option(help="Another seed suggests other words.")] = 0,
-    base: Base = None,
-    vocabulary: VocabularyFiles = None,
-    where: Where = None,
-    only: Only = None,
-    extension: Extension = None,
-    dry_run: DryRun = False,
+    base: options.Base = None,
+    vocabulary: options.VocabularyFiles = None,
+    where: options.Where = None,
+    only: options.Only = None,
+    extension: options.Extension = None,
+    dry_run: options.DryRun = False,
     as_json: AsJson = False,
 ) -> None:
     """Set trigger words, find where they leak and mend it, suggest and check words with the base's own tokenizers.
@@ -75,17 +62,17 @@ def triggers(
     if sum([set_ is not None, from_folders, mend, bool(check), bool(suggest)]) > 1:
         raise SettingsError("--set, --from-folders, --mend, --check and --suggest are separate steps: give one of them.")
     collection = open_captions(folder, extension, unreadable_too=True)
-    scope = scope_of(where, only)
-    note_what_is_left_alone(collection, scope)
+    scope = options.scope_of(where, only)
+    options.note_what_is_left_alone(collection, scope)
     entries = select(collection, scope)
     if check or suggest:
-        _show_checks(folder, _checked_words(collection, split_options(check), suggest, seed, base, vocabulary), as_json)
+        _show_checks(folder, _checked_words(collection, options.split_options(check), suggest, seed, base, vocabulary), as_json)
         return
     if set_ is not None:
-        edit = edit_of("set-triggers", triggers=triggers_from(set_), replacing=split_options(replacing))
+        edit = edit_of("set-triggers", triggers=triggers_from(set_), replacing=options.split_options(replacing))
     elif from_folders:
         _check_folder_names(collection, entries)
-        edit = edit_of("folder-triggers", replacing=split_options(replacing))
+        edit = edit_of("folder-triggers", replacing=options.split_options(replacing))
     elif mend:
         edit = edit_of("mend-triggers", triggers=_triggers_in(collection, entries, trigger))
     else:
@@ -113,8 +100,8 @@ def _checked_words(
             "The base's tokenizers tell whether a word means something to it: give --base (a file, a folder, a hub id, or demo).",
             code="captions.no_tokenizer",
         )
-    tokenizers, tags = load_tokenizers(describe_base(base)), sorted(collection.tag_counts())
-    tag_list = vocabulary_of(vocabulary)
+    tokenizers, tags = load_tokenizers(options.describe_base(base)), sorted(collection.tag_counts())
+    tag_list = options.vocabulary_of(vocabulary)
     known = list(tag_list.tags) if tag_list is not None else []
     if not words:
         return suggest_triggers(tokenizers, tags=tags, known=known, count=suggest, seed=seed)
