@@ -160,7 +160,8 @@ function useSoon(value: string, tell: (value: string) => void): void {
   const now = useRef(tell);
   now.current = tell;
   useEffect(() => {
-    const timer = setTimeout(() => now.current(value), PLACE_KEPT_AFTER);
+    const here = location.pathname;
+    const timer = setTimeout(() => location.pathname === here && now.current(value), PLACE_KEPT_AFTER); // not while another screen is loading
     return () => clearTimeout(timer);
   }, [value]);
 }

@@ -3,3 +3,9 @@ export function pictureAddress(project: string, picture: string, tool = ""): str
   const path = picture.split("/").map(encodeURIComponent).join("/");
   return `/projects/${encodeURIComponent(project)}/images/${path}${tool && `?tool=${tool}`}`;
 }
+
+/** The picture of such an address, by its path as the browser has it: routers decode it half, and `%`, `#` or `?` in a name get lost. */
+export function pictureAt(path: string): string {
+  const [, encoded = ""] = path.match(/^\/projects\/[^/]+\/images\/(.+)$/) ?? [];
+  return encoded.split("/").map(decodeURIComponent).join("/");
+}

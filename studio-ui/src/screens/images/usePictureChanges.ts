@@ -73,7 +73,7 @@ export function usePictureChanges(project: string): PictureChanges {
       return otherwise;
     } finally {
       setBusy(false);
-      await refresh();
+      refresh();
     }
   }
 

@@ -19,7 +19,8 @@ interface Props {
   facts: Shape<"PictureFacts">;
   tool: Tool;
   busy: boolean;
-  onDo: (change: MendChange) => Promise<void>;
+  /** Whether it was done; the picture is then another. */
+  onDo: (change: MendChange) => Promise<boolean>;
   onCancel: () => void;
 }
 
@@ -48,10 +49,7 @@ export function BoxTool({ project, facts, tool, busy, onDo, onCancel }: Props) {
   });
   const change = changeOf(tool, boxes.boxes, size);
   async function apply() {
-    if (!change) return;
-    await onDo(change);
-    boxes.forget();
-    onCancel();
+    if (change && (await onDo(change))) boxes.forget();
   }
   const removeActive = () => tool !== "crop" && active !== undefined && boxes.remove(boxes.active);
   const applyByKey = (event: KeyboardEvent) => !(event.target instanceof HTMLButtonElement) && change !== undefined && apply();

@@ -1,3 +1,4 @@
+import { Button } from "@mantine/core";
 import { ImageOff } from "lucide-react";
 import { useTranslation } from "react-i18next";
 import { Link, useLocation, useParams } from "wouter";
@@ -6,7 +7,7 @@ import { EmptyState } from "../../components/EmptyState";
 import { Loaded } from "../../components/Loaded";
 import { useWatch } from "../../events/news";
 import { useAddress } from "../../state/address";
-import { pictureAddress } from "../images/pictureAddress";
+import { pictureAddress, pictureAt } from "../images/pictureAddress";
 import { usePictureChanges } from "../images/usePictureChanges";
 import classes from "./Picture.module.css";
 import { PictureTools } from "./PictureTools";
@@ -15,8 +16,9 @@ import { isTool } from "./tool";
 /** One picture: cropped, erased in parts, split, flipped, turned, mended; before and after; what was done to it. */
 export default function Picture() {
   const { t } = useTranslation("picture");
-  const { project, "*": picture } = useParams<{ project: string; "*": string }>();
+  const { project } = useParams<{ project: string }>();
   const [, go] = useLocation();
+  const picture = pictureAt(location.pathname);
   const [tool] = useAddress("tool");
   useWatch([`dataset:${project}`]);
   const facts = useGet("/api/projects/{project}/pictures/{picture}", { path: { project, picture } });
@@ -29,7 +31,14 @@ export default function Picture() {
 
   if (facts.error?.status === 404) {
     return (
-      <EmptyState icon={<ImageOff size={32} />} action={<Link href={grid}>{t("to_grid")}</Link>}>
+      <EmptyState
+        icon={<ImageOff size={32} />}
+        action={
+          <Button component={Link} href={grid}>
+            {t("to_grid")}
+          </Button>
+        }
+      >
         {t("gone", { picture })}
       </EmptyState>
     );

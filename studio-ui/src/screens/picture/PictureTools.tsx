@@ -35,9 +35,11 @@ export function PictureTools(props: Props) {
   }, []);
 
   async function mend(change: MendChange | MendChange[], pictures = [facts.id]) {
-    const after = await changes.mend([{ pictures, changes: [change].flat() }]);
-    if (after.length > 1 || (after.length === 0 && [change].flat().some(({ way }) => way === "remove"))) onGrid();
-    else if (after[0] !== undefined) onOpen(after[0]);
+    const wanted = [change].flat();
+    const [after, ...more] = await changes.mend([{ pictures, changes: wanted }]);
+    if (more.length > 0 || wanted.some(({ way }) => way === "remove")) onGrid();
+    else if (after !== undefined) onOpen(after);
+    return after !== undefined;
   }
   const flip = () => mend({ way: "flip", parameters: { way: "horizontal" } });
   const rotate = (degrees: 90 | 270) => mend({ way: "rotate", parameters: { degrees } });
