@@ -44,6 +44,16 @@ def test_tags_with_the_word_inside_them_come_behind_those_that_begin_so(script, 
     assert complete(script, "hat", count=1) == [("red hat", 3, None, "")]
 
 
+def test_a_list_that_is_registered_from_elsewhere_completes_too(script, lists, tmp_path_factory):
+    own = tmp_path_factory.mktemp("lists") / "own.csv"
+    own.write_text("redwood,0,40,\n", encoding="utf-8")
+    assert script.post("/api/models", json={"kind": "vocabulary", "source": str(own)}).status_code == 201
+    assert complete(script, "redw") == [("redwood", 40, None, str(own))]
+    assert [one["file"] for one in script.get("/api/vocabularies").json()] == ["vocabularies/site.csv", str(own)]
+    own.unlink()
+    assert complete(script, "redw") == []
+
+
 def test_lists_are_read_anew_when_they_change_and_a_damaged_one_says_so(script, lists):
     assert script.get("/api/vocabularies").json() == [
         {"file": "vocabularies/site.csv", "bytes": 73, "tags": 3, "aliases": 2, "implying": 0, "problem": ""}

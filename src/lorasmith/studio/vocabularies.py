@@ -1,6 +1,7 @@
 """`/api/vocabularies`, and what a beginning of a tag can become: tags of the captions first, then those of the workspace's tag lists.
 
-Tag lists are the files in the workspace's folder `vocabularies`, in any form that `captions.vocabulary` reads; jobs name them by their path.
+Tag lists are the files in the workspace's folder `vocabularies` and those that are registered as models, in any form that
+`captions.vocabulary` reads; jobs name them by their path.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from pydantic import BaseModel, Field
 
 from lorasmith.captions.vocabulary import Suggestion, Vocabulary, key_of, open_vocabulary
 from lorasmith.errors import InputError
+from lorasmith.models.shelf import Shelf
 from lorasmith.studio.studio import OpenStudio
 
 router = APIRouter(tags=["captions"])
@@ -47,7 +49,7 @@ class SuggestionView(BaseModel):
 
 @router.get("/vocabularies")
 def list_vocabularies(studio: OpenStudio) -> list[VocabularyView]:
-    """The tag lists in the workspace's folder `vocabularies`."""
+    """The tag lists in the workspace's folder `vocabularies`, and those that are registered from elsewhere."""
     return [_view(studio.workspace, file) for file in _files(studio.workspace)]
 
 
@@ -93,8 +95,11 @@ def _readable(workspace: Path) -> Iterator[tuple[str, Vocabulary]]:
 
 
 def _files(workspace: Path) -> list[Path]:
+    """Those in the workspace's folder, then those that are registered from elsewhere."""
     folder = workspace / FOLDER
-    return sorted(file for file in folder.iterdir() if file.is_file() and not file.name.startswith(".")) if folder.is_dir() else []
+    own = sorted(file for file in folder.iterdir() if file.is_file() and not file.name.startswith(".")) if folder.is_dir() else []
+    registered = (workspace / one.source for one in Shelf(workspace) if one.kind == "vocabulary")
+    return list(dict.fromkeys([*own, *(file for file in registered if file.is_file())]))
 
 
 def _view(workspace: Path, file: Path) -> VocabularyView:
@@ -131,4 +136,5 @@ def _state(file: Path) -> tuple[int, int]:
 
 
 def _name(workspace: Path, file: Path) -> str:
-    return file.relative_to(workspace).as_posix().encode(errors="backslashreplace").decode()
+    """The path of a tag list in the workspace, or the full one of a list elsewhere."""
+    return (file.relative_to(workspace) if file.is_relative_to(workspace) else file).as_posix().encode(errors="backslashreplace").decode()

@@ -1,12 +1,11 @@
 import { ActionIcon, Button, Indicator, Tooltip } from "@mantine/core";
 import { useQueryClient } from "@tanstack/react-query";
-import { ArrowRight, History, Images as ImagesIcon, Lightbulb, ListFilter, PencilLine, Tags } from "lucide-react";
+import { ArrowRight, FolderX, History, Images as ImagesIcon, Lightbulb, ListFilter, PencilLine, Tags } from "lucide-react";
 import { useCallback, useEffect, useRef } from "react";
 import { useTranslation } from "react-i18next";
 import { Link } from "wouter";
 import { useGet } from "../../api/queries";
 import { EmptyState } from "../../components/EmptyState";
-import { ErrorCard } from "../../components/ErrorCard";
 import { FilterField } from "../../components/FilterField";
 import { usePictures } from "../../components/gallery/usePictures";
 import { type Selecting, useSelection } from "../../components/gallery/useSelection";
@@ -59,7 +58,20 @@ export default function Captions() {
     setDialog("edit");
   }
 
-  if (list.error && list.error.status === 404) return <ErrorCard problem={list.error} onAgain={() => list.refetch()} />;
+  if (list.error?.status === 404) {
+    return (
+      <EmptyState
+        icon={<FolderX size={32} />}
+        action={
+          <Button component={Link} href="/">
+            {t("frame:to_home")}
+          </Button>
+        }
+      >
+        {list.error.message}
+      </EmptyState>
+    );
+  }
   if (list.data && ids.length === 0 && q === "") {
     return (
       <EmptyState
