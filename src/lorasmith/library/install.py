@@ -139,7 +139,7 @@ def install(
     >>> ls.install("my-lora.safetensors", "runs", name="mimi").file.as_posix()
     'runs/mimi.safetensors'
     """
-    file, into = Path(file), Path(into).expanduser()
+    file, into = Path(file), Path(os.path.expanduser(into))
     read_lora_header(file)  # refuses what is damaged, or would run code
     ui, folder = _place(into)
     target = folder / subfolder / f"{safe_stem(name or file.stem)}.safetensors"

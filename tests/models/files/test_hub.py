@@ -6,11 +6,12 @@ import subprocess
 import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 
 from lorasmith.errors import BaseModelError
-from lorasmith.models.files.hub import is_hub_id, needed_files
+from lorasmith.models.files.hub import is_hub_id, needed_files, source_of
 from lorasmith.models.open import describe
 from tests.models.toys import toy_folder
 
@@ -131,3 +132,9 @@ def test_what_is_a_hub_id_and_what_a_path(tmp_path, monkeypatch):
     assert not is_hub_id("owner/name"), "a folder of that name counts"
     with pytest.raises(BaseModelError, match="does not exist; give a file, a folder or a hub id"):
         describe("model.safetensors")
+
+
+def test_a_home_of_nobody_is_a_name_like_any_other():
+    name = "~nobody-of-this-name/base"
+    assert not is_hub_id(name)
+    assert source_of(name) == Path(name)

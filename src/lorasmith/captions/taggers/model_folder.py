@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,7 +23,7 @@ def model_folder(source: Path | str, patterns: Sequence[str]) -> Path:
     Raises:
         InputError: neither a folder nor an id, or the repository does not exist, is not open to this user, or cannot be reached.
     """
-    folder = Path(source).expanduser()
+    folder = Path(os.path.expanduser(source))
     if folder.is_dir():
         return folder
     name = str(source)

@@ -11,6 +11,7 @@ import csv
 import hashlib
 import io
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -118,7 +119,7 @@ def open_tagger(source: Path | str, descriptor: TaggerDescriptor | None = None, 
 
     Raises InputError where it cannot be found, downloaded or opened.
     """
-    local = Path(source).expanduser().is_dir()
+    local = Path(os.path.expanduser(source)).is_dir()
     expected = descriptor or (None if local else descriptor_from_hub_name(str(source)))
     patterns = files_of(expected) if expected else ()
     folder = model_folder(source, patterns)

@@ -8,6 +8,7 @@ Users write their own descriptor as a TOML file with the same fields, named `tag
 
 from __future__ import annotations
 
+import os
 import tomllib
 from pathlib import Path
 from typing import Literal
@@ -93,7 +94,7 @@ def descriptor_by_name(name: str) -> TaggerDescriptor:
     """
     if name in DESCRIPTORS:
         return DESCRIPTORS[name]
-    path = Path(name).expanduser()
+    path = Path(os.path.expanduser(name))
     if path.suffix != ".toml" or not path.is_file():
         raise InputError(f"There is no tagger descriptor {name!r}: give one of {', '.join(DESCRIPTORS)}, or the path of a TOML file.")
     return read_descriptor(path)

@@ -10,6 +10,7 @@ features that were trained to tell things apart, or a tagger that knows the tags
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -51,7 +52,7 @@ def open_image_encoder(source: str | Path) -> ImageEncoder:
 
 def _is_tagger(source: str | Path) -> bool:
     """By its files where it is a folder, by its repository's name where it is on the hub."""
-    folder = Path(source).expanduser()
+    folder = Path(os.path.expanduser(source))
     return not (folder / "config.json").is_file() or any(folder.glob("*.onnx")) if folder.is_dir() else "tagger" in str(source).lower()
 
 

@@ -76,7 +76,7 @@ class Catalogue:
 
     def add(self, *folders: str | Path) -> None:
         """Add folders; those below them come with them. Raises InputError (`library.no_folder`) where one is not there."""
-        added = [Path(folder).expanduser().resolve() for folder in folders]
+        added = [Path(os.path.expanduser(folder)).resolve() for folder in folders]
         if missing := [folder for folder in added if not folder.is_dir()]:
             raise InputError(
                 f"There is no folder {missing[0]}: give a folder of LoRA files.", code="library.no_folder", path=str(missing[0])
@@ -89,7 +89,7 @@ class Catalogue:
         Raises InputError (`library.not_added`) where one is not in it.
         """
         known = self.folders
-        leaving = [Path(folder).expanduser().resolve() for folder in folders]
+        leaving = [Path(os.path.expanduser(folder)).resolve() for folder in folders]
         if strange := [folder for folder in leaving if folder not in known]:
             raise InputError(
                 f"The folder {strange[0]} is not in the catalogue. It has: {', '.join(map(str, known)) or 'none'}.",

@@ -6,6 +6,7 @@ small configs and tokenizers, and the weights of its parts once (half precision 
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -27,7 +28,7 @@ _LEFT_OUT = ("safety_checker", "feature_extractor", "image_encoder")  # folders 
 
 def is_hub_id(source: Path | str) -> bool:
     """Whether `source` is written as a hub id, and nothing here has that name."""
-    return bool(_HUB_ID.fullmatch(str(source))) and not Path(source).expanduser().exists()
+    return bool(_HUB_ID.fullmatch(str(source))) and not Path(os.path.expanduser(source)).exists()
 
 
 def source_of(source: Path | str) -> Path:
@@ -36,7 +37,7 @@ def source_of(source: Path | str) -> Path:
     A hub id is `owner/name`, `owner/name@revision`, or `owner/name/file.safetensors` for one file of a repository.
     """
     if not is_hub_id(source):
-        return Path(source).expanduser()
+        return Path(os.path.expanduser(source))
     repository, revision, file = hub_parts(str(source))
     return fetch_file(repository, file, revision) if file else fetch_folder(repository, revision)
 
