@@ -79,4 +79,8 @@ const colours = {
   "--mantine-primary-color-contrast": "var(--on-accent)",
 };
 
-export const variables: CSSVariablesResolver = () => ({ variables: {}, light: colours, dark: colours });
+/** Mantine draws fields in shades of its own, whose borders are too faint to be seen by everybody. */
+const light = { ...colours, "--mantine-color-gray-4": "var(--border)" };
+const dark = { ...colours, "--mantine-color-dark-4": "var(--border)", "--mantine-color-dark-6": "var(--panel)" };
+
+export const variables: CSSVariablesResolver = () => ({ variables: {}, light, dark });

@@ -1,0 +1,52 @@
+"""The path of somebody who has never trained: from the first page to a file that is kept, click by click."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.clicks import Clicks
+from tests.running_studio import RunningStudio
+
+TRAINED = 600_000
+"""Milliseconds that training and judging may take on a busy machine."""
+
+
+@pytest.mark.slow
+def test_the_demo_is_a_proven_lora_in_five_clicks(page: Page, studio: RunningStudio, console: list[str]) -> None:
+    clicks = Clicks(page)
+    clicks.on("button", "Demo project", "Try it with the demo")
+    page.wait_for_url("**/images*")
+    clicks.on("link", "Next: captions")
+    page.wait_for_url("**/captions*")
+    clicks.on("link", "Next: Train")
+    page.wait_for_url("**/train*")
+    page.get_by_label("Length in epochs").fill("1")  # the demo's ten take minutes
+    clicks.on("button", "Train")
+    page.wait_for_url("**/runs/*")
+    page.get_by_text("Finished").wait_for(timeout=TRAINED)
+    page.goto(f"{page.url}/proof")
+    clicks.on("button", "Keep", timeout=TRAINED)
+    expect(page.get_by_role("button", name="Kept")).to_be_visible()
+    assert clicks.count == 5
+    assert list((studio.workspace / "loras").glob("*.safetensors"))
+    assert console == []
+
+
+def test_ones_own_pictures_are_there_after_a_drop_and_a_card(
+    page: Page, studio: RunningStudio, creatures: Path, console: list[str]
+) -> None:
+    clicks = Clicks(page)
+    clicks.on("button", "New LoRA", "Your pictures")
+    with page.expect_file_chooser() as chooser:
+        page.get_by_role("button", name="Choose files").click()
+    chooser.value.set_files([file for file in creatures.rglob("*") if file.suffix in (".png", ".txt")])
+    clicks.on("button", "Character")
+    page.wait_for_url("**/images*")
+    expect(page.get_by_text("5 pictures", exact=True)).to_be_visible()
+    page.reload()
+    expect(page.get_by_text("5 pictures", exact=True)).to_be_visible()
+    assert clicks.count == 2
+    assert console == []
