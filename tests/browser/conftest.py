@@ -33,9 +33,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.browser)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Chromium, started once; each test has a profile of its own in it (`page`)."""
+    """Chromium, started once for a file of tests; each test has a profile of its own in it (`page`). It ends with them: playwright leaves an event loop
+    running meanwhile, in which tests of other files could not run one of their own."""
     program = chromium()
     if program is None:
         pytest.skip(MISSING)
@@ -45,7 +46,7 @@ def browser() -> Iterator[Browser]:
         started.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def studio(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStudio]:
     """A studio for all tests that do not end it; what they change is in a `project` of their own."""
     folder = tmp_path_factory.mktemp("studio")

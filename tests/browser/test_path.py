@@ -45,8 +45,9 @@ def test_ones_own_pictures_are_there_after_a_drop_and_a_card(
     chooser.value.set_files([file for file in creatures.rglob("*") if file.suffix in (".png", ".txt")])
     clicks.on("button", "Character")
     page.wait_for_url("**/images*")
-    expect(page.get_by_text("5 pictures", exact=True)).to_be_visible()
+    there = page.get_by_role("status").filter(has_text="5 pictures, ")
+    expect(there).to_be_visible()
     page.reload()
-    expect(page.get_by_text("5 pictures", exact=True)).to_be_visible()
+    expect(there).to_be_visible()
     assert clicks.count == 2
     assert console == []

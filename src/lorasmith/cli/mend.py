@@ -249,7 +249,11 @@ def _show_proposals(root: Path, proposals: Sequence[Proposal], as_json: bool) ->
 
     if as_json:
         listed = [
-            {**vars(one), "steps": [step.model_dump() for step in one.steps], "words": [step.words for step in one.steps]}
+            {
+                **vars(one),
+                "steps": [step.model_dump(exclude={"at", "undone"}) for step in one.steps],
+                "words": [step.words for step in one.steps],
+            }
             for one in proposals
         ]
         print_json({"dataset": root, "proposals": listed})

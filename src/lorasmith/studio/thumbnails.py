@@ -60,12 +60,18 @@ def get_cover(project: str, studio: OpenStudio) -> Response:
     dataset = studio.projects[project].dataset
     folders = walk(dataset, leave_out=(*REGULARISATION_NAMES, HOLDOUT)) if dataset.is_dir() else ()
     first = next((Path(dataset, place, name) for place, names in folders for name in names if is_picture(name)), None)
-    if first is None:
-        raise InputError(f"The project {project} has no pictures yet. Import some.", code="cover.not_found", project=project)
+    try:
+        if first is not None:
+            return Response(_small(first, studio), media_type="image/webp", headers=ASKED_AGAIN)
+    except OSError:  # it has gone meanwhile, or is only just being written
+        pass
+    raise InputError(f"The project {project} has no pictures yet. Import some.", code="cover.not_found", project=project)
+
+
+def _small(picture: Path, studio: OpenStudio) -> bytes:
     with PictureCache(studio.datasets.cache) as cache:
-        content = content_of(first, cache)
-    small = studio.thumbnails.kept(content, SIDES[0]) or studio.thumbnails.make(first, content, SIDES[0])
-    return Response(small, media_type="image/webp", headers=ASKED_AGAIN)
+        content = content_of(picture, cache)
+    return studio.thumbnails.kept(content, SIDES[0]) or studio.thumbnails.make(picture, content, SIDES[0])
 
 
 def _place_of(content: str, studio: OpenStudio) -> Path:

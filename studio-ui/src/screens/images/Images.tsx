@@ -31,6 +31,7 @@ import { useAudit } from "./useAudit";
 import { usePictureChanges } from "./usePictureChanges";
 
 const PLACE_KEPT_AFTER = 400; // milliseconds
+const NARROW = 1100; // pixels of the window, up to which the inspector would cover the pictures and is closed at first
 const NONE: readonly string[] = [];
 
 /** A project's pictures, with what is wrong with them and what can be done about it. */
@@ -45,7 +46,7 @@ export default function Images() {
   const [view, setView] = useAddress("view");
   const sort: Sort = SORTS.find((one) => one === sorted) ?? "name";
   const [size, setSize] = useTileSize();
-  const [{ inspector = true }, prefer] = usePreferences();
+  const [{ inspector = innerWidth > NARROW }, prefer] = usePreferences();
 
   const asked = useMemo(() => ({ q, concept, finding, sort }), [q, concept, finding, sort]);
   const pictures = usePictures(project, asked);
