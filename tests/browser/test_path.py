@@ -10,6 +10,8 @@ from playwright.sync_api import Page, expect
 from tests.browser.clicks import Clicks
 from tests.running_studio import RunningStudio
 
+EXPECTED = ("409 (Conflict)", "404 (Not Found)")
+"""What browsers say of a list that has changed meanwhile, and of a proof that is not there yet; the page asks for both again."""
 TRAINED = 600_000
 """Milliseconds that training and judging may take on a busy machine."""
 
@@ -19,7 +21,7 @@ def test_the_demo_is_a_proven_lora_in_five_clicks(page: Page, studio: RunningStu
     clicks = Clicks(page)
     clicks.on("button", "Demo project", "Try it with the demo")
     page.wait_for_url("**/images*")
-    clicks.on("link", "Next: captions")
+    clicks.on("button", "Next: captions")
     page.wait_for_url("**/captions*")
     clicks.on("link", "Next: Train")
     page.wait_for_url("**/train*")
@@ -32,6 +34,7 @@ def test_the_demo_is_a_proven_lora_in_five_clicks(page: Page, studio: RunningStu
     expect(page.get_by_role("button", name="Kept")).to_be_visible()
     assert clicks.count == 5
     assert list((studio.workspace / "loras").glob("*.safetensors"))
+    console[:] = [said for said in console if not said.endswith(EXPECTED)]
     assert console == []
 
 
