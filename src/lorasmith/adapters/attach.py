@@ -174,8 +174,8 @@ class AttachedAdapter(nn.Module):
 class _Detour:
     """What a target's `forward` becomes: a method of an object.
 
-    Not a closure, so that a deep copy of the model is independent of it; nor the object itself, for which torch.compile would compile each
-    block of the model anew (it compares functions by their code, and other objects by their identity).
+    Not a closure, so that a deep copy of the model is independent of it; nor the object itself, because torch.compile would then compile
+    each block of the model again: it tells functions apart by their code, and other objects by their identity.
     """
 
     def __init__(self, adapter: AttachedAdapter, name: str, layer: TrainedLayer, target: TargetLayer) -> None:

@@ -57,7 +57,7 @@ class DatasetOperation:
 
 
 def operations(root: str | Path) -> list[DatasetOperation]:
-    """What was done to a dataset, the newest first. Raises DatasetError where there is no such folder, or a history is damaged."""
+    """What was done to a dataset, newest first. Raises DatasetError if the folder does not exist or a history is damaged."""
     root = Path(root)
     if not root.is_dir():
         raise DatasetError(f"{root} is not a folder: give the dataset's folder.", code="dataset.no_folder", folder=str(root))

@@ -26,7 +26,7 @@ from lorasmith.errors import DatasetError
 def make_moves(root: Path, moves: Sequence[Move], words: str = "", decided: Mapping[str, bool] | None = None) -> None:
     """Give files and folders of a dataset other places, all or, after a crash, the rest with the next call.
 
-    `words` say what is done, for who wants to take it back; without any it cannot be. `decided` are contents and whether they are held out
+    `words` say what is done, for whoever wants to undo it; a move without words cannot be undone. `decided` are contents and whether they are held out
     from now on.
 
     Raises:

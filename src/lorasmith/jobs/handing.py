@@ -20,7 +20,7 @@ from lorasmith.errors import InputError
 OFFERED_FOR = 24 * 3600.0
 """Seconds."""
 PATIENCE = 5.0
-"""Seconds that a job waits for who offers the secret."""
+"""How long a job waits for its secret to be offered, in seconds."""
 LOOK_EVERY = 0.1
 """Seconds between two looks whether somebody takes it."""
 

@@ -103,7 +103,7 @@ def _first_sentence(error: Exception) -> str:
 
 
 def _watch(queue: Queue, id: int, work: Work, ended: threading.Event) -> None:
-    """Pass on to the work what is asked of the job, until it has ended."""
+    """Pass requests made of the job on to its work, until it has ended."""
     while not ended.wait(LOOK_EVERY):
         try:
             if queue.get(id).state in ANSWERED:

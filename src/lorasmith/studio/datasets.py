@@ -187,7 +187,7 @@ class Datasets:
 
 
 def look_holds(took: float) -> float:
-    """Seconds for which a look that took so many seconds of CPU is not made again for what other programs change."""
+    """How many seconds to wait before looking again for changes by other programs, given the CPU seconds that the last look took."""
     return LOOK_HOLDS * max(1.0, took / CHEAP)
 
 

@@ -95,7 +95,7 @@ def test_a_model_of_the_hub_is_fetched_once_without_its_pickles(hub, tmp_path):
     assert "tokenizer/tokenizer.json" in found
     assert not any(name in found for name in (".bin", "msgpack", "README"))
     assert "accept them on its page" in gated
-    assert "no such open model on the hub" in unknown
+    assert "no public model of that name on the hub" in unknown
     assert "no such revision or file" in file
     assert {authorization for _, path, authorization in asked if "maker/" in path} == {"Bearer secret-token"}, asked
     count = len(asked)

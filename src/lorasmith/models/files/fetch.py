@@ -1,6 +1,6 @@
 """One file over HTTP, however large, that goes on where it broke off: after a lost connection, a stop, a kill or a power cut.
 
-What came lies in a `.part` file beside which is noted of which version of the file it is, so that two versions are never mixed.
+What has arrived is kept in a `.part` file, with a note beside it of the version it belongs to, so that two versions are never mixed.
 Only encrypted addresses are fetched, and those of this machine.
 """
 

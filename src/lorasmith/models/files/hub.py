@@ -207,7 +207,7 @@ def _in_words(repository: str, fetch: Callable[[], Any]) -> Any:
         ) from error
     except errors.RepositoryNotFoundError as error:
         raise BaseModelError(
-            f"There is no file or folder {repository} here and no such open model on the hub; check the name, or set HF_TOKEN where it is private.",
+            f"There is no file or folder {repository} here, and no public model of that name on the hub. Check the name, or set HF_TOKEN if it is private.",
             code="hub.not_found",
             repository=repository,
         ) from error
