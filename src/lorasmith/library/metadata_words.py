@@ -183,7 +183,7 @@ _SPEC: dict[str, tuple[str, Read]] = {
 }  # fmt: skip
 _OWN: dict[str, tuple[str, str, Read]] = {
     "sshs_model_hash": ("hashes", "sshs_model_hash, as written", _plain), "sshs_legacy_hash": ("hashes", "sshs_legacy_hash, as written", _plain),
-    "lorasmith_settings": ("training", "Lorasmith's settings", _table), "lorasmith_inputs": ("data", "Lorasmith's inputs, by their hashes", _table),
+    "lorasmith_weight": ("description", "weight to use it at", _number), "lorasmith_settings": ("training", "Lorasmith's settings", _table), "lorasmith_inputs": ("data", "Lorasmith's inputs, by their hashes", _table),
     "lorasmith_alphas": ("network", "alphas, which are in the weights", _plain), "lora_adapter_metadata": ("network", "peft's configuration", _arguments),
     "adapter_config.json": ("network", "peft's adapter_config.json", _arguments),
 }  # fmt: skip

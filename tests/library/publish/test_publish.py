@@ -328,6 +328,7 @@ def test_of_a_run_the_recommended_checkpoint_is_published_with_its_weight(tmp_pa
     assert (made.card.weight, made.card.verdict) == (0.8, ("Measured on prompts that it was not trained with: it is good.",))
     assert made.card.prompts == ("zorvex, moon <lora:zorvex:1>", "zorvex <lora:zorvex:1>")
     assert "- weight: 0.8" in head_of(tmp_path / "up")[1]
+    assert read_lora_header(tmp_path / "up" / made.files[0]).metadata["lorasmith_weight"] == "0.8"
     assert "not_judged" not in codes(made)
 
 

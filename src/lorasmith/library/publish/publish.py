@@ -34,6 +34,8 @@ from lorasmith.models.families import FAMILIES
 DAMAGE = ("check.not_finite", "check.changes_nothing")
 """What `check` finds that keeps a file from being published; other problems may be the base's."""
 CARD, README, IMAGES = "card.json", "README.md", "images"
+WEIGHT = "lorasmith_weight"
+"""The metadata's entry with the weight that the verdict recommends; programs that read no file beside a LoRA find it there."""
 
 
 @dataclass(frozen=True)
@@ -146,6 +148,8 @@ def _thumbnail(previews: Sequence[Preview]) -> str:
 def _edit(subject: Subject, name: str, given: Mapping[str, str], keep_private: bool, out: Path | None) -> Edit:
     """The file under its new name, with what was given of ModelSpec's entries; nothing is written without `out`."""
     entries = {"ss_output_name": name, **{f"modelspec.{entry}": value for entry, value in given.items() if value}}
+    if subject.judgement is not None and subject.judgement.weight is not None:
+        entries[WEIGHT] = f"{subject.judgement.weight:g}"
     if subject.metadata.get("modelspec.title") in (subject.name, subject.file.stem, None):
         entries["modelspec.title"] = name
     return edit_lora(subject.file, entries, private=not keep_private, out=out, dry_run=out is None)
