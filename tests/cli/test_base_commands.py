@@ -35,6 +35,7 @@ def test_a_base_is_described_in_words(run, tmp_path):
     assert "under conditioner.embedders.1.model" in words
     assert "lora_te1_ and lora_te2_" in words
     assert "1024 x 1024" in words
+    assert "licence of Stable Diffusion XL: CreativeML Open RAIL++-M; a fine-tuned base may have another" in words
 
 
 def test_a_base_is_described_for_scripts(run, tmp_path):

@@ -38,7 +38,8 @@ def base(name):
 
 def attach_all(base, rank=4):
     """A LoRA on every part that can carry one."""
-    return {part: attach(module, keys.targets(base.family, part, module), rank, float(rank), seed=1) for part, module in base.parts.items()}
+    carrying = {part: base.parts[part] for part in keys.naming_of(base.family).parts}
+    return {part: attach(module, keys.targets(base.family, part, module), rank, float(rank), seed=1) for part, module in carrying.items()}
 
 
 def test_there_is_a_toy_of_every_family():
@@ -64,7 +65,7 @@ def test_captions_become_states_of_the_width_that_the_denoiser_reads(base):
     config = base.parts[base.denoiser].config
     width = config.joint_attention_dim if base.denoiser == "transformer" else config.cross_attention_dim
     assert texts.states.shape[::2] == (2, width)
-    assert (texts.pooled is None) == (base.family in ("sd1", "sd2"))
+    assert (texts.pooled is not None) == (base.family in toys.POOLED)
     assert torch.isfinite(texts.states).all()
     torch.testing.assert_close(texts[1:].states, alone.states, atol=1e-5, rtol=1e-4)
     both = EncodedTexts.cat([texts[:1], alone])
@@ -88,7 +89,9 @@ def test_longer_captions_are_read_where_they_may_be(base):
 
 def test_options_that_a_family_has_no_use_for_are_refused(base):
     wrong = [TextOptions(clip_skip=20)]
-    wrong += [TextOptions(weighted=True), TextOptions(max_token_length=600)] if base.family == "flux" else [TextOptions(mask_t5=True)]
+    wrong += [TextOptions(max_token_length=600)]
+    wrong += [TextOptions(weighted=True)] if base.denoiser == "transformer" else []
+    wrong += [TextOptions(mask_t5=True)] if base.family not in toys.MASK_OF_T5_OPTIONAL else []
     for options in wrong:
         with pytest.raises(SettingsError, match=r"base\.\w+ is"):
             base.encode_texts(["cat"], options)

@@ -18,6 +18,8 @@ from functools import cache
 from pathlib import Path
 
 TOYS = ("sd1", "sd2", "sdxl", "sdxl-v", "flux", "flux-schnell")
+POOLED = {"sdxl", "flux"}  # families whose denoiser reads a pooled state as well
+MASK_OF_T5_OPTIONAL = {"flux"}
 PICTURE = 64  # pixels a side: the toys' native resolution
 T5_TOKENS = 24  # what the toy T5's tokenizer reads at most
 

@@ -111,6 +111,8 @@ class Variant:
     defaults: FamilyDefaults
     distilled: bool | None = False
     """Whether it was distilled to few steps; None where a file cannot tell."""
+    licence: str = ""
+    """Of the weights that its authors published."""
     note: str = ""
     """What a LoRA on it will need to know."""
 

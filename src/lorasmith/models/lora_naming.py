@@ -175,8 +175,12 @@ class Consumers:
 class LoraMarks:
     """How a LoRA file without a word about its base is recognised, from names with underscores and shapes of tensors.
 
-    Families are asked for `certain` first, then for their `versions` in the metadata, for the widths, and at last for `likely`.
+    Families are asked for `named_layers` first, then for `certain`, for their `versions` in the metadata, for the widths, and at last for
+    `likely`.
     """
+
+    named_layers: str | None = None
+    """Of a family whose layers another one has as well, so that only its `versions` in the metadata show it: pattern of all its names."""
 
     certain: str | None = None
     """Pattern of a name that no other family has."""

@@ -358,6 +358,8 @@ def _notes(family: Family, variant: str, parts: Mapping[str, PartPlace]) -> Iter
     yield f"native resolution {native.side} x {native.side} pixels, buckets in steps of {native.bucket_step}"
     yield family.clip_skip.in_words
     yield f"keys in the LoRA file: {family.lora.in_words}"
+    if form.licence:
+        yield f"licence of {family.title}{' ' + variant if variant else ''}: {form.licence}; a fine-tuned base may have another"
     if form.note:
         yield form.note
     if form.distilled is None:

@@ -41,6 +41,10 @@ def guess_family(layers: Mapping[str, Shapes], metadata: Mapping[str, str]) -> s
         if title := other_family_in_words(word):
             raise _unsupported(title)
     for name, mark in marks.items():
+        known, named = mark.named_layers, any(piece in "".join(words) for piece in mark.versions)
+        if known and named and all(re.fullmatch(known, layer) for layer in shapes):
+            return name
+    for name, mark in marks.items():
         if mark.certain and re.search(mark.certain, names):
             return name
     for name, mark in marks.items():

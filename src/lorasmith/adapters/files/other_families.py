@@ -1,5 +1,7 @@
 """Families of models that are not supported here, by the names and widths in their LoRA files.
 
+Marks and words of a title that a family in the registry has are passed over.
+
 Many transformers share the names of their blocks with Flux.1 (`double_blocks`, `transformer_blocks`). Taken for it, a file would be
 reported as loading and be converted into one that nothing reads; so it is called by its name, and refused.
 """
@@ -11,6 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
+from lorasmith.models.families import FAMILIES
 from lorasmith.models.lora_naming import NAMES
 
 Shape = tuple[int, ...]
@@ -113,7 +116,8 @@ def other_family(shapes: Mapping[str, Shape | None]) -> str | None:
         for number in _marks_in(name)
         if (fits := _MARKS[number].fits) is None or (shape is not None and fits(shape))
     }
-    return _MARKS[min(found)].title if found else None
+    supported = _titles()
+    return next((title for number in sorted(found) if (title := _MARKS[number].title) not in supported), None)
 
 
 @lru_cache(NAMES)
@@ -124,4 +128,10 @@ def _marks_in(name: str) -> tuple[int, ...]:
 
 def other_family_in_words(version: str) -> str | None:
     """The title of the unsupported family that the metadata name; None where they name none of these."""
-    return next((title for word, title in _WORDS.items() if version.lower().startswith(word)), None)
+    supported = _titles()
+    return next((title for word, title in _WORDS.items() if version.lower().startswith(word) and title not in supported), None)
+
+
+def _titles() -> frozenset[str]:
+    """The titles of the families in the registry."""
+    return frozenset(family.title for family in FAMILIES.values())

@@ -39,12 +39,13 @@ DEFAULTS = FamilyDefaults(
     shift=LineShift((256, 0.5), (4096, 1.15)), steps=25, cfg_scale=1.0, guidance=3.5, save_precision="bf16", memory_per_image="36 GB",
 )  # fmt: skip
 VARIANTS = {
-    "dev": Variant(config.PARTS, config.SCHEDULER, DEFAULTS),
+    "dev": Variant(config.PARTS, config.SCHEDULER, DEFAULTS, licence="FLUX.1 [dev] Non-Commercial License"),
     "schnell": Variant(
         config.PARTS_SCHNELL,
         config.SCHEDULER_SCHNELL,
         replace(DEFAULTS, max_token_lengths=(256,), steps=4, guidance=None),
         distilled=True,
+        licence="Apache-2.0",
         note="schnell was distilled to four steps: a LoRA trained on it unlearns that; most train on dev and use the file with both",
     ),
 }

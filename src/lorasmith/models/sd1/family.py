@@ -48,7 +48,7 @@ SD1 = Family(
     package=__package__,
     base_class="StableDiffusion1",
     denoiser="unet",
-    variants={"": Variant(config.PARTS, config.SCHEDULER, DEFAULTS)},
+    variants={"": Variant(config.PARTS, config.SCHEDULER, DEFAULTS, licence="CreativeML Open RAIL-M")},
     tokenizers={"tokenizer": CLIP_TOKENIZER},
     prediction=Prediction(("epsilon", "v_prediction")),
     sizes=unet_sizes,

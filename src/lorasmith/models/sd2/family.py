@@ -47,7 +47,7 @@ SD2 = Family(
     package=__package__,
     base_class="StableDiffusion2",
     denoiser="unet",
-    variants={"": Variant(config.PARTS, config.SCHEDULER, DEFAULTS)},
+    variants={"": Variant(config.PARTS, config.SCHEDULER, DEFAULTS, licence="CreativeML Open RAIL++-M")},
     tokenizers={"tokenizer": OPEN_CLIP_TOKENIZER},
     prediction=Prediction(
         ("v_prediction", "epsilon"),

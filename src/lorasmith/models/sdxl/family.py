@@ -69,7 +69,7 @@ SDXL = Family(
     package=__package__,
     base_class="StableDiffusionXL",
     denoiser="unet",
-    variants={"": Variant(config.PARTS, config.SCHEDULER, DEFAULTS)},
+    variants={"": Variant(config.PARTS, config.SCHEDULER, DEFAULTS, licence="CreativeML Open RAIL++-M")},
     tokenizers={"tokenizer": CLIP_TOKENIZER, "tokenizer_2": OPEN_CLIP_TOKENIZER},
     prediction=Prediction(
         ("epsilon", "v_prediction"),
