@@ -9,8 +9,8 @@ from lorasmith.errors import SettingsError
 from lorasmith.models.base import SizeConditioning
 from lorasmith.models.diffusion import TARGETS, add_noise, clean
 from lorasmith.models.families import FAMILIES
-from lorasmith.models.flux.base import pack, unpack
 from lorasmith.models.open import describe, open_base
+from lorasmith.models.patches import pack, unpack
 from lorasmith.models.sampling import initial_latents, sample, sample_latents
 from lorasmith.models.texts import EncodedTexts, TextOptions
 from lorasmith.training.forecast.rehearsal import blank_base

@@ -123,3 +123,20 @@ def test_a_full_size_flux_takes_every_tensor_of_the_original_once(variant):
     modulation = takes["norm_out.linear.weight"]
     assert (modulation.key, modulation.halves_swapped) == ("final_layer.adaLN_modulation.1.weight", True)
     assert len(rows) == {"dev": 780, "schnell": 776}[variant], "as many tensors as the published files have"
+
+
+def test_the_original_names_of_a_full_size_video_autoencoder_are_those_that_diffusers_reads():
+    """Its converter for AutoencoderKLWan, which is the same model, gives each tensor the name that it was taken for."""
+    from diffusers.loaders.single_file_utils import convert_wan_vae_to_diffusers
+
+    from lorasmith.models.architectures.full_size import VIDEO_VAE
+    from lorasmith.models.architectures.parts import VIDEO_AUTOENCODER
+    from lorasmith.models.architectures.video_autoencoder_names import from_wan
+    from lorasmith.models.files.weights import empty_module
+    from lorasmith.models.parts import Part
+
+    shapes = {name: tuple(tensor.shape) for name, tensor in empty_module(Part(VIDEO_AUTOENCODER, VIDEO_VAE)).state_dict().items()}
+    original = {take.key: name for name, take in from_wan(shapes, ()).items()}
+    assert len(original) == len(shapes) == 194
+    assert convert_wan_vae_to_diffusers(dict(original)) == {name: name for name in shapes}
+    assert "decoder.middle.0.residual.0.gamma" in original

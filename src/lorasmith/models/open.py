@@ -17,11 +17,12 @@ from typing import TYPE_CHECKING, Any, Unpack
 from lorasmith.errors import BaseModelError
 from lorasmith.models import detection
 from lorasmith.models.description import Description, Layout, PartPlace, native_size
+from lorasmith.models.families import FAMILIES
 from lorasmith.models.family import Family
 from lorasmith.models.files.hub import is_hub_id, source_of
 from lorasmith.models.files.part_files import header_of, read_json, weight_files
 from lorasmith.models.files.tensor_file import PICKLES
-from lorasmith.models.parts import Part, SchedulerConfig
+from lorasmith.models.parts import Architecture, Part, SchedulerConfig
 from lorasmith.models.settings import OpenOptions, Quantize
 from lorasmith.safetensors_header import Entry
 
@@ -168,12 +169,17 @@ def _what_instead(path: Path, found: list[detection.Found], entries: Mapping[str
     parts = {part.kind: part.architecture for part in found}
     if len(parts) == 1:
         (only,) = parts.values()
-        given_as = "base.vae" if only.kind == "vae" else "base.text_encoder"
-        return f"{path} is {only.title} alone; give it as {given_as} beside a base model"
+        return f"{path} is {only.title} alone; give it as base.{_name_of(only)} beside a base model"
     if parts:
         titles = " and ".join(sorted(part.title for part in parts.values()))
         return f"{path} holds {titles} but no denoiser; download it again or give a complete model"
     return f"{path} is not a base model that is known here (its first tensor is {next(iter(entries))}); {detection.give_known()}"
+
+
+def _name_of(architecture: Architecture) -> str:
+    """What the first family that has such a part calls it."""
+    parts = [each for family in FAMILIES.values() for each in family.usual.parts.items()]
+    return next(name for name, part in parts if part.architecture.kind == architecture.kind)
 
 
 def _marks(entries: Mapping[str, Entry]) -> dict[str, Entry]:

@@ -1,6 +1,7 @@
 """The record of a made-up family, as a newer one would be: a language model's states, flow with a fixed shift, LoRA files without alphas."""
 
 from lorasmith.captions.style import CaptionStyle
+from lorasmith.models.architectures.parts import VIDEO_AUTOENCODER
 from lorasmith.models.family import (
     ClipSkip,
     Detection,
@@ -26,20 +27,13 @@ LANGUAGE_MODEL = Architecture(
     "Qwen3Model", "transformers", kind="llm", title="a Qwen3 language model", config_class="Qwen3Config", folder_names="transformers",
     anchors={"layers.0.self_attn.q_norm.weight": "transformers"}, quantizable=True,
 )  # fmt: skip
-VIDEO_VAE = Architecture(
-    "AutoencoderKLQwenImage",
-    "diffusers",
-    kind="vae",
-    title="a video autoencoder",
-    anchors={"decoder.mid_block.resnets.0.norm1.gamma": "diffusers"},
-)
 PARTS = {
     "transformer": Part(TRANSFORMER, {}),
     "text_encoder": Part(LANGUAGE_MODEL, {
         "vocab_size": 1000, "hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 4, "num_attention_heads": 2,
         "num_key_value_heads": 1, "head_dim": 8,
     }),
-    "vae": Part(VIDEO_VAE, {
+    "vae": Part(VIDEO_AUTOENCODER, {
         "base_dim": 4, "z_dim": 4, "dim_mult": [1, 1, 1, 1], "num_res_blocks": 1, "temperal_downsample": [False, True, True],
         "latents_mean": [0.1, -0.2, 0.3, 0.0], "latents_std": [1.5, 0.5, 1.0, 2.0],
     }),

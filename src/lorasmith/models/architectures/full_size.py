@@ -19,6 +19,19 @@ VAE: dict[str, Any] = {
 }  # fmt: skip
 """The autoencoder of latent diffusion with 8 pixels a latent; sample_size is a family's own."""
 
+VIDEO_VAE: dict[str, Any] = {
+    "base_dim": 96, "z_dim": 16, "dim_mult": [1, 2, 4, 4], "num_res_blocks": 2, "attn_scales": [], "temperal_downsample": [False, True, True],
+    "dropout": 0.0, "input_channels": 3,
+    "latents_mean": [
+        -0.7571, -0.7089, -0.9113, 0.1075, -0.1745, 0.9653, -0.1517, 1.5508, 0.4134, -0.0715, 0.5517, -0.3632, -0.1922, -0.9497, 0.2503,
+        -0.2921,
+    ],
+    "latents_std": [
+        2.8184, 1.4541, 2.3275, 2.6558, 1.2196, 1.7708, 2.6052, 2.0743, 3.2687, 2.1526, 2.8652, 1.5579, 1.6382, 1.1253, 2.8251, 1.916,
+    ],
+}  # fmt: skip
+"""The autoencoder of Wan 2.1, which is that of Qwen-Image too: 8 pixels a latent."""
+
 DDIM: SchedulerConfig = ("DDIMScheduler", {
     "num_train_timesteps": 1000, "beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear", "clip_sample": False,
     "set_alpha_to_one": False, "steps_offset": 1, "prediction_type": "epsilon",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from lorasmith.models.architectures import autoencoder_names, text_encoder_names, unet_names
+from lorasmith.models.architectures import autoencoder_names, text_encoder_names, unet_names, video_autoencoder_names
 from lorasmith.models.parts import Architecture
 
 UNET = Architecture(
@@ -20,6 +20,12 @@ AUTOENCODER_KL = Architecture(
     anchors={"encoder.down.0.block.0.norm1.weight": "ldm", "encoder.down_blocks.0.resnets.0.norm1.weight": "diffusers"},
     tables={"ldm": autoencoder_names.from_ldm, "diffusers": autoencoder_names.from_diffusers},
 )  # fmt: skip
+VIDEO_AUTOENCODER = Architecture(
+    "AutoencoderKLQwenImage", "diffusers", kind="video_vae", title="an autoencoder (VAE) for videos",
+    anchors={"decoder.middle.0.residual.0.gamma": "wan", "decoder.mid_block.resnets.0.norm1.gamma": "diffusers"},
+    tables={"wan": video_autoencoder_names.from_wan}, layouts={"wan": "the original (Wan)"},
+)  # fmt: skip
+"""AutoencoderKLWan is the same model under another name."""
 CLIP_TEXT = Architecture(
     "CLIPTextModel", "transformers", kind="clip", title="a CLIP text encoder", config_class="CLIPTextConfig",
     anchors={"embeddings.token_embedding.weight": "transformers", "token_embedding.weight": "open_clip"}, inner_prefix="text_model.",

@@ -24,6 +24,7 @@ from lorasmith.models.files.weights import load_parts
 from lorasmith.models.flux.family import FLUX
 from lorasmith.models.guidance import classifier_free
 from lorasmith.models.memory import Freeable, checkpoint_blocks
+from lorasmith.models.patches import pack, unpack
 from lorasmith.models.settings import Quantize
 from lorasmith.models.texts import USUAL, EncodedTexts, TextOptions
 from lorasmith.models.tokenizers import load_tokenizer
@@ -161,16 +162,6 @@ class Flux:
 
 
 # -- pure functions of the latents' shape -------------------------------------------------------------------------------------
-
-
-def pack(latents: torch.Tensor) -> torch.Tensor:
-    """(n, c, h, w) to tokens (n, h/2 * w/2, 4 c); the four pixels of a patch run fastest, row by row."""
-    return torch.nn.functional.pixel_unshuffle(latents, 2).flatten(2).transpose(1, 2)
-
-
-def unpack(tokens: torch.Tensor, height: int, width: int) -> torch.Tensor:
-    """What `pack` made of latents of `height` and `width`, back to latents."""
-    return torch.nn.functional.pixel_shuffle(tokens.transpose(1, 2).unflatten(2, (height // 2, width // 2)), 2)
 
 
 def image_ids(height: int, width: int) -> torch.Tensor:
