@@ -124,6 +124,16 @@ def t5_tokenizer():
     return T5Tokenizer(vocab=pieces, extra_ids=0, model_max_length=T5_TOKENS)
 
 
+@cache
+def qwen_tokenizer():
+    """A tokenizer of Qwen's kind: all bytes, the prefixes of some words, and Qwen's marks."""
+    from lorasmith.models.architectures import qwen_tokenizer
+
+    words = [" happy", " red", " cat", " dog", "user", "assistant", "system"]
+    tokens = [*(bytes([byte]) for byte in range(256)), *(word[:k].encode() for word in words for k in range(2, len(word) + 1))]
+    return qwen_tokenizer.from_ranks({token: rank for rank, token in enumerate(dict.fromkeys(tokens))})
+
+
 def _t5(tokenizer):
     from transformers import T5Config, T5EncoderModel
 

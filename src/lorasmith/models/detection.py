@@ -40,6 +40,17 @@ class Found:
     def kind(self) -> str:
         return self.architecture.kind
 
+    def width(self, entries: Entries) -> int | None:
+        """How wide it is, where its architecture is published in several sizes."""
+        mark = self.architecture.width
+        entry = entries.get(self.prefix + mark.key) if mark else None
+        return entry.shape[1] if entry and len(entry.shape) == 2 else None
+
+    def in_words(self, entries: Entries) -> str:
+        """For people: "a Qwen3 language model, Qwen3 4B (2,560 wide)"."""
+        width, mark = self.width(entries), self.architecture.width
+        return f"{self.architecture.title}, {mark.in_words(width)}," if mark and width else self.architecture.title
+
 
 # What a file can be other than a base: a pattern of its keys -> what it is, what to do. They are asked in this order.
 _FOREIGN: tuple[tuple[str, str, str], ...] = (

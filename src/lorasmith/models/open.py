@@ -22,7 +22,7 @@ from lorasmith.models.family import Family
 from lorasmith.models.files.hub import is_hub_id, source_of
 from lorasmith.models.files.part_files import header_of, read_json, weight_files
 from lorasmith.models.files.tensor_file import PICKLES
-from lorasmith.models.parts import Architecture, Part, SchedulerConfig
+from lorasmith.models.parts import Architecture, Part, SchedulerConfig, part_of_folder
 from lorasmith.models.settings import OpenOptions, Quantize
 from lorasmith.safetensors_header import Entry
 
@@ -168,8 +168,8 @@ def _what_instead(path: Path, found: list[detection.Found], entries: Mapping[str
     """The sentence for a file without a denoiser."""
     parts = {part.kind: part.architecture for part in found}
     if len(parts) == 1:
-        (only,) = parts.values()
-        return f"{path} is {only.title} alone; give it as base.{_name_of(only)} beside a base model"
+        only = found[0]
+        return f"{path} is {only.in_words(entries)} alone; give it as base.{_name_of(only.architecture)} beside a base model"
     if parts:
         titles = " and ".join(sorted(part.title for part in parts.values()))
         return f"{path} holds {titles} but no denoiser; download it again or give a complete model"
@@ -233,7 +233,7 @@ class _Settings:
         standard = self.standard[name]
         if self.folder is None or not (self.folder / name).is_dir():
             return standard
-        return Part(standard.architecture, read_json(self.folder / name / "config.json"))
+        return part_of_folder(standard.architecture, read_json(self.folder / name / "config.json"))
 
 
 def _describe_folder(folder: Path, open_options: OpenOptions) -> Description:
@@ -290,8 +290,10 @@ def _folder_part(folder: Path, config: Part | None, open_options: OpenOptions) -
     entries: dict[str, Entry] = {}
     for file in files:
         entries |= header_of(file, allow_pickle).entries
-    detection.refuse_packed(folder, folder.name, entries, "")
-    return _place(files, entries, "", config.architecture.folder_names, config, f"the settings in {folder}")
+    found = next((part for part in detection.parts_in(entries) if part.kind == config.architecture.kind), None)
+    prefix = found.prefix if found else ""
+    detection.refuse_packed(folder, folder.name, entries, prefix)
+    return _place(files, entries, prefix, config.architecture.folder_names, config, f"the settings in {folder}")
 
 
 # -- parts in files of their own ------------------------------------------------------------------------------------------------
@@ -317,7 +319,7 @@ def _with_separate_parts(description: Description, open_options: OpenOptions) ->
             )
         standard = config.standard[name]
         if at.is_dir():
-            parts[name] = _folder_part(at, Part(standard.architecture, read_json(at / "config.json")), open_options)
+            parts[name] = _folder_part(at, part_of_folder(standard.architecture, read_json(at / "config.json")), open_options)
         else:
             before = parts.get(name)
             keep = before is not None and before.config.architecture is standard.architecture
@@ -339,7 +341,21 @@ def _separate_file(name: str, path: Path, config: Part, words: str, open_options
             f"base.{name} is {path}, which holds no {title}; give the file of that part.", code="base.foreign", path=str(path)
         )
     detection.refuse_packed(path, name, entries, fitting[0].prefix)
+    _refuse_another_size(name, path, config, fitting[0], entries)
     return _place((path,), entries, fitting[0].prefix, fitting[0].names, config, words)
+
+
+def _refuse_another_size(name: str, path: Path, config: Part, found: detection.Found, entries: Mapping[str, Entry]) -> None:
+    """Raises BaseModelError where a part in a file of its own is the same kind of model in another size."""
+    width, wanted = found.width(entries), config.width
+    if width is not None and wanted is not None and width != wanted:
+        mark = config.architecture.width
+        assert mark is not None, "a part with a width has what tells it"
+        raise BaseModelError(
+            f"base.{name} is {path}, which is {mark.in_words(width)}; this base reads {mark.in_words(wanted)}: give the file of that.",
+            code="base.foreign",
+            path=str(path),
+        )
 
 
 # -- what follows from the family -----------------------------------------------------------------------------------------------

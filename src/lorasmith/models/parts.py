@@ -21,6 +21,23 @@ if TYPE_CHECKING:
 NameTable = Callable[[Shapes, Collection[str]], dict[str, Take]]
 """(shapes of the module's tensors, keys in the file) to where each tensor of the module is in that file."""
 
+
+@dataclass(frozen=True)
+class Width:
+    """What tells the sizes of an architecture apart in a file."""
+
+    key: str
+    """A tensor with as many columns as the model is wide."""
+    setting: str
+    """What the module's settings call that number."""
+    models: Mapping[int, str] = field(default_factory=dict)
+    """Width -> the published model of it."""
+
+    def in_words(self, width: int) -> str:
+        """For people: "Qwen3 4B (2,560 wide)"."""
+        return f"{self.models[width]} ({width:,} wide)" if width in self.models else f"a model {width:,} wide"
+
+
 SchedulerConfig = tuple[str, Mapping[str, Any]]
 """Class of a noise scheduler of diffusers, and its config."""
 
@@ -51,6 +68,10 @@ class Architecture:
     """Whose names the part has in a diffusers folder."""
     quantizable: bool = False
     """Whether base.quantize packs its weights; small parts and autoencoders stay as they are."""
+    settings_within: str = ""
+    """Where in a folder's config.json its settings may be, beside those of what is left out."""
+    width: Width | None = None
+    """What tells its sizes apart, where it is published in several."""
 
     def __repr__(self) -> str:
         return f"Architecture({self.class_name})"
@@ -65,6 +86,16 @@ class Part(NamedTuple):
     @property
     def class_name(self) -> str:
         return self.architecture.class_name
+
+    @property
+    def width(self) -> int | None:
+        """Of an architecture that is published in several; None for the others."""
+        return self.settings.get(self.architecture.width.setting) if self.architecture.width else None
+
+
+def part_of_folder(architecture: Architecture, config: Mapping[str, Any]) -> Part:
+    """A part with the settings of a folder's config.json."""
+    return Part(architecture, config.get(architecture.settings_within, config))
 
 
 def build(part: Part) -> nn.Module:

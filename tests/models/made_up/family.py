@@ -1,7 +1,7 @@
 """The record of a made-up family, as a newer one would be: a language model's states, flow with a fixed shift, LoRA files without alphas."""
 
 from lorasmith.captions.style import CaptionStyle
-from lorasmith.models.architectures.parts import VIDEO_AUTOENCODER
+from lorasmith.models.architectures.parts import QWEN3, VIDEO_AUTOENCODER
 from lorasmith.models.family import (
     ClipSkip,
     Detection,
@@ -23,13 +23,9 @@ TRANSFORMER = Architecture(
     "MadeUpTransformer", "tests.models.made_up.modules", kind="transformer", title="a made-up transformer",
     anchors={"layers.0.attention.to_q.weight": "diffusers"},
 )  # fmt: skip
-LANGUAGE_MODEL = Architecture(
-    "Qwen3Model", "transformers", kind="llm", title="a Qwen3 language model", config_class="Qwen3Config", folder_names="transformers",
-    anchors={"layers.0.self_attn.q_norm.weight": "transformers"}, quantizable=True,
-)  # fmt: skip
 PARTS = {
     "transformer": Part(TRANSFORMER, {}),
-    "text_encoder": Part(LANGUAGE_MODEL, {
+    "text_encoder": Part(QWEN3, {
         "vocab_size": 1000, "hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 4, "num_attention_heads": 2,
         "num_key_value_heads": 1, "head_dim": 8,
     }),

@@ -8,13 +8,14 @@ from __future__ import annotations
 import gzip
 import json
 from functools import partial
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from lorasmith.errors import BaseModelError
+from lorasmith.models.architectures.byte_pairs import byte_letters
 from lorasmith.models.family import Tokenizer
 from lorasmith.models.files.hub import fetch_file
+from lorasmith.models.files.installed import installed_file
 
 BOS, EOS = "<|startoftext|>", "<|endoftext|>"
 CLIP_WORDS = 49408  # tokens of CLIP's tokenizer, its two marks among them
@@ -39,15 +40,7 @@ def load(pad_token: str = EOS) -> Any:
 
 def merge_list() -> Path | None:
     """The file with CLIP's merges in an installed package; None where no package has it."""
-    for name in _CARRIERS:
-        try:
-            files = metadata.files(name) or []
-        except metadata.PackageNotFoundError:
-            continue
-        for file in files:
-            if file.name == _MERGES and (path := Path(str(file.locate()))).is_file():
-                return path
-    return None
+    return installed_file(_CARRIERS, _MERGES)
 
 
 def clip_merges(compressed: Path) -> list[tuple[str, str]]:
@@ -62,9 +55,7 @@ def clip_merges(compressed: Path) -> list[tuple[str, str]]:
 
 def clip_vocabulary(merges: list[tuple[str, str]]) -> dict[str, int]:
     """Token -> number: the bytes as printable letters (those that print first), the same at a word's end, the merges, the marks."""
-    printable = [*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), ord("ÿ") + 1)]
-    others = 256 - len(printable)
-    letters = [chr(byte) for byte in printable] + [chr(256 + k) for k in range(others)]
+    letters = byte_letters().values()
     tokens = [*letters, *(f"{letter}</w>" for letter in letters), *(a + b for a, b in merges), BOS, EOS]
     return {token: number for number, token in enumerate(tokens)}
 

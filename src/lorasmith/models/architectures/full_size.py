@@ -40,3 +40,28 @@ DDIM: SchedulerConfig = ("DDIMScheduler", {
 
 TEXT_LENGTHS = (75, 150, 225)
 """Tokens of a caption that CLIP reads in one, two or three chunks."""
+
+
+def _qwen(width: int, feed_forward: int, layers: int, heads: int, theta: float) -> dict[str, Any]:
+    """A language model of Qwen 3 at one of its sizes."""
+    return {
+        "vocab_size": 151936, "hidden_size": width, "intermediate_size": feed_forward, "num_hidden_layers": layers,
+        "num_attention_heads": heads, "num_key_value_heads": 8, "head_dim": 128, "max_position_embeddings": 40960, "rms_norm_eps": 1e-6,
+        "rope_parameters": {"rope_type": "default", "rope_theta": theta},
+    }  # fmt: skip
+
+
+QWEN3_06B: dict[str, Any] = _qwen(1024, 3072, 28, 16, 1e6)
+QWEN3_4B: dict[str, Any] = _qwen(2560, 9728, 36, 32, 1e6)
+QWEN3_8B: dict[str, Any] = _qwen(4096, 12288, 36, 32, 1e6)
+QWEN3_VL_4B: dict[str, Any] = _qwen(2560, 9728, 36, 32, 5e6) | {
+    "max_position_embeddings": 262144,
+    "rope_parameters": {"rope_type": "default", "rope_theta": 5e6, "mrope_section": [24, 20, 20], "mrope_interleaved": True},
+}
+"""The text side of Qwen3-VL 4B."""
+QWEN2_5_VL_7B: dict[str, Any] = {
+    "vocab_size": 152064, "hidden_size": 3584, "intermediate_size": 18944, "num_hidden_layers": 28, "num_attention_heads": 28,
+    "num_key_value_heads": 4, "max_position_embeddings": 128000, "rms_norm_eps": 1e-6,
+    "rope_parameters": {"rope_type": "default", "rope_theta": 1e6, "mrope_section": [16, 24, 24]},
+}  # fmt: skip
+"""The text side of Qwen2.5-VL 7B."""

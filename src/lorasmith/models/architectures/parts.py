@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from lorasmith.models.architectures import autoencoder_names, text_encoder_names, unet_names, video_autoencoder_names
-from lorasmith.models.parts import Architecture
+from lorasmith.models.parts import Architecture, Width
 
 UNET = Architecture(
     "UNet2DConditionModel", "diffusers", kind="unet", title="a U-Net",
@@ -38,3 +38,19 @@ T5 = Architecture(
     anchors={"encoder.block.0.layer.0.SelfAttention.q.weight": "transformers"},
     tables={"transformers": text_encoder_names.from_transformers}, folder_names="transformers", quantizable=True,
 )  # fmt: skip
+QWEN3 = Architecture(
+    "Qwen3Model", "transformers", kind="qwen3", title="a Qwen3 language model", config_class="Qwen3Config",
+    anchors={"layers.0.self_attn.q_norm.weight": "transformers"}, folder_names="transformers", quantizable=True,
+    width=Width("embed_tokens.weight", "hidden_size", {1024: "Qwen3 0.6B", 2560: "Qwen3 4B", 4096: "Qwen3 8B"}),
+)  # fmt: skip
+QWEN3_VL = replace(
+    QWEN3, class_name="Qwen3VLTextModel", config_class="Qwen3VLTextConfig", title="a Qwen3-VL language model", settings_within="text_config",
+    width=Width("embed_tokens.weight", "hidden_size", {2560: "Qwen3-VL 4B", 4096: "Qwen3-VL 8B"}),
+)  # fmt: skip
+"""The text side of Qwen3-VL; nothing but its settings tells it from Qwen3. What it sees with is left out."""
+QWEN2_5_VL = Architecture(
+    "Qwen2_5_VLTextModel", "transformers", kind="qwen2.5", title="a Qwen2.5-VL language model", config_class="Qwen2_5_VLTextConfig",
+    anchors={"layers.0.self_attn.q_proj.bias": "transformers"}, folder_names="transformers", quantizable=True, settings_within="text_config",
+    width=Width("embed_tokens.weight", "hidden_size", {3584: "Qwen2.5-VL 7B"}),
+)  # fmt: skip
+"""The text side of Qwen2.5-VL."""

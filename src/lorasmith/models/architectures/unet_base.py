@@ -32,8 +32,15 @@ class UnetBase:
     record: ClassVar[Family]
     guided = staticmethod(classifier_free)
 
-    def __init__(self, modules: Mapping[str, Any], tokenizers: Mapping[str, Any], diffusion: Ddpm, fingerprints: Mapping[str, str]):
-        self.family, self.denoiser, self.defaults = self.record.name, self.record.denoiser, self.record.defaults
+    def __init__(
+        self,
+        modules: Mapping[str, Any],
+        tokenizers: Mapping[str, Any],
+        diffusion: Ddpm,
+        fingerprints: Mapping[str, str],
+        variant: str = "",
+    ):
+        self.family, self.denoiser, self.defaults = self.record.name, self.record.denoiser, self.record.variant(variant).defaults
         self.parts: dict[str, Any] = {name: module for name, module in modules.items() if name != "vae"}
         self.unet = modules["unet"]
         self.diffusion = diffusion
@@ -59,7 +66,9 @@ class UnetBase:
                 f"of its autoencoder); give a plain one."
             )
         tokenizers = {name: load_tokenizer(description, name) for name in cls.record.tokenizers}
-        return cls(modules, tokenizers, Ddpm.from_config(description.scheduler[1]), fingerprints(description, quantize))
+        return cls(
+            modules, tokenizers, Ddpm.from_config(description.scheduler[1]), fingerprints(description, quantize), description.variant
+        )
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.diffusion.prediction_type}, {self.native_resolution} pixels, {self.unet.dtype}, {self.unet.device})"

@@ -9,99 +9,58 @@ transformer, as sd-scripts' `apply_t5_attn_mask` does.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Self
+from typing import Any
 
 import torch
 
 from lorasmith.errors import BaseModelError, SettingsError
 from lorasmith.models.architectures.clip import Clip
-from lorasmith.models.autoencoder import Autoencoder, ScaledAutoencoder
+from lorasmith.models.architectures.flow_base import FlowBase
 from lorasmith.models.base import SizeConditioning
 from lorasmith.models.description import Description
 from lorasmith.models.diffusion import Flow
-from lorasmith.models.files.hashes import fingerprints
-from lorasmith.models.files.weights import load_parts
 from lorasmith.models.flux.family import FLUX
-from lorasmith.models.guidance import classifier_free
-from lorasmith.models.memory import Freeable, checkpoint_blocks
+from lorasmith.models.memory import Freeable
 from lorasmith.models.patches import pack, unpack
-from lorasmith.models.settings import Quantize
 from lorasmith.models.texts import USUAL, EncodedTexts, TextOptions
-from lorasmith.models.tokenizers import load_tokenizer
 from lorasmith.models.transfer import to_device
 
 
-class Flux:
+class Flux(FlowBase):
     """An opened base of this family; see `models.base.Base`."""
 
-    family = FLUX.name
-    denoiser = FLUX.denoiser
-    guided = staticmethod(classifier_free)
+    record = FLUX
 
-    def __init__(self, modules: Mapping[str, Any], tokenizers: Mapping[str, Any], diffusion: Flow, fingerprints: Mapping[str, str]):
-        self.parts: dict[str, Any] = {name: module for name, module in modules.items() if name != "vae"}
-        self.transformer = modules["transformer"]
-        self.diffusion = diffusion
-        self.fingerprints = fingerprints
-        self._autoencoder: Freeable[Autoencoder] = Freeable(ScaledAutoencoder(modules["vae"]), "autoencoder")
+    def __init__(
+        self,
+        modules: Mapping[str, Any],
+        tokenizers: Mapping[str, Any],
+        diffusion: Flow,
+        fingerprints: Mapping[str, str],
+        variant: str = "",
+    ):
+        super().__init__(modules, tokenizers, diffusion, fingerprints, variant)
         self.clip = Clip(modules["text_encoder"], tokenizers["tokenizer"])
         self._t5, self.t5_tokenizer = Freeable(modules["text_encoder_2"], "text encoders"), tokenizers["tokenizer_2"]
+        self.text_encoders += [self.clip, self._t5]
         self.has_guidance: bool = self.transformer.config.guidance_embeds
-        self.defaults = FLUX.variant("dev" if self.has_guidance else "schnell").defaults
-        self.latent_channels = self.autoencoder.channels
-        self.latent_step = self.autoencoder.step
-        sizes = FLUX.sizes({"vae": modules["vae"].config})
-        self.pixel_step, self.native_resolution = sizes.pixel_step, sizes.native
 
     @classmethod
-    def open(
-        cls, description: Description, dtype: torch.dtype, device: str = "cpu", quantize: Quantize = "none", blocks_to_swap: int = 0
-    ) -> Self:
-        """Open a base; weights are read straight to `dtype` and `device`, or quantised there, the autoencoder's always to float32."""
-        modules = load_parts(description, FLUX.usual.parts, dtype, device, quantize, blocks_to_swap)
+    def refuse_special(cls, description: Description, modules: Mapping[str, Any]) -> None:
         transformer, vae = modules["transformer"], modules["vae"]
         if transformer.config.in_channels != 4 * vae.config.latent_channels:
             raise BaseModelError(
                 f"The base {description.source} is a special model of Flux ({transformer.config.in_channels} input channels, where a plain "
                 f"one has {4 * vae.config.latent_channels}); give a plain one."
             )
-        tokenizers = {name: load_tokenizer(description, name) for name in FLUX.tokenizers}
-        return cls(modules, tokenizers, Flow(description.scheduler[1]), fingerprints(description, quantize))
 
     def __repr__(self) -> str:
         return f"Flux({'dev' if self.has_guidance else 'schnell'}, {self.native_resolution} pixels, {self.transformer.dtype}, {self.transformer.device})"
 
     @property
-    def autoencoder(self) -> Autoencoder:
-        """Raises RunError once it is freed."""
-        return self._autoencoder.module
-
-    @property
     def t5(self) -> Any:
         """Raises RunError once it is freed."""
         return self._t5.module
-
-    def checkpoint_gradients(self) -> None:
-        for part in self.parts.values():
-            checkpoint_blocks(part)
-
-    def free_text_encoders(self) -> None:
-        self.parts = {self.denoiser: self.transformer}
-        self.clip.free()
-        self._t5.free()
-
-    def free_autoencoder(self) -> None:
-        self._autoencoder.free()
-
-    def encode_pixels(self, pixels: torch.Tensor) -> torch.Tensor:
-        return self.autoencoder.encode(pixels)
-
-    def decode_latents(self, latents: torch.Tensor) -> torch.Tensor:
-        return self.autoencoder.decode(latents)
-
-    def tokens(self, height: int, width: int) -> int:
-        """Patches of 2 x 2 latents."""
-        return (height // 2) * (width // 2)
 
     def count_tokens(self, caption: str, options: TextOptions = USUAL) -> int:
         """Tokens of T5."""

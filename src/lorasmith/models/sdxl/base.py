@@ -27,8 +27,15 @@ class StableDiffusionXL(UnetBase):
 
     record = SDXL
 
-    def __init__(self, modules: Mapping[str, Any], tokenizers: Mapping[str, Any], diffusion: Ddpm, fingerprints: Mapping[str, str]):
-        super().__init__(modules, tokenizers, diffusion, fingerprints)
+    def __init__(
+        self,
+        modules: Mapping[str, Any],
+        tokenizers: Mapping[str, Any],
+        diffusion: Ddpm,
+        fingerprints: Mapping[str, str],
+        variant: str = "",
+    ):
+        super().__init__(modules, tokenizers, diffusion, fingerprints, variant)
         self.clip_2 = Clip(modules["text_encoder_2"], tokenizers["tokenizer_2"])
         self.clips.append(self.clip_2)
 

@@ -95,7 +95,8 @@ def blank_base(description: Description, dtype: torch.dtype) -> Base:
     diffusion = Flow if description.prediction_type == "flow" else Ddpm.from_config
     tokenizers = {name: _NoWords() for name in description.record.tokenizers}
     fingerprints = dict.fromkeys(modules, "0" * 64)  # as long as real ones
-    base: Base = base_class(description.record)(modules, tokenizers, diffusion(description.scheduler[1]), fingerprints)
+    opened = base_class(description.record)
+    base: Base = opened(modules, tokenizers, diffusion(description.scheduler[1]), fingerprints, description.variant)
     return base
 
 
@@ -107,7 +108,9 @@ class _NoWords:
 
     def __call__(self, texts: str | list[str], max_length: int = 0, **options: Any) -> Any:
         ids = torch.zeros(len(texts), max_length, dtype=torch.int64)
-        found = SimpleNamespace(input_ids=[] if isinstance(texts, str) else ids, attention_mask=torch.ones_like(ids))
+        if "return_tensors" not in options:
+            return SimpleNamespace(input_ids=[] if isinstance(texts, str) else ids.tolist())
+        found = SimpleNamespace(input_ids=ids, attention_mask=torch.ones_like(ids))
         found.to = lambda device: SimpleNamespace(input_ids=ids.to(device), attention_mask=torch.ones_like(ids, device=device))
         return found
 

@@ -1,0 +1,73 @@
+"""What the opened bases share that read captions with one language model, each at its own length."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+import torch
+
+from lorasmith.errors import SettingsError
+from lorasmith.models.architectures.flow_base import FlowBase
+from lorasmith.models.architectures.language_model import LanguageModel, Template, read
+from lorasmith.models.diffusion import Flow
+from lorasmith.models.texts import USUAL, EncodedTexts, TextOptions
+
+
+class LanguageModelBase(FlowBase):
+    """A family adds its template and which hidden states it reads."""
+
+    template: ClassVar[Template]
+
+    def __init__(
+        self,
+        modules: Mapping[str, Any],
+        tokenizers: Mapping[str, Any],
+        diffusion: Flow,
+        fingerprints: Mapping[str, str],
+        variant: str = "",
+    ):
+        super().__init__(modules, tokenizers, diffusion, fingerprints, variant)
+        self.language_model = LanguageModel(modules["text_encoder"], tokenizers["tokenizer"], self.template)
+        self.text_encoders.append(self.language_model)
+
+    def states(self, hidden: Sequence[torch.Tensor]) -> torch.Tensor:
+        """What the transformer reads of the language model's hidden states (n, tokens, width): (n, tokens, ...)."""
+        raise NotImplementedError
+
+    def count_tokens(self, caption: str, options: TextOptions = USUAL) -> int:
+        return self.language_model.count(caption)
+
+    def max_tokens(self, options: TextOptions) -> int:
+        """What the template leaves."""
+        return self.length(options) - self.language_model.around
+
+    def length(self, options: TextOptions) -> int:
+        """Tokens of a caption in its template, as the transformer reads them, at most.
+
+        Raises SettingsError where an option is not for bases of this kind.
+        """
+        refuse_clip_options(self.record.title, options)
+        most, least = self.defaults.max_token_lengths[0], self.language_model.around + 1
+        length = options.max_token_length or most
+        if not least <= length <= most:
+            raise SettingsError(
+                f"base.max_token_length is {length}, but this base reads {least} to {most} tokens; change it or leave it out."
+            )
+        return length
+
+    def encode_texts(self, captions: Sequence[str], options: TextOptions) -> EncodedTexts:
+        """States of the language model (n, tokens, ...), each caption at its own length."""
+        tokens = self.language_model.tokenize(captions, self.length(options))
+        states, mask = read(self.states(self.language_model.run(tokens)), tokens)
+        return EncodedTexts(states, mask=mask, ragged=True)
+
+
+def refuse_clip_options(title: str, options: TextOptions) -> None:
+    """Raises SettingsError where an option is for CLIP or T5 text encoders: these bases have none."""
+    if options.clip_skip != 1:
+        raise SettingsError(f"base.clip_skip is {options.clip_skip}, but {title} has no CLIP text encoder; leave it at 1.")
+    if options.weighted:
+        raise SettingsError(f"base.weighted_captions is on, but {title} does not know (emphasis:1.2); switch it off.")
+    if options.mask_t5:
+        raise SettingsError(f"base.t5_attention_mask is on, but {title} has no T5 text encoder; switch it off.")
