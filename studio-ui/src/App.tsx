@@ -10,10 +10,12 @@ import { Broken } from "./frame/Broken";
 import { Frame } from "./frame/Frame";
 import { Gone } from "./frame/Gone";
 import { Habits } from "./frame/Habits";
+import { askAhead } from "./screens/ahead";
 import { Home } from "./screens/home/Home";
 import { theme, variables } from "./theme/theme";
 
 const client = makeClient();
+askAhead(client, location);
 
 /** Every screen with its address. Each is a file of its own in the build, fetched when it is first opened. */
 const SCREENS: Record<string, React.ComponentType> = {

@@ -1,6 +1,7 @@
 """Pictures, their audit and their files: good, bad input, not there, changed meanwhile."""
 
 import io
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import quote
 
@@ -12,6 +13,7 @@ from lorasmith.curation.audit.dataset import audit_dataset
 from lorasmith.demo.drawing import draw_scene
 from lorasmith.demo.world import random_scene
 from lorasmith.studio import datasets
+from lorasmith.studio.judging import judged
 
 
 @pytest.fixture
@@ -97,6 +99,7 @@ def test_a_project_whose_folder_has_gone_says_so(script, dataset):
 
 
 def test_a_page_shows_what_is_known_of_each(script, dataset):
+    script.get("/api/projects/mimi/audit")
     page = script.get("/api/projects/mimi/pictures/page", params={"start": 0, "count": 4}).json()
     assert (page["total"], [item["id"] for item in page["items"]]) == (5, IDS[:4])
     first, held_out = page["items"][0], page["items"][3]
@@ -104,6 +107,33 @@ def test_a_page_shows_what_is_known_of_each(script, dataset):
     assert (first["width"], first["height"], first["concept"], first["repeats"], first["caption"]) == (64, 64, "mimi", 5, "5_mimi/a.txt")
     assert (first["held_out"], held_out["held_out"]) == (False, True)
     assert any(badge["code"].startswith("audit.") for badge in first["badges"]), "64 pixels are too small for a base of 1024"
+
+
+def test_the_list_brings_the_first_pictures_with_their_details(script, dataset):
+    listed = script.get("/api/projects/mimi/pictures", params={"count": 2, "q": "tag:mimi"}).json()
+    page = script.get("/api/projects/mimi/pictures/page", params={"count": 2, "q": "tag:mimi", "version": listed["version"]}).json()
+    assert listed["items"] == page["items"] != []
+    assert script.get("/api/projects/mimi/pictures").json()["items"] == []
+
+
+def test_pictures_are_listed_while_others_are_still_judged(script, dataset, monkeypatch):
+    judging, listed = threading.Event(), threading.Event()
+
+    def slowly(question):
+        judging.set()
+        assert listed.wait(20), "the list waited for the judgement"
+        return judged(question)
+
+    monkeypatch.setattr(datasets, "Judge", lambda: slowly)
+    audit = threading.Thread(target=script.get, args=["/api/projects/mimi/audit"])
+    audit.start()
+    assert judging.wait(20)
+    first, *_ = script.get("/api/projects/mimi/pictures", params={"count": 5}).json()["items"]
+    assert first["badges"] == []
+    assert script.get("/api/projects/mimi/pictures/page").status_code == 200
+    listed.set()
+    audit.join()
+    assert script.get("/api/projects/mimi/pictures/page").json()["items"][0]["badges"]
 
 
 @pytest.fixture
@@ -173,6 +203,7 @@ def test_copies_are_found_in_groups(script, dataset):
 
 def test_a_damaged_picture_is_shown_as_such_and_its_neighbours_as_ever(script, dataset):
     (dataset / "5_mimi" / "a.png").write_bytes(b"not a picture")
+    script.get("/api/projects/mimi/audit")
     page = script.get("/api/projects/mimi/pictures/page").json()["items"]
     assert (page[0]["width"], page[0]["badges"][0]["severity"]) == (None, "error")
     assert page[1]["width"] == 64

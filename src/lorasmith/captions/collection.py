@@ -281,7 +281,7 @@ def _files_by_stem(root: Path, suffixes: Sequence[str], recursive: bool) -> tupl
         for picture in own:
             if picture in texts and picture not in pictures:  # `cat.png.txt`, as downloaders name captions
                 texts.setdefault(stem, []).extend(texts.pop(picture))
-    for candidates in texts.values():
+    for candidates in (several for several in texts.values() if len(several) > 1):
         candidates.sort(key=lambda path: (suffixes.index(os.path.splitext(path)[1].lower()), is_picture(os.path.splitext(path)[0]), path))
     return pictures, texts
 

@@ -130,7 +130,8 @@ class _FoundFolders:
     def of(cls, root: Path) -> _FoundFolders:
         if not root.is_dir():
             raise DatasetError(f"{root} is not a folder: give the dataset's folder.", code="dataset.no_folder", folder=str(root))
-        folders = [folder for folder in sorted(root.iterdir()) if folder.is_dir() and not folder.name.startswith(".") and _pictures(folder)]
+        names = sorted(entry.name for entry in os.scandir(root) if entry.is_dir() and not entry.name.startswith("."))
+        folders = [folder for folder in (root / name for name in names) if _pictures(folder)]
         marked = [folder for folder in sorted((root / REGULARISATION).glob("*")) if folder.is_dir() and _pictures(folder)]
         return cls(root, _pictures(root), folders, marked)
 

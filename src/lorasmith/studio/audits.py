@@ -45,25 +45,22 @@ class DuplicateGroup(BaseModel):
 def get_audit(project: str, studio: OpenStudio) -> AuditView:
     """What is wrong with the pictures. Those that nobody has measured yet are counted and not waited for."""
     folder = studio.projects[project]
-    read = folder.read()
-    with studio.datasets.open(folder.dataset) as dataset:
-        audit = audit_of(studio, read, dataset, newest=True)
-        if audit is None:
-            return AuditView(
-                version=dataset.version, resolution=resolution_of(read), pictures=0, not_looked_at=0, score=None, reasons=[], counts={}, findings=[]
-            )  # fmt: skip
+    read, dataset = folder.read(), studio.datasets.as_it_is(folder.dataset)
+    audit = audit_of(studio, read, dataset, newest=True)
+    if audit is None:
         return AuditView(
-            version=dataset.version, resolution=audit.resolution, pictures=audit.pictures, not_looked_at=audit.left_out, score=audit.score,
-            reasons=[Reason(reason=reason, points=points) for reason, points in audit.why], counts=audit.counts,
-            findings=views(audit.findings),
+            version=dataset.version, resolution=resolution_of(read), pictures=0, not_looked_at=0, score=None, reasons=[], counts={}, findings=[]
         )  # fmt: skip
+    return AuditView(
+        version=dataset.version, resolution=audit.resolution, pictures=audit.pictures, not_looked_at=audit.left_out, score=audit.score,
+        reasons=[Reason(reason=reason, points=points) for reason, points in audit.why], counts=audit.counts, findings=views(audit.findings),
+    )  # fmt: skip
 
 
 @router.get("/projects/{project}/duplicates")
 def list_duplicates(project: str, studio: OpenStudio) -> list[DuplicateGroup]:
     """Groups of near duplicates among the pictures that were looked at."""
     folder = studio.projects[project]
-    with studio.datasets.open(folder.dataset) as dataset:
-        audit = audit_of(studio, folder.read(), dataset)
+    audit = audit_of(studio, folder.read(), studio.datasets.as_it_is(folder.dataset))
     copies = [finding for finding in (() if audit is None else audit.findings) if finding.code in COPIES]
     return [DuplicateGroup(pictures=list(finding.subjects), message=finding.message) for finding in copies]

@@ -116,6 +116,7 @@ class Datasets:
         self.judge = Judge()
         self._seen: OrderedDict[Path, _Seen] = OrderedDict()
         self._audits: dict[Path, _KeptAudit] = {}
+        self._judging = threading.Lock()
         self._using: dict[Path, threading.RLock] = {}
         self._looking: dict[Path, threading.Lock] = {}
         self._lock = threading.Lock()
@@ -174,15 +175,21 @@ class Datasets:
         kept = self._audited(dataset, kind, resolution, newest=False)
         return {} if kept is None else kept.of_pictures
 
+    def last_findings(self, dataset: Dataset) -> Mapping[str, list[Finding]]:
+        """Picture -> what was wrong with it when its folder was judged last. Nothing is waited for."""
+        kept = self._audits.get(dataset.root)
+        return {} if kept is None else kept.of_pictures
+
     def _audited(self, dataset: Dataset, kind: LoraKind | None, resolution: int, newest: bool) -> _KeptAudit | None:
         if not dataset.pictures:
             return None
         asked = (dataset.pixels, kind, resolution)
-        kept = self._audits.get(dataset.root)
-        old = kept is None or kept.asked != asked or (newest and kept.audit.left_out and time.monotonic() - kept.made > STAYS_NEW)
-        if kept is None or old:
-            audit = self.judge(Question(dataset.root, kind, resolution, self.cache, SECONDS_TO_LOOK))
-            kept = self._audits[dataset.root] = _KeptAudit(asked, audit, time.monotonic())
+        with self._judging:
+            kept = self._audits.get(dataset.root)
+            old = kept is None or kept.asked != asked or (newest and kept.audit.left_out and time.monotonic() - kept.made > STAYS_NEW)
+            if kept is None or old:
+                audit = self.judge(Question(dataset.root, kind, resolution, self.cache, SECONDS_TO_LOOK))
+                kept = self._audits[dataset.root] = _KeptAudit(asked, audit, time.monotonic())
         return kept
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mimetypes
+import re
 from pathlib import Path
 
 from fastapi import APIRouter
@@ -14,6 +15,9 @@ STATIC = Path(__file__).parent / "static"
 
 BUILT = "assets"
 """The folder of files with the hash of their content in their name: they never change."""
+
+FILE = re.compile(rf"(?:{BUILT}/)?\w[\w.-]*")
+"""Addresses that may name a built file: no other folder's."""
 
 FOREVER = {"cache-control": "public, max-age=31536000, immutable"}
 ASKED_AGAIN = {"cache-control": "no-cache"}
@@ -32,8 +36,7 @@ router = APIRouter(include_in_schema=False)
 
 def serve(static: Path, address: str) -> Response:
     """The built file that an address names, or the page, for an address of the page's own."""
-    inside = {file.relative_to(static).as_posix(): file for file in (*static.glob("*"), *(static / BUILT).glob("*")) if file.is_file()}
-    file = inside.get(address)
+    file = static / address if FILE.fullmatch(address) and (static / address).is_file() else None
     if file is None and address.startswith(f"{BUILT}/"):  # a page of an older build asks for its parts
         return PlainTextResponse("This file was of another version of the page. Load the page again.", 404)
     file = file or static / "index.html"

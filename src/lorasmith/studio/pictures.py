@@ -1,7 +1,9 @@
 """`/api/projects/{project}/pictures`: which there are, a page of them, and one with everything that is known of it.
 
-The list gives ids alone, all of them, so that a page can scroll and jump; details come by the page. Both carry the version of the folder,
-and a page that was asked for with another one is refused with the new one.
+The list gives ids, all of them, so that a page can scroll and jump, and details of the first ones where they are asked for; other details
+come by the page. Both carry the version of the folder, and a page that was asked for with another one is refused with the new one.
+
+Neither waits for pictures to be judged: badges are what the last `audit` found.
 """
 
 from __future__ import annotations
@@ -54,13 +56,6 @@ class Selection:
 AskedFor = Annotated[Selection, Depends()]
 
 
-class PictureIds(BaseModel):
-    """The pictures that were asked for."""
-
-    version: str
-    ids: list[str] = Field(description="Paths below the dataset, in order.")
-
-
 class Badge(BaseModel):
     """A finding in short."""
 
@@ -83,7 +78,15 @@ class PictureItem(BaseModel):
     regularisation: bool
     caption: str | None = Field(description="The path of its caption file; None where it is not UTF-8.")
     tags: list[str]
-    badges: list[Badge]
+    badges: list[Badge] = Field(description="What the last audit found; empty before the first one.")
+
+
+class PictureIds(BaseModel):
+    """The pictures that were asked for."""
+
+    version: str
+    ids: list[str] = Field(description="Paths below the dataset, in order.")
+    items: list[PictureItem] = Field(description="The first `count` of them with their details.")
 
 
 class PicturePage(BaseModel):
@@ -113,11 +116,14 @@ class PictureFacts(PictureItem):
 
 
 @router.get("/projects/{project}/pictures")
-def list_pictures(project: str, asked: AskedFor, studio: OpenStudio) -> PictureIds:
-    """The ids of all pictures that a filter finds."""
+def list_pictures(
+    project: str, asked: AskedFor, studio: OpenStudio, count: Annotated[int, Query(ge=0, le=MOST_ON_A_PAGE)] = 0
+) -> PictureIds:  # fmt: skip
+    """The ids of all pictures that a filter finds, and the first `count` of them with their details."""
     folder = studio.projects[project]
     with studio.datasets.open(folder.dataset) as dataset:
-        return PictureIds(version=dataset.version, ids=_selected(dataset, asked, _findings(studio, folder.read(), dataset, asked)))
+        ids = _selected(studio, folder.read(), dataset, asked)
+        return PictureIds(version=dataset.version, ids=ids, items=_items(studio, project, dataset, ids[:count]))
 
 
 @router.get("/projects/{project}/pictures/page")
@@ -130,9 +136,8 @@ def get_page(
     with studio.datasets.open(folder.dataset) as dataset:
         if version and version != dataset.version:
             raise InputError("The pictures have changed. Ask for the list again.", code="pictures.stale", version=dataset.version)
-        findings = _known_findings(studio, folder.read(), dataset)
-        ids = _selected(dataset, asked, findings)
-        items = _items(studio, project, dataset, findings, ids[start : start + count])
+        ids = _selected(studio, folder.read(), dataset, asked)
+        items = _items(studio, project, dataset, ids[start : start + count])
         return PicturePage(version=dataset.version, total=len(ids), items=items)
 
 
@@ -140,22 +145,22 @@ def get_page(
 def get_picture(project: str, picture: str, studio: OpenStudio, response: Response) -> PictureFacts:
     """One picture with everything that is known of it. The `ETag` is for `If-Match`."""
     folder = studio.projects[project]
-    with studio.datasets.open(folder.dataset) as dataset:
-        response.headers["etag"] = etag(version_of_picture(dataset.file(picture)))
-        return facts(studio, folder, dataset, picture)
+    response.headers["etag"] = etag(version_of_picture(studio.datasets.as_it_is(folder.dataset).file(picture)))
+    return facts(studio, folder, picture)
 
 
-def facts(studio: Studio, folder: ProjectFolder, dataset: Dataset, picture: str) -> PictureFacts:
+def facts(studio: Studio, folder: ProjectFolder, picture: str) -> PictureFacts:
     """Everything that is known of a picture."""
-    findings = _known_findings(studio, folder.read(), dataset)
-    (item,) = _items(studio, folder.id, dataset, findings, [picture])
-    entry, made_by = dataset.entries.get(picture), recipes_to(dataset.root, picture)
-    return PictureFacts(
-        **item.model_dump(), text="" if entry is None else entry.caption.text, findings=views(findings.get(picture, ())),
-        mended=made_by[-1].words if made_by else "", original=made_by[0].original.path if made_by else picture,
-        original_url=f"/files/projects/{folder.id}/originals/{quote(picture)}" if made_by else None,
-        history=[_step(step) for recipe in made_by for step in recipe.steps],
-    )  # fmt: skip
+    findings = _judged(studio, folder.read(), studio.datasets.as_it_is(folder.dataset))  # before the dataset is taken from others
+    with studio.datasets.open(folder.dataset) as dataset:
+        (item,) = _items(studio, folder.id, dataset, [picture])
+        entry, made_by = dataset.entries.get(picture), recipes_to(dataset.root, picture)
+        return PictureFacts(
+            **item.model_dump(), text="" if entry is None else entry.caption.text, findings=views(findings.get(picture, ())),
+            mended=made_by[-1].words if made_by else "", original=made_by[0].original.path if made_by else picture,
+            original_url=f"/files/projects/{folder.id}/originals/{quote(picture)}" if made_by else None,
+            history=[_step(step) for recipe in made_by for step in recipe.steps],
+        )  # fmt: skip
 
 
 def version_of_picture(file: Path) -> str:
@@ -178,16 +183,13 @@ def audit_of(studio: Studio, project: Project, dataset: Dataset, newest: bool = 
     return studio.datasets.audit(dataset, lora_kind(project), resolution_of(project), newest)
 
 
-def _findings(studio: Studio, project: Project, dataset: Dataset, asked: Selection) -> Mapping[str, list[Finding]]:
-    """Picture -> findings, where they are asked for."""
-    return _known_findings(studio, project, dataset) if asked.finding or asked.sort == "findings" else {}
-
-
-def _known_findings(studio: Studio, project: Project, dataset: Dataset) -> Mapping[str, list[Finding]]:
+def _judged(studio: Studio, project: Project, dataset: Dataset) -> Mapping[str, list[Finding]]:
+    """Picture -> findings."""
     return studio.datasets.findings(dataset, lora_kind(project), resolution_of(project))
 
 
-def _selected(dataset: Dataset, asked: Selection, findings: Mapping[str, list[Finding]]) -> list[str]:
+def _selected(studio: Studio, project: Project, dataset: Dataset, asked: Selection) -> list[str]:
+    findings = _judged(studio, project, dataset) if asked.finding or asked.sort == "findings" else {}
     chosen = dataset.matching(asked.q) if asked.q.strip() else list(dataset.pictures)
     if asked.concept:
         chosen = [picture for picture in chosen if _place(_folder(picture)).concept == asked.concept]
@@ -221,10 +223,9 @@ def _folder(picture: str) -> str:
     return picture.rpartition("/")[0]
 
 
-def _items(
-    studio: Studio, project: str, dataset: Dataset, findings: Mapping[str, list[Finding]], pictures: Sequence[str]
-) -> list[PictureItem]:  # fmt: skip
+def _items(studio: Studio, project: str, dataset: Dataset, pictures: Sequence[str]) -> list[PictureItem]:
     """What a page shows of these pictures. Raises FileNotFoundError where one is gone."""
+    findings = studio.datasets.last_findings(dataset)
     files = studio.picture_files.look([os.path.join(dataset.root, picture) for picture in pictures])
     return [_item(project, dataset, picture, file, findings.get(picture, ())) for picture, file in zip(pictures, files, strict=True)]
 

@@ -74,9 +74,8 @@ def change_picture(
             raise InputError(f"{picture} has changed since it was read. Look at it again.", code="pictures.changed", picture=picture)
         moves = _put(studio, dataset, [picture], change)
     now = next((move.new for move in moves if move.old == picture), picture)
-    with studio.datasets.open(folder.dataset) as dataset:
-        response.headers["etag"] = etag(version_of_picture(dataset.file(now)))
-        return PlacedPicture(**facts(studio, folder, dataset, now).model_dump(), moves=moves)
+    response.headers["etag"] = etag(version_of_picture(studio.datasets.as_it_is(folder.dataset).file(now)))
+    return PlacedPicture(**facts(studio, folder, now).model_dump(), moves=moves)
 
 
 def _put(studio: Studio, dataset: Dataset, pictures: list[str], change: PictureChange) -> list[MoveView]:

@@ -12,7 +12,7 @@ from lorasmith.errors import InputError
 from lorasmith.projects.project import Line, Project, ProjectFolder
 from lorasmith.projects.standing import Standing, standing_of
 from lorasmith.studio.etag import IfMatch, etag, version_of
-from lorasmith.studio.studio import OpenStudio
+from lorasmith.studio.studio import OpenStudio, Studio
 from lorasmith.training.recipes.recipes import Kind, Level
 
 router = APIRouter(tags=["projects"])
@@ -60,12 +60,13 @@ class Archived(BaseModel):
     archived: str = Field(description="Its name in the bin.")
 
 
-def view(project: ProjectFolder) -> ProjectView:
+def view(studio: Studio, project: ProjectFolder) -> ProjectView:
     """A project as the API shows it; one that cannot be read is shown with the reason."""
     try:
         return ProjectView(
-            **project.read().model_dump(), id=project.id, folder=str(project.root), standing=standing_of(project), problem=""
-        )
+            **project.read().model_dump(), id=project.id, folder=str(project.root), standing=standing_of(project, studio.picture_counts),
+            problem="",
+        )  # fmt: skip
     except InputError as error:
         return ProjectView(name=project.id, id=project.id, folder=str(project.root), standing=None, problem=str(error))
 
@@ -73,7 +74,7 @@ def view(project: ProjectFolder) -> ProjectView:
 @router.get("/projects")
 def list_projects(studio: OpenStudio) -> list[ProjectView]:
     """All projects of the workspace, by id."""
-    return [view(project) for project in studio.projects]
+    return [view(studio, project) for project in studio.projects]
 
 
 @router.post("/projects", status_code=201)
@@ -87,7 +88,7 @@ def make_project(new: NewProject, studio: OpenStudio, response: Response) -> Pro
             dataset=new.dataset,
         )
     made = studio.projects.make(Project(**new.model_dump()))
-    return _with_version(made, response)
+    return _with_version(studio, made, response)
 
 
 @router.post("/projects:demo", status_code=201)
@@ -95,38 +96,38 @@ def make_demo_project(studio: OpenStudio, response: Response) -> ProjectView:
     """Make a project of the demo's world: pictures, captions, trigger and base are there, ready to train."""
     from lorasmith.studio.demo_project import make_demo_project as make  # draws its pictures with numpy
 
-    return _with_version(make(studio.projects), response)
+    return _with_version(studio, make(studio.projects), response)
 
 
 @router.get("/projects/archived")
 def list_archived_projects(studio: OpenStudio) -> list[ProjectView]:
     """What is in the bin; `id` is the name there."""
-    return [view(project) for project in studio.projects.archived]
+    return [view(studio, project) for project in studio.projects.archived]
 
 
 @router.post("/projects/archived/{name}:restore")
 def restore_project(name: str, studio: OpenStudio) -> ProjectView:
     """Take a project out of the bin."""
-    return view(studio.projects.restore(name))
+    return view(studio, studio.projects.restore(name))
 
 
 @router.get("/projects/{project}")
 def get_project(project: str, studio: OpenStudio, response: Response) -> ProjectView:
     """One project. The `ETag` is for `If-Match`."""
-    return _with_version(studio.projects[project], response)
+    return _with_version(studio, studio.projects[project], response)
 
 
 @router.patch("/projects/{project}")
 def change_project(project: str, change: ProjectChange, studio: OpenStudio, response: Response, if_match: IfMatch = None) -> ProjectView:
     """Change what is sent: name, kind, level, base or trigger; null removes base or trigger."""
     changed = studio.projects.change(project, change.model_dump(exclude_unset=True), version_of(if_match))
-    return _with_version(changed, response)
+    return _with_version(studio, changed, response)
 
 
 @router.post("/projects/{project}:move")
 def move_project(project: str, move: Move, studio: OpenStudio, response: Response) -> ProjectView:
     """Give the project's folder, and with it its id, another name."""
-    return _with_version(studio.projects.move(project, move.to), response)
+    return _with_version(studio, studio.projects.move(project, move.to), response)
 
 
 @router.delete("/projects/{project}")
@@ -135,6 +136,6 @@ def archive_project(project: str, studio: OpenStudio, if_match: IfMatch = None) 
     return Archived(archived=studio.projects.archive(project, version_of(if_match)))
 
 
-def _with_version(project: ProjectFolder, response: Response) -> ProjectView:
+def _with_version(studio: Studio, project: ProjectFolder, response: Response) -> ProjectView:
     response.headers["etag"] = etag(project.version)
-    return view(project)
+    return view(studio, project)

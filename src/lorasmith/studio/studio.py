@@ -21,6 +21,7 @@ from lorasmith.jobs.supervisor import start_supervisor
 from lorasmith.jobs.workspace import Workspace
 from lorasmith.library.catalogue.catalogue import Catalogue
 from lorasmith.models.shelf import Shelf
+from lorasmith.projects.picture_counts import PictureCounts
 from lorasmith.projects.projects import Projects
 from lorasmith.projects.uploads import Uploads
 from lorasmith.studio.courses import Courses
@@ -91,6 +92,10 @@ class Studio:
     @cached_property
     def picture_files(self) -> PictureFiles:
         return PictureFiles(self.workspace / CACHE / PICTURES)
+
+    @cached_property
+    def picture_counts(self) -> PictureCounts:
+        return PictureCounts()
 
     @cached_property
     def catalogue(self) -> Catalogue:

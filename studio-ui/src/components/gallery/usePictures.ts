@@ -1,26 +1,15 @@
-import { keepPreviousData, useQueries, useQueryClient } from "@tanstack/react-query";
+import { useQueries, useQueryClient } from "@tanstack/react-query";
 import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { api, ask, type Shape } from "../../api/client";
 import { Problem } from "../../api/problem";
-import { keyOf, lookAgain, useGet } from "../../api/queries";
+import { keyOf, lookAgain } from "../../api/queries";
 import { useWatch } from "../../events/news";
+import { type Asked, DETAILS, LIST, PAGE, pageOf, usePictureList } from "./pictureList";
 
 export type Picture = Shape<"PictureItem">;
 
-/** Which pictures of a project, and in which order. */
-export interface Asked {
-  q?: string;
-  concept?: string;
-  finding?: string;
-  sort?: "name" | "newest" | "largest" | "findings";
-}
-
-const PAGE = 200;
 const STILL_FOR = 80; // milliseconds that the view stands still before details are fetched
 const NONE: readonly string[] = [];
-
-const LIST = "/api/projects/{project}/pictures";
-const DETAILS = "/api/projects/{project}/pictures/page";
 
 /**
  * The pictures of a project: the ids of all at once, the details by pages of those in view.
@@ -29,14 +18,14 @@ const DETAILS = "/api/projects/{project}/pictures/page";
 export function usePictures(project: string, asked: Asked) {
   useWatch([`dataset:${project}`]);
   const client = useQueryClient();
-  const list = useGet(LIST, { path: { project }, query: asked }, { placeholderData: keepPreviousData });
+  const list = usePictureList(project, asked);
   const [[first, last], setPages] = useState<[number, number]>([0, 0]);
   const version = list.data?.version ?? "";
 
   const starts = version && !list.isPlaceholderData ? range(first, last).map((page) => page * PAGE) : [];
   const pages = useQueries({
     queries: starts.map((start) => {
-      const params = { path: { project }, query: { ...asked, start, count: PAGE, version } };
+      const params = pageOf(project, asked, version, start);
       return {
         queryKey: keyOf(DETAILS, params),
         queryFn: ({ signal }: { signal: AbortSignal }) => ask(api.GET(DETAILS, { params, signal })),

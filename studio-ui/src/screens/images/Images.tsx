@@ -6,6 +6,7 @@ import { useGet } from "../../api/queries";
 import { EmptyState } from "../../components/EmptyState";
 import { ErrorCard } from "../../components/ErrorCard";
 import { Gallery } from "../../components/gallery/Gallery";
+import { usePictureList } from "../../components/gallery/pictureList";
 import { pictureLook } from "../../components/gallery/pictureLook";
 import { usePictures } from "../../components/gallery/usePictures";
 import { useSelection } from "../../components/gallery/useSelection";
@@ -50,7 +51,7 @@ export default function Images() {
 
   const asked = useMemo(() => ({ q, concept, finding, sort }), [q, concept, finding, sort]);
   const pictures = usePictures(project, asked);
-  const everything = useGet("/api/projects/{project}/pictures", { path: { project } }).data?.ids ?? NONE;
+  const everything = usePictureList(project).data?.ids ?? NONE;
   const division = useMemo(() => divided(everything), [everything]);
   const heldOut = useMemo(() => new Set(division.heldOut), [division]);
   const audit = useAudit(project, everything.length > 0);

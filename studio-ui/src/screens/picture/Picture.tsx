@@ -4,6 +4,7 @@ import { useTranslation } from "react-i18next";
 import { Link, useLocation, useParams } from "wouter";
 import { useGet } from "../../api/queries";
 import { EmptyState } from "../../components/EmptyState";
+import { usePictureList } from "../../components/gallery/pictureList";
 import { Loaded } from "../../components/Loaded";
 import { useWatch } from "../../events/news";
 import { useAddress } from "../../state/address";
@@ -22,7 +23,7 @@ export default function Picture() {
   const [tool] = useAddress("tool");
   useWatch([`dataset:${project}`]);
   const facts = useGet("/api/projects/{project}/pictures/{picture}", { path: { project, picture } });
-  const ids = useGet("/api/projects/{project}/pictures", { path: { project } }).data?.ids ?? [];
+  const ids = usePictureList(project).data?.ids ?? [];
   const changes = usePictureChanges(project);
 
   const at = ids.indexOf(picture);
