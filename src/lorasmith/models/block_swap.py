@@ -40,8 +40,12 @@ Block = TypeVar("Block")
 
 
 def repeated_blocks(denoiser: Any) -> dict[str, nn.Module]:
-    """The blocks that a denoiser repeats, by their paths: those of the classes that diffusers names for it."""
-    return {path: module for path, module in denoiser.named_modules() if type(module).__name__ in denoiser._repeated_blocks}
+    """The blocks that a denoiser repeats, by their paths: those of the classes that diffusers names for it.
+
+    Of Cosmos it names none, but says which of its blocks must not be split over devices; those are the ones.
+    """
+    classes = denoiser._repeated_blocks or denoiser._no_split_modules or ()
+    return {path: module for path, module in denoiser.named_modules() if type(module).__name__ in classes}
 
 
 def swapped_weights(denoiser: nn.Module, count: int) -> dict[str, list[str]]:

@@ -19,14 +19,14 @@ MOST_VARIANTS = 256
 
 
 def compile_blocks(denoiser: Any, backend: str = "inductor") -> None:
-    """From now on run the denoiser's repeated blocks compiled; adapters must be attached, and stay.
-
-    Raises ValueError where the denoiser does not say which blocks it repeats.
-    """
+    """From now on run the denoiser's repeated blocks compiled; adapters must be attached, and stay."""
     import torch._dynamo
 
+    from lorasmith.models.block_swap import repeated_blocks
+
     torch._dynamo.config.recompile_limit = MOST_VARIANTS
-    denoiser.compile_repeated_blocks(backend=backend, dynamic=False)
+    for block in repeated_blocks(denoiser).values():
+        block.compile(backend=backend, dynamic=False)
 
 
 @contextmanager

@@ -167,8 +167,8 @@ class Consumers:
     """Whether diffusers reads original names and its own in one file."""
     common_alpha: str | None = None
     """Pattern of the denoiser's names for which diffusers takes the file's most common alpha; None where it uses each layer's own."""
-    alphas_of_diffusers: bool = True
-    """Whether diffusers reads alphas beside its own names; else it refuses such a file."""
+    alphas_refused_by_diffusers: frozenset[str] = frozenset()
+    """Ways of naming beside which diffusers reads no alphas: it refuses such a file."""
 
 
 @dataclass(frozen=True)

@@ -143,13 +143,8 @@ def _in_diffusers(rule: Reading, layer: LayerOutline, way: str, context: _File) 
     part = part_of(network.family, layer.name)[0]
     if way == "kohya, CLIP" and part not in context.with_attention_output:
         return refused("it stops at a text encoder of which no out_proj is trained (ValueError)")
-    if (
-        way == "diffusers"
-        and layer.alpha is not None
-        and layer.name not in network.alphas_from
-        and not record.lora.consumers.alphas_of_diffusers
-    ):
-        return refused("it does not read alphas beside its own names (ValueError)")
+    if way in record.lora.consumers.alphas_refused_by_diffusers and layer.alpha is not None and layer.name not in network.alphas_from:
+        return refused(f"it does not read alphas beside {'its own' if way == 'diffusers' else 'these'} names (ValueError)")
     if rule.effect == "loads" and layer.name in context.mixed_alphas:
         return wrong("where alphas differ it takes the most common one for the attention layers and the text encoders")
     return rule

@@ -1,9 +1,9 @@
 """Families of models that are not supported here, by the names and widths in their LoRA files.
 
-Marks and words of a title that a family in the registry has are passed over.
-
 Many transformers share the names of their blocks with Flux.1 (`double_blocks`, `transformer_blocks`). Taken for it, a file would be
 reported as loading and be converted into one that nothing reads; so it is called by its name, and refused.
+
+Marks and words of a title that a family in the registry has are no reason against a file.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ _WORDS = {
 
 
 def other_family(shapes: Mapping[str, Shape | None]) -> str | None:
-    """The title of the family that the layers are of, where it is one that is not supported; None where nothing shows that.
+    """The title of the family that the layers are of by the first mark that fits; None where that is supported, or no mark fits.
 
     `shapes` has the names of the layers, begun with their part ("main_..."), with the shapes of their changes as far as they are known.
     """
@@ -116,8 +116,8 @@ def other_family(shapes: Mapping[str, Shape | None]) -> str | None:
         for number in _marks_in(name)
         if (fits := _MARKS[number].fits) is None or (shape is not None and fits(shape))
     }
-    supported = _titles()
-    return next((title for number in sorted(found) if (title := _MARKS[number].title) not in supported), None)
+    first = _MARKS[min(found)].title if found else None
+    return None if first in _titles() else first
 
 
 @lru_cache(NAMES)

@@ -22,7 +22,7 @@ FOUR_LEVELS = Consumers(
     unknown_names={"AUTOMATIC1111": r"lora_unet_(conv_norm_out|out_0)", "ComfyUI": ATTENTION_OF_DIFFUSERS},
     mixed_styles=False,
     common_alpha=r"_attn\d_to_",
-    alphas_of_diffusers=False,
+    alphas_refused_by_diffusers=frozenset({"diffusers"}),
 )  # fmt: skip
 THREE_LEVELS = Consumers(
     by_naming=UNET_NAMINGS
@@ -33,7 +33,7 @@ THREE_LEVELS = Consumers(
     },
     mixed_styles=False,
     common_alpha=r"_attn\d_to_",
-    alphas_of_diffusers=False,
+    alphas_refused_by_diffusers=frozenset({"diffusers"}),
 )
 
 
