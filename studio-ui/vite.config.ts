@@ -7,6 +7,6 @@ const studio = process.env.LORASMITH ?? "http://127.0.0.1:8611";
 export default defineConfig({
   plugins: [react()],
   build: { outDir: "../src/lorasmith/studio/static", emptyOutDir: true, chunkSizeWarningLimit: 1500, assetsInlineLimit: 0 },
-  server: { proxy: { "/api": studio, "/files": studio } },
+  server: { proxy: { "/api": studio, "/files": studio, "/docs": studio } },
   test: { environment: "node", include: ["src/**/*.test.ts"] },
 });

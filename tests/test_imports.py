@@ -32,6 +32,7 @@ ROOMS = (
     "library",
     "jobs",
     "projects",
+    "handbook",
     "studio",
     "cli",
 )

@@ -14,11 +14,11 @@ from typing import Any
 import typer
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
-from pydantic import BaseModel
 from typer.testing import CliRunner
 
 import lorasmith
-from lorasmith.sections import fields_of
+from lorasmith.handbook.pages import REFERENCES
+from lorasmith.handbook.tables import table
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -35,9 +35,6 @@ REGISTRIES = {
     "Ways to mend": "lorasmith.curation.mend.ways:WAYS",
     "Importers of settings": "lorasmith.training.importers.import_settings:IMPORTERS",
     "Caption edits": "lorasmith.captions.edits.registry:EDITS",
-    "Findings of the audit": "lorasmith.curation.audit.kinds:KINDS",
-    "Findings on captions": "lorasmith.captions.advice.advise:RULES",
-    "Findings on settings": "lorasmith.training.planning.lints.lints:LINTS",
 }
 
 
@@ -55,67 +52,13 @@ def said_of(name: str, entry: Any) -> str:
     return name.replace("_", " ")
 
 
-def cell(text: object) -> str:
-    """Text that stays within one cell of a table."""
-    return re.sub(r"\s+", " ", str(text)).replace("|", "\\|").replace("<", "&lt;")
-
-
-def table(heads: tuple[str, ...], rows: Iterator[tuple[object, ...]]) -> str:
-    lines = [heads, tuple("---" for _ in heads), *rows]
-    return "\n".join(f"| {' | '.join(cell(value) for value in line)} |" for line in lines)
-
-
 def tables_page() -> str:
     """What can be chosen, and what is looked for."""
-    parts = ["# What there is to choose, and what is checked", "The names are those that settings, commands and findings use."]
+    parts = ["# What there is to choose", "The names are those that settings, commands and findings use."]
     for title, place in REGISTRIES.items():
         module, _, name = place.partition(":")
         registry: Mapping[str, Any] = getattr(importlib.import_module(module), name)
         parts += [f"## {title}", table(("name", "what it is"), ((f"`{key}`", said_of(key, registry[key])) for key in registry))]
-    return "\n\n".join(parts)
-
-
-def sections_of(model: type[BaseModel], place: str = "") -> Iterator[tuple[str, type[BaseModel], list[tuple[str, Any]]]]:
-    """(dotted place, model, its own fields) of a tree of settings, from the root down."""
-    own, below = [], []
-    for name, field in fields_of(model).items():
-        models = [kind for kind in (field.annotation, *getattr(field.annotation, "__args__", ())) if inspect.isclass(kind)]
-        models = [kind for kind in models if issubclass(kind, BaseModel)]
-        if models:
-            below.append((f"{place}.{name}".lstrip("."), models[0]))
-        else:
-            own.append((name, field))
-    yield place, model, own
-    for where, inner in below:
-        yield from sections_of(inner, where)
-
-
-def spoken_type(annotation: Any) -> str:
-    """A field's type as a reader of settings would write it."""
-    name = annotation.__name__ if inspect.isclass(annotation) else str(annotation)
-    name = re.sub(r"\b(typing|pathlib|collections\.abc|lorasmith(\.\w+)*)\.", "", name)
-    return re.sub(r"Annotated\[(.*?), .*\]$", r"\1", name)
-
-
-def shown(value: Any) -> str:
-    """A default as a settings file would write it; nothing is "-"."""
-    if value is None or value in ((), [], {}, ""):
-        return "-"
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def settings_page() -> str:
-    parts = ["# Settings", "Every setting with its type, what it is when it is left out, and what it does. `lorasmith new` writes a file of them."]
-    for place, model, fields in sections_of(lorasmith.Settings):
-        parts.append(f"## {place or 'At the top of the file'}")
-        if (words := inspect.getdoc(model)) and words != inspect.getdoc(BaseModel):
-            parts.append(words.partition("\n\n")[0])
-        if fields:
-            rows = (
-                (f"`{name}`", spoken_type(f.annotation), "needed" if f.is_required() else f"`{shown(f.get_default(call_default_factory=True))}`", f.description or "")
-                for name, f in fields
-            )  # fmt: skip
-            parts.append(table(("setting", "type", "left out", "what it does"), rows))
     return "\n\n".join(parts)
 
 
@@ -175,7 +118,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "contributing.md": lambda: beside("CONTRIBUTING.md"),
     "decisions/index.md": decisions_page,
     "reference/library.md": library_page,
-    "reference/settings.md": settings_page,
+    **REFERENCES,
     "reference/commands.md": commands_page,
     "reference/tables.md": tables_page,
 }

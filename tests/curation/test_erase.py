@@ -18,6 +18,7 @@ from lorasmith.datasets.settings import BucketSettings, DatasetSettings
 from lorasmith.datasets.training_set import open_training_set
 from lorasmith.errors import DatasetError, InputError
 from lorasmith.findings import MendChange
+from tests.command_line import lorasmith
 from tests.curation.imports.test_imports import listing
 from tests.photographs import photograph
 
@@ -265,3 +266,15 @@ def test_a_region_that_is_nothing_or_everything_is_said(dataset, parameters, why
 def test_parameters_that_say_no_region_are_refused(dataset, parameters, words):
     with pytest.raises(InputError, match=words):
         propose(dataset, [dataset / "cat.jpg"], [erase(**parameters)])
+
+
+def test_the_command_line_erases_boxes_and_what_is_painted(dataset, tmp_path):
+    paint = Image.new("L", (226, 150))
+    paint.paste(255, (0, 0, 4, 4))
+    paint.save(tmp_path / "marks.png")
+    done = lorasmith("mend", dataset, "--only", "cat.jpg", "--erase", "100,100,190,130", "--erase-painted", tmp_path / "marks.png")
+    assert done.stdout == "cat.jpg: erased 1 region and what was painted, now cat.png\n1 picture changed\n"
+    assert np.array_equal(mask_of(dataset, "cat"), drawn((226, 150), BOX, (0, 0, 4, 4)))
+    assert "is '1,2', but must be four numbers of pixels" in lorasmith("mend", dataset, "--only", "cat.png", "--erase", "1,2").stderr
+    assert "--erase" in lorasmith("mend", dataset, "--erase", "0,0,9,9").stderr  # for chosen pictures alone
+    assert "cannot be opened" in lorasmith("mend", dataset, "--only", "cat.png", "--erase-painted", tmp_path / "nothing.png").stderr

@@ -1,7 +1,7 @@
 """Write a dataset for other trainers, as a folder or a ZIP.
 
     kohya        img/N_name/..., reg/N_name/...: kohya's scripts and the many front ends that read its layout
-    sd-scripts   the same and a dataset.toml (`--dataset_config`), paths beside it or absolute
+    sd-scripts   the same and a dataset.toml (`--dataset_config`), paths beside it or absolute; masks/N_name/... where pictures have masks
     diffusers    a folder of pictures with metadata.jsonl (`--train_data_dir`, caption column `text`)
 
 What a trainer cannot read is changed or left out in the export alone, and noted: sd-scripts reads no GIF, TIFF or AVIF without more
@@ -22,14 +22,16 @@ from typing import Literal
 
 import tomlkit
 import tomlkit.items
+from PIL import Image
 
 from lorasmith.atomic import aside_of
 from lorasmith.curation.moves import settle
 from lorasmith.curation.names import safe_folder
-from lorasmith.dataset_folder import REGULARISATION, sidecars
+from lorasmith.dataset_folder import REGULARISATION, mask_beside, sidecars
 from lorasmith.datasets.folders import Picture, concept_in, open_folder
 from lorasmith.errors import DatasetError, InputError
 from lorasmith.images.read import read_picture
+from lorasmith.pages.numbers import count
 from lorasmith.progress import Progress
 from lorasmith.registry import nearest
 
@@ -127,8 +129,11 @@ def export(
                     writer.add(f"{item.folder}/{Path(item.name).stem}.txt", item.caption)
                 if progress:
                     progress(number, len(items))
+            masked = _takes_masks(items, form, notes)
+            for item in items if masked else ():
+                writer.add(f"{_mask_folder(item.folder)}/{Path(item.name).stem}.png", _mask_bytes(item))
             if form == "sd-scripts":
-                writer.add("dataset.toml", _dataset_toml(items, out.resolve() if absolute else None, resolution).encode())
+                writer.add("dataset.toml", _dataset_toml(items, out.resolve() if absolute else None, resolution, masked).encode())
             elif form == "diffusers":
                 for name, text in _metadata(items, notes).items():
                     writer.add(name, text.encode())
@@ -181,7 +186,37 @@ def _picture_bytes(item: _Item, notes: list[str]) -> bytes:
     return buffer.getvalue()
 
 
-def _dataset_toml(items: list[_Item], absolute: Path | None, resolution: int | None) -> str:
+def _mask_folder(folder: str) -> str:
+    """Where the masks of a folder of pictures go: `masks/10_anna` for `img/10_anna`."""
+    return f"masks/{folder.split('/', 1)[1]}"
+
+
+def _takes_masks(items: list[_Item], form: str, notes: list[str]) -> bool:
+    """Whether the export has masks; where it cannot have those of the dataset, each is named.
+
+    sd-scripts needs a mask for every picture of a dataset.toml in which one has any, and knows none of regularisation pictures.
+    """
+    masks = [mask for item in items if (mask := mask_beside(item.picture.path)).is_file()]
+    if not masks:
+        return False
+    if form == "sd-scripts" and not any(item.picture.is_reg for item in items):
+        notes.append(f"{count(len(masks), 'mask')} went along: train with --masked_loss, without which sd-scripts refuses the file.")
+        return True
+    why = "sd-scripts takes no masks together with regularisation pictures" if form == "sd-scripts" else "only --for sd-scripts names masks"
+    notes += [f"{mask} was not exported: {why}." for mask in masks]
+    return False
+
+
+def _mask_bytes(item: _Item) -> bytes:
+    """The picture's mask at its size, white all over where it has none."""
+    mask = mask_beside(item.picture.path)
+    white = Image.new("L", item.picture.size, 255)
+    buffer = io.BytesIO()
+    (read_picture(mask, background=(0, 0, 0)).convert("L").resize(white.size) if mask.is_file() else white).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def _dataset_toml(items: list[_Item], absolute: Path | None, resolution: int | None, masked: bool) -> str:
     """The dataset as sd-scripts reads it: one subset a folder."""
     document = tomlkit.document()
     document.add(tomlkit.comment("A dataset for sd-scripts: give this file with --dataset_config." if absolute else _FROM_HERE))
@@ -199,7 +234,10 @@ def _dataset_toml(items: list[_Item], absolute: Path | None, resolution: int | N
         subset = tomlkit.table()
         subset.add("image_dir", str(absolute / folder) if absolute else folder)
         subset.add("num_repeats", concept.repeats)
-        subset.add("class_tokens", str(concept.name))
+        if masked:
+            subset.add("conditioning_data_dir", str(absolute / _mask_folder(folder)) if absolute else _mask_folder(folder))
+        else:  # sd-scripts refuses class_tokens beside masks
+            subset.add("class_tokens", str(concept.name))
         if folder.startswith("reg/"):
             subset.add("is_reg", True)
         subsets.append(subset)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import re
 
-VOID = {"img", "input", "br", "meta"}
+VOID = {"img", "input", "br", "link", "meta"}
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 
 

@@ -24,6 +24,7 @@ from lorasmith.studio import (
     captions,
     events,
     files,
+    handbook,
     history,
     imported_settings,
     jobs,
@@ -80,6 +81,7 @@ def make_api(workspace: str | Path, start_supervisor: Start = start_supervisor) 
         api.include_router(resource.router, prefix="/api")
     for router in (thumbnails.router, files.router, mends.files, runs.files, library.files, made_pictures.files):
         api.include_router(router, prefix="/files")
+    api.include_router(handbook.router)
     api.include_router(page.router)
     add_handlers(api)
     return api

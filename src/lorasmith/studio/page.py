@@ -24,9 +24,9 @@ ASKED_AGAIN = {"cache-control": "no-cache"}
 
 
 class PageAddress(StringConvertor):
-    """Addresses that neither the API nor the files have."""
+    """Addresses that neither the API, the files nor the handbook have."""
 
-    regex = "(?!(?:api|files)(?:/|$)).*"
+    regex = "(?!(?:api|files|docs)(?:/|$)).*"
 
 
 register_url_convertor("page", PageAddress())

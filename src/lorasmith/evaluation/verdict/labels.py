@@ -70,6 +70,8 @@ LABELS: dict[str, Label] = {
 """Key -> label. The first that holds names a checkpoint, but for `memorised`, `leaking` and `stuck`, which are said beside."""
 
 NOT_DRAWN = "not drawn"
+CANNOT_TELL = "cannot tell"
+GOOD = "good"
 HEADLINES = ("over-cooked", "under-cooked", "narrow")
 """Labels that name a checkpoint, the one that weighs most first."""
 
@@ -82,6 +84,16 @@ class Judged:
     holds: Decision
     numbers: tuple[tuple[str, float, float | None], ...]
     """Measure, value and standard error."""
+
+
+def meanings() -> dict[str, str]:
+    """All that may be said of a checkpoint -> what it means, as a sentence."""
+    return {
+        GOOD: "New pictures with the trigger show the subject, and pictures of other prompts stay as they were.",
+        **{key: label.meaning for key, label in LABELS.items()},
+        CANNOT_TELL: "A number that decides is too close to its limit. More pictures, or pictures held out, would tell.",
+        NOT_DRAWN: "Its losses make it unlikely to be the best, so no picture of it was generated.",
+    }
 
 
 def judge(measures: Measures) -> dict[str, Judged]:
@@ -105,5 +117,5 @@ def headline(judged: Mapping[str, Judged]) -> str:
         if holds:
             return key
         if holds is None and judged[key].numbers:
-            return "cannot tell"
-    return "good" if judged["under-cooked"].holds is False else "cannot tell"
+            return CANNOT_TELL
+    return GOOD if judged["under-cooked"].holds is False else CANNOT_TELL
