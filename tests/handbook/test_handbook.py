@@ -56,7 +56,7 @@ def test_every_finding_of_a_registry_has_an_entry_with_words():
 def test_every_finding_that_is_made_is_explained():
     made = set(codes_made())
     assert len(made) > 40
-    assert [code for code in sorted(made) if not leads_somewhere(findings.address(code))] == []
+    assert [code for code in sorted(made) if findings.address(code) == findings.PAGE or not leads_somewhere(findings.address(code))] == []
 
 
 def test_every_guide_for_a_room_has_its_heading():

@@ -42,3 +42,22 @@ def test_what_is_not_there_says_so(browser, place):
     assert answer.status_code in (200, 404)
     assert "def " not in answer.text
     assert "root:" not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("link", "place"),
+    [
+        ("settings/network.rank", "reference/settings.md#network.rank"),
+        ("settings/datasets.1.repeats", "reference/settings.md#datasets.repeats"),
+        ("settings/network.rnak", "reference/settings.md"),
+        ("findings/audit.too_small", "reference/findings.md#audit.too_small"),
+        ("findings/check.misfit", "guide/lora-files.md#will-it-load"),
+        ("findings/nothing", "reference/findings.md"),
+        ("verdicts/cannot%20tell", "reference/findings.md#verdict.cannot-tell"),
+        ("verdicts/sublime", "guide/proof.md#labels-and-their-limits"),
+    ],
+)
+def test_the_page_links_by_name_and_code(browser, link, place):
+    answer = browser.get(f"/docs/{link}", follow_redirects=False)
+    assert answer.headers["location"] == f"/docs/{place}"
+    assert browser.get(f"/docs/{place}").status_code == 200

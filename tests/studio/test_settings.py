@@ -124,3 +124,10 @@ def test_bases_are_those_of_the_projects_and_say_what_they_are(script, demo):
     assert (base["side"], base["missing"]) == (64, [])
     assert script.get("/api/bases:describe", params={"source": "/gone"}).status_code == 400
     assert script.get("/api/bases:describe").status_code == 422
+
+
+def test_the_schema_says_what_sd_scripts_calls_a_setting(script):
+    parts = script.get("/api/settings/schema").json()["$defs"]
+    assert parts["NetworkSettings"]["properties"]["rank"]["sd_scripts"] == ["network_dim"]
+    assert parts["DatasetSettings"]["properties"]["repeats"]["sd_scripts"] == ["num_repeats"]
+    assert "sd_scripts" not in parts["OptimizerSettings"]["properties"]["unet_lr"]  # the same there

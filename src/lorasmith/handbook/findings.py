@@ -75,11 +75,11 @@ GUIDES: Mapping[str, str] = {
 
 
 def address(code: str) -> str:
-    """Where the handbook explains a finding, by its code; "" where it does not."""
+    """Where the handbook explains a finding, by its code; all of them where there is no such room."""
     room, _, rule = code.partition(".")
     if any(each.room == room and rule in each.rules for each in ROOMS):
         return f"{PAGE}#{code}"
-    return GUIDES.get(room, "")
+    return GUIDES.get(room, PAGE)
 
 
 def verdict_address(verdict: str) -> str:

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from lorasmith.handbook.tables import linked, table
 from lorasmith.sections import fields_of
-from lorasmith.training.settings.tree import Settings
+from lorasmith.training.settings.tree import Settings, setting_names
 
 PAGE = "reference/settings.md"
 
@@ -19,8 +19,9 @@ OF_A_FOLDER = re.compile(r"^datasets\.\d+\.")
 
 
 def address(setting: str) -> str:
-    """Where the handbook has a setting, by its dotted name: `network.rank`; each folder of pictures has the same ones."""
-    return f"{PAGE}#{OF_A_FOLDER.sub('datasets.', setting)}"
+    """Where the handbook has a setting, by its dotted name: `network.rank`; each folder of pictures has the same ones. All where it is none."""
+    name = OF_A_FOLDER.sub("datasets.", setting)
+    return f"{PAGE}#{name}" if name in setting_names() else PAGE
 
 
 def page() -> str:

@@ -7,8 +7,6 @@ from collections.abc import Iterable
 from pydantic import BaseModel, Field, JsonValue
 
 from lorasmith.findings import About, Finding, Severity
-from lorasmith.handbook.findings import address
-from lorasmith.studio.handbook import help_at
 
 
 class EvidenceView(BaseModel):
@@ -40,14 +38,8 @@ class FindingView(BaseModel):
     source: str
     confidence: float
     details: list[str]
-    help: str = Field(description="The address of what the handbook says about it.")
 
 
 def views(findings: Iterable[Finding]) -> list[FindingView]:
     """All of them, in their order."""
-    return [view(finding) for finding in findings]
-
-
-def view(finding: Finding) -> FindingView:
-    """One of them."""
-    return FindingView.model_validate({**finding.as_data, "help": help_at(address(finding.code))})
+    return [FindingView.model_validate(finding.as_data) for finding in findings]

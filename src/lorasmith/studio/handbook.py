@@ -1,4 +1,8 @@
-"""`/docs`: the handbook of this version, for the links that stand beside settings, findings and verdicts. Pages without a script."""
+"""`/docs`: the handbook of this version, in pages without a script; and where it explains a setting, a finding or a verdict.
+
+The page links to `/docs/settings/network.rank`, `/docs/findings/audit.too_small` and `/docs/verdicts/over-cooked`, and need not know
+which page of the handbook that is.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,7 @@ from importlib.resources import files
 from fastapi import APIRouter
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from lorasmith.handbook import findings, settings
 from lorasmith.handbook.html import html_of
 from lorasmith.handbook.pages import pages, title_of
 from lorasmith.pages.markup import Html, element
@@ -18,15 +23,28 @@ STYLE = "style.css"
 router = APIRouter(include_in_schema=False)
 
 
-def help_at(address: str) -> str:
-    """The handbook's address as one of the studio; "" stays ""."""
-    return DOCS + address if address else ""
-
-
 @router.get("/docs")
 def get_start() -> Response:
     """The way to the list of pages, from which their addresses are relative."""
     return RedirectResponse(DOCS)
+
+
+@router.get("/docs/settings/{setting}")
+def go_to_setting(setting: str) -> Response:
+    """The way to a setting, by its dotted name."""
+    return RedirectResponse(DOCS + settings.address(setting))
+
+
+@router.get("/docs/findings/{code}")
+def go_to_finding(code: str) -> Response:
+    """The way to what explains a finding, by its code."""
+    return RedirectResponse(DOCS + findings.address(code))
+
+
+@router.get("/docs/verdicts/{verdict}")
+def go_to_verdict(verdict: str) -> Response:
+    """The way to what is said of a checkpoint."""
+    return RedirectResponse(DOCS + findings.verdict_address(verdict))
 
 
 @router.get("/docs/{place:path}")

@@ -18,11 +18,9 @@ from lorasmith.evaluation.signs.signs import signs_of
 from lorasmith.evaluation.verdict.checkpoint import CheckpointVerdict
 from lorasmith.evaluation.verdict.labels import meanings
 from lorasmith.evaluation.verdict_page import ShownProof, proof_of
-from lorasmith.handbook.findings import verdict_address
 from lorasmith.library.keep import keep_file
 from lorasmith.projects.runs import FoundRun, find_run
 from lorasmith.studio.findings import FindingView, views
-from lorasmith.studio.handbook import help_at
 from lorasmith.studio.paths import confined
 from lorasmith.studio.pictures import picture_url
 from lorasmith.studio.studio import OpenStudio, Studio
@@ -77,13 +75,6 @@ class MeasureView(BaseModel):
     as_base: float | None = Field(description="Its value where nothing differs from the base.")
 
 
-class VerdictMeaning(BaseModel):
-    """What a verdict or a label says."""
-
-    meaning: str
-    help: str = Field(description="The address of what the handbook says about it.")
-
-
 class CopyView(BaseModel):
     """A training image beside what its caption gives."""
 
@@ -106,7 +97,7 @@ class ProofView(BaseModel):
     weights: list[ProvenWeight]
     prompts: list[ProofPrompt]
     measures: dict[str, MeasureView]
-    verdicts: dict[str, VerdictMeaning] = Field(description="All that may be said of a checkpoint, the labels among it.")
+    verdicts: dict[str, str] = Field(description="All that may be said of a checkpoint, labels among it: what each means.")
     copies: list[CopyView]
     findings: list[FindingView] = Field(description="What to do next time, and what was seen on the way.")
     trained: int = Field(description="Training pictures that were compared with.")
@@ -170,7 +161,7 @@ def _view(studio: Studio, found: FoundRun, record: RunRecord, proof: ShownProof)
             for prompt in kept.prompts.prompts
         ],
         measures={name: MeasureView(title=one.title, decides=one.decides, as_base=one.as_base) for name, one in MEASURES.items() if name in names},
-        verdicts={name: VerdictMeaning(meaning=meaning, help=help_at(verdict_address(name))) for name, meaning in meanings().items()},
+        verdicts=meanings(),
         copies=_copies(studio, found, record, proof, checkpoints), findings=views((*verdict.advice, *signs_of(verdict, record))),
         trained=kept.trained, held_out=kept.held_out, effort=kept.effort,
     )  # fmt: skip

@@ -14,6 +14,7 @@ from lorasmith.projects.starting_settings import starting_settings
 from lorasmith.studio.findings import FindingView, views
 from lorasmith.studio.problems import Problem, problem_of
 from lorasmith.studio.studio import CACHE, OpenStudio
+from lorasmith.training.importers.sd_scripts_names import names_in_sd_scripts
 from lorasmith.training.settings.checks import check_together
 from lorasmith.training.settings.idle import idle_settings
 from lorasmith.training.settings.toml import settings_toml
@@ -45,8 +46,22 @@ class StartingSettings(BaseModel):
 
 @router.get("/settings/schema")
 def get_settings_schema() -> dict[str, Any]:
-    """The JSON schema of all settings, with descriptions, ranges and defaults."""
-    return Settings.model_json_schema()
+    """The JSON schema of all settings, with descriptions, ranges and defaults, and under `sd_scripts` what each is called there."""
+    schema = Settings.model_json_schema()
+    for name, theirs in names_in_sd_scripts().items():
+        section, _, setting = name.rpartition(".")
+        _section_of(schema, section)["properties"][setting]["sd_scripts"] = list(theirs)
+    return schema
+
+
+def _section_of(schema: dict[str, Any], name: str) -> dict[str, Any]:
+    """The schema of a section, or of one folder of a list; that of all settings for ""."""
+    if not name:
+        return schema
+    field = schema["properties"][name]
+    place = field.get("$ref") or field["items"]["$ref"]
+    found: dict[str, Any] = schema["$defs"][place.rpartition("/")[2]]
+    return found
 
 
 @router.post("/settings:check")
