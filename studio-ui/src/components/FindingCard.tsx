@@ -3,6 +3,7 @@ import { useTranslation } from "react-i18next";
 import type { Shape } from "../api/client";
 import { changesOf, type MendChange } from "./changes";
 import classes from "./FindingCard.module.css";
+import { HelpLink } from "./HelpLink";
 import { SeverityIcon } from "./SeverityIcon";
 import { wayName } from "./ways";
 
@@ -15,29 +16,29 @@ interface Props {
   children?: React.ReactNode;
 }
 
-/** One finding: what is wrong, what was measured, what comes of it, what to do, and a button for that where there is one. */
+/** One finding: what is wrong, what was measured, what comes of it, what to do, a button for that where there is one, and who says so. */
 export function FindingCard({ finding, onMend, busy, children }: Props) {
   const { t } = useTranslation("findings");
-  const changes = changesOf(finding);
+  const changes = onMend ? changesOf(finding) : [];
   return (
     <article className={classes.card} data-severity={finding.severity}>
-      <SeverityIcon severity={finding.severity} />
+      <SeverityIcon severity={finding.severity} label={t(finding.severity)} />
       <div>
         <h3>{finding.message}</h3>
         {finding.evidence && <p className="soft small">{finding.evidence.text}</p>}
         {finding.why && <p className="small">{finding.why}</p>}
         {finding.fix && <p className="small">{finding.fix.words}</p>}
         {finding.details.length > 0 && <p className="soft small">{finding.details.join(" · ")}</p>}
-        {(children || (onMend && changes.length > 0)) && (
-          <Group gap="xs" mt={6}>
-            {onMend && changes.length > 0 && (
-              <Button size="xs" variant="light" loading={busy} onClick={() => onMend(changes)}>
-                {changes.map(({ way }) => wayName(way)).join(t("and"))}
-              </Button>
-            )}
-            {children}
-          </Group>
-        )}
+        {finding.source && <p className="soft small">{finding.source}</p>}
+        <Group gap="xs" mt={4}>
+          {onMend && changes.length > 0 && (
+            <Button size="xs" variant="light" loading={busy} onClick={() => onMend(changes)}>
+              {changes.map(({ way }) => wayName(way)).join(t("and"))}
+            </Button>
+          )}
+          {children}
+          <HelpLink kind="findings" name={finding.code} />
+        </Group>
       </div>
     </article>
   );

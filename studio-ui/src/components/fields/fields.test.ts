@@ -20,6 +20,7 @@ const schema = {
         epochs: { anyOf: [{ type: "integer", minimum: 1 }, { type: "null" }], default: null, description: "Passes over the dataset." },
         mixed_precision: { enum: ["no", "bf16"], type: "string", default: "no" },
         torch_compile: { type: "boolean", default: false },
+        batch_size: { type: "integer", default: 1, sd_scripts: ["train_batch_size"] },
         prompts: { type: "array", items: { type: "string" } },
         args: { type: "object", additionalProperties: {} },
         memory: { anyOf: [{ type: "string" }, { type: "number" }], default: "off" },
@@ -61,6 +62,7 @@ test("settings are found by their real name, their words and what is said of the
   expect(names("torch compile")).toEqual(["training.torch_compile"]);
   expect(names("passes dataset")).toEqual(["training.epochs"]);
   expect(names("BF16")).toEqual(["training.mixed_precision"]);
+  expect(names("train_batch_size")).toEqual(["training.batch_size"]);
   expect(names("no such thing")).toEqual([]);
   expect(found(sections, "  ")).toBe(sections);
 });

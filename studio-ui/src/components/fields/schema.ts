@@ -17,6 +17,8 @@ export interface Field {
   suggestions: string[];
   /** What holds where nothing is given. */
   fallback: Json | undefined;
+  /** What sd-scripts, and with it kohya_ss, calls it, where that is another name. */
+  sdScripts: string[];
 }
 
 export interface Section {
@@ -34,6 +36,7 @@ interface Schema {
   enum?: string[];
   examples?: Json[];
   default?: Json;
+  sd_scripts?: string[];
   anyOf?: Schema[];
   items?: Schema;
   properties?: Record<string, Schema>;
@@ -83,6 +86,7 @@ function fieldOf(name: string, schema: Schema): Field {
     choices: given.flatMap((form) => form.enum ?? []),
     suggestions: (schema.examples ?? []).filter((each) => typeof each === "string"),
     fallback: schema.default,
+    sdScripts: schema.sd_scripts ?? [],
   };
 }
 

@@ -1,6 +1,7 @@
 import { useTranslation } from "react-i18next";
 import type { Shape } from "../../api/client";
 import { number } from "../../components/format";
+import { HelpLink } from "../../components/HelpLink";
 import classes from "./Proof.module.css";
 import type { ProofProps } from "./RunProof";
 
@@ -18,8 +19,8 @@ export function Numbers({ proof }: ProofProps) {
               <th scope="col">{t("runs:verdict")}</th>
               <th scope="col">{t("score")}</th>
               {labels.map((label) => (
-                <th key={label} scope="col">
-                  {label}
+                <th key={label} scope="col" title={proof.verdicts[label]}>
+                  {label} <HelpLink kind="verdicts" name={label} sign />
                 </th>
               ))}
             </tr>
@@ -32,7 +33,9 @@ export function Numbers({ proof }: ProofProps) {
                   {one.file === proof.recommended && <span className={classes.mark}> {t("recommended")}</span>}
                   {proof.as_good.includes(one.file) && <span className="soft"> {t("as_good")}</span>}
                 </th>
-                <td>{one.verdict}</td>
+                <td title={proof.verdicts[one.verdict]}>
+                  {one.verdict} <HelpLink kind="verdicts" name={one.verdict} sign />
+                </td>
                 <td>{withError(one.score)}</td>
                 {labels.map((label) => (
                   <td key={label}>{t(`holds_${one.labels[label] ?? "unknown"}`)}</td>

@@ -5,7 +5,7 @@ import { bytes, duration, number } from "../../components/format";
 import { Buckets } from "./Buckets";
 import { forecastOf, roomOf } from "./estimate";
 import { MemoryBar } from "./MemoryBar";
-import { PlanFinding } from "./PlanFinding";
+import { PlanFindings } from "./PlanFindings";
 import classes from "./PlanPanel.module.css";
 import { valueAt } from "./tree";
 import type { Planned } from "./usePlan";
@@ -51,9 +51,7 @@ export function PlanPanel({ training, planned }: { training: Training; planned: 
           {estimate?.state === "failed" && <p className={classes.failed}>{estimate.problem}</p>}
           {plan.missing.length > 0 && <p className={classes.failed}>{t("base_lacks", { parts: plan.missing.join(", ") })}</p>}
           <Buckets buckets={plan.buckets} />
-          {plan.findings.map((finding) => (
-            <PlanFinding key={finding.code + finding.message} finding={finding} onChange={training.setAll} />
-          ))}
+          <PlanFindings findings={plan.findings} onChange={training.setAll} />
         </div>
       )}
     </section>

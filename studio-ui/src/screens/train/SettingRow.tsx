@@ -5,6 +5,7 @@ import { useTranslation } from "react-i18next";
 import { FieldInput } from "../../components/fields/FieldInput";
 import type { Field } from "../../components/fields/schema";
 import { written } from "../../components/fields/typed";
+import { HelpLink } from "../../components/HelpLink";
 import classes from "./SettingRow.module.css";
 import type { Json } from "./tree";
 
@@ -35,7 +36,13 @@ export const SettingRow = memo(function SettingRow(props: Props) {
         <label htmlFor={field.name} className={classes.label}>
           {changed && <span className={classes.dot} title={t("changed")} />}
           {field.label} <code>{field.name}</code>
-        </label>
+        </label>{" "}
+        <HelpLink kind="settings" name={field.name} sign />
+        {field.sdScripts.length > 0 && (
+          <span className={classes.theirs}>
+            {t("in_sd_scripts")} <code>{field.sdScripts.join(", ")}</code>
+          </span>
+        )}
         <p className="soft small">{field.description}</p>
         {idle && idle !== problem && <p className={classes.idle}>{idle}</p>}
         {reason && (
