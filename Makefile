@@ -9,6 +9,8 @@ BIN := $(VENV)/bin
 export HF_HUB_OFFLINE := 1
 export TRANSFORMERS_OFFLINE := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Containers often set it. A hundred programs that the tests start would compile the package anew, each of them.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test browser check cpus docs bench torture studio studio-check
@@ -25,11 +27,11 @@ PYTEST := $(BIN)/python -m pytest -m "not slow"
 BOTH_CORES := -n 2 --dist loadfile --no-loadscope-reorder
 ONE_THREAD := OMP_NUM_THREADS=1
 
-test: $(VENV)/installed  ## run the tests, without the slow ones
-	$(ONE_THREAD) $(PYTEST) $(BOTH_CORES)
+test: $(VENV)/installed  ## run the tests, without the slow ones and those in a browser
+	$(ONE_THREAD) $(PYTEST) $(BOTH_CORES) --ignore=tests/browser
 	@$(BIN)/python -m tests.browser.chromium
 
-browser: $(VENV)/installed  ## run the tests of the studio's page in Chromium alone
+browser: $(VENV)/installed  ## run the tests of the studio's page in Chromium
 	$(ONE_THREAD) $(PYTEST) tests/browser
 	@$(BIN)/python -m tests.browser.chromium
 

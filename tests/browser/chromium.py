@@ -10,7 +10,7 @@ import shutil
 
 NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
 
-MISSING = "The studio's page is tested in Chromium, which is not on this machine. Install it: apt install chromium"
+MISSING = "The studio's page is tested in Chromium (make browser), which is not on this machine. Install it: apt install chromium"
 
 FLAGS = (
     "--no-first-run", "--no-default-browser-check", "--disable-default-apps", "--disable-sync", "--disable-extensions",
