@@ -73,3 +73,8 @@ export function moment(when: string | Date): string {
 export function amount(done: number, of: number, unit: string): string {
   return unit === "byte" ? `${bytes(done)}/${bytes(of)}` : `${number(done)}/${number(of)}`;
 }
+
+/** Several things in a sentence: `a, b and c`. */
+export function list(things: readonly string[]): string {
+  return new Intl.ListFormat(i18next.language).format(things);
+}

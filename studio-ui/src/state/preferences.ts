@@ -11,6 +11,7 @@ export interface Preferences {
   base?: string;
   tile?: number;
   inspector?: boolean;
+  side_list?: boolean;
   [name: string]: unknown;
 }
 

@@ -1,7 +1,7 @@
-import { useQueries, useQueryClient } from "@tanstack/react-query";
+import { type UseQueryOptions, type UseQueryResult, useQueries, useQueryClient } from "@tanstack/react-query";
 import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { api, ask, type Shape } from "../../api/client";
-import { Problem } from "../../api/problem";
+import type { Problem } from "../../api/problem";
 import { keyOf, lookAgain } from "../../api/queries";
 import { useWatch } from "../../events/news";
 import { type Asked, DETAILS, LIST, PAGE, pageOf, usePictureList } from "./pictureList";
@@ -24,18 +24,18 @@ export function usePictures(project: string, asked: Asked) {
 
   const starts = version && !list.isPlaceholderData ? range(first, last).map((page) => page * PAGE) : [];
   const pages = useQueries({
-    queries: starts.map((start) => {
+    queries: starts.map((start): UseQueryOptions<Shape<"PicturePage">, Problem> => {
       const params = pageOf(project, asked, version, start);
       return {
         queryKey: keyOf(DETAILS, params),
-        queryFn: ({ signal }: { signal: AbortSignal }) => ask(api.GET(DETAILS, { params, signal })),
+        queryFn: ({ signal }) => ask(api.GET(DETAILS, { params, signal })),
         staleTime: Number.POSITIVE_INFINITY, // a page of a version does not change
       };
     }),
     combine: (answers) => ({
       items: answers.flatMap((page) => page.data?.items ?? []),
-      stale: answers.some(({ error }) => error instanceof Problem && error.code === "pictures.stale"),
-      problem: answers.find(({ error }) => error && !(error instanceof Problem && error.code === "pictures.stale"))?.error,
+      stale: answers.some(({ error }) => error?.code === "pictures.stale"),
+      details: failed(answers),
     }),
   });
   useEffect(() => {
@@ -58,7 +58,14 @@ export function usePictures(project: string, asked: Asked) {
     timer.current = window.setTimeout(() => setPages([Math.floor(from / PAGE), Math.floor(to / PAGE)]), STILL_FOR);
   }, []);
 
-  return { list, ids: found.current, version, pictureOf, onView, problem: pages.problem };
+  return { list, ids: found.current, version, pictureOf, onView, details: pages.details };
+}
+
+/** Whether pages of details could not be fetched, and how to fetch these again; a stale one is, anyway. */
+function failed(answers: readonly UseQueryResult<unknown, Problem>[]) {
+  const broken = answers.filter(({ error }) => error && error.code !== "pictures.stale");
+  const refetch = () => Promise.all(broken.map((page) => page.refetch()));
+  return { error: broken[0]?.error ?? null, refetch };
 }
 
 function range(from: number, to: number): number[] {

@@ -1,6 +1,6 @@
 import { ActionIcon, Button, Indicator, Tooltip } from "@mantine/core";
 import { useQueryClient } from "@tanstack/react-query";
-import { ArrowRight, FolderX, History, Images as ImagesIcon, Lightbulb, ListFilter, PencilLine, Tags } from "lucide-react";
+import { ArrowRight, History, Images as ImagesIcon, Lightbulb, ListFilter, PencilLine, Tags } from "lucide-react";
 import { useCallback, useEffect, useRef } from "react";
 import { useTranslation } from "react-i18next";
 import { Link } from "wouter";
@@ -10,6 +10,8 @@ import { FilterField } from "../../components/FilterField";
 import { usePictures } from "../../components/gallery/usePictures";
 import { type Selecting, useSelection } from "../../components/gallery/useSelection";
 import { Loaded } from "../../components/Loaded";
+import { FailedParts } from "../../components/PartFailed";
+import { ProjectGone } from "../../components/ProjectGone";
 import { useNews } from "../../events/news";
 import type { Told } from "../../events/stream";
 import { useProjectId } from "../../frame/project";
@@ -58,20 +60,7 @@ export default function Captions() {
     setDialog("edit");
   }
 
-  if (list.error?.status === 404) {
-    return (
-      <EmptyState
-        icon={<FolderX size={32} />}
-        action={
-          <Button component={Link} href="/">
-            {t("frame:to_home")}
-          </Button>
-        }
-      >
-        {list.error.message}
-      </EmptyState>
-    );
-  }
+  if (list.error?.status === 404) return <ProjectGone problem={list.error} />;
   if (list.data && ids.length === 0 && q === "") {
     return (
       <EmptyState
@@ -114,6 +103,14 @@ export default function Captions() {
           {t("to_train")}
         </Button>
         <FirstTags project={project} onLabel={() => setDialog("label")} />
+        <FailedParts
+          parts={{
+            ...(list.error?.code !== "captions.filter" && { [t("part_list")]: list }),
+            [t("part_details")]: pictures.details,
+            [t("part_trigger")]: trigger,
+            [t("part_advice")]: advice,
+          }}
+        />
       </header>
       <PictureList pictures={pictures} selecting={selecting} triggers={trigger.data?.triggers ?? []} onUnfilter={() => setQ("")} />
       <Workplace

@@ -2,6 +2,7 @@ import { Button } from "@mantine/core";
 import { useTranslation } from "react-i18next";
 import { useGet } from "../../api/queries";
 import { number, percent } from "../../components/format";
+import { FailedParts } from "../../components/PartFailed";
 import type { Division } from "./concepts";
 import classes from "./SideList.module.css";
 import type { PictureChanges } from "./usePictureChanges";
@@ -12,17 +13,19 @@ interface Props {
   project: string;
   division: Division;
   changes: PictureChanges;
+  /** Whether what matters more has been answered; the layout's balance is worked out after it. */
+  quiet: boolean;
   concept: string;
   onConcept: (name: string) => void;
   onSelect: (pictures: readonly string[]) => void;
 }
 
 /** What the pictures are trained for: concepts with their repeats and their part of an epoch, regularisation, and those held out. */
-export function ConceptList({ project, division, changes, concept, onConcept, onSelect }: Props) {
+export function ConceptList({ project, division, changes, quiet, concept, onConcept, onSelect }: Props) {
   const { t } = useTranslation("images");
   const { concepts, heldOut } = division;
   const training = concepts.reduce((sum, { pictures }) => sum + pictures.length, 0);
-  const layout = useGet("/api/projects/{project}/layout", { path: { project } }, { enabled: training > 0 });
+  const layout = useGet("/api/projects/{project}/layout", { path: { project } }, { enabled: quiet && training > 0 });
   const moves = layout.data?.moves.length ?? 0;
   if (training + heldOut.length === 0) return null;
   return (
@@ -54,6 +57,7 @@ export function ConceptList({ project, division, changes, concept, onConcept, on
           </li>
         )}
       </ul>
+      <FailedParts parts={{ [t("part_layout")]: layout }} />
       {moves > 0 && (
         <Button size="xs" variant="default" fullWidth mt={8} loading={changes.busy} onClick={changes.layOut}>
           {concepts.length > 1 ? t("balance") : t("put_into_folder")}

@@ -1,5 +1,5 @@
 import { ActionIcon, Button, NativeSelect, Tooltip } from "@mantine/core";
-import { Copy, PanelRight, Pointer } from "lucide-react";
+import { Copy, PanelLeft, PanelRight, Pointer } from "lucide-react";
 import { useTranslation } from "react-i18next";
 import type { Problem } from "../../api/problem";
 import { FilterField } from "../../components/FilterField";
@@ -21,6 +21,8 @@ interface Props {
   onSize: (size: number) => void;
   touch: boolean;
   onTouch: (touch: boolean) => void;
+  sideList: boolean;
+  onSideList: (shown: boolean) => void;
   inspector: boolean;
   onInspector: (shown: boolean) => void;
   duplicates: number;
@@ -51,6 +53,7 @@ export function GridBar(props: Props) {
       <span className={classes.gap} />
       <TileSize size={props.size} onSize={props.onSize} />
       <Switch words={t("touch")} on={props.touch} onChange={props.onTouch} icon={<Pointer size={18} />} />
+      <Switch words={t("side_list")} on={props.sideList} onChange={props.onSideList} icon={<PanelLeft size={18} />} />
       <Switch words={t("inspector")} on={props.inspector} onChange={props.onInspector} icon={<PanelRight size={18} />} />
     </div>
   );

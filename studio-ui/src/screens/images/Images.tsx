@@ -4,13 +4,14 @@ import { useTranslation } from "react-i18next";
 import { useLocation, useParams } from "wouter";
 import { useGet } from "../../api/queries";
 import { EmptyState } from "../../components/EmptyState";
-import { ErrorCard } from "../../components/ErrorCard";
 import { Gallery } from "../../components/gallery/Gallery";
 import { usePictureList } from "../../components/gallery/pictureList";
 import { pictureLook } from "../../components/gallery/pictureLook";
 import { usePictures } from "../../components/gallery/usePictures";
 import { useSelection } from "../../components/gallery/useSelection";
 import { useTileSize } from "../../components/gallery/useTileSize";
+import { FailedParts } from "../../components/PartFailed";
+import { ProjectGone } from "../../components/ProjectGone";
 import { sayProblem } from "../../components/say";
 import { useKeys } from "../../keys/useKeys";
 import { useAddress } from "../../state/address";
@@ -24,6 +25,7 @@ import { Duplicates } from "./Duplicates";
 import { GridBar, SORTS, type Sort } from "./GridBar";
 import classes from "./Images.module.css";
 import { Inspector } from "./Inspector";
+import { NotMended } from "./NotMended";
 import { PathBar } from "./PathBar";
 import { pictureAddress } from "./pictureAddress";
 import { SelectionBar } from "./SelectionBar";
@@ -34,6 +36,7 @@ import { usePictureChanges } from "./usePictureChanges";
 const PLACE_KEPT_AFTER = 400; // milliseconds
 const NARROW = 1100; // pixels of the window, up to which the inspector would cover the pictures and is closed at first
 const NONE: readonly string[] = [];
+const TOLD = new Set(["captions.filter", "dataset.no_folder"]); // problems that stand elsewhere: below the filter, or in place of the pictures
 
 /** A project's pictures, with what is wrong with them and what can be done about it. */
 export default function Images() {
@@ -47,7 +50,7 @@ export default function Images() {
   const [view, setView] = useAddress("view");
   const sort: Sort = SORTS.find((one) => one === sorted) ?? "name";
   const [size, setSize] = useTileSize();
-  const [{ inspector = innerWidth > NARROW }, prefer] = usePreferences();
+  const [{ inspector = innerWidth > NARROW, side_list = true }, prefer] = usePreferences();
 
   const asked = useMemo(() => ({ q, concept, finding, sort }), [q, concept, finding, sort]);
   const pictures = usePictures(project, asked);
@@ -72,6 +75,7 @@ export default function Images() {
   });
 
   const filtered = q !== "" || concept !== "" || finding !== "";
+  if (pictures.list.error?.status === 404) return <ProjectGone problem={pictures.list.error} />;
   const empty = pictures.list.error?.code === "dataset.no_folder" || (pictures.list.data?.ids.length === 0 && !filtered);
   return (
     <div className={classes.screen}>
@@ -84,18 +88,35 @@ export default function Images() {
       ) : (
         <>
           <PathBar project={project} count={everything.length} heldOut={heldOut.size} audit={audit.data} changes={changes} />
-          <div className={classes.columns} data-inspector={(inspector && view !== "duplicates") || undefined}>
-            <SideList
-              project={project}
-              audit={audit.data}
-              division={division}
-              changes={changes}
-              finding={finding}
-              concept={concept}
-              onFinding={setFinding}
-              onConcept={setConcept}
-              onSelect={selecting.only}
+          <div className={classes.failed}>
+            <FailedParts
+              parts={{
+                ...(!TOLD.has(pictures.list.error?.code ?? "") && { [t("part_list")]: pictures.list }),
+                [t("part_details")]: pictures.details,
+                [t("part_findings")]: audit,
+                [t("part_duplicates")]: duplicates,
+              }}
             />
+            {changes.failed && <NotMended {...changes.failed} />}
+          </div>
+          <div
+            className={classes.columns}
+            data-side={side_list || undefined}
+            data-inspector={(inspector && view !== "duplicates") || undefined}
+          >
+            {side_list && (
+              <SideList
+                project={project}
+                audit={audit}
+                division={division}
+                changes={changes}
+                finding={finding}
+                concept={concept}
+                onFinding={setFinding}
+                onConcept={setConcept}
+                onSelect={selecting.only}
+              />
+            )}
             {view === "duplicates" ? (
               <Duplicates project={project} groups={duplicates} changes={changes} onBack={() => setView("")} onOpen={open} />
             ) : (
@@ -111,12 +132,13 @@ export default function Images() {
                   onSize={setSize}
                   touch={selecting.touch}
                   onTouch={selecting.setTouch}
+                  sideList={side_list}
+                  onSideList={(shown) => prefer({ side_list: shown })}
                   inspector={inspector}
                   onInspector={(shown) => prefer({ inspector: shown })}
                   duplicates={duplicates.data?.length ?? 0}
                   onDuplicates={() => setView("duplicates")}
                 />
-                {pictures.problem && <ErrorCard problem={pictures.problem} />}
                 <Gallery
                   ids={pictures.ids}
                   itemOf={pictures.pictureOf}

@@ -1,4 +1,6 @@
+import type { UseQueryResult } from "@tanstack/react-query";
 import type { Shape } from "../../api/client";
+import type { Problem } from "../../api/problem";
 import { ConceptList } from "./ConceptList";
 import type { Division } from "./concepts";
 import { FindingList } from "./FindingList";
@@ -8,7 +10,7 @@ import type { PictureChanges } from "./usePictureChanges";
 
 interface Props {
   project: string;
-  audit?: Shape<"AuditView">;
+  audit: UseQueryResult<Shape<"AuditView">, Problem>;
   division: Division;
   changes: PictureChanges;
   /** What the gallery is narrowed to. */
@@ -22,12 +24,12 @@ interface Props {
 
 /** What is wrong with the pictures, what they are trained for, and the score. */
 export function SideList(props: Props) {
-  const { audit } = props;
+  const { data: audit, isFetched } = props.audit;
   return (
     <aside className={classes.side}>
       {audit && <ScoreCard audit={audit} />}
       {audit && <FindingList {...props} audit={audit} />}
-      <ConceptList {...props} />
+      <ConceptList {...props} quiet={isFetched} />
     </aside>
   );
 }

@@ -6,6 +6,7 @@ import { sayProblem } from "../../components/say";
 import { hasEnded } from "../../frame/job";
 
 const AGAIN_AFTER = 1500; // milliseconds, while pictures are being looked at
+const AGAIN_WITH_JOB = 10_000; // the same, while a job looks at them: each answer judges all
 const FEW = 200; // pictures that are looked at by asking again and again; more take a job
 
 /** What is wrong with the pictures. Those that were not looked at are, while the screen is shown: by a job where they are many. */
@@ -14,7 +15,7 @@ export function useAudit(project: string, hasPictures: boolean) {
   const audit = useGet(
     "/api/projects/{project}/audit",
     { path: { project } },
-    { enabled: hasPictures, refetchInterval: ({ state }) => (state.data?.not_looked_at ? AGAIN_AFTER : false) },
+    { enabled: hasPictures, refetchInterval: ({ state }) => againAfter(state.data?.not_looked_at ?? 0) },
   );
   const { data: jobs } = useGet("/api/jobs");
   const { data: details } = useGet("/api/projects/{project}", { path: { project } });
@@ -33,8 +34,14 @@ export function useAudit(project: string, hasPictures: boolean) {
       .catch(sayProblem);
   }, [wanted, project, arguments_, client]);
 
+  const judged = audit.data;
   useEffect(() => {
-    if (left === 0) lookAgain(client, "/api/projects/{project}/pictures/page"); // their badges are all known now
-  }, [left, client]);
+    if (judged) lookAgain(client, "/api/projects/{project}/pictures/page"); // badges are what an audit has found
+  }, [judged, client]);
   return audit;
+}
+
+function againAfter(left: number): number | false {
+  if (left === 0) return false;
+  return left > FEW ? AGAIN_WITH_JOB : AGAIN_AFTER;
 }

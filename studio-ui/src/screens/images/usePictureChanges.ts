@@ -14,8 +14,17 @@ const AT_ONCE = 200; // pictures that one call may mend
 /** What a picture is used for. */
 export type Use = Omit<Shape<"PicturesChange">, "pictures">;
 
+/** Pictures that could not be mended, when several were to be. */
+export interface FailedMend {
+  problems: readonly { picture: string; sentence: string }[];
+  of: number;
+  onAgain: () => void;
+  onClose: () => void;
+}
+
 export interface PictureChanges {
   busy: boolean;
+  failed?: FailedMend;
   /** Mend pictures; the answer is what they are called now. */
   mend: (mendings: Mending[]) => Promise<string[]>;
   /** Put pictures into a concept, with repeats, hold them out or back; the answer is what they are called now. */
@@ -36,6 +45,7 @@ interface Done<Result> {
 export function usePictureChanges(project: string): PictureChanges {
   const client = useQueryClient();
   const [busy, setBusy] = useState(false);
+  const [failed, setFailed] = useState<FailedMend>();
   const path = { project };
 
   const refresh = useCallback(
@@ -88,10 +98,24 @@ export function usePictureChanges(project: string): PictureChanges {
         if (done.some(({ problem }) => !problem)) operations++;
       }
     }
-    for (const { problem } of mended) if (problem) sayProblem(problem);
+    setFailed(failure(mendings, mended));
     const done = mended.filter(({ problem }) => !problem);
     if (mended.length === 0) say(i18next.t("images:nothing_to_mend"));
     return { words: i18next.t("images:mended", { count: done.length }), operations, result: done.flatMap(({ after }) => after) };
+  }
+
+  /** What could not be mended, with a call that tries it again. */
+  function failure(mendings: Mending[], mended: Shape<"MendedView">[]): FailedMend | undefined {
+    const problems = mended.flatMap(({ before, problem }) => (problem ? [{ picture: before, sentence: problem }] : []));
+    if (problems.length === 0) return undefined;
+    const left = new Set(problems.map(({ picture }) => picture));
+    const again = mendings.map(({ pictures, changes }) => ({ pictures: pictures.filter((one) => left.has(one)), changes }));
+    return {
+      problems,
+      of: mended.length,
+      onAgain: () => change(() => mend(again.filter(({ pictures }) => pictures.length > 0)), []),
+      onClose: () => setFailed(undefined),
+    };
   }
 
   async function place(pictures: readonly string[], wanted: Use) {
@@ -131,6 +155,7 @@ export function usePictureChanges(project: string): PictureChanges {
 
   return {
     busy,
+    failed,
     mend: (mendings) => change(() => mend(mendings), []),
     use: (pictures, wanted) => change(() => use(pictures, wanted), []),
     holdOut: (share) => change(() => holdOut(share), undefined),
