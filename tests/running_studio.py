@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import psutil
@@ -19,15 +19,16 @@ PATIENCE = 60
 class RunningStudio:
     """A studio that can be killed and started again; `address` is what it printed, token included."""
 
-    def __init__(self, workspace: Path):
-        self.workspace = workspace
+    def __init__(self, workspace: Path, within: Sequence[str] = ()):
+        """`within` is a command that runs another one, in whose surroundings the studio runs."""
+        self.workspace, self._within = workspace, within
         self.start(port=0)
 
     def start(self, port: int | None = None) -> None:
         """Start it, on the port that it had, or on this one; 0 is any that is free."""
         port = self.port if port is None else port
         command = [sys.executable, "-m", "lorasmith", "studio", "--workspace", str(self.workspace), "--port", str(port), "--no-browser"]
-        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        self._process = subprocess.Popen([*self._within, *command], stdout=subprocess.PIPE, text=True)
         assert self._process.stdout is not None
         self.address = self._process.stdout.readline().split()[-1]
         self.client = Client(self.address)
@@ -36,26 +37,40 @@ class RunningStudio:
     def port(self) -> int:
         return int(self.client.address.rstrip("/").rpartition(":")[2])
 
+    @property
+    def process(self) -> psutil.Process:
+        return psutil.Process(self._process.pid)
+
     def kill(self) -> None:
         """End it at once, as a power cut would."""
         self._process.kill()
         self._process.wait(PATIENCE)
 
     def stop(self) -> None:
-        """Tell it to end, and whoever works through its queue."""
+        """Tell it to end, and whoever works through its queue or on a job of it."""
         self._process.terminate()
         self._process.wait(PATIENCE)
-        for process in psutil.process_iter(["cmdline"]):
-            words = process.info["cmdline"]
-            if words and words[-1] == str(self.workspace) and "work" in words:
-                with contextlib.suppress(psutil.NoSuchProcess):
-                    process.terminate()  # the supervisor, which would wait a minute for more
+        for process in [*self.supervisors(), *self.workers()]:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.terminate()
+
+    def supervisors(self) -> list[psutil.Process]:
+        """The process that works through the queue, which waits a minute for more."""
+        return [process for process, words in self._of_workspace() if "work" in words]
+
+    def workers(self) -> list[psutil.Process]:
+        """The processes that do a job."""
+        return [process for process, words in self._of_workspace() if "lorasmith.jobs.worker" in words]
+
+    def _of_workspace(self) -> list[tuple[psutil.Process, list[str]]]:
+        running = [(process, process.info["cmdline"] or []) for process in psutil.process_iter(["cmdline"])]
+        return [(process, words) for process, words in running if str(self.workspace) in words]
 
 
 @contextlib.contextmanager
-def running_studio(workspace: Path) -> Iterator[RunningStudio]:
+def running_studio(workspace: Path, within: Sequence[str] = ()) -> Iterator[RunningStudio]:
     """A studio for a workspace, until the end of the block."""
-    studio = RunningStudio(workspace)
+    studio = RunningStudio(workspace, within)
     try:
         yield studio
     finally:

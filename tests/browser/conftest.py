@@ -5,7 +5,6 @@ Everything here carries the mark `browser`, and is skipped where there is no Chr
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,12 +16,10 @@ pytest.importorskip("playwright")
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.browser.chromium import MISSING, chromium, flags
+from tests.browser.windows import new_project, window
 from tests.running_studio import PATIENCE, RunningStudio, running_studio
 
 HERE = Path(__file__).parent
-
-HANDLED = ("/labels:preview",)
-"""Ends of addresses whose refusal is an answer to the page, though browsers write it into the console: no tagger was run yet."""
 
 expect.set_options(timeout=PATIENCE * 1000)
 
@@ -58,11 +55,18 @@ def studio(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 
 @pytest.fixture
+def own_studio(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunningStudio]:
+    """A studio for one test, which may kill it."""
+    (tmp_path / "workspace").mkdir()
+    monkeypatch.setenv("LORASMITH_LIBRARY", str(tmp_path / "library"))
+    with running_studio(tmp_path / "workspace") as running:
+        yield running
+
+
+@pytest.fixture
 def project(studio: RunningStudio, creatures: Path) -> str:
     """The id of a project with five captioned pictures."""
-    made = studio.client.post("projects", {"name": "Zorvex", "trigger": "zorvex"})
-    shutil.copytree(creatures, studio.workspace / "projects" / made["id"] / "dataset", dirs_exist_ok=True)
-    return str(made["id"])
+    return new_project(studio, creatures)
 
 
 @pytest.fixture
@@ -74,12 +78,6 @@ def console() -> list[str]:
 @pytest.fixture
 def page(browser: Browser, studio: RunningStudio, console: list[str]) -> Iterator[Page]:
     """The studio in a fresh profile, at home."""
-    with browser.new_context(reduced_motion="reduce") as context:
-        context.set_default_timeout(PATIENCE * 1000)
-        opened = context.new_page()
-        opened.on("console", lambda message: message.location["url"].endswith(HANDLED) or console.append(f"{message.type}: {message.text}"))
-        opened.on("pageerror", lambda error: console.append(f"not caught: {error}"))
-        opened.goto(studio.address)
-        expect(opened.get_by_role("heading", level=1)).to_be_visible()
+    with window(browser, studio, console) as opened:
         yield opened
     assert console == []

@@ -71,6 +71,13 @@ def test_import_goes_on_and_adds_nothing_twice(workspace):
     assert run("import", sources=["anna"], into="bert")["added"] == 0
 
 
+def test_an_import_says_what_it_left_out_and_why(workspace):
+    (workspace / "anna" / "note.png").write_text("This is no picture.")
+    outcome = run("import", sources=["anna"], into="bert")
+    assert (outcome["added"], outcome["left_out"]) == (5, 1)
+    assert "note.png" in outcome["reasons"][0]
+
+
 @pytest.mark.parametrize(("kind", "arguments"), [("import", {"sources": ["anna"], "into": "bert"}), ("audit", {"dataset": "bert"})])
 def test_a_page_opens_none_of_the_pictures_that_were_imported_or_audited(workspace, monkeypatch, kind, arguments):
     shutil.copytree("anna", "bert")

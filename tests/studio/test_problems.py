@@ -125,7 +125,10 @@ def test_our_own_fault_has_a_number_that_is_in_the_log_and_no_detail(client, cap
 
 def test_a_full_disk_says_so(client):
     answered = client.get("/full")
-    assert (answered.status_code, answered.json()["detail"]) == (507, "/somewhere/file could not be used (No space left on device).")
+    assert (answered.status_code, answered.json()["detail"]) == (
+        507,
+        "/somewhere/file could not be written: the disk is full. Make room and try again.",
+    )
 
 
 def test_a_call_that_does_not_fit_names_the_place(client):

@@ -215,9 +215,14 @@ class History:
                 database.executescript(SCHEMA)
                 yield database
         except sqlite3.DatabaseError as error:
+            if error.sqlite_errorcode == sqlite3.SQLITE_FULL:
+                raise DatasetError(
+                    f"The history of captions {self.file} could not be written, as the disk is full: make room and try again. Nothing is lost.",
+                    code="captions.disk_full", path=str(self.file),
+                ) from error  # fmt: skip
             raise DatasetError(
-                f"The history of captions {self.file} cannot be used ({error}): if the disk is not full, move that file elsewhere; the "
-                "captions stay as they are, and a new history begins.", code="captions.history", path=str(self.file),
+                f"The history of captions {self.file} cannot be used ({error}): move that file elsewhere; the captions stay as they are, "
+                "and a new history begins.", code="captions.history", path=str(self.file),
             ) from error  # fmt: skip
 
     def _refuse_outside_changes(self, changes: Iterable[Change], since: str) -> None:

@@ -8,6 +8,7 @@ The rooms raise what they always raise (`errors`); the status follows from the e
 
 from __future__ import annotations
 
+import errno
 import logging
 import math
 import secrets
@@ -144,9 +145,11 @@ def add_handlers(app: FastAPI) -> None:
     @app.exception_handler(OSError)
     def of_the_disk(request: Request, error: OSError) -> JSONResponse:
         named = error.filename or "A file"
-        return answer(
-            problem(507 if error.errno == 28 else 500, "disk.error", f"{named} could not be used ({error.strerror or error}).", path=named)
-        )
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return answer(
+                problem(507, "disk.full", f"{named} could not be written: the disk is full. Make room and try again.", path=named)
+            )
+        return answer(problem(500, "disk.error", f"{named} could not be used ({error.strerror or error}).", path=named))
 
     @app.exception_handler(Exception)
     def of_ours(request: Request, error: Exception) -> JSONResponse:

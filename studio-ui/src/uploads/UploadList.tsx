@@ -51,10 +51,9 @@ function UploadRow({ upload }: { upload: Upload }) {
       )}
       {upload.problem && <ErrorCard problem={upload.problem} />}
       {upload.state === "failed" && upload.job?.sentence && <p className={classes.bad}>{upload.job.sentence}</p>}
-      {refused.length > 0 && (
-        <Refused words={t("refused", { count: refused.length })} reasons={refused.map((file) => file.refused ?? "")} />
-      )}
-      {notesOf(upload).length > 0 && <Refused words={t("notes", { count: notesOf(upload).length })} reasons={notesOf(upload)} />}
+      <Told words="refused" sentences={refused.map((file) => file.refused ?? "")} />
+      <Told words="reasons" sentences={sentencesOf(upload, "reasons")} />
+      <Told words="notes" sentences={sentencesOf(upload, "notes")} />
     </div>
   );
 }
@@ -79,13 +78,16 @@ function BrokenButtons({ upload, complete }: { upload: Upload; complete: number 
   );
 }
 
-function Refused({ words, reasons }: { words: string; reasons: readonly string[] }) {
+/** Sentences under a line that says how many there are. Nothing where there are none. */
+function Told({ words, sentences }: { words: "refused" | "reasons" | "notes"; sentences: readonly string[] }) {
+  const { t } = useTranslation("uploads");
+  if (sentences.length === 0) return null;
   return (
     <details className={classes.refused}>
-      <summary>{words}</summary>
+      <summary>{t(words, { count: sentences.length })}</summary>
       <ul>
-        {reasons.map((reason) => (
-          <li key={reason}>{reason}</li>
+        {sentences.map((sentence) => (
+          <li key={sentence}>{sentence}</li>
         ))}
       </ul>
     </details>
@@ -98,7 +100,8 @@ function outcomeOf(upload: Upload): { added: number; left_out: number } {
   return { added: Number(added ?? 0), left_out: Number(left_out ?? 0) };
 }
 
-function notesOf(upload: Upload): string[] {
-  const notes = upload.job?.outcome.notes;
-  return Array.isArray(notes) ? notes.map(String) : [];
+/** What the import says of files that it left out, or of what it brought in. */
+function sentencesOf(upload: Upload, what: "reasons" | "notes"): string[] {
+  const said = upload.job?.outcome[what];
+  return Array.isArray(said) ? said.map(String) : [];
 }

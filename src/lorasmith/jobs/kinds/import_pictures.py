@@ -11,6 +11,9 @@ from lorasmith.jobs.kinds.kind import Arguments, Kind
 from lorasmith.jobs.kinds.options import CACHE, cache_of_pictures, make_tiles
 from lorasmith.jobs.work import StoppedEarly, Work
 
+MOST_REASONS = 100
+"""Reasons in the outcome, for a page to show; all of them are in the journal."""
+
 
 class ImportArguments(Arguments):
     """What `lorasmith import` is given."""
@@ -25,7 +28,7 @@ class ImportArguments(Arguments):
 
 
 def run(arguments: ImportArguments, work: Work) -> dict[str, Any]:
-    """Import, and make what a page shows of the pictures; what was left out is in the journal, with the reason."""
+    """Import, and make what a page shows of the pictures; what was left out is told with the reason."""
     from lorasmith.curation.imports.imports import import_pictures
 
     report = import_pictures(
@@ -38,7 +41,8 @@ def run(arguments: ImportArguments, work: Work) -> dict[str, Any]:
         raise StoppedEarly
     make_tiles(arguments.into, arguments.cache, work)
     return {
-        "added": len(report.added), "captions_added": len(report.captions_added), "left_out": len(report.left_out), "notes": report.notes
+        "added": len(report.added), "captions_added": len(report.captions_added), "left_out": len(report.left_out),
+        "reasons": [str(finding) for finding in report.left_out[:MOST_REASONS]], "notes": report.notes,
     }  # fmt: skip
 
 
