@@ -21,6 +21,7 @@ FAMILIES = {
     "sd2": ("unet", "text_encoder"),
     "sdxl": ("unet", "text_encoder", "text_encoder_2"),
     "flux": ("transformer", "text_encoder", "text_encoder_2"),
+    "chroma": ("transformer",),
 }
 RANKED = {"lora", "loha", "lokr", "dylora", "glora"}
 
@@ -44,9 +45,11 @@ def outputs(parts):
         config = parts["transformer"].config
         text, image = torch.zeros(6, 3), torch.zeros(16, 3)
         image[:, 1], image[:, 2] = torch.arange(16) // 4, torch.arange(16) % 4
+        pooled = {"pooled_projections": numbers(2, config.pooled_projection_dim)} if "pooled_projection_dim" in config else {}
+        guidance = {"guidance": torch.tensor([3.5, 3.5])} if "guidance_embeds" in config else {}
         found.append(parts["transformer"](
-            numbers(2, 16, config.in_channels), numbers(2, 6, config.joint_attention_dim), numbers(2, config.pooled_projection_dim),
-            torch.tensor([0.3, 0.9]), image, text, torch.tensor([3.5, 3.5]), return_dict=False,
+            numbers(2, 16, config.in_channels), numbers(2, 6, config.joint_attention_dim), timestep=torch.tensor([0.3, 0.9]),
+            img_ids=image, txt_ids=text, return_dict=False, **pooled, **guidance,
         )[0])  # fmt: skip
     else:
         config = parts["unet"].config

@@ -41,9 +41,11 @@ def write_single_file(folder: Path, path: Path, layout: str = "original", dtype=
     else:
         put("model.diffusion_model.", bfl(parts["transformer"]) if flux else ldm_unet(parts["unet"], config(folder, "unet")))
         put("vae." if flux else "first_stage_model.", ldm_vae(parts["vae"], len(config(folder, "vae")["block_out_channels"])))
-        if flux:
+        if flux and "text_encoder_2" in parts:
             put("text_encoders.clip_l.transformer.", with_text_model(parts["text_encoder"]))
             put("text_encoders.t5xxl.transformer.", parts["text_encoder_2"])
+        elif flux:
+            put("text_encoders.t5xxl.transformer.", parts["text_encoder"])
         elif sdxl and layout == "comfyui":
             put("text_encoders.clip_l.transformer.", with_text_model(parts["text_encoder"]))
             put("text_encoders.clip_g.transformer.", parts["text_encoder_2"])
@@ -185,16 +187,21 @@ def bfl(part):
         if f"time_text_embed.{name}.linear_1.weight" in part:
             move(f"{to}.in_layer", f"time_text_embed.{name}.linear_1")
             move(f"{to}.out_layer", f"time_text_embed.{name}.linear_2")
-    for kind in ("weight", "bias"):
+    for kind in ("weight", "bias") if "norm_out.linear.weight" in part else ():
         scale, shift = part[f"norm_out.linear.{kind}"].chunk(2)
         found[f"final_layer.adaLN_modulation.1.{kind}"] = torch.cat([shift, scale])
+    for name, tensor in part.items():  # Chroma's, in place of all modulations
+        if name.startswith("distilled_guidance_layer."):
+            original = name.replace("linear_1", "in_layer").replace("linear_2", "out_layer")
+            found[original.replace(".weight", ".scale") if ".norms." in name else original] = tensor
     for i in {key.split(".")[1] for key in part if key.startswith("transformer_blocks.")}:
         at, to = f"transformer_blocks.{i}", f"double_blocks.{i}"
         for side, norm, qkv, added, out, mlp in (
             ("img", "norm1", ("to_q", "to_k", "to_v"), "", "to_out.0", "ff"),
             ("txt", "norm1_context", ("add_q_proj", "add_k_proj", "add_v_proj"), "added_", "to_add_out", "ff_context"),
         ):
-            move(f"{to}.{side}_mod.lin", f"{at}.{norm}.linear")
+            if f"{at}.{norm}.linear.weight" in part:
+                move(f"{to}.{side}_mod.lin", f"{at}.{norm}.linear")
             join(f"{to}.{side}_attn.qkv", [f"{at}.attn.{name}" for name in qkv])
             for x, name in (("q", "query_norm"), ("k", "key_norm")):
                 found[f"{to}.{side}_attn.norm.{name}.scale"] = part[f"{at}.attn.norm_{added}{x}.weight"]
@@ -203,7 +210,8 @@ def bfl(part):
             move(f"{to}.{side}_mlp.2", f"{at}.{mlp}.net.2")
     for i in {key.split(".")[1] for key in part if key.startswith("single_transformer_blocks.")}:
         at, to = f"single_transformer_blocks.{i}", f"single_blocks.{i}"
-        move(f"{to}.modulation.lin", f"{at}.norm.linear")
+        if f"{at}.norm.linear.weight" in part:
+            move(f"{to}.modulation.lin", f"{at}.norm.linear")
         join(f"{to}.linear1", [f"{at}.attn.to_q", f"{at}.attn.to_k", f"{at}.attn.to_v", f"{at}.proj_mlp"])
         move(f"{to}.linear2", f"{at}.proj_out")
         for x, name in (("q", "query_norm"), ("k", "key_norm")):

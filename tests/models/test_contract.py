@@ -38,8 +38,10 @@ def base(name):
 
 def attach_all(base, rank=4):
     """A LoRA on every part that can carry one."""
-    carrying = {part: base.parts[part] for part in keys.naming_of(base.family).parts}
-    return {part: attach(module, keys.targets(base.family, part, module), rank, float(rank), seed=1) for part, module in carrying.items()}
+    return {
+        part: attach(module, keys.targets(base.family, part, module), rank, float(rank), seed=1)
+        for part, module in toys.carrying(base).items()
+    }
 
 
 def test_there_is_a_toy_of_every_family():
@@ -91,7 +93,7 @@ def test_options_that_a_family_has_no_use_for_are_refused(base):
     wrong = [TextOptions(clip_skip=20)]
     wrong += [TextOptions(max_token_length=600)]
     wrong += [TextOptions(weighted=True)] if base.denoiser == "transformer" else []
-    wrong += [TextOptions(mask_t5=True)] if base.family not in toys.MASK_OF_T5_OPTIONAL else []
+    wrong += [TextOptions(mask_t5=True)] if base.family not in toys.MASKS_T5 else []
     for options in wrong:
         with pytest.raises(SettingsError, match=r"base\.\w+ is"):
             base.encode_texts(["cat"], options)
@@ -158,8 +160,9 @@ def test_diffusers_own_pipeline_draws_the_same(base, name):
     pipeline = toys.pipeline_of(name)
     # Of steps that do not divide 1000, diffusers' DDIM steps beside its own timesteps.
     size = {"num_inference_steps": 4, "width": SIZE, "height": SIZE, "output_type": "latent"}
-    if base.family == "flux":
-        ours = sample_latents(base, PROMPTS, latents, steps=4, cfg_scale=1, guidance=3.0)
+    if base.denoiser == "transformer":
+        told = {"cfg_scale": 1, "guidance": 3.0} if base.family == "flux" else {"cfg_scale": 3.0}
+        ours = sample_latents(base, PROMPTS, latents, steps=4, **told)
         packed = pipeline(PROMPTS, latents=pack(latents), guidance_scale=3.0, max_sequence_length=toys.T5_TOKENS, **size).images
         theirs = unpack(packed, *latents.shape[-2:])
     else:

@@ -142,7 +142,7 @@ WRONG = {
     "half a unet": ({k: v for k, v in SD1.items() if "out.2" not in k}, "ControlNet"),
     "controlnet": ({"control_model.time_embed.0.weight": (1280, 320)}, "ControlNet"),
     "sd3": ({"model.diffusion_model.joint_blocks.0.x_block.attn.qkv.weight": (4, 4)}, "Stable Diffusion 3"),
-    "chroma": (FLUX | {"distilled_guidance_layer.in_proj.bias": (4,)}, "Chroma"),
+    "flux.3": (FLUX | {"early_stream_modulations.image.lin.weight": (4, 4)}, "Flux.3"),
     "flux fill": (FLUX | {"img_in.weight": (3072, 384)}, "Fill"),
     "flux depth": (FLUX | {"img_in.weight": (3072, 128)}, "Depth"),
     "lora": ({"lora_unet_down_blocks_0_attentions_0_proj_in.lora_down.weight": (4, 4)}, "LoRA file"),

@@ -3,9 +3,8 @@
 import pytest
 import torch
 
-from lorasmith.models.flux.base import image_ids
 from lorasmith.models.open import open_base
-from lorasmith.models.patches import pack, unpack
+from lorasmith.models.patches import image_ids, pack, unpack
 from lorasmith.models.sampling import initial_latents
 from lorasmith.models.texts import TextOptions
 from tests.models import toys

@@ -47,9 +47,9 @@ def test_it_is_recognised_and_described(folder):
 
 
 def test_a_newer_family_with_the_marks_of_an_older_one_is_recognised_by_its_own(tmp_path, monkeypatch):
-    mark = "distilled_guidance_layer.in_proj.weight"
+    mark = "early_stream_modulations.image.lin.weight"
     file = header_file(tmp_path / "model.safetensors", FLUX | {mark: (4, 4)})
-    with pytest.raises(BaseModelError, match="Chroma"):
+    with pytest.raises(BaseModelError, match="Flux.3"):
         describe(file)
     newer = replace(TRANSFORMER, anchors={mark: "diffusers"})
     forms = {"": replace(MADE_UP.usual, parts=PARTS | {"transformer": Part(newer, {})})}

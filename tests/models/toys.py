@@ -17,9 +17,9 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
-TOYS = ("sd1", "sd2", "sdxl", "sdxl-v", "flux", "flux-schnell")
+TOYS = ("sd1", "sd2", "sdxl", "sdxl-v", "flux", "flux-schnell", "chroma")
 POOLED = {"sdxl", "flux"}  # families whose denoiser reads a pooled state as well
-MASK_OF_T5_OPTIONAL = {"flux"}
+MASKS_T5 = {"flux", "chroma"}  # families for which base.t5_attention_mask may be on
 PICTURE = 64  # pixels a side: the toys' native resolution
 T5_TOKENS = 24  # what the toy T5's tokenizer reads at most
 
@@ -36,7 +36,7 @@ def toy_folder(name: str) -> Path:
     folder = _ROOT / name
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        {"sd1": _sd1, "sd2": _sd2, "sdxl": _sdxl, "flux": _flux}[family](folder, variant)
+        _MAKERS[family](folder, variant)
     return folder
 
 
@@ -51,14 +51,30 @@ def family_of(name: str) -> str:
     return name.partition("-")[0]
 
 
-def pipeline_of(name: str):
-    """The toy as diffusers' own pipeline."""
+def carrying(base) -> dict:
+    """The parts of an opened base that can carry a LoRA, by their names."""
+    from lorasmith.models.families import FAMILIES
+
+    return {part: base.parts[part] for part in FAMILIES[base.family].lora.parts}
+
+
+def pipeline_class(name: str):
+    """diffusers' class for the toy."""
     import diffusers
 
-    kind = {"sd1": "StableDiffusionPipeline", "sd2": "StableDiffusionPipeline", "sdxl": "StableDiffusionXLPipeline", "flux": "FluxPipeline"}
-    extra = {} if family_of(name) in ("sdxl", "flux") else {"safety_checker": None, "requires_safety_checker": False}
-    pipeline = getattr(diffusers, kind[family_of(name)]).from_pretrained(toy_folder(name), local_files_only=True, **extra)
+    return getattr(diffusers, json.loads((toy_folder(name) / "model_index.json").read_text(encoding="utf-8"))["_class_name"])
+
+
+def pipeline_of(name: str):
+    """The toy as diffusers' own pipeline."""
+    kind = pipeline_class(name)
+    extra = {"safety_checker": None, "requires_safety_checker": False} if kind.__name__ == "StableDiffusionPipeline" else {}
+    pipeline = kind.from_pretrained(toy_folder(name), local_files_only=True, **extra)
     pipeline.set_progress_bar_config(disable=True)
+    if kind.__name__ == "ChromaPipeline":
+        # It adds its mask of 1 and 0 to the scores, which hides nothing; see tests/models/test_chroma.py.
+        prepare = pipeline._prepare_attention_mask
+        pipeline._prepare_attention_mask = lambda **given: prepare(**given).bool()
     return pipeline
 
 
@@ -205,7 +221,7 @@ def _flux(folder: Path, variant: str) -> None:
     tokenizer, tokenizer_2 = clip_tokenizer(), t5_tokenizer()
     shift = {"shift": 1.0, "use_dynamic_shifting": False} if variant == "schnell" else {"shift": 3.0, "use_dynamic_shifting": True}
     FluxPipeline(
-        vae=_vae(latent_channels=16, scaling_factor=0.3611, shift_factor=0.1159, use_quant_conv=False, use_post_quant_conv=False),
+        vae=_flux_vae(),
         text_encoder=_clip(tokenizer), tokenizer=tokenizer, text_encoder_2=_t5(tokenizer_2), tokenizer_2=tokenizer_2,
         transformer=FluxTransformer2DModel(
             patch_size=1, in_channels=64, num_layers=1, num_single_layers=1, attention_head_dim=16, num_attention_heads=2,
@@ -213,6 +229,27 @@ def _flux(folder: Path, variant: str) -> None:
         ),
         scheduler=FlowMatchEulerDiscreteScheduler(num_train_timesteps=1000, base_shift=0.5, max_shift=1.15, **shift),
     ).save_pretrained(folder)  # fmt: skip
+
+
+def _flux_vae():
+    return _vae(latent_channels=16, scaling_factor=0.3611, shift_factor=0.1159, use_quant_conv=False, use_post_quant_conv=False)
+
+
+def _chroma(folder: Path, variant: str) -> None:
+    from diffusers import ChromaPipeline, ChromaTransformer2DModel, FlowMatchEulerDiscreteScheduler
+
+    tokenizer = t5_tokenizer()
+    ChromaPipeline(
+        vae=_flux_vae(), text_encoder=_t5(tokenizer), tokenizer=tokenizer,
+        transformer=ChromaTransformer2DModel(
+            patch_size=1, in_channels=64, num_layers=1, num_single_layers=1, attention_head_dim=16, num_attention_heads=2,
+            joint_attention_dim=32, axes_dims_rope=(4, 6, 6), approximator_num_channels=16, approximator_hidden_dim=32, approximator_layers=1,
+        ),
+        scheduler=FlowMatchEulerDiscreteScheduler(num_train_timesteps=1000, shift=1.0, use_dynamic_shifting=False),
+    ).save_pretrained(folder)  # fmt: skip
+
+
+_MAKERS = {"sd1": _sd1, "sd2": _sd2, "sdxl": _sdxl, "flux": _flux, "chroma": _chroma}
 
 
 def settings_of(folder: Path, part: str) -> dict:

@@ -12,10 +12,10 @@ from safetensors.torch import load_file
 from lorasmith.models.architectures.parts import AUTOENCODER_KL
 from lorasmith.models.diffusion import Flow, add_noise
 from lorasmith.models.flux import config
-from lorasmith.models.flux.base import Flux, image_ids
+from lorasmith.models.flux.base import Flux
 from lorasmith.models.flux.family import FLUX
 from lorasmith.models.parts import Part, build
-from lorasmith.models.patches import pack, unpack
+from lorasmith.models.patches import image_ids, pack, unpack
 from lorasmith.models.texts import EncodedTexts
 from lorasmith.training.objective.batch_loss import predict
 from lorasmith.training.objective.flow_settings import FlowSettings

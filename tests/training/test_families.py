@@ -41,6 +41,7 @@ def pixels(picture):
         ("flux", "folder", LORA),
         ("flux", "file", LORA),
         ("flux", "folder", {"kind": "diag-oft", "block_size": 4}),
+        ("chroma", "file", LORA),
     ],
     ids=lambda value: value.get("kind", "lora") if isinstance(value, dict) else value,
 )

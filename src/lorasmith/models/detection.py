@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,7 @@ class Found:
     """The first that has this anchor; others of its kind may share it."""
     names: str
     prefix: str
+    anchor: str = ""
 
     @property
     def kind(self) -> str:
@@ -51,6 +52,10 @@ class Found:
         width, mark = self.width(entries), self.architecture.width
         return f"{self.architecture.title}, {mark.in_words(width)}," if mark and width else self.architecture.title
 
+    def may_be(self, architecture: Architecture) -> bool:
+        """Whether the tensor that it was found by is one of this architecture as well."""
+        return architecture.kind == self.kind and self.anchor in architecture.anchors
+
 
 # What a file can be other than a base: a pattern of its keys -> what it is, what to do. They are asked in this order.
 _FOREIGN: tuple[tuple[str, str, str], ...] = (
@@ -66,10 +71,9 @@ _FOREIGN: tuple[tuple[str, str, str], ...] = (
     (r"(quant_state\.bitsandbytes|\.absmax$|\.quant_map$)", "quantised to four bits (bitsandbytes)", "give the fp16, bf16 or fp8 file of that model"),
     (r"(\.qweight$|\.qzeros$|svdq|\.smooth_factor|\.wscales$)", "quantised for inference", "give the fp16, bf16 or fp8 file of that model"),
 )  # fmt: skip
-# Other families: a pattern of their keys -> their name. A pattern that fits an anchor of a family in the registry is passed over.
+# Other families: a pattern of their keys -> their name. One that fits an anchor or the title of a family in the registry is passed over.
 _OTHER_FAMILIES: tuple[tuple[str, str], ...] = (
     (r"(^|\.)joint_blocks\.0\.", "Stable Diffusion 3"),
-    (r"(^|\.)distilled_guidance_layer\.", "Chroma"),
     (r"(^|\.)(single_stream_modulation|double_stream_modulation_img)\.", "Flux.2"),
     (r"(^|\.)early_stream_modulations\.", "Flux.3"),
     (r"(^|\.)cap_embedder\.", "Lumina or Z-Image"),
@@ -99,13 +103,13 @@ def parts_in(entries: Entries) -> list[Found]:
         architecture, names = anchors[anchor]
         prefix = key.removesuffix(anchor).removesuffix(architecture.inner_prefix)
         if not re.search(r"(^|[._])ema\.", prefix):
-            found.append(Found(architecture, names, prefix))
+            found.append(Found(architecture, names, prefix, anchor))
     return found
 
 
 def denoisers_in(found: Iterable[Found]) -> list[Found]:
     """The denoisers among the parts of a file; where there are copies, the one that is used comes first."""
-    denoisers = [part for part in found if any(part.architecture is denoiser_of(family) for family in FAMILIES.values())]
+    denoisers = [part for part in found if any(part.may_be(denoiser_of(family)) for family in FAMILIES.values())]
     return sorted(denoisers, key=lambda part: "diffusion_model" not in part.prefix)
 
 
@@ -127,8 +131,9 @@ def refuse_foreign(source: Path, entries: Entries) -> None:
                 f"{source} is {what}, which is not a base that can be trained on here: {advice}.", code="base.foreign", path=str(source)
             )
     anchors = [anchor for architecture in families.architectures() for anchor in architecture.anchors]
+    titles = {family.title for family in FAMILIES.values()}
     for pattern, what in _OTHER_FAMILIES:
-        if any(re.search(pattern, anchor) for anchor in anchors):
+        if what in titles or any(re.search(pattern, anchor) for anchor in anchors):
             continue
         if any(re.search(pattern, key) for key in entries):
             raise BaseModelError(
@@ -159,7 +164,7 @@ def family_of(source: Path, entries: Entries, found: Iterable[Found]) -> tuple[F
     found = list(found)
     denoisers = denoisers_in(found)
     for family in reversed(FAMILIES.values()):
-        denoiser = next((part for part in denoisers if part.architecture is denoiser_of(family)), None)
+        denoiser = next((part for part in denoisers if part.may_be(denoiser_of(family))), None)
         if denoiser is None:
             continue
         at = denoiser.prefix
@@ -171,7 +176,7 @@ def family_of(source: Path, entries: Entries, found: Iterable[Found]) -> tuple[F
             beside=tuple(part.prefix for part in found if part not in denoisers),
         )
         if match := family.detection.from_file(file):
-            return family, match, denoiser
+            return family, match, replace(denoiser, architecture=denoiser_of(family))
     raise BaseModelError(
         f"{source} has {denoisers[0].architecture.title} of no family that is known here; {give_known()}.",
         code="base.foreign",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from lorasmith.models.chroma.family import CHROMA
 from lorasmith.models.family import Family
 from lorasmith.models.flux.family import FLUX
 from lorasmith.models.parts import Architecture
@@ -25,6 +26,7 @@ register(SD1)
 register(SD2)
 register(SDXL)
 register(FLUX)
+register(CHROMA)
 
 
 def architectures() -> Iterator[Architecture]:

@@ -60,7 +60,7 @@ class EncodedTexts:
     def __repr__(self) -> str:
         return f"EncodedTexts({len(self)} captions, states {tuple(self.states.shape)}{', ragged' if self.ragged else ''})"
 
-    def __getitem__(self, part: slice) -> EncodedTexts:
+    def __getitem__(self, part: slice | list[int]) -> EncodedTexts:
         """Some of the captions."""
         some = self._map(lambda tensor: tensor[part])
         return some._cut() if self.ragged else some
@@ -78,6 +78,11 @@ class EncodedTexts:
     def cpu(self) -> EncodedTexts:
         """In the main memory, in the same dtypes."""
         return self._map(lambda tensor: tensor.cpu())
+
+    def of_one_length(self) -> list[list[int]]:
+        """The places of the captions that are equally long, together; one list of all where they are not ragged."""
+        lengths = self.mask.sum(1).tolist() if self.ragged and self.mask is not None else [0] * len(self)
+        return [[place for place, own in enumerate(lengths) if own == length] for length in dict.fromkeys(lengths)]
 
     def tensors(self) -> dict[str, Tensor]:
         """All tensors by their names, for a cache: the mask of ragged texts as `ragged`, extra ones as `extra.NAME`."""

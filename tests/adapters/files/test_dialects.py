@@ -23,7 +23,7 @@ from lorasmith.models.architectures.unet_layers import UnetShape, to_ldm
 from lorasmith.models.families import FAMILIES
 from lorasmith.models.files.weights import load_part
 from lorasmith.models.open import describe
-from tests.models.toys import toy_folder
+from tests.models.toys import pipeline_class, toy_folder
 
 TARGETS = ["to_q", "to_k", "to_v", "to_out.0", "add_q_proj", "proj_mlp", "q_proj", "out_proj", "fc1", "conv1", "ff.net.2", "norm.linear"]
 
@@ -93,17 +93,10 @@ def assert_same_changes(network, wanted):
 
 
 def save_with_diffusers(family, parts, folder, **metadata):
-    import diffusers
     from peft.utils import get_peft_model_state_dict
 
-    pipeline = {
-        "sd1": "StableDiffusionPipeline",
-        "sd2": "StableDiffusionPipeline",
-        "sdxl": "StableDiffusionXLPipeline",
-        "flux": "FluxPipeline",
-    }
     layers = {f"{part}_lora_layers": get_peft_model_state_dict(module) for part, module in parts.items()}
-    getattr(diffusers, pipeline[family]).save_lora_weights(folder, **layers, **metadata)
+    pipeline_class(family).save_lora_weights(folder, **layers, **metadata)
     return load_tensors(folder / "pytorch_lora_weights.safetensors")
 
 

@@ -46,7 +46,6 @@ OTHERS = {
     "the attention of block 19": ("HunyuanVideo or Qwen-Image", lora(("transformer.transformer_blocks.19.attn.to_q", 3072, 3072))),
     "HunyuanVideo 1.5": ("HunyuanVideo 1.5", lora((f"{BLOCK}.attn.to_q", 2048, 2048))),
     "HunyuanImage": ("HunyuanImage", kohya(("lora_unet_double_blocks_0_img_attn_qkv", 10752, 3584))),
-    "Chroma": ("Chroma", kohya(("lora_unet_distilled_guidance_layer_in_proj", 5120, 64))),
     "AuraFlow": ("AuraFlow", lora(("transformer.joint_transformer_blocks.0.attn.to_q", 3072, 3072))),
     "PixArt": ("PixArt", lora((f"{BLOCK}.attn1.to_q", 1152, 1152))),
     "CogVideoX": ("CogVideoX", lora((f"{BLOCK}.attn1.to_q", 1920, 1920))),
@@ -167,7 +166,7 @@ def test_a_file_of_whose_layers_none_is_the_familys_is_unknown():
     assert refusal.value.code == "lora.unknown_family"
 
 
-@pytest.mark.parametrize("words", [{"ss_base_model_version": "chroma"}, {"modelspec.architecture": "flux-2-dev/lora"}])
+@pytest.mark.parametrize("words", [{"ss_base_model_version": "hunyuan"}, {"modelspec.architecture": "flux-2-dev/lora"}])
 def test_a_family_whose_names_are_those_of_flux_is_known_by_its_metadata(words):
     with pytest.raises(AdapterError, match="not supported"):
         read_network(kohya(("lora_unet_double_blocks_0_img_attn_qkv", 9216, 3072)), words)

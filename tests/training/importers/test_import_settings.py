@@ -255,6 +255,17 @@ def test_flux_has_the_defaults_of_its_script(tmp_path):
     assert s.loss.min_snr_gamma == 0
 
 
+def test_the_script_of_flux_trains_chroma_by_its_model_type(tmp_path):
+    text = "accelerate launch flux_train_network.py --model_type chroma --pretrained_model_name_or_path chroma.safetensors --t5xxl t5.safetensors "
+    text += "--ae ae.safetensors --apply_t5_attn_mask --guidance_scale 0 --timestep_sampling sigmoid --model_prediction_type raw "
+    text += "--train_data_dir img --network_module networks.lora_flux --network_dim 4 --learning_rate 1e-4 --max_train_epochs 4 --resolution 512"
+    found = imported(tmp_path, "train.txt", text)
+    s = found.settings
+    assert found.fault == ""
+    assert (str(s.base.text_encoder), s.base.text_encoder_2, str(s.base.vae)) == ("t5.safetensors", None, "ae.safetensors")
+    assert (s.flow.timestep_sampling, s.base.t5_attention_mask) == ("sigmoid", True)
+
+
 def test_a_value_that_is_refused_here_is_listed_with_the_reason(tmp_path):
     text = (
         "train_network.py --pretrained_model_name_or_path b --train_data_dir i --resolution 512 --max_train_epochs 3 --learning_rate 1e-4"

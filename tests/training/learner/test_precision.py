@@ -193,7 +193,7 @@ def test_the_scale_saves_gradients_that_fp16_would_lose():
 def train(name, dtype, count=6):
     """The losses of a LoRA on every part of a toy base whose weights are of this type."""
     base = open_base(toys.toy_folder(name), dtype)
-    adapters = [attach(module, keys.targets(base.family, part, module), 4, 4.0, seed=1) for part, module in base.parts.items()]
+    adapters = [attach(module, keys.targets(base.family, part, module), 4, 4.0, seed=1) for part, module in toys.carrying(base).items()]
     parameters = [p for adapter in adapters for p in adapter.parameters()]
     optimizer, scale = torch.optim.AdamW(parameters, lr=1e-2), LossScale() if dtype == torch.float16 else LossScale(scale=1.0)
     noisy = initial_latents(base, [1, 2], toys.PICTURE, toys.PICTURE)

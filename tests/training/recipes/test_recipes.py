@@ -65,7 +65,7 @@ def test_every_choice_has_a_reason_and_a_source(kind, level):
     for family in FAMILIES:
         for choice in recipe(kind, family, level, 50):
             assert len(choice.reason) > 3
-            assert any(source in choice.source for source in ("measured", "sd-scripts", *GUIDES))
+            assert any(source in choice.source for source in ("measured", "sd-scripts", "ai-toolkit", *GUIDES))
             assert not (isinstance(choice.value, float) and math.isnan(choice.value))
 
 

@@ -67,7 +67,6 @@ _MARKS = (
     _Mark("HunyuanVideo", r"^main_transformer_blocks_19_(ff|norm1)_", _wide(3072, 12288)),
     _Mark("HunyuanVideo 1.5", r"^main_(double|transformer)_blocks_\d+_(img_|txt_)?attn_", _wide(2048)),
     _Mark("HunyuanImage", r"^main_(double|single|transformer|single_transformer)_blocks_\d+_", _wide(3584)),
-    _Mark("Chroma", r"distilled_guidance_layer"),
     _Mark("AuraFlow", r"joint_transformer_blocks_\d|(double|single)_layers_\d|single_transformer_blocks_\d+_(ff_linear_[123]|attn_to_out_0)"),
     _Mark("Stable Diffusion 3", r"joint_blocks_\d|context_block"),
     _Mark("Stable Diffusion 3", _BLOCK + r"(attn2?|ff|ff_context)_(?!.*norm)\w*(to_[qkv]|add_[qkv]_proj|net_0_proj)$", _wide(1536, 2432)),
@@ -99,7 +98,7 @@ _MARKS = (
     _Mark("another transformer", r"diffusion_model_blocks_\d|^main_blocks_\d|^main_layers_\d|" + _BLOCK + "attn[12]_"),
 )  # fmt: skip
 _WORDS = {
-    "chroma": "Chroma", "flux2": "Flux.2", "flux-2": "Flux.2", "flux.2": "Flux.2", "sd3": "Stable Diffusion 3",
+    "flux2": "Flux.2", "flux-2": "Flux.2", "flux.2": "Flux.2", "sd3": "Stable Diffusion 3",
     "stable-diffusion-3": "Stable Diffusion 3", "hunyuan": "Hunyuan", "qwen": "Qwen-Image", "wan": "Wan", "lumina": "Lumina",
     "pixart": "PixArt", "auraflow": "AuraFlow", "kolors": "Kolors", "cascade": "Stable Cascade", "hidream": "HiDream", "z-image": "Z-Image",
 }  # fmt: skip

@@ -32,6 +32,20 @@ VIDEO_VAE: dict[str, Any] = {
 }  # fmt: skip
 """The autoencoder of Wan 2.1, which is that of Qwen-Image too: 8 pixels a latent."""
 
+FLUX_VAE: dict[str, Any] = VAE | {
+    "sample_size": 1024, "latent_channels": 16, "scaling_factor": 0.3611, "shift_factor": 0.1159, "use_quant_conv": False,
+    "use_post_quant_conv": False, "force_upcast": True,
+}  # fmt: skip
+"""The autoencoder of Flux.1, which later families use as well."""
+
+T5_XXL: dict[str, Any] = {
+    "vocab_size": 32128, "d_model": 4096, "d_kv": 64, "d_ff": 10240, "num_layers": 24, "num_heads": 64,
+    "feed_forward_proj": "gated-gelu", "relative_attention_num_buckets": 32, "relative_attention_max_distance": 128,
+    "layer_norm_epsilon": 1e-6, "dropout_rate": 0.1, "is_encoder_decoder": False, "use_cache": False, "tie_word_embeddings": False,
+    "pad_token_id": 0, "eos_token_id": 1,
+}  # fmt: skip
+"""The encoder of T5 v1.1 XXL."""
+
 DDIM: SchedulerConfig = ("DDIMScheduler", {
     "num_train_timesteps": 1000, "beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear", "clip_sample": False,
     "set_alpha_to_one": False, "steps_offset": 1, "prediction_type": "epsilon",

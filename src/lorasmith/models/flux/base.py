@@ -13,15 +13,15 @@ from typing import Any
 
 import torch
 
-from lorasmith.errors import BaseModelError, SettingsError
+from lorasmith.errors import BaseModelError
 from lorasmith.models.architectures.clip import Clip
 from lorasmith.models.architectures.flow_base import FlowBase
+from lorasmith.models.architectures.t5 import T5, refuse_options_of_clip
 from lorasmith.models.base import SizeConditioning
 from lorasmith.models.description import Description
 from lorasmith.models.diffusion import Flow
 from lorasmith.models.flux.family import FLUX
-from lorasmith.models.memory import Freeable
-from lorasmith.models.patches import pack, unpack
+from lorasmith.models.patches import image_ids, pack, unpack
 from lorasmith.models.texts import USUAL, EncodedTexts, TextOptions
 from lorasmith.models.transfer import to_device
 
@@ -41,8 +41,8 @@ class Flux(FlowBase):
     ):
         super().__init__(modules, tokenizers, diffusion, fingerprints, variant)
         self.clip = Clip(modules["text_encoder"], tokenizers["tokenizer"])
-        self._t5, self.t5_tokenizer = Freeable(modules["text_encoder_2"], "text encoders"), tokenizers["tokenizer_2"]
-        self.text_encoders += [self.clip, self._t5]
+        self.t5 = T5(modules["text_encoder_2"], tokenizers["tokenizer_2"], self.defaults.max_token_lengths[0])
+        self.text_encoders += [self.clip, self.t5]
         self.has_guidance: bool = self.transformer.config.guidance_embeds
 
     @classmethod
@@ -57,38 +57,21 @@ class Flux(FlowBase):
     def __repr__(self) -> str:
         return f"Flux({'dev' if self.has_guidance else 'schnell'}, {self.native_resolution} pixels, {self.transformer.dtype}, {self.transformer.device})"
 
-    @property
-    def t5(self) -> Any:
-        """Raises RunError once it is freed."""
-        return self._t5.module
-
     def count_tokens(self, caption: str, options: TextOptions = USUAL) -> int:
         """Tokens of T5."""
-        return len(self.t5_tokenizer(caption, add_special_tokens=False, truncation=False).input_ids)
+        return self.t5.count(caption)
 
     def max_tokens(self, options: TextOptions) -> int:
-        return self._length(options) - 1
-
-    def _length(self, options: TextOptions) -> int:
-        """Tokens of T5 with the end token."""
-        most = min(self.defaults.max_token_lengths[0], self.t5_tokenizer.model_max_length)
-        length = options.max_token_length or most
-        if not 2 <= length <= most:
-            raise SettingsError(f"base.max_token_length is {length}, but this base reads 2 to {most} tokens; change it or leave it out.")
-        return length
+        return self.t5.length(options) - 1
 
     def encode_texts(self, captions: Sequence[str], options: TextOptions) -> EncodedTexts:
         """States of T5 (n, tokens, width), the pooled state of CLIP (n, width), and T5's mask where it is asked for."""
-        if options.clip_skip != 1:
-            raise SettingsError(f"base.clip_skip is {options.clip_skip}, but Flux reads no hidden layer of CLIP; leave it at 1.")
-        if options.weighted:
-            raise SettingsError("base.weighted_captions is on, but Flux does not know (emphasis:1.2); switch it off.")
-        tokens = self.t5_tokenizer(
-            list(captions), padding="max_length", max_length=self._length(options), truncation=True, return_tensors="pt"
-        ).to(self.t5.device)
-        mask = tokens.attention_mask.bool() if options.mask_t5 else None
-        states = self.t5(tokens.input_ids, attention_mask=mask if mask is None else tokens.attention_mask).last_hidden_state
+        refuse_options_of_clip("Flux", options)
+        ids, words = self.t5.tokenize(captions, self.t5.length(options))
+        mask = words if options.mask_t5 else None
+        states = self.t5.run(ids, mask)
         if mask is not None:
+            mask = mask.to(states.device)
             states = states * mask[..., None]
         chunks = self.clip.tokenize(captions, TextOptions())
         return EncodedTexts(states, self.clip.run(chunks.ids, hidden_states=False).pooler_output, mask)
@@ -121,12 +104,6 @@ class Flux(FlowBase):
 
 
 # -- pure functions of the latents' shape -------------------------------------------------------------------------------------
-
-
-def image_ids(height: int, width: int) -> torch.Tensor:
-    """(h/2 * w/2, 3) float32: (0, row, column) of each token of latents of `height` and `width`."""
-    rows, columns = torch.meshgrid(torch.arange(height // 2), torch.arange(width // 2), indexing="ij")
-    return torch.stack([torch.zeros_like(rows), rows, columns], dim=-1).flatten(0, 1).float()
 
 
 def attention_mask(text_mask: torch.Tensor, image_tokens: int) -> torch.Tensor:

@@ -10,6 +10,7 @@ from typing import Any
 from lorasmith.captions.style import CaptionStyle
 from lorasmith.errors import BaseModelError
 from lorasmith.models.architectures.clip_tokenizer import CLIP_TOKENIZER
+from lorasmith.models.architectures.double_stream_layers import TRANSFORMER_NAMES
 from lorasmith.models.architectures.t5_tokenizer import T5_TOKENIZER
 from lorasmith.models.architectures.text_encoder_layers import CLIP_NAMES, T5_NAMES
 from lorasmith.models.architectures.unet_consumers import CLIP_NAMINGS, DIFFUSERS_NAMES
@@ -28,7 +29,6 @@ from lorasmith.models.family import (
     Variant,
 )
 from lorasmith.models.flux import config
-from lorasmith.models.flux.layers import TRANSFORMER_NAMES
 from lorasmith.models.lora_naming import LOADS, Consumers, LoraMarks, LoraNaming, PartNaming, Reading, drops, readings
 from lorasmith.models.shift import LineShift
 

@@ -14,7 +14,14 @@ SCRIPTS: Mapping[str, tuple[str, ...]] = {
     script: tuple(name for name, family in FAMILIES.items() if family.sd_scripts and family.sd_scripts.script == script)
     for script in dict.fromkeys(family.sd_scripts.script for family in FAMILIES.values() if family.sd_scripts)
 }
-"""Script -> the families that it trains."""
+"""Script -> the families that it trains, the usual one first."""
+
+
+def family_of_script(script: str, model_type: str) -> str | None:
+    """The family that a script trains with this option --model_type ("": left out); None where only the base tells."""
+    families = SCRIPTS[script]
+    types = {FAMILIES[name].sd_scripts.model_type: name for name in families}  # type: ignore[union-attr]
+    return types.get(model_type, families[0]) if len(types) == len(families) else None
 
 
 @dataclass

@@ -14,7 +14,7 @@ from lorasmith.errors import SettingsError
 from lorasmith.secrets import without_secrets
 from lorasmith.training.importers.batch import read_batch
 from lorasmith.training.importers.documents import read_json, read_text
-from lorasmith.training.importers.found import SCRIPTS, Found, typed
+from lorasmith.training.importers.found import SCRIPTS, Found, family_of_script, typed
 from lorasmith.training.importers.notebook import read_notebook
 from lorasmith.training.importers.powershell import read_powershell
 from lorasmith.training.importers.sd_scripts_toml import from_toml, named_tree, with_dataset
@@ -54,8 +54,7 @@ def from_command(path: Path) -> Found:
         raise SettingsError(
             f"{path} runs {script} without an option. Give the command with its options.", code="import.script", path=str(path)
         )
-    families = SCRIPTS[script]
-    found = Found(f"a command for {script}", family=families[0] if len(families) == 1 else None)
+    found = Found(f"a command for {script}")
     found.unused = {f"accelerate launch --{name}": "it is for the launcher; Lorasmith starts by itself" for name in options_of(before)}
     found.notes += [f"What the script does where {condition} was not read." for condition in read.unread]
     found.notes += [f"The loop over {variable} runs several times; this is its first turn." for variable in read.loops]
@@ -69,6 +68,7 @@ def from_command(path: Path) -> Found:
         found.notes += [f"With the configuration {place}.", *config.notes]
     found.options = {**found.options, **options}
     found.of_command = tuple(options)
+    found.family = family_of_script(script, str(found.options.get("model_type", "")))
     left_open = sorted(name for name, value in found.options.items() if isinstance(value, str) and _VARIABLE.search(value))
     found.notes += [
         f"{name} contains a variable that the file does not set: {without_secrets(found.options[name], name)}." for name in left_open

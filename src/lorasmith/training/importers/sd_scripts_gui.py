@@ -113,7 +113,8 @@ def _from_gui(tree: dict[str, Any], path: Path) -> Found:
     _gui_unused(rest, found, others, f"noise_offset_type is {offset_type}")
     for family in FAMILIES.values():
         if family.sd_scripts and family.name != found.family:
-            _gui_unused(rest, found, family.sd_scripts.options, f"it is for {family.title}")
+            own = found.sd_scripts.options if found.sd_scripts else {}
+            _gui_unused(rest, found, [name for name in family.sd_scripts.options if name not in own], f"it is for {family.title}")
     more = rest.pop("additional_parameters", "")
     for name, value in rest.items():
         put(_GUI_NAMES.get(name, name), value, name)

@@ -18,7 +18,7 @@ from lorasmith.training.importers.sd_scripts_prompts import put_sample_prompts
 from lorasmith.training.importers.sd_scripts_rows import (
     Row,
     SdScriptsDraft,
-    of_family,
+    of_families,
     of_flow,
     over_zero,
     pairs,
@@ -311,7 +311,7 @@ OPTIONS: dict[str, Row] = {
     # base
     "pretrained_model_name_or_path": to("base.path", str),
     **{
-        option: of_family(family.name, family.title, ours)
+        option: of_families(option)
         for family in FAMILIES.values() if family.sd_scripts for option, ours in family.sd_scripts.options.items() if ours
     },
     "v_parameterization": where_on("base.prediction_type", "v_prediction"),

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
+from lorasmith.models.families import FAMILIES
 from lorasmith.training.importers.draft import Draft
 from lorasmith.training.importers.found import Found, typed, words_of
 from lorasmith.training.settings.tree import setting_names
@@ -74,14 +75,17 @@ def of_flow(ours: str) -> Row:
     return row
 
 
-def of_family(name: str, title: str, ours: str) -> Row:
-    """A row of an option that is one family's alone."""
+def of_families(option: str) -> Row:
+    """A row of an option that some families alone have, each with its own setting for it."""
+    having = [family for family in FAMILIES.values() if family.sd_scripts and family.sd_scripts.options.get(option)]
 
     def row(draft: SdScriptsDraft, theirs: str, value: Any) -> None:
-        if draft.found.family == name:
-            draft.put(theirs, ours, value)
+        own = draft.found.sd_scripts
+        if own is not None and own.options.get(option):
+            draft.put(theirs, own.options[option], value)
         elif value not in (0, False):
-            draft.leave(theirs, value, f"it is for {title}, and this is another family")
+            titles = " and ".join(family.title for family in having)
+            draft.leave(theirs, value, f"it is for {titles}, and this is another family")
 
     return row
 

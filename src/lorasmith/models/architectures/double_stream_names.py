@@ -1,4 +1,4 @@
-"""The original (Black Forest Labs) names of the Flux.1 transformer.
+"""The original (Black Forest Labs) names of transformers with double and single blocks: of Flux.1, and of what was made from it.
 
 The original keeps query, key and value in one layer, in the single blocks together with the first layer of the MLP; diffusers has
 them apart. In the last modulation the original puts the shift above the scale, and diffusers the scale above the shift.
@@ -37,7 +37,7 @@ _BLOCKS = {"transformer_blocks": ("double_blocks", _IN_DOUBLE), "single_transfor
 
 
 def from_bfl(shapes: Shapes, keys: Collection[str]) -> dict[str, Take]:
-    """Where each tensor of diffusers' Flux transformer is in a file with the original names."""
+    """Where each tensor of diffusers' transformer is in a file with the original names."""
     takes: dict[str, Take] = {}
     for name in shapes:
         module, _, kind = name.rpartition(".")

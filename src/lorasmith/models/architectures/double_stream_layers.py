@@ -1,4 +1,5 @@
-"""The layers of the Flux.1 transformer in LoRA files, which have the original (Black Forest Labs) names.
+"""The layers of transformers with double and single blocks (Flux.1, and what was made from it) in LoRA files, which have the original
+(Black Forest Labs) names.
 
 The original keeps query, key and value in one layer where diffusers has three (and in the single blocks the MLP too), so one name can
 stand for several layers: its output rows are theirs, one below the other. Paths here have underscores for dots.
@@ -65,16 +66,25 @@ def block(flat: str, shape: Any = None) -> str | None:
     return f"{found[1].upper()}{int(found[2]):02d}" if found else None
 
 
+def block_layers(settings: Mapping[str, Any]) -> dict[str, int | None]:
+    """The layers inside the blocks of a transformer of diffusers but for their modulation, by its settings; see `LayerNames.all_layers`."""
+    width = settings["num_attention_heads"] * settings["attention_head_dim"]
+    double: dict[str, int | None] = {f"attn.{name}": width for name in ("to_q", "to_k", "to_v", "to_out.0", "to_add_out")}
+    double |= {f"attn.add_{name}_proj": width for name in "qkv"}
+    double |= {f"{name}.net.{end}": size for name in ("ff", "ff_context") for end, size in (("0.proj", width), ("2", 4 * width))}
+    single: dict[str, int | None] = {f"attn.to_{name}": width for name in "qkv"} | {"proj_mlp": width, "proj_out": 5 * width}
+    found = {f"transformer_blocks.{i}.{name}": size for i in range(settings["num_layers"]) for name, size in double.items()}
+    return found | {
+        f"single_transformer_blocks.{i}.{name}": size for i in range(settings["num_single_layers"]) for name, size in single.items()
+    }
+
+
 def transformer_layers(settings: Mapping[str, Any]) -> dict[str, int | None]:
     """The layers of a Flux transformer of diffusers, by its settings; see `LayerNames.all_layers`."""
     width = settings["num_attention_heads"] * settings["attention_head_dim"]
-    double: dict[str, int | None] = {f"attn.{name}": width for name in ("to_q", "to_k", "to_v", "to_out.0", "to_add_out")}
-    double |= {f"attn.add_{name}_proj": width for name in "qkv"} | {"norm1.linear": width, "norm1_context.linear": width}
-    double |= {f"{name}.net.{end}": size for name in ("ff", "ff_context") for end, size in (("0.proj", width), ("2", 4 * width))}
-    single: dict[str, int | None] = {f"attn.to_{name}": width for name in "qkv"}
-    single |= {"norm.linear": width, "proj_mlp": width, "proj_out": 5 * width}
-    found = {f"transformer_blocks.{i}.{name}": size for i in range(settings["num_layers"]) for name, size in double.items()}
-    found |= {f"single_transformer_blocks.{i}.{name}": size for i in range(settings["num_single_layers"]) for name, size in single.items()}
+    found = block_layers(settings)
+    found |= {f"transformer_blocks.{i}.norm1{side}.linear": width for i in range(settings["num_layers"]) for side in ("", "_context")}
+    found |= {f"single_transformer_blocks.{i}.norm.linear": width for i in range(settings["num_single_layers"])}
     found |= {
         "x_embedder": settings["in_channels"],
         "context_embedder": settings["joint_attention_dim"],
