@@ -46,6 +46,7 @@ def test_no_settings_are_suggested_without_a_base_or_pictures(script):
     script.patch("/api/projects/mimi", json={"base": str(BASE)})
     assert script.post("/api/projects/mimi/settings").json()["code"] == "dataset.no_pictures"
     assert script.post("/api/projects/gone/settings").status_code == 404
+    assert script.post("/api/projects/mimi/settings", params={"base": "/gone"}).status_code == 400
 
 
 def test_a_fault_is_named_with_its_place(script, settings):

@@ -5,19 +5,25 @@ from __future__ import annotations
 from pathlib import Path
 
 from lorasmith.projects.project import ProjectFolder
+from lorasmith.training.recipes.recipe_file import own_recipe
 from lorasmith.training.recipes.recipes import Choice, recipe
 from lorasmith.training.recipes.starting_point import starting_point
 from lorasmith.training.settings.tree import Settings
 
 
-def starting_settings(folder: ProjectFolder, cache: Path) -> tuple[Settings, list[str]]:
-    """The recipe for the project's kind and level on its base, fitted to its pictures, and notes that say why.
+def starting_settings(
+    folder: ProjectFolder, cache: Path, base: str | None = None, own: str | Path | None = None
+) -> tuple[Settings, list[str]]:
+    """The recipe for the project's kind and level on its base, or on another `base`, fitted to its pictures, and notes that say why.
 
-    Raises InputError where the project has no base that can be opened, or no pictures.
+    `own` is the file of a recipe to take instead. Raises InputError where there is no base that can be opened, or no pictures, and
+    SettingsError where the file is not a recipe.
     """
     project = folder.read()
 
     def choices(family: str, images: int) -> list[Choice]:
+        if own is not None:
+            return own_recipe(own, images)
         return recipe(project.kind, family, project.level, images)
 
-    return starting_point(folder.dataset, Path(project.base or ""), project.trigger, folder.id, choices, cache=cache)
+    return starting_point(folder.dataset, Path(base or project.base or ""), project.trigger, folder.id, choices, cache=cache)

@@ -11,10 +11,13 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field, JsonValue, StringConstraints
 
 from lorasmith.errors import InputError, SettingsError
+from lorasmith.projects.project import ProjectFolder
+from lorasmith.projects.starting_settings import starting_settings
 from lorasmith.secrets import without_secrets
 from lorasmith.studio.findings import FindingView, views
-from lorasmith.studio.studio import OpenStudio
+from lorasmith.studio.studio import CACHE, OpenStudio, Studio
 from lorasmith.training.importers.import_settings import Imported, import_settings
+from lorasmith.training.recipes.recipe_file import is_recipe, own_recipe
 
 router = APIRouter(tags=["settings"])
 
@@ -32,6 +35,7 @@ class ImportRequest(BaseModel):
     )
     base: str | None = Field(None, description="The base model, instead of the file's.")
     datasets: list[str] = Field([], description="Folders of pictures, instead of the file's.")
+    project: str | None = Field(None, description="The project that a recipe of one's own is for; its base and pictures are taken.")
 
 
 class CarriedView(BaseModel):
@@ -56,16 +60,34 @@ class ImportedView(BaseModel):
 
 @router.post("/settings:import")
 def import_settings_of_others(sent: ImportRequest, studio: OpenStudio) -> ImportedView:
-    """Settings of kohya_ss, sd-scripts, ai-toolkit, OneTrainer or SimpleTuner, or of a LoRA file, as ours; nothing is lost in silence."""
+    """Settings of kohya_ss, sd-scripts, ai-toolkit, OneTrainer or SimpleTuner, or of a LoRA file, as ours; nothing is lost in silence.
+
+    Settings files and recipes of our own are taken, too."""
     if sent.text is None:
-        return _view(import_settings(studio.workspace / sent.file, sent.base, sent.datasets))
+        return _imported(studio.workspace / sent.file, sent, studio)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / f"settings{Path(sent.file).suffix}"
         file.write_text(sent.text, encoding="utf-8", errors="surrogatepass")
         try:
-            return _view(import_settings(file, sent.base, sent.datasets))
+            return _imported(file, sent, studio)
         except InputError as error:  # which says where we put it; the user knows it by another name
             raise SettingsError(str(error).replace(str(file), sent.file), code=error.code, path=sent.file) from error
+
+
+def _imported(file: Path, sent: ImportRequest, studio: Studio) -> ImportedView:
+    if sent.project is not None and is_recipe(file):
+        return _of_recipe(file, studio.projects[sent.project], studio.workspace / CACHE, sent.base)
+    return _view(import_settings(file, sent.base, sent.datasets))
+
+
+def _of_recipe(file: Path, project: ProjectFolder, cache: Path, base: str | None) -> ImportedView:
+    """The settings with which a project's training begins by a recipe of one's own; what it changes of the recipe it begins with is listed."""
+    settings, _ = starting_settings(project, cache, base, own=file)
+    changed = [choice for choice in own_recipe(file, images=1) if choice.source == file.name]
+    return ImportedView(
+        form="a recipe of your own", settings=settings.model_dump(mode="json", exclude_none=True), fault="", findings=[], off=[],
+        carried=[CarriedView(theirs=choice.setting, ours=choice.setting, value=choice.value, why="") for choice in changed],
+    )  # fmt: skip
 
 
 def _view(imported: Imported) -> ImportedView:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field, JsonValue
 from starlette.responses import PlainTextResponse
 
@@ -21,6 +21,9 @@ from lorasmith.training.settings.toml import settings_toml
 from lorasmith.training.settings.tree import Settings, settings_from
 
 router = APIRouter(tags=["settings"])
+
+
+Base = Annotated[str | None, Query(max_length=1000, description="Instead of the project's own.")]
 
 
 class SettingsTree(BaseModel):
@@ -90,10 +93,10 @@ def get_settings_file(sent: SettingsTree) -> PlainTextResponse:
 
 
 @router.post("/projects/{project}/settings")
-def suggest_settings(project: str, studio: OpenStudio) -> StartingSettings:
-    """Settings to start from: the recipe for the project's kind and level on its base, fitted to its pictures."""
+def suggest_settings(project: str, studio: OpenStudio, base: Base = None) -> StartingSettings:
+    """Settings to start from: the recipe for the project's kind and level on its base or on another, fitted to its pictures."""
     folder = studio.projects[project]
-    if folder.read().base is None:
+    if base is None and folder.read().base is None:
         raise InputError(f"The project {project!r} has no base model yet. Choose one.", code="project.no_base", project=project)
-    settings, notes = starting_settings(folder, studio.workspace / CACHE)
+    settings, notes = starting_settings(folder, studio.workspace / CACHE, base)
     return StartingSettings(settings=settings.model_dump(mode="json", exclude_none=True), notes=notes)

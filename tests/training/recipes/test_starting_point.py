@@ -53,11 +53,11 @@ def test_the_number_in_a_folders_name_is_kept_also_where_it_is_one(creatures, to
 
 def test_samples_are_made_from_the_captions_and_one_is_without_the_trigger(creatures, toy_base):
     settings, _ = starting_point(creatures, toy_base, "zorvex", "zorvex")
-    first, second, uncalled = settings.samples.prompts
+    first, second, third, uncalled = settings.samples.prompts
     caption = (creatures / "0.txt").read_text(encoding="utf-8")
     assert first == caption.replace("zorvex", "{trigger}")
     assert second.startswith("{trigger}, ")
-    assert second != first
+    assert len({first, second, third}) == 3
     assert uncalled == caption.removeprefix("zorvex, ")
 
 
@@ -68,6 +68,7 @@ def test_samples_are_made_from_the_captions_and_one_is_without_the_trigger(creat
         (["red, hat"] * 3, "zorvex", ["{trigger}, red, hat", "red, hat"]), (["a red hat\nsecond line"], None, ["a red hat"]),
         (["A photo of Zorvex in the rain."], "zorvex", ["A photo of {trigger} in the rain.", "A photo of in the rain."]),
         (["hat (red)", "a --b c"], None, [r"hat \(red\)", '--prompt "a --b c"']),
+        ([f"zorvex, {n}" for n in "abcdef"], "zorvex", ["{trigger}, a", "{trigger}, c", "{trigger}, e", "a"]),
         (["zorvexian, hat", "zorvex, cap"], "zorvex", ["{trigger}, zorvexian, hat", "{trigger}, cap", "zorvexian, hat"]),
     ],
 )  # fmt: skip

@@ -23,6 +23,7 @@ from lorasmith.training.importers.draft import Carried, Check, Draft, settled
 from lorasmith.training.importers.easy_scripts import read_easy_scripts
 from lorasmith.training.importers.lora_file import read_lora_file
 from lorasmith.training.importers.onetrainer import read_onetrainer
+from lorasmith.training.importers.own_settings import read_own_settings
 from lorasmith.training.importers.sd_scripts import read_sd_scripts
 from lorasmith.training.importers.simpletuner import read_simpletuner
 from lorasmith.training.settings.tree import Settings
@@ -37,6 +38,7 @@ IMPORTERS: dict[str, Importer] = {
     "OneTrainer": read_onetrainer,
     "ai-toolkit": read_ai_toolkit,
     "LoRA files": read_lora_file,
+    "Lorasmith": read_own_settings,
 }
 """Trainer -> its importer. They are asked from the last to the first; the first takes every file, and says what is wrong with it."""
 
@@ -78,7 +80,7 @@ def import_settings(file: str | Path, base: str | Path | None = None, datasets: 
     file
         What the kohya_ss GUI saved (`.json`), sd-scripts' `--config_file` or `--dataset_config` (`.toml`), or a script with the command;
         a job of ai-toolkit (`.yaml`), settings of OneTrainer or SimpleTuner (`.json`) or of LoRA_Easy_Training_Scripts (`.toml`);
-        or a LoRA file (`.safetensors`) with its training in its metadata.
+        a settings file of our own (`.toml`); or a LoRA file (`.safetensors`) with its training in its metadata.
     base, datasets
         Count before those in the file; a dataset configuration alone names no base.
 

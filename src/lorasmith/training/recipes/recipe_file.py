@@ -23,6 +23,14 @@ from lorasmith.training.recipes.recipes import Choice, recipe
 from lorasmith.training.settings.tree import setting_names
 
 
+def is_recipe(path: str | Path) -> bool:
+    """Whether a file is a recipe of one's own, though perhaps a wrong one."""
+    try:
+        return "begin_with" in tomllib.loads(Path(path).read_text(encoding="utf-8-sig"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
+        return False
+
+
 def own_recipe(path: str | Path, images: int) -> list[Choice]:
     """The choices of a recipe file for this many pictures; what it changes has the file as its source.
 

@@ -10,7 +10,7 @@ from lorasmith.training.objective.class_caption import class_caption, trigger_pa
 
 
 def sample_prompts(captions: Iterable[str | None], trigger: str | None) -> list[str]:
-    """Two captions, which show whether the LoRA learns them, and the first without the trigger, which shows what it changes uncalled.
+    """Three captions, which show whether the LoRA learns them, and the first without the trigger, which shows what it changes uncalled.
 
     The trigger is written `{trigger}`, as `samples.prompts` has it; without captions it is the only prompt. Brackets of captions are
     escaped, since prompts are read with emphasis.
@@ -20,7 +20,7 @@ def sample_prompts(captions: Iterable[str | None], trigger: str | None) -> list[
 
 def _prompts(captions: Iterable[str | None], trigger: str | None) -> list[str]:
     scenes = list(dict.fromkeys(line for caption in captions if (line := _first_line(caption or ""))))
-    chosen = list(dict.fromkeys(scenes[place] for place in (0, len(scenes) // 2))) if scenes else []
+    chosen = list(dict.fromkeys(scenes[third * len(scenes) // 3] for third in range(3))) if scenes else []
     if trigger is None:
         return chosen
     uncalled = class_caption(_called(chosen[0], trigger), "{trigger}") if chosen else ""

@@ -1,16 +1,15 @@
 import { Button, Radio, TextInput } from "@mantine/core";
 import { useQueries } from "@tanstack/react-query";
-import { type FormEvent, useEffect, useState } from "react";
+import { type FormEvent, type ReactNode, useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { api, ask, type Shape } from "../../api/client";
 import { Problem } from "../../api/problem";
 import { keyOf, useGet } from "../../api/queries";
 import { ErrorCard } from "../../components/ErrorCard";
-import { bytes } from "../../components/format";
 import { useDraft } from "../../state/draft";
 import { usePreferences } from "../../state/preferences";
 import classes from "./BaseChoice.module.css";
-import { forecastOf, roomOf } from "./estimate";
+import { Fits, FitsToo } from "./Fits";
 import type { Planned } from "./usePlan";
 import { useProjectChange } from "./useTraining";
 
@@ -35,6 +34,7 @@ export function BaseChoice({ project, planned }: { project: Shape<"ProjectView">
     prefer({ base });
   }
 
+  const ready = planned?.estimate?.state !== "estimating"; // what was chosen goes before what might be
   const usual = sources.find((source) => source === preferences.base) ?? sources[0];
   const missing = !project.base && usual !== undefined;
   // biome-ignore lint/correctness/useExhaustiveDependencies: once, as soon as it is known which
@@ -48,12 +48,11 @@ export function BaseChoice({ project, planned }: { project: Shape<"ProjectView">
         <div className={classes.cards}>
           {sources.map((source, at) => (
             <Radio.Card key={source} value={source} className={classes.card} title={source}>
-              <BaseCard
-                source={source}
-                base={described[at]?.data}
-                problem={described[at]?.error}
-                memory={source === project.base ? planned : undefined}
-              />
+              <BaseCard source={source} base={described[at]?.data} problem={described[at]?.error}>
+                {source === project.base
+                  ? planned && <Fits estimate={planned.estimate} />
+                  : described[at]?.data?.missing.length === 0 && <FitsToo project={project} base={source} ready={ready} />}
+              </BaseCard>
             </Radio.Card>
           ))}
         </div>
@@ -63,8 +62,8 @@ export function BaseChoice({ project, planned }: { project: Shape<"ProjectView">
   );
 }
 
-function BaseCard(props: { source: string; base?: Base; problem: unknown; memory?: Planned }) {
-  const { source, base, problem, memory } = props;
+function BaseCard(props: { source: string; base?: Base; problem: unknown; children?: ReactNode }) {
+  const { source, base, problem, children } = props;
   const { t } = useTranslation("train");
   return (
     <>
@@ -79,22 +78,8 @@ function BaseCard(props: { source: string; base?: Base; problem: unknown; memory
       )}
       {base && base.missing.length > 0 && <span className={classes.bad}>{t("base_lacks", { parts: base.missing.join(", ") })}</span>}
       {problem instanceof Error && <span className={classes.bad}>{problem.message}</span>}
-      {memory && <Fits planned={memory} />}
+      {children}
     </>
-  );
-}
-
-/** Whether a training as it is planned fits the memory. */
-function Fits({ planned }: { planned: Planned }) {
-  const { t } = useTranslation("train");
-  const { data: system } = useGet("/api/system");
-  const { memory } = forecastOf(planned.estimate);
-  const room = roomOf(system, undefined);
-  if (memory === undefined || room === undefined) return null;
-  return memory <= room ? (
-    <span className={classes.good}>{t("fits")}</span>
-  ) : (
-    <span className={classes.bad}>{t("does_not_fit", { needed: bytes(memory), room: bytes(room) })}</span>
   );
 }
 

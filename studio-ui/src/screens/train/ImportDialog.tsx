@@ -22,7 +22,7 @@ interface Props {
   onClose: () => void;
 }
 
-/** Settings of another trainer or of a LoRA: read, shown with what became of each option, and only then taken. */
+/** Settings of another trainer, of a LoRA or of our own, or a recipe of one's own: read, shown with what became of each option, and only then taken. */
 export function ImportDialog({ project, training, onClose }: Props) {
   const { t } = useTranslation("train");
   const [path, type] = useDraft(`import:${project.id}`, "");
@@ -36,7 +36,7 @@ export function ImportDialog({ project, training, onClose }: Props) {
     setImported(undefined);
     try {
       const datasets = [project.dataset.startsWith("/") ? project.dataset : `${project.folder}/${project.dataset}`];
-      setImported(await ask(api.POST("/api/settings:import", { body: { file, text, base: project.base, datasets } })));
+      setImported(await ask(api.POST("/api/settings:import", { body: { file, text, base: project.base, datasets, project: project.id } })));
     } catch (error) {
       setProblem(error);
     } finally {
