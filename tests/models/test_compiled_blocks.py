@@ -54,14 +54,15 @@ def losses_of(learner, batch):
 
 
 class Counted:
-    """A backend of torch.compile that compiles nothing, and keeps count."""
+    """A backend of torch.compile that keeps count, and compiles with another one if it is given one."""
 
-    def __init__(self):
+    def __init__(self, compiled_by=None):
         self.graphs = 0
+        self._compiled_by = compiled_by and torch._dynamo.lookup_backend(compiled_by)
 
     def __call__(self, graph, inputs):
         self.graphs += 1
-        return graph.forward
+        return self._compiled_by(graph, inputs) if self._compiled_by else graph.forward
 
 
 def blocks_in(learner):
@@ -72,39 +73,37 @@ def blocks_in(learner):
     return len(found), len(kinds)
 
 
+def test_compiled_blocks_train_to_the_same_losses_and_are_compiled_once_for_each_shape():
+    plain = losses_of(*learner_on("sdxl"))
+    learner, batch = learner_on("sdxl")
+    compile_blocks(learner.base.parts[learner.base.denoiser], backend=(backend := Counted("aot_eager")))
+    blocks, kinds = blocks_in(learner)
+    assert blocks > 2 * kinds, "the toy repeats its blocks"
+    compiled = [step(learner, [batch], 0).loss]
+    first = backend.graphs
+    assert kinds <= first <= 2 * kinds  # a kind whose input has no gradient yet, in the first block, is compiled for that
+    compiled += [step(learner, [batch], number).loss for number in (1, 2)]
+    assert backend.graphs == first, "nothing in a step is new"
+    assert compiled == pytest.approx(plain, rel=ROUNDING)
+    assert len(set(plain)) == 3
+    with uncompiled():
+        half = PreparedBatch(batch.latents[:1], batch.captions[:1], batch.names[:1], batch.sizes[:1])
+        step(learner, [half], 3)
+    assert backend.graphs == first
+    step(learner, [half], 4)
+    assert backend.graphs == first + kinds or backend.graphs == 2 * first
+
+
 @pytest.mark.parametrize(
     ("toy", "checkpointing"),
-    [
-        ("sdxl", False),
-        ("flux", True),
-        pytest.param("sdxl", True, marks=pytest.mark.slow),
-        pytest.param("flux", False, marks=pytest.mark.slow),
-    ],
+    [("flux", True), pytest.param("sdxl", True, marks=pytest.mark.slow), pytest.param("flux", False, marks=pytest.mark.slow)],
 )
-def test_compiled_blocks_train_to_the_same_losses(toy, checkpointing):
+def test_blocks_of_every_class_train_to_the_same_losses(toy, checkpointing):
     plain = losses_of(*learner_on(toy, checkpointing))
     learner, batch = learner_on(toy, checkpointing)
     compile_blocks(learner.base.parts[learner.base.denoiser], backend="aot_eager")
     assert losses_of(learner, batch) == pytest.approx(plain, rel=ROUNDING)
     assert len(set(plain)) == 3
-
-
-def test_blocks_of_one_shape_are_compiled_once_whatever_their_adapters():
-    learner, batch = learner_on("sdxl")
-    compile_blocks(learner.base.parts[learner.base.denoiser], backend=(backend := Counted()))
-    blocks, kinds = blocks_in(learner)
-    assert blocks > 2 * kinds, "the toy repeats its blocks"
-    step(learner, [batch], 0)
-    first = backend.graphs
-    assert kinds <= first <= 2 * kinds  # a kind whose input has no gradient yet, in the first block, is compiled for that
-    step(learner, [batch], 1)
-    assert backend.graphs == first, "nothing in a step is new"
-    with uncompiled():
-        half = PreparedBatch(batch.latents[:1], batch.captions[:1], batch.names[:1], batch.sizes[:1])
-        step(learner, [half], 2)
-    assert backend.graphs == first
-    step(learner, [half], 3)
-    assert backend.graphs == first + kinds or backend.graphs == 2 * first
 
 
 def compiled_as_a_whole(kind):

@@ -204,7 +204,7 @@ def test_captions_are_encoded_once_where_no_text_encoder_trains(base):
 def test_the_denoiser_asks_for_attention_as_the_fast_kernels_want_it(name, monkeypatch):
     """Flash and cuDNN take half precision, numbers that are next to each other, and no mask."""
     base, asked = blank_base(describe(toys.toy_folder(name)), torch.bfloat16), []
-    with Watch().as_on_a_device(), torch.no_grad(), monkeypatch.context() as patched:
+    with Watch() as device, device.as_on_a_device(), torch.no_grad(), monkeypatch.context() as patched:
         texts = base.encode_texts(PROMPTS, TextOptions())
         rehearsed = torch.nn.functional.scaled_dot_product_attention
 

@@ -204,8 +204,7 @@ NETWORKS = {kind: {} for kind in trainable_kinds()} | {
 def plain_tensors():
     """Asks for the plain tensors with numbers that Python has learned of since, such as those that a function kept in a graph holds."""
     gc.freeze()  # what was there before is passed over, which makes up nearly all
-    yield lambda: [obj for obj in gc.get_objects() if type(obj) is torch.Tensor and not obj.is_meta]
-    gc.unfreeze()
+    return lambda: [obj for obj in gc.get_objects() if type(obj) is torch.Tensor and not obj.is_meta]
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=["fp32", "bf16"])

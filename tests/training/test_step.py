@@ -81,7 +81,7 @@ def test_a_step_reads_no_number_before_all_of_its_gradients_are_queued(toy, prec
         raise Read
 
     monkeypatch.setattr(step_module, "_read", read)
-    with Watch().as_on_a_device(), pytest.raises(Read):
+    with Watch() as device, device.as_on_a_device(), pytest.raises(Read):
         step(learner, [batch] * accumulated, 3)
 
 

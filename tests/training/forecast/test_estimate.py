@@ -67,12 +67,12 @@ def test_a_rehearsed_step_does_the_work_and_keeps_the_memory_of_a_real_one(famil
 
 
 @pytest.fixture(scope="module")
-def toy_step():
-    """Rehearses a step on a small Stable Diffusion."""
+def toy_step(toy_base):
+    """Rehearses a step on the smallest Stable Diffusion, or on another toy."""
 
-    def rehearse(toy="sd1", side=64, batch=2, dtype=torch.float32, te=False, network=None, **training):
+    def rehearse(toy=None, side=64, batch=2, dtype=torch.float32, te=False, network=None, **training):
         settings = settings_from({
-            "base": {"path": str(toy_folder(toy))}, "datasets": [{"path": "."}],
+            "base": {"path": str(toy_folder(toy) if toy else toy_base)}, "datasets": [{"path": "."}],
             "network": {"rank": 16, "train_text_encoder": te, **(network or {})}, "training": {"epochs": 1, **training},
         })  # fmt: skip
         return step_of(settings, describe(settings.base.path), side, batch, dtype)
