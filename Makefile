@@ -13,7 +13,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test browser check cpus docs bench torture studio studio-check
+.PHONY: help demo test browser check cpus docs wheel notebooks bench torture studio studio-check
 
 help:  ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
@@ -56,6 +56,12 @@ cpus: $(VENV)/installed  ## run the numeric tests as other CPUs would
 
 docs: $(VENV)/installed  ## build the documentation into site/; a warning is an error
 	$(BIN)/mkdocs build --strict --quiet
+
+wheel:  ## build the wheel and the source archive into dist/, and try the wheel in an environment of its own
+	@$(PYTHON) release/prove_wheel.py
+
+notebooks: $(VENV)/installed  ## run the notebooks from top to bottom on the demo's base
+	$(ONE_THREAD) $(BIN)/python -m pytest -m slow tests/notebook
 
 bench: $(VENV)/installed  ## run the slow tests and the benchmarks; needs minutes and a quiet machine
 	$(BIN)/python -m pytest -m slow

@@ -35,6 +35,7 @@ ROOMS = (
     "handbook",
     "studio",
     "cli",
+    "notebook",
 )
 NO_NAMES = {"utils", "util", "common", "helpers", "misc"}
 HEAVY = ("torch", "diffusers", "transformers")

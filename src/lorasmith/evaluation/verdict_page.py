@@ -25,6 +25,7 @@ from lorasmith.pages.content import (
     Figure,
     Figures,
     Findings,
+    Page,
     Panel,
     Quiet,
     Section,
@@ -95,6 +96,20 @@ def proof_sections(run: RunRecord, proof: ShownProof) -> tuple[Section, ...]:
         Section("Held by heart?", _copies(run, proof)),
         Section("How it was measured", (_how(proof), Collapsible("All numbers", tuple(_numbers(proof, shown))))),
     )
+
+
+def proof_page(folder: Path, verdict: Verdict) -> Page:
+    """A proof by itself, of a run's checkpoints or of files that anybody trained."""
+    record = read_record(folder)
+    assert record is not None, "a verdict has the record that it follows from"
+    proof = ShownProof(folder, record, verdict)
+    shown = _shown(proof)
+    advice = (Findings(verdict.advice),) if verdict.advice else ()
+    sections = (
+        Section("Is it good?", (*_pictures(proof, shown), _checkpoints(proof), *advice)),
+        Section("How it was measured", (_how(proof), Collapsible("All numbers", tuple(_numbers(proof, shown))))),
+    )
+    return Page("Is it good?", sections, (verdict_status(proof),), kicker="A proof, by Lorasmith")
 
 
 # -- pictures ---------------------------------------------------------------------------------------------------------

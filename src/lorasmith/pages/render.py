@@ -131,10 +131,10 @@ def _panel(panel: content.Panel) -> Html:
     label = element("span", panel.label, class_="label") if panel.label else ""
     if panel.picture is None:
         return element("div", element("p", panel.missing, class_="missing"), label, class_="panel")
-    return element("div", _image(panel.picture), label, class_="panel")
+    return element("div", picture_html(panel.picture), label, class_="panel")
 
 
-def _image(picture: Picture) -> Html:
+def picture_html(picture: Picture) -> Html:
     source = f"data:image/{picture.format};base64,{base64.b64encode(picture.data).decode()}"
     return element(
         "img", class_="pixelated" if picture.pixelated else "", src=source, width=picture.width, height=picture.height, alt=picture.alt
@@ -158,8 +158,8 @@ def _(block: content.Flip) -> Html:
 def _flip_cell(block: content.Flip, cell: content.FlipCell, checked: bool) -> Html:
     radio = element("input", type="radio", name=block.label, checked=checked, aria_label=cell.caption)
     details = element("small", cell.details) if cell.details else ""
-    large = element("span", _image(cell.large), element("span", element("b", cell.caption), details), class_="large")
-    return element("td", element("label", radio, _image(cell.small), large))
+    large = element("span", picture_html(cell.large), element("span", element("b", cell.caption), details), class_="large")
+    return element("td", element("label", radio, picture_html(cell.small), large))
 
 
 @html_of.register
