@@ -28,7 +28,7 @@ def own_library(tmp_path_factory, monkeypatch):
 @pytest.fixture(autouse=True)
 def judged_here(monkeypatch):
     """Pictures are judged in this process, and not in one that each studio would start."""
-    monkeypatch.setattr(datasets, "Judge", lambda: judged)
+    monkeypatch.setattr(datasets, "judge_beside", lambda: judged)
 
 
 @pytest.fixture

@@ -8,8 +8,7 @@ import pytest
 from lorasmith.demo.drawing import draw_scene
 from lorasmith.demo.world import random_scene
 from lorasmith.errors import DatasetError
-from lorasmith.studio import judging
-from lorasmith.studio.judging import Judge, Question, judged
+from lorasmith.studio.judging import Question, judge_beside, judged
 
 
 @pytest.fixture
@@ -22,7 +21,7 @@ def question(tmp_path):
 
 @pytest.fixture
 def judge():
-    judge = Judge()
+    judge = judge_beside()
     yield judge
     judge.end()
 
@@ -50,14 +49,14 @@ def test_one_that_was_killed_is_replaced_by_another(judge, question):
 
 def test_one_that_ends_without_an_answer_says_so(judge, question, monkeypatch):
     with monkeypatch.context() as patched:
-        patched.setattr(judging, "PROGRAM", (sys.executable, "-c", "exit(7)"))
+        patched.setattr(judge, "program", (sys.executable, "-c", "exit(7)"))
         with pytest.raises(RuntimeError, match="7"):
             judge(question)
     assert judge(question).pictures == 3
 
 
 def test_it_ends_when_nothing_is_asked_of_it(question):
-    judge = Judge(idle=0.0)
+    judge = judge_beside(idle=0.0)
     judge(question)
     deadline = time.monotonic() + 60
     while judge._process is not None and time.monotonic() < deadline:

@@ -124,7 +124,7 @@ def test_pictures_are_listed_while_others_are_still_judged(script, dataset, monk
         assert listed.wait(20), "the list waited for the judgement"
         return judged(question)
 
-    monkeypatch.setattr(datasets, "Judge", lambda: slowly)
+    monkeypatch.setattr(datasets, "judge_beside", lambda: slowly)
     audit = threading.Thread(target=script.get, args=["/api/projects/mimi/audit"])
     audit.start()
     assert judging.wait(20)

@@ -21,6 +21,7 @@ from lorasmith.jobs.supervisor import start_supervisor
 from lorasmith.studio import (
     arrangement,
     audits,
+    buckets,
     captions,
     events,
     files,
@@ -45,6 +46,7 @@ from lorasmith.studio import (
     settings,
     system,
     thumbnails,
+    tokens,
     triggers,
     uploads,
     vocabularies,
@@ -60,7 +62,7 @@ from lorasmith.studio.studio import Studio
 from lorasmith.studio.thumbnails import KeptThumbnails
 
 RESOURCES = (
-    system, preferences, projects, pictures, places, audits, mends, arrangement, captions, labels, history, triggers, vocabularies, uploads, models, registries, settings, imported_settings, plans, jobs, runs, proofs, events,
+    system, preferences, projects, pictures, places, audits, buckets, mends, arrangement, captions, tokens, labels, history, triggers, vocabularies, uploads, models, registries, settings, imported_settings, plans, jobs, runs, proofs, events,
     library,
 )  # fmt: skip
 """Each has a `router` of routes below /api, which a row here puts into the API."""

@@ -24,7 +24,7 @@ from lorasmith.curation.chosen_pictures import name_not_utf8
 from lorasmith.dataset_folder import CAPTION_SUFFIXES, is_picture, last_change, walk
 from lorasmith.errors import DatasetError, InputError
 from lorasmith.findings import Finding
-from lorasmith.studio.judging import Judge, Judgement, Question
+from lorasmith.studio.judging import Judgement, Question, judge_beside
 
 MOST_OPEN = 4
 """Datasets that are kept in memory."""
@@ -113,7 +113,7 @@ class Datasets:
     def __init__(self, cache: Path):
         self.cache = cache
         """Folder that keeps what was seen of pictures."""
-        self.judge = Judge()
+        self.judge = judge_beside()
         self._seen: OrderedDict[Path, _Seen] = OrderedDict()
         self._audits: dict[Path, _KeptAudit] = {}
         self._judging = threading.Lock()

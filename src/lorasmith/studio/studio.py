@@ -24,9 +24,11 @@ from lorasmith.models.shelf import Shelf
 from lorasmith.projects.picture_counts import PictureCounts
 from lorasmith.projects.projects import Projects
 from lorasmith.projects.uploads import Uploads
+from lorasmith.studio.beside import Beside
 from lorasmith.studio.courses import Courses
 from lorasmith.studio.datasets import Datasets
 from lorasmith.studio.estimates import Estimates
+from lorasmith.studio.token_counting import Count, Question, count_beside
 
 log = logging.getLogger(__name__)
 
@@ -92,6 +94,11 @@ class Studio:
     @cached_property
     def picture_files(self) -> PictureFiles:
         return PictureFiles(self.workspace / CACHE / PICTURES)
+
+    @cached_property
+    def count_tokens(self) -> Beside[Question, Count]:
+        """Counts the tokens of captions, in a process of its own."""
+        return count_beside()
 
     @cached_property
     def picture_counts(self) -> PictureCounts:

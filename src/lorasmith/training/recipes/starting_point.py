@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from lorasmith.dataset_folder import regularisation_of
 from lorasmith.datasets.folders import concept_in, open_folder
 from lorasmith.findings import alike_together, worst_first
 from lorasmith.images.picture_cache import PICTURES
+from lorasmith.models.description import NativeSize
 from lorasmith.models.open import describe
 from lorasmith.pages.numbers import count
 from lorasmith.training.recipes.recipes import Choice, settings_tree
@@ -44,7 +45,7 @@ def starting_point(
         recipe(description.family, 1)  # refuses a wrong name before the pictures are decoded
     contents = open_folder(dataset, cache=None if cache is None else cache / PICTURES)
     choices = None if recipe is None else recipe(description.family, len(contents.pictures))
-    native, step = description.native.side, description.native.bucket_step
+    native = description.native.side
     tags = [len(split_tags(p.caption)) for p in contents.pictures if p.caption]
     are_tags = bool(tags) and sum(tags) / len(tags) >= 4
     folders_repeat = any(concept_in(p.folder.rsplit("/", 1)[-1]) for p in contents.pictures)
@@ -59,10 +60,7 @@ def starting_point(
     regularisation = regularisation_of(dataset)
     if regularisation is not None:
         tree["datasets"].append({"path": str(regularisation), "is_reg": True})
-    if not choices or native < tree["buckets"]["resolution"]:
-        tree["buckets"] = {
-            "resolution": native, "min_bucket_reso": max(step, native // 2), "max_bucket_reso": native * 2, "bucket_reso_steps": step,
-        }  # fmt: skip
+    tree["buckets"] = first_buckets(choices or (), description.native)
     captions = tree.setdefault("captions", {})
     captions["shuffle_caption"] = are_tags
     captions["keep_tokens"] = max(1, captions.get("keep_tokens", 1)) if are_tags and trigger is not None else 0
@@ -81,6 +79,17 @@ def starting_point(
         notes.append(f"{of_the_base} taken along from {regularisation}: they are trained without the trigger")
     notes += [f"warning: {finding}" for finding in alike_together(worst_first(contents.findings))]
     return settings_from(tree), notes
+
+
+def first_buckets(choices: Iterable[Choice], native: NativeSize) -> dict[str, Any]:
+    """The buckets that a training begins with, as settings: those of a recipe's `choices`, or of the base's own size where it has a smaller one."""
+    chosen: dict[str, Any] = settings_tree(list(choices)).get("buckets", {})
+    if chosen and native.side >= chosen["resolution"]:
+        return chosen
+    step = native.bucket_step
+    return {
+        "resolution": native.side, "min_bucket_reso": max(step, native.side // 2), "max_bucket_reso": native.side * 2, "bucket_reso_steps": step,
+    }  # fmt: skip
 
 
 def _for_a_subject() -> dict[str, Any]:

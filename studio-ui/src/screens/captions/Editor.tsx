@@ -12,6 +12,9 @@ import type { Suggestion } from "./suggest";
 import { TagField } from "./TagField";
 import { TagPills } from "./TagPills";
 import { isSentences, keyOfTag, splitTriggers, withTags } from "./tags";
+import { TokenBar } from "./tokens/TokenBar";
+import { unreadTags } from "./tokens/tokens";
+import { useTokens } from "./tokens/useTokens";
 import type { EditedCaption } from "./useCaption";
 import type { TaggersTag } from "./useTagger";
 
@@ -40,6 +43,7 @@ export function Editor({ project, id, caption, triggers, tagger, own, recent, on
   const [locked, tags] = splitTriggers(caption.tags, triggers);
   const sure = new Map(tagger?.map((tag) => [keyOfTag(tag.tag), tag.probability]));
   const { typed, save } = caption;
+  const tokens = useTokens(project, caption.text);
 
   // biome-ignore lint/correctness/useExhaustiveDependencies: each change of the tags begins the wait anew
   useEffect(() => {
@@ -100,6 +104,7 @@ export function Editor({ project, id, caption, triggers, tagger, own, recent, on
           <TagPills
             locked={locked}
             tags={tags}
+            unread={tokens.data ? unreadTags(tokens.data) : 0}
             sureOf={(tag) => (tagger ? (sure.get(keyOfTag(tag)) ?? null) : undefined)}
             onChange={change}
           />
@@ -117,6 +122,8 @@ export function Editor({ project, id, caption, triggers, tagger, own, recent, on
           {caption.saved && caption.text.includes("\n") && <p className={classes.below}>{belowTags(caption.text)}</p>}
         </>
       )}
+      {caption.text.trim() !== "" && tokens.data && <TokenBar tokens={tokens.data} />}
+      {tokens.error && <p className="soft small">{tokens.error.message}</p>}
       <div className={classes.foot}>
         <span className="soft small" role="status">
           {t(typed.saving ? "saving" : typed.kept ? "not_saved" : caption.saved?.data.exists ? "saved" : "no_file")}

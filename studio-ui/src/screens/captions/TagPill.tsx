@@ -9,6 +9,8 @@ interface Props {
   source?: string;
   /** How sure the tagger is, shown in the pill. */
   sure?: string;
+  /** Whether the base stops reading before its end. */
+  unread: boolean;
   /** Whether Tab reaches it. */
   reached: boolean;
   /** Whether its name is being typed. */
@@ -27,8 +29,10 @@ interface Props {
 }
 
 /** One tag: its name, how sure the tagger is of it, and a button that removes it. */
-export function TagPill({ tag, source, sure, reached, renamed, side, onRemove, onRename, onRenamed, onFocus, onKeyDown, ...drag }: Props) {
+export function TagPill(props: Props) {
+  const { tag, source, sure, unread, reached, renamed, side, onRemove, onRename, onRenamed, onFocus, onKeyDown, ...drag } = props;
   const { t } = useTranslation("captions");
+  const about = [source, unread && t("not_read")].filter(Boolean).join(", ");
   if (renamed) {
     return (
       <li className={classes.pill}>
@@ -37,7 +41,7 @@ export function TagPill({ tag, source, sure, reached, renamed, side, onRemove, o
     );
   }
   return (
-    <li className={classes.pill} draggable data-side={side} title={source} {...drag}>
+    <li className={classes.pill} draggable data-side={side} data-unread={unread || undefined} title={about || undefined} {...drag}>
       <button
         type="button"
         className={classes.words}
@@ -48,7 +52,7 @@ export function TagPill({ tag, source, sure, reached, renamed, side, onRemove, o
         onDoubleClick={onRename}
       >
         {tag}
-        {source && <span className="visually-hidden">, {source}</span>}
+        {about && <span className="visually-hidden">, {about}</span>}
       </button>
       {sure && (
         <span className={classes.sure} aria-hidden>

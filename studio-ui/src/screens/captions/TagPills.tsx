@@ -10,13 +10,15 @@ interface Props {
   /** The triggers in front, which stay there. */
   locked: readonly string[];
   tags: readonly string[];
+  /** How many of the last ones the base does not read. */
+  unread: number;
   /** How sure the tagger is of a tag, 0-1; null where it did not find it, undefined where no tagger has seen the picture. */
   sureOf: (tag: string) => number | null | undefined;
   onChange: (tags: string[]) => void;
 }
 
 /** A caption's tags in their order: moved with the mouse or Alt+arrows, removed, renamed in place. One of them can be reached by Tab, the others by arrows. */
-export function TagPills({ locked, tags, sureOf, onChange }: Props) {
+export function TagPills({ locked, tags, unread, sureOf, onChange }: Props) {
   const { t } = useTranslation("captions");
   const list = useRef<HTMLUListElement>(null);
   const [place, setPlace] = useState(0);
@@ -112,6 +114,7 @@ export function TagPills({ locked, tags, sureOf, onChange }: Props) {
           key={`${tag} ${tags.slice(0, at).filter((other) => other === tag).length}`}
           tag={tag}
           {...sourceOf(sureOf(tag))}
+          unread={at >= tags.length - unread}
           reached={at === here}
           renamed={at === renamed}
           side={over !== at || dragged === at ? undefined : dragged < at ? "after" : "before"}

@@ -21,6 +21,8 @@ interface Props {
   size: Size;
   boxes: Boxes;
   buckets: readonly Bucket[];
+  /** The base whose buckets they are; null where none is chosen yet. */
+  base?: string | null;
   fit?: ReturnType<typeof fitted>;
   ratio?: number;
   onRatio: (ratio?: number) => void;
@@ -107,7 +109,7 @@ export function BoxPanel(props: Props) {
 }
 
 /** The shapes that a crop may keep: any, the picture's own, or a bucket's, of which nothing is cropped away. */
-function RatioChoice({ buckets, boxes, size, ratio, onRatio }: Props) {
+function RatioChoice({ buckets, base, boxes, size, ratio, onRatio }: Props) {
   const { t } = useTranslation("picture");
   const own = size.width / size.height;
   function choose(value: string) {
@@ -119,6 +121,7 @@ function RatioChoice({ buckets, boxes, size, ratio, onRatio }: Props) {
   return (
     <NativeSelect
       label={t("ratio")}
+      description={base === null ? t("usual_buckets") : undefined}
       value={ratio === undefined ? "" : String(ratio)}
       onChange={(event) => choose(event.currentTarget.value)}
       data={[

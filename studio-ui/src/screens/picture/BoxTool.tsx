@@ -6,13 +6,13 @@ import type { MendChange } from "../../components/changes";
 import { useKeys } from "../../keys/useKeys";
 import { BoxPanel } from "./BoxPanel";
 import { type Box, moved, pulled, type Size, whole } from "./box";
-import { bucketsOf, fitted } from "./buckets";
+import { type Bucket, fitted } from "./buckets";
 import classes from "./Picture.module.css";
 import { Stage } from "./Stage";
 import type { Tool } from "./tool";
 import { useBoxes } from "./useBoxes";
 
-const USUAL_RESOLUTION = 1024;
+const NONE: readonly Bucket[] = [];
 
 interface Props {
   project: string;
@@ -31,10 +31,10 @@ export function BoxTool({ project, facts, tool, busy, onDo, onCancel }: Props) {
   const initial = useMemo(() => (tool === "crop" ? [whole(size)] : []), [tool, size]);
   const boxes = useBoxes(`${tool}:${project}:${facts.id}:${size.width}x${size.height}`, initial);
   const [ratio, setRatio] = useState<number>();
-  const audit = useGet("/api/projects/{project}/audit", { path: { project } });
-  const buckets = useMemo(() => bucketsOf(audit.data?.resolution ?? USUAL_RESOLUTION), [audit.data?.resolution]);
+  const buckets = useGet("/api/projects/{project}/buckets", { path: { project } }, { enabled: tool === "crop" });
   const active = boxes.boxes[boxes.active];
-  const fit = tool === "crop" && active ? fitted(active, buckets) : undefined;
+  const sizes = (buckets.data?.sizes ?? NONE) as readonly Bucket[];
+  const fit = tool === "crop" && active && sizes.length > 0 ? fitted(active, sizes) : undefined;
 
   const nudge = (dx: number, dy: number, grow: boolean) => () => {
     if (!active) return false;
@@ -76,7 +76,8 @@ export function BoxTool({ project, facts, tool, busy, onDo, onCancel }: Props) {
         tool={tool}
         size={size}
         boxes={boxes}
-        buckets={buckets}
+        buckets={sizes}
+        base={buckets.data?.base}
         fit={fit}
         ratio={ratio}
         onRatio={setRatio}

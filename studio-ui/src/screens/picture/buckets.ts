@@ -1,31 +1,8 @@
 import { type Box, heightOf, widthOf } from "./box";
 
-/** The buckets that a training begins with, as Python's `datasets.buckets` makes them, and what a picture loses to its own. */
+/** What a picture loses to the bucket that a training crops it to. */
 
 export type Bucket = readonly [width: number, height: number];
-
-const STEP = 64;
-const STEP_OF_TOYS = 8; // of bases whose resolution is smaller than any real one's
-const SMALLEST_REAL = 256;
-
-/** All buckets of a resolution: at most its area, sides from half of it to twice of it. */
-export function bucketsOf(resolution: number): Bucket[] {
-  const step = resolution < SMALLEST_REAL ? STEP_OF_TOYS : STEP;
-  const shortest = Math.max(Math.floor(resolution / 2 / step) * step, step);
-  const longest = Math.ceil((2 * resolution) / step) * step;
-  const square = Math.floor(resolution / step) * step;
-  const found = new Map<string, Bucket>([[`${square}`, [square, square]]]);
-  for (let width = shortest; width <= longest; width += step) {
-    const height = Math.min(longest, Math.floor(resolution ** 2 / width / step) * step);
-    if (height < shortest) continue;
-    for (const bucket of [
-      [width, height],
-      [height, width],
-    ] as const)
-      found.set(bucket[0] === bucket[1] ? `${bucket[0]}` : bucket.join(" "), bucket);
-  }
-  return [...found.values()].sort((one, other) => one[0] - other[0] || one[1] - other[1]);
-}
 
 /** The bucket that a box goes to, the part of the box that is left in it, and the share that is cropped away. */
 export function fitted(box: Box, buckets: readonly Bucket[]): { bucket: Bucket; inside: Box; lost: number } {
