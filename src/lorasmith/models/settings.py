@@ -54,11 +54,11 @@ class BaseModelSettings(BaseModel):
         None,
         ge=2,
         le=512,
-        description="Most tokens of a caption: 75, 150 or 225; Flux up to 512 (schnell 256). Empty: the base's usual.",
+        description="Most tokens of a caption: 75, 150 or 225; Flux up to 512 (schnell 256), Chroma up to 512. Empty: the base's usual.",
     )
     weighted_captions: bool = Field(False, description="Captions may have (emphasis:1.2), read as the web UIs do.")
     t5_attention_mask: bool = Field(
-        False, description="For T5 text encoders (Flux): padding is not read. The models were trained without a mask."
+        False, description="For T5 text encoders (Flux): padding is not read. Flux was trained without a mask, Chroma always has one."
     )
 
     @property

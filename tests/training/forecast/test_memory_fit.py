@@ -119,8 +119,8 @@ def full_size(family, side, folder, **sections):
 
 def by_card(checked, device, monkeypatch):
     """What is chosen for each of five cards, by gigabytes; where it is said to fit, its forecast does."""
-    rehearse = cache(lambda family, half, kept: memory_fit_rehearse(with_changes(checked.settings, {HALF: half, KEPT: kept}), *others))
-    memory_fit_rehearse, others = memory_fit.rehearse, (checked.description, checked.training_set)
+    rehearsal_of, others = memory_fit.rehearsal_of, (checked.description, checked.training_set)
+    rehearse = cache(lambda family, half, kept: rehearsal_of(with_changes(checked.settings, {HALF: half, KEPT: kept}), *others))
     monkeypatch.setattr(
         memory_fit, "rehearsal_of",
         lambda made, *_: rehearse(checked.description.family, made.training.mixed_precision, made.training.gradient_checkpointing),
@@ -168,6 +168,15 @@ def test_flux_trains_in_12_gigabytes_and_with_swapped_blocks_in_6(card, monkeypa
     assert found[6][SWAP] > found[8][SWAP] > 0
     assert all(SWAP not in found[size] for size in (12, 16, 24))
     assert all(found[size][KEPT] for size in found)
+
+
+@pytest.mark.slow
+def test_chroma_trains_in_16_gigabytes_in_eight_bits_and_in_12_in_four(card, monkeypatch, tmp_path):
+    found = by_card(full_size("chroma", 1024, tmp_path), card, monkeypatch)
+    assert all(chosen["fits"] and chosen[KEPT] for chosen in found.values())
+    assert [found[size][QUANTIZE] for size in (6, 8, 12, 16, 24)] == ["nf4", "nf4", "nf4", "int8", "int8"]
+    assert found[6][SWAP] > found[8][SWAP] > 0
+    assert all(SWAP not in found[size] for size in (12, 16, 24))
 
 
 # ---- a run

@@ -34,7 +34,7 @@ DEFAULTS = FamilyDefaults(
     rate=Rate(1e-4, "the careful end of the 1e-4 to 3e-4 that Chroma LoRAs are trained with", "the examples of ai-toolkit and OneTrainer"),
     text_encoder_lr=0.0, trained_text_encoders=(), text_encoders_left_alone="Chroma reads T5, which is large and understands sentences",
     finds_its_own_rate=False, timestep_sampling="sigmoid", shift=LineShift((256, 0.5), (4096, 1.15)), steps=30, cfg_scale=4.0,
-    save_precision="bf16", memory_per_image="34 GB",
+    save_precision="bf16", memory_per_image="32 GB",
 )  # fmt: skip
 
 
