@@ -6,7 +6,7 @@ import { useTranslation } from "react-i18next";
 import { Link } from "wouter";
 import { useGet } from "../../api/queries";
 import { EmptyState } from "../../components/EmptyState";
-import { FilterField } from "../../components/FilterField";
+import { FilterField } from "../../components/filter/FilterField";
 import { usePictures } from "../../components/gallery/usePictures";
 import { type Selecting, useSelection } from "../../components/gallery/useSelection";
 import { Loaded } from "../../components/Loaded";
@@ -80,7 +80,7 @@ export default function Captions() {
     <div className={classes.captions} data-tags={showTags || undefined}>
       <header className={classes.bar}>
         <div className={classes.filter}>
-          <FilterField filter={q} onFilter={setQ} problem={list.error} />
+          <FilterField project={project} filter={q} onFilter={setQ} problem={list.error} />
         </div>
         {trigger.data && <TriggerField key={trigger.data.triggers.join(", ")} project={project} told={trigger.data} />}
         <Button variant="default" leftSection={<Tags size={16} aria-hidden />} onClick={() => setDialog("label")}>

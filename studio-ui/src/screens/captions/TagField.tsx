@@ -4,6 +4,7 @@ import { type KeyboardEvent, type Ref, useId, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useGet } from "../../api/queries";
 import { number } from "../../components/format";
+import { SuggestionList } from "../../components/suggestions/SuggestionList";
 import { useDraft } from "../../state/draft";
 import { type Suggestion, suggestionsFor } from "./suggest";
 import classes from "./TagField.module.css";
@@ -101,27 +102,23 @@ export function TagField({ project, draft, own, there, onTake, onBack, field }: 
         onKeyDown={pressed}
         onBlur={() => setOpened(false)}
       />
-      <div id={list} role="listbox" aria-label={t("suggestions")} className={classes.list} hidden={!shown}>
-        {suggestions.map((one, at) => (
-          // biome-ignore lint/a11y/useFocusableInteractive: the field has the focus, and names the option by aria-activedescendant
-          // biome-ignore lint/a11y/useKeyWithClickEvents: keys are the field's
-          <div
-            key={one.tag}
-            id={`${list}${at}`}
-            role="option"
-            aria-selected={at === marked}
-            className={classes.option}
-            onMouseDown={(event) => event.preventDefault()} // the field keeps the focus
-            onClick={() => take([one.tag])}
-          >
-            <span className={classes.tag}>
+      <SuggestionList
+        id={list}
+        label={t("suggestions")}
+        shown={shown}
+        marked={marked}
+        suggestions={suggestions.map((one) => ({
+          key: one.tag,
+          words: (
+            <>
               {one.tag}
               {one.alias && <span className="soft"> ← {one.alias}</span>}
-            </span>
-            <span className="soft small">{number(one.count)}</span>
-          </div>
-        ))}
-      </div>
+            </>
+          ),
+          hint: number(one.count),
+        }))}
+        onTake={(at) => take(suggestions.slice(at, at + 1).map((one) => one.tag))}
+      />
     </div>
   );
 }

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { conditionOf, standingOf, toggled } from "./filter";
+import { conditionOf } from "../../components/filter/condition";
+import { standingOf, toggled } from "./filter";
 
 test.each([
   ["hat", "tag:hat"],

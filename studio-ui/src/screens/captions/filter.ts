@@ -1,19 +1,9 @@
 /** The filter language, as far as a click on a tag writes it: `tag:hat AND NOT tag:"red scarf"`. */
 
+import { conditionOf, quoted } from "../../components/filter/condition";
+
 /** Whether a filter asks for a tag, or for captions without it. */
 export type Standing = "with" | "without" | undefined;
-
-/** The condition that a caption has exactly this tag. */
-export function conditionOf(tag: string): string {
-  return `tag:${quoted(tag)}`;
-}
-
-/** A text as the filter language takes it for just that text. */
-function quoted(text: string): string {
-  const exact = text.replace(/[*?]/g, "\\$&");
-  const plain = !/[\s()]/.test(exact) && !/^["']/.test(exact);
-  return plain ? exact : `"${exact.replaceAll('"', '\\"')}"`;
-}
 
 /** What a filter asks of a tag, where it does so by a condition of its own. */
 export function standingOf(filter: string, tag: string): Standing {

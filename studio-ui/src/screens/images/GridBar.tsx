@@ -2,7 +2,7 @@ import { ActionIcon, Button, NativeSelect, Tooltip } from "@mantine/core";
 import { Copy, PanelLeft, PanelRight, Pointer } from "lucide-react";
 import { useTranslation } from "react-i18next";
 import type { Problem } from "../../api/problem";
-import { FilterField } from "../../components/FilterField";
+import { FilterField, type Finding } from "../../components/filter/FilterField";
 import { TileSize } from "../../components/gallery/TileSize";
 import { AddPictures } from "../../uploads/AddPictures";
 import classes from "./Images.module.css";
@@ -15,6 +15,8 @@ interface Props {
   q: string;
   onFilter: (q: string) => void;
   problem?: Problem | null;
+  findings: readonly Finding[];
+  onFinding: (code: string) => void;
   sort: Sort;
   onSort: (sort: Sort) => void;
   size: number;
@@ -35,7 +37,14 @@ export function GridBar(props: Props) {
   return (
     <div className={classes.bar}>
       <div className={classes.filter}>
-        <FilterField filter={props.q} onFilter={props.onFilter} problem={props.problem} />
+        <FilterField
+          project={props.project}
+          filter={props.q}
+          onFilter={props.onFilter}
+          problem={props.problem}
+          findings={props.findings}
+          onFinding={props.onFinding}
+        />
       </div>
       <NativeSelect
         size="sm"

@@ -4,9 +4,10 @@ import { useTranslation } from "react-i18next";
 import { useLocation, useParams } from "wouter";
 import { useGet } from "../../api/queries";
 import { EmptyState } from "../../components/EmptyState";
+import type { Finding } from "../../components/filter/FilterField";
 import { Gallery } from "../../components/gallery/Gallery";
 import { usePictureList } from "../../components/gallery/pictureList";
-import { pictureLook } from "../../components/gallery/pictureLook";
+import { findingName, pictureLook } from "../../components/gallery/pictureLook";
 import { usePictures } from "../../components/gallery/usePictures";
 import { useSelection } from "../../components/gallery/useSelection";
 import { useTileSize } from "../../components/gallery/useTileSize";
@@ -59,6 +60,7 @@ export default function Images() {
   const heldOut = useMemo(() => new Set(division.heldOut), [division]);
   const audit = useAudit(project, everything.length > 0);
   const duplicates = useGet("/api/projects/{project}/duplicates", { path: { project } }, { enabled: audit.data !== undefined });
+  const findings = useMemo(() => named(audit.data?.counts ?? {}), [audit.data?.counts]);
   const changes = usePictureChanges(project);
   const [at, setAt] = useAddress("at");
   const selecting = useSelection(pictures.ids, at);
@@ -126,6 +128,8 @@ export default function Images() {
                   q={q}
                   onFilter={setQ}
                   problem={pictures.list.error}
+                  findings={findings}
+                  onFinding={setFinding}
                   sort={sort}
                   onSort={setSort}
                   size={size}
@@ -177,6 +181,11 @@ export default function Images() {
       )}
     </div>
   );
+}
+
+/** Findings by code with their names, as the filter field completes them. */
+function named(counts: Readonly<Record<string, number>>): Finding[] {
+  return Object.entries(counts).map(([code, count]) => ({ code, count, name: findingName(code) }));
 }
 
 /** Tell of a value when it has stood still for a moment: an address that changes with each key is refused by browsers. */
