@@ -11,7 +11,7 @@ something else is done. Mends from before steps had a time are not listed: `undo
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
@@ -21,7 +21,7 @@ from lorasmith.captions.history import History
 from lorasmith.curation.mend.mend import redo_what_was_done_at
 from lorasmith.curation.mend.recipes import Recipe, kept_recipes
 from lorasmith.curation.mend.steps import Step, Upscale, in_words
-from lorasmith.curation.moved import read_moved
+from lorasmith.curation.moved import Moved, read_moved
 from lorasmith.curation.moves import take_again, take_back
 from lorasmith.curation.undo import undo_mends_done_at
 from lorasmith.errors import DatasetError, InputError
@@ -86,36 +86,52 @@ def undo_newest(root: str | Path, cache: str | Path | None = None, *, networks: 
         DatasetError: there is none, something else changed the files since, or the dataset is in use; then nothing is changed.
         InputError: it takes a network, and may not.
     """
-    root = Path(root)
-    operation = to_undo(operations(root))
-    if operation is None:
-        raise _nothing("undo", root)
-    _check_networks(operation, networks)
-    match operation.what:
-        case "captions":
-            History(root).undo()
-        case "mends":
-            undo_mends_done_at(root, operation.at, cache)
-        case "moves":
-            take_back(root, next(moved for moved in read_moved(root) if moved.at == operation.at))
-    return replace(operation, state="undone")
+    ways: _Ways = {
+        "captions": lambda root, one: History(root).undo(),
+        "mends": lambda root, one: undo_mends_done_at(root, one.at, cache),
+        "moves": lambda root, one: take_back(root, _moved_at(root, one.at)),
+    }
+    return _change("undo", Path(root), to_undo, ways, "undone", networks)
 
 
 def redo_next(root: str | Path, *, networks: bool = True) -> DatasetOperation:
     """Redo the operation that was undone last; gives it as it is now. Raises as `undo_newest` does."""
-    root = Path(root)
-    operation = to_redo(operations(root))
+    ways: _Ways = {
+        "captions": lambda root, one: History(root).redo(),
+        "mends": lambda root, one: redo_what_was_done_at(root, one.at),
+        "moves": lambda root, one: take_again(root, _moved_at(root, one.at)),
+    }
+    return _change("redo", Path(root), to_redo, ways, "done", networks)
+
+
+_Ways = Mapping[What, Callable[[Path, DatasetOperation], object]]
+
+
+def _change(
+    verb: str,
+    root: Path,
+    choose: Callable[[Iterable[DatasetOperation]], DatasetOperation | None],
+    ways: _Ways,
+    state: State,
+    networks: bool,
+) -> DatasetOperation:
+    """Undo or redo the operation that is next, each kind in its way."""
+    operation = choose(operations(root))
     if operation is None:
-        raise _nothing("redo", root)
-    _check_networks(operation, networks)
-    match operation.what:
-        case "captions":
-            History(root).redo()
-        case "mends":
-            redo_what_was_done_at(root, operation.at)
-        case "moves":
-            take_again(root, next(moved for moved in read_moved(root) if moved.at == operation.at))
-    return replace(operation, state="done")
+        raise DatasetError(
+            f"There is nothing to {verb} in {root}: see `lorasmith undo {root} --list`.", code="dataset.nothing_to_undo", verb=verb
+        )
+    if operation.networks and not networks:
+        raise InputError(
+            f"{count(operation.count, 'picture')} must be enlarged with a network again for this. Use `lorasmith undo`.",
+            code="dataset.undo_takes_a_network",
+        )  # fmt: skip
+    ways[operation.what](root, operation)
+    return replace(operation, state=state)
+
+
+def _moved_at(root: Path, at: float) -> Moved:
+    return next(moved for moved in read_moved(root) if moved.at == at)
 
 
 def _of_captions(root: Path) -> Iterator[DatasetOperation]:
@@ -153,17 +169,3 @@ def _of_moves(root: Path) -> Iterator[DatasetOperation]:
         yield DatasetOperation(
             "moves", moved.words, moved.at, moved.pictures, "done" if moved.undone is None else "undone", moved.undone or 0.0
         )
-
-
-def _check_networks(operation: DatasetOperation, allowed: bool) -> None:
-    if operation.networks and not allowed:
-        raise InputError(
-            f"{count(operation.count, 'picture')} must be enlarged with a network again for this. Use `lorasmith undo`.",
-            code="dataset.undo_takes_a_network",
-        )  # fmt: skip
-
-
-def _nothing(verb: str, root: Path) -> DatasetError:
-    return DatasetError(
-        f"There is nothing to {verb} in {root}: see `lorasmith undo {root} --list`.", code="dataset.nothing_to_undo", verb=verb
-    )
