@@ -29,8 +29,8 @@ def test_a_history_of_the_first_version_can_be_undone(tmp_path):
     (tmp_path / "1.txt").write_text("hat")
     collection = open_captions(tmp_path)
     collection.save({"1.txt": collection["1.txt"].caption.with_text("cap")}, "rename hat to cap")
-    renames = ("summary TO words", "sequence TO turn", "boot TO start")
-    rewound(tmp_path / CAPTION_HISTORY, *(f"ALTER TABLE operations RENAME COLUMN {one}" for one in renames))
+    changes = ("RENAME COLUMN summary TO words", "RENAME COLUMN sequence TO turn", "RENAME COLUMN boot TO start", "DROP COLUMN note")
+    rewound(tmp_path / CAPTION_HISTORY, *(f"ALTER TABLE operations {one}" for one in changes))
     assert [one.summary for one in History(tmp_path).operations()] == ["rename hat to cap"]
     open_captions(tmp_path).undo()
     assert (tmp_path / "1.txt").read_text() == "hat"

@@ -103,3 +103,23 @@ def test_a_project_without_pictures_has_no_history(script):
     script.post("/api/projects", json={"name": "Empty"})
     assert script.get("/api/projects/empty/history").json() == []
     assert script.post("/api/projects/empty/history:undo").status_code == 409
+
+
+def test_undoing_the_trigger_gives_captions_and_project_back(script, dataset):
+    setting = {"edit": "set-triggers", "arguments": {"triggers": ["zorvex"], "replacing": ["mimi"]}, "trigger": "zorvex"}
+
+    def found():
+        return script.get(AT).json()["trigger"], (dataset / "0.txt").read_text(encoding="utf-8")
+
+    assert script.post(f"{AT}/edits", json=setting).json()["changed"] == 3
+    assert found() == ("zorvex", "zorvex, 0")
+    script.post(f"{AT}/history:undo")
+    assert found() == ("mimi", "mimi, 0")
+    script.post(f"{AT}/history:redo")
+    assert found() == ("zorvex", "zorvex, 0")
+
+
+def test_a_trigger_that_the_captions_have_already_becomes_the_projects(script, dataset):
+    setting = {"edit": "set-triggers", "arguments": {"triggers": ["mimi"], "replacing": []}, "trigger": "mimi, 0"}
+    assert script.post(f"{AT}/edits", json=setting).json() == {"changed": 0, "operation": None}
+    assert script.get(AT).json()["trigger"] == "mimi, 0"

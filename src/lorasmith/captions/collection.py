@@ -152,8 +152,8 @@ class CaptionCollection:
             counts.update(set(entry.caption.tags))
         return Counter(dict(sorted(counts.items(), key=lambda item: (-item[1], item[0]))))
 
-    def save(self, captions: Mapping[str, Caption], summary: str) -> Operation | None:
-        """Write captions by key as one operation, which `summary` names in the history; None where nothing differs.
+    def save(self, captions: Mapping[str, Caption], summary: str, note: str = "") -> Operation | None:
+        """Write captions by key as one operation, which `summary` names in the history; None where nothing differs. `note` is kept with it.
 
         Missing files are made. Either all files are written or, after a kill or a power cut, the next opening finishes the operation.
 
@@ -167,7 +167,7 @@ class CaptionCollection:
                 changes.append(Change(key, before, caption.raw))
         if not changes:
             return None
-        operation = self.history.apply(changes, summary)
+        operation = self.history.apply(changes, summary, note)
         self._take(changes)
         return operation
 

@@ -56,7 +56,7 @@ State = Literal["applying", "applied", "undoing", "undone", "set aside"]
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS operations (
     number INTEGER PRIMARY KEY, summary TEXT NOT NULL, at REAL NOT NULL, files INTEGER NOT NULL, state TEXT NOT NULL,
-    sequence INTEGER NOT NULL, began REAL NOT NULL, boot TEXT
+    sequence INTEGER NOT NULL, began REAL NOT NULL, boot TEXT, note TEXT NOT NULL DEFAULT ''
 );
 CREATE TABLE IF NOT EXISTS changes (operation INTEGER NOT NULL, part INTEGER NOT NULL, packed BLOB NOT NULL, PRIMARY KEY (operation, part));
 """
@@ -88,6 +88,8 @@ class Operation:
     state: State
     began: datetime
     """When it was done, undone or redone last."""
+    note: str = ""
+    """What whoever did it keeps with it, to be undone with it; the history does not read it."""
 
     @property
     def as_data(self) -> dict[str, Any]:
@@ -142,7 +144,7 @@ class History:
         with self._database() as database:
             return _changes_of(database, operation.number)
 
-    def apply(self, changes: Sequence[Change], summary: str) -> Operation:
+    def apply(self, changes: Sequence[Change], summary: str, note: str = "") -> Operation:
         """Change files as one operation. Operations that were undone before can then not be redone any more.
 
         Raises:
@@ -157,8 +159,8 @@ class History:
                 number = database.execute("SELECT COALESCE(MAX(number), 0) + 1 FROM operations").fetchone()[0]
                 now = time.time()
                 database.execute(
-                    "INSERT INTO operations VALUES (?, ?, ?, ?, 'applying', ?, ?, ?)",
-                    (number, summary, now, len(changes), _next_in_sequence(database), now, _boot_id()),
+                    "INSERT INTO operations VALUES (?, ?, ?, ?, 'applying', ?, ?, ?, ?)",
+                    (number, summary, now, len(changes), _next_in_sequence(database), now, _boot_id(), note),
                 )
                 rows = (changes[first : first + CHANGES_IN_A_ROW] for first in range(0, len(changes), CHANGES_IN_A_ROW))
                 database.executemany(
@@ -367,12 +369,12 @@ def _boot_id() -> str | None:
 
 # In the database
 
-_COLUMNS = "number, summary, at, files, state, began"
+_COLUMNS = "number, summary, at, files, state, began, note"
 
 
-def _operation(row: tuple[int, str, float, int, State, float]) -> Operation:
-    number, summary, at, files, state, began = row
-    return Operation(number, summary, datetime.fromtimestamp(at, UTC), files, state, datetime.fromtimestamp(began, UTC))
+def _operation(row: tuple[int, str, float, int, State, float, str]) -> Operation:
+    number, summary, at, files, state, began, note = row
+    return Operation(number, summary, datetime.fromtimestamp(at, UTC), files, state, datetime.fromtimestamp(began, UTC), note)
 
 
 def _marked(database: sqlite3.Connection, number: int, state: State) -> Operation:

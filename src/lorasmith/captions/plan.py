@@ -28,6 +28,6 @@ class CaptionPlan:
         raw = file_bytes(self.collection.folder / key) or b""
         return Caption(raw.decode("utf-8", "replace").replace("\0", "").encode())
 
-    def save(self) -> Operation | None:
+    def save(self, note: str = "") -> Operation | None:
         """Write it as one operation that can be undone; None where nothing would change. Raises as `CaptionCollection.save` does."""
-        return self.collection.save(self.changes, self.summary)
+        return self.collection.save(self.changes, self.summary, note)

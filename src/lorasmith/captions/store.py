@@ -1,4 +1,4 @@
-"""The SQLite files that captions have in a dataset's `.lorasmith`, and what their tables and columns were called in the first version."""
+"""The SQLite files that captions have in a dataset's `.lorasmith`, and how those of earlier versions are brought up to date."""
 
 from __future__ import annotations
 
@@ -17,6 +17,9 @@ FIRST_COLUMNS = {
     "probabilities": {"places": "indices"},
 }
 """Table -> name of a column in the first version -> name now."""
+
+ADDED_COLUMNS = {"operations": {"note": "TEXT NOT NULL DEFAULT ''"}}
+"""Table -> name of a column that came later -> its definition, which is true of the rows that were there."""
 
 
 def open_store(dataset: Path, file: Path, schema: str, loss: str) -> sqlite3.Connection:
@@ -40,7 +43,7 @@ def open_store(dataset: Path, file: Path, schema: str, loss: str) -> sqlite3.Con
 
 
 def migrate(database: sqlite3.Connection) -> None:
-    """Give tables and columns of the first version the names that they have now."""
+    """Give tables and columns the names that they have now, and tables the columns that came later."""
     tables = {name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     for old, new in FIRST_TABLES.items():
         if old in tables:
@@ -50,3 +53,8 @@ def migrate(database: sqlite3.Connection) -> None:
         for old, new in columns.items():
             if old in present:
                 database.execute(f"ALTER TABLE {table} RENAME COLUMN {old} TO {new}")
+    for table, added in ADDED_COLUMNS.items():
+        present = {row[1] for row in database.execute(f"PRAGMA table_info({table})")}
+        for name, definition in added.items():
+            if present and name not in present:
+                database.execute(f"ALTER TABLE {table} ADD COLUMN {name} {definition}")

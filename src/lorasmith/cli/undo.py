@@ -30,11 +30,14 @@ def undo(
     from lorasmith.errors import InputError
     from lorasmith.images.picture_cache import PICTURES
     from lorasmith.pages.numbers import count
+    from lorasmith.projects.trigger import follow_in_dataset
 
     if list_ and redo:
         raise InputError("--list changes nothing, so it does not go with --redo: ask for one of the two.")
     change = redo_next if redo else partial(undo_newest, cache=cache / PICTURES)
     listed = operations(dataset) if list_ else [change(dataset)]
+    if not list_:
+        follow_in_dataset(dataset, listed[0].note, undone=not redo)
     if as_json:
         print_json({"dataset": dataset, "operations": [one.as_data for one in listed]})
     elif not list_:

@@ -48,6 +48,8 @@ class DatasetOperation:
     """When it was undone, in seconds since 1970."""
     networks: bool = False
     """Whether undoing or redoing it makes pictures again that were enlarged with a network, which takes torch."""
+    note: str = ""
+    """What whoever edited captions keeps with that, to be undone with it."""
 
     @property
     def as_data(self) -> dict[str, Any]:
@@ -137,7 +139,8 @@ def _moved_at(root: Path, at: float) -> Moved:
 def _of_captions(root: Path) -> Iterator[DatasetOperation]:
     states: dict[str, State] = {"undone": "undone", "undoing": "undone", "set aside": "set aside"}
     for one in History(root).operations():
-        yield DatasetOperation("captions", one.summary, one.at.timestamp(), one.files, states.get(one.state, "done"), one.began.timestamp())
+        state, at, began = states.get(one.state, "done"), one.at.timestamp(), one.began.timestamp()
+        yield DatasetOperation("captions", one.summary, at, one.files, state, began, note=one.note)
 
 
 def _of_mends(root: Path) -> Iterator[DatasetOperation]:

@@ -24,6 +24,8 @@ from lorasmith.captions.history import Operation
 from lorasmith.captions.plan import CaptionPlan
 from lorasmith.captions.scope import Scope
 from lorasmith.errors import InputError
+from lorasmith.projects.project import Line
+from lorasmith.projects.trigger import TriggerChange
 from lorasmith.studio.etag import IfMatch, etag, version_of
 from lorasmith.studio.findings import FindingView, views
 from lorasmith.studio.studio import OpenStudio, Studio
@@ -59,6 +61,7 @@ class EditRequest(BaseModel):
     where: str | None = Field(None, description="A filter, such as `tag:hat`.")
     paths: list[str] = Field([], description="Captions, pictures or folders; without any, all but those of regularisation.")
     count_in: Literal["folder", "scope"] = Field("folder", description="Over what tags are counted, for edits that count.")
+    trigger: Line | None = Field(None, description="Becomes the project's trigger with the edit, and is undone with it; empty removes it.")
 
 
 class EditKind(BaseModel):
@@ -164,7 +167,12 @@ def apply_edit(project: str, asked: EditRequest, studio: OpenStudio) -> EditOutc
     """Do an edit, as one operation that can be undone."""
     with _captions(studio, project, to_change=True) as captions:
         plan = _plan(captions, asked)
-        operation = plan.save()
+        if asked.trigger is None:
+            operation = plan.save()
+        else:
+            change = TriggerChange(before=studio.projects[project].read().trigger, after=asked.trigger or None)
+            operation = plan.save(change.note)
+            studio.projects.change(project, {"trigger": change.after})
         return EditOutcome(changed=len(plan.changes), operation=None if operation is None else _operation(operation))
 
 

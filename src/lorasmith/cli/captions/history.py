@@ -60,12 +60,14 @@ def history(folder: Folder, as_json: AsJson = False) -> None:
 def _repeat(folder: Path, step: Callable[[], tuple[Operation, list[Change]]], steps: int, done: str, as_json: bool) -> None:
     from lorasmith.captions.history import NOTHING_TO_DO
     from lorasmith.errors import DatasetError
+    from lorasmith.projects.trigger import follow_in_dataset
 
     operations: list[Operation] = []
     ended: DatasetError | None = None
     while len(operations) < steps and ended is None:
         try:
             operations.append(step()[0])
+            follow_in_dataset(folder, operations[-1].note, undone=done == "undone")
         except DatasetError as error:
             ended = error
     notes = []

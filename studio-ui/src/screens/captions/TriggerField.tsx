@@ -33,9 +33,9 @@ export function TriggerField({ project, told }: { project: string; told: Shape<"
   async function use() {
     const params = { path: { project } };
     try {
-      if (isNew) await ask(api.PATCH("/api/projects/{project}", { params, body: { trigger: triggers.join(", ") } }));
       const replacing = isNew ? told.triggers.filter((old) => !triggers.includes(old)) : [];
-      const body = { edit: "set-triggers", arguments: { triggers, replacing } } as unknown as Shape<"EditRequest">;
+      const trigger = isNew ? triggers.join(", ") : null;
+      const body = { edit: "set-triggers", arguments: { triggers, replacing }, trigger } as unknown as Shape<"EditRequest">;
       const done = await ask(api.POST("/api/projects/{project}/edits", { params, body }));
       say(t("trigger_set", { trigger: triggers.join(", "), count: done.changed }));
       setProblem(undefined);
