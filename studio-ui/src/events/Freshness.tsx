@@ -15,6 +15,7 @@ export function Freshness(): null {
         if (message.topic === "dataset") {
           lookAgain(
             client,
+            "/api/projects/{project}",
             "/api/projects/{project}/pictures",
             "/api/projects/{project}/tags",
             "/api/projects/{project}/audit",

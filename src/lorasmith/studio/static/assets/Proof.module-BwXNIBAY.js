@@ -1,1 +1,0 @@
-var e={screen:`_screen_casy3_1`,verdict:`_verdict_casy3_14`,sentence:`_sentence_casy3_31`,controls:`_controls_casy3_37`,slider:`_slider_casy3_45`,advice:`_advice_casy3_49`,finding:`_finding_casy3_57`,copies:`_copies_casy3_79`,copy:`_copy_casy3_88`,scroll:`_scroll_casy3_131`,table:`_table_casy3_135`,mark:`_mark_casy3_158`,proving:`_proving_casy3_163`};export{e as t};
