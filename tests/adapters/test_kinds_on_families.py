@@ -22,6 +22,7 @@ FAMILIES = {
     "sdxl": ("unet", "text_encoder", "text_encoder_2"),
     "flux": ("transformer", "text_encoder", "text_encoder_2"),
     "chroma": ("transformer",),
+    "zimage": ("transformer",),
 }
 RANKED = {"lora", "loha", "lokr", "dylora", "glora"}
 
@@ -41,8 +42,11 @@ def outputs(parts):
         return torch.randn(shape, generator=generator)
 
     found = []
-    if "transformer" in parts:
-        config = parts["transformer"].config
+    config = next(iter(parts.values())).config
+    if "cap_feat_dim" in config:
+        pictures, captions = numbers(2, config.in_channels, 1, 8, 8).unbind(), [numbers(tokens, config.cap_feat_dim) for tokens in (7, 5)]
+        found.append(torch.stack(parts["transformer"](list(pictures), torch.tensor([0.3, 0.9]), captions).sample))
+    elif "transformer" in parts:
         text, image = torch.zeros(6, 3), torch.zeros(16, 3)
         image[:, 1], image[:, 2] = torch.arange(16) // 4, torch.arange(16) % 4
         pooled = {"pooled_projections": numbers(2, config.pooled_projection_dim)} if "pooled_projection_dim" in config else {}
@@ -52,7 +56,6 @@ def outputs(parts):
             img_ids=image, txt_ids=text, return_dict=False, **pooled, **guidance,
         )[0])  # fmt: skip
     else:
-        config = parts["unet"].config
         added = None
         if config.addition_embed_type == "text_time":
             added = {"text_embeds": numbers(2, config.projection_class_embeddings_input_dim - 48), "time_ids": torch.full((2, 6), 64.0)}

@@ -9,6 +9,7 @@ import torch
 
 from lorasmith.adapters.base_weights import empty_base
 from lorasmith.adapters.files import names as keys
+from lorasmith.adapters.files.key_style import in_style_of
 from lorasmith.adapters.files.lora_file import save_lora
 from lorasmith.evaluation.prove import prove_file
 from lorasmith.models.families import FAMILIES
@@ -29,7 +30,7 @@ def lora_for(tmp_path):
             tensors[f"{name}.lora_down.weight"] = torch.randn(2, width, generator=generator) * 0.1
             tensors[f"{name}.lora_up.weight"] = torch.randn(out, 2, generator=generator) * 0.1
             tensors[f"{name}.alpha"] = torch.tensor(2.0)
-        save_lora(tmp_path / "lora.safetensors", tensors, {}, torch.float32)
+        save_lora(tmp_path / "lora.safetensors", *in_style_of(family, tensors, {}), torch.float32)
         return tmp_path / "lora.safetensors"
 
     return make

@@ -27,9 +27,10 @@ def parts_of(folder: Path) -> dict[str, dict[str, torch.Tensor]]:
 
 def write_single_file(folder: Path, path: Path, layout: str = "original", dtype=None, extra=None, metadata=None, drop=()) -> Path:
     parts = parts_of(folder)
-    flux = "transformer" in parts
+    zimage = any(name.startswith("layers.") for name in parts.get("transformer", ()))
+    flux = "transformer" in parts and not zimage
     sdxl = "text_encoder_2" in parts and not flux
-    sd2 = not flux and not sdxl and config(folder, "text_encoder")["hidden_act"] == "gelu"
+    sd2 = not (flux or sdxl or zimage) and config(folder, "text_encoder")["hidden_act"] == "gelu"
     tensors: dict[str, torch.Tensor] = {}
 
     def put(prefix, part):
@@ -38,6 +39,11 @@ def write_single_file(folder: Path, path: Path, layout: str = "original", dtype=
     if layout == "diffusers":
         for name, part in parts.items():
             put(f"{name}.", part)
+    elif zimage:
+        put("model.diffusion_model.", original_zimage(parts["transformer"]))
+        tensors["model.diffusion_model.norm_final.weight"] = torch.ones(24)  # files have it, and no model reads it
+        put("vae.", ldm_vae(parts["vae"], len(config(folder, "vae")["block_out_channels"])))
+        put("text_encoders.qwen3_4b.transformer.model.", parts["text_encoder"])
     else:
         put("model.diffusion_model.", bfl(parts["transformer"]) if flux else ldm_unet(parts["unet"], config(folder, "unet")))
         put("vae." if flux else "first_stage_model.", ldm_vae(parts["vae"], len(config(folder, "vae")["block_out_channels"])))
@@ -166,6 +172,25 @@ def open_clip(part, one_layer_more=False):
         found["text_projection"] = torch.zeros(4, 4)
     if "text_projection.weight" in part:
         found["text_projection"] = part["text_projection.weight"].T
+    return found
+
+
+def original_zimage(part):
+    """Query, key and value in one, and the original's shorter names."""
+    found = {}
+    for key, value in part.items():
+        key = key.replace("all_x_embedder.2-1", "x_embedder").replace("all_final_layer.2-1", "final_layer")
+        key = (
+            key.replace("attention.norm_", "attention.")
+            .replace("attention.q.", "attention.q_norm.")
+            .replace("attention.k.", "attention.k_norm.")
+        )
+        if "attention.to_q" in key:
+            found[key.replace("to_q", "qkv")] = torch.cat([part[key.replace("to_q", f"to_{one}")] for one in "qkv"])
+        elif "attention.to_out.0" in key:
+            found[key.replace("to_out.0", "out")] = value
+        elif "attention.to_" not in key:
+            found[key] = value
     return found
 
 

@@ -60,7 +60,7 @@ def test_folders_are_known(toy):
         toy, "flow"
     )
     assert description.zero_terminal_snr == (toy == "sdxl-v")
-    assert description.variant == {"flux": "dev", "flux-schnell": "schnell"}.get(toy, "")
+    assert description.variant == {"flux": "dev", "flux-schnell": "schnell", "zimage": "base"}.get(toy, "")
     assert missing_parts(description) == []
 
 

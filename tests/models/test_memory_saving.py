@@ -98,7 +98,9 @@ def test_each_part_is_checkpointed(name):
     base.checkpoint_gradients()
     for part, module in toys.carrying(base).items():
         adapter = attach(module, keys.targets(base.family, part, module), rank=1, alpha=1.0, seed=1)
-        inner = next(m for path, m in module.named_modules() if path.rpartition(".")[2] in ("to_q", "q_proj", "q"))
+        inner = [m for path, m in module.named_modules() if path.rpartition(".")[2] in ("to_q", "q_proj", "q")][
+            -1
+        ]  # what is before it learns
         calls = []
         hook = inner.register_forward_hook(lambda *_, calls=calls: calls.append(1))
         loss = answer(base).square().mean()
@@ -165,7 +167,7 @@ def test_every_attention_of_denoiser_and_text_encoders_is_torchs_own(name, monke
         answer(base, PROMPTS[:1])
     attentions = [
         m for module in base.parts.values() for m in module.modules()
-        if type(m).__name__ in ("Attention", "FluxAttention", "CLIPAttention", "T5Attention")
+        if type(m).__name__ in ("Attention", "FluxAttention", "CLIPAttention", "T5Attention", "Qwen3Attention")
     ]  # fmt: skip
     assert len(calls) == len(attentions) > 3
     assert not softmax

@@ -310,7 +310,14 @@ def test_a_lora_trains_on_a_quantised_base_as_on_a_plain_one(name):
 
 
 def test_only_layers_within_blocks_are_packed_and_nearly_all_numbers_are_theirs():
-    for family, part in (("sd1", "unet"), ("sdxl", "unet"), ("flux", "transformer"), ("flux", "text_encoder_2"), ("chroma", "transformer")):
+    for family, part in (
+        ("sd1", "unet"),
+        ("sdxl", "unet"),
+        ("flux", "transformer"),
+        ("flux", "text_encoder_2"),
+        ("chroma", "transformer"),
+        ("zimage", "transformer"),
+    ):
         with torch.device("meta"):
             module = build(FAMILIES[family].usual.parts[part])
         packed, numbers = packings_of(module, "nf4"), dict(module.named_parameters())

@@ -17,10 +17,13 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
-TOYS = ("sd1", "sd2", "sdxl", "sdxl-v", "flux", "flux-schnell", "chroma")
+TOYS = ("sd1", "sd2", "sdxl", "sdxl-v", "flux", "flux-schnell", "chroma", "zimage")
 POOLED = {"sdxl", "flux"}  # families whose denoiser reads a pooled state as well
 MASKS_T5 = {"flux", "chroma"}  # families for which base.t5_attention_mask may be on
 PICTURE = 64  # pixels a side: the toys' native resolution
+PACKED = {"flux", "chroma"}  # families whose pipeline takes its latents packed
+PIPELINE_GUIDANCE = {"flux": 3.0, "zimage": 3.0}
+"""What the pipeline calls guidance, where that is not the classifier-free guidance of 4.0: Flux.1 is told it, Z-Image's is one less."""
 T5_TOKENS = 24  # what the toy T5's tokenizer reads at most
 
 _ROOT = Path(tempfile.mkdtemp(prefix="lorasmith-toys-"))
@@ -147,7 +150,29 @@ def qwen_tokenizer():
 
     words = [" happy", " red", " cat", " dog", "user", "assistant", "system"]
     tokens = [*(bytes([byte]) for byte in range(256)), *(word[:k].encode() for word in words for k in range(2, len(word) + 1))]
-    return qwen_tokenizer.from_ranks({token: rank for rank, token in enumerate(dict.fromkeys(tokens))})
+    made = qwen_tokenizer.from_ranks({token: rank for rank, token in enumerate(dict.fromkeys(tokens))})
+    made.chat_template = CHAT
+    return made
+
+
+CHAT = (
+    "{% for each in messages %}<|im_start|>{{ each.role }}\n{{ each.content }}<|im_end|>\n{% endfor %}<|im_start|>assistant\n"
+    "{% if enable_thinking is false %}<think>\n\n</think>\n\n{% endif %}"
+)
+"""What Qwen's own template makes of a question, for diffusers' pipelines."""
+
+
+def _qwen3(tokenizer, **settings):
+    from transformers import Qwen3Config, Qwen3Model
+
+    return Qwen3Model(
+        Qwen3Config(
+            **{
+                "vocab_size": len(tokenizer), "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 3, "num_attention_heads": 2,
+                "num_key_value_heads": 1, "head_dim": 8, **settings,
+            }
+        )
+    )  # fmt: skip
 
 
 def _t5(tokenizer):
@@ -249,7 +274,21 @@ def _chroma(folder: Path, variant: str) -> None:
     ).save_pretrained(folder)  # fmt: skip
 
 
-_MAKERS = {"sd1": _sd1, "sd2": _sd2, "sdxl": _sdxl, "flux": _flux, "chroma": _chroma}
+def _zimage(folder: Path, variant: str) -> None:
+    from diffusers import FlowMatchEulerDiscreteScheduler, ZImagePipeline, ZImageTransformer2DModel
+
+    tokenizer = qwen_tokenizer()
+    ZImagePipeline(
+        vae=_flux_vae(),
+        text_encoder=_qwen3(tokenizer), tokenizer=tokenizer,
+        transformer=ZImageTransformer2DModel(
+            dim=24, n_layers=2, n_refiner_layers=1, n_heads=2, n_kv_heads=2, cap_feat_dim=32, axes_dims=[4, 4, 4], axes_lens=[1024, 32, 32]
+        ),
+        scheduler=FlowMatchEulerDiscreteScheduler(num_train_timesteps=1000, shift=3.0, use_dynamic_shifting=False),
+    ).save_pretrained(folder)  # fmt: skip
+
+
+_MAKERS = {"sd1": _sd1, "sd2": _sd2, "sdxl": _sdxl, "flux": _flux, "chroma": _chroma, "zimage": _zimage}
 
 
 def settings_of(folder: Path, part: str) -> dict:

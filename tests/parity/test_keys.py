@@ -12,14 +12,26 @@ import torch
 from lorasmith.adapters.attach import adapter_tensors, attach_network
 from lorasmith.adapters.files import names as keys
 from lorasmith.adapters.files.dialects import read_network
+from lorasmith.adapters.files.key_style import in_style_of
 from lorasmith.adapters.kinds.formulas import lora
 from lorasmith.adapters.kinds.layer_settings import LayerSettings
 from lorasmith.models.families import FAMILIES
 from lorasmith.models.parts import build
+from lorasmith.models.take import Take
 from tests.reference import FOLDER, reference_json
 
-ARCHITECTURES = {"sd15": "sd1", "sd1": "sd1", "sd21": "sd2", "sd20": "sd2", "sd2": "sd2", "sdxl": "sdxl", "flux": "flux"}
-PRESETS = {"default": "default", "locon": "convolutions"}
+ARCHITECTURES = {
+    "sd15": "sd1",
+    "sd1": "sd1",
+    "sd21": "sd2",
+    "sd20": "sd2",
+    "sd2": "sd2",
+    "sdxl": "sdxl",
+    "flux": "flux",
+    "zimage": "zimage",
+}
+"""The reference's name of an architecture -> our family. Without one a list is skipped."""
+PRESETS = {"default": "default", "locon": "convolutions", "everywhere": "default"}
 
 
 def lists(schema):
@@ -30,7 +42,7 @@ def lists(schema):
         if schema <= reference.keys():
             known = reference["meta"]["arch"] in ARCHITECTURES
             skip = pytest.mark.skip(reason=f"the family {reference['meta']['arch']} of {path.name} is not supported yet")
-            found.append(pytest.param(path.name, marks=() if known else skip))
+            found.append(pytest.param(path.name, marks=() if known else skip, id=path.stem))
     return found or [pytest.param("keys", marks=pytest.mark.skip(reason="the reference lists of keys are not on this machine"))]
 
 
@@ -38,14 +50,23 @@ def lists(schema):
 def full_size(family):
     """The parts of a family at full size, without memory."""
     record = FAMILIES[family]
+    return {part: full_size_part(record.usual.parts[part]) for part in record.lora.parts}
+
+
+def full_size_part(part):
+    """One part, without memory."""
     with torch.device("meta"):
-        return {part: build(record.usual.parts[part]) for part in record.lora.parts}
+        return build(part)
 
 
 def trained_parts(family, names):
     """The parts that a list speaks of: T5 is trained on request only."""
     prefixes = {part: naming.prefix for part, naming in FAMILIES[family].lora.parts.items()}
-    return {part: module for part, module in full_size(family).items() if any(n.startswith(prefixes[part] + "_") for n in names)}
+    return {
+        part: module
+        for part, module in full_size(family).items()
+        if any(n.startswith((prefixes[part] + "_", prefixes[part] + ".")) for n in names)
+    }
 
 
 def rank_for(shape, rank, conv_rank):
@@ -60,9 +81,14 @@ def written(family, parts, preset, rank, conv_rank):
         shapes = keys.weight_shapes(family, {part: module}, preset)
         settings = {name: LayerSettings(rank=rank_for(shape, rank, conv_rank), alpha=1) for name, shape in shapes.items()}
         adapter = attach_network(module, keys.targets(family, part, module, preset), settings, seed=0)
-        file |= {key: list(tensor.shape) for key, tensor in adapter_tensors(adapter).items()}
+        file |= adapter_tensors(adapter)
         adapter.detach()
-    return file
+    return {key: list(tensor.shape) for key, tensor in in_style_of(family, file, {})[0].items()}
+
+
+def in_kohyas_style(family):
+    """Whether files of a family are written with kohya's names."""
+    return FAMILIES[family].lora.style == "kohya"
 
 
 @pytest.mark.parametrize("name", lists({"meta", "modules", "keys"}))
@@ -70,6 +96,8 @@ def test_a_network_at_full_size_has_kohyas_keys_and_shapes(name):
     reference = reference_json(f"keys/{name}")
     meta = reference["meta"]
     family, preset = ARCHITECTURES[meta["arch"]], PRESETS[meta["mode"]]
+    if not in_kohyas_style(family) and meta["mode"] != "everywhere":
+        pytest.skip("a peer's own names, which are read and not written")
     ours = written(family, trained_parts(family, reference["modules"]), preset, meta["rank"], meta["conv_dim"])
     assert ours.keys() == reference["keys"].keys()
     assert ours == reference["keys"]
@@ -83,14 +111,23 @@ def test_a_file_with_kohyas_keys_is_read_whole_and_each_layer_is_found_in_the_mo
     network = read_network(file)
     assert network.family == family
     assert not network.unread
-    assert network.dialects == ("kohya",)
+    assert network.dialects == ("ComfyUI" if reference["meta"]["mode"] == "everywhere" else "kohya",)
     again = {f"{layer}.{end}": list(tensor.shape) for layer, it in network.layers.items() for end, tensor in it.tensors.items()}
-    assert again | {f"{layer}.alpha": [] for layer in network.layers} == reference["keys"]
+    again |= {f"{layer}.alpha": [] for layer, it in network.layers.items() if it.alpha is not None}
     parts = full_size(family)
+    own = FAMILIES[family].lora.parts[next(iter(parts))].prefix
+    theirs = {key.replace(".lora_A.", ".lora_down.").replace(".lora_B.", ".lora_up.") for key in reference["keys"]}
+    assert sorted(flat(key, own) for key in again) == sorted(flat(key, own) for key in theirs)
+    assert sorted(map(str, again.values())) == sorted(map(str, reference["keys"].values()))
     for layer in network.layers:
         part, paths = keys.layers_of(family, layer)
         rows = [parts[part].get_submodule(in_this_version(parts[part], path)).weight.shape[0] for path in paths]
         assert sum(rows) == network.layers[layer].tensors["lora_up.weight"].shape[0]
+
+
+def flat(key, own):
+    """A key without dots, and without the prefix of the denoiser: kohya's, or the family's own."""
+    return key.replace(".", "_").removeprefix("lora_unet_").removeprefix(f"{own}_")
 
 
 def in_this_version(module, path):
@@ -98,7 +135,7 @@ def in_this_version(module, path):
     return path if dict(module.named_children()).keys() & {path.partition(".")[0]} else path.removeprefix("text_model.")
 
 
-@pytest.mark.parametrize("name", lists({"meta", "map"}))
+@pytest.mark.parametrize("name", [each for each in lists({"meta", "map"}) if not each.id or "unet_" in each.id])
 def test_every_layer_of_a_unet_is_found_by_both_its_names(name):
     reference = reference_json(f"keys/{name}")
     family = ARCHITECTURES[reference["meta"]["arch"]]
@@ -109,6 +146,21 @@ def test_every_layer_of_a_unet_is_found_by_both_its_names(name):
         assert keys.place(family, "unet", entry["ldm"].replace(".", "_")).name == kohya
         assert keys.layers_of(family, kohya) == ("unet", (ours,))
         assert list(full_size(family)["unet"].get_submodule(ours).weight.shape) == entry["weight_shape"]
+
+
+@pytest.mark.parametrize("name", [each for each in lists({"meta", "map"}) if not each.id or "dit_" in each.id])
+def test_every_layer_of_a_transformer_is_taken_from_its_place_in_a_single_file(name):
+    reference = reference_json(f"keys/{name}")
+    part = FAMILIES[ARCHITECTURES[reference["meta"]["arch"]]].usual.parts["transformer"]
+    shapes = {name: tuple(tensor.shape) for name, tensor in full_size_part(part).state_dict().items()}
+    tables = [table for names, table in part.architecture.tables.items() if names != part.architecture.folder_names]
+    takes = tables[0](shapes, ()) if tables else {name: Take(name) for name in shapes}
+    for ours, entry in reference["map"].items():
+        take, rows = takes[f"{ours}.weight"], entry["rows"]
+        assert list(shapes[f"{ours}.weight"]) == entry["weight_shape"]
+        assert take.key == f"{entry['native']}.weight"
+        assert take.rows == (None if rows is None else (rows[0], sum(rows)))
+        assert take.halves_swapped == entry.get("halves_swapped", False)
 
 
 ROWS = {

@@ -18,7 +18,7 @@ from lorasmith.training.objective.timesteps import flow_sigmas
 from tests.bounds import FUNCTION, assert_within_rounding
 from tests.reference import FOLDER
 
-NAMES = {"flux": "flux", "qwen_image": "qwen_image"}
+NAMES = {"flux": "flux", "qwen_image": "qwen_image", "zimage": "zimage", "krea2": "krea2"}
 """The reference's name of a family -> ours."""
 ROUNDINGS = 8 * FUNCTION + 32
 

@@ -42,6 +42,7 @@ def pixels(picture):
         ("flux", "file", LORA),
         ("flux", "folder", {"kind": "diag-oft", "block_size": 4}),
         ("chroma", "file", LORA),
+        ("zimage", "file", LORA),
     ],
     ids=lambda value: value.get("kind", "lora") if isinstance(value, dict) else value,
 )

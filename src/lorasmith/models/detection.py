@@ -76,7 +76,7 @@ _OTHER_FAMILIES: tuple[tuple[str, str], ...] = (
     (r"(^|\.)joint_blocks\.0\.", "Stable Diffusion 3"),
     (r"(^|\.)(single_stream_modulation|double_stream_modulation_img)\.", "Flux.2"),
     (r"(^|\.)early_stream_modulations\.", "Flux.3"),
-    (r"(^|\.)cap_embedder\.", "Lumina or Z-Image"),
+    (r"(^|\.)layers\.0\.attention\.(qkv|to_q)\.", "Lumina or Z-Image"),
     (r"(^|\.)head\.modulation$", "Wan"),
     (r"(^|\.)double_stream_blocks\.", "HiDream"),
     (r"(^|\.)txt_in\.individual_token_refiner\.", "HunyuanVideo"),

@@ -11,6 +11,7 @@ from lorasmith.models.parts import Architecture
 from lorasmith.models.sd1.family import SD1
 from lorasmith.models.sd2.family import SD2
 from lorasmith.models.sdxl.family import SDXL
+from lorasmith.models.zimage.family import ZIMAGE
 
 FAMILIES: dict[str, Family] = {}
 
@@ -27,6 +28,7 @@ register(SD2)
 register(SDXL)
 register(FLUX)
 register(CHROMA)
+register(ZIMAGE)
 
 
 def architectures() -> Iterator[Architecture]:

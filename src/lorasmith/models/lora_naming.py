@@ -159,6 +159,8 @@ class Consumers:
     """Programs that do not have this family at all."""
     unknown_names: Mapping[str, str] = field(default_factory=dict)
     """Program -> pattern of names that it does not find, although it reads their like."""
+    refused_names: Mapping[str, str] = field(default_factory=dict)
+    """Program -> pattern of names with which it loads nothing of the file, although it reads their like."""
     kinds: Mapping[tuple[str, str], Reading] = field(default_factory=dict)
     """(program, kind of network) -> what it does, where that differs from other families."""
     needed_names: Mapping[tuple[str, str], frozenset[str]] = field(default_factory=dict)

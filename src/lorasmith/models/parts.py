@@ -66,6 +66,8 @@ class Architecture:
     """Whose names -> whose they are, for people: "the original (LDM)"."""
     folder_names: str = "diffusers"
     """Whose names the part has in a diffusers folder."""
+    unused: str | None = None
+    """Pattern of tensors that files have and the module does not read."""
     quantizable: bool = False
     """Whether base.quantize packs its weights; small parts and autoencoders stay as they are."""
     settings_within: str = ""

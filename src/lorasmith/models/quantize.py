@@ -292,9 +292,10 @@ class _Conv2d(torch.autograd.Function):
 
 
 def packings_of(part: nn.Module, quantize: PackingName) -> dict[str, PackingName]:
-    """The names of the weights of a part that are packed, and how: those of layers within its numbered blocks."""
+    """The names of the weights of a part that are packed, and how: those of layers within its lists of blocks."""
+    lists = tuple(f"{path}." for path, module in part.named_modules() if isinstance(module, nn.ModuleList))
     return {
         f"{path}.weight": "int8" if quantize == "nf4" and isinstance(module, nn.Conv2d) else quantize
         for path, module in part.named_modules()
-        if isinstance(module, nn.Linear | nn.Conv2d) and any(name.isdigit() for name in path.split("."))
+        if isinstance(module, nn.Linear | nn.Conv2d) and path.startswith(lists)
     }

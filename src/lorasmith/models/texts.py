@@ -65,6 +65,12 @@ class EncodedTexts:
         some = self._map(lambda tensor: tensor[part])
         return some._cut() if self.ragged else some
 
+    def lengths(self) -> list[int]:
+        """How many tokens each caption has; on the meta device, where nobody knows, as many as the longest."""
+        if self.mask is None or self.mask.is_meta:
+            return [self.states.shape[1]] * len(self)
+        return [int(length) for length in self.mask.sum(1)]
+
     @staticmethod
     def cat(several: Sequence[EncodedTexts]) -> EncodedTexts:
         """One after the other; they must come from one base and the same options."""
@@ -81,7 +87,7 @@ class EncodedTexts:
 
     def of_one_length(self) -> list[list[int]]:
         """The places of the captions that are equally long, together; one list of all where they are not ragged."""
-        lengths = self.mask.sum(1).tolist() if self.ragged and self.mask is not None else [0] * len(self)
+        lengths = self.lengths() if self.ragged else [0] * len(self)
         return [[place for place, own in enumerate(lengths) if own == length] for length in dict.fromkeys(lengths)]
 
     def tensors(self) -> dict[str, Tensor]:

@@ -57,7 +57,6 @@ OTHERS = {
     "Flux.2 klein 4B, feed-forward": ("Flux.2", lora(("diffusion_model.double_blocks.0.img_mlp.2", 3072, 9216))),
     "Wan of VideoX-Fun": ("Wan", kohya(("lora_unet__blocks_0_cross_attn_k", 5120, 5120))),
     "HiDream": ("HiDream", kohya(("lora_unet_single_stream_blocks_0_block_attn1_to_q", 2560, 2560))),
-    "Z-Image": ("Z-Image", lora(("diffusion_model.layers.0.attention.to_q", 3840, 3840))),
     "the SDXL refiner": (
         "the refiner of Stable Diffusion XL",
         kohya(("lora_unet_input_blocks_4_1_transformer_blocks_0_attn2_to_k", 768, 1280)),
@@ -136,7 +135,7 @@ def test_a_part_of_the_layers_in_diffusers_names_could_be_of_models_with_more_bl
 
 
 KEYS = sorted((FOLDER / "keys").glob("*_keys_*.json"))
-OURS = re.compile("keys_(flux|sd15.*|sd21|sdxl.*)$")
+OURS = re.compile("keys_(flux|sd15.*|sd21|sdxl.*|zimage)$")
 TITLES = {"qwen_image": "Qwen-Image", "flux2_klein4b": "FLUX.2 klein"}
 """Of models that share layers with Flux.1."""
 

@@ -55,6 +55,9 @@ def rule_for(program: str, family: str, written: str, form: Form) -> Reading:
     if program in consumers.without:
         return drops(f"it has no {FAMILIES[family].title}")
     by_name = consumers.by_naming.get(naming(written, family), {}).get(program, UNTRIED)
+    refused = consumers.refused_names.get(program)
+    if refused and re.fullmatch(refused, written):
+        return Reading("refused", "it stops at this name: convert the file (lorasmith lora convert)")
     unknown = consumers.unknown_names.get(program)
     if unknown and re.fullmatch(unknown, written):
         return drops("it does not find this layer under this name")

@@ -274,7 +274,9 @@ def _check(description: Description, part: str, takes: Mapping[str, Take], shape
     unknown = [
         key
         for key in entries
-        if key not in taken and not _is_beside(key, part) and not any((prefix + key).startswith(o) for o in others if len(o) > len(prefix))
+        if key not in taken
+        and not _is_beside(key, part, description.parts[part].config.architecture.unused)
+        and not any((prefix + key).startswith(o) for o in others if len(o) > len(prefix))
     ]
     if unknown:
         raise BaseModelError(
@@ -283,8 +285,9 @@ def _check(description: Description, part: str, takes: Mapping[str, Take], shape
         )
 
 
-def _is_beside(key: str, part: str) -> bool:
-    return bool(_BESIDE.fullmatch(key) or (part.startswith("text_encoder") and _TEXT_BESIDE.fullmatch(key)))
+def _is_beside(key: str, part: str, unused: str | None) -> bool:
+    patterns = (_BESIDE, *([_TEXT_BESIDE] if part.startswith("text_encoder") else []), *([re.compile(unused)] if unused else []))
+    return any(pattern.fullmatch(key) for pattern in patterns)
 
 
 def _trimmed(shape: tuple[int, ...]) -> tuple[int, ...]:
