@@ -60,8 +60,8 @@ docs: $(VENV)/installed  ## build the documentation into site/; a warning is an 
 wheel:  ## build the wheel and the source archive into dist/, and try the wheel in an environment of its own
 	@$(PYTHON) release/prove_wheel.py
 
-notebooks: $(VENV)/installed  ## run the notebooks from top to bottom on the demo's base
-	$(ONE_THREAD) $(BIN)/python -m pytest -m slow tests/notebook
+notebooks: $(VENV)/installed  ## run the notebooks, and the guides that are walked through, on the demo's base
+	$(ONE_THREAD) $(BIN)/python -m pytest -m slow tests/notebook tests/handbook
 
 bench: $(VENV)/installed  ## run the slow tests and the benchmarks; needs minutes and a quiet machine
 	$(BIN)/python -m pytest -m slow

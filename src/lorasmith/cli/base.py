@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from lorasmith.cli.options import AllowPickle, AsJson
+from lorasmith.cli.options import AllowPickle, AsJson, base_of
 from lorasmith.cli.output import print_json
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Base models: what a file, a folder or a hub id is.")
@@ -20,7 +20,7 @@ def base() -> None:
 
 @app.command()
 def inspect(
-    source: Annotated[str, typer.Argument(help="A file, a diffusers folder, or a hub id (owner/name).")],
+    source: Annotated[str, typer.Argument(help="A file, a diffusers folder, a hub id (owner/name), or demo.", callback=base_of)],
     vae: Annotated[Path | None, typer.Option(help="Another autoencoder: its file or folder.")] = None,
     text_encoder: Annotated[Path | None, typer.Option(help="Text encoder in a file of its own (Flux: CLIP-L).")] = None,
     text_encoder_2: Annotated[Path | None, typer.Option(help="Second text encoder in a file of its own (Flux: T5).")] = None,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from lorasmith.cli.interrupt import STOPPED, stop_on_ctrl_c
-from lorasmith.cli.options import AsJson, DeviceChoice
+from lorasmith.cli.options import AsJson, DeviceChoice, base_of
 from lorasmith.cli.output import print_json
 from lorasmith.cli.picture import ConfigFolder, Precision, TextEncoder, TextEncoder2, Vae, samplers
 from lorasmith.cli.progress import progress_bar
@@ -26,7 +26,9 @@ def grid(
     x: Annotated[str | None, typer.Option("--x", help=_AXIS)] = None,
     y: Annotated[str | None, typer.Option("--y", help="The same, downwards.")] = None,
     z: Annotated[str | None, typer.Option("--z", help="The same, one block below the other.")] = None,
-    base: Annotated[str | None, typer.Option(help="Base model: a file, a diffusers folder, or a hub id. Empty: the run's.")] = None,
+    base: Annotated[
+        str | None, typer.Option(help="Base model: a file, a diffusers folder, a hub id, or demo. Empty: the run's.", callback=base_of)
+    ] = None,
     prompt: Annotated[
         str | None, typer.Option(help="May have <lora:name:0.7> and flags (--n blurry). Empty: the first of the run's sample prompts.")
     ] = None,

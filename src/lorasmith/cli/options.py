@@ -8,7 +8,7 @@ A verb that means something narrower gives its own help: `Annotated[bool, typer.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -25,5 +25,19 @@ RunFolderArgument = Annotated[Path, typer.Argument(help="Folder of a run, such a
 Dataset = Annotated[Path, typer.Argument(help="Folder of pictures with captions beside them.")]
 LoraFile = Annotated[Path, typer.Argument(help="LoRA file (safetensors), of any trainer.")]
 CacheFolder = Annotated[Path, typer.Option("--cache", help="Folder that keeps what was seen of pictures; safe to delete.")]
+DEMO = "demo"
+"""What the base, the tagger and the tag list that come with Lorasmith are called."""
+
+
+def base_of(named: Any) -> Any:
+    """The base that a user names; `demo` is the one that comes with Lorasmith."""
+    if str(named) != DEMO:
+        return named
+    from lorasmith.demo.weights import BASE
+
+    return type(named)(BASE)
+
+
+Base = Annotated[Path, typer.Option(help="Base model: a file, a diffusers folder, a hub id, or demo.", callback=base_of)]
 CACHE = Path("cache")
 """Where verbs and settings keep what can be made again, unless they are told otherwise."""

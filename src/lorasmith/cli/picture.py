@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lorasmith.cli.options import AllowPickle, AsJson, DeviceChoice
+from lorasmith.cli.options import AllowPickle, AsJson, DeviceChoice, base_of
 from lorasmith.cli.output import print_json
 from lorasmith.models.device import Device
 
@@ -42,7 +42,7 @@ SamplerOption = Annotated[
 
 
 def sample(
-    base: Annotated[str, typer.Option(help="Base model: a file, a diffusers folder, or a hub id (owner/name).")],
+    base: Annotated[str, typer.Option(help="Base model: a file, a diffusers folder, a hub id (owner/name), or demo.", callback=base_of)],
     prompt: Annotated[
         list[str] | None, typer.Option(help="What to generate; may have <lora:name:0.7> and flags (--n blurry). Once for each picture.")
     ] = None,

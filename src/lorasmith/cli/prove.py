@@ -9,7 +9,7 @@ import typer
 
 from lorasmith.cli.audit import bench
 from lorasmith.cli.interrupt import STOPPED, stop_on_ctrl_c
-from lorasmith.cli.options import AsJson, DeviceChoice
+from lorasmith.cli.options import AsJson, DeviceChoice, base_of
 
 if TYPE_CHECKING:
     from lorasmith.evaluation.prove import Proven
@@ -22,7 +22,7 @@ def prove(
         list[float] | None,
         typer.Option(help="Weight to try the recommended checkpoint at; may be given several times. Default: 0.6, 0.8 and 1."),
     ] = None,
-    base: Annotated[str | None, typer.Option(help="Base of LoRA files: a file, a folder or a hub id.")] = None,
+    base: Annotated[str | None, typer.Option(help="Base of LoRA files: a file, a folder, a hub id, or demo.", callback=base_of)] = None,
     images: Annotated[Path | None, typer.Option(help="Folder of captioned images that LoRA files were trained on.")] = None,
     held_out: Annotated[Path | None, typer.Option(help="Folder of images that they were not trained on. Default: IMAGES/holdout.")] = None,
     trigger: Annotated[str | None, typer.Option(help="Trigger word of LoRA files. Default: the one that most captions begin with.")] = None,

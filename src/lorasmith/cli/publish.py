@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lorasmith.cli.options import AsJson, DryRun, Overwrite
+from lorasmith.cli.options import AsJson, DryRun, Overwrite, base_of
 
 if TYPE_CHECKING:
     from lorasmith.library.publish.publish import Published
@@ -27,7 +27,7 @@ def publish(
     picture: Annotated[
         list[Path] | None, typer.Option(help="Picture to show, instead of those of the run; may be given several times.")
     ] = None,
-    base: Annotated[str | None, typer.Option(help="Base model, to generate pictures where there are none.")] = None,
+    base: Annotated[str | None, typer.Option(help="Base model, to generate pictures where there are none.", callback=base_of)] = None,
     prompt: Annotated[list[str] | None, typer.Option(help="With --base: what to generate; once for each picture.")] = None,
     push: Annotated[str | None, typer.Option(metavar="OWNER/NAME", help="Upload to this repository on Hugging Face's hub, too.")] = None,
     private: Annotated[bool, typer.Option("--private", help="With --push: a new repository is private.")] = False,

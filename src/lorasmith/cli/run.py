@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lorasmith.cli.interrupt import STOPPED
-from lorasmith.cli.options import CACHE, AllowPickle, AsJson, CacheFolder, RunFolderArgument, SettingsFile
+from lorasmith.cli.options import CACHE, AllowPickle, AsJson, Base, CacheFolder, RunFolderArgument, SettingsFile
 from lorasmith.cli.output import print_json
 from lorasmith.errors import SettingsError
 from lorasmith.imports import without_collection
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def new(
     settings_file: Annotated[Path, typer.Argument(help="Settings file to write, such as my-lora.toml.")],
     dataset: Annotated[Path, typer.Option(help="Folder of pictures with captions beside them.")],
-    base: Annotated[Path, typer.Option(help="Base model: a file, a diffusers folder, or a hub id.")],
+    base: Base,
     trigger: Annotated[str | None, typer.Option(help="Word that the LoRA is to be called by in prompts.")] = None,
     recipe: Annotated[
         str | None, typer.Option(help="character, style, concept, multi-concept, or the file of a recipe of your own.")

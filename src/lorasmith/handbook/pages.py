@@ -11,13 +11,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from lorasmith.handbook import findings, settings
+from lorasmith.handbook import findings, moving, settings
 
 GUIDE = Path(__file__).parent / "guide"
 
-REFERENCES: dict[str, Callable[[], str]] = {settings.PAGE: settings.page, findings.PAGE: findings.page}
+REFERENCES: dict[str, Callable[[], str]] = {settings.PAGE: settings.page, findings.PAGE: findings.page, moving.PAGE: moving.page}
 
-BEGIN_WITH = ("studio.md", "images.md", "captions.md", "settings.md", "proof.md", "library.md")
+BEGIN_WITH = ("first-lora.md", "studio.md", "images.md", "captions.md", "settings.md", "proof.md", "library.md")
 """The guides along the way from pictures to a LoRA; the others follow by name."""
 
 

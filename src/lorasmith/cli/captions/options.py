@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from lorasmith.cli.options import DEMO, base_of
+
 if TYPE_CHECKING:
     from lorasmith.captions.collection import CaptionCollection
     from lorasmith.captions.scope import Scope
@@ -15,14 +17,12 @@ if TYPE_CHECKING:
     from lorasmith.captions.vocabulary import Vocabulary
     from lorasmith.models.description import Description
 
-DEMO = "demo"
-
 Folder = Annotated[Path, typer.Argument(help="Folder with pictures and their captions.")]
 Where = Annotated[str | None, typer.Option(help='Only captions that this filter finds, such as "tag:hat AND tags:<5".')]
 Only = Annotated[list[str] | None, typer.Option(help="Only this picture, caption or folder below FOLDER; may be given several times.")]
 Extension = Annotated[str | None, typer.Option(help="Suffix of the caption files, such as .caption; by default, the folder's own.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would change and write no caption.")]
-Base = Annotated[str | None, typer.Option(help="Base model: a file, a folder, a hub id, or demo.")]
+Base = Annotated[str | None, typer.Option(help="Base model: a file, a folder, a hub id, or demo.", callback=base_of)]
 VocabularyFiles = Annotated[
     list[str] | None,
     typer.Option(
@@ -83,20 +83,11 @@ def vocabulary_of(files: Sequence[str] | None) -> Vocabulary | None:
     return merged([demo_vocabulary(), *([open_vocabulary(others)] if others else [])])
 
 
-def base_path(base: str) -> str:
-    """The path of the base that a user names; demo is the one that comes with Lorasmith."""
-    if base != DEMO:
-        return base
-    from lorasmith.demo.weights import BASE
-
-    return str(BASE)
-
-
 def describe_base(base: str) -> Description:
     """What the files of the base that a user names say about it, without opening its weights."""
     from lorasmith.models.open import describe
 
-    return describe(base_path(base))
+    return describe(base)
 
 
 def token_counter_of(base: str | None, limit: int | None = None) -> TokenCounter | None:

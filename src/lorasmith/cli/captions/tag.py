@@ -11,7 +11,7 @@ import typer
 from lorasmith.cli.captions import options
 from lorasmith.cli.captions.save import save_plan, utf8_failures
 from lorasmith.cli.interrupt import STOPPED, stop_on_ctrl_c
-from lorasmith.cli.options import AsJson
+from lorasmith.cli.options import DEMO, AsJson
 from lorasmith.cli.progress import progress_bar
 from lorasmith.pages.numbers import count
 
@@ -90,7 +90,7 @@ def tag(
     collection = open_captions(folder, extension, unreadable_too=True)
     options.note_what_is_left_alone(collection, scope)
     entries = select(collection, scope)
-    opened = _open_tagger(tagger or (options.DEMO if _is_demo(base) else None), descriptor)
+    opened = _open_tagger(tagger or (DEMO if _is_demo(base) else None), descriptor)
     pictures = {entry.key: collection.folder / entry.pictures[0] for entry in entries}
     with ProbabilityStore(folder) as store:
         identity, result = _tag_pictures(store, opened, folder, list(pictures.values()), batch_size, again)
@@ -149,7 +149,7 @@ def _open_tagger(source: str | None, descriptor: str | None) -> Tagger | None:
     from lorasmith.captions.taggers.tagger import open_tagger
     from lorasmith.captions.taggers.tagger_descriptor import descriptor_by_name
 
-    if source == options.DEMO:
+    if source == DEMO:
         from lorasmith.demo.weights import TAGGER
 
         return open_tagger(TAGGER)
@@ -161,7 +161,7 @@ def _is_demo(base: str | None) -> bool:
         return False
     from lorasmith.demo.weights import BASE
 
-    return base == options.DEMO or Path(base).resolve() == BASE.resolve()
+    return Path(base).resolve() == BASE.resolve()
 
 
 def _choice(

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from lorasmith.cli.options import base_of
+
 Out = Annotated[Path, typer.Option(help="The new file.")]
 Precision = Annotated[
     str | None,
@@ -16,7 +18,7 @@ ConvRank = Annotated[int | None, typer.Option(help="The same for convolutions wi
 By = Annotated[str | None, typer.Option(help="Choose each layer's rank: sv_ratio, sv_fro or sv_cumulative.")]
 Target = Annotated[float, typer.Option(help="For --by: a ratio (say 20), or a share (say 0.95).")]
 Family = Annotated[str | None, typer.Option(help="The family of base models, such as sdxl, where the file does not show it.")]
-BaseOption = Annotated[str | None, typer.Option("--base", help="The base model: a file, a folder or a hub id.")]
+BaseOption = Annotated[str | None, typer.Option("--base", help="The base model: a file, a folder, a hub id, or demo.", callback=base_of)]
 Config = Annotated[
     Path | None,
     typer.Option(exists=True, file_okay=False, help="A diffusers folder with the settings of a base of unusual size that is in one file."),
