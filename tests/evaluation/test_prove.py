@@ -16,11 +16,12 @@ from lorasmith.errors import InputError
 from lorasmith.evaluation.measures.measured import Measure
 from lorasmith.evaluation.proof.record import PROOF, WEIGHTS_PROOF, read_record, write_record
 from lorasmith.evaluation.prove import prove, prove_file
+from lorasmith.evaluation.proven import proven_in
 from lorasmith.evaluation.report import write_report
 from lorasmith.evaluation.run_record import read_run
 from lorasmith.evaluation.sampling.session import SamplingSession
 from lorasmith.evaluation.verdict.verdict import CANNOT_TELL
-from lorasmith.evaluation.verdict_page import proof_of, proof_sections
+from lorasmith.evaluation.verdict_page import proof_sections
 from lorasmith.pages.content import Figures
 from lorasmith.training.run import train
 from lorasmith.training.settings.tree import settings_from
@@ -88,7 +89,7 @@ def test_a_run_is_proven_once_and_its_report_shows_the_verdict(run, generated):
     again = prove(run, effort="quick")
     assert sum(generated) == before
     assert again.verdict.sentences == proven.verdict.sentences
-    shown = proof_of(read_run(run))
+    shown = proven_in(run)
     assert shown is not None
     assert shown.verdict.sentences == proven.verdict.sentences
 
@@ -101,7 +102,7 @@ def test_a_proof_that_was_stopped_says_so_and_goes_on_where_it_was(run, generate
     assert not stopped.complete
     assert whole.complete
     assert drawn > 0
-    assert sum(generated) == 3 * len(proof_of(read_run(run)).record.prompts.prompts)  # the base and two checkpoints, nothing twice
+    assert sum(generated) == 3 * len(proven_in(run).record.prompts.prompts)  # the base and two checkpoints, nothing twice
 
 
 def test_a_lora_file_is_proven_with_its_base_and_images(run, toy_base, tmp_path):
@@ -155,7 +156,7 @@ def test_weights_of_another_checkpoint_than_the_recommended_one_do_not_count(run
     write_record(run / PROOF, record)
     for file, counts in ((last.file, False), (first.file, True)):
         write_record(run / PROOF, replace(record, measured=(replace(first, file=file, weight=0.6),), pictures=({},)), WEIGHTS_PROOF)
-        shown = proof_of(read_run(run))
+        shown = proven_in(run)
         assert shown.verdict.recommended == 0
         assert (shown.verdict.weight == 0.6) is counts
 
@@ -178,6 +179,6 @@ def test_a_copy_stands_beside_its_own_training_image_whatever_others_are_called(
 
 def _originals(record):
     """The training images that the report shows beside their copies, encoded."""
-    (section,) = (one for one in proof_sections(record, proof_of(record)) if one.title == "Held by heart?")
+    (section,) = (one for one in proof_sections(record, proven_in(record.folder.root, record.settings)) if one.title == "Held by heart?")
     (figures,) = (block for block in section.blocks if isinstance(block, Figures))
     return [figure.panels[0].picture and figure.panels[0].picture.data for figure in figures.figures]

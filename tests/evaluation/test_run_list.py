@@ -1,7 +1,5 @@
 """The list of runs: what their folders say, whoever began them."""
 
-import json
-
 import pytest
 
 from lorasmith.evaluation.run_list import ListedRun, list_runs, listed_run
@@ -56,13 +54,6 @@ def test_of_a_long_run_the_end_is_read(begun):
     assert run.events.stat().st_size > 500_000
     listed = listed_run(run.root)
     assert (listed.step, listed.steps) == (2999, 100)
-
-
-def test_the_verdict_is_that_of_the_proof(begun):
-    run = begun("runs/anna", step(1))
-    (run.root / "proof").mkdir()
-    (run.root / "proof/verdict.json").write_text(json.dumps({"sentences": ["Use epoch 3 at 0.8."]}), encoding="utf-8")
-    assert listed_run(run.root).verdict == "Use epoch 3 at 0.8."
 
 
 def test_runs_are_found_in_projects_the_latest_first_and_one_that_cannot_be_read_is_listed(begun, tmp_path):

@@ -7,7 +7,8 @@ from PIL import Image
 
 from lorasmith.evaluation.measures.measured import CheckpointMeasures, Measure
 from lorasmith.evaluation.prompts import Prompt, PromptSet
-from lorasmith.evaluation.proof.record import PROOF, WEIGHTS_PROOF, ProofRecord, write_record
+from lorasmith.evaluation.proof.record import PROOF, VERDICT, WEIGHTS_PROOF, ProofRecord, write_record
+from lorasmith.evaluation.run_list import listed_run
 from lorasmith.images.read import content_hash
 from tests.library.lora_files import write_lora
 from tests.studio.test_runs import make_run
@@ -43,6 +44,13 @@ def proven(script, workspace):
     (folder / "abc" / "x").mkdir(parents=True)
     Image.new("RGB", (64, 64), "blue").save(folder / "abc" / "x" / "new 1.png")
     return run
+
+
+def test_lists_say_what_the_page_says_whatever_was_concluded_earlier(script, proven, workspace):
+    (proven.root / PROOF / VERDICT).write_text('{"sentences": ["Use epoch 1."]}', encoding="utf-8")
+    said = script.get("/api/runs/mimi~first/proof").json()["sentences"][0]
+    assert said.startswith("Use epoch 2")
+    assert [script.get("/api/runs/mimi~first").json()["verdict"], listed_run(proven.root).verdict] == [said, said]
 
 
 def test_a_proof_has_its_verdict_its_pictures_and_its_numbers(script, proven):
@@ -94,6 +102,8 @@ def test_what_is_kept_is_in_the_library(script, proven, workspace):
     assert kept.status_code == 201
     assert kept.json()["file"] == str(workspace / "loras" / "Mimi_1.safetensors")
     assert str(workspace / "loras") in script.get("/api/library/folders").json()["folders"]
+    drawn = proven.root / PROOF / "abc" / "x" / "new 1.png"
+    assert (workspace / "loras" / "Mimi_1.png").read_bytes() == drawn.read_bytes()
     assert script.post("/api/runs/mimi~first/keep", json={"file": "checkpoints/x.safetensors", "name": "Mimi 1"}).status_code == 201
 
 

@@ -115,12 +115,6 @@ def test_the_log_has_no_secrets(script, run):
     assert script.get("/api/runs/zorvex/log", params={"before": log["before"]}).json()["before"] is None
 
 
-def test_a_run_tells_the_first_sentence_of_its_verdict(script, run):
-    (run.root / "proof").mkdir()
-    (run.root / "proof" / "verdict.json").write_text('{"sentences": ["Use epoch 7."]}', encoding="utf-8")
-    assert script.get("/api/runs/zorvex").json()["verdict"] == "Use epoch 7."
-
-
 def test_runs_are_compared_by_the_settings_in_which_they_differ(script, run, workspace):
     make_run(workspace / "runs" / "other", rank=4)
     assert script.get("/api/runs/compare", params={"runs": "zorvex,other"}).json() == [

@@ -19,11 +19,11 @@ from lorasmith.errors import InputError
 from lorasmith.evaluation.differences import Difference, differences
 from lorasmith.evaluation.local_folders import LocalFolders
 from lorasmith.evaluation.measures.measured import MEASURES
+from lorasmith.evaluation.proven import Proven, proven_in
 from lorasmith.evaluation.run_record import RunRecord, read_run
 from lorasmith.evaluation.verdict.checkpoint import CheckpointVerdict
 from lorasmith.evaluation.verdict.evidence import TIE
 from lorasmith.evaluation.verdict.picking import shortfall
-from lorasmith.evaluation.verdict_page import ShownProof, proof_of
 
 NEVER_COMPARED = frozenset({"name", "cache", "version"})
 """Settings that say nothing about how a LoRA comes out."""
@@ -36,7 +36,7 @@ class ComparedRun:
     name: str
     """The folder's name: two runs may be called the same."""
     record: RunRecord
-    proof: ShownProof | None
+    proof: Proven | None
 
     @property
     def chosen(self) -> CheckpointVerdict | None:
@@ -101,7 +101,9 @@ def compare(folders: Sequence[str | Path]) -> Comparison:
     if len(folders) < 2:
         raise InputError("Give two runs or more to compare.", code="compare.too_few")
     records = [read_run(folder) for folder in folders]
-    runs = tuple(ComparedRun(record.folder.root.resolve().name, record, proof_of(record)) for record in records)
+    runs = tuple(
+        ComparedRun(record.folder.root.resolve().name, record, proven_in(record.folder.root, record.settings)) for record in records
+    )
     why_not = _why_not_comparable(runs)
     settings = [dotted(_without_folders(record), lists=True) for record in records]
     return Comparison(runs, tuple(differences(settings, NEVER_COMPARED)), why_not, tuple(_sentences(runs, why_not)))

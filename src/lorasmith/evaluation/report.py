@@ -12,8 +12,9 @@ from typing import Any, TypeVar
 from lorasmith.errors import DatasetError
 from lorasmith.evaluation.local_folders import LocalFolders
 from lorasmith.evaluation.loss_curve import change_curve, learning_rate_curve, loss_curve
+from lorasmith.evaluation.proven import proven_in
 from lorasmith.evaluation.run_record import PROOF, Proof, RunRecord, read_run
-from lorasmith.evaluation.verdict_page import proof_of, proof_sections, verdict_status
+from lorasmith.evaluation.verdict_page import proof_sections, verdict_status
 from lorasmith.findings import Finding
 from lorasmith.images.read import read_picture
 from lorasmith.pages import numbers
@@ -75,7 +76,7 @@ def write_report(run_folder: str | Path) -> Path:
 
 def report_page(run: RunRecord) -> Page:
     """What the report of a run contains."""
-    proof = proof_of(run)
+    proof = proven_in(run.folder.root, run.settings)
     sections = [
         *(proof_sections(run, proof) if proof is not None else ()),
         Section("Before and after", _before_and_after(run)),

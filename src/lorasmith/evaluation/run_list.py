@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from lorasmith.errors import LorasmithError
-from lorasmith.evaluation.proof.record import PROOF, VERDICT
+from lorasmith.evaluation.proven import verdict_sentence
 from lorasmith.evaluation.run_folders import RunFolders
 from lorasmith.json_text import table_of
 from lorasmith.training import events
@@ -71,7 +71,7 @@ def listed_run(folder: str | Path) -> ListedRun:
         done.eta if running and isinstance(done, events.StepDone) else None,
         timed[-1].time if timed else 0.0,
         ended.reason if isinstance(ended, events.Stopped) and not running else "",
-        _verdict(run.root / PROOF / VERDICT),
+        verdict_sentence(run.root),
     )  # fmt: skip
 
 
@@ -82,11 +82,3 @@ def _planned_steps(file: Path) -> int | None:
         line = b"{}" if place < 0 else text[place : text.find(b"\n", place)]
     steps = table_of(line.decode("utf-8", errors="replace")).get("steps")
     return steps if isinstance(steps, int) else None
-
-
-def _verdict(file: Path) -> str:
-    try:
-        sentences = table_of(file.read_text(encoding="utf-8")).get("sentences")
-    except (OSError, UnicodeDecodeError):
-        return ""
-    return str(sentences[0]) if isinstance(sentences, list) and sentences else ""

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from lorasmith.errors import DatasetError
 from lorasmith.evaluation.copies import copies_in_words, copies_of, training_images_of
-from lorasmith.evaluation.measures.measured import MEASURES, CheckpointMeasures, Measure
+from lorasmith.evaluation.measures.measured import MEASURES, Measure
 from lorasmith.evaluation.prompts import Prompt
-from lorasmith.evaluation.proof.record import PROOF, WEIGHTS_PROOF, ProofRecord, read_record
+from lorasmith.evaluation.proven import Proven
 from lorasmith.evaluation.run_record import RunRecord
 from lorasmith.evaluation.signs.signs import signs_of
 from lorasmith.evaluation.verdict.checkpoint import CheckpointVerdict
 from lorasmith.evaluation.verdict.labels import LABELS, NOT_DRAWN
-from lorasmith.evaluation.verdict.verdict import Verdict, verdict_on
 from lorasmith.images.read import read_picture
 from lorasmith.pages.content import (
     Block,
@@ -49,36 +47,7 @@ TONES: Mapping[str, Tone] = {"good": "good", "cannot tell": "note"}
 """Of a checkpoint's headline; the others are warnings."""
 
 
-@dataclass(frozen=True)
-class ShownProof:
-    """A run's proof as it is kept in its folder, with the verdict on it."""
-
-    folder: Path
-    record: ProofRecord
-    verdict: Verdict
-
-
-def proof_of(run: RunRecord) -> ShownProof | None:
-    """The proof in a run's folder; None where there is none. The verdict is worked out again from the numbers."""
-    folder = run.folder.root / PROOF
-    record = read_record(folder)
-    if record is None or not record.measured:
-        return None
-    verdict = verdict_on(record.measured, settings=run.settings)
-    if weights := _weights_of(verdict, read_record(folder, WEIGHTS_PROOF)):
-        verdict = verdict_on(record.measured, weights, run.settings)
-    return ShownProof(folder, record, verdict)
-
-
-def _weights_of(verdict: Verdict, record: ProofRecord | None) -> Sequence[CheckpointMeasures]:
-    """The weights of the recommended checkpoint; none where those in the folder are of another one, from an earlier proof."""
-    if record is None or verdict.recommended is None:
-        return ()
-    chosen = verdict.checkpoints[verdict.recommended].measured
-    return record.measured if all(one.file == chosen.file for one in record.measured) else ()
-
-
-def verdict_status(proof: ShownProof) -> Status:
+def verdict_status(proof: Proven) -> Status:
     """The verdict in a sentence or two."""
     verdict = proof.verdict
     chosen = None if verdict.recommended is None else verdict.checkpoints[verdict.recommended]
@@ -87,7 +56,7 @@ def verdict_status(proof: ShownProof) -> Status:
     return Status(tone, first, " ".join(others))
 
 
-def proof_sections(run: RunRecord, proof: ShownProof) -> tuple[Section, ...]:
+def proof_sections(run: RunRecord, proof: Proven) -> tuple[Section, ...]:
     """What the report says about whether the LoRA is good."""
     shown = _shown(proof)
     findings = (*proof.verdict.advice, *signs_of(proof.verdict, run))
@@ -115,12 +84,12 @@ def proof_page(folder: Path, verdict: Verdict) -> Page:
 # -- pictures ---------------------------------------------------------------------------------------------------------
 
 
-def _shown(proof: ShownProof) -> list[int]:
+def _shown(proof: Proven) -> list[int]:
     """Places of the checkpoints that were drawn."""
     return [place for place, pictures in enumerate(proof.record.pictures) if pictures]
 
 
-def _pictures(proof: ShownProof, shown: Sequence[int]) -> Iterable[Block]:
+def _pictures(proof: Proven, shown: Sequence[int]) -> Iterable[Block]:
     """The same prompts and seeds on the base and on each checkpoint."""
     if not shown:
         yield Text("No picture was generated yet: the proof was stopped before.", quiet=True)
@@ -132,7 +101,7 @@ def _pictures(proof: ShownProof, shown: Sequence[int]) -> Iterable[Block]:
     yield Figures(tuple(_row(proof, prompt, shown) for prompt in prompts.of("other")[:OTHER_PROMPTS]), "strip")
 
 
-def _row(proof: ShownProof, prompt: Prompt, shown: Sequence[int]) -> Figure:
+def _row(proof: Proven, prompt: Prompt, shown: Sequence[int]) -> Figure:
     panels = [picture_of(proof, proof.record.base_pictures.get(prompt.name), "base", prompt)]
     for place in shown:
         name = proof.verdict.checkpoints[place].name
@@ -141,7 +110,7 @@ def _row(proof: ShownProof, prompt: Prompt, shown: Sequence[int]) -> Figure:
     return Figure(tuple(panels), (f"“{prompt.text}” ", Quiet(f"seed {prompt.seed}")))
 
 
-def picture_of(proof: ShownProof, relative: str | None, label: str, prompt: Prompt) -> Panel:
+def picture_of(proof: Proven, relative: str | None, label: str, prompt: Prompt) -> Panel:
     """A picture of a proof by its path in the proof's folder; without one where it is missing, or leads out of it."""
     path = None if relative is None else (proof.folder / relative).resolve()
     if path is None or not path.is_relative_to(proof.folder.resolve()):
@@ -156,7 +125,7 @@ def _read(path: Path, alt: str) -> Picture | None:
         return None
 
 
-def _copies(run: RunRecord, proof: ShownProof) -> tuple[Block, ...]:
+def _copies(run: RunRecord, proof: Proven) -> tuple[Block, ...]:
     """Training images beside what their captions give, the nearest first."""
     verdict, record = proof.verdict, proof.record
     place = verdict.recommended if verdict.recommended is not None else max(_shown(proof), default=None)
@@ -180,14 +149,14 @@ def _copies(run: RunRecord, proof: ShownProof) -> tuple[Block, ...]:
 # -- numbers ----------------------------------------------------------------------------------------------------------
 
 
-def _checkpoints(proof: ShownProof) -> Table:
+def _checkpoints(proof: Proven) -> Table:
     columns = (
         Column("Checkpoint"), Column("Verdict"), Column("Subject", "number"), Column("Other prompts kept", "number"), Column("Score", "number"),
     )  # fmt: skip
     return Table("Checkpoints", columns, tuple(_checkpoint_row(proof, place) for place in range(len(proof.verdict.checkpoints))))
 
 
-def _checkpoint_row(proof: ShownProof, place: int) -> tuple[Words, ...]:
+def _checkpoint_row(proof: Proven, place: int) -> tuple[Words, ...]:
     verdict = proof.verdict
     one = verdict.checkpoints[place]
     mark = " ★ recommended" if place == verdict.recommended else " as good" if place in verdict.as_good else ""
@@ -213,7 +182,7 @@ def value_with_error(measure: Measure | None) -> str:
     return f"{measure.value:.2f}" + ("" if measure.error is None else f" ± {measure.error:.2f}")
 
 
-def _how(proof: ShownProof) -> Block:
+def _how(proof: Proven) -> Block:
     record, prompts = proof.record, proof.record.prompts
     held_out = (
         f"{count(record.held_out, 'picture')} that {'was' if record.held_out == 1 else 'were'} never trained on"
@@ -239,7 +208,7 @@ def _how(proof: ShownProof) -> Block:
     )
 
 
-def _numbers(proof: ShownProof, shown: Sequence[int]) -> Iterable[Block]:
+def _numbers(proof: Proven, shown: Sequence[int]) -> Iterable[Block]:
     checkpoints = [proof.verdict.checkpoints[place] for place in shown] or list(proof.verdict.checkpoints)
     names = [name for name in MEASURES if any(name in one.measured.measures for one in checkpoints)]
     columns = (Column("Measure"), *(Column(one.name, "number") for one in checkpoints), Column("As the base", "number"))

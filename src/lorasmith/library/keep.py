@@ -4,21 +4,27 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from lorasmith.atomic import write_atomically
 from lorasmith.library.catalogue.catalogue import Catalogue
+from lorasmith.library.catalogue.sidecars import preview_of
 from lorasmith.library.install import install
 
 LORAS = "loras"
 """The folder of kept files in a workspace."""
 
 
-def keep_file(file: str | Path, workspace: str | Path, catalogue: Catalogue, name: str | None = None) -> Path:
+def keep_file(
+    file: str | Path, workspace: str | Path, catalogue: Catalogue, name: str | None = None, picture: str | Path | None = None
+) -> Path:
     """Copy a LoRA file, with its picture, into the workspace's folder of LoRAs, and have that in the catalogue.
 
-    Keeping the same file again changes nothing. Raises InputError where another file has that name.
+    `picture`, a PNG, is its picture where none is beside it. Keeping the same file again changes nothing. Raises InputError where another file has that name.
     """
     loras = Path(workspace) / LORAS
     loras.mkdir(exist_ok=True)
     kept = install(file, loras, name=name).file
+    if picture is not None and preview_of(kept) is None:
+        write_atomically(kept.with_suffix(".png"), Path(picture).read_bytes())
     catalogue.add(loras)
     catalogue.refresh()
     return kept

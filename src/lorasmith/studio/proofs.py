@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from urllib.parse import quote
 
 from fastapi import APIRouter
@@ -13,11 +14,11 @@ from lorasmith.errors import InputError
 from lorasmith.evaluation.copies import copies_of, training_images_of
 from lorasmith.evaluation.measures.measured import MEASURES, Measure
 from lorasmith.evaluation.proof.record import PROOF, WEIGHTS_PROOF, read_record
+from lorasmith.evaluation.proven import Proven, proven_in
 from lorasmith.evaluation.run_record import RunRecord, read_run
 from lorasmith.evaluation.signs.signs import signs_of
 from lorasmith.evaluation.verdict.checkpoint import CheckpointVerdict
 from lorasmith.evaluation.verdict.labels import meanings
-from lorasmith.evaluation.verdict_page import ShownProof, proof_of
 from lorasmith.library.keep import keep_file
 from lorasmith.projects.runs import FoundRun, find_run
 from lorasmith.studio.findings import FindingView, views
@@ -125,7 +126,7 @@ def get_proof(run: str, studio: OpenStudio) -> ProofView:
     if not (found.folder.root / PROOF).is_dir():
         raise _not_proven(run)
     record = read_run(found.folder.root)
-    proof = proof_of(record)
+    proof = proven_in(found.folder.root, record.settings)
     if proof is None:
         raise _not_proven(run)
     return _view(studio, found, record, proof)
@@ -138,15 +139,26 @@ def keep(run: str, wanted: Keep, studio: OpenStudio) -> Kept:
     file = confined(found.folder.root, wanted.file)
     if not file.is_file():
         raise InputError(f"The run {run} has no file {wanted.file}.", code="run.not_found", run=run, file=wanted.file)
-    kept = keep_file(file, studio.workspace, studio.catalogue, wanted.name or found.folder.root.name)
+    kept = keep_file(file, studio.workspace, studio.catalogue, wanted.name or found.folder.root.name, _picture_by(found, wanted.file))
     return Kept(file=str(kept))
+
+
+def _picture_by(found: FoundRun, file: str) -> Path | None:
+    """A picture that a LoRA file of a run generated in its proof: the first with the trigger."""
+    proof = proven_in(found.folder.root)
+    if proof is None:
+        return None
+    drawn = [pictures for own, pictures in zip(proof.record.measured, proof.record.pictures, strict=True) if own.file == file]
+    names = [prompt.name for prompt in proof.record.prompts.prompts if prompt.group != "other"]
+    places = [proof.folder / pictures[name] for pictures in drawn for name in names if name in pictures]
+    return next((place for place in places if place.is_file()), None)
 
 
 def _not_proven(run: str) -> InputError:
     return InputError(f"The run {run} has not been proven yet. Add a job of the kind prove.", code="proof.not_found", run=run)
 
 
-def _view(studio: Studio, found: FoundRun, record: RunRecord, proof: ShownProof) -> ProofView:
+def _view(studio: Studio, found: FoundRun, record: RunRecord, proof: Proven) -> ProofView:
     verdict, kept = proof.verdict, proof.record
     address = f"/files/runs/{quote(found.id)}/{PROOF}/"
     checkpoints = [_checkpoint(one, _urls(address, own)) for one, own in zip(verdict.checkpoints, kept.pictures, strict=True)]
@@ -175,7 +187,7 @@ def _checkpoint(one: CheckpointVerdict, pictures: dict[str, str]) -> ProvenCheck
     )  # fmt: skip
 
 
-def _weights(address: str, proof: ShownProof) -> list[ProvenWeight]:
+def _weights(address: str, proof: Proven) -> list[ProvenWeight]:
     """The weights that the verdict knows, with their pictures."""
     record = read_record(proof.folder, WEIGHTS_PROOF)
     if record is None or not proof.verdict.weights:
@@ -186,9 +198,7 @@ def _weights(address: str, proof: ShownProof) -> list[ProvenWeight]:
     ]
 
 
-def _copies(
-    studio: Studio, found: FoundRun, record: RunRecord, proof: ShownProof, checkpoints: Sequence[ProvenCheckpoint]
-) -> list[CopyView]:
+def _copies(studio: Studio, found: FoundRun, record: RunRecord, proof: Proven, checkpoints: Sequence[ProvenCheckpoint]) -> list[CopyView]:
     """Of the recommended checkpoint; of the last that was drawn where there is none."""
     drawn = [place for place, one in enumerate(checkpoints) if one.pictures]
     place = proof.verdict.recommended if proof.verdict.recommended is not None else max(drawn, default=None)

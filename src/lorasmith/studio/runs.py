@@ -13,8 +13,7 @@ from pydantic import BaseModel, Field, JsonValue
 from starlette.responses import Response
 
 from lorasmith.errors import InputError, RunError
-from lorasmith.evaluation.proof.record import PROOF, VERDICT
-from lorasmith.json_text import table_of
+from lorasmith.evaluation.proven import verdict_sentence
 from lorasmith.projects.runs import FoundRun, find_run, runs_of
 from lorasmith.secrets import without_secrets
 from lorasmith.studio.courses import CourseSummary
@@ -195,7 +194,7 @@ def _view(studio: Studio, run: FoundRun) -> RunView:
         epoch=last.epoch if last else 0, epochs=planned.epochs if planned else None, eta=last.eta if last and running else None,
         loss=_finite(last.loss_smoothed) if last else None, images_per_second=last.images_per_second if last else None,
         last_event=datetime.fromtimestamp(course.last_time, UTC) if course.last_time else None, checkpoints=course.checkpoints,
-        samples=course.samples, verdict=next(iter(_sentences(_verdict(run))), ""),
+        samples=course.samples, verdict=verdict_sentence(run.folder.root),
     )  # fmt: skip
 
 
@@ -232,18 +231,6 @@ def _flat(tree: dict[str, JsonValue], above: str = "") -> dict[str, JsonValue]:
         inner = {str(number): one for number, one in enumerate(value, 1)} if tables else value  # type: ignore[arg-type]
         found |= _flat(inner, f"{above}{name}.") if isinstance(inner, dict) else {f"{above}{name}": value}
     return found
-
-
-def _verdict(run: FoundRun) -> dict[str, JsonValue]:
-    try:
-        return table_of((run.folder.root / PROOF / VERDICT).read_text(encoding="utf-8"))
-    except OSError:
-        return {}
-
-
-def _sentences(verdict: dict[str, JsonValue]) -> list[str]:
-    sentences = verdict.get("sentences")
-    return [str(sentence) for sentence in sentences] if isinstance(sentences, list) else []
 
 
 def _below(run: FoundRun, path: str) -> str | None:

@@ -25,7 +25,7 @@ export function FindingCard({ finding, onMend, busy, children }: Props) {
       <SeverityIcon severity={finding.severity} label={t(finding.severity)} />
       <div>
         <h3>{finding.message}</h3>
-        {finding.evidence && <p className="soft small">{finding.evidence.text}</p>}
+        {finding.evidence && isSentence(finding.evidence.text) && <p className="soft small">{finding.evidence.text}</p>}
         {finding.why && <p className="small">{finding.why}</p>}
         {finding.fix && <p className="small">{finding.fix.words}</p>}
         {finding.details.length > 0 && <p className="soft small">{finding.details.join(" · ")}</p>}
@@ -42,4 +42,9 @@ export function FindingCard({ finding, onMend, busy, children }: Props) {
       </div>
     </article>
   );
+}
+
+/** A number with its unit alone is in the message already. */
+function isSentence(text: string): boolean {
+  return text.endsWith(".");
 }

@@ -10,10 +10,10 @@ from lorasmith.adapters.files.header import read_lora_header
 from lorasmith.curation.rights import Rights, confirmed
 from lorasmith.errors import DatasetError, InputError
 from lorasmith.evaluation.proof.checkpoints import checkpoints_of
+from lorasmith.evaluation.proven import Proven, proven_in
 from lorasmith.evaluation.run_record import RunRecord, read_run
 from lorasmith.evaluation.verdict.checkpoint import CheckpointVerdict
 from lorasmith.evaluation.verdict.labels import LABELS, NOT_DRAWN
-from lorasmith.evaluation.verdict_page import ShownProof, proof_of
 from lorasmith.library.catalogue.facts import without_number
 from lorasmith.training.records.run_folder import RunFolder
 
@@ -41,7 +41,7 @@ class Subject:
     file: Path
     metadata: Mapping[str, str]
     run: RunRecord | None
-    proof: ShownProof | None
+    proof: Proven | None
     judgement: Judgement | None
     """None where nothing was measured of it."""
     rights: tuple[Rights | None, ...]
@@ -80,7 +80,7 @@ def open_subject(source: str | Path, rights_said: str = "") -> Subject:
     """
     source = Path(source)
     run = read_run(source) if source.is_dir() else _run_of(source)
-    proof = None if run is None else proof_of(run)
+    proof = None if run is None else proven_in(run.folder.root, run.settings)
     file = source if run is None or source.is_file() else _chosen(run, proof)
     metadata = read_lora_header(file).metadata
     rights = () if run is None else _rights(run)
@@ -93,7 +93,7 @@ def _run_of(file: Path) -> RunRecord | None:
     return read_run(folder.root) if folder.events.is_file() and folder.settings.is_file() else None
 
 
-def _chosen(run: RunRecord, proof: ShownProof | None) -> Path:
+def _chosen(run: RunRecord, proof: Proven | None) -> Path:
     if proof is not None and proof.verdict.recommended is not None:
         recommended = run.folder.root / proof.verdict.checkpoints[proof.verdict.recommended].measured.file
         if recommended.is_file():
@@ -107,7 +107,7 @@ def _chosen(run: RunRecord, proof: ShownProof | None) -> Path:
     return checkpoints[-1].path
 
 
-def _judgement(run: RunRecord | None, proof: ShownProof | None, file: Path) -> Judgement | None:
+def _judgement(run: RunRecord | None, proof: Proven | None, file: Path) -> Judgement | None:
     if run is None or proof is None:
         return None
     verdict = proof.verdict

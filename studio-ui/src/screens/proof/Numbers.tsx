@@ -19,8 +19,8 @@ export function Numbers({ proof }: ProofProps) {
               <th scope="col">{t("runs:verdict")}</th>
               <th scope="col">{t("score")}</th>
               {labels.map((label) => (
-                <th key={label} scope="col" title={proof.verdicts[label]}>
-                  {label} <HelpLink kind="verdicts" name={label} sign />
+                <th key={label} scope="col">
+                  {label}
                 </th>
               ))}
             </tr>
@@ -33,9 +33,7 @@ export function Numbers({ proof }: ProofProps) {
                   {one.file === proof.recommended && <span className={classes.mark}> {t("recommended")}</span>}
                   {proof.as_good.includes(one.file) && <span className="soft"> {t("as_good")}</span>}
                 </th>
-                <td title={proof.verdicts[one.verdict]}>
-                  {one.verdict} <HelpLink kind="verdicts" name={one.verdict} sign />
-                </td>
+                <td>{one.verdict}</td>
                 <td>{withError(one.score)}</td>
                 {labels.map((label) => (
                   <td key={label}>{t(`holds_${one.labels[label] ?? "unknown"}`)}</td>
@@ -45,6 +43,19 @@ export function Numbers({ proof }: ProofProps) {
           </tbody>
         </table>
       </div>
+      <details>
+        <summary>{t("meanings")}</summary>
+        <dl className={classes.meanings}>
+          {Object.entries(proof.verdicts).map(([verdict, meaning]) => (
+            <div key={verdict}>
+              <dt>
+                {verdict} <HelpLink kind="verdicts" name={verdict} sign />
+              </dt>
+              <dd>{meaning}</dd>
+            </div>
+          ))}
+        </dl>
+      </details>
       <details>
         <summary>{t("all_numbers")}</summary>
         <div className={classes.scroll}>

@@ -6,10 +6,14 @@ import { Link } from "wouter";
 import { api, ask } from "../../api/client";
 import { lookAgain } from "../../api/queries";
 import { number } from "../../components/format";
+import { HelpLink } from "../../components/HelpLink";
 import { say, sayProblem } from "../../components/say";
 import { useKeys } from "../../keys/useKeys";
 import classes from "./Proof.module.css";
 import type { ProofProps } from "./RunProof";
+
+/** What is said where no checkpoint is recommended. */
+const CANNOT_TELL = "cannot tell";
 
 /** The verdict in its own sentences, the recommended file, and what can be done with it. */
 export function VerdictCard({ run, proof }: ProofProps) {
@@ -35,7 +39,8 @@ export function VerdictCard({ run, proof }: ProofProps) {
         ))}
         <p className="soft small">
           {t(proof.held_out ? "compared" : "compared_without", { count: proof.held_out, trained: proof.trained })}
-          {proof.weight !== null && ` ${t("best_weight", { weight: number(proof.weight) })}`}
+          {proof.weight !== null && ` ${t("best_weight", { weight: number(proof.weight) })}`}{" "}
+          <HelpLink kind="verdicts" name={recommended?.verdict ?? CANNOT_TELL} />
         </p>
       </div>
       {proof.recommended && (
