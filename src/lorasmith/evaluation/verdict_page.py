@@ -71,7 +71,7 @@ def proof_page(folder: Path, verdict: Verdict) -> Page:
     """A proof by itself, of a run's checkpoints or of files that anybody trained."""
     record = read_record(folder)
     assert record is not None, "a verdict has the record that it follows from"
-    proof = ShownProof(folder, record, verdict)
+    proof = Proven(folder, record, verdict)
     shown = _shown(proof)
     advice = (Findings(verdict.advice),) if verdict.advice else ()
     sections = (
