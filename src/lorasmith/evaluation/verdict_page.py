@@ -9,11 +9,13 @@ from lorasmith.errors import DatasetError
 from lorasmith.evaluation.copies import copies_in_words, copies_of, training_images_of
 from lorasmith.evaluation.measures.measured import MEASURES, Measure
 from lorasmith.evaluation.prompts import Prompt
+from lorasmith.evaluation.proof.record import read_record
 from lorasmith.evaluation.proven import Proven
 from lorasmith.evaluation.run_record import RunRecord
 from lorasmith.evaluation.signs.signs import signs_of
 from lorasmith.evaluation.verdict.checkpoint import CheckpointVerdict
 from lorasmith.evaluation.verdict.labels import LABELS, NOT_DRAWN
+from lorasmith.evaluation.verdict.verdict import Verdict
 from lorasmith.images.read import read_picture
 from lorasmith.pages.content import (
     Block,
