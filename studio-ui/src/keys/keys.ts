@@ -43,6 +43,7 @@ export const KEYS: Record<Where, readonly Key[]> = {
     { press: "Shift+R", does: "rotate_back" },
     { press: "x", does: "split" },
     { press: "e", does: "erase" },
+    { press: "Backspace", does: "take_back_region" },
     { press: "m", does: "mend" },
     { press: "o", does: "original" },
     { press: "h", does: "hold_out" },

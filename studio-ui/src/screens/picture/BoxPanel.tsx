@@ -10,6 +10,8 @@ import { BoxNumbers } from "./BoxNumbers";
 import type { Box, Size } from "./box";
 import { withRatio } from "./box";
 import type { Bucket, fitted } from "./buckets";
+import { PenChoice } from "./erase/PenChoice";
+import type { Drawing } from "./erase/useRegions";
 import classes from "./Picture.module.css";
 import type { Tool } from "./tool";
 import type { Boxes } from "./useBoxes";
@@ -28,6 +30,8 @@ interface Props {
   onRatio: (ratio?: number) => void;
   /** What would be done; undefined while that is nothing. */
   change?: MendChange;
+  /** What is erased beside boxes. */
+  drawing: Drawing;
   busy: boolean;
   onApply: () => void;
   onCancel: () => void;
@@ -69,6 +73,7 @@ export function BoxPanel(props: Props) {
           {t("find_views")}
         </Button>
       )}
+      {tool === "erase" && <PenChoice drawing={props.drawing} size={size} />}
       {active && <BoxNumbers box={active} size={size} onChange={(box) => boxes.change(boxes.active, box)} />}
       {fit && (
         <p className="small">

@@ -7,6 +7,10 @@ import { useKeys } from "../../keys/useKeys";
 import { BoxPanel } from "./BoxPanel";
 import { type Box, moved, pulled, type Size, whole } from "./box";
 import { type Bucket, fitted } from "./buckets";
+import { painted } from "./erase/painted";
+import { RegionLayer } from "./erase/RegionLayer";
+import { erasing } from "./erase/regions";
+import { useRegions } from "./erase/useRegions";
 import classes from "./Picture.module.css";
 import { Stage } from "./Stage";
 import type { Tool } from "./tool";
@@ -30,6 +34,9 @@ export function BoxTool({ project, facts, tool, busy, onDo, onCancel }: Props) {
   const size: Size = useMemo(() => ({ width: facts.width ?? 1, height: facts.height ?? 1 }), [facts.width, facts.height]);
   const initial = useMemo(() => (tool === "crop" ? [whole(size)] : []), [tool, size]);
   const boxes = useBoxes(`${tool}:${project}:${facts.id}:${size.width}x${size.height}`, initial);
+  const drawing = useRegions(`regions:${project}:${facts.id}:${size.width}x${size.height}`, size);
+  const { strokes } = drawing.regions;
+  const brushed = useMemo(() => (tool === "erase" ? painted(strokes, size) : ""), [tool, strokes, size]);
   const [ratio, setRatio] = useState<number>();
   const buckets = useGet("/api/projects/{project}/buckets", { path: { project } }, { enabled: tool === "crop" });
   const active = boxes.boxes[boxes.active];
@@ -47,13 +54,33 @@ export function BoxTool({ project, facts, tool, busy, onDo, onCancel }: Props) {
     [`${prefix}ArrowUp`]: nudge(0, -1, grow),
     [`${prefix}ArrowDown`]: nudge(0, 1, grow),
   });
-  const change = changeOf(tool, boxes.boxes, size);
+  const change = useMemo(
+    () => (tool === "erase" ? erasing(boxes.boxes, drawing.regions, brushed) : changeOf(tool, boxes.boxes, size)),
+    [tool, boxes.boxes, drawing.regions, brushed, size],
+  );
+  function forget() {
+    boxes.forget();
+    drawing.forget();
+  }
   async function apply() {
-    if (change && (await onDo(change))) boxes.forget();
+    if (change && (await onDo(change))) forget();
   }
   const removeActive = () => tool !== "crop" && active !== undefined && boxes.remove(boxes.active);
-  const applyByKey = (event: KeyboardEvent) => !(event.target instanceof HTMLButtonElement) && change !== undefined && apply();
-  useKeys({ ...arrows(false, ""), ...arrows(true, "Shift+"), Delete: removeActive, Enter: applyByKey });
+  const outlined = drawing.open.length > 0;
+  function applyByKey(event: KeyboardEvent) {
+    if (event.target instanceof HTMLButtonElement || (change === undefined && !outlined)) return false;
+    return outlined ? drawing.close(drawing.open) : apply();
+  }
+  const takeBack = () => tool === "erase" && drawing.takeBack();
+  const leaveOutline = () => outlined && drawing.setOpen([]);
+  useKeys({
+    ...arrows(false, ""),
+    ...arrows(true, "Shift+"),
+    Delete: removeActive,
+    Enter: applyByKey,
+    Backspace: takeBack,
+    Escape: leaveOutline,
+  });
 
   return (
     <>
@@ -67,7 +94,9 @@ export function BoxTool({ project, facts, tool, busy, onDo, onCancel }: Props) {
           draws={tool !== "crop"}
           inside={fit?.inside}
           look={tool}
-        />
+        >
+          {tool === "erase" && <RegionLayer size={size} drawing={drawing} />}
+        </Stage>
         <p className={classes.hint}>{t(`hint_${tool}`)}</p>
       </div>
       <BoxPanel
@@ -82,10 +111,11 @@ export function BoxTool({ project, facts, tool, busy, onDo, onCancel }: Props) {
         ratio={ratio}
         onRatio={setRatio}
         change={change}
+        drawing={drawing}
         busy={busy}
         onApply={apply}
         onCancel={() => {
-          boxes.forget();
+          forget();
           onCancel();
         }}
       />
@@ -94,14 +124,12 @@ export function BoxTool({ project, facts, tool, busy, onDo, onCancel }: Props) {
 }
 
 /** What the boxes ask for; undefined where that is nothing yet. */
-function changeOf(tool: Tool, boxes: readonly Box[], size: Size): MendChange | undefined {
+function changeOf(tool: "crop" | "split", boxes: readonly Box[], size: Size): MendChange | undefined {
   const sent = boxes.map((box) => [...box]);
   const [first] = sent;
   switch (tool) {
     case "crop":
       return first && first.join() !== whole(size).join() ? { way: "crop", parameters: { box: first } } : undefined;
-    case "erase":
-      return first && { way: "erase", parameters: { boxes: sent } };
     case "split":
       return sent.length > 1 ? { way: "cut", parameters: { boxes: sent } } : undefined;
   }

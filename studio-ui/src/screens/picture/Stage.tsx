@@ -1,5 +1,5 @@
 import { useElementSize } from "@mantine/hooks";
-import { type PointerEvent, useRef } from "react";
+import { type PointerEvent, type ReactNode, useRef } from "react";
 import { useTranslation } from "react-i18next";
 import { type Box, drawn, HANDLES, type Handle, heightOf, moved, pulled, type Size, SMALLEST, widthOf } from "./box";
 import classes from "./Stage.module.css";
@@ -18,12 +18,14 @@ interface Props {
   inside?: Box;
   /** How boxes look: what is kept, what is painted over, what is cut out. */
   look: "crop" | "erase" | "split";
+  /** What lies over the picture, below the boxes. */
+  children?: ReactNode;
 }
 
 type Grip = { index: number; handle?: Handle; box: Box; from: readonly [number, number] } | { from: readonly [number, number] };
 
 /** A picture as large as its place, with boxes on it that are drawn, dragged and pulled by their handles. */
-export function Stage({ src, alt, size, boxes, ratio, draws, inside, look }: Props) {
+export function Stage({ src, alt, size, boxes, ratio, draws, inside, look, children }: Props) {
   const { t } = useTranslation("picture");
   const { ref, width, height } = useElementSize<HTMLDivElement>();
   const sheet = useRef<HTMLDivElement>(null);
@@ -74,6 +76,7 @@ export function Stage({ src, alt, size, boxes, ratio, draws, inside, look }: Pro
         }}
       >
         <img src={src} alt={alt} draggable={false} />
+        {children}
         {boxes.boxes.map((box, index) => (
           <div
             // biome-ignore lint/suspicious/noArrayIndexKey: boxes are told apart by their place alone
