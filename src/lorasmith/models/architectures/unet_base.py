@@ -3,34 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Self
+from typing import Any
 
 import torch
 
 from lorasmith.captions.breaks import CHUNK
 from lorasmith.errors import BaseModelError, SettingsError
 from lorasmith.models.architectures.clip import Clip, chunk_count
-from lorasmith.models.autoencoder import Autoencoder, ScaledAutoencoder
+from lorasmith.models.architectures.opened_base import OpenedBase
 from lorasmith.models.base import SizeConditioning
 from lorasmith.models.description import Description
 from lorasmith.models.diffusion import Ddpm
-from lorasmith.models.family import Family
-from lorasmith.models.files.hashes import fingerprints
-from lorasmith.models.files.weights import load_parts
-from lorasmith.models.guidance import classifier_free
-from lorasmith.models.memory import Freeable, checkpoint_blocks
-from lorasmith.models.settings import Quantize
 from lorasmith.models.texts import USUAL, EncodedTexts, TextOptions
-from lorasmith.models.tokenizers import load_tokenizer
 from lorasmith.models.transfer import to_device
 from lorasmith.pages.numbers import count
 
 
-class UnetBase:
-    """A base with a U-Net and one CLIP text encoder; a family adds its record. See `models.base.Base`."""
-
-    record: ClassVar[Family]
-    guided = staticmethod(classifier_free)
+class UnetBase(OpenedBase):
+    """A base with a U-Net and one CLIP text encoder; a family adds its record."""
 
     def __init__(
         self,
@@ -40,61 +30,26 @@ class UnetBase:
         fingerprints: Mapping[str, str],
         variant: str = "",
     ):
-        self.family, self.denoiser, self.defaults = self.record.name, self.record.denoiser, self.record.variant(variant).defaults
-        self.parts: dict[str, Any] = {name: module for name, module in modules.items() if name != "vae"}
+        super().__init__(modules, tokenizers, diffusion, fingerprints, variant)
         self.unet = modules["unet"]
-        self.diffusion = diffusion
-        self.fingerprints = fingerprints
-        self._autoencoder: Freeable[Autoencoder] = Freeable(ScaledAutoencoder(modules["vae"]), "autoencoder")
         self.clip = Clip(modules["text_encoder"], tokenizers["tokenizer"])
-        self.clips = [self.clip]
-        self.latent_channels = self.autoencoder.channels
-        self.latent_step = self.autoencoder.step
-        sizes = self.record.sizes({"unet": self.unet.config, "vae": modules["vae"].config})
-        self.pixel_step, self.native_resolution = sizes.pixel_step, sizes.native
+        self.text_encoders.append(self.clip)
 
     @classmethod
-    def open(
-        cls, description: Description, dtype: torch.dtype, device: str = "cpu", quantize: Quantize = "none", blocks_to_swap: int = 0
-    ) -> Self:
-        """Open a base; weights are read straight to `dtype` and `device`, or quantised there, the autoencoder's always to float32."""
-        modules = load_parts(description, cls.record.usual.parts, dtype, device, quantize, blocks_to_swap)
+    def diffusion_of(cls, scheduler: Mapping[str, Any]) -> Ddpm:
+        return Ddpm.from_config(scheduler)
+
+    @classmethod
+    def refuse_special(cls, description: Description, modules: Mapping[str, Any]) -> None:
         unet, vae = modules["unet"], modules["vae"]
         if unet.config.in_channels != vae.config.latent_channels:
             raise BaseModelError(
                 f"The base {description.source} is a special model ({unet.config.in_channels} input channels for {vae.config.latent_channels} "
                 f"of its autoencoder); give a plain one."
             )
-        tokenizers = {name: load_tokenizer(description, name) for name in cls.record.tokenizers}
-        return cls(
-            modules, tokenizers, Ddpm.from_config(description.scheduler[1]), fingerprints(description, quantize), description.variant
-        )
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.diffusion.prediction_type}, {self.native_resolution} pixels, {self.unet.dtype}, {self.unet.device})"
-
-    @property
-    def autoencoder(self) -> Autoencoder:
-        """Raises RunError once it is freed."""
-        return self._autoencoder.module
-
-    def checkpoint_gradients(self) -> None:
-        for part in self.parts.values():
-            checkpoint_blocks(part)
-
-    def free_text_encoders(self) -> None:
-        self.parts = {self.denoiser: self.unet}
-        for clip in self.clips:
-            clip.free()
-
-    def free_autoencoder(self) -> None:
-        self._autoencoder.free()
-
-    def encode_pixels(self, pixels: torch.Tensor) -> torch.Tensor:
-        return self.autoencoder.encode(pixels)
-
-    def decode_latents(self, latents: torch.Tensor) -> torch.Tensor:
-        return self.autoencoder.decode(latents)
 
     def tokens(self, height: int, width: int) -> int:
         """Each latent pixel."""

@@ -37,7 +37,7 @@ class StableDiffusionXL(UnetBase):
     ):
         super().__init__(modules, tokenizers, diffusion, fingerprints, variant)
         self.clip_2 = Clip(modules["text_encoder_2"], tokenizers["tokenizer_2"])
-        self.clips.append(self.clip_2)
+        self.text_encoders.append(self.clip_2)
 
     def encode_texts(self, captions: Sequence[str], options: TextOptions) -> EncodedTexts:
         """(n, tokens, width of both); clip skip 1 and 2 mean the same, since the penultimate layers are the ones it was made with."""
@@ -48,7 +48,7 @@ class StableDiffusionXL(UnetBase):
         refuse_t5(options)
         states = []
         pooled = None
-        for clip in self.clips:
+        for clip in (self.clip, self.clip_2):
             texts = clip.tokenize(captions, options)
             output = clip.run(texts.ids, hidden_states=True)
             states.append(clip.join(output.hidden_states[-2], texts))

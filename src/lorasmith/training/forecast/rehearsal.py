@@ -19,7 +19,6 @@ from lorasmith.adapters.selection import select_network
 from lorasmith.models.base import Base
 from lorasmith.models.block_swap import repeated_blocks, swappable_weights
 from lorasmith.models.description import Description
-from lorasmith.models.diffusion import Ddpm, Flow
 from lorasmith.models.files.weights import empty_module
 from lorasmith.models.open import base_class
 from lorasmith.models.parts import Part
@@ -92,11 +91,10 @@ def blank_base(description: Description, dtype: torch.dtype) -> Base:
         modules = {name: empty_module(place.config) for name, place in description.parts.items()}
     for name, module in modules.items():
         nn.Module.to(module.requires_grad_(False).eval(), torch.float32 if name == "vae" else dtype)
-    diffusion = Flow if description.prediction_type == "flow" else Ddpm.from_config
     tokenizers = {name: _NoWords() for name in description.record.tokenizers}
     fingerprints = dict.fromkeys(modules, "0" * 64)  # as long as real ones
     opened = base_class(description.record)
-    base: Base = opened(modules, tokenizers, diffusion(description.scheduler[1]), fingerprints, description.variant)
+    base: Base = opened(modules, tokenizers, opened.diffusion_of(description.scheduler[1]), fingerprints, description.variant)
     return base
 
 
