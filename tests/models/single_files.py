@@ -14,6 +14,8 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file, save_file
 
+from tests.models.newer_single_files import ORIGINALS
+
 
 def parts_of(folder: Path) -> dict[str, dict[str, torch.Tensor]]:
     """Part -> its tensors, as the folder has them."""
@@ -36,6 +38,7 @@ def write_single_file(folder: Path, path: Path, layout: str = "original", dtype=
     def put(prefix, part):
         tensors.update({prefix + key: value for key, value in part.items()})
 
+    newer = ORIGINALS.get(config(folder, "transformer")["_class_name"]) if "transformer" in parts else None
     if layout == "diffusers":
         for name, part in parts.items():
             put(f"{name}.", part)
@@ -44,6 +47,8 @@ def write_single_file(folder: Path, path: Path, layout: str = "original", dtype=
         tensors["model.diffusion_model.norm_final.weight"] = torch.ones(24)  # files have it, and no model reads it
         put("vae.", ldm_vae(parts["vae"], len(config(folder, "vae")["block_out_channels"])))
         put("text_encoders.qwen3_4b.transformer.model.", parts["text_encoder"])
+    elif newer:
+        tensors = newer(parts)
     else:
         put("model.diffusion_model.", bfl(parts["transformer"]) if flux else ldm_unet(parts["unet"], config(folder, "unet")))
         put("vae." if flux else "first_stage_model.", ldm_vae(parts["vae"], len(config(folder, "vae")["block_out_channels"])))

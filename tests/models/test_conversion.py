@@ -13,7 +13,7 @@ from lorasmith.models.open import describe
 from lorasmith.models.tokenizers import load_tokenizer
 from tests.bounds import assert_within_rounding
 from tests.models.single_files import write_single_file
-from tests.models.toys import TOYS, family_of, pipeline_of, quick_and_slow, toy_folder
+from tests.models.toys import TOYS, family_of, module_of, pipeline_of, quick_and_slow, toy_folder
 from tests.reference import reference_json
 
 QUICK = {
@@ -26,6 +26,7 @@ QUICK = {
     ("chroma", "original"),
     ("zimage", "original"),
     ("zimage", "diffusers"),
+    ("qwen_image", "original"),
 }
 LAYOUTS = [(toy, layout) for toy in TOYS for layout in ("original", "diffusers")] + [("sdxl", "comfyui")]
 
@@ -60,7 +61,7 @@ def test_every_part_of_a_single_file_is_the_folders(single_file, toy, layout):
     description = describe(single_file(toy, layout), config=toy_folder(toy))
     assert (description.family, description.layout) == (family_of(toy), "single file")
     for part in description.parts:
-        _same_state(load_part(description, part, torch.float32), getattr(pipeline(toy), part))
+        _same_state(load_part(description, part, torch.float32), module_of(pipeline(toy), part))
 
 
 @pytest.mark.parametrize("toy", quick_and_slow())
@@ -68,7 +69,7 @@ def test_a_folder_opens_as_the_pipeline(toy):
     description = describe(toy_folder(toy))
     assert set(description.parts) >= {description.denoiser, "text_encoder", "vae"}
     for part in description.parts:
-        _same_state(load_part(description, part, torch.float32), getattr(pipeline(toy), part))
+        _same_state(load_part(description, part, torch.float32), module_of(pipeline(toy), part))
 
 
 @pytest.mark.parametrize("toy", quick_and_slow())
@@ -83,7 +84,7 @@ def test_a_single_file_draws_the_pipelines_picture(single_file, toy):
     prompt, options = "a happy red cat", {"num_inference_steps": 2, "height": 32, "width": 32, "output_type": "np"}
     pictures = [p(prompt, generator=torch.Generator().manual_seed(3), **options).images for p in (ours, theirs)]
     alone = (
-        {} if "transformer" in description.parts else {"device": "cpu", "num_images_per_prompt": 1, "do_classifier_free_guidance": False}
+        {} if description.denoiser == "transformer" else {"device": "cpu", "num_images_per_prompt": 1, "do_classifier_free_guidance": False}
     )
     with torch.no_grad():
         states = [p.encode_prompt(prompt, **alone) for p in (ours, theirs)]

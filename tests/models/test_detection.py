@@ -47,6 +47,8 @@ SDXL = {
 }  # fmt: skip
 FLUX = {"double_blocks.0.img_attn.qkv.weight": (9216, 3072), "img_in.weight": (3072, 64), "guidance_in.in_layer.weight": (3072, 256)}
 
+QWEN_IMAGE = {"transformer_blocks.0.img_mod.1.weight": (18432, 3072), "txt_norm.weight": (3584,), "img_in.weight": (3072, 64)}
+
 
 def _described(tmp_path, tensors, metadata=None, **open_options):
     return describe(header_file(tmp_path / "model.safetensors", tensors, metadata), **open_options)
@@ -66,17 +68,15 @@ def test_folders_are_known(toy):
 
 @pytest.mark.parametrize(
     ("tensors", "family", "variant"),
-    [(SD1, "sd1", ""), (SD2, "sd2", ""), (SDXL, "sdxl", ""), (FLUX, "flux", "dev"), ({k: v for k, v in FLUX.items() if "guidance" not in k}, "flux", "schnell")],
-    ids=["sd1", "sd2", "sdxl", "dev", "schnell"],
+    [(SD1, "sd1", ""), (SD2, "sd2", ""), (SDXL, "sdxl", ""), (FLUX, "flux", "dev"), (QWEN_IMAGE, "qwen_image", ""), ({k: v for k, v in FLUX.items() if "guidance" not in k}, "flux", "schnell")],
+    ids=["sd1", "sd2", "sdxl", "dev", "qwen_image", "schnell"],
 )  # fmt: skip
 def test_single_files_are_known_by_their_header(tmp_path, tensors, family, variant):
     description = _described(tmp_path, tensors)
     assert (description.family, description.variant) == (family, variant)
     assert any("layout" in reason for reason in description.reasons)
-    if family == "flux":
-        assert missing_parts(description) == ["text_encoder", "text_encoder_2", "vae"]
-    else:
-        assert missing_parts(description) == []
+    absent = {"flux": ["text_encoder", "text_encoder_2", "vae"], "qwen_image": ["text_encoder", "vae"]}
+    assert missing_parts(description) == absent.get(family, [])
 
 
 def test_the_two_text_encoders_of_sdxl_are_told_apart_in_every_layout(tmp_path):
@@ -145,9 +145,22 @@ WRONG = {
     "flux.3": (FLUX | {"early_stream_modulations.image.lin.weight": (4, 4)}, "Flux.3"),
     "flux fill": (FLUX | {"img_in.weight": (3072, 384)}, "Fill"),
     "flux depth": (FLUX | {"img_in.weight": (3072, 128)}, "Depth"),
+    "qwen edit": (QWEN_IMAGE | {"__index_timestep_zero__": (1,)}, "Qwen-Image-Edit 2511.*give Qwen-Image itself"),
+    "qwen layered": (QWEN_IMAGE | {"time_text_embed.addition_t_embedding.weight": (2, 3072)}, "Qwen-Image-Layered"),
+    "mage-flow": (QWEN_IMAGE | {"txt_norm.weight": (2560,)}, "Mage-Flow"),
+    "qwen 2.1": ({"txt_in.text_norm.weight": (4096,), "transformer_blocks.0.attn.to_q.weight": (4096, 4096)}, "Qwen-Image 2.1"),
     "lora": ({"lora_unet_down_blocks_0_attentions_0_proj_in.lora_down.weight": (4, 4)}, "LoRA file"),
     "diffusers lora": ({"transformer.single_transformer_blocks.0.attn.to_q.lora_A.weight": (4, 4)}, "LoRA file"),
     "vae": ({"encoder.down.0.block.0.norm1.weight": (128,), "decoder.conv_in.weight": (4,)}, "autoencoder.*base.vae"),
+    "wan's vae": ({"decoder.middle.0.residual.0.gamma": (384, 1, 1, 1)}, "autoencoder.*videos alone.*base.vae"),
+    "qwen2.5-vl": (
+        {
+            "model.layers.0.self_attn.q_proj.bias": (3584,),
+            "model.layers.0.mlp.gate_proj.weight": (4, 3584),
+            "model.embed_tokens.weight": (9, 3584),
+        },
+        "Qwen2.5-VL language model, Qwen2.5-VL 7B .*alone.*base.text_encoder",
+    ),
     "clip": ({"text_model.embeddings.token_embedding.weight": (49408, 768)}, "text encoder alone"),
     "t5": ({"encoder.block.0.layer.0.SelfAttention.q.weight": (4096, 4096)}, "text encoder alone"),
     "nf4": (FLUX | {"double_blocks.0.img_attn.qkv.weight.quant_state.bitsandbytes__nf4": (20,)}, "four bits"),
@@ -189,6 +202,8 @@ def test_gguf_files_pickles_and_packed_weights_are_refused(tmp_path):
         ({"_class_name": "StableDiffusionInpaintPipeline"}, {}, "inpainting"),
         ({"_class_name": "StableDiffusionPipeline"}, {"in_channels": 9}, "9 input channels"),
         ({"_class_name": "StableDiffusion3Pipeline"}, {}, "StableDiffusion3Pipeline"),
+        ({"_class_name": "QwenImageEditPlusPipeline"}, {}, "QwenImageEditPlusPipeline, a model that edits pictures"),
+        ({"_class_name": "QwenImageLayeredPipeline"}, {}, "QwenImageLayeredPipeline, a model that takes pictures apart into layers"),
         ({"_class_name": 7}, {}, "no _class_name"),
         ({}, {}, "no _class_name"),
         ({"_class_name": "StableDiffusionPipeline"}, {"in_channels": "four"}, "input channels"),

@@ -17,11 +17,15 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
-TOYS = ("sd1", "sd2", "sdxl", "sdxl-v", "flux", "flux-schnell", "chroma", "zimage")
+from tests.models import newer_toys
+
+TOYS = ("sd1", "sd2", "sdxl", "sdxl-v", "flux", "flux-schnell", "chroma", "zimage", "qwen_image")
 POOLED = {"sdxl", "flux"}  # families whose denoiser reads a pooled state as well
 MASKS_T5 = {"flux", "chroma"}  # families for which base.t5_attention_mask may be on
+NATIVE = {"qwen_image": 1024}
+"""Families whose settings do not say which square they were made for -> that of the family."""
 PICTURE = 64  # pixels a side: the toys' native resolution
-PACKED = {"flux", "chroma"}  # families whose pipeline takes its latents packed
+PACKED = {"flux", "chroma", "qwen_image"}  # families whose pipeline takes its latents packed
 PIPELINE_GUIDANCE = {"flux": 3.0, "zimage": 3.0}
 """What the pipeline calls guidance, where that is not the classifier-free guidance of 4.0: Flux.1 is told it, Z-Image's is one less."""
 T5_TOKENS = 24  # what the toy T5's tokenizer reads at most
@@ -78,7 +82,16 @@ def pipeline_of(name: str):
         # It adds its mask of 1 and 0 to the scores, which hides nothing; see tests/models/test_chroma.py.
         prepare = pipeline._prepare_attention_mask
         pipeline._prepare_attention_mask = lambda **given: prepare(**given).bool()
+    if kind.__name__ == "QwenImagePipeline":  # it drops as many tokens as Qwen's tokenizer makes of the template's beginning
+        before = pipeline.prompt_template_encode.partition("{}")[0]
+        pipeline.prompt_template_encode_start_idx = len(pipeline.tokenizer(before).input_ids)
     return pipeline
+
+
+def module_of(pipeline, part: str):
+    """A part of a pipeline; of a model that sees, the language model alone."""
+    module = getattr(pipeline, part)
+    return module.model.language_model if hasattr(getattr(module, "model", None), "language_model") else module
 
 
 # -- the parts ----------------------------------------------------------------------------------------------------------
@@ -288,7 +301,10 @@ def _zimage(folder: Path, variant: str) -> None:
     ).save_pretrained(folder)  # fmt: skip
 
 
-_MAKERS = {"sd1": _sd1, "sd2": _sd2, "sdxl": _sdxl, "flux": _flux, "chroma": _chroma, "zimage": _zimage}
+_MAKERS = {
+    "sd1": _sd1, "sd2": _sd2, "sdxl": _sdxl, "flux": _flux, "chroma": _chroma, "zimage": _zimage,
+    "qwen_image": lambda folder, variant: newer_toys.qwen_image(folder, qwen_tokenizer()),
+}  # fmt: skip
 
 
 def settings_of(folder: Path, part: str) -> dict:

@@ -1,6 +1,7 @@
-"""Names and shapes of full-size networks against the lists that kohya's trainer makes: what we write, and what we read.
+"""Names and shapes of full-size networks against the lists that the peers' trainers make: what we write, and what we read.
 
-Every list in the reference's folder `keys/` is taken, whatever its name; a list of the same schema put there is tested too.
+For the families whose files are written with dots, the lists of the mode "everywhere" say what is written, and those of the trainers what is
+read. Every list in the reference's folder `keys/` is taken, whatever its name; a list of the same schema put there is tested too.
 """
 
 import functools
@@ -29,6 +30,7 @@ ARCHITECTURES = {
     "sdxl": "sdxl",
     "flux": "flux",
     "zimage": "zimage",
+    "qwen_image": "qwen_image",
 }
 """The reference's name of an architecture -> our family. Without one a list is skipped."""
 PRESETS = {"default": "default", "locon": "convolutions", "everywhere": "default"}
@@ -92,7 +94,7 @@ def in_kohyas_style(family):
 
 
 @pytest.mark.parametrize("name", lists({"meta", "modules", "keys"}))
-def test_a_network_at_full_size_has_kohyas_keys_and_shapes(name):
+def test_a_network_at_full_size_has_the_keys_and_shapes_of_the_reference(name):
     reference = reference_json(f"keys/{name}")
     meta = reference["meta"]
     family, preset = ARCHITECTURES[meta["arch"]], PRESETS[meta["mode"]]
@@ -104,7 +106,7 @@ def test_a_network_at_full_size_has_kohyas_keys_and_shapes(name):
 
 
 @pytest.mark.parametrize("name", lists({"meta", "modules", "keys"}))
-def test_a_file_with_kohyas_keys_is_read_whole_and_each_layer_is_found_in_the_model(name):
+def test_a_file_with_the_peers_keys_is_read_whole_and_each_layer_is_found_in_the_model(name):
     reference = reference_json(f"keys/{name}")
     family = ARCHITECTURES[reference["meta"]["arch"]]
     file = {key: torch.zeros(()) if shape == [] else torch.empty(shape, device="meta") for key, shape in reference["keys"].items()}
@@ -133,6 +135,23 @@ def flat(key, own):
 def in_this_version(module, path):
     """A CLIP path without `text_model` where transformers has dropped it."""
     return path if dict(module.named_children()).keys() & {path.partition(".")[0]} else path.removeprefix("text_model.")
+
+
+@pytest.mark.parametrize("name", [each for each in lists({"meta", "map"}) if not each.id or "dit_" in each.id])
+def test_every_layer_of_a_transformer_is_found_by_both_its_names(name):
+    reference = reference_json(f"keys/{name}")
+    family = ARCHITECTURES[reference["meta"]["arch"]]
+    denoiser = FAMILIES[family].denoiser
+    for ours, entry in reference["map"].items():
+        if ":" in ours:  # another part's
+            continue
+        place = keys.place(family, denoiser, ours)
+        assert keys.place(family, denoiser, entry["native"]).name == place.name
+        part, paths = keys.layers_of(family, place.name)
+        assert (part, paths[place.slot]) == (denoiser, ours)
+        assert bool(entry["rows"]) == (len(place.shares) > 1)
+        assert place.halves_swapped == bool(entry.get("halves_swapped"))
+        assert list(full_size(family)[denoiser].get_submodule(ours).weight.shape) == entry["weight_shape"]
 
 
 @pytest.mark.parametrize("name", [each for each in lists({"meta", "map"}) if not each.id or "unet_" in each.id])

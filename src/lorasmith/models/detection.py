@@ -83,7 +83,7 @@ _OTHER_FAMILIES: tuple[tuple[str, str], ...] = (
     (r"(^|\.)double_layers\.0\.", "AuraFlow"),
     (r"(^|\.)(patchify_proj|scale_shift_table)(\.|$)", "PixArt or LTX-Video"),
     (r"(^|\.)(clip_txt_mapper|down_blocks\.0\.0\.channelwise)\.", "Stable Cascade"),
-    (r"(^|\.)transformer_blocks\.0\.img_mod\.", "Qwen-Image"),
+    (r"(^|\.)txt_in\.text_norm\.", "Qwen-Image 2.1"),
     (r"(^|\.)pos_embed\.(proj|pos_embed)", "Stable Diffusion 3 or PixArt"),
 )
 
@@ -102,7 +102,8 @@ def parts_in(entries: Entries) -> list[Found]:
             continue
         architecture, names = anchors[anchor]
         prefix = key.removesuffix(anchor).removesuffix(architecture.inner_prefix)
-        if not re.search(r"(^|[._])ema\.", prefix):
+        whole = not architecture.beside or prefix + architecture.beside in entries
+        if whole and not re.search(r"(^|[._])ema\.", prefix):
             found.append(Found(architecture, names, prefix, anchor))
     return found
 
@@ -272,6 +273,8 @@ _FOREIGN_PIPELINES: tuple[tuple[Callable[[str], bool], str], ...] = (
     (lambda name: "InstructPix2Pix" in name, "an instruct-pix2pix model"),
     (lambda name: "ControlNet" in name or "Control" in name, "a model led by pictures"),
     (lambda name: "Upscale" in name, "an upscaler"),
+    (lambda name: "Edit" in name, "a model that edits pictures"),
+    (lambda name: "Layered" in name, "a model that takes pictures apart into layers"),
 )
 
 

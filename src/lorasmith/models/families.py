@@ -8,6 +8,7 @@ from lorasmith.models.chroma.family import CHROMA
 from lorasmith.models.family import Family
 from lorasmith.models.flux.family import FLUX
 from lorasmith.models.parts import Architecture
+from lorasmith.models.qwen_image.family import QWEN_IMAGE
 from lorasmith.models.sd1.family import SD1
 from lorasmith.models.sd2.family import SD2
 from lorasmith.models.sdxl.family import SDXL
@@ -29,6 +30,7 @@ register(SDXL)
 register(FLUX)
 register(CHROMA)
 register(ZIMAGE)
+register(QWEN_IMAGE)
 
 
 def architectures() -> Iterator[Architecture]:

@@ -58,6 +58,8 @@ class Architecture:
     """transformers: the class of its configuration. diffusers' classes take their settings as they are."""
     anchors: Mapping[str, str] = field(default_factory=dict)
     """A tensor's name that nothing else has -> whose names a file with it has."""
+    beside: str = ""
+    """A tensor that must be beside the anchor, where others have the anchor too."""
     tables: Mapping[str, NameTable] = field(default_factory=dict)
     """Whose names a file has -> where each tensor is; a name without a table is the module's own."""
     inner_prefix: str = ""

@@ -32,8 +32,6 @@ OTHERS = {
     "SD3 medium": ("Stable Diffusion 3", lora((f"{BLOCK}.attn.to_q", 1536, 1536))),
     "SD3.5 large": ("Stable Diffusion 3", lora((f"{BLOCK}.attn.add_q_proj", 2432, 2432))),
     "SD3 of sd-scripts": ("Stable Diffusion 3", kohya(("lora_unet_joint_blocks_0_x_block_attn_qkv", 4608, 1536))),
-    "Qwen-Image": ("Qwen-Image", lora((f"{BLOCK}.attn.to_q", 3072, 3072), (f"{BLOCK}.img_mod.1", 18432, 3072))),
-    "Qwen-Image, attention alone": ("Qwen-Image", lora(("transformer.transformer_blocks.59.attn.add_q_proj", 3072, 3072))),
     "Flux.2 klein 4B": ("Flux.2", lora(("diffusion_model.single_blocks.0.linear1", 27648, 3072))),
     "Flux.2 klein 9B": ("Flux.2", lora(("diffusion_model.double_blocks.0.img_attn.qkv", 12288, 4096))),
     "Flux.2 dev": ("Flux.2", lora(("transformer.single_transformer_blocks.0.attn.to_qkv_mlp_proj", 55296, 6144))),
@@ -74,6 +72,22 @@ def test_files_of_other_families_are_called_by_their_names_and_not_read(title, t
     with pytest.raises(AdapterError, match=f"made for {title}, which is not supported") as refusal:
         read_network(tensors)
     assert refusal.value.code == "lora.other_family"
+
+
+SUPPORTED = {
+    "Qwen-Image": ("qwen_image", lora((f"{BLOCK}.attn.to_q", 3072, 3072), (f"{BLOCK}.img_mod.1", 18432, 3072))),
+    "Qwen-Image, attention alone": ("qwen_image", lora(("diffusion_model.transformer_blocks.59.attn.add_q_proj", 3072, 3072))),
+    "Qwen-Image, the last block that HunyuanVideo has too": (
+        "qwen_image",
+        kohya(*((f"lora_unet_transformer_blocks_{number}_attn_to_q", 3072, 3072) for number in (19, 20))),
+    ),
+}
+
+
+@pytest.mark.parametrize(("family", "tensors"), SUPPORTED.values(), ids=SUPPORTED)
+def test_files_of_newer_families_are_known_by_the_names_of_their_layers(family, tensors):
+    network = read_network(tensors)
+    assert (network.family, network.alike, network.unread) == (family, (), {})
 
 
 def test_a_model_with_the_layers_of_another_is_known_by_its_metadata():
@@ -152,11 +166,12 @@ def test_no_layer_of_another_family_is_said_to_be_of_flux_alone(path):
 
 
 def alike_of(tensors):
-    """The other models that a file could be for; None where it is refused."""
+    """The other models that a file could be for; None where it is refused, or read as another family's."""
     try:
-        return read_network(tensors).alike
+        network = read_network(tensors)
     except AdapterError:
         return None
+    return network.alike if network.family == "flux" else None
 
 
 def test_a_file_of_whose_layers_none_is_the_familys_is_unknown():

@@ -188,8 +188,8 @@ def test_schedules_of_easy_training_scripts(tmp_path, scheduler, schedule):
 @pytest.mark.parametrize(
     ("name", "text", "words"),
     [
-        ("a.yaml", AI_TOOLKIT.replace("is_xl: true", "arch: qwen_image"), "qwen_image with ai-toolkit"), ("a.yaml", AI_TOOLKIT.replace("sd_trainer", "slider"), "no LoRA"),
-        ("a.yaml", "name: x", "no job of ai-toolkit"), ("a.json", {**ONETRAINER, "model_type": "QWEN"}, "QWEN with OneTrainer"),
+        ("a.yaml", AI_TOOLKIT.replace("is_xl: true", "arch: hidream"), "hidream with ai-toolkit"), ("a.yaml", AI_TOOLKIT.replace("sd_trainer", "slider"), "no LoRA"),
+        ("a.yaml", "name: x", "no job of ai-toolkit"), ("a.json", {**ONETRAINER, "model_type": "HI_DREAM_FULL"}, "HI_DREAM_FULL with OneTrainer"),
         ("a.json", {**ONETRAINER, "training_method": "FINE_TUNE"}, "no LoRA"), ("a.json", {**SIMPLETUNER, "--model_family": "wan"}, "wan with SimpleTuner"),
         ("a.json", {**SIMPLETUNER, "--model_type": "full"}, "no LoRA"), ("a.toml", EASY.replace('train_mode = "lora"', 'train_mode = "textual_inversion"'), "no LoRA"),
         ("a.toml", EASY.replace('image_dir = "reg"', ""), "without an image_dir"),

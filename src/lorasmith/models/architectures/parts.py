@@ -50,7 +50,8 @@ QWEN3_VL = replace(
 """The text side of Qwen3-VL; nothing but its settings tells it from Qwen3. What it sees with is left out."""
 QWEN2_5_VL = Architecture(
     "Qwen2_5_VLTextModel", "transformers", kind="qwen2.5", title="a Qwen2.5-VL language model", config_class="Qwen2_5_VLTextConfig",
-    anchors={"layers.0.self_attn.q_proj.bias": "transformers"}, folder_names="transformers", quantizable=True, settings_within="text_config",
+    anchors={"layers.0.self_attn.q_proj.bias": "transformers"}, beside="layers.0.mlp.gate_proj.weight", folder_names="transformers",
+    quantizable=True, settings_within="text_config",
     width=Width("embed_tokens.weight", "hidden_size", {3584: "Qwen2.5-VL 7B"}),
 )  # fmt: skip
 """The text side of Qwen2.5-VL."""

@@ -1,0 +1,98 @@
+"""The record of Qwen-Image."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from lorasmith.captions.style import CaptionStyle
+from lorasmith.errors import BaseModelError
+from lorasmith.models.architectures.qwen_tokenizer import QWEN_TOKENIZER
+from lorasmith.models.family import ClipSkip, DenoiserFile, Detection, Family, FamilyDefaults, Match, Prediction, Rate, Sizes, Variant
+from lorasmith.models.lora_naming import LOADS, Consumers, LoraMarks, LoraNaming, PartNaming, drops, readings
+from lorasmith.models.qwen_image import config
+from lorasmith.models.qwen_image.layers import TRANSFORMER_NAMES
+from lorasmith.models.shift import LineShift
+
+DEFAULTS = FamilyDefaults(
+    resolution=1024, bucket_step=16, max_token_lengths=(1024, 512),
+    rate=Rate(1e-4, "what Qwen-Image LoRAs are mostly trained with; 5e-5 is calmer", "musubi-tuner's and ai-toolkit's examples"),
+    text_encoder_lr=0.0, trained_text_encoders=(), text_encoders_left_alone="it is a language model of 7 billion parameters, which nobody trains",
+    shift=LineShift((256, 0.5), (8192, 0.9)), steps=50, cfg_scale=4.0, save_precision="bf16", largest_resolution=1328,
+    larger_resolution="the largest square that it was made for; a step takes 1.7 times as long as at 1024",
+)  # fmt: skip
+NOTE = "Qwen-Image-Edit has the same tensors, so a file does not show which it is: what is trained here is Qwen-Image, without pictures to edit"
+
+
+def sizes(settings: Mapping[str, Mapping[str, Any]]) -> Sizes:
+    """A token is 2 x 2 latents; no part says which square it was made for."""
+    return Sizes(DEFAULTS.resolution, 2 * 2 ** len(settings["vae"]["temperal_downsample"]))
+
+
+def from_file(file: DenoiserFile) -> Match | None:
+    if "__index_timestep_zero__" in file.shapes:
+        _refuse(file.source, "Qwen-Image-Edit 2511, which edits pictures")
+    if "time_text_embed.addition_t_embedding.weight" in file.shapes:
+        _refuse(file.source, "Qwen-Image-Layered, which takes pictures apart into layers")
+    if file.shapes.get("txt_norm.weight") == (2560,):
+        _refuse(file.source, "Mage-Flow")
+    return Match("its blocks have a stream for the picture and one for the text, each with its own modulation, as Qwen-Image")
+
+
+def from_config(folder: Path, pipeline: str, settings: Mapping[str, Any]) -> Match | None:
+    if settings.get("zero_cond_t"):
+        _refuse(folder, "Qwen-Image-Edit 2511, which edits pictures")
+    if settings.get("use_additional_t_cond") or settings.get("use_layer3d_rope"):
+        _refuse(folder, "Qwen-Image-Layered, which takes pictures apart into layers")
+    return Match("")
+
+
+def _refuse(source: Path, what: str) -> None:
+    raise BaseModelError(
+        f"{source} is {what}, and cannot be trained on here; give Qwen-Image itself.", code="base.special_model", path=str(source)
+    )
+
+
+_UNKNOWN = drops("it does not know these names: convert the file (lorasmith lora convert)")
+_EVERYWHERE = readings(forge=LOADS, comfyui=LOADS, diffusers=LOADS)
+CONSUMERS = Consumers(
+    by_naming={
+        "diffusion_model., original path": _EVERYWHERE,
+        "kohya, diffusers path": _EVERYWHERE,
+        "diffusers": _EVERYWHERE,
+        "peft": readings(forge=_UNKNOWN, comfyui=_UNKNOWN, diffusers=_UNKNOWN),
+    },
+    without=("AUTOMATIC1111",),
+)
+
+QWEN_IMAGE = Family(
+    name="qwen_image",
+    title="Qwen-Image",
+    package=__package__,
+    base_class="QwenImage",
+    denoiser="transformer",
+    variants={"": Variant(config.PARTS, config.SCHEDULER, DEFAULTS, licence="Apache-2.0", note=NOTE)},
+    tokenizers={"tokenizer": QWEN_TOKENIZER},
+    prediction=Prediction(("flow",), usual_reason="Qwen-Image models predict the flow"),
+    sizes=sizes,
+    detection=Detection(("QwenImagePipeline",), from_file, from_config),
+    lora=LoraNaming(
+        {"transformer": PartNaming("diffusion_model", TRANSFORMER_NAMES)},
+        in_words="diffusion_model. and the transformer's own names (transformer_blocks), lora_A and lora_B without alphas",
+        consumers=CONSUMERS,
+        marks=LoraMarks(
+            certain=r"main_transformer_blocks_(\d+_(img|txt)_(mod_1|mlp_net_)|[2-9]\d_attn_(to|add)_)",
+            versions=("qwen_image", "qwen-image", "Qwen-Image"),
+        ),
+        style="dotted",
+        alpha_keys=False,
+    ),
+    captions=CaptionStyle(
+        "sentences",
+        "Qwen-Image reads whole sentences with a language model and was trained on them.",
+        "Let a captioner describe the pictures: lorasmith captions describe.",
+    ),
+    clip_skip=ClipSkip("clip skip is not used: Qwen-Image reads the last layer of a language model"),
+    called_elsewhere={"ai-toolkit": ("qwen_image",), "OneTrainer": ("QWEN",), "SimpleTuner": ("qwen_image",)},
+)
