@@ -1,6 +1,7 @@
 """Every network kind on a toy base of every family: from the settings to a file, and back onto the base."""
 
 import copy
+import inspect
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import cache
@@ -23,6 +24,7 @@ FAMILIES = {
     "flux": ("transformer", "text_encoder", "text_encoder_2"),
     "chroma": ("transformer",),
     "zimage": ("transformer",),
+    "qwen_image": ("transformer",),
 }
 RANKED = {"lora", "loha", "lokr", "dylora", "glora"}
 
@@ -50,10 +52,12 @@ def outputs(parts):
         text, image = torch.zeros(6, 3), torch.zeros(16, 3)
         image[:, 1], image[:, 2] = torch.arange(16) // 4, torch.arange(16) % 4
         pooled = {"pooled_projections": numbers(2, config.pooled_projection_dim)} if "pooled_projection_dim" in config else {}
-        guidance = {"guidance": torch.tensor([3.5, 3.5])} if "guidance_embeds" in config else {}
+        guidance = {"guidance": torch.tensor([3.5, 3.5])} if config.get("guidance_embeds") else {}
+        asked = inspect.signature(parts["transformer"].forward).parameters
+        places = {"img_shapes": [[(1, 4, 4)]] * 2} if "img_shapes" in asked else {"img_ids": image, "txt_ids": text}
         found.append(parts["transformer"](
             numbers(2, 16, config.in_channels), numbers(2, 6, config.joint_attention_dim), timestep=torch.tensor([0.3, 0.9]),
-            img_ids=image, txt_ids=text, return_dict=False, **pooled, **guidance,
+            return_dict=False, **places, **pooled, **guidance,
         )[0])  # fmt: skip
     else:
         added = None

@@ -27,13 +27,20 @@ def qwen2_5_vl(tokenizer):
 
 
 def qwen_image(folder: Path, tokenizer) -> None:
+    import torch
     from diffusers import FlowMatchEulerDiscreteScheduler, QwenImagePipeline, QwenImageTransformer2DModel
 
     from lorasmith.models.qwen_image.config import SCHEDULER
 
+    transformer = QwenImageTransformer2DModel(
+        num_layers=2, attention_head_dim=16, num_attention_heads=2, joint_attention_dim=32, axes_dims_rope=(4, 6, 6)
+    )
+    # Gates as open and predictions as large as those of a trained model, so that the blocks matter.
+    for block in transformer.transformer_blocks:
+        for modulation in (block.img_mod[1], block.txt_mod[1]):
+            torch.nn.init.normal_(modulation.bias)
+    torch.nn.init.normal_(transformer.proj_out.weight, std=32**-0.5)
     QwenImagePipeline(
         scheduler=FlowMatchEulerDiscreteScheduler(**SCHEDULER[1]), vae=video_vae(), text_encoder=qwen2_5_vl(tokenizer), tokenizer=tokenizer,
-        transformer=QwenImageTransformer2DModel(
-            num_layers=2, attention_head_dim=16, num_attention_heads=2, joint_attention_dim=32, axes_dims_rope=(4, 6, 6)
-        ),
+        transformer=transformer,
     ).save_pretrained(folder)  # fmt: skip

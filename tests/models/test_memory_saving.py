@@ -167,7 +167,7 @@ def test_every_attention_of_denoiser_and_text_encoders_is_torchs_own(name, monke
         answer(base, PROMPTS[:1])
     attentions = [
         m for module in base.parts.values() for m in module.modules()
-        if type(m).__name__ in ("Attention", "FluxAttention", "CLIPAttention", "T5Attention", "Qwen3Attention")
+        if type(m).__name__ in ("Attention", "FluxAttention", "CLIPAttention", "T5Attention", "Qwen3Attention", "Qwen2_5_VLAttention")
     ]  # fmt: skip
     assert len(calls) == len(attentions) > 3
     assert not softmax

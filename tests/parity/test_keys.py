@@ -137,23 +137,6 @@ def in_this_version(module, path):
     return path if dict(module.named_children()).keys() & {path.partition(".")[0]} else path.removeprefix("text_model.")
 
 
-@pytest.mark.parametrize("name", [each for each in lists({"meta", "map"}) if not each.id or "dit_" in each.id])
-def test_every_layer_of_a_transformer_is_found_by_both_its_names(name):
-    reference = reference_json(f"keys/{name}")
-    family = ARCHITECTURES[reference["meta"]["arch"]]
-    denoiser = FAMILIES[family].denoiser
-    for ours, entry in reference["map"].items():
-        if ":" in ours:  # another part's
-            continue
-        place = keys.place(family, denoiser, ours)
-        assert keys.place(family, denoiser, entry["native"]).name == place.name
-        part, paths = keys.layers_of(family, place.name)
-        assert (part, paths[place.slot]) == (denoiser, ours)
-        assert bool(entry["rows"]) == (len(place.shares) > 1)
-        assert place.halves_swapped == bool(entry.get("halves_swapped"))
-        assert list(full_size(family)[denoiser].get_submodule(ours).weight.shape) == entry["weight_shape"]
-
-
 @pytest.mark.parametrize("name", [each for each in lists({"meta", "map"}) if not each.id or "unet_" in each.id])
 def test_every_layer_of_a_unet_is_found_by_both_its_names(name):
     reference = reference_json(f"keys/{name}")

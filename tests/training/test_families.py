@@ -43,6 +43,7 @@ def pixels(picture):
         ("flux", "folder", {"kind": "diag-oft", "block_size": 4}),
         ("chroma", "file", LORA),
         ("zimage", "file", LORA),
+        ("qwen_image", "file", LORA),
     ],
     ids=lambda value: value.get("kind", "lora") if isinstance(value, dict) else value,
 )

@@ -221,5 +221,8 @@ class LoraNaming:
     alpha_keys: bool = True
     """Whether a file has each layer's alpha. Without, alpha / rank is multiplied into lora_B on writing, and rank and alpha are kept in
     the metadata."""
+    unread_in_last_block: str | None = None
+    """Pattern of names of layers, with the block's number as its group, whose output is read by the next block alone: in the last block
+    nothing reads it, and they stay as they are however long they train."""
     original_path: str | None = None
     """Pattern of the beginning of a path that is the original model's and not diffusers'."""

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from lorasmith.adapters.base_weights import BaseWeights, opened_base, standard_base
 from lorasmith.adapters.compatibility.consumers import ui_type
-from lorasmith.adapters.compatibility.idle import beyond_clip_skip, idle_layers
+from lorasmith.adapters.compatibility.idle import beyond_clip_skip, idle_layers, unread_in_last_block
 from lorasmith.adapters.compatibility.loading import ConsumerReport, in_programs
 from lorasmith.adapters.files.dialects import read_network
 from lorasmith.adapters.files.lora_file import LoraFile, load_tensors
@@ -216,7 +216,8 @@ def _idle_findings(network: Network) -> Iterator[Finding]:
         return
     clipped = beyond_clip_skip(network.layers, idle)
     beyond = _heads(network.layers[name] for name in clipped)
-    if others := _heads(network.layers[name] for name in idle if name not in clipped):
+    last = unread_in_last_block(network.family, network.layers, idle)
+    if others := _heads(network.layers[name] for name in idle if name not in clipped | last):
         yield _finding(
             "idle", "warning", f"{len(others)} of {total} layers are zero and change nothing, {others[0]} first.", others,
             "Either they were not trained, or no gradient reached them.", total=total,
@@ -226,6 +227,12 @@ def _idle_findings(network: Network) -> Iterator[Finding]:
             "beyond_clip_skip", "note",
             f"{count(len(beyond), 'layer')} at the end of a text encoder {'is' if len(beyond) == 1 else 'are'} zero: training did not read so far.", sorted(beyond),
             "What is not read is not trained: SDXL leaves out the last block of its first encoder, clip skip that of any.", total=total,
+        )  # fmt: skip
+    if unread := _heads(network.layers[name] for name in last):
+        yield _finding(
+            "unread_in_last_block", "note",
+            f"{count(len(unread), 'layer')} of the last block {'is' if len(unread) == 1 else 'are'} zero, as in every LoRA of {FAMILIES[network.family].title}.",
+            sorted(unread), "Nothing reads what they make, so no gradient reaches them.", total=total,
         )  # fmt: skip
 
 

@@ -18,6 +18,7 @@ import torch
 
 from lorasmith.adapters.kinds.kind import Kind
 from lorasmith.adapters.layer import Layer
+from lorasmith.models.families import FAMILIES
 
 
 def size_of(layer: Layer) -> float:
@@ -39,6 +40,13 @@ def idle_layers(layers: Mapping[str, Layer]) -> list[str]:
     eps = torch.finfo(torch.float32).eps
     idle = {name for of_kind in sizes.values() for name, size in of_kind.items() if size <= eps * median(of_kind.values())}
     return [name for name in layers if name in idle]
+
+
+def unread_in_last_block(family: str, layers: Mapping[str, Layer], idle: list[str]) -> frozenset[str]:
+    """The idle layers of a denoiser's last block whose output nothing reads."""
+    pattern = FAMILIES[family].lora.unread_in_last_block
+    numbers = {name: int(found[1]) for name in layers if pattern and (found := re.fullmatch(pattern, name))}
+    return frozenset(name for name, number in numbers.items() if number == max(numbers.values()) and name in idle)
 
 
 def beyond_clip_skip(layers: Mapping[str, Layer], idle: list[str]) -> frozenset[str]:

@@ -85,6 +85,7 @@ QWEN_IMAGE = Family(
             certain=r"main_transformer_blocks_(\d+_(img|txt)_(mod_1|mlp_net_)|[2-9]\d_attn_(to|add)_)",
             versions=("qwen_image", "qwen-image", "Qwen-Image"),
         ),
+        unread_in_last_block=r"diffusion_model_transformer_blocks_(\d+)_(attn_(add_q_proj|to_add_out)|txt_mlp_net_(0_proj|2))",
         style="dotted",
         alpha_keys=False,
     ),
