@@ -23,5 +23,5 @@ PARTS: dict[str, Part] = {
 }
 SCHEDULER: SchedulerConfig = ("FlowMatchEulerDiscreteScheduler", {
     "num_train_timesteps": 1000, "shift": 1.0, "use_dynamic_shifting": True, "base_shift": 0.5, "max_shift": 0.9, "base_image_seq_len": 256,
-    "max_image_seq_len": 8192, "shift_terminal": 0.02, "time_shift_type": "exponential",
+    "max_image_seq_len": 8192, "shift_terminal": 0.02,
 })  # fmt: skip
