@@ -31,7 +31,7 @@ class OpenedBase:
     record, how it reads captions, and what it gives the denoiser. See `models.base.Base`."""
 
     record: ClassVar[Family]
-    normalise: ClassVar[Callable[[Any], Autoencoder]] = ScaledAutoencoder
+    normalise: ClassVar[Callable[..., Autoencoder]] = ScaledAutoencoder
     """The autoencoder's module -> with the normalisation of its latents."""
     guided = staticmethod(classifier_free)
 
