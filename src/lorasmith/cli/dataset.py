@@ -62,7 +62,7 @@ def import_(
         print_json(
             {
                 "sources": sources, "into": into, "added": [vars(one) for one in report.added], "left_out": [one.as_data for one in report.left_out],
-                "captions_added": report.captions_added, "notes": report.notes, "stopped": report.stopped,
+                "captions_added": report.captions_added, "masks_added": report.masks_added, "notes": report.notes, "stopped": report.stopped,
             }
         )  # fmt: skip
     else:
@@ -79,6 +79,8 @@ def _print_import(report: Imported) -> None:
     typer.echo(f"{count(len(report.added), 'picture')} added to {report.into}, {captioned} with a caption")
     if report.captions_added:
         typer.echo(f"{count(len(report.captions_added), 'caption')} added to pictures that were there already")
+    if report.masks_added:
+        typer.echo(f"{count(len(report.masks_added), 'mask')} came along")
     for one in report.added:
         if one.renamed:
             typer.echo(f"  {one.source} is now {one.path.name}: {one.renamed}")

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from lorasmith.curation.imports.masks import masks_from_folder
 from lorasmith.curation.imports.matching import (
     PictureIndex,
     captions_with_row,
@@ -19,12 +20,12 @@ from lorasmith.curation.imports.matching import (
 from lorasmith.curation.imports.pile import folder_files, sort_out
 from lorasmith.curation.imports.source import FoundPicture, left_out
 from lorasmith.curation.names import safe_folder
-from lorasmith.dataset_folder import REGULARISATION
+from lorasmith.dataset_folder import REGULARISATION, is_picture
 from lorasmith.datasets.folders import concept_in
 from lorasmith.errors import DatasetError
 from lorasmith.findings import Finding
 
-OF_THE_DATASET = {"image_dir", "num_repeats", "class_tokens", "is_reg", "metadata_file", "caption_extension"}
+OF_THE_DATASET = {"image_dir", "num_repeats", "class_tokens", "is_reg", "metadata_file", "caption_extension", "conditioning_data_dir"}
 """Options that say something about the pictures; the rest are settings of a run."""
 
 
@@ -79,9 +80,20 @@ def _from_subset(source: Path, options: dict[str, Any], into: Path, left: list[F
         one.section, one.concept, one.repeats = section, safe_folder(str(concept)), int(options.get("num_repeats") or 1)
         if suffix in one.captions:
             one.captions = {suffix: one.captions[suffix]}
+    if options.get("conditioning_data_dir"):
+        _take_masks(found, source, options["conditioning_data_dir"], into, left)
     if options.get("metadata_file"):
         _take_captions(found, source, options["metadata_file"], folder, left)
     return found
+
+
+def _take_masks(found: Sequence[FoundPicture], source: Path, given: Any, into: Path, left: list[Finding]) -> None:
+    folder = _named(source, given)
+    if folder is None or not folder.is_dir():
+        message, fix = f"{source} names the masks {given}, which do not exist.", "Correct the path."
+        left.append(left_out("missing", f"{source.name}/{given}", message, fix, about="folder"))
+        return
+    masks_from_folder(found, (file for file in folder_files(folder, into, left) if is_picture(file.name)), folder.name, left)
 
 
 def _take_captions(found: Sequence[FoundPicture], source: Path, given: Any, folder: Path, left: list[Finding]) -> None:

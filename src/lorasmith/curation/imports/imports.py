@@ -27,6 +27,7 @@ from lorasmith.curation.imports.survey import refuse_source, survey
 from lorasmith.curation.mend.mend import alone_in
 from lorasmith.curation.moves import finish_moves
 from lorasmith.curation.names import safe_folder
+from lorasmith.dataset_folder import mask_beside
 from lorasmith.errors import DatasetError
 from lorasmith.progress import Cancelled, Progress
 
@@ -104,3 +105,5 @@ def _join_copies(into: Path, report: Imported, cache: str | Path | None) -> None
         if (path := moved.get(one.path)) is not None:
             captions = tuple(path.with_suffix(caption.suffix) for caption in one.captions)
             report.added[number] = replace(one, path=path, captions=captions)
+    masks = {mask_beside(old): mask_beside(new) for old, new in moved.items()}
+    report.masks_added = [masks.get(mask, mask) for mask in report.masks_added]

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from lorasmith.curation.imports.captions_files import Row, read_rows
 from lorasmith.curation.imports.source import FoundPicture, SourceFile, left_out, section_and_concept
-from lorasmith.dataset_folder import PICTURE_SUFFIXES, is_picture, pictures_below, sidecars
+from lorasmith.dataset_folder import PICTURE_SUFFIXES, is_picture, mask_beside, pictures_below, sidecars
 from lorasmith.errors import DatasetError
 from lorasmith.findings import Finding
 
@@ -95,7 +95,8 @@ def from_captions_file(source: Path, left: list[Finding]) -> list[FoundPicture]:
         shown, file = f"{path.parent.name}/{path.name}", SourceFile.at(path, path.name)
         beside = {caption.suffix.lower(): caption.read_bytes() for caption in reversed(sidecars(path))}
         captions = captions_with_row(row, beside, shown, left, row_wins=True)
-        pictures.append(FoundPicture(shown, shown, file.open, path, section, concept, repeats, path.suffix.lower(), captions))
+        mask = SourceFile.at(its, its.name) if (its := mask_beside(path)).is_file() else None
+        pictures.append(FoundPicture(shown, shown, file.open, path, section, concept, repeats, path.suffix.lower(), captions, mask))
     return pictures
 
 

@@ -1,4 +1,4 @@
-"""The files of a folder or an archive, sorted into pictures with their captions, and what is left out."""
+"""The files of a folder or an archive, sorted into pictures with their captions and masks, and what is left out."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from pathlib import Path, PurePosixPath
 
 from lorasmith.curation.imports.archives import Archive, is_archive
 from lorasmith.curation.imports.captions_files import CAPTIONS_FILES, METADATA_FILES, Row, read_rows
+from lorasmith.curation.imports.masks import give_masks
 from lorasmith.curation.imports.matching import PictureIndex, captions_with_row, match_rows
 from lorasmith.curation.imports.source import FoundPicture, SourceFile, label, left_out, section_and_concept
-from lorasmith.dataset_folder import CAPTION_SUFFIXES, MASKS_ARE_BESIDE, PICTURE_SUFFIXES, STATE, SYSTEM_FILES, is_label
+from lorasmith.dataset_folder import CAPTION_SUFFIXES, PICTURE_SUFFIXES, STATE, SYSTEM_FILES, is_label
 from lorasmith.errors import DatasetError
 from lorasmith.findings import Finding
 
@@ -67,6 +68,8 @@ class _Sorted:
     def __init__(self) -> None:
         self.pictures: list[FoundPicture] = []
         self.texts: dict[str, SourceFile] = {}
+        self.labels: dict[str, SourceFile] = {}
+        """Masks and conditioning pictures by their names."""
         self.rows: dict[str, list[Row]] = {}
         """Folder -> the rows of its `metadata.jsonl` and kin."""
         self.described: dict[str, Row] = {}
@@ -74,13 +77,14 @@ class _Sorted:
 
 
 def sort_out(root: str, files: Iterable[SourceFile], left: list[Finding], folder: str | None = None) -> list[FoundPicture]:
-    """Pictures with their captions; whatever else there is goes to `left`. `root` is the source's name, '' for a single file.
+    """Pictures with their captions and masks; whatever else there is goes to `left`. `root` is the source's name, '' for a single file.
 
     `folder` is the name of the folder around the source, where that is not `root`.
     """
     found = _Sorted()
     for file in files:
         _sort_in(found, file, root, root if folder is None else folder, left)
+    found.pictures = give_masks(found.pictures, found.labels, root, left)
     pictures = PictureIndex((picture.name for picture in found.pictures), root)
     for place, rows in found.rows.items():
         found.described |= match_rows(rows, pictures, place, left)
@@ -106,8 +110,7 @@ def _sort_in(found: _Sorted, file: SourceFile, root: str, around: str, left: lis
         inside = "" if place.parent == PurePosixPath(".") else place.parent.as_posix()
         found.rows.setdefault(inside, []).extend(_rows(file, shown, left))
     elif is_label(place.name):
-        message = f"{shown} is a mask or conditioning picture of OneTrainer, and no training image."
-        left.append(left_out("mask", shown, message, MASKS_ARE_BESIDE))
+        found.labels[file.name] = file
     elif kind := suffix if suffix in PICTURE_SUFFIXES else _suffix_by_content(file):
         section, concept, repeats = section_and_concept((around, *place.parts[:-1]))
         found.pictures.append(FoundPicture(file.name, shown, file.open, file.path, section, concept, repeats, kind))

@@ -1,4 +1,4 @@
-"""Put pictures into a dataset: each under a name that is free, its captions before it, so that the dataset is valid at every moment."""
+"""Put pictures into a dataset: each under a name that is free, its captions and mask before it, so that the dataset is valid at every moment."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from lorasmith.curation.imports.source import FoundPicture, left_out, section_an
 from lorasmith.curation.mend.recipes import recipes
 from lorasmith.curation.names import TakenNames, safe_folder, safe_stem
 from lorasmith.curation.record import ImportedPicture, read_record
-from lorasmith.dataset_folder import IMPORTED, INCOMING, pictures_below, pictures_in, sidecars
+from lorasmith.dataset_folder import IMPORTED, INCOMING, mask_beside, pictures_below, pictures_in, sidecars
 from lorasmith.datasets.folders import concept_in
 from lorasmith.errors import DatasetError
 from lorasmith.findings import Finding
@@ -47,6 +47,8 @@ class Imported:
     """What did not come in, or not whole; codes begin with `imports.`, subjects are named as in their source."""
     captions_added: list[Path] = field(default_factory=list)
     """Captions of pictures that were there already without one."""
+    masks_added: list[Path] = field(default_factory=list)
+    """Masks that came in, beside their pictures."""
     notes: list[str] = field(default_factory=list)
     stopped: bool = False
     """Whether it was stopped before the end; the same import goes on from there."""
@@ -96,7 +98,7 @@ class Placing:
         self.number = 0
         self.pool = ThreadPoolExecutor(8)
         self.coming: list[tuple[list[tuple[Path, Path]], ImportedPicture]] = []
-        """Pictures that wait aside: (file, where it goes), the captions first, and the line of the record."""
+        """Pictures that wait aside: (file, where it goes), captions and masks first, and the line of the record."""
         self.new: set[Path] = set()
         self.names: dict[str, TakenNames] = {}
         self.there: dict[str, dict[str, list[Path]]] = {}
@@ -191,6 +193,7 @@ class Placing:
                 aside = self._aside(suffix)
                 aside.write_bytes(data)
                 files.append((aside, caption))
+        files += self._mask_files(found, goal)
         files.append((self._copy(file, found), goal))
         place = goal.relative_to(self.root).as_posix()
         self.coming.append((files, ImportedPicture(content, place, found.source, found.concept, 0, 0)))
@@ -202,6 +205,28 @@ class Placing:
         self.report.added.append(Added(goal, found.source, tuple(folder / f"{stem}{suffix}" for suffix in found.captions), renamed))
         if len(self.coming) >= BATCH:
             self._arrive()
+
+    def _mask_files(self, found: FoundPicture, goal: Path) -> list[tuple[Path, Path]]:
+        """The picture's mask as a PNG aside, and where it goes; nothing where it has none, or one is there."""
+        if found.mask is None or (beside := mask_beside(goal)).exists():
+            return []
+        aside = self._aside(PurePosixPath(found.mask.name).suffix.lower())
+        try:
+            with found.mask.open() as stream, aside.open("wb") as out:
+                shutil.copyfileobj(stream, out)
+            picture_size(aside)
+            if aside.suffix != ".png":
+                grey = read_picture(aside, background=(0, 0, 0)).convert("L")
+                aside.unlink()
+                aside = self._aside(".png")
+                grey.save(aside)
+        except (DatasetError, OSError) as error:
+            aside.unlink(missing_ok=True)
+            message = f"The mask of {found.source} cannot be read, so all of the picture counts: {error}"
+            self.report.left_out.append(left_out("mask", found.source, message, about="picture"))
+            return []
+        self.report.masks_added.append(beside)
+        return [(aside, beside)]
 
     def _arrive(self) -> None:
         """Let those that wait aside into the dataset, each at one stroke and its captions before it; then the record.
@@ -255,7 +280,7 @@ class Placing:
     # Leaving out
 
     def _leave_known(self, found: FoundPicture, place: str) -> None:
-        """A picture that the dataset has: its caption comes in where there is none."""
+        """A picture that the dataset has: its caption and mask come in where there is none."""
         path = self.root / place
         if path in self.new:
             self._arrive()
@@ -266,6 +291,9 @@ class Placing:
                 _flush(aside)
                 os.replace(aside, path.with_name(path.stem + suffix))
                 self.report.captions_added.append(path.with_name(path.stem + suffix))
+        for aside, beside in self._mask_files(found, path) if path.is_file() else ():
+            _flush(aside)
+            os.replace(aside, beside)
         differs = path.is_file() and captions and any(captions.get(suffix) != data for suffix, data in found.captions.items())
         rest = f"; its caption there is kept, and its caption here ({', '.join(found.captions)}) is left out" if differs else ""
         if path in self.new:

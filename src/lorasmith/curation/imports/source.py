@@ -52,6 +52,8 @@ class FoundPicture:
     suffix: str = ""
     captions: dict[str, bytes] = field(default_factory=dict)
     """Suffix -> bytes."""
+    mask: SourceFile | None = None
+    """What of it counts in the loss."""
 
 
 def label(root: str, name: str) -> str:

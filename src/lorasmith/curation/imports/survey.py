@@ -11,7 +11,7 @@ from lorasmith.curation.imports.dataset_toml import from_dataset_toml
 from lorasmith.curation.imports.matching import from_captions_file
 from lorasmith.curation.imports.pile import archive_files, folder_files, sort_out
 from lorasmith.curation.imports.source import FoundPicture, SourceFile, left_out
-from lorasmith.dataset_folder import is_picture, sidecars
+from lorasmith.dataset_folder import is_picture, mask_beside, sidecars
 from lorasmith.errors import DatasetError, InputError
 from lorasmith.findings import Finding
 
@@ -40,7 +40,8 @@ def survey(source: Path, into: Path, left: list[Finding], open_archives: ExitSta
     if suffix in CAPTIONS_FILES:
         return from_captions_file(source, left)
     if is_picture(source) or not (is_archive(source) or _may_be_archive(source)):
-        files = [SourceFile.at(file, file.name) for file in (source, *sidecars(source))]
+        mask = mask_beside(source)
+        files = [SourceFile.at(file, file.name) for file in (source, *sidecars(source), *((mask,) if mask.is_file() else ()))]
         return sort_out("", files, left, folder=source.resolve().parent.name)
     archive = open_archives.enter_context(open_archive(source, limits))
     left += [left_out("refused", f"{source.name}/{one.name}", one.message, one.fix) for one in archive.refused]

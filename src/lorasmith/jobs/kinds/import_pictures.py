@@ -41,7 +41,7 @@ def run(arguments: ImportArguments, work: Work) -> dict[str, Any]:
         raise StoppedEarly
     make_tiles(arguments.into, arguments.cache, work)
     return {
-        "added": len(report.added), "captions_added": len(report.captions_added), "left_out": len(report.left_out),
+        "added": len(report.added), "captions_added": len(report.captions_added), "masks_added": len(report.masks_added), "left_out": len(report.left_out),
         "reasons": [str(finding) for finding in report.left_out[:MOST_REASONS]], "notes": report.notes,
     }  # fmt: skip
 
