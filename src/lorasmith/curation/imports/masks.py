@@ -15,7 +15,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import PurePosixPath
 from typing import Literal
 
-from PIL import Image, ImageChops
+import numpy as np
+from PIL import Image
 
 from lorasmith.curation.imports.source import FoundPicture, SourceFile, label, left_out
 from lorasmith.dataset_folder import MASK_ENDING, MASKS_ARE_BESIDE
@@ -105,10 +106,9 @@ def _look(file: SourceFile) -> Literal["grey", "white", "coloured"]:
             image.draft("RGB", (256, 256))
             image.thumbnail((256, 256), Image.Resampling.BOX)
             painted = image.convert("RGBA")
-            red, green, blue, _ = Image.alpha_composite(Image.new("RGBA", painted.size, "black"), painted).split()
+            pixels = np.asarray(Image.alpha_composite(Image.new("RGBA", painted.size, "black"), painted))[..., :3]
     except (DatasetError, OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         return "coloured"
-    differs = max(ImageChops.difference(red, other).getextrema()[1] for other in (green, blue))
-    if differs > COLOURLESS:
+    if int(np.ptp(pixels, axis=2).max()) > COLOURLESS:
         return "coloured"
-    return "white" if red.getextrema()[0] == 255 else "grey"
+    return "white" if int(pixels.min()) == 255 else "grey"
