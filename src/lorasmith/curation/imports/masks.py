@@ -46,17 +46,17 @@ def give_masks(pictures: list[FoundPicture], labels: Mapping[str, SourceFile], r
         picture.name: masked
         for picture in pictures
         if (masked := [one for place in _could_mask(picture.name) for one in by_place.get(place, ())])
-        and _look(SourceFile(picture.name, picture.open, picture.path)) != "coloured"
+        and _look(_file_of(picture)) != "coloured"
     }
     train = [picture for picture in pictures if picture.name not in in_folders]
     for picture in pictures:
-        for masked in in_folders.get(picture.name, ()):
-            _give(masked, SourceFile(picture.name, picture.open, picture.path))
+        for one in in_folders.get(picture.name, ()):
+            _give(one, _file_of(picture))
     for name, file in labels.items():
         folders, stem = _place(name)
         own = by_place.get((folders, stem.removesuffix(MASK_ENDING)), ()) if stem.endswith(MASK_ENDING) else ()
-        for masked in own:
-            masked.mask = file
+        for one in own:
+            one.mask = file
         if not own:
             shown = label(root, name)
             message = f"{shown} is by its name a mask or conditioning picture, and no picture beside it has it as its mask."
@@ -76,6 +76,10 @@ def masks_from_folder(pictures: Iterable[FoundPicture], files: Iterable[SourceFi
             left.append(left_out("mask", f"{folder}/{file.name}", message, "Save it in grey if it is one."))
         else:
             _give(picture, file)
+
+
+def _file_of(picture: FoundPicture) -> SourceFile:
+    return SourceFile(picture.name, picture.open, picture.path)
 
 
 def _give(picture: FoundPicture, file: SourceFile) -> None:
