@@ -8,6 +8,8 @@ from torch import nn
 from torch.utils.checkpoint import checkpoint
 
 from lorasmith.adapters.attach import attach
+from lorasmith.adapters.kinds.formulas import lora
+from lorasmith.adapters.layer import read_layer
 from lorasmith.adapters.targets import NetworkTarget
 from lorasmith.errors import AdapterError
 
@@ -192,3 +194,15 @@ def test_a_second_adapter_on_a_layer_and_a_grouped_convolution_are_refused():
         attach(model, TARGETS, rank=4, alpha=2, seed=1)
     with pytest.raises(AdapterError, match="with groups"):
         attach(nn.Sequential(nn.Conv2d(4, 4, 3, groups=2)), {"0": "lora_x"}, rank=4, alpha=2, seed=1)
+
+
+def test_whether_layers_fit_a_weight_is_computed_once_for_all_of_the_same_shapes(monkeypatch):
+    computed, delta_weight = [], lora.delta_weight
+    monkeypatch.setattr(lora, "delta_weight", lambda *factors: computed.append(factors) or delta_weight(*factors))
+    layers = [
+        read_layer(name, {"lora_down.weight": torch.randn(3, 23), "lora_up.weight": torch.randn(17, 3), "alpha": torch.tensor(1.0)})
+        for name in ("first", "second")
+    ]
+    assert [layer.misfit((17, 23)) for layer in layers] == [None, None]
+    assert [layer.misfit((17, 24)) for layer in layers] == ["It is made for 17 x 23 numbers where the base has 17 x 24."] * 2
+    assert len(computed) == 2

@@ -43,6 +43,11 @@ def ask_shipped_pictures():
 
 
 @pytest.fixture(scope="module")
+def shipped():
+    return shipped_pictures()
+
+
+@pytest.fixture(scope="module")
 def few_scores():
     return {score.kind: score for score in bench("drawn", effort=QUICK)}
 
@@ -226,8 +231,8 @@ def test_the_kind_decides_whether_there_are_enough(tmp_path, kind, finding):
 
 @pytest.mark.parametrize(("kind", "quality"), [("PNG", {}), ("JPEG", {"quality": 85})])
 @pytest.mark.parametrize("name", ["chelsea", "coffee", "brick", "clock_motion", "ihc"])
-def test_what_stands_on_white_is_not_burnt_and_what_was_exposed_too_long_is(tmp_path, name, kind, quality):
-    sound = shipped_pictures()[name]
+def test_what_stands_on_white_is_not_burnt_and_what_was_exposed_too_long_is(shipped, tmp_path, name, kind, quality):
+    sound = shipped[name].copy()
     sound.thumbnail((400, 400))
     on_white = Image.new("RGB", (700, 560), "white")
     on_white.paste(sound, (150, 80))

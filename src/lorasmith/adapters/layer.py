@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from math import isfinite
 
 import torch
@@ -22,7 +23,8 @@ from lorasmith.adapters.kinds import ALPHA, DORA_SCALE
 from lorasmith.adapters.kinds.formulas import dora as dora_formulas
 from lorasmith.adapters.kinds.formulas.formulas import Factors
 from lorasmith.adapters.kinds.full import DIFF_B
-from lorasmith.adapters.outline import LayerOutline, outline_of
+from lorasmith.adapters.kinds.kind import Kind
+from lorasmith.adapters.outline import LayerOutline, ShapeOnly, outline_of
 from lorasmith.errors import AdapterError
 
 
@@ -94,16 +96,12 @@ class Layer(LayerOutline):
     def misfit(self, shape: tuple[int, ...]) -> str | None:
         """Why the layer cannot change a weight of this shape, as a sentence; None where it can.
 
-        The change is computed on the meta device, where only shapes count, so no kind says its shapes twice.
+        The change is computed on the meta device, where only shapes count, so no kind says its shapes twice; once for all layers of the
+        same shapes, which a model has by the dozen.
         """
-        shapes = self.mapped(lambda tensor: tensor.to("meta") if tensor.is_floating_point() else tensor)
-        try:
-            found = tuple(shapes.delta_weight(torch.empty(shape, device="meta")).shape)
-        except AdapterError as error:
-            return str(error)
-        except (RuntimeError, ValueError, IndexError):
-            found = None
-        return None if found == tuple(shape) else f"It is not made for a weight of shape {list(shape)}."
+        outlined = tuple((suffix, _outlined(tensor, suffix in self.kind.marks)) for suffix, tensor in self.tensors.items())
+        dora_scale = None if self.dora_scale is None else _outlined(self.dora_scale, False)
+        return _misfit(self.kind, outlined, self.alpha, dora_scale, tuple(shape))
 
     def check_fits(self, shape: tuple[int, ...]) -> None:
         """Raises AdapterError where the layer cannot change a weight of this shape."""
@@ -147,6 +145,33 @@ class Layer(LayerOutline):
         if self.bias is not None:
             found[DIFF_B] = self.bias.detach()
         return found
+
+
+def _outlined(tensor: Tensor, is_mark: bool) -> ShapeOnly:
+    return ShapeOnly(tuple(tensor.shape), str(tensor.dtype).removeprefix("torch."), int(tensor) if is_mark else 0)
+
+
+@lru_cache(maxsize=4096)
+def _misfit(
+    kind: Kind, tensors: tuple[tuple[str, ShapeOnly], ...], alpha: float | None, dora_scale: ShapeOnly | None, shape: tuple[int, ...]
+) -> str | None:
+    """`Layer.misfit` for every layer with tensors of these shapes."""
+
+    def blank(outlined: ShapeOnly, is_mark: bool = False) -> Tensor:
+        dtype = getattr(torch, outlined.dtype)
+        return (
+            torch.full(outlined.shape, outlined.number, dtype=dtype) if is_mark else torch.empty(outlined.shape, dtype=dtype, device="meta")
+        )
+
+    own = {suffix: blank(outlined, suffix in kind.marks) for suffix, outlined in tensors}
+    layer = Layer("", kind, own, alpha, None if dora_scale is None else blank(dora_scale))
+    try:
+        found = tuple(layer.delta_weight(torch.empty(shape, device="meta")).shape)
+    except AdapterError as error:
+        return str(error)
+    except (RuntimeError, ValueError, IndexError):
+        found = None
+    return None if found == shape else f"It is not made for a weight of shape {list(shape)}."
 
 
 # ---- from files and to files

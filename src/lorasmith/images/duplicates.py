@@ -6,7 +6,8 @@ drawings with the same backdrop one picture. So a `Signature` keeps a small pict
 1. Between which values each place of a picture is after any small crop, as bits (`bounds`): that leaves few of all pairs.
 2. Low frequencies of the small picture (a DCT, as in perceptual hashes, but as numbers): the distance of two pictures less what a small
    crop could explain. A crop moves the frequencies along four directions (a shift and a stretch on each axis), which are known for each
-   picture; what remains is not a crop. Mirroring changes the sign of the odd horizontal ones and nothing else.
+   picture; what remains is not a crop. On the way of a large crop over hard edges they turn: where those of neither picture explain
+   enough, those halfway between the two are tried. Mirroring changes the sign of the odd horizontal ones and nothing else.
 3. The small pictures are laid over one another (Gauss-Newton on shift and stretch) and compared cell by cell. Differences
    count less where edges are, as resampling moves those.
 """
@@ -244,16 +245,25 @@ class _Spectra:
         self._known = np.zeros(len(signatures), bool)
         self._values = np.empty((len(signatures), size), np.float32)
         self._moves = np.empty((len(signatures), 4, size), np.float32)
+        self._directions = np.empty_like(self._moves)
         self._contrast = np.empty(len(signatures), np.float32)
 
     def uncropped_distance(self, one: Places, other: Places, turned: bool) -> Floats:
-        """Squared distance of each pair as a share of its contrast, less what moving one of the two explains, whichever explains more."""
+        """Squared distance of each pair as a share of its contrast, less what a crop explains: along the directions of one of the two,
+        whichever explains more, and where that is nearly enough for the sieve along those halfway."""
         self._learn(np.unique(np.concatenate([one, other])))
         sign = _signs_in_a_mirror() if turned else np.float32(1)
         apart = sign * self._values[other] - self._values[one]
-        explained = ((self._moves[one] @ apart[..., None]) ** 2).sum((1, 2))
-        explained = np.maximum(explained, ((self._moves[other] @ (sign * apart)[..., None]) ** 2).sum((1, 2)))
-        return ((apart**2).sum(1) - explained) / (self._contrast[one] * self._contrast[other])
+        explained = _along(self._directions[one], apart)
+        explained = np.maximum(explained, _along(self._directions[other], sign * apart))
+        square, contrast = (apart**2).sum(1), self._contrast[one] * self._contrast[other]
+        distance: Floats = (square - explained) / contrast
+        near = np.flatnonzero((distance >= SIEVE) & (distance < 2 * SIEVE))
+        if len(near):
+            turning = _MOVES_IN_A_MIRROR if turned else np.float32(1)
+            halfway = _orthonormal(self._moves[one[near]] + turning * sign * self._moves[other[near]])
+            distance[near] = (square[near] - _along(halfway, apart[near])) / contrast[near]
+        return distance
 
     def _learn(self, places: Places) -> None:
         new = places[~self._known[places]]
@@ -264,7 +274,7 @@ class _Spectra:
             across, along = np.gradient(images, axis=2), np.gradient(images, axis=1)
             moves = np.stack([_spectrum(move) for move in (across, across * x, along, along * y)], 1)
             values = _spectrum(images - 128)
-            self._moves[part] = _orthonormal(moves)
+            self._moves[part], self._directions[part] = moves, _orthonormal(moves)
             self._values[part] = values
             self._contrast[part] = np.sqrt((values[:, 3:] ** 2).sum(1) + 4.0)  # without the mean colour; a little, so that nothing is 0
         self._known[new] = True
@@ -281,6 +291,16 @@ def _kept_frequencies() -> tuple[Places, Places]:
 @cache
 def _signs_in_a_mirror() -> Floats:
     return np.repeat(1 - 2 * (_kept_frequencies()[1] % 2), 3).astype(np.float32)
+
+
+_MOVES_IN_A_MIRROR = np.array([-1, 1, 1, 1], np.float32)[:, None]
+"""A shift to the right is one to the left there; a stretch stays, and so does all that goes down."""
+
+
+def _along(directions: Floats, apart: Floats) -> Floats:
+    """Squared length (n) of what of each difference (n, D) is along its directions (n, 4, D), which are at right angles."""
+    length: Floats = ((directions @ apart[..., None]) ** 2).sum((1, 2))
+    return length
 
 
 @cache

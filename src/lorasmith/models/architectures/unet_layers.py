@@ -28,11 +28,9 @@ class UnetShape:
 
 def unet_shape(unet: nn.Module) -> UnetShape:
     """The shape of an opened U-Net of diffusers."""
-    paths = [path for path, _ in unet.named_modules()]
-    resnets = [path for path in paths if re.fullmatch(r"down_blocks\.0\.resnets\.\d+", path)]
-    blocks = [match[1] for path in paths if (match := re.fullmatch(r"up_blocks\.(\d+)", path))]
-    with_attention = {match[1] for path in paths if (match := re.match(r"up_blocks\.(\d+)\.attentions\.", path))}
-    return UnetShape(layers=len(resnets) or 2, up_attention=tuple(block in with_attention for block in blocks))
+    down, up = (list(getattr(unet, blocks, ())) for blocks in ("down_blocks", "up_blocks"))
+    resnets = getattr(down[0], "resnets", ()) if down else ()
+    return UnetShape(len(resnets) or 2, tuple(hasattr(block, "attentions") for block in up))
 
 
 _RESNET_BACK = {original.replace(".", "_"): ours for ours, original in IN_RESNET.items()}
