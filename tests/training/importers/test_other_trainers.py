@@ -129,6 +129,19 @@ def test_settings_of_onetrainer(tmp_path):
     assert "hidden-token" not in json.dumps(found.as_data)
 
 
+@pytest.mark.parametrize(
+    ("options", "masked_loss", "loss"),
+    [
+        ({}, False, (0, False)), ({"masked_training": False, "unmasked_weight": 0.1, "normalize_masked_area_loss": True}, False, (0, False)),
+        ({"masked_training": True, "unmasked_weight": 0.1, "normalize_masked_area_loss": True}, True, (0.1, True)),
+    ],
+)  # fmt: skip
+def test_masks_count_only_where_onetrainer_trains_with_them(tmp_path, options, masked_loss, loss):
+    s = imported(tmp_path, "config.json", {**ONETRAINER, **options}).settings
+    assert [d.masked_loss for d in s.datasets] == [masked_loss]
+    assert (s.loss.unmasked_weight, s.loss.normalize_masked_area) == loss
+
+
 def test_settings_of_simpletuner_with_their_folders(tmp_path):
     (tmp_path / "multidatabackend.json").write_text(json.dumps(FOLDERS), encoding="utf-8")
     found = imported(tmp_path, "config.json", SIMPLETUNER)

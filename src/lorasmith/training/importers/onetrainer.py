@@ -64,7 +64,8 @@ def onetrainer_draft(tree: Mapping[str, Any], file: Path, form: str) -> tuple[st
     _take_timesteps(draft, flattened, is_flow)
     _take_layers(draft, flattened, is_flow)
     if not flattened.get("masked_training"):
-        flattened.pop("unmasked_weight", None)
+        for name in ("unmasked_weight", "normalize_masked_area_loss"):
+            flattened.pop(name, None)
     TABLE.take(draft, flattened)
     TABLE.fill_in(draft, flattened, DEFAULTS)
     for setting, default in {"loss.min_snr_gamma": 0.0, "checkpoints.save_every_n_epochs": 0}.items():
@@ -75,7 +76,7 @@ def onetrainer_draft(tree: Mapping[str, Any], file: Path, form: str) -> tuple[st
 
 DEFAULTS: dict[str, Any] = {
     "learning_rate": 3e-6, "epochs": 100, "train_dtype": "FLOAT_16", "output_dtype": "FLOAT_32", "lora_alpha": 1.0, "gradient_checkpointing": True,
-    "optimizer.optimizer": "ADAMW",
+    "optimizer.optimizer": "ADAMW", "masked_training": False,
 }  # fmt: skip
 """Option -> its default, where that is another than ours."""
 
@@ -256,6 +257,16 @@ def _take_layers(draft: Draft, options: dict[str, Any], is_flow: bool) -> None:
         draft.put("layer_filter_preset", "network.preset", ours, why if given else "left out, which means full there")
 
 
+def _masked(draft: Draft, theirs: str, value: Any) -> None:
+    """Where it is off, masks beside the pictures are ignored; here that is said of each folder."""
+    if value:
+        return
+    for number in draft.folders:
+        draft.put(theirs, f"datasets.{number}.masked_loss", False)
+    if not draft.folders:
+        draft.leave(theirs, value, "set masked_loss = false for each folder whose masks are to be ignored")
+
+
 def _weight_dtype(draft: Draft, theirs: str, value: Any) -> None:
     """What the denoiser's weights are kept in."""
     if str(value).startswith("NFLOAT_4"):
@@ -331,7 +342,7 @@ TABLE = OptionTable(
         "train_dtype": rows.precision("training.mixed_precision"), "output_dtype": rows.precision("checkpoints.save_precision"),
         "offset_noise_weight": rows.over_zero("noise.noise_offset"), "loss_weight_fn": _loss_weight, "loss_weight_strength": _loss_weight_strength,
         "force_v_prediction": rows.where_on("base.prediction_type", "v_prediction"), "rescale_noise_scheduler_to_zero_terminal_snr": rows.where_on("base.zero_terminal_snr"),
-        "unmasked_weight": rows.over_zero("loss.unmasked_weight"), "max_noising_strength": lambda draft, theirs, value: (
+        "masked_training": _masked, "normalize_masked_area_loss": rows.where_on("loss.normalize_masked_area"), "unmasked_weight": rows.over_zero("loss.unmasked_weight"), "max_noising_strength": lambda draft, theirs, value: (
             draft.put(theirs, "noise.max_timestep", round(float(value) * 1000), "a share of 1000 timesteps there") if value != 1 else None),
         "min_noising_strength": lambda draft, theirs, value: (
             draft.put(theirs, "noise.min_timestep", round(float(value) * 1000), "a share of 1000 timesteps there") if value else None),
@@ -348,7 +359,7 @@ TABLE = OptionTable(
         "vae.*": "the autoencoder is not trained", "decoder*": "it is for another family", "effnet*": "it is for another family", "quantization.*": "look at base.quantize",
         "embedding*": "embeddings are not trained", "additional_embeddings*": "embeddings are not trained", "mse_strength": "look at loss.loss_type", "mae_strength": "look at loss.loss_type",
         "*_strength": "it is not offered; look at the loss section", "timestep_*": "look at the flow section", "noising_*": "look at the flow section", "dynamic_timestep_shifting": "look at flow.timestep_sampling",
-        "masked_*": "masks beside the pictures count: datasets.masked_loss", "normalize_masked_area_loss": "look at loss.normalize_masked_area",
+        "masked_*": "look at loss.prior_preservation",
         "layer_filter*": "write layers as network.layers", "lora_*": "it is not offered", "oft_*": "it is not offered", "*_dtype": "look at base.quantize and training.weight_dtype",
         "learning_rate_*": "rates are as the settings give them", "custom_*": "write the schedule as settings", "attention_mechanism": "torch's own attention is used",
         "frames": "it is for video", "preserve_embedding_norm": "embeddings are not trained", "perturbation_noise_weight": "the model is asked for it there, too, which is not offered",
