@@ -195,6 +195,18 @@ def test_pictures_that_were_measured_since_are_judged_when_the_audit_is_asked_fo
     assert script.get("/api/projects/mimi/audit").json()["not_looked_at"] == 0
 
 
+def test_pictures_are_judged_for_another_resolution(script, dataset):
+    usual = script.get("/api/projects/mimi/audit").json()
+    small = script.get("/api/projects/mimi/audit", params={"resolution": 64}).json()
+    assert (usual["resolution"], small["resolution"]) == (1024, 64)
+    assert "audit.too_small" in usual["counts"]
+    assert "audit.too_small" not in small["counts"]
+    facts = script.get("/api/projects/mimi/pictures/5_mimi/a.png", params={"resolution": 64}).json()
+    assert "audit.too_small" not in {finding["code"] for finding in facts["findings"]}
+    assert ids(script, finding="audit.too_small", resolution=64) == []
+    assert script.get("/api/projects/mimi/audit", params={"resolution": 8}).status_code == 422
+
+
 def test_copies_are_found_in_groups(script, dataset):
     (dataset / "5_mimi" / "z.png").write_bytes((dataset / "5_mimi" / "a.png").read_bytes())
     (group,) = script.get("/api/projects/mimi/duplicates").json()

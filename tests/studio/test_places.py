@@ -1,5 +1,7 @@
 """Pictures are put into another concept, with other repeats, held out: good, bad input, not there, busy, changed meanwhile."""
 
+import shutil
+
 import pytest
 
 from lorasmith.dataset_folder import locked
@@ -56,6 +58,31 @@ def test_a_concept_that_is_held_out_whole_comes_back_into_a_folder_of_its_own(sc
     assert patch(script, "holdout/1_tama/e.png", held_out=False).json()["id"] == "1_tama/e.png"
 
 
+def test_a_picture_becomes_one_of_regularisation_and_the_subjects_again(script, dataset):
+    marked = patch(script, "5_mimi/a.png", regularisation=True, concept="woman").json()
+    assert (marked["id"], marked["regularisation"], marked["text"]) == ("regularisation/1_woman/a.png", True, "mimi, red hat")
+    assert patch(script, "regularisation/1_woman/a.png", repeats=4).json()["id"] == "regularisation/4_woman/a.png"
+    back = patch(script, "regularisation/4_woman/a.png", regularisation=False, concept="mimi").json()
+    assert (back["id"], back["regularisation"]) == ("5_mimi/a.png", False)
+    assert patch(script, "holdout/1_mimi/e.png", regularisation=True).json()["id"] == "regularisation/1_mimi/e.png"
+    script.post("/api/projects/mimi/history:undo")
+    assert "holdout/1_mimi/e.png" in ids(script)
+
+
+def test_a_folder_of_regularisation_by_another_name_keeps_it(script, dataset):
+    (dataset / "regularisation").rename(dataset / "reg")
+    assert patch(script, "reg/1_cat/r.png", repeats=3).json()["id"] == "reg/3_cat/r.png"
+    assert patch(script, "reg/3_cat/r.png", regularisation=False).json()["id"] == "1_cat/r.png"
+
+
+def test_a_loose_picture_becomes_one_of_regularisation_and_the_others_are_trained_on_as_before(script, dataset):
+    for name in ("a", "b", "c d"):
+        (dataset / "5_mimi" / f"{name}.png").rename(dataset / f"{name}.png")
+    shutil.rmtree(dataset / "5_mimi")
+    assert patch(script, "a.png", regularisation=True, concept="woman").json()["id"] == "regularisation/1_woman/a.png"
+    assert patch(script, "regularisation/1_woman/a.png", regularisation=False).json()["id"] == "a.png"
+
+
 def test_several_pictures_change_together(script, dataset):
     version = script.get(AT).json()["version"]
     chosen = {"pictures": ["5_mimi/a.png", "5_mimi/b.png"], "concept": "tama"}
@@ -72,6 +99,7 @@ def test_several_pictures_change_together(script, dataset):
         ("5_mimi/a.png", {"repeats": 0}, 422, "call.value"), ("5_mimi/a.png", {"repeats": 1000}, 422, "call.value"), ("5_mimi/a.png", {"concept": " "}, 422, "call.value"),
         ("5_mimi/a.png", {"held_out": True, "repeats": 2}, 400, "place.held_out"), ("holdout/1_mimi/e.png", {"repeats": 2}, 400, "place.held_out"),
         ("regularisation/1_cat/r.png", {"held_out": True}, 400, "place.regularisation"),
+        ("5_mimi/a.png", {"regularisation": True, "held_out": True}, 400, "place.regularisation"),
         ("5_mimi/gone.png", {"repeats": 2}, 404, "picture.not_found"), ("..%2fproject.toml", {"repeats": 2}, 404, "picture.not_found"),
     ],
 )  # fmt: skip

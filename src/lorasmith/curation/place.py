@@ -1,6 +1,7 @@
-"""Put single pictures where a person wants them: into another concept, with other repeats, among those held out or back.
+"""Put single pictures where a person wants them: into another concept, with other repeats, among those held out, among those of
+regularisation, or back.
 
-Where a picture is says all of this (`N_name`, `holdout/1_name`), so it is a move. Near duplicates go to the side of training or hold-out
+Where a picture is says all of this (`N_name`, `holdout/1_name`, `regularisation/1_name`), so it is a move. Near duplicates go to the side of training or hold-out
 together: a copy of a training picture among the held-out ones would reward memorising.
 """
 
@@ -14,7 +15,7 @@ from lorasmith.curation.holdout import looked_at, subject_pictures, training_fol
 from lorasmith.curation.moved import Move
 from lorasmith.curation.moves import make_moves
 from lorasmith.curation.names import TakenNames, safe_folder
-from lorasmith.dataset_folder import HOLDOUT, REGULARISATION, pictures_in
+from lorasmith.dataset_folder import HOLDOUT, REGULARISATION, is_regularisation, pictures_in
 from lorasmith.datasets.folders import concept_in
 from lorasmith.errors import DatasetError, InputError
 from lorasmith.pages.numbers import count
@@ -28,6 +29,8 @@ class Place:
     repeats: int | None = None
     """How often each is trained on in an epoch, 1-999."""
     held_out: bool | None = None
+    regularisation: bool | None = None
+    """Whether they keep the base as it was, and do not show the subject."""
 
 
 def put(root: str | Path, pictures: Sequence[str | Path], place: Place, cache: str | Path | None = None) -> dict[Path, Path]:
@@ -54,12 +57,13 @@ def put(root: str | Path, pictures: Sequence[str | Path], place: Place, cache: s
 
 def _check(root: Path, chosen: Sequence[Path], place: Place) -> None:
     for path in chosen:
-        if _top(root, path) == REGULARISATION and place.held_out:
+        stays_aside = place.regularisation is None and is_regularisation(_top(root, path))
+        if place.held_out and (place.regularisation or stays_aside):
             raise InputError(
                 f"{path} is a regularisation picture, and only pictures of the subject judge a LoRA. Choose one of those.",
                 code="place.regularisation", picture=path.relative_to(root).as_posix(),
             )  # fmt: skip
-        stays_held_out = place.held_out is None and _top(root, path) == HOLDOUT
+        stays_held_out = place.held_out is None and not place.regularisation and _top(root, path) == HOLDOUT
         if place.repeats is not None and (place.held_out or stays_held_out):
             raise InputError(
                 f"{path} is held out, so it is never trained on and has no repeats. Take it back into training first.",
@@ -71,12 +75,12 @@ def _with_copies(root: Path, chosen: Sequence[Path], held_out: bool, cache: str 
     """The pictures and their near duplicates, and what is decided for their contents. Raises DatasetError where one cannot be read."""
     seen = looked_at(root, subject_pictures(root), cache, root)
     paths = [one.path for one in seen.sound]
-    unreadable = set(chosen) - set(paths) - {path for path in chosen if _top(root, path) == REGULARISATION}
+    unreadable = set(chosen) - set(paths) - {path for path in chosen if is_regularisation(_top(root, path))}
     if unreadable:
         raise DatasetError(f"{min(unreadable)} cannot be read, so it stays where it is: mend or remove it.", code="place.unreadable")
     asked = {index for index, path in enumerate(paths) if path in set(chosen)}
     together = asked.union(*(group for group in seen.copies if asked & set(group)))
-    reg = [path for path in chosen if _top(root, path) == REGULARISATION]
+    reg = [path for path in chosen if is_regularisation(_top(root, path))]
     return [paths[index] for index in sorted(together)] + reg, {seen.sound[index].content: held_out for index in together}
 
 
@@ -100,13 +104,15 @@ def _goal(root: Path, path: Path, place: Place) -> str:
     here = path.parent.relative_to(root).as_posix()
     now, top = concept_in(path.parent.name), _top(root, path)
     name = safe_folder(place.concept or (now and now.name) or root.resolve().name)
-    if top == REGULARISATION:
-        return f"{REGULARISATION}/{place.repeats or (now.repeats if now else 1)}_{name}"
+    aside = is_regularisation(top)
+    if place.regularisation or (aside and place.regularisation is None):
+        repeats = place.repeats or (now.repeats if now and aside else 1)
+        return f"{top if aside else REGULARISATION}/{repeats}_{name}"
     if place.held_out or (place.held_out is None and top == HOLDOUT):
         return f"{HOLDOUT}/1_{name}"
     if place.repeats is not None:
         return f"{place.repeats}_{name}"
-    if top != HOLDOUT and (place.concept is None or (now is not None and now.name == name)):
+    if top != HOLDOUT and not aside and (place.concept is None or (now is not None and now.name == name)):
         return here
     folder = training_folder(root, name)
     return folder.relative_to(root).as_posix() if folder != root or place.concept is None else f"1_{name}"
@@ -134,8 +140,11 @@ def _words(place: Place) -> str:
     said = [f"into {place.concept}"] if place.concept is not None else []
     said += [count(place.repeats, "repeat")] if place.repeats is not None else []
     said += ["held out" if place.held_out else "back into training"] if place.held_out is not None else []
+    said += ["as regularisation" if place.regularisation else "as the subject"] if place.regularisation is not None else []
     return ", ".join(said)
 
 
 def _top(root: Path, path: Path) -> str:
-    return path.relative_to(root).parts[0]
+    """The first folder of the dataset that a picture is in; "" for a loose one."""
+    parts = path.relative_to(root).parts
+    return parts[0] if len(parts) > 1 else ""

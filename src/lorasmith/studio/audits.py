@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 from lorasmith.curation.audit.set_kinds import COPIES
 from lorasmith.projects.resolution import resolution_of
 from lorasmith.studio.findings import FindingView, views
-from lorasmith.studio.pictures import audit_of
+from lorasmith.studio.pictures import Resolution, audit_of
 from lorasmith.studio.studio import OpenStudio
 
 router = APIRouter(tags=["pictures"])
@@ -42,14 +42,14 @@ class DuplicateGroup(BaseModel):
 
 
 @router.get("/projects/{project}/audit")
-def get_audit(project: str, studio: OpenStudio) -> AuditView:
+def get_audit(project: str, studio: OpenStudio, resolution: Resolution = None) -> AuditView:
     """What is wrong with the pictures. Those that nobody has measured yet are counted and not waited for."""
     folder = studio.projects[project]
     read, dataset = folder.read(), studio.datasets.as_it_is(folder.dataset)
-    audit = audit_of(studio, read, dataset, newest=True)
+    audit = audit_of(studio, read, dataset, resolution, newest=True)
     if audit is None:
         return AuditView(
-            version=dataset.version, resolution=resolution_of(read), pictures=0, not_looked_at=0, score=None, reasons=[], counts={}, findings=[]
+            version=dataset.version, resolution=resolution or resolution_of(read), pictures=0, not_looked_at=0, score=None, reasons=[], counts={}, findings=[]
         )  # fmt: skip
     return AuditView(
         version=dataset.version, resolution=audit.resolution, pictures=audit.pictures, not_looked_at=audit.left_out, score=audit.score,
@@ -58,9 +58,9 @@ def get_audit(project: str, studio: OpenStudio) -> AuditView:
 
 
 @router.get("/projects/{project}/duplicates")
-def list_duplicates(project: str, studio: OpenStudio) -> list[DuplicateGroup]:
+def list_duplicates(project: str, studio: OpenStudio, resolution: Resolution = None) -> list[DuplicateGroup]:
     """Groups of near duplicates among the pictures that were looked at."""
     folder = studio.projects[project]
-    audit = audit_of(studio, folder.read(), studio.datasets.as_it_is(folder.dataset))
+    audit = audit_of(studio, folder.read(), studio.datasets.as_it_is(folder.dataset), resolution)
     copies = [finding for finding in (() if audit is None else audit.findings) if finding.code in COPIES]
     return [DuplicateGroup(pictures=list(finding.subjects), message=finding.message) for finding in copies]

@@ -42,6 +42,10 @@ MOST_ON_A_PAGE = 500
 
 Sort = Literal["name", "newest", "largest", "findings"]
 
+Resolution = Annotated[
+    int | None, Query(ge=64, le=4096, description="The side of the training's square to judge pictures for; by default that of the base.")
+]
+
 
 @dataclass(frozen=True)
 class Selection:
@@ -51,6 +55,7 @@ class Selection:
     concept: Annotated[str, Query(description="The pictures of one concept.")] = ""
     finding: Annotated[str, Query(description="The pictures with a finding of this code.")] = ""
     sort: Sort = "name"
+    resolution: Resolution = None
 
 
 AskedFor = Annotated[Selection, Depends()]
@@ -142,16 +147,18 @@ def get_page(
 
 
 @router.get("/projects/{project}/pictures/{picture:path}")
-def get_picture(project: str, picture: str, studio: OpenStudio, response: Response) -> PictureFacts:
+def get_picture(project: str, picture: str, studio: OpenStudio, response: Response, resolution: Resolution = None) -> PictureFacts:
     """One picture with everything that is known of it. The `ETag` is for `If-Match`."""
     folder = studio.projects[project]
     response.headers["etag"] = etag(version_of_picture(studio.datasets.as_it_is(folder.dataset).file(picture)))
-    return facts(studio, folder, picture)
+    return facts(studio, folder, picture, resolution)
 
 
-def facts(studio: Studio, folder: ProjectFolder, picture: str) -> PictureFacts:
+def facts(studio: Studio, folder: ProjectFolder, picture: str, resolution: int | None = None) -> PictureFacts:
     """Everything that is known of a picture."""
-    findings = _judged(studio, folder.read(), studio.datasets.as_it_is(folder.dataset))  # before the dataset is taken from others
+    findings = _judged(
+        studio, folder.read(), studio.datasets.as_it_is(folder.dataset), resolution
+    )  # before the dataset is taken from others
     with studio.datasets.open(folder.dataset) as dataset:
         (item,) = _items(studio, folder.id, dataset, [picture])
         entry, made_by = dataset.entries.get(picture), recipes_to(dataset.root, picture)
@@ -178,18 +185,20 @@ def lora_kind(project: Project) -> LoraKind:
     return "concept" if project.kind == "multi-concept" else project.kind
 
 
-def audit_of(studio: Studio, project: Project, dataset: Dataset, newest: bool = False) -> Judgement | None:
+def audit_of(
+    studio: Studio, project: Project, dataset: Dataset, resolution: int | None = None, newest: bool = False
+) -> Judgement | None:  # fmt: skip
     """What is wrong with a project's pictures, as far as they were measured."""
-    return studio.datasets.audit(dataset, lora_kind(project), resolution_of(project), newest)
+    return studio.datasets.audit(dataset, lora_kind(project), resolution or resolution_of(project), newest)
 
 
-def _judged(studio: Studio, project: Project, dataset: Dataset) -> Mapping[str, list[Finding]]:
+def _judged(studio: Studio, project: Project, dataset: Dataset, resolution: int | None) -> Mapping[str, list[Finding]]:
     """Picture -> findings."""
-    return studio.datasets.findings(dataset, lora_kind(project), resolution_of(project))
+    return studio.datasets.findings(dataset, lora_kind(project), resolution or resolution_of(project))
 
 
 def _selected(studio: Studio, project: Project, dataset: Dataset, asked: Selection) -> list[str]:
-    findings = _judged(studio, project, dataset) if asked.finding or asked.sort == "findings" else {}
+    findings = _judged(studio, project, dataset, asked.resolution) if asked.finding or asked.sort == "findings" else {}
     chosen = dataset.matching(asked.q) if asked.q.strip() else list(dataset.pictures)
     if asked.concept:
         chosen = [picture for picture in chosen if _place(_folder(picture)).concept == asked.concept]

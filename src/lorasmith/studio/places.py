@@ -30,6 +30,7 @@ class PictureChange(BaseModel):
     concept: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)] | None = None
     repeats: int | None = Field(None, ge=1, le=999, description="How often it is trained on in an epoch.")
     held_out: bool | None = Field(None, description="Whether it judges the LoRA and is not trained on. Near duplicates go along.")
+    regularisation: bool | None = Field(None, description="Whether it keeps the base as it was, and does not show the subject.")
 
 
 class PicturesChange(PictureChange):
@@ -79,7 +80,7 @@ def change_picture(
 
 
 def _put(studio: Studio, dataset: Dataset, pictures: list[str], change: PictureChange) -> list[MoveView]:
-    place = Place(change.concept, change.repeats, change.held_out)
+    place = Place(change.concept, change.repeats, change.held_out, change.regularisation)
     moved = put(dataset.root, [dataset.file(picture) for picture in pictures], place, studio.datasets.cache)
     return [MoveView(old=_name(dataset.root, old), new=_name(dataset.root, new)) for old, new in moved.items()]
 

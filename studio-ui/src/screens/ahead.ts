@@ -7,7 +7,8 @@ const OF_PICTURES = /^\/projects\/([^/]+)\/(images|captions)$/;
 export function askAhead(client: QueryClient, { pathname, search }: Location): void {
   const [, project, screen] = pathname.match(OF_PICTURES) ?? [];
   if (project === undefined) return;
-  const { q, concept, finding, sort } = Object.fromEntries(new URLSearchParams(search));
-  const asked: Asked = screen === "captions" ? { q } : { q, concept, finding, sort: sort as Asked["sort"] };
+  const { q, concept, finding, sort, resolution } = Object.fromEntries(new URLSearchParams(search));
+  const asked: Asked =
+    screen === "captions" ? { q } : { q, concept, finding, sort: sort as Asked["sort"], resolution: Number(resolution) || undefined };
   client.prefetchQuery(pictureList(client, decodeURIComponent(project), asked));
 }

@@ -9,6 +9,8 @@ export interface Asked {
   concept?: string;
   finding?: string;
   sort?: "name" | "newest" | "largest" | "findings";
+  /** The side of the training's square that findings are for, in pixels; by default the base's. */
+  resolution?: number;
 }
 
 /** Pictures whose details come in one answer. */

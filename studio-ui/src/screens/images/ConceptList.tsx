@@ -3,6 +3,7 @@ import { useTranslation } from "react-i18next";
 import { useGet } from "../../api/queries";
 import { number, percent } from "../../components/format";
 import { FailedParts } from "../../components/PartFailed";
+import { ConceptMenu } from "./ConceptMenu";
 import type { Division } from "./concepts";
 import classes from "./SideList.module.css";
 import type { PictureChanges } from "./usePictureChanges";
@@ -33,7 +34,7 @@ export function ConceptList({ project, division, changes, quiet, concept, onConc
       <h2>{t("concepts")}</h2>
       <ul className={classes.list}>
         {concepts.map(({ name, repeats, regularisation, pictures, share }) => (
-          <li key={`${name} ${repeats} ${regularisation}`}>
+          <li key={`${name} ${repeats} ${regularisation}`} className={classes.rowWithMenu}>
             <button
               type="button"
               className={classes.row}
@@ -46,6 +47,12 @@ export function ConceptList({ project, division, changes, quiet, concept, onConc
               </span>
               <span className={classes.number}>{percent(share)}</span>
             </button>
+            <ConceptMenu
+              name={name || t("loose")}
+              regularisation={regularisation}
+              onSelect={() => onSelect(pictures)}
+              onRegularisation={(regularisation) => changes.use(pictures, { regularisation })}
+            />
           </li>
         ))}
         {heldOut.length > 0 && (

@@ -7,6 +7,7 @@ import { bytes } from "../../components/format";
 import { Loaded } from "../../components/Loaded";
 import { wayName } from "../../components/ways";
 import classes from "./Duplicates.module.css";
+import { useResolution } from "./useResolution";
 
 interface Props {
   project: string;
@@ -53,10 +54,11 @@ interface CopyProps {
 function Copy({ project, picture, best, against, onKeep, onOpen }: CopyProps) {
   const { t } = useTranslation("images");
   const [comparing, compare] = useState(false);
-  const facts = useGet("/api/projects/{project}/pictures/{picture}", { path: { project, picture } });
+  const [resolution] = useResolution();
+  const facts = useGet("/api/projects/{project}/pictures/{picture}", { path: { project, picture }, query: { resolution } });
   const other = useGet(
     "/api/projects/{project}/pictures/{picture}",
-    { path: { project, picture: against ?? "" } },
+    { path: { project, picture: against ?? "" }, query: { resolution } },
     { enabled: against !== undefined },
   );
   const large = (thumbnail: string | null | undefined) => (thumbnail ? `${thumbnail}?s=1024` : undefined);

@@ -5,7 +5,7 @@ import { FindingCard } from "../../components/FindingCard";
 import { number } from "../../components/format";
 import { findingName } from "../../components/gallery/pictureLook";
 import { SeverityIcon } from "../../components/SeverityIcon";
-import { SEVERITIES } from "../../components/severity";
+import { grouped } from "./grouped";
 import classes from "./SideList.module.css";
 
 interface Props {
@@ -59,18 +59,3 @@ export function FindingList({ audit, finding, onFinding, onSelect }: Props) {
     </section>
   );
 }
-
-/** One row for each code: how severe, which pictures; the finding itself where it is about the set. */
-function grouped(findings: readonly Shape<"FindingView">[]) {
-  const rows = new Map<string, { code: string; severity: Severity; pictures: Set<string>; ofSet?: Shape<"FindingView"> }>();
-  for (const finding of findings) {
-    const row = rows.get(finding.code) ?? { code: finding.code, severity: finding.severity, pictures: new Set() };
-    for (const subject of finding.subjects) row.pictures.add(subject);
-    if (finding.about === "set") row.ofSet = finding;
-    rows.set(finding.code, row);
-  }
-  const rank = ({ severity }: { severity: Severity }) => SEVERITIES.indexOf(severity);
-  return [...rows.values()].sort((one, other) => rank(one) - rank(other) || other.pictures.size - one.pictures.size);
-}
-
-type Severity = Shape<"FindingView">["severity"];

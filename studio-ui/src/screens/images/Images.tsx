@@ -2,6 +2,7 @@ import { ImagePlus, SearchX } from "lucide-react";
 import { useEffect, useMemo, useRef } from "react";
 import { useTranslation } from "react-i18next";
 import { useLocation, useParams } from "wouter";
+import type { Shape } from "../../api/client";
 import { useGet } from "../../api/queries";
 import { EmptyState } from "../../components/EmptyState";
 import type { Finding } from "../../components/filter/FilterField";
@@ -24,6 +25,7 @@ import { UploadList } from "../../uploads/UploadList";
 import { divided } from "./concepts";
 import { Duplicates } from "./Duplicates";
 import { GridBar, SORTS, type Sort } from "./GridBar";
+import { grouped } from "./grouped";
 import classes from "./Images.module.css";
 import { Inspector } from "./Inspector";
 import { NotMended } from "./NotMended";
@@ -33,6 +35,7 @@ import { SelectionBar } from "./SelectionBar";
 import { SideList } from "./SideList";
 import { useAudit } from "./useAudit";
 import { usePictureChanges } from "./usePictureChanges";
+import { useResolution } from "./useResolution";
 
 const PLACE_KEPT_AFTER = 400; // milliseconds
 const NARROW = 1100; // pixels of the window, up to which the inspector would cover the pictures and is closed at first
@@ -53,14 +56,20 @@ export default function Images() {
   const [size, setSize] = useTileSize();
   const [{ inspector = innerWidth > NARROW, side_list = true }, prefer] = usePreferences();
 
-  const asked = useMemo(() => ({ q, concept, finding, sort }), [q, concept, finding, sort]);
+  const [resolution] = useResolution();
+  const asked = useMemo(() => ({ q, concept, finding, sort, resolution }), [q, concept, finding, sort, resolution]);
   const pictures = usePictures(project, asked);
   const everything = usePictureList(project).data?.ids ?? NONE;
   const division = useMemo(() => divided(everything), [everything]);
   const heldOut = useMemo(() => new Set(division.heldOut), [division]);
+  const kept = useMemo(() => new Set(division.concepts.flatMap((one) => (one.regularisation ? one.pictures : []))), [division]);
   const audit = useAudit(project, everything.length > 0);
-  const duplicates = useGet("/api/projects/{project}/duplicates", { path: { project } }, { enabled: audit.data !== undefined });
-  const findings = useMemo(() => named(audit.data?.counts ?? {}), [audit.data?.counts]);
+  const duplicates = useGet(
+    "/api/projects/{project}/duplicates",
+    { path: { project }, query: { resolution } },
+    { enabled: audit.data !== undefined },
+  );
+  const findings = useMemo(() => named(audit.data?.findings ?? []), [audit.data?.findings]);
   const changes = usePictureChanges(project);
   const [at, setAt] = useAddress("at");
   const selecting = useSelection(pictures.ids, at);
@@ -161,6 +170,7 @@ export default function Images() {
                   selecting={selecting}
                   changes={changes}
                   heldOut={allHeldOut}
+                  regularisation={selecting.selected.every((id) => kept.has(id))}
                   concepts={division.concepts.map(({ name }) => name).filter(Boolean)}
                   onCrop={(picture) => open(picture, "crop")}
                 />
@@ -183,9 +193,10 @@ export default function Images() {
   );
 }
 
-/** Findings by code with their names, as the filter field completes them. */
-function named(counts: Readonly<Record<string, number>>): Finding[] {
-  return Object.entries(counts).map(([code, count]) => ({ code, count, name: findingName(code) }));
+/** What pictures have, with its name and how many have it, as the filter field completes it. */
+function named(findings: readonly Shape<"FindingView">[]): Finding[] {
+  const rows = grouped(findings).filter(({ ofSet }) => ofSet === undefined);
+  return rows.map(({ code, pictures }) => ({ code, count: pictures.size, name: findingName(code) }));
 }
 
 /** Tell of a value when it has stood still for a moment: an address that changes with each key is refused by browsers. */

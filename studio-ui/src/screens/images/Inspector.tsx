@@ -10,6 +10,7 @@ import { PictureFactsList } from "./PictureFactsList";
 import { PictureView } from "./PictureView";
 import { subjectsOf } from "./subjectsOf";
 import type { PictureChanges } from "./usePictureChanges";
+import { useResolution } from "./useResolution";
 
 interface Props {
   project: string;
@@ -43,7 +44,8 @@ export function Inspector({ selected, onClose, ...props }: Props) {
 
 function One({ project, picture, changes, onOpen, onMended }: Omit<Props, "selected" | "onClose"> & { picture: string }) {
   const { t } = useTranslation("images");
-  const facts = useGet("/api/projects/{project}/pictures/{picture}", { path: { project, picture } });
+  const [resolution] = useResolution();
+  const facts = useGet("/api/projects/{project}/pictures/{picture}", { path: { project, picture }, query: { resolution } });
   return (
     <Loaded of={facts} height={320}>
       {(found) => (

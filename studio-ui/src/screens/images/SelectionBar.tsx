@@ -1,5 +1,5 @@
 import { Button, CloseButton, Menu, NumberInput, Popover, TextInput } from "@mantine/core";
-import { Crop, EyeOff, Folder, Repeat, Trash2, WandSparkles } from "lucide-react";
+import { Crop, EyeOff, Folder, Repeat, Shield, Trash2, WandSparkles } from "lucide-react";
 import { type FormEvent, type ReactNode, useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { MendChange } from "../../components/changes";
@@ -28,13 +28,15 @@ interface Props {
   changes: PictureChanges;
   /** Whether all that are selected are held out. */
   heldOut: boolean;
+  /** Whether all of them are of regularisation. */
+  regularisation: boolean;
   /** The names of the concepts that there are. */
   concepts: readonly string[];
   onCrop: (picture: string) => void;
 }
 
 /** What is selected, and what can be done to it. */
-export function SelectionBar({ selecting, changes, heldOut, concepts, onCrop }: Props) {
+export function SelectionBar({ selecting, changes, heldOut, regularisation, concepts, onCrop }: Props) {
   const { t } = useTranslation("images");
   const { selected } = selecting;
   const first = selected[0];
@@ -93,6 +95,28 @@ export function SelectionBar({ selecting, changes, heldOut, concepts, onCrop }: 
       <Button size="xs" variant="default" leftSection={<EyeOff size={14} aria-hidden />} onClick={() => use({ held_out: !heldOut })}>
         {heldOut ? t("take_back") : t("hold_out")}
       </Button>
+      {regularisation ? (
+        <Button size="xs" variant="default" leftSection={<Shield size={14} aria-hidden />} onClick={() => use({ regularisation: false })}>
+          {t("as_subject")}
+        </Button>
+      ) : (
+        <Asking
+          icon={<Shield size={14} aria-hidden />}
+          words={t("mark_regularisation")}
+          onDone={(concept) => use({ regularisation: true, concept })}
+        >
+          {(value, setValue) => (
+            <TextInput
+              data-autofocus
+              label={t("shows")}
+              description={t("shows_why")}
+              value={value}
+              onChange={(event) => setValue(event.currentTarget.value)}
+              maxLength={100}
+            />
+          )}
+        </Asking>
+      )}
       <Button
         size="xs"
         variant="default"

@@ -4,6 +4,7 @@ import { api, ask } from "../../api/client";
 import { lookAgain, useGet } from "../../api/queries";
 import { sayProblem } from "../../components/say";
 import { hasEnded } from "../../frame/job";
+import { useResolution } from "./useResolution";
 
 const AGAIN_AFTER = 1500; // milliseconds, while pictures are being looked at
 const AGAIN_WITH_JOB = 10_000; // the same, while a job looks at them: each answer judges all
@@ -12,9 +13,10 @@ const FEW = 200; // pictures that are looked at by asking again and again; more 
 /** What is wrong with the pictures. Those that were not looked at are, while the screen is shown: by a job where they are many. */
 export function useAudit(project: string, hasPictures: boolean) {
   const client = useQueryClient();
+  const [resolution] = useResolution();
   const audit = useGet(
     "/api/projects/{project}/audit",
-    { path: { project } },
+    { path: { project }, query: { resolution } },
     { enabled: hasPictures, refetchInterval: ({ state }) => againAfter(state.data?.not_looked_at ?? 0) },
   );
   const { data: jobs } = useGet("/api/jobs");
