@@ -25,6 +25,7 @@ FAMILIES = {
     "chroma": ("transformer",),
     "zimage": ("transformer",),
     "qwen_image": ("transformer",),
+    "klein": ("transformer",),
 }
 RANKED = {"lora", "loha", "lokr", "dylora", "glora"}
 
@@ -49,7 +50,8 @@ def outputs(parts):
         pictures, captions = numbers(2, config.in_channels, 1, 8, 8).unbind(), [numbers(tokens, config.cap_feat_dim) for tokens in (7, 5)]
         found.append(torch.stack(parts["transformer"](list(pictures), torch.tensor([0.3, 0.9]), captions).sample))
     elif "transformer" in parts:
-        text, image = torch.zeros(6, 3), torch.zeros(16, 3)
+        axes = len(config.axes_dims_rope)
+        text, image = torch.zeros(6, axes), torch.zeros(16, axes)
         image[:, 1], image[:, 2] = torch.arange(16) // 4, torch.arange(16) % 4
         pooled = {"pooled_projections": numbers(2, config.pooled_projection_dim)} if "pooled_projection_dim" in config else {}
         guidance = {"guidance": torch.tensor([3.5, 3.5])} if config.get("guidance_embeds") else {}

@@ -1,5 +1,7 @@
 """The tensors of single files of the newer families, as ComfyUI publishes them; see `tests.models.single_files`."""
 
+import torch
+
 RESIDUAL = {"norm1": "residual.0", "conv1": "residual.2", "norm2": "residual.3", "conv2": "residual.6", "conv_shortcut": "shortcut"}
 
 
@@ -50,5 +52,49 @@ def qwen_image(parts):
     }  # fmt: skip
 
 
-ORIGINALS = {"QwenImageTransformer2DModel": qwen_image}
+def flux2(part):
+    """Black Forest Labs' names for FLUX.2, with query, key and value of the double blocks in one layer."""
+    from tests.models.single_files import moved
+
+    found = moved(part, {
+        "x_embedder": "img_in", "context_embedder": "txt_in", "proj_out": "final_layer.linear", "norm_out.linear": "final_layer.adaLN_modulation.1",
+        "time_guidance_embed.timestep_embedder.linear_1": "time_in.in_layer", "time_guidance_embed.timestep_embedder.linear_2": "time_in.out_layer",
+    })  # fmt: skip
+    name = "final_layer.adaLN_modulation.1.weight"
+    found[name] = torch.cat(found[name].chunk(2)[::-1])
+    for key in [key for key in found if ".attn.to_q.weight" in key or ".attn.add_q_proj.weight" in key]:
+        side = "img" if "to_q" in key else "txt"
+        rows = [found.pop(key.replace("_q", f"_{x}")) for x in "qkv"]
+        found[key.partition(".attn.")[0] + f".{side}_attn.qkv.weight"] = torch.cat(rows)
+    words = {
+        ".attn.to_out.0.": ".img_attn.proj.", ".attn.to_add_out.": ".txt_attn.proj.", ".ff.linear_in.": ".img_mlp.0.", ".ff.linear_out.": ".img_mlp.2.",
+        ".ff_context.linear_in.": ".txt_mlp.0.", ".ff_context.linear_out.": ".txt_mlp.2.", ".attn.norm_added_q.weight": ".txt_attn.norm.query_norm.scale",
+        ".attn.norm_added_k.weight": ".txt_attn.norm.key_norm.scale", "stream_modulation_img.linear.": "stream_modulation_img.lin.",
+        "stream_modulation_txt.linear.": "stream_modulation_txt.lin.", "single_stream_modulation.linear.": "single_stream_modulation.lin.",
+        ".attn.to_qkv_mlp_proj.": ".linear1.", ".attn.to_out.weight": ".linear2.weight",
+    }  # fmt: skip
+    named = {}
+    for key, value in found.items():
+        for ours, theirs in words.items():
+            key = key.replace(ours, theirs)
+        norm = ".norm." if key.startswith("single_transformer_blocks") else ".img_attn.norm."
+        key = key.replace(".attn.norm_q.weight", f"{norm}query_norm.scale").replace(".attn.norm_k.weight", f"{norm}key_norm.scale")
+        key = key.replace("single_transformer_blocks", "single_blocks")
+        named[key.replace("transformer_blocks", "double_blocks")] = value
+    return named
+
+
+def klein(parts):
+    """Two convolutions of the autoencoder are in encoder and decoder, and its batch norm does not count."""
+    from tests.models.single_files import ldm_vae, moved
+
+    vae = moved(ldm_vae(parts["vae"], 4), {"quant_conv": "encoder.quant_conv", "post_quant_conv": "decoder.post_quant_conv"})
+    return {
+        **behind("model.diffusion_model.", flux2(parts["transformer"])),
+        **behind("vae.", {key: value for key, value in vae.items() if key != "bn.num_batches_tracked"}),
+        **behind("text_encoders.qwen3_4b.transformer.", parts["text_encoder"]),
+    }
+
+
+ORIGINALS = {"QwenImageTransformer2DModel": qwen_image, "Flux2Transformer2DModel": klein}
 """Class of the transformer -> the tensors of a file, from those of a folder's parts."""

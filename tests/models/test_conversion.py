@@ -27,6 +27,7 @@ QUICK = {
     ("zimage", "original"),
     ("zimage", "diffusers"),
     ("qwen_image", "original"),
+    ("klein", "original"),
 }
 LAYOUTS = [(toy, layout) for toy in TOYS for layout in ("original", "diffusers")] + [("sdxl", "comfyui")]
 
@@ -50,7 +51,7 @@ def single_file(tmp_path_factory):
 
 
 def _same_state(ours, theirs):
-    theirs = theirs.state_dict()
+    theirs = getattr(theirs, "model", theirs).state_dict()  # a language model without its head
     ours = ours.state_dict()
     assert ours.keys() == theirs.keys()
     assert [key for key in theirs if not torch.equal(ours[key], theirs[key])] == []
@@ -82,7 +83,7 @@ def test_a_single_file_draws_the_pipelines_picture(single_file, toy):
     for name in description.tokenizers:
         setattr(ours, name, load_tokenizer(description, name))
     prompt, options = "a happy red cat", {"num_inference_steps": 2, "height": 32, "width": 32, "output_type": "np"}
-    pictures = [p(prompt, generator=torch.Generator().manual_seed(3), **options).images for p in (ours, theirs)]
+    pictures = [p(prompt=prompt, generator=torch.Generator().manual_seed(3), **options).images for p in (ours, theirs)]
     alone = (
         {} if description.denoiser == "transformer" else {"device": "cpu", "num_images_per_prompt": 1, "do_classifier_free_guidance": False}
     )

@@ -149,7 +149,7 @@ def test_a_freed_autoencoder_gives_its_memory_back_and_says_so(name):
         base.encode_pixels(torch.zeros(1, 3, SIZE, SIZE))
     with pytest.raises(RunError, match="open the base again"):
         base.decode_latents(torch.zeros(1, base.latent_channels, 8, 8))
-    assert base.latent_step == 8
+    assert base.latent_step in (8, 16)
 
 
 def test_every_attention_of_denoiser_and_text_encoders_is_torchs_own(name, monkeypatch):
@@ -167,7 +167,10 @@ def test_every_attention_of_denoiser_and_text_encoders_is_torchs_own(name, monke
         answer(base, PROMPTS[:1])
     attentions = [
         m for module in base.parts.values() for m in module.modules()
-        if type(m).__name__ in ("Attention", "FluxAttention", "CLIPAttention", "T5Attention", "Qwen3Attention", "Qwen2_5_VLAttention")
+        if type(m).__name__ in (
+            "Attention", "FluxAttention", "CLIPAttention", "T5Attention", "Qwen3Attention", "Qwen2_5_VLAttention", "Flux2Attention",
+            "Flux2ParallelSelfAttention",
+        )
     ]  # fmt: skip
     assert len(calls) == len(attentions) > 3
     assert not softmax

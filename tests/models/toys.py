@@ -19,7 +19,7 @@ from pathlib import Path
 
 from tests.models import newer_toys
 
-TOYS = ("sd1", "sd2", "sdxl", "sdxl-v", "flux", "flux-schnell", "chroma", "zimage", "qwen_image")
+TOYS = ("sd1", "sd2", "sdxl", "sdxl-v", "flux", "flux-schnell", "chroma", "zimage", "qwen_image", "klein")
 POOLED = {"sdxl", "flux"}  # families whose denoiser reads a pooled state as well
 MASKS_T5 = {"flux", "chroma"}  # families for which base.t5_attention_mask may be on
 NATIVE = {"qwen_image": 1024}
@@ -301,8 +301,33 @@ def _zimage(folder: Path, variant: str) -> None:
     ).save_pretrained(folder)  # fmt: skip
 
 
+def _klein(folder: Path, variant: str) -> None:
+    from diffusers import AutoencoderKLFlux2, FlowMatchEulerDiscreteScheduler, Flux2KleinPipeline, Flux2Transformer2DModel
+    from transformers import Qwen3ForCausalLM
+
+    tokenizer = qwen_tokenizer()
+    vae = AutoencoderKLFlux2(block_out_channels=(4, 8, 8, 8), norm_num_groups=4, latent_channels=4, sample_size=PICTURE)
+    text_encoder = Qwen3ForCausalLM(_qwen3(tokenizer, num_hidden_layers=28, hidden_size=16).config)
+    transformer = Flux2Transformer2DModel(
+        in_channels=16, num_layers=1, num_single_layers=1, attention_head_dim=16, num_attention_heads=2, joint_attention_dim=48,
+        timestep_guidance_channels=16, axes_dims_rope=(4, 4, 4, 4), guidance_embeds=False,
+    )  # fmt: skip
+    for modulation in (
+        transformer.double_stream_modulation_img,
+        transformer.double_stream_modulation_txt,
+        transformer.single_stream_modulation,
+    ):
+        modulation.linear.weight.data *= 16  # fresh ones leave the blocks' gates all but shut, so that a few steps change nothing
+    vae.bn.running_mean.normal_()
+    vae.bn.running_var.uniform_(0.5, 2)
+    Flux2KleinPipeline(
+        vae=vae, text_encoder=text_encoder, tokenizer=tokenizer, is_distilled=variant == "distilled",
+        transformer=transformer, scheduler=FlowMatchEulerDiscreteScheduler(num_train_timesteps=1000, shift=1.0, use_dynamic_shifting=True),
+    ).save_pretrained(folder)  # fmt: skip
+
+
 _MAKERS = {
-    "sd1": _sd1, "sd2": _sd2, "sdxl": _sdxl, "flux": _flux, "chroma": _chroma, "zimage": _zimage,
+    "sd1": _sd1, "sd2": _sd2, "sdxl": _sdxl, "flux": _flux, "chroma": _chroma, "zimage": _zimage, "klein": _klein,
     "qwen_image": lambda folder, variant: newer_toys.qwen_image(folder, qwen_tokenizer()),
 }  # fmt: skip
 

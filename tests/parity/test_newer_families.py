@@ -18,7 +18,7 @@ from lorasmith.training.objective.timesteps import flow_sigmas
 from tests.bounds import FUNCTION, assert_within_rounding
 from tests.reference import FOLDER
 
-NAMES = {"flux": "flux", "qwen_image": "qwen_image", "zimage": "zimage", "krea2": "krea2"}
+NAMES = {"flux": "flux", "qwen_image": "qwen_image", "zimage": "zimage", "krea2": "krea2", "flux2": "klein", "flux2 klein": "klein"}
 """The reference's name of a family -> ours."""
 DEFAULTS = {"time_shift_type": "exponential"}
 """Of diffusers' scheduler, which a record need not write."""
@@ -43,8 +43,9 @@ def record_of(name):
 
 
 def own_shift(family, height, width):
-    """The family's shift of sigmas for latents of this size, in tokens of 2 x 2."""
-    return math.exp(record_of(family).defaults.shift.mu((height // 2) * (width // 2)))
+    """The family's shift of sigmas for latents of this size, in tokens of 2 x 2; FLUX.2's are folded already."""
+    patch = 1 if family == "flux2" else 2
+    return math.exp(record_of(family).defaults.shift.mu((height // patch) * (width // patch)))
 
 
 def sigmas_of(case, drawn, size):

@@ -44,6 +44,7 @@ def pixels(picture):
         ("chroma", "file", LORA),
         ("zimage", "file", LORA),
         ("qwen_image", "file", LORA),
+        ("klein", "file", LORA),
     ],
     ids=lambda value: value.get("kind", "lora") if isinstance(value, dict) else value,
 )

@@ -74,7 +74,6 @@ _FOREIGN: tuple[tuple[str, str, str], ...] = (
 # Other families: a pattern of their keys -> their name. One that fits an anchor or the title of a family in the registry is passed over.
 _OTHER_FAMILIES: tuple[tuple[str, str], ...] = (
     (r"(^|\.)joint_blocks\.0\.", "Stable Diffusion 3"),
-    (r"(^|\.)(single_stream_modulation|double_stream_modulation_img)\.", "Flux.2"),
     (r"(^|\.)early_stream_modulations\.", "Flux.3"),
     (r"(^|\.)layers\.0\.attention\.(qkv|to_q)\.", "Lumina or Z-Image"),
     (r"(^|\.)head\.modulation$", "Wan"),

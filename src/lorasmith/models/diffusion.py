@@ -30,7 +30,7 @@ import numpy as np
 import torch
 
 from lorasmith.models.family import PredictionType
-from lorasmith.models.shift import shift_of
+from lorasmith.models.shift import Shift, shift_of
 from lorasmith.models.sigmas import PURE_NOISE, SPACINGS, leading, of_fraction
 from lorasmith.models.sigmas import flow as flow_sigmas
 
@@ -160,6 +160,8 @@ class Flow:
 
     config: Mapping[str, Any]
     prediction_type: PredictionType = "flow"
+    shift: Shift | None = None
+    """The family's own, where its pipeline does not take the config's."""
 
     def levels(self, timesteps: torch.Tensor) -> Levels:
         sigma = timesteps / 1000
@@ -175,7 +177,8 @@ class Flow:
 
     def sigmas(self, steps: int, tokens: int) -> list[float]:
         """Shifted as the scheduler's config says: by a fixed factor, or further for larger images; stretched to end at its last fraction."""
-        return flow_sigmas(steps, shift_of(self.config).mu(tokens, steps), self.config.get("shift_terminal"))
+        shift = self.shift or shift_of(self.config)
+        return flow_sigmas(steps, shift.mu(tokens, steps), self.config.get("shift_terminal"))
 
     def sigma_at(self, timestep: int) -> float:
         return of_fraction(timestep / 1000)

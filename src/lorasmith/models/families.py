@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from lorasmith.models.chroma.family import CHROMA
 from lorasmith.models.family import Family
 from lorasmith.models.flux.family import FLUX
+from lorasmith.models.klein.family import KLEIN
 from lorasmith.models.parts import Architecture
 from lorasmith.models.qwen_image.family import QWEN_IMAGE
 from lorasmith.models.sd1.family import SD1
@@ -29,6 +30,7 @@ register(SD2)
 register(SDXL)
 register(FLUX)
 register(CHROMA)
+register(KLEIN)
 register(ZIMAGE)
 register(QWEN_IMAGE)
 

@@ -177,10 +177,12 @@ class Consumers:
 class LoraMarks:
     """How a LoRA file without a word about its base is recognised, from names with underscores and shapes of tensors.
 
-    Families are asked for `named_layers` first, then for `certain`, for their `versions` in the metadata, for the widths, and at last for
+    Families are asked for `shaped` first, then for `named_layers`, `certain`, for their `versions` in the metadata, for the widths, and at last for
     `likely`.
     """
 
+    shaped: Mapping[str, Callable[[tuple[int, ...]], bool]] = field(default_factory=dict)
+    """Pattern of a name -> rule about the shape of the layer's change, [out, in, ...], that no other family keeps."""
     named_layers: str | None = None
     """Of a family whose layers another one has as well, so that only its `versions` in the metadata show it: pattern of all its names."""
 

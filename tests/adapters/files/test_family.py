@@ -32,9 +32,7 @@ OTHERS = {
     "SD3 medium": ("Stable Diffusion 3", lora((f"{BLOCK}.attn.to_q", 1536, 1536))),
     "SD3.5 large": ("Stable Diffusion 3", lora((f"{BLOCK}.attn.add_q_proj", 2432, 2432))),
     "SD3 of sd-scripts": ("Stable Diffusion 3", kohya(("lora_unet_joint_blocks_0_x_block_attn_qkv", 4608, 1536))),
-    "Flux.2 klein 4B": ("Flux.2", lora(("diffusion_model.single_blocks.0.linear1", 27648, 3072))),
-    "Flux.2 klein 9B": ("Flux.2", lora(("diffusion_model.double_blocks.0.img_attn.qkv", 12288, 4096))),
-    "Flux.2 dev": ("Flux.2", lora(("transformer.single_transformer_blocks.0.attn.to_qkv_mlp_proj", 55296, 6144))),
+    "FLUX.2 dev": ("FLUX.2 dev", lora(("transformer.single_transformer_blocks.0.attn.to_qkv_mlp_proj", 55296, 6144))),
     "HunyuanVideo": ("HunyuanVideo", kohya(("lora_unet_double_blocks_0_img_mlp_fc1", 12288, 3072))),
     "HunyuanVideo, attention alone": ("HunyuanVideo", kohya(("lora_unet_double_blocks_19_img_attn_qkv", 9216, 3072))),
     "HunyuanVideo, feed-forward of the last block": (
@@ -51,8 +49,6 @@ OTHERS = {
     "Wan": ("Wan", lora(("diffusion_model.blocks.0.self_attn.q", 5120, 5120))),
     "Lumina": ("Lumina", kohya(("lora_unet_layers_0_attention_qkv", 3840, 2304))),
     "Stable Cascade": ("Stable Cascade", kohya(("lora_prior_unet_down_blocks_0_1_attention", 8, 8))),
-    "Flux.2 klein 4B, single blocks": ("Flux.2", lora(("diffusion_model.single_blocks.0.linear2", 3072, 12288))),
-    "Flux.2 klein 4B, feed-forward": ("Flux.2", lora(("diffusion_model.double_blocks.0.img_mlp.2", 3072, 9216))),
     "Wan of VideoX-Fun": ("Wan", kohya(("lora_unet__blocks_0_cross_attn_k", 5120, 5120))),
     "HiDream": ("HiDream", kohya(("lora_unet_single_stream_blocks_0_block_attn1_to_q", 2560, 2560))),
     "the SDXL refiner": (
@@ -149,8 +145,8 @@ def test_a_part_of_the_layers_in_diffusers_names_could_be_of_models_with_more_bl
 
 
 KEYS = sorted((FOLDER / "keys").glob("*_keys_*.json"))
-OURS = re.compile("keys_(flux|sd15.*|sd21|sdxl.*|zimage)$")
-TITLES = {"qwen_image": "Qwen-Image", "flux2_klein4b": "FLUX.2 klein"}
+OURS = re.compile("keys_(flux|sd15.*|sd21|sdxl.*|zimage|flux2_klein4b)$")
+TITLES = {"qwen_image": "Qwen-Image"}
 """Of models that share layers with Flux.1."""
 
 

@@ -10,6 +10,7 @@ from lorasmith.adapters.kinds import kind_of
 from lorasmith.adapters.kinds.kind import Shapes
 from lorasmith.errors import AdapterError
 from lorasmith.models.families import FAMILIES, in_words
+from lorasmith.models.lora_naming import LoraMarks
 
 _VERSIONS = ("ss_base_model_version", "modelspec.architecture")
 """Entries of the metadata that name the base."""
@@ -27,9 +28,12 @@ def guess_family(layers: Mapping[str, Shapes], metadata: Mapping[str, str]) -> s
     """
     shapes = {name.replace(".", "_"): _shape(tensors) for name, tensors in layers.items()}
     names = "\n".join(shapes)
+    marks = {name: family.lora.marks for name, family in reversed(FAMILIES.items())}
+    for name, mark in marks.items():
+        if any(_is_shaped(mark, layer, shape) for layer, shape in shapes.items() if shape is not None):
+            return name
     if title := other_family(shapes):
         raise _unsupported(title)
-    marks = {name: family.lora.marks for name, family in reversed(FAMILIES.items())}
     words = tuple(metadata.get(key, "") for key in _VERSIONS)
     cross_attention, text_encoder = _width_of(shapes, r"attn2_to_[kv]$"), _width_of(shapes, r"self_attn_[qkv]_proj$")
     for name, mark in marks.items():
@@ -37,13 +41,13 @@ def guess_family(layers: Mapping[str, Shapes], metadata: Mapping[str, str]) -> s
             if twin := next((title for word in words if (title := other_family_in_words(word)) in mark.twins), None):
                 raise _unsupported(twin)
             return name
-    for word in words:
-        if title := other_family_in_words(word):
-            raise _unsupported(title)
     for name, mark in marks.items():
         known, named = mark.named_layers, any(piece in "".join(words) for piece in mark.versions)
         if known and named and all(re.fullmatch(known, layer) for layer in shapes):
             return name
+    for word in words:
+        if title := other_family_in_words(word):
+            raise _unsupported(title)
     for name, mark in marks.items():
         if mark.certain and re.search(mark.certain, names):
             return name
@@ -57,6 +61,10 @@ def guess_family(layers: Mapping[str, Shapes], metadata: Mapping[str, str]) -> s
         if mark.likely and re.search(mark.likely, names):
             return name
     raise unknown_family()
+
+
+def _is_shaped(mark: LoraMarks, layer: str, shape: tuple[int, ...]) -> bool:
+    return any(rule(shape) and re.search(pattern, layer) for pattern, rule in mark.shaped.items())
 
 
 def families_alike(family: str, layers: Iterable[str], paths: Iterable[str], metadata: Mapping[str, str]) -> tuple[str, ...]:

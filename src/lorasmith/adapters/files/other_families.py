@@ -40,28 +40,14 @@ def _wide_but_not(*widths: int) -> Callable[[Shape], bool]:
     return lambda shape: shape[1] >= 1024 and shape[1] not in widths
 
 
-def _times(ratio: int) -> Callable[[Shape], bool]:
-    """The layer has this many times as many outputs as inputs."""
-    return lambda shape: shape[0] == ratio * shape[1]
-
-
-def _narrowing(ratio: int) -> Callable[[Shape], bool]:
-    """The layer has this many times as many inputs as outputs."""
-    return lambda shape: shape[1] == ratio * shape[0]
-
-
 _BLOCK = r"^main_transformer_blocks_\d+_"
 """A block of a transformer in diffusers' names; those of a U-Net are within `attentions` or `input_blocks`."""
 
 _UNET = r"^main_((input|output)_blocks|middle_block|(down|up)_blocks|mid_block)_"
 
 _MARKS = (
-    _Mark("Flux.2", r"(double_stream|single_stream)_modulation|attn_to_qkv_mlp_proj|_ff(_context)?_linear_(in|out)$"),
-    _Mark("Flux.2", r"single_blocks_\d+_linear1$", _times(9)),
-    _Mark("Flux.2", r"double_blocks_\d+_(img|txt)_mlp_0$", _times(6)),
-    _Mark("Flux.2", r"single_blocks_\d+_linear2$", _narrowing(4)),
-    _Mark("Flux.2", r"double_blocks_\d+_(img|txt)_mlp_2$", _narrowing(3)),
-    _Mark("Flux.2", r"double_blocks_\d+_(img|txt)_attn_|single_blocks_\d+_", _wide(4096, 6144)),
+    _Mark("FLUX.2 dev", r"(double|single)_stream_modulation|attn_to_qkv_mlp_proj|_ff(_context)?_linear_(in|out)$", _wide(6144, 18432, 24576)),
+    _Mark("FLUX.2 dev", r"double_blocks_\d+_(img|txt)_(attn|mlp)_|single_blocks_\d+_", _wide(6144, 18432, 24576)),
     _Mark("HunyuanVideo", r"token_refiner|double_blocks_\d+_\w+_(fc[12]|mod_linear)$|single_blocks_\d+_modulation_linear$"),
     _Mark("HunyuanVideo", r"double_blocks_(19|[2-9]\d)_|single_(transformer_)?blocks_(3[89]|[4-9]\d)_"),
     _Mark("HunyuanVideo", r"^main_transformer_blocks_19_(ff|norm1)_", _wide(3072, 12288)),
@@ -98,7 +84,7 @@ _MARKS = (
     _Mark("another transformer", r"diffusion_model_blocks_\d|^main_blocks_\d|^main_layers_\d|" + _BLOCK + "attn[12]_"),
 )  # fmt: skip
 _WORDS = {
-    "flux2": "Flux.2", "flux-2": "Flux.2", "flux.2": "Flux.2", "sd3": "Stable Diffusion 3",
+    "flux2": "FLUX.2 dev", "flux-2": "FLUX.2 dev", "flux.2": "FLUX.2 dev", "sd3": "Stable Diffusion 3",
     "stable-diffusion-3": "Stable Diffusion 3", "hunyuan": "Hunyuan", "qwen": "Qwen-Image", "wan": "Wan", "lumina": "Lumina",
     "pixart": "PixArt", "auraflow": "AuraFlow", "kolors": "Kolors", "cascade": "Stable Cascade", "hidream": "HiDream", "z-image": "Z-Image",
 }  # fmt: skip

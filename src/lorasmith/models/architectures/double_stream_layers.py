@@ -9,61 +9,78 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from lorasmith.models.lora_naming import LayerNames, Place
 
-# Inside a block: the original's name -> diffusers' layers in row order.
-_DOUBLE: dict[str, tuple[str, ...]] = {
-    "img_attn_qkv": ("attn_to_q", "attn_to_k", "attn_to_v"),
-    "txt_attn_qkv": ("attn_add_q_proj", "attn_add_k_proj", "attn_add_v_proj"),
-    "img_attn_proj": ("attn_to_out_0",), "txt_attn_proj": ("attn_to_add_out",),
-    "img_mlp_0": ("ff_net_0_proj",), "img_mlp_2": ("ff_net_2",),
-    "txt_mlp_0": ("ff_context_net_0_proj",), "txt_mlp_2": ("ff_context_net_2",),
-    "img_mod_lin": ("norm1_linear",), "txt_mod_lin": ("norm1_context_linear",),
-}  # fmt: skip
-_SINGLE: dict[str, tuple[str, ...]] = {
-    "linear1": ("attn_to_q", "attn_to_k", "attn_to_v", "proj_mlp"),
-    "linear2": ("proj_out",), "modulation_lin": ("norm_linear",),
-}  # fmt: skip
-_ENDS = {
+
+@dataclass(frozen=True)
+class OriginalLayers:
+    """The layers of one transformer. Inside a block: the original's name -> diffusers' layers in row order."""
+
+    double: Mapping[str, tuple[str, ...]]
+    single: Mapping[str, tuple[str, ...]]
+    ends: Mapping[str, str]
+    """Outside the blocks: the original's name -> diffusers'."""
+    widths: Mapping[str, int] = field(default_factory=dict)
+    """Rows of a layer that shares a name with others, as a multiple of the model's width; 1 where not here: query, key and value."""
+
+    @property
+    def _blocks(self) -> dict[str, tuple[str, Mapping[str, tuple[str, ...]]]]:
+        return {"transformer_blocks": ("double_blocks", self.double), "single_transformer_blocks": ("single_blocks", self.single)}
+
+    def to_original(self, flat: str, shape: Any = None) -> Place:
+        """The original's place of a layer of diffusers; a name of the original's stays as it is."""
+        for original, ours in self.ends.items():
+            if flat == ours:
+                return Place(original, halves_swapped=flat == "norm_out_linear")
+        if m := re.fullmatch(r"((?:single_)?transformer_blocks)_(\d+)_(\w+)", flat):
+            block, inside = self._blocks[m[1]]
+            for original, layers in inside.items():
+                if m[3] in layers:
+                    shares = tuple(self.widths.get(layer, 1) for layer in layers)
+                    return Place(f"{block}_{m[2]}_{original}", layers.index(m[3]), shares)
+        return Place(flat)
+
+    def to_diffusers(self, flat: str, shape: Any = None) -> tuple[str, ...]:
+        """diffusers' layers of a name of the original's, in row order."""
+        if flat in self.ends:
+            return (self.ends[flat],)
+        for ours, (block, inside) in self._blocks.items():
+            if m := re.fullmatch(rf"{block}_(\d+)_(\w+)", flat):
+                return tuple(f"{ours}_{m[1]}_{layer}" for layer in inside.get(m[2], (m[2],)))
+        return (flat,)
+
+    def block(self, flat: str, shape: Any = None) -> str | None:
+        """DOUBLE00 ..., SINGLE00 ..."""
+        found = re.match(r"(double|single)_blocks_(\d+)", self.to_original(flat).name)
+        return f"{found[1].upper()}{int(found[2]):02d}" if found else None
+
+
+ENDS = {
     "img_in": "x_embedder", "txt_in": "context_embedder", "final_layer_linear": "proj_out", "final_layer_adaLN_modulation_1": "norm_out_linear",
-    "time_in_in_layer": "time_text_embed_timestep_embedder_linear_1", "time_in_out_layer": "time_text_embed_timestep_embedder_linear_2",
-    "guidance_in_in_layer": "time_text_embed_guidance_embedder_linear_1", "guidance_in_out_layer": "time_text_embed_guidance_embedder_linear_2",
-    "vector_in_in_layer": "time_text_embed_text_embedder_linear_1", "vector_in_out_layer": "time_text_embed_text_embedder_linear_2",
 }  # fmt: skip
-_ENDS_BACK = {ours: original for original, ours in _ENDS.items()}
-_WIDTHS = {"proj_mlp": 4}
-"""Rows of a layer that shares a name with others, as a multiple of the model's width; 1 where not here: query, key and value."""
-_BLOCKS = {"transformer_blocks": ("double_blocks", _DOUBLE), "single_transformer_blocks": ("single_blocks", _SINGLE)}
-
-
-def to_original(flat: str, shape: Any = None) -> Place:
-    """The original's place of a layer of diffusers; a name of the original's stays as it is."""
-    if flat in _ENDS_BACK:
-        return Place(_ENDS_BACK[flat], halves_swapped=flat == "norm_out_linear")
-    if m := re.fullmatch(r"((?:single_)?transformer_blocks)_(\d+)_(\w+)", flat):
-        block, inside = _BLOCKS[m[1]]
-        for original, layers in inside.items():
-            if m[3] in layers:
-                return Place(f"{block}_{m[2]}_{original}", layers.index(m[3]), tuple(_WIDTHS.get(layer, 1) for layer in layers))
-    return Place(flat)
-
-
-def to_diffusers(flat: str, shape: Any = None) -> tuple[str, ...]:
-    """diffusers' layers of a name of the original's, in row order."""
-    if flat in _ENDS:
-        return (_ENDS[flat],)
-    for ours, (block, inside) in _BLOCKS.items():
-        if m := re.fullmatch(rf"{block}_(\d+)_(\w+)", flat):
-            return tuple(f"{ours}_{m[1]}_{layer}" for layer in inside.get(m[2], (m[2],)))
-    return (flat,)
-
-
-def block(flat: str, shape: Any = None) -> str | None:
-    """DOUBLE00 ..., SINGLE00 ..."""
-    found = re.match(r"(double|single)_blocks_(\d+)", to_original(flat).name)
-    return f"{found[1].upper()}{int(found[2]):02d}" if found else None
+ATTENTION: dict[str, tuple[str, ...]] = {
+    "img_attn_qkv": ("attn_to_q", "attn_to_k", "attn_to_v"), "txt_attn_qkv": ("attn_add_q_proj", "attn_add_k_proj", "attn_add_v_proj"),
+    "img_attn_proj": ("attn_to_out_0",), "txt_attn_proj": ("attn_to_add_out",),
+}  # fmt: skip
+"""In a double block."""
+FLUX = OriginalLayers(
+    ATTENTION | {
+        "img_mlp_0": ("ff_net_0_proj",), "img_mlp_2": ("ff_net_2",), "txt_mlp_0": ("ff_context_net_0_proj",),
+        "txt_mlp_2": ("ff_context_net_2",), "img_mod_lin": ("norm1_linear",), "txt_mod_lin": ("norm1_context_linear",),
+    },
+    {
+        "linear1": ("attn_to_q", "attn_to_k", "attn_to_v", "proj_mlp"), "linear2": ("proj_out",), "modulation_lin": ("norm_linear",),
+    },
+    ENDS | {
+        f"{ours}_{layer}": f"time_text_embed_{theirs}_linear_{i}"
+        for theirs, ours in (("timestep_embedder", "time_in"), ("guidance_embedder", "guidance_in"), ("text_embedder", "vector_in"))
+        for i, layer in ((1, "in_layer"), (2, "out_layer"))
+    },
+    {"proj_mlp": 4},
+)  # fmt: skip
 
 
 def block_layers(settings: Mapping[str, Any]) -> dict[str, int | None]:
@@ -109,5 +126,5 @@ TRANSFORMER_NAMES = LayerNames(
     words=frozenset(
         ["transformer_blocks", "single_transformer_blocks", "attn", "to_q", "to_k", "to_v", "to_out", "to_add_out", "add_q_proj", "add_k_proj", "add_v_proj", "ff", "ff_context", "net", "proj", "proj_mlp", "proj_out", "norm", "linear", "norm1", "norm1_context", "norm_out", "x_embedder", "context_embedder", "time_text_embed", "timestep_embedder", "guidance_embedder", "text_embedder", "linear_1", "linear_2", "double_blocks", "single_blocks", "img_attn", "txt_attn", "img_mlp", "txt_mlp", "img_mod", "txt_mod", "qkv", "lin", "linear1", "linear2", "modulation", "img_in", "txt_in", "time_in", "vector_in", "guidance_in", "in_layer", "out_layer", "final_layer", "adaLN_modulation"]
     ),
-    to_file=to_original, to_module=to_diffusers, block=block, all_layers=transformer_layers,
+    to_file=FLUX.to_original, to_module=FLUX.to_diffusers, block=FLUX.block, all_layers=transformer_layers,
 )  # fmt: skip

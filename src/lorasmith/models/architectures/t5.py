@@ -14,11 +14,10 @@ from lorasmith.models.transfer import to_device
 
 
 class T5:
-    """A T5 text encoder with its tokenizer; `most` is the most tokens that a family reads, with the end token."""
+    """A T5 text encoder with its tokenizer."""
 
-    def __init__(self, encoder: Any, tokenizer: Any, most: int):
+    def __init__(self, encoder: Any, tokenizer: Any):
         self._encoder, self.tokenizer = Freeable(encoder, "text encoders"), tokenizer
-        self.most = min(most, tokenizer.model_max_length)
 
     @property
     def encoder(self) -> Any:
@@ -33,16 +32,15 @@ class T5:
         """The tokens that a caption takes, without the end token."""
         return len(self.tokenizer(caption, add_special_tokens=False, truncation=False).input_ids)
 
-    def length(self, options: TextOptions) -> int:
-        """The tokens of a caption that are read, with the end token.
+    def length(self, options: TextOptions, most: int) -> int:
+        """The tokens of a caption that are read, with the end token; `most` is what the family reads.
 
         Raises SettingsError where the options ask for more than can be read.
         """
-        length = options.max_token_length or self.most
-        if not 2 <= length <= self.most:
-            raise SettingsError(
-                f"base.max_token_length is {length}, but this base reads 2 to {self.most} tokens; change it or leave it out."
-            )
+        most = min(most, self.tokenizer.model_max_length)
+        length = options.max_token_length or most
+        if not 2 <= length <= most:
+            raise SettingsError(f"base.max_token_length is {length}, but this base reads 2 to {most} tokens; change it or leave it out.")
         return length
 
     def tokenize(self, captions: Sequence[str], length: int) -> tuple[torch.Tensor, torch.Tensor]:

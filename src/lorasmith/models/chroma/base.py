@@ -37,7 +37,7 @@ class Chroma(FlowBase):
         variant: str = "",
     ):
         super().__init__(modules, tokenizers, diffusion, fingerprints, variant)
-        self.t5 = T5(modules["text_encoder"], tokenizers["tokenizer"], self.defaults.max_token_lengths[0])
+        self.t5 = T5(modules["text_encoder"], tokenizers["tokenizer"])
         self.text_encoders.append(self.t5)
 
     def count_tokens(self, caption: str, options: TextOptions = USUAL) -> int:
@@ -45,12 +45,12 @@ class Chroma(FlowBase):
         return self.t5.count(caption)
 
     def max_tokens(self, options: TextOptions) -> int:
-        return self.t5.length(options) - 1
+        return self.t5.length(options, self.defaults.max_token_lengths[0]) - 1
 
     def encode_texts(self, captions: Sequence[str], options: TextOptions) -> EncodedTexts:
         """States of T5 (n, tokens, width), of each caption its own tokens and one of padding, whether `options.mask_t5` says so or not."""
         refuse_options_of_clip(self.record.title, options)
-        length = self.t5.length(options)
+        length = self.t5.length(options, self.defaults.max_token_lengths[0])
         ids, words = self.t5.tokenize(captions, length)
         lengths = (words.sum(1) + 1).clamp(max=length)
         longest = int(lengths.max())

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from lorasmith.models.architectures import double_stream_layers
-from lorasmith.models.architectures.double_stream_layers import block_layers
+from lorasmith.models.architectures.double_stream_layers import FLUX, block_layers
 from lorasmith.models.chroma.names import APPROXIMATOR, LINEAR
 from lorasmith.models.lora_naming import LayerNames, Place
 
@@ -21,12 +21,12 @@ _LINEAR_BACK = {original: ours for ours, original in LINEAR.items()}
 
 def to_file(flat: str, shape: Any = None) -> Place:
     """The original's place of a layer of diffusers; a name of the original's stays as it is."""
-    return Place(_renamed(flat, LINEAR)) if flat.startswith(APPROXIMATOR) else double_stream_layers.to_original(flat)
+    return Place(_renamed(flat, LINEAR)) if flat.startswith(APPROXIMATOR) else FLUX.to_original(flat)
 
 
 def to_module(flat: str, shape: Any = None) -> tuple[str, ...]:
     """diffusers' layers of a name of the original's, in row order."""
-    return (_renamed(flat, _LINEAR_BACK),) if flat.startswith(APPROXIMATOR) else double_stream_layers.to_diffusers(flat)
+    return (_renamed(flat, _LINEAR_BACK),) if flat.startswith(APPROXIMATOR) else FLUX.to_diffusers(flat)
 
 
 def _renamed(flat: str, names: Mapping[str, str]) -> str:

@@ -36,9 +36,11 @@ if TYPE_CHECKING:
 SCALES = ("scale_weight", "weight_scale")  # what the factor of an eight-bit weight is called, in place of "weight"
 # What may be beside a part's weights without being one of them: buffers, the other half of CLIP or T5, marks, losses.
 _BESIDE = re.compile(
-    r"(.*\.)?(position_ids|logit_scale|attn_mask|scale_weight|scale_input|weight_scale|input_scale|comfy_quant|scaled_fp8|spiece_model)"
+    r"(.*\.)?(position_ids|logit_scale|attn_mask|scale_weight|scale_input|weight_scale|input_scale|comfy_quant|scaled_fp8|spiece_model|num_batches_tracked)"
     r"|v_pred|ztsnr|(vision_model|visual|visual_projection|decoder\.block|decoder\.final_layer_norm|lm_head|loss|model_ema|denoiser)(\..*)?"
 )
+_COUNTER = "num_batches_tracked"
+"""How often a batch norm was trained: nothing is computed from it, and files may leave it out."""
 _TEXT_BESIDE = re.compile(r"(text_model\.)?text_projection(\.weight|\.bias)?|transformer\.resblocks\.(\d+)\..*|decoder\..*")
 
 
@@ -89,7 +91,8 @@ def load_part(
         for name in reader.shapes:
             read = reader.read(name, dtype, device, packings.get(name))
             state[name] = read.to("cpu") if name in swapped else read
-    module.load_state_dict(state, assign=True)
+    counters = {name: tensor for name, tensor in module.state_dict().items() if name.endswith(_COUNTER)}
+    module.load_state_dict(state | counters, assign=True)
     del state
     if blocks:
         swap_blocks(module, blocks, device)
@@ -113,7 +116,8 @@ class PartReader:
         place = description.parts[part]
         self.module = empty_module(place.config)
         """Without weights: its parameters are on the meta device."""
-        self.shapes: Shapes = {name: tuple(tensor.shape) for name, tensor in self.module.state_dict().items()}
+        state = self.module.state_dict()
+        self.shapes: Shapes = {name: tuple(tensor.shape) for name, tensor in state.items() if not name.endswith(_COUNTER)}
         self._prefix = place.prefix
         self._files: dict[str, TensorFile] = {}  # key without the part's prefix -> the file that has it
         for path in place.files:

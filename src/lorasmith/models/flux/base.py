@@ -41,7 +41,7 @@ class Flux(FlowBase):
     ):
         super().__init__(modules, tokenizers, diffusion, fingerprints, variant)
         self.clip = Clip(modules["text_encoder"], tokenizers["tokenizer"])
-        self.t5 = T5(modules["text_encoder_2"], tokenizers["tokenizer_2"], self.defaults.max_token_lengths[0])
+        self.t5 = T5(modules["text_encoder_2"], tokenizers["tokenizer_2"])
         self.text_encoders += [self.clip, self.t5]
         self.has_guidance: bool = self.transformer.config.guidance_embeds
 
@@ -62,12 +62,12 @@ class Flux(FlowBase):
         return self.t5.count(caption)
 
     def max_tokens(self, options: TextOptions) -> int:
-        return self.t5.length(options) - 1
+        return self.t5.length(options, self.defaults.max_token_lengths[0]) - 1
 
     def encode_texts(self, captions: Sequence[str], options: TextOptions) -> EncodedTexts:
         """States of T5 (n, tokens, width), the pooled state of CLIP (n, width), and T5's mask where it is asked for."""
         refuse_options_of_clip("Flux", options)
-        ids, words = self.t5.tokenize(captions, self.t5.length(options))
+        ids, words = self.t5.tokenize(captions, self.t5.length(options, self.defaults.max_token_lengths[0]))
         mask = words if options.mask_t5 else None
         states = self.t5.run(ids, mask)
         if mask is not None:
