@@ -144,3 +144,10 @@ def test_a_run_that_is_not_there_is_404(script, run, id):
         assert script.get(f"/api/runs/{id}{path}").status_code == 404
     assert script.get(f"/files/runs/{id}/samples/a%20b.png").status_code == 404
     assert script.post(f"/api/runs/{id}:stop").status_code == 404
+
+
+def test_a_run_that_ended_says_by_which_code(script, run):
+    assert script.get("/api/runs/zorvex").json()["code"] == ""
+    with run.events.open("a", encoding="utf-8") as events:
+        events.write('{"event": "Stopped", "time": 9.0, "step": 3, "reason": "The GPU ran out of memory.", "code": "run.out_of_memory"}\n')
+    assert script.get("/api/runs/zorvex").json()["code"] == "run.out_of_memory"

@@ -39,6 +39,7 @@ class RunView(BaseModel):
     name: str
     state: State = Field(description="killed: its process ended without a word, and it can go on from its last saved state.")
     reason: str = Field(description="Why it was stopped, finished early, or cannot be read.")
+    code: str = Field(description="Of the reason: `stopped` where somebody asked for it, else the error's, such as `run.out_of_memory`.")
     step: int
     steps: int | None
     epoch: int
@@ -182,7 +183,7 @@ def _view(studio: Studio, run: FoundRun) -> RunView:
         course = studio.courses.summary(run.folder.events)
     except RunError as error:
         return RunView(
-            id=run.id, project=run.project, folder=str(run.folder.root), name=run.folder.root.name, state="unreadable", reason=str(error),
+            id=run.id, project=run.project, folder=str(run.folder.root), name=run.folder.root.name, state="unreadable", reason=str(error), code=error.code,
             step=0, steps=None, epoch=0, epochs=None, loss=None, images_per_second=None, last_event=None, checkpoints=0, samples=0, verdict="",
             eta=None,
         )  # fmt: skip
@@ -190,7 +191,7 @@ def _view(studio: Studio, run: FoundRun) -> RunView:
     running = run.folder.is_running
     return RunView(
         id=run.id, project=run.project, folder=str(run.folder.root), name=run.folder.root.name, state=_state(course, running),
-        reason="" if running else _reason(ending), step=last.step if last else 0, steps=planned.steps if planned else None,
+        reason="" if running else _reason(ending), code=ending.code if isinstance(ending, Stopped) and not running else "", step=last.step if last else 0, steps=planned.steps if planned else None,
         epoch=last.epoch if last else 0, epochs=planned.epochs if planned else None, eta=last.eta if last and running else None,
         loss=_finite(last.loss_smoothed) if last else None, images_per_second=last.images_per_second if last else None,
         last_event=datetime.fromtimestamp(course.last_time, UTC) if course.last_time else None, checkpoints=course.checkpoints,

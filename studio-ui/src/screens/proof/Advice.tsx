@@ -4,6 +4,7 @@ import { useLocation } from "wouter";
 import { FindingCard } from "../../components/FindingCard";
 import type { Json } from "../../components/fields/json";
 import { settingChangesOf } from "../../components/settingChanges";
+import { trainWith } from "../run/trainWith";
 import classes from "./Proof.module.css";
 import type { ProofProps } from "./RunProof";
 
@@ -11,11 +12,6 @@ import type { ProofProps } from "./RunProof";
 export function Advice({ run, proof }: ProofProps) {
   const { t } = useTranslation("proof");
   const [, go] = useLocation();
-
-  function trainWith(changes: Record<string, Json>): void {
-    const query = new URLSearchParams({ from: run.id, with: JSON.stringify(changes) });
-    go(`/projects/${encodeURIComponent(run.project)}/train?${query}`);
-  }
 
   return (
     <ul className={classes.advice}>
@@ -25,7 +21,7 @@ export function Advice({ run, proof }: ProofProps) {
           <li key={finding.code}>
             <FindingCard finding={finding}>
               {changes && run.project && (
-                <Button size="xs" variant="default" onClick={() => trainWith(changes)}>
+                <Button size="xs" variant="default" onClick={() => go(trainWith(run, changes))}>
                   {t("train_with", { changes: inWords(changes) })}
                 </Button>
               )}

@@ -13,6 +13,7 @@ import { RunLog } from "./RunLog";
 import { RunSamples } from "./RunSamples";
 import { RunSettings } from "./RunSettings";
 import { RunTrouble } from "./RunTrouble";
+import { RunVerdict } from "./RunVerdict";
 import { useCurve } from "./useCurve";
 import { useJobOf } from "./useJobOf";
 
@@ -52,6 +53,7 @@ function RunThatBegan({ run }: { run: Shape<"RunFacts"> }) {
     <>
       <RunHeader run={run} curve={curve.data} />
       <RunTrouble run={run} />
+      <RunVerdict run={run} />
       <Tabs value={shown} onChange={(name) => show(name === "curves" ? "" : (name ?? ""))} keepMounted={false}>
         <Tabs.List>
           {Object.keys(PARTS).map((name) => (

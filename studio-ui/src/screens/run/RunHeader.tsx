@@ -12,6 +12,7 @@ import { useKeys } from "../../keys/useKeys";
 import { RunState } from "../runs/RunState";
 import type { PartProps } from "./part";
 import classes from "./Run.module.css";
+import { trainWith } from "./trainWith";
 import { useJobOf } from "./useJobOf";
 
 const MEGABYTE = 1e6;
@@ -50,27 +51,7 @@ export function RunHeader({ run, curve }: PartProps) {
             ),
         )}
       </dl>
-      {(run.verdict || run.checkpoints > 0) && <Verdict run={run} />}
     </>
-  );
-}
-
-function Verdict({ run }: { run: Shape<"RunFacts"> }) {
-  const { t } = useTranslation("runs");
-  const job = useJobOf(run.id);
-  const judging = run.state === "finished" && job !== undefined && !hasEnded(job);
-  return (
-    <div className={`panel ${classes.verdict}`}>
-      <p>{run.verdict || t(judging ? "judging" : "not_proven")}</p>
-      <Button
-        component={Link}
-        href={`/runs/${encodeURIComponent(run.id)}/proof`}
-        leftSection={<Trophy size={16} aria-hidden />}
-        variant={run.verdict ? "filled" : "default"}
-      >
-        {t(run.verdict || judging ? "see_proof" : "prove")}
-      </Button>
-    </div>
   );
 }
 
@@ -127,7 +108,7 @@ function RunButtons({ run }: { run: Shape<"RunFacts"> }) {
       )}
       {(run.state === "stopped" || run.state === "killed") && (
         <Button leftSection={<Play size={16} aria-hidden />} onClick={resume}>
-          {t("frame:verb_resume")}
+          {t(run.code === "stopped" && run.step > 0 ? "resume_from" : "frame:verb_resume", { step: number(run.step) })}
         </Button>
       )}
       {run.project && (
@@ -138,10 +119,7 @@ function RunButtons({ run }: { run: Shape<"RunFacts"> }) {
             </Button>
           </Menu.Target>
           <Menu.Dropdown>
-            <Menu.Item
-              leftSection={<Copy size={16} />}
-              onClick={() => go(`/projects/${encodeURIComponent(run.project)}/train?from=${encodeURIComponent(run.id)}`)}
-            >
+            <Menu.Item leftSection={<Copy size={16} />} onClick={() => go(trainWith(run))}>
               {t("clone")}
             </Menu.Item>
           </Menu.Dropdown>

@@ -1,9 +1,13 @@
 import { Button, Group } from "@mantine/core";
 import { TriangleAlert } from "lucide-react";
 import { useTranslation } from "react-i18next";
+import { useLocation } from "wouter";
 import { api, ask, type Shape } from "../../api/client";
 import { sayProblem } from "../../components/say";
+import { hasFailed } from "../runs/hasFailed";
 import classes from "./Run.module.css";
+import { remediesOf } from "./remedies";
+import { trainWith } from "./trainWith";
 import { useJobOf } from "./useJobOf";
 
 /** Why a run does not go on, in the words of whoever ended it, with what can be done; and what it was warned of. */
@@ -11,18 +15,21 @@ export function RunTrouble({ run }: { run: Shape<"RunFacts"> }) {
   const { t } = useTranslation("runs");
   const job = useJobOf(run.id);
   const failed = job?.state === "failed" ? job : undefined;
-  const bad = run.state === "killed" || run.state === "unreadable" || failed !== undefined;
-  const sentence = failed?.sentence || run.reason || (run.state === "killed" ? t("killed") : "");
+  const goesOn = run.state === "stopped" || run.state === "killed";
+  const bad = hasFailed(run) || run.state === "killed" || run.state === "unreadable" || failed !== undefined;
+  const sentence = run.reason || failed?.sentence || (run.state === "killed" ? t("killed") : "");
   if (run.state === "running" || (!sentence && run.warnings.length === 0)) return null;
   return (
     <section className={`panel ${classes.trouble}`} data-bad={bad || undefined} role={bad ? "alert" : undefined}>
       {sentence && (
         <Group gap="xs" wrap="nowrap" align="start">
-          <TriangleAlert size={18} aria-hidden />
+          <TriangleAlert size={18} aria-hidden className={classes.sign} />
           <p>{sentence}</p>
         </Group>
       )}
-      {failed && (
+      {failed && goesOn && run.reason && failed.sentence !== run.reason && <p className="soft">{failed.sentence}</p>}
+      <Remedies run={run} />
+      {failed && !goesOn && (
         <Group gap="xs">
           <Button
             size="xs"
@@ -45,5 +52,23 @@ export function RunTrouble({ run }: { run: Shape<"RunFacts"> }) {
         </details>
       )}
     </section>
+  );
+}
+
+/** Buttons that train again with what may help. */
+function Remedies({ run }: { run: Shape<"RunFacts"> }) {
+  const { t } = useTranslation("runs");
+  const [, go] = useLocation();
+  const remedies = remediesOf(run.code, run.settings);
+  if (remedies.length === 0 || !run.project) return null;
+  return (
+    <Group gap="xs">
+      <span>{t("train_again")}</span>
+      {remedies.map(({ key, changes }) => (
+        <Button key={key} size="xs" variant="default" onClick={() => go(trainWith(run, changes))}>
+          {t(`remedy_${key}`)}
+        </Button>
+      ))}
+    </Group>
   );
 }

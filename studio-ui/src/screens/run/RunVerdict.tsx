@@ -1,0 +1,29 @@
+import { Button } from "@mantine/core";
+import { Trophy } from "lucide-react";
+import { useTranslation } from "react-i18next";
+import { Link } from "wouter";
+import type { Shape } from "../../api/client";
+import { hasEnded } from "../../frame/job";
+import classes from "./Run.module.css";
+import { useJobOf } from "./useJobOf";
+
+/** What the run's proof says, with the way to it; or that there is none yet. Nothing where there is no file to prove. */
+export function RunVerdict({ run }: { run: Shape<"RunFacts"> }) {
+  const { t } = useTranslation("runs");
+  const job = useJobOf(run.id);
+  if (!run.verdict && run.checkpoints === 0) return null;
+  const judging = run.state === "finished" && job !== undefined && !hasEnded(job);
+  return (
+    <div className={`panel ${classes.verdict}`}>
+      <p>{run.verdict || t(judging ? "judging" : "not_proven")}</p>
+      <Button
+        component={Link}
+        href={`/runs/${encodeURIComponent(run.id)}/proof`}
+        leftSection={<Trophy size={16} aria-hidden />}
+        variant={run.verdict ? "filled" : "default"}
+      >
+        {t(run.verdict || judging ? "see_proof" : "prove")}
+      </Button>
+    </div>
+  );
+}
