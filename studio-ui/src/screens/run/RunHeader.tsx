@@ -1,8 +1,8 @@
 import { Button, Group, Menu, Progress } from "@mantine/core";
 import { useQueryClient } from "@tanstack/react-query";
-import { Camera, Copy, Ellipsis, Play, Save, Square, Trophy } from "lucide-react";
+import { Camera, Copy, Ellipsis, Play, Save, Square } from "lucide-react";
 import { useTranslation } from "react-i18next";
-import { Link, useLocation } from "wouter";
+import { useLocation } from "wouter";
 import { api, ask, type Shape } from "../../api/client";
 import { lookAgain } from "../../api/queries";
 import { bytes, duration, number } from "../../components/format";
