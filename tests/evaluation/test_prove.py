@@ -26,6 +26,8 @@ from lorasmith.pages.content import Figures
 from lorasmith.training.run import train
 from lorasmith.training.settings.tree import settings_from
 
+pytestmark = pytest.mark.usefixtures("tiny_effort")
+
 SAMPLES = {"prompts": ["{trigger}"], "steps": 1, "cfg_scale": 1.0}
 
 
@@ -70,7 +72,7 @@ def generated(monkeypatch):
 
 def test_a_run_is_proven_once_and_its_report_shows_the_verdict(run, generated):
     seen = []
-    proven = prove(run, effort="quick", progress=lambda done, total: seen.append((done, total)))
+    proven = prove(run, effort="tiny", progress=lambda done, total: seen.append((done, total)))
 
     assert proven.complete
     assert [one.name for one in proven.verdict.checkpoints] == ["epoch 1", "epoch 2"]
@@ -86,7 +88,7 @@ def test_a_run_is_proven_once_and_its_report_shows_the_verdict(run, generated):
     assert str(run.parent) not in page
 
     before = sum(generated)
-    again = prove(run, effort="quick")
+    again = prove(run, effort="tiny")
     assert sum(generated) == before
     assert again.verdict.sentences == proven.verdict.sentences
     shown = proven_in(run)
@@ -95,9 +97,9 @@ def test_a_run_is_proven_once_and_its_report_shows_the_verdict(run, generated):
 
 
 def test_a_proof_that_was_stopped_says_so_and_goes_on_where_it_was(run, generated):
-    stopped = prove(run, effort="quick", weights=(), cancelled=lambda: sum(generated) >= 30)
+    stopped = prove(run, effort="tiny", weights=(), cancelled=lambda: sum(generated) >= 14)
     drawn = sum(generated)
-    whole = prove(run, effort="quick", weights=())
+    whole = prove(run, effort="tiny", weights=())
 
     assert not stopped.complete
     assert whole.complete
@@ -121,7 +123,7 @@ def test_a_lora_file_is_proven_with_its_base_and_images(run, toy_base, tmp_path)
             "--images",
             str(pictures),
             "--effort",
-            "quick",
+            "tiny",
             "--out",
             str(tmp_path / "out"),
             "--json",
@@ -148,7 +150,7 @@ def test_what_cannot_be_proven_is_refused_with_a_reason(run, toy_base, creatures
 
 def test_weights_of_another_checkpoint_than_the_recommended_one_do_not_count(run):
     """As they stay in the folder where a later proof recommends another one."""
-    prove(run, effort="quick", weights=())
+    prove(run, effort="tiny", weights=())
     measured = read_record(run / PROOF).measured
     sure = {"subject": Measure.of({"a": 0.8, "b": 0.81}), "keeps": Measure.of({"c": 0.99, "d": 1.0})}
     first, last = (replace(one, measures=one.measures | sure) for one in measured)
@@ -163,7 +165,7 @@ def test_weights_of_another_checkpoint_than_the_recommended_one_do_not_count(run
 
 def test_a_copy_stands_beside_its_own_training_image_whatever_others_are_called(run):
     """Another folder may have pictures of the same names."""
-    prove(run, effort="quick", weights=())
+    prove(run, effort="tiny", weights=())
     record = read_run(run)
     (dataset,) = record.settings.datasets
     others = run.parent / "others"

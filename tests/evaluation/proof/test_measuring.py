@@ -11,12 +11,11 @@ from lorasmith.demo.drawing import draw_scene
 from lorasmith.demo.scenes import balanced_scenes, fixed_attributes, trained_caption
 from lorasmith.demo.weights import BASE, TAGGER
 from lorasmith.evaluation.measures.measured import MEASURES
-from lorasmith.evaluation.prompts import Counts
 from lorasmith.evaluation.proof import measuring
 from lorasmith.evaluation.proof.checkpoints import Checkpoint, checkpoints_of, likeliest
 from lorasmith.evaluation.proof.image_encoder import open_image_encoder
 from lorasmith.evaluation.proof.measuring import measure_checkpoints
-from lorasmith.evaluation.proof.plan import EFFORTS, Effort, cost
+from lorasmith.evaluation.proof.plan import cost
 from lorasmith.evaluation.proof.plan_making import plan_for_pictures, plan_for_run
 from lorasmith.evaluation.proof.record import read_record
 from lorasmith.evaluation.run_record import read_run
@@ -27,14 +26,7 @@ from lorasmith.training.run import train
 from lorasmith.training.settings.sections import SampleSettings
 from lorasmith.training.settings.tree import settings_from
 
-TINY = Effort("for tests", Counts(3, 2, 2, 2, 3), most_steps=3, most_drawn=2, loss_pictures=3)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def tiny_effort():
-    EFFORTS["tiny"] = TINY
-    yield
-    del EFFORTS["tiny"]
+pytestmark = pytest.mark.usefixtures("tiny_effort")
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +62,7 @@ def base():
 
 
 @pytest.fixture(scope="module")
-def proof(run, base):
+def proof(run, base, tiny_effort):
     """The run's plan, and what was measured."""
     plan = plan_for_run(run, "tiny")
     ticks = []
@@ -80,11 +72,11 @@ def proof(run, base):
     return plan, measured, ticks
 
 
-def test_a_run_is_measured_by_every_measure_on_the_checkpoints_that_are_drawn(proof):
+def test_a_run_is_measured_by_every_measure_on_the_checkpoints_that_are_drawn(proof, tiny_effort):
     _, measured, _ = proof
     assert [one.epoch for one in measured] == [1, 2, 3]
     drawn = [one for one in measured if "subject" in one.measures]
-    assert len(drawn) == TINY.most_drawn
+    assert len(drawn) == tiny_effort.most_drawn
     assert measured[-1] in drawn
     assert set(drawn[-1].measures) == set(MEASURES)
     assert all(
