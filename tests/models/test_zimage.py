@@ -58,7 +58,7 @@ def test_one_step_predicts_what_diffusers_pipeline_does(base, pipeline):
 def test_base_and_turbo_are_told_apart_by_name(tmp_path, name, variant):
     described = describe(header_file(tmp_path / f"{name}.safetensors", DENOISER))
     assert (described.family, described.variant, described.form.licence) == ("zimage", variant, "Apache-2.0")
-    assert any(("distilled to few steps" if variant == "base" else "Train on the base") in note for note in described.notes)
+    assert any(("distilled to few steps" if variant == "base" else "base.merge") in note for note in described.notes)
 
 
 def test_a_snapshot_of_turbo_in_the_hubs_cache_is_known_by_its_repository(tmp_path):

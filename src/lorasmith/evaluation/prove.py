@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from lorasmith.adapters.tools.merged_base import with_merged
 from lorasmith.atomic import write_atomically
 from lorasmith.errors import InputError
 from lorasmith.evaluation.copies import Copy, copies_of
@@ -31,7 +32,7 @@ from lorasmith.evaluation.verdict.verdict import Verdict, verdict_on
 from lorasmith.findings import Finding
 from lorasmith.models.base import Base
 from lorasmith.models.device import Device, choose_device
-from lorasmith.models.open import open_base
+from lorasmith.models.open import describe, load_base
 from lorasmith.models.settings import BaseModelSettings
 from lorasmith.progress import Cancelled, Progress
 from lorasmith.training.settings.tree import Settings
@@ -139,7 +140,8 @@ def _open(base: BaseModelSettings, device: Device) -> Base:
     """In float32: base and LoRA are compared, and lower precision alone makes a difference of 0.7 %."""
     import torch
 
-    return open_base(base.path, torch.float32, choose_device(device), **base.open_options)
+    described = with_merged(describe(base.path, **base.open_options), base.merged(in_samples=True))
+    return load_base(described, torch.float32, choose_device(device), base.quantize)
 
 
 def _prove(

@@ -18,6 +18,7 @@ from typing import Any, Literal
 
 from lorasmith.models.family import Family, PredictionType, Sizes, Variant
 from lorasmith.models.parts import Part, SchedulerConfig
+from lorasmith.models.weight_changes import WeightChanges
 
 Layout = Literal["single file", "folder", "separate files"]
 
@@ -78,6 +79,7 @@ class Description:
     notes: tuple[str, ...]  # what a LoRA on it will need, one sentence each
     metadata: Mapping[str, str] = field(default_factory=dict)  # what a single file says about itself
     hub_id: str | None = None
+    changes: WeightChanges | None = field(default=None, compare=False)  # what is added to its weights as they are read
 
     def __repr__(self) -> str:
         variant = f" {self.variant}" if self.variant else ""

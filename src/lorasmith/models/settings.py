@@ -28,6 +28,18 @@ class OpenOptions(TypedDict, total=False):
     quantize: Quantize  # whether and how the weights of the denoiser and of large text encoders are quantised
 
 
+class MergedLora(BaseModel):
+    """A LoRA that is merged into the frozen base before it is quantised: a training adapter of a distilled base."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    path: Path = Field(description="The LoRA file.")
+    strength: float = Field(1.0, ge=-10, le=10, description="How strongly it is merged, -10 to 10; 1 as it was trained.")
+    in_samples: bool = Field(
+        False, description="Samples and proofs have it too. Off: they show the base without it, as the LoRA will be used."
+    )
+
+
 class BaseModelSettings(BaseModel):
     """The model that the LoRA is for, and how it reads captions."""
 
@@ -49,6 +61,9 @@ class BaseModelSettings(BaseModel):
         description="Quantises the frozen weights: int8 takes half of bf16, a little slower; fp8 too, less exact, for bases whose files are fp8; nf4 a quarter, for large bases on small cards.",
     )
     allow_pickle: bool = Field(False, description="Read .ckpt and .pt files too, as weights alone; prefer safetensors.")
+    merge: list[MergedLora] = Field(
+        default_factory=list, description="LoRA files merged into the frozen base while it trains: training adapters for distilled bases."
+    )
     clip_skip: int = Field(1, ge=1, le=24, description="Which of the text encoder's last layers is read: 1 the last, 2 for anime bases.")
     max_token_length: int | None = Field(
         None,
@@ -60,6 +75,10 @@ class BaseModelSettings(BaseModel):
     t5_attention_mask: bool = Field(
         False, description="For T5 text encoders (Flux): padding is not read. Flux was trained without a mask, Chroma always has one."
     )
+
+    def merged(self, in_samples: bool | None = None) -> list[tuple[Path, float]]:
+        """The LoRAs that are merged and their strengths; all, or those that samples have too, or have not."""
+        return [(each.path, each.strength) for each in self.merge if in_samples in (None, each.in_samples)]
 
     @property
     def text_options(self) -> TextOptions:

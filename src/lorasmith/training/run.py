@@ -15,6 +15,7 @@ from typing import Any
 
 import torch
 
+from lorasmith.adapters.tools.merged_base import check_removable, with_merged
 from lorasmith.atomic import WriteFailed
 from lorasmith.errors import InputError, LorasmithError, SettingsError
 from lorasmith.findings import Finding
@@ -228,7 +229,10 @@ def load_model(checked: CheckedRun, emit: Emitter) -> Base:
     settings = checked.settings
     emit(events.PhaseStarted("model", str(settings.base.path)))
     dtype, device = DTYPES[settings.training.mixed_precision], choose_device(settings.training.device)
-    base = load_base(checked.description, dtype, device, settings.base.quantize, settings.training.blocks_to_swap)
+    for path, _ in settings.base.merged(in_samples=False):
+        check_removable(checked.description.family, path)
+    description = with_merged(checked.description, settings.base.merged())
+    base = load_base(description, dtype, device, settings.base.quantize, settings.training.blocks_to_swap)
     emit.warn(*check_base_fits(settings, checked.training_set, base))
     return base
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lorasmith.adapters.tools.merged_base import without_merged
 from lorasmith.atomic import write_atomically
 from lorasmith.models.compiled_blocks import uncompiled
 from lorasmith.models.files.hashes import short_hash
@@ -33,7 +34,8 @@ def generate_samples(run: Run, epoch: int, step: int) -> None:
     source = run.settings.base.path
     model_hash = short_hash(source, base.fingerprints[base.denoiser])
     moment = {"Run": run.settings.name, "Epoch": str(epoch), "Step": str(step)}
-    with run.learner.weights_for_use(), uncompiled(run.settings.training.torch_compile):
+    merged = run.settings.base.merged(in_samples=False)
+    with run.learner.weights_for_use(), uncompiled(run.settings.training.torch_compile), without_merged(base, merged):
         pictures = dict(generate(base, requests, {run.settings.base.clip_skip: states}))
     for k, one in enumerate(requests):
         path = run.folder.samples / f"epoch{epoch:06d}-step{step:08d}-{k:02d}.png"

@@ -26,7 +26,7 @@ SLOW_MACHINE = Machine(1e9, 1e9, 1e-5)
 def described(family):
     """A family's base at full size, without files."""
     parts = {name: PartPlace((), "", "diffusers", part, "", {}) for name, part in FAMILIES[family].usual.parts.items()}
-    prediction = "flow" if family == "flux" else "epsilon"
+    prediction = FAMILIES[family].prediction.types[0]
     scheduler = FAMILIES[family].usual.scheduler
     return Description(Path("base"), "folder", FAMILIES[family], "", prediction, False, parts, scheduler, {}, (), ())
 

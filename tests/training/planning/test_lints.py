@@ -1,6 +1,7 @@
 """The plan says what the guides would say: each rule speaks where it is left, and is silent where it is kept."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -78,6 +79,7 @@ PRODIGY = {"optimizer__type": "Prodigy", "optimizer__unet_lr": 1.0, "optimizer__
 
 # Lint -> a run at which it speaks, and words of what it says; and one close by at which it does not.
 CASES = {
+    "distilled_base": ({"base": replace(FLUX, distilled=True), **AT_SDXL}, "few steps", {"base": FLUX, **AT_SDXL}),
     "compiled_for_few_steps": (
         {"training__torch_compile": True, "training__epochs": 4}, "from about 500 steps on", {"training__torch_compile": True},
     ),

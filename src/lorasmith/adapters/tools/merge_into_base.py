@@ -19,13 +19,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from lorasmith.adapters.base_weights import BaseWeights, base_on_disk
-from lorasmith.adapters.delta import delta
-from lorasmith.adapters.files import names as keys
-from lorasmith.adapters.files.fuse import swapped
+from lorasmith.adapters.base_weights import base_on_disk
 from lorasmith.adapters.files.network import check_new_file
-from lorasmith.adapters.kinds import norm
-from lorasmith.adapters.layer import Layer
+from lorasmith.adapters.tools.base_changes import changed_tensors
 from lorasmith.adapters.tools.opened import OpenedLora, open_lora
 from lorasmith.errors import AdapterError, InputError
 from lorasmith.models.description import Description
@@ -35,9 +31,6 @@ from lorasmith.models.files.weights import PartReader, rows_of
 from lorasmith.models.open import describe
 from lorasmith.progress import Progress
 from lorasmith.secrets import publishable
-
-Weighted = tuple[Layer, float]
-"""A layer and its ratio."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +92,7 @@ def merge_into_base(
     _check_out(described, out, overwrite)
     on_disk = base_on_disk(described)
     opened = [(open_lora(path, described.family, on_disk, allow_pickle), ratio) for path, ratio in files]
-    changed = _changed_tensors(on_disk, opened)
+    changed = changed_tensors(on_disk, opened)
     total, done = sum(len(tensors) for tensors in changed.values()), 0
     reports: list[MergedTensor] = []
 
@@ -122,64 +115,7 @@ def merge_into_base(
     return reports
 
 
-# ---- what changes
-
-
-def _changed_tensors(base: BaseWeights, opened: Sequence[tuple[OpenedLora, float]]) -> dict[str, dict[str, Callable[[], Tensor]]]:
-    """Part -> tensor of its module -> what computes its change."""
-    changed: dict[str, dict[str, Callable[[], Tensor]]] = defaultdict(dict)
-    for name in dict.fromkeys(name for lora, _ in opened for name in lora.layers):
-        layers = [(lora.layers[name], ratio) for lora, ratio in opened if name in lora.layers]
-        if (found := base.layers(name)) is None:
-            part, _ = keys.part_of(base.family, name)
-            raise AdapterError(
-                f"The base has no {part}, which {next(lora.path for lora, _ in opened if name in lora.layers)} changes: give a complete one.",
-                code="merge.part_missing",
-                layer=name,
-            )
-        part, paths = found
-        for slot, path in enumerate(paths):
-            changed[part][f"{path}.weight"] = partial(_weight_change, base, layers, part, paths, slot)
-            if any(_bias_of(layer) is not None for layer, _ in layers):
-                if f"{path}.bias" not in base.readers[part].shapes:
-                    raise AdapterError(
-                        f"A LoRA changes the bias of {name}, which has none in the base: it was made for another base model.",
-                        code="adapter.misfit",
-                        layer=name,
-                    )
-                changed[part][f"{path}.bias"] = partial(_bias_change, base, layers, part, paths, slot)
-    return changed
-
-
-def _weight_change(base: BaseWeights, layers: Sequence[Weighted], part: str, paths: tuple[str, ...], slot: int) -> Tensor:
-    """The change of one of the weights that a name covers, in fp64."""
-    name, shapes = layers[0][0].name, base.readers[part].shapes
-    if all(layer.kind is norm.KIND for layer, _ in layers):
-        return _sum([ratio * layer.tensors[norm.W].double() for layer, ratio in layers])
-    whole = (sum(shapes[f"{path}.weight"][0] for path in paths), *shapes[f"{paths[0]}.weight"][1:])
-    weight = base.weight(name) if any(layer.needs_weight for layer, _ in layers) else torch.empty(whole, device="meta")
-    return _own_rows(base, _sum([ratio * delta(layer, weight).double() for layer, ratio in layers]), part, paths, slot)
-
-
-def _bias_change(base: BaseWeights, layers: Sequence[Weighted], part: str, paths: tuple[str, ...], slot: int) -> Tensor:
-    """The change of one of the biases that a name covers, in fp64."""
-    biases = [ratio * bias.double() for layer, ratio in layers if (bias := _bias_of(layer)) is not None]
-    return _own_rows(base, _sum(biases), part, paths, slot)
-
-
-def _bias_of(layer: Layer) -> Tensor | None:
-    return layer.tensors[norm.B] if layer.kind is norm.KIND else layer.delta_bias()
-
-
-def _own_rows(base: BaseWeights, whole: Tensor, part: str, paths: tuple[str, ...], slot: int) -> Tensor:
-    """The rows of a change over all rows of a name that are those of one of its layers, in the module's order."""
-    if keys.place(base.family, part, paths[0], base.shape).halves_swapped:
-        whole = swapped(whole)
-    return whole.split([base.readers[part].shapes[f"{path}.weight"][0] for path in paths])[slot]
-
-
-def _sum(tensors: Sequence[Tensor]) -> Tensor:
-    return torch.stack(list(tensors)).sum(0)
+# ---- writing
 
 
 def _add(reader: PartReader, part: str, name: str, change: Tensor, found: Tensor) -> MergedTensor:
@@ -192,9 +128,6 @@ def _add(reader: PartReader, part: str, name: str, change: Tensor, found: Tensor
     found[rows_of(reader.takes[name])] = stored
     lost, size = float((reader.as_module(name, stored).double() - exact).norm()), float(change.norm())
     return MergedTensor(f"{part}.{name}", lost / size if size else 0.0)
-
-
-# ---- writing
 
 
 def _check_out(base: Description, out: Path, overwrite: bool) -> None:

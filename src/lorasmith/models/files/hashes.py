@@ -82,6 +82,9 @@ def fingerprints(description: Description, quantize: Quantize = "none") -> dict[
         if encoder in found:
             files = {file.name: sha256(file) for file in sorted(folder.iterdir()) if file.is_file()}
             found[encoder] = hashlib.sha256(f"{found[encoder]} {json.dumps(files, sort_keys=True)}".encode()).hexdigest()
+    if description.changes is not None:
+        changed = {name: f"{own} {description.changes.mark}" for name, own in found.items() if description.changes.of(name)}
+        found |= {name: hashlib.sha256(words.encode()).hexdigest() for name, words in changed.items()}
     quantized = {name for name, place in description.parts.items() if quantize != "none" and place.config.architecture.quantizable}
     return {name: hashlib.sha256(f"{own} {quantize}".encode()).hexdigest() if name in quantized else own for name, own in found.items()}
 

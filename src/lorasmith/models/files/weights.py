@@ -119,6 +119,7 @@ class PartReader:
         state = self.module.state_dict()
         self.shapes: Shapes = {name: tuple(tensor.shape) for name, tensor in state.items() if not name.endswith(_COUNTER)}
         self._prefix = place.prefix
+        self._changes = description.changes.of(part) if description.changes else {}
         self._files: dict[str, TensorFile] = {}  # key without the part's prefix -> the file that has it
         for path in place.files:
             with files_of_a_base():
@@ -162,13 +163,15 @@ class PartReader:
 
         from lorasmith.models.quantize import FP8, quantize_weight, scaled_fp8_weight
 
-        take, shape, scale = self.takes[name], self.shapes[name], self.scale_of(name)
+        take, shape, scale, change = self.takes[name], self.shapes[name], self.scale_of(name), self._changes.get(name)
 
         def copy(found: torch.Tensor) -> torch.Tensor:
-            if packing == "fp8" and found.dtype == FP8 and (scale is None or scale.dim() == 0):
+            if packing == "fp8" and found.dtype == FP8 and change is None and (scale is None or scale.dim() == 0):
                 codes = _as_module(take, shape, None, found).to(device, copy=True)
                 return scaled_fp8_weight(codes, torch.ones(()) if scale is None else scale, dtype).to(device)
             found = _as_module(take, shape, scale, found)
+            if change is not None:
+                found = (found.double() + change()).float()
             if packing is not None:
                 return quantize_weight(found.to(device), packing, dtype)
             made = torch.empty(shape, dtype=dtype if found.is_floating_point() else found.dtype, device=device)

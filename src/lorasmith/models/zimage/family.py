@@ -32,7 +32,7 @@ DEFAULTS = FamilyDefaults(
     resolution=1024, bucket_step=32, max_token_lengths=(512,),
     rate=Rate(1e-4, "what most train Z-Image with", "ai-toolkit, SimpleTuner, musubi-tuner"),
     text_encoder_lr=0.0, trained_text_encoders=(), text_encoders_left_alone="its language model is large and understands sentences",
-    finds_its_own_rate=False, shift=FixedShift(3.0), steps=30, cfg_scale=4.0, save_precision="bf16", memory_per_image="36 GB",
+    finds_its_own_rate=False, shift=FixedShift(3.0), steps=30, cfg_scale=4.0, save_precision="bf16", memory_per_image="38 GB",
 )  # fmt: skip
 VARIANTS = {
     "base": Variant(config.PARTS, config.SCHEDULER, DEFAULTS, distilled=None, licence="Apache-2.0"),
@@ -42,7 +42,8 @@ VARIANTS = {
         replace(DEFAULTS, steps=8, cfg_scale=1.0),
         distilled=True,
         licence="Apache-2.0",
-        note="Turbo was distilled to eight steps: a LoRA trained on it unlearns that. Train on the base and use the file with both",
+        note="Turbo was distilled to eight steps: a LoRA trained on it unlearns that. Train on the base and use the file with both, or "
+        "merge a training adapter into Turbo while it trains (base.merge)",
     ),
 }
 

@@ -18,6 +18,7 @@ def places(settings: Settings) -> dict[str, Path]:
     """Every file and folder that is read, by its setting; the cache, which is written, is none of them."""
     sections: dict[str, Any] = {name: getattr(settings, name) for name in Settings.model_fields if name not in ("cache", "datasets")}
     sections |= {f"datasets.{number}": dataset for number, dataset in enumerate(settings.datasets)}
+    sections |= {f"base.merge.{number}": lora for number, lora in enumerate(settings.base.merge)}
     return {
         f"{section}.{name}": value
         for section, model in sections.items()

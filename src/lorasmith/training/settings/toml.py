@@ -97,6 +97,6 @@ def _plain(value: Any) -> Any:
         return str(value)
     if isinstance(value, dict):
         table = tomlkit.inline_table()
-        table.update(value)
+        table.update({key: _plain(each) for key, each in value.items()})
         return table
     return value

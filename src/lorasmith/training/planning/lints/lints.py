@@ -11,6 +11,7 @@ from lorasmith.findings import Finding
 from lorasmith.training.planning.check import CheckedRun
 from lorasmith.training.planning.lints import (  # noqa: F401  # each adds its own to LINTS
     augmentation,
+    base,
     captions,
     compiling,
     continuation,

@@ -32,6 +32,8 @@ class BaseFacts:
     native_resolution: int
     """Side of the square it was made for, in pixels."""
     prediction_type: str
+    distilled: bool = False
+    """Whether it is known to be distilled to few steps."""
 
     @property
     def full_size(self) -> bool:
@@ -41,7 +43,13 @@ class BaseFacts:
 
 def facts_of(description: Description) -> BaseFacts:
     """The facts of a described base."""
-    return BaseFacts(description.record, description.form.defaults, description.native.side, description.prediction_type)
+    return BaseFacts(
+        description.record,
+        description.form.defaults,
+        description.native.side,
+        description.prediction_type,
+        description.form.distilled is True,
+    )
 
 
 @dataclass(frozen=True)
