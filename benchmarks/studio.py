@@ -9,6 +9,7 @@ A bare application that answers `ok` is called the same way first, so that what 
 from __future__ import annotations
 
 import http.client
+import io
 import json
 import os
 import random
@@ -54,12 +55,19 @@ uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, lifesp
 """
 
 
-def make_workspace(folder: Path, pictures: int, state: str) -> list[RunFolder]:
+def noise(number: int) -> bytes:
+    """A picture that costs little to make, as a file."""
+    written = io.BytesIO()
+    Image.frombytes("RGB", (32, 32), random.Random(number).randbytes(3072)).save(written, "JPEG", quality=60)
+    return written.getvalue()
+
+
+def make_workspace(folder: Path, pictures: int, state: str, picture: Callable[[int], bytes] = noise) -> list[RunFolder]:
     """A project with that many captioned pictures, and two runs."""
     draw = random.Random(0)
     dataset = Projects(folder).make(Project(name="Big")).dataset
     for number in range(pictures):
-        Image.frombytes("RGB", (32, 32), draw.randbytes(3072)).save(dataset / f"{number:05d}.jpg", quality=60)
+        (dataset / f"{number:05d}.jpg").write_bytes(picture(number))
         (dataset / f"{number:05d}.txt").write_text(f"big, tag {draw.randrange(300)}, tag {draw.randrange(300)}", encoding="utf-8")
     cache = folder / "cache" / "pictures"
     if state != "new":

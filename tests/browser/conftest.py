@@ -69,6 +69,12 @@ def project(studio: RunningStudio, creatures: Path) -> str:
     return new_project(studio, creatures)
 
 
+@pytest.fixture(scope="module")
+def demo(studio: RunningStudio) -> str:
+    """The id of the demo's project, for tests that change nothing of it."""
+    return str(studio.client.post("projects:demo")["id"])
+
+
 @pytest.fixture
 def console() -> list[str]:
     """What `page` says in its console; a test that expects something takes it out, the rest is a fault."""

@@ -2,16 +2,41 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from lorasmith.demo.weights import BASE
 from tests.browser.accessibility import grave_findings
+from tests.browser.windows import forget, new_project
+from tests.library.lora_files import write_lora
 from tests.running_studio import RunningStudio
+from tests.studio.test_proofs import make_proven
 
 SCREENS = [
-    "", "runs", "library", "playground", "projects/{project}/images", "projects/{project}/captions", "projects/{project}/train",
-    "projects/{project}/proof",
+    "", "?dialog=new", "runs", "runs/{project}~first", "runs/{project}~first?part=samples", "runs/{project}~first?part=log",
+    "runs/{project}~first?part=settings", "runs/{project}~first/proof", "library", "library?dialog=folders", "library/{lora}", "playground",
+    "playground?view=grid", "settings", "settings/bases", "projects/{project}/images", "projects/{project}/images/0.png",
+    "projects/{project}/images?view=duplicates", "projects/{project}/captions", "projects/{project}/captions?dialog=label",
+    "projects/{project}/captions?dialog=edit", "projects/{project}/captions?dialog=advice", "projects/{project}/captions?dialog=history",
+    "projects/{project}/train", "projects/{project}/train?level=expert&search=network", "projects/{project}/train?dialog=import",
 ]  # fmt: skip
+OVER_A_SCREEN = ["?", "Control+k"]
+"""Keys that open something over a screen."""
+
+
+@pytest.fixture(scope="module")
+def furnished(studio: RunningStudio, creatures: Path) -> dict[str, str]:
+    """Something on every screen: a project with pictures and a base, a run with its proof, a LoRA."""
+    project = new_project(studio, creatures)
+    studio.client.patch(f"projects/{project}", {"base": str(BASE)})
+    make_proven(studio.workspace / "projects" / project)
+    loras = studio.workspace / "loras"
+    write_lora(loras / "zorvex.safetensors", {"ss_output_name": "zorvex"})
+    studio.client.put("library/folders", {"folders": [str(loras)]})
+    studio.client.post("library:refresh")
+    return {"project": project, "lora": studio.client.get("library")["items"][0]["id"]}
 
 
 def wait_for_screen(page: Page) -> None:
@@ -39,18 +64,24 @@ def test_who_does_not_know_the_token_sees_nothing(browser: Browser, studio: Runn
 
 
 @pytest.mark.parametrize("screen", SCREENS)
-def test_a_screen_is_where_its_address_says_and_stays_after_a_reload(page: Page, studio: RunningStudio, project: str, screen: str):
-    address = studio.client.address + screen.format(project=project)
-    for open_it in (lambda: page.goto(address), page.reload):
-        open_it()
+def test_a_screen_is_where_its_address_says_also_after_a_reload_and_axe_finds_nothing_grave(
+    page: Page, studio: RunningStudio, furnished: dict[str, str], screen: str, console: list[str]
+):
+    address = studio.client.address + screen.format(**furnished)
+    page.goto(address)
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
         wait_for_screen(page)
-        assert page.url.partition("?")[0] == address
+        assert page.url.partition("?")[0] == address.partition("?")[0]
+        assert grave_findings(page) == [], scheme
+        page.reload()
+    forget(console, "first/proof/")  # pictures that this proof has not
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("screen", SCREENS)
-def test_axe_finds_nothing_grave(page: Page, studio: RunningStudio, project: str, screen: str, scheme: str):
-    page.emulate_media(color_scheme=scheme)
-    page.goto(studio.client.address + screen.format(project=project))
-    wait_for_screen(page)
-    assert grave_findings(page) == []
+@pytest.mark.parametrize("key", OVER_A_SCREEN)
+def test_axe_finds_nothing_grave_in_what_opens_over_a_screen(page: Page, key: str):
+    page.keyboard.press(key)
+    expect(page.get_by_role("dialog").last).to_be_visible()
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        assert grave_findings(page) == [], scheme

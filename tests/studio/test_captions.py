@@ -122,6 +122,13 @@ def test_advice_is_given(script, dataset):
     assert "captions.trigger_missing" in {finding["code"] for finding in script.get(f"{AT}/advice").json()}
 
 
+def test_advice_is_given_where_there_is_no_trigger_yet(script, dataset):
+    script.patch("/api/projects/mimi", json={"trigger": ""})
+    advice = script.get(f"{AT}/advice")
+    assert advice.status_code == 200
+    assert all(finding["code"] for finding in advice.json())
+
+
 def test_a_project_without_pictures_says_so(script):
     script.post("/api/projects", json={"name": "Empty"})
     refused = script.get("/api/projects/empty/tags")

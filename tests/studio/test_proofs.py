@@ -23,14 +23,12 @@ def measures(file, epoch, subject, weight=1.0):
     )
 
 
-@pytest.fixture
-def proven(script, workspace):
-    """A run of a project with a proof of two checkpoints, of which the last was drawn, and of two weights."""
-    script.post("/api/projects", json={"name": "Mimi"})
-    picture = workspace / "projects" / "mimi" / "dataset" / "5_mimi" / "a b.png"
+def make_proven(project):
+    """A run of a project's folder with a proof of two checkpoints, of which the last was drawn, and of two weights."""
+    picture = project / "dataset" / "5_mimi" / "a b.png"
     picture.parent.mkdir(parents=True)
     Image.new("RGB", (64, 64), "red").save(picture)
-    run = make_run(workspace / "projects" / "mimi" / "runs" / "first", pictures=str(workspace / "projects" / "mimi" / "dataset"))
+    run = make_run(project / "runs" / "first", pictures=str(project / "dataset"))
     trained = Prompt("trained", TRAINED, 2, f"a b.png {content_hash(picture)[:8]}")
     first, last = measures("checkpoints/x-1.safetensors", 1, 0.3), measures("checkpoints/x.safetensors", 2, 0.9)
     replay = {trained.name: 0.5}
@@ -44,6 +42,12 @@ def proven(script, workspace):
     (folder / "abc" / "x").mkdir(parents=True)
     Image.new("RGB", (64, 64), "blue").save(folder / "abc" / "x" / "new 1.png")
     return run
+
+
+@pytest.fixture
+def proven(script, workspace):
+    script.post("/api/projects", json={"name": "Mimi"})
+    return make_proven(workspace / "projects" / "mimi")
 
 
 def test_lists_say_what_the_page_says_whatever_was_concluded_earlier(script, proven, workspace):

@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field, JsonValue
 
 from lorasmith.captions.taggers.model_folder import HUB_ID
 from lorasmith.captions.taggers.tagger_descriptor import descriptor_from_hub_name, descriptor_of
+from lorasmith.demo.weights import BASE
 from lorasmith.errors import InputError
 from lorasmith.models.families import FAMILIES
 from lorasmith.models.files.hub import in_cache, is_hub_id
@@ -76,8 +77,8 @@ def get_recipe(kind: str, family: str, level: str, images: Annotated[int, Query(
 
 @router.get("/bases")
 def list_bases(studio: OpenStudio) -> list[str]:
-    """The bases to choose from: those that projects use, the most used first, then those that are registered."""
-    return _together(studio.projects.bases(), studio, "base")
+    """The bases to choose from: those that projects use, the most used first, then those that are registered; the demo's comes last."""
+    return list(dict.fromkeys([*_together(studio.projects.bases(), studio, "base"), str(BASE)]))
 
 
 @router.get("/bases:describe")

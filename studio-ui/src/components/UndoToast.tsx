@@ -15,6 +15,7 @@ export function sayWithUndo(message: string, undo: () => void): void {
         <Button
           size="xs"
           variant="light"
+          flex="none"
           onClick={() => {
             notifications.hide(id);
             undo();

@@ -36,6 +36,7 @@ export function Palette({ onKeys, onJobs }: { onKeys: () => void; onJobs: () => 
       shortcut="mod + K"
       nothingFound={t("nothing_found")}
       limit={9}
+      attributes={{ content: { "aria-label": t("find") } }}
       searchProps={{ placeholder: t("find"), leftSection: <Search size={18} aria-hidden />, "aria-label": t("find") }}
     />
   );

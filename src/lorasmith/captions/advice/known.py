@@ -16,7 +16,7 @@ def known_captions(collection: CaptionCollection, triggers: str | Iterable[str] 
     entries = select(collection)
     return CheckedCaptions(
         captions={entry.key: entry.caption for entry in entries},
-        triggers=triggers_from(triggers) or likely_triggers(subject_captions(collection, entries)),
+        triggers=triggers_from(triggers) if triggers else likely_triggers(subject_captions(collection, entries)),
         probabilities=stored_tags(collection.folder, {entry.key: collection.folder / entry.pictures[0] for entry in entries}),
         regularisation={entry.key: entry.caption for entry in left_alone(collection)},
         unreadable=list(collection.unreadable),

@@ -1,4 +1,5 @@
 import { Button, Group, Kbd } from "@mantine/core";
+import { useQueryClient } from "@tanstack/react-query";
 import type { TFunction } from "i18next";
 import { Zap } from "lucide-react";
 import { useState } from "react";
@@ -13,7 +14,7 @@ import { forecastOf } from "./estimate";
 import { folderOf } from "./names";
 import classes from "./StartButtons.module.css";
 import { valueAt } from "./tree";
-import type { Planned } from "./usePlan";
+import { type Planned, planOf } from "./usePlan";
 import type { Training } from "./useTraining";
 
 interface Props {
@@ -29,6 +30,7 @@ const EFFORT = { quick: "quick", standard: "standard", competition: "thorough" }
 export function StartButtons({ project, training, planned }: Props) {
   const { t } = useTranslation("train");
   const [, go] = useLocation();
+  const client = useQueryClient();
   const [sending, setSending] = useState(false);
   const [problem, setProblem] = useState<unknown>();
   const name = String(valueAt(training.settings, "name") ?? "");
@@ -40,6 +42,7 @@ export function StartButtons({ project, training, planned }: Props) {
     setProblem(undefined);
     const out = `projects/${project.id}/runs/${folder}`;
     try {
+      await client.fetchQuery(planOf(training.settings)); // what was typed a moment ago may be what no plan can be made of
       await ask(
         api.POST("/api/jobs", {
           body: {

@@ -1,5 +1,5 @@
 import { useDebouncedValue } from "@mantine/hooks";
-import { useQuery } from "@tanstack/react-query";
+import { queryOptions, useQuery } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
 import { api, ask, type Shape } from "../../api/client";
 import type { Problem } from "../../api/problem";
@@ -22,12 +22,17 @@ export interface Planned {
   stale: boolean;
 }
 
+/** The question for the plan of settings; answered once for the same ones. */
+export function planOf(settings: Tree) {
+  return queryOptions<Plan, Problem>({
+    queryKey: ["/api/plans", settings],
+    queryFn: ({ signal }) => ask(api.POST("/api/plans", { body: { settings }, signal })),
+  });
+}
+
 export function usePlan(settings: Tree): Planned {
   const [asked] = useDebouncedValue(settings, AFTER_TYPING);
-  const { data, error, isFetching } = useQuery<Plan, Problem>({
-    queryKey: ["/api/plans", asked],
-    queryFn: ({ signal }) => ask(api.POST("/api/plans", { body: { settings: asked }, signal })),
-  });
+  const { data, error, isFetching } = useQuery(planOf(asked));
   const [last, keep] = useState<Plan>();
   useEffect(() => {
     if (data) keep(data);
