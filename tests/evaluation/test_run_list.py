@@ -49,6 +49,13 @@ def test_a_run_that_a_process_works_on_is_running_and_has_a_time_left(begun):
     assert (listed.state, listed.step, listed.eta) == ("running", 40, 60.0)
 
 
+def test_a_finished_run_is_being_judged_while_a_process_is_at_it(begun):
+    run = begun("runs/anna", step(99), events.Finished(100, 9.0, "a.safetensors"))
+    with run.being_judged(), run.being_judged():  # a training that judges itself, and the judging
+        assert listed_run(run.root).state == "judging"
+    assert listed_run(run.root).state == "finished"
+
+
 def test_of_a_long_run_the_end_is_read(begun):
     run = begun("runs/anna", *map(step, range(1, 3000)))
     assert run.events.stat().st_size > 500_000

@@ -3,6 +3,7 @@
 import pytest
 
 from lorasmith.errors import InputError, SettingsError
+from lorasmith.evaluation.run_list import listed_run
 from lorasmith.jobs.enqueue import checked
 from lorasmith.jobs.journal import Progressed, read_journal
 from lorasmith.jobs.kinds.train import KIND, TrainArguments
@@ -68,11 +69,18 @@ def test_a_training_has_one_source(arguments):
 
 def test_a_training_can_judge_itself_at_its_end(settings_for, work_on, tmp_path):
     work = work_on()
-    done = []
-    work.report = lambda count, of, doing, *more: done.append(doing)
+    done, states = [], []
+
+    def report(count, of, doing, *more):
+        done.append(doing)
+        states.append(listed_run("runs/judged").state)
+
+    work.report = report
     arguments = TrainArguments(settings=settings_for().model_dump(mode="json"), out="runs/judged", prove="quick")
     outcome = KIND.run(arguments, work)
     assert outcome["file"] == "runs/judged/checkpoints/toy.safetensors"
     assert outcome["verdict"]
     assert (tmp_path / outcome["proof"] / "verdict.json").is_file()
     assert [doing for doing in dict.fromkeys(done) if doing in ("training", "proving")] == ["training", "proving"]
+    assert {state for doing, state in zip(done, states, strict=True) if doing == "proving"} == {"judging"}
+    assert listed_run("runs/judged").state == "finished"

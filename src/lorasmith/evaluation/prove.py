@@ -99,6 +99,14 @@ def prove(
     1
     """
     run = read_run(run_folder)
+    with run.folder.being_judged():
+        return _prove_run(run, effort, weights, seed, device, base, image_encoder, progress, cancelled)
+
+
+def _prove_run(
+    run: RunRecord, effort: str, weights: Sequence[float], seed: int, device: Device | None, base: Base | None,
+    image_encoder: str | Path | None, progress: Progress | None, cancelled: Cancelled,
+) -> Proven:  # fmt: skip
     checkpoints = checkpoints_of(run)
     if not checkpoints:
         raise InputError(

@@ -17,7 +17,7 @@ from lorasmith.training.records.run_folder import RunFolder
 
 TAIL = 65_536
 """Bytes at the end of a run's events that are read."""
-RunState = Literal["running", "finished", "stopped", "killed", "unreadable"]
+RunState = Literal["running", "judging", "finished", "stopped", "killed", "unreadable"]
 
 
 @dataclass(frozen=True)
@@ -63,9 +63,10 @@ def listed_run(folder: str | Path) -> ListedRun:
     happened = [event for _, event in timed]
     done = next((event for event in reversed(happened) if isinstance(event, events.StepDone | events.Finished | events.Stopped)), None)
     ended = happened[-1] if happened else None
+    finished: RunState = "judging" if run.is_being_judged else "finished"
     return ListedRun(
         run.root,
-        "running" if running else "finished" if isinstance(done, events.Finished) else "stopped" if isinstance(ended, events.Stopped) else "killed",
+        "running" if running else finished if isinstance(done, events.Finished) else "stopped" if isinstance(ended, events.Stopped) else "killed",
         0 if done is None else done.step,
         steps,
         done.eta if running and isinstance(done, events.StepDone) else None,

@@ -23,11 +23,12 @@ from lorasmith.studio.paths import confined
 from lorasmith.studio.studio import OpenStudio, Studio
 from lorasmith.training.commands import Command
 from lorasmith.training.events import Finished, Stopped
+from lorasmith.training.records.run_folder import RunFolder
 
 router = APIRouter(tags=["runs"])
 files = APIRouter(tags=["files"])
 
-State = Literal["running", "finished", "stopped", "killed", "unreadable"]
+State = Literal["running", "judging", "finished", "stopped", "killed", "unreadable"]
 
 
 class RunView(BaseModel):
@@ -37,7 +38,9 @@ class RunView(BaseModel):
     project: str
     folder: str
     name: str
-    state: State = Field(description="killed: its process ended without a word, and it can go on from its last saved state.")
+    state: State = Field(
+        description="judging: finished, and its proof is being made. killed: its process ended without a word, and it can go on from its last saved state."
+    )
     reason: str = Field(description="Why it was stopped, finished early, or cannot be read.")
     code: str = Field(description="Of the reason: `stopped` where somebody asked for it, else the error's, such as `run.out_of_memory`.")
     step: int
@@ -190,7 +193,7 @@ def _view(studio: Studio, run: FoundRun) -> RunView:
     planned, last, ending = course.planned, course.last_step, course.ending
     running = run.folder.is_running
     return RunView(
-        id=run.id, project=run.project, folder=str(run.folder.root), name=run.folder.root.name, state=_state(course, running),
+        id=run.id, project=run.project, folder=str(run.folder.root), name=run.folder.root.name, state=_state(course, run.folder, running),
         reason="" if running else _reason(ending), code=ending.code if isinstance(ending, Stopped) and not running else "", step=last.step if last else 0, steps=planned.steps if planned else None,
         epoch=last.epoch if last else 0, epochs=planned.epochs if planned else None, eta=last.eta if last and running else None,
         loss=_finite(last.loss_smoothed) if last else None, images_per_second=last.images_per_second if last else None,
@@ -199,12 +202,12 @@ def _view(studio: Studio, run: FoundRun) -> RunView:
     )  # fmt: skip
 
 
-def _state(course: CourseSummary, running: bool) -> State:
+def _state(course: CourseSummary, folder: RunFolder, running: bool) -> State:
     if running:
         return "running"
     match course.ending:
         case Finished():
-            return "finished"
+            return "judging" if folder.is_being_judged else "finished"
         case Stopped():
             return "stopped"
         case _:

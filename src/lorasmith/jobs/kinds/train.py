@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -34,22 +35,26 @@ def run(arguments: TrainArguments, work: Work) -> dict[str, Any]:
     with without_collection():
         from lorasmith.jobs.training import resume_training, start_training
 
-    listeners = [reporting(work)]
-    if arguments.run is not None:
-        result = resume_training(arguments.run, listeners, work.commands, arguments.changes)
-    else:
-        settings = arguments.read_settings()
-        folder = arguments.out or Path("runs") / settings.name
-        if work.owns(folder) and RunFolder(folder).settings.is_file():
+    settings = arguments.read_settings() if arguments.run is None else None
+    folder = arguments.run or arguments.out or Path("runs") / settings.name  # type: ignore[union-attr]
+    with ExitStack() as judging:
+        listeners = [reporting(work)]
+        if arguments.prove is not None:  # it is never listed as finished and not judged
+            listeners.append(
+                lambda event: judging.enter_context(RunFolder(folder).being_judged()) if isinstance(event, events.Finished) else None
+            )
+        if settings is None:
+            result = resume_training(folder, listeners, work.commands, arguments.changes)
+        elif work.owns(folder) and RunFolder(folder).settings.is_file():
             result = resume_training(folder, listeners, work.commands)
         else:
             result = start_training(settings, folder, listeners, work.commands)
-    if not result.finished:
-        raise StoppedEarly
-    outcome = {"run": str(result.folder), "file": None if result.file is None else str(result.file)}
-    if arguments.prove is None:
-        return outcome
-    return outcome | prove.run(prove.ProveArguments(run=result.folder, effort=arguments.prove), work)
+        if not result.finished:
+            raise StoppedEarly
+        outcome = {"run": str(result.folder), "file": None if result.file is None else str(result.file)}
+        if arguments.prove is None:
+            return outcome
+        return outcome | prove.run(prove.ProveArguments(run=result.folder, effort=arguments.prove), work)
 
 
 def reporting(work: Work) -> Listener:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -113,13 +113,22 @@ class RunFolder:
     @property
     def is_running(self) -> bool:
         """Whether some process is working on this run now."""
-        if not self.state.is_dir():
-            return False
-        try:
-            with self._lock.acquire(timeout=0):
-                return False
-        except Timeout:
-            return True
+        return self.state.is_dir() and _is_held(self.state / ".lock")
+
+    @contextmanager
+    def being_judged(self) -> Iterator[None]:
+        """Within the block the run counts as being judged; the system ends that when this process ends. Others may judge it, too."""
+        self.state.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(self._judged, is_singleton=True)  # a training that judges itself begins before `prove` does
+        with ExitStack() as held:
+            with suppress(Timeout):
+                held.enter_context(lock.acquire(timeout=0.1))
+            yield
+
+    @property
+    def is_being_judged(self) -> bool:
+        """Whether some process is judging this run now."""
+        return self._judged.exists() and _is_held(self._judged)
 
     def send(self, command: Command) -> None:
         """Request something of the process that is working on this run; see `training.commands`.
@@ -147,12 +156,25 @@ class RunFolder:
     def _lock(self) -> FileLock:
         return FileLock(self.state / ".lock")
 
+    @property
+    def _judged(self) -> Path:
+        return self.state / ".judged"
+
     def _check_is_run(self) -> None:
         if not self.settings.is_file():
             raise SettingsError(
                 f"{self.root} is not the folder of a run (it has no settings.toml). Give the folder of a run.",
                 code="run.no_run_folder", path=str(self.root),
             )  # fmt: skip
+
+
+def _is_held(file: Path) -> bool:
+    """Whether a process has this lock."""
+    try:
+        with FileLock(file).acquire(timeout=0):
+            return False
+    except Timeout:
+        return True
 
 
 def could_not_write(error: WriteFailed, run: Path) -> RunError:

@@ -23,7 +23,7 @@ export function Unproven({ run, onProven }: { run: Shape<"RunFacts">; onProven: 
   const [problem, setProblem] = useState<unknown>();
   const trains = useJobOf(run.id);
   const proves = jobs?.filter((one) => one.kind === "prove" && run.folder.endsWith(String(one.arguments.run))).at(-1);
-  const job = proves ?? (trains?.arguments.prove && run.state === "finished" ? trains : undefined); // a training may judge itself at its end
+  const job = proves ?? (trains?.arguments.prove && (run.state === "finished" || run.state === "judging") ? trains : undefined); // a training may judge itself at its end
   const done = job?.state === "done";
   // biome-ignore lint/correctness/useExhaustiveDependencies: once, when the job has ended
   useEffect(() => {
