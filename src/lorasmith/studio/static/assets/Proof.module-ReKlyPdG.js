@@ -1,1 +1,0 @@
-var e={screen:`_screen_16vyk_1`,verdict:`_verdict_16vyk_14`,sentence:`_sentence_16vyk_31`,controls:`_controls_16vyk_37`,slider:`_slider_16vyk_45`,advice:`_advice_16vyk_49`,copies:`_copies_16vyk_57`,copy:`_copy_16vyk_66`,scroll:`_scroll_16vyk_109`,table:`_table_16vyk_113`,mark:`_mark_16vyk_136`,proving:`_proving_16vyk_141`};export{e as t};
