@@ -3,16 +3,13 @@ import { Trophy } from "lucide-react";
 import { useTranslation } from "react-i18next";
 import { Link } from "wouter";
 import type { Shape } from "../../api/client";
-import { hasEnded } from "../../frame/job";
 import classes from "./Run.module.css";
-import { useJobOf } from "./useJobOf";
 
 /** What the run's proof says, with the way to it; or that there is none yet. Nothing where there is no file to prove. */
 export function RunVerdict({ run }: { run: Shape<"RunFacts"> }) {
   const { t } = useTranslation("runs");
-  const job = useJobOf(run.id);
   if (!run.verdict && run.checkpoints === 0) return null;
-  const judging = run.state === "finished" && job !== undefined && !hasEnded(job);
+  const judging = run.state === "judging";
   return (
     <div className={`panel ${classes.verdict}`}>
       <p>{run.verdict || t(judging ? "judging" : "not_proven")}</p>
