@@ -42,8 +42,11 @@ export function ConceptList({ project, division, changes, quiet, concept, onConc
               onClick={() => (name === "" ? onSelect(pictures) : onConcept(name === concept ? "" : name))}
             >
               <span className={classes.name}>
-                {name || t("loose")} <span className="soft">{t("times", { pictures: number(pictures.length), repeats })}</span>
-                {regularisation && <span className="soft"> · {t("regularisation")}</span>}
+                {name || t("loose")}
+                <span className={classes.below}>
+                  {t("times", { pictures: number(pictures.length), repeats })}
+                  {regularisation && ` · ${t("regularisation")}`}
+                </span>
               </span>
               <span className={classes.number}>{percent(share)}</span>
             </button>

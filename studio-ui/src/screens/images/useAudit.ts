@@ -1,7 +1,8 @@
-import { useQueryClient } from "@tanstack/react-query";
+import { keepPreviousData, type QueryClient, useQueryClient } from "@tanstack/react-query";
 import { useEffect } from "react";
 import { api, ask } from "../../api/client";
 import { lookAgain, useGet } from "../../api/queries";
+import { DETAILS, type pageOf } from "../../components/gallery/pictureList";
 import { sayProblem } from "../../components/say";
 import { hasEnded } from "../../frame/job";
 import { useResolution } from "./useResolution";
@@ -17,7 +18,7 @@ export function useAudit(project: string, hasPictures: boolean) {
   const audit = useGet(
     "/api/projects/{project}/audit",
     { path: { project }, query: { resolution } },
-    { enabled: hasPictures, refetchInterval: ({ state }) => againAfter(state.data?.not_looked_at ?? 0) },
+    { enabled: hasPictures, placeholderData: keepPreviousData, refetchInterval: ({ state }) => againAfter(state.data?.not_looked_at ?? 0) },
   );
   const { data: jobs } = useGet("/api/jobs");
   const { data: details } = useGet("/api/projects/{project}", { path: { project } });
@@ -38,9 +39,17 @@ export function useAudit(project: string, hasPictures: boolean) {
 
   const judged = audit.data;
   useEffect(() => {
-    if (judged) lookAgain(client, "/api/projects/{project}/pictures/page"); // badges are what an audit has found
+    if (judged) lookAtPages(client, judged.version); // badges are what an audit has found
   }, [judged, client]);
   return audit;
+}
+
+/** Fetch the pages of this version again; those of another one would be refused. */
+function lookAtPages(client: QueryClient, version: string) {
+  return client.invalidateQueries({
+    queryKey: [DETAILS],
+    predicate: ({ queryKey }) => (queryKey[1] as ReturnType<typeof pageOf>).query.version === version,
+  });
 }
 
 function againAfter(left: number): number | false {
