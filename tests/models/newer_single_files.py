@@ -96,5 +96,33 @@ def klein(parts):
     }
 
 
-ORIGINALS = {"QwenImageTransformer2DModel": qwen_image, "Flux2Transformer2DModel": klein}
+def cosmos(part):
+    """Walk the transformer block by block in the original's names."""
+    ends = {
+        "patch_embed.proj": "x_embedder.proj.1", "time_embed.t_embedder": "t_embedder.1", "time_embed.norm": "t_embedding_norm",
+        "norm_out.linear_1": "final_layer.adaln_modulation.1", "norm_out.linear_2": "final_layer.adaln_modulation.2",
+        "proj_out": "final_layer.linear",
+    }  # fmt: skip
+    inside = {
+        "attn1.": "self_attn.", "attn2.": "cross_attn.", "to_out.0": "output_proj", "to_q": "q_proj", "to_k": "k_proj", "to_v": "v_proj",
+        "norm_q": "q_norm", "norm_k": "k_norm", "ff.net.0.proj": "mlp.layer1", "ff.net.2": "mlp.layer2",
+        "norm1.linear_": "adaln_modulation_self_attn.", "norm2.linear_": "adaln_modulation_cross_attn.", "norm3.linear_": "adaln_modulation_mlp.",
+    }  # fmt: skip
+    found = {}
+    for key, value in part.items():
+        for ours, original in (inside if key.startswith("transformer_blocks.") else ends).items():
+            key = key.replace(ours, original)
+        found[key.replace("transformer_blocks.", "blocks.")] = value
+    return found
+
+
+def anima(parts):
+    """The conditioner is within the transformer, and the prefix is Cosmos' own."""
+    return {
+        **behind("net.", cosmos(parts["transformer"])), **behind("net.llm_adapter.", parts["text_conditioner"]),
+        **behind("vae.", wan_vae(parts["vae"])), **behind("text_encoders.qwen3_06b.transformer.model.", parts["text_encoder"]),
+    }  # fmt: skip
+
+
+ORIGINALS = {"QwenImageTransformer2DModel": qwen_image, "CosmosTransformer3DModel": anima, "Flux2Transformer2DModel": klein}
 """Class of the transformer -> the tensors of a file, from those of a folder's parts."""

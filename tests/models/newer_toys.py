@@ -1,6 +1,9 @@
 """Toys of the families that read captions with a language model and use the autoencoder for videos; see `tests.models.toys`."""
 
+import json
 from pathlib import Path
+from types import SimpleNamespace
+from unittest.mock import patch
 
 LATENTS = {"latents_mean": [0.1 * (k - 8) for k in range(16)], "latents_std": [1 + 0.1 * k for k in range(16)]}
 
@@ -44,3 +47,114 @@ def qwen_image(folder: Path, tokenizer) -> None:
         scheduler=FlowMatchEulerDiscreteScheduler(**SCHEDULER[1]), vae=video_vae(), text_encoder=qwen2_5_vl(tokenizer), tokenizer=tokenizer,
         transformer=transformer,
     ).save_pretrained(folder)  # fmt: skip
+
+
+def qwen3(tokenizer):
+    from transformers import Qwen3Config, Qwen3Model
+
+    return Qwen3Model(
+        Qwen3Config(
+            vocab_size=len(tokenizer), hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=2, num_key_value_heads=1,
+            head_dim=16,
+        )
+    )  # fmt: skip
+
+
+def anima(folder: Path, tokenizer, t5_tokenizer) -> None:
+    """A folder as of a modular pipeline, whose transformer adds its padding mask by itself."""
+    import torch
+    from diffusers import AnimaTextConditioner, CosmosTransformer3DModel, FlowMatchEulerDiscreteScheduler
+
+    transformer = CosmosTransformer3DModel(
+        in_channels=16, num_attention_heads=2, attention_head_dim=16, num_layers=2, text_embed_dim=32, adaln_lora_dim=8, max_size=(1, 48, 48),
+        rope_scale=(1.0, 4.0, 4.0), extra_pos_embed_type=None,
+    )  # fmt: skip
+    for block in transformer.transformer_blocks:  # gates as open as those of a trained model
+        for norm in (block.norm1, block.norm2, block.norm3):
+            torch.nn.init.normal_(norm.linear_2.weight)
+    conditioner = AnimaTextConditioner(
+        source_dim=32, target_dim=32, model_dim=32, num_layers=1, num_attention_heads=2, target_vocab_size=len(t5_tokenizer), min_sequence_length=40
+    )  # fmt: skip
+    parts = {
+        "transformer": transformer, "text_conditioner": conditioner, "text_encoder": qwen3(tokenizer), "vae": video_vae(), "tokenizer": tokenizer,
+        "t5_tokenizer": t5_tokenizer, "scheduler": FlowMatchEulerDiscreteScheduler(shift=3.0),
+    }  # fmt: skip
+    for name, part in parts.items():
+        part.save_pretrained(folder / name)
+    (folder / "modular_model_index.json").write_text(json.dumps({"_class_name": "AnimaModularPipeline"}), encoding="utf-8")
+
+
+NEAREST = SimpleNamespace(
+    functional=SimpleNamespace(resize=lambda mask, size, interpolation: mask[..., :1, :1].expand(*mask.shape[:2], *size)),
+    InterpolationMode=SimpleNamespace(NEAREST=None),
+)
+"""What the transformer calls of torchvision, which is not installed: a mask that is the same everywhere, in another size."""
+
+
+class AnimaPipeline:
+    """diffusers' blocks of Anima as a pipeline; the loop is that of its denoising step."""
+
+    def __init__(self, folder: Path):
+        from diffusers import AnimaTextConditioner, AutoencoderKLQwenImage, CosmosTransformer3DModel, FlowMatchEulerDiscreteScheduler
+        from transformers import Qwen2Tokenizer, Qwen3Model, T5Tokenizer
+
+        kinds = {
+            "transformer": CosmosTransformer3DModel, "text_conditioner": AnimaTextConditioner, "text_encoder": Qwen3Model,
+            "vae": AutoencoderKLQwenImage, "tokenizer": Qwen2Tokenizer, "t5_tokenizer": T5Tokenizer,
+            "scheduler": FlowMatchEulerDiscreteScheduler,
+        }  # fmt: skip
+        for name, kind in kinds.items():
+            part = kind.from_pretrained(folder / name, local_files_only=True)
+            setattr(self, name, part.eval() if hasattr(part, "eval") else part)
+
+    def encode_prompt(self, prompts):
+        """What the conditioner says of prompts, by diffusers' own steps."""
+        from diffusers.modular_pipelines.anima.before_denoise import AnimaTextConditioningStep
+        from diffusers.modular_pipelines.anima.encoders import AnimaTextEncoderStep
+
+        prompts = [prompts] if isinstance(prompts, str) else list(prompts)
+        found = AnimaTextEncoderStep.encode_prompt(self, prompts, prepare_unconditional_embeds=False, device="cpu")
+        given = [found[name] for name in ("qwen_prompt_embeds", "qwen_attention_mask", "t5_input_ids", "t5_attention_mask")]
+        dtype = self.transformer.dtype
+        return (
+            AnimaTextConditioningStep._condition_prompt_embeds(self, *given, device="cpu", conditioning_dtype=dtype, output_dtype=dtype),
+        )
+
+    def predict(self, latents, timestep, states):
+        """The transformer's own call; where its padding mask is one of the channels, that is given with them."""
+        import torch
+        from diffusers.models.transformers import transformer_cosmos
+
+        if not self.transformer.config.concat_padding_mask:
+            latents = torch.cat([latents, torch.zeros_like(latents[:, :1])], dim=1)
+        mask = torch.zeros(1, 1, latents.shape[-2] * 8, latents.shape[-1] * 8)
+        with patch.object(transformer_cosmos, "transforms", NEAREST, create=True):
+            return self.transformer(latents, timestep, states, padding_mask=mask, return_dict=False)[0]
+
+    def __call__(
+        self, prompts, negative_prompt=None, guidance_scale=1.0, latents=None, num_inference_steps=2, width=64, height=64, output_type="latent",
+        generator=None,
+    ):  # fmt: skip
+        import numpy as np
+        import torch
+
+        with torch.no_grad():
+            prompts = [prompts] if isinstance(prompts, str) else prompts
+            if latents is None:
+                latents = torch.randn(len(prompts), 16, height // 8, width // 8, generator=generator)
+            states = self.encode_prompt(prompts)[0]
+            negative = None if negative_prompt is None else self.encode_prompt(negative_prompt)[0]
+            self.scheduler.set_timesteps(sigmas=np.linspace(1.0, 1 / num_inference_steps, num_inference_steps))
+            latents = latents[:, :, None]
+            for timestep in self.scheduler.timesteps:
+                sigma = timestep.expand(len(latents)) / 1000
+                said = self.predict(latents, sigma, states)
+                if negative is not None:
+                    other = self.predict(latents, sigma, negative)
+                    said = other + guidance_scale * (said - other)
+                latents = self.scheduler.step(said, timestep, latents, return_dict=False)[0]
+            if output_type == "latent":
+                return SimpleNamespace(images=latents[:, :, 0])
+            mean, std = (torch.tensor(self.vae.config[name]).view(1, -1, 1, 1, 1) for name in ("latents_mean", "latents_std"))
+            pixels = self.vae.decode(latents * std + mean, return_dict=False)[0][:, :, 0].clamp(-1, 1)
+            return SimpleNamespace(images=(pixels / 2 + 0.5).permute(0, 2, 3, 1).numpy())

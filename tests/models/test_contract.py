@@ -65,7 +65,9 @@ def test_captions_become_states_of_the_width_that_the_denoiser_reads(base):
         texts = base.encode_texts(PROMPTS, TextOptions())
         alone = base.encode_texts(PROMPTS[1:], TextOptions())
     config = base.parts[base.denoiser].config
-    width = next(config[name] for name in ("joint_attention_dim", "cap_feat_dim", "cross_attention_dim") if name in config)
+    width = next(
+        config[name] for name in ("joint_attention_dim", "cap_feat_dim", "text_embed_dim", "cross_attention_dim") if name in config
+    )
     assert texts.states.shape[::2] == (2, width)
     assert (texts.pooled is not None) == (base.family in toys.POOLED)
     assert torch.isfinite(texts.states).all()

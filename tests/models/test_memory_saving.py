@@ -169,7 +169,7 @@ def test_every_attention_of_denoiser_and_text_encoders_is_torchs_own(name, monke
         m for module in base.parts.values() for m in module.modules()
         if type(m).__name__ in (
             "Attention", "FluxAttention", "CLIPAttention", "T5Attention", "Qwen3Attention", "Qwen2_5_VLAttention", "Flux2Attention",
-            "Flux2ParallelSelfAttention",
+            "Flux2ParallelSelfAttention", "AnimaTextConditionerAttention",
         )
     ]  # fmt: skip
     assert len(calls) == len(attentions) > 3

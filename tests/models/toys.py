@@ -19,10 +19,10 @@ from pathlib import Path
 
 from tests.models import newer_toys
 
-TOYS = ("sd1", "sd2", "sdxl", "sdxl-v", "flux", "flux-schnell", "chroma", "zimage", "qwen_image", "klein")
+TOYS = ("sd1", "sd2", "sdxl", "sdxl-v", "flux", "flux-schnell", "chroma", "zimage", "qwen_image", "klein", "anima")
 POOLED = {"sdxl", "flux"}  # families whose denoiser reads a pooled state as well
 MASKS_T5 = {"flux", "chroma"}  # families for which base.t5_attention_mask may be on
-NATIVE = {"qwen_image": 1024}
+NATIVE = {"qwen_image": 1024, "anima": 1024}
 """Families whose settings do not say which square they were made for -> that of the family."""
 PICTURE = 64  # pixels a side: the toys' native resolution
 PACKED = {"flux", "chroma", "qwen_image"}  # families whose pipeline takes its latents packed
@@ -74,6 +74,8 @@ def pipeline_class(name: str):
 
 def pipeline_of(name: str):
     """The toy as diffusers' own pipeline."""
+    if family_of(name) == "anima":
+        return newer_toys.AnimaPipeline(toy_folder(name))
     kind = pipeline_class(name)
     extra = {"safety_checker": None, "requires_safety_checker": False} if kind.__name__ == "StableDiffusionPipeline" else {}
     pipeline = kind.from_pretrained(toy_folder(name), local_files_only=True, **extra)
@@ -329,6 +331,7 @@ def _klein(folder: Path, variant: str) -> None:
 _MAKERS = {
     "sd1": _sd1, "sd2": _sd2, "sdxl": _sdxl, "flux": _flux, "chroma": _chroma, "zimage": _zimage, "klein": _klein,
     "qwen_image": lambda folder, variant: newer_toys.qwen_image(folder, qwen_tokenizer()),
+    "anima": lambda folder, variant: newer_toys.anima(folder, qwen_tokenizer(), t5_tokenizer()),
 }  # fmt: skip
 
 

@@ -18,7 +18,15 @@ from lorasmith.training.objective.timesteps import flow_sigmas
 from tests.bounds import FUNCTION, assert_within_rounding
 from tests.reference import FOLDER
 
-NAMES = {"flux": "flux", "qwen_image": "qwen_image", "zimage": "zimage", "krea2": "krea2", "flux2": "klein", "flux2 klein": "klein"}
+NAMES = {
+    "flux": "flux",
+    "qwen_image": "qwen_image",
+    "zimage": "zimage",
+    "krea2": "krea2",
+    "anima": "anima",
+    "flux2": "klein",
+    "flux2 klein": "klein",
+}
 """The reference's name of a family -> ours."""
 DEFAULTS = {"time_shift_type": "exponential"}
 """Of diffusers' scheduler, which a record need not write."""

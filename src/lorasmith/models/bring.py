@@ -13,6 +13,7 @@ from lorasmith.captions.vocabulary import open_vocabulary
 from lorasmith.errors import InputError
 from lorasmith.models.files.hub import download, hub_parts, in_cache, needed_files
 from lorasmith.models.files.link import Link, fetch_link, is_link, link_of
+from lorasmith.models.files.part_files import INDEXES
 from lorasmith.models.open import describe
 from lorasmith.models.shelf import ENDINGS, FOLDERS, ModelKind, Registered, Shelf, registered_as
 from lorasmith.progress import Progress
@@ -92,4 +93,4 @@ def _wanted(kind: ModelKind, source: str, inside: str) -> Callable[[list[str]], 
         return lambda files: [file for file in files if any(fnmatch.fnmatchcase(file, pattern) for pattern in patterns)]
     if inside:
         return lambda files: [file for file in files if file == inside]
-    return lambda files: needed_files(files) if "model_index.json" in files else []
+    return lambda files: needed_files(files) if set(INDEXES) & set(files) else []

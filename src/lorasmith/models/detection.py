@@ -277,15 +277,17 @@ _FOREIGN_PIPELINES: tuple[tuple[Callable[[str], bool], str], ...] = (
 )
 
 
-def pipeline_families(folder: Path, index: Mapping[str, Any]) -> tuple[str, list[Family]]:
-    """The pipeline that a diffusers folder's index names, and the families that it may be; all of them have the same denoiser."""
+def pipeline_families(file: Path, index: Mapping[str, Any]) -> tuple[str, list[Family]]:
+    """The pipeline that a diffusers folder's index, read from `file`, names, and the families that it may be; all of them have the same denoiser."""
     pipeline = index.get("_class_name")
     if not isinstance(pipeline, str):
-        raise BaseModelError(f"{folder / 'model_index.json'} cannot be read as a model's index (no _class_name); download the base again.")
+        raise BaseModelError(f"{file} cannot be read as a model's index (no _class_name); download the base again.")
     fitting = [family for family in FAMILIES.values() if pipeline in family.detection.pipelines]
     if not fitting:
         what = next((words for test, words in _FOREIGN_PIPELINES if test(pipeline)), "another kind of model")
-        raise BaseModelError(f"The base {folder} is a {pipeline}, {what}, which is not trained here; {give_known()}.", code="base.foreign")
+        raise BaseModelError(
+            f"The base {file.parent} is a {pipeline}, {what}, which is not trained here; {give_known()}.", code="base.foreign"
+        )
     return pipeline, fitting
 
 
@@ -293,7 +295,7 @@ def family_of_folder(folder: Path, pipeline: str, fitting: Iterable[Family], den
     """Which of the fitting families a diffusers folder is, from its denoiser's settings."""
     for family in fitting:
         if match := family.detection.from_config(folder, pipeline, denoiser):
-            by = f"model_index.json names a {pipeline}"
+            by = f"the folder's index names a {pipeline}"
             return family, Match(f"{by}, and {match.reason}" if match.reason else by, match.variant)
     raise BaseModelError(
         f"The settings of the denoiser in {folder} fit no {pipeline}; {give_known()}.", code="base.special_model", path=str(folder)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from lorasmith.models.anima.family import ANIMA
 from lorasmith.models.chroma.family import CHROMA
 from lorasmith.models.family import Family
 from lorasmith.models.flux.family import FLUX
@@ -33,6 +34,7 @@ register(CHROMA)
 register(KLEIN)
 register(ZIMAGE)
 register(QWEN_IMAGE)
+register(ANIMA)
 
 
 def architectures() -> Iterator[Architecture]:

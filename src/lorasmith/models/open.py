@@ -20,7 +20,7 @@ from lorasmith.models.description import Description, Layout, PartPlace, native_
 from lorasmith.models.families import FAMILIES
 from lorasmith.models.family import Family
 from lorasmith.models.files.hub import is_hub_id, source_of
-from lorasmith.models.files.part_files import header_of, read_json, weight_files
+from lorasmith.models.files.part_files import header_of, index_of, read_json, weight_files
 from lorasmith.models.files.tensor_file import PICKLES
 from lorasmith.models.parts import Architecture, Part, SchedulerConfig, part_of_folder
 from lorasmith.models.settings import OpenOptions, Quantize
@@ -237,9 +237,10 @@ class _Settings:
 
 
 def _describe_folder(folder: Path, open_options: OpenOptions) -> Description:
-    if not (folder / "model_index.json").is_file():
+    index = index_of(folder)
+    if index is None:
         raise BaseModelError(_no_index(folder), code="base.foreign", path=str(folder))
-    pipeline, fitting = detection.pipeline_families(folder, read_json(folder / "model_index.json"))
+    pipeline, fitting = detection.pipeline_families(index, read_json(index))
     denoiser = folder / fitting[0].denoiser
     settings = read_json(denoiser / "config.json") if denoiser.is_dir() else {}
     family, match = detection.family_of_folder(folder, pipeline, fitting, settings)
@@ -251,7 +252,7 @@ def _describe_folder(folder: Path, open_options: OpenOptions) -> Description:
     present = [name for name in config.standard if (folder / name).is_dir()]
     if not present:
         raise BaseModelError(
-            f"The base {folder} is a {pipeline} by its model_index.json, but has no folder of a part; download it again.",
+            f"The base {folder} is a {pipeline} by its {index.name}, but has no folder of a part; download it again.",
             code="base.damaged",
             path=str(folder),
         )

@@ -74,6 +74,8 @@ class Architecture:
     """Whether base.quantize packs its weights; small parts and autoencoders stay as they are."""
     settings_within: str = ""
     """Where in a folder's config.json its settings may be, beside those of what is left out."""
+    settings_here: Callable[[Mapping[str, Any]], Mapping[str, Any]] | None = None
+    """A folder's settings -> those that the module is made with, where that is in another way with the same weights."""
     width: Width | None = None
     """What tells its sizes apart, where it is published in several."""
 
@@ -99,7 +101,8 @@ class Part(NamedTuple):
 
 def part_of_folder(architecture: Architecture, config: Mapping[str, Any]) -> Part:
     """A part with the settings of a folder's config.json."""
-    return Part(architecture, config.get(architecture.settings_within, config))
+    settings = config.get(architecture.settings_within, config)
+    return Part(architecture, architecture.settings_here(settings) if architecture.settings_here else settings)
 
 
 def build(part: Part) -> nn.Module:

@@ -79,7 +79,7 @@ _MARKS = (
     _Mark("the refiner of Stable Diffusion XL", _UNET + r"\w+_attn1_to_[qkv]$", _wide(384, 768, 1536)),
     _Mark("Stable Video Diffusion", r"temporal_transformer_blocks_\d|time_stack_\d"),
     _Mark("AnimateDiff", r"motion_modules_\d"),
-    _Mark("Anima (Cosmos-Predict2)", r"^main_(diffusion_model_)?blocks_\d+_((self|cross)_attn_([qkv]|output)_proj|mlp_layer[12])$"),
+    _Mark("Anima", r"^main_(diffusion_model_)?blocks_\d+_((self|cross)_attn_([qkv]|output)_proj|mlp_layer[12])$"),
     _Mark("another transformer", r"^main_((double|single)|(single_)?transformer)_blocks_\d+_", _wide_but_not(3072, 12288, 15360)),
     _Mark("another transformer", r"diffusion_model_blocks_\d|^main_blocks_\d|^main_layers_\d|" + _BLOCK + "attn[12]_"),
 )  # fmt: skip

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 from lorasmith.errors import BaseModelError
 from lorasmith.models.files.fetch import check_hash, fetch
+from lorasmith.models.files.part_files import INDEXES
 from lorasmith.progress import Progress
 
 _HUB_ID = re.compile(r"([A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*)(@[\w./-]+?)?(/[\w./ -]+\.(safetensors|ckpt))?")
@@ -59,7 +60,7 @@ def fetch_folder(repository: str, revision: str = "main") -> Path:
 
     def cached() -> str:
         # Of a folder that was fetched in part the hub's library hands out only what is asked for by name.
-        return huggingface_hub.snapshot_download(repository, revision=revision, allow_patterns=["model_index.json"], local_files_only=True)
+        return huggingface_hub.snapshot_download(repository, revision=revision, allow_patterns=list(INDEXES), local_files_only=True)
 
     def fetch() -> str:
         if constants.HF_HUB_OFFLINE:
@@ -71,7 +72,7 @@ def fetch_folder(repository: str, revision: str = "main") -> Path:
         except Exception:  # no network, in the words of whichever HTTP library the hub's uses: what the cache has
             return cached()
         needed = needed_files([sibling.rfilename for sibling in info.siblings or []])
-        if "model_index.json" not in needed:
+        if not set(INDEXES) & set(needed):
             raise BaseModelError(
                 f"{repository} on the hub is not a diffusers folder (no model_index.json); give one of its files, as {repository}/model.safetensors."
             )
@@ -159,8 +160,11 @@ def in_cache(source: Path | str) -> Path | None:
     import huggingface_hub
 
     repository, revision, file = hub_parts(str(source))
-    found = huggingface_hub.try_to_load_from_cache(repository, file or "model_index.json", revision=revision)
-    return None if not isinstance(found, str) else Path(found) if file else Path(found).parent
+    for name in (file,) if file else INDEXES:
+        found = huggingface_hub.try_to_load_from_cache(repository, name, revision=revision)
+        if isinstance(found, str):
+            return Path(found) if file else Path(found).parent
+    return None
 
 
 def fetch_file(repository: str, file: str, revision: str = "main") -> Path:
@@ -173,7 +177,7 @@ def fetch_file(repository: str, file: str, revision: str = "main") -> Path:
 def needed_files(files: Iterable[str]) -> list[str]:
     """What a base needs of a repository's files: configs, tokenizers, and the weights of each part once."""
     files = list(files)
-    needed = [f for f in files if f == "model_index.json" or (_part(f) and f.endswith(_SMALL))]
+    needed = [f for f in files if f in INDEXES or (_part(f) and f.endswith(_SMALL))]
     for part in dict.fromkeys(part for f in files if (part := _part(f))):
         weights = [
             f

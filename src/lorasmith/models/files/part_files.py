@@ -13,6 +13,8 @@ from lorasmith.models.files.tensor_file import open_tensors
 from lorasmith.pages.numbers import count
 from lorasmith.safetensors_header import Header
 
+INDEXES = ("model_index.json", "modular_model_index.json")
+"""The file in which a diffusers folder names its pipeline: a whole one, or one that is put together from blocks."""
 READ_PICKLES = "read it as weights alone: base.allow_pickle in settings, --allow-pickle on the command line"
 """What to do about a pickle that is not read, in a sentence."""
 
@@ -32,6 +34,11 @@ def header_of(path: Path, allow_pickle: bool) -> Header:
     with files_of_a_base():
         file = open_tensors(path, allow_pickle)
         return Header(file.entries, file.metadata)
+
+
+def index_of(folder: Path) -> Path | None:
+    """The file in which a diffusers folder names its pipeline; None where it has none."""
+    return next((folder / name for name in INDEXES if (folder / name).is_file()), None)
 
 
 def read_json(path: Path) -> dict[str, Any]:
