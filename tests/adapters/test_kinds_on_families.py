@@ -15,7 +15,8 @@ from lorasmith.adapters.kinds import trainable_kinds
 from lorasmith.adapters.layer import read_layers
 from lorasmith.adapters.selection import Selection, select_network
 from lorasmith.adapters.settings import NetworkSettings
-from tests.models.toys import pipeline_of
+from lorasmith.models.open import open_base
+from tests.models.toys import toy_folder
 
 FAMILIES = {
     "sd1": ("unet", "text_encoder"),
@@ -26,6 +27,7 @@ FAMILIES = {
     "zimage": ("transformer",),
     "qwen_image": ("transformer",),
     "klein": ("transformer",),
+    "anima": ("transformer",),
 }
 RANKED = {"lora", "loha", "lokr", "dylora", "glora"}
 
@@ -33,8 +35,8 @@ RANKED = {"lora", "loha", "lokr", "dylora", "glora"}
 @cache
 def base(family):
     """The parts of a toy that a network may go on, frozen."""
-    pipeline = pipeline_of(family)
-    return {part: getattr(pipeline, part).requires_grad_(False).eval() for part in FAMILIES[family]}
+    opened = open_base(toy_folder(family), torch.float32)
+    return {part: opened.parts[part] for part in FAMILIES[family]}
 
 
 def outputs(parts):
@@ -49,6 +51,10 @@ def outputs(parts):
     if "cap_feat_dim" in config:
         pictures, captions = numbers(2, config.in_channels, 1, 8, 8).unbind(), [numbers(tokens, config.cap_feat_dim) for tokens in (7, 5)]
         found.append(torch.stack(parts["transformer"](list(pictures), torch.tensor([0.3, 0.9]), captions).sample))
+    elif "text_embed_dim" in config:
+        found.append(parts["transformer"](
+            numbers(2, config.in_channels, 1, 8, 8), torch.tensor([0.3, 0.9]), numbers(2, 6, config.text_embed_dim)
+        ).sample)  # fmt: skip
     elif "transformer" in parts:
         axes = len(config.axes_dims_rope)
         text, image = torch.zeros(6, axes), torch.zeros(16, axes)

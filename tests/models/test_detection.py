@@ -49,6 +49,14 @@ FLUX = {"double_blocks.0.img_attn.qkv.weight": (9216, 3072), "img_in.weight": (3
 
 QWEN_IMAGE = {"transformer_blocks.0.img_mod.1.weight": (18432, 3072), "txt_norm.weight": (3584,), "img_in.weight": (3072, 64)}
 
+ANIMA = {
+    f"net.{name}": shape
+    for name, shape in {
+        **{f"blocks.{i}.adaln_modulation_self_attn.1.weight": (256, 2048) for i in range(28)},
+        "llm_adapter.blocks.0.cross_attn.q_proj.weight": (1024, 1024), "llm_adapter.blocks.0.cross_attn.o_proj.weight": (1024, 1024),
+    }.items()
+}  # fmt: skip
+
 
 def _described(tmp_path, tensors, metadata=None, **open_options):
     return describe(header_file(tmp_path / "model.safetensors", tensors, metadata), **open_options)
@@ -70,14 +78,14 @@ def test_folders_are_known(toy):
 
 @pytest.mark.parametrize(
     ("tensors", "family", "variant"),
-    [(SD1, "sd1", ""), (SD2, "sd2", ""), (SDXL, "sdxl", ""), (FLUX, "flux", "dev"), (QWEN_IMAGE, "qwen_image", ""), ({k: v for k, v in FLUX.items() if "guidance" not in k}, "flux", "schnell")],
-    ids=["sd1", "sd2", "sdxl", "dev", "qwen_image", "schnell"],
+    [(SD1, "sd1", ""), (SD2, "sd2", ""), (SDXL, "sdxl", ""), (FLUX, "flux", "dev"), (QWEN_IMAGE, "qwen_image", ""), (ANIMA, "anima", "2B"), ({k: v for k, v in FLUX.items() if "guidance" not in k}, "flux", "schnell")],
+    ids=["sd1", "sd2", "sdxl", "dev", "qwen_image", "anima", "schnell"],
 )  # fmt: skip
 def test_single_files_are_known_by_their_header(tmp_path, tensors, family, variant):
     description = _described(tmp_path, tensors)
     assert (description.family, description.variant) == (family, variant)
     assert any("layout" in reason for reason in description.reasons)
-    absent = {"flux": ["text_encoder", "text_encoder_2", "vae"], "qwen_image": ["text_encoder", "vae"]}
+    absent = {"flux": ["text_encoder", "text_encoder_2", "vae"], "qwen_image": ["text_encoder", "vae"], "anima": ["text_encoder", "vae"]}
     assert missing_parts(description) == absent.get(family, [])
 
 
@@ -149,6 +157,7 @@ WRONG = {
     "flux depth": (FLUX | {"img_in.weight": (3072, 128)}, "Depth"),
     "qwen edit": (QWEN_IMAGE | {"__index_timestep_zero__": (1,)}, "Qwen-Image-Edit 2511.*give Qwen-Image itself"),
     "qwen layered": (QWEN_IMAGE | {"time_text_embed.addition_t_embedding.weight": (2, 3072)}, "Qwen-Image-Layered"),
+    "cosmos": ({k: v for k, v in ANIMA.items() if "llm_adapter" not in k}, "Cosmos-Predict2.*without Anima's text conditioner"),
     "mage-flow": (QWEN_IMAGE | {"txt_norm.weight": (2560,)}, "Mage-Flow"),
     "qwen 2.1": ({"txt_in.text_norm.weight": (4096,), "transformer_blocks.0.attn.to_q.weight": (4096, 4096)}, "Qwen-Image 2.1"),
     "lora": ({"lora_unet_down_blocks_0_attentions_0_proj_in.lora_down.weight": (4, 4)}, "LoRA file"),

@@ -45,6 +45,7 @@ def pixels(picture):
         ("zimage", "file", LORA),
         ("qwen_image", "file", LORA),
         ("klein", "file", LORA),
+        ("anima", "file", LORA),
     ],
     ids=lambda value: value.get("kind", "lora") if isinstance(value, dict) else value,
 )

@@ -71,6 +71,11 @@ def test_files_of_other_families_are_called_by_their_names_and_not_read(title, t
 
 
 SUPPORTED = {
+    "Anima": (
+        "anima",
+        lora(("diffusion_model.blocks.0.cross_attn.k_proj", 2048, 1024), ("diffusion_model.blocks.27.mlp.layer1", 8192, 2048)),
+    ),
+    "Anima of sd-scripts": ("anima", kohya(("lora_unet_blocks_0_self_attn_output_proj", 2048, 2048))),
     "Qwen-Image": ("qwen_image", lora((f"{BLOCK}.attn.to_q", 3072, 3072), (f"{BLOCK}.img_mod.1", 18432, 3072))),
     "Qwen-Image, attention alone": ("qwen_image", lora(("diffusion_model.transformer_blocks.59.attn.add_q_proj", 3072, 3072))),
     "Qwen-Image, the last block that HunyuanVideo has too": (

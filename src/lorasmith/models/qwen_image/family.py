@@ -11,6 +11,7 @@ from lorasmith.errors import BaseModelError
 from lorasmith.models.architectures.qwen_tokenizer import QWEN_TOKENIZER
 from lorasmith.models.family import ClipSkip, DenoiserFile, Detection, Family, FamilyDefaults, Match, Prediction, Rate, Sizes, Variant
 from lorasmith.models.lora_naming import LOADS, Consumers, LoraMarks, LoraNaming, PartNaming, drops, readings
+from lorasmith.models.named import is_called
 from lorasmith.models.qwen_image import config
 from lorasmith.models.qwen_image.layers import TRANSFORMER_NAMES
 from lorasmith.models.shift import LineShift
@@ -37,6 +38,8 @@ def from_file(file: DenoiserFile) -> Match | None:
         _refuse(file.source, "Qwen-Image-Layered, which takes pictures apart into layers")
     if file.shapes.get("txt_norm.weight") == (2560,):
         _refuse(file.source, "Mage-Flow")
+    if is_called(file.source, r"edit"):
+        _refuse(file.source, "Qwen-Image-Edit by its name, which edits pictures")
     return Match("its blocks have a stream for the picture and one for the text, each with its own modulation, as Qwen-Image")
 
 

@@ -74,10 +74,11 @@ class Settings(Section):
     def lr_of(self, part: str, family: str | None = None) -> float:
         """Learning rate of a part of a base ("unet", "transformer", "text_encoder", "text_encoder_2"); 0 where it does not train.
 
-        Further text encoders train as the first one does, unless their family leaves them alone; without a family, all do.
+        Further text encoders, and what else reads texts before the denoiser ("text_conditioner"), train as the first one does, unless their
+        family leaves them alone; without a family, all do.
         """
         o, n = self.optimizer, self.network
-        if not part.startswith("text_encoder"):
+        if not part.startswith("text_"):
             return self.denoiser_lr
         if not n.train_text_encoder:
             return 0.0
