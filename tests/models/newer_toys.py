@@ -107,13 +107,13 @@ class AnimaPipeline:
             part = kind.from_pretrained(folder / name, local_files_only=True)
             setattr(self, name, part.eval() if hasattr(part, "eval") else part)
 
-    def encode_prompt(self, prompts):
+    def encode_prompt(self, prompt):
         """What the conditioner says of prompts, by diffusers' own steps."""
         from diffusers.modular_pipelines.anima.before_denoise import AnimaTextConditioningStep
         from diffusers.modular_pipelines.anima.encoders import AnimaTextEncoderStep
 
-        prompts = [prompts] if isinstance(prompts, str) else list(prompts)
-        found = AnimaTextEncoderStep.encode_prompt(self, prompts, prepare_unconditional_embeds=False, device="cpu")
+        prompt = [prompt] if isinstance(prompt, str) else list(prompt)
+        found = AnimaTextEncoderStep.encode_prompt(self, prompt, prepare_unconditional_embeds=False, device="cpu")
         given = [found[name] for name in ("qwen_prompt_embeds", "qwen_attention_mask", "t5_input_ids", "t5_attention_mask")]
         dtype = self.transformer.dtype
         return (
@@ -132,17 +132,17 @@ class AnimaPipeline:
             return self.transformer(latents, timestep, states, padding_mask=mask, return_dict=False)[0]
 
     def __call__(
-        self, prompts, negative_prompt=None, guidance_scale=1.0, latents=None, num_inference_steps=2, width=64, height=64, output_type="latent",
+        self, prompt, negative_prompt=None, guidance_scale=1.0, latents=None, num_inference_steps=2, width=64, height=64, output_type="latent",
         generator=None,
     ):  # fmt: skip
         import numpy as np
         import torch
 
         with torch.no_grad():
-            prompts = [prompts] if isinstance(prompts, str) else prompts
+            prompt = [prompt] if isinstance(prompt, str) else prompt
             if latents is None:
-                latents = torch.randn(len(prompts), 16, height // 8, width // 8, generator=generator)
-            states = self.encode_prompt(prompts)[0]
+                latents = torch.randn(len(prompt), 16, height // 8, width // 8, generator=generator)
+            states = self.encode_prompt(prompt)[0]
             negative = None if negative_prompt is None else self.encode_prompt(negative_prompt)[0]
             self.scheduler.set_timesteps(sigmas=np.linspace(1.0, 1 / num_inference_steps, num_inference_steps))
             latents = latents[:, :, None]
