@@ -91,6 +91,7 @@ class Anima(LanguageModelBase):
         tokens = texts.states.shape[1]
         if len(texts) == 1 or tokens <= self.least_tokens:
             return None
+        assert texts.mask is not None
         own = texts.mask.sum(1, keepdim=True).clamp_min(self.least_tokens)
         return torch.arange(tokens, device=own.device) < own
 
