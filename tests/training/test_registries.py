@@ -113,6 +113,7 @@ CHOSEN_BY_NAME = {
     "training/importers/onetrainer.py": "its constant schedule takes a warm-up, which has another name here",
     "training/importers/sd_scripts_blocks.py": "sd-scripts' curves over blocks have names of their own",
     "models/family.py": "a family's record says how its bases are usually trained",
+    "models/klein/config.py": "a word of diffusers' for how a shift acts",
 }
 """File -> why it may write a name."""
 

@@ -8,7 +8,6 @@ column, the text's its place in the text.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any, ClassVar
 
 import torch
@@ -32,15 +31,9 @@ class Klein(LanguageModelBase):
     normalise: ClassVar[Callable[[Any], Autoencoder]] = PatchedAutoencoder
     template = Template("<|im_start|>user\n", "<|im_end|>\n<|im_start|>assistant\n<think>\n\n</think>\n\n")
 
-    def __init__(
-        self,
-        modules: Mapping[str, Any],
-        tokenizers: Mapping[str, Any],
-        diffusion: Flow,
-        fingerprints: Mapping[str, str],
-        variant: str = "",
-    ):
-        super().__init__(modules, tokenizers, replace(diffusion, shift=KLEIN.defaults.shift), fingerprints, variant)
+    @classmethod
+    def diffusion_of(cls, scheduler: Mapping[str, Any]) -> Flow:
+        return Flow(scheduler, shift=KLEIN.defaults.shift)
 
     def tokens(self, height: int, width: int) -> int:
         """A token is one latent, which holds 2 x 2 of the autoencoder's."""

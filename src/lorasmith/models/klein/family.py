@@ -24,8 +24,10 @@ DEFAULTS = FamilyDefaults(
     text_encoder_lr=0.0, trained_text_encoders=(), text_encoders_left_alone="klein reads a language model, on which no program reads a LoRA",
     finds_its_own_rate=False, shift=KleinShift(), steps=50, cfg_scale=4.0, save_precision="bf16", memory_per_image="18 GB",
 )  # fmt: skip
-FEW_STEPS = replace(DEFAULTS, steps=4, cfg_scale=1.0)
-_SIZES = {"4B": (config.PARTS_4B, "Apache-2.0"), "9B": (config.PARTS_9B, "FLUX Non-Commercial License")}
+_SIZES = {
+    "4B": (config.PARTS_4B, DEFAULTS, "Apache-2.0"),
+    "9B": (config.PARTS_9B, replace(DEFAULTS, memory_per_image="30 GB"), "FLUX Non-Commercial License"),
+}
 _WIDTHS = {3072: "4B", 4096: "9B"}
 _DEV = 6144
 
@@ -33,15 +35,15 @@ _DEV = 6144
 def _variants() -> dict[str, Variant]:
     """Each size as a single file has it, which does not say whether it was distilled, and as a diffusers folder says it."""
     found = {}
-    for size, (parts, licence) in _SIZES.items():
-        of_size = Variant(parts, config.SCHEDULER, DEFAULTS, distilled=None, licence=licence)
+    for size, (parts, defaults, licence) in _SIZES.items():
+        of_size = Variant(parts, config.SCHEDULER, defaults, distilled=None, licence=licence)
         base = f"FLUX.2 klein base {size}"
         found[size] = replace(
             of_size, note=f"train on {base}: klein {size} itself has the same shapes, and serves to generate with the LoRA"
         )
         found[f"base {size}"] = replace(of_size, distilled=False, note=f"a LoRA trained on it serves klein {size} too, in four steps")
         found[f"distilled {size}"] = replace(
-            of_size, defaults=FEW_STEPS, distilled=True,
+            of_size, defaults=replace(defaults, steps=4, cfg_scale=1.0), distilled=True,
             note=f"it was distilled to four steps: a LoRA trained on it unlearns them; train on {base} and use the file with both",
         )  # fmt: skip
     return found
