@@ -181,7 +181,7 @@ def test_they_cannot_be_written():
 # ---- the same results
 
 
-@pytest.mark.parametrize("toy", toys.quick_and_slow())
+@pytest.mark.parametrize("toy", [toy for toy in toys.quick_and_slow() if toy != "sd2"])  # its blocks are those of sdxl
 @pytest.mark.parametrize("checkpointing", [False, True], ids=["kept", "checkpointed"])
 def test_losses_and_gradients_are_those_without_swapping_bit_for_bit(toy, checkpointing):
     settings = KINDS["lora"].layer_settings(rank=2, alpha=2.0, dropout=0.2)
