@@ -1,7 +1,7 @@
 """What sd-scripts calls each of our settings, for people who know it by that name.
 
-The importer is the one source: each option that it knows is read by itself, with values of several kinds and for each family, and the
-settings that come of it are what it is called here.
+The importer is the one source: each option that it knows is read by itself, with values of several kinds and for one family after the
+other, until settings come of it: these are what it is called here.
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ def names_in_sd_scripts() -> Mapping[str, tuple[str, ...]]:
 
 def _carried() -> Iterator[tuple[str, str]]:
     """(sd-scripts' option, our setting) for all that the importer carries over."""
-    for family in [None, *(name for name, each in FAMILIES.items() if each.sd_scripts)]:
-        for option in OPTIONS:
-            tried = (Found("", {"sample_prompts": "a", option: value}, family=family) for value in _VALUES)
-            yield from ((option, ours) for ours in _first(tried, option))
-        for argument in NETWORK_ARGS:
-            tried = (Found("", {"network_args": [f"{argument}={value}"]}, family=family) for value in _VALUES)
-            yield from ((argument, ours) for ours in _first(tried, f"network_args {argument}"))
+    families = [None, *(name for name, each in FAMILIES.items() if each.sd_scripts)]
+    for option in OPTIONS:
+        tried = (Found("", {"sample_prompts": "a", option: value}, family=family) for family in families for value in _VALUES)
+        yield from ((option, ours) for ours in _first(tried, option))
+    for argument in NETWORK_ARGS:
+        tried = (Found("", {"network_args": [f"{argument}={value}"]}, family=family) for family in families for value in _VALUES)
+        yield from ((argument, ours) for ours in _first(tried, f"network_args {argument}"))
     for option in _FOLDER:
         yield from ((option, ours) for ours in _first([Found("", subsets=[_FOLDER])], option))
 

@@ -53,7 +53,11 @@ export function RunTable({ runs, chosen, onChoose }: Props) {
               <td>
                 <RunState run={run} />
                 {run.eta !== null && <div className="soft small">{t("frame:left", { time: duration(run.eta) })}</div>}
-                {run.reason && <div className="soft small">{run.reason}</div>}
+                {run.reason && (
+                  <div className={`soft small ${classes.reason}`} title={run.reason}>
+                    {run.reason}
+                  </div>
+                )}
               </td>
               <td data-number>{run.steps === null ? run.step : t("of", { done: number(run.step), all: number(run.steps) })}</td>
               <td data-number>{run.loss === null ? "" : number(run.loss, 4)}</td>
