@@ -18,7 +18,6 @@ from lorasmith.models.architectures.language_model import Template, Tokens, read
 from lorasmith.models.architectures.language_model_base import LanguageModelBase
 from lorasmith.models.autoencoder import ChannelwiseAutoencoder
 from lorasmith.models.base import SizeConditioning
-from lorasmith.models.diffusion import Flow
 from lorasmith.models.memory import Freeable
 from lorasmith.models.texts import USUAL, EncodedTexts, TextOptions
 from lorasmith.models.transfer import to_device
@@ -31,15 +30,8 @@ class Anima(LanguageModelBase):
     template = Template()
     normalise = ChannelwiseAutoencoder
 
-    def __init__(
-        self,
-        modules: Mapping[str, Any],
-        tokenizers: Mapping[str, Any],
-        diffusion: Flow,
-        fingerprints: Mapping[str, str],
-        variant: str = "",
-    ):
-        super().__init__(modules, tokenizers, diffusion, fingerprints, variant)
+    def take_parts(self, modules: Mapping[str, Any], tokenizers: Mapping[str, Any]) -> None:
+        super().take_parts(modules, tokenizers)
         self.t5_tokenizer = tokenizers["t5_tokenizer"]
         self.least_tokens: int = modules["text_conditioner"].config.min_sequence_length
         self._conditioner = Freeable(modules["text_conditioner"], "text encoders")

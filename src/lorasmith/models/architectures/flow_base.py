@@ -12,15 +12,8 @@ from lorasmith.models.diffusion import Flow
 class FlowBase(OpenedBase):
     """A base with a transformer."""
 
-    def __init__(
-        self,
-        modules: Mapping[str, Any],
-        tokenizers: Mapping[str, Any],
-        diffusion: Flow,
-        fingerprints: Mapping[str, str],
-        variant: str = "",
-    ):
-        super().__init__(modules, tokenizers, diffusion, fingerprints, variant)
+    def take_parts(self, modules: Mapping[str, Any], tokenizers: Mapping[str, Any]) -> None:
+        super().take_parts(modules, tokenizers)
         self.transformer = modules[self.denoiser]
 
     @classmethod

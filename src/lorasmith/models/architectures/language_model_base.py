@@ -10,7 +10,6 @@ import torch
 from lorasmith.errors import SettingsError
 from lorasmith.models.architectures.flow_base import FlowBase
 from lorasmith.models.architectures.language_model import LanguageModel, Template, read
-from lorasmith.models.diffusion import Flow
 from lorasmith.models.texts import USUAL, EncodedTexts, TextOptions
 
 
@@ -19,15 +18,8 @@ class LanguageModelBase(FlowBase):
 
     template: ClassVar[Template]
 
-    def __init__(
-        self,
-        modules: Mapping[str, Any],
-        tokenizers: Mapping[str, Any],
-        diffusion: Flow,
-        fingerprints: Mapping[str, str],
-        variant: str = "",
-    ):
-        super().__init__(modules, tokenizers, diffusion, fingerprints, variant)
+    def take_parts(self, modules: Mapping[str, Any], tokenizers: Mapping[str, Any]) -> None:
+        super().take_parts(modules, tokenizers)
         self.language_model = LanguageModel(modules["text_encoder"], tokenizers["tokenizer"], self.template)
         self.text_encoders.append(self.language_model)
 

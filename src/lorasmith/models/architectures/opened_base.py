@@ -46,11 +46,15 @@ class OpenedBase:
         self.family, self.denoiser, self.defaults = self.record.name, self.record.denoiser, self.record.variant(variant).defaults
         self.parts: dict[str, Any] = {name: module for name, module in modules.items() if name != "vae"}
         self.diffusion, self.fingerprints = diffusion, fingerprints
-        self.text_encoders: list[TextEncoder] = []
         self._autoencoder: Freeable[Autoencoder] = Freeable(type(self).normalise(modules["vae"]), "autoencoder")
         self.latent_channels, self.latent_step = self.autoencoder.channels, self.autoencoder.step
         sizes = self.record.sizes({name: module.config for name, module in modules.items()})
         self.pixel_step, self.native_resolution = sizes.pixel_step, sizes.native
+        self.text_encoders: list[TextEncoder] = []
+        self.take_parts(modules, tokenizers)
+
+    def take_parts(self, modules: Mapping[str, Any], tokenizers: Mapping[str, Any]) -> None:
+        """Take what a kind of base has besides: its denoiser by its own name, and its text encoders with their tokenizers."""
 
     @classmethod
     def open(

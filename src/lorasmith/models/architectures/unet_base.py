@@ -22,15 +22,8 @@ from lorasmith.pages.numbers import count
 class UnetBase(OpenedBase):
     """A base with a U-Net and one CLIP text encoder; a family adds its record."""
 
-    def __init__(
-        self,
-        modules: Mapping[str, Any],
-        tokenizers: Mapping[str, Any],
-        diffusion: Ddpm,
-        fingerprints: Mapping[str, str],
-        variant: str = "",
-    ):
-        super().__init__(modules, tokenizers, diffusion, fingerprints, variant)
+    def take_parts(self, modules: Mapping[str, Any], tokenizers: Mapping[str, Any]) -> None:
+        super().take_parts(modules, tokenizers)
         self.unet = modules["unet"]
         self.clip = Clip(modules["text_encoder"], tokenizers["tokenizer"])
         self.text_encoders.append(self.clip)

@@ -17,7 +17,6 @@ from lorasmith.models.architectures.flow_base import FlowBase
 from lorasmith.models.architectures.t5 import T5, refuse_options_of_clip
 from lorasmith.models.base import SizeConditioning
 from lorasmith.models.chroma.family import CHROMA
-from lorasmith.models.diffusion import Flow
 from lorasmith.models.patches import image_ids, pack, unpack
 from lorasmith.models.texts import USUAL, EncodedTexts, TextOptions
 from lorasmith.models.transfer import to_device
@@ -28,15 +27,8 @@ class Chroma(FlowBase):
 
     record = CHROMA
 
-    def __init__(
-        self,
-        modules: Mapping[str, Any],
-        tokenizers: Mapping[str, Any],
-        diffusion: Flow,
-        fingerprints: Mapping[str, str],
-        variant: str = "",
-    ):
-        super().__init__(modules, tokenizers, diffusion, fingerprints, variant)
+    def take_parts(self, modules: Mapping[str, Any], tokenizers: Mapping[str, Any]) -> None:
+        super().take_parts(modules, tokenizers)
         self.t5 = T5(modules["text_encoder"], tokenizers["tokenizer"])
         self.text_encoders.append(self.t5)
 

@@ -19,7 +19,6 @@ from lorasmith.models.architectures.flow_base import FlowBase
 from lorasmith.models.architectures.t5 import T5, refuse_options_of_clip
 from lorasmith.models.base import SizeConditioning
 from lorasmith.models.description import Description
-from lorasmith.models.diffusion import Flow
 from lorasmith.models.flux.family import FLUX
 from lorasmith.models.patches import image_ids, pack, unpack
 from lorasmith.models.texts import USUAL, EncodedTexts, TextOptions
@@ -31,15 +30,8 @@ class Flux(FlowBase):
 
     record = FLUX
 
-    def __init__(
-        self,
-        modules: Mapping[str, Any],
-        tokenizers: Mapping[str, Any],
-        diffusion: Flow,
-        fingerprints: Mapping[str, str],
-        variant: str = "",
-    ):
-        super().__init__(modules, tokenizers, diffusion, fingerprints, variant)
+    def take_parts(self, modules: Mapping[str, Any], tokenizers: Mapping[str, Any]) -> None:
+        super().take_parts(modules, tokenizers)
         self.clip = Clip(modules["text_encoder"], tokenizers["tokenizer"])
         self.t5 = T5(modules["text_encoder_2"], tokenizers["tokenizer_2"])
         self.text_encoders += [self.clip, self.t5]

@@ -16,7 +16,6 @@ from lorasmith.errors import SettingsError
 from lorasmith.models.architectures.clip import Clip
 from lorasmith.models.architectures.unet_base import UnetBase, refuse_t5
 from lorasmith.models.base import SizeConditioning
-from lorasmith.models.diffusion import Ddpm
 from lorasmith.models.sdxl.family import SDXL
 from lorasmith.models.texts import EncodedTexts, TextOptions
 from lorasmith.models.transfer import to_device
@@ -27,15 +26,8 @@ class StableDiffusionXL(UnetBase):
 
     record = SDXL
 
-    def __init__(
-        self,
-        modules: Mapping[str, Any],
-        tokenizers: Mapping[str, Any],
-        diffusion: Ddpm,
-        fingerprints: Mapping[str, str],
-        variant: str = "",
-    ):
-        super().__init__(modules, tokenizers, diffusion, fingerprints, variant)
+    def take_parts(self, modules: Mapping[str, Any], tokenizers: Mapping[str, Any]) -> None:
+        super().take_parts(modules, tokenizers)
         self.clip_2 = Clip(modules["text_encoder_2"], tokenizers["tokenizer_2"])
         self.text_encoders.append(self.clip_2)
 
