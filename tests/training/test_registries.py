@@ -112,6 +112,8 @@ CHOSEN_BY_NAME = {
     "training/importers/simpletuner.py": "names of another trainer, and what they are here",
     "training/importers/onetrainer.py": "its constant schedule takes a warm-up, which has another name here",
     "training/importers/sd_scripts_blocks.py": "sd-scripts' curves over blocks have names of their own",
+    "training/importers/sd_scripts_names.py": "names of another trainer, as values of its options",
+    "handbook/moving.py": "names of other trainers, as values of their options",
     "models/family.py": "a family's record says how its bases are usually trained",
     "models/klein/config.py": "a word of diffusers' for how a shift acts",
 }
