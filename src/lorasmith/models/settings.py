@@ -68,8 +68,8 @@ class BaseModelSettings(BaseModel):
     max_token_length: int | None = Field(
         None,
         ge=2,
-        le=512,
-        description="Most tokens of a caption: 75, 150 or 225; Flux up to 512 (schnell 256), Chroma up to 512. Empty: the base's usual.",
+        le=1024,
+        description="Most tokens of a caption: 75, 150 or 225; Flux up to 512 (schnell 256), Chroma up to 512, Qwen-Image and Anima up to 1024. Empty: the base's usual.",
     )
     weighted_captions: bool = Field(False, description="Captions may have (emphasis:1.2), read as the web UIs do.")
     t5_attention_mask: bool = Field(
