@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from lorasmith.adapters.base_weights import empty_base
@@ -12,8 +13,10 @@ from lorasmith.models.open import describe, open_base
 from lorasmith.models.prompts.states import PromptStates
 from lorasmith.models.sampling import sample
 from lorasmith.models.texts import TextOptions
+from lorasmith.training.commands import Commands
+from lorasmith.training.events import StepDone
 from lorasmith.training.records.checkpoints import DTYPES
-from lorasmith.training.run import train
+from lorasmith.training.run import resume, train
 from tests.models.single_files import write_single_file
 from tests.models.toys import PICTURE, toy_folder
 
@@ -80,3 +83,21 @@ def test_a_run_on_every_family_ends_in_a_file_that_draws_as_in_training(settings
     own_problems = [finding for finding in report.findings if finding.severity != "note"]
     assert all(name.startswith(LOST_AT_ONE_PIXEL) for finding in own_problems for name in finding.subjects)
     assert report.consumers["ComfyUI"].verdict == ("wrong" if network.get("kind") == "diag-oft" else "all")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("family", ["flux", "chroma", "zimage", "qwen_image", "klein"])
+def test_a_run_that_is_stopped_goes_on_to_the_same_bytes(settings_for, tmp_path, family):
+    settings = settings_for(
+        base={"path": str(toy_folder(family))}, network=LORA,
+        buckets={"resolution": PICTURE, "min_bucket_reso": 32, "max_bucket_reso": 2 * PICTURE, "bucket_reso_steps": 16},
+    )  # fmt: skip
+    whole = train(settings, tmp_path / "whole")
+    commands = Commands()
+    stopped = train(settings, tmp_path / "stopped", [lambda event: commands.stop() if isinstance(event, StepDone) else None], commands)
+    assert stopped.step < whole.step
+    again = resume(tmp_path / "stopped")
+    assert again.step == whole.step
+    ours, theirs = (load_tensors(result.file).tensors for result in (again, whole))
+    assert ours.keys() == theirs.keys()
+    assert all(torch.equal(ours[key], theirs[key]) for key in ours)
