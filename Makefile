@@ -13,7 +13,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test browser check cpus docs wheel notebooks bench torture studio studio-check
+.PHONY: help demo test browser browser-slow check cpus docs wheel notebooks bench torture studio studio-check
 
 help:  ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
@@ -32,7 +32,11 @@ test: $(VENV)/installed  ## run the tests, without the slow ones and those in a 
 	@$(BIN)/python -m tests.browser.chromium
 
 browser: $(VENV)/installed  ## run the tests of the studio's page in Chromium
-	$(ONE_THREAD) $(PYTEST) tests/browser
+	$(ONE_THREAD) $(PYTEST) $(BOTH_CORES) tests/browser
+	@$(BIN)/python -m tests.browser.chromium
+
+browser-slow: $(VENV)/installed  ## run whole trainings through the studio's page in Chromium; needs minutes
+	$(ONE_THREAD) $(BIN)/python -m pytest -m slow tests/browser
 	@$(BIN)/python -m tests.browser.chromium
 
 check: $(VENV)/installed  ## lint, format, types, tests over the tree, numeric tests as on other CPUs
