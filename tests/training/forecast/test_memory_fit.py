@@ -195,6 +195,22 @@ def test_klein_trains_in_6_gigabytes_with_a_few_swapped_blocks_and_unpacked_in_2
     assert [size for size in found if SWAP in found[size]] == [6]
 
 
+@pytest.mark.slow
+def test_anima_trains_in_8_gigabytes_unpacked(card, monkeypatch, tmp_path):
+    found = by_card(full_size("anima", 1024, tmp_path), card, monkeypatch)
+    assert [chosen["fits"] for chosen in found.values()] == [False, True, True, True, True]
+    assert all(QUANTIZE not in found[size] and SWAP not in found[size] for size in (8, 12, 16, 24))
+
+
+@pytest.mark.slow
+def test_qwen_image_trains_in_24_gigabytes_in_four_bits_and_with_swapped_blocks_in_8(card, monkeypatch, tmp_path):
+    found = by_card(full_size("qwen_image", 1024, tmp_path), card, monkeypatch)
+    assert [chosen["fits"] for chosen in found.values()] == [False, True, True, True, True]
+    assert all(chosen[QUANTIZE] == "nf4" and chosen[KEPT] for chosen in found.values())
+    assert found[8][SWAP] > found[12][SWAP] > found[16][SWAP] > 0
+    assert SWAP not in found[24]
+
+
 # ---- a run
 
 
