@@ -28,6 +28,7 @@ FAMILIES = {
     "qwen_image": ("transformer",),
     "klein": ("transformer",),
     "anima": ("transformer",),
+    "krea2": ("transformer",),
 }
 RANKED = {"lora", "loha", "lokr", "dylora", "glora"}
 
@@ -55,6 +56,11 @@ def outputs(parts):
         found.append(parts["transformer"](
             numbers(2, config.in_channels, 1, 8, 8), torch.tensor([0.3, 0.9]), numbers(2, 6, config.text_embed_dim)
         ).sample)  # fmt: skip
+    elif "num_text_layers" in config:
+        image = torch.stack([torch.zeros(16), torch.arange(16) // 4, torch.arange(16) % 4], dim=-1)
+        states = numbers(2, 6, config.num_text_layers, config.text_hidden_dim)
+        places = torch.cat([torch.zeros(6, 3), image])
+        found.append(parts["transformer"](numbers(2, 16, config.in_channels), states, torch.tensor([0.3, 0.9]), places).sample)
     elif "transformer" in parts:
         axes = len(config.axes_dims_rope)
         text, image = torch.zeros(6, axes), torch.zeros(16, axes)

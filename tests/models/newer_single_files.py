@@ -124,5 +124,34 @@ def anima(parts):
     }  # fmt: skip
 
 
-ORIGINALS = {"QwenImageTransformer2DModel": qwen_image, "CosmosTransformer3DModel": anima, "Flux2Transformer2DModel": klein}
+def krea2(parts):
+    """Krea's own names; the six rows of a block's modulation are one."""
+    words = {
+        "transformer_blocks.": "blocks.", "text_fusion.": "txtfusion.", "img_in.": "first.", "final_layer.linear.": "last.linear.",
+        "final_layer.norm.weight": "last.norm.scale", "final_layer.scale_shift_table": "last.modulation.lin", "time_mod_proj.": "tproj.1.",
+        "time_embed.linear_1.": "tmlp.0.", "time_embed.linear_2.": "tmlp.2.", "txt_in.norm.weight": "txtmlp.0.scale",
+        "txt_in.linear_1.": "txtmlp.1.", "txt_in.linear_2.": "txtmlp.3.", ".attn.to_q.": ".attn.wq.", ".attn.to_k.": ".attn.wk.",
+        ".attn.to_v.": ".attn.wv.", ".attn.to_out.0.": ".attn.wo.", ".attn.to_gate.": ".attn.gate.", ".ff.": ".mlp.",
+        ".norm_q.weight": ".qknorm.qnorm.scale", ".norm_k.weight": ".qknorm.knorm.scale", ".norm1.weight": ".prenorm.scale",
+        ".norm2.weight": ".postnorm.scale", ".scale_shift_table": ".mod.lin",
+    }  # fmt: skip
+    found = {}
+    for key, value in parts["transformer"].items():
+        flat = key.startswith("transformer_blocks.") and key.endswith(".scale_shift_table")
+        for ours, theirs in words.items():
+            key = key.replace(ours, theirs)
+        found[key] = value.flatten() if flat else value
+    text = {key.replace("language_model.", "model."): value for key, value in parts["text_encoder"].items()}
+    return {
+        **behind("model.diffusion_model.", found), **behind("vae.", wan_vae(parts["vae"])),
+        **behind("text_encoders.qwen3vl_4b.transformer.", text),
+    }  # fmt: skip
+
+
+ORIGINALS = {
+    "QwenImageTransformer2DModel": qwen_image,
+    "CosmosTransformer3DModel": anima,
+    "Krea2Transformer2DModel": krea2,
+    "Flux2Transformer2DModel": klein,
+}
 """Class of the transformer -> the tensors of a file, from those of a folder's parts."""

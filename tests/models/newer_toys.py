@@ -29,6 +29,38 @@ def qwen2_5_vl(tokenizer):
     return Qwen2_5_VLForConditionalGeneration(Qwen2_5_VLConfig(text_config=text, vision_config=seen))
 
 
+def qwen3_vl(tokenizer):
+    """The same of Qwen3-VL, with four layers."""
+    from transformers import Qwen3VLConfig, Qwen3VLModel
+
+    text = {
+        "vocab_size": len(tokenizer), "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 4, "num_attention_heads": 2,
+        "num_key_value_heads": 1, "head_dim": 16, "rms_norm_eps": 1e-6,
+        "rope_parameters": {"rope_type": "default", "rope_theta": 5e6, "mrope_section": [4, 2, 2], "mrope_interleaved": True},
+    }  # fmt: skip
+    seen = {"depth": 1, "hidden_size": 16, "intermediate_size": 16, "num_heads": 1, "out_hidden_size": 32, "deepstack_visual_indexes": [0]}
+    return Qwen3VLModel(Qwen3VLConfig(text_config=text, vision_config=seen))
+
+
+def krea2(folder: Path, tokenizer, variant: str = "") -> None:
+    import torch
+    from diffusers import FlowMatchEulerDiscreteScheduler, Krea2Pipeline, Krea2Transformer2DModel
+
+    from lorasmith.models.krea2.config import SCHEDULER
+
+    transformer = Krea2Transformer2DModel(
+        num_layers=2, attention_head_dim=16, num_attention_heads=2, num_key_value_heads=1, intermediate_size=48, timestep_embed_dim=16,
+        text_hidden_dim=32, num_text_layers=2, text_num_attention_heads=2, text_num_key_value_heads=2, text_intermediate_size=48,
+        num_layerwise_text_blocks=1, num_refiner_text_blocks=1, axes_dims_rope=(4, 6, 6),
+    )  # fmt: skip
+    for block in transformer.transformer_blocks:  # gates as open as those of a trained model
+        torch.nn.init.normal_(block.scale_shift_table)
+    Krea2Pipeline(
+        scheduler=FlowMatchEulerDiscreteScheduler(**SCHEDULER[1]), vae=video_vae(), text_encoder=qwen3_vl(tokenizer), tokenizer=tokenizer,
+        transformer=transformer, text_encoder_select_layers=(1, 3), is_distilled=variant == "turbo",
+    ).save_pretrained(folder)  # fmt: skip
+
+
 def qwen_image(folder: Path, tokenizer) -> None:
     import torch
     from diffusers import FlowMatchEulerDiscreteScheduler, QwenImagePipeline, QwenImageTransformer2DModel

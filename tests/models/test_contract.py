@@ -66,9 +66,11 @@ def test_captions_become_states_of_the_width_that_the_denoiser_reads(base):
         alone = base.encode_texts(PROMPTS[1:], TextOptions())
     config = base.parts[base.denoiser].config
     width = next(
-        config[name] for name in ("joint_attention_dim", "cap_feat_dim", "text_embed_dim", "cross_attention_dim") if name in config
+        config[name]
+        for name in ("joint_attention_dim", "cap_feat_dim", "text_embed_dim", "text_hidden_dim", "cross_attention_dim")
+        if name in config
     )
-    assert texts.states.shape[::2] == (2, width)
+    assert (len(texts), texts.states.shape[-1]) == (2, width)
     assert (texts.pooled is not None) == (base.family in toys.POOLED)
     assert torch.isfinite(texts.states).all()
     torch.testing.assert_close(texts[1:].states, alone.states, atol=1e-5, rtol=1e-4)

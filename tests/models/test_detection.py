@@ -70,9 +70,9 @@ def test_folders_are_known(toy):
         toy, "flow"
     )
     assert description.zero_terminal_snr == (toy == "sdxl-v")
-    assert description.variant == {"flux": "dev", "flux-schnell": "schnell", "zimage": "base", "klein": "base 4B", "anima": "2B"}.get(
-        toy, ""
-    )
+    assert description.variant == {
+        "flux": "dev", "flux-schnell": "schnell", "zimage": "base", "klein": "base 4B", "anima": "2B", "krea2": "raw", "krea2-turbo": "turbo",
+    }.get(toy, "")  # fmt: skip
     assert missing_parts(description) == []
 
 

@@ -89,7 +89,7 @@ def test_checkpointing_keeps_less_and_gives_the_same_gradients(name, settings):
     assert {key.partition(".")[0] for key in plain} == set(toys.carrying(base))
     for key, gradient in plain.items():
         torch.testing.assert_close(again[key], gradient, atol=1e-6, rtol=1e-5, msg=key)
-    assert kept_less < 0.5 * kept, f"{kept_less} of {kept} bytes"
+    assert kept_less < toys.KEPT_ANYWAY.get(base.family, 0.5) * kept, f"{kept_less} of {kept} bytes"
 
 
 def test_each_part_is_checkpointed(name):
@@ -169,7 +169,7 @@ def test_every_attention_of_denoiser_and_text_encoders_is_torchs_own(name, monke
         m for module in base.parts.values() for m in module.modules()
         if type(m).__name__ in (
             "Attention", "FluxAttention", "CLIPAttention", "T5Attention", "Qwen3Attention", "Qwen2_5_VLAttention", "Flux2Attention",
-            "Flux2ParallelSelfAttention", "AnimaTextConditionerAttention",
+            "Flux2ParallelSelfAttention", "AnimaTextConditionerAttention", "Krea2Attention", "Qwen3VLTextAttention",
         )
     ]  # fmt: skip
     assert len(calls) == len(attentions) > 3

@@ -19,15 +19,17 @@ from pathlib import Path
 
 from tests.models import newer_toys
 
-TOYS = ("sd1", "sd2", "sdxl", "sdxl-v", "flux", "flux-schnell", "chroma", "zimage", "qwen_image", "klein", "anima")
+TOYS = ("sd1", "sd2", "sdxl", "sdxl-v", "flux", "flux-schnell", "chroma", "zimage", "qwen_image", "klein", "anima", "krea2", "krea2-turbo")
 POOLED = {"sdxl", "flux"}  # families whose denoiser reads a pooled state as well
 MASKS_T5 = {"flux", "chroma"}  # families for which base.t5_attention_mask may be on
-NATIVE = {"qwen_image": 1024, "anima": 1024}
+NATIVE = {"qwen_image": 1024, "anima": 1024, "krea2": 1024}
 """Families whose settings do not say which square they were made for -> that of the family."""
 PICTURE = 64  # pixels a side: the toys' native resolution
-PACKED = {"flux", "chroma", "qwen_image"}  # families whose pipeline takes its latents packed
-PIPELINE_GUIDANCE = {"flux": 3.0, "zimage": 3.0}
-"""What the pipeline calls guidance, where that is not the classifier-free guidance of 4.0: Flux.1 is told it, Z-Image's is one less."""
+PACKED = {"flux", "chroma", "qwen_image", "krea2"}  # families whose pipeline takes its latents packed
+PIPELINE_GUIDANCE = {"flux": 3.0, "zimage": 3.0, "krea2": 3.0}
+"""What the pipeline calls guidance, where that is not the classifier-free guidance of 4.0: Flux.1 is told it, the others' is one less."""
+KEPT_ANYWAY = {"krea2": 0.8}
+"""What a toy keeps for the gradient with checkpointing, of what it keeps without, where its blocks are a small part of it: at most."""
 T5_TOKENS = 24  # what the toy T5's tokenizer reads at most
 
 _ROOT = Path(tempfile.mkdtemp(prefix="lorasmith-toys-"))
@@ -87,13 +89,20 @@ def pipeline_of(name: str):
     if kind.__name__ == "QwenImagePipeline":  # it drops as many tokens as Qwen's tokenizer makes of the template's beginning
         before = pipeline.prompt_template_encode.partition("{}")[0]
         pipeline.prompt_template_encode_start_idx = len(pipeline.tokenizer(before).input_ids)
+    if kind.__name__ == "Krea2Pipeline":
+        before, after = (
+            len(pipeline.tokenizer(each).input_ids)
+            for each in (pipeline.prompt_template_encode_prefix, pipeline.prompt_template_encode_suffix)
+        )
+        pipeline.prompt_template_encode_start_idx, pipeline.prompt_template_encode_num_suffix_tokens = before, after
     return pipeline
 
 
 def module_of(pipeline, part: str):
     """A part of a pipeline; of a model that sees, the language model alone."""
     module = getattr(pipeline, part)
-    return module.model.language_model if hasattr(getattr(module, "model", None), "language_model") else module
+    seeing = getattr(module, "model", module)
+    return seeing.language_model if hasattr(seeing, "language_model") else module
 
 
 # -- the parts ----------------------------------------------------------------------------------------------------------
@@ -332,6 +341,7 @@ _MAKERS = {
     "sd1": _sd1, "sd2": _sd2, "sdxl": _sdxl, "flux": _flux, "chroma": _chroma, "zimage": _zimage, "klein": _klein,
     "qwen_image": lambda folder, variant: newer_toys.qwen_image(folder, qwen_tokenizer()),
     "anima": lambda folder, variant: newer_toys.anima(folder, qwen_tokenizer(), t5_tokenizer()),
+    "krea2": lambda folder, variant: newer_toys.krea2(folder, qwen_tokenizer(), variant),
 }  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from lorasmith.models.chroma.family import CHROMA
 from lorasmith.models.family import Family
 from lorasmith.models.flux.family import FLUX
 from lorasmith.models.klein.family import KLEIN
+from lorasmith.models.krea2.family import KREA2
 from lorasmith.models.parts import Architecture
 from lorasmith.models.qwen_image.family import QWEN_IMAGE
 from lorasmith.models.sd1.family import SD1
@@ -35,6 +36,7 @@ register(KLEIN)
 register(ZIMAGE)
 register(QWEN_IMAGE)
 register(ANIMA)
+register(KREA2)
 
 
 def architectures() -> Iterator[Architecture]:

@@ -16,6 +16,7 @@ class Take:
     rows: tuple[int, int] | None = None  # first row and the one after the last; None for all
     transposed: bool = False
     halves_swapped: bool = False  # the lower half of the rows is above the upper
+    any_shape: bool = False  # the file may have the same numbers in other rows
 
 
 def stacked(key: str, shapes: Shapes, names: list[str]) -> dict[str, Take]:

@@ -46,6 +46,7 @@ _BLOCK = r"^main_transformer_blocks_\d+_"
 _UNET = r"^main_((input|output)_blocks|middle_block|(down|up)_blocks|mid_block)_"
 
 _MARKS = (
+    _Mark("Krea 2", r"^main_blocks_\d+_(attn_(w[qkvo]|gate)|mlp_(gate|up|down))$|^main_(txtfusion|text_fusion)_|attn_to_gate$|_ff_(gate|up|down)$"),
     _Mark("FLUX.2 dev", r"(double|single)_stream_modulation|attn_to_qkv_mlp_proj|_ff(_context)?_linear_(in|out)$", _wide(6144, 18432, 24576)),
     _Mark("FLUX.2 dev", r"double_blocks_\d+_(img|txt)_(attn|mlp)_|single_blocks_\d+_", _wide(6144, 18432, 24576)),
     _Mark("HunyuanVideo", r"token_refiner|double_blocks_\d+_\w+_(fc[12]|mod_linear)$|single_blocks_\d+_modulation_linear$"),

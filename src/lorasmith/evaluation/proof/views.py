@@ -81,7 +81,8 @@ def _features(base: Base, latents: torch.Tensor, empty: EncodedTexts, size: Size
     noisy = add_noise(latents, noise, base.diffusion.levels(timesteps))
     with _recorded(blocks_of(base.parts[base.denoiser])) as found:
         base.predict(noisy, timesteps, EncodedTexts.cat([empty] * len(latents)), [size] * len(latents))
-    return torch.cat(found, dim=1)
+    of_pictures = [moments for moments in found if len(moments) == len(latents)]  # some blocks read each word of the captions apart
+    return torch.cat(of_pictures, dim=1)
 
 
 def blocks_of(denoiser: nn.Module) -> list[nn.Module]:

@@ -27,6 +27,15 @@ class Template:
     """What a caption that is too long loses: its own end, so that `after` stays, or whatever is at the end of all."""
 
 
+DESCRIBE = Template(
+    before="<|im_start|>system\nDescribe the image by detailing the color, shape, size, texture, quantity, text, spatial relationships of the "
+    "objects and background:<|im_end|>\n<|im_start|>user\n",
+    after="<|im_end|>\n<|im_start|>assistant\n",
+    before_is_read=False,
+)
+"""Asks for the description of a picture, of which the caption is given: Qwen-Image's, which others took over."""
+
+
 @dataclass(frozen=True, eq=False)
 class Tokens:
     """Captions in their template: `ids` int64 (n, tokens), `mask` bool (n, tokens), False where a shorter one is filled up.

@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -78,6 +79,8 @@ def load_part(
 
     Raises BaseModelError where the base has no such part, or a tensor of it is missing, unknown, of another shape or unreadable.
     """
+    import torch
+
     from lorasmith.models.block_swap import swap_blocks, swapped_weights
     from lorasmith.models.quantize import packings_of
 
@@ -86,10 +89,11 @@ def load_part(
     packings = packings_of(module, quantize) if quantize != "none" and quantizable else {}
     blocks = swapped_weights(module, blocks_to_swap) if blocks_to_swap else {}
     swapped = {name for names in blocks.values() for name in names}
+    exact = kept_in_float32(module)
     state = {}
     with reader.opened():
         for name in reader.shapes:
-            read = reader.read(name, dtype, device, packings.get(name))
+            read = reader.read(name, torch.float32 if name in exact else dtype, device, packings.get(name))
             state[name] = read.to("cpu") if name in swapped else read
     counters = {name: tensor for name, tensor in module.state_dict().items() if name.endswith(_COUNTER)}
     module.load_state_dict(state | counters, assign=True)
@@ -100,6 +104,12 @@ def load_part(
     lost = [name for name, tensor in (*module.named_parameters(), *module.named_buffers()) if tensor.is_meta]
     assert not lost, lost
     return module.requires_grad_(False).eval()
+
+
+def kept_in_float32(module: nn.Module) -> frozenset[str]:
+    """The tensors of a module of diffusers that its class keeps in float32, whatever the others are computed in."""
+    kept = getattr(module, "_keep_in_fp32_modules", None) or () if hasattr(module, "from_config") else ()
+    return frozenset(name for name in module.state_dict() if not {*name.split(".")[:-1]}.isdisjoint(kept))
 
 
 class PartReader:
@@ -268,6 +278,8 @@ def _check(description: Description, part: str, takes: Mapping[str, Take], shape
             found = (take.rows[1] - take.rows[0], *found[1:])
         if take.transposed:
             found = found[::-1]
+        if take.any_shape and prod(found) == prod(shape):
+            continue
         if _trimmed(found) != _trimmed(shape):
             raise BaseModelError(
                 f"The base {source} does not fit {description.parts[part].config_from}: {take.key} of its {part} is {_size(entry.shape)} in "

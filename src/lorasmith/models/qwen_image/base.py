@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import torch
 
-from lorasmith.models.architectures.language_model import Template
+from lorasmith.models.architectures.language_model import DESCRIBE
 from lorasmith.models.architectures.language_model_base import LanguageModelBase
 from lorasmith.models.autoencoder import ChannelwiseAutoencoder
 from lorasmith.models.base import SizeConditioning
@@ -20,13 +20,6 @@ from lorasmith.models.patches import pack, unpack
 from lorasmith.models.qwen_image.family import QWEN_IMAGE
 from lorasmith.models.texts import EncodedTexts
 from lorasmith.models.transfer import to_device
-
-DESCRIBE = Template(
-    before="<|im_start|>system\nDescribe the image by detailing the color, shape, size, texture, quantity, text, spatial relationships of the "
-    "objects and background:<|im_end|>\n<|im_start|>user\n",
-    after="<|im_end|>\n<|im_start|>assistant\n",
-    before_is_read=False,
-)
 
 
 class QwenImage(LanguageModelBase):

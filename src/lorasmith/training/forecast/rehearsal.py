@@ -19,7 +19,7 @@ from lorasmith.adapters.selection import select_network
 from lorasmith.models.base import Base
 from lorasmith.models.block_swap import repeated_blocks, swappable_weights
 from lorasmith.models.description import Description
-from lorasmith.models.files.weights import empty_module
+from lorasmith.models.files.weights import empty_module, kept_in_float32
 from lorasmith.models.open import base_class
 from lorasmith.models.parts import Part
 from lorasmith.models.quantize import PACKINGS, packings_of
@@ -90,7 +90,10 @@ def blank_base(description: Description, dtype: torch.dtype) -> Base:
     with torch.device("meta"):
         modules = {name: empty_module(place.config) for name, place in description.parts.items()}
     for name, module in modules.items():
+        exact = kept_in_float32(module)
         nn.Module.to(module.requires_grad_(False).eval(), torch.float32 if name == "vae" else dtype)
+        for parameter in map(module.get_parameter, exact):
+            parameter.data = parameter.data.float()
     tokenizers = {name: _NoWords() for name in description.record.tokenizers}
     fingerprints = dict.fromkeys(modules, "0" * 64)  # as long as real ones
     opened = base_class(description.record)
