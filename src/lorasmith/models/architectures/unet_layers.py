@@ -28,9 +28,13 @@ class UnetShape:
 
 def unet_shape(unet: nn.Module) -> UnetShape:
     """The shape of an opened U-Net of diffusers."""
-    down, up = (list(getattr(unet, blocks, ())) for blocks in ("down_blocks", "up_blocks"))
-    resnets = getattr(down[0], "resnets", ()) if down else ()
-    return UnetShape(len(resnets) or 2, tuple(hasattr(block, "attentions") for block in up))
+    down, up = (_children(getattr(unet, blocks, None)) for blocks in ("down_blocks", "up_blocks"))
+    resnets = _children(getattr(down.get("0"), "resnets", None))
+    return UnetShape(len(resnets) or 2, tuple(hasattr(block, "attentions") for block in up.values()))
+
+
+def _children(module: nn.Module | None) -> dict[str, nn.Module]:
+    return {} if module is None else dict(module.named_children())
 
 
 _RESNET_BACK = {original.replace(".", "_"): ours for ours, original in IN_RESNET.items()}
