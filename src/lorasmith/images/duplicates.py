@@ -260,7 +260,7 @@ class _Spectra:
         distance: Floats = (square - explained) / contrast
         near = np.flatnonzero((distance >= SIEVE) & (distance < 2 * SIEVE))
         if len(near):
-            turning = _MOVES_IN_A_MIRROR if turned else np.float32(1)
+            turning = _moves_in_a_mirror() if turned else np.float32(1)
             halfway = _orthonormal(self._moves[one[near]] + turning * sign * self._moves[other[near]])
             distance[near] = (square[near] - _along(halfway, apart[near])) / contrast[near]
         return distance
@@ -293,8 +293,10 @@ def _signs_in_a_mirror() -> Floats:
     return np.repeat(1 - 2 * (_kept_frequencies()[1] % 2), 3).astype(np.float32)
 
 
-_MOVES_IN_A_MIRROR = np.array([-1, 1, 1, 1], np.float32)[:, None]
-"""A shift to the right is one to the left there; a stretch stays, and so does all that goes down."""
+@cache
+def _moves_in_a_mirror() -> Floats:
+    """A shift to the right is one to the left there; a stretch stays, and so does all that goes down."""
+    return np.array([-1, 1, 1, 1], np.float32)[:, None]
 
 
 def _along(directions: Floats, apart: Floats) -> Floats:
