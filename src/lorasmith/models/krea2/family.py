@@ -24,7 +24,7 @@ DEFAULTS = FamilyDefaults(
     resolution=1024, bucket_step=16, max_token_lengths=(512,),
     rate=Rate(1e-4, "what most train Krea 2 with, at rank 32", "Krea's advice, ai-toolkit, musubi-tuner"),
     text_encoder_lr=0.0, trained_text_encoders=(), text_encoders_left_alone="its language model is large and understands sentences",
-    finds_its_own_rate=False, shift=LineShift((256, 0.5), (6400, 1.15)), steps=28, cfg_scale=5.5, save_precision="bf16",
+    finds_its_own_rate=False, shift=LineShift((256, 0.5), (6400, 1.15)), steps=28, cfg_scale=5.5, save_precision="bf16", memory_per_image="50 GB",
 )  # fmt: skip
 VARIANTS = {
     "raw": Variant(config.PARTS, config.SCHEDULER, DEFAULTS, distilled=None, licence=LICENCE),
