@@ -88,3 +88,16 @@ def test_a_link_out_of_the_handbook_is_text():
 
 def test_headings_of_one_name_have_two_anchors():
     assert anchors_of(html_of("# Will it `load`?\n\n## Again\n\n## Again", "x.md", [])) == {"will-it-load", "again", "again_1"}
+
+
+def test_a_lint_is_explained_in_the_words_that_it_says_itself():
+    said = findings.page()
+
+    assert "captions.shuffle_caption is on, but most captions are sentences. They are torn apart at their commas." in said
+    assert "noise.noise_offset … is over …. Pictures turn out too dark or too bright, and contrast is burnt in." in said
+
+
+def test_no_finding_of_a_registry_is_explained_by_its_name_alone():
+    rows = [line for line in findings.page().splitlines() if line.startswith('| <a id="')]
+
+    assert [row for row in rows if len(row.split(" | ")[1].split()) < 4] == []

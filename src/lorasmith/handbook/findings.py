@@ -16,6 +16,7 @@ from lorasmith.curation.audit.kinds import KINDS
 from lorasmith.evaluation.signs.picture_signs import PICTURE_SIGNS
 from lorasmith.evaluation.signs.run_signs import RUN_SIGNS
 from lorasmith.evaluation.verdict.labels import meanings
+from lorasmith.handbook.said_in_code import sentences_of
 from lorasmith.handbook.tables import linked, table
 from lorasmith.training.planning.lints.lints import LINTS
 
@@ -41,10 +42,14 @@ def _of_rule(rule: Callable[..., Any]) -> str:
     return (inspect.getdoc(rule) or "").partition("\n\n")[0]
 
 
+def _of_lint(rule: Callable[..., Any]) -> str:
+    return sentences_of(rule, "warning")
+
+
 ROOMS = (
     Room("Pictures", "audit", KINDS, _of_kind),
     Room("Captions", "captions", CAPTION_RULES, _of_rule),
-    Room("Settings", "lint", LINTS, _of_rule),
+    Room("Settings", "lint", LINTS, _of_lint),
     Room("Signs in the course of a run", "signs", RUN_SIGNS, _of_rule),
     Room("Signs in the pictures of a run", "signs", PICTURE_SIGNS, _of_rule),
 )

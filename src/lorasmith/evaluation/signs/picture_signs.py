@@ -26,6 +26,7 @@ def picture_signs(checkpoint: CheckpointMeasures) -> list[Finding]:
 
 
 def deep_fried(checkpoint: CheckpointMeasures) -> Finding | None:
+    """Pictures with the trigger have far more colour and contrast than the base's: over-trained LoRAs look like this."""
     saturation, contrast = checkpoint.measures.get("saturation"), checkpoint.measures.get("contrast")
     if saturation is None or contrast is None or not (_clear(saturation, FRIED) or _clear(contrast, FRIED)):
         return None
@@ -37,6 +38,7 @@ def deep_fried(checkpoint: CheckpointMeasures) -> Finding | None:
 
 
 def mushy(checkpoint: CheckpointMeasures) -> Finding | None:
+    """Pictures with the trigger are softer than the base's: under-trained LoRAs look like this."""
     sharpness = checkpoint.measures.get("sharpness")
     if sharpness is None or sharpness.error is None or sharpness.value + CLEAR * sharpness.error > MUSHY:
         return None
@@ -48,6 +50,7 @@ def mushy(checkpoint: CheckpointMeasures) -> Finding | None:
 
 
 def one_pose(checkpoint: CheckpointMeasures) -> Finding | None:
+    """Pictures of the bare trigger repeat one pose, composition or background, which all training images share and no caption says."""
     stuck = checkpoint.measures.get("stuck")
     if stuck is None or stuck.error is None or stuck.value + CLEAR * stuck.error > SAME:
         return None
@@ -59,6 +62,7 @@ def one_pose(checkpoint: CheckpointMeasures) -> Finding | None:
 
 
 def other_prompts_change(checkpoint: CheckpointMeasures) -> Finding | None:
+    """Pictures of prompts without the trigger change as well."""
     moved = checkpoint.measures.get("moved")
     if moved is None or not _clear(moved, MOVED):
         return None
