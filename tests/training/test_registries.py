@@ -116,6 +116,7 @@ CHOSEN_BY_NAME = {
     "handbook/moving.py": "names of other trainers, as values of their options",
     "models/family.py": "a family's record says how its bases are usually trained",
     "models/klein/config.py": "a word of diffusers' for how a shift acts",
+    "models/krea2/config.py": "a word of diffusers' for how a shift acts",
 }
 """File -> why it may write a name."""
 
