@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import isfinite
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -24,7 +25,7 @@ from lorasmith.adapters.kinds.formulas import dora as dora_formulas
 from lorasmith.adapters.kinds.formulas.formulas import Factors
 from lorasmith.adapters.kinds.full import DIFF_B
 from lorasmith.adapters.kinds.kind import Kind
-from lorasmith.adapters.outline import LayerOutline, ShapeOnly, outline_of
+from lorasmith.adapters.outline import LayerOutline, outline_of
 from lorasmith.errors import AdapterError
 
 
@@ -100,7 +101,7 @@ class Layer(LayerOutline):
         same shapes, which a model has by the dozen.
         """
         outlined = tuple((suffix, _outlined(tensor, suffix in self.kind.marks)) for suffix, tensor in self.tensors.items())
-        dora_scale = None if self.dora_scale is None else _outlined(self.dora_scale, False)
+        dora_scale = None if self.dora_scale is None else _outlined(self.dora_scale)
         return _misfit(self.kind, outlined, self.alpha, dora_scale, tuple(shape))
 
     def check_fits(self, shape: tuple[int, ...]) -> None:
@@ -147,24 +148,30 @@ class Layer(LayerOutline):
         return found
 
 
-def _outlined(tensor: Tensor, is_mark: bool) -> ShapeOnly:
-    return ShapeOnly(tuple(tensor.shape), str(tensor.dtype).removeprefix("torch."), int(tensor) if is_mark else 0)
+class _Outlined(NamedTuple):
+    """A tensor of which the shape and the dtype count, and of a mark the values."""
+
+    shape: tuple[int, ...]
+    dtype: torch.dtype
+    values: tuple[int, ...] | None
+
+    def blank(self) -> Tensor:
+        if self.values is not None:
+            return torch.tensor(self.values, dtype=self.dtype).reshape(self.shape)
+        return torch.empty(self.shape, dtype=self.dtype, device="meta")
+
+
+def _outlined(tensor: Tensor, is_mark: bool = False) -> _Outlined:
+    return _Outlined(tuple(tensor.shape), tensor.dtype, tuple(tensor.flatten().tolist()) if is_mark else None)
 
 
 @lru_cache(maxsize=4096)
 def _misfit(
-    kind: Kind, tensors: tuple[tuple[str, ShapeOnly], ...], alpha: float | None, dora_scale: ShapeOnly | None, shape: tuple[int, ...]
+    kind: Kind, tensors: tuple[tuple[str, _Outlined], ...], alpha: float | None, dora_scale: _Outlined | None, shape: tuple[int, ...]
 ) -> str | None:
     """`Layer.misfit` for every layer with tensors of these shapes."""
-
-    def blank(outlined: ShapeOnly, is_mark: bool = False) -> Tensor:
-        dtype = getattr(torch, outlined.dtype)
-        return (
-            torch.full(outlined.shape, outlined.number, dtype=dtype) if is_mark else torch.empty(outlined.shape, dtype=dtype, device="meta")
-        )
-
-    own = {suffix: blank(outlined, suffix in kind.marks) for suffix, outlined in tensors}
-    layer = Layer("", kind, own, alpha, None if dora_scale is None else blank(dora_scale))
+    own = {suffix: outlined.blank() for suffix, outlined in tensors}
+    layer = Layer("", kind, own, alpha, None if dora_scale is None else dora_scale.blank())
     try:
         found = tuple(layer.delta_weight(torch.empty(shape, device="meta")).shape)
     except AdapterError as error:
