@@ -6,6 +6,7 @@ import torch
 from lorasmith.adapters.compatibility.check import check_file
 from lorasmith.adapters.files.dialects import read_network
 from lorasmith.adapters.files.lora_file import LoraFile
+from lorasmith.adapters.tools.convert import diffusers_tensors
 from lorasmith.errors import AdapterError, BaseModelError
 from lorasmith.models.open import describe, open_base
 from lorasmith.models.sampling import initial_latents
@@ -134,6 +135,14 @@ def test_what_each_program_does_with_each_way_of_naming():
     fused = lora("diffusion_model.layers.0.attention.qkv", rows=11520)
     assert verdicts(fused) == {"Forge": "all", "ComfyUI": "all", "diffusers": "none"}
     assert verdicts(lora(*(f"transformer.{name}" for name in SPLIT))) == {"Forge": "none", "ComfyUI": "all", "diffusers": "all"}
+
+
+def test_query_key_and_value_in_one_are_written_apart_for_diffusers():
+    network = read_network(lora("diffusion_model.layers.0.attention.qkv", rows=11520))
+    written = diffusers_tensors("zimage", network.layers)
+    assert {key: tuple(tensor.shape) for key, tensor in written.items() if "lora_B" in key} == {
+        f"transformer.layers.0.attention.to_{one}.lora_B.weight": (3840, 4) for one in "qkv"
+    }
 
 
 def test_a_lumina_file_is_not_taken_for_it():

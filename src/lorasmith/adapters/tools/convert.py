@@ -149,8 +149,9 @@ def diffusers_tensors(family: str, layers: Mapping[str, Layer], shape: Any = Non
         place = keys.place(family, part, paths[0], shape)
         if place.halves_swapped:
             up = torch.cat(up.chunk(2)[::-1])
-        unit = up.shape[0] // sum(place.shares)
-        for path, own in zip(paths, up.split([share * unit for share in place.shares]), strict=True):
+        shares = place.shares if len(place.shares) == len(paths) else (1,) * len(paths)  # query, key and value in one, in another's file
+        unit = up.shape[0] // sum(shares)
+        for path, own in zip(paths, up.split([share * unit for share in shares]), strict=True):
             tensors[f"{part}.{path}.lora_A.weight"] = down
             tensors[f"{part}.{path}.lora_B.weight"] = own.contiguous()
     return tensors
