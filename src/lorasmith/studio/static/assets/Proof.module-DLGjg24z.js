@@ -1,1 +1,0 @@
-var e={screen:`_screen_1lvvf_1`,verdict:`_verdict_1lvvf_14`,sentence:`_sentence_1lvvf_31`,controls:`_controls_1lvvf_37`,slider:`_slider_1lvvf_45`,advice:`_advice_1lvvf_49`,copies:`_copies_1lvvf_57`,copy:`_copy_1lvvf_66`,scroll:`_scroll_1lvvf_109`,table:`_table_1lvvf_113`,mark:`_mark_1lvvf_136`,proving:`_proving_1lvvf_141`,meanings:`_meanings_1lvvf_146`};export{e as t};
