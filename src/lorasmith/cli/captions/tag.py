@@ -11,7 +11,7 @@ import typer
 from lorasmith.cli.captions import options
 from lorasmith.cli.captions.save import save_plan, utf8_failures
 from lorasmith.cli.interrupt import STOPPED, stop_on_ctrl_c
-from lorasmith.cli.options import DEMO, AsJson
+from lorasmith.cli.options import DEMO, AsJson, base_of
 from lorasmith.cli.progress import progress_bar
 from lorasmith.pages.numbers import count
 
@@ -29,7 +29,7 @@ TaggerSource = Annotated[
     str | None,
     typer.Option(help="demo, a folder, or a hub id such as SmilingWolf/wd-swinv2-tagger-v3; by default, stored probabilities are used."),
 ]
-TaggerBase = Annotated[str | None, typer.Option(help="With demo, the demo tagger is used unless another is named.")]
+TaggerBase = Annotated[str | None, typer.Option(help="With demo, the demo tagger is used unless another is named.", callback=base_of)]
 Descriptor = Annotated[str | None, typer.Option(help="wd, cl, pixai, camie, or a TOML file; by default, by the tagger's files.")]
 Threshold = Annotated[float | None, typer.Option(help="General tags above this probability; by default, the tagger's own.")]
 CharacterThreshold = Annotated[float | None, typer.Option(help="Characters above this probability; by default, the tagger's own.")]

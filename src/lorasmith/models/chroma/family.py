@@ -8,6 +8,7 @@ from typing import Any
 
 from lorasmith.captions.style import CaptionStyle
 from lorasmith.errors import BaseModelError
+from lorasmith.models.architectures.double_stream_consumers import DIFFUSERS_FINDS_NO_LOKR
 from lorasmith.models.architectures.t5_tokenizer import T5_TOKENIZER
 from lorasmith.models.architectures.unet_consumers import DIFFUSERS_NAMES
 from lorasmith.models.chroma import config
@@ -78,7 +79,7 @@ CONSUMERS = Consumers(
     },
     unknown_names={"diffusers": r"lora_unet_(img_in|txt_in|final_layer_linear|distilled_guidance_layer_\w+)"},
     without=("AUTOMATIC1111",),
-    kinds={("diffusers", "lokr"): drops("it finds no LoRA in the file and says nothing")},
+    kinds=DIFFUSERS_FINDS_NO_LOKR,
 )
 
 _OF_FLUX = (

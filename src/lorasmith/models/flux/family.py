@@ -10,6 +10,7 @@ from typing import Any
 from lorasmith.captions.style import CaptionStyle
 from lorasmith.errors import BaseModelError
 from lorasmith.models.architectures.clip_tokenizer import CLIP_TOKENIZER
+from lorasmith.models.architectures.double_stream_consumers import DIFFUSERS_FINDS_NO_LOKR
 from lorasmith.models.architectures.double_stream_layers import TRANSFORMER_NAMES
 from lorasmith.models.architectures.t5_tokenizer import T5_TOKENIZER
 from lorasmith.models.architectures.text_encoder_layers import CLIP_NAMES, T5_NAMES
@@ -106,7 +107,7 @@ CONSUMERS = Consumers(
     unknown_names={"diffusers": r"lora_unet_(img_in|txt_in|(time|guidance|vector)_in_(in|out)_layer|final_layer_linear)"},
     needed_names={("ComfyUI", "XLabs"): frozenset({"single_blocks.37.processor.qkv_lora", "double_blocks.18.processor.qkv_lora2"})},
     without=("AUTOMATIC1111",),
-    kinds={("diffusers", "lokr"): drops("it finds no LoRA in the file and says nothing")},
+    kinds=DIFFUSERS_FINDS_NO_LOKR,
 )
 
 _ATTENTION = r"transformer_blocks_\d+_attn_(to_[qkv]|to_out_0|to_add_out|add_[qkv]_proj)"
