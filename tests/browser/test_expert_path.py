@@ -71,6 +71,7 @@ def test_a_kohya_dataset_and_its_settings_become_two_runs_that_are_compared_merg
     expect(page.get_by_text("5 × 10").first).to_be_visible()
 
     page.get_by_role("link", name="Train", exact=True).click()
+    expect(page.get_by_role("heading", name="The plan")).to_be_visible()
     page.get_by_label("Another base").fill(str(BASE))
     clicks.on("button", "Use it")
     clicks.on("button", "More")

@@ -16,6 +16,7 @@ from lorasmith.datasets.order import Sample
 from lorasmith.datasets.settings import BucketSettings, DatasetSettings
 from lorasmith.datasets.training_set import open_training_set
 from lorasmith.errors import RunError
+from lorasmith.library.catalogue.scan import scan
 
 BUCKETS = BucketSettings(resolution=64, min_bucket_reso=32, max_bucket_reso=128, bucket_reso_steps=32)
 PLAIN = LatentRequest(None, "ab" * 32, Fit((512, 448), (512, 461), (0, 6)))
@@ -256,3 +257,10 @@ def test_masks_come_in_the_latents_cells_mirrored_with_their_picture(vae, folder
     assert sum(seen) == 2
     assert source(WIDES, 1).masks is None
     assert plain(SQUARES, 1).masks is None
+
+
+def test_a_cache_is_marked_as_one_so_that_nobody_takes_its_files_for_loras(tmp_path):
+    LatentCache(tmp_path / "cache" / "latents").put("ab" * 32, torch.zeros(4, 2, 2))
+
+    assert (tmp_path / "cache" / "latents" / "CACHEDIR.TAG").is_file()
+    assert scan([tmp_path]).files == {}

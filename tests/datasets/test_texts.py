@@ -64,3 +64,9 @@ def test_two_processes_may_write_the_same_caption_at_once(tmp_path):
         worker.join(60)
         assert worker.exitcode == 0
     assert wrong.value == 0
+
+
+def test_a_cache_is_marked_as_one(tmp_path, tensors):
+    TextCache(tmp_path / "texts").put("ab" * 32, tensors)
+
+    assert (tmp_path / "texts" / "CACHEDIR.TAG").is_file()

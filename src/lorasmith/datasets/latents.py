@@ -18,6 +18,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 
 from lorasmith.atomic import write_atomically
+from lorasmith.cache_folder import make_cache_folder
 from lorasmith.datasets.augment import with_colours
 from lorasmith.datasets.latent_request import LatentRequest
 from lorasmith.errors import TensorFileError
@@ -82,5 +83,6 @@ class LatentCache:
 
     def put(self, key: str, latent: torch.Tensor) -> None:
         path = self._path(key)
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_cache_folder(self.folder)
+        path.parent.mkdir(exist_ok=True)
         write_atomically(path, save({"latent": latent.contiguous()}))

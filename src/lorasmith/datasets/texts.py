@@ -17,6 +17,7 @@ import torch
 from safetensors.torch import load, save
 
 from lorasmith.atomic import write_atomically
+from lorasmith.cache_folder import make_cache_folder
 
 _DIGEST = 32  # bytes of the checksum
 
@@ -46,7 +47,8 @@ class TextCache:
 
     def put(self, key: str, tensors: Mapping[str, torch.Tensor]) -> None:
         path = self.path(key)
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_cache_folder(self.folder)
+        path.parent.mkdir(exist_ok=True)
         body = save({name: tensor.contiguous() for name, tensor in tensors.items()})
         write_atomically(path, _digest(body) + body)
 
