@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from lorasmith.atomic import write_atomically
+
 TAG = "CACHEDIR.TAG"
 
 _SAID = b"""Signature: 8a477f597d28d172789f06886806bc55
@@ -18,4 +20,4 @@ def make_cache_folder(folder: Path) -> None:
     """Make and mark a folder for a cache; one that is there already stays as it is, as it may hold other things. Raises OSError."""
     if not folder.is_dir():
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / TAG).write_bytes(_SAID)
+        write_atomically(folder / TAG, _SAID)

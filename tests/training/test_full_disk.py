@@ -127,7 +127,7 @@ def test_no_room_for_a_latent_is_reported_too(settings, tmp_path):
         if isinstance(event, events.PhaseStarted) and event.phase == "cache":
             allow_files_up_to(100)
 
-    ends_for_lack_of_room(lambda: train(settings, folder, [full]), r"\w+\.safetensors")
+    ends_for_lack_of_room(lambda: train(settings, folder, [full]), r"(\w+\.safetensors|CACHEDIR\.TAG)")
     assert resume(folder).finished
 
 
