@@ -13,7 +13,7 @@
 # %% [markdown]
 # # Make a dataset
 #
-# From a folder or a ZIP of pictures to a dataset that can be trained: checked, mended, tagged. Nothing of yours is changed; what is made lies in `Loras/PROJECT/dataset`, where `train.ipynb` looks.
+# From a folder or a ZIP of pictures to a dataset that can be trained: checked, mended, tagged. Your originals are not changed; the dataset is written to `Loras/PROJECT/dataset`, where `train.ipynb` looks for it.
 
 # %%
 import importlib.util

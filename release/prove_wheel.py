@@ -49,7 +49,7 @@ def prove() -> None:
 
 
 def build(place: Path) -> Path:
-    """Make dist/ anew from a copy of what git knows, so that nothing that lies about gets in; the wheel's path."""
+    """Rebuild dist/ from a copy of the files that git tracks, so that no stray file gets in; returns the wheel's path."""
     tools = new_environment(place / "tools", "-r", str(ROOT / "release" / "tools.txt"))
     source = place / "source"
     shutil.rmtree(DIST, ignore_errors=True)

@@ -40,7 +40,7 @@ def test_a_notebook_is_what_its_script_says(name):
     kept = nbformat.read(NOTEBOOKS / f"{name}.ipynb", as_version=4)
 
     assert [(cell.cell_type, cell.source) for cell in kept.cells] == [(cell.cell_type, cell.source) for cell in made.cells], (
-        f"make the notebook anew: jupytext --to ipynb notebooks/{name}.py"
+        f"rebuild the notebook: jupytext --to ipynb notebooks/{name}.py"
     )
     nbformat.validate(kept)
 

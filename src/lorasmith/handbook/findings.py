@@ -80,7 +80,7 @@ GUIDES: Mapping[str, str] = {
 
 
 def address(code: str) -> str:
-    """Where the handbook explains a finding, by its code; all of them where there is no such room."""
+    """Where the handbook explains a finding, by its code; the page of all findings where the code is unknown."""
     room, _, rule = code.partition(".")
     if any(each.room == room and rule in each.rules for each in ROOMS):
         return f"{PAGE}#{code}"

@@ -30,7 +30,7 @@ class Question:
 
 @dataclass(frozen=True)
 class Limit:
-    """So many tokens may be read of a caption."""
+    """The most tokens that are read of a caption."""
 
     tokens: int
     unread: str

@@ -19,7 +19,7 @@ class TokensRequest(BaseModel):
 
 
 class LimitView(BaseModel):
-    """So many tokens may be read of a caption."""
+    """The most tokens that are read of a caption."""
 
     tokens: int
     unread: str = Field(description="The end of the caption that is then not read; empty where all of it is.")

@@ -29,7 +29,7 @@ MARKS = (
     "<|fim_prefix|>", "<|fim_middle|>", "<|fim_suffix|>", "<|fim_pad|>", "<|repo_name|>", "<|file_sep|>", "<tool_response>",
     "</tool_response>", "<think>", "</think>",
 )  # fmt: skip
-"""Tokens that are no text, numbered after the words."""
+"""Special tokens, numbered after the words."""
 
 
 def load() -> Any:

@@ -41,7 +41,7 @@ VARIANTS = {
 
 
 def layers_read(layers: int, count: int) -> tuple[int, ...]:
-    """Which hidden states of a language model of so many layers are read: every third of 36, from the second on."""
+    """Which hidden states are read of a language model with this number of layers: with 36, every third from the second on."""
     step = layers // count
     return tuple(range(step - 1, layers, step))
 

@@ -5,7 +5,7 @@ import { Link } from "wouter";
 import type { Shape } from "../../api/client";
 import classes from "./Run.module.css";
 
-/** What the run's proof says, with the way to it; or that there is none yet. Nothing where there is no file to prove. */
+/** What the run's proof says, with a link to it, or that there is none yet. Empty while there is no file to prove. */
 export function RunVerdict({ run }: { run: Shape<"RunFacts"> }) {
   const { t } = useTranslation("runs");
   if (!run.verdict && run.checkpoints === 0) return null;

@@ -8,7 +8,7 @@ import type { Tokens } from "./tokens";
 const TOKENS = "/api/projects/{project}/captions:tokens";
 const STILL_FOR = 300; // milliseconds without a letter before tokens are counted
 
-/** How much of a caption the project's base reads, counted anew when the typing stops. Nothing where the project has no base yet. */
+/** How much of a caption the project's base reads, counted again when the typing stops. Empty while the project has no base. */
 export function useTokens(project: string, text: string) {
   const { data } = useGet("/api/projects/{project}", { path: { project } });
   const [still] = useDebouncedValue(text, STILL_FOR);
