@@ -165,7 +165,8 @@ class Recorder(torch.nn.Module):
 def flux_with(transformer: torch.nn.Module) -> Flux:
     vae = build(Part(AUTOENCODER_KL, {"block_out_channels": (4,), "norm_num_groups": 2, "latent_channels": 16, "sample_size": 1024}))
     tokenizer = SimpleNamespace(bos_token_id=0, eos_token_id=1, pad_token_id=1)
-    modules = {"transformer": transformer, "text_encoder": None, "text_encoder_2": None, "vae": vae}
+    unasked = SimpleNamespace(config=None)
+    modules = {"transformer": transformer, "text_encoder": unasked, "text_encoder_2": unasked, "vae": vae}
     return Flux(modules, {"tokenizer": tokenizer, "tokenizer_2": tokenizer}, Flow(config.SCHEDULER[1]), {})
 
 
