@@ -13,6 +13,7 @@ from lorasmith.models.open import describe, open_base
 from lorasmith.models.patches import pack, unpack
 from lorasmith.models.sampling import initial_latents, sample, sample_latents
 from lorasmith.models.texts import EncodedTexts, TextOptions
+from lorasmith.models.tokenizers import caption_tokenizers, tokens_read
 from lorasmith.training.forecast.rehearsal import blank_base
 from lorasmith.training.forecast.watch import Watch
 from lorasmith.training.learner.learner import Learner
@@ -92,6 +93,16 @@ def test_longer_captions_are_read_where_they_may_be(base):
         assert most == n if base.denoiser == "unet" else 0 < most < n
     if base.denoiser == "unet":
         torch.testing.assert_close(states[150][:, 1:76], states[75][:, 1:76], atol=1e-5, rtol=1e-4)
+
+
+def test_what_is_read_of_a_caption_is_known_before_the_base_is_opened(base, name):
+    description = describe(toys.toy_folder(name))
+    tokenizers = caption_tokenizers(description)
+    lengths = base.defaults.max_token_lengths
+    assert tokens_read(description, tokenizers) == base.max_tokens(TextOptions())
+    if description.record.template is not None or description.record.reads_breaks:
+        for length in lengths:
+            assert tokens_read(description, tokenizers, length) == base.max_tokens(TextOptions(max_token_length=length))
 
 
 def test_options_that_a_family_has_no_use_for_are_refused(base):

@@ -3,9 +3,10 @@
 import pytest
 import torch
 
-from lorasmith.models.architectures.language_model import LanguageModel, Template, read
+from lorasmith.models.architectures.language_model import LanguageModel, read
 from lorasmith.models.architectures.parts import QWEN2_5_VL, QWEN3, QWEN3_VL
 from lorasmith.models.parts import Part, build
+from lorasmith.models.template import Template
 from tests.models import toys
 
 SIZES = {

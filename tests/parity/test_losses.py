@@ -126,7 +126,9 @@ class Recorder(torch.nn.Module):
 def base_with(unet, diffusion):
     vae = build(Part(AUTOENCODER_KL, {"block_out_channels": (4,), "norm_num_groups": 2}))
     tokenizer = SimpleNamespace(bos_token_id=0, eos_token_id=1, pad_token_id=1)
-    return StableDiffusion1({"unet": unet, "text_encoder": SimpleNamespace(config=None), "vae": vae}, {"tokenizer": tokenizer}, diffusion, {})
+    return StableDiffusion1(
+        {"unet": unet, "text_encoder": SimpleNamespace(config=None), "vae": vae}, {"tokenizer": tokenizer}, diffusion, {}
+    )
 
 
 def noise_drawn(draws, args, tensors):

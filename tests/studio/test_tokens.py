@@ -5,6 +5,7 @@ import pytest
 from lorasmith.demo.weights import BASE
 from lorasmith.studio import studio
 from lorasmith.studio.token_counting import Question, count_beside, counted
+from tests.models.toys import toy_folder
 
 TOKENS = "/api/projects/mimi/captions:tokens"
 
@@ -28,6 +29,14 @@ def test_a_caption_that_is_too_long_is_cut_where_the_encoder_stops_reading(scrip
     assert long["tokens"] > long["limits"][0]["tokens"]
     assert long["limits"][0]["unread"].endswith("a blue ball")
     assert [limit["tokens"] for limit in long["limits"]] == sorted(limit["tokens"] for limit in long["limits"])
+
+
+def test_a_language_model_reads_what_its_family_says_without_the_template():
+    """Its tokenizer has no limit of its own."""
+    count = counted(Question(str(toy_folder("zimage")), "red " * 600 + "hat"))
+    (limit,) = count.limits
+    assert 450 < limit.tokens < 512 < count.tokens
+    assert limit.unread.endswith("red hat")
 
 
 def test_without_a_base_nothing_can_be_counted(script):

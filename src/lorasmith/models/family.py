@@ -16,6 +16,7 @@ from lorasmith.captions.style import CaptionStyle
 from lorasmith.models.lora_naming import LoraNaming
 from lorasmith.models.parts import Part, SchedulerConfig
 from lorasmith.models.shift import Shift
+from lorasmith.models.template import Template
 
 PredictionType = Literal["epsilon", "v_prediction", "flow"]
 
@@ -286,6 +287,8 @@ class Family:
     """What else users type for fine-tuned lines of this family ("pony")."""
     caption_tokenizers: tuple[str, ...] | None = None
     """The tokenizers whose limit a caption must keep; None: all."""
+    template: Template | None = None
+    """What its language model is given around a caption; None for families that read no language model."""
 
     def __repr__(self) -> str:
         return f"Family({self.name!r}, {self.title})"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from lorasmith.errors import BaseModelError
 from lorasmith.models.description import Description
+from lorasmith.models.template import Template
 
 
 def load_tokenizer(description: Description, name: str) -> Any:
@@ -39,9 +40,25 @@ def caption_tokenizers(description: Description) -> dict[str, Any]:
     return {name: load_tokenizer(description, name) for name in description.record.caption_tokenizers or description.record.tokenizers}
 
 
-def tokens_read(tokenizers: Iterable[Any]) -> int:
-    """Tokens of a caption, without begin and end, that each of the encoders reads at once."""
-    return min(one.model_max_length - one.num_special_tokens_to_add() for one in tokenizers)
+def tokens_read(description: Description, tokenizers: Mapping[str, Any], length: int | None = None) -> int:
+    """Tokens of a caption that the base reads where `base.max_token_length` is `length`, the family's usual one where that is None.
+
+    Begin, end and template do not count. An encoder that reads in chunks has the usual length in one.
+    """
+    record, usual = description.record, description.form.defaults.max_token_lengths[0]
+    length = length or usual
+    if record.reads_breaks:
+        return length
+    if record.template is None:
+        return min(min(length, one.model_max_length) - one.num_special_tokens_to_add() for one in tokenizers.values())
+    return min(length - _around(one, record.template) for one in tokenizers.values())
+
+
+def _around(tokenizer: Any, template: Template) -> int:
+    """Tokens of what is read beside a caption."""
+    read = [template.before, template.after] if template.before_is_read else [template.after]
+    marks: int = tokenizer.num_special_tokens_to_add()
+    return marks + sum(len(tokenizer(text, add_special_tokens=False).input_ids) for text in read)
 
 
 def from_folder(folder: Path, class_name: str) -> Any:

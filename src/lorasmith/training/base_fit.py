@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 import torch
@@ -10,7 +10,7 @@ import torch
 from lorasmith.captions.advice.text import MAX_TOKEN_LENGTH
 from lorasmith.captions.rules import longest_readings
 from lorasmith.datasets.training_set import TrainingPicture, TrainingSet
-from lorasmith.errors import BaseModelError
+from lorasmith.errors import BaseModelError, SettingsError
 from lorasmith.findings import Evidence, Finding, Fix, SettingChange
 from lorasmith.models.base import Base
 from lorasmith.models.texts import TextOptions
@@ -62,16 +62,19 @@ def _captions_too_long(settings: Settings, training_set: TrainingSet, base: Base
     options = settings.base.text_options
     most = base.max_tokens(options)
 
-    def tokens(item: TrainingPicture, options: TextOptions = options) -> int:
+    def tokens(item: TrainingPicture, options: TextOptions) -> int:
         readings = longest_readings(item.picture.caption or "", rules_for(item, settings))
         return max(base.count_tokens(text, options) for text in readings)
 
-    counted = ((tokens(item), item) for item in training_set.pictures if item.picture.caption)
+    def reads(options: TextOptions, items: Iterable[TrainingPicture]) -> bool:
+        return all(tokens(item, options) <= _most_tokens(base, options) for item in items)
+
+    counted = ((tokens(item, options), item) for item in training_set.pictures if item.picture.caption)
     long = sorted((pair for pair in counted if pair[0] > most), key=lambda pair: -pair[0])
     if long:
         longest, item = long[0]
-        longer = [length for length in sorted(base.defaults.max_token_lengths) if length > most]
-        enough = next((n for n in longer if all(tokens(one, replace(options, max_token_length=n)) <= n for _, one in long)), None)
+        lengths = sorted(base.defaults.max_token_lengths)
+        enough = next((n for n in lengths if reads(replace(options, max_token_length=n), (one for _, one in long))), None)
         fix = Fix("Shorten them.")
         if enough is not None:
             fix = Fix(f"Set {MAX_TOKEN_LENGTH} to {enough}, or shorten them.", (SettingChange(MAX_TOKEN_LENGTH, enough),))
@@ -81,3 +84,11 @@ def _captions_too_long(settings: Settings, training_set: TrainingSet, base: Base
             f"has {longest}). What comes after that is not trained.",
             evidence=Evidence(longest, "tokens", f"{longest} of at most {most} tokens."), fix=fix,
         )  # fmt: skip
+
+
+def _most_tokens(base: Base, options: TextOptions) -> int:
+    """Of a caption; 0 where the base cannot be set to these options."""
+    try:
+        return base.max_tokens(options)
+    except SettingsError:
+        return 0

@@ -150,7 +150,7 @@ def test_tokens_over_the_limit_and_exactly_what_falls_off(demo_tokenizer):
     assert mended(finding, *texts, count_tokens=lambda text: len(demo_tokenizer["tokenizer"].tokenize(text)))[0] == "zorvex, happy, sitting"
     long = "\n\nhappy\n" + "many words " * 50
     assert found("too_many_tokens", long, tokenizers=demo_tokenizer, limit=9) == []  # the first line is what trains
-    (finding,) = found("too_many_tokens", *texts, tokenizers=demo_tokenizer, limit=9, longer_limits=(9, 10, 18))
+    (finding,) = found("too_many_tokens", *texts, tokenizers=demo_tokenizer, limit=9, longer_limits={9: 9, 10: 10, 18: 18})
     assert finding.fix.changes == (SettingChange("base.max_token_length", 18),)
 
 
@@ -163,7 +163,7 @@ class Letters:
 
 def test_a_break_takes_the_rest_of_its_chunk():
     text, clip = f"{'a' * 70} BREAK {'b' * 70} BREAK cc dd ee ff", {"clip": Letters()}
-    (finding,) = found("too_many_tokens", text, tokenizers=clip, reads_breaks=True, limit=150, longer_limits=(75, 150, 225))
+    (finding,) = found("too_many_tokens", text, tokenizers=clip, reads_breaks=True, limit=150, longer_limits={75: 75, 150: 150, 225: 225})
     assert finding.evidence.number == 75 + 70 + 8  # the third section finds no chunk of its own and follows the second
     assert finding.details == ("0.txt: ee ff",)
     assert finding.fix.changes == (SettingChange("base.max_token_length", 225),)
@@ -178,7 +178,7 @@ def test_a_break_that_the_encoder_does_not_know_is_named():
     (word,) = found("breaks_not_read", *texts, reads_breaks=False, limit=511)
     assert (word.severity, word.message) == ("warning", "2 captions have BREAK, which this base takes for the word.")
     assert mended(word, *texts) == ["zorvex, hat", "zorvex, coat", "zorvex, break"]
-    (idle,) = found("breaks_not_read", *texts, reads_breaks=True, limit=75, longer_limits=(75, 150, 225))
+    (idle,) = found("breaks_not_read", *texts, reads_breaks=True, limit=75, longer_limits={75: 75, 150: 150, 225: 225})
     assert (idle.severity, idle.fix.changes) == ("note", (SettingChange("base.max_token_length", 150),))
 
 

@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import torch
 
-from lorasmith.models.architectures.language_model import Template
 from lorasmith.models.architectures.language_model_base import LanguageModelBase
 from lorasmith.models.autoencoder import ChannelwiseAutoencoder
 from lorasmith.models.guidance import norm_kept
@@ -14,7 +13,7 @@ LAYERS_READ = (2, 4)  # hidden states of the language model
 
 
 class MadeUp(LanguageModelBase):
-    record, template, normalise = MADE_UP, Template(after="</s>"), ChannelwiseAutoencoder
+    record, normalise = MADE_UP, ChannelwiseAutoencoder
     guided = staticmethod(norm_kept)
 
     def states(self, hidden):

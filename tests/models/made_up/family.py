@@ -17,6 +17,7 @@ from lorasmith.models.family import (
 from lorasmith.models.lora_naming import LOADS, Consumers, LayerNames, LoraMarks, LoraNaming, PartNaming, readings
 from lorasmith.models.parts import Architecture, Part
 from lorasmith.models.shift import FixedShift
+from lorasmith.models.template import Template
 from tests.models import toys
 
 TRANSFORMER = Architecture(
@@ -66,5 +67,6 @@ MADE_UP = Family(
         alpha_keys=False,
     ),
     captions=CaptionStyle("sentences", "It reads sentences.", "Write sentences."),
+    template=Template(after="</s>"),
     clip_skip=ClipSkip("clip skip is not used: it has no CLIP"),
 )

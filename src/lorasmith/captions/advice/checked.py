@@ -38,8 +38,8 @@ class CheckedCaptions:
     """Whether a BREAK begins the next chunk of what the base's encoder reads; None where the base is not known."""
     limit: int = 75
     """Tokens of a caption that the encoder reads."""
-    longer_limits: tuple[int, ...] = ()
-    """Higher limits that training can be set to."""
+    longer_limits: Mapping[int, int] = field(default_factory=dict)
+    """Higher limits -> what training is set to for them, template and end included."""
     regularisation: Mapping[str, Caption] = field(default_factory=dict)
     """The captions of regularisation pictures, which are to be without the trigger."""
     unreadable: Collection[str] = ()

@@ -103,8 +103,8 @@ def too_many_tokens(checked: CheckedCaptions) -> Iterator[Finding]:
         lost = {key: off for key, line in lines.items() if (off := what_falls_off(line, tokenizer, limit, in_chunks=in_chunks))}
         if lost:
             longest = max(taken(lines[key], limit) for key in lost)
-            longer = sorted(checked.longer_limits)
-            enough = next((limit for limit in longer if all(taken(lines[key], limit) <= limit for key in lost)), None)
+            longer = sorted(checked.longer_limits.items())
+            enough = next((length for limit, length in longer if all(taken(lines[key], limit) <= limit for key in lost)), None)
             fix = Fix(f"Shorten them to {count(limit, 'token')}, with what matters first.", (CaptionChange("truncate", {"tokens": limit}),))
             if enough is not None:
                 fix = Fix(f"Train with {MAX_TOKEN_LENGTH} = {enough}, or shorten them.", (SettingChange(MAX_TOKEN_LENGTH, enough),))
@@ -124,7 +124,7 @@ def breaks_not_read(checked: CheckedCaptions) -> Iterator[Finding]:
         return
     has_break = captions_that(keys, f"has {BREAK}", f"have {BREAK}").removesuffix(".")
     if checked.reads_breaks:
-        enough = next((limit for limit in sorted(checked.longer_limits) if limit > CHUNK), 2 * CHUNK)
+        enough = next((length for limit, length in sorted(checked.longer_limits.items()) if limit > CHUNK), 2 * CHUNK)
         yield Finding(
             code="captions.breaks_not_read", severity="note", about="caption", subjects=keys, evidence=of_all(keys, checked),
             message=f"{has_break}, which means nothing at {count(checked.limit, 'token')}.",

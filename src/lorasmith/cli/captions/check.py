@@ -135,7 +135,7 @@ def _checked(
     regularisation = [entry for entry in (*entries, *left_alone(collection, scope)) if collection.is_regularisation(entry.key)]
     options.note_what_is_left_alone(collection, scope)
     if limit is not None:
-        base_facts |= {"limit": limit, "longer_limits": ()}
+        base_facts |= {"limit": limit, "longer_limits": {}}
     return collection, CheckedCaptions(
         captions=captions,
         triggers=triggers_from(trigger) if trigger else likely_triggers(subject_captions(collection, entries)),
@@ -166,6 +166,6 @@ def _base_facts(base: str | None, family: str | None) -> dict[str, Any]:
         "style": styles[family or record.name][1],
         "tokenizers": tokenizers,
         "reads_breaks": record.reads_breaks,
-        "limit": tokens_read(tokenizers.values()),
-        "longer_limits": record.variant(description.variant).defaults.max_token_lengths,
+        "limit": tokens_read(description, tokenizers),
+        "longer_limits": {tokens_read(description, tokenizers, most): most for most in description.form.defaults.max_token_lengths},
     }

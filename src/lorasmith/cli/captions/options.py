@@ -98,5 +98,5 @@ def token_counter_of(base: str | None, limit: int | None = None) -> TokenCounter
     from lorasmith.models.tokenizers import caption_tokenizers, tokens_read
 
     description = describe_base(base)
-    tokenizers = caption_tokenizers(description).values()
-    return token_counter(tokenizers, limit or tokens_read(tokenizers), in_chunks=description.record.reads_breaks)
+    tokenizers = caption_tokenizers(description)
+    return token_counter(tokenizers.values(), limit or tokens_read(description, tokenizers), in_chunks=description.record.reads_breaks)

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from lorasmith.models.anima.family import ANIMA
-from lorasmith.models.architectures.language_model import Template, Tokens, read
+from lorasmith.models.architectures.language_model import Tokens, read
 from lorasmith.models.architectures.language_model_base import LanguageModelBase
 from lorasmith.models.autoencoder import ChannelwiseAutoencoder
 from lorasmith.models.base import SizeConditioning
@@ -27,7 +27,6 @@ class Anima(LanguageModelBase):
     """An opened base of this family; see `models.base.Base`."""
 
     record = ANIMA
-    template = Template()
     normalise = ChannelwiseAutoencoder
 
     def take_parts(self, modules: Mapping[str, Any], tokenizers: Mapping[str, Any]) -> None:

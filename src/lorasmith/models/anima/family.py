@@ -26,9 +26,10 @@ from lorasmith.models.family import (
 )
 from lorasmith.models.lora_naming import LOADS, Consumers, LoraMarks, LoraNaming, PartNaming, drops, readings
 from lorasmith.models.shift import FixedShift
+from lorasmith.models.template import Template
 
 DEFAULTS = FamilyDefaults(
-    resolution=1024, bucket_step=16, max_token_lengths=(1024, 512),
+    resolution=1024, bucket_step=16, max_token_lengths=(1024, 512, 2048, 4096),
     rate=Rate(1e-4, "what Anima LoRAs are mostly trained with; 2e-5 to 3e-5 for large sets", "sd-scripts, diffusion-pipe, OneTrainer"),
     text_encoder_lr=0.0, trained_text_encoders=(), text_encoders_left_alone="its conditioner suffers from small sets, and its language model is left alone by most",
     finds_its_own_rate=False, timestep_sampling="sigmoid", shift=FixedShift(3.0), steps=30, cfg_scale=4.5, save_precision="bf16",
@@ -107,6 +108,7 @@ ANIMA = Family(
         "Tag the pictures: lorasmith captions tag.",
         strict=False,
     ),
+    template=Template(),
     clip_skip=ClipSkip("clip skip is not used: Anima reads the last layer of a language model"),
-    called_elsewhere={"ai-toolkit": ("anima",), "OneTrainer": ("ANIMA",)},
+    called_elsewhere={"ai-toolkit": ("anima",), "OneTrainer": ("ANIMA",), "SimpleTuner": ("anima",)},
 )

@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 
 from lorasmith.errors import SettingsError
 from lorasmith.models.architectures.flow_base import FlowBase
-from lorasmith.models.architectures.language_model import LanguageModel, Template, read
+from lorasmith.models.architectures.language_model import LanguageModel, read
 from lorasmith.models.texts import USUAL, EncodedTexts, TextOptions
 
 
 class LanguageModelBase(FlowBase):
-    """A family adds its template and which hidden states it reads."""
-
-    template: ClassVar[Template]
+    """A family adds which hidden states it reads; its record has the template."""
 
     def take_parts(self, modules: Mapping[str, Any], tokenizers: Mapping[str, Any]) -> None:
         super().take_parts(modules, tokenizers)
-        self.language_model = LanguageModel(modules["text_encoder"], tokenizers["tokenizer"], self.template)
+        assert self.record.template is not None
+        self.language_model = LanguageModel(modules["text_encoder"], tokenizers["tokenizer"], self.record.template)
         self.text_encoders.append(self.language_model)
 
     def states(self, hidden: Sequence[torch.Tensor]) -> torch.Tensor:
@@ -40,8 +39,8 @@ class LanguageModelBase(FlowBase):
         Raises SettingsError where an option is not for bases of this kind.
         """
         refuse_clip_options(self.record.title, options)
-        most, least = self.defaults.max_token_lengths[0], self.language_model.around + 1
-        length = options.max_token_length or most
+        lengths, least = self.defaults.max_token_lengths, self.language_model.around + 1
+        length, most = options.max_token_length or lengths[0], max(lengths)
         if not least <= length <= most:
             raise SettingsError(
                 f"base.max_token_length is {length}, but this base reads {least} to {most} tokens; change it or leave it out."

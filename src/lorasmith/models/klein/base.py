@@ -12,7 +12,6 @@ from typing import Any, ClassVar
 
 import torch
 
-from lorasmith.models.architectures.language_model import Template
 from lorasmith.models.architectures.language_model_base import LanguageModelBase
 from lorasmith.models.autoencoder import Autoencoder, PatchedAutoencoder
 from lorasmith.models.base import SizeConditioning
@@ -29,7 +28,6 @@ class Klein(LanguageModelBase):
 
     record = KLEIN
     normalise: ClassVar[Callable[[Any], Autoencoder]] = PatchedAutoencoder
-    template = Template("<|im_start|>user\n", "<|im_end|>\n<|im_start|>assistant\n<think>\n\n</think>\n\n")
 
     @classmethod
     def diffusion_of(cls, scheduler: Mapping[str, Any]) -> Flow:

@@ -17,6 +17,7 @@ from lorasmith.models.klein import config
 from lorasmith.models.klein.layers import TRANSFORMER_NAMES
 from lorasmith.models.klein.shift import KleinShift
 from lorasmith.models.lora_naming import LOADS, Consumers, LoraMarks, LoraNaming, PartNaming, Reading, drops, readings
+from lorasmith.models.template import Template
 
 DEFAULTS = FamilyDefaults(
     resolution=1024, bucket_step=64, max_token_lengths=(512,),
@@ -141,6 +142,7 @@ KLEIN = Family(
         "FLUX.2 klein reads whole sentences with a language model and was trained on them.",
         "Let a captioner describe the pictures: lorasmith captions describe.",
     ),
+    template=Template("<|im_start|>user\n", "<|im_end|>\n<|im_start|>assistant\n<think>\n\n</think>\n\n"),
     clip_skip=ClipSkip("clip skip is not used: klein reads three layers of a language model"),
-    called_elsewhere={"ai-toolkit": ("flux2_klein_4b", "flux2_klein_9b")},
+    called_elsewhere={"ai-toolkit": ("flux2_klein_4b", "flux2_klein_9b"), "OneTrainer": ("FLUX_2",), "SimpleTuner": ("flux2",)},
 )

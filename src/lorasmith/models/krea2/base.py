@@ -12,7 +12,6 @@ from typing import Any
 
 import torch
 
-from lorasmith.models.architectures.language_model import DESCRIBE
 from lorasmith.models.architectures.language_model_base import LanguageModelBase
 from lorasmith.models.autoencoder import ChannelwiseAutoencoder
 from lorasmith.models.base import SizeConditioning
@@ -27,7 +26,6 @@ class Krea2(LanguageModelBase):
     """An opened base of this family; see `models.base.Base`."""
 
     record = KREA2
-    template = replace(DESCRIBE, cut="caption")
     normalise = ChannelwiseAutoencoder
 
     def take_parts(self, modules: Mapping[str, Any], tokenizers: Mapping[str, Any]) -> None:

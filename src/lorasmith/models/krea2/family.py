@@ -18,6 +18,7 @@ from lorasmith.models.krea2.layers import TRANSFORMER_NAMES
 from lorasmith.models.lora_naming import LOADS, Consumers, LoraMarks, LoraNaming, PartNaming, drops, readings
 from lorasmith.models.named import is_called
 from lorasmith.models.shift import FixedShift, LineShift
+from lorasmith.models.template import DESCRIBE
 
 LICENCE = "Krea's own, free of charge below a revenue of $1M"
 DEFAULTS = FamilyDefaults(
@@ -113,6 +114,7 @@ KREA2 = Family(
         "Krea 2 reads whole sentences with a language model and was trained on them.",
         "Let a captioner describe the pictures: lorasmith captions describe.",
     ),
+    template=replace(DESCRIBE, cut="caption"),
     clip_skip=ClipSkip("clip skip is not used: Krea 2 reads many layers of a language model"),
     called_elsewhere={"ai-toolkit": ("krea2",), "OneTrainer": ("KREA_2",), "SimpleTuner": ("krea2",)},
 )

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 
 import torch
 
-from lorasmith.models.architectures.language_model import DESCRIBE
 from lorasmith.models.architectures.language_model_base import LanguageModelBase
 from lorasmith.models.autoencoder import ChannelwiseAutoencoder
 from lorasmith.models.base import SizeConditioning
@@ -26,7 +25,6 @@ class QwenImage(LanguageModelBase):
     """An opened base of this family; see `models.base.Base`."""
 
     record = QWEN_IMAGE
-    template = DESCRIBE
     normalise = ChannelwiseAutoencoder
     guided = staticmethod(norm_kept)
 

@@ -15,6 +15,7 @@ from lorasmith.models.named import is_called
 from lorasmith.models.qwen_image import config
 from lorasmith.models.qwen_image.layers import TRANSFORMER_NAMES
 from lorasmith.models.shift import LineShift
+from lorasmith.models.template import DESCRIBE
 
 DEFAULTS = FamilyDefaults(
     resolution=1024, bucket_step=16, max_token_lengths=(1024, 512),
@@ -97,6 +98,7 @@ QWEN_IMAGE = Family(
         "Qwen-Image reads whole sentences with a language model and was trained on them.",
         "Let a captioner describe the pictures: lorasmith captions describe.",
     ),
+    template=DESCRIBE,
     clip_skip=ClipSkip("clip skip is not used: Qwen-Image reads the last layer of a language model"),
     called_elsewhere={"ai-toolkit": ("qwen_image",), "OneTrainer": ("QWEN",), "SimpleTuner": ("qwen_image",)},
 )

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 
 import torch
 
-from lorasmith.models.architectures.language_model import Template
 from lorasmith.models.architectures.language_model_base import LanguageModelBase
 from lorasmith.models.base import SizeConditioning
 from lorasmith.models.texts import EncodedTexts
@@ -22,7 +21,6 @@ class ZImage(LanguageModelBase):
     """An opened base of this family; see `models.base.Base`."""
 
     record = ZIMAGE
-    template = Template("<|im_start|>user\n", "<|im_end|>\n<|im_start|>assistant\n")
 
     def states(self, hidden: Sequence[torch.Tensor]) -> torch.Tensor:
         return hidden[-2]

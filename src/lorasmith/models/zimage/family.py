@@ -25,6 +25,7 @@ from lorasmith.models.family import (
 from lorasmith.models.lora_naming import LOADS, Consumers, LoraMarks, LoraNaming, PartNaming, drops, readings
 from lorasmith.models.named import is_called
 from lorasmith.models.shift import FixedShift
+from lorasmith.models.template import Template
 from lorasmith.models.zimage import config
 from lorasmith.models.zimage.layers import TRANSFORMER_NAMES
 
@@ -131,6 +132,7 @@ ZIMAGE = Family(
         "Z-Image reads whole sentences with a language model and was trained on them.",
         "Let a captioner describe the pictures: lorasmith captions describe.",
     ),
+    template=Template("<|im_start|>user\n", "<|im_end|>\n<|im_start|>assistant\n"),
     clip_skip=ClipSkip("clip skip is not used: Z-Image reads the last but one layer of a language model"),
-    called_elsewhere={"ai-toolkit": ("zimage",), "OneTrainer": ("Z_IMAGE",), "SimpleTuner": ("z-image",)},
+    called_elsewhere={"ai-toolkit": ("zimage",), "OneTrainer": ("Z_IMAGE",), "SimpleTuner": ("z_image", "z-image")},
 )

@@ -8,12 +8,14 @@ choices. What is left over for what the rehearsal does not see is a fifth of the
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.util import find_spec
 from typing import Any
 
 from lorasmith.findings import Evidence, Finding
+from lorasmith.models.description import Description
 from lorasmith.models.device import DEVICES, choose_device
 from lorasmith.models.open import missing_parts
 from lorasmith.training.forecast.forecast import Memory
@@ -28,6 +30,8 @@ from lorasmith.training.settings.tree import Settings
 
 UNSEEN = 1.2
 """Activations measured over those of the rehearsal, at the most that was seen (docs/guide/performance.md)."""
+CARDS = (4, 6, 8, 10, 11, 12, 16, 20, 24, 32, 40, 48, 80, 96, 141)
+"""Gigabytes of the cards that people have."""
 
 
 def fit_to_memory(checked: CheckedRun) -> CheckedRun:
@@ -45,14 +49,58 @@ def fit_to_memory(checked: CheckedRun) -> CheckedRun:
 
 def fit_to(checked: CheckedRun, device: str, free: int) -> CheckedRun:
     """The run with what it takes to fit `free` bytes of a device."""
+    fit = _fit(checked, device, free)
+    settings = with_changes(checked.settings, fit.chosen)
+    instead = () if fit.fits else tuple(_variants_that_fit(checked, device, free))
+    return replace(checked, settings=settings, of_settings=(*_others(checked, settings), _finding(fit, instead)))
+
+
+@dataclass(frozen=True)
+class _Fit:
+    """What was chosen for some bytes of a device."""
+
+    free: int
+    means: list[Means]
+    chosen: dict[str, Any]
+    before: Memory
+    after: Memory
+
+    @property
+    def fits(self) -> bool:
+        return room_for(self.after) <= self.free
+
+
+def _fit(checked: CheckedRun, device: str, free: int) -> _Fit:
     rehearsals = _Rehearsals(checked)
-    before = rehearsals.memory({}, device)
     means = _means(checked, rehearsals, device)
     chosen = choose(lambda changes: room_for(rehearsals.memory(changes, device)), means, free)
-    after = rehearsals.memory(chosen, device)
-    settings = with_changes(checked.settings, chosen)
-    finding = _finding(means, chosen, (before, after), free)
-    return replace(checked, settings=settings, of_settings=(*_others(checked, settings), finding))
+    return _Fit(free, means, chosen, rehearsals.memory({}, device), rehearsals.memory(chosen, device))
+
+
+def _variants_that_fit(checked: CheckedRun, device: str, free: int) -> Iterator[str]:
+    """The variants of the base's family, of other sizes than the base, with which the same run fits."""
+    for variant in _other_sizes(checked.description):
+        if _fit(replace(checked, description=_as_variant(checked.description, variant)), device, free).fits:
+            yield variant
+
+
+def _other_sizes(description: Description) -> list[str]:
+    """A variant of each other size that the base's family is published in; none where the base has a size that nobody published."""
+    own, published = description.parts[description.denoiser].config.settings, dict[str, Mapping[str, Any]]()
+    for variant, form in description.record.variants.items():
+        settings = form.parts[description.denoiser].settings
+        if settings not in published.values():
+            published[variant] = settings
+    others = [variant for variant, settings in published.items() if any(own.get(name, value) != value for name, value in settings.items())]
+    return others if len(others) < len(published) else []
+
+
+def _as_variant(description: Description, variant: str) -> Description:
+    """The description with the sizes of another variant of its family."""
+    sizes = description.record.variants[variant].parts
+    return replace(
+        description, variant=variant, parts={name: replace(place, config=sizes[name]) for name, place in description.parts.items()}
+    )
 
 
 def room_for(memory: Memory) -> int:
@@ -99,22 +147,29 @@ def _others(checked: CheckedRun, settings: Settings) -> list[Finding]:
     return [*check_together(settings), *(finding for finding in checked.of_settings if finding not in before)]
 
 
-def _finding(means: list[Means], chosen: dict[str, Any], memory: tuple[Memory, Memory], free: int) -> Finding:
-    before, after = (room_for(each) for each in memory)
-    start = f"training.memory has {_gb(free)}, and the run would take {_gb(before)} with room to spare"
-    does = {one.setting: one.does for one in means}
-    why = "; ".join(f"{name} = {_toml(value)} ({does[name]})" for name, value in chosen.items())
-    if not chosen and before <= free:
+def _finding(fit: _Fit, instead: tuple[str, ...]) -> Finding:
+    before, after = room_for(fit.before), room_for(fit.after)
+    start = f"training.memory has {_gb(fit.free)}, and the run would take {_gb(before)} with room to spare"
+    does = {one.setting: one.does for one in fit.means}
+    why = "; ".join(f"{name} = {_toml(value)} ({does[name]})" for name, value in fit.chosen.items())
+    if not fit.chosen and fit.fits:
         message = f"{start}: nothing is needed to save memory."
-    elif after <= free:
-        message = f"{start}. So it has {_gb(after)} at most, while {memory[1].peak_phase}, with {why}."
+    elif fit.fits:
+        message = f"{start}. So it has {_gb(after)} at most, while {fit.after.peak_phase}, with {why}."
     else:
-        message = f"{start}; it still takes {_gb(after)}, while {memory[1].peak_phase}{f', with {why}' if why else ''}."
+        message = f"{start}; it still takes {_gb(after)}, while {fit.after.peak_phase}{f', with {why}' if why else ''}. {_what_fits(after, instead)}"
         message += " Lower buckets.resolution or training.batch_size, sample smaller pictures, or take out settings that save less than they could."
     return Finding(
-        code="plan.memory", severity="note" if after <= free else "warning", about="setting", subjects=("training.memory", *chosen),
+        code="plan.memory", severity="note" if fit.fits else "warning", about="setting", subjects=("training.memory", *fit.chosen),
         message=message, evidence=Evidence(after / 1e9, "GB"),
     )  # fmt: skip
+
+
+def _what_fits(need: int, instead: tuple[str, ...]) -> str:
+    """The smallest card that the run fits, and the variants of the base that fit this one."""
+    card = next((size for size in CARDS if need <= size * 1e9), None)
+    enough = f"A card of {card} GB is the smallest that has room for it." if card else "No card has room for it."
+    return f"{enough} The base {' or '.join(instead)} fits this one." if instead else enough
 
 
 def _gb(size: int) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from lorasmith.captions.token_limit import count_tokens, what_falls_off
 from lorasmith.findings import Evidence, Finding, Fix
 from lorasmith.models.description import Description
-from lorasmith.models.tokenizers import load_tokenizer
+from lorasmith.models.tokenizers import caption_tokenizers, tokens_read
 from lorasmith.training.settings.tree import Settings
 
 SHORTEST_LIMIT = 75
@@ -20,9 +20,8 @@ def trigger_findings(settings: Settings, description: Description) -> list[Findi
     trigger = settings.captions.trigger
     if trigger is None or len(trigger.encode()) <= SHORTEST_LIMIT:
         return []
-    for name in description.record.caption_tokenizers or tuple(description.record.tokenizers):
-        tokenizer = load_tokenizer(description, name)
-        limit = settings.base.max_token_length or tokenizer.model_max_length - tokenizer.num_special_tokens_to_add()
+    for name, tokenizer in caption_tokenizers(description).items():
+        limit = tokens_read(description, {name: tokenizer}, settings.base.max_token_length)
         if off := what_falls_off(trigger, tokenizer, limit):
             tokens = count_tokens(trigger, tokenizer)
             return [
