@@ -3,7 +3,6 @@
 import pytest
 import torch
 from diffusers import ChromaPipeline
-from safetensors.torch import load_file, save_file
 
 from lorasmith.adapters.files import names as keys
 from lorasmith.adapters.files.dialects import read_network
@@ -16,7 +15,6 @@ from lorasmith.models.sampling import initial_latents
 from lorasmith.models.texts import TextOptions
 from tests.adapters.files.test_family import ALIKE, DOUBLE, kohya
 from tests.models import toys
-from tests.models.single_files import scaled_fp8, write_single_file
 from tests.models.test_detection import FLUX, header_file
 from tests.reference import reference_json
 
@@ -84,16 +82,6 @@ def test_diffusers_pipeline_lets_padding_through_by_its_mask_of_numbers(base):
 def test_the_length_that_is_read_does_not_matter_to_shorter_captions(base):
     apart = [predicted(base, CAPTIONS, TextOptions(max_token_length=n, mask_t5=n == 24)) for n in (12, 24)]
     torch.testing.assert_close(*apart, atol=1e-5, rtol=1e-5)
-
-
-@pytest.mark.parametrize("scale_name", ["scale_weight", "weight_scale"])
-def test_a_file_in_eight_bits_with_scales_draws_nearly_the_same(base, scale_name, tmp_path):
-    folder = toys.toy_folder("chroma")
-    tensors = scaled_fp8(load_file(write_single_file(folder, tmp_path / "plain.safetensors")), scale_name)
-    save_file(tensors, tmp_path / "scaled.safetensors")
-    opened = open_base(tmp_path / "scaled.safetensors", torch.float32, config=folder)
-    expected = predicted(base, CAPTIONS)
-    assert 0 < (predicted(opened, CAPTIONS) - expected).norm() / expected.norm() < 0.1
 
 
 def test_a_lora_trains_what_its_peers_train_and_never_the_approximator(full_size):

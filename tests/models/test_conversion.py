@@ -13,7 +13,7 @@ from lorasmith.models.open import describe
 from lorasmith.models.tokenizers import load_tokenizer
 from tests.bounds import assert_within_rounding
 from tests.models.single_files import write_single_file
-from tests.models.toys import TOYS, family_of, module_of, pipeline_of, quick_and_slow, toy_folder
+from tests.models.toys import TOYS, family_of, module_of, pipeline_of, quick_and_slow, toy_folder, with_all_layers
 from tests.reference import reference_json
 
 QUICK = {
@@ -60,7 +60,7 @@ def _same_state(ours, theirs):
 
 @pytest.mark.parametrize(("toy", "layout"), [each if each in QUICK else pytest.param(*each, marks=pytest.mark.slow) for each in LAYOUTS])
 def test_every_part_of_a_single_file_is_the_folders(single_file, toy, layout):
-    description = describe(single_file(toy, layout), config=toy_folder(toy))
+    description = with_all_layers(describe(single_file(toy, layout), config=toy_folder(toy)))
     assert (description.family, description.layout) == (family_of(toy), "single file")
     for part in description.parts:
         _same_state(load_part(description, part, torch.float32), module_of(pipeline(toy), part))
@@ -68,7 +68,7 @@ def test_every_part_of_a_single_file_is_the_folders(single_file, toy, layout):
 
 @pytest.mark.parametrize("toy", quick_and_slow())
 def test_a_folder_opens_as_the_pipeline(toy):
-    description = describe(toy_folder(toy))
+    description = with_all_layers(describe(toy_folder(toy)))
     assert set(description.parts) >= {description.denoiser, "text_encoder", "vae"}
     for part in description.parts:
         _same_state(load_part(description, part, torch.float32), module_of(pipeline(toy), part))
@@ -77,7 +77,7 @@ def test_a_folder_opens_as_the_pipeline(toy):
 @pytest.mark.parametrize("toy", quick_and_slow())
 def test_a_single_file_draws_the_pipelines_picture(single_file, toy):
     theirs = pipeline(toy)
-    description = describe(single_file(toy), config=toy_folder(toy))
+    description = with_all_layers(describe(single_file(toy), config=toy_folder(toy)))
     ours = copy.copy(theirs)
     for part in description.parts:
         setattr(ours, part, load_part(description, part, torch.float32))

@@ -83,22 +83,22 @@ def test_special_models_are_refused_by_what_they_are(tmp_path, changed, words):
 
 
 def test_a_lone_language_model_is_named_with_its_size(tmp_path):
-    for prefix in ("model.", "model.language_model.", ""):
+    for prefix, which in (("model.", "Qwen3"), ("model.language_model.", "Qwen3-VL"), ("", "Qwen3")):
         file = header_file(tmp_path / "qwen.safetensors", {prefix + name: shape for name, shape in QWEN.items()})
-        with pytest.raises(BaseModelError, match=r"a Qwen3 language model, Qwen3 4B \(2,560 wide\), alone; give it as base.text_encoder"):
+        words = rf"a {which} language model, {which} 4B \(2,560 wide\), alone; give it as base.text_encoder"
+        with pytest.raises(BaseModelError, match=words):
             describe(file)
 
 
 def test_parts_may_be_files_of_their_own_and_another_size_is_refused(tmp_path):
     transformer = header_file(tmp_path / "z_image.safetensors", DENOISER)
-    seeing = QWEN | {"model.visual.patch_embed.proj.weight": (8, 8)}
-    right = header_file(tmp_path / "qwen_3_4b.safetensors", {f"model.{name}": shape for name, shape in seeing.items()})
+    right = header_file(tmp_path / "qwen_3_4b.safetensors", {f"model.{name}": shape for name, shape in QWEN.items()})
     described = describe(transformer, text_encoder=right)
     assert described.parts["text_encoder"].prefix == "model."
     wrong = header_file(
         tmp_path / "qwen_3_8b.safetensors", {f"model.{name}": shape for name, shape in (QWEN | {"embed_tokens.weight": (8, 4096)}).items()}
     )
-    with pytest.raises(BaseModelError, match=r"Qwen3 8B \(4,096 wide\); this base reads Qwen3 4B \(2,560 wide\)"):
+    with pytest.raises(BaseModelError, match=r"Qwen3 8B \(4,096 wide\); this base reads a Qwen3 language model, Qwen3 4B \(2,560 wide\)"):
         describe(transformer, text_encoder=wrong)
 
 

@@ -14,6 +14,7 @@ import atexit
 import json
 import shutil
 import tempfile
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -65,6 +66,12 @@ def carrying(base) -> dict:
     from lorasmith.models.families import FAMILIES
 
     return {part: base.parts[part] for part in FAMILIES[base.family].lora.parts}
+
+
+def with_all_layers(description):
+    """A description whose language model has its layers above the last one that is read, as pipelines of diffusers have it."""
+    parts = {name: replace(place, config=place.config._replace(layers=None)) for name, place in description.parts.items()}
+    return replace(description, parts=parts)
 
 
 def pipeline_class(name: str):

@@ -19,9 +19,12 @@ from typing import Any
 
 from lorasmith.errors import BaseModelError
 from lorasmith.models import families
+from lorasmith.models.architectures.parts import LOOKALIKES
 from lorasmith.models.families import FAMILIES
 from lorasmith.models.family import DenoiserFile, Family, Match, PredictionType
-from lorasmith.models.parts import Architecture
+from lorasmith.models.files.eight_bits import unread_scales
+from lorasmith.models.named import is_called
+from lorasmith.models.parts import Architecture, in_words
 from lorasmith.safetensors_header import Entry
 
 Entries = Mapping[str, Entry]
@@ -41,16 +44,28 @@ class Found:
     def kind(self) -> str:
         return self.architecture.kind
 
-    def width(self, entries: Entries) -> int | None:
-        """How wide it is, where its architecture is published in several sizes."""
-        mark = self.architecture.width
-        entry = entries.get(self.prefix + mark.key) if mark else None
-        return entry.shape[1] if entry and len(entry.shape) == 2 else None
+    def sizes(self, entries: Entries) -> dict[str, int]:
+        """Setting -> its number in the file, of what tells the sizes of the architecture apart."""
+        starts = (self.prefix, self.prefix + self.architecture.inner_prefix)
+        found = {}
+        for size in self.architecture.sizes:
+            keys = (start + key for start in starts for key in size.keys)
+            entry = next((entries[key] for key in keys if key in entries), None)
+            if entry is not None and len(entry.shape) > size.axis:
+                found[size.setting] = entry.shape[size.axis]
+        return found
 
     def in_words(self, entries: Entries) -> str:
         """For people: "a Qwen3 language model, Qwen3 4B (2,560 wide)"."""
-        width, mark = self.width(entries), self.architecture.width
-        return f"{self.architecture.title}, {mark.in_words(width)}," if mark and width else self.architecture.title
+        return in_words(self.architecture, self.sizes(entries))
+
+    def is_of(self, architecture: Architecture) -> bool:
+        """Whether it is of this architecture and not of one that merely has its anchor."""
+        return (self.architecture.kind, self.architecture.sign, self.architecture.title) == (
+            architecture.kind,
+            architecture.sign,
+            architecture.title,
+        )
 
     def may_be(self, architecture: Architecture) -> bool:
         """Whether the tensor that it was found by is one of this architecture as well."""
@@ -87,24 +102,33 @@ _OTHER_FAMILIES: tuple[tuple[str, str], ...] = (
 )
 
 
-def parts_in(entries: Entries) -> list[Found]:
-    """The parts of models in a file, the plain weights only (no EMA copies)."""
-    anchors: dict[str, tuple[Architecture, str]] = {}
-    for architecture in families.architectures():
+def parts_in(entries: Entries, source: Path | None = None) -> list[Found]:
+    """The parts of models in a file, the plain weights only (no EMA copies); `source` is its name, which says what its tensors do not."""
+    anchors: dict[str, list[tuple[Architecture, str]]] = {}
+    for architecture in (*families.architectures(), *LOOKALIKES):
         for anchor, names in architecture.anchors.items():
-            anchors.setdefault(anchor, (architecture, names))
+            anchors.setdefault(anchor, []).append((architecture, names))
     longest_first = sorted(anchors, key=len, reverse=True)
     found: list[Found] = []
     for key in entries:
         anchor = next((one for one in longest_first if key == one or key.endswith("." + one)), "")
         if not anchor:
             continue
-        architecture, names = anchors[anchor]
+        architecture, names = min(anchors[anchor], key=lambda one: _unlike(one[0], entries, source))
         prefix = key.removesuffix(anchor).removesuffix(architecture.inner_prefix)
         whole = not architecture.beside or prefix + architecture.beside in entries
         if whole and not re.search(r"(^|[._])ema\.", prefix):
             found.append(Found(architecture, names, prefix, anchor))
     return found
+
+
+def _unlike(architecture: Architecture, entries: Entries, source: Path | None) -> int:
+    """How little shows that a part with an anchor is of this architecture: its sign, what the file is called, nothing, or a lack of its sign."""
+    if not architecture.sign:
+        return 2
+    if any(re.search(architecture.sign, key) for key in entries):
+        return 0
+    return 1 if architecture.called and source is not None and is_called(source, architecture.called) else 3
 
 
 def denoisers_in(found: Iterable[Found]) -> list[Found]:
@@ -144,16 +168,18 @@ def refuse_foreign(source: Path, entries: Entries) -> None:
 
 
 def refuse_packed(source: Path, place: str, entries: Entries, prefix: str) -> None:
-    """Raises BaseModelError where the weights of a part are integers: several packed into one, by an unknown method."""
-    integers = [
-        k for k, e in entries.items() if k.startswith(prefix) and k.endswith(".weight") and e.dtype in ("U8", "I8") and len(e.shape) > 1
-    ]
+    """Raises BaseModelError where the weights of a part are integers, several packed into one, or fp8 with scales that are not read."""
+    own = {key: entry for key, entry in entries.items() if key.startswith(prefix)}
+    integers = [key for key, e in own.items() if key.endswith(".weight") and e.dtype in ("U8", "I8") and len(e.shape) > 1]
     if integers:
-        raise BaseModelError(
-            f"{source} is quantised ({integers[0]} of its {place} holds packed integers); give the fp16, bf16 or fp8 file of that model.",
-            code="base.quantised",
-            path=str(source),
-        )
+        what = f"{integers[0]} of its {place} holds packed integers"
+    elif scale := unread_scales(own):
+        what = f"{scale} of its {place} has scales for blocks of numbers"
+    else:
+        return
+    raise BaseModelError(
+        f"{source} is quantised ({what}); give the fp16, bf16 or fp8 file of that model.", code="base.quantised", path=str(source)
+    )
 
 
 def family_of(source: Path, entries: Entries, found: Iterable[Found]) -> tuple[Family, Match, Found]:

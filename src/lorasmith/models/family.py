@@ -285,6 +285,10 @@ class Family:
     """The type that AUTOMATIC1111 shows and filters by; None where it does not have the family."""
     relatives: Mapping[str, Relative] = field(default_factory=dict)
     """What else users type for fine-tuned lines of this family ("pony")."""
+    states_read: Callable[[int, Mapping[str, Any]], tuple[int, ...]] | None = None
+    """From how many layers its language model (the text encoder) has, and the settings of the denoiser: which hidden states are read. k is
+    what enters layer k; as many as there are layers is the last, after the final norm. Layers above are not loaded. None: it has no such
+    text encoder."""
     caption_tokenizers: tuple[str, ...] | None = None
     """The tokenizers whose limit a caption must keep; None: all."""
     template: Template | None = None

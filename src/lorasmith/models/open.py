@@ -19,10 +19,11 @@ from lorasmith.models import detection
 from lorasmith.models.description import Description, Layout, PartPlace, native_size
 from lorasmith.models.families import FAMILIES
 from lorasmith.models.family import Family
+from lorasmith.models.files.eight_bits import is_scaled
 from lorasmith.models.files.hub import is_hub_id, source_of
 from lorasmith.models.files.part_files import header_of, index_of, read_json, weight_files
 from lorasmith.models.files.tensor_file import PICKLES
-from lorasmith.models.parts import Architecture, Part, SchedulerConfig, part_of_folder
+from lorasmith.models.parts import Architecture, Part, SchedulerConfig, in_words, part_of_folder
 from lorasmith.models.settings import OpenOptions, Quantize
 from lorasmith.safetensors_header import Entry
 
@@ -62,7 +63,7 @@ def describe(source: Path | str, **open_options: Unpack[OpenOptions]) -> Descrip
             f"The base {place} does not exist; give a file, a folder or a hub id (owner/name).", code="base.missing", path=str(place)
         )
     description = _describe_folder(place, open_options) if place.is_dir() else _describe_file(place, open_options)
-    description = _with_separate_parts(description, open_options)
+    description = _without_unread_layers(_with_separate_parts(description, open_options))
     return replace(description, hub_id=str(source), source=place) if is_hub_id(source) else description
 
 
@@ -135,7 +136,7 @@ def _describe_file(path: Path, open_options: OpenOptions) -> Description:
     header = header_of(path, bool(open_options.get("allow_pickle")))
     entries = header.entries
     detection.refuse_foreign(path, entries)
-    found = detection.parts_in(entries)
+    found = detection.parts_in(entries, path)
     if not detection.denoisers_in(found):
         raise BaseModelError(_what_instead(path, found, entries), code="base.foreign", path=str(path))
     family, match, denoiser = detection.family_of(path, entries, found)
@@ -169,7 +170,8 @@ def _what_instead(path: Path, found: list[detection.Found], entries: Mapping[str
     parts = {part.kind: part.architecture for part in found}
     if len(parts) == 1:
         only = found[0]
-        return f"{path} is {only.in_words(entries)} alone; give it as base.{_name_of(only.architecture)} beside a base model"
+        words = only.in_words(entries)
+        return f"{path} is {words}{',' if ', ' in words else ''} alone; give it as base.{_name_of(only.architecture)} beside a base model"
     if parts:
         titles = " and ".join(sorted(part.title for part in parts.values()))
         return f"{path} holds {titles} but no denoiser; download it again or give a complete model"
@@ -201,8 +203,7 @@ def _named(family: Family, denoiser: detection.Found, found: list[detection.Foun
 
 
 def _place(files: tuple[Path, ...], entries: Mapping[str, Entry], prefix: str, names: str, config: Part, config_from: str) -> PartPlace:
-    scaled = any(key.startswith(prefix) and key.endswith((".scale_weight", ".weight_scale")) for key in entries)
-    return PartPlace(files, prefix, names, config, config_from, detection.dtypes_of(entries, prefix), scaled)
+    return PartPlace(files, prefix, names, config, config_from, detection.dtypes_of(entries, prefix), is_scaled(entries, prefix))
 
 
 def _in_words(part: detection.Found) -> str:
@@ -282,8 +283,8 @@ def _no_index(folder: Path) -> str:
     return f"the folder {folder} has no model_index.json, so it is not a base model; give a diffusers folder or a single file"
 
 
-def _folder_part(folder: Path, config: Part | None, open_options: OpenOptions) -> PartPlace:
-    """One part of a diffusers folder."""
+def _folder_part(folder: Path, config: Part | None, open_options: OpenOptions, instead_of: tuple[str, Part] | None = None) -> PartPlace:
+    """One part of a diffusers folder, or a folder that is given as that part of a base, which reads one like `instead_of`."""
     if config is None:
         raise BaseModelError(f"{folder} has no config.json; download the base again.", code="base.damaged", path=str(folder))
     allow_pickle = bool(open_options.get("allow_pickle"))
@@ -291,7 +292,9 @@ def _folder_part(folder: Path, config: Part | None, open_options: OpenOptions) -
     entries: dict[str, Entry] = {}
     for file in files:
         entries |= header_of(file, allow_pickle).entries
-    found = next((part for part in detection.parts_in(entries) if part.kind == config.architecture.kind), None)
+    found = next((part for part in detection.parts_in(entries, folder) if part.kind == config.architecture.kind), None)
+    if instead_of is not None:
+        _refuse_another(instead_of[0], folder, instead_of[1], [found] if found else [], entries)
     prefix = found.prefix if found else ""
     detection.refuse_packed(folder, folder.name, entries, prefix)
     return _place(files, entries, prefix, config.architecture.folder_names, config, f"the settings in {folder}")
@@ -318,14 +321,14 @@ def _with_separate_parts(description: Description, open_options: OpenOptions) ->
             raise BaseModelError(
                 f"base.{name} is {at}, which does not exist; give the file of that part.", code="base.missing", path=str(at)
             )
-        standard = config.standard[name]
+        standard, before = config.standard[name], parts.get(name)
+        keep = before is not None and before.config.architecture is standard.architecture
+        wanted = before.config if before and keep else config.part(name)
         if at.is_dir():
-            parts[name] = _folder_part(at, part_of_folder(standard.architecture, read_json(at / "config.json")), open_options)
+            own = part_of_folder(standard.architecture, read_json(at / "config.json"))
+            parts[name] = _folder_part(at, own, open_options, instead_of=(name, wanted))
         else:
-            before = parts.get(name)
-            keep = before is not None and before.config.architecture is standard.architecture
-            part = before.config if before and keep else config.part(name)
-            parts[name] = _separate_file(name, at, part, config.words if not before else before.config_from, open_options)
+            parts[name] = _separate_file(name, at, wanted, before.config_from if before else config.words, open_options)
         layout = "separate files" if layout == "single file" else layout
         reasons.append(f"its {name} comes from {at.name}, as base.{name} says")
     return replace(description, parts=parts, layout=layout, reasons=tuple(reasons))
@@ -335,28 +338,52 @@ def _separate_file(name: str, path: Path, config: Part, words: str, open_options
     """The place of one part in a file of its own, or in a file that holds it among others."""
     entries = header_of(path, bool(open_options.get("allow_pickle"))).entries
     detection.refuse_foreign(path, entries)
-    fitting = [part for part in detection.parts_in(entries) if part.kind == config.architecture.kind]
-    if not fitting:
-        title = config.architecture.title.split(" ", 1)[1]
-        raise BaseModelError(
-            f"base.{name} is {path}, which holds no {title}; give the file of that part.", code="base.foreign", path=str(path)
-        )
-    detection.refuse_packed(path, name, entries, fitting[0].prefix)
-    _refuse_another_size(name, path, config, fitting[0], entries)
-    return _place((path,), entries, fitting[0].prefix, fitting[0].names, config, words)
+    found = _refuse_another(name, path, config, detection.parts_in(entries, path), entries)
+    detection.refuse_packed(path, name, entries, found.prefix)
+    return _place((path,), entries, found.prefix, found.names, config, words)
 
 
-def _refuse_another_size(name: str, path: Path, config: Part, found: detection.Found, entries: Mapping[str, Entry]) -> None:
-    """Raises BaseModelError where a part in a file of its own is the same kind of model in another size."""
-    width, wanted = found.width(entries), config.width
-    if width is not None and wanted is not None and width != wanted:
-        mark = config.architecture.width
-        assert mark is not None, "a part with a width has what tells it"
-        raise BaseModelError(
-            f"base.{name} is {path}, which is {mark.in_words(width)}; this base reads {mark.in_words(wanted)}: give the file of that.",
-            code="base.foreign",
-            path=str(path),
-        )
+def _refuse_another(name: str, path: Path, wanted: Part, parts: Iterable[detection.Found], entries: Mapping[str, Entry]) -> detection.Found:
+    """The part of a file or folder that a base reads as `name`.
+
+    Raises BaseModelError where it has none of that kind and size, with what it has and what is read.
+    """
+    likest = min(parts, key=lambda part: _differences(part, wanted, entries), default=None)
+    if likest is not None and not any(_differences(likest, wanted, entries)):
+        return likest
+    if likest is None:
+        what, reads, told_by = "no part of a base", wanted.architecture.title, ""
+    elif likest.is_of(wanted.architecture):
+        own = likest.sizes(entries)
+        other = {setting: number for setting, number in wanted.sizes.items() if own.get(setting, number) != number}
+        what, reads, told_by = in_words(likest.architecture, {each: own[each] for each in other}), in_words(wanted.architecture, other), ""
+    else:
+        what, reads = likest.in_words(entries), in_words(wanted.architecture, wanted.sizes)
+        told_by = wanted.architecture.told_by if likest.kind == wanted.architecture.kind else ""
+    raise BaseModelError(
+        f"base.{name} is {path}, which is {what}; this base reads {reads}: give the file of that{', ' if told_by else ''}{told_by}.",
+        code="base.foreign",
+        path=str(path),
+    )
+
+
+def _differences(part: detection.Found, wanted: Part, entries: Mapping[str, Entry]) -> tuple[bool, bool, int]:
+    """Whether a part is of another kind than the one wanted, or merely like it, and how many of its sizes are others."""
+    own = part.sizes(entries)
+    others = sum(own.get(setting, number) != number for setting, number in wanted.sizes.items())
+    return part.kind != wanted.architecture.kind, not part.is_of(wanted.architecture), others
+
+
+def _without_unread_layers(description: Description) -> Description:
+    """The description with no more layers of its language model than those whose states are read."""
+    reads, place, denoiser = description.record.states_read, description.parts.get("text_encoder"), description.parts[description.denoiser]
+    if reads is None or place is None:
+        return description
+    layers: int = place.config.settings["num_hidden_layers"]
+    last = max(reads(layers, denoiser.config.settings))
+    if last >= layers:
+        return description
+    return replace(description, parts={**description.parts, "text_encoder": replace(place, config=place.config._replace(layers=last))})
 
 
 # -- what follows from the family -----------------------------------------------------------------------------------------------

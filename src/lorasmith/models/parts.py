@@ -7,6 +7,7 @@ A part is written as data, `Part(UNET, {...})`; the classes are those of diffuse
 from __future__ import annotations
 
 import importlib
+import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -23,19 +24,21 @@ NameTable = Callable[[Shapes, Collection[str]], dict[str, Take]]
 
 
 @dataclass(frozen=True)
-class Width:
-    """What tells the sizes of an architecture apart in a file."""
+class Size:
+    """A number that tells the sizes of an architecture apart in a file: one of a tensor's axes, and a setting of its module."""
 
-    key: str
-    """A tensor with as many columns as the model is wide."""
+    keys: tuple[str, ...]
+    """What the tensor is called in each way of naming."""
+    axis: int
     setting: str
-    """What the module's settings call that number."""
+    unit: str = "{:,} wide"
     models: Mapping[int, str] = field(default_factory=dict)
-    """Width -> the published model of it."""
+    """Number -> the published model of it."""
 
-    def in_words(self, width: int) -> str:
+    def in_words(self, number: int) -> str:
         """For people: "Qwen3 4B (2,560 wide)"."""
-        return f"{self.models[width]} ({width:,} wide)" if width in self.models else f"a model {width:,} wide"
+        size = self.unit.format(number)
+        return f"{self.models[number]} ({size})" if number in self.models else size
 
 
 SchedulerConfig = tuple[str, Mapping[str, Any]]
@@ -76,8 +79,14 @@ class Architecture:
     """Where in a folder's config.json its settings may be, beside those of what is left out."""
     settings_here: Callable[[Mapping[str, Any]], Mapping[str, Any]] | None = None
     """A folder's settings -> those that the module is made with, where that is in another way with the same weights."""
-    width: Width | None = None
-    """What tells its sizes apart, where it is published in several."""
+    sizes: tuple[Size, ...] = ()
+    """What tells its sizes apart, where it is published in several; the first names them."""
+    sign: str = ""
+    """Pattern of a tensor that only files of this architecture have, where others of its kind have the same anchors and have none."""
+    called: str = ""
+    """Pattern of the name of a file that is of this architecture although it has no sign."""
+    told_by: str = ""
+    """What shows it in a file, for the end of a sentence, where its tensors alone do not."""
 
     def __repr__(self) -> str:
         return f"Architecture({self.class_name})"
@@ -88,15 +97,28 @@ class Part(NamedTuple):
 
     architecture: Architecture
     settings: Mapping[str, Any]
+    layers: int | None = None
+    """How many of a language model's layers are made, and no final norm: nothing reads what follows. None: all."""
+
+    def leaves_out(self, key: str) -> bool:
+        """Whether a tensor of a whole model is none of this part's, by its name."""
+        found = re.match(r"layers\.(\d+)\.", key)
+        return self.layers is not None and (key.startswith("norm.") or (found is not None and int(found[1]) >= self.layers))
 
     @property
     def class_name(self) -> str:
         return self.architecture.class_name
 
     @property
-    def width(self) -> int | None:
-        """Of an architecture that is published in several; None for the others."""
-        return self.settings.get(self.architecture.width.setting) if self.architecture.width else None
+    def sizes(self) -> dict[str, int]:
+        """Setting -> its number, of what tells the sizes of the architecture apart."""
+        return {size.setting: self.settings[size.setting] for size in self.architecture.sizes if size.setting in self.settings}
+
+
+def in_words(architecture: Architecture, sizes: Mapping[str, int]) -> str:
+    """An architecture for people, in the first of the sizes that is given: "a Qwen3 language model, Qwen3 4B (2,560 wide)"."""
+    size = next((one for one in architecture.sizes if one.setting in sizes), None)
+    return f"{architecture.title}, {size.in_words(sizes[size.setting])}" if size else architecture.title
 
 
 def part_of_folder(architecture: Architecture, config: Mapping[str, Any]) -> Part:
@@ -107,9 +129,13 @@ def part_of_folder(architecture: Architecture, config: Mapping[str, Any]) -> Par
 
 def build(part: Part) -> nn.Module:
     """One part with freshly initialised weights, frozen and in eval mode."""
-    architecture, settings = part
+    architecture, settings, layers = part
     made = class_of(architecture.library, architecture.class_name)
     module = made(class_of(architecture.library, architecture.config_class)(**settings)) if architecture.config_class else made(**settings)
+    if layers is not None:
+        from torch import nn
+
+        module.layers, module.norm = module.layers[:layers], nn.Identity()
     return module.requires_grad_(False).eval()
 
 

@@ -16,8 +16,7 @@ from lorasmith.models.files.tensor_file import open_tensors
 from lorasmith.models.files.weights import load_part
 from lorasmith.models.open import describe, open_base
 from lorasmith.models.parts import Part
-from lorasmith.models.quantize import QuantizedWeight
-from tests.models.single_files import parts_of, scaled_fp8, write_single_file
+from tests.models.single_files import parts_of, write_single_file
 from tests.models.toys import toy_folder
 
 SD1 = "cond_stage_model.transformer.text_model."
@@ -63,33 +62,6 @@ def test_plain_eight_bit_files_open(tmp_path):
     ours = _loaded(path, "transformer", torch.bfloat16, "flux").state_dict()
     theirs = parts_of(toy_folder("flux"))["transformer"]
     assert all(torch.equal(ours[key], theirs[key].to(torch.float8_e4m3fn).to(torch.bfloat16)) for key in theirs)
-
-
-@pytest.mark.parametrize("scale_name", ["scale_weight", "weight_scale"])
-def test_scaled_eight_bit_files_are_multiplied_by_their_scales(tmp_path, scale_name):
-    plain = load_file(write_single_file(toy_folder("flux"), tmp_path / "plain.safetensors"))
-    save_file(scaled_fp8(plain, scale_name) | {"model.diffusion_model.scaled_fp8": torch.zeros(0)}, tmp_path / "scaled.safetensors")
-    assert describe(tmp_path / "scaled.safetensors").parts["transformer"].dtype == "scaled fp8"
-    for part in ("transformer", "text_encoder_2"):
-        ours = _loaded(tmp_path / "scaled.safetensors", part, torch.float32, "flux").state_dict()
-        for key, theirs in parts_of(toy_folder("flux"))[part].items():
-            assert (ours[key] - theirs).abs().max() <= theirs.abs().max() / 16, key
-
-
-@pytest.mark.parametrize("scaled", [True, False], ids=["scaled", "plain"])
-def test_an_eight_bit_file_opens_in_fp8_with_its_own_bits(tmp_path, scaled):
-    dtype = torch.float32 if scaled else torch.float8_e4m3fn
-    tensors = load_file(write_single_file(toy_folder("flux"), tmp_path / "file.safetensors", dtype=dtype))
-    if scaled:
-        save_file(scaled_fp8(tensors, "scale_weight"), tmp_path / "file.safetensors")
-    wanted = _loaded(tmp_path / "file.safetensors", "transformer", torch.float32, "flux").state_dict()
-    description = describe(tmp_path / "file.safetensors", config=toy_folder("flux"))
-    ours = load_part(description, "transformer", torch.float32, quantize="fp8").state_dict()
-    packed = [key for key, value in ours.items() if isinstance(value, QuantizedWeight)]
-    assert len(packed) > 10
-    for key in packed:
-        assert torch.equal(ours[key].unpacked(), wanted[key]), key
-        assert len(ours[key].scales.unique()) == 1, "the scale of the file, and not one for each row"
 
 
 def test_another_autoencoder_takes_the_models_place(sd1_file, tmp_path):

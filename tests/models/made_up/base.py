@@ -9,15 +9,13 @@ from lorasmith.models.autoencoder import ChannelwiseAutoencoder
 from lorasmith.models.guidance import norm_kept
 from tests.models.made_up.family import MADE_UP
 
-LAYERS_READ = (2, 4)  # hidden states of the language model
-
 
 class MadeUp(LanguageModelBase):
     record, normalise = MADE_UP, ChannelwiseAutoencoder
     guided = staticmethod(norm_kept)
 
     def states(self, hidden):
-        return torch.stack([hidden[k] for k in LAYERS_READ], dim=2)
+        return torch.stack([hidden[k] for k in self.states_read], dim=2)
 
     def encode_texts(self, captions, options):
         texts = super().encode_texts(captions, options)

@@ -69,4 +69,5 @@ MADE_UP = Family(
     captions=CaptionStyle("sentences", "It reads sentences.", "Write sentences."),
     template=Template(after="</s>"),
     clip_skip=ClipSkip("clip skip is not used: it has no CLIP"),
+    states_read=lambda layers, denoiser: (1, 3),
 )

@@ -57,7 +57,7 @@ class Anima(LanguageModelBase):
         tokens = self.language_model.tokenize(captions, length)
         if tokens.ids.shape[1] == 0:
             tokens = Tokens(tokens.ids.new_zeros(len(captions), 1), tokens.mask.new_zeros(len(captions), 1))
-        return read(self.language_model.run(tokens)[-1], tokens)
+        return read(self.states(self.language_model.run(tokens)), tokens)
 
     def predict(
         self,

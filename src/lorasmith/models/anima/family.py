@@ -110,5 +110,6 @@ ANIMA = Family(
     ),
     template=Template(),
     clip_skip=ClipSkip("clip skip is not used: Anima reads the last layer of a language model"),
+    states_read=lambda layers, denoiser: (layers,),
     called_elsewhere={"ai-toolkit": ("anima",), "OneTrainer": ("ANIMA",), "SimpleTuner": ("anima",)},
 )

@@ -14,17 +14,19 @@ from lorasmith.models.texts import USUAL, EncodedTexts, TextOptions
 
 
 class LanguageModelBase(FlowBase):
-    """A family adds which hidden states it reads; its record has the template."""
+    """A transformer that reads captions with a language model; its template and which states are read is in the record."""
 
     def take_parts(self, modules: Mapping[str, Any], tokenizers: Mapping[str, Any]) -> None:
         super().take_parts(modules, tokenizers)
         assert self.record.template is not None
         self.language_model = LanguageModel(modules["text_encoder"], tokenizers["tokenizer"], self.record.template)
         self.text_encoders.append(self.language_model)
+        assert self.record.states_read is not None, f"{self.record.name} has a language model"
+        self.states_read = self.record.states_read(modules["text_encoder"].config.num_hidden_layers, self.transformer.config)
 
     def states(self, hidden: Sequence[torch.Tensor]) -> torch.Tensor:
-        """What the transformer reads of the language model's hidden states (n, tokens, width): (n, tokens, ...)."""
-        raise NotImplementedError
+        """What the transformer reads of the language model's hidden states (n, tokens, width): those that are read side by side."""
+        return torch.cat([hidden[k] for k in self.states_read], dim=-1)
 
     def count_tokens(self, caption: str, options: TextOptions = USUAL) -> int:
         return self.language_model.count(caption)

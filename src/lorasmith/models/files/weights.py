@@ -4,9 +4,7 @@ The module is made without weights (its parameters are on the meta device). Each
 mapped file (`PartReader`) straight into the dtype and onto the device asked for, renamed on the way where the file has other names
 (`models.parts.Architecture.tables`), and the mapped pages are released. So the most memory that opening takes is what is kept, plus one tensor.
 What is to be quantised (models/quantize) is quantised on the way, one tensor after the other.
-
-Eight-bit files come in two kinds: plain ones, whose numbers are the weights, and scaled ones, where each weight has a factor beside
-it (`scale_weight` or `weight_scale`) that it is multiplied by.
+Weights in eight bits are multiplied by the factors beside them (`eight_bits`).
 """
 
 from __future__ import annotations
@@ -21,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from lorasmith.errors import BaseModelError
 from lorasmith.imports import without_collection
 from lorasmith.models.description import Description, PartPlace
+from lorasmith.models.files.eight_bits import SCALES, is_eight_bit
 from lorasmith.models.files.part_files import files_of_a_base
 from lorasmith.models.files.tensor_file import TensorFile, open_tensors
 from lorasmith.models.parts import Part, build, class_of
@@ -34,7 +33,6 @@ if TYPE_CHECKING:
     from lorasmith.models.quantize import PackingName
     from lorasmith.models.settings import Quantize
 
-SCALES = ("scale_weight", "weight_scale")  # what the factor of an eight-bit weight is called, in place of "weight"
 # What may be beside a part's weights without being one of them: buffers, the other half of CLIP or T5, marks, losses.
 _BESIDE = re.compile(
     r"(.*\.)?(position_ids|logit_scale|attn_mask|scale_weight|scale_input|weight_scale|input_scale|comfy_quant|scaled_fp8|spiece_model|num_batches_tracked)"
@@ -162,7 +160,7 @@ class PartReader:
         take, shape = self.takes[name], self.shapes[name]
         module, _, kind = take.key.rpartition(".")
         beside = next((key for each in SCALES if (key := f"{module}.{each}") in self._files), None)
-        if kind != "weight" or beside is None or not self.stored_as(name).startswith("F8"):
+        if kind != "weight" or beside is None or not is_eight_bit(self._entry(name)):
             return None
         scale = self._read(beside, slice(None), lambda found: found.float().clone())
         return scale[rows_of(take)].reshape(-1, *[1] * (len(shape) - 1)) if scale.numel() > 1 else scale.reshape(())
@@ -294,6 +292,7 @@ def _check(description: Description, part: str, takes: Mapping[str, Take], shape
         key
         for key in entries
         if key not in taken
+        and not description.parts[part].config.leaves_out(key)
         and not _is_beside(key, part, description.parts[part].config.architecture.unused)
         and not any((prefix + key).startswith(o) for o in others if len(o) > len(prefix))
     ]

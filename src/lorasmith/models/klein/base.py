@@ -20,8 +20,6 @@ from lorasmith.models.klein.family import KLEIN
 from lorasmith.models.texts import EncodedTexts, TextOptions
 from lorasmith.models.transfer import to_device
 
-LAYERS_READ = (9, 18, 27)
-
 
 class Klein(LanguageModelBase):
     """An opened base of this family; see `models.base.Base`."""
@@ -36,9 +34,6 @@ class Klein(LanguageModelBase):
     def tokens(self, height: int, width: int) -> int:
         """A token is one latent, which holds 2 x 2 of the autoencoder's."""
         return height * width
-
-    def states(self, hidden: Sequence[torch.Tensor]) -> torch.Tensor:
-        return torch.cat([hidden[layer] for layer in LAYERS_READ], dim=-1)
 
     def encode_texts(self, captions: Sequence[str], options: TextOptions) -> EncodedTexts:
         """States of the language model (n, tokens, 3 x width), all filled up to the same length."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from lorasmith.models.architectures import autoencoder_names, full_size
@@ -14,8 +15,8 @@ FLUX2_TRANSFORMER = Architecture(
     anchors={"double_stream_modulation_img.lin.weight": "bfl", "double_stream_modulation_img.linear.weight": "diffusers"},
     tables={"bfl": TRANSFORMER.takes}, layouts={"bfl": "the original (Black Forest Labs)"}, quantizable=True,
 )  # fmt: skip
-FLUX2_AUTOENCODER = Architecture(
-    "AutoencoderKLFlux2", "diffusers", kind=AUTOENCODER_KL.kind, title=AUTOENCODER_KL.title, anchors=AUTOENCODER_KL.anchors,
+FLUX2_AUTOENCODER = replace(
+    AUTOENCODER_KL, class_name="AutoencoderKLFlux2", title="an autoencoder (VAE) of FLUX.2", sign=r"(^|\.)bn\.running_mean$",
     tables={"ldm": autoencoder_from_original, "diffusers": autoencoder_names.from_diffusers},
 )  # fmt: skip
 

@@ -144,5 +144,6 @@ KLEIN = Family(
     ),
     template=Template("<|im_start|>user\n", "<|im_end|>\n<|im_start|>assistant\n<think>\n\n</think>\n\n"),
     clip_skip=ClipSkip("clip skip is not used: klein reads three layers of a language model"),
+    states_read=lambda layers, denoiser: (9, 18, 27),
     called_elsewhere={"ai-toolkit": ("flux2_klein_4b", "flux2_klein_9b"), "OneTrainer": ("FLUX_2",), "SimpleTuner": ("flux2",)},
 )

@@ -15,7 +15,7 @@ import torch
 from lorasmith.models.architectures.language_model_base import LanguageModelBase
 from lorasmith.models.autoencoder import ChannelwiseAutoencoder
 from lorasmith.models.base import SizeConditioning
-from lorasmith.models.krea2.family import KREA2, layers_read
+from lorasmith.models.krea2.family import KREA2
 from lorasmith.models.patches import image_ids, pack, unpack
 from lorasmith.models.shift import FixedShift
 from lorasmith.models.texts import EncodedTexts
@@ -32,12 +32,10 @@ class Krea2(LanguageModelBase):
         super().take_parts(modules, tokenizers)
         if isinstance(self.defaults.shift, FixedShift):  # Turbo's, whose scheduler has Raw's numbers
             self.diffusion = replace(self.diffusion, shift=self.defaults.shift)
-        layers = modules["text_encoder"].config.num_hidden_layers
-        self.layers_read = layers_read(layers, self.transformer.config.num_text_layers)
 
     def states(self, hidden: Sequence[torch.Tensor]) -> torch.Tensor:
         """(n, tokens, layers, width)"""
-        return torch.stack([hidden[k] for k in self.layers_read], dim=2)
+        return torch.stack([hidden[k] for k in self.states_read], dim=2)
 
     def predict(
         self,

@@ -28,10 +28,6 @@ class QwenImage(LanguageModelBase):
     normalise = ChannelwiseAutoencoder
     guided = staticmethod(norm_kept)
 
-    def states(self, hidden: Sequence[torch.Tensor]) -> torch.Tensor:
-        """The last, after the final norm."""
-        return hidden[-1]
-
     def predict(
         self,
         noisy: torch.Tensor,

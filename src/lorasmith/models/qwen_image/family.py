@@ -100,5 +100,6 @@ QWEN_IMAGE = Family(
     ),
     template=DESCRIBE,
     clip_skip=ClipSkip("clip skip is not used: Qwen-Image reads the last layer of a language model"),
+    states_read=lambda layers, denoiser: (layers,),
     called_elsewhere={"ai-toolkit": ("qwen_image",), "OneTrainer": ("QWEN",), "SimpleTuner": ("qwen_image",)},
 )

@@ -22,9 +22,6 @@ class ZImage(LanguageModelBase):
 
     record = ZIMAGE
 
-    def states(self, hidden: Sequence[torch.Tensor]) -> torch.Tensor:
-        return hidden[-2]
-
     def predict(
         self,
         noisy: torch.Tensor,

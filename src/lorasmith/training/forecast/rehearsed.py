@@ -67,7 +67,7 @@ class RehearsedRun:
             "base": {
                 "family": base.family, "variant": base.variant, "prediction_type": base.prediction_type,
                 "zero_terminal_snr": base.zero_terminal_snr, "scheduler": base.scheduler,
-                "parts": {name: (place.config.class_name, place.config.settings) for name, place in base.parts.items()},
+                "parts": {name: (place.config.class_name, place.config.settings, place.config.layers) for name, place in base.parts.items()},
             },
         }  # fmt: skip
 
