@@ -90,6 +90,7 @@ from diffusers.models.transformers import FluxTransformer2DModel
 assert FluxTransformer2DModel is diffusers.FluxTransformer2DModel is class_of("diffusers", "FluxTransformer2DModel")
 assert transformers.models.bert.BertConfig is transformers.models.bert.BertConfig is transformers.BertConfig
 assert transformers.AutoModel and diffusers.StableDiffusionPipeline
+class_of("diffusers", "DPMSolverMultistepScheduler")(use_beta_sigmas=True).set_timesteps(2)  # asks scipy.stats for its beta distribution
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -46,14 +46,19 @@ def full_from(step, size):
     return lambda event: allow_files_up_to(size) if isinstance(event, events.StepDone) and event.step == step else None
 
 
+SECTIONS = {"training": {"epochs": 3, "batch_size": 2}, "checkpoints": {"save_precision": "fp32"}}
+
+
 @pytest.fixture
 def settings(settings_for):
-    return settings_for(training={"epochs": 3, "batch_size": 2}, checkpoints={"save_precision": "fp32"})
+    return settings_for(**SECTIONS)
 
 
-@pytest.fixture
-def whole(settings, tmp_path):
-    return train(settings, tmp_path / "whole")
+@pytest.fixture(scope="module")
+def whole(settings_with_cache, tmp_path_factory):
+    """That run on a disk with room."""
+    folder = tmp_path_factory.mktemp("whole")
+    return train(settings_with_cache(folder / "cache", **SECTIONS), folder / "run")
 
 
 def made(folder):

@@ -139,15 +139,16 @@ def build(part: Part) -> nn.Module:
     return module.requires_grad_(False).eval()
 
 
-MANY_MODELS = (
+DEFERRED = (
     "diffusers.models.transformers", "diffusers.models.autoencoders", "diffusers.models.unets", "diffusers.hooks", "transformers.models",
+    "scipy.stats",  # where it is installed: diffusers imports it beside schedulers, for a distribution that is seldom asked for
 )  # fmt: skip
 """Packages that import or list all that they have at once; a class is imported from its own module in them."""
 
 
 def class_of(library: str, name: str) -> Any:
     """A class of a library, which is imported now."""
-    with without_collection(), deferred_packages(*MANY_MODELS):
+    with without_collection(), deferred_packages(*DEFERRED):
         return getattr(importlib.import_module(library), name)
 
 
