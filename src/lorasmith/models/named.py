@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+TURBO = r"(?<!de)(?<!de[-_. ])turbo"
+"""Bases that were distilled to few steps, and not those that were made from them to undo it."""
+
 
 def is_called(source: Path, pattern: str) -> bool:
     """Whether the name of a file or folder has this pattern in it, in small letters; of a snapshot in the hub's cache the repository's name."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from lorasmith.models.family import (
     Variant,
 )
 from lorasmith.models.lora_naming import LOADS, Consumers, LoraMarks, LoraNaming, PartNaming, Reading, drops, readings
+from lorasmith.models.named import is_called
 from lorasmith.models.shift import LineShift
 
 DEFAULTS = FamilyDefaults(
@@ -58,11 +60,18 @@ def from_file(file: DenoiserFile) -> Match | None:
             code="base.special_model",
             path=str(file.source),
         )
-    return Match(_REASON)
+    return _by_name(file.source, _REASON)
 
 
 def from_config(folder: Path, pipeline: str, settings: Mapping[str, Any]) -> Match | None:
-    return Match("")
+    return _by_name(folder, "")
+
+
+def _by_name(source: Path, reason: str) -> Match:
+    """Flash has the layers of the others; only what it is called tells it apart."""
+    if is_called(source, "flash"):
+        return Match(f"{reason}{', and ' if reason else ''}its name says Flash", "flash")
+    return Match(reason)
 
 
 _UNKNOWN = drops("it does not know these names: convert the file (lorasmith lora convert)")
@@ -102,7 +111,15 @@ CHROMA = Family(
             distilled=None,
             licence="Apache-2.0",
             note="Chroma1-HD and Chroma1-Base are not distilled, Chroma1-Flash is: their files look alike",
-        )
+        ),
+        "flash": Variant(
+            config.PARTS,
+            config.SCHEDULER,
+            replace(DEFAULTS, cfg_scale=1.0),
+            distilled=True,
+            licence="Apache-2.0",
+            note="Flash was tuned to draw in few steps without guidance: train on Chroma1-HD or Chroma1-Base and use the file with both",
+        ),
     },
     tokenizers={"tokenizer": T5_TOKENIZER},
     prediction=Prediction(("flow",), usual_reason="Chroma predicts the flow"),

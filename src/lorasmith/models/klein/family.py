@@ -17,6 +17,7 @@ from lorasmith.models.klein import config
 from lorasmith.models.klein.layers import TRANSFORMER_NAMES
 from lorasmith.models.klein.shift import KleinShift
 from lorasmith.models.lora_naming import LOADS, Consumers, LoraMarks, LoraNaming, PartNaming, Reading, drops, readings
+from lorasmith.models.named import is_called
 from lorasmith.models.template import Template
 
 DEFAULTS = FamilyDefaults(
@@ -56,30 +57,37 @@ def sizes(settings: Mapping[str, Mapping[str, Any]]) -> Sizes:
     return Sizes(vae["sample_size"], vae["patch_size"][0] * 2 ** (len(vae["block_out_channels"]) - 1))
 
 
-def _match(source: Path, width: int, guidance: bool) -> Match:
+def _match(source: Path, width: int, guidance: bool, distilled: bool | None) -> Match:
     if guidance or width == _DEV:
         raise BaseModelError(
             f"{source} is FLUX.2 dev, whose text encoder is a Mistral of 24 billion parameters and which is not trained here; give FLUX.2 klein.",
             code="base.special_model",
             path=str(source),
         )
-    return Match(f"the transformer shares its modulation and is {width:,} wide, as FLUX.2 klein", _WIDTHS.get(width, "4B"))
+    reason, size = f"the transformer shares its modulation and is {width:,} wide, as FLUX.2 klein", _WIDTHS.get(width, "4B")
+    if distilled is None:
+        return Match(reason, size)
+    said = "was distilled to few steps" if distilled else "was not distilled"
+    return Match(f"{reason} (one that {said}, it says)", f"{'distilled' if distilled else 'base'} {size}")
 
 
 def from_file(file: DenoiserFile) -> Match | None:
     first = file.shapes.get("img_in.weight", file.shapes.get("x_embedder.weight", (0,)))
     guidance = any(name.startswith(("guidance_in.", "time_guidance_embed.guidance_embedder.")) for name in file.shapes)
-    return _match(file.source, first[0], guidance)
+    return _match(file.source, first[0], guidance, _distilled_by_name(file.source))
 
 
 def from_config(folder: Path, pipeline: str, settings: Mapping[str, Any]) -> Match | None:
     width = settings.get("num_attention_heads", 48) * settings.get("attention_head_dim", 128)
-    match = _match(folder, width, settings.get("guidance_embeds", True))
-    distilled = read_json(folder / "model_index.json").get("is_distilled")
-    if distilled is None:
-        return match
-    said = "was distilled to few steps" if distilled else "was not distilled"
-    return Match(f"{match.reason} (one that {said}, it says)", f"{'distilled' if distilled else 'base'} {match.variant}")
+    distilled = read_json(folder / "model_index.json").get("is_distilled", _distilled_by_name(folder))
+    return _match(folder, width, settings.get("guidance_embeds", True), distilled)
+
+
+def _distilled_by_name(source: Path) -> bool | None:
+    """By its authors' names, of which the plain one is the distilled model's: flux-2-klein-4b, flux-2-klein-base-4b."""
+    if is_called(source, r"klein[-_. ]?base"):
+        return False
+    return True if is_called(source, r"klein[-_. ]?[49]b") else None
 
 
 _UNKNOWN = drops("it does not know these names: convert the file (lorasmith lora convert)")

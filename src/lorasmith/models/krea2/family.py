@@ -16,7 +16,7 @@ from lorasmith.models.files.part_files import read_json
 from lorasmith.models.krea2 import config
 from lorasmith.models.krea2.layers import TRANSFORMER_NAMES
 from lorasmith.models.lora_naming import LOADS, Consumers, LoraMarks, LoraNaming, PartNaming, drops, readings
-from lorasmith.models.named import is_called
+from lorasmith.models.named import TURBO, is_called
 from lorasmith.models.shift import FixedShift, LineShift
 from lorasmith.models.template import DESCRIBE
 
@@ -53,9 +53,8 @@ def sizes(settings: Mapping[str, Mapping[str, Any]]) -> Sizes:
 
 
 def from_file(file: DenoiserFile) -> Match | None:
-    turbo = is_called(file.source, "turbo") and not is_called(file.source, r"de[-_. ]?turbo")
     reason = "its transformer fuses the states of several layers of a language model, as Krea 2"
-    return Match(f"{reason}, and its name says Turbo", "turbo") if turbo else Match(reason, "raw")
+    return Match(f"{reason}, and its name says Turbo", "turbo") if is_called(file.source, TURBO) else Match(reason, "raw")
 
 
 def from_config(folder: Path, pipeline: str, settings: Mapping[str, Any]) -> Match | None:
@@ -70,7 +69,7 @@ def from_config(folder: Path, pipeline: str, settings: Mapping[str, Any]) -> Mat
                 code="base.special_model",
                 path=str(folder),
             )
-    distilled = index.get("is_distilled", is_called(folder, "turbo"))
+    distilled = index.get("is_distilled", is_called(folder, TURBO))
     return Match("its model_index.json says that it is distilled", "turbo") if distilled else Match("", "raw")
 
 

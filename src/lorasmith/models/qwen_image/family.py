@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,9 @@ def from_file(file: DenoiserFile) -> Match | None:
         _refuse(file.source, "Mage-Flow")
     if is_called(file.source, r"edit"):
         _refuse(file.source, "Qwen-Image-Edit by its name, which edits pictures")
-    return Match("its blocks have a stream for the picture and one for the text, each with its own modulation, as Qwen-Image")
+    return _by_name(
+        file.source, "its blocks have a stream for the picture and one for the text, each with its own modulation, as Qwen-Image"
+    )
 
 
 def from_config(folder: Path, pipeline: str, settings: Mapping[str, Any]) -> Match | None:
@@ -49,7 +52,14 @@ def from_config(folder: Path, pipeline: str, settings: Mapping[str, Any]) -> Mat
         _refuse(folder, "Qwen-Image-Edit 2511, which edits pictures")
     if settings.get("use_additional_t_cond") or settings.get("use_layer3d_rope"):
         _refuse(folder, "Qwen-Image-Layered, which takes pictures apart into layers")
-    return Match("")
+    return _by_name(folder, "")
+
+
+def _by_name(source: Path, reason: str) -> Match:
+    """With a Lightning LoRA merged into it the tensors are the same; only what it is called tells it apart."""
+    if is_called(source, "lightning"):
+        return Match(f"{reason}{', and ' if reason else ''}its name says Lightning", "lightning")
+    return Match(reason)
 
 
 def _refuse(source: Path, what: str) -> None:
@@ -76,7 +86,17 @@ QWEN_IMAGE = Family(
     package=__package__,
     base_class="QwenImage",
     denoiser="transformer",
-    variants={"": Variant(config.PARTS, config.SCHEDULER, DEFAULTS, licence="Apache-2.0", note=NOTE)},
+    variants={
+        "": Variant(config.PARTS, config.SCHEDULER, DEFAULTS, licence="Apache-2.0", note=NOTE),
+        "lightning": Variant(
+            config.PARTS,
+            config.SCHEDULER,
+            replace(DEFAULTS, steps=8, cfg_scale=1.0),
+            distilled=True,
+            licence="Apache-2.0",
+            note="a Lightning LoRA was merged into it, which draws in four or eight steps: train on Qwen-Image itself and use both LoRAs",
+        ),
+    },
     tokenizers={"tokenizer": QWEN_TOKENIZER},
     prediction=Prediction(("flow",), usual_reason="Qwen-Image models predict the flow"),
     sizes=sizes,

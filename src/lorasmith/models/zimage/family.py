@@ -23,7 +23,7 @@ from lorasmith.models.family import (
     Variant,
 )
 from lorasmith.models.lora_naming import LOADS, Consumers, LoraMarks, LoraNaming, PartNaming, drops, readings
-from lorasmith.models.named import is_called
+from lorasmith.models.named import TURBO, is_called
 from lorasmith.models.shift import FixedShift
 from lorasmith.models.template import Template
 from lorasmith.models.zimage import config
@@ -77,7 +77,7 @@ def from_config(folder: Path, pipeline: str, settings: Mapping[str, Any]) -> Mat
 
 def _by_name(source: Path, reason: str) -> Match:
     """Base and Turbo have the same layers; only what they are called tells them apart."""
-    if is_called(source, "turbo") and not is_called(source, r"de[-_. ]?turbo"):
+    if is_called(source, TURBO):
         return Match(f"{reason}{', and ' if reason else ''}its name says Turbo", "turbo")
     return Match(reason, "base")
 
