@@ -8,7 +8,6 @@ built the same way and as small as they could be, on two cores that others used.
 
 from __future__ import annotations
 
-import io
 import statistics
 import sys
 import tempfile
@@ -18,18 +17,15 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-import skimage.data
-from PIL import Image
 from playwright.sync_api import Browser, CDPSession, Page, sync_playwright
 
-from benchmarks.studio import Server, make_workspace, serving
+from benchmarks.gallery import make_gallery
+from benchmarks.studio import Server, make_runs, serving
 from lorasmith.training import events
 from lorasmith.training.records.event_log import EventLog
 from lorasmith.training.records.run_folder import RunFolder
 from tests.browser.chromium import chromium, flags
 
-SIDE, QUALITY = 256, 80
-"""Of a photograph, in pixels and as JPEG has it."""
 CLICKS, FILTERS = 60, 10
 SCROLLED, NOTCH = 24_000, 200
 """Pixels that are scrolled, and by one notch of the wheel."""
@@ -65,26 +61,6 @@ SPIKE = {
     "CPU of the server for that, % of a core": "0.5",
 }  # fmt: skip
 """What the spike took, in the order of the table."""
-
-
-def photograph(number: int) -> bytes:
-    """One of a few photographs, with other bytes at its end."""
-    return PHOTOGRAPHS[number % len(PHOTOGRAPHS)] + number.to_bytes(4, "big")
-
-
-def _photographs() -> list[bytes]:
-    found = []
-    for name in ("astronaut", "chelsea", "coffee", "rocket"):
-        whole = Image.fromarray(getattr(skimage.data, name)())
-        for at in range(4):
-            left, top = (at % 2) * (whole.width - SIDE), (at // 2) * (whole.height - SIDE)
-            written = io.BytesIO()
-            whole.crop((left, top, left + SIDE, top + SIDE)).save(written, "JPEG", quality=QUALITY)
-            found.append(written.getvalue())
-    return found
-
-
-PHOTOGRAPHS = _photographs()
 
 
 class Window:
@@ -214,7 +190,8 @@ def main() -> None:
     pictures = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
     measures: list[Callable[[Browser, Server], dict[str, float]]] = [gallery]
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
-        first, _ = make_workspace(Path(folder), pictures, "audited", photograph)
+        make_gallery(Path(folder), pictures)
+        first, _ = make_runs(Path(folder))
         measures.append(lambda browser, server: run_page(browser, server, first))
         browser = playwright.chromium.launch(executable_path=chromium(), args=flags())
         with serving("-m", "lorasmith", "studio", "--workspace", folder, "--port", "0", "--no-browser") as server:

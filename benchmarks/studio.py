@@ -62,12 +62,12 @@ def noise(number: int) -> bytes:
     return written.getvalue()
 
 
-def make_workspace(folder: Path, pictures: int, state: str, picture: Callable[[int], bytes] = noise) -> list[RunFolder]:
-    """A project with that many captioned pictures, and two runs."""
+def make_project(folder: Path, pictures: int, state: str) -> None:
+    """A project with that many captioned pictures."""
     draw = random.Random(0)
     dataset = Projects(folder).make(Project(name="Big")).dataset
     for number in range(pictures):
-        (dataset / f"{number:05d}.jpg").write_bytes(picture(number))
+        (dataset / f"{number:05d}.jpg").write_bytes(noise(number))
         (dataset / f"{number:05d}.txt").write_text(f"big, tag {draw.randrange(300)}, tag {draw.randrange(300)}", encoding="utf-8")
     cache = folder / "cache" / "pictures"
     if state != "new":
@@ -77,6 +77,10 @@ def make_workspace(folder: Path, pictures: int, state: str, picture: Callable[[i
             )
     if state == "audited":
         audit_dataset(dataset, kind="character", cache=cache)
+
+
+def make_runs(folder: Path) -> list[RunFolder]:
+    """Two runs that have not begun."""
     runs = [RunFolder(folder / "runs" / name) for name in WATCHED]
     for run in runs:
         run.create(settings_from({"base": {"path": "base"}, "datasets": [{"path": "pictures"}]}))
@@ -212,7 +216,8 @@ def main() -> None:
         print("bare application:", cost(bare, "/ok", 500))
     with tempfile.TemporaryDirectory() as folder:
         began = time.process_time()
-        runs = make_workspace(Path(folder), pictures, state)
+        make_project(Path(folder), pictures, state)
+        runs = make_runs(Path(folder))
         print(f"{pictures} pictures, {state}: {time.process_time() - began:.0f} s of CPU to make them")
         studio = ("-m", "lorasmith", "studio", "--workspace", folder, "--port", "0", "--no-browser")
         Server(*studio).end()  # Python compiles the modules, as an installation does

@@ -15,6 +15,7 @@ from lorasmith.curation.mend.mend import alone_in
 from lorasmith.dataset_folder import CAPTION_HISTORY, LOCK, SET_ASIDE, locked, pictures_below, pictures_in, sidecars, walk
 from lorasmith.datasets.folders import open_folder
 from lorasmith.errors import DatasetError
+from lorasmith.lock_holder import program_of
 
 
 @pytest.fixture
@@ -71,9 +72,8 @@ def test_the_captions_of_a_picture_are_beside_it(dataset):
     assert sidecars(dataset / "b.png") == []
 
 
-def test_what_changes_captions_and_what_changes_pictures_wait_for_each_other(dataset, monkeypatch):
-    monkeypatch.setattr("lorasmith.captions.history.PATIENCE", 0.0)
-    captions = open_captions(dataset)
+def test_what_changes_captions_and_what_changes_pictures_wait_for_each_other(dataset):
+    captions = open_captions(dataset, patience=0.0)
     with alone_in(dataset), pytest.raises(DatasetError, match="is being changed by another program"):
         captions.save({"a.txt": Caption(b"anna")}, "write")
     with locked(dataset), pytest.raises(DatasetError, match="wait until it is done") as refused, alone_in(dataset):
@@ -82,6 +82,39 @@ def test_what_changes_captions_and_what_changes_pictures_wait_for_each_other(dat
     captions.save({"a.txt": Caption(b"anna")}, "write")
     assert History(dataset).file == dataset / CAPTION_HISTORY
     assert [path.name for path in dataset.glob(".lorasmith/*lock")] == [LOCK.name]
+
+
+def test_who_is_refused_is_told_who_changes_the_dataset(dataset, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["/usr/bin/lorasmith", "captions", "add", str(dataset), "hat"])
+    with locked(dataset), pytest.raises(DatasetError) as refused, locked(dataset):
+        pass
+    assert f"another program (lorasmith captions add, process {os.getpid()}, since " in str(refused.value)
+    assert (refused.value.values["program"], refused.value.values["process"]) == ("lorasmith captions add", os.getpid())
+
+
+def test_who_waits_long_for_another_program_is_told_so(dataset, monkeypatch, caplog):
+    monkeypatch.setattr("lorasmith.dataset_folder.SOON", 0.0)
+    with locked(dataset), pytest.raises(DatasetError), locked(dataset, patience=0.1):
+        pass
+    assert "is being changed by another program" in caplog.text
+    assert "Waiting up to" in caplog.text
+
+
+def test_captions_are_read_while_another_program_has_the_dataset(dataset):
+    open_captions(dataset).save({"a.txt": Caption(b"anna")}, "write")
+    with locked(dataset):
+        assert open_captions(dataset, patience=0.0)["a.txt"].caption.text == "anna"
+
+
+@pytest.mark.parametrize(
+    ("command", "program"),
+    [
+        (["/usr/bin/lorasmith", "mend", "pets"], "lorasmith mend pets"), (["/x/lorasmith/__main__.py", "studio", "--workspace", "w"], "lorasmith studio"),
+        (["/usr/bin/lorasmith", "captions", "add", "./pets", "hat"], "lorasmith captions add"), (["-c"], "python"), ([], "python"),
+    ],
+)  # fmt: skip
+def test_a_program_is_named_by_its_verbs(command, program):
+    assert program_of(command) == program
 
 
 def test_a_lock_needs_a_folder(tmp_path):

@@ -14,6 +14,7 @@ See docs/decisions/0027-one-dataset-folder.md.
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from collections.abc import Collection, Iterator
@@ -25,6 +26,9 @@ from filelock import FileLock, Timeout
 from lorasmith.atomic import sync_folder
 from lorasmith.cache_folder import TAG
 from lorasmith.errors import DatasetError
+from lorasmith.lock_holder import holder_of, sign
+
+log = logging.getLogger(__name__)
 
 PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif", ".apng", ".jfif", ".heic", ".heif", ".jxl")
 """Suffixes of pictures, in lower case."""
@@ -147,7 +151,10 @@ def pictures_in(folder: str | Path) -> list[Path]:
 
 def is_picture(name: str | Path) -> bool:
     """Whether a file is a picture by its suffix, and by its name not the mask or conditioning picture of one."""
-    stem, suffix = os.path.splitext(name)
+    path = os.fspath(name)
+    if path[path.rfind(".") :].lower() not in PICTURE_SUFFIXES:  # most files that are none, at a third of the time
+        return False
+    stem, suffix = os.path.splitext(path)
     return suffix.lower() in PICTURE_SUFFIXES and not stem.lower().endswith(NOT_PICTURES)
 
 
@@ -196,6 +203,9 @@ def holds_no_pictures(root: str | Path) -> DatasetError:
 
 # The one lock
 
+SOON = 1.0
+"""Seconds after which it is said that another program is waited for."""
+
 
 @contextmanager
 def locked(root: str | Path, patience: float = 0.0) -> Iterator[None]:
@@ -204,7 +214,7 @@ def locked(root: str | Path, patience: float = 0.0) -> Iterator[None]:
     `patience` is how many seconds to wait for another program.
 
     Raises:
-        DatasetError: there is no such folder, or another program is still at it.
+        DatasetError: there is no such folder, or another program is still at it (`dataset.locked`).
     """
     folder = Path(root)
     if not folder.is_dir():
@@ -214,20 +224,37 @@ def locked(root: str | Path, patience: float = 0.0) -> Iterator[None]:
             folder=str(root),
         )
     make_state_folder(folder)
-    lock = FileLock(folder / LOCK)
-    try:
-        lock.acquire(timeout=patience)
-    except Timeout:
-        raise DatasetError(
-            f"{root} is being changed by another program (an import, mend, layout or caption edit): wait until it is done.",
-            code="dataset.locked", folder=str(root),
-        ) from None  # fmt: skip
+    lock = _taken(folder, patience)
+    sign(folder / LOCK)
     try:
         yield
     finally:
         now = time.time_ns()  # finer than the clock by which file systems date what is written
         os.utime(folder / LOCK, ns=(now, now))
         lock.release()
+
+
+def _taken(root: Path, patience: float) -> FileLock:
+    lock = FileLock(root / LOCK)
+    try:
+        lock.acquire(timeout=min(patience, SOON))
+    except Timeout:
+        if patience <= SOON:
+            raise _is_locked(root) from None
+        log.warning("%s Waiting up to %.0f s.", _is_locked(root), patience)
+        try:
+            lock.acquire(timeout=patience - SOON)
+        except Timeout:
+            raise _is_locked(root) from None
+    return lock
+
+
+def _is_locked(root: Path) -> DatasetError:
+    holder = holder_of(root / LOCK)
+    return DatasetError(
+        f"{root} is being changed by another program ({holder or 'an import, mend, layout or caption edit'}): wait until it is done.",
+        code="dataset.locked", folder=str(root), program=holder and holder.program, process=holder and holder.process,
+    )  # fmt: skip
 
 
 def last_change(root: str | Path) -> int:

@@ -15,6 +15,8 @@ pages, `values` has what the sentence refers to (a path, a setting, a number). `
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -82,3 +84,13 @@ class RunError(LorasmithError):
     """A run cannot go on."""
 
     default_code = "run"
+
+
+@contextmanager
+def about_setting(name: str) -> Iterator[None]:
+    """What is wrong with what the user gave within the block is the fault of this setting, unless an error names another one."""
+    try:
+        yield
+    except InputError as error:
+        error.values.setdefault("setting", name)
+        raise

@@ -171,6 +171,33 @@ def worst_first(findings: Iterable[Finding]) -> list[Finding]:
     return sorted(findings, key=lambda finding: (SEVERITIES.index(finding.severity), -len(finding.subjects), finding.code))
 
 
+@dataclass(frozen=True)
+class OfOneCode:
+    """The findings of one code, together."""
+
+    code: str
+    severity: Severity
+    subjects: int
+    """How many different ones they have."""
+    of_set: Finding | None
+    """The finding itself, where it is about the set."""
+
+
+def by_code(findings: Iterable[Finding]) -> list[OfOneCode]:
+    """One row for each code, the most severe first; of these, the ones with most subjects."""
+    together: dict[str, list[Finding]] = {}
+    for finding in findings:
+        together.setdefault(finding.code, []).append(finding)
+    rows = [
+        OfOneCode(
+            code, same[0].severity, len({subject for one in same for subject in one.subjects}),
+            next((one for one in same if one.about == "set"), None),
+        )
+        for code, same in together.items()
+    ]  # fmt: skip
+    return sorted(rows, key=lambda row: (SEVERITIES.index(row.severity), -row.subjects))
+
+
 FEW_ALIKE = 3
 """Findings of one code up to which each is shown by itself."""
 

@@ -2,7 +2,6 @@ import "@mantine/core/styles.css";
 import "@mantine/dropzone/styles.css";
 import "@mantine/notifications/styles.css";
 import "@mantine/spotlight/styles.css";
-import "uplot/dist/uPlot.min.css";
 import "./theme/tokens.css";
 import "./words";
 import { StrictMode } from "react";

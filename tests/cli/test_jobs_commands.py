@@ -35,7 +35,10 @@ def states(queue):
     return {job.id: job.state for job in queue.jobs()}
 
 
-def test_a_job_is_added_listed_and_asked_for_things(queue):
+def test_a_job_is_added_listed_and_asked_for_things(queue, tmp_path):
+    for place in ("datasets/anna", "b"):
+        (tmp_path / place).mkdir(parents=True)
+    (tmp_path / "a.zip").touch()
     assert run("jobs", "list") == "No jobs yet. Add one, such as: lorasmith train SETTINGS --queue\n"
     assert "Job 1 (audit) is queued." in run("jobs", "add", "audit", "dataset=datasets/anna", "resolution=512")
     assert "Job 2 (import)" in run("jobs", "add", "import", "sources=a.zip", "sources=b", "into=anna", "--priority", 3)
@@ -54,7 +57,8 @@ def test_a_job_is_added_listed_and_asked_for_things(queue):
     assert states(queue) == {1: "queued", 2: "cancelled"}
 
 
-def test_a_running_job_shows_how_far_it_is(queue):
+def test_a_running_job_shows_how_far_it_is(queue, tmp_path):
+    (tmp_path / "anna").mkdir()
     run("jobs", "add", "audit", "dataset=anna")
     queue.claim("cpu", "cpu")
     folder = queue.workspace.job(1)

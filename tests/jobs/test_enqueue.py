@@ -37,7 +37,59 @@ def test_wrong_arguments_get_a_sentence(kind, arguments, sentence):
     assert str(refused.value) == sentence
 
 
+@pytest.mark.parametrize(
+    ("kind", "arguments", "setting"),
+    [
+        ("audit", {"dataset": "gone"}, "dataset"), ("audit", {"dataset": "owner/name"}, "dataset"), ("import", {"sources": ["a.zip"], "into": "anna"}, "sources"),
+        ("tag", {"dataset": "anna", "tagger": "/gone"}, "tagger"), ("sample", {"base": "/gone", "prompts": ["a"], "out": "drawn"}, "base"),
+        ("sample", {"base": "anna", "prompts": ["a"], "out": "drawn", "base_files": {"vae": "gone.safetensors"}}, "base_files"),
+        ("merge", {"files": [{"file": "gone.safetensors"}], "out": "a.safetensors"}, "files"), ("prove", {"run": "runs/gone"}, "run"),
+        ("train", {"settings_file": "gone.toml"}, None), ("train", {"run": "anna"}, "run"),
+    ],
+)  # fmt: skip
+def test_a_job_that_could_not_begin_is_not_added(tmp_path, kind, arguments, setting):
+    (tmp_path / "anna").mkdir()
+    with Queue(tmp_path) as queue:
+        with pytest.raises(InputError) as refused:
+            enqueue(queue, kind, arguments, start=print)
+        assert queue.jobs() == []
+    assert refused.value.values.get("setting") == setting
+
+
+@pytest.mark.parametrize(
+    ("change", "setting"),
+    [
+        ({"network": {"rank": -1}}, "network.rank"), ({"netwrok": {}}, "netwrok"), ({"base": {"path": "gone"}}, "base.path"),
+        ({"datasets": [{"path": "gone"}]}, "datasets"), ({"schedule": {"lr_scheduler": "constant", "lr_warmup_steps": 3}}, "schedule.lr_warmup_steps"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("kind", ["train", "cache"])
+def test_settings_that_could_not_be_trained_with_are_refused_by_name(tmp_path, settings_for, kind, change, setting):
+    settings = settings_for().model_dump(mode="json", exclude_unset=True) | change
+    with Queue(tmp_path) as queue, pytest.raises(InputError) as refused:
+        enqueue(queue, kind, {"settings": settings}, start=print)
+    assert refused.value.values["setting"] == setting
+
+
+def test_relative_paths_of_settings_start_from_the_workspace(tmp_path, settings_for, creatures):
+    (tmp_path / "pictures").symlink_to(creatures)
+    settings = settings_for().model_dump(mode="json", exclude_unset=True) | {"datasets": [{"path": "pictures"}]}
+    with Queue(tmp_path) as queue:
+        assert enqueue(queue, "train", {"settings": settings}, start=print).arguments["settings"]["datasets"] == [{"path": "pictures"}]
+
+
+def test_what_a_job_before_it_makes_need_not_be_there_yet(tmp_path):
+    (tmp_path / "a.zip").touch()
+    with Queue(tmp_path) as queue:
+        first = enqueue(queue, "import", {"sources": ["a.zip"], "into": "anna"}, start=print)
+        assert enqueue(queue, "audit", {"dataset": "anna/10_hat"}, start=print).state == "queued"
+        request(queue, first.id, "cancel", print)
+        with pytest.raises(InputError, match=r"bert \(dataset\) does not exist"):
+            enqueue(queue, "audit", {"dataset": "bert"}, start=print)
+
+
 def test_each_wish_leaves_a_supervisor_at_work(tmp_path):
+    (tmp_path / "anna").mkdir()
     started = []
     with Queue(tmp_path) as queue:
         job = enqueue(queue, "audit", {"dataset": "anna"}, start=started.append)

@@ -1,5 +1,6 @@
 """Each route of captions: good, bad input, not there, busy, changed meanwhile."""
 
+import os
 from urllib.parse import quote
 
 import pytest
@@ -60,10 +61,19 @@ def test_a_caption_that_is_not_there_is_404(script, dataset, name):
 
 
 def test_a_dataset_that_is_in_use_is_423(script, dataset, monkeypatch):
-    monkeypatch.setattr("lorasmith.captions.history.PATIENCE", 0.0)
+    monkeypatch.setattr("lorasmith.studio.datasets.SOON", 0.0)
+    monkeypatch.setattr("lorasmith.studio.history.SOON", 0.0)
+    script.put(f"{AT}/captions/0.txt", json={"text": "mimi"})
+    calls = {
+        f"PUT {AT}/captions/0.txt": {"text": "x"}, f"POST {AT}/edits": {"edit": "add", "arguments": {"tags": ["cat"]}}, f"POST {AT}/history:undo": None,
+        f"PUT {AT}/layout": {}, f"PUT {AT}/holdout": {"share": 0.5}, f"PATCH {AT}/pictures/0.png": {"held_out": True},
+        f"POST {AT}/mends": {"pictures": ["0.png"], "changes": [{"way": "flip"}]},
+    }  # fmt: skip
     with locked(dataset):
-        assert script.put(f"{AT}/captions/0.txt", json={"text": "x"}).status_code == 423
-        assert script.post(f"{AT}/edits", json={"edit": "add", "arguments": {"tags": ["cat"]}}).status_code == 423
+        for call, body in calls.items():
+            refused = script.request(*call.split(), json=body)
+            assert (refused.status_code, refused.json()["values"]["process"]) == (423, os.getpid()), call
+        assert script.get(f"{AT}/captions/0.txt").json()["text"] == "mimi", "who only reads is not refused"
 
 
 def test_an_edit_is_tried_before_it_is_done_and_can_be_undone(script, dataset):

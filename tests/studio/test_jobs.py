@@ -6,6 +6,12 @@ from lorasmith.jobs.journal import Journal, Progressed
 from lorasmith.jobs.queue import Queue
 
 
+@pytest.fixture(autouse=True)
+def pictures(workspace):
+    """A folder that jobs are given."""
+    (workspace / "pictures").mkdir()
+
+
 @pytest.fixture
 def queue(workspace):
     with Queue(workspace) as opened:
@@ -34,6 +40,7 @@ def test_a_job_is_added_listed_and_read(script):
         ({"arguments": {"dataset": "x", "nothing": 1}}, 422), ({"priority": 101}, 422), ({"project": "gone"}, 404),
         ({"arguments": {"dataset": "../outside"}}, 400), ({"arguments": {"dataset": "/etc"}}, 400),
         ({"arguments": {"dataset": "x", "cache": "/tmp/x"}}, 400), ({"arguments": {"dataset": "a\0b"}}, 400),
+        ({"arguments": {"dataset": "gone"}}, 422), ({"kind": "train", "arguments": {"settings_file": "gone.toml"}}, 422),
         ({"kind": "import", "arguments": {"sources": ["/anywhere"], "into": "../x"}}, 400),
         ({"kind": "train", "arguments": {"settings": {"cache": "/tmp/x"}}}, 400), ({"kind": "train", "arguments": {"settings_file": "a.toml", "out": "/x"}}, 400),
     ],
@@ -41,6 +48,14 @@ def test_a_job_is_added_listed_and_read(script):
 def test_a_bad_job_is_not_added(script, body, status):
     assert add(script, **body).status_code == status
     assert script.get("/api/jobs").json() == []
+
+
+def test_a_setting_that_cannot_be_is_named_at_once(script):
+    settings = {"base": {"path": "base"}, "datasets": [{"path": "pictures"}], "training": {"epochs": 1}, "network": {"rank": -1}}
+    refused = add(script, kind="train", arguments={"settings": settings})
+    assert (refused.status_code, refused.json()["place"]) == (422, "network.rank")
+    refused = add(script, kind="train", arguments={"settings": settings | {"network": {}}})
+    assert (refused.status_code, refused.json()["place"], refused.json()["code"]) == (422, "base.path", "base.missing")
 
 
 def test_a_job_may_write_to_a_registered_folder(script, tmp_path):
@@ -51,10 +66,11 @@ def test_a_job_may_write_to_a_registered_folder(script, tmp_path):
     assert add(script, arguments={"dataset": str(tmp_path / "pictures" / "out")}).status_code == 400
 
 
-def test_a_job_may_write_to_a_folder_of_the_library(script, tmp_path):
+def test_a_job_may_write_to_a_folder_of_the_library(script, tmp_path, workspace):
     given = {"kind": "resize", "arguments": {"file": "a.safetensors", "rank": 4, "out": str(tmp_path / "loras" / "b.safetensors")}}
     assert add(script, **given).status_code == 400
     (tmp_path / "loras").mkdir()
+    (workspace / "a.safetensors").touch()
     script.put("/api/library/folders", json={"folders": [str(tmp_path / "loras")]})
     assert add(script, **given).status_code == 201
 
@@ -96,7 +112,7 @@ def test_what_a_job_cannot_do_now_is_409(script, queue):
 
 
 def test_a_training_that_runs_is_asked_to_save(script, queue):
-    id = script.post("/api/jobs", json={"kind": "train", "arguments": {"settings_file": "a.toml"}}).json()["id"]
+    id = queue.add("train", {"settings_file": "a.toml"}, "accelerator").id
     assert script.post(f"/api/jobs/{id}:save").status_code == 409, "it waits"
     queue.claim("accelerator", "machine")
     assert script.post(f"/api/jobs/{id}:save").status_code == 200

@@ -11,10 +11,8 @@ def finished(script, workspace):
     """Makes a job that has ended with an outcome, and says its number."""
 
     def finish(**outcome):
-        job = script.post("/api/jobs", json={"kind": "sample", "arguments": {"base": "base", "prompts": ["a"], "out": "drawn"}}).json()[
-            "id"
-        ]
         with Queue(workspace) as queue:
+            job = queue.add("sample", {"base": "base", "prompts": ["a"], "out": "drawn"}, "accelerator").id
             queue.claim("accelerator", "cpu")
             queue.end(job, "done", outcome=outcome)
         return job

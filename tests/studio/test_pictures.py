@@ -207,6 +207,31 @@ def test_pictures_are_judged_for_another_resolution(script, dataset):
     assert script.get("/api/projects/mimi/audit", params={"resolution": 8}).status_code == 422
 
 
+def test_the_audit_is_short_and_its_findings_come_by_the_page(script, dataset):
+    audit = script.get("/api/projects/mimi/audit").json()
+    small = next(row for row in audit["codes"] if row["code"] == "audit.too_small")
+    assert (small["severity"], small["pictures"], small["of_set"]) == ("warning", 5, None)
+    few = next(row for row in audit["codes"] if row["of_set"])
+    assert few["of_set"]["code"] == few["code"]
+    assert audit["need_a_look"] == 5
+
+    address, asked = "/api/projects/mimi/audit/findings", {"code": "audit.too_small", "start": 3, "count": 2, "version": audit["version"]}
+    page = script.get(address, params=asked).json()
+    assert (page["total"], [finding["subjects"] for finding in page["findings"]]) == (5, [[IDS[3]], [IDS[4]]])
+    assert script.get(address).json()["total"] == sum(audit["counts"].values())
+    assert script.get(address, params={"version": "another"}).json()["code"] == "pictures.stale"
+
+
+def test_what_loses_nothing_is_offered_together(script, dataset):
+    for place in (IDS[0], IDS[2]):
+        picture = Image.open(dataset / place).convert("RGBA")
+        picture.putalpha(Image.linear_gradient("L").resize(picture.size))
+        picture.save(dataset / place)
+    assert script.get("/api/projects/mimi/audit").json()["safe_mends"] == [
+        {"pictures": [IDS[0], IDS[2]], "changes": [{"way": "flatten", "parameters": {}}]}
+    ]
+
+
 def test_copies_are_found_in_groups(script, dataset):
     (dataset / "5_mimi" / "z.png").write_bytes((dataset / "5_mimi" / "a.png").read_bytes())
     (group,) = script.get("/api/projects/mimi/duplicates").json()
@@ -221,6 +246,30 @@ def test_a_damaged_picture_is_shown_as_such_and_its_neighbours_as_ever(script, d
     assert page[1]["width"] == 64
     refused = script.get(page[0]["thumbnail"])
     assert (refused.status_code, refused.json()["code"]) == (400, "picture.not_a_picture")
+
+
+def test_a_picture_that_a_browser_has_is_not_sent_again(script, dataset):
+    address = f"/files/projects/mimi/pictures/{IDS[0]}"
+    sent = script.get(address)
+    again = script.get(address, headers={"If-None-Match": sent.headers["etag"]})
+    assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", sent.headers["etag"])
+    draw_scene(random_scene(7)).save(dataset / IDS[0])
+    assert script.get(address, headers={"If-None-Match": sent.headers["etag"]}).status_code == 200
+
+
+def test_captions_of_a_page_are_the_same_before_and_after_all_are_read(script, dataset):
+    (dataset / "5_mimi" / "c d.caption").write_bytes(b"caf\xe9")
+    for places in (IDS[:2], IDS):
+        first = script.get("/api/projects/mimi/pictures", params={"count": len(places)}).json()["items"]
+        script.get("/api/projects/mimi/tags")
+        assert script.get("/api/projects/mimi/pictures", params={"count": len(places)}).json()["items"] == first
+    assert [item["caption"] for item in first] == [
+        "5_mimi/a.txt",
+        "5_mimi/b.txt",
+        None,
+        "holdout/1_mimi/e.txt",
+        "regularisation/1_cat/r.txt",
+    ]
 
 
 def opened(answered):

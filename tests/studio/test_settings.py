@@ -105,7 +105,8 @@ def test_an_estimate_that_fails_says_why(script, settings, monkeypatch):
 
 def test_what_cannot_be_planned_is_refused(script, settings):
     assert script.post("/api/plans", json={"settings": {}}).status_code == 422
-    assert script.post("/api/plans", json={"settings": settings | {"base": {"path": "/gone"}}}).status_code == 400
+    refused = script.post("/api/plans", json={"settings": settings | {"base": {"path": "/gone"}}})
+    assert (refused.status_code, refused.json()["place"]) == (422, "base.path")
     assert script.get(f"/api/plans/{'0' * 24}/estimate").status_code == 404
     assert script.get("/api/plans/..%2fx/estimate").status_code in (404, 422)
 

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from lorasmith.captions.caption import Caption, is_utf8
 from lorasmith.captions.encodings import MARKS, in_words, plausible, readings
-from lorasmith.captions.history import Change, History, Operation, file_bytes
+from lorasmith.captions.history import PATIENCE, Change, History, Operation, file_bytes
 from lorasmith.dataset_folder import CAPTION_SUFFIXES, PICTURE_SUFFIXES, holds_no_pictures, is_picture, is_regularisation, walk
 from lorasmith.errors import DatasetError, SettingsError
 
@@ -36,6 +36,8 @@ class Entry:
     caption: Caption
     exists: bool
     """Whether the file exists; without one the caption is empty."""
+    readable: bool = True
+    """Whether it is UTF-8; what is not is empty here."""
 
 
 MOST_TOGETHER = 2**14
@@ -46,15 +48,16 @@ class CaptionCollection:
     """The captions below a folder, in the order of their keys, as they were read and saved since. `open_captions` makes one."""
 
     def __init__(
-        self, folder: Path, extension: str, entries: Mapping[str, Entry], orphans: tuple[str, ...], unreadable: Mapping[str, Entry]
-    ):
+        self, folder: Path, extension: str, entries: Mapping[str, Entry], orphans: tuple[str, ...], unreadable: Mapping[str, Entry],
+        patience: float = PATIENCE,
+    ):  # fmt: skip
         self.folder = folder
         self.extension = extension
         """The suffix of caption files that are not written yet."""
         self.orphans = orphans
         """Caption files without a picture beside them."""
         self._unreadable = dict(unreadable)
-        self.history = History(folder)
+        self.history = History(folder, patience)
         self._entries = dict(entries)
 
     def __repr__(self) -> str:
@@ -201,14 +204,14 @@ class CaptionCollection:
             caption = Caption(change.after or b"") if readable else Caption()
             target = self._entries if readable else self._unreadable
             moved = change.key not in target
-            target[change.key] = Entry(change.key, entry.pictures, caption, exists=change.after is not None)
+            target[change.key] = Entry(change.key, entry.pictures, caption, change.after is not None, readable)
             if moved:
                 (self._unreadable if readable else self._entries).pop(change.key, None)
                 self._entries = dict(sorted(self._entries.items()))
 
 
 def open_captions(
-    folder: Path | str, extension: str | None = None, *, recursive: bool = True, unreadable_too: bool = False
+    folder: Path | str, extension: str | None = None, *, recursive: bool = True, unreadable_too: bool = False, patience: float = PATIENCE
 ) -> CaptionCollection:
     """The captions of all pictures in `folder` and the folders below it, in the order of their keys.
 
@@ -216,6 +219,7 @@ def open_captions(
     read, and new files get the suffix that most files have. Hidden files are skipped. An operation that was interrupted is finished first.
 
     A caption that is not UTF-8 is an error; with `unreadable_too` it is listed in `unreadable` and left out of the entries.
+    `patience` is how many seconds to wait for another program that is changing the dataset.
 
     Raises
     ------
@@ -237,7 +241,7 @@ def open_captions(
     suffixes = CAPTION_SUFFIXES if extension is None else ("." + extension.lower().removeprefix("."),)
     if suffixes[0] in PICTURE_SUFFIXES:
         raise SettingsError(f"{extension} is a suffix of pictures: give one of caption files, such as .txt or .caption.")
-    History(root).recover()
+    History(root, patience).recover()
 
     pictures, texts = _files_by_stem(root, suffixes, recursive)
     if not pictures:
@@ -256,13 +260,30 @@ def open_captions(
         key = texts[stem][0]
         raw = file_bytes(prefix + key)
         if raw is None or not is_utf8(raw):
-            unreadable[key] = Entry(key, own, Caption(), exists=True)
+            unreadable[key] = Entry(key, own, Caption(), exists=True, readable=False)
         else:
             entries[key] = Entry(key, own, Caption(raw), exists=True)
     if unreadable and not unreadable_too:
         raise DatasetError(not_utf8(root, list(unreadable)), code="captions.not_utf8", paths=list(unreadable))
     orphans = tuple(sorted(path for stem, candidates in texts.items() if stem not in pictures for path in candidates))
-    return CaptionCollection(root, new_suffix, entries, orphans, unreadable)
+    return CaptionCollection(root, new_suffix, entries, orphans, unreadable, patience)
+
+
+def captions_beside(folder: Path | str, pictures: Sequence[str], patience: float = PATIENCE) -> dict[str, Entry] | None:
+    """Picture -> its caption for these pictures alone, without a look at the folder's other files.
+
+    None where one of them has no caption of its own name in the first suffix, or one that is not UTF-8: `open_captions` says what it has.
+    """
+    History(folder, patience).recover()
+    prefix = f"{folder}{os.sep}"
+    found: dict[str, Entry] = {}
+    for picture in pictures:
+        key = os.path.splitext(picture)[0] + CAPTION_SUFFIXES[0]
+        raw = file_bytes(prefix + key)
+        if raw is None or not is_utf8(raw):
+            return None
+        found[picture] = Entry(key, (picture,), Caption(raw), exists=True)
+    return found
 
 
 def _files_by_stem(root: Path, suffixes: Sequence[str], recursive: bool) -> tuple[dict[str, list[str]], dict[str, list[str]]]:

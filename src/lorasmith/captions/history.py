@@ -45,7 +45,7 @@ CHANGES_IN_A_ROW = 2000
 """Changes that are compressed together: few enough for memory, enough for compression to find what captions have in common."""
 
 PATIENCE = 60.0
-"""Seconds to wait for another program that is changing the same captions."""
+"""Seconds to wait for another program that is changing the same dataset."""
 
 NOTHING_TO_DO = "captions.nothing_to_undo"
 """Code of the error where there is no operation to undo or redo."""
@@ -125,8 +125,9 @@ def file_bytes(path: Path | str) -> bytes | None:
 class History:
     """The operations on the captions below one folder. Nothing is written before the first operation."""
 
-    def __init__(self, folder: Path | str):
-        self.folder = Path(folder)
+    def __init__(self, folder: Path | str, patience: float = PATIENCE):
+        """`patience` is how many seconds to wait for another program that is changing the dataset."""
+        self.folder, self.patience = Path(folder), patience
         self.file = self.folder / CAPTION_HISTORY
 
     def __repr__(self) -> str:
@@ -150,7 +151,7 @@ class History:
         Raises:
             DatasetError: a file's content is not the one before the change, or a file cannot be written; then no file is changed.
         """
-        with locked(self.folder, PATIENCE):
+        with locked(self.folder, self.patience):
             self._recover()
             self._refuse_outside_changes(changes, "read")
             with self._database() as database:
@@ -184,14 +185,14 @@ class History:
 
     def recover(self) -> None:
         """Finish an operation that was interrupted, and rewrite what a power cut undid; called when a folder is opened."""
-        if self.file.exists():
-            with locked(self.folder, PATIENCE):
+        if self._interrupted():
+            with locked(self.folder, self.patience):
                 self._recover()
 
     def _revert(self, state: State, order: str, during: State, done: State, nothing: str) -> tuple[Operation, list[Change]]:
         if not self.file.exists():
             raise DatasetError(f"{nothing} in {self.folder}: its captions have no history yet.", code=NOTHING_TO_DO)
-        with locked(self.folder, PATIENCE):
+        with locked(self.folder, self.patience):
             self._recover()
             with self._database() as database:
                 row = database.execute(f"SELECT {_COLUMNS} FROM operations WHERE state = ? ORDER BY number {order}", (state,)).fetchone()
@@ -253,15 +254,19 @@ class History:
                     "permissions.", code="captions.not_writable", path=f"{root}{change.key}",
                 ) from error  # fmt: skip
 
-    def _recover(self) -> None:
+    def _interrupted(self) -> list[tuple[int, State, float]]:
+        """Number, state and beginning of the operations that were not finished, or that a power cut may have undone, in their order."""
         if not self.file.exists():
-            return
-        boot = _boot_id() or ""
+            return []
         with self._database() as database:
             query = "SELECT number, state, began FROM operations WHERE state IN ('applying', 'undoing') OR boot != ? ORDER BY sequence"
-            waiting = database.execute(query, (boot,)).fetchall()
-            if not waiting:
-                return
+            return database.execute(query, (_boot_id() or "",)).fetchall()
+
+    def _recover(self) -> None:
+        boot, waiting = _boot_id() or "", self._interrupted()
+        if not waiting:
+            return
+        with self._database() as database:
             due: dict[str, _Due] = {}  # the last operation that wrote a file counts
             for number, state, began in waiting:
                 for change in _changes_of(database, number):

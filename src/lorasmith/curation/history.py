@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
-from lorasmith.captions.history import History
+from lorasmith.captions.history import PATIENCE, History
 from lorasmith.curation.mend.mend import redo_what_was_done_at
 from lorasmith.curation.mend.recipes import Recipe, kept_recipes
 from lorasmith.curation.mend.steps import Step, Upscale, in_words
@@ -79,27 +79,30 @@ def to_redo(listed: Iterable[DatasetOperation]) -> DatasetOperation | None:
     return max((one for one in listed if one.state == "undone"), key=lambda one: one.undone, default=None)
 
 
-def undo_newest(root: str | Path, cache: str | Path | None = None, *, networks: bool = True) -> DatasetOperation:
+def undo_newest(
+    root: str | Path, cache: str | Path | None = None, *, networks: bool = True, patience: float = PATIENCE
+) -> DatasetOperation:  # fmt: skip
     """Undo the newest operation that was not undone; gives it as it is now.
 
-    `cache` is a folder that keeps what is seen of pictures. Without `networks` none is opened.
+    `cache` is a folder that keeps what is seen of pictures. Without `networks` none is opened. `patience` is how many seconds an edit of
+    captions waits for another program.
 
     Raises:
         DatasetError: there is none, something else changed the files since, or the dataset is in use; then nothing is changed.
         InputError: it takes a network, and may not.
     """
     ways: _Ways = {
-        "captions": lambda root, one: History(root).undo(),
+        "captions": lambda root, one: History(root, patience).undo(),
         "mends": lambda root, one: undo_mends_done_at(root, one.at, cache),
         "moves": lambda root, one: take_back(root, _moved_at(root, one.at)),
     }
     return _change("undo", Path(root), to_undo, ways, "undone", networks)
 
 
-def redo_next(root: str | Path, *, networks: bool = True) -> DatasetOperation:
+def redo_next(root: str | Path, *, networks: bool = True, patience: float = PATIENCE) -> DatasetOperation:
     """Redo the operation that was undone last; gives it as it is now. Raises as `undo_newest` does."""
     ways: _Ways = {
-        "captions": lambda root, one: History(root).redo(),
+        "captions": lambda root, one: History(root, patience).redo(),
         "mends": lambda root, one: redo_what_was_done_at(root, one.at),
         "moves": lambda root, one: take_again(root, _moved_at(root, one.at)),
     }

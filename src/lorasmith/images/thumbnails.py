@@ -37,7 +37,7 @@ class Thumbnails:
     def kept(self, content: str, side: int) -> bytes | None:
         """The thumbnail of a content, as WebP, where there is one."""
         try:
-            return self._place(content, side).read_bytes()
+            return self.place(content, side).read_bytes()
         except FileNotFoundError:
             return None
 
@@ -46,16 +46,17 @@ class Thumbnails:
         written = io.BytesIO()
         read_small(picture, side).save(written, "WEBP", quality=QUALITY, method=METHOD)
         make_cache_folder(self.folder)
-        place = self._place(content, side)
+        place = self.place(content, side)
         place.parent.mkdir(exist_ok=True)
         write_atomically(place, written.getvalue())
         return written.getvalue()
 
     def has(self, content: str, side: int) -> bool:
         """Whether the thumbnail of a content is kept."""
-        return self._place(content, side).is_file()
+        return self.place(content, side).is_file()
 
-    def _place(self, content: str, side: int) -> Path:
+    def place(self, content: str, side: int) -> Path:
+        """Where the thumbnail of a content is kept."""
         return self.folder / content[:2] / f"{content}-{side}.webp"
 
 

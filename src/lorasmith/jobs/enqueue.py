@@ -19,6 +19,9 @@ from lorasmith.jobs.queue import Queue
 from lorasmith.jobs.supervisor import start_supervisor
 from lorasmith.registry import nearest
 
+MADE = ("out", "into", "dataset")
+"""Arguments of jobs that name what is made or changed."""
+
 Start = Callable[[str | Path], object]
 
 
@@ -52,12 +55,21 @@ def enqueue(
     """Add a job to the queue, and see to it that it is worked on.
 
     Raises:
-        InputError: see `checked`; nothing was added.
+        InputError: see `checked`, or the job could not begin (`Arguments.check_can_begin`); nothing was added.
     """
-    complete = checked(kind, arguments).model_dump(mode="json", exclude_unset=True)
-    job = queue.add(kind, complete, KINDS[kind].needs, project, priority)
+    complete = checked(kind, arguments)
+    if not _waits_for_another(queue, complete):
+        complete.check_can_begin(queue.workspace.root)
+    job = queue.add(kind, complete.model_dump(mode="json", exclude_unset=True), KINDS[kind].needs, project, priority)
     start(queue.workspace.root)
     return job
+
+
+def _waits_for_another(queue: Queue, arguments: Arguments) -> bool:
+    """Whether a job that has not ended makes or changes what this one reads, so that it cannot be looked at yet."""
+    root = queue.workspace.root
+    made = {root / str(job.arguments[name]) for job in queue.jobs((*WAITING, *ACTIVE)) for name in MADE if name in job.arguments}
+    return any({root / path, *(root / path).parents} & made for _, path in arguments.read_paths())
 
 
 def continue_jobs(queue: Queue, start: Start = start_supervisor) -> None:

@@ -28,6 +28,7 @@ from lorasmith.jobs.journal import Ended, Journal
 from lorasmith.jobs.kinds.kind import Kind
 from lorasmith.jobs.queue import Queue
 from lorasmith.jobs.work import StoppedEarly, Work
+from lorasmith.lock_holder import name_this_program
 from lorasmith.secrets import without_secrets
 
 log = logging.getLogger("lorasmith.jobs.worker")  # also where it is the program itself
@@ -131,6 +132,7 @@ def main(arguments: Sequence[str], kinds: Mapping[str, Kind]) -> None:
     """Work on the job that the command line names."""
     workspace, id, lock = arguments
     os.set_inheritable(int(lock), False)  # held as long as this process lives, and not by programs that it starts
+    name_this_program(f"job {id}")
     os.chdir(workspace)  # where the arguments' paths start
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s", stream=sys.stdout)
     logging.getLogger("lorasmith").setLevel(logging.INFO)

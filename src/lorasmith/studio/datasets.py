@@ -11,20 +11,21 @@ import os
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from lorasmith.captions.collection import CaptionCollection, Entry, open_captions
+from lorasmith.captions.collection import CaptionCollection, Entry, captions_beside, open_captions
 from lorasmith.captions.filters import parse_filter
 from lorasmith.curation.audit.set_signs import LoraKind
 from lorasmith.curation.chosen_pictures import name_not_utf8
-from lorasmith.dataset_folder import CAPTION_SUFFIXES, is_picture, last_change, walk
+from lorasmith.dataset_folder import CAPTION_SUFFIXES, SOON, is_picture, last_change, walk
 from lorasmith.errors import DatasetError, InputError
 from lorasmith.findings import Finding
 from lorasmith.studio.judging import Judgement, Question, judge_beside
+from lorasmith.studio.packed_findings import Head
 
 MOST_OPEN = 4
 """Datasets that are kept in memory."""
@@ -56,13 +57,18 @@ class Dataset:
     @cached_property
     def captions(self) -> CaptionCollection:
         """The captions; what is not UTF-8 is among its `unreadable`. Raises DatasetError where there are no pictures."""
-        return open_captions(self.root, unreadable_too=True)
+        return open_captions(self.root, unreadable_too=True, patience=SOON)
 
     @cached_property
     def entries(self) -> dict[str, Entry]:
         """Picture -> its caption."""
         own = (*self.captions, *self.captions.unreadable.values()) if self.pictures else ()
         return {picture: entry for entry in own for picture in entry.pictures}
+
+    def entries_of(self, pictures: Sequence[str]) -> dict[str, Entry]:
+        """Picture -> its caption, of these pictures; the others are not read for it where that can be avoided."""
+        few = captions_beside(self.root, pictures, SOON) if "captions" not in vars(self) else None
+        return few if few is not None else {picture: self.entries[picture] for picture in pictures if picture in self.entries}
 
     def file(self, picture: str) -> Path:
         """The file of a picture; raises InputError where there is none of that name (`picture.not_found`)."""
@@ -99,12 +105,17 @@ class _KeptAudit:
     made: float
 
     @cached_property
-    def of_pictures(self) -> Mapping[str, list[Finding]]:
-        found: dict[str, list[Finding]] = {}
-        for finding in self.audit.findings:
-            for subject in finding.subjects if finding.about != "set" else ():
-                found.setdefault(subject, []).append(finding)
+    def of_pictures(self) -> Mapping[str, list[Head]]:
+        found: dict[str, list[Head]] = {}
+        for head in self.audit.findings.heads:
+            for subject in head.subjects if head.about != "set" else ():
+                found.setdefault(subject, []).append(head)
         return found
+
+    def of(self, picture: str) -> list[Finding]:
+        heads = self.audit.findings.heads
+        numbers = [number for number, head in enumerate(heads) if picture in head.subjects and head.about != "set"]
+        return list(self.audit.findings.unpacked(numbers))
 
 
 class Datasets:
@@ -170,12 +181,17 @@ class Datasets:
         kept = self._audited(dataset, kind, resolution, newest)
         return None if kept is None else kept.audit
 
-    def findings(self, dataset: Dataset, kind: LoraKind | None, resolution: int) -> Mapping[str, list[Finding]]:
-        """Picture -> what is wrong with it, the gravest first, as far as the pictures were measured."""
+    def findings(self, dataset: Dataset, kind: LoraKind | None, resolution: int) -> Mapping[str, list[Head]]:
+        """Picture -> what is wrong with it in short, the gravest first, as far as the pictures were measured."""
         kept = self._audited(dataset, kind, resolution, newest=False)
         return {} if kept is None else kept.of_pictures
 
-    def last_findings(self, dataset: Dataset) -> Mapping[str, list[Finding]]:
+    def findings_of(self, picture: str, dataset: Dataset, kind: LoraKind | None, resolution: int) -> list[Finding]:
+        """What is wrong with one picture, the gravest first."""
+        kept = self._audited(dataset, kind, resolution, newest=False)
+        return [] if kept is None else kept.of(picture)
+
+    def last_findings(self, dataset: Dataset) -> Mapping[str, list[Head]]:
         """Picture -> what was wrong with it when its folder was judged last. Nothing is waited for."""
         kept = self._audits.get(dataset.root)
         return {} if kept is None else kept.of_pictures

@@ -15,6 +15,7 @@ from starlette.responses import FileResponse, Response
 from lorasmith.curation.mend.kept_files import kept_at
 from lorasmith.curation.mend.recipes import recipes_to
 from lorasmith.images.read import read_picture
+from lorasmith.studio.etag import IfNoneMatch, etag, has_it, version_of_file
 from lorasmith.studio.studio import OpenStudio
 
 router = APIRouter(tags=["files"])
@@ -28,27 +29,32 @@ ASKED_AGAIN = {**ALONE, "cache-control": "private, no-cache"}
 
 
 @router.get("/projects/{project}/pictures/{picture:path}", response_class=Response, responses={200: {"content": {"image/*": {}}}})
-def get_picture_file(project: str, picture: str, studio: OpenStudio) -> Response:
+def get_picture_file(project: str, picture: str, studio: OpenStudio, if_none_match: IfNoneMatch = None) -> Response:
     """A picture as it is, if it is a PNG, JPEG or WebP; any other as WebP."""
-    return picture_response(studio.datasets.as_it_is(studio.projects[project].dataset).file(picture))
+    return picture_response(studio.datasets.as_it_is(studio.projects[project].dataset).file(picture), if_none_match)
 
 
 @router.get("/projects/{project}/originals/{picture:path}", response_class=Response, responses={200: {"content": {"image/*": {}}}})
-def get_original_file(project: str, picture: str, studio: OpenStudio) -> Response:
+def get_original_file(project: str, picture: str, studio: OpenStudio, if_none_match: IfNoneMatch = None) -> Response:
     """What a picture was before it was mended, or itself where it was not."""
     dataset = studio.datasets.as_it_is(studio.projects[project].dataset)
     made_by = recipes_to(dataset.root, picture)
-    return picture_response(kept_at(dataset.root, made_by[0].original.content) if made_by else dataset.file(picture))
+    file = kept_at(dataset.root, made_by[0].original.content) if made_by else dataset.file(picture)
+    return picture_response(file, if_none_match)
 
 
-def picture_response(file: Path) -> Response:
-    """A picture's file, for a browser."""
+def picture_response(file: Path, if_none_match: str | None) -> Response:
+    """A picture's file, for a browser; nothing where that has it already."""
+    version = version_of_file(file)
+    headers = {**ASKED_AGAIN, "etag": etag(version)}
+    if has_it(if_none_match, version):
+        return Response(status_code=304, headers=headers)
     kind = _format_of(file)
     if kind in SHOWN_AS_THEY_ARE:
-        return FileResponse(file, media_type=SHOWN_AS_THEY_ARE[kind], headers=ASKED_AGAIN)
+        return FileResponse(file, media_type=SHOWN_AS_THEY_ARE[kind], headers=headers)
     written = io.BytesIO()
     read_picture(file).save(written, "WEBP", quality=90, method=2)
-    return Response(written.getvalue(), media_type="image/webp", headers=ASKED_AGAIN)
+    return Response(written.getvalue(), media_type="image/webp", headers=headers)
 
 
 def _format_of(file: Path) -> str:

@@ -8,6 +8,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from lorasmith.curation.history import DatasetOperation, State, What, operations, redo_next, to_redo, to_undo, undo_newest
+from lorasmith.dataset_folder import SOON
 from lorasmith.projects.trigger import follow
 from lorasmith.studio.studio import OpenStudio
 
@@ -46,7 +47,7 @@ def undo(project: str, studio: OpenStudio) -> OperationView:
     """Undo the newest operation that was not undone; 412 where something else changed the files since."""
     root = studio.projects[project].dataset
     with studio.datasets.open(root, to_change=True):
-        undone = undo_newest(root, studio.datasets.cache, networks=False)
+        undone = undo_newest(root, studio.datasets.cache, networks=False, patience=SOON)
         follow(studio.projects, project, undone.note, undone=True)
         return _view(undone)
 
@@ -56,7 +57,7 @@ def redo(project: str, studio: OpenStudio) -> OperationView:
     """Redo the operation that was undone last."""
     root = studio.projects[project].dataset
     with studio.datasets.open(root, to_change=True):
-        redone = redo_next(root, networks=False)
+        redone = redo_next(root, networks=False, patience=SOON)
         follow(studio.projects, project, redone.note, undone=False)
         return _view(redone)
 

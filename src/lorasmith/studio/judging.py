@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lorasmith.curation.audit.set_signs import LoraKind
-from lorasmith.findings import Finding
+from lorasmith.curation.mend.safe import SafeMend, safe_mends
+from lorasmith.findings import OfOneCode, by_code
 from lorasmith.studio.beside import IDLE, Beside, answer_questions
+from lorasmith.studio.packed_findings import PackedFindings
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,11 @@ class Judgement:
     """Which points of 100 were lost for what, the most first."""
     counts: Mapping[str, int]
     """Code of a finding -> how many, the gravest first."""
-    findings: tuple[Finding, ...]
+    codes: tuple[OfOneCode, ...]
+    need_a_look: int
+    """Pictures with an error or a warning."""
+    safe: tuple[SafeMend, ...]
+    findings: PackedFindings
     """The gravest first."""
 
 
@@ -50,8 +56,12 @@ def judged(question: Question) -> Judgement:
     from lorasmith.curation.audit.dataset import audit_dataset
 
     audit = audit_dataset(question.root, kind=question.kind, resolution=question.resolution, cache=question.cache, within=question.within)
-    pictures = len(audit.pictures)
-    return Judgement(audit.resolution, pictures, audit.left_out, audit.score, audit.why, audit.counts, tuple(audit.gravest_first))
+    findings = tuple(audit.gravest_first)
+    grave = [finding for finding in findings if finding.about != "set" and finding.severity != "note"]
+    return Judgement(
+        audit.resolution, len(audit.pictures), audit.left_out, audit.score, audit.why, audit.counts, tuple(by_code(findings)),
+        len({subject for finding in grave for subject in finding.subjects}), tuple(safe_mends(findings)), PackedFindings.of(findings),
+    )  # fmt: skip
 
 
 def judge_beside(idle: float = IDLE) -> Beside[Question, Judgement]:

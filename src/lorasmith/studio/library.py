@@ -22,6 +22,7 @@ from lorasmith.library.catalogue.query import Query as Wanted
 from lorasmith.library.edit import Edit, edit_lora, undo_edits
 from lorasmith.library.inspect import inspect
 from lorasmith.secrets import without_secrets
+from lorasmith.studio.etag import IfNoneMatch
 from lorasmith.studio.files import picture_response
 from lorasmith.studio.studio import OpenStudio
 
@@ -151,12 +152,12 @@ def undo_metadata(id: str, studio: OpenStudio) -> EditView:
 
 
 @files.get("/library/{id}/preview", response_class=Response, responses={200: {"content": {"image/*": {}}}})
-def get_preview(id: str, studio: OpenStudio) -> Response:
+def get_preview(id: str, studio: OpenStudio, if_none_match: IfNoneMatch = None) -> Response:
     """The picture beside a LoRA file."""
     preview = _entry(studio.catalogue, id).preview
     if preview is None or not preview.is_file():
         raise InputError("This LoRA has no picture.", code="library.not_found", lora=id)
-    return picture_response(preview)
+    return picture_response(preview, if_none_match)
 
 
 def id_of(file: Path) -> str:

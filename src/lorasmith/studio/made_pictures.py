@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from lorasmith.errors import InputError
 from lorasmith.jobs.job import Job
+from lorasmith.studio.etag import IfNoneMatch
 from lorasmith.studio.files import picture_response
 from lorasmith.studio.paths import within
 from lorasmith.studio.studio import OpenStudio
@@ -19,14 +20,15 @@ files = APIRouter(tags=["files"])
 
 @files.get("/jobs/{job}/pictures", response_class=Response, responses={200: {"content": {"image/*": {}}}})
 def get_made_picture(
-    job: int, studio: OpenStudio, nr: Annotated[int, Query(ge=0, description="Which one: 0 is the first prompt's, or a grid's sheet.")] = 0
-) -> Response:
+    job: int, studio: OpenStudio, nr: Annotated[int, Query(ge=0, description="Which one: 0 is the first prompt's, or a grid's sheet.")] = 0,
+    if_none_match: IfNoneMatch = None,
+) -> Response:  # fmt: skip
     """A picture that a finished job generated."""
     made = _pictures(studio.queue.get(job))
     place = within(studio.workspace, studio.workspace / made[nr]) if nr < len(made) else None
     if place is None or not place.is_file():
         raise InputError(f"The job {job} has generated no picture {nr}.", code="jobs.picture_not_found", job=job, nr=nr)
-    return picture_response(place)
+    return picture_response(place, if_none_match)
 
 
 def _pictures(job: Job) -> list[Path]:

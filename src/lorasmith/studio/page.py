@@ -7,8 +7,11 @@ import re
 from pathlib import Path
 
 from fastapi import APIRouter
+from starlette.background import BackgroundTask
 from starlette.convertors import StringConvertor, register_url_convertor
-from starlette.responses import FileResponse, PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, Response
+
+from lorasmith.studio.studio import OpenStudio
 
 STATIC = Path(__file__).parent / "static"
 """What `make studio` builds from studio-ui/."""
@@ -18,6 +21,9 @@ BUILT = "assets"
 
 FILE = re.compile(rf"(?:{BUILT}/)?\w[\w.-]*")
 """Addresses that may name a built file: no other folder's."""
+
+OF_PICTURES = re.compile("projects/([^/]+)/(?:images|captions)")
+"""Addresses that show a project's pictures."""
 
 FOREVER = {"cache-control": "public, max-age=31536000, immutable"}
 ASKED_AGAIN = {"cache-control": "no-cache"}
@@ -41,10 +47,13 @@ def serve(static: Path, address: str) -> Response:
         return PlainTextResponse("This file was of another version of the page. Load the page again.", 404)
     file = file or static / "index.html"
     kind = mimetypes.guess_type(file.name)[0] or "application/octet-stream"
-    return FileResponse(file, media_type=kind, headers=FOREVER if address.startswith(f"{BUILT}/") else ASKED_AGAIN)
+    return Response(file.read_bytes(), media_type=kind, headers=FOREVER if address.startswith(f"{BUILT}/") else ASKED_AGAIN)
 
 
 @router.get("/{address:page}")
-def get_page(address: str) -> Response:
-    """The page and its files."""
-    return serve(STATIC, address)
+def get_page(address: str, studio: OpenStudio) -> Response:
+    """The page and its files. The pictures that it will show are looked at while it loads."""
+    answer = serve(STATIC, address)
+    if shown := OF_PICTURES.fullmatch(address):
+        answer.background = BackgroundTask(studio.open_ahead, shown[1])
+    return answer

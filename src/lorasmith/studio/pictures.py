@@ -13,27 +13,29 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import Annotated, Literal, NamedTuple
 from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Query, Response
 from pydantic import BaseModel, Field
 
+from lorasmith.captions.collection import Entry
 from lorasmith.curation.audit.set_signs import LoraKind
 from lorasmith.curation.mend.recipes import recipes_to
 from lorasmith.curation.mend.steps import Step
 from lorasmith.dataset_folder import HOLDOUT, is_regularisation
 from lorasmith.datasets.folders import concept_in
 from lorasmith.errors import InputError
-from lorasmith.findings import SEVERITIES, Finding, Severity
+from lorasmith.findings import SEVERITIES, Severity
 from lorasmith.images.picture_files import PictureFile
 from lorasmith.projects.project import Project, ProjectFolder
 from lorasmith.projects.resolution import resolution_of
 from lorasmith.studio.datasets import Dataset
-from lorasmith.studio.etag import etag
+from lorasmith.studio.etag import etag, version_of_file
 from lorasmith.studio.findings import FindingView, views
 from lorasmith.studio.judging import Judgement
+from lorasmith.studio.packed_findings import Head
 from lorasmith.studio.studio import OpenStudio, Studio
 
 router = APIRouter(tags=["pictures"])
@@ -150,30 +152,25 @@ def get_page(
 def get_picture(project: str, picture: str, studio: OpenStudio, response: Response, resolution: Resolution = None) -> PictureFacts:
     """One picture with everything that is known of it. The `ETag` is for `If-Match`."""
     folder = studio.projects[project]
-    response.headers["etag"] = etag(version_of_picture(studio.datasets.as_it_is(folder.dataset).file(picture)))
+    response.headers["etag"] = etag(version_of_file(studio.datasets.as_it_is(folder.dataset).file(picture)))
     return facts(studio, folder, picture, resolution)
 
 
 def facts(studio: Studio, folder: ProjectFolder, picture: str, resolution: int | None = None) -> PictureFacts:
     """Everything that is known of a picture."""
-    findings = _judged(
-        studio, folder.read(), studio.datasets.as_it_is(folder.dataset), resolution
+    project = folder.read()
+    found = studio.datasets.findings_of(
+        picture, studio.datasets.as_it_is(folder.dataset), lora_kind(project), resolution or resolution_of(project)
     )  # before the dataset is taken from others
     with studio.datasets.open(folder.dataset) as dataset:
         (item,) = _items(studio, folder.id, dataset, [picture])
         entry, made_by = dataset.entries.get(picture), recipes_to(dataset.root, picture)
         return PictureFacts(
-            **item.model_dump(), text="" if entry is None else entry.caption.text, findings=views(findings.get(picture, ())),
+            **item.model_dump(), text="" if entry is None else entry.caption.text, findings=views(found),
             mended=made_by[-1].words if made_by else "", original=made_by[0].original.path if made_by else picture,
             original_url=f"/files/projects/{folder.id}/originals/{quote(picture)}" if made_by else None,
             history=[_step(step) for recipe in made_by for step in recipe.steps],
         )  # fmt: skip
-
-
-def version_of_picture(file: Path) -> str:
-    """Another one whenever the picture is another, or another program wrote it."""
-    state = file.stat()
-    return f"{state.st_size:x}-{state.st_mtime_ns:x}"
 
 
 def _step(step: Step) -> StepView:
@@ -192,8 +189,8 @@ def audit_of(
     return studio.datasets.audit(dataset, lora_kind(project), resolution or resolution_of(project), newest)
 
 
-def _judged(studio: Studio, project: Project, dataset: Dataset, resolution: int | None) -> Mapping[str, list[Finding]]:
-    """Picture -> findings."""
+def _judged(studio: Studio, project: Project, dataset: Dataset, resolution: int | None) -> Mapping[str, list[Head]]:
+    """Picture -> findings in short."""
     return studio.datasets.findings(dataset, lora_kind(project), resolution or resolution_of(project))
 
 
@@ -236,18 +233,20 @@ def _items(studio: Studio, project: str, dataset: Dataset, pictures: Sequence[st
     """What a page shows of these pictures. Raises FileNotFoundError where one is gone."""
     findings = studio.datasets.last_findings(dataset)
     files = studio.picture_files.look([os.path.join(dataset.root, picture) for picture in pictures])
-    return [_item(project, dataset, picture, file, findings.get(picture, ())) for picture, file in zip(pictures, files, strict=True)]
+    entries = dataset.entries_of(pictures)
+    return [
+        _item(project, picture, file, entries.get(picture), findings.get(picture, ()))
+        for picture, file in zip(pictures, files, strict=True)
+    ]
 
 
-def _item(project: str, dataset: Dataset, picture: str, file: PictureFile, findings: Sequence[Finding]) -> PictureItem:
+def _item(project: str, picture: str, file: PictureFile, entry: Entry | None, findings: Sequence[Head]) -> PictureItem:
     place = _place(_folder(picture))
-    entry = dataset.entries.get(picture)
-    readable = entry is not None and entry.key in dataset.captions
     width, height = file.size or (None, None)
     return PictureItem(
         id=picture, url=picture_url(project, picture), thumbnail=f"/files/thumbs/{file.content}.webp" if file.content else None, width=width, height=height,
         bytes=file.bytes, concept=place.concept, repeats=place.repeats, held_out=picture.startswith(f"{HOLDOUT}/"),
-        regularisation=place.regularisation, caption=entry.key if entry is not None and readable else None,
+        regularisation=place.regularisation, caption=entry.key if entry is not None and entry.readable else None,
         tags=entry.caption.tags if entry is not None else [],
         badges=[Badge(code=finding.code, severity=finding.severity) for finding in findings],
     )  # fmt: skip

@@ -15,8 +15,8 @@ from lorasmith.curation.place import Place, put
 from lorasmith.errors import InputError
 from lorasmith.studio.arrangement import MoveView
 from lorasmith.studio.datasets import Dataset
-from lorasmith.studio.etag import IfMatch, etag, version_of
-from lorasmith.studio.pictures import PictureFacts, facts, version_of_picture
+from lorasmith.studio.etag import IfMatch, etag, version_of, version_of_file
+from lorasmith.studio.pictures import PictureFacts, facts
 from lorasmith.studio.studio import OpenStudio, Studio
 
 router = APIRouter(tags=["pictures"])
@@ -71,11 +71,11 @@ def change_picture(
     """Change what a picture is used for; 412 where it has changed since it was read."""
     folder = studio.projects[project]
     with studio.datasets.open(folder.dataset, to_change=True) as dataset:
-        if (wanted := version_of(if_match)) is not None and wanted != version_of_picture(dataset.file(picture)):
+        if (wanted := version_of(if_match)) is not None and wanted != version_of_file(dataset.file(picture)):
             raise InputError(f"{picture} has changed since it was read. Look at it again.", code="pictures.changed", picture=picture)
         moves = _put(studio, dataset, [picture], change)
     now = next((move.new for move in moves if move.old == picture), picture)
-    response.headers["etag"] = etag(version_of_picture(studio.datasets.as_it_is(folder.dataset).file(now)))
+    response.headers["etag"] = etag(version_of_file(studio.datasets.as_it_is(folder.dataset).file(now)))
     return PlacedPicture(**facts(studio, folder, now).model_dump(), moves=moves)
 
 

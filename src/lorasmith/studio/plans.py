@@ -16,6 +16,7 @@ from lorasmith.studio.findings import FindingView, views
 from lorasmith.studio.settings import SettingsTree
 from lorasmith.studio.studio import OpenStudio
 from lorasmith.training.forecast.report import make_report
+from lorasmith.training.settings.places import starting_from
 from lorasmith.training.settings.tree import settings_from
 
 router = APIRouter(tags=["plans"])
@@ -62,7 +63,7 @@ class PlanView(BaseModel):
 def make_plan(sent: SettingsTree, studio: OpenStudio) -> PlanView:
     """What a training with these settings will be; the estimate begins where it is not known yet."""
     settings = settings_from(sent.settings)
-    report = make_report(settings, estimate=False)
+    report = make_report(starting_from(studio.workspace, settings), estimate=False)
     id = studio.estimates.begin(settings, report.training_set)
     plan = report.plan
     return PlanView(

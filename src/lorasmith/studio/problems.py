@@ -91,8 +91,10 @@ def _plain(value: Any) -> JsonValue:
 def problem_of(error: LorasmithError) -> Problem:
     """The problem that an error of any room is."""
     by_class = next((status for cls, status in STATUS_OF_CLASS if isinstance(error, cls)), 500)
-    status = STATUS_OF_CODE.get(error.code) or STATUS_OF_CASE.get(error.code.rpartition(".")[2], by_class)
     setting = error.values.get("setting")
+    status = STATUS_OF_CODE.get(error.code) or STATUS_OF_CASE.get(error.code.rpartition(".")[2], by_class)
+    if isinstance(error, InputError) and setting is not None:  # what was sent is understood, and names what cannot be used
+        status = 422
     return problem(status, error.code, str(error), place=setting if isinstance(setting, str) else None, **error.values)
 
 

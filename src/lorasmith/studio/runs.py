@@ -17,6 +17,7 @@ from lorasmith.evaluation.proven import verdict_sentence
 from lorasmith.projects.runs import FoundRun, find_run, runs_of
 from lorasmith.secrets import without_secrets
 from lorasmith.studio.courses import CourseSummary
+from lorasmith.studio.etag import IfNoneMatch
 from lorasmith.studio.files import picture_response
 from lorasmith.studio.log import LogPage, read_log
 from lorasmith.studio.paths import confined
@@ -173,12 +174,12 @@ def ask_run(run: str, command: Command, studio: OpenStudio) -> None:
 
 
 @files.get("/runs/{run}/{file:path}", response_class=Response, responses={200: {"content": {"image/*": {}}}})
-def get_run_file(run: str, file: str, studio: OpenStudio) -> Response:
+def get_run_file(run: str, file: str, studio: OpenStudio, if_none_match: IfNoneMatch = None) -> Response:
     """A picture of a run: a sample, or one of its proof."""
     place = confined(find_run(studio.projects, run).folder.root, file)
     if not place.is_file():
         raise InputError(f"The run {run} has no file {file}.", code="run.not_found", run=run, file=file)
-    return picture_response(place)
+    return picture_response(place, if_none_match)
 
 
 def _view(studio: Studio, run: FoundRun) -> RunView:

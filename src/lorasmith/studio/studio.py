@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -66,6 +67,11 @@ class Studio:
     @cached_property
     def datasets(self) -> Datasets:
         return Datasets(self.workspace / CACHE / PICTURES)
+
+    def open_ahead(self, project: str) -> None:
+        """Look at a project's dataset before it is asked for. Where that cannot be done, whoever asks for it is told why."""
+        with suppress(LorasmithError, OSError):
+            self.datasets.as_it_is(self.projects[project].dataset)
 
     @cached_property
     def uploads(self) -> Uploads:

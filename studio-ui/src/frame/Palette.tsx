@@ -1,5 +1,6 @@
 import { Spotlight, type SpotlightActionData } from "@mantine/spotlight";
 import { FolderOpen, Keyboard, ListTodo, Search } from "lucide-react";
+import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useLocation } from "wouter";
 import { useGet } from "../api/queries";
@@ -11,7 +12,8 @@ export function Palette({ onKeys, onJobs }: { onKeys: () => void; onJobs: () => 
   const { t } = useTranslation("frame");
   const [, go] = useLocation();
   const project = useProjectId();
-  const { data: projects } = useGet("/api/projects");
+  const [asked, ask] = useState(false);
+  const { data: projects } = useGet("/api/projects", undefined, { enabled: asked });
   const actions: SpotlightActionData[] = [
     ...PLACES.filter((place) => project || !place.ofProject).map((place) => ({
       id: `place:${place.name}`,
@@ -36,6 +38,7 @@ export function Palette({ onKeys, onJobs }: { onKeys: () => void; onJobs: () => 
       shortcut="mod + K"
       nothingFound={t("nothing_found")}
       limit={9}
+      onSpotlightOpen={() => ask(true)}
       attributes={{ content: { "aria-label": t("find") } }}
       searchProps={{ placeholder: t("find"), leftSection: <Search size={18} aria-hidden />, "aria-label": t("find") }}
     />

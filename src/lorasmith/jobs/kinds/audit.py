@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -14,6 +14,8 @@ from lorasmith.jobs.work import StoppedEarly, Work
 
 class AuditArguments(Arguments):
     """What `lorasmith audit` is given."""
+
+    reads: ClassVar[tuple[str, ...]] = ("dataset",)
 
     dataset: Path = Field(description="Folder of pictures; folders in it are looked at, too.")
     kind: Literal["character", "style", "concept"] | None = Field(None, description="What the LoRA is to be of: are there enough pictures?")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from pydantic import Field, model_validator
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 class DescribeArguments(Arguments):
     """What `lorasmith captions describe` is given: a model, or a server."""
+
+    reads: ClassVar[tuple[str, ...]] = ("dataset", "model")
 
     dataset: Path = Field(description="Folder of pictures with captions beside them.")
     model: str | None = Field(None, description="BLIP or Florence-2: a folder or a hub id.")

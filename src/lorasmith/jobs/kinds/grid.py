@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -17,6 +17,8 @@ _AXIS = "An axis with its values: checkpoints, 0.5..1.0:0.1, seed=1..4, 'sr: red
 
 class GridArguments(Arguments):
     """What `lorasmith grid` is given."""
+
+    reads: ClassVar[tuple[str, ...]] = ("target", "base", "lora_folder", "base_files")
 
     target: Path | None = Field(None, description="Folder of a run, or a LoRA file. Empty: the base alone.")
     x: str | None = Field(None, description=_AXIS)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import Field
 
@@ -17,6 +17,8 @@ MOST_REASONS = 100
 
 class ImportArguments(Arguments):
     """What `lorasmith import` is given."""
+
+    reads: ClassVar[tuple[str, ...]] = ("sources",)
 
     sources: list[Path] = Field(min_length=1, description="Pictures, folders, ZIP or TAR archives, other trainers' files.")
     into: Path = Field(description="The dataset's folder; made if need be.")

@@ -2,20 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
+from lorasmith.errors import InputError
 from lorasmith.jobs.job import Needs
 from lorasmith.jobs.work import Work
+from lorasmith.models.files.hub import is_hub_id
 
 
 class Arguments(BaseModel):
     """Base of the arguments of a kind. Paths are relative to the workspace, in which the job works."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    reads: ClassVar[tuple[str, ...]] = ()
+    """Arguments that name what has to be there: paths, and models, which may be ids of the hub."""
+
+    def read_paths(self) -> Iterator[tuple[str, Path]]:
+        """The files and folders that have to be there, each with the name of its argument."""
+        for name in self.reads:
+            for place in _places_in(getattr(self, name)):
+                if not (isinstance(place, str) and is_hub_id(place)):
+                    yield name, Path(os.path.expanduser(place))
+
+    def check_can_begin(self, workspace: Path) -> None:
+        """Whether the job could begin now.
+
+        Raises:
+            InputError: an argument, which is the error's `setting`, names nothing that is there, or cannot be used.
+        """
+        for name, path in self.read_paths():
+            if not (workspace / path).exists():
+                raise InputError(f"{path} ({name}) does not exist: check the path.", code="jobs.not_there", setting=name, path=str(path))
+
+
+def _places_in(value: object) -> Iterator[Path | str]:
+    """What an argument names: itself, what is in it where it is a list, or the paths of its parts."""
+    match value:
+        case Path() | str():
+            yield value
+        case list():
+            for each in value:
+                yield from _places_in(each)
+        case BaseModel():
+            yield from (each for each in vars(value).values() if isinstance(each, Path))
 
 
 @dataclass(frozen=True)

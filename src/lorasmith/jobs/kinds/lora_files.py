@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -19,6 +19,8 @@ _BY: str | None = Field(None, description="Choose each layer's rank: sv_ratio, s
 
 class MergeArguments(Arguments):
     """What `lorasmith lora merge` is given."""
+
+    reads: ClassVar[tuple[str, ...]] = ("files", "into", "base")
 
     files: list[LoraAtStrength] = Field(min_length=1, description="LoRA files, each with its ratio as strength.")
     out: Path = _OUT
@@ -57,6 +59,8 @@ def merge(arguments: MergeArguments, work: Work) -> dict[str, Any]:
 class ResizeArguments(Arguments):
     """What `lorasmith lora resize` is given."""
 
+    reads: ClassVar[tuple[str, ...]] = ("file",)
+
     file: Path = Field(description="LoRA file, of any trainer.")
     out: Path = _OUT
     rank: int = Field(ge=1, description="The new rank; where ranks are chosen, the most that a layer may have.")
@@ -83,6 +87,8 @@ def resize(arguments: ResizeArguments, work: Work) -> dict[str, Any]:
 
 class ConvertArguments(Arguments):
     """What `lorasmith lora convert` is given."""
+
+    reads: ClassVar[tuple[str, ...]] = ("file", "base")
 
     file: Path = Field(description="LoRA file, of any trainer.")
     out: Path = Field(description="The new file, a .safetensors; a folder for peft.")
@@ -112,6 +118,8 @@ def convert(arguments: ConvertArguments, work: Work) -> dict[str, Any]:
 
 class ExtractArguments(Arguments):
     """What `lorasmith lora extract` is given."""
+
+    reads: ClassVar[tuple[str, ...]] = ("tuned", "base")
 
     tuned: str = Field(description="The fine-tuned checkpoint: a file, a diffusers folder or a hub id.")
     base: str = Field(description="The base that it was made from.")

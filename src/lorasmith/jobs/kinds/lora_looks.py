@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -17,6 +17,8 @@ _FAMILY: str | None = Field(None, description="Such as sdxl, where the file does
 
 class CheckArguments(Arguments):
     """What `lorasmith check` is given."""
+
+    reads: ClassVar[tuple[str, ...]] = ("file", "base")
 
     file: Path = Field(description="LoRA file, of any trainer.")
     base: str | None = Field(None, description="The base, to compare the layers with. Empty: the family at its standard size.")
@@ -34,6 +36,8 @@ def check(arguments: CheckArguments, work: Work) -> dict[str, Any]:
 class CompareArguments(Arguments):
     """What `lorasmith lora compare` is given."""
 
+    reads: ClassVar[tuple[str, ...]] = ("files", "base")
+
     files: list[Path] = Field(min_length=2, description="LoRA files; the others are compared with the first.")
     base: str | None = Field(None, description="The base, for kinds whose change depends on it.")
     family: str | None = _FAMILY
@@ -49,6 +53,8 @@ def compare(arguments: CompareArguments, work: Work) -> dict[str, Any]:
 
 class InstallArguments(Arguments):
     """What `lorasmith install` is given."""
+
+    reads: ClassVar[tuple[str, ...]] = ("file", "into")
 
     file: Path = Field(description="LoRA file.")
     into: Path = Field(description="Folder of AUTOMATIC1111, Forge, SD.Next, ComfyUI or Fooocus; or one of LoRAs.")

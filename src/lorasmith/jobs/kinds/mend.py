@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -23,6 +23,8 @@ class Change(BaseModel):
 
 class MendArguments(Arguments):
     """What `lorasmith mend` is given."""
+
+    reads: ClassVar[tuple[str, ...]] = ("dataset",)
 
     dataset: Path = Field(description="The dataset's folder.")
     changes: list[Change] = Field(min_length=1, description="What to do to each picture, where it needs it.")

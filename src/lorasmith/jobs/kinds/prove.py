@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -17,6 +17,8 @@ Effort = Literal["quick", "standard", "thorough"]
 
 class ProveArguments(Arguments):
     """What `lorasmith prove` is given: a run, or files of one training with their base and pictures."""
+
+    reads: ClassVar[tuple[str, ...]] = ("run", "files", "base", "images", "held_out", "image_encoder")
 
     run: Path | None = Field(None, description="A run's folder.")
     files: list[Path] = Field(default_factory=list, description="LoRA files of one training, in their order.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import Field
 
@@ -15,6 +15,8 @@ from lorasmith.jobs.work import Work
 
 class PublishArguments(Arguments):
     """What `lorasmith publish` is given."""
+
+    reads: ClassVar[tuple[str, ...]] = ("source", "pictures", "base")
 
     source: Path = Field(description="Folder of a run, or a LoRA file.")
     out: Path = Field(description="Folder to make, or a ZIP where the name ends so.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import Field
 
@@ -18,6 +18,8 @@ AT_ONCE = 4
 
 class SampleArguments(Arguments):
     """What `lorasmith sample` is given."""
+
+    reads: ClassVar[tuple[str, ...]] = ("base", "loras", "lora_folder", "base_files")
 
     base: str = Field(description="Base model: a file, a diffusers folder, or a hub id.")
     prompts: list[str] = Field(min_length=1, description="What to generate; may have <lora:name:0.7> and flags (--n blurry).")

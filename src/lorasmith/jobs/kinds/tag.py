@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import Field
 
@@ -14,6 +14,8 @@ from lorasmith.jobs.work import StoppedEarly, Work
 
 class TagArguments(Arguments):
     """What `lorasmith captions tag` is given."""
+
+    reads: ClassVar[tuple[str, ...]] = ("dataset", "tagger", "vocabulary")
 
     dataset: Path = Field(description="Folder of pictures with captions beside them.")
     tagger: str = Field(description="A tagger's folder or hub id, such as SmilingWolf/wd-swinv2-tagger-v3.")

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
+from lorasmith.errors import about_setting
 from lorasmith.imports import without_collection
 from lorasmith.jobs.kinds import prove
 from lorasmith.jobs.kinds.kind import Kind
@@ -17,6 +18,7 @@ from lorasmith.jobs.work import StoppedEarly, Work
 from lorasmith.training import events
 from lorasmith.training.events import Event, Listener
 from lorasmith.training.records.run_folder import RunFolder
+from lorasmith.training.settings.changes import with_changes
 
 
 class TrainArguments(SettingsSource):
@@ -28,6 +30,14 @@ class TrainArguments(SettingsSource):
     run: Path | None = Field(None, description="Folder of a run to continue.")
     changes: dict[str, Any] = Field(default_factory=dict, description="Settings to continue a run with, by dotted names.")
     prove: Effort | None = Field(None, description="Judge the run when it has finished, with as many pictures. Empty: do not.")
+
+    def check_can_begin(self, workspace: Path) -> None:
+        """The same of a run that goes on, with the changes. Raises InputError where it could not."""
+        super().check_can_begin(workspace)
+        if self.run is not None:
+            with about_setting("run"):
+                settings = RunFolder(workspace / self.run).read_settings()
+            with_changes(settings, self.changes)
 
 
 def run(arguments: TrainArguments, work: Work) -> dict[str, Any]:

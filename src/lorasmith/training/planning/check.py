@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lorasmith.datasets.training_set import TrainingSet, open_training_set
-from lorasmith.errors import DatasetError
+from lorasmith.errors import DatasetError, about_setting
 from lorasmith.findings import Finding
 from lorasmith.images.picture_cache import PICTURES
 from lorasmith.models.description import Description
@@ -61,17 +61,23 @@ def check(settings: Settings) -> CheckedRun:
         InputError: the run could not work; one sentence says why and what to do.
     """
     of_settings = check_together(settings)
-    description = describe(settings.base.path, **settings.base.open_options)
+    with about_setting("base.path"):
+        description = describe(settings.base.path, **settings.base.open_options)
     check_fits_base(settings, description.prediction_type, description.zero_terminal_snr)
     cache = settings.cache / PICTURES
-    training_set = open_training_set(
-        settings.datasets, settings.buckets, batch_size=settings.training.batch_size, balance_reg=settings.training.balance_reg, cache=cache
-    )
+    with about_setting("datasets"):
+        training_set = open_training_set(
+            settings.datasets,
+            settings.buckets,
+            batch_size=settings.training.batch_size,
+            balance_reg=settings.training.balance_reg,
+            cache=cache,
+        )
     if not any(item.picture.caption for item in training_set.pictures) and settings.captions.trigger is None:
         raise DatasetError(
             f"No picture in {settings.datasets[0].path} has a caption, and there is no trigger word. Write captions beside the pictures, or set "
             "captions.trigger.",
-            code="dataset.no_captions", path=str(settings.datasets[0].path),
+            code="dataset.no_captions", setting="captions.trigger", path=str(settings.datasets[0].path),
         )  # fmt: skip
     check_loss_of_masks(settings.loss, training_set.masked_pictures)
     check_fits_description(settings.samples, training_set, description, sample_requests(settings))

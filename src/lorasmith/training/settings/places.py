@@ -2,15 +2,18 @@
 
 places(settings)["datasets.0.path"]
 with_place(settings, "datasets.0.path", Path("elsewhere"))
+starting_from(Path("lora"), settings)
 """
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
 
+from lorasmith.models.files.hub import is_hub_id
 from lorasmith.training.settings.tree import Settings, settings_from
 
 
@@ -32,6 +35,16 @@ def with_place(settings: Settings, name: str, value: Path | int | None) -> Setti
     """The settings with another place (or repeats) under a dotted name; None takes it out."""
     tree = settings.model_dump(mode="json", exclude_none=True)
     put(tree, name, None if value is None else value if isinstance(value, int) else str(value))
+    return settings_from(tree)
+
+
+def starting_from(folder: Path, settings: Settings) -> Settings:
+    """The settings with whole paths, of which relative ones start from `folder`; ids of the hub stay what they are."""
+    tree = settings.model_dump(mode="json", exclude_unset=True)
+    for name, value in {**places(settings), "cache": settings.cache}.items():
+        whole = folder / os.path.expanduser(value)
+        if whole.exists() or not is_hub_id(value):
+            put(tree, name, str(whole))
     return settings_from(tree)
 
 

@@ -2,6 +2,7 @@ import { useComputedColorScheme } from "@mantine/core";
 import { useEffect, useMemo, useRef } from "react";
 import { useTranslation } from "react-i18next";
 import uPlot from "uplot";
+import "uplot/dist/uPlot.min.css";
 import { number } from "../format";
 import classes from "./Curve.module.css";
 import { type Points, thinned } from "./series";

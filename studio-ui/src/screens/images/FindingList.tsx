@@ -5,7 +5,6 @@ import { FindingCard } from "../../components/FindingCard";
 import { number } from "../../components/format";
 import { findingName } from "../../components/gallery/pictureLook";
 import { SeverityIcon } from "../../components/SeverityIcon";
-import { grouped } from "./grouped";
 import classes from "./SideList.module.css";
 
 interface Props {
@@ -18,25 +17,24 @@ interface Props {
 /** What is wrong, the gravest first, with how many pictures have it. A click shows these alone; what is about the set opens. */
 export function FindingList({ audit, finding, onFinding, onSelect }: Props) {
   const { t } = useTranslation("images");
-  const rows = grouped(audit.findings);
-  if (audit.findings.length === 0) return audit.not_looked_at > 0 ? null : <p className="soft">{t("nothing_wrong")}</p>;
+  if (audit.codes.length === 0) return audit.not_looked_at > 0 ? null : <p className="soft">{t("nothing_wrong")}</p>;
   return (
     <section>
       <h2>{t("findings")}</h2>
       <ul className={classes.list}>
-        {rows.map(({ code, severity, pictures, ofSet }) => (
+        {audit.codes.map(({ code, severity, pictures, of_set }) => (
           <li key={code}>
-            {ofSet ? (
+            {of_set ? (
               <details className={classes.set}>
                 <summary className={classes.row}>
                   <SeverityIcon severity={severity} />
                   <span className={classes.name}>{findingName(code)}</span>
                   <span className={classes.number}>{t("set")}</span>
                 </summary>
-                <FindingCard finding={ofSet}>
-                  {pictures.size > 0 && (
-                    <Button size="xs" variant="default" onClick={() => onSelect([...pictures])}>
-                      {t("select_these", { count: pictures.size })}
+                <FindingCard finding={of_set}>
+                  {of_set.subjects.length > 0 && (
+                    <Button size="xs" variant="default" onClick={() => onSelect(of_set.subjects)}>
+                      {t("select_these", { count: of_set.subjects.length })}
                     </Button>
                   )}
                 </FindingCard>
@@ -50,7 +48,7 @@ export function FindingList({ audit, finding, onFinding, onSelect }: Props) {
               >
                 <SeverityIcon severity={severity} />
                 <span className={classes.name}>{findingName(code)}</span>
-                <span className={classes.number}>{number(pictures.size)}</span>
+                <span className={classes.number}>{number(pictures)}</span>
               </button>
             )}
           </li>

@@ -25,7 +25,6 @@ import { UploadList } from "../../uploads/UploadList";
 import { divided } from "./concepts";
 import { Duplicates } from "./Duplicates";
 import { GridBar, SORTS, type Sort } from "./GridBar";
-import { grouped } from "./grouped";
 import classes from "./Images.module.css";
 import { Inspector } from "./Inspector";
 import { NotMended } from "./NotMended";
@@ -69,7 +68,7 @@ export default function Images() {
     { path: { project }, query: { resolution } },
     { enabled: audit.data !== undefined },
   );
-  const findings = useMemo(() => named(audit.data?.findings ?? []), [audit.data?.findings]);
+  const findings = useMemo(() => named(audit.data?.codes ?? []), [audit.data?.codes]);
   const changes = usePictureChanges(project);
   const [at, setAt] = useAddress("at");
   const selecting = useSelection(pictures.ids, at);
@@ -194,9 +193,9 @@ export default function Images() {
 }
 
 /** What pictures have, with its name and how many have it, as the filter field completes it. */
-function named(findings: readonly Shape<"FindingView">[]): Finding[] {
-  const rows = grouped(findings).filter(({ ofSet }) => ofSet === undefined);
-  return rows.map(({ code, pictures }) => ({ code, count: pictures.size, name: findingName(code) }));
+function named(codes: readonly Shape<"CodeView">[]): Finding[] {
+  const ofPictures = codes.filter(({ of_set }) => of_set === null);
+  return ofPictures.map(({ code, pictures }) => ({ code, count: pictures, name: findingName(code) }));
 }
 
 /** Tell of a value when it has stood still for a moment: an address that changes with each key is refused by browsers. */

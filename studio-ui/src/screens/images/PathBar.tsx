@@ -8,7 +8,6 @@ import { keyOf, useGet } from "../../api/queries";
 import { number } from "../../components/format";
 import { sayProblem } from "../../components/say";
 import classes from "./PathBar.module.css";
-import { needALook, safeMends } from "./safeMends";
 import type { PictureChanges } from "./usePictureChanges";
 
 const HELD_OUT = 0.1; // of the pictures, to judge the LoRA by
@@ -26,7 +25,7 @@ interface Props {
 export function PathBar({ project, count, heldOut, audit, changes }: Props) {
   const { t } = useTranslation("images");
   const [, go] = useLocation();
-  const mendings = audit ? safeMends(audit.findings) : [];
+  const mendings = audit?.safe_mends ?? [];
   const safe = mendings.reduce((sum, { pictures }) => sum + pictures.length, 0);
 
   async function next() {
@@ -38,7 +37,7 @@ export function PathBar({ project, count, heldOut, audit, changes }: Props) {
     <div className={classes.bar}>
       <strong role="status">
         {t("count", { count, shown: number(count) })}
-        {audit && `, ${t("need_a_look", { count: needALook(audit.findings).size })}`}
+        {audit && `, ${t("need_a_look", { count: audit.need_a_look })}`}
         {audit && audit.not_looked_at > 0 && <span className="soft"> · {t("looking", { count: audit.not_looked_at })}</span>}
       </strong>
       {safe > 0 && (

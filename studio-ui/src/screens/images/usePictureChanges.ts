@@ -7,9 +7,14 @@ import type { MendChange } from "../../components/changes";
 import { say, sayProblem } from "../../components/say";
 import { sayWithUndo } from "../../components/UndoToast";
 import i18next from "../../words";
-import type { Mending } from "./safeMends";
 
 const AT_ONCE = 200; // pictures that one call may mend
+
+/** Pictures, and what is to be done to them. */
+export interface Mending {
+  pictures: readonly string[];
+  changes: readonly MendChange[];
+}
 
 /** What a picture is used for. */
 export type Use = Omit<Shape<"PicturesChange">, "pictures">;
@@ -26,7 +31,7 @@ export interface PictureChanges {
   busy: boolean;
   failed?: FailedMend;
   /** Mend pictures; the answer is what they are called now. */
-  mend: (mendings: Mending[]) => Promise<string[]>;
+  mend: (mendings: readonly Mending[]) => Promise<string[]>;
   /** Put pictures into a concept, with repeats, hold them out or back; the answer is what they are called now. */
   use: (pictures: readonly string[], use: Use) => Promise<string[]>;
   holdOut: (share: number) => Promise<void>;
@@ -87,12 +92,12 @@ export function usePictureChanges(project: string): PictureChanges {
     }
   }
 
-  async function mend(mendings: Mending[]) {
+  async function mend(mendings: readonly Mending[]) {
     const mended: Shape<"MendedView">[] = [];
     let operations = 0;
     for (const { pictures, changes } of mendings) {
       for (let start = 0; start < pictures.length; start += AT_ONCE) {
-        const body = { pictures: pictures.slice(start, start + AT_ONCE), changes: changes as MendChange[] };
+        const body = { pictures: pictures.slice(start, start + AT_ONCE), changes: [...changes] };
         const done = await ask(api.POST("/api/projects/{project}/mends", { params: { path }, body }));
         mended.push(...done);
         if (done.some(({ problem }) => !problem)) operations++;
@@ -105,7 +110,7 @@ export function usePictureChanges(project: string): PictureChanges {
   }
 
   /** What could not be mended, with a call that tries it again. */
-  function failure(mendings: Mending[], mended: Shape<"MendedView">[]): FailedMend | undefined {
+  function failure(mendings: readonly Mending[], mended: Shape<"MendedView">[]): FailedMend | undefined {
     const problems = mended.flatMap(({ before, problem }) => (problem ? [{ picture: before, sentence: problem }] : []));
     if (problems.length === 0) return undefined;
     const left = new Set(problems.map(({ picture }) => picture));

@@ -5,6 +5,7 @@ import { ErrorCard } from "../../components/ErrorCard";
 import { number } from "../../components/format";
 import { JobProgress } from "../../components/jobs/JobProgress";
 import { useJob } from "../../components/jobs/useJob";
+import tables from "../../components/Table.module.css";
 import classes from "./CompareDialog.module.css";
 import { type Comparison, comparisonOf } from "./comparison";
 import type { Lora } from "./useLoras";
@@ -33,7 +34,7 @@ function Compared({ comparison, names }: { comparison: Comparison; names: string
   const shown = (value: number | null | undefined) => (value === null || value === undefined ? "–" : number(value));
   return (
     <div className={classes.compared}>
-      <section className={classes.table}>
+      <section className={`${tables.scrolled} ${classes.table}`}>
         <h3>{t("alike")}</h3>
         <p className="soft small">{t("alike_says")}</p>
         <table>
@@ -56,7 +57,7 @@ function Compared({ comparison, names }: { comparison: Comparison; names: string
           </tbody>
         </table>
       </section>
-      <section className={classes.table}>
+      <section className={`${tables.scrolled} ${classes.table}`}>
         <h3>{t("differ", { count: settings.length })}</h3>
         <table>
           <Head names={names} first={t("setting")} />
@@ -74,7 +75,7 @@ function Compared({ comparison, names }: { comparison: Comparison; names: string
           </tbody>
         </table>
       </section>
-      <details className={classes.table}>
+      <details className={`${tables.scrolled} ${classes.table}`}>
         <summary>{t("blocks", { count: blocks.length })}</summary>
         <table>
           <Head names={names} first={t("block")} />

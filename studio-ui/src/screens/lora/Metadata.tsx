@@ -6,6 +6,7 @@ import { useTranslation } from "react-i18next";
 import { api, ask } from "../../api/client";
 import type { Problem } from "../../api/problem";
 import { say, sayProblem } from "../../components/say";
+import tables from "../../components/Table.module.css";
 import { useAddress } from "../../state/address";
 import { readAgain } from "../library/readAgain";
 import { type Changed, EditDialog } from "./EditDialog";
@@ -68,7 +69,7 @@ export function Metadata({ id, inspected }: { id: string; inspected: Inspected }
           {t("undo_edits")}
         </Button>
       </Group>
-      <div className={classes.table}>
+      <div className={`${tables.scrolled} ${classes.table}`}>
         <table>
           <thead>
             <tr>

@@ -2,6 +2,7 @@ import { useTranslation } from "react-i18next";
 import type { Shape } from "../../api/client";
 import { number } from "../../components/format";
 import { HelpLink } from "../../components/HelpLink";
+import tables from "../../components/Table.module.css";
 import classes from "./Proof.module.css";
 import type { ProofProps } from "./RunProof";
 
@@ -12,7 +13,7 @@ export function Numbers({ proof }: ProofProps) {
   return (
     <>
       <div className={classes.scroll}>
-        <table className={classes.table} aria-label={t("numbers")}>
+        <table className={`${tables.table} ${classes.table}`} aria-label={t("numbers")}>
           <thead>
             <tr>
               <th scope="col">{t("checkpoint")}</th>
@@ -59,7 +60,7 @@ export function Numbers({ proof }: ProofProps) {
       <details>
         <summary>{t("all_numbers")}</summary>
         <div className={classes.scroll}>
-          <table className={classes.table}>
+          <table className={`${tables.table} ${classes.table}`}>
             <thead>
               <tr>
                 <th scope="col">{t("measure")}</th>

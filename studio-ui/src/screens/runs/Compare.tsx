@@ -7,6 +7,7 @@ import { keyOf, useGet } from "../../api/queries";
 import { Curve, type Line } from "../../components/curve/Curve";
 import { smoothed } from "../../components/curve/series";
 import { ErrorCard } from "../../components/ErrorCard";
+import tables from "../../components/Table.module.css";
 import { imagesAStep } from "../run/facts";
 import { RunState } from "./RunState";
 import classes from "./Runs.module.css";
@@ -33,7 +34,7 @@ export function Compare({ ids }: { ids: string[] }) {
     <>
       {differences.error && <ErrorCard problem={differences.error} onAgain={() => differences.refetch()} />}
       <section className={classes.scroll}>
-        <table className={`${classes.table} ${classes.differences}`} aria-label={t("differences")}>
+        <table className={`${tables.table} ${classes.table} ${classes.differences}`} aria-label={t("differences")}>
           <thead>
             <tr>
               <th scope="col">{t("setting")}</th>

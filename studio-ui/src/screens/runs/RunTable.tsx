@@ -3,6 +3,7 @@ import { useTranslation } from "react-i18next";
 import { Link } from "wouter";
 import type { Shape } from "../../api/client";
 import { ago, duration, number } from "../../components/format";
+import tables from "../../components/Table.module.css";
 import { RunState } from "./RunState";
 import classes from "./Runs.module.css";
 
@@ -17,7 +18,7 @@ export function RunTable({ runs, chosen, onChoose }: Props) {
   const { t } = useTranslation("runs");
   return (
     <div className={classes.scroll}>
-      <table className={classes.table} aria-label={t("title")}>
+      <table className={`${tables.table} ${classes.table}`} aria-label={t("title")}>
         <thead>
           <tr>
             <th>
