@@ -21,14 +21,34 @@ SIZE = toys.PICTURE
 PROMPTS = ["a happy red cat", "the big dog, sad"]
 
 
-@pytest.fixture(params=toys.quick_and_slow())
+NETWORKS = {
+    "plain": LayerSettings(rank=2, alpha=2.0),
+    "dropouts": LayerSettings(rank=4, alpha=4.0, dropout=0.2, rank_dropout=0.2, module_dropout=0.2),
+}
+
+
+@pytest.fixture(scope="module", params=toys.quick_and_slow())
 def name(request):
     return request.param
 
 
-def opened(name):
-    """A base of one's own: these tests change it."""
+@pytest.fixture(scope="module")
+def base(name):
     return open_base(toys.toy_folder(name), torch.float32)
+
+
+@pytest.fixture(scope="module")
+def without_checkpointing(base):
+    """What each network learned, and what the base said, before `checkpointed`."""
+    with torch.no_grad():
+        said = answer(base)
+    return {network: learned(base, settings) for network, settings in NETWORKS.items()}, said
+
+
+@pytest.fixture(scope="module")
+def checkpointed(base, without_checkpointing):
+    base.checkpoint_gradients()
+    return base
 
 
 def answer(base, prompts=PROMPTS):
@@ -73,30 +93,20 @@ def learned(base, settings):
             adapter.detach()
 
 
-@pytest.mark.parametrize(
-    "settings",
-    [
-        LayerSettings(rank=2, alpha=2.0),
-        LayerSettings(rank=4, alpha=4.0, dropout=0.2, rank_dropout=0.2, module_dropout=0.2),
-    ],
-    ids=["plain", "dropouts"],
-)
-def test_checkpointing_keeps_less_and_gives_the_same_gradients(name, settings):
-    base = opened(name)
-    plain, kept = learned(base, settings)
-    base.checkpoint_gradients()
-    again, kept_less = learned(base, settings)
+@pytest.mark.parametrize("network", NETWORKS)
+def test_checkpointing_keeps_less_and_gives_the_same_gradients(without_checkpointing, checkpointed, network):
+    plain, kept = without_checkpointing[0][network]
+    again, kept_less = learned(checkpointed, NETWORKS[network])
     assert plain.keys() == again.keys()
-    assert {key.partition(".")[0] for key in plain} == set(toys.carrying(base))
+    assert {key.partition(".")[0] for key in plain} == set(toys.carrying(checkpointed))
     for key, gradient in plain.items():
         torch.testing.assert_close(again[key], gradient, atol=1e-6, rtol=1e-5, msg=key)
-    assert kept_less < toys.KEPT_ANYWAY.get(base.family, 0.5) * kept, f"{kept_less} of {kept} bytes"
+    assert kept_less < toys.KEPT_ANYWAY.get(checkpointed.family, 0.5) * kept, f"{kept_less} of {kept} bytes"
 
 
-def test_each_part_is_checkpointed(name):
+def test_each_part_is_checkpointed(checkpointed):
     """Blocks of the denoiser and of every text encoder run a second time when the gradient comes back."""
-    base = opened(name)
-    base.checkpoint_gradients()
+    base = checkpointed
     for part, module in toys.carrying(base).items():
         adapter = attach(module, keys.targets(base.family, part, module), rank=1, alpha=1.0, seed=1)
         queries = [layer for path, layer in module.named_modules() if path.rpartition(".")[2] in ("to_q", "q_proj", "q")]
@@ -112,17 +122,13 @@ def test_each_part_is_checkpointed(name):
         adapter.detach()
 
 
-def test_checkpointing_leaves_dropouts_off_and_the_answer_alone(name):
-    base = opened(name)
-    with torch.no_grad():
-        plain = answer(base)
-    base.checkpoint_gradients()
-    assert torch.equal(answer(base), plain)
-    assert not any(m.training for module in base.parts.values() for m in module.modules() if isinstance(m, torch.nn.Dropout))
+def test_checkpointing_leaves_dropouts_off_and_the_answer_alone(without_checkpointing, checkpointed):
+    assert torch.equal(answer(checkpointed), without_checkpointing[1])
+    assert not any(m.training for module in checkpointed.parts.values() for m in module.modules() if isinstance(m, torch.nn.Dropout))
 
 
-def test_freed_text_encoders_give_their_memory_back_and_say_so(name):
-    base = opened(name)
+def test_freed_parts_give_their_memory_back_and_say_so(name):
+    base = open_base(toys.toy_folder(name), torch.float32)  # of its own, since it is changed
     gone = [weakref.ref(p) for part, module in base.parts.items() if part != base.denoiser for p in module.parameters()]
     with torch.no_grad():
         texts = base.encode_texts(PROMPTS, TextOptions())
@@ -136,26 +142,23 @@ def test_freed_text_encoders_give_their_memory_back_and_say_so(name):
         base.encode_texts(PROMPTS, TextOptions())
     assert base.count_tokens(PROMPTS[0]) == counted
     assert base.max_tokens(TextOptions()) > 0
-    latents = initial_latents(base, [1, 2], SIZE, SIZE)
-    assert torch.isfinite(base.predict(latents, torch.tensor([100, 700]), texts)).all()
 
-
-def test_a_freed_autoencoder_gives_its_memory_back_and_says_so(name):
-    base = opened(name)
     gone = [weakref.ref(p) for p in base.autoencoder.vae.parameters()]
     base.free_autoencoder()
     gc.collect()
+    assert gone
     assert not any(parameter() is not None for parameter in gone)
     with pytest.raises(RunError, match="memory of the base's autoencoder was freed"):
         base.encode_pixels(torch.zeros(1, 3, SIZE, SIZE))
     with pytest.raises(RunError, match="open the base again"):
         base.decode_latents(torch.zeros(1, base.latent_channels, 8, 8))
     assert base.latent_step in (8, 16)
+    latents = initial_latents(base, [1, 2], SIZE, SIZE)
+    assert torch.isfinite(base.predict(latents, torch.tensor([100, 700]), texts)).all()
 
 
-def test_every_attention_of_denoiser_and_text_encoders_is_torchs_own(name, monkeypatch):
+def test_every_attention_of_denoiser_and_text_encoders_is_torchs_own(base, monkeypatch):
     """`scaled_dot_product_attention` never builds the whole matrix of attention; each attention calls it once."""
-    base = opened(name)
     calls = []
     attend = F.scaled_dot_product_attention
     monkeypatch.setattr(F, "scaled_dot_product_attention", lambda *args, **kwargs: calls.append(1) or attend(*args, **kwargs))

@@ -1,7 +1,9 @@
 """A base packed in 8 or 4 bits: what it says, what memory it takes, and that every network kind trains on it."""
 
 import copy
+import functools
 import gc
+import itertools
 import statistics
 import subprocess
 import sys
@@ -263,10 +265,15 @@ def name(request):
     return request.param
 
 
+@pytest.fixture(scope="module")
+def plain(name):
+    return open_base(toys.toy_folder(name), torch.float32)
+
+
 @pytest.mark.parametrize(("quantize", "most"), [("int8", 0.03), ("fp8", 0.1), ("nf4", 0.25)])
-def test_a_quantised_base_says_nearly_the_same(name, quantize, most):
+def test_a_quantised_base_says_nearly_the_same(name, plain, quantize, most):
     """The bounds are for toys, whose random weights leave little room; on the demo's trained base see docs/guide/memory.md."""
-    plain, packed = open_base(toys.toy_folder(name), torch.float32), open_base(toys.toy_folder(name), torch.float32, quantize=quantize)
+    packed = open_base(toys.toy_folder(name), torch.float32, quantize=quantize)
     with torch.no_grad():
         texts, own_texts = (base.encode_texts(["a cat", "dog"], TextOptions()) for base in (plain, packed))
         expected = plain.predict(*latents_and_times(plain), texts)
@@ -284,6 +291,7 @@ def test_a_quantised_base_says_nearly_the_same(name, quantize, most):
         assert changed == is_quantized(packed.parts[part]), "a cache of packed states is not taken for one of plain states"
 
 
+@functools.cache
 def losses_of_a_training(name, quantize):
     """Of a LoRA on one batch, step by step."""
     base = open_base(toys.toy_folder(name), torch.float32, quantize=quantize)
@@ -301,13 +309,20 @@ def losses_of_a_training(name, quantize):
     return losses
 
 
-@pytest.mark.parametrize("toy", [toy for toy in toys.quick_and_slow() if toy != "sd2"])  # its layers are those of sdxl
-def test_a_lora_trains_on_a_quantised_base_as_on_a_plain_one(toy):
-    plain = losses_of_a_training(toy, "none")
-    for quantize in PACKINGS:
-        packed = losses_of_a_training(toy, quantize)
-        assert packed[-1] < 0.97 * packed[0], packed
-        assert packed == pytest.approx(plain, rel=0.1)
+LARGE = ("sd1", "sdxl", "klein")
+"""Toys of so many layers that a training takes a second: quickly tried with the packing that has two kinds of codes alone."""
+TRAININGS = [
+    pytest.param(toy, quantize, marks=pytest.mark.slow if "-" in toy or (toy in LARGE and quantize != "nf4") else ())
+    for toy, quantize in itertools.product(toys.TOYS, PACKINGS)
+    if toy != "sd2"  # its layers are those of sdxl
+]
+
+
+@pytest.mark.parametrize(("toy", "quantize"), TRAININGS)
+def test_a_lora_trains_on_a_quantised_base_as_on_a_plain_one(toy, quantize):
+    packed = losses_of_a_training(toy, quantize)
+    assert packed[-1] < 0.97 * packed[0], packed
+    assert packed == pytest.approx(losses_of_a_training(toy, "none"), rel=0.1)
 
 
 def test_only_layers_within_blocks_are_packed_and_nearly_all_numbers_are_theirs():
