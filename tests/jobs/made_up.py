@@ -1,7 +1,7 @@
 """A kind of job that is made up: it counts slowly into a file and goes on where it was. Run as a program it supervises or works with it.
 
 python made_up.py supervise WORKSPACE
-python made_up.py all WORKSPACE JOB LOCK      # with the real kinds beside it
+python made_up.py all WORKSPACE JOB ATTEMPT LOCK      # with the real kinds beside it
 """
 
 import sys

@@ -66,7 +66,7 @@ def test_a_second_supervisor_leaves_at_once(queue, tmp_path):
     lock = take_lock(queue.workspace.supervisor_lock)
     assert not supervise(tmp_path, WORKER)
     assert queue.get(1).state == "queued"
-    os.close(lock)
+    lock.release()
 
 
 def test_one_job_runs_on_each_device_and_two_on_the_cpu(queue, monkeypatch):
@@ -127,7 +127,7 @@ def test_a_device_that_an_earlier_supervisor_named_otherwise_is_not_taken_twice(
     monkeypatch.setattr(module, "accelerators", lambda: ["machine"])
     Supervisor(queue, WORKER).look()
     assert [job.state for job in queue.jobs()] == ["running", "queued"]
-    os.close(lock)
+    lock.release()
 
 
 def test_on_a_disk_without_room_jobs_wait(queue, monkeypatch):

@@ -367,7 +367,7 @@ def _restore(path: Path | str, content: bytes | None, flush: bool) -> None:
 def _boot_id() -> str | None:
     """The system's name for the time since it was started; None where it has none."""
     try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
     except OSError:
         return None
 

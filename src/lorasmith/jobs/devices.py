@@ -42,14 +42,18 @@ def listed(text: str) -> list[str]:
 
 def environment_for(job: Job, devices: int, environment: Mapping[str, str] = os.environ) -> dict[str, str]:
     """The environment of a job's process: it sees its own device alone, and takes its share of the CPU's threads."""
-    cores = len(os.sched_getaffinity(0))
-    share = cores // CPU_JOBS if job.needs == "cpu" else cores // devices
+    share = _cores() // (CPU_JOBS if job.needs == "cpu" else devices)
     own = {"OMP_NUM_THREADS": str(max(1, share)), **environment, "PYTHONUNBUFFERED": "1"}
     if job.needs == "cpu":
         own[VISIBLE] = ""
     elif job.device != MACHINE:
         own[VISIBLE] = job.device
     return own
+
+
+def _cores() -> int:
+    """Those that this process may use; all of the machine's on macOS and Windows, which do not say."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _nvidia_smi() -> str:

@@ -7,9 +7,7 @@ twice at the same place. After a minute without work the supervisor leaves; whoe
 
 from __future__ import annotations
 
-import contextlib
 import logging
-import os
 import signal
 import subprocess
 import sys
@@ -26,6 +24,7 @@ from lorasmith.jobs.lock import is_held, take_lock
 from lorasmith.jobs.queue import Queue
 from lorasmith.jobs.room import room_wanted
 from lorasmith.jobs.workspace import Workspace
+from lorasmith.processes import APART, kill_with_children
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +61,7 @@ def supervise(workspace: str | Path, worker: Sequence[str] = WORKER, idle: float
             try:
                 Supervisor(queue, worker).work(idle, leave)
             finally:
-                os.close(lock)
+                lock.release()
             # A job may have been added while the lock was still held; see start_supervisor.
             if leave() or not (queue.waits("cpu") or queue.waits("accelerator")):
                 return True
@@ -129,15 +128,15 @@ class Supervisor:
             Journal(folder.events)(Started(job.attempts, job.device))
             with folder.log.open("ab") as output:
                 process = subprocess.Popen(
-                    [*self.worker, str(self.queue.workspace.root), str(job.id), str(lock)],
+                    [*self.worker, str(self.queue.workspace.root), str(job.id), str(job.attempts), lock.argument],
                     env=environment_for(job, len(self.devices)), stdin=subprocess.DEVNULL, stdout=output, stderr=output,
-                    pass_fds=[lock], start_new_session=True,
+                    pass_fds=lock.inherited, **APART,
                 )  # fmt: skip
             self._running[job.id], self._children[job.id] = job, Child(process, _kills_for_memory())
         except OSError as error:
             self._interrupted(job, f"Its process could not be started ({error}).")
         finally:
-            os.close(lock)  # the child holds it now
+            lock.release()  # the child holds it now, or takes it
 
     def _has_ended(self, job: Job) -> bool:
         """Whether the job's process is gone, and with it those that it had started."""
@@ -146,7 +145,7 @@ class Supervisor:
             return False
         held = is_held(self.queue.workspace.job(job.id).lock)
         if child is not None and held:
-            self._kill(child.process.pid)
+            kill_with_children(child.process.pid)
         return child is not None or not held
 
     def _settle(self, seen: Job) -> None:
@@ -179,12 +178,7 @@ class Supervisor:
         child = self._children.get(job.id)
         worker = job.worker if child is None else child.process.pid
         if job.state == "cancelling" and time.monotonic() - self._cancelled.setdefault(job.id, time.monotonic()) > GRACE and worker:
-            self._kill(worker)
-
-    @staticmethod
-    def _kill(worker: int) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(worker, signal.SIGKILL)
+            kill_with_children(worker)
 
 
 def _why(child: Child | None) -> str:
@@ -220,5 +214,5 @@ def start_supervisor(workspace: str | Path) -> subprocess.Popen[bytes] | None:
     with place.supervisor_log.open("ab") as output:
         return subprocess.Popen(
             [*PYTHON, "-m", "lorasmith", "jobs", "work", "--workspace", str(place.root)],
-            stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True,
+            stdin=subprocess.DEVNULL, stdout=output, stderr=output, **APART,
         )  # fmt: skip

@@ -1,8 +1,8 @@
 """The process of one job: it does the work, looks at what was asked of it meanwhile, and records how it ended.
 
-    python -m lorasmith.jobs.worker WORKSPACE JOB LOCK
+    python -m lorasmith.jobs.worker WORKSPACE JOB ATTEMPT LOCK
 
-The supervisor starts it, in a session of its own, and hands it the job's lock as an open file. What it prints is the
+The supervisor starts it, apart from itself, and hands it the job's lock. What it prints is the
 job's log. It may be killed at any moment: the job is then continued by another one.
 """
 
@@ -26,6 +26,7 @@ from lorasmith.errors import LorasmithError
 from lorasmith.jobs.job import ANSWERED, Job, State
 from lorasmith.jobs.journal import Ended, Journal
 from lorasmith.jobs.kinds.kind import Kind
+from lorasmith.jobs.lock import keep_lock
 from lorasmith.jobs.queue import Queue
 from lorasmith.jobs.work import StoppedEarly, Work
 from lorasmith.lock_holder import name_this_program
@@ -128,15 +129,24 @@ def _stop_when_terminated(work: Work) -> Any:
     return terminated.is_set
 
 
+def _is_wanted(workspace: Path, id: int, attempt: int, lock: str) -> bool:
+    """Take over the job's lock; False where the supervisor has died meanwhile and the next one started another process for the job."""
+    with Queue(workspace) as queue:
+        wanted = keep_lock(queue.workspace.job(id).lock, lock) and queue.get(id).attempts == attempt
+    if not wanted:
+        log.warning("Another process was started for this job meanwhile, so this one ends.")
+    return wanted
+
+
 def main(arguments: Sequence[str], kinds: Mapping[str, Kind]) -> None:
     """Work on the job that the command line names."""
-    workspace, id, lock = arguments
-    os.set_inheritable(int(lock), False)  # held as long as this process lives, and not by programs that it starts
+    workspace, id, attempt, lock = arguments
     name_this_program(f"job {id}")
     os.chdir(workspace)  # where the arguments' paths start
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s", stream=sys.stdout)
     logging.getLogger("lorasmith").setLevel(logging.INFO)
-    run_job(Path(workspace), int(id), kinds)
+    if _is_wanted(Path(workspace), int(id), int(attempt), lock):
+        run_job(Path(workspace), int(id), kinds)
 
 
 if __name__ == "__main__":

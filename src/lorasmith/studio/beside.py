@@ -16,6 +16,7 @@ from collections.abc import Callable
 from typing import Generic, TypeVar
 
 from lorasmith.errors import LorasmithError
+from lorasmith.processes import APART
 
 Question = TypeVar("Question")
 Answer = TypeVar("Answer")
@@ -49,7 +50,7 @@ class Beside(Generic[Question, Answer]):
 
     def _answer(self, question: Question) -> Answer | LorasmithError:
         if self._process is None or self._process.poll() is not None:
-            self._process = subprocess.Popen(self.program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True)
+            self._process = subprocess.Popen(self.program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, **APART)
         process = self._process
         assert process.stdin is not None
         assert process.stdout is not None

@@ -332,7 +332,7 @@ def finish(run: Run, state: TrainState) -> RunResult:
     early = ""
     if run.over is not None and state.step < run.plan.steps:
         early = f"{run.over} Continue anyway with: lorasmith resume {run.folder.root} --set validation.stop_when_over="
-    run.emit(events.Finished(state.step, state.elapsed, str(file.relative_to(run.folder.root)), early))
+    run.emit(events.Finished(state.step, state.elapsed, file.relative_to(run.folder.root).as_posix(), early))
     return RunResult(run.folder.root, True, state.step, file)
 
 

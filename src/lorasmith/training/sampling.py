@@ -40,4 +40,4 @@ def generate_samples(run: Run, epoch: int, step: int) -> None:
     for k, one in enumerate(requests):
         path = run.folder.samples / f"epoch{epoch:06d}-step{step:08d}-{k:02d}.png"
         write_atomically(path, png_bytes(pictures[k], Parameters(one, source.stem, model_hash, extra=moment)))
-        run.emit(events.SampleReady(str(path.relative_to(run.folder.root)), one.prompt, one.seed, epoch, step))
+        run.emit(events.SampleReady(path.relative_to(run.folder.root).as_posix(), one.prompt, one.seed, epoch, step))

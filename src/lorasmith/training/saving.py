@@ -46,7 +46,7 @@ def save_checkpoint(run: Run, epoch: int, step: int, suffix: str = "", final: bo
         model_files(run.settings), continued_with(run.folder.manifest), 0 if run.validator is None else run.validator.held_out,
     )  # fmt: skip
     for written in reversed(write_checkpoint(path, learner, metadata, run.settings.checkpoints.save_precision)):
-        run.emit(events.CheckpointSaved(str(written.relative_to(run.folder.root)), epoch, step, final and written == path))
+        run.emit(events.CheckpointSaved(written.relative_to(run.folder.root).as_posix(), epoch, step, final and written == path))
     return path
 
 
@@ -60,7 +60,7 @@ def keep_final(run: Run, state: TrainState) -> None:
     for path in (final, ema_beside(final)):
         if path.exists():
             kept = path.rename(path.with_name(path.name.replace(run.settings.name, run.settings.name + suffix, 1)))
-            run.emit(events.CheckpointSaved(str(kept.relative_to(run.folder.root)), epoch if into_epoch else epoch - 1, state.step))
+            run.emit(events.CheckpointSaved(kept.relative_to(run.folder.root).as_posix(), epoch if into_epoch else epoch - 1, state.step))
 
 
 def step_suffix(step: int) -> str:

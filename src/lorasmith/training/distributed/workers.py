@@ -26,6 +26,7 @@ from typing import IO, TYPE_CHECKING
 
 from lorasmith.errors import RunError, SettingsError
 from lorasmith.models.device import DEVICES
+from lorasmith.processes import APART
 
 if TYPE_CHECKING:
     from torch.distributed import TCPStore
@@ -89,7 +90,7 @@ class Workers:
         self.processes[rank] = subprocess.Popen(
             [sys.executable, "-P", "-m", self.module, str(self.folder), self.device],
             env={**os.environ, **environment}, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=self._stderr[rank],
-            start_new_session=True,
+            **APART,
         )  # fmt: skip
 
     def wait_for_all(self, store: TCPStore) -> None:
