@@ -25,6 +25,7 @@ FAMILIES = {
     "flux": ("transformer", "text_encoder", "text_encoder_2"),
     "chroma": ("transformer",),
     "zimage": ("transformer",),
+    "lumina2": ("transformer",),
     "qwen_image": ("transformer",),
     "klein": ("transformer",),
     "anima": ("transformer",),
@@ -49,7 +50,12 @@ def outputs(parts):
 
     found = []
     config = next(iter(parts.values())).config
-    if "cap_feat_dim" in config:
+    if "num_kv_heads" in config:
+        mask = torch.arange(7) < torch.tensor([[7], [5]])
+        found.append(parts["transformer"](
+            numbers(2, config.in_channels, 8, 8), torch.tensor([0.3, 0.9]), numbers(2, 7, config.cap_feat_dim), mask
+        ).sample)  # fmt: skip
+    elif "cap_feat_dim" in config:
         pictures, captions = numbers(2, config.in_channels, 1, 8, 8).unbind(), [numbers(tokens, config.cap_feat_dim) for tokens in (7, 5)]
         found.append(torch.stack(parts["transformer"](list(pictures), torch.tensor([0.3, 0.9]), captions).sample))
     elif "text_embed_dim" in config:

@@ -148,7 +148,34 @@ def krea2(parts):
     }  # fmt: skip
 
 
+def lumina2(parts):
+    """The original's own names, with query, key and value in one; the language model's file has its tokenizer too."""
+    from tests.models.single_files import ldm_vae
+
+    words = {
+        "time_caption_embed.caption_embedder.": "cap_embedder.", "time_caption_embed.timestep_embedder.linear_1.": "t_embedder.mlp.0.",
+        "time_caption_embed.timestep_embedder.linear_2.": "t_embedder.mlp.2.", "norm_out.linear_1.": "final_layer.adaLN_modulation.1.",
+        "norm_out.linear_2.": "final_layer.linear.", ".attn.to_out.0.": ".attention.out.", ".attn.norm_q.": ".attention.q_norm.",
+        ".attn.norm_k.": ".attention.k_norm.", ".norm1.linear.": ".adaLN_modulation.1.", ".norm1.norm.": ".attention_norm1.",
+        ".norm1.weight": ".attention_norm1.weight", ".norm2.": ".attention_norm2.", ".feed_forward.linear_": ".feed_forward.w",
+    }  # fmt: skip
+    transformer, found = parts["transformer"], {"norm_final.weight": torch.ones(48)}  # files have it, and no model reads it
+    for key, value in transformer.items():
+        if ".attn.to_q." in key:
+            found[key.replace("attn.to_q", "attention.qkv")] = torch.cat([transformer[key.replace("to_q", f"to_{one}")] for one in "qkv"])
+        elif ".attn.to_k." not in key and ".attn.to_v." not in key:
+            for ours, theirs in words.items():
+                key = key.replace(".ffn_norm", ".FFN").replace(ours, theirs).replace(".FFN", ".ffn_norm")
+            found[key] = value
+    return {
+        **behind("model.diffusion_model.", found), **behind("vae.", ldm_vae(parts["vae"], 4)),
+        **behind("text_encoders.gemma2_2b.transformer.model.", parts["text_encoder"]),
+        "text_encoders.gemma2_2b.spiece_model": torch.zeros(8, dtype=torch.uint8),
+    }  # fmt: skip
+
+
 ORIGINALS = {
+    "Lumina2Transformer2DModel": lumina2,
     "QwenImageTransformer2DModel": qwen_image,
     "CosmosTransformer3DModel": anima,
     "Krea2Transformer2DModel": krea2,

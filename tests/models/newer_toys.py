@@ -61,6 +61,49 @@ def krea2(folder: Path, tokenizer, variant: str = "") -> None:
     ).save_pretrained(folder)  # fmt: skip
 
 
+SYSTEM = (
+    "You are an assistant designed to generate superior images with the superior degree of image-text alignment based on textual prompts or "
+    "user prompts."
+)
+"""What Lumina 2's captions come after."""
+
+
+def gemma_tokenizer():
+    """A tokenizer of Gemma's kind: letters, bytes for what is none, the prefixes of some words, and each part of the template as one token."""
+    from tokenizers import AddedToken
+    from transformers import GemmaTokenizer
+
+    pieces = ["<pad>", "<eos>", "<bos>", "<unk>", "<mask>", *(f"<0x{byte:02X}>" for byte in range(256)), "▁", *map(chr, range(33, 127))]
+    merges = [(word[:k], word[k]) for word in ("▁happy", "▁red", "▁cat", "▁dog", "▁sad") for k in range(1, len(word))]
+    vocabulary = dict.fromkeys([*pieces, *map("".join, merges)])
+    made = GemmaTokenizer(vocab={piece: i for i, piece in enumerate(vocabulary)}, merges=merges, add_bos_token=True, padding_side="right")
+    made.add_tokens([AddedToken(text, normalized=False) for text in (SYSTEM, "<Prompt Start>")])
+    return made
+
+
+def lumina2(folder: Path, vae) -> None:
+    from diffusers import FlowMatchEulerDiscreteScheduler, Lumina2Pipeline, Lumina2Transformer2DModel
+    from transformers import Gemma2Config, Gemma2Model
+
+    from lorasmith.models.lumina2.config import SCHEDULER
+
+    tokenizer = gemma_tokenizer()
+    text_encoder = Gemma2Model(
+        Gemma2Config(
+            vocab_size=len(tokenizer), hidden_size=32, intermediate_size=48, num_hidden_layers=3, num_attention_heads=2, num_key_value_heads=1,
+            head_dim=16, query_pre_attn_scalar=16, attn_logit_softcapping=1.0,
+        )
+    )  # fmt: skip
+    transformer = Lumina2Transformer2DModel(
+        hidden_size=48, num_layers=2, num_refiner_layers=1, num_attention_heads=4, num_kv_heads=2, multiple_of=16, axes_dim_rope=(4, 4, 4),
+        cap_feat_dim=32,
+    )  # fmt: skip
+    Lumina2Pipeline(
+        scheduler=FlowMatchEulerDiscreteScheduler(**SCHEDULER[1]), vae=vae, text_encoder=text_encoder, tokenizer=tokenizer,
+        transformer=transformer,
+    ).save_pretrained(folder)  # fmt: skip
+
+
 def qwen_image(folder: Path, tokenizer) -> None:
     import torch
     from diffusers import FlowMatchEulerDiscreteScheduler, QwenImagePipeline, QwenImageTransformer2DModel

@@ -29,7 +29,7 @@ def parts_of(folder: Path) -> dict[str, dict[str, torch.Tensor]]:
 
 def write_single_file(folder: Path, path: Path, layout: str = "original", dtype=None, extra=None, metadata=None, drop=()) -> Path:
     parts = parts_of(folder)
-    zimage = any(name.startswith("layers.") for name in parts.get("transformer", ()))
+    zimage = any(name.startswith("layers.0.attention.") for name in parts.get("transformer", ()))
     flux = "transformer" in parts and not zimage
     sdxl = "text_encoder_2" in parts and not flux
     sd2 = not (flux or sdxl or zimage) and config(folder, "text_encoder")["hidden_act"] == "gelu"

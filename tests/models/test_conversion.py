@@ -26,6 +26,7 @@ QUICK = {
     ("chroma", "original"),
     ("zimage", "original"),
     ("krea2", "original"),
+    ("lumina2", "original"),
     ("zimage", "diffusers"),
     ("qwen_image", "original"),
     ("klein", "original"),

@@ -333,6 +333,7 @@ def test_only_layers_within_blocks_are_packed_and_nearly_all_numbers_are_theirs(
         ("flux", "text_encoder_2"),
         ("chroma", "transformer"),
         ("zimage", "transformer"),
+        ("lumina2", "transformer"),
         ("klein", "transformer"),
         ("krea2", "transformer"),
     ):

@@ -12,9 +12,15 @@ from lorasmith.models.open import _without_unread_layers, describe, load_base
 from lorasmith.models.texts import TextOptions
 from tests.models.toys import TOYS, toy_folder, with_all_layers
 
-LAYERS = {"zimage": (2, 3), "klein": (27, 28), "krea2": (3, 4), "qwen_image": (2, 2), "anima": (2, 2)}
+LAYERS = {"zimage": (2, 3), "lumina2": (2, 3), "klein": (27, 28), "krea2": (3, 4), "qwen_image": (2, 2), "anima": (2, 2)}
 """Toy -> layers that are read, and those of its file."""
-PUBLISHED = {("klein", "4B"): (27, 36), ("klein", "9B"): (27, 36), ("zimage", "base"): (35, 36), ("krea2", "raw"): (35, 36)}
+PUBLISHED = {
+    ("klein", "4B"): (27, 36),
+    ("klein", "9B"): (27, 36),
+    ("zimage", "base"): (35, 36),
+    ("lumina2", ""): (25, 26),
+    ("krea2", "raw"): (35, 36),
+}
 
 
 @torch.no_grad()

@@ -7,7 +7,7 @@ from lorasmith.adapters.compatibility.check import check_file
 from lorasmith.adapters.files.dialects import read_network
 from lorasmith.adapters.files.lora_file import LoraFile
 from lorasmith.adapters.tools.convert import diffusers_tensors
-from lorasmith.errors import AdapterError, BaseModelError
+from lorasmith.errors import BaseModelError
 from lorasmith.models.open import describe, open_base
 from lorasmith.models.sampling import initial_latents
 from lorasmith.models.texts import TextOptions
@@ -73,7 +73,7 @@ def test_a_snapshot_of_turbo_in_the_hubs_cache_is_known_by_its_repository(tmp_pa
     [
         ({"model.diffusion_model.siglip_embedder.1.weight": (3840, 1152)}, "edits pictures"),
         ({"model.diffusion_model.dec_net.cond_embed.weight": (8, 8)}, "draws pixels"),
-        ({"model.diffusion_model.layers.0.adaLN_modulation.0.weight": None}, "a Lumina model"),
+        ({"model.diffusion_model.layers.0.adaLN_modulation.0.weight": None}, "without the modulation of either"),
     ],
 )
 def test_special_models_are_refused_by_what_they_are(tmp_path, changed, words):
@@ -143,9 +143,3 @@ def test_query_key_and_value_in_one_are_written_apart_for_diffusers():
     assert {key: tuple(tensor.shape) for key, tensor in written.items() if "lora_B" in key} == {
         f"transformer.layers.0.attention.to_{one}.lora_B.weight": (3840, 4) for one in "qkv"
     }
-
-
-def test_a_lumina_file_is_not_taken_for_it():
-    tensors = {"diffusion_model.layers.0.feed_forward.w1.lora_A.weight": torch.ones(4, 2304), "diffusion_model.layers.0.feed_forward.w1.lora_B.weight": torch.ones(9216, 4)}  # fmt: skip
-    with pytest.raises(AdapterError, match="Lumina"):
-        read_network(tensors)

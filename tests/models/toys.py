@@ -20,7 +20,22 @@ from pathlib import Path
 
 from tests.models import newer_toys
 
-TOYS = ("sd1", "sd2", "sdxl", "sdxl-v", "flux", "flux-schnell", "chroma", "zimage", "qwen_image", "klein", "anima", "krea2", "krea2-turbo")
+TOYS = (
+    "sd1",
+    "sd2",
+    "sdxl",
+    "sdxl-v",
+    "flux",
+    "flux-schnell",
+    "chroma",
+    "zimage",
+    "lumina2",
+    "qwen_image",
+    "klein",
+    "anima",
+    "krea2",
+    "krea2-turbo",
+)
 POOLED = {"sdxl", "flux"}  # families whose denoiser reads a pooled state as well
 MASKS_T5 = {"flux", "chroma"}  # families for which base.t5_attention_mask may be on
 NATIVE = {"qwen_image": 1024, "anima": 1024, "krea2": 1024}
@@ -348,6 +363,7 @@ _MAKERS = {
     "sd1": _sd1, "sd2": _sd2, "sdxl": _sdxl, "flux": _flux, "chroma": _chroma, "zimage": _zimage, "klein": _klein,
     "qwen_image": lambda folder, variant: newer_toys.qwen_image(folder, qwen_tokenizer()),
     "anima": lambda folder, variant: newer_toys.anima(folder, qwen_tokenizer(), t5_tokenizer()),
+    "lumina2": lambda folder, variant: newer_toys.lumina2(folder, _flux_vae()),
     "krea2": lambda folder, variant: newer_toys.krea2(folder, qwen_tokenizer(), variant),
 }  # fmt: skip
 

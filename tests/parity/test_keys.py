@@ -30,6 +30,7 @@ ARCHITECTURES = {
     "sdxl": "sdxl",
     "flux": "flux",
     "zimage": "zimage",
+    "lumina2": "lumina2",
     "qwen_image": "qwen_image",
     "anima": "anima",
 }

@@ -46,6 +46,7 @@ def pixels(picture):
         ("flux", "folder", {"kind": "diag-oft", "block_size": 4}),
         ("chroma", "file", LORA),
         ("zimage", "file", LORA),
+        ("lumina2", "file", LORA),
         ("krea2", "file", LORA),
         ("qwen_image", "file", LORA),
         ("klein", "file", LORA),

@@ -63,6 +63,10 @@ class Base(Protocol):
         """Two predictions, (n, c, h, w) each, combined by classifier-free guidance; a function of `models.guidance`."""
         ...
 
+    def as_negative(self, prompt: str) -> str:
+        """A negative prompt as `encode_texts` is given it: where its family reads it in another way than a caption, this says so."""
+        ...
+
     def count_tokens(self, caption: str, options: TextOptions = USUAL) -> int:
         """Tokens that a caption takes of `max_tokens`, without the begin and end tokens."""
         ...

@@ -90,7 +90,6 @@ _FOREIGN: tuple[tuple[str, str, str], ...] = (
 _OTHER_FAMILIES: tuple[tuple[str, str], ...] = (
     (r"(^|\.)joint_blocks\.0\.", "Stable Diffusion 3"),
     (r"(^|\.)early_stream_modulations\.", "Flux.3"),
-    (r"(^|\.)layers\.0\.attention\.(qkv|to_q)\.", "Lumina or Z-Image"),
     (r"(^|\.)head\.modulation$", "Wan"),
     (r"(^|\.)double_stream_blocks\.", "HiDream"),
     (r"(^|\.)txt_in\.individual_token_refiner\.", "HunyuanVideo"),

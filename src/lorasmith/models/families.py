@@ -10,6 +10,7 @@ from lorasmith.models.family import Family
 from lorasmith.models.flux.family import FLUX
 from lorasmith.models.klein.family import KLEIN
 from lorasmith.models.krea2.family import KREA2
+from lorasmith.models.lumina2.family import LUMINA2
 from lorasmith.models.parts import Architecture
 from lorasmith.models.qwen_image.family import QWEN_IMAGE
 from lorasmith.models.sd1.family import SD1
@@ -34,6 +35,7 @@ register(FLUX)
 register(CHROMA)
 register(KLEIN)
 register(ZIMAGE)
+register(LUMINA2)
 register(QWEN_IMAGE)
 register(ANIMA)
 register(KREA2)

@@ -34,7 +34,7 @@ class Place:
     name: str
     slot: int = 0
     shares: tuple[int, ...] = (1,)
-    """The groups of output rows under this name, one below the other; where there are several, as multiples of the input's width."""
+    """The groups of output rows under this name, one below the other, in proportion to each other."""
     halves_swapped: bool = False
     """The layer's output rows are (scale, shift) in the module, and (shift, scale) in the file."""
 
@@ -165,6 +165,8 @@ class Consumers:
     """(program, kind of network) -> what it does, where that differs from other families."""
     needed_names: Mapping[tuple[str, str], frozenset[str]] = field(default_factory=dict)
     """(program, way of naming) -> names without which it does not recognise that way in a file."""
+    refused_files: Mapping[tuple[str, str], Callable[[frozenset[str]], str | None]] = field(default_factory=dict)
+    """(program, way of naming) -> why it loads nothing of a file that has names of this way, by all names of layers in it; None where it does."""
     mixed_styles: bool = True
     """Whether diffusers reads original names and its own in one file."""
     common_alpha: str | None = None

@@ -58,12 +58,12 @@ def sample_latents(
 
     `seeds` (n) are for samplers that add noise (None: 0, 1, ...). `cfg_scale` 1 samples without a negative prompt, in half the time;
     `guidance` is for guidance-distilled models. `texts` says how the base reads the prompts, or gives their states itself; with a source
-    only `prompts` and `negative_prompt` are asked for. Raises SettingsError where the sampler does not fit the base.
+    only `prompts` and `negative_prompt`, as the base reads it, are asked for. Raises SettingsError where the sampler does not fit the base.
     """
     diffusion = base.diffusion
     chosen = sampler_for(sampler or base.defaults.sampler or usual_sampler(diffusion.prediction_type), diffusion.prediction_type)
     sigmas = chosen.schedule(diffusion, steps, base.tokens(*latents.shape[-2:]))
-    asked = [*([negative_prompt] * len(prompts) if cfg_scale != 1 else []), *prompts]
+    asked = [*([base.as_negative(negative_prompt)] * len(prompts) if cfg_scale != 1 else []), *prompts]
     states = base.encode_texts(asked, texts or TextOptions()) if isinstance(texts, TextOptions | None) else texts(asked)
 
     def model(x: torch.Tensor, sigma: float) -> torch.Tensor:

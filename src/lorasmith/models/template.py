@@ -16,6 +16,21 @@ class Template:
     """Whether the denoiser reads the states of `before`; else they are left out."""
     cut: Literal["caption", "end"] = "end"
     """What a caption that is too long loses: its own end, so that `after` stays, or whatever is at the end of all."""
+    start: str = ""
+    """The tokenizer's mark at the start of every text, which `before` follows; a text that has it already is read as it is."""
+    before_ends: str = ""
+    """What `before` ends with, where captions may bring a beginning of their own: one with this in it is read without `before`."""
+
+    @property
+    def beginning(self) -> str:
+        """What is before a caption; a space at its end is a piece of the caption's first word."""
+        return self.start + self.before.rstrip(" ")
+
+    def begun(self, caption: str) -> str:
+        """A caption with what is written before it."""
+        if self.start and caption.startswith(self.start):
+            return caption
+        return f"{self.start}{'' if self.before_ends and self.before_ends in caption else self.before}{caption}"
 
 
 DESCRIBE = Template(

@@ -56,8 +56,8 @@ def tokens_read(description: Description, tokenizers: Mapping[str, Any], length:
 
 def _around(tokenizer: Any, template: Template) -> int:
     """Tokens of what is read beside a caption."""
-    read = [template.before, template.after] if template.before_is_read else [template.after]
-    marks: int = tokenizer.num_special_tokens_to_add()
+    read = [template.beginning, template.after] if template.before_is_read else [template.after]
+    marks: int = 0 if template.start else tokenizer.num_special_tokens_to_add()
     return marks + sum(len(tokenizer(text, add_special_tokens=False).input_ids) for text in read)
 
 

@@ -165,7 +165,7 @@ def test_a_file_of_diffusers_holds_the_network_alone(tmp_path):
     [
         ({}, "no settings in its metadata"), ({"modelspec.title": "x"}, "no settings in its metadata"), ({"ot_revision": "1"}, "OneTrainer, which writes"),
         ({"software": '{"name": "ai-toolkit"}', "ss_output_name": "x"}, "ai-toolkit, whose settings"), ({"lorasmith_settings": "{"}, "damaged lorasmith_settings"),
-        ({"ot_config": "[]"}, "damaged ot_config"), ({**KOHYA, "ss_base_model_version": "lumina2"}, "was trained on lumina2"),
+        ({"ot_config": "[]"}, "damaged ot_config"), ({**KOHYA, "ss_base_model_version": "hunyuan-image-2.1"}, "was trained on hunyuan-image-2.1"),
         ({**KOHYA, "ss_dataset_dirs": "{"}, "damaged ss_dataset_dirs"),
     ],
 )  # fmt: skip

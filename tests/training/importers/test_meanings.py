@@ -150,7 +150,7 @@ def test_a_file_of_another_page_is_refused_by_its_name(tmp_path, own, page):
         gui(tmp_path, tree, **{own: 1})
 
 
-@pytest.mark.parametrize("switch", ["sd3_checkbox", "lumina_checkbox", "hunyuan_image_checkbox", "anima_checkbox"])
+@pytest.mark.parametrize("switch", ["sd3_checkbox", "hunyuan_image_checkbox", "anima_checkbox"])
 def test_another_family_is_refused_by_its_name(tmp_path, switch):
     assert gui(tmp_path, **{switch: False}).fault == ""
     with pytest.raises(SettingsError, match="which Lorasmith does not"):

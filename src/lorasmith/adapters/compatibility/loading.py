@@ -92,6 +92,7 @@ def _rules(program: str, network: NetworkOutline) -> list[tuple[Reading, str]]:
     """What happens to each layer, under each name that the file has for it."""
     incomplete = _incomplete_attention(network) if program == "AUTOMATIC1111" else frozenset()
     file, record = _File.of(network), FAMILIES[network.family]
+    refusals = {way: rule(file.heads) for (asked, way), rule in record.lora.consumers.refused_files.items() if asked == program}
     found = []
     for layer in network.layers.values():
         for head in layer.written_as or (layer.name,):
@@ -109,6 +110,8 @@ def _rules(program: str, network: NetworkOutline) -> list[tuple[Reading, str]]:
             needed = record.lora.consumers.needed_names.get((program, naming(head, network.family)), frozenset())
             if rule.effect == "loads" and not needed <= file.heads:
                 rule = drops(f"it reads these names in files with all blocks only, {min(needed)} with them")
+            if rule.effect == "loads" and (reason := refusals.get(naming(head, network.family))):
+                rule = refused(reason)
             if file.named_adapters and program in _NAMED_ADAPTERS and rule.effect == "loads":
                 rule = _NAMED_ADAPTERS[program]
             if program == "diffusers":

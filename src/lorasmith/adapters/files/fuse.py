@@ -21,7 +21,7 @@ from lorasmith.errors import AdapterError
 def fuse(name: str, slots: dict[int, Layer], shares: tuple[int, ...]) -> Layer:
     """One layer from those whose output rows are stacked in the file's layer of this name, by their place; some may be missing.
 
-    `shares` has the rows of each place, as multiples of the layers' input width.
+    `shares` has the rows of each place, in proportion to each other.
     """
     magnitude, fits = _fused_magnitude(slots, len(shares))
     if not fits or any(layer.kind is not lora.KIND or MID in layer.tensors or layer.bias is not None for layer in slots.values()):
@@ -34,7 +34,7 @@ def fuse(name: str, slots: dict[int, Layer], shares: tuple[int, ...]) -> Layer:
         # It was one layer once, and was taken apart.
         tensors = {DOWN: first, UP: torch.cat([ups[slot] for slot in range(len(shares))])}
         return Layer(name, lora.KIND, tensors, slots[0].alpha, magnitude, _written_as(slots))
-    rows = [ups[slot].shape[0] if slot in ups else first.shape[1] * share for slot, share in enumerate(shares)]
+    rows = _rows({slot: up.shape[0] for slot, up in ups.items()}, shares)
     down = torch.cat([downs[slot] for slot in sorted(downs)])
     up = down.new_zeros(sum(rows), down.shape[0])
     row = column = 0
@@ -70,11 +70,15 @@ def _stacked(name: str, slots: dict[int, Layer], shares: tuple[int, ...]) -> Lay
         tensors |= {f"{slot}_{suffix}": tensor for suffix, tensor in layer.all_tensors().items()}
         if layer.alpha is not None and layer.alpha_counts:
             tensors[f"{slot}_{ALPHA}"] = torch.tensor(layer.alpha)
-    # Where no layer shows its width, the shares alone say how the base's rows are divided.
-    width = next((shape[1] for shape in shapes.values()), 1)
-    tensors[stack.ROWS] = torch.tensor([shapes[slot][0] if slot in shapes else width * share for slot, share in enumerate(shares)])
+    tensors[stack.ROWS] = torch.tensor(_rows({slot: shape[0] for slot, shape in shapes.items()}, shares))
     kind = stack.ON_WEIGHT if any(layer.needs_weight for layer in slots.values()) else stack.KIND
     return Layer(name, kind, tensors, written_as=_written_as(slots))
+
+
+def _rows(known: dict[int, int], shares: tuple[int, ...]) -> list[int]:
+    """The rows of each place, where those of some are known; where none are, the shares themselves, which say how the base's are divided."""
+    unit = next((rows // shares[slot] for slot, rows in known.items()), 1)
+    return [known.get(slot, share * unit) for slot, share in enumerate(shares)]
 
 
 def _written_as(slots: dict[int, Layer]) -> tuple[str, ...]:

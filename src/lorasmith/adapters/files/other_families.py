@@ -74,7 +74,7 @@ _MARKS = (
     _Mark("Wan", r"^main_blocks_\d+_attn[12]_to_[qkv]$", _wide(1536, 3072, 5120)),
     _Mark("Hunyuan-DiT", r"^main_blocks_\d+_(attn1_(to_[qkv]|Wqkv)|attn2_(to_[qkv]|q_proj|kv_proj))$", _wide(1408)),
     _Mark("Z-Image", r"layers_\d+_attention_(to_[qkv]|to_out_0|qkv|out)$", _wide(3840)),
-    _Mark("Lumina", r"layers_\d+_(attention_(qkv|out|w[qkvo])|attn_to_[qkv]|feed_forward_w[13])$", _wide(2304, 4096)),
+    _Mark("Lumina-Next", r"layers_\d+_attention_w[qkvo]$"),
     _Mark("Stable Cascade", r"^other_"),
     _Mark("the refiner of Stable Diffusion XL", _UNET + r"\w+_attn2_to_[kv]$", _wide(1280)),
     _Mark("the refiner of Stable Diffusion XL", _UNET + r"\w+_attn1_to_[qkv]$", _wide(384, 768, 1536)),
@@ -86,7 +86,7 @@ _MARKS = (
 )  # fmt: skip
 _WORDS = {
     "flux2": "FLUX.2 dev", "flux-2": "FLUX.2 dev", "flux.2": "FLUX.2 dev", "sd3": "Stable Diffusion 3",
-    "stable-diffusion-3": "Stable Diffusion 3", "hunyuan": "Hunyuan", "qwen": "Qwen-Image", "wan": "Wan", "lumina": "Lumina",
+    "stable-diffusion-3": "Stable Diffusion 3", "hunyuan": "Hunyuan", "qwen": "Qwen-Image", "wan": "Wan", "lumina-next": "Lumina-Next",
     "pixart": "PixArt", "auraflow": "AuraFlow", "kolors": "Kolors", "cascade": "Stable Cascade", "hidream": "HiDream", "z-image": "Z-Image",
 }  # fmt: skip
 

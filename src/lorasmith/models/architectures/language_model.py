@@ -33,7 +33,7 @@ class LanguageModel:
 
     def __init__(self, encoder: Any, tokenizer: Any, template: Template):
         self._encoder, self.tokenizer, self.template = Freeable(encoder, "text encoders"), tokenizer, template
-        self.before, self.after = (len(self._ids([text])[0]) for text in (template.before, template.after))
+        self.before, self.after = (len(self._ids([text])[0]) for text in (template.beginning, template.after))
 
     @property
     def encoder(self) -> Any:
@@ -51,14 +51,14 @@ class LanguageModel:
 
     def count(self, caption: str) -> int:
         """The tokens that a caption takes in its template."""
-        return len(self._ids([self.template.before + caption])[0]) - self.before
+        return max(0, len(self._ids([self.template.begun(caption)])[0]) - self.before)
 
     def tokenize(self, captions: Sequence[str], length: int, filled: bool = False) -> Tokens:
         """Captions in their template, at most `length` tokens of each for the denoiser; all of them `length` where `filled`."""
         template, hidden = self.template, 0 if self.template.before_is_read else self.before
         room, after = hidden + length, self._ids([template.after])[0]
         most = room - len(after) if template.cut == "caption" else room
-        rows = [[*ids[:most], *after][:room] for ids in self._ids([template.before + caption for caption in captions], most)]
+        rows = [[*ids[:most], *after][:room] for ids in self._ids(list(map(template.begun, captions)), most)]
         longest = room if filled else max(map(len, rows), default=0)
         ids = torch.tensor([row + [self.tokenizer.pad_token_id] * (longest - len(row)) for row in rows], dtype=torch.int64)
         mask = torch.arange(longest) < torch.tensor([len(row) for row in rows], dtype=torch.int64)[:, None]
@@ -71,6 +71,8 @@ class LanguageModel:
         """
         device = self.encoder.device
         seen = torch.ones(tokens.ids.shape[1], tokens.ids.shape[1], dtype=torch.bool).tril() & tokens.mask[:, None, None]
+        if self.encoder.config._attn_implementation == "eager":  # which adds the mask to its scores
+            seen = torch.zeros(seen.shape).masked_fill(~seen, torch.finfo(self.encoder.dtype).min).to(self.encoder.dtype)
         found = self.encoder(tokens.ids.to(device), attention_mask=seen.to(device), output_hidden_states=True, use_cache=False)
         return found.hidden_states
 

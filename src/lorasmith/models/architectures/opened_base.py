@@ -93,6 +93,9 @@ class OpenedBase:
     def free_autoencoder(self) -> None:
         self._autoencoder.free()
 
+    def as_negative(self, prompt: str) -> str:
+        return prompt
+
     def encode_pixels(self, pixels: torch.Tensor) -> torch.Tensor:
         return self.autoencoder.encode(pixels)
 

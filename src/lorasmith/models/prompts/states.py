@@ -35,7 +35,7 @@ class PromptStates:
 
     def encode(self, request: PictureRequest) -> int:
         """Encode what a picture asks for; afterwards the text encoders may be freed. Returns the tokens that its prompts take."""
-        asked = [request.prompt, *([request.negative_prompt] if request.cfg_scale != 1 else [])]
+        asked = [request.prompt, *([self._base.as_negative(request.negative_prompt)] if request.cfg_scale != 1 else [])]
         return self(asked).states.shape[1]
 
     def _alone(self, prompt: str) -> EncodedTexts:

@@ -58,7 +58,7 @@ def sizes(settings: Mapping[str, Mapping[str, Any]]) -> Sizes:
 def from_file(file: DenoiserFile) -> Match | None:
     if "layers.0.adaLN_modulation.0.weight" not in file.shapes:
         raise BaseModelError(
-            f"{file.source} is a Lumina model, or one made from it, which is not trained here; give a Z-Image model.",
+            f"{file.source} has layers as Z-Image and Lumina 2 without the modulation of either, and is not trained here; give one of these.",
             code="base.foreign",
             path=str(file.source),
         )

@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from lorasmith.models.architectures.next_dit_names import block
 from lorasmith.models.lora_naming import LayerNames, Place
 
 _ENDS = {"all_x_embedder_2-1": "x_embedder", "all_final_layer_2-1": "final_layer"}
@@ -31,12 +32,6 @@ def to_module(flat: str, shape: Any = None) -> tuple[str, ...]:
     for ours, theirs in _ENDS.items():
         flat = re.sub(rf"^{theirs}(?=_|$)", ours, flat)
     return (flat,)
-
-
-def block(flat: str, shape: Any = None) -> str | None:
-    """LAYER00 ..."""
-    found = re.match(r"layers_(\d+)_", flat)
-    return f"LAYER{int(found[1]):02d}" if found else None
 
 
 def transformer_layers(settings: Mapping[str, Any]) -> dict[str, int | None]:

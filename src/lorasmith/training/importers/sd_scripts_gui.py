@@ -31,7 +31,7 @@ _PAGES: Mapping[str, tuple[str, ...]] = {
 }
 """Page of the GUI -> options that it alone saves, beside the LoRA page's; the LoRA page's own files have a LoRA_type or a network_dim."""
 _OTHER_FAMILIES: Mapping[str, str] = {
-    "sd3_checkbox": "Stable Diffusion 3", "lumina_checkbox": "Lumina", "hunyuan_image_checkbox": "HunyuanImage", "anima_checkbox": "Anima",
+    "sd3_checkbox": "Stable Diffusion 3", "hunyuan_image_checkbox": "HunyuanImage", "anima_checkbox": "Anima",
 }  # fmt: skip
 """The GUI's switch -> a family that is not known here."""
 

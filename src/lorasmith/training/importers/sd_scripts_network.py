@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from lorasmith.models.families import FAMILIES
 from lorasmith.training.importers import sd_scripts_blocks as blocks
 from lorasmith.training.importers.found import typed, words_of
 from lorasmith.training.importers.sd_scripts_rows import (
@@ -20,8 +21,8 @@ from lorasmith.training.importers.sd_scripts_rows import (
 )
 
 _MODULES: Mapping[str, tuple[str, str]] = {
-    "networks.lora": ("lora", ""), "networks.lora_flux": ("lora", ""), "networks.dylora": ("dylora", ""), "networks.loha": ("loha", ""),
-    "networks.lokr": ("lokr", ""),
+    **{family.sd_scripts.network_module: ("lora", "") for family in FAMILIES.values() if family.sd_scripts},
+    "networks.dylora": ("dylora", ""), "networks.loha": ("loha", ""), "networks.lokr": ("lokr", ""),
     "networks.lora_fa": ("lora", "LoRA-FA trains one of the two matrices; here both are trained, which takes more memory and learns more"),
     "networks.oft": ("diag-oft", "its dim counts blocks and its alpha is the constraint; set network.block_size and network.constraint"),
 }  # fmt: skip
