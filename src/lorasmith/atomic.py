@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import os
 import shutil
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -52,7 +53,8 @@ def aside_of(path: Path) -> Path:
 
 
 def _aside(path: Path) -> Path:
-    return path.with_name(f".{path.name}.{os.getpid()}.part")
+    """One for each thread of each process: several that write the same file do not write into each other's."""
+    return path.with_name(f".{path.name}.{threading.get_native_id()}.{os.getpid()}.part")
 
 
 _QUIET = 60.0

@@ -26,6 +26,9 @@ from lorasmith.errors import LorasmithError
 AT_REST = ("done", "failed", "cancelled", "stopped", "paused")
 """States in which nothing more happens to a job by itself."""
 
+AS_IT_IS = "/%?&=+:;,@~!$'()*"
+"""What a path and its query are sent with as they are; letters of other scripts, as projects may be called by, are encoded."""
+
 
 class ApiError(LorasmithError):
     """The studio refused a call, or could not be reached; `code` and `values` are those of its answer."""
@@ -115,7 +118,8 @@ class Client:
 
     @contextmanager
     def _answered(self, method: str, path: str, body: Any, headers: Mapping[str, str]) -> Iterator[HTTPResponse]:
-        request = Request(f"{self.address}api/{path}", body, {"Authorization": f"Bearer {self._token}", **headers}, method=method)
+        place = quote(path, safe=AS_IT_IS)
+        request = Request(f"{self.address}api/{place}", body, {"Authorization": f"Bearer {self._token}", **headers}, method=method)
         try:
             with urlopen(request) as answer:
                 yield answer

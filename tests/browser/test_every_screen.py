@@ -19,7 +19,7 @@ SCREENS = [
     "runs/{project}~first?part=settings", "runs/{project}~first/proof", "library", "library?dialog=folders", "library/{lora}", "playground",
     "playground?view=grid", "settings", "settings/bases", "projects/{project}/images", "projects/{project}/images/0.png",
     "projects/{project}/images?view=duplicates", "projects/{project}/captions", "projects/{project}/captions?dialog=label",
-    "projects/{project}/captions?dialog=edit", "projects/{project}/captions?dialog=advice", "projects/{project}/captions?dialog=history",
+    "projects/{project}/captions?dialog=edit", "projects/{project}/captions?dialog=advice", "projects/{project}/captions?dialog=history", "projects/{project}/captions?dialog=encodings",
     "projects/{project}/train", "projects/{project}/train?level=expert&search=network", "projects/{project}/train?dialog=import",
 ]  # fmt: skip
 OVER_A_SCREEN = ["?", "Control+k"]

@@ -47,8 +47,8 @@ def forget(console: list[str], *expected: str) -> None:
     console[:] = [said for said in console if not any(words in said for words in expected)]
 
 
-def new_project(studio: RunningStudio, pictures: Path, name: str = "Zorvex") -> str:
-    """The id of a new project with a folder's pictures and captions, and `zorvex` for its trigger."""
-    made = studio.client.post("projects", {"name": name, "trigger": "zorvex"})
+def new_project(studio: RunningStudio, pictures: Path, name: str = "Zorvex", trigger: str | None = "zorvex") -> str:
+    """The id of a new project with a folder's pictures and captions."""
+    made = studio.client.post("projects", {"name": name, "trigger": trigger})
     shutil.copytree(pictures, studio.workspace / "projects" / made["id"] / "dataset", dirs_exist_ok=True)
     return str(made["id"])

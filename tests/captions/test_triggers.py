@@ -141,6 +141,16 @@ def test_suggested_words_are_new_and_raise_no_doubt(tokenizer):
     assert first not in {check.trigger for check in suggest_triggers(tokenizers, tags=[f"a {first}"], count=5, seed=3)}
 
 
+def test_a_suggested_word_reminds_of_the_name_where_that_means_nothing_yet(tokenizer):
+    def suggested(name, **known):
+        return [check.trigger for check in suggest_triggers({"demo": tokenizer}, name=name, count=3, **known)]
+
+    assert suggested("Zoé Zorvex") == ["zoe", "zorvex", "zoezor"]
+    assert suggested("The cat Mimi")[:1] == ["mimi"]  # `the` and `cat` are words that the base knows
+    assert suggested("Mimi", tags=["mimi hat"])[0] != "mimi"
+    assert suggested("ミミ 2") == suggested("")
+
+
 # -- tokens -----------------------------------------------------------------------------------------------------------
 
 

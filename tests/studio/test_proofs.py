@@ -111,6 +111,16 @@ def test_what_is_kept_is_in_the_library(script, proven, workspace):
     assert script.post("/api/runs/mimi~first/keep", json={"file": "checkpoints/x.safetensors", "name": "Mimi 1"}).status_code == 201
 
 
+def test_a_proof_knows_where_the_recommended_file_is_kept(script, proven, workspace):
+    file = proven.root / script.get("/api/runs/mimi~first/proof").json()["recommended"]
+    write_lora(file, {"ss_output_name": "mimi"})
+    assert script.get("/api/runs/mimi~first/proof").json()["kept"] is None
+    kept = script.post("/api/runs/mimi~first/keep", json={"file": file.relative_to(proven.root).as_posix()}).json()["file"]
+    assert script.get("/api/runs/mimi~first/proof").json()["kept"] == kept
+    (workspace / "loras" / "first.safetensors").unlink()
+    assert script.get("/api/runs/mimi~first/proof").json()["kept"] is None
+
+
 @pytest.mark.parametrize("file", ["checkpoints/none.safetensors", "../../../../etc/passwd", "/etc/passwd"])
 def test_only_a_file_of_the_run_is_kept(script, proven, file):
     assert script.post("/api/runs/mimi~first/keep", json={"file": file}).status_code in (400, 403, 404)

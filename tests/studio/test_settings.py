@@ -2,6 +2,7 @@
 
 import time
 import tomllib
+from pathlib import Path
 
 import pytest
 
@@ -80,6 +81,17 @@ def test_a_plan_says_the_steps_at_once_and_the_rest_later(script, settings, monk
         time.sleep(0.05)
     assert (estimate["state"], estimate["time"]) == ("known", {"seconds": 3})
     assert script.post("/api/plans", json={"settings": settings}).json()["estimate"]["state"] == "known", "kept"
+
+
+def test_many_findings_of_one_kind_are_one_with_all_their_subjects_and_what_mends_them(script, settings, monkeypatch):
+    monkeypatch.setattr(estimates.subprocess, "run", _plans)
+    dataset = Path(settings["datasets"][0]["path"])
+    for number in range(5):
+        (dataset / f"tiny {number}.png").write_bytes(b"no picture")
+    found = script.post("/api/plans", json={"settings": settings}).json()["findings"]
+    (unreadable,) = [finding for finding in found if finding["code"] == "folder.unreadable"]
+    assert unreadable["subjects"] == [f"tiny {number}.png" for number in range(5)]
+    assert [change["way"] for change in unreadable["fix"]["changes"]] == ["remove"]
 
 
 def _plans(command, **_):

@@ -38,6 +38,12 @@ def test_a_word_is_looked_at_as_the_base_does(script, dataset):
     assert not any(doubt["warning"] for doubt in made_up["doubts"])
 
 
+def test_words_from_the_name_are_suggested_with_a_base_that_serves_until_one_is_chosen(script, dataset):
+    suggestions = script.get(TRIGGER, params={"suggest": 3, "base": str(BASE)}).json()["suggestions"]
+    assert [one["trigger"][:4] for one in suggestions] == ["mimi"] * 3
+    assert not any(doubt["warning"] for one in suggestions for doubt in one["doubts"])
+
+
 def test_without_a_base_or_with_one_that_is_not_there_a_sentence_says_so(script, dataset):
     refused = script.get(TRIGGER, params={"check": "hat"})
     assert (refused.status_code, refused.json()["code"]) == (400, "trigger.no_base")

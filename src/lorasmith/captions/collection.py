@@ -19,7 +19,7 @@ from functools import cached_property
 from pathlib import Path
 
 from lorasmith.captions.caption import Caption, is_utf8
-from lorasmith.captions.encodings import MARKS, in_words, plausible, readings
+from lorasmith.captions.encodings import MARKS, Reading, in_words, plausible, readings
 from lorasmith.captions.history import PATIENCE, Change, History, Operation, file_bytes
 from lorasmith.dataset_folder import CAPTION_SUFFIXES, PICTURE_SUFFIXES, holds_no_pictures, is_picture, is_regularisation, walk
 from lorasmith.errors import DatasetError, SettingsError
@@ -113,6 +113,10 @@ class CaptionCollection:
                 pieces.append(raw[:MOST_TOGETHER])
         return b"\n".join(pieces)
 
+    def readings_of(self, key: str) -> list[Reading]:
+        """What a caption that is not UTF-8 may say: one reading where its encoding is clear, several where it is not, none where it looks like no text."""
+        return readings(file_bytes(self.folder / key) or b"", self.unreadable_text)
+
     def converted(self, key: str, encoding: str | None = None) -> Caption:
         """A caption that is not UTF-8, in UTF-8: read as `encoding`, by default the one that it looks written in; to be saved.
 
@@ -121,8 +125,7 @@ class CaptionCollection:
             DatasetError: the file is not in this encoding, looks like no text, or may be in one encoding as well as in another.
         """
         path = self.folder / key
-        raw = file_bytes(path) or b""
-        found = readings(raw, self.unreadable_text)
+        raw, found = file_bytes(path) or b"", self.readings_of(key)
         if encoding is None:
             if len(found) != 1:
                 raise DatasetError(not_utf8(self.folder, [key], self.unreadable_text), code="captions.unsure_encoding", path=str(path))

@@ -9,9 +9,11 @@ Several triggers are the first tags in their order, as in kohya's folders `N_cha
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Literal
 
 from lorasmith.captions.caption import Caption, check_tag, split_tags, tag_key
@@ -27,6 +29,11 @@ FEWEST_CAPTIONS = 5
 """With fewer captions, what they share is chance."""
 LIKELY_TRIGGER = 0.8
 """A tag that this share of the captions begins with is probably the trigger, forgotten in the others."""
+
+SHORTEST_NAME, BEGINNING = 3, 5
+"""Letters: of a word of a name that a trigger is made from, and of its beginning where an ending follows."""
+ENDINGS = ("zor", "vex", "rix", "lum", "kav")
+"""What makes a word that means nothing of the beginning of one that does."""
 
 LeakKind = Literal["missing", "not first", "in another order", "inside a word", "inside a tag"]
 
@@ -208,22 +215,33 @@ def check_trigger(
 
 
 def suggest_triggers(
-    tokenizers: Mapping[str, Tokenizer], *, tags: Collection[str] = (), known: Collection[str] = (), count: int = 5, seed: int = 0
+    tokenizers: Mapping[str, Tokenizer],
+    *,
+    name: str = "",
+    tags: Collection[str] = (),
+    known: Collection[str] = (),
+    count: int = 5,
+    seed: int = 0,
 ) -> list[TriggerCheck]:
-    """Made-up, pronounceable words that every tokenizer splits and that raise no warning, those of the fewest tokens first.
+    """Words that mean nothing to the base: every tokenizer splits them, and they raise no warning.
 
-    The same seed and tokenizers give the same words.
+    Those that come from `name`, what the LoRA is of, are first: a word of it, then words that begin as one does. Then come made-up,
+    pronounceable words, those of the fewest tokens first. The same seed, name and tokenizers give the same words.
     """
-    words = _made_up(seed, 600)
     taken = {word for tag in (*tags, *known) for word in tag.lower().split() if len(word) > 2}
-    found = []
-    for word in words:
-        if any(word in other or other in word for other in taken):
-            continue
-        check = check_trigger(word, tokenizers, tags=tags)
-        if not any(doubt.warning for doubt in check.doubts):
-            found.append(check)
-    return sorted(found, key=lambda check: max((len(split) for split in check.splits.values()), default=0))[:count]
+
+    def unknown(words: Iterable[str]) -> Iterator[TriggerCheck]:
+        for word in words:
+            if any(word in other or other in word for other in taken):
+                continue
+            check = check_trigger(word, tokenizers, tags=tags)
+            if not any(doubt.warning for doubt in check.doubts):
+                yield check
+
+    named = list(islice(unknown(_words_after(name)), count))
+    made_up = unknown(_made_up(seed, 600)) if len(named) < count else ()
+    fewest_first = sorted(made_up, key=lambda check: max((len(split) for split in check.splits.values()), default=0))
+    return [*named, *fewest_first][:count]
 
 
 def _doubts_of(trigger: str, name: str, tokenizer: Tokenizer, split: list[str]) -> Iterable[Doubt]:
@@ -255,6 +273,14 @@ def _doubts_of(trigger: str, name: str, tokenizer: Tokenizer, split: list[str]) 
 def _within(short: Sequence[str], long: Sequence[str]) -> bool:
     """Whether `long` contains `short` in one piece."""
     return bool(short) and any(list(long[i : i + len(short)]) == list(short) for i in range(len(long) - len(short) + 1))
+
+
+def _words_after(name: str) -> Iterator[str]:
+    """Words that remind of a name, in plain small letters: of `Mimi` these are `mimi`, then `mimizor`, `mimivex` and so on."""
+    plain = "".join(letter for letter in unicodedata.normalize("NFKD", name.lower()) if not unicodedata.combining(letter))
+    words = [word for word in re.findall("[a-z]+", plain) if len(word) >= SHORTEST_NAME]
+    yield from words
+    yield from (word[:BEGINNING] + ending for word in words for ending in ENDINGS)
 
 
 def _made_up(seed: int, count: int) -> list[str]:

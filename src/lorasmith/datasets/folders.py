@@ -358,7 +358,8 @@ def _duplicates(root: Path, hashes: dict[Path, str]) -> Iterable[Finding]:
         twin = first.setdefault(digest, picture)
         if twin != picture:
             message = f"{picture} is the same file as {twin}."
-            yield folder_finding("duplicate", root, picture, message, "Delete one of them, or give that folder more repeats.")
+            fix = "Take it out, or give that folder more repeats."
+            yield folder_finding("duplicate", root, picture, message, fix, changes=(MendChange("remove"),))
 
 
 # Whether there is anything at all

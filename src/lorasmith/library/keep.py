@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import filecmp
 from pathlib import Path
 
 from lorasmith.atomic import write_atomically
@@ -28,3 +29,13 @@ def keep_file(
     catalogue.add(loras)
     catalogue.refresh()
     return kept
+
+
+def kept_as(file: str | Path, workspace: str | Path) -> Path | None:
+    """The copy of a LoRA file in the workspace's folder of LoRAs, under whatever name; None where it was not kept, or was changed since."""
+    file = Path(file)
+    if not file.is_file():
+        return None
+    size = file.stat().st_size
+    kept = sorted((Path(workspace) / LORAS).glob("*.safetensors"))
+    return next((copy for copy in kept if copy.stat().st_size == size and filecmp.cmp(file, copy, shallow=False)), None)

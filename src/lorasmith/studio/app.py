@@ -23,6 +23,7 @@ from lorasmith.studio import (
     audits,
     buckets,
     captions,
+    conversions,
     events,
     files,
     handbook,
@@ -62,7 +63,7 @@ from lorasmith.studio.studio import Studio
 from lorasmith.studio.thumbnails import KeptThumbnails
 
 RESOURCES = (
-    system, preferences, projects, pictures, places, audits, buckets, mends, arrangement, captions, tokens, labels, history, triggers, vocabularies, uploads, models, registries, settings, imported_settings, plans, jobs, runs, proofs, events,
+    system, preferences, projects, pictures, places, audits, buckets, mends, arrangement, captions, conversions, tokens, labels, history, triggers, vocabularies, uploads, models, registries, settings, imported_settings, plans, jobs, runs, proofs, events,
     library,
 )  # fmt: skip
 """Each has a `router` of routes below /api, which a row here puts into the API."""

@@ -119,7 +119,7 @@ class TagCount(BaseModel):
 @router.get("/captions/{caption:path}")
 def get_caption(project: str, caption: str, studio: OpenStudio, response: Response) -> CaptionView:
     """One caption. The `ETag` is for `If-Match`."""
-    with _captions(studio, project) as captions:
+    with project_captions(studio, project) as captions:
         return _shown(captions[caption], response)
 
 
@@ -130,7 +130,7 @@ def put_caption(
     """Write one caption, as an operation that can be undone; 412 where it has changed since it was read."""
     if (said.text is None) == (said.tags is None):
         raise InputError("A caption is written as text or as tags. Send one of the two.", code="captions.text_or_tags")
-    with _captions(studio, project, to_change=True) as captions:
+    with project_captions(studio, project, to_change=True) as captions:
         entry = captions[caption]
         if (wanted := version_of(if_match)) is not None and wanted != _version(entry.caption):
             raise InputError(
@@ -154,7 +154,7 @@ def list_edits(project: str, studio: OpenStudio) -> list[EditKind]:
 @router.post("/edits:plan")
 def plan_edits(project: str, asked: EditRequest, studio: OpenStudio) -> EditPlan:
     """What an edit would do, with the first captions before and after."""
-    with _captions(studio, project) as captions:
+    with project_captions(studio, project) as captions:
         plan = _plan(captions, asked)
         shown = [
             ChangedCaption(id=key, before=plan.before(key).text, after=after.text) for key, after in list(plan.changes.items())[:SHOWN]
@@ -165,15 +165,14 @@ def plan_edits(project: str, asked: EditRequest, studio: OpenStudio) -> EditPlan
 @router.post("/edits")
 def apply_edit(project: str, asked: EditRequest, studio: OpenStudio) -> EditOutcome:
     """Do an edit, as one operation that can be undone."""
-    with _captions(studio, project, to_change=True) as captions:
+    with project_captions(studio, project, to_change=True) as captions:
         plan = _plan(captions, asked)
         if asked.trigger is None:
-            operation = plan.save()
-        else:
-            change = TriggerChange(before=studio.projects[project].read().trigger, after=asked.trigger or None)
-            operation = plan.save(change.note)
-            studio.projects.change(project, {"trigger": change.after})
-        return EditOutcome(changed=len(plan.changes), operation=None if operation is None else _operation(operation))
+            return outcome(plan)
+        change = TriggerChange(before=studio.projects[project].read().trigger, after=asked.trigger or None)
+        done = outcome(plan, change.note)
+        studio.projects.change(project, {"trigger": change.after})
+        return done
 
 
 # -- tags, advice --
@@ -182,7 +181,7 @@ def apply_edit(project: str, asked: EditRequest, studio: OpenStudio) -> EditOutc
 @router.get("/tags")
 def list_tags(project: str, studio: OpenStudio, q: str = "", count: Annotated[int, Query(ge=1, le=10_000)] = 1000) -> list[TagCount]:
     """The tags of the captions, the most frequent first; `q` is a part of the tag."""
-    with _captions(studio, project) as captions:
+    with project_captions(studio, project) as captions:
         found = [TagCount(tag=tag, count=number) for tag, number in captions.tag_counts().items() if q.casefold() in tag.casefold()]
     return found[:count]
 
@@ -192,14 +191,21 @@ def get_advice(project: str, studio: OpenStudio) -> list[FindingView]:
     """What is odd about the captions, with the edit that changes it where there is one."""
     folder = studio.projects[project]
     trigger = folder.read().trigger or ""
-    with _captions(studio, project) as captions:
+    with project_captions(studio, project) as captions:
         return views(advise(known_captions(captions, trigger)))
 
 
 @contextmanager
-def _captions(studio: Studio, project: str, to_change: bool = False) -> Iterator[CaptionCollection]:
+def project_captions(studio: Studio, project: str, to_change: bool = False) -> Iterator[CaptionCollection]:
+    """A project's captions, taken from others until the end of the block."""
     with studio.datasets.open(studio.projects[project].dataset, to_change) as dataset:
         yield dataset.captions
+
+
+def outcome(plan: CaptionPlan, note: str = "") -> EditOutcome:
+    """Do what was planned; `note` is kept with it in the history."""
+    operation = plan.save(note)
+    return EditOutcome(changed=len(plan.changes), operation=None if operation is None else _operation(operation))
 
 
 def _plan(captions: CaptionCollection, asked: EditRequest) -> CaptionPlan:

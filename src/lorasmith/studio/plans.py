@@ -11,6 +11,7 @@ from fastapi import APIRouter
 from fastapi import Path as InPath
 from pydantic import BaseModel, Field, JsonValue
 
+from lorasmith.findings import alike_together
 from lorasmith.studio.estimates import State
 from lorasmith.studio.findings import FindingView, views
 from lorasmith.studio.settings import SettingsTree
@@ -54,7 +55,9 @@ class PlanView(BaseModel):
     steps: int
     epochs: int
     buckets: list[BucketView]
-    findings: list[FindingView] = Field(description="What is wrong or odd, the worst first.")
+    findings: list[FindingView] = Field(
+        description="What is wrong or odd, the worst first; many of one kind together, with all their subjects."
+    )
     missing: list[str] = Field(description="Parts that the base lacks.")
     estimate: EstimateView
 
@@ -69,7 +72,7 @@ def make_plan(sent: SettingsTree, studio: OpenStudio) -> PlanView:
     return PlanView(
         id=id, pictures=plan.pictures, samples_per_epoch=plan.samples_per_epoch, batches_per_epoch=plan.batches_per_epoch,
         steps_per_epoch=plan.steps_per_epoch, steps=plan.steps, epochs=plan.epochs, buckets=[BucketView(**vars(row)) for row in report.buckets],
-        findings=views(report.findings), missing=list(report.missing), estimate=_estimate(studio, id),
+        findings=views(alike_together(report.findings)), missing=list(report.missing), estimate=_estimate(studio, id),
     )  # fmt: skip
 
 

@@ -19,7 +19,7 @@ from lorasmith.evaluation.run_record import RunRecord, read_run
 from lorasmith.evaluation.signs.signs import signs_of
 from lorasmith.evaluation.verdict.checkpoint import CheckpointVerdict
 from lorasmith.evaluation.verdict.labels import meanings
-from lorasmith.library.keep import keep_file
+from lorasmith.library.keep import keep_file, kept_as
 from lorasmith.projects.runs import FoundRun, find_run
 from lorasmith.studio.findings import FindingView, views
 from lorasmith.studio.paths import confined
@@ -91,6 +91,7 @@ class ProofView(BaseModel):
 
     sentences: list[str]
     recommended: str | None = Field(description="The file to use.")
+    kept: str | None = Field(description="Where the recommended file is among the workspace's LoRAs; None where it was not kept.")
     as_good: list[str] = Field(description="Files that are as good, as far as can be told.")
     weight: float | None = Field(description="The recommended weight; None where no other was tried.")
     weights_as_good: list[float]
@@ -163,9 +164,10 @@ def _view(studio: Studio, found: FoundRun, record: RunRecord, proof: Proven) -> 
     address = f"/files/runs/{quote(found.id)}/{PROOF}/"
     checkpoints = [_checkpoint(one, _urls(address, own)) for one, own in zip(verdict.checkpoints, kept.pictures, strict=True)]
     names = {name for one in checkpoints for name in one.measures}
+    recommended = None if verdict.recommended is None else checkpoints[verdict.recommended].file
+    copy = None if recommended is None else kept_as(found.folder.root / recommended, studio.workspace)
     return ProofView(
-        sentences=list(verdict.sentences),
-        recommended=None if verdict.recommended is None else checkpoints[verdict.recommended].file,
+        sentences=list(verdict.sentences), recommended=recommended, kept=None if copy is None else str(copy),
         as_good=[checkpoints[place].file for place in verdict.as_good], weight=verdict.weight, weights_as_good=list(verdict.weights_as_good),
         checkpoints=checkpoints, weights=_weights(address, proof),
         prompts=[

@@ -25,6 +25,8 @@ router = APIRouter(prefix="/projects/{project}", tags=["captions"])
 PATIENCE = 120
 """Seconds after which a check is given up."""
 
+MOST_SUGGESTED = 10
+
 _one_at_a_time = threading.Lock()
 
 
@@ -61,26 +63,36 @@ class TriggerView(BaseModel):
     leaks: list[LeakView]
     in_regularisation: dict[str, list[str]] = Field(description="Captions of regularisation pictures, with the triggers that they name.")
     checks: list[CheckView] = Field(description="The words that were to be checked.")
+    suggestions: list[CheckView] = Field(
+        description="Words that mean nothing to the base; those that come from the project's name are first."
+    )
 
 
 @router.get("/trigger")
 def get_trigger(
-    project: str, studio: OpenStudio, check: Annotated[str, Query(max_length=200, description="Words to look at, with commas between.")] = ""
+    project: str, studio: OpenStudio,
+    check: Annotated[str, Query(max_length=200, description="Words to look at, with commas between.")] = "",
+    suggest: Annotated[int, Query(ge=0, le=MOST_SUGGESTED, description="How many words to suggest.")] = 0,
+    base: Annotated[str, Query(max_length=4000, description="The base to ask, for a project that has none yet.")] = "",
 ) -> TriggerView:  # fmt: skip
-    """How the captions use the trigger; with `check`, also how the base's tokenizers split a word, and what speaks against it."""
+    """How the captions use the trigger; with `check`, also how the base's tokenizers split a word, and what speaks against it; with `suggest`,
+    words that could be the trigger."""
     folder = studio.projects[project]
     read = folder.read()
     words = triggers_from(check) if check else ()
     with studio.datasets.open(folder.dataset) as dataset:
         found = _used(dataset.captions, read.trigger) if dataset.pictures else TriggerView(
-            triggers=[], captions=0, leaks=[], in_regularisation={}, checks=[]
+            triggers=[], captions=0, leaks=[], in_regularisation={}, checks=[], suggestions=[]
         )  # fmt: skip
-    if words and not read.base:
+    asked = read.base or base
+    if (words or suggest) and not asked:
         raise InputError(
             f"{read.name} has no base yet, and it is the base that may know a word. Choose one.", code="trigger.no_base", project=project
         )
-    if words and read.base:
-        found.checks = _checked(studio.workspace, folder.dataset, words, read.base)
+    if words:
+        found.checks = _looked_at(studio.workspace, folder.dataset, asked, [f"--check={word}" for word in words])
+    if suggest and dataset.pictures:
+        found.suggestions = _looked_at(studio.workspace, folder.dataset, asked, [f"--suggest={suggest}", f"--name={read.name}"])
     return found
 
 
@@ -90,14 +102,13 @@ def _used(captions: CaptionCollection, given: str | None) -> TriggerView:
     triggers = triggers_from(given) if given else likely_triggers(subject.values())
     return TriggerView(
         triggers=list(triggers), captions=len(subject), leaks=[LeakView(**vars(leak)) for leak in find_leaks(subject, triggers)],
-        in_regularisation=naming(regularisation, triggers), checks=[],
+        in_regularisation=naming(regularisation, triggers), checks=[], suggestions=[],
     )  # fmt: skip
 
 
-def _checked(workspace: Path, dataset: Path, words: tuple[str, ...], base: str) -> list[CheckView]:
-    """What `lorasmith captions triggers --check` says of words. Raises InputError with its sentence where it cannot."""
-    options = [*(f"--check={word}" for word in words), f"--base={base}", "--json"]
-    command = [sys.executable, "-P", "-m", "lorasmith", "captions", "triggers", str(dataset), *options]
+def _looked_at(workspace: Path, dataset: Path, base: str, asked: list[str]) -> list[CheckView]:
+    """What `lorasmith captions triggers` says of the words that these options name. Raises InputError with its sentence where it cannot."""
+    command = [sys.executable, "-P", "-m", "lorasmith", "captions", "triggers", str(dataset), *asked, f"--base={base}", "--json"]
     try:
         with _one_at_a_time:
             done = subprocess.run(command, cwd=workspace, capture_output=True, timeout=PATIENCE, check=False)

@@ -6,6 +6,7 @@ import { useTranslation } from "react-i18next";
 import type { Shape } from "../api/client";
 import { Problem, problemOf } from "../api/problem";
 import classes from "./ErrorCard.module.css";
+import { Sentence } from "./Sentence";
 
 /** What went wrong in the studio's own sentence, with a button for each thing that can be done about it. */
 export function ErrorCard({ problem, onAgain }: { problem: unknown; onAgain?: () => void }) {
@@ -16,7 +17,9 @@ export function ErrorCard({ problem, onAgain }: { problem: unknown; onAgain?: ()
     <div className={classes.card} role="alert">
       <CircleAlert size={20} aria-hidden className={classes.icon} />
       <div>
-        <p>{told.message}</p>
+        <p>
+          <Sentence>{told.message}</Sentence>
+        </p>
         <Group gap="xs" mt={onAgain || told.told.actions?.length ? 8 : 0}>
           {told.told.actions?.map((action) => (
             <ActionButton key={action.call} action={action} onAgain={onAgain} onFailed={setShown} />

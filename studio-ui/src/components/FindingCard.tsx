@@ -4,6 +4,7 @@ import type { Shape } from "../api/client";
 import { changesOf, type MendChange } from "./changes";
 import classes from "./FindingCard.module.css";
 import { HelpLink } from "./HelpLink";
+import { Sentence } from "./Sentence";
 import { SeverityIcon } from "./SeverityIcon";
 import { wayName } from "./ways";
 
@@ -24,11 +25,25 @@ export function FindingCard({ finding, onMend, busy, children }: Props) {
     <article className={classes.card} data-severity={finding.severity}>
       <SeverityIcon severity={finding.severity} label={t(finding.severity)} />
       <div>
-        <h3>{finding.message}</h3>
-        {finding.evidence && isSentence(finding.evidence.text) && <p className="soft small">{finding.evidence.text}</p>}
+        <h3>
+          <Sentence>{finding.message}</Sentence>
+        </h3>
+        {finding.evidence && isSentence(finding.evidence.text) && (
+          <p className="soft small">
+            <Sentence>{finding.evidence.text}</Sentence>
+          </p>
+        )}
         {finding.why && <p className="small">{finding.why}</p>}
-        {finding.fix && <p className="small">{finding.fix.words}</p>}
-        {finding.details.length > 0 && <p className="soft small">{finding.details.join(" · ")}</p>}
+        {finding.fix && (
+          <p className="small">
+            <Sentence>{finding.fix.words}</Sentence>
+          </p>
+        )}
+        {finding.details.length > 0 && (
+          <p className="soft small">
+            <Sentence>{finding.details.join(" · ")}</Sentence>
+          </p>
+        )}
         {finding.source && <p className="soft small">{finding.source}</p>}
         <Group gap="xs" mt={4}>
           {onMend && changes.length > 0 && (

@@ -5,6 +5,7 @@ import { useTranslation } from "react-i18next";
 import type { Problem } from "../api/problem";
 import { list } from "./format";
 import classes from "./PartFailed.module.css";
+import { Sentence } from "./Sentence";
 
 interface Props {
   /** What failed, in a sentence; what worked stands below. */
@@ -33,7 +34,9 @@ export function PartFailed({ message, reasons, onAgain, onClose }: Props) {
       {shown && (
         <ul className={classes.reasons}>
           {[...new Set(reasons)].map((reason) => (
-            <li key={reason}>{reason}</li>
+            <li key={reason}>
+              <Sentence>{reason}</Sentence>
+            </li>
           ))}
         </ul>
       )}

@@ -21,6 +21,7 @@ export function Freshness(): null {
             "/api/projects/{project}/audit",
             "/api/projects/{project}/history",
             "/api/projects/{project}/advice",
+            "/api/projects/{project}/conversions",
             "/api/projects/{project}/trigger",
             "/api/projects/{project}/captions/{caption}",
           );

@@ -6,6 +6,7 @@ import { useGet } from "../api/queries";
 import { EmptyState } from "../components/EmptyState";
 import { ago, amount, duration } from "../components/format";
 import { Loaded } from "../components/Loaded";
+import { Sentence } from "../components/Sentence";
 import { sayProblem } from "../components/say";
 import classes from "./JobDrawer.module.css";
 import { hasEnded, isWaiting, type Job, shareOf } from "./job";
@@ -71,7 +72,11 @@ export function JobRow({ job }: { job: Job }) {
         {going && job.progress?.eta != null && ` · ${t("left", { time: duration(job.progress.eta) })}`}
         {job.ended && ` · ${ago(job.ended)}`}
       </div>
-      {job.sentence && <p className={job.state === "failed" ? classes.failed : "small"}>{job.sentence}</p>}
+      {job.sentence && (
+        <p className={job.state === "failed" ? classes.failed : "small"}>
+          <Sentence>{job.sentence}</Sentence>
+        </p>
+      )}
       <Group gap={6}>
         {verbsOf(job).map((verb) => (
           <Button key={verb} size="compact-xs" variant="default" onClick={() => askJob(job, verb)}>

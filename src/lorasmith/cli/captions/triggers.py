@@ -36,7 +36,8 @@ def triggers(
         list[str] | None, typer.Option(help="Look at this word as the base's tokenizers do; may be given several times.")
     ] = None,
     suggest: Annotated[int, typer.Option(min=0, help="Suggest this many words that mean nothing to the base.")] = 0,
-    seed: Annotated[int, typer.Option(help="Another seed suggests other words.")] = 0,
+    name: Annotated[str, typer.Option(help="With --suggest: what the LoRA is of; words that come from this name are first.")] = "",
+    seed: Annotated[int, typer.Option(help="With --suggest: another seed suggests other made-up words.")] = 0,
     base: options.Base = None,
     vocabulary: options.VocabularyFiles = None,
     where: options.Where = None,
@@ -47,7 +48,7 @@ def triggers(
 ) -> None:
     """Set trigger words, find where they leak and mend it, suggest and check words with the base's own tokenizers.
 
-    lorasmith captions triggers my-pictures --suggest 5 --base my-base
+    lorasmith captions triggers my-pictures --suggest 5 --name Mimi --base my-base
     lorasmith captions triggers my-pictures --check zorvex --base my-base
     lorasmith captions triggers my-pictures --set zorvex
     lorasmith captions triggers my-pictures --mend
@@ -66,7 +67,7 @@ def triggers(
     options.note_what_is_left_alone(collection, scope)
     entries = select(collection, scope)
     if check or suggest:
-        _show_checks(folder, _checked_words(collection, options.split_options(check), suggest, seed, base, vocabulary), as_json)
+        _show_checks(folder, _checked_words(collection, options.split_options(check), suggest, name, seed, base, vocabulary), as_json)
         return
     if set_ is not None:
         edit = edit_of("set-triggers", triggers=triggers_from(set_), replacing=options.split_options(replacing))
@@ -88,7 +89,7 @@ def triggers(
 
 
 def _checked_words(
-    collection: CaptionCollection, words: Sequence[str], suggest: int, seed: int, base: str | None, vocabulary: list[str] | None
+    collection: CaptionCollection, words: Sequence[str], suggest: int, name: str, seed: int, base: str | None, vocabulary: list[str] | None
 ) -> list[TriggerCheck]:
     """The words to check, or suggested ones, as the base's tokenizers see them."""
     from lorasmith.captions.triggers import check_trigger, suggest_triggers
@@ -104,7 +105,7 @@ def _checked_words(
     tag_list = options.vocabulary_of(vocabulary)
     known = list(tag_list.tags) if tag_list is not None else []
     if not words:
-        return suggest_triggers(tokenizers, tags=tags, known=known, count=suggest, seed=seed)
+        return suggest_triggers(tokenizers, name=name, tags=tags, known=known, count=suggest, seed=seed)
     return [check_trigger(word, tokenizers, others=[one for one in words if one != word], tags=tags, known=known) for word in words]
 
 

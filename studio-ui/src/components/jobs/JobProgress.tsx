@@ -3,6 +3,7 @@ import { useTranslation } from "react-i18next";
 import { api, ask } from "../../api/client";
 import { hasEnded, isWaiting, shareOf } from "../../frame/job";
 import { amount, duration } from "../format";
+import { Sentence } from "../Sentence";
 import { sayProblem } from "../say";
 import classes from "./Jobs.module.css";
 import type { Job } from "./useJob";
@@ -14,7 +15,7 @@ export function JobProgress({ job }: { job: Job }) {
   if (hasEnded(job)) {
     return (
       <p className={classes.failed} role="alert">
-        {job.sentence || t(`state_${job.state}`)}
+        <Sentence>{job.sentence || t(`state_${job.state}`)}</Sentence>
       </p>
     );
   }

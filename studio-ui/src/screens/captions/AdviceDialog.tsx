@@ -7,16 +7,25 @@ import { useGet } from "../../api/queries";
 import { EmptyState } from "../../components/EmptyState";
 import { ErrorCard } from "../../components/ErrorCard";
 import { Loaded } from "../../components/Loaded";
+import { Sentence } from "../../components/Sentence";
 import { say } from "../../components/say";
 import { SIGNS } from "../../components/severity";
 import classes from "./AdviceDialog.module.css";
+import { NOT_UTF8 } from "./encodings/NotUtf8";
 
 const MOST_SHOWN = 50; // captions in a filter that names each
 
 type Finding = Shape<"FindingView">;
 
+interface Ways {
+  /** Shows these captions alone. */
+  onShow: (captions: string[]) => void;
+  /** Opens what makes captions UTF-8. */
+  onConvert: () => void;
+}
+
 /** What is odd about the captions, the gravest first: why it matters, and a button where an edit mends it. */
-export function AdviceDialog({ project, onShow, onClose }: { project: string; onShow: (captions: string[]) => void; onClose: () => void }) {
+export function AdviceDialog({ project, onClose, ...ways }: { project: string; onClose: () => void } & Ways) {
   const { t } = useTranslation("captions");
   const advice = useGet("/api/projects/{project}/advice", { path: { project } });
   return (
@@ -29,7 +38,7 @@ export function AdviceDialog({ project, onShow, onClose }: { project: string; on
             <ul className={classes.list}>
               {findings.map((finding) => (
                 <li key={`${finding.code} ${finding.message}`}>
-                  <Advice project={project} finding={finding} onShow={onShow} />
+                  <Advice project={project} finding={finding} {...ways} />
                 </li>
               ))}
             </ul>
@@ -40,7 +49,7 @@ export function AdviceDialog({ project, onShow, onClose }: { project: string; on
   );
 }
 
-function Advice({ project, finding, onShow }: { project: string; finding: Finding; onShow: (captions: string[]) => void }) {
+function Advice({ project, finding, onShow, onConvert }: { project: string; finding: Finding } & Ways) {
   const { t } = useTranslation("captions");
   const [problem, setProblem] = useState<unknown>();
   const edits = finding.fix?.changes.filter((change) => change.kind === "caption") ?? [];
@@ -64,11 +73,15 @@ function Advice({ project, finding, onShow }: { project: string; finding: Findin
         <span className={classes.sign} aria-hidden>
           {SIGNS[finding.severity]}
         </span>{" "}
-        {finding.message}
+        <Sentence>{finding.message}</Sentence>
       </h3>
       {finding.evidence && <p className="small">{finding.evidence.text}</p>}
       <p className="soft">{finding.why}</p>
-      {finding.fix && <p>{finding.fix.words}</p>}
+      {finding.fix && (
+        <p>
+          <Sentence>{finding.fix.words}</Sentence>
+        </p>
+      )}
       {finding.details.length > 0 && <p className="soft small">{finding.details.join(", ")}</p>}
       {problem !== undefined && <ErrorCard key={String(problem)} problem={problem} />}
       <Group gap="sm">
@@ -77,10 +90,17 @@ function Advice({ project, finding, onShow }: { project: string; finding: Findin
             {t("do_it")}
           </Button>
         )}
-        {finding.about === "caption" && finding.subjects.length > 0 && (
-          <Button size="xs" variant="default" onClick={() => onShow(finding.subjects.slice(0, MOST_SHOWN))}>
-            {t("show_captions", { count: Math.min(finding.subjects.length, MOST_SHOWN) })}
+        {finding.code === NOT_UTF8 ? (
+          <Button size="xs" onClick={onConvert}>
+            {t("convert_them")}
           </Button>
+        ) : (
+          finding.about === "caption" &&
+          finding.subjects.length > 0 && (
+            <Button size="xs" variant="default" onClick={() => onShow(finding.subjects.slice(0, MOST_SHOWN))}>
+              {t("show_captions", { count: Math.min(finding.subjects.length, MOST_SHOWN) })}
+            </Button>
+          )
         )}
       </Group>
     </article>

@@ -22,6 +22,8 @@ import { AdviceDialog } from "./AdviceDialog";
 import classes from "./Captions.module.css";
 import { draftOfEdit, EditDialog } from "./edits/EditDialog";
 import type { Wanted } from "./edits/wanted";
+import { EncodingsDialog } from "./encodings/EncodingsDialog";
+import { NotUtf8 } from "./encodings/NotUtf8";
 import { FirstTags } from "./FirstTags";
 import { FrequencyList } from "./FrequencyList";
 import { filterOf } from "./filter";
@@ -29,6 +31,7 @@ import { HistoryDialog } from "./HistoryDialog";
 import { LabelDialog } from "./labels/LabelDialog";
 import { PictureList } from "./PictureList";
 import { TriggerField } from "./TriggerField";
+import { TriggerProposal } from "./trigger/TriggerProposal";
 import { taggerWasRun } from "./useTagger";
 import { Workplace } from "./Workplace";
 
@@ -49,6 +52,7 @@ export default function Captions() {
   const current = useCurrent(ids, at, setAt, selecting);
   const tags = useGet("/api/projects/{project}/tags", { ...params, query: { count: MOST_TAGS } });
   const trigger = useGet("/api/projects/{project}/trigger", params);
+  const { data: owner } = useGet("/api/projects/{project}", params);
   const advice = useGet("/api/projects/{project}/advice", params);
   useTaggerNews(project);
 
@@ -102,7 +106,9 @@ export default function Captions() {
         >
           {t("to_train")}
         </Button>
+        <NotUtf8 advice={advice.data ?? []} onConvert={() => setDialog("encodings")} />
         <FirstTags project={project} onLabel={() => setDialog("label")} />
+        {owner && owner.kind !== "style" && trigger.data?.triggers.length === 0 && <TriggerProposal key={project} project={owner} />}
         <FailedParts
           parts={{
             ...(list.error?.code !== "captions.filter" && { [t("part_list")]: list }),
@@ -121,6 +127,7 @@ export default function Captions() {
         triggers={trigger.data?.triggers ?? []}
         tags={tags.data ?? []}
         onGo={selecting.choose}
+        onConvert={() => setDialog("encodings")}
       />
       {showTags && (
         <aside className={classes.tags}>
@@ -147,9 +154,11 @@ export default function Captions() {
             setQ(filterOf(captions));
             setDialog("");
           }}
+          onConvert={() => setDialog("encodings")}
           onClose={() => setDialog("")}
         />
       )}
+      {dialog === "encodings" && <EncodingsDialog project={project} onClose={() => setDialog("")} />}
       {dialog === "history" && <HistoryDialog project={project} onClose={() => setDialog("")} />}
     </div>
   );

@@ -9,6 +9,7 @@ import { ErrorCard } from "../../components/ErrorCard";
 import { Loaded } from "../../components/Loaded";
 import { say } from "../../components/say";
 import { useDraft } from "../../state/draft";
+import { useUsualBase } from "../../state/usualBase";
 import classes from "./TriggerField.module.css";
 import { tagsOf } from "./tags";
 
@@ -105,10 +106,12 @@ export function TriggerField({ project, told }: { project: string; told: Shape<"
 /** What the base makes of words: their pieces for each tokenizer, and what speaks against them. */
 function Check({ project, words }: { project: string; words: string }) {
   const { t } = useTranslation("captions");
+  const { data: owner } = useGet("/api/projects/{project}", { path: { project } });
+  const base = useUsualBase(owner);
   const checked = useGet(
     "/api/projects/{project}/trigger",
-    { path: { project }, query: { check: words } },
-    { staleTime: Number.POSITIVE_INFINITY },
+    { path: { project }, query: { check: words, base } },
+    { staleTime: Number.POSITIVE_INFINITY, enabled: base !== "" },
   );
   return (
     <Loaded of={checked} height={48}>

@@ -1,4 +1,4 @@
-import { Skeleton } from "@mantine/core";
+import { Button, Skeleton } from "@mantine/core";
 import { useQueryClient } from "@tanstack/react-query";
 import { useRef } from "react";
 import { useTranslation } from "react-i18next";
@@ -26,10 +26,12 @@ interface Props {
   triggers: readonly string[];
   tags: readonly Shape<"TagCount">[];
   onGo: (id: string) => void;
+  /** Opens what makes captions UTF-8. */
+  onConvert: () => void;
 }
 
 /** A picture with its caption beside it, and the keys that lead from one to the next. */
-export function Workplace({ project, current, picture: listed, ...props }: Props) {
+export function Workplace({ project, current, picture: listed, onConvert, ...props }: Props) {
   const { t } = useTranslation("captions");
   const asked = useGet(
     "/api/projects/{project}/pictures/{picture}",
@@ -48,7 +50,12 @@ export function Workplace({ project, current, picture: listed, ...props }: Props
     <div className={classes.work}>
       <Picture key={picture.id} picture={picture} />
       {picture.caption === null ? (
-        <p className={classes.unreadable}>{t("not_utf8")}</p>
+        <div className={classes.unreadable}>
+          <p>{t("not_utf8")}</p>
+          <Button size="xs" variant="default" onClick={onConvert}>
+            {t("convert_them")}
+          </Button>
+        </div>
       ) : (
         <Caption key={picture.caption} project={project} picture={picture.id} caption={picture.caption} {...props} />
       )}
@@ -56,7 +63,7 @@ export function Workplace({ project, current, picture: listed, ...props }: Props
   );
 }
 
-type CaptionProps = Omit<Props, "current" | "picture"> & { picture: string; caption: string };
+type CaptionProps = Omit<Props, "current" | "picture" | "onConvert"> & { picture: string; caption: string };
 
 function Caption({ project, picture, caption: id, ids, triggers, tags, onGo }: CaptionProps) {
   const caption = useCaption(project, id);

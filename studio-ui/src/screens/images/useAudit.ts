@@ -3,6 +3,7 @@ import { useEffect } from "react";
 import { api, ask } from "../../api/client";
 import { lookAgain, useGet } from "../../api/queries";
 import { DETAILS, type pageOf } from "../../components/gallery/pictureList";
+import { picturesFolder } from "../../components/paths";
 import { sayProblem } from "../../components/say";
 import { hasEnded } from "../../frame/job";
 import { useResolution } from "./useResolution";
@@ -26,7 +27,7 @@ export function useAudit(project: string, hasPictures: boolean) {
   const left = audit.data?.not_looked_at ?? 0;
   const looking = jobs === undefined || jobs.some((job) => job.project === project && job.kind === "audit" && !hasEnded(job));
   const kind = details?.kind === "multi-concept" ? "concept" : details?.kind;
-  const dataset = details && (/^(\/|[A-Za-z]:)/.test(details.dataset) ? details.dataset : `${details.folder}/${details.dataset}`);
+  const dataset = details && picturesFolder(details);
   const arguments_ = JSON.stringify({ dataset, kind, resolution: audit.data?.resolution });
   const wanted = left > FEW && !looking && details !== undefined;
   useEffect(() => {

@@ -21,15 +21,16 @@ export function VerdictCard({ run, proof }: ProofProps) {
   const client = useQueryClient();
   const [first, ...others] = proof.sentences;
   const recommended = proof.checkpoints.find((one) => one.file === proof.recommended);
+  const isKept = proof.kept !== null;
   const keep = useMutation({
     mutationFn: (file: string) => ask(api.POST("/api/runs/{run}/keep", { params: { path: { run: run.id } }, body: { file } })),
     onSuccess: () => {
       say(t("kept"));
-      lookAgain(client, "/api/library");
+      return lookAgain(client, "/api/library", "/api/runs/{run}/proof");
     },
     onError: sayProblem,
   });
-  useKeys({ k: () => (proof.recommended ? keep.mutate(proof.recommended) : false) });
+  useKeys({ k: () => (proof.recommended && !isKept ? keep.mutate(proof.recommended) : false) });
   return (
     <section className={`panel ${classes.verdict}`} data-verdict={recommended?.verdict ?? "none"} aria-live="polite">
       <div>
@@ -47,14 +48,14 @@ export function VerdictCard({ run, proof }: ProofProps) {
         <Group gap="xs">
           <Button
             size="md"
-            leftSection={keep.isSuccess ? <BookmarkCheck size={18} aria-hidden /> : <BookmarkPlus size={18} aria-hidden />}
+            leftSection={isKept ? <BookmarkCheck size={18} aria-hidden /> : <BookmarkPlus size={18} aria-hidden />}
             loading={keep.isPending}
-            disabled={keep.isSuccess}
+            disabled={isKept}
             onClick={() => keep.mutate(proof.recommended as string)}
           >
-            {keep.isSuccess ? t("is_kept") : t("keep", { name: recommended?.name })}
+            {isKept ? t("is_kept") : t("keep", { name: recommended?.name })}
           </Button>
-          {keep.isSuccess && (
+          {isKept && (
             <Button component={Link} href="/library" size="md" variant="default" leftSection={<Share2 size={18} aria-hidden />}>
               {t("to_library")}
             </Button>

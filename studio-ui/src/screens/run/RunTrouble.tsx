@@ -3,6 +3,7 @@ import { TriangleAlert } from "lucide-react";
 import { useTranslation } from "react-i18next";
 import { useLocation } from "wouter";
 import { api, ask, type Shape } from "../../api/client";
+import { Sentence } from "../../components/Sentence";
 import { sayProblem } from "../../components/say";
 import { hasFailed } from "../runs/hasFailed";
 import classes from "./Run.module.css";
@@ -24,7 +25,9 @@ export function RunTrouble({ run }: { run: Shape<"RunFacts"> }) {
       {sentence && (
         <Group gap="xs" wrap="nowrap" align="start">
           <TriangleAlert size={18} aria-hidden className={classes.sign} />
-          <p>{sentence}</p>
+          <p>
+            <Sentence>{sentence}</Sentence>
+          </p>
         </Group>
       )}
       {failed && goesOn && run.reason && failed.sentence !== run.reason && <p className="soft">{failed.sentence}</p>}
@@ -46,7 +49,9 @@ export function RunTrouble({ run }: { run: Shape<"RunFacts"> }) {
           <summary>{t("warnings", { count: run.warnings.length })}</summary>
           <ul className={classes.warnings}>
             {run.warnings.map((warning) => (
-              <li key={warning}>{warning}</li>
+              <li key={warning}>
+                <Sentence>{warning}</Sentence>
+              </li>
             ))}
           </ul>
         </details>

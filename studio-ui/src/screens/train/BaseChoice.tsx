@@ -8,6 +8,7 @@ import { keyOf, useGet } from "../../api/queries";
 import { ErrorCard } from "../../components/ErrorCard";
 import { useDraft } from "../../state/draft";
 import { usePreferences } from "../../state/preferences";
+import { useUsualBase } from "../../state/usualBase";
 import classes from "./BaseChoice.module.css";
 import { Fits, FitsToo } from "./Fits";
 import type { Planned } from "./usePlan";
@@ -20,7 +21,7 @@ export function BaseChoice({ project, planned }: { project: Shape<"ProjectView">
   const { t } = useTranslation("train");
   const known = useGet("/api/bases");
   const change = useProjectChange(project.id);
-  const [preferences, prefer] = usePreferences();
+  const [, prefer] = usePreferences();
   const sources = [...new Set([...(project.base ? [project.base] : []), ...(known.data ?? [])])];
   const described = useQueries({
     queries: sources.map((source) => ({
@@ -35,8 +36,8 @@ export function BaseChoice({ project, planned }: { project: Shape<"ProjectView">
   }
 
   const ready = planned?.estimate?.state !== "estimating"; // what was chosen goes before what might be
-  const usual = sources.find((source) => source === preferences.base) ?? sources[0];
-  const missing = !project.base && usual !== undefined;
+  const usual = useUsualBase(project);
+  const missing = !project.base && usual !== "";
   // biome-ignore lint/correctness/useExhaustiveDependencies: once, as soon as it is known which
   useEffect(() => {
     if (missing) change({ base: usual });

@@ -2,6 +2,7 @@ import { useTranslation } from "react-i18next";
 import { useGet } from "../../api/queries";
 import { ErrorCard } from "../../components/ErrorCard";
 import { bytes, duration, number } from "../../components/format";
+import { Sentence } from "../../components/Sentence";
 import { Buckets } from "./Buckets";
 import { forecastOf, roomOf } from "./estimate";
 import { MemoryBar } from "./MemoryBar";
@@ -12,7 +13,7 @@ import type { Planned } from "./usePlan";
 import type { Training } from "./useTraining";
 
 /** What the training will be: steps at once, time, memory and files as soon as they are known, and what is odd about it. */
-export function PlanPanel({ training, planned }: { training: Training; planned: Planned }) {
+export function PlanPanel({ project, training, planned }: { project: string; training: Training; planned: Planned }) {
   const { t } = useTranslation("train");
   const { data: system } = useGet("/api/system");
   const { plan, estimate, problem, stale } = planned;
@@ -48,10 +49,14 @@ export function PlanPanel({ training, planned }: { training: Training; planned: 
             />
           </dl>
           <MemoryBar forecast={forecast} room={roomOf(system, valueAt(training.settings, "training.device"))} later={later} />
-          {estimate?.state === "failed" && <p className={classes.failed}>{estimate.problem}</p>}
+          {estimate?.state === "failed" && (
+            <p className={classes.failed}>
+              <Sentence>{estimate.problem ?? ""}</Sentence>
+            </p>
+          )}
           {plan.missing.length > 0 && <p className={classes.failed}>{t("base_lacks", { parts: plan.missing.join(", ") })}</p>}
           <Buckets buckets={plan.buckets} />
-          <PlanFindings findings={plan.findings} onChange={training.setAll} />
+          <PlanFindings project={project} findings={plan.findings} onChange={training.setAll} />
         </div>
       )}
     </section>

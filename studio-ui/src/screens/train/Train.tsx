@@ -89,7 +89,7 @@ function Workbench({ project, training }: { project: Shape<"ProjectView">; train
         )}
       </div>
       <aside className={classes.aside}>
-        <PlanPanel training={training} planned={planned} />
+        <PlanPanel project={project.id} training={training} planned={planned} />
         <StartButtons project={project} training={training} planned={planned} />
       </aside>
     </div>

@@ -1,0 +1,23 @@
+import type { Shape } from "../api/client";
+
+type Project = Pick<Shape<"ProjectView">, "id" | "folder" | "dataset">;
+
+/** The full path of a project's pictures. */
+export function picturesFolder({ folder, dataset }: Omit<Project, "id">): string {
+  return /^(\/|[A-Za-z]:)/.test(dataset) ? dataset : `${folder}/${dataset}`;
+}
+
+/** The folders whose files a person knows by the rest of their path, the innermost first: the pictures', the project's, the workspace's. */
+export function knownFolders({ id, folder, dataset }: Project): string[] {
+  const inWorkspace = `/projects/${id}`;
+  const workspace = folder.endsWith(inWorkspace) ? [folder.slice(0, -inWorkspace.length)] : [];
+  return [picturesFolder({ folder, dataset }), folder, ...workspace];
+}
+
+/** A sentence with paths as a person knows them: `/home/me/lora/projects/mimi/dataset/0.png` as `0.png`. A command between backticks keeps its own. */
+export function shortened(text: string, folders: readonly string[]): string {
+  return text
+    .split("`")
+    .map((part, at) => (at % 2 === 1 ? part : folders.reduce((short, folder) => short.replaceAll(`${folder}/`, ""), part)))
+    .join("`");
+}

@@ -1,0 +1,46 @@
+"""Captions that others wrote: in other encodings, and without a trigger. Each is put right by a click or two, which can be taken back."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from playwright.sync_api import Page, expect
+
+from tests.browser.windows import forget, new_project
+from tests.running_studio import RunningStudio
+
+WRITTEN = {
+    "0": "café crème, naïve, déjà vu".encode("latin-1"), "1": "blue hat, night".encode("utf-16"), "2": "青い帽子、座っている猫".encode("shift-jis"),
+}  # fmt: skip
+
+
+def test_captions_in_other_encodings_are_converted_and_a_trigger_is_taken_from_the_name(
+    page: Page, studio: RunningStudio, creatures: Path, console: list[str]
+) -> None:
+    project = new_project(studio, creatures, "Zoé Vexlor", trigger=None)
+    captions = {name: studio.workspace / "projects" / project / "dataset" / f"{name}.txt" for name in WRITTEN}
+    for name, caption in captions.items():
+        caption.write_bytes(WRITTEN[name])
+    page.goto(f"{studio.client.address}projects/{project}/captions")
+
+    page.get_by_role("button", name="Convert to UTF-8").first.click()
+    dialog = page.get_by_role("dialog", name="Captions in other encodings")
+    expect(dialog.get_by_role("region", name="shift-jis")).to_contain_text("青い帽子、座っている猫")
+    dialog.get_by_role("button", name="Convert all 3 that are clear").click()
+    expect(dialog).to_contain_text("All captions are UTF-8.")
+    assert captions["0"].read_text(encoding="utf-8") == "café crème, naïve, déjà vu"
+    dialog.get_by_role("button", name="Close").last.click()
+    page.get_by_role("button", name=re.compile("^Undo: convert")).click()
+    expect(page.get_by_text("3 captions are not UTF-8 text.")).to_be_visible()
+    assert {name: caption.read_bytes() for name, caption in captions.items()} == WRITTEN
+    page.get_by_role("button", name=re.compile("^Redo: convert")).click()
+    expect(page.get_by_text("are not UTF-8 text.")).to_have_count(0)
+
+    expect(page.get_by_role("button", name="Use zoe", exact=True)).to_be_visible()
+    page.get_by_role("button", name="Another word").click()
+    page.get_by_role("button", name="Use vexlor").click()
+    expect(page.get_by_label("Trigger", exact=True)).to_have_value("vexlor")
+    assert captions["2"].read_text(encoding="utf-8") == "vexlor, 青い帽子、座っている猫"
+    assert studio.client.get(f"projects/{project}")["trigger"] == "vexlor"
+    forget(console, "(Conflict)", "(Not Found)")  # lists that have changed meanwhile; no tokens are counted before there is a base
