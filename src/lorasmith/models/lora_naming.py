@@ -228,5 +228,7 @@ class LoraNaming:
     unread_in_last_block: str | None = None
     """Pattern of names of layers, with the block's number as its group, whose output is read by the next block alone: in the last block
     nothing reads it, and they stay as they are however long they train."""
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    """Pattern of a layer's name in a file, begun with its part -> what of the base it changes, which is left as it is."""
     original_path: str | None = None
     """Pattern of the beginning of a path that is the original model's and not diffusers'."""

@@ -19,8 +19,7 @@ from lorasmith.errors import AdapterError, InputError
 from lorasmith.models.open import describe
 from tests.adapters.test_kinds_on_families import outputs
 from tests.adapters.tools.merged_bases import PARTS, loaded, toy_parts, write_lora
-from tests.models.files.test_weights import scaled_fp8
-from tests.models.single_files import write_single_file
+from tests.models.single_files import scaled_fp8, write_single_file
 from tests.models.toys import toy_folder
 
 TEXT = "lora_te_text_model_encoder_layers_0_mlp_fc1"

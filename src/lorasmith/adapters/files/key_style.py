@@ -15,7 +15,7 @@ import json
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
-from lorasmith.adapters.files.names import file_name, naming_of
+from lorasmith.adapters.files.names import file_name, kohya_name, naming_of
 from lorasmith.json_text import json_of
 
 if TYPE_CHECKING:
@@ -26,6 +26,12 @@ ALPHAS = "lorasmith_alphas"
 
 _LARGEST = 1e30  # an alpha; what is beyond is not one
 _DOTTED = {"lora_down.weight": "lora_A.weight", "lora_up.weight": "lora_B.weight"}
+
+
+def in_kohyas_names(family: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Tensors of a file in kohya's layout under the names that kohya's trainers give the layers of a family, with their alphas."""
+    split = {key: key.partition(".") for key in tensors}
+    return {f"{kohya_name(family, name)}.{end}": tensors[key] for key, (name, _, end) in split.items()}
 
 
 def in_style_of(family: str, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> tuple[dict[str, Tensor], dict[str, str]]:

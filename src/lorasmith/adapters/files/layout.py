@@ -7,6 +7,7 @@ fills the layers with their numbers; a file's header alone is enough for everyth
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -348,6 +349,7 @@ def _placed(family: str, found: FoundLayer, alphas: PeftAlphas, shape: Any) -> P
         raise AdapterError(f"{family} has only one text encoder.")
     if part == "text_encoder" and path.replace(".", "_").startswith("encoder_block_"):
         part = "text_encoder_2"
+    _refuse_left_out(family, part, path)
     unknown = AdapterError(f"{FAMILIES[family].title} has no layer of this name: {ANOTHER_MODEL}.")
     try:
         place = names.place(family, part, path, shape)
@@ -359,6 +361,16 @@ def _placed(family: str, found: FoundLayer, alphas: PeftAlphas, shape: Any) -> P
     if ALPHA not in found.shapes and outline.rank is not None and (scale := alphas.scale(outline, part, path)) is not None:
         alpha = scale * outline.rank
     return PlacedLayer(replace(outline, name=place.name, alpha=alpha), place, part, path, found.keys, found.shapes)
+
+
+def _refuse_left_out(family: str, part: str, path: str) -> None:
+    """Raises AdapterError for a layer of a part that a family has and on which no LoRA is read."""
+    naming, name = names.naming_of(family), f"{'main' if part == FAMILIES[family].denoiser else part}_{path}".replace(".", "_")
+    what = next((words for pattern, words in naming.left_out.items() if re.fullmatch(pattern, name)), None)
+    if what is None and part in FAMILIES[family].usual.parts and part not in naming.parts:
+        what = part.replace("_", " ")
+    if what is not None:
+        raise AdapterError(f"{FAMILIES[family].title}'s {what} is left as it is, and LoRAs on it are not read.")
 
 
 AnyLayer = TypeVar("AnyLayer", bound=LayerOutline)

@@ -175,6 +175,13 @@ def file_name(family: str, name: str) -> str:
     return f"{naming.prefix}.{naming.layers.dotted(path)}"
 
 
+def kohya_name(family: str, name: str) -> str:
+    """What kohya's trainers call a layer: `lora_unet` before the denoiser's, whatever the files of its family begin with."""
+    part, path = part_of(family, name)
+    prefix = part_naming(family, part).prefix
+    return name if prefix.startswith("lora_") else f"lora_unet_{path}"
+
+
 def block_of(family: str, part: str, path: str, shape: Any = None) -> str:
     """The block of a layer, by its path in the module, in the count of LoRA block weights: "IN04", "TE1_07"; BASE outside all blocks."""
     naming = part_naming(family, part)

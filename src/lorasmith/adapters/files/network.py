@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from lorasmith.adapters.files.key_style import ALPHAS, in_style_of
+from lorasmith.adapters.files.key_style import ALPHAS, in_kohyas_names, in_style_of
 from lorasmith.adapters.files.layout import CONTROL, NetworkOutline
 from lorasmith.adapters.files.lora_file import PRECISIONS, save_lora, stored_dtype
 from lorasmith.adapters.files.metadata import base_model_version, is_v2, network_module
@@ -79,13 +79,26 @@ def save_network(path: str | Path, layers: Iterable[Layer], family: str, metadat
     save_lora(path, tensors, entries, dtype)
 
 
-def save_made(path: str | Path, layers: Mapping[str, Layer], family: str, metadata: Mapping[str, str], dtype: torch.dtype) -> None:
+def save_made(
+    path: str | Path,
+    layers: Mapping[str, Layer],
+    family: str,
+    metadata: Mapping[str, str],
+    dtype: torch.dtype,
+    kohyas_names: bool = False,
+) -> None:
     """Write layers that were made from those of other files, whose metadata are kept as far as they are still true.
+
+    The names are those of the family's files, or those of kohya's trainers.
 
     Raises:
         AdapterError: a number is not finite, or too large for the dtype; nothing is written.
     """
-    tensors, entries = _content(layers.values(), family, file_metadata(layers, family, metadata))
+    entries = file_metadata(layers, family, metadata)
+    if kohyas_names:
+        tensors = in_kohyas_names(family, file_tensors(with_one_alpha(layers.values())))
+    else:
+        tensors, entries = _content(layers.values(), family, entries)
     check_writable(tensors, dtype)
     save_lora(path, tensors, entries, dtype)
 

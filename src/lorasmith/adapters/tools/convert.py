@@ -1,4 +1,4 @@
-"""A network written another way: as a LoRA, as its plain difference, in kohya's names or in those of diffusers.
+"""A network written another way: as a LoRA, as its plain difference, in the names that all programs read, in kohya's or in those of diffusers.
 
 What is exact stays exact: names, LoRAs in Tucker form multiplied out, GLoRA on linear layers as a LoRA of twice the rank, anything
 as `diff`. What is not a LoRA - LoHa, LoKr, rotations, magnitudes (DoRA), differences - is approximated by the largest
@@ -32,8 +32,10 @@ from lorasmith.adapters.tools.ranks import check_rank
 from lorasmith.errors import AdapterError, InputError, SettingsError
 from lorasmith.pages.numbers import count
 
-FORMS = ("kohya", "lora", "diff", "diffusers", "peft")
-"""What a file can be converted to: kohya's names alone, plain LoRA, differences, a plain LoRA in diffusers' names, or peft's folder of one."""
+FORMS = ("everywhere", "kohya", "lora", "diff", "diffusers", "peft")
+"""What a file can be converted to: the names that all programs read or those of kohya's trainers alone, plain LoRA, differences, a plain LoRA
+in diffusers' names, or peft's folder of one."""
+NAMES_ALONE = ("everywhere", "kohya")
 
 
 @dataclass(frozen=True)
@@ -223,7 +225,7 @@ def _check_size(layers: Mapping[str, Layer], dtype: torch.dtype) -> None:
 def convert_file(
     file: str | Path,
     out: str | Path,
-    to: str = "kohya",
+    to: str = "everywhere",
     rank: int | None = None,
     base: BaseWeights | str | Path | None = None,
     family: str | None = None,
@@ -240,7 +242,8 @@ def convert_file(
     out
         The new file, a .safetensors; for "peft" the new folder.
     to
-        "kohya" (names alone), "lora", "diff", "diffusers" (a LoRA in diffusers' names), or "peft" (its folder: weights and settings).
+        "everywhere" (names that all programs read), "kohya" (those of kohya's trainers, with alphas), "lora", "diff", "diffusers" (a LoRA
+        in diffusers' names), or "peft" (its folder: weights and settings).
     rank
         The rank of the LoRA that replaces layers of other kinds.
     base
@@ -283,10 +286,10 @@ def convert_file(
     base = opened_base(base, with_weights=True)
     opened = open_lora(file, family, base, allow_pickle)
     layers, reports = opened.layers, [Converted(name, layer.kind, layer.rank, 0.0) for name, layer in opened.layers.items()]
-    if to != "kohya":
+    if to not in NAMES_ALONE:
         layers, reports = convert(layers, "diff" if to == "diff" else "lora", rank, base)
     dtype = opened.file.dtype(precision)
-    if to == "kohya":
+    if to in NAMES_ALONE:
         _check_size(layers, dtype)
     if to in ("diffusers", "peft"):
         tensors = diffusers_tensors(opened.family, layers, base.shape if base else None)
@@ -296,5 +299,5 @@ def convert_file(
     elif to == "diffusers":
         save_lora(out, tensors, {"format": "pt"} | file_metadata(layers, opened.family, opened.file.metadata), dtype)
     else:
-        save_made(out, layers, opened.family, opened.file.metadata, dtype)
+        save_made(out, layers, opened.family, opened.file.metadata, dtype, kohyas_names=to == "kohya")
     return _measured(out, reports, opened.layers, opened.family, base), opened.notes

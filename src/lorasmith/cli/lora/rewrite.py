@@ -226,8 +226,12 @@ def convert(
     file: LoraFile,
     out: Out,
     to: Annotated[
-        str, typer.Option(help="kohya (names alone), lora, diff, diffusers (a LoRA in diffusers' names), or peft (a folder).")
-    ] = "kohya",
+        str,
+        typer.Option(
+            help="everywhere (names that all programs read), kohya (sd-scripts' and musubi-tuner's names, with alphas), lora, diff, diffusers "
+            "(a LoRA in diffusers' names), or peft (a folder)."
+        ),
+    ] = "everywhere",
     rank: Annotated[int | None, typer.Option(help="Rank of the LoRA that replaces layers of other kinds.")] = None,
     base: BaseOption = None,
     family: Family = None,
@@ -239,7 +243,7 @@ def convert(
 ) -> None:
     """Write a network another way: in the names that all programs read, as a plain LoRA, or as differences.
 
-    lorasmith lora convert from-diffusers.safetensors --out kohya.safetensors
+    lorasmith lora convert from-diffusers.safetensors --out for-all.safetensors
     lorasmith lora convert loha.safetensors --to lora --rank 16 --out lora.safetensors
     """
     from lorasmith.adapters.tools.convert import convert_file

@@ -92,8 +92,10 @@ class ConvertArguments(Arguments):
 
     file: Path = Field(description="LoRA file, of any trainer.")
     out: Path = Field(description="The new file, a .safetensors; a folder for peft.")
-    to: Literal["kohya", "lora", "diff", "diffusers", "peft"] = Field(
-        "kohya", description="kohya: its names alone; lora: a plain LoRA; diff: differences; diffusers: a plain LoRA in its names."
+    to: Literal["everywhere", "kohya", "lora", "diff", "diffusers", "peft"] = Field(
+        "everywhere",
+        description="everywhere: names that all programs read; kohya: those of kohya's trainers; lora: a plain LoRA; diff: differences; "
+        "diffusers: a plain LoRA in its names.",
     )
     rank: int | None = Field(None, ge=1, description="Rank of the LoRA that replaces layers of other kinds.")
     base: str | None = Field(None, description="The base, for kinds whose change depends on it.")

@@ -95,11 +95,16 @@ ANIMA = Family(
         consumers=CONSUMERS,
         marks=LoraMarks(
             certain=r"main_blocks_\d+_((self|cross)_attn_([qkv]|output)_proj|mlp_layer[12]|adaln_modulation_)",
+            shaped={
+                r"main_transformer_blocks_\d+_attn2_to_[kv]$": lambda shape: shape == (2048, 1024),
+                r"main_transformer_blocks_\d+_norm[123]_linear_[12]$": lambda shape: 256 in shape,
+            },
             versions=("anima",),
             blocks={"blocks": 28},
         ),
         style="dotted",
         alpha_keys=False,
+        left_out={r"main_(llm_adapter|text_conditioner)_.*": "text conditioner"},
         original_path=r"(blocks|llm_adapter|x_embedder|t_embedder|final_layer)[._]",
     ),
     captions=CaptionStyle(

@@ -22,7 +22,7 @@ const JOBS: Record<string, Shown> = {
   convert: {
     first: ["to", "out"],
     given: (lora) => ({ file: lora.file }),
-    usual: (lora) => ({ to: "kohya", out: beside(lora.file, "converted") }),
+    usual: (lora) => ({ to: "everywhere", out: beside(lora.file, "converted") }),
   },
   publish: {
     first: ["name", "description", "author", "license", "base_model", "out", "push"],
