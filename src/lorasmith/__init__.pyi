@@ -29,6 +29,7 @@ from lorasmith.evaluation.sampling.loras import with_lora as with_lora
 from lorasmith.evaluation.sampling.sample import sample as sample
 from lorasmith.findings import Finding as Finding
 from lorasmith.findings import MendChange as MendChange
+from lorasmith.jobs.sweep.sweep import sweep as sweep
 from lorasmith.jobs.training import resume_training as resume
 from lorasmith.jobs.training import retrain as retrain
 from lorasmith.jobs.training import start_training as train
@@ -100,6 +101,7 @@ __all__ = [
     "retrain",
     "sample",
     "settings_from",
+    "sweep",
     "train",
     "undo_edits",
     "undo_mends",

@@ -11,7 +11,7 @@ from lorasmith.cli.main import app
 from lorasmith.jobs.journal import Journal, Progressed
 from lorasmith.jobs.lock import take_lock
 from lorasmith.jobs.queue import Queue
-from lorasmith.jobs.supervisor import start_supervisor
+from lorasmith.jobs.supervisor_process import start_supervisor
 from lorasmith.training.settings.toml import settings_toml
 
 

@@ -47,6 +47,7 @@ ELSEWHERE = {
     "lora extract",
     "resume",
     "signal",
+    "sweep",
     "prove",
     "demo run",
     "demo data",

@@ -154,7 +154,7 @@ def resume(jobs: Ids, workspace: WorkspaceOption = Path(), as_json: AsJson = Fal
 
     lorasmith jobs resume 3
     """
-    from lorasmith.jobs.supervisor import start_supervisor
+    from lorasmith.jobs.supervisor_process import start_supervisor
 
     with Queue(workspace) as queue:
         _say(queue, [queue.resume(job) for job in jobs], as_json)
@@ -167,7 +167,7 @@ def retry(jobs: Ids, workspace: WorkspaceOption = Path(), as_json: AsJson = Fals
 
     lorasmith jobs retry 3
     """
-    from lorasmith.jobs.supervisor import start_supervisor
+    from lorasmith.jobs.supervisor_process import start_supervisor
 
     with Queue(workspace) as queue:
         _say(queue, [queue.retry(job) for job in jobs], as_json)

@@ -32,6 +32,7 @@ from lorasmith.cli import (
     run,
     runs,
     studio,
+    sweep,
     undo,
 )
 from lorasmith.cli.captions.app import app as captions_app
@@ -77,6 +78,7 @@ app.command("train")(run.train)
 app.command("resume")(run.resume)
 app.command("retrain")(retrain.retrain)
 app.command("signal")(run.signal)
+app.command("sweep")(sweep.sweep)
 app.command("prove")(prove.prove)
 app.command("compare")(prove.compare)
 app.command("report")(run.report)

@@ -43,20 +43,24 @@ def write_comparison(comparison: Comparison, path: str | Path) -> Path:
 def comparison_page(comparison: Comparison) -> Page:
     """What the page contains."""
     first, *others = comparison.sentences
-    sections = [
-        Section("Verdicts", (_verdicts(comparison),)),
-        Section("Same prompts, same seeds", tuple(_pictures(comparison))),
-        Section("Settings that differ", (_settings(comparison),)),
-        Section("Loss over images seen", _curve(comparison)),
-        Section("Measures", (Collapsible("All numbers", (_measures(comparison),)),) if measures_of(comparison.runs) else ()),
-    ]
     return Page(
         title=" and ".join(run.name for run in comparison.runs),
         kicker="Runs compared with Lorasmith",
         top=(Status("note" if comparison.comparable is None else "warning", first, " ".join(others)),),
-        sections=tuple(section for section in sections if section.blocks),
+        sections=(Section("Verdicts", (_verdicts(comparison),)), *comparison_sections(comparison)),
         footer="Made by Lorasmith from the runs' own folders.",
     )
+
+
+def comparison_sections(comparison: Comparison) -> tuple[Section, ...]:
+    """The runs beside each other: pictures, settings, curves and numbers."""
+    sections = (
+        Section("Same prompts, same seeds", tuple(_pictures(comparison))),
+        Section("Settings that differ", (_settings(comparison),)),
+        Section("Loss over images seen", _curve(comparison)),
+        Section("Measures", (Collapsible("All numbers", (_measures(comparison),)),) if measures_of(comparison.runs) else ()),
+    )
+    return tuple(section for section in sections if section.blocks)
 
 
 def _verdicts(comparison: Comparison) -> Table:

@@ -1,6 +1,6 @@
 """What the command line and the studio call to add a job and to ask something of one: checked first, then seen to.
 
-Each of these leaves a supervisor at work on the queue; see `supervisor.start_supervisor`.
+Each of these leaves a supervisor at work on the queue; see `supervisor_process.start_supervisor`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from lorasmith.jobs.job import ACTIVE, WAITING, Command, Job, Request
 from lorasmith.jobs.kinds.kind import Arguments, Kind
 from lorasmith.jobs.kinds.registry import KINDS
 from lorasmith.jobs.queue import Queue
-from lorasmith.jobs.supervisor import start_supervisor
+from lorasmith.jobs.supervisor_process import start_supervisor
 from lorasmith.registry import nearest
 
 MADE = ("out", "into", "dataset")

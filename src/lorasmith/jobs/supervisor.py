@@ -2,7 +2,7 @@
 
 It holds a lock, so there is never a second one, and it may be killed at any moment: jobs that run go on, and the next supervisor finds
 them by their locks. A job in the queue as running whose lock is free has lost its process: it is continued, unless that has happened
-twice at the same place. After a minute without work the supervisor leaves; whoever adds a job starts one (`start_supervisor`).
+twice at the same place. After a minute without work the supervisor leaves; whoever adds a job starts one (see `supervisor_process`).
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -23,13 +22,11 @@ from lorasmith.jobs.journal import Ended, Journal, Started, latest_progress
 from lorasmith.jobs.lock import is_held, take_lock
 from lorasmith.jobs.queue import Queue
 from lorasmith.jobs.room import room_wanted
-from lorasmith.jobs.workspace import Workspace
+from lorasmith.jobs.supervisor_process import PYTHON
 from lorasmith.processes import APART, kill_with_children
 
 log = logging.getLogger(__name__)
 
-PYTHON = (sys.executable, "-P")
-"""Without the current folder on the path: what is in a workspace is data, whatever it is called."""
 WORKER = (*PYTHON, "-m", "lorasmith.jobs.worker")
 """The program of a job's process; the workspace, the job's number and its lock follow."""
 LOOK_EVERY = 0.1
@@ -199,20 +196,3 @@ def _kills_for_memory() -> int:
     except (OSError, ValueError):
         return 0
     return int(counts.get("oom_kill", 0))
-
-
-def start_supervisor(workspace: str | Path) -> subprocess.Popen[bytes] | None:
-    """See to it that a supervisor works through the queue: start one that outlives this process, unless one is there (then None).
-
-    To be called after a job was added. A supervisor lets its lock go before it looks at the queue for the last time, so that either it
-    sees the job or its lock is found free here.
-    """
-    place = Workspace.at(workspace)
-    if is_held(place.supervisor_lock):
-        return None
-    place.state.mkdir(parents=True, exist_ok=True)
-    with place.supervisor_log.open("ab") as output:
-        return subprocess.Popen(
-            [*PYTHON, "-m", "lorasmith", "jobs", "work", "--workspace", str(place.root)],
-            stdin=subprocess.DEVNULL, stdout=output, stderr=output, **APART,
-        )  # fmt: skip

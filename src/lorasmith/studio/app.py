@@ -17,7 +17,7 @@ from starlette.types import ASGIApp
 
 import lorasmith
 from lorasmith.jobs.enqueue import Start
-from lorasmith.jobs.supervisor import start_supervisor
+from lorasmith.jobs.supervisor_process import start_supervisor
 from lorasmith.studio import (
     arrangement,
     audits,

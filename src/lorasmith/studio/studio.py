@@ -18,7 +18,7 @@ from lorasmith.images.picture_files import PictureFiles
 from lorasmith.images.thumbnails import Thumbnails
 from lorasmith.jobs.enqueue import Start, continue_jobs
 from lorasmith.jobs.queue import Queue
-from lorasmith.jobs.supervisor import start_supervisor
+from lorasmith.jobs.supervisor_process import start_supervisor
 from lorasmith.jobs.workspace import Workspace
 from lorasmith.library.catalogue.catalogue import Catalogue
 from lorasmith.models.shelf import Shelf

@@ -15,6 +15,7 @@ from lorasmith.jobs.kinds import (
     prove,
     publish,
     sample,
+    sweep,
     tag,
     train,
 )
@@ -28,6 +29,7 @@ KINDS: dict[str, Kind] = {
     "describe": describe.KIND,
     "cache": cache.KIND,
     "train": train.KIND,
+    "sweep": sweep.KIND,
     "sample": sample.KIND,
     "grid": grid.KIND,
     "prove": prove.KIND,

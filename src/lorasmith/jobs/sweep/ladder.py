@@ -1,0 +1,54 @@
+"""The ready sweep for people who do not know which rate: three rates by two ranks on a short budget, then the winner in full.
+
+Rates are a third of the settings' own, that one, and three times it; of optimizers that find the rate themselves, half and twice their
+factor. Ranks are the settings' own and a quarter of it (from 4: four times it), with alpha in the same proportion.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from lorasmith.adapters.settings import kinds_taking
+from lorasmith.jobs.sweep.sweep_file import Sweep, sweep_from
+from lorasmith.jobs.sweep.vary import TOGETHER
+from lorasmith.training.optim.optimizers import optimizer_of
+from lorasmith.training.settings.toml import load_settings
+from lorasmith.training.settings.tree import Settings
+
+SHARE = 0.3
+"""Of the settings' length, that each trial trains."""
+STEP, STEP_OF_FACTORS = 3.0, 2.0
+"""Between two rates."""
+
+
+def ladder(settings_file: str | Path, workspace: Path = Path()) -> Sweep:
+    """The ladder of a settings file.
+
+    Raises:
+        SettingsError: the settings cannot be used.
+    """
+    settings = load_settings(workspace / settings_file)
+    tree = settings.model_dump(mode="json", exclude_none=True)
+    return sweep_from(
+        {"name": f"{settings.name}-ladder", "settings": tree, "vary": {**_rates(settings), **_ranks(settings)}, "share": SHARE},
+        str(settings_file),
+    )
+
+
+def _rates(settings: Settings) -> dict[str, Any]:
+    name = "learning_rate" if settings.optimizer.unet_lr is None else "unet_lr"
+    rate: float = getattr(settings.optimizer, name)
+    step = STEP_OF_FACTORS if optimizer_of(settings.optimizer.type).learning_rate_free else STEP
+    return {f"optimizer.{name}": [float(f"{rate * factor:.3g}") for factor in (1 / step, 1.0, step)]}
+
+
+def _ranks(settings: Settings) -> dict[str, Any]:
+    """None where a kind of the network has no rank."""
+    network = settings.network
+    if not network.kinds <= kinds_taking("rank"):
+        return {}
+    ranks = sorted((network.rank, network.rank // 4 if network.rank > 4 else network.rank * 4))
+    if network.alpha is None:
+        return {"network.rank": ranks}
+    return {f"network.rank{TOGETHER}network.alpha": [[rank, network.alpha * rank / network.rank] for rank in ranks]}

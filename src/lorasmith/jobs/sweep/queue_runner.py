@@ -1,0 +1,75 @@
+"""Trials through the job queue of a workspace: a training job each, one on each device, among the other jobs of the workspace."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from lorasmith.jobs.job import ACTIVE, WAITING, Job, State
+from lorasmith.jobs.journal import latest_progress
+from lorasmith.jobs.queue import Queue
+from lorasmith.jobs.supervisor_process import start_supervisor
+from lorasmith.jobs.sweep.runner import TrialState, TrialStatus
+from lorasmith.training.records.run_folder import RunFolder
+from lorasmith.training.settings.tree import Settings
+
+TRAIN = "train"
+"""The kind of a trial's job."""
+SEE_TO_IT_EVERY = 10.0
+"""Seconds after which it is looked whether somebody still works through the queue."""
+STATES: Mapping[State, TrialState] = {
+    **dict.fromkeys(WAITING, "waiting"), **dict.fromkeys(ACTIVE, "running"),
+    "paused": "paused", "stopped": "paused", "done": "done", "failed": "failed", "cancelled": "cancelled",
+}  # fmt: skip
+
+
+class QueueRunner:
+    """A `TrialRunner` over the queue of a workspace."""
+
+    def __init__(self, queue: Queue, sweep: Path, start: Callable[[str | Path], object] = start_supervisor):
+        """`sweep` is the folder in which those of its trials are; `start` sees to it that jobs are worked on."""
+        self.queue, self._sweep, self._start = queue, sweep, start
+        self._started = -math.inf
+
+    def submit(self, folder: Path, settings: Settings, effort: str) -> None:
+        begun = RunFolder(self.queue.workspace.root / folder).settings.is_file()
+        run: dict[str, Any] = {"run": str(folder)} if begun else {"out": str(folder), "settings": settings.model_dump(mode="json")}
+        self.queue.add(TRAIN, {**run, "prove": effort}, needs="accelerator")
+        self._see_to_it()
+
+    def look(self) -> Mapping[Path, TrialStatus]:
+        if time.monotonic() - self._started > SEE_TO_IT_EVERY and any(job.state in (*WAITING, *ACTIVE) for job in self._jobs().values()):
+            self._see_to_it()  # the machine may have been switched off, or the supervisor killed
+        return {folder: self._status(job) for folder, job in self._jobs().items()}
+
+    def pause(self, folder: Path) -> None:
+        job = self._jobs()[folder]
+        if job.state in (*WAITING, *ACTIVE):
+            self.queue.request(job.id, "pause")
+            self._see_to_it()
+
+    def resume(self, folder: Path) -> None:
+        self.queue.resume(self._jobs()[folder].id)
+        self._see_to_it()
+
+    def _see_to_it(self) -> None:
+        self._started = time.monotonic()
+        self._start(self.queue.workspace.root)
+
+    def _jobs(self) -> dict[Path, Job]:
+        """The latest job of each trial."""
+        found = ((folder_of(job), job) for job in sorted(self.queue.jobs(), key=lambda job: job.id))
+        return {folder: job for folder, job in found if folder is not None and folder.parent == self._sweep}
+
+    def _status(self, job: Job) -> TrialStatus:
+        progress = latest_progress(self.queue.workspace.job(job.id).events) if job.state in ACTIVE else None
+        return TrialStatus(STATES[job.state], job.sentence, progress.done / progress.of if progress and progress.of else 0.0)
+
+
+def folder_of(job: Job) -> Path | None:
+    """The folder of the run that a job trains; None for other jobs."""
+    place = job.arguments.get("run") or job.arguments.get("out") if job.kind == TRAIN else None
+    return Path(place) if place else None

@@ -1,0 +1,41 @@
+"""How trials are run: what a sweep asks of whatever runs them. `queue_runner` has this machine's job queue."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol
+
+from lorasmith.training.settings.tree import Settings
+
+TrialState = Literal["waiting", "running", "paused", "done", "failed", "cancelled"]
+"""paused: asked to end, and can go on."""
+
+
+@dataclass(frozen=True)
+class TrialStatus:
+    """How a trial that was submitted is; `reason` says why it failed, `progress` which share of what it does now is done."""
+
+    state: TrialState
+    reason: str = ""
+    progress: float = 0.0
+
+
+class TrialRunner(Protocol):
+    """Trains and judges trials, each in a process of its own, several at once where there are devices for them.
+
+    A trial is called by its folder, where its run is. What runs goes on when the sweep's own process dies.
+    """
+
+    def submit(self, folder: Path, settings: Settings, effort: str) -> None:
+        """Have a trial trained and judged, as soon as a device is free; a run that has begun in its folder goes on."""
+
+    def look(self) -> Mapping[Path, TrialStatus]:
+        """How the trials are that were ever submitted."""
+
+    def pause(self, folder: Path) -> None:
+        """Ask a trial to save and end."""
+
+    def resume(self, folder: Path) -> None:
+        """Have a trial go on that was paused."""

@@ -1,0 +1,87 @@
+"""A sweep, from a file to one page: try several settings, stop what the evidence rules out, judge the others, say which to use.
+
+    swept = sweep("rates.toml")
+    swept.sentences      # "Trial 5 (optimizer.learning_rate 0.0003, ...) is recommended. ...", ...
+
+It may be killed at any time: the same call goes on, and each trial is done once. What trains meanwhile goes on by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from lorasmith.errors import SettingsError
+from lorasmith.jobs.queue import Queue
+from lorasmith.jobs.supervisor_process import start_supervisor
+from lorasmith.jobs.sweep.outcome import Swept, outcome_of
+from lorasmith.jobs.sweep.page import write_sweep
+from lorasmith.jobs.sweep.queue_runner import QueueRunner
+from lorasmith.jobs.sweep.sweep_file import Sweep, load_sweep
+from lorasmith.jobs.sweep.sweep_folder import SweepFolder, sweep_in
+from lorasmith.jobs.sweep.sweeping import Sweeping
+from lorasmith.jobs.sweep.trials import check_trials, planned_values, samples_of_search, trial_of
+from lorasmith.progress import Cancelled, Progress
+from lorasmith.training.settings.places import starting_from
+
+
+def sweep(
+    what: str | Path | Sweep, out: str | Path | None = None, *, progress: Progress | None = None, say: Callable[[str], None] = lambda words: None,
+    cancelled: Cancelled = lambda: False, start: Callable[[str | Path], object] = start_supervisor,
+) -> Swept:  # fmt: skip
+    """Try several settings and say which to use.
+
+    Parameters
+    ----------
+    what
+        A sweep's file, or the folder of one that is to go on.
+    out
+        Its folder; without one, runs/NAME.
+    progress, say
+        Called with (done, of how many), in thousandths of a trial; and with a sentence when a trial begins or ends.
+    cancelled
+        Asked whether to stop. Trials then save and end, and the same call goes on.
+    start
+        Sees to it that the jobs of a workspace are worked on.
+
+    Raises
+    ------
+    InputError
+        The file, or one of its trials, cannot be used; nothing was trained.
+
+    Examples
+    --------
+    >>> ls.sweep("no-such-sweep.toml")
+    Traceback (most recent call last):
+    lorasmith.errors.SettingsError: ...
+    """
+    wanted, place = opened(what, out)
+    folder = SweepFolder.of(wanted, place)
+    check_sweep(wanted)
+    with folder.in_use(), Queue(Path()) as queue:
+        folder.save()
+        sweeping = Sweeping(wanted, folder, QueueRunner(queue, folder.root, start), progress, say)
+        complete = sweeping.work(cancelled)
+        swept = outcome_of(wanted, folder, sweeping.runner.look(), complete)
+        write_sweep(swept)
+        return swept
+
+
+def opened(what: str | Path | Sweep, out: str | Path | None = None) -> tuple[Sweep, Path]:
+    """The sweep of a file, or that was begun in a folder, and where its folder is."""
+    if isinstance(what, Sweep):
+        return what, Path(out or Path("runs") / what.name)
+    if Path(what).is_dir():
+        if out is not None:
+            raise SettingsError(f"{what} is the folder of a sweep. Leave --out out.", code="sweep.folder", path=str(what))
+        return sweep_in(what), Path(what)
+    wanted = load_sweep(what)
+    return wanted, Path(out or Path("runs") / wanted.name)
+
+
+def check_sweep(wanted: Sweep, workspace: Path = Path()) -> None:
+    """Raises SettingsError where a trial could not work in the workspace, before anything is trained."""
+    planned = planned_values(wanted)
+    trials = [trial_of(wanted, number, values) for number, values in enumerate(planned, 1)] or samples_of_search(wanted)
+    check_trials([replace(trial, settings=starting_from(workspace, trial.settings)) for trial in trials])
