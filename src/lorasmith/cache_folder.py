@@ -17,7 +17,14 @@ _SAID = b"""Signature: 8a477f597d28d172789f06886806bc55
 
 
 def make_cache_folder(folder: Path) -> None:
-    """Make and mark a folder for a cache; one that is there already stays as it is, as it may hold other things. Raises OSError."""
-    if not folder.is_dir():
-        folder.mkdir(parents=True, exist_ok=True)
+    """Make and mark a folder for a cache; one that is there already stays as it is, as it may hold other things. Raises OSError.
+
+    Of several threads that want one folder, the one that made it marks it.
+    """
+    try:
+        folder.mkdir(parents=True)
+    except FileExistsError:
+        if not folder.is_dir():
+            raise
+    else:
         write_atomically(folder / TAG, _SAID)

@@ -75,6 +75,19 @@ def test_runs_that_were_proven_with_other_prompts_are_no_comparison(two_runs):
     assert "other prompts" in compare(two_runs).sentences[0]
 
 
+def test_runs_on_different_bases_are_no_comparison(two_runs):
+    for run in two_runs:
+        proven(run, 0.8)
+    file = two_runs[1] / "manifest.json"
+    manifest = json.loads(file.read_text())
+    manifest["inputs"]["base"]["unet"] = "another"
+    file.write_text(json.dumps(manifest))
+
+    assert compare(two_runs).sentences == (
+        "The runs were trained on different bases, and each was measured by its own: their numbers are no comparison.",
+    )
+
+
 def test_the_command_writes_a_page(two_runs, tmp_path):
     for run in two_runs:
         proven(run, 0.8)

@@ -140,7 +140,14 @@ def _why_not_comparable(runs: Sequence[ComparedRun]) -> str | None:
     prompts = [{prompt.name for prompt in run.proof.record.prompts.of("new")} for run in runs if run.proof is not None]
     if any(own != prompts[0] for own in prompts):
         return "The runs were proven with other prompts, since their captions or triggers differ: their numbers are no comparison."
+    if any(_base(run) != _base(runs[0]) for run in runs):
+        return "The runs were trained on different bases, and each was measured by its own: their numbers are no comparison."
     return None
+
+
+def _base(run: ComparedRun) -> Any:
+    """The hashes of its base's parts; None where its manifest is lost."""
+    return None if run.record.manifest is None else run.record.manifest["inputs"]["base"]
 
 
 def _sentences(runs: Sequence[ComparedRun], why_not: str | None) -> Iterator[str]:

@@ -1,0 +1,202 @@
+"""A sweep under way, over a runner that trains nothing: what is begun, ruled out, trained in full, left for the next time."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from lorasmith.evaluation.measures.measured import CheckpointMeasures, Measure
+from lorasmith.evaluation.prompts import Prompt, PromptSet
+from lorasmith.evaluation.proof.record import PROOF, ProofRecord, write_record
+from lorasmith.jobs.sweep import sweeping
+from lorasmith.jobs.sweep.ladder import ladder
+from lorasmith.jobs.sweep.outcome import outcome_of
+from lorasmith.jobs.sweep.runner import TrialStatus
+from lorasmith.jobs.sweep.sweep_file import sweep_from
+from lorasmith.jobs.sweep.sweep_folder import SweepFolder
+from lorasmith.jobs.sweep.sweeping import Sweeping
+from lorasmith.training.events import CheckpointSaved, Finished, Planned, ValidationDone
+from lorasmith.training.records.event_log import EventLog
+from lorasmith.training.records.run_folder import RunFolder
+from lorasmith.training.settings.toml import settings_toml
+
+PROMPTS = PromptSet(tuple(Prompt("new", f"zorvex, place {k}", k) for k in range(8)), "zorvex", "tags")
+SETTINGS = {"name": "toy", "base": {"path": "base"}, "datasets": [{"path": "my-set"}], "training": {"epochs": 10}}
+
+
+class MadeUpRunner:
+    """Trials that take a few looks each, two at once. `score` says how good a trial comes out, `loss` what its held-out pictures lose."""
+
+    def __init__(self, score, loss=lambda settings, epoch: 1.0, epochs=3, devices=2):
+        self.score, self.loss, self.epochs, self.devices = score, loss, epochs, devices
+        self.settings, self.states, self.done, self.submitted = {}, {}, {}, []
+
+    def submit(self, folder, settings, effort):
+        assert folder not in self.states, "each trial is begun once"
+        run = RunFolder(folder)
+        run.create(settings)
+        run.settings.write_text(settings_toml(settings), encoding="utf-8")
+        self.settings[folder], self.states[folder], self.done[folder] = settings, "waiting", 0
+        self.submitted.append(folder.name)
+        self._emit(folder, Planned(30, self.epochs, 10, 10, 1), self._validation(folder, 0))
+
+    def look(self):
+        running = [folder for folder, state in self.states.items() if state == "running"]
+        for folder in running:
+            self.done[folder] += 1
+            self._emit(folder, self._validation(folder, self.done[folder]))
+            if self.done[folder] == self.epochs:
+                self._finish(folder)
+        for folder, state in self.states.items():
+            if state == "waiting" and sum(each == "running" for each in self.states.values()) < self.devices:
+                self.states[folder] = "running"
+        return {folder: TrialStatus(state, progress=self.done[folder] / self.epochs) for folder, state in self.states.items()}
+
+    def pause(self, folder):
+        self.states[folder] = "paused"
+
+    def resume(self, folder):
+        self.states[folder] = "waiting"
+
+    def _validation(self, folder, epoch):
+        loss = self.loss(self.settings[folder], epoch) if epoch else 1.0
+        losses = {f"{k}.png": loss * (1 + k / 10) for k in range(4)}
+        bands = {band: {"val_losses": losses, "train_losses": losses} for band in ("shape", "composition")}
+        return ValidationDone(epoch, epoch, loss, loss, 0.0, None, 0.0, None, 0.0, None, losses, losses, bands=bands)
+
+    def _finish(self, folder):
+        self.states[folder] = "done"
+        self._emit(
+            folder, CheckpointSaved("checkpoints/toy.safetensors", self.epochs, 30, True), Finished(30, 1.0, "checkpoints/toy.safetensors")
+        )
+        score = self.score(self.settings[folder])
+        subject = Measure.of({prompt.name: score + 0.02 * k for k, prompt in enumerate(PROMPTS.prompts)})
+        measures = {"subject": subject, "keeps": Measure.of({"a": 0.99, "b": 1.0, "c": 1.01})}
+        measured = CheckpointMeasures("checkpoints/toy.safetensors", self.epochs, 30, 1.0, measures)
+        write_record(folder / PROOF, ProofRecord("quick", PROMPTS, 5, 0, {}, (measured,), ({PROMPTS.prompts[0].name: "a.png"},)))
+
+    def _emit(self, folder, *events):
+        log = EventLog(RunFolder(folder).events)
+        for event in events:
+            log(event)
+        log.close()
+
+
+@pytest.fixture(autouse=True)
+def no_waiting(monkeypatch, tmp_path):
+    monkeypatch.setattr(sweeping, "LOOK_EVERY", 0.0)
+    monkeypatch.chdir(tmp_path)
+
+
+def work(sweep, runner, cancelled=lambda: False, root="runs/rates"):
+    """Work through a sweep; its folder, and whether it is complete."""
+    folder = SweepFolder.of(sweep, Path(root))
+    folder.root.mkdir(parents=True, exist_ok=True)
+    return folder, Sweeping(sweep, folder, runner, None, lambda words: None).work(cancelled)
+
+
+def best_rate(settings):
+    return {1e-5: 0.3, 1e-4: 0.8, 1e-3: 0.5}[settings.optimizer.learning_rate]
+
+
+RATES = {"name": "rates", "settings": SETTINGS, "vary": {"optimizer.learning_rate": [1e-4, 1e-5, 1e-3]}}
+
+
+def test_the_best_trial_is_recommended_with_what_the_setting_did():
+    sweep = sweep_from(RATES)
+    folder, complete = work(sweep, runner := MadeUpRunner(best_rate))
+    swept = outcome_of(sweep, folder, runner.look(), complete)
+    assert swept.recommended.number == 1
+    assert swept.sentences[0].startswith("Trial 1 (optimizer.learning_rate 0.0001) is recommended.")
+    assert swept.sentences[-1].startswith("optimizer.learning_rate: 0.0001 is best; 1e-05 scores less by 0.50")
+
+
+def test_a_trial_whose_held_out_pictures_get_worse_is_stopped_and_the_verdict_picks_among_the_others():
+    sweep = sweep_from(RATES)
+    runner = MadeUpRunner(best_rate, lambda settings, epoch: 1.0 + epoch if settings.optimizer.learning_rate == 1e-3 else 0.9)
+    folder, complete = work(sweep, runner)
+    assert complete
+    assert list(folder.record.ruled_out) == [3]
+    swept = outcome_of(sweep, folder, runner.look(), complete)
+    assert [one.state for one in swept.trials] == ["done", "done", "ruled out"]
+    assert swept.trials[2].reason.startswith("Ruled out after epoch 1: held-out pictures are worse than in trial")
+    assert runner.done[folder.trial(3)] < runner.epochs
+    assert work(sweep, runner)[1], "it stays stopped"
+    assert runner.states[folder.trial(3)] == "paused"
+
+
+def test_nothing_is_stopped_early_where_that_is_off():
+    sweep = sweep_from({**RATES, "stop_early": False})
+    runner = MadeUpRunner(best_rate, lambda settings, epoch: 1.0 + epoch if settings.optimizer.learning_rate == 1e-3 else 0.9)
+    folder, _ = work(sweep, runner)
+    assert folder.record.ruled_out == {}
+
+
+def test_cancelled_it_pauses_what_runs_and_goes_on_with_each_trial_once():
+    sweep, looks = sweep_from(RATES), []
+    runner = MadeUpRunner(best_rate, devices=1)
+
+    def cancelled():
+        looks.append(1)
+        return len(looks) > 3
+
+    folder, complete = work(sweep, runner, cancelled)
+    assert not complete
+    assert set(runner.states.values()) == {"paused"}
+    assert work(sweep, runner)[1]
+    assert runner.submitted == ["trial-1", "trial-2", "trial-3"]
+    assert folder.trial(1).is_dir()
+
+
+def test_the_winner_of_short_trials_is_trained_in_full():
+    sweep = sweep_from({**RATES, "share": 0.3})
+    folder, _ = work(sweep, runner := MadeUpRunner(best_rate))
+    assert runner.submitted == ["trial-1", "trial-2", "trial-3", "in-full"]
+    lengths = {path.name: settings.training.epochs for path, settings in runner.settings.items()}
+    assert lengths == {"trial-1": 3, "trial-2": 3, "trial-3": 3, "in-full": 10}
+    full = runner.settings[folder.in_full]
+    assert (full.name, full.optimizer.learning_rate) == ("toy", 1e-4)
+
+
+def test_a_ladder_ends_with_its_winner_in_full(tmp_path):
+    (tmp_path / "toy.toml").write_text(settings_toml(sweep_from(RATES).settings), encoding="utf-8")
+    runner = MadeUpRunner(lambda settings: 0.5 + settings.network.rank / 100)
+    work(ladder("toy.toml"), runner, root="runs/ladder")
+    assert len(runner.submitted) == 7
+    assert runner.settings[Path("runs/ladder/in-full")].network.rank == 16
+
+
+def test_out_of_time_no_trial_begins_and_what_was_tried_is_judged():
+    sweep = sweep_from({**RATES, "hours": 1e-9})
+    folder, complete = work(sweep, runner := MadeUpRunner(best_rate))
+    assert complete
+    assert runner.submitted == ["trial-1"]
+    assert outcome_of(sweep, folder, runner.look(), complete).recommended.number == 1
+
+
+def test_a_guided_search_goes_where_the_verdicts_are_good():
+    pytest.importorskip("optuna", reason="optuna is not installed (the extra sweep)")
+    vary = {"network.rank": {"from": 1, "to": 64}}
+    sweep = sweep_from({**RATES, "vary": vary, "search": "tpe", "trials": 16})
+    runner = MadeUpRunner(lambda settings: 0.9 - abs(settings.network.rank - 50) / 60, devices=1)
+    folder, _ = work(sweep, runner)
+    ranks = [values["network.rank"] for values in folder.record.trials]
+    early, late = ranks[:6], ranks[10:]
+    assert sum(abs(rank - 50) for rank in late) < sum(abs(rank - 50) for rank in early)
+
+
+def test_a_guided_search_that_goes_on_asks_the_same(tmp_path):
+    pytest.importorskip("optuna", reason="optuna is not installed (the extra sweep)")
+    vary = {"network.rank": {"from": 1, "to": 64}, "network.kind": ["lora", "lokr"]}
+    sweep = sweep_from({**RATES, "vary": vary, "search": "tpe", "trials": 4})
+    asked = []
+    for root in ("runs/a", "runs/b"):
+        runner = MadeUpRunner(lambda settings: settings.network.rank / 64, devices=1)
+        looks = iter(range(1000))
+        if root == "runs/b":
+            work(sweep, runner, lambda looks=looks: next(looks) > 6, root)
+        work(sweep, runner, root=root)
+        asked.append(json.loads((Path(root) / "sweep.json").read_text())["trials"][:2])
+    assert asked[0] == asked[1]
