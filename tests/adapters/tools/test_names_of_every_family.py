@@ -27,7 +27,7 @@ from tests.models.toys import carrying, toy_folder
 
 @pytest.fixture(scope="module", params=list(FAMILIES))
 def written(request, tmp_path_factory):
-    """A family's LoRA file on its toy: every layer that one may train, and what it does to each."""
+    """A family's LoRA file on its toy, on every layer that one may train; the toy without its weights; and what each layer does."""
     base = empty_base(describe(toy_folder(request.param)))
     generator, layers = torch.Generator().manual_seed(1), []
     for name, (rows, *rest) in keys.weight_shapes(request.param, carrying(base), "full").items():
@@ -35,22 +35,22 @@ def written(request, tmp_path_factory):
         layers.append(Layer(name, KINDS["lora"], {"lora_down.weight": down, "lora_up.weight": up}, 1.0))
     path = tmp_path_factory.mktemp("lora") / "lora.safetensors"
     save_network(path, layers, request.param, {}, torch.float32)
-    return request.param, path, {layer.name: delta(layer) for layer in layers}
+    return base, path, {layer.name: delta(layer) for layer in layers}
 
 
-def changes_of(path, family):
-    return {name: delta(layer) for name, layer in open_lora(path, family).layers.items()}
+def changes_of(path, base):
+    return {name: delta(layer) for name, layer in open_lora(path, base=base).layers.items()}
 
 
 @pytest.mark.parametrize("form", FORMS)
 def test_a_file_that_was_converted_and_back_is_the_same_network(form, written, tmp_path):
-    family, path, wanted = written
+    base, path, wanted = written
     there, back = tmp_path / ("there" if form == "peft" else "there.safetensors"), tmp_path / "back.safetensors"
-    convert_file(path, there, form, family=family)
+    convert_file(path, there, form, base=base)
     if form != "peft":
-        assert_same(changes_of(there, family), wanted)
-    convert_file(there, back, family=family)
-    assert_same(changes_of(back, family), wanted)
+        assert_same(changes_of(there, base), wanted)
+    convert_file(there, back, base=base)
+    assert_same(changes_of(back, base), wanted)
 
 
 def assert_same(found, wanted):
@@ -60,8 +60,8 @@ def assert_same(found, wanted):
 
 
 def test_kohyas_names_have_their_alphas_and_their_beginning(written, tmp_path):
-    family, path, wanted = written
-    convert_file(path, tmp_path / "kohya.safetensors", "kohya", family=family)
+    base, path, wanted = written
+    convert_file(path, tmp_path / "kohya.safetensors", "kohya", base=base)
     found = load_tensors(tmp_path / "kohya.safetensors").tensors
     assert len([key for key in found if key.endswith(".alpha")]) == len(wanted)
     assert all(key.startswith(("lora_unet_", "lora_te")) and key.count(".") <= 2 for key in found)
