@@ -88,7 +88,7 @@ def test_a_run_on_every_family_ends_in_a_file_that_draws_as_in_training(settings
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("family", ["flux", "chroma", "zimage", "qwen_image", "klein"])
+@pytest.mark.parametrize("family", ["flux", "chroma", "zimage", "lumina2", "qwen_image", "klein"])
 def test_a_run_that_is_stopped_goes_on_to_the_same_bytes(settings_for, tmp_path, family):
     settings = settings_for(
         base={"path": str(toy_folder(family))}, network=LORA,

@@ -195,8 +195,12 @@ class SdScripts:
     """ss_model_type; empty where its script has no models of several types."""
     gui_flag: str = ""
     """The GUI's switch for this family."""
+    gui_prefix: str = ""
+    """What the names of its options begin with in the GUI's files, where it does not share them with other families."""
     options: Mapping[str, str] = field(default_factory=dict)
     """Options that are this family's alone -> the setting here; "" for those without one."""
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+    """Options -> what leaving them out means to its script, where its other scripts have another default; None: it does not have it."""
     reads_clip_skip: bool = True
     token_length_option: str = "max_token_length"
     second_text_encoder_lr: bool = True

@@ -266,6 +266,21 @@ def test_the_script_of_flux_trains_chroma_by_its_model_type(tmp_path):
     assert (s.flow.timestep_sampling, s.base.t5_attention_mask) == ("sigmoid", True)
 
 
+def test_a_script_of_another_family_has_defaults_of_its_own(tmp_path):
+    text = "accelerate launch lumina_train_network.py --pretrained_model_name_or_path lumina_2.safetensors --gemma2 gemma_2_2b.safetensors "
+    text += "--ae ae.safetensors --train_data_dir img --network_module networks.lora_lumina --network_dim 8 --learning_rate 1e-4 "
+    text += "--max_train_epochs 4 --resolution 1024 --gemma2_max_token_length 128"
+    found = imported(tmp_path, "train.txt", text)
+    s = found.settings
+    assert found.fault == ""
+    assert (str(s.base.text_encoder), str(s.base.vae), s.base.max_token_length) == ("gemma_2_2b.safetensors", "ae.safetensors", 128)
+    assert (s.flow.timestep_sampling, s.flow.discrete_flow_shift, s.flow.model_prediction_type) == ("shift", 6.0, "raw")
+    assert s.flow.guidance_scale == 1.0
+    by_size = imported(tmp_path, "train.txt", f"{text} --timestep_sampling nextdit_shift --system_prompt a")
+    assert by_size.settings.flow.timestep_sampling == "flux_shift"
+    assert ("system_prompt",) in [each.subjects for each in by_size.of("import.not_carried")]
+
+
 def test_a_value_that_is_refused_here_is_listed_with_the_reason(tmp_path):
     text = (
         "train_network.py --pretrained_model_name_or_path b --train_data_dir i --resolution 512 --max_train_epochs 3 --learning_rate 1e-4"

@@ -157,6 +157,15 @@ def test_another_family_is_refused_by_its_name(tmp_path, switch):
         gui(tmp_path, **{switch: True})
 
 
+def test_the_options_of_a_family_that_has_them_for_itself_are_read(tmp_path):
+    own = {"lumina_checkbox": True, "lumina_gemma2": "gemma.safetensors", "lumina_ae": "own.safetensors", "lumina_timestep_sampling": "sigmoid",
+           "lumina_discrete_flow_shift": 4.5, "lumina_system_prompt": ""}  # fmt: skip
+    found = gui(tmp_path, LoRA_type="Lumina", ae="flux.safetensors", timestep_sampling="sigma", **own)
+    s = found.settings
+    assert (str(s.base.text_encoder), str(s.base.vae)) == ("gemma.safetensors", "own.safetensors")
+    assert (s.flow.timestep_sampling, s.flow.discrete_flow_shift, s.flow.model_prediction_type) == ("sigmoid", 4.5, "raw")
+
+
 def test_what_the_page_saves_for_other_families_is_no_noise(tmp_path):
     off = {"sd3_clip_l_dropout_rate": 0, "hunyuan_attn_mode": "torch", "anima_sigmoid_scale": 1.0, "lumina_timestep_sampling": "shift",
            "ggpo_beta": 0.01, "train_double_block_indices": "all", "learning_rate_te1": 1e-5, "save_clip": False}  # fmt: skip

@@ -111,8 +111,10 @@ def _names() -> list[str]:
 
 def _fill_in(draft: SdScriptsDraft) -> None:
     """What is left out means their default, where that is another than ours."""
-    for option, (default, applies) in DEFAULTS.items():
-        if draft.options.get(option) in (None, "") and applies(draft.options, draft.found):
+    known = draft.found.sd_scripts
+    own = {option: (default, lambda *_: True) for option, default in known.defaults.items()} if known else {}
+    for option, (default, applies) in {**DEFAULTS, **own}.items():
+        if default is not None and draft.options.get(option) in (None, "") and applies(draft.options, draft.found):
             before = dict(draft.carried)
             _take(draft, option, default)
             for ours, each in draft.carried.items():

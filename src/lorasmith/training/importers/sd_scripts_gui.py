@@ -76,6 +76,7 @@ GUI_TYPES: Mapping[str, tuple[str, str, tuple[str, ...]]] = {
         "train_blocks", "split_qkv", "train_t5xxl", "rank_dropout", "module_dropout", "train_double_block_indices", "train_single_block_indices",
         "img_attn_dim", "img_mlp_dim", "img_mod_dim", "single_dim", "txt_attn_dim", "txt_mlp_dim", "txt_mod_dim", "single_mod_dim", "in_dims",
     )),
+    "Lumina": ("networks.lora_lumina", "", ("rank_dropout", "module_dropout")),
     "LoCon": ("lycoris.kohya", "locon", _LYCORIS), "LyCORIS/LoCon": ("lycoris.kohya", "locon", _LYCORIS),
     "LyCORIS/LoHa": ("lycoris.kohya", "loha", _LYCORIS),
     "LyCORIS/LoKr": ("lycoris.kohya", "lokr", (*_LYCORIS, "factor", "use_cp", "decompose_both")),
@@ -101,7 +102,7 @@ def _from_gui(tree: dict[str, Any], path: Path) -> Found:
         if called != option:
             found.called[option] = called
 
-    _gui_other_families(rest, found)
+    _gui_prefixed(rest, found, put)
     if found.is_flow:
         _gui_flow(rest, found, put)
     _gui_network(rest, found, put, path)
@@ -133,11 +134,17 @@ def family_of_switches(tree: Mapping[str, Any]) -> str | None:
 _SD3_ALONE = ("weighting_scheme", "logit_mean", "logit_std", "mode_scale")
 
 
-def _gui_other_families(rest: dict[str, Any], found: Found) -> None:
-    """The page saves the options of families that are off too; they are for nobody."""
+def _gui_prefixed(rest: dict[str, Any], found: Found, put: Any) -> None:
+    """The options that the page has for each of some families by itself; those of families that are off are for nobody."""
+    own = found.sd_scripts.gui_prefix if found.sd_scripts else ""
     for name in [name for name in rest if name.startswith(_PREFIXES)]:
-        rest.pop(name)
-        found.off.append(name)
+        value = rest.pop(name)
+        if own and name.startswith(own):
+            option = name.removeprefix(own)
+            rest.pop(option, None)  # the same of another family
+            put(option, value, name)
+        else:
+            found.off.append(name)
 
 
 def _gui_flow(rest: dict[str, Any], found: Found, put: Any) -> None:

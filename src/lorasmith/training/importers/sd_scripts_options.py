@@ -26,6 +26,7 @@ from lorasmith.training.importers.sd_scripts_rows import (
     to,
     where_on,
 )
+from lorasmith.training.objective.timestep_samplings import DEFAULT_SAMPLING, TIMESTEP_SAMPLINGS
 from lorasmith.training.optim.optimizers import DEFAULT_OPTIMIZER, OPTIMIZERS, optimizer_of
 from lorasmith.training.optim.schedules import SCHEDULES
 from lorasmith.training.settings.sections import TrainingSettings
@@ -107,6 +108,13 @@ def _epochs(draft: SdScriptsDraft, theirs: str, value: Any) -> None:
 
 def _seed(draft: SdScriptsDraft, theirs: str, value: Any) -> None:
     draft.put(theirs, "training.seed", value)
+
+
+def _timestep_sampling(draft: SdScriptsDraft, theirs: str, value: Any) -> None:
+    if draft.found.is_flow and value not in TIMESTEP_SAMPLINGS and str(value).endswith("_shift"):
+        draft.put(theirs, "flow.timestep_sampling", DEFAULT_SAMPLING, f"{value} is not offered; this is the family's own shift")
+    else:
+        of_flow("flow.timestep_sampling")(draft, theirs, value)
 
 
 def _plain(name: str) -> str:
@@ -349,8 +357,9 @@ OPTIONS: dict[str, Row] = {
     "lr_warmup_steps": _length("schedule.lr_warmup_steps"), "lr_decay_steps": _length("schedule.lr_decay_steps"),
     # loss and flow
     "min_snr_gamma": _min_snr_gamma, "debiased_estimation_loss": where_on("loss.debiased_estimation", True, "the same by its name here"),
+    "timestep_sampling": _timestep_sampling,
     **{name: of_flow(f"flow.{name}") for name in (
-        "timestep_sampling", "sigmoid_scale", "discrete_flow_shift", "weighting_scheme", "logit_mean", "logit_std", "mode_scale",
+        "sigmoid_scale", "discrete_flow_shift", "weighting_scheme", "logit_mean", "logit_std", "mode_scale",
         "model_prediction_type", "guidance_scale",
     )},
     # logging
@@ -387,7 +396,10 @@ def _left(reason: str, *names: str, neutral: Any = None) -> dict[str, tuple[str,
 LEFT: dict[str, tuple[str, Any]] = {
     **_left("it spares memory; Lorasmith caches latents in any case", "cache_latents", "cache_latents_to_disk", "vae_batch_size", "skip_cache_check"),
     **_left("texts are encoded one by one, so that a caption's numbers never depend on its neighbours", "text_encoder_batch_size"),
-    **_left("it chooses how attention is computed; torch's own is used", "xformers", "sdpa", "mem_eff_attn", "split_attn"),
+    **_left("it chooses how attention is computed; torch's own is used", "xformers", "sdpa", "mem_eff_attn", "split_attn",
+            "use_flash_attn", "use_sage_attn"),
+    **_left("captions come behind the base's own system prompt; one with <Prompt Start> in it brings its own", "system_prompt"),
+    **_left("pictures are drawn several at once as the memory allows", "sample_batch_size"),
     **_left("it moves parts of the model between memories and is not offered; base.quantize and training.gradient_checkpointing spare memory too",
             "cpu_offload_checkpointing", "lowram", "highvram", "lowvram", "split_mode", "fused_backward_pass"),
     **_left("the autoencoder always works in 32 bits", "no_half_vae"),
