@@ -150,6 +150,7 @@ def krea2(parts):
 
 def lumina2(parts):
     """The original's own names, with query, key and value in one; the language model's file has its tokenizer too."""
+    from tests.models.newer_toys import gemma_model
     from tests.models.single_files import ldm_vae
 
     words = {
@@ -170,7 +171,7 @@ def lumina2(parts):
     return {
         **behind("model.diffusion_model.", found), **behind("vae.", ldm_vae(parts["vae"], 4)),
         **behind("text_encoders.gemma2_2b.transformer.model.", parts["text_encoder"]),
-        "text_encoders.gemma2_2b.spiece_model": torch.zeros(8, dtype=torch.uint8),
+        "text_encoders.gemma2_2b.spiece_model": torch.frombuffer(bytearray(gemma_model()), dtype=torch.uint8),
     }  # fmt: skip
 
 

@@ -1,6 +1,7 @@
 """Toys of the families that read captions with a language model and use the autoencoder for videos; see `tests.models.toys`."""
 
 import json
+import struct
 from pathlib import Path
 from types import SimpleNamespace
 from unittest.mock import patch
@@ -68,16 +69,43 @@ SYSTEM = (
 """What Lumina 2's captions come after."""
 
 
+def gemma_words():
+    """Gemma's marks, all bytes, letters, the prefixes of some words, and each part of Lumina 2's template: (text, score, kind)."""
+    words = ("▁happy", "▁red", "▁cat", "▁dog", "▁sad")
+    pieces = dict.fromkeys(["▁", *map(chr, range(33, 127)), *(word[:k] for word in words for k in range(2, len(word) + 1))])
+    return [
+        *((mark, 0.0, 2 if mark == "<unk>" else 3) for mark in ("<pad>", "<eos>", "<bos>", "<unk>", "<mask>")),
+        *((f"<0x{byte:02X}>", 0.0, 6) for byte in range(256)),
+        *((text, 0.0, 4) for text in (SYSTEM.replace(" ", "▁"), "<Prompt▁Start>")),
+        *((piece, -float(k), 1) for k, piece in enumerate(pieces)),
+    ]
+
+
+def gemma_model():
+    """The same as SentencePiece writes it, with a field after the words that nobody reads."""
+
+    def field(number, value):
+        return bytes([number << 3 | 2, *varint(len(value)), *value])
+
+    def varint(value):
+        return [*(value & 127 | 128,), *varint(value >> 7)] if value > 127 else [value]
+
+    def word(text, score, kind):
+        return field(1, text.encode()) + bytes([2 << 3 | 5]) + struct.pack("<f", score) + bytes([3 << 3, kind])
+
+    return b"".join(field(1, word(*each)) for each in gemma_words()) + field(2, b"trainer")
+
+
 def gemma_tokenizer():
-    """A tokenizer of Gemma's kind: letters, bytes for what is none, the prefixes of some words, and each part of the template as one token."""
+    """A tokenizer of Gemma's kind with these words."""
     from tokenizers import AddedToken
     from transformers import GemmaTokenizer
 
-    pieces = ["<pad>", "<eos>", "<bos>", "<unk>", "<mask>", *(f"<0x{byte:02X}>" for byte in range(256)), "▁", *map(chr, range(33, 127))]
-    merges = [(word[:k], word[k]) for word in ("▁happy", "▁red", "▁cat", "▁dog", "▁sad") for k in range(1, len(word))]
-    vocabulary = dict.fromkeys([*pieces, *map("".join, merges)])
-    made = GemmaTokenizer(vocab={piece: i for i, piece in enumerate(vocabulary)}, merges=merges, add_bos_token=True, padding_side="right")
-    made.add_tokens([AddedToken(text, normalized=False) for text in (SYSTEM, "<Prompt Start>")])
+    words = gemma_words()
+    merges = [(text[:-1], text[-1]) for text, _, kind in words if kind == 1 and len(text) > 1]
+    vocabulary = {text: number for number, (text, _, _) in enumerate(words)}
+    made = GemmaTokenizer(vocab=vocabulary, merges=merges, add_bos_token=True, padding_side="right")
+    made.add_tokens([AddedToken(text, normalized=True) for text, _, kind in words if kind == 4])
     return made
 
 

@@ -11,11 +11,15 @@ from lorasmith.adapters.tools.convert import diffusers_tensors
 from lorasmith.errors import BaseModelError
 from lorasmith.models.families import FAMILIES
 from lorasmith.models.files.weights import empty_module
+from lorasmith.models.lumina2 import tokenizer
 from lorasmith.models.lumina2.conversion import from_original
 from lorasmith.models.open import describe, open_base
 from lorasmith.models.sampling import initial_latents
 from lorasmith.models.texts import TextOptions
+from lorasmith.models.tokenizers import load_tokenizer
 from tests.models import toys
+from tests.models.newer_toys import SYSTEM, gemma_model, gemma_tokenizer
+from tests.models.single_files import write_single_file
 from tests.models.test_detection import header_file
 
 CAPTIONS = ["a happy red cat", "", "the big dog " * 30]  # the last is longer than what is read
@@ -78,6 +82,26 @@ def test_one_step_predicts_what_diffusers_pipeline_does(base, pipeline):
         drawn = pipeline(CAPTIONS[:2], latents=latents, **told).images
         ours = base.predict(latents, torch.tensor([1000.0, 1000.0]), base.encode_texts(CAPTIONS[:2], TextOptions()))
     torch.testing.assert_close(ours, latents - drawn, atol=1e-5, rtol=1e-5)
+
+
+# -- its tokenizer --------------------------------------------------------------------------------------------------------------
+
+TEXTS = ["a happy red cat", "", f"{SYSTEM} <Prompt Start> a sad dog, é", "<bos>red  red"]
+
+
+def test_the_tokenizer_in_the_text_encoders_file_is_read_without_a_network(tmp_path, monkeypatch):
+    monkeypatch.setattr(tokenizer, "load", lambda: pytest.fail("the hub was asked"))
+    whole = write_single_file(toys.toy_folder("lumina2"), tmp_path / "all_in_one.safetensors")
+    found, toy = load_tokenizer(describe(whole), "tokenizer"), gemma_tokenizer()
+    assert found(TEXTS).input_ids == toy(TEXTS).input_ids
+    assert found(TEXTS, add_special_tokens=False).input_ids == toy(TEXTS, add_special_tokens=False).input_ids
+    assert (len(found), found.pad_token_id, found.bos_token_id) == (len(toy), 0, 2)
+
+
+@pytest.mark.parametrize("damage", [b"", b"no model of words", gemma_model()[:40]], ids=["empty", "text", "cut off"])
+def test_a_damaged_one_is_named(damage):
+    with pytest.raises(BaseModelError, match=r"spiece_model\) cannot be read"):
+        tokenizer.from_model(damage)
 
 
 # -- how it is recognised -------------------------------------------------------------------------------------------------------

@@ -241,6 +241,10 @@ class Tokenizer:
     """Where that comes from, in words: "install open_clip_torch"."""
     in_chunks: bool = False
     """Whether its encoder reads a caption in chunks, of which a BREAK begins the next; see `captions.breaks`."""
+    tensor: str = ""
+    """The tensor of bytes beside the text encoder's weights that holds it, where some files have it there."""
+    from_bytes: Callable[[bytes], Any] | None = None
+    """The tokenizer in that tensor."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The tokenizers of a base model: those in its folder, else its family's standard ones (`models.family.Tokenizer`)."""
+"""The tokenizers of a base model: those in its folder, else those in its files, else its family's standard ones (`models.family.Tokenizer`)."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import Any
 
 from lorasmith.errors import BaseModelError
 from lorasmith.models.description import Description
+from lorasmith.models.files.part_files import files_of_a_base
+from lorasmith.models.files.tensor_file import open_tensors
 from lorasmith.models.template import Template
 
 
@@ -19,6 +21,8 @@ def load_tokenizer(description: Description, name: str) -> Any:
     tokenizer = description.record.tokenizers[name]
     if name in description.tokenizers:
         return from_folder(description.tokenizers[name], tokenizer.class_name)
+    if tokenizer.from_bytes and (found := _beside_weights(description, tokenizer.tensor)):
+        return tokenizer.from_bytes(found)
     try:
         return tokenizer.load()
     except BaseModelError as error:
@@ -28,6 +32,17 @@ def load_tokenizer(description: Description, name: str) -> Any:
             code="base.tokenizer_missing",
             tokenizer=name,
         ) from error
+
+
+def _beside_weights(description: Description, tensor: str) -> bytes | None:
+    """What is in a tensor of this name in one of the base's files; None where none has it."""
+    for path in dict.fromkeys(path for place in description.parts.values() for path in place.files):
+        with files_of_a_base():
+            file = open_tensors(path, allow_pickle=True)  # one that is not allowed was refused when the base was described
+            if key := next((key for key in file.entries if key == tensor or key.endswith(f".{tensor}")), None):
+                with file:
+                    return bytes(file.into(key, slice(None), lambda numbers: numbers.clone()).tolist())
+    return None
 
 
 def load_tokenizers(description: Description) -> dict[str, Any]:
