@@ -110,6 +110,7 @@ def test_a_published_part_of_another_family_is_refused_by_its_header(family, pub
 
 Q, VISUAL = "model.layers.0.", "visual.blocks.0.mlp.linear_fc1.weight"
 QWEN3_4B = {"model.embed_tokens.weight": (9, 2560), f"{Q}self_attn.q_norm.weight": (128,), f"{Q}mlp.gate_proj.weight": (9728, 2560)}
+GEMMA3 = QWEN3_4B | {f"{Q}pre_feedforward_layernorm.weight": (2560,)}
 QWEN2_5_7B = {"model.embed_tokens.weight": (9, 3584), f"{Q}self_attn.q_proj.bias": (3584,), f"{Q}mlp.gate_proj.weight": (18944, 3584)}
 T5 = {
     "encoder.block.0.layer.0.SelfAttention.q.weight": (4096, 4096),
@@ -122,6 +123,8 @@ LOOKALIKES = {
     "Qwen3 0.6B for 4B": ("zimage", "a.safetensors", QWEN3_4B | {"model.embed_tokens.weight": (9, 1024)}, r"0\.6B \(1,024 wide\).*4B \(2,560 wide\)"),
     "Qwen2.5 for Qwen2.5-VL": ("qwen_image", "qwen2.5_7b.safetensors", QWEN2_5_7B, "a Qwen2.5 language model, Qwen2.5 7B .*Qwen2.5-VL 7B"),
     "Qwen2-VL for Qwen2.5-VL": ("qwen_image", "qwen2_vl.safetensors", QWEN2_5_7B | {"visual.blocks.0.mlp.fc1.weight": (4, 4)}, "a Qwen2-VL language model"),
+    "Gemma 3 for Gemma 2": ("lumina2", "gemma.safetensors", GEMMA3, "a Gemma 3 language model, Gemma 3 4B .*Gemma 2 2B"),
+    "Gemma 3 for Qwen3": ("zimage", "gemma.safetensors", GEMMA3, "a Gemma 3 language model, Gemma 3 4B .*Qwen3 4B"),
     "UMT5 for T5": ("chroma", "a.safetensors", T5 | {"encoder.block.1.layer.0.SelfAttention.relative_attention_bias.weight": (32, 64)}, "a UMT5 text encoder, .*T5 text encoder, T5 XXL"),
     "T5 XL for XXL": ("chroma", "a.safetensors", T5 | {"encoder.block.0.layer.0.SelfAttention.q.weight": (2048, 2048)}, "T5 XL .*T5 XXL"),
     "Wan 2.2's autoencoder": ("qwen_image", "vae", {"decoder.middle.0.residual.0.gamma": (1024, 1, 1, 1), "conv2.weight": (48, 48, 1, 1, 1)}, "48 channels of latents; .*16 channels"),
@@ -134,6 +137,11 @@ def test_what_only_looks_like_a_part_is_called_by_its_name(case, tmp_path):
     part = "vae" if name == "vae" else "text_encoder"
     with pytest.raises(BaseModelError, match=words):
         described(FAMILIES[family], {part: header_file(tmp_path / name, header)})
+
+
+def test_a_lone_language_model_that_nothing_reads_is_no_part(tmp_path):
+    with pytest.raises(BaseModelError, match=r"a Gemma 3 language model, Gemma 3 4B \(2,560 wide\), which no base model .* reads"):
+        describe(header_file(tmp_path / "gemma_3_4b.safetensors", GEMMA3))
 
 
 def test_the_language_side_of_a_model_that_sees_is_known_by_its_tower_or_by_name(tmp_path):

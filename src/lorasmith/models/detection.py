@@ -116,6 +116,7 @@ def parts_in(entries: Entries, source: Path | None = None) -> list[Found]:
         architecture, names = min(anchors[anchor], key=lambda one: _unlike(one[0], entries, source))
         prefix = key.removesuffix(anchor).removesuffix(architecture.inner_prefix)
         whole = not architecture.beside or prefix + architecture.beside in entries
+        whole = whole and not (architecture.not_beside and prefix + architecture.not_beside in entries)
         if whole and not re.search(r"(^|[._])ema\.", prefix):
             found.append(Found(architecture, names, prefix, anchor))
     return found

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 from lorasmith.errors import BaseModelError
 from lorasmith.models import detection
 from lorasmith.models.description import Description, Layout, PartPlace, native_size
-from lorasmith.models.families import FAMILIES
+from lorasmith.models.families import FAMILIES, architectures
 from lorasmith.models.family import Family
 from lorasmith.models.files.eight_bits import is_scaled
 from lorasmith.models.files.hub import is_hub_id, source_of
@@ -171,6 +171,8 @@ def _what_instead(path: Path, found: list[detection.Found], entries: Mapping[str
     if len(parts) == 1:
         only = found[0]
         words = only.in_words(entries)
+        if not any(only.is_of(architecture) for architecture in architectures()):
+            return f"{path} is {words}, which no base model that is known here reads; {detection.give_known()}"
         return f"{path} is {words}{',' if ', ' in words else ''} alone; give it as base.{_name_of(only.architecture)} beside a base model"
     if parts:
         titles = " and ".join(sorted(part.title for part in parts.values()))

@@ -63,6 +63,8 @@ class Architecture:
     """A tensor's name that nothing else has -> whose names a file with it has."""
     beside: str = ""
     """A tensor that must be beside the anchor, where others have the anchor too."""
+    not_beside: str = ""
+    """A tensor that others which have the anchor too have beside it."""
     tables: Mapping[str, NameTable] = field(default_factory=dict)
     """Whose names a file has -> where each tensor is; a name without a table is the module's own."""
     inner_prefix: str = ""

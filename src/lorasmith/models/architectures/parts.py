@@ -90,6 +90,10 @@ LOOKALIKES = (
         QWEN2_5_VL, title="a Qwen2.5 language model", sign="", called="", told_by="",
         sizes=_qwen_sizes({1536: "Qwen2.5 1.5B", 2048: "Qwen2.5 3B", 3584: "Qwen2.5 7B"}),
     ),
+    replace(
+        QWEN3, title="a Gemma 3 language model", sign=r"(^|\.)layers\.0\.pre_feedforward_layernorm\.",
+        sizes=(Size(("embed_tokens.weight",), 1, "hidden_size", models={1152: "Gemma 3 1B", 2560: "Gemma 3 4B", 3840: "Gemma 3 12B"}),),
+    ),
     replace(QWEN2_5_VL, title="a Qwen2-VL language model", sign=r"(^|\.)visual\.blocks\.0\.mlp\.fc1\.", called="", told_by=""),
 )  # fmt: skip
 """Text encoders that no family reads and that have the anchors of one that is read: known so that they are called by their names."""

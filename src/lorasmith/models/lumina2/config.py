@@ -18,6 +18,7 @@ LUMINA2_TRANSFORMER = Architecture(
 GEMMA2 = Architecture(
     "Gemma2Model", "transformers", kind="gemma2", title="a Gemma 2 language model", config_class="Gemma2Config",
     anchors={"layers.0.pre_feedforward_layernorm.weight": "transformers"}, folder_names="transformers", quantizable=True,
+    not_beside="layers.0.self_attn.q_norm.weight",  # Gemma 3
     sizes=(Size(("embed_tokens.weight",), 1, "hidden_size", models={2304: "Gemma 2 2B", 3584: "Gemma 2 9B", 4608: "Gemma 2 27B"}),),
 )  # fmt: skip
 TRANSFORMER: dict[str, Any] = {
