@@ -110,6 +110,7 @@ def gemma_tokenizer():
 
 
 def lumina2(folder: Path, vae) -> None:
+    import torch
     from diffusers import FlowMatchEulerDiscreteScheduler, Lumina2Pipeline, Lumina2Transformer2DModel
     from transformers import Gemma2Config, Gemma2Model
 
@@ -122,6 +123,7 @@ def lumina2(folder: Path, vae) -> None:
             head_dim=16, query_pre_attn_scalar=16, attn_logit_softcapping=1.0,
         )
     )  # fmt: skip
+    torch.nn.init.normal_(text_encoder.embed_tokens.weight, std=32**-0.5)  # words as large as what the layers add to them
     transformer = Lumina2Transformer2DModel(
         hidden_size=48, num_layers=2, num_refiner_layers=1, num_attention_heads=4, num_kv_heads=2, multiple_of=16, axes_dim_rope=(4, 4, 4),
         cap_feat_dim=32,

@@ -188,6 +188,14 @@ def test_zimage_trains_in_12_gigabytes_in_eight_bits_and_in_8_in_four(card, monk
 
 
 @pytest.mark.slow
+def test_lumina2_trains_in_12_gigabytes_unpacked_and_in_8_in_eight_bits(card, monkeypatch, tmp_path):
+    found = by_card(full_size("lumina2", 1024, tmp_path), card, monkeypatch)
+    assert all(chosen["fits"] and chosen[KEPT] for chosen in found.values())
+    assert [found[size].get(QUANTIZE) for size in (6, 8, 12, 16, 24)] == ["nf4", "int8", None, None, None]
+    assert [size for size in found if SWAP in found[size]] == [6]
+
+
+@pytest.mark.slow
 def test_klein_trains_in_6_gigabytes_with_a_few_swapped_blocks_and_unpacked_in_24(card, monkeypatch, tmp_path):
     found = by_card(full_size("klein", 1024, tmp_path), card, monkeypatch)
     assert all(chosen["fits"] and chosen[KEPT] for chosen in found.values())

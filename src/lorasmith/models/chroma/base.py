@@ -14,6 +14,7 @@ from typing import Any
 import torch
 
 from lorasmith.models.architectures.flow_base import FlowBase
+from lorasmith.models.architectures.one_length import each_length
 from lorasmith.models.architectures.t5 import T5, refuse_options_of_clip
 from lorasmith.models.base import SizeConditioning
 from lorasmith.models.chroma.family import CHROMA
@@ -58,13 +59,7 @@ class Chroma(FlowBase):
         sizes: Sequence[SizeConditioning] | None = None,
         guidance: float | None = None,
     ) -> torch.Tensor:
-        together = texts.of_one_length()
-        if len(together) == 1:
-            return self._predict(noisy, timesteps, texts)
-        rows: dict[int, torch.Tensor] = {}
-        for chosen in together:
-            rows |= zip(chosen, self._predict(noisy[chosen], timesteps[chosen], texts[chosen]), strict=True)
-        return torch.stack([rows[k] for k in range(len(noisy))])
+        return each_length(self._predict, noisy, timesteps, texts)
 
     def _predict(self, noisy: torch.Tensor, timesteps: torch.Tensor, texts: EncodedTexts) -> torch.Tensor:
         """The prediction for captions of one length."""
