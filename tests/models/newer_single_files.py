@@ -160,7 +160,7 @@ def lumina2(parts):
         ".attn.norm_k.": ".attention.k_norm.", ".norm1.linear.": ".adaLN_modulation.1.", ".norm1.norm.": ".attention_norm1.",
         ".norm1.weight": ".attention_norm1.weight", ".norm2.": ".attention_norm2.", ".feed_forward.linear_": ".feed_forward.w",
     }  # fmt: skip
-    transformer, found = parts["transformer"], {"norm_final.weight": torch.ones(48)}  # files have it, and no model reads it
+    transformer, found = parts["transformer"], {"norm_final.weight": torch.ones(36)}  # files have it, and no model reads it
     for key, value in transformer.items():
         if ".attn.to_q." in key:
             found[key.replace("attn.to_q", "attention.qkv")] = torch.cat([transformer[key.replace("to_q", f"to_{one}")] for one in "qkv"])

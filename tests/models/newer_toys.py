@@ -125,7 +125,7 @@ def lumina2(folder: Path, vae) -> None:
     )  # fmt: skip
     torch.nn.init.normal_(text_encoder.embed_tokens.weight, std=32**-0.5)  # words as large as what the layers add to them
     transformer = Lumina2Transformer2DModel(
-        hidden_size=48, num_layers=2, num_refiner_layers=1, num_attention_heads=4, num_kv_heads=2, multiple_of=16, axes_dim_rope=(4, 4, 4),
+        hidden_size=36, num_layers=2, num_refiner_layers=1, num_attention_heads=3, num_kv_heads=1, multiple_of=16, axes_dim_rope=(4, 4, 4),
         cap_feat_dim=32,
     )  # fmt: skip
     Lumina2Pipeline(
