@@ -28,18 +28,25 @@ DEVICES = re.compile(r"(?i)(con|prn|aux|nul|com[1-9¹²³]|lpt[1-9¹²³])\s*(\.
 SPECIAL = re.compile(r'[<>:"|?*\\\x00-\x1f]|[. ]$')
 MAKES = os.O_CREAT
 ROOTS = ("/proc/", "/dev/", "/sys/")
+STANDARD_LIBRARY = os.path.dirname(os.__file__) + "/"
 
 
-def _is_ours(depth: int = 2) -> bool:
-    """Whether the code that asks is Lorasmith's."""
-    return str(sys._getframe(depth).f_globals.get("__name__", "")).startswith("lorasmith")
+def _is_ours() -> bool:
+    """Whether Lorasmith asks, itself or through Python's own library."""
+    frame = sys._getframe(1)
+    while frame is not None:
+        name, file = str(frame.f_globals.get("__name__", "")), frame.f_code.co_filename
+        if file != __file__ and (name.startswith("lorasmith") or not file.startswith((STANDARD_LIBRARY, "<frozen"))):
+            return name.startswith("lorasmith")
+        frame = frame.f_back
+    return False
 
 
 _import = builtins.__import__
 
 
 def _import_as_windows(name, globals=None, locals=None, fromlist=(), level=0):
-    if name in MISSING_MODULES and level == 0 and str((globals or {}).get("__name__", "")).startswith("lorasmith"):
+    if name in MISSING_MODULES and str((globals or {}).get("__name__", "")).startswith("lorasmith"):
         raise ModuleNotFoundError(f"No module named {name!r}", name=name)
     return _import(name, globals, locals, fromlist, level)
 
@@ -48,7 +55,7 @@ class _Os(type(os)):
     """The module `os` as Lorasmith sees it."""
 
     def __getattribute__(self, name):
-        if name in MISSING_FUNCTIONS and _is_ours():
+        if name in MISSING_FUNCTIONS and str(sys._getframe(1).f_globals.get("__name__", "")).startswith("lorasmith"):
             raise AttributeError(f"module 'os' has no attribute {name!r}")
         return super().__getattribute__(name)
 
@@ -99,14 +106,14 @@ def _audit(event: str, args: tuple) -> None:
         source, target = args[0], args[1]
         _refuse_name(target)
         for path in (source, target):
-            if _is_plain(path):
+            if _is_plain(path) and _is_ours():
                 _refuse_open(path)
     elif event == "os.remove":
-        if _is_plain(args[0]) and args[1] in (-1, None):
+        if args[1] in (-1, None) and _is_plain(args[0]) and _is_ours():
             _refuse_open(args[0])
     elif event == "os.mkdir":
         _refuse_name(args[0])
-    elif event == "os.symlink":
+    elif event == "os.symlink" and _is_ours():
         raise OSError(1314, "A required privilege is not held by the client", os.fsdecode(args[1]))
 
 

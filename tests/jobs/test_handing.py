@@ -9,12 +9,14 @@ import pytest
 from lorasmith.errors import InputError
 from lorasmith.jobs import handing
 from lorasmith.jobs.handing import discard, offer, take
+from tests.as_windows import needs_posix
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes with names")
 
 SECRET = "token=civ1tai-very-s3cret"
 
 
+@needs_posix
 def test_another_process_takes_it_again_and_again(tmp_path):
     name = offer(tmp_path / "handed", SECRET)
     program = (

@@ -7,6 +7,7 @@ import pytest
 
 from lorasmith.errors import AdapterError, InputError
 from lorasmith.library.install import UIS, install
+from tests.as_windows import needs_posix
 from tests.library.lora_files import write_lora
 
 
@@ -81,6 +82,7 @@ def test_nothing_is_ever_replaced_and_the_same_file_is_known(tmp_path, lora):
         install(lora, root, name="lost")
 
 
+@needs_posix
 def test_links_take_no_room(tmp_path, lora):
     root = make_ui(tmp_path / "ui", "Forge")
     assert os.path.samefile(install(lora, root, way="link").file, lora)

@@ -7,6 +7,7 @@ names changes. All moves are written down before the first is made; if the work 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -171,12 +172,21 @@ def rehearsal(root: Path) -> Iterator[Path]:
         if Path(old).suffix in (".json", ".jsonl", *CAPTION_SUFFIXES):
             shutil.copy2(old, new)  # what may be written to
         else:
-            os.symlink(Path(old).resolve(), new)
+            _link_or_copy(Path(old).resolve(), new)
 
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder) / root.resolve().name
         shutil.copytree(root, place, copy_function=stand_in, ignore=lambda _, names: {LOCK.name} & set(names))
         yield place
+
+
+def _link_or_copy(old: Path, new: str) -> None:
+    """Windows makes symbolic links only for users with rights of their own, and no system links files of two disks otherwise."""
+    for link in (os.symlink, os.link):
+        with contextlib.suppress(OSError):
+            link(old, new)
+            return
+    shutil.copy2(old, new)
 
 
 def _moves_into(root: Path, folders: Sequence[Path], goal: str) -> list[Move]:

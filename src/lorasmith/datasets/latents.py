@@ -70,7 +70,7 @@ class LatentCache:
         if not self.has(key):
             return None
         try:
-            return load_file(self._path(key))["latent"]
+            return load_file(self._path(key))["latent"].clone()  # one that stays mapped keeps its file open as long as it lives
         except (FileNotFoundError, SafetensorError):  # it went, or was replaced, just now
             return None
 

@@ -359,6 +359,7 @@ def _write(opened: BinaryIO, start: int, header: bytes, target: Path) -> None:
         new.write(header)
         for block in _numbers(opened, start):
             new.write(block)
+        opened.close()  # it may be the file that is replaced now, and Windows replaces none that is open
 
 
 def _hashes(opened: BinaryIO, start: int, header: bytes) -> Hashes:

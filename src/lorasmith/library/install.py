@@ -219,15 +219,15 @@ def _same_bytes(one: Path, other: Path) -> bool:
 
 def _bring(source: Path, target: Path, way: Way) -> None:
     """Copy or link a file; a copy appears whole or not at all, and nothing is replaced."""
-    if way == "symlink":
-        target.symlink_to(source.resolve())
-        return
-    if way == "link":
+    if way in ("symlink", "link"):
         try:
-            os.link(source.resolve(), target)
+            target.symlink_to(source.resolve()) if way == "symlink" else os.link(source.resolve(), target)
+        except FileExistsError:
+            raise
         except OSError as error:
+            reason = "Windows asks for rights of its own" if way == "symlink" else "that is another disk, or it knows no links"
             raise InputError(
-                f"{source} cannot be linked to {target.parent} ({error.strerror}): that is another disk, or it knows no links. Leave out --link.",
+                f"{source} cannot be linked to {target.parent} ({error.strerror}): {reason}. Leave out --{way}.",
                 code="install.link", path=str(target),
             ) from error  # fmt: skip
         return

@@ -6,6 +6,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from datetime import date
 
 import pytest
@@ -219,7 +220,7 @@ def test_the_index_can_be_thrown_away_or_be_damaged(catalogue):
     assert catalogue.refresh().new == 2
     (catalogue.folder / INDEX / FILE).write_bytes(b"no database" * 1000)
     assert catalogue.refresh().new == 2
-    with sqlite3.connect(catalogue.folder / INDEX / FILE) as db:
+    with closing(sqlite3.connect(catalogue.folder / INDEX / FILE)) as db:
         db.execute("PRAGMA user_version = 99")
     assert catalogue.refresh().new == 2
 
