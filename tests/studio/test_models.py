@@ -33,12 +33,12 @@ def test_models_of_this_machine_are_registered_listed_and_forgotten(script, work
     assert register(script, "upscaler", "up.safetensors").json()["model"]["source"] == str(workspace / "up.safetensors")
     assert [one["kind"] for one in script.get("/api/models").json()] == ["base", "tagger", "vocabulary", "upscaler"]
     assert [one["source"] for one in script.get("/api/models", params={"kind": "base"}).json()] == [str(BASE)]
-    assert script.get("/api/bases").json() == [str(BASE)]
+    assert [base["source"] for base in script.get("/api/bases").json()] == [str(BASE)]
     assert script.get("/api/taggers").json() == [str(TAGGER)]
     forgotten = {"kind": "base", "source": str(BASE)}
     assert script.delete("/api/models", params=forgotten).status_code == 204
     assert script.delete("/api/models", params=forgotten).json()["code"] == "models.not_found"
-    assert script.get("/api/bases").json() == [str(BASE)], "the demo's is there for whoever has no other"
+    assert [base["source"] for base in script.get("/api/bases").json()] == [str(BASE)], "the demo's is there for whoever has no other"
     assert BASE.exists()
 
 

@@ -73,8 +73,8 @@ def test_runs_whose_events_stay_as_they_are_are_not_read_again_however_many_ther
     monkeypatch.setattr(courses, "MOST_FOLLOWED", 2)
     runs = [make_run(workspace / "runs" / name) for name in ("a", "b", "c")]
     script.get("/api/runs")
-    read, read_one = [], course.read_events
-    monkeypatch.setattr(course, "read_events", lambda path, start: read.append(path) or read_one(path, start))
+    read, read_one = [], course.events_since
+    monkeypatch.setattr(course, "events_since", lambda path, start, **more: read.append(path) or read_one(path, start, **more))
     EventLog(runs[0].events)(step(3, 0.4))
     assert {one["id"]: one["step"] for one in script.get("/api/runs").json()} == {"a": 3, "b": 2, "c": 2}
     assert read == [runs[0].events]

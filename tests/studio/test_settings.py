@@ -133,7 +133,7 @@ def test_recipes_come_with_reasons(script):
 
 
 def test_bases_are_those_of_the_projects_and_say_what_they_are(script, demo):
-    assert script.get("/api/bases").json() == [str(BASE)]
+    assert script.get("/api/bases").json() == [{"source": str(BASE), "name": "Demo base"}]
     base = script.get("/api/bases:describe", params={"source": str(BASE)}).json()
     assert (base["side"], base["missing"]) == (64, [])
     assert script.get("/api/bases:describe", params={"source": "/gone"}).status_code == 400

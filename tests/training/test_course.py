@@ -47,9 +47,14 @@ def test_a_run_that_is_followed_while_it_grows_is_the_same(tmp_path_factory, cut
     written(folder / "whole.jsonl", RUN)
     raw = (folder / "whole.jsonl").read_bytes()
     course, path = RunCourse(folder / "events.jsonl"), folder / "events.jsonl"
+    without_curves = RunCourse(path, curves=False)
     for end in [*sorted(min(cut, len(raw)) for cut in cuts), len(raw)]:
         path.write_bytes(raw[:end])
         course.follow()
+        without_curves.follow()
+        for fact in ("planned", "last_step", "ending", "last_time", "checkpoints", "samples", "offset"):
+            assert getattr(without_curves, fact) == getattr(course, fact), fact
+    assert without_curves.curves == {}
     at_once = RunCourse(folder / "whole.jsonl")
     at_once.follow()
     assert {name: (list(c.steps), list(c.values)) for name, c in course.curves.items()} == {

@@ -32,12 +32,13 @@ class Courses:
 
     def __init__(self) -> None:
         self._courses: dict[Path, RunCourse] = {}
+        self._without_curves: dict[Path, RunCourse] = {}
         self._summaries: dict[Path, tuple[tuple[int, int, int] | None, CourseSummary]] = {}
-        self._lock = threading.Lock()
+        self._following, self._summing_up = threading.Lock(), threading.Lock()
 
     def follow(self, events: Path) -> RunCourse:
         """The course of a run up to now. Raises RunError where it cannot be read."""
-        with self._lock:
+        with self._following:
             course = self._courses.pop(events, None) or RunCourse(events)
             course.follow()
             self._courses[events] = course  # the last one used stands last
@@ -50,7 +51,9 @@ class Courses:
         state = _state(events)
         known = self._summaries.get(events)
         if known is None or known[0] != state:
-            course = self.follow(events)
+            with self._summing_up:
+                course = self._without_curves.setdefault(events, RunCourse(events, curves=False))
+                course.follow()
             known = self._summaries[events] = state, CourseSummary(
                 course.planned, course.last_step, course.ending, course.last_time, len(course.checkpoints), len(course.samples)
             )  # fmt: skip

@@ -22,8 +22,8 @@ BUILT = "assets"
 FILE = re.compile(rf"(?:{BUILT}/)?\w[\w.-]*")
 """Addresses that may name a built file: no other folder's."""
 
-OF_PICTURES = re.compile("projects/([^/]+)/(?:images|captions)")
-"""Addresses that show a project's pictures."""
+OF_PICTURES, OF_A_RUN = re.compile("projects/([^/]+)/(?:images|captions)"), re.compile("runs/([^/]+)")
+"""Addresses that show a project's pictures, and a run's curves."""
 
 FOREVER = {"cache-control": "public, max-age=31536000, immutable"}
 ASKED_AGAIN = {"cache-control": "no-cache"}
@@ -52,8 +52,10 @@ def serve(static: Path, address: str) -> Response:
 
 @router.get("/{address:page}")
 def get_page(address: str, studio: OpenStudio) -> Response:
-    """The page and its files. The pictures that it will show are looked at while it loads."""
+    """The page and its files. The pictures or the run that it will show are read while it loads."""
     answer = serve(STATIC, address)
     if shown := OF_PICTURES.fullmatch(address):
-        answer.background = BackgroundTask(studio.open_ahead, shown[1])
+        answer.background = BackgroundTask(studio.look_ahead, shown[1])
+    elif shown := OF_A_RUN.fullmatch(address):
+        answer.background = BackgroundTask(studio.follow_ahead, shown[1])
     return answer

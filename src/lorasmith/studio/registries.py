@@ -40,10 +40,18 @@ class ChoiceView(BaseModel):
     source: str
 
 
+class BaseChoice(BaseModel):
+    """A base to choose."""
+
+    source: str = Field(description="As projects, settings and jobs take it.")
+    name: str = Field(description="What people call it: the name of its file or folder, or its id at the hub.")
+
+
 class BaseView(BaseModel):
     """A base model, by what its files say; no weight is read."""
 
     source: str
+    name: str = Field(description="What people call it.")
     family: str
     title: str
     side: int = Field(description="Of the square that it was made for, in pixels.")
@@ -76,9 +84,10 @@ def get_recipe(kind: str, family: str, level: str, images: Annotated[int, Query(
 
 
 @router.get("/bases")
-def list_bases(studio: OpenStudio) -> list[str]:
+def list_bases(studio: OpenStudio) -> list[BaseChoice]:
     """The bases to choose from: those that projects use, the most used first, then those that are registered; the demo's comes last."""
-    return list(dict.fromkeys([*_together(studio.projects.bases(), studio, "base"), str(BASE)]))
+    sources = dict.fromkeys([*_together(studio.projects.bases(), studio, "base"), str(BASE)])
+    return [BaseChoice(source=source, name=_name_of(source)) for source in sources]
 
 
 @router.get("/bases:describe")
@@ -86,7 +95,7 @@ def describe_base(source: str, studio: OpenStudio) -> BaseView:
     """What a base model is: a file, a folder, or the id of one of the hub that is on this machine."""
     found = describe(_on_this_machine(source, studio))
     return BaseView(
-        source=source, family=found.family, title=found.record.title, side=found.native.side, prediction_type=found.prediction_type,
+        source=source, name=_name_of(source), family=found.family, title=found.record.title, side=found.native.side, prediction_type=found.prediction_type,
         reasons=list(found.reasons), notes=list(found.notes), missing=list(missing_parts(found)),
     )  # fmt: skip
 
@@ -111,6 +120,13 @@ def describe_tagger(source: Annotated[str, Query(min_length=1, max_length=1000)]
     return TaggerView(
         source=source, family=found.name, local=local, general_threshold=found.general_threshold, character_threshold=found.character_threshold
     )  # fmt: skip
+
+
+def _name_of(source: str) -> str:
+    """`sdxl-base` of `/models/sdxl-base.safetensors`; an id of the hub is its own name."""
+    if Path(source) == BASE:
+        return "Demo base"
+    return source if is_hub_id(source) else Path(source).name.removesuffix(".safetensors")
 
 
 def _together(used: list[str], studio: Studio, kind: ModelKind) -> list[str]:

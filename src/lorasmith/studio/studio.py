@@ -24,6 +24,7 @@ from lorasmith.library.catalogue.catalogue import Catalogue
 from lorasmith.models.shelf import Shelf
 from lorasmith.projects.picture_counts import PictureCounts
 from lorasmith.projects.projects import Projects
+from lorasmith.projects.runs import find_run
 from lorasmith.projects.uploads import Uploads
 from lorasmith.studio.beside import Beside
 from lorasmith.studio.courses import Courses
@@ -68,10 +69,15 @@ class Studio:
     def datasets(self) -> Datasets:
         return Datasets(self.workspace / CACHE / PICTURES)
 
-    def open_ahead(self, project: str) -> None:
+    def look_ahead(self, project: str) -> None:
         """Look at a project's dataset before it is asked for. Where that cannot be done, whoever asks for it is told why."""
         with suppress(LorasmithError, OSError):
             self.datasets.as_it_is(self.projects[project].dataset)
+
+    def follow_ahead(self, run: str) -> None:
+        """The same for the curves of a run."""
+        with suppress(LorasmithError, OSError):
+            self.courses.follow(find_run(self.projects, run).folder.events)
 
     @cached_property
     def uploads(self) -> Uploads:

@@ -7,5 +7,5 @@ export function useUsualBase(project: Shape<"ProjectView"> | undefined): string 
   const { data: known } = useGet("/api/bases");
   const [preferences] = usePreferences();
   if (project === undefined || known === undefined) return project?.base ?? "";
-  return project.base ?? known.find((source) => source === preferences.base) ?? known[0] ?? "";
+  return project.base ?? (known.find(({ source }) => source === preferences.base) ?? known[0])?.source ?? "";
 }

@@ -16,7 +16,7 @@ import contextlib
 import dataclasses
 import json
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,6 +26,11 @@ from lorasmith.training.events import Event, Resumed
 VERSION = 2
 
 TYPES: dict[str, type[Event]] = {cls.__name__: cls for cls in Event.__subclasses__()}
+
+FIELDS = {name: frozenset(field.name for field in dataclasses.fields(cls)) for name, cls in TYPES.items()}
+
+STEP = b'{"event": "StepDone"'
+"""How the line of a step begins."""
 
 RENAMED_SINCE_1: Mapping[str, Mapping[str, str]] = {
     "Planned": {"pictures": "images", "trained_parameters": "trainable_parameters"},
@@ -108,11 +113,24 @@ def read_events(path: str | Path, start: int = 0) -> EventsRead:
     >>> ls.read_events("runs/my-lora/events.jsonl", read.next_offset).events
     []
     """
+    events, next_offset = events_since(path, start)
+    return EventsRead(list(events), next_offset)
+
+
+def events_since(path: str | Path, start: int, *, last_step_alone: bool = False) -> tuple[Iterator[TimedEvent], int]:
+    """The same, of which each event is made when its turn comes.
+
+    With `last_step_alone` the last one of the steps, which are nearly all of the file: for who asks how far a run is.
+    """
     with Path(path).open("rb") as file:
         file.seek(start)
         whole, newline, _ = file.read().rpartition(b"\n")
-    parsed = (_parse(line, path) for line in whole.split(b"\n"))
-    return EventsRead([event for event in parsed if event is not None], start + len(whole) + len(newline))
+    lines = whole.split(b"\n")
+    if last_step_alone:
+        last = max((number for number, line in enumerate(lines) if line.startswith(STEP)), default=-1)
+        lines = [line for number, line in enumerate(lines) if number == last or not line.startswith(STEP)]
+    parsed = (_parse(line, path) for line in lines)
+    return (event for event in parsed if event is not None), start + len(whole) + len(newline)
 
 
 def read_history(path: str | Path) -> list[TimedEvent]:
@@ -147,5 +165,6 @@ def _parse(line: bytes, path: str | Path) -> TimedEvent | None:
     if version == 1:
         renamed = RENAMED_SINCE_1.get(name, {})
         record = {renamed.get(key, key): value for key, value in record.items()}
-    fields = {field.name for field in dataclasses.fields(event_type)}
-    return TimedEvent(when, event_type(**{key: value for key, value in record.items() if key in fields}))
+    known = FIELDS[name]
+    fields = record if record.keys() <= known else {key: value for key, value in record.items() if key in known}
+    return TimedEvent(when, event_type(**fields))

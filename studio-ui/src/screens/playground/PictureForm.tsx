@@ -1,6 +1,7 @@
 import { ActionIcon, Autocomplete, Button, NativeSelect, NumberInput, Select, Textarea, TextInput } from "@mantine/core";
 import { Dices, Plus, Trash2 } from "lucide-react";
 import { useTranslation } from "react-i18next";
+import type { Shape } from "../../api/client";
 import { useGet } from "../../api/queries";
 import { sectionsOf } from "../../components/fields/schema";
 import type { Picture } from "./drawing";
@@ -17,13 +18,14 @@ interface Props {
   onUses: (uses: Use[]) => void;
   /** Names of the library's LoRAs. */
   loras: string[];
-  bases: string[];
+  bases: readonly Shape<"BaseChoice">[];
 }
 
 /** What is to be generated: base, LoRAs with their weights, prompt, seed and sampler. */
 export function PictureForm({ picture, onChange, uses, onUses, loras, bases }: Props) {
   const { t } = useTranslation("playground");
   const samplers = useSamplers();
+  const names = new Map(bases.map(({ source, name }) => [source, name]));
   const numbers = [
     ["steps", 1],
     ["cfg", 1],
@@ -32,7 +34,18 @@ export function PictureForm({ picture, onChange, uses, onUses, loras, bases }: P
   ] as const;
   return (
     <>
-      <Autocomplete label={t("base")} data={bases} value={picture.base} onChange={(base) => onChange({ base })} />
+      <Autocomplete
+        label={t("base")}
+        description={names.get(picture.base)}
+        data={[...names.keys()]}
+        renderOption={({ option }) => (
+          <span>
+            {names.get(option.value)} <span className="soft small">{option.value}</span>
+          </span>
+        )}
+        value={picture.base}
+        onChange={(base) => onChange({ base })}
+      />
       <fieldset className={classes.uses}>
         <legend>{t("loras")}</legend>
         {uses.map((use, at) => (

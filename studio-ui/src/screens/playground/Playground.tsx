@@ -27,7 +27,7 @@ export default function Playground() {
   const library = useLoras({});
   const bases = useGet("/api/bases").data ?? [];
   const uses = useMemo(() => usesIn(lora), [lora]);
-  const picture: Picture = { ...rest, base: rest.base || (bases[0] ?? ""), prompt, seed: Number.parseInt(seed || "1", 10) || 0 };
+  const picture: Picture = { ...rest, base: rest.base || (bases[0]?.source ?? ""), prompt, seed: Number.parseInt(seed || "1", 10) || 0 };
 
   function change({ prompt, seed, ...more }: Partial<Picture>) {
     if (prompt !== undefined) setPrompt(prompt);

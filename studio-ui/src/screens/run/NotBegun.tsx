@@ -1,16 +1,28 @@
+import { Button } from "@mantine/core";
 import { useTranslation } from "react-i18next";
+import { Link } from "wouter";
 import { JobRow } from "../../frame/JobDrawer";
-import type { Job } from "../../frame/job";
+import { hasEnded, type Job } from "../../frame/job";
+import { LastWords } from "./LastWords";
 
-/** A run whose job waits for its turn, or has only just begun. */
+/** A run that is not there: its job waits for its turn, has only just begun, or ended before the first step, and then why. */
 export function NotBegun({ job }: { job: Job }) {
   const { t } = useTranslation("runs");
   const { settings } = job.arguments as { settings?: { name?: string } };
+  const ended = hasEnded(job);
   return (
     <>
       <h1>{settings?.name ?? t("title")}</h1>
-      <p className="soft">{t(job.state === "failed" ? "never_began" : "not_begun")}</p>
+      <p className={ended ? undefined : "soft"} role={ended ? "alert" : undefined}>
+        {t(ended ? `never_began_${job.state}` : "not_begun")}
+      </p>
       <JobRow job={job} />
+      {ended && <LastWords job={job.id} />}
+      {ended && job.project && (
+        <Button component={Link} href={`/projects/${encodeURIComponent(job.project)}/train`} variant="default" size="xs" w="fit-content">
+          {t("other_settings")}
+        </Button>
+      )}
     </>
   );
 }

@@ -6,6 +6,7 @@ import { api, ask, type Shape } from "../../api/client";
 import { Sentence } from "../../components/Sentence";
 import { sayProblem } from "../../components/say";
 import { hasFailed } from "../runs/hasFailed";
+import { LastWords } from "./LastWords";
 import classes from "./Run.module.css";
 import { remediesOf } from "./remedies";
 import { trainWith } from "./trainWith";
@@ -18,7 +19,7 @@ export function RunTrouble({ run }: { run: Shape<"RunFacts"> }) {
   const failed = job?.state === "failed" ? job : undefined;
   const goesOn = run.state === "stopped" || run.state === "killed";
   const bad = hasFailed(run) || run.state === "killed" || run.state === "unreadable" || failed !== undefined;
-  const sentence = run.reason || failed?.sentence || (run.state === "killed" ? t("killed") : "");
+  const sentence = run.reason || failed?.sentence || (run.state === "killed" ? t(run.step === 0 ? "killed_at_once" : "killed") : "");
   if (run.state === "running" || (!sentence && run.warnings.length === 0)) return null;
   return (
     <section className={`panel ${classes.trouble}`} data-bad={bad || undefined} role={bad ? "alert" : undefined}>
@@ -31,6 +32,12 @@ export function RunTrouble({ run }: { run: Shape<"RunFacts"> }) {
         </Group>
       )}
       {failed && goesOn && run.reason && failed.sentence !== run.reason && <p className="soft">{failed.sentence}</p>}
+      {failed && run.step === 0 && (
+        <>
+          {goesOn && <p className="soft">{t("killed_at_once")}</p>}
+          <LastWords job={failed.id} />
+        </>
+      )}
       <Remedies run={run} />
       {failed && !goesOn && (
         <Group gap="xs">

@@ -1,10 +1,11 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useCallback, useEffect, useRef } from "react";
-import { api, ask, type Shape } from "../../api/client";
+import type { Shape } from "../../api/client";
 import { keyOf } from "../../api/queries";
 import { continued } from "../../components/curve/series";
 import { useNews, useWatch } from "../../events/news";
 import type { Told } from "../../events/stream";
+import { curveOf, fetchCurve } from "./curveOf";
 
 type Curve = Shape<"CurveView">;
 
@@ -13,12 +14,9 @@ const EVERY = 1000; // milliseconds between two looks at a run that goes on
 /** A run's curve, which grows while the run goes on: its events say that there is more, and only what is new is fetched. */
 export function useCurve(run: string) {
   const client = useQueryClient();
-  const key = keyOf("/api/runs/{run}/curve", { path: { run } });
-  const curve = useQuery<Curve, never>({
-    queryKey: key,
-    queryFn: () => fetchCurve(run) as Promise<Curve>,
-    staleTime: Number.POSITIVE_INFINITY,
-  });
+  const asked = curveOf(run);
+  const key = asked.queryKey;
+  const curve = useQuery<Curve, never>(asked);
   const waiting = useRef<ReturnType<typeof setTimeout>>(undefined);
   useWatch(curve.data ? [`run:${run}@${curve.data.offset}`] : []);
   useEffect(() => () => clearTimeout(waiting.current), []);
@@ -47,10 +45,6 @@ export function useCurve(run: string) {
   );
   useNews(heard);
   return curve;
-}
-
-function fetchCurve(run: string, from = 0): Promise<Curve> {
-  return ask(api.GET("/api/runs/{run}/curve", { params: { path: { run }, query: { from } } }));
 }
 
 function lastStep(curve: Curve): number {

@@ -22,7 +22,8 @@ export function BaseChoice({ project, planned }: { project: Shape<"ProjectView">
   const known = useGet("/api/bases");
   const change = useProjectChange(project.id);
   const [, prefer] = usePreferences();
-  const sources = [...new Set([...(project.base ? [project.base] : []), ...(known.data ?? [])])];
+  const names = new Map(known.data?.map(({ source, name }) => [source, name]));
+  const sources = [...new Set([...(project.base ? [project.base] : []), ...names.keys()])];
   const described = useQueries({
     queries: sources.map((source) => ({
       queryKey: keyOf("/api/bases:describe", { query: { source } }),
@@ -49,7 +50,11 @@ export function BaseChoice({ project, planned }: { project: Shape<"ProjectView">
         <div className={classes.cards}>
           {sources.map((source, at) => (
             <Radio.Card key={source} value={source} className={classes.card} title={source}>
-              <BaseCard source={source} base={described[at]?.data} problem={described[at]?.error}>
+              <BaseCard
+                name={described[at]?.data?.name ?? names.get(source) ?? source}
+                base={described[at]?.data}
+                problem={described[at]?.error}
+              >
                 {source === project.base
                   ? planned && <Fits estimate={planned.estimate} />
                   : described[at]?.data?.missing.length === 0 && <FitsToo project={project} base={source} ready={ready} />}
@@ -63,14 +68,14 @@ export function BaseChoice({ project, planned }: { project: Shape<"ProjectView">
   );
 }
 
-function BaseCard(props: { source: string; base?: Base; problem: unknown; children?: ReactNode }) {
-  const { source, base, problem, children } = props;
+function BaseCard(props: { name: string; base?: Base; problem: unknown; children?: ReactNode }) {
+  const { name, base, problem, children } = props;
   const { t } = useTranslation("train");
   return (
     <>
       <span className={classes.name}>
         <Radio.Indicator />
-        {nameOf(source)}
+        {name}
       </span>
       {base && (
         <span className="soft small">
@@ -121,10 +126,4 @@ function OtherBase({ project, onFound }: { project: string; onFound: (source: st
       {problem && <ErrorCard key={problem.message} problem={problem} />}
     </form>
   );
-}
-
-/** `sdxl-base` of `/models/sdxl-base.safetensors`; an id of the hub is its own name. */
-function nameOf(source: string): string {
-  const file = source.split(/[\\/]/).filter(Boolean);
-  return file.length > 2 || source.startsWith("/") ? (file.at(-1) ?? source).replace(/\.safetensors$/, "") : source;
 }
