@@ -97,6 +97,7 @@ def test_a_sweep_that_was_killed_goes_on_and_does_each_trial_once(swept, workspa
     third = InThisProcess()
     assert sweep("rates.toml", start=third).complete
     assert sweep("runs/rates", start=third).complete, "its folder says what it is"
+    assert sweep(workspace / "runs/rates", start=third).complete
     assert third.trained == []
 
 

@@ -52,7 +52,7 @@ class MadeUpRunner:
         for folder, state in self.states.items():
             if state == "waiting" and sum(each == "running" for each in self.states.values()) < self.devices:
                 self.states[folder] = "running"
-        return {folder: TrialStatus(state, progress=self.done[folder] / self.epochs) for folder, state in self.states.items()}
+        return {folder: TrialStatus(state) for folder, state in self.states.items()}
 
     def pause(self, folder):
         self.states[folder] = "paused"
@@ -125,6 +125,18 @@ def test_a_trial_whose_held_out_pictures_get_worse_is_stopped_and_the_verdict_pi
     assert runner.done[folder.trial(3)] < runner.epochs
     assert work(sweep, runner)[1], "it stays stopped"
     assert runner.states[folder.trial(3)] == "paused"
+
+
+def test_a_trial_that_was_ruled_out_by_a_process_that_then_died_is_stopped_by_the_next():
+    sweep, runner = sweep_from(RATES), MadeUpRunner(best_rate)
+    folder = SweepFolder.of(sweep, Path("runs/rates"))
+    folder.record.trials, folder.record.ruled_out = [{"optimizer.learning_rate": 1e-4}], {1: "Ruled out."}
+    folder.root.mkdir(parents=True)
+    folder.save()
+    runner.submit(folder.trial(1), sweep.settings, "quick")
+    runner.look()
+    work(sweep, runner)
+    assert runner.states[folder.trial(1)] == "paused"
 
 
 def test_nothing_is_stopped_early_where_that_is_off():

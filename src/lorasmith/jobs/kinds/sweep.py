@@ -56,7 +56,7 @@ def run(arguments: SweepArguments, work: Work) -> dict[str, Any]:
     from lorasmith.jobs.sweep.sweep import sweep
 
     what = arguments.file if arguments.file is not None and arguments.file.is_dir() else arguments.read_sweep()
-    swept = sweep(what, arguments.out, progress=work.progress("sweeping", "thousandth"), say=work.say, cancelled=work.cancelled)
+    swept = sweep(what, arguments.out, progress=work.progress("sweeping", "trial"), say=work.say, cancelled=work.cancelled)
     if not swept.complete:
         raise StoppedEarly
     best = swept.recommended

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from lorasmith.jobs.job import ACTIVE, WAITING, Job, State
-from lorasmith.jobs.journal import latest_progress
 from lorasmith.jobs.queue import Queue
 from lorasmith.jobs.supervisor_process import start_supervisor
 from lorasmith.jobs.sweep.runner import TrialState, TrialStatus
@@ -41,13 +40,14 @@ class QueueRunner:
         self._see_to_it()
 
     def look(self) -> Mapping[Path, TrialStatus]:
-        if time.monotonic() - self._started > SEE_TO_IT_EVERY and any(job.state in (*WAITING, *ACTIVE) for job in self._jobs().values()):
+        jobs = self._jobs()
+        if time.monotonic() - self._started > SEE_TO_IT_EVERY and any(job.state in (*WAITING, *ACTIVE) for job in jobs.values()):
             self._see_to_it()  # the machine may have been switched off, or the supervisor killed
-        return {folder: self._status(job) for folder, job in self._jobs().items()}
+        return {folder: TrialStatus(STATES[job.state], job.sentence) for folder, job in jobs.items()}
 
     def pause(self, folder: Path) -> None:
         job = self._jobs()[folder]
-        if job.state in (*WAITING, *ACTIVE):
+        if job.state in (*WAITING, "running"):
             self.queue.request(job.id, "pause")
             self._see_to_it()
 
@@ -63,10 +63,6 @@ class QueueRunner:
         """The latest job of each trial."""
         found = ((folder_of(job), job) for job in sorted(self.queue.jobs(), key=lambda job: job.id))
         return {folder: job for folder, job in found if folder is not None and folder.parent == self._sweep}
-
-    def _status(self, job: Job) -> TrialStatus:
-        progress = latest_progress(self.queue.workspace.job(job.id).events) if job.state in ACTIVE else None
-        return TrialStatus(STATES[job.state], job.sentence, progress.done / progress.of if progress and progress.of else 0.0)
 
 
 def folder_of(job: Job) -> Path | None:

@@ -15,11 +15,10 @@ TrialState = Literal["waiting", "running", "paused", "done", "failed", "cancelle
 
 @dataclass(frozen=True)
 class TrialStatus:
-    """How a trial that was submitted is; `reason` says why it failed, `progress` which share of what it does now is done."""
+    """How a trial that was submitted is; `reason` says why it failed."""
 
     state: TrialState
     reason: str = ""
-    progress: float = 0.0
 
 
 class TrialRunner(Protocol):
@@ -35,7 +34,7 @@ class TrialRunner(Protocol):
         """How the trials are that were ever submitted."""
 
     def pause(self, folder: Path) -> None:
-        """Ask a trial to save and end."""
+        """Ask a trial to save and end, unless it was asked already."""
 
     def resume(self, folder: Path) -> None:
         """Have a trial go on that was paused."""

@@ -8,6 +8,7 @@ It may be killed at any time: the same call goes on, and each trial is done once
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -39,7 +40,7 @@ def sweep(
     out
         Its folder; without one, runs/NAME.
     progress, say
-        Called with (done, of how many), in thousandths of a trial; and with a sentence when a trial begins or ends.
+        Called with the trials that have ended and all there are; and with a sentence when one begins or ends.
     cancelled
         Asked whether to stop. Trials then save and end, and the same call goes on.
     start
@@ -71,13 +72,19 @@ def sweep(
 def opened(what: str | Path | Sweep, out: str | Path | None = None) -> tuple[Sweep, Path]:
     """The sweep of a file, or that was begun in a folder, and where its folder is."""
     if isinstance(what, Sweep):
-        return what, Path(out or Path("runs") / what.name)
+        return what, _place(out or Path("runs") / what.name)
     if Path(what).is_dir():
         if out is not None:
             raise SettingsError(f"{what} is the folder of a sweep. Leave --out out.", code="sweep.folder", path=str(what))
-        return sweep_in(what), Path(what)
+        return sweep_in(what), _place(what)
     wanted = load_sweep(what)
-    return wanted, Path(out or Path("runs") / wanted.name)
+    return wanted, _place(out or Path("runs") / wanted.name)
+
+
+def _place(folder: str | Path) -> Path:
+    """A folder by the one name that it has in this workspace: the jobs of its trials are found by it."""
+    whole = Path(os.path.abspath(folder))
+    return whole.relative_to(Path.cwd()) if whole.is_relative_to(Path.cwd()) else whole
 
 
 def check_sweep(wanted: Sweep, workspace: Path = Path()) -> None:

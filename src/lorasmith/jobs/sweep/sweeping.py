@@ -17,12 +17,12 @@ from lorasmith.jobs.sweep.trials import in_words, trial_of, with_values
 from lorasmith.progress import Cancelled, Progress
 from lorasmith.training.settings.tree import Settings
 
-LOOK_EVERY = 0.2
+LOOK_EVERY = 1.0
 """Seconds between two looks at the trials."""
+ASK_EVERY = 0.1
+"""Seconds between two looks whether to stop: who cancels a job waits half a second."""
 SAVE_EVERY = 60.0
 """Seconds after which the time of work is written down."""
-PARTS = 1000
-"""Of a trial, in which progress is counted."""
 SENTENCES = {
     "running": "Trial {number} begins: {values}.",
     "failed": "Trial {number} failed: {reason}",
@@ -63,7 +63,7 @@ class Sweeping:
                 return not any(self._unfinished(path, one) for path, one in statuses.items())
             if time.monotonic() - self._counted > SAVE_EVERY:
                 self._save()
-            time.sleep(LOOK_EVERY)
+            self._wait(cancelled)
         self._pause()
         return False
 
@@ -113,8 +113,10 @@ class Sweeping:
         for number, ruling in self.rulings.look(begun, [one for one in running if one.number not in record.ruled_out]):
             record.ruled_out[number] = str(ruling)
             self._save()
-            self.runner.pause(self.folder.trial(number))
             self.say(f"Trial {number}: {ruling}")
+        for one in running:
+            if one.number in record.ruled_out:  # just now, or before a process that could not ask it any more
+                self.runner.pause(one.folder)
 
     def _pause(self) -> None:
         """Have every trial save and end."""
@@ -126,6 +128,13 @@ class Sweeping:
         self._save()
 
     # -- what they need --
+
+    @staticmethod
+    def _wait(cancelled: Cancelled) -> None:
+        """Until it is time to look again, or to stop."""
+        until = time.monotonic() + LOOK_EVERY
+        while time.monotonic() < until and not cancelled():
+            time.sleep(ASK_EVERY)
 
     def _save(self) -> None:
         """Write down what is remembered, with the time up to now."""
@@ -174,9 +183,8 @@ class Sweeping:
                 if sentence := SENTENCES.get(status.state):
                     self.say(sentence.format(number=number, values=in_words(values), reason=status.reason))
         if self.progress is not None:
-            whole = self.sweep.trials + (self.sweep.file.share < 1)
-            done = sum(one.progress if one.state == "running" else float(one.state != "waiting") for one in statuses.values())
-            self.progress(round(PARTS * min(done, whole)), PARTS * whole)
+            at_rest = sum(one.state not in ("waiting", "running") for one in statuses.values())
+            self.progress(at_rest, self.sweep.trials + (self.sweep.file.share < 1))
 
 
 def _tried(one: TrialOutcome) -> Tried:

@@ -1,0 +1,76 @@
+"""Trials through a queue: a job each, found again by its folder, by whatever process looks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from lorasmith.jobs.queue import Queue
+from lorasmith.jobs.sweep.queue_runner import QueueRunner
+from lorasmith.training.records.run_folder import RunFolder
+from lorasmith.training.settings.tree import settings_from
+
+SETTINGS = settings_from({"base": {"path": "base"}, "datasets": [{"path": "my-set"}], "training": {"epochs": 1}})
+FOLDER = Path("runs/rates/trial-1")
+
+
+@pytest.fixture
+def queue(tmp_path):
+    with Queue(tmp_path) as opened:
+        yield opened
+
+
+@pytest.fixture
+def started():
+    """The workspaces whose supervisor was seen to."""
+    return []
+
+
+@pytest.fixture
+def runner(queue, started):
+    return QueueRunner(queue, FOLDER.parent, started.append)
+
+
+def test_a_trial_is_a_training_that_judges_itself(queue, runner, started):
+    runner.submit(FOLDER, SETTINGS, "quick")
+    (job,) = queue.jobs()
+    assert (job.kind, job.needs, job.arguments["out"], job.arguments["prove"]) == ("train", "accelerator", str(FOLDER), "quick")
+    assert job.arguments["settings"]["base"]["path"] == "base"
+    assert started == [queue.workspace.root]
+
+
+def test_a_run_that_has_begun_goes_on(queue, runner):
+    RunFolder(queue.workspace.root / FOLDER).create(SETTINGS)
+    runner.submit(FOLDER, SETTINGS, "quick")
+    assert queue.jobs()[0].arguments == {"run": str(FOLDER), "prove": "quick"}
+
+
+def test_other_jobs_are_none_of_its_trials(queue, runner):
+    queue.add("audit", {"dataset": "anna"}, "cpu")
+    queue.add("train", {"out": "runs/other", "settings": {}}, "accelerator")
+    assert runner.look() == {}
+
+
+def test_trials_are_paused_and_resumed_and_say_why_they_failed(queue, runner):
+    runner.submit(FOLDER, SETTINGS, "quick")
+    assert runner.look()[FOLDER].state == "waiting"
+    job = queue.claim("accelerator", "machine")
+    assert runner.look()[FOLDER].state == "running"
+    runner.pause(FOLDER)
+    runner.pause(FOLDER)
+    assert queue.get(job.id).state == "pausing"
+    queue.end(job.id, "paused")
+    assert runner.look()[FOLDER].state == "paused"
+    runner.resume(FOLDER)
+    queue.claim("accelerator", "machine")
+    queue.end(job.id, "failed", "It ran out of memory.")
+    assert (runner.look()[FOLDER].state, runner.look()[FOLDER].reason) == ("failed", "It ran out of memory.")
+
+
+def test_whoever_looks_first_sees_to_it_that_an_interrupted_trial_goes_on(queue, runner, started):
+    runner.submit(FOLDER, SETTINGS, "quick")
+    queue.claim("accelerator", "machine")
+    started.clear()
+    QueueRunner(queue, FOLDER.parent, started.append).look()  # after the machine was switched off
+    assert started == [queue.workspace.root]
