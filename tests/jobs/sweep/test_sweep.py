@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import signal
+import time
 
 import pytest
 from typer.testing import CliRunner
@@ -164,3 +166,24 @@ def test_the_command_prints_the_table_and_json(swept, workspace):
     assert "trial    state" in printed.stdout
     assert "Look at: runs/rates/sweep.html" in printed.stdout
     assert CliRunner().invoke(app, ["sweep", "rates.toml", "--json"]).stdout.startswith('{\n  "sweep_file": "rates.toml"')
+
+
+@pytest.mark.slow  # three processes, each of which imports torch
+def test_a_sweep_is_a_job_whose_trials_are_jobs_and_a_killed_trial_goes_on(settings_with_cache, tmp_path):
+    settings = settings_with_cache(tmp_path / "cache", training={"epochs": 1, "batch_size": 5}).model_dump(mode="json", exclude_none=True)
+    with Queue(tmp_path) as queue:
+        job = enqueue(queue, "sweep", {"sweep": {"name": "ranks", "settings": settings, "vary": {"network.rank": [1, 2]}}})
+        killed = False
+        while queue.get(job.id).state in ("queued", "running"):
+            time.sleep(0.2)
+            trials = [one for one in queue.jobs(("running",)) if one.kind == "train" and one.worker]
+            if trials and not killed:
+                os.kill(trials[0].worker, signal.SIGKILL)
+                killed = True
+        assert queue.get(job.id).state == "done", queue.get(job.id).sentence
+        outcome = queue.get(job.id).outcome
+        assert (tmp_path / outcome["page"]).is_file()
+        trained = [one for one in queue.jobs() if one.kind == "train"]
+        assert sorted(one.arguments["out"] for one in trained) == ["runs/ranks/trial-1", "runs/ranks/trial-2"]
+        assert {one.state for one in trained} == {"done"}
+        assert max(one.attempts for one in trained) == 2

@@ -55,7 +55,7 @@ class SweepForecast:
         if self.memory is not None and self.disk is not None:
             lines += [f"memory  about {size_in_words(self.memory)} for the largest", f"disk    about {size_in_words(self.disk)}"]
         if not self.held_out:
-            lines.append("No trial is stopped early: nothing is held out. Set pictures aside with: lorasmith layout DATASET --holdout")
+            lines.append("No trial is stopped early: nothing is held out. Set pictures aside with: lorasmith layout DATASET --holdout 0.1")
         return "\n".join(lines)
 
 
