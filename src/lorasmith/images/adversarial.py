@@ -16,6 +16,8 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
+from lorasmith.images.channels import share_of_channels
+
 TILE = 32
 """Pixels."""
 
@@ -36,7 +38,7 @@ def noise_strength(patches: Sequence[np.ndarray]) -> float:
         colours = cv2.cvtColor(patch, cv2.COLOR_RGB2YCrCb).astype(np.float32)
         fine = cv2.GaussianBlur(colours, (0, 0), 0.7) - cv2.GaussianBlur(colours, (0, 0), 2.5)
         power = cv2.boxFilter(fine * fine, -1, (TILE, TILE), borderType=cv2.BORDER_REFLECT)
-        ends = cv2.boxFilter(((patch == 0) | (patch == 255)).mean(2, dtype=np.float32), -1, (TILE, TILE), borderType=cv2.BORDER_REFLECT)
+        ends = cv2.boxFilter(share_of_channels((patch == 0) | (patch == 255)), -1, (TILE, TILE), borderType=cv2.BORDER_REFLECT)
         middle, ended = (image[TILE // 2 :: TILE, TILE // 2 :: TILE] for image in (power, ends))
         # the weaker of the two colours: a coloured texture has one, noise has both
         spread = np.sqrt(np.maximum(np.minimum(middle[..., 1], middle[..., 2]), 0))  # running sums can end below 0

@@ -12,10 +12,15 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
+from lorasmith.images.channels import in_all_channels, in_any_channel
+
 Box = tuple[int, int, int, int]
 
 TOLERANCE = 14
 """Steps of 255 by which a pixel of an even area may differ from its colour, in any channel: noise and JPEG stay below."""
+
+ROWS_AT_ONCE = 32
+"""Whose colours are compared together."""
 
 SPECK = 12
 """Pixels that hang together, under which they are dust on a ground."""
@@ -143,14 +148,18 @@ def _around(boxes: Sequence[Box]) -> Box:
 
 def _stripe(pixels: np.ndarray) -> int:
     """How many rows at the top are even and of one colour, with up to 8 more that compression has smeared; 0 if all are."""
-    low, colours, high = np.percentile(pixels, (2, 50, 98), axis=1)
-    even = ((high - low) <= TOLERANCE).all(1) & (np.abs(colours - colours[0]) <= TOLERANCE).all(1)
-    if even.all():
+    colour = np.median(pixels[0], 0)
+    for first in range(0, len(pixels), ROWS_AT_ONCE):  # what is below the stripe is not looked at
+        low, colours, high = np.percentile(pixels[first : first + ROWS_AT_ONCE], (2, 50, 98), axis=1)
+        even = ((high - low) <= TOLERANCE).all(1) & (np.abs(colours - colour) <= TOLERANCE).all(1)
+        if not even.all():
+            break
+    else:
         return 0
-    edge = int(even.argmin())
+    edge = first + int(even.argmin())
     if not edge:
         return 0
-    near = (np.abs(pixels[edge : edge + 8].astype(np.int16) - colours[0]) <= 3 * TOLERANCE).all(2).mean(1) >= 0.9
+    near = in_all_channels(np.abs(pixels[edge : edge + 8].astype(np.int16) - colour) <= 3 * TOLERANCE).mean(1) >= 0.9
     return edge + (int(near.argmin()) if not near.all() else len(near))
 
 
@@ -168,7 +177,7 @@ def border_colour(pixels: np.ndarray) -> np.ndarray | None:
 
 def content_on(pixels: np.ndarray, ground: np.ndarray) -> np.ndarray:
     """Which pixels differ from the ground's colour, thin lines too, but without specks: bool, height x width."""
-    differs = (np.abs(pixels.astype(np.int16) - ground) > TOLERANCE).any(2).astype(np.uint8)
+    differs = in_any_channel(np.abs(pixels.astype(np.int16) - ground) > TOLERANCE).astype(np.uint8)
     _, part, stats, _ = cv2.connectedComponentsWithStats(differs, connectivity=8)
     large = stats[:, cv2.CC_STAT_AREA] >= SPECK
     large[0] = False  # what does not differ

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from lorasmith.images.channels import in_all_channels
 from lorasmith.images.crop import TOLERANCE, Box, inside_bars, inside_margins, sides_of
 
 VIEW_SIDE = 512
@@ -252,7 +253,7 @@ def light(view: np.ndarray) -> Light:
 def _is_flat(view: np.ndarray) -> np.ndarray:
     """Of which pixels no channel differs from a neighbour's by more than a step of 255."""
     levels = view.astype(np.int16)
-    across, down = ((np.abs(np.diff(levels, axis=axis)) <= 1).all(2) for axis in (1, 0))
+    across, down = (in_all_channels(np.abs(np.diff(levels, axis=axis)) <= 1) for axis in (1, 0))
     flat = np.ones(view.shape[:2], bool)
     flat[:, 1:] &= across
     flat[:, :-1] &= across
