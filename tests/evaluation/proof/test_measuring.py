@@ -18,6 +18,7 @@ from lorasmith.evaluation.proof.measuring import measure_checkpoints
 from lorasmith.evaluation.proof.plan import cost
 from lorasmith.evaluation.proof.plan_making import plan_for_pictures, plan_for_run
 from lorasmith.evaluation.proof.record import read_record
+from lorasmith.evaluation.proof.store import ProofStore
 from lorasmith.evaluation.run_record import read_run
 from lorasmith.models.open import open_base
 from lorasmith.models.prompts.parameters import read_png
@@ -111,10 +112,13 @@ def test_a_second_proof_computes_nothing(proof, run, base, monkeypatch):
 def test_a_proof_that_was_stopped_goes_on_where_it_was_and_ends_in_the_same_numbers(proof, run, base, tmp_path):
     plan, measured, _ = proof
     checkpoints = checkpoints_of(read_run(run))[-1:]
-    some = measure_checkpoints(plan, base, checkpoints, tmp_path, cancelled=lambda: any(tmp_path.rglob("*.png")), batch_size=4)
-    assert len(list(tmp_path.rglob("*.png"))) == 4
+    folder = shutil.copytree(run / "proof", tmp_path / "proof")
+    own = ProofStore(folder, plan, base.fingerprints).place_of(checkpoints[0])
+    shutil.rmtree(own)
+    some = measure_checkpoints(plan, base, checkpoints, folder, cancelled=lambda: any(own.glob("*.png")), batch_size=4)
+    assert len(list(own.glob("*.png"))) == 4
     assert not any("subject" in one.measures for one in some)
-    again = measure_checkpoints(plan, base, checkpoints, tmp_path)
+    again = measure_checkpoints(plan, base, checkpoints, folder)
     for one, other in zip(again, measured[-1:], strict=True):
         assert one.measures.keys() == other.measures.keys()
         for name in one.measures:
