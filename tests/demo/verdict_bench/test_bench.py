@@ -14,8 +14,8 @@ from lorasmith.evaluation.prompts import Counts
 from lorasmith.evaluation.proof.plan import EFFORTS, Effort
 
 # Few pictures in few steps, but of every kind: these two LoRAs are told apart by any.
-TINY = Effort("for tests", Counts(3, 2, 2, 2, 3), most_steps=4, most_drawn=1, loss_pictures=2)
-SMALL = BenchEffort("tiny", (), TruthEffort(prompts=3, others=2, captions=1, steps=4))
+TINY = Effort("for tests", Counts(3, 2, 1, 1, 2), most_steps=3, most_drawn=1, loss_pictures=1)
+SMALL = BenchEffort("tiny", (), TruthEffort(prompts=2, others=2, captions=1, steps=3))
 RUNS = [
     BenchRun(
         RunKind("barely trained", True, ("character", "character"), 4, 1e-4, 5, batch_size=2, checkpoints=1), "character", "zorvex", 1, 0
