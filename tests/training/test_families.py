@@ -36,9 +36,9 @@ def pixels(picture):
         ("sd1", "folder", LORA),
         ("sd1", "folder", {"kind": "loha", "rank": 2, "preset": "convolutions"}),
         ("sd1", "file", LORA),
-        ("sd2", "folder", LORA),
+        pytest.param("sd2", "folder", LORA, marks=pytest.mark.slow),
         ("sd2", "file", LORA),
-        ("sdxl", "folder", LORA),
+        pytest.param("sdxl", "folder", LORA, marks=pytest.mark.slow),  # that of sdxl-v is as good
         ("sdxl", "file", LORA),
         ("sdxl-v", "folder", LORA),
         ("flux", "folder", LORA),

@@ -106,14 +106,15 @@ def test_the_file_carries_kohyas_keys_and_metadata(finished):
 @pytest.mark.parametrize(
     "sections",
     [
-        {},
-        {"optimizer": {"type": "Prodigy", "learning_rate": 1.0}},
+        {
+            "optimizer": {"type": "Prodigy", "learning_rate": 1.0},
+            "training": {"epochs": None, "max_train_steps": 5, "batch_size": 2, "gradient_accumulation_steps": 2},
+        },
         {
             "optimizer": {"type": "AdamWScheduleFree", "learning_rate": 1e-3},
             "schedule": {"lr_scheduler": "constant"},
             "samples": {"prompts": ["zorvex"], "steps": 2},
         },
-        {"training": {"epochs": None, "max_train_steps": 5, "batch_size": 2, "gradient_accumulation_steps": 2}},
         {"training": {"epochs": 2, "batch_size": 2, "mixed_precision": "bf16"}},
         {"training": {"epochs": 2, "batch_size": 2, "mixed_precision": "fp16"}, "network": {"rank": 2, "train_text_encoder": False}},
         {"training": {"epochs": 2, "batch_size": 2, "weight_dtype": "bf16", "ema_decay": 0.9, "gradient_checkpointing": True}},
@@ -126,15 +127,13 @@ def test_the_file_carries_kohyas_keys_and_metadata(finished):
         {"noise": {"noise_offset": 0.1, "multires_noise_iterations": 3, "ip_noise_gamma": 0.1}, "loss": {"prior_preservation": 0.5}},
     ],
     ids=[
-        "AdamW",
-        "Prodigy",
+        "Prodigy, accumulation",
         "averaged weights, with samples",
-        "accumulation",
         "bf16",
         "fp16",
         "bf16 weights, EMA, checkpointing",
         "quantised base, cached texts",
-        "noise, prior preservation",
+        "AdamW, noise, prior preservation",
     ],
 )
 def test_a_run_stopped_within_an_epoch_resumes_to_the_same_bytes(settings_for, tmp_path, sections):

@@ -1,5 +1,6 @@
 """LoRA files: the same bytes for the same content, kohya's hashes and metadata, and what is refused."""
 
+import inspect
 import json
 import os
 import subprocess
@@ -132,19 +133,21 @@ def test_a_missing_alpha_means_the_rank(saved):
 # ---- the bytes
 
 
-SAVE_ONCE = """
-import sys, torch
-from lorasmith.adapters.files.lora_file import save_lora
-tensors = {f"n{i}.lora_down.weight": torch.full((2, 3), float(i)) for i in range(9)}
-save_lora(sys.argv[1], tensors, {f"key{i}": "värde" for i in range(20)}, torch.float16)
-"""
+def save_once(path):
+    import torch
+
+    from lorasmith.adapters.files.lora_file import save_lora
+
+    tensors = {f"n{i}.lora_down.weight": torch.full((2, 3), float(i)) for i in range(9)}
+    save_lora(path, tensors, {f"key{i}": "värde" for i in range(20)}, torch.float16)
 
 
 def test_two_processes_write_the_same_bytes(tmp_path):
     files = [tmp_path / f"{i}.safetensors" for i in range(2)]
-    for file in files:
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "PYTHONHASHSEED": file.stem}
-        subprocess.run([sys.executable, "-c", SAVE_ONCE, file], check=True, env=environment)
+    save_once(files[0])
+    hash_seed = "1" if os.environ.get("PYTHONHASHSEED") == "0" else "0"  # by which sets are ordered
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "PYTHONHASHSEED": hash_seed}
+    subprocess.run([sys.executable, "-c", f"{inspect.getsource(save_once)}\nsave_once({str(files[1])!r})"], check=True, env=environment)
     assert files[0].read_bytes() == files[1].read_bytes()
     with safetensors.safe_open(files[0], framework="pt") as opened:
         assert opened.metadata()["key3"] == "värde"

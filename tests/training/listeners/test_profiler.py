@@ -8,10 +8,10 @@ from lorasmith.training.listeners.profiler import WARM_UP, Profiler
 from lorasmith.training.run import train
 
 
-@pytest.mark.parametrize("steps", [2, 100], ids=["some steps", "to the end"])
-def test_steps_are_profiled_after_the_first_ones(settings_for, tmp_path, steps):
+@pytest.mark.parametrize(("steps", "of"), [(1, WARM_UP + 2), (100, WARM_UP + 1)], ids=["some steps", "to the end"])
+def test_steps_are_profiled_after_the_first_ones(settings_for, tmp_path, steps, of):
     shown = []
-    settings = settings_for(training={"epochs": 2, "batch_size": 2})
+    settings = settings_for(training={"epochs": None, "max_train_steps": of, "batch_size": 2})
     result = train(settings, tmp_path / "run", [Profiler(tmp_path / "run", steps, shown.append)])
     assert result.step > WARM_UP
     assert len(shown) == 1

@@ -30,7 +30,7 @@ def shown(monkeypatch):
     return seen
 
 
-@settings(max_examples=10, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=7, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     repeats=st.integers(1, 3), batch_size=st.integers(1, 4), own_batch_size=st.none() | st.integers(1, 3), accumulation=st.integers(1, 3),
     length=st.tuples(st.just("epochs"), st.integers(1, 3)) | st.tuples(st.just("max_train_steps"), st.integers(1, 9)),
