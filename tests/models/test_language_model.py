@@ -5,6 +5,7 @@ import torch
 
 from lorasmith.models.architectures.language_model import LanguageModel, read
 from lorasmith.models.architectures.parts import QWEN2_5_VL, QWEN3, QWEN3_VL
+from lorasmith.models.lumina2.config import GEMMA2
 from lorasmith.models.parts import Part, build
 from lorasmith.models.template import Template
 from tests.models import toys
@@ -17,7 +18,7 @@ CAPTIONS = ["a happy red cat", "a dog"]
 TEMPLATE = Template("<|im_start|>user\n", "<|im_end|>\n", before_is_read=False, cut="caption")
 
 
-@pytest.fixture(scope="module", params=[QWEN3, QWEN3_VL, QWEN2_5_VL], ids=lambda architecture: architecture.class_name)
+@pytest.fixture(scope="module", params=[QWEN3, QWEN3_VL, QWEN2_5_VL, GEMMA2], ids=lambda architecture: architecture.class_name)
 def model(request):
     torch.manual_seed(0)
     settings = {name: value for name, value in SIZES.items() if name != "head_dim" or request.param is not QWEN2_5_VL}
