@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -29,9 +30,11 @@ def test_the_demo_is_a_proven_lora_in_five_clicks(page: Page, studio: RunningStu
     page.get_by_label("Length in epochs").fill("1")  # the demo's ten take minutes
     clicks.on("button", "Train")
     page.wait_for_url("**/runs/*")
-    page.get_by_text("Finished").wait_for(timeout=TRAINED)
+    expect(page.get_by_text(re.compile("^(Judging|Finished)$"))).to_be_visible(timeout=TRAINED)
     page.goto(f"{page.url}/proof")
     clicks.on("button", "Keep", timeout=TRAINED)
+    expect(page.get_by_role("button", name="Kept")).to_be_visible()
+    page.reload()
     expect(page.get_by_role("button", name="Kept")).to_be_visible()
     assert clicks.count == 5
     assert list((studio.workspace / "loras").glob("*.safetensors"))

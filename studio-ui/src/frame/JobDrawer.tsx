@@ -9,7 +9,7 @@ import { Loaded } from "../components/Loaded";
 import { Sentence } from "../components/Sentence";
 import { sayProblem } from "../components/say";
 import classes from "./JobDrawer.module.css";
-import { hasEnded, isWaiting, type Job, shareOf } from "./job";
+import { hasEnded, isWaiting, type Job, shareOf, titleOf } from "./job";
 
 const ENDED_SHOWN = 10;
 
@@ -60,11 +60,11 @@ export function JobRow({ job }: { job: Job }) {
   return (
     <article className={classes.job} data-state={job.state}>
       <div className={classes.head}>
-        <strong>{job.words}</strong>
+        <strong>{titleOf(job)}</strong>
         <span className="soft small">{job.project}</span>
       </div>
       {going && (
-        <Progress value={share === undefined ? 100 : share * 100} animated={share === undefined} size="sm" aria-label={job.words} />
+        <Progress value={share === undefined ? 100 : share * 100} animated={share === undefined} size="sm" aria-label={titleOf(job)} />
       )}
       <div className="soft small">
         {t(`state_${job.state}`)}

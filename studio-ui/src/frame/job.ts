@@ -4,14 +4,26 @@ export type Job = Shape<"JobView">;
 
 const ENDED: readonly Job["state"][] = ["done", "failed", "cancelled", "stopped"];
 
-/** Whether it has its place in the queue and has not begun. */
+/** Whether it has a place in the queue, which may be changed: it begins, or goes on, by itself. */
+export function hasPlace(job: Job): boolean {
+  return job.state === "queued" || job.state === "interrupted";
+}
+
+/** Whether it does not run now, and has not ended. */
 export function isWaiting(job: Job): boolean {
-  return job.state === "queued" || job.state === "paused" || job.state === "interrupted";
+  return hasPlace(job) || job.state === "paused";
 }
 
 /** Whether it will not go on by itself. */
 export function hasEnded(job: Job): boolean {
   return ENDED.includes(job.state);
+}
+
+/** What it does and of what: `Train a LoRA: mimi-2`, by the path that it writes, or else reads. */
+export function titleOf({ words, arguments: given }: Pick<Job, "words" | "arguments">): string {
+  const path = [given.out, given.run, given.file, given.source].find((value): value is string => typeof value === "string");
+  const name = path?.split(/[\\/]/).findLast((part) => part !== "");
+  return name ? `${words}: ${name}` : words;
 }
 
 /** How much of it is done, from 0 to 1; undefined where that is not known. */

@@ -1,5 +1,5 @@
 import { keepPreviousData, type QueryClient, useQueryClient } from "@tanstack/react-query";
-import { useEffect } from "react";
+import { useEffect, useRef } from "react";
 import { api, ask } from "../../api/client";
 import { lookAgain, useGet } from "../../api/queries";
 import { DETAILS, type pageOf } from "../../components/gallery/pictureList";
@@ -42,6 +42,12 @@ export function useAudit(project: string, hasPictures: boolean) {
   useEffect(() => {
     if (judged) lookAtPages(client, judged.version); // badges are what an audit has found
   }, [judged, client]);
+  const before = useRef(left);
+  useEffect(() => {
+    if (before.current === left) return;
+    before.current = left;
+    lookAgain(client, "/api/projects/{project}/duplicates"); // more pictures were looked at
+  }, [left, client]);
   return audit;
 }
 

@@ -7,7 +7,7 @@ import { api, ask } from "../../api/client";
 import { lookAgain, useGet } from "../../api/queries";
 import { sayProblem } from "../../components/say";
 import { JobRow } from "../../frame/JobDrawer";
-import { hasEnded, isWaiting, type Job } from "../../frame/job";
+import { hasEnded, hasPlace, type Job, titleOf } from "../../frame/job";
 import classes from "./Runs.module.css";
 
 /** What runs, and what waits in its order, which is changed by dragging or by the arrows. Nothing is shown where nothing goes on. */
@@ -17,9 +17,9 @@ export function Queue() {
   const { data: jobs = [] } = useGet("/api/jobs");
   const [dragged, drag] = useState<Job>();
   const [over, setOver] = useState<Job>();
-  const going = jobs.filter((job) => !hasEnded(job) && !isWaiting(job));
-  const waiting = jobs.filter(isWaiting);
-  if (going.length + waiting.length === 0) return null;
+  const waiting = jobs.filter(hasPlace);
+  const others = jobs.filter((job) => !hasEnded(job) && !hasPlace(job));
+  if (others.length + waiting.length === 0) return null;
 
   function move(job: Job, order: number): void {
     if (order < 1 || order > waiting.length) return;
@@ -32,7 +32,7 @@ export function Queue() {
     <section aria-labelledby="queue">
       <h2 id="queue">{t("queue")}</h2>
       <ol className={classes.queue}>
-        {going.map((job) => (
+        {others.map((job) => (
           <li key={job.id}>
             <JobRow job={job} />
           </li>
@@ -58,7 +58,7 @@ export function Queue() {
                 variant="subtle"
                 color="gray"
                 disabled={index === 0}
-                aria-label={t("move_up", { job: job.words })}
+                aria-label={t("move_up", { job: titleOf(job) })}
                 onClick={() => move(job, index)}
               >
                 <ChevronUp size={16} />
@@ -67,7 +67,7 @@ export function Queue() {
                 variant="subtle"
                 color="gray"
                 disabled={index === waiting.length - 1}
-                aria-label={t("move_down", { job: job.words })}
+                aria-label={t("move_down", { job: titleOf(job) })}
                 onClick={() => move(job, index + 2)}
               >
                 <ChevronDown size={16} />

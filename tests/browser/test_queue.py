@@ -1,0 +1,50 @@
+"""The queue's order is changed by dragging and by keys. It changes in the studio, so it is the same after a reload."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from lorasmith.jobs.lock import take_lock
+from lorasmith.jobs.workspace import Workspace
+from tests.running_studio import RunningStudio
+
+
+@pytest.fixture
+def idle(studio: RunningStudio) -> Iterator[None]:
+    """Nobody begins what waits."""
+    place = Workspace.at(studio.workspace)
+    place.state.mkdir(exist_ok=True)
+    lock = take_lock(place.supervisor_lock)
+    assert lock is not None
+    yield
+    for job in studio.client.get("jobs"):
+        studio.client.post(f"jobs/{job['id']}:cancel")
+    lock.release()
+
+
+@pytest.mark.usefixtures("idle")
+def test_the_order_is_changed_by_dragging_and_by_keys_and_is_there_after_a_reload(page: Page, studio: RunningStudio, demo: str) -> None:
+    settings = studio.client.post(f"projects/{demo}/settings")["settings"]
+    for name in ("rests", "one", "two", "three"):
+        arguments = {"settings": {**settings, "name": name}, "out": f"projects/{demo}/runs/{name}"}
+        job = studio.client.post("jobs", {"kind": "train", "project": demo, "arguments": arguments})
+        if name == "rests":
+            studio.client.post(f"jobs/{job['id']}:pause")
+
+    page.goto(f"{studio.client.address}runs")
+    listed = page.get_by_role("region", name="Queue").get_by_role("listitem")
+    expect(listed).to_contain_text(["rests", "one", "two", "three"])
+    listed.filter(has_text="three").drag_to(listed.filter(has_text="one"))
+    expect(listed).to_contain_text(["rests", "three", "one", "two"])
+    page.get_by_role("button", name="Move down: Train a LoRA: three").press("Enter")
+    expect(listed).to_contain_text(["rests", "one", "three", "two"])
+    page.get_by_role("button", name="Move up: Train a LoRA: two").press("Enter")
+    expect(listed).to_contain_text(["rests", "one", "two", "three"])
+    page.get_by_role("button", name="Move down: Train a LoRA: one").press("Enter")
+    page.reload()
+    expect(listed).to_contain_text(["rests", "two", "one", "three"])
+    order = [job["arguments"]["settings"]["name"] for job in studio.client.get("jobs") if job["state"] == "queued"]
+    assert order == ["two", "one", "three"]
