@@ -30,6 +30,7 @@ FAMILIES = {
     "klein": ("transformer",),
     "anima": ("transformer",),
     "krea2": ("transformer",),
+    "sd3": ("transformer", "text_encoder", "text_encoder_2"),
 }
 RANKED = {"lora", "loha", "lokr", "dylora", "glora"}
 
@@ -67,6 +68,9 @@ def outputs(parts):
         states = numbers(2, 6, config.num_text_layers, config.text_hidden_dim)
         places = torch.cat([torch.zeros(6, 3), image])
         found.append(parts["transformer"](numbers(2, 16, config.in_channels), states, torch.tensor([0.3, 0.9]), places).sample)
+    elif "pos_embed_max_size" in config:
+        states, pooled = numbers(2, 6, config.joint_attention_dim), numbers(2, config.pooled_projection_dim)
+        found.append(parts["transformer"](numbers(2, config.in_channels, 8, 8), states, pooled, torch.tensor([300.0, 900.0])).sample)
     elif "transformer" in parts:
         axes = len(config.axes_dims_rope)
         text, image = torch.zeros(6, axes), torch.zeros(16, axes)

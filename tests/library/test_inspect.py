@@ -43,7 +43,7 @@ def written(path, shapes, metadata=None, numbers=True):
 # What the trainers' lists are for: (family, its title), by the list's own word.
 BASES = {
     "sd15": ("sd1", "Stable Diffusion 1.x"), "sd21": ("sd2", "Stable Diffusion 2.x"), "sdxl": ("sdxl", "Stable Diffusion XL"), "flux": ("flux", "Flux.1"),
-    "sd35_medium": ("", "Stable Diffusion 3"), "flux2_klein4b": ("klein", "FLUX.2 klein"), "lumina2": ("lumina2", "Lumina 2"), "zimage": ("zimage", "Z-Image"),
+    "sd35_medium": ("sd3", "Stable Diffusion 3.5"), "flux2_klein4b": ("klein", "FLUX.2 klein"), "lumina2": ("lumina2", "Lumina 2"), "zimage": ("zimage", "Z-Image"),
     "qwen_image": ("qwen_image", "Qwen-Image"), "anima": ("anima", "Anima"),
 }  # fmt: skip
 DIALECTS = {"lora_": "kohya", "diffusion_model.": "ComfyUI", "transformer.": "diffusers"}

@@ -175,8 +175,45 @@ def lumina2(parts):
     }  # fmt: skip
 
 
+def sd3(parts):
+    """Stability AI's names, with query, key and value in one layer; the projection of CLIP-L, which changes nothing, is left out."""
+    from tests.models.single_files import ldm_vae, with_text_model
+
+    part, found = parts["transformer"], {}
+    last = max(int(key.split(".")[1]) for key in part if key.startswith("transformer_blocks."))
+    words = {
+        "pos_embed.pos_embed": "pos_embed", "pos_embed.proj.": "x_embedder.proj.", "time_text_embed.timestep_embedder.linear_1.": "t_embedder.mlp.0.",
+        "time_text_embed.timestep_embedder.linear_2.": "t_embedder.mlp.2.", "time_text_embed.text_embedder.linear_1.": "y_embedder.mlp.0.",
+        "time_text_embed.text_embedder.linear_2.": "y_embedder.mlp.2.", "norm_out.linear.": "final_layer.adaLN_modulation.1.",
+        "proj_out.": "final_layer.linear.", "transformer_blocks.": "joint_blocks.", ".attn.norm_added_": ".context_block.attn.ln_",
+        ".attn.norm_": ".x_block.attn.ln_", ".attn2.norm_": ".x_block.attn2.ln_", ".attn.to_out.0.": ".x_block.attn.proj.",
+        ".attn.to_add_out.": ".context_block.attn.proj.", ".attn2.to_out.0.": ".x_block.attn2.proj.", ".ff.net.0.proj.": ".x_block.mlp.fc1.",
+        ".ff.net.2.": ".x_block.mlp.fc2.", ".ff_context.net.0.proj.": ".context_block.mlp.fc1.", ".ff_context.net.2.": ".context_block.mlp.fc2.",
+        ".norm1.linear.": ".x_block.adaLN_modulation.1.", ".norm1_context.linear.": ".context_block.adaLN_modulation.1.",
+    }  # fmt: skip
+    fused = {".attn.to_q.": ".x_block.attn.qkv.", ".attn2.to_q.": ".x_block.attn2.qkv.", ".attn.add_q_proj.": ".context_block.attn.qkv."}
+    for key, value in part.items():
+        if any(f".{word}." in key for word in ("to_k", "to_v", "add_k_proj", "add_v_proj")):
+            continue
+        if first := next((word for word in fused if word in key), None):
+            value = torch.cat([part[key.replace("_q", f"_{x}")] for x in "qkv"])
+            key = key.replace(first, fused[first])
+        if key.startswith(("norm_out.", f"transformer_blocks.{last}.norm1_context.")):
+            value = torch.cat(value.chunk(2)[::-1])
+        for ours, theirs in words.items():
+            key = key.replace(ours, theirs)
+        found[key] = value
+    clip_l = {key: value for key, value in with_text_model(parts["text_encoder"]).items() if "text_projection" not in key}
+    return {
+        **behind("model.diffusion_model.", found), **behind("first_stage_model.", ldm_vae(parts["vae"], 4)),
+        **behind("text_encoders.clip_l.transformer.", clip_l), **behind("text_encoders.clip_g.transformer.", parts["text_encoder_2"]),
+        **behind("text_encoders.t5xxl.transformer.", parts["text_encoder_3"]),
+    }  # fmt: skip
+
+
 ORIGINALS = {
     "Lumina2Transformer2DModel": lumina2,
+    "SD3Transformer2DModel": sd3,
     "QwenImageTransformer2DModel": qwen_image,
     "CosmosTransformer3DModel": anima,
     "Krea2Transformer2DModel": krea2,

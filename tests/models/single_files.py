@@ -20,7 +20,7 @@ from tests.models.newer_single_files import ORIGINALS
 def parts_of(folder: Path) -> dict[str, dict[str, torch.Tensor]]:
     """Part -> its tensors, as the folder has them."""
     found = {}
-    for part in ("unet", "transformer", "vae", "text_encoder", "text_encoder_2", "text_conditioner"):
+    for part in ("unet", "transformer", "vae", "text_encoder", "text_encoder_2", "text_encoder_3", "text_conditioner"):
         for name in ("diffusion_pytorch_model.safetensors", "model.safetensors"):
             if (folder / part / name).is_file():
                 found[part] = load_file(folder / part / name)

@@ -72,6 +72,7 @@ def test_folders_are_known(toy):
     assert description.zero_terminal_snr == (toy == "sdxl-v")
     assert description.variant == {
         "flux": "dev", "flux-schnell": "schnell", "zimage": "base", "klein": "base 4B", "anima": "2B", "krea2": "raw", "krea2-turbo": "turbo",
+        "sd3": "medium", "sd3-large": "large",
     }.get(toy, "")  # fmt: skip
     assert missing_parts(description) == []
 
@@ -151,7 +152,7 @@ WRONG = {
     "unclip": (SD2 | {f"{UNET}label_emb.0.0.weight": (1280, 2048)}, "unCLIP"),
     "half a unet": ({k: v for k, v in SD1.items() if "out.2" not in k}, "ControlNet"),
     "controlnet": ({"control_model.time_embed.0.weight": (1280, 320)}, "ControlNet"),
-    "sd3": ({"model.diffusion_model.joint_blocks.0.x_block.attn.qkv.weight": (4, 4)}, "Stable Diffusion 3"),
+    "auraflow": ({"joint_transformer_blocks.0.attn.to_q.weight": (4, 4), "pos_embed.pos_embed": (1, 4, 4)}, "AuraFlow"),
     "flux.3": (FLUX | {"early_stream_modulations.image.lin.weight": (4, 4)}, "Flux.3"),
     "flux fill": (FLUX | {"img_in.weight": (3072, 384)}, "Fill"),
     "flux depth": (FLUX | {"img_in.weight": (3072, 128)}, "Depth"),
@@ -213,7 +214,7 @@ def test_gguf_files_pickles_and_packed_weights_are_refused(tmp_path):
     [
         ({"_class_name": "StableDiffusionInpaintPipeline"}, {}, "inpainting"),
         ({"_class_name": "StableDiffusionPipeline"}, {"in_channels": 9}, "9 input channels"),
-        ({"_class_name": "StableDiffusion3Pipeline"}, {}, "StableDiffusion3Pipeline"),
+        ({"_class_name": "StableDiffusion3ControlNetPipeline"}, {}, "StableDiffusion3ControlNetPipeline"),
         ({"_class_name": "QwenImageEditPlusPipeline"}, {}, "QwenImageEditPlusPipeline, a model that edits pictures"),
         ({"_class_name": "QwenImageLayeredPipeline"}, {}, "QwenImageLayeredPipeline, a model that takes pictures apart into layers"),
         ({"_class_name": 7}, {}, "no _class_name"),

@@ -21,23 +21,13 @@ from pathlib import Path
 from tests.models import newer_toys
 
 TOYS = (
-    "sd1",
-    "sd2",
-    "sdxl",
-    "sdxl-v",
-    "flux",
-    "flux-schnell",
-    "chroma",
-    "zimage",
-    "lumina2",
-    "qwen_image",
-    "klein",
-    "anima",
-    "krea2",
+    "sd1", "sd2", "sdxl", "sdxl-v", "flux", "flux-schnell", "sd3", "sd3-large", "chroma", "zimage", "lumina2", "qwen_image", "klein", "anima", "krea2",
     "krea2-turbo",
-)
-POOLED = {"sdxl", "flux"}  # families whose denoiser reads a pooled state as well
-MASKS_T5 = {"flux", "chroma"}  # families for which base.t5_attention_mask may be on
+)  # fmt: skip
+POOLED = {"sdxl", "flux", "sd3"}  # families whose denoiser reads a pooled state as well
+MASKS_T5 = {"flux", "sd3", "chroma"}  # families for which base.t5_attention_mask may be on
+CLIP_TOKENS = {"sd3": 77}
+"""Families that read CLIP's states before those of another text encoder -> how many."""
 NATIVE = {"qwen_image": 1024, "anima": 1024, "krea2": 1024}
 """Families whose settings do not say which square they were made for -> that of the family."""
 PICTURE = 64  # pixels a side: the toys' native resolution
@@ -302,8 +292,29 @@ def _flux(folder: Path, variant: str) -> None:
     ).save_pretrained(folder)  # fmt: skip
 
 
-def _flux_vae():
-    return _vae(latent_channels=16, scaling_factor=0.3611, shift_factor=0.1159, use_quant_conv=False, use_post_quant_conv=False)
+def _flux_vae(**settings):
+    plain = {"latent_channels": 16, "scaling_factor": 0.3611, "shift_factor": 0.1159, "use_quant_conv": False, "use_post_quant_conv": False}
+    return _vae(**plain | settings)
+
+
+def _sd3(folder: Path, variant: str) -> None:
+    """Medium, with a second attention in its first block, or large."""
+    import torch
+    from diffusers import FlowMatchEulerDiscreteScheduler, SD3Transformer2DModel, StableDiffusion3Pipeline
+
+    tokenizer, tokenizer_2, tokenizer_3 = clip_tokenizer(), clip_tokenizer("!"), t5_tokenizer()
+    clip_l = _clip(tokenizer, "CLIPTextModelWithProjection", hidden_size=12, intermediate_size=24, projection_dim=12)
+    torch.nn.init.eye_(clip_l.text_projection.weight)
+    clip_g = _clip(tokenizer_2, "CLIPTextModelWithProjection", hidden_size=16, intermediate_size=32, projection_dim=8, hidden_act="gelu")
+    transformer = SD3Transformer2DModel(
+        sample_size=PICTURE // 8, num_layers=2, attention_head_dim=16, num_attention_heads=2, joint_attention_dim=32, caption_projection_dim=32,
+        pooled_projection_dim=20, pos_embed_max_size=24, qk_norm="rms_norm", dual_attention_layers=() if variant == "large" else (0,),
+    )  # fmt: skip
+    StableDiffusion3Pipeline(
+        vae=_flux_vae(scaling_factor=1.5305, shift_factor=0.0609), text_encoder=clip_l, tokenizer=tokenizer, text_encoder_2=clip_g,
+        tokenizer_2=tokenizer_2, text_encoder_3=_t5(tokenizer_3), tokenizer_3=tokenizer_3, transformer=transformer,
+        scheduler=FlowMatchEulerDiscreteScheduler(num_train_timesteps=1000, shift=3.0, use_dynamic_shifting=False),
+    ).save_pretrained(folder)  # fmt: skip
 
 
 def _chroma(folder: Path, variant: str) -> None:
@@ -360,7 +371,7 @@ def _klein(folder: Path, variant: str) -> None:
 
 
 _MAKERS = {
-    "sd1": _sd1, "sd2": _sd2, "sdxl": _sdxl, "flux": _flux, "chroma": _chroma, "zimage": _zimage, "klein": _klein,
+    "sd1": _sd1, "sd2": _sd2, "sdxl": _sdxl, "flux": _flux, "sd3": _sd3, "chroma": _chroma, "zimage": _zimage, "klein": _klein,
     "qwen_image": lambda folder, variant: newer_toys.qwen_image(folder, qwen_tokenizer()),
     "anima": lambda folder, variant: newer_toys.anima(folder, qwen_tokenizer(), t5_tokenizer()),
     "lumina2": lambda folder, variant: newer_toys.lumina2(folder, _flux_vae()),

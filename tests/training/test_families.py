@@ -51,6 +51,7 @@ def pixels(picture):
         ("qwen_image", "file", LORA),
         ("klein", "file", LORA),
         ("anima", "file", LORA),
+        ("sd3", "file", LORA),
     ],
     ids=lambda value: value.get("kind", "lora") if isinstance(value, dict) else value,
 )

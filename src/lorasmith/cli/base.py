@@ -24,6 +24,7 @@ def inspect(
     vae: Annotated[Path | None, typer.Option(help="Another autoencoder: its file or folder.")] = None,
     text_encoder: Annotated[Path | None, typer.Option(help="Text encoder in a file of its own (Flux: CLIP-L).")] = None,
     text_encoder_2: Annotated[Path | None, typer.Option(help="Second text encoder in a file of its own (Flux: T5).")] = None,
+    text_encoder_3: Annotated[Path | None, typer.Option(help="Third text encoder in a file of its own (SD 3.5: T5).")] = None,
     allow_pickle: AllowPickle = False,
     hashes: Annotated[bool, typer.Option("--hashes", help="Also hash the files; remembered, so slow only once.")] = False,
     as_json: AsJson = False,
@@ -37,7 +38,8 @@ def inspect(
     from lorasmith.models.files.hashes import sha256
     from lorasmith.models.open import describe, missing_parts
 
-    found = describe(source, vae=vae, text_encoder=text_encoder, text_encoder_2=text_encoder_2, allow_pickle=allow_pickle)
+    parts = {"vae": vae, "text_encoder": text_encoder, "text_encoder_2": text_encoder_2, "text_encoder_3": text_encoder_3}
+    found = describe(source, allow_pickle=allow_pickle, **parts)
     absent = missing_parts(found)
     files = dict.fromkeys(file for place in found.parts.values() for file in place.files)
     digests = {str(file): sha256(file) for file in files} if hashes else {}

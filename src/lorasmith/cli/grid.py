@@ -10,7 +10,7 @@ import typer
 from lorasmith.cli.interrupt import STOPPED, stop_on_ctrl_c
 from lorasmith.cli.options import AsJson, DeviceChoice, base_of
 from lorasmith.cli.output import print_json
-from lorasmith.cli.picture import ConfigFolder, Precision, TextEncoder, TextEncoder2, Vae, samplers
+from lorasmith.cli.picture import ConfigFolder, Precision, TextEncoder, TextEncoder2, TextEncoder3, Vae, samplers
 from lorasmith.cli.progress import progress_bar
 from lorasmith.pages.numbers import count
 
@@ -52,6 +52,7 @@ def grid(
     vae: Vae = None,
     text_encoder: TextEncoder = None,
     text_encoder_2: TextEncoder2 = None,
+    text_encoder_3: TextEncoder3 = None,
     config: ConfigFolder = None,
     precision: Precision = None,
     device: DeviceChoice = "auto",
@@ -77,7 +78,9 @@ def grid(
         target, x=x, y=y, z=z, base=base, prompt=prompt, lora_folder=lora_folder, strength=strength, out=out, name=name, precision=precision,
         device=device, negative_prompt=negative_prompt, seed=seed, sampler=sampler, steps=steps, cfg_scale=cfg_scale, width=width,
         height=height, clip_skip=clip_skip,
-        open_options={"vae": vae, "text_encoder": text_encoder, "text_encoder_2": text_encoder_2, "config": config},
+        open_options={
+            "vae": vae, "text_encoder": text_encoder, "text_encoder_2": text_encoder_2, "text_encoder_3": text_encoder_3, "config": config,
+        },
     )  # fmt: skip
     for finding in plan.findings:
         typer.echo(f"{finding.severity}: {finding}", err=True)

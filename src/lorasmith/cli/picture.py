@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 Vae = Annotated[Path | None, typer.Option(help="Another autoencoder: its file or folder.")]
 TextEncoder = Annotated[Path | None, typer.Option(help="Text encoder in a file of its own (Flux: CLIP-L).")]
 TextEncoder2 = Annotated[Path | None, typer.Option(help="Second text encoder in a file of its own (Flux: T5).")]
+TextEncoder3 = Annotated[Path | None, typer.Option(help="Third text encoder in a file of its own (SD 3.5: T5).")]
 ConfigFolder = Annotated[Path | None, typer.Option(help="Diffusers folder whose settings and tokenizers are used.")]
 Precision = Annotated[str | None, typer.Option(help="fp32, bf16 or fp16. Empty: bf16 on a GPU, else fp32.")]
 
@@ -77,6 +78,7 @@ def sample(
     vae: Vae = None,
     text_encoder: TextEncoder = None,
     text_encoder_2: TextEncoder2 = None,
+    text_encoder_3: TextEncoder3 = None,
     config: ConfigFolder = None,
     allow_pickle: AllowPickle = False,
     precision: Precision = None,
@@ -99,7 +101,10 @@ def sample(
         seed=seed, width=width, height=height, sampler=sampler, steps=steps, cfg_scale=cfg_scale, guidance=guidance,
         negative_prompt=negative_prompt, clip_skip=clip_skip,
     )  # fmt: skip
-    options = {"vae": vae, "text_encoder": text_encoder, "text_encoder_2": text_encoder_2, "config": config, "allow_pickle": allow_pickle}
+    options = {
+        "vae": vae, "text_encoder": text_encoder, "text_encoder_2": text_encoder_2, "text_encoder_3": text_encoder_3, "config": config,
+        "allow_pickle": allow_pickle,
+    }  # fmt: skip
     requests, source = _requests(prompt or [], prompts_file, from_png, given)
     if from_captions is not None:
         requests += _from_captions(base, from_captions, trigger, given)

@@ -51,7 +51,10 @@ MOST_MOMENTS = 60
 """Times that samples were generated which the page shows of each prompt: every epoch, but in very long runs."""
 LARGE, SMALL = 640, 256
 """Longest side in pixels of a sample before and after, and over the epochs."""
-PART_NAMES = {"unet": "U-Net", "transformer": "transformer", "text_encoder": "text encoder", "text_encoder_2": "second text encoder"}
+PART_NAMES = {
+    "unet": "U-Net", "transformer": "transformer", "text_encoder": "text encoder", "text_encoder_2": "second text encoder",
+    "text_encoder_3": "third text encoder",
+}  # fmt: skip
 
 Item = TypeVar("Item")
 

@@ -32,7 +32,7 @@ from lorasmith.library.inspect import inspect
 from lorasmith.library.search import Search
 from lorasmith.models.files.hashes import auto_v1, fingerprints, sha256
 from lorasmith.models.files.hub import is_hub_id
-from lorasmith.models.open import describe
+from lorasmith.models.open import SEPARATE_PARTS, describe
 from lorasmith.pages.numbers import count
 from lorasmith.training.importers.import_settings import import_settings
 from lorasmith.training.records.inputs import KEY, PICTURE_DIGITS, RecordedPicture, recorded_pictures, versions
@@ -212,8 +212,8 @@ class _Finding:
         """Files and folders that are known by their names alone; those without which the same tensors come out are given up."""
         inputs = []
         base = self.settings.base
-        needed = {"base.vae": base.vae, "base.text_encoder": base.text_encoder, "base.text_encoder_2": base.text_encoder_2,
-                  "base.config": base.config, "network.weights": self.settings.network.weights}  # fmt: skip
+        needed = {f"base.{name}": getattr(base, name) for name in (*SEPARATE_PARTS, "config")}
+        needed |= {"network.weights": self.settings.network.weights}
         needed |= {f"datasets.{number}.mask_path": each.mask_path for number, each in enumerate(self.settings.datasets)}
         for setting, named in needed.items():
             if named is not None and not is_hub_id(named):

@@ -72,7 +72,7 @@ class Description:
     variant: str  # a key of its variants; "" where there is one only
     prediction_type: PredictionType
     zero_terminal_snr: bool
-    parts: Mapping[str, PartPlace]  # by diffusers' names: the denoiser, "text_encoder", "text_encoder_2", "vae"
+    parts: Mapping[str, PartPlace]  # by diffusers' names: the denoiser, "text_encoder", "text_encoder_2" ..., "vae"
     scheduler: SchedulerConfig  # with the prediction type and zero SNR as above
     tokenizers: Mapping[str, Path]  # name -> its folder, where one is beside the weights; the others are the standard ones
     reasons: tuple[str, ...]  # how we know, one sentence each
@@ -99,6 +99,17 @@ class Description:
     def form(self) -> Variant:
         """What the family's record says about bases of this variant."""
         return self.record.variant(self.variant)
+
+    @property
+    def needed_parts(self) -> tuple[str, ...]:
+        """The parts that it is opened with: those of its family, without the optional ones that it lacks."""
+        return tuple(name for name in self.form.parts if name in self.parts or name not in self.record.optional_parts)
+
+    @property
+    def needed_tokenizers(self) -> tuple[str, ...]:
+        """The tokenizers of those parts."""
+        spared = {part.tokenizer for name, part in self.record.optional_parts.items() if name not in self.parts}
+        return tuple(name for name in self.record.tokenizers if name not in spared)
 
     @property
     def sizes(self) -> Sizes:

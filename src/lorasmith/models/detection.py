@@ -88,16 +88,14 @@ _FOREIGN: tuple[tuple[str, str, str], ...] = (
 )  # fmt: skip
 # Other families: a pattern of their keys -> their name. One that fits an anchor or the title of a family in the registry is passed over.
 _OTHER_FAMILIES: tuple[tuple[str, str], ...] = (
-    (r"(^|\.)joint_blocks\.0\.", "Stable Diffusion 3"),
     (r"(^|\.)early_stream_modulations\.", "Flux.3"),
     (r"(^|\.)head\.modulation$", "Wan"),
     (r"(^|\.)double_stream_blocks\.", "HiDream"),
     (r"(^|\.)txt_in\.individual_token_refiner\.", "HunyuanVideo"),
-    (r"(^|\.)double_layers\.0\.", "AuraFlow"),
+    (r"(^|\.)(double_layers|joint_transformer_blocks)\.0\.", "AuraFlow"),
     (r"(^|\.)(patchify_proj|scale_shift_table)(\.|$)", "PixArt or LTX-Video"),
     (r"(^|\.)(clip_txt_mapper|down_blocks\.0\.0\.channelwise)\.", "Stable Cascade"),
     (r"(^|\.)txt_in\.text_norm\.", "Qwen-Image 2.1"),
-    (r"(^|\.)pos_embed\.(proj|pos_embed)", "Stable Diffusion 3 or PixArt"),
 )
 
 

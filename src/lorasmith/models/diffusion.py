@@ -162,6 +162,8 @@ class Flow:
     prediction_type: PredictionType = "flow"
     shift: Shift | None = None
     """The family's own, where its pipeline does not take the config's."""
+    last: float | None = None
+    """The fraction of noise of the last step before the shift; None: that of as many equal steps to the picture."""
 
     def levels(self, timesteps: torch.Tensor) -> Levels:
         sigma = timesteps / 1000
@@ -178,7 +180,7 @@ class Flow:
     def sigmas(self, steps: int, tokens: int) -> list[float]:
         """Shifted as the scheduler's config says: by a fixed factor, or further for larger images; stretched to end at its last fraction."""
         shift = self.shift or shift_of(self.config)
-        return flow_sigmas(steps, shift.mu(tokens, steps), self.config.get("shift_terminal"))
+        return flow_sigmas(steps, shift.mu(tokens, steps), self.config.get("shift_terminal"), self.last)
 
     def sigma_at(self, timestep: int) -> float:
         return of_fraction(timestep / 1000)

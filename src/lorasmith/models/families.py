@@ -15,6 +15,7 @@ from lorasmith.models.parts import Architecture
 from lorasmith.models.qwen_image.family import QWEN_IMAGE
 from lorasmith.models.sd1.family import SD1
 from lorasmith.models.sd2.family import SD2
+from lorasmith.models.sd3.family import SD3
 from lorasmith.models.sdxl.family import SDXL
 from lorasmith.models.zimage.family import ZIMAGE
 
@@ -32,6 +33,7 @@ register(SD1)
 register(SD2)
 register(SDXL)
 register(FLUX)
+register(SD3)
 register(CHROMA)
 register(KLEIN)
 register(ZIMAGE)

@@ -248,6 +248,16 @@ class Tokenizer:
 
 
 @dataclass(frozen=True)
+class OptionalPart:
+    """A part that a base may lack."""
+
+    tokenizer: str
+    """Its tokenizer, which is not needed without it."""
+    note: str
+    """What a LoRA on a base without it needs to know."""
+
+
+@dataclass(frozen=True)
 class Prediction:
     """What a family's bases predict, where a file does not say."""
 
@@ -298,9 +308,11 @@ class Family:
     what enters layer k; as many as there are layers is the last, after the final norm. Layers above are not loaded. None: it has no such
     text encoder."""
     caption_tokenizers: tuple[str, ...] | None = None
-    """The tokenizers whose limit a caption must keep; None: all."""
+    """The tokenizers whose limit a caption must keep; None, or where the base has none of them: all."""
     template: Template | None = None
     """What its language model is given around a caption; None for families that read no language model."""
+    optional_parts: Mapping[str, OptionalPart] = field(default_factory=dict)
+    """The parts that a base is opened without where it lacks them."""
 
     def __repr__(self) -> str:
         return f"Family({self.name!r}, {self.title})"

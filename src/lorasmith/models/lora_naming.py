@@ -36,7 +36,7 @@ class Place:
     shares: tuple[int, ...] = (1,)
     """The groups of output rows under this name, one below the other, in proportion to each other."""
     halves_swapped: bool = False
-    """The layer's output rows are (scale, shift) in the module, and (shift, scale) in the file."""
+    """The layer's output rows are (scale, shift) in the module, and (shift, scale) in the file; they are twice as many as its inputs."""
 
 
 def own_place(flat: str, shape: Any) -> Place:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from lorasmith.models.base import Base
 
-SEPARATE_PARTS = ("vae", "text_encoder", "text_encoder_2")
+SEPARATE_PARTS = ("vae", "text_encoder", "text_encoder_2", "text_encoder_3")
 """The parts that a user can give as files of their own; each is a setting of the base."""
 
 
@@ -64,6 +64,8 @@ def describe(source: Path | str, **open_options: Unpack[OpenOptions]) -> Descrip
         )
     description = _describe_folder(place, open_options) if place.is_dir() else _describe_file(place, open_options)
     description = _without_unread_layers(_with_separate_parts(description, open_options))
+    left_out = (part.note for name, part in description.record.optional_parts.items() if name not in description.parts)
+    description = replace(description, notes=(*description.notes, *left_out))
     return replace(description, hub_id=str(source), source=place) if is_hub_id(source) else description
 
 
@@ -126,7 +128,7 @@ def detect_family(source: Path | str) -> str:
 
 def missing_parts(description: Description) -> list[str]:
     """The parts that a base of its family needs and this one lacks."""
-    return [name for name in description.form.parts if name not in description.parts]
+    return [name for name in description.needed_parts if name not in description.parts]
 
 
 # -- single files ---------------------------------------------------------------------------------------------------------------
@@ -260,7 +262,7 @@ def _describe_folder(folder: Path, open_options: OpenOptions) -> Description:
             path=str(folder),
         )
     given = _separate_parts(open_options)
-    absent = [name for name in config.standard if name not in present and name not in given]
+    absent = [name for name in config.standard if name not in present and name not in given and name not in family.optional_parts]
     if absent:
         raise BaseModelError(
             f"The base {folder} has no folder {absent[0]!r}; give a complete diffusers folder.", code="base.part_missing", parts=absent
@@ -289,6 +291,7 @@ def _folder_part(folder: Path, config: Part | None, open_options: OpenOptions, i
     """One part of a diffusers folder, or a folder that is given as that part of a base, which reads one like `instead_of`."""
     if config is None:
         raise BaseModelError(f"{folder} has no config.json; download the base again.", code="base.damaged", path=str(folder))
+    config = config._replace(architecture=config.architecture.in_folder or config.architecture)
     allow_pickle = bool(open_options.get("allow_pickle"))
     files = weight_files(folder, allow_pickle)
     entries: dict[str, Entry] = {}
@@ -324,8 +327,8 @@ def _with_separate_parts(description: Description, open_options: OpenOptions) ->
                 f"base.{name} is {at}, which does not exist; give the file of that part.", code="base.missing", path=str(at)
             )
         standard, before = config.standard[name], parts.get(name)
-        keep = before is not None and before.config.architecture is standard.architecture
-        wanted = before.config if before and keep else config.part(name)
+        keep = before is not None and before.config.architecture in (standard.architecture, standard.architecture.in_folder)
+        wanted = before.config._replace(architecture=standard.architecture) if before and keep else config.part(name)
         if at.is_dir():
             own = part_of_folder(standard.architecture, read_json(at / "config.json"))
             parts[name] = _folder_part(at, own, open_options, instead_of=(name, wanted))

@@ -81,6 +81,10 @@ class Architecture:
     """Where in a folder's config.json its settings may be, beside those of what is left out."""
     settings_here: Callable[[Mapping[str, Any]], Mapping[str, Any]] | None = None
     """A folder's settings -> those that the module is made with, where that is in another way with the same weights."""
+    in_folder: Architecture | None = None
+    """The same part in a diffusers folder, where that has more weights than files of its own."""
+    buffers_in_files: bool = False
+    """Whether files have the module's buffers too, so that none is computed before it is filled."""
     sizes: tuple[Size, ...] = ()
     """What tells its sizes apart, where it is published in several; the first names them."""
     sign: str = ""

@@ -21,6 +21,7 @@ class OpenOptions(TypedDict, total=False):
     vae: Path | str | None  # the file or folder of another autoencoder
     text_encoder: Path | str | None  # the file of the (first) text encoder, where the model's file has none
     text_encoder_2: Path | str | None
+    text_encoder_3: Path | str | None
     config: Path | None  # a diffusers folder whose settings and tokenizers are used instead of the family's standard ones
     prediction_type: str | None  # "epsilon" or "v_prediction", against what the files say
     zero_terminal_snr: bool | None
@@ -48,7 +49,12 @@ class BaseModelSettings(BaseModel):
     path: Path = Field(description="The base model: a .safetensors file, a diffusers folder, or a hub id (owner/name).")
     vae: Path | None = Field(None, description="File or folder of another autoencoder. Empty: the base's own.")
     text_encoder: Path | None = Field(None, description="File of the (first) text encoder, where the base's file has none.")
-    text_encoder_2: Path | None = Field(None, description="File of the second text encoder (Flux: T5), where the base's file has none.")
+    text_encoder_2: Path | None = Field(
+        None, description="File of the second text encoder (Flux: T5, SD 3.5: CLIP-G), where the base's file has none."
+    )
+    text_encoder_3: Path | None = Field(
+        None, description="File of the third text encoder (SD 3.5: T5), where the base's file has none. Empty: it is left out."
+    )
     config: Path | None = Field(
         None, description="Diffusers folder whose settings and tokenizers are used. Empty: the family's standard ones."
     )
@@ -69,11 +75,12 @@ class BaseModelSettings(BaseModel):
         None,
         ge=2,
         le=1024,
-        description="Most tokens of a caption: 75, 150 or 225; Flux up to 512 (schnell 256), Chroma up to 512, Qwen-Image and Anima up to 1024. Empty: the base's usual.",
+        description="Most tokens of a caption: 75, 150 or 225; Flux up to 512 (schnell 256), SD 3.5 up to 256, Chroma up to 512, Qwen-Image and Anima up to 1024. Empty: the base's usual.",
     )
     weighted_captions: bool = Field(False, description="Captions may have (emphasis:1.2), read as the web UIs do.")
     t5_attention_mask: bool = Field(
-        False, description="For T5 text encoders (Flux): padding is not read. Flux was trained without a mask, Chroma always has one."
+        False,
+        description="For T5 text encoders (Flux, SD 3.5): padding is not read. Both were trained without a mask, Chroma always has one.",
     )
 
     def merged(self, in_samples: bool | None = None) -> list[tuple[Path, float]]:
@@ -91,7 +98,7 @@ class BaseModelSettings(BaseModel):
     def open_options(self) -> OpenOptions:
         """How the base is to be opened, for `models.open.describe` and `open_base`."""
         return {
-            "vae": self.vae, "text_encoder": self.text_encoder, "text_encoder_2": self.text_encoder_2, "config": self.config,
-            "prediction_type": self.prediction_type, "zero_terminal_snr": self.zero_terminal_snr, "allow_pickle": self.allow_pickle,
-            "quantize": self.quantize,
+            "vae": self.vae, "text_encoder": self.text_encoder, "text_encoder_2": self.text_encoder_2, "text_encoder_3": self.text_encoder_3,
+            "config": self.config, "prediction_type": self.prediction_type, "zero_terminal_snr": self.zero_terminal_snr,
+            "allow_pickle": self.allow_pickle, "quantize": self.quantize,
         }  # fmt: skip

@@ -56,18 +56,23 @@ def karras(steps: int, lowest: float, highest: float, rho: float = 7.0) -> list[
     return [(high + k / max(steps - 1, 1) * (low - high)) ** rho for k in range(steps)]
 
 
-def flow(steps: int, mu: float = 0.0, terminal: float | None = None) -> list[float]:
-    """Evenly spaced fractions of noise from 1 to 1 / steps, shifted by e^mu towards the noise (Esser et al. 2024, section 5.3.2), as sigmas.
+def flow(steps: int, mu: float = 0.0, terminal: float | None = None, last: float | None = None) -> list[float]:
+    """Evenly spaced fractions of noise from 1 to `last` (None: 1 / steps), shifted by e^mu towards the noise, as sigmas.
 
     With `terminal` they are stretched so that the last fraction is that one.
     """
-    shift = math.exp(mu)
-    fractions = [(steps - k) / steps for k in range(steps)]
-    shifted = [shift * each / (1 + (shift - 1) * each) for each in fractions]
+    even = [(steps - k) / steps if last is None else 1 - k * (1 - last) / max(steps - 1, 1) for k in range(steps)]
+    shifted = [shifted_noise(each, mu) for each in even]
     if terminal is not None and shifted[-1] < 1:
         scale = (1 - terminal) / (1 - shifted[-1])
         shifted = [1 - (1 - each) * scale for each in shifted]
     return [of_fraction(each) for each in shifted]
+
+
+def shifted_noise(noise: float, mu: float) -> float:
+    """A fraction of noise, 0-1, shifted by e^mu towards the noise (Esser et al. 2024, section 5.3.2)."""
+    shift = math.exp(mu)
+    return shift * noise / (1 + (shift - 1) * noise)
 
 
 def of_fraction(noise: float) -> float:

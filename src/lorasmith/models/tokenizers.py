@@ -47,12 +47,18 @@ def _beside_weights(description: Description, tensor: str) -> bytes | None:
 
 def load_tokenizers(description: Description) -> dict[str, Any]:
     """All tokenizers of a base by name. Raises as `load_tokenizer`."""
-    return {name: load_tokenizer(description, name) for name in description.record.tokenizers}
+    return {name: load_tokenizer(description, name) for name in description.needed_tokenizers}
 
 
 def caption_tokenizers(description: Description) -> dict[str, Any]:
     """The tokenizers whose limit a caption must keep, by name. Raises as `load_tokenizer`."""
-    return {name: load_tokenizer(description, name) for name in description.record.caption_tokenizers or description.record.tokenizers}
+    return {name: load_tokenizer(description, name) for name in caption_tokenizer_names(description)}
+
+
+def caption_tokenizer_names(description: Description) -> tuple[str, ...]:
+    """The names of those tokenizers."""
+    needed, deciding = description.needed_tokenizers, description.record.caption_tokenizers or ()
+    return tuple(name for name in deciding if name in needed) or needed
 
 
 def tokens_read(description: Description, tokenizers: Mapping[str, Any], length: int | None = None) -> int:

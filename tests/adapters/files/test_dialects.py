@@ -372,7 +372,7 @@ def test_what_is_no_part_of_a_network_is_named_with_its_reason():
         "lora_unet_mid_block_attentions_0_transformer_blocks_0_attn1_to_q.strange": ("ends so", torch.ones(1)),
         "lora_unet_mid_block_attentions_7_flux_capacitor.lora_down.weight": ("lacks lora_up.weight", torch.ones(1, 1)),
         "lora_te2_text_model_encoder_layers_0_mlp_fc1.diff": ("only one text encoder", torch.ones(2, 2)),
-        "lora_unet_joint_blocks_0_x.diff": ("another model", torch.ones(2, 2)),
+        "lora_unet_joint_transformer_blocks_0_x.diff": ("another model", torch.ones(2, 2)),
         "unet.down_blocks.0.attentions.0.proj_in.diff": ("twice", torch.ones(2, 2)),
     }
     network = read_network(source | {key: value for key, (_, value) in odd.items()}, {}, "sd1")
@@ -412,11 +412,11 @@ def test_the_family_is_recognised_by_names_widths_and_metadata(layers, metadata,
 def test_a_file_without_a_network_or_of_another_family_is_refused_in_a_sentence():
     with pytest.raises(AdapterError, match="no LoRA or other network"):
         read_network({"model.diffusion_model.out.2.weight": torch.zeros(2)})
-    with pytest.raises(AdapterError, match="made for Stable Diffusion 3, which is not supported"):
+    with pytest.raises(AdapterError, match="made for AuraFlow, which is not supported"):
         read_network(
             {
-                "lora_unet_joint_blocks_0_x.lora_down.weight": torch.zeros(1, 2),
-                "lora_unet_joint_blocks_0_x.lora_up.weight": torch.zeros(2, 1),
+                "lora_unet_joint_transformer_blocks_0_x.lora_down.weight": torch.zeros(1, 2),
+                "lora_unet_joint_transformer_blocks_0_x.lora_up.weight": torch.zeros(2, 1),
             }
         )
     with pytest.raises(AdapterError, match="give it"):

@@ -29,9 +29,6 @@ def kohya(*layers):
 
 BLOCK = "transformer.transformer_blocks.0"
 OTHERS = {
-    "SD3 medium": ("Stable Diffusion 3", lora((f"{BLOCK}.attn.to_q", 1536, 1536))),
-    "SD3.5 large": ("Stable Diffusion 3", lora((f"{BLOCK}.attn.add_q_proj", 2432, 2432))),
-    "SD3 of sd-scripts": ("Stable Diffusion 3", kohya(("lora_unet_joint_blocks_0_x_block_attn_qkv", 4608, 1536))),
     "FLUX.2 dev": ("FLUX.2 dev", lora(("transformer.single_transformer_blocks.0.attn.to_qkv_mlp_proj", 55296, 6144))),
     "HunyuanVideo": ("HunyuanVideo", kohya(("lora_unet_double_blocks_0_img_mlp_fc1", 12288, 3072))),
     "HunyuanVideo, attention alone": ("HunyuanVideo", kohya(("lora_unet_double_blocks_19_img_attn_qkv", 9216, 3072))),
@@ -72,6 +69,9 @@ def test_files_of_other_families_are_called_by_their_names_and_not_read(title, t
 
 
 SUPPORTED = {
+    "SD3 medium": ("sd3", lora((f"{BLOCK}.attn.to_q", 1536, 1536))),
+    "SD3.5 large": ("sd3", lora((f"{BLOCK}.attn.add_q_proj", 2432, 2432))),
+    "SD3 of sd-scripts": ("sd3", kohya(("lora_unet_joint_blocks_0_x_block_attn_qkv", 4608, 1536))),
     "Anima": (
         "anima",
         lora(("diffusion_model.blocks.0.cross_attn.k_proj", 2048, 1024), ("diffusion_model.blocks.27.mlp.layer1", 8192, 2048)),

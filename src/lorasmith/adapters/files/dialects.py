@@ -14,7 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lorasmith.adapters.files.fuse import fuse, swap_halves
+from lorasmith.adapters.files import names
+from lorasmith.adapters.files.fuse import divide, fuse, swap_halves
 from lorasmith.adapters.files.key_style import with_alphas
 from lorasmith.adapters.files.layout import Layout, PlacedLayer, as_norm, layout_of
 from lorasmith.adapters.files.network import Network
@@ -52,7 +53,22 @@ def read_network(
             unread |= dict.fromkeys((key for placed in of_name.values() for key in placed.keys.values()), str(error).rstrip("."))
     fused = sum(len(next(iter(slots[name].values())).place.shares) > 1 for name in layers)
     in_file = tuple(layer for layer in layout.in_file if layer.name in layers)
-    return Network(layout.family, layers, layout.dialects, unread, layout.notes(fused), metadata, layout.alphas_from, in_file, layout.alike)
+    layers, alphas_from = _apart(layout, layers, shape)
+    return Network(layout.family, layers, layout.dialects, unread, layout.notes(fused), metadata, alphas_from, in_file, layout.alike)
+
+
+def _apart(layout: Layout, layers: Mapping[str, Layer], shape: Any) -> tuple[dict[str, Layer], dict[str, str]]:
+    """The layers, with those that another program has in one and the family apart under the family's names; and where their alphas are."""
+    found: dict[str, Layer] = {}
+    alphas_from: dict[str, str] = {}
+    for name, layer in layers.items():
+        part, paths = names.layers_of(layout.family, name, shape)
+        own = [names.place(layout.family, part, path, shape).name for path in paths]
+        is_anothers = len({*own}) > 1 and layers.keys().isdisjoint(own)
+        divided = divide(layer, own) if is_anothers else [layer]
+        found |= {each.name: each for each in divided}
+        alphas_from |= {each.name: layout.alphas_from[name] for each in divided if name in layout.alphas_from}
+    return found, alphas_from
 
 
 @dataclass
@@ -97,7 +113,9 @@ def _one_layer(name: str, slots: Mapping[int, PlacedLayer], numbers: _Tensors, l
     place = next(iter(slots.values())).place
     if len(place.shares) > 1:
         return fuse(name, layers, place.shares)
-    return swap_halves(layers[0]) if place.halves_swapped else layers[0]
+    shape = layers[0].shape
+    is_pair = shape is None or shape[0] == 2 * shape[1]  # layers of this name may have other rows in other blocks
+    return swap_halves(layers[0]) if place.halves_swapped and is_pair else layers[0]
 
 
 def _layer(placed: PlacedLayer, numbers: _Tensors, layout: Layout) -> Layer:

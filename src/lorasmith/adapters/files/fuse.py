@@ -1,4 +1,4 @@
-"""Layers that were trained apart, as the one layer that the file's names have for them (query, key and value).
+"""Layers that were trained apart, as the one layer that the file's names have for them (query, key and value), and the other way round.
 
 LoRAs are fused exactly, their ranks side by side and the output rows block by block. Other kinds are kept as they are, in a stack (see
 `kinds.stack`): nothing of the size of a weight is built by reading a file. How the rows are shared out is the family's own
@@ -7,6 +7,7 @@ LoRAs are fused exactly, their ranks side by side and the output rows block by b
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
@@ -79,6 +80,20 @@ def _rows(known: dict[int, int], shares: tuple[int, ...]) -> list[int]:
     """The rows of each place, where those of some are known; where none are, the shares themselves, which say how the base's are divided."""
     unit = next((rows // shares[slot] for slot, rows in known.items()), 1)
     return [known.get(slot, share * unit) for slot, share in enumerate(shares)]
+
+
+def divide(layer: Layer, names: Sequence[str]) -> list[Layer]:
+    """A LoRA on several layers of equal height, one below the other, as one on each; others stay as they are.
+
+    All have the same `lora_down`, and of `lora_up` their own rows.
+    """
+    up = layer.tensors.get(UP)
+    if layer.kind is not lora.KIND or up is None or MID in layer.tensors or layer.dora_scale is not None or layer.bias is not None:
+        return [layer]
+    rows = up.split(up.shape[0] // len(names))
+    return [
+        replace(layer, name=name, tensors={DOWN: layer.tensors[DOWN], UP: own.contiguous()}) for name, own in zip(names, rows, strict=True)
+    ]
 
 
 def _written_as(slots: dict[int, Layer]) -> tuple[str, ...]:

@@ -154,10 +154,11 @@ def part_of(family: str, name: str) -> tuple[str, str]:
     Raises:
         AdapterError: the name begins with no prefix of this family.
     """
-    for part, own in naming_of(family).parts.items():
-        if name.startswith(f"{own.prefix}_"):
-            return part, name.removeprefix(f"{own.prefix}_")
-    raise AdapterError(f"The name {name} begins like no part of {family}: the LoRA was made for another family.")
+    prefixes = {f"{own.prefix}_": part for part, own in naming_of(family).parts.items()}
+    prefix = max((prefix for prefix in prefixes if name.startswith(prefix)), key=len, default=None)
+    if prefix is None:
+        raise AdapterError(f"The name {name} begins like no part of {family}: the LoRA was made for another family.")
+    return prefixes[prefix], name.removeprefix(prefix)
 
 
 def same_names(family: str, other: str) -> bool:

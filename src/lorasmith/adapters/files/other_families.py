@@ -55,11 +55,11 @@ _MARKS = (
     _Mark("HunyuanVideo 1.5", r"^main_(double|transformer)_blocks_\d+_(img_|txt_)?attn_", _wide(2048)),
     _Mark("HunyuanImage", r"^main_(double|single|transformer|single_transformer)_blocks_\d+_", _wide(3584)),
     _Mark("AuraFlow", r"joint_transformer_blocks_\d|(double|single)_layers_\d|single_transformer_blocks_\d+_(ff_linear_[123]|attn_to_out_0)"),
-    _Mark("Stable Diffusion 3", r"joint_blocks_\d|context_block"),
-    _Mark("Stable Diffusion 3", _BLOCK + r"(attn2?|ff|ff_context)_(?!.*norm)\w*(to_[qkv]|add_[qkv]_proj|net_0_proj)$", _wide(1536, 2432)),
-    _Mark("Stable Diffusion 3", _BLOCK + r"attn_(to_out_0|to_add_out)$", _wide(1536, 2432)),
-    _Mark("Stable Diffusion 3", _BLOCK + r"norm1(_context)?_linear$", _wide(1536, 2432)),
-    _Mark("Stable Diffusion 3", _BLOCK + r"ff(_context)?_net_2$", _wide(6144, 9728)),
+    _Mark("Stable Diffusion 3.5", r"joint_blocks_\d|context_block"),
+    _Mark("Stable Diffusion 3.5", _BLOCK + r"(attn2?|ff|ff_context)_(?!.*norm)\w*(to_[qkv]|add_[qkv]_proj|net_0_proj)$", _wide(1536, 2432)),
+    _Mark("Stable Diffusion 3.5", _BLOCK + r"attn_(to_out_0|to_add_out)$", _wide(1536, 2432)),
+    _Mark("Stable Diffusion 3.5", _BLOCK + r"norm1(_context)?_linear$", _wide(1536, 2432)),
+    _Mark("Stable Diffusion 3.5", _BLOCK + r"ff(_context)?_net_2$", _wide(6144, 9728)),
     _Mark("Qwen-Image", _BLOCK + r"(img|txt)_(mod_1|mlp_net_)"),
     _Mark("Qwen-Image", r"^main_transformer_blocks_[2-9]\d_attn_(to|add)_"),
     _Mark("HunyuanVideo or Qwen-Image", r"^main_transformer_blocks_19_attn_(to|add)_"),
@@ -87,8 +87,8 @@ _MARKS = (
     _Mark("another transformer", r"diffusion_model_blocks_\d|^main_blocks_\d|^main_layers_\d|" + _BLOCK + "attn[12]_"),
 )  # fmt: skip
 _WORDS = {
-    "flux2": "FLUX.2 dev", "flux-2": "FLUX.2 dev", "flux.2": "FLUX.2 dev", "sd3": "Stable Diffusion 3",
-    "stable-diffusion-3": "Stable Diffusion 3", "hunyuan": "Hunyuan", "qwen": "Qwen-Image", "wan": "Wan", "lumina-next": "Lumina-Next",
+    "flux2": "FLUX.2 dev", "flux-2": "FLUX.2 dev", "flux.2": "FLUX.2 dev", "sd3": "Stable Diffusion 3.5",
+    "stable-diffusion-3": "Stable Diffusion 3.5", "hunyuan": "Hunyuan", "qwen": "Qwen-Image", "wan": "Wan", "lumina-next": "Lumina-Next",
     "pixart": "PixArt", "auraflow": "AuraFlow", "kolors": "Kolors", "cascade": "Stable Cascade", "hidream": "HiDream", "z-image": "Z-Image",
 }  # fmt: skip
 

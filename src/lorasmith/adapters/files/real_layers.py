@@ -8,6 +8,7 @@ lists no layers nothing is refused here.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping
 from functools import cache, lru_cache
 from typing import Any
@@ -30,21 +31,21 @@ def exists_at_some_size(family: str, name: str, shape: Any = None) -> bool:
 
 
 def beyond_standard_size(family: str, layers: Mapping[str, LayerOutline]) -> list[str]:
-    """The layers whose numbers the family does not have at its standard size; none where the file is for another size."""
-    beyond, fitting, other = [], 0, 0
+    """The layers whose numbers the family does not have at its standard size; none of a part that the file has in another size."""
+    beyond: dict[str, list[str]] = {}
+    sizes: Counter[tuple[str, bool]] = Counter()
     for name, layer in layers.items():
         part, paths = keys.layers_of(family, name)
         standard = _standard_layers(family)[part]
         if not standard:
             continue
         if any(path not in standard for path in paths):
-            beyond.append(name)
+            beyond.setdefault(part, []).append(name)
             continue
         width, found = standard[paths[0]], _input_width(layer)
         if width is not None and found is not None:
-            fits = found % width == 0  # a kernel may be flattened into the input
-            fitting, other = fitting + fits, other + (not fits)
-    return [] if other > fitting else beyond
+            sizes[part, found % width == 0] += 1  # a kernel may be flattened into the input
+    return [name for part, names in beyond.items() for name in names if sizes[part, False] <= sizes[part, True]]
 
 
 def _input_width(layer: LayerOutline) -> int | None:

@@ -38,6 +38,7 @@ class BaseFiles(BaseModel):
     vae: Path | None = Field(None, description="Another autoencoder: its file or folder.")
     text_encoder: Path | None = Field(None, description="Text encoder in a file of its own (Flux: CLIP-L).")
     text_encoder_2: Path | None = Field(None, description="Second text encoder in a file of its own (Flux: T5).")
+    text_encoder_3: Path | None = Field(None, description="Third text encoder in a file of its own (SD 3.5: T5).")
     config: Path | None = Field(None, description="Diffusers folder whose settings and tokenizers are used.")
     allow_pickle: bool = ALLOW_PICKLE
 

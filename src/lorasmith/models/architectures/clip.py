@@ -169,6 +169,11 @@ class Clip:
         """The encoder's output for all chunks, (n * chunks, 77, ...)."""
         return self.encoder(to_device(ids.flatten(0, 1), self.encoder.device), output_hidden_states=hidden_states)
 
+    def pooled(self, output: Any, chunks: int = 1) -> torch.Tensor:
+        """Each caption as a whole (n, width): what its first chunk says at its first end token, projected where the encoder does that."""
+        pooled: torch.Tensor = output["text_embeds" if "text_embeds" in output else "pooler_output"][::chunks]
+        return pooled
+
     def join(self, states: torch.Tensor, texts: TokenizedTexts) -> torch.Tensor:
         """The chunks' states, times the weights, as one row a caption."""
         if texts.weights is not None and bool((texts.weights != 1).any()):

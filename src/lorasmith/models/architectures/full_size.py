@@ -13,6 +13,13 @@ CLIP_L: dict[str, Any] = {
 }  # fmt: skip
 """The text side of openai/clip-vit-large-patch14."""
 
+CLIP_G: dict[str, Any] = {
+    "vocab_size": 49408, "hidden_size": 1280, "intermediate_size": 5120, "projection_dim": 1280, "num_hidden_layers": 32,
+    "num_attention_heads": 20, "max_position_embeddings": 77, "hidden_act": "gelu", "bos_token_id": 49406, "eos_token_id": 49407,
+    "pad_token_id": 0,
+}  # fmt: skip
+"""The text side of OpenCLIP ViT-bigG, with the projection that gives the pooled state."""
+
 VAE: dict[str, Any] = {
     "latent_channels": 4, "block_out_channels": [128, 256, 512, 512], "layers_per_block": 2,
     "down_block_types": ["DownEncoderBlock2D"] * 4, "up_block_types": ["UpDecoderBlock2D"] * 4, "scaling_factor": 0.18215,

@@ -15,7 +15,7 @@ from lorasmith.models.files.weights import load_parts
 from lorasmith.models.guidance import classifier_free
 from lorasmith.models.memory import Freeable, checkpoint_blocks
 from lorasmith.models.settings import Quantize
-from lorasmith.models.tokenizers import load_tokenizer
+from lorasmith.models.tokenizers import load_tokenizers
 
 
 class TextEncoder(Protocol):
@@ -61,9 +61,9 @@ class OpenedBase:
         cls, description: Description, dtype: torch.dtype, device: str = "cpu", quantize: Quantize = "none", blocks_to_swap: int = 0
     ) -> Self:
         """Open a base; weights are read straight to `dtype` and `device`, or quantised there, the autoencoder's always to float32."""
-        modules = load_parts(description, cls.record.usual.parts, dtype, device, quantize, blocks_to_swap)
+        modules = load_parts(description, description.needed_parts, dtype, device, quantize, blocks_to_swap)
         cls.refuse_special(description, modules)
-        tokenizers = {name: load_tokenizer(description, name) for name in cls.record.tokenizers}
+        tokenizers = load_tokenizers(description)
         diffusion = cls.diffusion_of(description.scheduler[1])
         return cls(modules, tokenizers, diffusion, fingerprints(description, quantize), description.variant)
 

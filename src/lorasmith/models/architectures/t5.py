@@ -37,11 +37,7 @@ class T5:
 
         Raises SettingsError where the options ask for more than can be read.
         """
-        most = min(most, self.tokenizer.model_max_length)
-        length = options.max_token_length or most
-        if not 2 <= length <= most:
-            raise SettingsError(f"base.max_token_length is {length}, but this base reads 2 to {most} tokens; change it or leave it out.")
-        return length
+        return length_read(options, min(most, self.tokenizer.model_max_length))
 
     def tokenize(self, captions: Sequence[str], length: int) -> tuple[torch.Tensor, torch.Tensor]:
         """Ids (n, length), filled up with padding, and which of them are no padding (bool)."""
@@ -54,6 +50,14 @@ class T5:
         padded = None if mask is None or bool(mask.all()) else to_device(mask, device)
         states: torch.Tensor = self.encoder(to_device(ids, device), attention_mask=padded).last_hidden_state
         return states
+
+
+def length_read(options: TextOptions, most: int) -> int:
+    """The tokens of a caption that are read, with the end token, of `most` that can be. Raises as `T5.length`."""
+    length = options.max_token_length or most
+    if not 2 <= length <= most:
+        raise SettingsError(f"base.max_token_length is {length}, but this base reads 2 to {most} tokens; change it or leave it out.")
+    return length
 
 
 def refuse_options_of_clip(title: str, options: TextOptions) -> None:

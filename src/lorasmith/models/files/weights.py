@@ -232,12 +232,12 @@ def rows_of(take: Take) -> slice:
 
 
 def empty_module(part: Part) -> nn.Module:
-    """A part without weights: its parameters are on the meta device, its buffers real."""
+    """A part without weights: its parameters are on the meta device, its buffers real but for those that its files have."""
     with without_collection():
         from accelerate import init_empty_weights
 
     name = part.class_name
-    with init_empty_weights(include_buffers=False):
+    with init_empty_weights(include_buffers=part.architecture.buffers_in_files):
         try:
             if part.architecture.config_class:
                 return build(part)

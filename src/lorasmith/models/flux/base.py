@@ -66,7 +66,7 @@ class Flux(FlowBase):
             mask = mask.to(states.device)
             states = states * mask[..., None]
         chunks = self.clip.tokenize(captions, TextOptions())
-        return EncodedTexts(states, self.clip.run(chunks.ids, hidden_states=False).pooler_output, mask)
+        return EncodedTexts(states, self.clip.pooled(self.clip.run(chunks.ids, hidden_states=False)), mask)
 
     def predict(
         self,

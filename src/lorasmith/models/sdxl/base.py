@@ -44,8 +44,8 @@ class StableDiffusionXL(UnetBase):
             texts = clip.tokenize(captions, options)
             output = clip.run(texts.ids, hidden_states=True)
             states.append(clip.join(output.hidden_states[-2], texts))
-            if clip is self.clip_2:  # the caption as a whole is what its first chunk says at its first end token
-                pooled = output.text_embeds[:: texts.ids.shape[1]]
+            if clip is self.clip_2:
+                pooled = clip.pooled(output, texts.ids.shape[1])
         return EncodedTexts(torch.cat(states, dim=-1), pooled)
 
     def _conditions(self, noisy: torch.Tensor, texts: EncodedTexts, sizes: Sequence[SizeConditioning] | None) -> dict[str, torch.Tensor]:

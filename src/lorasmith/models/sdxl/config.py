@@ -16,12 +16,7 @@ PARTS: dict[str, Part] = {
         "projection_class_embeddings_input_dim": 2816,
     }),
     "text_encoder": Part(CLIP_TEXT, full_size.CLIP_L),
-    # OpenCLIP ViT-bigG, with the projection that gives the pooled state.
-    "text_encoder_2": Part(CLIP_TEXT_WITH_PROJECTION, {
-        "vocab_size": 49408, "hidden_size": 1280, "intermediate_size": 5120, "projection_dim": 1280, "num_hidden_layers": 32,
-        "num_attention_heads": 20, "max_position_embeddings": 77, "hidden_act": "gelu", "bos_token_id": 49406,
-        "eos_token_id": 49407, "pad_token_id": 0,
-    }),
+    "text_encoder_2": Part(CLIP_TEXT_WITH_PROJECTION, full_size.CLIP_G),
     "vae": Part(AUTOENCODER_KL, full_size.VAE | {"sample_size": 1024, "scaling_factor": 0.13025, "force_upcast": True}),
 }  # fmt: skip
 SCHEDULER = full_size.DDIM

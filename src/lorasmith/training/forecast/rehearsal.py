@@ -94,7 +94,7 @@ def blank_base(description: Description, dtype: torch.dtype) -> Base:
         nn.Module.to(module.requires_grad_(False).eval(), torch.float32 if name == "vae" else dtype)
         for parameter in map(module.get_parameter, exact):
             parameter.data = parameter.data.float()
-    tokenizers = {name: _NoWords() for name in description.record.tokenizers}
+    tokenizers = {name: _NoWords() for name in description.needed_tokenizers}
     fingerprints = dict.fromkeys(modules, "0" * 64)  # as long as real ones
     opened = base_class(description.record)
     base: Base = opened(modules, tokenizers, opened.diffusion_of(description.scheduler[1]), fingerprints, description.variant)

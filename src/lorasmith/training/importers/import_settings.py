@@ -17,6 +17,7 @@ from typing import Any
 
 from lorasmith.findings import Finding
 from lorasmith.models.files.hub import is_hub_id
+from lorasmith.models.open import SEPARATE_PARTS
 from lorasmith.secrets import without_secrets
 from lorasmith.training.importers.ai_toolkit import read_ai_toolkit
 from lorasmith.training.importers.draft import Carried, Check, Draft, settled
@@ -113,7 +114,7 @@ def _missing(draft: Draft) -> list[Finding]:
     """Paths that are not on this machine; they are kept."""
     found = []
     for each in draft.carried.values():
-        is_path = each.ours in ("base.path", "base.vae", "base.text_encoder", "base.text_encoder_2", "network.weights") or (
+        is_path = each.ours in ("base.path", *(f"base.{part}" for part in SEPARATE_PARTS), "network.weights") or (
             each.ours.startswith("datasets.") and each.ours.endswith(".path")
         )
         if is_path and not Path(each.value).exists() and not (each.ours == "base.path" and is_hub_id(str(each.value))):

@@ -20,7 +20,7 @@ from lorasmith.training.settings.tree import Settings, setting_names, settings_f
 
 CHANGEABLE = frozenset(
     {
-        "base.path", "base.vae", "base.text_encoder", "base.text_encoder_2",  # another place: the hashes in the manifest must be the same
+        "base.path", "base.vae", "base.text_encoder", "base.text_encoder_2", "base.text_encoder_3",  # another place: the hashes in the manifest must be the same
         "training.epochs", "training.max_train_steps", "training.device", "training.deterministic", "training.gradient_checkpointing", "training.blocks_to_swap",
         "training.memory", "training.offload_while_caching",
         "training.torch_compile", "training.cuda_graphs", "training.latents_in_memory", "training.max_grad_norm", "training.max_non_finite_steps",
