@@ -188,10 +188,10 @@ DIFFUSERS = {
         ("sd3.5_medium", ORIGINAL | NORM | SECOND, "medium"),
         ("sd3.5_large", ORIGINAL | NORM, "large"),
         ("sd3.5_large_turbo_fp8", ORIGINAL | NORM, "large turbo"),
-        ("sd3_medium_incl_clips", ORIGINAL, "3 medium"),
+        ("sd3_medium_incl_clips", ORIGINAL, "medium of version 3"),
         ("transformer", DIFFUSERS | {"transformer_blocks.0.attn.norm_q.weight": (64,), "transformer_blocks.0.attn2.to_q.weight": (4, 4)}, "medium"),
         ("transformer", DIFFUSERS | {"transformer_blocks.0.attn.norm_q.weight": (64,)}, "large"),
-        ("transformer", DIFFUSERS, "3 medium"),
+        ("transformer", DIFFUSERS, "medium of version 3"),
     ],
 )  # fmt: skip
 def test_the_sizes_are_told_apart_by_how_their_blocks_are_built(tmp_path, name, tensors, variant):
@@ -199,7 +199,7 @@ def test_the_sizes_are_told_apart_by_how_their_blocks_are_built(tmp_path, name, 
     assert (described.family, described.variant) == ("sd3", variant)
     assert missing_parts(described) == ["text_encoder", "text_encoder_2", "vae"]
     assert (described.form.distilled, described.form.defaults.steps) == {
-        "medium": (None, 40), "large": (None, 28), "large turbo": (True, 4), "3 medium": (False, 28),
+        "medium": (None, 40), "large": (None, 28), "large turbo": (True, 4), "medium of version 3": (False, 28),
     }[variant]  # fmt: skip
 
 
@@ -218,7 +218,8 @@ def test_special_models_are_refused(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("variant", "numbers", "layers"), [("medium", 2_243_171_520, 337), ("large", 8_056_627_520, 453), ("3 medium", 2_028_328_000, 285)]
+    ("variant", "numbers", "layers"),
+    [("medium", 2_243_171_520, 337), ("large", 8_056_627_520, 453), ("medium of version 3", 2_028_328_000, 285)],
 )
 def test_the_published_sizes_and_diffusers_own_converter(variant, numbers, layers):
     from diffusers.loaders.single_file_utils import convert_sd3_transformer_checkpoint_to_diffusers

@@ -38,9 +38,9 @@ MEDIUM = FamilyDefaults(
     rate=Rate(1e-4, "what most train SD 3.5 with, at rank 16 to 64", "the trainers' examples"),
     text_encoder_lr=0.0, trained_text_encoders=("text_encoder", "text_encoder_2"),
     text_encoders_left_alone="T5, which is large and understands sentences, reads captions beside CLIP", finds_its_own_rate=False,
-    shift=FixedShift(3.0), steps=40, cfg_scale=4.5, save_precision="bf16", memory_per_image="18 GB",
+    shift=FixedShift(3.0), steps=40, cfg_scale=4.5, save_precision="bf16", memory_per_image="10 GB",
 )  # fmt: skip
-LARGE = replace(MEDIUM, steps=28, cfg_scale=3.5, memory_per_image="36 GB")
+LARGE = replace(MEDIUM, steps=28, cfg_scale=3.5, memory_per_image="19 GB")
 VARIANTS = {
     "medium": Variant(config.MEDIUM, config.SCHEDULER, MEDIUM, distilled=None, licence=LICENCE),
     "large": Variant(config.LARGE, config.SCHEDULER, LARGE, distilled=None, licence=LICENCE),
@@ -52,7 +52,7 @@ VARIANTS = {
         licence=LICENCE,
         note="Turbo was distilled to four steps: a LoRA trained on it unlearns that. Train on the plain model of its size and use the file with both",
     ),
-    "3 medium": Variant(config.FIRST_MEDIUM, config.SCHEDULER, replace(MEDIUM, steps=28, cfg_scale=7.0), licence=LICENCE),
+    "medium of version 3": Variant(config.FIRST_MEDIUM, config.SCHEDULER, replace(MEDIUM, steps=28, cfg_scale=7.0), licence=LICENCE),
 }
 
 
@@ -82,7 +82,9 @@ def _match(source: Path, two_attentions: bool, normalised: bool) -> Match:
     if two_attentions:
         return Match("blocks of its transformer have a second attention, as Stable Diffusion 3.5 medium", "medium")
     if not normalised:
-        return Match("its transformer does not normalise query and key, as Stable Diffusion 3 medium, the first version", "3 medium")
+        return Match(
+            "its transformer does not normalise query and key, as Stable Diffusion 3 medium, the first version", "medium of version 3"
+        )
     reason = "its transformer normalises query and key and has one attention a block, as Stable Diffusion 3.5 large"
     return Match(f"{reason}, and its name says Turbo", "large turbo") if is_called(source, "turbo") else Match(reason, "large")
 
