@@ -71,7 +71,18 @@ def assert_same(found, expected):
 
 @pytest.mark.parametrize(
     ("toy", "blocks"),
-    [("sd1", 16), ("sd2", 16), ("sdxl", 17), ("flux", 2), ("chroma", 2), ("zimage", 4), ("lumina2", 4), ("krea2", 2), ("klein", 2), ("sd3", 2)],
+    [
+        ("sd1", 16),
+        ("sd2", 16),
+        ("sdxl", 17),
+        ("flux", 2),
+        ("chroma", 2),
+        ("zimage", 4),
+        ("lumina2", 4),
+        ("krea2", 2),
+        ("klein", 2),
+        ("sd3", 2),
+    ],
 )
 def test_the_blocks_are_those_that_the_architecture_repeats(toy, blocks):
     base = empty_base(describe(toys.toy_folder(toy)))

@@ -87,8 +87,8 @@ _MARKS = (
     _Mark("another transformer", r"diffusion_model_blocks_\d|^main_blocks_\d|^main_layers_\d|" + _BLOCK + "attn[12]_"),
 )  # fmt: skip
 _WORDS = {
-    "flux2": "FLUX.2 dev", "flux-2": "FLUX.2 dev", "flux.2": "FLUX.2 dev", "sd3": "Stable Diffusion 3.5",
-    "stable-diffusion-3": "Stable Diffusion 3.5", "hunyuan": "Hunyuan", "qwen": "Qwen-Image", "wan": "Wan", "lumina-next": "Lumina-Next",
+    "flux2": "FLUX.2 dev", "flux-2": "FLUX.2 dev", "flux.2": "FLUX.2 dev",
+    "hunyuan": "Hunyuan", "qwen": "Qwen-Image", "wan": "Wan", "lumina-next": "Lumina-Next",
     "pixart": "PixArt", "auraflow": "AuraFlow", "kolors": "Kolors", "cascade": "Stable Cascade", "hidream": "HiDream", "z-image": "Z-Image",
 }  # fmt: skip
 
