@@ -315,7 +315,7 @@ def test_a_lora_on_t5_is_not_read_and_called_so():
     tensors = lora("lora_unet_", *NATIVE, **KOHYA)
     tensors |= lora("lora_te3_", "encoder.block.0.layer.0.SelfAttention.q", rows=4096, width=4096, **KOHYA)
     reasons = set(read_network(tensors).unread.values())
-    assert reasons == {"No LoRA is read here into the T5 text encoder of Stable Diffusion 3.5"}
+    assert reasons == {"Stable Diffusion 3.5's T5 is left as it is, and LoRAs on it are not read"}
 
 
 def test_diffusers_pipeline_loads_a_file_whole_and_predicts_with_it_what_was_trained():

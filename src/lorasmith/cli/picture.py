@@ -97,10 +97,8 @@ def sample(
 
     lorasmith sample --base flux1-dev.safetensors --vae ae.safetensors --text-encoder clip_l.safetensors --text-encoder-2 t5xxl.safetensors --prompt "a cat"
     """
-    given = _given(
-        seed=seed, width=width, height=height, sampler=sampler, steps=steps, cfg_scale=cfg_scale, guidance=guidance,
-        negative_prompt=negative_prompt, clip_skip=clip_skip,
-    )  # fmt: skip
+    drawn = {"width": width, "height": height, "sampler": sampler, "steps": steps, "cfg_scale": cfg_scale, "guidance": guidance}
+    given = _given(**drawn, seed=seed, negative_prompt=negative_prompt, clip_skip=clip_skip)
     parts = {"vae": vae, "text_encoder": text_encoder, "text_encoder_2": text_encoder_2, "text_encoder_3": text_encoder_3}
     options = {**parts, "config": config, "allow_pickle": allow_pickle}
     requests, source = _requests(prompt or [], prompts_file, from_png, given)
@@ -108,9 +106,8 @@ def sample(
         requests += _from_captions(base, from_captions, trigger, given)
     if not requests:
         raise typer.BadParameter("Give --prompt, --prompts-file, --from-captions or --from-png.", param_hint="--prompt")
-    written = _generated(
-        requests, source, _with_strengths(lora or [], strength or [1.0]), base, lora_folder, precision, device, options, out
-    )
+    loras = _with_strengths(lora or [], strength or [1.0])
+    written = _generated(requests, source, loras, base, lora_folder, precision, device, options, out)
     if as_json:
         print_json({"base": base, "pictures": written})
     else:

@@ -115,6 +115,8 @@ class PartNaming:
     layers: LayerNames
     block_prefix: str = ""
     """What comes before the number of a block in rules: "TE1_"."""
+    kohya_prefix: str | None = "lora_unet"
+    """How kohya's trainers begin its layers' names, where the family's files begin otherwise; None: they have other layers, and so other names."""
     whole_attention: bool = False
     """diffusers and ComfyUI convert this part's query, key, value and output (OpenCLIP's) together: a file needs all four or none."""
 

@@ -38,6 +38,10 @@ def written(request, tmp_path_factory):
     return base, path, {layer.name: delta(layer) for layer in layers}
 
 
+NOT_WRITTEN = {("sd3", "kohya")}
+"""Names that a family's layers do not have: kohya's, where they are fused there."""
+
+
 def changes_of(path, base):
     return {name: delta(layer) for name, layer in open_lora(path, base=base).layers.items()}
 
@@ -45,6 +49,10 @@ def changes_of(path, base):
 @pytest.mark.parametrize("form", FORMS)
 def test_a_file_that_was_converted_and_back_is_the_same_network(form, written, tmp_path):
     base, path, wanted = written
+    if (base.family, form) in NOT_WRITTEN:
+        with pytest.raises(AdapterError, match="convert to everywhere"):
+            convert_file(path, tmp_path / "there.safetensors", form, base=base)
+        return
     there, back = tmp_path / ("there" if form == "peft" else "there.safetensors"), tmp_path / "back.safetensors"
     convert_file(path, there, form, base=base)
     if form != "peft":
@@ -61,6 +69,8 @@ def assert_same(found, wanted):
 
 def test_kohyas_names_have_their_alphas_and_their_beginning(written, tmp_path):
     base, path, wanted = written
+    if (base.family, "kohya") in NOT_WRITTEN:
+        pytest.skip("it is refused")
     convert_file(path, tmp_path / "kohya.safetensors", "kohya", base=base)
     found = load_tensors(tmp_path / "kohya.safetensors").tensors
     assert len([key for key in found if key.endswith(".alpha")]) == len(wanted)
@@ -84,7 +94,10 @@ ALIKE = {"chroma": "flux", "sd2": "sd1"}
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_file_in_diffusers_or_kohyas_names_shows_its_family_at_full_size(family):
     layers = {layer.name: layer for layer in at_full_size(family)}
-    for tensors in (diffusers_tensors(family, layers), in_kohyas_names(family, file_tensors(layers.values()))):
+    ways = [diffusers_tensors(family, layers)]
+    if (family, "kohya") not in NOT_WRITTEN:
+        ways.append(in_kohyas_names(family, file_tensors(layers.values())))
+    for tensors in ways:
         found = layout_of(tensors, {}, SimpleNamespace(number=lambda key: 1.0, is_rotation=lambda key: False)).outline()
         assert found.family in (family, ALIKE.get(family))
         assert not found.unread

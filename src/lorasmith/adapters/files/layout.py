@@ -351,8 +351,6 @@ def _placed(family: str, found: FoundLayer, alphas: PeftAlphas, shape: Any) -> P
         part = "text_encoder_2"
     _refuse_left_out(family, part, path)
     unknown = AdapterError(f"{FAMILIES[family].title} has no layer of this name: {ANOTHER_MODEL}.")
-    if path.replace(".", "_").startswith("encoder_block_") and part in FAMILIES[family].lora.parts and FAMILIES[family].optional_parts:
-        unknown = AdapterError(f"No LoRA is read here into the T5 text encoder of {FAMILIES[family].title}.")
     try:
         place = names.place(family, part, path, shape)
     except AdapterError:

@@ -177,10 +177,22 @@ def file_name(family: str, name: str) -> str:
 
 
 def kohya_name(family: str, name: str) -> str:
-    """What kohya's trainers call a layer: `lora_unet` before the denoiser's, whatever the files of its family begin with."""
+    """What kohya's trainers call a layer: `lora_unet` before the denoiser's, whatever the files of its family begin with.
+
+    Raises:
+        AdapterError: they have several layers of this family's in one.
+    """
     part, path = part_of(family, name)
-    prefix = part_naming(family, part).prefix
-    return name if prefix.startswith("lora_") else f"lora_unet_{path}"
+    naming = part_naming(family, part)
+    if naming.prefix.startswith("lora_"):
+        return name
+    if naming.kohya_prefix is None:
+        raise AdapterError(
+            f"Kohya's trainers have query, key and value of {FAMILIES[family].title} in one layer, and a LoRA on each is not written as theirs: "
+            "convert to everywhere, whose names load in more programs.",
+            code="convert.form",
+        )
+    return f"{naming.kohya_prefix}_{path}"
 
 
 def block_of(family: str, part: str, path: str, shape: Any = None) -> str:

@@ -22,7 +22,7 @@ def from_original(shapes: Shapes, original: Callable[[str], str]) -> dict[str, T
         elif not module.endswith((".to_k", ".to_v")):
             for ours, theirs in _IN_ATTENTION.items():
                 module = re.sub(rf"(?<=\.){re.escape(ours)}$", theirs, module)
-            takes[name] = Take(original(f"{module}.{kind}"))
+            takes[name] = Take(original(f"{module}.{kind}" if module else kind))
     return takes
 
 

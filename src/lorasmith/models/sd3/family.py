@@ -141,9 +141,9 @@ SD3 = Family(
     ),
     lora=LoraNaming(
         {
-            "transformer": PartNaming("transformer", TRANSFORMER_NAMES),
-            "text_encoder": PartNaming("text_encoder", CLIP_NAMES, "TE1_"),
-            "text_encoder_2": PartNaming("text_encoder_2", CLIP_NAMES, "TE2_"),
+            "transformer": PartNaming("transformer", TRANSFORMER_NAMES, kohya_prefix=None),
+            "text_encoder": PartNaming("text_encoder", CLIP_NAMES, "TE1_", kohya_prefix="lora_te1"),
+            "text_encoder_2": PartNaming("text_encoder_2", CLIP_NAMES, "TE2_", kohya_prefix="lora_te2"),
         },
         in_words="transformer. and diffusers' names (transformer_blocks.0.attn.to_q), without alphas",
         consumers=CONSUMERS,
@@ -158,6 +158,7 @@ SD3 = Family(
             certain=r"main_joint_blocks_\d+_(x|context)_block_",
             versions=("sd3", "stable-diffusion-3", "3-5-medium", "3-5-large", "3-medium"),
         ),
+        left_out={r"text_encoder_2_encoder_block_\w+": "T5"},
         unread_in_last_block=r"transformer_transformer_blocks_(\d+)_attn_add_q_proj",
         style="dotted",
         alpha_keys=False,
