@@ -101,6 +101,8 @@ def test_a_network_at_full_size_has_the_keys_and_shapes_of_the_reference(name):
     reference = reference_json(f"keys/{name}")
     meta = reference["meta"]
     family, preset = ARCHITECTURES[meta["arch"]], PRESETS[meta["mode"]]
+    if meta["mode"] != "everywhere" and FAMILIES[family].lora.parts[FAMILIES[family].denoiser].kohya_prefix is None:
+        pytest.skip("a peer's own layers, which are read and not written")
     parts = trained_parts(family, reference["modules"])
     ours = written(family, parts, preset, meta["rank"], meta["conv_dim"], meta["mode"] == "everywhere")
     theirs = {key: shape for key, shape in reference["keys"].items() if not key.startswith(NOT_TRAINED.get(name, "-"))}
