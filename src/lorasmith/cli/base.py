@@ -38,8 +38,9 @@ def inspect(
     from lorasmith.models.files.hashes import sha256
     from lorasmith.models.open import describe, missing_parts
 
-    parts = {"vae": vae, "text_encoder": text_encoder, "text_encoder_2": text_encoder_2, "text_encoder_3": text_encoder_3}
-    found = describe(source, allow_pickle=allow_pickle, **parts)
+    found = describe(
+        source, vae=vae, text_encoder=text_encoder, text_encoder_2=text_encoder_2, text_encoder_3=text_encoder_3, allow_pickle=allow_pickle
+    )
     absent = missing_parts(found)
     files = dict.fromkeys(file for place in found.parts.values() for file in place.files)
     digests = {str(file): sha256(file) for file in files} if hashes else {}
