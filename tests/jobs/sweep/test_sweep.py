@@ -22,6 +22,7 @@ from lorasmith.jobs.sweep.ladder import ladder
 from lorasmith.jobs.sweep.sweep import opened, sweep
 from lorasmith.jobs.sweep.sweep_file import sweep_from
 from lorasmith.jobs.worker import run_job
+from lorasmith.training.optim.optimizer_settings import OptimizerSettings
 from lorasmith.training.settings.toml import settings_toml
 
 TRAIN = KINDS["train"]
@@ -158,6 +159,15 @@ def test_the_ladder_varies_rate_and_rank_of_short_trials(workspace):
         "optimizer.learning_rate": (0.000333, 0.001, 0.003), "network.rank": (2, 8)
     }  # fmt: skip
     assert (wanted.name, wanted.trials, wanted.file.share) == ("toy-ladder", 6, 0.3)
+
+
+def test_a_ladder_varies_all_rates_that_are_used_in_proportion(workspace):
+    wanted = ladder("toy.toml")
+    two = wanted.settings.model_copy(update={"optimizer": OptimizerSettings(unet_lr=1e-3, text_encoder_lr=1e-4)})
+    (workspace / "two.toml").write_text(settings_toml(two), encoding="utf-8")
+    assert ladder("two.toml").vary["optimizer.unet_lr, optimizer.text_encoder_lr"].values == (
+        [0.000333, 3.33e-05], [0.001, 0.0001], [0.003, 0.0003]
+    )  # fmt: skip
 
 
 def test_the_command_prints_the_table_and_json(swept, workspace):

@@ -8,7 +8,9 @@ from lorasmith.errors import SettingsError
 from lorasmith.jobs.sweep.sweep_file import load_sweep, sweep_from
 from lorasmith.jobs.sweep.trials import check_trials, planned_values, trial_of
 from lorasmith.jobs.sweep.vary import Choices, Distribution
+from lorasmith.training.settings.stand_ins import stand_ins
 from lorasmith.training.settings.toml import settings_toml
+from lorasmith.training.settings.tree import settings_from
 
 TREE = {"base": {"path": "base"}, "datasets": [{"path": "my-set"}], "training": {"epochs": 4}}
 
@@ -124,6 +126,37 @@ def test_a_combination_that_cannot_work_is_refused_before_anything_runs(settings
         SettingsError, match=r"Trial 2 \(network.kind lora, network.factor 8\) could not be trained: network.factor has no effect"
     ):
         check_trials(trials)
+
+
+@pytest.mark.parametrize(
+    ("vary", "settings", "sentence"),
+    [
+        (
+            {"optimizer.learning_rate": [1e-5, 1e-3]}, {"optimizer": {"unet_lr": 1e-4, "text_encoder_lr": 1e-5}},
+            "optimizer.learning_rate would change nothing in any trial, since optimizer.unet_lr and optimizer.text_encoder_lr are set",
+        ),
+        ({"optimizer.learning_rate": [1e-5, 1e-3]}, {"optimizer": {"unet_lr": 1e-4}, "network": {"train_text_encoder": False}}, "optimizer.unet_lr is set"),
+        ({"captions.keep_tokens": [1, 2]}, {"datasets": [{"path": "a", "keep_tokens": 1}]}, "datasets.0.keep_tokens is set"),
+        ({"buckets.resolution": [512, 768]}, {"datasets": [{"path": "a", "resolution": 512}]}, "datasets.0.resolution is set"),
+    ],
+)  # fmt: skip
+def test_a_setting_that_others_stand_in_for_is_refused(vary, settings, sentence):
+    wrong = sweep(vary, {**TREE, **settings})
+    trials = [trial_of(wrong, number, values) for number, values in enumerate(planned_values(wrong), 1)]
+    with pytest.raises(SettingsError, match=sentence):
+        check_trials(trials)
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("optimizer.learning_rate", {"optimizer": {"unet_lr": 1e-4}}),  # the text encoder's
+        ("captions.keep_tokens", {"datasets": [{"path": "a", "keep_tokens": 1}, {"path": "b"}]}),
+        ("training.seed", {}),
+    ],
+)
+def test_a_setting_that_is_used_somewhere_has_no_stand_in(name, settings):
+    assert stand_ins(settings_from({**TREE, **settings}), name) == []
 
 
 def test_the_file_names_its_settings_and_itself(settings_for, tmp_path, monkeypatch):

@@ -1,7 +1,7 @@
 """The ready sweep for people who do not know which rate: three rates by two ranks on a short budget, then the winner in full.
 
-Rates are a third of the settings' own, that one, and three times it; of optimizers that find the rate themselves, half and twice their
-factor. Ranks are the settings' own and a quarter of it (from 4: four times it), with alpha in the same proportion.
+Rates are a third of the settings' own, that one, and three times it, all parts' in proportion; of optimizers that find the rate themselves,
+half and twice their factor. Ranks are the settings' own and a quarter of it (from 4: four times it), with alpha in the same proportion.
 """
 
 from __future__ import annotations
@@ -13,11 +13,13 @@ from lorasmith.adapters.settings import kinds_taking
 from lorasmith.jobs.sweep.sweep_file import Sweep, sweep_from
 from lorasmith.jobs.sweep.vary import TOGETHER
 from lorasmith.training.optim.optimizers import optimizer_of
+from lorasmith.training.settings.stand_ins import stand_ins
 from lorasmith.training.settings.toml import load_settings
 from lorasmith.training.settings.tree import Settings
 
 SHARE = 0.3
 """Of the settings' length, that each trial trains."""
+RATES = ("learning_rate", "unet_lr", "text_encoder_lr", "text_encoder_2_lr")
 STEP, STEP_OF_FACTORS = 3.0, 2.0
 """Between two rates."""
 
@@ -37,10 +39,12 @@ def ladder(settings_file: str | Path, workspace: Path = Path()) -> Sweep:
 
 
 def _rates(settings: Settings) -> dict[str, Any]:
-    name = "learning_rate" if settings.optimizer.unet_lr is None else "unet_lr"
-    rate: float = getattr(settings.optimizer, name)
-    step = STEP_OF_FACTORS if optimizer_of(settings.optimizer.type).learning_rate_free else STEP
-    return {f"optimizer.{name}": [float(f"{rate * factor:.3g}") for factor in (1 / step, 1.0, step)]}
+    """All rates that are used, in the proportion that they have."""
+    optimizer = settings.optimizer
+    used = [name for name in RATES if getattr(optimizer, name) and not stand_ins(settings, f"optimizer.{name}")]
+    step = STEP_OF_FACTORS if optimizer_of(optimizer.type).learning_rate_free else STEP
+    rates = [[float(f"{getattr(optimizer, name) * factor:.3g}") for name in used] for factor in (1 / step, 1.0, step)]
+    return {TOGETHER.join(f"optimizer.{name}" for name in used): rates if len(used) > 1 else [rate for (rate,) in rates]}
 
 
 def _ranks(settings: Settings) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from lorasmith.jobs.sweep.vary import TOGETHER, Choices, draw
 from lorasmith.training.planning.check import CheckedRun, check
 from lorasmith.training.planning.lints.lints import lint_run
 from lorasmith.training.settings.places import put
+from lorasmith.training.settings.stand_ins import stand_ins
 from lorasmith.training.settings.tree import Settings, settings_from
 
 
@@ -105,9 +106,21 @@ def check_trials(trials: Sequence[Trial]) -> list[CheckedRun]:
     """Check each trial as its training would, before a weight is loaded.
 
     Raises:
-        SettingsError: one could not work, or a lint calls it an error; the sentence names the trial and its values.
+        SettingsError: one could not work, or a lint calls it an error, or a setting that varies has no effect; the sentence names it.
     """
+    for name in (name for names in trials[0].values for name in names.split(TOGETHER)):
+        _check_effect(name, trials)
     return [_checked(trial) for trial in trials]
+
+
+def _check_effect(name: str, trials: Sequence[Trial]) -> None:
+    found = [stand_ins(trial.settings, name) for trial in trials]
+    if all(found):
+        raise SettingsError(
+            f"{name} would change nothing in any trial, since {' and '.join(found[0])} {'is' if len(found[0]) == 1 else 'are'} set and used instead. "
+            f"Vary {'that' if len(found[0]) == 1 else 'those'}, or remove {'it' if len(found[0]) == 1 else 'them'} from the settings.",
+            code="sweep.no_effect", setting=name, instead=found[0],
+        )  # fmt: skip
 
 
 def _checked(trial: Trial) -> CheckedRun:
