@@ -103,6 +103,8 @@ def settings_for(kind, family):
         size["preset"] = "convolutions"
     if family == "sd2" and kind in ("lora", "loha", "lokr"):
         size["dora"] = True
+    if family == "krea2" and kind == "boft":  # which pairs outputs, and that layer has one
+        size["layers"] = [{"pattern": "*txtfusion_projector", "exclude": True}]
     return NetworkSettings(kind=kind, **size)
 
 

@@ -74,8 +74,8 @@ def blocks_in(learner):
 
 
 def test_compiled_blocks_train_to_the_same_losses_and_are_compiled_once_for_each_shape():
-    plain = losses_of(*learner_on("sd1"))
-    learner, batch = learner_on("sd1")
+    plain = losses_of(*learner_on("sdxl"))
+    learner, batch = learner_on("sdxl")
     compile_blocks(learner.base.parts[learner.base.denoiser], backend=(backend := Counted("aot_eager")))
     blocks, kinds = blocks_in(learner)
     assert blocks > 2 * kinds, "the toy repeats its blocks"

@@ -18,9 +18,10 @@ from lorasmith.adapters.files import names as keys
 from lorasmith.adapters.kinds import KINDS, trainable_kinds
 from lorasmith.adapters.targets import NetworkTarget
 from lorasmith.errors import AdapterError, BaseModelError
+from lorasmith.models.architectures.parts import T5 as ARCHITECTURE_OF_T5
 from lorasmith.models.families import FAMILIES
 from lorasmith.models.open import open_base
-from lorasmith.models.parts import build
+from lorasmith.models.parts import Part, build
 from lorasmith.models.quantize import NF4_LEVELS, PACKINGS, QuantizedWeight, packings_of, quantize_weight
 from lorasmith.models.sampling import initial_latents
 from lorasmith.models.texts import TextOptions
@@ -377,7 +378,7 @@ T5 = {
 @pytest.mark.parametrize(("quantize", "share"), [("int8", 0.52), ("fp8", 0.52), ("nf4", 0.29)])
 def test_opening_takes_the_memory_of_the_packed_weights_and_of_one_tensor(tmp_path, quantize, share):
     with torch.device("meta"):
-        shapes = {name: t.shape for name, t in build(("T5EncoderModel", T5)).state_dict().items() if "embed_tokens" not in name}
+        shapes = {name: t.shape for name, t in build(Part(ARCHITECTURE_OF_T5, T5)).state_dict().items() if "embed_tokens" not in name}
     save_file({name: torch.randn(shape, dtype=torch.float16) for name, shape in shapes.items()}, tmp_path / "t5.safetensors")
     numbers, largest = (most(shape.numel() for shape in shapes.values()) for most in (sum, max))
     done = subprocess.run(
