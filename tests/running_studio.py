@@ -12,7 +12,7 @@ import psutil
 
 from lorasmith.client import Client
 
-PATIENCE = 60
+PATIENCE = 300
 """Seconds that a studio may take to start, on a busy machine."""
 
 

@@ -101,7 +101,7 @@ def test_ctrl_c_judges_what_was_seen_so_far(tmp_path):
     while not list((tmp_path / "cache").glob("pictures/*.sqlite")) and job.poll() is None:
         time.sleep(0.02)
     job.send_signal(signal.SIGINT)
-    out, _ = job.communicate(timeout=120)
+    out, _ = job.communicate(timeout=300)
     assert job.returncode == 3
     said = json.loads(out)
     assert said["pictures"] >= 1

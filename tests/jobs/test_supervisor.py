@@ -15,7 +15,7 @@ from lorasmith.jobs.queue import Queue
 from lorasmith.jobs.supervisor import Supervisor, supervise
 from tests.jobs.made_up import KINDS, WORKER, counted
 
-PATIENCE = 60.0
+PATIENCE = 300.0
 
 
 @pytest.fixture

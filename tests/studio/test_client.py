@@ -23,7 +23,7 @@ def test_the_guides_example_takes_pictures_to_a_lora(running, workspace, tmp_pat
     assert len(example.strip().splitlines()) <= 20
     example = example.replace('["epochs"] = 1', '["epochs"] = 1; settings["samples"] = {}; settings["datasets"][0]["repeats"] = 1')
     result = subprocess.run(
-        [sys.executable, "-c", example, running, str(pictures), str(BASE)], capture_output=True, text=True, timeout=280, check=False
+        [sys.executable, "-c", example, running, str(pictures), str(BASE)], capture_output=True, text=True, timeout=900, check=False
     )
     assert result.returncode == 0, result.stderr
     lines = result.stdout.splitlines()

@@ -26,7 +26,7 @@ class Listener:
 
     def __init__(self, address, token, path, last=None):
         headers = {"Authorization": f"Bearer {token}"} | ({"Last-Event-ID": last} if last else {})
-        self.answer = urllib.request.urlopen(urllib.request.Request(address + path, headers=headers), timeout=30)
+        self.answer = urllib.request.urlopen(urllib.request.Request(address + path, headers=headers), timeout=300)
 
     def next(self):
         """(id, topic, data) of the next message."""
@@ -43,13 +43,13 @@ class Listener:
 def server(workspace):
     command = [sys.executable, "-m", "lorasmith", "studio", "--workspace", str(workspace), "--port", "0", "--no-browser"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    stop = threading.Timer(120, process.kill)
+    stop = threading.Timer(300, process.kill)
     stop.start()
     try:
         yield process.stdout.readline().split()[-1].split("?token=")
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(300)
         stop.cancel()
 
 

@@ -121,13 +121,13 @@ def test_pictures_are_listed_while_others_are_still_judged(script, dataset, monk
 
     def slowly(question):
         judging.set()
-        assert listed.wait(20), "the list waited for the judgement"
+        assert listed.wait(300), "the list waited for the judgement"
         return judged(question)
 
     monkeypatch.setattr(datasets, "judge_beside", lambda: slowly)
     audit = threading.Thread(target=script.get, args=["/api/projects/mimi/audit"])
     audit.start()
-    assert judging.wait(20)
+    assert judging.wait(300)
     first, *_ = script.get("/api/projects/mimi/pictures", params={"count": 5}).json()["items"]
     assert first["badges"] == []
     assert script.get("/api/projects/mimi/pictures/page").status_code == 200

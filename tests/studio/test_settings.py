@@ -74,10 +74,7 @@ def test_a_plan_says_the_steps_at_once_and_the_rest_later(script, settings, monk
     plan = script.post("/api/plans", json={"settings": settings}).json()
     assert plan["steps"] == plan["steps_per_epoch"] * plan["epochs"] > 0
     assert sum(bucket["pictures"] for bucket in plan["buckets"]) == plan["pictures"] > 10
-    for _ in range(200):
-        estimate = script.get(f"/api/plans/{plan['id']}/estimate").json()
-        if estimate["state"] != "estimating":
-            break
+    while (estimate := script.get(f"/api/plans/{plan['id']}/estimate").json())["state"] == "estimating":
         time.sleep(0.05)
     assert (estimate["state"], estimate["time"]) == ("known", {"seconds": 3})
     assert script.post("/api/plans", json={"settings": settings}).json()["estimate"]["state"] == "known", "kept"
@@ -107,10 +104,7 @@ def test_an_estimate_that_fails_says_why(script, settings, monkeypatch):
     failed = subprocess.CompletedProcess([], 2, stdout=b"", stderr=b"error: There is no GPU.\n")
     monkeypatch.setattr(estimates.subprocess, "run", lambda *_, **__: failed)
     id = script.post("/api/plans", json={"settings": settings}).json()["id"]
-    for _ in range(200):
-        estimate = script.get(f"/api/plans/{id}/estimate").json()
-        if estimate["state"] != "estimating":
-            break
+    while (estimate := script.get(f"/api/plans/{id}/estimate").json())["state"] == "estimating":
         time.sleep(0.05)
     assert (estimate["state"], estimate["problem"]) == ("failed", "There is no GPU.")
 

@@ -203,7 +203,7 @@ def load_everything() -> None:
 
 
 def _see_to_its_end(child: int, started: float, seconds: float | None) -> tuple[int, list[int]]:
-    """Kill the child after `seconds`; its exit code, and those of its own children that outlive it by more than five seconds."""
+    """Kill the child after `seconds`; its exit code, and those of its own children that outlive it for long."""
     import psutil
 
     process = psutil.Process(child)
@@ -219,7 +219,7 @@ def _see_to_its_end(child: int, started: float, seconds: float | None) -> tuple[
             break
         family |= {one.pid: one for one in process.children()} if process.is_running() else {}
         time.sleep(min(0.02, max(0.0, until - time.monotonic())))
-    _, alive = psutil.wait_procs(list(family.values()), timeout=5)
+    _, alive = psutil.wait_procs(list(family.values()), PATIENCE)
     return os.waitstatus_to_exitcode(status), [one.pid for one in alive]
 
 

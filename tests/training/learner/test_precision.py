@@ -215,7 +215,7 @@ def train(name, dtype, count=6):
     return losses
 
 
-@pytest.mark.parametrize("name", toys.quick_and_slow())
+@pytest.mark.parametrize("name", [toy for toy in toys.quick_and_slow() if toy != "sd2"])  # its layers are those of sdxl
 def test_every_family_trains_in_fp16_nearly_as_in_fp32(name):
     half, full = train(name, torch.float16), train(name, torch.float32)
     assert half[-1] < 0.97 * half[0]

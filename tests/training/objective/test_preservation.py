@@ -125,7 +125,7 @@ def test_a_large_weight_keeps_the_kind_as_it_was_while_the_pictures_are_learned(
     for weight in (0.0, 5.0):
         with Trainee(base, batch, settings(prior_preservation=weight)) as trainee:
             before = trainee.measured()
-            trainee.train(steps=30, rate=2e-2)
+            trainee.train(steps=16, rate=2e-2)
             found[weight] = trainee.measured()
     assert before[1] == 0, "nothing has drifted before the training"
     assert found[5.0][1] < 0.2 * found[0.0][1], "the kind stays"
