@@ -217,6 +217,12 @@ def test_a_file_with_one_of_the_three_alone_changes_its_own_rows(present, rows):
     assert change.count_nonzero() == 4 * len(range(*rows.indices(3840)))
 
 
+def test_a_file_of_some_blocks_alone_could_be_for_newbie_which_has_more_of_them():
+    attention = [lora("diffusion_model.", *(f"layers.{number}.attention.out" for number in range(count))) for count in (1, 26)]
+    assert [read_network(tensors).alike for tensors in attention] == [("NewBie",), ()]
+    assert read_network(attention[0], {"modelspec.architecture": "lumina-2/lora"}).alike == ()
+
+
 @pytest.mark.parametrize("words", [{"ss_base_model_version": "lumina2"}, {"modelspec.architecture": "lumina-2/lora"}, {}])
 def test_a_file_of_sd_scripts_is_known_by_its_layers_whatever_its_words(words):
     assert read_network(lora("lora_unet_", "layers.3.feed_forward.w1", **KOHYA), words).family == "lumina2"

@@ -187,6 +187,8 @@ class LoraMarks:
 
     shaped: Mapping[str, Callable[[tuple[int, ...]], bool]] = field(default_factory=dict)
     """Pattern of a name -> rule about the shape of the layer's change, [out, in, ...], that no other family keeps."""
+    beyond: str | None = None
+    """Pattern of a name that a larger model with the same layers has: a file with one was not made for this family."""
     named_layers: str | None = None
     """Of a family whose layers another one has as well, so that only its `versions` in the metadata show it: pattern of all its names."""
 

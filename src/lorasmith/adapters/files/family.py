@@ -28,7 +28,8 @@ def guess_family(layers: Mapping[str, Shapes], metadata: Mapping[str, str]) -> s
     """
     shapes = {name.replace(".", "_"): _shape(tensors) for name, tensors in layers.items()}
     names = "\n".join(shapes)
-    marks = {name: family.lora.marks for name, family in reversed(FAMILIES.items())}
+    of_families = {name: family.lora.marks for name, family in reversed(FAMILIES.items())}
+    marks = {name: mark for name, mark in of_families.items() if not (mark.beyond and re.search(mark.beyond, names))}
     for name, mark in marks.items():
         if any(_is_shaped(mark, layer, shape) for layer, shape in shapes.items() if shape is not None):
             return name

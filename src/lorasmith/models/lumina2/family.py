@@ -106,6 +106,10 @@ LUMINA2 = Family(
             named_layers=rf"main_({_IN_BLOCK}({_SHARED}|{_OWN})|{_OUTSIDE})",
             certain=rf"{_IN_BLOCK}({_OWN})$",
             versions=("lumina-2", "lumina2", "lumina-image-2"),
+            # NewBie has the same blocks, and ten more.
+            beyond=r"main_layers_(2[6-9]|[3-9]\d)_|clip_text_pooled_proj",
+            shared_paths={"NewBie": rf"{_IN_BLOCK}({_SHARED}|adaLN_modulation_1)"},
+            blocks={"layers": 26},
         ),
         style="dotted",
         alpha_keys=False,
