@@ -48,7 +48,7 @@ def quarters(tree: ast.AST) -> Iterator[tuple[int, str]]:
 
 
 # Quarters of other things than latents.
-NO_LATENTS = {"images/duplicates.py", "demo/messy.py", "training/planning/lints/sizes.py"}
+NO_LATENTS = {"images/duplicates.py", "demo/messy.py", "training/planning/lints/sizes.py", "jobs/sweep/ladder.py"}
 CHECKS = {"family": family_literals, "denoiser": denoiser_comparisons, "quarter": quarters}
 
 
