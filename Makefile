@@ -13,7 +13,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test browser browser-slow check cpus docs wheel notebooks bench torture studio studio-check
+.PHONY: help demo test browser browser-slow check cpus windows docs wheel notebooks bench torture studio studio-check
 
 help:  ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
@@ -45,6 +45,7 @@ check: $(VENV)/installed  ## lint, format, types, tests over the tree, numeric t
 	$(BIN)/mypy
 	$(PYTEST) tests/test_imports.py tests/test_tree.py tests/test_words.py tests/test_contributing.py tests/test_readme.py tests/test_public_face.py
 	$(MAKE) cpus
+	$(MAKE) windows
 
 # Tests that compare computed numbers. One CPU can only imitate another: older instructions, other libraries' kernels, sums of two
 # threads, and last bits moved on purpose (tests/other_cpu.py). Bounds come from the arithmetic (tests/bounds.py), not from this lane.
@@ -65,6 +66,14 @@ cpus: $(VENV)/installed  ## run the numeric tests as other CPUs would
 	$(OLD_CPU) $(ONE_THREAD) $(PYTEST) $(BOTH_CORES) $(NUMERIC) $(NOT_NUMERIC) tests/images tests/curation/test_audit.py
 	$(AVX2_CPU) OMP_NUM_THREADS=2 $(PYTEST) $(NUMERIC) $(NOT_NUMERIC)
 	$(ONE_THREAD) $(PYTEST) $(BOTH_CORES) -p tests.other_cpu $(NUMERIC) $(NOT_NUMERIC)
+
+# What handles files, locks and processes, with what Windows refuses refused here too (tests/as_windows). Linux shows no more of it.
+WINDOWS := tests/test_dataset_folder.py tests/captions/test_history.py tests/curation/test_history.py tests/curation/test_holdout.py \
+           tests/datasets/test_latents.py tests/library tests/projects tests/jobs/test_enqueue.py tests/jobs/test_handing.py \
+           tests/jobs/test_supervisor.py tests/studio/test_uploads.py tests/training/records tests/training/test_commands.py
+
+windows: $(VENV)/installed  ## run the tests of files, locks and processes with what Windows refuses refused
+	PYTHONPATH=$(CURDIR)/tests/as_windows LORASMITH_TESTS_AS_WINDOWS=1 $(ONE_THREAD) $(PYTEST) $(BOTH_CORES) $(WINDOWS)
 
 docs: $(VENV)/installed  ## build the documentation into site/; a warning is an error
 	$(BIN)/mkdocs build --strict --quiet

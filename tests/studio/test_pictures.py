@@ -14,6 +14,7 @@ from lorasmith.demo.drawing import draw_scene
 from lorasmith.demo.world import random_scene
 from lorasmith.studio import datasets
 from lorasmith.studio.judging import judged
+from tests.as_windows import needs_posix
 
 
 @pytest.fixture
@@ -313,6 +314,7 @@ def test_a_name_that_is_no_text_is_a_sentence_and_no_fault(script, dataset):
     assert (refused.status_code, refused.json()["code"]) == (400, "dataset.name_not_utf8")
 
 
+@needs_posix
 def test_names_with_markup_are_text(script, dataset):
     name = "<img src=x onerror=alert(1)>.png"
     draw_scene(random_scene(8)).save(dataset / "5_mimi" / name)
