@@ -171,7 +171,7 @@ def mask_beside(picture: Path) -> Path:
 
 def is_regularisation(place: str | PurePath) -> bool:
     """Whether a path below a dataset's folder is a folder of regularisation pictures, or inside one: their captions are not the subject's."""
-    return any(part.lower() in REGULARISATION_NAMES for part in PurePath(place).parts)
+    return any(part.lower() in REGULARISATION_NAMES for part in os.fspath(place).replace(os.sep, "/").split("/"))
 
 
 def regularisation_of(root: str | Path) -> Path | None:

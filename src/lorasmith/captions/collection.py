@@ -93,8 +93,13 @@ class CaptionCollection:
 
     def is_regularisation(self, key: str) -> bool:
         """Whether the caption is that of a regularisation picture, which shows something other than the subject."""
-        folder = self.folder.resolve()  # opened may be that folder itself, or `regularisation/1_woman`
-        return is_regularisation(key) or is_regularisation(Path(folder.parent.name, folder.name))
+        return self._is_regularisation or is_regularisation(key)
+
+    @cached_property
+    def _is_regularisation(self) -> bool:
+        """Whether the folder that was opened is that of regularisation itself, or `regularisation/1_woman`."""
+        folder = self.folder.resolve()
+        return is_regularisation(Path(folder.parent.name, folder.name))
 
     @property
     def unreadable(self) -> dict[str, Entry]:
@@ -249,14 +254,14 @@ def open_captions(
     pictures, texts = _files_by_stem(root, suffixes, recursive)
     if not pictures:
         raise holds_no_pictures(root)
-    most_used = Counter(os.path.splitext(candidates[0])[1] for stem, candidates in texts.items() if stem in pictures).most_common(1)
+    most_used = Counter(f".{candidates[0].rpartition('.')[2]}" for stem, candidates in texts.items() if stem in pictures).most_common(1)
     new_suffix = most_used[0][0] if most_used else suffixes[0]
 
     prefix = f"{root}{os.sep}"
     entries: dict[str, Entry] = {}
     unreadable: dict[str, Entry] = {}
     for stem in sorted(pictures):
-        own = tuple(sorted(pictures[stem]))
+        own = tuple(sorted(pictures[stem])) if len(pictures[stem]) > 1 else (pictures[stem][0],)
         if stem not in texts:
             entries[stem + new_suffix] = Entry(stem + new_suffix, own, Caption(), exists=False)
             continue
@@ -296,11 +301,11 @@ def _files_by_stem(root: Path, suffixes: Sequence[str], recursive: bool) -> tupl
     for place, names in walk(root, depth=None if recursive else 0, through_links=True):
         inside = f"{place}/" if place else ""
         for name in names:
-            stem, suffix = os.path.splitext(inside + name)
+            stem, dot, suffix = name.rpartition(".")  # hidden files, which begin with one, are not listed
             if is_picture(name):
-                pictures.setdefault(stem, []).append(inside + name)
-            elif suffix.lower() in suffixes:
-                texts.setdefault(stem, []).append(inside + name)
+                pictures.setdefault(inside + stem, []).append(inside + name)
+            elif dot + suffix.lower() in suffixes:
+                texts.setdefault(inside + stem, []).append(inside + name)
     for stem, own in pictures.items():
         for picture in own:
             if picture in texts and picture not in pictures:  # `cat.png.txt`, as downloaders name captions

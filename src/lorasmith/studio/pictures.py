@@ -164,7 +164,7 @@ def facts(studio: Studio, folder: ProjectFolder, picture: str, resolution: int |
     )  # before the dataset is taken from others
     with studio.datasets.open(folder.dataset) as dataset:
         (item,) = _items(studio, folder.id, dataset, [picture])
-        entry, made_by = dataset.entries.get(picture), recipes_to(dataset.root, picture)
+        entry, made_by = dataset.entries_of([picture]).get(picture), recipes_to(dataset.root, picture)
         return PictureFacts(
             **item.model_dump(), text="" if entry is None else entry.caption.text, findings=views(found),
             mended=made_by[-1].words if made_by else "", original=made_by[0].original.path if made_by else picture,
