@@ -60,10 +60,12 @@ export function GridBar(props: Props) {
       )}
       <AddPictures project={props.project} compact />
       <span className={classes.gap} />
-      <TileSize size={props.size} onSize={props.onSize} />
-      <Switch words={t("touch")} on={props.touch} onChange={props.onTouch} icon={<Pointer size={18} />} />
-      <Switch words={t("side_list")} on={props.sideList} onChange={props.onSideList} icon={<PanelLeft size={18} />} />
-      <Switch words={t("inspector")} on={props.inspector} onChange={props.onInspector} icon={<PanelRight size={18} />} />
+      <div className={classes.looks}>
+        <TileSize size={props.size} onSize={props.onSize} />
+        <Switch words={t("touch")} on={props.touch} onChange={props.onTouch} icon={<Pointer size={18} />} />
+        <Switch words={t("side_list")} on={props.sideList} onChange={props.onSideList} icon={<PanelLeft size={18} />} />
+        <Switch words={t("inspector")} on={props.inspector} onChange={props.onInspector} icon={<PanelRight size={18} />} />
+      </div>
     </div>
   );
 }
