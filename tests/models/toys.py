@@ -34,8 +34,6 @@ PICTURE = 64  # pixels a side: the toys' native resolution
 PACKED = {"flux", "chroma", "qwen_image", "krea2"}  # families whose pipeline takes its latents packed
 PIPELINE_GUIDANCE = {"flux": 3.0, "zimage": 3.0, "krea2": 3.0}
 """What the pipeline calls guidance, where that is not the classifier-free guidance of 4.0: Flux.1 is told it, the others' is one less."""
-KEPT_ANYWAY = {"krea2": 0.8}
-"""What a toy keeps for the gradient with checkpointing, of what it keeps without, where its blocks are a small part of it: at most."""
 T5_TOKENS = 24  # what the toy T5's tokenizer reads at most
 
 _ROOT = Path(tempfile.mkdtemp(prefix="lorasmith-toys-"))

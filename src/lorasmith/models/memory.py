@@ -72,18 +72,28 @@ def _move(owner: nn.Module, name: str, device: torch.device) -> None:
     setattr(owner, name, nn.Parameter(weight.data.to(device), requires_grad=weight.requires_grad))
 
 
+_HOW: dict[str, Any] = {"use_reentrant": False, "preserve_rng_state": False}
+"""Nothing draws random numbers inside a block."""
+
+
 def checkpoint_blocks(part: Any) -> None:
     """Switch gradient checkpointing on in a denoiser or a text encoder; its modules stay in eval mode otherwise."""
     from torch.utils.checkpoint import checkpoint
     from transformers import PreTrainedModel
     from transformers.modeling_layers import GradientCheckpointingLayer
 
-    how: dict[str, Any] = {"use_reentrant": False, "preserve_rng_state": False}  # nothing draws random numbers inside
     if not isinstance(part, PreTrainedModel):
-        part.enable_gradient_checkpointing(partial(checkpoint, **how))
+        part.enable_gradient_checkpointing(partial(checkpoint, **_HOW))
         return
     enable = getattr(part, "activation_checkpointing_enable", None) or part.gradient_checkpointing_enable  # its name before 5.23
-    enable(how)
+    enable(_HOW)
     for block in part.modules():
         if isinstance(block, GradientCheckpointingLayer):
             block.training = True
+
+
+def checkpoint_block(block: nn.Module) -> None:
+    """The same for a block that the library's switch leaves out."""
+    from torch.utils.checkpoint import checkpoint
+
+    block.forward = partial(checkpoint, block.forward, **_HOW)  # type: ignore[method-assign]

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import BaseModel, ConfigDict, Field
 from typing_extensions import TypedDict
 
+from lorasmith.models.files.hub import source_of
+
 if TYPE_CHECKING:
     from lorasmith.models.texts import TextOptions
 
@@ -34,7 +36,7 @@ class MergedLora(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    path: Path = Field(description="The LoRA file.")
+    path: Path = Field(description="The LoRA file, or one on the hub (owner/name/file.safetensors).")
     strength: float = Field(1.0, ge=-10, le=10, description="How strongly it is merged, -10 to 10; 1 as it was trained.")
     in_samples: bool = Field(
         False, description="Samples and proofs have it too. Off: they show the base without it, as the LoRA will be used."
@@ -74,8 +76,8 @@ class BaseModelSettings(BaseModel):
     max_token_length: int | None = Field(
         None,
         ge=2,
-        le=1024,
-        description="Most tokens of a caption: 75, 150 or 225; Flux up to 512 (schnell 256), SD 3.5 up to 256, Chroma up to 512, Qwen-Image and Anima up to 1024. Empty: the base's usual.",
+        le=4096,
+        description="Most tokens of a caption: 75, 150 or 225; Flux up to 512 (schnell 256), SD 3.5 up to 256, Chroma up to 512, Qwen-Image up to 1024, Anima up to 4096. Empty: the base's usual.",
     )
     weighted_captions: bool = Field(False, description="Captions may have (emphasis:1.2), read as the web UIs do.")
     t5_attention_mask: bool = Field(
@@ -85,7 +87,7 @@ class BaseModelSettings(BaseModel):
 
     def merged(self, in_samples: bool | None = None) -> list[tuple[Path, float]]:
         """The LoRAs that are merged and their strengths; all, or those that samples have too, or have not."""
-        return [(each.path, each.strength) for each in self.merge if in_samples in (None, each.in_samples)]
+        return [(source_of(each.path), each.strength) for each in self.merge if in_samples in (None, each.in_samples)]
 
     @property
     def text_options(self) -> TextOptions:

@@ -55,8 +55,8 @@ def counted(question: Question) -> Count:
     line = training_line(Caption(question.text.encode()))
     in_chunks = description.record.reads_breaks
     usual = tokens_read(description, tokenizers)
-    lengths = [tokens_read(description, tokenizers, length) for length in sorted(description.form.defaults.max_token_lengths)]
-    limits = (usual, *(length for length in lengths if length > usual))
+    longer = sorted(description.form.defaults.max_token_lengths) if in_chunks else ()
+    limits = (usual, *(most for most in longer if most > usual))
     taken = max(tokens_taken(line, tokenizer, max(limits), in_chunks=in_chunks) for tokenizer in tokenizers.values())
     unread = [
         max((what_falls_off(line, tokenizer, most, in_chunks=in_chunks) for tokenizer in tokenizers.values()), key=len) for most in limits

@@ -1,12 +1,8 @@
 """What plan tells before a run is what the run then writes, needs and takes."""
 
-from pathlib import Path
-
 import pytest
 import torch
 
-from lorasmith.models.description import Description, PartPlace
-from lorasmith.models.families import FAMILIES
 from lorasmith.models.open import describe
 from lorasmith.training.forecast.kept_rehearsals import rehearsal_of
 from lorasmith.training.forecast.machine import OPERATIONS, Machine, small_network
@@ -19,16 +15,9 @@ from lorasmith.training.planning.check import check
 from lorasmith.training.run import train
 from lorasmith.training.settings.tree import settings_from
 from tests.models.toys import toy_folder
+from tests.training.forecast.memory_by_card import described
 
 SLOW_MACHINE = Machine(1e9, 1e9, 1e-5)
-
-
-def described(family):
-    """A family's base at full size, without files."""
-    parts = {name: PartPlace((), "", "diffusers", part, "", {}) for name, part in FAMILIES[family].usual.parts.items()}
-    prediction = FAMILIES[family].prediction.types[0]
-    scheduler = FAMILIES[family].usual.scheduler
-    return Description(Path("base"), "folder", FAMILIES[family], "", prediction, False, parts, scheduler, {}, (), ())
 
 
 def rehearsal(family, side, *, dtype=torch.bfloat16, batch=1, train_text_encoder=False, **training):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,12 +33,12 @@ DEFAULTS = FamilyDefaults(
     resolution=1024, bucket_step=16, max_token_lengths=(1024, 512, 2048, 4096),
     rate=Rate(1e-4, "what Anima LoRAs are mostly trained with; 2e-5 to 3e-5 for large sets", "sd-scripts, diffusion-pipe, OneTrainer"),
     text_encoder_lr=0.0, trained_text_encoders=(), text_encoders_left_alone="its conditioner suffers from small sets, and its language model is left alone by most",
-    finds_its_own_rate=False, timestep_sampling="sigmoid", shift=FixedShift(3.0), steps=30, cfg_scale=4.5, save_precision="bf16",
+    finds_its_own_rate=False, timestep_sampling="sigmoid", shift=FixedShift(3.0), steps=30, cfg_scale=4.5, save_precision="bf16", memory_per_image="15 GB",
     largest_resolution=1536, larger_resolution="it draws squares of up to 1536 pixels; a step takes more than twice as long as at 1024",
 )  # fmt: skip
 VARIANTS = {
     "2B": Variant(config.PARTS, config.SCHEDULER, DEFAULTS, licence="non-commercial"),
-    "2.9B": Variant(config.PARTS_LARGE, config.SCHEDULER, DEFAULTS, licence="non-commercial"),
+    "2.9B": Variant(config.PARTS_LARGE, config.SCHEDULER, replace(DEFAULTS, memory_per_image="22 GB"), licence="non-commercial"),
 }
 _BLOCKS = {28: "2B", 40: "2.9B"}
 

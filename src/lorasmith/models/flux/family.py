@@ -44,7 +44,7 @@ VARIANTS = {
     "schnell": Variant(
         config.PARTS_SCHNELL,
         config.SCHEDULER_SCHNELL,
-        replace(DEFAULTS, max_token_lengths=(256,), steps=4, guidance=None),
+        replace(DEFAULTS, max_token_lengths=(256,), steps=4, guidance=None, memory_per_image="34 GB"),
         distilled=True,
         licence="Apache-2.0",
         note="schnell was distilled to four steps: a LoRA trained on it unlearns that; most train on dev and use the file with both",

@@ -22,7 +22,7 @@ DEFAULTS = FamilyDefaults(
     resolution=1024, bucket_step=16, max_token_lengths=(1024, 512),
     rate=Rate(1e-4, "what Qwen-Image LoRAs are mostly trained with; 5e-5 is calmer", "musubi-tuner's and ai-toolkit's examples"),
     text_encoder_lr=0.0, trained_text_encoders=(), text_encoders_left_alone="it is a language model of 7 billion parameters, which nobody trains",
-    shift=LineShift((256, 0.5), (8192, 0.9)), steps=50, cfg_scale=4.0, save_precision="bf16", largest_resolution=1328,
+    finds_its_own_rate=False, shift=LineShift((256, 0.5), (8192, 0.9)), steps=50, cfg_scale=4.0, save_precision="bf16", memory_per_image="51 GB", largest_resolution=1328,
     larger_resolution="the largest square that it was made for; a step takes 1.7 times as long as at 1024",
 )  # fmt: skip
 NOTE = "Qwen-Image-Edit has the same tensors, so a file does not show which it is: what is trained here is Qwen-Image, without pictures to edit"

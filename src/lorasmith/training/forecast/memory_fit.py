@@ -8,7 +8,7 @@ choices. What is left over for what the rehearsal does not see is a fifth of the
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.util import find_spec
@@ -51,7 +51,8 @@ def fit_to(checked: CheckedRun, device: str, free: int) -> CheckedRun:
     """The run with what it takes to fit `free` bytes of a device."""
     fit = _fit(checked, device, free)
     settings = with_changes(checked.settings, fit.chosen)
-    instead = () if fit.fits else tuple(_variants_that_fit(checked, device, free))
+    title = checked.description.record.title
+    instead = [] if fit.fits else [f"{title} {variant}" for variant in _variants_that_fit(checked, device, free)]
     return replace(checked, settings=settings, of_settings=(*_others(checked, settings), _finding(fit, instead)))
 
 
@@ -147,7 +148,7 @@ def _others(checked: CheckedRun, settings: Settings) -> list[Finding]:
     return [*check_together(settings), *(finding for finding in checked.of_settings if finding not in before)]
 
 
-def _finding(fit: _Fit, instead: tuple[str, ...]) -> Finding:
+def _finding(fit: _Fit, instead: Sequence[str]) -> Finding:
     before, after = room_for(fit.before), room_for(fit.after)
     start = f"training.memory has {_gb(fit.free)}, and the run would take {_gb(before)} with room to spare"
     does = {one.setting: one.does for one in fit.means}
@@ -165,11 +166,11 @@ def _finding(fit: _Fit, instead: tuple[str, ...]) -> Finding:
     )  # fmt: skip
 
 
-def _what_fits(need: int, instead: tuple[str, ...]) -> str:
-    """The smallest card that the run fits, and the variants of the base that fit this one."""
+def _what_fits(need: int, instead: Sequence[str]) -> str:
+    """The smallest card that has room for `need` bytes, and the bases that fit the card that there is."""
     card = next((size for size in CARDS if need <= size * 1e9), None)
     enough = f"A card of {card} GB is the smallest that has room for it." if card else "No card has room for it."
-    return f"{enough} The base {' or '.join(instead)} fits this one." if instead else enough
+    return f"{enough} {' or '.join(instead)} fits this one." if instead else enough
 
 
 def _gb(size: int) -> str:

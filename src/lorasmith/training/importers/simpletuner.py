@@ -67,6 +67,7 @@ def read_simpletuner(file: Path) -> tuple[str, Draft, Check, Sequence[str]] | No
     is_flow = family is not None and FAMILIES[family].is_flow
     draft, notes = Draft(), list[str]()
     options = {name: value for name, value in options.items() if name not in ("model_family", "model_type")}
+    _take_adapter(draft, options, named)
     if "checkpointing_steps" in options:  # its name before
         options["checkpoint_step_interval"] = options.pop("checkpointing_steps")
     _take_size(draft, options)
@@ -91,6 +92,30 @@ def read_simpletuner(file: Path) -> tuple[str, Draft, Check, Sequence[str]] | No
             "snr_gamma", "loss.min_snr_gamma", 0.0, "it does nothing on a flow model" if is_flow else "left out, which means off there"
         )
     return "settings of SimpleTuner (JSON)", draft, fits(family), notes
+
+
+_ZIMAGE_ADAPTERS = {
+    "turbo": "ostris/zimage_turbo_training_adapter/zimage_turbo_training_adapter_v1.safetensors",
+    "turbo-ostris-v2": "ostris/zimage_turbo_training_adapter/zimage_turbo_training_adapter_v2.safetensors",
+}
+_ADAPTERS: dict[str, dict[str, str]] = dict.fromkeys(("z_image", "z-image"), _ZIMAGE_ADAPTERS)
+"""Its name of a family -> flavour -> the training adapter that it takes by itself: ASSISTANT_LORA_WEIGHT_NAMES in helpers/models/z_image/model.py
+at 08debd7."""
+
+
+def _take_adapter(draft: Draft, options: dict[str, Any], family: str) -> None:
+    """The training adapter of a distilled base, which is frozen there and left out of samples."""
+    names = ("assistant_lora_path", "assistant_lora_weight_name", "assistant_lora_strength", "disable_assistant_lora")
+    path, file, strength, is_off = (options.pop(name, None) for name in names)
+    flavour = str(options.get("model_flavour") or "")
+    own = _ADAPTERS.get(family, {}).get(flavour)
+    if typed(is_off) is True or not (path or own):
+        return
+    place = f"{path}/{file}" if path and file else str(path or own)
+    merged: dict[str, Any] = {"path": place} | ({} if strength in (None, "") else {"strength": number_or(1.0, strength)})
+    why = "merged while it trains, and left out of samples"
+    theirs, why = ("assistant_lora_path", why) if path else ("model_flavour", f"{flavour} takes it by itself there; {why}")
+    draft.put(theirs, "base.merge", [merged], why)
 
 
 def _take_folders(draft: Draft, name: Any, captions: str, file: Path, notes: list[str]) -> None:
