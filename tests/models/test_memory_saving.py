@@ -110,13 +110,20 @@ def test_each_part_is_checkpointed(checkpointed):
     for part, module in toys.carrying(base).items():
         adapter = attach(module, keys.targets(base.family, part, module), rank=1, alpha=1.0, seed=1)
         queries = [layer for path, layer in module.named_modules() if path.rpartition(".")[2] in ("to_q", "q_proj", "q")]
-        calls = Counter()
-        hooks = [layer.register_forward_hook(lambda layer, *_, calls=calls: calls.update([layer])) for layer in queries]
+        calls, learning = Counter(), set()
+
+        def called(layer, given, _, calls=calls, learning=learning):
+            calls.update([layer])
+            learning.update([layer] if given[0].requires_grad else [])
+
+        hooks = [layer.register_forward_hook(called) for layer in queries]
         loss = answer(base).square().mean()
         before = Counter(calls)
         loss.backward()
         # Not all: nothing learns before the first block, and nothing reads what some text encoders compute last.
         assert any(calls[layer] == 2 * before[layer] > 0 for layer in queries), part
+        if part == base.denoiser:
+            assert all(calls[layer] == 2 * before[layer] for layer in learning), "also those that the library's own switch leaves out"
         for hook in hooks:
             hook.remove()
         adapter.detach()

@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import BaseModel, ConfigDict, Field
 from typing_extensions import TypedDict
 
-from lorasmith.models.files.hub import source_of
-
 if TYPE_CHECKING:
     from lorasmith.models.texts import TextOptions
 
@@ -87,7 +85,7 @@ class BaseModelSettings(BaseModel):
 
     def merged(self, in_samples: bool | None = None) -> list[tuple[Path, float]]:
         """The LoRAs that are merged and their strengths; all, or those that samples have too, or have not."""
-        return [(source_of(each.path), each.strength) for each in self.merge if in_samples in (None, each.in_samples)]
+        return [(each.path, each.strength) for each in self.merge if in_samples in (None, each.in_samples)]
 
     @property
     def text_options(self) -> TextOptions:

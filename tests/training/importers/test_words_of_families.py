@@ -26,13 +26,13 @@ WORDS = {
     },
     "SimpleTuner": {
         "sd1x": "sd1", "sd2x": "sd2", "sdxl": "sdxl", "flux": "flux", "flux2": "klein", "chroma": "chroma", "qwen_image": "qwen_image",
-        "anima": "anima", "z_image": "zimage", "z-image": "zimage", "krea2": "krea2",
+        "anima": "anima", "z_image": "zimage", "z-image": "zimage", "krea2": "krea2", "lumina2": "lumina2",
         **dict.fromkeys(("z_image_omni", "hidream", "sana", "wan", "ernie", "pixart", "auraflow", "omnigen", "kolors", "cosmos", "longcat_image")),
     },
     "ai-toolkit": {
         "sd1": "sd1", "sd15": "sd1", "sd2": "sd2", "is_v2": "sd2", "sdxl": "sdxl", "is_xl": "sdxl", "flux": "flux", "is_flux": "flux",
         "chroma": "chroma", "qwen_image": "qwen_image", "flux2_klein_4b": "klein", "flux2_klein_9b": "klein", "zimage": "zimage",
-        "anima": "anima", "krea2": "krea2",
+        "anima": "anima", "krea2": "krea2", "lumina2": "lumina2", "is_lumina2": "lumina2",
         **dict.fromkeys((
             "flux2", "flux_kontext", "chroma_radiance", "qwen_image_edit", "qwen_image_edit_plus", "krea2_edit", "hidream", "omnigen2", "wan22_5b",
             "ernie_image", "flex1", "flex2",
@@ -40,9 +40,8 @@ WORDS = {
     },
 }  # fmt: skip
 """Trainer -> its word -> the family here; None: not trained."""
-TO_COME = {("OneTrainer", "STABLE_DIFFUSION_35"), ("SimpleTuner", "sd3"), ("SimpleTuner", "lumina2"), ("ai-toolkit", "is_v3"),
-           ("ai-toolkit", "sd3"), ("ai-toolkit", "lumina2"), ("ai-toolkit", "is_lumina2")}  # fmt: skip
-"""Words of SD 3.5 and Lumina 2: refused, or known with the family."""
+TO_COME = {("OneTrainer", "STABLE_DIFFUSION_35"), ("SimpleTuner", "sd3"), ("ai-toolkit", "is_v3"), ("ai-toolkit", "sd3")}
+"""Words of SD 3.5: refused, or known with the family."""
 ROWS = [(trainer, word, family) for trainer, words in WORDS.items() for word, family in words.items()]
 
 

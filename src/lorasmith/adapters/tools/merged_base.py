@@ -30,6 +30,7 @@ from lorasmith.errors import AdapterError
 from lorasmith.models.base import Base
 from lorasmith.models.description import Description
 from lorasmith.models.files.hashes import sha256
+from lorasmith.models.files.hub import source_of
 from lorasmith.models.weight_changes import WeightChanges
 
 Merged = Sequence[tuple[Path, float]]
@@ -44,8 +45,8 @@ def with_merged(description: Description, loras: Merged) -> Description:
     if not loras:
         return description
     base = base_on_disk(description)
-    opened = [(open_lora(path, description.family, base), strength) for path, strength in loras]
-    said = " ".join(f"{sha256(path)} {strength!r}" for path, strength in loras)
+    opened = [(open_lora(source_of(path), description.family, base), strength) for path, strength in loras]
+    said = " ".join(f"{sha256(lora.path)} {strength!r}" for lora, strength in opened)
     changes = WeightChanges(changed_tensors(base, opened), hashlib.sha256(said.encode()).hexdigest())
     return replace(description, changes=changes)
 
@@ -55,7 +56,7 @@ def check_removable(family: str, path: Path) -> OpenedLora:
 
     Raises AdapterError where it changes more than the denoiser, or in a way that is not added to a layer's output.
     """
-    lora = open_lora(path, family)
+    lora = open_lora(source_of(path), family)
     denoiser = next(iter(keys.naming_of(family).parts))
     for name, layer in lora.layers.items():
         if keys.part_of(family, name)[0] != denoiser:

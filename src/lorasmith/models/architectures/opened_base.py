@@ -13,7 +13,7 @@ from lorasmith.models.family import Family
 from lorasmith.models.files.hashes import fingerprints
 from lorasmith.models.files.weights import load_parts
 from lorasmith.models.guidance import classifier_free
-from lorasmith.models.memory import Freeable, checkpoint_blocks
+from lorasmith.models.memory import Freeable, checkpoint_block, checkpoint_blocks
 from lorasmith.models.settings import Quantize
 from lorasmith.models.tokenizers import load_tokenizers
 
@@ -31,6 +31,8 @@ class OpenedBase:
     record, how it reads captions, and what it gives the denoiser. See `models.base.Base`."""
 
     record: ClassVar[Family]
+    uncheckpointed: ClassVar[tuple[str, ...]] = ()
+    """Paths of the denoiser's lists of blocks that the library's own gradient checkpointing leaves out."""
     normalise: ClassVar[Callable[..., Autoencoder]] = ScaledAutoencoder
     """The autoencoder's module -> with the normalisation of its latents."""
     guided = staticmethod(classifier_free)
@@ -84,6 +86,9 @@ class OpenedBase:
     def checkpoint_gradients(self) -> None:
         for part in self.parts.values():
             checkpoint_blocks(part)
+        for path in self.uncheckpointed:
+            for block in self.parts[self.denoiser].get_submodule(path).children():
+                checkpoint_block(block)
 
     def free_text_encoders(self) -> None:
         self.parts = {self.denoiser: self.parts[self.denoiser]}

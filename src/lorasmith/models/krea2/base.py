@@ -16,7 +16,6 @@ from lorasmith.models.architectures.language_model_base import LanguageModelBase
 from lorasmith.models.autoencoder import ChannelwiseAutoencoder
 from lorasmith.models.base import SizeConditioning
 from lorasmith.models.krea2.family import KREA2
-from lorasmith.models.memory import checkpoint_block
 from lorasmith.models.patches import image_ids, pack, unpack
 from lorasmith.models.shift import FixedShift
 from lorasmith.models.texts import EncodedTexts
@@ -28,18 +27,12 @@ class Krea2(LanguageModelBase):
 
     record = KREA2
     normalise = ChannelwiseAutoencoder
+    uncheckpointed = ("text_fusion.layerwise_blocks", "text_fusion.refiner_blocks")
 
     def take_parts(self, modules: Mapping[str, Any], tokenizers: Mapping[str, Any]) -> None:
         super().take_parts(modules, tokenizers)
         if isinstance(self.defaults.shift, FixedShift):  # Turbo's, whose scheduler has Raw's numbers
             self.diffusion = replace(self.diffusion, shift=self.defaults.shift)
-
-    def checkpoint_gradients(self) -> None:
-        """Also in the small transformer in front, which keeps as much of each token as there are layers."""
-        super().checkpoint_gradients()
-        fusion = self.transformer.text_fusion
-        for block in (*fusion.layerwise_blocks, *fusion.refiner_blocks):
-            checkpoint_block(block)
 
     def states(self, hidden: Sequence[torch.Tensor]) -> torch.Tensor:
         """(n, tokens, layers, width)"""

@@ -29,6 +29,7 @@ class Lumina2(LanguageModelBase):
     """An opened base of this family; see `models.base.Base`."""
 
     record = LUMINA2
+    uncheckpointed = ("noise_refiner", "context_refiner")
 
     def take_parts(self, modules: Mapping[str, Any], tokenizers: Mapping[str, Any]) -> None:
         super().take_parts(modules, tokenizers)

@@ -129,7 +129,7 @@ LUMINA2 = Family(
     ),
     clip_skip=ClipSkip("clip skip is not used: Lumina 2 reads the last but one layer of a language model"),
     states_read=lambda layers, denoiser: (layers - 1,),
-    called_elsewhere={"ai-toolkit": ("lumina2",), "SimpleTuner": ("lumina2",)},
+    called_elsewhere={"ai-toolkit": ("lumina2", "is_lumina2"), "SimpleTuner": ("lumina2",)},
     sd_scripts=SdScripts(
         script="lumina_train_network.py",
         base_model_version={"flow": "lumina2"},

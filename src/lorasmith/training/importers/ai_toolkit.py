@@ -23,7 +23,7 @@ TRAINER = "ai-toolkit"
 _TRAINERS = ("sd_trainer", "ui_trainer", "diffusion_trainer")
 _TIMESTEPS = {
     "sigmoid": ("sigmoid", ""), "linear": ("uniform", "the same by its name here"), "weighted": ("uniform", "without its weights, which are not offered"),
-    **dict.fromkeys(("shift", "flux_shift"), ("flux_shift", "it shifts evenly spread timesteps there, and normal ones here")),
+    **dict.fromkeys(("shift", "flux_shift", "lumina2_shift"), ("flux_shift", "it shifts evenly spread timesteps there, and normal ones here")),
 }  # fmt: skip
 _EPS = {"eps": 1e-6}
 _OPTIMIZER_DEFAULTS = dict.fromkeys(
