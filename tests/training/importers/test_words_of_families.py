@@ -18,21 +18,21 @@ WORDS = {
     "OneTrainer": {
         "STABLE_DIFFUSION_15": "sd1", "STABLE_DIFFUSION_20": "sd2", "STABLE_DIFFUSION_20_BASE": "sd2", "STABLE_DIFFUSION_21": "sd2",
         "STABLE_DIFFUSION_21_BASE": "sd2", "STABLE_DIFFUSION_XL_10_BASE": "sdxl", "FLUX_DEV_1": "flux", "FLUX_2": "klein", "CHROMA_1": "chroma",
-        "QWEN": "qwen_image", "ANIMA": "anima", "Z_IMAGE": "zimage", "KREA_2": "krea2",
+        "QWEN": "qwen_image", "ANIMA": "anima", "Z_IMAGE": "zimage", "KREA_2": "krea2", "STABLE_DIFFUSION_3": "sd3", "STABLE_DIFFUSION_35": "sd3",
         **dict.fromkeys((
-            "STABLE_DIFFUSION_15_INPAINTING", "STABLE_DIFFUSION_20_DEPTH", "STABLE_DIFFUSION_3", "STABLE_DIFFUSION_XL_10_BASE_INPAINTING",
+            "STABLE_DIFFUSION_15_INPAINTING", "STABLE_DIFFUSION_20_DEPTH", "STABLE_DIFFUSION_XL_10_BASE_INPAINTING",
             "WUERSTCHEN_2", "STABLE_CASCADE_1", "PIXART_SIGMA", "FLUX_FILL_DEV_1", "SANA", "HUNYUAN_VIDEO", "HI_DREAM_FULL", "ERNIE",
         )),
     },
     "SimpleTuner": {
         "sd1x": "sd1", "sd2x": "sd2", "sdxl": "sdxl", "flux": "flux", "flux2": "klein", "chroma": "chroma", "qwen_image": "qwen_image",
-        "anima": "anima", "z_image": "zimage", "z-image": "zimage", "krea2": "krea2", "lumina2": "lumina2",
+        "anima": "anima", "z_image": "zimage", "z-image": "zimage", "krea2": "krea2", "lumina2": "lumina2", "sd3": "sd3",
         **dict.fromkeys(("z_image_omni", "hidream", "sana", "wan", "ernie", "pixart", "auraflow", "omnigen", "kolors", "cosmos", "longcat_image")),
     },
     "ai-toolkit": {
         "sd1": "sd1", "sd15": "sd1", "sd2": "sd2", "is_v2": "sd2", "sdxl": "sdxl", "is_xl": "sdxl", "flux": "flux", "is_flux": "flux",
         "chroma": "chroma", "qwen_image": "qwen_image", "flux2_klein_4b": "klein", "flux2_klein_9b": "klein", "zimage": "zimage",
-        "anima": "anima", "krea2": "krea2", "lumina2": "lumina2", "is_lumina2": "lumina2",
+        "anima": "anima", "krea2": "krea2", "lumina2": "lumina2", "is_lumina2": "lumina2", "sd3": "sd3", "is_v3": "sd3",
         **dict.fromkeys((
             "flux2", "flux_kontext", "chroma_radiance", "qwen_image_edit", "qwen_image_edit_plus", "krea2_edit", "hidream", "omnigen2", "wan22_5b",
             "ernie_image", "flex1", "flex2",
@@ -40,8 +40,6 @@ WORDS = {
     },
 }  # fmt: skip
 """Trainer -> its word -> the family here; None: not trained."""
-TO_COME = {("OneTrainer", "STABLE_DIFFUSION_35"), ("SimpleTuner", "sd3"), ("ai-toolkit", "is_v3"), ("ai-toolkit", "sd3")}
-"""Words of SD 3.5: refused, or known with the family."""
 ROWS = [(trainer, word, family) for trainer, words in WORDS.items() for word, family in words.items()]
 
 
@@ -55,7 +53,7 @@ def test_a_word_means_its_family_or_is_refused_by_name(trainer, word, family, tm
 
 
 def test_no_record_has_a_word_that_was_not_looked_up():
-    known = {(trainer, word) for trainer, word, family in ROWS if family is not None} | TO_COME | {("ai-toolkit", "sd")}
+    known = {(trainer, word) for trainer, word, family in ROWS if family is not None} | {("ai-toolkit", "sd")}
     assert {
         (trainer, word) for family in FAMILIES.values() for trainer, words in family.called_elsewhere.items() for word in words
     } <= known
