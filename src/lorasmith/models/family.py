@@ -35,6 +35,16 @@ class Rate:
 
 
 @dataclass(frozen=True)
+class NetworkSize:
+    """The rank that a family's users set, with an alpha of the same size, for which its rate is meant; and why."""
+
+    rank: int
+    reason: str
+    source: str
+    """Whose advice it is, in words."""
+
+
+@dataclass(frozen=True)
 class ClipSkip:
     """Which of a text encoder's last layers is read."""
 
@@ -64,6 +74,8 @@ class FamilyDefaults:
     """Of the denoiser."""
     text_encoder_lr: float
     """0: the text encoders are left alone."""
+    network: NetworkSize | None = None
+    """None: what the guides advise for each kind of LoRA."""
     rates_for: Mapping[str, Rate] = field(default_factory=dict)
     """Kind of LoRA ("character", "style") -> another rate of the denoiser."""
     trained_text_encoders: tuple[str, ...] = ("text_encoder",)
@@ -74,6 +86,8 @@ class FamilyDefaults:
     """Whether optimizers that find their own rate (Prodigy, D-Adaptation) are known to work with it."""
     timestep_sampling: str = "flux_shift"
     """How flow models are trained: a value of flow.timestep_sampling."""
+    timesteps_by: str = "sd-scripts' guide"
+    """Who trains with these timesteps, in words."""
     shift: Shift | None = None
     """How flow.timestep_sampling = flux_shift moves the sigmas; None for families without flow."""
     model_prediction_type: str = "raw"

@@ -65,7 +65,7 @@ def test_every_choice_has_a_reason_and_a_source(kind, level):
     for family in FAMILIES:
         for choice in recipe(kind, family, level, 50):
             assert len(choice.reason) > 3
-            assert any(source in choice.source for source in ("measured", "sd-scripts", "ai-toolkit", *GUIDES))
+            assert any(source in choice.source for source in ("measured", "sd-scripts", "ai-toolkit", "musubi-tuner", *GUIDES))
             assert not (isinstance(choice.value, float) and math.isnan(choice.value))
 
 
@@ -110,3 +110,31 @@ def test_a_faulty_recipe_says_what_is_wrong(tmp_path, content, words):
     file.write_text(content)
     with pytest.raises(SettingsError, match=words):
         own_recipe(file, 10)
+
+
+# What is trained by default: timesteps, s of the sigmas at 1024 x 1024 (4,096 tokens of 2 x 2 latents), rate, rank; how it is drawn: steps, cfg.
+USUAL = {
+    "flux": ("flux_shift", 3.16, 1e-4, None, 25, 1.0),
+    "chroma": ("sigmoid", None, 1e-4, 32, 30, 4.0),
+    "klein": ("flux_shift", 3.16, 1e-4, 32, 50, 4.0),
+    "zimage": ("flux_shift", 3.0, 1e-4, 32, 30, 4.0),
+    "qwen_image": ("flux_shift", 2.0, 1e-4, 32, 50, 4.0),
+    "anima": ("sigmoid", None, 1e-4, 16, 30, 4.5),
+    "krea2": ("flux_shift", 2.48, 1e-4, 32, 28, 5.5),
+    "lumina2": ("flux_shift", 6.0, 1e-4, None, 30, 4.0),
+    "sd3": ("flux_shift", 3.0, 1e-4, None, 40, 4.5),
+}
+
+
+@pytest.mark.parametrize("family", [name for name, family in FAMILIES.items() if family.is_flow])
+def test_a_flow_family_is_trained_and_drawn_as_its_users_do(family):
+    sampling, factor, rate, rank, steps, cfg = USUAL[family]
+    defaults = FAMILIES[family].defaults
+    found = values("character", family, "standard", 30)
+    assert (found["flow.timestep_sampling"], found["optimizer.unet_lr"]) == (sampling, rate)
+    assert (defaults.steps, defaults.cfg_scale) == (steps, cfg)
+    if factor is not None:
+        assert math.exp(defaults.shift.mu(4096)) == pytest.approx(factor, abs=0.01)
+    if rank is not None:
+        assert (found["network.rank"], found["network.alpha"]) == (rank, rank)
+        assert values("style", family, "quick", 30)["network.alpha"] == rank / 2 == values("style", family, "quick", 30)["network.rank"]

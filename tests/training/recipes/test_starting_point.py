@@ -6,11 +6,13 @@ import pytest
 from PIL import Image
 
 from lorasmith.datasets import folders
+from lorasmith.models.families import FAMILIES
 from lorasmith.models.open import describe
 from lorasmith.training.recipes.recipes import recipe
 from lorasmith.training.recipes.sample_prompts import sample_prompts
 from lorasmith.training.recipes.starting_point import starting_point
 from tests.models import toys
+from tests.models.toys import toy_folder
 
 
 @pytest.mark.parametrize("name", ["regularisation", "reg"])
@@ -94,3 +96,12 @@ def test_pictures_without_captions_are_one_note_that_does_not_deny_the_trigger(t
     assert missing.startswith("warning: 53 of 53 pictures have no caption: tag them")
     assert "trained without" not in missing
     assert [note for note in notes if "notes.md" in note]
+
+
+@pytest.mark.parametrize("family", [name for name, family in FAMILIES.items() if family.is_flow])
+def test_without_a_recipe_a_flow_family_is_trained_at_its_own_rate_and_timesteps(family, creatures):
+    settings, _ = starting_point(creatures, toy_folder(family), "zorvex", "zorvex")
+    defaults = FAMILIES[family].defaults
+    assert settings.optimizer.unet_lr == defaults.denoiser_lr
+    assert settings.flow.timestep_sampling == defaults.timestep_sampling
+    assert not settings.network.train_text_encoder

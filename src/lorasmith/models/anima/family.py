@@ -20,6 +20,7 @@ from lorasmith.models.family import (
     Family,
     FamilyDefaults,
     Match,
+    NetworkSize,
     Prediction,
     Rate,
     Sizes,
@@ -32,6 +33,7 @@ from lorasmith.models.template import Template
 DEFAULTS = FamilyDefaults(
     resolution=1024, bucket_step=16, max_token_lengths=(1024, 512, 2048, 4096),
     rate=Rate(1e-4, "what Anima LoRAs are mostly trained with; 2e-5 to 3e-5 for large sets", "sd-scripts, diffusion-pipe, OneTrainer"),
+    network=NetworkSize(16, "8 to 32 are usual", "the examples of ai-toolkit and sd-scripts"),
     text_encoder_lr=0.0, trained_text_encoders=(), text_encoders_left_alone="its conditioner suffers from small sets, and its language model is left alone by most",
     finds_its_own_rate=False, timestep_sampling="sigmoid", shift=FixedShift(3.0), steps=30, cfg_scale=4.5, save_precision="bf16", memory_per_image="15 GB",
     largest_resolution=1536, larger_resolution="it draws squares of up to 1536 pixels; a step takes more than twice as long as at 1024",

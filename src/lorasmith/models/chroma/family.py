@@ -22,6 +22,7 @@ from lorasmith.models.family import (
     Family,
     FamilyDefaults,
     Match,
+    NetworkSize,
     Prediction,
     Rate,
     SdScripts,
@@ -35,6 +36,7 @@ from lorasmith.models.shift import LineShift
 DEFAULTS = FamilyDefaults(
     resolution=1024, bucket_step=64, max_token_lengths=(512, 256),
     rate=Rate(1e-4, "the careful end of the 1e-4 to 3e-4 that Chroma LoRAs are trained with", "the examples of ai-toolkit and OneTrainer"),
+    network=NetworkSize(32, "ai-toolkit's default; 16 to 32 are usual", "the examples of ai-toolkit and OneTrainer"),
     text_encoder_lr=0.0, trained_text_encoders=(), text_encoders_left_alone="Chroma reads T5, which is large and understands sentences",
     finds_its_own_rate=False, timestep_sampling="sigmoid", shift=LineShift((256, 0.5), (4096, 1.15)), steps=30, cfg_scale=4.0,
     save_precision="bf16", memory_per_image="32 GB",

@@ -11,7 +11,19 @@ from lorasmith.captions.style import CaptionStyle
 from lorasmith.errors import BaseModelError
 from lorasmith.models.architectures.qwen_tokenizer import QWEN_TOKENIZER
 from lorasmith.models.architectures.unet_consumers import DIFFUSERS_NAMES
-from lorasmith.models.family import ClipSkip, DenoiserFile, Detection, Family, FamilyDefaults, Match, Prediction, Rate, Sizes, Variant
+from lorasmith.models.family import (
+    ClipSkip,
+    DenoiserFile,
+    Detection,
+    Family,
+    FamilyDefaults,
+    Match,
+    NetworkSize,
+    Prediction,
+    Rate,
+    Sizes,
+    Variant,
+)
 from lorasmith.models.files.part_files import read_json
 from lorasmith.models.klein import config
 from lorasmith.models.klein.layers import TRANSFORMER_NAMES
@@ -23,6 +35,7 @@ from lorasmith.models.template import Template
 DEFAULTS = FamilyDefaults(
     resolution=1024, bucket_step=64, max_token_lengths=(512,),
     rate=Rate(1e-4, "what klein LoRAs are mostly trained with; OneTrainer's 3e-5 is the careful end", "the examples of ai-toolkit and OneTrainer"),
+    network=NetworkSize(32, "ai-toolkit's default; 16 to 32 are usual", "the examples of ai-toolkit and musubi-tuner"), timesteps_by="musubi-tuner's flux2_shift",
     text_encoder_lr=0.0, trained_text_encoders=(), text_encoders_left_alone="klein reads a language model, on which no program reads a LoRA",
     finds_its_own_rate=False, shift=KleinShift(), steps=50, cfg_scale=4.0, save_precision="bf16", memory_per_image="18 GB",
 )  # fmt: skip

@@ -11,7 +11,19 @@ from typing import Any
 from lorasmith.captions.style import CaptionStyle
 from lorasmith.errors import BaseModelError
 from lorasmith.models.architectures.qwen_tokenizer import QWEN_TOKENIZER
-from lorasmith.models.family import ClipSkip, DenoiserFile, Detection, Family, FamilyDefaults, Match, Prediction, Rate, Sizes, Variant
+from lorasmith.models.family import (
+    ClipSkip,
+    DenoiserFile,
+    Detection,
+    Family,
+    FamilyDefaults,
+    Match,
+    NetworkSize,
+    Prediction,
+    Rate,
+    Sizes,
+    Variant,
+)
 from lorasmith.models.files.part_files import read_json
 from lorasmith.models.krea2 import config
 from lorasmith.models.krea2.layers import TRANSFORMER_NAMES
@@ -24,6 +36,7 @@ LICENCE = "Krea's own, free of charge below a revenue of $1M"
 DEFAULTS = FamilyDefaults(
     resolution=1024, bucket_step=16, max_token_lengths=(512,),
     rate=Rate(1e-4, "what most train Krea 2 with, at rank 32", "Krea's advice, ai-toolkit, musubi-tuner"),
+    network=NetworkSize(32, "the authors' advice", "Krea's advice, ai-toolkit, musubi-tuner"), timesteps_by="musubi-tuner's krea2_shift",
     text_encoder_lr=0.0, trained_text_encoders=(), text_encoders_left_alone="its language model is large and understands sentences",
     finds_its_own_rate=False, shift=LineShift((256, 0.5), (6400, 1.15)), steps=28, cfg_scale=5.5, save_precision="bf16", memory_per_image="50 GB",
 )  # fmt: skip

@@ -10,7 +10,19 @@ from typing import Any
 from lorasmith.captions.style import CaptionStyle
 from lorasmith.errors import BaseModelError
 from lorasmith.models.architectures.qwen_tokenizer import QWEN_TOKENIZER
-from lorasmith.models.family import ClipSkip, DenoiserFile, Detection, Family, FamilyDefaults, Match, Prediction, Rate, Sizes, Variant
+from lorasmith.models.family import (
+    ClipSkip,
+    DenoiserFile,
+    Detection,
+    Family,
+    FamilyDefaults,
+    Match,
+    NetworkSize,
+    Prediction,
+    Rate,
+    Sizes,
+    Variant,
+)
 from lorasmith.models.lora_naming import LOADS, Consumers, LoraMarks, LoraNaming, PartNaming, drops, readings
 from lorasmith.models.named import is_called
 from lorasmith.models.qwen_image import config
@@ -21,6 +33,7 @@ from lorasmith.models.template import DESCRIBE
 DEFAULTS = FamilyDefaults(
     resolution=1024, bucket_step=16, max_token_lengths=(1024, 512),
     rate=Rate(1e-4, "what Qwen-Image LoRAs are mostly trained with; 5e-5 is calmer", "musubi-tuner's and ai-toolkit's examples"),
+    network=NetworkSize(32, "ai-toolkit's default; 16 to 32 are usual", "the examples of ai-toolkit and musubi-tuner"), timesteps_by="musubi-tuner's qwen_shift",
     text_encoder_lr=0.0, trained_text_encoders=(), text_encoders_left_alone="it is a language model of 7 billion parameters, which nobody trains",
     finds_its_own_rate=False, shift=LineShift((256, 0.5), (8192, 0.9)), steps=50, cfg_scale=4.0, save_precision="bf16", memory_per_image="51 GB", largest_resolution=1328,
     larger_resolution="the largest square that it was made for; a step takes 1.7 times as long as at 1024",

@@ -35,7 +35,7 @@ from lorasmith.models.shift import FixedShift
 LICENCE = "Stability AI Community License"
 MEDIUM = FamilyDefaults(
     resolution=1024, bucket_step=64, max_token_lengths=(256, 154, 77),
-    rate=Rate(1e-4, "what most train SD 3.5 with, at rank 16 to 64", "the trainers' examples"),
+    rate=Rate(1e-4, "what most train SD 3.5 with, at rank 16 to 64", "the examples of ai-toolkit and SimpleTuner"),
     text_encoder_lr=0.0, trained_text_encoders=("text_encoder", "text_encoder_2"),
     text_encoders_left_alone="T5, which is large and understands sentences, reads captions beside CLIP", finds_its_own_rate=False,
     shift=FixedShift(3.0), steps=40, cfg_scale=4.5, save_precision="bf16", memory_per_image="10 GB",

@@ -17,6 +17,7 @@ from lorasmith.models.family import (
     Family,
     FamilyDefaults,
     Match,
+    NetworkSize,
     Prediction,
     Rate,
     Sizes,
@@ -32,6 +33,7 @@ from lorasmith.models.zimage.layers import TRANSFORMER_NAMES
 DEFAULTS = FamilyDefaults(
     resolution=1024, bucket_step=32, max_token_lengths=(512,),
     rate=Rate(1e-4, "what most train Z-Image with", "ai-toolkit, SimpleTuner, musubi-tuner"),
+    network=NetworkSize(32, "ai-toolkit's default; 16 to 32 are usual", "the examples of ai-toolkit, OneTrainer and musubi-tuner"), timesteps_by="musubi-tuner, with the base's own shift",
     text_encoder_lr=0.0, trained_text_encoders=(), text_encoders_left_alone="its language model is large and understands sentences",
     finds_its_own_rate=False, shift=FixedShift(3.0), steps=30, cfg_scale=4.0, save_precision="bf16", memory_per_image="38 GB",
 )  # fmt: skip

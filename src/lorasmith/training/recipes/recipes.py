@@ -107,11 +107,16 @@ def _network(request: Request) -> Iterable[Choice]:
         "concept": (32, "one thing, seen from all sides", guides(BOOTCAMP)),
         "multi-concept": (32, "several things share the file", guides(CRASH_COURSE)),
     }[request.kind]
+    own = request.defaults.network
+    if own is not None:
+        rank, reason, source = own.rank, own.reason, own.source
     if request.level == "quick":
         rank, reason = rank // 2, "half of the usual: small and quick, for a first look"
     yield Choice("network.rank", rank, reason, source)
     if request.learning_rate_free:
         yield Choice("network.alpha", 1.0, "an optimizer that finds its own rate makes up for a small alpha", guides(CRASH_COURSE))
+    elif own is not None:
+        yield Choice("network.alpha", float(rank), "as large as the rank, for which the family's rate is meant", own.source)
     else:
         yield Choice("network.alpha", rank / 2, "half of the rank: strength grows calmly", guides(SEAART, BOOTCAMP))
     if request.defaults.text_encoder_lr == 0:
@@ -203,8 +208,8 @@ def _loss(request: Request) -> Iterable[Choice]:
     if request.family.is_flow:
         yield Choice("loss.min_snr_gamma", 0.0, "a flow model weights by how timesteps are sampled", "measured: it has no effect")
         defaults, why = request.family.defaults, f"how {request.family.title} LoRAs are mostly trained"
-        yield Choice("flow.timestep_sampling", defaults.timestep_sampling, why, "sd-scripts' guide")
-        yield Choice("flow.model_prediction_type", defaults.model_prediction_type, why, "sd-scripts' guide")
+        yield Choice("flow.timestep_sampling", defaults.timestep_sampling, why, defaults.timesteps_by)
+        yield Choice("flow.model_prediction_type", defaults.model_prediction_type, why, defaults.timesteps_by)
     else:
         why = "keeps easy timesteps from dominating the loss; 5 is usual, 7 to 10 for photographs"
         yield Choice("loss.min_snr_gamma", 5.0, why, guides())

@@ -11,7 +11,7 @@ from lorasmith.dataset_folder import regularisation_of
 from lorasmith.datasets.folders import concept_in, open_folder
 from lorasmith.findings import alike_together, worst_first
 from lorasmith.images.picture_cache import PICTURES
-from lorasmith.models.description import NativeSize
+from lorasmith.models.description import Description, NativeSize
 from lorasmith.models.open import describe
 from lorasmith.pages.numbers import count
 from lorasmith.training.recipes.recipes import Choice, settings_tree
@@ -49,7 +49,7 @@ def starting_point(
     tags = [len(split_tags(p.caption)) for p in contents.pictures if p.caption]
     are_tags = bool(tags) and sum(tags) / len(tags) >= 4
     folders_repeat = any(concept_in(p.folder.rsplit("/", 1)[-1]) for p in contents.pictures)
-    tree = settings_tree(choices) if choices else _for_a_subject()
+    tree = settings_tree(choices) if choices else _for_a_subject(description)
     of_folder = tree.pop("datasets", {})
     repeats = of_folder.pop("repeats", PASSES // EPOCHS)
     tree["name"] = name
@@ -92,7 +92,15 @@ def first_buckets(choices: Iterable[Choice], native: NativeSize) -> dict[str, An
     }  # fmt: skip
 
 
-def _for_a_subject() -> dict[str, Any]:
+def _for_a_subject(description: Description) -> dict[str, Any]:
+    defaults = description.form.defaults
+    if description.record.is_flow:
+        return {
+            "network": {"rank": 16, "alpha": 16.0, "train_text_encoder": False},
+            "training": {"epochs": EPOCHS, "batch_size": 2},
+            "optimizer": {"unet_lr": defaults.denoiser_lr},
+            "flow": {"timestep_sampling": defaults.timestep_sampling, "model_prediction_type": defaults.model_prediction_type},
+        }
     return {
         "network": {"rank": 16, "alpha": 8.0},
         "training": {"epochs": EPOCHS, "batch_size": 2},
