@@ -96,4 +96,4 @@ def checkpoint_block(block: nn.Module) -> None:
     """The same for a block that the library's switch leaves out."""
     from torch.utils.checkpoint import checkpoint
 
-    block.forward = partial(checkpoint, block.forward, **_HOW)  # type: ignore[method-assign]
+    block.forward = partial(checkpoint, block.forward, **_HOW)
