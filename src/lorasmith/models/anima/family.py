@@ -13,6 +13,7 @@ from lorasmith.models.anima import config
 from lorasmith.models.anima.layers import TRANSFORMER_NAMES
 from lorasmith.models.architectures.qwen_tokenizer import QWEN_TOKENIZER
 from lorasmith.models.architectures.t5_tokenizer import T5_TOKENIZER
+from lorasmith.models.architectures.transformer_consumers import NATIVE, UNKNOWN, of_transformer
 from lorasmith.models.family import (
     ClipSkip,
     DenoiserFile,
@@ -26,7 +27,7 @@ from lorasmith.models.family import (
     Sizes,
     Variant,
 )
-from lorasmith.models.lora_naming import LOADS, Consumers, LoraMarks, LoraNaming, PartNaming, drops, readings
+from lorasmith.models.lora_naming import LOADS, LoraMarks, LoraNaming, PartNaming, drops, readings
 from lorasmith.models.shift import FixedShift
 from lorasmith.models.template import Template
 
@@ -67,19 +68,14 @@ def from_config(folder: Path, pipeline: str, settings: Mapping[str, Any]) -> Mat
     return Match("", _BLOCKS.get(settings.get("num_layers", 28), "2B"))
 
 
-_UNKNOWN = drops("it does not know these names: convert the file (lorasmith lora convert)")
-_NOBODY = readings(_UNKNOWN, _UNKNOWN, _UNKNOWN, _UNKNOWN)
-CONSUMERS = Consumers(
-    by_naming={
-        "diffusion_model., original path": readings(forge=LOADS, comfyui=LOADS, diffusers=LOADS),
-        "kohya, original path": readings(forge=LOADS, comfyui=LOADS, diffusers=drops("it reads no lora_unet_ names of Anima: convert the file (lorasmith lora convert)")),
-        "diffusers": readings(forge=_UNKNOWN, comfyui=_UNKNOWN, diffusers=LOADS),
-        "peft": _NOBODY,
-        "another": _NOBODY,
+_NO_KOHYA = drops("it reads no lora_unet_ names of Anima: convert the file (lorasmith lora convert)")
+CONSUMERS = of_transformer(
+    {
+        "kohya, original path": readings(forge=LOADS, comfyui=LOADS, diffusers=_NO_KOHYA),
+        "diffusers": readings(forge=UNKNOWN, comfyui=UNKNOWN, diffusers=LOADS),
     },
-    alphas_refused_by_diffusers=frozenset({"diffusion_model., original path"}),
-    without=("AUTOMATIC1111",),
-)  # fmt: skip
+    alphas_refused_by_diffusers=frozenset({NATIVE}),
+)
 
 ANIMA = Family(
     name="anima",

@@ -9,8 +9,15 @@ from typing import Any
 
 from lorasmith.captions.style import CaptionStyle
 from lorasmith.errors import BaseModelError
-from lorasmith.models.architectures.double_stream_consumers import DIFFUSERS_FINDS_NO_LOKR
 from lorasmith.models.architectures.t5_tokenizer import T5_TOKENIZER
+from lorasmith.models.architectures.transformer_consumers import (
+    DIFFUSERS_FINDS_NO_LOKR,
+    EVERYBODY,
+    NATIVE,
+    NOBODY_AND_FORGE_REFUSES,
+    UNKNOWN,
+    of_transformer,
+)
 from lorasmith.models.architectures.unet_consumers import DIFFUSERS_NAMES
 from lorasmith.models.chroma import config
 from lorasmith.models.chroma.layers import TRANSFORMER_NAMES
@@ -29,7 +36,7 @@ from lorasmith.models.family import (
     Sizes,
     Variant,
 )
-from lorasmith.models.lora_naming import LOADS, Consumers, LoraMarks, LoraNaming, PartNaming, Reading, drops, readings
+from lorasmith.models.lora_naming import LOADS, LoraMarks, LoraNaming, PartNaming, drops, readings
 from lorasmith.models.named import is_called
 from lorasmith.models.shift import LineShift
 
@@ -76,20 +83,15 @@ def _by_name(source: Path, reason: str) -> Match:
     return Match(reason)
 
 
-_UNKNOWN = drops("it does not know these names: convert the file (lorasmith lora convert)")
-_NOTHING = drops("it finds no layer under these names and says nothing")
-_NOBODY = readings(_UNKNOWN, Reading("refused", _UNKNOWN.reason), _UNKNOWN, _UNKNOWN)
-CONSUMERS = Consumers(
-    by_naming={
-        "kohya, original path": readings(LOADS, LOADS, LOADS, LOADS),
-        "kohya, diffusers path": _NOBODY,
+CONSUMERS = of_transformer(
+    {
+        "kohya, original path": EVERYBODY,
+        "kohya, diffusers path": NOBODY_AND_FORGE_REFUSES,
         "diffusers": readings(drops(DIFFUSERS_NAMES), LOADS, LOADS, LOADS),
-        "diffusion_model., original path": readings(_UNKNOWN, LOADS, LOADS, _NOTHING),
-        "peft": _NOBODY,
-        "another": _NOBODY,
+        NATIVE: readings(UNKNOWN, LOADS, LOADS, drops("it finds no layer under these names and says nothing")),
     },
+    nobody=NOBODY_AND_FORGE_REFUSES,
     unknown_names={"diffusers": r"lora_unet_(img_in|txt_in|final_layer_linear|distilled_guidance_layer_\w+)"},
-    without=("AUTOMATIC1111",),
     kinds=DIFFUSERS_FINDS_NO_LOKR,
 )
 

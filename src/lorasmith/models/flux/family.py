@@ -10,10 +10,17 @@ from typing import Any
 from lorasmith.captions.style import CaptionStyle
 from lorasmith.errors import BaseModelError
 from lorasmith.models.architectures.clip_tokenizer import CLIP_TOKENIZER
-from lorasmith.models.architectures.double_stream_consumers import DIFFUSERS_FINDS_NO_LOKR
 from lorasmith.models.architectures.double_stream_layers import TRANSFORMER_NAMES
 from lorasmith.models.architectures.t5_tokenizer import T5_TOKENIZER
 from lorasmith.models.architectures.text_encoder_layers import CLIP_NAMES, T5_NAMES
+from lorasmith.models.architectures.transformer_consumers import (
+    DIFFUSERS_FINDS_NO_LOKR,
+    EVERYBODY,
+    NATIVE,
+    NOBODY_AND_FORGE_REFUSES,
+    UNKNOWN,
+    of_transformer,
+)
 from lorasmith.models.architectures.unet_consumers import CLIP_NAMINGS, DIFFUSERS_NAMES
 from lorasmith.models.architectures.unet_traits import input_width
 from lorasmith.models.family import (
@@ -30,7 +37,7 @@ from lorasmith.models.family import (
     Variant,
 )
 from lorasmith.models.flux import config
-from lorasmith.models.lora_naming import LOADS, Consumers, LoraMarks, LoraNaming, PartNaming, Reading, drops, readings
+from lorasmith.models.lora_naming import LOADS, LoraMarks, LoraNaming, PartNaming, Reading, drops, readings
 from lorasmith.models.shift import LineShift
 
 DEFAULTS = FamilyDefaults(
@@ -87,26 +94,22 @@ def _refuse_special(source: Path, channels: int, where: str) -> None:
         )
 
 
-_UNKNOWN = drops("it does not know these names: convert the file (lorasmith lora convert)")
-_NOBODY = readings(_UNKNOWN, Reading("refused", _UNKNOWN.reason), _UNKNOWN, _UNKNOWN)
-CONSUMERS = Consumers(
-    by_naming={
+CONSUMERS = of_transformer(
+    {
         **CLIP_NAMINGS,
-        "kohya, original path": readings(LOADS, LOADS, LOADS, LOADS),
-        "kohya, diffusers path": _NOBODY,
+        "kohya, original path": EVERYBODY,
+        "kohya, diffusers path": NOBODY_AND_FORGE_REFUSES,
         "kohya, T5": readings(LOADS, LOADS, LOADS, drops("it loads no LoRA into T5")),
         "diffusers": readings(drops(DIFFUSERS_NAMES), LOADS, LOADS, LOADS),
         "lora_transformer_": readings(
             forge=LOADS, comfyui=LOADS, diffusers=Reading("refused", "it does not know these names (ValueError)")
         ),
-        "diffusion_model., original path": readings(_UNKNOWN, LOADS, LOADS, _UNKNOWN),
-        "XLabs": readings(_UNKNOWN, Reading("refused", "it does not know XLabs' names"), LOADS, LOADS),
-        "peft": _NOBODY,
-        "another": _NOBODY,
+        NATIVE: readings(UNKNOWN, LOADS, LOADS, UNKNOWN),
+        "XLabs": readings(UNKNOWN, Reading("refused", "it does not know XLabs' names"), LOADS, LOADS),
     },
+    nobody=NOBODY_AND_FORGE_REFUSES,
     unknown_names={"diffusers": r"lora_unet_(img_in|txt_in|(time|guidance|vector)_in_(in|out)_layer|final_layer_linear)"},
     needed_names={("ComfyUI", "XLabs"): frozenset({"single_blocks.37.processor.qkv_lora", "double_blocks.18.processor.qkv_lora2"})},
-    without=("AUTOMATIC1111",),
     kinds=DIFFUSERS_FINDS_NO_LOKR,
 )
 

@@ -10,6 +10,7 @@ from typing import Any
 from lorasmith.captions.style import CaptionStyle
 from lorasmith.errors import BaseModelError
 from lorasmith.models.architectures.qwen_tokenizer import QWEN_TOKENIZER
+from lorasmith.models.architectures.transformer_consumers import EVERYBODY, NATIVE, NOBODY_AND_FORGE_REFUSES, of_transformer
 from lorasmith.models.architectures.unet_consumers import DIFFUSERS_NAMES
 from lorasmith.models.family import (
     ClipSkip,
@@ -28,7 +29,7 @@ from lorasmith.models.files.part_files import read_json
 from lorasmith.models.klein import config
 from lorasmith.models.klein.layers import TRANSFORMER_NAMES
 from lorasmith.models.klein.shift import KleinShift
-from lorasmith.models.lora_naming import LOADS, Consumers, LoraMarks, LoraNaming, PartNaming, Reading, drops, readings
+from lorasmith.models.lora_naming import LOADS, LoraMarks, LoraNaming, PartNaming, drops, readings
 from lorasmith.models.named import is_called
 from lorasmith.models.template import Template
 
@@ -103,19 +104,14 @@ def _distilled_by_name(source: Path) -> bool | None:
     return True if is_called(source, r"klein[-_. ]?[49]b") else None
 
 
-_UNKNOWN = drops("it does not know these names: convert the file (lorasmith lora convert)")
-_NOBODY = readings(_UNKNOWN, Reading("refused", _UNKNOWN.reason), _UNKNOWN, _UNKNOWN)
-CONSUMERS = Consumers(
-    by_naming={
-        "kohya, original path": readings(forge=LOADS, comfyui=LOADS, diffusers=LOADS),
-        "diffusion_model., original path": readings(forge=LOADS, comfyui=LOADS, diffusers=LOADS),
+CONSUMERS = of_transformer(
+    {
+        "kohya, original path": EVERYBODY,
+        "kohya, diffusers path": NOBODY_AND_FORGE_REFUSES,
         "diffusers": readings(drops(DIFFUSERS_NAMES), LOADS, LOADS, LOADS),
-        "kohya, diffusers path": _NOBODY,
-        "peft": _NOBODY,
-        "another": _NOBODY,
     },
-    without=("AUTOMATIC1111",),
-    alphas_refused_by_diffusers=frozenset({"diffusion_model., original path", "diffusers"}),
+    nobody=NOBODY_AND_FORGE_REFUSES,
+    alphas_refused_by_diffusers=frozenset({NATIVE, "diffusers"}),
 )
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from lorasmith.captions.style import CaptionStyle
 from lorasmith.errors import BaseModelError
 from lorasmith.models.architectures.qwen_tokenizer import QWEN_TOKENIZER
+from lorasmith.models.architectures.transformer_consumers import EVERYBODY, NATIVE, UNKNOWN, of_transformer
 from lorasmith.models.family import (
     ClipSkip,
     DenoiserFile,
@@ -27,7 +28,7 @@ from lorasmith.models.family import (
 from lorasmith.models.files.part_files import read_json
 from lorasmith.models.krea2 import config
 from lorasmith.models.krea2.layers import TRANSFORMER_NAMES
-from lorasmith.models.lora_naming import LOADS, Consumers, LoraMarks, LoraNaming, PartNaming, drops, readings
+from lorasmith.models.lora_naming import LOADS, LoraMarks, LoraNaming, PartNaming, readings
 from lorasmith.models.named import TURBO, is_called
 from lorasmith.models.shift import FixedShift, LineShift
 from lorasmith.models.template import DESCRIBE
@@ -86,16 +87,14 @@ def from_config(folder: Path, pipeline: str, settings: Mapping[str, Any]) -> Mat
     return Match("its model_index.json says that it is distilled", "turbo") if distilled else Match("", "raw")
 
 
-_UNKNOWN = drops("it does not know these names: convert the file (lorasmith lora convert)")
-CONSUMERS = Consumers(
-    by_naming={
-        "diffusion_model., original path": readings(forge=LOADS, comfyui=LOADS, diffusers=LOADS),
-        "kohya, original path": readings(forge=LOADS, comfyui=LOADS, diffusers=_UNKNOWN),
-        "diffusers": readings(forge=LOADS, comfyui=LOADS, diffusers=LOADS),
-        "peft": readings(forge=_UNKNOWN, comfyui=_UNKNOWN, diffusers=LOADS),
+CONSUMERS = of_transformer(
+    {
+        "kohya, original path": readings(forge=LOADS, comfyui=LOADS, diffusers=UNKNOWN),
+        "diffusers": EVERYBODY,
+        "peft": readings(forge=UNKNOWN, comfyui=UNKNOWN, diffusers=LOADS),
+        "another": readings(),
     },
-    alphas_refused_by_diffusers=frozenset({"diffusion_model., original path"}),
-    without=("AUTOMATIC1111",),
+    alphas_refused_by_diffusers=frozenset({NATIVE}),
 )
 
 KREA2 = Family(

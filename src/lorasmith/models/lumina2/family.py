@@ -8,6 +8,7 @@ from typing import Any
 
 from lorasmith.captions.style import CaptionStyle
 from lorasmith.errors import BaseModelError
+from lorasmith.models.architectures.transformer_consumers import NATIVE, UNKNOWN, of_transformer
 from lorasmith.models.family import (
     ClipSkip,
     DenoiserFile,
@@ -21,7 +22,7 @@ from lorasmith.models.family import (
     Sizes,
     Variant,
 )
-from lorasmith.models.lora_naming import LOADS, Consumers, LoraMarks, LoraNaming, PartNaming, drops, readings
+from lorasmith.models.lora_naming import LOADS, LoraMarks, LoraNaming, PartNaming, readings
 from lorasmith.models.lumina2 import config
 from lorasmith.models.lumina2.layers import TRANSFORMER_NAMES, not_read_by_diffusers
 from lorasmith.models.lumina2.tokenizer import GEMMA_TOKENIZER
@@ -60,20 +61,13 @@ def from_config(folder: Path, pipeline: str, settings: Mapping[str, Any]) -> Mat
     return Match("")
 
 
-_UNKNOWN = drops("it does not know these names: convert the file (lorasmith lora convert)")
-_NOBODY = readings(_UNKNOWN, _UNKNOWN, _UNKNOWN, _UNKNOWN)
-_NATIVE = "diffusion_model., original path"
-CONSUMERS = Consumers(
-    by_naming={
-        _NATIVE: readings(forge=LOADS, comfyui=LOADS, diffusers=LOADS),
-        "kohya, original path": readings(forge=LOADS, comfyui=LOADS, diffusers=_UNKNOWN),
-        "diffusers": readings(forge=_UNKNOWN, comfyui=_UNKNOWN, diffusers=LOADS),
-        "peft": _NOBODY,
-        "another": _NOBODY,
+CONSUMERS = of_transformer(
+    {
+        "kohya, original path": readings(forge=LOADS, comfyui=LOADS, diffusers=UNKNOWN),
+        "diffusers": readings(forge=UNKNOWN, comfyui=UNKNOWN, diffusers=LOADS),
     },
-    alphas_refused_by_diffusers=frozenset({_NATIVE}),
-    refused_files={("diffusers", _NATIVE): not_read_by_diffusers},
-    without=("AUTOMATIC1111",),
+    alphas_refused_by_diffusers=frozenset({NATIVE}),
+    refused_files={("diffusers", NATIVE): not_read_by_diffusers},
 )
 
 _IN_BLOCK = r"(layers|noise_refiner|context_refiner)_\d+_"

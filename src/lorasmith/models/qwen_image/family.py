@@ -10,6 +10,7 @@ from typing import Any
 from lorasmith.captions.style import CaptionStyle
 from lorasmith.errors import BaseModelError
 from lorasmith.models.architectures.qwen_tokenizer import QWEN_TOKENIZER
+from lorasmith.models.architectures.transformer_consumers import EVERYBODY, of_transformer
 from lorasmith.models.family import (
     ClipSkip,
     DenoiserFile,
@@ -23,7 +24,7 @@ from lorasmith.models.family import (
     Sizes,
     Variant,
 )
-from lorasmith.models.lora_naming import LOADS, Consumers, LoraMarks, LoraNaming, PartNaming, drops, readings
+from lorasmith.models.lora_naming import LoraMarks, LoraNaming, PartNaming, readings
 from lorasmith.models.named import is_called
 from lorasmith.models.qwen_image import config
 from lorasmith.models.qwen_image.layers import TRANSFORMER_NAMES
@@ -81,17 +82,7 @@ def _refuse(source: Path, what: str) -> None:
     )
 
 
-_UNKNOWN = drops("it does not know these names: convert the file (lorasmith lora convert)")
-_EVERYWHERE = readings(forge=LOADS, comfyui=LOADS, diffusers=LOADS)
-CONSUMERS = Consumers(
-    by_naming={
-        "diffusion_model., original path": _EVERYWHERE,
-        "kohya, diffusers path": _EVERYWHERE,
-        "diffusers": _EVERYWHERE,
-        "peft": readings(forge=_UNKNOWN, comfyui=_UNKNOWN, diffusers=_UNKNOWN),
-    },
-    without=("AUTOMATIC1111",),
-)
+CONSUMERS = of_transformer({"kohya, diffusers path": EVERYBODY, "diffusers": EVERYBODY, "another": readings()})
 
 QWEN_IMAGE = Family(
     name="qwen_image",

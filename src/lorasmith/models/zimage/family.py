@@ -10,6 +10,7 @@ from typing import Any
 from lorasmith.captions.style import CaptionStyle
 from lorasmith.errors import BaseModelError
 from lorasmith.models.architectures.qwen_tokenizer import QWEN_TOKENIZER
+from lorasmith.models.architectures.transformer_consumers import EVERYBODY, of_transformer
 from lorasmith.models.family import (
     ClipSkip,
     DenoiserFile,
@@ -23,7 +24,7 @@ from lorasmith.models.family import (
     Sizes,
     Variant,
 )
-from lorasmith.models.lora_naming import LOADS, Consumers, LoraMarks, LoraNaming, PartNaming, drops, readings
+from lorasmith.models.lora_naming import LOADS, LoraMarks, LoraNaming, PartNaming, drops, readings
 from lorasmith.models.named import TURBO, is_called
 from lorasmith.models.shift import FixedShift
 from lorasmith.models.template import Template
@@ -90,19 +91,13 @@ def _special(source: Path, what: str) -> BaseModelError:
     )
 
 
-_UNKNOWN = drops("it does not know these names: convert the file (lorasmith lora convert)")
-_NOBODY = readings(_UNKNOWN, _UNKNOWN, _UNKNOWN, _UNKNOWN)
-CONSUMERS = Consumers(
-    by_naming={
-        "diffusion_model., original path": readings(forge=LOADS, comfyui=LOADS, diffusers=LOADS),
-        "kohya, original path": readings(forge=LOADS, comfyui=LOADS, diffusers=LOADS),
+CONSUMERS = of_transformer(
+    {
+        "kohya, original path": EVERYBODY,
         "diffusers": readings(forge=drops("Forge Neo does not know diffusers' names"), comfyui=LOADS, diffusers=LOADS),
-        "peft": _NOBODY,
-        "another": _NOBODY,
     },
     unknown_names=dict.fromkeys(("ComfyUI", "Forge"), r"lora_unet_layers_\d+_attention_to_(q|k|v|out_0)"),
     refused_names={"diffusers": r"(diffusion_model\.|lora_unet_)layers[._]\d+[._]attention[._]qkv"},
-    without=("AUTOMATIC1111",),
 )
 
 ZIMAGE = Family(
