@@ -20,7 +20,7 @@ def table() -> str:
             told = f", guidance {defaults.guidance}" if defaults.guidance else ""
             cells = [
                 f"{family.title}{' ' + name if name else ''}",
-                ", ".join(f"`{part}`" for part in variant.parts),
+                ", ".join(f"`{name}`{f' ({part.model})' if part.model else ''}" for name, part in variant.parts.items()),
                 f"{family.captions.form}, {defaults.max_token_lengths[0]} tokens",
                 f"{defaults.resolution} pixels, {defaults.steps} steps, cfg {defaults.cfg_scale:g}{told}",
                 defaults.timestep_sampling if family.is_flow else "all alike",

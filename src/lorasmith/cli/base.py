@@ -9,6 +9,7 @@ import typer
 
 from lorasmith.cli.options import AllowPickle, AsJson, base_of
 from lorasmith.cli.output import print_json
+from lorasmith.models.families import part_in_words
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Base models: what a file, a folder or a hub id is.")
 
@@ -22,9 +23,13 @@ def base() -> None:
 def inspect(
     source: Annotated[str, typer.Argument(help="A file, a diffusers folder, a hub id (owner/name), or demo.", callback=base_of)],
     vae: Annotated[Path | None, typer.Option(help="Another autoencoder: its file or folder.")] = None,
-    text_encoder: Annotated[Path | None, typer.Option(help="Text encoder in a file of its own (Flux: CLIP-L).")] = None,
-    text_encoder_2: Annotated[Path | None, typer.Option(help="Second text encoder in a file of its own (Flux: T5).")] = None,
-    text_encoder_3: Annotated[Path | None, typer.Option(help="Third text encoder in a file of its own (SD 3.5: T5).")] = None,
+    text_encoder: Annotated[Path | None, typer.Option(help=f"Text encoder in a file of its own: {part_in_words('text_encoder')}.")] = None,
+    text_encoder_2: Annotated[
+        Path | None, typer.Option(help=f"Second text encoder in a file of its own: {part_in_words('text_encoder_2')}.")
+    ] = None,
+    text_encoder_3: Annotated[
+        Path | None, typer.Option(help=f"Third text encoder in a file of its own: {part_in_words('text_encoder_3')}.")
+    ] = None,
     allow_pickle: AllowPickle = False,
     hashes: Annotated[bool, typer.Option("--hashes", help="Also hash the files; remembered, so slow only once.")] = False,
     as_json: AsJson = False,

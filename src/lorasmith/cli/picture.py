@@ -12,6 +12,7 @@ import typer
 from lorasmith.cli.options import AllowPickle, AsJson, DeviceChoice, base_of
 from lorasmith.cli.output import print_json
 from lorasmith.models.device import Device
+from lorasmith.models.families import part_in_words
 
 if TYPE_CHECKING:
     from lorasmith.models.prompts.lines import PromptLine
@@ -20,9 +21,9 @@ if TYPE_CHECKING:
 
 
 Vae = Annotated[Path | None, typer.Option(help="Another autoencoder: its file or folder.")]
-TextEncoder = Annotated[Path | None, typer.Option(help="Text encoder in a file of its own (Flux: CLIP-L).")]
-TextEncoder2 = Annotated[Path | None, typer.Option(help="Second text encoder in a file of its own (Flux: T5).")]
-TextEncoder3 = Annotated[Path | None, typer.Option(help="Third text encoder in a file of its own (SD 3.5: T5).")]
+TextEncoder = Annotated[Path | None, typer.Option(help=f"Text encoder in a file of its own: {part_in_words('text_encoder')}.")]
+TextEncoder2 = Annotated[Path | None, typer.Option(help=f"Second text encoder in a file of its own: {part_in_words('text_encoder_2')}.")]
+TextEncoder3 = Annotated[Path | None, typer.Option(help=f"Third text encoder in a file of its own: {part_in_words('text_encoder_3')}.")]
 ConfigFolder = Annotated[Path | None, typer.Option(help="Diffusers folder whose settings and tokenizers are used.")]
 Precision = Annotated[str | None, typer.Option(help="fp32, bf16 or fp16. Empty: bf16 on a GPU, else fp32.")]
 
@@ -69,7 +70,8 @@ def sample(
     steps: Annotated[int | None, typer.Option(min=1, help="Denoising steps. Empty: as usual for the base.")] = None,
     cfg_scale: Annotated[float | None, typer.Option(min=1, help="Guidance; 1 is none. Empty: as usual for the base.")] = None,
     guidance: Annotated[
-        float | None, typer.Option(min=0, help="The distilled guidance that Flux dev takes. Empty: as usual for the base.")
+        float | None,
+        typer.Option(min=0, help="The guidance that a guidance-distilled base (Flux.1 dev) is told. Empty: as usual for the base."),
     ] = None,
     negative_prompt: Annotated[str | None, typer.Option(help="What should not be in the pictures.")] = None,
     width: Annotated[int | None, typer.Option(min=1, help="In pixels. Empty: the base's native size.")] = None,

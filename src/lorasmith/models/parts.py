@@ -116,6 +116,12 @@ class Part(NamedTuple):
         return self.architecture.class_name
 
     @property
+    def model(self) -> str:
+        """What the published model of its size is called; empty where it has no name of its own."""
+        named = ((size.models, self.settings.get(size.setting)) for size in self.architecture.sizes[:1])
+        return next((models[number] for models, number in named if number in models), "")
+
+    @property
     def sizes(self) -> dict[str, int]:
         """Setting -> its number, of what tells the sizes of the architecture apart."""
         return {size.setting: self.settings[size.setting] for size in self.architecture.sizes if size.setting in self.settings}

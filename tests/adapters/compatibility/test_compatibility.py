@@ -107,7 +107,7 @@ def page(folder):
         "",
         "Made by `python -m tests.adapters.compatibility.test_compatibility`, and checked by the tests. They find the column of diffusers, on a toy",
         f"Stable Diffusion 1.x with linear layers, 1x1 and 3x3 convolutions. The others were measured with {versions}, on Stable",
-        "Diffusion 1.5 and SDXL; AUTOMATIC1111 does not support Flux.",
+        "Diffusion 1.5 and SDXL; AUTOMATIC1111 has none of the families with a transformer.",
         "",
         f"| network | suffixes of its tensors | {' | '.join(programs)} | diffusers |",
         "| --- | --- |" + " --- |" * (len(programs) + 1),

@@ -13,6 +13,7 @@ from lorasmith.images.thumbnails import Thumbnails, make_thumbnails
 from lorasmith.jobs.work import Work
 from lorasmith.jobs.workspace import Workspace
 from lorasmith.models.device import Device
+from lorasmith.models.families import part_in_words
 
 CACHE: Path = Field(Path("cache"), description="Folder that keeps what was seen of pictures; safe to delete.")
 PRECISION: str | None = Field(None, description="fp32, bf16 or fp16. Empty: bf16 on a GPU, else fp32.")
@@ -36,9 +37,9 @@ class BaseFiles(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     vae: Path | None = Field(None, description="Another autoencoder: its file or folder.")
-    text_encoder: Path | None = Field(None, description="Text encoder in a file of its own (Flux: CLIP-L).")
-    text_encoder_2: Path | None = Field(None, description="Second text encoder in a file of its own (Flux: T5).")
-    text_encoder_3: Path | None = Field(None, description="Third text encoder in a file of its own (SD 3.5: T5).")
+    text_encoder: Path | None = Field(None, description=f"Text encoder in a file of its own: {part_in_words('text_encoder')}.")
+    text_encoder_2: Path | None = Field(None, description=f"Second text encoder in a file of its own: {part_in_words('text_encoder_2')}.")
+    text_encoder_3: Path | None = Field(None, description=f"Third text encoder in a file of its own: {part_in_words('text_encoder_3')}.")
     config: Path | None = Field(None, description="Diffusers folder whose settings and tokenizers are used.")
     allow_pickle: bool = ALLOW_PICKLE
 

@@ -33,7 +33,9 @@ class SampleArguments(Arguments):
     sampler: str | None = Field(None, description="Such as euler_a. Empty: as usual for the base.")
     steps: int | None = Field(None, ge=1, description="Denoising steps. Empty: as usual for the base.")
     cfg_scale: float | None = Field(None, ge=1, description="Guidance; 1 is none. Empty: as usual for the base.")
-    guidance: float | None = Field(None, ge=0, description="The distilled guidance that Flux dev takes. Empty: as usual for the base.")
+    guidance: float | None = Field(
+        None, ge=0, description="The guidance that a guidance-distilled base (Flux.1 dev) is told. Empty: as usual for the base."
+    )
     clip_skip: int = Field(1, ge=1, description="The text encoder's last layer that is read; 2 for anime bases.")
     base_files: BaseFiles = Field(BaseFiles(), description="Other files that the base needs.")
     precision: str | None = PRECISION

@@ -18,7 +18,7 @@ from lorasmith.training.objective.timestep_samplings import (
 
 
 class FlowSettings(BaseModel):
-    """How flow models (Flux) are trained; without effect on the others. Names and meanings are those of sd-scripts."""
+    """How flow models are trained; without effect on the others. Names and meanings are those of sd-scripts."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
