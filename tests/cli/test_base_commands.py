@@ -49,11 +49,13 @@ def test_a_base_is_described_for_scripts(run, tmp_path):
 
 def test_separate_files_complete_a_base(run, tmp_path):
     flux = header_file(tmp_path / "flux.safetensors", FLUX)
-    clip = header_file(tmp_path / "clip_l.safetensors", {"text_model.embeddings.token_embedding.weight": (9, 8)})
-    t5 = header_file(tmp_path / "t5xxl.safetensors", {"encoder.block.0.layer.0.SelfAttention.q.weight": (8, 8)})
+    clip = header_file(tmp_path / "clip_l.safetensors", {"text_model.embeddings.token_embedding.weight": (9, 768)})
+    t5 = header_file(tmp_path / "t5xxl.safetensors", {"encoder.block.0.layer.0.SelfAttention.q.weight": (4096, 4096)})
     ae = header_file(tmp_path / "ae.safetensors", {"encoder.down.0.block.0.norm1.weight": (8,)})
     words = run(flux, "--text-encoder", clip, "--text-encoder-2", t5, "--vae", ae)
     assert "separate files" in words
     assert "is not there" not in words
-    with pytest.raises(BaseModelError, match="base.vae is .*clip_l.safetensors, which holds no autoencoder"):
+    with pytest.raises(
+        BaseModelError, match="base.vae is .*clip_l.safetensors, which is a CLIP text encoder, .*; this base reads an autoencoder"
+    ):
         run(flux, "--vae", clip)
