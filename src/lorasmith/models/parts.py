@@ -118,8 +118,8 @@ class Part(NamedTuple):
     @property
     def model(self) -> str:
         """What the published model of its size is called; empty where it has no name of its own."""
-        named = ((size.models, self.settings.get(size.setting)) for size in self.architecture.sizes[:1])
-        return next((models[number] for models, number in named if number in models), "")
+        first = next(iter(self.architecture.sizes), None)
+        return first.models.get(self.sizes.get(first.setting, 0), "") if first else ""
 
     @property
     def sizes(self) -> dict[str, int]:
