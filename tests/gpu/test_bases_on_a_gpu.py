@@ -11,7 +11,7 @@ from lorasmith.training.learner.learner import make_learner
 from lorasmith.training.objective.batch_loss import PreparedBatch
 from lorasmith.training.settings.tree import settings_from
 from lorasmith.training.step import step
-from tests.models.toys import TOYS, toy_folder
+from tests.models.toys import PLAIN, TOYS, toy_folder
 
 EPS = torch.finfo(torch.float32).eps
 DEPTH = 256  # roundings on the longest path through a toy, generously: errors of float32 stay below EPS * DEPTH of the answer's size
@@ -35,21 +35,21 @@ def test_a_base_says_the_same_as_on_the_cpu(name):
     assert error(answer(open_base(toy_folder(name), torch.float32, "cuda")), wanted) < EPS * DEPTH
 
 
-@pytest.mark.parametrize("name", ["sd1", "sdxl", "flux"])
+@pytest.mark.parametrize("name", PLAIN)
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 def test_lower_precision_costs_no_more_than_its_own_roundings(name, dtype):
     wanted = answer(open_base(toy_folder(name), torch.float32))
     assert error(answer(open_base(toy_folder(name), dtype, "cuda")), wanted) < 16 * torch.finfo(dtype).eps
 
 
-@pytest.mark.parametrize("name", ["sd1", "sdxl", "flux"])
+@pytest.mark.parametrize("name", PLAIN)
 @pytest.mark.parametrize("packing", ["int8", "fp8", "nf4"])
 def test_a_quantised_base_says_the_same_as_on_the_cpu(name, packing):
     wanted = answer(open_base(toy_folder(name), torch.float32, "cpu", quantize=packing))
     assert error(answer(open_base(toy_folder(name), torch.float32, "cuda", quantize=packing)), wanted) < EPS * DEPTH
 
 
-@pytest.mark.parametrize("name", ["sd1", "sd2", "sdxl", "flux"])
+@pytest.mark.parametrize("name", PLAIN)
 def test_pictures_are_the_same_as_on_the_cpu_but_for_roundings(name):
     pixels = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0)) * 2 - 1
     found = {}
@@ -90,7 +90,7 @@ def learned(name, device, network=None, record=False, **training):
     return losses, torch.cat([p.detach().flatten().cpu() for p in learner.parameters])
 
 
-@pytest.mark.parametrize("name", ["sd1", "sd2", "sdxl", "sdxl-v", "flux"])
+@pytest.mark.parametrize("name", TOYS)
 def test_steps_are_those_of_the_cpu(name):
     """Noise and timesteps are drawn on the CPU for every device, so the losses are the same but for roundings."""
     cpu, _ = learned(name, "cpu")
@@ -98,7 +98,7 @@ def test_steps_are_those_of_the_cpu(name):
     assert cuda == pytest.approx(cpu, rel=EPS * DEPTH * 4)
 
 
-@pytest.mark.parametrize("name", ["sd1", "sdxl", "flux"])
+@pytest.mark.parametrize("name", PLAIN)
 def test_checkpointed_steps_are_plain_ones(name):
     plain, weights = learned(name, "cuda", deterministic=True)
     checkpointed, others = learned(name, "cuda", gradient_checkpointing=True, deterministic=True)
@@ -107,7 +107,7 @@ def test_checkpointed_steps_are_plain_ones(name):
 
 
 @pytest.mark.parametrize("checkpointing", [False, True])
-@pytest.mark.parametrize("name", ["sd1", "sd2", "sdxl", "flux"])
+@pytest.mark.parametrize("name", PLAIN)
 def test_recorded_steps_are_plain_ones(name, checkpointing):
     plain, weights = learned(name, "cuda", gradient_checkpointing=checkpointing, deterministic=True)
     recorded, others = learned(name, "cuda", record=True, gradient_checkpointing=checkpointing, deterministic=True)

@@ -11,7 +11,7 @@ from torch.utils.checkpoint import checkpoint
 from lorasmith.models.block_swap import swap_blocks, swapped_weights
 from lorasmith.models.quantize import quantize_weight
 from lorasmith.training.run import train
-from tests.models.toys import toy_folder
+from tests.models.toys import PLAIN, toy_folder
 
 WIDTH, BLOCKS = 2048, 24
 
@@ -83,7 +83,7 @@ def test_the_numbers_are_those_without_swapping_and_the_memory_is_not(checkpoint
 
 
 @pytest.mark.parametrize("sections", [{}, {"base": {"quantize": "fp8"}}, {"base": {"quantize": "nf4"}}], ids=["plain", "fp8", "nf4"])
-@pytest.mark.parametrize("family", ["sd1", "sdxl", "flux"])
+@pytest.mark.parametrize("family", PLAIN)
 def test_a_run_ends_in_the_same_lora(settings_for, tmp_path, family, sections):
     loras = []
     for blocks in (0, 2):

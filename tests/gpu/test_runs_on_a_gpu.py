@@ -9,10 +9,11 @@ from safetensors.torch import load_file
 from lorasmith.adapters.tools.low_rank import matrix_svd
 from lorasmith.demo.weights import BASE
 from lorasmith.evaluation.prove import prove
+from lorasmith.models.families import FAMILIES
 from lorasmith.training import events
 from lorasmith.training.commands import Commands
 from lorasmith.training.run import resume, train
-from tests.models.toys import toy_folder
+from tests.models.toys import PLAIN, toy_folder
 
 CUDA = {"device": "cuda", "deterministic": True}
 
@@ -40,9 +41,9 @@ CUDA = {"device": "cuda", "deterministic": True}
         "noise, prior preservation",
     ],
 )
-@pytest.mark.parametrize("family", ["sd1", "sdxl", "flux"])
+@pytest.mark.parametrize("family", PLAIN)
 def test_a_stopped_run_goes_on_to_the_same_bytes(settings_for, tmp_path, sections, family):
-    if family == "flux" and "noise" in sections:
+    if FAMILIES[family].is_flow and "noise" in sections:
         pytest.skip("a flow model takes no noise offset")
     training = {"epochs": 2, "batch_size": 2, **CUDA, **sections.get("training", {})}
     base = {"path": str(toy_folder(family)), **sections.get("base", {})}

@@ -13,9 +13,8 @@ from lorasmith.models.families import FAMILIES
 from lorasmith.models.files.weights import PartReader, empty_module
 from lorasmith.models.open import SEPARATE_PARTS, _with_separate_parts, describe
 from tests.models.test_detection import header_file
-from tests.models.toys import TOYS, toy_folder
+from tests.models.toys import PLAIN, toy_folder
 
-PLAIN = [toy for toy in TOYS if "-" not in toy]
 BOTH = r"base\.\w+ is .*, which is (an?|no|Anima's) .*; this base reads an? .*: give the file of that"
 
 

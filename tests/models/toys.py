@@ -24,6 +24,8 @@ TOYS = (
     "sd1", "sd2", "sdxl", "sdxl-v", "flux", "flux-schnell", "sd3", "sd3-large", "chroma", "zimage", "lumina2", "qwen_image", "klein", "anima", "krea2",
     "krea2-turbo",
 )  # fmt: skip
+PLAIN = [toy for toy in TOYS if "-" not in toy]
+"""Every family once."""
 POOLED = {"sdxl", "flux", "sd3"}  # families whose denoiser reads a pooled state as well
 MASKS_T5 = {"flux", "sd3", "chroma"}  # families for which base.t5_attention_mask may be on
 CLIP_TOKENS = {"sd3": 77}

@@ -13,9 +13,8 @@ from lorasmith.models.open import describe
 from lorasmith.models.quantize import QuantizedWeight
 from tests.models.single_files import parts_of, write_single_file
 from tests.models.test_detection import FLUX, header_file
-from tests.models.toys import TOYS, toy_folder
+from tests.models.toys import PLAIN, toy_folder
 
-PLAIN = [toy for toy in TOYS if "-" not in toy]
 E4M3, E5M2 = torch.float8_e4m3fn, torch.float8_e5m2
 
 
