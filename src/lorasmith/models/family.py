@@ -321,6 +321,8 @@ class Family:
     """From how many layers its language model (the text encoder) has, and the settings of the denoiser: which hidden states are read. k is
     what enters layer k; as many as there are layers is the last, after the final norm. Layers above are not loaded. None: it has no such
     text encoder."""
+    caption_step: int | None = None
+    """Tokens by which captions differ in length as the denoiser reads them: 1 where each has its own; None where all have the same."""
     caption_tokenizers: tuple[str, ...] | None = None
     """The tokenizers whose limit a caption must keep; None, or where the base has none of them: all."""
     template: Template | None = None

@@ -323,3 +323,13 @@ def test_an_encoder_that_reads_captions_whole_is_said_to_take_break_for_a_word()
     run = run_of(FLUX, captions=("a red hat BREAK night",), without=["base.clip_skip"], captions__shuffle_caption=False)
     (finding,) = LINTS["breaks_not_read"](run)
     assert "20 of 20 captions have BREAK, which Flux" in finding.message
+
+
+@pytest.mark.parametrize(("family", "lengths"), [("flux", 1), ("chroma", 3), ("zimage", 1)])
+def test_compiling_is_counted_for_each_length_of_captions_where_the_denoiser_reads_them_so(family, lengths):
+    captions = tuple(" ".join(["word"] * number) for number in (4, 8, 12))
+    base = BaseFacts(FAMILIES[family], FAMILIES[family].defaults, 1024, "flow")
+    run = run_of(base, captions, training__torch_compile=True, training__epochs=4, **AT_SDXL)
+    (found,) = (finding for finding in lint_facts(run) if finding.code == "lint.compiled_for_few_steps")
+    assert found.evidence.number == pytest.approx(run.plan.steps / lengths)
+    assert ("3 of captions" in found.message) == (lengths == 3)

@@ -146,6 +146,7 @@ CHROMA = Family(
         "Chroma reads whole sentences with a language model and was trained on them.",
         "Let a captioner describe the pictures: lorasmith captions describe.",
     ),
+    caption_step=1,
     clip_skip=ClipSkip("clip skip is not used: Chroma reads T5's last layer"),
     called_elsewhere={"ai-toolkit": ("chroma",), "OneTrainer": ("CHROMA_1",), "SimpleTuner": ("chroma",)},
     sd_scripts=SdScripts(

@@ -126,6 +126,7 @@ KREA2 = Family(
         "Let a captioner describe the pictures: lorasmith captions describe.",
     ),
     template=replace(DESCRIBE, cut="caption"),
+    caption_step=1,
     clip_skip=ClipSkip("clip skip is not used: Krea 2 reads many layers of a language model"),
     states_read=lambda layers, denoiser: layers_read(layers, denoiser["num_text_layers"]),
     called_elsewhere={"ai-toolkit": ("krea2",), "OneTrainer": ("KREA_2",), "SimpleTuner": ("krea2",)},

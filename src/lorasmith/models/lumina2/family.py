@@ -121,6 +121,7 @@ LUMINA2 = Family(
         start="<bos>",
         before_ends="<Prompt Start>",
     ),
+    caption_step=1,
     clip_skip=ClipSkip("clip skip is not used: Lumina 2 reads the last but one layer of a language model"),
     states_read=lambda layers, denoiser: (layers - 1,),
     called_elsewhere={"ai-toolkit": ("lumina2", "is_lumina2"), "SimpleTuner": ("lumina2",)},

@@ -123,6 +123,7 @@ QWEN_IMAGE = Family(
         "Let a captioner describe the pictures: lorasmith captions describe.",
     ),
     template=DESCRIBE,
+    caption_step=1,
     clip_skip=ClipSkip("clip skip is not used: Qwen-Image reads the last layer of a language model"),
     states_read=lambda layers, denoiser: (layers,),
     called_elsewhere={"ai-toolkit": ("qwen_image",), "OneTrainer": ("QWEN",), "SimpleTuner": ("qwen_image",)},

@@ -130,6 +130,7 @@ ZIMAGE = Family(
         "Let a captioner describe the pictures: lorasmith captions describe.",
     ),
     template=Template("<|im_start|>user\n", "<|im_end|>\n<|im_start|>assistant\n"),
+    caption_step=32,
     clip_skip=ClipSkip("clip skip is not used: Z-Image reads the last but one layer of a language model"),
     states_read=lambda layers, denoiser: (layers - 1,),
     called_elsewhere={"ai-toolkit": ("zimage",), "OneTrainer": ("Z_IMAGE",), "SimpleTuner": ("z_image", "z-image")},
