@@ -60,16 +60,6 @@ def part_in_words(part: str) -> str:
     return ", ".join(f"{model} ({', '.join(titles)})" for model, titles in found.items())
 
 
-def caption_lengths_in_words() -> str:
-    """The most tokens of a caption that each family reads, for help: "75, 150 or 225 (Stable Diffusion XL), up to 512 (Flux.1)"."""
-    found: dict[str, dict[str, None]] = {}
-    for family in FAMILIES.values():
-        *most, last = map(str, sorted(family.defaults.max_token_lengths))
-        lengths = f"{', '.join(most)} or {last}" if family.reads_breaks else f"up to {last}"
-        found.setdefault(lengths, {})[family.title] = None
-    return ", ".join(f"{lengths} ({', '.join(titles)})" for lengths, titles in found.items())
-
-
 def in_words(separator: str = "or") -> str:
     """The titles of all families as part of a sentence."""
     titles = [family.title for family in FAMILIES.values()]

@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import BaseModel, ConfigDict, Field
 from typing_extensions import TypedDict
 
-from lorasmith.models.families import caption_lengths_in_words, part_in_words
-
 if TYPE_CHECKING:
     from lorasmith.models.texts import TextOptions
 
@@ -50,15 +48,11 @@ class BaseModelSettings(BaseModel):
 
     path: Path = Field(description="The base model: a .safetensors file, a diffusers folder, or a hub id (owner/name).")
     vae: Path | None = Field(None, description="File or folder of another autoencoder. Empty: the base's own.")
-    text_encoder: Path | None = Field(
-        None, description=f"File of the (first) text encoder, where the base's file has none: {part_in_words('text_encoder')}."
-    )
-    text_encoder_2: Path | None = Field(
-        None, description=f"File of the second text encoder, where the base's file has none: {part_in_words('text_encoder_2')}."
-    )
+    text_encoder: Path | None = Field(None, description="File of the (first) text encoder, where the base's file has none.")
+    text_encoder_2: Path | None = Field(None, description="File of the second text encoder, where the base's file has none.")
     text_encoder_3: Path | None = Field(
         None,
-        description=f"File of the third text encoder, where the base's file has none: {part_in_words('text_encoder_3')}. Empty: it is left out.",
+        description="File of the third text encoder, where the base's file has none. Empty: it is left out.",
     )
     config: Path | None = Field(
         None, description="Diffusers folder whose settings and tokenizers are used. Empty: the family's standard ones."
@@ -80,7 +74,7 @@ class BaseModelSettings(BaseModel):
         None,
         ge=2,
         le=4096,
-        description=f"Most tokens of a caption: {caption_lengths_in_words()}. Empty: the base's usual.",
+        description="Most tokens of a caption: 75, 150 or 225 where CLIP alone reads it, else up to what the family reads. Empty: the base's usual.",
     )
     weighted_captions: bool = Field(False, description="Captions may have (emphasis:1.2), read as the web UIs do.")
     t5_attention_mask: bool = Field(
