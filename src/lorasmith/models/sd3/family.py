@@ -52,7 +52,9 @@ VARIANTS = {
         licence=LICENCE,
         note="Turbo was distilled to four steps: a LoRA trained on it unlearns that. Train on the plain model of its size and use the file with both",
     ),
-    "medium of version 3": Variant(config.FIRST_MEDIUM, config.SCHEDULER, replace(MEDIUM, steps=28, cfg_scale=7.0), licence=LICENCE),
+    "medium of version 3": Variant(
+        config.FIRST_MEDIUM, config.SCHEDULER, replace(MEDIUM, steps=28, cfg_scale=7.0, memory_per_image="6 GB"), licence=LICENCE
+    ),
 }
 
 
