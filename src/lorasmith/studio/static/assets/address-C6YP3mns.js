@@ -1,1 +1,0 @@
-import{n as e}from"./rolldown-runtime-WkwZ5CU-.js";import{Qt as t,_ as n}from"./ErrorCard-CrqyxsYn.js";var r=()=>{},i=e(t(),1);function a(e){let[t,r]=n(),a=(0,i.useCallback)(t=>r(n=>{let r=new URLSearchParams(n);return t?r.set(e,t):r.delete(e),r},{replace:!0}),[e,r]);return[t.get(e)??``,a]}export{r as n,a as t};

@@ -1,1 +1,0 @@
-function e(e){let t=e.fix?.changes??[];if(!(t.length===0||t.some(e=>e.kind!==`setting`)))return Object.fromEntries(t.map(e=>[e.setting,e.value??null]))}export{e as t};

@@ -1,1 +1,0 @@
-var e=[`error`,`warning`,`note`],t={error:`✕`,warning:`▲`,note:`●`};export{t as n,e as t};
