@@ -194,6 +194,7 @@ ROWS = (
 LEFT_OUT = {
     "train": "trains on weights; until then it does what plan does, and caches latents (benchmarks/step.py)",
     "resume": "trains on weights",
+    "sweep": "trains on weights",
     "report": "reads one run, which takes weights to make",
     "prove": "draws with weights",
     "compare": "reads runs, which take weights to make",

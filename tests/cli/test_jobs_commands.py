@@ -1,7 +1,6 @@
 """Jobs and runs as a user types them."""
 
 import json
-import os
 import time
 
 import pytest
@@ -22,7 +21,7 @@ def queue(tmp_path, monkeypatch):
     with Queue(tmp_path) as opened:
         lock = take_lock(opened.workspace.supervisor_lock)
         yield opened
-        os.close(lock)
+        lock.release()
 
 
 def run(*words, code=0):

@@ -18,7 +18,7 @@ from lorasmith.training.events import StepDone
 from lorasmith.training.records.checkpoints import DTYPES
 from lorasmith.training.run import resume, train
 from tests.models.single_files import write_single_file
-from tests.models.toys import PICTURE, toy_folder
+from tests.models.toys import PICTURE, PLAIN, toy_folder
 
 LORA = {"rank": 2}
 DRAWN = {"width": PICTURE, "height": PICTURE, "steps": 2, "cfg_scale": 3.0}
@@ -89,7 +89,7 @@ def test_a_run_on_every_family_ends_in_a_file_that_draws_as_in_training(settings
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("family", ["flux", "chroma", "zimage", "lumina2", "qwen_image", "klein"])
+@pytest.mark.parametrize("family", PLAIN)
 def test_a_run_that_is_stopped_goes_on_to_the_same_bytes(settings_for, tmp_path, family):
     settings = settings_for(
         base={"path": str(toy_folder(family))}, network=LORA,

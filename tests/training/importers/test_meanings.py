@@ -153,7 +153,7 @@ def test_a_file_of_another_page_is_refused_by_its_name(tmp_path, own, page):
 @pytest.mark.parametrize("switch", ["sd3_checkbox", "hunyuan_image_checkbox", "anima_checkbox"])
 def test_another_family_is_refused_by_its_name(tmp_path, switch):
     assert gui(tmp_path, **{switch: False}).fault == ""
-    with pytest.raises(SettingsError, match="which Lorasmith does not"):
+    with pytest.raises(SettingsError, match="for which kohya_ss's settings are not read"):
         gui(tmp_path, **{switch: True})
 
 

@@ -85,7 +85,7 @@ def _family(version: str, file: Path) -> str | None:
     """The family of a base model version; None where the file does not say.
 
     Raises:
-        SettingsError: there is no such family here.
+        SettingsError: the settings of such a family are not read.
     """
     if not version:
         return None
@@ -94,7 +94,8 @@ def _family(version: str, file: Path) -> str | None:
         if theirs and any(version.startswith(each) for each in (*theirs.base_model_version.values(), *theirs.architecture)):
             return name
     raise SettingsError(
-        f"{file} was trained on {version}, which Lorasmith does not train. It trains {', '.join(family.title for family in FAMILIES.values())}.",
+        f"{file} was trained on {version}, for which settings are not read from LoRA files. They are for "
+        f"{', '.join(family.title for family in FAMILIES.values() if family.sd_scripts)}.",
         code="import.family", path=str(file), family=version,
     )  # fmt: skip
 

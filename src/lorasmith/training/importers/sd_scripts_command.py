@@ -47,7 +47,9 @@ def from_command(path: Path) -> Found:
     before, script, after = commands[0]
     if script not in SCRIPTS:
         raise SettingsError(
-            f"{path} runs {script}. Lorasmith trains what {', '.join(SCRIPTS)} train.", code="import.script", path=str(path)
+            f"{path} runs {script}, whose settings are not read. Give a command of {', '.join(SCRIPTS)}, or begin anew: lorasmith new.",
+            code="import.script",
+            path=str(path),
         )
     options = options_of(after)
     if not options:

@@ -33,7 +33,7 @@ _PAGES: Mapping[str, tuple[str, ...]] = {
 _OTHER_FAMILIES: Mapping[str, str] = {
     "sd3_checkbox": "Stable Diffusion 3", "hunyuan_image_checkbox": "HunyuanImage", "anima_checkbox": "Anima",
 }  # fmt: skip
-"""The GUI's switch -> a family that is not known here."""
+"""The GUI's switch -> a family whose settings in its files are not read."""
 
 
 def _refuse_other_pages(tree: Mapping[str, Any], path: Path) -> None:
@@ -45,10 +45,11 @@ def _refuse_other_pages(tree: Mapping[str, Any], path: Path) -> None:
             code="import.page", path=str(path), page=page,
         )  # fmt: skip
     known = {family.sd_scripts.gui_flag for family in FAMILIES.values() if family.sd_scripts}
+    readable = [family.title for family in FAMILIES.values() if family.sd_scripts]
     for switch, title in _OTHER_FAMILIES.items():
         if switch not in known and typed(tree.get(switch)) is True:
             raise SettingsError(
-                f"{path} trains a LoRA of {title}, which Lorasmith does not. Give one for {', '.join(family.title for family in FAMILIES.values())}.",
+                f"{path} is for {title}, for which kohya_ss's settings are not read. Give one for {', '.join(readable)}, or begin anew: lorasmith new.",
                 code="import.family", path=str(path), family=title,
             )  # fmt: skip
 
