@@ -8,6 +8,7 @@ from tests.models.test_chroma import HEADER as CHROMA
 from tests.models.test_detection import FLUX, QWEN_IMAGE, header_file
 from tests.models.test_klein import header as klein
 from tests.models.test_krea2 import DENOISER as KREA2
+from tests.models.test_sd3 import NORM, ORIGINAL
 from tests.models.test_zimage import DENOISER as ZIMAGE
 
 SCHNELL = {name: shape for name, shape in FLUX.items() if "guidance" not in name}
@@ -18,6 +19,7 @@ BASES = {
     "flux-2-klein-base-9b": (klein(4096), False), "FLUX.2-klein-9B": (klein(4096), True), "my-klein": (klein(3072), False),
     "krea2_raw_bf16": (KREA2, False), "krea2_turbo_fp8_scaled": (KREA2, True),
     "Chroma1-HD": (CHROMA, False), "Chroma1-Flash": (CHROMA, True), "chroma-unlocked-v47-flash": (CHROMA, True),
+    "sd3.5_large": (ORIGINAL | NORM, False), "sd3.5_large_turbo": (ORIGINAL | NORM, True),
     "qwen_image_2512_bf16": (QWEN_IMAGE, False), "Qwen-Image-Lightning-8steps-merged": (QWEN_IMAGE, True),
 }  # fmt: skip
 
