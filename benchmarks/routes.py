@@ -32,7 +32,7 @@ ROUTES = (
 
 
 def milliseconds(server: Server, connection: Connection, route: str, times: int) -> float:
-    """What a call takes the server, of so many."""
+    """How much of the server's CPU a call takes, averaged over several."""
     before = server.cpu
     for _ in range(times):
         connection.get(f"/api/{route}")

@@ -214,7 +214,7 @@ def locked(root: str | Path, patience: float = 0.0) -> Iterator[None]:
     `patience` is how many seconds to wait for another program.
 
     Raises:
-        DatasetError: there is no such folder, or another program is still at it (`dataset.locked`).
+        DatasetError: the folder does not exist, or another program is still using it (`dataset.locked`).
     """
     folder = Path(root)
     if not folder.is_dir():

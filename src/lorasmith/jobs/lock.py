@@ -39,7 +39,7 @@ class Lock:
 
     @property
     def argument(self) -> str:
-        """What a child is told of it, for `keep_lock`."""
+        """What the child is given on its command line, for `keep_lock`."""
         return ",".join(map(str, self.inherited)) or "-"
 
 

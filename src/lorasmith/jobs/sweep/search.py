@@ -35,7 +35,7 @@ class Planned:
 class GuidedByVerdicts:
     """Optuna's tree-structured Parzen estimator (Bergstra et al. 2011): it looks where the scores of the verdicts were high.
 
-    It is told everything anew for each trial, and drawn for by the trial's number, so that a sweep that goes on gets the same.
+    It is given all results again for each trial, and seeded with the trial's number, so that a resumed sweep gets the same values.
     """
 
     def __init__(self, sweep: Sweep):

@@ -42,14 +42,18 @@ class SweepFile(BaseModel):
     )
     trials: int | None = Field(None, ge=1, le=MOST_TRIALS, description="How many trials; a grid takes every combination.")
     seed: int = Field(0, ge=0, description="Other draws of random and tpe.")
-    hours: float | None = Field(None, gt=0, description="No trial begins after so many hours of work. Empty: all are trained.")
+    hours: float | None = Field(
+        None, gt=0, description="No trial starts once the sweep has worked this many hours. Empty: all are trained."
+    )
     share: float = Field(
         1.0, gt=0, le=1, description="Trials train this share of the settings' length; below 1 the winner is then trained in full."
     )
     effort: Effort = Field("quick", description="How many pictures are generated to judge a trial.")
     stop_early: bool = Field(True, description="Stop trials that held-out pictures rule out (ASHA).")
     min_epochs: int = Field(1, ge=1, description="A trial is first compared with the others after this many epochs.")
-    reduction_factor: int = Field(3, ge=2, description="Then after this many times as many; and one in so many is never stopped there.")
+    reduction_factor: int = Field(
+        3, ge=2, description="After that, trials are compared at this multiple each time; the best one in this many is never stopped there."
+    )
 
 
 @dataclass(frozen=True)

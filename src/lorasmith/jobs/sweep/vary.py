@@ -68,7 +68,7 @@ def read_vary(vary: Mapping[str, Any], settings: Settings, source: str) -> dict[
     """The table [vary] of a sweep's file: each setting with what it may be, in the order of the file.
 
     Raises:
-        SettingsError: there is no such setting, or nothing that it may be; the sentence names it.
+        SettingsError: the setting does not exist, or none of its values is allowed; the sentence names it.
     """
     given = _flat(vary, _known_names(settings))
     if not given:
