@@ -13,7 +13,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test browser browser-slow check cpus windows docs wheel notebooks bench torture studio studio-check
+.PHONY: help demo test browser browser-slow check cpus windows docs wheel notebooks bench torture cluster studio studio-check
 
 help:  ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
@@ -102,6 +102,9 @@ MINUTES ?= 10
 
 torture: $(VENV)/installed  ## kill trainings for MINUTES (10) and jobs a hundred times, go on, compare every byte
 	LORASMITH_TORTURE_MINUTES=$(MINUTES) $(BIN)/python -m pytest -s -m slow tests/training/test_kill.py tests/jobs/test_torture.py
+
+cluster: $(VENV)/installed  ## run the tests over several nodes of Ray, on this machine; needs minutes
+	$(ONE_THREAD) $(BIN)/python -m pytest -m slow tests/jobs/cluster
 
 # An environment that is there already is kept, with what was put into it: see docs/gpu.md.
 $(VENV)/installed: $(LOCK) pyproject.toml

@@ -1,0 +1,51 @@
+"""The cluster that other tests stand on: work goes on where a node dies, and nothing is left when it ends."""
+
+from __future__ import annotations
+
+import os
+import time
+
+import psutil
+import pytest
+
+from tests.ray_cluster import ray_cluster, works
+
+PATIENCE = 120
+"""Seconds."""
+
+
+@pytest.mark.slow
+def test_work_goes_on_where_a_node_dies_and_nothing_is_left_at_the_end(tmp_path):
+    with ray_cluster(nodes=2) as cluster, cluster.connected():
+        import ray
+
+        @ray.remote(num_cpus=1, max_retries=3)
+        def work():
+            with (tmp_path / "begun").open("a") as file:
+                file.write(f"{os.getpid()} {ray.get_runtime_context().get_node_id()}\n")
+            until = time.monotonic() + PATIENCE
+            while not (tmp_path / "end").exists() and time.monotonic() < until:
+                time.sleep(0.05)
+            return os.getpid()
+
+        result = work.remote()
+        (first, node) = begun(tmp_path, 1)[0]
+        cluster.kill(next(worker for worker in cluster.workers if worker.node_id == node))
+        assert not (psutil.pid_exists(int(first)) and works(psutil.Process(int(first))))
+        (second, other) = begun(tmp_path, 2)[1]
+        assert other != node
+        (tmp_path / "end").touch()
+        assert ray.get(result, timeout=PATIENCE) == int(second)
+        nodes = [psutil.Process(int(second)), *psutil.Process().children(recursive=True)]
+    assert [process for process in nodes if works(process)] == []
+
+
+def begun(folder, count):
+    """The processes that have begun, and their nodes, once there are so many."""
+    until = time.monotonic() + PATIENCE
+    while time.monotonic() < until:
+        lines = (folder / "begun").read_text().splitlines() if (folder / "begun").exists() else []
+        if len(lines) >= count:
+            return [line.split() for line in lines]
+        time.sleep(0.05)
+    raise AssertionError(f"{lines} are not {count}")
