@@ -167,6 +167,16 @@ def test_a_run_that_went_on_with_other_settings_says_so(settings_for, tmp_path):
     )
 
 
+def test_a_file_that_was_trained_in_another_order_says_so(trained, tmp_path):
+    file, _ = trained
+    content = file.read_bytes()
+    assert b'order\\": 2' in content
+    file.write_bytes(content.replace(b'order\\": 2', b'order\\": 1'))
+    plan = plan_retraining(file, [tmp_path / "pictures"], tmp_path / "models")
+    assert not plan.exact
+    assert "shows the pictures in another order" in " ".join(plan.notes)
+
+
 def test_a_file_of_sd_scripts_is_found_by_names_and_counts(tmp_path, monkeypatch, creatures, toy_base):
     folders = {"10_zorvex": {"n_repeats": 10, "img_count": 5}}
     metadata = {**KOHYA, "ss_sd_model_name": toy_base.name, "ss_dataset_dirs": json.dumps(folders)}

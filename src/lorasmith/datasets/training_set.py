@@ -13,7 +13,7 @@ from lorasmith.datasets.buckets import Fit, Size, bucket_sizes, fit
 from lorasmith.datasets.folders import NOT_READ, Picture, folder_finding, open_folder
 from lorasmith.datasets.latent_request import LatentRequest
 from lorasmith.datasets.masks import Mask, find_masks
-from lorasmith.datasets.order import Batch, Group, Shape, epoch_batches
+from lorasmith.datasets.order import EpochOrder, Group, Members, Order, Shape
 from lorasmith.datasets.regularisation import regularisation_repeats
 from lorasmith.datasets.settings import BucketSettings, DatasetSettings, check_datasets
 from lorasmith.errors import DatasetError
@@ -74,7 +74,7 @@ class TrainingSet:
         for index, item in enumerate(self.pictures):
             buckets = found.setdefault((item.resolution, item.batch_size or batch_size), {})
             buckets.setdefault(item.fit.bucket, []).append((index, item.repeats))
-        return [Group(buckets, size) for (_, size), buckets in found.items()]
+        return [Group({bucket: Members.of(pairs) for bucket, pairs in buckets.items()}, size) for (_, size), buckets in found.items()]
 
     @cached_property
     def samples_per_epoch(self) -> int:
@@ -103,9 +103,13 @@ class TrainingSet:
     def batches_per_epoch(self, batch_size: int) -> int:
         return self.batch_shapes(batch_size).total()
 
-    def epoch(self, number: int, batch_size: int, seed: int) -> list[Batch]:
-        """The batches of epoch `number` (from 1)."""
-        return epoch_batches(self.groups(batch_size), seed, number)
+    def order(self, batch_size: int, seed: int) -> Order:
+        """The order of all epochs of a run."""
+        return Order(self.groups(batch_size), seed)
+
+    def epoch(self, number: int, batch_size: int, seed: int) -> EpochOrder:
+        """The batches of epoch `number` (from 1); who asks for several takes `order` once."""
+        return self.order(batch_size, seed).epoch(number)
 
 
 def open_training_set(

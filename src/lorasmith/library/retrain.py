@@ -24,6 +24,7 @@ from typing import Any
 from lorasmith.adapters.files.header import read_lora_header
 from lorasmith.adapters.kinds import lora
 from lorasmith.datasets.folders import open_folder
+from lorasmith.datasets.order import ORDER
 from lorasmith.datasets.training_set import TrainingSet, open_training_set
 from lorasmith.errors import AdapterError, InputError, SettingsError
 from lorasmith.images.picture_cache import PICTURES
@@ -174,6 +175,7 @@ class Record:
     datasets: Sequence[Sequence[RecordedPicture]] = ()
     versions: Mapping[str, str] = field(default_factory=dict)
     continued: Sequence[Any] = ()
+    order: int = ORDER
 
     @classmethod
     def of(cls, metadata: Mapping[str, str]) -> Record:
@@ -183,7 +185,7 @@ class Record:
             datasets = [
                 [RecordedPicture(str(content), str(said), int(repeats)) for content, said, repeats in rows] for rows in tree["datasets"]
             ]
-            return cls(True, dict(tree["base"]), datasets, dict(tree["versions"]), tree.get("continued", ()))
+            return cls(True, dict(tree["base"]), datasets, dict(tree["versions"]), tree.get("continued", ()), int(tree.get("order", 1)))
         except (KeyError, ValueError, TypeError, RecursionError):
             return cls(False)
 
@@ -396,6 +398,11 @@ def _image_counts(metadata: Mapping[str, str]) -> dict[str, int]:
 
 
 def _version_notes(record: Record) -> Iterable[str]:
+    if record.order != ORDER:
+        yield (
+            "The file was trained by another version of Lorasmith, which shows the pictures in another order: the same pictures as often, but "
+            "other tensors."
+        )
     here = versions()
     others = [f"{name} {known} (here {here[name]})" for name, known in record.versions.items() if name in here and here[name] != known]
     if others:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import torch
 
 from lorasmith.captions.rules import CaptionRules, caption_for_training
 from lorasmith.captions.variants import captions_needed, sampled_caption
 from lorasmith.datasets.latent_source import LatentSource
-from lorasmith.datasets.order import Batch
+from lorasmith.datasets.order import Batch, EpochOrder, Order
 from lorasmith.datasets.training_set import TrainingPicture, TrainingSet
 from lorasmith.draws import rng_for
 from lorasmith.models.base import SizeConditioning
@@ -29,18 +30,19 @@ class TrainingData:
     latents: LatentSource
     process: int = 0
     """Which of the processes that share the run."""
-    _epoch: tuple[int, list[Batch]] = (0, [])
     _rules: dict[tuple[int, bool], CaptionRules] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         return f"TrainingData({len(self.training_set.pictures)} images, {self.plan.batches_per_epoch} batches per epoch)"
 
-    def epoch(self, number: int) -> list[Batch]:
+    @cached_property
+    def order(self) -> Order:
+        """The order of all epochs."""
+        return self.training_set.order(self.settings.training.batch_size, self.settings.training.seed)
+
+    def epoch(self, number: int) -> EpochOrder:
         """The batches of epoch `number` (from 1), in their order."""
-        if self._epoch[0] != number:
-            training = self.settings.training
-            self._epoch = number, self.training_set.epoch(number, training.batch_size, training.seed)
-        return self._epoch[1]
+        return self.order.epoch(number)
 
     def batches(self, epoch: int, step_in_epoch: int, step: int) -> list[PreparedBatch]:
         """What this process trains on in a step. The pictures of the next step are read while this one is computed."""

@@ -50,8 +50,8 @@ def test_the_plan_is_what_a_literal_walk_does(pictures, length, batch_size, accu
     step, epoch, ended = 0, 0, False
     while not ended:
         epoch += 1
-        left = training_set.epoch(epoch, batch_size, seed)
-        batches = list(left)
+        batches = training_set.epoch(epoch, batch_size, seed)
+        left = list(batches)
         assert len(left) == plan.batches_per_epoch
         shown = Counter()
         place = 0

@@ -19,8 +19,8 @@ from lorasmith.atomic import write_atomically
 from lorasmith.errors import RunError
 
 STATES_KEPT = 2
-LAYOUT = 2
-"""Rises when a field is renamed, or what is in one changes its form."""
+LAYOUT = 3
+"""Rises when a field is renamed, what is in one changes its form, or the steps after it are others (`order.ORDER`)."""
 
 
 @dataclass

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lorasmith.datasets.order import Batch
+from lorasmith.datasets.order import Batch, EpochOrder
 from lorasmith.datasets.training_set import TrainingSet
 from lorasmith.training.settings.tree import Settings
 
@@ -33,23 +32,26 @@ class Plan:
         """(epoch from 1, step inside it from 0) of the step with this number (from 0)."""
         return step // self.steps_per_epoch + 1, step % self.steps_per_epoch
 
-    def samples_in(self, step_in_epoch: int, epoch: Sequence[Batch]) -> int:
+    def samples_in(self, step_in_epoch: int, epoch: EpochOrder) -> int:
         """How many samples a step takes, over all processes."""
-        first = step_in_epoch * self.batches_per_step
-        return sum(len(batch.samples) for batch in epoch[first : first + self.batches_per_step])
+        return sum(self._sizes(step_in_epoch, epoch))
 
-    def batches_of(self, step_in_epoch: int, epoch: Sequence[Batch], process: int = 0) -> list[tuple[int, Batch]]:
+    def batches_of(self, step_in_epoch: int, epoch: EpochOrder, process: int = 0) -> list[tuple[int, Batch]]:
         """What one process trains on in a step: each batch with the number of its first sample in the step.
 
         `epoch` are all the epoch's batches. Batches are dealt out in turn; in an epoch's last step some processes may get none.
         """
         first = step_in_epoch * self.batches_per_step
         found, first_sample = [], 0
-        for number, batch in enumerate(epoch[first : first + self.batches_per_step]):
+        for number, size in enumerate(self._sizes(step_in_epoch, epoch)):
             if number % self.processes == process:
-                found.append((first_sample, batch))
-            first_sample += len(batch.samples)
+                found.append((first_sample, epoch[first + number]))
+            first_sample += size
         return found
+
+    def _sizes(self, step_in_epoch: int, epoch: EpochOrder) -> list[int]:
+        first = step_in_epoch * self.batches_per_step
+        return epoch.sizes(first, first + self.batches_per_step)
 
 
 def make_plan(settings: Settings, training_set: TrainingSet) -> Plan:

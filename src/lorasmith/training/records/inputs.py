@@ -1,6 +1,6 @@
 """What a LoRA file records of the pictures and the base that it was trained with: hashes by which they can be found again, and no names.
 
-    {"base": {"unet": "...", ...}, "datasets": [[["<picture>", "<caption>", 10], ...], ...], "versions": {"torch": "2.9.0", ...}}
+    {"order": 2, "base": {"unet": "...", ...}, "datasets": [[["<picture>", "<caption>", 10], ...], ...], "versions": {"torch": "2.9.0", ...}}
 
 Pictures are in the order in which they were trained on, since every draw depends on it. Hashes are cut short: 32 digits tell pictures
 apart, 16 what is said about them. The caption's is taken with the picture's whole hash, so that nobody without the picture can guess it.
@@ -16,6 +16,7 @@ from importlib.metadata import version
 from typing import Any
 
 from lorasmith.datasets.masks import masks_content
+from lorasmith.datasets.order import ORDER
 from lorasmith.datasets.training_set import TrainingPicture, TrainingSet
 
 KEY = "lorasmith_inputs"
@@ -65,4 +66,4 @@ def _recorded(item: TrainingPicture) -> RecordedPicture:
 def inputs_entry(training_set: TrainingSet, base: Mapping[str, str], continued: Continued = ()) -> dict[str, Any]:
     """What is written; `base` has the hashes of the base's parts."""
     rows = [[[each.content, each.said, each.repeats] for each in pictures] for pictures in recorded_pictures(training_set)]
-    return {"base": dict(base), "datasets": rows, "versions": versions(), **({"continued": continued} if continued else {})}
+    return {"order": ORDER, "base": dict(base), "datasets": rows, "versions": versions(), **({"continued": continued} if continued else {})}
