@@ -68,7 +68,7 @@ cpus: $(VENV)/installed  ## run the numeric tests as other CPUs would
 	$(ONE_THREAD) $(PYTEST) $(BOTH_CORES) -p tests.other_cpu $(NUMERIC) $(NOT_NUMERIC)
 
 # What handles files, locks and processes, with what Windows refuses refused here too (tests/as_windows). Linux shows no more of it.
-WINDOWS := tests/test_dataset_folder.py tests/captions/test_history.py tests/curation/test_history.py tests/curation/test_holdout.py \
+WINDOWS := tests/test_dataset_folder.py tests/captions/test_history.py tests/curation/imports tests/curation/test_history.py tests/curation/test_holdout.py \
            tests/datasets/test_latents.py tests/library tests/projects tests/jobs/test_enqueue.py tests/jobs/test_handing.py \
            tests/jobs/test_supervisor.py tests/studio/test_uploads.py tests/training/records tests/training/test_commands.py
 

@@ -55,3 +55,16 @@ def test_a_conda_environment_has_a_python_that_the_package_takes_and_the_tested_
 
     assert f"python={PROJECT['requires-python'].removeprefix('>=')}" in dependencies
     assert dependencies[-1]["pip"] == ["-r requirements.lock", "-e ."]
+
+
+def test_the_guide_lists_every_extra_and_none_that_does_not_exist():
+    text = (ROOT / "docs/guide/install.md").read_text()
+    table = text.partition("## What can be added")[2].partition("## ")[0]
+
+    assert set(re.findall(r"^\| `(.+?)` \|", table, re.MULTILINE)) == set(PROJECT["optional-dependencies"]) - {"dev"}
+
+
+def test_all_means_extras_that_exist():
+    (everything,) = PROJECT["optional-dependencies"]["all"]
+
+    assert set(re.findall(r"\[(.+)\]", everything)[0].split(",")) <= set(PROJECT["optional-dependencies"])

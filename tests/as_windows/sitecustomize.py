@@ -5,9 +5,11 @@ What it shows is little beside a Windows machine, but it is what programs writte
 - modules and functions that only POSIX has are missing for Lorasmith;
 - a file that is open or mapped cannot be replaced, renamed or removed;
 - names that Windows keeps for devices, that have one of its special characters, or end with a dot or a space cannot be made;
+- names that differ in case alone, or in how their accents are written, are one file;
+- there is no /proc;
 - a child inherits no open files, and a symbolic link needs rights that a user does not have.
 
-The system goes on to call itself POSIX, since Python's own library would not work otherwise.
+The names, /proc and the CPUs that a process may use are as on macOS too. The system goes on to call itself POSIX, since Python's own library would not work otherwise.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ import re
 import stat
 import subprocess
 import sys
+import unicodedata
 
 MISSING_MODULES = ("fcntl", "grp", "pwd", "resource", "termios", "pty", "tty", "syslog")
 MISSING_FUNCTIONS = (
@@ -90,6 +93,20 @@ def _refuse_name(path) -> None:
             raise OSError(22, "The filename, directory name, or volume label syntax is incorrect", os.fsdecode(path))
 
 
+def _refuse_twin(path) -> None:
+    """Refuse a file that would be another one there: what writes it here would write over that one."""
+    folder, name = os.path.split(os.path.abspath(os.fsdecode(path)))
+    if os.path.lexists(path) or not os.path.isdir(folder):
+        return
+    for other in _listdir(folder):
+        if other != name and _as_one(other) == _as_one(name):
+            raise FileExistsError(17, f"Here {other!r} is the same file", os.fsdecode(path))
+
+
+def _as_one(name: str) -> str:
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
+
+
 def _is_plain(path) -> bool:
     try:
         return stat.S_ISREG(os.lstat(path).st_mode)
@@ -102,9 +119,15 @@ def _audit(event: str, args: tuple) -> None:
         path, _mode, flags = args
         if isinstance(path, (str, bytes)) and isinstance(flags, int) and flags & MAKES and not os.fsdecode(path).startswith(ROOTS):
             _refuse_name(path)
+            if _is_ours():
+                _refuse_twin(path)
+        elif isinstance(path, (str, bytes)) and os.fsdecode(path).startswith("/proc/") and sys._getframe(1).f_code is not _open_files.__code__ and _is_ours():
+            raise FileNotFoundError(2, "No such file or directory", os.fsdecode(path))
     elif event == "os.rename":
         source, target = args[0], args[1]
         _refuse_name(target)
+        if _as_one(os.path.basename(os.fsdecode(source))) != _as_one(os.path.basename(os.fsdecode(target))) and _is_ours():
+            _refuse_twin(target)
         for path in (source, target):
             if _is_plain(path) and _is_ours():
                 _refuse_open(path)
@@ -113,6 +136,8 @@ def _audit(event: str, args: tuple) -> None:
             _refuse_open(args[0])
     elif event == "os.mkdir":
         _refuse_name(args[0])
+        if _is_ours():
+            _refuse_twin(args[0])
     elif event == "os.symlink" and _is_ours():
         raise OSError(1314, "A required privilege is not held by the client", os.fsdecode(args[1]))
 

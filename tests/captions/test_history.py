@@ -364,6 +364,10 @@ def test_an_interrupted_operation_is_finished_wherever_it_stopped(folder, after_
     assert contents(folder) == before
 
 
+needs_boot_id = pytest.mark.skipif(history_module._boot_id() is None, reason="the system has no boot id: each file is flushed at once")
+
+
+@needs_boot_id
 @pytest.mark.parametrize("left", [b"", b"\0" * 17, b"zorvex, hat, solo, n\0\0\0\0", b"zorvex, hat, solo", b"zorvex, hat, solo, new      "])
 def test_what_a_power_cut_undid_is_rewritten_after_the_next_boot(folder, left, monkeypatch):
     before = contents(folder)
@@ -390,6 +394,7 @@ def test_what_was_changed_by_hand_before_the_power_cut_stays(folder, monkeypatch
     assert contents(folder)["00001.txt"] == b"by hand"
 
 
+@needs_boot_id
 def test_after_a_power_cut_the_last_word_on_each_file_counts(folder, monkeypatch):
     collection = open_captions(folder)
     plan_edit(collection, edit_of("add", tags=["one"])).save()
