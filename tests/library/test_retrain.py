@@ -170,8 +170,8 @@ def test_a_run_that_went_on_with_other_settings_says_so(settings_for, tmp_path):
 def test_a_file_that_was_trained_in_another_order_says_so(trained, tmp_path):
     file, _ = trained
     content = file.read_bytes()
-    assert b'order\\": 2' in content
-    file.write_bytes(content.replace(b'order\\": 2', b'order\\": 1'))
+    assert b'order\\":2' in content
+    file.write_bytes(content.replace(b'order\\":2', b'order\\":1'))
     plan = plan_retraining(file, [tmp_path / "pictures"], tmp_path / "models")
     assert not plan.exact
     assert "shows the pictures in another order" in " ".join(plan.notes)
