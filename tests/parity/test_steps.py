@@ -197,7 +197,7 @@ def test_batches_of_an_epoch_agree_and_every_picture_is_shown_exactly_as_often_a
     shown = {}
     dealt = [[] for _ in range(plan.processes)]
     for place, process in itertools.product(range(plan.steps_per_epoch), range(plan.processes)):
-        dealt[process] += [batch for _, batch in plan.batches_of(place, epoch, process)]
+        dealt[process] += [batch for _, batch in plan.batches_of(place, epoch, process, plan.processes)]
     for batch in itertools.chain(*dealt):
         for sample in batch.samples:
             shown[sample.picture] = shown.get(sample.picture, 0) + 1

@@ -13,7 +13,14 @@ from lorasmith.training import events
 from lorasmith.training.commands import Commands
 from lorasmith.training.records.run_folder import RunFolder
 from lorasmith.training.run import resume, train
-from lorasmith.training.settings.changes import CHANGEABLE, CHANGEABLE_SECTIONS, changes_between, parse_changes, with_changes
+from lorasmith.training.settings.changes import (
+    CHANGEABLE,
+    CHANGEABLE_SECTIONS,
+    changes_between,
+    check_changes,
+    parse_changes,
+    with_changes,
+)
 from lorasmith.training.settings.tree import Settings, setting_names
 from tests.command_line import lorasmith
 
@@ -88,6 +95,20 @@ def test_what_makes_a_run_what_it_is_cannot_change_and_is_named(stopped, old, ne
     assert refused.value.code == "run.cannot_change"
     assert setting in str(refused.value)
     assert stopped.manifest.read_bytes() == before
+
+
+def test_the_batches_of_a_step_can_be_shared_in_another_way_but_not_be_more_or_fewer(stopped):
+    with pytest.raises(SettingsError, match=r"training.gradient_accumulation_steps from 1 to 2.*their product, .* stays 1"):
+        resume(stopped.root, changes={"training.gradient_accumulation_steps": 2})
+    before = with_changes(stopped.read_settings(), {"training.gradient_accumulation_steps": 4})
+    for changes in (
+        {"training.gradient_accumulation_steps": 2, "training.num_processes": 2},
+        {"training.gradient_accumulation_steps": 1, "training.num_processes": 4},
+    ):
+        after = with_changes(before, changes)
+        assert [change.setting for change in check_changes(before, after, "run")] == list(changes)
+    with pytest.raises(SettingsError, match=r"training.num_processes from 1 to 2"):
+        check_changes(before, with_changes(before, {"training.num_processes": 2}), "run")
 
 
 def test_a_change_that_is_refused_leaves_the_settings_alone(stopped):

@@ -15,6 +15,7 @@ from lorasmith.datasets.order import Batch, EpochOrder, Order
 from lorasmith.datasets.training_set import TrainingPicture, TrainingSet
 from lorasmith.draws import rng_for
 from lorasmith.models.base import SizeConditioning
+from lorasmith.training.distributed.process_group import SINGLE_PROCESS, ProcessGroup
 from lorasmith.training.objective.batch_loss import PreparedBatch
 from lorasmith.training.planning.plan import Plan
 from lorasmith.training.settings.tree import Settings
@@ -28,8 +29,7 @@ class TrainingData:
     training_set: TrainingSet
     plan: Plan
     latents: LatentSource
-    process: int = 0
-    """Which of the processes that share the run."""
+    process_group: ProcessGroup = SINGLE_PROCESS
     _rules: dict[tuple[int, bool], CaptionRules] = field(default_factory=dict)
 
     def __repr__(self) -> str:
@@ -46,11 +46,14 @@ class TrainingData:
 
     def batches(self, epoch: int, step_in_epoch: int, step: int) -> list[PreparedBatch]:
         """What this process trains on in a step. The pictures of the next step are read while this one is computed."""
-        share = self.plan.batches_of(step_in_epoch, self.epoch(epoch), self.process)
+        share = self._share(epoch, step_in_epoch)
         prepared = [self.prepare(batch, epoch, step, first_sample) for first_sample, batch in share]
-        for _, batch in self.plan.batches_of(step_in_epoch + 1, self.epoch(epoch), self.process):
+        for _, batch in self._share(epoch, step_in_epoch + 1):
             self.latents.expect(batch.samples, epoch)
         return prepared
+
+    def _share(self, epoch: int, step_in_epoch: int) -> list[tuple[int, Batch]]:
+        return self.plan.batches_of(step_in_epoch, self.epoch(epoch), self.process_group.rank, self.process_group.count)
 
     def samples_in(self, epoch: int, step_in_epoch: int) -> int:
         """How many samples all processes train on in a step."""

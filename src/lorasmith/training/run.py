@@ -285,7 +285,7 @@ def cache_training_latents(checked: CheckedRun, learner: Learner, emit: Emitter,
     emit(events.PhaseStarted("cache", count(len(pictures), "picture")))
     source = latent_source(settings, learner.base, pictures, settings.datasets)
     cache_latents(source, emit, commands, learner.process_group)
-    return TrainingData(settings, checked.training_set, checked.plan, source, learner.process_group.rank)
+    return TrainingData(settings, checked.training_set, checked.plan, source, learner.process_group)
 
 
 def make_validator(checked: CheckedRun, learner: Learner, emit: Emitter, commands: Commands) -> Validator | None:

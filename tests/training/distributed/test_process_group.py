@@ -1,6 +1,7 @@
 """Several processes train the LoRA that one would: tested with two on the CPU, which talk through gloo."""
 
 import os
+import shutil
 from dataclasses import replace
 
 import pytest
@@ -14,6 +15,7 @@ from lorasmith.training.data import TrainingData
 from lorasmith.training.distributed.workers import Workers
 from lorasmith.training.learner.state import load_newest_state
 from lorasmith.training.run import resume, train
+from lorasmith.training.settings.changes import with_changes
 from lorasmith.training.settings.tree import settings_from
 
 
@@ -78,10 +80,12 @@ def whole(settings, tmp_path_factory):
     return train(settings, tmp_path_factory.mktemp("whole") / "run", [seen.append]).file, seen
 
 
+ALONE = {"training.num_processes": 1, "training.gradient_accumulation_steps": 2}
+
+
 def alone(settings):
     """The same run in one process that accumulates twice as many batches."""
-    training = settings.training.model_copy(update={"num_processes": 1, "gradient_accumulation_steps": 2})
-    return settings.model_copy(update={"training": training})
+    return with_changes(settings, ALONE)
 
 
 def losses(seen):
@@ -109,7 +113,9 @@ def test_two_processes_train_the_lora_of_one_with_twice_the_accumulation_and_ski
     assert_same_lora(file, expected)
 
 
-def test_a_worker_that_is_killed_ends_the_run_with_a_sentence_and_it_goes_on_to_the_same_bytes(settings, whole, tmp_path, started):
+def test_a_worker_that_is_killed_ends_the_run_with_a_sentence_and_it_goes_on_to_the_same_bytes_or_in_one_process_to_the_same_lora(
+    settings, whole, tmp_path, started
+):
     def kill(event):
         if isinstance(event, events.StateSaved) and event.step == 2:
             next(iter(started.values())).kill()
@@ -117,10 +123,13 @@ def test_a_worker_that_is_killed_ends_the_run_with_a_sentence_and_it_goes_on_to_
     with pytest.raises(RunError, match=r"Process 2 of 2 has ended \(killed by SIGKILL\).*lorasmith resume"):
         train(settings, tmp_path / "run", [kill])
     assert load_newest_state(tmp_path / "run" / "state")[0].step >= 2
+    shutil.copytree(tmp_path / "run", tmp_path / "one")
     commands = Commands()
     assert not resume(tmp_path / "run", [stop_at(3, commands)], commands).finished
     assert resume(tmp_path / "run").file.read_bytes() == whole[0].read_bytes()
     assert not torch.distributed.is_initialized()
+
+    assert_same_lora(resume(tmp_path / "one", changes=ALONE).file, whole[0])
 
 
 def test_a_worker_that_cannot_start_is_reported_in_its_own_words(settings, tmp_path, started, monkeypatch):

@@ -29,6 +29,8 @@ CHANGEABLE = frozenset(
         "cache",
     }
 )  # fmt: skip
+SHARING = ("training.num_processes", "training.gradient_accumulation_steps")
+"""How the batches of a step are shared: may change together, as long as a step has as many of them."""
 CHANGEABLE_SECTIONS = frozenset({"schedule", "samples", "checkpoints", "logging"})
 PARTS = ("unet", "text_encoder", "text_encoder_2")
 
@@ -65,8 +67,10 @@ def check_changes(before: Settings, after: Settings, run: str) -> list[Change]:
     """
     changes = changes_between(before, after)
     impossible = [change for change in changes if not change.is_possible]
+    if batches_per_step(before) == batches_per_step(after):
+        impossible = [change for change in impossible if change.setting not in SHARING]
     if impossible:
-        raise _refusal(impossible, run)
+        raise _refusal(impossible, run, before)
     for part in PARTS:
         if (before.lr_of(part) > 0) != (after.lr_of(part) > 0):
             raise SettingsError(
@@ -77,11 +81,22 @@ def check_changes(before: Settings, after: Settings, run: str) -> list[Change]:
     return changes
 
 
-def _refusal(changes: Sequence[Change], run: str) -> SettingsError:
+def batches_per_step(settings: Settings) -> int:
+    """How many batches a step takes, however many processes there are to share them."""
+    return settings.training.num_processes * settings.training.gradient_accumulation_steps
+
+
+def _refusal(changes: Sequence[Change], run: str, before: Settings) -> SettingsError:
     names = [change.setting for change in changes]
+    shared = (
+        f" ({SHARING[0]} and {SHARING[1]} can change together: their product, the batches of a step, stays {batches_per_step(before)}.)"
+        if set(names) & set(SHARING)
+        else ""
+    )
     return SettingsError(
         f"The run {run} has begun, and some settings cannot change any more: {'; '.join(map(str, changes))}. Put "
-        f"{'it' if len(names) == 1 else 'them'} back in {run}/settings.toml, or start a new run from its newest LoRA with network.weights.",
+        f"{'it' if len(names) == 1 else 'them'} back in {run}/settings.toml, or start a new run from its newest LoRA with "
+        f"network.weights.{shared}",
         code="run.cannot_change", settings=names,
     )  # fmt: skip
 
