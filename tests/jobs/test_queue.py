@@ -71,6 +71,27 @@ def test_a_paused_job_keeps_its_place_and_a_stopped_one_goes_to_the_end(queue):
     assert claimed(queue) == [1, 3, 2]
 
 
+def test_jobs_that_are_paused_one_by_one_stay_in_their_order_when_they_rest_and_when_they_go_on(queue):
+    for _ in range(5):
+        add(queue)
+    for id in (2, 3, 4):
+        queue.request(id, "pause")
+    assert [job.id for job in queue.jobs()] == [1, 2, 3, 4, 5]
+    for id in (4, 3, 2):
+        queue.resume(id)
+    assert [job.id for job in queue.jobs()] == claimed(queue) == [1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize(("id", "position", "order"), [(5, 1, [5, 1, 2, 3, 4]), (5, 2, [1, 2, 5, 3, 4]), (1, 9, [2, 3, 4, 5, 1])])
+def test_a_paused_job_stays_between_the_same_two_when_another_one_is_moved(queue, id, position, order):
+    for _ in range(5):
+        add(queue)
+    queue.request(2, "pause"), queue.request(4, "pause")
+    queue.move(id, position)
+    queue.resume(2), queue.resume(4)
+    assert claimed(queue) == order
+
+
 def test_a_failed_or_cancelled_job_can_be_tried_again(queue):
     add(queue)
     queue.claim("cpu", "cpu")

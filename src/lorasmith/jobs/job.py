@@ -27,6 +27,8 @@ Command = Literal["save", "sample"]
 WAITING: tuple[State, ...] = ("queued", "interrupted")
 ACTIVE: tuple[State, ...] = ("running", "pausing", "stopping", "cancelling")
 AT_REST: tuple[State, ...] = ("paused", "stopped", "done", "failed", "cancelled")
+PLACED: tuple[State, ...] = (*WAITING, "paused")
+"""With a place in the queue that counts: of those that wait, and of those that will when they are resumed."""
 
 ASKED: Mapping[Request, State] = {"pause": "pausing", "stop": "stopping", "cancel": "cancelling"}
 """Request -> the state of a job that runs and was asked."""

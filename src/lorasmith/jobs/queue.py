@@ -22,7 +22,7 @@ from typing import Any, Self
 
 from lorasmith.errors import InputError
 from lorasmith.jobs.database import open_database, speaking_of, transaction
-from lorasmith.jobs.job import ACTIVE, ANSWERED, ASKED, AT_REST, COMMANDS, WAITING, Command, Job, Needs, Request, State
+from lorasmith.jobs.job import ACTIVE, ANSWERED, ASKED, AT_REST, COMMANDS, PLACED, WAITING, Command, Job, Needs, Request, State
 from lorasmith.jobs.workspace import Workspace
 
 COLUMNS = (
@@ -76,13 +76,13 @@ class Queue:
         return found[0]
 
     def jobs(self, states: Iterable[State] | None = None) -> list[Job]:
-        """Jobs: those that run, then those that wait, in their order, then those at rest, the latest first."""
+        """Jobs: those that run, then those that wait or are paused, in their order, then those that have ended, the latest first."""
         wanted = [*WAITING, *ACTIVE, *AT_REST] if states is None else [*states]
-        order = f"CASE WHEN state IN {_marks(ACTIVE)} THEN 0 WHEN state IN {_marks(WAITING)} THEN 1 ELSE 2 END"
+        order = f"CASE WHEN state IN {_marks(ACTIVE)} THEN 0 WHEN state IN {_marks(PLACED)} THEN 1 ELSE 2 END"
         return self._jobs(
             f"SELECT {COLUMNS} FROM jobs WHERE state IN {_marks(wanted)} ORDER BY {order}, "
-            f"CASE WHEN state IN {_marks(AT_REST)} THEN -ended END, priority DESC, place, id",
-            (*wanted, *ACTIVE, *WAITING, *AT_REST),
+            f"CASE WHEN state NOT IN {_marks((*ACTIVE, *PLACED))} THEN -ended END, priority DESC, place, id",
+            (*wanted, *ACTIVE, *PLACED, *ACTIVE, *PLACED),
         )
 
     # -- for people --
@@ -149,6 +149,8 @@ class Queue:
     def move(self, id: int, position: int) -> Job:
         """Put a waiting job at a position among those that wait, 1 for the next one; a priority that would forbid it is changed, too.
 
+        A paused job stays between the same two.
+
         Raises:
             InputError: it does not wait (`jobs.state`).
         """
@@ -156,14 +158,16 @@ class Queue:
             job = self.get(id)
             if job.state not in WAITING:
                 raise _wrong_state(job, "move it", "a job that waits")
-            others = [other for other in self._waiting() if other.id != id]
+            placed = [other for other in self.jobs(PLACED) if other.id != id]
+            others = [other for other in placed if other.state in WAITING]
             index = min(max(position - 1, 0), len(others))
             priority = job.priority
             if index < len(others):
                 priority = max(priority, others[index].priority)
             if index > 0:
                 priority = min(priority, others[index - 1].priority)
-            for place, other in enumerate([*others[:index], job, *others[index:]], self._last_place() + 1):
+            before = placed.index(others[index]) if index < len(others) else len(placed)
+            for place, other in enumerate([*placed[:before], job, *placed[before:]], self._last_place() + 1):
                 self._put(other.id, place=place)
             return self._put(id, priority=priority)
 
@@ -227,9 +231,6 @@ class Queue:
             )  # fmt: skip
 
     # -- what stands below these --
-
-    def _waiting(self) -> list[Job]:
-        return self._jobs(f"SELECT {COLUMNS} FROM jobs WHERE state IN {_marks(WAITING)} ORDER BY priority DESC, place, id", WAITING)
 
     def _last_place(self) -> int:
         place: int = self._db.execute("SELECT COALESCE(MAX(place), 0) FROM jobs").fetchone()[0]

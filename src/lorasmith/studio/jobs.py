@@ -100,7 +100,7 @@ def view(studio: Studio, job: Job) -> JobView:
 
 @router.get("/jobs")
 def list_jobs(studio: OpenStudio, state: Annotated[list[State], Query()] = [], project: str = "") -> list[JobView]:  # noqa: B006
-    """Jobs that run, then those that wait in their order, then those that have ended, the latest first."""
+    """Jobs that run, then those that wait or are paused in their order, then those that have ended, the latest first."""
     jobs = studio.queue.jobs(state or None)
     return [view(studio, job) for job in jobs if not project or job.project == project]
 

@@ -9,7 +9,7 @@ import { Loaded } from "../components/Loaded";
 import { Sentence } from "../components/Sentence";
 import { sayProblem } from "../components/say";
 import classes from "./JobDrawer.module.css";
-import { hasEnded, isWaiting, type Job, shareOf, titleOf } from "./job";
+import { hasEnded, inOrder, isWaiting, type Job, shareOf, titleOf } from "./job";
 
 const ENDED_SHOWN = 10;
 
@@ -26,7 +26,7 @@ export function JobDrawer({ opened, onClose }: { opened: boolean; onClose: () =>
           ) : (
             <>
               <JobList title={t("going_on")} jobs={all.filter((job) => !hasEnded(job) && !isWaiting(job))} />
-              <JobList title={t("waiting")} jobs={all.filter(isWaiting)} />
+              <JobList title={t("waiting")} jobs={all.filter(isWaiting).sort(inOrder)} />
               <JobList title={t("ended")} jobs={all.filter(hasEnded).sort(latestFirst).slice(0, ENDED_SHOWN)} />
             </>
           )

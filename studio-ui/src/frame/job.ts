@@ -14,6 +14,11 @@ export function isWaiting(job: Job): boolean {
   return hasPlace(job) || job.state === "paused";
 }
 
+/** Which of two jobs goes first: by the queue's order, which a paused job keeps its place in. */
+export function inOrder(one: Job, other: Job): number {
+  return other.priority - one.priority || one.place - other.place || one.id - other.id;
+}
+
 /** Whether it will not go on by itself. */
 export function hasEnded(job: Job): boolean {
   return ENDED.includes(job.state);

@@ -7,7 +7,7 @@ import { api, ask } from "../../api/client";
 import { lookAgain, useGet } from "../../api/queries";
 import { sayProblem } from "../../components/say";
 import { JobRow } from "../../frame/JobDrawer";
-import { hasEnded, hasPlace, type Job, titleOf } from "../../frame/job";
+import { hasEnded, hasPlace, inOrder, isWaiting, type Job, titleOf } from "../../frame/job";
 import classes from "./Runs.module.css";
 
 /** What runs, and what waits in its order, which is changed by dragging or by the arrows. Nothing is shown where nothing goes on. */
@@ -17,8 +17,10 @@ export function Queue() {
   const { data: jobs = [] } = useGet("/api/jobs");
   const [dragged, drag] = useState<Job>();
   const [over, setOver] = useState<Job>();
-  const waiting = jobs.filter(hasPlace);
-  const others = jobs.filter((job) => !hasEnded(job) && !hasPlace(job));
+  const waiting = jobs.filter(hasPlace).sort(inOrder);
+  const going = jobs.filter((job) => !hasEnded(job) && !isWaiting(job));
+  const paused = jobs.filter((job) => isWaiting(job) && !hasPlace(job)).sort(inOrder);
+  const others = [...going, ...paused];
   if (others.length + waiting.length === 0) return null;
 
   function move(job: Job, order: number): void {
