@@ -7,6 +7,7 @@ from lorasmith.curation.mend.steps import Upscale
 from lorasmith.dataset_folder import locked
 from lorasmith.demo.drawing import draw_scene
 from lorasmith.demo.world import random_scene
+from lorasmith.studio.mends import MOST_AT_ONCE
 
 AT = "/api/projects/mimi"
 
@@ -53,6 +54,45 @@ def test_captions_mends_and_moves_are_undone_and_redone_in_turn(script, dataset)
         assert script.post(f"{AT}/history:redo").json()["id"] == one["id"]
     assert script.get(f"{AT}/pictures").json()["ids"] == ["4_mimi/0.png", "4_mimi/1.png", "4_mimi/2.png"]
     assert script.post(f"{AT}/history:redo").status_code == 409
+
+
+def test_mends_of_many_pictures_in_several_ways_are_one_call_and_one_step_back(script, dataset):
+    before = {file.name: file.read_bytes() for file in dataset.glob("*.png")}
+    asked = [{"pictures": ["0.png", "1.png"], "changes": ROTATE["changes"]}, {"pictures": ["2.png"], "changes": [{"way": "remove"}]}]
+    done = script.post(f"{AT}/mends:together", json={"mends": asked}).json()
+    assert [(one["before"], one["problem"]) for one in done] == [("0.png", ""), ("1.png", ""), ("2.png", "")]
+    assert [(one["what"], one["count"]) for one in history(script)] == [("mends", 3)]
+    script.post(f"{AT}/history:undo")
+    assert {file.name: file.read_bytes() for file in dataset.glob("*.png")} == before
+    script.post(f"{AT}/history:redo")
+    assert script.get(f"{AT}/pictures").json()["ids"] == ["0.png", "1.png"]
+
+
+def test_edits_that_follow_each_other_are_one_call_and_one_step_back(script, dataset):
+    rename = {"edit": "rename", "arguments": {"old": "0", "new": "hat"}, "followed_by": [{"edit": "add", "arguments": {"tags": ["cat"]}}]}
+    plan = script.post(f"{AT}/edits:plan", json=rename).json()
+    assert (plan["changed"], plan["shown"][0]["after"]) == (3, "mimi, hat, cat")
+    assert script.post(f"{AT}/edits", json=rename).json()["changed"] == 3
+    assert (dataset / "0.txt").read_text(encoding="utf-8") == "mimi, hat, cat"
+    assert [one["summary"] for one in history(script)] == [plan["summary"]]
+    script.post(f"{AT}/history:undo")
+    assert (dataset / "0.txt").read_text(encoding="utf-8") == "mimi, 0"
+
+
+def test_mends_together_are_of_any_number_of_pictures(script, dataset):
+    body = {"pictures": [f"{number}.png" for number in range(MOST_AT_ONCE + 1)], "changes": [{"way": "remove"}]}
+    assert script.post(f"{AT}/mends", json=body).status_code == 422, "too many"
+    refused = script.post(f"{AT}/mends:together", json={"mends": [body]})
+    assert (refused.status_code, refused.json()["values"]["picture"]) == (404, "3.png"), "the first one that is not there"
+
+
+@pytest.mark.parametrize(
+    ("pictures", "way", "status"), [("gone.png", "flip", 404), ("1.png", "explode", 400), ("0.png", "rotate", 400)]
+)  # fmt: skip
+def test_of_mends_together_none_is_begun_where_one_cannot_be_done(script, dataset, pictures, way, status):
+    asked = [{"pictures": ["0.png"], "changes": [{"way": "flip"}]}, {"pictures": [pictures], "changes": [{"way": way}]}]
+    assert script.post(f"{AT}/mends:together", json={"mends": asked}).status_code == status
+    assert history(script) == []
 
 
 def test_a_picture_that_was_put_elsewhere_and_a_caption_that_was_written_are_among_it(script, dataset):

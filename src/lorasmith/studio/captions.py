@@ -18,6 +18,7 @@ from lorasmith.captions.advice.advise import advise
 from lorasmith.captions.advice.known import known_captions
 from lorasmith.captions.caption import Caption
 from lorasmith.captions.collection import CaptionCollection, Entry
+from lorasmith.captions.edits.in_turn import InTurn
 from lorasmith.captions.edits.planning import plan_edit
 from lorasmith.captions.edits.registry import EDITS, edit_of
 from lorasmith.captions.history import Operation
@@ -53,11 +54,19 @@ class CaptionText(BaseModel):
     tags: list[str] | None = None
 
 
+class FurtherEdit(BaseModel):
+    """An edit that is done after another one to the same captions."""
+
+    edit: str
+    arguments: dict[str, JsonValue] = {}
+
+
 class EditRequest(BaseModel):
     """An edit and the captions that it is for."""
 
     edit: str = Field(description="Its name, as `GET .../edits` lists them.")
     arguments: dict[str, JsonValue] = {}
+    followed_by: list[FurtherEdit] = Field([], description="Edits that are done after it and undone with it.")
     where: str | None = Field(None, description="A filter, such as `tag:hat`.")
     paths: list[str] = Field([], description="Captions, pictures or folders; without any, all but those of regularisation.")
     count_in: Literal["folder", "scope"] = Field("folder", description="Over what tags are counted, for edits that count.")
@@ -210,7 +219,8 @@ def outcome(plan: CaptionPlan, note: str = "") -> EditOutcome:
 
 def _plan(captions: CaptionCollection, asked: EditRequest) -> CaptionPlan:
     scope = Scope(asked.where or None, tuple(asked.paths))
-    return plan_edit(captions, edit_of(asked.edit, **asked.arguments), scope, count_in=asked.count_in)
+    edits = tuple(edit_of(one.edit, **one.arguments) for one in (asked, *asked.followed_by))
+    return plan_edit(captions, InTurn(edits=edits) if asked.followed_by else edits[0], scope, count_in=asked.count_in)
 
 
 def _shown(entry: Entry, response: Response) -> CaptionView:

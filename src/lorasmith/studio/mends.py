@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
@@ -33,7 +34,9 @@ router = APIRouter(prefix="/projects/{project}", tags=["pictures"])
 files = APIRouter(tags=["files"])
 
 MOST_AT_ONCE = 200
-"""Pictures that a call works on; a job of the kind `mend` takes any number."""
+"""Pictures that a call tries, or does one thing to; a job of the kind `mend` takes any number."""
+MOST_TOGETHER = 20_000
+"""Pictures of a call that does several things."""
 
 
 class Way(BaseModel):
@@ -48,6 +51,19 @@ class MendRequest(BaseModel):
 
     pictures: list[str] = Field(min_length=1, max_length=MOST_AT_ONCE)
     changes: list[Way] = Field(min_length=1)
+
+
+class Mending(BaseModel):
+    """One of several things to be done together."""
+
+    pictures: list[str] = Field(min_length=1)
+    changes: list[Way] = Field(min_length=1)
+
+
+class MendingsRequest(BaseModel):
+    """What is to be done as one operation, to any pictures; the audit's `safe_mends` are of this form."""
+
+    mends: list[Mending] = Field(min_length=1)
 
 
 class UndoRequest(BaseModel):
@@ -132,6 +148,19 @@ def mend_pictures(project: str, asked: MendRequest, studio: OpenStudio) -> list[
     return _views(folder.dataset, mend(folder.dataset, _proposals(studio, folder, asked)))
 
 
+@router.post("/mends:together")
+def mend_together(project: str, asked: MendingsRequest, studio: OpenStudio) -> list[MendedView]:
+    """Do several things, each to other pictures, as one operation of the history; what cannot be done comes back with its problem."""
+    named = Counter(picture for one in asked.mends for picture in one.pictures)
+    if named.total() > MOST_TOGETHER:
+        raise InputError(f"A call mends at most {MOST_TOGETHER} pictures. Add a job of the kind `mend`.", code="mend.takes_a_job")
+    if twice := next((picture for picture, times in named.items() if times > 1), None):
+        raise InputError(f"{twice} is named twice. Put all changes of a picture into one of the mends.", code="mend.twice", picture=twice)
+    folder = studio.projects[project]
+    proposals = [proposal for one in asked.mends for proposal in _proposals(studio, folder, one)]  # all, before any is done
+    return _views(folder.dataset, mend(folder.dataset, proposals))
+
+
 @router.post("/mends:undo")
 def undo_mended(project: str, asked: UndoRequest, studio: OpenStudio) -> list[MendedView]:
     """Take back what was done; the originals are then what they were, byte for byte."""
@@ -166,7 +195,7 @@ def _boxes(one: Proposal) -> list[Box]:
     return crops + [box for step in one.steps if isinstance(step, Cut) for box in step.boxes]
 
 
-def _proposals(studio: Studio, folder: ProjectFolder, asked: MendRequest) -> list[Proposal]:
+def _proposals(studio: Studio, folder: ProjectFolder, asked: MendRequest | Mending) -> list[Proposal]:
     if any(change.parameters.get("network") is not None for change in asked.changes):
         raise InputError("Enlarging with a network takes a job. Add one of the kind `mend`.", code="mend.takes_a_job")
     with studio.datasets.open(folder.dataset, to_change=True) as dataset:

@@ -55,12 +55,14 @@ function Advice({ project, finding, onShow, onConvert }: { project: string; find
   const edits = finding.fix?.changes.filter((change) => change.kind === "caption") ?? [];
 
   async function doIt() {
+    const [first, ...followed_by] = edits.map(({ edit, parameters }) => ({
+      edit: String(edit),
+      arguments: parameters as Shape<"FurtherEdit">["arguments"],
+    }));
+    if (first === undefined) return;
+    const body: Shape<"EditRequest"> = { ...first, followed_by, paths: finding.subjects, count_in: "folder" };
     try {
-      let changed = 0;
-      for (const change of edits) {
-        const body = { edit: change.edit, arguments: change.parameters, paths: finding.subjects } as Shape<"EditRequest">;
-        changed += (await ask(api.POST("/api/projects/{project}/edits", { params: { path: { project } }, body }))).changed;
-      }
+      const { changed } = await ask(api.POST("/api/projects/{project}/edits", { params: { path: { project } }, body }));
       say(t("edited", { count: changed }));
     } catch (error) {
       setProblem(error);

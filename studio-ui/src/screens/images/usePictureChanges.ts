@@ -8,8 +8,6 @@ import { say, sayProblem } from "../../components/say";
 import { sayWithUndo } from "../../components/UndoToast";
 import i18next from "../../words";
 
-const AT_ONCE = 200; // pictures that one call may mend
-
 /** Pictures, and what is to be done to them. */
 export interface Mending {
   pictures: readonly string[];
@@ -93,20 +91,15 @@ export function usePictureChanges(project: string): PictureChanges {
   }
 
   async function mend(mendings: readonly Mending[]) {
-    const mended: Shape<"MendedView">[] = [];
-    let operations = 0;
-    for (const { pictures, changes } of mendings) {
-      for (let start = 0; start < pictures.length; start += AT_ONCE) {
-        const body = { pictures: pictures.slice(start, start + AT_ONCE), changes: [...changes] };
-        const done = await ask(api.POST("/api/projects/{project}/mends", { params: { path }, body }));
-        mended.push(...done);
-        if (done.some(({ problem }) => !problem)) operations++;
-      }
-    }
+    const wanted = mendings.filter(({ pictures }) => pictures.length > 0);
+    const mends = wanted.map(({ pictures, changes }) => ({ pictures: [...pictures], changes: [...changes] }));
+    const mended =
+      mends.length > 0 ? await ask(api.POST("/api/projects/{project}/mends:together", { params: { path }, body: { mends } })) : [];
     setFailed(failure(mendings, mended));
     const done = mended.filter(({ problem }) => !problem);
     if (mended.length === 0) say(i18next.t("images:nothing_to_mend"));
-    return { words: i18next.t("images:mended", { count: done.length }), operations, result: done.flatMap(({ after }) => after) };
+    const words = i18next.t("images:mended", { count: done.length });
+    return { words, operations: done.length > 0 ? 1 : 0, result: done.flatMap(({ after }) => after) };
   }
 
   /** What could not be mended, with a call that tries it again. */
@@ -118,7 +111,7 @@ export function usePictureChanges(project: string): PictureChanges {
     return {
       problems,
       of: mended.length,
-      onAgain: () => change(() => mend(again.filter(({ pictures }) => pictures.length > 0)), []),
+      onAgain: () => change(() => mend(again), []),
       onClose: () => setFailed(undefined),
     };
   }

@@ -24,6 +24,7 @@ export function requestOf(wanted: Wanted, scope: Scope, filter: string, selected
   return {
     edit: wanted.edit,
     arguments: wanted.arguments,
+    followed_by: [],
     where: scope === "filter" ? filter : null,
     paths: scope === "selection" ? [...selected] : [],
     count_in: "folder",
