@@ -56,6 +56,15 @@ def test_an_audit_names_pictures_faults_and_what_mends_them(pile, tmp_path):
     assert again.count("error: The picture cannot be read.\n") == 2
 
 
+def test_checks_are_switched_off_by_name_and_the_audit_says_which(pile):
+    said = run("audit", pile, "--resolution", 300, "--without", "transparent", "--without", "near_duplicate", code=3).stdout
+    assert "2 checks are off: near_duplicate, transparent\n" in said
+    assert "[mend: flatten]" not in said
+    assert json.loads(run("audit", pile, "--without", "dark", "--json", code=3).stdout)["without"] == ["audit.dark"]
+    with pytest.raises(InputError, match="'drak' is not a check of the audit; did you mean 'dark'\\?"):
+        run("audit", pile, "--without", "drak")
+
+
 def test_what_is_rare_is_listed_beside_much_that_is_alike(pile, monkeypatch):
     alike = [Finding("audit.grey", "error", "The picture is grey.", "picture", (f"{k}.png",)) for k in range(30)]
     rare = [Finding(f"audit.rare_{k}", "note", f"Rarity {k}.", "picture", ("text.png",)) for k in range(30)]

@@ -29,6 +29,11 @@ from lorasmith.jobs.worker import run_job
             {"dataset": "anna", "resolution": 3},
             "resolution of the job (audit) cannot be 3: input should be greater than or equal to 64.",
         ),
+        (
+            "audit",
+            {"dataset": "anna", "without": ["dark", "grayscale"]},
+            "without.1 of the job (audit): 'grayscale' is not a check of the audit; did you mean 'greyscale'?",
+        ),
     ],
 )
 def test_wrong_arguments_get_a_sentence(kind, arguments, sentence):

@@ -102,6 +102,8 @@ def test_audit_says_how_it_went(workspace):
     outcome = run("audit", dataset="anna", resolution=64)
     assert outcome["pictures"] == 5
     assert outcome["score"] <= 100
+    found = next(iter(outcome["findings"]))
+    assert found not in run("audit", dataset="anna", resolution=64, without=[found])["findings"]
 
 
 def test_a_picture_is_not_mended_twice(workspace):

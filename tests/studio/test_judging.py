@@ -4,11 +4,13 @@ import sys
 import time
 
 import pytest
+from PIL import Image
 
+from lorasmith.curation.audit.dataset import audit_dataset
 from lorasmith.demo.drawing import draw_scene
 from lorasmith.demo.world import random_scene
 from lorasmith.errors import DatasetError
-from lorasmith.studio.judging import Question, judge_beside, judged
+from lorasmith.studio.judging import Question, judge_beside, judged, judgement_of
 
 
 @pytest.fixture
@@ -38,6 +40,21 @@ def test_its_answer_is_that_of_an_audit_and_one_process_gives_all(judge, questio
     assert refused.value.code == "dataset.no_pictures"
     assert judge(question) == answer
     assert judge._process is process
+
+
+def test_what_is_switched_off_later_is_as_if_nobody_had_looked_for_it(question):
+    Image.new("RGBA", (300, 300), (200, 30, 30, 90)).save(question.root / "clear.png")
+    draw_scene(random_scene(3)).convert("L").save(question.root / "grey.png")
+    off = {"audit.too_small", "audit.greyscale", "audit.set_too_small"}
+    everything = judged(question)
+    assert off < set(everything.counts)
+    audit = audit_dataset(question.root, kind="character", resolution=1024, without=off)
+    found, wanted = everything.without(off), judgement_of(audit)
+    assert (found.score, found.counts, found.codes, found.need_a_look) == (wanted.score, wanted.counts, wanted.codes, wanted.need_a_look)
+    assert dict(found.why) == dict(wanted.why)
+    assert found.safe == wanted.safe != everything.without({"audit.transparent"}).safe == ()
+    assert list(found.findings.unpacked(range(len(found.findings)))) == audit.gravest_first
+    assert everything.without(()) == everything
 
 
 def test_one_that_was_killed_is_replaced_by_another(judge, question):

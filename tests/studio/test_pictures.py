@@ -208,6 +208,45 @@ def test_pictures_are_judged_for_another_resolution(script, dataset):
     assert script.get("/api/projects/mimi/audit", params={"resolution": 8}).status_code == 422
 
 
+def test_a_check_that_is_switched_off_is_off_wherever_findings_are_shown_and_nothing_is_judged_anew(script, dataset, monkeypatch):
+    asked = []
+    monkeypatch.setattr(datasets, "judge_beside", lambda: lambda question: asked.append(question) or judged(question))
+    project, audit = "/api/projects/mimi", "/api/projects/mimi/audit"
+    (dataset / "5_mimi" / "z.png").write_bytes((dataset / "5_mimi" / "a.png").read_bytes())
+    before = script.get(audit).json()
+    assert before["off"] == []
+    page = script.get(f"{project}/pictures/page").json()["items"]
+
+    off = ["too_small", "exact_duplicate"]
+    changed = script.patch(project, json={"audit_without": [*off[:1], "audit.exact_duplicate"]}).json()
+    assert changed["audit_without"] == off
+    items = script.get(f"{project}/pictures/page").json()["items"]
+    assert not {badge["code"] for item in items for badge in item["badges"]} & {"audit.too_small", "audit.exact_duplicate"}
+    after = script.get(audit).json()
+    assert after["off"] == ["audit.exact_duplicate", "audit.too_small"]
+    assert after["score"] > before["score"]
+    assert (before["need_a_look"], after["need_a_look"]) == (6, 0)
+    assert {row["code"] for row in before["codes"]} - {row["code"] for row in after["codes"]} == set(after["off"])
+    assert script.get(f"{audit}/findings").json()["total"] == sum(after["counts"].values())
+    assert script.get(f"{audit}/findings", params={"code": "audit.too_small"}).json()["total"] == 0
+    assert script.get(f"{project}/duplicates").json() == []
+    assert ids(script, finding="audit.too_small") == []
+    assert "audit.too_small" not in {finding["code"] for finding in script.get(f"{project}/pictures/5_mimi/a.png").json()["findings"]}
+
+    script.patch(project, json={"audit_without": []})
+    assert script.get(audit).json() == before
+    assert script.get(f"{project}/pictures/page").json()["items"] == page
+    assert len(asked) == 1
+
+
+def test_the_checks_are_listed_with_what_they_look_for(script):
+    listed = {check["check"]: check for check in script.get("/api/checks").json()}
+    assert "unreadable" not in listed, "a picture that cannot be read cannot be trained on"
+    assert listed["dark"]["code"] == "audit.dark"
+    assert (listed["dark"]["title"], listed["dark"]["severity"], listed["dark"]["about"]) == ("very dark", "warning", "picture")
+    assert listed["set_too_small"]["about"] == "set"
+
+
 def test_the_audit_is_short_and_its_findings_come_by_the_page(script, dataset):
     audit = script.get("/api/projects/mimi/audit").json()
     small = next(row for row in audit["codes"] if row["code"] == "audit.too_small")

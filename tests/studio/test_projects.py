@@ -57,6 +57,20 @@ def test_what_is_sent_is_changed_and_null_removes(script, mimi):
     assert script.patch("/api/projects/mimi", json={"level": "fast"}).status_code == 422
 
 
+def test_checks_that_are_off_stay_so_in_the_project_s_file_and_misspelt_ones_are_refused(script, mimi, workspace):
+    file = workspace / "projects" / "mimi" / "project.toml"
+    assert "audit_without" not in file.read_text("utf-8"), "an older Lorasmith can read it"
+    script.patch("/api/projects/mimi", json={"audit_without": ["dark", "greyscale"]})
+    assert 'audit_without = ["dark", "greyscale"]' in file.read_text("utf-8")
+    assert script.get("/api/projects/mimi").json()["audit_without"] == ["dark", "greyscale"]
+    refused = script.patch("/api/projects/mimi", json={"audit_without": ["drak"]})
+    assert refused.status_code == 422
+    assert "did you mean 'dark'?" in refused.json()["detail"]
+    file.write_text(file.read_text("utf-8").replace("greyscale", "grayscale"), "utf-8")
+    damaged = script.get("/api/projects/mimi").json()
+    assert "'grayscale' is not a check of the audit; did you mean 'greyscale'? Fix that line." in damaged["problem"]
+
+
 def test_a_project_that_changed_meanwhile_is_412(script, mimi):
     old = script.get("/api/projects/mimi").headers["etag"]
     new = script.patch("/api/projects/mimi", json={"trigger": "mimi"}, headers={"If-Match": old}).headers["etag"]

@@ -29,6 +29,9 @@ def audit(
     words: Annotated[
         bool, typer.Option("--words", help="Look for words on the pictures; a second or two each. Needs lorasmith[ocr].")
     ] = False,
+    without: Annotated[
+        list[str] | None, typer.Option(metavar="CHECK", help="Switch a check off: dark, greyscale ...; may be given several times.")
+    ] = None,
     html: Annotated[Path | None, typer.Option(help="Write a page with pictures of the worst.")] = None,
     cache: CacheFolder = CACHE,
     as_json: AsJson = False,
@@ -52,8 +55,9 @@ def audit(
         raise InputError("--words needs an extra: pip install lorasmith[ocr]", code="extra.missing", extra="ocr")
     with progress_bar("looking at pictures") as progress, stop_on_ctrl_c() as stopping:
         result = audit_dataset(
-            dataset, kind=kind, resolution=resolution, cache=cache / PICTURES, read_words=words, cancelled=stopping, progress=progress
-        )
+            dataset, kind=kind, resolution=resolution, cache=cache / PICTURES, read_words=words, without=without or (), cancelled=stopping,
+            progress=progress,
+        )  # fmt: skip
     if html is not None:
         from lorasmith.curation.audit.page import audit_page
         from lorasmith.pages.render import write_page
@@ -79,6 +83,9 @@ def _print_audit(result: Audit, unknown: list[Path], everything: bool) -> None:
     typer.echo(f"score {result.score} of 100")
     for reason, points in result.why:
         typer.echo(f"  -{points:<5g} {reason}")
+    if result.without:
+        names = ", ".join(code.removeprefix("audit.") for code in result.without)
+        typer.echo(f"{count(len(result.without), 'check')} {'is' if len(result.without) == 1 else 'are'} off: {names}")
     if result.left_out:
         typer.echo(f"stopped: {count(result.left_out, 'picture')} {'was' if result.left_out == 1 else 'were'} not looked at")
     if unknown:

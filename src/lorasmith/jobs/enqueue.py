@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from lorasmith.errors import InputError
 from lorasmith.jobs.job import ACTIVE, WAITING, Command, Job, Request
@@ -104,8 +105,12 @@ def send(queue: Queue, id: int, command: Command) -> None:
     queue.send(id, command)
 
 
+def _reason(fault: ErrorDetails) -> str:
+    return fault["msg"].removeprefix("Value error, ")
+
+
 def _problems(error: ValidationError) -> list[dict[str, str]]:
-    return [{"place": ".".join(map(str, each["loc"])), "problem": each["msg"]} for each in error.errors()]
+    return [{"place": ".".join(map(str, each["loc"])), "problem": _reason(each)} for each in error.errors()]
 
 
 def _sentence(kind: str, wanted: type[Arguments], error: ValidationError) -> str:
@@ -116,5 +121,8 @@ def _sentence(kind: str, wanted: type[Arguments], error: ValidationError) -> str
             return f"A job of the kind {kind} has no argument {place!r}; {nearest(place, wanted.model_fields)}"
         case "missing":
             return f"A job of the kind {kind} needs {place}: {wanted.model_fields[str(first['loc'][0])].description}"
+        case "value_error":
+            reason = _reason(first).rstrip(".")
+            return f"{place} of the job ({kind}): {first['input']!r} {reason}{'' if reason.endswith('?') else '.'}"
         case _:
             return f"{place} of the job ({kind}) cannot be {first['input']!r}: {first['msg'].lower()}."

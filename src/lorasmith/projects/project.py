@@ -21,6 +21,7 @@ import tomlkit
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from lorasmith.atomic import write_atomically
+from lorasmith.curation.audit.checks import CheckName
 from lorasmith.errors import InputError
 from lorasmith.training.recipes.recipes import Kind, Level
 
@@ -42,6 +43,7 @@ class Project(BaseModel):
     base: Line | None = Field(None, description="The base model: a file, a folder or a hub id. Empty: not chosen yet.")
     trigger: Line | None = Field(None, description="The word that calls what was learnt. Empty: not chosen yet.")
     dataset: Annotated[Line, Field(min_length=1)] = Field("dataset", description="Folder of the pictures; below the project, or anywhere.")
+    audit_without: list[CheckName] = Field([], description="Checks of the audit that are switched off: dark, greyscale ...")
     created: datetime = Field(default_factory=lambda: datetime.now(UTC).replace(microsecond=0), description="Date and time, UTC.")
 
 
@@ -84,15 +86,25 @@ class ProjectFolder:
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise InputError(f"{self.file} is not valid TOML ({error}). Fix that line.", code="project.damaged") from error
         except ValidationError as error:
-            fault = error.errors()[0]
-            where = ".".join(str(part) for part in fault["loc"])
-            raise InputError(f"{self.file}: {where}: {fault['msg']}. Fix that line.", code="project.damaged", place=where) from error
+            where, sentence = first_fault(error)
+            raise InputError(f"{self.file}: {where}: {sentence} Fix that line.", code="project.damaged", place=where) from error
 
     def write(self, project: Project) -> None:
         """Write project.toml; what is not chosen yet is left out."""
         document = tomlkit.document()
         document.add("version", tomlkit.item(VERSION))
         for name, value in project.model_dump(exclude_none=True).items():
+            if value == []:
+                continue
             document.add(tomlkit.comment(str(Project.model_fields[name].description)))
             document.add(name, tomlkit.item(value))
         write_atomically(self.file, tomlkit.dumps(document).encode())
+
+
+def first_fault(error: ValidationError) -> tuple[str, str]:
+    """Where the first fault is, dotted, and what is wrong there, as a sentence."""
+    fault = error.errors()[0]
+    reason = fault["msg"].removeprefix("Value error, ")
+    if reason != fault["msg"]:
+        reason = f"{fault['input']!r} {reason}"  # ours says of the value what it is not
+    return ".".join(str(part) for part in fault["loc"]), reason if reason.endswith(("?", ".")) else f"{reason}."

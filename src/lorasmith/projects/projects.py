@@ -25,7 +25,7 @@ from lorasmith.dataset_folder import STATE, locked
 from lorasmith.errors import InputError, SettingsError
 from lorasmith.evaluation.run_folders import RunFolders
 from lorasmith.jobs.workspace import Workspace
-from lorasmith.projects.project import PROJECT_FILE, Project, ProjectFolder
+from lorasmith.projects.project import PROJECT_FILE, Project, ProjectFolder, first_fault
 from lorasmith.training.records.run_folder import RunFolder
 
 PROJECTS = "projects"
@@ -70,9 +70,8 @@ class Projects:
             try:
                 project = Project.model_validate(found.read().model_dump() | dict(changes))
             except ValidationError as error:
-                fault = error.errors()[0]
-                where = ".".join(str(part) for part in fault["loc"])
-                raise SettingsError(f"The project's {where}: {fault['msg']}.", code="project.value", setting=where) from error
+                where, sentence = first_fault(error)
+                raise SettingsError(f"The project's {where}: {sentence}", code="project.value", setting=where) from error
             found.write(project)
         return found
 

@@ -10,6 +10,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
+from lorasmith.curation.audit.checks import switched_off
 from lorasmith.curation.audit.set_kinds import COPIES
 from lorasmith.curation.mend.safe import SafeMend
 from lorasmith.errors import InputError
@@ -58,6 +59,7 @@ class AuditView(BaseModel):
     score: int | None = Field(description="0-100; None where there are no pictures.")
     reasons: list[Reason]
     counts: dict[str, int] = Field(description="Code of a finding -> how many, the gravest first.")
+    off: list[str] = Field(description="Codes of findings that are not looked for, as the project's `audit_without` says.")
     codes: list[CodeView] = Field(description="The gravest first. The findings of pictures are at `audit/findings`.")
     need_a_look: int = Field(description="Pictures with an error or a warning.")
     safe_mends: list[SafeMendView] = Field(description="Pictures with the same changes together; `POST .../mends` takes them.")
@@ -83,15 +85,15 @@ def get_audit(project: str, studio: OpenStudio, resolution: Resolution = None) -
     """What is wrong with the pictures. Those that nobody has measured yet are counted and not waited for."""
     folder = studio.projects[project]
     read, dataset = folder.read(), studio.datasets.as_it_is(folder.dataset)
-    audit = audit_of(studio, read, dataset, resolution, newest=True)
+    audit, off = audit_of(studio, read, dataset, resolution, newest=True), sorted(switched_off(read.audit_without))
     if audit is None:
         return AuditView(
             version=dataset.version, resolution=resolution or resolution_of(read), pictures=0, not_looked_at=0, score=None, reasons=[],
-            counts={}, codes=[], need_a_look=0, safe_mends=[],
+            counts={}, off=off, codes=[], need_a_look=0, safe_mends=[],
         )  # fmt: skip
     return AuditView(
         version=dataset.version, resolution=audit.resolution, pictures=audit.pictures, not_looked_at=audit.left_out, score=audit.score,
-        reasons=[Reason(reason=reason, points=points) for reason, points in audit.why], counts=dict(audit.counts),
+        reasons=[Reason(reason=reason, points=points) for reason, points in audit.why], counts=dict(audit.counts), off=off,
         codes=[_code(one) for one in audit.codes], need_a_look=audit.need_a_look, safe_mends=[_safe(one) for one in audit.safe],
     )  # fmt: skip
 

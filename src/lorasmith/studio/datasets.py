@@ -97,12 +97,21 @@ class _Seen:
 
 
 @dataclass(frozen=True)
-class _KeptAudit:
-    """An audit and what it was asked for."""
+class Purpose:
+    """What pictures are judged for, and what is looked for."""
 
-    asked: tuple[str, LoraKind | None, int]
+    kind: LoraKind | None
+    resolution: int
+    """The side of the training's square, in pixels."""
+    off: frozenset[str] = frozenset()
+    """Codes of findings that are not looked for."""
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What is wrong with the pictures, by picture."""
+
     audit: Judgement
-    made: float
 
     @cached_property
     def of_pictures(self) -> Mapping[str, list[Head]]:
@@ -116,6 +125,24 @@ class _KeptAudit:
         heads = self.audit.findings.heads
         numbers = [number for number, head in enumerate(heads) if picture in head.subjects and head.about != "set"]
         return list(self.audit.findings.unpacked(numbers))
+
+
+@dataclass
+class _KeptAudit:
+    """An audit and what it was asked for. Everything was looked for; what was asked for last without something is kept, too."""
+
+    asked: tuple[str, LoraKind | None, int]
+    everything: _Found
+    made: float
+    last: tuple[frozenset[str], _Found] | None = None
+
+    def without(self, off: frozenset[str]) -> _Found:
+        if not off:
+            return self.everything
+        last = self.last
+        if last is None or last[0] != off:
+            last = self.last = off, _Found(self.everything.audit.without(off))
+        return last[1]
 
 
 class Datasets:
@@ -173,40 +200,44 @@ class Datasets:
                     self._audits.pop(self._seen.popitem(last=False)[0], None)
         return seen.dataset
 
-    def audit(self, dataset: Dataset, kind: LoraKind | None, resolution: int, newest: bool = False) -> Judgement | None:
+    def audit(self, dataset: Dataset, purpose: Purpose, newest: bool = False) -> Judgement | None:
         """What is wrong with the pictures, as far as they were measured; None where there are none.
 
         One that left pictures out is made again only where the `newest` is asked for. Captions do not matter to it.
         """
-        kept = self._audited(dataset, kind, resolution, newest)
-        return None if kept is None else kept.audit
+        found = self._audited(dataset, purpose, newest)
+        return None if found is None else found.audit
 
-    def findings(self, dataset: Dataset, kind: LoraKind | None, resolution: int) -> Mapping[str, list[Head]]:
+    def findings(self, dataset: Dataset, purpose: Purpose) -> Mapping[str, list[Head]]:
         """Picture -> what is wrong with it in short, the gravest first, as far as the pictures were measured."""
-        kept = self._audited(dataset, kind, resolution, newest=False)
-        return {} if kept is None else kept.of_pictures
+        found = self._audited(dataset, purpose, newest=False)
+        return {} if found is None else found.of_pictures
 
-    def findings_of(self, picture: str, dataset: Dataset, kind: LoraKind | None, resolution: int) -> list[Finding]:
+    def findings_of(self, picture: str, dataset: Dataset, purpose: Purpose) -> list[Finding]:
         """What is wrong with one picture, the gravest first."""
-        kept = self._audited(dataset, kind, resolution, newest=False)
-        return [] if kept is None else kept.of(picture)
+        found = self._audited(dataset, purpose, newest=False)
+        return [] if found is None else found.of(picture)
 
-    def last_findings(self, dataset: Dataset) -> Mapping[str, list[Head]]:
-        """Picture -> what was wrong with it when its folder was judged last. Nothing is waited for."""
+    def last_findings(self, dataset: Dataset, off: frozenset[str]) -> Mapping[str, list[Head]]:
+        """Picture -> what was wrong with it when its folder was judged last, but for findings of these codes. Nothing is waited for."""
         kept = self._audits.get(dataset.root)
-        return {} if kept is None else kept.of_pictures
+        return {} if kept is None else kept.without(off).of_pictures
 
-    def _audited(self, dataset: Dataset, kind: LoraKind | None, resolution: int, newest: bool) -> _KeptAudit | None:
+    def _audited(self, dataset: Dataset, purpose: Purpose, newest: bool) -> _Found | None:
         if not dataset.pictures:
             return None
-        asked = (dataset.pixels, kind, resolution)
+        asked = (dataset.pixels, purpose.kind, purpose.resolution)
         with self._judging:
             kept = self._audits.get(dataset.root)
-            old = kept is None or kept.asked != asked or (newest and kept.audit.left_out and time.monotonic() - kept.made > STAYS_NEW)
+            old = (
+                kept is None
+                or kept.asked != asked
+                or (newest and kept.everything.audit.left_out and time.monotonic() - kept.made > STAYS_NEW)
+            )
             if kept is None or old:
-                audit = self.judge(Question(dataset.root, kind, resolution, self.cache, SECONDS_TO_LOOK))
-                kept = self._audits[dataset.root] = _KeptAudit(asked, audit, time.monotonic())
-        return kept
+                audit = self.judge(Question(dataset.root, purpose.kind, purpose.resolution, self.cache, SECONDS_TO_LOOK))
+                kept = self._audits[dataset.root] = _KeptAudit(asked, _Found(audit), time.monotonic())
+            return kept.without(purpose.off)
 
 
 def look_holds(took: float) -> float:

@@ -2,16 +2,18 @@
 
 found = PackedFindings.of(findings)
 found.heads[7].code, next(found.unpacked([7])).message
+found.without({"audit.dark"})                 # the others, without unpacking any
 """
 
 from __future__ import annotations
 
 import pickle
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from lorasmith.findings import About, Finding, Severity
+from lorasmith.curation.mend.safe import safe_changes
+from lorasmith.findings import About, Finding, MendChange, Severity
 
 TOGETHER = 100
 """Findings that are packed and unpacked together."""
@@ -24,6 +26,10 @@ class Head(NamedTuple):
     severity: Severity
     about: About
     subjects: tuple[str, ...]
+    confidence: float
+    """0-1."""
+    safe: tuple[MendChange, ...]
+    """What can be done about it without looking."""
 
 
 @dataclass(frozen=True)
@@ -32,13 +38,20 @@ class PackedFindings:
 
     heads: tuple[Head, ...]
     blocks: tuple[bytes, ...]
+    places: tuple[int, ...]
+    """Where each is in the blocks."""
 
     @classmethod
     def of(cls, findings: Sequence[Finding]) -> PackedFindings:
         """These findings, packed."""
         blocks = (findings[start : start + TOGETHER] for start in range(0, len(findings), TOGETHER))
-        heads = (Head(one.code, one.severity, one.about, one.subjects) for one in findings)
-        return cls(tuple(heads), tuple(pickle.dumps(tuple(block)) for block in blocks))
+        heads = (Head(one.code, one.severity, one.about, one.subjects, one.confidence, safe_changes(one)) for one in findings)
+        return cls(tuple(heads), tuple(pickle.dumps(tuple(block)) for block in blocks), tuple(range(len(findings))))
+
+    def without(self, codes: Collection[str]) -> PackedFindings:
+        """The findings that have none of these codes."""
+        left = [number for number, head in enumerate(self.heads) if head.code not in codes]
+        return PackedFindings(tuple(self.heads[number] for number in left), self.blocks, tuple(self.places[number] for number in left))
 
     def __len__(self) -> int:
         return len(self.heads)
@@ -50,7 +63,7 @@ class PackedFindings:
     def unpacked(self, numbers: Sequence[int]) -> Iterator[Finding]:
         """The findings with these numbers, in the order of these."""
         kept: tuple[int, tuple[Finding, ...]] = (-1, ())
-        for number in numbers:
-            if kept[0] != number // TOGETHER:
-                kept = number // TOGETHER, pickle.loads(self.blocks[number // TOGETHER])
-            yield kept[1][number % TOGETHER]
+        for place in (self.places[number] for number in numbers):
+            if kept[0] != place // TOGETHER:
+                kept = place // TOGETHER, pickle.loads(self.blocks[place // TOGETHER])
+            yield kept[1][place % TOGETHER]

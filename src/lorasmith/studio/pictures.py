@@ -21,6 +21,7 @@ from fastapi import APIRouter, Depends, Query, Response
 from pydantic import BaseModel, Field
 
 from lorasmith.captions.collection import Entry
+from lorasmith.curation.audit.checks import switched_off
 from lorasmith.curation.audit.set_signs import LoraKind
 from lorasmith.curation.mend.recipes import recipes_to
 from lorasmith.curation.mend.steps import Step
@@ -31,7 +32,7 @@ from lorasmith.findings import SEVERITIES, Severity
 from lorasmith.images.picture_files import PictureFile
 from lorasmith.projects.project import Project, ProjectFolder
 from lorasmith.projects.resolution import resolution_of
-from lorasmith.studio.datasets import Dataset
+from lorasmith.studio.datasets import Dataset, Purpose
 from lorasmith.studio.etag import etag, version_of_file
 from lorasmith.studio.findings import FindingView, views
 from lorasmith.studio.judging import Judgement
@@ -130,7 +131,7 @@ def list_pictures(
     folder = studio.projects[project]
     with studio.datasets.open(folder.dataset) as dataset:
         ids = _selected(studio, folder.read(), dataset, asked)
-        return PictureIds(version=dataset.version, ids=ids, items=_items(studio, project, dataset, ids[:count]))
+        return PictureIds(version=dataset.version, ids=ids, items=_items(studio, folder, dataset, ids[:count]))
 
 
 @router.get("/projects/{project}/pictures/page")
@@ -144,7 +145,7 @@ def get_page(
         if version and version != dataset.version:
             raise InputError("The pictures have changed. Ask for the list again.", code="pictures.stale", version=dataset.version)
         ids = _selected(studio, folder.read(), dataset, asked)
-        items = _items(studio, project, dataset, ids[start : start + count])
+        items = _items(studio, folder, dataset, ids[start : start + count])
         return PicturePage(version=dataset.version, total=len(ids), items=items)
 
 
@@ -160,10 +161,10 @@ def facts(studio: Studio, folder: ProjectFolder, picture: str, resolution: int |
     """Everything that is known of a picture."""
     project = folder.read()
     found = studio.datasets.findings_of(
-        picture, studio.datasets.as_it_is(folder.dataset), lora_kind(project), resolution or resolution_of(project)
+        picture, studio.datasets.as_it_is(folder.dataset), purpose_of(project, resolution)
     )  # before the dataset is taken from others
     with studio.datasets.open(folder.dataset) as dataset:
-        (item,) = _items(studio, folder.id, dataset, [picture])
+        (item,) = _items(studio, folder, dataset, [picture])
         entry, made_by = dataset.entries_of([picture]).get(picture), recipes_to(dataset.root, picture)
         return PictureFacts(
             **item.model_dump(), text="" if entry is None else entry.caption.text, findings=views(found),
@@ -182,20 +183,21 @@ def lora_kind(project: Project) -> LoraKind:
     return "concept" if project.kind == "multi-concept" else project.kind
 
 
+def purpose_of(project: Project, resolution: int | None = None) -> Purpose:
+    """What a project's pictures are judged for; the base says the resolution where none is given."""
+    return Purpose(lora_kind(project), resolution or resolution_of(project), switched_off(project.audit_without))
+
+
 def audit_of(
     studio: Studio, project: Project, dataset: Dataset, resolution: int | None = None, newest: bool = False
 ) -> Judgement | None:  # fmt: skip
     """What is wrong with a project's pictures, as far as they were measured."""
-    return studio.datasets.audit(dataset, lora_kind(project), resolution or resolution_of(project), newest)
-
-
-def _judged(studio: Studio, project: Project, dataset: Dataset, resolution: int | None) -> Mapping[str, list[Head]]:
-    """Picture -> findings in short."""
-    return studio.datasets.findings(dataset, lora_kind(project), resolution or resolution_of(project))
+    return studio.datasets.audit(dataset, purpose_of(project, resolution), newest)
 
 
 def _selected(studio: Studio, project: Project, dataset: Dataset, asked: Selection) -> list[str]:
-    findings = _judged(studio, project, dataset, asked.resolution) if asked.finding or asked.sort == "findings" else {}
+    judged = asked.finding or asked.sort == "findings"
+    findings: Mapping[str, list[Head]] = studio.datasets.findings(dataset, purpose_of(project, asked.resolution)) if judged else {}
     chosen = dataset.matching(asked.q) if asked.q.strip() else list(dataset.pictures)
     if asked.concept:
         chosen = [picture for picture in chosen if _place(_folder(picture)).concept == asked.concept]
@@ -229,13 +231,13 @@ def _folder(picture: str) -> str:
     return picture.rpartition("/")[0]
 
 
-def _items(studio: Studio, project: str, dataset: Dataset, pictures: Sequence[str]) -> list[PictureItem]:
+def _items(studio: Studio, folder: ProjectFolder, dataset: Dataset, pictures: Sequence[str]) -> list[PictureItem]:
     """What a page shows of these pictures. Raises FileNotFoundError where one is gone."""
-    findings = studio.datasets.last_findings(dataset)
+    findings = studio.datasets.last_findings(dataset, switched_off(folder.read().audit_without))
     files = studio.picture_files.look([os.path.join(dataset.root, picture) for picture in pictures])
     entries = dataset.entries_of(pictures)
     return [
-        _item(project, picture, file, entries.get(picture), findings.get(picture, ()))
+        _item(folder.id, picture, file, entries.get(picture), findings.get(picture, ()))
         for picture, file in zip(pictures, files, strict=True)
     ]
 

@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
+from lorasmith.curation.audit.checks import CheckName
 from lorasmith.errors import InputError
 from lorasmith.projects.project import Line, Project, ProjectFolder
 from lorasmith.projects.standing import Standing, standing_of
@@ -46,6 +47,7 @@ class ProjectChange(BaseModel):
     level: Level | None = None
     base: Line | None = None
     trigger: Line | None = None
+    audit_without: list[CheckName] | None = None
 
 
 class Move(BaseModel):
@@ -119,7 +121,7 @@ def get_project(project: str, studio: OpenStudio, response: Response) -> Project
 
 @router.patch("/projects/{project}")
 def change_project(project: str, change: ProjectChange, studio: OpenStudio, response: Response, if_match: IfMatch = None) -> ProjectView:
-    """Change what is sent: name, kind, level, base or trigger; null removes base or trigger."""
+    """Change what is sent: name, kind, level, base, trigger or the checks that are off; null removes base or trigger."""
     changed = studio.projects.change(project, change.model_dump(exclude_unset=True), version_of(if_match))
     return _with_version(studio, changed, response)
 

@@ -1,4 +1,4 @@
-"""What there is to choose from: recipes with their reasons, bases by what their files say, and taggers with their thresholds."""
+"""What there is to choose from: recipes with their reasons, checks of the audit, bases by what their files say, taggers with their thresholds."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ from pydantic import BaseModel, Field, JsonValue
 
 from lorasmith.captions.taggers.model_folder import HUB_ID
 from lorasmith.captions.taggers.tagger_descriptor import descriptor_from_hub_name, descriptor_of
+from lorasmith.curation.audit.checks import checks
 from lorasmith.demo.weights import BASE
 from lorasmith.errors import InputError
+from lorasmith.findings import About, Severity
 from lorasmith.models.families import FAMILIES
 from lorasmith.models.files.hub import in_cache, is_hub_id
 from lorasmith.models.open import describe, missing_parts
@@ -38,6 +40,18 @@ class ChoiceView(BaseModel):
     value: JsonValue
     reason: str
     source: str
+
+
+class CheckView(BaseModel):
+    """Something that an audit looks for, unless a project's `audit_without` names it."""
+
+    check: str
+    code: str = Field(description="Of its findings.")
+    title: str = Field(description="A phrase, such as `partly transparent`.")
+    severity: Severity
+    about: About
+    message: str = Field(description="What a finding says.")
+    why: str = Field(description="What it does to a LoRA.")
 
 
 class BaseChoice(BaseModel):
@@ -81,6 +95,17 @@ def list_recipes() -> Recipes:
 def get_recipe(kind: str, family: str, level: str, images: Annotated[int, Query(ge=1, le=1_000_000)] = 30) -> list[ChoiceView]:
     """Every setting of a recipe with its reason and its source."""
     return [ChoiceView(**vars(choice)) for choice in recipe(kind, family, level, images)]
+
+
+@router.get("/checks")
+def list_checks() -> list[CheckView]:
+    """The checks of an audit that can be switched off."""
+    return [
+        CheckView(
+            check=name, code=f"audit.{name}", title=kind.title, severity=kind.severity, about=kind.about, message=kind.message, why=kind.why
+        )
+        for name, kind in checks().items()
+    ]  # fmt: skip
 
 
 @router.get("/bases")

@@ -12,12 +12,13 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from lorasmith.curation.audit.checks import switched_off
 from lorasmith.curation.audit.picture_kinds import Lost, Training, judge
 from lorasmith.curation.audit.score import cost, score_of, worths
 from lorasmith.curation.audit.set_kinds import judge_set
@@ -49,6 +50,8 @@ class Audit:
     """Pictures whose measures were known."""
     left_out: int = 0
     """Pictures that were not looked at because the audit was stopped."""
+    without: tuple[str, ...] = ()
+    """Codes of the findings that were not looked for, as was asked."""
 
     def __repr__(self) -> str:
         return f"Audit({str(self.root)!r}, {len(self.pictures)} pictures, {len(self.findings)} findings, score {self.score})"
@@ -71,8 +74,8 @@ class Audit:
 
     def worst(self, count: int = 10) -> list[tuple[Picture, float]]:
         """The pictures that lost most of their worth (0-1), the worst first; none that lost nothing."""
-        worth = worths(self.pictures, self.findings)
-        faulty = [(picture, worth[picture.name]) for picture in self.pictures if worth[picture.name] < 0.999]
+        worth = worths(self.findings)
+        faulty = [(picture, worth[picture.name]) for picture in self.pictures if worth.get(picture.name, 1.0) < 0.999]
         return sorted(faulty, key=lambda one: (one[1], one[0].path))[:count]
 
     @property
@@ -84,6 +87,7 @@ class Audit:
             "worst": [{"picture": picture.name, "worth": round(worth, 3)} for picture, worth in self.worst()],
             "findings": [finding.as_data for finding in self.findings],
             "seconds": round(self.seconds, 2), "from_cache": self.from_cache, "not_looked_at": self.left_out,
+            "without": list(self.without),
         }  # fmt: skip
 
 
@@ -96,6 +100,7 @@ def audit(
     lost: Lost | None = None,
     cache: Path | None = None,
     read_words: bool = False,
+    without: Iterable[str] = (),
     progress: Progress | None = None,
     cancelled: Cancelled | None = None,
     workers: int | None = None,
@@ -105,12 +110,14 @@ def audit(
 
     `kind` asks whether there are enough for a character, a style or a concept. `resolution` is the side of the training's square, in
     pixels; `lost` says what its buckets crop away. `cache` is a folder to keep what was seen in. `read_words` looks for words with rapidocr
-    (a second or two a picture). Where `cancelled` says so, the rest is left out and what was seen is judged. With `within`, what was measured
+    (a second or two a picture). `without` names checks that are switched off (`dark`), which neither find anything nor cost points. Where `cancelled` says so, the rest is left out and what was seen is judged. With `within`, what was measured
     before is judged, with what can be measured in this many seconds.
 
     Raises:
         DatasetError: there are no pictures. ImportError: `read_words` without rapidocr.
+        InputError: there is no such check, or it cannot be switched off.
     """
+    off = switched_off(without)
     if not paths:
         raise holds_no_pictures(root)
     began = time.monotonic()
@@ -128,11 +135,12 @@ def audit(
                     progress(len(pictures), len(paths))
                 if cancelled and cancelled():
                     break
-        findings = [finding for picture in pictures for finding in judge(picture.name, picture.measures, training)]
-        if read_words:
+        findings = [finding for picture in pictures for finding in judge(picture.name, picture.measures, training, off)]
+        if read_words and "audit.text" not in off:
             findings += judge_words(pictures)
-        findings += judge_set(pictures, kind, partial(copies_among, cache=known_pictures, place=root))
-    score, why = score_of(pictures, findings)
+        findings += judge_set(pictures, kind, partial(copies_among, cache=known_pictures, place=root), off)
+    score, why = score_of(len(pictures), findings)
     return Audit(
-        root, kind, resolution, tuple(pictures), tuple(findings), score, why, time.monotonic() - began, from_cache, len(paths) - len(pictures)
+        root, kind, resolution, tuple(pictures), tuple(findings), score, why, time.monotonic() - began, from_cache, len(paths) - len(pictures),
+        tuple(sorted(off)),
     )  # fmt: skip

@@ -5,6 +5,7 @@ The judging itself is `lorasmith.curation.audit.audit`, which knows no buckets.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from lorasmith.curation.audit.audit import Audit, audit
@@ -47,6 +48,7 @@ def audit_dataset(
     buckets: BucketSettings | None = None,
     cache: str | Path | None = None,
     read_words: bool = False,
+    without: Iterable[str] = (),
     progress: Progress | None = None,
     cancelled: Cancelled | None = None,
     within: float | None = None,
@@ -54,6 +56,7 @@ def audit_dataset(
     """Say what is wrong with each picture below `root` and with the set.
 
     `buckets` are the training's; without them, the usual ones for the resolution (sides from a half to one and a half of it, in steps of 64).
+    `without` names checks that are switched off (`dark`, `greyscale`): they find nothing, and cost no points.
     With `within`, what was measured before is judged, with what can be measured in this many seconds; the rest is `left_out`.
 
     Raises
@@ -61,7 +64,7 @@ def audit_dataset(
     DatasetError
         There is no such folder, or no picture in it.
     InputError
-        The resolution is not 64 to 4096 pixels.
+        The resolution is not 64 to 4096 pixels, or `without` names no check that can be switched off.
 
     Examples
     --------
@@ -78,7 +81,7 @@ def audit_dataset(
     sizes = bucket_sizes(chosen)
     return audit(
         pictures, Path(root), kind=kind, resolution=resolution, lost=lambda size: fit(size, chosen, sizes).lost, cache=Path(cache) if cache else None,
-        read_words=read_words, progress=progress, cancelled=cancelled, within=within,
+        read_words=read_words, without=without, progress=progress, cancelled=cancelled, within=within,
     )  # fmt: skip
 
 

@@ -62,7 +62,9 @@ def _summary(audit: Audit) -> Words:
     )
     lost = ", ".join(f"{reason} {points:g}" for reason, points in audit.why[:6])
     left_out = f" {numbers.count(audit.left_out, 'image')} not looked at, since the audit was stopped." if audit.left_out else ""
-    return (judged + left_out + " ", Quiet(f"Points lost: {lost}." if lost else "No points were lost."))
+    titles = ", ".join(kind_of(code).title for code in audit.without)
+    off = f" {numbers.count(len(audit.without), 'check')} {'is' if len(audit.without) == 1 else 'are'} off: {titles}." if titles else ""
+    return (judged + left_out + off + " ", Quiet(f"Points lost: {lost}." if lost else "No points were lost."))
 
 
 def _overview(audit: Audit) -> tuple[Block, ...]:

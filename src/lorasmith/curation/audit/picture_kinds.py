@@ -5,7 +5,7 @@ A function gives the sign of its finding, or None. It is pure: the same measures
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
 from lorasmith.curation.audit.finding_kind import Kind, Sign, confidence
@@ -44,10 +44,10 @@ class PictureKind(Kind):
     sign: Callable[[Measures, Training], Sign | None]
 
 
-def judge(name: str, measures: Measures, training: Training | None = None) -> Iterator[Finding]:
-    """What its measures say about one picture; nothing else is asked of one that cannot be read."""
+def judge(name: str, measures: Measures, training: Training | None = None, off: Collection[str] = ()) -> Iterator[Finding]:
+    """What its measures say about one picture; nothing else is asked of one that cannot be read. `off` are codes that are not looked for."""
     for rule, kind in PICTURE_KINDS.items():
-        if bool(measures.problem) == (rule == "unreadable"):
+        if bool(measures.problem) == (rule == "unreadable") and f"audit.{rule}" not in off:
             sign = kind.sign(measures, training or Training())
             if sign is not None:
                 yield kind.finding(rule, (name,), sign)

@@ -5,7 +5,7 @@ A function gives pictures with the sign that they make, as often as it finds som
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -100,12 +100,13 @@ class SetKind(Kind):
 
 
 def judge_set(
-    pictures: Sequence[Picture], lora_kind: LoraKind | None = None, near_duplicates: CopiesAmong | None = None
+    pictures: Sequence[Picture], lora_kind: LoraKind | None = None, near_duplicates: CopiesAmong | None = None, off: Collection[str] = ()
 ) -> Iterator[Finding]:
-    """What the pictures show together; `lora_kind` asks whether there are enough for it, `near_duplicates` knows what was compared before."""
+    """What the pictures show together; `lora_kind` asks whether there are enough for it, `near_duplicates` knows what was compared before.
+    `off` are codes that are not looked for."""
     pile = Pile(pictures, lora_kind, near_duplicates or (lambda pictures: copies_among(pictures, PictureCache(None), Path())))
     for rule, kind in SET_KINDS.items():
-        for concerned, sign in kind.signs(pile):
+        for concerned, sign in kind.signs(pile) if f"audit.{rule}" not in off else ():
             yield kind.finding(rule, tuple(picture.name for picture in concerned), sign)
 
 

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
+from lorasmith.curation.audit.checks import CheckName
 from lorasmith.jobs.kinds.kind import Arguments, Kind
 from lorasmith.jobs.kinds.options import CACHE, cache_of_pictures, make_tiles
 from lorasmith.jobs.work import StoppedEarly, Work
@@ -21,6 +22,7 @@ class AuditArguments(Arguments):
     kind: Literal["character", "style", "concept"] | None = Field(None, description="What the LoRA is to be of: are there enough pictures?")
     resolution: int = Field(1024, ge=64, le=4096, description="Side of the training's square, in pixels: 512, 768, 1024.")
     words: bool = Field(False, description="Look for words on the pictures; a second or two each. Needs lorasmith[ocr].")
+    without: list[CheckName] = Field(default_factory=list, description="Checks that are switched off: dark, greyscale ...")
     cache: Path = CACHE
 
 
@@ -30,7 +32,7 @@ def run(arguments: AuditArguments, work: Work) -> dict[str, Any]:
 
     result = audit_dataset(
         arguments.dataset, kind=arguments.kind, resolution=arguments.resolution, cache=cache_of_pictures(arguments.cache),
-        read_words=arguments.words, cancelled=work.cancelled, progress=work.progress("looking", "picture"),
+        read_words=arguments.words, without=arguments.without, cancelled=work.cancelled, progress=work.progress("looking", "picture"),
     )  # fmt: skip
     if result.left_out:
         raise StoppedEarly
