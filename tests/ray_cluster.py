@@ -12,7 +12,8 @@
         cluster.add()
 
 Tests that need one are slow (ten seconds to start) and are in tests/jobs/cluster; `make cluster` runs them. Where Ray is not installed
-they are skipped. The nodes are on the machine's own address: Ray takes 127.0.0.1 for that one wherever it connects, and would not find them.
+they are skipped. The nodes are on loopback. Wherever it connects, Ray takes 127.0.0.1 for the machine's address in its network, unless it
+is told, by the variable that is made for macOS and Windows, that there is no other than loopback.
 """
 
 from __future__ import annotations
@@ -31,8 +32,12 @@ import pytest
 
 OBJECT_STORE = 80 * 2**20
 """Bytes of shared memory for each node; Ray refuses less than 75 MB."""
-SURROUNDINGS = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_DEDUP_LOGS": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
-"""Nothing is sent anywhere, and nothing that a process says is left out."""
+LOOPBACK = "127.0.0.1"
+SURROUNDINGS = {
+    "RAY_USAGE_STATS_ENABLED": "0", "RAY_DEDUP_LOGS": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+}  # fmt: skip
+"""Nothing is sent anywhere, nothing that a process says is left out, and nodes find each other on loopback."""
 
 PATIENCE = 60
 """Seconds that a process may take to end, on a busy machine."""
@@ -47,7 +52,7 @@ class RayCluster:
         self._folder = folder
         self._cluster = Cluster(
             initialize_head=True, shutdown_at_exit=True,
-            head_node_args={"num_cpus": 0, "object_store_memory": OBJECT_STORE, "include_dashboard": False},
+            head_node_args={"num_cpus": 0, "object_store_memory": OBJECT_STORE, "include_dashboard": False, "node_ip_address": LOOPBACK},
         )  # fmt: skip
         self.workers: list[Any] = []
 
@@ -58,7 +63,7 @@ class RayCluster:
 
     def add(self, cpus: int = 1, **more: Any) -> Any:
         """Add a node; `more` may say `num_gpus`, which Ray believes, and `resources`."""
-        node = self._cluster.add_node(num_cpus=cpus, object_store_memory=OBJECT_STORE, **more)
+        node = self._cluster.add_node(num_cpus=cpus, object_store_memory=OBJECT_STORE, node_ip_address=LOOPBACK, **more)
         self.workers.append(node)
         return node
 
@@ -109,6 +114,7 @@ def ray_cluster(nodes: int, cpus: int = 1, **more: Any) -> Iterator[RayCluster]:
     with pytest.MonkeyPatch.context() as surroundings:
         for name, value in (SURROUNDINGS | {"RAY_TMPDIR": str(folder), "PYTHONPATH": _python_path()}).items():
             surroundings.setenv(name, value)
+        surroundings.setattr("ray._private.ray_constants.ENABLE_RAY_CLUSTER", False)  # here it is imported, and has read its variable
         cluster = RayCluster(folder)
         try:
             for _ in range(nodes):
