@@ -121,7 +121,12 @@ def _audit(event: str, args: tuple) -> None:
             _refuse_name(path)
             if _is_ours():
                 _refuse_twin(path)
-        elif isinstance(path, (str, bytes)) and os.fsdecode(path).startswith("/proc/") and sys._getframe(1).f_code is not _open_files.__code__ and _is_ours():
+        elif (
+            isinstance(path, (str, bytes))
+            and os.fsdecode(path).startswith("/proc/")
+            and sys._getframe(1).f_code is not _open_files.__code__
+            and _is_ours()
+        ):
             raise FileNotFoundError(2, "No such file or directory", os.fsdecode(path))
     elif event == "os.rename":
         source, target = args[0], args[1]

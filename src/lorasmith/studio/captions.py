@@ -219,7 +219,8 @@ def outcome(plan: CaptionPlan, note: str = "") -> EditOutcome:
 
 def _plan(captions: CaptionCollection, asked: EditRequest) -> CaptionPlan:
     scope = Scope(asked.where or None, tuple(asked.paths))
-    edits = tuple(edit_of(one.edit, **one.arguments) for one in (asked, *asked.followed_by))
+    steps: list[EditRequest | FurtherEdit] = [asked, *asked.followed_by]
+    edits = tuple(edit_of(one.edit, **one.arguments) for one in steps)
     return plan_edit(captions, InTurn(edits=edits) if asked.followed_by else edits[0], scope, count_in=asked.count_in)
 
 
