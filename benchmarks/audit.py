@@ -1,12 +1,10 @@
 """What an audit costs beside a plain Pillow loop that decodes and resizes: pictures a second, alternating in one process, medians.
 
     python benchmarks/audit.py --pictures 24 --rounds 5
-    python benchmarks/audit.py --signatures 50000
     python benchmarks/audit.py --folder 10000
 
 Pictures are 2 megapixels, JPEG at quality 90 and every fourth a PNG, made of photographs of scikit-image laid side by side. Both sides
-run in one thread, and processor time is what counts, as other programs may run. `--signatures` measures the search for near duplicates;
-`--folder` the time and memory of `lorasmith audit` on so many pictures (of which a fifth are different; 0.3 MB of disk each).
+run in one thread, and processor time is what counts, as other programs may run. `--folder` measures the time and memory of `lorasmith audit` on so many pictures (of which a fifth are different; 0.3 MB of disk each).
 """
 
 from __future__ import annotations
@@ -18,17 +16,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from functools import partial
 from pathlib import Path
 
-import cv2
-import numpy as np
 import skimage.data
 from PIL import Image
 
 from lorasmith.curation.audit.dataset import audit_dataset
 from lorasmith.draws import rng_for
-from lorasmith.images.duplicates import Pair, Signature, near_duplicate_pairs
 
 NAMES = ("astronaut", "chelsea", "coffee", "rocket", "retina", "hubble_deep_field", "immunohistochemistry")
 
@@ -108,94 +102,13 @@ def folder_part(count: int) -> None:
             )
 
 
-SETS = ("varied", "alike", "one backdrop")
-
-
-def made_signatures(count: int, of: str) -> list[Signature]:
-    """Pictures of 22 coloured leaves over one another, whose statistics are like those of photographs; a hundredth are copies.
-
-    `varied` ones have nothing in common. Of `alike` ones a thousand each are of one scene: their large leaves lie at most a few cells
-    apart and have nearly one colour, as in pictures of one shooting or frames of one film. Of `one backdrop` all show the same picture, and
-    before it a figure of a few leaves of any colour near the middle.
-    """
-    rng = np.random.default_rng(0)
-    down, right = np.arange(24, dtype=np.float32)[None, :, None], np.arange(24, dtype=np.float32)[None, None, :]
-    out: list[Signature] = []
-    copies = count // 100
-    backdrop = made_signatures(4, "varied")[3] if of == "one backdrop" else None
-    while len(out) < count - copies:
-        n = min(1000, count - copies - len(out))
-        big = 12 if of == "alike" else 0  # leaves that a thousand pictures have in common
-        pictures = np.tile(_around(rng, n, big, 20, 235, 6, 3)[:, None, None], (1, 24, 24, 1))
-        radii = 1 / np.linspace(1 / 12, 1 / 1.5, 22)
-        middle = rng.uniform(7, 17, (2, n, 1, 1)).astype(np.float32)
-        if backdrop:
-            pictures[:] = _in_colour(backdrop)
-            radii = np.append(rng.uniform(4, 7, 1), rng.uniform(1.5, 6, 7))
-        for number, radius in enumerate(radii):
-            shared = number < big
-            y, x = _around(rng, n, shared, -2, 26, 0.7), _around(rng, n, shared, -2, 26, 0.7)
-            if backdrop:
-                y, x = (at + rng.normal(0, 3, at.shape) * (number > 0) for at in middle)
-            flat = _around(rng, n, shared, 0.5, 2, 0.05).clip(0.3)
-            inside = (down - y) ** 2 * flat + (right - x) ** 2 / flat < radius**2
-            np.copyto(pictures, _around(rng, n, shared, 0, 255, 10, 3)[:, None, None], where=inside[..., None])
-        red, green, blue = np.moveaxis(pictures.clip(0, 255), -1, 0)
-        luma = 0.299 * red + 0.587 * green + 0.114 * blue
-        chroma = np.stack([128 + 0.564 * (blue - luma), 128 + 0.713 * (red - luma)], -1).clip(0, 255).astype(np.uint8)
-        for light, colour in zip(luma, chroma, strict=True):
-            out.append(Signature(cv2.resize(light, (48, 48)).round().astype(np.uint8), colour))
-    for number in range(copies):
-        luma, chroma = out[number * 7].luma, out[number * 7].chroma
-        noise = rng.integers(-3, 4, luma.shape)
-        out.append(Signature(np.clip(luma[:, ::-1].astype(int) + noise, 0, 255).astype(np.uint8), np.ascontiguousarray(chroma[:, ::-1])))
-    return out
-
-
-def _in_colour(one: Signature) -> np.ndarray:
-    """A signature as a picture of 24 x 24 cells."""
-    luma = cv2.resize(one.luma.astype(np.float32), (24, 24), interpolation=cv2.INTER_AREA)
-    blue, red = np.moveaxis(one.chroma.astype(np.float32) - 128, -1, 0)
-    return np.stack([luma + red / 0.713, luma - 0.344 * blue - 0.714 * red, luma + blue / 0.564], -1)
-
-
-def _around(rng: np.random.Generator, n: int, shared: bool | int, low: float, high: float, spread: float, channels: int = 0) -> np.ndarray:
-    """n numbers (or colours) between the two; where `shared`, near one of them."""
-    shape = (n, channels) if channels else (n, 1, 1)
-    if not shared:
-        return rng.uniform(low, high, shape).astype(np.float32)
-    return (rng.uniform(low, high, (1, *shape[1:])) + rng.normal(0, spread, shape)).astype(np.float32)
-
-
-def search(signatures: list[Signature], found: list[list[Pair]]) -> None:
-    found.append(near_duplicate_pairs(signatures))
-
-
-def signatures_part(count: int) -> None:
-    for of in SETS:
-        signatures = made_signatures(count, of)
-        found: list[list[Pair]] = []
-        processor, clock = timed(partial(search, signatures, found))
-        copies = count // 100
-        there = {(pair.first, pair.second) for pair in found[0]}
-        known = sum((number * 7, count - copies + number) in there for number in range(copies))
-        print(
-            f"near duplicates of {count:,}, {of}: {processor:.1f} s of processor, {clock:.1f} s of the clock; "
-            f"{known} of {copies} copies found, {len(there) - known} other pairs",
-            flush=True,
-        )
-
-
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pictures", type=int, default=24)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--signatures", type=int, default=0, help="search among so many signatures instead")
     parser.add_argument("--folder", type=int, default=0, help="audit a folder of so many instead")
     given = parser.parse_args()
     if given.folder:
         folder_part(given.folder)
-    elif given.signatures:
-        signatures_part(given.signatures)
     else:
         pictures_part(given.pictures, given.rounds)

@@ -64,6 +64,10 @@ class Bounds:
     def mirrored(self) -> Bounds:
         return Bounds(*(_rows(every.reshape(-1, len(PLACES), len(PLACES), 3)[:, :, ::-1]) for every in (self.value, self.low, self.high)))
 
+    def of(self, rows: Places) -> Bounds:
+        """Those of some pictures."""
+        return Bounds(self.value[rows], self.low[rows], self.high[rows])
+
     def ordered(self, columns: Places) -> Bounds:
         return Bounds(*(np.ascontiguousarray(every[:, columns]) for every in (self.value, self.low, self.high)))
 
@@ -81,6 +85,15 @@ def bounds_of(pictures: NDArray[np.float32]) -> Bounds:
 def joined(parts: list[Bounds]) -> Bounds:
     """The bounds of all pictures of several lists."""
     return Bounds(*(np.concatenate([getattr(part, name) for part in parts]) for name in ("value", "low", "high")))
+
+
+def are_within(bounds: Bounds, one: Places, other: Places, turned: bool) -> NDArray[np.bool_]:
+    """Whether the pictures of each pair are within one another's bounds, the other's mirror image where `turned`."""
+    ones = bounds.of(one)
+    inside = np.zeros(len(one), bool)
+    every = np.arange(len(one))
+    inside[_within(ones.mirrored() if turned else ones, bounds.of(other), every, every)] = True
+    return inside
 
 
 def possible_pairs(

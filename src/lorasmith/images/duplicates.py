@@ -3,7 +3,8 @@
 A usual perceptual hash (the signs of a few low frequencies) dies of a crop, which shifts every frequency's phase, and calls all
 drawings with the same backdrop one picture. So a `Signature` keeps a small picture of 48 x 48 cells, and three sieves look at pairs:
 
-1. Between which values each place of a picture is after any small crop, as bits (`bounds`): that leaves few of all pairs.
+1. Between which values each place of a picture is after any small crop, as bits (`bounds`): that leaves few of all pairs. Of a very large
+   set not all pairs are looked at, but those with a hash in common (`bands`).
 2. Low frequencies of the small picture (a DCT, as in perceptual hashes, but as numbers): the distance of two pictures less what a small
    crop could explain. A crop moves the frequencies along four directions (a shift and a stretch on each axis), which are known for each
    picture; what remains is not a crop. On the way of a large crop over hard edges they turn: where those of neither picture explain
@@ -14,15 +15,18 @@ drawings with the same backdrop one picture. So a `Signature` keeps a small pict
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
+from hashlib import blake2b
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from PIL import Image
 
-from lorasmith.images.bounds import bounds_of, joined, possible_pairs
+from lorasmith.images import bands
+from lorasmith.images.bounds import Bounds, are_within, bounds_of, joined, possible_pairs
+from lorasmith.images.spectrum import kept_frequencies, signs_in_a_mirror, spectra
 
 Relation = Literal["same", "mirrored"]
 
@@ -38,9 +42,6 @@ CELLS = 48
 MOST_CROPPED = 0.13
 """Share of a side that may have been cropped away from a copy."""
 
-FREQUENCIES = 6
-"""Frequencies i + j < 6 are compared in the second sieve: 21 in each of luma and two chromas."""
-
 SIEVE = 0.12
 """Largest distance that passes it, as a share of the contrast. Of 1,286 copies of photographs and scenes (flip, JPEG 40-95, resize 0.3-2x,
 crop to 90 %) 0.9 % are further, crops of even textures."""
@@ -54,6 +55,9 @@ copies the furthest differed by 2.2 and 2.6 after the first and the second."""
 
 AT_ONCE = 512
 """Pictures whose pixels are held at once, and pairs that are laid over one another."""
+
+ALL_PAIRS = 50_000**2 // 2
+"""Up to so many pairs all are compared, in about ten seconds; of more those with a hash in common, in n log n."""
 
 MANY = 64
 """Pictures in a group from which on no more pairs are looked for inside it: thousand frames of one shot have half a million."""
@@ -164,21 +168,32 @@ def grouped(count: int, pairs: Sequence[Pair]) -> list[Group]:
 def near_duplicate_pairs(signatures: Sequence[Signature], known: Sequence[Pair] = (), compared: int = 0) -> list[Pair]:
     """The pairs that pass the three sieves, in order of their places.
 
-    All of them, but for large groups (`MANY`): of those enough to connect them. The first `compared` pictures were compared with each other
-    before: `known` are the pairs that were found, and only the pictures behind them are compared, with each other and with all.
+    All of them, but for large groups (`MANY`) and very many pictures (`ALL_PAIRS`): of large groups enough to connect them, of very many
+    pictures nearly all (`bands`). The first `compared` pictures were compared with each other before: `known` are the pairs that were
+    found, and only the pictures behind them are compared, with each other and with all.
     """
+    count = len(signatures)
     found = {(pair.first, pair.second): pair for pair in known}
-    if len(signatures) < 2 or compared == len(signatures):
+    if count < 2 or compared == count:
         return [found[place] for place in sorted(found)]
-    spectra, connected = _Spectra(signatures), _Connected(len(signatures))
+    spectra_of, connected = _Spectra(signatures), _Connected(count)
     for pair in known:
         connected.join(pair.first, pair.second)
     brightness = np.array([one.luma.sum(dtype=int) for one in signatures])
     bounds = joined([bounds_of(_soft(images, 2)) for images in _halves(signatures)])
-    for one, other, turned in possible_pairs(bounds, connected.closely, compared):
+    if (count**2 - compared**2) // 2 <= ALL_PAIRS:
+        candidates = possible_pairs(bounds, connected.closely, compared)
+    else:
+        places, equal = _different(signatures)
+        for pair in equal:
+            if pair.second >= compared:
+                found.setdefault((pair.first, pair.second), pair)
+                connected.join(pair.first, pair.second)
+        candidates = _likely_pairs(signatures, bounds, places, connected.closely, compared)
+    for one, other, turned in candidates:
         swapped = brightness[one] > brightness[other]  # which of the two is moved over the other may not hang on their places
         one, other = np.where(swapped, other, one), np.where(swapped, one, other)
-        passed = np.flatnonzero(spectra.uncropped_distance(one, other, turned) < SIEVE)
+        passed = np.flatnonzero(spectra_of.uncropped_distance(one, other, turned) < SIEVE)
         for start in range(0, len(passed), AT_ONCE):
             part = passed[start : start + AT_ONCE]
             part = part[~connected.closely(one[part], other[part])]
@@ -188,6 +203,33 @@ def near_duplicate_pairs(signatures: Sequence[Signature], known: Sequence[Pair] 
                     found[place] = pair
                 connected.join(*place)
     return [found[place] for place in sorted(found)]
+
+
+def _different(signatures: Sequence[Signature]) -> tuple[Places, list[Pair]]:
+    """The places of the first of each signature, ascending, and the pairs of each other place with the first of its signature."""
+    first: dict[bytes, int] = {}
+    equal = []
+    for place, one in enumerate(signatures):
+        earlier = first.setdefault(blake2b(one.to_bytes(), digest_size=16).digest(), place)
+        if earlier != place:
+            equal.append(Pair(earlier, place, "same", 0.0))
+    return np.fromiter(first.values(), np.intp, len(first)), equal
+
+
+def _likely_pairs(
+    signatures: Sequence[Signature], bounds: Bounds, places: Places, closely: Callable[[Places, Places], NDArray[np.bool_]], compared: int
+) -> Iterator[tuple[Places, Places, bool]]:
+    """Pairs among these places that have a hash in common and are within one another's bounds; like `possible_pairs`."""
+    views = bands.joined([bands.views_of(images) for images in _halves([signatures[place] for place in places])])
+
+    def settled(one: Places, other: Places) -> NDArray[np.bool_]:
+        return closely(places[one], places[other])
+
+    for one, other, turned in bands.likely_pairs(views, settled, int(np.searchsorted(places, compared))):
+        one, other = places[one], places[other]
+        inside = are_within(bounds, one, other, turned)
+        if inside.any():
+            yield one[inside], other[inside], turned
 
 
 class _Connected:
@@ -240,7 +282,7 @@ class _Spectra:
     """Low frequencies of the pictures, and how a crop would change them; of each when it is first asked for."""
 
     def __init__(self, signatures: Sequence[Signature]) -> None:
-        size = 3 * len(_kept_frequencies()[0])
+        size = 3 * len(kept_frequencies()[0])
         self._signatures = signatures
         self._known = np.zeros(len(signatures), bool)
         self._values = np.empty((len(signatures), size), np.float32)
@@ -252,7 +294,7 @@ class _Spectra:
         """Squared distance of each pair as a share of its contrast, less what a crop explains: along the directions of one of the two,
         whichever explains more, and where that is nearly enough for the sieve along those halfway."""
         self._learn(np.unique(np.concatenate([one, other])))
-        sign = _signs_in_a_mirror() if turned else np.float32(1)
+        sign = signs_in_a_mirror() if turned else np.float32(1)
         apart = sign * self._values[other] - self._values[one]
         explained = _along(self._directions[one], apart)
         explained = np.maximum(explained, _along(self._directions[other], sign * apart))
@@ -272,25 +314,12 @@ class _Spectra:
         for number, images in enumerate(_halves([self._signatures[place] for place in new])):
             part = new[number * AT_ONCE : (number + 1) * AT_ONCE]
             across, along = np.gradient(images, axis=2), np.gradient(images, axis=1)
-            moves = np.stack([_spectrum(move) for move in (across, across * x, along, along * y)], 1)
-            values = _spectrum(images - 128)
+            moves = np.stack([spectra(move) for move in (across, across * x, along, along * y)], 1)
+            values = spectra(images - 128)
             self._moves[part], self._directions[part] = moves, _orthonormal(moves)
             self._values[part] = values
             self._contrast[part] = np.sqrt((values[:, 3:] ** 2).sum(1) + 4.0)  # without the mean colour; a little, so that nothing is 0
         self._known[new] = True
-
-
-@cache
-def _kept_frequencies() -> tuple[Places, Places]:
-    """Down and right, of the frequencies that are compared; the mean is the first."""
-    down, right = np.meshgrid(range(FREQUENCIES), range(FREQUENCIES), indexing="ij")
-    kept = down + right < FREQUENCIES
-    return down[kept], right[kept]
-
-
-@cache
-def _signs_in_a_mirror() -> Floats:
-    return np.repeat(1 - 2 * (_kept_frequencies()[1] % 2), 3).astype(np.float32)
 
 
 @cache
@@ -303,21 +332,6 @@ def _along(directions: Floats, apart: Floats) -> Floats:
     """Squared length (n) of what of each difference (n, D) is along its directions (n, 4, D), which are at right angles."""
     length: Floats = ((directions @ apart[..., None]) ** 2).sum((1, 2))
     return length
-
-
-@cache
-def _cosines() -> Floats:
-    """Rows are the cosines of the lowest frequencies over the cells, scaled so that a constant gives its value."""
-    at = (np.arange(CELLS // 2) + 0.5) / (CELLS // 2)
-    return np.stack([np.cos(np.pi * k * at) * (1 if k == 0 else np.sqrt(2)) / len(at) for k in range(FREQUENCIES)]).astype(np.float32)
-
-
-def _spectrum(images: Floats) -> Floats:
-    """n x 24 x 24 x 3 to n x (frequencies x 3); high ones count less."""
-    down, right = _kept_frequencies()
-    weights = (1 / np.sqrt(1 + down**2 + right**2)).astype(np.float32)
-    rows = (_cosines() @ images.reshape(len(images), CELLS // 2, -1)).reshape(len(images), FREQUENCIES, CELLS // 2, 3)
-    return ((_cosines() @ rows)[:, down, right] * weights[:, None]).reshape(len(images), -1)
 
 
 def _orthonormal(rows: Floats) -> Floats:
