@@ -31,6 +31,7 @@ from lorasmith.dataset_folder import (
 )
 from lorasmith.errors import DatasetError, SettingsError
 from lorasmith.findings import About, Change, Evidence, Finding, Fix, MendChange, Severity
+from lorasmith.images.file_part import FilePart
 from lorasmith.images.looks import SIZES, Seen, look_at_all
 from lorasmith.images.picture_cache import PictureCache
 from lorasmith.images.read import picture_size
@@ -65,6 +66,8 @@ class Picture:
     """Whether it belongs to a regularisation set: it keeps the base model as it was."""
     content: str = ""
     """Hash of its bytes (sha256, hex); empty where the folder was opened without `verify`."""
+    part: FilePart | None = None
+    """Where its bytes are if it is a member of a shard; `path` then is the shard's with the member's name behind it."""
 
 
 @dataclass(frozen=True)

@@ -11,13 +11,16 @@ from __future__ import annotations
 
 import hashlib
 import os
+from array import array
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
+import numpy as np
 import torch
 
 from lorasmith.datasets.augment import crop_seen, drawn_colour, drawn_crop, is_mirrored
@@ -71,7 +74,7 @@ class LatentSource:
     """Samples in, latents out; the same ones whatever was cached before, and in whatever order it is asked.
 
     `encode` takes pixels (1, 3, height, width) in [-1, 1] and gives latents (1, c, h, w); `encoder` is the hash of its weights and
-    settings, `dtype` what latents are kept in. With `in_memory` a latent is read once, without for each sample.
+    settings, `dtype` what latents are kept in. With `in_memory` a folder's latent is read once, without for each sample; those of manifests and shards are too many to be kept.
     """
 
     def __init__(
@@ -86,9 +89,11 @@ class LatentSource:
         self._readers = ThreadPoolExecutor(READERS)
         self._expected: OrderedDict[tuple[tuple[Sample, ...], int], list[Future[_Read]]] = OrderedDict()
 
-    @property
+    @cached_property
     def needs_encoder(self) -> bool:
         """Whether some samples are encoded when they are trained on; otherwise the autoencoder can go after `prepare`."""
+        if not any(dataset.color_aug or dataset.random_crop for dataset in self._datasets):
+            return False  # without looking at each of a million pictures
         return any(self._datasets[item.dataset].color_aug or self._crop_varies(item) for item in self._pictures)
 
     def _crop_varies(self, item: TrainingPicture) -> bool:
@@ -107,24 +112,31 @@ class LatentSource:
         Of `count` processes each takes every `count`-th picture, and finds those of the others in the cache when all are done.
         Raises RunError where the autoencoder gives numbers that are not finite.
         """
-        mine = list(self._to_keep().items())[rank::count]
-        missing = [(key, request) for key, request in mine if not self._cache.has(key)]
+        places, keys = array("q"), bytearray()  # of a million pictures neither requests nor keys are kept as objects
+        for place, request in self._to_keep():
+            places.append(place)
+            keys += bytes.fromhex(self._key(request))
+        _, first = np.unique(np.frombuffer(keys, "S32"), return_index=True)
+        mine = np.sort(first)[rank::count]
+        missing = np.array([number for number in mine if not self._cache.has(keys[32 * number : 32 * number + 32].hex())], np.int64)
         done = len(mine) - len(missing)
         yield done, len(mine)
-        for (key, request), pixels in self._ahead(lambda one: bucket_pixels(one[1]), missing):
-            self._cache.put(key, self._encoded(request, pixels))
+        for request, pixels in self._ahead(bucket_pixels, (self._at(places[number]) for number in missing)):
+            self._cache.put(self._key(request), self._encoded(request, pixels))
             done += 1
             yield done, len(mine)
 
-    def _to_keep(self) -> dict[str, LatentRequest]:
-        """Key -> what is cached for the run: each picture as it is and, where it is flipped, mirrored."""
-        found = {}
-        for item in self._pictures:
-            for mirrored in (False, True) if self._datasets[item.dataset].flip_aug else (False,):
-                if not self._crop_varies(item):
-                    request = replace(item.latent_request, mirrored=mirrored)
-                    found[self._key(request)] = request
-        return found
+    def _to_keep(self) -> Iterator[tuple[int, LatentRequest]]:
+        """What is cached for the run, each at its place: a picture as it is and, where it is flipped, mirrored."""
+        for index, item in enumerate(self._pictures):
+            if not self._crop_varies(item):
+                yield 2 * index, item.latent_request
+                if self._datasets[item.dataset].flip_aug:
+                    yield 2 * index + 1, replace(item.latent_request, mirrored=True)
+
+    def _at(self, place: int) -> LatentRequest:
+        """The one at a place of `_to_keep`."""
+        return replace(self._pictures[place // 2].latent_request, mirrored=bool(place % 2))
 
     def _key(self, request: LatentRequest) -> str:
         return latent_key(request, self._encoder, self._dtype)
@@ -203,7 +215,7 @@ class LatentSource:
             key = self._key(augmented.request)
             latent = self._memory.get(key)
             if latent is None and (latent := self._cache.get(key)) is not None:
-                self._remember(key, self._finite(augmented.request, latent))
+                self._remember(key, self._finite(augmented.request, latent), augmented.item)
             if latent is not None:
                 return _Read(latent, None)
         return _Read(None, bucket_pixels(augmented.request))
@@ -215,11 +227,11 @@ class LatentSource:
         latent = self._encoded(augmented.request, read.pixels)
         if augmented.kept:
             self._cache.put(self._key(augmented.request), latent)
-            self._remember(self._key(augmented.request), latent)
+            self._remember(self._key(augmented.request), latent, augmented.item)
         return latent
 
-    def _remember(self, key: str, tensor: torch.Tensor) -> None:
-        if self._in_memory:
+    def _remember(self, key: str, tensor: torch.Tensor, item: TrainingPicture) -> None:
+        if self._in_memory and not item.is_row:
             self._memory[key] = tensor
 
     def _masks(self, augmented: Sequence[_Augmented], cells: Size) -> torch.Tensor | None:
@@ -240,5 +252,5 @@ class LatentSource:
         if found is None:
             found = mask_cells(masks, fit, cells)
             self._cache.put(key, found)
-        self._remember(key, found)
+        self._remember(key, found, augmented.item)
         return found.flip(-1) if augmented.request.mirrored else found

@@ -25,7 +25,9 @@ class DatasetSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    path: Path = Field(description="Folder with pictures and captions, or with kohya's `N_name` folders inside.")
+    path: Path = Field(
+        description="Folder with pictures and captions, or with kohya's `N_name` folders inside; a manifest (.jsonl, .parquet); shards ({000..099}.tar)."
+    )
     repeats: int | None = Field(
         None, ge=1, le=10_000,
         description="Repeats of each picture in an epoch, 1-10000. Empty: N of an `N_name` folder, else 1.",

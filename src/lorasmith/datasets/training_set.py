@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import accumulate
 from pathlib import Path
+from typing import overload
+
+import numpy as np
 
 from lorasmith.dataset_folder import CAPTION_SUFFIXES
 from lorasmith.datasets.buckets import Fit, Size, bucket_sizes, fit
+from lorasmith.datasets.columns import Columns, Kind
 from lorasmith.datasets.folders import NOT_READ, Picture, folder_finding, open_folder
 from lorasmith.datasets.latent_request import LatentRequest
+from lorasmith.datasets.manifests import is_manifest, open_manifest
 from lorasmith.datasets.masks import Mask, find_masks
 from lorasmith.datasets.order import EpochOrder, Group, Members, Order, Shape
 from lorasmith.datasets.regularisation import regularisation_repeats
+from lorasmith.datasets.row_index import RowIndex
 from lorasmith.datasets.settings import BucketSettings, DatasetSettings, check_datasets
-from lorasmith.errors import DatasetError
+from lorasmith.datasets.shards import is_shards, open_shards
+from lorasmith.errors import DatasetError, SettingsError
 from lorasmith.findings import Evidence, Finding
+from lorasmith.images.file_part import FilePart
 from lorasmith.pages.numbers import count
 
 
@@ -38,6 +48,9 @@ class TrainingPicture:
     balanced: int | None = None
     """Repeats of a regularisation picture that is balanced against the others; None where its folder's repeats count."""
 
+    is_row: bool = False
+    """Whether it is of a manifest or of shards, of which there may be too many to keep anything of each in memory."""
+
     @property
     def repeats(self) -> int:
         """How many samples of it are in one epoch."""
@@ -45,14 +58,105 @@ class TrainingPicture:
 
     @property
     def latent_request(self) -> LatentRequest:
-        return LatentRequest(self.picture.path, self.picture.content, self.fit)
+        return LatentRequest(self.picture.part or self.picture.path, self.picture.content, self.fit)
+
+
+class RowPictures(Sequence[TrainingPicture]):
+    """The pictures of an index (a manifest, or shards), each made when it is asked for; `held_out` chooses those that judge the LoRA."""
+
+    def __init__(
+        self, path: Path, row_index: RowIndex, dataset: DatasetSettings, number: int, buckets: BucketSettings, held_out: bool = False
+    ):
+        self.path, self.row_index, self.dataset, self.number, self.buckets = path, row_index, dataset, number, buckets
+        self.numbers = np.flatnonzero(row_index.table["held_out"] == held_out)
+        """Which records of the index they are."""
+        self._sizes = _sizes(buckets)
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    @overload
+    def __getitem__(self, index: int) -> TrainingPicture: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[TrainingPicture]: ...
+    def __getitem__(self, index: int | slice) -> TrainingPicture | list[TrainingPicture]:
+        if isinstance(index, slice):
+            return [self._picture(int(number)) for number in self.numbers[index]]
+        return self._picture(int(self.numbers[index]))
+
+    def _picture(self, number: int) -> TrainingPicture:
+        record, row = self.row_index.table[number], self.row_index.row(number)
+        path = Path(row["file"])
+        part = FilePart(path, row["name"], row["offset"], row["length"]) if "name" in row else None
+        size, content = (int(record["width"]), int(record["height"])), record["content"].tobytes().hex()
+        picture = Picture(
+            path if part is None else path / part.name, row["text"], size, self.path.stem, int(record["repeats"]), self.dataset.is_reg,
+            content, part,
+        )  # fmt: skip
+        return TrainingPicture(picture, self._fit(size), self.number, self.buckets.size, self.dataset.batch_size, is_row=True)
+
+    def _fit(self, size: Size) -> Fit:
+        return fit(size, self.buckets, self._sizes)
+
+    def held_out(self) -> RowPictures:
+        """Those of the same index that judge the LoRA."""
+        return RowPictures(self.path, self.row_index, self.dataset, self.number, self.buckets, held_out=True)
+
+    @cached_property
+    def columns(self) -> Columns:
+        """What is known of all without reading one."""
+        rows = self.row_index.table[self.numbers]
+        return Columns.of_sizes(
+            rows["width"], rows["height"], rows["repeats"], self.dataset.is_reg, self._fit, self.buckets.size, self.dataset.batch_size
+        )
+
+    def among(self, contents: Collection[str]) -> Iterator[tuple[str, int]]:
+        """Those of `contents` that are here, each with the number of a picture."""
+        wanted = np.array([bytes.fromhex(content) for content in contents], "V32")
+        found = np.flatnonzero(np.isin(self.row_index.table["content"][self.numbers].view("S32"), wanted.view("S32")))
+        for number in found:
+            yield self.row_index.table["content"][self.numbers[number]].tobytes().hex(), int(number)
+
+
+class PictureList(Sequence[TrainingPicture]):
+    """Pictures of folders, and after them those of indices, which are made when they are asked for."""
+
+    def __init__(self, parts: Sequence[Sequence[TrainingPicture]]):
+        self.parts = tuple(part for part in parts if len(part))
+        self.ends = list(accumulate(map(len, self.parts)))
+
+    def __len__(self) -> int:
+        return self.ends[-1] if self.ends else 0
+
+    @overload
+    def __getitem__(self, index: int) -> TrainingPicture: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[TrainingPicture]: ...
+    def __getitem__(self, index: int | slice) -> TrainingPicture | list[TrainingPicture]:
+        if isinstance(index, slice):
+            return [self[place] for place in range(*index.indices(len(self)))]
+        place = range(len(self))[index]
+        part = bisect_right(self.ends, place)
+        return self.parts[part][place - (self.ends[part - 1] if part else 0)]
+
+
+def columns_of(pictures: Iterable[TrainingPicture]) -> Columns:
+    """What is known of pictures, by columns."""
+    return Columns.of(
+        (Kind(i.fit.bucket, i.resolution, i.batch_size), i.repeats, i.picture.repeats, i.picture.is_reg, i.fit, i.picture.size)
+        for i in pictures
+    )
+
+
+LOOKED_AT = 10_000
+"""Pictures of an index that are looked at where only reading all of them would be exact."""
 
 
 @dataclass(frozen=True)
 class TrainingSet:
     """All pictures of a run in a fixed order, and what is wrong with their folders."""
 
-    pictures: tuple[TrainingPicture, ...]
+    pictures: Sequence[TrainingPicture]
     findings: tuple[Finding, ...]
     not_needed: tuple[TrainingPicture, ...] = ()
     """Regularisation pictures beyond what balances the others; they are never trained on."""
@@ -61,43 +165,77 @@ class TrainingSet:
         return f"TrainingSet({len(self.pictures)} pictures, {self.samples_per_epoch} samples an epoch, {len(self.buckets)} buckets)"
 
     @property
-    def buckets(self) -> dict[Size, list[tuple[int, int]]]:
-        """Bucket -> (index of the picture, repeats), over all datasets."""
-        found: dict[Size, list[tuple[int, int]]] = {}
-        for index, item in enumerate(self.pictures):
-            found.setdefault(item.fit.bucket, []).append((index, item.repeats))
-        return found
+    def rows(self) -> tuple[RowPictures, ...]:
+        """Those of indices; they come after all others."""
+        parts = self.pictures.parts if isinstance(self.pictures, PictureList) else ()
+        return tuple(part for part in parts if isinstance(part, RowPictures))
+
+    @cached_property
+    def listed(self) -> tuple[TrainingPicture, ...]:
+        """Those of folders."""
+        if isinstance(self.pictures, PictureList):
+            return tuple(item for part in self.pictures.parts if not isinstance(part, RowPictures) for item in part)
+        return tuple(self.pictures)
+
+    @cached_property
+    def looked_at(self) -> Sequence[TrainingPicture]:
+        """All pictures of folders, and of each index at most `LOOKED_AT`, evenly spread: for what is asked of captions and sizes."""
+        if not self.rows:
+            return self.pictures
+        return (*self.listed, *(item for rows in self.rows for item in rows[:: -(-len(rows) // LOOKED_AT)]))
+
+    @cached_property
+    def columns(self) -> Columns:
+        """What is known of all pictures without reading one."""
+        listed = columns_of(self.listed)
+        return Columns.joined([listed, *(rows.columns for rows in self.rows)]) if self.rows else listed
+
+    @cached_property
+    def buckets(self) -> dict[Size, np.ndarray]:
+        """Bucket -> indices of its pictures (int64), over all datasets."""
+        return self.columns.members(lambda kind: kind.bucket)
 
     def groups(self, batch_size: int) -> list[Group]:
         """Pictures that may share a batch; `batch_size` is for those whose dataset has none of its own."""
-        found: dict[tuple[Size | None, int], dict[Size, list[tuple[int, int]]]] = {}
-        for index, item in enumerate(self.pictures):
-            buckets = found.setdefault((item.resolution, item.batch_size or batch_size), {})
-            buckets.setdefault(item.fit.bucket, []).append((index, item.repeats))
-        return [Group({bucket: Members.of(pairs) for bucket, pairs in buckets.items()}, size) for (_, size), buckets in found.items()]
+        found: dict[tuple[Size | None, int], dict[Size, Members]] = {}
+        together = self.columns.members(lambda kind: (kind.resolution, kind.batch_size or batch_size, kind.bucket))
+        for (resolution, size, bucket), pictures in together.items():
+            found.setdefault((resolution, size), {})[bucket] = Members.from_arrays(pictures, self.columns.repeats[pictures])
+        return [Group(buckets, size) for (_, size), buckets in found.items()]
 
     @cached_property
     def samples_per_epoch(self) -> int:
         """Pictures in an epoch, each as often as it is repeated."""
-        return sum(item.repeats for item in self.pictures)
+        return int(self.columns.repeats.sum())
+
+    @cached_property
+    def training_pictures(self) -> int:
+        """How many pictures there are without those for regularisation."""
+        return int((~self.columns.is_reg).sum())
 
     @cached_property
     def training_samples_per_epoch(self) -> int:
-        """The same without regularisation pictures: what sd-scripts calls `num_train_images`."""
-        return sum(item.repeats for item in self.pictures if not item.picture.is_reg)
+        """Samples without regularisation pictures: what sd-scripts calls `num_train_images`."""
+        return int(self.columns.repeats[~self.columns.is_reg].sum())
 
     @cached_property
     def declared_regularisation(self) -> int:
         """Regularisation pictures with the repeats that their folders declare, whether they are needed or not."""
-        return sum(item.picture.repeats for item in (*self.pictures, *self.not_needed) if item.picture.is_reg)
+        spare = sum(item.picture.repeats for item in self.not_needed if item.picture.is_reg)
+        return int(self.columns.declared[self.columns.is_reg].sum()) + spare
 
     @cached_property
     def masked_pictures(self) -> int:
         """Pictures with regions that training leaves out."""
-        return sum(bool(item.masks) for item in self.pictures)
+        return sum(bool(item.masks) for item in self.listed)
+
+    def twins_of(self, contents: Collection[str]) -> dict[str, Path]:
+        """Content -> a picture of the set that has it, of those contents that any has."""
+        found = {item.picture.content: item.picture.path for item in self.listed if item.picture.content in contents}
+        return found | {content: rows[number].picture.path for rows in self.rows for content, number in rows.among(contents)}
 
     def batch_shapes(self, batch_size: int) -> Counter[Shape]:
-        """Shape -> batches of it in an epoch, the same in each; without their order, which takes a draw for each sample."""
+        """Shape -> batches of it in an epoch, the same in each; without their order."""
         return sum((group.shapes for group in self.groups(batch_size)), Counter())
 
     def batches_per_epoch(self, batch_size: int) -> int:
@@ -116,20 +254,26 @@ def open_training_set(
     datasets: Sequence[DatasetSettings], buckets: BucketSettings, *, batch_size: int = 1, balance_reg: bool = True,
     cache: str | Path | None = None,
 ) -> TrainingSet:  # fmt: skip
-    """Open and check the folders, decode every picture once, and give each its bucket.
+    """Open and check the datasets, decode every picture once, and give each its bucket.
 
-    `cache` is the folder that keeps what was decoded before, as in `open_folder`.
+    `cache` is the folder that keeps what was decoded before, as in `open_folder`; beside it are the indices of manifests and shards.
     `batch_size` is the run's, for datasets that have none of their own. With `balance_reg` regularisation pictures are repeated as often as
     the training images that they share batches with; without, each as often as it is repeated.
 
-    Raises DatasetError where a folder cannot be used at all; single bad pictures come back as findings.
+    Raises DatasetError where a dataset cannot be used at all; single bad pictures come back as findings.
     """
     check_datasets(datasets)
     pictures: list[TrainingPicture] = []
+    rows: list[RowPictures] = []
     findings: list[Finding] = []
     for number, dataset in enumerate(datasets):
         own = buckets if dataset.resolution is None else buckets.model_copy(update={"resolution": dataset.resolution})
-        sizes = [] if own.bucket_no_upscale and own.enable_bucket else bucket_sizes(own)
+        if is_indexed(dataset.path):
+            opened = open_rows(dataset, number, own, cache, balance_reg)
+            findings += left_out_of(opened)
+            rows.append(opened)
+            continue
+        sizes = _sizes(own)
         contents = open_folder(
             Path(dataset.path), repeats=dataset.repeats, is_reg=dataset.is_reg,
             caption_extension=dataset.caption_extension or CAPTION_SUFFIXES, cache=cache,
@@ -144,9 +288,71 @@ def open_training_set(
         for picture, way in zip(contents.pictures, fits, strict=True):
             if picture.path in masks:
                 pictures.append(TrainingPicture(picture, way, number, own.size, dataset.batch_size, masks[picture.path]))
-    if balance_reg:
-        return _balanced(pictures, findings, datasets, batch_size)
-    return TrainingSet(tuple(pictures), tuple(findings))
+    listed, not_needed = _balanced(pictures, rows, findings, datasets, batch_size) if balance_reg else (pictures, [])
+    return TrainingSet(PictureList([tuple(listed), *rows]) if rows else tuple(listed), tuple(findings), tuple(not_needed))
+
+
+def _sizes(buckets: BucketSettings) -> list[Size]:
+    return [] if buckets.bucket_no_upscale and buckets.enable_bucket else bucket_sizes(buckets)
+
+
+# Manifests and shards
+
+
+def is_indexed(path: Path) -> bool:
+    """Whether a dataset's path names rows rather than a folder of pictures."""
+    return is_manifest(path) or is_shards(path)
+
+
+def open_rows(
+    dataset: DatasetSettings, number: int, buckets: BucketSettings, cache: str | Path | None, balance_reg: bool = False
+) -> RowPictures:
+    """The pictures of a manifest or of shards, by their index.
+
+    Raises:
+        DatasetError: it cannot be read, or has no picture that can be used.
+        SettingsError: a setting of the dataset is for folders alone.
+    """
+    _refuse_settings_for_folders(dataset, number, balance_reg)
+    path = Path(dataset.path)
+    if cache is None:
+        raise DatasetError(
+            f"{path} can be trained on, but here a folder is needed: give one that holds pictures.",
+            code="dataset.no_folder",
+            folder=str(path),
+        )
+    caches, pictures = Path(cache).parent, Path(cache)
+    index = open_shards(path, dataset.repeats, caches) if is_shards(path) else open_manifest(path, dataset.repeats, caches, pictures)
+    opened = RowPictures(path, index, dataset, number, buckets)
+    if not len(opened):
+        why = "; ".join(each.first for each in index.left_out) or "it has no rows that are not held out"
+        raise DatasetError(f"{path} has no picture to train on: {why}", code="dataset.no_usable_pictures", file=str(path))
+    return opened
+
+
+def _refuse_settings_for_folders(dataset: DatasetSettings, number: int, balance_reg: bool) -> None:
+    given = {"mask_path": dataset.mask_path, "alpha_mask": dataset.alpha_mask, "caption_extension": dataset.caption_extension}
+    for name, value in given.items():
+        if value:
+            raise SettingsError(
+                f"datasets.{number}.{name} is for folders of pictures, and {dataset.path} is not one. Leave it out.",
+                code="settings.no_effect", setting=f"datasets.{number}.{name}",
+            )  # fmt: skip
+    if dataset.is_reg and balance_reg:
+        raise SettingsError(
+            f"{dataset.path} cannot be balanced against the training images. Set training.balance_reg to false and repeats as you want them, or "
+            "give its pictures as a folder.",
+            code="settings.value", setting="training.balance_reg",
+        )  # fmt: skip
+
+
+def left_out_of(opened: RowPictures) -> Iterator[Finding]:
+    """What the index says of rows that cannot be used; one finding for each reason."""
+    for each in opened.row_index.left_out:
+        message = f"{count(each.count, 'picture')} of {opened.path} {'is' if each.count == 1 else 'are'} left out. The first: {each.first}"
+        evidence = Evidence(each.count, "pictures")
+        fix = "Correct them, or take them out."
+        yield folder_finding(each.rule, opened.path.parent, opened.path, message, fix, about="file", left_out=True, evidence=evidence)
 
 
 def _read_by_another(finding: Finding, dataset: DatasetSettings, datasets: Sequence[DatasetSettings]) -> bool:
@@ -158,15 +364,22 @@ def _read_by_another(finding: Finding, dataset: DatasetSettings, datasets: Seque
 
 
 def _balanced(
-    pictures: list[TrainingPicture], findings: list[Finding], datasets: Sequence[DatasetSettings], batch_size: int
-) -> TrainingSet:
-    """The set with its regularisation pictures repeated as often as the others, in each group that shares batches."""
+    pictures: list[TrainingPicture],
+    rows: Sequence[RowPictures],
+    findings: list[Finding],
+    datasets: Sequence[DatasetSettings],
+    batch_size: int,
+) -> tuple[list[TrainingPicture], list[TrainingPicture]]:
+    """The pictures with those for regularisation repeated as often as the others, in each group that shares batches, and the surplus."""
+    of_rows: Counter[tuple[Size | None, int]] = Counter()
+    for each in rows:
+        of_rows[each.buckets.size, each.dataset.batch_size or batch_size] += int(each.columns.repeats.sum())
     repeats: dict[int, int] = {}
     groups: dict[tuple[Size | None, int], list[int]] = {}
     for index, item in enumerate(pictures):
         groups.setdefault((item.resolution, item.batch_size or batch_size), []).append(index)
-    for members in groups.values():
-        training = sum(pictures[i].repeats for i in members if not pictures[i].picture.is_reg)
+    for group, members in groups.items():
+        training = of_rows[group] + sum(pictures[i].repeats for i in members if not pictures[i].picture.is_reg)
         regularisation = [i for i in members if pictures[i].picture.is_reg]
         if regularisation and not training:
             folder = datasets[pictures[regularisation[0]].dataset].path
@@ -188,4 +401,4 @@ def _balanced(
             folder, evidence = Path(dataset.path), Evidence(spare, "pictures")
             findings.append(folder_finding("regularisation_not_needed", folder, folder, message, fix, about="folder", evidence=evidence))
     kept = [replace(item, balanced=repeats.get(index)) for index, item in enumerate(pictures)]
-    return TrainingSet(tuple(item for item in kept if item.repeats), tuple(findings), tuple(item for item in kept if not item.repeats))
+    return [item for item in kept if item.repeats], [item for item in kept if not item.repeats]

@@ -14,12 +14,12 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from PIL import ExifTags, Image, ImageChops, ImageCms, ImageFile, UnidentifiedImageError
 
 from lorasmith.errors import DatasetError
+from lorasmith.images.file_part import FilePart, PictureSource
 from lorasmith.images.jxl import is_jxl, jxl_picture, jxl_size
 from lorasmith.images.png_notes import with_short_notes
 
@@ -70,7 +70,7 @@ class Reading:
     """The quantisation tables of a JPEG, 64 numbers each; () for other formats."""
 
 
-def read_picture(path: Path | str, background: tuple[int, int, int] = (255, 255, 255)) -> Image.Image:
+def read_picture(path: PictureSource, background: tuple[int, int, int] = (255, 255, 255)) -> Image.Image:
     """The picture as a viewer shows it, as RGB with 8 bits a channel; of an animation, the first frame.
 
     Transparent parts show `background` (red, green, blue; 0-255). The file is closed when this returns.
@@ -81,7 +81,7 @@ def read_picture(path: Path | str, background: tuple[int, int, int] = (255, 255,
     return read_with_facts(path, background).picture
 
 
-def read_small(path: Path | str, side: int) -> Image.Image:
+def read_small(path: PictureSource, side: int) -> Image.Image:
     """`read_picture` no larger than `side` pixels on either side, as it is where it is smaller; of a JPEG only as much is decoded as that takes.
 
     Raises as `read_picture`.
@@ -92,7 +92,7 @@ def read_small(path: Path | str, side: int) -> Image.Image:
 
 
 def read_with_facts(
-    path: Path | str, background: tuple[int, int, int] = (255, 255, 255), *, decode_to: int | None = None
+    path: PictureSource, background: tuple[int, int, int] = (255, 255, 255), *, decode_to: int | None = None
 ) -> Reading:  # fmt: skip
     """`read_picture` with what an audit asks of the file, decoded once. Raises as `read_picture`.
 
@@ -118,7 +118,7 @@ def read_with_facts(
         return Reading(upright, kind, animated, clear, tuple(tuple(tables[i]) for i in sorted(tables)) if tables else ())
 
 
-def read_opacity(path: Path | str) -> Image.Image | None:
+def read_opacity(path: PictureSource) -> Image.Image | None:
     """How opaque each pixel of what `read_picture` returns is, in mode L: 0 is clear; None where the file knows no transparency.
 
     Raises as `read_picture`.
@@ -130,7 +130,7 @@ def read_opacity(path: Path | str) -> Image.Image | None:
         return alpha if alpha is None or turn is None else alpha.transpose(turn)
 
 
-def picture_size(path: Path | str) -> tuple[int, int]:
+def picture_size(path: PictureSource) -> tuple[int, int]:
     """Width and height in pixels of what `read_picture` would return, from the header alone.
 
     Some PNGs keep their EXIF data behind the pixels; only those are decoded for it.
@@ -148,7 +148,7 @@ def picture_size(path: Path | str) -> tuple[int, int]:
         return (height, width) if orientation in (5, 6, 7, 8) else (width, height)
 
 
-def content_hash(path: Path | str) -> str:
+def content_hash(path: PictureSource) -> str:
     """The SHA-256 of the file's bytes, as 64 hexadecimal digits. Raises DatasetError if the file cannot be opened."""
     with _open_file(path) as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
@@ -183,7 +183,7 @@ def _transform(image: Image.Image, source: ImageCms.ImageCmsProfile) -> Image.Im
     return converted
 
 
-def _split_alpha(image: Image.Image, path: Path | str) -> tuple[Image.Image, Image.Image | None]:
+def _split_alpha(image: Image.Image, path: PictureSource) -> tuple[Image.Image, Image.Image | None]:
     """The colours (mode L, RGB, CMYK or LAB, 8 bits) and the opacity (mode L, or None where all is opaque)."""
     if image.mode.startswith("I;16"):
         return _from_16_bit(image)
@@ -240,7 +240,7 @@ def _png_notes_follow(image: Image.Image) -> bool:
     return found
 
 
-def _decode(image: Image.Image, path: Path | str) -> None:
+def _decode(image: Image.Image, path: PictureSource) -> None:
     try:
         if image.format == "PNG" and getattr(image, "default_image", False):  # what APNGs keep for readers that show no animation
             image.seek(1)
@@ -253,7 +253,7 @@ def _decode(image: Image.Image, path: Path | str) -> None:
 
 
 @contextmanager
-def _opened(path: Path | str, header_only: bool = False) -> Iterator[Image.Image]:
+def _opened(path: PictureSource, header_only: bool = False) -> Iterator[Image.Image]:
     """The image with its header read and its size judged, nothing decoded; the file is closed at the end of the block.
 
     A JPEG XL is decoded already, unless `header_only`: then its pixels are black.
@@ -296,7 +296,7 @@ _BEGINNINGS = {
 """How files begin, and what they then are."""
 
 
-def _not_a_picture(path: Path | str, start: bytes) -> DatasetError:
+def _not_a_picture(path: PictureSource, start: bytes) -> DatasetError:
     """The error that Pillow recognises no picture in a file, by what the file begins as."""
     kind = next((kind for begin, kind in _BEGINNINGS.items() if start.startswith(begin)), None)
     if kind is None and start[4:8] == b"ftyp" and start[8:12] in HEIC_BRANDS:
@@ -315,7 +315,7 @@ HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"
 _HEIC_LOCK = threading.Lock()
 
 
-def _learn_heic(path: Path | str) -> None:
+def _learn_heic(path: PictureSource) -> None:
     """Teach Pillow to read HEIC. Raises DatasetError where pillow-heif is not installed."""
     with _HEIC_LOCK:
         if "HEIF" in Image.OPEN:
@@ -332,7 +332,7 @@ def _learn_heic(path: Path | str) -> None:
         pillow_heif.register_heif_opener(thumbnails=False)
 
 
-def _opened_jxl(path: Path | str, start: bytes, stream: io.BufferedReader | None) -> Image.Image:
+def _opened_jxl(path: PictureSource, start: bytes, stream: io.BufferedReader | None) -> Image.Image:
     try:
         size = jxl_size(start)
     except ValueError as error:
@@ -362,7 +362,7 @@ def _is_about_notes(error: ValueError) -> bool:
     return any(words in str(error) for words in ("MAX_TEXT_CHUNK", "MAX_TEXT_MEMORY", "text chunks"))
 
 
-def _refuse_too_large(path: Path | str, size: tuple[int, int]) -> None:
+def _refuse_too_large(path: PictureSource, size: tuple[int, int]) -> None:
     if size[0] * size[1] > MAX_PIXELS:
         raise DatasetError(f"{path} is {size[0]} x {size[1]} pixels and {_TOO_LARGE}", code="picture.too_large", file=str(path))
 
@@ -370,7 +370,9 @@ def _refuse_too_large(path: Path | str, size: tuple[int, int]) -> None:
 _TOO_LARGE = f"has more than {MAX_PIXELS:,} pixels, which is too large to open: scale it down (3000 pixels a side are plenty)."
 
 
-def _open_file(path: Path | str) -> io.BufferedReader:
+def _open_file(path: PictureSource) -> io.BufferedReader:
+    if isinstance(path, FilePart):
+        return path.open()
     try:
         return open(path, "rb")
     except OSError as error:
@@ -379,7 +381,7 @@ def _open_file(path: Path | str) -> io.BufferedReader:
         ) from error
 
 
-def _damaged(path: Path | str) -> DatasetError:
+def _damaged(path: PictureSource) -> DatasetError:
     return DatasetError(
         f"{path} breaks off or is damaged: get it again from its source, or delete it.", code="picture.damaged", file=str(path)
     )

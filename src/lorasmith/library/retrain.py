@@ -336,7 +336,7 @@ class _Finding:
         compared = []
         for number, each in enumerate(inputs):
             rows = found[number] if number < len(found) else []
-            names = {row.content: item.picture.path.name for row, item in zip(rows, _of(opened, number), strict=True)}
+            names = dict(zip((row.content for row in rows), _names_of(opened, number), strict=True))
             compared.append(Input(each.setting, each.called, each.place, tuple(_differences(self.record.datasets[number], rows, names))))
         return compared
 
@@ -351,13 +351,15 @@ class _Finding:
     def _counted(self, number: int, each: Input, opened: TrainingSet) -> Input:
         """A folder of which another trainer recorded how many pictures it has."""
         known = _image_counts(self.metadata).get(each.called)
-        here = len(_of(opened, number))
+        here = len(_names_of(opened, number))
         differs = (f"{count(here, 'picture')}, and {known} then",) if known is not None and known != here else ()
         return Input(each.setting, each.called, each.place, differs, compared=False)
 
 
-def _of(opened: TrainingSet, number: int) -> list[Any]:
-    return [item for item in opened.pictures if item.dataset == number]
+def _names_of(opened: TrainingSet, number: int) -> list[str]:
+    """The names of what is recorded of a dataset."""
+    of_rows = [rows.path.name for rows in opened.rows if rows.number == number]
+    return of_rows or [item.picture.path.name for item in opened.listed if item.dataset == number]
 
 
 def _pictures_of(folder: Path) -> list[Path]:

@@ -50,8 +50,9 @@ class Estimates:
     def begin(self, settings: Settings, pictures: TrainingSet) -> str:
         """See to it that the estimate for these settings and pictures gets known, and give its id."""
         text = settings_toml(settings)
-        seen = [(str(one.picture.path), one.picture.size, one.picture.repeats, one.picture.caption) for one in pictures.pictures]
-        id = hashlib.sha256(json.dumps([text, seen]).encode()).hexdigest()[:24]
+        seen = [(str(one.picture.path), one.picture.size, one.picture.repeats, one.picture.caption) for one in pictures.listed]
+        of_rows = [rows.row_index.digest for rows in pictures.rows]
+        id = hashlib.sha256(json.dumps([text, seen, *of_rows]).encode()).hexdigest()[:24]
         if id not in self._under_way and not self._file(id, "json").exists():
             self._under_way.add(id)
             self.folder.mkdir(parents=True, exist_ok=True)

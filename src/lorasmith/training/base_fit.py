@@ -47,7 +47,7 @@ def _is_finite(weight: torch.Tensor) -> bool:
 
 def _resolution_over_native(settings: Settings, training_set: TrainingSet, base: Base) -> Iterator[Finding]:
     native = base.native_resolution
-    largest = max(max(item.resolution or settings.buckets.size) for item in training_set.pictures)
+    largest = max(max(kind.resolution or settings.buckets.size) for kind in training_set.columns.kinds)
     if largest > 2 * native:
         yield Finding(
             "run.resolution_over_native", "warning", about="setting", subjects=("buckets.resolution",),
@@ -69,7 +69,7 @@ def _captions_too_long(settings: Settings, training_set: TrainingSet, base: Base
     def reads(options: TextOptions, items: Iterable[TrainingPicture]) -> bool:
         return all(tokens(item, options) <= _most_tokens(base, options) for item in items)
 
-    counted = ((tokens(item, options), item) for item in training_set.pictures if item.picture.caption)
+    counted = ((tokens(item, options), item) for item in training_set.looked_at if item.picture.caption)
     long = sorted((pair for pair in counted if pair[0] > most), key=lambda pair: -pair[0])
     if long:
         longest, item = long[0]

@@ -46,10 +46,10 @@ def plan_for_training_set(settings: Settings, training_set: TrainingSet, effort:
     """The same where the run's pictures are open already."""
     held_out = open_held_out(settings.validation, settings.datasets, settings.buckets, training_set, settings.cache / PICTURES)
     rules = settings.captions.rules
-    trained = [item for item in training_set.pictures if not item.picture.is_reg]
+    trained = [item for item in training_set.looked_at if not item.picture.is_reg]
     return _plan(
         _real(trained, settings.datasets, rules), _real(held_out.pictures, held_out.datasets, rules) if held_out else {},
-        [item.picture.caption or "" for item in training_set.pictures if item.picture.is_reg],
+        [item.picture.caption or "" for item in training_set.looked_at if item.picture.is_reg],
         settings.captions.trigger, settings.base, settings.samples, effort, seed,
     )  # fmt: skip
 

@@ -39,7 +39,8 @@ class SettingsSource(Arguments):
         if self.settings_file is not None:
             yield "settings_file", self.settings_file
         elif self.settings is not None:
-            yield from (("datasets", dataset.path) for dataset in settings_from(self.settings).datasets)
+            paths = (dataset.path for dataset in settings_from(self.settings).datasets)
+            yield from (("datasets", path.parent if "{" in path.name else path) for path in paths)  # {000..099}.tar is many files
 
     def check_can_begin(self, workspace: Path) -> None:
         """Whether a training with the settings could begin now: what `train` and `lorasmith plan` look at first.

@@ -43,8 +43,9 @@ def _latents(checked: CheckedRun, rehearsal: Rehearsal, machine: Machine) -> flo
     """Seconds of all latents, where none is cached."""
     training_set = checked.training_set
     areas = [width * height for width, height in training_set.buckets]
-    latents = {item.picture.content: 2 if checked.settings.datasets[item.dataset].flip_aug else 1 for item in training_set.pictures}
-    return sum(latents.values()) * machine.seconds(rehearsal.encode) * (sum(areas) / len(areas)) / max(areas)
+    latents = {item.picture.content: 2 if checked.settings.datasets[item.dataset].flip_aug else 1 for item in training_set.listed}
+    of_rows = sum(len(rows) * (2 if rows.dataset.flip_aug else 1) for rows in training_set.rows)
+    return (sum(latents.values()) + of_rows) * machine.seconds(rehearsal.encode) * (sum(areas) / len(areas)) / max(areas)
 
 
 def _samples(checked: CheckedRun, rehearsal: Rehearsal, machine: Machine) -> float:

@@ -32,7 +32,7 @@ def memory_of(checked: CheckedRun, rehearsal: Rehearsal, device: str) -> Memory:
     if not DEVICES[device].own_memory and settings.training.latents_in_memory:
         stays["latents"] = sum(
             4 * rehearsal.latent_channels * (item.fit.bucket[0] // rehearsal.latent_step) * (item.fit.bucket[1] // rehearsal.latent_step)
-            for item in checked.training_set.pictures
+            for item in checked.training_set.listed
         )
     always = {"network": network, "program": program}
     encoders = sum(size for name, size in weights.items() if name not in (denoiser, "vae"))

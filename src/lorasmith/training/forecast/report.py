@@ -131,9 +131,9 @@ def bucket_rows(training_set: TrainingSet, batch_size: int) -> tuple[BucketRow, 
         batches[bucket] += times
     rows = []
     for (width, height), members in sorted(training_set.buckets.items()):
-        lost = [training_set.pictures[index].fit.lost for index, _ in members]
-        samples = sum(repeats for _, repeats in members)
-        rows.append(BucketRow(width, height, len(members), samples, batches[width, height], sum(lost) / len(lost)))
+        columns = training_set.columns
+        samples, lost = int(columns.repeats[members].sum()), float(columns.lost[members].mean(dtype=float))
+        rows.append(BucketRow(width, height, len(members), samples, batches[width, height], lost))
     return tuple(rows)
 
 

@@ -14,8 +14,9 @@ from typing import Any
 
 from lorasmith.captions.caption import split_tags
 from lorasmith.captions.rules import CaptionRules
+from lorasmith.datasets.columns import Columns
 from lorasmith.datasets.settings import DatasetSettings
-from lorasmith.datasets.training_set import TrainingPicture, TrainingSet
+from lorasmith.datasets.training_set import RowPictures, TrainingPicture, TrainingSet, columns_of
 from lorasmith.training.settings.tree import Settings
 
 _OF_SETTINGS = ("flip_aug", "color_aug", "random_crop")
@@ -67,21 +68,35 @@ def _of_dataset(dataset: DatasetSettings, settings: Settings) -> dict[str, Any]:
 def _datasets(settings: Settings, training_set: TrainingSet) -> list[dict[str, Any]]:
     """The table of the datasets: those of one resolution and batch size together, each folder a subset."""
     groups: dict[tuple[Any, int], list[TrainingPicture]] = {}
-    for item in (*training_set.pictures, *training_set.not_needed):
+    of_rows: dict[tuple[Any, int], list[RowPictures]] = {}
+    for item in (*training_set.listed, *training_set.not_needed):
         groups.setdefault((item.resolution, item.batch_size or settings.training.batch_size), []).append(item)
+    for rows in training_set.rows:
+        group = rows.buckets.size, rows.dataset.batch_size or settings.training.batch_size
+        groups.setdefault(group, [])
+        of_rows.setdefault(group, []).append(rows)
     buckets, found = settings.buckets, []
     for (resolution, batch_size), items in groups.items():
-        used = [item for item in items if item.repeats]
+        own = of_rows.get((resolution, batch_size), [])
+        columns = Columns.joined([columns_of(item for item in items if item.repeats), *(rows.columns for rows in own)])
         found.append({
             "is_dreambooth": True, "batch_size_per_device": batch_size,
-            "num_train_images": sum(item.repeats for item in items if not item.picture.is_reg),
-            "num_reg_images": sum(item.picture.repeats for item in items if item.picture.is_reg),
+            "num_train_images": int(columns.repeats[~columns.is_reg].sum()),
+            "num_reg_images": int(columns.declared[columns.is_reg].sum()) + sum(item.picture.repeats for item in items if not item.repeats),
             "resolution": list(resolution or buckets.size), "enable_bucket": buckets.enable_bucket,
             "min_bucket_reso": buckets.min_bucket_reso, "max_bucket_reso": buckets.max_bucket_reso,
-            "tag_frequency": tag_frequency(items), "bucket_info": bucket_info(used) if buckets.enable_bucket else None,
-            "resize_interpolation": "lanczos", "subsets": _subsets(items, settings),
+            "tag_frequency": tag_frequency(items), "bucket_info": bucket_info(columns) if buckets.enable_bucket else None,
+            "resize_interpolation": "lanczos", "subsets": [*_subsets(items, settings), *(_subset_of_rows(rows, settings) for rows in own)],
         })  # fmt: skip
     return found
+
+
+def _subset_of_rows(rows: RowPictures, settings: Settings) -> dict[str, Any]:
+    """A manifest, or shards."""
+    return {
+        "img_count": len(rows), "num_repeats": int(rows.columns.repeats.max()), **_of_dataset(rows.dataset, settings),
+        "image_dir": rows.path.stem, "class_tokens": None, "is_reg": rows.dataset.is_reg,
+    }  # fmt: skip
 
 
 def _subsets(items: Sequence[TrainingPicture], settings: Settings) -> list[dict[str, Any]]:
@@ -110,7 +125,12 @@ def tag_frequency(items: Iterable[TrainingPicture]) -> dict[str, dict[str, int]]
 def dataset_dirs(training_set: TrainingSet, is_reg: bool) -> dict[str, dict[str, int]]:
     """Folder -> repeats and pictures as they are on the disk, with regularisation pictures that are not needed."""
     found: dict[str, dict[str, int]] = {}
-    for item in (*training_set.pictures, *training_set.not_needed):
+    found |= {
+        rows.path.stem: {"n_repeats": int(rows.columns.repeats.max()), "img_count": len(rows)}
+        for rows in training_set.rows
+        if rows.dataset.is_reg is is_reg
+    }
+    for item in (*training_set.listed, *training_set.not_needed):
         if item.picture.is_reg is not is_reg:
             continue
         entry = found.setdefault(item.picture.folder, {"n_repeats": item.picture.repeats, "img_count": 0})
@@ -118,11 +138,8 @@ def dataset_dirs(training_set: TrainingSet, is_reg: bool) -> dict[str, dict[str,
     return dict(sorted(found.items()))
 
 
-def bucket_info(items: Sequence[TrainingPicture]) -> dict[str, object]:
+def bucket_info(columns: Columns) -> dict[str, object]:
     """How many samples of an epoch are in each bucket, and how far their aspect ratios are from the bucket's on average."""
-    counts: Counter[tuple[int, int]] = Counter()
-    for item in items:
-        counts[item.fit.bucket] += item.repeats
-    errors = [abs(item.fit.bucket[0] / item.fit.bucket[1] - item.picture.size[0] / item.picture.size[1]) for item in items]
+    counts = {bucket: int(columns.repeats[members].sum()) for bucket, members in columns.members(lambda kind: kind.bucket).items()}
     buckets = {str(k): {"resolution": list(size), "count": count} for k, (size, count) in enumerate(sorted(counts.items()))}
-    return {"buckets": buckets, "mean_img_ar_error": sum(errors) / len(errors)}
+    return {"buckets": buckets, "mean_img_ar_error": float(columns.aspect_error.mean())}

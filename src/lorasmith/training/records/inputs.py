@@ -50,10 +50,13 @@ def _version(package: str) -> str:
 
 
 def recorded_pictures(training_set: TrainingSet) -> list[list[RecordedPicture]]:
-    """The pictures of each dataset, in order."""
-    found: list[list[RecordedPicture]] = [[] for _ in range(1 + max((item.dataset for item in training_set.pictures), default=-1))]
-    for item in training_set.pictures:
+    """The pictures of each dataset, in order; of a manifest or shards one entry for all of them, with the hash of their index."""
+    datasets = [item.dataset for item in training_set.listed] + [rows.number for rows in training_set.rows]
+    found: list[list[RecordedPicture]] = [[] for _ in range(1 + max(datasets, default=-1))]
+    for item in training_set.listed:
         found[item.dataset].append(_recorded(item))
+    for rows in training_set.rows:
+        found[rows.number].append(RecordedPicture(rows.row_index.digest[:PICTURE_DIGITS], rows.row_index.digest[-CAPTION_DIGITS:], 1))
     return found
 
 

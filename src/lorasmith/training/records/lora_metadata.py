@@ -134,9 +134,9 @@ def lora_metadata(
         num_batches_per_epoch=plan.batches_per_epoch,
         base_model_name=settings.base.path.name,
         base_model_sha256=files.base[0] if files and files.base else None,
-        tag_frequency=tag_frequency(training_set.pictures),
+        tag_frequency=tag_frequency(training_set.listed),
         dataset_dirs=dataset_dirs(training_set, is_reg=False),
-        bucket_info=bucket_info(training_set.pictures) if settings.buckets.enable_bucket else None,
+        bucket_info=bucket_info(training_set.columns) if settings.buckets.enable_bucket else None,
         noise_offset=settings.noise.noise_offset or None,
         options=_options(settings, base)
         | dataset_options(settings, training_set)

@@ -27,17 +27,18 @@ WITHOUT_EFFECT = ("base.", "cache", "logging.", "samples.", "checkpoints.", "val
 """Settings that may change on the way and leave the tensors as they would have been; a base in another place is the same one."""
 
 Inputs = dict[str, Any]
-"""`pictures` (path -> hash), `base` (part -> hash), and `parent` (hash) where the run continues from a finished LoRA."""
+"""`pictures` (path -> hash; of a manifest or shards one for all), `base` (part -> hash), and `parent` (hash) where the run continues from a finished LoRA."""
 
 
 def inputs_of(training_set: TrainingSet, base: Mapping[str, str], parent: str | None = None) -> Inputs:
     """What the result depends on: pictures with their captions, repeats and masks; `base` and `parent` are hashes already."""
     described: dict[str, list[str]] = {}
-    for item in training_set.pictures:
+    for item in training_set.listed:
         masked = f" {masks_content(item.masks)}" if item.masks else ""
         described.setdefault(str(item.picture.path), []).append(f"{item.picture.content} {item.repeats} {item.picture.caption!r}{masked}")
     return {
-        "pictures": {path: hashlib.sha256("\n".join(each).encode()).hexdigest() for path, each in described.items()},
+        "pictures": {path: hashlib.sha256("\n".join(each).encode()).hexdigest() for path, each in described.items()}
+        | {str(rows.path): rows.row_index.digest for rows in training_set.rows},
         "base": dict(base),
         **({"parent": parent} if parent is not None else {}),
     }

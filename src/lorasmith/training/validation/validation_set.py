@@ -71,7 +71,7 @@ def open_validation(
             "more, or remove it.",
             code="settings.no_effect", setting="validation.stop_when_over",
         )  # fmt: skip
-    trained = choose([item for item in training_set.pictures if not item.picture.is_reg], len(held_out))
+    trained = choose([item for item in training_set.looked_at if not item.picture.is_reg], len(held_out))
     captioned_as = [*(held_out_set.datasets[item.dataset] for item in held_out), *(datasets[item.dataset] for item in trained)]
     return ValidationSet(_plain(held_out), _plain(trained), tuple(captioned_as), held_out_set.findings)
 
@@ -94,11 +94,26 @@ def open_held_out(
     Raises DatasetError where the folder cannot be used, or a picture is both trained on and held out.
     """
     folders = _folders(validation, datasets)
-    if not folders:
+    opened = open_training_set(folders, buckets, cache=cache) if folders else TrainingSet((), ())
+    if validation.path is None:
+        opened, folders = _with_held_out_rows(opened, folders, datasets, training_set)
+    if not opened.pictures:
         return None
-    opened = open_training_set(folders, buckets, cache=cache)
     _refuse_trained(opened, training_set)
-    return HeldOutSet(opened.pictures, tuple(folders), opened.findings)
+    return HeldOutSet(tuple(opened.pictures), tuple(folders), opened.findings)
+
+
+def _with_held_out_rows(
+    opened: TrainingSet, folders: Sequence[DatasetSettings], datasets: Sequence[DatasetSettings], training_set: TrainingSet
+) -> tuple[TrainingSet, list[DatasetSettings]]:
+    """The held-out pictures with those that rows of manifests and shards hold out themselves."""
+    pictures, places = list(opened.pictures), list(folders)
+    for rows in training_set.rows:
+        held_out = rows.held_out()
+        if len(held_out) and not rows.dataset.is_reg:
+            pictures += [replace(item, dataset=len(places)) for item in held_out]
+            places.append(datasets[rows.number].model_copy(update={**_NOT_MEASURED, "repeats": 1}))
+    return TrainingSet(tuple(pictures), opened.findings), places
 
 
 def choose(pictures: Sequence[TrainingPicture], most: int) -> list[TrainingPicture]:
@@ -135,7 +150,7 @@ def _has_pictures(folder: Path) -> bool:
 
 def _refuse_trained(held_out: TrainingSet, training_set: TrainingSet) -> None:
     """Raises DatasetError where the same bytes are on both sides: such a picture rewards memorising."""
-    trained = {item.picture.content: item.picture.path for item in training_set.pictures}
+    trained = training_set.twins_of({item.picture.content for item in held_out.pictures})
     for item in held_out.pictures:
         twin = trained.get(item.picture.content)
         if twin is not None:

@@ -37,10 +37,11 @@ def few_pictures(run: RunFacts) -> Findings:
 @lint
 def many_pictures(run: RunFacts) -> Findings:
     most = MOST.get(run.looks_like, math.inf)
-    if len(run.pictures) > most:
+    pictures = run.training_set.training_pictures
+    if pictures > most:
         yield warning(
-            f"{count(len(run.pictures), 'picture')} are more than {run.looks_like} LoRAs gain from ({most} at most).",
-            evidence=Evidence(len(run.pictures), "pictures"), about="set", why="A bad picture goes unnoticed among so many.",
+            f"{count(pictures, 'picture')} are more than {run.looks_like} LoRAs gain from ({most} at most).",
+            evidence=Evidence(pictures, "pictures"), about="set", why="A bad picture goes unnoticed among so many.",
             fix=Fix(f"Keep the best {most // 2} to {most}, or hold some out."), source=guides(SEAART, CRASH_COURSE, FUNDAMENTALS),
         )  # fmt: skip
 

@@ -70,17 +70,23 @@ class RunFacts:
 
     @cached_property
     def pictures(self) -> list[TrainingPicture]:
-        """The training images, without regularisation pictures."""
-        return [item for item in self.training_set.pictures if not item.picture.is_reg]
+        """The training images, without regularisation pictures; of a manifest or shards as many as are looked at."""
+        return [item for item in self.training_set.looked_at if not item.picture.is_reg]
 
     @cached_property
     def concepts(self) -> dict[str, Share]:
         """Folder -> its share, without regularisation; folders of one name are told apart by their paths."""
         places: dict[str, list[TrainingPicture]] = defaultdict(list)
-        for item in self.pictures:
-            places[str(item.picture.path.parent)].append(item)
+        for item in self.training_set.listed:
+            if not item.picture.is_reg:
+                places[str(item.picture.path.parent)].append(item)
         names = Counter(items[0].picture.folder for items in places.values())
-        return {
+        of_rows = {
+            str(rows.path): Share(len(rows), max(1, round(float(rows.columns.repeats.mean()))), self.plan.epochs)
+            for rows in self.training_set.rows
+            if not rows.dataset.is_reg
+        }
+        return of_rows | {
             place if names[items[0].picture.folder] > 1 else items[0].picture.folder: Share(
                 len(items), items[0].picture.repeats, self.plan.epochs
             )
@@ -105,12 +111,12 @@ class RunFacts:
     @property
     def samples(self) -> float:
         """Training images in the whole run, each as often as it is repeated: steps at batch size 1."""
-        return sum(item.picture.repeats for item in self.pictures) * self.epochs
+        return self.training_set.training_samples_per_epoch * self.epochs
 
     @property
     def passes(self) -> float:
         """How often a picture is seen in the whole run, on average."""
-        return self.samples / len(self.pictures)
+        return self.samples / self.training_set.training_pictures
 
     def length_for(self, samples: int) -> tuple[str, int]:
         """The setting of the run's length, and its value for about this many samples."""
