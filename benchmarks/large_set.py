@@ -78,6 +78,8 @@ def measure(folder: Path, rows: int) -> None:
     from lorasmith.training.events import StepDone
     from lorasmith.training.forecast.report import make_report
     from lorasmith.training.records.event_log import read_history
+    from lorasmith.training.records.inputs import inputs_entry
+    from lorasmith.training.records.manifest import inputs_of
     from lorasmith.training.run import train
     from lorasmith.training.settings.tree import settings_from
 
@@ -95,9 +97,13 @@ def measure(folder: Path, rows: int) -> None:
     measured.part("opening it the first time", opened)
     measured.part("opening it again", opened)
     report = measured.part("a plan", lambda: make_report(settings, estimate=False))
-    order = report.training_set.order(BATCH, 42)
+    training_set = report.training_set
+    order = measured.part("the order of all epochs", lambda: training_set.order(BATCH, 42))
     last = len(order.epoch(3)) - 1
     measured.part("the last 100 batches of epoch 3", lambda: order.epoch(3)[last - 99 :])
+    measured.part("what is recorded of the pictures", lambda: (inputs_of(training_set, {}), inputs_entry(training_set, {})))
+    samples = [sample for batch in order.epoch(2)[:1000] for sample in batch.samples]
+    measured.part(f"{len(samples):,} rows with captions", lambda: [training_set.pictures[each.picture].picture.caption for each in samples])
     measured.part(f"a run of {STEPS} steps", lambda: train(settings, folder / "run"))
     seconds = [event.seconds for _, event in read_history(folder / "run" / "events.jsonl") if isinstance(event, StepDone)]
     print(json.dumps({"parts": measured.rows, "step": statistics.median(seconds[5:]) if seconds else 0.0}))
