@@ -1,4 +1,4 @@
-"""The queue's order is changed by dragging and by keys. It changes in the studio, so it is the same after a reload."""
+"""The queue's order is changed by dragging and by keys, and what failed is dismissed. Both are so in the studio: it is the same after a reload."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from lorasmith.jobs.lock import take_lock
+from lorasmith.jobs.queue import Queue
 from lorasmith.jobs.workspace import Workspace
 from tests.running_studio import RunningStudio
 
@@ -20,7 +21,7 @@ def idle(studio: RunningStudio) -> Iterator[None]:
     lock = take_lock(place.supervisor_lock)
     assert lock is not None
     yield
-    for job in studio.client.get("jobs"):
+    for job in studio.client.get("jobs", state=["queued", "paused"]):
         studio.client.post(f"jobs/{job['id']}:cancel")
     lock.release()
 
@@ -48,3 +49,27 @@ def test_the_order_is_changed_by_dragging_and_by_keys_and_is_there_after_a_reloa
     expect(listed).to_contain_text(["rests", "two", "one", "three"])
     order = [job["arguments"]["settings"]["name"] for job in studio.client.get("jobs") if job["state"] == "queued"]
     assert order == ["two", "one", "three"]
+
+
+@pytest.mark.usefixtures("idle")
+def test_a_download_that_failed_is_dismissed_everywhere_and_for_good(page: Page, studio: RunningStudio) -> None:
+    with Queue(studio.workspace) as queue:
+        for source in ("owner/gone", "owner/full"):
+            queue.add("download", {"kind": "base", "source": source}, "cpu")
+            claimed = queue.claim("cpu", "cpu")
+            assert claimed is not None
+            queue.end(claimed.id, "failed", f"{source} is not on the hub.")
+    page.goto(f"{studio.client.address}settings/bases")
+    expect(page.get_by_role("alert")).to_have_count(2)
+    page.get_by_role("button", name="Dismiss: Download a model: gone").click()
+    expect(page.get_by_role("alert")).to_have_text(["owner/full is not on the hub."])
+    page.reload()
+    expect(page.get_by_role("alert")).to_have_text(["owner/full is not on the hub."])
+    page.get_by_role("button", name="Jobs").click()
+    drawer = page.get_by_role("dialog")
+    expect(drawer.get_by_text("owner/full is not on the hub.")).to_be_visible()
+    expect(drawer.get_by_text("owner/gone is not on the hub.")).to_have_count(0)
+    drawer.get_by_role("button", name="Dismiss: Download a model: full").press("Enter")
+    expect(drawer.get_by_text("owner/full is not on the hub.")).to_have_count(0)
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("alert")).to_have_count(0)

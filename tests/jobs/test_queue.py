@@ -9,6 +9,7 @@ import pytest
 from lorasmith.errors import InputError, LorasmithError
 from lorasmith.jobs import database
 from lorasmith.jobs.queue import Queue
+from lorasmith.jobs.workspace import Workspace
 
 
 @pytest.fixture
@@ -98,6 +99,35 @@ def test_a_failed_or_cancelled_job_can_be_tried_again(queue):
     assert queue.end(1, "failed", "The folder anna is not there.").sentence == "The folder anna is not there."
     assert queue.retry(1).sentence == ""
     assert queue.claim("cpu", "cpu").attempts == 2
+
+
+def test_what_was_dismissed_stays_so_until_it_is_tried_again(tmp_path):
+    with Queue(tmp_path) as queue:
+        add(queue)
+        with pytest.raises(InputError, match="is queued, so nobody can dismiss it"):
+            queue.dismiss(1)
+        queue.claim("cpu", "cpu")
+        assert not queue.end(1, "failed", "The folder anna is not there.").dismissed
+        assert queue.dismiss(1).dismissed
+    with Queue(tmp_path) as queue:
+        assert (queue.get(1).state, queue.get(1).dismissed) == ("failed", True)
+        assert not queue.retry(1).dismissed
+
+
+def test_a_queue_of_an_earlier_version_is_taken_over(tmp_path, monkeypatch):
+    place = Workspace.at(tmp_path)
+    place.jobs.mkdir(parents=True)
+    monkeypatch.setattr(database, "VERSIONS", database.VERSIONS[:1])
+    db, _ = database.open_database(place.database, place.jobs)
+    db.execute(
+        "INSERT INTO jobs (kind, arguments, needs, state, project, priority, place, created) VALUES ('audit', '{}', 'cpu', 'failed', '', 0, 1, 0)"
+    )
+    db.close()
+    monkeypatch.undo()
+    with Queue(tmp_path) as queue:
+        assert queue.note == ""
+        assert queue.dismiss(1).dismissed
+        assert add(queue).id == 2
 
 
 @pytest.mark.parametrize("wish", ["pause", "resume", "retry", "move", "save"])

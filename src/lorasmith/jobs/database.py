@@ -42,7 +42,11 @@ def _first_tables(db: sqlite3.Connection, jobs: Path) -> None:
     db.execute("INSERT INTO sqlite_sequence VALUES ('jobs', ?)", (used,))
 
 
-VERSIONS: Sequence[Callable[[sqlite3.Connection, Path], None]] = (_first_tables,)
+def _dismissal(db: sqlite3.Connection, jobs: Path) -> None:
+    db.execute("ALTER TABLE jobs ADD COLUMN dismissed INTEGER NOT NULL DEFAULT 0")
+
+
+VERSIONS: Sequence[Callable[[sqlite3.Connection, Path], None]] = (_first_tables, _dismissal)
 """What brings the tables from one version to the next; each is given the database and the folder of the jobs' folders."""
 
 

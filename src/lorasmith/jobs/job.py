@@ -29,6 +29,7 @@ ACTIVE: tuple[State, ...] = ("running", "pausing", "stopping", "cancelling")
 AT_REST: tuple[State, ...] = ("paused", "stopped", "done", "failed", "cancelled")
 PLACED: tuple[State, ...] = (*WAITING, "paused")
 """With a place in the queue that counts: of those that wait, and of those that will when they are resumed."""
+ENDED: tuple[State, ...] = ("stopped", "done", "failed", "cancelled")
 
 ASKED: Mapping[Request, State] = {"pause": "pausing", "stop": "stopping", "cancel": "cancelling"}
 """Request -> the state of a job that runs and was asked."""
@@ -69,6 +70,8 @@ class Job:
     """What it made, as its kind says."""
     interrupted_at: str = ""
     """How far it was when its process last died."""
+    dismissed: bool = False
+    """Whether it has ended and a person wants to see no more of it."""
 
     def __str__(self) -> str:
         return f"Job {self.id} ({self.kind})"

@@ -22,12 +22,12 @@ from typing import Any, Self
 
 from lorasmith.errors import InputError
 from lorasmith.jobs.database import open_database, speaking_of, transaction
-from lorasmith.jobs.job import ACTIVE, ANSWERED, ASKED, AT_REST, COMMANDS, PLACED, WAITING, Command, Job, Needs, Request, State
+from lorasmith.jobs.job import ACTIVE, ANSWERED, ASKED, AT_REST, COMMANDS, ENDED, PLACED, WAITING, Command, Job, Needs, Request, State
 from lorasmith.jobs.workspace import Workspace
 
 COLUMNS = (
     "id, kind, arguments, needs, state, project, priority, place, device, attempts, created, started, ended, worker, sentence, outcome, "
-    "interrupted_at"
+    "interrupted_at, dismissed"
 )
 
 
@@ -126,7 +126,7 @@ class Queue:
             if job.state not in ("paused", "stopped"):
                 raise _wrong_state(job, "resume it", "a job that was paused or stopped")
             place = job.place if job.state == "paused" else self._last_place() + 1
-            return self._put(id, state="queued", place=place, ended=None, sentence="", interrupted_at="")
+            return self._put(id, state="queued", place=place, ended=None, sentence="", interrupted_at="", dismissed=False)
 
     def retry(self, id: int) -> Job:
         """Queue a job again that failed or was cancelled, at its place; it goes on where it was.
@@ -138,7 +138,19 @@ class Queue:
             job = self.get(id)
             if job.state not in ("failed", "cancelled"):
                 raise _wrong_state(job, "retry it", "a job that failed or was cancelled")
-            return self._put(id, state="queued", ended=None, sentence="", interrupted_at="")
+            return self._put(id, state="queued", ended=None, sentence="", interrupted_at="", dismissed=False)
+
+    def dismiss(self, id: int) -> Job:
+        """Keep a job that has ended out of what people look at, until it goes on again; what it made and its log stay.
+
+        Raises:
+            InputError: it has not ended (`jobs.state`).
+        """
+        with self._changing():
+            job = self.get(id)
+            if job.state not in ENDED:
+                raise _wrong_state(job, "dismiss it", "a job that has ended")
+            return self._put(id, dismissed=True)
 
     def prioritise(self, id: int, priority: int) -> Job:
         """Give a job another priority; higher ones go first."""
@@ -257,7 +269,8 @@ class Queue:
 
 
 def _job(row: Mapping[str, Any]) -> Job:
-    return Job(**{**row, "arguments": json.loads(row["arguments"]), "outcome": json.loads(row["outcome"])})
+    decoded = {name: json.loads(row[name]) for name in ("arguments", "outcome")}
+    return Job(**{**row, **decoded, "dismissed": bool(row["dismissed"])})
 
 
 def _marks(values: Collection[object]) -> str:

@@ -22,7 +22,7 @@ from lorasmith.studio.studio import OpenStudio, Studio
 
 router = APIRouter(tags=["jobs"])
 
-Verb = Literal["stop", "cancel", "pause", "resume", "retry", "save", "sample"]
+Verb = Literal["stop", "cancel", "pause", "resume", "retry", "dismiss", "save", "sample"]
 
 WRITTEN = ("out", "cache", "run", "dataset")
 """Arguments of jobs that name what is written to, and `into` of an import."""
@@ -67,6 +67,7 @@ class JobView(BaseModel):
     ended: datetime | None
     sentence: str = Field(description="Why it is in this state, for people.")
     outcome: dict[str, JsonValue] = Field(description="What it made.")
+    dismissed: bool = Field(description="Whether it has ended and a person wants to see no more of it.")
     progress: ProgressView | None
 
 
@@ -94,7 +95,7 @@ def view(studio: Studio, job: Job) -> JobView:
         id=job.id, kind=job.kind, words=job.kind if kind is None else kind.words, arguments=without_secrets(job.arguments), state=job.state,
         project=job.project, priority=job.priority, place=job.place, device=job.device, attempts=job.attempts, created=_time(job.created),
         started=None if job.started is None else _time(job.started), ended=None if job.ended is None else _time(job.ended),
-        sentence=job.sentence, outcome=job.outcome, progress=None if progress is None else ProgressView(**vars(progress)),
+        sentence=job.sentence, outcome=job.outcome, dismissed=job.dismissed, progress=None if progress is None else ProgressView(**vars(progress)),
     )  # fmt: skip
 
 
@@ -143,12 +144,14 @@ def move_job(job: int, change: JobChange, studio: OpenStudio) -> JobView:
 
 @router.post("/jobs/{job}:{verb}")
 def ask_job(job: int, verb: Verb, studio: OpenStudio) -> JobView:
-    """Ask something of a job: stop (a training saves first), cancel, pause, resume, retry; of a running training also save or sample."""
+    """Ask something of a job: stop (a training saves first), cancel, pause, resume, retry, dismiss; of a running training also save or sample."""
     match verb:
         case "stop" | "cancel" | "pause":
             return view(studio, enqueue.request(studio.queue, job, verb, studio.start_supervisor))
         case "resume" | "retry":
             return view(studio, enqueue.again(studio.queue, job, studio.start_supervisor))
+        case "dismiss":
+            return view(studio, studio.queue.dismiss(job))
         case "save" | "sample":
             enqueue.send(studio.queue, job, verb)
             return view(studio, studio.queue.get(job))

@@ -5,6 +5,7 @@ import { api, ask } from "../api/client";
 import { useGet } from "../api/queries";
 import { EmptyState } from "../components/EmptyState";
 import { ago, amount, duration } from "../components/format";
+import { Dismiss } from "../components/jobs/Dismiss";
 import { Loaded } from "../components/Loaded";
 import { Sentence } from "../components/Sentence";
 import { sayProblem } from "../components/say";
@@ -20,8 +21,9 @@ export function JobDrawer({ opened, onClose }: { opened: boolean; onClose: () =>
   return (
     <Drawer opened={opened} onClose={onClose} title={t("jobs")} position="right" size={380}>
       <Loaded of={jobs}>
-        {(all) =>
-          all.length === 0 ? (
+        {(known) => {
+          const all = known.filter((job) => !job.dismissed);
+          return all.length === 0 ? (
             <EmptyState icon={<ListTodo size={32} />}>{t("no_jobs")}</EmptyState>
           ) : (
             <>
@@ -29,8 +31,8 @@ export function JobDrawer({ opened, onClose }: { opened: boolean; onClose: () =>
               <JobList title={t("waiting")} jobs={all.filter(isWaiting).sort(inOrder)} />
               <JobList title={t("ended")} jobs={all.filter(hasEnded).sort(latestFirst).slice(0, ENDED_SHOWN)} />
             </>
-          )
-        }
+          );
+        }}
       </Loaded>
     </Drawer>
   );
@@ -62,6 +64,11 @@ export function JobRow({ job }: { job: Job }) {
       <div className={classes.head}>
         <strong>{titleOf(job)}</strong>
         <span className="soft small">{job.project}</span>
+        {hasEnded(job) && (
+          <span className={classes.dismiss}>
+            <Dismiss job={job} />
+          </span>
+        )}
       </div>
       {going && (
         <Progress value={share === undefined ? 100 : share * 100} animated={share === undefined} size="sm" aria-label={titleOf(job)} />

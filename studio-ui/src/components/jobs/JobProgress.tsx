@@ -5,6 +5,7 @@ import { hasEnded, isWaiting, shareOf } from "../../frame/job";
 import { amount, duration } from "../format";
 import { Sentence } from "../Sentence";
 import { sayProblem } from "../say";
+import { Dismiss } from "./Dismiss";
 import classes from "./Jobs.module.css";
 import type { Job } from "./useJob";
 
@@ -13,10 +14,14 @@ export function JobProgress({ job }: { job: Job }) {
   const { t } = useTranslation("frame");
   if (job.state === "done") return null;
   if (hasEnded(job)) {
+    if (job.dismissed) return null;
     return (
-      <p className={classes.failed} role="alert">
-        <Sentence>{job.sentence || t(`state_${job.state}`)}</Sentence>
-      </p>
+      <div className={classes.ended}>
+        <p className={classes.failed} role="alert">
+          <Sentence>{job.sentence || t(`state_${job.state}`)}</Sentence>
+        </p>
+        <Dismiss job={job} />
+      </div>
     );
   }
   const share = shareOf(job);

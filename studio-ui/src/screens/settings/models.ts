@@ -3,10 +3,10 @@ import { lookAgain } from "../../api/queries";
 import { hasEnded, type Job } from "../../frame/job";
 import type { ModelKind } from "./sections";
 
-/** The downloads of models of this kind that are under way or have failed, without those that were tried again since. */
+/** The downloads of models of this kind that are under way or have failed, without those that were tried again since or dismissed. */
 export function downloadsOf(jobs: readonly Job[], kind: ModelKind): Job[] {
   const latest = new Map(jobs.filter((job) => job.kind === "download" && job.arguments.kind === kind).map((job) => [sourceOf(job), job]));
-  return [...latest.values()].filter((job) => !hasEnded(job) || job.state === "failed");
+  return [...latest.values()].filter((job) => !hasEnded(job) || (job.state === "failed" && !job.dismissed));
 }
 
 /** What a job downloads. */
