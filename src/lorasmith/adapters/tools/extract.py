@@ -41,6 +41,7 @@ from lorasmith.errors import AdapterError, SettingsError
 from lorasmith.models.description import Description
 from lorasmith.models.files.tensor_file import TYPES
 from lorasmith.models.files.weights import PartReader
+from lorasmith.models.named import public_name_of
 from lorasmith.models.open import describe
 from lorasmith.progress import Progress
 from lorasmith.registry import nearest
@@ -437,11 +438,11 @@ def _metadata(tuned: Description, base: Description, out: Path) -> dict[str, str
     return {
         "ss_base_model_version": version,
         "ss_v2": str(is_v2(version)),
-        "ss_sd_model_name": base.source.name,
+        "ss_sd_model_name": public_name_of(base.source),
         "ss_output_name": out.stem,
         "modelspec.sai_model_spec": "1.0.1",
         "modelspec.architecture": f"{architecture}/lora",
         "modelspec.implementation": implementation,
         "modelspec.title": out.stem,
-        "modelspec.description": f"The difference of {tuned.source.name} and {base.source.name}.",
+        "modelspec.description": f"The difference of {public_name_of(tuned.source)} and {public_name_of(base.source)}.",
     }

@@ -20,6 +20,7 @@ from lorasmith.models.families import FAMILIES
 from lorasmith.models.family import PredictionType
 from lorasmith.models.files.hashes import auto_v1, sha256
 from lorasmith.models.files.hub import is_hub_id, source_of
+from lorasmith.models.named import public_name_of
 from lorasmith.sections import fields_of
 from lorasmith.training.learner.continuation import Parent
 from lorasmith.training.objective.losses import threshold_name
@@ -132,7 +133,7 @@ def lora_metadata(
         batch_size=None if several_sizes(settings) else training.batch_size,
         gradient_accumulation_steps=training.gradient_accumulation_steps,
         num_batches_per_epoch=plan.batches_per_epoch,
-        base_model_name=settings.base.path.name,
+        base_model_name=public_name_of(settings.base.path),
         base_model_sha256=files.base[0] if files and files.base else None,
         tag_frequency=tag_frequency(training_set.listed),
         dataset_dirs=dataset_dirs(training_set, is_reg=False),
