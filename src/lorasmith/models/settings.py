@@ -46,7 +46,10 @@ class BaseModelSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    path: Path = Field(description="The base model: a .safetensors file, a diffusers folder, or a hub id (owner/name).")
+    path: Path = Field(
+        description="The base model: a .safetensors file, a diffusers folder, or a hub id (owner/name).",
+        json_schema_extra={"names": "base"},  # of which a page lists those that there are
+    )
     vae: Path | None = Field(None, description="File or folder of another autoencoder. Empty: the base's own.")
     text_encoder: Path | None = Field(None, description="File of the (first) text encoder, where the base's file has none.")
     text_encoder_2: Path | None = Field(None, description="File of the second text encoder, where the base's file has none.")

@@ -21,6 +21,7 @@ from lorasmith.models.known import look_at
 from lorasmith.models.shelf import ModelKind, Registered, registered_as
 from lorasmith.studio.jobs import JobView
 from lorasmith.studio.jobs import view as job_view
+from lorasmith.studio.registries import name_of_source
 from lorasmith.studio.studio import OpenStudio, Studio
 
 router = APIRouter(tags=["registries"])
@@ -33,7 +34,8 @@ class ModelView(BaseModel):
 
     kind: ModelKind
     source: str = Field(description="As projects, settings and jobs take it.")
-    title: str
+    name: str = Field(description="What people call it: the name of its file or folder, or its id at the hub.")
+    title: str = Field(description="What it is: `Stable Diffusion XL`, `12,000 tags`; empty where that is not known.")
     family: str = Field(description="Of a base or tagger.")
     licence: str = Field(description="As its page or its file says it; empty where neither does.")
     bytes: int
@@ -94,4 +96,5 @@ def _download(studio: Studio, new: NewModel) -> JobView:
 
 
 def _view(studio: Studio, model: Registered) -> ModelView:
-    return ModelView(kind=model.kind, source=model.source, **vars(look_at(studio.workspace, model)))
+    name = name_of_source(model.source)
+    return ModelView(kind=model.kind, source=model.source, name=name, **vars(look_at(studio.workspace, model)))

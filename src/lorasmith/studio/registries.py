@@ -17,6 +17,7 @@ from lorasmith.errors import InputError
 from lorasmith.findings import About, Severity
 from lorasmith.models.families import FAMILIES
 from lorasmith.models.files.hub import in_cache, is_hub_id
+from lorasmith.models.named import name_of
 from lorasmith.models.open import describe, missing_parts
 from lorasmith.models.shelf import ModelKind
 from lorasmith.studio.studio import OpenStudio, Studio
@@ -112,7 +113,7 @@ def list_checks() -> list[CheckView]:
 def list_bases(studio: OpenStudio) -> list[BaseChoice]:
     """The bases to choose from: those that projects use, the most used first, then those that are registered; the demo's comes last."""
     sources = dict.fromkeys([*_together(studio.projects.bases(), studio, "base"), str(BASE)])
-    return [BaseChoice(source=source, name=_name_of(source)) for source in sources]
+    return [BaseChoice(source=source, name=name_of_source(source)) for source in sources]
 
 
 @router.get("/bases:describe")
@@ -120,7 +121,7 @@ def describe_base(source: str, studio: OpenStudio) -> BaseView:
     """What a base model is: a file, a folder, or the id of one of the hub that is on this machine."""
     found = describe(_on_this_machine(source, studio))
     return BaseView(
-        source=source, name=_name_of(source), family=found.family, title=found.record.title, side=found.native.side, prediction_type=found.prediction_type,
+        source=source, name=name_of_source(source), family=found.family, title=found.record.title, side=found.native.side, prediction_type=found.prediction_type,
         reasons=list(found.reasons), notes=list(found.notes), missing=list(missing_parts(found)),
     )  # fmt: skip
 
@@ -147,11 +148,9 @@ def describe_tagger(source: Annotated[str, Query(min_length=1, max_length=1000)]
     )  # fmt: skip
 
 
-def _name_of(source: str) -> str:
+def name_of_source(source: str) -> str:
     """`sdxl-base` of `/models/sdxl-base.safetensors`; an id of the hub is its own name."""
-    if Path(source) == BASE:
-        return "Demo base"
-    return source if is_hub_id(source) else Path(source).name.removesuffix(".safetensors")
+    return "Demo base" if Path(source) == BASE else name_of(source).removesuffix(".safetensors")
 
 
 def _together(used: list[str], studio: Studio, kind: ModelKind) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field
 
 from lorasmith.jobs.kinds.kind import Arguments, Kind
-from lorasmith.jobs.kinds.options import DEVICE, PRECISION, BaseFiles
+from lorasmith.jobs.kinds.options import DEVICE, PRECISION, BaseFiles, BaseSource
 from lorasmith.jobs.work import StoppedEarly, Work
 from lorasmith.models.device import Device
 
@@ -24,7 +24,7 @@ class GridArguments(Arguments):
     x: str | None = Field(None, description=_AXIS)
     y: str | None = Field(None, description="The same, downwards.")
     z: str | None = Field(None, description="The same, one block below the other.")
-    base: str | None = Field(None, description="Base model: a file, a diffusers folder, or a hub id. Empty: the run's.")
+    base: BaseSource | None = Field(None, description="Base model: a file, a diffusers folder, or a hub id. Empty: the run's.")
     prompt: str | None = Field(None, description="Empty: the first of the run's sample prompts.")
     negative_prompt: str | None = Field(None, description="What should not be in the pictures.")
     lora_folder: Path | None = Field(None, description="Folder of the LoRAs that the prompt calls. Empty: the run's checkpoints.")

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field
 
 from lorasmith.jobs.kinds.kind import Arguments, Kind
-from lorasmith.jobs.kinds.options import ALLOW_PICKLE, OVERWRITE, LoraAtStrength
+from lorasmith.jobs.kinds.options import ALLOW_PICKLE, OVERWRITE, BaseSource, LoraAtStrength
 from lorasmith.jobs.work import Work
 
 _FILE_PRECISION: str | None = Field(None, description="Numbers of the new file: fp32, fp16 or bf16. Empty: those of the first.")
@@ -24,13 +24,13 @@ class MergeArguments(Arguments):
 
     files: list[LoraAtStrength] = Field(min_length=1, description="LoRA files, each with its ratio as strength.")
     out: Path = _OUT
-    into: str | None = Field(None, description="Merge into this base: the new file is a whole checkpoint.")
+    into: BaseSource | None = Field(None, description="Merge into this base: the new file is a whole checkpoint.")
     rank: int | None = Field(None, ge=1, description="Approximate the sum by this rank. Empty: exact, the ranks add up.")
     conv_rank: int | None = Field(None, ge=1, description="The same for convolutions with kernels wider than 1x1.")
     method: Literal["ties", "dare"] | None = Field(None, description="Add only a share of each change's numbers. Empty: the plain sum.")
     density: float = Field(0.5, gt=0, le=1, description="With a method: the share of numbers that is used.")
     seed: int = Field(0, description="With dare: which numbers are drawn.")
-    base: str | None = Field(None, description="The base, for kinds whose change depends on it.")
+    base: BaseSource | None = Field(None, description="The base, for kinds whose change depends on it.")
     family: str | None = _FAMILY
     precision: str | None = _FILE_PRECISION
     overwrite: bool = OVERWRITE
@@ -98,7 +98,7 @@ class ConvertArguments(Arguments):
         "diffusers: a plain LoRA in its names.",
     )
     rank: int | None = Field(None, ge=1, description="Rank of the LoRA that replaces layers of other kinds.")
-    base: str | None = Field(None, description="The base, for kinds whose change depends on it.")
+    base: BaseSource | None = Field(None, description="The base, for kinds whose change depends on it.")
     family: str | None = _FAMILY
     precision: str | None = _FILE_PRECISION
     overwrite: bool = OVERWRITE
@@ -123,8 +123,8 @@ class ExtractArguments(Arguments):
 
     reads: ClassVar[tuple[str, ...]] = ("tuned", "base")
 
-    tuned: str = Field(description="The fine-tuned checkpoint: a file, a diffusers folder or a hub id.")
-    base: str = Field(description="The base that it was made from.")
+    tuned: BaseSource = Field(description="The fine-tuned checkpoint: a file, a diffusers folder or a hub id.")
+    base: BaseSource = Field(description="The base that it was made from.")
     out: Path = _OUT
     kind: Literal["lora", "locon", "full"] = Field("lora", description="locon has convolutions too, full all layers number for number.")
     rank: int | None = Field(None, ge=1, description="Empty: 32.")

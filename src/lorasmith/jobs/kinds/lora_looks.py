@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field
 
 from lorasmith.jobs.kinds.kind import Arguments, Kind
-from lorasmith.jobs.kinds.options import ALLOW_PICKLE
+from lorasmith.jobs.kinds.options import ALLOW_PICKLE, BaseSource
 from lorasmith.jobs.work import Work
 
 _FAMILY: str | None = Field(None, description="Such as sdxl, where the file does not show it.")
@@ -21,7 +21,7 @@ class CheckArguments(Arguments):
     reads: ClassVar[tuple[str, ...]] = ("file", "base")
 
     file: Path = Field(description="LoRA file, of any trainer.")
-    base: str | None = Field(None, description="The base, to compare the layers with. Empty: the family at its standard size.")
+    base: BaseSource | None = Field(None, description="The base, to compare the layers with. Empty: the family at its standard size.")
     family: str | None = _FAMILY
     allow_pickle: bool = ALLOW_PICKLE
 
@@ -39,7 +39,7 @@ class CompareArguments(Arguments):
     reads: ClassVar[tuple[str, ...]] = ("files", "base")
 
     files: list[Path] = Field(min_length=2, description="LoRA files; the others are compared with the first.")
-    base: str | None = Field(None, description="The base, for kinds whose change depends on it.")
+    base: BaseSource | None = Field(None, description="The base, for kinds whose change depends on it.")
     family: str | None = _FAMILY
     allow_pickle: bool = ALLOW_PICKLE
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -15,6 +16,8 @@ from lorasmith.jobs.workspace import Workspace
 from lorasmith.models.device import Device
 from lorasmith.models.families import part_in_words
 
+BaseSource = Annotated[str, Field(json_schema_extra={"names": "base"})]
+"""A base, of which a page lists those that there are: a file, a folder or an id of the hub."""
 CACHE: Path = Field(Path("cache"), description="Folder that keeps what was seen of pictures; safe to delete.")
 PRECISION: str | None = Field(None, description="fp32, bf16 or fp16. Empty: bf16 on a GPU, else fp32.")
 DEVICE: Device = Field("auto", description="auto takes a GPU where there is one, else the CPU.")

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from lorasmith.jobs.kinds.kind import Arguments, Kind
-from lorasmith.jobs.kinds.options import DEVICE
+from lorasmith.jobs.kinds.options import DEVICE, BaseSource
 from lorasmith.jobs.work import StoppedEarly, Work
 from lorasmith.models.device import Device
 
@@ -22,7 +22,7 @@ class ProveArguments(Arguments):
 
     run: Path | None = Field(None, description="A run's folder.")
     files: list[Path] = Field(default_factory=list, description="LoRA files of one training, in their order.")
-    base: str | None = Field(None, description="Base of LoRA files: a file, a folder or a hub id.")
+    base: BaseSource | None = Field(None, description="Base of LoRA files: a file, a folder or a hub id.")
     images: Path | None = Field(None, description="Folder of captioned images that LoRA files were trained on.")
     held_out: Path | None = Field(None, description="Folder of images that they were not trained on.")
     trigger: str | None = Field(None, description="Trigger word of LoRA files. Empty: the one that most captions begin with.")

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from lorasmith.errors import RunError
 from lorasmith.jobs.kinds.kind import Arguments, Kind
-from lorasmith.jobs.kinds.options import OVERWRITE
+from lorasmith.jobs.kinds.options import OVERWRITE, BaseSource
 from lorasmith.jobs.work import Work
 
 
@@ -26,7 +26,7 @@ class PublishArguments(Arguments):
     license: str = Field("", description="Such as cc-by-4.0, openrail or apache-2.0.")
     base_model: str = Field("", description="The base model's repository on the hub: OWNER/NAME.")
     pictures: list[Path] = Field(default_factory=list, description="Pictures to show, instead of those of the run.")
-    base: str | None = Field(None, description="Base model, to generate pictures where there are none.")
+    base: BaseSource | None = Field(None, description="Base model, to generate pictures where there are none.")
     prompts: list[str] = Field(default_factory=list, description="What to generate with the base; one for each picture.")
     push: str = Field("", description="Upload to this repository on Hugging Face's hub, too: OWNER/NAME.")
     private: bool = Field(False, description="A new repository is private.")

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from lorasmith.jobs.kinds.kind import Arguments, Kind
-from lorasmith.jobs.kinds.options import DEVICE, PRECISION, BaseFiles, LoraAtStrength
+from lorasmith.jobs.kinds.options import DEVICE, PRECISION, BaseFiles, BaseSource, LoraAtStrength
 from lorasmith.jobs.work import StoppedEarly, Work
 from lorasmith.models.device import Device
 
@@ -21,7 +21,7 @@ class SampleArguments(Arguments):
 
     reads: ClassVar[tuple[str, ...]] = ("base", "loras", "lora_folder", "base_files")
 
-    base: str = Field(description="Base model: a file, a diffusers folder, or a hub id.")
+    base: BaseSource = Field(description="Base model: a file, a diffusers folder, or a hub id.")
     prompts: list[str] = Field(min_length=1, description="What to generate; may have <lora:name:0.7> and flags (--n blurry).")
     loras: list[LoraAtStrength] = Field(default_factory=list, description="LoRA files with their strengths.")
     lora_folder: Path | None = Field(None, description="Folder of the LoRAs that prompts call by name.")

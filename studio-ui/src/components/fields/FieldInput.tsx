@@ -1,6 +1,7 @@
 import { Autocomplete, NativeSelect, Switch, Textarea, TextInput } from "@mantine/core";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
+import { BaseField } from "../bases/BaseField";
 import type { Json } from "./json";
 import type { Field } from "./schema";
 import { read, written } from "./typed";
@@ -16,6 +17,7 @@ interface Props {
 
 /** Where a value is typed, chosen or switched. */
 export function FieldInput(props: Props) {
+  if (props.field.ofBase) return <OfBase {...props} />;
   switch (props.field.kind) {
     case "switch":
       return props.field.optional ? <OptionalSwitch {...props} /> : <PlainSwitch {...props} />;
@@ -24,6 +26,17 @@ export function FieldInput(props: Props) {
     default:
       return <Typed {...props} />;
   }
+}
+
+function OfBase({ field, value, problem, onChange }: Props) {
+  return (
+    <BaseField
+      id={field.name}
+      value={typeof value === "string" ? value : ""}
+      error={problem}
+      onChange={(source) => onChange(field.name, source === "" && field.optional ? null : source)}
+    />
+  );
 }
 
 function PlainSwitch({ field, value, problem, onChange }: Props) {

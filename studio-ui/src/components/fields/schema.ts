@@ -15,6 +15,8 @@ export interface Field {
   choices: string[];
   /** Values that people type; others are taken, too. */
   suggestions: string[];
+  /** Whether it names a base: a path, or an id of the hub. */
+  ofBase: boolean;
   /** What holds where nothing is given. */
   fallback: Json | undefined;
   /** What sd-scripts, and with it kohya_ss, calls it, where that is another name. */
@@ -37,6 +39,7 @@ interface Schema {
   examples?: Json[];
   default?: Json;
   sd_scripts?: string[];
+  names?: string;
   anyOf?: Schema[];
   items?: Schema;
   properties?: Record<string, Schema>;
@@ -85,6 +88,7 @@ function fieldOf(name: string, schema: Schema): Field {
     optional: given.length < forms.length,
     choices: given.flatMap((form) => form.enum ?? []),
     suggestions: (schema.examples ?? []).filter((each) => typeof each === "string"),
+    ofBase: [schema, ...given].some(({ names }) => names === "base"),
     fallback: schema.default,
     sdScripts: schema.sd_scripts ?? [],
   };

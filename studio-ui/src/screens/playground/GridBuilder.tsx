@@ -2,6 +2,7 @@ import { Button, NativeSelect, TextInput } from "@mantine/core";
 import { Grid3x3 } from "lucide-react";
 import { useTranslation } from "react-i18next";
 import { useGet } from "../../api/queries";
+import { BasesField } from "../../components/bases/BasesField";
 import { ErrorCard } from "../../components/ErrorCard";
 import type { Json } from "../../components/fields/json";
 import { JobProgress } from "../../components/jobs/JobProgress";
@@ -75,13 +76,17 @@ function AxisRow({ place, axis, onChange }: { place: string; axis: Axis; onChang
         onChange={(event) => onChange({ of: event.currentTarget.value, values: AXES[event.currentTarget.value] ?? "" })}
         data={[{ value: "", label: t("no_axis") }, ...Object.keys(AXES).map((of) => ({ value: of, label: t(`of_${of}`) }))]}
       />
-      <TextInput
-        label={t("values")}
-        placeholder={AXES[axis.of]}
-        disabled={!axis.of}
-        value={axis.values}
-        onChange={(event) => onChange({ ...axis, values: event.currentTarget.value })}
-      />
+      {axis.of === "base" ? (
+        <BasesField label={t("values")} value={axis.values} onChange={(values) => onChange({ ...axis, values })} />
+      ) : (
+        <TextInput
+          label={t("values")}
+          placeholder={AXES[axis.of]}
+          disabled={!axis.of}
+          value={axis.values}
+          onChange={(event) => onChange({ ...axis, values: event.currentTarget.value })}
+        />
+      )}
     </div>
   );
 }

@@ -1,8 +1,8 @@
-import { ActionIcon, Autocomplete, Button, NativeSelect, NumberInput, Select, Textarea, TextInput } from "@mantine/core";
+import { ActionIcon, Button, NativeSelect, NumberInput, Select, Textarea, TextInput } from "@mantine/core";
 import { Dices, Plus, Trash2 } from "lucide-react";
 import { useTranslation } from "react-i18next";
-import type { Shape } from "../../api/client";
 import { useGet } from "../../api/queries";
+import { BaseField } from "../../components/bases/BaseField";
 import { sectionsOf } from "../../components/fields/schema";
 import type { Picture } from "./drawing";
 import classes from "./Playground.module.css";
@@ -18,14 +18,12 @@ interface Props {
   onUses: (uses: Use[]) => void;
   /** Names of the library's LoRAs. */
   loras: string[];
-  bases: readonly Shape<"BaseChoice">[];
 }
 
 /** What is to be generated: base, LoRAs with their weights, prompt, seed and sampler. */
-export function PictureForm({ picture, onChange, uses, onUses, loras, bases }: Props) {
+export function PictureForm({ picture, onChange, uses, onUses, loras }: Props) {
   const { t } = useTranslation("playground");
   const samplers = useSamplers();
-  const names = new Map(bases.map(({ source, name }) => [source, name]));
   const numbers = [
     ["steps", 1],
     ["cfg", 1],
@@ -34,18 +32,7 @@ export function PictureForm({ picture, onChange, uses, onUses, loras, bases }: P
   ] as const;
   return (
     <>
-      <Autocomplete
-        label={t("base")}
-        description={names.get(picture.base)}
-        data={[...names.keys()]}
-        renderOption={({ option }) => (
-          <span>
-            {names.get(option.value)} <span className="soft small">{option.value}</span>
-          </span>
-        )}
-        value={picture.base}
-        onChange={(base) => onChange({ base })}
-      />
+      <BaseField label={t("base")} value={picture.base} onChange={(base) => onChange({ base })} />
       <fieldset className={classes.uses}>
         <legend>{t("loras")}</legend>
         {uses.map((use, at) => (

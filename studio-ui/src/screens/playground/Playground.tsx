@@ -51,7 +51,6 @@ export default function Playground() {
           uses={uses}
           onUses={(wanted) => setLora(usesAs(wanted))}
           loras={all.map((each) => each.name)}
-          bases={bases}
         />
       </div>
       <div className={classes.results}>

@@ -16,7 +16,7 @@ export const AXES: Record<string, string> = {
   prompt_sr: "red hat, blue hat, no hat",
   clip_skip: "1, 2",
   size: "512x768, 768x512",
-  base: "models/a.safetensors, models/b.safetensors",
+  base: "", // those that there are are listed
 };
 
 /** An axis as a grid job takes it: `seed=1..4`; null where there is none. */

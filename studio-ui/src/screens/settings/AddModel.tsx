@@ -30,7 +30,7 @@ export function AddModel({ kind, onAdded }: { kind: ModelKind; onAdded: () => vo
       const body = { kind, source: source.trim(), sha256: isLink ? sha256.trim() : "" };
       const { model, job } = await ask(api.POST("/api/models", { body }));
       if (job) client.setQueryData<Job[]>(keyOf("/api/jobs"), (jobs) => putJob(jobs ?? [], job));
-      if (model) say(t("added", { title: model.title || model.source }));
+      if (model) say(t("added", { title: model.name }));
       forgetSource();
       forgetSha256();
       onAdded();

@@ -6,13 +6,15 @@ import { bytes } from "../../components/format";
 import { say, sayProblem } from "../../components/say";
 import classes from "./Models.module.css";
 
-/** A model: its name, what it is, where it is, and what keeps it from being used. */
+/** A model: the name that tells it from others, what it is, where it is, and what keeps it from being used. */
 export function ModelCard({ model, onRemoved }: { model: Shape<"ModelView">; onRemoved: () => void }) {
   const { t } = useTranslation("settings");
-  const title = model.title || model.source;
-  const facts = [model.family, model.bytes > 0 && bytes(model.bytes), model.licence && t("licence", { licence: model.licence })].filter(
-    Boolean,
-  );
+  const title = model.name;
+  const facts = [
+    model.title !== title && model.title,
+    model.bytes > 0 && bytes(model.bytes),
+    model.licence && t("licence", { licence: model.licence }),
+  ].filter(Boolean);
 
   async function remove() {
     try {
