@@ -245,6 +245,7 @@ def test_the_checks_are_listed_with_what_they_look_for(script):
     assert listed["dark"]["code"] == "audit.dark"
     assert (listed["dark"]["title"], listed["dark"]["severity"], listed["dark"]["about"]) == ("very dark", "warning", "picture")
     assert listed["set_too_small"]["about"] == "set"
+    assert [name for name, check in listed.items() if check["reads_words"]] == ["text"]
 
 
 def test_the_audit_is_short_and_its_findings_come_by_the_page(script, dataset):

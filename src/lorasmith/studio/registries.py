@@ -11,7 +11,8 @@ from pydantic import BaseModel, Field, JsonValue
 
 from lorasmith.captions.taggers.model_folder import HUB_ID
 from lorasmith.captions.taggers.tagger_descriptor import descriptor_from_hub_name, descriptor_of
-from lorasmith.curation.audit.checks import checks
+from lorasmith.curation.audit.checks import CheckName, checks
+from lorasmith.curation.audit.words_kind import WORD_KINDS
 from lorasmith.demo.weights import BASE
 from lorasmith.errors import InputError
 from lorasmith.findings import About, Severity
@@ -43,16 +44,17 @@ class ChoiceView(BaseModel):
     source: str
 
 
-class CheckView(BaseModel):
+class AuditCheck(BaseModel):
     """Something that an audit looks for, unless a project's `audit_without` names it."""
 
-    check: str
+    check: CheckName
     code: str = Field(description="Of its findings.")
     title: str = Field(description="A phrase, such as `partly transparent`.")
     severity: Severity
     about: About
     message: str = Field(description="What a finding says.")
     why: str = Field(description="What it does to a LoRA.")
+    reads_words: bool = Field(description="Whether only an audit with `words` looks for it.")
 
 
 class BaseChoice(BaseModel):
@@ -99,11 +101,12 @@ def get_recipe(kind: str, family: str, level: str, images: Annotated[int, Query(
 
 
 @router.get("/checks")
-def list_checks() -> list[CheckView]:
+def list_checks() -> list[AuditCheck]:
     """The checks of an audit that can be switched off."""
     return [
-        CheckView(
-            check=name, code=f"audit.{name}", title=kind.title, severity=kind.severity, about=kind.about, message=kind.message, why=kind.why
+        AuditCheck(
+            check=name, code=f"audit.{name}", title=kind.title, severity=kind.severity, about=kind.about, message=kind.message, why=kind.why,
+            reads_words=name in WORD_KINDS,
         )
         for name, kind in checks().items()
     ]  # fmt: skip

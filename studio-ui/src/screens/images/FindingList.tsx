@@ -2,7 +2,7 @@ import { Button } from "@mantine/core";
 import { useTranslation } from "react-i18next";
 import type { Shape } from "../../api/client";
 import { FindingCard } from "../../components/FindingCard";
-import { number } from "../../components/format";
+import { list, number } from "../../components/format";
 import { findingName } from "../../components/gallery/pictureLook";
 import { SeverityIcon } from "../../components/SeverityIcon";
 import classes from "./SideList.module.css";
@@ -17,7 +17,17 @@ interface Props {
 /** What is wrong, the gravest first, with how many pictures have it. A click shows these alone; what is about the set opens. */
 export function FindingList({ audit, finding, onFinding, onSelect }: Props) {
   const { t } = useTranslation("images");
-  if (audit.codes.length === 0) return audit.not_looked_at > 0 ? null : <p className="soft">{t("nothing_wrong")}</p>;
+  const off = audit.off.length > 0 && (
+    <p className="soft small">{t("checks_off", { count: audit.off.length, names: list(audit.off.map(findingName)) })}</p>
+  );
+  if (audit.codes.length === 0) {
+    return (
+      <section>
+        {audit.not_looked_at === 0 && <p className="soft">{t("nothing_wrong")}</p>}
+        {off}
+      </section>
+    );
+  }
   return (
     <section>
       <h2>{t("findings")}</h2>
@@ -54,6 +64,7 @@ export function FindingList({ audit, finding, onFinding, onSelect }: Props) {
           </li>
         ))}
       </ul>
+      {off}
     </section>
   );
 }

@@ -1,6 +1,7 @@
 import type { UseQueryResult } from "@tanstack/react-query";
 import type { Shape } from "../../api/client";
 import type { Problem } from "../../api/problem";
+import { AuditDials } from "./AuditDials";
 import { ConceptList } from "./ConceptList";
 import type { Division } from "./concepts";
 import { FindingList } from "./FindingList";
@@ -29,6 +30,7 @@ export function SideList(props: Props) {
     <aside className={classes.side}>
       {audit && <ScoreCard audit={audit} />}
       {audit && <FindingList {...props} audit={audit} />}
+      {audit && <AuditDials {...props} />}
       <ConceptList {...props} quiet={isFetched} />
     </aside>
   );

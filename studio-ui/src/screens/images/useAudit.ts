@@ -28,7 +28,7 @@ export function useAudit(project: string, hasPictures: boolean) {
   const looking = jobs === undefined || jobs.some((job) => job.project === project && job.kind === "audit" && !hasEnded(job));
   const kind = details?.kind === "multi-concept" ? "concept" : details?.kind;
   const dataset = details && picturesFolder(details);
-  const arguments_ = JSON.stringify({ dataset, kind, resolution: audit.data?.resolution });
+  const arguments_ = JSON.stringify({ dataset, kind, resolution: audit.data?.resolution, without: details?.audit_without });
   const wanted = left > FEW && !looking && details !== undefined;
   useEffect(() => {
     if (!wanted) return;
