@@ -221,6 +221,23 @@ def test_words_on_a_picture_are_found(tmp_path):
     assert "opening" in str(text.evidence).lower()
 
 
+def test_words_are_read_once_and_count_where_they_were_read(tmp_path):
+    pytest.importorskip("rapidocr", reason="the extra `ocr` is not installed")
+    (tmp_path / "pile").mkdir()
+    shout = Image.new("RGB", (400, 200), "white")
+    ImageDraw.Draw(shout).text((20, 60), "OPENING", fill="black", font=ImageFont.load_default(60))
+    shout.save(tmp_path / "pile" / "shout.png")
+
+    def audit(words, within=None):
+        return audit_dataset(tmp_path / "pile", resolution=256, cache=tmp_path / "cache", read_words=words, within=within)
+
+    assert audit(words=True, within=600.0).unread == 1
+    assert found(audit(words=True), "text") == {"shout.png"}
+    known = audit(words=True, within=-1.0)
+    assert (known.unread, found(known, "text")) == (0, {"shout.png"})
+    assert found(audit(words=False), "text") == set()
+
+
 @pytest.mark.parametrize(("kind", "finding"), [("character", set()), ("style", {"set_too_small"}), (None, set())])
 def test_the_kind_decides_whether_there_are_enough(tmp_path, kind, finding):
     for i in range(16):

@@ -239,6 +239,14 @@ def test_a_check_that_is_switched_off_is_off_wherever_findings_are_shown_and_not
     assert len(asked) == 1
 
 
+def test_words_are_counted_as_unread_until_a_job_reads_them(script, dataset):
+    assert script.get("/api/projects/mimi/audit").json()["words_unread"] == 0
+    script.patch("/api/projects/mimi", json={"read_words": True})
+    assert script.get("/api/projects/mimi/audit").json()["words_unread"] == 5
+    script.patch("/api/projects/mimi", json={"audit_without": ["text"]})
+    assert script.get("/api/projects/mimi/audit").json()["words_unread"] == 0
+
+
 def test_the_checks_are_listed_with_what_they_look_for(script):
     listed = {check["check"]: check for check in script.get("/api/checks").json()}
     assert "unreadable" not in listed, "a picture that cannot be read cannot be trained on"

@@ -44,6 +44,7 @@ class Project(BaseModel):
     trigger: Line | None = Field(None, description="The word that calls what was learnt. Empty: not chosen yet.")
     dataset: Annotated[Line, Field(min_length=1)] = Field("dataset", description="Folder of the pictures; below the project, or anywhere.")
     audit_without: list[CheckName] = Field([], description="Checks of the audit that are switched off: dark, greyscale ...")
+    read_words: bool = Field(False, description="Whether the audit reads words on the pictures; needs lorasmith[ocr].")
     created: datetime = Field(default_factory=lambda: datetime.now(UTC).replace(microsecond=0), description="Date and time, UTC.")
 
 
@@ -94,7 +95,7 @@ class ProjectFolder:
         document = tomlkit.document()
         document.add("version", tomlkit.item(VERSION))
         for name, value in project.model_dump(exclude_none=True).items():
-            if value == []:
+            if value in ([], False):
                 continue
             document.add(tomlkit.comment(str(Project.model_fields[name].description)))
             document.add(name, tomlkit.item(value))

@@ -56,6 +56,9 @@ class AuditView(BaseModel):
     resolution: int = Field(description="The side of the training's square that pictures are judged for, in pixels.")
     pictures: int = Field(description="How many were looked at.")
     not_looked_at: int = Field(description="How many were not; a job of the kind `audit` looks at all.")
+    words_unread: int = Field(
+        description="Pictures whose words are to be read and are not; a job of the kind `audit` with `words` reads them."
+    )
     score: int | None = Field(description="0-100; None where there are no pictures.")
     reasons: list[Reason]
     counts: dict[str, int] = Field(description="Code of a finding -> how many, the gravest first.")
@@ -88,11 +91,11 @@ def get_audit(project: str, studio: OpenStudio, resolution: Resolution = None) -
     audit, off = audit_of(studio, read, dataset, resolution, newest=True), sorted(switched_off(read.audit_without))
     if audit is None:
         return AuditView(
-            version=dataset.version, resolution=resolution or resolution_of(read), pictures=0, not_looked_at=0, score=None, reasons=[],
+            version=dataset.version, resolution=resolution or resolution_of(read), pictures=0, not_looked_at=0, words_unread=0, score=None, reasons=[],
             counts={}, off=off, codes=[], need_a_look=0, safe_mends=[],
         )  # fmt: skip
     return AuditView(
-        version=dataset.version, resolution=audit.resolution, pictures=audit.pictures, not_looked_at=audit.left_out, score=audit.score,
+        version=dataset.version, resolution=audit.resolution, pictures=audit.pictures, not_looked_at=audit.left_out, words_unread=0 if "audit.text" in off else audit.unread, score=audit.score,
         reasons=[Reason(reason=reason, points=points) for reason, points in audit.why], counts=dict(audit.counts), off=off,
         codes=[_code(one) for one in audit.codes], need_a_look=audit.need_a_look, safe_mends=[_safe(one) for one in audit.safe],
     )  # fmt: skip

@@ -105,6 +105,8 @@ class Purpose:
     """The side of the training's square, in pixels."""
     off: frozenset[str] = frozenset()
     """Codes of findings that are not looked for."""
+    words: bool = False
+    """Whether words on the pictures count, as far as they were read."""
 
 
 @dataclass(frozen=True)
@@ -131,7 +133,7 @@ class _Found:
 class _KeptAudit:
     """An audit and what it was asked for. Everything was looked for; what was asked for last without something is kept, too."""
 
-    asked: tuple[str, LoraKind | None, int]
+    asked: tuple[str, LoraKind | None, int, bool]
     everything: _Found
     made: float
     last: tuple[frozenset[str], _Found] | None = None
@@ -226,16 +228,13 @@ class Datasets:
     def _audited(self, dataset: Dataset, purpose: Purpose, newest: bool) -> _Found | None:
         if not dataset.pictures:
             return None
-        asked = (dataset.pixels, purpose.kind, purpose.resolution)
+        asked = (dataset.pixels, purpose.kind, purpose.resolution, purpose.words)
         with self._judging:
             kept = self._audits.get(dataset.root)
-            old = (
-                kept is None
-                or kept.asked != asked
-                or (newest and kept.everything.audit.left_out and time.monotonic() - kept.made > STAYS_NEW)
-            )
+            part = kept is not None and (kept.everything.audit.left_out or kept.everything.audit.unread)
+            old = kept is None or kept.asked != asked or (newest and part and time.monotonic() - kept.made > STAYS_NEW)
             if kept is None or old:
-                audit = self.judge(Question(dataset.root, purpose.kind, purpose.resolution, self.cache, SECONDS_TO_LOOK))
+                audit = self.judge(Question(dataset.root, purpose.kind, purpose.resolution, self.cache, SECONDS_TO_LOOK, purpose.words))
                 kept = self._audits[dataset.root] = _KeptAudit(asked, _Found(audit), time.monotonic())
             return kept.without(purpose.off)
 

@@ -37,6 +37,8 @@ class Question:
     cache: Path
     within: float
     """Seconds to look at pictures that nobody has measured yet."""
+    words: bool = False
+    """Whether words on the pictures count, as far as they were read."""
 
 
 @dataclass(frozen=True)
@@ -58,23 +60,31 @@ class Judgement:
     safe: tuple[SafeMend, ...]
     findings: PackedFindings
     """The gravest first."""
+    unread: int = 0
+    """Pictures whose words were to be read and are not."""
 
     def without(self, off: Collection[str]) -> Judgement:
         """What it is for who does not look for findings of these codes."""
         counts = {code: count for code, count in self.counts.items() if code not in off}
         codes = [row for row in self.codes if row.code not in off]
-        return _judgement(self.resolution, self.pictures, self.left_out, counts, codes, self.findings.without(off))
+        return _judgement(self.resolution, self.pictures, self.left_out, counts, codes, self.findings.without(off), self.unread)
 
 
 def _judgement(
-    resolution: int, pictures: int, left_out: int, counts: Mapping[str, int], codes: Collection[OfOneCode], findings: PackedFindings
+    resolution: int,
+    pictures: int,
+    left_out: int,
+    counts: Mapping[str, int],
+    codes: Collection[OfOneCode],
+    findings: PackedFindings,
+    unread: int,
 ) -> Judgement:
     """With what follows from the findings."""
     score, why = score_of(pictures, findings.heads)
     grave = [head for head in findings.heads if head.about != "set" and head.severity != "note"]
     return Judgement(
         resolution, pictures, left_out, score, why, counts, tuple(codes), len({subject for head in grave for subject in head.subjects}),
-        tuple(by_changes((head.subjects, head.safe) for head in findings.heads)), findings,
+        tuple(by_changes((head.subjects, head.safe) for head in findings.heads)), findings, unread,
     )  # fmt: skip
 
 
@@ -83,7 +93,14 @@ def judged(question: Question) -> Judgement:
     from lorasmith.curation.audit.dataset import audit_dataset
 
     return judgement_of(
-        audit_dataset(question.root, kind=question.kind, resolution=question.resolution, cache=question.cache, within=question.within)
+        audit_dataset(
+            question.root,
+            kind=question.kind,
+            resolution=question.resolution,
+            cache=question.cache,
+            within=question.within,
+            read_words=question.words,
+        )
     )
 
 
@@ -91,7 +108,7 @@ def judgement_of(audit: Audit) -> Judgement:
     """What remains of an audit without the measures of its pictures."""
     findings = audit.gravest_first
     return _judgement(
-        audit.resolution, len(audit.pictures), audit.left_out, audit.counts, by_code(findings), PackedFindings.of(findings)
+        audit.resolution, len(audit.pictures), audit.left_out, audit.counts, by_code(findings), PackedFindings.of(findings), audit.unread
     )  # fmt: skip
 
 

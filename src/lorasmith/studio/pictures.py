@@ -185,7 +185,7 @@ def lora_kind(project: Project) -> LoraKind:
 
 def purpose_of(project: Project, resolution: int | None = None) -> Purpose:
     """What a project's pictures are judged for; the base says the resolution where none is given."""
-    return Purpose(lora_kind(project), resolution or resolution_of(project), switched_off(project.audit_without))
+    return Purpose(lora_kind(project), resolution or resolution_of(project), switched_off(project.audit_without), project.read_words)
 
 
 def audit_of(

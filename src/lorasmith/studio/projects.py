@@ -48,6 +48,7 @@ class ProjectChange(BaseModel):
     base: Line | None = None
     trigger: Line | None = None
     audit_without: list[CheckName] | None = None
+    read_words: bool | None = None
 
 
 class Move(BaseModel):
@@ -121,7 +122,7 @@ def get_project(project: str, studio: OpenStudio, response: Response) -> Project
 
 @router.patch("/projects/{project}")
 def change_project(project: str, change: ProjectChange, studio: OpenStudio, response: Response, if_match: IfMatch = None) -> ProjectView:
-    """Change what is sent: name, kind, level, base, trigger or the checks that are off; null removes base or trigger."""
+    """Change what is sent: name, kind, level, base, trigger, the checks that are off, or whether words are read; null removes base or trigger."""
     changed = studio.projects.change(project, change.model_dump(exclude_unset=True), version_of(if_match))
     return _with_version(studio, changed, response)
 

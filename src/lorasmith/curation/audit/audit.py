@@ -23,10 +23,11 @@ from lorasmith.curation.audit.picture_kinds import Lost, Training, judge
 from lorasmith.curation.audit.score import cost, score_of, worths
 from lorasmith.curation.audit.set_kinds import judge_set
 from lorasmith.curation.audit.set_signs import LoraKind
-from lorasmith.curation.audit.words_kind import judge_words
+from lorasmith.curation.audit.words_kind import WORDS, Words, judge_words
 from lorasmith.curation.measuring import Picture, copies_among, measure_all, measure_within
 from lorasmith.dataset_folder import holds_no_pictures
 from lorasmith.findings import SEVERITIES, Finding
+from lorasmith.images.looks import look_at, recalled
 from lorasmith.images.picture_cache import PictureCache
 from lorasmith.progress import Cancelled, Progress
 
@@ -52,6 +53,8 @@ class Audit:
     """Pictures that were not looked at because the audit was stopped."""
     without: tuple[str, ...] = ()
     """Codes of the findings that were not looked for, as was asked."""
+    unread: int = 0
+    """Pictures whose words were to be read and are not."""
 
     def __repr__(self) -> str:
         return f"Audit({str(self.root)!r}, {len(self.pictures)} pictures, {len(self.findings)} findings, score {self.score})"
@@ -110,7 +113,7 @@ def audit(
 
     `kind` asks whether there are enough for a character, a style or a concept. `resolution` is the side of the training's square, in
     pixels; `lost` says what its buckets crop away. `cache` is a folder to keep what was seen in. `read_words` looks for words with rapidocr
-    (a second or two a picture). `without` names checks that are switched off (`dark`), which neither find anything nor cost points. Where `cancelled` says so, the rest is left out and what was seen is judged. With `within`, what was measured
+    (a second or two a picture, once; with `within`, those that were read before count). `without` names checks that are switched off (`dark`), which neither find anything nor cost points. Where `cancelled` says so, the rest is left out and what was seen is judged. With `within`, what was measured
     before is judged, with what can be measured in this many seconds.
 
     Raises:
@@ -124,23 +127,28 @@ def audit(
     pictures: list[Picture] = []
     from_cache = 0
     training = Training(resolution, lost)
+    reads = read_words and "audit.text" not in off
+    words: dict[str, Words] = {}
     with PictureCache(cache) as known_pictures:
         if within is not None:
             pictures = measure_within(root, paths, known_pictures, workers or os.cpu_count() or 1, within)
+            known_words = {picture.name: recalled(picture.path, WORDS, known_pictures) for picture in pictures} if reads else {}
+            words = {name: seen.value for name, seen in known_words.items() if seen is not None and seen.value is not None}
         else:
             for picture, known in measure_all(root, paths, known_pictures, workers or os.cpu_count() or 1):
                 pictures.append(picture)
                 from_cache += known
+                if reads and not picture.measures.problem:
+                    words[picture.name] = look_at(picture.path, WORDS, known_pictures).value or ()
                 if progress:
                     progress(len(pictures), len(paths))
                 if cancelled and cancelled():
                     break
         findings = [finding for picture in pictures for finding in judge(picture.name, picture.measures, training, off)]
-        if read_words and "audit.text" not in off:
-            findings += judge_words(pictures)
+        findings += judge_words(words)
         findings += judge_set(pictures, kind, partial(copies_among, cache=known_pictures, place=root), off)
     score, why = score_of(len(pictures), findings)
     return Audit(
         root, kind, resolution, tuple(pictures), tuple(findings), score, why, time.monotonic() - began, from_cache, len(paths) - len(pictures),
-        tuple(sorted(off)),
+        tuple(sorted(off)), sum(not picture.measures.problem and picture.name not in words for picture in pictures) if reads else 0,
     )  # fmt: skip

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 import numpy as np
 
 from lorasmith.curation.audit.finding_kind import Kind, Sign
-from lorasmith.curation.measuring import Picture
 from lorasmith.findings import Finding
 from lorasmith.images.lettering import words_on
+from lorasmith.images.looks import Look
 from lorasmith.images.read import read_picture
 from lorasmith.images.signs import view_of
+
+Words = tuple[tuple[str, float], ...]
+"""What was read, each with how sure that is, 0-1."""
 
 WORD_KINDS: dict[str, Kind] = {
     "text": Kind(
@@ -21,13 +26,22 @@ WORD_KINDS: dict[str, Kind] = {
 }  # fmt: skip
 
 
-def judge_words(pictures: Sequence[Picture]) -> Iterator[Finding]:
-    """Words that rapidocr reads on each picture. Raises ImportError where it is not installed."""
-    for picture in pictures:
-        if picture.measures.problem:
-            continue
-        words = words_on(view_of(np.asarray(read_picture(picture.path))))
+def _read(path: Path, content: str) -> Words:
+    return tuple(words_on(view_of(np.asarray(read_picture(path)))))
+
+
+def _recalled(value: bytes) -> Words:
+    return tuple((str(word), float(sure)) for word, sure in json.loads(value))
+
+
+WORDS: Look[Words] = Look("words 1", _read, lambda words: {WORDS.kind: json.dumps(words).encode()}, _recalled)
+"""The words on a picture, which take a second or two to read. Raises ImportError where rapidocr is not installed."""
+
+
+def judge_words(read: Mapping[str, Words]) -> Iterator[Finding]:
+    """What words say that were read, by picture."""
+    for picture, words in read.items():
         if words:
-            read = ", ".join(repr(word) for word, _ in words[:5])
+            said = ", ".join(repr(word) for word, _ in words[:5])
             confidence = round(max(confidence for _, confidence in words) * 0.95, 2)
-            yield WORD_KINDS["text"].finding("text", (picture.name,), Sign(len(words), "words", f"reads {read}", confidence))
+            yield WORD_KINDS["text"].finding("text", (picture,), Sign(len(words), "words", f"reads {said}", confidence))

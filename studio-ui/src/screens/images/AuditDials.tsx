@@ -1,5 +1,6 @@
 import { NativeSelect } from "@mantine/core";
 import { useTranslation } from "react-i18next";
+import type { Shape } from "../../api/client";
 import { CheckList } from "./CheckList";
 import classes from "./SideList.module.css";
 import { useResolution } from "./useResolution";
@@ -8,6 +9,7 @@ const RESOLUTIONS = [512, 768, 1024, 1280, 1536, 2048]; // that bases are traine
 
 interface Props {
   project: string;
+  audit: Shape<"AuditView">;
   finding: string;
   onFinding: (code: string) => void;
 }

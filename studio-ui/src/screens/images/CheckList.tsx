@@ -4,18 +4,20 @@ import type { Shape } from "../../api/client";
 import { useGet } from "../../api/queries";
 import { findingName } from "../../components/gallery/pictureLook";
 import { HelpLink } from "../../components/HelpLink";
+import { ReadWords } from "./ReadWords";
 import classes from "./SideList.module.css";
 import { useProjectChange } from "./useProjectChange";
 
 interface Props {
   project: string;
+  audit: Shape<"AuditView">;
   /** What the gallery is narrowed to. */
   finding: string;
   onFinding: (code: string) => void;
 }
 
 /** What the audit looks for in this project: each check can be switched off. Nothing is measured again for it. */
-export function CheckList({ project, finding, onFinding }: Props) {
+export function CheckList({ project, audit, finding, onFinding }: Props) {
   const { t } = useTranslation("images");
   const { data: checks } = useGet("/api/checks", undefined, { staleTime: Number.POSITIVE_INFINITY });
   const { data: details } = useGet("/api/projects/{project}", { path: { project } });
@@ -34,7 +36,7 @@ export function CheckList({ project, finding, onFinding }: Props) {
     { title: t("checks_of_pictures"), of: checks.filter(({ about, reads_words }) => about === "picture" && !reads_words) },
     { title: t("checks_of_set"), of: checks.filter(({ about }) => about !== "picture") },
   ];
-  return groups.map(({ title, of }) => (
+  const lists = groups.map(({ title, of }) => (
     <fieldset key={title} className={classes.checks}>
       <legend>{title}</legend>
       <ul className={classes.list}>
@@ -53,4 +55,10 @@ export function CheckList({ project, finding, onFinding }: Props) {
       </ul>
     </fieldset>
   ));
+  return (
+    <>
+      {checks.map((check) => check.reads_words && <ReadWords key={check.check} project={project} audit={audit} check={check} />)}
+      {lists}
+    </>
+  );
 }

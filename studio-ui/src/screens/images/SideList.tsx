@@ -30,7 +30,7 @@ export function SideList(props: Props) {
     <aside className={classes.side}>
       {audit && <ScoreCard audit={audit} />}
       {audit && <FindingList {...props} audit={audit} />}
-      {audit && <AuditDials {...props} />}
+      {audit && <AuditDials {...props} audit={audit} />}
       <ConceptList {...props} quiet={isFetched} />
     </aside>
   );

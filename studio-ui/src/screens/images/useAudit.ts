@@ -3,9 +3,9 @@ import { useEffect, useRef } from "react";
 import { api, ask } from "../../api/client";
 import { lookAgain, useGet } from "../../api/queries";
 import { DETAILS, type pageOf } from "../../components/gallery/pictureList";
-import { picturesFolder } from "../../components/paths";
 import { sayProblem } from "../../components/say";
 import { hasEnded } from "../../frame/job";
+import { auditArguments } from "./auditArguments";
 import { useResolution } from "./useResolution";
 
 const AGAIN_AFTER = 1500; // milliseconds, while pictures are being looked at
@@ -16,20 +16,22 @@ const FEW = 200; // pictures that are looked at by asking again and again; more 
 export function useAudit(project: string, hasPictures: boolean) {
   const client = useQueryClient();
   const [resolution] = useResolution();
+  const { data: jobs } = useGet("/api/jobs");
+  const auditing = jobs?.some((job) => job.project === project && job.kind === "audit" && !hasEnded(job));
   const audit = useGet(
     "/api/projects/{project}/audit",
     { path: { project }, query: { resolution } },
-    { enabled: hasPictures, placeholderData: keepPreviousData, refetchInterval: ({ state }) => againAfter(state.data?.not_looked_at ?? 0) },
+    {
+      enabled: hasPictures,
+      placeholderData: keepPreviousData,
+      refetchInterval: ({ state }) => againAfter(state.data?.not_looked_at ?? 0, auditing ? state.data?.words_unread : 0),
+    },
   );
-  const { data: jobs } = useGet("/api/jobs");
   const { data: details } = useGet("/api/projects/{project}", { path: { project } });
 
   const left = audit.data?.not_looked_at ?? 0;
-  const looking = jobs === undefined || jobs.some((job) => job.project === project && job.kind === "audit" && !hasEnded(job));
-  const kind = details?.kind === "multi-concept" ? "concept" : details?.kind;
-  const dataset = details && picturesFolder(details);
-  const arguments_ = JSON.stringify({ dataset, kind, resolution: audit.data?.resolution, without: details?.audit_without });
-  const wanted = left > FEW && !looking && details !== undefined;
+  const arguments_ = JSON.stringify(details && audit.data ? auditArguments(details, audit.data.resolution) : {});
+  const wanted = left > FEW && auditing === false && details !== undefined;
   useEffect(() => {
     if (!wanted) return;
     const body = { kind: "audit", project, arguments: JSON.parse(arguments_), priority: 0 };
@@ -37,6 +39,12 @@ export function useAudit(project: string, hasPictures: boolean) {
       .then(() => lookAgain(client, "/api/jobs"))
       .catch(sayProblem);
   }, [wanted, project, arguments_, client]);
+
+  const went = useRef(auditing);
+  useEffect(() => {
+    if (went.current && auditing === false) lookAgain(client, "/api/projects/{project}/audit"); // with all that the job has seen
+    went.current = auditing;
+  }, [auditing, client]);
 
   const judged = audit.data;
   useEffect(() => {
@@ -59,7 +67,7 @@ function lookAtPages(client: QueryClient, version: string) {
   });
 }
 
-function againAfter(left: number): number | false {
-  if (left === 0) return false;
+function againAfter(left: number, unread = 0): number | false {
+  if (left === 0) return unread > 0 && AGAIN_WITH_JOB;
   return left > FEW ? AGAIN_WITH_JOB : AGAIN_AFTER;
 }
