@@ -129,3 +129,16 @@ def settings_with_cache(toy_base, creatures):
 def settings_for(settings_with_cache, tmp_path):
     """Settings of a small run over `creatures`, with a cache of the test's own; sections given as dicts are merged in."""
     return functools.partial(settings_with_cache, tmp_path / "cache")
+
+
+@pytest.fixture(scope="session")
+def s3():
+    """fsspec's view of a real S3 server on loopback, with a bucket `bucket`; `s3://bucket/...` is there for the program, too."""
+    import fsspec
+
+    from tests.store_server import s3_server
+
+    with s3_server():
+        files = fsspec.filesystem("s3", use_listings_cache=False)
+        files.mkdir("bucket")
+        yield files

@@ -5,6 +5,8 @@ The mark is a file `CACHEDIR.TAG` as https://bford.info/cachedir/ describes it, 
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 
 from lorasmith.atomic import write_atomically
@@ -14,6 +16,17 @@ TAG = "CACHEDIR.TAG"
 _SAID = b"""Signature: 8a477f597d28d172789f06886806bc55
 # Lorasmith keeps here what it can make again. The folder is safe to delete.
 """
+
+
+def users_cache() -> Path:
+    """Where this program keeps what it can make again, by the system's convention; LORASMITH_CACHE names another folder."""
+    if named := os.environ.get("LORASMITH_CACHE"):
+        return Path(named)
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "lorasmith"
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches" / "lorasmith"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "lorasmith"
 
 
 def make_cache_folder(folder: Path) -> None:

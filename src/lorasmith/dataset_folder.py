@@ -27,6 +27,7 @@ from lorasmith.atomic import sync_folder
 from lorasmith.cache_folder import TAG
 from lorasmith.errors import DatasetError
 from lorasmith.lock_holder import holder_of, sign
+from lorasmith.stores import url_of
 
 log = logging.getLogger(__name__)
 
@@ -93,6 +94,8 @@ def walk(
 
     Paths are plain strings, because at 100,000 files making a `Path` of each would take longer than the disk.
     """
+    if url_of(root) is not None:
+        raise is_no_folder(root)
     waiting, seen = [""], set()
     while waiting:
         place = waiting.pop()
@@ -218,11 +221,7 @@ def locked(root: str | Path, patience: float = 0.0) -> Iterator[None]:
     """
     folder = Path(root)
     if not folder.is_dir():
-        raise DatasetError(
-            f"{root} is not a folder: give the dataset's folder, or import pictures into it first.",
-            code="dataset.no_folder",
-            folder=str(root),
-        )
+        raise is_no_folder(root)
     make_state_folder(folder)
     lock = _taken(folder, patience)
     sign(folder / LOCK)
@@ -232,6 +231,17 @@ def locked(root: str | Path, patience: float = 0.0) -> Iterator[None]:
         now = time.time_ns()  # finer than the clock by which file systems date what is written
         os.utime(folder / LOCK, ns=(now, now))
         lock.release()
+
+
+def is_no_folder(root: str | Path) -> DatasetError:
+    """The error for a dataset that is not a folder of this machine."""
+    url = url_of(root)
+    what = (
+        f"{root} is not a folder: give the dataset's folder, or import pictures into it first."
+        if url is None
+        else f"{url} is in a store, where nothing is changed: bring it here first with `lorasmith import {url} FOLDER`, and work on that folder."
+    )
+    return DatasetError(what, code="dataset.no_folder", folder=str(root))
 
 
 def _taken(root: Path, patience: float) -> FileLock:

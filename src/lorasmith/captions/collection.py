@@ -21,8 +21,17 @@ from pathlib import Path
 from lorasmith.captions.caption import Caption, is_utf8
 from lorasmith.captions.encodings import MARKS, Reading, in_words, plausible, readings
 from lorasmith.captions.history import PATIENCE, Change, History, Operation, file_bytes
-from lorasmith.dataset_folder import CAPTION_SUFFIXES, PICTURE_SUFFIXES, holds_no_pictures, is_picture, is_regularisation, walk
+from lorasmith.dataset_folder import (
+    CAPTION_SUFFIXES,
+    PICTURE_SUFFIXES,
+    holds_no_pictures,
+    is_no_folder,
+    is_picture,
+    is_regularisation,
+    walk,
+)
 from lorasmith.errors import DatasetError, SettingsError
+from lorasmith.stores import url_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,6 +252,8 @@ def open_captions(
     5
     """
     root = Path(folder)
+    if url_of(root) is not None:
+        raise is_no_folder(root)
     if not root.is_dir():
         what = "is a file" if root.exists() else "does not exist"
         raise DatasetError(f"{root} {what}: give the folder with the pictures.", code="dataset.no_folder", folder=str(root))

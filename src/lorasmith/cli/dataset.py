@@ -10,6 +10,7 @@ import typer
 
 from lorasmith.cli.options import CACHE, AsJson, CacheFolder, DryRun
 from lorasmith.pages.numbers import count
+from lorasmith.stores import url_of
 
 if TYPE_CHECKING:
     from lorasmith.curation.arrange import Arranged
@@ -202,7 +203,7 @@ def export(
     if as_json:
         print_json({"dataset": dataset, **vars(done)})
         return
-    typer.echo(f"{count(done.pictures, 'picture')} written to {done.out} for {form}")
+    typer.echo(f"{count(done.pictures, 'picture')} written to {url_of(done.out) or done.out} for {form}")
     for note in done.notes:
         typer.echo(f"  {note}")
 

@@ -21,7 +21,7 @@ DeviceChoice = Annotated[Device, typer.Option(help="auto takes a GPU where there
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace the file if it exists.")]
 
 SettingsFile = Annotated[Path, typer.Argument(help="Settings file (TOML).")]
-RunFolderArgument = Annotated[Path, typer.Argument(help="Folder of a run, such as runs/zorvex.")]
+RunFolderArgument = Annotated[Path, typer.Argument(help="Folder of a run, such as runs/zorvex, or its URL in a store.")]
 Dataset = Annotated[Path, typer.Argument(help="Folder of pictures with captions beside them.")]
 LoraFile = Annotated[Path, typer.Argument(help="LoRA file (safetensors), of any trainer.")]
 CacheFolder = Annotated[Path, typer.Option("--cache", help="Folder that keeps what was seen of pictures; safe to delete.")]

@@ -47,16 +47,18 @@ def prove(
     from lorasmith.errors import InputError
     from lorasmith.evaluation.proof.plan import WEIGHTS
     from lorasmith.evaluation.prove import prove, prove_file
-    from lorasmith.evaluation.report import write_report
+    from lorasmith.jobs.training import write_report_of
+    from lorasmith.training.records.mirror import bring_run
 
     weights = tuple(weight) if weight else WEIGHTS
     files = [path for path in what if path.is_file()]
     with stop_on_ctrl_c() as stopping, progress_bar("proving") as progress:
         if not files and len(what) == 1:
+            run = bring_run(what[0])
             proven = prove(
-                what[0], effort=effort, weights=weights, seed=seed, image_encoder=image_encoder, progress=progress, cancelled=stopping
+                run, effort=effort, weights=weights, seed=seed, image_encoder=image_encoder, progress=progress, cancelled=stopping
             )
-            report: Path | None = write_report(what[0])
+            report: Path | None = write_report_of(run)
         elif base is None or images is None:
             raise InputError(
                 "LoRA files need --base and --images: the base and the images that they were trained on.", code="proof.no_base"

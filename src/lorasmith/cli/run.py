@@ -87,7 +87,7 @@ def plan(settings_file: SettingsFile, as_json: AsJson = False) -> None:
 
 def train(
     settings_file: SettingsFile,
-    out: Annotated[Path | None, typer.Option(help="Run folder to make. Empty: runs/NAME.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Run folder to make, or a URL to keep it at as well. Empty: runs/NAME.")] = None,
     queue: Annotated[
         bool, typer.Option("--queue", help="Add it to the queue of this folder instead, where it outlives the terminal: see jobs.")
     ] = False,
@@ -100,6 +100,8 @@ def train(
 
     lorasmith train zorvex.toml --out runs/zorvex
 
+    lorasmith train zorvex.toml --out s3://bucket/runs/zorvex
+
     lorasmith train zorvex.toml --queue
     """
     if queue:
@@ -111,22 +113,28 @@ def train(
             )
         queue_training(settings_file, out, as_json)
         return
+    result = _train(settings_file, out, profile)
+    _say_what_came_of_it(result, {"settings_file": settings_file} if as_json else None)
+
+
+def _train(settings_file: Path, out: Path | None, profile: int | None = None) -> RunResult:
+    """The training in this terminal."""
     from lorasmith.cli.terminal import follow
 
     with without_collection():
         from lorasmith.jobs.training import start_training
+    from lorasmith.training.records.mirror import folder_of
     from lorasmith.training.settings.toml import load_settings
 
     settings = load_settings(settings_file)
-    folder = out or Path("runs") / settings.name
+    place = out or Path("runs") / settings.name
     with follow() as (listener, commands):
         listeners = [listener]
         if profile is not None:
             from lorasmith.training.listeners.profiler import Profiler
 
-            listeners.append(Profiler(folder, profile, lambda table: typer.echo(table, err=True)))
-        result = start_training(settings, folder, listeners, commands)
-    _say_what_came_of_it(result, {"settings_file": settings_file} if as_json else None)
+            listeners.append(Profiler(folder_of(place), profile, lambda table: typer.echo(table, err=True)))
+        return start_training(settings, place, listeners, commands)
 
 
 def resume(
@@ -134,11 +142,16 @@ def resume(
     changes: Annotated[
         list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Setting to continue with; may be given several times.")
     ] = None,
+    or_train: Annotated[
+        Path | None, typer.Option("--or-train", metavar="SETTINGS", help="Settings file to begin with, where there is no run there yet.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Continue a run that was stopped or killed, exactly from its last saved state; or go on with more epochs or other rates.
 
     lorasmith resume runs/zorvex
+
+    lorasmith resume s3://bucket/runs/zorvex --or-train zorvex.toml
 
     lorasmith resume runs/zorvex --set training.epochs=20 --set optimizer.learning_rate=1e-5
     """
@@ -146,10 +159,14 @@ def resume(
 
     with without_collection():
         from lorasmith.jobs.training import resume_training
+    from lorasmith.training.records.mirror import is_run
     from lorasmith.training.settings.changes import parse_changes
 
-    with follow() as (listener, commands):
-        result = resume_training(run_folder, [listener], commands, parse_changes(changes or ()))
+    if or_train is not None and not is_run(run_folder):
+        result = _train(or_train, run_folder)
+    else:
+        with follow() as (listener, commands):
+            result = resume_training(run_folder, [listener], commands, parse_changes(changes or ()))
     _say_what_came_of_it(result, {"run_folder": run_folder} if as_json else None)
 
 
@@ -177,9 +194,10 @@ def report(run_folder: RunFolderArgument) -> None:
 
     lorasmith report runs/zorvex
     """
-    from lorasmith.evaluation.report import write_report
+    from lorasmith.jobs.training import write_report_of
+    from lorasmith.training.records.mirror import bring_run
 
-    typer.echo(write_report(run_folder))
+    typer.echo(write_report_of(bring_run(run_folder)))
 
 
 def _say_what_came_of_it(result: RunResult, given: dict[str, Path] | None) -> None:
@@ -187,14 +205,17 @@ def _say_what_came_of_it(result: RunResult, given: dict[str, Path] | None) -> No
 
     A run that was stopped ends with the code for that.
     """
+    from lorasmith.training.records.mirror import mirror_of
     from lorasmith.training.records.run_folder import RunFolder
 
-    report = RunFolder(result.folder).report
+    report, kept = RunFolder(result.folder).report, mirror_of(result.folder)
     if given is not None:
         print_json({**given, **vars(result), "report": report})
     elif result.finished:
         typer.echo(f"The LoRA: {result.file}")
         typer.echo(f"The report: {report}")
         typer.echo(f"Which checkpoint to use: lorasmith prove {result.folder}")
+    if kept is not None and given is None:
+        typer.echo(f"Kept in the store, too: {kept}" if result.finished else f"Continue on any machine with: lorasmith resume {kept}")
     if not result.finished:
         raise typer.Exit(STOPPED)

@@ -16,8 +16,9 @@ import os
 import shutil
 import zipfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Literal
 
 import tomlkit
@@ -34,6 +35,7 @@ from lorasmith.images.read import read_picture
 from lorasmith.pages.numbers import count
 from lorasmith.progress import Progress
 from lorasmith.registry import nearest
+from lorasmith.stores import Place, here, send_tree, url_of
 
 Form = Literal["kohya", "sd-scripts", "diffusers"]
 
@@ -53,6 +55,7 @@ class Exported:
     """What was written."""
 
     out: Path
+    """As it was given: a URL has lost a slash as a path, which `stores.url_of` gives back."""
     pictures: int
     notes: tuple[str, ...]
     """What was changed or left out on the way, picture by picture."""
@@ -84,7 +87,7 @@ def export(
     resolution: int | None = None,
     progress: Progress | None = None,
 ) -> Exported:
-    """Write the dataset `root` to `out`: a folder or, if its name ends in .zip, an archive.
+    """Write the dataset `root`, a folder or its URL in a store, to `out`: a folder or, if its name ends in .zip, an archive; also at a URL.
 
     `absolute` writes full paths into dataset.toml (only for a folder). `resolution` (pixels) goes into it, too; without it, say it on
     sd-scripts' command line.
@@ -103,7 +106,9 @@ def export(
     >>> sum(name.endswith(".png") for name in zipfile.ZipFile("for-kohya.zip").namelist())
     5
     """
-    root, out = Path(root), Path(out)
+    if (url := url_of(out)) is not None:
+        return _export_to_store(root, url, form, absolute=absolute, resolution=resolution, progress=progress)
+    root, out = here(root), Path(out)
     zipped = out.suffix.lower() == ".zip"
     if form not in FORMS:
         raise InputError(f"There is no form {form!r} to export to; {nearest(form, FORMS)}", code="export.unknown_form", form=form)
@@ -145,6 +150,21 @@ def export(
             shutil.rmtree(aside)
         aside.unlink(missing_ok=True)
     return Exported(out, len(items), tuple(notes))
+
+
+def _export_to_store(
+    root: str | Path, url: str, form: Form, *, absolute: bool, resolution: int | None, progress: Progress | None
+) -> Exported:  # fmt: skip
+    """Write it to a folder that goes, and send that. What was killed leaves files at the URL: then another name has to be given."""
+    place = Place.at(url)
+    if absolute:
+        raise InputError("Full paths make no sense in a store: leave the paths relative.", code="export.full_paths_in_store")
+    if place.entries():
+        raise InputError(f"{url} is there already: give another name, or remove it first.", code="export.exists", file=url)
+    with TemporaryDirectory() as folder:
+        written = export(root, Path(folder) / place.name, form, resolution=resolution, progress=progress)
+        send_tree(written.out, place)
+    return replace(written, out=Path(url))
 
 
 def _items(root: Path, notes: list[str]) -> Iterator[_Item]:

@@ -24,6 +24,7 @@ from lorasmith.curation.mend.steps import Step, Upscale, in_words
 from lorasmith.curation.moved import Moved, read_moved
 from lorasmith.curation.moves import take_again, take_back
 from lorasmith.curation.undo import undo_mends_done_at
+from lorasmith.dataset_folder import is_no_folder
 from lorasmith.errors import DatasetError, InputError
 from lorasmith.pages.numbers import count
 
@@ -62,7 +63,7 @@ def operations(root: str | Path) -> list[DatasetOperation]:
     """What was done to a dataset, newest first. Raises DatasetError if the folder does not exist or a history is damaged."""
     root = Path(root)
     if not root.is_dir():
-        raise DatasetError(f"{root} is not a folder: give the dataset's folder.", code="dataset.no_folder", folder=str(root))
+        raise is_no_folder(root)
     found = [*_of_captions(root), *_of_mends(root), *_of_moves(root)]
     newest = max((one.at for one in found), default=0.0)
     found = [replace(one, state="set aside") if one.state == "undone" and one.undone < newest else one for one in found]

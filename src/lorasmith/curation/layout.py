@@ -20,7 +20,7 @@ from pathlib import Path, PurePosixPath
 from lorasmith.curation.moved import Move
 from lorasmith.curation.moves import make_moves
 from lorasmith.curation.names import TakenNames, safe_folder
-from lorasmith.dataset_folder import CAPTION_SUFFIXES, LOCK, REGULARISATION, SET_ASIDE, is_picture, pictures_in
+from lorasmith.dataset_folder import CAPTION_SUFFIXES, LOCK, REGULARISATION, SET_ASIDE, is_no_folder, is_picture, pictures_in
 from lorasmith.datasets.balance import USUAL_EPOCHS, Share, balanced_repeats, findings_of
 from lorasmith.datasets.folders import concept_in
 from lorasmith.errors import DatasetError, InputError
@@ -130,7 +130,7 @@ class _FoundFolders:
     @classmethod
     def of(cls, root: Path) -> _FoundFolders:
         if not root.is_dir():
-            raise DatasetError(f"{root} is not a folder: give the dataset's folder.", code="dataset.no_folder", folder=str(root))
+            raise is_no_folder(root)
         names = sorted(entry.name for entry in os.scandir(root) if entry.is_dir() and not entry.name.startswith("."))
         folders = [folder for folder in (root / name for name in names) if _pictures(folder)]
         marked = [folder for folder in sorted((root / REGULARISATION).glob("*")) if folder.is_dir() and _pictures(folder)]

@@ -35,6 +35,7 @@ from lorasmith.images.file_part import FilePart
 from lorasmith.images.looks import SIZES, Seen, look_at_all
 from lorasmith.images.picture_cache import PictureCache
 from lorasmith.images.read import picture_size
+from lorasmith.stores import here
 
 SMALLEST_SIDE = 8
 """Pixels. One latent cell covers 8 x 8 pixels: a thinner picture has none."""
@@ -103,7 +104,7 @@ def open_folder(
     verify: bool = True,
     cache: str | Path | None = None,
 ) -> FolderContents:
-    """The pictures in a folder with their captions, sorted by folder and name.
+    """The pictures in a folder, or at its URL in a store, with their captions, sorted by folder and name.
 
     `repeats` overrides the N of folders named `N_name` (the opened folder may be one itself); without either it is 1.
     `caption_extension` are the suffixes of caption files; the first that a picture has counts. `recursive` reads all folders below, too.
@@ -126,7 +127,7 @@ def open_folder(
     >>> [picture.path.name for picture in contents.pictures]
     ['0.png', '1.png', '2.png', '3.png', '4.png']
     """
-    root = Path(path)
+    root = here(path)
     _refuse_what_is_no_folder(root)
     if repeats is not None and repeats < 1:
         raise SettingsError(f"repeats is {repeats} for {root}, but must be at least 1: to leave the folder out, take it off the list.")

@@ -29,6 +29,7 @@ from lorasmith.errors import DatasetError, SettingsError
 from lorasmith.findings import Evidence, Finding
 from lorasmith.images.file_part import FilePart
 from lorasmith.pages.numbers import count
+from lorasmith.stores import here
 
 
 @dataclass(frozen=True)
@@ -263,6 +264,7 @@ def open_training_set(
     Raises DatasetError where a dataset cannot be used at all; single bad pictures come back as findings.
     """
     check_datasets(datasets)
+    datasets = [on_this_machine(dataset) for dataset in datasets]
     pictures: list[TrainingPicture] = []
     rows: list[RowPictures] = []
     findings: list[Finding] = []
@@ -353,6 +355,12 @@ def left_out_of(opened: RowPictures) -> Iterator[Finding]:
         evidence = Evidence(each.count, "pictures")
         fix = "Correct them, or take them out."
         yield folder_finding(each.rule, opened.path.parent, opened.path, message, fix, about="file", left_out=True, evidence=evidence)
+
+
+def on_this_machine(dataset: DatasetSettings) -> DatasetSettings:
+    """The same with the folders of its pictures and masks on this machine; those in a store are brought. Raises: see `stores.bring`."""
+    masks = None if dataset.mask_path is None else here(dataset.mask_path)
+    return dataset.model_copy(update={"path": here(dataset.path), "mask_path": masks})
 
 
 def _read_by_another(finding: Finding, dataset: DatasetSettings, datasets: Sequence[DatasetSettings]) -> bool:

@@ -20,6 +20,7 @@ from lorasmith.evaluation.verdict.checkpoint import CheckpointVerdict
 from lorasmith.evaluation.verdict.labels import BY_HEART
 from lorasmith.images.read import content_hash
 from lorasmith.pages import numbers
+from lorasmith.stores import local
 from lorasmith.training.settings.tree import Settings
 
 AGAINST_BASE = 0.8
@@ -67,7 +68,7 @@ def copies_of(checkpoint: CheckpointVerdict, prompts: PromptSet) -> list[Copy]:
 
 def training_images_of(settings: Settings) -> list[Path]:
     """The images that a run is trained on, as far as their folders are there."""
-    folders = [Path(dataset.path) for dataset in settings.datasets if not dataset.is_reg]
+    folders = [local(dataset.path) for dataset in settings.datasets if not dataset.is_reg]
     return [path for folder in folders if folder.is_dir() for path in pictures_below(folder)]
 
 

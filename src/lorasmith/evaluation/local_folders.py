@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lorasmith.findings import Finding
+from lorasmith.stores import local, url_of
 from lorasmith.training.settings.tree import Settings
 
 
@@ -21,10 +22,13 @@ class LocalFolders:
 
     @classmethod
     def of(cls, settings: Settings, run_folder: Path) -> LocalFolders:
-        """All those above every absolute path in the settings, and above the run."""
-        above = {folder for path in (*_paths_in(settings), run_folder.resolve()) if path.is_absolute() for folder in path.parents}
+        """All those above every absolute path in the settings, those above every place in a store, and above the run."""
+        in_stores = [place for url in map(url_of, _paths_in(settings)) if url for place in _above(url)]
+        above = {
+            folder for path in (*map(local, _paths_in(settings)), run_folder.resolve()) if path.is_absolute() for folder in path.parents
+        }
         names = [f"{folder}{os.sep}" for folder in above if folder != Path(folder.anchor)]
-        return cls(tuple(sorted(names, key=len, reverse=True)))
+        return cls(tuple(sorted([*names, *in_stores], key=len, reverse=True)))
 
     def hidden_in(self, text: str) -> str:
         """The text with the last part of each path alone."""
@@ -40,6 +44,15 @@ class LocalFolders:
             finding, message=self.hidden_in(finding.message), subjects=tuple(map(self.hidden_in, finding.subjects)),
             details=tuple(map(self.hidden_in, finding.details)), why=self.hidden_in(finding.why), fix=fix,
         )  # fmt: skip
+
+
+def _above(url: str) -> Iterator[str]:
+    """The places above one in a store, with the slash that a path takes away and without it."""
+    scheme, _, rest = url.partition("://")
+    parts = rest.split("/")
+    for count in range(len(parts)):
+        inside = "".join(f"{part}/" for part in parts[:count])
+        yield from (f"{scheme}://{inside}", f"{scheme}:/{inside}")
 
 
 def _paths_in(settings: Settings) -> Iterator[Path]:

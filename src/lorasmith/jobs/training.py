@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from lorasmith.errors import LorasmithError
 from lorasmith.evaluation.report import write_report
 from lorasmith.library.retrain import plan_retraining
 from lorasmith.training.commands import Commands
 from lorasmith.training.events import Listener
+from lorasmith.training.records.mirror import send_rest
 from lorasmith.training.run import RunResult, resume, train
 from lorasmith.training.settings.tree import Settings
+
+log = logging.getLogger(__name__)
 
 
 def start_training(
@@ -24,7 +29,8 @@ def start_training(
     settings
         From `load_settings` or `settings_from`.
     folder
-        The run's folder, which must not exist or be empty; everything of the run is in it.
+        The run's folder, which must not exist or be empty; everything of the run is in it. A URL (`s3://bucket/runs/my-lora`) keeps the run,
+        which works in runs/NAME, in a store as well.
     listeners
         Called with each event (see `lorasmith.training.events`); one that fails is reported and gets no more.
     commands
@@ -44,7 +50,7 @@ def start_training(
     runs/example/checkpoints/my-lora.safetensors
     """
     result = train(settings, folder, listeners, commands)
-    write_report(folder)
+    write_report_of(result.folder)
     return result
 
 
@@ -56,7 +62,7 @@ def resume_training(
     Parameters
     ----------
     folder
-        The run's folder.
+        The run's folder, or its URL in a store.
     listeners, commands
         As for `train`.
     changes
@@ -75,8 +81,18 @@ def resume_training(
     True
     """
     result = resume(folder, listeners, commands, changes)
-    write_report(folder)
+    write_report_of(result.folder)
     return result
+
+
+def write_report_of(folder: Path) -> Path:
+    """Write the report of a run, and send it where the run is kept in a store; what cannot be sent is a warning."""
+    report = write_report(folder)
+    try:
+        send_rest(folder)
+    except LorasmithError as error:
+        log.warning("Not everything of %s could be sent: %s", folder, error)
+    return report
 
 
 def retrain(

@@ -25,6 +25,7 @@ from lorasmith.models.device import choose_device
 from lorasmith.models.memory import offloaded
 from lorasmith.models.open import load_base
 from lorasmith.pages.numbers import count
+from lorasmith.stores import url_of
 from lorasmith.training import events
 from lorasmith.training.base_fit import check_base_fits
 from lorasmith.training.caching import cache_latents, cache_texts, free_unused, latent_source
@@ -37,7 +38,8 @@ from lorasmith.training.events import Emitter, Listener
 from lorasmith.training.forecast.memory_fit import fit_to_memory
 from lorasmith.training.learner.continuation import check_weights, open_parent
 from lorasmith.training.learner.learner import Learner, make_learner
-from lorasmith.training.learner.state import TrainState, load_newest_state, newest_step
+from lorasmith.training.learner.saved_states import newest_step
+from lorasmith.training.learner.state import TrainState, load_newest_state
 from lorasmith.training.listeners.registry import plotting_listeners
 from lorasmith.training.loop import loop
 from lorasmith.training.out_of_memory import out_of_memory
@@ -54,6 +56,7 @@ from lorasmith.training.records.manifest import (
     write_manifest,
 )
 from lorasmith.training.records.metrics import Metrics
+from lorasmith.training.records.mirror import Mirror, begin_mirror, bring_run, folder_of, mirror_of, refuse_taken
 from lorasmith.training.records.run_folder import RunFolder, could_not_write
 from lorasmith.training.running import Run
 from lorasmith.training.sampling import generate_samples
@@ -79,7 +82,7 @@ class RunResult:
 
 
 def train(settings: Settings, folder: str | Path, listeners: Iterable[Listener] = (), commands: Commands | None = None) -> RunResult:
-    """Train a LoRA in a new run folder.
+    """Train a LoRA in a new run folder; a URL is that of a folder in a store, where the run in runs/NAME is kept as well (`records.mirror`).
 
     Raises InputError where settings, pictures or base cannot be used, and then leaves nothing behind; RunError where the run could not go
     on, and then what was saved before is whole.
@@ -90,8 +93,13 @@ def train(settings: Settings, folder: str | Path, listeners: Iterable[Listener] 
     checked = fit_to_memory(checked)
     settings = checked.settings
     check_weights(settings, checked.description.family)
-    run_folder = RunFolder(Path(folder))
+    url = url_of(folder)
+    if url is not None:
+        refuse_taken(url)
+    run_folder = RunFolder(folder_of(folder))
     run_folder.create(settings)
+    if url is not None:
+        begin_mirror(run_folder.root, url)
     try:
         with run_folder.in_use():
             return run_main_process(checked, run_folder, listeners, commands or Commands(), started)
@@ -103,7 +111,7 @@ def train(settings: Settings, folder: str | Path, listeners: Iterable[Listener] 
 def resume(
     folder: str | Path, listeners: Iterable[Listener] = (), commands: Commands | None = None, changes: Mapping[str, Any] | None = None
 ) -> RunResult:
-    """Continue the run in `folder` from its last saved state; a finished run is left as it is, unless it is made longer.
+    """Continue the run in `folder`, or at its URL in a store, from its last saved state; a finished run is left as it is, unless it is made longer.
 
     `changes` are settings to continue with, by dotted names (`{"training.epochs": 20}`); those that were edited in the run's settings.toml
     count as well. Either begins a new stretch of the run, which its manifest records.
@@ -112,7 +120,7 @@ def resume(
     began, or another version of Lorasmith saved it.
     """
     started = time.monotonic()
-    run_folder = RunFolder(Path(folder))
+    run_folder = RunFolder(bring_run(folder))
     settings = run_folder.read_settings()
     with run_folder.in_use():
         if changes:
@@ -150,6 +158,10 @@ def run_main_process(
         plots = plotting_listeners(settings.logging, folder.root, settings.name, settings.model_dump(mode="json"))
         event_log = EventLog(folder.events)
         emit = Emitter([event_log, *plots, *listeners])
+        url = mirror_of(folder.root)
+        mirror = Mirror(folder.root, url, emit.warn) if url is not None else None
+        if mirror is not None:
+            emit.listeners.append(mirror)
         try:
             commands.listen(folder.commands)
             folder.remove_leftovers()
@@ -169,6 +181,8 @@ def run_main_process(
             emit(events.Stopped(state.step, str(error), error.code))
             raise
         finally:
+            if mirror is not None:
+                mirror.close()
             event_log.close()
 
 

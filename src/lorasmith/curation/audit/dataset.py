@@ -10,11 +10,12 @@ from pathlib import Path
 
 from lorasmith.curation.audit.audit import Audit, audit
 from lorasmith.curation.audit.set_signs import LoraKind
-from lorasmith.dataset_folder import is_picture, walk
+from lorasmith.dataset_folder import is_no_folder, is_picture, walk
 from lorasmith.datasets.buckets import bucket_sizes, fit
 from lorasmith.datasets.settings import BucketSettings
 from lorasmith.errors import DatasetError, InputError
 from lorasmith.progress import Cancelled, Progress
+from lorasmith.stores import here, url_of
 
 BESIDE = (".txt", ".caption", ".json", ".jsonl", ".toml", ".npz", ".safetensors", ".html", ".md", ".csv", ".db", ".ini")
 """Suffixes, in lower case, of what datasets have beside pictures."""
@@ -25,6 +26,8 @@ def audited_files(root: str | Path) -> tuple[list[Path], list[Path]]:
 
     Raises DatasetError if there is no such folder.
     """
+    if url_of(root) is not None:
+        raise is_no_folder(root)
     root = Path(root)
     if not root.is_dir():
         what = "does not exist" if not root.exists() else "is a file"
@@ -53,7 +56,7 @@ def audit_dataset(
     cancelled: Cancelled | None = None,
     within: float | None = None,
 ) -> Audit:
-    """Say what is wrong with each picture below `root` and with the set.
+    """Say what is wrong with each picture below `root`, a folder or its URL in a store, and with the set.
 
     `buckets` are the training's; without them, the usual ones for the resolution (sides from a half to one and a half of it, in steps of 64).
     `without` names checks that are switched off (`dark`, `greyscale`): they find nothing, and cost no points.
@@ -76,6 +79,7 @@ def audit_dataset(
     """
     if not 64 <= resolution <= 4096:
         raise InputError(f"The resolution is {resolution}, but must be from 64 to 4096 pixels: 512, 768 and 1024 are usual.")
+    root = here(root)
     pictures, _ = audited_files(root)
     chosen = buckets or usual_buckets(resolution)
     sizes = bucket_sizes(chosen)

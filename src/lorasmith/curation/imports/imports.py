@@ -27,9 +27,10 @@ from lorasmith.curation.imports.survey import refuse_source, survey
 from lorasmith.curation.mend.mend import alone_in
 from lorasmith.curation.moves import finish_moves
 from lorasmith.curation.names import safe_folder
-from lorasmith.dataset_folder import mask_beside
+from lorasmith.dataset_folder import is_no_folder, mask_beside
 from lorasmith.errors import DatasetError
 from lorasmith.progress import Cancelled, Progress
+from lorasmith.stores import here, url_of
 
 
 def import_pictures(
@@ -48,7 +49,7 @@ def import_pictures(
     """Bring the pictures of the sources with their captions into the dataset `into`, which is made if need be.
 
     A source is a picture, a folder, a ZIP or TAR archive, the TOML of an sd-scripts dataset, or a JSON with captions (sd-scripts'
-    fine-tuning metadata, or a `metadata.jsonl`, `.json` or `.csv`). `concept` and `repeats` say where pictures go that are in no `N_name` folder; without
+    fine-tuning metadata, or a `metadata.jsonl`, `.json` or `.csv`), here or by its URL in a store. `concept` and `repeats` say where pictures go that are in no `N_name` folder; without
     it they go into the dataset's folder itself or, if there are `N_name` folders, into one named after the dataset. `link` makes hard
     links instead of copies where the disk can. `verify` decodes each picture whole instead of its header alone.
     `cancelled` is asked before each picture. Where the dataset has a holdout, copies of held-out pictures are held out, too:
@@ -69,8 +70,10 @@ def import_pictures(
     >>> len(ls.import_pictures(["my-set"], "another-set").added)
     0
     """
-    into, piles = Path(into), [Path(source) for source in sources]
+    into, piles = Path(into), [here(source) for source in sources]
     report = Imported(into)
+    if url_of(into) is not None:
+        raise is_no_folder(into)
     if into.exists() and not into.is_dir():
         raise DatasetError(f"{into} is a file: name a folder for the dataset.", code="dataset.no_folder", folder=str(into))
     for source in piles:

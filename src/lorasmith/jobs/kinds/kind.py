@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict
 from lorasmith.errors import InputError
 from lorasmith.jobs.job import Needs
 from lorasmith.jobs.work import Work
-from lorasmith.models.files.hub import is_hub_id
+from lorasmith.models.files.hub import is_elsewhere
 
 
 class Arguments(BaseModel):
@@ -28,7 +28,7 @@ class Arguments(BaseModel):
         """The files and folders that have to be there, each with the name of its argument."""
         for name in self.reads:
             for place in _places_in(getattr(self, name)):
-                if not (isinstance(place, str) and is_hub_id(place)):
+                if not (isinstance(place, str) and is_elsewhere(place)):
                     yield name, Path(os.path.expanduser(place))
 
     def check_can_begin(self, workspace: Path) -> None:

@@ -46,7 +46,7 @@ def run(arguments: ProveArguments, work: Work) -> dict[str, Any]:
     """Prove; of a run the report is written again."""
     from lorasmith.evaluation.proof.plan import WEIGHTS
     from lorasmith.evaluation.prove import prove, prove_file
-    from lorasmith.evaluation.report import write_report
+    from lorasmith.jobs.training import write_report_of
 
     weights = WEIGHTS if arguments.weights is None else tuple(arguments.weights)
     progress = work.progress("proving", "prediction")
@@ -56,7 +56,7 @@ def run(arguments: ProveArguments, work: Work) -> dict[str, Any]:
             arguments.run, effort=arguments.effort, weights=weights, seed=arguments.seed, device=device,
             image_encoder=arguments.image_encoder, progress=progress, cancelled=work.cancelled,
         )  # fmt: skip
-        write_report(arguments.run)
+        write_report_of(arguments.run)
     else:
         proven = prove_file(
             arguments.files, str(arguments.base), arguments.images, arguments.out,  # type: ignore[arg-type]

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self
 from pydantic import Field, model_validator
 
 from lorasmith.jobs.kinds.kind import Arguments
-from lorasmith.models.files.hub import is_hub_id
+from lorasmith.models.files.hub import is_elsewhere
 from lorasmith.training.settings.places import starting_from
 from lorasmith.training.settings.toml import load_settings
 from lorasmith.training.settings.tree import Settings, settings_from
@@ -52,5 +52,5 @@ class SettingsSource(Arguments):
 
         if self.settings is not None or self.settings_file is not None:
             settings = starting_from(workspace, self.read_settings(workspace))
-            if not is_hub_id(settings.base.path):  # it would have to be downloaded to be looked at
+            if not is_elsewhere(settings.base.path):  # it would have to be downloaded to be looked at
                 check(settings)

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from lorasmith.jobs.kinds.kind import Arguments, Kind
 from lorasmith.jobs.work import StoppedEarly, Work
-from lorasmith.models.files.hub import is_hub_id
+from lorasmith.models.files.hub import is_elsewhere
 
 if TYPE_CHECKING:
     from lorasmith.jobs.sweep.sweep_file import Sweep
@@ -47,7 +47,7 @@ class SweepArguments(Arguments):
 
         super().check_can_begin(workspace)
         wanted = self.read_sweep(workspace)
-        if not is_hub_id(wanted.settings.base.path):  # it would have to be downloaded to be looked at
+        if not is_elsewhere(wanted.settings.base.path):  # it would have to be downloaded to be looked at
             check_sweep(wanted, workspace)
 
 

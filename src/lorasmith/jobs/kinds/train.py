@@ -17,6 +17,7 @@ from lorasmith.jobs.kinds.settings_source import SettingsSource
 from lorasmith.jobs.work import StoppedEarly, Work
 from lorasmith.training import events
 from lorasmith.training.events import Event, Listener
+from lorasmith.training.records.mirror import folder_of
 from lorasmith.training.records.run_folder import RunFolder
 from lorasmith.training.settings.changes import with_changes
 
@@ -26,7 +27,7 @@ class TrainArguments(SettingsSource):
 
     sources: ClassVar[tuple[str, ...]] = (*SettingsSource.sources, "run")
 
-    out: Path | None = Field(None, description="Run folder to make. Empty: runs/NAME.")
+    out: Path | None = Field(None, description="Run folder to make, or its URL in a store. Empty: runs/NAME.")
     run: Path | None = Field(None, description="Folder of a run to continue.")
     changes: dict[str, Any] = Field(default_factory=dict, description="Settings to continue a run with, by dotted names.")
     prove: Effort | None = Field(None, description="Judge the run when it has finished, with as many pictures. Empty: do not.")
@@ -46,7 +47,8 @@ def run(arguments: TrainArguments, work: Work) -> dict[str, Any]:
         from lorasmith.jobs.training import resume_training, start_training
 
     settings = arguments.read_settings() if arguments.run is None else None
-    folder = arguments.run or arguments.out or Path("runs") / settings.name  # type: ignore[union-attr]
+    place = arguments.run or arguments.out or Path("runs") / settings.name  # type: ignore[union-attr]
+    folder = folder_of(place)
     with ExitStack() as judging:
         listeners = [reporting(work)]
         if arguments.prove is not None:  # it is never listed as finished and not judged
@@ -54,11 +56,11 @@ def run(arguments: TrainArguments, work: Work) -> dict[str, Any]:
                 lambda event: judging.enter_context(RunFolder(folder).being_judged()) if isinstance(event, events.Finished) else None
             )
         if settings is None:
-            result = resume_training(folder, listeners, work.commands, arguments.changes)
+            result = resume_training(place, listeners, work.commands, arguments.changes)
         elif work.owns(folder) and RunFolder(folder).settings.is_file():
             result = resume_training(folder, listeners, work.commands)
         else:
-            result = start_training(settings, folder, listeners, work.commands)
+            result = start_training(settings, place, listeners, work.commands)
         if not result.finished:
             raise StoppedEarly
         outcome = {"run": str(result.folder), "file": None if result.file is None else str(result.file)}

@@ -15,6 +15,7 @@ from lorasmith.evaluation.run_record import RunRecord, read_run
 from lorasmith.evaluation.verdict.checkpoint import CheckpointVerdict
 from lorasmith.evaluation.verdict.labels import LABELS, NOT_DRAWN
 from lorasmith.library.catalogue.facts import without_number
+from lorasmith.stores import local
 from lorasmith.training.records.run_folder import RunFolder
 
 
@@ -128,7 +129,7 @@ def _rights(run: RunRecord) -> tuple[Rights | None, ...]:
     for dataset in run.settings.datasets:
         if not dataset.is_reg:
             try:
-                found.append(confirmed(dataset.path))
+                found.append(confirmed(local(dataset.path)))
             except (DatasetError, OSError):
                 found.append(None)
     return tuple(found)

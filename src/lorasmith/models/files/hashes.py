@@ -15,29 +15,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import sys
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 
 from lorasmith.atomic import write_atomically
+from lorasmith.cache_folder import users_cache
 from lorasmith.errors import BaseModelError
 from lorasmith.models.description import Description, PartPlace
 from lorasmith.models.settings import Quantize
 
 _MOST = 5_000  # hashes that are kept; the oldest go
-
-
-def cache_folder() -> Path:
-    """Where this program keeps what it can make again, by the system's convention; LORASMITH_CACHE names another folder."""
-    if named := os.environ.get("LORASMITH_CACHE"):
-        return Path(named)
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "lorasmith"
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches" / "lorasmith"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "lorasmith"
 
 
 def sha256(path: Path, read: Callable[[Path], str] | None = None) -> str:
@@ -106,7 +94,7 @@ def _digest(path: Path) -> str:
 
 
 def _store() -> Path:
-    return cache_folder() / "hashes.json"
+    return users_cache() / "hashes.json"
 
 
 def _remembered() -> dict[str, str]:

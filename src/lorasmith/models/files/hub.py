@@ -19,6 +19,7 @@ from lorasmith.errors import BaseModelError
 from lorasmith.models.files.fetch import check_hash, fetch
 from lorasmith.models.files.part_files import INDEXES
 from lorasmith.progress import Progress
+from lorasmith.stores import here, url_of
 
 _HUB_ID = re.compile(r"([A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*)(@[\w./-]+?)?(/[\w./ -]+\.(safetensors|ckpt))?")
 _REVISION = re.compile(r"(.+?)(?:/([\w./ -]+\.\w{2,11}))?")
@@ -33,14 +34,26 @@ def is_hub_id(source: Path | str) -> bool:
 
 
 def source_of(source: Path | str) -> Path:
-    """The file or folder that `source` names: itself, or the hub's model in the cache, fetched first where it is missing.
+    """The file or folder that `source` names: itself, or a copy in a cache of the hub's model or of what is in a store, fetched first.
 
-    A hub id is `owner/name`, `owner/name@revision`, or `owner/name/file.safetensors` for one file of a repository.
+    A place in a store is a URL (`stores`). A hub id is `owner/name`, `owner/name@revision`, or `owner/name/file.safetensors` for one file of a repository.
     """
+    if url_of(source) is not None:
+        return here(source, needed_of_store)
     if not is_hub_id(source):
         return Path(os.path.expanduser(source))
     repository, revision, file = hub_parts(str(source))
     return fetch_file(repository, file, revision) if file else fetch_folder(repository, revision)
+
+
+def is_elsewhere(source: Path | str) -> bool:
+    """Whether `source` has to be fetched to be looked at: the id of a hub repository, or a place in a store."""
+    return is_hub_id(source) or url_of(source) is not None
+
+
+def needed_of_store(files: list[str]) -> list[str]:
+    """What is needed of a folder in a store: of a base what `needed_files` says, of anything else all but hidden files."""
+    return needed_files(files) if set(INDEXES) & set(files) else [file for file in files if not PurePosixPath(file).name.startswith(".")]
 
 
 def hub_parts(source: str) -> tuple[str, str, str]:

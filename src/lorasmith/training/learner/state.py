@@ -17,6 +17,7 @@ import torch
 
 from lorasmith.atomic import write_atomically
 from lorasmith.errors import RunError
+from lorasmith.training.learner.saved_states import saved_states
 
 STATES_KEPT = 2
 LAYOUT = 3
@@ -97,13 +98,3 @@ def _of_another_version(path: Path, layout: int) -> RunError:
         f"version (manifest.json names it), or start a new run from its newest LoRA in {run / 'checkpoints'} with network.weights.",
         code="run.state_layout", run=str(run), layout=layout,
     )  # fmt: skip
-
-
-def newest_step(folder: Path) -> int:
-    """The step of the newest state, whole or not; 0 where there is none."""
-    return max((int(path.stem.removeprefix("step-")) for path in saved_states(folder)), default=0)
-
-
-def saved_states(folder: Path) -> list[Path]:
-    """The files of the states in `folder`, by their steps."""
-    return sorted(folder.glob("step-*.pt"))

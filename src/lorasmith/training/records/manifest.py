@@ -99,7 +99,7 @@ def check_inputs_unchanged(path: Path, inputs: Inputs) -> None:
         return  # killed before the manifest was written: nothing was trained yet
     if "ancestor" in before:
         before["parent"] = before.pop("ancestor")  # its name in the first version of the manifest
-    if before == inputs:
+    if _content(before) == _content(inputs):
         return
     pictures = {**before["pictures"], **inputs["pictures"]}
     changed = sorted(name for name in pictures if before["pictures"].get(name) != inputs["pictures"].get(name))
@@ -109,6 +109,11 @@ def check_inputs_unchanged(path: Path, inputs: Inputs) -> None:
         f"The run {path.parent} cannot continue exactly, because {what} has changed. Put it back, or start a new run.",
         code="run.inputs_changed", run=str(path.parent), changed=changed,
     )  # fmt: skip
+
+
+def _content(inputs: Inputs) -> Inputs:
+    """Inputs without the places of the pictures, which may be other ones on another machine: draws depend on their order alone."""
+    return inputs | {"pictures": list(inputs["pictures"].values())}
 
 
 def _as_json(manifest: Mapping[str, Any]) -> bytes:

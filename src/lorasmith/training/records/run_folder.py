@@ -9,6 +9,7 @@ runs/<name>/
   samples/         pictures that were generated on the way
   commands/        requests of other processes; see `training.commands`
   report.html      made at the end
+  mirror.json      where in a store the run is kept as well; see `mirror`
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from lorasmith.models.files.hub import is_hub_id
+from lorasmith.models.files.hub import is_elsewhere
 from lorasmith.training.settings.tree import Settings, settings_from
 
 
@@ -43,7 +43,7 @@ def starting_from(folder: Path, settings: Settings) -> Settings:
     tree = settings.model_dump(mode="json", exclude_unset=True)
     for name, value in {**places(settings), "cache": settings.cache}.items():
         whole = folder / os.path.expanduser(value)
-        if whole.exists() or not is_hub_id(value):
+        if whole.exists() or not is_elsewhere(value):
             put(tree, name, str(whole))
     return settings_from(tree)
 

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from lorasmith.errors import SettingsError
 from lorasmith.sections import fields_of
+from lorasmith.stores import url_of
 from lorasmith.training.settings.tree import Settings, settings_from
 
 
@@ -94,7 +95,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
     if isinstance(value, Path):
-        return str(value)
+        return url_of(value) or str(value)
     if isinstance(value, dict):
         table = tomlkit.inline_table()
         table.update({key: _plain(each) for key, each in value.items()})

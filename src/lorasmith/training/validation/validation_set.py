@@ -13,6 +13,7 @@ from lorasmith.datasets.training_set import TrainingPicture, TrainingSet, open_t
 from lorasmith.draws import rng_for, seed_of
 from lorasmith.errors import DatasetError, SettingsError
 from lorasmith.findings import Finding
+from lorasmith.stores import local
 from lorasmith.training.settings.sections import ValidationSettings
 
 PLAIN = DatasetSettings(path=Path(), masked_loss=False)
@@ -132,7 +133,7 @@ def _folders(validation: ValidationSettings, datasets: Sequence[DatasetSettings]
     """Folders of held-out pictures, each at the resolution and with the settings of captions of the dataset that it belongs to."""
     if validation.path is not None:
         return [DatasetSettings(path=validation.path, repeats=1, masked_loss=PLAIN.masked_loss)]
-    beside = [(dataset, Path(dataset.path) / HOLDOUT) for dataset in datasets if not dataset.is_reg]
+    beside = [(dataset, local(dataset.path) / HOLDOUT) for dataset in datasets if not dataset.is_reg]
     return [
         dataset.model_copy(update={**_NOT_MEASURED, "path": folder, "repeats": 1}) for dataset, folder in beside if _has_pictures(folder)
     ]
