@@ -12,6 +12,13 @@ from lorasmith.training.settings.tree import setting_names, settings_from
 LEAST = {"base": {"path": "base"}, "datasets": [{"path": "pictures"}], "training": {"epochs": 3}}
 
 
+def test_a_cache_in_a_store_is_refused():
+    with pytest.raises(
+        SettingsError, match="cache = 's3://bucket/cache' is in a store, but is read at every step; give a folder of this machine"
+    ):
+        settings_from({"base": {"path": "base"}, "datasets": [{"path": "set"}], "cache": "s3://bucket/cache"})
+
+
 def test_a_settings_file_holds_every_setting_and_reads_back_the_same():
     settings = settings_from({**LEAST, "optimizer": {"args": {"betas": [0.9, 0.99], "weight_decay": 0.1}}, "name": "a näme"})
     text = settings_toml(settings)

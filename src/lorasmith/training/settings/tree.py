@@ -19,6 +19,7 @@ from lorasmith.models.families import FAMILIES
 from lorasmith.models.settings import BaseModelSettings
 from lorasmith.registry import nearest
 from lorasmith.sections import fields_of
+from lorasmith.stores import url_of
 from lorasmith.training.objective.flow_settings import FlowSettings
 from lorasmith.training.objective.loss_settings import LossSettings
 from lorasmith.training.objective.noise_settings import NoiseSettings
@@ -63,6 +64,13 @@ class Settings(Section):
         bad = sorted({c for c in value if c in '/\\:*?"<>|' or ord(c) < 32})
         if bad or not value.strip(" ."):
             raise ValueError(f"cannot be a file name ({' '.join(bad) or 'it is empty'}); use letters, digits, - and _")
+        return value
+
+    @field_validator("cache")
+    @classmethod
+    def _on_this_machine(cls, value: Path) -> Path:
+        if url_of(value) is not None:
+            raise ValueError("is in a store, but is read at every step; give a folder of this machine, or of a disk that several share")
         return value
 
     @property
