@@ -12,7 +12,19 @@ from typing import Annotated, Any
 
 import typer
 
+from lorasmith.errors import SettingsError
 from lorasmith.models.device import Device
+from lorasmith.stores import url_of
+
+
+def on_this_machine(folder: Path) -> Path:
+    """The folder itself; raises SettingsError where it is in a store."""
+    if url_of(folder) is not None:
+        raise SettingsError(
+            f"{url_of(folder)} is in a store, and a cache is read all the time. Give a folder of this machine.", code="settings.value"
+        )
+    return folder
+
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print the outcome as JSON, for scripts.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would change, and change nothing.")]
@@ -24,7 +36,9 @@ SettingsFile = Annotated[Path, typer.Argument(help="Settings file (TOML).")]
 RunFolderArgument = Annotated[Path, typer.Argument(help="Folder of a run, such as runs/zorvex, or its URL in a store.")]
 Dataset = Annotated[Path, typer.Argument(help="Folder of pictures with captions beside them.")]
 LoraFile = Annotated[Path, typer.Argument(help="LoRA file (safetensors), of any trainer.")]
-CacheFolder = Annotated[Path, typer.Option("--cache", help="Folder that keeps what was seen of pictures; safe to delete.")]
+CacheFolder = Annotated[
+    Path, typer.Option("--cache", help="Folder that keeps what was seen of pictures; safe to delete.", callback=on_this_machine)
+]
 DEMO = "demo"
 """What the base, the tagger and the tag list that come with Lorasmith are called."""
 

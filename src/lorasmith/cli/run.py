@@ -183,9 +183,10 @@ def signal(
 
     Exit code 1: the run is not running.
     """
+    from lorasmith.training.records.mirror import folder_of
     from lorasmith.training.records.run_folder import RunFolder
 
-    RunFolder(run_folder).send(command)
+    RunFolder(folder_of(run_folder)).send(command)
     typer.echo(f"Requested: {command}. The run acts on it after the step under way.")
 
 
