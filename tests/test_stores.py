@@ -1,6 +1,7 @@
 """Places in stores: what is brought, what is sent, and what is said where that cannot be."""
 
 import json
+import os
 
 import pytest
 
@@ -89,6 +90,11 @@ def test_a_store_is_not_asked_again_at_once(folder, cache):
     assert (copy / "a.png").read_bytes() == b"a picture"
     bring(folder.url)
     assert (copy / "a.png").read_bytes() == b"A picture"
+
+
+def test_a_sentence_about_a_copy_names_the_url(folder, cache):
+    copy = bring(folder.url)
+    assert stores.named_by_urls(f"{copy / 'a.png'} is damaged.") == f"{folder.url}{os.sep}a.png is damaged."
 
 
 def test_a_single_file_is_brought(folder, cache):

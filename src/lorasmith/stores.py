@@ -282,6 +282,13 @@ def local(place: str | Path) -> Path:
     return Path(place) if url is None else copy_of(url)
 
 
+def named_by_urls(text: str) -> str:
+    """A sentence in which copies that this process uses are called by the URLs of what they are copies of."""
+    for url in sorted(_asked, key=len):
+        text = text.replace(str(copy_of(url)), url)
+    return text
+
+
 def copy_of(url: str) -> Path:
     """Where the copy of a place in a store is or would be."""
     name = re.sub(r'[<>:"|?*\x00-\x1f]', "_", PurePosixPath(url).name)

@@ -40,6 +40,7 @@ from lorasmith.cli.help import HelpGroup
 from lorasmith.cli.lora.app import app as lora_app
 from lorasmith.errors import InputError, LorasmithError
 from lorasmith.secrets import without_secrets
+from lorasmith.stores import named_by_urls
 
 
 def _print_version(asked: bool) -> None:
@@ -110,7 +111,7 @@ def main() -> None:
     try:
         app()
     except LorasmithError as error:
-        print(f"error: {without_secrets(str(error))}", file=sys.stderr)
+        print(f"error: {without_secrets(named_by_urls(str(error)))}", file=sys.stderr)
         sys.exit(2 if isinstance(error, InputError) else 1)
     except OSError as error:  # a full disk, a folder without permission
         print(
