@@ -64,6 +64,12 @@ def test_what_is_sent_is_listed_and_read(folder):
     assert sorted(folder.entries()) == ["deep/b.png", "deep/b.txt"]
 
 
+def test_hidden_files_are_passed_over(folder):
+    folder.send(".lorasmith/captions.sqlite", b"of another machine")
+    folder.send("deep/.a.png.part", b"half a pic")
+    assert sorted(folder.entries()) == ["a.png", "deep/b.png", "deep/b.txt"]
+
+
 def test_only_what_has_changed_is_brought_again(folder, cache, monkeypatch):
     fetched = []
     fetch = Place.fetch

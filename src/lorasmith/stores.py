@@ -120,7 +120,7 @@ class Place:
         return self.url.partition("://")[0] in WHOLE
 
     def entries(self) -> dict[str, Stored]:
-        """Every file below it by its path there; {"": ...} where it is a file itself, {} where nothing is there.
+        """Every file below it by its path there, but for hidden ones; {"": ...} where it is a file itself, {} where nothing is there.
 
         Raises:
             InputError: the store does not let the user in (`store.refused`), or a name could not be one on this machine (`store.name`).
@@ -144,6 +144,11 @@ class Place:
             return {name: _stored(each) for name, each in sorted(whole.items())}
 
         entries = self._tried(listed)
+        entries = {
+            name: stored
+            for name, stored in entries.items()
+            if not any(part.startswith(".") and part not in (".", "..") for part in name.split("/"))
+        }
         for name in entries:
             if name and not _can_be_a_path(name):
                 raise InputError(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -117,16 +118,21 @@ def train(
     _say_what_came_of_it(result, {"settings_file": settings_file} if as_json else None)
 
 
-def _train(settings_file: Path, out: Path | None, profile: int | None = None) -> RunResult:
-    """The training in this terminal."""
+def _train(
+    settings_file: Path, out: Path | None, profile: int | None = None, changes: Mapping[str, Any] | None = None
+) -> RunResult:  # fmt: skip
+    """The training in this terminal, with `changes` to the file's settings."""
     from lorasmith.cli.terminal import follow
 
     with without_collection():
         from lorasmith.jobs.training import start_training
     from lorasmith.training.records.mirror import folder_of
+    from lorasmith.training.settings.changes import with_changes
     from lorasmith.training.settings.toml import load_settings
 
     settings = load_settings(settings_file)
+    if changes:
+        settings = with_changes(settings, changes)
     place = out or Path("runs") / settings.name
     with follow() as (listener, commands):
         listeners = [listener]
@@ -163,7 +169,7 @@ def resume(
     from lorasmith.training.settings.changes import parse_changes
 
     if or_train is not None and not is_run(run_folder):
-        result = _train(or_train, run_folder)
+        result = _train(or_train, run_folder, changes=parse_changes(changes or ()))
     else:
         with follow() as (listener, commands):
             result = resume_training(run_folder, [listener], commands, parse_changes(changes or ()))

@@ -55,6 +55,11 @@ def saved(folder, step):
     return events.StateSaved(step)
 
 
+def nothing(finding):
+    """For a store that takes everything."""
+    pytest.fail(str(finding))
+
+
 def said(warnings):
     return [(finding.code, str(finding)) for finding in warnings]
 
@@ -83,7 +88,7 @@ def test_a_run_that_has_saved_nothing_is_not_sent(run, url):
 
 
 def test_the_last_two_states_stay_in_the_store(run, url):
-    listener = Mirror(run, url, pytest.fail)
+    listener = Mirror(run, url, nothing)
     for step in (6, 7, 8):
         listener(saved(run, step))
         listener._sender.send_all()
@@ -105,7 +110,7 @@ def test_a_state_that_the_run_has_deleted_meanwhile_is_sent_all_the_same(run, ur
         done.append(name)
 
     monkeypatch.setattr(Place, "send", slow)
-    listener = Mirror(run, url, pytest.fail)
+    listener = Mirror(run, url, nothing)
     listener(saved(run, 6))
     assert begun.wait(30)
     for step in (7, 8, 9):
@@ -115,6 +120,14 @@ def test_a_state_that_the_run_has_deleted_meanwhile_is_sent_all_the_same(run, ur
     listener.close()
     assert [name for name in done if name.startswith("state/")] == ["state/step-00000006.pt", "state/step-00000009.pt"]
     assert Place.at(url).read("state/step-00000009.pt") == b"state of step 9"
+
+
+def test_a_state_that_a_killed_process_left_aside_does_not_replace_a_newer_one(run, url):
+    (run / ".mirror").mkdir()
+    (run / ".mirror" / "step-00000003.pt").write_text("older")
+    saved(run, 6)
+    send_rest(run)
+    assert [name for name in Place.at(url).entries() if name.startswith("state/")] == ["state/step-00000006.pt"]
 
 
 def test_what_the_store_has_lost_is_sent_again(run, url):

@@ -14,6 +14,7 @@ from lorasmith.images.picture_cache import PICTURES
 from lorasmith.models.description import Description, NativeSize
 from lorasmith.models.open import describe
 from lorasmith.pages.numbers import count
+from lorasmith.stores import local
 from lorasmith.training.recipes.recipes import Choice, settings_tree
 from lorasmith.training.recipes.sample_prompts import sample_prompts
 from lorasmith.training.settings.tree import Settings, settings_from
@@ -57,9 +58,9 @@ def starting_point(
         tree["cache"] = str(cache)
     tree["base"] = {"path": str(base), "allow_pickle": allow_pickle} | tree.get("base", {})
     tree["datasets"] = [{"path": str(dataset)} | ({} if folders_repeat else {"repeats": repeats}) | of_folder]
-    regularisation = regularisation_of(dataset)
+    regularisation = regularisation_of(local(dataset))
     if regularisation is not None:
-        tree["datasets"].append({"path": str(regularisation), "is_reg": True})
+        tree["datasets"].append({"path": str(Path(dataset) / regularisation.name), "is_reg": True})
     tree["buckets"] = first_buckets(choices or (), description.native)
     captions = tree.setdefault("captions", {})
     captions["shuffle_caption"] = are_tags

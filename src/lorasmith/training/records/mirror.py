@@ -220,10 +220,11 @@ class _Sender:
         if not saved_states(self.folder / "state") and not any((self.folder / "checkpoints").glob("*.safetensors")):
             return
         self._compare()
-        staged = saved_states(self.folder / STAGED)[-1:] or saved_states(self.folder / "state")[-1:]
+        states = [*saved_states(self.folder / "state"), *saved_states(self.folder / STAGED)]
+        newest = sorted(states, key=step_of)[-1:]  # of two of one step the one that is kept aside, which stays
         for _ in in_parallel(self._send, self._new_files()):
             pass
-        for state in staged:
+        for state in newest:
             name = f"state/{state.name}"
             if not self._is_sent(name, state):
                 self._send(name, state)
