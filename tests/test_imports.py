@@ -38,7 +38,7 @@ ROOMS = (
     "notebook",
 )
 NO_NAMES = {"utils", "util", "common", "helpers", "misc"}
-HEAVY = ("torch", "diffusers", "transformers")
+HEAVY = ("torch", "diffusers", "transformers", "ray")
 
 # Registries name what they import when chosen: "lorasmith.models.sd1.base:StableDiffusion1".
 LAZY_IMPORT = re.compile(r"lorasmith(\.\w+)+(:\w+)?")

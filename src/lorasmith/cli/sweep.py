@@ -27,6 +27,12 @@ def sweep(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", "--plan", help="Check every trial and say what the sweep will take; train nothing.")
     ] = False,
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            metavar="auto|ADDRESS", help="Train over a Ray cluster: the one of this machine (auto), or that of a head (HEAD:PORT)."
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Try several settings, stop what the evidence rules out, and say which to use.
@@ -37,24 +43,26 @@ def sweep(
 
     lorasmith sweep --ladder zorvex.toml
 
-    Trials are trainings in the queue of this folder, one on each device. Ctrl-C stops and saves; the same command goes on.
+    lorasmith sweep rates.toml --ray auto
+
+    Trials are trainings in the queue of this folder, one on each device, or over the nodes of a Ray cluster. Ctrl-C stops and saves; the same command goes on.
     """
     from lorasmith.jobs.sweep.ladder import ladder as ladder_of
-    from lorasmith.jobs.sweep.sweep import opened
+    from lorasmith.jobs.sweep.sweep import nodes_at, opened
     from lorasmith.jobs.sweep.sweep import sweep as work_through
 
     wanted, folder = opened(ladder_of(sweep_file) if ladder else sweep_file, out)
     if dry_run:
         from lorasmith.jobs.sweep.forecast import forecast_sweep
 
-        forecast = forecast_sweep(wanted)
+        forecast = forecast_sweep(wanted, None if ray is None else nodes_at(ray))
         if as_json:
             print_json({"sweep_file": sweep_file, "folder": folder, **forecast.as_data})
         else:
             typer.echo(forecast)
         return
     with stop_on_ctrl_c("Stopping when the trials under way have saved.") as stopping, progress_bar("sweeping") as progress:
-        swept = work_through(wanted, folder, progress=progress, say=lambda words: typer.echo(words, err=True), cancelled=stopping)
+        swept = work_through(wanted, folder, progress=progress, say=lambda words: typer.echo(words, err=True), cancelled=stopping, ray=ray)
     if as_json:
         print_json({"sweep_file": sweep_file, **swept.as_data})
     else:

@@ -10,45 +10,28 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 import signal
 import sys
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from pydantic import ValidationError
-
 from lorasmith.errors import LorasmithError
-from lorasmith.jobs.job import ANSWERED, Job, State
+from lorasmith.jobs.job import ANSWERED, State
 from lorasmith.jobs.journal import Ended, Journal
 from lorasmith.jobs.kinds.kind import Kind
 from lorasmith.jobs.lock import keep_lock
 from lorasmith.jobs.queue import Queue
-from lorasmith.jobs.work import StoppedEarly, Work
+from lorasmith.jobs.result import Result, result_of
+from lorasmith.jobs.work import Work
 from lorasmith.lock_holder import name_this_program
-from lorasmith.secrets import without_secrets
 
 log = logging.getLogger("lorasmith.jobs.worker")  # also where it is the program itself
 
 LOOK_EVERY = 0.1
 """Seconds between two looks at what was asked of the job."""
-
-OUT_OF_MEMORY = re.compile("out of memory|can't allocate memory", re.IGNORECASE)
-"""What torch says on a GPU, and on the CPU."""
-SMALLER = "End what else uses the memory, or make the job smaller."
-
-
-@dataclass(frozen=True)
-class Result:
-    """How the work ended."""
-
-    state: State
-    sentence: str = ""
-    outcome: dict[str, Any] = field(default_factory=dict)
 
 
 def run_job(workspace: Path, id: int, kinds: Mapping[str, Kind]) -> State:
@@ -60,7 +43,7 @@ def run_job(workspace: Path, id: int, kinds: Mapping[str, Kind]) -> State:
         ended = threading.Event()
         terminated = _stop_when_terminated(work)
         threading.Thread(target=_watch, args=(queue, id, work, ended), daemon=True).start()
-        result = _result(kinds, job, work)
+        result = result_of(kinds, job.kind, job.arguments, work, f"lorasmith jobs log {job.id}")
         ended.set()
         if result.state == "stopped":
             asked = ANSWERED.get(queue.get(id).state)
@@ -73,35 +56,6 @@ def run_job(workspace: Path, id: int, kinds: Mapping[str, Kind]) -> State:
         row = queue.end(id, result.state, result.sentence, result.outcome, job.interrupted_at if result.state == "interrupted" else "")
         Journal(work.folder.events)(Ended(row.state, row.sentence, row.outcome))
         return row.state
-
-
-def _result(kinds: Mapping[str, Kind], job: Job, work: Work) -> Result:
-    """Do the work; what goes wrong becomes a sentence."""
-    try:
-        kind = kinds[job.kind]
-        arguments = kind.arguments.model_validate(job.arguments)
-    except (KeyError, ValidationError):
-        log.exception("the job cannot be read")
-        return Result("failed", "Another version of Lorasmith added this job, and this one cannot read it. Add it again.")
-    try:
-        return Result("done", outcome=kind.run(arguments, work))
-    except StoppedEarly:
-        return Result("stopped")
-    except LorasmithError as error:
-        return Result("failed", without_secrets(str(error)))
-    except OSError as error:
-        log.exception("the job ended")
-        return Result("failed", f"{error.filename or 'A file'} could not be used ({error.strerror or error}). Fix that and retry the job.")
-    except Exception as error:
-        log.exception("the job ended")
-        if isinstance(error, MemoryError) or OUT_OF_MEMORY.search(str(error)):
-            return Result("failed", f"It ran out of memory ({_first_sentence(error)}) {SMALLER}")
-        said = without_secrets(f"{type(error).__name__}: {error}")
-        return Result("failed", f"Lorasmith made a mistake ({said}). The log has more: lorasmith jobs log {job.id}")
-
-
-def _first_sentence(error: Exception) -> str:
-    return re.split(r"(?<=\.)\s", str(error) or "the system gave none.", maxsplit=1)[0]
 
 
 def _watch(queue: Queue, id: int, work: Work, ended: threading.Event) -> None:

@@ -24,6 +24,9 @@ class SweepArguments(Arguments):
     sweep: dict[str, Any] | None = Field(None, description="What such a file says.")
     ladder: Path | None = Field(None, description="Settings file (TOML): three rates by two ranks, then the winner in full.")
     out: Path | None = Field(None, description="The sweep's folder. Empty: runs/NAME.")
+    ray: str | None = Field(
+        None, description="Address of a Ray cluster that trains the trials, or auto: the one of this machine. Empty: this queue."
+    )
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
@@ -56,7 +59,9 @@ def run(arguments: SweepArguments, work: Work) -> dict[str, Any]:
     from lorasmith.jobs.sweep.sweep import sweep
 
     what = arguments.file if arguments.file is not None and arguments.file.is_dir() else arguments.read_sweep()
-    swept = sweep(what, arguments.out, progress=work.progress("sweeping", "trial"), say=work.say, cancelled=work.cancelled)
+    swept = sweep(
+        what, arguments.out, progress=work.progress("sweeping", "trial"), say=work.say, cancelled=work.cancelled, ray=arguments.ray
+    )
     if not swept.complete:
         raise StoppedEarly
     best = swept.recommended

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from statistics import fmean
 from typing import Any
 
 from lorasmith.evaluation.proof.forecast import forecast_proof
 from lorasmith.jobs.devices import accelerators
+from lorasmith.jobs.sweep.sharing import Node, at_once, memory_of_trial, needs_of_trial
 from lorasmith.jobs.sweep.sweep_file import Sweep
 from lorasmith.jobs.sweep.trials import Trial, check_trials, planned_values, samples_of_search, trial_of
 from lorasmith.pages.numbers import count
@@ -59,8 +61,8 @@ class SweepForecast:
         return "\n".join(lines)
 
 
-def forecast_sweep(sweep: Sweep) -> SweepForecast:
-    """Check every trial, and estimate some.
+def forecast_sweep(sweep: Sweep, nodes: Sequence[Node] | None = None) -> SweepForecast:
+    """Check every trial, and estimate some; `nodes` are those of a cluster that trains them, without which this machine does.
 
     Raises:
         InputError: a trial could not work, or not be judged.
@@ -68,10 +70,12 @@ def forecast_sweep(sweep: Sweep) -> SweepForecast:
     planned = [trial_of(sweep, number, values) for number, values in enumerate(planned_values(sweep), 1)]
     trials = planned or samples_of_search(sweep)
     held_out = all(checked.validation_set is not None for checked in check_trials(trials))
-    spread = trials[:: math.ceil(len(trials) / ESTIMATED)]
+    spread = _spread(trials)
     costs = [_cost(trial, sweep.file.effort) for trial in spread]
     known = [cost for cost in costs if cost is not None]
-    devices, share = len(accelerators()), sweep.file.share
+    share = sweep.file.share
+    largest = None if len(known) < len(costs) else max(cost.of_trial for cost in known)
+    devices = len(accelerators()) if nodes is None else max(1, at_once(nodes, needs_of_trial(nodes, largest)))
     plan = SweepForecast(sweep.trials, share < 1, devices, held_out, len(spread), None, False, None, None)
     if len(known) < len(costs):
         return plan
@@ -83,6 +87,17 @@ def forecast_sweep(sweep: Sweep) -> SweepForecast:
     )  # fmt: skip
 
 
+def memory_of_trials(sweep: Sweep) -> int | None:
+    """Bytes that the largest trial takes at most, of those that are estimated; None where a base lacks parts."""
+    planned = [trial_of(sweep, number, values) for number, values in enumerate(planned_values(sweep), 1)]
+    costs = [_cost(trial, sweep.file.effort) for trial in _spread(planned or samples_of_search(sweep))]
+    return None if None in costs else max(cost.of_trial for cost in costs if cost is not None)
+
+
+def _spread(trials: Sequence[Trial]) -> Sequence[Trial]:
+    return trials[:: math.ceil(len(trials) / ESTIMATED)]
+
+
 @dataclass(frozen=True)
 class _Cost:
     """Of one trial, in seconds and bytes; `proof` is None where that is not known."""
@@ -91,6 +106,8 @@ class _Cost:
     proof: float | None
     memory: int
     disk: int
+    of_trial: int
+    """Bytes that training and proof take at most."""
 
 
 def _cost(trial: Trial, effort: str) -> _Cost | None:
@@ -99,4 +116,5 @@ def _cost(trial: Trial, effort: str) -> _Cost | None:
     if report.forecast is None:
         return None
     forecast, proof = report.forecast, forecast_proof(report, effort)
-    return _Cost(forecast.duration.total, proof.seconds, forecast.memory.peak, forecast.files.total)
+    of_trial = memory_of_trial(forecast.memory.peak, trial.settings.training.mixed_precision == "no")
+    return _Cost(forecast.duration.total, proof.seconds, forecast.memory.peak, forecast.files.total, of_trial)

@@ -6,17 +6,13 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 from lorasmith.jobs.job import ACTIVE, WAITING, Job, State
 from lorasmith.jobs.queue import Queue
 from lorasmith.jobs.supervisor_process import start_supervisor
-from lorasmith.jobs.sweep.runner import TrialState, TrialStatus
-from lorasmith.training.records.run_folder import RunFolder
+from lorasmith.jobs.sweep.runner import TRAIN, TrialState, TrialStatus, arguments_of
 from lorasmith.training.settings.tree import Settings
 
-TRAIN = "train"
-"""The kind of a trial's job."""
 SEE_TO_IT_EVERY = 10.0
 """Seconds after which it is looked whether somebody still works through the queue."""
 STATES: Mapping[State, TrialState] = {
@@ -34,9 +30,7 @@ class QueueRunner:
         self._started = -math.inf
 
     def submit(self, folder: Path, settings: Settings, effort: str) -> None:
-        begun = RunFolder(self.queue.workspace.root / folder).settings.is_file()
-        run: dict[str, Any] = {"run": str(folder)} if begun else {"out": str(folder), "settings": settings.model_dump(mode="json")}
-        self.queue.add(TRAIN, {**run, "prove": effort}, needs="accelerator")
+        self.queue.add(TRAIN, arguments_of(folder, settings, effort, self.queue.workspace.root), needs="accelerator")
         self._see_to_it()
 
     def look(self) -> Mapping[Path, TrialStatus]:

@@ -1,14 +1,17 @@
-"""How trials are run: what a sweep asks of whatever runs them. `queue_runner` has this machine's job queue."""
+"""How trials are run: what a sweep asks of whatever runs them. `queue_runner` has this machine's job queue, `ray_runner` a cluster."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
+from lorasmith.training.records.run_folder import RunFolder
 from lorasmith.training.settings.tree import Settings
 
+TRAIN = "train"
+"""The kind of job that a trial is."""
 TrialState = Literal["waiting", "running", "paused", "done", "failed", "cancelled"]
 """paused: asked to end, and can go on."""
 
@@ -24,7 +27,7 @@ class TrialStatus:
 class TrialRunner(Protocol):
     """Trains and judges trials, each in a process of its own, several at once where there are devices for them.
 
-    A trial is called by its folder, where its run is. What runs goes on when the sweep's own process dies.
+    A trial is called by its folder, where its run is. When the sweep's own process dies, the next one finds its trials again.
     """
 
     def submit(self, folder: Path, settings: Settings, effort: str) -> None:
@@ -38,3 +41,10 @@ class TrialRunner(Protocol):
 
     def resume(self, folder: Path) -> None:
         """Have a trial go on that was paused."""
+
+
+def arguments_of(folder: Path, settings: Settings, effort: str, root: Path = Path()) -> dict[str, Any]:
+    """What the job of a trial is given; `folder` is below `root`, or whole. A run that has begun there goes on."""
+    begun = RunFolder(root / folder).settings.is_file()
+    run: dict[str, Any] = {"run": str(folder)} if begun else {"out": str(folder), "settings": settings.model_dump(mode="json")}
+    return {**run, "prove": effort}

@@ -12,13 +12,19 @@ import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+from lorasmith.cluster import joined
 from lorasmith.errors import SettingsError
 from lorasmith.jobs.queue import Queue
 from lorasmith.jobs.supervisor_process import start_supervisor
+from lorasmith.jobs.sweep.forecast import memory_of_trials
+from lorasmith.jobs.sweep.nodes import looked_at
 from lorasmith.jobs.sweep.outcome import Swept, outcome_of
 from lorasmith.jobs.sweep.page import write_sweep
 from lorasmith.jobs.sweep.queue_runner import QueueRunner
+from lorasmith.jobs.sweep.ray_runner import RayRunner
+from lorasmith.jobs.sweep.sharing import Node, needs_of_trial
 from lorasmith.jobs.sweep.sweep_file import Sweep, load_sweep
 from lorasmith.jobs.sweep.sweep_folder import SweepFolder, sweep_in
 from lorasmith.jobs.sweep.sweeping import Sweeping
@@ -29,7 +35,7 @@ from lorasmith.training.settings.places import starting_from
 
 def sweep(
     what: str | Path | Sweep, out: str | Path | None = None, *, progress: Progress | None = None, say: Callable[[str], None] = lambda words: None,
-    cancelled: Cancelled = lambda: False, start: Callable[[str | Path], object] = start_supervisor,
+    cancelled: Cancelled = lambda: False, start: Callable[[str | Path], object] = start_supervisor, ray: str | None = None,
 ) -> Swept:  # fmt: skip
     """Try several settings and say which to use.
 
@@ -45,11 +51,14 @@ def sweep(
         Asked whether to stop. Trials then save and end, and the same call goes on.
     start
         Sees to it that the jobs of a workspace are worked on.
+    ray
+        Train over the Ray cluster at this address (HEAD:PORT, or `auto`: the one that this machine is a node of), instead of through the
+        queue of this folder. Every node has to see the sweep's folder, its pictures and its base under the same paths.
 
     Raises
     ------
     InputError
-        The file, or one of its trials, cannot be used; nothing was trained.
+        The file, or one of its trials, or the cluster, cannot be used; nothing was trained.
 
     Examples
     --------
@@ -60,13 +69,26 @@ def sweep(
     wanted, place = opened(what, out)
     folder = SweepFolder.of(wanted, place)
     check_sweep(wanted)
-    with folder.in_use(), Queue(Path()) as queue:
+    with Queue(Path()) if ray is None else joined(ray) as engine, folder.in_use():
         folder.save()
-        sweeping = Sweeping(wanted, folder, QueueRunner(queue, folder.root, start), progress, say)
+        runner = QueueRunner(engine, folder.root, start) if isinstance(engine, Queue) else _over(engine, wanted, folder)
+        sweeping = Sweeping(wanted, folder, runner, progress, say)
         complete = sweeping.work(cancelled)
         swept = outcome_of(wanted, folder, sweeping.runner.look(), complete)
         write_sweep(swept)
         return swept
+
+
+def _over(ray: Any, wanted: Sweep, folder: SweepFolder) -> RayRunner:
+    """A runner over a cluster. Raises InputError where one of its nodes cannot take a trial."""
+    nodes = looked_at(ray, Path(os.path.abspath(folder.root)))
+    return RayRunner(ray, folder.root, needs_of_trial(nodes, memory_of_trials(wanted) if any(node.gpus for node in nodes) else None))
+
+
+def nodes_at(address: str) -> list[Node]:
+    """The nodes of a cluster. Raises InputError where there is none, or one cannot take a trial."""
+    with joined(address) as ray:
+        return looked_at(ray)
 
 
 def opened(what: str | Path | Sweep, out: str | Path | None = None) -> tuple[Sweep, Path]:
