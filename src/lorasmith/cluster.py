@@ -66,9 +66,11 @@ def joined(address: str) -> Iterator[Any]:
 def _own_signals() -> Iterator[None]:
     """What SIGTERM does is left as it is, which Ray would end the process with."""
     before = signal.getsignal(signal.SIGTERM)
-    yield
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, before)
+    try:
+        yield
+    finally:
+        if before is not None and threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, before)
 
 
 def _check_answers(address: str) -> None:
