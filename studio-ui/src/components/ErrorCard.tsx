@@ -20,7 +20,7 @@ export function ErrorCard({ problem, onAgain }: { problem: unknown; onAgain?: ()
         <p>
           <Sentence>{told.message}</Sentence>
         </p>
-        <Group gap="xs" mt={onAgain || told.told.actions?.length ? 8 : 0}>
+        <Group gap="sm" mt={onAgain || told.told.actions?.length ? 8 : 0}>
           {told.told.actions?.map((action) => (
             <ActionButton key={action.call} action={action} onAgain={onAgain} onFailed={setShown} />
           ))}

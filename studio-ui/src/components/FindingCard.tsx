@@ -45,7 +45,7 @@ export function FindingCard({ finding, onMend, busy, children }: Props) {
           </p>
         )}
         {finding.source && <p className="soft small">{finding.source}</p>}
-        <Group gap="xs" mt={4}>
+        <Group gap="sm" mt={4}>
           {onMend && changes.length > 0 && (
             <Button size="xs" variant="light" loading={busy} onClick={() => onMend(changes)}>
               {changes.map(({ way }) => wayName(way)).join(t("and"))}

@@ -6,13 +6,22 @@ import { ErrorCard } from "./ErrorCard";
 
 const PATIENCE = 150; // milliseconds before a skeleton is shown
 
+interface Props<Data> {
+  of: UseQueryResult<Data, Problem>;
+  height?: number | string;
+  gone?: (problem: Problem) => ReactNode;
+  children: (data: Data) => ReactNode;
+}
+
 /**
  * What a query brings, in each of its states: its content; a skeleton of the final height, after a moment; the reason why there is none.
- * Content that is there stays while it is fetched again, also where that fails: then the reason stands above it.
+ * Content that is there stays while it is fetched again, also where that fails: then the reason stands above it. What is not there (404) may
+ * have words of its own, `gone`.
  */
-export function Loaded<Data>(props: { of: UseQueryResult<Data, Problem>; height?: number | string; children: (data: Data) => ReactNode }) {
+export function Loaded<Data>(props: Props<Data>) {
   const { data, error, refetch } = props.of;
   const late = useLate();
+  if (error?.status === 404 && data === undefined && props.gone) return props.gone(error);
   return (
     <>
       {error && <ErrorCard key={error.message} problem={error} onAgain={() => refetch()} />}

@@ -1,23 +1,13 @@
-import { Button } from "@mantine/core";
 import { FolderX } from "lucide-react";
+import { useEffect } from "react";
 import { useTranslation } from "react-i18next";
-import { Link } from "wouter";
 import type { Problem } from "../api/problem";
-import { EmptyState } from "./EmptyState";
+import { rememberProject } from "../frame/project";
+import { NotThere } from "./NotThere";
 
-/** In place of a screen whose project is not there any more, under this name at least: the list of all is the way to find it. */
+/** In place of a screen of a project that is not there any more; the other screens do not go on with it. */
 export function ProjectGone({ problem }: { problem: Problem }) {
   const { t } = useTranslation("frame");
-  return (
-    <EmptyState
-      icon={<FolderX size={32} />}
-      action={
-        <Button component={Link} href="/">
-          {t("find_project")}
-        </Button>
-      }
-    >
-      {problem.message}
-    </EmptyState>
-  );
+  useEffect(() => rememberProject(""), []);
+  return <NotThere problem={problem} href="/" words={t("find_project")} icon={<FolderX size={32} />} />;
 }

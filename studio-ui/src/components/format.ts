@@ -51,6 +51,12 @@ export function duration(seconds: number): string {
     .join(" ");
 }
 
+/** A time that was estimated, without digits that nobody can know: whole minutes from five on, whole hours from five on. */
+export function roughly(seconds: number): string {
+  const step = seconds >= 5 * 3600 ? 3600 : seconds >= 5 * 60 ? 60 : 1;
+  return duration(Math.round(seconds / step) * step);
+}
+
 /** How long ago, in words: `3 minutes ago`, `yesterday`. */
 export function ago(moment: string | Date, now = Date.now()): string {
   const seconds = (new Date(moment).getTime() - now) / 1000;

@@ -8,6 +8,8 @@ test("files are called as a person knows them", () => {
     shortened("/home/me/lora/projects/mimi/dataset/5_mimi/0.png is the same file as /home/me/lora/projects/mimi/dataset/1.png.", folders),
   ).toBe("5_mimi/0.png is the same file as 1.png.");
   expect(shortened("/home/me/lora/projects/mimi/dataset is empty.", folders)).toBe("dataset is empty.");
+  expect(shortened("Too few (in /home/me/lora/projects/mimi/dataset): add some.", folders)).toBe("Too few (in dataset): add some.");
+  expect(shortened("/home/me/lora/projects/mimi/dataset-old is left alone.", folders)).toBe("dataset-old is left alone.");
   expect(shortened("/home/me/lora/loras/a.safetensors is damaged.", folders)).toBe("loras/a.safetensors is damaged.");
   expect(shortened("/models/sdxl.safetensors is not there.", folders)).toBe("/models/sdxl.safetensors is not there.");
 });

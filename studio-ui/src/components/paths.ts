@@ -14,10 +14,20 @@ export function knownFolders({ id, folder, dataset }: Project): string[] {
   return [picturesFolder({ folder, dataset }), folder, ...workspace];
 }
 
+/** What comes behind a folder's name where the sentence is of the folder itself. */
+const ENDS = /(?=$|[\s,;:!?)'"”]|\.(?:\s|$))/;
+
 /** A sentence with paths as a person knows them: `/home/me/lora/projects/mimi/dataset/0.png` as `0.png`. A command between backticks keeps its own. */
 export function shortened(text: string, folders: readonly string[]): string {
   return text
     .split("`")
-    .map((part, at) => (at % 2 === 1 ? part : folders.reduce((short, folder) => short.replaceAll(`${folder}/`, ""), part)))
+    .map((part, at) => (at % 2 === 1 ? part : folders.reduce(withoutFolder, part)))
     .join("`");
+}
+
+/** What is in a folder without the folder's path, and the folder itself by its name. */
+function withoutFolder(text: string, folder: string): string {
+  const [first = "", ...more] = text.replaceAll(`${folder}/`, "").split(folder);
+  const name = folder.split("/").at(-1) ?? folder;
+  return more.reduce((before, after) => before + (after.search(ENDS) === 0 ? name : folder) + after, first);
 }

@@ -4,13 +4,14 @@ import { useTranslation } from "react-i18next";
 import { api, ask } from "../api/client";
 import { useGet } from "../api/queries";
 import { EmptyState } from "../components/EmptyState";
-import { ago, amount, duration } from "../components/format";
+import { ago, roughly } from "../components/format";
 import { Dismiss } from "../components/jobs/Dismiss";
 import { Loaded } from "../components/Loaded";
 import { Sentence } from "../components/Sentence";
 import { sayProblem } from "../components/say";
 import classes from "./JobDrawer.module.css";
-import { hasEnded, inOrder, isWaiting, type Job, shareOf, titleOf } from "./job";
+import { doingOf, hasEnded, inOrder, isWaiting, type Job, shareOf, titleOf } from "./job";
+import { useProjectNames } from "./project";
 
 const ENDED_SHOWN = 10;
 
@@ -57,13 +58,14 @@ function JobList({ title, jobs }: { title: string; jobs: Job[] }) {
 /** One job: what it does and for whom, how far it is, what can be asked of it. */
 export function JobRow({ job }: { job: Job }) {
   const { t } = useTranslation("frame");
+  const nameOf = useProjectNames();
   const share = shareOf(job);
   const going = !hasEnded(job) && !isWaiting(job);
   return (
     <article className={classes.job} data-state={job.state}>
       <div className={classes.head}>
         <strong>{titleOf(job)}</strong>
-        <span className="soft small">{job.project}</span>
+        <span className="soft small">{job.project && nameOf(job.project)}</span>
         {hasEnded(job) && (
           <span className={classes.dismiss}>
             <Dismiss job={job} />
@@ -75,8 +77,8 @@ export function JobRow({ job }: { job: Job }) {
       )}
       <div className="soft small">
         {t(`state_${job.state}`)}
-        {going && job.progress?.doing && ` · ${job.progress.doing} ${amount(job.progress.done, job.progress.of, job.progress.unit)}`}
-        {going && job.progress?.eta != null && ` · ${t("left", { time: duration(job.progress.eta) })}`}
+        {going && job.progress?.doing && ` · ${doingOf(job.progress)}`}
+        {going && job.progress?.eta != null && ` · ${t("left", { time: roughly(job.progress.eta) })}`}
         {job.ended && ` · ${ago(job.ended)}`}
       </div>
       {job.sentence && (

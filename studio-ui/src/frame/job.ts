@@ -1,4 +1,6 @@
+import i18next from "i18next";
 import type { Shape } from "../api/client";
+import { amount } from "../components/format";
 
 export type Job = Shape<"JobView">;
 
@@ -24,11 +26,18 @@ export function hasEnded(job: Job): boolean {
   return ENDED.includes(job.state);
 }
 
-/** What it does and of what: `Train a LoRA: mimi-2`, by the path that it writes, or else reads. */
-export function titleOf({ words, arguments: given }: Pick<Job, "words" | "arguments">): string {
+/** What it does and of what: `Train a LoRA: mimi-2`, by its prompt where it draws one, or by the path that it writes, or else reads. */
+export function titleOf({ kind, words, arguments: given }: Pick<Job, "kind" | "words" | "arguments">): string {
   const path = [given.out, given.run, given.file, given.source].find((value): value is string => typeof value === "string");
-  const name = path?.split(/[\\/]/).findLast((part) => part !== "");
-  return name ? `${words}: ${name}` : words;
+  const prompt = Array.isArray(given.prompts) ? String(given.prompts[0]) : undefined;
+  const name = prompt ?? path?.split(/[\\/]/).findLast((part) => part !== "");
+  const does = i18next.t(`jobs:kinds.${kind}`, { defaultValue: words });
+  return name ? `${does}: ${name}` : does;
+}
+
+/** What it is at, and how far: `training 3/15`. */
+export function doingOf({ doing, done, of, unit }: NonNullable<Job["progress"]>): string {
+  return `${i18next.t(`jobs:doing.${doing.replaceAll(" ", "_")}`, { defaultValue: doing })} ${amount(done, of, unit)}`;
 }
 
 /** How much of it is done, from 0 to 1; undefined where that is not known. */

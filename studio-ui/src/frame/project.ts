@@ -1,4 +1,5 @@
 import { useLocation } from "wouter";
+import { useGet } from "../api/queries";
 
 const LAST = "lorasmith:project";
 
@@ -28,4 +29,10 @@ export function rememberProject(id: string): void {
   } catch {
     // it is in the address
   }
+}
+
+/** What projects are called, by their ids; one that is not there any more is called by its id. */
+export function useProjectNames(): (id: string) => string {
+  const { data = [] } = useGet("/api/projects");
+  return (id) => data.find((project) => project.id === id)?.name ?? id;
 }

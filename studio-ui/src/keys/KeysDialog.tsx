@@ -16,7 +16,7 @@ export function KeysDialog({ opened, onClose }: { opened: boolean; onClose: () =
               {keys.map((key) => (
                 <div key={key.press} className={classes.row}>
                   <dt>
-                    <Kbd>{key.press}</Kbd>
+                    <Kbd>{shown(key.press)}</Kbd>
                   </dt>
                   <dd>{t(key.does)}</dd>
                 </div>
@@ -27,4 +27,23 @@ export function KeysDialog({ opened, onClose }: { opened: boolean; onClose: () =
       </SimpleGrid>
     </Modal>
   );
+}
+
+const SIGNS: Record<string, string> = {
+  ArrowUp: "↑",
+  ArrowDown: "↓",
+  ArrowLeft: "←",
+  ArrowRight: "→",
+  Arrows: "↑↓←→",
+  "1..9": "1 – 9",
+  Escape: "Esc",
+};
+
+/** A press as keyboards have it on their keys. */
+function shown(press: string): string {
+  if (press === "+") return press;
+  return press
+    .split("+")
+    .map((key) => SIGNS[key] ?? key)
+    .join("+");
 }

@@ -18,7 +18,7 @@ export const KEYS: Record<Where, readonly Key[]> = {
     { press: "g h", does: "home" },
     { press: "g i", does: "images" },
     { press: "g c", does: "captions" },
-    { press: "g t", does: "train" },
+    { press: "g t", does: "to_train" },
     { press: "g r", does: "runs" },
     { press: "g p", does: "proof" },
     { press: "g l", does: "library" },

@@ -19,3 +19,17 @@ export function useAddress(name: string): [string, (value: string) => void] {
   );
   return [params.get(name) ?? "", set];
 }
+
+/** Takes several values out of the address at once; one by one, the last would bring the others back. */
+export function useForgetAddress(...names: string[]): () => void {
+  const [, setParams] = useSearchParams();
+  return () =>
+    setParams(
+      (before) => {
+        const after = new URLSearchParams(before);
+        for (const name of names) after.delete(name);
+        return after;
+      },
+      { replace: true },
+    );
+}

@@ -31,6 +31,12 @@ const variantColorResolver: VariantColorsResolver = (asked) => {
 /** The button that closes a dialog, by its name. */
 const closeButton = () => ({ "aria-label": i18next.t("frame:close") });
 
+/** A dialog's title looks like the heading that it is. */
+const title = { fontSize: "16px", lineHeight: "24px", fontWeight: 600 };
+
+/** What stands small below a label, or says what is wrong. */
+const small = { fontSize: "12px", lineHeight: "16px" };
+
 export const theme = createTheme({
   primaryColor: "accent",
   primaryShade: { light: 6, dark: 3 },
@@ -46,12 +52,14 @@ export const theme = createTheme({
   respectReducedMotion: true,
   cursorType: "pointer",
   components: {
+    InputWrapper: { styles: { description: small, error: small } },
     Modal: {
       defaultProps: () => ({
         radius: "xl",
         transitionProps: { duration: 180 },
         overlayProps: { backgroundOpacity: 0.4 },
         closeButtonProps: closeButton(),
+        styles: { title },
       }),
     },
     Drawer: {
@@ -59,6 +67,7 @@ export const theme = createTheme({
         transitionProps: { duration: 180 },
         overlayProps: { backgroundOpacity: 0.3 },
         closeButtonProps: closeButton(),
+        styles: { title },
       }),
     },
     Notification: { defaultProps: () => ({ closeButtonProps: closeButton() }) },

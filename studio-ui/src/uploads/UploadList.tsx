@@ -36,7 +36,7 @@ function UploadRow({ upload }: { upload: Upload }) {
       <div className={classes.head} role="status">
         <strong>{t(upload.state, { count: files, complete, ...outcomeOf(upload) })}</strong>
         {upload.state === "sending" && <span className="soft small">{t("of", { sent: bytes(sent), of: bytes(of) })}</span>}
-        <Group gap="xs" ml="auto">
+        <Group gap="sm" ml="auto">
           {upload.state === "broken" && <BrokenButtons upload={upload} complete={complete} />}
           {upload.state === "importing" || (
             <Button size="compact-xs" variant="default" onClick={() => forgetUpload(upload.id)}>

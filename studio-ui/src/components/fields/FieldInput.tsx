@@ -85,6 +85,7 @@ function Typed({ field, value, problem, onChange }: Props) {
     id: field.name,
     value: typing ?? written(value, field),
     placeholder: written(field.fallback, field),
+    title: written(value, field), // a path is longer than its field
     error: problem,
     onBlur: () => type(undefined),
   };

@@ -1,8 +1,8 @@
 import { Button, Group, Progress } from "@mantine/core";
 import { useTranslation } from "react-i18next";
 import { api, ask } from "../../api/client";
-import { hasEnded, isWaiting, shareOf } from "../../frame/job";
-import { amount, duration } from "../format";
+import { doingOf, hasEnded, isWaiting, shareOf, titleOf } from "../../frame/job";
+import { roughly } from "../format";
 import { Sentence } from "../Sentence";
 import { sayProblem } from "../say";
 import { Dismiss } from "./Dismiss";
@@ -31,16 +31,14 @@ export function JobProgress({ job }: { job: Job }) {
     <div className={classes.progress} aria-live="polite">
       <Group justify="space-between" gap="xs">
         <span className="small">
-          {progress?.doing && !isWaiting(job)
-            ? `${progress.doing} ${amount(progress.done, progress.of, progress.unit)}`
-            : t(`state_${job.state}`)}
-          {progress?.eta != null && ` · ${t("left", { time: duration(progress.eta) })}`}
+          {progress?.doing && !isWaiting(job) ? doingOf(progress) : t(`state_${job.state}`)}
+          {progress?.eta != null && ` · ${t("left", { time: roughly(progress.eta) })}`}
         </span>
         <Button size="compact-xs" variant="default" onClick={cancel}>
           {t("verb_cancel")}
         </Button>
       </Group>
-      <Progress size="sm" value={share === undefined ? 100 : share * 100} animated={share === undefined} aria-label={job.words} />
+      <Progress size="sm" value={share === undefined ? 100 : share * 100} animated={share === undefined} aria-label={titleOf(job)} />
     </div>
   );
 }

@@ -42,7 +42,8 @@ export function Workplace({ project, current, picture: listed, onConvert, ...pro
   if (picture === undefined) {
     return (
       <div className={classes.work}>
-        {asked.error ? <ErrorCard problem={asked.error} onAgain={asked.refetch} /> : <Skeleton height={320} m="md" aria-busy />}
+        {asked.error && <ErrorCard problem={asked.error} onAgain={asked.refetch} />}
+        {asked.isLoading && <Skeleton height={320} m="md" aria-busy />}
       </div>
     );
   }

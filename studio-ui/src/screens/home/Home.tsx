@@ -49,7 +49,7 @@ export function Home() {
       <Group justify="space-between">
         <h1>{t("title")}</h1>
         {projects.data && projects.data.length > 0 && (
-          <Group gap="xs">
+          <Group gap="sm">
             <Button variant="default" leftSection={<Sparkles size={16} aria-hidden />} onClick={makeDemo}>
               {t("demo")}
             </Button>

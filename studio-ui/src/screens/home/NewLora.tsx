@@ -77,7 +77,7 @@ export function NewLora({ opened, dropped, onDropped, onClose }: Props) {
             {t("dropped", { count: dropped.length })}
           </Alert>
         ) : (
-          <Group gap="xs">
+          <Group gap="sm">
             <Button variant="default" onClick={() => choose(false)}>
               {t("choose_files")}
             </Button>

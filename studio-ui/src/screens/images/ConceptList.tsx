@@ -45,10 +45,10 @@ export function ConceptList({ project, division, changes, quiet, concept, onConc
                 {name || t("loose")}
                 <span className={classes.below}>
                   {t("times", { pictures: number(pictures.length), repeats })}
+                  {` · ${percent(share)}`}
                   {regularisation && ` · ${t("regularisation")}`}
                 </span>
               </span>
-              <span className={classes.number}>{percent(share)}</span>
             </button>
             <ConceptMenu
               name={name || t("loose")}

@@ -1,3 +1,4 @@
+import { Button } from "@mantine/core";
 import { ImagePlus, SearchX } from "lucide-react";
 import { useEffect, useMemo, useRef } from "react";
 import { useTranslation } from "react-i18next";
@@ -16,7 +17,7 @@ import { FailedParts } from "../../components/PartFailed";
 import { ProjectGone } from "../../components/ProjectGone";
 import { sayProblem } from "../../components/say";
 import { useKeys } from "../../keys/useKeys";
-import { useAddress } from "../../state/address";
+import { useAddress, useForgetAddress } from "../../state/address";
 import { usePreferences } from "../../state/preferences";
 import { AddPictures } from "../../uploads/AddPictures";
 import { DropWindow } from "../../uploads/DropWindow";
@@ -51,6 +52,7 @@ export default function Images() {
   const [finding, setFinding] = useAddress("finding");
   const [sorted, setSort] = useAddress("sort");
   const [view, setView] = useAddress("view");
+  const showAll = useForgetAddress("q", "concept", "finding");
   const sort: Sort = SORTS.find((one) => one === sorted) ?? "name";
   const [size, setSize] = useTileSize();
   const [{ inspector = innerWidth > NARROW, side_list = true }, prefer] = usePreferences();
@@ -163,7 +165,18 @@ export default function Images() {
                   onOpen={open}
                   onRemove={remove}
                 >
-                  {pictures.list.data && filtered && <EmptyState icon={<SearchX size={32} />}>{t("nothing_found")}</EmptyState>}
+                  {pictures.list.data && filtered && (
+                    <EmptyState
+                      icon={<SearchX size={32} />}
+                      action={
+                        <Button variant="default" onClick={showAll}>
+                          {t("filter:clear")}
+                        </Button>
+                      }
+                    >
+                      {t("nothing_found")}
+                    </EmptyState>
+                  )}
                 </Gallery>
                 <SelectionBar
                   selecting={selecting}

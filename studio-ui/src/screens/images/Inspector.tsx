@@ -53,7 +53,7 @@ function One({ project, picture, changes, onOpen, onMended }: Omit<Props, "selec
           <div className={classes.picture}>
             <PictureView facts={found} />
           </div>
-          <Group gap="xs">
+          <Group gap="sm">
             <Button size="xs" variant="default" leftSection={<Maximize2 size={14} aria-hidden />} onClick={() => onOpen(picture)}>
               {t("open")}
             </Button>

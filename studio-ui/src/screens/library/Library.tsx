@@ -55,7 +55,7 @@ export default function Library() {
           onChange={(value) => choose(value ?? "")}
         />
         <TileSize size={size} onSize={setSize} />
-        <Group gap="xs" ml="auto">
+        <Group gap="sm" ml="auto">
           <Button variant="default" leftSection={<RefreshCw size={16} aria-hidden />} loading={looking} onClick={refresh}>
             {t("refresh")}
           </Button>
@@ -108,7 +108,7 @@ function Shelves({ found, size, onSize, filtered, noFolders, onFolders, onExtrac
   const selected = selecting.selected.map((id) => byId.get(id)).filter((lora): lora is Lora => lora !== undefined);
   if (noFolders) {
     return (
-      <EmptyState icon={<Shelf size={32} />} action={<Button onClick={onFolders}>{t("add_folder")}</Button>}>
+      <EmptyState icon={<Shelf size={32} />} action={<Button onClick={onFolders}>{t("add_a_folder")}</Button>}>
         {t("no_folders")}
       </EmptyState>
     );

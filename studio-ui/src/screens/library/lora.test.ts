@@ -1,6 +1,10 @@
-import { expect, test } from "vitest";
+import i18next from "i18next";
+import { beforeAll, expect, test } from "vitest";
+import { resources } from "../../words/resources";
 import { beside, fact, loraLook, titleOf } from "./lora";
 import type { Lora } from "./useLoras";
+
+beforeAll(() => i18next.init({ lng: "en", resources: resources as never, interpolation: { escapeValue: false } }));
 
 const lora: Lora = {
   id: "1",
@@ -21,7 +25,7 @@ test("a LoRA is called by its title, or by its file", () => {
 });
 
 test("a tile says what it is for, or why it cannot be read", () => {
-  expect(loraLook(lora).strip).toBe("sdxl · lora · 8, 16");
+  expect(loraLook(lora).strip).toBe("sdxl · lora · rank 8, 16");
   expect(loraLook({ ...lora, problem: "It is cut short." })).toMatchObject({ strip: "✕ It is cut short.", tone: "error" });
 });
 

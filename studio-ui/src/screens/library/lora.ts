@@ -1,3 +1,4 @@
+import i18next from "i18next";
 import type { Look } from "../../components/gallery/Tile";
 import { SIGNS } from "../../components/severity";
 import type { Lora } from "./useLoras";
@@ -14,6 +15,11 @@ export function titleOf(lora: Lora): string {
   return fact(lora, "title") || lora.name;
 }
 
+function rankOf(lora: Lora): string {
+  const rank = fact(lora, "ranks");
+  return rank && i18next.t("library:of_rank", { rank });
+}
+
 /** How it looks in a gallery. */
 export function loraLook(lora: Lora): Look {
   return {
@@ -22,7 +28,7 @@ export function loraLook(lora: Lora): Look {
     words: lora.name,
     strip: lora.problem
       ? `${SIGNS.error} ${lora.problem}`
-      : [fact(lora, "family"), fact(lora, "kinds"), fact(lora, "ranks")].filter(Boolean).join(" · "),
+      : [fact(lora, "family"), fact(lora, "kinds"), rankOf(lora)].filter(Boolean).join(" · "),
     tone: lora.problem ? "error" : undefined,
   };
 }

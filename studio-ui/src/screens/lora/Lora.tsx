@@ -8,6 +8,8 @@ import { bytes, number } from "../../components/format";
 import { JobProgress } from "../../components/jobs/JobProgress";
 import { useJob } from "../../components/jobs/useJob";
 import { Loaded } from "../../components/Loaded";
+import { NotThere } from "../../components/NotThere";
+import { Sentence } from "../../components/Sentence";
 import { LoraActions } from "../library/LoraActions";
 import { fact, titleOf } from "../library/lora";
 import { type Lora as File, useLoras } from "../library/useLoras";
@@ -19,13 +21,14 @@ import { Programs } from "./Programs";
 
 /** One LoRA file: what is in it, what each program does with it, what it says of itself. */
 export default function Lora() {
+  const { t } = useTranslation("library");
   const { file: id } = useParams<{ file: string }>();
   const found = useGet("/api/library/{id}", { path: { id } });
   const all = useLoras({});
   const lora = all.data?.loras.find((each) => each.id === id);
   return (
     <div className={classes.screen}>
-      <Loaded of={found} height="70vh">
+      <Loaded of={found} height="70vh" gone={(problem) => <NotThere problem={problem} href="/library" words={t("title")} />}>
         {(data) => <Inspector key={id} id={id} lora={lora} inspected={inspectedOf(data)} />}
       </Loaded>
     </div>
@@ -44,7 +47,9 @@ function Inspector({ id, lora, inspected }: { id: string; lora?: File; inspected
           {lora?.preview && <img src={lora.preview} alt="" className={classes.preview} />}
           <div>
             <h1>{lora ? titleOf(lora) : inspected.file}</h1>
-            <p className={classes.path}>{inspected.file}</p>
+            <p className={classes.path}>
+              <Sentence>{inspected.file}</Sentence>
+            </p>
             {lora && <p>{fact(lora, "description")}</p>}
           </div>
         </header>

@@ -42,7 +42,7 @@ export function Metadata({ id, inspected }: { id: string; inspected: Inspected }
 
   return (
     <section className={classes.section}>
-      <Group gap="xs">
+      <Group gap="sm">
         <h2>{t("metadata", { count: Object.keys(inspected.metadata).length })}</h2>
         <TextInput
           data-filter

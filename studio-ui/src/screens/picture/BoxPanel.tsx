@@ -82,7 +82,7 @@ export function BoxPanel(props: Props) {
         </p>
       )}
       {tool !== "crop" && boxes.boxes.length > 0 && (
-        <Group gap="xs">
+        <Group gap="sm">
           <span className="soft small">{t("boxes", { count: boxes.boxes.length })}</span>
           {active && (
             <Button size="compact-xs" variant="default" onClick={() => boxes.remove(boxes.active)}>
@@ -101,7 +101,7 @@ export function BoxPanel(props: Props) {
           <BeforeAfter before={preview.before} after={preview.after} />
         </div>
       )}
-      <Group gap="xs">
+      <Group gap="sm">
         <Button size="sm" disabled={change === undefined} loading={busy} onClick={onApply}>
           {t(`do_${tool}`)}
         </Button>

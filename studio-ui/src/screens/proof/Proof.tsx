@@ -3,6 +3,7 @@ import { useParams } from "wouter";
 import { useGet } from "../../api/queries";
 import { ErrorCard } from "../../components/ErrorCard";
 import { Loaded } from "../../components/Loaded";
+import { RunGone } from "../run/RunGone";
 import classes from "./Proof.module.css";
 import { RunProof } from "./RunProof";
 import { Unproven } from "./Unproven";
@@ -17,7 +18,7 @@ export default function Proof() {
   return (
     <div className={classes.screen}>
       <h1>{t("title", { run: run.data?.name ?? id })}</h1>
-      <Loaded of={run} height={160}>
+      <Loaded of={run} height={160} gone={(problem) => <RunGone problem={problem} />}>
         {(facts) => (
           <>
             {unproven && !proof.data && <Unproven run={facts} onProven={() => proof.refetch()} />}

@@ -7,8 +7,8 @@ import { api, ask, type Shape } from "../../api/client";
 import { lookAgain, useGet } from "../../api/queries";
 import { EmptyState } from "../../components/EmptyState";
 import { ErrorCard } from "../../components/ErrorCard";
-import { duration } from "../../components/format";
-import { hasEnded, shareOf } from "../../frame/job";
+import { roughly } from "../../components/format";
+import { doingOf, hasEnded, shareOf } from "../../frame/job";
 import { useJobOf } from "../run/useJobOf";
 import classes from "./Proof.module.css";
 
@@ -44,8 +44,8 @@ export function Unproven({ run, onProven }: { run: Shape<"RunFacts">; onProven: 
         <Progress value={100 * (share ?? 0)} aria-label={t("proving")} />
         <p className="soft small">
           {t(`frame:state_${job.state}`)}
-          {job.progress?.doing && ` · ${job.progress.doing} ${job.progress.done}/${job.progress.of}`}
-          {job.progress?.eta != null && ` · ${t("frame:left", { time: duration(job.progress.eta) })}`}
+          {job.progress?.doing && ` · ${doingOf(job.progress)}`}
+          {job.progress?.eta != null && ` · ${t("frame:left", { time: roughly(job.progress.eta) })}`}
         </p>
       </section>
     );
@@ -56,7 +56,7 @@ export function Unproven({ run, onProven }: { run: Shape<"RunFacts">; onProven: 
       <EmptyState
         icon={<Trophy size={32} />}
         action={
-          <Group gap="xs">
+          <Group gap="sm">
             <SegmentedControl
               value={effort}
               onChange={setEffort}

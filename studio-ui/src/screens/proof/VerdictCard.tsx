@@ -45,7 +45,7 @@ export function VerdictCard({ run, proof }: ProofProps) {
         </p>
       </div>
       {proof.recommended && (
-        <Group gap="xs">
+        <Group gap="sm">
           <Button
             size="md"
             leftSection={isKept ? <BookmarkCheck size={18} aria-hidden /> : <BookmarkPlus size={18} aria-hidden />}

@@ -2,7 +2,7 @@ import { Button } from "@mantine/core";
 import { useTranslation } from "react-i18next";
 import { Link } from "wouter";
 import { JobRow } from "../../frame/JobDrawer";
-import { hasEnded, type Job } from "../../frame/job";
+import { hasEnded, isWaiting, type Job } from "../../frame/job";
 import { LastWords } from "./LastWords";
 
 /** A run that is not there: its job waits for its turn, has only just begun, or ended before the first step, and then why. */
@@ -14,7 +14,7 @@ export function NotBegun({ job }: { job: Job }) {
     <>
       <h1>{settings?.name ?? t("title")}</h1>
       <p className={ended ? undefined : "soft"} role={ended ? "alert" : undefined}>
-        {t(ended ? `never_began_${job.state}` : "not_begun")}
+        {t(ended ? `never_began_${job.state}` : isWaiting(job) ? "not_begun" : "beginning")}
       </p>
       <JobRow job={job} />
       {ended && <LastWords job={job.id} />}

@@ -8,6 +8,7 @@ import { useAddress } from "../../state/address";
 import { NotBegun } from "./NotBegun";
 import classes from "./Run.module.css";
 import { RunCurves } from "./RunCurves";
+import { RunGone } from "./RunGone";
 import { RunHeader } from "./RunHeader";
 import { RunLog } from "./RunLog";
 import { RunSamples } from "./RunSamples";
@@ -32,7 +33,7 @@ export default function Run() {
       {waits ? (
         <NotBegun job={job} />
       ) : (
-        <Loaded of={run} height={120}>
+        <Loaded of={run} height={120} gone={(problem) => <RunGone problem={problem} />}>
           {(facts) => <RunThatBegan key={id} run={facts} />}
         </Loaded>
       )}

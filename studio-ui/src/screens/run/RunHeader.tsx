@@ -5,7 +5,7 @@ import { useTranslation } from "react-i18next";
 import { useLocation } from "wouter";
 import { api, ask, type Shape } from "../../api/client";
 import { lookAgain } from "../../api/queries";
-import { bytes, duration, number } from "../../components/format";
+import { bytes, number, roughly } from "../../components/format";
 import { say, sayProblem } from "../../components/say";
 import { hasEnded } from "../../frame/job";
 import { useKeys } from "../../keys/useKeys";
@@ -25,7 +25,7 @@ export function RunHeader({ run, curve }: PartProps) {
   const facts: [string, string | null][] = [
     ["step", run.steps === null ? number(run.step) : t("of", { done: number(run.step), all: number(run.steps) })],
     ["epoch", run.epochs === null ? number(run.epoch) : t("of", { done: number(run.epoch), all: number(run.epochs) })],
-    ["eta", run.eta === null ? null : duration(run.eta)],
+    ["eta", run.eta === null ? null : roughly(run.eta)],
     ["loss", run.loss === null ? null : number(run.loss, 4)],
     ["images_per_second", run.images_per_second === null ? null : number(run.images_per_second)],
     ["memory", memory === null ? null : bytes(memory * MEGABYTE)],
@@ -82,7 +82,7 @@ function RunButtons({ run }: { run: Shape<"RunFacts"> }) {
 
   useKeys({ s: () => (going ? command("sample") : false) });
   return (
-    <Group gap="xs">
+    <Group gap="sm">
       {going && (
         <>
           <Button variant="default" leftSection={<Camera size={16} aria-hidden />} onClick={() => command("sample")}>

@@ -1,4 +1,5 @@
 import { useTranslation } from "react-i18next";
+import { Sentence } from "../../components/Sentence";
 import { flat } from "./facts";
 import type { PartProps } from "./part";
 import classes from "./Run.module.css";
@@ -19,14 +20,18 @@ export function RunSettings({ run }: PartProps) {
           ))}
         </tbody>
       </table>
-      <p className="soft small">{run.folder}</p>
+      <p className={`soft small ${classes.folder}`}>
+        {t("folder")} <Sentence>{run.folder}</Sentence>
+      </p>
       <h2>{t("settings")}</h2>
       <table className={classes.settings}>
         <tbody>
           {flat(run.settings).map(([name, value]) => (
             <tr key={name}>
               <th scope="row">{name}</th>
-              <td>{typeof value === "string" ? value : JSON.stringify(value)}</td>
+              <td>
+                <Sentence>{value}</Sentence>
+              </td>
             </tr>
           ))}
         </tbody>

@@ -24,7 +24,7 @@ export function RunTrouble({ run }: { run: Shape<"RunFacts"> }) {
   return (
     <section className={`panel ${classes.trouble}`} data-bad={bad || undefined} role={bad ? "alert" : undefined}>
       {sentence && (
-        <Group gap="xs" wrap="nowrap" align="start">
+        <Group gap="sm" wrap="nowrap" align="start">
           <TriangleAlert size={18} aria-hidden className={classes.sign} />
           <p>
             <Sentence>{sentence}</Sentence>
@@ -40,7 +40,7 @@ export function RunTrouble({ run }: { run: Shape<"RunFacts"> }) {
       )}
       <Remedies run={run} />
       {failed && !goesOn && (
-        <Group gap="xs">
+        <Group gap="sm">
           <Button
             size="xs"
             onClick={() =>
@@ -74,7 +74,7 @@ function Remedies({ run }: { run: Shape<"RunFacts"> }) {
   const remedies = remediesOf(run.code, run.settings);
   if (remedies.length === 0 || !run.project) return null;
   return (
-    <Group gap="xs">
+    <Group gap="sm">
       <span>{t("train_again")}</span>
       {remedies.map(({ key, changes }) => (
         <Button key={key} size="xs" variant="default" onClick={() => go(trainWith(run, changes))}>

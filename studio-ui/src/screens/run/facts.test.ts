@@ -13,12 +13,14 @@ test("values by their dotted names", () => {
   expect(settingOf(settings, "training.nothing.at.all")).toBeUndefined();
 });
 
-test("a tree as lines", () => {
-  expect(flat(settings)).toEqual([
+test("a tree as lines, without brackets and quotes", () => {
+  expect(flat({ ...settings, samples: { prompts: ["a, b", "c"], more: [] } })).toEqual([
     ["name", "mimi"],
-    ["training.batch_size", 4],
-    ["training.gradient_accumulation_steps", 2],
-    ["training.num_processes", 1],
-    ["datasets", [{ path: "x" }]],
+    ["training.batch_size", "4"],
+    ["training.gradient_accumulation_steps", "2"],
+    ["training.num_processes", "1"],
+    ["datasets.0.path", "x"],
+    ["samples.prompts", "a, b\nc"],
+    ["samples.more", "–"],
   ]);
 });

@@ -2,8 +2,9 @@ import { Checkbox } from "@mantine/core";
 import { useTranslation } from "react-i18next";
 import { Link } from "wouter";
 import type { Shape } from "../../api/client";
-import { ago, duration, number } from "../../components/format";
+import { ago, number, roughly } from "../../components/format";
 import tables from "../../components/Table.module.css";
+import { useProjectNames } from "../../frame/project";
 import { RunState } from "./RunState";
 import classes from "./Runs.module.css";
 
@@ -16,6 +17,7 @@ interface Props {
 /** All runs, the latest first. Those that are ticked can be compared. */
 export function RunTable({ runs, chosen, onChoose }: Props) {
   const { t } = useTranslation("runs");
+  const nameOf = useProjectNames();
   return (
     <div className={classes.scroll}>
       <table className={`${tables.table} ${classes.table}`} aria-label={t("title")}>
@@ -50,10 +52,10 @@ export function RunTable({ runs, chosen, onChoose }: Props) {
               <td>
                 <Link href={`/runs/${encodeURIComponent(run.id)}`}>{run.name}</Link>
               </td>
-              <td>{run.project}</td>
+              <td>{nameOf(run.project)}</td>
               <td>
                 <RunState run={run} />
-                {run.eta !== null && <div className="soft small">{t("frame:left", { time: duration(run.eta) })}</div>}
+                {run.eta !== null && <div className="soft small">{t("frame:left", { time: roughly(run.eta) })}</div>}
                 {run.reason && (
                   <div className={`soft small ${classes.reason}`} title={run.reason}>
                     {run.reason}

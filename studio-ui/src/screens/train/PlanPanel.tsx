@@ -1,7 +1,7 @@
 import { useTranslation } from "react-i18next";
 import { useGet } from "../../api/queries";
 import { ErrorCard } from "../../components/ErrorCard";
-import { bytes, duration, number } from "../../components/format";
+import { bytes, number, roughly } from "../../components/format";
 import { Sentence } from "../../components/Sentence";
 import { Buckets } from "./Buckets";
 import { forecastOf, roomOf } from "./estimate";
@@ -36,7 +36,7 @@ export function PlanPanel({ project, training, planned }: { project: string; tra
               more={t("steps_of", { count: plan.epochs, each: number(plan.steps_per_epoch) })}
               strong
             />
-            <Fact name={t("time")} value={forecast.time === undefined ? later : t("about", { what: duration(forecast.time) })} strong />
+            <Fact name={t("time")} value={forecast.time === undefined ? later : t("about", { what: roughly(forecast.time) })} strong />
             <Fact name={t("pictures")} value={number(plan.pictures)} more={t("samples_of", { samples: number(plan.samples_per_epoch) })} />
             <Fact
               name={t("file")}

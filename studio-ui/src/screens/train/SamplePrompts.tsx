@@ -45,7 +45,7 @@ export function SamplePrompts({ prompts, trigger, changed, problem, onChange, on
           {problem}
         </p>
       )}
-      <Group gap="xs">
+      <Group gap="sm">
         <Button size="xs" variant="default" leftSection={<Plus size={14} aria-hidden />} onClick={() => onChange([...prompts, ""])}>
           {t("add_prompt")}
         </Button>

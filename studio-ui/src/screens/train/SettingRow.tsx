@@ -36,7 +36,8 @@ export const SettingRow = memo(function SettingRow(props: Props) {
         <label htmlFor={field.name} className={classes.label}>
           {changed && <span className={classes.dot} title={t("changed")} />}
           {field.label} <code>{field.name}</code>
-        </label>{" "}
+        </label>
+        {"\u00a0" /* the sign stays on the line of the name */}
         <HelpLink kind="settings" name={field.name} sign />
         {field.sdScripts.length > 0 && (
           <span className={classes.theirs}>

@@ -7,7 +7,7 @@ import { useTranslation } from "react-i18next";
 import { useLocation } from "wouter";
 import { api, ask, type Shape } from "../../api/client";
 import { ErrorCard } from "../../components/ErrorCard";
-import { bytes, duration, number } from "../../components/format";
+import { bytes, number, roughly } from "../../components/format";
 import { say } from "../../components/say";
 import { useKeys } from "../../keys/useKeys";
 import { forecastOf } from "./estimate";
@@ -90,7 +90,7 @@ function summaryOf({ plan, estimate }: Planned, t: TFunction<"train">): string {
   const { time, memory, files } = forecastOf(estimate);
   const parts = [
     t("in_steps", { steps: number(plan.steps) }),
-    time === undefined ? t("estimating") : t("about", { what: duration(time) }),
+    time === undefined ? t("estimating") : t("about", { what: roughly(time) }),
     memory !== undefined && bytes(memory),
     files !== undefined && t("checkpoints", { count: files }),
   ];

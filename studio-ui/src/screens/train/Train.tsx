@@ -1,12 +1,13 @@
-import { SegmentedControl } from "@mantine/core";
+import { Button, SegmentedControl } from "@mantine/core";
 import { FolderOpen } from "lucide-react";
 import { useTranslation } from "react-i18next";
-import { useParams } from "wouter";
+import { Link, useParams } from "wouter";
 import type { Shape } from "../../api/client";
 import { useGet } from "../../api/queries";
 import { EmptyState } from "../../components/EmptyState";
 import { ErrorCard } from "../../components/ErrorCard";
 import { Loaded } from "../../components/Loaded";
+import { ProjectGone } from "../../components/ProjectGone";
 import { useAddress } from "../../state/address";
 import { usePreferences } from "../../state/preferences";
 import { BaseChoice } from "./BaseChoice";
@@ -26,7 +27,7 @@ export default function Train() {
   const found = useGet("/api/projects/{project}", { path: { project } });
   return (
     <div className={classes.screen}>
-      <Loaded of={found} height={400}>
+      <Loaded of={found} height={400} gone={(problem) => <ProjectGone problem={problem} />}>
         {(project) => <TrainProject key={project.id} project={project} />}
       </Loaded>
     </div>
@@ -45,7 +46,20 @@ function TrainProject({ project }: { project: Shape<"ProjectView"> }) {
       </>
     );
   }
-  if (project.standing?.pictures === 0) return <EmptyState icon={<FolderOpen size={32} />}>{t("no_pictures")}</EmptyState>;
+  if (project.standing?.pictures === 0) {
+    return (
+      <EmptyState
+        icon={<FolderOpen size={32} />}
+        action={
+          <Button component={Link} href={`/projects/${encodeURIComponent(project.id)}/images`}>
+            {t("captions:to_images")}
+          </Button>
+        }
+      >
+        {t("no_pictures")}
+      </EmptyState>
+    );
+  }
   return (
     <>
       {problem && <ErrorCard key={problem.message} problem={problem} onAgain={again} />}

@@ -1,4 +1,4 @@
-import { SegmentedControl } from "@mantine/core";
+import { Input, SegmentedControl } from "@mantine/core";
 import { useTranslation } from "react-i18next";
 import type { Scope } from "./wanted";
 
@@ -6,15 +6,18 @@ import type { Scope } from "./wanted";
 export function ScopeField(props: { scope: Scope; onScope: (scope: Scope) => void; filter: string; selected: number }) {
   const { t } = useTranslation("captions");
   return (
-    <SegmentedControl
-      aria-label={t("scope")}
-      value={props.scope}
-      onChange={(value) => props.onScope(value as Scope)}
-      data={[
-        { value: "selection", label: t("selected", { count: props.selected }), disabled: props.selected === 0 },
-        { value: "filter", label: t("filtered"), disabled: props.filter === "" },
-        { value: "all", label: t("all_captions") },
-      ]}
-    />
+    <Input.Wrapper label={t("scope")} labelElement="div">
+      <SegmentedControl
+        fullWidth
+        aria-label={t("scope")}
+        value={props.scope}
+        onChange={(value) => props.onScope(value as Scope)}
+        data={[
+          { value: "selection", label: t("selected", { count: props.selected }), disabled: props.selected === 0 },
+          { value: "filter", label: t("filtered"), disabled: props.filter === "" },
+          { value: "all", label: t("all_captions") },
+        ]}
+      />
+    </Input.Wrapper>
   );
 }

@@ -32,7 +32,7 @@ export function SameEncoding({ project, group }: { project: string; group: Shape
         </>
       )}
       {readings.length > 1 && (
-        <Radio.Group label={t("which_reads_right")} value={chosen} onChange={choose}>
+        <Radio.Group label={t("which_reads_right", { count: captions.length })} value={chosen} onChange={choose}>
           {readings.map(({ encoding, text }) => (
             <Radio key={encoding} value={encoding} label={encoding} description={text} classNames={{ description: classes.text }} />
           ))}

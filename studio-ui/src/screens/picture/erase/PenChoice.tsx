@@ -37,7 +37,7 @@ export function PenChoice({ drawing, size }: { drawing: Drawing; size: Size }) {
         </div>
       )}
       {drawn > 0 && (
-        <Group gap="xs">
+        <Group gap="sm">
           {open.length > 2 && (
             <Button size="compact-xs" variant="default" onClick={() => drawing.close(open)}>
               {t("close_outline")}
