@@ -17,7 +17,7 @@ import { FailedParts } from "../../components/PartFailed";
 import { ProjectGone } from "../../components/ProjectGone";
 import { sayProblem } from "../../components/say";
 import { useKeys } from "../../keys/useKeys";
-import { useAddress, useForgetAddress } from "../../state/address";
+import { useAddress } from "../../state/address";
 import { usePreferences } from "../../state/preferences";
 import { AddPictures } from "../../uploads/AddPictures";
 import { DropWindow } from "../../uploads/DropWindow";
@@ -52,7 +52,9 @@ export default function Images() {
   const [finding, setFinding] = useAddress("finding");
   const [sorted, setSort] = useAddress("sort");
   const [view, setView] = useAddress("view");
-  const showAll = useForgetAddress("q", "concept", "finding");
+  const showAll = () => {
+    for (const clear of [setQ, setConcept, setFinding]) clear("");
+  };
   const sort: Sort = SORTS.find((one) => one === sorted) ?? "name";
   const [size, setSize] = useTileSize();
   const [{ inspector = innerWidth > NARROW, side_list = true }, prefer] = usePreferences();
