@@ -193,6 +193,7 @@ ROWS = (
 
 LEFT_OUT = {
     "train": "trains on weights; until then it does what plan does, and caches latents (benchmarks/step.py)",
+    "cache": "an autoencoder's weights take nearly all of the time",
     "resume": "trains on weights",
     "sweep": "trains on weights",
     "report": "reads one run, which takes weights to make",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from lorasmith.cli.findings import print_finding
-from lorasmith.cli.options import CACHE, AsJson, CacheFolder
+from lorasmith.cli.options import CACHE, AsJson, CacheFolder, Ray
 from lorasmith.pages.numbers import count
 
 if TYPE_CHECKING:
@@ -34,12 +34,15 @@ def audit(
     ] = None,
     html: Annotated[Path | None, typer.Option(help="Write a page with pictures of the worst.")] = None,
     cache: CacheFolder = CACHE,
+    ray: Ray = None,
     as_json: AsJson = False,
     everything: Annotated[bool, typer.Option("--all", help="List every finding, not the gravest twenty.")] = False,
 ) -> None:
     """Say what is wrong with each picture and with the set, how sure that is, what it does to a LoRA, and what mends it.
 
     lorasmith audit pictures/zorvex --kind character --resolution 1024 --html audit.html
+
+    With --ray the nodes of a cluster measure, on storage that all see under the same paths; what is measured is kept as it comes.
 
     Exit code 0: no picture is unreadable; 3: some are, or the audit was stopped. Ctrl-C judges what was seen so far.
     """
@@ -54,6 +57,10 @@ def audit(
     if words and not can_read_words():
         raise InputError("--words needs an extra: pip install lorasmith[ocr]", code="extra.missing", extra="ocr")
     with progress_bar("looking at pictures") as progress, stop_on_ctrl_c() as stopping:
+        if ray is not None:
+            from lorasmith.jobs.cluster.measuring import measure_on_ray
+
+            measure_on_ray(audited_files(dataset)[0], cache / PICTURES, ray, progress, stopping)
         result = audit_dataset(
             dataset, kind=kind, resolution=resolution, cache=cache / PICTURES, read_words=words, without=without or (), cancelled=stopping,
             progress=progress,

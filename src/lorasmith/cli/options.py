@@ -36,6 +36,10 @@ SettingsFile = Annotated[Path, typer.Argument(help="Settings file (TOML).")]
 RunFolderArgument = Annotated[Path, typer.Argument(help="Folder of a run, such as runs/zorvex, or its URL in a store.")]
 Dataset = Annotated[Path, typer.Argument(help="Folder of pictures with captions beside them.")]
 LoraFile = Annotated[Path, typer.Argument(help="LoRA file (safetensors), of any trainer.")]
+Ray = Annotated[
+    str | None,
+    typer.Option("--ray", metavar="ADDRESS", help="Work on a Ray cluster: its head's host:port, or auto. Needs lorasmith[scale]."),
+]
 CacheFolder = Annotated[
     Path, typer.Option("--cache", help="Folder that keeps what was seen of pictures; safe to delete.", callback=on_this_machine)
 ]

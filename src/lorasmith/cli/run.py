@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from lorasmith.cli.interrupt import STOPPED
-from lorasmith.cli.options import CACHE, AllowPickle, AsJson, Base, CacheFolder, RunFolderArgument, SettingsFile
+from lorasmith.cli.options import CACHE, AllowPickle, AsJson, Base, CacheFolder, Ray, RunFolderArgument, SettingsFile
 from lorasmith.cli.output import print_json
 from lorasmith.errors import SettingsError
 from lorasmith.imports import without_collection
-from lorasmith.training.commands import Command
+from lorasmith.training.commands import Command, StopRequested
 
 if TYPE_CHECKING:
     from lorasmith.training.recipes.recipes import Choice
@@ -84,6 +85,38 @@ def plan(settings_file: SettingsFile, as_json: AsJson = False) -> None:
         typer.echo(f"proof   {proof}")
     if report.missing:
         raise typer.Exit(2)
+
+
+def cache(settings_file: SettingsFile, ray: Ray = None, as_json: AsJson = False) -> None:
+    """Encode the pictures of a training before it begins, so that the training finds their latents in the cache.
+
+    lorasmith cache zorvex.toml
+    lorasmith cache zorvex.toml --ray auto
+
+    What is in the cache is not encoded again, so Ctrl-C loses nothing. With --ray the nodes of a cluster encode, captions
+    too where captions.cached_variants is set; pictures, base and cache are on storage that all nodes see under the same paths.
+    """
+    from lorasmith.cli.terminal import follow
+    from lorasmith.training.settings.toml import load_settings
+
+    settings = load_settings(settings_file)
+    try:
+        with follow() as (listener, commands):
+            if ray is None:
+                from lorasmith.training.cache_ahead import cache_ahead
+
+                found = {"pictures": cache_ahead(settings, [listener], commands)}
+            else:
+                from lorasmith.jobs.cluster.caching import cache_on_ray
+
+                found = asdict(cache_on_ray(settings, ray, [listener], commands))
+    except StopRequested:
+        typer.echo("Stopped. What was encoded is kept, and the same command goes on.", err=True)
+        raise typer.Exit(STOPPED) from None
+    if as_json:
+        print_json(found)
+    else:
+        typer.echo("In the cache: " + ", ".join(f"{name} {number}" for name, number in found.items()))
 
 
 def train(

@@ -70,6 +70,20 @@ class _Read:
     pixels: torch.Tensor | None
 
 
+def requests_to_keep(pictures: Sequence[TrainingPicture], datasets: Sequence[DatasetSettings]) -> Iterator[tuple[int, LatentRequest]]:
+    """What is cached for a run, each at its place: a picture as it is and, where it is flipped, mirrored."""
+    for index, item in enumerate(pictures):
+        if not crop_varies(item, datasets):
+            yield 2 * index, item.latent_request
+            if datasets[item.dataset].flip_aug:
+                yield 2 * index + 1, replace(item.latent_request, mirrored=True)
+
+
+def crop_varies(item: TrainingPicture, datasets: Sequence[DatasetSettings]) -> bool:
+    """Whether a picture is cropped at another place each time."""
+    return datasets[item.dataset].random_crop and item.fit.resized != item.fit.bucket
+
+
 class LatentSource:
     """Samples in, latents out; the same ones whatever was cached before, and in whatever order it is asked.
 
@@ -97,7 +111,7 @@ class LatentSource:
         return any(self._datasets[item.dataset].color_aug or self._crop_varies(item) for item in self._pictures)
 
     def _crop_varies(self, item: TrainingPicture) -> bool:
-        return self._datasets[item.dataset].random_crop and item.fit.resized != item.fit.bucket
+        return crop_varies(item, self._datasets)
 
     def release_encoder(self) -> None:
         """Free the autoencoder."""
@@ -126,13 +140,16 @@ class LatentSource:
             done += 1
             yield done, len(mine)
 
+    def keep(self, request: LatentRequest) -> bool:
+        """Encode one picture into the cache; False where it was there. Raises RunError where its latent is not finite."""
+        key = self._key(request)
+        if self._cache.has(key):
+            return False
+        self._cache.put(key, self._encoded(request, bucket_pixels(request)))
+        return True
+
     def _to_keep(self) -> Iterator[tuple[int, LatentRequest]]:
-        """What is cached for the run, each at its place: a picture as it is and, where it is flipped, mirrored."""
-        for index, item in enumerate(self._pictures):
-            if not self._crop_varies(item):
-                yield 2 * index, item.latent_request
-                if self._datasets[item.dataset].flip_aug:
-                    yield 2 * index + 1, replace(item.latent_request, mirrored=True)
+        return requests_to_keep(self._pictures, self._datasets)
 
     def _at(self, place: int) -> LatentRequest:
         """The one at a place of `_to_keep`."""

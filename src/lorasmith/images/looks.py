@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from lorasmith.errors import DatasetError
-from lorasmith.images.picture_cache import PictureCache, content_row, file_state, settled_state
+from lorasmith.images.picture_cache import PictureCache, Row, content_row, file_state, settled_state
 from lorasmith.images.read import content_hash, picture_size, read_picture
 
 T = TypeVar("T")
@@ -85,22 +85,30 @@ def look_at(path: Path, look: Look[T], cache: PictureCache) -> Seen[T]:
 
 def _look_at_new(path: Path, look: Look[T], cache: PictureCache) -> Seen[T]:
     """What a look at a file gives whose state is not known: by its content, or by looking."""
+    seen, rows = look_freshly(path, look, lambda content: look.known_of(content, cache))
+    cache.put(rows)
+    return seen
+
+
+def look_freshly(path: Path, look: Look[T], known: Callable[[str], T | None] = lambda content: None) -> tuple[Seen[T], list[Row]]:
+    """What a look at a file gives, and the rows to keep of it; `known` says what is known of a content."""
     content = ""
     try:
         before = settled_state(path)
         content = content_hash(path)
-        value = look.known_of(content, cache)
+        value = known(content)
         was_known = value is not None
         if value is None:
             value = look.learn(path, content)
+        rows: list[Row] = []
         if before is not None and file_state(path) == before:
-            rows = () if was_known else look.kept(value).items()
-            cache.put([content_row(path, before, content), *((kind, content, row) for kind, row in rows)])
-        return Seen(path, content, value, was_known=was_known)
+            kept = () if was_known else look.kept(value).items()
+            rows = [content_row(path, before, content), *((kind, content, row) for kind, row in kept)]
+        return Seen(path, content, value, was_known=was_known), rows
     except DatasetError as error:
-        return Seen(path, content, problem=str(error))
+        return Seen(path, content, problem=str(error)), []
     except OSError as error:
-        return Seen(path, content, problem=f"{path} cannot be read ({error.strerror}): check the disk that it is on.")
+        return Seen(path, content, problem=f"{path} cannot be read ({error.strerror}): check the disk that it is on."), []
 
 
 def recalled(path: Path, look: Look[T], cache: PictureCache) -> Seen[T] | None:

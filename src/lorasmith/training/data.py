@@ -85,14 +85,23 @@ class TrainingData:
 
     def all_captions(self) -> list[str]:
         """Every caption that the run may train on, where they are drawn beforehand (`captions.cached_variants`)."""
-        pictures = [(item.picture.caption or "", self._rules_for(item)) for item in self.training_set.pictures]
-        return captions_needed(pictures, self.settings.captions.cached_variants, self.settings.training.seed)
+        return captions_of(self.training_set, self.settings)
 
     def _rules_for(self, item: TrainingPicture) -> CaptionRules:
         kind = item.dataset, item.picture.is_reg
         if kind not in self._rules:
             self._rules[kind] = rules_for(item, self.settings)
         return self._rules[kind]
+
+
+def captions_of(training_set: TrainingSet, settings: Settings) -> list[str]:
+    """Every caption that a run may train on, where they are drawn beforehand (`captions.cached_variants`)."""
+    rules: dict[tuple[int, bool], CaptionRules] = {}
+    for item in training_set.pictures:
+        if (item.dataset, item.picture.is_reg) not in rules:
+            rules[item.dataset, item.picture.is_reg] = rules_for(item, settings)
+    pictures = [(item.picture.caption or "", rules[item.dataset, item.picture.is_reg]) for item in training_set.pictures]
+    return captions_needed(pictures, settings.captions.cached_variants, settings.training.seed)
 
 
 def rules_for(item: TrainingPicture, settings: Settings) -> CaptionRules:

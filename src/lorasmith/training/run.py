@@ -21,6 +21,7 @@ from lorasmith.errors import InputError, LorasmithError, SettingsError
 from lorasmith.findings import Finding
 from lorasmith.models.base import Base
 from lorasmith.models.compiled_blocks import uncompiled
+from lorasmith.models.description import Description
 from lorasmith.models.device import choose_device
 from lorasmith.models.memory import offloaded
 from lorasmith.models.open import load_base
@@ -242,13 +243,18 @@ def load_model(checked: CheckedRun, emit: Emitter) -> Base:
     """Load the base and make sure that settings and pictures fit it."""
     settings = checked.settings
     emit(events.PhaseStarted("model", str(settings.base.path)))
-    dtype, device = DTYPES[settings.training.mixed_precision], choose_device(settings.training.device)
-    for path, _ in settings.base.merged(in_samples=False):
-        check_removable(checked.description.family, path)
-    description = with_merged(checked.description, settings.base.merged())
-    base = load_base(description, dtype, device, settings.base.quantize, settings.training.blocks_to_swap)
+    base = open_trained_base(settings, checked.description)
     emit.warn(*check_base_fits(settings, checked.training_set, base))
     return base
+
+
+def open_trained_base(settings: Settings, description: Description) -> Base:
+    """The base of a training as its settings ask for it, on its device."""
+    dtype, device = DTYPES[settings.training.mixed_precision], choose_device(settings.training.device)
+    for path, _ in settings.base.merged(in_samples=False):
+        check_removable(description.family, path)
+    merged = with_merged(description, settings.base.merged())
+    return load_base(merged, dtype, device, settings.base.quantize, settings.training.blocks_to_swap)
 
 
 def attach_learner(settings: Settings, folder: RunFolder, base: Base, emit: Emitter, process_group: ProcessGroup) -> Learner:

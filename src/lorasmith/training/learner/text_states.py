@@ -56,6 +56,15 @@ class TextStates:
             self._one(caption)
             yield done
 
+    def keep(self, caption: str) -> bool:
+        """Encode one caption into the cache on disk; False where it was there."""
+        assert self._cache is not None, "nothing is kept without a cache"
+        key = text_key(caption, self._reader)
+        if self._cache.get(key) is not None:
+            return False
+        self._cache.put(key, self._encode(caption).tensors())
+        return True
+
     def free_encoders(self) -> None:
         """Free the text encoders' weights. Tokens can still be counted."""
         assert self._cache is not None, "without a cache on disk the encoders are needed"
