@@ -142,4 +142,10 @@ def test_runs_are_listed(tmp_path, monkeypatch):
 def test_a_training_in_the_queue_is_not_profiled_in_silence(queue):
     result = CliRunner().invoke(app, ["train", "any.toml", "--queue", "--profile", "3"])
     assert "Leave --profile or --queue out" in str(result.exception)
+
+
+@pytest.mark.parametrize("more", [["--queue"], ["--profile", "3"]])
+def test_a_training_over_ray_is_neither_queued_nor_profiled_in_silence(queue, more):
+    result = CliRunner().invoke(app, ["train", "any.toml", "--ray", "auto", *more])
+    assert f"Leave {more[0]} or --ray out" in str(result.exception)
     assert queue.jobs() == []

@@ -21,6 +21,12 @@ if TYPE_CHECKING:
     from lorasmith.training.run import RunResult
 
 
+OverRay = Annotated[
+    str | None,
+    typer.Option("--ray", metavar="auto|HOST:PORT", help="Train over the nodes of this Ray cluster, training.num_processes at once."),
+]
+
+
 def new(
     settings_file: Annotated[Path, typer.Argument(help="Settings file to write, such as my-lora.toml.")],
     dataset: Annotated[Path, typer.Option(help="Folder of pictures with captions beside them.")],
@@ -129,6 +135,7 @@ def train(
     profile: Annotated[
         int | None, typer.Option(min=1, help="Profile this many steps: a trace and a table of where the time goes, in the run's folder.")
     ] = None,
+    ray: OverRay = None,
 ) -> None:
     """Train a LoRA. Ctrl-C stops and saves; `lorasmith resume` continues.
 
@@ -137,7 +144,14 @@ def train(
     lorasmith train zorvex.toml --out s3://bucket/runs/zorvex
 
     lorasmith train zorvex.toml --queue
+
+    lorasmith train zorvex.toml --ray auto
     """
+    if ray is not None and (queue or profile is not None):
+        raise SettingsError(
+            f"{'The queue' if queue else '--profile'} is for processes of this machine alone. Leave --{'queue' if queue else 'profile'} or --ray out.",
+            code="settings.contradiction",
+        )  # fmt: skip
     if queue:
         from lorasmith.cli.jobs import queue_training
 
@@ -147,12 +161,12 @@ def train(
             )
         queue_training(settings_file, out, as_json)
         return
-    result = _train(settings_file, out, profile)
+    result = _train(settings_file, out, profile, ray=ray)
     _say_what_came_of_it(result, {"settings_file": settings_file} if as_json else None)
 
 
 def _train(
-    settings_file: Path, out: Path | None, profile: int | None = None, changes: Mapping[str, Any] | None = None
+    settings_file: Path, out: Path | None, profile: int | None = None, changes: Mapping[str, Any] | None = None, ray: str | None = None
 ) -> RunResult:  # fmt: skip
     """The training in this terminal, with `changes` to the file's settings."""
     from lorasmith.cli.terminal import follow
@@ -173,7 +187,7 @@ def _train(
             from lorasmith.training.listeners.profiler import Profiler
 
             listeners.append(Profiler(folder_of(place), profile, lambda table: typer.echo(table, err=True)))
-        return start_training(settings, place, listeners, commands)
+        return start_training(settings, place, listeners, commands, ray)
 
 
 def resume(
@@ -185,6 +199,7 @@ def resume(
         Path | None, typer.Option("--or-train", metavar="SETTINGS", help="Settings file to begin with, where there is no run there yet.")
     ] = None,
     as_json: AsJson = False,
+    ray: OverRay = None,
 ) -> None:
     """Continue a run that was stopped or killed, exactly from its last saved state; or go on with more epochs or other rates.
 
@@ -202,10 +217,10 @@ def resume(
     from lorasmith.training.settings.changes import parse_changes
 
     if or_train is not None and not is_run(run_folder):
-        result = _train(or_train, run_folder, changes=parse_changes(changes or ()))
+        result = _train(or_train, run_folder, changes=parse_changes(changes or ()), ray=ray)
     else:
         with follow() as (listener, commands):
-            result = resume_training(run_folder, [listener], commands, parse_changes(changes or ()))
+            result = resume_training(run_folder, [listener], commands, parse_changes(changes or ()), ray)
     _say_what_came_of_it(result, {"run_folder": run_folder} if as_json else None)
 
 

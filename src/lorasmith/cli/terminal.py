@@ -63,6 +63,8 @@ class Terminal:
         match event:
             case events.PhaseStarted(phase="model", detail=detail):
                 return f"Loading the base model {detail}"
+            case events.PhaseStarted(phase="workers", detail=detail):
+                return f"Starting the processes: {detail}"
             case events.PhaseStarted(phase="proof", detail=detail):
                 return detail
             case events.Planned():

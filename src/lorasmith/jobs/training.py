@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 
 def start_training(
-    settings: Settings, folder: str | Path, listeners: Iterable[Listener] = (), commands: Commands | None = None
+    settings: Settings, folder: str | Path, listeners: Iterable[Listener] = (), commands: Commands | None = None, ray: str | None = None
 ) -> RunResult:
     """Train a LoRA in a new run folder and write its report, also where the run was stopped.
 
@@ -35,6 +35,8 @@ def start_training(
         Called with each event (see `lorasmith.training.events`); one that fails is reported and gets no more.
     commands
         To stop, save or sample from another thread; other processes use `lorasmith signal`.
+    ray
+        The address of a Ray cluster over whose nodes the run's processes go (HOST:PORT, or `auto`); see docs/guide/several-processes.md.
 
     Raises
     ------
@@ -49,14 +51,15 @@ def start_training(
     >>> print(result.file)
     runs/example/checkpoints/my-lora.safetensors
     """
-    result = train(settings, folder, listeners, commands)
+    result = train(settings, folder, listeners, commands, ray)
     write_report_of(result.folder)
     return result
 
 
 def resume_training(
-    folder: str | Path, listeners: Iterable[Listener] = (), commands: Commands | None = None, changes: Mapping[str, Any] | None = None
-) -> RunResult:
+    folder: str | Path, listeners: Iterable[Listener] = (), commands: Commands | None = None, changes: Mapping[str, Any] | None = None,
+    ray: str | None = None,
+) -> RunResult:  # fmt: skip
     """Continue a run from its last saved state and write its report; a finished run is left as it is, unless it is made longer.
 
     Parameters
@@ -67,6 +70,8 @@ def resume_training(
         As for `train`.
     changes
         Settings to continue with, by dotted names: `{"training.epochs": 20, "optimizer.learning_rate": 1e-5}`.
+    ray
+        As for `train`; a run may continue on a cluster, or without one, however it was begun.
 
     Raises
     ------
@@ -80,7 +85,7 @@ def resume_training(
     >>> ls.resume("runs/my-lora").finished
     True
     """
-    result = resume(folder, listeners, commands, changes)
+    result = resume(folder, listeners, commands, changes, ray)
     write_report_of(result.folder)
     return result
 

@@ -50,10 +50,7 @@ class Commands:
     # -- for the run --
 
     def listen(self, folder: Path) -> None:
-        """Take requests of other processes from the files in `folder`, too; what was left there for an earlier process is dropped."""
-        folder.mkdir(exist_ok=True)
-        for command in COMMANDS:
-            (folder / command).unlink(missing_ok=True)
+        """Take requests of other processes from the files in `folder`, too."""
         self._folder = folder
 
     def look(self) -> None:
@@ -81,6 +78,13 @@ class Commands:
         requested = self._requested[command].is_set()
         self._requested[command].clear()
         return requested
+
+
+def drop_all(folder: Path) -> None:
+    """Drop what was requested of an earlier process in `folder`."""
+    folder.mkdir(exist_ok=True)
+    for command in COMMANDS:
+        (folder / command).unlink(missing_ok=True)
 
 
 def send(command: Command, folder: Path) -> None:

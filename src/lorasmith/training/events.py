@@ -26,7 +26,7 @@ class Event:
 
 @dataclass(frozen=True)
 class PhaseStarted(Event):
-    """A named phase of the run begins: model, cache, train or finish; `detail` says on what."""
+    """A named phase of the run begins: workers (over Ray alone), model, cache, train or finish; `detail` says on what."""
 
     phase: str
     detail: str = ""

@@ -8,7 +8,7 @@ memory, begin, loop, finish.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,10 +30,10 @@ from lorasmith.stores import url_of
 from lorasmith.training import events
 from lorasmith.training.base_fit import check_base_fits
 from lorasmith.training.caching import cache_latents, cache_texts, free_unused, latent_source
-from lorasmith.training.commands import Commands, StopRequested
+from lorasmith.training.commands import Commands, StopRequested, drop_all
 from lorasmith.training.data import TrainingData
 from lorasmith.training.determinism import deterministic_kernels
-from lorasmith.training.distributed.process_group import ProcessGroup
+from lorasmith.training.distributed.process_group import LOST, ProcessGroup
 from lorasmith.training.distributed.workers import several_processes
 from lorasmith.training.events import Emitter, Listener
 from lorasmith.training.forecast.memory_fit import fit_to_memory
@@ -45,7 +45,7 @@ from lorasmith.training.listeners.registry import plotting_listeners
 from lorasmith.training.loop import loop
 from lorasmith.training.out_of_memory import out_of_memory
 from lorasmith.training.planning.check import CheckedRun, check
-from lorasmith.training.planning.machine_fit import check_machine
+from lorasmith.training.planning.machine_fit import check_can_use_ray, check_machine
 from lorasmith.training.records.checkpoints import DTYPES
 from lorasmith.training.records.event_log import EventLog, read_history
 from lorasmith.training.records.manifest import (
@@ -70,6 +70,8 @@ from lorasmith.training.validation.warnings import never_over
 
 WORKER = f"{__package__}.worker"
 """What the other processes of a run execute."""
+RAY_WORKER = f"{__package__}.ray_worker"
+"""Where `work` is, which all processes of a run over Ray execute."""
 
 
 @dataclass(frozen=True)
@@ -82,16 +84,23 @@ class RunResult:
     file: Path | None
 
 
-def train(settings: Settings, folder: str | Path, listeners: Iterable[Listener] = (), commands: Commands | None = None) -> RunResult:
+def train(
+    settings: Settings, folder: str | Path, listeners: Iterable[Listener] = (), commands: Commands | None = None, ray: str | None = None
+) -> RunResult:
     """Train a LoRA in a new run folder; a URL is that of a folder in a store, where the run in runs/NAME is kept as well (`records.mirror`).
+
+    With `ray`, the address of a Ray cluster, its processes are on the nodes of that.
 
     Raises InputError where settings, pictures or base cannot be used, and then leaves nothing behind; RunError where the run could not go
     on, and then what was saved before is whole.
     """
     started = time.monotonic()
     checked = check(settings)
-    check_machine(settings)
-    checked = fit_to_memory(checked)
+    if ray is not None:
+        check_can_use_ray(settings)
+    else:
+        check_machine(settings)
+        checked = fit_to_memory(checked)
     settings = checked.settings
     check_weights(settings, checked.description.family)
     url = url_of(folder)
@@ -103,15 +112,16 @@ def train(settings: Settings, folder: str | Path, listeners: Iterable[Listener] 
         begin_mirror(run_folder.root, url)
     try:
         with run_folder.in_use():
-            return run_main_process(checked, run_folder, listeners, commands or Commands(), started)
+            return run_here_or_there(checked, run_folder, listeners, commands or Commands(), started, ray)
     except InputError:
         run_folder.remove_unstarted()
         raise
 
 
 def resume(
-    folder: str | Path, listeners: Iterable[Listener] = (), commands: Commands | None = None, changes: Mapping[str, Any] | None = None
-) -> RunResult:
+    folder: str | Path, listeners: Iterable[Listener] = (), commands: Commands | None = None, changes: Mapping[str, Any] | None = None,
+    ray: str | None = None,
+) -> RunResult:  # fmt: skip
     """Continue the run in `folder`, or at its URL in a store, from its last saved state; a finished run is left as it is, unless it is made longer.
 
     `changes` are settings to continue with, by dotted names (`{"training.epochs": 20}`); those that were edited in the run's settings.toml
@@ -128,9 +138,11 @@ def resume(
             settings = with_changes(settings, changes)
         checked = check(settings)
         check_continues(checked, run_folder)
+        if ray is not None:
+            check_can_use_ray(settings)
         if changes:
             run_folder.write_settings(settings)
-        return run_main_process(checked, run_folder, listeners, commands or Commands(), started)
+        return run_here_or_there(checked, run_folder, listeners, commands or Commands(), started, ray)
 
 
 def check_continues(checked: CheckedRun, folder: RunFolder) -> None:
@@ -145,46 +157,70 @@ def check_continues(checked: CheckedRun, folder: RunFolder) -> None:
         )  # fmt: skip
 
 
+def run_here_or_there(
+    checked: CheckedRun, folder: RunFolder, listeners: Iterable[Listener], commands: Commands, started: float, ray: str | None
+) -> RunResult:
+    """The run in processes of this machine or, with an address, on the nodes of a Ray cluster."""
+    if ray is None:
+        return run_main_process(checked, folder, listeners, commands, started)
+    from lorasmith.training.run_over_ray import run_over_ray
+
+    result: RunResult | None = run_over_ray(checked, folder, listeners, commands, ray, started, RAY_WORKER)
+    return result or RunResult(folder.root, False, newest_step(folder.state), None)
+
+
 def run_main_process(
     checked: CheckedRun, folder: RunFolder, listeners: Iterable[Listener], commands: Commands, started: float
 ) -> RunResult:
     """The run in the process that the user started: it reports events, takes commands, and starts the other processes."""
-    settings, state = checked.settings, TrainState()
-    device = choose_device(settings.training.device)
+    training = checked.settings.training
+    device = choose_device(training.device)
+    drop_all(folder.commands)
     with (
-        deterministic_kernels(settings.training.deterministic, device),
-        several_processes(settings.training.num_processes, WORKER, folder.root, device) as process_group,
+        deterministic_kernels(training.deterministic, device),
+        several_processes(training.num_processes, WORKER, folder.root, device) as process_group,
     ):
-        is_new = not folder.events.exists()
-        plots = plotting_listeners(settings.logging, folder.root, settings.name, settings.model_dump(mode="json"))
-        event_log = EventLog(folder.events)
-        emit = Emitter([event_log, *plots, *listeners])
-        url = mirror_of(folder.root)
-        mirror = Mirror(folder.root, url, emit.warn) if url is not None else None
-        if mirror is not None:
-            emit.listeners.append(mirror)
-        try:
-            commands.listen(folder.commands)
-            folder.remove_leftovers()
-            state = last_state(folder, emit)
-            return phases(checked, folder, state, emit, commands, process_group, is_new, started)
-        except StopRequested:
-            emit(events.Stopped(state.step, f"Stopped before step {state.step + 1}. Continue with: lorasmith resume {folder.root}"))
-            return RunResult(folder.root, False, state.step, None)
-        except (WriteFailed, torch.OutOfMemoryError) as error:
-            if isinstance(error, WriteFailed):
-                failed = could_not_write(error, folder.root)
-            else:
-                failed = out_of_memory(settings, device, state.step, folder.root)
-            emit(events.Stopped(state.step, str(failed), failed.code))
-            raise failed from error
-        except LorasmithError as error:
+        return lead(checked, folder, listeners, commands, process_group, started)
+
+
+def lead(
+    checked: CheckedRun, folder: RunFolder, listeners: Iterable[Listener], commands: Commands, process_group: ProcessGroup,
+    started: float, warnings: Sequence[str] = (),
+) -> RunResult:  # fmt: skip
+    """The run in its process 0, wherever that is: it alone writes files and reports events, `warnings` before anything else."""
+    settings, state = checked.settings, TrainState()
+    is_new = not folder.events.exists()
+    plots = plotting_listeners(settings.logging, folder.root, settings.name, settings.model_dump(mode="json"))
+    event_log = EventLog(folder.events)
+    emit = Emitter([event_log, *plots, *listeners])
+    url = mirror_of(folder.root)
+    mirror = Mirror(folder.root, url, emit.warn) if url is not None else None
+    if mirror is not None:
+        emit.listeners.append(mirror)
+    try:
+        emit.warn(*warnings)
+        commands.listen(folder.commands)
+        folder.remove_leftovers()
+        state = last_state(folder, emit)
+        return phases(checked, folder, state, emit, commands, process_group, is_new, started)
+    except StopRequested:
+        emit(events.Stopped(state.step, f"Stopped before step {state.step + 1}. Continue with: lorasmith resume {folder.root}"))
+        return RunResult(folder.root, False, state.step, None)
+    except (WriteFailed, torch.OutOfMemoryError) as error:
+        if isinstance(error, WriteFailed):
+            failed = could_not_write(error, folder.root)
+        else:
+            failed = out_of_memory(settings, choose_device(settings.training.device), state.step, folder.root)
+        emit(events.Stopped(state.step, str(failed), failed.code))
+        raise failed from error
+    except LorasmithError as error:
+        if not (process_group.restarts and error.code == LOST):
             emit(events.Stopped(state.step, str(error), error.code))
-            raise
-        finally:
-            if mirror is not None:
-                mirror.close()
-            event_log.close()
+        raise
+    finally:
+        if mirror is not None:
+            mirror.close()
+        event_log.close()
 
 
 def run_worker(folder: Path, process_group: ProcessGroup) -> None:

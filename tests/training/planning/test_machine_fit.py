@@ -4,6 +4,7 @@ import pytest
 
 from lorasmith.errors import SettingsError
 from lorasmith.training.planning import machine_fit
+from lorasmith.training.settings.tree import settings_from
 
 
 @pytest.mark.parametrize(
@@ -23,3 +24,17 @@ def test_torch_compile_is_taken_where_there_is_a_compiler(monkeypatch, device, t
     monkeypatch.setattr(machine_fit, "find_spec", lambda name: object() if triton else None)
     monkeypatch.setattr(machine_fit.shutil, "which", lambda name: "/bin/gcc" if name == "gcc" else None)
     machine_fit.check_compiler(device)
+
+
+@pytest.mark.parametrize(
+    ("installed", "training", "sentence"),
+    [
+        (False, {}, r"needs Ray, which is not installed. .*lorasmith\[scale\]"), (True, {"memory": "auto"}, "training.memory fits a run to the GPU"),
+        (True, {"device": "mps"}, "training.device is mps"),
+    ],
+)  # fmt: skip
+def test_a_run_over_ray_that_could_not_be_one_is_refused(monkeypatch, installed, training, sentence):
+    monkeypatch.setattr(machine_fit, "find_spec", lambda name: object() if installed else None)
+    settings = settings_from({"base": {"path": "base"}, "datasets": [{"path": "pictures"}], "training": {"epochs": 1, **training}})
+    with pytest.raises(SettingsError, match=sentence):
+        machine_fit.check_can_use_ray(settings)

@@ -21,6 +21,9 @@ from lorasmith.errors import RunError
 
 Item = TypeVar("Item")
 
+LOST = "run.worker_ended"
+"""The code of the error where a process has ended, and the others cannot go on."""
+
 
 def _unknown() -> str:
     return "Another process of the run has ended."
@@ -36,6 +39,8 @@ class ProcessGroup:
     rank: int = 0
     count: int = 1
     why: Callable[[], str] = _unknown
+    restarts: bool = False
+    """Whether the run goes on by itself with other processes where one has ended."""
 
     @property
     def is_main(self) -> bool:
@@ -81,7 +86,7 @@ class ProcessGroup:
         try:
             yield
         except RuntimeError as error:
-            raise RunError(self.why(), code="run.worker_ended") from error
+            raise RunError(self.why(), code=LOST) from error
 
 
 SINGLE_PROCESS = ProcessGroup()

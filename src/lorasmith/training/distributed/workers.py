@@ -20,6 +20,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
@@ -33,11 +34,30 @@ if TYPE_CHECKING:
 
     from lorasmith.training.distributed.process_group import ProcessGroup
 
-HOST = "127.0.0.1"
+LOOPBACK = "127.0.0.1"
 PATIENCE = timedelta(days=1)
 """How long a process waits for the others: the main one may generate samples for hours. One that has ended is noticed at once."""
 END_WITHIN = 10.0
 """Seconds in which a process that broke the connection has ended."""
+
+
+@dataclass(frozen=True)
+class Member:
+    """Which of `count` processes this one is, which of those on its machine, and through which of its addresses they reach each other."""
+
+    rank: int
+    count: int
+    local_rank: int
+    local_count: int
+    host: str
+    """The address at which process 0 is found."""
+    address: str
+    """Of this machine."""
+
+    @classmethod
+    def here(cls, rank: int, count: int) -> Member:
+        """One of processes that are all on this machine, and that nothing outside can reach."""
+        return cls(rank, count, rank, count, LOOPBACK, LOOPBACK)
 
 
 # -- in the main process ----------------------------------------------------------------------------------------------
@@ -63,14 +83,14 @@ def several_processes(count: int, module: str, folder: Path, device: str) -> Ite
     check_gpus(count, device)
     _check_alone()
     with ExitStack() as stack:
-        store = _meeting_point(count)
+        store = meeting_point(count)
         threads = stack.enter_context(_divided_threads(count))
         workers = Workers(module, folder, count, device)
         stack.callback(workers.end)
         for rank in range(1, count):
-            workers.start(rank, _environment(rank, count, store.port, threads))
+            workers.start(rank, _environment(Member.here(rank, count), store.port, threads))
         workers.wait_for_all(store)
-        yield stack.enter_context(_joined(store, 0, count, device, threads, workers.why))
+        yield stack.enter_context(joined(store, Member.here(0, count), device, threads, workers.why))
 
 
 class Workers:
@@ -154,13 +174,13 @@ def _check_alone() -> None:
         )
 
 
-def _meeting_point(count: int) -> TCPStore:
-    """Where the processes find each other: a store on a port that the system chose, reachable from this machine alone."""
+def meeting_point(count: int, host: str = LOOPBACK) -> TCPStore:
+    """Where the processes find each other: a store on a port of `host` that the system chose."""
     from torch.distributed import TCPStore
 
-    listener = socket.create_server((HOST, 0))
+    listener = socket.create_server((host, 0))
     port = listener.getsockname()[1]
-    return TCPStore(HOST, port, count, is_master=True, timeout=PATIENCE, wait_for_workers=False, master_listen_fd=listener.detach())
+    return TCPStore(host, port, count, is_master=True, timeout=PATIENCE, wait_for_workers=False, master_listen_fd=listener.detach())
 
 
 @contextmanager
@@ -181,8 +201,8 @@ def _divided_threads(count: int) -> Iterator[int]:
 
 
 @contextmanager
-def _joined(
-    store: TCPStore, rank: int, count: int, device: str, threads: int, why: Callable[[], str] | None = None
+def joined(
+    store: TCPStore, member: Member, device: str, threads: int, why: Callable[[], str] | None = None, restarts: bool = False
 ) -> Iterator[ProcessGroup]:
     """Within the block this process can exchange with the others, and its default GPU is its own."""
     import torch
@@ -190,28 +210,38 @@ def _joined(
 
     from lorasmith.training.distributed.process_group import ProcessGroup
 
-    cpu = device == "cpu"
-    with _set_environment(_environment(rank, count, store.port, threads)):
+    cpu, rank, count = device == "cpu", member.rank, member.count
+    with _set_environment(_environment(member, store.port, threads)):
         PartialState._reset_state()
         # gloo beside the GPUs' own: it carries what the CPUs exchange, and a process that has ended breaks it at once
         backend = {} if cpu else {"backend": f"cpu:gloo,{device}:{DEVICES[device].backend}"}
         PartialState(cpu=cpu, store=store, rank=rank, world_size=count, timeout=PATIENCE, **backend)
     torch.set_num_threads(threads)
     try:
-        yield ProcessGroup(rank, count, why) if why else ProcessGroup(rank, count)
+        yield ProcessGroup(rank, count, why, restarts) if why else ProcessGroup(rank, count, restarts=restarts)
     finally:
         PartialState().destroy_process_group()
         PartialState._reset_state()
 
 
-def _environment(rank: int, count: int, port: int, threads: int) -> dict[str, str]:
+def _environment(member: Member, port: int, threads: int) -> dict[str, str]:
     """The environment in which accelerate and torch find out which process among how many this is."""
-    loopback = [name for _, name in socket.if_nameindex() if name.startswith("lo")] if os.name == "posix" else []
+    interface = _interface_of(member.address)
     return {
-        "RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(count), "LOCAL_WORLD_SIZE": str(count),
-        "MASTER_ADDR": HOST, "MASTER_PORT": str(port), "OMP_NUM_THREADS": str(threads),
-        **({"GLOO_SOCKET_IFNAME": loopback[0]} if loopback else {}),
+        "RANK": str(member.rank), "LOCAL_RANK": str(member.local_rank), "WORLD_SIZE": str(member.count),
+        "LOCAL_WORLD_SIZE": str(member.local_count), "MASTER_ADDR": member.host, "MASTER_PORT": str(port), "OMP_NUM_THREADS": str(threads),
+        **({"GLOO_SOCKET_IFNAME": interface} if interface else {}),
     }  # fmt: skip
+
+
+def _interface_of(address: str) -> str:
+    """The name of the network interface with this address, which gloo asks for; else it takes what the machine's name means."""
+    import psutil
+
+    if os.name != "posix":
+        return ""
+    addresses = {one.address: name for name, each in psutil.net_if_addrs().items() for one in each}
+    return addresses.get(address, "")
 
 
 @contextmanager
@@ -241,9 +271,9 @@ def joined_run(device: str) -> Iterator[ProcessGroup]:
     from torch.distributed import TCPStore
 
     rank, count, threads = (int(os.environ[name]) for name in ("RANK", "WORLD_SIZE", "OMP_NUM_THREADS"))
-    store = TCPStore(HOST, int(os.environ["MASTER_PORT"]), count, is_master=False, timeout=PATIENCE)
+    store = TCPStore(LOOPBACK, int(os.environ["MASTER_PORT"]), count, is_master=False, timeout=PATIENCE)
     store.set(_here(rank), "")
-    with _joined(store, rank, count, device, threads) as process_group:
+    with joined(store, Member.here(rank, count), device, threads) as process_group:
         yield process_group
 
 

@@ -16,13 +16,37 @@ from lorasmith.training.settings.tree import Settings
 
 def check_machine(settings: Settings) -> None:
     """Raises SettingsError where a GPU or a package is missing, or the optimizer does not take its arguments."""
-    device = choose_device(settings.training.device)
-    check_gpus(settings.training.num_processes, device)
+    check_gpus(settings.training.num_processes, choose_device(settings.training.device))
+    check_packages(settings)
+
+
+def check_packages(settings: Settings) -> None:
+    """The same of the packages alone, where the GPUs are of other machines as well."""
     check_optimizer(settings.optimizer.type, settings.optimizer.args)
     if settings.training.torch_compile:
-        check_compiler(device)
+        check_compiler(choose_device(settings.training.device))
     if settings.logging.wandb_project is not None:
         wandb_log.check_installed()
+
+
+def check_can_use_ray(settings: Settings) -> None:
+    """Raises SettingsError where Ray is not installed, or a setting means this machine alone."""
+    if find_spec("ray") is None:
+        raise SettingsError(
+            "Training over several machines needs Ray, which is not installed. Install it with: pip install 'lorasmith[scale]'",
+            code="settings.needs_package", package="ray",
+        )  # fmt: skip
+    if settings.training.memory != "off":
+        raise SettingsError(
+            "training.memory fits a run to the GPU of this machine, and --ray trains on others. Set it to off, and "
+            "training.gradient_checkpointing or training.blocks_to_swap as the nodes need it.",
+            code="settings.contradiction", setting="training.memory",
+        )  # fmt: skip
+    if settings.training.device == "mps":
+        raise SettingsError(
+            "training.device is mps, and Ray knows no such GPUs. Set it to auto, cuda or cpu.",
+            code="settings.value", setting="training.device",
+        )  # fmt: skip
 
 
 COMPILERS = ("cc", "gcc", "clang", "cl")

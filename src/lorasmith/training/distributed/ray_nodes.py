@@ -1,0 +1,268 @@
+"""The processes of a run on the nodes of a Ray cluster: Ray Train places them, notices where one has ended, and begins anew with those that
+are left or have come back.
+
+    with connected("auto") as cluster:
+        mailbox = open_mailbox()
+        with placed(work, order, cluster, count, storage, mailbox) as training:     # `work(order)` runs in every process
+            mailbox.take()
+
+What a process sends to the program that started it all goes through a mailbox, an actor beside that program. Within `work` the processes
+join as those on one machine do (`joined_nodes`): Ray Train's own process group would choose its network interface by the machine's name,
+and could not carry what CPUs exchange beside nccl.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import ray
+import ray.train
+from ray.train.backend import Backend
+from ray.train.collective import broadcast_from_rank_zero
+from ray.train.torch import TorchConfig, TorchTrainer
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+from lorasmith.errors import SettingsError
+from lorasmith.models.device import DEVICES
+from lorasmith.training.distributed.mailbox import Mailbox, why_ended
+from lorasmith.training.distributed.process_group import SINGLE_PROCESS, ProcessGroup
+from lorasmith.training.distributed.workers import PATIENCE, Member, joined, meeting_point
+
+TRAIN: Any = ray.train
+"""Its types are said to be those of its first version."""
+ANSWERS_WITHIN = 60.0
+"""Seconds within which a cluster answers."""
+ROOM_WITHIN = ("RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S", "15")
+"""Seconds that Ray Train waits for room that it has counted. Right after a node has died it still counts that one, and would wait for 60."""
+LOOK_AGAIN = 60.0
+"""Seconds after which Ray Train looks whether there is room for more processes."""
+
+
+# -- in the program that the user started -----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A Ray cluster that this program is connected to."""
+
+    address: str
+
+    def check_room(self, device: str) -> bool:
+        """Whether processes take a GPU each, by the setting `device`; raises SettingsError where no node has what one process needs."""
+        nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+        has_gpus = any(node.get("GPU", 0) >= 1 for node in nodes)
+        on_gpus = has_gpus if device == "auto" else device != "cpu"
+        if not (has_gpus if on_gpus else any(node.get("CPU", 0) >= 1 for node in nodes)):
+            needed = "GPU" if on_gpus else "CPU"
+            raise SettingsError(
+                f"No node of the Ray cluster {self.address} has a {needed}, and each process of the run takes one. Add such a node (ray "
+                f"start --address={self.address} --num-{needed.lower()}s=1), or choose another training.device.",
+                code="run.too_few_resources", address=self.address, needed=needed,
+            )  # fmt: skip
+        return on_gpus
+
+
+@contextmanager
+def connected(address: str) -> Iterator[Cluster]:
+    """Within the block this program is connected to the Ray cluster at `address` (HOST:PORT, or auto: the one on this machine).
+
+    At its end everything that the program started there is ended. Raises SettingsError where no cluster answers.
+    """
+    if ray.is_initialized():
+        raise SettingsError(
+            "This program is connected to a Ray cluster already. Call ray.shutdown() first: what a training starts there ends with its "
+            "own connection.",
+            code="run.ray_connected",
+        )  # fmt: skip
+    address = os.environ.get("RAY_ADDRESS", address) if address == "auto" else address
+    if address != "auto":
+        _check_answers(address)
+    failed: list[BaseException] = []
+
+    def connect() -> None:
+        try:
+            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+        except BaseException as error:
+            failed.append(error)
+
+    # apart, since in the main thread Ray would take SIGTERM for itself, and waits for minutes where a cluster has gone
+    connecting = threading.Thread(target=connect, daemon=True)
+    connecting.start()
+    connecting.join(ANSWERS_WITHIN)
+    if connecting.is_alive() or failed:
+        why = _last_line(failed[0]) if failed else f"it has not answered within {ANSWERS_WITHIN:.0f} s"
+        raise _unreachable(address, why)
+    try:
+        yield Cluster(ray.get_runtime_context().gcs_address)
+    finally:
+        ray.shutdown()
+
+
+def _check_answers(address: str) -> None:
+    host, colon, port = address.rpartition(":")
+    if not colon or not port.isdigit() or "/" in host:
+        raise SettingsError(
+            f"{address!r} is not the address of a Ray cluster. Give HOST:PORT of its head, such as 10.0.0.1:6379, or auto.",
+            code="run.ray_unreachable", address=address,
+        )  # fmt: skip
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=ANSWERS_WITHIN / 6).close()
+    except OSError as error:
+        raise _unreachable(address, str(error)) from error
+
+
+def _unreachable(address: str, why: str) -> SettingsError:
+    where = "on this machine" if address == "auto" else f"at {address}"
+    return SettingsError(
+        f"No Ray cluster answers {where} ({why.removesuffix('.')}). Start one with: ray start --head; and make this machine one of its nodes.",
+        code="run.ray_unreachable", address=address,
+    )  # fmt: skip
+
+
+def _last_line(error: BaseException) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[-1]
+
+
+def open_mailbox() -> Any:
+    """The handle of a new mailbox on this machine, to be called as `ray.get(mailbox.take.remote())`."""
+    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+    return ray.remote(num_cpus=0)(Mailbox).options(scheduling_strategy=here).remote()
+
+
+class Failures(ray.train.UserCallback):
+    """Tells the mailbox, from Ray Train's controller, that processes have ended, also where they could not say so themselves."""
+
+    def __init__(self, mailbox: Any):
+        self._mailbox = mailbox
+
+    def after_exception(self, run_context: Any, worker_exceptions: dict[int, Exception]) -> None:
+        """Called by Ray Train with what the processes raised."""
+        self._mailbox.failed.remote(why_ended(worker_exceptions))
+
+
+class _OwnGroup(Backend):
+    """Ray Train sets up no process group, since the processes do; each sees all GPUs of its node that the run has."""
+
+    share_cuda_visible_devices = True
+
+
+class _OwnGroupConfig(TorchConfig):
+    @property
+    def backend_cls(self) -> type[Backend]:
+        return _OwnGroup
+
+
+class Training:
+    """Ray Train at work in a thread; `error` is why it gave up, once it has."""
+
+    def __init__(self, trainer: TorchTrainer):
+        self.error: BaseException | None = None
+        self._trainer = trainer
+        self._thread = threading.Thread(target=self._fit, daemon=True)
+        self._thread.start()
+
+    def _fit(self) -> None:
+        try:
+            self._trainer.fit()
+        except BaseException as error:
+            self.error = error
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it has ended, for whatever reason."""
+        return not self._thread.is_alive()
+
+    def wait(self, seconds: float) -> None:
+        """Until it has ended, or for so many seconds."""
+        self._thread.join(seconds)
+
+    def why(self) -> str:
+        """In a line, why it gave up."""
+        return _last_line(self.error) if self.error is not None else "Ray Train has ended"
+
+
+def start(
+    work: Callable[[dict[str, Any]], None], order: dict[str, Any], on_gpus: bool, count: int, storage: Path, mailbox: Any
+) -> Training:
+    """Start `work(order)` in up to `count` processes, each on a GPU or CPU of its own, and again wherever one of them ends.
+
+    Ray Train keeps a mark of its own in the folder `storage`, which every node sees.
+    """
+    os.environ.setdefault(*ROOM_WITHIN)
+    trainer = TorchTrainer(
+        work,
+        train_loop_config=order,
+        torch_config=_OwnGroupConfig(),
+        scaling_config=TRAIN.ScalingConfig(
+            num_workers=(1, count), use_gpu=on_gpus, placement_strategy="PACK" if on_gpus else "SPREAD",
+            elastic_resize_monitor_interval_s=LOOK_AGAIN,
+        ),
+        run_config=TRAIN.RunConfig(
+            name=storage.name, storage_path=str(storage.parent.absolute()), callbacks=[Failures(mailbox)],
+            failure_config=TRAIN.FailureConfig(max_failures=-1),
+            worker_runtime_env={} if on_gpus else {"env_vars": {"CUDA_VISIBLE_DEVICES": ""}},
+        ),
+    )  # fmt: skip
+    return Training(trainer)
+
+
+# -- in the processes -------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def joined_nodes(device: str, threads: int | None) -> Iterator[ProcessGroup]:
+    """Within the block this process, which Ray Train started, can exchange with the others.
+
+    It has `threads`, or its share of the node's CPUs.
+    """
+    import torch
+
+    context = ray.train.get_context()
+    rank, count, local_count = context.get_world_rank(), context.get_world_size(), context.get_local_world_size()
+    threads = threads or max(1, _cpus() // local_count)
+    torch.set_num_threads(threads)
+    if count == 1:
+        yield SINGLE_PROCESS
+        return
+    address = ray.util.get_node_ip_address()
+    store = meeting_point(count, address) if rank == 0 else None
+    host, port = broadcast_from_rank_zero((address, store.port) if store is not None else None)
+    if store is None:
+        store = torch.distributed.TCPStore(host, port, count, is_master=False, timeout=PATIENCE)
+    member = Member(rank, count, context.get_local_rank(), local_count, host, address)
+    with joined(store, member, device, threads, restarts=True) as process_group:
+        yield process_group
+
+
+def _cpus() -> int:
+    """How many CPUs Ray has on this node."""
+    here = ray.get_runtime_context().get_node_id()
+    return next(int(node["Resources"].get("CPU", 1)) for node in ray.nodes() if node["NodeID"] == here)
+
+
+def check_device(device: str, on_gpu: bool) -> None:
+    """Raises SettingsError where this process got a GPU, and torch here cannot use it."""
+    if on_gpu and not DEVICES[device].backend:
+        raise SettingsError(
+            f"The node {ray.util.get_node_ip_address()} gave a GPU to a process of the run, but torch there sees none ({device!r} was chosen). "
+            "Install torch's build for its GPU there, or set training.device to cpu.",
+            code="settings.no_gpu", device=device,
+        )  # fmt: skip
+
+
+def check_shares(mark: Path, folder: Path) -> None:
+    """Raises SettingsError where this node does not see the run's folder, in which the program that started it has put `mark`."""
+    if not mark.is_dir():
+        raise SettingsError(
+            f"The node {ray.util.get_node_ip_address()} does not see the run's folder {folder}. Put the run, its pictures, base and cache on "
+            "storage that every node has under the same path.",
+            code="run.not_shared", path=str(folder),
+        )  # fmt: skip

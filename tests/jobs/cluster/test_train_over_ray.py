@@ -1,0 +1,102 @@
+"""One LoRA trained on the nodes of a Ray cluster: the one that processes of this machine train, also where a node dies meanwhile."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from lorasmith.errors import SettingsError
+from lorasmith.training import events
+from lorasmith.training.commands import Commands
+from lorasmith.training.records.event_log import read_history
+from lorasmith.training.run import resume, train
+from lorasmith.training.settings.changes import with_changes
+from tests.ray_cluster import ray_cluster
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    with pytest.MonkeyPatch.context() as surroundings:
+        surroundings.setenv("OMP_NUM_THREADS", "1")  # as many here as there, so that the bytes are the same
+        with ray_cluster(nodes=2) as started:
+            yield started
+
+
+@pytest.fixture(scope="module")
+def settings(settings_with_cache, creatures, tmp_path_factory):
+    """Two processes, each with so many batches in a step that a node can die between two steps."""
+    return settings_with_cache(
+        tmp_path_factory.mktemp("over-ray") / "cache",
+        datasets=[{"path": str(creatures), "repeats": 8}],
+        training={"epochs": 3, "batch_size": 1, "num_processes": 2, "gradient_accumulation_steps": 4},
+        checkpoints={"save_precision": "fp32", "save_state_every_seconds": 0.001},
+    )
+
+
+@pytest.fixture(scope="module")
+def alone(settings, tmp_path_factory):
+    """What one process with accumulation makes."""
+    changed = with_changes(settings, {"training.num_processes": 1, "training.gradient_accumulation_steps": 8})
+    return load_file(train(changed, tmp_path_factory.mktemp("alone") / "run").file)
+
+
+def assert_same_lora(file, expected):
+    """Two sums of float32 in another order: some eps (1.2e-7) for each term and step, far below 1e-5 of the largest weight."""
+    for key, tensor in load_file(file).items():
+        torch.testing.assert_close(tensor, expected[key], rtol=1e-5, atol=1e-5 * float(expected[key].abs().max()))
+
+
+def test_two_nodes_make_the_bytes_of_two_processes_here_and_act_on_what_is_requested(cluster, settings, tmp_path):
+    here = train(settings, tmp_path / "here").file
+    commands, seen = Commands(), []
+
+    def request(event):
+        seen.append(event)
+        if isinstance(event, events.StepDone) and event.step == 1:
+            commands.save()
+            commands.stop()
+
+    stopped = train(settings, tmp_path / "there", [request], commands, ray=cluster.address)
+    assert not stopped.finished
+    assert isinstance(seen[-1], events.Stopped)
+    assert stopped.step < next(event for event in seen if isinstance(event, events.Planned)).steps
+    assert resume(tmp_path / "there", ray=cluster.address).file.read_bytes() == here.read_bytes()
+    assert seen[0].phase == "workers"
+    assert {path.name for path in (tmp_path / "there" / "checkpoints").iterdir()} > {path.name for path in here.parent.iterdir()}
+    assert not [path for path in (tmp_path / "there" / "state").iterdir() if path.name.startswith(".ray")]
+
+
+def test_a_training_whose_node_dies_goes_on_with_the_one_that_is_left_to_the_same_lora(cluster, settings, alone, tmp_path):
+    killed = threading.Event()
+
+    def kill(event):
+        if isinstance(event, events.StateSaved) and event.step == 3 and not killed.is_set():
+            killed.set()
+            cluster.kill(cluster.workers[-1])
+
+    try:
+        result = train(settings, tmp_path / "run", [kill], ray=cluster.address)
+    finally:
+        cluster.add()
+    assert result.finished
+    assert killed.is_set()
+    assert_same_lora(result.file, alone)
+    history = [event for _, event in read_history(tmp_path / "run" / "events.jsonl")]
+    (resumed,) = [event for event in history if isinstance(event, events.Resumed)]
+    assert resumed.step >= 3
+    assert [event.step for event in history if isinstance(event, events.StepDone)] == list(range(1, result.step + 1))
+    assert any("room for 1 of 2 processes" in event.message for event in history if isinstance(event, events.Warned))
+    assert not any(isinstance(event, events.Stopped) for event in history)
+
+
+def test_where_no_cluster_answers_or_no_node_fits_a_sentence_says_so_and_nothing_is_begun(cluster, settings, tmp_path):
+    with pytest.raises(SettingsError, match=r"No Ray cluster answers at 127.0.0.1:9 .*ray start --head"):
+        train(settings, tmp_path / "run", ray="127.0.0.1:9")
+    with pytest.raises(SettingsError, match=r"No node of the Ray cluster .* has a GPU, and each process of the run takes one"):
+        train(with_changes(settings, {"training.device": "cuda"}), tmp_path / "run", ray=cluster.address)
+    assert not (tmp_path / "run").exists()
