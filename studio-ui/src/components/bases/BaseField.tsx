@@ -21,6 +21,7 @@ export function BaseField({ value, onChange, ...shown }: Props) {
   return (
     <Autocomplete
       {...shown}
+      descriptionProps={shown.id ? { id: `${shown.id}-chosen` } : undefined} // what is asked for has a description of its own around it
       description={chosen && [chosen.name, chosen.title].filter(Boolean).join(" · ")}
       inputWrapperOrder={["label", "error", "input", "description"]}
       data={[...bySource.keys()]}
