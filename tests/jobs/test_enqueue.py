@@ -49,6 +49,7 @@ def test_wrong_arguments_get_a_sentence(kind, arguments, sentence):
         ("tag", {"dataset": "anna", "tagger": "/gone"}, "tagger"), ("sample", {"base": "/gone", "prompts": ["a"], "out": "drawn"}, "base"),
         ("sample", {"base": "anna", "prompts": ["a"], "out": "drawn", "base_files": {"vae": "gone.safetensors"}}, "base_files"),
         ("merge", {"files": [{"file": "gone.safetensors"}], "out": "a.safetensors"}, "files"), ("prove", {"run": "runs/gone"}, "run"),
+        ("mend", {"dataset": "anna", "changes": [{"way": "upscale", "parameters": {"pixels": 64, "network": "gone.safetensors"}}]}, "network"),
         ("train", {"settings_file": "gone.toml"}, None), ("train", {"run": "anna"}, "run"),
     ],
 )  # fmt: skip

@@ -118,6 +118,16 @@ def test_a_picture_is_not_mended_twice(workspace):
     }
 
 
+def test_a_mend_of_named_pictures_leaves_those_of_the_same_name_elsewhere(workspace):
+    first = pictures_below("anna")[0]
+    (workspace / "anna" / "more").mkdir()
+    named, other = workspace / "anna" / "a[1].png", workspace / "anna" / "more" / "a[1].png"
+    for copy in (named, other):
+        shutil.copy(first, copy)
+    assert run("mend", dataset="anna", changes=[{"way": "flip"}], pictures=["a[1].png"]) == {"mended": 1, "problems": 0}
+    assert other.read_bytes() == first.read_bytes() != named.read_bytes()
+
+
 def test_tags_are_written_once_the_tagger_has_seen_all(workspace):
     from lorasmith.demo.weights import TAGGER
 

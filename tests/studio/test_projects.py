@@ -1,9 +1,12 @@
 """Each route of projects: good, bad input, not there, busy, changed meanwhile."""
 
+import tomllib
+
 import pytest
 
 from lorasmith.dataset_folder import locked
 from lorasmith.demo.weights import BASE
+from tests.library.lora_files import write_lora
 
 
 @pytest.fixture
@@ -69,6 +72,20 @@ def test_checks_that_are_off_stay_so_in_the_project_s_file_and_misspelt_ones_are
     file.write_text(file.read_text("utf-8").replace("greyscale", "grayscale"), "utf-8")
     damaged = script.get("/api/projects/mimi").json()
     assert "'grayscale' is not a check of the audit; did you mean 'greyscale'? Fix that line." in damaged["problem"]
+
+
+def test_a_project_enlarges_by_a_registered_upscaler_and_by_no_other(script, mimi, workspace):
+    file = workspace / "projects" / "mimi" / "project.toml"
+    write_lora(workspace / "up.safetensors", {})
+    network = str(workspace / "up.safetensors")
+    refused = script.patch("/api/projects/mimi", json={"upscaler": network})
+    assert (refused.status_code, refused.json()["code"]) == (400, "project.upscaler")
+    assert refused.json()["detail"] == f"{network} is not among the upscalers of the settings. Add it there, or choose Lanczos."
+    script.post("/api/models", json={"kind": "upscaler", "source": "up.safetensors"})
+    assert script.patch("/api/projects/mimi", json={"upscaler": network}).json()["upscaler"] == network
+    assert tomllib.loads(file.read_text("utf-8"))["upscaler"] == network
+    assert script.patch("/api/projects/mimi", json={"upscaler": ""}).json()["upscaler"] == ""
+    assert "upscaler" not in file.read_text("utf-8"), "an older Lorasmith can read it"
 
 
 def test_a_project_that_changed_meanwhile_is_412(script, mimi):

@@ -30,6 +30,8 @@ VERSION = 1
 
 Line = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
 """Text on one line."""
+PathLine = Annotated[str, StringConstraints(strip_whitespace=True, max_length=4000, pattern=r"^[^\x00-\x1f\x7f]*$")]
+"""A path on one line."""
 
 
 class Project(BaseModel):
@@ -45,6 +47,7 @@ class Project(BaseModel):
     dataset: Annotated[Line, Field(min_length=1)] = Field("dataset", description="Folder of the pictures; below the project, or anywhere.")
     audit_without: list[CheckName] = Field([], description="Checks of the audit that are switched off: dark, greyscale ...")
     read_words: bool = Field(False, description="Whether the audit reads words on the pictures; needs lorasmith[ocr].")
+    upscaler: PathLine = Field("", description="Network that enlarges pictures that are too small, by its file. Empty: Lanczos.")
     created: datetime = Field(default_factory=lambda: datetime.now(UTC).replace(microsecond=0), description="Date and time, UTC.")
 
 
@@ -95,7 +98,7 @@ class ProjectFolder:
         document = tomlkit.document()
         document.add("version", tomlkit.item(VERSION))
         for name, value in project.model_dump(exclude_none=True).items():
-            if value in ([], False):
+            if value in ([], False, ""):
                 continue
             document.add(tomlkit.comment(str(Project.model_fields[name].description)))
             document.add(name, tomlkit.item(value))

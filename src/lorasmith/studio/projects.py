@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 
 from lorasmith.curation.audit.checks import CheckName
 from lorasmith.errors import InputError
-from lorasmith.projects.project import Line, Project, ProjectFolder
+from lorasmith.projects.project import Line, PathLine, Project, ProjectFolder
 from lorasmith.projects.standing import Standing, standing_of
 from lorasmith.studio.etag import IfMatch, etag, version_of
 from lorasmith.studio.studio import OpenStudio, Studio
@@ -49,6 +49,7 @@ class ProjectChange(BaseModel):
     trigger: Line | None = None
     audit_without: list[CheckName] | None = None
     read_words: bool | None = None
+    upscaler: PathLine | None = Field(None, description="The `source` of a registered upscaler; empty for Lanczos.")
 
 
 class Move(BaseModel):
@@ -122,7 +123,12 @@ def get_project(project: str, studio: OpenStudio, response: Response) -> Project
 
 @router.patch("/projects/{project}")
 def change_project(project: str, change: ProjectChange, studio: OpenStudio, response: Response, if_match: IfMatch = None) -> ProjectView:
-    """Change what is sent: name, kind, level, base, trigger, the checks that are off, or whether words are read; null removes base or trigger."""
+    """Change what is sent: name, kind, level, base, trigger, checks that are off, whether words are read, upscaler; null removes base or trigger."""
+    if change.upscaler and not any(one.kind == "upscaler" and one.source == change.upscaler for one in studio.shelf):
+        raise InputError(
+            f"{change.upscaler} is not among the upscalers of the settings. Add it there, or choose Lanczos.",
+            code="project.upscaler", upscaler=change.upscaler,
+        )  # fmt: skip
     changed = studio.projects.change(project, change.model_dump(exclude_unset=True), version_of(if_match))
     return _with_version(studio, changed, response)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -28,13 +29,20 @@ class MendArguments(Arguments):
 
     dataset: Path = Field(description="The dataset's folder.")
     changes: list[Change] = Field(min_length=1, description="What to do to each picture, where it needs it.")
+    pictures: list[str] = Field(default_factory=list, description="Only these, by their paths in the dataset; empty: all.")
     only: list[str] = Field(default_factory=list, description="Only pictures that fit: 'cat*.png', '10_anna/*'.")
     cache: Path = CACHE
+
+    def read_paths(self) -> Iterator[tuple[str, Path]]:
+        """The dataset, and the networks that enlarge."""
+        yield from super().read_paths()
+        for change in self.changes:
+            if isinstance(network := change.parameters.get("network"), str):
+                yield "network", Path(network)
 
 
 def run(arguments: MendArguments, work: Work) -> dict[str, Any]:
     """Propose, then mend; what could not be mended is reported with the reason."""
-    from lorasmith.curation.chosen_pictures import dataset_pictures
     from lorasmith.curation.mend.mend import mend
     from lorasmith.curation.mend.proposals import propose
     from lorasmith.curation.moves import settle
@@ -42,7 +50,7 @@ def run(arguments: MendArguments, work: Work) -> dict[str, Any]:
     from lorasmith.images.read import content_hash
 
     settle(arguments.dataset)
-    before = work.once("pictures", lambda: {str(path): content_hash(path) for path in dataset_pictures(arguments.dataset, arguments.only)})
+    before = work.once("pictures", lambda: {str(path): content_hash(path) for path in _chosen(arguments)})
     pictures = [path for path in map(Path, before) if path.is_file() and content_hash(path) == before[str(path)]]
     changes = [MendChange(each.way, each.parameters) for each in arguments.changes]
     proposals = propose(
@@ -53,6 +61,14 @@ def run(arguments: MendArguments, work: Work) -> dict[str, Any]:
     for problem in problems:
         work.say(problem)
     return {"mended": len(mended) - len(problems), "problems": len(problems)}
+
+
+def _chosen(arguments: MendArguments) -> list[Path]:
+    from lorasmith.curation.chosen_pictures import dataset_pictures
+
+    named = set(arguments.pictures)
+    found = dataset_pictures(arguments.dataset, arguments.only)
+    return [path for path in found if not named or path.relative_to(arguments.dataset).as_posix() in named]
 
 
 KIND = Kind("Mend pictures", MendArguments, run)

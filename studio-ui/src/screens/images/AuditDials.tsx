@@ -3,6 +3,7 @@ import { useTranslation } from "react-i18next";
 import type { Shape } from "../../api/client";
 import { CheckList } from "./CheckList";
 import classes from "./SideList.module.css";
+import { UpscalerDial } from "./UpscalerDial";
 import { useResolution } from "./useResolution";
 
 const RESOLUTIONS = [512, 768, 1024, 1280, 1536, 2048]; // that bases are trained at
@@ -14,7 +15,7 @@ interface Props {
   onFinding: (code: string) => void;
 }
 
-/** What an expert chooses of the audit: the resolution that pictures are judged for, and what is looked for. */
+/** What an expert chooses: the resolution that pictures are judged for, what enlarges those that are too small, and what is looked for. */
 export function AuditDials(props: Props) {
   const { t } = useTranslation("images");
   const [resolution, judgeFor] = useResolution();
@@ -32,6 +33,7 @@ export function AuditDials(props: Props) {
             ...RESOLUTIONS.map((pixels) => ({ value: String(pixels), label: t("pixels", { pixels }) })),
           ]}
         />
+        <UpscalerDial project={props.project} />
         <CheckList {...props} />
       </div>
     </details>

@@ -13,6 +13,7 @@ import { findingName, pictureLook } from "../../components/gallery/pictureLook";
 import { usePictures } from "../../components/gallery/usePictures";
 import { useSelection } from "../../components/gallery/useSelection";
 import { useTileSize } from "../../components/gallery/useTileSize";
+import { JobBar } from "../../components/jobs/JobBar";
 import { FailedParts } from "../../components/PartFailed";
 import { ProjectGone } from "../../components/ProjectGone";
 import { sayProblem } from "../../components/say";
@@ -66,7 +67,7 @@ export default function Images() {
   const division = useMemo(() => divided(everything), [everything]);
   const heldOut = useMemo(() => new Set(division.heldOut), [division]);
   const kept = useMemo(() => new Set(division.concepts.flatMap((one) => (one.regularisation ? one.pictures : []))), [division]);
-  const audit = useAudit(project, everything.length > 0);
+  const { audit, failed: notLookedAt } = useAudit(project, everything.length > 0);
   const duplicates = useGet(
     "/api/projects/{project}/duplicates",
     { path: { project }, query: { resolution } },
@@ -112,6 +113,8 @@ export default function Images() {
               }}
             />
             {changes.failed && <NotMended {...changes.failed} />}
+            {changes.job && <JobBar job={changes.job} />}
+            {notLookedAt && <JobBar job={notLookedAt} />}
           </div>
           <div
             className={classes.columns}

@@ -6,13 +6,15 @@ import { DETAILS, type pageOf } from "../../components/gallery/pictureList";
 import { sayProblem } from "../../components/say";
 import { hasEnded } from "../../frame/job";
 import { auditArguments } from "./auditArguments";
+import { lastJob, looksAtPictures, mayFollow } from "./lastJob";
 import { useResolution } from "./useResolution";
 
 const AGAIN_AFTER = 1500; // milliseconds, while pictures are being looked at
 const AGAIN_WITH_JOB = 10_000; // the same, while a job looks at them: each answer judges all
 const FEW = 200; // pictures that are looked at by asking again and again; more take a job
 
-/** What is wrong with the pictures. Those that were not looked at are, while the screen is shown: by a job where they are many. */
+/** What is wrong with the pictures. Those that were not looked at are, while the screen is shown: by a job where they are many; `failed` is one
+ * that did not end well, after which a person decides. */
 export function useAudit(project: string, hasPictures: boolean) {
   const client = useQueryClient();
   const [resolution] = useResolution();
@@ -31,14 +33,18 @@ export function useAudit(project: string, hasPictures: boolean) {
 
   const left = audit.data?.not_looked_at ?? 0;
   const arguments_ = JSON.stringify(details && audit.data ? auditArguments(details, audit.data.resolution) : {});
-  const wanted = left > FEW && auditing === false && details !== undefined;
+  const latest = lastJob(jobs, project, looksAtPictures);
+  const wanted = left > FEW && auditing === false && details !== undefined && mayFollow(latest);
+  const state = `${project} ${audit.data?.version} ${arguments_}`;
+  const askedFor = useRef("");
   useEffect(() => {
-    if (!wanted) return;
+    if (!wanted || askedFor.current === state) return; // one job is enough for the pictures as they are
+    askedFor.current = state;
     const body = { kind: "audit", project, arguments: JSON.parse(arguments_), priority: 0 };
     ask(api.POST("/api/jobs", { body }))
       .then(() => lookAgain(client, "/api/jobs"))
       .catch(sayProblem);
-  }, [wanted, project, arguments_, client]);
+  }, [wanted, state, project, arguments_, client]);
 
   const went = useRef(auditing);
   useEffect(() => {
@@ -56,7 +62,7 @@ export function useAudit(project: string, hasPictures: boolean) {
     before.current = left;
     lookAgain(client, "/api/projects/{project}/duplicates"); // more pictures were looked at
   }, [left, client]);
-  return audit;
+  return { audit, failed: left > FEW && auditing === false && !mayFollow(latest) ? latest : undefined };
 }
 
 /** Fetch the pages of this version again; those of another one would be refused. */

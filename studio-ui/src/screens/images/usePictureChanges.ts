@@ -1,12 +1,17 @@
 import { useQueryClient } from "@tanstack/react-query";
-import { useCallback, useState } from "react";
+import { useCallback, useEffect, useRef, useState } from "react";
 import { api, ask, type Shape } from "../../api/client";
 import { Problem } from "../../api/problem";
-import { lookAgain } from "../../api/queries";
+import { keyOf, lookAgain, useGet } from "../../api/queries";
 import type { MendChange } from "../../components/changes";
+import { picturesFolder } from "../../components/paths";
 import { say, sayProblem } from "../../components/say";
 import { sayWithUndo } from "../../components/UndoToast";
+import { putJob } from "../../events/Freshness";
+import { hasEnded, type Job } from "../../frame/job";
 import i18next from "../../words";
+import { divideByJob, enlarges } from "./enlarging";
+import { lastJob, mendsNamed } from "./lastJob";
 
 /** Pictures, and what is to be done to them. */
 export interface Mending {
@@ -28,7 +33,9 @@ export interface FailedMend {
 export interface PictureChanges {
   busy: boolean;
   failed?: FailedMend;
-  /** Mend pictures; the answer is what they are called now. */
+  /** The latest job that enlarges pictures with a network. */
+  job?: Job;
+  /** Mend pictures; the answer is what they are called now. What the project's upscaler enlarges takes a job, and changes later. */
   mend: (mendings: readonly Mending[]) => Promise<string[]>;
   /** Put pictures into a concept, with repeats, hold them out or back; the answer is what they are called now. */
   use: (pictures: readonly string[], use: Use) => Promise<string[]>;
@@ -65,14 +72,29 @@ export function usePictureChanges(project: string): PictureChanges {
     [client],
   );
 
-  async function undo(operations: number) {
-    try {
-      for (let undone = 0; undone < operations; undone++) await ask(api.POST("/api/projects/{project}/history:undo", { params: { path } }));
-    } catch (error) {
-      sayProblem(error);
-    }
-    await refresh();
-  }
+  const undo = useCallback(
+    async (operations: number) => {
+      const params = { path: { project } };
+      try {
+        for (let undone = 0; undone < operations; undone++) await ask(api.POST("/api/projects/{project}/history:undo", { params }));
+      } catch (error) {
+        sayProblem(error);
+      }
+      await refresh();
+    },
+    [project, refresh],
+  );
+
+  const { data: jobs } = useGet("/api/jobs");
+  const job = lastJob(jobs, project, mendsNamed);
+  const going = useRef<number>(undefined);
+  useEffect(() => {
+    if (job && !hasEnded(job)) going.current = job.id;
+    if (!job || !hasEnded(job) || going.current !== job.id) return;
+    going.current = undefined;
+    refresh();
+    if (job.state === "done") sayEnded(job, () => undo(1));
+  }, [job, refresh, undo]);
 
   /** Do something, say what it was, and offer to take it back. */
   async function change<Result>(call: () => Promise<Done<Result>>, otherwise: Result): Promise<Result> {
@@ -92,14 +114,26 @@ export function usePictureChanges(project: string): PictureChanges {
 
   async function mend(mendings: readonly Mending[]) {
     const wanted = mendings.filter(({ pictures }) => pictures.length > 0);
-    const mends = wanted.map(({ pictures, changes }) => ({ pictures: [...pictures], changes: [...changes] }));
+    const its = wanted.some(enlarges) ? await ask(api.GET("/api/projects/{project}", { params: { path } })) : undefined;
+    const [now, byJob] = divideByJob(wanted, its?.upscaler ?? "");
+    const dataset = its && picturesFolder(its);
+    const mends = now.map(({ pictures, changes }) => ({ pictures: [...pictures], changes: [...changes] }));
     const mended =
       mends.length > 0 ? await ask(api.POST("/api/projects/{project}/mends:together", { params: { path }, body: { mends } })) : [];
-    setFailed(failure(mendings, mended));
+    setFailed(failure(now, mended));
+    for (const { pictures, changes } of byJob) {
+      const given = { dataset, pictures: [...pictures], changes: [...changes] };
+      const added = await ask(api.POST("/api/jobs", { body: { kind: "mend", project, priority: 0, arguments: given } }));
+      client.setQueryData<Job[]>(keyOf("/api/jobs"), (known) => putJob(known ?? [], added));
+    }
     const done = mended.filter(({ problem }) => !problem);
-    if (mended.length === 0) say(i18next.t("images:nothing_to_mend"));
+    if (mended.length + byJob.length === 0) say(i18next.t("images:nothing_to_mend"));
     const words = i18next.t("images:mended", { count: done.length });
-    return { words, operations: done.length > 0 ? 1 : 0, result: done.flatMap(({ after }) => after) };
+    return {
+      words,
+      operations: done.length > 0 ? 1 : 0,
+      result: [...done.flatMap(({ after }) => after), ...byJob.flatMap(({ pictures }) => pictures)],
+    };
   }
 
   /** What could not be mended, with a call that tries it again. */
@@ -154,11 +188,20 @@ export function usePictureChanges(project: string): PictureChanges {
   return {
     busy,
     failed,
+    job,
     mend: (mendings) => change(() => mend(mendings), []),
     use: (pictures, wanted) => change(() => use(pictures, wanted), []),
     holdOut: (share) => change(() => holdOut(share), undefined),
     layOut: () => change(() => layOut(), undefined),
   };
+}
+
+/** What a job that mends has done, with a button that takes it back. */
+function sayEnded({ outcome }: Job, undo: () => void): void {
+  const [mended, problems] = [Number(outcome.mended), Number(outcome.problems)];
+  if (mended > 0) sayWithUndo(i18next.t("images:mended", { count: mended }), undo);
+  if (problems > 0) say(i18next.t("images:not_mended", { count: problems, of: mended + problems }));
+  if (mended + problems === 0) say(i18next.t("images:nothing_to_mend"));
 }
 
 /** What pictures are called after moves, of them or of the folders that they are in. */

@@ -5,6 +5,7 @@ import { Link, useLocation, useParams } from "wouter";
 import { useGet } from "../../api/queries";
 import { EmptyState } from "../../components/EmptyState";
 import { usePictureList } from "../../components/gallery/pictureList";
+import { JobBar } from "../../components/jobs/JobBar";
 import { Loaded } from "../../components/Loaded";
 import { useWatch } from "../../events/news";
 import { useAddress } from "../../state/address";
@@ -46,6 +47,7 @@ export default function Picture() {
   }
   return (
     <div className={classes.screen}>
+      {changes.job && <JobBar job={changes.job} />}
       <Loaded of={facts} height="100%">
         {(found) => (
           <PictureTools

@@ -1,10 +1,12 @@
 import { Button } from "@mantine/core";
 import { useQueryClient } from "@tanstack/react-query";
+import { useEffect } from "react";
 import { useTranslation } from "react-i18next";
 import { Link } from "wouter";
 import type { Shape } from "../../api/client";
 import { changesOf } from "../../components/changes";
 import { FindingCard } from "../../components/FindingCard";
+import { JobBar } from "../../components/jobs/JobBar";
 import { settingChangesOf } from "../../components/settingChanges";
 import { wayName } from "../../components/ways";
 import { usePictureChanges } from "../images/usePictureChanges";
@@ -22,6 +24,10 @@ export function PlanFindings({ project, findings, onChange }: Props) {
   const { t } = useTranslation("train");
   const client = useQueryClient();
   const pictures = usePictureChanges(project);
+  const mending = pictures.job?.state;
+  useEffect(() => {
+    if (mending === "done") client.invalidateQueries({ queryKey: ["/api/plans"] });
+  }, [mending, client]);
 
   async function mend({ subjects }: Shape<"FindingView">, changes: ReturnType<typeof changesOf>) {
     await pictures.mend([{ pictures: subjects, changes }]);
@@ -30,6 +36,11 @@ export function PlanFindings({ project, findings, onChange }: Props) {
 
   return (
     <ul className={classes.findings}>
+      {pictures.job && pictures.job.state !== "done" && !pictures.job.dismissed && (
+        <li>
+          <JobBar job={pictures.job} />
+        </li>
+      )}
       {findings.map((finding) => {
         const settings = settingChangesOf(finding);
         const mends = changesOf(finding);
