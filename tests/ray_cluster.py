@@ -30,6 +30,8 @@ from typing import Any
 import psutil
 import pytest
 
+from lorasmith.cluster import joined
+
 OBJECT_STORE = 80 * 2**20
 """Bytes of shared memory for each node; Ray refuses less than 75 MB."""
 LOOPBACK = "127.0.0.1"
@@ -58,7 +60,7 @@ class RayCluster:
 
     @property
     def address(self) -> str:
-        """What `ray.init(address=...)` takes."""
+        """HEAD:PORT."""
         return str(self._cluster.address)
 
     def add(self, cpus: int = 1, **more: Any) -> Any:
@@ -83,14 +85,9 @@ class RayCluster:
 
     @contextlib.contextmanager
     def connected(self) -> Iterator[None]:
-        """Within the block this process is connected to the cluster."""
-        import ray
-
-        ray.init(address=self.address, log_to_driver=False)
-        try:
+        """Within the block this process belongs to the cluster."""
+        with joined(self.address):
             yield
-        finally:
-            ray.shutdown()
 
     def end(self) -> None:
         """End every process of the cluster."""

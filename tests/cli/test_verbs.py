@@ -18,7 +18,7 @@ from tests.test_words import NOUNS
 
 VERBS = {
     "import": "{pile} --into {out}", "audit": "{dataset}", "mend": "{dataset} --max 16 --dry-run", "layout": "{dataset} --concept zorvex --dry-run",
-    "export": "{dataset} {out}", "new": "{out}.toml --base {base} --dataset {dataset}", "import-settings": "{command}", "plan": "{settings}",
+    "export": "{dataset} {out}", "new": "{out}.toml --base {base} --dataset {dataset}", "cache": "{settings}", "import-settings": "{command}", "plan": "{settings}",
     "train": "{settings} --out {out}", "compare": "{run} {run} --html {out}.html", "report": "{run}",
     "sample": "--base {base} --prompt zorvex --steps 1 --out {out}",
     "grid": "{lora} --base {base} --prompt zorvex --steps 1 --x seed=1 --out {out}", "check": "{lora}", "captions tag": "{dataset} --tagger demo",

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 from lorasmith.jobs import worker
-from lorasmith.jobs.kinds.kind import Arguments, Kind
+from lorasmith.jobs.kind import Arguments, Kind
 from lorasmith.jobs.supervisor import supervise
 from lorasmith.jobs.work import StoppedEarly
 

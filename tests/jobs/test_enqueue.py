@@ -8,7 +8,7 @@ from pydantic import Field
 
 from lorasmith.errors import InputError
 from lorasmith.jobs.enqueue import again, checked, enqueue, request, send
-from lorasmith.jobs.kinds.kind import Arguments, Kind
+from lorasmith.jobs.kind import Arguments, Kind
 from lorasmith.jobs.kinds.registry import KINDS
 from lorasmith.jobs.queue import Queue
 from lorasmith.jobs.worker import run_job

@@ -38,7 +38,9 @@ Dataset = Annotated[Path, typer.Argument(help="Folder of pictures with captions 
 LoraFile = Annotated[Path, typer.Argument(help="LoRA file (safetensors), of any trainer.")]
 Ray = Annotated[
     str | None,
-    typer.Option("--ray", metavar="ADDRESS", help="Work on a Ray cluster: its head's host:port, or auto. Needs lorasmith[scale]."),
+    typer.Option(
+        "--ray", metavar="auto|HEAD:PORT", help="Work over a Ray cluster: the one that this machine is a node of (auto), or that of a head."
+    ),
 ]
 CacheFolder = Annotated[
     Path, typer.Option("--cache", help="Folder that keeps what was seen of pictures; safe to delete.", callback=on_this_machine)

@@ -21,12 +21,6 @@ if TYPE_CHECKING:
     from lorasmith.training.run import RunResult
 
 
-OverRay = Annotated[
-    str | None,
-    typer.Option("--ray", metavar="auto|HOST:PORT", help="Train over the nodes of this Ray cluster, training.num_processes at once."),
-]
-
-
 def new(
     settings_file: Annotated[Path, typer.Argument(help="Settings file to write, such as my-lora.toml.")],
     dataset: Annotated[Path, typer.Option(help="Folder of pictures with captions beside them.")],
@@ -120,7 +114,7 @@ def cache(settings_file: SettingsFile, ray: Ray = None, as_json: AsJson = False)
         typer.echo("Stopped. What was encoded is kept, and the same command goes on.", err=True)
         raise typer.Exit(STOPPED) from None
     if as_json:
-        print_json(found)
+        print_json({"settings_file": settings_file, **found})
     else:
         typer.echo("In the cache: " + ", ".join(f"{name} {number}" for name, number in found.items()))
 
@@ -135,7 +129,7 @@ def train(
     profile: Annotated[
         int | None, typer.Option(min=1, help="Profile this many steps: a trace and a table of where the time goes, in the run's folder.")
     ] = None,
-    ray: OverRay = None,
+    ray: Ray = None,
 ) -> None:
     """Train a LoRA. Ctrl-C stops and saves; `lorasmith resume` continues.
 
@@ -199,7 +193,7 @@ def resume(
         Path | None, typer.Option("--or-train", metavar="SETTINGS", help="Settings file to begin with, where there is no run there yet.")
     ] = None,
     as_json: AsJson = False,
-    ray: OverRay = None,
+    ray: Ray = None,
 ) -> None:
     """Continue a run that was stopped or killed, exactly from its last saved state; or go on with more epochs or other rates.
 

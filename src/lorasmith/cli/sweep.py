@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lorasmith.cli.interrupt import STOPPED, stop_on_ctrl_c
-from lorasmith.cli.options import AsJson
+from lorasmith.cli.options import AsJson, Ray
 from lorasmith.cli.output import print_json
 from lorasmith.cli.progress import progress_bar
 
@@ -27,12 +27,7 @@ def sweep(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", "--plan", help="Check every trial and say what the sweep will take; train nothing.")
     ] = False,
-    ray: Annotated[
-        str | None,
-        typer.Option(
-            metavar="auto|ADDRESS", help="Train over a Ray cluster: the one of this machine (auto), or that of a head (HEAD:PORT)."
-        ),
-    ] = None,
+    ray: Ray = None,
     as_json: AsJson = False,
 ) -> None:
     """Try several settings, stop what the evidence rules out, and say which to use.

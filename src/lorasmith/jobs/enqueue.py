@@ -14,7 +14,7 @@ from pydantic_core import ErrorDetails
 
 from lorasmith.errors import InputError
 from lorasmith.jobs.job import ACTIVE, WAITING, Command, Job, Request
-from lorasmith.jobs.kinds.kind import Arguments, Kind
+from lorasmith.jobs.kind import Arguments, Kind
 from lorasmith.jobs.kinds.registry import KINDS
 from lorasmith.jobs.queue import Queue
 from lorasmith.jobs.supervisor_process import start_supervisor

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from lorasmith.errors import LorasmithError
 from lorasmith.jobs.job import State
-from lorasmith.jobs.kinds.kind import Kind
+from lorasmith.jobs.kind import Kind
 from lorasmith.jobs.work import StoppedEarly, Work
 from lorasmith.secrets import without_secrets
 

@@ -21,7 +21,7 @@ from typing import Any
 from lorasmith.errors import LorasmithError
 from lorasmith.jobs.job import ANSWERED, State
 from lorasmith.jobs.journal import Ended, Journal
-from lorasmith.jobs.kinds.kind import Kind
+from lorasmith.jobs.kind import Kind
 from lorasmith.jobs.lock import keep_lock
 from lorasmith.jobs.queue import Queue
 from lorasmith.jobs.result import Result, result_of

@@ -89,7 +89,7 @@ def train(
 ) -> RunResult:
     """Train a LoRA in a new run folder; a URL is that of a folder in a store, where the run in runs/NAME is kept as well (`records.mirror`).
 
-    With `ray`, the address of a Ray cluster, its processes are on the nodes of that.
+    With `ray`, the address of a Ray cluster as `lorasmith.cluster.joined` has it, its processes are on the nodes of that.
 
     Raises InputError where settings, pictures or base cannot be used, and then leaves nothing behind; RunError where the run could not go
     on, and then what was saved before is whole.

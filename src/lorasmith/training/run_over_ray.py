@@ -17,6 +17,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from lorasmith.cluster import imported
 from lorasmith.errors import LorasmithError, RunError
 from lorasmith.imports import without_collection
 from lorasmith.training import events
@@ -49,6 +50,7 @@ def run_over_ray(
     nobody was at work.
     """
     with without_collection():
+        imported("ray.train")
         from lorasmith.training.distributed import ray_nodes
 
     training = checked.settings.training

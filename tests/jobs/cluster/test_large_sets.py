@@ -70,9 +70,9 @@ def test_what_a_worker_says_is_wrong_is_said_here(cluster, tmp_path):
         list(map_on_ray(partial(noting, tmp_path), [1, 1000], cluster.address))
 
 
-@pytest.mark.parametrize("address", ["127.0.0.1:9", "nowhere"])
-def test_no_cluster_is_an_error_that_says_what_to_do(address):
-    with pytest.raises(InputError, match="ray start --head"):
+@pytest.mark.parametrize(("address", "advice"), [("127.0.0.1:9", "ray start --head"), ("nowhere", "Give HEAD:PORT")])
+def test_no_cluster_is_an_error_that_says_what_to_do(address, advice):
+    with pytest.raises(InputError, match=advice):
         list(map_on_ray(partial(noting, Path()), [1], address))
 
 

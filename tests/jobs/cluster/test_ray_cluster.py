@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 
 import psutil
@@ -16,8 +17,11 @@ PATIENCE = 120
 
 @pytest.mark.slow
 def test_work_goes_on_where_a_node_dies_and_nothing_is_left_at_the_end(tmp_path):
+    on_sigterm = signal.getsignal(signal.SIGTERM)
     with ray_cluster(nodes=2) as cluster, cluster.connected():
         import ray
+
+        assert signal.getsignal(signal.SIGTERM) == on_sigterm
 
         @ray.remote(num_cpus=1, max_retries=3)
         def work():

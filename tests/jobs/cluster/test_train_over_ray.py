@@ -8,7 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from lorasmith.errors import SettingsError
+from lorasmith.errors import InputError, SettingsError
 from lorasmith.training import events
 from lorasmith.training.commands import Commands
 from lorasmith.training.records.event_log import read_history
@@ -95,7 +95,7 @@ def test_a_training_whose_node_dies_goes_on_with_the_one_that_is_left_to_the_sam
 
 
 def test_where_no_cluster_answers_or_no_node_fits_a_sentence_says_so_and_nothing_is_begun(cluster, settings, tmp_path):
-    with pytest.raises(SettingsError, match=r"No Ray cluster answers at 127.0.0.1:9 .*ray start --head"):
+    with pytest.raises(InputError, match=r"No head of a Ray cluster answers at 127.0.0.1:9 .*ray start --head"):
         train(settings, tmp_path / "run", ray="127.0.0.1:9")
     with pytest.raises(SettingsError, match=r"No node of the Ray cluster .* has a GPU, and each process of the run takes one"):
         train(with_changes(settings, {"training.device": "cuda"}), tmp_path / "run", ray=cluster.address)

@@ -2,7 +2,8 @@
 
 import pytest
 
-from lorasmith.errors import SettingsError
+from lorasmith import cluster
+from lorasmith.errors import InputError, SettingsError
 from lorasmith.training.planning import machine_fit
 from lorasmith.training.settings.tree import settings_from
 
@@ -29,12 +30,12 @@ def test_torch_compile_is_taken_where_there_is_a_compiler(monkeypatch, device, t
 @pytest.mark.parametrize(
     ("installed", "training", "sentence"),
     [
-        (False, {}, r"needs Ray, which is not installed. .*lorasmith\[scale\]"), (True, {"memory": "auto"}, "training.memory fits a run to the GPU"),
+        (False, {}, r"Ray is missing. .*lorasmith\[scale\]"), (True, {"memory": "auto"}, "training.memory fits a run to the GPU"),
         (True, {"device": "mps"}, "training.device is mps"),
     ],
 )  # fmt: skip
 def test_a_run_over_ray_that_could_not_be_one_is_refused(monkeypatch, installed, training, sentence):
-    monkeypatch.setattr(machine_fit, "find_spec", lambda name: object() if installed else None)
+    monkeypatch.setattr(cluster, "find_spec", lambda name: object() if installed else None)
     settings = settings_from({"base": {"path": "base"}, "datasets": [{"path": "pictures"}], "training": {"epochs": 1, **training}})
-    with pytest.raises(SettingsError, match=sentence):
+    with pytest.raises(InputError, match=sentence):
         machine_fit.check_can_use_ray(settings)

@@ -15,13 +15,12 @@ from __future__ import annotations
 import logging
 import os
 import pickle
-import socket
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from itertools import islice
 from typing import TYPE_CHECKING, TypeVar
 
-from lorasmith.errors import InputError, LorasmithError, RunError
+from lorasmith.cluster import imported, joined
+from lorasmith.errors import LorasmithError, RunError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -38,34 +37,31 @@ WINDOW = 1_000_000
 MOST_BLOCKS = 10_000
 """Of a window."""
 
-PATIENCE = 10.0
-"""Seconds for the head to answer."""
-
 
 def map_on_ray(
     make: Callable[[], Callable[[Item], Result]], items: Iterable[Item], address: str, *, on_gpu: bool = False
 ) -> Iterator[Result]:
     """What the function gives for each item, in any order.
 
-    `address` is that of the cluster's head (`host:6379`), or `auto`: the cluster that this machine is a node of. With `on_gpu`, each
-    worker has a GPU for itself where the cluster has some.
+    `address` is as `joined` has it. With `on_gpu`, each worker has a GPU for itself where the cluster has some.
 
     Raises:
         InputError: Ray is not installed, or there is no such cluster. RunError: the function raised an error, with its sentence.
     """
-    with _connected(address):
-        import ray
-
+    with joined(address) as ray:
+        data = imported("ray.data")
+        data.DataContext.get_current().enable_progress_bars = False
+        logging.getLogger("ray.data").setLevel(logging.WARNING)
         resources = ray.cluster_resources()
         gpus = int(resources.get("GPU", 0)) if on_gpu else 0
         workers = gpus or max(1, int(resources.get("CPU", 1)))
         remaining = iter(items)
         while window := list(islice(remaining, WINDOW)):
             blocks = min(MOST_BLOCKS, -(-len(window) // AT_ONCE))
-            rows = ray.data.from_items([{"item": pickle.dumps(item)} for item in window], override_num_blocks=blocks)
+            rows = data.from_items([{"item": pickle.dumps(item)} for item in window], override_num_blocks=blocks)
             done = rows.map_batches(
                 _Worker, fn_constructor_args=(pickle.dumps(make), os.getcwd()), batch_size=AT_ONCE, batch_format="pyarrow",
-                compute=ray.data.ActorPoolStrategy(min_size=1, max_size=workers), num_cpus=1, num_gpus=1 if gpus else 0,
+                compute=data.ActorPoolStrategy(min_size=1, max_size=workers), num_cpus=1, num_gpus=1 if gpus else 0,
             )  # fmt: skip
             for row in done.iter_rows():
                 result, problem = pickle.loads(row["result"])
@@ -96,39 +92,3 @@ class _Worker:
             return self._work(pickle.loads(item)), ""
         except LorasmithError as error:
             return None, str(error)
-
-
-@contextmanager
-def _connected(address: str) -> Iterator[None]:
-    """Connected to the cluster; a connection that was there is used, and left."""
-    try:
-        import ray
-        import ray.data
-    except ImportError as error:
-        raise InputError(
-            "Working on a cluster needs an extra: pip install lorasmith[scale]", code="extra.missing", extra="scale"
-        ) from error
-    if ray.is_initialized():
-        yield
-        return
-    try:
-        _check_answers(address)
-        ray.init(address=address, log_to_driver=False, logging_level=logging.WARNING)
-    except (OSError, ValueError) as error:
-        raise InputError(
-            f"No Ray cluster answers at {address}: start one with `ray start --head`, or give the address that it printed.",
-            code="cluster.no_answer", address=address,
-        ) from error  # fmt: skip
-    try:
-        ray.data.DataContext.get_current().enable_progress_bars = False
-        logging.getLogger("ray.data").setLevel(logging.WARNING)
-        yield
-    finally:
-        ray.shutdown()
-
-
-def _check_answers(address: str) -> None:
-    """Raises OSError or ValueError where nothing listens at the address: Ray itself would wait for minutes."""
-    if address != "auto":
-        host, port = address.removeprefix("ray://").rsplit(":", 1)
-        socket.create_connection((host, int(port)), PATIENCE).close()

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field
 
 from lorasmith.curation.audit.checks import CheckName
-from lorasmith.jobs.kinds.kind import Arguments, Kind
+from lorasmith.jobs.kind import Arguments, Kind
 from lorasmith.jobs.kinds.options import CACHE, cache_of_pictures, make_tiles
 from lorasmith.jobs.work import StoppedEarly, Work
 

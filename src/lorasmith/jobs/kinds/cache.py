@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lorasmith.jobs.kinds.kind import Kind
+from lorasmith.jobs.kind import Kind
 from lorasmith.jobs.kinds.settings_source import SettingsSource
 from lorasmith.jobs.kinds.train import reporting
 from lorasmith.jobs.work import StoppedEarly, Work

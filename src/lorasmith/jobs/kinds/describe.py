@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from pydantic import Field, model_validator
 
 from lorasmith.captions.taggers.vision_endpoint import EndpointSettings
-from lorasmith.jobs.kinds.kind import Arguments, Kind
+from lorasmith.jobs.kind import Arguments, Kind
 from lorasmith.jobs.work import StoppedEarly, Work
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from lorasmith.jobs.kinds.kind import Arguments, Kind
+from lorasmith.jobs.kind import Arguments, Kind
 from lorasmith.jobs.kinds.options import DEVICE, PRECISION, BaseFiles, BaseSource
 from lorasmith.jobs.work import StoppedEarly, Work
 from lorasmith.models.device import Device

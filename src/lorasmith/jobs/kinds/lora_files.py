@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from lorasmith.jobs.kinds.kind import Arguments, Kind
+from lorasmith.jobs.kind import Arguments, Kind
 from lorasmith.jobs.kinds.options import ALLOW_PICKLE, OVERWRITE, BaseSource, LoraAtStrength
 from lorasmith.jobs.work import Work
 

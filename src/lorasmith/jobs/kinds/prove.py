@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from lorasmith.jobs.kinds.kind import Arguments, Kind
+from lorasmith.jobs.kind import Arguments, Kind
 from lorasmith.jobs.kinds.options import DEVICE, BaseSource
 from lorasmith.jobs.work import StoppedEarly, Work
 from lorasmith.models.device import Device

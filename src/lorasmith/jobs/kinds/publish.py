@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from lorasmith.errors import RunError
-from lorasmith.jobs.kinds.kind import Arguments, Kind
+from lorasmith.jobs.kind import Arguments, Kind
 from lorasmith.jobs.kinds.options import OVERWRITE, BaseSource
 from lorasmith.jobs.work import Work
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lorasmith.jobs.kind import Kind
 from lorasmith.jobs.kinds import (
     audit,
     cache,
@@ -19,7 +20,6 @@ from lorasmith.jobs.kinds import (
     tag,
     train,
 )
-from lorasmith.jobs.kinds.kind import Kind
 
 KINDS: dict[str, Kind] = {
     "import": import_pictures.KIND,

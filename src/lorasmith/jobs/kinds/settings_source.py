@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Self
 
 from pydantic import Field, model_validator
 
-from lorasmith.jobs.kinds.kind import Arguments
+from lorasmith.jobs.kind import Arguments
 from lorasmith.models.files.hub import is_elsewhere
 from lorasmith.training.settings.places import starting_from
 from lorasmith.training.settings.toml import load_settings

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from pydantic import Field, model_validator
 
-from lorasmith.jobs.kinds.kind import Arguments, Kind
+from lorasmith.jobs.kind import Arguments, Kind
 from lorasmith.jobs.work import StoppedEarly, Work
 from lorasmith.models.files.hub import is_elsewhere
 
@@ -25,7 +25,7 @@ class SweepArguments(Arguments):
     ladder: Path | None = Field(None, description="Settings file (TOML): three rates by two ranks, then the winner in full.")
     out: Path | None = Field(None, description="The sweep's folder. Empty: runs/NAME.")
     ray: str | None = Field(
-        None, description="Address of a Ray cluster that trains the trials, or auto: the one of this machine. Empty: this queue."
+        None, description="A Ray cluster that trains the trials: HEAD:PORT, or auto: the one of this machine. Empty: this queue."
     )
 
     @model_validator(mode="after")

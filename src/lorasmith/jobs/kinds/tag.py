@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from lorasmith.captions.taggers.tag_choice import Mode, TagChoice
-from lorasmith.jobs.kinds.kind import Arguments, Kind
+from lorasmith.jobs.kind import Arguments, Kind
 from lorasmith.jobs.work import StoppedEarly, Work
 
 

@@ -10,8 +10,8 @@ from pydantic import Field
 
 from lorasmith.errors import about_setting
 from lorasmith.imports import without_collection
+from lorasmith.jobs.kind import Kind
 from lorasmith.jobs.kinds import prove
-from lorasmith.jobs.kinds.kind import Kind
 from lorasmith.jobs.kinds.prove import Effort
 from lorasmith.jobs.kinds.settings_source import SettingsSource
 from lorasmith.jobs.work import StoppedEarly, Work

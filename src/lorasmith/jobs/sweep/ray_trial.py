@@ -23,12 +23,13 @@ import threading
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from lorasmith.atomic import write_atomically
 from lorasmith.jobs.journal import Ended, Journal, Started, latest_progress
-from lorasmith.jobs.kinds.kind import Kind
+from lorasmith.jobs.kind import Kind
 from lorasmith.jobs.lock import take_lock
 from lorasmith.jobs.result import Result, result_of
 from lorasmith.jobs.sweep.nodes import SHARED
@@ -41,6 +42,8 @@ FOLDER = "ray"
 """In a sweep's folder."""
 LOOK_EVERY = 0.25
 """Seconds between two looks whether to stop."""
+KINDS = f"{__package__.removesuffix('.sweep')}.kinds.registry"
+"""Where the kinds of jobs are. They know sweeps, which here is one of theirs: so they are looked up when a trial begins."""
 DEATHS = 3
 """Deaths of its process, one after the other at the same place, that end a trial."""
 
@@ -119,8 +122,6 @@ def train_trial(workspace: str, sweep: str, name: str, memory_share: float) -> d
 
     `sweep` is its folder, below `workspace` or whole, and `memory_share` the share of a card's memory that is the trial's.
     """
-    from lorasmith.jobs.kinds.registry import KINDS
-
     trial = RayTrial(Path(workspace, sweep, FOLDER, name))
     if not trial.root.is_dir():
         return vars(Result("failed", f"The node {platform.node()} does not see the folder {Path(workspace, sweep)}. {SHARED}"))
@@ -130,7 +131,7 @@ def train_trial(workspace: str, sweep: str, name: str, memory_share: float) -> d
             return vars(Result("stopped"))
     try:
         with _logging_into(trial.job.log):
-            return vars(trial.ended or trial.end(_work(trial, Path(sweep, name), memory_share, KINDS)))
+            return vars(trial.ended or trial.end(_work(trial, Path(sweep, name), memory_share, import_module(KINDS).KINDS)))
     finally:
         lock.release()
 

@@ -13,9 +13,7 @@ and could not carry what CPUs exchange beside nccl.
 
 from __future__ import annotations
 
-import logging
 import os
-import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -30,6 +28,7 @@ from ray.train.collective import broadcast_from_rank_zero
 from ray.train.torch import TorchConfig, TorchTrainer
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from lorasmith.cluster import joined as joined_cluster
 from lorasmith.errors import SettingsError
 from lorasmith.models.device import DEVICES
 from lorasmith.training.distributed.mailbox import Mailbox, why_ended
@@ -38,8 +37,6 @@ from lorasmith.training.distributed.workers import PATIENCE, Member, joined, mee
 
 TRAIN: Any = ray.train
 """Its types are said to be those of its first version."""
-ANSWERS_WITHIN = 60.0
-"""Seconds within which a cluster answers."""
 ROOM_WITHIN = ("RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S", "15")
 """Seconds that Ray Train waits for room that it has counted. Right after a node has died it still counts that one, and would wait for 60."""
 LOOK_AGAIN = 60.0
@@ -72,59 +69,19 @@ class Cluster:
 
 @contextmanager
 def connected(address: str) -> Iterator[Cluster]:
-    """Within the block this program is connected to the Ray cluster at `address` (HOST:PORT, or auto: the one on this machine).
+    """Within the block this program belongs to the Ray cluster at `address`, as `joined` of `lorasmith.cluster` has it.
 
-    At its end everything that the program started there is ended. Raises SettingsError where no cluster answers.
+    At its end everything that the program started there is ended. Raises InputError where the cluster cannot be joined, SettingsError where
+    the program has joined one by itself.
     """
     if ray.is_initialized():
         raise SettingsError(
-            "This program is connected to a Ray cluster already. Call ray.shutdown() first: what a training starts there ends with its "
+            "This program belongs to a Ray cluster already. Call ray.shutdown() first: what a training starts there ends with its "
             "own connection.",
             code="run.ray_connected",
         )  # fmt: skip
-    address = os.environ.get("RAY_ADDRESS", address) if address == "auto" else address
-    if address != "auto":
-        _check_answers(address)
-    failed: list[BaseException] = []
-
-    def connect() -> None:
-        try:
-            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
-        except BaseException as error:
-            failed.append(error)
-
-    # apart, since in the main thread Ray would take SIGTERM for itself, and waits for minutes where a cluster has gone
-    connecting = threading.Thread(target=connect, daemon=True)
-    connecting.start()
-    connecting.join(ANSWERS_WITHIN)
-    if connecting.is_alive() or failed:
-        why = _last_line(failed[0]) if failed else f"it has not answered within {ANSWERS_WITHIN:.0f} s"
-        raise _unreachable(address, why)
-    try:
+    with joined_cluster(address):
         yield Cluster(ray.get_runtime_context().gcs_address)
-    finally:
-        ray.shutdown()
-
-
-def _check_answers(address: str) -> None:
-    host, colon, port = address.rpartition(":")
-    if not colon or not port.isdigit() or "/" in host:
-        raise SettingsError(
-            f"{address!r} is not the address of a Ray cluster. Give HOST:PORT of its head, such as 10.0.0.1:6379, or auto.",
-            code="run.ray_unreachable", address=address,
-        )  # fmt: skip
-    try:
-        socket.create_connection((host.strip("[]"), int(port)), timeout=ANSWERS_WITHIN / 6).close()
-    except OSError as error:
-        raise _unreachable(address, str(error)) from error
-
-
-def _unreachable(address: str, why: str) -> SettingsError:
-    where = "on this machine" if address == "auto" else f"at {address}"
-    return SettingsError(
-        f"No Ray cluster answers {where} ({why.removesuffix('.')}). Start one with: ray start --head; and make this machine one of its nodes.",
-        code="run.ray_unreachable", address=address,
-    )  # fmt: skip
 
 
 def _last_line(error: BaseException) -> str:

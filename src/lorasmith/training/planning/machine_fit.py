@@ -6,6 +6,7 @@ import os
 import shutil
 from importlib.util import find_spec
 
+from lorasmith import cluster
 from lorasmith.errors import SettingsError
 from lorasmith.models.device import choose_device
 from lorasmith.training.distributed.workers import check_gpus
@@ -30,12 +31,8 @@ def check_packages(settings: Settings) -> None:
 
 
 def check_can_use_ray(settings: Settings) -> None:
-    """Raises SettingsError where Ray is not installed, or a setting means this machine alone."""
-    if find_spec("ray") is None:
-        raise SettingsError(
-            "Training over several machines needs Ray, which is not installed. Install it with: pip install 'lorasmith[scale]'",
-            code="settings.needs_package", package="ray",
-        )  # fmt: skip
+    """Raises InputError where Ray is not installed, SettingsError where a setting means this machine alone."""
+    cluster.check_installed()
     if settings.training.memory != "off":
         raise SettingsError(
             "training.memory fits a run to the GPU of this machine, and --ray trains on others. Set it to off, and "
