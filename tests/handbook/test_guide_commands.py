@@ -12,6 +12,7 @@ from tests.command_line import lorasmith
 
 GUIDES = Path(__file__).parents[2] / "docs" / "guide"
 BLOCK = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
+"""Blocks of `bash` need a cluster, a store or a network, and are not run here."""
 FILE = re.compile(r"`([\w-]+\.toml)`[^\n]*\n\n```toml\n(.*?)^```", re.MULTILINE | re.DOTALL)
 """A file that the guide has its reader write: its name at the end of the paragraph above it."""
 SHORT = {"epochs = 10": "epochs = 1", "repeats = 10": "repeats = 1"}
