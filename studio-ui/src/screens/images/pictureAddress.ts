@@ -9,3 +9,12 @@ export function pictureAt(path: string): string {
   const [, encoded = ""] = path.match(/^\/projects\/[^/]+\/images\/(.+)$/) ?? [];
   return encoded.split("/").map(decodeURIComponent).join("/");
 }
+
+/** What a picture is called now that is gone under this name: the one of the same name with another ending, as a mend by a job leaves it. */
+export function renamedTo(picture: string, ids: readonly string[]): string | undefined {
+  return ids.find((id) => id !== picture && withoutEnding(id) === withoutEnding(picture));
+}
+
+function withoutEnding(picture: string): string {
+  return picture.replace(/\.[^./]+$/, "");
+}

@@ -1,5 +1,6 @@
 import { Button } from "@mantine/core";
 import { ImageOff } from "lucide-react";
+import { useEffect } from "react";
 import { useTranslation } from "react-i18next";
 import { Link, useLocation, useParams } from "wouter";
 import { useGet } from "../../api/queries";
@@ -9,7 +10,7 @@ import { JobBar } from "../../components/jobs/JobBar";
 import { Loaded } from "../../components/Loaded";
 import { useWatch } from "../../events/news";
 import { useAddress } from "../../state/address";
-import { pictureAddress, pictureAt } from "../images/pictureAddress";
+import { pictureAddress, pictureAt, renamedTo } from "../images/pictureAddress";
 import { usePictureChanges } from "../images/usePictureChanges";
 import classes from "./Picture.module.css";
 import { PictureTools } from "./PictureTools";
@@ -31,7 +32,13 @@ export default function Picture() {
   const grid = `/projects/${encodeURIComponent(project)}/images?at=${encodeURIComponent(picture)}`;
   const open = (id: string | undefined, tool = "") => id !== undefined && go(pictureAddress(project, id, tool), { replace: true });
 
-  if (facts.error?.status === 404) {
+  const gone = facts.error?.status === 404;
+  const renamed = gone ? renamedTo(picture, ids) : undefined;
+  useEffect(() => {
+    if (renamed !== undefined) go(pictureAddress(project, renamed), { replace: true });
+  }, [renamed, project, go]);
+
+  if (gone) {
     return (
       <EmptyState
         icon={<ImageOff size={32} />}
