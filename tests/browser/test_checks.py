@@ -33,7 +33,7 @@ def test_a_check_that_is_switched_off_stays_off_and_comes_back_without_a_look_at
     page.keyboard.press("Space")
     expect(found).to_have_count(0)
     expect(tiles).to_have_count(0)
-    expect(needed).to_contain_text("0 need a look")
+    expect(needed).to_contain_text("none needs a look")
     expect(page.get_by_text("1 check is off: too small")).to_be_visible()
     assert grave_findings(page) == []
     assert 'audit_without = ["too_small"]' in (studio.workspace / "projects" / project / "project.toml").read_text("utf-8")
