@@ -36,7 +36,8 @@ def start_training(
     commands
         To stop, save or sample from another thread; other processes use `lorasmith signal`.
     ray
-        The address of a Ray cluster over whose nodes the run's processes go (HOST:PORT, or `auto`); see docs/guide/several-processes.md.
+        A Ray cluster over whose nodes the run's processes go (HEAD:PORT, or `auto`: the one that this machine is a node of); see
+        docs/guide/several-processes.md.
 
     Raises
     ------
