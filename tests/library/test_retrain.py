@@ -172,7 +172,8 @@ def test_a_file_that_was_trained_in_another_order_says_so(trained, tmp_path):
     content = file.read_bytes()
     assert b'order\\":2' in content
     file.write_bytes(content.replace(b'order\\":2', b'order\\":1'))
-    plan = plan_retraining(file, [tmp_path / "pictures"], tmp_path / "models")
+    (base,) = (tmp_path / "models").iterdir()
+    plan = plan_retraining(file, [tmp_path / "pictures"], base)
     assert not plan.exact
     assert "shows the pictures in another order" in " ".join(plan.notes)
 
