@@ -32,9 +32,7 @@ from lorasmith.images.looks import Seen
 ROWS = "rows"
 """The folder of indices in the folder of all caches."""
 
-RECORD = np.dtype(
-    [("at", "<i8"), ("length", "<i4"), ("width", "<i4"), ("height", "<i4"), ("repeats", "<i4"), ("held_out", "u1"), ("content", "V32")]
-)
+RECORD = [("at", "<i8"), ("length", "<i4"), ("width", "<i4"), ("height", "<i4"), ("repeats", "<i4"), ("held_out", "u1"), ("content", "V32")]
 """Of a picture: its row (bytes of `rows.jsonl`), its size in pixels, its repeats, whether it judges the LoRA, and its sha256."""
 
 

@@ -173,7 +173,7 @@ def _keep_to(memory_share: float) -> None:
     if 0 < memory_share < 1:
         import torch
 
-        torch.cuda.set_per_process_memory_fraction(memory_share)
+        torch.get_device_module().set_per_process_memory_fraction(memory_share)
 
 
 @contextmanager
