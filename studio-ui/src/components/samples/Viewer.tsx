@@ -79,8 +79,7 @@ export function Viewer({ matrix, at, onMove, onClose, baseOf, actions }: Props) 
       fullScreen
       withCloseButton={false}
       padding={0}
-      title={undefined}
-      aria-label={title}
+      attributes={{ content: { "aria-label": title } }}
       classNames={{ body: classes.body, content: classes.content }}
     >
       <header className={classes.head}>
