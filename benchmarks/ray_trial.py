@@ -25,6 +25,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")  # on loopback
 
+from lorasmith.demo.weights import BASE
 from lorasmith.jobs.sweep.ray_trial import FOLDER, RayTrial, train_trial
 from lorasmith.training.settings.tree import Settings, settings_from
 
@@ -41,7 +42,7 @@ def main() -> None:
         os.chdir(folder)
         subprocess.run([sys.executable, "-m", "lorasmith", "demo", "data", "pictures", "--name", "character-zorvex-small"], check=True, stdout=subprocess.DEVNULL)  # fmt: skip
         settings = settings_from({
-            "name": "trial", "base": {"path": "demo"}, "datasets": [{"path": "pictures/character-zorvex-small"}], "captions": {"trigger": "zorvex"},
+            "name": "trial", "base": {"path": str(BASE)}, "datasets": [{"path": "pictures/character-zorvex-small"}], "captions": {"trigger": "zorvex"},
             "training": {"epochs": chosen.epochs}, "cache": "cache",
         })  # fmt: skip
         measure(settings, chosen.rounds)
