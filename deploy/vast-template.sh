@@ -6,7 +6,7 @@ set -eu
 vastai create template \
   --name lorasmith-studio \
   --image "$1" \
-  --env "-p 8611:8611 -e HF_HOME=/work/cache/huggingface -e LORASMITH_CACHE=/work/cache/lorasmith" \
+  --env "-p 8611:8611 -e HF_HOME=/workspace/cache/huggingface -e LORASMITH_CACHE=/workspace/cache/lorasmith" \
   --ssh --direct \
   --disk_space 100 \
-  --onstart-cmd "lorasmith studio --host 0.0.0.0 --port 8611 --no-browser > /work/studio.log 2>&1 &"
+  --onstart-cmd "lorasmith studio --host 0.0.0.0 --port 8611 --no-browser > /workspace/studio.log 2>&1 &"
