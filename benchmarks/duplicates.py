@@ -96,7 +96,7 @@ def _cropped(cells: np.ndarray, start: np.ndarray, scale: np.ndarray) -> np.ndar
 
 
 def with_copies(count: int, of: str) -> tuple[list[Signature], set[tuple[int, int]]]:
-    """So many signatures, and which pairs are copies."""
+    """`count` signatures, and which pairs are copies."""
     copies = count // 100
     signatures = made_signatures(count - copies, of)
     rng = np.random.default_rng(1)

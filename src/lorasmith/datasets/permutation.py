@@ -36,7 +36,7 @@ class Permutation:
         return left, -(-self.length // left)
 
     def __call__(self, place: int) -> int:
-        """The number at `place`. Raises IndexError where there is no such place."""
+        """The number at `place`. Raises IndexError if the place does not exist."""
         if not 0 <= place < self.length:
             raise IndexError(place)
         number = self._once(place)

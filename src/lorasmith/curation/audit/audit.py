@@ -118,7 +118,7 @@ def audit(
 
     Raises:
         DatasetError: there are no pictures. ImportError: `read_words` without rapidocr.
-        InputError: there is no such check, or it cannot be switched off.
+        InputError: the check does not exist, or it cannot be switched off.
     """
     off = switched_off(without)
     if not paths:

@@ -47,7 +47,7 @@ def switched_off(names: Iterable[str]) -> frozenset[str]:
     """The codes of the findings that are not to be looked for.
 
     Raises:
-        InputError: there is no such check, or it cannot be switched off (`audit.unknown_check`); the sentence names the nearest one.
+        InputError: the check does not exist, or it cannot be switched off (`audit.unknown_check`); the sentence names the nearest one.
     """
     return frozenset(f"audit.{_known(name)}" for name in names)
 

@@ -31,7 +31,7 @@ class Scored(Protocol):
 
 
 def score_of(pictures: int, findings: Sequence[Scored]) -> tuple[int, tuple[tuple[str, float], ...]]:
-    """The score of so many pictures with these findings, and (reason, points lost) with the most first.
+    """The score of this number of pictures with these findings, and (reason, points lost) with the most first.
 
     A picture is worth 1 and loses a share for each finding, by severity and confidence; the mean worth makes the points. Findings about
     the set then cost points of their own.
