@@ -70,4 +70,4 @@ def test_pictures_that_another_program_works_on_are_left_alone_until_it_is_done(
     page.keyboard.press("Delete")
     expect(page.get_by_role("gridcell", name="0.png")).to_have_count(0)
     assert not picture.exists()
-    forget(console, "(Locked)", "/pictures/0.png")  # the inspector asks for what has just gone
+    forget(console, "(Locked)", "(Conflict)", "/pictures/0.png", "/files/thumbs/")  # the page asks for what has just gone

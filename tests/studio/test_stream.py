@@ -213,6 +213,35 @@ def test_a_run_that_was_moved_and_a_project_that_was_archived_are_gone(world):
     ]  # fmt: skip
 
 
+def test_a_job_that_changes_as_soon_as_the_stream_is_open_is_told(world):
+    world.jobs[1] = {"id": 1, "dismissed": False}
+    browser = Browser(Streams(world.sources), [])
+    world.jobs[1] = {"id": 1, "dismissed": True}
+    browser.listen()
+    assert [message.data for message in browser.arrived[1:]] == [{"id": 1, "dismissed": True}]
+
+
+def test_a_dataset_is_watched_from_the_version_that_the_page_shows(world):
+    browser = Browser(Streams(world.sources), [])
+    world.versions["mimi"] = "2"
+    browser.stream.watch(["dataset:mimi@1"])
+    browser.listen()
+    told = [{"project": "mimi", "version": "2"}]
+    assert [message.data for message in browser.arrived[1:]] == told, "it changed before it was watched"
+    browser.stream.watch(["dataset:mimi@2"])
+    browser.listen()
+    assert [message.data for message in browser.arrived[1:]] == told
+
+
+@pytest.mark.parametrize("topics", [["dataset:mimi@2"], ["dataset:mimi@1", "dataset:mimi@2"], ["dataset:mimi@2", "dataset:mimi@1"]])
+def test_a_page_that_is_ahead_takes_no_change_from_the_other_tabs(world, topics):
+    browser = Browser(Streams(world.sources), ["dataset:mimi@1"])
+    world.versions["mimi"] = "2"
+    browser.stream.watch(topics)  # of all tabs: one of them made the change and has looked again
+    browser.listen()
+    assert [message.data for message in browser.arrived[1:]] == [{"project": "mimi", "version": "2"}]
+
+
 def test_of_a_run_that_nobody_watches_there_is_a_summary(world):
     browser = Browser(Streams(world.sources), ["run:a@0"])
     world.summaries = {"a": {"step": 1}, "b": {"step": 1}}

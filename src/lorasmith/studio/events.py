@@ -44,7 +44,9 @@ OpenStreams = Annotated[Streams, Depends(_streams_of)]
 class Watch(BaseModel):
     """What to listen to."""
 
-    watch: list[str] = Field(description="`run:ID` or `run:ID@BYTE` for a run's events, `dataset:PROJECT` for changes of its pictures.")
+    watch: list[str] = Field(
+        description="`run:ID` or `run:ID@BYTE` for a run's events; `dataset:PROJECT` or `dataset:PROJECT@VERSION` for changes of its pictures."
+    )
 
 
 class Watching(BaseModel):

@@ -87,9 +87,10 @@ class Stream:
     """Of a browser that came back, the old connection may still be there beside the new one."""
 
     def watch(self, topics: Iterable[str]) -> None:
-        """Listen to these topics alone: `run:zorvex-3@88123` for a run's events from a byte on, `run:zorvex-3` from now, `dataset:mimi`.
+        """Listen to these topics alone: `run:zorvex-3@88123` for a run's events from a byte on, `run:zorvex-3` from now,
+        `dataset:mimi@VERSION` for changes of pictures since the version that the page shows, `dataset:mimi` from now.
 
-        A run that is watched already goes on where it is, unless it names a byte.
+        A run that is watched already goes on where it is, unless it names a byte. Of a dataset a change is told once more rather than never.
 
         Raises:
             InputError: there is no such topic, run or project, or there are too many.
@@ -107,7 +108,10 @@ class Stream:
                     )
                 runs[run] = WatchedRun(events, int(byte)) if at else self._runs.get(run) or WatchedRun(events, _size(events))
             elif kind == "dataset" and name:
-                datasets[name] = self._datasets.get(name) or self.sources.version_of(name)
+                project, _, shown = name.partition("@")
+                now = self.sources.version_of(project)
+                known = (datasets.get(project), self._datasets.get(project), shown)
+                datasets[project] = next((version for version in known if version and version != now), now)
             else:
                 raise InputError(f"There is no topic {topic!r}. Watch run:ID or dataset:PROJECT.", code="events.topic", topic=topic)
         if len(runs) + len(datasets) > MOST_WATCHED:
@@ -144,7 +148,7 @@ class Stream:
     def _collect_jobs(self) -> None:
         now = self.sources.jobs()
         before, self._jobs = self._jobs, now
-        if before is None:  # the page has just asked for the list
+        if before is None:  # the page asks for the list once it knows that it is listening
             return
         for id, job in now.items():
             if before.get(id) != job:
@@ -211,7 +215,9 @@ class Streams:
         stream = Stream(self.sources)
         stream.watch(watch)
         self._streams[stream.id] = stream
-        return stream, stream.begin("reset" if last else "hello")
+        begun = stream.begin("reset" if last else "hello")
+        stream.collect()  # before it is told that it listens, so that whatever changes after that is told
+        return stream, begun
 
     def _forget_those_who_left(self) -> None:
         now = time.monotonic()

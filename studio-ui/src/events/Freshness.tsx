@@ -12,6 +12,7 @@ export function Freshness(): null {
     useCallback(
       (message: Told) => {
         if (message.topic === "reset") client.invalidateQueries();
+        if (message.topic === "hello") lookAgain(client, "/api/jobs", "/api/runs"); // what changed before this tab was listening
         if (message.topic === "dataset") {
           lookAgain(
             client,
@@ -33,6 +34,7 @@ export function Freshness(): null {
         if (message.topic === "job") {
           const job = message.data as unknown as Shape<"JobView">;
           client.setQueryData<Shape<"JobView">[]>(keyOf("/api/jobs"), (jobs) => jobs && putJob(jobs, job));
+          if (client.isFetching({ queryKey: keyOf("/api/jobs") })) lookAgain(client, "/api/jobs"); // what is on its way may be older
           if (job.ended) {
             lookAgain(client, "/api/projects", "/api/projects/{project}", "/api/runs", "/api/runs/{run}", "/api/library");
             if (job.kind === "download") lookAgain(client, "/api/models", "/api/bases", "/api/taggers", "/api/vocabularies");

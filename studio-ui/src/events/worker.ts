@@ -5,9 +5,11 @@ import { openStream, type Told } from "./stream";
 
 const tabs = new Map<MessagePort, string[]>();
 let last: Told | undefined;
+let hello: Told | undefined;
 
 const stream = openStream((message) => {
   if (message.topic === "state") last = message;
+  if (message.topic === "hello" || message.topic === "reset") hello = { ...message, topic: "hello" };
   for (const tab of tabs.keys()) tab.postMessage(message);
 });
 
@@ -24,4 +26,5 @@ function sayWatched(): void {
     sayWatched();
   };
   if (last) tab.postMessage(last);
+  if (hello) tab.postMessage(hello);
 };

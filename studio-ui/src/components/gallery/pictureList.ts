@@ -2,6 +2,7 @@ import { keepPreviousData, type QueryClient, useQuery, useQueryClient } from "@t
 import { api, ask, type Shape } from "../../api/client";
 import type { Problem } from "../../api/problem";
 import { keyOf } from "../../api/queries";
+import { useWatch } from "../../events/news";
 
 /** Which pictures of a project, and in which order. */
 export interface Asked {
@@ -42,6 +43,11 @@ export function pageOf(project: string, asked: Asked, version: string, start: nu
 export function usePictureList(project: string, asked?: Asked) {
   const client = useQueryClient();
   return useQuery<Shape<"PictureIds">, Problem>({ ...pictureList(client, project, asked), placeholderData: keepPreviousData });
+}
+
+/** Hear of everything that changes in a project's pictures after the version that is shown. */
+export function useWatchOfPictures(project: string, version: string | undefined): void {
+  useWatch(version ? [`dataset:${project}@${version}`] : []);
 }
 
 /** Without what asks for nothing, so that the same pictures are asked for in the same words. */

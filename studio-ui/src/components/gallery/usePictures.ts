@@ -3,8 +3,7 @@ import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { api, ask, type Shape } from "../../api/client";
 import type { Problem } from "../../api/problem";
 import { keyOf, lookAgain } from "../../api/queries";
-import { useWatch } from "../../events/news";
-import { type Asked, DETAILS, LIST, PAGE, pageOf, usePictureList } from "./pictureList";
+import { type Asked, DETAILS, LIST, PAGE, pageOf, usePictureList, useWatchOfPictures } from "./pictureList";
 
 export type Picture = Shape<"PictureItem">;
 
@@ -16,9 +15,9 @@ const NONE: readonly string[] = [];
  * `pictureOf` answers with what was known last until a page has arrived, so that nothing flickers when something has changed.
  */
 export function usePictures(project: string, asked: Asked) {
-  useWatch([`dataset:${project}`]);
   const client = useQueryClient();
   const list = usePictureList(project, asked);
+  useWatchOfPictures(project, list.data?.version);
   const [[first, last], setPages] = useState<[number, number]>([0, 0]);
   const version = list.data?.version ?? "";
 

@@ -5,10 +5,9 @@ import { useTranslation } from "react-i18next";
 import { Link, useLocation, useParams } from "wouter";
 import { useGet } from "../../api/queries";
 import { EmptyState } from "../../components/EmptyState";
-import { usePictureList } from "../../components/gallery/pictureList";
+import { usePictureList, useWatchOfPictures } from "../../components/gallery/pictureList";
 import { JobBar } from "../../components/jobs/JobBar";
 import { Loaded } from "../../components/Loaded";
-import { useWatch } from "../../events/news";
 import { useAddress } from "../../state/address";
 import { pictureAddress, pictureAt, renamedTo } from "../images/pictureAddress";
 import { usePictureChanges } from "../images/usePictureChanges";
@@ -23,9 +22,10 @@ export default function Picture() {
   const [, go] = useLocation();
   const picture = pictureAt(location.pathname);
   const [tool] = useAddress("tool");
-  useWatch([`dataset:${project}`]);
   const facts = useGet("/api/projects/{project}/pictures/{picture}", { path: { project, picture } });
-  const ids = usePictureList(project).data?.ids ?? [];
+  const list = usePictureList(project).data;
+  const ids = list?.ids ?? [];
+  useWatchOfPictures(project, list?.version);
   const changes = usePictureChanges(project);
 
   const at = ids.indexOf(picture);
