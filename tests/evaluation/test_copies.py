@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from lorasmith.evaluation.copies import copies_in_words, copies_of
+import json
+import tarfile
+
+import pytest
+
+from lorasmith.evaluation.copies import Copy, Originals, copies_in_words, copies_of
 from lorasmith.evaluation.measures.measured import CheckpointMeasures, Measure
 from lorasmith.evaluation.prompts import Prompt, PromptSet
+from lorasmith.evaluation.proof.plan_making import plan_for_settings
+from lorasmith.evaluation.proof.record import ProofRecord, read_record, write_record
 from lorasmith.evaluation.verdict.checkpoint import CheckpointVerdict
 from lorasmith.evaluation.verdict.picking import Score
+from lorasmith.images.read import content_hash
 
 TRAINED = [Prompt("trained", f"trained {k}", k, f"{k:02}.png 0a1b2c3d") for k in range(6)]
 HELD_OUT = [Prompt("held_out", f"held out {k}", 10 + k, f"new {k}.png 4e5f") for k in range(4)]
@@ -45,3 +53,36 @@ def test_without_a_hold_out_each_is_compared_by_itself():
     found = copies([0.9, 0.7, 0.3, 0.1, 0.1, 0.1], [])
 
     assert [copy.image for copy in found if copy.by_heart] == ["00.png"]
+
+
+def as_manifest(creatures, folder):
+    lines = [json.dumps({"file_name": str(creatures / f"{n}.png"), "text": f"zorvex, pose {n}"}) for n in range(4)]
+    (folder / "set.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    return folder / "set.jsonl"
+
+
+def as_shard(creatures, folder):
+    with tarfile.open(folder / "set.tar", "w") as tar:
+        for n in range(4):
+            for suffix in ("png", "txt"):
+                tar.add(creatures / f"{n}.{suffix}", f"{n}.{suffix}")
+    return folder / "set.tar"
+
+
+@pytest.mark.parametrize("arranged", [as_manifest, as_shard])
+def test_the_image_of_a_copy_is_found_in_a_manifest_or_a_shard_as_long_as_it_is_the_same(arranged, creatures, settings_for, tmp_path):
+    source = arranged(creatures, tmp_path)
+    settings = settings_for(datasets=[{"path": str(source)}])
+    plan = plan_for_settings(settings, "quick")
+    write_record(tmp_path, ProofRecord("quick", plan.prompts, 4, 0, {}, (), (), plan.originals))
+    read = read_record(tmp_path)
+    found = [Copy(prompt, 1.0, True) for prompt in read.prompts.of("trained")]
+    originals = Originals(settings, read.originals)
+
+    assert sorted(copy.image for copy in found) == [f"{n}.png" for n in range(4)]
+    assert [content_hash(originals.of(copy)) for copy in found] == [content_hash(creatures / copy.image) for copy in found]
+    other = Copy(Prompt("trained", "of another set", 1, "0.png 00000000"), 1.0, True)
+    assert originals.of(other) is None
+    if source.suffix == ".tar":
+        source.write_bytes(bytes(source.stat().st_size))
+        assert [originals.of(copy) for copy in found] == [None] * 4

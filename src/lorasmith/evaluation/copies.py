@@ -9,8 +9,9 @@ then it has to be nearer by `AGAINST_BASE`, because a good LoRA draws its subjec
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from lorasmith.dataset_folder import pictures_below
@@ -18,6 +19,7 @@ from lorasmith.errors import DatasetError
 from lorasmith.evaluation.prompts import Prompt, PromptSet
 from lorasmith.evaluation.verdict.checkpoint import CheckpointVerdict
 from lorasmith.evaluation.verdict.labels import BY_HEART
+from lorasmith.images.file_part import PictureSource
 from lorasmith.images.read import content_hash
 from lorasmith.pages import numbers
 from lorasmith.stores import local
@@ -45,10 +47,6 @@ class Copy:
         """How the hash of the training image's bytes begins: other images may have its name."""
         return self.prompt.picture.rpartition(" ")[2]
 
-    def original_among(self, images: Iterable[Path]) -> Path | None:
-        """The training image among these; None where it is not there any more, or has been changed."""
-        return next((path for path in images if path.name == self.image and _begins_with(self.content, path)), None)
-
 
 def copies_of(checkpoint: CheckpointVerdict, prompts: PromptSet) -> list[Copy]:
     """Every training caption that a checkpoint drew, the nearest to its image first; none where that was not measured."""
@@ -66,16 +64,37 @@ def copies_of(checkpoint: CheckpointVerdict, prompts: PromptSet) -> list[Copy]:
     return sorted((Copy(prompt, nearer, may_be and nearer > limit) for prompt, nearer in own.items()), key=lambda copy: -copy.nearer)
 
 
-def training_images_of(settings: Settings) -> list[Path]:
-    """The images that a run is trained on, as far as their folders are there."""
-    folders = [local(dataset.path) for dataset in settings.datasets if not dataset.is_reg]
-    return [path for folder in folders if folder.is_dir() for path in pictures_below(folder)]
+class Originals:
+    """Finds the training images of copies: where the proof read them, in a folder, a manifest or shards, or else in the run's folders.
+
+    Of a manifest or shards no other row is read, however many there are. `read` is what the proof's record says.
+    """
+
+    def __init__(self, settings: Settings, read: Mapping[str, PictureSource]):
+        self._settings, self._read = settings, read
+
+    def of(self, copy: Copy) -> PictureSource | None:
+        """The training image; None where it is not there any more, or has been changed."""
+        read = self._read.get(copy.prompt.picture)
+        if read is not None and _begins_with(copy.content, read):
+            return read
+        return next((path for path in self._files.get(copy.image, ()) if _begins_with(copy.content, path)), None)
+
+    @cached_property
+    def _files(self) -> dict[str, list[Path]]:
+        """The images of the run's folders by their names, as far as the folders are there."""
+        folders = [local(dataset.path) for dataset in self._settings.datasets if not dataset.is_reg]
+        found: dict[str, list[Path]] = {}
+        for folder in folders:
+            for path in pictures_below(folder) if folder.is_dir() else ():
+                found.setdefault(path.name, []).append(path)
+        return found
 
 
-def _begins_with(beginning: str, path: Path) -> bool:
-    """Whether the hash of a file's bytes begins so; not where it cannot be read."""
+def _begins_with(beginning: str, source: PictureSource) -> bool:
+    """Whether the hash of an image's bytes begins so; not where it cannot be read."""
     try:
-        return content_hash(path).startswith(beginning)
+        return content_hash(source).startswith(beginning)
     except DatasetError:
         return False
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from lorasmith.errors import DatasetError
-from lorasmith.evaluation.copies import copies_in_words, copies_of, training_images_of
+from lorasmith.evaluation.copies import Originals, copies_in_words, copies_of
 from lorasmith.evaluation.measures.measured import MEASURES, Measure
 from lorasmith.evaluation.prompts import Prompt
 from lorasmith.evaluation.proof.record import read_record
@@ -16,6 +16,7 @@ from lorasmith.evaluation.signs.signs import signs_of
 from lorasmith.evaluation.verdict.checkpoint import CheckpointVerdict
 from lorasmith.evaluation.verdict.labels import LABELS, NOT_DRAWN
 from lorasmith.evaluation.verdict.verdict import Verdict
+from lorasmith.images.file_part import PictureSource
 from lorasmith.images.read import read_picture
 from lorasmith.pages.content import (
     Block,
@@ -120,7 +121,7 @@ def picture_of(proof: Proven, relative: str | None, label: str, prompt: Prompt) 
     return Panel(_read(path, f"{label}: {prompt.text} (seed {prompt.seed})"), label)
 
 
-def _read(path: Path, alt: str) -> Picture | None:
+def _read(path: PictureSource, alt: str) -> Picture | None:
     try:
         return Picture.of(read_picture(path), alt, SIDE)
     except DatasetError:
@@ -136,10 +137,10 @@ def _copies(run: RunRecord, proof: Proven) -> tuple[Block, ...]:
     copies = copies_of(verdict.checkpoints[place], record.prompts)
     if not copies:
         return ()
-    training_images = training_images_of(run.settings)
+    originals = Originals(run.settings, record.originals)
     figures = []
     for copy in copies[:COPIES]:
-        original = copy.original_among(training_images)
+        original = originals.of(copy)
         own = Panel(
             None if original is None else _read(original, f"Training image {copy.image}"), "training image", "Not found in the datasets."
         )

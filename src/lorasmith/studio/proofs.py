@@ -11,7 +11,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from lorasmith.errors import InputError
-from lorasmith.evaluation.copies import copies_of, training_images_of
+from lorasmith.evaluation.copies import Originals, copies_of
 from lorasmith.evaluation.measures.measured import MEASURES, Measure
 from lorasmith.evaluation.proof.record import PROOF, WEIGHTS_PROOF, read_record
 from lorasmith.evaluation.proven import Proven, proven_in
@@ -206,12 +206,12 @@ def _copies(studio: Studio, found: FoundRun, record: RunRecord, proof: Proven, c
     place = proof.verdict.recommended if proof.verdict.recommended is not None else max(drawn, default=None)
     if place is None:
         return []
-    images = training_images_of(record.settings)
+    originals = Originals(record.settings, proof.record.originals)
     dataset = studio.projects[found.project].dataset.resolve() if found.project else None
     shown = []
     for copy in copies_of(proof.verdict.checkpoints[place], proof.record.prompts):
-        original = copy.original_among(images)
-        own = original.resolve() if original is not None else None
+        original = originals.of(copy)
+        own = original.resolve() if isinstance(original, Path) else None
         in_project = own is not None and dataset is not None and own.is_relative_to(dataset)
         shown.append(
             CopyView(

@@ -67,7 +67,9 @@ def measure_checkpoints(
     base_pictures = _paths(store, plan, None) if drawn else {}
     write_record(
         store.root,
-        ProofRecord(plan.effort, plan.prompts, len(plan.trained), len(plan.held_out), base_pictures, tuple(measured), pictures),
+        ProofRecord(
+            plan.effort, plan.prompts, len(plan.trained), len(plan.held_out), base_pictures, tuple(measured), pictures, plan.originals
+        ),
         record,
     )
     return measured

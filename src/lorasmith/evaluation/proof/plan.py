@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from lorasmith.datasets.latent_request import LatentRequest
 from lorasmith.evaluation.measures import keeps
 from lorasmith.evaluation.prompts import Counts, Group, Prompt, PromptSet
+from lorasmith.images.file_part import FilePart, PictureSource
 from lorasmith.models.prompts.request import PictureRequest
 from lorasmith.models.settings import BaseModelSettings
 from lorasmith.training.validation.bands import BANDS
@@ -99,12 +101,22 @@ class ProofPlan:
         return self.trained[:most], self.held_out[:most]
 
     @property
+    def originals(self) -> dict[str, PictureSource]:
+        """`Prompt.picture` -> where that image is."""
+        prompted = {prompt.picture for prompt in self.prompts.prompts}
+        return {real.name: _absolute(real.request.path) for real in (*self.trained, *self.held_out) if real.name in prompted}
+
+    @property
     def most_drawn(self) -> int | None:
         return EFFORTS[self.effort].most_drawn
 
     def of_groups(self, *groups: Group) -> ProofPlan:
         """The same with the prompts of some groups alone, such as "new" and "other" to compare weights; what is drawn already is used."""
         return replace(self, prompts=replace(self.prompts, prompts=self.prompts.of(*groups)))
+
+
+def _absolute(source: Path | FilePart) -> Path | FilePart:
+    return replace(source, file=source.file.absolute()) if isinstance(source, FilePart) else source.absolute()
 
 
 @dataclass(frozen=True)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from lorasmith.atomic import write_atomically
 from lorasmith.evaluation.measures.measured import CheckpointMeasures
 from lorasmith.evaluation.prompts import Prompt, PromptSet
+from lorasmith.images.file_part import FilePart, PictureSource
 
 PROOF = "proof"
 """The folder of a proof in that of its run."""
@@ -35,6 +36,8 @@ class ProofRecord:
     measured: tuple[CheckpointMeasures, ...]
     pictures: tuple[Mapping[str, str], ...]
     """Of each in `measured`: prompt -> its picture; empty where its losses alone were measured."""
+    originals: Mapping[str, PictureSource] = field(default_factory=dict)
+    """`Prompt.picture` -> where the image was whose caption it is: its file, or its part of a shard. Proofs of earlier versions have none."""
 
 
 def write_record(folder: Path, record: ProofRecord, name: str = RECORD) -> None:
@@ -44,6 +47,7 @@ def write_record(folder: Path, record: ProofRecord, name: str = RECORD) -> None:
         "prompts": [asdict(prompt) for prompt in record.prompts.prompts], "trained": record.trained, "held_out": record.held_out,
         "base_pictures": dict(record.base_pictures),
         "checkpoints": [{**own.json(), "pictures": dict(pictures)} for own, pictures in zip(record.measured, record.pictures, strict=True)],
+        "originals": {name: _written(source) for name, source in record.originals.items()},
     }  # fmt: skip
     folder.mkdir(parents=True, exist_ok=True)
     write_atomically(folder / name, json.dumps(tree, indent=1).encode())
@@ -58,6 +62,15 @@ def read_record(folder: str | Path, name: str = RECORD) -> ProofRecord | None:
         return ProofRecord(
             tree["effort"], prompts, tree["trained"], tree["held_out"], tree["base_pictures"],
             tuple(CheckpointMeasures.from_json(one) for one in checkpoints), tuple(one["pictures"] for one in checkpoints),
+            {name: _read(source) for name, source in tree.get("originals", {}).items()},
         )  # fmt: skip
     except (OSError, ValueError, KeyError, TypeError):
         return None
+
+
+def _written(source: PictureSource) -> str | dict[str, Any]:
+    return {**asdict(source), "file": str(source.file)} if isinstance(source, FilePart) else str(source)
+
+
+def _read(tree: str | dict[str, Any]) -> PictureSource:
+    return Path(tree) if isinstance(tree, str) else FilePart(Path(tree["file"]), tree["name"], tree["offset"], tree["length"])
