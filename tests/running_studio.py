@@ -19,15 +19,26 @@ PATIENCE = 300
 class RunningStudio:
     """A studio that can be killed and started again; `address` is what it printed, token included."""
 
-    def __init__(self, workspace: Path, within: Sequence[str] = ()):
-        """`within` is a command that runs another one, in whose surroundings the studio runs."""
-        self.workspace, self._within = workspace, within
+    def __init__(self, workspace: Path, within: Sequence[str] = (), options: Sequence[str] = ()):
+        """`within` is a command that runs another one, in whose surroundings the studio runs; `options` are more options of its command."""
+        self.workspace, self._within, self._options = workspace, within, options
         self.start(port=0)
 
     def start(self, port: int | None = None) -> None:
         """Start it, on the port that it had, or on this one; 0 is any that is free."""
         port = self.port if port is None else port
-        command = [sys.executable, "-m", "lorasmith", "studio", "--workspace", str(self.workspace), "--port", str(port), "--no-browser"]
+        command = [
+            sys.executable,
+            "-m",
+            "lorasmith",
+            "studio",
+            "--workspace",
+            str(self.workspace),
+            "--port",
+            str(port),
+            "--no-browser",
+            *self._options,
+        ]
         self._process = subprocess.Popen([*self._within, *command], stdout=subprocess.PIPE, text=True)
         assert self._process.stdout is not None
         self.address = self._process.stdout.readline().split()[-1]
@@ -68,9 +79,9 @@ class RunningStudio:
 
 
 @contextlib.contextmanager
-def running_studio(workspace: Path, within: Sequence[str] = ()) -> Iterator[RunningStudio]:
+def running_studio(workspace: Path, within: Sequence[str] = (), options: Sequence[str] = ()) -> Iterator[RunningStudio]:
     """A studio for a workspace, until the end of the block."""
-    studio = RunningStudio(workspace, within)
+    studio = RunningStudio(workspace, within, options)
     try:
         yield studio
     finally:

@@ -2,10 +2,9 @@
 
     python -m tests.browser.screenshots WORKSPACE docs/images/studio [NAME ...]
 
-The workspace has four projects: `demo` with two trained runs, of which `demo` is proven, the second is `demo-short`, and a picture was generated
-in the playground; `holiday` with pictures that need a look (photo_pile.py), `chalk_drawings` with many, and `empty`. Some screens show where the
-workspace and the package are. So both have to be where a user has them, such as /home/alex/lora and /home/alex/.venv (a copy of the package, and
-PYTHONPATH, are enough): a picture that shows where this repository is, is not taken.
+The workspace is that of photographed.py. Some screens show where the workspace and the package are. So both have to be where a user has them, such
+as /home/alex/lora and /home/alex/.venv (a copy of the package, and PYTHONPATH, are enough): a picture that shows where this repository is, is not
+taken.
 """
 
 from __future__ import annotations
@@ -13,6 +12,7 @@ from __future__ import annotations
 import io
 import os
 import re
+import secrets
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
@@ -22,6 +22,7 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 
+from lorasmith.cli.studio import PASSWORD
 from tests.browser.chromium import chromium, flags
 from tests.running_studio import RunningStudio, running_studio
 
@@ -47,6 +48,8 @@ class Screen:
     address: str
     then: Then | None = None
     before: Then | None = None
+    stranger: bool = False
+    """By a browser that is not let in yet."""
 
 
 def press(key: str) -> Then:
@@ -104,6 +107,20 @@ def refused(*parts: str) -> Then:
 PROBLEM = '{"type": "/problems/studio", "title": "Error", "status": 500, "detail": "The folder cannot be read: the disk does not answer.", "code": "studio.disk"}'
 
 
+def with_failed_download(page: Page) -> None:
+    """As where a model could not be had."""
+
+    def answer(route: Route) -> None:
+        jobs = route.fetch().json()
+        source = {"kind": "base", "source": "stabilityai/stable-diffusion-3.5-medium"}
+        sentence = f"{source['source']} wants that you accept its licence. Do so on its page, then give your token in Settings."
+        route.fulfill(
+            json=[*jobs, {**jobs[0], "id": 999, "kind": "download", "arguments": source, "state": "failed", "sentence": sentence}]
+        )
+
+    page.route("**/api/jobs", answer)
+
+
 def held(part: str) -> Then:
     """The studio does not answer this yet."""
     return lambda page: page.route(f"**/api/**/{part}*", lambda route: None)
@@ -119,6 +136,7 @@ USUAL = {
     "library": Screen("library"), "lora": Screen("library/{lora}"),
     "playground": Screen("playground?lora={name}:1&prompt=zorvex", lambda page: page.locator("main button:has(img)").first.click()),
     "grid": Screen("playground?view=grid&lora={name}:1&prompt=zorvex, happy&seed=7"), "settings": Screen("settings"), "bases": Screen("settings/bases"),
+    "login": Screen("", stranger=True),
 }  # fmt: skip
 """Each screen in its usual state."""
 
@@ -128,6 +146,8 @@ STATES = {
     "images-findings": Screen("projects/holiday/images", see("Score")), "images-selected": Screen("projects/holiday/images", pick(3)),
     "images-inspected": Screen("projects/holiday/images", pick(1)), "images-empty": Screen("projects/empty/images"),
     "images-none-found": Screen("projects/demo/images?q=tag:nothing"), "images-bad-filter": Screen("projects/demo/images?q=tag:"),
+    "images-expert": Screen("projects/demo/images", both(see("Score"), lambda page: page.get_by_text("Expert", exact=True).click())),
+    "grid-bases": Screen("playground?view=grid", click("^Base$", "combobox")),
     "images-loading": Screen("projects/demo/images", before=held("audit")),
     "images-part-failed": Screen("projects/demo/images", before=refused("audit", "duplicates")),
     "duplicates": Screen("projects/holiday/images?view=duplicates"), "duplicates-none": Screen("projects/demo/images?view=duplicates"),
@@ -149,7 +169,7 @@ STATES = {
     **{f"lora-{words.lower()}": Screen("library", pick(2, click(f"^{words}$"))) for words in ("Compare", "Merge")},
     "extract": Screen("library", both(click("^Extract"), see("Output"))), "lora-edit": Screen("library/{lora}?edit=ss_output_name"),
     **{name: Screen(f"settings/{name}") for name in ("folders", "taggers", "vocabularies", "upscalers")},
-    "gone": Screen("nowhere"), "project-gone": Screen("projects/none/images"),
+    "bases-failed": Screen("settings/bases", before=with_failed_download), "gone": Screen("nowhere"), "project-gone": Screen("projects/none/images"),
 }  # fmt: skip
 """Other states, and what opens over a screen."""
 
@@ -159,7 +179,8 @@ def main(workspace: str, out: str, *names: str) -> None:
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
     os.environ["LORASMITH_LIBRARY"] = tempfile.mkdtemp()  # a catalogue of its own, and not the user's
-    with running_studio(Path(workspace)) as studio, sync_playwright() as playwright:
+    os.environ[PASSWORD] = secrets.token_urlsafe()
+    with running_studio(Path(workspace), options=["--password"]) as studio, sync_playwright() as playwright:
         studio.client.put("library/folders", {"folders": [str(Path(workspace).absolute())]})
         studio.client.post("library:refresh")
         browser = playwright.chromium.launch(executable_path=chromium(), args=flags())
@@ -192,7 +213,8 @@ def _take_all(
             locale=language, color_scheme=scheme, viewport={"width": width, "height": SIZES[width]}, reduced_motion="reduce"  # type: ignore[arg-type]
         ) as context:  # fmt: skip
             page = context.new_page()
-            page.goto(studio.address)
+            if not screen.stranger:
+                page.goto(studio.address)
             if screen.before:
                 screen.before(page)
             page.goto(studio.client.address + screen.address.format(lora=lora["id"], name=lora["name"]))

@@ -47,6 +47,14 @@ def test_who_is_not_logged_in_gets_the_form_and_afterwards_what_was_asked_for(vi
     assert visitor.post("/api/projects", json={"name": "Mimi"}).status_code == 403, "a foreign page is refused as ever"
 
 
+@pytest.mark.parametrize(
+    ("accepted", "language", "wrong"), [("ja,en;q=0.5", "ja", "パスワードが違います。"), ("de", "en", "This is not the password.")]
+)
+def test_the_form_speaks_the_browsers_language(visitor, accepted, language, wrong):
+    assert f'<html lang="{language}">' in visitor.get("/login", headers={"Accept-Language": accepted}).text
+    assert wrong in log_in(visitor, "another", **{"Accept-Language": accepted}).text
+
+
 def test_another_word_is_not_the_password_and_no_cookie_comes_of_it(visitor):
     for word in ("", "wrong", WORD + " ", WORD.upper(), "\udcff", "x" * 3000):
         refused = visitor.post("/login", content=b"password=" + word.encode("utf-8", "surrogateescape"), headers=FORM)

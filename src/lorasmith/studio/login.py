@@ -11,6 +11,7 @@ import hashlib
 import hmac
 import secrets
 import time
+from dataclasses import dataclass
 from html import escape
 from urllib.parse import parse_qs, quote
 
@@ -33,11 +34,35 @@ MOST_SENT = 4096
 HEADERS = {"cache-control": "no-store", "referrer-policy": "same-origin"}
 """Under `no-referrer` browsers do not say where a form comes from."""
 
+
+@dataclass(frozen=True)
+class Words:
+    """What the page says, in one language."""
+
+    language: str
+    title: str
+    password: str
+    log_in: str
+    wrong: str
+    too_many: str
+    without_form: str
+    from_elsewhere: str
+
+
+ENGLISH = Words(
+    "en", "Log in", "Password", "Log in", "This is not the password.", "Too many tries. Wait a little.", "Send the password with the form.",
+    "The password must come from this page.",
+)  # fmt: skip
+JAPANESE = Words(
+    "ja", "ログイン", "パスワード", "ログイン", "パスワードが違います。", "試行回数が多すぎます。少し待ってください。",
+    "パスワードはフォームから送信してください。", "パスワードはこのページから送信してください。",
+)  # fmt: skip
+
 PAGE = """<!doctype html>
-<html lang="en">
+<html lang="{words.language}">
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Log in · Lorasmith</title>
+<title>{words.title} · Lorasmith</title>
 <style>
 :root {{ color-scheme: light dark; font: 14px/22px system-ui, sans-serif }}
 body {{ display: grid; place-items: center; min-height: 90vh; margin: 0; color: light-dark(#171a21, #e8eaee); background: light-dark(#ffffff, #14161b) }}
@@ -50,9 +75,9 @@ button {{ color: light-dark(#ffffff, #14161b); background: light-dark(#3a4fd0, #
 </style>
 <form method="post" action="{action}">
 <h1>Lorasmith</h1>
-<label>Password <input type="password" name="password" autocomplete="current-password" required autofocus></label>
+<label>{words.password} <input type="password" name="password" autocomplete="current-password" required autofocus></label>
 {problem}
-<button>Log in</button>
+<button>{words.log_in}</button>
 </form>
 </html>
 """
@@ -105,17 +130,18 @@ async def answer_login(access: Access, login: Login, scope: Scope, receive: Rece
     """The form, and what becomes of a password that was typed into it."""
     request = Request(scope, receive)
     to = _local(request.query_params.get("to", "/"))
+    words = _words_for(request.headers.get("accept-language", ""))
     if request.method in ("GET", "HEAD"):
-        response = _page(to)
+        response = _page(words, to)
     elif request.method != "POST":
-        response = _page(to, "Send the password with the form.", 405)
+        response = _page(words, to, words.without_form, 405)
     elif not from_our_host(request.headers):
-        response = _page(to, "The password must come from this page.", 403)
+        response = _page(words, to, words.from_elsewhere, 403)
     elif (given := await _typed(request)) is None:
-        response = _page(to, "Send the password with the form.", 400)
+        response = _page(words, to, words.without_form, 400)
     else:
         right = await login.is_password(given)
-        response = _page(to, "This is not the password.", 401) if right is False else _page(to, "Too many tries. Wait a little.", 429)
+        response = _page(words, to, words.wrong, 401) if right is False else _page(words, to, words.too_many, 429)
         if right:
             response = RedirectResponse(to, 303)
             secure = scope.get("scheme") == "https"
@@ -132,9 +158,14 @@ async def _typed(request: Request) -> str | None:
     return parse_qs(body.decode("utf-8", "replace"), keep_blank_values=True).get("password", [None])[0]
 
 
-def _page(to: str, problem: str = "", status: int = 200) -> Response:
+def _words_for(accepted: str) -> Words:
+    """Those of the language that a browser names first (`Accept-Language`), if it is one of ours."""
+    return JAPANESE if accepted.lower().startswith("ja") else ENGLISH
+
+
+def _page(words: Words, to: str, problem: str = "", status: int = 200) -> Response:
     said = f'<p role="alert">{escape(problem)}</p>' if problem else ""
-    return HTMLResponse(PAGE.format(action=escape(f"{PATH}?to={quote(to, safe='')}"), problem=said), status, HEADERS)
+    return HTMLResponse(PAGE.format(words=words, action=escape(f"{PATH}?to={quote(to, safe='')}"), problem=said), status, HEADERS)
 
 
 def _local(path: str) -> str:

@@ -1,0 +1,82 @@
+"""The workspace that the documentation's pictures are taken of (screenshots.py): made by the studio's own jobs, which take a quarter of an hour.
+
+    python -m tests.browser.photographed WORKSPACE
+
+`demo` has two trained runs, of which `demo` is proven, the second is `demo-short`; a picture was generated in the playground. `holiday` has pictures
+that need a look (photo_pile.py), `chalk_drawings` many, and `empty` none.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import expect, sync_playwright
+
+from lorasmith.client import Client
+from lorasmith.demo.datasets import write_datasets
+from tests.browser.chromium import chromium, flags
+from tests.browser.photo_pile import write_pile
+from tests.running_studio import RunningStudio, running_studio
+
+MANY = "style-chalk-large"
+SHORT = 3
+"""Epochs of the second run."""
+GENERATED = 600_000
+"""Milliseconds that a picture may take on a busy machine."""
+
+
+def main(workspace: str) -> None:
+    """Make it in a folder that has none of its projects."""
+    place = Path(workspace).absolute()
+    place.mkdir(parents=True, exist_ok=True)
+    os.environ["LORASMITH_LIBRARY"] = tempfile.mkdtemp()  # a catalogue of its own, and not the user's
+    with running_studio(place) as studio:
+        _train_demo(studio.client)
+        with tempfile.TemporaryDirectory() as aside:
+            _make_project(studio.client, "Holiday", write_pile(Path(aside) / "My holiday.zip"))
+            write_datasets(Path(aside), [MANY])
+            _make_project(studio.client, "Chalk drawings", Path(aside) / MANY)
+        studio.client.post("projects", {"name": "Empty"})
+        _generate(studio)
+
+
+def _train_demo(client: Client) -> None:
+    project = client.post("projects:demo")["id"]
+    settings = client.post(f"projects/{project}/settings")["settings"]
+    short = {**settings, "name": "demo-short", "training": {**settings["training"], "epochs": SHORT}}
+    for training, effort in (({**settings, "name": "demo"}, "quick"), (short, None)):
+        out = f"projects/{project}/runs/{training['name']}"
+        _do(client, "train", {"settings": training, "out": out, "prove": effort}, project)
+
+
+def _make_project(client: Client, name: str, pictures: Path) -> None:
+    project = client.post("projects", {"name": name})["id"]
+    client.wait(client.upload(project, [pictures]))
+
+
+def _do(client: Client, kind: str, arguments: Mapping[str, Any], project: str) -> None:
+    client.wait(client.post("jobs", {"kind": kind, "project": project, "arguments": arguments}))
+
+
+def _generate(studio: RunningStudio) -> None:
+    """A picture with the LoRA and without it, in the playground."""
+    studio.client.put("library/folders", {"folders": [str(studio.workspace)]})
+    studio.client.post("library:refresh")
+    lora = max(studio.client.get("library")["items"], key=lambda item: item["facts"].get("step") or 0)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium(), args=flags())
+        page = browser.new_page()
+        page.goto(studio.address)
+        page.goto(f"{studio.client.address}playground?lora={lora['name']}:1&prompt=zorvex, standing, meadow background&seed=7")
+        page.get_by_role("button", name="Generate").click()
+        expect(page.locator("main button:has(img)").first).to_be_visible(timeout=GENERATED)
+        browser.close()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
