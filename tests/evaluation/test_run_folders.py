@@ -96,10 +96,10 @@ def test_another_folder_under_the_name_of_one_is_looked_at(workspace):
     assert names(folders) == ["mimi-1", "bert"]
 
 
-def test_links_are_passed_over_and_a_run_is_found_four_folders_down_at_most(workspace):
+def test_links_are_passed_over_and_a_run_is_found_five_folders_down_at_most(workspace):
     (workspace / "again").symlink_to(workspace / "runs")
-    make_run(workspace / "a" / "b" / "c" / "d")
-    make_run(workspace / "a" / "b" / "c" / "e" / "f")
-    assert names(RunFolders(workspace)) == ["d", "mimi-1", "anna"]
+    make_run(workspace / "a" / "b" / "c" / "d" / "e")
+    make_run(workspace / "a" / "b" / "c" / "f" / "g" / "h")
+    assert names(RunFolders(workspace)) == ["e", "mimi-1", "anna"]
     assert names(RunFolders(workspace / "runs" / "anna")) == ["anna"]
     assert names(RunFolders(workspace / "nothing")) == []

@@ -47,6 +47,17 @@ def test_a_run_of_a_shell_and_one_of_a_project_are_listed(script, run, workspace
     assert listed[1]["last_event"] is None
 
 
+def test_a_trial_of_a_sweep_is_a_run_of_the_sweeps_project(script, workspace):
+    script.post("/api/projects", json={"name": "Mimi"})
+    make_run(workspace / "projects" / "mimi" / "runs" / "rates" / "trial-1")
+    make_run(workspace / "runs" / "rates" / "trial-1")
+    assert {(one["id"], one["project"]) for one in script.get("/api/runs").json()} == {
+        ("mimi~rates~trial-1", "mimi"),
+        ("~runs~rates~trial-1", ""),
+    }
+    assert script.get("/api/runs/mimi~rates~trial-1").json()["name"] == "trial-1"
+
+
 def test_a_run_says_how_far_it_is(script, run):
     with run.in_use():
         going = script.get("/api/runs/zorvex").json()

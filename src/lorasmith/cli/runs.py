@@ -12,7 +12,7 @@ from lorasmith.cli.output import print_json
 
 
 def runs(
-    folder: Annotated[Path, typer.Argument(help="Folder in which runs are looked for, four levels deep.")] = Path(),
+    folder: Annotated[Path, typer.Argument(help="Folder in which runs are looked for, five levels deep.")] = Path(),
     as_json: AsJson = False,
 ) -> None:
     """List runs with their state, step, time left and verdict, the latest first; also those that another terminal or the queue began.

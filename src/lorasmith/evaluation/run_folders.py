@@ -13,8 +13,8 @@ from pathlib import Path
 
 from lorasmith.training.records.run_folder import RunFolder
 
-DEPTH = 4
-"""Folders below the given one in which runs are looked for: projects/anna/runs/anna-3 is at this depth."""
+DEPTH = 5
+"""Folders below the given one in which runs are looked for: projects/anna/runs/rates/trial-3 is at this depth."""
 
 SETTLED = 2.0
 """Seconds after which a further change of a folder is sure to get another time, on every file system."""

@@ -1,7 +1,7 @@
 """The runs of a workspace: every folder of a run in it, wherever that was started from.
 
-A run's id is its folder's name, with the project in front of it: `zorvex-3`, `mimi~zorvex-3`. Of one that is neither in the workspace's `runs`
-nor in a project's it is the whole path: `~tries~zorvex-3`.
+A run's id is its folder's name, with the project in front of it: `zorvex-3`, `mimi~zorvex-3`; of a trial of a sweep with the sweep's between them:
+`mimi~rates~trial-1`. Of one that is neither in the workspace's `runs` nor in a project's it is the whole path: `~tries~zorvex-3`.
 """
 
 from __future__ import annotations
@@ -30,13 +30,18 @@ def runs_of(projects: Projects) -> Iterator[FoundRun]:
     """All runs of a workspace, by their folders."""
     root = projects.workspace.root
     for folder in projects.run_folders.found():
-        match folder.relative_to(root).parts:
-            case ("runs", name):
-                yield FoundRun(name, "", RunFolder(folder))
-            case (home, project, "runs", name) if home == PROJECTS:
-                yield FoundRun(f"{project}{BETWEEN}{name}", project, RunFolder(folder))
-            case parts:
-                yield FoundRun("".join(f"{BETWEEN}{part}" for part in parts), "", RunFolder(folder))
+        id, project = id_of(folder.relative_to(root).parts)
+        yield FoundRun(id, project, RunFolder(folder))
+
+
+def id_of(parts: tuple[str, ...]) -> tuple[str, str]:
+    """How the folder of a run, or of a sweep, is called by its path below the workspace; and its project, or ""."""
+    match parts:
+        case ("runs", name):
+            return name, ""
+        case (home, project, "runs", *names) if home == PROJECTS and names:
+            return BETWEEN.join((project, *names)), project
+    return "".join(f"{BETWEEN}{part}" for part in parts), ""
 
 
 def find_run(projects: Projects, id: str) -> FoundRun:

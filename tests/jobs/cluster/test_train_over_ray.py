@@ -9,6 +9,10 @@ import torch
 from safetensors.torch import load_file
 
 from lorasmith.errors import InputError, SettingsError
+from lorasmith.jobs.enqueue import checked
+from lorasmith.jobs.kinds.train import KIND
+from lorasmith.jobs.work import StoppedEarly, Work
+from lorasmith.jobs.workspace import JobFolder
 from lorasmith.training import events
 from lorasmith.training.commands import Commands
 from lorasmith.training.records.event_log import read_history
@@ -100,3 +104,20 @@ def test_where_no_cluster_answers_or_no_node_fits_a_sentence_says_so_and_nothing
     with pytest.raises(SettingsError, match=r"No node of the Ray cluster .* has a GPU, and each process of the run takes one"):
         train(with_changes(settings, {"training.device": "cuda"}), tmp_path / "run", ray=cluster.address)
     assert not (tmp_path / "run").exists()
+
+
+def test_a_job_trains_over_the_cluster_and_goes_on_with_what_was_stopped(cluster, settings, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    job = JobFolder(tmp_path / "job")
+    job.root.mkdir()
+    asked = {"settings": settings.model_dump(mode="json"), "out": "runs/queued", "ray": cluster.address}
+    work = Work(job)
+    work.commands.stop()
+    with pytest.raises(StoppedEarly):
+        KIND.run(checked("train", asked), work)
+    outcome = KIND.run(checked("train", asked), Work(job))
+    phases = [event.phase for _, event in read_history(tmp_path / "runs/queued/events.jsonl") if isinstance(event, events.PhaseStarted)]
+    assert (tmp_path / outcome["file"]).is_file()
+    assert "workers" in phases or "model" in phases
+    with pytest.raises(InputError, match=r"No head of a Ray cluster answers at 127.0.0.1:9"):
+        KIND.run(checked("train", {**asked, "out": "runs/other", "ray": "127.0.0.1:9"}), Work(job))

@@ -21,6 +21,7 @@ def test_the_dry_run_counts_trials_time_memory_and_disk_and_trains_nothing(setti
     printed = CliRunner().invoke(app, ["sweep", "ranks.toml", "--plan", "--json"])
     found = json.loads(printed.stdout)
     assert (found["trials"], found["estimated"], found["in_full"], found["held_out"]) == (2, 2, False, False)
+    assert found["steps"] == 2 * make_report(load_settings("toy.toml"), estimate=False).plan.steps
     assert found["seconds"] > 0
     assert found["memory"] > 0
     settings = load_settings("toy.toml")
@@ -39,13 +40,13 @@ def test_the_dry_run_counts_trials_time_memory_and_disk_and_trains_nothing(setti
             ["trials  6 trials, then the winner in full, 2 at once", "time    about 20 min for training and proofs, if none is stopped early (from 4 trials)"],
         ),
         ({"proofs": False}, ["time    about 20 min for training (how long the proofs take is not known), if none is stopped early (from 4 trials)"]),
-        ({"seconds": None, "memory": None, "disk": None}, ["trials  6 trials, 1 at once"]),
+        ({"seconds": None, "memory": None, "disk": None}, ["trials  6 trials, 1 at once", "steps   1,200 in all"]),
         ({}, ["memory  about 2 GB for the largest", "disk    about 30 MB", "No trial is stopped early: nothing is held out. Set pictures aside with: lorasmith layout DATASET --holdout 0.1"]),
     ],
 )  # fmt: skip
 def test_it_is_said_in_lines(known, lines):
     usual = {
-        "trials": 6, "in_full": False, "devices": 1, "held_out": False, "estimated": 4, "seconds": 1200.0, "proofs": True,
+        "trials": 6, "in_full": False, "steps": 1200, "devices": 1, "held_out": False, "estimated": 4, "seconds": 1200.0, "proofs": True,
         "memory": 2 * 10**9, "disk": 30 * 10**6,
     }  # fmt: skip
     said = str(SweepForecast(**{**usual, **known})).splitlines()

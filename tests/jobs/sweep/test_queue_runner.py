@@ -6,8 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from lorasmith.jobs.lock import take_lock
 from lorasmith.jobs.queue import Queue
+from lorasmith.jobs.result import Result
+from lorasmith.jobs.sweep.onlooker import statuses_of
 from lorasmith.jobs.sweep.queue_runner import QueueRunner
+from lorasmith.jobs.sweep.ray_trial import RayTrial
+from lorasmith.jobs.sweep.runner import TrialStatus
+from lorasmith.jobs.sweep.sweep_folder import LOCK
 from lorasmith.training.records.run_folder import RunFolder
 from lorasmith.training.settings.tree import settings_from
 
@@ -74,3 +80,21 @@ def test_whoever_looks_first_sees_to_it_that_an_interrupted_trial_goes_on(queue,
     started.clear()
     QueueRunner(queue, FOLDER.parent, started.append).look()  # after the machine was switched off
     assert started == [queue.workspace.root]
+
+
+def test_who_looks_on_sees_the_trials_of_the_queue_and_of_a_cluster_and_starts_nothing(queue, started, tmp_path):
+    QueueRunner(queue, FOLDER.parent, lambda root: None).submit(FOLDER, SETTINGS, "quick")
+    sweep = tmp_path / FOLDER.parent
+    assert statuses_of(queue, sweep) == {sweep / "trial-1": TrialStatus("waiting")}
+    trial = RayTrial(sweep / "ray" / "trial-1")
+    trial.write(SETTINGS, "quick")
+    RayTrial(sweep / "ray" / "trial-2").write(SETTINGS, "quick")
+    trial.end(Result("done"))
+    assert statuses_of(queue, sweep) == {sweep / "trial-1": TrialStatus("done"), sweep / "trial-2": TrialStatus("paused")}
+    lock = take_lock(sweep / LOCK)
+    assert statuses_of(queue, sweep)[sweep / "trial-2"] == TrialStatus("waiting")
+    own = take_lock(sweep / "ray" / "trial-2" / "lock")
+    assert statuses_of(queue, sweep)[sweep / "trial-2"] == TrialStatus("running")
+    own.release()
+    lock.release()
+    assert started == []

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import re
 import signal
 import time
 
 import pytest
 from typer.testing import CliRunner
 
+from lorasmith import cluster
 from lorasmith.cli.main import app
-from lorasmith.errors import RunError, SettingsError
+from lorasmith.errors import InputError, RunError, SettingsError
 from lorasmith.evaluation.prompts import Counts
 from lorasmith.evaluation.proof.plan import EFFORTS, Effort
 from lorasmith.evaluation.run_record import read_run
 from lorasmith.jobs.enqueue import enqueue
 from lorasmith.jobs.kinds.registry import KINDS
 from lorasmith.jobs.queue import Queue
+from lorasmith.jobs.sweep import search
 from lorasmith.jobs.sweep.ladder import ladder
 from lorasmith.jobs.sweep.sweep import opened, sweep
 from lorasmith.jobs.sweep.sweep_file import sweep_from
@@ -143,6 +146,25 @@ def test_a_wrong_trial_is_refused_and_nothing_is_left(workspace):
     with pytest.raises(SettingsError, match="network.rank = -1"):
         sweep(wrong, start=InThisProcess())
     assert not (workspace / "runs/wrong").exists()
+
+
+def test_a_job_whose_folder_is_not_free_or_that_lacks_a_package_is_refused_when_it_is_added(workspace, monkeypatch):
+    (workspace / "runs/mine").mkdir(parents=True, exist_ok=True)
+    (workspace / "runs/mine/notes.txt").touch()
+    asked = {"sweep": {"name": "mine", "settings": "toy.toml", "vary": {"network.rank": [1, 2]}}}
+    with Queue(workspace) as queue:
+        with pytest.raises(SettingsError, match=r"mine is not empty") as refused:
+            enqueue(queue, "sweep", asked, start=lambda root: None)
+        assert refused.value.values["setting"] == "out"
+        monkeypatch.setattr(search, "find_spec", lambda package: None)
+        monkeypatch.setattr(cluster, "find_spec", lambda package: None)
+        guided = {"sweep": {**asked["sweep"], "name": "other", "search": "tpe", "trials": 2}}
+        with pytest.raises(InputError, match=re.escape('pip install "lorasmith[sweep]"')):
+            enqueue(queue, "sweep", guided, start=lambda root: None)
+        for kind, given in (("sweep", {**asked, "out": "runs/other"}), ("train", {"settings_file": "toy.toml"})):
+            with pytest.raises(InputError, match=re.escape('pip install "lorasmith[scale]"')) as refused:
+                enqueue(queue, kind, {**given, "ray": "auto"}, start=lambda root: None)
+            assert refused.value.values["setting"] == "ray"
 
 
 @pytest.mark.parametrize("given", [{"sweep": {"settings": "toy.toml", "vary": {"network.rank": [1, -1]}}}, {"file": "ranks.toml"}])

@@ -64,6 +64,9 @@ def test_trials_have_the_values_and_the_rest_of_the_settings():
     trial = trial_of(sweep({"datasets.1.path": ["c", "d"]}, two), 2, {"datasets.1.path": "d"})
     assert [str(dataset.path) for dataset in trial.settings.datasets] == ["a", "d"]
     assert trial.settings.name == "lora-2"
+    nested = sweep({"datasets": {"1": {"path": ["c", "d"]}}}, two)  # as TOML has datasets.1.path without quotation marks
+    assert nested.vary == {"datasets.1.path": Choices(("c", "d"))}
+
     only = trial_of(sweep({"datasets.path": ["c", "d"]}), 1, {"datasets.path": "c"})
     assert str(only.settings.datasets[0].path) == "c"
     together = sweep({"network.rank, network.alpha": [[8, 4], [16, 8]]})

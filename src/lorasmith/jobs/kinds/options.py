@@ -8,7 +8,9 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from lorasmith.cluster import check_installed
 from lorasmith.dataset_folder import pictures_below
+from lorasmith.errors import about_setting
 from lorasmith.images.picture_cache import PICTURES, PictureCache
 from lorasmith.images.thumbnails import Thumbnails, make_thumbnails
 from lorasmith.jobs.work import Work
@@ -45,6 +47,13 @@ class BaseFiles(BaseModel):
     text_encoder_3: Path | None = Field(None, description=f"Third text encoder in a file of its own: {part_in_words('text_encoder_3')}.")
     config: Path | None = Field(None, description="Diffusers folder whose settings and tokenizers are used.")
     allow_pickle: bool = ALLOW_PICKLE
+
+
+def check_ray(address: str | None) -> None:
+    """Raises InputError, about the setting `ray`, where a cluster is wanted and Ray is not installed. Ray is not imported."""
+    if address is not None:
+        with about_setting("ray"):
+            check_installed()
 
 
 def cache_of_pictures(cache: Path) -> Path:

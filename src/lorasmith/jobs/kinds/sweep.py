@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from pydantic import Field, model_validator
 
+from lorasmith.errors import about_setting
 from lorasmith.jobs.kind import Arguments, Kind
+from lorasmith.jobs.kinds.options import check_ray
 from lorasmith.jobs.work import StoppedEarly, Work
 from lorasmith.models.files.hub import is_elsewhere
 
@@ -47,9 +49,14 @@ class SweepArguments(Arguments):
     def check_can_begin(self, workspace: Path) -> None:
         """Whether every trial could begin now. Raises InputError where one could not; it names the trial and the setting."""
         from lorasmith.jobs.sweep.sweep import check_sweep
+        from lorasmith.jobs.sweep.sweep_folder import SweepFolder
 
+        check_ray(self.ray)
         super().check_can_begin(workspace)
         wanted = self.read_sweep(workspace)
+        if self.file is None or not (workspace / self.file).is_dir():
+            with about_setting("out"):
+                SweepFolder.of(wanted, workspace / (self.out or Path("runs") / wanted.name))
         if not is_elsewhere(wanted.settings.base.path):  # it would have to be downloaded to be looked at
             check_sweep(wanted, workspace)
 

@@ -12,6 +12,7 @@ from lorasmith.errors import about_setting
 from lorasmith.imports import without_collection
 from lorasmith.jobs.kind import Kind
 from lorasmith.jobs.kinds import prove
+from lorasmith.jobs.kinds.options import check_ray
 from lorasmith.jobs.kinds.prove import Effort
 from lorasmith.jobs.kinds.settings_source import SettingsSource
 from lorasmith.jobs.work import StoppedEarly, Work
@@ -31,9 +32,14 @@ class TrainArguments(SettingsSource):
     run: Path | None = Field(None, description="Folder of a run to continue.")
     changes: dict[str, Any] = Field(default_factory=dict, description="Settings to continue a run with, by dotted names.")
     prove: Effort | None = Field(None, description="Judge the run when it has finished, with as many pictures. Empty: do not.")
+    ray: str | None = Field(
+        None,
+        description="A Ray cluster over whose nodes the run's processes go: HEAD:PORT, or auto: the one of this machine. Empty: this machine.",
+    )
 
     def check_can_begin(self, workspace: Path) -> None:
-        """The same of a run that goes on, with the changes. Raises InputError where it could not."""
+        """The same of a run that goes on, with the changes, and of a cluster. Raises InputError where it could not."""
+        check_ray(self.ray)
         super().check_can_begin(workspace)
         if self.run is not None:
             with about_setting("run"):
@@ -56,11 +62,11 @@ def run(arguments: TrainArguments, work: Work) -> dict[str, Any]:
                 lambda event: judging.enter_context(RunFolder(folder).being_judged()) if isinstance(event, events.Finished) else None
             )
         if settings is None:
-            result = resume_training(place, listeners, work.commands, arguments.changes)
+            result = resume_training(place, listeners, work.commands, arguments.changes, arguments.ray)
         elif work.owns(folder) and RunFolder(folder).settings.is_file():
-            result = resume_training(folder, listeners, work.commands)
+            result = resume_training(folder, listeners, work.commands, ray=arguments.ray)
         else:
-            result = start_training(settings, place, listeners, work.commands)
+            result = start_training(settings, place, listeners, work.commands, arguments.ray)
         if not result.finished:
             raise StoppedEarly
         outcome = {"run": str(result.folder), "file": None if result.file is None else str(result.file)}

@@ -5,16 +5,20 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from statistics import fmean
 from typing import Any
 
 from lorasmith.evaluation.proof.forecast import forecast_proof
 from lorasmith.jobs.devices import accelerators
+from lorasmith.jobs.sweep.search import check_search
 from lorasmith.jobs.sweep.sharing import Node, at_once, memory_of_trial, needs_of_trial
 from lorasmith.jobs.sweep.sweep_file import Sweep
 from lorasmith.jobs.sweep.trials import Trial, check_trials, planned_values, samples_of_search, trial_of
 from lorasmith.pages.numbers import count
 from lorasmith.training.forecast.report import make_report, size_in_words, time_in_words
+from lorasmith.training.planning.check import check
+from lorasmith.training.settings.places import starting_from
 
 ESTIMATED = 4
 """Trials that are estimated, spread evenly over all."""
@@ -27,6 +31,8 @@ class SweepForecast:
     trials: int
     in_full: bool
     """Whether the winner is trained in full at the end."""
+    steps: int
+    """Of all trainings together, that in full included."""
     devices: int
     held_out: bool
     """Whether every trial has pictures by which trials can be stopped early."""
@@ -48,7 +54,7 @@ class SweepForecast:
 
     def __str__(self) -> str:
         full = ", then the winner in full" if self.in_full else ""
-        lines = [f"trials  {count(self.trials, 'trial')}{full}, {self.devices} at once"]
+        lines = [f"trials  {count(self.trials, 'trial')}{full}, {self.devices} at once", f"steps   {self.steps:,} in all"]
         if self.seconds is not None:
             of = "training and proofs" if self.proofs else "training (how long the proofs take is not known)"
             lines.append(
@@ -61,22 +67,30 @@ class SweepForecast:
         return "\n".join(lines)
 
 
-def forecast_sweep(sweep: Sweep, nodes: Sequence[Node] | None = None) -> SweepForecast:
+def forecast_sweep(sweep: Sweep, nodes: Sequence[Node] | None = None, workspace: Path = Path(), estimate: bool = True) -> SweepForecast:
     """Check every trial, and estimate some; `nodes` are those of a cluster that trains them, without which this machine does.
 
+    Relative paths in the settings start from the workspace. Without `estimate` nothing is said of time, memory and disk, and torch is not imported.
+
     Raises:
-        InputError: a trial could not work, or not be judged.
+        InputError: a trial could not work, or not be judged, or the search lacks a package.
     """
-    planned = [trial_of(sweep, number, values) for number, values in enumerate(planned_values(sweep), 1)]
-    trials = planned or samples_of_search(sweep)
-    held_out = all(checked.validation_set is not None for checked in check_trials(trials))
+    check_search(sweep.file.search)
+    settings = starting_from(workspace, sweep.settings)
+    trials = [replace(trial, settings=starting_from(workspace, trial.settings)) for trial in _trials(sweep)]
+    checked = check_trials(trials)
+    held_out = all(one.validation_set is not None for one in checked)
+    in_full = sweep.file.share < 1
+    steps = round(sweep.trials * fmean(one.plan.steps for one in checked)) + (check(settings).plan.steps if in_full else 0)
+    if not estimate:
+        return SweepForecast(sweep.trials, in_full, steps, len(accelerators()), held_out, 0, None, False, None, None)
     spread = _spread(trials)
     costs = [_cost(trial, sweep.file.effort) for trial in spread]
     known = [cost for cost in costs if cost is not None]
     share = sweep.file.share
     largest = None if len(known) < len(costs) else max(cost.of_trial for cost in known)
     devices = len(accelerators()) if nodes is None else max(1, at_once(nodes, needs_of_trial(nodes, largest)))
-    plan = SweepForecast(sweep.trials, share < 1, devices, held_out, len(spread), None, False, None, None)
+    plan = SweepForecast(sweep.trials, in_full, steps, devices, held_out, len(spread), None, False, None, None)
     if len(known) < len(costs):
         return plan
     lengths = sweep.trials + (1 / share if plan.in_full else 0)
@@ -89,9 +103,14 @@ def forecast_sweep(sweep: Sweep, nodes: Sequence[Node] | None = None) -> SweepFo
 
 def memory_of_trials(sweep: Sweep) -> int | None:
     """Bytes that the largest trial takes at most, of those that are estimated; None where a base lacks parts."""
-    planned = [trial_of(sweep, number, values) for number, values in enumerate(planned_values(sweep), 1)]
-    costs = [_cost(trial, sweep.file.effort) for trial in _spread(planned or samples_of_search(sweep))]
+    costs = [_cost(trial, sweep.file.effort) for trial in _spread(_trials(sweep))]
     return None if None in costs else max(cost.of_trial for cost in costs if cost is not None)
+
+
+def _trials(sweep: Sweep) -> list[Trial]:
+    """All of them; of a search that chooses as it goes, what is checked before it."""
+    planned = [trial_of(sweep, number, values) for number, values in enumerate(planned_values(sweep), 1)]
+    return planned or samples_of_search(sweep)
 
 
 def _spread(trials: Sequence[Trial]) -> Sequence[Trial]:

@@ -30,11 +30,15 @@ def ladder(settings_file: str | Path, workspace: Path = Path()) -> Sweep:
     Raises:
         SettingsError: the settings cannot be used.
     """
-    settings = load_settings(workspace / settings_file)
+    return ladder_of(load_settings(workspace / settings_file), str(settings_file))
+
+
+def ladder_of(settings: Settings, source: str = "The ladder") -> Sweep:
+    """The ladder of settings; `source` names it in errors. Raises as `ladder` does."""
     tree = settings.model_dump(mode="json", exclude_none=True)
     return sweep_from(
         {"name": f"{settings.name}-ladder", "settings": tree, "vary": {**_rates(settings), **_ranks(settings)}, "share": SHARE},
-        str(settings_file),
+        source,
     )
 
 

@@ -34,10 +34,10 @@ class QueueRunner:
         self._see_to_it()
 
     def look(self) -> Mapping[Path, TrialStatus]:
-        jobs = self._jobs()
-        if time.monotonic() - self._started > SEE_TO_IT_EVERY and any(job.state in (*WAITING, *ACTIVE) for job in jobs.values()):
+        found = statuses_in_queue(self.queue, self._sweep)
+        if time.monotonic() - self._started > SEE_TO_IT_EVERY and any(one.state in ("waiting", "running") for one in found.values()):
             self._see_to_it()  # the machine may have been switched off, or the supervisor killed
-        return {folder: TrialStatus(STATES[job.state], job.sentence) for folder, job in jobs.items()}
+        return found
 
     def pause(self, folder: Path) -> None:
         job = self._jobs()[folder]
@@ -54,9 +54,19 @@ class QueueRunner:
         self._start(self.queue.workspace.root)
 
     def _jobs(self) -> dict[Path, Job]:
-        """The latest job of each trial."""
-        found = ((folder_of(job), job) for job in sorted(self.queue.jobs(), key=lambda job: job.id))
-        return {folder: job for folder, job in found if folder is not None and folder.parent == self._sweep}
+        return jobs_of_trials(self.queue, self._sweep)
+
+
+def jobs_of_trials(queue: Queue, sweep: Path) -> dict[Path, Job]:
+    """The latest job of each trial of the sweep in a folder, which is below the workspace or whole; by the trial's folder in that form."""
+    root = queue.workspace.root
+    found = ((folder_of(job), job) for job in sorted(queue.jobs(), key=lambda job: job.id))
+    return {sweep / folder.name: job for folder, job in found if folder is not None and (root / folder).parent == root / sweep}
+
+
+def statuses_in_queue(queue: Queue, sweep: Path) -> dict[Path, TrialStatus]:
+    """How the trials of a sweep are that the queue of a workspace knows. Nothing is started."""
+    return {folder: TrialStatus(STATES[job.state], job.sentence) for folder, job in jobs_of_trials(queue, sweep).items()}
 
 
 def folder_of(job: Job) -> Path | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any, Literal
 
 from lorasmith.draws import seed_of
@@ -39,12 +40,9 @@ class GuidedByVerdicts:
     """
 
     def __init__(self, sweep: Sweep):
-        try:
-            import optuna
-        except ImportError as error:
-            raise InputError(
-                'search = "tpe" needs an extra: pip install "lorasmith[sweep]"', code="extra.missing", extra="sweep"
-            ) from error
+        check_search("tpe")
+        import optuna
+
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self._sweep = sweep
 
@@ -60,6 +58,12 @@ class GuidedByVerdicts:
             study.add_trial(optuna.trial.create_trial(params=places, distributions=spaces, value=one.score, state=_state(one)))
         asked = study.ask(spaces)
         return {name: _value(vary[name], place) for name, place in asked.params.items()}
+
+
+def check_search(search: str) -> None:
+    """Raises InputError where a kind of search needs a package that is not installed (`extra.missing`)."""
+    if search == "tpe" and find_spec("optuna") is None:
+        raise InputError('search = "tpe" needs an extra: pip install "lorasmith[sweep]"', code="extra.missing", extra="sweep")
 
 
 def search_of(sweep: Sweep) -> Planned | GuidedByVerdicts:

@@ -24,6 +24,7 @@ from lorasmith.jobs.sweep.outcome import Swept, outcome_of
 from lorasmith.jobs.sweep.page import write_sweep
 from lorasmith.jobs.sweep.queue_runner import QueueRunner
 from lorasmith.jobs.sweep.ray_runner import RayRunner
+from lorasmith.jobs.sweep.search import check_search
 from lorasmith.jobs.sweep.sharing import Node, needs_of_trial
 from lorasmith.jobs.sweep.sweep_file import Sweep, load_sweep
 from lorasmith.jobs.sweep.sweep_folder import SweepFolder, sweep_in
@@ -70,10 +71,12 @@ def sweep(
     folder = SweepFolder.of(wanted, place)
     check_sweep(wanted)
     with Queue(Path()) if ray is None else joined(ray) as engine, folder.in_use():
+        folder.record.complete = False
         folder.save()
         runner = QueueRunner(engine, folder.root, start) if isinstance(engine, Queue) else _over(engine, wanted, folder)
         sweeping = Sweeping(wanted, folder, runner, progress, say)
-        complete = sweeping.work(cancelled)
+        complete = folder.record.complete = sweeping.work(cancelled)
+        folder.save()
         swept = outcome_of(wanted, folder, sweeping.runner.look(), complete)
         write_sweep(swept)
         return swept
@@ -110,7 +113,8 @@ def _place(folder: str | Path) -> Path:
 
 
 def check_sweep(wanted: Sweep, workspace: Path = Path()) -> None:
-    """Raises SettingsError where a trial could not work in the workspace, before anything is trained."""
+    """Raises InputError where a trial could not work in the workspace, or the search lacks a package, before anything is trained."""
+    check_search(wanted.file.search)
     planned = planned_values(wanted)
     trials = [trial_of(wanted, number, values) for number, values in enumerate(planned, 1)] or samples_of_search(wanted)
     check_trials([replace(trial, settings=starting_from(workspace, trial.settings)) for trial in trials])

@@ -20,7 +20,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from lorasmith.errors import SettingsError
-from lorasmith.jobs.sweep.vary import Choices, Varied, combinations, read_vary
+from lorasmith.jobs.sweep.vary import Choices, Varied, by_names, combinations, read_vary
 from lorasmith.registry import nearest
 from lorasmith.training.settings.toml import load_settings
 from lorasmith.training.settings.tree import Settings, settings_from
@@ -104,6 +104,7 @@ def sweep_from(tree: Mapping[str, Any], source: str = "The sweep", workspace: Pa
         settings = load_settings(workspace / file.settings)
     else:
         settings = settings_from(file.settings, f"{source}, [settings]")
+    file = file.model_copy(update={"vary": by_names(file.vary, settings)})
     vary = read_vary(file.vary, settings, source)
     _check_search(file, vary, source)
     return Sweep(file.name or settings.name, file, settings, vary)

@@ -24,6 +24,7 @@ from filelock import FileLock, Timeout
 from lorasmith.atomic import write_atomically
 from lorasmith.errors import InputError, SettingsError
 from lorasmith.jobs.sweep.sweep_file import Sweep, sweep_from
+from lorasmith.jobs.sweep.vary import by_names
 
 RECORD, PAGE, LOCK = "sweep.json", "sweep.html", ".lock"
 MAY_CHANGE = {"trials", "hours", "stop_early", "min_epochs", "reduction_factor"}
@@ -44,6 +45,8 @@ class Record:
     """The trial whose settings are trained in full."""
     seconds: float = 0.0
     """Of work so far."""
+    complete: bool = False
+    """Whether every trial has ended, or no more are begun."""
 
 
 class SweepFolder:
@@ -69,6 +72,7 @@ class SweepFolder:
             return cls(root, Record(definition))
         record = _read(root)
         before = {key: value for key, value in record.definition.items() if key not in MAY_CHANGE}
+        before["vary"] = by_names(before["vary"], sweep.settings)
         if differing := [key for key, value in definition.items() if key not in MAY_CHANGE and value != before.get(key)]:
             raise SettingsError(
                 f"The sweep in {root} was begun with another {differing[0]}. Put it back, or begin another sweep with --out.",
@@ -110,6 +114,11 @@ class SweepFolder:
 def definition_of(sweep: Sweep) -> dict[str, Any]:
     """A sweep as plain data that does not depend on other files."""
     return sweep.file.model_dump(mode="json") | {"name": sweep.name, "settings": sweep.settings.model_dump(mode="json", exclude_none=True)}
+
+
+def read_sweep_folder(root: str | Path) -> SweepFolder:
+    """The folder of a sweep as it was left. Raises SettingsError where no sweep was begun in it."""
+    return SweepFolder(Path(root), _read(Path(root)))
 
 
 def sweep_in(root: str | Path) -> Sweep:

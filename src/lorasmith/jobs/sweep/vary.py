@@ -70,13 +70,18 @@ def read_vary(vary: Mapping[str, Any], settings: Settings, source: str) -> dict[
     Raises:
         SettingsError: the setting does not exist, or none of its values is allowed; the sentence names it.
     """
-    given = _flat(vary, _known_names(settings))
+    given = by_names(vary, settings)
     if not given:
         raise SettingsError(f"{source}: [vary] names no setting, so there is nothing to try.", code="sweep.nothing_varies")
-    for names, _ in given:
+    for names in given:
         for name in names.split(TOGETHER):
             _check_name(name, settings, source)
-    return {name: _read(name, value, source) for name, value in given}
+    return {name: _read(name, value, source) for name, value in given.items()}
+
+
+def by_names(vary: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
+    """What is written for each setting by its whole name: TOML has `network.rank = [4, 8]` as a table in a table."""
+    return dict(_flat(vary, _known_names(settings)))
 
 
 def draw(varied: Mapping[str, Varied], rng: random.Random) -> dict[str, Any]:
@@ -103,7 +108,8 @@ def _flat(vary: Mapping[str, Any], known: set[str], before: str = "") -> list[tu
     found: list[tuple[str, Any]] = []
     for key, value in vary.items():
         name = f"{before}{key}"
-        if isinstance(value, Mapping) and name not in known and not value.keys() & set(RANGE_KEYS):
+        has_parts = name not in known or any(one.startswith(f"{name}.") for one in known)
+        if isinstance(value, Mapping) and has_parts and not value.keys() & set(RANGE_KEYS):
             found += _flat(value, known, f"{name}.")
         else:
             found.append((name, value))
