@@ -55,20 +55,26 @@ def shard_files(path: Path) -> list[Path]:
     """The tars that a path names, in order. Raises DatasetError where one of them is not there, or they are too many."""
     if path.is_dir():
         return sorted(path / name for name in os.listdir(path) if name.lower().endswith(".tar") and not name.startswith("."))
-    pieces = _RANGE.split(path.name)
-    choices = [[pieces[0]]]
-    for first, last, after in zip(pieces[1::3], pieces[2::3], pieces[3::3], strict=True):
-        numbers = range(int(first), int(last) + 1)
-        if len(numbers) > MOST_SHARDS:
-            raise DatasetError(f"{path} names {len(numbers):,} shards, and {MOST_SHARDS:,} are the most: give larger ones.")
-        choices.append([f"{number:0{len(first)}}{after}" for number in numbers])
-    files = [path.with_name("".join(name)) for name in islice(product(*choices), MOST_SHARDS + 1)]
-    if len(files) > MOST_SHARDS or not files:
-        raise DatasetError(f"{path} names {'no' if not files else 'too many'} shards: write it as {{000000..000099}}.tar.")
+    files = [path.with_name(name) for name in shard_names(path.name)]
     for file in files:
         if not file.is_file():
             raise DatasetError(f"{file} does not exist: get it, or take it out of {path.name}.", code="dataset.no_shard", file=str(file))
     return files
+
+
+def shard_names(name: str) -> list[str]:
+    """The files that a name means, in order: itself, or those of its ranges. Raises DatasetError where they are too many."""
+    pieces = _RANGE.split(name)
+    choices = [[pieces[0]]]
+    for first, last, after in zip(pieces[1::3], pieces[2::3], pieces[3::3], strict=True):
+        numbers = range(int(first), int(last) + 1)
+        if len(numbers) > MOST_SHARDS:
+            raise DatasetError(f"{name} names {len(numbers):,} shards, and {MOST_SHARDS:,} are the most: give larger ones.")
+        choices.append([f"{number:0{len(first)}}{after}" for number in numbers])
+    names = ["".join(each) for each in islice(product(*choices), MOST_SHARDS + 1)]
+    if len(names) > MOST_SHARDS or not names:
+        raise DatasetError(f"{name} names {'no' if not names else 'too many'} shards: write it as {{000000..000099}}.tar.")
+    return names
 
 
 def open_shards(path: Path, repeats: int | None, cache: Path) -> RowIndex:

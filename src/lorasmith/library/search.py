@@ -11,7 +11,8 @@ from itertools import islice
 from pathlib import Path
 
 from lorasmith.dataset_folder import walk
-from lorasmith.errors import InputError
+from lorasmith.datasets.shards import shard_names
+from lorasmith.errors import DatasetError, InputError
 from lorasmith.training.records.run_folder import RunFolder
 from lorasmith.training.settings.places import places
 from lorasmith.training.settings.tree import Settings
@@ -54,8 +55,13 @@ class Search:
         return cls(run, tuple(dict.fromkeys(below)), tuple(dict.fromkeys((*given, *roots))))
 
     def candidates(self, setting: str, name: str) -> Iterator[Path]:
-        """Files and folders called `name` that the setting may have meant."""
-        if self.run is not None and (place := places(self.run).get(setting)) is not None and place.name == name and place.exists():
+        """Files and folders called `name` that the setting may have meant, and folders with all of the shards that it names."""
+        try:
+            named = shard_names(name)
+        except DatasetError:
+            return
+        place = places(self.run).get(setting) if self.run is not None else None
+        if place is not None and place.name == name and all(place.with_name(each).exists() for each in named):
             yield place
         for root in self.roots:
             if root.name == name:
@@ -63,7 +69,7 @@ class Search:
             for folder, files in _walk(root):
                 if folder.name == name and folder != root:
                     yield folder
-                if name in files:
+                if files and set(files).issuperset(named):
                     yield folder / name
 
     def files(self, suffix: str) -> Iterator[Path]:
