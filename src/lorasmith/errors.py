@@ -34,6 +34,16 @@ class LorasmithError(Exception):
         self.code = code or self.default_code
         self.values = values
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """As a process on another node sends it: whatever its class is made with."""
+        return _without_init, (type(self), self.args), self.__dict__
+
+
+def _without_init(cls: type[LorasmithError], args: tuple[Any, ...]) -> LorasmithError:
+    error = cls.__new__(cls)
+    error.args = args
+    return error
+
 
 class InputError(LorasmithError):
     """Something the user gave cannot be used."""
