@@ -21,6 +21,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import signal
 import tempfile
 import time
 from collections.abc import Iterator
@@ -46,7 +47,7 @@ PATIENCE = 60
 
 
 class RayCluster:
-    """A head, on which nothing runs, and `workers`, which do the work."""
+    """A head, on which nothing runs, and `workers`, which do the work; other programs of the machine do not go before them, as Ray has it."""
 
     def __init__(self, folder: Path):
         from ray.cluster_utils import Cluster
@@ -54,7 +55,10 @@ class RayCluster:
         self._folder = folder
         self._cluster = Cluster(
             initialize_head=True, shutdown_at_exit=True,
-            head_node_args={"num_cpus": 0, "object_store_memory": OBJECT_STORE, "include_dashboard": False, "node_ip_address": LOOPBACK},
+            head_node_args={
+                "num_cpus": 0, "object_store_memory": OBJECT_STORE, "include_dashboard": False, "node_ip_address": LOOPBACK,
+                "_system_config": {"worker_niceness": 0},
+            },
         )  # fmt: skip
         self.workers: list[Any] = []
 
@@ -108,6 +112,7 @@ def ray_cluster(nodes: int, cpus: int = 1, **more: Any) -> Iterator[RayCluster]:
     """A cluster with so many workers, of `cpus` each; it is ended with the block."""
     pytest.importorskip("ray", reason="Ray is not installed: pip install 'lorasmith[scale]'")
     folder = Path(tempfile.mkdtemp(prefix="ray-"))  # short: the name of a socket has 107 letters
+    on_sigterm = signal.getsignal(signal.SIGTERM)  # while there are nodes, Ray's own handler ends them
     with pytest.MonkeyPatch.context() as surroundings:
         for name, value in (SURROUNDINGS | {"RAY_TMPDIR": str(folder), "PYTHONPATH": _python_path()}).items():
             surroundings.setenv(name, value)
@@ -119,6 +124,7 @@ def ray_cluster(nodes: int, cpus: int = 1, **more: Any) -> Iterator[RayCluster]:
             yield cluster
         finally:
             cluster.end()
+            signal.signal(signal.SIGTERM, on_sigterm)
             shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -21,7 +21,7 @@ def loop(run: Run, state: TrainState) -> bool:
     saved_at = time.monotonic()
     run.commands.look()
     while state.step < run.plan.steps and run.over is None:
-        if run.commands.stopping:
+        if run.learner.process_group.from_main(run.commands.stopping):
             return True
         epoch, step_in_epoch = run.plan.epoch_and_step_of(state.step)
         train_step(run, state, epoch, step_in_epoch)

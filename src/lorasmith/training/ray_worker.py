@@ -14,7 +14,7 @@ from lorasmith.errors import LorasmithError
 from lorasmith.models.device import choose_device
 from lorasmith.training.commands import Commands
 from lorasmith.training.determinism import deterministic_kernels
-from lorasmith.training.distributed.process_group import LOST
+from lorasmith.training.distributed.lost import LOST
 from lorasmith.training.planning.check import check
 from lorasmith.training.planning.machine_fit import check_packages
 from lorasmith.training.records.run_folder import RunFolder

@@ -33,7 +33,8 @@ from lorasmith.training.caching import cache_latents, cache_texts, free_unused, 
 from lorasmith.training.commands import Commands, StopRequested, drop_all
 from lorasmith.training.data import TrainingData
 from lorasmith.training.determinism import deterministic_kernels
-from lorasmith.training.distributed.process_group import LOST, ProcessGroup
+from lorasmith.training.distributed.lost import LOST
+from lorasmith.training.distributed.process_group import ProcessGroup
 from lorasmith.training.distributed.workers import several_processes
 from lorasmith.training.events import Emitter, Listener
 from lorasmith.training.forecast.memory_fit import fit_to_memory
@@ -70,8 +71,8 @@ from lorasmith.training.validation.warnings import never_over
 
 WORKER = f"{__package__}.worker"
 """What the other processes of a run execute."""
-RAY_WORKER = f"{__package__}.ray_worker"
-"""Where `work` is, which all processes of a run over Ray execute."""
+RAY_DRIVER = f"{__package__}.ray_driver"
+"""What the process executes that belongs to the cluster of a run over Ray."""
 
 
 @dataclass(frozen=True)
@@ -165,7 +166,7 @@ def run_here_or_there(
         return run_main_process(checked, folder, listeners, commands, started)
     from lorasmith.training.run_over_ray import run_over_ray
 
-    result: RunResult | None = run_over_ray(checked, folder, listeners, commands, ray, started, RAY_WORKER)
+    result: RunResult | None = run_over_ray(checked, folder, listeners, commands, ray, started, RAY_DRIVER)
     return result or RunResult(folder.root, False, newest_step(folder.state), None)
 
 

@@ -17,30 +17,33 @@ PATIENCE = 120
 
 @pytest.mark.slow
 def test_work_goes_on_where_a_node_dies_and_nothing_is_left_at_the_end(tmp_path):
-    on_sigterm = signal.getsignal(signal.SIGTERM)
-    with ray_cluster(nodes=2) as cluster, cluster.connected():
-        import ray
+    before = signal.getsignal(signal.SIGTERM)
+    with ray_cluster(nodes=2) as cluster:
+        on_sigterm = signal.getsignal(signal.SIGTERM)
+        with cluster.connected():
+            import ray
 
-        assert signal.getsignal(signal.SIGTERM) == on_sigterm
+            assert signal.getsignal(signal.SIGTERM) == on_sigterm
 
-        @ray.remote(num_cpus=1, max_retries=3)
-        def work():
-            with (tmp_path / "begun").open("a") as file:
-                file.write(f"{os.getpid()} {ray.get_runtime_context().get_node_id()}\n")
-            until = time.monotonic() + PATIENCE
-            while not (tmp_path / "end").exists() and time.monotonic() < until:
-                time.sleep(0.05)
-            return os.getpid()
+            @ray.remote(num_cpus=1, max_retries=3)
+            def work():
+                with (tmp_path / "begun").open("a") as file:
+                    file.write(f"{os.getpid()} {ray.get_runtime_context().get_node_id()}\n")
+                until = time.monotonic() + PATIENCE
+                while not (tmp_path / "end").exists() and time.monotonic() < until:
+                    time.sleep(0.05)
+                return os.getpid()
 
-        result = work.remote()
-        (first, node) = begun(tmp_path, 1)[0]
-        cluster.kill(next(worker for worker in cluster.workers if worker.node_id == node))
-        assert not (psutil.pid_exists(int(first)) and works(psutil.Process(int(first))))
-        (second, other) = begun(tmp_path, 2)[1]
-        assert other != node
-        (tmp_path / "end").touch()
-        assert ray.get(result, timeout=PATIENCE) == int(second)
-        nodes = [psutil.Process(int(second)), *psutil.Process().children(recursive=True)]
+            result = work.remote()
+            (first, node) = begun(tmp_path, 1)[0]
+            cluster.kill(next(worker for worker in cluster.workers if worker.node_id == node))
+            assert not (psutil.pid_exists(int(first)) and works(psutil.Process(int(first))))
+            (second, other) = begun(tmp_path, 2)[1]
+            assert other != node
+            (tmp_path / "end").touch()
+            assert ray.get(result, timeout=PATIENCE) == int(second)
+            nodes = [psutil.Process(int(second)), *psutil.Process().children(recursive=True)]
+    assert signal.getsignal(signal.SIGTERM) == before
     assert [process for process in nodes if works(process)] == []
 
 

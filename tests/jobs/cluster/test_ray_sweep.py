@@ -22,10 +22,9 @@ from lorasmith.jobs.sweep.ray_trial import RayTrial
 from lorasmith.jobs.sweep.sweep import opened, sweep
 from lorasmith.jobs.sweep.trials import planned_values, trial_of
 from lorasmith.jobs.training import start_training
-from lorasmith.training.events import Finished, Resumed, StepDone
-from lorasmith.training.records.event_log import read_events, read_history
-from lorasmith.training.records.run_folder import RunFolder
+from lorasmith.training.events import Resumed
 from lorasmith.training.settings.toml import settings_toml
+from tests.jobs.training_records import PATIENCE, assert_trained_once, events, steps_done, wait_until
 from tests.ray_cluster import ray_cluster, works
 
 pytestmark = pytest.mark.slow
@@ -33,8 +32,6 @@ pytestmark = pytest.mark.slow
 SEED = int(os.environ.get("LORASMITH_TORTURE_SEED", random.randrange(2**32)))
 KILLS = 6
 """Of nodes, in one sweep."""
-PATIENCE = 600
-"""Seconds that one part of these may take, on a busy machine."""
 
 
 @pytest.fixture(scope="module")
@@ -73,19 +70,6 @@ def start(cluster, workspace):
         yield start
 
 
-def events(run, kind):
-    return [event for _, event in read_events(RunFolder(Path(run)).events).events if isinstance(event, kind)]
-
-
-def assert_trained_once(run):
-    """Each step counts once, and none is done after the run has finished; one that died while it was judged finishes again, without a step."""
-    done = events(run, StepDone | Finished)
-    ends = [isinstance(event, Finished) for event in done]
-    assert all(ends[ends.index(True) :])
-    history = [event for _, event in read_history(RunFolder(Path(run)).events)]
-    assert [event.step for event in history if isinstance(event, StepDone)] == list(range(1, done[-1].step + 1))
-
-
 def assert_as_trained_here(swept, file):
     """Each trial has the LoRA, to the byte, that a plain training of its settings gives."""
     wanted, _ = opened(file)
@@ -115,17 +99,6 @@ def test_twelve_trials_on_nodes_that_die_at_random_are_each_trained_once_as_with
     for one in swept.trials:
         assert_trained_once(one.folder)
     assert_as_trained_here(swept, "twelve.toml")
-
-
-def steps_done(run):
-    return max((event.step for event in events(run, StepDone)), default=0) if RunFolder(Path(run)).events.is_file() else 0
-
-
-def wait_until(condition):
-    until = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < until, "it did not come to that"
-        time.sleep(0.1)
 
 
 def under_way(start):

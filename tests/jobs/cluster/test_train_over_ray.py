@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 import threading
 
+import psutil
 import pytest
 import torch
 from safetensors.torch import load_file
 
+from lorasmith.cli.interrupt import STOPPED
 from lorasmith.errors import InputError, SettingsError
 from lorasmith.jobs.enqueue import checked
 from lorasmith.jobs.kinds.train import KIND
@@ -15,12 +20,19 @@ from lorasmith.jobs.work import StoppedEarly, Work
 from lorasmith.jobs.workspace import JobFolder
 from lorasmith.training import events
 from lorasmith.training.commands import Commands
+from lorasmith.training.learner.saved_states import newest_step
 from lorasmith.training.records.event_log import read_history
+from lorasmith.training.records.run_folder import RunFolder
 from lorasmith.training.run import resume, train
 from lorasmith.training.settings.changes import with_changes
+from lorasmith.training.settings.toml import settings_toml
+from tests.jobs.training_records import PATIENCE, assert_trained_once, steps_done, wait_until
+from tests.jobs.training_records import events as records
 from tests.ray_cluster import ray_cluster
 
 pytestmark = pytest.mark.slow
+
+PIPES = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
 
 
 @pytest.fixture(scope="module")
@@ -96,6 +108,41 @@ def test_a_training_whose_node_dies_goes_on_with_the_one_that_is_left_to_the_sam
     assert [event.step for event in history if isinstance(event, events.StepDone)] == list(range(1, result.step + 1))
     assert any("room for 1 of 2 processes" in event.message for event in history if isinstance(event, events.Warned))
     assert not any(isinstance(event, events.Stopped) for event in history)
+
+
+def test_ctrl_c_saves_and_a_killed_program_takes_its_processes_along_and_the_run_goes_on(cluster, settings, tmp_path):
+    long = with_changes(settings, {"training.epochs": 12})
+    here = train(long, tmp_path / "here").file
+    file, run = tmp_path / "toy.toml", tmp_path / "run"
+    file.write_text(settings_toml(long), encoding="utf-8")
+
+    def started(*command):
+        return subprocess.Popen([sys.executable, "-m", "lorasmith", *map(str, command), "--ray", cluster.address], text=True, **PIPES)
+
+    stopped = started("train", file, "--out", run)
+    wait_until(lambda: steps_done(run) > 0)
+    stopped.send_signal(signal.SIGINT)
+    said, _ = stopped.communicate(timeout=PATIENCE)
+    assert stopped.returncode == STOPPED, said
+    before = steps_done(run)
+    assert before < 60, "it was over before it was stopped"
+    assert newest_step(RunFolder(run).state) == before
+
+    killed = started("resume", run)
+    wait_until(lambda: steps_done(run) > before)
+    killed.kill()
+    killed.wait()
+    wait_until(
+        lambda: not any("ray_driver" in word for process in psutil.process_iter(["cmdline"]) for word in process.info["cmdline"] or ())
+    )
+    assert [event.step for event in records(run, events.Resumed)] == [before]
+    assert steps_done(run) < 60, "it was over before it was killed"
+
+    last = started("resume", run)
+    said, _ = last.communicate(timeout=PATIENCE)
+    assert last.returncode == 0, said
+    assert_trained_once(run)
+    assert (run / "checkpoints" / here.name).read_bytes() == here.read_bytes()
 
 
 def test_where_no_cluster_answers_or_no_node_fits_a_sentence_says_so_and_nothing_is_begun(cluster, settings, tmp_path):

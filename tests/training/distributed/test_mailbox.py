@@ -1,8 +1,8 @@
 """What processes on other machines send to the program that started them."""
 
 from lorasmith.errors import RunError
+from lorasmith.training.distributed.lost import LOST
 from lorasmith.training.distributed.mailbox import Mailbox, why_ended
-from lorasmith.training.distributed.process_group import LOST
 from lorasmith.training.events import Resumed, StateSaved
 
 

@@ -126,6 +126,7 @@ def test_a_worker_that_is_killed_ends_the_run_with_a_sentence_and_it_goes_on_to_
     shutil.copytree(tmp_path / "run", tmp_path / "one")
     commands = Commands()
     assert not resume(tmp_path / "run", [stop_at(3, commands)], commands).finished
+    assert [*started.values()][-1].returncode == 0, "told of the stop, the worker ends by itself at the same step"
     assert resume(tmp_path / "run").file.read_bytes() == whole[0].read_bytes()
     assert not torch.distributed.is_initialized()
 

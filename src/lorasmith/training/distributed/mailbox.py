@@ -1,4 +1,4 @@
-"""What the processes of a run over several machines send to the program that started it: events, signs of life, why they ended, the outcome."""
+"""What the processes of a run over several machines send to its driver, which started them: events, signs of life, why they ended, the outcome."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from lorasmith.training.distributed.process_group import LOST
+from lorasmith.training.distributed.lost import LOST
 from lorasmith.training.events import Event, StateSaved
 
 
@@ -29,7 +29,7 @@ class News:
 
 
 class Mailbox:
-    """What the processes of a run send to the program that started it. Ray keeps it beside that program, as an actor."""
+    """What the processes of a run send to its driver. Ray keeps it beside that, as an actor."""
 
     def __init__(self) -> None:
         self._events: list[Event] = []

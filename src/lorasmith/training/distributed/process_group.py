@@ -4,8 +4,9 @@ Each process holds the whole model and works on its share of a step's batches; b
 summed, so that every process takes the same step and holds the same weights. Which batches, noise and captions a step sees does not
 depend on how many processes share it. A LoRA's gradients are small beside the model, so that one sum a step costs little.
 
-Process 0 is the main process: it alone writes files, emits events and takes commands, and it decides alone when to stop, because the
-workers hold nothing that it does not hold. `workers` starts them, and they work until it ends.
+Process 0 is the main process: it alone writes files, emits events and takes commands, and it decides when to stop, because the workers hold
+nothing that it does not hold. After each step it tells them, so that all end at the same one. `workers` starts them; where it ends in
+between, they end with it.
 """
 
 from __future__ import annotations
@@ -18,11 +19,9 @@ from typing import Any, TypeVar
 import torch
 
 from lorasmith.errors import RunError
+from lorasmith.training.distributed.lost import LOST
 
 Item = TypeVar("Item")
-
-LOST = "run.worker_ended"
-"""The code of the error where a process has ended, and the others cannot go on."""
 
 
 def _unknown() -> str:
@@ -75,6 +74,15 @@ class ProcessGroup:
         with self._exchange():
             torch.distributed.all_gather_object(found, mine)
         return found
+
+    def from_main(self, flag: bool) -> bool:
+        """The flag of the main process, in every process."""
+        if self.count == 1:
+            return flag
+        told = torch.tensor([flag])  # on the CPU, which gloo carries
+        with self._exchange():
+            torch.distributed.broadcast(told, src=0)
+        return bool(told.item())
 
     def barrier(self) -> None:
         """Wait until every process has come here."""

@@ -1,12 +1,15 @@
 """The processes of a run on the nodes of a Ray cluster: Ray Train places them, notices where one has ended, and begins anew with those that
 are left or have come back.
 
-    with connected("auto") as cluster:
+    with cluster.joined("auto"):
+        on_gpus = Cluster.here().check_room("auto")
         mailbox = open_mailbox()
-        with placed(work, order, cluster, count, storage, mailbox) as training:     # `work(order)` runs in every process
-            mailbox.take()
+        training = Training(trainer(work, order, on_gpus, count, storage, mailbox))
+        training.fit()                                  # `work(order)` runs in every process; in another thread ...
+        ray.get(mailbox.take.remote())                  # ... what they have sent
+        training.end(30)
 
-What a process sends to the program that started it all goes through a mailbox, an actor beside that program. Within `work` the processes
+What a process sends to the driver, which started it all, goes through a mailbox, an actor beside that. Within `work` the processes
 join as those on one machine do (`joined_nodes`): Ray Train's own process group would choose its network interface by the machine's name,
 and could not carry what CPUs exchange beside nccl.
 """
@@ -14,9 +17,10 @@ and could not carry what CPUs exchange beside nccl.
 from __future__ import annotations
 
 import os
+import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,7 +32,6 @@ from ray.train.collective import broadcast_from_rank_zero
 from ray.train.torch import TorchConfig, TorchTrainer
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from lorasmith.cluster import joined as joined_cluster
 from lorasmith.errors import SettingsError
 from lorasmith.models.device import DEVICES
 from lorasmith.training.distributed.mailbox import Mailbox, why_ended
@@ -41,16 +44,22 @@ ROOM_WITHIN = ("RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S", "15")
 """Seconds that Ray Train waits for room that it has counted. Right after a node has died it still counts that one, and would wait for 60."""
 LOOK_AGAIN = 60.0
 """Seconds after which Ray Train looks whether there is room for more processes."""
+INTERRUPT_AGAIN = 5.0
+"""Seconds after which an interruption is repeated that came before Ray Train listened for one."""
 
 
-# -- in the program that the user started -----------------------------------------------------------------------------
+# -- in the driver ----------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Cluster:
-    """A Ray cluster that this program is connected to."""
+    """The Ray cluster that this process belongs to."""
 
     address: str
+
+    @classmethod
+    def here(cls) -> Cluster:
+        return cls(ray.get_runtime_context().gcs_address)
 
     def check_room(self, device: str) -> bool:
         """Whether processes take a GPU each, by the setting `device`; raises SettingsError where no node has what one process needs."""
@@ -65,23 +74,6 @@ class Cluster:
                 code="run.too_few_resources", address=self.address, needed=needed,
             )  # fmt: skip
         return on_gpus
-
-
-@contextmanager
-def connected(address: str) -> Iterator[Cluster]:
-    """Within the block this program belongs to the Ray cluster at `address`, as `joined` of `lorasmith.cluster` has it.
-
-    At its end everything that the program started there is ended. Raises InputError where the cluster cannot be joined, SettingsError where
-    the program has joined one by itself.
-    """
-    if ray.is_initialized():
-        raise SettingsError(
-            "This program belongs to a Ray cluster already. Call ray.shutdown() first: what a training starts there ends with its "
-            "own connection.",
-            code="run.ray_connected",
-        )  # fmt: skip
-    with joined_cluster(address):
-        yield Cluster(ray.get_runtime_context().gcs_address)
 
 
 def _last_line(error: BaseException) -> str:
@@ -118,43 +110,49 @@ class _OwnGroupConfig(TorchConfig):
 
 
 class Training:
-    """Ray Train at work in a thread; `error` is why it gave up, once it has."""
+    """Ray Train at work."""
 
     def __init__(self, trainer: TorchTrainer):
-        self.error: BaseException | None = None
         self._trainer = trainer
-        self._thread = threading.Thread(target=self._fit, daemon=True)
-        self._thread.start()
+        self._error: BaseException | None = None
+        self._over = threading.Event()
 
-    def _fit(self) -> None:
+    def fit(self) -> None:
+        """Let it work until it has ended, for whatever reason. In the main thread, where it can be interrupted."""
         try:
             self._trainer.fit()
-        except BaseException as error:
-            self.error = error
+        except BaseException as error:  # among them what the interruption of `end` raises
+            self._error = error
+        while not self._over.is_set():
+            with suppress(KeyboardInterrupt, SystemExit):  # of an interruption that came too late
+                signal.signal(signal.SIGINT, signal.SIG_IGN)
+                self._over.set()
 
     @property
     def is_over(self) -> bool:
-        """Whether it has ended, for whatever reason."""
-        return not self._thread.is_alive()
+        """Whether it has ended."""
+        return self._over.is_set()
 
-    def wait(self, seconds: float) -> None:
-        """Until it has ended, or for so many seconds."""
-        self._thread.join(seconds)
+    def end(self, within: float) -> None:
+        """From another thread: wait until it has ended by itself, for so many seconds; then have it end the processes, and wait for that."""
+        while not self._over.wait(within):
+            signal.raise_signal(signal.SIGINT)  # at which Ray Train ends what it started, and gives back its place in the cluster
+            within = INTERRUPT_AGAIN
 
     def why(self) -> str:
         """In a line, why it gave up."""
-        return _last_line(self.error) if self.error is not None else "Ray Train has ended"
+        return _last_line(self._error) if self._error is not None else "Ray Train has ended"
 
 
-def start(
+def trainer(
     work: Callable[[dict[str, Any]], None], order: dict[str, Any], on_gpus: bool, count: int, storage: Path, mailbox: Any
-) -> Training:
-    """Start `work(order)` in up to `count` processes, each on a GPU or CPU of its own, and again wherever one of them ends.
+) -> TorchTrainer:
+    """What starts `work(order)` in up to `count` processes, each on a GPU or CPU of its own, and again wherever one of them ends.
 
     Ray Train keeps a mark of its own in the folder `storage`, which every node sees.
     """
     os.environ.setdefault(*ROOM_WITHIN)
-    trainer = TorchTrainer(
+    return TorchTrainer(
         work,
         train_loop_config=order,
         torch_config=_OwnGroupConfig(),
@@ -168,7 +166,6 @@ def start(
             worker_runtime_env={} if on_gpus else {"env_vars": {"CUDA_VISIBLE_DEVICES": ""}},
         ),
     )  # fmt: skip
-    return Training(trainer)
 
 
 # -- in the processes -------------------------------------------------------------------------------------------------

@@ -28,6 +28,7 @@ from typing import IO, TYPE_CHECKING
 from lorasmith.errors import RunError, SettingsError
 from lorasmith.models.device import DEVICES
 from lorasmith.processes import APART
+from lorasmith.training.distributed.lost import LOST
 
 if TYPE_CHECKING:
     from torch.distributed import TCPStore
@@ -117,7 +118,7 @@ class Workers:
         """Until every process has come to the meeting point; raises RunError where one ends before."""
         while not store.check([_here(rank) for rank in self.processes]):
             if any(process.poll() is not None for process in self.processes.values()):
-                raise RunError(self.why(), code="run.worker_ended")
+                raise RunError(self.why(), code=LOST)
             time.sleep(0.02)
 
     def why(self) -> str:
