@@ -26,6 +26,7 @@ from lorasmith.studio import (
     conversions,
     events,
     files,
+    grids,
     handbook,
     history,
     imported_settings,
@@ -63,7 +64,7 @@ from lorasmith.studio.studio import Studio
 from lorasmith.studio.thumbnails import KeptThumbnails
 
 RESOURCES = (
-    system, preferences, projects, pictures, places, audits, buckets, mends, arrangement, captions, conversions, tokens, labels, history, triggers, vocabularies, uploads, models, registries, settings, imported_settings, plans, jobs, runs, proofs, events,
+    system, preferences, projects, pictures, places, audits, buckets, mends, arrangement, captions, conversions, tokens, labels, history, triggers, vocabularies, uploads, models, registries, settings, imported_settings, plans, jobs, grids, runs, proofs, events,
     library,
 )  # fmt: skip
 """Each has a `router` of routes below /api, which a row here puts into the API."""
@@ -82,7 +83,7 @@ def make_api(workspace: str | Path, start_supervisor: Start = start_supervisor) 
     api.state.streams = Streams(news_of(studio))
     for resource in RESOURCES:
         api.include_router(resource.router, prefix="/api")
-    for router in (thumbnails.router, files.router, mends.files, runs.files, library.files, made_pictures.files):
+    for router in (thumbnails.router, files.router, mends.files, runs.files, library.files, made_pictures.files, grids.files):
         api.include_router(router, prefix="/files")
     api.include_router(handbook.router)
     api.include_router(page.router)

@@ -46,6 +46,7 @@ class Problem(BaseModel):
 
 STATUS_OF_CODE: Mapping[str, int] = {
     "jobs.unknown": 404,
+    "jobs.grid_not_found": 404,
     "jobs.picture_not_found": 404,
     "jobs.state": 409,
     "jobs.arguments": 422,

@@ -1,6 +1,7 @@
 import { Button, Drawer, Group, Progress } from "@mantine/core";
 import { ListTodo } from "lucide-react";
 import { useTranslation } from "react-i18next";
+import { Link } from "wouter";
 import { api, ask } from "../api/client";
 import { useGet } from "../api/queries";
 import { EmptyState } from "../components/EmptyState";
@@ -87,6 +88,11 @@ export function JobRow({ job }: { job: Job }) {
         </p>
       )}
       <Group gap={6}>
+        {job.kind === "grid" && job.state === "done" && (
+          <Button component={Link} href={`/playground?view=grid&grid=${job.id}`} size="compact-xs" variant="default">
+            {t("show_grid")}
+          </Button>
+        )}
         {verbsOf(job).map((verb) => (
           <Button key={verb} size="compact-xs" variant="default" onClick={() => askJob(job, verb)}>
             {t(`verb_${verb}`)}

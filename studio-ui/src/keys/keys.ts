@@ -66,6 +66,8 @@ export const KEYS: Record<Where, readonly Key[]> = {
     { press: "ArrowRight", does: "sample_right" },
     { press: "ArrowUp", does: "sample_up" },
     { press: "ArrowDown", does: "sample_down" },
+    { press: "PageUp", does: "sample_block" },
+    { press: "PageDown", does: "sample_block" },
     { press: "b", does: "base" },
     { press: "Space", does: "compare_while_held" },
     { press: "+", does: "zoom_in" },

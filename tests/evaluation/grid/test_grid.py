@@ -10,6 +10,7 @@ import lorasmith as ls
 from lorasmith.errors import SettingsError
 from lorasmith.evaluation.grid import grid as grids
 from lorasmith.evaluation.grid.plan import plan_grid
+from lorasmith.evaluation.grid.record import read_record
 from lorasmith.evaluation.sampling import loras
 from lorasmith.models.prompts.parameters import read_png
 
@@ -150,3 +151,13 @@ def test_the_page_flips_between_all_cells(run):
     assert 'aria-label="epoch 2, weight 0.5, seed 1"' in html
     assert str(run) not in html
     assert "<script" not in html
+
+
+def test_the_record_of_a_grid_has_the_labels_and_the_file_of_each_cell(run):
+    result = ls.grid(run, x="weight=0.5,1", z="seed=1,2", out=run / "mine", name="weights")
+    assert result.record == run / "mine" / "weights.json"
+    record = read_record(result.record)
+    assert (record.columns, record.rows, record.blocks) == (("weight 0.5", "weight 1"), ("",), ("seed 1", "seed 2"))
+    assert [[result.record.parent / file for file in row] for (row,) in record.cells] == [
+        [result.plan.cells[column, 0, block].file for column in range(2)] for block in range(2)
+    ]

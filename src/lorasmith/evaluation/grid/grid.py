@@ -17,6 +17,7 @@ from lorasmith.evaluation.grid.axes import AxisText
 from lorasmith.evaluation.grid.cells import PlannedCell
 from lorasmith.evaluation.grid.page import write_grid_page
 from lorasmith.evaluation.grid.plan import GridPlan, plan_grid
+from lorasmith.evaluation.grid.record import record_of, write_record
 from lorasmith.evaluation.grid.sheet import write_sheet
 from lorasmith.evaluation.sampling.sample import open_session
 from lorasmith.models.device import Device
@@ -29,13 +30,15 @@ AT_ONCE = 4
 
 @dataclass(frozen=True)
 class GridResult:
-    """A grid that was generated; without sheet and page where it was stopped before the end."""
+    """A grid that was generated; without sheet, page and record where it was stopped before the end."""
 
     plan: GridPlan
     generated: int
     reused: int
     sheet: Path | None = None
     page: Path | None = None
+    record: Path | None = None
+    """Labels and files of its cells, as `GridRecord`."""
     notes: tuple[str, ...] = ()
 
     @property
@@ -47,14 +50,15 @@ class GridResult:
     def as_data(self) -> dict[str, Any]:
         """For `--json`."""
         done = {"generated": self.generated, "reused": self.reused, "finished": self.finished, "notes": list(self.notes)}
-        return {**done, "sheet": self.sheet and str(self.sheet), "page": self.page and str(self.page), **self.plan.as_data}
+        written = {"sheet": self.sheet, "page": self.page, "record": self.record}
+        return {**done, **{name: file and str(file) for name, file in written.items()}, **self.plan.as_data}
 
 
 def generate_grid(
     plan: GridPlan, precision: str | None = None, device: Device = "auto", format: str = "png", progress: Progress = lambda done, total: None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> GridResult:  # fmt: skip
-    """Generate what is missing of a planned grid, then write its sheet and its page."""
+    """Generate what is missing of a planned grid, then write its sheet, its page and its record."""
     missing = plan.missing
     (plan.folder / "cells").mkdir(parents=True, exist_ok=True)
     done = _generate(plan, missing, precision, device, progress, cancelled)
@@ -62,7 +66,8 @@ def generate_grid(
     if done < len(missing):
         return GridResult(plan, done, reused)
     sheet, notes = write_sheet(plan, plan.folder / f"{plan.name}.{format}")
-    return GridResult(plan, done, reused, sheet, write_grid_page(plan, plan.folder / f"{plan.name}.html"), notes)
+    page = write_grid_page(plan, plan.folder / f"{plan.name}.html")
+    return GridResult(plan, done, reused, sheet, page, write_record(record_of(plan), plan.folder / f"{plan.name}.json"), notes)
 
 
 def _generate(

@@ -45,7 +45,7 @@ class GridArguments(Arguments):
 
 
 def run(arguments: GridArguments, work: Work) -> dict[str, Any]:
-    """Plan the grid, generate what is missing, write sheet and page."""
+    """Plan the grid, generate what is missing, write sheet, page and record."""
     from lorasmith.evaluation.grid.grid import generate_grid
     from lorasmith.evaluation.grid.plan import plan_grid
 
@@ -61,7 +61,7 @@ def run(arguments: GridArguments, work: Work) -> dict[str, Any]:
         raise StoppedEarly
     for note in made.notes:
         work.say(note)
-    return {"sheet": str(made.sheet), "page": str(made.page)}
+    return {"sheet": str(made.sheet), "page": str(made.page), "record": str(made.record)}
 
 
 KIND = Kind("Generate a grid", GridArguments, run, needs="accelerator")

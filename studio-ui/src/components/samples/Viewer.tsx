@@ -2,7 +2,7 @@ import { ActionIcon, CloseButton, Group, Modal } from "@mantine/core";
 import { Maximize, ZoomIn, ZoomOut } from "lucide-react";
 import { useEffect, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
-import { type Cell, type Matrix, moved } from "./matrix";
+import { type Cell, type Matrix, moved, nameOf } from "./matrix";
 import classes from "./Viewer.module.css";
 import { type View, WHOLE, zoomed } from "./zoom";
 
@@ -20,19 +20,21 @@ interface Props {
 const STEP = 1.25;
 
 /**
- * One picture of a matrix, large. Arrows flip through its neighbours in place, 1 to 9 jump to a column, Space shows the last one and `b`
- * the base while held; wheel and + - 0 zoom, dragging moves. The view stays as it is from picture to picture.
+ * One picture of a matrix, large. Arrows flip through its neighbours in place, Page Up and Page Down through its blocks, 1 to 9 jump to a
+ * column, Space shows the last one and `b` the base while held; wheel and + - 0 zoom, dragging moves. The view stays as it is from picture to
+ * picture. Space on a button presses it; a click on one leaves the focus where it was, so that Space then still compares.
  */
 export function Viewer({ matrix, at, onMove, onClose, baseOf, actions }: Props) {
   const { t } = useTranslation("runs");
   const [view, setView] = useState<View>(WHOLE);
   const [held, setHeld] = useState<"" | "last" | "base">("");
   const last = useRef<Cell>(undefined);
-  const stage = useRef<HTMLDivElement>(null);
 
   useEffect(() => {
     if (!at) return;
     const press = (event: KeyboardEvent) => {
+      if (event.ctrlKey || event.metaKey || event.altKey) return; // the browser's own: its zoom, its tabs
+      if (event.key === " " && event.target instanceof HTMLButtonElement) return;
       const digit = Number(event.key);
       if (event.key === " ") setHeld("last");
       else if (event.key === "b" && baseOf) setHeld("base");
@@ -65,7 +67,8 @@ export function Viewer({ matrix, at, onMove, onClose, baseOf, actions }: Props) 
   if (!at) return null;
   const shown = held === "last" && last.current ? last.current : at;
   const url = (held === "base" && baseOf?.(at)) || matrix.cells[shown.row]?.[shown.column];
-  const title = held === "base" ? t("base") : `${matrix.rows[shown.row]} · ${matrix.columns[shown.column]}`;
+  const title = held === "base" ? t("base") : nameOf(shown, matrix);
+  const keys = [t(baseOf ? "viewer_keys_base" : "viewer_keys"), matrix.block ? t("viewer_keys_blocks") : ""].filter(Boolean);
 
   function drag(event: React.PointerEvent<HTMLDivElement>): void {
     if (event.buttons !== 1) return;
@@ -78,13 +81,14 @@ export function Viewer({ matrix, at, onMove, onClose, baseOf, actions }: Props) 
       onClose={onClose}
       fullScreen
       withCloseButton={false}
+      returnFocus={false}
       padding={0}
       attributes={{ content: { "aria-label": title } }}
       classNames={{ body: classes.body, content: classes.content }}
     >
       <header className={classes.head}>
         <strong className={classes.title}>{title}</strong>
-        <Group gap={4} wrap="nowrap">
+        <Group gap={4} wrap="nowrap" onMouseDown={(event) => event.preventDefault()}>
           {actions?.(at)}
           <ActionIcon
             variant="subtle"
@@ -105,7 +109,8 @@ export function Viewer({ matrix, at, onMove, onClose, baseOf, actions }: Props) 
         </Group>
       </header>
       <div
-        ref={stage}
+        tabIndex={-1}
+        data-autofocus
         className={classes.stage}
         onPointerMove={drag}
         onWheel={(event) => setView(zoomed(view, event.deltaY < 0 ? STEP : 1 / STEP))}
@@ -124,7 +129,7 @@ export function Viewer({ matrix, at, onMove, onClose, baseOf, actions }: Props) 
           <p>{t("no_picture")}</p>
         )}
       </div>
-      <p className={classes.foot}>{t(baseOf ? "viewer_keys_base" : "viewer_keys")}</p>
+      <p className={classes.foot}>{keys.join(" ")}</p>
     </Modal>
   );
 }

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { cellOf, matrixOf, moved } from "./matrix";
+import { cellOf, matrixOf, moved, nameOf } from "./matrix";
 
 const pictures = [
   { url: "a", epoch: 0, prompt: "cat" },
@@ -34,3 +34,16 @@ test.each([
   ["-1,0", undefined],
   ["0.5,0", undefined],
 ])("%s is a cell, or none", (text, cell) => expect(cellOf(text, matrix)).toEqual(cell));
+
+test("Page Up and Page Down lead to the same place in the block before and after, where there are blocks", () => {
+  const blocks = { ...matrix, rows: ["a", "b", "c", "d"], block: 2 };
+  expect(moved({ row: 1, column: 1 }, "PageDown", blocks)).toEqual({ row: 3, column: 1 });
+  expect(moved({ row: 3, column: 1 }, "PageDown", blocks)).toEqual({ row: 3, column: 1 });
+  expect(moved({ row: 2, column: 0 }, "PageUp", blocks)).toEqual({ row: 0, column: 0 });
+  expect(moved({ row: 1, column: 0 }, "PageDown", matrix)).toEqual({ row: 1, column: 0 });
+});
+
+test("a cell is called by its row and its column, where something is said of them", () => {
+  expect(nameOf({ row: 1, column: 0 }, matrix)).toBe("1 · cat");
+  expect(nameOf({ row: 0, column: 0 }, { ...matrix, rows: [""] })).toBe("cat");
+});

@@ -5,6 +5,8 @@ export interface Matrix {
   columns: string[];
   /** The picture's address, or null where there is none yet. */
   cells: (string | null)[][];
+  /** How many rows make a block, where the rows are of several blocks: those of a grid's third axis. */
+  block?: number;
 }
 
 export interface Cell {
@@ -25,8 +27,14 @@ export function matrixOf<Picture>(
   return { rows, columns, cells };
 }
 
+/** What a cell is called: what is said of its row and of its column, of which either may say nothing. */
+export function nameOf({ row, column }: Cell, { rows, columns }: Matrix): string {
+  return [rows[row], columns[column]].filter(Boolean).join(" · ");
+}
+
 /** The cell that a key leads to; the same one at the edge, and for other keys. */
-export function moved({ row, column }: Cell, key: string, { rows, columns }: Matrix): Cell {
+export function moved({ row, column }: Cell, key: string, { rows, columns, block = 0 }: Matrix): Cell {
+  const inBlock = (to: number) => (block > 0 && to >= 0 && to < rows.length ? to : row);
   const within = (value: number, count: number) => Math.max(0, Math.min(count - 1, value));
   switch (key) {
     case "ArrowLeft":
@@ -37,6 +45,10 @@ export function moved({ row, column }: Cell, key: string, { rows, columns }: Mat
       return { row: within(row - 1, rows.length), column };
     case "ArrowDown":
       return { row: within(row + 1, rows.length), column };
+    case "PageUp":
+      return { row: inBlock(row - block), column };
+    case "PageDown":
+      return { row: inBlock(row + block), column };
     case "Home":
       return { row: 0, column };
     case "End":

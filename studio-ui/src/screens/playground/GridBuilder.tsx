@@ -5,12 +5,13 @@ import { useGet } from "../../api/queries";
 import { BasesField } from "../../components/bases/BasesField";
 import { ErrorCard } from "../../components/ErrorCard";
 import type { Json } from "../../components/fields/json";
-import { JobProgress } from "../../components/jobs/JobProgress";
-import { type Job, useJob } from "../../components/jobs/useJob";
+import { useJob } from "../../components/jobs/useJob";
 import { hasEnded } from "../../frame/job";
 import { useKeys } from "../../keys/useKeys";
+import { useAddress } from "../../state/address";
 import { useDraft } from "../../state/draft";
 import { AXES, type Axis, axisOf } from "./axes";
+import { Cells } from "./Cells";
 import { FOLDER, type LoraAtStrength, type Picture, usualsOf } from "./drawing";
 import classes from "./Playground.module.css";
 
@@ -26,8 +27,13 @@ export function GridBuilder({ picture, loras }: { picture: Picture; loras: LoraA
   const { t } = useTranslation("playground");
   const [axes, setAxes] = useDraft<Axes>("playground:axes", AT_FIRST);
   const { problem, sending, start } = useJob();
-  const jobs = useGet("/api/jobs").data ?? [];
-  const latest = jobs.filter((job) => job.kind === "grid" && job.arguments.out === OUT).sort((one, other) => other.id - one.id)[0];
+  const known = useGet("/api/jobs");
+  const jobs = known.data ?? [];
+  const [shownId, setShown] = useAddress("grid");
+  const [, setCell] = useAddress("cell");
+  const grids = jobs.filter((job) => job.kind === "grid");
+  const latest = grids.filter((job) => job.arguments.out === OUT).sort((one, other) => other.id - one.id)[0];
+  const shown = shownId ? grids.find((job) => String(job.id) === shownId) : latest;
   const [lora] = loras;
   const running = latest !== undefined && !hasEnded(latest);
   const ready = picture.base !== "" && picture.prompt.trim() !== "" && PLACES.some((place) => axisOf(axes[place])) && !sending && !running;
@@ -43,6 +49,8 @@ export function GridBuilder({ picture, loras }: { picture: Picture; loras: LoraA
       ...Object.fromEntries(PLACES.flatMap((place) => (axisOf(axes[place]) ? [[place, axisOf(axes[place])]] : []))),
       out: OUT,
     };
+    setShown("");
+    setCell("");
     start("grid", asked);
   }
 
@@ -61,7 +69,8 @@ export function GridBuilder({ picture, loras }: { picture: Picture; loras: LoraA
         </Button>
       </div>
       {problem !== undefined && <ErrorCard key={String(problem)} problem={problem} />}
-      {latest && <Sheet job={latest} />}
+      {shown && <Cells key={shown.id} job={shown} />}
+      {shownId && !shown && known.data && <p className="soft">{t("no_such_grid", { nr: shownId })}</p>}
     </>
   );
 }
@@ -88,20 +97,5 @@ function AxisRow({ place, axis, onChange }: { place: string; axis: Axis; onChang
         />
       )}
     </div>
-  );
-}
-
-function Sheet({ job }: { job: Job }) {
-  const { t } = useTranslation("playground");
-  const address = `/files/jobs/${job.id}/pictures`;
-  return (
-    <>
-      <JobProgress job={job} />
-      {job.state === "done" && (
-        <a href={address} target="_blank" rel="noreferrer" title={t("open_sheet")}>
-          <img src={address} alt={t("sheet")} className={classes.sheet} />
-        </a>
-      )}
-    </>
   );
 }

@@ -1,17 +1,14 @@
-import { SegmentedControl, Slider } from "@mantine/core";
+import { SegmentedControl } from "@mantine/core";
 import { useCallback, useMemo } from "react";
 import { useTranslation } from "react-i18next";
 import { number } from "../../components/format";
 import { type Cell, cellOf } from "../../components/samples/matrix";
 import { SampleMatrix } from "../../components/samples/SampleMatrix";
-import { Viewer } from "../../components/samples/Viewer";
+import { SideSlider, useSide } from "../../components/samples/SideSlider";
 import { useAddress } from "../../state/address";
-import { usePreferences } from "../../state/preferences";
 import classes from "./Proof.module.css";
 import { byCheckpoint, byWeight, GROUPS } from "./pictures";
 import type { ProofProps } from "./RunProof";
-
-const [SMALLEST, USUAL, LARGEST] = [64, 128, 384];
 
 /** The same prompts and seeds on the base and on each checkpoint, or on the recommended one at each weight. */
 export function Pictures({ proof }: ProofProps) {
@@ -19,8 +16,7 @@ export function Pictures({ proof }: ProofProps) {
   const [groupName, setGroup] = useAddress("prompts");
   const [axisName, setAxis] = useAddress("by");
   const [cell, setCell] = useAddress("cell");
-  const [preferences, prefer] = usePreferences();
-  const side = Number(preferences.proof_side ?? USUAL);
+  const side = useSide("proof_side");
   const groups = GROUPS.filter((name) => proof.prompts.some((prompt) => prompt.group === name));
   const group = groups.find((name) => name === groupName) ?? groups[0] ?? "new";
   const byWeights = axisName === "weight" && proof.weights.length > 0;
@@ -31,8 +27,8 @@ export function Pictures({ proof }: ProofProps) {
         : byCheckpoint(proof, group, t("base")),
     [proof, group, byWeights, t],
   );
-  const move = useCallback((to: Cell) => setCell(`${to.row},${to.column}`), [setCell]);
-  const close = useCallback(() => setCell(""), [setCell]);
+  const open = useCallback((to?: Cell) => setCell(to ? `${to.row},${to.column}` : ""), [setCell]);
+  const at = useMemo(() => cellOf(cell, matrix), [cell, matrix]);
   const baseOf = useCallback((at: Cell) => matrix.cells[0]?.[at.column], [matrix]);
   return (
     <>
@@ -52,21 +48,9 @@ export function Pictures({ proof }: ProofProps) {
             aria-label={t("which_axis")}
           />
         )}
-        <label htmlFor="proof-side">{t("runs:side")}</label>
-        <Slider
-          id="proof-side"
-          className={classes.slider}
-          min={SMALLEST}
-          max={LARGEST}
-          step={16}
-          value={side}
-          onChange={(value) => prefer({ proof_side: value })}
-          label={null}
-          thumbLabel={t("runs:side")}
-        />
+        <SideSlider preference="proof_side" />
       </div>
-      <SampleMatrix matrix={matrix} marked={marked} label={t("pictures")} side={side} onOpen={move} />
-      <Viewer matrix={matrix} at={cellOf(cell, matrix)} onMove={move} onClose={close} baseOf={baseOf} />
+      <SampleMatrix matrix={matrix} marked={marked} label={t("pictures")} side={side} at={at} onAt={open} baseOf={baseOf} />
     </>
   );
 }

@@ -1,4 +1,3 @@
-import { Slider } from "@mantine/core";
 import { Images } from "lucide-react";
 import { useCallback, useMemo } from "react";
 import { useTranslation } from "react-i18next";
@@ -7,21 +6,17 @@ import { EmptyState } from "../../components/EmptyState";
 import { Loaded } from "../../components/Loaded";
 import { type Cell, cellOf, matrixOf } from "../../components/samples/matrix";
 import { SampleMatrix } from "../../components/samples/SampleMatrix";
-import { Viewer } from "../../components/samples/Viewer";
+import { SideSlider, useSide } from "../../components/samples/SideSlider";
 import { useAddress } from "../../state/address";
-import { usePreferences } from "../../state/preferences";
 import type { PartProps } from "./part";
 import classes from "./Run.module.css";
-
-const [SMALLEST, USUAL, LARGEST] = [64, 144, 384];
 
 /** The samples: prompts across, epochs down. */
 export function RunSamples({ run }: PartProps) {
   const { t } = useTranslation("runs");
   const samples = useGet("/api/runs/{run}/samples", { path: { run: run.id } });
   const [open, setOpen] = useAddress("sample");
-  const [preferences, prefer] = usePreferences();
-  const side = Number(preferences.sample_side ?? USUAL);
+  const side = useSide("sample_side");
   const matrix = useMemo(
     () =>
       matrixOf(samples.data ?? [], {
@@ -31,8 +26,8 @@ export function RunSamples({ run }: PartProps) {
       }),
     [samples.data, t],
   );
-  const move = useCallback((cell: Cell) => setOpen(`${cell.row},${cell.column}`), [setOpen]);
-  const close = useCallback(() => setOpen(""), [setOpen]);
+  const at = useMemo(() => cellOf(open, matrix), [open, matrix]);
+  const show = useCallback((cell?: Cell) => setOpen(cell ? `${cell.row},${cell.column}` : ""), [setOpen]);
   const before = matrix.rows[0] === t("before");
   const baseOf = useCallback((cell: Cell) => matrix.cells[0]?.[cell.column], [matrix]);
   return (
@@ -43,21 +38,9 @@ export function RunSamples({ run }: PartProps) {
         ) : (
           <>
             <div className={classes.controls}>
-              <label htmlFor="side">{t("side")}</label>
-              <Slider
-                id="side"
-                className={classes.slider}
-                min={SMALLEST}
-                max={LARGEST}
-                step={16}
-                value={side}
-                onChange={(value) => prefer({ sample_side: value })}
-                label={null}
-                thumbLabel={t("side")}
-              />
+              <SideSlider preference="sample_side" />
             </div>
-            <SampleMatrix matrix={matrix} label={t("samples")} side={side} onOpen={move} />
-            <Viewer matrix={matrix} at={cellOf(open, matrix)} onMove={move} onClose={close} baseOf={before ? baseOf : undefined} />
+            <SampleMatrix matrix={matrix} label={t("samples")} side={side} at={at} onAt={show} baseOf={before ? baseOf : undefined} />
           </>
         )
       }
