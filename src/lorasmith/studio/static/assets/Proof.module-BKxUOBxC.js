@@ -1,1 +1,0 @@
-var e={screen:`_screen_7mvlo_1`,verdict:`_verdict_7mvlo_14`,sentence:`_sentence_7mvlo_31`,controls:`_controls_7mvlo_37`,slider:`_slider_7mvlo_45`,advice:`_advice_7mvlo_49`,copies:`_copies_7mvlo_57`,copy:`_copy_7mvlo_66`,scroll:`_scroll_7mvlo_109`,table:`_table_7mvlo_113`,mark:`_mark_7mvlo_122`,proving:`_proving_7mvlo_127`,meanings:`_meanings_7mvlo_132`};export{e as t};
