@@ -46,6 +46,8 @@ from lorasmith.studio import (
     registries,
     runs,
     settings,
+    sweep_plans,
+    sweeps,
     system,
     thumbnails,
     tokens,
@@ -64,7 +66,7 @@ from lorasmith.studio.studio import Studio
 from lorasmith.studio.thumbnails import KeptThumbnails
 
 RESOURCES = (
-    system, preferences, projects, pictures, places, audits, buckets, mends, arrangement, captions, conversions, tokens, labels, history, triggers, vocabularies, uploads, models, registries, settings, imported_settings, plans, jobs, grids, runs, proofs, events,
+    system, preferences, projects, pictures, places, audits, buckets, mends, arrangement, captions, conversions, tokens, labels, history, triggers, vocabularies, uploads, models, registries, settings, imported_settings, plans, jobs, grids, runs, proofs, sweeps, sweep_plans, events,
     library,
 )  # fmt: skip
 """Each has a `router` of routes below /api, which a row here puts into the API."""

@@ -7,7 +7,7 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
-from lorasmith.training.events import Finished, Planned, StepDone, Stopped
+from lorasmith.training.events import Finished, Planned, StepDone, Stopped, ValidationDone
 from lorasmith.training.records.course import RunCourse
 
 MOST_FOLLOWED = 64
@@ -25,6 +25,11 @@ class CourseSummary:
     """When the last event happened, in Unix seconds; 0 where there is none."""
     checkpoints: int
     samples: int
+    validation: ValidationDone | None = None
+    """The latest."""
+
+
+NOTHING_YET = CourseSummary(None, None, None, 0.0, 0, 0)
 
 
 class Courses:
@@ -55,7 +60,8 @@ class Courses:
                 course = self._without_curves.setdefault(events, RunCourse(events, curves=False))
                 course.follow()
             known = self._summaries[events] = state, CourseSummary(
-                course.planned, course.last_step, course.ending, course.last_time, len(course.checkpoints), len(course.samples)
+                course.planned, course.last_step, course.ending, course.last_time, len(course.checkpoints), len(course.samples),
+                course.validations[-1] if course.validations else None,
             )  # fmt: skip
         return known[1]
 

@@ -1,7 +1,8 @@
-"""Estimates of trainings, made by `lorasmith plan` in a process of its own and kept by what they depend on.
+"""Estimates of trainings and of sweeps, made by `lorasmith plan` and `lorasmith sweep --dry-run` in a process of its own and kept by what they
+depend on.
 
-.lorasmith/plans/<id>.toml      the settings
-.lorasmith/plans/<id>.json      what `lorasmith plan --json` said
+.lorasmith/plans/<id>.toml      the settings, or the sweep
+.lorasmith/plans/<id>.json      what the command said with `--json`
 .lorasmith/plans/<id>.log       what went wrong, where something did
 """
 
@@ -19,6 +20,8 @@ from typing import Any, Literal
 from lorasmith.atomic import write_atomically
 from lorasmith.datasets.training_set import TrainingSet
 from lorasmith.errors import InputError
+from lorasmith.jobs.sweep.sweep_file import Sweep
+from lorasmith.jobs.sweep.sweep_toml import sweep_toml
 from lorasmith.jobs.workspace import Workspace
 from lorasmith.training.settings.toml import settings_toml
 from lorasmith.training.settings.tree import Settings
@@ -49,15 +52,22 @@ class Estimates:
 
     def begin(self, settings: Settings, pictures: TrainingSet) -> str:
         """See to it that the estimate for these settings and pictures gets known, and give its id."""
-        text = settings_toml(settings)
+        return self._begin(settings_toml(settings), pictures, "plan")
+
+    def begin_sweep(self, sweep: Sweep, pictures: TrainingSet, ray: str | None = None) -> str:
+        """The same for a sweep, over a cluster where the address of one is given; `pictures` are those of its settings."""
+        return self._begin(sweep_toml(sweep), pictures, "sweep", "--dry-run", *(("--ray", ray) if ray else ()))
+
+    def _begin(self, text: str, pictures: TrainingSet, verb: str, *options: str) -> str:
+        """Have `lorasmith VERB FILE` say what a file with this text will take."""
         seen = [(str(one.picture.path), one.picture.size, one.picture.repeats, one.picture.caption) for one in pictures.listed]
         of_rows = [rows.row_index.digest for rows in pictures.rows]
-        id = hashlib.sha256(json.dumps([text, seen, *of_rows]).encode()).hexdigest()[:24]
+        id = hashlib.sha256(json.dumps([text, seen, *of_rows, *options]).encode()).hexdigest()[:24]
         if id not in self._under_way and not self._file(id, "json").exists():
             self._under_way.add(id)
             self.folder.mkdir(parents=True, exist_ok=True)
             write_atomically(self._file(id, "toml"), text.encode())
-            threading.Thread(target=self._make, args=(id,), daemon=True).start()
+            threading.Thread(target=self._make, args=(id, verb, *options), daemon=True).start()
         return id
 
     def look(self, id: str) -> Estimate:
@@ -69,8 +79,8 @@ class Estimates:
         except (OSError, ValueError):
             return Estimate("failed", problem=self._problem(id))
 
-    def _make(self, id: str) -> None:
-        command = [sys.executable, "-m", "lorasmith", "plan", str(self._file(id, "toml")), "--json"]
+    def _make(self, id: str, verb: str, *options: str) -> None:
+        command = [sys.executable, "-m", "lorasmith", verb, str(self._file(id, "toml")), "--json", *options]
         try:
             with self._one_at_a_time:
                 done = subprocess.run(command, cwd=self.workspace, capture_output=True, timeout=PATIENCE, check=False)

@@ -170,8 +170,10 @@ def _check_what_is_written(studio: Studio, kind: str, arguments: Mapping[str, An
     """Raises InputError where a job would write outside of the workspace and the folders that the user registered."""
     roots = [studio.workspace, *_registered(studio)]
     written = [*(arguments.get(name) for name in WRITTEN), arguments.get("into") if kind == "import" else None]
-    settings = arguments.get("settings")
-    written.append(settings.get("cache") if isinstance(settings, dict) else None)
+    written.append(arguments.get("file") if kind == "sweep" and (studio.workspace / str(arguments.get("file"))).is_dir() else None)
+    sweep = arguments.get("sweep")
+    for settings in (arguments.get("settings"), sweep.get("settings") if isinstance(sweep, dict) else None):
+        written.append(settings.get("cache") if isinstance(settings, dict) else None)
     for place in written:
         if isinstance(place, str) and not any(_is_within(root, studio.workspace / place) for root in roots):
             raise InputError(

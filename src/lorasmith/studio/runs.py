@@ -14,7 +14,8 @@ from starlette.responses import Response
 
 from lorasmith.errors import InputError, RunError
 from lorasmith.evaluation.proven import verdict_sentence
-from lorasmith.projects.runs import FoundRun, find_run, runs_of
+from lorasmith.jobs.sweep.sweep_folder import RECORD
+from lorasmith.projects.runs import FoundRun, find_run, id_of, runs_of
 from lorasmith.secrets import without_secrets
 from lorasmith.studio.courses import CourseSummary
 from lorasmith.studio.etag import IfNoneMatch
@@ -37,6 +38,7 @@ class RunView(BaseModel):
 
     id: str
     project: str
+    sweep: str | None = Field(description="The sweep of which it is a trial, by its id.")
     folder: str
     name: str
     state: State = Field(
@@ -187,20 +189,26 @@ def _view(studio: Studio, run: FoundRun) -> RunView:
         course = studio.courses.summary(run.folder.events)
     except RunError as error:
         return RunView(
-            id=run.id, project=run.project, folder=str(run.folder.root), name=run.folder.root.name, state="unreadable", reason=str(error), code=error.code,
+            id=run.id, project=run.project, sweep=_sweep(studio, run), folder=str(run.folder.root), name=run.folder.root.name, state="unreadable", reason=str(error), code=error.code,
             step=0, steps=None, epoch=0, epochs=None, loss=None, images_per_second=None, last_event=None, checkpoints=0, samples=0, verdict="",
             eta=None,
         )  # fmt: skip
     planned, last, ending = course.planned, course.last_step, course.ending
     running = run.folder.is_running
     return RunView(
-        id=run.id, project=run.project, folder=str(run.folder.root), name=run.folder.root.name, state=_state(course, run.folder, running),
+        id=run.id, project=run.project, sweep=_sweep(studio, run), folder=str(run.folder.root), name=run.folder.root.name, state=_state(course, run.folder, running),
         reason="" if running else _reason(ending), code=ending.code if isinstance(ending, Stopped) and not running else "", step=last.step if last else 0, steps=planned.steps if planned else None,
         epoch=last.epoch if last else 0, epochs=planned.epochs if planned else None, eta=last.eta if last and running else None,
         loss=_finite(last.loss_smoothed) if last else None, images_per_second=last.images_per_second if last else None,
         last_event=datetime.fromtimestamp(course.last_time, UTC) if course.last_time else None, checkpoints=course.checkpoints,
         samples=course.samples, verdict=verdict_sentence(run.folder.root),
     )  # fmt: skip
+
+
+def _sweep(studio: Studio, run: FoundRun) -> str | None:
+    """The sweep of which a run is a trial."""
+    folder = run.folder.root.parent
+    return id_of(folder.relative_to(studio.projects.workspace.root).parts)[0] if (folder / RECORD).is_file() else None
 
 
 def _state(course: CourseSummary, folder: RunFolder, running: bool) -> State:

@@ -30,6 +30,7 @@ from lorasmith.studio.beside import Beside
 from lorasmith.studio.courses import Courses
 from lorasmith.studio.datasets import Datasets
 from lorasmith.studio.estimates import Estimates
+from lorasmith.studio.outcomes import Outcomes
 from lorasmith.studio.token_counting import Count, Question, count_beside
 
 log = logging.getLogger(__name__)
@@ -124,6 +125,10 @@ class Studio:
     @cached_property
     def estimates(self) -> Estimates:
         return Estimates(self.workspace)
+
+    @cached_property
+    def outcomes(self) -> Outcomes:
+        return Outcomes()
 
     @cached_property
     def courses(self) -> Courses:

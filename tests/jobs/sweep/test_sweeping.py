@@ -7,81 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from lorasmith.evaluation.measures.measured import CheckpointMeasures, Measure
-from lorasmith.evaluation.prompts import Prompt, PromptSet
-from lorasmith.evaluation.proof.record import PROOF, ProofRecord, write_record
 from lorasmith.jobs.sweep import sweeping
 from lorasmith.jobs.sweep.ladder import ladder
 from lorasmith.jobs.sweep.outcome import outcome_of
-from lorasmith.jobs.sweep.runner import TrialStatus
 from lorasmith.jobs.sweep.sweep_file import sweep_from
 from lorasmith.jobs.sweep.sweep_folder import SweepFolder
 from lorasmith.jobs.sweep.sweeping import Sweeping
-from lorasmith.training.events import CheckpointSaved, Finished, Planned, ValidationDone
-from lorasmith.training.records.event_log import EventLog
-from lorasmith.training.records.run_folder import RunFolder
 from lorasmith.training.settings.toml import settings_toml
-
-PROMPTS = PromptSet(tuple(Prompt("new", f"zorvex, place {k}", k) for k in range(8)), "zorvex", "tags")
-SETTINGS = {"name": "toy", "base": {"path": "base"}, "datasets": [{"path": "my-set"}], "training": {"epochs": 10}}
-
-
-class MadeUpRunner:
-    """Trials that take a few looks each, two at once. `score` says how good a trial comes out, `loss` what its held-out pictures lose."""
-
-    def __init__(self, score, loss=lambda settings, epoch: 1.0, epochs=3, devices=2):
-        self.score, self.loss, self.epochs, self.devices = score, loss, epochs, devices
-        self.settings, self.states, self.done, self.submitted = {}, {}, {}, []
-
-    def submit(self, folder, settings, effort):
-        assert folder not in self.states, "each trial is begun once"
-        run = RunFolder(folder)
-        run.create(settings)
-        run.settings.write_text(settings_toml(settings), encoding="utf-8")
-        self.settings[folder], self.states[folder], self.done[folder] = settings, "waiting", 0
-        self.submitted.append(folder.name)
-        self._emit(folder, Planned(30, self.epochs, 10, 10, 1), self._validation(folder, 0))
-
-    def look(self):
-        running = [folder for folder, state in self.states.items() if state == "running"]
-        for folder in running:
-            self.done[folder] += 1
-            self._emit(folder, self._validation(folder, self.done[folder]))
-            if self.done[folder] == self.epochs:
-                self._finish(folder)
-        for folder, state in self.states.items():
-            if state == "waiting" and sum(each == "running" for each in self.states.values()) < self.devices:
-                self.states[folder] = "running"
-        return {folder: TrialStatus(state) for folder, state in self.states.items()}
-
-    def pause(self, folder):
-        self.states[folder] = "paused"
-
-    def resume(self, folder):
-        self.states[folder] = "waiting"
-
-    def _validation(self, folder, epoch):
-        loss = self.loss(self.settings[folder], epoch) if epoch else 1.0
-        losses = {f"{k}.png": loss * (1 + k / 10) for k in range(4)}
-        bands = {band: {"val_losses": losses, "train_losses": losses} for band in ("shape", "composition")}
-        return ValidationDone(epoch, epoch, loss, loss, 0.0, None, 0.0, None, 0.0, None, losses, losses, bands=bands)
-
-    def _finish(self, folder):
-        self.states[folder] = "done"
-        self._emit(
-            folder, CheckpointSaved("checkpoints/toy.safetensors", self.epochs, 30, True), Finished(30, 1.0, "checkpoints/toy.safetensors")
-        )
-        score = self.score(self.settings[folder])
-        subject = Measure.of({prompt.name: score + 0.02 * k for k, prompt in enumerate(PROMPTS.prompts)})
-        measures = {"subject": subject, "keeps": Measure.of({"a": 0.99, "b": 1.0, "c": 1.01})}
-        measured = CheckpointMeasures("checkpoints/toy.safetensors", self.epochs, 30, 1.0, measures)
-        write_record(folder / PROOF, ProofRecord("quick", PROMPTS, 5, 0, {}, (measured,), ({PROMPTS.prompts[0].name: "a.png"},)))
-
-    def _emit(self, folder, *events):
-        log = EventLog(RunFolder(folder).events)
-        for event in events:
-            log(event)
-        log.close()
+from tests.jobs.sweep.made_up_runner import SETTINGS, MadeUpRunner
 
 
 @pytest.fixture(autouse=True)

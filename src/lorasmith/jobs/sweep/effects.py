@@ -21,15 +21,17 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lorasmith.evaluation.verdict.evidence import mean_and_error
 from lorasmith.jobs.sweep.trials import value_in_words
 from lorasmith.jobs.sweep.vary import Choices, Varied
 from lorasmith.training.validation.uncertainty import t_quantile
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 TWO_SIDED = 0.90
 """The share of Student's t between minus and plus the limit; one side is beyond 95 %."""

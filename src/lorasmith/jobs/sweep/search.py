@@ -63,7 +63,9 @@ class GuidedByVerdicts:
 def check_search(search: str) -> None:
     """Raises InputError where a kind of search needs a package that is not installed (`extra.missing`)."""
     if search == "tpe" and find_spec("optuna") is None:
-        raise InputError('search = "tpe" needs an extra: pip install "lorasmith[sweep]"', code="extra.missing", extra="sweep")
+        raise InputError(
+            'search = "tpe" needs an extra: pip install "lorasmith[sweep]"', code="extra.missing", extra="sweep", setting="search"
+        )
 
 
 def search_of(sweep: Sweep) -> Planned | GuidedByVerdicts:
