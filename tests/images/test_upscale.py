@@ -10,8 +10,9 @@ from safetensors.torch import save_file
 
 from lorasmith.curation.chosen_pictures import dataset_pictures
 from lorasmith.curation.mend.mend import mend, undo
-from lorasmith.curation.mend.proposals import propose
+from lorasmith.curation.mend.proposals import Proposal, propose
 from lorasmith.curation.mend.recipes import recipes
+from lorasmith.curation.mend.steps import Upscale
 from lorasmith.errors import DatasetError, InputError
 from lorasmith.findings import MendChange
 from lorasmith.images import upscale
@@ -79,13 +80,46 @@ def test_a_small_picture_is_upscaled_by_the_network_and_undone(network, tmp_path
 @needs_spandrel
 def test_another_file_is_no_network(tmp_path):
     save_file({"weight": torch.zeros(3)}, tmp_path / "other.safetensors")
-    with pytest.raises(DatasetError, match="no upscaling network"):
+    with pytest.raises(DatasetError, match="not an upscaling network"):
         open_upscaler(tmp_path / "other.safetensors")
     with pytest.raises(DatasetError, match="cannot be opened"):
         open_upscaler(tmp_path / "missing.pth")
 
 
-def test_without_spandrel_there_is_a_sentence(monkeypatch, tmp_path):
+@pytest.fixture
+def without_spandrel(monkeypatch):
     monkeypatch.setattr(upscale, "can_use_networks", lambda: False)
-    with pytest.raises(InputError, match="pip install --no-deps spandrel"):
+
+
+COMMAND = "python -m pip install --no-deps spandrel einops"
+
+
+@pytest.mark.usefixtures("without_spandrel")
+def test_without_spandrel_there_is_a_sentence(tmp_path):
+    with pytest.raises(InputError, match=COMMAND):
         open_upscaler(tmp_path / "any.pth")
+
+
+@pytest.mark.usefixtures("without_spandrel")
+def test_without_spandrel_no_picture_is_looked_at_to_be_enlarged_by_a_network(tmp_path):
+    photograph("chelsea").resize((60, 40)).save(tmp_path / "small.png")
+    looked_at = []
+    enlarge = MendChange("upscale", {"pixels": 100, "network": "x.safetensors"})
+    with pytest.raises(InputError, match=COMMAND) as refused:
+        propose(tmp_path, dataset_pictures(tmp_path), [enlarge], lambda done, of: looked_at.append(done))
+    assert refused.value.code == "upscaler.not_installed"
+    assert looked_at == []
+    (proposal,) = propose(tmp_path, dataset_pictures(tmp_path), [MendChange("upscale", {"pixels": 100})])
+    assert proposal.after == ((150, 100),)
+
+
+@pytest.mark.usefixtures("without_spandrel")
+def test_without_spandrel_nothing_is_mended_where_one_picture_needs_a_network(tmp_path):
+    for name in ("a.png", "b.png"):
+        photograph("chelsea").resize((60, 40)).save(tmp_path / name)
+    first, second = dataset_pictures(tmp_path)
+    by_network = Proposal(second, (Upscale(size=(150, 100), network="x.safetensors", content="0"),))
+    turned, *_ = propose(tmp_path, [first], [MendChange("rotate", {"degrees": 90})])
+    with pytest.raises(InputError, match=COMMAND):
+        mend(tmp_path, [turned, by_network])
+    assert recipes(tmp_path) == []

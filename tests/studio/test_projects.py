@@ -6,6 +6,7 @@ import pytest
 
 from lorasmith.dataset_folder import locked
 from lorasmith.demo.weights import BASE
+from lorasmith.images import upscale
 from tests.library.lora_files import write_lora
 
 
@@ -74,7 +75,23 @@ def test_checks_that_are_off_stay_so_in_the_project_s_file_and_misspelt_ones_are
     assert "'grayscale' is not a check of the audit; did you mean 'greyscale'? Fix that line." in damaged["problem"]
 
 
-def test_a_project_enlarges_by_a_registered_upscaler_and_by_no_other(script, mimi, workspace):
+def test_without_spandrel_a_network_is_not_chosen_and_the_command_that_installs_it_is_said(script, mimi, workspace, monkeypatch):
+    monkeypatch.setattr(upscale, "can_use_networks", lambda: False)
+    write_lora(workspace / "up.safetensors", {})
+    said = script.post("/api/models", json={"kind": "upscaler", "source": "up.safetensors"}).json()["model"]["problem"]
+    assert "python -m pip install --no-deps spandrel einops" in said
+    refused = script.patch("/api/projects/mimi", json={"upscaler": str(workspace / "up.safetensors")}).json()
+    assert (refused["code"], refused["detail"]) == ("upscaler.not_installed", said)
+    dataset = workspace / "projects" / "mimi" / "dataset"
+    dataset.mkdir(exist_ok=True)
+    enlarge = {"way": "upscale", "parameters": {"pixels": 512, "network": "up.safetensors"}}
+    job = {"kind": "mend", "arguments": {"dataset": "projects/mimi/dataset", "changes": [enlarge]}}
+    assert script.post("/api/jobs", json=job).json()["detail"] == said
+    assert script.get("/api/jobs").json() == []
+
+
+def test_a_project_enlarges_by_a_registered_upscaler_and_by_no_other(script, mimi, workspace, monkeypatch):
+    monkeypatch.setattr(upscale, "can_use_networks", lambda: True)
     file = workspace / "projects" / "mimi" / "project.toml"
     write_lora(workspace / "up.safetensors", {})
     network = str(workspace / "up.safetensors")

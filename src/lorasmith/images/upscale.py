@@ -124,13 +124,29 @@ def can_use_networks() -> bool:
     return importlib.util.find_spec("spandrel") is not None
 
 
+def why_no_networks() -> str:
+    """Why networks cannot be used, with the command that changes that; "" where they can."""
+    if can_use_networks():
+        return ""
+    return (
+        "An upscaling network needs the library spandrel, which is not installed: run `python -m pip install --no-deps spandrel einops`, "
+        "or upscale without a network (Lanczos)."
+    )
+
+
+def check_networks() -> None:
+    """For whoever is about to use a network, or to choose one.
+
+    Raises:
+        InputError: networks cannot be used (`upscaler.not_installed`).
+    """
+    if why_not := why_no_networks():
+        raise InputError(why_not, code="upscaler.not_installed")
+
+
 def _spandrel() -> Any:
     """The library, imported with an empty stand-in for torchvision where that is not installed."""
-    if not can_use_networks():
-        raise InputError(
-            "An upscaling network needs the library spandrel, which is not installed: run `python -m pip install --no-deps spandrel einops`, "
-            "or upscale without a network (Lanczos)."
-        )
+    check_networks()
     if "spandrel" in sys.modules or importlib.util.find_spec("torchvision") is not None:
         return importlib.import_module("spandrel")
     stand_ins = {name: types.ModuleType(name) for name in ("torchvision", "torchvision.transforms", "torchvision.transforms.functional")}

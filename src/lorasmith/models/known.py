@@ -9,6 +9,7 @@ from pathlib import Path
 from lorasmith.captions.taggers.tagger_descriptor import descriptor_from_hub_name, descriptor_of, files_of
 from lorasmith.captions.vocabulary import open_vocabulary
 from lorasmith.errors import InputError
+from lorasmith.images.upscale import why_no_networks
 from lorasmith.models.files.hub import hub_parts, in_cache, is_hub_id
 from lorasmith.models.open import describe, missing_parts
 from lorasmith.models.shelf import Registered
@@ -45,7 +46,7 @@ def look_at(workspace: str | Path, model: Registered) -> KnownModel:
             case "upscaler":
                 file = Path(workspace) / model.source
                 read_header(file)
-                return KnownModel(title=file.stem, licence=model.licence, bytes=_size([file]))
+                return KnownModel(title=file.stem, licence=model.licence, bytes=_size([file]), problem=why_no_networks())
     except InputError as error:
         return KnownModel(licence=model.licence, problem=str(error))
 

@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 
 from lorasmith.curation.audit.checks import CheckName
 from lorasmith.errors import InputError
+from lorasmith.images.upscale import check_networks
 from lorasmith.projects.project import Line, PathLine, Project, ProjectFolder
 from lorasmith.projects.standing import Standing, standing_of
 from lorasmith.studio.etag import IfMatch, etag, version_of
@@ -129,6 +130,8 @@ def change_project(project: str, change: ProjectChange, studio: OpenStudio, resp
             f"{change.upscaler} is not among the upscalers of the settings. Add it there, or choose Lanczos.",
             code="project.upscaler", upscaler=change.upscaler,
         )  # fmt: skip
+    if change.upscaler:
+        check_networks()
     changed = studio.projects.change(project, change.model_dump(exclude_unset=True), version_of(if_match))
     return _with_version(studio, changed, response)
 

@@ -27,9 +27,9 @@ from lorasmith.curation.mend.carry_out import TakenStems, change, finish_interru
 from lorasmith.curation.mend.kept_files import has_content, version_at
 from lorasmith.curation.mend.proposals import Proposal
 from lorasmith.curation.mend.recipes import KnownRecipes, Recipe, kept_recipes, new_recipe, recipes, recipes_by_result
-from lorasmith.curation.mend.steps import Upscalers, in_words
+from lorasmith.curation.mend.steps import Upscalers, check_steps, in_words
 from lorasmith.dataset_folder import locked
-from lorasmith.errors import DatasetError
+from lorasmith.errors import DatasetError, InputError
 from lorasmith.progress import Progress
 
 
@@ -58,6 +58,7 @@ def mend(root: str | Path, proposals: Sequence[Proposal], progress: Progress | N
     """
     root = Path(root)
     to_do = [proposal for proposal in proposals if proposal.steps]
+    check_steps(step for proposal in to_do for step in proposal.steps)
     upscalers: Upscalers = {}
     taken, at = TakenStems(), time.time()
     mended: list[Mended] = []
@@ -73,7 +74,7 @@ def mend(root: str | Path, proposals: Sequence[Proposal], progress: Progress | N
                 steps = tuple(step.model_copy(update={"at": at}) for step in proposal.steps)
                 recipe = change(root, recipe, (*recipe.steps, *steps), upscalers, taken)
                 mended.append(Mended(proposal.path, _paths(root, recipe), proposal.words))
-            except DatasetError as error:
+            except InputError as error:
                 mended.append(Mended(proposal.path, (proposal.path,), proposal.words, str(error)))
             if progress:
                 progress(number, len(to_do))
@@ -139,6 +140,7 @@ def redo_what_was_done_at(root: str | Path, at: float) -> list[Mended]:
     taken = TakenStems()
     with alone_in(root):
         waiting = [recipe for recipe in kept_recipes(root) if recipe.undone_at(at)]
+        check_steps(step for recipe in waiting for step in recipe.undone_at(at))
         for recipe in waiting:
             _refuse_another_picture(root, recipe)
         for recipe in waiting:
@@ -163,12 +165,17 @@ def replay(root: str | Path, chosen: Iterable[Recipe]) -> list[Mended]:
     again: list[Mended] = []
     taken = TakenStems()
     with alone_in(root):
-        for recipe in chosen:
-            sound = all(has_content(root / file.path, file.content) for result in recipe.results for file in result.files)
-            if not sound and not recipe.closed:
-                recipe = change(root, recipe, recipe.steps, {}, taken, recipe.undone)
-                again.append(Mended(root / recipe.original.path, _paths(root, recipe), recipe.words))
+        unsound = [recipe for recipe in chosen if not recipe.closed and not _is_sound(root, recipe)]
+        check_steps(step for recipe in unsound for step in recipe.steps)
+        for recipe in unsound:
+            recipe = change(root, recipe, recipe.steps, {}, taken, recipe.undone)
+            again.append(Mended(root / recipe.original.path, _paths(root, recipe), recipe.words))
     return again
+
+
+def _is_sound(root: Path, recipe: Recipe) -> bool:
+    """Whether its results are as it says."""
+    return all(has_content(root / file.path, file.content) for result in recipe.results for file in result.files)
 
 
 @contextmanager

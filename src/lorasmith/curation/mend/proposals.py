@@ -21,6 +21,7 @@ from lorasmith.images.copies import best_copy
 from lorasmith.images.measures import Measures, copy_of
 from lorasmith.images.picture_cache import PictureCache
 from lorasmith.images.read import read_picture
+from lorasmith.images.upscale import check_networks
 from lorasmith.progress import Progress
 
 THREADS = min(8, os.cpu_count() or 1)
@@ -95,6 +96,8 @@ def check_changes(changes: Sequence[MendChange]) -> None:
             known = ", ".join((*WAYS, *WAYS_OF_THEIR_OWN))
             raise InputError(f"There is no way to mend called {change.way!r}: there are {known}.", code="mend.unknown_way", way=change.way)
         checked(change)
+        if change.way == "upscale" and change.parameters.get("network"):
+            check_networks()
 
 
 def _looked_at(pictures: Sequence[Path], look: Callable[[Path], Result], progress: Progress | None) -> Iterator[Result]:

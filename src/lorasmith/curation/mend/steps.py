@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -19,7 +20,7 @@ from lorasmith.errors import DatasetError
 from lorasmith.images.clean import clean_by_filters, clean_by_scaling
 from lorasmith.images.crop import Box
 from lorasmith.images.erase import Method, Point, inpainted, region_of
-from lorasmith.images.upscale import Upscaler, lanczos, open_upscaler
+from lorasmith.images.upscale import Upscaler, check_networks, lanczos, open_upscaler
 from lorasmith.pages.numbers import count
 
 WHITE = (255, 255, 255)
@@ -279,6 +280,12 @@ def apply_all_to_mask(mask: Image.Image, steps: tuple[Step, ...]) -> list[Image.
     for step in steps:
         masks = [after for before in masks for after in step.apply_to_mask(before)]
     return masks
+
+
+def check_steps(steps: Iterable[Step]) -> None:
+    """Raises InputError where a network is to be used and none can be."""
+    if any(isinstance(step, Upscale) for step in steps):
+        check_networks()
 
 
 def opened(network: str, upscalers: Upscalers) -> Upscaler:

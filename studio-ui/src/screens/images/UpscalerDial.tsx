@@ -2,6 +2,7 @@ import { Anchor, NativeSelect } from "@mantine/core";
 import { useTranslation } from "react-i18next";
 import { Link } from "wouter";
 import { useGet } from "../../api/queries";
+import { Sentence } from "../../components/Sentence";
 import classes from "./SideList.module.css";
 import { useProjectChange } from "./useProjectChange";
 
@@ -13,7 +14,9 @@ export function UpscalerDial({ project }: { project: string }) {
   const change = useProjectChange(project);
   if (!details || !upscalers) return null;
   const { upscaler } = details;
-  const gone = upscaler !== "" && !upscalers.some(({ source }) => source === upscaler);
+  const chosen = upscalers.find(({ source }) => source === upscaler);
+  const problems = [...new Set(upscalers.map(({ problem }) => problem).filter(Boolean))];
+  const gone = upscaler !== "" && chosen === undefined;
   return (
     <div className={classes.upscaler}>
       <NativeSelect
@@ -32,6 +35,11 @@ export function UpscalerDial({ project }: { project: string }) {
         ]}
       />
       <p className="soft small">{t(upscaler === "" ? "lanczos_is" : "upscaler_is")}</p>
+      {problems.map((problem) => (
+        <p key={problem} className={`small ${chosen?.problem === problem ? classes.problem : "soft"}`}>
+          <Sentence>{problem}</Sentence>
+        </p>
+      ))}
       {upscalers.length === 0 && (
         <p className="small">
           <Anchor component={Link} href="/settings/upscalers" inherit>

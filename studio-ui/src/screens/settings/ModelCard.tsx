@@ -3,6 +3,7 @@ import { Trash2 } from "lucide-react";
 import { useTranslation } from "react-i18next";
 import { api, ask, type Shape } from "../../api/client";
 import { bytes } from "../../components/format";
+import { Sentence } from "../../components/Sentence";
 import { say, sayProblem } from "../../components/say";
 import classes from "./Models.module.css";
 
@@ -39,7 +40,11 @@ export function ModelCard({ model, onRemoved }: { model: Shape<"ModelView">; onR
       {facts.length > 0 && <p className="small">{facts.join(" · ")}</p>}
       {title !== model.source && <p className={`${classes.source} soft small`}>{model.source}</p>}
       {model.missing.length > 0 && <p className={classes.warning}>{t("missing", { parts: model.missing.join(", ") })}</p>}
-      {model.problem && <p className={classes.problem}>{model.problem}</p>}
+      {model.problem && (
+        <p className={classes.problem}>
+          <Sentence>{model.problem}</Sentence>
+        </p>
+      )}
     </article>
   );
 }
