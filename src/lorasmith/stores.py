@@ -44,7 +44,7 @@ _NO_STORES = ("file", "local", "http", "https")
 WHOLE = ("s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "hf")
 """Schemes of stores in which a file appears whole or not at all; in others it is written aside and renamed."""
 
-EXTRAS = {"s3": 'pip install "lorasmith[s3]"', "s3a": 'pip install "lorasmith[s3]"', "gs": "pip install gcsfs", "gcs": "pip install gcsfs",
+EXTRAS = {"s3": 'pip install "lorasmith[s3]"', "s3a": 'pip install "lorasmith[s3]"', "gs": 'pip install "lorasmith[gs]"', "gcs": 'pip install "lorasmith[gs]"',
           "az": "pip install adlfs", "abfs": "pip install adlfs", "abfss": "pip install adlfs"}  # fmt: skip
 """Scheme -> what installs its package."""
 
@@ -353,7 +353,7 @@ def _update(place: Place, entries: Mapping[str, Stored], copy: Path) -> None:
     index.tidy(entries)
 
 
-def in_parallel(work: Callable[..., None], items: Iterable[tuple[Any, ...]]) -> Iterator[None]:
+def in_parallel(work: Callable[..., object], items: Iterable[tuple[Any, ...]]) -> Iterator[object]:
     """Do `work(*item)` for several items at once; the first that raises ends it, after those under way."""
     with ThreadPoolExecutor(AT_ONCE) as pool:
         futures = [pool.submit(work, *item) for item in items]
