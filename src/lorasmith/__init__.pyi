@@ -10,7 +10,6 @@ from lorasmith.adapters.tools.merge import merge_files as merge
 from lorasmith.adapters.tools.merge_into_base import merge_into_base as merge_into_base
 from lorasmith.adapters.tools.resize import resize_file as resize
 from lorasmith.captions.collection import open_captions as open_captions
-from lorasmith.curation.audit.dataset import audit_dataset as audit
 from lorasmith.curation.export import export as export_dataset
 from lorasmith.curation.holdout import hold_out as hold_out
 from lorasmith.curation.holdout import plan_holdout as plan_holdout
@@ -29,6 +28,7 @@ from lorasmith.evaluation.sampling.loras import with_lora as with_lora
 from lorasmith.evaluation.sampling.sample import sample as sample
 from lorasmith.findings import Finding as Finding
 from lorasmith.findings import MendChange as MendChange
+from lorasmith.jobs.auditing import audit as audit
 from lorasmith.jobs.sweep.sweep import sweep as sweep
 from lorasmith.jobs.training import resume_training as resume
 from lorasmith.jobs.training import retrain as retrain

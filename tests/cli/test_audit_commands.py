@@ -13,12 +13,12 @@ import typer
 from typer.testing import CliRunner
 
 from lorasmith.cli import audit as verbs
-from lorasmith.curation.audit import dataset
 from lorasmith.curation.audit.dataset import audit_dataset
 from lorasmith.demo.drawing import draw_scene
 from lorasmith.demo.world import random_scene
 from lorasmith.errors import DatasetError, InputError
 from lorasmith.findings import Finding
+from lorasmith.jobs import auditing
 from tests.photographs import make_pile, photograph
 
 app = typer.Typer()
@@ -68,7 +68,7 @@ def test_checks_are_switched_off_by_name_and_the_audit_says_which(pile):
 def test_what_is_rare_is_listed_beside_much_that_is_alike(pile, monkeypatch):
     alike = [Finding("audit.grey", "error", "The picture is grey.", "picture", (f"{k}.png",)) for k in range(30)]
     rare = [Finding(f"audit.rare_{k}", "note", f"Rarity {k}.", "picture", ("text.png",)) for k in range(30)]
-    monkeypatch.setattr(dataset, "audit_dataset", lambda *_, **__: replace(audit, findings=(*alike, *rare)))
+    monkeypatch.setattr(auditing, "audit", lambda *_, **__: replace(audit, findings=(*alike, *rare)))
     audit = audit_dataset(pile, resolution=300)
     said = run("audit", pile).stdout
     assert said.count("The picture is grey.") == 1

@@ -49,21 +49,18 @@ def audit(
     from lorasmith.cli.interrupt import stop_on_ctrl_c
     from lorasmith.cli.output import print_json
     from lorasmith.cli.progress import progress_bar
-    from lorasmith.curation.audit.dataset import audit_dataset, audited_files
+    from lorasmith.curation.audit.dataset import audited_files
     from lorasmith.errors import InputError
     from lorasmith.images.lettering import can_read_words
     from lorasmith.images.picture_cache import PICTURES
+    from lorasmith.jobs.auditing import audit as audit_anywhere
 
     if words and not can_read_words():
         raise InputError("--words needs an extra: pip install lorasmith[ocr]", code="extra.missing", extra="ocr")
     with progress_bar("looking at pictures") as progress, stop_on_ctrl_c() as stopping:
-        if ray is not None:
-            from lorasmith.jobs.cluster.measuring import measure_on_ray
-
-            measure_on_ray(audited_files(dataset)[0], cache / PICTURES, ray, progress, stopping)
-        result = audit_dataset(
+        result = audit_anywhere(
             dataset, kind=kind, resolution=resolution, cache=cache / PICTURES, read_words=words, without=without or (), cancelled=stopping,
-            progress=progress,
+            progress=progress, ray=ray,
         )  # fmt: skip
     if html is not None:
         from lorasmith.curation.audit.page import audit_page

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+import lorasmith
 from lorasmith.curation.audit.dataset import audit_dataset
 from lorasmith.errors import InputError, RunError
 from lorasmith.images.picture_cache import PICTURES
@@ -108,4 +109,7 @@ def test_an_audit_after_measuring_on_the_cluster_opens_no_picture_and_finds_the_
     assert measure_on_ray(paths, cache, cluster.address) == 1  # the broken one may have been corrected
     found = audit_dataset(pile, resolution=64, cache=cache)
     assert found.from_cache == 5
-    assert found.findings == audit_dataset(pile, resolution=64).findings
+    alone = audit_dataset(pile, resolution=64)
+    assert found.findings == alone.findings
+    by_library = lorasmith.audit(pile, resolution=64, ray=cluster.address)
+    assert (by_library.findings, by_library.from_cache) == (alone.findings, 5)

@@ -6,9 +6,7 @@ Answers are stored in `.lorasmith/descriptions.sqlite`, by the picture's content
 from __future__ import annotations
 
 import hashlib
-import sqlite3
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -42,6 +40,92 @@ class DescribedPictures:
     stopped: bool = False
     """Whether the job was cancelled before the end."""
 
+    def take(self, store: DescriptionStore, answers: Iterable[Answer]) -> None:
+        """Store what a captioner answered, and count it."""
+        for answer in answers:
+            if answer.problem:
+                self.failures[answer.path] = answer.problem
+            elif answer.text is None:
+                self.texts[answer.path] = store.text(answer.key)
+                self.known += 1
+            else:
+                store.put(answer.key, answer.text)
+                self.texts[answer.path] = answer.text
+                self.described += 1
+
+
+class DescriptionStore:
+    """The stored answers of a dataset, by `description_key`; a context manager."""
+
+    def __init__(self, dataset: Path | str):
+        self._database = open_store(Path(dataset), DESCRIPTIONS, SCHEMA, "describing the pictures again")
+
+    def __enter__(self) -> DescriptionStore:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._database.close()
+
+    def has(self, key: str) -> bool:
+        """Whether there is an answer."""
+        return self._database.execute("SELECT 1 FROM descriptions WHERE key = ?", (key,)).fetchone() is not None
+
+    def text(self, key: str) -> str:
+        """The answer, which is there."""
+        (text,) = self._database.execute("SELECT text FROM descriptions WHERE key = ?", (key,)).fetchone()
+        return str(text)
+
+    def put(self, key: str, text: str) -> None:
+        """Store an answer."""
+        with self._database as database:
+            database.execute("INSERT OR REPLACE INTO descriptions VALUES (?, ?)", (key, text))
+
+    def keys(self) -> Iterator[str]:
+        """Of all answers."""
+        yield from (key for (key,) in self._database.execute("SELECT key FROM descriptions"))
+
+
+def description_key(content: str, identity: str, prompt: str) -> str:
+    """What an answer is stored under: a hash of the picture's content, the captioner and the prompt."""
+    return hashlib.sha256("\0".join((content, identity, prompt)).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came of one picture: its key and, unless that is stored, the description; or why there is none."""
+
+    path: Path
+    key: str = ""
+    text: str | None = None
+    problem: str = ""
+
+
+def ask(captioner: Captioner, prompts: Mapping[Path, str], is_stored: Callable[[str], bool]) -> list[Answer]:
+    """Ask about those pictures of a batch whose answers are not stored."""
+    questions: dict[Path, Question] = {}
+    keys: dict[Path, str] = {}
+    answers: list[Answer] = []
+    for path, prompt in prompts.items():
+        try:
+            key = description_key(content_hash(path), captioner.identity, prompt)
+            if is_stored(key):
+                answers.append(Answer(path, key))
+            else:
+                questions[path] = Question(read_picture(path), prompt)
+                keys[path] = key
+        except DatasetError as error:
+            answers.append(Answer(path, problem=str(error)))
+    if not questions:
+        return answers
+    try:
+        descriptions: Sequence[str] = captioner.describe(list(questions.values()))
+    except DescriptionFailed as error:
+        return [*answers, *(Answer(path, problem=str(error)) for path in questions)]
+    for path, description in zip(questions, descriptions, strict=True):
+        problem = "" if description else f"The description of {path} is empty: try another prompt."
+        answers.append(Answer(path, problem=problem) if problem else Answer(path, keys[path], description))
+    return answers
+
 
 def describe_pictures(
     dataset: Path | str,
@@ -59,13 +143,13 @@ def describe_pictures(
     """
     result = DescribedPictures()
     pictures = list(prompts)
-    with closing(open_store(Path(dataset), DESCRIPTIONS, SCHEMA, "describing the pictures again")) as answers:
+    with DescriptionStore(dataset) as store:
         for first in range(0, len(pictures), captioner.batch_size):
             if cancelled():
                 result.stopped = True
                 break
             batch = {path: prompts[path] for path in pictures[first : first + captioner.batch_size]}
-            _describe_batch(answers, captioner, batch, again, result)
+            result.take(store, ask(captioner, batch, (lambda key: False) if again else store.has))
             progress(min(first + captioner.batch_size, len(pictures)), len(pictures))
     return result
 
@@ -111,36 +195,3 @@ def place_description(caption: str, description: str, placement: Placement) -> s
     else:
         new = description
     return None if new == caption else new
-
-
-def _describe_batch(
-    answers: sqlite3.Connection, captioner: Captioner, batch: Mapping[Path, str], again: bool, result: DescribedPictures
-) -> None:
-    questions: dict[Path, Question] = {}
-    keys: dict[Path, str] = {}
-    for path, prompt in batch.items():
-        try:
-            keys[path] = hashlib.sha256("\0".join((content_hash(path), captioner.identity, prompt)).encode()).hexdigest()
-            row = None if again else answers.execute("SELECT text FROM descriptions WHERE key = ?", (keys[path],)).fetchone()
-            if row is None:
-                questions[path] = Question(read_picture(path), prompt)
-            else:
-                result.texts[path] = row[0]
-                result.known += 1
-        except DatasetError as error:
-            result.failures[path] = str(error)
-    if not questions:
-        return
-    try:
-        descriptions: Sequence[str] = captioner.describe(list(questions.values()))
-    except DescriptionFailed as error:
-        result.failures.update(dict.fromkeys(questions, str(error)))
-        return
-    for path, description in zip(questions, descriptions, strict=True):
-        if not description:
-            result.failures[path] = f"The description of {path} is empty: try another prompt."
-            continue
-        with answers:
-            answers.execute("INSERT OR REPLACE INTO descriptions VALUES (?, ?)", (keys[path], description))
-        result.texts[path] = description
-        result.described += 1

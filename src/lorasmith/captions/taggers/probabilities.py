@@ -40,6 +40,16 @@ CREATE TABLE IF NOT EXISTS properties (name TEXT PRIMARY KEY, value TEXT NOT NUL
 
 _log = logging.getLogger(__name__)
 
+StoredRow = tuple[bytes, bytes]
+"""A picture's tags above `FLOOR`: their indices (uint32) and their probabilities in steps (uint16), little-endian."""
+
+
+def stored_row(row: np.ndarray) -> StoredRow:
+    """What is stored of a picture's probabilities (tags), 0-1."""
+    indices = np.flatnonzero(row > FLOOR)
+    steps = np.rint(row[indices] * STEPS)
+    return indices.astype("<u4").tobytes(), steps.astype("<u2").tobytes()
+
 
 class ProbabilityStore:
     """The stored probabilities of a dataset; a context manager. Several processes may use one at the same time."""
@@ -76,14 +86,15 @@ class ProbabilityStore:
 
     def add(self, identity: str, contents: Sequence[str], rows: np.ndarray) -> None:
         """Store the probabilities (n, tags), 0-1, of pictures by their content hashes; all of them or none."""
+        self.put(identity, {content: stored_row(row) for content, row in zip(contents, rows, strict=True)})
+
+    def put(self, identity: str, rows: Mapping[str, StoredRow]) -> None:
+        """Store rows as `stored_row` makes them, by the pictures' content hashes; all of them or none."""
         number = self._number(identity)
-        stored = []
-        for content, row in zip(contents, rows, strict=True):
-            indices = np.flatnonzero(row > FLOOR)
-            steps = np.rint(row[indices] * STEPS)
-            stored.append((number, content, indices.astype("<u4").tobytes(), steps.astype("<u2").tobytes()))
         with self._database as database:
-            database.executemany("INSERT OR REPLACE INTO probabilities VALUES (?, ?, ?, ?)", stored)
+            database.executemany(
+                "INSERT OR REPLACE INTO probabilities VALUES (?, ?, ?, ?)", [(number, content, *row) for content, row in rows.items()]
+            )
 
     def contents(self, identity: str) -> set[str]:
         """Content hashes of the pictures that this tagger was run on."""

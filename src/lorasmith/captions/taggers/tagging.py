@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from PIL import Image
+
 from lorasmith.captions.caption import Caption
 from lorasmith.captions.collection import Entry
-from lorasmith.captions.taggers.probabilities import ProbabilityStore
+from lorasmith.captions.taggers.probabilities import ProbabilityStore, StoredRow, stored_row
 from lorasmith.captions.taggers.tag_choice import Mode, TagChoice, choose_tags, merge_tags
 from lorasmith.captions.taggers.tagger import Tagger
 from lorasmith.captions.triggers import likely_triggers
@@ -33,6 +35,53 @@ class TaggedPictures:
     stopped: bool = False
     """Whether the job was cancelled before the end."""
 
+    def take(self, store: ProbabilityStore, identity: str, looks: Iterable[TaggerLook]) -> None:
+        """Store what a tagger gave, and count it."""
+        rows: dict[str, StoredRow] = {}
+        for look in looks:
+            if look.problem:
+                self.failures[look.path] = look.problem
+                continue
+            self.contents[look.path] = look.content
+            if look.row is None:
+                self.known += 1
+            else:
+                rows[look.content] = look.row
+                self.tagged += 1
+        if rows:
+            store.put(identity, rows)
+
+
+@dataclass(frozen=True)
+class TaggerLook:
+    """What came of one picture: the hash of its content and, unless that is stored, what is to be; or what is wrong with it."""
+
+    path: Path
+    content: str = ""
+    row: StoredRow | None = None
+    problem: str = ""
+
+
+def look_at_batch(tagger: Tagger, paths: Sequence[Path], is_stored: Callable[[str], bool], batch_size: int) -> list[TaggerLook]:
+    """Run the tagger over those pictures of a batch whose contents are not stored; equal ones are looked at once."""
+    images: dict[str, Image.Image] = {}
+    contents: dict[Path, str] = {}
+    looks: list[TaggerLook] = []
+    fresh: set[Path] = set()
+    for path in paths:
+        try:
+            content = content_hash(path)
+            if content not in images and not is_stored(content):
+                images[content] = read_picture(path)
+                fresh.add(path)
+        except DatasetError as error:
+            looks.append(TaggerLook(path, problem=str(error)))
+            continue
+        contents[path] = content
+    found = tagger.probabilities(list(images.values()), batch_size) if images else ()
+    rows = {content: stored_row(row) for content, row in zip(images, found, strict=True)}
+    return [*looks, *(TaggerLook(path, content, rows[content] if path in fresh else None) for path, content in contents.items())]
+
 
 def tag_pictures(
     store: ProbabilityStore,
@@ -56,23 +105,9 @@ def tag_pictures(
         if cancelled():
             result.stopped = True
             break
-        images, contents = [], []
-        for path in pictures[first : first + batch_size]:
-            try:
-                content = content_hash(path)
-                if content not in stored:
-                    images.append(read_picture(path))
-                    contents.append(content)
-                    stored.add(content)
-                else:
-                    result.known += 1
-            except DatasetError as error:
-                result.failures[path] = str(error)
-                continue
-            result.contents[path] = content
-        if images:
-            store.add(tagger.identity, contents, tagger.probabilities(images, batch_size))
-            result.tagged += len(images)
+        looks = look_at_batch(tagger, pictures[first : first + batch_size], stored.__contains__, batch_size)
+        result.take(store, tagger.identity, looks)
+        stored.update(look.content for look in looks if look.content)
         progress(min(first + batch_size, len(pictures)), len(pictures))
     return result
 

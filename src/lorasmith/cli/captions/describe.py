@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -9,7 +10,7 @@ import typer
 from lorasmith.cli.captions import options
 from lorasmith.cli.captions.save import save_plan, utf8_failures
 from lorasmith.cli.interrupt import STOPPED, stop_on_ctrl_c
-from lorasmith.cli.options import AsJson
+from lorasmith.cli.options import AsJson, Ray
 from lorasmith.cli.progress import progress_bar
 from lorasmith.pages.numbers import count
 
@@ -37,6 +38,7 @@ def describe(
     where: options.Where = None,
     only: options.Only = None,
     again: Annotated[bool, typer.Option("--again", help="Describe also pictures whose descriptions are stored.")] = False,
+    ray: Ray = None,
     dry_run: options.DryRun = False,
     as_json: AsJson = False,
 ) -> None:
@@ -45,13 +47,18 @@ def describe(
     lorasmith captions describe my-pictures --model florence-community/Florence-2-base
     lorasmith captions describe my-pictures --endpoint http://127.0.0.1:1234/v1 --model qwen2.5-vl-7b --place instead --trigger zorvex
     lorasmith captions describe my-pictures --model florence-community/Florence-2-base --extension .caption --place instead
+
+    With --ray the nodes of a cluster run the model, on storage that all see under the same paths; descriptions are stored as they come.
     """
     from lorasmith.captions.collection import open_captions
     from lorasmith.captions.plan import CaptionPlan
     from lorasmith.captions.scope import select
     from lorasmith.captions.taggers.descriptions import describe_pictures, described_captions, prompts_for
+    from lorasmith.errors import InputError
 
     options.one_of(place, ("instead", "second-line", "only-new"), "place")
+    if ray is not None and endpoint is not None:
+        raise InputError("--ray is for a model that the nodes run, and --endpoint is a server: leave one of the two out.")
     collection = open_captions(folder, extension, unreadable_too=True)
     tagged = collection if extension is None else open_captions(folder, unreadable_too=True)
     tags_of = {picture: entry.caption.parts[0] for entry in tagged for picture in entry.pictures}
@@ -67,10 +74,15 @@ def describe(
     prompts = prompts_for(collection, entries, captioner.default_prompt if prompt is None else prompt, tags_of, trigger)
     pictures = {entry.key: collection.folder / entry.pictures[0] for entry in entries}
     with stop_on_ctrl_c("Stopping after this batch.") as stopping, progress_bar("describing") as progress:
-        result = describe_pictures(
-            folder, captioner, {pictures[key]: prompt for key, prompt in prompts.items()},
-            again=again, progress=progress, cancelled=stopping,
-        )  # fmt: skip
+        asked = {pictures[key]: prompt for key, prompt in prompts.items()}
+        if ray is None:
+            result = describe_pictures(folder, captioner, asked, again=again, progress=progress, cancelled=stopping)
+        else:
+            from lorasmith.captions.taggers.captioner import open_captioner
+            from lorasmith.jobs.cluster.describing import describe_on_ray
+
+            opened_there = partial(open_captioner, str(model), max_new_tokens=max_tokens, num_beams=beams)
+            result = describe_on_ray(folder, opened_there, captioner, asked, ray, again=again, progress=progress, cancelled=stopping)
     if result.stopped:
         typer.echo(
             f"Stopped after {len(result.texts)} of {count(len(prompts), 'picture')}; their descriptions are stored, and the same command continues "

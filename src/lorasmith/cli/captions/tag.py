@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,7 +12,7 @@ import typer
 from lorasmith.cli.captions import options
 from lorasmith.cli.captions.save import save_plan, utf8_failures
 from lorasmith.cli.interrupt import STOPPED, stop_on_ctrl_c
-from lorasmith.cli.options import DEMO, AsJson, base_of
+from lorasmith.cli.options import DEMO, AsJson, Ray, base_of
 from lorasmith.cli.progress import progress_bar
 from lorasmith.pages.numbers import count
 
@@ -72,6 +73,7 @@ def tag(
     extension: options.Extension = None,
     batch_size: BatchSize = 8,
     again: Again = False,
+    ray: Ray = None,
     dry_run: options.DryRun = False,
     as_json: AsJson = False,
 ) -> None:
@@ -79,6 +81,8 @@ def tag(
 
     lorasmith captions tag my-pictures --tagger SmilingWolf/wd-swinv2-tagger-v3 --prepend zorvex
     lorasmith captions tag my-pictures --threshold 0.5 --mode overwrite --prepend zorvex
+
+    With --ray the nodes of a cluster run the tagger, on storage that all see under the same paths; what they give is stored as it comes.
     """
     from lorasmith.captions.collection import open_captions
     from lorasmith.captions.scope import select
@@ -90,10 +94,11 @@ def tag(
     collection = open_captions(folder, extension, unreadable_too=True)
     options.note_what_is_left_alone(collection, scope)
     entries = select(collection, scope)
-    opened = _open_tagger(tagger or (DEMO if _is_demo(base) else None), descriptor)
+    source = tagger or (DEMO if _is_demo(base) else None)
+    opened = _open_tagger(source, descriptor)
     pictures = {entry.key: collection.folder / entry.pictures[0] for entry in entries}
     with ProbabilityStore(folder) as store:
-        identity, result = _tag_pictures(store, opened, folder, list(pictures.values()), batch_size, again)
+        identity, result = _tag_pictures(store, opened, folder, list(pictures.values()), batch_size, again, ray, (source or "", descriptor))
         choice = _choice(
             store.thresholds(identity), threshold, character_threshold, category_threshold, category,
             mcut=mcut, max_tags=max_tags, rating=rating, blacklist=options.split_options(blacklist), prepend=options.split_options(prepend),
@@ -118,9 +123,16 @@ def _plan(collection: CaptionCollection, summary: str, entries: Sequence[Entry],
 
 
 def _tag_pictures(
-    store: ProbabilityStore, tagger: Tagger | None, folder: Path, pictures: Sequence[Path], batch_size: int, again: bool
+    store: ProbabilityStore,
+    tagger: Tagger | None,
+    folder: Path,
+    pictures: Sequence[Path],
+    batch_size: int,
+    again: bool,
+    ray: str | None,
+    opened_by: tuple[str, str | None],
 ) -> tuple[str, TaggedPictures]:
-    """The tagger's identity and which pictures have its probabilities; runs the tagger if there is one."""
+    """The tagger's identity and which pictures have its probabilities; runs the tagger if there is one, which `opened_by` names."""
     from lorasmith.captions.taggers.tagging import tag_pictures, tagged_before
     from lorasmith.errors import SettingsError
 
@@ -133,7 +145,15 @@ def _tag_pictures(
             )  # fmt: skip
         return identities[0], tagged_before(store, identities[0], pictures)
     with stop_on_ctrl_c("Stopping after this batch.") as stopping, progress_bar("tagging") as progress:
-        result = tag_pictures(store, tagger, pictures, batch_size=batch_size, again=again, progress=progress, cancelled=stopping)
+        if ray is None:
+            result = tag_pictures(store, tagger, pictures, batch_size=batch_size, again=again, progress=progress, cancelled=stopping)
+        else:
+            from lorasmith.jobs.cluster.tagging import tag_on_ray
+
+            result = tag_on_ray(
+                store, partial(opened_tagger, *opened_by, threads=1), pictures, ray, batch_size=batch_size, again=again, progress=progress,
+                cancelled=stopping,
+            )  # fmt: skip
     if result.stopped:
         typer.echo(
             f"Stopped after {len(result.contents)} of {count(len(pictures), 'picture')}; their probabilities are stored, and the same command "
@@ -144,16 +164,19 @@ def _tag_pictures(
 
 
 def _open_tagger(source: str | None, descriptor: str | None) -> Tagger | None:
-    if source is None:
-        return None
+    return None if source is None else opened_tagger(source, descriptor)
+
+
+def opened_tagger(source: str, descriptor: str | None, threads: int = 0) -> Tagger:
+    """The tagger that the options name; a worker of a cluster opens it, too."""
     from lorasmith.captions.taggers.tagger import open_tagger
     from lorasmith.captions.taggers.tagger_descriptor import descriptor_by_name
 
     if source == DEMO:
         from lorasmith.demo.weights import TAGGER
 
-        return open_tagger(TAGGER)
-    return open_tagger(source, descriptor_by_name(descriptor) if descriptor else None)
+        return open_tagger(TAGGER, threads=threads)
+    return open_tagger(source, descriptor_by_name(descriptor) if descriptor else None, threads)
 
 
 def _is_demo(base: str | None) -> bool:
