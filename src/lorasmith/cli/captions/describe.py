@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -16,6 +18,7 @@ from lorasmith.pages.numbers import count
 
 if TYPE_CHECKING:
     from lorasmith.captions.taggers.captioner import Captioner
+    from lorasmith.captions.taggers.descriptions import DescribedPictures
 
 
 def describe(
@@ -53,7 +56,8 @@ def describe(
     from lorasmith.captions.collection import open_captions
     from lorasmith.captions.plan import CaptionPlan
     from lorasmith.captions.scope import select
-    from lorasmith.captions.taggers.descriptions import describe_pictures, described_captions, prompts_for
+    from lorasmith.captions.taggers.captioner import open_captioner
+    from lorasmith.captions.taggers.descriptions import described_captions, prompts_for
     from lorasmith.errors import InputError
 
     options.one_of(place, ("instead", "second-line", "only-new"), "place")
@@ -73,28 +77,37 @@ def describe(
     )  # fmt: skip
     prompts = prompts_for(collection, entries, captioner.default_prompt if prompt is None else prompt, tags_of, trigger)
     pictures = {entry.key: collection.folder / entry.pictures[0] for entry in entries}
-    with stop_on_ctrl_c("Stopping after this batch.") as stopping, progress_bar("describing") as progress:
-        asked = {pictures[key]: prompt for key, prompt in prompts.items()}
-        if ray is None:
-            result = describe_pictures(folder, captioner, asked, again=again, progress=progress, cancelled=stopping)
-        else:
-            from lorasmith.captions.taggers.captioner import open_captioner
-            from lorasmith.jobs.cluster.describing import describe_on_ray
-
-            opened_there = partial(open_captioner, str(model), max_new_tokens=max_tokens, num_beams=beams)
-            result = describe_on_ray(folder, opened_there, captioner, asked, ray, again=again, progress=progress, cancelled=stopping)
-    if result.stopped:
-        typer.echo(
-            f"Stopped after {len(result.texts)} of {count(len(prompts), 'picture')}; their descriptions are stored, and the same command continues "
-            "with the rest.", err=True,
-        )  # fmt: skip
-        raise typer.Exit(STOPPED)
+    asked = {pictures[key]: prompt for key, prompt in prompts.items()}
+    opened_there = partial(open_captioner, str(model), max_new_tokens=max_tokens, num_beams=beams)
+    result = _described(folder, captioner, asked, again, ray, opened_there)
     texts = {key: result.texts[path] for key, path in pictures.items() if path in result.texts}
     changes = described_captions(entries, texts, place, trigger)  # type: ignore[arg-type]
     source = f"{model} at {endpoint}" if endpoint else str(model)
     plan = CaptionPlan(collection, f"describe by {source} ({place})", len(entries), changes)
     failures = result.failures | utf8_failures(collection, scope)
     save_plan(plan, dry_run, as_json, counts={"described now": result.described, "described before": result.known}, failures=failures)
+
+
+def _described(
+    folder: Path, captioner: Captioner, prompts: Mapping[Path, str], again: bool, ray: str | None, opened_there: Callable[[], Captioner]
+) -> DescribedPictures:
+    """What the captioner says, here or on the nodes of a cluster, where `opened_there` opens it; ends the command where that is stopped."""
+    from lorasmith.captions.taggers.descriptions import describe_pictures
+
+    with stop_on_ctrl_c("Stopping after this batch.") as stopping, progress_bar("describing") as progress:
+        if ray is None:
+            result = describe_pictures(folder, captioner, prompts, again=again, progress=progress, cancelled=stopping)
+        else:
+            from lorasmith.jobs.cluster.describing import describe_on_ray
+
+            result = describe_on_ray(folder, opened_there, captioner, prompts, ray, again=again, progress=progress, cancelled=stopping)
+    if result.stopped:
+        typer.echo(
+            f"Stopped after {len(result.texts)} of {count(len(prompts), 'picture')}; their descriptions are stored, and the same command continues "
+            "with the rest.", err=True,
+        )  # fmt: skip
+        raise typer.Exit(STOPPED)
+    return result
 
 
 def _open_captioner(model: str | None, endpoint: str | None, *, beams: int, max_tokens: int, **server_settings: Any) -> Captioner:
