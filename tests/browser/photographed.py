@@ -74,7 +74,7 @@ def _generate(studio: RunningStudio) -> None:
         page.goto(studio.address)
         page.goto(f"{studio.client.address}playground?lora={lora['name']}:1&prompt=zorvex, standing, meadow background&seed=7")
         page.get_by_role("button", name="Generate").click()
-        expect(page.locator("main button:has(img)").first).to_be_visible(timeout=GENERATED)
+        expect(page.locator("main button:has(img)")).to_have_count(2, timeout=GENERATED)
         browser.close()
 
 

@@ -113,7 +113,7 @@ def with_failed_download(page: Page) -> None:
     def answer(route: Route) -> None:
         jobs = route.fetch().json()
         source = {"kind": "base", "source": "stabilityai/stable-diffusion-3.5-medium"}
-        sentence = f"{source['source']} wants that you accept its licence. Do so on its page, then give your token in Settings."
+        sentence = f"{source['source']} asks its users to accept terms first; accept them on its page, and set HF_TOKEN to a token of that account."
         route.fulfill(
             json=[*jobs, {**jobs[0], "id": 999, "kind": "download", "arguments": source, "state": "failed", "sentence": sentence}]
         )

@@ -5,7 +5,7 @@ import { useGet } from "../../api/queries";
 import { useAddress } from "../../state/address";
 import { useDraft } from "../../state/draft";
 import { useLoras } from "../library/useLoras";
-import type { Picture } from "./drawing";
+import type { LoraAtStrength, Picture } from "./drawing";
 import { GridBuilder } from "./GridBuilder";
 import { PictureForm } from "./PictureForm";
 import classes from "./Playground.module.css";
@@ -36,6 +36,16 @@ export default function Playground() {
   }
 
   const all = library.data?.loras ?? [];
+
+  function again(picture: Picture, loras: LoraAtStrength[]) {
+    change(picture);
+    setLora(
+      usesAs(
+        loras.flatMap(({ file, strength }) => all.filter((each) => each.file === file).map(({ name }) => ({ name, weight: strength }))),
+      ),
+    );
+  }
+
   const loras = uses.flatMap(({ name, weight }) => {
     const file = all.find((each) => each.name === name)?.file;
     return file ? [{ file, strength: weight }] : [];
@@ -63,11 +73,7 @@ export default function Playground() {
             { value: "grid", label: t("grid") },
           ]}
         />
-        {view === "grid" ? (
-          <GridBuilder picture={picture} loras={loras} />
-        ) : (
-          <SideBySide picture={picture} loras={loras} onChange={change} />
-        )}
+        {view === "grid" ? <GridBuilder picture={picture} loras={loras} /> : <SideBySide picture={picture} loras={loras} onAgain={again} />}
       </div>
     </div>
   );

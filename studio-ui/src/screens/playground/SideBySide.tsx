@@ -14,24 +14,24 @@ import { putJob } from "../../events/Freshness";
 import { hasEnded } from "../../frame/job";
 import { useKeys } from "../../keys/useKeys";
 import { useDraft } from "../../state/draft";
-import { drawing, folderOf, type LoraAtStrength, type Picture } from "./drawing";
+import { askedFor, drawing, folderOf, type LoraAtStrength, type Picture } from "./drawing";
 import { Earlier } from "./Earlier";
 import classes from "./Playground.module.css";
 
 interface Props {
   picture: Picture;
   loras: LoraAtStrength[];
-  onChange: (changed: Partial<Picture>) => void;
+  onAgain: (picture: Picture, loras: LoraAtStrength[]) => void;
 }
 
-/** Where the pictures of base and LoRAs are. */
+/** Where the pictures of base and LoRAs are; empty for one that was not asked for. */
 interface Shown {
   base: string;
   loras: string;
 }
 
 /** The same picture with the base alone and with the LoRAs. What was generated before is not generated again. */
-export function SideBySide({ picture, loras, onChange }: Props) {
+export function SideBySide({ picture, loras, onAgain }: Props) {
   const { t } = useTranslation("playground");
   const client = useQueryClient();
   const jobs = useGet("/api/jobs").data ?? [];
@@ -63,6 +63,14 @@ export function SideBySide({ picture, loras, onChange }: Props) {
     }
   }
 
+  function showAgain(job: Job) {
+    const asked = askedFor(job.arguments);
+    const base = folderOf(drawing(asked.picture, []));
+    const out = String(job.arguments.out);
+    onAgain(asked.picture, asked.loras);
+    show(asked.loras.length === 0 ? { base: out, loras: "" } : { base: jobOf(jobs, base) ? base : "", loras: out });
+  }
+
   useKeys({ "Ctrl+Enter": () => ready && generate() });
   return (
     <>
@@ -75,13 +83,13 @@ export function SideBySide({ picture, loras, onChange }: Props) {
       {problem !== undefined && <ErrorCard key={String(problem)} problem={problem} />}
       {shown ? (
         <div className={classes.pair}>
-          <Drawn title={t("base")} job={jobOf(jobs, shown.base)} />
+          {shown.base && <Drawn title={t("base")} job={jobOf(jobs, shown.base)} />}
           {shown.loras && <Drawn title={t("with_loras")} job={jobOf(jobs, shown.loras)} />}
         </div>
       ) : (
         <EmptyState icon={<ImageIcon size={32} />}>{t("nothing_yet")}</EmptyState>
       )}
-      <Earlier jobs={jobs} onChoose={onChange} />
+      <Earlier jobs={jobs} onChoose={showAgain} />
     </>
   );
 }

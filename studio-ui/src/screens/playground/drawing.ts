@@ -39,6 +39,24 @@ export function usualsOf({ sampler, steps, cfg, width, height }: Picture): Recor
   return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== null));
 }
 
+/** What a sample job was asked for, as it was typed. */
+export function askedFor(given: Record<string, unknown>): { picture: Picture; loras: LoraAtStrength[] } {
+  const number = (name: string) => (typeof given[name] === "number" ? given[name] : null);
+  const text = (name: string) => (typeof given[name] === "string" ? given[name] : "");
+  const picture = {
+    base: text("base"),
+    prompt: (given.prompts as string[] | undefined)?.[0] ?? "",
+    negative: text("negative_prompt"),
+    seed: number("seed") ?? 1,
+    sampler: text("sampler"),
+    steps: number("steps"),
+    cfg: number("cfg_scale"),
+    width: number("width"),
+    height: number("height"),
+  };
+  return { picture, loras: (given.loras as LoraAtStrength[] | undefined) ?? [] };
+}
+
 /** Where a drawing's picture goes: the same drawing to the same folder, so that it is known which have been made. */
 export function folderOf(asked: Record<string, Json>): string {
   return `${FOLDER}/${hashOf(JSON.stringify(asked))}`;

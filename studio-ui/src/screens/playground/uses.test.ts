@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { drawing, folderOf, type Picture } from "./drawing";
+import { askedFor, drawing, folderOf, type Picture } from "./drawing";
 import { usesAs, usesIn } from "./uses";
 
 test.each([
@@ -53,4 +53,11 @@ test("the same drawing has the same folder, another one another", () => {
   expect(folderOf(drawing(picture, []))).toBe(folderOf(drawing({ ...picture }, [])));
   expect(folderOf(drawing(picture, []))).not.toBe(folderOf(drawing({ ...picture, seed: 8 }, [])));
   expect(folderOf(drawing(picture, []))).toMatch(/^playground\/[0-9a-z]+$/);
+});
+
+test("what a drawing was asked for comes back whole", () => {
+  const loras = [{ file: "/loras/a.safetensors", strength: 0.5 }];
+  const again = askedFor(drawing(picture, loras));
+  expect(again).toEqual({ picture: { ...picture, prompt: "a cat at night" }, loras });
+  expect(folderOf(drawing(again.picture, again.loras))).toBe(folderOf(drawing(picture, loras)));
 });
