@@ -80,15 +80,20 @@ def assert_as_trained_here(swept, file):
         assert (there.folder / "checkpoints" / here.file.name).read_bytes() == here.file.read_bytes(), f"trial {number}"
 
 
+def steps_of_all():
+    return sum(steps_done(trial) for trial in Path("runs/twelve").glob("trial-*"))
+
+
 def test_twelve_trials_on_nodes_that_die_at_random_are_each_trained_once_as_without_a_cluster(cluster, start):
-    dice, killed = random.Random(SEED), 0
+    dice, killed, before = random.Random(SEED), 0, 0
     running = start("twelve.toml")
     while running.poll() is None:
-        time.sleep(dice.uniform(5, 25))
-        if killed < KILLS:
+        time.sleep(0.2)
+        if killed < KILLS and steps_of_all() > before:  # not while all are still starting
+            time.sleep(dice.uniform(0, 8))
             cluster.kill(dice.choice(cluster.workers))
             cluster.add()
-            killed += 1
+            killed, before = killed + 1, steps_of_all()
     said, _ = running.communicate(timeout=PATIENCE)
     assert running.returncode == 0, said
     swept = sweep("twelve.toml", ray=cluster.address)
