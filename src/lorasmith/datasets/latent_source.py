@@ -32,6 +32,7 @@ from lorasmith.datasets.order import Sample
 from lorasmith.datasets.settings import DatasetSettings
 from lorasmith.datasets.training_set import TrainingPicture
 from lorasmith.errors import RunError
+from lorasmith.stores import Place
 
 Sizes = tuple[Size, tuple[int, int], Size]
 """The picture's own size, where the bucket is in the resized picture as it is seen (left, top), and the bucket; in pixels."""
@@ -88,17 +89,17 @@ class LatentSource:
     """Samples in, latents out; the same ones whatever was cached before, and in whatever order it is asked.
 
     `encode` takes pixels (1, 3, height, width) in [-1, 1] and gives latents (1, c, h, w); `encoder` is the hash of its weights and
-    settings, `dtype` what latents are kept in. With `in_memory` a folder's latent is read once, without for each sample; those of manifests and shards are too many to be kept.
+    settings, `dtype` what latents are kept in, `kept_at` where the cache is in a store beside its folder. With `in_memory` a folder's latent is read once, without for each sample; those of manifests and shards are too many to be kept.
     """
 
     def __init__(
         self, pictures: Sequence[TrainingPicture], datasets: Sequence[DatasetSettings], encode: Encode, encoder: str, dtype: torch.dtype,
-        cache_folder: Path, seed: int, in_memory: bool = True,
+        cache_folder: Path, seed: int, in_memory: bool = True, kept_at: Place | None = None,
     ):  # fmt: skip
         self._pictures, self._datasets, self._seed = pictures, datasets, seed
         self._encode: Encode | None = encode
         self._encoder, self._dtype, self._in_memory = encoder, dtype, in_memory
-        self._cache = LatentCache(cache_folder)
+        self._cache = LatentCache(cache_folder, kept_at)
         self._memory: dict[str, torch.Tensor] = {}
         self._readers = ThreadPoolExecutor(READERS)
         self._expected: OrderedDict[tuple[tuple[Sample, ...], int], list[Future[_Read]]] = OrderedDict()
@@ -132,6 +133,7 @@ class LatentSource:
             keys += bytes.fromhex(self._key(request))
         _, first = np.unique(np.frombuffer(keys, "S32"), return_index=True)
         mine = np.sort(first)[rank::count]
+        self._cache.bring(keys[32 * number : 32 * number + 32].hex() for number in mine)
         missing = np.array([number for number in mine if not self._cache.has(keys[32 * number : 32 * number + 32].hex())], np.int64)
         done = len(mine) - len(missing)
         yield done, len(mine)
@@ -139,6 +141,7 @@ class LatentSource:
             self._cache.put(self._key(request), self._encoded(request, pixels))
             done += 1
             yield done, len(mine)
+        self._cache.finish()
 
     def keep(self, request: LatentRequest) -> bool:
         """Encode one picture into the cache; False where it was there. Raises RunError where its latent is not finite."""
@@ -146,6 +149,7 @@ class LatentSource:
         if self._cache.has(key):
             return False
         self._cache.put(key, self._encoded(request, bucket_pixels(request)))
+        self._cache.finish()
         return True
 
     def _to_keep(self) -> Iterator[tuple[int, LatentRequest]]:

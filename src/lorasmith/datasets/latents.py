@@ -8,7 +8,7 @@ same one at once, because each file is written aside and renamed.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -17,13 +17,13 @@ from PIL import Image
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 
-from lorasmith.atomic import write_atomically
-from lorasmith.cache_folder import make_cache_folder
 from lorasmith.datasets.augment import with_colours
+from lorasmith.datasets.cache_files import CacheFiles
 from lorasmith.datasets.latent_request import LatentRequest
 from lorasmith.errors import TensorFileError
 from lorasmith.images.read import read_picture
 from lorasmith.safetensors_header import read_header
+from lorasmith.stores import Place
 
 Encode = Callable[[torch.Tensor], torch.Tensor]
 
@@ -54,13 +54,14 @@ def bucket_pixels(request: LatentRequest) -> torch.Tensor:
 
 
 class LatentCache:
-    """Latents (and masks in their cells) on disk under their keys."""
+    """Latents (and masks in their cells) on disk under their keys; with `place`, in a store as well."""
 
-    def __init__(self, folder: Path):
-        self.folder = folder
+    def __init__(self, folder: Path, place: Place | None = None):
+        self._files = CacheFiles(folder, place)
 
-    def _path(self, key: str) -> Path:
-        return self.folder / key[:2] / f"{key}.safetensors"
+    def bring(self, keys: Iterable[str]) -> None:
+        """Fetch those that a store has, where the cache is in one. Raises InputError, RunError: see `Place.entries`."""
+        self._files.bring(map(_file_of, keys))
 
     def get(self, key: str) -> torch.Tensor | None:
         """The latent, or None where it is absent or its file is damaged (it is then made again).
@@ -70,19 +71,33 @@ class LatentCache:
         if not self.has(key):
             return None
         try:
-            return load_file(self._path(key))["latent"].clone()  # one that stays mapped keeps its file open as long as it lives
+            return load_file(self._files.path(_file_of(key)))[
+                "latent"
+            ].clone()  # one that stays mapped keeps its file open as long as it lives
         except (FileNotFoundError, SafetensorError):  # it went, or was replaced, just now
             return None
 
     def has(self, key: str) -> bool:
         """Whether the latent is there and its file whole, by its header and length; its numbers are not read."""
+        name = _file_of(key)
+        if self._is_whole(name):
+            self._files.offer(name)
+            return True
+        return self._files.fetch(name) and self._is_whole(name)
+
+    def _is_whole(self, name: str) -> bool:
         try:
-            return "latent" in read_header(self._path(key)).entries
+            return "latent" in read_header(self._files.path(name)).entries
         except TensorFileError:
             return False
 
     def put(self, key: str, latent: torch.Tensor) -> None:
-        path = self._path(key)
-        make_cache_folder(self.folder)
-        path.parent.mkdir(exist_ok=True)
-        write_atomically(path, save({"latent": latent.contiguous()}))
+        self._files.put(_file_of(key), save({"latent": latent.contiguous()}))
+
+    def finish(self) -> None:
+        """Wait until a store has all of them."""
+        self._files.finish()
+
+
+def _file_of(key: str) -> str:
+    return f"{key}.safetensors"

@@ -10,14 +10,14 @@ A file is a checksum and, behind it, a safetensors file. One that breaks off or 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import torch
 from safetensors.torch import load, save
 
-from lorasmith.atomic import write_atomically
-from lorasmith.cache_folder import make_cache_folder
+from lorasmith.datasets.cache_files import CacheFiles
+from lorasmith.stores import Place
 
 _DIGEST = 32  # bytes of the checksum
 
@@ -28,29 +28,47 @@ def text_key(caption: str, reader: str) -> str:
 
 
 class TextCache:
-    """The tensors of encoded captions on disk under their keys."""
+    """The tensors of encoded captions on disk under their keys; with `place`, in a store as well."""
 
-    def __init__(self, folder: Path):
-        self.folder = folder
+    def __init__(self, folder: Path, place: Place | None = None):
+        self._files = CacheFiles(folder, place)
 
     def path(self, key: str) -> Path:
-        return self.folder / key[:2] / f"{key}.text"
+        return self._files.path(_file_of(key))
+
+    def bring(self, keys: Iterable[str]) -> None:
+        """Fetch those that a store has, where the cache is in one. Raises InputError, RunError: see `Place.entries`."""
+        self._files.bring(map(_file_of, keys))
 
     def get(self, key: str) -> dict[str, torch.Tensor] | None:
         """The tensors by their names, on the CPU, or None where the file is absent or not as it was written."""
+        name = _file_of(key)
+        found = self._read(name)
+        if found is not None:
+            self._files.offer(name)
+        elif self._files.fetch(name):
+            found = self._read(name)
+        return found
+
+    def _read(self, name: str) -> dict[str, torch.Tensor] | None:
         try:
-            data = self.path(key).read_bytes()
+            data = self._files.path(name).read_bytes()
         except FileNotFoundError:
             return None
         body = data[_DIGEST:]
         return load(body) if _digest(body) == data[:_DIGEST] else None
 
     def put(self, key: str, tensors: Mapping[str, torch.Tensor]) -> None:
-        path = self.path(key)
-        make_cache_folder(self.folder)
-        path.parent.mkdir(exist_ok=True)
         body = save({name: tensor.contiguous() for name, tensor in tensors.items()})
-        write_atomically(path, _digest(body) + body)
+        self._files.put(_file_of(key), _digest(body) + body)
+
+    def finish(self) -> None:
+        """Wait until a store has all of them."""
+        self._files.finish()
+
+
+def _file_of(key: str) -> str:
+    return f"{key}.text"
 
 
 def _digest(body: bytes) -> bytes:

@@ -56,6 +56,6 @@ def _above(url: str) -> Iterator[str]:
 
 
 def _paths_in(settings: Settings) -> Iterator[Path]:
-    yield settings.cache
+    yield from (settings.cache, settings.cache_folder)
     for section in (settings.base, *settings.datasets, settings.network, settings.validation):
         yield from (value for name in type(section).model_fields if isinstance(value := getattr(section, name), Path))

@@ -328,7 +328,7 @@ class _Finding:
             self._keep_repeats()
         s = self.settings
         opened = open_training_set(
-            s.datasets, s.buckets, batch_size=s.training.batch_size, balance_reg=s.training.balance_reg, cache=s.cache / PICTURES
+            s.datasets, s.buckets, batch_size=s.training.batch_size, balance_reg=s.training.balance_reg, cache=s.cache_folder / PICTURES
         )
         if not self.record.is_ours:
             return [self._counted(number, each, opened) for number, each in enumerate(inputs)]

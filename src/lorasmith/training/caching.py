@@ -28,8 +28,8 @@ from lorasmith.training.settings.tree import Settings
 def latent_source(settings: Settings, base: Base, pictures: Sequence[TrainingPicture], datasets: Sequence[DatasetSettings]) -> LatentSource:
     """Where the latents of `pictures` come from: the cache, or the base's autoencoder."""
     return LatentSource(
-        pictures, datasets, base.encode_pixels, base.fingerprints["vae"], torch.float32, settings.cache / "latents",
-        settings.training.seed, settings.training.latents_in_memory,
+        pictures, datasets, base.encode_pixels, base.fingerprints["vae"], torch.float32, settings.cache_folder / "latents",
+        settings.training.seed, settings.training.latents_in_memory, settings.cached_at("latents"),
     )  # fmt: skip
 
 

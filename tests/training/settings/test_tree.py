@@ -1,6 +1,7 @@
 """Settings are said once, complete, and never ignored in silence."""
 
 import tomllib
+from pathlib import Path
 
 import pytest
 
@@ -12,11 +13,13 @@ from lorasmith.training.settings.tree import setting_names, settings_from
 LEAST = {"base": {"path": "base"}, "datasets": [{"path": "pictures"}], "training": {"epochs": 3}}
 
 
-def test_a_cache_in_a_store_is_refused():
-    with pytest.raises(
-        SettingsError, match="cache = 's3://bucket/cache' is in a store, but is read at every step; give a folder of this machine"
-    ):
-        settings_from({"base": {"path": "base"}, "datasets": [{"path": "set"}], "cache": "s3://bucket/cache"})
+def test_a_cache_in_a_store_has_a_folder_on_this_machine(tmp_path, monkeypatch):
+    monkeypatch.setenv("LORASMITH_CACHE", str(tmp_path))
+    settings = settings_from({**LEAST, "cache": "memory://bucket/cache"})
+    assert settings.cache_folder.is_relative_to(tmp_path)
+    assert settings.cached_at("latents").url == "memory://bucket/cache/latents"
+    here = settings_from({**LEAST, "cache": "my-cache"})
+    assert (here.cache_folder, here.cached_at("latents")) == (Path("my-cache"), None)
 
 
 def test_a_settings_file_holds_every_setting_and_reads_back_the_same():

@@ -37,14 +37,14 @@ def plan_for_settings(settings: Settings, effort: str = "standard", seed: int = 
     """
     training_set = open_training_set(
         settings.datasets, settings.buckets, batch_size=settings.training.batch_size, balance_reg=settings.training.balance_reg,
-        cache=settings.cache / PICTURES,
+        cache=settings.cache_folder / PICTURES,
     )  # fmt: skip
     return plan_for_training_set(settings, training_set, effort, seed)
 
 
 def plan_for_training_set(settings: Settings, training_set: TrainingSet, effort: str = "standard", seed: int = 0) -> ProofPlan:
     """The same where the run's pictures are open already."""
-    held_out = open_held_out(settings.validation, settings.datasets, settings.buckets, training_set, settings.cache / PICTURES)
+    held_out = open_held_out(settings.validation, settings.datasets, settings.buckets, training_set, settings.cache_folder / PICTURES)
     rules = settings.captions.rules
     trained = [item for item in training_set.looked_at if not item.picture.is_reg]
     return _plan(

@@ -68,5 +68,7 @@ def _encoder(settings: Settings, description: Description) -> Callable[[LatentRe
     """In a worker: the function that encodes a picture or a caption into the cache, and says whether it was missing there."""
     base = open_trained_base(settings, description)
     latents = latent_source(settings, base, (), ())
-    texts = TextStates(base, settings.base.text_options, trained=False, cache=TextCache(settings.cache / "texts"))
+    texts = TextStates(
+        base, settings.base.text_options, trained=False, cache=TextCache(settings.cache_folder / "texts", settings.cached_at("texts"))
+    )
     return lambda item: ("latents", latents.keep(item)) if isinstance(item, LatentRequest) else ("captions", texts.keep(item))

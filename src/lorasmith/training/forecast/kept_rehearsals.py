@@ -40,7 +40,7 @@ def rehearsal_of(settings: Settings, description: Description, training_set: Tra
     """The rehearsal of a run, kept or made now."""
     largest, batch = max(training_set.batch_shapes(settings.training.batch_size), key=lambda shape: _area(shape[0]) * shape[1])
     run = rehearsed_run(settings, description, largest, batch, encoded=max(training_set.buckets, key=_area))
-    folder = settings.cache / FOLDER
+    folder = settings.cache_folder / FOLDER
     path = folder / f"{key_of(run)}.json"
     kept = _read(path, run)
     if kept is not None:
@@ -49,7 +49,7 @@ def rehearsal_of(settings: Settings, description: Description, training_set: Tra
 
     made = rehearse(run)
     with suppress(OSError):  # it is only made again next time
-        make_cache_folder(settings.cache)
+        make_cache_folder(settings.cache_folder)
         folder.mkdir(exist_ok=True)
         write_atomically(path, json.dumps(made.as_data).encode())
         for old in sorted(folder.glob("*.json"), key=lambda file: file.stat().st_mtime)[:-MOST_KEPT]:

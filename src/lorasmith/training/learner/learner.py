@@ -153,7 +153,7 @@ def make_learner(
     named = {f"{part}.{name}": p for part, adapter in adapters.items() for name, p in adapter.named_parameters()}
     with in_float32(named, settings.training.seed, 0):
         optimizer = make_optimizer(settings.optimizer.type, [group.for_optimizer() for group in groups], settings.optimizer.args)
-    cache = TextCache(settings.cache / "texts") if settings.captions.cached_variants else None
+    cache = TextCache(settings.cache_folder / "texts", settings.cached_at("texts")) if settings.captions.cached_variants else None
     texts = TextStates(base, settings.base.text_options, trained=set(adapters) != {base.denoiser}, cache=cache)
     learner = Learner(base, adapters, optimizer, texts, settings, groups, process_group=process_group, parent=parent)
     if settings.training.mixed_precision == "fp16":

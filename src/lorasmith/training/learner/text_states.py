@@ -52,9 +52,13 @@ class TextStates:
 
     def encode_all(self, captions: Sequence[str]) -> Iterator[int]:
         """Encode every caption that is not in the cache yet; yields how many are done."""
+        if self._cache is not None:
+            self._cache.bring(text_key(caption, self._reader) for caption in captions)
         for done, caption in enumerate(captions, start=1):
             self._one(caption)
             yield done
+        if self._cache is not None:
+            self._cache.finish()
 
     def keep(self, caption: str) -> bool:
         """Encode one caption into the cache on disk; False where it was there."""
@@ -63,6 +67,7 @@ class TextStates:
         if self._cache.get(key) is not None:
             return False
         self._cache.put(key, self._encode(caption).tensors())
+        self._cache.finish()
         return True
 
     def free_encoders(self) -> None:

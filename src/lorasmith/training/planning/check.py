@@ -63,8 +63,10 @@ def check(settings: Settings) -> CheckedRun:
     of_settings = check_together(settings)
     with about_setting("base.path"):
         description = describe(settings.base.path, **settings.base.open_options)
+    with about_setting("cache"):
+        settings.cached_at("latents")
     check_fits_base(settings, description.prediction_type, description.zero_terminal_snr)
-    cache = settings.cache / PICTURES
+    cache = settings.cache_folder / PICTURES
     with about_setting("datasets"):
         training_set = open_training_set(
             settings.datasets,

@@ -19,7 +19,7 @@ from lorasmith.models.families import FAMILIES
 from lorasmith.models.settings import BaseModelSettings
 from lorasmith.registry import nearest
 from lorasmith.sections import fields_of
-from lorasmith.stores import url_of
+from lorasmith.stores import Place, local, url_of
 from lorasmith.training.objective.flow_settings import FlowSettings
 from lorasmith.training.objective.loss_settings import LossSettings
 from lorasmith.training.objective.noise_settings import NoiseSettings
@@ -66,12 +66,15 @@ class Settings(Section):
             raise ValueError(f"cannot be a file name ({' '.join(bad) or 'it is empty'}); use letters, digits, - and _")
         return value
 
-    @field_validator("cache")
-    @classmethod
-    def _on_this_machine(cls, value: Path) -> Path:
-        if url_of(value) is not None:
-            raise ValueError("is in a store, but is read at every step; give a folder of this machine, or of a disk that several share")
-        return value
+    @property
+    def cache_folder(self) -> Path:
+        """The folder of `cache` on this machine; of one in a store, that of its copy."""
+        return local(self.cache)
+
+    def cached_at(self, part: str) -> Place | None:
+        """Where a part of the cache (`latents`, `texts`) is in a store; None where it is on this machine alone. Raises: see `Place.at`."""
+        url = url_of(self.cache)
+        return None if url is None else Place.at(f"{url}/{part}")
 
     @property
     def denoiser_lr(self) -> float:
