@@ -27,6 +27,7 @@ const SCREENS: Record<string, React.ComponentType> = {
   "/projects/:project/proof": lazy(() => import("./screens/proof/ProjectProof")),
   "/runs/:run/proof": lazy(() => import("./screens/proof/Proof")),
   "/runs/:run": lazy(() => import("./screens/run/Run")),
+  "/sweeps/:sweep": lazy(() => import("./screens/sweep/Sweep")),
   "/projects/:project/train": lazy(() => import("./screens/train/Train")),
   "/playground": lazy(() => import("./screens/playground/Playground")),
   "/library": lazy(() => import("./screens/library/Library")),

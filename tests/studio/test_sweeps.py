@@ -63,6 +63,7 @@ def test_what_is_shown_is_what_the_written_page_says(script, swept, workspace):
     assert best["values"] == {"optimizer.learning_rate": "0.0001"}
     assert best["score"]["value"] == pytest.approx(found.trials[0].score)
     assert best["verdict"] == list(found.trials[0].verdict)
+    assert [(row["step"], row["steps"]) for row in shown["rows"]] == [(30, 30), (30, 30), (10, 30)]
     assert (best["file"], best["run"]) == ("checkpoints/toy.safetensors", "mimi~rates~trial-1")
     assert out["reason"].startswith("Ruled out after epoch 1")
     assert out["score"] is None

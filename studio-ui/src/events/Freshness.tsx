@@ -30,13 +30,14 @@ export function Freshness(): null {
         }
         if (message.topic === "library") lookAgain(client, "/api/library");
         if (message.topic === "system") lookAgain(client, "/api/system");
-        if (message.topic === "run" && message.data.events === undefined) lookAgain(client, "/api/runs");
+        if (message.topic === "run" && message.data.events === undefined) lookAgain(client, "/api/runs", "/api/sweeps");
         if (message.topic === "job") {
           const job = message.data as unknown as Shape<"JobView">;
           client.setQueryData<Shape<"JobView">[]>(keyOf("/api/jobs"), (jobs) => jobs && putJob(jobs, job));
           if (client.isFetching({ queryKey: keyOf("/api/jobs") })) lookAgain(client, "/api/jobs"); // what is on its way may be older
           if (job.ended) {
             lookAgain(client, "/api/projects", "/api/projects/{project}", "/api/runs", "/api/runs/{run}", "/api/library");
+            lookAgain(client, "/api/sweeps", "/api/sweeps/{sweep}");
             if (job.kind === "download") lookAgain(client, "/api/models", "/api/bases", "/api/taggers", "/api/vocabularies");
           }
         }

@@ -108,7 +108,7 @@ type Verb = "stop" | "cancel" | "pause" | "resume" | "retry";
 function verbsOf(job: Job): Verb[] {
   switch (job.state) {
     case "running":
-      return job.kind === "train" ? ["pause", "stop", "cancel"] : ["cancel"];
+      return job.kind === "train" ? ["pause", "stop", "cancel"] : job.kind === "sweep" ? ["stop"] : ["cancel"];
     case "queued":
       return ["cancel"];
     case "paused":

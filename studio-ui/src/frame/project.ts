@@ -6,7 +6,7 @@ const LAST = "lorasmith:project";
 /** The project of this address, or the one that was open last; "" where there was none. */
 export function useProjectId(): string {
   const [path] = useLocation();
-  const found = path.match(/^\/projects\/([^/]+)/)?.[1] ?? path.match(/^\/runs\/([^/~]+)(?:~|%7E)/)?.[1]; // the run mimi~first is of mimi
+  const found = path.match(/^\/projects\/([^/]+)/)?.[1] ?? path.match(/^\/(?:runs|sweeps)\/([^/~]+)(?:~|%7E)/)?.[1]; // the run mimi~first is of mimi
   if (found) {
     rememberProject(decodeURIComponent(found));
     return decodeURIComponent(found);

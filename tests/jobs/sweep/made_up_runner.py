@@ -16,7 +16,7 @@ from lorasmith.jobs.sweep.runner import TrialStatus
 from lorasmith.jobs.sweep.sweep_file import sweep_from
 from lorasmith.jobs.sweep.sweep_folder import SweepFolder
 from lorasmith.jobs.sweep.sweeping import Sweeping
-from lorasmith.training.events import CheckpointSaved, Finished, Planned, ValidationDone
+from lorasmith.training.events import CheckpointSaved, Finished, Planned, StepDone, ValidationDone
 from lorasmith.training.records.event_log import EventLog
 from lorasmith.training.records.run_folder import RunFolder
 from lorasmith.training.settings.toml import settings_toml
@@ -45,6 +45,7 @@ class MadeUpRunner:
         running = [folder for folder, state in self.states.items() if state == "running"]
         for folder in running:
             self.done[folder] += 1
+            self._emit(folder, StepDone(10 * self.done[folder], self.done[folder], 0.5, {"unet": 1e-4}, 0.1))
             self._emit(folder, self._validation(folder, self.done[folder]))
             if self.done[folder] == self.epochs:
                 self._finish(folder)

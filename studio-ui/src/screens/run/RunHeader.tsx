@@ -2,7 +2,7 @@ import { Button, Group, Menu, Progress } from "@mantine/core";
 import { useQueryClient } from "@tanstack/react-query";
 import { Camera, Copy, Ellipsis, Play, Save, Square } from "lucide-react";
 import { useTranslation } from "react-i18next";
-import { useLocation } from "wouter";
+import { Link, useLocation } from "wouter";
 import { api, ask, type Shape } from "../../api/client";
 import { lookAgain } from "../../api/queries";
 import { bytes, number, roughly } from "../../components/format";
@@ -36,6 +36,11 @@ export function RunHeader({ run, curve }: PartProps) {
         <div>
           <h1>{run.name}</h1>
           <RunState run={run} />
+          {run.sweep && (
+            <div className="small">
+              <Link href={`/sweeps/${encodeURIComponent(run.sweep)}`}>{t("sweeps:of_sweep", { name: run.sweep.split("~").at(-1) })}</Link>
+            </div>
+          )}
         </div>
         <RunButtons run={run} />
       </header>

@@ -12,10 +12,15 @@ export function useJobOf(run: string): Job | undefined {
 
 /** Whether a training's arguments name the folder of a run, as it was made (`out`) or goes on (`run`), below the workspace or by its full path. */
 export function isOf(args: Job["arguments"], run: string): boolean {
-  const [project, name] = run.includes("~") ? run.split("~") : ["", run];
-  const folder = project ? `projects/${project}/runs/${name}` : `runs/${name}`;
+  const [project = "", ...names] = run.includes("~") ? run.split("~") : ["", run];
+  const folder = run.startsWith("~") ? names.join("/") : [...(project ? ["projects", project] : []), "runs", ...names].join("/");
   return [args.out, args.run].some((place) => {
-    const [found] = String(place ?? "").match(/(?:projects\/[^/]+\/)?runs\/[^/]+$/) ?? [];
-    return found === folder;
+    const found = String(place ?? "").replaceAll("\\", "/");
+    return found === folder || (found.startsWith("/") && found.endsWith(`/${folder}`) && !(project === "" && isOfProject(found, folder)));
   });
+}
+
+/** Whether a whole path that ends in `runs/NAME` is that of a project's run. */
+function isOfProject(path: string, folder: string): boolean {
+  return /(^|\/)projects\/[^/]+\/$/.test(path.slice(0, path.length - folder.length));
 }

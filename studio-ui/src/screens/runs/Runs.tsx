@@ -19,6 +19,7 @@ const MOST_COMPARED = 6; // as many as there are colours
 export default function Runs() {
   const { t } = useTranslation("runs");
   const runs = useGet("/api/runs");
+  const sweeps = useGet("/api/sweeps");
   const project = useProjectId();
   const [compared, compare] = useAddress("compare");
   const [chosen, choose] = useState<string[]>(compared ? compared.split(",") : []);
@@ -44,7 +45,7 @@ export default function Runs() {
           <Queue />
           <Loaded of={runs} height={240}>
             {(all) =>
-              all.length === 0 ? (
+              all.length === 0 && !sweeps.data?.length ? (
                 <EmptyState
                   icon={<Activity size={32} />}
                   action={
@@ -56,7 +57,7 @@ export default function Runs() {
                   {t("no_runs")}
                 </EmptyState>
               ) : (
-                <RunTable runs={all} chosen={chosen} onChoose={choose} />
+                <RunTable runs={all} sweeps={sweeps.data ?? []} chosen={chosen} onChoose={choose} />
               )
             }
           </Loaded>

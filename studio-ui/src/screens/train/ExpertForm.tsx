@@ -6,6 +6,7 @@ import { useGet } from "../../api/queries";
 import { type Section, sectionsOf } from "../../components/fields/schema";
 import { found } from "../../components/fields/search";
 import { Loaded } from "../../components/Loaded";
+import { RayField } from "../../components/RayField";
 import { useAddress } from "../../state/address";
 import classes from "./ExpertForm.module.css";
 import { notesOf } from "./remarks";
@@ -82,6 +83,12 @@ function Sections({ training, planned, schema }: Props & { schema: unknown }) {
       {shown.map((section) => (
         <SectionRows key={section.name} section={section} training={training} planned={planned} notes={notes} />
       ))}
+      {!search && !only && (
+        <section className={classes.section}>
+          <h2>{t("section_machines")}</h2>
+          <RayField value={training.ray} onChange={training.setRay} />
+        </section>
+      )}
     </div>
   );
 }

@@ -1,9 +1,10 @@
-import { Button, Code, CopyButton, Group, Modal } from "@mantine/core";
+import { Button, Code, Group, Modal } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
-import { Check, Copy, Download } from "lucide-react";
+import { Download } from "lucide-react";
 import { useTranslation } from "react-i18next";
 import { api, ask, type Shape } from "../../api/client";
 import type { Problem } from "../../api/problem";
+import { CommandLine } from "../../components/CommandLine";
 import { Loaded } from "../../components/Loaded";
 import { save } from "../../components/save";
 import classes from "./ExportDialog.module.css";
@@ -35,7 +36,7 @@ export function ExportDialog({ project, training, onClose }: Props) {
   return (
     <Modal opened onClose={onClose} title={t("export")} size="xl">
       <div className={classes.dialog}>
-        <Command words={t("export_command")} command={`lorasmith train ${folder}.toml --out projects/${project.id}/runs/${folder}`} />
+        <CommandLine words={t("export_command")} command={`lorasmith train ${folder}.toml --out projects/${project.id}/runs/${folder}`} />
         <Loaded of={file} height={320}>
           {(text) => (
             <>
@@ -62,29 +63,5 @@ export function ExportDialog({ project, training, onClose }: Props) {
         </Loaded>
       </div>
     </Modal>
-  );
-}
-
-function Command({ words, command }: { words: string; command: string }) {
-  const { t } = useTranslation("train");
-  return (
-    <div>
-      <p>{words}</p>
-      <div className={classes.command}>
-        <Code>{command}</Code>
-        <CopyButton value={command}>
-          {({ copied, copy }) => (
-            <Button
-              size="xs"
-              variant="default"
-              onClick={copy}
-              leftSection={copied ? <Check size={14} aria-hidden /> : <Copy size={14} aria-hidden />}
-            >
-              {t(copied ? "copied" : "copy")}
-            </Button>
-          )}
-        </CopyButton>
-      </div>
-    </div>
   );
 }

@@ -13,6 +13,7 @@ import { useKeys } from "../../keys/useKeys";
 import { forecastOf } from "./estimate";
 import { folderOf } from "./names";
 import classes from "./StartButtons.module.css";
+import { TryRates } from "./sweep/TryRates";
 import { valueAt } from "./tree";
 import { type Planned, planOf } from "./usePlan";
 import type { Training } from "./useTraining";
@@ -21,13 +22,15 @@ interface Props {
   project: Shape<"ProjectView">;
   training: Training;
   planned: Planned;
+  /** Goes to where a sweep is put together. */
+  onVary: () => void;
 }
 
 /** How thoroughly a LoRA is judged when it has been trained, by the level of its recipe. */
 const EFFORT = { quick: "quick", standard: "standard", competition: "thorough" } as const;
 
 /** Begins the training, and goes to it; or puts it into the queue, and stays. */
-export function StartButtons({ project, training, planned }: Props) {
+export function StartButtons({ project, training, planned, onVary }: Props) {
   const { t } = useTranslation("train");
   const [, go] = useLocation();
   const client = useQueryClient();
@@ -49,7 +52,12 @@ export function StartButtons({ project, training, planned }: Props) {
             kind: "train",
             project: project.id,
             priority: 0,
-            arguments: { settings: training.settings, out, prove: EFFORT[project.level ?? "standard"] },
+            arguments: {
+              settings: training.settings,
+              out,
+              prove: EFFORT[project.level ?? "standard"],
+              ...(training.ray ? { ray: training.ray } : {}),
+            },
           },
         }),
       );
@@ -80,6 +88,8 @@ export function StartButtons({ project, training, planned }: Props) {
           <Kbd size="xs">Ctrl</Kbd> <Kbd size="xs">Enter</Kbd>
         </span>
       </Group>
+      {training.ray && <p className="soft small">{t("over_ray", { address: training.ray })}</p>}
+      <TryRates project={project.id} training={training} ready={ready} onVary={onVary} />
     </div>
   );
 }

@@ -15,6 +15,9 @@ import { ExpertForm } from "./ExpertForm";
 import { PlanPanel } from "./PlanPanel";
 import { SimpleForm } from "./SimpleForm";
 import { StartButtons } from "./StartButtons";
+import { SweepPlan } from "./sweep/SweepPlan";
+import { useSweep } from "./sweep/useSweep";
+import { VaryForm } from "./sweep/VaryForm";
 import classes from "./Train.module.css";
 import { TrainMenu } from "./TrainMenu";
 import { usePlan } from "./usePlan";
@@ -72,12 +75,12 @@ function Workbench({ project, training }: { project: Shape<"ProjectView">; train
   const { t } = useTranslation("train");
   const [preferences, prefer] = usePreferences();
   const [chosen, choose] = useAddress("level");
-  const level = (chosen || preferences.level) === "expert" ? "expert" : "simple";
+  const level = chosen === "sweep" ? "sweep" : (chosen || preferences.level) === "expert" ? "expert" : "simple";
   const planned = usePlan(training.settings);
 
   function show(wanted: string) {
     choose(wanted);
-    prefer({ level: wanted === "expert" ? "expert" : "simple" });
+    if (wanted !== "sweep") prefer({ level: wanted === "expert" ? "expert" : "simple" });
   }
 
   return (
@@ -91,21 +94,43 @@ function Workbench({ project, training }: { project: Shape<"ProjectView">; train
           data={[
             { value: "simple", label: t("simple") },
             { value: "expert", label: t("expert") },
+            { value: "sweep", label: t("sweeps:vary") },
           ]}
         />
         <TrainMenu project={project} training={training} />
       </header>
+      {level === "sweep" ? (
+        <VarySettings project={project.id} training={training} />
+      ) : (
+        <>
+          <div className={classes.form}>
+            {level === "simple" ? (
+              <SimpleForm project={project} training={training} planned={planned} />
+            ) : (
+              <ExpertForm training={training} planned={planned} />
+            )}
+          </div>
+          <aside className={classes.aside}>
+            <PlanPanel project={project.id} training={training} planned={planned} />
+            <StartButtons project={project} training={training} planned={planned} onVary={() => show("sweep")} />
+          </aside>
+        </>
+      )}
+    </div>
+  );
+}
+
+/** A sweep instead of one training: what varies, and what that will take. */
+function VarySettings({ project, training }: { project: string; training: Training }) {
+  const sweep = useSweep(project, training);
+  return (
+    <>
       <div className={classes.form}>
-        {level === "simple" ? (
-          <SimpleForm project={project} training={training} planned={planned} />
-        ) : (
-          <ExpertForm training={training} planned={planned} />
-        )}
+        <VaryForm training={training} sweep={sweep} />
       </div>
       <aside className={classes.aside}>
-        <PlanPanel project={project.id} training={training} planned={planned} />
-        <StartButtons project={project} training={training} planned={planned} />
+        <SweepPlan project={project} training={training} sweep={sweep} />
       </aside>
-    </div>
+    </>
   );
 }

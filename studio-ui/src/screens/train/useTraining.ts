@@ -28,6 +28,9 @@ export interface Training {
   reset: (name: string) => void;
   /** Changes in place of all that there are. */
   replace: (changes: Changes) => void;
+  /** The Ray cluster over which it is trained; "" for this machine. */
+  ray: string;
+  setRay: (address: string) => void;
 }
 
 /** The settings that a project's next training starts from, and what was changed of them; that is kept for each project. */
@@ -36,6 +39,7 @@ export function useTraining(project: Project): { training?: Training; problem?: 
   const reasons = useReasons(project);
   const taken = useTaken(project.id);
   const [changes, change] = useDraft<Changes>(`train:${project.id}`, {});
+  const [ray, setRay] = useDraft(`ray:${project.id}`, "");
   const suggested = start.data?.settings as Tree | undefined;
   const recipe = useMemo(() => suggested && withValue(suggested, "name", freeName(String(suggested.name), taken)), [suggested, taken]);
   const settings = useMemo(() => recipe && withChanges(recipe, changes), [recipe, changes]);
@@ -56,7 +60,8 @@ export function useTraining(project: Project): { training?: Training; problem?: 
   const reset = useCallback((name: string) => change(({ [name]: _, ...others }) => others), [change]);
 
   const notes = start.data?.notes ?? [];
-  const training = recipe && settings && { recipe, settings, changes, reasons, notes, taken, set, setAll, reset, replace: change };
+  const training = recipe &&
+    settings && { recipe, settings, changes, reasons, notes, taken, set, setAll, reset, replace: change, ray, setRay };
   return { training, problem: start.error ?? undefined, again: () => start.refetch() };
 }
 
@@ -83,16 +88,19 @@ function useReasons({ base, kind, level, standing }: Project): ReadonlyMap<strin
 
 function useTaken(project: string): ReadonlySet<string> {
   const { data: runs } = useGet("/api/runs");
+  const { data: sweeps } = useGet("/api/sweeps");
   const { data: jobs } = useGet("/api/jobs");
   return useMemo(() => {
     const below = `projects/${project}/runs/`;
-    const made = (runs ?? []).map((run) => run.id).filter((id) => id.startsWith(`${project}~`));
-    const asked = (jobs ?? []).filter((job) => job.kind === "train" && !hasEnded(job)).map((job) => String(job.arguments.out ?? ""));
+    const made = [...(runs ?? []), ...(sweeps ?? [])].map(({ id }) => id).filter((id) => id.startsWith(`${project}~`));
+    const asked = (jobs ?? [])
+      .filter((job) => ["train", "sweep"].includes(job.kind) && !hasEnded(job))
+      .map((job) => String(job.arguments.out ?? ""));
     return new Set([
       ...made.map((id) => id.slice(project.length + 1)),
       ...asked.filter((out) => out.startsWith(below)).map((out) => out.slice(below.length)),
     ]);
-  }, [runs, jobs, project]);
+  }, [runs, sweeps, jobs, project]);
 }
 
 /** Changes the project itself: its base, level or trigger. */
