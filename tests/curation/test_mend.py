@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from lorasmith import atomic
 from lorasmith.curation.audit.dataset import audit_dataset
 from lorasmith.curation.audit.kinds import KINDS
 from lorasmith.curation.chosen_pictures import dataset_pictures
@@ -21,9 +22,9 @@ from lorasmith.curation.layout import lay_out, plan_layout
 from lorasmith.curation.mend import carry_out
 from lorasmith.curation.mend import mend as mending
 from lorasmith.curation.mend import recipes as recipes_of_a_dataset
-from lorasmith.curation.mend.mend import alone_in, mend, replay, undo
+from lorasmith.curation.mend.mend import alone_in, mend, redo_what_was_done_at, replay, undo, undo_what_was_done_at
 from lorasmith.curation.mend.proposals import check_changes, propose
-from lorasmith.curation.mend.recipes import recipes
+from lorasmith.curation.mend.recipes import kept_recipes, recipes
 from lorasmith.curation.mend.sheet import before_and_after
 from lorasmith.curation.mend.steps import Rotate
 from lorasmith.curation.mend.ways import WAYS
@@ -363,6 +364,61 @@ def test_a_kill_in_the_middle_is_finished_by_the_next_call(dataset):
     assert len(stems) == len(set(stems)) == 66
     undo(dataset, recipes(dataset))
     assert listing(dataset) == before
+
+
+@pytest.fixture
+def many(tmp_path):
+    """Seventy pictures with captions, of which the first two are one picture; and what the folder holds."""
+    for n in range(70):
+        Image.new("RGB", (8, 8), (max(1, n), 0, 0)).save(tmp_path / f"{n:02}.png")
+        (tmp_path / f"{n:02}.txt").write_text(f"number {n}")
+    return tmp_path, listing(tmp_path)
+
+
+def test_many_pictures_are_removed_together_and_come_back_together(many, monkeypatch):
+    root, before = many
+    waits = []
+    monkeypatch.setattr(atomic, "sync_folder", waits.append)
+    reported = []
+    removed = mend(root, propose(root, dataset_pictures(root), [MendChange("remove")]), lambda done, of: reported.append((done, of)))
+    assert [one.before.name for one in removed] == [f"{n:02}.png" for n in range(70)]
+    assert reported == [(n, 70) for n in range(1, 71)]
+    assert listing(root) == {}
+    assert len(waits) < 2 + 70, "the folder of the recipes is waited for twice, and that of each original once at most"
+    del waits[:]
+    back = undo(root)
+    assert listing(root) == before
+    assert recipes(root) == []
+    assert len(waits) < 70
+    assert sorted(one.before.name for one in back) == [f"{n:02}.png" for n in range(70)]
+    (at,) = {step.at for recipe in kept_recipes(root) for step in recipe.undone}
+    redo_what_was_done_at(root, at)
+    assert listing(root) == {}
+    undo_what_was_done_at(root, at)
+    assert listing(root) == before
+
+
+@pytest.mark.parametrize(("doing", "left"), [("mend(r, propose(r, dataset_pictures(r), [MendChange('remove')]))", 0), ("undo(r)", 70)])
+def test_a_kill_while_many_are_removed_or_come_back_is_finished_by_the_next_call(many, doing, left):
+    root, before = many
+    if left:
+        do(root, MendChange("remove"))
+    program = (
+        "import os; from pathlib import Path; from lorasmith.curation.chosen_pictures import dataset_pictures\n"
+        "from lorasmith.curation.mend import carry_out; from lorasmith.curation.mend.mend import mend, undo\n"
+        "from lorasmith.curation.mend.proposals import propose; from lorasmith.findings import MendChange\n"
+        "show, shown = carry_out._show, []\n"
+        "def show_some(*given): shown.append(show(*given)); len(shown) == 20 and os._exit(9)\n"
+        f"carry_out._show = show_some; r = Path({str(root)!r}); {doing}"
+    )
+    assert subprocess.run([sys.executable, "-c", program]).returncode == 9
+    assert len(dataset_pictures(root)) == (20 if left else 50)
+    with alone_in(root):
+        pass
+    assert all(recipe.done for recipe in recipes(root))
+    assert len(dataset_pictures(root)) == (32 if left else 0), "those that were begun together"
+    undo(root)
+    assert listing(root) == before
 
 
 def test_bad_changes_and_bad_recipes_are_sentences(dataset):

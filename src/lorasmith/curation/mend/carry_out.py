@@ -9,15 +9,16 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from PIL import Image
 
 from lorasmith.curation.mend.captions_follow import let_captions_follow
-from lorasmith.curation.mend.kept_files import bin_of, has_content, keep_original, kept_at, move_to, write_whole
+from lorasmith.curation.mend.kept_files import bin_of, has_content, keep_originals, kept_at, move_to, write_whole
 from lorasmith.curation.mend.masks_follow import masks_after, refuse_shared_mask
-from lorasmith.curation.mend.recipes import KnownRecipes, Recipe, Version, recipe_file, recipes, save_recipe
+from lorasmith.curation.mend.recipes import KnownRecipes, Recipe, Version, recipe_file, recipes, save_recipe, save_recipes
 from lorasmith.curation.mend.steps import Convert, Cut, Remove, Step, Upscalers, apply_all, background_of
 from lorasmith.dataset_folder import sidecars
 from lorasmith.errors import DatasetError
@@ -56,7 +57,33 @@ def change(
 
     Raises DatasetError where a picture cannot be made, or somebody's file is where a result has to go.
     """
-    keep_original(root, recipe)
+    keep_originals(root, [recipe])
+    changed, made = _planned(root, recipe, steps, upscalers, taken, undone)
+    save_recipe(root, changed)
+    _carry_out(root, changed, made)
+    return changed.model_copy(update={"done": True})
+
+
+def change_together(root: Path, wanted: Sequence[tuple[Recipe, tuple[Step, ...], tuple[Step, ...]]]) -> list[Recipe]:
+    """As `change` for each recipe with its `steps` and `undone`; of pictures of different names, none of which leaves its caption to another.
+
+    Whatever has to last through a power cut is written side by side: first all originals are kept, then all recipes say what is to be done,
+    then it is done, then they say that. Where that is interrupted, the next call finishes it. All results are held in memory.
+    """
+    keep_originals(root, [recipe for recipe, *_ in wanted])
+    planned = [_planned(root, recipe, steps, {}, TakenStems(), undone) for recipe, steps, undone in wanted]
+    save_recipes(root, [changed for changed, _ in planned])
+    for changed, made in planned:
+        _show(root, changed, made)
+    shown = [_as_shown(changed) for changed, _ in planned]
+    save_recipes(root, shown)
+    return shown
+
+
+def _planned(
+    root: Path, recipe: Recipe, steps: tuple[Step, ...], upscalers: Upscalers, taken: TakenStems, undone: tuple[Step, ...]
+) -> tuple[Recipe, list[Made]]:
+    """The recipe with these steps, which the dataset does not show yet, and its results. What somebody else made of a result is in the bin then."""
     made = _make(root, recipe, steps, upscalers)
     results = tuple(one.version(path) for path, one in zip(_places(root, recipe, steps, len(made), taken), made, strict=True))
     stays = {file.path for result in results for file in result.files}
@@ -70,9 +97,7 @@ def change(
     changed = recipe.model_copy(
         update={"steps": steps, "undone": undone, "results": results, "stale": stale, "lent": _lent(root, recipe, steps), "done": False}
     )
-    save_recipe(root, changed)
-    _carry_out(root, changed, made)
-    return changed.model_copy(update={"done": True})
+    return changed, made
 
 
 def _lent(root: Path, recipe: Recipe, steps: tuple[Step, ...]) -> tuple[Version, ...]:
@@ -156,13 +181,29 @@ def _places(root: Path, recipe: Recipe, steps: tuple[Step, ...], count: int, tak
 
 
 def _carry_out(root: Path, recipe: Recipe, made: list[Made]) -> None:
-    """Make the dataset show what the recipe says; `made` are its results. Can be interrupted anywhere and done again."""
+    """Make the dataset show what the recipe says, and the recipe say so; `made` are its results. Can be interrupted anywhere and done again."""
+    _show(root, recipe, made)
+    if recipe.steps or recipe.undone:
+        save_recipe(root, _as_shown(recipe))
+        return
+    recipe_file(root, recipe.id).unlink(missing_ok=True)
+
+
+def _as_shown(recipe: Recipe) -> Recipe:
+    return recipe.model_copy(update={"done": True, "stale": ()})
+
+
+def _show(root: Path, recipe: Recipe, made: list[Made]) -> None:
+    aside = bin_of(root, recipe)
     for result, one in zip(recipe.results, made, strict=True):
         for file, data in zip(result.files, filter(None, one), strict=True):
-            if not has_content(root / file.path, file.content):
+            if has_content(root / file.path, file.content):
+                continue
+            if has_content(binned := aside / Path(file.path).name, file.content):
+                os.replace(binned, root / file.path)
+            else:
                 write_whole(root, root / file.path, data)
     let_captions_follow(root, recipe)
-    aside = bin_of(root, recipe)
     removed = bool(recipe.steps) and isinstance(recipe.steps[-1], Remove)
     for version in recipe.stale:
         path = root / version.path
@@ -177,10 +218,6 @@ def _carry_out(root: Path, recipe: Recipe, made: list[Made]) -> None:
             binned.unlink()
     if aside.is_dir() and not any(aside.iterdir()):
         aside.rmdir()
-    if recipe.steps or recipe.undone:
-        save_recipe(root, recipe.model_copy(update={"done": True, "stale": ()}))
-        return
-    recipe_file(root, recipe.id).unlink(missing_ok=True)
 
 
 def _refuse_to_overwrite(root: Path, recipe: Recipe, results: tuple[Version, ...]) -> None:

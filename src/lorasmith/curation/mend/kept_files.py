@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
-from lorasmith.atomic import write_atomically
+from lorasmith.atomic import write_all_atomically, write_atomically
 from lorasmith.curation.mend.recipes import Recipe, Version
 from lorasmith.dataset_folder import BIN, ORIGINALS, WRITTEN_ASIDE, mask_beside
 from lorasmith.images.read import content_hash
@@ -16,13 +17,13 @@ def kept_at(root: Path, content: str) -> Path:
     return root / ORIGINALS / content[:2] / content
 
 
-def keep_original(root: Path, recipe: Recipe) -> None:
-    """Keep the picture as it came, and its mask."""
-    for file in recipe.original.files:
-        kept = kept_at(root, file.content)
-        if not kept.exists():
-            kept.parent.mkdir(parents=True, exist_ok=True)
-            write_atomically(kept, (root / file.path).read_bytes())
+def keep_originals(root: Path, recipes: Iterable[Recipe]) -> None:
+    """Keep the pictures as they came, and their masks."""
+    wanted = {kept_at(root, file.content): root / file.path for recipe in recipes for file in recipe.original.files}
+    missing = {kept: path for kept, path in wanted.items() if not kept.exists()}
+    for folder in {kept.parent for kept in missing}:
+        folder.mkdir(parents=True, exist_ok=True)
+    write_all_atomically([(kept, path.read_bytes) for kept, path in missing.items()])
 
 
 def version_at(root: Path, place: str) -> Version:

@@ -17,20 +17,25 @@ next call that opens the dataset finishes.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from lorasmith.curation.mend.carry_out import TakenStems, change, finish_interrupted, forget_if_undone
+from lorasmith.curation.mend.carry_out import TakenStems, change, change_together, finish_interrupted, forget_if_undone
 from lorasmith.curation.mend.kept_files import has_content, version_at
 from lorasmith.curation.mend.proposals import Proposal
 from lorasmith.curation.mend.recipes import KnownRecipes, Recipe, kept_recipes, new_recipe, recipes, recipes_by_result
-from lorasmith.curation.mend.steps import Upscalers, check_steps, in_words
+from lorasmith.curation.mend.steps import Remove, Step, Upscalers, check_steps, in_words
 from lorasmith.dataset_folder import locked
 from lorasmith.errors import DatasetError, InputError
 from lorasmith.progress import Progress
+
+MOST_TOGETHER, MOST_BACK = 256, 32
+"""Pictures that are removed together, and that come back together: a kill lets the next call do so many more, and no more. Those that come
+back are in memory at the same time."""
 
 
 @dataclass(frozen=True)
@@ -64,21 +69,47 @@ def mend(root: str | Path, proposals: Sequence[Proposal], progress: Progress | N
     mended: list[Mended] = []
     with alone_in(root):
         by_result = recipes_by_result(root)
-        for number, proposal in enumerate(to_do, 1):
+        removals: dict[str, tuple[Proposal, Recipe, tuple[Step, ...]]] = {}
+
+        def report(*done: Mended) -> None:
+            for one in done:
+                mended.append(one)
+                if progress:
+                    progress(len(mended), len(to_do))
+
+        def remove() -> None:
+            waiting = list(removals.values())
+            removals.clear()
+            shown = change_together(root, [(recipe, steps, ()) for _, recipe, steps in waiting])
+            report(*(Mended(one.path, _paths(root, recipe), one.words) for (one, *_), recipe in zip(waiting, shown, strict=True)))
+
+        for proposal in to_do:
+            place = proposal.path.relative_to(root).as_posix()
+            together = _is_gone_alone(proposal.steps)
+            if removals and (not together or place in removals or len(removals) == MOST_TOGETHER):
+                remove()
             try:
-                place = proposal.path.relative_to(root).as_posix()
                 recipe = by_result.get(place)
                 now = version_at(root, place)
                 if recipe is None or recipe.closed or recipe.results[0] != now:  # a view, or changed since: that is a new original
                     recipe = new_recipe(root, now, recipe.id if recipe else None)
-                steps = tuple(step.model_copy(update={"at": at}) for step in proposal.steps)
-                recipe = change(root, recipe, (*recipe.steps, *steps), upscalers, taken)
-                mended.append(Mended(proposal.path, _paths(root, recipe), proposal.words))
+                steps = (*recipe.steps, *(step.model_copy(update={"at": at}) for step in proposal.steps))
+                if together:
+                    removals[place] = (proposal, recipe, steps)
+                    continue
+                recipe = change(root, recipe, steps, upscalers, taken)
+                report(Mended(proposal.path, _paths(root, recipe), proposal.words))
             except InputError as error:
-                mended.append(Mended(proposal.path, (proposal.path,), proposal.words, str(error)))
-            if progress:
-                progress(number, len(to_do))
+                report(Mended(proposal.path, (proposal.path,), proposal.words, str(error)))
+        if removals:
+            remove()
     return mended + [Mended(one.path, (one.path,), "", one.problem) for one in proposals if one.problem]
+
+
+def _is_gone_alone(steps: Sequence[Step]) -> bool:
+    """Whether the picture goes to the bin and leaves nothing to another one."""
+    last = steps[-1]
+    return isinstance(last, Remove) and not last.captions_to
 
 
 def undo(root: str | Path, chosen: Iterable[Recipe] | None = None, steps: int | None = None) -> list[Mended]:
@@ -90,13 +121,48 @@ def undo(root: str | Path, chosen: Iterable[Recipe] | None = None, steps: int | 
         DatasetError: another picture is in an original's place now.
     """
     root = Path(root)
-    undone: list[Mended] = []
-    taken = TakenStems()
     with alone_in(root):
         known = KnownRecipes(recipes(root))
-        for one in known.all if chosen is None else chosen:
-            undone += _undo(root, one.id, steps, known, taken)
+        return _undo_all(root, [(one.id, steps) for one in (known.all if chosen is None else chosen)], known)
+
+
+def _undo_all(root: Path, wanted: Iterable[tuple[str, int | None]], known: KnownRecipes) -> list[Mended]:
+    """Take back the last steps of each recipe, or all (None). Pictures that were removed and are as they came come back together."""
+    undone: list[Mended] = []
+    taken = TakenStems()
+    removed: dict[str, Recipe] = {}
+
+    def bring_back() -> None:
+        waiting = list(removed.values())
+        removed.clear()
+        shown = change_together(root, [(recipe, (), (*_taken_back(recipe.steps), *recipe.undone)) for recipe in waiting])
+        for before, after in zip(waiting, shown, strict=True):
+            forget_if_undone(root, after, known)
+            undone.append(Mended(root / before.original.path, _paths(root, after), _undone_words(before.steps)))
+
+    for recipe_id, steps in wanted:
+        recipe = known.by_id.get(recipe_id)
+        if recipe is None:  # it went with the sheet that it was cut from
+            continue
+        name = os.path.splitext(recipe.original.path)[0].casefold()
+        together = len(recipe.steps) == 1 and _is_gone_alone(recipe.steps) and not known.upon(recipe_id)
+        if removed and (not together or name in removed or len(removed) == MOST_BACK):
+            bring_back()
+        if together:
+            removed[name] = recipe
+        else:
+            undone += _undo(root, recipe_id, steps, known, taken)
+    if removed:
+        bring_back()
     return undone
+
+
+def _taken_back(steps: Sequence[Step]) -> tuple[Step, ...]:
+    return tuple(step.model_copy(update={"undone": time.time()}) for step in steps)
+
+
+def _undone_words(steps: Sequence[Step]) -> str:
+    return f"undone: {in_words(tuple(steps))}"
 
 
 def _undo(root: Path, recipe_id: str, steps: int | None, known: KnownRecipes, taken: TakenStems) -> list[Mended]:
@@ -106,11 +172,10 @@ def _undo(root: Path, recipe_id: str, steps: int | None, known: KnownRecipes, ta
     undone: list[Mended] = []
     for piece in known.upon(recipe_id):
         undone += _undo(root, piece.id, None, known, taken)
-    words = "undone: " + in_words(recipe.steps if steps is None else recipe.steps[-steps:])
+    words = _undone_words(recipe.steps if steps is None else recipe.steps[-steps:])
     before = _paths(root, recipe)
     keep = 0 if steps is None else max(0, len(recipe.steps) - steps)
-    taken_back = tuple(step.model_copy(update={"undone": time.time()}) for step in recipe.steps[keep:])
-    recipe = change(root, recipe, recipe.steps[:keep], {}, taken, (*taken_back, *recipe.undone))
+    recipe = change(root, recipe, recipe.steps[:keep], {}, taken, (*_taken_back(recipe.steps[keep:]), *recipe.undone))
     forget_if_undone(root, recipe, known)
     return [*undone, Mended(before[0] if before else root / recipe.original.path, _paths(root, recipe), words)]
 
@@ -118,14 +183,9 @@ def _undo(root: Path, recipe_id: str, steps: int | None, known: KnownRecipes, ta
 def undo_what_was_done_at(root: str | Path, at: float) -> list[Mended]:
     """Take back the steps that were taken together at this time, where they are the last ones of a picture. Raises as `undo` does."""
     root = Path(root)
-    undone: list[Mended] = []
-    taken = TakenStems()
     with alone_in(root):
         known = KnownRecipes(recipes(root))
-        for one in known.all:
-            if last := one.done_at(at):
-                undone += _undo(root, one.id, len(last), known, taken)
-    return undone
+        return _undo_all(root, [(one.id, len(last)) for one in known.all if (last := one.done_at(at))], known)
 
 
 def redo_what_was_done_at(root: str | Path, at: float) -> list[Mended]:

@@ -6,14 +6,14 @@ import hashlib
 import os
 from collections import Counter
 from collections.abc import Callable, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import takewhile
 from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
-from lorasmith.atomic import write_atomically
+from lorasmith.atomic import write_all_atomically
 from lorasmith.curation.mend.steps import Cut, Remove, Step, in_words
 from lorasmith.dataset_folder import RECIPES, mask_beside
 from lorasmith.errors import DatasetError
@@ -132,17 +132,26 @@ class KnownRecipes:
     def remove(self, recipe: Recipe) -> None:
         """The picture is as it came."""
         del self.by_id[recipe.id]
-        self.kept -= Counter(file.content for file in recipe.original.files)
+        self.kept.subtract(file.content for file in recipe.original.files)
 
 
 def recipe_file(root: Path, recipe_id: str) -> Path:
     return root / RECIPES / f"{recipe_id}.json"
 
 
+def save_recipes(root: Path, recipes: Sequence[Recipe]) -> None:
+    """Write them, in no order."""
+    (root / RECIPES).mkdir(parents=True, exist_ok=True)
+    write_all_atomically([(recipe_file(root, recipe.id), partial(_json, recipe)) for recipe in recipes])
+
+
 def save_recipe(root: Path, recipe: Recipe) -> None:
-    file = recipe_file(root, recipe.id)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(file, (recipe.model_dump_json(indent=2) + "\n").encode())
+    """Write one."""
+    save_recipes(root, [recipe])
+
+
+def _json(recipe: Recipe) -> bytes:
+    return (recipe.model_dump_json(indent=2) + "\n").encode()
 
 
 def new_recipe(root: Path, original: Version, upon: str | None) -> Recipe:
