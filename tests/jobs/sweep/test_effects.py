@@ -39,6 +39,21 @@ def test_a_setting_that_matters_is_told_and_one_that_does_not_is_not():
     assert not rank.others[0].differs
     assert rank.sentence.startswith("rank: cannot tell (")
     assert rate.sentence.startswith("rate: 0.0001 is best; 1e-05 scores less by 0.4")
+    assert rate.end is None
+
+
+def test_a_best_value_at_the_end_of_what_was_tried_says_that_it_goes_on_there():
+    """Alone, or with others that vary together; words have no end, and what cannot be told says nothing."""
+    together = {"rate, factor": Choices(((1e-4, 2), (1e-3, 4)))}
+    for rates, values, end in ((VARY, [{"rate": rate} for rate in (1e-4, 1e-5)], "largest"), (together, [{"rate, factor": each} for each in ([1e-4, 2], [1e-3, 4])], "smallest")):  # fmt: skip
+        varied = {name: rates[name] for name in values[0]}
+        (effect,) = effects(varied, [scored(value, mean, seed) for seed, (value, mean) in enumerate(zip(values, (0.6, 0.2), strict=True))])
+        assert effect.end == end
+        assert effect.sentence.endswith(f" It is the {end} that was tried: a {end.removesuffix('st')}r one may be better still.")
+    kinds = [{"kind": "lora"}, {"kind": "lokr"}]
+    (effect,) = effects({"kind": Choices(("lora", "lokr"))}, [scored(kind, mean) for kind, mean in zip(kinds, (0.6, 0.2), strict=True)])
+    assert effect.sentence.endswith(".")
+    assert "tried" not in effect.sentence
 
 
 def test_trainings_that_vary_widen_the_error():

@@ -6,7 +6,7 @@ import pytest
 
 from lorasmith.errors import SettingsError
 from lorasmith.jobs.sweep.sweep_file import load_sweep, sweep_from
-from lorasmith.jobs.sweep.trials import check_trials, planned_values, trial_of
+from lorasmith.jobs.sweep.trials import check_trials, in_words, planned_values, trial_of, value_in_words
 from lorasmith.jobs.sweep.vary import Choices, Distribution
 from lorasmith.training.settings.stand_ins import stand_ins
 from lorasmith.training.settings.toml import settings_toml
@@ -71,6 +71,8 @@ def test_trials_have_the_values_and_the_rest_of_the_settings():
     assert str(only.settings.datasets[0].path) == "c"
     together = sweep({"network.rank, network.alpha": [[8, 4], [16, 8]]})
     assert planned_values(together)[1] == {"network.rank, network.alpha": [16, 8]}
+    assert in_words(planned_values(together)[1]) == "network.rank 16, network.alpha 8"
+    assert value_in_words([16, 8.0]) == "16, 8"
     network = trial_of(together, 2, planned_values(together)[1]).settings.network
     assert (network.rank, network.alpha) == (16, 8)
     sets = sweep({"datasets": [[{"path": "a"}], [{"path": "a"}, {"path": "b"}]]})

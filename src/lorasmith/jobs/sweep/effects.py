@@ -20,8 +20,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -76,6 +76,8 @@ class Effect:
     others: tuple[Difference, ...]
     repeated: bool
     """Whether the error knows how much trainings vary."""
+    end: Literal["largest", "smallest"] | None = None
+    """Where the best value is at an end of the numbers that were tried."""
 
     @property
     def sentence(self) -> str:
@@ -88,7 +90,8 @@ class Effect:
             return f"{self.setting}: cannot tell ({'; '.join(f'{one.value} beside {self.best}: {_signed(one)}' for one in unclear)})."
         worse = "; ".join(f"{one.value} scores less by {one.below:.2f} ± {one.error:.2f}" for one in clear)
         same = f"; {', '.join(one.value for one in unclear)} cannot be told from it" if unclear else ""
-        return f"{self.setting}: {self.best} is best; {worse}{same}."
+        beyond = f" It is the {self.end} that was tried: a {self.end.removesuffix('st')}r one may be better still." if self.end else ""
+        return f"{self.setting}: {self.best} is best; {worse}{same}.{beyond}"
 
     @property
     def as_data(self) -> dict[str, Any]:
@@ -105,7 +108,22 @@ def effects(vary: Mapping[str, Varied], trials: Sequence[Scored]) -> list[Effect
         return []
     levels = {name: [level_of(one, trial.values[name]) for trial in trials] for name, one in vary.items()}
     fit = _Fit(levels, trials)
-    return [fit.effect(name) for name in vary if len(set(levels[name])) > 1]
+    found = [fit.effect(name) for name in vary if len(set(levels[name])) > 1]
+    return [replace(one, end=_end(one.best, [trial.values[one.setting] for trial in trials])) for one in found]
+
+
+def _end(best: str, tried: Sequence[Any]) -> Literal["largest", "smallest"] | None:
+    """Whether the best value is the largest or the smallest of the numbers that were tried; of settings that vary together all are."""
+    rows = [tuple(value) if isinstance(value, list | tuple) else (value,) for value in tried]
+    if not all(isinstance(one, int | float) and not isinstance(one, bool) for row in rows for one in row):
+        return None
+    own = next((row for row, value in zip(rows, tried, strict=True) if value_in_words(value) == best), None)
+    if own is None:
+        return None
+    columns = list(zip(*rows, strict=True))
+    if all(one == max(column) for one, column in zip(own, columns, strict=True)):
+        return "largest"
+    return "smallest" if all(one == min(column) for one, column in zip(own, columns, strict=True)) else None
 
 
 def level_of(varied: Varied, value: Any) -> str:

@@ -34,7 +34,11 @@ class Trial:
 
 def in_words(values: Mapping[str, Any]) -> str:
     """optimizer.learning_rate 0.0001, network.rank 16."""
-    return ", ".join(f"{name} {value_in_words(value)}" for name, value in values.items())
+    return ", ".join(
+        f"{name} {value_in_words(value)}"
+        for names, together in values.items()
+        for name, value in (zip(names.split(TOGETHER), together, strict=True) if TOGETHER in names else [(names, together)])
+    )
 
 
 def value_in_words(value: Any) -> str:
@@ -45,6 +49,8 @@ def value_in_words(value: Any) -> str:
             return f"{value:g}"
         case str() | Path():
             return str(value)
+        case [*values] if values and all(isinstance(one, bool | int | float | str) for one in values):
+            return TOGETHER.join(map(value_in_words, values))
     return json.dumps(value, ensure_ascii=False)
 
 
