@@ -13,6 +13,7 @@ import { useKeys } from "../../../keys/useKeys";
 import { useAddress } from "../../../state/address";
 import { SweepFile } from "../../sweep/SweepFile";
 import panel from "../PlanPanel.module.css";
+import bottom from "../StartButtons.module.css";
 import type { Training } from "../useTraining";
 import { addressOfSweep, startSweep } from "./startSweep";
 import { type SweepToBe, sweepPlanOf } from "./useSweep";
@@ -102,7 +103,7 @@ export function SweepPlan({ project, training, sweep }: Props) {
           </div>
         )}
       </section>
-      <div className={classes.start}>
+      <div className={bottom.start}>
         {refused !== undefined && <ErrorCard key={String(refused)} problem={refused} />}
         <Button size="md" fullWidth loading={sending} disabled={!ready} leftSection={<Layers size={18} aria-hidden />} onClick={start}>
           {t("start")}
