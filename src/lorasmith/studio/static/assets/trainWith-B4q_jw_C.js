@@ -1,0 +1,1 @@
+function e(e,t={}){let n=new URLSearchParams({from:e.id});return Object.keys(t).length>0&&n.set(`with`,JSON.stringify(t)),`/projects/${encodeURIComponent(e.project)}/train?${n}`}export{e as t};
