@@ -7,6 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from lorasmith.cli.main import app
+from lorasmith.errors import InputError
 from lorasmith.jobs.journal import Journal, Progressed
 from lorasmith.jobs.lock import take_lock
 from lorasmith.jobs.queue import Queue
@@ -54,6 +55,20 @@ def test_a_job_is_added_listed_and_asked_for_things(queue, tmp_path):
     run("jobs", "cancel", 1, 2)
     run("jobs", "retry", 1)
     assert states(queue) == {1: "queued", 2: "cancelled"}
+
+
+def test_a_dismissed_job_is_listed_with_all_or_when_it_goes_on_again_and_one_that_has_not_ended_is_not_dismissed(queue):
+    for _ in range(2):
+        queue.add("audit", {"dataset": "anna"}, "cpu")
+    run("jobs", "cancel", 1)
+    assert run("jobs", "dismiss", 1).split() == ["1", "cancelled", "audit"]
+    assert [line.split()[0] for line in run("jobs", "list").splitlines()] == ["2", "and"]
+    assert [line.split()[0] for line in run("jobs", "list", "--all").splitlines()] == ["2", "1"]
+    refused = CliRunner().invoke(app, ["jobs", "dismiss", "2"])
+    assert isinstance(refused.exception, InputError)
+    assert "nobody can dismiss it" in str(refused.exception)
+    run("jobs", "retry", 1)
+    assert {line.split()[0] for line in run("jobs", "list").splitlines()} == {"1", "2"}
 
 
 def test_a_running_job_shows_how_far_it_is(queue, tmp_path):

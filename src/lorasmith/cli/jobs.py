@@ -25,7 +25,7 @@ JobId = Annotated[int, typer.Argument(metavar="JOB", help="Number of a job, as t
 
 @app.command("list")
 def list_(
-    all_: Annotated[bool, typer.Option("--all", help="List every job that has ended, not the latest ten.")] = False,
+    all_: Annotated[bool, typer.Option("--all", help="List every job that has ended, also dismissed ones, not the latest ten.")] = False,
     workspace: WorkspaceOption = Path(),
     as_json: AsJson = False,
 ) -> None:
@@ -41,7 +41,7 @@ def list_(
         if as_json:
             print_json({"workspace": queue.workspace.root, "jobs": [as_data(queue, job) for job in jobs]})
             return
-        at_rest = [job for job in jobs if job.state in AT_REST]
+        at_rest = [job for job in jobs if job.state in AT_REST and not job.dismissed]
         shown = jobs if all_ else [job for job in jobs if job.state not in AT_REST] + at_rest[:MOST_AT_REST]
         for job in shown:
             typer.echo(_line(queue, job))
@@ -172,6 +172,16 @@ def retry(jobs: Ids, workspace: WorkspaceOption = Path(), as_json: AsJson = Fals
     with Queue(workspace) as queue:
         _say(queue, [queue.retry(job) for job in jobs], as_json)
         start_supervisor(queue.workspace.root)
+
+
+@app.command()
+def dismiss(jobs: Ids, workspace: WorkspaceOption = Path(), as_json: AsJson = False) -> None:
+    """Take jobs that have ended off the list, here and in the studio, until they go on again. What they made and said is kept.
+
+    lorasmith jobs dismiss 3 4
+    """
+    with Queue(workspace) as queue:
+        _say(queue, [queue.dismiss(job) for job in jobs], as_json)
 
 
 @app.command()
