@@ -191,7 +191,7 @@ class CaptionSettings(BaseModel):
     )
     caption_tag_dropout_rate: float = Field(0.0, ge=0, le=1, description="Share of tags left out of each sample, 0-1; kept tags never are.")
     token_warmup_min: int = Field(1, ge=1, description="Tags after the kept ones that are used at the first step of a token warm-up.")
-    token_warmup_step: float = Field(0, ge=0, description="Steps until all tags are used; under 1, a share of all steps; 0 is off.")
+    token_warmup_step: float = Field(0, ge=0, description="Steps until all tags are used; below 1, a share of all steps; 0 is off.")
     cached_variants: int = Field(
         0, ge=0, le=1000,
         description="0: captions are encoded as they come. N: each picture's caption is drawn N times beforehand (shuffle, tag dropout, "

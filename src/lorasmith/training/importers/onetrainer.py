@@ -183,7 +183,7 @@ def _take_timesteps(draft: Draft, options: dict[str, Any], is_flow: bool) -> Non
         draft.put("timestep_shift", "flow.discrete_flow_shift", shift, "it grows with the picture there" if dynamic else "")
         if distribution == "LOGIT_NORMAL":
             draft.put(label, "flow.weighting_scheme", "logit_normal", "the same by its name here")
-            draft.put("noising_bias", "flow.logit_mean", -bias, "over 0 is towards the noise there, and towards the picture here")
+            draft.put("noising_bias", "flow.logit_mean", -bias, "above 0 is towards the noise there, and towards the picture here")
             draft.put("noising_weight", "flow.logit_std", weight + 1, "1 is added to it there")
     else:
         draft.leave(label, distribution, "it is not offered; look at flow.timestep_sampling")

@@ -54,7 +54,7 @@ def whole_rank(ours: str) -> Row:
 
     def row(draft: Draft, theirs: str, value: Any) -> None:
         if isinstance(value, bool) or not isinstance(value, int | float) or value != int(value) or value < 1:
-            draft.refuse(theirs, value, "it is not a whole number over 0, and the rank decides what network it is")
+            draft.refuse(theirs, value, "it is not a whole number above 0, and the rank decides what network it is")
         else:
             draft.put(theirs, ours, int(value))
 

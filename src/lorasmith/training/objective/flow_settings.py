@@ -26,18 +26,18 @@ class FlowSettings(BaseModel):
         DEFAULT_SAMPLING, description=f"At which timesteps to train, from picture to noise: {in_words(TIMESTEP_SAMPLINGS)}."
     )
     sigmoid_scale: float = Field(
-        1.0, gt=0, le=10, description="Width of sigmoid, shift and flux_shift, over 0 to 10; under 1 is nearer to the middle."
+        1.0, gt=0, le=10, description="Width of sigmoid, shift and flux_shift; above 0, up to 10. Below 1 keeps closer to the middle."
     )
     discrete_flow_shift: float = Field(
-        3.0, gt=0, le=20, description="Shift of shift and sigma, over 0 to 20; over 1 trains more where the noise is strong."
+        3.0, gt=0, le=20, description="Shift of shift and sigma; above 0, up to 20. Above 1 trains more where the noise is strong."
     )
     weighting_scheme: Annotated[str, KeyOf(WEIGHTING_SCHEMES, "a weighting scheme")] = Field(
         DEFAULT_SCHEME,
         description=f"With timestep_sampling sigma, how sigmas are picked; with model_prediction_type sigma_scaled, how much they count: "
         f"{in_words(WEIGHTING_SCHEMES)}.",
     )
-    logit_mean: float = Field(0.0, ge=-5, le=5, description="Middle of logit_normal, -5 to 5; over 0 is towards the picture.")
-    logit_std: float = Field(1.0, gt=0, le=5, description="Width of logit_normal, over 0 to 5.")
+    logit_mean: float = Field(0.0, ge=-5, le=5, description="Middle of logit_normal, -5 to 5; above 0 is towards the picture.")
+    logit_std: float = Field(1.0, gt=0, le=5, description="Width of logit_normal; above 0, up to 5.")
     mode_scale: float = Field(1.29, ge=-1, le=2, description="How far mode leans to the middle, -1 to 2.")
     model_prediction_type: Annotated[str, KeyOf(FLOW_PREDICTIONS, "a model prediction type")] = Field(
         DEFAULT_FLOW_PREDICTION,

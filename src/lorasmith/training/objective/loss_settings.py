@@ -38,7 +38,7 @@ class LossSettings(BaseModel):
         0.1, gt=0, lt=1, description=f"Threshold at which {_WITH_THRESHOLD} turn from square to straight, between 0 and 1."
     )
     huber_scale: float = Field(
-        1.0, gt=0, le=10, description=f"Factor on the threshold of {_WITH_THRESHOLD}, over 0 to 10; not with the schedule snr."
+        1.0, gt=0, le=10, description=f"Factor on the threshold of {_WITH_THRESHOLD}; above 0, up to 10. Not with the schedule snr."
     )
     min_snr_gamma: float = Field(
         5.0, ge=0, description="Keeps easy timesteps from dominating the loss; 5 is usual, 1-20 is in use. Lower is stronger; 0 is off."

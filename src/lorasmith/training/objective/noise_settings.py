@@ -34,7 +34,7 @@ class NoiseSettings(BaseModel):
         0.3,
         gt=0,
         le=1,
-        description="Factor by which each coarser layer is weaker, over 0 to 1; 0.3 is usual, 0.8 strong and for long runs only.",
+        description="Factor by which each coarser layer is weaker; above 0, up to 1. 0.3 is usual, 0.8 strong and for long runs only.",
     )
     ip_noise_gamma: float = Field(
         0.0, ge=0, le=1,

@@ -31,7 +31,9 @@ class OptimizerSettings(BaseModel):
         description=f"{', '.join(OPTIMIZERS)}, or a dotted path such as torch.optim.RAdam. "
         f"With {', '.join(name for name, entry in OPTIMIZERS.items() if entry.learning_rate_free)}, which find their own rate, set learning_rate to 1.",
     )  # fmt: skip
-    learning_rate: float = Field(1e-4, gt=0, le=10, description="Learning rate of all parts that have none of their own, over 0 to 10.")
+    learning_rate: float = Field(
+        1e-4, gt=0, le=10, description="Learning rate of all parts that have none of their own; above 0, up to 10."
+    )
     unet_lr: float | None = Field(None, ge=0, description="Learning rate of the denoiser (U-Net or transformer). Empty: learning_rate.")
     text_encoder_lr: float | None = Field(
         None, ge=0, description="Learning rate of the text encoder; a half to a tenth of the denoiser's. Empty: learning_rate."

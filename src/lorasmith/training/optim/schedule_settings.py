@@ -20,7 +20,7 @@ class ScheduleSettings(BaseModel):
         DEFAULT_SCHEDULE, description=f"Shape of the learning rate over the steps, after the warm-up: {in_words(SCHEDULES)}."
     )
     lr_warmup_steps: int | float = Field(
-        0, ge=0, description="Steps over which the learning rate rises from 0; under 1, a share of all steps. 0.05-0.1 is usual; 0 is off."
+        0, ge=0, description="Steps over which the learning rate rises from 0; below 1, a share of all steps. 0.05-0.1 is usual; 0 is off."
     )
     lr_scheduler_num_cycles: int | None = Field(
         None, ge=1, le=100, description="Cycles of cosine_with_restarts, 1-100; 1 to 3 is usual. Empty: 1."
@@ -29,7 +29,7 @@ class ScheduleSettings(BaseModel):
         None, gt=0, le=10, description="Power of polynomial: 1 is a line, 2 falls early, 0.5 late. Empty: 1."
     )
     lr_decay_steps: int | float | None = Field(
-        None, gt=0, description="Length of the fall at the end of warmup_stable_decay, in steps; under 1, a share of all steps."
+        None, gt=0, description="Length of the fall at the end of warmup_stable_decay, in steps; below 1, a share of all steps."
     )
     lr_scheduler_min_lr_ratio: float | None = Field(
         None, ge=0, lt=1, description="Where the schedule ends, as a share of the learning rate, 0-1. Empty: 0."
