@@ -30,6 +30,11 @@ export function Loaded<Data>(props: Props<Data>) {
   );
 }
 
+/** A skeleton of the final height, after a moment, for what is not there yet. */
+export function Waiting({ height }: { height: number | string }) {
+  return useLate() && <Skeleton height={height} aria-busy />;
+}
+
 function useLate(): boolean {
   const [late, setLate] = useState(false);
   useEffect(() => {

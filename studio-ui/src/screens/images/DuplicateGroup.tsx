@@ -7,6 +7,7 @@ import { bytes } from "../../components/format";
 import { Loaded } from "../../components/Loaded";
 import { wayName } from "../../components/ways";
 import classes from "./Duplicates.module.css";
+import { largePicture } from "./largePicture";
 import { useResolution } from "./useResolution";
 
 interface Props {
@@ -61,7 +62,6 @@ function Copy({ project, picture, best, against, onKeep, onOpen }: CopyProps) {
     { path: { project, picture: against ?? "" }, query: { resolution } },
     { enabled: against !== undefined },
   );
-  const large = (thumbnail: string | null | undefined) => (thumbnail ? `${thumbnail}?s=1024` : undefined);
   return (
     <figure className={classes.copy} data-best={best || undefined}>
       <Loaded of={facts} height={220}>
@@ -77,8 +77,8 @@ function Copy({ project, picture, best, against, onKeep, onOpen }: CopyProps) {
               onBlur={() => compare(false)}
               aria-label={picture}
             >
-              <img src={large(found.thumbnail)} alt="" />
-              {comparing && against && <img src={large(other.data?.thumbnail)} alt="" className={classes.difference} />}
+              <img src={largePicture(found)} alt="" />
+              {comparing && against && <img src={other.data && largePicture(other.data)} alt="" className={classes.difference} />}
             </button>
             <figcaption>
               <strong className={classes.name}>{picture}</strong>

@@ -1,13 +1,14 @@
 import { useTranslation } from "react-i18next";
 import type { Shape } from "../../api/client";
 import { BeforeAfter } from "../../components/BeforeAfter";
+import { largePicture } from "./largePicture";
 import classes from "./PictureView.module.css";
 
 /** A picture as large as its place, with the one that it was made of under a slider. */
 export function PictureView({ facts }: { facts: Shape<"PictureFacts"> }) {
   const { t } = useTranslation("images");
-  if (facts.thumbnail === null) return <p className={classes.unreadable}>{t("unreadable")}</p>;
-  const large = `${facts.thumbnail}?s=1024`;
+  const large = largePicture(facts);
+  if (!large) return <p className={classes.unreadable}>{t("unreadable")}</p>;
   if (facts.original_url) return <BeforeAfter before={facts.original_url} after={large} />;
   return <img className={classes.picture} src={large} alt={facts.text || facts.id} draggable={false} />;
 }

@@ -1,6 +1,7 @@
 import type { UseQueryResult } from "@tanstack/react-query";
 import type { Shape } from "../../api/client";
 import type { Problem } from "../../api/problem";
+import { Waiting } from "../../components/Loaded";
 import { AuditDials } from "./AuditDials";
 import { ConceptList } from "./ConceptList";
 import type { Division } from "./concepts";
@@ -23,11 +24,14 @@ interface Props {
   onSelect: (pictures: readonly string[]) => void;
 }
 
+const SCORE_HEIGHT = 84; // pixels
+
 /** What is wrong with the pictures, what they are trained for, and the score. */
 export function SideList(props: Props) {
-  const { data: audit, isFetched } = props.audit;
+  const { data: audit, isFetched, isLoading } = props.audit;
   return (
     <aside className={classes.side}>
+      {isLoading && <Waiting height={SCORE_HEIGHT} />}
       {audit && <ScoreCard audit={audit} />}
       {audit && <FindingList {...props} audit={audit} />}
       {audit && <AuditDials {...props} audit={audit} />}
