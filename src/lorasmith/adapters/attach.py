@@ -81,6 +81,11 @@ class AttachedAdapter(nn.Module):
         """The trained layers by their name in the file."""
         return {target.name: cast(TrainedLayer, self._modules[target.name]) for target in self.targets}
 
+    @property
+    def target_modules(self) -> list[nn.Module]:
+        """The model's layers that it is attached to."""
+        return [target.module for _, target in self._target_layers]
+
     @contextmanager
     def strength(self, multiplier: float) -> Iterator[None]:
         """Within the block the adapter acts this strongly."""

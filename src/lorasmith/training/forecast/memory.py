@@ -6,9 +6,11 @@ from typing import NamedTuple
 
 from lorasmith.models.block_swap import SLOTS, swapped_blocks
 from lorasmith.models.device import DEVICES
+from lorasmith.models.prepacked import prepacks
 from lorasmith.models.settings import Quantize
 from lorasmith.training.forecast.forecast import Memory
 from lorasmith.training.forecast.rehearsed import PartBytes, Rehearsal
+from lorasmith.training.learner.learner import prepacks_base
 from lorasmith.training.optim.optimizers import optimizer_of
 from lorasmith.training.planning.check import CheckedRun
 
@@ -29,6 +31,8 @@ def memory_of(checked: CheckedRun, rehearsal: Rehearsal, device: str) -> Memory:
         "base": sum(size for name, size in weights.items() if name not in freed), "network": network,
         "optimizer": optimizer_bytes(rehearsal.parameters, settings.optimizer.type), "program": program,
     }  # fmt: skip
+    if device == "cpu" and prepacks() and prepacks_base(settings) and settings.base.quantize == "none":
+        stays["weights laid out for the CPU"] = rehearsal.parts[denoiser].prepacked
     if not DEVICES[device].own_memory and settings.training.latents_in_memory:
         stays["latents"] = sum(
             4 * rehearsal.latent_channels * (item.fit.bucket[0] // rehearsal.latent_step) * (item.fit.bucket[1] // rehearsal.latent_step)

@@ -22,6 +22,7 @@ from lorasmith.models.description import Description
 from lorasmith.models.files.weights import empty_module, kept_in_float32
 from lorasmith.models.open import base_class
 from lorasmith.models.parts import Part
+from lorasmith.models.prepacked import convolutions_to_prepack
 from lorasmith.models.quantize import PACKINGS, packings_of
 from lorasmith.models.texts import EncodedTexts
 from lorasmith.training.forecast.rehearsed import LoraLayout, PartBytes, Rehearsal, RehearsedRun
@@ -69,6 +70,7 @@ def part_bytes(module: nn.Module, part: Part) -> PartBytes:
     return PartBytes(
         {quantize: sum(found.values()) for quantize, found in sizes.items()},
         tuple({quantize: sum(map(found.__getitem__, names)) for quantize, found in sizes.items()} for names in blocks.values()),
+        sum(layer.weight.nbytes for layer in convolutions_to_prepack(module)),
     )
 
 

@@ -109,6 +109,8 @@ class PartBytes:
     whole: Mapping[str, int]
     blocks: tuple[Mapping[str, int], ...] = ()
     """Of them those that are swapped with each block of a denoiser."""
+    prepacked: int = 0
+    """What frozen weights that are laid out for a CPU take besides (`models.prepacked`), unquantised."""
 
 
 @dataclass(frozen=True)
@@ -158,7 +160,7 @@ class Rehearsal:
     def of_data(cls, run: RehearsedRun, data: Mapping[str, Any]) -> Rehearsal:
         """Raises KeyError, TypeError or ValueError where something is not as `as_data` writes it."""
         works = {name: None if data[name] is None else Work.of_data(data[name]) for name in _WORKS}
-        parts = {name: PartBytes(part["whole"], tuple(part["blocks"])) for name, part in data["parts"].items()}
+        parts = {name: PartBytes(part["whole"], tuple(part["blocks"]), part["prepacked"]) for name, part in data["parts"].items()}
         lora, size = data["lora"], data["lora"]["size"]
         tensors = {key: (dtype, tuple(shape)) for key, (dtype, shape) in lora["tensors"].items()}
         return cls(**{

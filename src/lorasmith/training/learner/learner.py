@@ -15,6 +15,7 @@ from lorasmith.datasets.texts import TextCache
 from lorasmith.findings import Finding
 from lorasmith.models.base import Base
 from lorasmith.models.compiled_blocks import compile_blocks
+from lorasmith.models.prepacked import prepack_convolutions
 from lorasmith.training.distributed.process_group import SINGLE_PROCESS, ProcessGroup
 from lorasmith.training.learner.continuation import Parent, start_from
 from lorasmith.training.learner.cuda_graphs import RecordedDenoiser, can_be_recorded
@@ -84,12 +85,18 @@ class Learner:
         return in_float32(self.named_parameters, self.settings.training.seed, step)
 
     def ready_base(self) -> None:
-        """Checkpoint, compile and record the base's passes as the settings say; to be called once, before the first step."""
-        training = self.settings.training
+        """Checkpoint, compile and record the base's passes as the settings say, and lay out its weights for the device.
+
+        To be called once, before the first step.
+        """
+        training, denoiser = self.settings.training, self.base.parts[self.base.denoiser]
+        adapter = self.adapters.get(self.base.denoiser)
+        if prepacks_base(self.settings):
+            prepack_convolutions(denoiser, adapter.target_modules if adapter is not None else ())
         if training.gradient_checkpointing:
             self.base.checkpoint_gradients()
         if training.torch_compile:
-            compile_blocks(self.base.parts[self.base.denoiser])
+            compile_blocks(denoiser)
         if training.cuda_graphs:
             self.record_passes()
 
@@ -123,6 +130,11 @@ class Learner:
             self.scale = LossScale.from_state(state.scale)
         if self.ema is not None:
             self.ema.load(state.ema)
+
+
+def prepacks_base(settings: Settings) -> bool:
+    """Whether a run lays its base's weights out for the CPU; `models.prepacked`. torch's compiler does that its own way."""
+    return not settings.training.torch_compile
 
 
 def objective_of(settings: Settings) -> Objective:
