@@ -33,8 +33,8 @@ from lorasmith.training.commands import COMMANDS, Command, Commands
 from lorasmith.training.distributed.lost import LOST
 from lorasmith.training.events import Event
 
-END_WITHIN = 60.0
-"""Seconds in which the driver, told that all is over, has left the cluster and ended."""
+END_WITHIN = 120.0
+"""Seconds in which the driver, told that all is over, has left the cluster and ended. It is not cut short: Ray would keep the run's place."""
 
 
 # -- in the program that the user started -----------------------------------------------------------------------------

@@ -44,8 +44,8 @@ ROOM_WITHIN = ("RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S", "15")
 """Seconds that Ray Train waits for room that it has counted. Right after a node has died it still counts that one, and would wait for 60."""
 LOOK_AGAIN = 60.0
 """Seconds after which Ray Train looks whether there is room for more processes."""
-INTERRUPT_AGAIN = 5.0
-"""Seconds after which an interruption is repeated that came before Ray Train listened for one."""
+INTERRUPT_AGAIN = 30.0
+"""Seconds after which Ray Train is interrupted again. The third one ends it in whatever state; until processes are started, it hears none."""
 
 
 # -- in the driver ----------------------------------------------------------------------------------------------------
@@ -136,7 +136,7 @@ class Training:
     def end(self, within: float) -> None:
         """From another thread: wait until it has ended by itself, for so many seconds; then have it end the processes, and wait for that."""
         while not self._over.wait(within):
-            signal.raise_signal(signal.SIGINT)  # at which Ray Train ends what it started, and gives back its place in the cluster
+            signal.raise_signal(signal.SIGINT)  # at which Ray Train ends what it started, and gives its place in the cluster back
             within = INTERRUPT_AGAIN
 
     def why(self) -> str:
