@@ -2,8 +2,8 @@
 
     python -m tests.browser.photographed WORKSPACE
 
-`demo` has two trained runs, of which `demo` is proven, the second is `demo-short`; a picture was generated in the playground. `holiday` has pictures
-that need a look (photo_pile.py), `chalk_drawings` many, and `empty` none.
+`demo` has two trained runs, of which `demo` is proven, the second is `demo-short`, and a sweep, `demo-rates`; a picture was generated in the
+playground. `holiday` has pictures that need a look (photo_pile.py), `chalk_drawings` many, and `empty` none.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from tests.browser.photo_pile import write_pile
 from tests.running_studio import RunningStudio, running_studio
 
 MANY = "style-chalk-large"
+DEMO = "demo"
 SHORT = 3
 """Epochs of the second run."""
 GENERATED = 600_000
@@ -37,6 +38,7 @@ def main(workspace: str) -> None:
     os.environ["LORASMITH_LIBRARY"] = tempfile.mkdtemp()  # a catalogue of its own, and not the user's
     with running_studio(place) as studio:
         _train_demo(studio.client)
+        _sweep(studio.client)
         with tempfile.TemporaryDirectory() as aside:
             _make_project(studio.client, "Holiday", write_pile(Path(aside) / "My holiday.zip"))
             write_datasets(Path(aside), [MANY])
@@ -46,12 +48,20 @@ def main(workspace: str) -> None:
 
 
 def _train_demo(client: Client) -> None:
-    project = client.post("projects:demo")["id"]
-    settings = client.post(f"projects/{project}/settings")["settings"]
+    assert client.post("projects:demo")["id"] == DEMO
+    settings = client.post(f"projects/{DEMO}/settings")["settings"]
     short = {**settings, "name": "demo-short", "training": {**settings["training"], "epochs": SHORT}}
     for training, effort in (({**settings, "name": "demo"}, "quick"), (short, None)):
-        out = f"projects/{project}/runs/{training['name']}"
-        _do(client, "train", {"settings": training, "out": out, "prove": effort}, project)
+        out = f"projects/{DEMO}/runs/{training['name']}"
+        _do(client, "train", {"settings": training, "out": out, "prove": effort}, DEMO)
+
+
+def _sweep(client: Client) -> None:
+    """Three rates of which the middle one is the demo's, each for a part of its length."""
+    settings = client.post(f"projects/{DEMO}/settings")["settings"]
+    vary = {"optimizer.unet_lr": [5e-5, 1.5e-4, 5e-4]}
+    sweep = {"name": "demo-rates", "settings": settings, "vary": vary, "share": 0.3, "effort": "quick"}
+    _do(client, "sweep", {"sweep": sweep, "out": f"projects/{DEMO}/runs/demo-rates"}, DEMO)
 
 
 def _make_project(client: Client, name: str, pictures: Path) -> None:
