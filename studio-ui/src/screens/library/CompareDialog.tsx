@@ -8,6 +8,7 @@ import { useJob } from "../../components/jobs/useJob";
 import tables from "../../components/Table.module.css";
 import classes from "./CompareDialog.module.css";
 import { type Comparison, comparisonOf } from "./comparison";
+import { namesOf } from "./names";
 import type { Lora } from "./useLoras";
 
 /** LoRAs beside one another: what they were trained with, how much each changes, and whether they change the same. */
@@ -23,7 +24,7 @@ export function CompareDialog({ loras, onClose }: { loras: Lora[]; onClose: () =
     <Modal opened onClose={onClose} title={t("compare_these", { count: loras.length })} size="80%">
       {problem !== undefined && <ErrorCard problem={problem} />}
       {job && <JobProgress job={job} />}
-      {comparison && <Compared comparison={comparison} names={loras.map((lora) => lora.name)} />}
+      {comparison && <Compared comparison={comparison} names={loras.map((lora) => namesOf(loras).get(lora.id) ?? lora.name)} />}
     </Modal>
   );
 }

@@ -1,6 +1,6 @@
 import { Button, Group, Select, TextInput } from "@mantine/core";
 import { FolderCog, RefreshCw, Search, Library as Shelf } from "lucide-react";
-import { useDeferredValue, useMemo } from "react";
+import { useCallback, useDeferredValue, useMemo } from "react";
 import { useTranslation } from "react-i18next";
 import { useLocation } from "wouter";
 import { useGet } from "../../api/queries";
@@ -17,6 +17,7 @@ import classes from "./Library.module.css";
 import { LoraActions } from "./LoraActions";
 import { LoraJob } from "./LoraJob";
 import { loraLook } from "./lora";
+import { namesOf } from "./names";
 import { type Found, type Lora, useFreshLibrary, useLoras } from "./useLoras";
 
 /** All LoRA files of one's folders: found by what is in them, looked at, and made into others. */
@@ -104,6 +105,8 @@ function Shelves({ found, size, onSize, filtered, noFolders, onFolders, onExtrac
   const [, go] = useLocation();
   const byId = useMemo(() => new Map(found.loras.map((lora) => [lora.id, lora])), [found]);
   const ids = useMemo(() => [...byId.keys()], [byId]);
+  const names = useMemo(() => namesOf(found.loras), [found]);
+  const lookOf = useCallback((lora: Lora) => loraLook(lora, names.get(lora.id)), [names]);
   const selecting = useSelection(ids);
   const selected = selecting.selected.map((id) => byId.get(id)).filter((lora): lora is Lora => lora !== undefined);
   if (noFolders) {
@@ -127,7 +130,7 @@ function Shelves({ found, size, onSize, filtered, noFolders, onFolders, onExtrac
         <Gallery
           ids={ids}
           itemOf={(id) => byId.get(id)}
-          lookOf={loraLook}
+          lookOf={lookOf}
           selecting={selecting}
           label={t("title")}
           size={size}

@@ -5,6 +5,7 @@ import { useDraft } from "../../state/draft";
 import { beside } from "./lora";
 import { Made } from "./Made";
 import classes from "./MergeDialog.module.css";
+import { namesOf } from "./names";
 import type { Lora } from "./useLoras";
 
 const STEP = 0.05;
@@ -29,7 +30,7 @@ export function MergeDialog({ loras, onClose }: { loras: Lora[]; onClose: () => 
       <ul className={classes.files}>
         {loras.map((lora) => (
           <li key={lora.id}>
-            <label htmlFor={`ratio-${lora.id}`}>{lora.name}</label>
+            <label htmlFor={`ratio-${lora.id}`}>{namesOf(loras).get(lora.id)}</label>
             <NumberInput
               id={`ratio-${lora.id}`}
               w={110}

@@ -20,12 +20,12 @@ function rankOf(lora: Lora): string {
   return rank && i18next.t("library:of_rank", { rank });
 }
 
-/** How it looks in a gallery. */
-export function loraLook(lora: Lora): Look {
+/** How it looks in a gallery, where it goes by this name. */
+export function loraLook(lora: Lora, called = lora.name): Look {
   return {
     picture: lora.preview ?? undefined,
-    name: [lora.name, fact(lora, "base"), lora.problem].filter(Boolean).join(", "),
-    words: lora.name,
+    name: [called, fact(lora, "base"), lora.problem].filter(Boolean).join(", "),
+    words: called,
     strip: lora.problem
       ? `${SIGNS.error} ${lora.problem}`
       : [fact(lora, "family"), fact(lora, "kinds"), rankOf(lora)].filter(Boolean).join(" · "),
