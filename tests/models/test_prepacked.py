@@ -12,6 +12,7 @@ from torch import nn
 from lorasmith.adapters.attach import attach
 from lorasmith.adapters.files import names as keys
 from lorasmith.errors import BaseModelError
+from lorasmith.models import prepacked
 from lorasmith.models.prepacked import WIDE, PrepackedWeight, convolutions_to_prepack, prepack, prepack_convolutions, prepacks
 from lorasmith.models.quantize import quantize_weight
 from lorasmith.training.learner.learner import Learner
@@ -153,3 +154,10 @@ def test_a_run_prepacks_its_denoiser_and_has_the_same_loss_and_gradients():
 
 def test_a_compiled_denoiser_is_left_to_the_compiler():
     assert not ready_base(*unet_with_lora(), torch_compile=True)
+
+
+def test_a_torch_without_the_operations_computes_as_ever(monkeypatch):
+    monkeypatch.setattr(prepacked, "OPERATIONS", (*prepacked.OPERATIONS, "of_another_version"))
+    model = nn.Sequential(nn.Conv2d(256, 256, 3, padding=1)).requires_grad_(False)
+    prepacked.prepack_convolutions(model)
+    assert type(model[0].weight) is nn.Parameter

@@ -31,6 +31,8 @@ from lorasmith.errors import BaseModelError
 Pair = tuple[int, int]
 
 DTYPES = (torch.float32, torch.bfloat16)
+OPERATIONS = ("_reorder_convolution_weight", "_get_mkldnn_serialized_md", "_convolution_pointwise")
+"""Of `torch.ops.mkldnn`: torch's own compiler uses them, and makes no promise about them."""
 WIDE = 256
 """Channels. Where no convolution of a model has as many, its weights are so few that making blocks of them takes no time."""
 LAYOUT_FROM = 112
@@ -138,8 +140,9 @@ def prepack_convolutions(module: nn.Module, read: Collection[nn.Module] = ()) ->
 
 
 def prepacks() -> bool:
-    """Whether this computer's torch prepacks. ARM's layouts are others, and nobody has measured them."""
-    return torch.backends.mkldnn.is_available() and platform.machine() in ("x86_64", "AMD64")
+    """Whether this computer's torch prepacks. ARM's layouts are others, and nobody has measured them; some versions of torch lack an operation."""
+    has_operations = all(hasattr(torch.ops.mkldnn, name) for name in OPERATIONS)
+    return torch.backends.mkldnn.is_available() and platform.machine() in ("x86_64", "AMD64") and has_operations
 
 
 def convolutions_to_prepack(module: nn.Module) -> list[nn.Conv2d]:
