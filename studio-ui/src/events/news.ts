@@ -8,6 +8,7 @@ type Listener = (message: Told) => void;
 const listeners = new Set<Listener>();
 const wanted = new Map<symbol, string[]>();
 let connected = true;
+let saying = false;
 let say: ((topics: string[]) => void) | undefined;
 
 function tell(message: Told): void {
@@ -27,9 +28,15 @@ function begin(): (topics: string[]) => void {
   return (topics) => worker.port.postMessage({ watch: topics });
 }
 
+/** Once for all that changes at once: one topic in place of another is never none of them. */
 function sayWanted(): void {
-  say ??= begin();
-  say([...new Set([...wanted.values()].flat())]);
+  if (saying) return;
+  saying = true;
+  queueMicrotask(() => {
+    saying = false;
+    say ??= begin();
+    say([...new Set([...wanted.values()].flat())]);
+  });
 }
 
 /** Call `listener` with every message until the returned function is called. */

@@ -23,15 +23,22 @@ const TOPICS = ["hello", "reset", "run", "job", "dataset", "library", "system"] 
 export function openStream(tell: (message: Told) => void): { watch: (topics: string[]) => void; close: () => void } {
   let watched: string[] = [];
   let stream = "";
+  let saying = false;
   const source = new EventSource("/api/events");
 
-  function sayWatched(): void {
-    if (!stream) return;
-    fetch(`/api/events/${stream}`, {
-      method: "POST",
-      headers: { "Content-Type": "application/json", "X-Lorasmith": "1" },
-      body: JSON.stringify({ watch: watched }),
-    }).catch(() => undefined); // the connection is down: `hello` or `reset` says it again
+  /** One call after the other: of two at once, the older might arrive last. */
+  async function sayWatched(): Promise<void> {
+    if (!stream || saying) return;
+    saying = true;
+    for (let said: unknown; said !== watched; ) {
+      said = watched;
+      await fetch(`/api/events/${stream}`, {
+        method: "POST",
+        headers: { "Content-Type": "application/json", "X-Lorasmith": "1" },
+        body: JSON.stringify({ watch: watched }),
+      }).catch(() => undefined); // the connection is down: `hello` or `reset` says it again
+    }
+    saying = false;
   }
 
   for (const topic of TOPICS) {
@@ -39,6 +46,7 @@ export function openStream(tell: (message: Told) => void): { watch: (topics: str
       const data = JSON.parse((event as MessageEvent<string>).data);
       if (topic === "hello" || topic === "reset") {
         stream = data.stream;
+        watched = [...watched]; // it is another stream that has to be told
         if (watched.length > 0) sayWatched();
       }
       tell({ topic, data } as Told);
