@@ -136,7 +136,7 @@ USUAL = {
     "library": Screen("library"), "lora": Screen("library/{lora}"),
     "playground": Screen("playground?lora={name}:1&prompt=zorvex", lambda page: page.locator("main button:has(img)").first.click()),
     "grid": Screen("playground?view=grid&lora={name}:1&prompt=zorvex, happy&seed=7"), "settings": Screen("settings"), "bases": Screen("settings/bases"),
-    "login": Screen("", stranger=True),
+    "sweep": Screen("sweeps/demo~demo-rates"), "vary": Screen("projects/demo/train?level=sweep"), "login": Screen("", stranger=True),
 }  # fmt: skip
 """Each screen in its usual state."""
 
@@ -160,6 +160,7 @@ STATES = {
     "history": Screen("projects/demo/captions?dialog=history"), "encodings": Screen("projects/holiday/captions?dialog=encodings"),
     "train-search": Screen("projects/demo/train?level=expert&search=learning+rate"), "train-findings": Screen("projects/holiday/train?level=simple", see("More about it")),
     "train-none-found": Screen("projects/demo/train?level=expert&search=nothing+has+it", see("No setting has")), "train-empty": Screen("projects/empty/train"),
+    "vary-rates": Screen("projects/demo/train?level=sweep", both(click("^Rates and ranks"), see("trials"))),
     "import": Screen("projects/demo/train?dialog=import"), "export": Screen("projects/demo/train?dialog=export"),
     "runs-loading": Screen("runs", before=held("runs")), "runs-failed": Screen("runs", before=refused("runs")),
     "run-gone": Screen("runs/demo~none"), "unproven": Screen("runs/demo~demo-short/proof"), "proof-none": Screen("projects/empty/proof"),

@@ -177,10 +177,11 @@ def _scored(one: TrialOutcome) -> Scored:
 def _sentences(swept: Swept) -> Iterator[str]:
     best = swept.recommended
     if best is not None:
-        yield f"{best.name[0].upper()}{best.name[1:]} ({in_words(best.values)}) is recommended. {best.verdict[0]} The LoRA: {best.file}"
+        yield f"{best.name[0].upper()}{best.name[1:]} ({in_words(best.values)}) is recommended. {best.verdict[0]}"
         if swept.as_good:
             names = [one.name for one in swept.as_good]
             yield f"As good, as far as the pictures tell: {', '.join(names)}."
+        yield f"The LoRA: {best.file}"
     else:
         yield swept.why_not or (NOTHING_LEARNT if swept.judged else NOBODY)
     yield from (effect.sentence for effect in swept.effects)

@@ -39,7 +39,7 @@ def sweep_page(swept: Swept) -> Page:
 
 
 def _status(swept: Swept) -> Status:
-    first, *others = swept.sentences[: 1 + bool(swept.as_good)]
+    first, *others = swept.sentences[: len(swept.sentences) - len(swept.effects)]
     best = swept.recommended
     tone: Tone = "warning" if best is None or best.chosen is None else TONES.get(best.chosen.headline, "warning")
     return Status(tone, first, " ".join(others if swept.complete else [*others, "The sweep was stopped; the same command goes on."]))
