@@ -63,7 +63,9 @@ class MadeUpRunner:
     def _validation(self, folder, epoch):
         loss = self.loss(self.settings[folder], epoch) if epoch else 1.0
         losses = {f"{k}.png": loss * (1 + k / 10) for k in range(4)}
-        bands = {band: {"val_losses": losses, "train_losses": losses} for band in ("shape", "composition")}
+        unsaid = dict.fromkeys(("val_change_margin", "gap_margin", "best_epoch", "above_best", "above_best_margin"))
+        band = {"val_losses": losses, "train_losses": losses, "val_change": 0.0, "gap": 0.0, **unsaid}
+        bands = dict.fromkeys(("shape", "composition"), band)
         return ValidationDone(epoch, epoch, loss, loss, 0.0, None, 0.0, None, 0.0, None, losses, losses, bands=bands)
 
     def _finish(self, folder):

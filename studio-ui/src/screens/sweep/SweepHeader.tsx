@@ -57,7 +57,7 @@ function StopOrResume({ sweep }: { sweep: Shape<"SweepFacts"> }) {
 
   function stop(job: number): void {
     ask(api.POST("/api/jobs/{job}:{verb}", { params: { path: { job, verb: "stop" } } }))
-      .then(() => say(t("asked_stop")))
+      .then(() => sweep.state === "running" && say(t("asked_stop"))) // one that waits has none under way
       .then(look)
       .catch(sayProblem);
   }
