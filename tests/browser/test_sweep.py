@@ -12,6 +12,7 @@ from playwright.sync_api import Page, expect
 from lorasmith.demo.weights import BASE
 from lorasmith.jobs.lock import take_lock
 from lorasmith.jobs.queue import Queue
+from lorasmith.jobs.sweep.outcome import NOTHING_LEARNT
 from lorasmith.jobs.sweep.sweep_folder import SweepFolder, read_sweep_folder
 from lorasmith.jobs.workspace import Workspace
 from tests.browser.accessibility import grave_findings
@@ -19,6 +20,9 @@ from tests.browser.windows import forget, new_project
 from tests.jobs.sweep.made_up_runner import made_up_sweep
 from tests.library.lora_files import write_lora
 from tests.running_studio import RunningStudio
+
+SWEPT = 900_000
+"""Milliseconds that two tiny trainings with their proofs may take on a busy machine."""
 
 
 @pytest.fixture
@@ -162,3 +166,24 @@ def test_several_rates_are_tried_by_one_click(page: Page, studio: RunningStudio,
     page.wait_for_url("**/sweeps/*ladder")
     (job,) = [one for one in studio.client.get("jobs", project=ready) if one["kind"] == "sweep"]
     assert (job["arguments"]["sweep"]["share"], len(job["arguments"]["sweep"]["vary"])) == (0.3, 2)
+
+
+@pytest.mark.slow
+def test_two_tiny_trials_go_from_a_click_to_their_verdict(page: Page, studio: RunningStudio, ready: str, console: list[str]) -> None:
+    page.goto(f"{studio.client.address}projects/{ready}/train")
+    page.get_by_label("Length in epochs").fill("1")
+    page.get_by_text("Vary settings", exact=True).first.click()
+    page.get_by_role("combobox", name="Add a setting").or_(page.get_by_role("textbox", name="Add a setting")).fill("rank")
+    page.get_by_role("option", name=re.compile("^network.rank ")).click()
+    page.get_by_role("textbox", name="network.rank: values").fill("1, 2")
+    page.get_by_role("button", name="Start the sweep").click()
+    page.wait_for_url("**/sweeps/*")
+    rows = page.get_by_role("table", name="Trials").get_by_role("row")
+    expect(rows.nth(1)).to_contain_text("Trial 1", timeout=SWEPT)
+    page.reload()
+    expect(page.get_by_text("Finished", exact=True)).to_be_visible(timeout=SWEPT)
+    expect(rows.filter(has_text="Judged")).to_have_count(2)
+    said = page.get_by_role("region", name="Which trial to use")
+    expect(said).to_contain_text(NOTHING_LEARNT)  # in one epoch
+    expect(said.get_by_role("button")).to_have_count(0)
+    forget(console, "(Unprocessable")
