@@ -217,7 +217,10 @@ LEFT_OUT = {
     "retrain": "trains on weights",
     "studio": "a server, which runs the verbs that are measured here",
     **dict.fromkeys(
-        (f"jobs {verb}" for verb in ("add", "cancel", "kinds", "list", "log", "move", "pause", "resume", "retry", "stop", "work")),
+        (
+            f"jobs {verb}"
+            for verb in ("add", "cancel", "dismiss", "kinds", "list", "log", "move", "pause", "resume", "retry", "stop", "work")
+        ),
         "a queue of jobs, whose work is done by the verbs that are measured here",
     ),
     "lora convert": "one file, with as many layers as its family has",

@@ -59,6 +59,7 @@ ELSEWHERE = {
     "jobs pause",
     "jobs resume",
     "jobs cancel",
+    "jobs dismiss",
     "jobs retry",
     "jobs move",
     "jobs log",

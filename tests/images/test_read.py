@@ -550,3 +550,15 @@ def test_a_phone_s_jpeg_with_a_second_picture_is_a_still_jpeg(tmp_path):
     phone, plain = read_with_facts(tmp_path / "phone.jpg"), read_with_facts(tmp_path / "plain.jpg")
     assert (phone.format, phone.animated, phone.tables) == ("JPEG", False, plain.tables)
     assert phone.picture.size == (64, 48)
+
+
+def test_a_gif_that_is_cut_off_in_a_later_frame_is_read_and_is_animated(tmp_path):
+    frames = [Image.new("RGB", (40, 30), colour) for colour in ("red", "green")]
+    frames[0].save(tmp_path / "whole.gif", save_all=True, append_images=frames[1:])
+    whole = (tmp_path / "whole.gif").read_bytes()
+    second = whole.rindex(b"\x2c\0\0\0\0")  # where the descriptor of its image begins
+    for end in range(second, second + 11):
+        (tmp_path / "cut.gif").write_bytes(whole[:end])
+        found = read_with_facts(tmp_path / "cut.gif")
+        assert found.picture.getpixel((20, 15)) == (255, 0, 0), end
+        assert found.animated or end == second, end

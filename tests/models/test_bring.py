@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from lorasmith.errors import InputError
+from lorasmith.images.upscale import why_no_networks
 from lorasmith.models.bring import bring, check_source
 from lorasmith.models.files import fetch
 from lorasmith.models.files.hub import hub_parts
@@ -110,7 +111,7 @@ def test_a_base_comes_from_a_link_and_another_file_is_not_one(web, tmp_path, mon
     assert list(Shelf(tmp_path)) == []
     found = bring(tmp_path, "upscaler", f"{web.address}/files/up.safetensors", parts=tmp_path / "parts", secret=f"token={TOKEN}")
     assert found.source == str(tmp_path / "models" / "upscalers" / "up.safetensors")
-    assert look_at(tmp_path, found).problem == ""
+    assert look_at(tmp_path, found).problem == why_no_networks()
     assert TOKEN in web.asked[-1][1]
     assert TOKEN not in "".join(file.read_text("latin-1") for file in tmp_path.rglob("*") if file.is_file())
 

@@ -114,8 +114,21 @@ def read_with_facts(
         upright = picture.transpose(turn) if turn is not None else picture
         kind = "JPEG" if image.format == "MPO" else image.format or ""
         tables = getattr(image, "quantization", None) if kind == "JPEG" else None  # what Pillow's JPEG files have
-        animated = kind not in STILL and bool(getattr(image, "is_animated", False))  # only files that may have frames have it
-        return Reading(upright, kind, animated, clear, tuple(tuple(tables[i]) for i in sorted(tables)) if tables else ())
+        return Reading(
+            upright,
+            kind,
+            kind not in STILL and _is_animated(image),
+            clear,
+            tuple(tuple(tables[i]) for i in sorted(tables)) if tables else (),
+        )
+
+
+def _is_animated(image: Image.Image) -> bool:
+    """Whether a file has more frames than the one that is read; also where the others are damaged, which Pillow meets as it counts them."""
+    try:
+        return bool(getattr(image, "is_animated", False))  # only files that may have frames have it
+    except (OSError, ValueError, SyntaxError, IndexError, struct.error):
+        return True
 
 
 def read_opacity(path: PictureSource) -> Image.Image | None:

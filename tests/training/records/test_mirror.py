@@ -91,7 +91,8 @@ def test_the_last_two_states_stay_in_the_store(run, url):
     listener = Mirror(run, url, nothing)
     for step in (6, 7, 8):
         listener(saved(run, step))
-        listener._sender.send_all()
+        with listener._sender.busy:
+            listener._sender.send_all()
     listener.close()
     assert [name for name in Place.at(url).entries() if name.startswith("state/")] == ["state/step-00000007.pt", "state/step-00000008.pt"]
     assert not (run / ".mirror").exists()

@@ -158,10 +158,10 @@ class Mirror:
     def _work(self) -> None:
         while True:
             self._wake.wait()
+            self._wake.clear()  # before it looks: what comes from here on wakes it again, closing above all
             last = self._closing.is_set()
             try:
                 with self._sender.busy:
-                    self._wake.clear()
                     self._sender.send_all()
             except Exception as error:  # whatever it is, the run goes on
                 if not self._failing or last:
