@@ -66,7 +66,7 @@ export function JobRow({ job }: { job: Job }) {
     <article className={classes.job} data-state={job.state}>
       <div className={classes.head}>
         <strong>{titleOf(job)}</strong>
-        <span className="soft small">{job.project && nameOf(job.project)}</span>
+        <span className={`soft small ${classes.project}`}>{job.project && nameOf(job.project)}</span>
         {hasEnded(job) && (
           <span className={classes.dismiss}>
             <Dismiss job={job} />
