@@ -24,6 +24,7 @@ export default function Sweep() {
   const { t } = useTranslation("sweeps");
   const id = decodeURIComponent(useParams<{ sweep: string }>().sweep);
   const job = useJobOfSweep(id);
+  const jobs = useGet("/api/jobs");
   const listed = useGet("/api/sweeps", undefined, {
     refetchInterval: (query) => (job && !isIn(query.state.data, id) ? LOOK_EVERY : false),
   });
@@ -31,7 +32,10 @@ export default function Sweep() {
   const sweep = useGet(
     "/api/sweeps/{sweep}",
     { path: { sweep: id } },
-    { enabled: listed.isFetched && !waits, refetchInterval: ({ state }) => (GOING.has(state.data?.state ?? "") ? LOOK_EVERY : false) },
+    {
+      enabled: listed.isFetched && jobs.isFetched && !waits,
+      refetchInterval: ({ state }) => (GOING.has(state.data?.state ?? "") ? LOOK_EVERY : false),
+    },
   );
   return (
     <div className={classes.screen}>

@@ -42,7 +42,7 @@ export function SweepPlan({ project, training, sweep }: Props) {
     refuse(undefined);
     try {
       await client.fetchQuery(sweepPlanOf({ sweep: sweep.sweep, ray: draft.ray || null })); // what was typed a moment ago
-      await startSweep(project, folder, sweep.sweep, draft.ray);
+      await startSweep(client, project, folder, sweep.sweep, draft.ray);
       sweep.change((before) => ({ ...before, name: "" })); // the next one has another
       go(addressOfSweep(project, folder));
     } catch (error) {

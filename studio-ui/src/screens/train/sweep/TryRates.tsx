@@ -1,4 +1,5 @@
 import { Button } from "@mantine/core";
+import { useQueryClient } from "@tanstack/react-query";
 import { Layers } from "lucide-react";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
@@ -24,6 +25,7 @@ export function TryRates({
 }) {
   const { t } = useTranslation("sweeps");
   const [, go] = useLocation();
+  const client = useQueryClient();
   const [sending, setSending] = useState(false);
   const [problem, setProblem] = useState<unknown>();
 
@@ -33,7 +35,7 @@ export function TryRates({
     try {
       const { sweep } = await ask(api.POST("/api/sweep-plans:ladder", { body: { settings: training.settings } }));
       const folder = folderOf(freeName(String(sweep.name), training.taken));
-      await startSweep(project, folder, { ...sweep, name: folder } as Tree, training.ray);
+      await startSweep(client, project, folder, { ...sweep, name: folder } as Tree, training.ray);
       go(addressOfSweep(project, folder));
     } catch (error) {
       setProblem(error);
