@@ -30,7 +30,6 @@ from lorasmith.errors import BaseModelError
 
 Pair = tuple[int, int]
 
-DTYPES = (torch.float32, torch.bfloat16)
 OPERATIONS = ("_reorder_convolution_weight", "_get_mkldnn_serialized_md", "_convolution_pointwise")
 """Of `torch.ops.mkldnn`: torch's own compiler uses them, and makes no promise about them."""
 WIDE = 256
@@ -145,6 +144,12 @@ def prepacks() -> bool:
     return torch.backends.mkldnn.is_available() and platform.machine() in ("x86_64", "AMD64") and has_operations
 
 
+def dtypes() -> tuple[torch.dtype, ...]:
+    """In which this CPU can have weights in blocks: bf16 takes instructions that older ones lack (AVX-512 BW, VL and DQ)."""
+    has_bf16 = hasattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported") and torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    return (torch.float32, torch.bfloat16) if has_bf16 else (torch.float32,)
+
+
 def convolutions_to_prepack(module: nn.Module) -> list[nn.Conv2d]:
     """The convolutions of a model that `prepack` is for: all that it can do, narrow ones too, or none where all are narrow."""
     found = [layer for layer in module.modules() if isinstance(layer, nn.Conv2d) and _can_be_prepacked(layer)]
@@ -161,7 +166,7 @@ def _can_be_prepacked(layer: nn.Conv2d) -> bool:
 
 def _is_plain(weight: Tensor) -> bool:
     """Whether a weight is frozen, and neither quantised, swapped nor prepacked already."""
-    return type(weight) is nn.Parameter and not weight.requires_grad and weight.device.type == "cpu" and weight.dtype in DTYPES
+    return type(weight) is nn.Parameter and not weight.requires_grad and weight.device.type == "cpu" and weight.dtype in dtypes()
 
 
 # ---- oneDNN, by the operations that torch's own compiler has for frozen weights
