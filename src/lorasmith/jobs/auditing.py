@@ -41,7 +41,7 @@ def audit(
     DatasetError
         There is no such folder, or no picture in it.
     InputError
-        The resolution is not 64 to 4096 pixels, or `without` names no check that can be switched off, or there is no such cluster.
+        The resolution is not 64 to 4096 pixels, or `without` names no check that can be switched off, or the cluster cannot be found.
 
     Examples
     --------

@@ -67,7 +67,7 @@ class PrepackedWeight(Tensor):
             return cls(args[0].packs)
         for value, argument in zip(args, func._schema.arguments, strict=False):
             if argument.alias_info is not None and argument.alias_info.is_write and isinstance(value, cls):
-                raise BaseModelError("The weights of a base that a LoRA trains on cannot be changed; open it anew for that.")
+                raise BaseModelError("The weights of a base that a LoRA trains on cannot be changed; open the base again to change them.")
         unpack = lambda weight: weight.packs.unpacked()  # noqa: E731
         return func(*tree_map_only(cls, unpack, args), **tree_map_only(cls, unpack, kwargs))
 

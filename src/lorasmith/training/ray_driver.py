@@ -126,7 +126,7 @@ def follow(program: Program, folder: RunFolder, mailbox: Any, training: Any) -> 
         if program.commands.stopping:
             if not news.begun or news.silent > SILENT:
                 return None
-            if stop_sent_to != news.begun:  # again to those that begin anew
+            if stop_sent_to != news.begun:  # once more to processes that were started again
                 send("stop", folder.commands)
                 stop_sent_to = news.begun
         if program.has_ended.wait(LOOK):

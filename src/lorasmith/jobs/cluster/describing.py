@@ -32,7 +32,7 @@ def describe_on_ray(
 
     `open_captioner` opens `captioner` in each worker, and can be pickled. The pictures are on storage that all nodes see under the same paths.
 
-    Raises InputError where there is no such cluster, or a node opens another captioner.
+    Raises InputError where the cluster cannot be found, or a node has a different captioner.
     """
     pictures, result, done = list(prompts), DescribedPictures(), 0
     size = captioner.batch_size

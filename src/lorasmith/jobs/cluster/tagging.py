@@ -33,7 +33,7 @@ def tag_on_ray(
 
     The pictures are on storage that all nodes see under the same paths. Rows are stored as they come, so that the next call continues.
 
-    Raises InputError where there is no such cluster, or a node opens another tagger.
+    Raises InputError where the cluster cannot be found, or a node has a different tagger.
     """
     tagger = open_tagger()
     store.register(tagger)

@@ -89,7 +89,7 @@ class Driver:
         return self._ended.value
 
     def events(self, seconds: float) -> list[Event]:
-        """The events that have come, after at most so many seconds."""
+        """The events that have arrived; waits up to this many seconds for the first."""
         found: list[Event] = []
         with contextlib.suppress(queue.Empty):
             message = self._messages.get(timeout=seconds)

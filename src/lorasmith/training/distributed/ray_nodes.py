@@ -134,7 +134,7 @@ class Training:
         return self._over.is_set()
 
     def end(self, within: float) -> None:
-        """From another thread: wait until it has ended by itself, for so many seconds; then have it end the processes, and wait for that."""
+        """From another thread: wait up to this many seconds for it to end by itself; then make it end the processes, and wait until it has."""
         while not self._over.wait(within):
             signal.raise_signal(signal.SIGINT)  # at which Ray Train ends what it started, and gives its place in the cluster back
             within = INTERRUPT_AGAIN
