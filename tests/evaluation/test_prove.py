@@ -20,7 +20,7 @@ from lorasmith.evaluation.proven import proven_in
 from lorasmith.evaluation.report import write_report
 from lorasmith.evaluation.run_record import read_run
 from lorasmith.evaluation.sampling.session import SamplingSession
-from lorasmith.evaluation.verdict.verdict import CANNOT_TELL
+from lorasmith.evaluation.verdict.wording import CANNOT_TELL
 from lorasmith.evaluation.verdict_page import proof_sections
 from lorasmith.pages.content import Figures
 from lorasmith.training.run import train

@@ -54,7 +54,10 @@ def test_lists_say_what_the_page_says_whatever_was_concluded_earlier(script, pro
     (proven.root / PROOF / VERDICT).write_text('{"sentences": ["Use epoch 1."]}', encoding="utf-8")
     said = script.get("/api/runs/mimi~first/proof").json()["sentences"][0]
     assert said.startswith("Use epoch 2")
-    assert [script.get("/api/runs/mimi~first").json()["verdict"], listed_run(proven.root).verdict] == [said, said]
+    run = script.get("/api/runs/mimi~first").json()
+    assert [run["verdict"], listed_run(proven.root).verdict] == [said, said]
+    assert (run["said"]["code"], run["said"]["values"]["checkpoint"]) == ("verdict.use_at_weight", {"epoch": 2})
+    assert run["said"] == script.get("/api/runs/mimi~first/proof").json()["said"][0]
 
 
 def test_a_proof_has_its_verdict_its_pictures_and_its_numbers(script, proven):
@@ -62,6 +65,7 @@ def test_a_proof_has_its_verdict_its_pictures_and_its_numbers(script, proven):
     assert proof["sentences"][0].startswith("Use epoch 2")
     assert proof["recommended"] == "checkpoints/x.safetensors"
     assert [one["name"] for one in proof["checkpoints"]] == ["epoch 1", "epoch 2"]
+    assert [one["called"] for one in proof["checkpoints"]] == [{"epoch": 1}, {"epoch": 2}]
     assert proof["checkpoints"][0]["pictures"] == {}
     assert proof["checkpoints"][1]["measures"]["subject"]["value"] == pytest.approx(0.9)
     assert set(proof["measures"]) == {"subject", "keeps", "replay"}

@@ -63,9 +63,13 @@ def test_what_is_shown_is_what_the_written_page_says(script, swept, workspace):
     assert best["values"] == {"optimizer.learning_rate": "0.0001"}
     assert best["score"]["value"] == pytest.approx(found.trials[0].score)
     assert best["verdict"] == list(found.trials[0].verdict)
+    assert (best["said"][0]["code"], shown["said"][0]["code"]) == ("verdict.use", "sweep.recommended")
+    assert shown["said"][0]["values"]["verdict"] == {"sentence": best["said"][0]}
+    assert shown["sentence_said"] == shown["said"][0]
     assert [(row["step"], row["steps"]) for row in shown["rows"]] == [(30, 30), (30, 30), (10, 30)]
     assert (best["file"], best["run"]) == ("checkpoints/toy.safetensors", "mimi~rates~trial-1")
     assert out["reason"].startswith("Ruled out after epoch 1")
+    assert (out["reason_said"]["code"], out["reason_said"]["values"]["beside"]) == ("sweep.ruled_out", {"trial": 1})
     assert out["score"] is None
     assert worse["held_out"] == {"epoch": 3, "loss": 0.9, "change": {"value": 0.0, "error": None}}
     other = shown["effects"][0]["others"][0]
@@ -84,7 +88,8 @@ def test_verdicts_are_worked_out_again_only_where_something_has_changed(script, 
     (swept.trial(1) / "proof" / "proof.json").touch()
     swept.record.ruled_out[2] = "Ruled out, too."
     swept.save()
-    assert script.get("/api/sweeps/mimi~rates").json()["rows"][1]["reason"] == "Ruled out, too."
+    of_earlier = script.get("/api/sweeps/mimi~rates").json()["rows"][1]
+    assert (of_earlier["reason"], of_earlier["reason_said"]) == ("Ruled out, too.", None)
     assert len(worked_out) == 2
 
 

@@ -9,7 +9,7 @@ proven with the same prompts, seeds and base; otherwise each is shown, and said 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from lorasmith.evaluation.run_record import RunRecord, read_run
 from lorasmith.evaluation.verdict.checkpoint import CheckpointVerdict
 from lorasmith.evaluation.verdict.evidence import TIE
 from lorasmith.evaluation.verdict.picking import shortfall
+from lorasmith.sentences import Named, Sentence, named
 
 NEVER_COMPARED = frozenset({"name", "cache", "version"})
 """Settings that say nothing about how a LoRA comes out."""
@@ -63,12 +64,22 @@ class ComparedRun:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What `compare` found. `comparable` is None where the measures may be compared, else why not."""
+    """What `compare` found. `why_not` is None where the measures may be compared; `comparable` is the same in English."""
 
     runs: tuple[ComparedRun, ...]
     differences: tuple[Difference, ...]
-    comparable: str | None
-    sentences: tuple[str, ...]
+    why_not: Sentence | None
+    said: tuple[Sentence, ...]
+    """Which run is better, beyond the noise of the pictures, or that they cannot be told apart."""
+
+    @property
+    def comparable(self) -> str | None:
+        return None if self.why_not is None else str(self.why_not)
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """What is said, in English."""
+        return tuple(map(str, self.said))
 
     def __repr__(self) -> str:
         return f"Comparison({', '.join(run.name for run in self.runs)}: {len(self.differences)} settings differ)"
@@ -106,7 +117,7 @@ def compare(folders: Sequence[str | Path]) -> Comparison:
     )
     why_not = _why_not_comparable(runs)
     settings = [dotted(_without_folders(record), lists=True) for record in records]
-    return Comparison(runs, tuple(differences(settings, NEVER_COMPARED)), why_not, tuple(_sentences(runs, why_not)))
+    return Comparison(runs, tuple(differences(settings, NEVER_COMPARED)), why_not, tuple(_said(runs, why_not)))
 
 
 # -- settings ---------------------------------------------------------------------------------------------------------
@@ -132,16 +143,16 @@ def _without_folders(record: RunRecord) -> Any:
 # -- evidence ---------------------------------------------------------------------------------------------------------
 
 
-def _why_not_comparable(runs: Sequence[ComparedRun]) -> str | None:
+def _why_not_comparable(runs: Sequence[ComparedRun]) -> Sentence | None:
     """Why measures of these runs are no comparison, or None."""
     unproven = [run.name for run in runs if run.proof is None]
     if unproven:
-        return f"{', '.join(unproven)} {'is' if len(unproven) == 1 else 'are'} not proven yet: `lorasmith prove` measures."
+        return _sentence("not_proven", runs=unproven)
     prompts = [{prompt.name for prompt in run.proof.record.prompts.of("new")} for run in runs if run.proof is not None]
     if any(own != prompts[0] for own in prompts):
-        return "The runs were proven with other prompts, since their captions or triggers differ: their numbers are no comparison."
+        return _sentence("other_prompts")
     if any(_base(run) != _base(runs[0]) for run in runs):
-        return "The runs were trained on different bases, and each was measured by its own: their numbers are no comparison."
+        return _sentence("other_bases")
     return None
 
 
@@ -150,7 +161,7 @@ def _base(run: ComparedRun) -> Any:
     return None if run.record.manifest is None else run.record.manifest["inputs"]["base"]
 
 
-def _sentences(runs: Sequence[ComparedRun], why_not: str | None) -> Iterator[str]:
+def _said(runs: Sequence[ComparedRun], why_not: Sentence | None) -> Iterator[Sentence]:
     """Which run is better, beyond the noise of the pictures, or that they cannot be told apart."""
     if why_not is not None:
         yield why_not
@@ -158,17 +169,46 @@ def _sentences(runs: Sequence[ComparedRun], why_not: str | None) -> Iterator[str
     chosen = [(run, run.chosen) for run in runs]
     scored = [(run, one) for run, one in chosen if one is not None and one.score.value == one.score.value]
     if len(scored) < 2:
-        yield "Too little was measured to say which run is better."
+        yield _sentence("too_little")
         return
     best_run, best = max(scored, key=lambda pair: pair[1].score.value)
     for run, one in scored:
         if run is best_run:
             continue
         gain, error = shortfall(best.measured, one.measured)
-        if gain > TIE * error:
-            yield f"{best_run.name} ({best.name}) is better than {run.name} ({one.name}): by {gain:.2f} ± {error:.2f} of the score."
-        else:
-            yield f"{best_run.name} ({best.name}) and {run.name} ({one.name}) cannot be told apart."
+        two = {"best": best_run.name, "checkpoint": best.called, "other": run.name, "other_checkpoint": one.called}
+        yield _sentence("better", **two, gain=gain, error=error) if gain > TIE * error else _sentence("alike", **two)
+
+
+def _not_proven(runs: Sequence[str]) -> str:
+    return f"{', '.join(runs)} {'is' if len(runs) == 1 else 'are'} not proven yet: `lorasmith prove` measures."
+
+
+def _better(best: str, checkpoint: Named, other: str, other_checkpoint: Named, gain: float, error: float) -> str:
+    return f"{best} ({named(checkpoint)}) is better than {other} ({named(other_checkpoint)}): by {gain:.2f} ± {error:.2f} of the score."
+
+
+def _alike(best: str, checkpoint: Named, other: str, other_checkpoint: Named) -> str:
+    return f"{best} ({named(checkpoint)}) and {other} ({named(other_checkpoint)}) cannot be told apart."
+
+
+SENTENCES: dict[str, Callable[..., str]] = {
+    "compare.not_proven": _not_proven,
+    "compare.other_prompts": lambda: (
+        "The runs were proven with other prompts, since their captions or triggers differ: their numbers are no comparison."
+    ),
+    "compare.other_bases": lambda: (
+        "The runs were trained on different bases, and each was measured by its own: their numbers are no comparison."
+    ),
+    "compare.too_little": lambda: "Too little was measured to say which run is better.",
+    "compare.better": _better,
+    "compare.alike": _alike,
+}
+"""Code -> how its English is made."""
+
+
+def _sentence(code: str, **values: Any) -> Sentence:
+    return Sentence.of(SENTENCES, f"compare.{code}", **values)
 
 
 def _run_as_data(run: ComparedRun) -> dict[str, Any]:

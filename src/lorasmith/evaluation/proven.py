@@ -15,6 +15,7 @@ from pathlib import Path
 from lorasmith.evaluation.measures.measured import CheckpointMeasures
 from lorasmith.evaluation.proof.record import PROOF, WEIGHTS_PROOF, ProofRecord, read_record
 from lorasmith.evaluation.verdict.verdict import Verdict, verdict_on
+from lorasmith.sentences import Sentence
 from lorasmith.training.settings.tree import Settings
 
 
@@ -39,10 +40,10 @@ def proven_in(run: str | Path, settings: Settings | None = None) -> Proven | Non
     return Proven(folder, record, verdict)
 
 
-def verdict_sentence(run: str | Path) -> str:
-    """The verdict on a run in its first sentence; "" where it is not proven."""
+def verdict_sentence(run: str | Path) -> Sentence | None:
+    """The verdict on a run in its first sentence; None where it is not proven."""
     proven = proven_in(run)
-    return "" if proven is None else proven.verdict.sentences[0]
+    return None if proven is None else proven.verdict.said[0]
 
 
 def _weights_of(verdict: Verdict, record: ProofRecord | None) -> Sequence[CheckpointMeasures]:

@@ -72,7 +72,7 @@ def listed_run(folder: str | Path) -> ListedRun:
         done.eta if running and isinstance(done, events.StepDone) else None,
         timed[-1].time if timed else 0.0,
         ended.reason if isinstance(ended, events.Stopped) and not running else "",
-        verdict_sentence(run.root),
+        str(verdict_sentence(run.root) or ""),
     )  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from fastapi import APIRouter
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, JsonValue
 
 from lorasmith.errors import InputError
 from lorasmith.evaluation.copies import Originals, copies_of
@@ -24,6 +24,7 @@ from lorasmith.projects.runs import FoundRun, find_run
 from lorasmith.studio.findings import FindingView, views
 from lorasmith.studio.paths import confined
 from lorasmith.studio.pictures import picture_url
+from lorasmith.studio.said import Said, all_said
 from lorasmith.studio.studio import OpenStudio, Studio
 
 router = APIRouter(tags=["runs"])
@@ -40,6 +41,7 @@ class ProvenCheckpoint(BaseModel):
     """One LoRA file of the run and what is said of it."""
 
     name: str = Field(description="As people call it: `epoch 7`.")
+    called: dict[str, JsonValue] = Field(description='The same as data: `{"epoch": 7}`, `{"step": 120}` or `{"file": "a.safetensors"}`.')
     file: str
     epoch: int
     step: int
@@ -90,6 +92,7 @@ class ProofView(BaseModel):
     """The verdict on a run and what it rests on."""
 
     sentences: list[str]
+    said: list[Said] = Field(description="The sentences by their codes and values.")
     recommended: str | None = Field(description="The file to use.")
     kept: str | None = Field(description="Where the recommended file is among the workspace's LoRAs; None where it was not kept.")
     as_good: list[str] = Field(description="Files that are as good, as far as can be told.")
@@ -167,7 +170,7 @@ def _view(studio: Studio, found: FoundRun, record: RunRecord, proof: Proven) -> 
     recommended = None if verdict.recommended is None else checkpoints[verdict.recommended].file
     copy = None if recommended is None else kept_as(found.folder.root / recommended, studio.workspace)
     return ProofView(
-        sentences=list(verdict.sentences), recommended=recommended, kept=None if copy is None else str(copy),
+        sentences=list(verdict.sentences), said=all_said(verdict.said), recommended=recommended, kept=None if copy is None else str(copy),
         as_good=[checkpoints[place].file for place in verdict.as_good], weight=verdict.weight, weights_as_good=list(verdict.weights_as_good),
         checkpoints=checkpoints, weights=_weights(address, proof),
         prompts=[
@@ -183,7 +186,7 @@ def _view(studio: Studio, found: FoundRun, record: RunRecord, proof: Proven) -> 
 
 def _checkpoint(one: CheckpointVerdict, pictures: dict[str, str]) -> ProvenCheckpoint:
     return ProvenCheckpoint(
-        name=one.name, file=one.measured.file, epoch=one.measured.epoch, step=one.measured.step, verdict=one.headline,
+        name=one.name, called=one.called, file=one.measured.file, epoch=one.measured.epoch, step=one.measured.step, verdict=one.headline,
         labels={label: judged.holds for label, judged in one.judged.items()}, score=_number(one.score.value, one.score.error),
         measures=_numbers(one.measured.measures), pictures=pictures,
     )  # fmt: skip

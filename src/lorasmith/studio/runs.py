@@ -22,6 +22,7 @@ from lorasmith.studio.etag import IfNoneMatch
 from lorasmith.studio.files import picture_response
 from lorasmith.studio.log import LogPage, read_log
 from lorasmith.studio.paths import confined
+from lorasmith.studio.said import Said, said
 from lorasmith.studio.studio import OpenStudio, Studio
 from lorasmith.training.commands import Command
 from lorasmith.training.events import Finished, Stopped
@@ -57,6 +58,7 @@ class RunView(BaseModel):
     checkpoints: int
     samples: int
     verdict: str = Field(description="The first sentence of its proof; empty where there is none.")
+    said: Said | None = Field(description="The same by its code and values.")
 
 
 class CheckpointView(BaseModel):
@@ -190,10 +192,10 @@ def _view(studio: Studio, run: FoundRun) -> RunView:
     except RunError as error:
         return RunView(
             id=run.id, project=run.project, sweep=_sweep(studio, run), folder=str(run.folder.root), name=run.folder.root.name, state="unreadable", reason=str(error), code=error.code,
-            step=0, steps=None, epoch=0, epochs=None, loss=None, images_per_second=None, last_event=None, checkpoints=0, samples=0, verdict="",
+            step=0, steps=None, epoch=0, epochs=None, loss=None, images_per_second=None, last_event=None, checkpoints=0, samples=0, verdict="", said=None,
             eta=None,
         )  # fmt: skip
-    planned, last, ending = course.planned, course.last_step, course.ending
+    planned, last, ending, verdict = course.planned, course.last_step, course.ending, verdict_sentence(run.folder.root)
     running = run.folder.is_running
     return RunView(
         id=run.id, project=run.project, sweep=_sweep(studio, run), folder=str(run.folder.root), name=run.folder.root.name, state=_state(course, run.folder, running),
@@ -201,7 +203,7 @@ def _view(studio: Studio, run: FoundRun) -> RunView:
         epoch=last.epoch if last else 0, epochs=planned.epochs if planned else None, eta=last.eta if last and running else None,
         loss=_finite(last.loss_smoothed) if last else None, images_per_second=last.images_per_second if last else None,
         last_event=datetime.fromtimestamp(course.last_time, UTC) if course.last_time else None, checkpoints=course.checkpoints,
-        samples=course.samples, verdict=verdict_sentence(run.folder.root),
+        samples=course.samples, verdict=str(verdict or ""), said=None if verdict is None else said(verdict),
     )  # fmt: skip
 
 

@@ -28,6 +28,7 @@ from lorasmith.projects.sweeps import FoundSweep, find_sweep, sweeps_of
 from lorasmith.studio.courses import NOTHING_YET, CourseSummary
 from lorasmith.studio.jobs import JobView, view
 from lorasmith.studio.proofs import Number
+from lorasmith.studio.said import Said, all_said, said
 from lorasmith.studio.studio import OpenStudio, Studio
 from lorasmith.training.events import ValidationDone
 from lorasmith.training.records.run_folder import RunFolder
@@ -59,6 +60,7 @@ class SweepView(BaseModel):
     runs: list[str] = Field(description="The runs of its trials, by their ids.")
     last_event: datetime | None
     sentence: str = Field(description="What to use, as far as it is known.")
+    sentence_said: Said | None = Field(description="The same by its code and values; None where the sweep cannot be read.")
 
 
 class ValidationView(BaseModel):
@@ -79,6 +81,7 @@ class TrialView(BaseModel):
     values: dict[str, str] = Field(description="The settings that vary, in words.")
     state: TrialState | Literal["ruled out"]
     reason: str = Field(description="Why it was ruled out, or failed.")
+    reason_said: Said | None = Field(description="Why it was ruled out, by its code and values; None otherwise.")
     step: int
     steps: int | None
     epoch: int
@@ -86,6 +89,7 @@ class TrialView(BaseModel):
     held_out: ValidationView | None = Field(description="The latest; None where nothing is held out.")
     score: Number | None
     verdict: list[str]
+    said: list[Said] = Field(description="The verdict by its sentences' codes and values.")
     file: str | None = Field(description="The LoRA to use, below the run's folder.")
     recommended: bool
     as_good: bool
@@ -107,6 +111,7 @@ class EffectView(BaseModel):
     best: str
     trials: int = Field(description="Judged ones with the best value.")
     sentence: str
+    said: Said = Field(description="The sentence by its code and values.")
     repeated: bool = Field(description="Whether the error knows how much trainings vary.")
     others: list[DifferenceView]
 
@@ -123,9 +128,11 @@ class SweepFacts(SweepView):
         description="The settings of the length in full, which short trials do not have: dotted name -> value."
     )
     sentences: list[str] = Field(description="What to use, what is as good, and what each setting did.")
+    said: list[Said] = Field(description="The sentences by their codes and values.")
     rows: list[TrialView]
     effects: list[EffectView]
     why_not: str = Field(description="Why the verdicts cannot be compared; empty where they can.")
+    why_not_said: Said | None = Field(description="The same by its code and values.")
 
 
 @router.get("/sweeps")
@@ -144,8 +151,8 @@ def get_sweep(sweep: str, studio: OpenStudio) -> SweepFacts:
     return SweepFacts(
         **_view(studio, found).model_dump(), vary=file.vary, hours=file.hours, share=file.share, effort=file.effort, stop_early=file.stop_early,
         length={"training.epochs": training.epochs, "training.max_train_steps": training.max_train_steps},
-        sentences=list(swept.sentences), rows=[_row(studio, swept, one) for one in swept.trials], effects=[_effect(one) for one in swept.effects],
-        why_not=swept.why_not,
+        sentences=list(swept.sentences), said=all_said(swept.said), rows=[_row(studio, swept, one) for one in swept.trials], effects=[_effect(one) for one in swept.effects],
+        why_not=swept.why_not, why_not_said=None if swept.incomparable is None else said(swept.incomparable),
     )  # fmt: skip
 
 
@@ -179,15 +186,15 @@ def _view(studio: Studio, found: FoundSweep) -> SweepView:
     except LorasmithError as error:
         return SweepView(
             id=found.id, project=found.project, folder=folder, name=name, state="unreadable", reason=str(error), job=number, search="", trials=0,
-            begun=0, ended=0, in_full=False, runs=[], last_event=last, sentence="",
+            begun=0, ended=0, in_full=False, runs=[], last_event=last, sentence="", sentence_said=None,
         )  # fmt: skip
-    file, trials = outcome.sweep.file, outcome.swept.trials
+    file, trials, first = outcome.sweep.file, outcome.swept.trials, outcome.swept.said[0]
     state = _state(outcome.folder, job)
     return SweepView(
         id=found.id, project=found.project, folder=folder, name=name, state=state, job=number, search=file.search, trials=outcome.sweep.trials,
         reason=job.sentence if job is not None and state == "failed" else "", begun=len(outcome.folder.record.trials),
         ended=sum(one.state not in GOING for one in trials if one.number is not None), in_full=file.share < 1,
-        runs=[run for one in trials if (run := _run(studio, one)) is not None], last_event=last, sentence=outcome.swept.sentences[0],
+        runs=[run for one in trials if (run := _run(studio, one)) is not None], last_event=last, sentence=str(first), sentence_said=said(first),
     )  # fmt: skip
 
 
@@ -224,9 +231,9 @@ def _row(studio: Studio, swept: Swept, one: TrialOutcome) -> TrialView:
     score = None if one.score is None or one.chosen is None else Number(value=one.score, error=_finite(one.chosen.score.error))
     return TrialView(
         number=one.number, run=_run(studio, one), values={name: value_in_words(value) for name, value in one.values.items()}, state=one.state,
-        reason=one.reason, step=last.step if last else 0, steps=planned.steps if planned else None, epoch=last.epoch if last else 0,
+        reason=one.reason, reason_said=None if one.ruling is None else said(one.ruling), step=last.step if last else 0, steps=planned.steps if planned else None, epoch=last.epoch if last else 0,
         epochs=planned.epochs if planned else None, held_out=None if validated is None else _validation(validated), score=score,
-        verdict=list(one.verdict), file=None if one.chosen is None else one.chosen.measured.file, recommended=one is swept.recommended,
+        verdict=list(one.verdict), said=all_said(one.said), file=None if one.chosen is None else one.chosen.measured.file, recommended=one is swept.recommended,
         as_good=one in swept.as_good,
     )  # fmt: skip
 
@@ -253,7 +260,15 @@ def _effect(one: Effect) -> EffectView:
         )
         for other in one.others
     ]
-    return EffectView(setting=one.setting, best=one.best, trials=one.trials, sentence=one.sentence, repeated=one.repeated, others=others)
+    return EffectView(
+        setting=one.setting,
+        best=one.best,
+        trials=one.trials,
+        sentence=one.sentence,
+        said=said(one.said),
+        repeated=one.repeated,
+        others=others,
+    )
 
 
 def _run(studio: Studio, one: TrialOutcome) -> str | None:

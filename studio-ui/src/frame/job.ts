@@ -28,11 +28,16 @@ export function hasEnded(job: Job): boolean {
 
 /** What it does and of what: `Train a LoRA: mimi-2`, by its prompt where it draws one, or by the path that it writes, or else reads. */
 export function titleOf({ kind, words, arguments: given }: Pick<Job, "kind" | "words" | "arguments">): string {
-  const path = [given.out, given.run, given.file, given.source].find((value): value is string => typeof value === "string");
   const prompt = Array.isArray(given.prompts) ? String(given.prompts[0]) : undefined;
-  const name = prompt ?? path?.split(/[\\/]/).findLast((part) => part !== "");
+  const name = prompt ?? fileOf(given);
   const does = i18next.t(`jobs:kinds.${kind}`, { defaultValue: words });
   return name ? `${does}: ${name}` : does;
+}
+
+/** The last part of the path that a job writes, or else reads. */
+export function fileOf(given: Job["arguments"]): string | undefined {
+  const path = [given.out, given.run, given.file, given.source].find((value): value is string => typeof value === "string");
+  return path?.split(/[\\/]/).findLast((part) => part !== "");
 }
 
 /** What it is at, and how far: `training 3/15`. */

@@ -56,3 +56,27 @@ test("no sentence stands in a source instead of in the words", () => {
   }
   expect(found).toEqual([]);
 });
+
+/** How Japanese is written here, by what is not: a name, and what would be mended. */
+const NOT_WRITTEN: [string, RegExp][] = [
+  ["a space between Japanese and letters, numbers or slots", /[ぁ-んァ-ヶー一-龠々] (?=[\w{(])|[\w})%] (?=[ぁ-んァ-ヶ一-龠])/],
+  ["brackets and colons of full width", /[（）：]/],
+  ["フォルダ without ー", /フォルダ(?!ー)/],
+  ["a comma or a full stop of English between Japanese", /[ぁ-んァ-ヶー一-龠々][,.](?=[ぁ-んァ-ヶ一-龠]|$)/],
+  ["a question or exclamation mark of half width after Japanese", /[ぁ-んァ-ヶー一-龠々][?!]/],
+  ["a tilde for a range", /\d ?[~～] ?\d/],
+  ["被写体, where all else says 題材", /被写体/],
+];
+
+function textsOf(words: Record<string, unknown>, before = ""): [string, string][] {
+  return Object.entries(words).flatMap(([key, value]) =>
+    typeof value === "object"
+      ? textsOf(value as Record<string, unknown>, `${before}${key}.`)
+      : [[before + key, String(value)] as [string, string]],
+  );
+}
+
+test.each(NOT_WRITTEN)("no Japanese word has %s", (_, wrong) => {
+  const found = Object.entries(resources.ja ?? {}).flatMap(([file, words]) => textsOf(words, `${file}:`));
+  expect(found.filter(([, text]) => wrong.test(text))).toEqual([]);
+});

@@ -55,6 +55,11 @@ def test_the_best_is_recommended_and_what_is_wrong_with_the_others_is_said() -> 
         "From epoch 3 on other prompts suffer.",
         "Up to epoch 1 the subject has not come yet.",
     )
+    assert [one.as_data for one in verdict.said] == [
+        {"code": "verdict.use", "values": {"checkpoint": {"epoch": 2}}},
+        {"code": "verdict.over_from", "values": {"checkpoint": {"epoch": 3}}},
+        {"code": "verdict.under_until", "values": {"checkpoint": {"epoch": 1}}},
+    ]
 
 
 def test_what_cannot_be_told_apart_is_as_good_and_the_nearest_to_real_pictures_is_recommended() -> None:

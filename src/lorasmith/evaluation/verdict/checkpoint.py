@@ -27,6 +27,14 @@ class CheckpointVerdict:
         judged = judge(measured.measures)
         return cls(name, measured, headline(judged), judged, score)
 
+    @property
+    def called(self) -> dict[str, Any]:
+        """Its name as data: `{"epoch": 7}`, `{"step": 120}` or `{"file": "a.safetensors"}`."""
+        for kind, number in (("epoch", self.measured.epoch), ("step", self.measured.step)):
+            if self.name == f"{kind} {number}":
+                return {kind: number}
+        return {"file": self.name}
+
     def value(self, measure: str) -> float | None:
         """The value of a measure, None where it could not be measured."""
         known = self.measured.measures.get(measure)

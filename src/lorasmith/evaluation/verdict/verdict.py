@@ -18,11 +18,10 @@ from lorasmith.evaluation.verdict.advice import Case, advice
 from lorasmith.evaluation.verdict.checkpoint import CheckpointVerdict, names_of
 from lorasmith.evaluation.verdict.labels import LABELS, NOT_DRAWN
 from lorasmith.evaluation.verdict.picking import Pick, pick, pick_weight
+from lorasmith.evaluation.verdict.wording import SENTENCES
 from lorasmith.findings import Finding
+from lorasmith.sentences import Sentence
 from lorasmith.training.settings.tree import Settings
-
-CANNOT_TELL = "Whether these checkpoints are good cannot be told from what was measured: look at the pictures yourself."
-NOTHING_LEARNT = "None of these checkpoints shows the subject beyond the noise of the pictures."
 
 
 @dataclass(frozen=True)
@@ -39,14 +38,20 @@ class Verdict:
     advice: tuple[Finding, ...]
 
     @property
+    def said(self) -> tuple[Sentence, ...]:
+        """The verdict in a few sentences, the recommendation first, each with its code and values."""
+        return tuple(_said(self))
+
+    @property
     def sentences(self) -> tuple[str, ...]:
-        """The verdict in a few sentences, the recommendation first."""
-        return tuple(_sentences(self))
+        """The same in English."""
+        return tuple(map(str, self.said))
 
     def as_data(self) -> dict[str, Any]:
         """For `--json`, files and pages."""
         return {
             "sentences": list(self.sentences),
+            "said": [one.as_data for one in self.said],
             "recommended": None if self.recommended is None else self.checkpoints[self.recommended].measured.file,
             "as_good": [self.checkpoints[k].measured.file for k in self.as_good],
             "weight": self.weight,
@@ -79,73 +84,56 @@ def verdict_on(
 # -- in words ---------------------------------------------------------------------------------------------------------
 
 
-def _sentences(verdict: Verdict) -> Iterator[str]:
+def _said(verdict: Verdict) -> Iterator[Sentence]:
     checkpoints = verdict.checkpoints
     if verdict.recommended is None:
         measured = any(math.isfinite(one.score.value) for one in checkpoints)
-        yield NOTHING_LEARNT if measured else CANNOT_TELL
+        yield _sentence("nothing_learnt" if measured else "cannot_tell")
     else:
-        yield _recommendation(verdict)
+        yield _recommendation(verdict, checkpoints[verdict.recommended])
         yield from _equals(verdict)
     yield from _where_it_goes_wrong([one for one in checkpoints if one.headline != NOT_DRAWN])
     if verdict.recommended is not None:
         chosen = checkpoints[verdict.recommended]
         if chosen.headline == "over-cooked" and chosen.judged["under-cooked"].holds:
-            yield f"{_at_the_start(chosen.name)} does not show the subject either."
+            yield _sentence("not_shown_either", checkpoint=chosen.called)
         for key in (key for key in LABELS if key not in ("under-cooked", "over-cooked")):
             if chosen.judged[key].holds and chosen.headline != key:
-                yield f"{_at_the_start(chosen.name)} is {key}, too: {_lower(LABELS[key].meaning)}"
+                yield _sentence("too", checkpoint=chosen.called, label={"label": key}, meaning={"meaning": key})
 
 
-def _recommendation(verdict: Verdict) -> str:
-    assert verdict.recommended is not None
-    chosen = verdict.checkpoints[verdict.recommended]
-    use = f"Use {chosen.name}" + (f" at weight {verdict.weight:g}" if verdict.weight is not None else "")
+def _recommendation(verdict: Verdict, chosen: CheckpointVerdict) -> Sentence:
+    at, weight = ("", {}) if verdict.weight is None else ("_at_weight", {"weight": verdict.weight})
     if chosen.headline == "good":
-        return f"{use}."
+        return _sentence(f"use{at}", checkpoint=chosen.called, **weight)
     if chosen.headline == "cannot tell":
-        return f"{use} if any, but whether it is good cannot be told from these pictures: look at them."
-    return f"{use} if any: it is the best of them, but {chosen.headline}. {LABELS[chosen.headline].meaning}"
+        return _sentence(f"use_if_any{at}", checkpoint=chosen.called, **weight)
+    label, meaning = {"label": chosen.headline}, {"meaning": chosen.headline}
+    return _sentence(f"best_of_them{at}", checkpoint=chosen.called, **weight, label=label, meaning=meaning)
 
 
-def _equals(verdict: Verdict) -> Iterator[str]:
-    names = [verdict.checkpoints[k].name for k in verdict.as_good]
+def _equals(verdict: Verdict) -> Iterator[Sentence]:
+    equals = [verdict.checkpoints[k].called for k in verdict.as_good]
     drawn = [one for one in verdict.checkpoints if one.headline != NOT_DRAWN]
-    if names and len(names) + 1 == len(drawn) > 2:
-        yield "All others that were drawn are as good, as far as these pictures tell: look for yourself."
-    elif names:
-        yield f"{_at_the_start(_listed(names))} {'is' if len(names) == 1 else 'are'} as good."
+    if equals and len(equals) + 1 == len(drawn) > 2:
+        yield _sentence("all_as_good")
+    elif equals:
+        yield _sentence("as_good", checkpoints=equals)
     if verdict.weights_as_good:
-        weights = [f"{weight:g}" for weight in sorted(verdict.weights_as_good)]
-        yield f"{'Weight' if len(weights) == 1 else 'Weights'} {_listed(weights)} {'is' if len(weights) == 1 else 'are'} as good."
+        yield _sentence("weights_as_good", weights=sorted(verdict.weights_as_good))
 
 
-def _where_it_goes_wrong(checkpoints: Sequence[CheckpointVerdict]) -> Iterator[str]:
+def _where_it_goes_wrong(checkpoints: Sequence[CheckpointVerdict]) -> Iterator[Sentence]:
     """From which checkpoint on which sign is there, and until which the subject has not come."""
     over = [one for one in checkpoints if one.headline == "over-cooked"]
     if over and over[0] is not checkpoints[0]:
-        yield f"From {over[0].name} on other prompts suffer."
+        yield _sentence("over_from", checkpoint=over[0].called)
     elif over and len(checkpoints) > 1:
-        yield "Other prompts suffer from the first checkpoint on."
+        yield _sentence("over_throughout")
     under = [one for one in checkpoints if one.headline == "under-cooked"]
     if under and under[-1] is not checkpoints[-1]:
-        yield f"Up to {under[-1].name} the subject has not come yet."
+        yield _sentence("under_until", checkpoint=under[-1].called)
 
 
-def _listed(names: Sequence[str]) -> str:
-    """epochs 6 and 8; epoch 6, step 120 and epoch 8."""
-    kinds = {name.split(" ")[0] for name in names}
-    if len(names) > 1 and len(kinds) == 1 and kinds <= {"epoch", "step"}:
-        kind = kinds.pop()
-        numbers = [name.removeprefix(f"{kind} ") for name in names]
-        return f"{kind}s {', '.join(numbers[:-1])} and {numbers[-1]}"
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
-
-
-def _at_the_start(names: str) -> str:
-    """Names as the beginning of a sentence; those of files stay as they are."""
-    return names[0].upper() + names[1:] if names.startswith(("epoch", "step")) else names
-
-
-def _lower(sentence: str) -> str:
-    return sentence[0].lower() + sentence[1:]
+def _sentence(code: str, **values: Any) -> Sentence:
+    return Sentence.of(SENTENCES, f"verdict.{code}", **values)

@@ -14,10 +14,11 @@ pictures on the same base. The training loss is never looked at. What is stopped
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
+from lorasmith.sentences import Named, Sentence, named
 from lorasmith.training.events import ValidationDone
 from lorasmith.training.validation.bands import BANDS
 from lorasmith.training.validation.over import DECIDING
@@ -54,12 +55,28 @@ class Ruling:
     beside: int
     worse: Mapping[str, Estimate]
 
-    def __str__(self) -> str:
-        by = " and ".join(
-            f"{number:.2f} ± {margin:.2f} nats in the noise that decides {BANDS[band].title}"
+    @property
+    def said(self) -> Sentence:
+        by = [
+            Sentence.of(SENTENCES, "sweep.worse_in", number=number, margin=margin, band={"band": band})
             for band, (number, margin) in self.worse.items()
-        )
-        return f"Ruled out after epoch {self.epoch}: held-out pictures are worse than in trial {self.beside}, by {by}."
+        ]
+        return Sentence.of(SENTENCES, "sweep.ruled_out", epoch=self.epoch, beside={"trial": self.beside}, by=by)
+
+    def __str__(self) -> str:
+        return str(self.said)
+
+
+def _ruled_out(epoch: int, beside: Named, by: Sequence[Sentence]) -> str:
+    return f"Ruled out after epoch {epoch}: held-out pictures are worse than in {named(beside)}, by {' and '.join(map(str, by))}."
+
+
+def _worse_in(number: float, margin: float, band: Named) -> str:
+    return f"{number:.2f} ± {margin:.2f} nats in the noise that decides {BANDS[band['band']].title}"
+
+
+SENTENCES: dict[str, Callable[..., str]] = {"sweep.ruled_out": _ruled_out, "sweep.worse_in": _worse_in}
+"""Code -> how its English is made."""
 
 
 def rungs(first: int, factor: int, epochs: int) -> list[int]:

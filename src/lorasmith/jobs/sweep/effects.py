@@ -19,7 +19,7 @@ the one-sided 95 % of Student's t; otherwise it cannot be told. A distribution i
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -28,6 +28,7 @@ import numpy as np
 from lorasmith.evaluation.verdict.evidence import mean_and_error
 from lorasmith.jobs.sweep.trials import value_in_words
 from lorasmith.jobs.sweep.vary import Choices, Varied
+from lorasmith.sentences import Sentence
 from lorasmith.training.validation.uncertainty import t_quantile
 
 if TYPE_CHECKING:
@@ -80,24 +81,32 @@ class Effect:
     """Where the best value is at an end of the numbers that were tried."""
 
     @property
-    def sentence(self) -> str:
+    def said(self) -> Sentence:
         """In words: what is better, or that it cannot be told."""
         clear = [other for other in self.others if other.differs]
         unclear = [other for other in self.others if not other.differs]
         if not self.others:
-            return f"{self.setting}: cannot tell, as too few trials were judged."
+            return _sentence("effect_of_too_few", setting=self.setting)
         if not clear:
-            return f"{self.setting}: cannot tell ({'; '.join(f'{one.value} beside {self.best}: {_signed(one)}' for one in unclear)})."
-        worse = "; ".join(f"{one.value} scores less by {one.below:.2f} ± {one.error:.2f}" for one in clear)
-        same = f"; {', '.join(one.value for one in unclear)} cannot be told from it" if unclear else ""
-        beyond = f" It is the {self.end} that was tried: a {self.end.removesuffix('st')}r one may be better still." if self.end else ""
-        return f"{self.setting}: {self.best} is best; {worse}{same}.{beyond}"
+            beside = [_sentence("beside", value=one.value, best=self.best, by=-one.below, error=one.error) for one in unclear]
+            return _sentence("effect_unclear", setting=self.setting, others=beside)
+        return _sentence(
+            "effect", setting=self.setting, best=self.best,
+            worse=[_sentence("less", value=one.value, by=one.below, error=one.error) for one in clear],
+            same=[_sentence("same", values=[one.value for one in unclear])] if unclear else [],
+            beyond=[_sentence(f"beyond_{self.end}")] if self.end else [],
+        )  # fmt: skip
+
+    @property
+    def sentence(self) -> str:
+        """The same in English."""
+        return str(self.said)
 
     @property
     def as_data(self) -> dict[str, Any]:
         """For `--json`."""
         return {
-            "setting": self.setting, "best": self.best, "sentence": self.sentence, "repeated": self.repeated,
+            "setting": self.setting, "best": self.best, "sentence": self.sentence, "said": self.said.as_data, "repeated": self.repeated,
             "others": [vars(other) for other in self.others],
         }  # fmt: skip
 
@@ -196,5 +205,27 @@ def _mean(items: Items) -> float:
     return math.fsum(items.values()) / len(items)
 
 
-def _signed(one: Difference) -> str:
-    return f"{-one.below:+.2f} ± {one.error:.2f}"
+def _effect(setting: str, best: str, worse: Sequence[Sentence], same: Sequence[Sentence], beyond: Sequence[Sentence]) -> str:
+    parts = "; ".join(map(str, [*worse, *same]))
+    return " ".join([f"{setting}: {best} is best; {parts}.", *map(str, beyond)])
+
+
+def _beside(value: str, best: str, by: float, error: float) -> str:
+    return f"{value} beside {best}: {by:+.2f} ± {error:.2f}"
+
+
+SENTENCES: dict[str, Callable[..., str]] = {
+    "sweep.effect_of_too_few": lambda setting: f"{setting}: cannot tell, as too few trials were judged.",
+    "sweep.effect_unclear": lambda setting, others: f"{setting}: cannot tell ({'; '.join(map(str, others))}).",
+    "sweep.beside": _beside,
+    "sweep.effect": _effect,
+    "sweep.less": lambda value, by, error: f"{value} scores less by {by:.2f} ± {error:.2f}",
+    "sweep.same": lambda values: f"{', '.join(values)} cannot be told from it",
+    "sweep.beyond_largest": lambda: "It is the largest that was tried: a larger one may be better still.",
+    "sweep.beyond_smallest": lambda: "It is the smallest that was tried: a smaller one may be better still.",
+}
+"""Code -> how its English is made."""
+
+
+def _sentence(code: str, **values: Any) -> Sentence:
+    return Sentence.of(SENTENCES, f"sweep.{code}", **values)

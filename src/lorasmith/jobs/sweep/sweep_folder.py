@@ -41,6 +41,8 @@ class Record:
     """The values of each trial that was begun, in their order."""
     ruled_out: dict[int, str] = field(default_factory=dict)
     """Trial -> why."""
+    rulings: dict[int, dict[str, Any]] = field(default_factory=dict)
+    """Trial -> the same as code and values; earlier versions kept none."""
     full: int | None = None
     """The trial whose settings are trained in full."""
     seconds: float = 0.0
@@ -133,7 +135,8 @@ def sweep_in(root: str | Path) -> Sweep:
 def _read(root: Path) -> Record:
     try:
         tree: Mapping[str, Any] = json.loads((root / RECORD).read_bytes())
-        return Record(**{**tree, "ruled_out": {int(number): why for number, why in tree["ruled_out"].items()}})
+        by_trial = {name: {int(number): why for number, why in tree.get(name, {}).items()} for name in ("ruled_out", "rulings")}
+        return Record(**{**tree, **by_trial})
     except FileNotFoundError:
         raise SettingsError(f"{root} is not the folder of a sweep. Give its file.", code="sweep.no_folder", path=str(root)) from None
     except (ValueError, KeyError, TypeError, AttributeError) as error:

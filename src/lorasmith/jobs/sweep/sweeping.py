@@ -111,7 +111,7 @@ class Sweeping:
         begun = [Begun(number, self.folder.trial(number), values) for number, values in enumerate(record.trials, 1)]
         running = [one for one in begun if one.folder in statuses and statuses[one.folder].state == "running"]
         for number, ruling in self.rulings.look(begun, [one for one in running if one.number not in record.ruled_out]):
-            record.ruled_out[number] = str(ruling)
+            record.ruled_out[number], record.rulings[number] = str(ruling), ruling.said.as_data
             self._save()
             self.say(f"Trial {number}: {ruling}")
         for one in running:

@@ -3,12 +3,14 @@ import type { Shape } from "../../api/client";
 import { number } from "../../components/format";
 import { HelpLink } from "../../components/HelpLink";
 import tables from "../../components/Table.module.css";
+import { useTold } from "../../words/told";
 import classes from "./Proof.module.css";
 import type { ProofProps } from "./RunProof";
 
 /** What is said of each checkpoint, and behind a fold every number that was measured. */
 export function Numbers({ proof }: ProofProps) {
   const { t } = useTranslation("proof");
+  const { calledSo, labelled, meant } = useTold();
   const labels = [...new Set(proof.checkpoints.flatMap((one) => Object.keys(one.labels)))];
   return (
     <>
@@ -21,7 +23,7 @@ export function Numbers({ proof }: ProofProps) {
               <th scope="col">{t("score")}</th>
               {labels.map((label) => (
                 <th key={label} scope="col">
-                  {label}
+                  {labelled(label)}
                 </th>
               ))}
             </tr>
@@ -30,11 +32,11 @@ export function Numbers({ proof }: ProofProps) {
             {proof.checkpoints.map((one) => (
               <tr key={one.file} data-recommended={one.file === proof.recommended || undefined}>
                 <th scope="row">
-                  {one.name}
+                  {calledSo(one.called, one.name)}
                   {one.file === proof.recommended && <span className={classes.mark}> {t("recommended")}</span>}
                   {proof.as_good.includes(one.file) && <span className="soft"> {t("as_good")}</span>}
                 </th>
-                <td>{one.verdict}</td>
+                <td>{labelled(one.verdict)}</td>
                 <td>{withError(one.score)}</td>
                 {labels.map((label) => (
                   <td key={label}>{t(`holds_${one.labels[label] ?? "unknown"}`)}</td>
@@ -50,9 +52,9 @@ export function Numbers({ proof }: ProofProps) {
           {Object.entries(proof.verdicts).map(([verdict, meaning]) => (
             <div key={verdict}>
               <dt>
-                {verdict} <HelpLink kind="verdicts" name={verdict} sign />
+                {labelled(verdict)} <HelpLink kind="verdicts" name={verdict} sign />
               </dt>
-              <dd>{meaning}</dd>
+              <dd>{meant(verdict, meaning)}</dd>
             </div>
           ))}
         </dl>
@@ -66,7 +68,7 @@ export function Numbers({ proof }: ProofProps) {
                 <th scope="col">{t("measure")}</th>
                 {proof.checkpoints.map((one) => (
                   <th key={one.file} scope="col">
-                    {one.name}
+                    {calledSo(one.called, one.name)}
                   </th>
                 ))}
                 <th scope="col">{t("as_base")}</th>

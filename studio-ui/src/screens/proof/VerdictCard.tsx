@@ -9,6 +9,7 @@ import { number } from "../../components/format";
 import { HelpLink } from "../../components/HelpLink";
 import { say, sayProblem } from "../../components/say";
 import { useKeys } from "../../keys/useKeys";
+import { useTold } from "../../words/told";
 import classes from "./Proof.module.css";
 import type { ProofProps } from "./RunProof";
 
@@ -19,7 +20,8 @@ const CANNOT_TELL = "cannot tell";
 export function VerdictCard({ run, proof }: ProofProps) {
   const { t } = useTranslation("proof");
   const client = useQueryClient();
-  const [first, ...others] = proof.sentences;
+  const { told, calledSo } = useTold();
+  const [first, ...others] = proof.sentences.map((english, at) => told(english, proof.said[at]));
   const recommended = proof.checkpoints.find((one) => one.file === proof.recommended);
   const isKept = proof.kept !== null;
   const keep = useMutation({
@@ -53,7 +55,7 @@ export function VerdictCard({ run, proof }: ProofProps) {
             disabled={isKept}
             onClick={() => keep.mutate(proof.recommended as string)}
           >
-            {isKept ? t("is_kept") : t("keep", { name: recommended?.name })}
+            {isKept ? t("is_kept") : t("keep", { name: recommended && calledSo(recommended.called, recommended.name) })}
           </Button>
           {isKept && (
             <Button component={Link} href="/library" size="md" variant="default" leftSection={<Share2 size={18} aria-hidden />}>

@@ -10,8 +10,8 @@ const proof = {
     { name: "cat (seed 2)", group: "other", text: "cat", seed: 2, base: "base-2.png" },
   ],
   checkpoints: [
-    { name: "epoch 1", file: "a.safetensors", pictures: {} },
-    { name: "epoch 2", file: "b.safetensors", pictures: { "zorvex (seed 1)": "b-1.png" } },
+    { name: "epoch 1", called: { epoch: 1 }, file: "a.safetensors", pictures: {} },
+    { name: "epoch 2", called: { epoch: 2 }, file: "b.safetensors", pictures: { "zorvex (seed 1)": "b-1.png" } },
   ],
   weights: [
     { weight: 1, pictures: { "zorvex (seed 1)": "one.png" } },

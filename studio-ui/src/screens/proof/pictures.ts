@@ -1,5 +1,6 @@
 import type { Shape } from "../../api/client";
 import type { Matrix } from "../../components/samples/matrix";
+import { calledSo } from "../../words/told";
 
 type Proof = Shape<"ProofView">;
 
@@ -18,7 +19,7 @@ export function byCheckpoint(proof: Proof, group: string, baseWord: string): Sho
   const drawn = proof.checkpoints.filter((one) => Object.keys(one.pictures).length > 0);
   return {
     matrix: {
-      rows: [baseWord, ...drawn.map((one) => one.name)],
+      rows: [baseWord, ...drawn.map((one) => calledSo(one.called, one.name))],
       columns: prompts.map((prompt) => prompt.name),
       cells: [prompts.map((prompt) => prompt.base), ...drawn.map((one) => prompts.map((prompt) => one.pictures[prompt.name] ?? null))],
     },

@@ -3,16 +3,18 @@ import { Trophy } from "lucide-react";
 import { useTranslation } from "react-i18next";
 import { Link } from "wouter";
 import type { Shape } from "../../api/client";
+import { useTold } from "../../words/told";
 import classes from "./Run.module.css";
 
 /** What the run's proof says, with a link to it, or that there is none yet. Empty while there is no file to prove. */
 export function RunVerdict({ run }: { run: Shape<"RunFacts"> }) {
   const { t } = useTranslation("runs");
+  const { told } = useTold();
   if (!run.verdict && run.checkpoints === 0) return null;
   const judging = run.state === "judging";
   return (
     <div className={`panel ${classes.verdict}`}>
-      <p>{run.verdict || t(judging ? "judging" : "not_proven")}</p>
+      <p>{told(run.verdict, run.said) || t(judging ? "judging" : "not_proven")}</p>
       <Button
         component={Link}
         href={`/runs/${encodeURIComponent(run.id)}/proof`}

@@ -8,6 +8,7 @@ import { Curve, type Line } from "../../components/curve/Curve";
 import { smoothed } from "../../components/curve/series";
 import { ErrorCard } from "../../components/ErrorCard";
 import tables from "../../components/Table.module.css";
+import { useTold } from "../../words/told";
 import { imagesAStep } from "../run/facts";
 import { RunState } from "./RunState";
 import classes from "./Runs.module.css";
@@ -17,6 +18,7 @@ const SMOOTHING = 0.9;
 /** Runs side by side: where their settings differ, their curves over the images seen, their samples from the same seed, their verdicts. */
 export function Compare({ ids }: { ids: string[] }) {
   const { t } = useTranslation("runs");
+  const { told } = useTold();
   const differences = useGet("/api/runs/compare", { query: { runs: ids.join(",") } });
   const runs = useEach(ids, (run) => ({
     queryKey: keyOf("/api/runs/{run}", { path: { run } }),
@@ -50,7 +52,7 @@ export function Compare({ ids }: { ids: string[] }) {
             <tr>
               <th scope="row">{t("verdict")}</th>
               {ids.map((id, index) => (
-                <td key={id}>{runs[index]?.data?.verdict || t("not_proven")}</td>
+                <td key={id}>{told(runs[index]?.data?.verdict ?? "", runs[index]?.data?.said) || t("not_proven")}</td>
               ))}
             </tr>
             {differences.data?.map(({ setting, values }) => (

@@ -8,6 +8,7 @@ import { ago, number, roughly } from "../../components/format";
 import { Sentence } from "../../components/Sentence";
 import tables from "../../components/Table.module.css";
 import { useProjectNames } from "../../frame/project";
+import { useTold } from "../../words/told";
 import { SweepState } from "../sweep/SweepState";
 import { RunState } from "./RunState";
 import classes from "./Runs.module.css";
@@ -70,6 +71,7 @@ function inOrder(runs: Run[], sweeps: Sweep[]): (Run | Sweep)[] {
 function SweepRows({ sweep, trials, chosen, onChoose }: { sweep: Sweep; trials: Run[] } & Pick<Props, "chosen" | "onChoose">) {
   const { t } = useTranslation("runs");
   const nameOf = useProjectNames();
+  const { told } = useTold();
   const [opened, open] = useState(false);
   const numbered = [...trials].sort((one, other) => one.name.localeCompare(other.name, undefined, { numeric: true }));
   return (
@@ -100,7 +102,7 @@ function SweepRows({ sweep, trials, chosen, onChoose }: { sweep: Sweep; trials: 
         <td />
         <td>{sweep.last_event && ago(sweep.last_event)}</td>
         <td className={classes.verdict}>
-          <Sentence>{sweep.sentence}</Sentence>
+          <Sentence>{told(sweep.sentence, sweep.sentence_said)}</Sentence>
         </td>
       </tr>
       {opened && numbered.map((run) => <RunRow key={run.id} run={run} chosen={chosen} onChoose={onChoose} trial />)}
@@ -111,6 +113,7 @@ function SweepRows({ sweep, trials, chosen, onChoose }: { sweep: Sweep; trials: 
 function RunRow({ run, chosen, onChoose, trial = false }: { run: Run; trial?: boolean } & Pick<Props, "chosen" | "onChoose">) {
   const { t } = useTranslation("runs");
   const nameOf = useProjectNames();
+  const { told } = useTold();
   return (
     <tr data-trial={trial || undefined}>
       <td>
@@ -136,7 +139,7 @@ function RunRow({ run, chosen, onChoose, trial = false }: { run: Run; trial?: bo
       <td data-number>{run.steps === null ? run.step : t("of", { done: number(run.step), all: number(run.steps) })}</td>
       <td data-number>{run.loss === null ? "" : number(run.loss, 4)}</td>
       <td>{run.last_event && ago(run.last_event)}</td>
-      <td className={classes.verdict}>{run.verdict}</td>
+      <td className={classes.verdict}>{told(run.verdict, run.said)}</td>
     </tr>
   );
 }

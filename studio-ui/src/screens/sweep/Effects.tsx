@@ -2,20 +2,22 @@ import { useTranslation } from "react-i18next";
 import type { Shape } from "../../api/client";
 import { number } from "../../components/format";
 import tables from "../../components/Table.module.css";
+import { useTold } from "../../words/told";
 import classes from "./Sweep.module.css";
 import { withError } from "./withError";
 
 /** What each setting did to the score, with margins; or why that cannot be said. */
 export function Effects({ sweep }: { sweep: Shape<"SweepFacts"> }) {
   const { t } = useTranslation("sweeps");
-  if (sweep.effects.length === 0) return sweep.why_not ? <p className="soft">{sweep.why_not}</p> : null;
+  const { told } = useTold();
+  if (sweep.effects.length === 0) return sweep.why_not ? <p className="soft">{told(sweep.why_not, sweep.why_not_said)}</p> : null;
   const rows = sweep.effects.flatMap((effect) => effect.others.map((other) => ({ effect, other })));
   const alone = sweep.effects.some((effect) => !effect.repeated);
   return (
     <section aria-labelledby="effects">
       <h2 id="effects">{t("effects")}</h2>
       {sweep.effects.map((effect) => (
-        <p key={effect.setting}>{effect.sentence}</p>
+        <p key={effect.setting}>{told(effect.sentence, effect.said)}</p>
       ))}
       {rows.length > 0 && (
         // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by the keyboard

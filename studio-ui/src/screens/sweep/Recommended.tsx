@@ -7,6 +7,7 @@ import { api, ask, type Shape } from "../../api/client";
 import { lookAgain } from "../../api/queries";
 import { Sentence } from "../../components/Sentence";
 import { say, sayProblem } from "../../components/say";
+import { useTold } from "../../words/told";
 import { trainWith } from "../run/trainWith";
 import classes from "./Sweep.module.css";
 
@@ -16,7 +17,9 @@ type Sweep = Shape<"SweepFacts">;
 export function Recommended({ sweep }: { sweep: Sweep }) {
   const { t } = useTranslation("sweeps");
   const best = sweep.rows.find((row) => row.recommended);
-  const said = sweep.sentences.slice(0, best && sweep.rows.some((row) => row.as_good) ? 2 : 1);
+  const { told } = useTold();
+  const shown = best && sweep.rows.some((row) => row.as_good) ? 2 : 1;
+  const said = sweep.sentences.slice(0, shown).map((english, at) => told(english, sweep.said[at]));
   const open = sweep.state !== "finished" && sweep.state !== "unreadable";
   return (
     <section className={`panel ${classes.recommended}`} data-found={best !== undefined || undefined} aria-label={t("recommended_title")}>
@@ -26,7 +29,11 @@ export function Recommended({ sweep }: { sweep: Sweep }) {
             <Sentence>{sentence}</Sentence>
           </p>
         ))}
-        {open && <p className="soft small">{t(`so_far_${sweep.state}`)}</p>}
+        {open && (
+          <p className="soft small">
+            {sweep.rows.some((row) => row.verdict.length > 0) && t("so_far")} {t(`goes_on_${sweep.state}`)}
+          </p>
+        )}
       </div>
       {best?.run && <Uses sweep={sweep} run={best.run} file={best.file} inFull={best.number === null} />}
     </section>

@@ -3,6 +3,7 @@ import { Link } from "wouter";
 import type { Shape } from "../../api/client";
 import { number } from "../../components/format";
 import tables from "../../components/Table.module.css";
+import { useTold } from "../../words/told";
 import runs from "../runs/Runs.module.css";
 import classes from "./Sweep.module.css";
 import { withError } from "./withError";
@@ -62,6 +63,8 @@ export function Trials({ sweep }: { sweep: Shape<"SweepFacts"> }) {
 
 function Row({ row, varied }: { row: Trial; varied: string[] }) {
   const { t } = useTranslation("sweeps");
+  const { told } = useTold();
+  const verdict = row.verdict.map((english, at) => told(english, row.said[at])).join(" ");
   const name = row.number === null ? t("in_full") : t("trial_number", { number: row.number });
   return (
     <tr data-recommended={row.recommended || undefined}>
@@ -88,7 +91,7 @@ function Row({ row, varied }: { row: Trial; varied: string[] }) {
         )}
       </td>
       <td data-number>{withError(row.score)}</td>
-      <td className={classes.verdict}>{row.verdict.join(" ") || row.reason}</td>
+      <td className={classes.verdict}>{verdict || told(row.reason, row.reason_said)}</td>
     </tr>
   );
 }

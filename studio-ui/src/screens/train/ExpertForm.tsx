@@ -3,7 +3,8 @@ import { Search, X } from "lucide-react";
 import { useDeferredValue, useMemo } from "react";
 import { useTranslation } from "react-i18next";
 import { useGet } from "../../api/queries";
-import { type Section, sectionsOf } from "../../components/fields/schema";
+import { useSections } from "../../components/fields/inLanguage";
+import type { Section } from "../../components/fields/schema";
 import { found } from "../../components/fields/search";
 import { Loaded } from "../../components/Loaded";
 import { RayField } from "../../components/RayField";
@@ -37,7 +38,7 @@ function Sections({ training, planned, schema }: Props & { schema: unknown }) {
   const [only, showOnly] = useAddress("changed");
   const folders = valueAt(training.settings, "datasets");
   const count = Array.isArray(folders) ? folders.length : 0;
-  const sections = useMemo(() => sectionsOf(schema, count), [schema, count]);
+  const sections = useSections(schema, count);
   const wanted = useDeferredValue(search);
   const fitting = useMemo(() => found(sections, wanted), [sections, wanted]);
   const shown = only ? changedIn(fitting, training) : fitting;

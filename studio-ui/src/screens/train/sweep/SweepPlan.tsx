@@ -3,7 +3,7 @@ import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { FileDown, Layers } from "lucide-react";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
-import { useLocation } from "wouter";
+import { Link, useLocation } from "wouter";
 import { api, ask } from "../../../api/client";
 import type { Problem } from "../../../api/problem";
 import { ErrorCard } from "../../../components/ErrorCard";
@@ -85,7 +85,11 @@ export function SweepPlan({ project, training, sweep }: Props) {
                 <Sentence>{estimate.problem ?? ""}</Sentence>
               </p>
             )}
-            {draft.stopEarly && !plan.held_out && <p className="soft small">{t("nothing_held_out")}</p>}
+            {draft.stopEarly && !plan.held_out && (
+              <p className="soft small">
+                {t("nothing_held_out")} <Link href={`/projects/${encodeURIComponent(project)}/images`}>{t("hold_some_out")}</Link>
+              </p>
+            )}
             {plan.values.length > 0 && (
               <details>
                 <summary>{t("each_trial")}</summary>

@@ -4,7 +4,8 @@ import { useMemo } from "react";
 import { useTranslation } from "react-i18next";
 import { api, ask } from "../../../api/client";
 import { useGet } from "../../../api/queries";
-import { type Field, type Section, sectionsOf } from "../../../components/fields/schema";
+import { useSections } from "../../../components/fields/inLanguage";
+import type { Field, Section } from "../../../components/fields/schema";
 import { found } from "../../../components/fields/search";
 import { Loaded } from "../../../components/Loaded";
 import { RayField } from "../../../components/RayField";
@@ -39,7 +40,8 @@ function Form({ training, sweep, schema }: Props & { schema: unknown }) {
   const { draft, change, problem } = sweep;
   const folders = valueAt(training.settings, "datasets");
   const count = Array.isArray(folders) ? folders.length : 0;
-  const sections = useMemo(() => sectionsOf(schema, count).filter((section) => section.name !== ""), [schema, count]);
+  const all = useSections(schema, count);
+  const sections = useMemo(() => all.filter((section) => section.name !== ""), [all]);
   const fields = useMemo(() => new Map(sections.flatMap((section) => section.fields).map((field) => [field.name, field])), [sections]);
   const place = problem?.told.place ?? undefined;
 

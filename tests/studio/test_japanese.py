@@ -1,0 +1,85 @@
+"""What the package says in English, the page says in Japanese: sentences by their codes, settings by their names."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lorasmith.evaluation import compare
+from lorasmith.evaluation.verdict import wording
+from lorasmith.evaluation.verdict.labels import meanings
+from lorasmith.jobs.sweep import asha, effects, outcome
+from lorasmith.training.settings.tree import Settings
+from lorasmith.training.validation.bands import BANDS
+
+WORDS = Path(__file__).parents[2] / "studio-ui" / "src" / "words" / "ja"
+SENTENCES = wording.SENTENCES | compare.SENTENCES | effects.SENTENCES | asha.SENTENCES | outcome.SENTENCES
+"""Every sentence that carries a code, wherever it is made."""
+
+
+def words(name: str) -> dict[str, Any]:
+    read: dict[str, Any] = json.loads((WORDS / f"{name}.json").read_text(encoding="utf-8"))
+    return read
+
+
+@pytest.fixture(scope="module")
+def said() -> dict[str, str]:
+    """Code -> the sentence in Japanese."""
+    rooms = {code.partition(".")[0] for code in SENTENCES}
+    return {f"{room}.{name}": text for room, sentences in words("sentences").items() if room in rooms for name, text in sentences.items()}
+
+
+def test_every_sentence_of_a_verdict_or_a_sweep_has_its_japanese_and_none_is_left_over(said):
+    assert set(said) == set(SENTENCES)
+
+
+def test_a_japanese_sentence_says_every_value_of_its_english(said):
+    slots = {code: set(re.findall(r"\{\{(\w+)\}\}", text)) for code, text in said.items()}
+    assert slots == {code: set(inspect.signature(english).parameters) for code, english in SENTENCES.items()}
+
+
+def test_labels_their_meanings_and_bands_have_their_japanese():
+    own = words("sentences")
+    assert set(own["label"]) == set(own["meaning"]) == set(meanings())
+    assert set(own["band"]) == set(BANDS)
+
+
+def _schema() -> dict[str, tuple[str, list[str]]]:
+    """Dotted name of each setting, that of a folder as `datasets.repeats` -> its description and its choices; of a section, with "."."""
+    schema = Settings.model_json_schema()
+    found = {}
+    for name, entry in schema["properties"].items():
+        place = entry.get("$ref") or entry.get("items", {}).get("$ref")
+        inner = schema["$defs"][place.rpartition("/")[2]] if place else None
+        if inner is None:
+            found[f"general.{name}"] = entry
+            continue
+        found[f"{name}."] = inner
+        found |= {f"{name}.{own}": each for own, each in inner["properties"].items()}
+    return {
+        name: (entry.get("description", ""), [choice for form in [entry, *entry.get("anyOf", [])] for choice in form.get("enum", [])])
+        for name, entry in found.items()
+        if name != "general.version"  # no form shows it
+    }
+
+
+def test_every_setting_has_its_japanese_and_no_name_is_left_over():
+    tree = words("settings_tree")
+    names = {f"{section}.{name}" for section, own in tree.items() for name in own["settings"]}
+    names |= {f"{section}." for section, own in tree.items() if "says" in own}
+    assert names == set(_schema())
+    assert all(each["label"] and each["says"] for own in tree.values() for each in own["settings"].values())
+
+
+def test_choices_that_the_english_explains_are_explained_in_japanese_by_their_names():
+    tree = words("settings_tree")
+    for name, (english, choices) in _schema().items():
+        section, _, own = name.partition(".")
+        japanese = tree[section]["settings"][own]["says"] if own else ""
+        for choice in choices:
+            assert (choice not in english) or (choice in japanese), f"{name}: {choice}"
