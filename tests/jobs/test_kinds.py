@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 from safetensors import safe_open
 
+from lorasmith import cluster
 from lorasmith.captions.collection import open_captions
 from lorasmith.dataset_folder import pictures_below
 from lorasmith.errors import InputError
@@ -61,6 +62,22 @@ def test_the_guide_says_which_kinds_need_an_accelerator():
     for needs, words in (("accelerator", "job that needs it"), ("cpu", "jobs that need none")):
         named = guide.split(f"{words} (")[1].split(")")[0].split(", ")
         assert named == sorted(name for name, kind in KINDS.items() if kind.needs == needs)
+
+
+def test_a_kind_that_works_over_a_cluster_says_before_it_begins_that_ray_is_missing(workspace, monkeypatch):
+    monkeypatch.setattr(cluster, "find_spec", lambda package: None)
+    given = {"audit": {}, "tag": {"tagger": "anna"}, "describe": {"model": "anna"}}
+    for kind, more in given.items():
+        with pytest.raises(InputError, match=r"lorasmith\[scale\]") as refused:
+            checked(kind, {"dataset": "anna", "ray": "auto", **more}).check_can_begin(workspace)
+        assert refused.value.values["setting"] == "ray"
+    over_a_cluster = {name for name, kind in KINDS.items() if "ray" in kind.arguments.model_fields}
+    assert over_a_cluster == {*given, "cache", "train", "sweep"}
+
+
+def test_a_server_is_asked_by_one_machine():
+    with pytest.raises(InputError, match="ray is for a model that the nodes run"):
+        checked("describe", {"dataset": "anna", "endpoint": {"base_url": "http://127.0.0.1:1", "model": "m"}, "ray": "auto"})
 
 
 def test_import_goes_on_and_adds_nothing_twice(workspace):

@@ -19,6 +19,10 @@ from lorasmith.demo.weights import TAGGER
 from lorasmith.errors import RunError
 from lorasmith.jobs.cluster.describing import describe_on_ray
 from lorasmith.jobs.cluster.tagging import tag_on_ray
+from lorasmith.jobs.enqueue import checked
+from lorasmith.jobs.kinds.registry import KINDS
+from lorasmith.jobs.work import Work
+from lorasmith.jobs.workspace import JobFolder
 from tests.captions.taggers.test_captioner import blip  # noqa: F401
 from tests.command_line import lorasmith
 from tests.ray_cluster import ray_cluster
@@ -99,8 +103,35 @@ def test_descriptions_are_those_of_one_machine_and_none_is_asked_for_twice(clust
     assert rows(shared / DESCRIPTIONS, "descriptions") == rows(alone / DESCRIPTIONS, "descriptions")
 
 
-def test_the_commands_write_the_captions_of_one_machine(cluster, datasets):
+def captions_in(folder):
+    return {file.name: file.read_bytes() for file in folder.glob("*.txt")}
+
+
+def test_the_commands_write_the_captions_of_one_machine(cluster, datasets, blip):  # noqa: F811
     alone, shared = datasets
-    for folder, more in ((alone, ()), (shared, ("--ray", cluster.address))):
-        lorasmith("captions", "tag", str(folder), "--tagger", "demo", "--mode", "overwrite", *more)
-    assert {file.name: file.read_bytes() for file in shared.glob("*.txt")} == {file.name: file.read_bytes() for file in alone.glob("*.txt")}
+    before = captions_in(alone)
+    for command in (
+        ("tag", "--tagger", "demo", "--mode", "overwrite"),
+        ("describe", "--model", str(blip), "--max-tokens", "4", "--beams", "1", "--prompt", "a drawing of"),
+    ):
+        verb, *options = command
+        lorasmith("captions", verb, str(alone), *options)
+        lorasmith("captions", verb, str(shared), *options, "--ray", cluster.address)
+        assert captions_in(shared) == captions_in(alone) != before
+        before = captions_in(alone)
+    assert rows(shared / DESCRIPTIONS, "descriptions") == rows(alone / DESCRIPTIONS, "descriptions")
+
+
+def test_jobs_over_the_cluster_come_to_what_they_do_on_one_machine(cluster, datasets, blip, monkeypatch, tmp_path):  # noqa: F811
+    monkeypatch.chdir(tmp_path)
+    work = Work(JobFolder(tmp_path / "job"))
+    work.folder.root.mkdir()
+    for kind, arguments in (
+        ("audit", {"resolution": 64}),
+        ("tag", {"tagger": str(TAGGER), "mode": "overwrite"}),
+        ("describe", {"model": str(blip), "max_tokens": 4, "beams": 1, "prompt": "a drawing of"}),
+    ):
+        alone = KINDS[kind].run(checked(kind, {"dataset": "alone", **arguments}), work)
+        shared = KINDS[kind].run(checked(kind, {"dataset": "shared", **arguments, "ray": cluster.address}), work)
+        assert shared == alone
+        assert captions_in(datasets[1]) == captions_in(datasets[0])

@@ -18,6 +18,10 @@ from lorasmith.images.picture_cache import PICTURES
 from lorasmith.jobs.cluster.caching import cache_on_ray
 from lorasmith.jobs.cluster.measuring import measure_on_ray
 from lorasmith.jobs.cluster.ray_map import map_on_ray
+from lorasmith.jobs.enqueue import checked
+from lorasmith.jobs.kinds.registry import KINDS
+from lorasmith.jobs.work import Work
+from lorasmith.jobs.workspace import JobFolder
 from lorasmith.training.run import train
 from tests.ray_cluster import ray_cluster
 
@@ -91,7 +95,10 @@ def test_latents_and_captions_are_those_of_one_machine_and_nothing_is_encoded_tw
     assert written.items() <= expected.items()  # the training has encoded the prompts of its samples, too
     (lost,) = list((tmp_path / "shared" / "latents").rglob("*.safetensors"))[:1]
     lost.unlink()
-    assert cache_on_ray(shared, cluster.address).encoded == 1
+    as_a_job = KINDS["cache"].run(
+        checked("cache", {"settings": shared.model_dump(mode="json"), "ray": cluster.address}), Work(JobFolder(tmp_path))
+    )
+    assert as_a_job == {"pictures": 5}
     assert files_in(tmp_path / "shared") == written
 
 

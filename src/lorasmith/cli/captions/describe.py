@@ -92,15 +92,12 @@ def _described(
     folder: Path, captioner: Captioner, prompts: Mapping[Path, str], again: bool, ray: str | None, opened_there: Callable[[], Captioner]
 ) -> DescribedPictures:
     """What the captioner says, here or on the nodes of a cluster, where `opened_there` opens it; ends the command where that is stopped."""
-    from lorasmith.captions.taggers.descriptions import describe_pictures
+    from lorasmith.jobs.captioning import describe as describe_anywhere
 
     with stop_on_ctrl_c("Stopping after this batch.") as stopping, progress_bar("describing") as progress:
-        if ray is None:
-            result = describe_pictures(folder, captioner, prompts, again=again, progress=progress, cancelled=stopping)
-        else:
-            from lorasmith.jobs.cluster.describing import describe_on_ray
-
-            result = describe_on_ray(folder, opened_there, captioner, prompts, ray, again=again, progress=progress, cancelled=stopping)
+        result = describe_anywhere(
+            folder, captioner, prompts, open_there=opened_there, ray=ray, again=again, progress=progress, cancelled=stopping
+        )
     if result.stopped:
         typer.echo(
             f"Stopped after {len(result.texts)} of {count(len(prompts), 'picture')}; their descriptions are stored, and the same command continues "

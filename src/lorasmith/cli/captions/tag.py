@@ -133,8 +133,9 @@ def _tag_pictures(
     opened_by: tuple[str, str | None],
 ) -> tuple[str, TaggedPictures]:
     """The tagger's identity and which pictures have its probabilities; runs the tagger if there is one, which `opened_by` names."""
-    from lorasmith.captions.taggers.tagging import tag_pictures, tagged_before
+    from lorasmith.captions.taggers.tagging import tagged_before
     from lorasmith.errors import SettingsError
+    from lorasmith.jobs.captioning import tag as tag_anywhere
 
     if tagger is None:
         identities = store.taggers()
@@ -145,15 +146,10 @@ def _tag_pictures(
             )  # fmt: skip
         return identities[0], tagged_before(store, identities[0], pictures)
     with stop_on_ctrl_c("Stopping after this batch.") as stopping, progress_bar("tagging") as progress:
-        if ray is None:
-            result = tag_pictures(store, tagger, pictures, batch_size=batch_size, again=again, progress=progress, cancelled=stopping)
-        else:
-            from lorasmith.jobs.cluster.tagging import tag_on_ray
-
-            result = tag_on_ray(
-                store, partial(opened_tagger, *opened_by, threads=1), pictures, ray, batch_size=batch_size, again=again, progress=progress,
-                cancelled=stopping,
-            )  # fmt: skip
+        result = tag_anywhere(
+            store, tagger, pictures, open_there=partial(opened_tagger, *opened_by, threads=1), ray=ray, batch_size=batch_size, again=again,
+            progress=progress, cancelled=stopping,
+        )  # fmt: skip
     if result.stopped:
         typer.echo(
             f"Stopped after {len(result.contents)} of {count(len(pictures), 'picture')}; their probabilities are stored, and the same command "

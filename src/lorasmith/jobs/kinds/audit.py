@@ -8,12 +8,12 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field
 
 from lorasmith.curation.audit.checks import CheckName
-from lorasmith.jobs.kind import Arguments, Kind
-from lorasmith.jobs.kinds.options import CACHE, cache_of_pictures, make_tiles
+from lorasmith.jobs.kind import Kind
+from lorasmith.jobs.kinds.options import CACHE, OverRay, cache_of_pictures, make_tiles
 from lorasmith.jobs.work import StoppedEarly, Work
 
 
-class AuditArguments(Arguments):
+class AuditArguments(OverRay):
     """What `lorasmith audit` is given."""
 
     reads: ClassVar[tuple[str, ...]] = ("dataset",)
@@ -28,11 +28,12 @@ class AuditArguments(Arguments):
 
 def run(arguments: AuditArguments, work: Work) -> dict[str, Any]:
     """Audit; an audit or a page later finds everything in the cache."""
-    from lorasmith.curation.audit.dataset import audit_dataset
+    from lorasmith.jobs.auditing import audit
 
-    result = audit_dataset(
+    result = audit(
         arguments.dataset, kind=arguments.kind, resolution=arguments.resolution, cache=cache_of_pictures(arguments.cache),
         read_words=arguments.words, without=arguments.without, cancelled=work.cancelled, progress=work.progress("looking", "picture"),
+        ray=arguments.ray,
     )  # fmt: skip
     if result.left_out:
         raise StoppedEarly

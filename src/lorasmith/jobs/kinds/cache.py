@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from lorasmith.jobs.kind import Kind
+from lorasmith.jobs.kinds.options import OverRay
 from lorasmith.jobs.kinds.settings_source import SettingsSource
 from lorasmith.jobs.kinds.train import reporting
 from lorasmith.jobs.work import StoppedEarly, Work
 
 
-class CacheArguments(SettingsSource):
+class CacheArguments(OverRay, SettingsSource):
     """Of which training the latents are wanted."""
 
 
@@ -19,8 +20,13 @@ def run(arguments: CacheArguments, work: Work) -> dict[str, Any]:
     from lorasmith.training.cache_ahead import cache_ahead
     from lorasmith.training.commands import StopRequested
 
+    settings, listeners = arguments.read_settings(), [reporting(work)]
     try:
-        return {"pictures": cache_ahead(arguments.read_settings(), [reporting(work)], work.commands)}
+        if arguments.ray is None:
+            return {"pictures": cache_ahead(settings, listeners, work.commands)}
+        from lorasmith.jobs.cluster.caching import cache_on_ray
+
+        return {"pictures": cache_on_ray(settings, arguments.ray, listeners, work.commands).latents}
     except StopRequested:
         raise StoppedEarly from None
 

@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from pydantic import Field, model_validator
 
 from lorasmith.captions.taggers.vision_endpoint import EndpointSettings
-from lorasmith.jobs.kind import Arguments, Kind
+from lorasmith.jobs.kind import Kind
+from lorasmith.jobs.kinds.options import OverRay
 from lorasmith.jobs.work import StoppedEarly, Work
 
 if TYPE_CHECKING:
     from lorasmith.captions.taggers.captioner import Captioner
 
 
-class DescribeArguments(Arguments):
+class DescribeArguments(OverRay):
     """What `lorasmith captions describe` is given: a model, or a server."""
 
     reads: ClassVar[tuple[str, ...]] = ("dataset", "model")
@@ -39,6 +40,8 @@ class DescribeArguments(Arguments):
     def _one_captioner(self) -> Self:
         if (self.model is None) == (self.endpoint is None):
             raise ValueError("one of model and endpoint must be given")
+        if self.ray is not None and self.endpoint is not None:
+            raise ValueError("ray is for a model that the nodes run, and endpoint is a server: one of the two must be left out")
         return self
 
     def open_captioner(self) -> Captioner:
@@ -56,7 +59,8 @@ def run(arguments: DescribeArguments, work: Work) -> dict[str, Any]:
     from lorasmith.captions.collection import open_captions
     from lorasmith.captions.plan import CaptionPlan
     from lorasmith.captions.scope import Scope, select
-    from lorasmith.captions.taggers.descriptions import describe_pictures, described_captions, prompts_for
+    from lorasmith.captions.taggers.descriptions import described_captions, prompts_for
+    from lorasmith.jobs.captioning import describe
 
     collection = open_captions(arguments.dataset, unreadable_too=True)
     entries = select(collection, Scope(arguments.where, tuple(arguments.only)))
@@ -67,9 +71,9 @@ def run(arguments: DescribeArguments, work: Work) -> dict[str, Any]:
     prompt = captioner.default_prompt if arguments.prompt is None else arguments.prompt
     prompts = prompts_for(collection, entries, prompt, tags_of, arguments.trigger)
     pictures = {entry.key: collection.folder / entry.pictures[0] for entry in entries}
-    described = describe_pictures(
-        arguments.dataset, captioner, {pictures[key]: text for key, text in prompts.items()}, again=arguments.again,
-        progress=work.progress("describing", "picture"), cancelled=work.cancelled,
+    described = describe(
+        arguments.dataset, captioner, {pictures[key]: text for key, text in prompts.items()}, open_there=arguments.open_captioner,
+        ray=arguments.ray, again=arguments.again, progress=work.progress("describing", "picture"), cancelled=work.cancelled,
     )  # fmt: skip
     if described.stopped:
         raise StoppedEarly

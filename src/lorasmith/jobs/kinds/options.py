@@ -13,6 +13,7 @@ from lorasmith.dataset_folder import pictures_below
 from lorasmith.errors import about_setting
 from lorasmith.images.picture_cache import PICTURES, PictureCache
 from lorasmith.images.thumbnails import Thumbnails, make_thumbnails
+from lorasmith.jobs.kind import Arguments
 from lorasmith.jobs.work import Work
 from lorasmith.jobs.workspace import Workspace
 from lorasmith.models.device import Device
@@ -54,6 +55,19 @@ def check_ray(address: str | None) -> None:
     if address is not None:
         with about_setting("ray"):
             check_installed()
+
+
+class OverRay(Arguments):
+    """Arguments of a kind whose work can go over the nodes of a cluster."""
+
+    ray: str | None = Field(
+        None, description="A Ray cluster whose nodes do the work: HEAD:PORT, or auto: the one of this machine. Empty: this machine."
+    )
+
+    def check_can_begin(self, workspace: Path) -> None:
+        """The same, and whether Ray is installed where a cluster is wanted."""
+        check_ray(self.ray)
+        super().check_can_begin(workspace)
 
 
 def cache_of_pictures(cache: Path) -> Path:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from pydantic import Field, model_validator
 
 from lorasmith.errors import about_setting
-from lorasmith.jobs.kind import Arguments, Kind
-from lorasmith.jobs.kinds.options import check_ray
+from lorasmith.jobs.kind import Kind
+from lorasmith.jobs.kinds.options import OverRay
 from lorasmith.jobs.work import StoppedEarly, Work
 from lorasmith.models.files.hub import is_elsewhere
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from lorasmith.jobs.sweep.sweep_file import Sweep
 
 
-class SweepArguments(Arguments):
+class SweepArguments(OverRay):
     """What `lorasmith sweep` is given: a sweep's file, what such a file says, the folder of a sweep, or settings for the ladder."""
 
     reads: ClassVar[tuple[str, ...]] = ("file", "ladder")
@@ -26,9 +26,6 @@ class SweepArguments(Arguments):
     sweep: dict[str, Any] | None = Field(None, description="What such a file says.")
     ladder: Path | None = Field(None, description="Settings file (TOML): three rates by two ranks, then the winner in full.")
     out: Path | None = Field(None, description="The sweep's folder. Empty: runs/NAME.")
-    ray: str | None = Field(
-        None, description="A Ray cluster that trains the trials: HEAD:PORT, or auto: the one of this machine. Empty: this queue."
-    )
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
@@ -51,7 +48,6 @@ class SweepArguments(Arguments):
         from lorasmith.jobs.sweep.sweep import check_sweep
         from lorasmith.jobs.sweep.sweep_folder import SweepFolder
 
-        check_ray(self.ray)
         super().check_can_begin(workspace)
         wanted = self.read_sweep(workspace)
         if self.file is None or not (workspace / self.file).is_dir():

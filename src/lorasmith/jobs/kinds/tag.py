@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
 from pydantic import Field
 
 from lorasmith.captions.taggers.tag_choice import Mode, TagChoice
-from lorasmith.jobs.kind import Arguments, Kind
+from lorasmith.jobs.kind import Kind
+from lorasmith.jobs.kinds.options import OverRay
 from lorasmith.jobs.work import StoppedEarly, Work
 
 
-class TagArguments(Arguments):
+class TagArguments(OverRay):
     """What `lorasmith captions tag` is given."""
 
     reads: ClassVar[tuple[str, ...]] = ("dataset", "tagger", "vocabulary")
@@ -35,8 +37,9 @@ def run(arguments: TagArguments, work: Work) -> dict[str, Any]:
     from lorasmith.captions.scope import Scope, select
     from lorasmith.captions.taggers.probabilities import ProbabilityStore
     from lorasmith.captions.taggers.tagger import open_tagger
-    from lorasmith.captions.taggers.tagging import tag_pictures, tagged_captions
+    from lorasmith.captions.taggers.tagging import tagged_captions
     from lorasmith.captions.vocabulary import open_vocabulary
+    from lorasmith.jobs.captioning import tag
 
     vocabulary = open_vocabulary(arguments.vocabulary) if arguments.vocabulary else None
     collection = open_captions(arguments.dataset, unreadable_too=True)
@@ -44,9 +47,9 @@ def run(arguments: TagArguments, work: Work) -> dict[str, Any]:
     pictures = {entry.key: collection.folder / entry.pictures[0] for entry in entries}
     tagger = open_tagger(arguments.tagger)
     with ProbabilityStore(arguments.dataset) as store:
-        tagged = tag_pictures(
-            store, tagger, list(pictures.values()), batch_size=arguments.batch_size, again=arguments.again,
-            progress=work.progress("tagging", "picture"), cancelled=work.cancelled,
+        tagged = tag(
+            store, tagger, list(pictures.values()), open_there=partial(open_tagger, arguments.tagger, threads=1), ray=arguments.ray,
+            batch_size=arguments.batch_size, again=arguments.again, progress=work.progress("tagging", "picture"), cancelled=work.cancelled,
         )  # fmt: skip
         if tagged.stopped:
             raise StoppedEarly

@@ -12,7 +12,7 @@ from lorasmith.errors import about_setting
 from lorasmith.imports import without_collection
 from lorasmith.jobs.kind import Kind
 from lorasmith.jobs.kinds import prove
-from lorasmith.jobs.kinds.options import check_ray
+from lorasmith.jobs.kinds.options import OverRay
 from lorasmith.jobs.kinds.prove import Effort
 from lorasmith.jobs.kinds.settings_source import SettingsSource
 from lorasmith.jobs.work import StoppedEarly, Work
@@ -23,7 +23,7 @@ from lorasmith.training.records.run_folder import RunFolder
 from lorasmith.training.settings.changes import with_changes
 
 
-class TrainArguments(SettingsSource):
+class TrainArguments(OverRay, SettingsSource):
     """What `lorasmith train` or `lorasmith resume` is given: settings, a file with them, or a run to continue."""
 
     sources: ClassVar[tuple[str, ...]] = (*SettingsSource.sources, "run")
@@ -32,14 +32,9 @@ class TrainArguments(SettingsSource):
     run: Path | None = Field(None, description="Folder of a run to continue.")
     changes: dict[str, Any] = Field(default_factory=dict, description="Settings to continue a run with, by dotted names.")
     prove: Effort | None = Field(None, description="Judge the run when it has finished, with as many pictures. Empty: do not.")
-    ray: str | None = Field(
-        None,
-        description="A Ray cluster over whose nodes the run's processes go: HEAD:PORT, or auto: the one of this machine. Empty: this machine.",
-    )
 
     def check_can_begin(self, workspace: Path) -> None:
         """The same of a run that goes on, with the changes, and of a cluster. Raises InputError where it could not."""
-        check_ray(self.ray)
         super().check_can_begin(workspace)
         if self.run is not None:
             with about_setting("run"):
