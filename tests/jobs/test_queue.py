@@ -93,6 +93,34 @@ def test_a_paused_job_stays_between_the_same_two_when_another_one_is_moved(queue
     assert claimed(queue) == order
 
 
+@pytest.mark.parametrize(
+    ("request_", "asked", "answered"), [("pause", "pausing", "paused"), ("stop", "stopping", "stopped"), ("cancel", "stopping", "stopped")]
+)
+def test_what_is_asked_of_a_job_is_asked_of_those_that_it_has_begun_and_a_cancelled_one_leaves_them_to_go_on(
+    queue, request_, asked, answered
+):
+    add(queue, "sweep")
+    queue.claim("cpu", "cpu")
+    for _ in range(3):
+        add(queue, "train", "accelerator", begun_by=1)
+    add(queue, "train", "accelerator")
+    queue.claim("accelerator", "machine"), queue.claim("accelerator", "machine")
+    queue.end(3, "failed")
+    queue.request(1, request_)
+    assert [queue.get(id).state for id in (2, 3, 4, 5)] == [asked, "failed", answered, "queued"]
+    assert queue.end(2, answered).state == answered
+    assert queue.resume(4).state == "queued"
+
+
+def test_what_a_job_begins_while_it_is_cancelled_is_stopped_when_it_has_ended(queue):
+    add(queue, "sweep")
+    queue.claim("cpu", "cpu")
+    queue.request(1, "cancel")
+    add(queue, "train", "accelerator", begun_by=1)
+    queue.end(1, "cancelled")
+    assert queue.get(2).state == "stopped"
+
+
 def test_a_failed_or_cancelled_job_can_be_tried_again(queue):
     add(queue)
     queue.claim("cpu", "cpu")

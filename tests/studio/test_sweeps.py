@@ -11,9 +11,11 @@ from lorasmith.jobs.sweep import search
 from lorasmith.jobs.sweep.onlooker import statuses_of
 from lorasmith.jobs.sweep.outcome import outcome_of
 from lorasmith.jobs.sweep.page import write_sweep
+from lorasmith.jobs.sweep.queue_runner import QueueRunner
 from lorasmith.jobs.sweep.sweep_file import load_sweep
 from lorasmith.jobs.sweep.sweep_folder import LOCK, RECORD, definition_of, sweep_in
 from lorasmith.studio import outcomes
+from lorasmith.training.settings.tree import settings_from
 from tests.jobs.sweep.made_up_runner import made_up_sweep
 
 VARY = {"optimizer.learning_rate": [1e-4, 1e-5, 1e-3]}
@@ -115,6 +117,26 @@ def test_a_stopped_sweep_goes_on_by_a_job_and_one_that_a_shell_works_on_is_left_
         queue.end(job["id"], "failed", "The base is gone.")
     shown = script.get("/api/sweeps/rates").json()
     assert (shown["state"], shown["reason"]) == ("failed", "The base is gone.")
+
+
+def test_a_sweep_that_is_cancelled_stops_its_trials_and_goes_on_with_them(script, workspace, sweep):
+    (workspace / "projects" / "mimi" / "dataset").mkdir(parents=True)
+    (workspace / "projects" / "mimi" / "project.toml").write_text('name = "mimi"\n', encoding="utf-8")
+    given = {"sweep": sweep, "out": "projects/mimi/runs/rates"}
+    job = script.post("/api/jobs", json={"kind": "sweep", "arguments": given, "project": "mimi"}).json()["id"]
+    with Queue(workspace) as queue:
+        runner = QueueRunner(queue, workspace / "projects/mimi/runs/rates", lambda root: None, queue.claim("cpu", "cpu"))
+        settings = settings_from(sweep["settings"])
+        for number in (1, 2):
+            runner.submit(workspace / f"projects/mimi/runs/rates/trial-{number}", settings, "quick")
+        queue.claim("accelerator", "machine")
+        trials = [one["id"] for one in script.get("/api/jobs", params={"project": "mimi"}).json() if one["kind"] == "train"]
+        assert len(trials) == 2, "they are listed with their project"
+        assert script.post(f"/api/jobs/{job}:cancel").json()["state"] == "cancelling"
+        assert [queue.get(id).state for id in trials] == ["stopping", "stopped"]
+        queue.end(job, "cancelled"), queue.end(trials[0], "stopped")
+        assert script.post(f"/api/jobs/{job}:retry").json()["state"] == "queued"
+        assert {status.state for status in runner.look().values()} == {"paused"}, "what a sweep that goes on resumes"
 
 
 def test_what_cannot_be_read_is_listed_with_the_reason_and_what_is_not_there_is_not(script, swept):

@@ -46,7 +46,11 @@ def _dismissal(db: sqlite3.Connection, jobs: Path) -> None:
     db.execute("ALTER TABLE jobs ADD COLUMN dismissed INTEGER NOT NULL DEFAULT 0")
 
 
-VERSIONS: Sequence[Callable[[sqlite3.Connection, Path], None]] = (_first_tables, _dismissal)
+def _jobs_of_jobs(db: sqlite3.Connection, jobs: Path) -> None:
+    db.execute("ALTER TABLE jobs ADD COLUMN begun_by INTEGER")
+
+
+VERSIONS: Sequence[Callable[[sqlite3.Connection, Path], None]] = (_first_tables, _dismissal, _jobs_of_jobs)
 """What brings the tables from one version to the next; each is given the database and the folder of the jobs' folders."""
 
 

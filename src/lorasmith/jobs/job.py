@@ -6,7 +6,8 @@
                  │ └─ cancelling > cancelled    at once; what was saved before is kept
                  └─> interrupted ─> running     its process died; it goes on where it was
 
-A job that waits becomes paused, stopped or cancelled at once. `resume` and `retry` queue what has come to rest again.
+A job that waits becomes paused, stopped or cancelled at once. `resume` and `retry` queue what has come to rest again. Where a job is
+paused, so are those that it has begun; where it is stopped or cancelled, they are stopped, so that they can go on with it.
 """
 
 from __future__ import annotations
@@ -72,6 +73,8 @@ class Job:
     """How far it was when its process last died."""
     dismissed: bool = False
     """Whether it has ended and a person wants to see no more of it."""
+    begun_by: int | None = None
+    """The job that added it, as a sweep adds its trials; what is asked of that is asked of it, too."""
 
     def __str__(self) -> str:
         return f"Job {self.id} ({self.kind})"

@@ -27,10 +27,12 @@ from lorasmith.jobs.workspace import Workspace
 
 COLUMNS = (
     "id, kind, arguments, needs, state, project, priority, place, device, attempts, created, started, ended, worker, sentence, outcome, "
-    "interrupted_at, dismissed"
+    "interrupted_at, dismissed, begun_by"
 )
 
 
+OPEN: tuple[State, ...] = (*WAITING, "running")
+"""Jobs that go on, or will, as nobody has asked for anything else."""
 LARGEST = 2**63
 """The first number that SQLite cannot hold."""
 
@@ -87,12 +89,14 @@ class Queue:
 
     # -- for people --
 
-    def add(self, kind: str, arguments: Mapping[str, Any], needs: Needs, project: str = "", priority: int = 0) -> Job:
-        """Put a job at the end of those of its priority."""
+    def add(
+        self, kind: str, arguments: Mapping[str, Any], needs: Needs, project: str = "", priority: int = 0, begun_by: int | None = None
+    ) -> Job:
+        """Put a job at the end of those of its priority; `begun_by` is the job that adds it, if one does."""
         added = self._jobs(
-            "INSERT INTO jobs (kind, arguments, needs, state, project, priority, place, created) "
-            f"VALUES (?, ?, ?, 'queued', ?, ?, (SELECT COALESCE(MAX(place), 0) + 1 FROM jobs), ?) RETURNING {COLUMNS}",
-            (kind, json.dumps(arguments), needs, project, priority, time.time()),
+            "INSERT INTO jobs (kind, arguments, needs, state, project, priority, place, created, begun_by) "
+            f"VALUES (?, ?, ?, 'queued', ?, ?, (SELECT COALESCE(MAX(place), 0) + 1 FROM jobs), ?, ?) RETURNING {COLUMNS}",
+            (kind, json.dumps(arguments), needs, project, priority, time.time(), begun_by),
         )
         return added[0]
 
@@ -100,6 +104,7 @@ class Queue:
         """Pause, stop or cancel a job: one that waits at once, one that runs when its process sees it.
 
         Pausing keeps its place in the queue. Stopping lets a training save. Cancelling keeps what was saved before, and ends it within a second.
+        Jobs that it has begun are paused with it; where it is stopped or cancelled, they are stopped, and those that run save first.
 
         Raises:
             InputError: it has ended already (`jobs.state`).
@@ -113,6 +118,7 @@ class Queue:
             else:
                 raise _wrong_state(job, f"{request} it", "a job that waits or runs")
             ended = None if state in ACTIVE else time.time()
+            self._ask_begun_by(id, "pause" if request == "pause" else "stop")
             return self._put(id, state=state, ended=ended, sentence="")
 
     def resume(self, id: int) -> Job:
@@ -197,6 +203,12 @@ class Queue:
                 raise _wrong_state(job, command, "a job that runs")
             self._db.execute("INSERT INTO commands VALUES (?, ?, ?)", (id, command, time.time()))
 
+    def take_over(self, ids: Iterable[int], begun_by: Job | None) -> None:
+        """Jobs are from now on those that another job has begun, and of its project; None: those of nobody in the queue."""
+        with self._changing():
+            for id in ids:
+                self._put(id, **({"begun_by": None} if begun_by is None else {"begun_by": begun_by.id, "project": begun_by.project}))
+
     # -- for the supervisor and the workers --
 
     def waits(self, needs: Needs) -> bool:
@@ -237,12 +249,21 @@ class Queue:
             job = self.get(id)
             if job.state not in ACTIVE:
                 return job
+            if state == "cancelled":  # what it has begun since it was asked to end
+                self._ask_begun_by(id, "stop")
             return self._put(
                 id, state=state, ended=time.time(), worker=None, sentence=sentence,
                 outcome=json.dumps(outcome or {}), interrupted_at=interrupted_at,
             )  # fmt: skip
 
     # -- what stands below these --
+
+    def _ask_begun_by(self, id: int, request: Request) -> None:
+        """Ask the same of the jobs that a job has begun, as far as they wait or run and were asked for nothing yet."""
+        for begun in self._jobs(f"SELECT {COLUMNS} FROM jobs WHERE begun_by = ? AND state IN {_marks(OPEN)}", (id, *OPEN)):
+            state = ASKED[request] if begun.state == "running" else ANSWERED[ASKED[request]]
+            self._put(begun.id, state=state, ended=None if state in ACTIVE else time.time(), sentence="")
+            self._ask_begun_by(begun.id, request)
 
     def _last_place(self) -> int:
         place: int = self._db.execute("SELECT COALESCE(MAX(place), 0) FROM jobs").fetchone()[0]

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from lorasmith.atomic import write_atomically
+from lorasmith.jobs.job import Job
 from lorasmith.jobs.journal import Journal, Progressed, Said
 from lorasmith.jobs.workspace import JobFolder
 from lorasmith.progress import Progress
@@ -31,9 +32,11 @@ class StoppedEarly(Exception):
 class Work:
     """The work of one process on one job."""
 
-    def __init__(self, folder: JobFolder, clock: Callable[[], float] = time.monotonic):
+    def __init__(self, folder: JobFolder, clock: Callable[[], float] = time.monotonic, job: Job | None = None):
         self.folder = folder
         """The job's, in which `once` and `owns` remember over its processes."""
+        self.job = job
+        """The job, where it is one of a queue."""
         self.commands = Commands()
         """For a training: what it was asked for."""
         self._journal, self._clock = Journal(folder.events), clock

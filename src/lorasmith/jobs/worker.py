@@ -39,7 +39,7 @@ def run_job(workspace: Path, id: int, kinds: Mapping[str, Kind]) -> State:
     with Queue(workspace) as queue:
         job = queue.get(id)
         queue.started(id, os.getpid())
-        work = Work(queue.workspace.job(id))
+        work = Work(queue.workspace.job(id), job=job)
         ended = threading.Event()
         terminated = _stop_when_terminated(work)
         threading.Thread(target=_watch, args=(queue, id, work, ended), daemon=True).start()

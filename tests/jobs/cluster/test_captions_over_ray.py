@@ -122,6 +122,12 @@ def test_the_commands_write_the_captions_of_one_machine(cluster, datasets, blip)
     assert rows(shared / DESCRIPTIONS, "descriptions") == rows(alone / DESCRIPTIONS, "descriptions")
 
 
+def counted(outcome):
+    """A job's outcome; two workers may be asked at once about a picture that is there under two names."""
+    together = sum(outcome.get(name, 0) for name in ("described", "described_before", "tagged", "tagged_before"))
+    return together, outcome.get("changed"), outcome.get("failures"), outcome.get("findings"), outcome.get("score")
+
+
 def test_jobs_over_the_cluster_come_to_what_they_do_on_one_machine(cluster, datasets, blip, monkeypatch, tmp_path):  # noqa: F811
     monkeypatch.chdir(tmp_path)
     work = Work(JobFolder(tmp_path / "job"))
@@ -133,5 +139,5 @@ def test_jobs_over_the_cluster_come_to_what_they_do_on_one_machine(cluster, data
     ):
         alone = KINDS[kind].run(checked(kind, {"dataset": "alone", **arguments}), work)
         shared = KINDS[kind].run(checked(kind, {"dataset": "shared", **arguments, "ray": cluster.address}), work)
-        assert shared == alone
+        assert counted(shared) == counted(alone)
         assert captions_in(datasets[1]) == captions_in(datasets[0])

@@ -46,6 +46,25 @@ def test_a_trial_is_a_training_that_judges_itself(queue, runner, started):
     assert started == [queue.workspace.root]
 
 
+def test_trials_are_of_the_project_of_their_sweep_and_those_that_another_began_are_taken_over(queue, runner):
+    runner.submit(FOLDER, SETTINGS, "quick")
+    assert (queue.get(1).project, queue.get(1).begun_by) == ("", None)
+    sweep = queue.add("sweep", {}, "cpu", project="mimi")
+    own = QueueRunner(queue, FOLDER.parent, lambda root: None, sweep)
+    own.submit(FOLDER.with_name("trial-2"), SETTINGS, "quick")
+    assert [(job.project, job.begun_by) for job in queue.jobs() if job.kind == "train"] == [("mimi", sweep.id)] * 2
+    QueueRunner(queue, FOLDER.parent, lambda root: None)  # a shell goes on with it: who cancels the job leaves the shell's trials alone
+    assert [(job.project, job.begun_by) for job in queue.jobs() if job.kind == "train"] == [("mimi", None)] * 2
+
+
+def test_who_looks_sees_that_a_trial_was_asked_to_end(queue, runner):
+    runner.submit(FOLDER, SETTINGS, "quick")
+    job = queue.claim("accelerator", "machine")
+    assert not runner.look()[FOLDER].ending
+    queue.request(job.id, "stop")
+    assert (runner.look()[FOLDER].state, runner.look()[FOLDER].ending) == ("running", True)
+
+
 def test_a_run_that_has_begun_goes_on(queue, runner):
     RunFolder(queue.workspace.root / FOLDER).create(SETTINGS)
     runner.submit(FOLDER, SETTINGS, "quick")

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from lorasmith.cli.interrupt import STOPPED
+from lorasmith.jobs.enqueue import again, enqueue, request
+from lorasmith.jobs.job import AT_REST
 from lorasmith.jobs.queue import Queue
 from lorasmith.jobs.training import start_training
 from lorasmith.training.events import Resumed, StepDone
@@ -42,6 +44,25 @@ def start(settings_with_cache, tmp_path, monkeypatch):
             return process
 
         yield start
+
+
+def test_a_job_that_sweeps_is_killed_and_goes_on_is_cancelled_and_stops_its_trials_and_goes_on_to_the_end(start):
+    with Queue(Path()) as queue:
+        job = enqueue(queue, "sweep", {"file": "ranks.toml"}).id
+        wait_until(lambda: steps_done(TRIALS[0]) > 0)
+        worker = queue.get(job).worker
+        os.kill(worker, signal.SIGKILL)
+        wait_until(lambda: queue.get(job).attempts == 2 and queue.get(job).worker not in (None, worker))
+        request(queue, job, "cancel")
+        wait_until(lambda: all(each.state in AT_REST for each in queue.jobs()))
+        assert queue.get(job).state == "cancelled"
+        assert {each.state for each in queue.jobs() if each.kind == "train"} <= {"stopped", "paused"}
+        assert 0 < steps_done(TRIALS[0]) < 200
+        again(queue, job)
+        wait_until(lambda: queue.get(job).state in AT_REST)
+        assert queue.get(job).state == "done", queue.get(job).sentence
+    for trial in TRIALS:
+        assert_trained_once(trial)
 
 
 def trials_of_the_queue():

@@ -10,6 +10,7 @@ import pytest
 from lorasmith.jobs.sweep import sweeping
 from lorasmith.jobs.sweep.ladder import ladder
 from lorasmith.jobs.sweep.outcome import outcome_of
+from lorasmith.jobs.sweep.runner import TrialStatus
 from lorasmith.jobs.sweep.sweep_file import sweep_from
 from lorasmith.jobs.sweep.sweep_folder import SweepFolder
 from lorasmith.jobs.sweep.sweeping import Sweeping
@@ -93,6 +94,31 @@ def test_cancelled_it_pauses_what_runs_and_goes_on_with_each_trial_once():
     assert work(sweep, runner)[1]
     assert runner.submitted == ["trial-1", "trial-2", "trial-3"]
     assert folder.trial(1).is_dir()
+
+
+def test_trials_that_an_earlier_process_asked_to_end_are_waited_for_and_go_on():
+    class Ending(MadeUpRunner):
+        """One trial is asked to end, and does at the third look."""
+
+        looks = 0
+
+        def look(self):
+            self.looks += 1
+            if self.looks == 3:
+                self.states = dict.fromkeys(self.states, "paused")
+            if self.looks >= 3:
+                return super().look()
+            return {folder: TrialStatus("running", ending=True) for folder in self.states}
+
+    sweep = sweep_from(RATES)
+    runner = Ending(best_rate)
+    folder = SweepFolder.of(sweep, Path("runs/rates"))
+    folder.record.trials = [{"optimizer.learning_rate": 1e-4}]
+    folder.root.mkdir(parents=True)
+    folder.save()
+    runner.submit(folder.trial(1), sweep.settings, "quick")
+    assert work(sweep, runner)[1]
+    assert runner.states[folder.trial(1)] == "done"
 
 
 def test_the_winner_of_short_trials_is_trained_in_full():

@@ -63,8 +63,9 @@ def run(arguments: SweepArguments, work: Work) -> dict[str, Any]:
 
     what = arguments.file if arguments.file is not None and arguments.file.is_dir() else arguments.read_sweep()
     swept = sweep(
-        what, arguments.out, progress=work.progress("sweeping", "trial"), say=work.say, cancelled=work.cancelled, ray=arguments.ray
-    )
+        what, arguments.out, progress=work.progress("sweeping", "trial"), say=work.say, cancelled=work.cancelled, ray=arguments.ray,
+        job=work.job,
+    )  # fmt: skip
     if not swept.complete:
         raise StoppedEarly
     best = swept.recommended

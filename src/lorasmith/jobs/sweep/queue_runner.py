@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from lorasmith.jobs.job import ACTIVE, WAITING, Job, State
+from lorasmith.jobs.job import ACTIVE, ANSWERED, WAITING, Job, State
 from lorasmith.jobs.queue import Queue
 from lorasmith.jobs.supervisor_process import start_supervisor
 from lorasmith.jobs.sweep.runner import TRAIN, TrialState, TrialStatus, arguments_of
@@ -24,13 +24,19 @@ STATES: Mapping[State, TrialState] = {
 class QueueRunner:
     """A `TrialRunner` over the queue of a workspace."""
 
-    def __init__(self, queue: Queue, sweep: Path, start: Callable[[str | Path], object] = start_supervisor):
-        """`sweep` is the folder in which those of its trials are; `start` sees to it that jobs are worked on."""
-        self.queue, self._sweep, self._start = queue, sweep, start
+    def __init__(self, queue: Queue, sweep: Path, start: Callable[[str | Path], object] = start_supervisor, job: Job | None = None):
+        """`sweep` is the folder in which those of its trials are; `start` sees to it that jobs are worked on; `job` is the sweep's own.
+
+        Trials that another job or program has begun are this one's from now on.
+        """
+        self.queue, self._sweep, self._start, self._job = queue, sweep, start, job
         self._started = -math.inf
+        queue.take_over([trial.id for trial in self._jobs().values()], job)
 
     def submit(self, folder: Path, settings: Settings, effort: str) -> None:
-        self.queue.add(TRAIN, arguments_of(folder, settings, effort, self.queue.workspace.root), needs="accelerator")
+        project, begun_by = ("", None) if self._job is None else (self._job.project, self._job.id)
+        arguments = arguments_of(folder, settings, effort, self.queue.workspace.root)
+        self.queue.add(TRAIN, arguments, needs="accelerator", project=project, begun_by=begun_by)
         self._see_to_it()
 
     def look(self) -> Mapping[Path, TrialStatus]:
@@ -66,7 +72,9 @@ def jobs_of_trials(queue: Queue, sweep: Path) -> dict[Path, Job]:
 
 def statuses_in_queue(queue: Queue, sweep: Path) -> dict[Path, TrialStatus]:
     """How the trials of a sweep are that the queue of a workspace knows. Nothing is started."""
-    return {folder: TrialStatus(STATES[job.state], job.sentence) for folder, job in jobs_of_trials(queue, sweep).items()}
+    return {
+        folder: TrialStatus(STATES[job.state], job.sentence, job.state in ANSWERED) for folder, job in jobs_of_trials(queue, sweep).items()
+    }
 
 
 def folder_of(job: Job) -> Path | None:

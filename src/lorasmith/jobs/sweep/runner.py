@@ -22,6 +22,8 @@ class TrialStatus:
 
     state: TrialState
     reason: str = ""
+    ending: bool = False
+    """Whether it runs and was asked to end."""
 
 
 class TrialRunner(Protocol):

@@ -16,6 +16,7 @@ from typing import Any
 
 from lorasmith.cluster import joined
 from lorasmith.errors import SettingsError
+from lorasmith.jobs.job import Job
 from lorasmith.jobs.queue import Queue
 from lorasmith.jobs.supervisor_process import start_supervisor
 from lorasmith.jobs.sweep.forecast import memory_of_trials
@@ -37,6 +38,7 @@ from lorasmith.training.settings.places import starting_from
 def sweep(
     what: str | Path | Sweep, out: str | Path | None = None, *, progress: Progress | None = None, say: Callable[[str], None] = lambda words: None,
     cancelled: Cancelled = lambda: False, start: Callable[[str | Path], object] = start_supervisor, ray: str | None = None,
+    job: Job | None = None,
 ) -> Swept:  # fmt: skip
     """Try several settings and say which to use.
 
@@ -55,6 +57,8 @@ def sweep(
     ray
         Train over the Ray cluster at this address (HEAD:PORT, or `auto`: the one that this machine is a node of), instead of through the
         queue of this folder. Every node has to see the sweep's folder, its pictures and its base under the same paths.
+    job
+        The job of the queue that this is: its trials are of its project, and are stopped where it is cancelled.
 
     Raises
     ------
@@ -73,7 +77,7 @@ def sweep(
     with Queue(Path()) if ray is None else joined(ray) as engine, folder.in_use():
         folder.record.complete = False
         folder.save()
-        runner = QueueRunner(engine, folder.root, start) if isinstance(engine, Queue) else _over(engine, wanted, folder)
+        runner = QueueRunner(engine, folder.root, start, job) if isinstance(engine, Queue) else _over(engine, wanted, folder)
         sweeping = Sweeping(wanted, folder, runner, progress, say)
         complete = folder.record.complete = sweeping.work(cancelled)
         folder.save()

@@ -50,7 +50,7 @@ class Sweeping:
 
     def work(self, cancelled: Cancelled) -> bool:
         """Until every trial has ended, or it is cancelled; whether they all have."""
-        self._go_on()
+        self._go_on(cancelled)
         self._counted = time.monotonic()
         while not cancelled():
             statuses = self.runner.look()
@@ -69,10 +69,15 @@ class Sweeping:
 
     # -- one step of it each --
 
-    def _go_on(self) -> None:
-        """Take up what an earlier process left: submit what it had only written down, resume what was paused."""
+    def _go_on(self, cancelled: Cancelled) -> None:
+        """Take up what an earlier process left: submit what it had only written down, resume what was paused, or is about to be."""
         statuses = self.runner.look()
+        while any(one.ending for one in statuses.values()) and not cancelled():
+            self._wait(cancelled)
+            statuses = self.runner.look()
         for number, path in self._numbered():
+            if cancelled():
+                return
             if path not in statuses and number not in self.folder.record.ruled_out and judged_run(path) is None:
                 self._submit(number, path)
             elif path in statuses and self._unfinished(path, statuses[path]):
